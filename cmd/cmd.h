@@ -1,0 +1,36 @@
+/*
+ * What the commands share: the table that main.c dispatches by, and how a
+ * command reports.
+ *
+ * A command is one file (or a folder, for a role) with one function that
+ * takes its own argc and argv (argv[0] is the command's name) and returns the
+ * exit status; it never calls exit(). To add one: write the file, declare its
+ * function here, add a line to the table in main.c and to CMakeLists.txt.
+ */
+#ifndef FDUMP_CMD_CMD_H
+#define FDUMP_CMD_CMD_H
+
+struct err;
+
+/* Exit statuses, the same for every command. `diff` has 1 for "different". */
+enum cmd_exit {
+	CMD_OK = 0,
+	CMD_SOME = 1,    /* done, but some entries changed or could not be read */
+	CMD_FAILED = 2,  /* failed, or called wrongly */
+	CMD_CONFIG = 3,  /* configuration */
+	CMD_COPIES = 4,  /* fewer copies than asked for */
+	CMD_DAMAGE = 5,  /* damage found */
+	CMD_REFUSED = 6, /* identity refused */
+	CMD_NOSPACE = 7,
+	CMD_BUSY = 8,
+};
+
+/* Prints "fdump COMMAND: message" to standard error and returns the exit
+ * status that the error's code stands for. */
+int cmd_fail(const char *command, const struct err *err);
+
+/* Prints "fdump COMMAND: text" and where the help is, to standard error;
+ * returns CMD_FAILED. */
+int cmd_usage(const char *command, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
+#endif

@@ -1,0 +1,78 @@
+/*
+ * FDump: one executable, many commands.
+ *
+ * The command is the name it is called by ("fdump-pack", as a link), else the
+ * first argument ("fdump pack").
+ *
+ * A map of the source
+ *   lib/   what every part uses: errors, buffers, CBOR, hashing, sealing, ...
+ *   pack/  the archive format: blocks, writer, reader, scanner, extractor
+ *   cron/  the vixie-cron interpreter
+ *   rpc/   RPC+BLOB over mutual TLS
+ *   cmd/   this file; a file for each small command, a folder for each role
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "cmd/cmd.h"
+
+static const struct command {
+	const char *name;
+	int (*run)(int argc, char **argv);
+	const char *summary;
+} commands[] = {
+	{NULL, NULL, NULL},
+};
+
+static const struct command *find(const char *name)
+{
+	const struct command *c;
+
+	for (c = commands; c->name != NULL; c++)
+		if (strcmp(c->name, name) == 0)
+			return c;
+	return NULL;
+}
+
+static void help(FILE *to)
+{
+	const struct command *c;
+
+	fputs("FDump - networked file backup\n\n"
+	      "usage: fdump COMMAND [options] [arguments]\n"
+	      "       fdump COMMAND --help\n\n"
+	      "commands:\n",
+		to);
+	for (c = commands; c->name != NULL; c++)
+		fprintf(to, "  %-8s %s\n", c->name, c->summary);
+	fputs("\nA link named fdump-COMMAND to this program runs that command.\n", to);
+}
+
+int main(int argc, char **argv)
+{
+	const char *self = argc > 0 ? strrchr(argv[0], '/') : NULL;
+	const struct command *c;
+
+	self = self != NULL ? self + 1 : argc > 0 ? argv[0] : "fdump";
+	if (strncmp(self, "fdump-", 6) == 0 && (c = find(self + 6)) != NULL)
+		return c->run(argc, argv);
+	if (argc < 2) {
+		help(stderr);
+		return CMD_FAILED;
+	}
+	if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 ||
+		strcmp(argv[1], "help") == 0) {
+		help(stdout);
+		return CMD_OK;
+	}
+	if (strcmp(argv[1], "--version") == 0) {
+		puts("fdump " FDUMP_VERSION);
+		return CMD_OK;
+	}
+	c = find(argv[1]);
+	if (c == NULL) {
+		fprintf(stderr, "fdump: '%s' is no command. Try 'fdump --help'.\n", argv[1]);
+		return CMD_FAILED;
+	}
+	return c->run(argc - 1, argv + 1);
+}

@@ -1,0 +1,52 @@
+/*
+ * A growing byte buffer with a limit.
+ *
+ * buf_init -> buf_add / buf_room + buf_took -> buf_fini. The caller owns the
+ * struct; the bytes are its own until buf_fini. Pointers into it are good
+ * until the next call that may grow it. Not thread-safe.
+ *
+ * A buffer never grows over its limit: what would is refused with ERR_LIMIT
+ * and leaves the buffer as it was; so is what malloc refuses, with ERR_NOMEM.
+ */
+#ifndef FDUMP_LIB_BUF_H
+#define FDUMP_LIB_BUF_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+struct err;
+
+struct buf {
+	uint8_t *data;
+	size_t len; /* bytes in use */
+	size_t cap; /* bytes allocated */
+	size_t max; /* bytes it may hold */
+};
+
+/* An empty buffer that may hold up to max bytes. Allocates nothing. */
+void buf_init(struct buf *buf, size_t max);
+
+/* Frees the bytes; the buffer is empty again and may be used again. */
+void buf_fini(struct buf *buf);
+
+/* Forgets the content, keeps the memory. */
+void buf_clear(struct buf *buf);
+
+/* Makes room for more bytes behind those in use. Returns where they begin, or
+ * NULL with err set. Follow with buf_took for the bytes that were written. */
+uint8_t *buf_room(struct buf *buf, size_t more, struct err *err);
+
+/* Counts len bytes, written to what buf_room returned, as in use. */
+void buf_took(struct buf *buf, size_t len);
+
+/* Appends a copy of len bytes. Returns 0, or -1 with err set. */
+int buf_add(struct buf *buf, const void *bytes, size_t len, struct err *err);
+
+/* Appends text as printf has it, without a NUL. Returns 0, or -1. */
+int buf_addf(struct buf *buf, struct err *err, const char *fmt, ...)
+	__attribute__((format(printf, 3, 4)));
+
+/* Drops len bytes from the front, moving the rest down. */
+void buf_drop(struct buf *buf, size_t len);
+
+#endif

@@ -1,0 +1,28 @@
+/*
+ * Names for people: a file's name may hold any byte but NUL and '/', so what
+ * is printed or logged is escaped first, and one name is always one line.
+ *
+ * Printable ASCII and well-formed printable UTF-8 stay; backslash becomes
+ * "\\", newline "\n", tab "\t", carriage return "\r"; every other byte
+ * (controls, C1 controls, bidirectional and zero-width marks, line and
+ * paragraph separators, malformed UTF-8) becomes three octal digits, "\033".
+ * The text can be turned back without loss.
+ */
+#ifndef FDUMP_LIB_ESC_H
+#define FDUMP_LIB_ESC_H
+
+#include <stddef.h>
+
+/* The largest text of len bytes, its NUL included. */
+#define ESC_MAX(len) ((len)*4 + 1)
+
+/* Writes the escaped form of len bytes and a NUL to out, which has room for
+ * cap bytes. What does not fit is cut at a whole character. Returns the
+ * length of the text, without the NUL. cap must be at least 1. */
+size_t esc_name(char *out, size_t cap, const void *bytes, size_t len);
+
+/* How many bytes at text form one well-formed UTF-8 character (RFC 3629);
+ * 0 if none does. */
+size_t esc_utf8_len(const void *text, size_t len);
+
+#endif

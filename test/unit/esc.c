@@ -1,0 +1,51 @@
+/* lib/esc: one name is one line, and nothing is lost. */
+#include "test/unit/unit.h"
+
+#include "lib/esc.h"
+
+static void check(const char *in, size_t len, const char *want)
+{
+	char out[256];
+
+	assert_int_equal(esc_name(out, sizeof out, in, len), strlen(want));
+	assert_string_equal(out, want);
+}
+
+static void escapes(void **state)
+{
+	(void)state;
+	check("plain name", 10, "plain name");
+	check("a\nb\tc\rd\\e", 9, "a\\nb\\tc\\rd\\\\e");
+	check("\x1b[31m", 5, "\\033[31m");
+	check("caf\xc3\xa9", 5, "caf\xc3\xa9");
+	check("\xff\xfe", 2, "\\377\\376");
+	check("\xc0\xaf", 2, "\\300\\257");
+	check("\xed\xa0\x80", 3, "\\355\\240\\200");
+	check("\xe2\x80\xae", 3, "\\342\\200\\256");
+	check("\xc2\x85", 2, "\\302\\205");
+	check("a\0b", 3, "a\\000b");
+	check("\xf0\x9f\x92\xbe", 4, "\xf0\x9f\x92\xbe");
+}
+
+static void cuts_at_a_character(void **state)
+{
+	char out[6];
+
+	(void)state;
+	assert_int_equal(esc_name(out, sizeof out,
+				 "ab\x01"
+				 "c",
+				 4),
+		2);
+	assert_string_equal(out, "ab");
+	assert_int_equal(esc_name(out, 1, "abc", 3), 0);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(escapes),
+		cmocka_unit_test(cuts_at_a_character),
+	};
+	return RUN(tests);
+}
