@@ -23,7 +23,7 @@
 static const struct pack_bytes nobody = {0};
 
 struct pack_reader {
-	bool prove;
+	bool prove, must_seal;
 	pack_reader_problem *problem;
 	void *ctx;
 	struct pack_read total;
@@ -52,7 +52,7 @@ struct pack_reader {
 };
 
 struct pack_reader *pack_reader_new(
-	bool prove, pack_reader_problem *problem, void *ctx, struct err *err)
+	bool prove, bool sealed, pack_reader_problem *problem, void *ctx, struct err *err)
 {
 	struct pack_reader *r = calloc(1, sizeof *r);
 
@@ -61,6 +61,7 @@ struct pack_reader *pack_reader_new(
 		return NULL;
 	}
 	r->prove = prove;
+	r->must_seal = sealed;
 	r->problem = problem;
 	r->ctx = ctx;
 	buf_init(&r->path, PACK_PATH_MAX + 1);
@@ -127,6 +128,11 @@ void pack_reader_garbage(struct pack_reader *r, uint64_t offset, uint64_t len)
 	r->damaged = r->gap = true;
 }
 
+void pack_reader_trailing(struct pack_reader *r, uint64_t offset)
+{
+	report(r, PACK_PROBLEM_END, offset, nobody, "bytes after the end that begin no pack");
+}
+
 static void begin_pack(struct pack_reader *r, uint64_t at)
 {
 	uint8_t unused[HASH_LEN];
@@ -134,7 +140,8 @@ static void begin_pack(struct pack_reader *r, uint64_t at)
 	hash_end(r->digest, unused);
 	buf_clear(&r->seen);
 	r->in_pack = true;
-	r->ended = r->damaged = r->gap = r->open = r->sealed = false;
+	r->ended = r->damaged = r->gap = r->open = false;
+	r->sealed = r->must_seal;
 	r->start = at;
 	r->next_seq = r->entries = r->content = r->statuses = r->last_index = r->blocks = 0;
 	r->seen_count = 0;

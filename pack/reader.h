@@ -33,9 +33,10 @@ enum pack_problem_kind {
 typedef void pack_reader_problem(void *ctx, enum pack_problem_kind kind, uint64_t offset,
 	struct pack_bytes path, const char *what);
 
-/* prove: hash contents, compare indexes. NULL with err set: out of memory. */
+/* prove: hash contents, compare indexes. sealed: refuse what is not sealed.
+ * NULL with err set: out of memory. */
 struct pack_reader *pack_reader_new(
-	bool prove, pack_reader_problem *problem, void *ctx, struct err *err);
+	bool prove, bool sealed, pack_reader_problem *problem, void *ctx, struct err *err);
 void pack_reader_free(struct pack_reader *reader);
 
 /* Takes the next load, in the order of the input. Returns 0, or -1 with err
@@ -44,6 +45,9 @@ int pack_reader_take(struct pack_reader *reader, struct pack_load *load, struct 
 
 /* Bytes that are no block, from offset on. */
 void pack_reader_garbage(struct pack_reader *reader, uint64_t offset, uint64_t len);
+
+/* Bytes after END that begin no pack. */
+void pack_reader_trailing(struct pack_reader *reader, uint64_t offset);
 
 /* The input has ended at this offset. */
 void pack_reader_finish(struct pack_reader *reader, uint64_t offset);
