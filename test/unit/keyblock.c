@@ -265,6 +265,40 @@ static void holds_the_commitment(void **state)
 	seal_free(seal);
 }
 
+static size_t unhex(const char *text, uint8_t *out)
+{
+	size_t n;
+	unsigned byte;
+
+	for (n = 0; sscanf(text + 2 * n, "%2x", &byte) == 1; n++)
+		out[n] = (uint8_t)byte;
+	return n;
+}
+
+/* Version 1 stays readable, and is what the document says. */
+static void golden(void **state)
+{
+	static const char *const golden[] = {
+#include "test/data/keyblock-v1.inc"
+	};
+	struct key_secret key = {0};
+	uint8_t want[SEAL_KEY_LEN], got[SEAL_KEY_LEN];
+	size_t i, len;
+
+	(void)state;
+	for (i = 0; i < KEY_LEN; i++)
+		key.secret[i] = (uint8_t)(64 + i);
+	assert_int_equal(seal_x25519_public(key.secret, key.half.public, &err), 0);
+	key_id(key.half.public, key.half.id);
+	len = unhex(golden[0], payload);
+	assert_int_equal(unhex(golden[1], want), sizeof want);
+	assert_int_equal(opened(payload, len, &key, NULL, got), 0);
+	assert_memory_equal(got, want, sizeof want);
+	memset(got, 0, sizeof got);
+	assert_int_equal(opened(payload, len, NULL, &right, got), 0);
+	assert_memory_equal(got, want, sizeof want);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -274,6 +308,7 @@ int main(void)
 		cmocka_unit_test(finds_changes),
 		cmocka_unit_test(knows_what_it_does_not_know),
 		cmocka_unit_test(holds_the_commitment),
+		cmocka_unit_test(golden),
 	};
 
 	return hash_crypto_init(&err) != 0 ? 1 : RUN(tests);
