@@ -21,6 +21,7 @@ static const struct command {
 	int (*run)(int argc, char **argv);
 	const char *summary;
 } commands[] = {
+	{"key", cmd_key, "make, show, print and take back keys"},
 	{NULL, NULL, NULL},
 };
 
