@@ -12,6 +12,9 @@
 
 struct err;
 
+/* The commands. */
+int cmd_cron(int argc, char **argv);
+
 /* Exit statuses, the same for every command. `diff` has 1 for "different". */
 enum cmd_exit {
 	CMD_OK = 0,
