@@ -114,15 +114,16 @@ static int get_options(int argc, char **argv, struct options *opt)
 /* Prints a line of JSON and drops the object; NULL is out of memory. */
 static int print_json(json_t *object)
 {
+	char *text = object != NULL ? json_dumps(object, JSON_COMPACT) : NULL;
 	struct err err = {0};
 
-	if (object == NULL || json_dumpf(object, stdout, JSON_COMPACT) != 0) {
-		json_decref(object);
+	json_decref(object);
+	if (text == NULL) {
 		err_set(&err, ERR_NOMEM, "out of memory for JSON");
 		return cmd_fail("cron", &err);
 	}
-	putchar('\n');
-	json_decref(object);
+	puts(text); /* finish() asks whether that worked */
+	free(text);
 	return CMD_OK;
 }
 

@@ -196,34 +196,42 @@ static int64_t change_in(const struct change *c, int64_t year)
 	return (first + day) * DAY + c->sec;
 }
 
-static void rule_span(const struct rule *rule, int64_t t, struct tz_span *span)
+/* Summer or standard, by the rule, at a time that it is followed at. */
+static void summer_span(const struct rule *rule, int64_t t, struct tz_span *span)
 {
-	int64_t year, y, at[2], start = INT64_MIN, end = INT64_MAX;
-	int i;
+	int64_t year = civil_date(civil_day_of(t)).year, y, at[2];
+	int i, which;
 
-	span->offset = rule->standard;
-	if (rule->daylight && t >= -RULE_TIME_MAX && t <= RULE_TIME_MAX) {
-		year = civil_date(civil_day_of(t)).year;
-		/* A change can lie a week outside its year; two such years
-		 * on either side leave no doubt. Of two at the same time
-		 * the one that is later in the list holds. */
-		for (y = year - 2; y <= year + 2; y++) {
-			at[0] = change_in(&rule->begin, y) - rule->standard;
-			at[1] = change_in(&rule->end, y) - rule->summer;
-			for (i = 0; i < 2; i++) {
-				int which = i ^ (at[1] < at[0]);
-
-				if (at[which] <= t && at[which] >= start) {
-					start = at[which];
-					span->offset = which == 0 ? rule->summer : rule->standard;
-				} else if (at[which] > t && at[which] < end) {
-					end = at[which];
-				}
+	span->start = -RULE_TIME_MAX;
+	span->end = RULE_TIME_MAX;
+	/* A change can lie a week outside its year; two years on either side
+	 * leave no doubt. Of two at the same time the later one holds. */
+	for (y = year - 2; y <= year + 2; y++) {
+		at[0] = change_in(&rule->begin, y) - rule->standard;
+		at[1] = change_in(&rule->end, y) - rule->summer;
+		for (i = 0; i < 2; i++) {
+			which = i ^ (at[1] < at[0]);
+			if (at[which] <= t && at[which] >= span->start) {
+				span->start = at[which];
+				span->offset = which == 0 ? rule->summer : rule->standard;
+			} else if (at[which] > t && at[which] < span->end) {
+				span->end = at[which];
 			}
 		}
 	}
-	span->start = start;
-	span->end = end;
+}
+
+static void rule_span(const struct rule *rule, int64_t t, struct tz_span *span)
+{
+	*span = (struct tz_span){INT64_MIN, INT64_MAX, rule->standard};
+	if (!rule->daylight)
+		return;
+	if (t < -RULE_TIME_MAX)
+		span->end = -RULE_TIME_MAX;
+	else if (t >= RULE_TIME_MAX)
+		span->start = RULE_TIME_MAX;
+	else
+		summer_span(rule, t, span);
 }
 
 int tz_parse_rule(const char *rule, size_t len, struct tz **tz, struct err *err)
