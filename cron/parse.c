@@ -133,8 +133,8 @@ static const char *wanted(const struct field *f)
 	return f->high == 59 ? "0-59 or *" : f->high == 23 ? "0-23 or *" : "1-31 or *";
 }
 
-/* A character that other crons know and this one does not. */
-static int fail_foreign(struct scan *s)
+/* No value begins here. */
+static int fail_value(struct scan *s)
 {
 	const struct field *f = &fields[s->field];
 	char text[ESC_MAX(24)];
@@ -146,9 +146,6 @@ static int fail_foreign(struct scan *s)
 		if (s->field == DAY)
 			return fail(s, s->p,
 				"'L' (the last day) is not cron's; write days from 1 to 31");
-		break;
-	case '#':
-	case 'w':
 		break;
 	case 0:
 	case ' ':
@@ -201,7 +198,7 @@ static int take_name(struct scan *s, unsigned *value)
 		*value = f->low + (unsigned)i;
 		return 0;
 	}
-	return fail_foreign(s);
+	return fail_value(s);
 }
 
 static int take_value(struct scan *s, unsigned *value)
@@ -212,7 +209,7 @@ static int take_value(struct scan *s, unsigned *value)
 	if (is_letter(*s->p))
 		return take_name(s, value);
 	if (!is_digit(*s->p))
-		return fail_foreign(s);
+		return fail_value(s);
 	if (take_digits(s, wanted(f), value) < 0)
 		return -1;
 	if (*value < f->low || *value > f->high)

@@ -338,6 +338,7 @@ static void compare(void)
 		for (i = changes[j] - 1; i < changes[j] + 2; i++) {
 			compare_match(i);
 			compare_at(base + (int64_t)i * 60);
+			compare_at(base + (int64_t)i * 60 + 1);
 		}
 	}
 }
