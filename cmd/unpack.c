@@ -266,6 +266,13 @@ static int prepare(void *ctx, struct pack_load *load, struct err *err)
 	return 0;
 }
 
+static void discard(void *ctx, struct pack_load *load)
+{
+	struct unpack *u = ctx;
+
+	pack_extract_drop(u->extract, load);
+}
+
 static int apply(void *ctx, struct pack_load *load, struct err *err)
 {
 	struct unpack *u = ctx;
@@ -346,6 +353,7 @@ int cmd_unpack(int argc, char **argv)
 	o.read.need_key = cmd_unseal_wanted(&o.unseal);
 	o.read.open_key = open_key;
 	o.read.prepare = prepare;
+	o.read.discard = discard;
 	o.read.apply = apply;
 	o.read.problem = on_read_problem;
 	o.read.ctx = &u;

@@ -362,8 +362,11 @@ int pack_read_run(
 		pack_reader_result(r.reader, result);
 	if (got == 0 && r.worst > 0 && !options->skip_damaged)
 		got = err_set(err, ERR_DAMAGE, "damaged");
-	for (i = 0; jobs != NULL && i < job_count; i++)
+	for (i = 0; jobs != NULL && i < job_count; i++) {
+		if (jobs[i] != NULL && options->discard != NULL)
+			options->discard(options->ctx, jobs[i]->load);
 		job_free(jobs[i]);
+	}
 	for (i = 0; workers != NULL && i < worker_count; i++)
 		worker_free(workers[i]);
 	free(jobs);
