@@ -46,5 +46,6 @@ unsigned cmd_processors(void);
 
 /* The commands. */
 int cmd_pack(int argc, char **argv);
+int cmd_verify(int argc, char **argv);
 
 #endif
