@@ -87,6 +87,11 @@ void cbor_put_bytes(struct cbor_out *out, const void *bytes, size_t len)
 	put_raw(out, bytes, len);
 }
 
+void cbor_put_encoded(struct cbor_out *out, const void *bytes, size_t len)
+{
+	put_raw(out, bytes, len);
+}
+
 void cbor_put_array(struct cbor_out *out, size_t count)
 {
 	took(out, cbor_encode_array_start(count, out->at, space(out)));
