@@ -104,7 +104,7 @@ def xxh3(b):
         for i in (0, 2, 4, 6)))
 
 # CBOR: int, bytes, str, list, dict, True, False, None.
-def cbor_get(b, at=0, depth=16):
+def cbor_get(b, at=0, depth=9):  # a map, and 8 deep in its values
     """(value, offset behind it) of the item at `at`."""
     if at >= len(b):
         raise Malformed("CBOR: the item goes over the end")
