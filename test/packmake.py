@@ -73,7 +73,7 @@ class Pack:
         self.payload, self.first = bytearray(), NONE  # of the ENTRY block being filled
         self.entries, self.content, self.bad = 0, 0, 0
         self.waiting, self.unlisted = [], []  # [offset of block, of HEAD, head, tail]; block known or not
-        self.last_index, self.listed = 0, 0
+        self.last_index, self.listed, self.waiting_bytes = 0, 0, 0
         if start:
             m = {"F": 1, "K": "pack", "H": "sha256", "w": "packmake", "t": MTIME}
             self.block(START, encode(ordered({**m, **start_keys}, tuple(m))))
@@ -132,10 +132,10 @@ class Pack:
         has_content = type in (1, 9)
         size, digest = content_sum(data)
         h = {"P": path, "T": type, "m": 0o755 if type == 2 else 0o777 if type == 3 else 0o644,
-             "u": os.geteuid(), "g": os.getegid(), "t": MTIME, "s": size if type == 1 else None}
+             "u": os.geteuid(), "g": os.getegid(), "t": MTIME, "s": size if type == 1 and size < 1 << 63 else None}
         if type == 4:
             h.update(m=None, u=None, g=None, t=None)
-        t = {"n": size, "h": digest} if has_content else {}
+        t = {"n": size & (1 << 64) - 1, "h": digest} if has_content else {}
         if type == 9:
             t["X"] = 0
         h, t = ordered({**h, **(head or {})}, HEAD_ORDER), ordered({**t, **(tail or {})}, TAIL_ORDER)
@@ -151,6 +151,9 @@ class Pack:
         self.entries += 1
         self.content += t.get("n", 0) if isinstance(t.get("n", 0), int) else 0
         self.bad += "S" in t
+        self.waiting_bytes += len(path) + 100
+        if self.waiting_bytes > 256 << 10:
+            self.index()
 
     def index_payload(self):
         out = [encode([self.last_index, self.listed, len(self.unlisted)])]
@@ -164,6 +167,7 @@ class Pack:
             payload = self.index_payload()
         at = self.block(INDEX, payload, **{"codec": self.codec, **fields})
         self.last_index, self.listed, self.unlisted = at, self.listed + len(self.unlisted), []
+        self.waiting_bytes = 0
 
     def end(self, payload=None, **fields):
         """fields of END by name: length, blocks, entries, content, index, bad, digest; of the header: as block()."""
