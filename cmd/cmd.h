@@ -33,4 +33,13 @@ int cmd_fail(const char *command, const struct err *err);
  * returns CMD_FAILED. */
 int cmd_usage(const char *command, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
+/* A decimal number from min to max. Returns 0, or -1 if it is none. */
+int cmd_number(const char *text, long min, long max, long *value);
+
+/* Processors that this process may use, 1 to 64. */
+unsigned cmd_processors(void);
+
+/* The commands. */
+int cmd_pack(int argc, char **argv);
+
 #endif
