@@ -291,7 +291,7 @@ class Reader:
     def pack(self, at):
         """Reads one pack from `at`, returns where it ends."""
         self.id, self.seq, self.start, self.kind, self.clean = None, -1, at, None, len(self.findings)
-        self.key = self.key_payload = self.sealed = None
+        self.key = self.key_payload = self.sealed = self.refused = None
         self.headers, self.done, self.listed, self.last_index = hashlib.sha256(), [], 0, 0
         self.entry, self.lost = None, False  # the open entry; whether the stream was torn
         while self.kind != END:
@@ -350,8 +350,9 @@ class Reader:
             raise Malformed("KEY blocks are not where they should be")
         payload = self.payload(h)
         if h.kind == START:
-            check(cbor_all(payload), START_RULES, "FKH", "START")
-        elif h.kind == ENTRY:
+            self.refused = True
+            self.refused = not check(cbor_all(payload), START_RULES, "FKH", "START")
+        elif h.kind == ENTRY and not self.refused:
             self.items(h, payload)
         elif h.kind == INDEX:
             self.index(h, payload)
