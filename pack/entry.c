@@ -538,7 +538,7 @@ int pack_item_get(struct cbor_in *in, struct pack_item *item, struct err *err)
 		item->data = (struct pack_bytes){got.bytes, got.len};
 		return 0;
 	case CBOR_UINT:
-		if (got.value == 0 || got.value > INT64_MAX)
+		if (got.value == 0 || got.value > PACK_CONTENT_MAX)
 			return err_set(err, ERR_FORMAT, "malformed content: hole of %llu bytes",
 				(unsigned long long)got.value);
 		item->kind = PACK_ITEM_HOLE;

@@ -18,14 +18,15 @@ struct err;
 struct cbor_in;
 struct cbor_out;
 
-#define PACK_PATH_MAX       65535       /* bytes of a path, a link's target */
-#define PACK_NAME_MAX       255         /* bytes of a component, a user's name, an xattr's name */
-#define PACK_XATTR_MAX      65536       /* bytes of an xattr's value */
-#define PACK_HEAD_MAX       (1u << 20)  /* bytes of an encoded HEAD */
-#define PACK_TAIL_MAX       4096        /* bytes of an encoded TAIL */
-#define PACK_DATA_HEAD      5           /* bytes of a DATA head, as written here */
-#define PACK_HOLE_MAX       9           /* bytes of a HOLE, as written here */
-#define PACK_INDEX_HEAD_MAX (3 * 65536) /* bytes of a HEAD in an index, at most */
+#define PACK_PATH_MAX       65535 /* bytes of a path, a link's target */
+#define PACK_NAME_MAX       255   /* bytes of a component, a user's name, an xattr's name */
+#define PACK_XATTR_MAX      65536 /* bytes of an xattr's value */
+#define PACK_CONTENT_MAX    ((uint64_t)1 << 44) /* bytes of an entry's content: 16 TiB */
+#define PACK_HEAD_MAX       (1u << 20)          /* bytes of an encoded HEAD */
+#define PACK_TAIL_MAX       4096                /* bytes of an encoded TAIL */
+#define PACK_DATA_HEAD      5                   /* bytes of a DATA head, as written here */
+#define PACK_HOLE_MAX       9                   /* bytes of a HOLE, as written here */
+#define PACK_INDEX_HEAD_MAX (3 * 65536)         /* bytes of a HEAD in an index, at most */
 
 /* The inode flags that are kept. */
 #define PACK_FLAGS_MASK 0x008380ffu

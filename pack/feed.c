@@ -299,6 +299,8 @@ static void open_file(struct pack_stream *s, const struct pack_feed_item *item)
 		   !S_ISREG(s->st.st_mode)) {
 		failed(s, PACK_VANISHED, 0, "was replaced while it was being opened");
 		s->st = *item->st;
+	} else if (s->st.st_size < 0 || (uint64_t)s->st.st_size > PACK_CONTENT_MAX) {
+		failed(s, PACK_READ_ERROR, EFBIG, "is over the format's limit of 16 TiB");
 	} else {
 		s->fd = fd;
 		return;
