@@ -12,6 +12,10 @@
 
 struct err;
 
+/* The commands. */
+int cmd_key(int argc, char **argv);
+int cmd_cron(int argc, char **argv);
+
 /* Exit statuses, the same for every command. `diff` has 1 for "different". */
 enum cmd_exit {
 	CMD_OK = 0,

@@ -1,158 +1,205 @@
-/* Four small rings; the last answer is tried first, for it mostly fits. */
+/*
+ * Four tables of answers: by uid, by gid, by user's name, by group's name.
+ * Each is an array of sets of WAYS slots; where a question belongs is its
+ * hash, and within its set the slots are replaced in turn.
+ */
 #include "lib/names.h"
 
+#include <errno.h>
 #include <grp.h>
+#include <pthread.h>
 #include <pwd.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "lib/err.h"
+#include "lib/hash.h"
 
-#define NAME_MAX_LEN 256
+#define WAYS 8
+#define SETS (NAMES_KEPT / WAYS)
+/* What an entry of a database may take; groups can have many members. */
+#define ENTRY_MIN 4096
+#define ENTRY_MAX (4u << 20)
 
-struct entry {
+enum table { BY_UID, BY_GID, BY_USER, BY_GROUP, TABLES };
+
+/* A question and its answer: number and name. */
+struct slot {
+	bool used;
+	bool found;
+	uint8_t len;
 	uint32_t id;
-	bool known; /* the name has an id, the id has a name */
-	char name[NAME_MAX_LEN];
+	char name[NAMES_MAX];
 };
 
-struct ring {
-	struct entry *entries;
-	size_t count, next, last;
+struct set {
+	unsigned next; /* the slot that is replaced next */
+	struct slot slots[WAYS];
 };
 
 struct names {
-	struct ring user, group, uid, gid;
-	char mem[16384]; /* for getpwuid_r and its kin */
+	pthread_mutex_t lock;
+	char *entry; /* where the database puts what it found */
+	size_t entry_cap;
+	struct set sets[TABLES][SETS];
 };
 
 struct names *names_new(struct err *err)
 {
-	struct names *n = calloc(1, sizeof *n);
+	struct names *names = calloc(1, sizeof *names);
 
-	if (n == NULL)
-		err_set(err, ERR_NOMEM, "out of memory");
-	return n;
-}
-
-void names_free(struct names *n)
-{
-	if (n == NULL)
-		return;
-	free(n->user.entries);
-	free(n->group.entries);
-	free(n->uid.entries);
-	free(n->gid.entries);
-	free(n);
-}
-
-/* Looks for an entry, by id (name NULL) or by name. */
-static struct entry *lookup(struct ring *r, uint32_t id, const char *name)
-{
-	size_t i;
-
-	for (i = 0; i < r->count; i++) {
-		size_t at = (r->last + i) % r->count;
-		struct entry *e = &r->entries[at];
-
-		if (name != NULL ? strcmp(e->name, name) == 0 : e->id == id) {
-			r->last = at;
-			return e;
-		}
-	}
-	return NULL;
-}
-
-/* A new entry, in place of the oldest if need be. NULL: out of memory. */
-static struct entry *fresh(struct ring *r)
-{
-	struct entry *e;
-
-	if (r->entries == NULL && (r->entries = calloc(NAMES_CACHE, sizeof *e)) == NULL)
+	if (names == NULL) {
+		err_set(err, ERR_NOMEM, "names: out of memory");
 		return NULL;
-	e = &r->entries[r->next];
-	r->last = r->next;
-	r->next = (r->next + 1) % NAMES_CACHE;
-	if (r->count < NAMES_CACHE)
-		r->count++;
-	memset(e, 0, sizeof *e);
-	return e;
-}
-
-static void set_name(struct entry *e, const char *name)
-{
-	e->known = name != NULL && *name != 0 && strlen(name) < NAME_MAX_LEN;
-	if (e->known)
-		memcpy(e->name, name, strlen(name) + 1);
-}
-
-const char *names_user(struct names *n, uint32_t uid)
-{
-	struct entry *e = lookup(&n->user, uid, NULL);
-	struct passwd pw, *got = NULL;
-
-	if (e == NULL) {
-		if ((e = fresh(&n->user)) == NULL)
-			return NULL;
-		e->id = uid;
-		getpwuid_r(uid, &pw, n->mem, sizeof n->mem, &got);
-		set_name(e, got != NULL ? got->pw_name : NULL);
 	}
-	return e->known ? e->name : NULL;
+	pthread_mutex_init(&names->lock, NULL);
+	return names;
 }
 
-const char *names_group(struct names *n, uint32_t gid)
+void names_free(struct names *names)
 {
-	struct entry *e = lookup(&n->group, gid, NULL);
-	struct group gr, *got = NULL;
+	if (names == NULL)
+		return;
+	pthread_mutex_destroy(&names->lock);
+	free(names->entry);
+	free(names);
+}
 
-	if (e == NULL) {
-		if ((e = fresh(&n->group)) == NULL)
-			return NULL;
-		e->id = gid;
-		getgrgid_r(gid, &gr, n->mem, sizeof n->mem, &got);
-		set_name(e, got != NULL ? got->gr_name : NULL);
+/* Asks the database once, with the room there is. Returns 0 and fills the
+ * slot, or an error number. */
+static int ask_once(struct names *names, enum table table, struct slot *slot)
+{
+	char name[NAMES_MAX + 1];
+	struct passwd pw, *user = NULL;
+	struct group gr, *group = NULL;
+	const char *found;
+	int errnum = 0;
+
+	memcpy(name, slot->name, slot->len);
+	name[slot->len] = 0;
+	switch (table) {
+	case BY_UID:
+		errnum = getpwuid_r(slot->id, &pw, names->entry, names->entry_cap, &user);
+		break;
+	case BY_USER:
+		errnum = getpwnam_r(name, &pw, names->entry, names->entry_cap, &user);
+		break;
+	case BY_GID:
+		errnum = getgrgid_r(slot->id, &gr, names->entry, names->entry_cap, &group);
+		break;
+	default:
+		errnum = getgrnam_r(name, &gr, names->entry, names->entry_cap, &group);
+		break;
 	}
-	return e->known ? e->name : NULL;
+	slot->found = errnum == 0 && (user != NULL || group != NULL);
+	if (!slot->found)
+		return errnum;
+	if (table == BY_USER || table == BY_GROUP) {
+		slot->id = user != NULL ? user->pw_uid : group->gr_gid;
+		return 0;
+	}
+	found = user != NULL ? user->pw_name : group->gr_name;
+	slot->found = found[0] != 0 && strlen(found) <= NAMES_MAX;
+	if (slot->found) {
+		slot->len = (uint8_t)strlen(found);
+		memcpy(slot->name, found, slot->len);
+	}
+	return 0;
 }
 
-/* Both directions by name: want_group decides which database. */
-static bool by_name(struct names *n, struct ring *r, bool want_group, const void *name, size_t len,
-	uint32_t *id)
+/* Asks, with as much room as it takes. */
+static void ask(struct names *names, enum table table, struct slot *slot)
 {
-	char text[NAME_MAX_LEN];
-	struct entry *e;
+	size_t cap = names->entry_cap > 0 ? names->entry_cap : ENTRY_MIN;
+	int errnum;
+	char *grown;
 
-	if (len == 0 || len >= sizeof text || memchr(name, 0, len) != NULL)
+	for (;;) {
+		if (cap > names->entry_cap) {
+			grown = realloc(names->entry, cap);
+			if (grown == NULL)
+				return;
+			names->entry = grown;
+			names->entry_cap = cap;
+		}
+		errnum = ask_once(names, table, slot);
+		if (errnum == ERANGE && cap < ENTRY_MAX)
+			cap *= 2;
+		else if (errnum != EINTR)
+			return;
+	}
+}
+
+/* The slot of a question, answered. The lock is held. */
+static const struct slot *answer(
+	struct names *names, enum table table, uint32_t id, const void *name, size_t len)
+{
+	bool by_id = table == BY_UID || table == BY_GID;
+	uint64_t hash = by_id ? hash_xxh3(&id, sizeof id) : hash_xxh3(name, len);
+	struct set *set = &names->sets[table][hash % SETS];
+	struct slot *slot;
+	int i;
+
+	for (i = 0; i < WAYS; i++) {
+		slot = &set->slots[i];
+		if (slot->used && (by_id ? slot->id == id
+					 : slot->len == len && memcmp(slot->name, name, len) == 0))
+			return slot;
+	}
+	slot = &set->slots[set->next];
+	set->next = (set->next + 1) % WAYS;
+	*slot = (struct slot){.used = true, .id = id, .len = (uint8_t)len};
+	if (len > 0)
+		memcpy(slot->name, name, len);
+	ask(names, table, slot);
+	return slot;
+}
+
+static size_t name_of(struct names *names, enum table table, uint32_t id, char *name)
+{
+	const struct slot *slot;
+	size_t len;
+
+	pthread_mutex_lock(&names->lock);
+	slot = answer(names, table, id, NULL, 0);
+	len = slot->found ? slot->len : 0;
+	memcpy(name, slot->name, len);
+	pthread_mutex_unlock(&names->lock);
+	return len;
+}
+
+static bool id_of(struct names *names, enum table table, const void *name, size_t len, uint32_t *id)
+{
+	const struct slot *slot;
+	bool found;
+
+	if (len == 0 || len > NAMES_MAX || memchr(name, 0, len) != NULL)
 		return false;
-	memcpy(text, name, len);
-	text[len] = 0;
-	e = lookup(r, 0, text);
-	if (e == NULL) {
-		struct passwd pw, *user = NULL;
-		struct group gr, *group = NULL;
-
-		if ((e = fresh(r)) == NULL)
-			return false;
-		memcpy(e->name, text, len + 1);
-		if (want_group)
-			getgrnam_r(text, &gr, n->mem, sizeof n->mem, &group);
-		else
-			getpwnam_r(text, &pw, n->mem, sizeof n->mem, &user);
-		e->known = want_group ? group != NULL : user != NULL;
-		if (e->known)
-			e->id = want_group ? group->gr_gid : user->pw_uid;
-	}
-	*id = e->id;
-	return e->known;
+	pthread_mutex_lock(&names->lock);
+	slot = answer(names, table, 0, name, len);
+	found = slot->found;
+	if (found)
+		*id = slot->id;
+	pthread_mutex_unlock(&names->lock);
+	return found;
 }
 
-bool names_uid(struct names *n, const void *name, size_t len, uint32_t *uid)
+size_t names_user(struct names *names, uint32_t uid, char name[NAMES_MAX])
 {
-	return by_name(n, &n->uid, false, name, len, uid);
+	return name_of(names, BY_UID, uid, name);
 }
 
-bool names_gid(struct names *n, const void *name, size_t len, uint32_t *gid)
+size_t names_group(struct names *names, uint32_t gid, char name[NAMES_MAX])
 {
-	return by_name(n, &n->gid, true, name, len, gid);
+	return name_of(names, BY_GID, gid, name);
+}
+
+bool names_uid(struct names *names, const void *name, size_t len, uint32_t *uid)
+{
+	return id_of(names, BY_USER, name, len, uid);
+}
+
+bool names_gid(struct names *names, const void *name, size_t len, uint32_t *gid)
+{
+	return id_of(names, BY_GROUP, name, len, gid);
 }

@@ -14,7 +14,7 @@
 #include "lib/err.h"
 #include "lib/hash.h"
 
-const struct seal_argon2 seal_argon2_default = {.passes = 3, .memory = 65536, .lanes = 1};
+const struct seal_argon2 seal_argon2_default = {.passes = 5, .memory = 65536, .lanes = 1};
 
 /* The order of the group of Ed25519, little-endian (RFC 8032, 5.1). */
 static const uint8_t order[32] = {0xed, 0xd3, 0xf5, 0x5c, 0x1a, 0x63, 0x12, 0x58, 0xd6, 0x9c, 0xf7,

@@ -29,6 +29,7 @@ struct pack_feed {
 	dev_t no_flags_dev; /* a file system that has no inode flags */
 	bool no_flags;
 	struct names *names;
+	char user[NAMES_MAX], group[NAMES_MAX];
 	struct buf list;    /* names of attributes */
 	struct buf order;   /* char *, sorted */
 	struct buf encoded; /* the map */
@@ -241,13 +242,13 @@ static void head_from_stat(struct pack_feed *f, struct pack_head *h, const struc
 	h->gid = st->st_gid;
 	h->mtime = mtime_of(st);
 	if (f->names != NULL) {
-		const char *user = names_user(f->names, st->st_uid);
-		const char *group = names_group(f->names, st->st_gid);
+		size_t user = names_user(f->names, st->st_uid, f->user);
+		size_t group = names_group(f->names, st->st_gid, f->group);
 
-		if (user != NULL)
-			h->user = (struct pack_bytes){(const uint8_t *)user, strlen(user)};
-		if (group != NULL)
-			h->group = (struct pack_bytes){(const uint8_t *)group, strlen(group)};
+		if (user > 0)
+			h->user = (struct pack_bytes){(const uint8_t *)f->user, user};
+		if (group > 0)
+			h->group = (struct pack_bytes){(const uint8_t *)f->group, group};
 	}
 	if (h->type == PACK_REGULAR) {
 		h->has |= PACK_HAS_SIZE;
