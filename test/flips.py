@@ -18,7 +18,7 @@ Ends in a count; exit status 1 if any damage was not found, or anything was read
 import os, random, struct, subprocess, sys, time
 
 from packmake import Pack, blocks
-from reader import ENTRY, Reader
+from reader import END, ENTRY, Reader
 
 SIZE = 65536
 
@@ -65,7 +65,7 @@ class Python:
 
 class Program:
     """Cases to a program's standard input, each with its length (8 bytes, little-endian) before it;
-    back comes a line for each: 0 good or 1 damaged, then the names of the good entries."""
+    back comes a line for each: the names of the good entries, then 0 good or 1 damaged."""
     def __init__(self, program):
         self.child = subprocess.Popen([program], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
 
@@ -76,7 +76,7 @@ class Program:
         line = self.child.stdout.readline().split()
         if not line:
             raise SystemExit("%s died with status %s" % (self.child.args, self.child.wait()))
-        return line[0] != b"0", set(line[1:])
+        return line[-1] != b"0", set(line[:-1])
 
 
 class Layout:
@@ -142,8 +142,8 @@ class Campaign:
         good, other = sample(), sample(b"x", 2)
         mine, theirs = blocks(good), blocks(other)
         foreign = {b"x%02d" % i for i in range(40)} | {b"xpadding"}
-        rng, todo = random.Random(7), set(self.mine(1000))
-        for n in range(1000):
+        rng, todo, n = random.Random(7), set(self.mine(1000)), 0
+        while n < 1000:
             b, what = list(mine), rng.choice(("drop", "double", "move", "swap", "replace", "put in", "tail"))
             i, j = rng.randrange(len(b)), rng.randrange(len(b))
             if what == "drop":
@@ -162,9 +162,12 @@ class Campaign:
                 b = b[:i] + theirs[j:]
             # A whole foreign pack, or one without a START of ours before it, is read as what it is.
             ours = b and b[0][16:32] == mine[0][16:32]
-            if n in todo and b"".join(b) not in (good, other):
-                ended = any(x[5] == 5 and x[16:32] == mine[0][16:32] for x in b)
+            if b"".join(b) in (good, other):
+                continue  # moved to where it was
+            if n in todo:
+                ended = any(x[5] == END and x[16:32] == mine[0][16:32] for x in b)
                 self.case(b"".join(b), "case %d: %s %d %d" % (n, what, i, j), never=foreign if ours and not ended else ())
+            n += 1
 
     def inside(self):
         inner = sample(b"x", 3)
@@ -214,11 +217,12 @@ def main(args):
     engine, status = (lambda: Program(program) if program else Python()), 0
     for group in groups:
         start, children = time.time(), []
-        for part in range(jobs):
+        parts = jobs if group in ("flips", "cuts", "moves") else 1
+        for part in range(parts):
             r, w = os.pipe()
             child = os.fork()
             if child == 0:
-                c = Campaign(engine(), count, (part, jobs))
+                c = Campaign(engine(), count, (part, parts))
                 getattr(c, group)()
                 os.write(w, struct.pack("<QQ", c.cases, c.failures))
                 os._exit(0)

@@ -296,7 +296,8 @@ def sizes(outside):
     Case("E04", "access list of 8191 entries", pack((b"f", {"data": [b"x"], "head": {"x": {
         b"system.posix_acl_access": b"\2\0\0\0" + b"\2\0\7\0\0\0\0\0" * 8191}}})), root=SOME, inside={"f": file("x"), **GOOD_AFTER})
     refused("E04", "TAIL over 4 KiB", b"f", data=[b"x"], tail={"zz": b"x" * 5000}, inside={"f": "none"})
-    for what, items in (("holes over 2^63", [(1 << 63) - 1, 1]), ("twice 2^63-1", [(1 << 63) - 1] * 2), ("four times 2^62", [1 << 62] * 4)):
+    for what, items in (("holes over 2^63", [(1 << 63) - 1, 1]), ("twice 2^63-1", [(1 << 63) - 1] * 2), ("four times 2^62", [1 << 62] * 4),
+                        ("over 16 TiB in all", [1 << 20, 1 << 44])):
         refused("E05", what, b"f", data=items, tail={"n": 5}, inside={"f": "none"})
         CASES[-1].spec.update(options=["--skip-damaged"])
     malformed("E05", "hole of 2^64-1", b"\x1b" + b"\xff" * 8)
@@ -308,7 +309,7 @@ def sizes(outside):
     sha, size = hashlib.sha256((bytes(100) + b"y") * 50000 * 4).digest(), 101 * 50000 * 4
     Case("E05", "200,000 holes of 100 bytes", pack((b"f", {"data": [many] * 4, "tail": {"n": size, "h": sha}})),
          inside={"f": {"type": "file", "size": size}, **GOOD_AFTER})
-    for size in ((1 << 63) - 1, 1 << 60, 1 << 50):
+    for size in ((1 << 63) - 1, 1 << 60, (1 << 44) + 1):
         refused("E06", "holes of %d bytes" % size, b"f", data=[size], tail={"h": bytes(32)}, inside={"f": "none"})
     p = Pack(codec=1, room=2 << 20)
     p.entry(b"zeros", data=[bytes((2 << 20) - 9)] * 40)

@@ -19,7 +19,7 @@ MAGIC, NONE = b"\xf7DMP", 0xFFFFFFFF
 START, KEY, ENTRY, INDEX, END = 1, 2, 3, 4, 5
 KINDS = (None, "START", "KEY", "ENTRY", "INDEX", "END")
 U32, U63, U64 = (1 << 32) - 1, (1 << 63) - 1, (1 << 64) - 1
-HOLES_MAX = 1 << 37  # an entry with more is not hashed, and said so
+CONTENT_MAX, HOLES_MAX = 1 << 44, 1 << 37  # what has more holes is not hashed, and said so
 NAMES = dict(P="path", T="type", m="mode", u="uid", g="gid", un="user", gn="group", t="mtime",
              D="device", L="target", H="link", x="xattrs", f="flags", n="size", h="sha256",
              S="status", c="changed", e="error", X="exit")
@@ -190,7 +190,7 @@ HEAD_RULES = {  # the first eleven stand in an INDEX too, in this order
     "x": lambda v: isinstance(v, dict) and all(
         string(255, nul=False)(k) and string(65536, 0)(a) for k, a in v.items())}
 TAIL_RULES = {
-    "n": uint(U63), "h": string(32, 32), "S": uint(6, 1), "e": array(uint(U63), uint(U32)), "t": TIME,
+    "n": uint(CONTENT_MAX), "h": string(32, 32), "S": uint(6, 1), "e": array(uint(U63), uint(U32)), "t": TIME,
     "c": lambda v: isinstance(v, list) and all(isinstance(x, str) for x in v), "X": uint(255)}
 
 def check(m, rules, required, what):
@@ -260,7 +260,7 @@ class Entry:
             self.problem = str(e)
 
     def item(self, v):
-        hole = uint(U63 - self.size, 1)(v)
+        hole = uint(CONTENT_MAX - self.size, 1)(v)
         if self.head["T"] not in (1, 9) or not (hole or isinstance(v, bytes) and v):
             raise Malformed("an item of content that is not allowed")
         self.size += v if hole else len(v)
