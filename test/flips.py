@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """flips.py - damages a pack of 64 KiB in every way that comes to mind; all of it must be found.
 
-usage: flips.py [--reader PROGRAM] [flips|cuts|moves|inside|single]... [--sample N] [--jobs N]
+usage: flips.py [--reader PROGRAM] [flips|cuts|moves|inside|single|forged]... [--sample N] [--jobs N]
 
 flips    every bit turned over, one at a time: 524,288 cases
 cuts     cut at every byte: every entry that lies in whole blocks is read, no other
@@ -9,16 +9,19 @@ moves    1,000 cases of blocks dropped, doubled, moved, swapped, put in from ano
 inside   a pack inside a pack, each byte of the outer one's headers damaged, blocks cut out: what is
          in the inner pack is never taken for the outer pack's
 single   each block's payload, each block's header: only entries that touch the block are lost
+forged   20,000 bits turned over in payloads, and the block's checks made anew: END's digest finds it;
+         the digest made anew too: in content the SHA-256 finds it, in an INDEX the entries do; blocks
+         put in from a pack with the same id, as reproducible ones have it
 --sample only about N cases of each, evenly spread
 --jobs   processes at once (default 1)
 --reader PROGRAM (built from test/flip.c) reads each case from its standard input; without it, reader.py does
 
 Ends in a count; exit status 1 if any damage was not found, or anything was read that should not be.
 """
-import os, random, struct, subprocess, sys, time
+import hashlib, os, random, struct, subprocess, sys, time
 
 from packmake import Pack, blocks
-from reader import END, ENTRY, Reader
+from reader import END, ENTRY, INDEX, Reader, xxh3
 
 SIZE = 65536
 
@@ -200,6 +203,41 @@ class Campaign:
                 self.case(bytes(case), "block %d (kind %d), byte %d" % (i, kind, where - at), want)
 
 
+    def forged(self):
+        layout = Layout(sample())
+        data = layout.data
+        padding = Reader(data).entries[-1]  # random bytes that go over two blocks and stand raw
+        inside = range(padding.block + 64 + padding.offset + 200, layout.starts[-3] - 200)
+        for bit in self.mine(20000):
+            byte = bit * 8 * len(data) // 20000 >> 3
+            i = max(k for k, at in enumerate(layout.starts[:-1]) if at <= byte)
+            at, end, kind = layout.starts[i], layout.starts[i + 1], layout.kinds[i]
+            if byte < at + 64:
+                continue
+            case = bytearray(data)
+            case[byte] ^= 1 << bit % 8
+            remake(case, at, end)
+            self.case(bytes(case), "checks made anew, bit %d of byte %d" % (bit % 8, byte))
+            if kind == INDEX and case[at + 6] == 0 or byte in inside and byte - at > 70:
+                remake(case, layout.starts[-2], len(case), hashlib.sha256(b"".join(
+                    case[a:a + 64] for a in layout.starts[:-2])).digest())
+                self.case(bytes(case), "END made anew, bit %d of byte %d" % (bit % 8, byte))
+        mine, theirs = (blocks(build(tag, 1, 9000, b"fdump reproducib")) for tag in (b"f", b"x"))
+        assert len(mine) == len(theirs)
+        for i in range(len(mine) - 1):
+            if mine[i] != theirs[i]:
+                self.case(b"".join(mine[:i] + [theirs[i]] + mine[i + 1:]), "block %d of a pack with the same id" % i)
+                self.case(b"".join(mine[:i] + theirs[i:-1] + mine[-1:]), "blocks from %d on of a pack with the same id" % i)
+
+
+def remake(case, at, end, digest=None):
+    """Makes the checks of the block at `at` anew; with `digest`, it is END, and that its digest."""
+    if digest is not None:
+        case[at + 64 + 48:at + 64 + 80] = digest
+    case[at + 48:at + 56] = xxh3(bytes(case[at + 64:end])).to_bytes(8, "little")
+    case[at + 56:at + 64] = xxh3(bytes(case[at:at + 56])).to_bytes(8, "little")
+
+
 def option(args, name, default):
     if name not in args:
         return default
@@ -211,13 +249,13 @@ def option(args, name, default):
 
 def main(args):
     program, count, jobs = option(args, "--reader", None), int(option(args, "--sample", 0)), int(option(args, "--jobs", 1))
-    groups = args or ["flips", "cuts", "moves", "inside", "single"]
+    groups = args or ["flips", "cuts", "moves", "inside", "single", "forged"]
     if any(g.startswith("-") or not hasattr(Campaign, g) for g in groups):
         sys.exit(__doc__)
     engine, status = (lambda: Program(program) if program else Python()), 0
     for group in groups:
         start, children = time.time(), []
-        parts = jobs if group in ("flips", "cuts", "moves") else 1
+        parts = jobs if group in ("flips", "cuts", "moves", "forged") else 1
         for part in range(parts):
             r, w = os.pipe()
             child = os.fork()

@@ -333,6 +333,94 @@ def sizes(outside):
     malformed("E08", "100,000 empty DATA", b"\x40" * 100000)
 
 
+def structure(outside):
+    """Streams of items and tables of contents that lie."""
+    any_end = [0, 1, 2, 5]
+
+    def stream(what, build, verify=DAMAGE, inside=None, id="E01"):
+        p = Pack()
+        p.entry(b"first", data=[b"1"])
+        build(p)
+        p.flush()
+        p.entry(AFTER[0], data=[AFTER[1]])
+        Case(id, what, p.finish(), root=REFUSED, verify=verify, options=["--skip-damaged"],
+             inside={"bad": "none", **(inside or {})})
+
+    def head_then_head(p):
+        p.entry(b"bad", data=[b"x"], no_tail=True)
+        p.entry(b"second", data=[b"y"])
+
+    def head_then_block(p):
+        p.entry(b"bad", data=[b"x"], no_tail=True)
+        p.waiting = p.waiting[:-1] + [[0, 0, {}, {}]]
+
+    stream("no TAIL before the next HEAD", head_then_head)
+    stream("no TAIL before the next block", head_then_block)
+    stream("TAIL without HEAD", lambda p: p.item(encode({"n": 0, "h": content_sum([])[1]}), head=True))
+    stream("DATA without HEAD", lambda p: p.item(b"\x41x", head=True))
+    stream("a number where HEAD should be", lambda p: p.item(b"\x05", head=True))
+    stream("an empty HEAD", lambda p: p.item(b"\xa0\xa0", head=True), inside=GOOD_AFTER)
+    for where in (1, 0, 1000):
+        p = Pack()
+        p.entry(b"first", data=[b"1"])
+        p.flush(first=where)
+        p.entry(AFTER[0], data=[AFTER[1]])
+        Case("E03", "`first` is %d, which is wrong" % where, p.finish(), root=REFUSED if where else OK, verify=DAMAGE if where else OK,
+             options=["--skip-damaged"])
+    p = Pack()
+    p.entry(b"bad", data=[b"x"], no_tail=True)
+    Case("E01", "no TAIL before END", p.finish(), root=REFUSED, verify=DAMAGE, inside={"bad": "none"})
+
+    def index(what, payload=None, id="F03", **end):
+        p = Pack()
+        p.entry(b"one", data=[b"1"])
+        p.entry(b"two", data=[b"2"])
+        p.flush()
+        p.index(payload(p) if payload else None)
+        p.end(**end)
+        Case(id, what, bytes(p.out), root=any_end, verify=DAMAGE, inside={"one": file("1"), "two": file("2")} if payload else {})
+
+    def listed(p, prev=None, number=0, count=2, names=(b"one", b"two"), block=None, at=None):
+        items = [encode([p.last_index if prev is None else prev, number, count])]
+        for (b, a, h, t), n in zip(p.unlisted, names):
+            items += [encode([b if block is None else block, a if at is None else at]), encode({
+                **{k: h[k] for k in ("P", "T", "m", "u", "g", "t") if k in h}, "P": n}), encode(t)]
+        return b"".join(items)
+
+    index("index with other names", lambda p: listed(p, names=(b"one", b"../evil")))
+    index("index with escapes", lambda p: listed(p, names=(b"one", b"\x1b[2J\n")))
+    index("index that leaves one out", lambda p: listed(p, names=(b"one",), count=1))
+    index("index that counts wrong", lambda p: listed(p, count=1 << 60))
+    index("index that counts none", lambda p: listed(p, names=(), count=0))
+    index("index with bytes behind it", lambda p: listed(p) + b"\0")
+    for n in (1, 1 << 40, (1 << 63) - 1, (1 << 64) - 1):
+        index("index with a place at %d" % n, lambda p: listed(p, block=n))
+        index("index with an offset of %d" % n, lambda p: listed(p, at=n))
+        index("index with `prev` at %d" % n, lambda p: listed(p, prev=n), id="E08")
+        index("index with number %d" % n, lambda p: listed(p, number=n))
+        for field in ("length", "blocks", "entries", "content", "index", "bad"):
+            index("END with %s %d" % (field, n), **{field: n})
+    index("index that follows itself", lambda p: listed(p, prev=len(p.out)), id="E08")
+    index("index that is no CBOR", lambda p: b"\xff" * 50)
+    index("index that is empty", lambda p: b"\x80")
+    index("index of an index that is no index", index=1)
+
+    def circle(second):
+        """The first INDEX points to `second`, where the second one stands; it points back."""
+        p = Pack()
+        p.entry(b"one", data=[b"1"])
+        p.flush()
+        p.index(listed(p, prev=second, count=1, names=(b"one",)))
+        p.entry(b"two", data=[b"1"])
+        p.index()
+        p.end()
+        return p
+
+    p = circle(circle(1000).last_index)
+    assert circle(1000).last_index == p.last_index
+    Case("E08", "two indexes that follow each other", bytes(p.out), root=any_end, verify=DAMAGE)
+
+
 def integrity(outside):
     def three(tag=b"", **how):
         p = Pack(**how)
@@ -417,7 +505,7 @@ def integrity(outside):
 
 def render(outside, long=False):
     CASES.clear()
-    for part in (paths, links, hard_links, privileges, sizes, integrity):
+    for part in (paths, links, hard_links, privileges, sizes, structure, integrity):
         part(outside)
     return [c for c in CASES if long or not c.long]
 
