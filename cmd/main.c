@@ -24,6 +24,7 @@ static const struct command {
 	const char *summary;
 } commands[] = {
 	{"pack", cmd_pack, "pack trees of files into one file or stream"},
+	{"unpack", cmd_unpack, "unpack a pack, each file proved first"},
 	{"key", cmd_key, "make, show, print and take back keys"},
 	{"cron", cmd_cron, "when a schedule is due, and what it means"},
 	{NULL, NULL, NULL},
