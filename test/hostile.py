@@ -4,7 +4,8 @@
 usage: hostile.py DIR OUTSIDE [--long]     writes CASE.fdump (CASE.2.fdump, ...) and CASE.json to DIR
 
 OUTSIDE is the absolute path of the folder that must stay as it is (hostile_run.py makes it: a file
-"secret", a folder "dir" with a file "kept", "linked" with two names); absolute names and links point there.
+"secret", a folder "dir" with a file "kept"; "linked", "linked.fifo" and "linked.link" have two names);
+absolute names and links point there.
 CASE.json:
   case, what         the case's id in malicious.tsv, and what is special here
   packs              how many, unpacked one after the other into the same target
@@ -13,15 +14,15 @@ CASE.json:
   root, user         exit statuses of unpack that are right, for either
   verify             the same for `fdump verify`
   inside             path -> what must be there, as root; `user`: over it, as a user. "none": nothing
-  allow              what of OUTSIDE may change ("linked": one link fewer)
+  allow              what of OUTSIDE may change: of names that begin so, the number of links
 Strings in it are bytes as Latin-1.
 """
 import hashlib, json, os, re, sys
 
 from packmake import ENTRY, Pack, Raw, blocks, content_sum, encode
 
-OK, SOME, REFUSED, DAMAGE = [0], [0, 1], [1, 2, 5], [2, 5]
-FAILS = [1, 2]  # a sound entry that can't be made here
+OK, SOME, REFUSED, DAMAGE = [0], [0, 1], [5], [5]
+FAILS = [2]  # a sound entry that can't be made here
 AFTER = (b"after", b"this came after")
 CASES = []
 
@@ -74,8 +75,8 @@ def link(to):
     return {"type": 3, "head": {"L": to}}
 
 
-def hard(to, **words):
-    return {"type": 4, "head": {"H": to}, **words}
+def hard(to, head=None, **words):
+    return {"type": 4, "head": {"H": to, **(head or {})}, **words}
 
 
 DIR, FILE = {"type": 2}, {"data": [b"payload"]}
@@ -95,7 +96,7 @@ def paths(outside):
          inside={"y": file("payload", links=2), "z": file("payload"), "x": "none", "t": "none"})
     Case("A04", "links to what was stripped away", pack((b"x", DIR), (b"x/l", link(b"../../outside/secret")), (b"x/l/in", FILE),
                                                         (b"y/h", hard(b"t")), after=False),
-         options=["--strip-components", "1"], root=REFUSED, verify=[0, 5], inside={"h": "none"})
+         options=["--strip-components", "1"], root=FAILS, verify=[0, 5], inside={"h": "none"})
     refused("A05", "empty name", b"", **FILE)
     refused("A05", "root that is a file", b".", **FILE)
     refused("A05", "only a slash", b"/", **DIR)
@@ -199,6 +200,25 @@ def hard_links(outside):
          setup=[("hardlink", "f", "OUTSIDE/linked")], allow=["linked"], root=REFUSED, verify=DAMAGE, inside=GOOD_AFTER)
 
 
+    Case("C06", "hard link entry with metadata, to an outside name", pack((b"h", hard(b"f", head={
+        "m": 0o4777, "u": 4711, "g": 4711, "t": [1, 1], "x": {b"user.evil": b"1"}, "f": 0x80}))),
+         setup=[("hardlink", "f", "OUTSIDE/linked")], allow=["linked"], root=[0, 1, 2], verify=[0, 5], inside=GOOD_AFTER)
+    odd = {"m": 0o777, "u": 4711, "g": 4711, "t": [1, 1]}
+    Case("C06", "outside names of a fifo and a link", pack((b"p", {"type": 5, "head": odd}), (b"l", {"type": 3, "head": {"L": b"new", **odd}})),
+         setup=[("hardlink", "p", "OUTSIDE/linked.fifo"), ("hardlink", "l", "OUTSIDE/linked.link")], allow=["linked"],
+         user=[0, 1], inside={"l": {"type": "link"}, **GOOD_AFTER})
+    Case("C06", "outside names of a fifo and a link, the same", pack((b"p", {"type": 5, "head": odd}), (b"l", {"type": 3, "head": {"L": b"nowhere", **odd}})),
+         setup=[("hardlink", "p", "OUTSIDE/linked.fifo"), ("hardlink", "l", "OUTSIDE/linked.link")], allow=["linked"],
+         user=[0, 1], inside={"l": {"type": "link"}, **GOOD_AFTER})
+    for when in ("always", "if-changed", "if-newer", "never"):
+        for t in (1, 4000000000):
+            Case("B07", "links were there, --overwrite %s, time %d" % (when, t), pack(
+                (b"l", {"data": [b"secret"], "head": {"t": [t, 0]}}), (b"d", {"type": 2, "head": {"t": [t, 0], "m": 0o700}}), (b"d/kept", FILE),
+                (b"d/new", FILE), (b"f", {"data": [b"linked"], "head": {"t": [t, 0], "m": 0o600, "x": {b"user.evil": b"1"}}})),
+                 setup=[("symlink", "l", "OUTSIDE/secret"), ("symlink", "d", "OUTSIDE/dir"), ("hardlink", "f", "OUTSIDE/linked")],
+                 allow=["linked"], options=["--overwrite", when], root=[0, 1, 2], inside=GOOD_AFTER)
+
+
 def privileges(outside):
     bits = [(b"suid", {"data": [b"x"], "head": {"m": 0o4755, "u": 0, "g": 0}}), (b"sgid", {"data": [b"x"], "head": {"m": 0o2755, "u": 0, "g": 0}}),
             (b"sd", {"type": 2, "head": {"m": 0o3777, "u": 0, "g": 0}})]
@@ -245,8 +265,8 @@ def sizes(outside):
     malformed("E01", "DATA goes over the block", b"\x5a\x00\x10\x00\x00abc")
     Case("E02", "the hint is 2^63-1", pack((b"f", {"data": [b"x"], "head": {"s": (1 << 63) - 1}})), root=SOME, inside={"f": file("x"), **GOOD_AFTER})
     for n in (1 << 63, (1 << 64) - 1, -1):
-        refused("E02", "the hint is %d" % n, b"f", data=[b"x"], head={"s": n}, exits=[0, 1, 2, 5])
-        CASES[-1].spec.update(verify=[0, 5], options=["--skip-damaged"])
+        refused("E02", "the hint is %d" % n, b"f", data=[b"x"], head={"s": n}, exits=DAMAGE)
+        CASES[-1].spec.update(options=["--skip-damaged"])
     for n in (1 << 63, (1 << 64) - 1, -1):
         refused("E02", "TAIL says %d" % n, b"f", data=[b"x"], tail={"n": n}, inside={"f": "none"})
         CASES[-1].spec.update(options=["--skip-damaged"])
@@ -311,6 +331,7 @@ def sizes(outside):
          inside={"f": {"type": "file", "size": size}, **GOOD_AFTER})
     for size in ((1 << 63) - 1, 1 << 60, (1 << 44) + 1):
         refused("E06", "holes of %d bytes" % size, b"f", data=[size], tail={"h": bytes(32)}, inside={"f": "none"})
+        CASES[-1].spec.update(options=["--skip-damaged"])
     p = Pack(codec=1, room=2 << 20)
     p.entry(b"zeros", data=[bytes((2 << 20) - 9)] * 40)
     p.flush()
@@ -335,8 +356,6 @@ def sizes(outside):
 
 def structure(outside):
     """Streams of items and tables of contents that lie."""
-    any_end = [0, 1, 2, 5]
-
     def stream(what, build, verify=DAMAGE, inside=None, id="E01"):
         p = Pack()
         p.entry(b"first", data=[b"1"])
@@ -378,7 +397,7 @@ def structure(outside):
         p.flush()
         p.index(payload(p) if payload else None)
         p.end(**end)
-        Case(id, what, bytes(p.out), root=any_end, verify=DAMAGE, inside={"one": file("1"), "two": file("2")} if payload else {})
+        Case(id, what, bytes(p.out), root=DAMAGE, verify=DAMAGE, inside={"one": file("1"), "two": file("2")} if payload else {})
 
     def listed(p, prev=None, number=0, count=2, names=(b"one", b"two"), block=None, at=None):
         items = [encode([p.last_index if prev is None else prev, number, count])]
@@ -418,7 +437,7 @@ def structure(outside):
 
     p = circle(circle(1000).last_index)
     assert circle(1000).last_index == p.last_index
-    Case("E08", "two indexes that follow each other", bytes(p.out), root=any_end, verify=DAMAGE)
+    Case("E08", "two indexes that follow each other", bytes(p.out), root=DAMAGE, verify=DAMAGE)
 
 
 def integrity(outside):
@@ -448,7 +467,7 @@ def integrity(outside):
             if name == drop:
                 p.unlisted.pop()
             p.flush()
-        Case("F03", "entry in no index", p.finish(), root=[0, 5], verify=DAMAGE, inside={n: file(n * 50) for n in all3})
+        Case("F03", "entry in no index", p.finish(), root=DAMAGE, verify=DAMAGE, inside={n: file(n * 50) for n in all3})
     Case("F04", "block of another pack", b"".join(b[:2] + [other[2]] + b[3:]), root=DAMAGE, verify=DAMAGE, options=["--skip-damaged"],
          inside={"one": file("one" * 50), "two": "none", "x-two": "none", "three": file("three" * 50)})
     Case("F04", "block of another pack put between", b"".join(b[:2] + [other[2]] + b[2:]), root=DAMAGE, verify=DAMAGE, options=["--skip-damaged"],

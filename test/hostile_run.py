@@ -16,6 +16,7 @@ import json, os, re, resource, shutil, signal, stat, subprocess, sys, tempfile
 import hostile
 
 NOBODY, SECONDS, MEMORY = 65534, 20, 600 << 20
+CONTROL = re.compile(rb"[\x00-\x08\x0b-\x1f\x7f]|\xc2[\x80-\x9f]|\xe2\x80[\x8b-\x8f\xaa-\xae]")
 
 
 def limits():
@@ -27,7 +28,7 @@ def limits():
 class Runner:
     def __init__(self, program, user):
         self.program, self.user = os.path.abspath(program), user
-        self.failures, self.checks, self.slowest = 0, 0, (0, "")
+        self.failures, self.checks, self.slowest, self.known = 0, 0, (0, ""), {}
 
     def run(self, *args, prefix=()):
         """(exit status, output, errors); -signal if it was killed, None if it took too long."""
@@ -42,6 +43,12 @@ class Runner:
         after = os.times()
         self.slowest = max(self.slowest, (round(after.elapsed - before.elapsed, 2), " ".join(args[:3])))
         return r.returncode, r.stdout, r.stderr
+
+    def has(self, command):
+        """Whether the program has this command."""
+        if command not in self.known:
+            self.known[command] = self.run(command, "--help")[0] == 0
+        return self.known[command]
 
     def check(self, good, name, text):
         self.checks += 1
@@ -97,7 +104,7 @@ def differences(a, b, allow):
             yield "%s was %s" % (name, "made" if x is None else "removed")
             continue
         for key in x:
-            if x[key] != y.get(key) and not (os.path.basename(name) in allow and key in ("nlink", "ctime")):
+            if x[key] != y.get(key) and not (key in ("nlink", "ctime") and os.path.basename(name).startswith(tuple(allow))):
                 yield "%s: %s changed from %r to %r" % (name, key, x[key], y.get(key))
 
 
@@ -130,7 +137,7 @@ def set_up(spec, target, outside):
         if verb == "symlink":
             os.symlink(argument, path)
         elif verb == "hardlink":
-            os.link(argument, path)
+            os.link(argument, path, follow_symlinks=False)
         elif verb == "file":
             with open(path, "w") as f:
                 f.write(argument)
@@ -141,9 +148,9 @@ def set_up(spec, target, outside):
 
 
 def modes_traced(trace):
-    """From strace: files and folders that were made open to others, if only for a moment."""
+    """From strace: what was made under a name and open to others, if only for a moment."""
     for line in open(trace, errors="replace"):
-        if "O_CREAT" in line or "O_TMPFILE" in line or re.search(r"\b(mkdirat|mkdir|mknodat|mknod)\(", line):
+        if "O_CREAT" in line or re.search(r"\b(mkdirat|mkdir|mknodat|mknod)\(", line):
             mode = re.findall(r"(0[0-7]*)(?:, makedev[^)]*)?\)\s+= \d", line)
             kind = re.findall(r"S_IF[A-Z]+\|(0[0-7]*)", line)
             for m in kind or mode[-1:]:
@@ -160,7 +167,10 @@ def one(runner, base, scratch, trace, keep):
     for path, text in (("secret", "secret"), ("dir/kept", "kept"), ("linked", "linked")):
         with open(os.path.join(outside, path), "w") as f:
             f.write(text)
-    os.link(os.path.join(outside, "linked"), os.path.join(outside, "linked.2"))
+    os.mkfifo(os.path.join(outside, "linked.fifo"), 0o600)
+    os.symlink("nowhere", os.path.join(outside, "linked.link"))
+    for path in ("linked", "linked.fifo", "linked.link"):
+        os.link(os.path.join(outside, path), os.path.join(outside, path + ".2"), follow_symlinks=False)
     os.mkdir(target)
     set_up(spec, target, outside)
     if runner.user:
@@ -195,16 +205,17 @@ def one(runner, base, scratch, trace, keep):
     shallow = not os.path.basename(base).startswith(("A07", "A09"))
     before = snapshot(top) if shallow else {}
     for pack in packs:
-        result = runner.run("verify", pack)
-        runner.ended(name, "verify", result, spec["verify"])
-        if spec["case"] == "F08":
-            runner.check(b"damaged-member" in result[1] + result[2], name, "verify does not name the damaged member")
-        for args in (["list"], ["list", "-v"], ["list", "--json"]):
+        if runner.has("verify"):
+            result = runner.run("verify", pack)
+            runner.ended(name, "verify", result, spec["verify"])
+            runner.check(spec["case"] != "F08" or b"damaged-member" in result[1] + result[2],
+                         name, "verify does not name the damaged member")
+        for args in (["list"], ["list", "-v"], ["list", "--json"]) if runner.has("list") else ():
             result = runner.run(*args, "-f", pack)
             runner.ended(name, " ".join(args), result, [0, 1, 2, 5, 6])
-            runner.check(not re.search(rb"[\x00-\x08\x0b-\x1f\x7f]|\xc2[\x80-\x9f]|\xe2\x80[\x8b-\x8f\xaa-\xae]", result[1] + result[2]),
-                         name, "%s prints control characters" % args)
-        runner.ended(name, "diff", runner.run("diff", "-f", pack, "-C", into), [0, 1, 2, 5, 6])
+            runner.check(not CONTROL.search(result[1] + result[2]), name, "%s prints control characters" % args)
+        if runner.has("diff"):
+            runner.ended(name, "diff", runner.run("diff", "-f", pack, "-C", into), [0, 1, 2, 5, 6])
     for text in differences(before, snapshot(top) if shallow else {}, []):
         runner.check(False, name, "verify, list or diff: " + text)
     if not keep:
