@@ -14,6 +14,7 @@ struct err;
 
 /* The commands. */
 int cmd_key(int argc, char **argv);
+int cmd_unpack(int argc, char **argv);
 int cmd_cron(int argc, char **argv);
 
 /* Exit statuses, the same for every command. `diff` has 1 for "different". */
@@ -45,5 +46,6 @@ unsigned cmd_processors(void);
 
 /* The commands. */
 int cmd_pack(int argc, char **argv);
+int cmd_verify(int argc, char **argv);
 
 #endif

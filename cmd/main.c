@@ -24,6 +24,8 @@ static const struct command {
 	const char *summary;
 } commands[] = {
 	{"pack", cmd_pack, "pack trees of files into one file or stream"},
+	{"unpack", cmd_unpack, "unpack a pack, each file proved first"},
+	{"verify", cmd_verify, "prove every byte of packs, say what is lost"},
 	{"key", cmd_key, "make, show, print and take back keys"},
 	{"cron", cmd_cron, "when a schedule is due, and what it means"},
 	{NULL, NULL, NULL},

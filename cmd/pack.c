@@ -11,14 +11,19 @@
 
 #include "cmd/cmd.h"
 #include "cmd/output.h"
+#include "cmd/select.h"
 #include "lib/err.h"
 #include "lib/esc.h"
 #include "lib/fs.h"
 #include "lib/hash.h"
+#include "lib/key.h"
 #include "lib/lane.h"
+#include "lib/match.h"
+#include "lib/pass.h"
 #include "lib/seal.h"
 #include "lib/zst.h"
 #include "pack/create.h"
+#include "pack/keyblock.h"
 #include "pack/writer.h"
 
 #define COMMANDS_MAX 64
@@ -34,10 +39,14 @@ static const char help[] =
 	"      --null              they end in NUL, not newline\n"
 	"  -v, --verbose           name each entry on standard error\n"
 	"      --one-file-system   stay on the file system of each PATH\n"
+	"  -X, --exclude-from FILE leave out what matches the patterns in FILE\n"
+	"      --exclude PATTERN   leave out what matches, as in .gitignore (repeatable)\n"
 	"      --exclude-caches    of directories with a CACHEDIR.TAG keep only that\n"
 	"      --no-xattrs         without extended attributes and ACLs\n"
 	"      --numeric-owner     without names of users and groups\n"
 	"      --command NAME=PROGRAM  the output of PROGRAM as member NAME (repeatable)\n"
+	"      --to FILE.pub       seal it to this public key (repeatable)\n"
+	"      --passphrase-file FILE  seal it to the passphrase in FILE\n"
 	"      --level N           zstd level 0 (none) to 19, default 1\n"
 	"      --threads N         default: the number of processors\n"
 	"      --reproducible      equal trees give equal bytes\n"
@@ -48,6 +57,10 @@ static const char help[] =
 struct options {
 	const char *file, *directory, *files_from;
 	bool null, verbose, reproducible;
+	const char *to[PACK_KEYBLOCK_WRAPS], *passphrase_file;
+	size_t to_count;
+	struct cmd_select select; /* its patterns */
+	uint8_t key_payload[PACK_KEYBLOCK_MAX], payload_key[SEAL_KEY_LEN];
 	struct pack_create_options create;
 	char *commands[COMMANDS_MAX + 1];
 	size_t command_count;
@@ -69,6 +82,9 @@ enum {
 	OPT_LEVEL,
 	OPT_THREADS,
 	OPT_REPRODUCIBLE,
+	OPT_EXCLUDE,
+	OPT_TO,
+	OPT_PASS,
 	OPT_HELP
 };
 
@@ -78,6 +94,10 @@ static const struct option long_options[] = {
 	{"files-from", required_argument, NULL, 'T'},
 	{"null", no_argument, NULL, OPT_NULL},
 	{"verbose", no_argument, NULL, 'v'},
+	{"exclude-from", required_argument, NULL, 'X'},
+	{"exclude", required_argument, NULL, OPT_EXCLUDE},
+	{"to", required_argument, NULL, OPT_TO},
+	{"passphrase-file", required_argument, NULL, OPT_PASS},
 	{"one-file-system", no_argument, NULL, OPT_ONE_FS},
 	{"exclude-caches", no_argument, NULL, OPT_CACHES},
 	{"no-xattrs", no_argument, NULL, OPT_NO_XATTRS},
@@ -93,11 +113,12 @@ static const struct option long_options[] = {
 /* Reads the options. Returns -1 to go on, else the exit status. */
 static int parse(struct options *o, int argc, char **argv)
 {
+	struct err err = {0};
 	long n;
 	int c;
 
 	optind = 1;
-	while ((c = getopt_long(argc, argv, "f:C:T:v", long_options, NULL)) != -1) {
+	while ((c = getopt_long(argc, argv, "f:C:T:X:v", long_options, NULL)) != -1) {
 		switch (c) {
 		case 'f':
 			o->file = optarg;
@@ -110,6 +131,22 @@ static int parse(struct options *o, int argc, char **argv)
 			break;
 		case 'v':
 			o->verbose = true;
+			break;
+		case 'X':
+			if (cmd_select_patterns_from(&o->select, optarg, false, &err) != 0)
+				return cmd_fail("pack", &err);
+			break;
+		case OPT_EXCLUDE:
+			if (cmd_select_pattern(&o->select, optarg, &err) != 0)
+				return cmd_fail("pack", &err);
+			break;
+		case OPT_TO:
+			if (o->to_count == PACK_KEYBLOCK_WRAPS)
+				return cmd_usage("pack", "over %d keys", PACK_KEYBLOCK_WRAPS);
+			o->to[o->to_count++] = optarg;
+			break;
+		case OPT_PASS:
+			o->passphrase_file = optarg;
 			break;
 		case OPT_NULL:
 			o->null = true;
@@ -152,6 +189,8 @@ static int parse(struct options *o, int argc, char **argv)
 			return cmd_usage("pack", "wrong option");
 		}
 	}
+	if (o->reproducible && (o->to_count > 0 || o->passphrase_file != NULL))
+		return cmd_usage("pack", "a sealed pack can't be reproducible");
 	o->paths = argv + optind;
 	if (*o->paths == NULL && o->files_from == NULL && o->command_count == 0)
 		return cmd_usage("pack", "no PATH given ('.' for all that is here)");
@@ -233,10 +272,50 @@ static int write_out(void *ctx, const void *head, size_t head_len, const void *b
 	return 0;
 }
 
+static bool excluded(void *ctx, const char *path, size_t len, bool is_dir)
+{
+	struct options *o = ctx;
+
+	return match_test(o->select.exclude, path, len, is_dir) == MATCH_EXCLUDED;
+}
+
+/* Makes the KEY block, if the pack is to be sealed. */
+static int seal(struct options *o, struct err *err)
+{
+	struct key_public *keys = calloc(o->to_count + 1, sizeof *keys);
+	struct pack_recipients to = {.keys = keys, .key_count = o->to_count};
+	struct pass pass;
+	size_t i;
+	int got = 0;
+
+	if (keys == NULL)
+		return err_set(err, ERR_NOMEM, "out of memory");
+	for (i = 0; i < o->to_count && got == 0; i++)
+		got = key_public_load(o->to[i], &keys[i], err);
+	if (got == 0 && o->passphrase_file != NULL) {
+		got = pass_ask(o->passphrase_file, "the pack", &pass, err);
+		to.passes = &pass;
+		to.pass_count = 1;
+	}
+	if (got == 0)
+		got = pack_keyblock_make(&to, o->key_payload, &o->create.writer.key_payload_len,
+			o->payload_key, err);
+	if (to.pass_count > 0)
+		pass_wipe(&pass);
+	for (i = 0; i < o->to_count; i++)
+		key_public_wipe(&keys[i]);
+	free(keys);
+	o->create.writer.key_payload = o->key_payload;
+	o->create.payload_key = o->payload_key;
+	return got;
+}
+
 static int prepare(struct options *o, struct cmd_output *out, struct err *err)
 {
 	struct timespec now;
 
+	if ((o->to_count > 0 || o->passphrase_file != NULL) && seal(o, err) != 0)
+		return -1;
 	if (cmd_output_open(out, o->file, err) != 0)
 		return -1;
 	if (o->files_from != NULL) {
@@ -277,9 +356,10 @@ int cmd_pack(int argc, char **argv)
 	o.create.threads = cmd_processors();
 	status = parse(&o, argc, argv);
 	if (status >= 0)
-		return status;
+		goto out;
 	o.create.commands = o.commands;
 	o.create.scan.next_root = next_root;
+	o.create.scan.excluded = o.select.exclude != NULL ? excluded : NULL;
 	o.create.scan.ctx = &o;
 	o.create.sink = write_out;
 	o.create.sink_ctx = &out;
@@ -291,10 +371,13 @@ int cmd_pack(int argc, char **argv)
 	else
 		status = created.problems > 0 ? CMD_SOME : CMD_OK;
 	cmd_output_drop(&out);
+	seal_wipe(o.payload_key, sizeof o.payload_key);
 	if (o.list != NULL && o.list != stdin)
 		fclose(o.list);
 	if (o.directory != NULL && o.create.scan.base >= 0)
 		close(o.create.scan.base);
 	free(o.line);
+out:
+	cmd_select_fini(&o.select);
 	return status;
 }

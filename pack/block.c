@@ -52,8 +52,8 @@ static const char *wrong(const struct pack_block *b)
 		return "unknown codec";
 	if (b->sealed > 1)
 		return "unknown kind of sealing";
-	if (b->raw_len > PACK_BLOCK_RAW_MAX)
-		return "raw length over the limit";
+	if (b->raw_len == 0 || b->raw_len > PACK_BLOCK_RAW_MAX)
+		return "raw length is zero or over the limit";
 	if (b->codec == PACK_RAW && b->stored_len != b->raw_len + tag)
 		return "stored length is not the raw length";
 	if (b->codec == PACK_ZSTD && (b->stored_len < tag || b->stored_len - tag >= b->raw_len))

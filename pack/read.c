@@ -197,6 +197,15 @@ static int fetch(void *ctx, void *worker, void *job_, struct err *err)
 
 /* --- open, take, apply -------------------------------------------------- */
 
+/* A sealed block without a key: its check is all there is. */
+static void check_sealed(struct pack_load *load)
+{
+	if (hash_xxh3(load->stored.data, load->block.stored_len) != load->block.check)
+		err_set(&load->bad, ERR_DAMAGE, "payload does not agree with its check");
+	else
+		err_set(&load->bad, ERR_DENIED, "sealed: a key is needed (--key FILE)");
+}
+
 static int open_load(void *ctx, void *worker, void *job_, struct err *err)
 {
 	struct run *r = ctx;
@@ -211,7 +220,7 @@ static int open_load(void *ctx, void *worker, void *job_, struct err *err)
 		w->key_number = job->key_number;
 	}
 	if (job->load->block.sealed && job->key_number == 0)
-		err_set(&job->load->bad, ERR_DENIED, "sealed: a key is needed (--key FILE)");
+		check_sealed(job->load);
 	if (pack_load_open(job->load, w->press, w->hash, err) != 0)
 		return -1;
 	return r->o->prepare != NULL ? r->o->prepare(r->o->ctx, job->load, err) : 0;
@@ -362,8 +371,11 @@ int pack_read_run(
 		pack_reader_result(r.reader, result);
 	if (got == 0 && r.worst > 0 && !options->skip_damaged)
 		got = err_set(err, ERR_DAMAGE, "damaged");
-	for (i = 0; jobs != NULL && i < job_count; i++)
+	for (i = 0; jobs != NULL && i < job_count; i++) {
+		if (jobs[i] != NULL && options->discard != NULL)
+			options->discard(options->ctx, jobs[i]->load);
 		job_free(jobs[i]);
+	}
 	for (i = 0; workers != NULL && i < worker_count; i++)
 		worker_free(workers[i]);
 	free(jobs);

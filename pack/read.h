@@ -31,6 +31,9 @@ struct pack_read_options {
 	/* A load was opened, its whole entries are decoded and proved: whatever
 	 * can be done without order. May be NULL. 0, or -1 with err set. */
 	int (*prepare)(void *ctx, struct pack_load *load, struct err *err);
+	/* Gives back what `prepare` made of a load that `apply` will not see. NULL:
+	 * nothing. */
+	void (*discard)(void *ctx, struct pack_load *load);
 	/* A load was taken: use what is in it. 0; 1 enough, stop; -1 with err. */
 	int (*apply)(void *ctx, struct pack_load *load, struct err *err);
 	pack_reader_problem *problem;

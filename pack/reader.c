@@ -155,6 +155,7 @@ static int check_start(const struct pack_load *load, struct err *err)
 {
 	struct cbor_in in;
 	struct cbor_item map, key, value;
+	bool format = false, kind = false, checksum = false;
 	uint64_t i;
 
 	cbor_in_init(&in, load->raw, load->block.raw_len);
@@ -173,20 +174,25 @@ static int check_start(const struct pack_load *load, struct err *err)
 				return err_set(err, ERR_UNSUPPORTED,
 					"pack of format %llu: this program reads format 1",
 					(unsigned long long)value.value);
+			format = true;
 		} else if (cbor_is_text(&key, "K")) {
 			if (!cbor_is_text(&value, "pack"))
 				return err_set(err, ERR_UNSUPPORTED,
 					"not a pack but another kind of container");
+			kind = true;
 		} else if (cbor_is_text(&key, "H")) {
 			if (!cbor_is_text(&value, "sha256"))
 				return err_set(err, ERR_UNSUPPORTED,
 					"pack with another checksum than sha256");
+			checksum = true;
 		} else if (key.len > 0 && key.bytes[0] >= 'A' && key.bytes[0] <= 'Z') {
 			return err_set(err, ERR_UNSUPPORTED,
 				"pack needs '%.*s', which this program does not know",
 				key.len < 32 ? (int)key.len : 32, (const char *)key.bytes);
 		}
 	}
+	if (!format || !kind || !checksum)
+		return err_set(err, ERR_FORMAT, "malformed START: no format, kind or checksum");
 	return 0;
 }
 
