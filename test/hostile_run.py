@@ -5,7 +5,7 @@ usage: hostile_run.py FDUMP [--user] [--long] [--only TEXT] [--keep]     run as 
 --user   the program runs as uid 65534 with no groups; --only: cases whose name contains TEXT
 --keep   only the first case, and its files stay
 
-For each case: unpack (and verify, list, list -v, list --json, diff) ends by itself, in 20 s and 600 MB
+For each case: unpack (and verify, list, list -v, list --json, diff) ends by itself, in 20 s (120 with --long) and 600 MB
 of address space, by no signal, with an exit status that the case allows; nothing outside the target
 is written, linked, changed or removed (names, inodes, modes, owners, times, content, attributes are
 compared); inside is what the case says; verify, list and diff change nothing at all; list prints no
@@ -26,9 +26,10 @@ def limits():
 
 
 class Runner:
-    def __init__(self, program, user):
-        self.program, self.user = os.path.abspath(program), user
+    def __init__(self, program, user, patience):
+        self.program, self.user, self.patience = os.path.abspath(program), user, patience
         self.failures, self.checks, self.slowest, self.known = 0, 0, (0, ""), {}
+        self.seconds, self.last = {}, 0  # of unpack, by case; of the last run
 
     def run(self, *args, prefix=()):
         """(exit status, output, errors); -signal if it was killed, None if it took too long."""
@@ -37,12 +38,21 @@ class Runner:
             command = ["setpriv", "--reuid", str(NOBODY), "--regid", str(NOBODY), "--clear-groups", *command]
         before = os.times()
         try:
-            r = subprocess.run(command, preexec_fn=limits, timeout=SECONDS, stdin=subprocess.DEVNULL, capture_output=True)
+            r = subprocess.run(command, preexec_fn=limits, timeout=self.patience, stdin=subprocess.DEVNULL, capture_output=True)
         except subprocess.TimeoutExpired:
             return None, b"", b""
         after = os.times()
-        self.slowest = max(self.slowest, (round(after.elapsed - before.elapsed, 2), " ".join(args[:3])))
+        self.last = round(after.elapsed - before.elapsed, 2)
+        self.slowest = max(self.slowest, (self.last, " ".join(args[:3])))
         return r.returncode, r.stdout, r.stderr
+
+    def linear(self, what, name):
+        """Twice the input takes at most 2.5 times as long; below 2 s it is not told from noise."""
+        n = int(re.match("[0-9]*", what).group() or 0)
+        self.seconds[what] = self.last
+        half = self.seconds.get(what.replace(str(n), str(n // 2), 1)) if n else None
+        if half is not None and self.last > 2:
+            self.check(self.last <= 2.5 * half, name, "%.2f s, and %.2f s for half of it" % (self.last, half))
 
     def has(self, command):
         """Whether the program has this command."""
@@ -58,7 +68,7 @@ class Runner:
 
     def ended(self, name, what, result, allowed):
         code, _, errors = result
-        self.check(code is not None, name, "%s: still running after %d s" % (what, SECONDS))
+        self.check(code is not None, name, "%s: still running after %d s" % (what, self.patience))
         if code is not None:
             self.check(code in allowed, name, "%s: exit status %d, expected %s: %s" % (
                 what, code, allowed, errors[-300:].decode("utf-8", "replace").strip()))
@@ -191,6 +201,7 @@ def one(runner, base, scratch, trace, keep):
         result = runner.run("unpack", "-f", pack, "-C", into, *spec["options"], prefix=prefix)
         last = i == len(packs) - 1
         runner.ended(name, "unpack", result, spec["user" if runner.user else "root"] if last else [0, 1])
+    runner.linear(spec["what"], name)
     for text in differences(before, snapshot(scratch, target), spec["allow"]):
         runner.check(False, name, "outside: " + text)
     runner.check(not os.path.lexists("/evil"), name, "outside: /evil was made")
@@ -232,7 +243,7 @@ def main(args):
     scratch, cases, trace = (os.path.join(base, n) for n in ("scratch", "cases", "trace"))
     os.chmod(base, 0o755)
     os.mkdir(scratch)
-    runner = Runner(args[0], "--user" in args)
+    runner = Runner(args[0], "--user" in args, SECONDS if "--long" not in args else 120)
     hostile.main([cases, os.path.join(scratch, "top", "outside")] + ["--long"] * ("--long" in args))
     bases = sorted(os.path.join(cases, f[:-5]) for f in os.listdir(cases) if f.endswith(".json") and only in f)
     for case in bases:
