@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "lib/buf.h"
 #include "lib/cbor.h"
 #include "lib/err.h"
 #include "lib/esc.h"
@@ -149,6 +150,31 @@ void pack_tail_put(struct cbor_out *out, const struct pack_tail *t)
 		put_pair(out, "t", t->mtime.sec, t->mtime.nsec);
 	if (t->has_exit)
 		put_number(out, "X", t->exit);
+}
+
+int pack_head_keep(
+	struct buf *to, struct pack_head *copy, const struct pack_head *head, struct err *err)
+{
+	const struct pack_bytes *from[] = {
+		&head->path, &head->user, &head->group, &head->xattrs, &head->target, &head->link};
+	struct pack_bytes *into[] = {
+		&copy->path, &copy->user, &copy->group, &copy->xattrs, &copy->target, &copy->link};
+	size_t i, need = 0;
+
+	*copy = *head;
+	for (i = 0; i < sizeof from / sizeof *from; i++)
+		need += from[i]->len;
+	buf_clear(to);
+	if (buf_room(to, need + 1, err) == NULL)
+		return -1;
+	for (i = 0; i < sizeof from / sizeof *from; i++) {
+		if (from[i]->at == NULL)
+			continue;
+		into[i]->at = to->data + to->len;
+		memcpy(to->data + to->len, from[i]->at, from[i]->len);
+		buf_took(to, from[i]->len);
+	}
+	return 0;
 }
 
 /* --- decoding ---------------------------------------------------------- */
