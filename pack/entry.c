@@ -125,15 +125,16 @@ void pack_head_put(struct cbor_out *out, const struct pack_head *h, bool index)
 		put_number(out, "f", h->flags);
 }
 
-void pack_tail_put(struct cbor_out *out, const struct pack_tail *t)
+size_t pack_tail_put(struct cbor_out *out, const struct pack_tail *t)
 {
-	size_t i;
+	size_t i, start = cbor_out_len(out), sum = 0;
 
 	cbor_put_map(out, 2u * t->has_content + (t->status != PACK_OK) + (t->changed != 0) +
 				  t->has_error + t->has_mtime + t->has_exit);
 	if (t->has_content) {
 		put_number(out, "n", t->size);
 		put_bytes(out, "h", (struct pack_bytes){t->sum, HASH_LEN});
+		sum = cbor_out_len(out) - start - HASH_LEN;
 	}
 	if (t->status != PACK_OK)
 		put_number(out, "S", t->status);
@@ -150,6 +151,7 @@ void pack_tail_put(struct cbor_out *out, const struct pack_tail *t)
 		put_pair(out, "t", t->mtime.sec, t->mtime.nsec);
 	if (t->has_exit)
 		put_number(out, "X", t->exit);
+	return sum;
 }
 
 int pack_head_keep(
