@@ -366,7 +366,8 @@ static int take_entries(struct pack_reader *r, struct pack_load *load, struct er
 			r->gap = r->damaged = true;
 			continue;
 		}
-		if (complete(r, load->at, m[i].at, load->meta.data + m[i].meta, m[i].meta_len,
+		if (complete(r, load->at, m[i].at,
+			    m[i].meta_len > 0 ? load->meta.data + m[i].meta : NULL, m[i].meta_len,
 			    &m[i].tail, err) != 0)
 			return -1;
 	}
