@@ -15,6 +15,16 @@
 #include "pack/press.h"
 #include "pack/reader.h"
 
+/* The linker puts this in place of the true one: a hole of terabytes is hashed
+ * in hours, which is known. What has one is then wrong, as ever. */
+void __real_hash_add_zeros(struct hash *hash, uint64_t len);
+void __wrap_hash_add_zeros(struct hash *hash, uint64_t len);
+
+void __wrap_hash_add_zeros(struct hash *hash, uint64_t len)
+{
+	__real_hash_add_zeros(hash, len < 65536 ? len : 65536);
+}
+
 struct run {
 	struct pack_load *load;
 	struct pack_press *press;
