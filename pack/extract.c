@@ -848,6 +848,7 @@ static int put_dir(struct pack_extract *x, const struct pack_member *m, struct p
 	struct err *err)
 {
 	char name[PACK_NAME_MAX + 1];
+	struct pack_head head = m->head;
 	struct buf copy;
 	struct frame *f;
 	bool fresh = false;
@@ -874,10 +875,13 @@ static int put_dir(struct pack_extract *x, const struct pack_member *m, struct p
 	/* What is there already, and stays, keeps its metadata. */
 	if (!fresh && (x->o.overwrite == PACK_OVERWRITE_NEVER))
 		return 0;
-	buf_init(&copy, PACK_HEAD_KEEP);
-	if (pack_head_keep(&copy, &f->head, &m->head, err) != 0)
-		return -1;
 	free(f->meta);
+	f->meta = NULL;
+	/* Without the path: far down the paths of all levels are large. */
+	head.path = (struct pack_bytes){0};
+	buf_init(&copy, PACK_HEAD_KEEP);
+	if (pack_head_keep(&copy, &f->head, &head, err) != 0)
+		return -1;
 	f->meta = copy.data;
 	done(x, path);
 	return 0;
