@@ -5,8 +5,10 @@
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "lib/base64.h"
+#include "lib/buf.h"
 #include "lib/err.h"
 #include "lib/esc.h"
 
@@ -51,16 +53,29 @@ int cmd_json_name(json_t *object, const char *key, const void *bytes, size_t len
 	return got;
 }
 
-int cmd_json_print(json_t *object, int failed, struct err *err)
+int cmd_json_put(json_t *object, int failed, struct buf *out, struct err *err)
 {
 	char *text = object != NULL && !failed ? json_dumps(object, JSON_COMPACT) : NULL;
-	int got = 0;
+	int got = -1;
 
 	json_decref(object);
 	if (text == NULL)
-		return err_set(err, ERR_NOMEM, "out of memory");
-	if (printf("%s\n", text) < 0)
-		got = err_errno(err, errno, "standard output");
+		err_set(err, ERR_NOMEM, "out of memory");
+	else if (buf_add(out, text, strlen(text), err) == 0)
+		got = buf_add(out, "\n", 1, err);
 	free(text);
+	return got;
+}
+
+int cmd_json_print(json_t *object, int failed, struct err *err)
+{
+	struct buf line;
+	int got;
+
+	buf_init(&line, SIZE_MAX);
+	got = cmd_json_put(object, failed, &line, err);
+	if (got == 0 && fwrite(line.data, 1, line.len, stdout) != line.len)
+		got = err_errno(err, errno, "standard output");
+	buf_fini(&line);
 	return got;
 }

@@ -14,6 +14,7 @@
 
 #include <jansson.h>
 
+struct buf;
 struct err;
 
 /* {"type": type, "id": id}. NULL: out of memory; all functions here take that. */
@@ -30,5 +31,8 @@ int cmd_json_name(json_t *object, const char *key, const void *bytes, size_t len
  * frees it. failed: that something could not be added. Returns 0, or -1 with
  * err set. */
 int cmd_json_print(json_t *object, int failed, struct err *err);
+
+/* The same, appended to a buffer. */
+int cmd_json_put(json_t *object, int failed, struct buf *out, struct err *err);
 
 #endif
