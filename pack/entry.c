@@ -283,11 +283,24 @@ static bool get_target(struct map_read *map, struct pack_bytes *bytes)
 	return true;
 }
 
+/* Whether a name comes behind the last one: bytewise, so none comes twice. */
+static bool is_after(const struct pack_bytes *last, const struct cbor_item *item)
+{
+	size_t n = last->len < item->len ? last->len : item->len;
+	int got;
+
+	if (last->at == NULL)
+		return true;
+	got = memcmp(last->at, item->bytes, n);
+	return got < 0 || (got == 0 && last->len < item->len);
+}
+
 /* The attributes: checked here once, walked later without checks. */
 static bool get_xattrs(struct map_read *map, struct pack_bytes *bytes)
 {
 	const uint8_t *start = map->in->at;
 	struct cbor_item item;
+	struct pack_bytes last = {0};
 	uint64_t left;
 
 	if (cbor_get(map->in, &item) != CBOR_OK || item.type != CBOR_MAP)
@@ -295,6 +308,9 @@ static bool get_xattrs(struct map_read *map, struct pack_bytes *bytes)
 	for (left = item.value; left > 0; left--) {
 		if (cbor_get(map->in, &item) != CBOR_OK || item.type != CBOR_BYTES)
 			return false;
+		if (!is_after(&last, &item))
+			refuse(map, ERR_FORMAT, "attributes are not in order, or doubled");
+		last = (struct pack_bytes){item.bytes, item.len};
 		if (item.len < 1 || item.len > PACK_NAME_MAX ||
 			memchr(item.bytes, 0, item.len) != NULL)
 			refuse(map, ERR_FORMAT, "an attribute's name is not valid");
