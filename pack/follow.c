@@ -49,5 +49,7 @@ int pack_follow_load(struct pack_follow *f, struct pack_load *load, pack_follow_
 	if (!load->has_trail || load->trail.verdict == PACK_REFUSED)
 		return 0;
 	f->open = true;
+	f->block = load->at;
+	f->at = load->trail.at;
 	return pack_head_keep(&f->bytes, &f->head, &load->trail.head, err);
 }
