@@ -186,12 +186,13 @@ static int malformed(struct err *err, const char *what)
 	return err_set(err, ERR_FORMAT, "malformed %s", what);
 }
 
-/* A map being read: what it is, which keys were seen, the first refusal. */
+/* A map being read: what it is, which keys were seen, the first refusal,
+ * whether there was something that is not known. */
 struct map_read {
 	struct cbor_in *in;
 	const char *what;
 	unsigned seen;
-	bool refused;
+	bool refused, passed_by;
 	struct err *err;
 };
 
@@ -283,11 +284,24 @@ static bool get_target(struct map_read *map, struct pack_bytes *bytes)
 	return true;
 }
 
+/* Whether a name comes behind the last one: bytewise, so none comes twice. */
+static bool is_after(const struct pack_bytes *last, const struct cbor_item *item)
+{
+	size_t n = last->len < item->len ? last->len : item->len;
+	int got;
+
+	if (last->at == NULL)
+		return true;
+	got = memcmp(last->at, item->bytes, n);
+	return got < 0 || (got == 0 && last->len < item->len);
+}
+
 /* The attributes: checked here once, walked later without checks. */
 static bool get_xattrs(struct map_read *map, struct pack_bytes *bytes)
 {
 	const uint8_t *start = map->in->at;
 	struct cbor_item item;
+	struct pack_bytes last = {0};
 	uint64_t left;
 
 	if (cbor_get(map->in, &item) != CBOR_OK || item.type != CBOR_MAP)
@@ -295,6 +309,9 @@ static bool get_xattrs(struct map_read *map, struct pack_bytes *bytes)
 	for (left = item.value; left > 0; left--) {
 		if (cbor_get(map->in, &item) != CBOR_OK || item.type != CBOR_BYTES)
 			return false;
+		if (!is_after(&last, &item))
+			refuse(map, ERR_FORMAT, "attributes are not in order, or doubled");
+		last = (struct pack_bytes){item.bytes, item.len};
 		if (item.len < 1 || item.len > PACK_NAME_MAX ||
 			memchr(item.bytes, 0, item.len) != NULL)
 			refuse(map, ERR_FORMAT, "an attribute's name is not valid");
@@ -319,6 +336,7 @@ static bool unknown_key(struct map_read *map, const struct cbor_item *key)
 			name);
 		refuse(map, ERR_UNSUPPORTED, reason);
 	}
+	map->passed_by = true;
 	return cbor_skip(map->in, SKIP_DEPTH) == CBOR_OK;
 }
 
@@ -474,6 +492,8 @@ static bool get_changed(struct map_read *map, unsigned *changed)
 		i = find_key(&item, changed_names, 4);
 		if (i >= 0)
 			*changed |= 1u << i;
+		else
+			map->passed_by = true;
 	}
 	return true;
 }
@@ -527,6 +547,7 @@ int pack_tail_get(struct cbor_in *in, struct pack_tail *tail, struct err *err)
 	if (!(map.seen & 1u << K_n) != !(map.seen & 1u << K_h))
 		refuse(&map, ERR_FORMAT, "size without checksum, or checksum without size");
 	tail->has_content = map.seen & 1u << K_n;
+	tail->passed_by = map.passed_by;
 	return map.refused ? 1 : 0;
 }
 

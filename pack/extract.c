@@ -740,63 +740,93 @@ static void stop_file(struct pack_extract *x)
 	x->open = false;
 }
 
-static void write_on(struct pack_extract *x, const uint8_t *content, size_t len)
+/* Books that the open file can't be written. */
+static void spoil(struct pack_extract *x)
 {
 	struct pack_bytes path = x->head.path;
 
-	if (x->bad || write_content(x->file.fd, content, len, &x->at) == 0)
-		return;
 	strip(x, &path);
 	problem_errno(x, path, "can't be written", errno != 0 ? errno : EIO);
 	x->bad = true;
+}
+
+/* Encoded content of the open file. */
+static void write_on(struct pack_extract *x, const uint8_t *content, size_t len)
+{
+	if (!x->bad && write_content(x->file.fd, content, len, &x->at) != 0)
+		spoil(x);
+}
+
+void pack_extract_data(struct pack_extract *x, const uint8_t *bytes, size_t len)
+{
+	struct err err;
+
+	errno = 0;
+	if (!x->bad && fs_write_at(x->file.fd, bytes, len, x->at, &err) != 0)
+		spoil(x);
+	x->at += len;
+}
+
+void pack_extract_hole(struct pack_extract *x, uint64_t len)
+{
+	x->at += len;
+}
+
+int pack_extract_head(struct pack_extract *x, const struct pack_head *head, struct err *err)
+{
+	struct pack_bytes path = head->path;
+	int dir;
+
+	stop_file(x);
+	x->open = true;
+	x->bad = true;
+	x->file = (struct file){.fd = -1};
+	x->at = 0;
+	/* Entries without content can be cut in two as well. */
+	if (pack_head_keep(&x->open_head, &x->head, head, err) != 0)
+		return -1;
+	if (!wanted(x, head) || !strip(x, &path) || !is_file(head))
+		return 0;
+	dir = go_to(x, path, err);
+	if (dir < 0)
+		return dir == -2 ? -1 : 0;
+	x->parent = fcntl(dir, F_DUPFD_CLOEXEC, 0);
+	if (x->parent < 0 ||
+		file_new(x, &x->file, x->parent, pack_restore_mode(&x->restore, head), true) != 0) {
+		problem_errno(x, path, "can't be written", errno);
+		return 0;
+	}
+	x->bad = false;
+	return 0;
 }
 
 /* Begins a file that goes on in the next load. */
 static int begin_file(struct pack_extract *x, struct pack_load *load, struct err *err)
 {
 	const struct pack_member *m = &load->trail;
-	struct pack_bytes path = m->head.path;
-	int dir;
 
-	x->open = true;
-	x->bad = true;
-	x->file = (struct file){.fd = -1};
-	x->at = 0;
-	/* A hard link or the like can have no content, but can be cut in two. */
-	if (pack_head_keep(&x->open_head, &x->head, &m->head, err) != 0)
+	if (m->verdict != PACK_GOOD)
+		return 0;
+	if (pack_extract_head(x, &m->head, err) != 0)
 		return -1;
-	if (m->verdict != PACK_GOOD || !wanted(x, &m->head) || !strip(x, &path) ||
-		!is_file(&m->head))
-		return 0;
-	dir = go_to(x, path, err);
-	if (dir < 0)
-		return dir == -2 ? -1 : 0;
-	x->parent = fcntl(dir, F_DUPFD_CLOEXEC, 0);
-	if (x->parent < 0 || file_new(x, &x->file, x->parent,
-				     pack_restore_mode(&x->restore, &m->head), true) != 0) {
-		problem_errno(x, path, "can't be written", errno);
-		return 0;
-	}
-	x->bad = false;
 	write_on(x, load->raw + m->content, m->content_end - m->content);
 	return 0;
 }
 
-/* The file that was open has its TAIL in this load. */
-static int end_file(struct pack_extract *x, struct pack_load *load, struct err *err)
+int pack_extract_tail(struct pack_extract *x, const struct pack_tail *tail,
+	enum pack_verdict verdict, struct err *err)
 {
 	struct pack_bytes path = x->head.path;
 	char text[TEXT_MAX];
 
 	if (!is_file(&x->head)) {
-		struct pack_member m = {.head = x->head, .tail = load->lead_tail};
+		struct pack_member m = {.head = x->head, .tail = *tail, .verdict = verdict};
 
-		m.verdict = load->lead_verdict;
 		x->open = false;
-		return put_member(x, load, &m, err);
+		return put_member(x, NULL, &m, err);
 	}
-	if (!x->bad && load->lead_verdict == PACK_GOOD && strip(x, &path) &&
-		heed_status(x, path, &x->head, &load->lead_tail) == 0) {
+	if (!x->bad && verdict == PACK_GOOD && strip(x, &path) &&
+		heed_status(x, path, &x->head, tail) == 0) {
 		if (file_finish(x, &x->file, &x->head, x->at, true, text) != 0)
 			problem_errno(x, path, "can't be written", errno);
 		else
@@ -806,6 +836,11 @@ static int end_file(struct pack_extract *x, struct pack_load *load, struct err *
 	return 0;
 }
 
+void pack_extract_lost(struct pack_extract *x)
+{
+	stop_file(x);
+}
+
 /* --- everything else ---------------------------------------------------- */
 
 /* A directory: made or found, entered; its metadata are due when it is left. */
@@ -813,6 +848,7 @@ static int put_dir(struct pack_extract *x, const struct pack_member *m, struct p
 	struct err *err)
 {
 	char name[PACK_NAME_MAX + 1];
+	struct pack_head head = m->head;
 	struct buf copy;
 	struct frame *f;
 	bool fresh = false;
@@ -839,10 +875,13 @@ static int put_dir(struct pack_extract *x, const struct pack_member *m, struct p
 	/* What is there already, and stays, keeps its metadata. */
 	if (!fresh && (x->o.overwrite == PACK_OVERWRITE_NEVER))
 		return 0;
-	buf_init(&copy, PACK_HEAD_KEEP);
-	if (pack_head_keep(&copy, &f->head, &m->head, err) != 0)
-		return -1;
 	free(f->meta);
+	f->meta = NULL;
+	/* Without the path: far down the paths of all levels are large. */
+	head.path = (struct pack_bytes){0};
+	buf_init(&copy, PACK_HEAD_KEEP);
+	if (pack_head_keep(&copy, &f->head, &head, err) != 0)
+		return -1;
 	f->meta = copy.data;
 	done(x, path);
 	return 0;
@@ -1033,7 +1072,8 @@ int pack_extract_load(struct pack_extract *x, struct pack_load *load, struct err
 		stop_file(x);
 	if (load->lead_live && x->open) {
 		write_on(x, load->raw, load->lead_end);
-		if (load->lead_ends && end_file(x, load, err) != 0)
+		if (load->lead_ends &&
+			pack_extract_tail(x, &load->lead_tail, load->lead_verdict, err) != 0)
 			return -1;
 	}
 	m = pack_load_members(load, &count);

@@ -27,7 +27,7 @@ struct pack_follow {
 	struct buf bytes;
 };
 
-/* An entry. Head (without attributes) and tail are good for the call. */
+/* An entry. Head and tail are good for the call. */
 struct pack_followed {
 	const struct pack_head *head;
 	const struct pack_tail *tail;
