@@ -345,8 +345,12 @@ static int find_key(const struct cbor_item *key, const char *const *keys, int co
 {
 	int i;
 
+	if (key->len == 0)
+		return -1;
+	/* Most are told apart by their first letter: this runs for every key. */
 	for (i = 0; i < count; i++)
-		if (key->len == strlen(keys[i]) && memcmp(key->bytes, keys[i], key->len) == 0)
+		if (key->bytes[0] == (uint8_t)keys[i][0] && key->len == strlen(keys[i]) &&
+			memcmp(key->bytes, keys[i], key->len) == 0)
 			return i;
 	return -1;
 }
