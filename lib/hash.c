@@ -1,7 +1,9 @@
 /* SHA-256 and HMAC by libgcrypt (fast on one core), XXH3 by libxxhash. */
 #include "lib/hash.h"
 
+#include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <gcrypt.h>
 #include <xxhash.h>
@@ -14,10 +16,20 @@ static gcry_md_hd_t handle(struct hash *hash)
 	return (gcry_md_hd_t)(void *)hash;
 }
 
+/* libgcrypt gives up where memory runs out as it starts, and would abort. */
+static void give_up(void *ctx, int code, const char *text)
+{
+	(void)ctx;
+	fprintf(stderr, "fdump: libgcrypt: %s\n",
+		text != NULL ? text : gcry_strerror((gcry_error_t)code));
+	_exit(2);
+}
+
 int hash_crypto_init(struct err *err)
 {
 	if (gcry_control(GCRYCTL_INITIALIZATION_FINISHED_P))
 		return 0;
+	gcry_set_fatalerror_handler(give_up, NULL);
 	if (gcry_check_version("1.10.0") == NULL)
 		return err_set(err, ERR_UNSUPPORTED, "libgcrypt is %s, 1.10 or later is needed",
 			gcry_check_version(NULL));
