@@ -52,5 +52,7 @@ unsigned cmd_processors(void);
 /* The commands. */
 int cmd_pack(int argc, char **argv);
 int cmd_verify(int argc, char **argv);
+int cmd_list(int argc, char **argv);
+int cmd_cat(int argc, char **argv);
 
 #endif

@@ -361,16 +361,15 @@ out:
 	return got < 0 ? -1 : 0;
 }
 
-static int on_entry(void *ctx, const struct pack_head *head, const struct pack_tail *tail,
-	enum pack_verdict verdict, uint64_t offset, struct err *err)
+static int on_entry(void *ctx, const struct pack_followed *entry, struct err *err)
 {
+	const struct pack_head *head = entry->head;
+	const struct pack_tail *tail = entry->tail;
 	struct diff *d = ctx;
 	struct pack_bytes p = head->path;
 	struct words w = {{0}};
 	int sign = -1;
 
-	(void)verdict;
-	(void)offset;
 	if (!cmd_select_test(&d->o->select, p.at, p.len, head->type == PACK_DIRECTORY))
 		return 0;
 	if (head->type == PACK_COMMAND && (buf_add(&d->commands, p.at, p.len, err) != 0 ||

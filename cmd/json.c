@@ -5,8 +5,10 @@
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "lib/base64.h"
+#include "lib/buf.h"
 #include "lib/err.h"
 #include "lib/esc.h"
 
@@ -20,10 +22,13 @@ int cmd_json_add(json_t *object, const char *key, json_t *value)
 	return json_object_set_new(object, key, value);
 }
 
-static bool is_utf8(const char *text, size_t len)
+/* UTF-8 without DEL, which JSON would pass on as it is. */
+static bool is_plain(const char *text, size_t len)
 {
 	size_t n;
 
+	if (memchr(text, 0x7f, len) != NULL)
+		return false;
 	for (; len > 0; text += n, len -= n)
 		if ((n = esc_utf8_len(text, len)) == 0)
 			return false;
@@ -37,7 +42,7 @@ int cmd_json_name(json_t *object, const char *key, const void *bytes, size_t len
 
 	if (bytes == NULL)
 		return 0;
-	if (is_utf8(bytes, len))
+	if (is_plain(bytes, len))
 		return cmd_json_add(object, key, json_stringn(bytes, len));
 	snprintf(base64_key, sizeof base64_key, "%s_base64", key);
 	text = malloc(ESC_MAX(len) + BASE64_LEN(len));
@@ -51,16 +56,31 @@ int cmd_json_name(json_t *object, const char *key, const void *bytes, size_t len
 	return got;
 }
 
-int cmd_json_print(json_t *object, int failed, struct err *err)
+int cmd_json_put(json_t *object, int failed, struct buf *out, struct err *err)
 {
-	char *text = object != NULL && !failed ? json_dumps(object, JSON_COMPACT) : NULL;
-	int got = 0;
+	char *text = object != NULL && !failed
+			     ? json_dumps(object, JSON_COMPACT | JSON_ENSURE_ASCII)
+			     : NULL;
+	int got = -1;
 
 	json_decref(object);
 	if (text == NULL)
-		return err_set(err, ERR_NOMEM, "out of memory");
-	if (printf("%s\n", text) < 0)
-		got = err_errno(err, errno, "standard output");
+		err_set(err, ERR_NOMEM, "out of memory");
+	else if (buf_add(out, text, strlen(text), err) == 0)
+		got = buf_add(out, "\n", 1, err);
 	free(text);
+	return got;
+}
+
+int cmd_json_print(json_t *object, int failed, struct err *err)
+{
+	struct buf line;
+	int got;
+
+	buf_init(&line, SIZE_MAX);
+	got = cmd_json_put(object, failed, &line, err);
+	if (got == 0 && fwrite(line.data, 1, line.len, stdout) != line.len)
+		got = err_errno(err, errno, "standard output");
+	buf_fini(&line);
 	return got;
 }

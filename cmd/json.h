@@ -3,7 +3,7 @@
  * is, and "id", a name that does not change between versions, to filter by.
  *
  * Names are bytes, JSON's strings are Unicode. A name that is UTF-8 stands as
- * it is in "path". One that is not stands there in the escaped form of
+ * it is in "path". One that is not (or holds a DEL) stands there in the escaped form of
  * lib/esc.h, and its bytes, in base64, in "path_base64": where that is, it
  * counts. Likewise for other keys: "target" and "target_base64".
  */
@@ -14,6 +14,7 @@
 
 #include <jansson.h>
 
+struct buf;
 struct err;
 
 /* {"type": type, "id": id}. NULL: out of memory; all functions here take that. */
@@ -30,5 +31,8 @@ int cmd_json_name(json_t *object, const char *key, const void *bytes, size_t len
  * frees it. failed: that something could not be added. Returns 0, or -1 with
  * err set. */
 int cmd_json_print(json_t *object, int failed, struct err *err);
+
+/* The same, appended to a buffer. */
+int cmd_json_put(json_t *object, int failed, struct buf *out, struct err *err);
 
 #endif

@@ -18,7 +18,9 @@
 #include "lib/lane.h"
 #include "pack/extract.h"
 #include "pack/load.h"
+#include "pack/pick.h"
 #include "pack/read.h"
+#include "pack/seek.h"
 
 static const char help[] =
 	"usage: fdump unpack [-f FILE] [-C DIR] [options] [PATH...]\n"
@@ -290,6 +292,38 @@ static int open_key(void *ctx, const uint8_t *payload, size_t len, uint8_t key[3
 	return cmd_unseal_open(&u->o->unseal, payload, len, key, err);
 }
 
+static void on_pick_problem(void *ctx, const uint8_t *path, size_t len, const char *what)
+{
+	struct unpack *u = ctx;
+
+	u->damaged++;
+	print_path("fdump unpack: ", (struct pack_bytes){path, len}, what);
+}
+
+/* Only the entries that are named, by the index. As pack_pick_run. */
+static int pick(struct unpack *u, struct err *err)
+{
+	struct pack_seek_options seek = {
+		.fd = u->o->read.fd,
+		.need_key = u->o->read.need_key,
+		.open_key = open_key,
+		.ctx = u,
+	};
+	struct pack_pick_options options = {
+		.seek = &seek,
+		.extract = u->extract,
+		.selected = selected,
+		.problem = on_pick_problem,
+		.ctx = u,
+	};
+	int got = pack_pick_run(&options, err);
+
+	if (got == 1)
+		fprintf(stderr, "fdump unpack: no use of the index: %s; reading it all\n",
+			err->message);
+	return got;
+}
+
 static int run(struct unpack *u, struct err *err)
 {
 	struct options *o = u->o;
@@ -304,7 +338,11 @@ static int run(struct unpack *u, struct err *err)
 	if (o->extract.target < 0) {
 		err_errno(err, errno, "%s", o->directory != NULL ? o->directory : ".");
 	} else if ((u->extract = pack_extract_new(&o->extract, err)) != NULL) {
-		got = pack_read_run(&o->read, &result, err);
+		got = 1;
+		if (o->select.count > 0 && pack_seek_can(o->read.fd))
+			got = pick(u, err);
+		if (got == 1)
+			got = pack_read_run(&o->read, &result, err);
 		pack_extract_finish(u->extract);
 	}
 	pack_extract_free(u->extract);

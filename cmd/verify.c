@@ -159,18 +159,17 @@ static int entry_json(struct verify *v, const struct pack_head *head, const stru
 	return cmd_json_print(json, failed, err);
 }
 
-static int on_entry(void *ctx, const struct pack_head *head, const struct pack_tail *tail,
-	enum pack_verdict verdict, uint64_t offset, struct err *err)
+static int on_entry(void *ctx, const struct pack_followed *entry, struct err *err)
 {
 	struct verify *v = ctx;
+	const struct pack_tail *tail = entry->tail;
 	char text[CMD_SHOW_STATUS_MAX], *name;
 
-	(void)offset;
-	if (verdict != PACK_GOOD || (tail->status == PACK_OK && !v->o->verbose))
+	if (entry->verdict != PACK_GOOD || (tail->status == PACK_OK && !v->o->verbose))
 		return 0;
 	if (v->o->json)
-		return entry_json(v, head, tail, err);
-	name = cmd_show_name(head->path);
+		return entry_json(v, entry->head, tail, err);
+	name = cmd_show_name(entry->head->path);
 	if (name == NULL)
 		return err_set(err, ERR_NOMEM, "out of memory");
 	cmd_show_status(text, tail);

@@ -125,15 +125,16 @@ void pack_head_put(struct cbor_out *out, const struct pack_head *h, bool index)
 		put_number(out, "f", h->flags);
 }
 
-void pack_tail_put(struct cbor_out *out, const struct pack_tail *t)
+size_t pack_tail_put(struct cbor_out *out, const struct pack_tail *t)
 {
-	size_t i;
+	size_t i, start = cbor_out_len(out), sum = 0;
 
 	cbor_put_map(out, 2u * t->has_content + (t->status != PACK_OK) + (t->changed != 0) +
 				  t->has_error + t->has_mtime + t->has_exit);
 	if (t->has_content) {
 		put_number(out, "n", t->size);
 		put_bytes(out, "h", (struct pack_bytes){t->sum, HASH_LEN});
+		sum = cbor_out_len(out) - start - HASH_LEN;
 	}
 	if (t->status != PACK_OK)
 		put_number(out, "S", t->status);
@@ -150,6 +151,7 @@ void pack_tail_put(struct cbor_out *out, const struct pack_tail *t)
 		put_pair(out, "t", t->mtime.sec, t->mtime.nsec);
 	if (t->has_exit)
 		put_number(out, "X", t->exit);
+	return sum;
 }
 
 int pack_head_keep(
@@ -282,11 +284,24 @@ static bool get_target(struct map_read *map, struct pack_bytes *bytes)
 	return true;
 }
 
+/* Whether a name comes behind the last one: bytewise, so none comes twice. */
+static bool is_after(const struct pack_bytes *last, const struct cbor_item *item)
+{
+	size_t n = last->len < item->len ? last->len : item->len;
+	int got;
+
+	if (last->at == NULL)
+		return true;
+	got = memcmp(last->at, item->bytes, n);
+	return got < 0 || (got == 0 && last->len < item->len);
+}
+
 /* The attributes: checked here once, walked later without checks. */
 static bool get_xattrs(struct map_read *map, struct pack_bytes *bytes)
 {
 	const uint8_t *start = map->in->at;
 	struct cbor_item item;
+	struct pack_bytes last = {0};
 	uint64_t left;
 
 	if (cbor_get(map->in, &item) != CBOR_OK || item.type != CBOR_MAP)
@@ -294,6 +309,9 @@ static bool get_xattrs(struct map_read *map, struct pack_bytes *bytes)
 	for (left = item.value; left > 0; left--) {
 		if (cbor_get(map->in, &item) != CBOR_OK || item.type != CBOR_BYTES)
 			return false;
+		if (!is_after(&last, &item))
+			refuse(map, ERR_FORMAT, "attributes are not in order, or doubled");
+		last = (struct pack_bytes){item.bytes, item.len};
 		if (item.len < 1 || item.len > PACK_NAME_MAX ||
 			memchr(item.bytes, 0, item.len) != NULL)
 			refuse(map, ERR_FORMAT, "an attribute's name is not valid");
@@ -327,8 +345,12 @@ static int find_key(const struct cbor_item *key, const char *const *keys, int co
 {
 	int i;
 
+	if (key->len == 0)
+		return -1;
+	/* Most are told apart by their first letter: this runs for every key. */
 	for (i = 0; i < count; i++)
-		if (key->len == strlen(keys[i]) && memcmp(key->bytes, keys[i], key->len) == 0)
+		if (key->bytes[0] == (uint8_t)keys[i][0] && key->len == strlen(keys[i]) &&
+			memcmp(key->bytes, keys[i], key->len) == 0)
 			return i;
 	return -1;
 }

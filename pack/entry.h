@@ -124,7 +124,8 @@ const char *pack_path_wrong(const uint8_t *path, size_t len);
 /* Encodes. With `index`, only the keys that an INDEX block repeats. The
  * canonical order; out gets full if there is no room. */
 void pack_head_put(struct cbor_out *out, const struct pack_head *head, bool index);
-void pack_tail_put(struct cbor_out *out, const struct pack_tail *tail);
+/* Returns where in the encoding the checksum's 32 bytes stand; 0: it has none. */
+size_t pack_tail_put(struct cbor_out *out, const struct pack_tail *tail);
 
 /* Copies a HEAD with all that it borrows, into `to` (cleared first; PACK_HEAD_KEEP
  * bytes at most), so that it outlives its input. Returns 0, or -1 with err set. */

@@ -25,10 +25,10 @@
 #include <sys/types.h>
 
 #include "pack/entry.h"
+#include "pack/load.h"
 
 struct err;
 struct pack_extract;
-struct pack_load;
 
 #define PACK_EXTRACT_OPEN 64
 
@@ -67,6 +67,15 @@ void pack_extract_prepare(struct pack_extract *extract, struct pack_load *load);
 /* Puts in place what the load has. Returns 0, or -1 with err set: out of
  * memory. */
 int pack_extract_load(struct pack_extract *extract, struct pack_load *load, struct err *err);
+
+/* The same for one entry that is not in a load: head, its content, tail; or
+ * lost, if its end does not come. Return as above. */
+int pack_extract_head(struct pack_extract *extract, const struct pack_head *head, struct err *err);
+void pack_extract_data(struct pack_extract *extract, const uint8_t *bytes, size_t len);
+void pack_extract_hole(struct pack_extract *extract, uint64_t len);
+int pack_extract_tail(struct pack_extract *extract, const struct pack_tail *tail,
+	enum pack_verdict verdict, struct err *err);
+void pack_extract_lost(struct pack_extract *extract);
 
 /* Gives back what _prepare opened, of a load that will not be put in place. */
 void pack_extract_drop(struct pack_extract *extract, struct pack_load *load);

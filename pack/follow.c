@@ -19,6 +19,7 @@ int pack_follow_load(struct pack_follow *f, struct pack_load *load, pack_follow_
 	void *ctx, struct err *err)
 {
 	struct pack_member *m;
+	struct pack_followed e;
 	size_t count, i;
 	int got;
 
@@ -28,10 +29,9 @@ int pack_follow_load(struct pack_follow *f, struct pack_load *load, pack_follow_
 		f->open = false;
 	if (f->open && load->lead_live && load->lead_ends) {
 		f->open = false;
-		got = load->lead_verdict == PACK_REFUSED
-			      ? 0
-			      : entry(ctx, &f->head, &load->lead_tail, load->lead_verdict, load->at,
-					err);
+		e = (struct pack_followed){
+			&f->head, &load->lead_tail, load->lead_verdict, f->block, f->at};
+		got = e.verdict == PACK_REFUSED ? 0 : entry(ctx, &e, err);
 		if (got != 0)
 			return got;
 	}
@@ -41,12 +41,15 @@ int pack_follow_load(struct pack_follow *f, struct pack_load *load, pack_follow_
 	for (i = 0; i < count; i++) {
 		if (m[i].verdict == PACK_REFUSED)
 			continue;
-		got = entry(ctx, &m[i].head, &m[i].tail, m[i].verdict, load->at, err);
+		e = (struct pack_followed){&m[i].head, &m[i].tail, m[i].verdict, load->at, m[i].at};
+		got = entry(ctx, &e, err);
 		if (got != 0)
 			return got;
 	}
 	if (!load->has_trail || load->trail.verdict == PACK_REFUSED)
 		return 0;
 	f->open = true;
+	f->block = load->at;
+	f->at = load->trail.at;
 	return pack_head_keep(&f->bytes, &f->head, &load->trail.head, err);
 }

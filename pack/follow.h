@@ -22,13 +22,22 @@ struct err;
 struct pack_follow {
 	bool open;             /* an entry goes on in the next block */
 	struct pack_head head; /* of it; what it borrows is in .bytes */
+	uint64_t block;        /* where it began */
+	uint32_t at;
 	struct buf bytes;
 };
 
-/* An entry: offset is that of its block in the input. Head
- * and tail are good for the call. Returns 0; anything else stops. */
-typedef int pack_follow_entry(void *ctx, const struct pack_head *head, const struct pack_tail *tail,
-	enum pack_verdict verdict, uint64_t offset, struct err *err);
+/* An entry. Head and tail are good for the call. */
+struct pack_followed {
+	const struct pack_head *head;
+	const struct pack_tail *tail;
+	enum pack_verdict verdict;
+	uint64_t block; /* offset in the input of the block that it begins in */
+	uint32_t at;    /* and of the HEAD in its raw payload */
+};
+
+/* Returns 0; anything else stops. */
+typedef int pack_follow_entry(void *ctx, const struct pack_followed *entry, struct err *err);
 
 void pack_follow_init(struct pack_follow *follow);
 void pack_follow_fini(struct pack_follow *follow);

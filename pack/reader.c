@@ -385,28 +385,29 @@ static int take_entries(struct pack_reader *r, struct pack_load *load, struct er
 
 /* --- INDEX -------------------------------------------------------------- */
 
-/* Names what an index lists and was not met. Both are in the order of the
- * pack. */
-static void find_lost(struct pack_reader *r, struct pack_load *load, struct pack_index *index)
+static bool same_path(const struct pack_head *a, const struct pack_head *b)
+{
+	return a->path.len == b->path.len && a->path.len > 0 &&
+	       memcmp(a->path.at, b->path.at, a->path.len) == 0;
+}
+
+/* Names what an index lists and was not met. What was met is in the same order
+ * as what is listed; offsets are no help, for bytes may have come in or gone. */
+static void find_lost(struct pack_reader *r, struct pack_index *index)
 {
 	struct pack_index seen = {.left = r->seen_count};
-	struct pack_index_record want, have;
-	struct err ignored;
-	int got, have_got;
+	struct pack_index_record want, have = {0};
+	int got, met;
 
 	cbor_in_init(&seen.in, r->seen.data, r->seen.len);
-	have_got = pack_index_next(&seen, &have, &ignored);
-	while ((got = pack_index_next(index, &want, &ignored)) == 0 || got == 2) {
-		while ((have_got == 0 || have_got == 2) &&
-			(have.block < want.block ||
-				(have.block == want.block && have.at < want.at)))
-			have_got = pack_index_next(&seen, &have, &ignored);
-		if ((have_got == 0 || have_got == 2) && have.block == want.block &&
-			have.at == want.at)
-			continue;
-		report(r, PACK_PROBLEM_ENTRY, r->start + want.block, want.head.path, "lost");
+	met = pack_index_next(&seen, &have, NULL);
+	while ((got = pack_index_next(index, &want, NULL)) == 0 || got == 2) {
+		if (met == 0 && same_path(&want.head, &have.head))
+			met = pack_index_next(&seen, &have, NULL);
+		else
+			report(r, PACK_PROBLEM_ENTRY, r->start + want.block, want.head.path,
+				"lost");
 	}
-	(void)load;
 }
 
 static void take_index(struct pack_reader *r, struct pack_load *load)
@@ -426,7 +427,7 @@ static void take_index(struct pack_reader *r, struct pack_load *load)
 		 (r->blind || ((size_t)(index.in.end - records) == r->seen.len &&
 				      memcmp(records, r->seen.data, r->seen.len) == 0));
 	if (r->gap && !agrees)
-		find_lost(r, load, &index);
+		find_lost(r, &index);
 	else if (!agrees || index.number != r->entries - r->seen_count ||
 		 index.prev != r->last_index)
 		if (!r->damaged)

@@ -5,8 +5,8 @@ usage: hostile_run.py FDUMP [--user] [--long] [--only TEXT] [--keep]     run as 
 --user   the program runs as uid 65534 with no groups; --only: cases whose name contains TEXT
 --keep   only the first case, and its files stay
 
-For each case: unpack (and verify, list, list -v, list --json, diff) ends by itself, in 20 s and 600 MB
-of address space, by no signal, with an exit status that the case allows; nothing outside the target
+For each case: unpack (and verify, list, list -v, list --json, diff) ends by itself, in 20 s (120 with --long) and 600 MB
+of address space (not with sanitizers), by no signal, with an exit status that the case allows; nothing outside the target
 is written, linked, changed or removed (names, inodes, modes, owners, times, content, attributes are
 compared); inside is what the case says; verify, list and diff change nothing at all; list prints no
 control character. A line for each failure, a count at the end; exit status 1 if there was one.
@@ -20,15 +20,17 @@ CONTROL = re.compile(rb"[\x00-\x08\x0b-\x1f\x7f]|\xc2[\x80-\x9f]|\xe2\x80[\x8b-\
 
 
 def limits():
-    resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
+    if MEMORY:
+        resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     os.umask(0)
 
 
 class Runner:
-    def __init__(self, program, user):
-        self.program, self.user = os.path.abspath(program), user
+    def __init__(self, program, user, patience):
+        self.program, self.user, self.patience = os.path.abspath(program), user, patience
         self.failures, self.checks, self.slowest, self.known = 0, 0, (0, ""), {}
+        self.seconds, self.last = {}, 0  # of unpack, by case; of the last run
 
     def run(self, *args, prefix=()):
         """(exit status, output, errors); -signal if it was killed, None if it took too long."""
@@ -37,12 +39,21 @@ class Runner:
             command = ["setpriv", "--reuid", str(NOBODY), "--regid", str(NOBODY), "--clear-groups", *command]
         before = os.times()
         try:
-            r = subprocess.run(command, preexec_fn=limits, timeout=SECONDS, stdin=subprocess.DEVNULL, capture_output=True)
+            r = subprocess.run(command, preexec_fn=limits, timeout=self.patience, stdin=subprocess.DEVNULL, capture_output=True)
         except subprocess.TimeoutExpired:
             return None, b"", b""
         after = os.times()
-        self.slowest = max(self.slowest, (round(after.elapsed - before.elapsed, 2), " ".join(args[:3])))
+        self.last = round(after.elapsed - before.elapsed, 2)
+        self.slowest = max(self.slowest, (self.last, " ".join(args[:3])))
         return r.returncode, r.stdout, r.stderr
+
+    def linear(self, what, name):
+        """Twice the input takes at most 2.5 times as long; below 2 s it is not told from noise."""
+        n = int(re.match("[0-9]*", what).group() or 0)
+        self.seconds[what] = self.last
+        half = self.seconds.get(what.replace(str(n), str(n // 2), 1)) if n else None
+        if half is not None and self.last > 2:
+            self.check(self.last <= 2.5 * half, name, "%.2f s, and %.2f s for half of it" % (self.last, half))
 
     def has(self, command):
         """Whether the program has this command."""
@@ -58,7 +69,7 @@ class Runner:
 
     def ended(self, name, what, result, allowed):
         code, _, errors = result
-        self.check(code is not None, name, "%s: still running after %d s" % (what, SECONDS))
+        self.check(code is not None, name, "%s: still running after %d s" % (what, self.patience))
         if code is not None:
             self.check(code in allowed, name, "%s: exit status %d, expected %s: %s" % (
                 what, code, allowed, errors[-300:].decode("utf-8", "replace").strip()))
@@ -187,10 +198,11 @@ def one(runner, base, scratch, trace, keep):
 
     before = snapshot(scratch, target)
     for i, pack in enumerate(packs):
-        prefix = ["strace", "-f", "-o", trace, "-e", "trace=openat,open,creat,mkdir,mkdirat,mknod,mknodat"] if traced else []
+        prefix = ["strace", "-f", "-E", "ASAN_OPTIONS=detect_leaks=0", "-o", trace, "-e", "trace=openat,open,creat,mkdir,mkdirat,mknod,mknodat"] if traced else []
         result = runner.run("unpack", "-f", pack, "-C", into, *spec["options"], prefix=prefix)
         last = i == len(packs) - 1
         runner.ended(name, "unpack", result, spec["user" if runner.user else "root"] if last else [0, 1])
+    runner.linear(spec["what"], name)
     for text in differences(before, snapshot(scratch, target), spec["allow"]):
         runner.check(False, name, "outside: " + text)
     runner.check(not os.path.lexists("/evil"), name, "outside: /evil was made")
@@ -224,6 +236,10 @@ def one(runner, base, scratch, trace, keep):
 
 
 def main(args):
+    global MEMORY
+    with open(args[0] if args else os.devnull, "rb") as f:
+        if re.search(b"__[at]san_init", f.read()):
+            MEMORY = 0  # sanitizers want terabytes of address space
     only = args[args.index("--only") + 1] if "--only" in args else ""
     if not args or args[0].startswith("--"):
         sys.exit(__doc__)
@@ -232,7 +248,7 @@ def main(args):
     scratch, cases, trace = (os.path.join(base, n) for n in ("scratch", "cases", "trace"))
     os.chmod(base, 0o755)
     os.mkdir(scratch)
-    runner = Runner(args[0], "--user" in args)
+    runner = Runner(args[0], "--user" in args, SECONDS if "--long" not in args else 120)
     hostile.main([cases, os.path.join(scratch, "top", "outside")] + ["--long"] * ("--long" in args))
     bases = sorted(os.path.join(cases, f[:-5]) for f in os.listdir(cases) if f.endswith(".json") and only in f)
     for case in bases:

@@ -1,23 +1,30 @@
 #!/bin/sh
 # Installs what the tests need, builds, and runs all of them. Ends in a count.
-#   test/run.sh [ctest options]     BUILD=DIR and CC=COMPILER as environment
+#   test/run.sh [ctest options]
+# Environment: BUILD=DIR (build/test), CC=COMPILER and OPTIONS=CMAKE-OPTIONS
+# (both only for a new BUILD).
 set -eu
 cd "$(dirname "$0")/.."
 
-packaging/quickstart.sh --deps libcmocka-dev python3 tzdata
+packaging/quickstart.sh --deps libcmocka-dev python3 scdoc tzdata
 build=${BUILD:-build/test}
-cmake -S . -B "$build" -DFDUMP_WERROR=ON >/dev/null
+# shellcheck disable=SC2086
+cmake -S . -B "$build" -DFDUMP_WERROR=ON ${OPTIONS:-} >/dev/null
 cmake --build "$build" -j "$(nproc)"
 
 out=$(mktemp)
 trap 'rm -f "$out"' EXIT
-status=0
-ctest --test-dir "$build" -j "$(nproc)" --output-on-failure "$@" >"$out" 2>&1 || status=$?
-cat "$out"
-# The count, from ctest's own lines.
+# What ctest says is shown as it comes, and counted afterwards.
+{
+	ctest --test-dir "$build" -j "$(nproc)" --output-on-failure --no-tests=error "$@" 2>&1 &&
+		echo "ctest: 0" || echo "ctest: $?"
+} | tee "$out" | grep -v '^ctest: '
 awk '
 	/ Test +#/ && / Passed /        { passed++ }
 	/ Test +#/ && /\*\*\*Skipped/   { skipped++; next }
 	/ Test +#/ && /\*\*\*/          { failed++ }
-	END { printf "%d passed, %d failed, %d skipped\n", passed, failed, skipped }' "$out"
-exit $status
+	END {
+		printf "%d passed, %d failed", passed, failed
+		printf skipped ? ", %d skipped\n" : "\n", skipped
+	}' "$out"
+exit "$(sed -n 's/^ctest: //p' "$out" | tail -n 1)"

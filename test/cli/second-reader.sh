@@ -66,3 +66,20 @@ status=0
 [ $status = 1 ] || { echo "a failed command: exit $status"; exit 1; }
 python3 "$SRC/test/reader.py" verify command.fdump
 python3 "$SRC/test/reader.py" list command.fdump | grep -q '"command-failed".*"exit": 3'
+
+# Sealed: to two keys and a passphrase, each opens it; damage does not spread.
+"$FDUMP" key new --no-passphrase one.key >/dev/null
+"$FDUMP" key new --no-passphrase two.key >/dev/null
+printf 'a passphrase\n' >passphrase
+chmod 600 passphrase
+for half in one two; do # the secret half: 32 bytes behind the public one (lib/key.h)
+	tail -n 1 $half.key | base64 -d | tail -c +33 | head -c 32 | od -An -v -tx1 | tr -d ' \n' >$half.hex
+done
+"$FDUMP" pack -C tree -f sealed.fdump --to one.key.pub --to two.key.pub --passphrase-file passphrase .
+for key in "--secret-hex one.hex" "--secret-hex two.hex" "--passphrase-file passphrase"; do
+	# shellcheck disable=SC2086
+	python3 "$SRC/test/reader.py" verify sealed.fdump $key || { echo "sealed, $key: the readers disagree"; exit 1; }
+done
+status=0
+python3 "$SRC/test/reader.py" verify sealed.fdump 2>/dev/null || status=$?
+[ $status = 2 ] || { echo "without a key: exit $status"; exit 1; }

@@ -171,7 +171,7 @@ static int block(struct pack_extract *x, struct pack_reader *reader, const uint8
 
 	MUST(load != NULL);
 	memcpy(pack_load_room(load, &b, NULL), raw, len);
-	MUST(pack_load_open(load, press, NULL, &err) == 0);
+	MUST(pack_load_open(load, press, NULL, NULL, &err) == 0);
 	if (ahead)
 		pack_extract_prepare(x, load);
 	MUST(pack_reader_take(reader, load, &err) == 0);

@@ -9,6 +9,7 @@
 #include "test/fuzz/fuzz.h"
 
 #include "lib/err.h"
+#include "lib/sums.h"
 #include "pack/follow.h"
 #include "pack/frame.h"
 #include "pack/load.h"
@@ -29,6 +30,7 @@ struct run {
 	struct pack_load *load;
 	struct pack_press *press;
 	struct hash *hash;
+	struct sums *sums;
 	struct pack_reader *reader;
 	struct pack_follow follow;
 	uint64_t problems, entries;
@@ -47,15 +49,14 @@ static void on_problem(void *ctx, enum pack_problem_kind kind, uint64_t offset,
 	r->problems++;
 }
 
-static int on_entry(void *ctx, const struct pack_head *head, const struct pack_tail *tail,
-	enum pack_verdict verdict, uint64_t offset, struct err *err)
+static int on_entry(void *ctx, const struct pack_followed *e, struct err *err)
 {
 	struct run *r = ctx;
 
 	(void)err;
-	MUST(pack_path_wrong(head->path.at, head->path.len) == NULL);
-	MUST(verdict != PACK_REFUSED && offset < r->len);
-	MUST(pack_tail_fits(head, tail, NULL) == 0);
+	MUST(pack_path_wrong(e->head->path.at, e->head->path.len) == NULL);
+	MUST(e->verdict != PACK_REFUSED && e->block < r->len);
+	MUST(pack_tail_fits(e->head, e->tail, NULL) == 0);
 	r->entries++;
 	return 0;
 }
@@ -70,7 +71,7 @@ static int take(struct run *r, const uint8_t *at, uint64_t offset, const struct 
 	memcpy(to, at + PACK_BLOCK_HEADER, block->stored_len);
 	r->load->at = offset;
 	r->load->misplaced = misplaced;
-	if (pack_load_open(r->load, r->press, r->hash, err) != 0 ||
+	if (pack_load_open(r->load, r->press, r->hash, r->sums, err) != 0 ||
 		pack_reader_take(r->reader, r->load, err) != 0)
 		return -1;
 	return pack_follow_load(&r->follow, r->load, on_entry, r, err);
@@ -142,7 +143,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 		r.load = pack_load_new(NULL);
 		r.press = pack_press_new(0, NULL);
 		r.hash = hash_new(NULL);
-		MUST(r.load != NULL && r.press != NULL && r.hash != NULL);
+		r.sums = sums_new(NULL);
+		MUST(r.load != NULL && r.press != NULL && r.hash != NULL && r.sums != NULL);
 		MUST(pack_press_key(r.press, key, NULL) == 0);
 	}
 	if (len < 1 || len > 65536)

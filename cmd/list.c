@@ -1,0 +1,477 @@
+/*
+ * fdump list: what is in packs. A seekable file by its INDEX blocks, on several
+ * threads:
+ *
+ *   fetch  serial    the next INDEX's place
+ *   print  parallel  read, open, decode it, make lines
+ *   write  serial    hold it against the one before; write the lines
+ *
+ * A stream, or a file whose end is damaged, in sequence.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "cmd/cmd.h"
+#include "cmd/line.h"
+#include "cmd/select.h"
+#include "cmd/show.h"
+#include "cmd/unseal.h"
+#include "lib/err.h"
+#include "lib/fs.h"
+#include "lib/hash.h"
+#include "lib/lane.h"
+#include "pack/follow.h"
+#include "pack/read.h"
+#include "pack/seek.h"
+
+#define FLUSH      (64u << 10) /* bytes of lines that are written at once */
+#define PLACES_MAX (8u << 20)  /* bytes of INDEX blocks' places */
+
+static const char help[] =
+	"usage: fdump list [-f FILE] [options] [PATH...]\n"
+	"\n"
+	"Lists what is in a pack. With PATHs: only these and what is below them.\n"
+	"\n"
+	"  -f, --file FILE         read FILE ('-': standard input, the default)\n"
+	"  -v, --verbose           mode, owner, size, time, as tar -tv\n"
+	"      --json              one JSON object a line\n"
+	"      --sums              SHA-256 of each file, as sha256sum -c takes it\n"
+	"      --null              names as they are, each ended by NUL\n"
+	"      --numeric-owner     owners by number\n"
+	"      --key FILE          open a sealed pack with this secret key (repeatable)\n"
+	"      --passphrase-file FILE  its first line is the passphrase\n"
+	"      --threads N         default: the number of processors\n"
+	"\n"
+	"Exit status: 0 done; 2 failed, or a PATH is not there; 5 damage found; 6 wrong\n"
+	"key.\n";
+
+struct list {
+	/* Options. */
+	const char *file, *name;
+	enum cmd_line_format format;
+	bool numeric;
+	unsigned threads;
+	struct cmd_unseal unseal;
+	struct cmd_select select;
+
+	struct tz *tz;
+	int fd;
+	size_t problems;
+	/* By index. */
+	struct pack_seek *seek;
+	struct buf places;     /* struct pack_seek_place, the last INDEX first */
+	size_t left;           /* of these, to be fetched */
+	uint64_t due, entries; /* of this pack: number of the next entry; by its END */
+	uint32_t pack;
+	struct err bad; /* the index can't be used from here on */
+	/* What has been listed: entries up to this one. */
+	bool listed;
+	uint64_t last_block, last_at;
+	/* In sequence. */
+	struct pack_follow follow;
+	struct cmd_line line;
+};
+
+enum { OPT_JSON = 256, OPT_SUMS, OPT_NULL, OPT_NUMERIC, OPT_KEY, OPT_PASS, OPT_THREADS, OPT_HELP };
+
+static const struct option long_options[] = {
+	{"file", required_argument, NULL, 'f'},
+	{"verbose", no_argument, NULL, 'v'},
+	{"json", no_argument, NULL, OPT_JSON},
+	{"sums", no_argument, NULL, OPT_SUMS},
+	{"null", no_argument, NULL, OPT_NULL},
+	{"numeric-owner", no_argument, NULL, OPT_NUMERIC},
+	{"key", required_argument, NULL, OPT_KEY},
+	{"passphrase-file", required_argument, NULL, OPT_PASS},
+	{"threads", required_argument, NULL, OPT_THREADS},
+	{"help", no_argument, NULL, OPT_HELP},
+	{0},
+};
+
+static int set_format(struct list *l, enum cmd_line_format format)
+{
+	if (l->format != CMD_LINE_NAME && l->format != format)
+		return cmd_usage("list", "-v, --json, --sums and --null exclude each other");
+	l->format = format;
+	return -1;
+}
+
+/* One option. Returns -1 to go on, else the exit status. */
+static int take_option(struct list *l, int c)
+{
+	long n;
+
+	switch (c) {
+	case 'f':
+		l->file = optarg;
+		return -1;
+	case 'v':
+		return set_format(l, CMD_LINE_VERBOSE);
+	case OPT_JSON:
+		return set_format(l, CMD_LINE_JSON);
+	case OPT_SUMS:
+		return set_format(l, CMD_LINE_SUM);
+	case OPT_NULL:
+		return set_format(l, CMD_LINE_NUL);
+	case OPT_NUMERIC:
+		l->numeric = true;
+		return -1;
+	case OPT_KEY:
+		if (cmd_unseal_add(&l->unseal, optarg) != 0)
+			return cmd_usage("list", "over %d keys", CMD_UNSEAL_KEYS);
+		return -1;
+	case OPT_PASS:
+		l->unseal.passphrase_file = optarg;
+		return -1;
+	case OPT_THREADS:
+		if (cmd_number(optarg, 1, LANE_THREADS_MAX, &n) != 0)
+			return cmd_usage("list", "--threads wants 1 to %d", LANE_THREADS_MAX);
+		l->threads = (unsigned)n;
+		return -1;
+	case OPT_HELP:
+		fputs(help, stdout);
+		return CMD_OK;
+	default:
+		return cmd_usage("list", "wrong option");
+	}
+}
+
+static int parse(struct list *l, int argc, char **argv)
+{
+	struct err err = {0};
+	int c, status;
+
+	optind = 1;
+	while ((c = getopt_long(argc, argv, "f:v", long_options, NULL)) != -1)
+		if ((status = take_option(l, c)) >= 0)
+			return status;
+	for (; optind < argc; optind++)
+		if (cmd_select_path(&l->select, argv[optind], &err) != 0)
+			return cmd_fail("list", &err);
+	cmd_select_ready(&l->select);
+	return -1;
+}
+
+static int on_key(void *ctx, const uint8_t *payload, size_t len, uint8_t key[32], struct err *err)
+{
+	struct list *l = ctx;
+
+	return cmd_unseal_open(&l->unseal, payload, len, key, err);
+}
+
+static int write_lines(struct cmd_line *line, struct err *err)
+{
+	int got = fs_write_two(1, line->out.data, line->out.len, NULL, 0);
+
+	buf_clear(&line->out);
+	return got != 0 ? err_errno(err, errno, "standard output") : 0;
+}
+
+/* --- by the index ------------------------------------------------------- */
+
+struct job {
+	struct pack_seek_place place;
+	struct cmd_line line;
+	uint64_t number, count;
+	uint64_t last_block, last_at; /* of its last entry */
+	size_t refused;
+	struct err bad; /* it can't be used */
+};
+
+static int fetch(void *ctx, void *worker, void *job_, struct err *err)
+{
+	struct list *l = ctx;
+	struct job *job = job_;
+	const struct pack_seek_place *places = (void *)l->places.data;
+
+	(void)worker;
+	(void)err;
+	if (l->left == 0)
+		return 1;
+	job->place = places[--l->left];
+	return 0;
+}
+
+/* Says that an entry can't be listed. */
+static void refused(const struct list *l, const struct pack_bytes path, const char *why)
+{
+	char *text = path.at != NULL ? cmd_show_name(path) : NULL;
+
+	fprintf(stderr, "fdump list: %s: %s%s%s\n", l->name, text != NULL ? text : "",
+		text != NULL ? ": " : "", why);
+	free(text);
+}
+
+static int print(void *ctx, void *worker, void *job_, struct err *err)
+{
+	struct list *l = ctx;
+	struct job *job = job_;
+	uint64_t start = pack_seek_start(l->seek, job->place.pack);
+	struct pack_index_record r;
+	struct pack_index index;
+	int got;
+
+	job->bad = (struct err){0};
+	job->refused = 0;
+	job->last_block = job->last_at = 0;
+	if (pack_seek_index(l->seek, worker, &job->place, &index, &job->bad) != 0)
+		return 0;
+	job->number = index.number;
+	job->count = index.count;
+	while ((got = pack_index_next(&index, &r, &job->bad)) == 0 || got == 2) {
+		job->last_block = start + r.block;
+		job->last_at = r.at;
+		if (got == 2) {
+			refused(l, r.head.path, job->bad.message);
+			job->refused++;
+			job->bad = (struct err){0};
+		} else if (cmd_select_test(&l->select, r.head.path.at, r.head.path.len,
+				   r.head.type == PACK_DIRECTORY) &&
+			   cmd_line_add(&job->line, &r.head, &r.tail, err) != 0) {
+			return -1;
+		}
+	}
+	return 0;
+}
+
+/* Whether this index follows the one before. */
+static bool follows(struct list *l, const struct job *job)
+{
+	if (job->place.pack != l->pack) {
+		if (l->due != l->entries)
+			return false;
+		l->due = 0;
+		l->pack = job->place.pack;
+		l->entries = job->place.entries;
+	}
+	if (job->number != l->due)
+		return false;
+	l->due += job->count;
+	return l->due <= l->entries;
+}
+
+static int write_job(void *ctx, void *worker, void *job_, struct err *err)
+{
+	struct list *l = ctx;
+	struct job *job = job_;
+
+	(void)worker;
+	if (job->bad.code == ERR_NONE && !follows(l, job))
+		err_set(&job->bad, ERR_DAMAGE, "the index is not complete");
+	if (job->bad.code != ERR_NONE) {
+		l->bad = *err = job->bad;
+		return -1;
+	}
+	l->problems += job->refused;
+	if (job->count > 0) {
+		l->listed = true;
+		l->last_block = job->last_block;
+		l->last_at = job->last_at;
+	}
+	return write_lines(&job->line, err);
+}
+
+/* Whether reading in sequence may do better. */
+static bool fallback(const struct err *err)
+{
+	return err->code == ERR_DAMAGE || err->code == ERR_FORMAT || err->code == ERR_LIMIT;
+}
+
+/* Collects where the INDEX blocks are. Returns 0, or -1 with err set. */
+static int find_places(struct list *l, struct err *err)
+{
+	struct pack_seek_options options = {
+		.fd = l->fd,
+		.need_key = cmd_unseal_wanted(&l->unseal),
+		.open_key = cmd_unseal_wanted(&l->unseal) ? on_key : NULL,
+		.ctx = l,
+	};
+	struct pack_seek_hand *hand = pack_seek_hand_new(err);
+	struct pack_seek_place place;
+	int got = -1;
+
+	l->seek = hand != NULL ? pack_seek_open(&options, err) : NULL;
+	if (l->seek != NULL)
+		while ((got = pack_seek_back(l->seek, hand, &place, err)) == 0)
+			if (buf_add(&l->places, &place, sizeof place, err) != 0) {
+				got = -1;
+				break;
+			}
+	pack_seek_hand_free(hand);
+	l->left = l->places.len / sizeof place;
+	l->pack = UINT32_MAX;
+	return got < 0 ? -1 : 0;
+}
+
+static int run_lanes(struct list *l, struct job *jobs, size_t job_count, void **workers,
+	size_t worker_count, struct err *err)
+{
+	static const struct lane_stage stages[] = {{0, fetch}, {1, print}, {0, write_job}};
+	void *all[2 * LANE_THREADS_MAX];
+	size_t i;
+
+	for (i = 0; i < job_count; i++)
+		all[i] = &jobs[i];
+	for (i = 0; i < worker_count; i++)
+		if ((workers[i] = pack_seek_hand_new(err)) == NULL)
+			return -1;
+	if (lane_run(stages, 3, all, job_count, workers, worker_count, l, err) != 0)
+		return -1;
+	return l->due == l->entries ? 0 : err_set(err, ERR_DAMAGE, "the index is not complete");
+}
+
+static int list_by_index(struct list *l, struct err *err)
+{
+	void *workers[LANE_THREADS_MAX] = {0};
+	size_t worker_count, job_count, i;
+	struct job *jobs;
+	int got;
+
+	if (find_places(l, err) != 0)
+		return -1;
+	worker_count = l->threads;
+	if (worker_count > l->left)
+		worker_count = l->left > 0 ? l->left : 1;
+	job_count = worker_count * 2;
+	jobs = calloc(job_count, sizeof *jobs);
+	if (jobs == NULL)
+		return err_set(err, ERR_NOMEM, "out of memory");
+	for (i = 0; i < job_count; i++)
+		cmd_line_init(&jobs[i].line, l->format, l->numeric, l->tz);
+	got = run_lanes(l, jobs, job_count, workers, worker_count, err);
+	for (i = 0; i < worker_count; i++)
+		pack_seek_hand_free(workers[i]);
+	for (i = 0; i < job_count; i++)
+		cmd_line_fini(&jobs[i].line);
+	free(jobs);
+	return got;
+}
+
+/* --- in sequence -------------------------------------------------------- */
+
+static void on_problem(void *ctx, enum pack_problem_kind kind, uint64_t offset,
+	struct pack_bytes path, const char *what)
+{
+	struct list *l = ctx;
+	char text[600];
+
+	(void)kind;
+	snprintf(text, sizeof text, "%s (offset %llu)", what, (unsigned long long)offset);
+	refused(l, path, text);
+	l->problems++;
+}
+
+static int on_entry(void *ctx, const struct pack_followed *e, struct err *err)
+{
+	struct list *l = ctx;
+
+	if (l->listed &&
+		(e->block < l->last_block || (e->block == l->last_block && e->at <= l->last_at)))
+		return 0;
+	if (!cmd_select_test(&l->select, e->head->path.at, e->head->path.len,
+		    e->head->type == PACK_DIRECTORY))
+		return 0;
+	if (cmd_line_add(&l->line, e->head, e->tail, err) != 0)
+		return -1;
+	return l->line.out.len >= FLUSH ? write_lines(&l->line, err) : 0;
+}
+
+static int on_load(void *ctx, struct pack_load *load, struct err *err)
+{
+	struct list *l = ctx;
+
+	return pack_follow_load(&l->follow, load, on_entry, l, err);
+}
+
+static int list_in_sequence(struct list *l, struct err *err)
+{
+	bool key = cmd_unseal_wanted(&l->unseal);
+	struct pack_read_options options = {
+		.fd = l->fd,
+		.threads = l->threads,
+		.skip_damaged = true,
+		.need_key = key,
+		.open_key = key ? on_key : NULL,
+		.apply = on_load,
+		.problem = on_problem,
+		.ctx = l,
+	};
+	struct pack_read result;
+	int got;
+
+	cmd_line_init(&l->line, l->format, l->numeric, l->tz);
+	pack_follow_init(&l->follow);
+	got = pack_read_run(&options, &result, err);
+	if (got == 0 && result.unopened)
+		got = err_set(err, ERR_DENIED, "the pack is sealed: a key is needed (--key FILE)");
+	if (got == 0 && l->line.out.len > 0)
+		got = write_lines(&l->line, err);
+	pack_follow_fini(&l->follow);
+	cmd_line_fini(&l->line);
+	return got;
+}
+
+/* --- the whole ---------------------------------------------------------- */
+
+static int list(struct list *l, struct err *err)
+{
+	if (strcmp(l->file, "-") != 0 &&
+		(l->fd = open(l->file, O_RDONLY | O_NOCTTY | O_CLOEXEC)) < 0)
+		return err_errno(err, errno, "open");
+	if (isatty(l->fd))
+		return err_set(err, ERR_USAGE,
+			"will not read a pack from a terminal: name a file with -f");
+	if (l->format == CMD_LINE_VERBOSE && tz_local(&l->tz, err) != 0 &&
+		tz_load("UTC", &l->tz, err) != 0)
+		return -1;
+	if (!pack_seek_can(l->fd) || lseek(l->fd, 0, SEEK_CUR) != 0)
+		return list_in_sequence(l, err);
+	if (list_by_index(l, err) == 0)
+		return 0;
+	if (!fallback(err))
+		return -1;
+	fprintf(stderr, "fdump list: %s: %s: reading all of it\n", l->name, err->message);
+	*err = (struct err){0};
+	if (lseek(l->fd, 0, SEEK_SET) != 0)
+		return err_errno(err, errno, "seek");
+	return list_in_sequence(l, err);
+}
+
+int cmd_list(int argc, char **argv)
+{
+	struct list l = {.file = "-", .threads = cmd_processors()};
+	struct pack_bytes name;
+	struct err err = {0};
+	char *shown = NULL;
+	int status = parse(&l, argc, argv);
+
+	if (status >= 0)
+		goto out;
+	buf_init(&l.places, PLACES_MAX);
+	name = (struct pack_bytes){(const uint8_t *)l.file, strlen(l.file)};
+	shown = cmd_show_name(name);
+	l.name = shown != NULL ? shown : "?";
+	if (hash_crypto_init(&err) != 0 || list(&l, &err) != 0) {
+		err_prefix(&err, "%s", l.name);
+		status = cmd_fail("list", &err);
+	} else {
+		status = l.problems > 0 ? CMD_DAMAGE : CMD_OK;
+		if (cmd_select_unmet(&l.select, "list") > 0 && status == CMD_OK)
+			status = CMD_FAILED;
+	}
+	if (l.fd > 0)
+		close(l.fd);
+	buf_fini(&l.places);
+	pack_seek_free(l.seek);
+	tz_free(l.tz);
+out:
+	cmd_unseal_fini(&l.unseal);
+	cmd_select_fini(&l.select);
+	free(shown);
+	return status;
+}

@@ -1,0 +1,263 @@
+/*
+ * Twice over the index: first for the links whose targets are not chosen, then
+ * for the entries.
+ */
+#include "pack/pick.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "lib/buf.h"
+#include "lib/err.h"
+#include "pack/extract.h"
+#include "pack/seek.h"
+
+/* A link that was chosen without its target. */
+struct want {
+	size_t target, target_len, link, link_len; /* in pick.text */
+	bool done;                                 /* the content stands under the link's name */
+};
+
+struct pick {
+	const struct pack_pick_options *o;
+	struct pack_seek *seek;
+	struct pack_seek_hand *hand, *reader;
+	struct buf places; /* struct pack_seek_place, last first */
+	struct buf wants;  /* struct want, sorted by target after the first pass */
+	struct buf text;
+	/* The entry that is read. */
+	const struct pack_index_record *record;
+	struct pack_bytes as; /* the path it gets */
+};
+
+static const struct want *wants_of(const struct pick *p, size_t *count)
+{
+	*count = p->wants.len / sizeof(struct want);
+	return (const struct want *)(const void *)p->wants.data;
+}
+
+static bool chosen(const struct pick *p, struct pack_bytes path)
+{
+	return p->o->selected(p->o->ctx, path.at, path.len);
+}
+
+static int by_target(const void *a, const void *b, void *text)
+{
+	const struct want *x = a, *y = b;
+	size_t n = x->target_len < y->target_len ? x->target_len : y->target_len;
+	int got = memcmp((uint8_t *)text + x->target, (uint8_t *)text + y->target, n);
+
+	if (got == 0)
+		got = (x->target_len > y->target_len) - (x->target_len < y->target_len);
+	/* Of links to the same target the first one met comes first. */
+	return got != 0 ? got : (x->target > y->target) - (x->target < y->target);
+}
+
+/* The first want of this target, or NULL. */
+static struct want *find_want(const struct pick *p, struct pack_bytes target)
+{
+	size_t count, low = 0, high;
+	struct want *w = (struct want *)wants_of(p, &count);
+
+	for (high = count; low < high;) {
+		size_t mid = low + (high - low) / 2, n;
+		int got;
+
+		n = w[mid].target_len < target.len ? w[mid].target_len : target.len;
+		got = memcmp(p->text.data + w[mid].target, target.at, n);
+		if (got == 0)
+			got = (w[mid].target_len > target.len) - (w[mid].target_len < target.len);
+		if (got < 0)
+			low = mid + 1;
+		else
+			high = mid;
+	}
+	return low < count && w[low].target_len == target.len &&
+			       memcmp(p->text.data + w[low].target, target.at, target.len) == 0
+		       ? &w[low]
+		       : NULL;
+}
+
+/* First pass: notes the link if its target is not chosen. */
+static int note_link(struct pick *p, const struct pack_index_record *r, struct err *err)
+{
+	struct want w = {.target_len = r->head.link.len, .link_len = r->head.path.len};
+
+	if (r->head.type != PACK_HARDLINK || !chosen(p, r->head.path) || chosen(p, r->head.link))
+		return 0;
+	w.target = p->text.len;
+	w.link = p->text.len + w.target_len;
+	if (buf_add(&p->text, r->head.link.at, r->head.link.len, err) != 0 ||
+		buf_add(&p->text, r->head.path.at, r->head.path.len, err) != 0)
+		return -1;
+	return buf_add(&p->wants, &w, sizeof w, err);
+}
+
+static int on_head(void *ctx, const struct pack_head *head, struct err *err)
+{
+	struct pick *p = ctx;
+	struct pack_head as = *head;
+
+	as.path = p->as;
+	return pack_extract_head(p->o->extract, &as, err);
+}
+
+static int on_data(void *ctx, const uint8_t *bytes, size_t len, struct err *err)
+{
+	struct pick *p = ctx;
+
+	(void)err;
+	pack_extract_data(p->o->extract, bytes, len);
+	return 0;
+}
+
+static int on_hole(void *ctx, uint64_t len, struct err *err)
+{
+	struct pick *p = ctx;
+
+	(void)err;
+	pack_extract_hole(p->o->extract, len);
+	return 0;
+}
+
+static int on_tail(
+	void *ctx, const struct pack_tail *tail, enum pack_verdict verdict, struct err *err)
+{
+	struct pick *p = ctx;
+
+	if (verdict != PACK_GOOD)
+		p->o->problem(p->o->ctx, p->as.at, p->as.len,
+			"content does not agree with size and SHA-256");
+	return pack_extract_tail(p->o->extract, tail, verdict, err);
+}
+
+/* Reads an entry and unpacks it under this path. */
+static int fetch(struct pick *p, uint32_t pack, const struct pack_index_record *r,
+	struct pack_bytes as, struct err *err)
+{
+	struct pack_seek_sink sink = {on_head, on_data, on_hole, on_tail, p};
+	struct err inner = {0};
+	int got;
+
+	p->as = as;
+	got = pack_seek_member(p->seek, p->reader, pack, r, &sink, &inner);
+	if (got == 0)
+		return 0;
+	pack_extract_lost(p->o->extract);
+	if (inner.code != ERR_DAMAGE && inner.code != ERR_FORMAT) {
+		*err = inner;
+		return -1;
+	}
+	p->o->problem(p->o->ctx, as.at, as.len, inner.message);
+	return 0;
+}
+
+/* A chosen link whose target is not: its content is there under the name of
+ * the first such link. */
+static int relink(struct pick *p, const struct pack_index_record *r, const struct want *first,
+	struct err *err)
+{
+	struct pack_bytes path = {p->text.data + first->link, first->link_len};
+	struct pack_head head = r->head;
+
+	if (path.len == head.path.len && memcmp(path.at, head.path.at, path.len) == 0)
+		return 0; /* it is that one */
+	head.link = path;
+	if (pack_extract_head(p->o->extract, &head, err) != 0)
+		return -1;
+	return pack_extract_tail(p->o->extract, &r->tail, PACK_GOOD, err);
+}
+
+/* Second pass. */
+static int take(struct pick *p, uint32_t pack, const struct pack_index_record *r, struct err *err)
+{
+	struct want *w;
+
+	if (chosen(p, r->head.path)) {
+		if (r->head.type == PACK_HARDLINK && (w = find_want(p, r->head.link)) != NULL &&
+			w->done)
+			return relink(p, r, w, err);
+		return fetch(p, pack, r, r->head.path, err);
+	}
+	w = find_want(p, r->head.path);
+	if (w == NULL || r->head.type == PACK_HARDLINK || r->head.type == PACK_DIRECTORY)
+		return 0;
+	w->done = true;
+	return fetch(p, pack, r, (struct pack_bytes){p->text.data + w->link, w->link_len}, err);
+}
+
+/* Over all records, from the first pack's first entry on. Returns 0, 1 if an
+ * index can't be read, -1 with err set. */
+static int walk(struct pick *p, bool second, struct err *err)
+{
+	const struct pack_seek_place *places = (const void *)p->places.data;
+	size_t i = p->places.len / sizeof *places;
+
+	while (i-- > 0) {
+		struct pack_index index;
+		struct pack_index_record record;
+		int got;
+
+		if (pack_seek_index(p->seek, p->hand, &places[i], &index, err) != 0)
+			return -1;
+		while ((got = pack_index_next(&index, &record, err)) != 1) {
+			if (got < 0)
+				return -1;
+			if (got == 2)
+				continue; /* refused: it is not to be had */
+			got = second ? take(p, places[i].pack, &record, err)
+				     : note_link(p, &record, err);
+			if (got != 0)
+				return -1;
+		}
+	}
+	return 0;
+}
+
+/* Whether it is worth to read the pack in sequence instead. */
+static bool is_damage(const struct err *err)
+{
+	return err->code == ERR_DAMAGE || err->code == ERR_FORMAT || err->code == ERR_LIMIT;
+}
+
+static int find_places(struct pick *p, struct err *err)
+{
+	struct pack_seek_place place;
+	int got;
+
+	while ((got = pack_seek_back(p->seek, p->hand, &place, err)) == 0)
+		if (buf_add(&p->places, &place, sizeof place, err) != 0)
+			return -1;
+	return got > 0 ? 0 : -1;
+}
+
+int pack_pick_run(const struct pack_pick_options *options, struct err *err)
+{
+	struct pick p = {.o = options};
+	int got = -1;
+
+	buf_init(&p.places, PACK_PICK_LINKS);
+	buf_init(&p.wants, PACK_PICK_LINKS);
+	buf_init(&p.text, PACK_PICK_LINKS);
+	p.seek = pack_seek_open(options->seek, err);
+	p.hand = p.seek != NULL ? pack_seek_hand_new(err) : NULL;
+	p.reader = p.hand != NULL ? pack_seek_hand_new(err) : NULL;
+	if (p.reader != NULL && find_places(&p, err) == 0 && walk(&p, false, err) == 0)
+		got = 0;
+	if (got != 0 && is_damage(err))
+		got = 1;
+	if (got == 0) {
+		size_t count = p.wants.len / sizeof(struct want);
+
+		if (count > 1)
+			qsort_r(p.wants.data, count, sizeof(struct want), by_target, p.text.data);
+		got = walk(&p, true, err);
+	}
+	pack_seek_hand_free(p.hand);
+	pack_seek_hand_free(p.reader);
+	pack_seek_free(p.seek);
+	buf_fini(&p.places);
+	buf_fini(&p.wants);
+	buf_fini(&p.text);
+	return got;
+}

@@ -1,0 +1,37 @@
+/*
+ * Chosen entries of a seekable pack, unpacked without reading the others: by
+ * the index (pack/seek.h) into an extractor (pack/extract.h).
+ *
+ * A hard link that is chosen without the entry it is a link to gets that
+ * entry's content: it becomes the file, and further chosen links to it become
+ * links to that.
+ */
+#ifndef FDUMP_PACK_PICK_H
+#define FDUMP_PACK_PICK_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct err;
+struct pack_extract;
+struct pack_seek_options;
+
+/* Links of the kind above that are remembered, in bytes of their paths. */
+#define PACK_PICK_LINKS (64u << 20)
+
+struct pack_pick_options {
+	const struct pack_seek_options *seek;
+	struct pack_extract *extract;
+	/* Whether an entry is chosen. */
+	bool (*selected)(void *ctx, const uint8_t *path, size_t len);
+	/* An entry that was chosen is damaged. */
+	void (*problem)(void *ctx, const uint8_t *path, size_t len, const char *what);
+	void *ctx;
+};
+
+/* Returns 0; 1 if the pack can't be read from its end (nothing was done: read
+ * it in sequence); -1 with err set. */
+int pack_pick_run(const struct pack_pick_options *options, struct err *err);
+
+#endif

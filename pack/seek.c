@@ -1,0 +1,543 @@
+/*
+ * END, then the chain of INDEX blocks backwards. An INDEX is first read only
+ * as far as its pointer to the one before, if that stands there in plain.
+ *
+ * In a sealed pack END itself is sealed, and so where the pack begins; but the
+ * KEY block stands right before END, and says so by its length.
+ */
+#include "pack/seek.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "lib/buf.h"
+#include "lib/cbor.h"
+#include "lib/err.h"
+#include "lib/fs.h"
+#include "lib/hash.h"
+#include "lib/seal.h"
+#include "pack/keyblock.h"
+#include "pack/press.h"
+#include "pack/writer.h"
+
+#define END_BLOCK  (PACK_BLOCK_HEADER + PACK_END_LEN)
+#define INDEX_HEAD 32 /* bytes that hold the first item of an INDEX: 1 + 3 * 9 */
+
+struct pack {
+	uint64_t start, end; /* of its START's and END's headers */
+	uint64_t entries, last_index;
+	uint8_t id[PACK_BLOCK_ID];
+	bool sealed;
+	uint8_t key[32];
+};
+
+struct pack_seek {
+	struct pack_seek_options o;
+	struct buf packs;  /* struct pack, the last in the file first */
+	uint64_t next;     /* INDEX to go back to, in the input; 0: none in this pack */
+	uint64_t next_seq; /* it must come before this block */
+};
+
+/* A block that was read. */
+struct got {
+	struct pack_block block;
+	struct buf stored, unpacked;
+	const uint8_t *raw;
+};
+
+struct pack_seek_hand {
+	struct pack_press *press;
+	struct hash *hash;
+	uint64_t key_of; /* 1 + the pack whose key the press has; 0: none */
+	struct got index, data;
+	uint64_t index_at; /* which one .index has; 0: none */
+};
+
+static struct pack *pack_of(const struct pack_seek *s, uint32_t n)
+{
+	return (struct pack *)(void *)s->packs.data + n;
+}
+
+static uint32_t pack_count(const struct pack_seek *s)
+{
+	return (uint32_t)(s->packs.len / sizeof(struct pack));
+}
+
+static int damage(struct err *err, const char *what, uint64_t at)
+{
+	return err_set(err, ERR_DAMAGE, "%s at %llu", what, (unsigned long long)at);
+}
+
+/* --- one block ---------------------------------------------------------- */
+
+/* Reads a header that must lie, with its payload, before `limit`. */
+static int read_header(const struct pack_seek *s, uint64_t at, uint64_t limit,
+	struct pack_block *block, struct err *err)
+{
+	uint8_t header[PACK_BLOCK_HEADER];
+	int got;
+
+	if (limit < PACK_BLOCK_HEADER || at > limit - PACK_BLOCK_HEADER)
+		return damage(err, "no block", at);
+	if (fs_read_at(s->o.fd, header, sizeof header, at, err) != 0)
+		return err_prefix(err, "read");
+	got = pack_block_get(block, header, err);
+	if (got > 0)
+		return damage(err, "no block", at);
+	if (got < 0)
+		return err_prefix(err, "block at %llu", (unsigned long long)at);
+	if (block->stored_len > limit - at - PACK_BLOCK_HEADER)
+		return damage(err, "block goes too far", at);
+	return 0;
+}
+
+/* Reads the payload of the block in `got`, and opens it. */
+static int read_payload(const struct pack_seek *s, struct pack_seek_hand *hand, struct got *got,
+	uint32_t pack, uint64_t at, struct err *err)
+{
+	const struct pack *p = pack_of(s, pack);
+	uint8_t *to;
+
+	buf_clear(&got->stored);
+	buf_clear(&got->unpacked);
+	to = buf_room(&got->stored, got->block.stored_len + 1, err);
+	if (to == NULL || buf_room(&got->unpacked, got->block.raw_len + 1, err) == NULL)
+		return -1;
+	if (fs_read_at(s->o.fd, to, got->block.stored_len, at + PACK_BLOCK_HEADER, err) != 0)
+		return err_prefix(err, "read");
+	if (p->sealed && !got->block.sealed)
+		return damage(err, "block that is not sealed, in a sealed pack,", at);
+	if (p->sealed && hand->key_of != (uint64_t)pack + 1) {
+		if (pack_press_key(hand->press, p->key, err) != 0)
+			return -1;
+		hand->key_of = (uint64_t)pack + 1;
+	}
+	if (!p->sealed && got->block.sealed)
+		return damage(err, "sealed block, in a pack that is not,", at);
+	if (pack_press_open(hand->press, &got->block, to, got->unpacked.data, &got->raw, err) != 0)
+		return err_prefix(err, "block at %llu", (unsigned long long)at);
+	return 0;
+}
+
+/* --- the end of a pack -------------------------------------------------- */
+
+/* The KEY block whose payload ends where END begins. */
+static int find_key(struct pack_seek *s, struct pack *p, uint64_t seq, struct err *err)
+{
+	size_t len = PACK_BLOCK_HEADER + PACK_KEYBLOCK_MAX, i;
+	uint8_t *mem;
+	int got = -1;
+
+	if (s->o.open_key == NULL)
+		return err_set(err, ERR_DENIED, "the pack is sealed: a key is needed (--key FILE)");
+	if (len > p->end)
+		len = (size_t)p->end;
+	mem = malloc(len + 1);
+	if (mem == NULL)
+		return err_set(err, ERR_NOMEM, "out of memory");
+	if (fs_read_at(s->o.fd, mem, len, p->end - len, err) != 0) {
+		err_prefix(err, "read");
+		goto out;
+	}
+	for (i = 0; i + PACK_BLOCK_HEADER <= len; i++) {
+		struct pack_block b;
+		const uint8_t *payload = mem + i + PACK_BLOCK_HEADER;
+
+		if (mem[i] != PACK_BLOCK_MAGIC0 || pack_block_get(&b, mem + i, NULL) != 0 ||
+			b.kind != PACK_KEY || b.seq + 1 != seq ||
+			memcmp(b.id, p->id, sizeof p->id) != 0 ||
+			b.stored_len != len - i - PACK_BLOCK_HEADER ||
+			hash_xxh3(payload, b.stored_len) != b.check)
+			continue;
+		got = s->o.open_key(s->o.ctx, payload, b.stored_len, p->key, err);
+		goto out;
+	}
+	err_set(err, ERR_DAMAGE, "no KEY block before the end");
+out:
+	free(mem);
+	return got;
+}
+
+/* Reads the header of END, which ends at this offset. Sealed ones are longer. */
+static int read_end_header(struct pack_seek *s, struct pack *p, uint64_t end,
+	struct pack_block *block, struct err *err)
+{
+	unsigned tag;
+
+	for (tag = 0; tag <= PACK_BLOCK_TAG; tag += PACK_BLOCK_TAG) {
+		struct err ignored;
+
+		if (end < END_BLOCK + tag)
+			break;
+		p->end = end - END_BLOCK - tag;
+		if (read_header(s, p->end, end, block, &ignored) != 0) {
+			if (ignored.code == ERR_DAMAGE)
+				continue;
+			*err = ignored;
+			return -1;
+		}
+		if (block->kind == PACK_END && block->raw_len == PACK_END_LEN &&
+			block->sealed == (tag > 0))
+			return 0;
+	}
+	return err_set(err, ERR_DAMAGE, "no END at %llu", (unsigned long long)end);
+}
+
+/* What END says, held against where it stands. */
+static int use_end(struct pack_seek *s, struct pack *p, const struct pack_block *block,
+	const uint8_t *raw, struct err *err)
+{
+	struct pack_block start;
+	struct pack_end end;
+
+	pack_end_get(&end, raw);
+	if (end.length > p->end || end.blocks != block->seq || end.last_index >= end.length)
+		return damage(err, "END that does not agree", p->end);
+	p->start = p->end - end.length;
+	p->entries = end.entries;
+	p->last_index = end.last_index;
+	if (read_header(s, p->start, p->end, &start, err) != 0)
+		return -1;
+	if (start.kind != PACK_START || memcmp(start.id, p->id, sizeof p->id) != 0)
+		return damage(err, "no START", p->start);
+	s->next = end.last_index != 0 ? p->start + end.last_index : 0;
+	s->next_seq = block->seq;
+	if (end.last_index == 0 && end.entries != 0)
+		return damage(err, "END without an index", p->end);
+	return 0;
+}
+
+/* The pack that ends at this offset. */
+static int add_pack(struct pack_seek *s, struct pack_seek_hand *hand, uint64_t at, struct err *err)
+{
+	struct pack fresh = {0}, *p = &fresh;
+	uint32_t n = pack_count(s);
+	int got;
+
+	if (read_end_header(s, p, at, &hand->index.block, err) != 0)
+		return -1;
+	memcpy(p->id, hand->index.block.id, sizeof p->id);
+	p->sealed = hand->index.block.sealed;
+	if (s->o.need_key && !p->sealed)
+		return err_set(err, ERR_DAMAGE, "not sealed, though a key was given");
+	if (p->sealed && find_key(s, p, hand->index.block.seq, err) != 0)
+		return -1;
+	got = buf_add(&s->packs, p, sizeof *p, err);
+	seal_wipe(p->key, sizeof p->key);
+	if (got != 0)
+		return -1;
+	hand->index_at = 0;
+	p = pack_of(s, n);
+	if (read_payload(s, hand, &hand->index, n, p->end, err) != 0)
+		return -1;
+	return use_end(s, p, &hand->index.block, hand->index.raw, err);
+}
+
+bool pack_seek_can(int fd)
+{
+	struct stat st;
+
+	return fstat(fd, &st) == 0 && (S_ISREG(st.st_mode) || S_ISBLK(st.st_mode));
+}
+
+struct pack_seek *pack_seek_open(const struct pack_seek_options *options, struct err *err)
+{
+	struct pack_seek *s = calloc(1, sizeof *s);
+	struct pack_seek_hand *hand;
+	off_t size;
+	int got = -1;
+
+	if (s == NULL) {
+		err_set(err, ERR_NOMEM, "out of memory");
+		return NULL;
+	}
+	s->o = *options;
+	buf_init(&s->packs, PACK_SEEK_PACKS * sizeof(struct pack));
+	hand = pack_seek_hand_new(err);
+	size = lseek(s->o.fd, 0, SEEK_END);
+	if (hand == NULL) {
+		/* err is set */
+	} else if (size <= 0) {
+		err_set(err, ERR_DAMAGE, "nothing is in it");
+	} else {
+		got = add_pack(s, hand, (uint64_t)size, err);
+	}
+	pack_seek_hand_free(hand);
+	if (got != 0) {
+		pack_seek_free(s);
+		return NULL;
+	}
+	return s;
+}
+
+void pack_seek_free(struct pack_seek *s)
+{
+	if (s == NULL)
+		return;
+	if (s->packs.data != NULL)
+		seal_wipe(s->packs.data, s->packs.len);
+	buf_fini(&s->packs);
+	free(s);
+}
+
+/* --- hands -------------------------------------------------------------- */
+
+static void got_init(struct got *got)
+{
+	buf_init(&got->stored, PACK_BLOCK_STORED_MAX + 1);
+	buf_init(&got->unpacked, PACK_BLOCK_RAW_MAX + 1);
+}
+
+static void got_fini(struct got *got)
+{
+	buf_fini(&got->stored);
+	buf_fini(&got->unpacked);
+}
+
+struct pack_seek_hand *pack_seek_hand_new(struct err *err)
+{
+	struct pack_seek_hand *hand = calloc(1, sizeof *hand);
+
+	if (hand == NULL) {
+		err_set(err, ERR_NOMEM, "out of memory");
+		return NULL;
+	}
+	got_init(&hand->index);
+	got_init(&hand->data);
+	hand->press = pack_press_new(0, err);
+	hand->hash = hand->press != NULL ? hash_new(err) : NULL;
+	if (hand->hash == NULL) {
+		pack_seek_hand_free(hand);
+		return NULL;
+	}
+	return hand;
+}
+
+void pack_seek_hand_free(struct pack_seek_hand *hand)
+{
+	if (hand == NULL)
+		return;
+	got_fini(&hand->index);
+	got_fini(&hand->data);
+	pack_press_free(hand->press);
+	hash_free(hand->hash);
+	free(hand);
+}
+
+/* --- indexes ------------------------------------------------------------ */
+
+uint64_t pack_seek_start(const struct pack_seek *s, uint32_t pack)
+{
+	return pack_of(s, pack)->start;
+}
+
+/* The header of an INDEX of this pack. */
+static int read_index_header(const struct pack_seek *s, const struct pack *p, uint64_t at,
+	struct pack_block *block, struct err *err)
+{
+	if (read_header(s, at, p->end, block, err) != 0)
+		return -1;
+	if (block->kind != PACK_INDEX || memcmp(block->id, p->id, sizeof p->id) != 0)
+		return damage(err, "no INDEX", at);
+	return 0;
+}
+
+int pack_seek_index(const struct pack_seek *s, struct pack_seek_hand *hand,
+	const struct pack_seek_place *place, struct pack_index *index, struct err *err)
+{
+	if (hand->index_at != place->at) {
+		hand->index_at = 0;
+		if (read_index_header(
+			    s, pack_of(s, place->pack), place->at, &hand->index.block, err) != 0 ||
+			read_payload(s, hand, &hand->index, place->pack, place->at, err) != 0)
+			return -1;
+		hand->index_at = place->at;
+	}
+	if (pack_index_open(index, hand->index.raw, hand->index.block.raw_len, err) != 0)
+		return err_prefix(err, "INDEX at %llu", (unsigned long long)place->at);
+	return 0;
+}
+
+/* Where the INDEX before this one is: from its first bytes if they are plain,
+ * else by opening it. */
+static int read_prev(const struct pack_seek *s, struct pack_seek_hand *hand,
+	const struct pack_seek_place *place, struct pack_index *index, struct err *err)
+{
+	const struct pack_block *b = &hand->index.block;
+	uint8_t head[INDEX_HEAD];
+	size_t len;
+
+	hand->index_at = 0;
+	if (read_index_header(s, pack_of(s, place->pack), place->at, &hand->index.block, err) != 0)
+		return -1;
+	if (b->sealed || b->codec != PACK_RAW || pack_of(s, place->pack)->sealed)
+		return pack_seek_index(s, hand, place, index, err);
+	len = b->raw_len < sizeof head ? b->raw_len : sizeof head;
+	if (fs_read_at(s->o.fd, head, len, place->at + PACK_BLOCK_HEADER, err) != 0)
+		return err_prefix(err, "read");
+	if (pack_index_open(index, head, len, err) != 0)
+		return err_prefix(err, "INDEX at %llu", (unsigned long long)place->at);
+	return 0;
+}
+
+int pack_seek_back(struct pack_seek *s, struct pack_seek_hand *hand, struct pack_seek_place *place,
+	struct err *err)
+{
+	uint32_t n = pack_count(s) - 1;
+	struct pack *p = pack_of(s, n);
+	struct pack_index index;
+
+	while (s->next == 0) {
+		if (p->start == 0)
+			return 1;
+		if (add_pack(s, hand, p->start, err) != 0)
+			return -1;
+		p = pack_of(s, ++n);
+	}
+	*place = (struct pack_seek_place){.at = s->next, .pack = n, .entries = p->entries};
+	if (read_prev(s, hand, place, &index, err) != 0)
+		return -1;
+	/* Backwards only, in the file and in number. */
+	if (index.prev >= place->at - p->start || hand->index.block.seq >= s->next_seq ||
+		(index.prev == 0) != (index.number == 0))
+		return damage(err, "INDEX that leads astray", place->at);
+	s->next_seq = hand->index.block.seq;
+	s->next = index.prev != 0 ? p->start + index.prev : 0;
+	return 0;
+}
+
+/* --- members ------------------------------------------------------------ */
+
+struct member {
+	const struct pack_seek *s;
+	struct pack_seek_hand *hand;
+	const struct pack_seek_sink *sink;
+	const struct pack_index_record *record;
+	uint32_t pack;
+	uint64_t at, seq; /* of the block that is next */
+	uint64_t size;
+	struct cbor_in in;
+};
+
+/* Opens the block at m->at. */
+static int open_block(struct member *m, struct err *err)
+{
+	const struct pack *p = pack_of(m->s, m->pack);
+	struct got *got = &m->hand->data;
+
+	if (read_header(m->s, m->at, p->end, &got->block, err) != 0)
+		return -1;
+	if (memcmp(got->block.id, p->id, sizeof p->id) != 0)
+		return damage(err, "block of another pack", m->at);
+	if (got->block.kind == PACK_ENTRY &&
+		read_payload(m->s, m->hand, got, m->pack, m->at, err) != 0)
+		return -1;
+	m->at += PACK_BLOCK_HEADER + got->block.stored_len;
+	return 0;
+}
+
+/* The next block with content of the entry; indexes may stand between. */
+static int next_block(struct member *m, struct err *err)
+{
+	const struct pack_block *b = &m->hand->data.block;
+
+	do {
+		uint64_t at = m->at;
+
+		m->seq = b->seq + 1;
+		if (open_block(m, err) != 0)
+			return -1;
+		if (b->seq != m->seq ||
+			(b->kind != PACK_ENTRY && b->kind != PACK_KEY && b->kind != PACK_INDEX) ||
+			(b->kind == PACK_ENTRY && (b->first == 0 || b->raw_len == 0)))
+			return damage(err, "the entry's end is missing", at);
+	} while (b->kind != PACK_ENTRY);
+	/* What follows the entry's end is not its own. */
+	cbor_in_init(
+		&m->in, m->hand->data.raw, b->first == PACK_BLOCK_NONE ? b->raw_len : b->first);
+	return 0;
+}
+
+/* One item of content. */
+static int take_item(struct member *m, const struct pack_item *item, struct err *err)
+{
+	const struct pack_seek_sink *sink = m->sink;
+	uint64_t n = item->kind == PACK_ITEM_DATA ? item->data.len : item->hole;
+
+	if (n > PACK_CONTENT_MAX - m->size)
+		return err_set(err, ERR_LIMIT, "content over the limit of 16 TiB");
+	m->size += n;
+	if (item->kind == PACK_ITEM_DATA) {
+		hash_add(m->hand->hash, item->data.at, n);
+		return sink->data != NULL ? sink->data(sink->ctx, item->data.at, n, err) : 0;
+	}
+	hash_add_zeros(m->hand->hash, n);
+	return sink->hole != NULL ? sink->hole(sink->ctx, n, err) : 0;
+}
+
+static int take_tail(struct member *m, struct err *err)
+{
+	const struct pack_tail *want = &m->record->tail;
+	enum pack_verdict verdict = PACK_GOOD;
+	struct pack_tail tail;
+	uint8_t sum[HASH_LEN];
+
+	if (pack_tail_get(&m->in, &tail, err) != 0 ||
+		pack_tail_fits(&m->record->head, &tail, err) != 0)
+		return -1;
+	if (tail.has_content != want->has_content || tail.size != want->size ||
+		memcmp(tail.sum, want->sum, sizeof tail.sum) != 0)
+		return err_set(err, ERR_DAMAGE, "the index does not agree with the entry");
+	hash_end(m->hand->hash, sum);
+	if (tail.has_content && (m->size != tail.size || memcmp(sum, tail.sum, sizeof sum) != 0))
+		verdict = PACK_WRONG;
+	if (!tail.has_content && m->size > 0)
+		verdict = PACK_WRONG;
+	return m->sink->tail != NULL ? m->sink->tail(m->sink->ctx, &tail, verdict, err) : 0;
+}
+
+/* HEAD, in the block that the record names. */
+static int take_head(struct member *m, struct err *err)
+{
+	const struct pack_index_record *r = m->record;
+	struct pack_head head;
+
+	if (open_block(m, err) != 0)
+		return -1;
+	if (m->hand->data.block.kind != PACK_ENTRY || r->at >= m->hand->data.block.raw_len)
+		return err_set(err, ERR_DAMAGE, "the index does not agree with the entry");
+	cbor_in_init(&m->in, m->hand->data.raw, m->hand->data.block.raw_len);
+	m->in.at += r->at;
+	if (pack_head_get(&m->in, &head, err) != 0)
+		return -1;
+	if (head.type != r->head.type || head.path.len != r->head.path.len ||
+		memcmp(head.path.at, r->head.path.at, head.path.len) != 0)
+		return err_set(err, ERR_DAMAGE, "the index does not agree with the entry");
+	return m->sink->head != NULL ? m->sink->head(m->sink->ctx, &head, err) : 0;
+}
+
+int pack_seek_member(const struct pack_seek *s, struct pack_seek_hand *hand, uint32_t pack,
+	const struct pack_index_record *record, const struct pack_seek_sink *sink, struct err *err)
+{
+	struct member m = {.s = s, .hand = hand, .sink = sink, .record = record, .pack = pack};
+	const struct pack *p = pack_of(s, pack);
+	uint8_t unused[HASH_LEN];
+	struct pack_item item;
+	int got;
+
+	if (record->block >= p->end - p->start)
+		return err_set(err, ERR_DAMAGE, "the index does not agree with the entry");
+	m.at = p->start + record->block;
+	hash_end(hand->hash, unused);
+	got = take_head(&m, err);
+	while (got == 0) {
+		if (pack_item_get(&m.in, &item, err) != 0)
+			return -1;
+		if (item.kind == PACK_ITEM_TAIL)
+			return take_tail(&m, err);
+		got = item.kind == PACK_ITEM_NONE ? next_block(&m, err) : take_item(&m, &item, err);
+	}
+	return got;
+}

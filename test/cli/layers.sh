@@ -1,0 +1,63 @@
+# Goal: each layer includes only what it may: cmd uses rpc, pack, cron and lib;
+# those three use lib and themselves; lib uses lib. A library's headers are
+# included in its one place only, and in none of lib's headers.
+set -u
+cd "${SRC:-.}" || exit 1
+bad=$(mktemp)
+trap 'rm -f "$bad"' EXIT
+
+includes() { # FOLDER: file:"header" or file:<header>
+	grep -ro --include='*.[ch]' '^[[:blank:]]*#[[:blank:]]*include[[:blank:]]*[<"][^>"]*[>"]' "$1" |
+		sed 's/#[[:blank:]]*include//; s/[[:blank:]]//g'
+}
+
+# may FOLDER PATTERN: of our own headers, only those.
+may() {
+	[ -d "$1" ] || return 0
+	includes "$1" | grep ':"' | grep -vE ":\"($2)/[^\"]*\"$" |
+		sed "s~$~  ($1 may use only: $2)~"
+}
+
+# only HEADERS WHERE: these headers, in no other files.
+only() {
+	for folder in lib pack cron rpc cmd; do
+		[ ! -d $folder ] || includes $folder
+	done | grep -E ":<$1>$" | grep -vE "^($2):" | sed "s~$~  (only in: $2)~"
+}
+
+{
+	may lib lib
+	may pack 'lib|pack'
+	may cron 'lib|cron'
+	may rpc 'lib|rpc'
+	may cmd 'lib|pack|cron|rpc|cmd'
+	only 'gcrypt\.h' 'lib/(hash|seal)\.c'
+	only 'xxhash\.h' 'lib/hash\.c'
+	only 'z(std|dict)[^>]*\.h' 'lib/zst\.c'
+	only 'cbor[./][^>]*' 'lib/cbor\.c'
+	only 'lmdb\.h' 'lib/[a-z]*\.c'
+	only 'confuse\.h' 'lib/[a-z]*\.c'
+	only '(ev\.h|(mbedtls|psa)/[^>]*)' 'rpc/[^:]*'
+	only '(jansson|microhttpd)\.h' 'cmd/[^:]*'
+} >"$bad"
+for library in lmdb confuse; do
+	[ "$(grep -rl --include='*.c' "<$library\.h>" lib | wc -l)" -le 1 ] ||
+		echo "$library.h is included in more than one file of lib" >>"$bad"
+done
+cat "$bad"
+[ ! -s "$bad" ] || exit 1
+
+# The rules find what they are for.
+scratch=$(mktemp -d)
+trap 'rm -rf "$bad" "$scratch"' EXIT
+if [ "${1:-}" != again ]; then
+	mkdir -p "$scratch/lib" "$scratch/pack" "$scratch/cron" "$scratch/cmd"
+	echo '#include "pack/block.h"' >"$scratch/lib/a.c"
+	echo '#  include <gcrypt.h>' >"$scratch/pack/b.c"
+	echo '#include "cmd/cmd.h"' >"$scratch/pack/c.h"
+	echo '#include <cbor.h>' >"$scratch/lib/cbor.h"
+	echo '#include <jansson.h>' >"$scratch/cron/d.c"
+	echo '#include "pack/block.h"' >"$scratch/cron/e.c"
+	found=$(SRC=$scratch sh "$0" again | wc -l)
+	[ "$found" = 6 ] || { echo "of 6 wrong includes only $found were found"; exit 1; }
+fi
