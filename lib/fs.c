@@ -131,9 +131,11 @@ int fs_temporary(struct err *err)
 
 static int open2(int dirfd, const char *path, int flags, mode_t mode)
 {
+	/* O_TMPFILE contains O_DIRECTORY. A mode is only allowed where it is of use. */
+	bool makes = flags & O_CREAT || (flags & O_TMPFILE) == O_TMPFILE;
 	struct open_how how = {
 		.flags = (uint64_t)(flags | O_CLOEXEC),
-		.mode = flags & (O_CREAT | __O_TMPFILE) ? mode : 0,
+		.mode = makes ? mode : 0,
 		.resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS,
 	};
 	int fd;

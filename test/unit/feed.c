@@ -1,0 +1,336 @@
+/* pack/feed: what a file's fate while it is read makes of its entry. */
+#include "test/unit/unit.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "lib/cbor.h"
+#include "lib/hash.h"
+#include "pack/feed.h"
+#include "pack/part.h"
+#include "pack/scan.h"
+
+static struct err err;
+static char base[] = "/tmp/fdump-unit-feed.XXXXXX";
+static struct pack_dir dir;
+static struct pack_feed *feed;
+static struct pack_part *part;
+static struct hash *hash;
+static struct pack_stream stream;
+static uint8_t sum[HASH_LEN];
+static unsigned parts; /* the entry went over */
+
+static int make_base(void **state)
+{
+	(void)state;
+	if (mkdtemp(base) == NULL || (dir.fd = open(base, O_RDONLY | O_DIRECTORY)) < 0)
+		return -1;
+	atomic_init(&dir.refs, 1);
+	feed = pack_feed_new(true, true, &err);
+	part = pack_part_new(8192, &err);
+	hash = hash_new(&err);
+	return feed == NULL || part == NULL || hash == NULL ? -1 : 0;
+}
+
+static int remove_base(void **state)
+{
+	char command[100];
+
+	(void)state;
+	pack_feed_free(feed);
+	pack_part_free(part);
+	hash_free(hash);
+	close(dir.fd);
+	snprintf(command, sizeof command, "rm -rf '%s'", base);
+	return system(command);
+}
+
+/* A file of this size, its content a run of letters. */
+static void make(const char *name, size_t size)
+{
+	int fd = openat(dir.fd, name, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0640);
+	static char letters[100000];
+
+	memset(letters, 'a', sizeof letters);
+	assert_true(fd >= 0 && size <= sizeof letters);
+	assert_int_equal(write(fd, letters, size), size);
+	close(fd);
+}
+
+static struct stat st;
+
+static struct pack_feed_item item(const char *name)
+{
+	assert_int_equal(fstatat(dir.fd, name, &st, AT_SYMLINK_NOFOLLOW), 0);
+	return (struct pack_feed_item){
+		.dir = &dir, .name = name, .path = name, .path_len = strlen(name), .st = &st};
+}
+
+/* Begins. Returns what pack_feed_begin did. */
+static int begin(const struct pack_feed_item *what)
+{
+	pack_part_reset(part);
+	parts = 1;
+	return pack_feed_begin(feed, part, what, &stream, &err);
+}
+
+/* Reads on to the end; the sizes of what the parts hold are checked. */
+static void finish(void)
+{
+	int got;
+
+	while ((got = pack_feed_fill(feed, part, &stream, hash, &err)) == 1) {
+		assert_true(pack_part_full(part));
+		assert_true(part->raw.len < 8192 + 4096);
+		pack_part_reset(part);
+		parts++;
+	}
+	assert_int_equal(got, 0);
+	assert_int_equal(stream.fd, -1);
+	hash_end(hash, sum);
+	assert_int_equal(pack_feed_end(part, &stream, sum, &err), 0);
+}
+
+static void whole(const char *name, enum pack_status status, uint64_t size)
+{
+	struct pack_feed_item what = item(name);
+
+	assert_int_equal(begin(&what), 0);
+	finish();
+	assert_int_equal(stream.tail.status, status);
+	assert_int_equal(stream.tail.size, size);
+	assert_int_equal(stream.problem[0] != 0, status != PACK_OK);
+}
+
+/* The HEAD that the part begins with. */
+static struct pack_head head(void)
+{
+	struct pack_head got;
+	struct cbor_in in;
+
+	cbor_in_init(&in, part->raw.data, part->raw.len);
+	assert_int_equal(pack_head_get(&in, &got, &err), 0);
+	return got;
+}
+
+static void unchanged(void **state)
+{
+	uint8_t want[HASH_LEN];
+	struct pack_head h;
+
+	(void)state;
+	make("empty", 0);
+	whole("empty", PACK_OK, 0);
+	hash_sha256("", 0, want);
+	assert_memory_equal(sum, want, HASH_LEN);
+	make("one", 1);
+	whole("one", PACK_OK, 1);
+	h = head();
+	assert_true(h.type == PACK_REGULAR && h.mode == 0640 && h.size == 1);
+	assert_int_equal(h.mtime.sec, st.st_mtim.tv_sec);
+	make("some", 50000);
+	whole("some", PACK_OK, 50000);
+	assert_true(parts >= 6);
+}
+
+static void holes(void **state)
+{
+	uint8_t want[HASH_LEN];
+	int fd = openat(dir.fd, "holes", O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+
+	(void)state;
+	assert_int_equal(ftruncate(fd, 1 << 20), 0);
+	assert_int_equal(pwrite(fd, "data", 4, 500000), 4);
+	whole("holes", PACK_OK, 1 << 20);
+	hash_add_zeros(hash, 500000);
+	hash_add(hash, "data", 4);
+	hash_add_zeros(hash, (1 << 20) - 500004);
+	hash_end(hash, want);
+	assert_memory_equal(sum, want, HASH_LEN);
+	assert_int_equal(ftruncate(fd, 0), 0);
+	assert_int_equal(ftruncate(fd, (off_t)1 << 28), 0); /* nothing but a hole */
+	whole("holes", PACK_OK, (uint64_t)1 << 28);
+	assert_int_equal(parts, 1);
+	close(fd);
+}
+
+static void fates(void **state)
+{
+	struct pack_feed_item what;
+	struct timespec times[2] = {{0, UTIME_OMIT}, {5, 6}};
+	int fd;
+
+	(void)state;
+	make("shrinks", 50000);
+	what = item("shrinks");
+	assert_int_equal(begin(&what), 0);
+	fd = openat(dir.fd, "shrinks", O_WRONLY | O_APPEND | O_CLOEXEC);
+	assert_int_equal(ftruncate(fd, 20000), 0);
+	finish();
+	assert_int_equal(stream.tail.status, PACK_SHRUNK);
+	assert_int_equal(stream.tail.size, 20000);
+	assert_true(stream.tail.changed & PACK_CHANGED_SIZE);
+
+	what = item("shrinks");
+	assert_int_equal(begin(&what), 0);
+	assert_int_equal(write(fd, "more", 4), 4);
+	close(fd);
+	finish();
+	assert_int_equal(stream.tail.status, PACK_GROWN);
+	assert_int_equal(stream.tail.size, 20000);
+
+	make("touched", 10);
+	what = item("touched");
+	assert_int_equal(begin(&what), 0);
+	assert_int_equal(utimensat(dir.fd, "touched", times, 0), 0);
+	finish();
+	assert_int_equal(stream.tail.status, PACK_CHANGED);
+	assert_true(stream.tail.changed & PACK_CHANGED_MTIME);
+	assert_true(stream.tail.has_mtime && stream.tail.mtime.sec == 5);
+
+	what = item("touched");
+	assert_int_equal(begin(&what), 0);
+	assert_int_equal(unlinkat(dir.fd, "touched", 0), 0);
+	finish();
+	assert_int_equal(stream.tail.status, PACK_VANISHED);
+	assert_int_equal(stream.tail.size, 10); /* all of it was read */
+}
+
+static void gone_before(void **state)
+{
+	struct pack_feed_item what;
+
+	(void)state;
+	make("gone", 10);
+	what = item("gone");
+	assert_int_equal(unlinkat(dir.fd, "gone", 0), 0);
+	assert_int_equal(begin(&what), 0);
+	finish();
+	assert_int_equal(stream.tail.status, PACK_VANISHED);
+	assert_true(stream.tail.has_error && stream.tail.error == ENOENT);
+	assert_int_equal(stream.tail.size, 0);
+
+	/* A link in its place is not followed, another file not taken for it. */
+	assert_int_equal(symlinkat("/etc/passwd", dir.fd, "gone"), 0);
+	assert_int_equal(begin(&what), 0);
+	finish();
+	assert_int_equal(stream.tail.status, PACK_VANISHED);
+	assert_int_equal(unlinkat(dir.fd, "gone", 0), 0);
+	make("keeps the number", 1);
+	make("gone", 20);
+	st.st_ino++;
+	assert_int_equal(begin(&what), 0);
+	finish();
+	assert_int_equal(stream.tail.status, PACK_VANISHED);
+	assert_int_equal(stream.tail.size, 0);
+	/* A fifo neither: it does not even wait. */
+	assert_int_equal(unlinkat(dir.fd, "gone", 0), 0);
+	assert_int_equal(mkfifoat(dir.fd, "gone", 0600), 0);
+	assert_int_equal(begin(&what), 0);
+	finish();
+	assert_int_equal(stream.tail.status, PACK_VANISHED);
+}
+
+static void no_content(void **state)
+{
+	struct pack_feed_item what;
+	struct pack_head h;
+
+	(void)state;
+	assert_int_equal(symlinkat("to/../nowhere", dir.fd, "soft"), 0);
+	what = item("soft");
+	assert_int_equal(begin(&what), 0);
+	h = head();
+	assert_int_equal(h.target.len, 13);
+	assert_int_equal(pack_feed_fill(feed, part, &stream, NULL, &err), 0);
+	assert_int_equal(pack_feed_end(part, &stream, NULL, &err), 0);
+	assert_false(stream.tail.has_content);
+	assert_int_equal(unlinkat(dir.fd, "soft", 0), 0);
+	assert_int_equal(begin(&what), 1); /* left out */
+	assert_true(stream.problem[0] != 0);
+	assert_true(pack_part_empty(part));
+
+	assert_int_equal(mkfifoat(dir.fd, "fifo", 0600), 0);
+	what = item("fifo");
+	assert_int_equal(begin(&what), 0);
+	assert_int_equal(head().type, PACK_FIFO);
+	assert_int_equal(stream.fd, -1);
+
+	make("file", 10);
+	what = item("file");
+	what.link = "first/name";
+	what.link_len = 10;
+	assert_int_equal(begin(&what), 0);
+	h = head();
+	assert_true(h.type == PACK_HARDLINK && h.link.len == 10 && h.has == 0);
+	assert_int_equal(stream.fd, -1);
+}
+
+static void a_directory_not_listed(void **state)
+{
+	struct pack_feed_item what;
+
+	(void)state;
+	assert_int_equal(mkdirat(dir.fd, "dir", 0750), 0);
+	what = item("dir");
+	what.error = EACCES;
+	assert_int_equal(begin(&what), 0);
+	assert_int_equal(head().type, PACK_DIRECTORY);
+	assert_int_equal(pack_feed_end(part, &stream, NULL, &err), 0);
+	assert_int_equal(stream.tail.status, PACK_READ_ERROR);
+	assert_int_equal(stream.tail.error, EACCES);
+}
+
+/* Files that say they are empty, and are not. */
+static void says_it_is_empty(void **state)
+{
+	struct pack_dir proc = {.fd = open("/proc/self", O_RDONLY | O_DIRECTORY)};
+	struct pack_feed_item what = {
+		.dir = &proc, .name = "status", .path = "status", .path_len = 6, .st = &st};
+
+	(void)state;
+	assert_int_equal(fstatat(proc.fd, "status", &st, 0), 0);
+	assert_int_equal(st.st_size, 0);
+	assert_int_equal(begin(&what), 0);
+	finish();
+	assert_true(stream.tail.size > 100);
+	close(proc.fd);
+}
+
+static void a_command(void **state)
+{
+	struct pack_time now = {1, 2};
+	int ends[2];
+
+	(void)state;
+	assert_int_equal(pipe(ends), 0);
+	assert_int_equal(write(ends[1], "output", 6), 6);
+	close(ends[1]);
+	pack_part_reset(part);
+	assert_int_equal(
+		pack_feed_begin_command(feed, part, "out", ends[0], now, &stream, &err), 0);
+	assert_int_equal(head().type, PACK_COMMAND);
+	finish();
+	assert_int_equal(stream.tail.size, 6);
+	assert_true(stream.tail.has_exit && stream.tail.status == PACK_OK);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(unchanged),
+		cmocka_unit_test(holes),
+		cmocka_unit_test(fates),
+		cmocka_unit_test(gone_before),
+		cmocka_unit_test(no_content),
+		cmocka_unit_test(a_directory_not_listed),
+		cmocka_unit_test(says_it_is_empty),
+		cmocka_unit_test(a_command),
+	};
+
+	return hash_crypto_init(&err) != 0 ? 1
+					   : cmocka_run_group_tests(tests, make_base, remove_base);
+}
