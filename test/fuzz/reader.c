@@ -48,15 +48,14 @@ static void on_problem(void *ctx, enum pack_problem_kind kind, uint64_t offset,
 	r->problems++;
 }
 
-static int on_entry(void *ctx, const struct pack_head *head, const struct pack_tail *tail,
-	enum pack_verdict verdict, uint64_t offset, struct err *err)
+static int on_entry(void *ctx, const struct pack_followed *e, struct err *err)
 {
 	struct run *r = ctx;
 
 	(void)err;
-	MUST(pack_path_wrong(head->path.at, head->path.len) == NULL);
-	MUST(verdict != PACK_REFUSED && offset < r->len);
-	MUST(pack_tail_fits(head, tail, NULL) == 0);
+	MUST(pack_path_wrong(e->head->path.at, e->head->path.len) == NULL);
+	MUST(e->verdict != PACK_REFUSED && e->block < r->len);
+	MUST(pack_tail_fits(e->head, e->tail, NULL) == 0);
 	r->entries++;
 	return 0;
 }
