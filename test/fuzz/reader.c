@@ -9,6 +9,7 @@
 #include "test/fuzz/fuzz.h"
 
 #include "lib/err.h"
+#include "lib/sums.h"
 #include "pack/follow.h"
 #include "pack/frame.h"
 #include "pack/load.h"
