@@ -10,7 +10,6 @@
 
 #include "lib/err.h"
 #include "lib/sums.h"
-#include "lib/sums.h"
 #include "pack/follow.h"
 #include "pack/frame.h"
 #include "pack/load.h"
