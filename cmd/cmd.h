@@ -53,5 +53,6 @@ unsigned cmd_processors(void);
 int cmd_pack(int argc, char **argv);
 int cmd_verify(int argc, char **argv);
 int cmd_list(int argc, char **argv);
+int cmd_cat(int argc, char **argv);
 
 #endif

@@ -114,7 +114,7 @@ static int get_options(int argc, char **argv, struct options *opt)
 /* Prints a line of JSON and drops the object; NULL is out of memory. */
 static int print_json(json_t *object)
 {
-	char *text = object != NULL ? json_dumps(object, JSON_COMPACT) : NULL;
+	char *text = object != NULL ? json_dumps(object, JSON_COMPACT | JSON_ENSURE_ASCII) : NULL;
 	struct err err = {0};
 
 	json_decref(object);

@@ -22,10 +22,13 @@ int cmd_json_add(json_t *object, const char *key, json_t *value)
 	return json_object_set_new(object, key, value);
 }
 
-static bool is_utf8(const char *text, size_t len)
+/* UTF-8 without DEL, which JSON would pass on as it is. */
+static bool is_plain(const char *text, size_t len)
 {
 	size_t n;
 
+	if (memchr(text, 0x7f, len) != NULL)
+		return false;
 	for (; len > 0; text += n, len -= n)
 		if ((n = esc_utf8_len(text, len)) == 0)
 			return false;
@@ -39,7 +42,7 @@ int cmd_json_name(json_t *object, const char *key, const void *bytes, size_t len
 
 	if (bytes == NULL)
 		return 0;
-	if (is_utf8(bytes, len))
+	if (is_plain(bytes, len))
 		return cmd_json_add(object, key, json_stringn(bytes, len));
 	snprintf(base64_key, sizeof base64_key, "%s_base64", key);
 	text = malloc(ESC_MAX(len) + BASE64_LEN(len));
@@ -55,7 +58,9 @@ int cmd_json_name(json_t *object, const char *key, const void *bytes, size_t len
 
 int cmd_json_put(json_t *object, int failed, struct buf *out, struct err *err)
 {
-	char *text = object != NULL && !failed ? json_dumps(object, JSON_COMPACT) : NULL;
+	char *text = object != NULL && !failed
+			     ? json_dumps(object, JSON_COMPACT | JSON_ENSURE_ASCII)
+			     : NULL;
 	int got = -1;
 
 	json_decref(object);

@@ -3,7 +3,7 @@
  * is, and "id", a name that does not change between versions, to filter by.
  *
  * Names are bytes, JSON's strings are Unicode. A name that is UTF-8 stands as
- * it is in "path". One that is not stands there in the escaped form of
+ * it is in "path". One that is not (or holds a DEL) stands there in the escaped form of
  * lib/esc.h, and its bytes, in base64, in "path_base64": where that is, it
  * counts. Likewise for other keys: "target" and "target_base64".
  */

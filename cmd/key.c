@@ -81,7 +81,7 @@ static int show_json(const char *id, unsigned kind, struct err *err)
 		"protected", (kind & KEY_PROTECTED) != 0);
 	int ret = -1;
 
-	if (json == NULL || json_dumpf(json, stdout, JSON_COMPACT) != 0)
+	if (json == NULL || json_dumpf(json, stdout, JSON_COMPACT | JSON_ENSURE_ASCII) != 0)
 		err_set(err, ERR_NOMEM, "JSON: out of memory");
 	else
 		ret = putchar('\n') == EOF ? -1 : 0;

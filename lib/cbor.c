@@ -233,7 +233,7 @@ static const struct cbor_callbacks callbacks = {
 void cbor_in_init(struct cbor_in *in, const void *bytes, size_t len)
 {
 	in->at = bytes;
-	in->end = in->at + len;
+	in->end = len > 0 ? in->at + len : in->at; /* nothing may be at NULL */
 }
 
 enum cbor_got cbor_get(struct cbor_in *in, struct cbor_item *item)

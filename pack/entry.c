@@ -186,12 +186,13 @@ static int malformed(struct err *err, const char *what)
 	return err_set(err, ERR_FORMAT, "malformed %s", what);
 }
 
-/* A map being read: what it is, which keys were seen, the first refusal. */
+/* A map being read: what it is, which keys were seen, the first refusal,
+ * whether there was something that is not known. */
 struct map_read {
 	struct cbor_in *in;
 	const char *what;
 	unsigned seen;
-	bool refused;
+	bool refused, passed_by;
 	struct err *err;
 };
 
@@ -335,6 +336,7 @@ static bool unknown_key(struct map_read *map, const struct cbor_item *key)
 			name);
 		refuse(map, ERR_UNSUPPORTED, reason);
 	}
+	map->passed_by = true;
 	return cbor_skip(map->in, SKIP_DEPTH) == CBOR_OK;
 }
 
@@ -343,8 +345,12 @@ static int find_key(const struct cbor_item *key, const char *const *keys, int co
 {
 	int i;
 
+	if (key->len == 0)
+		return -1;
+	/* Most are told apart by their first letter: this runs for every key. */
 	for (i = 0; i < count; i++)
-		if (key->len == strlen(keys[i]) && memcmp(key->bytes, keys[i], key->len) == 0)
+		if (key->bytes[0] == (uint8_t)keys[i][0] && key->len == strlen(keys[i]) &&
+			memcmp(key->bytes, keys[i], key->len) == 0)
 			return i;
 	return -1;
 }
@@ -486,6 +492,8 @@ static bool get_changed(struct map_read *map, unsigned *changed)
 		i = find_key(&item, changed_names, 4);
 		if (i >= 0)
 			*changed |= 1u << i;
+		else
+			map->passed_by = true;
 	}
 	return true;
 }
@@ -539,6 +547,7 @@ int pack_tail_get(struct cbor_in *in, struct pack_tail *tail, struct err *err)
 	if (!(map.seen & 1u << K_n) != !(map.seen & 1u << K_h))
 		refuse(&map, ERR_FORMAT, "size without checksum, or checksum without size");
 	tail->has_content = map.seen & 1u << K_n;
+	tail->passed_by = map.passed_by;
 	return map.refused ? 1 : 0;
 }
 

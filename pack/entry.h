@@ -115,6 +115,7 @@ struct pack_tail {
 	struct pack_time mtime;
 	bool has_exit;
 	uint32_t exit;
+	bool passed_by; /* decoded: there was more, which is not known here */
 };
 
 /* Why these bytes are no path for an entry; NULL if they are one. */

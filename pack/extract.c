@@ -72,7 +72,8 @@ struct pack_extract {
 	struct pack_head head;
 	int parent; /* where it will be; a duplicate */
 	uint64_t at;
-	bool bad; /* given up; its content is passed by */
+	bool hole; /* it ends in one so far */
+	bool bad;  /* given up; its content is passed by */
 };
 
 /* --- the beginning and the end ------------------------------------------ */
@@ -440,8 +441,9 @@ static void file_drop(struct file *file, int dir)
 	file->temporary[0] = 0;
 }
 
-/* Writes content, holes left out. Returns 0, or -1 with errno set. */
-static int write_content(int fd, const uint8_t *content, size_t len, uint64_t *at)
+/* Writes content, holes left out; *hole tells whether it ends in one. Returns
+ * 0, or -1 with errno set. */
+static int write_content(int fd, const uint8_t *content, size_t len, uint64_t *at, bool *hole)
 {
 	struct pack_item item;
 	struct cbor_in in;
@@ -449,7 +451,8 @@ static int write_content(int fd, const uint8_t *content, size_t len, uint64_t *a
 
 	cbor_in_init(&in, content, len);
 	while (pack_item_get(&in, &item, &err) == 0 && item.kind < PACK_ITEM_TAIL) {
-		if (item.kind == PACK_ITEM_HOLE) {
+		*hole = item.kind == PACK_ITEM_HOLE;
+		if (*hole) {
 			*at += item.hole;
 			continue;
 		}
@@ -639,12 +642,12 @@ static int write_member(struct pack_extract *x, const struct pack_load *load,
 	const struct pack_member *m, struct file *file, char *text)
 {
 	uint64_t at = 0;
-	size_t len = m->content_end - m->content;
+	bool hole = false;
 
-	if (write_content(file->fd, load->raw + m->content, len, &at) != 0)
+	if (write_content(
+		    file->fd, load->raw + m->content, m->content_end - m->content, &at, &hole) != 0)
 		return -1;
-	/* Only a content that is one DATA surely does not end in a hole. */
-	return file_finish(x, file, &m->head, at, at > len, text);
+	return file_finish(x, file, &m->head, at, hole, text);
 }
 
 void pack_extract_prepare(struct pack_extract *x, struct pack_load *load)
@@ -753,7 +756,7 @@ static void spoil(struct pack_extract *x)
 /* Encoded content of the open file. */
 static void write_on(struct pack_extract *x, const uint8_t *content, size_t len)
 {
-	if (!x->bad && write_content(x->file.fd, content, len, &x->at) != 0)
+	if (!x->bad && write_content(x->file.fd, content, len, &x->at, &x->hole) != 0)
 		spoil(x);
 }
 
@@ -765,10 +768,12 @@ void pack_extract_data(struct pack_extract *x, const uint8_t *bytes, size_t len)
 	if (!x->bad && fs_write_at(x->file.fd, bytes, len, x->at, &err) != 0)
 		spoil(x);
 	x->at += len;
+	x->hole = false;
 }
 
 void pack_extract_hole(struct pack_extract *x, uint64_t len)
 {
+	x->hole = true;
 	x->at += len;
 }
 
@@ -782,6 +787,7 @@ int pack_extract_head(struct pack_extract *x, const struct pack_head *head, stru
 	x->bad = true;
 	x->file = (struct file){.fd = -1};
 	x->at = 0;
+	x->hole = false;
 	/* Entries without content can be cut in two as well. */
 	if (pack_head_keep(&x->open_head, &x->head, head, err) != 0)
 		return -1;
@@ -827,7 +833,7 @@ int pack_extract_tail(struct pack_extract *x, const struct pack_tail *tail,
 	}
 	if (!x->bad && verdict == PACK_GOOD && strip(x, &path) &&
 		heed_status(x, path, &x->head, tail) == 0) {
-		if (file_finish(x, &x->file, &x->head, x->at, true, text) != 0)
+		if (file_finish(x, &x->file, &x->head, x->at, x->hole, text) != 0)
 			problem_errno(x, path, "can't be written", errno);
 		else
 			file_commit(x, &x->file, x->parent, path, &x->head, text);
@@ -848,6 +854,7 @@ static int put_dir(struct pack_extract *x, const struct pack_member *m, struct p
 	struct err *err)
 {
 	char name[PACK_NAME_MAX + 1];
+	struct pack_head head = m->head;
 	struct buf copy;
 	struct frame *f;
 	bool fresh = false;
@@ -874,10 +881,13 @@ static int put_dir(struct pack_extract *x, const struct pack_member *m, struct p
 	/* What is there already, and stays, keeps its metadata. */
 	if (!fresh && (x->o.overwrite == PACK_OVERWRITE_NEVER))
 		return 0;
-	buf_init(&copy, PACK_HEAD_KEEP);
-	if (pack_head_keep(&copy, &f->head, &m->head, err) != 0)
-		return -1;
 	free(f->meta);
+	f->meta = NULL;
+	/* Without the path: far down the paths of all levels are large. */
+	head.path = (struct pack_bytes){0};
+	buf_init(&copy, PACK_HEAD_KEEP);
+	if (pack_head_keep(&copy, &f->head, &head, err) != 0)
+		return -1;
 	f->meta = copy.data;
 	done(x, path);
 	return 0;
@@ -1006,6 +1016,39 @@ static int make_link(struct pack_extract *x, int from, const char *old, int dir,
 	return 0;
 }
 
+/* As make_link. What is immutable or append-only can't be linked, so it is
+ * neither for as long as that takes. */
+static int make_any_link(struct pack_extract *x, int from, const char *old, int dir,
+	const char *name, const struct pack_head *head)
+{
+	const uint32_t bars = PACK_FLAG_IMMUTABLE | PACK_FLAG_APPEND;
+	int got = make_link(x, from, old, dir, name, head), fd, saved = EPERM;
+	uint32_t flags;
+	struct stat st;
+
+	if (got >= 0 || errno != EPERM || !x->o.privileged)
+		return got;
+	if (fstatat(from, old, &st, AT_SYMLINK_NOFOLLOW) != 0 || !S_ISREG(st.st_mode)) {
+		errno = EPERM;
+		return -1;
+	}
+	fd = openat(from, old, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+	if (fd >= 0 && fstat(fd, &st) == 0 && S_ISREG(st.st_mode) &&
+		fs_flags_get(fd, &flags) == 0 && (flags & bars) != 0 &&
+		fs_flags_set(fd, flags & ~bars) == 0) {
+		got = make_link(x, from, old, dir, name, head);
+		saved = errno;
+		if (fs_flags_set(fd, flags) != 0 && got >= 0) {
+			got = -1;
+			saved = errno;
+		}
+	}
+	if (fd >= 0)
+		close(fd);
+	errno = saved;
+	return got;
+}
+
 static int put_link(struct pack_extract *x, const struct pack_member *m, struct pack_bytes path,
 	struct err *err)
 {
@@ -1026,7 +1069,7 @@ static int put_link(struct pack_extract *x, const struct pack_member *m, struct 
 	if (parent_len(link) != parent_len(path) || memcmp(link.at, path.at, parent_len(path)) != 0)
 		from = fs_open_beneath(x->o.target, (const char *)link.at, parent_len(link),
 			O_PATH | O_DIRECTORY | O_NOFOLLOW, 0);
-	got = from < 0 ? -1 : make_link(x, from, old, dir, name, &m->head);
+	got = from < 0 ? -1 : make_any_link(x, from, old, dir, name, &m->head);
 	if (got < 0)
 		problem_errno(x, path, "can't be linked", errno);
 	if (from >= 0 && from != dir)

@@ -48,7 +48,8 @@ struct pack_reader {
 	/* Records since the last index. */
 	struct buf seen;
 	uint64_t seen_count;
-	bool gap; /* damage since then */
+	bool gap;   /* damage since then */
+	bool blind; /* one of them has what is not known here: can't be compared */
 };
 
 struct pack_reader *pack_reader_new(
@@ -140,7 +141,7 @@ static void begin_pack(struct pack_reader *r, uint64_t at)
 	hash_end(r->digest, unused);
 	buf_clear(&r->seen);
 	r->in_pack = true;
-	r->ended = r->damaged = r->gap = r->open = false;
+	r->ended = r->damaged = r->gap = r->blind = r->open = false;
 	r->sealed = r->must_seal;
 	r->start = at;
 	r->next_seq = r->entries = r->content = r->statuses = r->last_index = r->blocks = 0;
@@ -214,6 +215,7 @@ static int complete(struct pack_reader *r, uint64_t block, uint32_t at, const ui
 	if (!r->prove)
 		return 0;
 	r->seen_count++;
+	r->blind = r->blind || tail->passed_by;
 	/* Without an index for long there is none; keep no more than may be. */
 	if (r->seen.len + meta_len + sizeof place > r->seen.max)
 		return 0;
@@ -366,7 +368,8 @@ static int take_entries(struct pack_reader *r, struct pack_load *load, struct er
 			r->gap = r->damaged = true;
 			continue;
 		}
-		if (complete(r, load->at, m[i].at, load->meta.data + m[i].meta, m[i].meta_len,
+		if (complete(r, load->at, m[i].at,
+			    m[i].meta_len > 0 ? load->meta.data + m[i].meta : NULL, m[i].meta_len,
 			    &m[i].tail, err) != 0)
 			return -1;
 	}
@@ -420,8 +423,9 @@ static void take_index(struct pack_reader *r, struct pack_load *load)
 		goto out;
 	}
 	records = index.in.at;
-	agrees = index.count == r->seen_count && (size_t)(index.in.end - records) == r->seen.len &&
-		 memcmp(records, r->seen.data, r->seen.len) == 0;
+	agrees = index.count == r->seen_count &&
+		 (r->blind || ((size_t)(index.in.end - records) == r->seen.len &&
+				      memcmp(records, r->seen.data, r->seen.len) == 0));
 	if (r->gap && !agrees)
 		find_lost(r, &index);
 	else if (!agrees || index.number != r->entries - r->seen_count ||
@@ -433,7 +437,7 @@ static void take_index(struct pack_reader *r, struct pack_load *load)
 out:
 	buf_clear(&r->seen);
 	r->seen_count = 0;
-	r->gap = false;
+	r->gap = r->blind = false;
 }
 
 /* --- END ---------------------------------------------------------------- */

@@ -90,7 +90,9 @@ static bool is_name(struct pack_bytes name, const char *text)
 static void set_xattrs(const struct pack_restore *r, int fd, unsigned how,
 	const struct pack_head *head, struct missing *m)
 {
-	char path[FS_PROC_MAX], name[PACK_NAME_MAX + 1], shown[ESC_MAX(PACK_NAME_MAX)];
+	static const char failed[] = " not restored";
+	char path[FS_PROC_MAX], name[PACK_NAME_MAX + 1];
+	char shown[ESC_MAX(PACK_NAME_MAX) + sizeof failed];
 	struct pack_bytes key, value;
 	struct pack_xattr_walk walk;
 	bool access = false, def = false;
@@ -112,7 +114,7 @@ static void set_xattrs(const struct pack_restore *r, int fd, unsigned how,
 			int errnum = errno;
 
 			esc_name(shown, sizeof shown, key.at, key.len);
-			strcat(shown, " not restored");
+			strcat(shown, failed);
 			errno = errnum;
 			miss_errno(m, shown);
 		}

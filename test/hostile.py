@@ -147,8 +147,9 @@ def links(outside):
                                                           (b"d/e", link(outside + b"/dir")), (b"d/e/f", FILE)),
          root=[0, 1, 2], inside=GOOD_AFTER)
     Case("B05", "link with attributes", pack((b"l", {"type": 3, "head": {
-        "L": outside + b"/secret", "m": 0o4777, "u": 4711, "x": {b"user.evil": b"1", b"trusted.evil": b"1",
-        b"system.posix_acl_access": bytes.fromhex("02000000010006ffffffff" "04000400ffffffff" "20000400ffffffff")}, "f": 0x10}})),
+        "L": outside + b"/secret", "m": 0o4777, "u": 4711, "x": {
+        b"system.posix_acl_access": bytes.fromhex("02000000010006ffffffff" "04000400ffffffff" "20000400ffffffff"),
+        b"trusted.evil": b"1", b"user.evil": b"1"}, "f": 0x10}})),
          root=SOME, user=[0, 1, 2], inside={"l": {"type": "link"}, **GOOD_AFTER})
     Case("B06", "chain of links", pack((b"b", link(b"../..")), (b"a", link(b"b")), (b"a/x", FILE), (b"a/top/outside/y", FILE),
                                        (b"c", link(b"b/top")), (b"c/outside/dir/z", FILE)), root=[0, 1, 2], inside=GOOD_AFTER)

@@ -1,0 +1,467 @@
+/*
+ * fdump cat: the content of one member. A seekable file is searched from its
+ * end by the INDEX blocks, so the last entry of that path is found first; what
+ * a hard link names stands before it, so the search just goes on. A stream is
+ * read until the path is met.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "cmd/cmd.h"
+#include "cmd/select.h"
+#include "cmd/show.h"
+#include "cmd/unseal.h"
+#include "lib/cbor.h"
+#include "lib/err.h"
+#include "lib/fs.h"
+#include "lib/hash.h"
+#include "pack/load.h"
+#include "pack/read.h"
+#include "pack/seek.h"
+
+static const char help[] =
+	"usage: fdump cat [-f FILE] [options] PATH\n"
+	"\n"
+	"Writes the content of one file, or of a command's output, to standard output.\n"
+	"A hard link stands for its file.\n"
+	"\n"
+	"  -f, --file FILE         read FILE ('-': standard input, the default)\n"
+	"      --key FILE          open a sealed pack with this secret key (repeatable)\n"
+	"      --passphrase-file FILE  its first line is the passphrase\n"
+	"\n"
+	"Exit status: 0 done; 1 done, but the file changed or could not be read to its\n"
+	"end when it was packed; 2 failed, or PATH is not there; 5 damage found: what was\n"
+	"written is wrong or not all; 6 wrong key.\n";
+
+struct cat {
+	const char *file, *name;
+	struct cmd_unseal unseal;
+	struct cmd_select select;
+	int fd;
+	struct buf want; /* the path that is looked for */
+	char *shown;     /* the path asked for, escaped */
+	bool found;      /* its content has begun */
+	struct pack_tail tail;
+	/* In sequence. */
+	bool open, linked;
+	size_t problems;
+};
+
+enum { OPT_KEY = 256, OPT_PASS, OPT_HELP };
+
+static const struct option long_options[] = {
+	{"file", required_argument, NULL, 'f'},
+	{"key", required_argument, NULL, OPT_KEY},
+	{"passphrase-file", required_argument, NULL, OPT_PASS},
+	{"help", no_argument, NULL, OPT_HELP},
+	{0},
+};
+
+static int parse(struct cat *c, int argc, char **argv)
+{
+	struct err err = {0};
+	int o;
+
+	optind = 1;
+	while ((o = getopt_long(argc, argv, "f:", long_options, NULL)) != -1) {
+		switch (o) {
+		case 'f':
+			c->file = optarg;
+			break;
+		case OPT_KEY:
+			if (cmd_unseal_add(&c->unseal, optarg) != 0)
+				return cmd_usage("cat", "over %d keys", CMD_UNSEAL_KEYS);
+			break;
+		case OPT_PASS:
+			c->unseal.passphrase_file = optarg;
+			break;
+		case OPT_HELP:
+			fputs(help, stdout);
+			return CMD_OK;
+		default:
+			return cmd_usage("cat", "wrong option");
+		}
+	}
+	if (optind + 1 != argc)
+		return cmd_usage("cat", "one PATH is wanted");
+	if (cmd_select_path(&c->select, argv[optind], &err) != 0)
+		return cmd_fail("cat", &err);
+	return -1;
+}
+
+static int on_key(void *ctx, const uint8_t *payload, size_t len, uint8_t key[32], struct err *err)
+{
+	struct cat *c = ctx;
+
+	return cmd_unseal_open(&c->unseal, payload, len, key, err);
+}
+
+static bool wanted(const struct cat *c, const struct pack_bytes path)
+{
+	return path.len == c->want.len && memcmp(path.at, c->want.data, path.len) == 0;
+}
+
+static int want(struct cat *c, const void *path, size_t len, struct err *err)
+{
+	buf_clear(&c->want);
+	return buf_add(&c->want, path, len, err);
+}
+
+static bool has_content(enum pack_type type)
+{
+	return type == PACK_REGULAR || type == PACK_COMMAND;
+}
+
+static int no_content(const struct cat *c, enum pack_type type, struct err *err)
+{
+	return err_set(err, ERR_USAGE, "%s: a %s has no content", c->shown, pack_type_name(type));
+}
+
+/* --- output ------------------------------------------------------------- */
+
+static int put_data(void *ctx, const uint8_t *bytes, size_t len, struct err *err)
+{
+	struct cat *c = ctx;
+
+	c->found = true;
+	if (fs_write_two(1, bytes, len, NULL, 0) != 0)
+		return err_errno(err, errno, "standard output");
+	return 0;
+}
+
+static int put_hole(void *ctx, uint64_t len, struct err *err)
+{
+	static const uint8_t zeros[65536];
+	int got = 0;
+
+	for (; len > 0 && got == 0; len -= len < sizeof zeros ? len : sizeof zeros)
+		got = put_data(ctx, zeros, len < sizeof zeros ? len : sizeof zeros, err);
+	return got;
+}
+
+static int put_tail(
+	void *ctx, const struct pack_tail *tail, enum pack_verdict verdict, struct err *err)
+{
+	struct cat *c = ctx;
+
+	c->found = true;
+	c->tail = *tail;
+	if (verdict != PACK_GOOD)
+		return err_set(err, ERR_DAMAGE, "size or SHA-256 does not agree with the content");
+	return 0;
+}
+
+/* --- by the index ------------------------------------------------------- */
+
+/* The last record of the wanted path among the first `limit` ones of an INDEX.
+ * Returns 0 with its number and the record, 1 if there is none, -1 with err
+ * set. */
+static int find_in_index(struct cat *c, const struct pack_seek *seek, struct pack_seek_hand *hand,
+	const struct pack_seek_place *place, uint64_t limit, uint64_t *number,
+	struct pack_index_record *record, struct err *err)
+{
+	struct pack_index_record r;
+	struct pack_index index;
+	bool found = false;
+	uint64_t i;
+	int got = 0;
+
+	if (pack_seek_index(seek, hand, place, &index, err) != 0)
+		return -1;
+	for (i = 0; i < limit; i++) {
+		got = pack_index_next(&index, &r, err);
+		if (got == 1 || got == -1)
+			break;
+		if (got == 0 && wanted(c, r.head.path)) {
+			found = true;
+			*number = i;
+			*record = r;
+		}
+	}
+	return got == -1 ? -1 : !found;
+}
+
+/* Looks for the entry with the content, from the end. Returns 0, 1 if there is
+ * none, -1 with err set. */
+static int find(struct cat *c, struct pack_seek *seek, struct pack_seek_hand *hand,
+	struct pack_seek_place *place, struct pack_index_record *record, struct err *err)
+{
+	uint64_t limit, number = 0;
+	bool linked = false;
+	uint32_t pack = 0;
+	int got;
+
+	while ((got = pack_seek_back(seek, hand, place, err)) == 0) {
+		if (linked && place->pack != pack)
+			break;
+		limit = UINT64_MAX;
+		while ((got = find_in_index(c, seek, hand, place, limit, &number, record, err)) ==
+			0) {
+			if (record->head.type != PACK_HARDLINK)
+				return 0;
+			linked = true;
+			pack = place->pack;
+			limit = number;
+			if (want(c, record->head.link.at, record->head.link.len, err) != 0)
+				return -1;
+		}
+		if (got < 0)
+			return -1;
+	}
+	if (linked && got >= 0)
+		return err_set(err, ERR_DAMAGE, "%s: what this hard link names is not in the pack",
+			c->shown);
+	return got < 0 ? -1 : 1;
+}
+
+/* Returns 0, 1 if the path is not there, -1 with err set; *sequence: reading in
+ * sequence may do better. */
+static int cat_by_index(struct cat *c, bool *sequence, struct err *err)
+{
+	bool key = cmd_unseal_wanted(&c->unseal);
+	struct pack_seek_options options = {
+		.fd = c->fd, .need_key = key, .open_key = key ? on_key : NULL, .ctx = c};
+	struct pack_seek_sink sink = {
+		.data = put_data, .hole = put_hole, .tail = put_tail, .ctx = c};
+	struct pack_seek_hand *hand = pack_seek_hand_new(err);
+	struct pack_seek *seek = hand != NULL ? pack_seek_open(&options, err) : NULL;
+	struct pack_seek_place place;
+	struct pack_index_record record;
+	int got = -1;
+
+	if (seek != NULL)
+		got = find(c, seek, hand, &place, &record, err);
+	*sequence = got < 0 &&
+		    (err->code == ERR_DAMAGE || err->code == ERR_FORMAT || err->code == ERR_LIMIT);
+	if (got == 0 && !has_content(record.head.type)) {
+		got = no_content(c, record.head.type, err);
+	} else if (got == 0) {
+		got = pack_seek_member(seek, hand, place.pack, &record, &sink, err);
+		if (got < 0)
+			err_prefix(err, "%s", c->shown);
+	}
+	pack_seek_free(seek);
+	pack_seek_hand_free(hand);
+	return got;
+}
+
+/* --- in sequence -------------------------------------------------------- */
+
+static void on_problem(void *ctx, enum pack_problem_kind kind, uint64_t offset,
+	struct pack_bytes path, const char *what)
+{
+	struct cat *c = ctx;
+	char *text = path.at != NULL ? cmd_show_name(path) : NULL;
+
+	(void)kind;
+	fprintf(stderr, "fdump cat: %s: %s%s%s (offset %llu)\n", c->name, text != NULL ? text : "",
+		text != NULL ? ": " : "", what, (unsigned long long)offset);
+	free(text);
+	c->problems++;
+}
+
+/* The content that stands in a payload. */
+static int put_content(struct cat *c, const uint8_t *at, size_t len, struct err *err)
+{
+	struct pack_item item;
+	struct cbor_in in;
+	int got = 0;
+
+	cbor_in_init(&in, at, len);
+	while (got == 0 && pack_item_get(&in, &item, err) == 0 && item.kind < PACK_ITEM_TAIL)
+		got = item.kind == PACK_ITEM_DATA ? put_data(c, item.data.at, item.data.len, err)
+						  : put_hole(c, item.hole, err);
+	return got;
+}
+
+/* Its TAIL. Returns 1, done, or -1 with err set. */
+static int end(
+	struct cat *c, const struct pack_tail *tail, enum pack_verdict verdict, struct err *err)
+{
+	return put_tail(c, tail, verdict, err) != 0 ? err_prefix(err, "%s", c->shown) : 1;
+}
+
+static int lost(const struct cat *c, struct err *err)
+{
+	return err_set(err, ERR_DAMAGE, "%s: lost: its end is missing or damaged", c->shown);
+}
+
+/* An entry of the wanted path. Returns 1: go on in the next load (a trail), or
+ * done. */
+static int take(struct cat *c, const struct pack_load *load, const struct pack_member *m,
+	bool trail, struct err *err)
+{
+	if (m->verdict == PACK_REFUSED)
+		return err_set(err, ERR_DAMAGE, "%s: %s", c->shown, pack_load_text(load, m->why));
+	if (m->head.type == PACK_HARDLINK) {
+		c->linked = true;
+		return want(c, m->head.link.at, m->head.link.len, err) != 0 ? -1 : 1;
+	}
+	if (!has_content(m->head.type))
+		return no_content(c, m->head.type, err);
+	if (put_content(c, load->raw + m->content, m->content_end - m->content, err) != 0)
+		return -1;
+	c->found = true;
+	c->open = trail;
+	if (trail)
+		return 0;
+	return end(c, &m->tail, m->verdict, err);
+}
+
+static int on_load(void *ctx, struct pack_load *load, struct err *err)
+{
+	struct pack_member *m;
+	struct cat *c = ctx;
+	size_t count, i;
+
+	if (c->open && load->lost_open)
+		return lost(c, err);
+	if (c->open && load->lead_live) {
+		if (put_content(c, load->raw, load->lead_end, err) != 0)
+			return -1;
+		if (load->lead_ends)
+			return end(c, &load->lead_tail, load->lead_verdict, err);
+	}
+	if (c->open || !load->usable)
+		return 0;
+	m = pack_load_members(load, &count);
+	for (i = 0; i < count; i++)
+		if (m[i].head.path.at != NULL && wanted(c, m[i].head.path))
+			return take(c, load, &m[i], false, err);
+	if (load->has_trail && load->trail.head.path.at != NULL && wanted(c, load->trail.head.path))
+		return take(c, load, &load->trail, true, err);
+	return 0;
+}
+
+/* Returns 0, 1 if the path is not there, -1 with err set. */
+static int cat_in_sequence(struct cat *c, struct err *err)
+{
+	bool key = cmd_unseal_wanted(&c->unseal);
+	struct pack_read_options options = {
+		.fd = c->fd,
+		.threads = cmd_processors(),
+		.prove = true,
+		.skip_damaged = true,
+		.need_key = key,
+		.open_key = key ? on_key : NULL,
+		.apply = on_load,
+		.problem = on_problem,
+		.ctx = c,
+	};
+	struct pack_read result;
+	int got = pack_read_run(&options, &result, err);
+
+	if (got == 1)
+		return 0;
+	if (got == 0 && result.unopened)
+		return err_set(err, ERR_DENIED, "the pack is sealed: a key is needed (--key FILE)");
+	if (got == 0 && c->open)
+		return lost(c, err);
+	return got == 0 ? 1 : -1;
+}
+
+/* From a stream, or a file that has no good end. */
+static int cat_sequence(struct cat *c, bool again, struct err *err)
+{
+	int got = cat_in_sequence(c, err);
+
+	if (got != 0 || !c->linked)
+		return got;
+	if (!again)
+		return err_set(err, ERR_USAGE,
+			"%s: a hard link, and its content has passed by: a pack in a file (-f) can "
+			"be searched",
+			c->shown);
+	c->linked = false;
+	if (lseek(c->fd, 0, SEEK_SET) != 0)
+		return err_errno(err, errno, "seek");
+	got = cat_in_sequence(c, err);
+	if (got > 0 || (got == 0 && c->linked))
+		return err_set(err, ERR_DAMAGE, "%s: what this hard link names is not in the pack",
+			c->shown);
+	return got;
+}
+
+/* --- the whole ---------------------------------------------------------- */
+
+/* Returns 0, 1 if the path is not there, -1 with err set. */
+static int cat(struct cat *c, struct err *err)
+{
+	const struct cmd_selected *path = c->select.paths;
+	bool sequence = false;
+	int got;
+
+	c->shown = cmd_show_name((struct pack_bytes){(const uint8_t *)path->path, path->len});
+	if (c->shown == NULL)
+		return err_set(err, ERR_NOMEM, "out of memory");
+	if (want(c, path->path, path->len, err) != 0)
+		return -1;
+	if (strcmp(c->file, "-") != 0 &&
+		(c->fd = open(c->file, O_RDONLY | O_NOCTTY | O_CLOEXEC)) < 0)
+		return err_errno(err, errno, "open");
+	if (isatty(c->fd))
+		return err_set(err, ERR_USAGE,
+			"will not read a pack from a terminal: name a file with -f");
+	if (!pack_seek_can(c->fd) || lseek(c->fd, 0, SEEK_CUR) != 0)
+		return cat_sequence(c, false, err);
+	got = cat_by_index(c, &sequence, err);
+	if (!sequence)
+		return got;
+	fprintf(stderr, "fdump cat: %s: %s: reading all of it\n", c->name, err->message);
+	*err = (struct err){0};
+	if (want(c, path->path, path->len, err) != 0)
+		return -1;
+	if (lseek(c->fd, 0, SEEK_SET) != 0)
+		return err_errno(err, errno, "seek");
+	return cat_sequence(c, true, err);
+}
+
+/* Says what the member's status is. Returns the exit status. */
+static int tell_status(const struct cat *c)
+{
+	char text[CMD_SHOW_STATUS_MAX];
+
+	if (c->tail.status == PACK_OK)
+		return CMD_OK;
+	cmd_show_status(text, &c->tail);
+	fprintf(stderr, "fdump cat: %s: %s\n", c->shown, text);
+	return CMD_SOME;
+}
+
+int cmd_cat(int argc, char **argv)
+{
+	struct cat c = {.file = "-"};
+	struct err err = {0};
+	char *name = NULL;
+	int status = parse(&c, argc, argv);
+
+	if (status >= 0)
+		goto out;
+	buf_init(&c.want, PACK_PATH_MAX);
+	name = cmd_show_name((struct pack_bytes){(const uint8_t *)c.file, strlen(c.file)});
+	c.name = name != NULL ? name : "?";
+	status = hash_crypto_init(&err) != 0 ? -1 : cat(&c, &err);
+	if (status < 0) {
+		err_prefix(&err, "%s", c.name);
+		status = cmd_fail("cat", &err);
+	} else if (status > 0) {
+		fprintf(stderr, "fdump cat: %s: %s: not in the pack\n", c.name, c.shown);
+		status = c.problems > 0 ? CMD_DAMAGE : CMD_FAILED;
+	} else {
+		status = tell_status(&c);
+	}
+	if (c.fd > 0)
+		close(c.fd);
+	buf_fini(&c.want);
+	free(c.shown);
+out:
+	free(name);
+	cmd_unseal_fini(&c.unseal);
+	cmd_select_fini(&c.select);
+	return status;
+}
