@@ -11,7 +11,7 @@ cd "$(dirname "$0")/.."
 deps="cmake gcc libc6-dev make pkg-config
 libgcrypt20-dev libzstd-dev libxxhash-dev libcbor-dev libjansson-dev"
 # Several SHA-256 at once; x86 only, and not needed.
-[ "$(dpkg --print-architecture)" = amd64 ] && deps="$deps libipsec-mb-dev"
+[ "$(uname -m)" != x86_64 ] || deps="$deps libipsec-mb-dev"
 
 fail() {
 	echo "quickstart: $*" >&2
