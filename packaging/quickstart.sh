@@ -7,7 +7,7 @@ set -eu
 cd "$(dirname "$0")/.."
 
 deps="cmake gcc libc6-dev make pkg-config
-libgcrypt20-dev libzstd-dev libxxhash-dev libcbor-dev libjansson-dev"
+libgcrypt20-dev libzstd-dev libxxhash-dev libcbor-dev libjansson-dev libev-dev libmbedtls-dev"
 
 # Installs the Debian packages given as arguments that are not there yet.
 install_packages() {
