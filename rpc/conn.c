@@ -348,55 +348,63 @@ static size_t gather(struct rpc_conn *conn, const uint8_t *bytes, size_t len, si
 	return n;
 }
 
+/* The header is in conn->in for the first time: what is refused, or has no
+ * payload, ends here. */
+static void on_gathered_header(struct rpc_conn *conn)
+{
+	struct rpc_header h;
+	int status = on_header(conn, &h, conn->in.data);
+
+	if (status == 0 && h.len > 0)
+		return;
+	if (status == 0)
+		on_frame(conn, &h, NULL);
+	buf_clear(&conn->in);
+}
+
+/* A frame that comes in parts: first its header, then its payload. */
+static size_t feed_part(struct rpc_conn *conn, const uint8_t *bytes, size_t len)
+{
+	struct rpc_header h = {0};
+	size_t n;
+
+	if (conn->in.len < RPC_HEADER_LEN) {
+		n = gather(conn, bytes, len, RPC_HEADER_LEN);
+		if (conn->in.len == RPC_HEADER_LEN)
+			on_gathered_header(conn);
+		return n;
+	}
+	rpc_header_get(&h, conn->in.data, conn->version, NULL); /* it was good before */
+	n = gather(conn, bytes, len, RPC_HEADER_LEN + h.len);
+	if (conn->in.len == RPC_HEADER_LEN + h.len) {
+		on_frame(conn, &h, conn->in.data + RPC_HEADER_LEN);
+		buf_clear(&conn->in);
+	}
+	return n;
+}
+
 /* One step through the bytes: passes by, gathers, or takes a frame. Returns
  * how many bytes were used; 0 only if the connection has failed. */
 static size_t feed_step(struct rpc_conn *conn, const uint8_t *bytes, size_t len)
 {
 	struct rpc_header h;
 	size_t n;
+	int status;
 
 	if (conn->skip > 0) {
 		n = conn->skip < len ? conn->skip : len;
 		conn->skip -= n;
 		return n;
 	}
-	if (conn->in.len == 0 && len >= RPC_HEADER_LEN) {
-		int status = on_header(conn, &h, bytes);
-
-		if (status < 0)
-			return 0;
-		if (status == 1)
-			return RPC_HEADER_LEN;
-		n = RPC_HEADER_LEN + h.len;
-		if (len < n)
-			return gather(conn, bytes, len, n);
-		on_frame(conn, &h, bytes + RPC_HEADER_LEN);
-		return n;
-	}
-	if (conn->in.len < RPC_HEADER_LEN) {
-		n = gather(conn, bytes, len, RPC_HEADER_LEN);
-		if (conn->in.len < RPC_HEADER_LEN || n == 0)
-			return n;
-		/* The length is read again below; a frame that is refused, or is
-		 * a header only, ends here. */
-		switch (on_header(conn, &h, conn->in.data)) {
-		case 0:
-			if (h.len > 0)
-				return n;
-			on_frame(conn, &h, NULL);
-			/* fall through */
-		default:
-			buf_clear(&conn->in);
-		}
-		return n;
-	}
-	h.len = 0;
-	rpc_header_get(&h, conn->in.data, conn->version, NULL);
-	n = gather(conn, bytes, len, RPC_HEADER_LEN + h.len);
-	if (n > 0 && conn->in.len == RPC_HEADER_LEN + h.len) {
-		on_frame(conn, &h, conn->in.data + RPC_HEADER_LEN);
-		buf_clear(&conn->in);
-	}
+	if (conn->in.len > 0 || len < RPC_HEADER_LEN)
+		return feed_part(conn, bytes, len);
+	status = on_header(conn, &h, bytes);
+	if (status != 0)
+		return status < 0 ? 0 : RPC_HEADER_LEN;
+	n = RPC_HEADER_LEN + h.len;
+	if (len < n)
+		return gather(conn, bytes, len, n);
+	on_frame(conn, &h, bytes + RPC_HEADER_LEN);
 	return n;
 }
 

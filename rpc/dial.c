@@ -12,7 +12,9 @@
 #include <sys/random.h>
 #include <unistd.h>
 
+#include "lib/buf.h"
 #include "lib/pool.h"
+#include "rpc/ca.h"
 #include "rpc/loop.h"
 #include "rpc/net.h"
 
@@ -30,6 +32,8 @@ struct rpc_dial {
 	struct rpc_dial_opts opts;
 	char name[NAME_LEN_MAX + 1], host[256], port[32], address[RPC_ADDRESS_MAX];
 	struct rpc_tls_conf *conf;
+	uint8_t pin[RPC_DIGEST_LEN];
+	struct buf prelude;
 	struct lookup *lookup;
 	struct addrinfo *found, *next;
 	int fd; /* that is connecting */
@@ -145,6 +149,59 @@ static void start_conn(struct rpc_dial *dial)
 
 /* --- Connecting --- */
 
+/* What the prelude still lacks: first its length, then what that says. */
+static size_t prelude_rest(const struct buf *p)
+{
+	size_t len = p->len < 2 ? 0 : (size_t)(p->data[0] | p->data[1] << 8);
+
+	return 2 + len - p->len;
+}
+
+/* The CA's certificate is whole: nothing of it is parsed before its hash is
+ * what the token says. */
+static int trust(struct rpc_dial *dial, struct err *err)
+{
+	struct rpc_tls_opts opts = {.kind = RPC_TLS_ENROLL_CLIENT,
+		.ca_der = dial->prelude.data + 2,
+		.ca_len = dial->prelude.len - 2};
+	uint8_t digest[RPC_DIGEST_LEN];
+
+	if (rpc_digest(digest, opts.ca_der, opts.ca_len, err) != 0)
+		return -1;
+	if (memcmp(digest, dial->pin, sizeof digest) != 0)
+		return err_set(err, ERR_DENIED,
+			"%s (%s): its CA has not the fingerprint that the token has", dial->host,
+			dial->address);
+	rpc_tls_conf_unref(dial->conf);
+	dial->conf = rpc_tls_conf_new(&opts, err);
+	return dial->conf != NULL ? 0 : -1;
+}
+
+static void on_prelude(void *arg, int events)
+{
+	struct rpc_dial *dial = arg;
+	struct err err = {0};
+	size_t rest = prelude_rest(&dial->prelude);
+	uint8_t *to = buf_room(&dial->prelude, rest, &err);
+	ssize_t n = to != NULL ? recv(dial->fd, to, rest, 0) : -1;
+
+	(void)events;
+	if (n < 0 && to != NULL && (errno == EAGAIN || errno == EINTR))
+		return;
+	if (n > 0)
+		buf_took(&dial->prelude, (size_t)n);
+	if (n > 0 && (dial->prelude.len < 3 || prelude_rest(&dial->prelude) > 0))
+		return;
+	if (n <= 0)
+		err_set(&err, ERR_CLOSED, "%s (%s): is no enrolment service", dial->host,
+			dial->address);
+	else if (trust(dial, &err) == 0) {
+		start_conn(dial);
+		return;
+	}
+	lost(dial, &err);
+}
+
 static void on_connected(void *arg, int events)
 {
 	struct rpc_dial *dial = arg;
@@ -154,6 +211,10 @@ static void on_connected(void *arg, int events)
 	(void)events;
 	if (getsockopt(dial->fd, SOL_SOCKET, SO_ERROR, &error, &len) != 0)
 		error = errno;
+	if (error == 0 && dial->opts.pin != NULL) {
+		rpc_fd_want(&dial->io, dial->loop, dial->fd, RPC_READ, on_prelude, dial);
+		return;
+	}
 	if (error == 0) {
 		start_conn(dial);
 		return;
@@ -177,6 +238,7 @@ static void try_next(struct rpc_dial *dial)
 		dial->opts.times != NULL ? dial->opts.times : &rpc_times_default;
 
 	drop_connecting(dial);
+	buf_clear(&dial->prelude);
 	while (dial->next != NULL) {
 		const struct addrinfo *ai = dial->next;
 
@@ -295,7 +357,11 @@ struct rpc_dial *rpc_dial_new(
 		dial->opts.wait_max_ms = 60 * 1000;
 	}
 	dial->wait_ms = dial->opts.wait_min_ms;
-	dial->conf = rpc_tls_conf_ref(opts->conf);
+	buf_init(&dial->prelude, 2 + RPC_CA_DER_MAX);
+	if (opts->pin != NULL)
+		memcpy(dial->pin, opts->pin, sizeof dial->pin);
+	else
+		dial->conf = rpc_tls_conf_ref(opts->conf);
 	dial->fd = -1;
 	rpc_soon_start(&dial->soon, loop, begin, dial);
 	return dial;
@@ -304,6 +370,12 @@ struct rpc_dial *rpc_dial_new(
 struct rpc_conn *rpc_dial_conn(const struct rpc_dial *dial)
 {
 	return dial->up ? dial->conn : NULL;
+}
+
+const uint8_t *rpc_dial_pinned(const struct rpc_dial *dial, size_t *len)
+{
+	*len = dial->prelude.len - 2;
+	return dial->prelude.data + 2;
 }
 
 void rpc_dial_conf(struct rpc_dial *dial, struct rpc_tls_conf *conf)
@@ -325,5 +397,6 @@ void rpc_dial_free(struct rpc_dial *dial)
 		freeaddrinfo(dial->found);
 	rpc_conn_free(dial->conn);
 	rpc_tls_conf_unref(dial->conf);
+	buf_fini(&dial->prelude);
 	free(dial);
 }

@@ -21,6 +21,9 @@ struct rpc_dial;
 
 struct rpc_dial_opts {
 	struct rpc_tls_conf *conf;
+	/* Enrolment: in place of conf, the fingerprint of the CA whose certificate
+	 * the peer sends before TLS begins; RPC_DIGEST_LEN bytes, copied. */
+	const uint8_t *pin;
 	struct rpc_expect expect;          /* its name is copied */
 	const struct rpc_service *service; /* what the peer may ask us */
 	const struct rpc_times *times;     /* NULL: default; handshake also bounds connecting */
@@ -42,6 +45,8 @@ struct rpc_dial *rpc_dial_new(
 	struct rpc_loop *loop, const struct rpc_dial_opts *opts, struct err *err);
 /* The connection, if it is up; else NULL. */
 struct rpc_conn *rpc_dial_conn(const struct rpc_dial *dial);
+/* With pin, once it is up: the CA's certificate (DER). Borrowed. */
+const uint8_t *rpc_dial_pinned(const struct rpc_dial *dial, size_t *len);
 /* Takes this configuration from the next attempt on (a renewed certificate). */
 void rpc_dial_conf(struct rpc_dial *dial, struct rpc_tls_conf *conf);
 /* Ends the connection (its calls' done run), and tries no more. No callback of

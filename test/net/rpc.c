@@ -17,7 +17,7 @@
 #include "rpc/wire.h"
 #include "test/net/peer.h"
 
-static char folder[] = "/tmp/fdump-rpc-XXXXXX";
+static char folder[256];
 static struct rpc_loop *loop;
 static struct rpc_service service;
 static struct peer_state state;
@@ -389,13 +389,13 @@ static void limits_hold(void **unused)
 	struct outcome big = {0}, blob = {.len = 1001}, fits = {.len = 1000}, none = {0},
 		       name = {0};
 	unsigned handled;
-	uint8_t mem[512];
+	uint8_t mem[512], data[100] = {0};
 	size_t len;
 
 	(void)unused;
 	make_pair(&p);
 	handled = state.handled;
-	len = echo_params(mem, sizeof mem, mem, 100);
+	len = echo_params(mem, sizeof mem, data, sizeof data);
 	start(p.client.conn, &big, PEER_TIGHT, mem, len, false); /* over param_max */
 	wait_done(&big);
 	assert_int_equal(big.err.code, ERR_LIMIT);
@@ -897,9 +897,11 @@ static void drain(void *arg)
 
 static int set_up(void **unused)
 {
+	const char *temp = getenv("TMPDIR");
 	struct err err = {0};
 
 	(void)unused;
+	snprintf(folder, sizeof folder, "%s/fdump-rpc-XXXXXX", temp != NULL ? temp : "/tmp");
 	if (mkdtemp(folder) == NULL)
 		return -1;
 	peer_make_ca(folder);
@@ -920,7 +922,7 @@ static int set_up(void **unused)
 
 static int tear_down(void **unused)
 {
-	char command[128];
+	char command[300];
 
 	(void)unused;
 	pool_free(state.pool);
