@@ -40,6 +40,11 @@ struct rpc_tls {
 	int wants;
 	bool dialled, up, got_bytes;
 	enum rpc_role expect;
+	/* The record that is being read: see check_heads. */
+	uint8_t head[5];
+	unsigned head_len;
+	size_t rest;
+	bool first_read;
 	size_t retry;            /* length of a write that must be repeated */
 	mbedtls_x509_time until; /* the peer's certificate */
 	struct rpc_identity peer;
@@ -224,13 +229,42 @@ static int bio_send(void *arg, const unsigned char *bytes, size_t len)
 	return MBEDTLS_ERR_NET_SEND_FAILED;
 }
 
+/* mbedTLS takes records of TLS 1.0 to 1.2 alike while a handshake is not
+ * encrypted, and TLS does not cover their version. Only a ClientHello may come
+ * in a record that says 1.0 (RFC 8446, 5.1); all others must say 1.2, so that
+ * a changed bit is never passed by. */
+static bool check_heads(struct rpc_tls *tls, const unsigned char *bytes, size_t len)
+{
+	while (len > 0) {
+		size_t n = tls->rest < len ? tls->rest : len;
+
+		tls->rest -= n;
+		bytes += n;
+		len -= n;
+		if (len == 0)
+			break;
+		tls->head[tls->head_len++] = *bytes++;
+		len--;
+		if (tls->head_len < sizeof tls->head)
+			continue;
+		if (tls->head[1] != 3 ||
+			(tls->head[2] != 3 &&
+				(tls->head[2] != 1 || tls->first_read || tls->dialled)))
+			return false;
+		tls->first_read = true;
+		tls->head_len = 0;
+		tls->rest = (size_t)tls->head[3] << 8 | tls->head[4];
+	}
+	return true;
+}
+
 static int bio_recv(void *arg, unsigned char *bytes, size_t len)
 {
 	struct rpc_tls *tls = arg;
 	ssize_t n = recv(tls->fd, bytes, len, 0);
 
 	if (n > 0)
-		return (int)n;
+		return check_heads(tls, bytes, (size_t)n) ? (int)n : MBEDTLS_ERR_SSL_INVALID_RECORD;
 	if (n < 0 && (errno == EAGAIN || errno == EINTR))
 		return MBEDTLS_ERR_SSL_WANT_READ;
 	return n == 0 ? MBEDTLS_ERR_SSL_CONN_EOF : MBEDTLS_ERR_NET_CONN_RESET;

@@ -137,6 +137,7 @@ static void sink_data(void *arg, const uint8_t *bytes, size_t len, bool last)
 	rpc_call_took(t->call, len);
 	if (!last)
 		return;
+	t->state->sunk += t->offset;
 	cbor_out_init(&out, mem, sizeof mem);
 	cbor_put_map(&out, 2);
 	cbor_put_text(&out, "len");

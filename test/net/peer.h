@@ -52,6 +52,7 @@ struct peer_state {
 	unsigned over;     /* done callbacks of served calls with callbacks */
 	uint64_t notes;    /* sum of PEER_NOTE's n */
 	unsigned logged;
+	uint64_t sunk;          /* bytes of the blobs that PEER_SINK took for whole */
 	struct rpc_access last; /* its strings are not valid */
 	bool print;             /* the access log to standard error */
 };
