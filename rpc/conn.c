@@ -506,6 +506,9 @@ static void on_io(void *arg, int events)
 {
 	struct rpc_conn *conn = arg;
 
+	/* The socket stays ready: its turn will come. */
+	if (conn->state == RPC_SHAKING && !rpc_loop_may(conn->loop))
+		return;
 	conn->busy++;
 	if (conn->state == RPC_SHAKING)
 		shake(conn);

@@ -12,11 +12,15 @@
 
 #include "lib/err.h"
 
+/* Pieces of heavy work in one turn: a handshake step takes some 5 ms. */
+#define HEAVY 1
+
 struct rpc_loop {
 	struct ev_loop *ev;
 	ev_prepare prepare;
 	ev_idle idle;
 	struct rpc_soon *soon, **soon_end;
+	unsigned heavy; /* done in this turn */
 	uint8_t scratch[RPC_SCRATCH_LEN];
 };
 
@@ -43,6 +47,7 @@ static void on_prepare(struct ev_loop *ev, ev_prepare *w, int revents)
 	struct rpc_soon mark = {.loop = loop, .prev = loop->soon_end};
 
 	(void)revents;
+	loop->heavy = 0;
 	if (loop->soon == NULL)
 		return;
 	*loop->soon_end = &mark;
@@ -116,6 +121,11 @@ int64_t rpc_loop_now_ms(const struct rpc_loop *loop)
 uint8_t *rpc_loop_scratch(struct rpc_loop *loop)
 {
 	return loop->scratch;
+}
+
+bool rpc_loop_may(struct rpc_loop *loop)
+{
+	return loop->heavy++ < HEAVY;
 }
 
 static void on_io(struct ev_loop *ev, ev_io *io, int revents)

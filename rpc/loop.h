@@ -39,6 +39,11 @@ int64_t rpc_loop_now_ms(const struct rpc_loop *loop);
 /* Memory that any callback may use until it returns or calls another. */
 uint8_t *rpc_loop_scratch(struct rpc_loop *loop);
 
+/* Asked before work that takes milliseconds but can wait for the next turn (a
+ * TLS handshake): true for the first few times in a turn. So a flood of it
+ * does not keep the rest of the loop waiting. */
+bool rpc_loop_may(struct rpc_loop *loop);
+
 /* What a descriptor is ready for, and what is waited for. */
 enum { RPC_READ = 1, RPC_WRITE = 2 };
 
