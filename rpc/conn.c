@@ -506,12 +506,13 @@ static void on_io(void *arg, int events)
 {
 	struct rpc_conn *conn = arg;
 
-	/* The socket stays ready: its turn will come. */
-	if (conn->state == RPC_SHAKING && !rpc_loop_may(conn->loop))
+	/* Handshakes queue, in the order in which they came. */
+	if (conn->state == RPC_SHAKING) {
+		conn->shake_due = true;
+		rpc_conn_kick(conn);
 		return;
+	}
 	conn->busy++;
-	if (conn->state == RPC_SHAKING)
-		shake(conn);
 	if ((conn->state == RPC_HELLOING || conn->state == RPC_UP) &&
 		((events & RPC_READ) || conn->read_wants_write))
 		read_some(conn);
@@ -523,9 +524,15 @@ static void on_soon(void *arg)
 {
 	struct rpc_conn *conn = arg;
 
+	if (conn->state == RPC_SHAKING && conn->shake_due && !rpc_loop_may(conn->loop)) {
+		rpc_conn_kick(conn);
+		return;
+	}
 	conn->busy++;
-	if (conn->state == RPC_SHAKING && conn->tls == NULL && conn->expect.name != NULL)
+	if (conn->state == RPC_SHAKING && conn->shake_due) {
+		conn->shake_due = false;
 		shake(conn);
+	}
 	write_some(conn);
 	rpc_conn_leave(conn);
 }
@@ -685,6 +692,7 @@ struct rpc_conn *rpc_conn_new(
 		snprintf(conn->expect_name, sizeof conn->expect_name, "%s", opts->expect->name);
 		conn->expect.role = opts->expect->role;
 		conn->expect.name = conn->expect_name;
+		conn->shake_due = true;
 		rpc_conn_kick(conn);
 	}
 	buf_init(&conn->in, RPC_HEADER_LEN + RPC_PAYLOAD_MAX);

@@ -90,7 +90,8 @@ struct rpc_conn {
 	unsigned version;
 	unsigned busy;
 	struct err *why;
-	bool shaken; /* the handshake is done: peer is set */
+	bool shake_due; /* there is something to shake hands with */
+	bool shaken;    /* the handshake is done: peer is set */
 	struct rpc_identity peer;
 
 	struct rpc_fd io;

@@ -20,12 +20,12 @@
 #include "rpc/wire.h"
 #include "test/net/peer.h"
 
-#define AT_ONCE  48
+#define AT_ONCE  24
 #define BLOB_LEN 60000
-#define CALL_MS  900
+#define CALL_MS  1500
 
 static const struct rpc_times times = {
-	.handshake = 1500, .frame = 500, .ping = 250, .dead = 700, .bye = 700, .cancel = 600};
+	.handshake = 2500, .frame = 800, .ping = 400, .dead = 1000, .bye = 1000, .cancel = 900};
 
 enum harm { NONE, SILENT, RST, FIN, FLIP };
 static const char *const harm_names[] = {"none", "silent", "RST", "FIN", "flip"};
@@ -38,6 +38,7 @@ struct plan {
 	uint64_t at; /* byte of that direction */
 	unsigned bit;
 	bool blobs; /* the exchange has them */
+	int tries;
 };
 
 struct run;
@@ -58,7 +59,7 @@ struct run {
 	struct rpc_fd io[2];
 	uint64_t passed[2], shaken[2];
 	bool harmed;
-	int started, dones, oks;
+	int started, dones, oks, closed;
 	int64_t call_ms, worst_ms;
 	uint64_t got;
 	bool ended, bad;
@@ -198,6 +199,7 @@ static void on_closed(void *arg, const struct err *why)
 	struct end *e = arg;
 
 	e->closed++;
+	e->run->closed++;
 	e->why = *why;
 	finish(e->run);
 }
@@ -352,7 +354,7 @@ static void judge(const struct run *r)
 		complain(r, "a call did not end");
 	if (r->worst_ms > CALL_MS + 700)
 		complain(r, "a call ended after its deadline");
-	if (r->client.closed != 1 || r->server.closed != 1)
+	if (r->closed != 2)
 		complain(r, "a connection did not end once");
 	if (r->state.sunk != 0 && r->state.sunk != BLOB_LEN)
 		complain(r, "the server took a cut blob for whole");
@@ -364,34 +366,34 @@ static void judge(const struct run *r)
 		complain(r, "an unharmed exchange failed");
 }
 
-/* Takes plans from next until it says false; each outcome goes to after. */
+/* Takes plans from next until it has none; each outcome goes to after. */
 static void run_all(bool (*next)(struct plan *plan), void (*after)(const struct run *r))
 {
 	struct plan plan;
-	bool more = true;
 	int i;
 
 	do {
+		if (active > 0)
+			rpc_loop_run(loop);
 		for (i = 0; i < AT_ONCE; i++) {
 			if (runs[i].active)
 				continue;
+			plan = runs[i].plan;
 			if (runs[i].client.closed != 0) {
-				judge(&runs[i]);
-				after(&runs[i]);
 				runs[i].client.closed = 0;
+				judge(&runs[i]);
+				/* On a busy machine an exchange may be too slow for its
+				 * deadlines, and not come to its place. */
+				if (plan.harm != NONE && !runs[i].harmed && plan.tries++ < 5) {
+					start(&runs[i], &plan);
+					continue;
+				}
+				after(&runs[i]);
 			}
-			if (more && (more = next(&plan)))
+			if (next(&plan))
 				start(&runs[i], &plan);
 		}
-		if (active > 0)
-			rpc_loop_run(loop);
-	} while (active > 0 || more);
-	for (i = 0; i < AT_ONCE; i++)
-		if (runs[i].client.closed != 0) {
-			judge(&runs[i]);
-			after(&runs[i]);
-			runs[i].client.closed = 0;
-		}
+	} while (active > 0);
 }
 
 /* --- Cuts --- */
@@ -422,6 +424,8 @@ static void measure(bool blobs)
 		exit(1);
 }
 
+static int harmed, unharmed;
+
 /* 100 places in each direction: 40 in the handshake, 20 in the small request
  * behind it, 40 in what follows, which is blobs. */
 static bool next_cut(struct plan *plan)
@@ -441,8 +445,6 @@ static bool next_cut(struct plan *plan)
 	count++;
 	return true;
 }
-
-static int harmed, unharmed;
 
 static void after_cut(const struct run *r)
 {
@@ -482,6 +484,7 @@ static void after_flip(const struct run *r)
 {
 	bool clean = r->client.why.code == ERR_NONE && r->server.why.code == ERR_NONE;
 
+	unharmed += !r->harmed;
 	if (!r->harmed)
 		return;
 	if (!clean) {
@@ -499,10 +502,13 @@ static void after_flip(const struct run *r)
 static void flips(uint64_t first, uint64_t step)
 {
 	measure(false);
+	unharmed = 0;
 	flip_bit = first;
 	flip_step = step;
 	run_all(next_flip, after_flip);
-	printf("%d flipped bits ended the connection, %d did not\n", noticed, survived);
+	printf("%d flipped bits ended the connection, %d did not, %d not reached\n", noticed,
+		survived, unharmed);
+	failures += unharmed > 64; /* lengths vary by some bytes */
 }
 
 int main(int argc, char **argv)
@@ -525,7 +531,7 @@ int main(int argc, char **argv)
 		flips(strtoull(argv[2], NULL, 10), strtoull(argv[3], NULL, 10));
 	} else {
 		cuts();
-		flips(3, 97);
+		flips(3, 211);
 	}
 	rpc_loop_free(loop);
 	rpc_tls_conf_unref(client_conf);

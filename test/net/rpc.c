@@ -590,13 +590,13 @@ static void freeing_inside_a_callback(void **unused)
 	(void)unused;
 	make_pair(&p);
 	a.free_at_reply = p.client.conn;
+	p.server.free_when_closed = true;
 	start(p.client.conn, &b, PEER_SLEEP, mem, number_params(mem, "ms", 5000, 0), false);
 	start(p.client.conn, &a, PEER_SOURCE, mem, number_params(mem, "len", 100000, 0), false);
 	wait_done(&a);
 	assert_int_equal(a.err.code, ERR_CLOSED);
 	assert_int_equal(b.dones, 1);
 	assert_int_equal(p.client.closed, 0);
-	p.server.free_when_closed = true;
 	wait_closed(&p.server);
 }
 
@@ -847,7 +847,7 @@ static void slow_ones_give_way(void **unused)
 	struct dialled d[3] = {0};
 	struct rpc_dial *dial[3];
 	char port[8];
-	int fd[20], i;
+	int fd[20], i, j;
 
 	(void)unused;
 	assert_non_null(l);
@@ -860,7 +860,8 @@ static void slow_ones_give_way(void **unused)
 		fd[i] = socket(AF_INET, SOCK_STREAM, 0);
 		assert_int_equal(connect(fd[i], (struct sockaddr *)&to, sizeof to), 0);
 	}
-	run_ms(50);
+	for (i = 0; i < 100 && rpc_listen_count(l) != 4; i++)
+		run_ms(10);
 	assert_int_equal(rpc_listen_count(l), 4);
 	for (i = 0; i < 3; i++) {
 		struct rpc_dial_opts dopts = {.conf = a1,
@@ -875,7 +876,9 @@ static void slow_ones_give_way(void **unused)
 
 		dial[i] = rpc_dial_new(loop, &dopts, &err);
 		assert_non_null(dial[i]);
-		run_ms(100);
+		for (j = 0; j < 500 && d[i].up + d[i].down == 0; j++)
+			run_ms(10);
+		run_ms(50); /* it may still be refused after its HELLO */
 	}
 	assert_true(d[0].up == 1 && d[1].up == 1);
 	assert_int_equal(d[2].down, 1); /* the third of the same host */
