@@ -431,7 +431,7 @@ static void cancel_stops_a_blob(void **unused)
 	start(p.client.conn, &down, PEER_SOURCE, mem, number_params(mem, "len", 1ull << 40, 0),
 		false);
 	start(p.client.conn, &up, PEER_SINK, NULL, 0, true);
-	for (i = 0; i < 500 && down.call != NULL; i++)
+	for (i = 0; i < 2000 && down.call != NULL; i++)
 		run_ms(5);
 	assert_null(down.call);
 	rpc_call_cancel(up.call);
@@ -490,13 +490,16 @@ static void a_slow_consumer_stops_only_its_blob(void **unused)
 	struct pair p;
 	struct outcome up = {.len = UINT64_MAX}, down = {.lazy = true}, o = {0};
 	uint8_t mem[64];
+	int i;
 
 	(void)unused;
 	make_pair(&p);
 	start(p.client.conn, &up, PEER_STUCK, NULL, 0, true);
 	start(p.client.conn, &down, PEER_SOURCE, mem, number_params(mem, "len", 1u << 30, 0),
 		false);
-	run_ms(200);
+	for (i = 0; i < 500 && (up.sent < RPC_WINDOW || down.got < RPC_WINDOW); i++)
+		run_ms(20);
+	run_ms(100);
 	assert_int_equal(up.sent, RPC_WINDOW);
 	assert_int_equal(down.got, RPC_WINDOW);
 	start(p.client.conn, &o, PEER_ECHO, mem, echo_params(mem, sizeof mem, "x", 1), false);
