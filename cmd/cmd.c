@@ -2,7 +2,10 @@
 #include "cmd/cmd.h"
 
 #include <stdarg.h>
+#include <errno.h>
+#include <sched.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "lib/err.h"
 
@@ -22,4 +25,21 @@ int cmd_usage(const char *command, const char *fmt, ...)
 	va_end(ap);
 	fprintf(stderr, "\nTry 'fdump %s --help'.\n", command);
 	return CMD_FAILED;
+}
+
+int cmd_number(const char *text, long min, long max, long *value)
+{
+	char *end;
+
+	errno = 0;
+	*value = strtol(text, &end, 10);
+	return *text == 0 || *end != 0 || errno != 0 || *value < min || *value > max ? -1 : 0;
+}
+
+unsigned cmd_processors(void)
+{
+	cpu_set_t set;
+	int n = sched_getaffinity(0, sizeof set, &set) == 0 ? CPU_COUNT(&set) : 1;
+
+	return n < 1 ? 1 : n > 64 ? 64 : (unsigned)n;
 }

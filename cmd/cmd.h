@@ -12,6 +12,11 @@
 
 struct err;
 
+/* The commands. */
+int cmd_key(int argc, char **argv);
+int cmd_unpack(int argc, char **argv);
+int cmd_cron(int argc, char **argv);
+
 /* Exit statuses, the same for every command. `diff` has 1 for "different". */
 enum cmd_exit {
 	CMD_OK = 0,
@@ -32,5 +37,15 @@ int cmd_fail(const char *command, const struct err *err);
 /* Prints "fdump COMMAND: text" and where the help is, to standard error;
  * returns CMD_FAILED. */
 int cmd_usage(const char *command, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
+/* A decimal number from min to max. Returns 0, or -1 if it is none. */
+int cmd_number(const char *text, long min, long max, long *value);
+
+/* Processors that this process may use, 1 to 64. */
+unsigned cmd_processors(void);
+
+/* The commands. */
+int cmd_pack(int argc, char **argv);
+int cmd_verify(int argc, char **argv);
 
 #endif

@@ -11,16 +11,23 @@
  *   rpc/   RPC+BLOB over mutual TLS
  *   cmd/   this file; a file for each small command, a folder for each role
  */
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "cmd/cmd.h"
+#include "lib/fs.h"
 
 static const struct command {
 	const char *name;
 	int (*run)(int argc, char **argv);
 	const char *summary;
 } commands[] = {
+	{"pack", cmd_pack, "pack trees of files into one file or stream"},
+	{"unpack", cmd_unpack, "unpack a pack, each file proved first"},
+	{"verify", cmd_verify, "prove every byte of packs, say what is lost"},
+	{"key", cmd_key, "make, show, print and take back keys"},
+	{"cron", cmd_cron, "when a schedule is due, and what it means"},
 	{NULL, NULL, NULL},
 };
 
@@ -53,6 +60,8 @@ int main(int argc, char **argv)
 	const char *self = argc > 0 ? strrchr(argv[0], '/') : NULL;
 	const struct command *c;
 
+	signal(SIGPIPE, SIG_IGN); /* a broken pipe is an error of write */
+	fs_raise_file_limit();
 	self = self != NULL ? self + 1 : argc > 0 ? argv[0] : "fdump";
 	if (strncmp(self, "fdump-", 6) == 0 && (c = find(self + 6)) != NULL)
 		return c->run(argc, argv);

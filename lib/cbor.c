@@ -81,9 +81,19 @@ void cbor_put_textn(struct cbor_out *out, const void *text, size_t len)
 	put_raw(out, text, len);
 }
 
-void cbor_put_bytes(struct cbor_out *out, const void *bytes, size_t len)
+void cbor_put_bytes_head(struct cbor_out *out, size_t len)
 {
 	took(out, cbor_encode_bytestring_start(len, out->at, space(out)));
+}
+
+void cbor_put_bytes(struct cbor_out *out, const void *bytes, size_t len)
+{
+	cbor_put_bytes_head(out, len);
+	put_raw(out, bytes, len);
+}
+
+void cbor_put_encoded(struct cbor_out *out, const void *bytes, size_t len)
+{
 	put_raw(out, bytes, len);
 }
 

@@ -41,6 +41,10 @@ void cbor_put_null(struct cbor_out *out);
 void cbor_put_text(struct cbor_out *out, const char *text);
 void cbor_put_textn(struct cbor_out *out, const void *text, size_t len);
 void cbor_put_bytes(struct cbor_out *out, const void *bytes, size_t len);
+/* The head of a byte string whose len bytes the caller adds by himself. */
+void cbor_put_bytes_head(struct cbor_out *out, size_t len);
+/* An item that is encoded already. */
+void cbor_put_encoded(struct cbor_out *out, const void *bytes, size_t len);
 /* The head of an array of count items, of a map of count pairs; put these next. */
 void cbor_put_array(struct cbor_out *out, size_t count);
 void cbor_put_map(struct cbor_out *out, size_t count);

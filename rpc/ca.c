@@ -16,6 +16,7 @@
 #include <mbedtls/x509_csr.h>
 
 #include "lib/buf.h"
+#include "lib/file.h"
 #include "rpc/file.h"
 #include "rpc/x509.h"
 
@@ -54,7 +55,7 @@ static int make_key(mbedtls_pk_context *key, const char *path, struct err *err)
 	if (status != 0)
 		status = rpc_x509_fail(err, ERR_FAILED, status, "private key %s", path);
 	else
-		status = rpc_file_write(path, pem, strlen((char *)pem), 0600, err);
+		status = file_write(path, pem, strlen((char *)pem), 0600, err);
 	mbedtls_platform_zeroize(pem, sizeof pem);
 	return status;
 }
@@ -264,7 +265,7 @@ static int make_authority(const struct rpc_ca *issuer, const char *key_path, con
 	if (status == 0)
 		status = write_certificate(&plan, &pem, err);
 	if (status == 0)
-		status = rpc_file_write(cert_path, pem.data, pem.len, 0644, err);
+		status = file_write(cert_path, pem.data, pem.len, 0644, err);
 	mbedtls_pk_free(&key);
 	buf_fini(&pem);
 	return status;

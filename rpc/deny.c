@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "lib/err.h"
+#include "lib/file.h"
 #include "rpc/file.h"
 
 void rpc_deny_init(struct rpc_deny *deny)
@@ -111,7 +112,7 @@ int rpc_deny_save(const struct rpc_deny *deny, const char *path, struct err *err
 			status = buf_add(&text, "\n", 1, err);
 	}
 	if (status == 0)
-		status = rpc_file_write(path, text.data, text.len, 0600, err);
+		status = file_write(path, text.data, text.len, 0600, err);
 	buf_fini(&text);
 	return status;
 }

@@ -13,6 +13,7 @@
 
 #include "lib/buf.h"
 #include "lib/cbor.h"
+#include "lib/file.h"
 #include "rpc/call.h"
 #include "rpc/dial.h"
 #include "rpc/file.h"
@@ -223,7 +224,7 @@ static int write_ca(struct rpc_enroll *e, struct err *err)
 	buf_init(&pem, RPC_FILE_MAX);
 	status = rpc_ca_pem(der, len, &pem, err);
 	if (status == 0)
-		status = rpc_file_write(e->ca, pem.data, pem.len, 0644, err);
+		status = file_write(e->ca, pem.data, pem.len, 0644, err);
 	buf_fini(&pem);
 	return status;
 }
@@ -241,7 +242,7 @@ static void on_reply(void *arg, const uint8_t *bytes, size_t len, bool more)
 	(void)more;
 	if (rpc_params_get(&chain, fields, bytes, len, err) != 0 ||
 		(e->dial != NULL && write_ca(e, err) != 0) ||
-		rpc_file_write(e->cert, chain.bytes, chain.len, 0644, err) != 0)
+		file_write(e->cert, chain.bytes, chain.len, 0644, err) != 0)
 		return;
 	if (rename(e->new_key, e->key) != 0)
 		err_errno(err, errno, "put %s in place", e->key);

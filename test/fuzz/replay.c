@@ -1,61 +1,60 @@
-/*
- * Runs a fuzz target over the files of the folders given: what libFuzzer has
- * found stays tested by every compiler, without it.
- */
+/* Runs a fuzz target over files, where there is no libFuzzer: each argument
+ * is a file, or a folder of files. */
 #include <dirent.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
 
-static int replay_file(const char *path)
+static long count;
+
+static int run_file(const char *path)
 {
 	FILE *f = fopen(path, "rb");
+	struct stat st;
 	uint8_t *data;
-	long size;
+	size_t len;
 
-	if (f == NULL || fseek(f, 0, SEEK_END) != 0 || (size = ftell(f)) < 0) {
+	if (f == NULL || fstat(fileno(f), &st) != 0 ||
+		(data = malloc((size_t)st.st_size + 1)) == NULL) {
 		perror(path);
-		return -1;
+		return 1;
 	}
-	rewind(f);
-	/* Of exactly this size, so that a sanitizer sees one byte too many. */
-	data = malloc((size_t)size + (size == 0));
-	if (data == NULL || fread(data, 1, (size_t)size, f) != (size_t)size) {
-		perror(path);
-		return -1;
-	}
+	len = fread(data, 1, (size_t)st.st_size, f);
 	fclose(f);
-	LLVMFuzzerTestOneInput(data, (size_t)size);
+	LLVMFuzzerTestOneInput(data, len);
 	free(data);
+	count++;
 	return 0;
+}
+
+static int run_path(const char *path)
+{
+	char inner[4096];
+	struct dirent *entry;
+	DIR *dir = opendir(path);
+	int status = 0;
+
+	if (dir == NULL)
+		return run_file(path);
+	while ((entry = readdir(dir)) != NULL) {
+		if (entry->d_name[0] == '.')
+			continue;
+		snprintf(inner, sizeof inner, "%s/%s", path, entry->d_name);
+		status |= run_file(inner);
+	}
+	closedir(dir);
+	return status;
 }
 
 int main(int argc, char **argv)
 {
-	int i, count = 0;
+	int i, status = 0;
 
-	for (i = 1; i < argc; i++) {
-		DIR *d = opendir(argv[i]);
-		struct dirent *e;
-
-		if (d == NULL) {
-			perror(argv[i]);
-			return 2;
-		}
-		while ((e = readdir(d)) != NULL) {
-			char path[4096];
-
-			if (e->d_name[0] == '.')
-				continue;
-			snprintf(path, sizeof path, "%s/%s", argv[i], e->d_name);
-			if (replay_file(path) != 0)
-				return 2;
-			count++;
-		}
-		closedir(d);
-	}
-	printf("%d files\n", count);
-	return count > 0 ? 0 : 2;
+	for (i = 1; i < argc; i++)
+		status |= run_path(argv[i]);
+	printf("%ld inputs\n", count);
+	return status != 0 || count == 0;
 }

@@ -1,0 +1,39 @@
+/*
+ * Where a command writes a file: nothing stands under the name before all of
+ * it is there and on disk.
+ *
+ *   cmd_output_open -> write to .fd -> cmd_output_commit | cmd_output_drop
+ *
+ * No path, or "-", is standard output, which must not be a terminal. An
+ * existing path that is no regular file (a device, a pipe) is written
+ * through, never replaced.
+ */
+#ifndef FDUMP_CMD_OUTPUT_H
+#define FDUMP_CMD_OUTPUT_H
+
+#include <stdbool.h>
+#include <sys/stat.h>
+
+struct err;
+
+struct cmd_output {
+	int fd;
+	bool regular;    /* a new file, to be put in place */
+	bool unnamed;    /* it has no name yet */
+	int dir;         /* of the path */
+	char *name;      /* in dir */
+	char *temporary; /* in dir; NULL: unnamed */
+	struct stat st;  /* of fd */
+};
+
+/* Returns 0, or -1 with err set. */
+int cmd_output_open(struct cmd_output *out, const char *path, struct err *err);
+
+/* Syncs, puts it in place (over what was there), and closes. Returns 0, or -1
+ * with err set: then the name has what it had before. */
+int cmd_output_commit(struct cmd_output *out, struct err *err);
+
+/* Closes and leaves no trace. After commit: does nothing. */
+void cmd_output_drop(struct cmd_output *out);
+
+#endif

@@ -1,0 +1,383 @@
+/* fdump pack: trees into a pack. */
+#include <errno.h>
+#include <fcntl.h>
+#include <getopt.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "cmd/cmd.h"
+#include "cmd/output.h"
+#include "cmd/select.h"
+#include "lib/err.h"
+#include "lib/esc.h"
+#include "lib/fs.h"
+#include "lib/hash.h"
+#include "lib/key.h"
+#include "lib/lane.h"
+#include "lib/match.h"
+#include "lib/pass.h"
+#include "lib/seal.h"
+#include "lib/zst.h"
+#include "pack/create.h"
+#include "pack/keyblock.h"
+#include "pack/writer.h"
+
+#define COMMANDS_MAX 64
+
+static const char help[] =
+	"usage: fdump pack [-f FILE] [-C DIR] [options] PATH...\n"
+	"\n"
+	"Packs trees of files, each with its SHA-256, into FILE or standard output.\n"
+	"\n"
+	"  -f, --file FILE         write to FILE ('-': standard output)\n"
+	"  -C, --directory DIR     PATHs are in DIR\n"
+	"  -T, --files-from FILE   read more PATHs from FILE ('-': standard input)\n"
+	"      --null              they end in NUL, not newline\n"
+	"  -v, --verbose           name each entry on standard error\n"
+	"      --one-file-system   stay on the file system of each PATH\n"
+	"  -X, --exclude-from FILE leave out what matches the patterns in FILE\n"
+	"      --exclude PATTERN   leave out what matches, as in .gitignore (repeatable)\n"
+	"      --exclude-caches    of directories with a CACHEDIR.TAG keep only that\n"
+	"      --no-xattrs         without extended attributes and ACLs\n"
+	"      --numeric-owner     without names of users and groups\n"
+	"      --command NAME=PROGRAM  the output of PROGRAM as member NAME (repeatable)\n"
+	"      --to FILE.pub       seal it to this public key (repeatable)\n"
+	"      --passphrase-file FILE  seal it to the passphrase in FILE\n"
+	"      --level N           zstd level 0 (none) to 19, default 1\n"
+	"      --threads N         default: the number of processors\n"
+	"      --reproducible      equal trees give equal bytes\n"
+	"\n"
+	"Exit status: 0 complete; 1 done, but some entries changed or could not be\n"
+	"read, and are listed; 2 failed; 7 no space.\n";
+
+struct options {
+	const char *file, *directory, *files_from;
+	bool null, verbose, reproducible;
+	const char *to[PACK_KEYBLOCK_WRAPS], *passphrase_file;
+	size_t to_count;
+	struct cmd_select select; /* its patterns */
+	uint8_t key_payload[PACK_KEYBLOCK_MAX], payload_key[SEAL_KEY_LEN];
+	struct pack_create_options create;
+	char *commands[COMMANDS_MAX + 1];
+	size_t command_count;
+	/* The paths: arguments, then lines of files_from. */
+	char **paths;
+	FILE *list;
+	char *line;
+	size_t line_cap;
+	bool told_cut;
+};
+
+enum {
+	OPT_NULL = 256,
+	OPT_ONE_FS,
+	OPT_CACHES,
+	OPT_NO_XATTRS,
+	OPT_NUMERIC,
+	OPT_COMMAND,
+	OPT_LEVEL,
+	OPT_THREADS,
+	OPT_REPRODUCIBLE,
+	OPT_EXCLUDE,
+	OPT_TO,
+	OPT_PASS,
+	OPT_HELP
+};
+
+static const struct option long_options[] = {
+	{"file", required_argument, NULL, 'f'},
+	{"directory", required_argument, NULL, 'C'},
+	{"files-from", required_argument, NULL, 'T'},
+	{"null", no_argument, NULL, OPT_NULL},
+	{"verbose", no_argument, NULL, 'v'},
+	{"exclude-from", required_argument, NULL, 'X'},
+	{"exclude", required_argument, NULL, OPT_EXCLUDE},
+	{"to", required_argument, NULL, OPT_TO},
+	{"passphrase-file", required_argument, NULL, OPT_PASS},
+	{"one-file-system", no_argument, NULL, OPT_ONE_FS},
+	{"exclude-caches", no_argument, NULL, OPT_CACHES},
+	{"no-xattrs", no_argument, NULL, OPT_NO_XATTRS},
+	{"numeric-owner", no_argument, NULL, OPT_NUMERIC},
+	{"command", required_argument, NULL, OPT_COMMAND},
+	{"level", required_argument, NULL, OPT_LEVEL},
+	{"threads", required_argument, NULL, OPT_THREADS},
+	{"reproducible", no_argument, NULL, OPT_REPRODUCIBLE},
+	{"help", no_argument, NULL, OPT_HELP},
+	{0},
+};
+
+/* Reads the options. Returns -1 to go on, else the exit status. */
+static int parse(struct options *o, int argc, char **argv)
+{
+	struct err err = {0};
+	long n;
+	int c;
+
+	optind = 1;
+	while ((c = getopt_long(argc, argv, "f:C:T:X:v", long_options, NULL)) != -1) {
+		switch (c) {
+		case 'f':
+			o->file = optarg;
+			break;
+		case 'C':
+			o->directory = optarg;
+			break;
+		case 'T':
+			o->files_from = optarg;
+			break;
+		case 'v':
+			o->verbose = true;
+			break;
+		case 'X':
+			if (cmd_select_patterns_from(&o->select, optarg, false, &err) != 0)
+				return cmd_fail("pack", &err);
+			break;
+		case OPT_EXCLUDE:
+			if (cmd_select_pattern(&o->select, optarg, &err) != 0)
+				return cmd_fail("pack", &err);
+			break;
+		case OPT_TO:
+			if (o->to_count == PACK_KEYBLOCK_WRAPS)
+				return cmd_usage("pack", "over %d keys", PACK_KEYBLOCK_WRAPS);
+			o->to[o->to_count++] = optarg;
+			break;
+		case OPT_PASS:
+			o->passphrase_file = optarg;
+			break;
+		case OPT_NULL:
+			o->null = true;
+			break;
+		case OPT_ONE_FS:
+			o->create.scan.one_file_system = true;
+			break;
+		case OPT_CACHES:
+			o->create.scan.exclude_caches = true;
+			break;
+		case OPT_NO_XATTRS:
+			o->create.xattrs = false;
+			break;
+		case OPT_NUMERIC:
+			o->create.owner_names = false;
+			break;
+		case OPT_COMMAND:
+			if (o->command_count == COMMANDS_MAX)
+				return cmd_usage("pack", "over %d commands", COMMANDS_MAX);
+			o->commands[o->command_count++] = optarg;
+			break;
+		case OPT_LEVEL:
+			if (cmd_number(optarg, 0, ZST_LEVEL_MAX, &n) != 0)
+				return cmd_usage("pack", "--level wants 0 to %d", ZST_LEVEL_MAX);
+			o->create.level = (int)n;
+			break;
+		case OPT_THREADS:
+			if (cmd_number(optarg, 1, LANE_THREADS_MAX, &n) != 0)
+				return cmd_usage(
+					"pack", "--threads wants 1 to %d", LANE_THREADS_MAX);
+			o->create.threads = (unsigned)n;
+			break;
+		case OPT_REPRODUCIBLE:
+			o->reproducible = true;
+			break;
+		case OPT_HELP:
+			fputs(help, stdout);
+			return CMD_OK;
+		default:
+			return cmd_usage("pack", "wrong option");
+		}
+	}
+	if (o->reproducible && (o->to_count > 0 || o->passphrase_file != NULL))
+		return cmd_usage("pack", "a sealed pack can't be reproducible");
+	o->paths = argv + optind;
+	if (*o->paths == NULL && o->files_from == NULL && o->command_count == 0)
+		return cmd_usage("pack", "no PATH given ('.' for all that is here)");
+	return -1;
+}
+
+/* Says once that a leading "/" or ".." is not stored. */
+static void tell_cut(struct options *o, const char *path)
+{
+	char *out;
+	bool cut;
+
+	if (o->told_cut || (out = malloc(strlen(path) + 2)) == NULL)
+		return;
+	pack_scan_name(path, out, &cut);
+	if (cut) {
+		fprintf(stderr, "fdump pack: names are stored without leading '/' and '..'\n");
+		o->told_cut = true;
+	}
+	free(out);
+}
+
+static int next_root(void *ctx, const char **path, struct err *err)
+{
+	struct options *o = ctx;
+	ssize_t n;
+
+	if (*o->paths != NULL) {
+		*path = *o->paths++;
+		tell_cut(o, *path);
+		return 0;
+	}
+	if (o->list == NULL)
+		return 1;
+	do {
+		errno = 0;
+		n = getdelim(&o->line, &o->line_cap, o->null ? 0 : '\n', o->list);
+		if (n < 0)
+			return ferror(o->list) ? err_errno(err, errno, "%s", o->files_from) : 1;
+		if (n > 0 && o->line[n - 1] == (o->null ? 0 : '\n'))
+			o->line[--n] = 0;
+	} while (n == 0);
+	*path = o->line;
+	tell_cut(o, *path);
+	return 0;
+}
+
+static void print_name(
+	FILE *to, const char *prefix, const char *path, size_t len, const char *suffix)
+{
+	char text[ESC_MAX(4096)];
+
+	esc_name(text, sizeof text, path, len);
+	fprintf(to, "%s%s%s\n", prefix, text, suffix);
+}
+
+static void on_entry(void *ctx, const char *path, size_t len)
+{
+	(void)ctx;
+	print_name(stderr, "", path, len, "");
+}
+
+static void on_problem(void *ctx, const char *path, size_t len, const char *what)
+{
+	char suffix[300];
+
+	(void)ctx;
+	snprintf(suffix, sizeof suffix, ": %s", what);
+	print_name(stderr, "fdump pack: ", path, len, suffix);
+}
+
+static int write_out(void *ctx, const void *head, size_t head_len, const void *body,
+	size_t body_len, struct err *err)
+{
+	struct cmd_output *out = ctx;
+
+	if (fs_write_two(out->fd, head, head_len, body, body_len) != 0)
+		return err_errno(err, errno, "write %s", out->name != NULL ? out->name : "output");
+	return 0;
+}
+
+static bool excluded(void *ctx, const char *path, size_t len, bool is_dir)
+{
+	struct options *o = ctx;
+
+	return match_test(o->select.exclude, path, len, is_dir) == MATCH_EXCLUDED;
+}
+
+/* Makes the KEY block, if the pack is to be sealed. */
+static int seal(struct options *o, struct err *err)
+{
+	struct key_public *keys = calloc(o->to_count + 1, sizeof *keys);
+	struct pack_recipients to = {.keys = keys, .key_count = o->to_count};
+	struct pass pass;
+	size_t i;
+	int got = 0;
+
+	if (keys == NULL)
+		return err_set(err, ERR_NOMEM, "out of memory");
+	for (i = 0; i < o->to_count && got == 0; i++)
+		got = key_public_load(o->to[i], &keys[i], err);
+	if (got == 0 && o->passphrase_file != NULL) {
+		got = pass_ask(o->passphrase_file, "the pack", &pass, err);
+		to.passes = &pass;
+		to.pass_count = 1;
+	}
+	if (got == 0)
+		got = pack_keyblock_make(&to, o->key_payload, &o->create.writer.key_payload_len,
+			o->payload_key, err);
+	if (to.pass_count > 0)
+		pass_wipe(&pass);
+	for (i = 0; i < o->to_count; i++)
+		key_public_wipe(&keys[i]);
+	free(keys);
+	o->create.writer.key_payload = o->key_payload;
+	o->create.payload_key = o->payload_key;
+	return got;
+}
+
+static int prepare(struct options *o, struct cmd_output *out, struct err *err)
+{
+	struct timespec now;
+
+	if ((o->to_count > 0 || o->passphrase_file != NULL) && seal(o, err) != 0)
+		return -1;
+	if (cmd_output_open(out, o->file, err) != 0)
+		return -1;
+	if (o->files_from != NULL) {
+		o->list = strcmp(o->files_from, "-") == 0 ? stdin : fopen(o->files_from, "re");
+		if (o->list == NULL)
+			return err_errno(err, errno, "%s", o->files_from);
+	}
+	o->create.scan.base = AT_FDCWD;
+	if (o->directory != NULL) {
+		o->create.scan.base = open(o->directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+		if (o->create.scan.base < 0)
+			return err_errno(err, errno, "%s", o->directory);
+	}
+	o->create.scan.skip_known = S_ISREG(out->st.st_mode);
+	o->create.scan.skip_dev = out->st.st_dev;
+	o->create.scan.skip_ino = out->st.st_ino;
+	o->create.writer.program = "fdump " FDUMP_VERSION;
+	if (o->reproducible) {
+		memcpy(o->create.writer.id, PACK_REPRODUCIBLE_ID, PACK_BLOCK_ID);
+	} else {
+		clock_gettime(CLOCK_REALTIME, &now);
+		o->create.writer.has_time = true;
+		o->create.writer.time = (struct pack_time){now.tv_sec, (uint32_t)now.tv_nsec};
+		if (seal_random(o->create.writer.id, PACK_BLOCK_ID, err) != 0)
+			return -1;
+	}
+	return 0;
+}
+
+int cmd_pack(int argc, char **argv)
+{
+	struct options o = {.create = {.xattrs = true, .owner_names = true, .level = 1}};
+	struct cmd_output out = {.fd = -1, .dir = -1};
+	struct pack_created created;
+	struct err err = {0};
+	int status;
+
+	o.create.threads = cmd_processors();
+	status = parse(&o, argc, argv);
+	if (status >= 0)
+		goto out;
+	o.create.commands = o.commands;
+	o.create.scan.next_root = next_root;
+	o.create.scan.excluded = o.select.exclude != NULL ? excluded : NULL;
+	o.create.scan.ctx = &o;
+	o.create.sink = write_out;
+	o.create.sink_ctx = &out;
+	o.create.entry = o.verbose ? on_entry : NULL;
+	o.create.problem = on_problem;
+	if (hash_crypto_init(&err) != 0 || prepare(&o, &out, &err) != 0 ||
+		pack_create(&o.create, &created, &err) != 0 || cmd_output_commit(&out, &err) != 0)
+		status = cmd_fail("pack", &err);
+	else
+		status = created.problems > 0 ? CMD_SOME : CMD_OK;
+	cmd_output_drop(&out);
+	seal_wipe(o.payload_key, sizeof o.payload_key);
+	if (o.list != NULL && o.list != stdin)
+		fclose(o.list);
+	if (o.directory != NULL && o.create.scan.base >= 0)
+		close(o.create.scan.base);
+	free(o.line);
+out:
+	cmd_select_fini(&o.select);
+	return status;
+}

@@ -1,0 +1,169 @@
+/* Paths in a sorted list; an entry looks for itself and those above it. */
+#include "cmd/select.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "lib/err.h"
+#include "lib/esc.h"
+#include "lib/match.h"
+#include "pack/scan.h"
+
+int cmd_select_path(struct cmd_select *s, const char *path, struct err *err)
+{
+	struct cmd_selected *grown, *p;
+	bool cut;
+
+	if (s->count == s->cap) {
+		size_t cap = s->cap ? s->cap * 2 : 16;
+
+		grown = realloc(s->paths, cap * sizeof *grown);
+		if (grown == NULL)
+			return err_set(err, ERR_NOMEM, "out of memory");
+		s->paths = grown;
+		s->cap = cap;
+	}
+	p = &s->paths[s->count];
+	*p = (struct cmd_selected){.path = malloc(strlen(path) + 2)};
+	if (p->path == NULL)
+		return err_set(err, ERR_NOMEM, "out of memory");
+	p->len = pack_scan_name(path, p->path, &cut);
+	s->count++;
+	return 0;
+}
+
+int cmd_select_paths_from(struct cmd_select *s, const char *file, bool nul, struct err *err)
+{
+	FILE *f = strcmp(file, "-") == 0 ? stdin : fopen(file, "re");
+	char *line = NULL;
+	size_t cap = 0;
+	ssize_t n;
+	int got = 0;
+
+	if (f == NULL)
+		return err_errno(err, errno, "%s", file);
+	while (got == 0 && (n = getdelim(&line, &cap, nul ? 0 : '\n', f)) >= 0) {
+		if (n > 0 && line[n - 1] == (nul ? 0 : '\n'))
+			line[--n] = 0;
+		if (n > 0)
+			got = cmd_select_path(s, line, err);
+	}
+	if (got == 0 && ferror(f))
+		got = err_errno(err, errno, "%s", file);
+	free(line);
+	if (f != stdin)
+		fclose(f);
+	return got;
+}
+
+static int need_match(struct cmd_select *s, struct err *err)
+{
+	return s->exclude != NULL || (s->exclude = match_new(err)) != NULL ? 0 : -1;
+}
+
+int cmd_select_pattern(struct cmd_select *s, const char *pattern, struct err *err)
+{
+	return need_match(s, err) != 0 ? -1 : match_add(s->exclude, pattern, strlen(pattern), err);
+}
+
+int cmd_select_patterns_from(struct cmd_select *s, const char *file, bool nul, struct err *err)
+{
+	return need_match(s, err) != 0 ? -1 : match_load(s->exclude, file, nul, err);
+}
+
+static int compare(const char *a, size_t a_len, const char *b, size_t b_len)
+{
+	size_t n = a_len < b_len ? a_len : b_len;
+	int got = memcmp(a, b, n);
+
+	return got != 0 ? got : (a_len > b_len) - (a_len < b_len);
+}
+
+static int by_path(const void *a, const void *b)
+{
+	const struct cmd_selected *x = a, *y = b;
+
+	return compare(x->path, x->len, y->path, y->len);
+}
+
+void cmd_select_ready(struct cmd_select *s)
+{
+	if (s->count > 1)
+		qsort(s->paths, s->count, sizeof *s->paths, by_path);
+}
+
+static struct cmd_selected *find(struct cmd_select *s, const char *path, size_t len)
+{
+	size_t low = 0, high = s->count;
+
+	while (low < high) {
+		size_t mid = low + (high - low) / 2;
+		int got = compare(path, len, s->paths[mid].path, s->paths[mid].len);
+
+		if (got == 0)
+			return &s->paths[mid];
+		if (got < 0)
+			high = mid;
+		else
+			low = mid + 1;
+	}
+	return NULL;
+}
+
+static bool named(struct cmd_select *s, const char *path, size_t len)
+{
+	struct cmd_selected *hit;
+	bool any = false;
+	size_t n;
+
+	if (s->count == 0)
+		return true;
+	for (n = 1; n <= len; n++) {
+		if (n < len && path[n] != '/')
+			continue;
+		hit = find(s, path, n);
+		if (hit == NULL)
+			continue;
+		any = true;
+		__atomic_store_n(&hit->met, true, __ATOMIC_RELAXED);
+	}
+	hit = find(s, ".", 1);
+	if (hit != NULL)
+		__atomic_store_n(&hit->met, true, __ATOMIC_RELAXED);
+	return any || hit != NULL;
+}
+
+bool cmd_select_test(struct cmd_select *s, const uint8_t *path, size_t len, bool is_dir)
+{
+	return named(s, (const char *)path, len) &&
+	       (s->exclude == NULL || match_test_deep(s->exclude, (const char *)path, len,
+					      is_dir) != MATCH_EXCLUDED);
+}
+
+size_t cmd_select_unmet(const struct cmd_select *s, const char *command)
+{
+	char text[ESC_MAX(1024)];
+	size_t i, unmet = 0;
+
+	for (i = 0; i < s->count; i++) {
+		if (s->paths[i].met)
+			continue;
+		esc_name(text, sizeof text, s->paths[i].path, s->paths[i].len);
+		fprintf(stderr, "fdump %s: %s: not in the pack\n", command, text);
+		unmet++;
+	}
+	return unmet;
+}
+
+void cmd_select_fini(struct cmd_select *s)
+{
+	size_t i;
+
+	for (i = 0; i < s->count; i++)
+		free(s->paths[i].path);
+	free(s->paths);
+	match_free(s->exclude);
+	*s = (struct cmd_select){0};
+}

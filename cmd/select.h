@@ -1,0 +1,50 @@
+/*
+ * Which entries of a pack are meant: the paths a user names (PATH..., -T), less
+ * the patterns he excludes (--exclude, -X). A path means the entry of this
+ * name and all below it; no path at all means everything.
+ *
+ *   zeroed -> cmd_select_path, _paths_from, _pattern, _patterns_from ->
+ *   cmd_select_ready -> cmd_select_test ... -> cmd_select_unmet -> _fini
+ *
+ * After _ready any number of threads may test.
+ */
+#ifndef FDUMP_CMD_SELECT_H
+#define FDUMP_CMD_SELECT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct err;
+struct match;
+
+struct cmd_selected {
+	char *path;
+	size_t len;
+	bool met; /* something matched; written by any thread, only ever to true */
+};
+
+struct cmd_select {
+	struct cmd_selected *paths; /* sorted after _ready */
+	size_t count, cap;
+	struct match *exclude;
+};
+
+/* Each returns 0, or -1 with err set. */
+int cmd_select_path(struct cmd_select *select, const char *path, struct err *err);
+int cmd_select_paths_from(struct cmd_select *select, const char *file, bool nul, struct err *err);
+int cmd_select_pattern(struct cmd_select *select, const char *pattern, struct err *err);
+int cmd_select_patterns_from(
+	struct cmd_select *select, const char *file, bool nul, struct err *err);
+
+void cmd_select_ready(struct cmd_select *select);
+
+/* Whether an entry of this path is meant. */
+bool cmd_select_test(struct cmd_select *select, const uint8_t *path, size_t len, bool is_dir);
+
+/* Says on standard error which paths matched nothing; returns how many. */
+size_t cmd_select_unmet(const struct cmd_select *select, const char *command);
+
+void cmd_select_fini(struct cmd_select *select);
+
+#endif

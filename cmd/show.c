@@ -1,0 +1,55 @@
+/* Entries for people. */
+#include "cmd/show.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "lib/esc.h"
+
+/* Appends to a text of CMD_SHOW_STATUS_MAX. */
+static void add(char *text, const char *more)
+{
+	size_t len = strlen(text);
+
+	snprintf(text + len, CMD_SHOW_STATUS_MAX - len, "%s", more);
+}
+
+void cmd_show_status(char text[CMD_SHOW_STATUS_MAX], const struct pack_tail *tail)
+{
+	static const char *const names[] = {"size", "mtime", "ctime", "inode"};
+	char reason[64], more[CMD_SHOW_STATUS_MAX];
+	const char *sep = " (";
+	size_t i;
+
+	text[0] = 0;
+	add(text, pack_status_name(tail->status));
+	for (i = 0; i < sizeof names / sizeof *names; i++)
+		if (tail->changed & 1u << i) {
+			add(text, sep);
+			add(text, names[i]);
+			sep = ", ";
+		}
+	if (tail->changed & 15)
+		add(text, ")");
+	if (tail->has_error) {
+		snprintf(more, sizeof more, " at %llu%s%s", (unsigned long long)tail->error_offset,
+			tail->error != 0 ? ": " : "",
+			tail->error != 0 ? strerror_r((int)tail->error, reason, sizeof reason)
+					 : "");
+		add(text, more);
+	}
+	if (tail->has_exit && tail->status == PACK_COMMAND_FAILED) {
+		snprintf(more, sizeof more, " (exit status %u)", tail->exit);
+		add(text, more);
+	}
+}
+
+char *cmd_show_name(struct pack_bytes name)
+{
+	char *text = malloc(ESC_MAX(name.len));
+
+	if (text != NULL)
+		esc_name(text, ESC_MAX(name.len), name.at, name.len);
+	return text;
+}

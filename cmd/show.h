@@ -1,0 +1,20 @@
+/*
+ * What commands show of entries, for people.
+ */
+#ifndef FDUMP_CMD_SHOW_H
+#define FDUMP_CMD_SHOW_H
+
+#include <stddef.h>
+
+#include "pack/entry.h"
+
+/* An entry's status with what belongs to it: "ok", "changed (size, mtime)",
+ * "read-error at 4096: Input/output error", "command-failed (exit status 1)". */
+#define CMD_SHOW_STATUS_MAX 128
+void cmd_show_status(char text[CMD_SHOW_STATUS_MAX], const struct pack_tail *tail);
+
+/* A path (or other name) escaped as lib/esc.h has it, to be freed; NULL: out
+ * of memory. */
+char *cmd_show_name(struct pack_bytes name);
+
+#endif

@@ -1,0 +1,372 @@
+/* fdump unpack: a pack into a directory. */
+#include <errno.h>
+#include <fcntl.h>
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "cmd/cmd.h"
+#include "cmd/select.h"
+#include "cmd/unseal.h"
+#include "lib/err.h"
+#include "lib/esc.h"
+#include "lib/fs.h"
+#include "lib/hash.h"
+#include "lib/lane.h"
+#include "pack/extract.h"
+#include "pack/load.h"
+#include "pack/read.h"
+
+static const char help[] =
+	"usage: fdump unpack [-f FILE] [-C DIR] [options] [PATH...]\n"
+	"\n"
+	"Unpacks a pack into DIR (here), each file proved before it gets its name.\n"
+	"With PATHs: only these and what is below them.\n"
+	"\n"
+	"  -f, --file FILE          read FILE ('-': standard input, the default)\n"
+	"  -C, --directory DIR      unpack into DIR\n"
+	"  -T, --files-from FILE    read more PATHs from FILE\n"
+	"      --null               they end in NUL, not newline\n"
+	"  -X, --exclude-from FILE  leave out what matches the patterns in FILE\n"
+	"      --exclude PATTERN    leave out what matches (as in .gitignore)\n"
+	"  -v, --verbose            name each entry on standard error\n"
+	"      --strip-components N leave off N leading components\n"
+	"      --numeric-owner      owners by number, not by name\n"
+	"      --no-xattrs          without extended attributes and ACLs\n"
+	"  -k, --keep-old-files     as --overwrite=never\n"
+	"      --overwrite WHEN     always (default), if-changed, if-newer, never\n"
+	"      --untrusted          also as root: no owners, set-id bits, devices,\n"
+	"                           privileged attributes\n"
+	"      --skip-damaged       go on behind damage\n"
+	"      --key FILE           a secret key, for a sealed pack (repeatable)\n"
+	"      --passphrase-file FILE  the passphrase of the key or the pack\n"
+	"      --threads N          default: the number of processors\n"
+	"\n"
+	"Exit status: 0 complete; 1 done, but some entries were not whole when packed\n"
+	"or not all of their metadata could be restored; 2 failed, or entries could\n"
+	"not be restored; 5 damage found; 6 wrong key; 7 no space.\n";
+
+struct options {
+	const char *file, *directory;
+	bool verbose, null, untrusted;
+	const char *files_from;
+	struct cmd_select select;
+	struct cmd_unseal unseal;
+	struct pack_extract_options extract;
+	struct pack_read_options read;
+};
+
+struct unpack {
+	struct options *o;
+	struct pack_extract *extract;
+	size_t lost, notes, damaged;
+};
+
+enum {
+	OPT_NULL = 256,
+	OPT_EXCLUDE,
+	OPT_STRIP,
+	OPT_NUMERIC,
+	OPT_NO_XATTRS,
+	OPT_OVERWRITE,
+	OPT_UNTRUSTED,
+	OPT_SKIP,
+	OPT_KEY,
+	OPT_PASS,
+	OPT_THREADS,
+	OPT_HELP
+};
+
+static const struct option long_options[] = {
+	{"file", required_argument, NULL, 'f'},
+	{"directory", required_argument, NULL, 'C'},
+	{"files-from", required_argument, NULL, 'T'},
+	{"null", no_argument, NULL, OPT_NULL},
+	{"exclude-from", required_argument, NULL, 'X'},
+	{"exclude", required_argument, NULL, OPT_EXCLUDE},
+	{"verbose", no_argument, NULL, 'v'},
+	{"strip-components", required_argument, NULL, OPT_STRIP},
+	{"numeric-owner", no_argument, NULL, OPT_NUMERIC},
+	{"no-xattrs", no_argument, NULL, OPT_NO_XATTRS},
+	{"keep-old-files", no_argument, NULL, 'k'},
+	{"overwrite", required_argument, NULL, OPT_OVERWRITE},
+	{"untrusted", no_argument, NULL, OPT_UNTRUSTED},
+	{"skip-damaged", no_argument, NULL, OPT_SKIP},
+	{"key", required_argument, NULL, OPT_KEY},
+	{"passphrase-file", required_argument, NULL, OPT_PASS},
+	{"threads", required_argument, NULL, OPT_THREADS},
+	{"help", no_argument, NULL, OPT_HELP},
+	{0},
+};
+
+static int parse_overwrite(const char *text, enum pack_overwrite *when)
+{
+	static const char *const names[] = {"always", "if-changed", "if-newer", "never"};
+	size_t i;
+
+	for (i = 0; i < 4; i++)
+		if (strcmp(text, names[i]) == 0) {
+			*when = (enum pack_overwrite)i;
+			return 0;
+		}
+	return -1;
+}
+
+/* One option. Returns -1 to go on, else the exit status. */
+static int take_option(struct options *o, int c)
+{
+	struct err err = {0};
+	long n;
+
+	switch (c) {
+	case 'f':
+		o->file = optarg;
+		return -1;
+	case 'C':
+		o->directory = optarg;
+		return -1;
+	case 'T':
+		o->files_from = optarg;
+		return -1;
+	case 'X':
+		return cmd_select_patterns_from(&o->select, optarg, false, &err) != 0
+			       ? cmd_fail("unpack", &err)
+			       : -1;
+	case OPT_EXCLUDE:
+		return cmd_select_pattern(&o->select, optarg, &err) != 0 ? cmd_fail("unpack", &err)
+									 : -1;
+	case OPT_NULL:
+		o->null = true;
+		return -1;
+	case 'v':
+		o->verbose = true;
+		return -1;
+	case OPT_STRIP:
+		if (cmd_number(optarg, 0, 65535, &n) != 0)
+			return cmd_usage("unpack", "--strip-components wants a number");
+		o->extract.strip = (unsigned)n;
+		return -1;
+	case OPT_NUMERIC:
+		o->extract.numeric_owner = true;
+		return -1;
+	case OPT_NO_XATTRS:
+		o->extract.xattrs = false;
+		return -1;
+	case 'k':
+		o->extract.overwrite = PACK_OVERWRITE_NEVER;
+		return -1;
+	case OPT_OVERWRITE:
+		if (parse_overwrite(optarg, &o->extract.overwrite) != 0)
+			return cmd_usage("unpack",
+				"--overwrite wants always, if-changed, if-newer or never");
+		return -1;
+	case OPT_UNTRUSTED:
+		o->untrusted = true;
+		return -1;
+	case OPT_SKIP:
+		o->read.skip_damaged = true;
+		return -1;
+	case OPT_KEY:
+		return cmd_unseal_add(&o->unseal, optarg) != 0
+			       ? cmd_usage("unpack", "over %d keys", CMD_UNSEAL_KEYS)
+			       : -1;
+	case OPT_PASS:
+		o->unseal.passphrase_file = optarg;
+		return -1;
+	case OPT_THREADS:
+		if (cmd_number(optarg, 1, LANE_THREADS_MAX, &n) != 0)
+			return cmd_usage("unpack", "--threads wants 1 to %d", LANE_THREADS_MAX);
+		o->read.threads = (unsigned)n;
+		return -1;
+	case OPT_HELP:
+		fputs(help, stdout);
+		return CMD_OK;
+	default:
+		return cmd_usage("unpack", "wrong option");
+	}
+}
+
+static int parse(struct options *o, int argc, char **argv)
+{
+	struct err err = {0};
+	int c, status;
+
+	optind = 1;
+	while ((c = getopt_long(argc, argv, "f:C:T:X:vk", long_options, NULL)) != -1)
+		if ((status = take_option(o, c)) >= 0)
+			return status;
+	for (; optind < argc; optind++)
+		if (cmd_select_path(&o->select, argv[optind], &err) != 0)
+			return cmd_fail("unpack", &err);
+	if (o->files_from != NULL &&
+		cmd_select_paths_from(&o->select, o->files_from, o->null, &err) != 0)
+		return cmd_fail("unpack", &err);
+	cmd_select_ready(&o->select);
+	return -1;
+}
+
+static bool selected(void *ctx, const uint8_t *path, size_t len)
+{
+	struct unpack *u = ctx;
+
+	/* Whether it is a directory is not known here: a pattern that is only for
+	 * directories excludes what is in one. */
+	return cmd_select_test(&u->o->select, path, len, false);
+}
+
+static void print_path(const char *prefix, struct pack_bytes path, const char *what)
+{
+	char text[ESC_MAX(4096)];
+
+	esc_name(text, sizeof text, path.at, path.len);
+	fprintf(stderr, "%s%s%s%s\n", prefix, text, *what ? ": " : "", what);
+}
+
+static void on_entry(void *ctx, struct pack_bytes path)
+{
+	(void)ctx;
+	print_path("", path, "");
+}
+
+static void on_extract_problem(void *ctx, struct pack_bytes path, bool lost, const char *what)
+{
+	struct unpack *u = ctx;
+
+	if (lost)
+		u->lost++;
+	else
+		u->notes++;
+	print_path("fdump unpack: ", path, what);
+}
+
+static void on_read_problem(void *ctx, enum pack_problem_kind kind, uint64_t offset,
+	struct pack_bytes path, const char *what)
+{
+	struct unpack *u = ctx;
+	char text[ERR_MESSAGE_MAX + 64];
+
+	(void)kind;
+	u->damaged++;
+	snprintf(text, sizeof text, "offset %llu: %s", (unsigned long long)offset, what);
+	if (path.at != NULL)
+		print_path("fdump unpack: ", path, text);
+	else
+		fprintf(stderr, "fdump unpack: %s\n", text);
+}
+
+static int prepare(void *ctx, struct pack_load *load, struct err *err)
+{
+	struct unpack *u = ctx;
+
+	(void)err;
+	pack_extract_prepare(u->extract, load);
+	return 0;
+}
+
+static void discard(void *ctx, struct pack_load *load)
+{
+	struct unpack *u = ctx;
+
+	pack_extract_drop(u->extract, load);
+}
+
+static int apply(void *ctx, struct pack_load *load, struct err *err)
+{
+	struct unpack *u = ctx;
+
+	if (load->bad.code == ERR_DENIED && load->block.kind == PACK_ENTRY)
+		return err_set(
+			err, ERR_DENIED, "the pack is sealed: a secret key is needed (--key FILE)");
+	return pack_extract_load(u->extract, load, err);
+}
+
+static int open_key(void *ctx, const uint8_t *payload, size_t len, uint8_t key[32], struct err *err)
+{
+	struct unpack *u = ctx;
+
+	return cmd_unseal_open(&u->o->unseal, payload, len, key, err);
+}
+
+static int open_input(const struct options *o, struct err *err)
+{
+	int fd;
+
+	if (o->file == NULL || strcmp(o->file, "-") == 0) {
+		fd = fcntl(0, F_DUPFD_CLOEXEC, 3);
+		if (fd >= 0 && isatty(fd)) {
+			close(fd);
+			return err_set(err, ERR_USAGE,
+				"will not read from a terminal: name a file with -f");
+		}
+	} else {
+		fd = open(o->file, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+	}
+	return fd >= 0 ? fd : err_errno(err, errno, "%s", o->file ? o->file : "standard input");
+}
+
+static int run(struct unpack *u, struct err *err)
+{
+	struct options *o = u->o;
+	struct pack_read result;
+	int got = -1;
+
+	o->read.fd = open_input(o, err);
+	if (o->read.fd < 0)
+		return -1;
+	o->extract.target =
+		open(o->directory != NULL ? o->directory : ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (o->extract.target < 0) {
+		err_errno(err, errno, "%s", o->directory != NULL ? o->directory : ".");
+	} else if ((u->extract = pack_extract_new(&o->extract, err)) != NULL) {
+		got = pack_read_run(&o->read, &result, err);
+		pack_extract_finish(u->extract);
+	}
+	pack_extract_free(u->extract);
+	if (o->extract.target >= 0)
+		close(o->extract.target);
+	close(o->read.fd);
+	return got;
+}
+
+int cmd_unpack(int argc, char **argv)
+{
+	struct options o = {.extract = {.xattrs = true}};
+	struct unpack u = {.o = &o};
+	struct err err = {0};
+	int status;
+
+	o.read.threads = cmd_processors();
+	status = parse(&o, argc, argv);
+	if (status >= 0)
+		goto out;
+	o.extract.privileged = geteuid() == 0 && !o.untrusted;
+	o.extract.umask = umask(0);
+	o.extract.files = fs_raise_file_limit();
+	o.extract.selected = o.select.count > 0 || o.select.exclude != NULL ? selected : NULL;
+	o.extract.entry = o.verbose ? on_entry : NULL;
+	o.extract.problem = on_extract_problem;
+	o.extract.ctx = &u;
+	o.read.prove = true;
+	o.read.need_key = cmd_unseal_wanted(&o.unseal);
+	o.read.open_key = open_key;
+	o.read.prepare = prepare;
+	o.read.discard = discard;
+	o.read.apply = apply;
+	o.read.problem = on_read_problem;
+	o.read.ctx = &u;
+	if (hash_crypto_init(&err) != 0 || run(&u, &err) != 0)
+		status = cmd_fail("unpack", &err);
+	else if (u.damaged > 0)
+		status = CMD_DAMAGE;
+	else if (cmd_select_unmet(&o.select, "unpack") > 0 || u.lost > 0)
+		status = CMD_FAILED;
+	else
+		status = u.notes > 0 ? CMD_SOME : CMD_OK;
+out:
+	cmd_select_fini(&o.select);
+	cmd_unseal_fini(&o.unseal);
+	return status;
+}

@@ -1,0 +1,340 @@
+/* fdump verify: every block, every file's checksum, and what is lost. */
+#include <errno.h>
+#include <fcntl.h>
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "cmd/cmd.h"
+#include "cmd/json.h"
+#include "cmd/show.h"
+#include "cmd/unseal.h"
+#include "lib/err.h"
+#include "lib/hash.h"
+#include "lib/lane.h"
+#include "pack/follow.h"
+#include "pack/read.h"
+
+static const char help[] =
+	"usage: fdump verify [options] FILE|-...\n"
+	"\n"
+	"Checks every block and every file's SHA-256, and says what is lost. Changes\n"
+	"nothing.\n"
+	"\n"
+	"      --json              one JSON object a line\n"
+	"      --key FILE          open a sealed pack with this secret key (repeatable)\n"
+	"      --passphrase-file FILE  its first line is the passphrase\n"
+	"      --threads N         default: the number of processors\n"
+	"  -v, --verbose           name each entry that is good\n"
+	"\n"
+	"Exit status: 0 all is well; 1 it is, but some entries changed or could not be\n"
+	"read when they were packed, and are listed; 2 failed; 5 damage found; 6 wrong\n"
+	"key. Of several FILEs the worst counts: 5, then 6, then 2, then 1.\n";
+
+struct options {
+	bool json, verbose;
+	unsigned threads;
+	struct cmd_unseal unseal;
+};
+
+/* One FILE under way. Problems and entries come from two stages of the
+ * reader, perhaps at the same time: neither touches what the other has. */
+struct verify {
+	struct options *o;
+	const char *file;
+	char *shown; /* the same, escaped */
+	struct pack_follow follow;
+	struct err print; /* of a problem that could not be printed */
+};
+
+enum { OPT_JSON = 256, OPT_KEY, OPT_PASSPHRASE_FILE, OPT_THREADS, OPT_HELP };
+
+static const struct option long_options[] = {
+	{"json", no_argument, NULL, OPT_JSON},
+	{"key", required_argument, NULL, OPT_KEY},
+	{"passphrase-file", required_argument, NULL, OPT_PASSPHRASE_FILE},
+	{"threads", required_argument, NULL, OPT_THREADS},
+	{"verbose", no_argument, NULL, 'v'},
+	{"help", no_argument, NULL, OPT_HELP},
+	{0},
+};
+
+/* Reads the options. Returns -1 to go on, else the exit status. */
+static int parse(struct options *o, int argc, char **argv)
+{
+	long n;
+	int c;
+
+	optind = 1;
+	while ((c = getopt_long(argc, argv, "v", long_options, NULL)) != -1) {
+		switch (c) {
+		case OPT_JSON:
+			o->json = true;
+			break;
+		case OPT_KEY:
+			if (cmd_unseal_add(&o->unseal, optarg) != 0)
+				return cmd_usage("verify", "over %d keys", CMD_UNSEAL_KEYS);
+			break;
+		case OPT_PASSPHRASE_FILE:
+			o->unseal.passphrase_file = optarg;
+			break;
+		case OPT_THREADS:
+			if (cmd_number(optarg, 1, LANE_THREADS_MAX, &n) != 0)
+				return cmd_usage(
+					"verify", "--threads wants 1 to %d", LANE_THREADS_MAX);
+			o->threads = (unsigned)n;
+			break;
+		case 'v':
+			o->verbose = true;
+			break;
+		case OPT_HELP:
+			fputs(help, stdout);
+			return CMD_OK;
+		default:
+			return cmd_usage("verify", "wrong option");
+		}
+	}
+	if (optind == argc)
+		return cmd_usage("verify", "no FILE given ('-' for standard input)");
+	return -1;
+}
+
+/* Begins a line of JSON. */
+static json_t *line(const struct verify *v, const char *type, const char *id, int *failed)
+{
+	json_t *json = cmd_json_new(type, id);
+
+	*failed |= cmd_json_name(json, "file", v->file, strlen(v->file));
+	return json;
+}
+
+/* --- problems ----------------------------------------------------------- */
+
+static void on_problem(void *ctx, enum pack_problem_kind kind, uint64_t offset,
+	struct pack_bytes path, const char *what)
+{
+	static const char *const ids[] = {"verify.block", "verify.entry", "verify.end"};
+	struct verify *v = ctx;
+
+	if (v->o->json) {
+		int failed = 0;
+		json_t *json = line(v, "problem", ids[kind], &failed);
+
+		failed |= cmd_json_add(json, "offset", json_integer((json_int_t)offset));
+		failed |= cmd_json_name(json, "path", path.at, path.len);
+		/* The reason may quote a name: it is escaped already. */
+		failed |= cmd_json_add(json, "what", json_string(what));
+		cmd_json_print(json, failed, &v->print);
+		return;
+	}
+	if (path.at != NULL) {
+		char *name = cmd_show_name(path);
+
+		printf("%s: offset %llu: %s: %s\n", v->shown, (unsigned long long)offset,
+			name != NULL ? name : "?", what);
+		free(name);
+	} else {
+		printf("%s: offset %llu: %s\n", v->shown, (unsigned long long)offset, what);
+	}
+}
+
+/* --- entries ------------------------------------------------------------ */
+
+static int entry_json(struct verify *v, const struct pack_head *head, const struct pack_tail *tail,
+	struct err *err)
+{
+	int failed = 0;
+	bool ok = tail->status == PACK_OK;
+	json_t *json =
+		line(v, ok ? "entry" : "note", ok ? "verify.good" : "verify.status", &failed);
+	char text[CMD_SHOW_STATUS_MAX];
+
+	cmd_show_status(text, tail);
+	failed |= cmd_json_name(json, "path", head->path.at, head->path.len);
+	failed |= cmd_json_add(json, "status", json_string(pack_status_name(tail->status)));
+	if (!ok)
+		failed |= cmd_json_add(json, "what", json_string(text));
+	return cmd_json_print(json, failed, err);
+}
+
+static int on_entry(void *ctx, const struct pack_head *head, const struct pack_tail *tail,
+	enum pack_verdict verdict, uint64_t offset, struct err *err)
+{
+	struct verify *v = ctx;
+	char text[CMD_SHOW_STATUS_MAX], *name;
+
+	(void)offset;
+	if (verdict != PACK_GOOD || (tail->status == PACK_OK && !v->o->verbose))
+		return 0;
+	if (v->o->json)
+		return entry_json(v, head, tail, err);
+	name = cmd_show_name(head->path);
+	if (name == NULL)
+		return err_set(err, ERR_NOMEM, "out of memory");
+	cmd_show_status(text, tail);
+	printf("%s: %s: %s\n", v->shown, name, text);
+	free(name);
+	return 0;
+}
+
+static int on_load(void *ctx, struct pack_load *load, struct err *err)
+{
+	struct verify *v = ctx;
+
+	return pack_follow_load(&v->follow, load, on_entry, v, err);
+}
+
+/* --- one file ----------------------------------------------------------- */
+
+static const char *plural(uint64_t n)
+{
+	return n == 1 ? "" : "s";
+}
+
+static int result_json(
+	const struct verify *v, const struct pack_read *r, const struct err *why, struct err *err)
+{
+	int failed = 0;
+	json_t *json = line(v, "result", "verify.result", &failed);
+	const char *status = why != NULL       ? "failed"
+			     : r->problems > 0 ? "damaged"
+			     : r->unopened     ? "sealed"
+					       : "ok";
+
+	failed |= cmd_json_add(json, "status", json_string(status));
+	if (why != NULL)
+		failed |= cmd_json_add(json, "what", json_string(why->message));
+	failed |= cmd_json_add(json, "problems", json_integer((json_int_t)r->problems));
+	failed |= cmd_json_add(json, "packs", json_integer((json_int_t)r->packs));
+	failed |= cmd_json_add(json, "blocks", json_integer((json_int_t)r->blocks));
+	if (!r->unopened) {
+		failed |= cmd_json_add(json, "entries", json_integer((json_int_t)r->entries));
+		failed |= cmd_json_add(json, "bytes", json_integer((json_int_t)r->content));
+		failed |= cmd_json_add(json, "not_ok", json_integer((json_int_t)r->statuses));
+	}
+	return cmd_json_print(json, failed, err);
+}
+
+static void result_text(const struct verify *v, const struct pack_read *r)
+{
+	printf("%s: %llu pack%s, ", v->shown, (unsigned long long)r->packs, plural(r->packs));
+	if (r->unopened)
+		printf("%llu blocks: ", (unsigned long long)r->blocks);
+	else
+		printf("%llu entr%s, %llu byte%s: ", (unsigned long long)r->entries,
+			r->entries == 1 ? "y" : "ies", (unsigned long long)r->content,
+			plural(r->content));
+	if (r->problems > 0)
+		printf("%llu problem%s\n", (unsigned long long)r->problems, plural(r->problems));
+	else if (r->unopened)
+		puts("blocks ok; sealed, contents not checked (--key FILE)");
+	else if (r->statuses > 0)
+		printf("ok, but %llu changed or failed when packed\n",
+			(unsigned long long)r->statuses);
+	else
+		puts("ok");
+}
+
+static int on_key(void *ctx, const uint8_t *payload, size_t len, uint8_t key[32], struct err *err)
+{
+	struct verify *v = ctx;
+
+	return cmd_unseal_open(&v->o->unseal, payload, len, key, err);
+}
+
+/* Opens the FILE and reads it through. Returns 0, or -1 with err set. */
+static int read_through(struct verify *v, struct pack_read *result, struct err *err)
+{
+	struct options *o = v->o;
+	struct pack_read_options options = {
+		.threads = o->threads,
+		.prove = true,
+		.skip_damaged = true,
+		.need_key = cmd_unseal_wanted(&o->unseal),
+		.open_key = cmd_unseal_wanted(&o->unseal) ? on_key : NULL,
+		.apply = on_load,
+		.problem = on_problem,
+		.ctx = v,
+	};
+	int got;
+
+	if (strcmp(v->file, "-") != 0)
+		options.fd = open(v->file, O_RDONLY | O_NOCTTY | O_CLOEXEC);
+	if (options.fd < 0)
+		return err_errno(err, errno, "open");
+	if (isatty(options.fd))
+		got = err_set(err, ERR_USAGE, "will not read a pack from a terminal");
+	else
+		got = pack_read_run(&options, result, err);
+	if (options.fd != 0)
+		close(options.fd);
+	if (got == 0 && v->print.code != ERR_NONE) {
+		*err = v->print;
+		got = -1;
+	}
+	return got;
+}
+
+/* Returns the exit status. */
+static int verify_file(struct options *o, const char *file)
+{
+	struct verify v = {.o = o, .file = file};
+	struct pack_bytes name = {(const uint8_t *)file, strlen(file)};
+	struct pack_read result = {0};
+	struct err err = {0}, why = {0};
+	int status;
+
+	pack_follow_init(&v.follow);
+	v.shown = cmd_show_name(name);
+	if (v.shown == NULL)
+		err_set(&why, ERR_NOMEM, "out of memory");
+	if (v.shown == NULL || read_through(&v, &result, &why) != 0)
+		status = err_exit_status(why.code);
+	else
+		status = result.problems > 0 ? CMD_DAMAGE : result.statuses > 0 ? CMD_SOME : CMD_OK;
+	pack_follow_fini(&v.follow);
+	if (why.code != ERR_NONE)
+		fprintf(stderr, "fdump verify: %s: %s\n", v.shown != NULL ? v.shown : "?",
+			why.message);
+	if (o->json && result_json(&v, &result, why.code != ERR_NONE ? &why : NULL, &err) != 0)
+		status = cmd_fail("verify", &err);
+	if (!o->json && why.code == ERR_NONE)
+		result_text(&v, &result);
+	free(v.shown);
+	return status;
+}
+
+/* Which of two exit statuses is worse. */
+static int worse(int a, int b)
+{
+	static const int order[] = {CMD_DAMAGE, CMD_REFUSED, CMD_FAILED};
+	size_t i;
+
+	for (i = 0; i < sizeof order / sizeof *order; i++)
+		if (a == order[i] || b == order[i])
+			return order[i];
+	return a > b ? a : b;
+}
+
+int cmd_verify(int argc, char **argv)
+{
+	struct options o = {.threads = cmd_processors()};
+	struct err err = {0};
+	int status = parse(&o, argc, argv);
+
+	if (status >= 0)
+		return status;
+	if (hash_crypto_init(&err) != 0)
+		return cmd_fail("verify", &err);
+	status = CMD_OK;
+	for (; optind < argc; optind++)
+		status = worse(status, verify_file(&o, argv[optind]));
+	cmd_unseal_fini(&o.unseal);
+	if (fflush(stdout) != 0 || ferror(stdout)) {
+		err_errno(&err, errno, "standard output");
+		return worse(status, cmd_fail("verify", &err));
+	}
+	return status;
+}

@@ -1,0 +1,293 @@
+/*
+ * From the schedule to times, in two layers.
+ *
+ * The lower one knows only the wall calendar: the first matching local minute
+ * from a given one on, or back. It goes day, hour, minute by bit masks; a
+ * month without a matching day costs a few instructions.
+ *
+ * The upper one walks the zone's spans of equal offset. Within a span local
+ * and real time run alike, so the lower layer's answer is a run if it lies in
+ * the span. Jobs with a fixed time (no CRON_WALL) differ at a span's start:
+ * local minutes that a span before it had already are passed over, and if a
+ * gap before it swallowed a matching minute, the first minute is a run.
+ */
+#include "cron/cron.h"
+
+#include "lib/civil.h"
+#include "lib/tz.h"
+
+#define DAY      86400
+#define YEAR_MIN 1
+#define YEAR_MAX 9999
+
+/* More than two offsets of a zone can be apart. */
+#define FAR_SEC (3 * DAY)
+
+/* ---- the wall calendar ---- */
+
+/* A month, and the days of it that match, bit 1 for the first. */
+struct month {
+	int64_t year;
+	unsigned month;
+	int64_t first; /* day number of its first day */
+	uint32_t days;
+};
+
+static unsigned lowest(uint64_t bits)
+{
+	return (unsigned)__builtin_ctzll(bits);
+}
+
+static unsigned highest(uint64_t bits)
+{
+	return 63 - (unsigned)__builtin_clzll(bits);
+}
+
+/* Fills in m->days. */
+static void match_days(const struct cron *cron, struct month *m)
+{
+	unsigned first = civil_weekday(m->first);
+	uint64_t week = (cron->weekdays >> first | cron->weekdays << (7 - first)) & 0x7f;
+	uint32_t by_week, all = UINT32_MAX >> (31 - civil_month_len(m->year, m->month)) & ~1u;
+
+	if (!(cron->months >> m->month & 1)) {
+		m->days = 0;
+		return;
+	}
+	by_week = (uint32_t)((week * 0x10204081) << 1); /* five weeks, from day 1 */
+	m->days = all & (cron->flags & CRON_BOTH ? cron->days & by_week : cron->days | by_week);
+}
+
+static void month_of(const struct cron *cron, int64_t day, struct month *m, unsigned *of_month)
+{
+	struct civil_date date = civil_date(day);
+
+	m->year = date.year;
+	m->month = date.month;
+	m->first = day - date.day + 1;
+	*of_month = date.day;
+	match_days(cron, m);
+}
+
+/* The first matching local minute at or after `from`, a whole minute. */
+static bool wall_from(const struct cron *cron, int64_t from, int64_t *local)
+{
+	int64_t day = civil_day_of(from);
+	unsigned minute = (unsigned)(from - day * DAY) / 60, hour = minute / 60, d;
+	uint64_t minutes, hours;
+	struct month m;
+
+	month_of(cron, day, &m, &d);
+	if (m.days >> d & 1) {
+		minutes = cron->minutes >> minute % 60 << minute % 60;
+		if (cron->hours >> hour & 1 && minutes != 0) {
+			*local = day * DAY + hour * 3600 + lowest(minutes) * 60;
+			return true;
+		}
+		hours = (uint64_t)cron->hours >> (hour + 1) << (hour + 1);
+		if (hours != 0) {
+			*local = day * DAY + lowest(hours) * 3600 + lowest(cron->minutes) * 60;
+			return true;
+		}
+	}
+	m.days = (uint32_t)((uint64_t)m.days >> (d + 1) << (d + 1));
+	while (m.days == 0) {
+		m.first += civil_month_len(m.year, m.month);
+		if (++m.month > 12) {
+			m.month = 1;
+			if (++m.year > YEAR_MAX)
+				return false;
+		}
+		match_days(cron, &m);
+	}
+	*local = (m.first + lowest(m.days) - 1) * DAY + lowest(cron->hours) * 3600 +
+		 lowest(cron->minutes) * 60;
+	return true;
+}
+
+/* The last matching local minute at or before `from`, a whole minute. */
+static bool wall_back(const struct cron *cron, int64_t from, int64_t *local)
+{
+	int64_t day = civil_day_of(from);
+	unsigned minute = (unsigned)(from - day * DAY) / 60, hour = minute / 60, d;
+	uint64_t minutes, hours;
+	struct month m;
+
+	month_of(cron, day, &m, &d);
+	if (m.days >> d & 1) {
+		minutes = cron->minutes & UINT64_MAX >> (63 - minute % 60);
+		if (cron->hours >> hour & 1 && minutes != 0) {
+			*local = day * DAY + hour * 3600 + highest(minutes) * 60;
+			return true;
+		}
+		hours = cron->hours & ((UINT64_C(1) << hour) - 1);
+		if (hours != 0) {
+			*local = day * DAY + highest(hours) * 3600 + highest(cron->minutes) * 60;
+			return true;
+		}
+	}
+	m.days &= (uint32_t)((UINT64_C(1) << d) - 1);
+	while (m.days == 0) {
+		if (--m.month < 1) {
+			m.month = 12;
+			if (--m.year < YEAR_MIN)
+				return false;
+		}
+		m.first -= civil_month_len(m.year, m.month);
+		match_days(cron, &m);
+	}
+	*local = (m.first + highest(m.days) - 1) * DAY + highest(cron->hours) * 3600 +
+		 highest(cron->minutes) * 60;
+	return true;
+}
+
+/* ---- the zone ---- */
+
+/* The whole minute at or after, at or before a local time. */
+static int64_t minute_up(int64_t local)
+{
+	int64_t r = local % 60;
+
+	return r == 0 ? local : local - r + (r > 0 ? 60 : 0);
+}
+
+static int64_t minute_down(int64_t local)
+{
+	int64_t r = local % 60;
+
+	return r >= 0 ? local - r : local - r - 60;
+}
+
+/* Whether a span before s, whose minute at t is `local`, had that local time
+ * already; had then holds that span's local times, as far as they matter. */
+static bool had_before(
+	const struct tz *tz, const struct tz_span *s, int64_t t, int64_t local, struct tz_span *had)
+{
+	struct tz_span p = *s;
+
+	while (p.start != INT64_MIN && p.start > t - FAR_SEC) {
+		tz_span(tz, p.start - 1, &p);
+		if (local - p.offset < p.end &&
+			(p.start == INT64_MIN || local - p.offset >= p.start)) {
+			had->start = (p.start > t - FAR_SEC ? p.start : t - FAR_SEC) + p.offset;
+			had->end = p.end + p.offset;
+			return true;
+		}
+	}
+	return false;
+}
+
+/* Whether a fixed-time job is owed a run because the gap before s, of up to
+ * three hours, swallowed a minute of its; *t is then when: the first whole
+ * minute in s. */
+static bool owed(const struct cron *cron, const struct tz *tz, const struct tz_span *s, int64_t *t)
+{
+	struct tz_span before;
+	int64_t local;
+
+	if (cron->flags & CRON_WALL || s->start <= CRON_TIME_MIN)
+		return false;
+	tz_span(tz, s->start - 1, &before);
+	if (s->offset <= before.offset || s->offset - before.offset > CRON_GAP_MAX_SEC)
+		return false;
+	if (!wall_from(cron, minute_up(s->start + before.offset), &local) ||
+		local >= s->start + s->offset)
+		return false;
+	*t = minute_up(s->start + s->offset) - s->offset;
+	return *t < s->end;
+}
+
+bool cron_match(const struct cron *cron, const struct tz *tz, int64_t t)
+{
+	struct tz_span s, had;
+	int64_t local, found;
+
+	if (cron->flags & CRON_NEVER || t < CRON_TIME_MIN || t > CRON_TIME_MAX)
+		return false;
+	tz_span(tz, t, &s);
+	local = t + s.offset;
+	if (minute_down(local) != local)
+		return false;
+	if (wall_from(cron, local, &found) && found == local &&
+		(cron->flags & CRON_WALL || !had_before(tz, &s, t, local, &had)))
+		return true;
+	return s.start > t - 60 && owed(cron, tz, &s, &found) && found == t;
+}
+
+int cron_next(const struct cron *cron, const struct tz *tz, int64_t after, int64_t *t)
+{
+	struct tz_span s, had;
+	int64_t local, from = after < CRON_TIME_MIN ? CRON_TIME_MIN : after;
+
+	if (cron->flags & CRON_NEVER || from >= CRON_TIME_MAX)
+		return 1;
+	if (from == after)
+		from++;
+	for (;;) {
+		tz_span(tz, from, &s);
+		/* An owed run is the first minute of its span: nothing is before it. */
+		if (s.start > from - 60 && owed(cron, tz, &s, t) && *t >= from)
+			break;
+		local = minute_up(from + s.offset);
+		for (;;) {
+			if (!wall_from(cron, local, &local))
+				return 1;
+			*t = local - s.offset;
+			if (*t >= s.end || cron->flags & CRON_WALL ||
+				!had_before(tz, &s, *t, local, &had))
+				break;
+			local = minute_up(had.end);
+		}
+		if (*t < s.end)
+			break;
+		/* No local minute from here to `local` matches. If this span
+		 * lasts so long that none after it can show an earlier one,
+		 * those up to there need no look. */
+		if (s.end > from + FAR_SEC && local - FAR_SEC > s.end)
+			from = local - FAR_SEC;
+		else
+			from = s.end;
+		if (from > CRON_TIME_MAX)
+			return 1;
+	}
+	return *t <= CRON_TIME_MAX ? 0 : 1;
+}
+
+int cron_prev(const struct cron *cron, const struct tz *tz, int64_t before, int64_t *t)
+{
+	struct tz_span s, had;
+	int64_t local, owed_at, from = before > CRON_TIME_MAX ? CRON_TIME_MAX : before;
+	bool any, passed;
+
+	if (cron->flags & CRON_NEVER || from <= CRON_TIME_MIN)
+		return 1;
+	if (from == before)
+		from--;
+	for (;;) {
+		tz_span(tz, from, &s);
+		local = minute_down(from + s.offset);
+		for (passed = false;; passed = true) {
+			any = wall_back(cron, local, &local);
+			*t = local - s.offset;
+			if (!any || *t < s.start || cron->flags & CRON_WALL ||
+				!had_before(tz, &s, *t, local, &had))
+				break;
+			local = minute_down(had.start - 1);
+		}
+		if (any && *t >= s.start)
+			break;
+		if (owed(cron, tz, &s, &owed_at) && owed_at <= from) {
+			*t = owed_at;
+			break;
+		}
+		if (!any || s.start <= CRON_TIME_MIN)
+			return 1;
+		/* As in cron_next; but the local minutes passed over here are
+		 * still to be found in an earlier span. */
+		if (!passed && s.start < from - FAR_SEC && local + FAR_SEC < s.start)
+			from = local + FAR_SEC;
+		else
+			from = s.start - 1;
+	}
+	return *t >= CRON_TIME_MIN ? 0 : 1;
+}

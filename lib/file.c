@@ -1,0 +1,144 @@
+/* Small files, whole. */
+#include "lib/file.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "lib/err.h"
+
+int file_read(
+	const char *path, void *mem, size_t cap, size_t *len, struct stat *st, struct err *err)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY), ret = -1;
+	char *at = mem, beyond;
+
+	*len = 0;
+	if (fd < 0 && errno == ENOENT)
+		return err_set(err, ERR_NOTFOUND, "%s: is not there", path);
+	if (fd < 0)
+		return err_errno(err, errno, "%s", path);
+	if (st != NULL && fstat(fd, st) != 0) {
+		err_errno(err, errno, "%s", path);
+		goto out;
+	}
+	for (;;) {
+		/* When mem is full, one byte more tells whether that was all. */
+		ssize_t n = *len < cap ? read(fd, at + *len, cap - *len) : read(fd, &beyond, 1);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0) {
+			err_errno(err, errno, "%s", path);
+			goto out;
+		}
+		if (n == 0)
+			break;
+		if (*len == cap) {
+			err_set(err, ERR_LIMIT, "%s: is longer than %zu bytes", path, cap);
+			goto out;
+		}
+		*len += (size_t)n;
+	}
+	ret = 0;
+out:
+	close(fd);
+	return ret;
+}
+
+static int write_all(int fd, const char *bytes, size_t len)
+{
+	while (len > 0) {
+		ssize_t n = write(fd, bytes, len);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return -1;
+		bytes += n;
+		len -= (size_t)n;
+	}
+	return 0;
+}
+
+/* Gives the file its real name; unless it may replace, not if that is taken. */
+static int put_in_place(const char *temporary, const char *path, bool replace)
+{
+	if (replace)
+		return rename(temporary, path);
+	if (renameat2(AT_FDCWD, temporary, AT_FDCWD, path, RENAME_NOREPLACE) == 0)
+		return 0;
+	if (errno != EINVAL && errno != ENOSYS)
+		return -1;
+	/* A file system that can't: link() doesn't replace either. */
+	if (link(temporary, path) != 0)
+		return -1;
+	unlink(temporary);
+	return 0;
+}
+
+static int sync_folder_of(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+	char *folder = slash == NULL ? strdup(".") : strndup(path, (size_t)(slash - path) + 1);
+	int fd, ret = -1;
+
+	if (folder == NULL)
+		return -1;
+	fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	free(folder);
+	if (fd < 0)
+		return -1;
+	/* EINVAL: a file system that does not sync folders. */
+	if (fsync(fd) == 0 || errno == EINVAL)
+		ret = 0;
+	close(fd);
+	return ret;
+}
+
+static int write_file(
+	const char *path, const void *bytes, size_t len, mode_t mode, bool replace, struct err *err)
+{
+	char *temporary = NULL;
+	bool made = false, placed = false;
+	int fd = -1, bad;
+
+	if (asprintf(&temporary, "%s.XXXXXX", path) < 0)
+		return err_set(err, ERR_NOMEM, "%s: out of memory", path);
+	fd = mkostemp(temporary, O_CLOEXEC);
+	made = fd >= 0;
+	bad = !made || write_all(fd, bytes, len) != 0 || fchmod(fd, mode) != 0 || fsync(fd) != 0;
+	if (!bad) {
+		bad = put_in_place(temporary, path, replace) != 0;
+		placed = !bad;
+	}
+	if (!bad)
+		bad = sync_folder_of(path) != 0;
+	if (bad) {
+		if (errno == EEXIST)
+			err_set(err, ERR_EXISTS, "%s: is there already, and is not replaced", path);
+		else
+			err_errno(err, errno, "%s", path);
+		/* What has replaced another is whole, and better than nothing. */
+		if (made && !(placed && replace))
+			unlink(placed ? path : temporary);
+	}
+	if (made)
+		close(fd);
+	free(temporary);
+	return bad ? -1 : 0;
+}
+
+int file_write_new(const char *path, const void *bytes, size_t len, mode_t mode, struct err *err)
+{
+	return write_file(path, bytes, len, mode, false, err);
+}
+
+int file_write(const char *path, const void *bytes, size_t len, mode_t mode, struct err *err)
+{
+	return write_file(path, bytes, len, mode, true, err);
+}

@@ -1,0 +1,31 @@
+/*
+ * Small files, whole: read into the caller's memory, written so that the name
+ * appears only with all of the content. For key files, configuration, lists;
+ * not for data. Blocks; thread-safe.
+ */
+#ifndef FDUMP_LIB_FILE_H
+#define FDUMP_LIB_FILE_H
+
+#include <stddef.h>
+#include <sys/stat.h>
+
+struct err;
+
+/* Reads the file (a pipe too) to its end into mem; its length is in *len. st,
+ * if not NULL, is what fstat said of it. Returns 0, or -1 with err set:
+ * ERR_NOTFOUND if it is not there, ERR_LIMIT if it is longer than cap. What
+ * mem then holds is to be wiped as if it had been read. */
+int file_read(
+	const char *path, void *mem, size_t cap, size_t *len, struct stat *st, struct err *err);
+
+/* Makes the file with this mode (whatever the umask): under a temporary name
+ * beside it, synced, then put in place, and the folder synced. Nothing is
+ * replaced. Returns 0, or -1 with err set, ERR_EXISTS if the name is taken;
+ * then nothing is left behind. */
+int file_write_new(const char *path, const void *bytes, size_t len, mode_t mode, struct err *err);
+
+/* The same, but takes the place of what has the name. After -1 the name has
+ * the old content, or, if only the folder could not be synced, the new. */
+int file_write(const char *path, const void *bytes, size_t len, mode_t mode, struct err *err);
+
+#endif

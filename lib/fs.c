@@ -1,0 +1,295 @@
+/* Safe file-system access. openat2(2) where the kernel has it, else a walk. */
+#include "lib/fs.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/fs.h>
+#include <linux/openat2.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+#include "lib/err.h"
+
+/* Longest piece of a path that is given to the kernel at once. */
+#define PIECE_MAX 4000
+
+int fs_read_at(int fd, void *bytes, size_t len, uint64_t offset, struct err *err)
+{
+	uint8_t *to = bytes;
+
+	while (len > 0) {
+		ssize_t n = pread(fd, to, len, (off_t)offset);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return err_errno(err, errno, "read at %llu", (unsigned long long)offset);
+		if (n == 0)
+			return err_set(err, ERR_DAMAGE,
+				"the file ends at %llu, within what is read",
+				(unsigned long long)offset);
+		to += n;
+		len -= (size_t)n;
+		offset += (uint64_t)n;
+	}
+	return 0;
+}
+
+int fs_write_at(int fd, const void *bytes, size_t len, uint64_t offset, struct err *err)
+{
+	const uint8_t *from = bytes;
+
+	while (len > 0) {
+		ssize_t n = pwrite(fd, from, len, (off_t)offset);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0)
+			return err_errno(err, n < 0 ? errno : EIO, "write at %llu",
+				(unsigned long long)offset);
+		from += n;
+		len -= (size_t)n;
+		offset += (uint64_t)n;
+	}
+	return 0;
+}
+
+ssize_t fs_read_full(int fd, void *bytes, size_t len, size_t *got)
+{
+	uint8_t *to = bytes;
+	size_t have = 0;
+	ssize_t n = 0;
+
+	while (have < len) {
+		n = read(fd, to + have, len - have);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0)
+			break;
+		have += (size_t)n;
+	}
+	if (got != NULL)
+		*got = have;
+	return n < 0 ? -1 : (ssize_t)have;
+}
+
+int fs_write_two(int fd, const void *a, size_t a_len, const void *b, size_t b_len)
+{
+	struct iovec v[2] = {{(void *)a, a_len}, {(void *)b, b_len}};
+	int i = 0;
+
+	while (i < 2) {
+		ssize_t n;
+
+		if (v[i].iov_len == 0) {
+			i++;
+			continue;
+		}
+		n = writev(fd, v + i, 2 - i);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0) {
+			errno = n < 0 ? errno : EIO;
+			return -1;
+		}
+		for (; i < 2 && (size_t)n >= v[i].iov_len; i++)
+			n -= (ssize_t)v[i].iov_len;
+		if (i < 2) {
+			v[i].iov_base = (uint8_t *)v[i].iov_base + n;
+			v[i].iov_len -= (size_t)n;
+		}
+	}
+	return 0;
+}
+
+int fs_temporary(struct err *err)
+{
+	const char *dir = getenv("TMPDIR");
+	char name[4096];
+	int fd;
+
+	if (dir == NULL || dir[0] != '/')
+		dir = "/var/tmp";
+	fd = open(dir, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+	if (fd >= 0)
+		return fd;
+	if ((size_t)snprintf(name, sizeof name, "%s/fdump-XXXXXX", dir) >= sizeof name)
+		return err_set(err, ERR_IO, "TMPDIR is too long");
+	fd = mkostemp(name, O_CLOEXEC);
+	if (fd < 0)
+		return err_errno(err, errno, "temporary file in %s", dir);
+	unlink(name);
+	return fd;
+}
+
+static int open2(int dirfd, const char *path, int flags, mode_t mode)
+{
+	struct open_how how = {
+		.flags = (uint64_t)(flags | O_CLOEXEC),
+		.mode = flags & (O_CREAT | __O_TMPFILE) ? mode : 0,
+		.resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS,
+	};
+	int fd;
+
+	do
+		fd = (int)syscall(SYS_openat2, dirfd, path, &how, sizeof how);
+	while (fd < 0 && (errno == EINTR || errno == EAGAIN));
+	return fd;
+}
+
+/* One component at a time, for kernels before 5.6 and where openat2 is
+ * filtered. The path has no "..", which the caller has seen to. */
+static int open_steps(int dirfd, char *path, int flags, mode_t mode)
+{
+	int at = dirfd, fd = -1;
+	char *slash;
+
+	while ((slash = strchr(path, '/')) != NULL) {
+		*slash = 0;
+		fd = openat(at, path, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+		if (at != dirfd)
+			close(at);
+		if (fd < 0)
+			return -1;
+		at = fd;
+		path = slash + 1;
+	}
+	fd = openat(at, path, flags | O_NOFOLLOW | O_CLOEXEC, mode);
+	if (at != dirfd) {
+		int saved = errno;
+
+		close(at);
+		errno = saved;
+	}
+	return fd;
+}
+
+static int open_piece(int dirfd, char *path, int flags, mode_t mode)
+{
+	int fd = open2(dirfd, path, flags, mode);
+
+	if (fd < 0 && (errno == ENOSYS || errno == EPERM))
+		fd = open_steps(dirfd, path, flags, mode);
+	return fd;
+}
+
+/* True if a component is "..". */
+static bool has_dotdot(const char *path, size_t len)
+{
+	size_t i, start = 0;
+
+	for (i = 0; i <= len; i++) {
+		if (i < len && path[i] != '/')
+			continue;
+		if (i - start == 2 && path[start] == '.' && path[start + 1] == '.')
+			return true;
+		start = i + 1;
+	}
+	return false;
+}
+
+int fs_open_beneath(int dirfd, const char *path, size_t len, int flags, mode_t mode)
+{
+	char piece[PIECE_MAX + 2];
+	int at = dirfd, fd;
+
+	if (len == 0)
+		path = ".", len = 1;
+	if (has_dotdot(path, len) || path[0] == '/') {
+		errno = EXDEV;
+		return -1;
+	}
+	while (len > PIECE_MAX) {
+		const char *slash = memrchr(path, '/', PIECE_MAX);
+		size_t n = slash != NULL ? (size_t)(slash - path) : 0;
+
+		if (n == 0) {
+			if (at != dirfd)
+				close(at);
+			errno = ENAMETOOLONG;
+			return -1;
+		}
+		memcpy(piece, path, n);
+		piece[n] = 0;
+		fd = open_piece(at, piece, O_PATH | O_DIRECTORY, 0);
+		if (at != dirfd)
+			close(at);
+		if (fd < 0)
+			return -1;
+		at = fd;
+		path += n + 1;
+		len -= n + 1;
+	}
+	memcpy(piece, path, len);
+	piece[len] = 0;
+	fd = open_piece(at, piece, flags, mode);
+	if (at != dirfd) {
+		int saved = errno;
+
+		close(at);
+		errno = saved;
+	}
+	return fd;
+}
+
+int fs_flags_get(int fd, uint32_t *flags)
+{
+	long value = 0; /* some file systems write a long, some an int */
+
+	if (ioctl(fd, FS_IOC_GETFLAGS, &value) != 0)
+		return -1;
+	*flags = (uint32_t)value;
+	return 0;
+}
+
+int fs_flags_set(int fd, uint32_t flags)
+{
+	long value = flags;
+
+	return ioctl(fd, FS_IOC_SETFLAGS, &value);
+}
+
+int fs_list(int dirfd, void *mem, size_t mem_len, fs_list_entry *entry, void *ctx)
+{
+	for (;;) {
+		ssize_t n = getdents64(dirfd, mem, mem_len), at = 0;
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0)
+			return (int)n;
+		while (at < n) {
+			const struct dirent64 *d = (const void *)((const char *)mem + at);
+
+			at += d->d_reclen;
+			if (strcmp(d->d_name, ".") == 0 || strcmp(d->d_name, "..") == 0)
+				continue;
+			if (entry(ctx, d->d_name, d->d_type) != 0)
+				return -2;
+		}
+	}
+}
+
+unsigned long fs_raise_file_limit(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
+		return 256;
+	limit.rlim_cur = limit.rlim_max;
+	if (setrlimit(RLIMIT_NOFILE, &limit) != 0)
+		getrlimit(RLIMIT_NOFILE, &limit);
+	return (unsigned long)limit.rlim_cur;
+}
+
+void fs_proc_path(int fd, char path[FS_PROC_MAX])
+{
+	snprintf(path, FS_PROC_MAX, "/proc/self/fd/%d", fd);
+}

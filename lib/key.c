@@ -1,0 +1,429 @@
+/*
+ * Key files. The body is built and read in place by offsets; the check and
+ * the associated data cover "header line || fields", so that no part of a file
+ * can stand in another's.
+ */
+#include "lib/key.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "lib/base64.h"
+#include "lib/err.h"
+#include "lib/file.h"
+#include "lib/hash.h"
+#include "lib/pass.h"
+
+#define SALT_LEN  16
+#define COST_LEN  12
+#define CHECK_LEN 8
+/* Where sealed begins in a protected body. */
+#define SEALED_AT (KEY_LEN + SALT_LEN + COST_LEN)
+/* The longest header line. */
+#define HEADER_MAX 40
+
+static const char format[] = "fdump-key ";
+
+/* The header line, by the bits of enum key_kind. */
+static const char *const headers[8] = {
+	[0] = "fdump-key 1 public",
+	[KEY_SHARED] = "fdump-key 1 public shared",
+	[KEY_SECRET] = "fdump-key 1 secret",
+	[KEY_SECRET | KEY_SHARED] = "fdump-key 1 secret shared",
+	[KEY_SECRET | KEY_PROTECTED] = "fdump-key 1 secret protected",
+	[KEY_SECRET | KEY_SHARED | KEY_PROTECTED] = "fdump-key 1 secret shared protected",
+};
+
+void key_id_text(const uint8_t id[KEY_ID_LEN], char text[KEY_ID_TEXT])
+{
+	size_t i;
+
+	for (i = 0; i < KEY_ID_LEN; i++)
+		snprintf(text + 2 * i, 3, "%02x", id[i]);
+}
+
+void key_id(const uint8_t public[KEY_LEN], uint8_t id[KEY_ID_LEN])
+{
+	static const char label[] = "fdump key";
+	uint8_t named[sizeof label - 1 + KEY_LEN], digest[HASH_LEN];
+
+	memcpy(named, label, sizeof label - 1);
+	memcpy(named + sizeof label - 1, public, KEY_LEN);
+	hash_sha256(named, sizeof named, digest);
+	memcpy(id, digest, KEY_ID_LEN);
+}
+
+int key_make(bool shared, struct key_secret *key, struct err *err)
+{
+	memset(key, 0, sizeof *key);
+	key->half.has_shared = shared;
+	if (seal_x25519_new(key->secret, key->half.public, err) != 0)
+		return -1;
+	key_id(key->half.public, key->half.id);
+	return shared ? seal_random(key->half.shared, KEY_LEN, err) : 0;
+}
+
+void key_public_wipe(struct key_public *key)
+{
+	seal_wipe(key, sizeof *key);
+}
+
+void key_secret_wipe(struct key_secret *key)
+{
+	seal_wipe(key, sizeof *key);
+}
+
+/* The bytes that are secret: the secret key, and the shared secret if any. */
+static size_t secrets_len(unsigned kind)
+{
+	return (kind & KEY_SECRET ? KEY_LEN : 0) + (kind & KEY_SHARED ? KEY_LEN : 0);
+}
+
+size_t key_body_len(unsigned kind)
+{
+	if (kind >= 8 || headers[kind] == NULL)
+		return 0;
+	return KEY_LEN + (kind & KEY_PROTECTED ? SALT_LEN + COST_LEN + SEAL_TAG_LEN : 0) +
+	       secrets_len(kind) + CHECK_LEN;
+}
+
+/* Writes the header line and the first len bytes of the body to out. Returns
+ * the length of both. */
+static size_t bound(const struct key_file *file, size_t len, uint8_t out[HEADER_MAX + KEY_BODY_MAX])
+{
+	size_t header = strlen(headers[file->kind]);
+
+	memcpy(out, headers[file->kind], header);
+	memcpy(out + header, file->body, len);
+	return header + len;
+}
+
+static void make_check(const struct key_file *file, uint8_t check[CHECK_LEN])
+{
+	uint8_t all[HEADER_MAX + KEY_BODY_MAX], digest[HASH_LEN];
+	size_t len = bound(file, file->len - CHECK_LEN, all);
+
+	hash_sha256(all, len, digest);
+	memcpy(check, digest, CHECK_LEN);
+	seal_wipe(all, sizeof all);
+}
+
+/* The last step of making: public half, length and check. */
+static void finish(struct key_file *file)
+{
+	memcpy(file->public, file->body, KEY_LEN);
+	file->len = key_body_len(file->kind);
+	make_check(file, file->body + file->len - CHECK_LEN);
+}
+
+int key_file_set(struct key_file *file, unsigned kind, const void *body, struct err *err)
+{
+	uint8_t check[CHECK_LEN];
+
+	memset(file, 0, sizeof *file);
+	file->len = key_body_len(kind);
+	if (file->len == 0)
+		return err_set(err, ERR_FORMAT, "there is no key of kind %u", kind);
+	file->kind = kind;
+	memcpy(file->body, body, file->len);
+	memcpy(file->public, file->body, KEY_LEN);
+	make_check(file, check);
+	if (!seal_equal(check, file->body + file->len - CHECK_LEN, CHECK_LEN))
+		return err_set(err, ERR_FORMAT, "the key is damaged: its check does not agree");
+	return 0;
+}
+
+static int parse_header(const char *line, size_t len, unsigned *kind, struct err *err)
+{
+	const size_t fixed = sizeof format - 1;
+
+	for (*kind = 0; *kind < 8; (*kind)++)
+		if (headers[*kind] != NULL && strlen(headers[*kind]) == len &&
+			memcmp(headers[*kind], line, len) == 0)
+			return 0;
+	if (len > fixed && memcmp(line, format, fixed) == 0 &&
+		(len < fixed + 2 || memcmp(line + fixed, "1 ", 2) != 0))
+		return err_set(err, ERR_UNSUPPORTED, "a key file of another version than 1");
+	return err_set(err, ERR_FORMAT, "no key file");
+}
+
+int key_file_parse(struct key_file *file, const char *text, size_t len, struct err *err)
+{
+	const char *line = memchr(text, '\n', len), *end;
+	uint8_t body[KEY_BODY_MAX];
+	unsigned kind;
+	size_t got;
+	int ret = -1;
+
+	if (line == NULL)
+		return err_set(err, ERR_FORMAT, "no key file");
+	if (parse_header(text, (size_t)(line - text), &kind, err) != 0)
+		return -1;
+	line++;
+	end = text + len - 1;
+	if (*end != '\n' ||
+		base64_decode(line, (size_t)(end - line), body, sizeof body, &got) != 0 ||
+		got != key_body_len(kind))
+		err_set(err, ERR_FORMAT, "the key is damaged: its second line is malformed");
+	else
+		ret = key_file_set(file, kind, body, err);
+	seal_wipe(body, sizeof body);
+	return ret;
+}
+
+size_t key_file_text(const struct key_file *file, char text[KEY_TEXT_MAX])
+{
+	size_t at = strlen(headers[file->kind]);
+
+	memcpy(text, headers[file->kind], at);
+	text[at++] = '\n';
+	base64_encode(file->body, file->len, text + at);
+	at += BASE64_LEN(file->len);
+	text[at++] = '\n';
+	text[at] = 0;
+	return at;
+}
+
+/* 0600 where there is a secret in the file. */
+static int check_mode(const char *path, unsigned kind, const struct stat *st, struct err *err)
+{
+	if (!S_ISREG(st->st_mode) || secrets_len(kind) == 0 || (st->st_mode & 077) == 0)
+		return 0;
+	return err_set(err, ERR_CONFIG,
+		"%s: others have access to this secret (mode %04o); do: chmod 600 '%s', and "
+		"consider a new key",
+		path, st->st_mode & 07777, path);
+}
+
+int key_file_load(const char *path, struct key_file *file, struct err *err)
+{
+	char text[KEY_TEXT_MAX];
+	struct stat st;
+	size_t len;
+	int ret = -1;
+
+	if (file_read(path, text, sizeof text - 1, &len, &st, err) != 0) {
+		if (err != NULL && err->code == ERR_LIMIT)
+			err_set(err, ERR_FORMAT, "%s: no key file", path);
+	} else if (key_file_parse(file, text, len, err) != 0) {
+		err_prefix(err, "%s", path);
+	} else {
+		ret = check_mode(path, file->kind, &st, err);
+	}
+	seal_wipe(text, sizeof text);
+	if (ret != 0)
+		seal_wipe(file, sizeof *file);
+	return ret;
+}
+
+int key_file_save(const char *path, const struct key_file *file, struct err *err)
+{
+	char text[KEY_TEXT_MAX];
+	size_t len = key_file_text(file, text);
+	int ret = file_write_new(path, text, len, secrets_len(file->kind) ? 0600 : 0644, err);
+
+	seal_wipe(text, sizeof text);
+	return ret;
+}
+
+void key_file_of_public(struct key_file *file, const struct key_public *key)
+{
+	memset(file, 0, sizeof *file);
+	file->kind = key->has_shared ? KEY_SHARED : 0;
+	memcpy(file->body, key->public, KEY_LEN);
+	if (key->has_shared)
+		memcpy(file->body + KEY_LEN, key->shared, KEY_LEN);
+	finish(file);
+}
+
+static void put_le32(uint8_t *out, uint32_t value)
+{
+	int i;
+
+	for (i = 0; i < 4; i++)
+		out[i] = (uint8_t)(value >> 8 * i);
+}
+
+static uint32_t get_le32(const uint8_t *in)
+{
+	return in[0] | (uint32_t)in[1] << 8 | (uint32_t)in[2] << 16 | (uint32_t)in[3] << 24;
+}
+
+/* The sealing context that the passphrase gives, by salt and cost of a
+ * protected body. NULL with err set. */
+static struct seal *seal_of_pass(
+	const struct key_file *file, const struct pass *pass, struct err *err)
+{
+	const uint8_t *salt = file->body + KEY_LEN, *at = salt + SALT_LEN;
+	struct seal_argon2 cost = {get_le32(at), get_le32(at + 4), get_le32(at + 8)};
+	uint8_t key[SEAL_KEY_LEN];
+	struct seal *seal = NULL;
+
+	if (seal_argon2id(pass->bytes, pass->len, salt, SALT_LEN, &cost, key, err) == 0)
+		seal = seal_new(key, err);
+	seal_wipe(key, sizeof key);
+	return seal;
+}
+
+static const uint8_t nonce[SEAL_NONCE_LEN]; /* the key is used once: the salt is fresh */
+
+/* Seals the secrets to their place in a body that has all before it. */
+static int protect(
+	struct key_file *file, const uint8_t *secrets, const struct pass *pass, struct err *err)
+{
+	uint8_t ad[HEADER_MAX + KEY_BODY_MAX], *at = file->body + KEY_LEN;
+	struct seal *seal = NULL;
+	int ret = -1;
+
+	if (seal_random(at, SALT_LEN, err) != 0)
+		return -1;
+	put_le32(at + SALT_LEN, seal_argon2_default.passes);
+	put_le32(at + SALT_LEN + 4, seal_argon2_default.memory);
+	put_le32(at + SALT_LEN + 8, seal_argon2_default.lanes);
+	seal = seal_of_pass(file, pass, err);
+	if (seal != NULL)
+		ret = seal_seal(seal, nonce, ad, bound(file, SEALED_AT, ad), secrets,
+			secrets_len(file->kind), file->body + SEALED_AT, err);
+	seal_free(seal);
+	return ret;
+}
+
+int key_file_of_secret(struct key_file *file, const struct key_secret *key, const struct pass *pass,
+	struct err *err)
+{
+	uint8_t secrets[2 * KEY_LEN];
+	int ret = 0;
+
+	memset(file, 0, sizeof *file);
+	file->kind = KEY_SECRET | (key->half.has_shared ? KEY_SHARED : 0) |
+		     (pass != NULL ? KEY_PROTECTED : 0);
+	memcpy(file->body, key->half.public, KEY_LEN);
+	memcpy(secrets, key->secret, KEY_LEN);
+	memcpy(secrets + KEY_LEN, key->half.shared, KEY_LEN);
+	if (pass == NULL)
+		memcpy(file->body + KEY_LEN, secrets, secrets_len(file->kind));
+	else
+		ret = protect(file, secrets, pass, err);
+	if (ret == 0)
+		finish(file);
+	seal_wipe(secrets, sizeof secrets);
+	return ret;
+}
+
+static int unprotect(
+	const struct key_file *file, const struct pass *pass, uint8_t *secrets, struct err *err)
+{
+	uint8_t ad[HEADER_MAX + KEY_BODY_MAX];
+	struct seal *seal;
+	int ret;
+
+	if (pass == NULL)
+		return err_set(err, ERR_USAGE, "the key is protected by a passphrase");
+	seal = seal_of_pass(file, pass, err);
+	if (seal == NULL)
+		return -1;
+	ret = seal_open(seal, nonce, ad, bound(file, SEALED_AT, ad), file->body + SEALED_AT,
+		secrets_len(file->kind) + SEAL_TAG_LEN, secrets, err);
+	seal_free(seal);
+	return ret == 1 ? err_set(err, ERR_DENIED, "wrong passphrase") : ret;
+}
+
+int key_file_unlock(const struct key_file *file, const struct pass *pass, struct key_secret *key,
+	struct err *err)
+{
+	uint8_t secrets[2 * KEY_LEN] = {0};
+	int ret = 0;
+
+	assert(file->kind & KEY_SECRET);
+	memset(key, 0, sizeof *key);
+	if (file->kind & KEY_PROTECTED)
+		ret = unprotect(file, pass, secrets, err);
+	else
+		memcpy(secrets, file->body + KEY_LEN, secrets_len(file->kind));
+	if (ret == 0) {
+		memcpy(key->secret, secrets, KEY_LEN);
+		key->half.has_shared = file->kind & KEY_SHARED;
+		if (key->half.has_shared)
+			memcpy(key->half.shared, secrets + KEY_LEN, KEY_LEN);
+		ret = seal_x25519_public(key->secret, key->half.public, err);
+	}
+	if (ret == 0 && !seal_equal(key->half.public, file->public, KEY_LEN))
+		ret = err_set(err, ERR_FORMAT, "the key's halves do not belong together");
+	if (ret == 0)
+		key_id(key->half.public, key->half.id);
+	else
+		key_secret_wipe(key);
+	seal_wipe(secrets, sizeof secrets);
+	return ret;
+}
+
+int key_public_load(const char *path, struct key_public *key, struct err *err)
+{
+	struct key_file file;
+
+	memset(key, 0, sizeof *key);
+	if (key_file_load(path, &file, err) != 0)
+		return -1;
+	if (file.kind & KEY_SECRET) {
+		seal_wipe(&file, sizeof file);
+		return err_set(err, ERR_USAGE,
+			"%s: is the secret half of a key; the public half (FILE.pub) is wanted",
+			path);
+	}
+	memcpy(key->public, file.public, KEY_LEN);
+	key_id(key->public, key->id);
+	key->has_shared = file.kind & KEY_SHARED;
+	if (key->has_shared)
+		memcpy(key->shared, file.body + KEY_LEN, KEY_LEN);
+	seal_wipe(&file, sizeof file);
+	return 0;
+}
+
+int key_secret_load(
+	const char *path, key_ask *ask, const char *ctx, struct key_secret *key, struct err *err)
+{
+	struct pass pass = {0};
+	struct key_file file;
+	bool locked;
+	int ret = -1;
+
+	memset(key, 0, sizeof *key);
+	if (key_file_load(path, &file, err) != 0)
+		return -1;
+	locked = file.kind & KEY_PROTECTED;
+	if (!(file.kind & KEY_SECRET)) {
+		err_set(err, ERR_USAGE,
+			"%s: is the public half of a key; only the secret half opens", path);
+	} else if (!locked || ask == NULL || ask(ctx, path, &pass, err) == 0) {
+		ret = key_file_unlock(&file, locked && ask != NULL ? &pass : NULL, key, err);
+		if (ret != 0)
+			err_prefix(err, "%s", path);
+	}
+	pass_wipe(&pass);
+	seal_wipe(&file, sizeof file);
+	return ret;
+}
+
+int key_public_save(const char *path, const struct key_public *key, struct err *err)
+{
+	struct key_file file;
+	int ret;
+
+	key_file_of_public(&file, key);
+	ret = key_file_save(path, &file, err);
+	seal_wipe(&file, sizeof file);
+	return ret;
+}
+
+int key_secret_save(
+	const char *path, const struct key_secret *key, const struct pass *pass, struct err *err)
+{
+	struct key_file file;
+	int ret = key_file_of_secret(&file, key, pass, err);
+
+	if (ret == 0)
+		ret = key_file_save(path, &file, err);
+	seal_wipe(&file, sizeof file);
+	return ret;
+}

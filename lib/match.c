@@ -1,0 +1,463 @@
+/*
+ * Path patterns. A pattern is cut at its slashes into parts; a part matches
+ * one component of a path, or, if it is "**", any number of them. Both levels
+ * go back to the last asterisk only: what stands before it has matched at the
+ * first possible place, and no later place could help what follows. So it
+ * takes at most len(pattern) * len(path) steps.
+ */
+#include "lib/match.h"
+
+#include <ctype.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "lib/err.h"
+#include "lib/esc.h"
+#include "lib/file.h"
+
+/* A part of a pattern, or a component of a path. */
+struct span {
+	const char *at, *end;
+};
+
+struct part {
+	struct span text;
+	bool literal; /* bytes to compare, no meaning */
+	bool deep;    /* "**": any number of components */
+};
+
+struct pattern {
+	char *text;
+	struct part *parts;
+	size_t count;
+	bool include;  /* began with '!' */
+	bool dir_only; /* ended in '/' */
+	bool any_level;
+};
+
+struct match {
+	struct pattern *patterns;
+	size_t count, cap;
+};
+
+/* --- one component ------------------------------------------------------- */
+
+static const struct {
+	const char *name;
+	int (*is)(int c);
+} classes[] = {
+	{"alnum", isalnum},
+	{"alpha", isalpha},
+	{"blank", isblank},
+	{"cntrl", iscntrl},
+	{"digit", isdigit},
+	{"graph", isgraph},
+	{"lower", islower},
+	{"print", isprint},
+	{"punct", ispunct},
+	{"space", isspace},
+	{"upper", isupper},
+	{"xdigit", isxdigit},
+};
+
+/* A POSIX class at p ("[:name:]"). Returns where it ends, NULL if there is
+ * none by that name; sets *hit if c is in it. */
+static const char *posix_class(const char *p, const char *end, unsigned char c, bool *hit)
+{
+	size_t i, n;
+
+	for (i = 0; i < sizeof classes / sizeof *classes; i++) {
+		n = strlen(classes[i].name);
+		if ((size_t)(end - p) >= n + 4 && memcmp(p + 2, classes[i].name, n) == 0 &&
+			p[n + 2] == ':' && p[n + 3] == ']') {
+			if (c < 0x80 && classes[i].is(c))
+				*hit = true;
+			return p + n + 4;
+		}
+	}
+	return NULL;
+}
+
+/* A byte in brackets, perhaps behind a backslash. NULL at the end. */
+static const char *bracket_byte(const char *p, const char *end, unsigned char *c)
+{
+	if (p < end && *p == '\\')
+		p++;
+	if (p >= end)
+		return NULL;
+	*c = (unsigned char)*p;
+	return p + 1;
+}
+
+/* A bracket expression at p. Returns where it ends, NULL if it is malformed;
+ * *hit says whether c is one of its bytes. */
+static const char *bracket(const char *p, const char *end, unsigned char c, bool *hit)
+{
+	bool negated, first = true;
+	unsigned char low, high;
+
+	*hit = false;
+	p++;
+	negated = p < end && (*p == '!' || *p == '^');
+	p += negated;
+	for (; p != NULL && p < end && (first || *p != ']'); first = false) {
+		if (*p == '[' && p + 1 < end && p[1] == ':') {
+			p = posix_class(p, end, c, hit);
+			continue;
+		}
+		p = bracket_byte(p, end, &low);
+		high = low;
+		if (p != NULL && end - p >= 2 && *p == '-' && p[1] != ']')
+			p = bracket_byte(p + 1, end, &high);
+		if (p != NULL && c >= low && c <= high)
+			*hit = true;
+	}
+	if (p == NULL || p >= end)
+		return NULL;
+	*hit = *hit != negated;
+	return p + 1;
+}
+
+/* Holds one byte against what is at p, which is no asterisk. Returns where
+ * the pattern goes on, NULL if it does not match. */
+static const char *one(const char *p, const char *end, char c)
+{
+	bool hit;
+
+	switch (*p) {
+	case '?':
+		return p + 1;
+	case '[':
+		p = bracket(p, end, (unsigned char)c, &hit);
+		return hit ? p : NULL;
+	case '\\':
+		p++;
+		/* fall through */
+	default:
+		return *p == c ? p + 1 : NULL;
+	}
+}
+
+static bool glob(struct span pattern, struct span name)
+{
+	const char *p = pattern.at, *s = name.at, *after_star = NULL, *star_at = NULL, *next;
+
+	for (;;) {
+		if (p < pattern.end && *p == '*') {
+			while (p < pattern.end && *p == '*')
+				p++;
+			if (p == pattern.end)
+				return true;
+			after_star = p;
+			star_at = s;
+			continue;
+		}
+		if (p == pattern.end && s == name.end)
+			return true;
+		next = p < pattern.end && s < name.end ? one(p, pattern.end, *s) : NULL;
+		if (next != NULL) {
+			p = next;
+			s++;
+			continue;
+		}
+		/* The last asterisk takes one byte more. */
+		if (after_star == NULL || star_at == name.end)
+			return false;
+		s = ++star_at;
+		p = after_star;
+	}
+}
+
+static bool part_matches(const struct part *part, struct span name)
+{
+	size_t len = (size_t)(name.end - name.at);
+
+	if (part->literal)
+		return (size_t)(part->text.end - part->text.at) == len &&
+		       memcmp(part->text.at, name.at, len) == 0;
+	return glob(part->text, name);
+}
+
+/* --- whole paths ----------------------------------------------------------- */
+
+/* Where the component that begins at offset `at` ends. */
+static size_t component_end(const char *path, size_t at, size_t len)
+{
+	const char *slash = memchr(path + at, '/', len - at);
+
+	return slash != NULL ? (size_t)(slash - path) : len;
+}
+
+static bool path_matches(const struct pattern *pattern, const char *path, size_t len)
+{
+	size_t at = 0, stop, i = 0, deep_at = 0, after_deep = 0;
+
+	/* at: where a component begins; beyond len if none is left. */
+	for (;;) {
+		if (i < pattern->count && pattern->parts[i].deep) {
+			after_deep = ++i;
+			deep_at = at;
+			continue;
+		}
+		/* Too few components: taking more away by "**" can't help. */
+		if (at > len)
+			return i == pattern->count;
+		stop = component_end(path, at, len);
+		if (i < pattern->count &&
+			part_matches(&pattern->parts[i], (struct span){path + at, path + stop})) {
+			i++;
+			at = stop + 1;
+			continue;
+		}
+		/* The last "**" takes one component more. */
+		if (after_deep == 0)
+			return false;
+		at = deep_at = component_end(path, deep_at, len) + 1;
+		i = after_deep;
+	}
+}
+
+enum match_result match_test(const struct match *match, const char *path, size_t len, bool is_dir)
+{
+	const char *end = path + len, *slash;
+	struct span name;
+	size_t i;
+
+	if (match == NULL || match->count == 0 || len == 0 || (len == 1 && *path == '.'))
+		return MATCH_NONE;
+	slash = memrchr(path, '/', len);
+	name = (struct span){slash != NULL ? slash + 1 : path, end};
+	for (i = match->count; i-- > 0;) {
+		const struct pattern *p = &match->patterns[i];
+
+		if (p->dir_only && !is_dir)
+			continue;
+		if (p->any_level ? part_matches(p->parts, name) : path_matches(p, path, len))
+			return p->include ? MATCH_INCLUDED : MATCH_EXCLUDED;
+	}
+	return MATCH_NONE;
+}
+
+enum match_result match_test_deep(
+	const struct match *match, const char *path, size_t len, bool is_dir)
+{
+	size_t at;
+
+	if (match == NULL || match->count == 0)
+		return MATCH_NONE;
+	for (at = 1; at < len; at++)
+		if (path[at] == '/' && match_test(match, path, at, true) == MATCH_EXCLUDED)
+			return MATCH_EXCLUDED;
+	return match_test(match, path, len, is_dir);
+}
+
+/* --- patterns -------------------------------------------------------------- */
+
+struct match *match_new(struct err *err)
+{
+	struct match *match = calloc(1, sizeof *match);
+
+	if (match == NULL)
+		err_set(err, ERR_NOMEM, "patterns: out of memory");
+	return match;
+}
+
+static void pattern_fini(struct pattern *p)
+{
+	free(p->text);
+	free(p->parts);
+}
+
+void match_free(struct match *match)
+{
+	size_t i;
+
+	if (match == NULL)
+		return;
+	for (i = 0; i < match->count; i++)
+		pattern_fini(&match->patterns[i]);
+	free(match->patterns);
+	free(match);
+}
+
+/* Where the part that begins at p ends; sets *literal. NULL if it can't be:
+ * then *why. A slash in brackets is none, one behind a backslash is. */
+static char *part_end(char *p, char *end, bool *literal, const char **why)
+{
+	const char *close;
+	bool hit;
+
+	*literal = true;
+	while (p < end && *p != '/' && !(*p == '\\' && p + 1 < end && p[1] == '/')) {
+		*literal = *literal && strchr("*?[\\", *p) == NULL;
+		if (*p == '[') {
+			close = bracket(p, end, 0, &hit);
+			if (close == NULL) {
+				*why = "'[' without its ']', or an unknown class in it";
+				return NULL;
+			}
+			p += close - p;
+		} else if (*p == '\\') {
+			p += 2;
+		} else {
+			p++;
+		}
+	}
+	if (p > end) {
+		*why = "it ends in a backslash";
+		return NULL;
+	}
+	return p;
+}
+
+static bool all_stars(const char *p, const char *end)
+{
+	if (end - p < 2)
+		return false;
+	while (p < end && *p == '*')
+		p++;
+	return p == end;
+}
+
+/* Cuts the text into parts, for which there is room. */
+static int cut(struct pattern *p, char *at, char *end, const char **why)
+{
+	static const char star[] = "*";
+	bool deep, literal;
+
+	for (;;) {
+		char *stop = part_end(at, end, &literal, why);
+
+		if (stop == NULL)
+			return -1;
+		deep = !p->any_level && all_stars(at, stop);
+		p->parts[p->count++] = (struct part){{at, stop}, literal, deep};
+		if (stop == end)
+			break;
+		at = stop + (*stop == '\\' ? 2 : 1);
+	}
+	/* All that is in it, but not itself: at least one component. */
+	if (deep)
+		p->parts[p->count++] = (struct part){{star, star + 1}, false, false};
+	return 0;
+}
+
+static int never(const char *pattern, size_t len, const char *why, struct err *err)
+{
+	char shown[200];
+
+	esc_name(shown, sizeof shown, pattern, len);
+	return err_set(err, ERR_USAGE, "pattern '%s' can never match: %s", shown, why);
+}
+
+/* Makes a pattern of its text. On failure p is to be freed all the same. */
+static int compile(struct pattern *p, const char *pattern, size_t len, struct err *err)
+{
+	size_t slashes = 0, i;
+	const char *why;
+	char *at, *end;
+
+	p->text = malloc(len + 1);
+	if (p->text == NULL)
+		return err_set(err, ERR_NOMEM, "pattern: out of memory");
+	memcpy(p->text, pattern, len);
+	at = p->text;
+	end = at + len;
+	p->include = at < end && *at == '!';
+	at += p->include;
+	p->dir_only = at < end && end[-1] == '/';
+	end -= p->dir_only;
+	for (i = 0; at + i < end; i++)
+		slashes += at[i] == '/';
+	p->any_level = slashes == 0;
+	at += at < end && *at == '/';
+	if (at == end)
+		return never(pattern, len, "it is empty", err);
+	p->parts = calloc(slashes + 2, sizeof *p->parts);
+	if (p->parts == NULL)
+		return err_set(err, ERR_NOMEM, "pattern: out of memory");
+	return cut(p, at, end, &why) == 0 ? 0 : never(pattern, len, why, err);
+}
+
+int match_add(struct match *match, const char *pattern, size_t len, struct err *err)
+{
+	struct pattern p = {0};
+
+	if (len > MATCH_PATTERN_MAX)
+		return err_set(
+			err, ERR_LIMIT, "a pattern is longer than %d bytes", MATCH_PATTERN_MAX);
+	if (match->count == MATCH_PATTERNS)
+		return err_set(err, ERR_LIMIT, "more than %d patterns", MATCH_PATTERNS);
+	if (match->count == match->cap) {
+		size_t cap = match->cap > 0 ? match->cap * 2 : 8;
+		struct pattern *grown = reallocarray(match->patterns, cap, sizeof *grown);
+
+		if (grown == NULL)
+			return err_set(err, ERR_NOMEM, "patterns: out of memory");
+		match->patterns = grown;
+		match->cap = cap;
+	}
+	if (compile(&p, pattern, len, err) != 0) {
+		pattern_fini(&p);
+		return -1;
+	}
+	match->patterns[match->count++] = p;
+	return 0;
+}
+
+/* The length of a line without what is dropped at its end. */
+static size_t trim(const char *line, size_t len)
+{
+	size_t at, kept = 0;
+
+	if (len > 0 && line[len - 1] == '\r')
+		len--;
+	for (at = 0; at < len; at++) {
+		if (line[at] == '\\' && at + 1 < len)
+			at++;
+		else if (line[at] == ' ')
+			continue;
+		kept = at + 1;
+	}
+	return kept;
+}
+
+int match_add_lines(struct match *match, const char *name, const char *text, size_t len, bool nul,
+	struct err *err)
+{
+	static const char mark[] = "\xef\xbb\xbf"; /* that a text is UTF-8: no part of it */
+	const char *at = text, *end = text + len, *stop;
+	unsigned long number = 0;
+	size_t n;
+
+	if (!nul && len >= 3 && memcmp(text, mark, 3) == 0)
+		at += 3;
+	for (; at < end; at = stop + 1) {
+		stop = memchr(at, nul ? 0 : '\n', (size_t)(end - at));
+		if (stop == NULL)
+			stop = end;
+		number++;
+		n = nul ? (size_t)(stop - at) : trim(at, (size_t)(stop - at));
+		if (!nul && (n == 0 || *at == '#'))
+			continue;
+		if (match_add(match, at, n, err) != 0)
+			return err_prefix(err, "%s:%lu", name, number);
+	}
+	return 0;
+}
+
+int match_load(struct match *match, const char *path, bool nul, struct err *err)
+{
+	char *text = malloc(MATCH_FILE_MAX);
+	size_t len;
+	int ret = -1;
+
+	if (text == NULL)
+		return err_set(err, ERR_NOMEM, "%s: out of memory", path);
+	if (file_read(path, text, MATCH_FILE_MAX, &len, NULL, err) == 0)
+		ret = match_add_lines(match, path, text, len, nul, err);
+	free(text);
+	return ret;
+}

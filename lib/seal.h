@@ -1,0 +1,127 @@
+/*
+ * Keeping and proving secrets: random bytes, AES-256-GCM, HKDF, X25519,
+ * Argon2id, Ed25519. Each is a published algorithm; libgcrypt does the work,
+ * and this is the only module besides lib/hash that knows it.
+ *
+ * AES-256-GCM: seal_new -> (seal_seal | seal_open) again and again ->
+ * seal_free. A struct seal is one key's context: use it from one thread at a
+ * time; each thread has its own. All other functions here are thread-safe.
+ * hash_crypto_init (lib/hash) must have been called first.
+ *
+ * Caveats
+ * - A nonce used twice under one key gives both plaintexts and the key's
+ *   authenticity away. Where it comes from is the caller's whole concern.
+ * - At most 2^32 calls of seal_seal with random nonces under one key
+ *   (NIST SP 800-38D, 8.3), and 64 GiB less 32 bytes in one call.
+ * - Secrets stay with the caller, who wipes them by seal_wipe. libgcrypt ends
+ *   the program if it runs out of memory within X25519 or Ed25519.
+ */
+#ifndef FDUMP_LIB_SEAL_H
+#define FDUMP_LIB_SEAL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct err;
+struct seal;
+
+#define SEAL_KEY_LEN   32
+#define SEAL_NONCE_LEN 12
+#define SEAL_TAG_LEN   16 /* what sealing adds */
+
+/* Fills len bytes from the kernel's generator (getrandom(2)). Returns 0, or -1
+ * with err set: the bytes are then of no use. */
+int seal_random(void *bytes, size_t len, struct err *err);
+
+/* A context for this key, which is copied. NULL with err set (out of memory). */
+struct seal *seal_new(const uint8_t key[SEAL_KEY_LEN], struct err *err);
+/* Wipes and frees it. */
+void seal_free(struct seal *seal);
+
+/* The nonce of the n-th of a sequence: 4 zero bytes, then n, big-endian. */
+void seal_nonce(uint64_t n, uint8_t nonce[SEAL_NONCE_LEN]);
+
+/* AES-256-GCM (NIST SP 800-38D). Seals len bytes at in, bound to the ad_len
+ * bytes of associated data at ad, and writes len + SEAL_TAG_LEN bytes to out:
+ * ciphertext, tag. out may be in, else they must not overlap. Returns 0, or -1
+ * with err set: then out is of no use. */
+int seal_seal(struct seal *seal, const uint8_t nonce[SEAL_NONCE_LEN], const void *ad, size_t ad_len,
+	const void *in, size_t len, void *out, struct err *err);
+
+/* Opens len bytes (ciphertext, tag) at in, and writes len - SEAL_TAG_LEN bytes
+ * to out, which may be in, else must not overlap. Returns 0; 1 if they are not
+ * authentic (another key, nonce, associated data, or a changed byte; or len is
+ * under SEAL_TAG_LEN): then out is zeroed and err is not set, for only the
+ * caller can say what it means; -1 with err set if the library failed. */
+int seal_open(struct seal *seal, const uint8_t nonce[SEAL_NONCE_LEN], const void *ad, size_t ad_len,
+	const void *in, size_t len, void *out, struct err *err);
+
+/* HKDF-SHA-256 (RFC 5869): out_len bytes, at most 8160, from ikm. salt may be
+ * empty; info has at most SEAL_INFO_MAX bytes. Returns 0, or -1 with err set
+ * (out of memory). */
+#define SEAL_INFO_MAX 256
+int seal_hkdf(const void *ikm, size_t ikm_len, const void *salt, size_t salt_len, const void *info,
+	size_t info_len, void *out, size_t out_len, struct err *err);
+
+/* X25519 (RFC 7748). A secret is 32 random bytes. */
+#define SEAL_X25519_LEN 32
+/* A new pair. Returns 0, or -1 with err set. */
+int seal_x25519_new(
+	uint8_t secret[SEAL_X25519_LEN], uint8_t public[SEAL_X25519_LEN], struct err *err);
+/* The public half of a secret. Returns 0, or -1 with err set. */
+int seal_x25519_public(
+	const uint8_t secret[SEAL_X25519_LEN], uint8_t public[SEAL_X25519_LEN], struct err *err);
+/* What this secret and the other's public half have in common; hash it before
+ * use. Returns 0, or -1 with err set; ERR_FORMAT if the result is all zeros,
+ * which says that public is no honest key: refuse it. */
+int seal_x25519(const uint8_t secret[SEAL_X25519_LEN], const uint8_t public[SEAL_X25519_LEN],
+	uint8_t shared[SEAL_X25519_LEN], struct err *err);
+
+/* Argon2id (RFC 9106, version 0x13, no secret, no associated data): a key from
+ * a passphrase. The cost is held against these limits, for it is often read
+ * from a file. */
+#define SEAL_ARGON2_PASSES_MAX 16
+#define SEAL_ARGON2_MEMORY_MAX 1048576 /* KiB */
+#define SEAL_ARGON2_LANES_MAX  16
+struct seal_argon2 {
+	uint32_t passes;
+	uint32_t memory; /* KiB; at least 8 for each lane */
+	uint32_t lanes;  /* part of the result; they are computed one after the other */
+};
+/* What new passphrases are given: about 0.3 s and 64 MiB. */
+extern const struct seal_argon2 seal_argon2_default;
+/* True if the cost is within the limits. */
+bool seal_argon2_allowed(const struct seal_argon2 *cost);
+/* Makes SEAL_KEY_LEN bytes. The salt has at least 8 bytes. Returns 0, or -1
+ * with err set: ERR_LIMIT if the cost is not allowed, ERR_NOMEM if the memory
+ * is not to be had. */
+int seal_argon2id(const void *pass, size_t pass_len, const void *salt, size_t salt_len,
+	const struct seal_argon2 *cost, uint8_t key[SEAL_KEY_LEN], struct err *err);
+
+/* Ed25519 (RFC 8032, pure). A secret is 32 random bytes. A message is at most
+ * SEAL_SIGNED_MAX bytes: what is longer is hashed by the caller first. */
+#define SEAL_SIGN_LEN   32
+#define SEAL_SIG_LEN    64
+#define SEAL_SIGNED_MAX 65536
+/* A new pair. Returns 0, or -1 with err set. */
+int seal_sign_new(uint8_t secret[SEAL_SIGN_LEN], uint8_t public[SEAL_SIGN_LEN], struct err *err);
+/* The public half of a secret. Returns 0, or -1 with err set. */
+int seal_sign_public(
+	const uint8_t secret[SEAL_SIGN_LEN], uint8_t public[SEAL_SIGN_LEN], struct err *err);
+/* Signs len bytes. Returns 0, or -1 with err set. */
+int seal_sign(const uint8_t secret[SEAL_SIGN_LEN], const void *message, size_t len,
+	uint8_t signature[SEAL_SIG_LEN], struct err *err);
+/* Returns 0 if the signature is that key's over these bytes, 1 if not (err is
+ * not set), -1 with err set if it could not be told: treat it as not. */
+int seal_verify(const uint8_t public[SEAL_SIGN_LEN], const void *message, size_t len,
+	const uint8_t signature[SEAL_SIG_LEN], struct err *err);
+
+/* True if the bytes are equal, in a time that depends on len only. */
+bool seal_equal(const void *a, const void *b, size_t len);
+
+/* Overwrites a secret; the compiler can't leave it out. bytes may be NULL if
+ * len is 0. */
+void seal_wipe(void *bytes, size_t len);
+
+#endif

@@ -1,0 +1,64 @@
+/*
+ * Blocks: the framing unit of packs and volumes. See pack/FORMAT.md, section 2.
+ *
+ * Pure: a header to bytes and back. What is around it, the payload's check,
+ * compression and sealing, is pack/seal.h.
+ */
+#ifndef FDUMP_PACK_BLOCK_H
+#define FDUMP_PACK_BLOCK_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+struct err;
+
+#define PACK_BLOCK_HEADER  64          /* bytes of a header */
+#define PACK_BLOCK_BOUND   48          /* of these, the ones that sealing binds */
+#define PACK_BLOCK_ID      16          /* bytes of a container id */
+#define PACK_BLOCK_TAG     16          /* bytes that sealing adds to a payload */
+#define PACK_BLOCK_RAW_MAX (2u << 20)  /* largest raw payload */
+#define PACK_BLOCK_NONE    0xffffffffu /* `first`: no entry begins here */
+#define PACK_BLOCK_VERSION 1
+
+#define PACK_BLOCK_STORED_MAX (PACK_BLOCK_RAW_MAX + PACK_BLOCK_TAG)
+
+/* The first byte of the magic, to search for. */
+#define PACK_BLOCK_MAGIC0 0xf7
+
+enum pack_block_kind {
+	PACK_START = 1,
+	PACK_KEY = 2,
+	PACK_ENTRY = 3,
+	PACK_INDEX = 4,
+	PACK_END = 5,
+};
+
+enum pack_block_codec { PACK_RAW = 0, PACK_ZSTD = 1 };
+
+/* A header, decoded. The same fields, in the same order, as in the format. */
+struct pack_block {
+	uint8_t kind;
+	uint8_t codec;
+	uint8_t sealed; /* 0 or 1 */
+	uint16_t must, may;
+	uint32_t first;
+	uint8_t id[PACK_BLOCK_ID];
+	uint64_t seq;
+	uint32_t raw_len, stored_len;
+	uint64_t check; /* of the stored payload */
+};
+
+/* Writes a header; computes its check. All fields must be right. */
+void pack_block_put(const struct pack_block *block, uint8_t out[PACK_BLOCK_HEADER]);
+
+/* Reads a header. Returns
+ *   0  it is good
+ *   1  there is none here: the magic or the header's check does not agree
+ *  -1  it is one, but it is refused; err is ERR_UNSUPPORTED (a later version,
+ *      an unknown feature) or ERR_FORMAT (fields against the rules) */
+int pack_block_get(struct pack_block *block, const uint8_t in[PACK_BLOCK_HEADER], struct err *err);
+
+/* The kind's name, "ENTRY"; "?" for one that packs do not have. */
+const char *pack_block_name(uint8_t kind);
+
+#endif

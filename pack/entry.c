@@ -1,0 +1,587 @@
+/*
+ * HEAD and TAIL as CBOR maps. Keys are one or two letters; each has a bit, so
+ * that doubles are found.
+ */
+#include "pack/entry.h"
+
+#include <ctype.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "lib/cbor.h"
+#include "lib/err.h"
+#include "lib/esc.h"
+#include "pack/block.h"
+
+/* Nesting of a value that is passed by because its key is unknown. */
+#define SKIP_DEPTH 8
+
+static const char *const type_names[] = {"?", "regular", "directory", "symlink", "hardlink", "fifo",
+	"socket", "char-device", "block-device", "command"};
+static const char *const status_names[] = {
+	"ok", "changed", "grown", "shrunk", "read-error", "vanished", "command-failed"};
+static const char *const changed_names[] = {"size", "mtime", "ctime", "inode"};
+
+const char *pack_type_name(enum pack_type type)
+{
+	return (unsigned)type <= PACK_COMMAND ? type_names[type] : "?";
+}
+
+const char *pack_status_name(enum pack_status status)
+{
+	return (unsigned)status < PACK_STATUSES ? status_names[status] : "?";
+}
+
+const char *pack_path_wrong(const uint8_t *path, size_t len)
+{
+	const uint8_t *at = path, *end = path + len, *slash;
+
+	if (len == 0)
+		return "empty path";
+	if (len > PACK_PATH_MAX)
+		return "path too long";
+	if (memchr(path, 0, len) != NULL)
+		return "NUL in the path";
+	if (len == 1 && path[0] == '.')
+		return NULL;
+	if (path[0] == '/')
+		return "absolute path";
+	for (;; at = slash + 1) {
+		size_t n;
+
+		slash = memchr(at, '/', (size_t)(end - at));
+		n = (size_t)((slash != NULL ? slash : end) - at);
+		if (n == 0)
+			return "empty component in the path";
+		if (n > PACK_NAME_MAX)
+			return "component of the path too long";
+		if (at[0] == '.' && n == 1)
+			return "'.' in the path";
+		if (at[0] == '.' && at[1] == '.' && n == 2)
+			return "'..' in the path";
+		if (slash == NULL)
+			return NULL;
+	}
+}
+
+/* --- encoding ---------------------------------------------------------- */
+
+static void put_pair(struct cbor_out *out, const char *key, int64_t a, uint64_t b)
+{
+	cbor_put_text(out, key);
+	cbor_put_array(out, 2);
+	cbor_put_int(out, a);
+	cbor_put_uint(out, b);
+}
+
+static void put_number(struct cbor_out *out, const char *key, uint64_t value)
+{
+	cbor_put_text(out, key);
+	cbor_put_uint(out, value);
+}
+
+static void put_bytes(struct cbor_out *out, const char *key, struct pack_bytes bytes)
+{
+	cbor_put_text(out, key);
+	cbor_put_bytes(out, bytes.at, bytes.len);
+}
+
+void pack_head_put(struct cbor_out *out, const struct pack_head *h, bool index)
+{
+	unsigned has = index ? h->has & ~(unsigned)(PACK_HAS_SIZE | PACK_HAS_FLAGS) : h->has;
+	size_t count = 2 + (size_t)__builtin_popcount(has) + (h->user.at != NULL) +
+		       (h->group.at != NULL) + (h->target.at != NULL) + (h->link.at != NULL) +
+		       (!index && h->xattrs.at != NULL);
+
+	cbor_put_map(out, count);
+	put_bytes(out, "P", h->path);
+	put_number(out, "T", h->type);
+	if (has & PACK_HAS_MODE)
+		put_number(out, "m", h->mode);
+	if (has & PACK_HAS_UID)
+		put_number(out, "u", h->uid);
+	if (has & PACK_HAS_GID)
+		put_number(out, "g", h->gid);
+	if (h->user.at != NULL)
+		put_bytes(out, "un", h->user);
+	if (h->group.at != NULL)
+		put_bytes(out, "gn", h->group);
+	if (has & PACK_HAS_MTIME)
+		put_pair(out, "t", h->mtime.sec, h->mtime.nsec);
+	if (has & PACK_HAS_SIZE)
+		put_number(out, "s", h->size);
+	if (has & PACK_HAS_RDEV)
+		put_pair(out, "D", h->rdev_major, h->rdev_minor);
+	if (h->target.at != NULL)
+		put_bytes(out, "L", h->target);
+	if (h->link.at != NULL)
+		put_bytes(out, "H", h->link);
+	if (!index && h->xattrs.at != NULL) {
+		cbor_put_text(out, "x");
+		cbor_put_encoded(out, h->xattrs.at, h->xattrs.len);
+	}
+	if (has & PACK_HAS_FLAGS)
+		put_number(out, "f", h->flags);
+}
+
+void pack_tail_put(struct cbor_out *out, const struct pack_tail *t)
+{
+	size_t i;
+
+	cbor_put_map(out, 2u * t->has_content + (t->status != PACK_OK) + (t->changed != 0) +
+				  t->has_error + t->has_mtime + t->has_exit);
+	if (t->has_content) {
+		put_number(out, "n", t->size);
+		put_bytes(out, "h", (struct pack_bytes){t->sum, HASH_LEN});
+	}
+	if (t->status != PACK_OK)
+		put_number(out, "S", t->status);
+	if (t->changed != 0) {
+		cbor_put_text(out, "c");
+		cbor_put_array(out, (size_t)__builtin_popcount(t->changed));
+		for (i = 0; i < sizeof changed_names / sizeof *changed_names; i++)
+			if (t->changed & 1u << i)
+				cbor_put_text(out, changed_names[i]);
+	}
+	if (t->has_error)
+		put_pair(out, "e", (int64_t)t->error_offset, t->error);
+	if (t->has_mtime)
+		put_pair(out, "t", t->mtime.sec, t->mtime.nsec);
+	if (t->has_exit)
+		put_number(out, "X", t->exit);
+}
+
+/* --- decoding ---------------------------------------------------------- */
+
+static int malformed(struct err *err, const char *what)
+{
+	return err_set(err, ERR_FORMAT, "malformed %s", what);
+}
+
+/* A map being read: what it is, which keys were seen, the first refusal. */
+struct map_read {
+	struct cbor_in *in;
+	const char *what;
+	unsigned seen;
+	bool refused;
+	struct err *err;
+};
+
+/* Remembers why the map is refused; reading goes on to its end. */
+static void refuse(struct map_read *map, enum err_code code, const char *why)
+{
+	if (!map->refused)
+		err_set(map->err, code, "%s refused: %s", map->what, why);
+	map->refused = true;
+}
+
+static bool get_uint(struct map_read *map, uint64_t max, uint64_t *value)
+{
+	struct cbor_item item;
+
+	if (cbor_get(map->in, &item) != CBOR_OK || item.type != CBOR_UINT)
+		return false;
+	if (item.value > max)
+		refuse(map, ERR_FORMAT, "a number is out of range");
+	*value = item.value;
+	return true;
+}
+
+static bool get_u32(struct map_read *map, uint32_t max, uint32_t *value)
+{
+	uint64_t v;
+
+	if (!get_uint(map, max, &v))
+		return false;
+	*value = (uint32_t)v;
+	return true;
+}
+
+static bool get_bytes(struct map_read *map, size_t max, struct pack_bytes *bytes)
+{
+	struct cbor_item item;
+
+	if (cbor_get(map->in, &item) != CBOR_OK || item.type != CBOR_BYTES)
+		return false;
+	if (item.len < 1 || item.len > max)
+		refuse(map, ERR_LIMIT, "a name is empty or too long");
+	bytes->at = item.bytes;
+	bytes->len = item.len;
+	return true;
+}
+
+static bool get_array2(struct map_read *map)
+{
+	struct cbor_item item;
+
+	return cbor_get(map->in, &item) == CBOR_OK && item.type == CBOR_ARRAY && item.value == 2;
+}
+
+static bool get_time(struct map_read *map, struct pack_time *time)
+{
+	struct cbor_item item;
+
+	return get_array2(map) && cbor_get(map->in, &item) == CBOR_OK &&
+	       cbor_as_int(&item, &time->sec) && get_u32(map, 999999999, &time->nsec);
+}
+
+static bool get_path(struct map_read *map, struct pack_bytes *bytes)
+{
+	struct cbor_item item;
+	const char *why;
+
+	if (cbor_get(map->in, &item) != CBOR_OK || item.type != CBOR_BYTES)
+		return false;
+	why = pack_path_wrong(item.bytes, item.len);
+	if (why != NULL) {
+		char text[ERR_MESSAGE_MAX / 4], reason[ERR_MESSAGE_MAX / 2];
+
+		esc_name(text, sizeof text, item.bytes, item.len);
+		snprintf(reason, sizeof reason, "%s: '%s'", why, text);
+		refuse(map, item.len > PACK_PATH_MAX ? ERR_LIMIT : ERR_FORMAT, reason);
+		return true;
+	}
+	bytes->at = item.bytes;
+	bytes->len = item.len;
+	return true;
+}
+
+static bool get_target(struct map_read *map, struct pack_bytes *bytes)
+{
+	if (!get_bytes(map, PACK_PATH_MAX, bytes))
+		return false;
+	if (memchr(bytes->at, 0, bytes->len) != NULL)
+		refuse(map, ERR_FORMAT, "NUL in the target of the link");
+	return true;
+}
+
+/* The attributes: checked here once, walked later without checks. */
+static bool get_xattrs(struct map_read *map, struct pack_bytes *bytes)
+{
+	const uint8_t *start = map->in->at;
+	struct cbor_item item;
+	uint64_t left;
+
+	if (cbor_get(map->in, &item) != CBOR_OK || item.type != CBOR_MAP)
+		return false;
+	for (left = item.value; left > 0; left--) {
+		if (cbor_get(map->in, &item) != CBOR_OK || item.type != CBOR_BYTES)
+			return false;
+		if (item.len < 1 || item.len > PACK_NAME_MAX ||
+			memchr(item.bytes, 0, item.len) != NULL)
+			refuse(map, ERR_FORMAT, "an attribute's name is not valid");
+		if (cbor_get(map->in, &item) != CBOR_OK || item.type != CBOR_BYTES)
+			return false;
+		if (item.len > PACK_XATTR_MAX)
+			refuse(map, ERR_LIMIT, "an attribute's value is too long");
+	}
+	bytes->at = start;
+	bytes->len = (size_t)(map->in->at - start);
+	return true;
+}
+
+/* A key that is not known: passed by, or a reason to refuse. */
+static bool unknown_key(struct map_read *map, const struct cbor_item *key)
+{
+	char name[32], reason[80];
+
+	if (key->len > 0 && isupper(key->bytes[0])) {
+		esc_name(name, sizeof name, key->bytes, key->len);
+		snprintf(reason, sizeof reason, "'%s' must be understood, and is not known here",
+			name);
+		refuse(map, ERR_UNSUPPORTED, reason);
+	}
+	return cbor_skip(map->in, SKIP_DEPTH) == CBOR_OK;
+}
+
+/* Position of the key in the list of keys (of `count`), or -1. */
+static int find_key(const struct cbor_item *key, const char *const *keys, int count)
+{
+	int i;
+
+	for (i = 0; i < count; i++)
+		if (key->len == strlen(keys[i]) && memcmp(key->bytes, keys[i], key->len) == 0)
+			return i;
+	return -1;
+}
+
+typedef bool map_value(struct map_read *map, int key, void *into);
+
+/* Reads a whole map, calling value for each known key. 0, 1, -1 as the header
+ * says of pack_head_get. */
+static int read_map(struct map_read *map, const char *const *keys, int count, size_t max_len,
+	map_value *value, void *into)
+{
+	const uint8_t *start = map->in->at;
+	struct cbor_item item;
+	uint64_t left;
+	int key;
+
+	if (cbor_get(map->in, &item) != CBOR_OK || item.type != CBOR_MAP)
+		return malformed(map->err, map->what);
+	for (left = item.value; left > 0; left--) {
+		if (cbor_get(map->in, &item) != CBOR_OK || item.type != CBOR_TEXT)
+			return malformed(map->err, map->what);
+		key = find_key(&item, keys, count);
+		if (key >= 0 && map->seen & 1u << key)
+			return malformed(map->err, map->what);
+		if (key >= 0)
+			map->seen |= 1u << key;
+		if (!(key >= 0 ? value(map, key, into) : unknown_key(map, &item)))
+			return malformed(map->err, map->what);
+	}
+	if ((size_t)(map->in->at - start) > max_len)
+		refuse(map, ERR_LIMIT, "too long");
+	return map->refused ? 1 : 0;
+}
+
+enum { K_P, K_T, K_m, K_u, K_g, K_un, K_gn, K_t, K_s, K_D, K_L, K_H, K_x, K_f, HEAD_KEYS };
+static const char *const head_keys[HEAD_KEYS] = {
+	"P", "T", "m", "u", "g", "un", "gn", "t", "s", "D", "L", "H", "x", "f"};
+
+static bool head_value(struct map_read *map, int key, void *into)
+{
+	struct pack_head *h = into;
+	uint32_t type = 0;
+
+	switch (key) {
+	case K_P:
+		return get_path(map, &h->path);
+	case K_T:
+		if (!get_u32(map, PACK_COMMAND, &type))
+			return false;
+		if (type == 0)
+			refuse(map, ERR_FORMAT, "type 0");
+		h->type = type <= PACK_COMMAND ? (enum pack_type)type : 0;
+		return true;
+	case K_m:
+		h->has |= PACK_HAS_MODE;
+		return get_u32(map, 07777, &h->mode);
+	case K_u:
+		h->has |= PACK_HAS_UID;
+		return get_u32(map, UINT32_MAX - 1, &h->uid);
+	case K_g:
+		h->has |= PACK_HAS_GID;
+		return get_u32(map, UINT32_MAX - 1, &h->gid);
+	case K_un:
+		return get_bytes(map, PACK_NAME_MAX, &h->user);
+	case K_gn:
+		return get_bytes(map, PACK_NAME_MAX, &h->group);
+	case K_t:
+		h->has |= PACK_HAS_MTIME;
+		return get_time(map, &h->mtime);
+	case K_s:
+		h->has |= PACK_HAS_SIZE;
+		return get_uint(map, INT64_MAX, &h->size);
+	case K_D:
+		h->has |= PACK_HAS_RDEV;
+		return get_array2(map) && get_u32(map, UINT32_MAX, &h->rdev_major) &&
+		       get_u32(map, UINT32_MAX, &h->rdev_minor);
+	case K_L:
+		return get_target(map, &h->target);
+	case K_H:
+		return get_path(map, &h->link);
+	case K_x:
+		return get_xattrs(map, &h->xattrs);
+	default:
+		h->has |= PACK_HAS_FLAGS;
+		return get_u32(map, UINT32_MAX, &h->flags);
+	}
+}
+
+/* What a HEAD of this type must have. Returns what is wrong, or NULL. */
+static const char *head_wrong(const struct pack_head *h, unsigned seen)
+{
+	if (!(seen & 1u << K_P) || !(seen & 1u << K_T))
+		return "no path or no type";
+	if (!(h->has & PACK_HAS_MODE) && h->type != PACK_HARDLINK && h->type != PACK_COMMAND)
+		return "no mode";
+	if ((h->type == PACK_SYMLINK) != (h->target.at != NULL))
+		return "a symbolic link, and only that, has a target";
+	if ((h->type == PACK_HARDLINK) != (h->link.at != NULL))
+		return "a hard link, and only that, names its other path";
+	if ((h->type == PACK_CHAR || h->type == PACK_BLOCK) != !!(h->has & PACK_HAS_RDEV))
+		return "a device, and only that, has a number";
+	if (h->path.len == 1 && h->path.at[0] == '.' && h->type != PACK_DIRECTORY)
+		return "the root entry is no directory";
+	if (h->type == PACK_HARDLINK && h->link.len == 1 && h->link.at[0] == '.')
+		return "a hard link to the root";
+	return NULL;
+}
+
+int pack_head_get(struct cbor_in *in, struct pack_head *head, struct err *err)
+{
+	struct map_read map = {.in = in, .what = "entry", .err = err};
+	const char *why;
+	int got;
+
+	memset(head, 0, sizeof *head);
+	got = read_map(&map, head_keys, HEAD_KEYS, PACK_HEAD_MAX, head_value, head);
+	if (got != 0)
+		return got;
+	why = head_wrong(head, map.seen);
+	if (why != NULL)
+		refuse(&map, ERR_FORMAT, why);
+	return map.refused ? 1 : 0;
+}
+
+enum { K_n, K_h, K_S, K_c, K_e, K_tt, K_X, TAIL_KEYS };
+static const char *const tail_keys[TAIL_KEYS] = {"n", "h", "S", "c", "e", "t", "X"};
+
+static bool get_changed(struct map_read *map, unsigned *changed)
+{
+	struct cbor_item item;
+	uint64_t left;
+	int i;
+
+	if (cbor_get(map->in, &item) != CBOR_OK || item.type != CBOR_ARRAY)
+		return false;
+	for (left = item.value; left > 0; left--) {
+		if (cbor_get(map->in, &item) != CBOR_OK || item.type != CBOR_TEXT)
+			return false;
+		i = find_key(&item, changed_names, 4);
+		if (i >= 0)
+			*changed |= 1u << i;
+	}
+	return true;
+}
+
+static bool tail_value(struct map_read *map, int key, void *into)
+{
+	struct pack_tail *t = into;
+	struct pack_bytes sum = {0};
+	uint32_t status = 0;
+
+	switch (key) {
+	case K_n:
+		return get_uint(map, INT64_MAX, &t->size);
+	case K_h:
+		if (!get_bytes(map, HASH_LEN, &sum))
+			return false;
+		if (sum.len != HASH_LEN)
+			refuse(map, ERR_FORMAT, "a checksum of another length");
+		else
+			memcpy(t->sum, sum.at, HASH_LEN);
+		return true;
+	case K_S:
+		if (!get_u32(map, PACK_STATUSES - 1, &status))
+			return false;
+		t->status = status < PACK_STATUSES ? (enum pack_status)status : PACK_OK;
+		return true;
+	case K_c:
+		return get_changed(map, &t->changed);
+	case K_e:
+		t->has_error = true;
+		return get_array2(map) && get_uint(map, INT64_MAX, &t->error_offset) &&
+		       get_u32(map, UINT32_MAX, &t->error);
+	case K_tt:
+		t->has_mtime = true;
+		return get_time(map, &t->mtime);
+	default:
+		t->has_exit = true;
+		return get_u32(map, 255, &t->exit);
+	}
+}
+
+int pack_tail_get(struct cbor_in *in, struct pack_tail *tail, struct err *err)
+{
+	struct map_read map = {.in = in, .what = "end of entry", .err = err};
+	int got;
+
+	memset(tail, 0, sizeof *tail);
+	got = read_map(&map, tail_keys, TAIL_KEYS, PACK_TAIL_MAX, tail_value, tail);
+	if (got != 0)
+		return got;
+	if (!(map.seen & 1u << K_n) != !(map.seen & 1u << K_h))
+		refuse(&map, ERR_FORMAT, "size without checksum, or checksum without size");
+	tail->has_content = map.seen & 1u << K_n;
+	return map.refused ? 1 : 0;
+}
+
+int pack_tail_fits(const struct pack_head *head, const struct pack_tail *tail, struct err *err)
+{
+	bool content = head->type == PACK_REGULAR || head->type == PACK_COMMAND;
+
+	if (content && !tail->has_content)
+		err_set(err, ERR_FORMAT, "end of entry refused: no size and checksum");
+	else if (!content && tail->has_content)
+		err_set(err, ERR_FORMAT, "end of entry refused: content where none can be");
+	else if ((head->type == PACK_COMMAND) != tail->has_exit)
+		err_set(err, ERR_FORMAT,
+			"end of entry refused: a command, and only that, has an exit status");
+	else
+		return 0;
+	return 1;
+}
+
+int pack_item_get(struct cbor_in *in, struct pack_item *item, struct err *err)
+{
+	const uint8_t *before = in->at;
+	struct cbor_item got;
+
+	switch (cbor_get(in, &got)) {
+	case CBOR_OK:
+		break;
+	case CBOR_END:
+		item->kind = PACK_ITEM_NONE;
+		return 0;
+	case CBOR_CUT:
+		return err_set(err, ERR_FORMAT, "malformed content: an item goes over the end");
+	default:
+		return malformed(err, "content");
+	}
+	switch (got.type) {
+	case CBOR_BYTES:
+		if (got.len == 0)
+			return err_set(err, ERR_FORMAT, "malformed content: empty data");
+		item->kind = PACK_ITEM_DATA;
+		item->data = (struct pack_bytes){got.bytes, got.len};
+		return 0;
+	case CBOR_UINT:
+		if (got.value == 0 || got.value > PACK_CONTENT_MAX)
+			return err_set(err, ERR_FORMAT, "malformed content: hole of %llu bytes",
+				(unsigned long long)got.value);
+		item->kind = PACK_ITEM_HOLE;
+		item->hole = got.value;
+		return 0;
+	case CBOR_MAP:
+		in->at = before;
+		item->kind = PACK_ITEM_TAIL;
+		return 0;
+	case CBOR_ARRAY:
+		return err_set(err, ERR_UNSUPPORTED, "content by reference: not in a pack");
+	default:
+		return malformed(err, "content");
+	}
+}
+
+void pack_xattr_start(struct pack_xattr_walk *walk, struct pack_bytes xattrs)
+{
+	struct cbor_in in;
+	struct cbor_item item;
+
+	*walk = (struct pack_xattr_walk){0};
+	if (xattrs.at == NULL)
+		return;
+	cbor_in_init(&in, xattrs.at, xattrs.len);
+	if (cbor_get(&in, &item) != CBOR_OK || item.type != CBOR_MAP)
+		return;
+	walk->at = in.at;
+	walk->end = in.end;
+	walk->left = item.value;
+}
+
+bool pack_xattr_next(
+	struct pack_xattr_walk *walk, struct pack_bytes *name, struct pack_bytes *value)
+{
+	struct cbor_in in = {walk->at, walk->end};
+	struct cbor_item k, v;
+
+	if (walk->left == 0 || cbor_get(&in, &k) != CBOR_OK || cbor_get(&in, &v) != CBOR_OK)
+		return false;
+	*name = (struct pack_bytes){k.bytes, k.len};
+	*value = (struct pack_bytes){v.bytes, v.len};
+	walk->at = in.at;
+	walk->left--;
+	return true;
+}

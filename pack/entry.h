@@ -1,0 +1,169 @@
+/*
+ * Entries: HEAD and TAIL to CBOR and back, and the items between them.
+ * See pack/FORMAT.md, section 4. Pure.
+ *
+ * Decoded structs borrow all bytes from the input; they are good as long as
+ * it is. Nothing is allocated.
+ */
+#ifndef FDUMP_PACK_ENTRY_H
+#define FDUMP_PACK_ENTRY_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "lib/hash.h"
+
+struct err;
+struct cbor_in;
+struct cbor_out;
+
+#define PACK_PATH_MAX       65535 /* bytes of a path, a link's target */
+#define PACK_NAME_MAX       255   /* bytes of a component, a user's name, an xattr's name */
+#define PACK_XATTR_MAX      65536 /* bytes of an xattr's value */
+#define PACK_CONTENT_MAX    ((uint64_t)1 << 44) /* bytes of an entry's content: 16 TiB */
+#define PACK_HEAD_MAX       (1u << 20)          /* bytes of an encoded HEAD */
+#define PACK_TAIL_MAX       4096                /* bytes of an encoded TAIL */
+#define PACK_DATA_HEAD      5                   /* bytes of a DATA head, as written here */
+#define PACK_HOLE_MAX       9                   /* bytes of a HOLE, as written here */
+#define PACK_INDEX_HEAD_MAX (3 * 65536)         /* bytes of a HEAD in an index, at most */
+
+/* The inode flags that are kept. */
+#define PACK_FLAGS_MASK 0x008380ffu
+/* Two of them that must be set last and stand in the way of changes. */
+#define PACK_FLAG_IMMUTABLE 0x10u
+#define PACK_FLAG_APPEND    0x20u
+
+enum pack_type {
+	PACK_REGULAR = 1,
+	PACK_DIRECTORY,
+	PACK_SYMLINK,
+	PACK_HARDLINK,
+	PACK_FIFO,
+	PACK_SOCKET,
+	PACK_CHAR,
+	PACK_BLOCK,
+	PACK_COMMAND,
+};
+
+struct pack_bytes {
+	const uint8_t *at;
+	size_t len;
+};
+
+struct pack_time {
+	int64_t sec;
+	uint32_t nsec;
+};
+
+/* Which of the optional fields are there. */
+enum {
+	PACK_HAS_MODE = 1 << 0,
+	PACK_HAS_UID = 1 << 1,
+	PACK_HAS_GID = 1 << 2,
+	PACK_HAS_MTIME = 1 << 3,
+	PACK_HAS_SIZE = 1 << 4,
+	PACK_HAS_FLAGS = 1 << 5,
+	PACK_HAS_RDEV = 1 << 6,
+};
+
+struct pack_head {
+	struct pack_bytes path;
+	enum pack_type type;
+	unsigned has;
+	uint32_t mode, uid, gid;
+	struct pack_bytes user, group; /* at NULL: none */
+	struct pack_time mtime;
+	uint64_t size;
+	uint32_t rdev_major, rdev_minor;
+	struct pack_bytes target; /* of a symbolic link */
+	struct pack_bytes link;   /* of a hard link: path of the entry it is the same file as */
+	struct pack_bytes xattrs; /* the encoded CBOR map; at NULL: none */
+	uint32_t flags;
+};
+
+enum pack_status {
+	PACK_OK,
+	PACK_CHANGED,
+	PACK_GROWN,
+	PACK_SHRUNK,
+	PACK_READ_ERROR,
+	PACK_VANISHED,
+	PACK_COMMAND_FAILED,
+	PACK_STATUSES
+};
+
+/* Bits of pack_tail.changed. */
+enum {
+	PACK_CHANGED_SIZE = 1,
+	PACK_CHANGED_MTIME = 2,
+	PACK_CHANGED_CTIME = 4,
+	PACK_CHANGED_INODE = 8,
+};
+
+struct pack_tail {
+	bool has_content; /* size and sum are there */
+	uint64_t size;
+	uint8_t sum[HASH_LEN];
+	enum pack_status status;
+	unsigned changed;
+	bool has_error;
+	uint64_t error_offset;
+	uint32_t error;
+	bool has_mtime;
+	struct pack_time mtime;
+	bool has_exit;
+	uint32_t exit;
+};
+
+/* Why these bytes are no path for an entry; NULL if they are one. */
+const char *pack_path_wrong(const uint8_t *path, size_t len);
+
+/* Encodes. With `index`, only the keys that an INDEX block repeats. The
+ * canonical order; out gets full if there is no room. */
+void pack_head_put(struct cbor_out *out, const struct pack_head *head, bool index);
+void pack_tail_put(struct cbor_out *out, const struct pack_tail *tail);
+
+/* Decodes the next item as HEAD or TAIL. Returns
+ *   0  done; the input stands behind it
+ *   1  it is one, but what it says is refused, err says why; the input stands
+ *      behind it: pass by this entry and go on (a refused HEAD still has its
+ *      path in head->path if it had a good one; else at is NULL)
+ *  -1  malformed, err is ERR_FORMAT: what follows in this block can't be read */
+int pack_head_get(struct cbor_in *in, struct pack_head *head, struct err *err);
+int pack_tail_get(struct cbor_in *in, struct pack_tail *tail, struct err *err);
+
+/* Whether a TAIL fits its entry: content where the type has some, and so on.
+ * Returns 0, or 1 with err set. */
+int pack_tail_fits(const struct pack_head *head, const struct pack_tail *tail, struct err *err);
+
+/* What stands between HEAD and TAIL. */
+enum pack_item_kind { PACK_ITEM_DATA, PACK_ITEM_HOLE, PACK_ITEM_TAIL, PACK_ITEM_NONE };
+
+struct pack_item {
+	enum pack_item_kind kind;
+	struct pack_bytes data; /* DATA */
+	uint64_t hole;          /* HOLE */
+};
+
+/* Takes the next item. A TAIL is only announced (the input stays before it: go
+ * on with pack_tail_get); PACK_ITEM_NONE is the end of the input. Returns 0,
+ * or -1 with err set (ERR_FORMAT, ERR_UNSUPPORTED). */
+int pack_item_get(struct cbor_in *in, struct pack_item *item, struct err *err);
+
+/* Walks the attributes of an encoded map: start with at = xattrs.at, left =
+ * xattrs; returns false at the end. The map has been checked when it was
+ * decoded. */
+struct pack_xattr_walk {
+	const uint8_t *at, *end;
+	uint64_t left;
+};
+void pack_xattr_start(struct pack_xattr_walk *walk, struct pack_bytes xattrs);
+bool pack_xattr_next(
+	struct pack_xattr_walk *walk, struct pack_bytes *name, struct pack_bytes *value);
+
+const char *pack_status_name(enum pack_status status);
+/* "regular", "directory", ... */
+const char *pack_type_name(enum pack_type type);
+
+#endif

@@ -1,0 +1,580 @@
+/*
+ * Reading a file safely: opened without following links and without waiting,
+ * looked at before and after, never believed to have the size it says.
+ */
+#include "pack/feed.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/sysmacros.h>
+#include <sys/xattr.h>
+#include <unistd.h>
+
+#include "lib/buf.h"
+#include "lib/cbor.h"
+#include "lib/err.h"
+#include "lib/fs.h"
+#include "lib/hash.h"
+#include "lib/names.h"
+#include "pack/part.h"
+#include "pack/scan.h"
+
+#define XATTR_LIST_MAX 65536
+
+struct pack_feed {
+	bool xattrs, owner_names;
+	dev_t no_flags_dev; /* a file system that has no inode flags */
+	bool no_flags;
+	struct names *names;
+	char user[NAMES_MAX], group[NAMES_MAX];
+	struct buf list;    /* names of attributes */
+	struct buf order;   /* char *, sorted */
+	struct buf encoded; /* the map */
+	struct buf target;  /* of a symbolic link */
+};
+
+struct pack_feed *pack_feed_new(bool xattrs, bool owner_names, struct err *err)
+{
+	struct pack_feed *f = calloc(1, sizeof *f);
+
+	if (f == NULL) {
+		err_set(err, ERR_NOMEM, "out of memory");
+		return NULL;
+	}
+	f->xattrs = xattrs;
+	f->owner_names = owner_names;
+	buf_init(&f->list, XATTR_LIST_MAX + 1);
+	buf_init(&f->order, XATTR_LIST_MAX * sizeof(char *));
+	buf_init(&f->encoded, PACK_HEAD_MAX + PACK_XATTR_MAX + 1024);
+	buf_init(&f->target, PACK_PATH_MAX + 2);
+	if (owner_names && (f->names = names_new(err)) == NULL) {
+		pack_feed_free(f);
+		return NULL;
+	}
+	return f;
+}
+
+void pack_feed_free(struct pack_feed *f)
+{
+	if (f == NULL)
+		return;
+	names_free(f->names);
+	buf_fini(&f->list);
+	buf_fini(&f->order);
+	buf_fini(&f->encoded);
+	buf_fini(&f->target);
+	free(f);
+}
+
+/* --- attributes --------------------------------------------------------- */
+
+/* An object to ask for attributes: a descriptor, else a path for the calls
+ * that do not follow links. */
+struct handle {
+	int fd;
+	char path[FS_PROC_MAX + PACK_NAME_MAX + 2];
+};
+
+static void handle_init(struct handle *h, int fd, const struct pack_feed_item *item)
+{
+	size_t len;
+
+	h->fd = fd;
+	if (fd >= 0)
+		return;
+	fs_proc_path(item->dir->fd, h->path);
+	len = strlen(h->path);
+	snprintf(h->path + len, sizeof h->path - len, "/%s", item->name);
+}
+
+static ssize_t list_xattrs(const struct handle *h, void *to, size_t len)
+{
+	return h->fd >= 0 ? flistxattr(h->fd, to, len) : llistxattr(h->path, to, len);
+}
+
+static ssize_t get_xattr(const struct handle *h, const char *name, void *to, size_t len)
+{
+	return h->fd >= 0 ? fgetxattr(h->fd, name, to, len) : lgetxattr(h->path, name, to, len);
+}
+
+static int by_name(const void *a, const void *b)
+{
+	return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+/* Adds one attribute to the encoded map. 0; 1 if it has gone meanwhile; -1. */
+static int add_xattr(struct pack_feed *f, const struct handle *h, const char *name, struct err *err)
+{
+	struct cbor_out out;
+	uint8_t *to, *value;
+	size_t room = strlen(name) + 2 * CBOR_HEAD_MAX + PACK_XATTR_MAX;
+	ssize_t n;
+
+	to = buf_room(&f->encoded, room, err);
+	if (to == NULL)
+		return -1;
+	/* The value is read behind where it will go, then moved into place. */
+	value = to + room - PACK_XATTR_MAX;
+	n = get_xattr(h, name, value, PACK_XATTR_MAX);
+	if (n < 0)
+		return 1;
+	cbor_out_init(&out, to, room);
+	cbor_put_bytes(&out, name, strlen(name));
+	cbor_put_bytes_head(&out, (size_t)n);
+	memmove(to + cbor_out_len(&out), value, (size_t)n);
+	buf_took(&f->encoded, cbor_out_len(&out) + (size_t)n);
+	return 0;
+}
+
+/* Splits the list into f->order, sorted. */
+static int sort_names(struct pack_feed *f, struct err *err)
+{
+	char *at = (char *)f->list.data, *end = at + f->list.len;
+
+	buf_clear(&f->order);
+	for (; at < end; at += strlen(at) + 1)
+		if (buf_add(&f->order, &at, sizeof at, err) != 0)
+			return -1;
+	qsort(f->order.data, f->order.len / sizeof at, sizeof at, by_name);
+	return 0;
+}
+
+/* All attributes as an encoded map in *xattrs. 0; 1 if they are over the
+ * limit; -1 with err set. */
+static int read_xattrs(
+	struct pack_feed *f, const struct handle *h, struct pack_bytes *xattrs, struct err *err)
+{
+	char **order;
+	size_t i, count, kept = 0, prefix;
+	ssize_t n;
+	struct cbor_out out;
+
+	buf_clear(&f->list);
+	if (buf_room(&f->list, XATTR_LIST_MAX + 1, err) == NULL)
+		return -1;
+	n = list_xattrs(h, f->list.data, XATTR_LIST_MAX);
+	if (n <= 0)
+		return 0;
+	f->list.data[n] = 0;
+	f->list.len = (size_t)n;
+	if (sort_names(f, err) != 0)
+		return -1;
+	order = (char **)(void *)f->order.data;
+	count = f->order.len / sizeof *order;
+	/* Room for the map's head, which is known last. */
+	buf_clear(&f->encoded);
+	if (buf_room(&f->encoded, CBOR_HEAD_MAX, err) == NULL)
+		return -1;
+	buf_took(&f->encoded, CBOR_HEAD_MAX);
+	for (i = 0; i < count; i++) {
+		struct err inner = {0};
+		int got = add_xattr(f, h, order[i], &inner);
+
+		if (got < 0 && inner.code == ERR_LIMIT)
+			return 1;
+		if (got < 0) {
+			*err = inner;
+			return -1;
+		}
+		kept += got == 0;
+	}
+	if (kept == 0)
+		return 0;
+	cbor_out_init(&out, f->encoded.data, CBOR_HEAD_MAX);
+	cbor_put_map(&out, kept);
+	prefix = CBOR_HEAD_MAX - cbor_out_len(&out);
+	memmove(f->encoded.data + prefix, f->encoded.data, cbor_out_len(&out));
+	*xattrs = (struct pack_bytes){f->encoded.data + prefix, f->encoded.len - prefix};
+	return 0;
+}
+
+static void read_flags(struct pack_feed *f, int fd, const struct stat *st, struct pack_head *head)
+{
+	uint32_t flags;
+
+	if (f->no_flags && f->no_flags_dev == st->st_dev)
+		return;
+	if (fs_flags_get(fd, &flags) != 0) {
+		f->no_flags = true;
+		f->no_flags_dev = st->st_dev;
+	} else if ((flags & PACK_FLAGS_MASK) != 0) {
+		head->has |= PACK_HAS_FLAGS;
+		head->flags = flags & PACK_FLAGS_MASK;
+	}
+}
+
+/* --- HEAD --------------------------------------------------------------- */
+
+static enum pack_type type_of(mode_t mode)
+{
+	switch (mode & S_IFMT) {
+	case S_IFDIR:
+		return PACK_DIRECTORY;
+	case S_IFLNK:
+		return PACK_SYMLINK;
+	case S_IFIFO:
+		return PACK_FIFO;
+	case S_IFSOCK:
+		return PACK_SOCKET;
+	case S_IFCHR:
+		return PACK_CHAR;
+	case S_IFBLK:
+		return PACK_BLOCK;
+	default:
+		return PACK_REGULAR;
+	}
+}
+
+static struct pack_time mtime_of(const struct stat *st)
+{
+	return (struct pack_time){st->st_mtim.tv_sec, (uint32_t)st->st_mtim.tv_nsec};
+}
+
+static void head_from_stat(struct pack_feed *f, struct pack_head *h, const struct stat *st)
+{
+	h->type = type_of(st->st_mode);
+	h->has = PACK_HAS_MODE | PACK_HAS_UID | PACK_HAS_GID | PACK_HAS_MTIME;
+	h->mode = st->st_mode & 07777;
+	h->uid = st->st_uid;
+	h->gid = st->st_gid;
+	h->mtime = mtime_of(st);
+	if (f->names != NULL) {
+		size_t user = names_user(f->names, st->st_uid, f->user);
+		size_t group = names_group(f->names, st->st_gid, f->group);
+
+		if (user > 0)
+			h->user = (struct pack_bytes){(const uint8_t *)f->user, user};
+		if (group > 0)
+			h->group = (struct pack_bytes){(const uint8_t *)f->group, group};
+	}
+	if (h->type == PACK_REGULAR) {
+		h->has |= PACK_HAS_SIZE;
+		h->size = st->st_size < 0 ? 0 : (uint64_t)st->st_size;
+	}
+	if (h->type == PACK_CHAR || h->type == PACK_BLOCK) {
+		h->has |= PACK_HAS_RDEV;
+		h->rdev_major = major(st->st_rdev);
+		h->rdev_minor = minor(st->st_rdev);
+	}
+}
+
+/* Books a failure to read: status, errno, and words. */
+static void failed(struct pack_stream *s, enum pack_status status, int errnum, const char *what)
+{
+	char reason[96];
+
+	s->tail.status = status;
+	s->tail.has_error = true;
+	s->tail.error_offset = s->at;
+	s->tail.error = (uint32_t)errnum;
+	if (errnum != 0)
+		snprintf(s->problem, sizeof s->problem, "%s: %s", what,
+			strerror_r(errnum, reason, sizeof reason));
+	else
+		snprintf(s->problem, sizeof s->problem, "%s", what);
+}
+
+/* Opens a regular file. Sets stream->fd, or the status. */
+static void open_file(struct pack_stream *s, const struct pack_feed_item *item)
+{
+	int flags = O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC;
+	int fd = openat(item->dir->fd, item->name, flags | O_NOATIME);
+
+	if (fd < 0 && errno == EPERM)
+		fd = openat(item->dir->fd, item->name, flags);
+	if (fd < 0 && (errno == ENOENT || errno == ELOOP || errno == ENXIO)) {
+		failed(s, PACK_VANISHED, errno, "vanished before it was opened");
+		return;
+	}
+	if (fd < 0) {
+		failed(s, PACK_READ_ERROR, errno, "can't be opened");
+		return;
+	}
+	if (fstat(fd, &s->st) != 0) {
+		failed(s, PACK_READ_ERROR, errno, "can't be looked at");
+		s->st = *item->st;
+	} else if (s->st.st_ino != item->st->st_ino || s->st.st_dev != item->st->st_dev ||
+		   !S_ISREG(s->st.st_mode)) {
+		failed(s, PACK_VANISHED, 0, "was replaced while it was being opened");
+		s->st = *item->st;
+	} else if (s->st.st_size < 0 || (uint64_t)s->st.st_size > PACK_CONTENT_MAX) {
+		failed(s, PACK_READ_ERROR, EFBIG, "is over the format's limit of 16 TiB");
+	} else {
+		s->fd = fd;
+		return;
+	}
+	close(fd);
+}
+
+static int read_target(struct pack_feed *f, struct pack_stream *s,
+	const struct pack_feed_item *item, struct pack_head *h, struct err *err)
+{
+	ssize_t n;
+
+	buf_clear(&f->target);
+	if (buf_room(&f->target, PACK_PATH_MAX + 1, err) == NULL)
+		return -1;
+	n = readlinkat(item->dir->fd, item->name, (char *)f->target.data, PACK_PATH_MAX + 1);
+	if (n <= 0 || n > PACK_PATH_MAX) {
+		snprintf(s->problem, sizeof s->problem, "vanished before it was read");
+		return 1;
+	}
+	h->target = (struct pack_bytes){f->target.data, (size_t)n};
+	return 0;
+}
+
+/* Attributes and flags, then HEAD into the part. As pack_feed_begin. */
+static int finish_head(struct pack_feed *f, struct pack_part *part, struct pack_stream *s,
+	const struct pack_feed_item *item, struct pack_head *h, struct err *err)
+{
+	int fd = item->self != NULL ? item->self->fd : s->fd, got = 0;
+	struct handle handle;
+	struct err inner = {0};
+
+	if (f->xattrs && s->tail.status == PACK_OK && (fd >= 0 || h->type != PACK_REGULAR)) {
+		handle_init(&handle, fd, item);
+		got = read_xattrs(f, &handle, &h->xattrs, err);
+		if (got < 0)
+			return -1;
+	}
+	if (fd >= 0 && (h->type == PACK_REGULAR || h->type == PACK_DIRECTORY))
+		read_flags(f, fd, &s->st, h);
+	if (got == 0)
+		got = pack_part_head(part, h, &inner);
+	if (got == 0)
+		return 0;
+	if (inner.code != ERR_NONE && inner.code != ERR_LIMIT) {
+		*err = inner;
+		return -1;
+	}
+	snprintf(s->problem, sizeof s->problem,
+		"its names and attributes are over the format's limit of 1 MiB: left out");
+	return 1;
+}
+
+/* A hard link has nothing but its two paths. */
+static int link_head(struct pack_part *part, const struct pack_feed_item *item, struct err *err)
+{
+	struct pack_head h = {
+		.type = PACK_HARDLINK,
+		.path = {(const uint8_t *)item->path, item->path_len},
+		.link = {(const uint8_t *)item->link, item->link_len},
+	};
+
+	return pack_part_head(part, &h, err);
+}
+
+int pack_feed_begin(struct pack_feed *f, struct pack_part *part, const struct pack_feed_item *item,
+	struct pack_stream *s, struct err *err)
+{
+	struct pack_head h = {0};
+	int got;
+
+	memset(s, 0, sizeof *s);
+	s->fd = -1;
+	s->st = *item->st;
+	if (item->link != NULL)
+		return link_head(part, item, err);
+	if (S_ISREG(item->st->st_mode))
+		open_file(s, item);
+	else if (item->error != 0)
+		failed(s, PACK_READ_ERROR, item->error, "can't be listed");
+	head_from_stat(f, &h, &s->st);
+	h.path = (struct pack_bytes){(const uint8_t *)item->path, item->path_len};
+	if (h.type == PACK_SYMLINK && (got = read_target(f, s, item, &h, err)) != 0)
+		return got;
+	s->tail.has_content = h.type == PACK_REGULAR;
+	s->sparse = h.type == PACK_REGULAR && s->st.st_blocks * 512 < s->st.st_size;
+	got = finish_head(f, part, s, item, &h, err);
+	if (got != 0)
+		pack_feed_drop(s);
+	return got;
+}
+
+int pack_feed_begin_command(struct pack_feed *f, struct pack_part *part, const char *path, int fd,
+	struct pack_time time, struct pack_stream *s, struct err *err)
+{
+	struct pack_head h = {
+		.type = PACK_COMMAND,
+		.path = {(const uint8_t *)path, strlen(path)},
+		.has = PACK_HAS_MODE | PACK_HAS_UID | PACK_HAS_GID | PACK_HAS_MTIME,
+		.mode = 0600,
+		.uid = geteuid(),
+		.gid = getegid(),
+		.mtime = time,
+	};
+
+	(void)f;
+	memset(s, 0, sizeof *s);
+	s->fd = fd;
+	s->command = true;
+	s->tail.has_content = s->tail.has_exit = true;
+	return pack_part_head(part, &h, err);
+}
+
+/* --- content ------------------------------------------------------------ */
+
+/* Compares what the file is now with what it was when it was opened. */
+static void look_again(struct pack_stream *s)
+{
+	struct stat now;
+	unsigned changed = 0;
+
+	if (s->command || fstat(s->fd, &now) != 0)
+		return;
+	if (now.st_size != s->st.st_size)
+		changed |= PACK_CHANGED_SIZE;
+	if (now.st_mtim.tv_sec != s->st.st_mtim.tv_sec ||
+		now.st_mtim.tv_nsec != s->st.st_mtim.tv_nsec) {
+		changed |= PACK_CHANGED_MTIME;
+		s->tail.has_mtime = true;
+		s->tail.mtime = mtime_of(&now);
+	}
+	if (now.st_ctim.tv_sec != s->st.st_ctim.tv_sec ||
+		now.st_ctim.tv_nsec != s->st.st_ctim.tv_nsec)
+		changed |= PACK_CHANGED_CTIME;
+	s->tail.changed = changed;
+	if (now.st_nlink == 0) {
+		s->tail.status = PACK_VANISHED;
+		s->tail.changed = 0;
+		snprintf(s->problem, sizeof s->problem, "was removed while it was read");
+	} else if (s->at < (uint64_t)s->st.st_size) {
+		s->tail.status = PACK_SHRUNK;
+		snprintf(s->problem, sizeof s->problem,
+			"shrank while it was read: %llu of %llu bytes", (unsigned long long)s->at,
+			(unsigned long long)s->st.st_size);
+	} else if (now.st_size > s->st.st_size) {
+		s->tail.status = PACK_GROWN;
+		snprintf(s->problem, sizeof s->problem, "grew while it was read: %llu bytes kept",
+			(unsigned long long)s->at);
+	} else if (changed != 0) {
+		s->tail.status = PACK_CHANGED;
+		snprintf(s->problem, sizeof s->problem, "changed while it was read");
+	}
+}
+
+/* The content has ended: nothing more is read. */
+static int ended(struct pack_stream *s)
+{
+	if (s->tail.status == PACK_OK)
+		look_again(s);
+	close(s->fd);
+	s->fd = -1;
+	return 0;
+}
+
+/* Finds the next data of a sparse file, up to the size it had when opened.
+ * Adds the hole before it. Returns 0 with data_end set, 1 at the end of the
+ * file, -1 with err set. */
+static int skip_hole(
+	struct pack_part *part, struct pack_stream *s, struct hash *hash, struct err *err)
+{
+	off_t size = s->st.st_size, at = (off_t)s->at, data, end;
+
+	if (at >= size)
+		return 1;
+	data = lseek(s->fd, at, SEEK_DATA);
+	if (data < 0 && errno != ENXIO) {
+		s->sparse = false; /* can't be asked here: read it all */
+		return lseek(s->fd, at, SEEK_SET) < 0 ? 1 : 0;
+	}
+	if (data < 0) { /* a hole up to the end, wherever that is now */
+		data = lseek(s->fd, 0, SEEK_END);
+		if (data < at)
+			return 1;
+	}
+	if (data > size)
+		data = size;
+	if (data > at) {
+		if (pack_part_hole(part, (uint64_t)(data - at), err) != 0)
+			return -1;
+		if (hash != NULL)
+			hash_add_zeros(hash, (uint64_t)(data - at));
+		s->at = (uint64_t)data;
+	}
+	end = lseek(s->fd, data, SEEK_HOLE);
+	if (end <= data || data == size)
+		return 1;
+	s->data_end = (uint64_t)(end < size ? end : size);
+	return lseek(s->fd, data, SEEK_SET) < 0 ? 1 : 0;
+}
+
+/* How much to ask for next, within what the part has left. A file that says it
+ * is empty is asked all the same: some, in /proc, have content. */
+static size_t want(const struct pack_part *part, const struct pack_stream *s)
+{
+	size_t left = pack_part_left(part);
+	uint64_t size = (uint64_t)s->st.st_size, n = 0;
+
+	if (s->command)
+		return left;
+	if (s->sparse)
+		n = s->data_end - s->at;
+	else if (s->at < size)
+		n = size - s->at;
+	else if (size == 0 && s->at < PACK_FEED_GROWTH)
+		n = s->at == 0 ? 4096 : PACK_FEED_GROWTH - s->at;
+	return n < left ? (size_t)n : left;
+}
+
+int pack_feed_fill(struct pack_feed *f, struct pack_part *part, struct pack_stream *s,
+	struct hash *hash, struct err *err)
+{
+	(void)f;
+	while (s->fd >= 0) {
+		size_t len, got = 0;
+		ssize_t n;
+		uint8_t *to;
+
+		if (pack_part_full(part))
+			return 1;
+		if (s->sparse && s->at >= s->data_end) {
+			int at_end = skip_hole(part, s, hash, err);
+
+			if (at_end < 0)
+				return -1;
+			if (at_end > 0)
+				return ended(s);
+			continue;
+		}
+		len = want(part, s);
+		if (len == 0)
+			return ended(s);
+		to = pack_part_room(part, len, err);
+		if (to == NULL)
+			return -1;
+		n = fs_read_full(s->fd, to, len, &got);
+		if (n < 0)
+			failed(s, PACK_READ_ERROR, errno, "can't be read on");
+		pack_part_took(part, got);
+		if (hash != NULL && got > 0)
+			hash_add(hash, to, got);
+		s->at += got;
+		if (n < 0)
+			s->tail.error_offset = s->at;
+		if (n < 0 || got < len)
+			return ended(s);
+	}
+	return 0;
+}
+
+int pack_feed_end(
+	struct pack_part *part, struct pack_stream *s, const uint8_t *sum, struct err *err)
+{
+	pack_feed_drop(s);
+	if (s->tail.has_content) {
+		s->tail.size = s->at;
+		memcpy(s->tail.sum, sum, HASH_LEN);
+	}
+	return pack_part_tail(part, &s->tail, err);
+}
+
+void pack_feed_drop(struct pack_stream *s)
+{
+	if (s->fd >= 0)
+		close(s->fd);
+	s->fd = -1;
+}

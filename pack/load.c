@@ -1,0 +1,277 @@
+/* One block: everything that can be found out without its neighbours. */
+#include "pack/load.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "lib/cbor.h"
+#include "lib/hash.h"
+#include "pack/press.h"
+
+#define MEMBERS_MAX ((size_t)PACK_BLOCK_RAW_MAX / 8 * sizeof(struct pack_member))
+
+struct pack_load *pack_load_new(struct err *err)
+{
+	struct pack_load *load = calloc(1, sizeof *load);
+
+	if (load == NULL) {
+		err_set(err, ERR_NOMEM, "out of memory");
+		return NULL;
+	}
+	buf_init(&load->stored, PACK_BLOCK_STORED_MAX);
+	buf_init(&load->unpacked, PACK_BLOCK_RAW_MAX);
+	buf_init(&load->members, MEMBERS_MAX);
+	buf_init(&load->meta, 2 * PACK_BLOCK_RAW_MAX);
+	buf_init(&load->texts, 4 * PACK_BLOCK_RAW_MAX);
+	return load;
+}
+
+void pack_load_free(struct pack_load *load)
+{
+	if (load == NULL)
+		return;
+	buf_fini(&load->stored);
+	buf_fini(&load->unpacked);
+	buf_fini(&load->members);
+	buf_fini(&load->meta);
+	buf_fini(&load->texts);
+	free(load);
+}
+
+uint8_t *pack_load_room(struct pack_load *load, const struct pack_block *block, struct err *err)
+{
+	struct pack_load fresh = {
+		.block = *block,
+		.want_hash = load->want_hash,
+		.want_meta = load->want_meta,
+		.stored = load->stored,
+		.unpacked = load->unpacked,
+		.members = load->members,
+		.meta = load->meta,
+		.texts = load->texts,
+		.broken_at = PACK_BLOCK_NONE,
+	};
+
+	*load = fresh;
+	buf_clear(&load->stored);
+	buf_clear(&load->unpacked);
+	buf_clear(&load->members);
+	buf_clear(&load->meta);
+	buf_clear(&load->texts);
+	/* One byte at least, so that there is a pointer. */
+	return buf_room(&load->stored, block->stored_len + (block->stored_len == 0), err);
+}
+
+struct pack_member *pack_load_members(struct pack_load *load, size_t *count)
+{
+	*count = load->members.len / sizeof(struct pack_member);
+	return (struct pack_member *)(void *)load->members.data;
+}
+
+const char *pack_load_text(const struct pack_load *load, uint32_t at)
+{
+	return (const char *)load->texts.data + at;
+}
+
+/* Keeps a reason. */
+static int keep(struct pack_load *load, const char *text, uint32_t *at, struct err *err)
+{
+	*at = (uint32_t)load->texts.len;
+	return buf_add(&load->texts, text, strlen(text) + 1, err);
+}
+
+/* The rest of the payload can't be read. */
+static int broken(struct pack_load *load, const uint8_t *at, const struct err *why, struct err *err)
+{
+	load->broken_at = (uint32_t)(at - load->raw);
+	return keep(load, why->message, &load->broken_why, err);
+}
+
+/* Content up to a TAIL or the end: adds it to the hash (may be NULL) and to
+ * *size. Returns 0 before a TAIL, 1 at the end, -1 malformed with why set. */
+static int pass_content(struct cbor_in *in, struct hash *hash, uint64_t *size, struct err *why)
+{
+	for (;;) {
+		struct pack_item item;
+		uint64_t n;
+
+		if (pack_item_get(in, &item, why) != 0)
+			return -1;
+		if (item.kind == PACK_ITEM_TAIL)
+			return 0;
+		if (item.kind == PACK_ITEM_NONE)
+			return 1;
+		n = item.kind == PACK_ITEM_DATA ? item.data.len : item.hole;
+		if (n > PACK_CONTENT_MAX - *size)
+			return err_set(why, ERR_LIMIT, "content over the limit of 16 TiB");
+		*size += n;
+		if (hash == NULL)
+			continue;
+		if (item.kind == PACK_ITEM_DATA)
+			hash_add(hash, item.data.at, item.data.len);
+		else
+			hash_add_zeros(hash, n);
+	}
+}
+
+/* Whether an entry has content at all. */
+static bool has_content(const struct pack_head *head)
+{
+	return head->type == PACK_REGULAR || head->type == PACK_COMMAND;
+}
+
+static int refuse_member(
+	struct pack_load *load, struct pack_member *m, const char *why, struct err *err)
+{
+	m->verdict = PACK_REFUSED;
+	return keep(load, why, &m->why, err);
+}
+
+/* The entry's record, as an index has it, without its place. */
+static int add_meta(struct pack_load *load, struct pack_member *m, struct err *err)
+{
+	size_t room = 1024 + m->head.path.len + m->head.user.len + m->head.group.len +
+		      m->head.target.len + m->head.link.len;
+	struct cbor_out out;
+	uint8_t *to = buf_room(&load->meta, room, err);
+
+	if (to == NULL)
+		return -1;
+	cbor_out_init(&out, to, room);
+	pack_head_put(&out, &m->head, true);
+	pack_tail_put(&out, &m->tail);
+	m->meta = (uint32_t)load->meta.len;
+	m->meta_len = (uint32_t)cbor_out_len(&out);
+	buf_took(&load->meta, m->meta_len);
+	return 0;
+}
+
+/* What only the TAIL can tell. */
+static int judge(struct pack_load *load, struct pack_member *m, uint64_t size, const uint8_t *sum,
+	struct err *err)
+{
+	struct err why = {0};
+
+	if (m->verdict != PACK_GOOD)
+		return 0;
+	if (pack_tail_fits(&m->head, &m->tail, &why) != 0)
+		return refuse_member(load, m, why.message, err);
+	if (size > 0 && !has_content(&m->head))
+		return refuse_member(load, m, "content where none can be", err);
+	if (!m->tail.has_content)
+		return 0;
+	if (size != m->tail.size) {
+		m->verdict = PACK_WRONG;
+		return keep(load, "size does not agree with the content", &m->why, err);
+	}
+	if (sum != NULL && memcmp(sum, m->tail.sum, HASH_LEN) != 0) {
+		m->verdict = PACK_WRONG;
+		return keep(load, "SHA-256 does not agree with the content", &m->why, err);
+	}
+	return 0;
+}
+
+/* One entry. Returns 0 (a member, or the trail), 1 broken, -1 with err set. */
+static int decode_entry(
+	struct pack_load *load, struct cbor_in *in, struct hash *hash, struct err *err)
+{
+	struct pack_member m = {.at = (uint32_t)(in->at - load->raw)};
+	const uint8_t *start = in->at;
+	struct err why = {0};
+	uint64_t size = 0;
+	uint8_t sum[HASH_LEN];
+	bool hashed;
+	int got;
+
+	got = pack_head_get(in, &m.head, &why);
+	if (got < 0)
+		return broken(load, start, &why, err) != 0 ? -1 : 1;
+	if (got > 0 && refuse_member(load, &m, why.message, err) != 0)
+		return -1;
+	m.content = (uint32_t)(in->at - load->raw);
+	hashed = hash != NULL && m.verdict == PACK_GOOD && has_content(&m.head);
+	got = pass_content(in, hashed ? hash : NULL, &size, &why);
+	m.content_end = (uint32_t)(in->at - load->raw);
+	if (hashed)
+		hash_end(hash, sum); /* also where it is not used: it starts anew */
+	if (got < 0)
+		return broken(load, start, &why, err) != 0 ? -1 : 1;
+	if (got > 0) {
+		load->has_trail = true;
+		load->trail = m;
+		return 0;
+	}
+	got = pack_tail_get(in, &m.tail, &why);
+	if (got < 0)
+		return broken(load, start, &why, err) != 0 ? -1 : 1;
+	if (got > 0 && m.verdict == PACK_GOOD && refuse_member(load, &m, why.message, err) != 0)
+		return -1;
+	if (judge(load, &m, size, hashed ? sum : NULL, err) != 0)
+		return -1;
+	if (load->want_meta && m.verdict != PACK_REFUSED && add_meta(load, &m, err) != 0)
+		return -1;
+	return buf_add(&load->members, &m, sizeof m, err);
+}
+
+/* The content, and perhaps the TAIL, of an entry that began before. Its hash
+ * is the reader's, who knows the beginning. */
+static int decode_lead(struct pack_load *load, struct cbor_in *in, struct err *err)
+{
+	const uint8_t *start = in->at;
+	struct err why = {0};
+	uint64_t size = 0;
+	int got = pass_content(in, NULL, &size, &why);
+
+	load->lead_end = (uint32_t)(in->at - load->raw);
+	if (got < 0)
+		return broken(load, start, &why, err) != 0 ? -1 : 1;
+	if (got > 0)
+		return 0;
+	load->lead_ends = true;
+	got = pack_tail_get(in, &load->lead_tail, &why);
+	if (got < 0)
+		return broken(load, start, &why, err) != 0 ? -1 : 1;
+	load->lead_refused = got;
+	return got > 0 ? keep(load, why.message, &load->lead_why, err) : 0;
+}
+
+static int decode(struct pack_load *load, struct hash *hash, struct err *err)
+{
+	static const struct err misplaced = {ERR_FORMAT, "an entry begins where none should"};
+	uint32_t first = load->block.first, len = load->block.raw_len;
+	struct cbor_in in;
+	int got = 0;
+
+	cbor_in_init(&in, load->raw, len);
+	if (first != 0)
+		got = decode_lead(load, &in, err);
+	/* The entries begin where the header says, also if the lead is broken. */
+	if (got == 0 && (first == PACK_BLOCK_NONE ? in.at != in.end : in.at != load->raw + first))
+		got = broken(load, in.at, &misplaced, err) != 0 ? -1 : 1;
+	if (got != 0 || first == PACK_BLOCK_NONE)
+		return got < 0 ? -1 : 0;
+	while (got == 0 && in.at < in.end && !load->has_trail)
+		got = decode_entry(load, &in, hash, err);
+	return got < 0 ? -1 : 0;
+}
+
+int pack_load_open(
+	struct pack_load *load, struct pack_press *press, struct hash *hash, struct err *err)
+{
+	const struct pack_block *b = &load->block;
+
+	if (load->misplaced || load->bad.code != ERR_NONE)
+		return 0;
+	if (b->codec == PACK_ZSTD && buf_room(&load->unpacked, b->raw_len, err) == NULL)
+		return -1;
+	if (pack_press_open(press, b, load->stored.data, load->unpacked.data, &load->raw,
+		    &load->bad) != 0) {
+		if (load->bad.code != ERR_NOMEM)
+			return 0;
+		*err = load->bad;
+		return -1;
+	}
+	if (b->kind != PACK_ENTRY)
+		return 0;
+	return decode(load, load->want_hash ? hash : NULL, err);
+}

@@ -1,0 +1,387 @@
+/*
+ * The lanes (lib/lane) of a pack that is read:
+ *
+ *   fetch  serial    find the next block, read its payload
+ *   open   parallel  check, open, unpack, decode, hash whole entries, prepare
+ *   take   serial    order; hash of entries that go over blocks
+ *   apply  serial    whatever the caller does with it
+ */
+#include "pack/read.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+#include "lib/err.h"
+#include "lib/fs.h"
+#include "lib/hash.h"
+#include "lib/lane.h"
+#include "lib/seal.h"
+#include "pack/frame.h"
+#include "pack/load.h"
+#include "pack/press.h"
+
+#define WINDOW (128u << 10)
+
+struct job {
+	struct pack_load *load;
+	bool has_block, stop;
+	uint64_t garbage_at, garbage; /* bytes before the block that are none */
+	bool trailing;
+	uint64_t key_number; /* which payload key; 0: none */
+	uint8_t key[32];
+};
+
+struct worker {
+	struct hash *hash;
+	struct pack_press *press;
+	uint64_t key_number;
+};
+
+struct run {
+	const struct pack_read_options *o;
+	struct pack_reader *reader;
+	/* fetch */
+	struct pack_frame frame;
+	uint8_t *window;
+	size_t have;
+	uint64_t at; /* of the window, in the input */
+	bool eof, over;
+	uint64_t key_number, keys;
+	uint8_t key[32];
+	/* take */
+	uint64_t worst; /* problems that are not of a single entry */
+	/* apply */
+	bool stopped;
+};
+
+/* --- fetch -------------------------------------------------------------- */
+
+/* Has at least n bytes in the window, or the end. */
+static int fill(struct run *r, size_t n, struct err *err)
+{
+	while (r->have < n && !r->eof) {
+		/* Behind damage many at a time, else no more than is wanted. */
+		size_t want = (r->frame.scanning ? WINDOW : n) - r->have, got;
+
+		if (fs_read_full(r->o->fd, r->window + r->have, want, &got) < 0)
+			return err_errno(err, errno, "read");
+		r->have += got;
+		r->eof = got < want;
+	}
+	return 0;
+}
+
+static void drop(struct run *r, size_t n)
+{
+	memmove(r->window, r->window + n, r->have - n);
+	r->have -= n;
+	r->at += n;
+}
+
+/* Reads the payload, and along with it the next header into the window.
+ * Returns 0, 1 if the input ends within the payload, -1 with err set. */
+static int read_payload(struct run *r, uint8_t *to, size_t len, struct err *err)
+{
+	size_t n = r->have < len ? r->have : len;
+
+	memcpy(to, r->window, n);
+	drop(r, n);
+	to += n;
+	len -= n;
+	while (len > 0) {
+		struct iovec v[2] = {{to, len}, {r->window, PACK_BLOCK_HEADER}};
+		ssize_t got = readv(r->o->fd, v, 2);
+
+		if (got < 0 && errno == EINTR)
+			continue;
+		if (got < 0)
+			return err_errno(err, errno, "read");
+		if (got == 0) {
+			r->eof = true;
+			return 1;
+		}
+		n = (size_t)got < len ? (size_t)got : len;
+		to += n;
+		len -= n;
+		r->at += n;
+		r->have = (size_t)got - n;
+	}
+	return 0;
+}
+
+/* A KEY block: the payload key from it, if there is none yet. */
+static int fetch_key(struct run *r, struct pack_load *load, struct err *err)
+{
+	const struct pack_block *b = &load->block;
+
+	if (b->kind == PACK_START)
+		r->key_number = 0;
+	if (b->kind != PACK_KEY || r->key_number != 0 || r->o->open_key == NULL ||
+		hash_xxh3(load->stored.data, b->stored_len) != b->check)
+		return 0;
+	if (r->o->open_key(r->o->ctx, load->stored.data, b->stored_len, r->key, err) != 0)
+		return -1;
+	r->key_number = ++r->keys;
+	return 0;
+}
+
+static int fetch_block(struct run *r, struct job *job, const struct pack_block *block,
+	bool misplaced, struct err *err)
+{
+	uint8_t *to = pack_load_room(job->load, block, err);
+	int got;
+
+	if (to == NULL)
+		return -1;
+	job->load->at = r->at;
+	job->load->misplaced = misplaced;
+	drop(r, PACK_BLOCK_HEADER);
+	got = read_payload(r, to, block->stored_len, err);
+	if (got < 0)
+		return -1;
+	if (got > 0) {
+		r->over = true; /* cut within this block */
+		return job->garbage == 0;
+	}
+	job->has_block = true;
+	if (!misplaced && fetch_key(r, job->load, err) != 0)
+		return -1;
+	job->key_number = r->key_number;
+	memcpy(job->key, r->key, sizeof job->key);
+	return 0;
+}
+
+static int fetch(void *ctx, void *worker, void *job_, struct err *err)
+{
+	struct run *r = ctx;
+	struct job *job = job_;
+	struct pack_block block;
+	size_t n = 0;
+
+	(void)worker;
+	job->has_block = job->trailing = job->stop = false;
+	job->garbage = 0;
+	if (r->over)
+		return 1;
+	for (;;) {
+		switch (pack_frame_step(&r->frame, r->window, r->have, r->eof, &block, &n, err)) {
+		case PACK_FRAME_BLOCK:
+			return fetch_block(r, job, &block, false, err);
+		case PACK_FRAME_MISPLACED:
+			return fetch_block(r, job, &block, true, err);
+		case PACK_FRAME_MORE:
+			if (fill(r, n, err) != 0)
+				return -1;
+			break;
+		case PACK_FRAME_SKIP:
+			if (job->garbage == 0)
+				job->garbage_at = r->at;
+			job->garbage += n;
+			drop(r, n);
+			break;
+		case PACK_FRAME_END:
+			r->over = true;
+			return job->garbage == 0;
+		case PACK_FRAME_TRAILING:
+			r->over = job->trailing = true;
+			job->garbage_at = r->at;
+			return 0;
+		case PACK_FRAME_REFUSED:
+			return err_prefix(err, "block at %llu", (unsigned long long)r->at);
+		}
+	}
+}
+
+/* --- open, take, apply -------------------------------------------------- */
+
+/* A sealed block without a key: its check is all there is. */
+static void check_sealed(struct pack_load *load)
+{
+	if (hash_xxh3(load->stored.data, load->block.stored_len) != load->block.check)
+		err_set(&load->bad, ERR_DAMAGE, "payload does not agree with its check");
+	else
+		err_set(&load->bad, ERR_DENIED, "sealed: a key is needed (--key FILE)");
+}
+
+static int open_load(void *ctx, void *worker, void *job_, struct err *err)
+{
+	struct run *r = ctx;
+	struct worker *w = worker;
+	struct job *job = job_;
+
+	if (!job->has_block)
+		return 0;
+	if (job->key_number != 0 && job->key_number != w->key_number) {
+		if (pack_press_key(w->press, job->key, err) != 0)
+			return -1;
+		w->key_number = job->key_number;
+	}
+	if (job->load->block.sealed && job->key_number == 0)
+		check_sealed(job->load);
+	if (pack_load_open(job->load, w->press, w->hash, err) != 0)
+		return -1;
+	return r->o->prepare != NULL ? r->o->prepare(r->o->ctx, job->load, err) : 0;
+}
+
+/* Passes the problem on, and counts those that are not of a single entry. */
+static void on_problem(void *ctx, enum pack_problem_kind kind, uint64_t offset,
+	struct pack_bytes path, const char *what)
+{
+	struct run *r = ctx;
+
+	if (kind != PACK_PROBLEM_ENTRY)
+		r->worst++;
+	r->o->problem(r->o->ctx, kind, offset, path, what);
+}
+
+static int take(void *ctx, void *worker, void *job_, struct err *err)
+{
+	struct run *r = ctx;
+	struct job *job = job_;
+
+	(void)worker;
+	if (job->garbage > 0)
+		pack_reader_garbage(r->reader, job->garbage_at, job->garbage);
+	if (job->trailing)
+		pack_reader_trailing(r->reader, job->garbage_at);
+	if (job->has_block && pack_reader_take(r->reader, job->load, err) != 0)
+		return -1;
+	job->stop = r->worst > 0 && !r->o->skip_damaged;
+	return 0;
+}
+
+static int apply(void *ctx, void *worker, void *job_, struct err *err)
+{
+	struct run *r = ctx;
+	struct job *job = job_;
+	int got;
+
+	(void)worker;
+	if (job->has_block && r->o->apply != NULL) {
+		got = r->o->apply(r->o->ctx, job->load, err);
+		if (got != 0) {
+			r->stopped = got > 0;
+			return -1;
+		}
+	}
+	return job->stop ? err_set(err, ERR_DAMAGE,
+				   "stopped at damage (--skip-damaged goes on behind it)")
+			 : 0;
+}
+
+/* --- the whole ---------------------------------------------------------- */
+
+static void job_free(struct job *job)
+{
+	if (job == NULL)
+		return;
+	pack_load_free(job->load);
+	seal_wipe(job->key, sizeof job->key);
+	free(job);
+}
+
+static struct job *job_new(bool prove, struct err *err)
+{
+	struct job *job = calloc(1, sizeof *job);
+
+	if (job == NULL) {
+		err_set(err, ERR_NOMEM, "out of memory");
+		return NULL;
+	}
+	job->load = pack_load_new(err);
+	if (job->load == NULL) {
+		free(job);
+		return NULL;
+	}
+	job->load->want_hash = job->load->want_meta = prove;
+	return job;
+}
+
+static void worker_free(struct worker *w)
+{
+	if (w == NULL)
+		return;
+	hash_free(w->hash);
+	pack_press_free(w->press);
+	free(w);
+}
+
+static struct worker *worker_new(struct err *err)
+{
+	struct worker *w = calloc(1, sizeof *w);
+
+	if (w == NULL) {
+		err_set(err, ERR_NOMEM, "out of memory");
+		return NULL;
+	}
+	w->hash = hash_new(err);
+	w->press = w->hash != NULL ? pack_press_new(0, err) : NULL;
+	if (w->press == NULL) {
+		worker_free(w);
+		return NULL;
+	}
+	return w;
+}
+
+static int run_lanes(struct run *r, struct job **jobs, size_t job_count, struct worker **workers,
+	size_t worker_count, struct err *err)
+{
+	static const struct lane_stage stages[] = {
+		{0, fetch},
+		{1, open_load},
+		{0, take},
+		{0, apply},
+	};
+	size_t i;
+
+	for (i = 0; i < job_count; i++)
+		if ((jobs[i] = job_new(r->o->prove, err)) == NULL)
+			return -1;
+	for (i = 0; i < worker_count; i++)
+		if ((workers[i] = worker_new(err)) == NULL)
+			return -1;
+	if (lane_run(stages, sizeof stages / sizeof *stages, (void **)jobs, job_count,
+		    (void **)workers, worker_count, r, err) != 0)
+		return r->stopped ? 1 : -1;
+	pack_reader_finish(r->reader, r->at);
+	return 0;
+}
+
+int pack_read_run(
+	const struct pack_read_options *options, struct pack_read *result, struct err *err)
+{
+	struct run r = {.o = options};
+	size_t worker_count = options->threads, job_count = worker_count * 2 + 2, i;
+	struct job **jobs = calloc(job_count, sizeof *jobs);
+	struct worker **workers = calloc(worker_count, sizeof *workers);
+	int got = -1;
+
+	memset(result, 0, sizeof *result);
+	pack_frame_init(&r.frame);
+	r.window = malloc(WINDOW);
+	if (jobs == NULL || workers == NULL || r.window == NULL)
+		err_set(err, ERR_NOMEM, "out of memory");
+	else if ((r.reader = pack_reader_new(
+			  options->prove, options->need_key, on_problem, &r, err)) != NULL)
+		got = run_lanes(&r, jobs, job_count, workers, worker_count, err);
+	if (r.reader != NULL)
+		pack_reader_result(r.reader, result);
+	if (got == 0 && r.worst > 0 && !options->skip_damaged)
+		got = err_set(err, ERR_DAMAGE, "damaged");
+	for (i = 0; jobs != NULL && i < job_count; i++) {
+		if (jobs[i] != NULL && options->discard != NULL)
+			options->discard(options->ctx, jobs[i]->load);
+		job_free(jobs[i]);
+	}
+	for (i = 0; workers != NULL && i < worker_count; i++)
+		worker_free(workers[i]);
+	free(jobs);
+	free(workers);
+	free(r.window);
+	pack_reader_free(r.reader);
+	seal_wipe(r.key, sizeof r.key);
+	return got;
+}

@@ -1,0 +1,49 @@
+/*
+ * Reading packs from a descriptor, on several threads, in one pass. Joins
+ * framing, loads and reader.
+ *
+ * One call, pack_read_run, which blocks until the input ends or it is told to
+ * stop. Callbacks come one at a time, in the order of the input, from any of
+ * the threads; only `prepare` comes from several at once.
+ */
+#ifndef FDUMP_PACK_READ_H
+#define FDUMP_PACK_READ_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "pack/reader.h"
+
+struct err;
+struct pack_load;
+
+struct pack_read_options {
+	int fd;            /* read from where it stands */
+	unsigned threads;  /* at least 1 */
+	bool prove;        /* hash contents, compare indexes */
+	bool need_key;     /* a key was given: what is not sealed is refused */
+	bool skip_damaged; /* go on behind damage; else stop there */
+
+	/* Opens a KEY block; NULL: there is no key. Returns 0 with the payload
+	 * key, or -1 with err set, which ends it all. */
+	int (*open_key)(
+		void *ctx, const uint8_t *payload, size_t len, uint8_t key[32], struct err *err);
+	/* A load was opened, its whole entries are decoded and proved: whatever
+	 * can be done without order. May be NULL. 0, or -1 with err set. */
+	int (*prepare)(void *ctx, struct pack_load *load, struct err *err);
+	/* Gives back what `prepare` made of a load that `apply` will not see. NULL:
+	 * nothing. */
+	void (*discard)(void *ctx, struct pack_load *load);
+	/* A load was taken: use what is in it. 0; 1 enough, stop; -1 with err. */
+	int (*apply)(void *ctx, struct pack_load *load, struct err *err);
+	pack_reader_problem *problem;
+	void *ctx;
+};
+
+/* Returns 0: read to the end (result->problems says how well), 1: stopped by
+ * apply, -1 with err set; ERR_DAMAGE: stopped at the first damage. result is
+ * set in any case. */
+int pack_read_run(
+	const struct pack_read_options *options, struct pack_read *result, struct err *err);
+
+#endif

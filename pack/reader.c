@@ -1,0 +1,588 @@
+/*
+ * State that lasts from block to block: where the pack began, the entry that
+ * is open, the records that the next index must have, the digest of headers.
+ *
+ * After damage the pack's own sums can't agree any more; then only what can
+ * still be said is said: which entries are lost, by the next index if there
+ * is one.
+ */
+#include "pack/reader.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "lib/buf.h"
+#include "lib/cbor.h"
+#include "lib/err.h"
+#include "lib/hash.h"
+#include "pack/index.h"
+#include "pack/load.h"
+#include "pack/writer.h"
+
+static const struct pack_bytes nobody = {0};
+
+struct pack_reader {
+	bool prove, must_seal;
+	pack_reader_problem *problem;
+	void *ctx;
+	struct pack_read total;
+
+	/* This pack. */
+	bool in_pack, ended, damaged;
+	uint64_t start; /* of the pack, in the input */
+	uint64_t next_seq, entries, content, statuses, last_index, blocks;
+	struct hash *digest;
+	bool sealed;
+
+	/* The entry that is open: it began in a block before. */
+	bool open;
+	struct buf path;
+	struct buf record;     /* its HEAD, then its TAIL, as in an index */
+	struct pack_head head; /* without borrowed parts, but for the path */
+	enum pack_verdict verdict;
+	struct hash *hash;
+	uint64_t size, open_at; /* open_at: of the block, in the input */
+	uint32_t open_head;     /* of the HEAD in it */
+
+	/* Records since the last index. */
+	struct buf seen;
+	uint64_t seen_count;
+	bool gap; /* damage since then */
+};
+
+struct pack_reader *pack_reader_new(
+	bool prove, bool sealed, pack_reader_problem *problem, void *ctx, struct err *err)
+{
+	struct pack_reader *r = calloc(1, sizeof *r);
+
+	if (r == NULL) {
+		err_set(err, ERR_NOMEM, "out of memory");
+		return NULL;
+	}
+	r->prove = prove;
+	r->must_seal = sealed;
+	r->problem = problem;
+	r->ctx = ctx;
+	buf_init(&r->path, PACK_PATH_MAX + 1);
+	buf_init(&r->record, PACK_INDEX_HEAD_MAX + 4096);
+	buf_init(&r->seen, 4 * PACK_BLOCK_RAW_MAX);
+	r->digest = hash_new(err);
+	r->hash = r->digest != NULL ? hash_new(err) : NULL;
+	if (r->hash == NULL) {
+		pack_reader_free(r);
+		return NULL;
+	}
+	return r;
+}
+
+void pack_reader_free(struct pack_reader *r)
+{
+	if (r == NULL)
+		return;
+	hash_free(r->digest);
+	hash_free(r->hash);
+	buf_fini(&r->path);
+	buf_fini(&r->record);
+	buf_fini(&r->seen);
+	free(r);
+}
+
+void pack_reader_result(const struct pack_reader *r, struct pack_read *result)
+{
+	*result = r->total;
+}
+
+static void report(struct pack_reader *r, enum pack_problem_kind kind, uint64_t offset,
+	struct pack_bytes path, const char *what)
+{
+	r->total.problems++;
+	r->problem(r->ctx, kind, offset, path, what);
+}
+
+static struct pack_bytes open_path(const struct pack_reader *r)
+{
+	return (struct pack_bytes){r->path.data, r->path.len};
+}
+
+/* Damage at this place: the open entry can't be whole any more. */
+static void damage(struct pack_reader *r, struct pack_load *load)
+{
+	r->damaged = r->gap = true;
+	if (!r->open)
+		return;
+	r->open = false;
+	if (load != NULL)
+		load->lost_open = true;
+	if (r->verdict == PACK_GOOD)
+		report(r, PACK_PROBLEM_ENTRY, r->open_at, open_path(r),
+			"lost: its end is missing or damaged");
+}
+
+void pack_reader_garbage(struct pack_reader *r, uint64_t offset, uint64_t len)
+{
+	char what[96];
+
+	snprintf(what, sizeof what, "%llu bytes that are no block", (unsigned long long)len);
+	report(r, PACK_PROBLEM_BLOCK, offset, nobody, what);
+	r->damaged = r->gap = true;
+}
+
+void pack_reader_trailing(struct pack_reader *r, uint64_t offset)
+{
+	report(r, PACK_PROBLEM_END, offset, nobody, "bytes after the end that begin no pack");
+}
+
+static void begin_pack(struct pack_reader *r, uint64_t at)
+{
+	uint8_t unused[HASH_LEN];
+
+	hash_end(r->digest, unused);
+	buf_clear(&r->seen);
+	r->in_pack = true;
+	r->ended = r->damaged = r->gap = r->open = false;
+	r->sealed = r->must_seal;
+	r->start = at;
+	r->next_seq = r->entries = r->content = r->statuses = r->last_index = r->blocks = 0;
+	r->seen_count = 0;
+	r->total.packs++;
+}
+
+/* --- START -------------------------------------------------------------- */
+
+/* START says what the pack needs. Returns 0, or -1 refused. */
+static int check_start(const struct pack_load *load, struct err *err)
+{
+	struct cbor_in in;
+	struct cbor_item map, key, value;
+	bool format = false, kind = false, checksum = false;
+	uint64_t i;
+
+	cbor_in_init(&in, load->raw, load->block.raw_len);
+	if (cbor_get(&in, &map) != CBOR_OK || map.type != CBOR_MAP)
+		return err_set(err, ERR_FORMAT, "malformed START");
+	for (i = 0; i < map.value; i++) {
+		struct cbor_in at;
+
+		if (cbor_get(&in, &key) != CBOR_OK || key.type != CBOR_TEXT)
+			return err_set(err, ERR_FORMAT, "malformed START");
+		at = in;
+		if (cbor_skip(&in, 4) != CBOR_OK || cbor_get(&at, &value) != CBOR_OK)
+			return err_set(err, ERR_FORMAT, "malformed START");
+		if (cbor_is_text(&key, "F")) {
+			if (value.type != CBOR_UINT || value.value != 1)
+				return err_set(err, ERR_UNSUPPORTED,
+					"pack of format %llu: this program reads format 1",
+					(unsigned long long)value.value);
+			format = true;
+		} else if (cbor_is_text(&key, "K")) {
+			if (!cbor_is_text(&value, "pack"))
+				return err_set(err, ERR_UNSUPPORTED,
+					"not a pack but another kind of container");
+			kind = true;
+		} else if (cbor_is_text(&key, "H")) {
+			if (!cbor_is_text(&value, "sha256"))
+				return err_set(err, ERR_UNSUPPORTED,
+					"pack with another checksum than sha256");
+			checksum = true;
+		} else if (key.len > 0 && key.bytes[0] >= 'A' && key.bytes[0] <= 'Z') {
+			return err_set(err, ERR_UNSUPPORTED,
+				"pack needs '%.*s', which this program does not know",
+				key.len < 32 ? (int)key.len : 32, (const char *)key.bytes);
+		}
+	}
+	if (!format || !kind || !checksum)
+		return err_set(err, ERR_FORMAT, "malformed START: no format, kind or checksum");
+	return 0;
+}
+
+/* --- entries ------------------------------------------------------------ */
+
+/* An entry is complete: counts, and its record. */
+static int complete(struct pack_reader *r, uint64_t block, uint32_t at, const uint8_t *meta,
+	size_t meta_len, const struct pack_tail *tail, struct err *err)
+{
+	uint8_t place[32];
+	struct cbor_out out;
+
+	r->entries++;
+	r->content += tail->size;
+	r->statuses += tail->status != PACK_OK;
+	r->total.entries++;
+	r->total.content += tail->size;
+	r->total.statuses += tail->status != PACK_OK;
+	if (!r->prove)
+		return 0;
+	r->seen_count++;
+	/* Without an index for long there is none; keep no more than may be. */
+	if (r->seen.len + meta_len + sizeof place > r->seen.max)
+		return 0;
+	cbor_out_init(&out, place, sizeof place);
+	cbor_put_array(&out, 2);
+	cbor_put_uint(&out, block - r->start);
+	cbor_put_uint(&out, at);
+	if (buf_add(&r->seen, place, cbor_out_len(&out), err) != 0)
+		return -1;
+	return buf_add(&r->seen, meta, meta_len, err);
+}
+
+/* Content of the open entry in this load: size and hash. */
+static void add_lead(struct pack_reader *r, const struct pack_load *load)
+{
+	struct pack_item item;
+	struct cbor_in in;
+
+	cbor_in_init(&in, load->raw, load->lead_end);
+	while (pack_item_get(&in, &item, NULL) == 0 && item.kind < PACK_ITEM_TAIL) {
+		uint64_t n = item.kind == PACK_ITEM_DATA ? item.data.len : item.hole;
+
+		r->size += n;
+		if (r->size > PACK_CONTENT_MAX)
+			r->verdict = PACK_WRONG;
+		if (!r->prove || r->verdict != PACK_GOOD)
+			continue;
+		if (item.kind == PACK_ITEM_DATA)
+			hash_add(r->hash, item.data.at, item.data.len);
+		else
+			hash_add_zeros(r->hash, n);
+	}
+}
+
+/* The open entry's TAIL stands in this load: the verdict. */
+static int end_open(struct pack_reader *r, struct pack_load *load, struct err *err)
+{
+	const struct pack_tail *tail = &load->lead_tail;
+	uint8_t sum[HASH_LEN], mem[256];
+	struct err why = {0};
+	struct cbor_out out;
+	const char *reason = NULL;
+
+	r->open = false;
+	hash_end(r->hash, sum);
+	load->lead_verdict = r->verdict;
+	if (r->verdict == PACK_REFUSED)
+		return 0;
+	if (load->lead_refused) {
+		load->lead_verdict = PACK_REFUSED;
+		reason = pack_load_text(load, load->lead_why);
+	} else if (pack_tail_fits(&r->head, tail, &why) != 0) {
+		load->lead_verdict = PACK_REFUSED;
+		reason = "its end does not fit its beginning";
+	} else if (tail->has_content && (r->size != tail->size || r->verdict == PACK_WRONG)) {
+		load->lead_verdict = PACK_WRONG;
+		reason = "size does not agree with the content";
+	} else if (tail->has_content && r->prove && memcmp(sum, tail->sum, HASH_LEN) != 0) {
+		load->lead_verdict = PACK_WRONG;
+		reason = "SHA-256 does not agree with the content";
+	} else if (!tail->has_content && r->size > 0) {
+		load->lead_verdict = PACK_REFUSED;
+		reason = "content where none can be";
+	}
+	load->lead_reason = reason;
+	if (reason != NULL)
+		report(r, PACK_PROBLEM_ENTRY, r->open_at, open_path(r), reason);
+	if (load->lead_verdict == PACK_REFUSED)
+		return 0;
+	cbor_out_init(&out, mem, sizeof mem);
+	pack_tail_put(&out, tail);
+	if (buf_add(&r->record, mem, cbor_out_len(&out), err) != 0)
+		return -1;
+	return complete(r, r->open_at, r->open_head, r->record.data, r->record.len, tail, err);
+}
+
+/* The last entry of a load goes on in the next one. */
+static int begin_open(struct pack_reader *r, struct pack_load *load, struct err *err)
+{
+	const struct pack_member *m = &load->trail;
+	uint8_t unused[HASH_LEN];
+	struct cbor_out out;
+	size_t room = 1024 + m->head.path.len + m->head.user.len + m->head.group.len +
+		      m->head.target.len + m->head.link.len;
+	struct pack_item item;
+	struct cbor_in in;
+	uint8_t *to;
+
+	r->open = true;
+	r->open_at = load->at;
+	r->open_head = m->at;
+	r->verdict = m->verdict;
+	r->size = 0;
+	hash_end(r->hash, unused);
+	buf_clear(&r->path);
+	buf_clear(&r->record);
+	if (m->verdict == PACK_REFUSED) {
+		report(r, PACK_PROBLEM_ENTRY, load->at, m->head.path, pack_load_text(load, m->why));
+		return 0;
+	}
+	if (buf_add(&r->path, m->head.path.at, m->head.path.len, err) != 0)
+		return -1;
+	to = buf_room(&r->record, room, err);
+	if (to == NULL)
+		return -1;
+	cbor_out_init(&out, to, room);
+	pack_head_put(&out, &m->head, true);
+	buf_took(&r->record, cbor_out_len(&out));
+	r->head = (struct pack_head){.type = m->head.type};
+	/* Its content so far. */
+	cbor_in_init(&in, load->raw + m->content, m->content_end - m->content);
+	while (pack_item_get(&in, &item, NULL) == 0 && item.kind < PACK_ITEM_TAIL) {
+		r->size += item.kind == PACK_ITEM_DATA ? item.data.len : item.hole;
+		if (!r->prove)
+			continue;
+		if (item.kind == PACK_ITEM_DATA)
+			hash_add(r->hash, item.data.at, item.data.len);
+		else
+			hash_add_zeros(r->hash, item.hole);
+	}
+	return 0;
+}
+
+static int take_entries(struct pack_reader *r, struct pack_load *load, struct err *err)
+{
+	struct pack_member *m;
+	size_t count, i;
+	bool has_lead = load->block.first != 0 && load->block.raw_len > 0;
+
+	if (has_lead && r->open) {
+		load->lead_live = true;
+		add_lead(r, load);
+		if (load->lead_ends && end_open(r, load, err) != 0)
+			return -1;
+	} else if (has_lead && !r->gap) {
+		report(r, PACK_PROBLEM_BLOCK, load->at, nobody, "content that belongs to no entry");
+	} else if (!has_lead && r->open) {
+		damage(r, load);
+	}
+	/* A lead that is not ended where an entry begins. */
+	if (r->open && load->block.first != PACK_BLOCK_NONE)
+		damage(r, load);
+	load->usable = true;
+	m = pack_load_members(load, &count);
+	for (i = 0; i < count; i++) {
+		if (m[i].verdict != PACK_GOOD)
+			report(r, PACK_PROBLEM_ENTRY, load->at, m[i].head.path,
+				pack_load_text(load, m[i].why));
+		if (m[i].verdict == PACK_REFUSED) {
+			r->gap = r->damaged = true;
+			continue;
+		}
+		if (complete(r, load->at, m[i].at, load->meta.data + m[i].meta, m[i].meta_len,
+			    &m[i].tail, err) != 0)
+			return -1;
+	}
+	if (load->has_trail && begin_open(r, load, err) != 0)
+		return -1;
+	if (load->broken_at != PACK_BLOCK_NONE) {
+		report(r, PACK_PROBLEM_BLOCK, load->at, nobody,
+			pack_load_text(load, load->broken_why));
+		damage(r, load);
+	}
+	return 0;
+}
+
+/* --- INDEX -------------------------------------------------------------- */
+
+/* Names what an index lists and was not met. Both are in the order of the
+ * pack. */
+static void find_lost(struct pack_reader *r, struct pack_load *load, struct pack_index *index)
+{
+	struct pack_index seen = {.left = r->seen_count};
+	struct pack_index_record want, have;
+	struct err ignored;
+	int got, have_got;
+
+	cbor_in_init(&seen.in, r->seen.data, r->seen.len);
+	have_got = pack_index_next(&seen, &have, &ignored);
+	while ((got = pack_index_next(index, &want, &ignored)) == 0 || got == 2) {
+		while ((have_got == 0 || have_got == 2) &&
+			(have.block < want.block ||
+				(have.block == want.block && have.at < want.at)))
+			have_got = pack_index_next(&seen, &have, &ignored);
+		if ((have_got == 0 || have_got == 2) && have.block == want.block &&
+			have.at == want.at)
+			continue;
+		report(r, PACK_PROBLEM_ENTRY, r->start + want.block, want.head.path, "lost");
+	}
+	(void)load;
+}
+
+static void take_index(struct pack_reader *r, struct pack_load *load)
+{
+	struct pack_index index;
+	struct err why = {0};
+	const uint8_t *records;
+	bool agrees;
+
+	if (pack_index_open(&index, load->raw, load->block.raw_len, &why) != 0) {
+		report(r, PACK_PROBLEM_END, load->at, nobody, why.message);
+		r->last_index = load->at - r->start;
+		goto out;
+	}
+	records = index.in.at;
+	agrees = index.count == r->seen_count && (size_t)(index.in.end - records) == r->seen.len &&
+		 memcmp(records, r->seen.data, r->seen.len) == 0;
+	if (r->gap && !agrees)
+		find_lost(r, load, &index);
+	else if (!agrees || index.number != r->entries - r->seen_count ||
+		 index.prev != r->last_index)
+		if (!r->damaged)
+			report(r, PACK_PROBLEM_END, load->at, nobody,
+				"index does not agree with the entries");
+	r->last_index = load->at - r->start;
+out:
+	buf_clear(&r->seen);
+	r->seen_count = 0;
+	r->gap = false;
+}
+
+/* --- END ---------------------------------------------------------------- */
+
+static void take_end(struct pack_reader *r, struct pack_load *load)
+{
+	struct pack_end end;
+	uint8_t digest[HASH_LEN];
+	const char *what = NULL;
+
+	r->ended = true;
+	hash_end(r->digest, digest);
+	if (load->bad.code != ERR_NONE)
+		return;
+	if (r->open)
+		damage(r, load);
+	if (load->block.raw_len != PACK_END_LEN) {
+		report(r, PACK_PROBLEM_END, load->at, nobody, "END of a wrong length");
+		return;
+	}
+	pack_end_get(&end, load->raw);
+	if (r->damaged) {
+		char text[160];
+
+		if (end.entries == r->entries)
+			return;
+		snprintf(text, sizeof text, "END: %llu of %llu entries were found",
+			(unsigned long long)r->entries, (unsigned long long)end.entries);
+		report(r, PACK_PROBLEM_END, load->at, nobody, text);
+		return;
+	}
+	if (end.length != load->at - r->start || end.blocks != load->block.seq)
+		what = "END does not agree: length or number of blocks";
+	else if (memcmp(end.digest, digest, sizeof digest) != 0)
+		what = "END does not agree: digest of the block headers";
+	else if (r->prove && (end.entries != r->entries || end.content != r->content ||
+				     end.statuses != r->statuses))
+		what = "END does not agree: number of entries or size of contents";
+	else if (r->prove && (end.last_index != r->last_index || r->seen_count > 0))
+		what = "END does not agree: index";
+	if (what != NULL)
+		report(r, PACK_PROBLEM_END, load->at, nobody, what);
+}
+
+/* --- blocks ------------------------------------------------------------- */
+
+/* Order and presence, before what is in it. */
+static void check_sequence(struct pack_reader *r, struct pack_load *load)
+{
+	uint64_t seq = load->block.seq;
+	char what[96];
+
+	if (!r->in_pack)
+		begin_pack(r, load->at); /* START is missing */
+	if (seq == r->next_seq)
+		return;
+	if (seq - r->next_seq == 1)
+		snprintf(what, sizeof what, "block %llu is missing",
+			(unsigned long long)r->next_seq);
+	else
+		snprintf(what, sizeof what, "blocks %llu to %llu are missing",
+			(unsigned long long)r->next_seq, (unsigned long long)seq - 1);
+	report(r, PACK_PROBLEM_BLOCK, load->at, nobody, what);
+	damage(r, load);
+}
+
+static void misplaced(struct pack_reader *r, struct pack_load *load)
+{
+	char what[128];
+
+	snprintf(what, sizeof what, "%s block %llu does not belong here",
+		pack_block_name(load->block.kind), (unsigned long long)load->block.seq);
+	report(r, PACK_PROBLEM_BLOCK, load->at, nobody, what);
+	r->damaged = true;
+}
+
+/* A block whose payload can't be used. */
+static void unusable(struct pack_reader *r, struct pack_load *load)
+{
+	char what[ERR_MESSAGE_MAX + 64];
+
+	if (load->bad.code == ERR_DENIED) {
+		r->total.unopened = true;
+		return;
+	}
+	snprintf(what, sizeof what, "%s block %llu: %s", pack_block_name(load->block.kind),
+		(unsigned long long)load->block.seq, load->bad.message);
+	report(r, PACK_PROBLEM_BLOCK, load->at, nobody, what);
+	r->damaged = true;
+	if (load->block.kind == PACK_ENTRY)
+		damage(r, load);
+}
+
+int pack_reader_take(struct pack_reader *r, struct pack_load *load, struct err *err)
+{
+	uint8_t header[PACK_BLOCK_HEADER];
+	const struct pack_block *b = &load->block;
+
+	if (load->misplaced) {
+		misplaced(r, load);
+		return 0;
+	}
+	if (b->kind == PACK_START)
+		begin_pack(r, load->at);
+	check_sequence(r, load);
+	r->next_seq = b->seq + 1;
+	r->total.blocks++;
+	if (b->sealed)
+		r->sealed = r->total.sealed = true;
+	if (b->kind == PACK_KEY)
+		r->sealed = true;
+	if (b->kind != PACK_END) {
+		pack_block_put(b, header);
+		hash_add(r->digest, header, sizeof header);
+	}
+	if (load->bad.code == ERR_NONE && r->sealed && !b->sealed && b->kind >= PACK_ENTRY)
+		err_set(&load->bad, ERR_DAMAGE, "not sealed, in a sealed pack");
+	if (load->bad.code != ERR_NONE)
+		unusable(r, load);
+	if (b->kind == PACK_END) {
+		take_end(r, load);
+		return 0;
+	}
+	if (load->bad.code != ERR_NONE)
+		return 0;
+	switch (b->kind) {
+	case PACK_START:
+		return check_start(load, err);
+	case PACK_ENTRY:
+		return take_entries(r, load, err);
+	case PACK_INDEX:
+		if (r->prove)
+			take_index(r, load);
+		return 0;
+	case PACK_KEY:
+		return 0;
+	default:
+		return err_set(err, ERR_UNSUPPORTED, "block of kind %u at %llu: not known here",
+			b->kind, (unsigned long long)load->at);
+	}
+}
+
+void pack_reader_finish(struct pack_reader *r, uint64_t offset)
+{
+	if (!r->in_pack) {
+		report(r, PACK_PROBLEM_END, offset, nobody, "not a pack");
+		return;
+	}
+	if (r->ended)
+		return;
+	damage(r, NULL);
+	report(r, PACK_PROBLEM_END, offset, nobody, "cut: the pack has no end");
+}

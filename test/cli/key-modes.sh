@@ -1,0 +1,31 @@
+# Goal: a file that holds a secret and is open to others is refused, and the
+# message says how to mend it; a plain public half may be open.
+set -eu
+dir=$(mktemp -d)
+trap 'rm -rf "$dir"' EXIT
+cd "$dir"
+
+"$FDUMP" key new --no-passphrase --shared k >/dev/null
+"$FDUMP" key new --no-passphrase plain >/dev/null
+for file in k k.pub plain; do
+	for mode in 640 604 620 602 610 601; do
+		chmod $mode $file
+		rc=0
+		message=$("$FDUMP" key show $file 2>&1) || rc=$?
+		[ $rc = 3 ]
+		case "$message" in *"chmod 600 '$file'"*) ;; *) exit 1 ;; esac
+	done
+	chmod 400 $file
+	"$FDUMP" key show $file >/dev/null
+done
+chmod 644 plain.pub
+"$FDUMP" key show plain.pub >/dev/null
+
+# So is a passphrase file.
+echo secret >pass
+chmod 644 pass
+rc=0
+message=$("$FDUMP" key new --passphrase-file pass other 2>&1) || rc=$?
+[ $rc = 2 ]
+case "$message" in *"chmod 600 'pass'"*) ;; *) exit 1 ;; esac
+[ ! -e other ]

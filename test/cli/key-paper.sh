@@ -1,0 +1,52 @@
+# Goal: a key printed for paper and typed in again is the same key, and a
+# mistyped line is named.
+set -eu
+dir=$(mktemp -d)
+trap 'rm -rf "$dir"' EXIT
+cd "$dir"
+umask 077
+echo secret >pass
+
+"$FDUMP" key new --no-passphrase --shared a >/dev/null
+"$FDUMP" key new --passphrase-file pass b >/dev/null
+for key in a b; do
+	"$FDUMP" key export $key >paper
+	[ "$(head -n 2 paper | grep -c '^#')" = 2 ]
+	[ "$(awk '{ if (length > n) n = length } END { print n }' <(grep -v '^#' paper))" -le 48 ]
+	"$FDUMP" key import back <paper >/dev/null
+	cmp $key back
+	cmp $key.pub back.pub
+	rm back back.pub
+	# As typed by someone in a hurry.
+	grep -v '^#' paper | tr 'A-Z01' 'a-zoi' | sed 's/ //g; s/^/  /; s/$/ \r/' |
+		"$FDUMP" key import back >/dev/null
+	cmp $key back
+	rm back back.pub
+done
+# The form of a protected key holds no more than the file: still protected.
+"$FDUMP" key import back <paper >/dev/null
+"$FDUMP" key show back | grep -q 'protected *yes'
+
+# refused TEXT: what is on standard input is no key, and the message has TEXT.
+refused() {
+	rc=0
+	"$FDUMP" key import new >out 2>err || rc=$?
+	[ $rc = 5 ] && [ ! -s out ] && [ ! -e new ] && [ ! -e new.pub ]
+	grep -q "$1" err
+}
+awk '/^03/ { c = substr($2, 1, 1); sub(c, c == "7" ? "8" : "7", $2) } { print }' paper |
+	refused "line 03 "
+grep -v '^04' paper | refused "missing: line 04"
+{
+	cat paper
+	grep '^05' paper
+} | refused "line 05 "
+echo hello | refused "number"
+: | refused "missing: line 01"
+head -c 100000 /dev/zero | refused "too long"
+
+# What is there already is not replaced.
+rc=0
+"$FDUMP" key import a <paper 2>err || rc=$?
+[ $rc = 2 ]
+grep -q "is there already" err
