@@ -2,7 +2,8 @@
  * Connections cut off, or with one bit changed, at every place that matters.
  *
  *   net-cut                  cuts at 200 places in 3 ways; a sample of flips
- *   net-cut flip FIRST STEP  flips bit FIRST, FIRST+STEP, ... of an exchange
+ *   net-cut flip FIRST STEP [AT-ONCE]
+ *                            flips bit FIRST, FIRST+STEP, ... of an exchange
  *
  * Client and server run on one loop; what they say goes through a relay over
  * TCP on 127.0.0.1, which does the damage after so many bytes of one
@@ -20,9 +21,9 @@
 #include "rpc/wire.h"
 #include "test/net/peer.h"
 
-#define AT_ONCE  24
-#define BLOB_LEN 60000
-#define CALL_MS  1500
+#define AT_ONCE_MAX 128
+#define BLOB_LEN    60000
+#define CALL_MS     1500
 
 static const struct rpc_times times = {
 	.handshake = 2500, .frame = 800, .ping = 400, .dead = 1000, .bye = 1000, .cancel = 900};
@@ -69,8 +70,8 @@ struct run {
 
 static struct rpc_loop *loop;
 static struct rpc_tls_conf *client_conf, *server_conf;
-static struct run runs[AT_ONCE];
-static int active, failures;
+static struct run runs[AT_ONCE_MAX];
+static int active, failures, at_once = 24;
 static char folder[256];
 
 static void die(const char *what)
@@ -375,7 +376,7 @@ static void run_all(bool (*next)(struct plan *plan), void (*after)(const struct 
 	do {
 		if (active > 0)
 			rpc_loop_run(loop);
-		for (i = 0; i < AT_ONCE; i++) {
+		for (i = 0; i < at_once; i++) {
 			if (runs[i].active)
 				continue;
 			plan = runs[i].plan;
@@ -527,7 +528,9 @@ int main(int argc, char **argv)
 	client_conf = peer_conf(folder, "a1", NULL, &err);
 	server_conf = peer_conf(folder, "s1", NULL, &err);
 	loop = rpc_loop_new(&err);
-	if (argc == 4 && strcmp(argv[1], "flip") == 0) {
+	if (argc >= 4 && strcmp(argv[1], "flip") == 0) {
+		if (argc > 4)
+			at_once = atoi(argv[4]) < AT_ONCE_MAX ? atoi(argv[4]) : AT_ONCE_MAX;
 		flips(strtoull(argv[2], NULL, 10), strtoull(argv[3], NULL, 10));
 	} else {
 		cuts();

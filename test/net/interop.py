@@ -184,6 +184,22 @@ def breaks(folder, port):
     well.bye()
 
 
+def never_reads(folder, port):
+    """What a peer does not read is bounded: then it is cut off."""
+    c = Connection.dial(folder, "a1", port)
+    pings = b"".join(header(PING, id=i) for i in range(1, 5001))
+    sent = 0
+    try:
+        while sent < 64 << 20:
+            c.tls.sendall(pings)
+            sent += len(pings)
+        raise AssertionError("64 MiB of PING were taken")
+    except (OSError, TimeoutError):
+        pass
+    c.close()
+    print("cut off after %.1f MB that it did not read" % (sent / 1e6))
+
+
 def notes_and_refused_requests_keep_it(folder, port):
     """What is wrong with one request costs that request only."""
     c = Connection.dial(folder, "a1", port)
@@ -210,6 +226,7 @@ with tempfile.TemporaryDirectory() as folder:
         python_server(folder)
         versions(folder, port)
         breaks(folder, port)
+        never_reads(folder, port)
         notes_and_refused_requests_keep_it(folder, port)
     finally:
         server.terminate()
