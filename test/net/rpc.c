@@ -741,6 +741,21 @@ static void denied_while_connected(void **unused)
 	wait_done(&o);
 	assert_int_equal(o.err.code, ERR_DENIED);
 	free_pair(&p);
+	/* Without a request, when the list has changed. */
+	rpc_deny_fini(&deny);
+	make_pair_as(&p, "a1", "s1", &s1, &deny, NULL);
+	wait_up(&p);
+	assert_int_equal(p.server.up, 1);
+	rpc_conn_recheck(p.server.conn);
+	run_ms(50);
+	assert_int_equal(p.server.closed, 0);
+	rpc_deny_add(&deny, rpc_conn_peer(p.server.conn)->host, &err);
+	rpc_conn_recheck(p.server.conn);
+	assert_int_equal(p.server.closed, 0);
+	wait_closed(&p.server);
+	wait_closed(&p.client);
+	assert_int_equal(p.server.why.code, ERR_DENIED);
+	free_pair(&p);
 	rpc_deny_fini(&deny);
 }
 
