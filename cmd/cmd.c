@@ -3,9 +3,12 @@
 
 #include <stdarg.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
 
 #include "lib/err.h"
 
@@ -42,4 +45,21 @@ unsigned cmd_processors(void)
 	int n = sched_getaffinity(0, sizeof set, &set) == 0 ? CPU_COUNT(&set) : 1;
 
 	return n < 1 ? 1 : n > 64 ? 64 : (unsigned)n;
+}
+
+int cmd_open_input(const char *file, struct err *err)
+{
+	int fd;
+
+	if (file != NULL && strcmp(file, "-") != 0) {
+		fd = open(file, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+		return fd >= 0 ? fd : err_errno(err, errno, "%s", file);
+	}
+	fd = fcntl(0, F_DUPFD_CLOEXEC, 3);
+	if (fd < 0)
+		return err_errno(err, errno, "standard input");
+	if (!isatty(fd))
+		return fd;
+	close(fd);
+	return err_set(err, ERR_USAGE, "will not read from a terminal: name a file with -f");
 }

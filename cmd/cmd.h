@@ -13,6 +13,7 @@
 struct err;
 
 /* The commands. */
+int cmd_diff(int argc, char **argv);
 int cmd_key(int argc, char **argv);
 int cmd_unpack(int argc, char **argv);
 int cmd_cron(int argc, char **argv);
@@ -40,6 +41,10 @@ int cmd_usage(const char *command, const char *fmt, ...) __attribute__((format(p
 
 /* A decimal number from min to max. Returns 0, or -1 if it is none. */
 int cmd_number(const char *text, long min, long max, long *value);
+
+/* Opens FILE, or standard input for NULL or "-", to read a pack from; not a
+ * terminal. Returns the descriptor, or -1 with err set. */
+int cmd_open_input(const char *file, struct err *err);
 
 /* Processors that this process may use, 1 to 64. */
 unsigned cmd_processors(void);

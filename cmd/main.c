@@ -26,6 +26,7 @@ static const struct command {
 	{"pack", cmd_pack, "pack trees of files into one file or stream"},
 	{"unpack", cmd_unpack, "unpack a pack, each file proved first"},
 	{"verify", cmd_verify, "prove every byte of packs, say what is lost"},
+	{"diff", cmd_diff, "compare a pack with the live tree"},
 	{"key", cmd_key, "make, show, print and take back keys"},
 	{"cron", cmd_cron, "when a schedule is due, and what it means"},
 	{NULL, NULL, NULL},

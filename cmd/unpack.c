@@ -290,30 +290,13 @@ static int open_key(void *ctx, const uint8_t *payload, size_t len, uint8_t key[3
 	return cmd_unseal_open(&u->o->unseal, payload, len, key, err);
 }
 
-static int open_input(const struct options *o, struct err *err)
-{
-	int fd;
-
-	if (o->file == NULL || strcmp(o->file, "-") == 0) {
-		fd = fcntl(0, F_DUPFD_CLOEXEC, 3);
-		if (fd >= 0 && isatty(fd)) {
-			close(fd);
-			return err_set(err, ERR_USAGE,
-				"will not read from a terminal: name a file with -f");
-		}
-	} else {
-		fd = open(o->file, O_RDONLY | O_CLOEXEC | O_NOCTTY);
-	}
-	return fd >= 0 ? fd : err_errno(err, errno, "%s", o->file ? o->file : "standard input");
-}
-
 static int run(struct unpack *u, struct err *err)
 {
 	struct options *o = u->o;
 	struct pack_read result;
 	int got = -1;
 
-	o->read.fd = open_input(o, err);
+	o->read.fd = cmd_open_input(o->file, err);
 	if (o->read.fd < 0)
 		return -1;
 	o->extract.target =

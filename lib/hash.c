@@ -1,6 +1,9 @@
 /* SHA-256 and HMAC by libgcrypt (fast on one core), XXH3 by libxxhash. */
 #include "lib/hash.h"
 
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <gcrypt.h>
@@ -14,10 +17,54 @@ static gcry_md_hd_t handle(struct hash *hash)
 	return (gcry_md_hd_t)(void *)hash;
 }
 
+/*
+ * libgcrypt ends the program, or worse, when its arithmetic finds no memory.
+ * So what it asks for in small pieces is asked for again: the first time
+ * there is a reserve to give back, later on another thread may have freed
+ * something. What fails then, and all that is large, is refused as usual.
+ */
+#define SMALL   65536
+#define RESERVE (256u << 10)
+#define RETRIES 1000
+static _Atomic(void *) reserve;
+static atomic_uint retried;
+
+/* Whether to try once more to get len bytes. */
+static bool again(size_t len)
+{
+	void *mem;
+
+	if (len > SMALL)
+		return false;
+	mem = atomic_exchange(&reserve, NULL);
+	free(mem);
+	return mem != NULL || atomic_fetch_add(&retried, 1) < RETRIES;
+}
+
+static void *give(size_t len)
+{
+	void *mem;
+
+	while ((mem = malloc(len)) == NULL && again(len))
+		;
+	return mem;
+}
+
+static void *give_more(void *mem, size_t len)
+{
+	void *more;
+
+	while ((more = realloc(mem, len)) == NULL && again(len))
+		;
+	return more;
+}
+
 int hash_crypto_init(struct err *err)
 {
 	if (gcry_control(GCRYCTL_INITIALIZATION_FINISHED_P))
 		return 0;
+	atomic_store(&reserve, malloc(RESERVE));
+	gcry_set_allocation_handler(give, give, NULL, give_more, free);
 	if (gcry_check_version("1.10.0") == NULL)
 		return err_set(err, ERR_UNSUPPORTED, "libgcrypt is %s, 1.10 or later is needed",
 			gcry_check_version(NULL));

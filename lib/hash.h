@@ -19,7 +19,8 @@ struct hash;
 #define HASH_LEN 32
 
 /* Sets up libgcrypt. Returns 0, or -1 with err set (the library is too old:
- * the program cannot go on). May be called more than once. */
+ * the program cannot go on). May be called more than once. If there is no
+ * memory even for that, libgcrypt itself ends the program. */
 int hash_crypto_init(struct err *err);
 
 /* A new SHA-256. NULL with err set (out of memory) on failure. */

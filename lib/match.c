@@ -126,18 +126,14 @@ static const char *one(const char *p, const char *end, char c)
 {
 	bool hit;
 
-	switch (*p) {
-	case '?':
+	if (*p == '?')
 		return p + 1;
-	case '[':
+	if (*p == '[') {
 		p = bracket(p, end, (unsigned char)c, &hit);
 		return hit ? p : NULL;
-	case '\\':
-		p++;
-		/* fall through */
-	default:
-		return *p == c ? p + 1 : NULL;
 	}
+	p += *p == '\\';
+	return *p == c ? p + 1 : NULL;
 }
 
 static bool glob(struct span pattern, struct span name)

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -70,13 +71,25 @@ static void remember(int sig)
 	came = sig;
 }
 
+/* Waits for a line and reads it. The signals come only while it waits: one that
+ * came just before a read would not end that. Returns as read(2). */
+static ssize_t wait_line(int tty, const sigset_t *unblocked, char *line, size_t cap)
+{
+	struct pollfd wait = {.fd = tty, .events = POLLIN};
+
+	if (ppoll(&wait, 1, NULL, unblocked) < 0)
+		return -1;
+	return read(tty, line, cap);
+}
+
 /* Reads a line with echo off. The signals are only remembered, and so end the
- * read; they are raised again when the terminal is as it was. */
+ * waiting; they are raised again when the terminal is as it was. */
 static int read_line(int tty, const char *prompt, const char *what, char *line, size_t cap,
 	size_t *len, struct err *err)
 {
 	struct sigaction act = {.sa_handler = remember}, before[CAUGHT];
 	struct termios as_was, quiet;
+	sigset_t block, unblocked;
 	int errnum = 0;
 	ssize_t n = -1;
 	size_t i;
@@ -88,13 +101,18 @@ static int read_line(int tty, const char *prompt, const char *what, char *line, 
 	quiet.c_lflag |= ECHONL | ICANON | ISIG;
 	came = 0;
 	sigemptyset(&act.sa_mask);
+	sigemptyset(&block);
+	for (i = 0; i < CAUGHT; i++)
+		sigaddset(&block, caught[i]);
+	pthread_sigmask(SIG_BLOCK, &block, &unblocked);
 	for (i = 0; i < CAUGHT; i++)
 		sigaction(caught[i], &act, &before[i]);
 	if (tcsetattr(tty, TCSAFLUSH, &quiet) == 0 && dprintf(tty, "%s %s: ", prompt, what) > 0)
-		n = read(tty, line, cap);
+		n = wait_line(tty, &unblocked, line, cap);
 	if (n < 0)
 		errnum = errno;
 	tcsetattr(tty, TCSAFLUSH, &as_was);
+	pthread_sigmask(SIG_SETMASK, &unblocked, NULL);
 	for (i = 0; i < CAUGHT; i++)
 		sigaction(caught[i], &before[i], NULL);
 	if (came != 0) {

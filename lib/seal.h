@@ -13,8 +13,10 @@
  *   authenticity away. Where it comes from is the caller's whole concern.
  * - At most 2^32 calls of seal_seal with random nonces under one key
  *   (NIST SP 800-38D, 8.3), and 64 GiB less 32 bytes in one call.
- * - Secrets stay with the caller, who wipes them by seal_wipe. libgcrypt ends
- *   the program if it runs out of memory within X25519 or Ed25519.
+ * - Secrets stay with the caller, who wipes them by seal_wipe. X25519 and
+ *   Ed25519 leave copies in freed memory.
+ * - If memory stays out within X25519 or Ed25519 (lib/hash keeps a reserve),
+ *   libgcrypt ends the program.
  */
 #ifndef FDUMP_LIB_SEAL_H
 #define FDUMP_LIB_SEAL_H

@@ -30,6 +30,7 @@
 #include "lib/err.h"
 #include "lib/hash.h"
 #include "lib/lane.h"
+#include "lib/sums.h"
 #include "pack/feed.h"
 #include "pack/links.h"
 #include "pack/part.h"
@@ -67,9 +68,19 @@ struct job {
 	struct buf stream_path;
 };
 
+/* A checksum that is made when all of a job's files are read. */
+struct owed {
+	struct pack_part *part;
+	size_t content, len;      /* in .raw */
+	size_t sum_raw, sum_meta; /* where it goes */
+};
+
 struct worker {
 	struct pack_feed *feed;
 	struct hash *hash;
+	struct sums *sums;
+	struct owed owed[ITEMS_MAX];
+	size_t owed_count;
 	struct pack_press *press;
 };
 
@@ -444,6 +455,38 @@ static int build_content(struct create *c, struct job *job, struct worker *w,
 	return got;
 }
 
+/* Whether the content will be one DATA in this part, surely. */
+static bool is_one_piece(const struct pack_part *part, const struct pack_stream *s)
+{
+	return s->fd >= 0 && !s->sparse && s->st.st_size > 0 &&
+	       (uint64_t)s->st.st_size <= pack_part_left(part);
+}
+
+/* Content and TAIL. A file of one piece is read now, and hashed along with all
+ * others of the job (lib/sums). */
+static int build_rest(struct create *c, struct job *job, struct worker *w, struct pack_part *part,
+	struct pack_stream *s, struct err *err)
+{
+	bool owed = is_one_piece(part, s);
+	size_t content = part->raw.len + PACK_DATA_HEAD;
+	uint8_t sum[HASH_LEN] = {0};
+
+	if (owed ? pack_feed_fill(w->feed, part, s, NULL, err) != 0
+		 : build_content(c, job, w, &part, s, err) != 0) {
+		pack_feed_drop(s);
+		return -1;
+	}
+	owed = owed && s->at > 0;
+	if (s->tail.has_content && !owed)
+		hash_end(w->hash, sum);
+	if (pack_feed_end(part, s, sum, err) != 0)
+		return -1;
+	if (owed)
+		w->owed[w->owed_count++] =
+			(struct owed){part, content, (size_t)s->at, part->sum_raw, part->sum_meta};
+	return 0;
+}
+
 static int build_item(
 	struct create *c, struct job *job, struct worker *w, const struct plan *p, struct err *err)
 {
@@ -461,7 +504,6 @@ static int build_item(
 	};
 	struct pack_part *part = job->parts[job->part_count - 1];
 	struct pack_stream s;
-	uint8_t sum[HASH_LEN];
 	int got;
 
 	if (pack_part_full(part) && (part = add_part(job, c->target, err)) == NULL)
@@ -469,28 +511,45 @@ static int build_item(
 	got = pack_feed_begin(w->feed, part, &item, &s, err);
 	if (got < 0)
 		return -1;
-	if (got > 0)
-		return note(job, item.path, item.path_len, s.problem, err);
-	if (build_content(c, job, w, &part, &s, err) != 0) {
-		pack_feed_drop(&s);
-		return -1;
-	}
-	if (s.tail.has_content)
-		hash_end(w->hash, sum);
-	if (pack_feed_end(part, &s, sum, err) != 0)
+	if (got == 0 && build_rest(c, job, w, part, &s, err) != 0)
 		return -1;
 	return s.problem[0] != 0 ? note(job, item.path, item.path_len, s.problem, err) : 0;
 }
 
+/* Makes the checksums that are owed. */
+static int pay(struct worker *w, struct err *err)
+{
+	size_t i;
+
+	for (i = 0; i < w->owed_count; i++) {
+		const struct owed *o = &w->owed[i];
+
+		if (sums_add(w->sums, o->part->raw.data + o->content, o->len,
+			    o->part->raw.data + o->sum_raw, err) != 0)
+			return -1;
+	}
+	sums_run(w->sums);
+	for (i = 0; i < w->owed_count; i++) {
+		const struct owed *o = &w->owed[i];
+
+		memcpy(o->part->meta.data + o->sum_meta, o->part->raw.data + o->sum_raw, HASH_LEN);
+	}
+	return 0;
+}
+
 static int build(void *ctx, void *worker, void *job_, struct err *err)
 {
+	struct worker *w = worker;
 	struct job *job = job_;
 	struct plan *plans = (struct plan *)(void *)job->plans.data;
 	size_t i, count = job->plans.len / sizeof *plans;
 	int result = 0;
 
+	w->owed_count = 0;
 	for (i = 0; i < count && result == 0; i++)
-		result = build_item(ctx, job, worker, &plans[i], err);
+		result = build_item(ctx, job, w, &plans[i], err);
+	if (result == 0)
+		result = pay(w, err);
 	for (i = 0; i < count; i++) {
 		pack_dir_unref(plans[i].dir);
 		pack_dir_unref(plans[i].self);
@@ -606,6 +665,7 @@ static void worker_free(struct worker *w)
 		return;
 	pack_feed_free(w->feed);
 	hash_free(w->hash);
+	sums_free(w->sums);
 	pack_press_free(w->press);
 	free(w);
 }
@@ -632,7 +692,8 @@ static struct worker *worker_new(const struct pack_create_options *o, struct err
 	}
 	w->feed = pack_feed_new(o->xattrs, o->owner_names, err);
 	w->hash = w->feed != NULL ? hash_new(err) : NULL;
-	w->press = w->hash != NULL ? make_press(o, err) : NULL;
+	w->sums = w->hash != NULL ? sums_new(err) : NULL;
+	w->press = w->sums != NULL ? make_press(o, err) : NULL;
 	if (w->press == NULL) {
 		worker_free(w);
 		return NULL;

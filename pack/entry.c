@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "lib/buf.h"
 #include "lib/cbor.h"
 #include "lib/err.h"
 #include "lib/esc.h"
@@ -124,15 +125,16 @@ void pack_head_put(struct cbor_out *out, const struct pack_head *h, bool index)
 		put_number(out, "f", h->flags);
 }
 
-void pack_tail_put(struct cbor_out *out, const struct pack_tail *t)
+size_t pack_tail_put(struct cbor_out *out, const struct pack_tail *t)
 {
-	size_t i;
+	size_t i, start = cbor_out_len(out), sum = 0;
 
 	cbor_put_map(out, 2u * t->has_content + (t->status != PACK_OK) + (t->changed != 0) +
 				  t->has_error + t->has_mtime + t->has_exit);
 	if (t->has_content) {
 		put_number(out, "n", t->size);
 		put_bytes(out, "h", (struct pack_bytes){t->sum, HASH_LEN});
+		sum = cbor_out_len(out) - start - HASH_LEN;
 	}
 	if (t->status != PACK_OK)
 		put_number(out, "S", t->status);
@@ -149,6 +151,32 @@ void pack_tail_put(struct cbor_out *out, const struct pack_tail *t)
 		put_pair(out, "t", t->mtime.sec, t->mtime.nsec);
 	if (t->has_exit)
 		put_number(out, "X", t->exit);
+	return sum;
+}
+
+int pack_head_keep(
+	struct buf *to, struct pack_head *copy, const struct pack_head *head, struct err *err)
+{
+	const struct pack_bytes *from[] = {
+		&head->path, &head->user, &head->group, &head->xattrs, &head->target, &head->link};
+	struct pack_bytes *into[] = {
+		&copy->path, &copy->user, &copy->group, &copy->xattrs, &copy->target, &copy->link};
+	size_t i, need = 0;
+
+	*copy = *head;
+	for (i = 0; i < sizeof from / sizeof *from; i++)
+		need += from[i]->len;
+	buf_clear(to);
+	if (buf_room(to, need + 1, err) == NULL)
+		return -1;
+	for (i = 0; i < sizeof from / sizeof *from; i++) {
+		if (from[i]->at == NULL)
+			continue;
+		into[i]->at = to->data + to->len;
+		memcpy(to->data + to->len, from[i]->at, from[i]->len);
+		buf_took(to, from[i]->len);
+	}
+	return 0;
 }
 
 /* --- decoding ---------------------------------------------------------- */

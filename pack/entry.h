@@ -14,6 +14,7 @@
 
 #include "lib/hash.h"
 
+struct buf;
 struct err;
 struct cbor_in;
 struct cbor_out;
@@ -122,7 +123,14 @@ const char *pack_path_wrong(const uint8_t *path, size_t len);
 /* Encodes. With `index`, only the keys that an INDEX block repeats. The
  * canonical order; out gets full if there is no room. */
 void pack_head_put(struct cbor_out *out, const struct pack_head *head, bool index);
-void pack_tail_put(struct cbor_out *out, const struct pack_tail *tail);
+/* Returns where in the encoding the checksum's 32 bytes stand; 0: it has none. */
+size_t pack_tail_put(struct cbor_out *out, const struct pack_tail *tail);
+
+/* Copies a HEAD with all that it borrows, into `to` (cleared first; PACK_HEAD_KEEP
+ * bytes at most), so that it outlives its input. Returns 0, or -1 with err set. */
+#define PACK_HEAD_KEEP (2 * PACK_HEAD_MAX)
+int pack_head_keep(
+	struct buf *to, struct pack_head *copy, const struct pack_head *head, struct err *err);
 
 /* Decodes the next item as HEAD or TAIL. Returns
  *   0  done; the input stands behind it

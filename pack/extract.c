@@ -100,7 +100,7 @@ struct pack_extract *pack_extract_new(const struct pack_extract_options *o, stru
 		.umask = o->umask,
 	};
 	buf_init(&x->path, PACK_PATH_MAX + 1);
-	buf_init(&x->open_head, 2 * PACK_HEAD_MAX);
+	buf_init(&x->open_head, PACK_HEAD_KEEP);
 	x->parent = -1;
 	x->cap = x->depth = 1;
 	x->frames[0] = (struct frame){.fd = o->target};
@@ -729,32 +729,6 @@ static int put_file(struct pack_extract *x, struct pack_load *load, struct pack_
 
 /* --- large files, from load to load ------------------------------------- */
 
-/* Copies what a HEAD borrows, so that it outlives its load. */
-static int keep_head(
-	struct buf *to, struct pack_head *copy, const struct pack_head *head, struct err *err)
-{
-	const struct pack_bytes *from[] = {
-		&head->path, &head->user, &head->group, &head->xattrs, &head->target, &head->link};
-	struct pack_bytes *into[] = {
-		&copy->path, &copy->user, &copy->group, &copy->xattrs, &copy->target, &copy->link};
-	size_t i, need = 0;
-
-	*copy = *head;
-	for (i = 0; i < sizeof from / sizeof *from; i++)
-		need += from[i]->len;
-	buf_clear(to);
-	if (buf_room(to, need + 1, err) == NULL)
-		return -1;
-	for (i = 0; i < sizeof from / sizeof *from; i++) {
-		if (from[i]->at == NULL)
-			continue;
-		into[i]->at = to->data + to->len;
-		memcpy(to->data + to->len, from[i]->at, from[i]->len);
-		buf_took(to, from[i]->len);
-	}
-	return 0;
-}
-
 static void stop_file(struct pack_extract *x)
 {
 	if (!x->open)
@@ -789,7 +763,7 @@ static int begin_file(struct pack_extract *x, struct pack_load *load, struct err
 	x->file = (struct file){.fd = -1};
 	x->at = 0;
 	/* A hard link or the like can have no content, but can be cut in two. */
-	if (keep_head(&x->open_head, &x->head, &m->head, err) != 0)
+	if (pack_head_keep(&x->open_head, &x->head, &m->head, err) != 0)
 		return -1;
 	if (m->verdict != PACK_GOOD || !wanted(x, &m->head) || !strip(x, &path) ||
 		!is_file(&m->head))
@@ -865,8 +839,8 @@ static int put_dir(struct pack_extract *x, const struct pack_member *m, struct p
 	/* What is there already, and stays, keeps its metadata. */
 	if (!fresh && (x->o.overwrite == PACK_OVERWRITE_NEVER))
 		return 0;
-	buf_init(&copy, 2 * PACK_HEAD_MAX);
-	if (keep_head(&copy, &f->head, &m->head, err) != 0)
+	buf_init(&copy, PACK_HEAD_KEEP);
+	if (pack_head_keep(&copy, &f->head, &m->head, err) != 0)
 		return -1;
 	free(f->meta);
 	f->meta = copy.data;

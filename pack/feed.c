@@ -502,20 +502,29 @@ static int skip_hole(
 	return lseek(s->fd, data, SEEK_SET) < 0 ? 1 : 0;
 }
 
-/* How much to ask for next, within what the part has left. A file that says it
- * is empty is asked all the same: some, in /proc, have content. */
+/* Whether a file is read as far as it is meant to be: to the size that it had
+ * when it was opened. One that said it was empty is asked all the same: some,
+ * in /proc, have content. */
+static bool at_end(const struct pack_stream *s)
+{
+	uint64_t size = (uint64_t)s->st.st_size;
+
+	return !s->command && !s->sparse && s->at >= (size > 0 ? size : PACK_FEED_GROWTH);
+}
+
+/* How much to ask for next, within what the part has left. */
 static size_t want(const struct pack_part *part, const struct pack_stream *s)
 {
 	size_t left = pack_part_left(part);
-	uint64_t size = (uint64_t)s->st.st_size, n = 0;
+	uint64_t size = (uint64_t)s->st.st_size, n;
 
 	if (s->command)
-		return left;
-	if (s->sparse)
+		n = left;
+	else if (s->sparse)
 		n = s->data_end - s->at;
-	else if (s->at < size)
+	else if (size > 0)
 		n = size - s->at;
-	else if (size == 0 && s->at < PACK_FEED_GROWTH)
+	else
 		n = s->at == 0 ? 4096 : PACK_FEED_GROWTH - s->at;
 	return n < left ? (size_t)n : left;
 }
@@ -529,6 +538,8 @@ int pack_feed_fill(struct pack_feed *f, struct pack_part *part, struct pack_stre
 		ssize_t n;
 		uint8_t *to;
 
+		if (at_end(s))
+			return ended(s);
 		if (pack_part_full(part))
 			return 1;
 		if (s->sparse && s->at >= s->data_end) {
@@ -541,8 +552,6 @@ int pack_feed_fill(struct pack_feed *f, struct pack_part *part, struct pack_stre
 			continue;
 		}
 		len = want(part, s);
-		if (len == 0)
-			return ended(s);
 		to = pack_part_room(part, len, err);
 		if (to == NULL)
 			return -1;

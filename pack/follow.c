@@ -6,36 +6,13 @@
 void pack_follow_init(struct pack_follow *f)
 {
 	*f = (struct pack_follow){0};
-	buf_init(&f->bytes, PACK_INDEX_HEAD_MAX);
+	buf_init(&f->bytes, PACK_HEAD_KEEP);
 }
 
 void pack_follow_fini(struct pack_follow *f)
 {
 	buf_fini(&f->bytes);
 	f->open = false;
-}
-
-/* Copies what the head borrows. All of it fits, by the limits of a HEAD. */
-static int keep(struct pack_follow *f, const struct pack_head *head, struct err *err)
-{
-	struct pack_bytes *parts[] = {
-		&f->head.path, &f->head.user, &f->head.group, &f->head.target, &f->head.link};
-	size_t i, at = 0;
-
-	f->head = *head;
-	f->head.xattrs = (struct pack_bytes){0};
-	buf_clear(&f->bytes);
-	for (i = 0; i < sizeof parts / sizeof *parts; i++)
-		if (parts[i]->at != NULL &&
-			buf_add(&f->bytes, parts[i]->at, parts[i]->len, err) != 0)
-			return -1;
-	for (i = 0; i < sizeof parts / sizeof *parts; i++)
-		if (parts[i]->at != NULL) {
-			parts[i]->at = f->bytes.data + at;
-			at += parts[i]->len;
-		}
-	f->open = true;
-	return 0;
 }
 
 int pack_follow_load(struct pack_follow *f, struct pack_load *load, pack_follow_entry *entry,
@@ -64,12 +41,12 @@ int pack_follow_load(struct pack_follow *f, struct pack_load *load, pack_follow_
 	for (i = 0; i < count; i++) {
 		if (m[i].verdict == PACK_REFUSED)
 			continue;
-		m[i].head.xattrs = (struct pack_bytes){0};
 		got = entry(ctx, &m[i].head, &m[i].tail, m[i].verdict, load->at, err);
 		if (got != 0)
 			return got;
 	}
-	if (load->has_trail && load->trail.verdict != PACK_REFUSED)
-		return keep(f, &load->trail.head, err);
-	return 0;
+	if (!load->has_trail || load->trail.verdict == PACK_REFUSED)
+		return 0;
+	f->open = true;
+	return pack_head_keep(&f->bytes, &f->head, &load->trail.head, err);
 }

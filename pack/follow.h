@@ -25,7 +25,7 @@ struct pack_follow {
 	struct buf bytes;
 };
 
-/* An entry: offset is that of its block in the input. Head (without attributes)
+/* An entry: offset is that of its block in the input. Head
  * and tail are good for the call. Returns 0; anything else stops. */
 typedef int pack_follow_entry(void *ctx, const struct pack_head *head, const struct pack_tail *tail,
 	enum pack_verdict verdict, uint64_t offset, struct err *err);

@@ -6,6 +6,7 @@
 
 #include "lib/cbor.h"
 #include "lib/hash.h"
+#include "lib/sums.h"
 #include "pack/press.h"
 
 #define MEMBERS_MAX ((size_t)PACK_BLOCK_RAW_MAX / 8 * sizeof(struct pack_member))
@@ -21,6 +22,7 @@ struct pack_load *pack_load_new(struct err *err)
 	buf_init(&load->stored, PACK_BLOCK_STORED_MAX);
 	buf_init(&load->unpacked, PACK_BLOCK_RAW_MAX);
 	buf_init(&load->members, MEMBERS_MAX);
+	buf_init(&load->sums, MEMBERS_MAX / sizeof(struct pack_member) * HASH_LEN);
 	buf_init(&load->meta, 2 * PACK_BLOCK_RAW_MAX);
 	buf_init(&load->texts, 4 * PACK_BLOCK_RAW_MAX);
 	return load;
@@ -33,6 +35,7 @@ void pack_load_free(struct pack_load *load)
 	buf_fini(&load->stored);
 	buf_fini(&load->unpacked);
 	buf_fini(&load->members);
+	buf_fini(&load->sums);
 	buf_fini(&load->meta);
 	buf_fini(&load->texts);
 	free(load);
@@ -47,6 +50,7 @@ uint8_t *pack_load_room(struct pack_load *load, const struct pack_block *block, 
 		.stored = load->stored,
 		.unpacked = load->unpacked,
 		.members = load->members,
+		.sums = load->sums,
 		.meta = load->meta,
 		.texts = load->texts,
 		.broken_at = PACK_BLOCK_NONE,
@@ -56,6 +60,7 @@ uint8_t *pack_load_room(struct pack_load *load, const struct pack_block *block, 
 	buf_clear(&load->stored);
 	buf_clear(&load->unpacked);
 	buf_clear(&load->members);
+	buf_clear(&load->sums);
 	buf_clear(&load->meta);
 	buf_clear(&load->texts);
 	/* One byte at least, so that there is a pointer. */
@@ -87,10 +92,18 @@ static int broken(struct pack_load *load, const uint8_t *at, const struct err *w
 	return keep(load, why->message, &load->broken_why, err);
 }
 
-/* Content up to a TAIL or the end: adds it to the hash (may be NULL) and to
- * *size. Returns 0 before a TAIL, 1 at the end, -1 malformed with why set. */
-static int pass_content(struct cbor_in *in, struct hash *hash, uint64_t *size, struct err *why)
+/* Content up to a TAIL or the end. */
+struct content {
+	uint64_t size;
+	unsigned items;
+	const uint8_t *piece; /* all of it, if it is one DATA */
+};
+
+/* Passes content by; adds it to the hash, if not NULL. Returns 0 before a
+ * TAIL, 1 at the end, -1 malformed with why set. */
+static int pass_content(struct cbor_in *in, struct hash *hash, struct content *c, struct err *why)
 {
+	*c = (struct content){0};
 	for (;;) {
 		struct pack_item item;
 		uint64_t n;
@@ -102,9 +115,10 @@ static int pass_content(struct cbor_in *in, struct hash *hash, uint64_t *size, s
 		if (item.kind == PACK_ITEM_NONE)
 			return 1;
 		n = item.kind == PACK_ITEM_DATA ? item.data.len : item.hole;
-		if (n > PACK_CONTENT_MAX - *size)
+		if (n > PACK_CONTENT_MAX - c->size)
 			return err_set(why, ERR_LIMIT, "content over the limit of 16 TiB");
-		*size += n;
+		c->size += n;
+		c->piece = c->items++ == 0 && item.kind == PACK_ITEM_DATA ? item.data.at : NULL;
 		if (hash == NULL)
 			continue;
 		if (item.kind == PACK_ITEM_DATA)
@@ -146,9 +160,18 @@ static int add_meta(struct pack_load *load, struct pack_member *m, struct err *e
 	return 0;
 }
 
+/* The content's checksum against the TAIL. */
+static int judge_sum(
+	struct pack_load *load, struct pack_member *m, const uint8_t *sum, struct err *err)
+{
+	if (memcmp(sum, m->tail.sum, HASH_LEN) == 0)
+		return 0;
+	m->verdict = PACK_WRONG;
+	return keep(load, "SHA-256 does not agree with the content", &m->why, err);
+}
+
 /* What only the TAIL can tell. */
-static int judge(struct pack_load *load, struct pack_member *m, uint64_t size, const uint8_t *sum,
-	struct err *err)
+static int judge(struct pack_load *load, struct pack_member *m, uint64_t size, struct err *err)
 {
 	struct err why = {0};
 
@@ -164,10 +187,49 @@ static int judge(struct pack_load *load, struct pack_member *m, uint64_t size, c
 		m->verdict = PACK_WRONG;
 		return keep(load, "size does not agree with the content", &m->why, err);
 	}
-	if (sum != NULL && memcmp(sum, m->tail.sum, HASH_LEN) != 0) {
-		m->verdict = PACK_WRONG;
-		return keep(load, "SHA-256 does not agree with the content", &m->why, err);
+	return 0;
+}
+
+/* Proves a member's content: at once, or along with the others of the load if
+ * it is in one piece. */
+static int prove(struct pack_load *load, struct pack_member *m, const struct content *c,
+	struct hash *hash, struct err *err)
+{
+	struct content again;
+	struct cbor_in in;
+	uint8_t sum[HASH_LEN];
+
+	if (!load->want_hash || m->verdict != PACK_GOOD || !m->tail.has_content)
+		return 0;
+	if (c->piece != NULL) {
+		m->piece = c->piece;
+		return 0;
 	}
+	cbor_in_init(&in, load->raw + m->content, load->block.raw_len - m->content);
+	pass_content(&in, hash, &again, NULL);
+	hash_end(hash, sum);
+	return judge_sum(load, m, sum, err);
+}
+
+/* Proves what was left for later. */
+static int prove_pieces(struct pack_load *load, struct sums *sums, struct err *err)
+{
+	struct pack_member *m;
+	size_t count, i;
+	uint8_t *digests;
+
+	m = pack_load_members(load, &count);
+	digests = buf_room(&load->sums, count * HASH_LEN + 1, err);
+	if (digests == NULL)
+		return -1;
+	for (i = 0; i < count; i++)
+		if (m[i].piece != NULL && sums_add(sums, m[i].piece, (size_t)m[i].tail.size,
+						  digests + i * HASH_LEN, err) != 0)
+			return -1;
+	sums_run(sums);
+	for (i = 0; i < count; i++)
+		if (m[i].piece != NULL && judge_sum(load, &m[i], digests + i * HASH_LEN, err) != 0)
+			return -1;
 	return 0;
 }
 
@@ -178,9 +240,7 @@ static int decode_entry(
 	struct pack_member m = {.at = (uint32_t)(in->at - load->raw)};
 	const uint8_t *start = in->at;
 	struct err why = {0};
-	uint64_t size = 0;
-	uint8_t sum[HASH_LEN];
-	bool hashed;
+	struct content content;
 	int got;
 
 	got = pack_head_get(in, &m.head, &why);
@@ -189,11 +249,8 @@ static int decode_entry(
 	if (got > 0 && refuse_member(load, &m, why.message, err) != 0)
 		return -1;
 	m.content = (uint32_t)(in->at - load->raw);
-	hashed = hash != NULL && m.verdict == PACK_GOOD && has_content(&m.head);
-	got = pass_content(in, hashed ? hash : NULL, &size, &why);
+	got = pass_content(in, NULL, &content, &why);
 	m.content_end = (uint32_t)(in->at - load->raw);
-	if (hashed)
-		hash_end(hash, sum); /* also where it is not used: it starts anew */
 	if (got < 0)
 		return broken(load, start, &why, err) != 0 ? -1 : 1;
 	if (got > 0) {
@@ -206,7 +263,7 @@ static int decode_entry(
 		return broken(load, start, &why, err) != 0 ? -1 : 1;
 	if (got > 0 && m.verdict == PACK_GOOD && refuse_member(load, &m, why.message, err) != 0)
 		return -1;
-	if (judge(load, &m, size, hashed ? sum : NULL, err) != 0)
+	if (judge(load, &m, content.size, err) != 0 || prove(load, &m, &content, hash, err) != 0)
 		return -1;
 	if (load->want_meta && m.verdict != PACK_REFUSED && add_meta(load, &m, err) != 0)
 		return -1;
@@ -219,8 +276,8 @@ static int decode_lead(struct pack_load *load, struct cbor_in *in, struct err *e
 {
 	const uint8_t *start = in->at;
 	struct err why = {0};
-	uint64_t size = 0;
-	int got = pass_content(in, NULL, &size, &why);
+	struct content content;
+	int got = pass_content(in, NULL, &content, &why);
 
 	load->lead_end = (uint32_t)(in->at - load->raw);
 	if (got < 0)
@@ -235,7 +292,7 @@ static int decode_lead(struct pack_load *load, struct cbor_in *in, struct err *e
 	return got > 0 ? keep(load, why.message, &load->lead_why, err) : 0;
 }
 
-static int decode(struct pack_load *load, struct hash *hash, struct err *err)
+static int decode(struct pack_load *load, struct hash *hash, struct sums *sums, struct err *err)
 {
 	static const struct err misplaced = {ERR_FORMAT, "an entry begins where none should"};
 	uint32_t first = load->block.first, len = load->block.raw_len;
@@ -252,11 +309,13 @@ static int decode(struct pack_load *load, struct hash *hash, struct err *err)
 		return got < 0 ? -1 : 0;
 	while (got == 0 && in.at < in.end && !load->has_trail)
 		got = decode_entry(load, &in, hash, err);
-	return got < 0 ? -1 : 0;
+	if (got < 0)
+		return -1;
+	return load->want_hash ? prove_pieces(load, sums, err) : 0;
 }
 
-int pack_load_open(
-	struct pack_load *load, struct pack_press *press, struct hash *hash, struct err *err)
+int pack_load_open(struct pack_load *load, struct pack_press *press, struct hash *hash,
+	struct sums *sums, struct err *err)
 {
 	const struct pack_block *b = &load->block;
 
@@ -273,5 +332,5 @@ int pack_load_open(
 	}
 	if (b->kind != PACK_ENTRY)
 		return 0;
-	return decode(load, load->want_hash ? hash : NULL, err);
+	return decode(load, hash, sums, err);
 }

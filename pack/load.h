@@ -26,6 +26,7 @@
 
 struct hash;
 struct pack_press;
+struct sums;
 
 enum pack_verdict {
 	PACK_GOOD,    /* proved: content, size and checksum agree */
@@ -41,6 +42,7 @@ struct pack_member {
 	enum pack_verdict verdict;
 	uint32_t why;            /* not good: offset of the reason in .texts */
 	uint32_t meta, meta_len; /* whole: its record for an index, in .meta */
+	const uint8_t *piece;    /* its content if that is one DATA, not proved yet */
 	void *user;              /* the caller's; NULL at first */
 };
 
@@ -62,6 +64,7 @@ struct pack_load {
 	int lead_refused; /* the TAIL was refused; .lead_why */
 	uint32_t lead_why;
 	struct buf members; /* struct pack_member, whole ones */
+	struct buf sums;    /* digests of their contents */
 	bool has_trail;     /* one more begins here and goes on in the next block */
 	struct pack_member trail;
 	uint32_t broken_at; /* malformed from here on; PACK_BLOCK_NONE: not */
@@ -82,11 +85,11 @@ void pack_load_free(struct pack_load *load);
  * room for the stored payload, or NULL with err set. */
 uint8_t *pack_load_room(struct pack_load *load, const struct pack_block *block, struct err *err);
 
-/* Opens and decodes. hash: the thread's own, used if want_hash. What is wrong
+/* Opens and decodes. hash, sums: the thread's own, used if want_hash. What is wrong
  * with the block is found in the load afterwards. Returns 0, or -1 with err
  * set: out of memory only. */
-int pack_load_open(
-	struct pack_load *load, struct pack_press *press, struct hash *hash, struct err *err);
+int pack_load_open(struct pack_load *load, struct pack_press *press, struct hash *hash,
+	struct sums *sums, struct err *err);
 
 /* The whole entries that begin in the block. */
 struct pack_member *pack_load_members(struct pack_load *load, size_t *count);

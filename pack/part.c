@@ -168,11 +168,13 @@ int pack_part_tail(struct pack_part *part, const struct pack_tail *tail, struct 
 	};
 	uint8_t mem[256];
 	struct cbor_out out;
-	size_t meta = part->meta.len;
+	size_t meta = part->meta.len, sum;
 
 	cbor_out_init(&out, mem, sizeof mem);
-	pack_tail_put(&out, tail);
+	sum = pack_tail_put(&out, tail);
 	assert(!cbor_out_full(&out));
+	part->sum_raw = part->raw.len + sum;
+	part->sum_meta = meta + sum;
 	if (buf_add(&part->raw, mem, cbor_out_len(&out), err) != 0 ||
 		buf_add(&part->meta, mem, cbor_out_len(&out), err) != 0)
 		return -1;

@@ -44,6 +44,8 @@ struct pack_part {
 	struct buf marks;  /* struct pack_mark, in order */
 	size_t content;    /* offset behind the last HEAD: where content begins */
 	size_t data_at;    /* where pack_part_room reserved a DATA head */
+	size_t sum_raw;    /* of the last TAIL: where its checksum stands in .raw ... */
+	size_t sum_meta;   /* ... and in .meta, to be put in later */
 	struct buf packed; /* room for the press */
 	const uint8_t *stored;
 	struct pack_block block;

@@ -19,6 +19,7 @@
 #include "lib/hash.h"
 #include "lib/lane.h"
 #include "lib/seal.h"
+#include "lib/sums.h"
 #include "pack/frame.h"
 #include "pack/load.h"
 #include "pack/press.h"
@@ -36,6 +37,7 @@ struct job {
 
 struct worker {
 	struct hash *hash;
+	struct sums *sums;
 	struct pack_press *press;
 	uint64_t key_number;
 };
@@ -221,7 +223,7 @@ static int open_load(void *ctx, void *worker, void *job_, struct err *err)
 	}
 	if (job->load->block.sealed && job->key_number == 0)
 		check_sealed(job->load);
-	if (pack_load_open(job->load, w->press, w->hash, err) != 0)
+	if (pack_load_open(job->load, w->press, w->hash, w->sums, err) != 0)
 		return -1;
 	return r->o->prepare != NULL ? r->o->prepare(r->o->ctx, job->load, err) : 0;
 }
@@ -305,6 +307,7 @@ static void worker_free(struct worker *w)
 	if (w == NULL)
 		return;
 	hash_free(w->hash);
+	sums_free(w->sums);
 	pack_press_free(w->press);
 	free(w);
 }
@@ -318,7 +321,8 @@ static struct worker *worker_new(struct err *err)
 		return NULL;
 	}
 	w->hash = hash_new(err);
-	w->press = w->hash != NULL ? pack_press_new(0, err) : NULL;
+	w->sums = w->hash != NULL ? sums_new(err) : NULL;
+	w->press = w->sums != NULL ? pack_press_new(0, err) : NULL;
 	if (w->press == NULL) {
 		worker_free(w);
 		return NULL;

@@ -7,7 +7,13 @@ set -eu
 cd "$(dirname "$0")/.."
 
 deps="cmake gcc libc6-dev make pkg-config
+<<<<<<< HEAD
 libgcrypt20-dev libzstd-dev libxxhash-dev libcbor-dev libjansson-dev libev-dev libmbedtls-dev"
+=======
+libgcrypt20-dev libzstd-dev libxxhash-dev libcbor-dev libjansson-dev"
+# Several SHA-256 at once; x86 only, and not needed.
+[ "$(dpkg --print-architecture)" = amd64 ] && deps="$deps libipsec-mb-dev"
+>>>>>>> main
 
 # Installs the Debian packages given as arguments that are not there yet.
 install_packages() {

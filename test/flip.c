@@ -13,6 +13,7 @@
 
 #include "lib/err.h"
 #include "lib/hash.h"
+#include "lib/sums.h"
 #include "lib/le.h"
 #include "pack/frame.h"
 #include "pack/load.h"
@@ -25,6 +26,7 @@ struct flip {
 	struct pack_load *load;
 	struct pack_press *press;
 	struct hash *hash;
+	struct sums *sums;
 	struct buf open; /* the name of the entry that goes over blocks */
 	unsigned problems;
 };
@@ -77,7 +79,7 @@ static int take(struct flip *f, struct pack_reader *reader, const uint8_t *at, u
 	f->load->at = offset;
 	f->load->misplaced = misplaced;
 	f->load->want_hash = f->load->want_meta = true;
-	if (pack_load_open(f->load, f->press, f->hash, err) != 0 ||
+	if (pack_load_open(f->load, f->press, f->hash, f->sums, err) != 0 ||
 		pack_reader_take(reader, f->load, err) != 0)
 		return -1;
 	return apply(f, err);
@@ -145,7 +147,7 @@ int main(void)
 
 	buf_init(&f.open, PACK_PATH_MAX + 1);
 	if (data == NULL || hash_crypto_init(&err) != 0 || (f.load = pack_load_new(&err)) == NULL ||
-		(f.press = pack_press_new(0, &err)) == NULL || (f.hash = hash_new(&err)) == NULL)
+		(f.press = pack_press_new(0, &err)) == NULL || (f.hash = hash_new(&err)) == NULL || (f.sums = sums_new(&err)) == NULL)
 		goto out;
 	while (fread(len_bytes, 1, sizeof len_bytes, stdin) == sizeof len_bytes) {
 		uint64_t len = le_get64(len_bytes);
@@ -161,6 +163,7 @@ out:
 	if (err.code != ERR_NONE)
 		fprintf(stderr, "flip: %s\n", err.message);
 	hash_free(f.hash);
+	sums_free(f.sums);
 	pack_press_free(f.press);
 	pack_load_free(f.load);
 	buf_fini(&f.open);

@@ -1,0 +1,510 @@
+/*
+ * fdump diff: a pack against the live tree. Both are walked in the same order
+ * (pack/FORMAT.md, section 4.3), so it is a merge: what only one side has
+ * shows at once, and memory does not grow.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "cmd/cmd.h"
+#include "cmd/json.h"
+#include "cmd/select.h"
+#include "cmd/unseal.h"
+#include "lib/buf.h"
+#include "lib/cbor.h"
+#include "lib/err.h"
+#include "lib/esc.h"
+#include "lib/fs.h"
+#include "lib/hash.h"
+#include "lib/match.h"
+#include "pack/feed.h"
+#include "pack/follow.h"
+#include "pack/load.h"
+#include "pack/part.h"
+#include "pack/read.h"
+#include "pack/scan.h"
+
+static const char help[] =
+	"usage: fdump diff [-f FILE] [-C DIR] [options] [PATH...]\n"
+	"\n"
+	"Compares a pack with the live tree in DIR (here), contents included.\n"
+	"\n"
+	"  -f, --file FILE         read FILE ('-': standard input, the default)\n"
+	"  -C, --directory DIR     the tree\n"
+	"  -X, --exclude-from FILE leave out what matches the patterns in FILE\n"
+	"      --exclude PATTERN   leave out what matches (as in .gitignore)\n"
+	"      --no-xattrs         do not compare extended attributes and ACLs\n"
+	"      --key FILE          a secret key, for a sealed pack (repeatable)\n"
+	"      --passphrase-file FILE  the passphrase of the key or the pack\n"
+	"      --json              one JSON object a line\n"
+	"\n"
+	"Exit status: 0 equal; 1 different; 2 failed, damaged or not readable.\n";
+
+struct options {
+	const char *file, *directory;
+	bool json, xattrs;
+	struct cmd_select select;
+	struct cmd_unseal unseal;
+};
+
+struct diff {
+	struct options *o;
+	int base;
+	struct pack_follow follow;
+	struct pack_scan *scan;
+	struct pack_feed *feed;
+	struct pack_part *part;
+	struct hash *hash;
+	char *root; /* the path that is walked; NULL: none */
+	bool root_given;
+	bool met; /* item is the next of the live tree, not dealt with */
+	struct pack_scan_item item;
+	struct buf commands; /* members that were commands stand outside the order */
+	struct buf told;     /* a directory that only the tree has: said once */
+	uint64_t different;
+	bool failed;
+};
+
+enum { OPT_EXCLUDE = 256, OPT_NO_XATTRS, OPT_KEY, OPT_PASS, OPT_JSON, OPT_HELP };
+
+static const struct option long_options[] = {
+	{"file", required_argument, NULL, 'f'},
+	{"directory", required_argument, NULL, 'C'},
+	{"exclude-from", required_argument, NULL, 'X'},
+	{"exclude", required_argument, NULL, OPT_EXCLUDE},
+	{"no-xattrs", no_argument, NULL, OPT_NO_XATTRS},
+	{"key", required_argument, NULL, OPT_KEY},
+	{"passphrase-file", required_argument, NULL, OPT_PASS},
+	{"json", no_argument, NULL, OPT_JSON},
+	{"help", no_argument, NULL, OPT_HELP},
+	{0},
+};
+
+static int parse(struct options *o, int argc, char **argv)
+{
+	struct err err = {0};
+	int c, got = 0;
+
+	optind = 1;
+	while (got == 0 && (c = getopt_long(argc, argv, "f:C:X:", long_options, NULL)) != -1) {
+		switch (c) {
+		case 'f':
+			o->file = optarg;
+			break;
+		case 'C':
+			o->directory = optarg;
+			break;
+		case 'X':
+			got = cmd_select_patterns_from(&o->select, optarg, false, &err);
+			break;
+		case OPT_EXCLUDE:
+			got = cmd_select_pattern(&o->select, optarg, &err);
+			break;
+		case OPT_NO_XATTRS:
+			o->xattrs = false;
+			break;
+		case OPT_KEY:
+			if (cmd_unseal_add(&o->unseal, optarg) != 0)
+				return cmd_usage("diff", "over %d keys", CMD_UNSEAL_KEYS);
+			break;
+		case OPT_PASS:
+			o->unseal.passphrase_file = optarg;
+			break;
+		case OPT_JSON:
+			o->json = true;
+			break;
+		case OPT_HELP:
+			fputs(help, stdout);
+			return CMD_OK;
+		default:
+			return cmd_usage("diff", "wrong option");
+		}
+	}
+	for (; got == 0 && optind < argc; optind++)
+		got = cmd_select_path(&o->select, argv[optind], &err);
+	cmd_select_ready(&o->select);
+	return got != 0 ? cmd_fail("diff", &err) : -1;
+}
+
+/* One difference: "changed NAME: mode, content", "missing NAME", "extra NAME". */
+static int tell(struct diff *d, const char *kind, const void *path, size_t len, const char *what,
+	struct err *err)
+{
+	char text[ESC_MAX(4096)], id[32];
+	json_t *object;
+	int failed;
+
+	d->different++;
+	if (d->o->json) {
+		snprintf(id, sizeof id, "diff.%s", kind);
+		object = cmd_json_new("difference", id);
+		failed = cmd_json_name(object, "path", path, len);
+		if (what != NULL)
+			failed |= cmd_json_add(object, "what", json_string(what));
+		return cmd_json_print(object, failed, err);
+	}
+	esc_name(text, sizeof text, path, len);
+	printf("%s %s%s%s\n", kind, text, what != NULL ? ": " : "", what != NULL ? what : "");
+	return 0;
+}
+
+/* --- the live side ------------------------------------------------------ */
+
+static int next_root(void *ctx, const char **path, struct err *err)
+{
+	struct diff *d = ctx;
+
+	(void)err;
+	if (d->root == NULL || d->root_given)
+		return 1;
+	*path = d->root;
+	d->root_given = true;
+	return 0;
+}
+
+static bool excluded(void *ctx, const char *path, size_t len, bool is_dir)
+{
+	struct diff *d = ctx;
+
+	return match_test(d->o->select.exclude, path, len, is_dir) == MATCH_EXCLUDED;
+}
+
+static void live_problem(void *ctx, const char *path, size_t len, const char *what, int errnum)
+{
+	struct diff *d = ctx;
+	char text[ESC_MAX(4096)];
+
+	if (errnum == 0 || errnum == ENOENT)
+		return; /* it is missing: that shows by itself */
+	esc_name(text, sizeof text, path, len);
+	fprintf(stderr, "fdump diff: %s: %s%s%s\n", text, what, errnum ? ": " : "",
+		errnum ? strerror(errnum) : "");
+	d->failed = true;
+}
+
+static int new_scan(struct diff *d, struct err *err)
+{
+	struct pack_scan_options so = {
+		.base = d->base,
+		.excluded = d->o->select.exclude != NULL ? excluded : NULL,
+		.next_root = next_root,
+		.problem = live_problem,
+		.ctx = d,
+	};
+
+	pack_scan_free(d->scan);
+	d->met = false;
+	d->root_given = false;
+	d->scan = pack_scan_new(&so, err);
+	return d->scan != NULL ? 0 : -1;
+}
+
+/* Order of the walk: bytewise, '/' before all other bytes. */
+static int order(const uint8_t *a, size_t a_len, const uint8_t *b, size_t b_len)
+{
+	size_t i;
+
+	if (a_len == 1 && a[0] == '.')
+		a_len = 0;
+	if (b_len == 1 && b[0] == '.')
+		b_len = 0;
+	for (i = 0; i < a_len && i < b_len; i++)
+		if (a[i] != b[i])
+			return (a[i] == '/' ? 0 : a[i] + 1) - (b[i] == '/' ? 0 : b[i] + 1);
+	return (a_len > b_len) - (a_len < b_len);
+}
+
+static bool below(const uint8_t *dir, size_t dir_len, const uint8_t *path, size_t len)
+{
+	return (dir_len == 1 && dir[0] == '.') ||
+	       (len > dir_len && memcmp(path, dir, dir_len) == 0 && path[dir_len] == '/');
+}
+
+/* Has the next of the live tree in d->item, if there is one. */
+static int look(struct diff *d, struct err *err)
+{
+	int got = 0;
+
+	if (!d->met && d->scan != NULL) {
+		got = pack_scan_next(d->scan, &d->item, err);
+		d->met = got == 0;
+	}
+	return got < 0 ? -1 : 0;
+}
+
+/* Whether a member of this path was the output of a command. */
+static bool was_command(const struct diff *d, const char *path, size_t len)
+{
+	const char *at = (const char *)d->commands.data, *end = at + d->commands.len;
+
+	for (; at < end; at += strlen(at) + 1)
+		if (strlen(at) == len && memcmp(at, path, len) == 0)
+			return true;
+	return false;
+}
+
+/* What is met has no entry in the pack. */
+static int tell_extra(struct diff *d, struct err *err)
+{
+	const uint8_t *path = (const uint8_t *)d->item.path;
+	size_t len = d->item.path_len;
+
+	d->met = false;
+	if (d->told.len > 0 && below(d->told.data, d->told.len, path, len))
+		return 0;
+	buf_clear(&d->told);
+	if (!cmd_select_test(&d->o->select, path, len, d->item.self != NULL) ||
+		was_command(d, d->item.path, len))
+		return 0;
+	if (d->item.self != NULL && buf_add(&d->told, path, len, err) != 0)
+		return -1;
+	return tell(d, "extra", path, len, NULL, err);
+}
+
+/* --- one entry ---------------------------------------------------------- */
+
+struct words {
+	char text[160];
+};
+
+static void add_word(struct words *w, bool differs, const char *word)
+{
+	size_t len = strlen(w->text);
+
+	if (differs)
+		snprintf(w->text + len, sizeof w->text - len, "%s%s", len > 0 ? ", " : "", word);
+}
+
+static bool same_bytes(struct pack_bytes a, struct pack_bytes b)
+{
+	return a.len == b.len && (a.len == 0 || memcmp(a.at, b.at, a.len) == 0);
+}
+
+static void compare_heads(
+	struct words *w, const struct pack_head *a, const struct pack_head *b, bool xattrs)
+{
+	unsigned both = a->has & b->has;
+
+	add_word(w, both & PACK_HAS_MODE && a->mode != b->mode, "mode");
+	add_word(w,
+		(both & PACK_HAS_UID && a->uid != b->uid) ||
+			(both & PACK_HAS_GID && a->gid != b->gid),
+		"owner");
+	add_word(w,
+		both & PACK_HAS_MTIME &&
+			(a->mtime.sec != b->mtime.sec || a->mtime.nsec != b->mtime.nsec),
+		"mtime");
+	add_word(w, !same_bytes(a->target, b->target), "target");
+	add_word(w,
+		both & PACK_HAS_RDEV &&
+			(a->rdev_major != b->rdev_major || a->rdev_minor != b->rdev_minor),
+		"device");
+	add_word(w, xattrs && !same_bytes(a->xattrs, b->xattrs), "xattrs");
+	add_word(w, xattrs && a->flags != b->flags, "flags");
+}
+
+/* Reads the live object as pack would, and compares. */
+static int compare(struct diff *d, const struct pack_head *head, const struct pack_tail *tail,
+	struct words *w, struct err *err)
+{
+	struct pack_feed_item item = {
+		.dir = d->item.dir,
+		.name = d->item.name,
+		.path = d->item.path,
+		.path_len = d->item.path_len,
+		.st = &d->item.st,
+		.self = d->item.self,
+	};
+	struct pack_stream stream;
+	struct pack_head live;
+	struct cbor_in in;
+	uint8_t sum[HASH_LEN];
+	int got;
+
+	pack_part_reset(d->part);
+	got = pack_feed_begin(d->feed, d->part, &item, &stream, err);
+	if (got != 0)
+		return got < 0 ? -1 : (add_word(w, true, "unreadable"), 0);
+	cbor_in_init(&in, d->part->raw.data, d->part->raw.len);
+	if (pack_head_get(&in, &live, err) != 0) {
+		pack_feed_drop(&stream);
+		return -1;
+	}
+	if (head->type == PACK_HARDLINK)
+		goto out; /* its metadata are those of the entry it is linked to */
+	if (live.type != head->type && !(head->type == PACK_COMMAND && live.type == PACK_REGULAR)) {
+		add_word(w, true, "type");
+		goto out;
+	}
+	compare_heads(w, head, &live, d->o->xattrs);
+	if (!tail->has_content)
+		goto out;
+	if ((uint64_t)d->item.st.st_size != tail->size) {
+		add_word(w, true, "size");
+		goto out;
+	}
+	do {
+		/* The head is not needed any more; only the content is looked at. */
+		pack_part_reset(d->part);
+		got = pack_feed_fill(d->feed, d->part, &stream, d->hash, err);
+	} while (got == 1);
+	hash_end(d->hash, sum);
+	add_word(w, stream.tail.status == PACK_READ_ERROR, "unreadable");
+	add_word(w, got == 0 && memcmp(sum, tail->sum, sizeof sum) != 0, "content");
+out:
+	pack_feed_drop(&stream);
+	return got < 0 ? -1 : 0;
+}
+
+static int on_entry(void *ctx, const struct pack_head *head, const struct pack_tail *tail,
+	enum pack_verdict verdict, uint64_t offset, struct err *err)
+{
+	struct diff *d = ctx;
+	struct pack_bytes p = head->path;
+	struct words w = {{0}};
+	int sign = -1;
+
+	(void)verdict;
+	(void)offset;
+	if (!cmd_select_test(&d->o->select, p.at, p.len, head->type == PACK_DIRECTORY))
+		return 0;
+	if (head->type == PACK_COMMAND && (buf_add(&d->commands, p.at, p.len, err) != 0 ||
+						  buf_add(&d->commands, "", 1, err) != 0))
+		return -1;
+	/* An entry that is not below the last path begins a walk of its own. */
+	if (d->root == NULL || !below((uint8_t *)d->root, strlen(d->root), p.at, p.len)) {
+		while (look(d, err) == 0 && d->met)
+			if (tell_extra(d, err) != 0)
+				return -1;
+		free(d->root);
+		d->root = strndup((const char *)p.at, p.len);
+		if (d->root == NULL)
+			return err_set(err, ERR_NOMEM, "out of memory");
+		if (new_scan(d, err) != 0)
+			return -1;
+	}
+	for (;;) {
+		if (look(d, err) != 0)
+			return -1;
+		if (!d->met)
+			break;
+		sign = -order((const uint8_t *)d->item.path, d->item.path_len, p.at, p.len);
+		if (sign <= 0)
+			break;
+		if (tell_extra(d, err) != 0)
+			return -1;
+	}
+	if (!d->met || sign != 0)
+		return tell(d, "missing", p.at, p.len, NULL, err);
+	d->met = false;
+	if (compare(d, head, tail, &w, err) != 0)
+		return -1;
+	return w.text[0] != 0 ? tell(d, "changed", p.at, p.len, w.text, err) : 0;
+}
+
+/* --- the pack's side ---------------------------------------------------- */
+
+static int open_key(void *ctx, const uint8_t *payload, size_t len, uint8_t key[32], struct err *err)
+{
+	struct diff *d = ctx;
+
+	return cmd_unseal_open(&d->o->unseal, payload, len, key, err);
+}
+
+static int apply(void *ctx, struct pack_load *load, struct err *err)
+{
+	struct diff *d = ctx;
+
+	if (load->bad.code == ERR_DENIED && load->block.kind == PACK_ENTRY)
+		return err_set(
+			err, ERR_DENIED, "the pack is sealed: a secret key is needed (--key FILE)");
+	return pack_follow_load(&d->follow, load, on_entry, d, err);
+}
+
+static void on_problem(void *ctx, enum pack_problem_kind kind, uint64_t offset,
+	struct pack_bytes path, const char *what)
+{
+	char text[ESC_MAX(1024)] = "";
+
+	(void)ctx;
+	(void)kind;
+	if (path.at != NULL)
+		esc_name(text, sizeof text, path.at, path.len);
+	fprintf(stderr, "fdump diff: %s%soffset %llu: %s\n", text, text[0] ? ": " : "",
+		(unsigned long long)offset, what);
+}
+
+static int run(struct diff *d, struct err *err)
+{
+	struct pack_read_options ro = {
+		.threads = 1,
+		.need_key = cmd_unseal_wanted(&d->o->unseal),
+		.open_key = open_key,
+		.apply = apply,
+		.problem = on_problem,
+		.ctx = d,
+	};
+	struct pack_read result;
+	int got;
+
+	ro.fd = cmd_open_input(d->o->file, err);
+	if (ro.fd < 0)
+		return -1;
+	d->base = open(d->o->directory != NULL ? d->o->directory : ".",
+		O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (d->base < 0) {
+		close(ro.fd);
+		return err_errno(err, errno, "%s", d->o->directory);
+	}
+	d->feed = pack_feed_new(d->o->xattrs, false, err);
+	d->part = pack_part_new(65536, err);
+	d->hash = hash_new(err);
+	got = d->feed != NULL && d->part != NULL && d->hash != NULL
+		      ? pack_read_run(&ro, &result, err)
+		      : -1;
+	while (got == 0 && (got = look(d, err)) == 0 && d->met)
+		got = tell_extra(d, err);
+	if (got == 0 && result.problems > 0)
+		got = err_set(err, ERR_FAILED, "the pack is damaged");
+	close(ro.fd);
+	close(d->base);
+	return got;
+}
+
+int cmd_diff(int argc, char **argv)
+{
+	struct options o = {.xattrs = true};
+	struct diff d = {.o = &o};
+	struct err err = {0};
+	int status = parse(&o, argc, argv);
+
+	if (status < 0) {
+		pack_follow_init(&d.follow);
+		buf_init(&d.told, PACK_PATH_MAX);
+		buf_init(&d.commands, 1 << 20);
+		if (hash_crypto_init(&err) != 0 || run(&d, &err) != 0) {
+			cmd_fail("diff", &err);
+			status = err.code == ERR_DENIED ? CMD_REFUSED : CMD_FAILED;
+		} else if (cmd_select_unmet(&o.select, "diff") > 0 || d.failed) {
+			status = CMD_FAILED;
+		} else {
+			status = d.different > 0 ? 1 : 0;
+		}
+		pack_scan_free(d.scan);
+		pack_feed_free(d.feed);
+		pack_part_free(d.part);
+		hash_free(d.hash);
+		pack_follow_fini(&d.follow);
+		buf_fini(&d.told);
+		buf_fini(&d.commands);
+		free(d.root);
+	}
+	cmd_select_fini(&o.select);
+	cmd_unseal_fini(&o.unseal);
+	return status;
+}
