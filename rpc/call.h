@@ -44,8 +44,10 @@ struct rpc_call_ops {
 	 * and the peer gets the error. */
 	int (*fill)(void *arg, uint8_t *to, size_t cap, size_t *len, bool *last, struct err *err);
 	/* It is over. err is NULL if it went well; an own call's error may be
-	 * the peer's, with its code and its message, escaped. A served call's
-	 * is ERR_CANCELLED, ERR_CLOSED, ERR_TIMEOUT, or what fill said. */
+	 * the peer's, with its code and its message, escaped. A served call went
+	 * well if its whole answer was handed to the connection; its error is
+	 * ERR_CANCELLED, ERR_CLOSED, ERR_TIMEOUT, ERR_LIMIT (the blob is longer
+	 * than the method's may be), or what fill said. */
 	void (*done)(void *arg, const struct err *err);
 };
 
