@@ -36,7 +36,7 @@ struct pair {
 };
 
 static const struct rpc_times quick = {
-	.handshake = 5000, .frame = 400, .ping = 200, .dead = 600, .bye = 1000, .cancel = 500};
+	.handshake = 5000, .frame = 3000, .ping = 200, .dead = 3000, .bye = 1000, .cancel = 500};
 
 /* A call's outcome. */
 struct outcome {
