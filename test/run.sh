@@ -4,7 +4,7 @@
 set -eu
 cd "$(dirname "$0")/.."
 
-packaging/quickstart.sh --deps libcmocka-dev python3 tzdata
+packaging/quickstart.sh --deps libcmocka-dev python3 strace tzdata
 build=${BUILD:-build/test}
 cmake -S . -B "$build" -DFDUMP_WERROR=ON >/dev/null
 cmake --build "$build" -j "$(nproc)"
