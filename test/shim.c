@@ -25,6 +25,7 @@
 
 static atomic_ulong counted, fail_at, fail_from, seed;
 static const char *said;
+static int begun;
 
 __attribute__((constructor)) static void begin(void)
 {
@@ -37,7 +38,7 @@ __attribute__((constructor)) static void begin(void)
 		fail_at = strtoul(text, NULL, 10);
 	if ((text = getenv("SHIM_MALLOC_FROM")) != NULL)
 		fail_from = strtoul(text, NULL, 10);
-	counted = 0;
+	begun = 1;
 }
 
 static void say(void)
@@ -157,7 +158,7 @@ static int fails(void)
 {
 	unsigned long n, one = fail_at, from = fail_from;
 
-	if (exempt || (one == 0 && from == 0))
+	if (!begun || exempt || (one == 0 && from == 0))
 		return 0;
 	n = ++counted;
 	if (n != one && (from == 0 || n < from))
@@ -171,10 +172,18 @@ static int fails(void)
 static void *(*next_malloc)(size_t), *(*next_calloc)(size_t, size_t),
 	*(*next_realloc)(void *, size_t);
 
+/* What dlsym itself wants meanwhile, for a message, it does not get. */
+static int looking;
+
 #define NEXT(name)                                                                                 \
 	do {                                                                                       \
-		if (next_##name == NULL)                                                           \
-			*(void **)&next_##name = dlsym(RTLD_NEXT, #name);                          \
+		if (looking)                                                                       \
+			return NULL;                                                               \
+		if (next_##name != NULL)                                                           \
+			break;                                                                     \
+		looking = 1;                                                                       \
+		*(void **)&next_##name = dlsym(RTLD_NEXT, #name);                                  \
+		looking = 0;                                                                       \
 	} while (0)
 #else
 extern void *__libc_malloc(size_t), *__libc_calloc(size_t, size_t), *__libc_realloc(void *, size_t);
