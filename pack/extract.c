@@ -61,8 +61,9 @@ struct pack_extract {
 	struct pack_restore restore;
 	struct frame *frames;
 	size_t depth, cap;
-	struct buf path;   /* of the innermost frame, in the target */
-	bool acl, setgid;  /* the target hands such things down */
+	struct buf path; /* of the innermost frame, in the target */
+	atomic_bool acl; /* the target hands such a thing down; `prepare` asks, too */
+	bool setgid;
 	atomic_long files; /* prepared ones that may still be opened */
 	unsigned serial;   /* of temporary names */
 	/* The file that goes on from load to load. */
