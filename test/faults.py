@@ -294,10 +294,14 @@ class Campaign:
 
     def limits(self, run):
         for size in (1000, 5000, 100_000, 500_000, 700_000):
+            if self.over():
+                return
             case = Case(self.place, run, "RLIMIT_FSIZE=%d" % size)
             case.go(limit=(resource.RLIMIT_FSIZE, (size, size)))
             self.judge(case)
         for files in range(6, 48, 1):
+            if self.over():
+                return
             case = Case(self.place, run, "RLIMIT_NOFILE=%d" % files)
             case.go(limit=(resource.RLIMIT_NOFILE, (files, files)))
             self.judge(case)

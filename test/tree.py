@@ -10,7 +10,7 @@ usage: tree.py DIR [--small] [--many N] [--levels N]      DIR is made; it must b
 Root gets everything; others what they may make. Equal arguments make equal trees. Steps that the
 file system refuses are named on standard error.
 """
-import errno, fcntl, hashlib, os, random, shutil, socket, stat, struct, subprocess, sys
+import fcntl, glob, hashlib, os, random, shutil, socket, stat, struct, subprocess, sys
 
 FS_IOC_GETFLAGS, FS_IOC_SETFLAGS = 0x80086601, 0x40086602
 IMMUTABLE, APPEND, NODUMP, NOATIME = 0x10, 0x20, 0x40, 0x80
@@ -146,7 +146,7 @@ class Tree:
             self.sparse("holes/last-%d" % n, 4096 + n, (0, 4096))
             self.sparse("holes/only-%d" % n, n)
         self.sparse("holes/last-1-large", (1 << 18) + 1, (0, 1 << 18))
-        self.sparse("holes/huge", 300 * M, (200 * M, 4096))  # larger ones take long: a hole is hashed
+        self.sparse("holes/huge", 100 * M, (60 * M, 4096))  # larger ones take long: a hole is hashed
         self.file("holes/zeros", bytes(300_000))  # zeros, and no hole
 
     def sizes(self):
@@ -330,8 +330,8 @@ def set_flags(path, bits, clear=0):
 def remove(top):
     """Also what can't be removed as it is."""
     if os.path.isdir(top):
-        for flag in ("-i", "-a"):
-            subprocess.run(["chattr", "-R", "-f", flag, top], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        for flags in glob.glob(glob.escape(top) + "/flags") + glob.glob(glob.escape(top) + "/*/flags"):
+            subprocess.run(["chattr", "-R", "-f", "-i", "-a", flags], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         if os.geteuid() != 0:
             subprocess.run(["chmod", "-R", "u+rwX", top], stderr=subprocess.DEVNULL)
         subprocess.run(["rm", "-rf", "--one-file-system", top], check=True)

@@ -8,7 +8,7 @@ dir=$(mktemp -d)
 trap 'cd /; python3 "$SRC/test/tree.py" --remove "$dir"' EXIT
 cd "$dir"
 
-python3 "$SRC/test/tree.py" tree --many 700
+python3 "$SRC/test/tree.py" tree --many 300
 "$FDUMP" key new --no-passphrase key >/dev/null
 
 # same NAME: NAME is what tree is.
