@@ -74,13 +74,18 @@ int cmd_json_put(json_t *object, int failed, struct buf *out, struct err *err)
 
 int cmd_json_print(json_t *object, int failed, struct err *err)
 {
+	return cmd_json_print_to(stdout, object, failed, err);
+}
+
+int cmd_json_print_to(FILE *to, json_t *object, int failed, struct err *err)
+{
 	struct buf line;
 	int got;
 
 	buf_init(&line, SIZE_MAX);
 	got = cmd_json_put(object, failed, &line, err);
-	if (got == 0 && fwrite(line.data, 1, line.len, stdout) != line.len)
-		got = err_errno(err, errno, "standard output");
+	if (got == 0 && fwrite(line.data, 1, line.len, to) != line.len)
+		got = err_errno(err, errno, "output");
 	buf_fini(&line);
 	return got;
 }

@@ -11,6 +11,7 @@
 #define FDUMP_CMD_JSON_H
 
 #include <stddef.h>
+#include <stdio.h>
 
 #include <jansson.h>
 
@@ -31,6 +32,9 @@ int cmd_json_name(json_t *object, const char *key, const void *bytes, size_t len
  * frees it. failed: that something could not be added. Returns 0, or -1 with
  * err set. */
 int cmd_json_print(json_t *object, int failed, struct err *err);
+
+/* The same to a stream other than standard output. */
+int cmd_json_print_to(FILE *to, json_t *object, int failed, struct err *err);
 
 /* The same, appended to a buffer. */
 int cmd_json_put(json_t *object, int failed, struct buf *out, struct err *err);

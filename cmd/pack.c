@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "cmd/cmd.h"
+#include "cmd/json.h"
 #include "cmd/output.h"
 #include "cmd/select.h"
 #include "lib/err.h"
@@ -48,6 +49,9 @@ static const char help[] =
 	"      --to FILE.pub       seal it to this public key (repeatable)\n"
 	"      --passphrase-file FILE  seal it to the passphrase in FILE\n"
 	"      --level N           zstd level 0 (none) to 19, default 1\n"
+	"      --json              problems and the result as JSON, one object a line: on\n"
+	"                          standard output, or standard error if the pack goes\n"
+	"                          there\n"
 	"      --threads N         default: the number of processors\n"
 	"      --reproducible      equal trees give equal bytes\n"
 	"\n"
@@ -56,7 +60,7 @@ static const char help[] =
 
 struct options {
 	const char *file, *directory, *files_from;
-	bool null, verbose, reproducible;
+	bool null, verbose, reproducible, json;
 	const char *to[PACK_KEYBLOCK_WRAPS], *passphrase_file;
 	size_t to_count;
 	struct cmd_select select; /* its patterns */
@@ -85,6 +89,7 @@ enum {
 	OPT_EXCLUDE,
 	OPT_TO,
 	OPT_PASS,
+	OPT_JSON,
 	OPT_HELP
 };
 
@@ -106,6 +111,7 @@ static const struct option long_options[] = {
 	{"level", required_argument, NULL, OPT_LEVEL},
 	{"threads", required_argument, NULL, OPT_THREADS},
 	{"reproducible", no_argument, NULL, OPT_REPRODUCIBLE},
+	{"json", no_argument, NULL, OPT_JSON},
 	{"help", no_argument, NULL, OPT_HELP},
 	{0},
 };
@@ -182,6 +188,9 @@ static int parse(struct options *o, int argc, char **argv)
 		case OPT_REPRODUCIBLE:
 			o->reproducible = true;
 			break;
+		case OPT_JSON:
+			o->json = true;
+			break;
 		case OPT_HELP:
 			fputs(help, stdout);
 			return CMD_OK;
@@ -253,13 +262,42 @@ static void on_entry(void *ctx, const char *path, size_t len)
 	print_name(stderr, "", path, len, "");
 }
 
+/* Where JSON goes: not where the pack goes. */
+static FILE *json_to(const struct options *o)
+{
+	return o->file != NULL && strcmp(o->file, "-") != 0 ? stdout : stderr;
+}
+
 static void on_problem(void *ctx, const char *path, size_t len, const char *what)
 {
+	struct options *o = ctx;
 	char suffix[300];
+	struct err err;
+	json_t *object;
+	int failed;
 
-	(void)ctx;
-	snprintf(suffix, sizeof suffix, ": %s", what);
-	print_name(stderr, "fdump pack: ", path, len, suffix);
+	if (!o->json) {
+		snprintf(suffix, sizeof suffix, ": %s", what);
+		print_name(stderr, "fdump pack: ", path, len, suffix);
+		return;
+	}
+	object = cmd_json_new("problem", "pack.problem");
+	failed = cmd_json_name(object, "path", path, len);
+	failed |= cmd_json_add(object, "what", json_string(what));
+	if (cmd_json_print_to(json_to(o), object, failed, &err) != 0)
+		print_name(stderr, "fdump pack: ", path, len, ": a problem that could not be told");
+}
+
+static int json_result(const struct options *o, const struct pack_created *c, struct err *err)
+{
+	json_t *object = cmd_json_new("result", "pack.result");
+	int failed = cmd_json_add(object, "entries", json_integer((json_int_t)c->totals.entries));
+
+	failed |= cmd_json_add(object, "content", json_integer((json_int_t)c->totals.content));
+	failed |= cmd_json_add(object, "bytes", json_integer((json_int_t)c->totals.bytes));
+	failed |= cmd_json_add(object, "not_ok", json_integer((json_int_t)c->totals.statuses));
+	failed |= cmd_json_add(object, "problems", json_integer((json_int_t)c->problems));
+	return cmd_json_print_to(json_to(o), object, failed, err);
 }
 
 static int write_out(void *ctx, const void *head, size_t head_len, const void *body,
@@ -365,8 +403,10 @@ int cmd_pack(int argc, char **argv)
 	o.create.sink_ctx = &out;
 	o.create.entry = o.verbose ? on_entry : NULL;
 	o.create.problem = on_problem;
+	o.create.ctx = &o;
 	if (hash_crypto_init(&err) != 0 || prepare(&o, &out, &err) != 0 ||
-		pack_create(&o.create, &created, &err) != 0 || cmd_output_commit(&out, &err) != 0)
+		pack_create(&o.create, &created, &err) != 0 || cmd_output_commit(&out, &err) != 0 ||
+		(o.json && json_result(&o, &created, &err) != 0))
 		status = cmd_fail("pack", &err);
 	else
 		status = created.problems > 0 ? CMD_SOME : CMD_OK;

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "cmd/cmd.h"
+#include "cmd/json.h"
 #include "cmd/select.h"
 #include "cmd/unseal.h"
 #include "lib/err.h"
@@ -45,6 +46,7 @@ static const char help[] =
 	"      --skip-damaged       go on behind damage\n"
 	"      --key FILE           a secret key, for a sealed pack (repeatable)\n"
 	"      --passphrase-file FILE  the passphrase of the key or the pack\n"
+	"      --json               problems and the result as JSON, one object a line\n"
 	"      --threads N          default: the number of processors\n"
 	"\n"
 	"Exit status: 0 complete; 1 done, but some entries were not whole when packed\n"
@@ -53,7 +55,7 @@ static const char help[] =
 
 struct options {
 	const char *file, *directory;
-	bool verbose, null, untrusted;
+	bool verbose, null, untrusted, json;
 	const char *files_from;
 	struct cmd_select select;
 	struct cmd_unseal unseal;
@@ -79,6 +81,7 @@ enum {
 	OPT_KEY,
 	OPT_PASS,
 	OPT_THREADS,
+	OPT_JSON,
 	OPT_HELP
 };
 
@@ -100,6 +103,7 @@ static const struct option long_options[] = {
 	{"key", required_argument, NULL, OPT_KEY},
 	{"passphrase-file", required_argument, NULL, OPT_PASS},
 	{"threads", required_argument, NULL, OPT_THREADS},
+	{"json", no_argument, NULL, OPT_JSON},
 	{"help", no_argument, NULL, OPT_HELP},
 	{0},
 };
@@ -183,6 +187,9 @@ static int take_option(struct options *o, int c)
 			return cmd_usage("unpack", "--threads wants 1 to %d", LANE_THREADS_MAX);
 		o->read.threads = (unsigned)n;
 		return -1;
+	case OPT_JSON:
+		o->json = true;
+		return -1;
 	case OPT_HELP:
 		fputs(help, stdout);
 		return CMD_OK;
@@ -233,6 +240,36 @@ static void on_entry(void *ctx, struct pack_bytes path)
 	print_path("", path, "");
 }
 
+/* A problem, in words or as JSON. kind: "entry", "metadata", "damage". offset:
+ * in the pack; -1: not known. */
+static void tell(struct unpack *u, const char *kind, int64_t offset, struct pack_bytes path,
+	const char *what)
+{
+	char text[ERR_MESSAGE_MAX + 64], id[32];
+	struct err err;
+	json_t *object;
+	int failed;
+
+	if (!u->o->json) {
+		snprintf(text, sizeof text, "%s", what);
+		if (offset >= 0)
+			snprintf(text, sizeof text, "offset %lld: %s", (long long)offset, what);
+		if (path.at != NULL)
+			print_path("fdump unpack: ", path, text);
+		else
+			fprintf(stderr, "fdump unpack: %s\n", text);
+		return;
+	}
+	snprintf(id, sizeof id, "unpack.%s", kind);
+	object = cmd_json_new("problem", id);
+	failed = cmd_json_name(object, "path", path.at, path.len);
+	if (offset >= 0)
+		failed |= cmd_json_add(object, "offset", json_integer(offset));
+	failed |= cmd_json_add(object, "what", json_string(what));
+	if (cmd_json_print(object, failed, &err) != 0)
+		fprintf(stderr, "fdump unpack: %s\n", err.message);
+}
+
 static void on_extract_problem(void *ctx, struct pack_bytes path, bool lost, const char *what)
 {
 	struct unpack *u = ctx;
@@ -241,22 +278,17 @@ static void on_extract_problem(void *ctx, struct pack_bytes path, bool lost, con
 		u->lost++;
 	else
 		u->notes++;
-	print_path("fdump unpack: ", path, what);
+	tell(u, lost ? "entry" : "metadata", -1, path, what);
 }
 
 static void on_read_problem(void *ctx, enum pack_problem_kind kind, uint64_t offset,
 	struct pack_bytes path, const char *what)
 {
 	struct unpack *u = ctx;
-	char text[ERR_MESSAGE_MAX + 64];
 
 	(void)kind;
 	u->damaged++;
-	snprintf(text, sizeof text, "offset %llu: %s", (unsigned long long)offset, what);
-	if (path.at != NULL)
-		print_path("fdump unpack: ", path, text);
-	else
-		fprintf(stderr, "fdump unpack: %s\n", text);
+	tell(u, "damage", (int64_t)offset, path, what);
 }
 
 static int prepare(void *ctx, struct pack_load *load, struct err *err)
@@ -297,7 +329,7 @@ static void on_pick_problem(void *ctx, const uint8_t *path, size_t len, const ch
 	struct unpack *u = ctx;
 
 	u->damaged++;
-	print_path("fdump unpack: ", (struct pack_bytes){path, len}, what);
+	tell(u, "damage", -1, (struct pack_bytes){path, len}, what);
 }
 
 /* Only the entries that are named, by the index. As pack_pick_run. */
@@ -352,6 +384,19 @@ static int run(struct unpack *u, struct err *err)
 	return got;
 }
 
+static void json_result(const struct unpack *u, int status)
+{
+	json_t *object = cmd_json_new("result", "unpack.result");
+	struct err err;
+	int failed = cmd_json_add(object, "lost", json_integer((json_int_t)u->lost));
+
+	failed |= cmd_json_add(object, "notes", json_integer((json_int_t)u->notes));
+	failed |= cmd_json_add(object, "damage", json_integer((json_int_t)u->damaged));
+	failed |= cmd_json_add(object, "exit", json_integer(status));
+	if (cmd_json_print(object, failed, &err) != 0)
+		fprintf(stderr, "fdump unpack: %s\n", err.message);
+}
+
 int cmd_unpack(int argc, char **argv)
 {
 	struct options o = {.extract = {.xattrs = true}};
@@ -386,6 +431,8 @@ int cmd_unpack(int argc, char **argv)
 		status = CMD_FAILED;
 	else
 		status = u.notes > 0 ? CMD_SOME : CMD_OK;
+	if (o.json)
+		json_result(&u, status);
 out:
 	cmd_select_fini(&o.select);
 	cmd_unseal_fini(&o.unseal);

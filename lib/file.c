@@ -65,9 +65,11 @@ static int write_all(int fd, const char *bytes, size_t len)
 	return 0;
 }
 
-/* Gives the file its real name unless that is taken. */
-static int put_in_place(const char *temporary, const char *path)
+/* Gives the file its real name; unless it may replace, not if that is taken. */
+static int put_in_place(const char *temporary, const char *path, bool replace)
 {
+	if (replace)
+		return rename(temporary, path);
 	if (renameat2(AT_FDCWD, temporary, AT_FDCWD, path, RENAME_NOREPLACE) == 0)
 		return 0;
 	if (errno != EINVAL && errno != ENOSYS)
@@ -98,7 +100,8 @@ static int sync_folder_of(const char *path)
 	return ret;
 }
 
-int file_write_new(const char *path, const void *bytes, size_t len, mode_t mode, struct err *err)
+static int write_file(
+	const char *path, const void *bytes, size_t len, mode_t mode, bool replace, struct err *err)
 {
 	char *temporary = NULL;
 	bool made = false, placed = false;
@@ -110,7 +113,7 @@ int file_write_new(const char *path, const void *bytes, size_t len, mode_t mode,
 	made = fd >= 0;
 	bad = !made || write_all(fd, bytes, len) != 0 || fchmod(fd, mode) != 0 || fsync(fd) != 0;
 	if (!bad) {
-		bad = put_in_place(temporary, path) != 0;
+		bad = put_in_place(temporary, path, replace) != 0;
 		placed = !bad;
 	}
 	if (!bad)
@@ -120,11 +123,22 @@ int file_write_new(const char *path, const void *bytes, size_t len, mode_t mode,
 			err_set(err, ERR_EXISTS, "%s: is there already, and is not replaced", path);
 		else
 			err_errno(err, errno, "%s", path);
-		if (made)
+		/* What has replaced another is whole, and better than nothing. */
+		if (made && !(placed && replace))
 			unlink(placed ? path : temporary);
 	}
 	if (made)
 		close(fd);
 	free(temporary);
 	return bad ? -1 : 0;
+}
+
+int file_write_new(const char *path, const void *bytes, size_t len, mode_t mode, struct err *err)
+{
+	return write_file(path, bytes, len, mode, false, err);
+}
+
+int file_write(const char *path, const void *bytes, size_t len, mode_t mode, struct err *err)
+{
+	return write_file(path, bytes, len, mode, true, err);
 }

@@ -24,4 +24,8 @@ int file_read(
  * then nothing is left behind. */
 int file_write_new(const char *path, const void *bytes, size_t len, mode_t mode, struct err *err);
 
+/* The same, but takes the place of what has the name. After -1 the name has
+ * the old content, or, if only the folder could not be synced, the new. */
+int file_write(const char *path, const void *bytes, size_t len, mode_t mode, struct err *err);
+
 #endif

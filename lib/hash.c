@@ -3,8 +3,10 @@
 
 #include <stdatomic.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <gcrypt.h>
 #include <xxhash.h>
@@ -59,12 +61,22 @@ static void *give_more(void *mem, size_t len)
 	return more;
 }
 
+/* libgcrypt gives up where memory runs out as it starts, and would abort. */
+static void give_up(void *ctx, int code, const char *text)
+{
+	(void)ctx;
+	fprintf(stderr, "fdump: libgcrypt: %s\n",
+		text != NULL ? text : gcry_strerror((gcry_error_t)code));
+	_exit(2);
+}
+
 int hash_crypto_init(struct err *err)
 {
 	if (gcry_control(GCRYCTL_INITIALIZATION_FINISHED_P))
 		return 0;
 	atomic_store(&reserve, malloc(RESERVE));
 	gcry_set_allocation_handler(give, give, NULL, give_more, free);
+	gcry_set_fatalerror_handler(give_up, NULL);
 	if (gcry_check_version("1.10.0") == NULL)
 		return err_set(err, ERR_UNSUPPORTED, "libgcrypt is %s, 1.10 or later is needed",
 			gcry_check_version(NULL));

@@ -17,6 +17,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -101,7 +102,8 @@ struct create {
 	struct pack_scan_item item; /* met, but not planned yet */
 	bool pending;
 	struct buf link;
-	bool linked; /* the pending item is one of `link` */
+	bool linked;     /* the pending item is one of `link` */
+	uint64_t untold; /* problems without a note */
 	/* join */
 	struct hash *hash;
 	/* emit */
@@ -184,15 +186,18 @@ static void job_reset(struct job *job)
 /* Adds a problem to a job, to be reported when it is emitted. */
 static int note(struct job *job, const char *path, size_t len, const char *what, struct err *err)
 {
-	size_t what_len = strlen(what) + 1;
+	size_t before = job->notes.len;
 
-	if (buf_add(&job->notes, &len, sizeof len, err) != 0 ||
-		buf_add(&job->notes, path, len, err) != 0)
-		return -1;
-	return buf_add(&job->notes, what, what_len, err);
+	if (buf_add(&job->notes, &len, sizeof len, err) == 0 &&
+		buf_add(&job->notes, path, len, err) == 0 &&
+		buf_add(&job->notes, what, strlen(what) + 1, err) == 0)
+		return 0;
+	job->notes.len = before; /* half a note can't be read */
+	return -1;
 }
 
-/* The scan's problems. Out of memory here costs the report, not the pack. */
+/* The scan's problems. Out of memory here costs the report, not the pack, and
+ * not the count. */
 static void scan_problem(void *ctx, const char *path, size_t len, const char *what, int errnum)
 {
 	struct create *c = ctx;
@@ -203,7 +208,8 @@ static void scan_problem(void *ctx, const char *path, size_t len, const char *wh
 			strerror_r(errnum, reason, sizeof reason));
 	else
 		snprintf(text, sizeof text, "%s", what);
-	note(c->planning, path, len, text, NULL);
+	if (note(c->planning, path, len, text, NULL) != 0)
+		c->untold++;
 }
 
 /* The scanner knows its caller only by one context. */
@@ -350,14 +356,23 @@ static int begin_stream(struct create *c, struct job *job, struct worker *w, str
 static int spawn(char **words, pid_t *pid, struct err *err)
 {
 	posix_spawn_file_actions_t actions;
+	posix_spawnattr_t attr;
+	sigset_t ignored; /* by us, not by the program */
 	int ends[2], got;
 
 	if (pipe2(ends, O_CLOEXEC) != 0)
 		return err_errno(err, errno, "pipe");
+	sigemptyset(&ignored);
+	sigaddset(&ignored, SIGPIPE);
+	sigaddset(&ignored, SIGXFSZ);
+	posix_spawnattr_init(&attr);
+	posix_spawnattr_setsigdefault(&attr, &ignored);
+	posix_spawnattr_setflags(&attr, POSIX_SPAWN_SETSIGDEF);
 	posix_spawn_file_actions_init(&actions);
 	posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0);
 	posix_spawn_file_actions_adddup2(&actions, ends[1], 1);
-	got = posix_spawnp(pid, words[0], &actions, NULL, words, environ);
+	got = posix_spawnp(pid, words[0], &actions, &attr, words, environ);
+	posix_spawnattr_destroy(&attr);
 	posix_spawn_file_actions_destroy(&actions);
 	close(ends[1]);
 	if (got == 0)
@@ -726,9 +741,11 @@ static void create_fini(struct create *c)
 {
 	if (c->streaming)
 		pack_feed_drop(&c->stream);
-	if (c->command > 0)
+	if (c->command > 0) {
+		kill(c->command, SIGTERM); /* nobody reads it any more */
 		while (waitpid(c->command, NULL, 0) < 0 && errno == EINTR)
 			;
+	}
 	pack_scan_free(c->scan);
 	pack_links_free(c->links);
 	hash_free(c->hash);
@@ -779,7 +796,7 @@ int pack_create(
 		result = run_lanes(&c, jobs, job_count, workers, worker_count, err);
 	if (result == 0) {
 		pack_writer_totals(c.writer, &created->totals);
-		created->problems = c.problems;
+		created->problems = c.problems + c.untold;
 	}
 	for (i = 0; jobs != NULL && i < job_count; i++)
 		job_free(jobs[i]);

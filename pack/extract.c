@@ -79,9 +79,12 @@ struct pack_extract {
 
 /* --- the beginning and the end ------------------------------------------ */
 
+/* True also if it can't be told. */
 static bool has_default_acl(int fd)
 {
-	return fgetxattr(fd, "system.posix_acl_default", NULL, 0) > 0;
+	ssize_t n = fgetxattr(fd, "system.posix_acl_default", NULL, 0);
+
+	return n > 0 || (n < 0 && errno != ENODATA && errno != EOPNOTSUPP);
 }
 
 struct pack_extract *pack_extract_new(const struct pack_extract_options *o, struct err *err)

@@ -105,8 +105,19 @@ static int by_name(const void *a, const void *b)
 	return strcmp(*(char *const *)a, *(char *const *)b);
 }
 
-/* Adds one attribute to the encoded map. 0; 1 if it has gone meanwhile; -1. */
-static int add_xattr(struct pack_feed *f, const struct handle *h, const char *name, struct err *err)
+/* Says that something of an entry is left out, which is packed all the same. */
+static void missing(struct pack_stream *s, const char *what, int errnum)
+{
+	char reason[96];
+
+	snprintf(s->problem, sizeof s->problem, "%s: %s", what,
+		strerror_r(errnum, reason, sizeof reason));
+}
+
+/* Adds one attribute to the encoded map. 0; 1 if it has gone meanwhile, or
+ * can't be read, which is said in s->problem; -1. */
+static int add_xattr(struct pack_feed *f, const struct handle *h, const char *name,
+	struct pack_stream *s, struct err *err)
 {
 	struct cbor_out out;
 	uint8_t *to, *value;
@@ -119,8 +130,11 @@ static int add_xattr(struct pack_feed *f, const struct handle *h, const char *na
 	/* The value is read behind where it will go, then moved into place. */
 	value = to + room - PACK_XATTR_MAX;
 	n = get_xattr(h, name, value, PACK_XATTR_MAX);
-	if (n < 0)
+	if (n < 0) {
+		if (errno != ENODATA)
+			missing(s, "an attribute can't be read and is left out", errno);
 		return 1;
+	}
 	cbor_out_init(&out, to, room);
 	cbor_put_bytes(&out, name, strlen(name));
 	cbor_put_bytes_head(&out, (size_t)n);
@@ -144,8 +158,8 @@ static int sort_names(struct pack_feed *f, struct err *err)
 
 /* All attributes as an encoded map in *xattrs. 0; 1 if they are over the
  * limit; -1 with err set. */
-static int read_xattrs(
-	struct pack_feed *f, const struct handle *h, struct pack_bytes *xattrs, struct err *err)
+static int read_xattrs(struct pack_feed *f, const struct handle *h, struct pack_bytes *xattrs,
+	struct pack_stream *s, struct err *err)
 {
 	char **order;
 	size_t i, count, kept = 0, prefix;
@@ -156,6 +170,8 @@ static int read_xattrs(
 	if (buf_room(&f->list, XATTR_LIST_MAX + 1, err) == NULL)
 		return -1;
 	n = list_xattrs(h, f->list.data, XATTR_LIST_MAX);
+	if (n < 0 && errno != EOPNOTSUPP)
+		missing(s, "attributes can't be read and are left out", errno);
 	if (n <= 0)
 		return 0;
 	f->list.data[n] = 0;
@@ -171,7 +187,7 @@ static int read_xattrs(
 	buf_took(&f->encoded, CBOR_HEAD_MAX);
 	for (i = 0; i < count; i++) {
 		struct err inner = {0};
-		int got = add_xattr(f, h, order[i], &inner);
+		int got = add_xattr(f, h, order[i], s, &inner);
 
 		if (got < 0 && inner.code == ERR_LIMIT)
 			return 1;
@@ -191,15 +207,20 @@ static int read_xattrs(
 	return 0;
 }
 
-static void read_flags(struct pack_feed *f, int fd, const struct stat *st, struct pack_head *head)
+static void read_flags(struct pack_feed *f, int fd, struct pack_stream *s, struct pack_head *head)
 {
 	uint32_t flags;
 
-	if (f->no_flags && f->no_flags_dev == st->st_dev)
+	if (f->no_flags && f->no_flags_dev == s->st.st_dev)
 		return;
 	if (fs_flags_get(fd, &flags) != 0) {
-		f->no_flags = true;
-		f->no_flags_dev = st->st_dev;
+		/* These say that the file system has none (EINVAL: FUSE, NFS). */
+		if (errno == ENOTTY || errno == EOPNOTSUPP || errno == ENOSYS || errno == EINVAL) {
+			f->no_flags = true;
+			f->no_flags_dev = s->st.st_dev;
+		} else {
+			missing(s, "flags can't be read and are left out", errno);
+		}
 	} else if ((flags & PACK_FLAGS_MASK) != 0) {
 		head->has |= PACK_HAS_FLAGS;
 		head->flags = flags & PACK_FLAGS_MASK;
@@ -319,7 +340,7 @@ static int read_target(struct pack_feed *f, struct pack_stream *s,
 		return -1;
 	n = readlinkat(item->dir->fd, item->name, (char *)f->target.data, PACK_PATH_MAX + 1);
 	if (n <= 0 || n > PACK_PATH_MAX) {
-		snprintf(s->problem, sizeof s->problem, "vanished before it was read");
+		missing(s, "its target can't be read, it is left out", n < 0 ? errno : ENOENT);
 		return 1;
 	}
 	h->target = (struct pack_bytes){f->target.data, (size_t)n};
@@ -336,12 +357,12 @@ static int finish_head(struct pack_feed *f, struct pack_part *part, struct pack_
 
 	if (f->xattrs && s->tail.status == PACK_OK && (fd >= 0 || h->type != PACK_REGULAR)) {
 		handle_init(&handle, fd, item);
-		got = read_xattrs(f, &handle, &h->xattrs, err);
+		got = read_xattrs(f, &handle, &h->xattrs, s, err);
 		if (got < 0)
 			return -1;
 	}
 	if (fd >= 0 && (h->type == PACK_REGULAR || h->type == PACK_DIRECTORY))
-		read_flags(f, fd, &s->st, h);
+		read_flags(f, fd, s, h);
 	if (got == 0)
 		got = pack_part_head(part, h, &inner);
 	if (got == 0)
@@ -423,8 +444,12 @@ static void look_again(struct pack_stream *s)
 	struct stat now;
 	unsigned changed = 0;
 
-	if (s->command || fstat(s->fd, &now) != 0)
+	if (s->command)
 		return;
+	if (fstat(s->fd, &now) != 0) {
+		failed(s, PACK_READ_ERROR, errno, "can't be looked at again");
+		return;
+	}
 	if (now.st_size != s->st.st_size)
 		changed |= PACK_CHANGED_SIZE;
 	if (now.st_mtim.tv_sec != s->st.st_mtim.tv_sec ||
@@ -479,7 +504,10 @@ static int skip_hole(
 	data = lseek(s->fd, at, SEEK_DATA);
 	if (data < 0 && errno != ENXIO) {
 		s->sparse = false; /* can't be asked here: read it all */
-		return lseek(s->fd, at, SEEK_SET) < 0 ? 1 : 0;
+		if (lseek(s->fd, at, SEEK_SET) >= 0)
+			return 0;
+		failed(s, PACK_READ_ERROR, errno, "can't be read on");
+		return 1;
 	}
 	if (data < 0) { /* a hole up to the end, wherever that is now */
 		data = lseek(s->fd, 0, SEEK_END);
@@ -495,11 +523,19 @@ static int skip_hole(
 			hash_add_zeros(hash, (uint64_t)(data - at));
 		s->at = (uint64_t)data;
 	}
+	if (data == size)
+		return 1;
 	end = lseek(s->fd, data, SEEK_HOLE);
-	if (end <= data || data == size)
+	if (end < 0 || lseek(s->fd, data, SEEK_SET) < 0) {
+		/* ENXIO: it has become shorter, which is seen when it is looked at again. */
+		if (errno != ENXIO)
+			failed(s, PACK_READ_ERROR, errno, "can't be read on");
+		return 1;
+	}
+	if (end <= data)
 		return 1;
 	s->data_end = (uint64_t)(end < size ? end : size);
-	return lseek(s->fd, data, SEEK_SET) < 0 ? 1 : 0;
+	return 0;
 }
 
 /* Whether a file is read as far as it is meant to be: to the size that it had

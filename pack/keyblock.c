@@ -167,7 +167,8 @@ int pack_keyblock_make(const struct pack_recipients *to, uint8_t payload[PACK_KE
 	if (to->key_count + to->pass_count == 0)
 		return err_set(err, ERR_USAGE, "sealing: there is no key to seal to");
 	if (to->key_count > PACK_KEYBLOCK_WRAPS ||
-		to->pass_count > PACK_KEYBLOCK_WRAPS - to->key_count)
+		to->pass_count > PACK_KEYBLOCK_WRAPS - to->key_count ||
+		to->pass_count > PACK_KEYBLOCK_PASSES)
 		return err_set(err, ERR_LIMIT, "sealing: to more than %d keys and passphrases",
 			PACK_KEYBLOCK_WRAPS);
 	cbor_out_init(&out, payload, PACK_KEYBLOCK_MAX);
@@ -261,6 +262,9 @@ static int get_wraps(struct pack_keyblock *block, struct cbor_in *in, struct err
 		block->key_count += block->wraps[i].kind == PACK_WRAP_KEY;
 		block->pass_count += block->wraps[i].kind == PACK_WRAP_PASS;
 	}
+	if (block->pass_count > PACK_KEYBLOCK_PASSES)
+		return err_set(
+			err, ERR_LIMIT, "key block with over %d passphrases", PACK_KEYBLOCK_PASSES);
 	return 0;
 }
 

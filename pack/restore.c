@@ -87,6 +87,12 @@ static bool is_name(struct pack_bytes name, const char *text)
 	return name.len == strlen(text) && memcmp(name.at, text, name.len) == 0;
 }
 
+/* 0 if it is not there. */
+static int remove_xattr(int fd, const char *name)
+{
+	return fremovexattr(fd, name) == 0 || errno == ENODATA || errno == EOPNOTSUPP ? 0 : -1;
+}
+
 static void set_xattrs(const struct pack_restore *r, int fd, unsigned how,
 	const struct pack_head *head, struct missing *m)
 {
@@ -120,10 +126,9 @@ static void set_xattrs(const struct pack_restore *r, int fd, unsigned how,
 		}
 	}
 	if (how & PACK_RESTORE_ACL && !(how & PACK_RESTORE_PATH)) {
-		if (!access)
-			fremovexattr(fd, acl_access);
-		if (!def)
-			fremovexattr(fd, acl_default);
+		if ((!access && remove_xattr(fd, acl_access) != 0) ||
+			(!def && remove_xattr(fd, acl_default) != 0))
+			miss_errno(m, "an ACL from its directory stays");
 	}
 }
 

@@ -40,17 +40,20 @@ want() {
 }
 
 do_lint() {
-	local f shell
+	local f shell bad=0
 	for f in $(git ls-files '*.sh' .ci/run); do
 		shell=bash
-		! head -n 1 "$f" | grep -q '^#!/bin/sh' || shell=sh
-		$shell -n "$f"
-		! command -v shellcheck >/dev/null || shellcheck -s $shell -S warning -e SC2238 "$f"
+		! head -n 1 "$f" | grep -q '^#!/bin/sh' || shell="sh"
+		$shell -n "$f" || bad=1
+		! command -v shellcheck >/dev/null ||
+			shellcheck -s $shell -S warning -e SC2034,SC2165,SC2167,SC2238 "$f" || bad=1
 	done
 	for f in $(git ls-files '*.py'); do
-		python3 -c 'import sys; compile(open(sys.argv[1]).read(), sys.argv[1], "exec")' "$f"
+		python3 -c 'import sys; compile(open(sys.argv[1]).read(), sys.argv[1], "exec")' "$f" ||
+			bad=1
 	done
 	command -v shellcheck >/dev/null || echo "without shellcheck"
+	[ $bad = 0 ]
 }
 
 do_format() {
@@ -204,7 +207,8 @@ do_clean() {
 }
 
 ok=0 failed=0 skipped=0
-for name in ${*:-$all}; do
+[ $# -gt 0 ] || eval "set -- $all"
+for name in "$@"; do
 	case " $all " in
 	*" $name "*) ;;
 	*)

@@ -147,7 +147,8 @@ int main(void)
 
 	buf_init(&f.open, PACK_PATH_MAX + 1);
 	if (data == NULL || hash_crypto_init(&err) != 0 || (f.load = pack_load_new(&err)) == NULL ||
-		(f.press = pack_press_new(0, &err)) == NULL || (f.hash = hash_new(&err)) == NULL || (f.sums = sums_new(&err)) == NULL)
+		(f.press = pack_press_new(0, &err)) == NULL || (f.hash = hash_new(&err)) == NULL ||
+		(f.sums = sums_new(&err)) == NULL)
 		goto out;
 	while (fread(len_bytes, 1, sizeof len_bytes, stdin) == sizeof len_bytes) {
 		uint64_t len = le_get64(len_bytes);

@@ -210,7 +210,8 @@ static void knows_what_it_does_not_know(void **state)
 	/* Nothing wrong with it but that it does not open. */
 	assert_int_equal(variant("x", 0, 1, bytes, 32, &pass, 1), ERR_DENIED);
 	assert_string_equal(err.message, "wrong passphrase");
-	assert_int_equal(variant("x", 1, 1, bytes, 32, &pass, 64), ERR_DENIED);
+	assert_int_equal(variant("x", 1, 1, bytes, 32, &pass, 8), ERR_DENIED);
+	assert_int_equal(variant("x", 1, 1, bytes, 32, &pass, 9), ERR_LIMIT);
 	assert_int_equal(variant("", 1, 1, bytes, 32, &pass, 1), ERR_DENIED);
 	assert_int_equal(variant("x", 1, 1, bytes, 32, &later, 2), ERR_DENIED);
 	assert_non_null(strstr(err.message, "nobody known here"));

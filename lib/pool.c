@@ -1,0 +1,186 @@
+/*
+ * Two lists under one mutex: what waits, what is done. A job in work is in
+ * neither. A cancelled job that waits is still taken by a worker, which then
+ * skips its work: so there is one way only through the lists.
+ */
+#include "lib/pool.h"
+
+#include <assert.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdlib.h>
+
+#include "lib/err.h"
+
+struct list {
+	struct pool_job *first, **last;
+};
+
+struct pool {
+	pthread_mutex_t mutex;
+	pthread_cond_t more;
+	struct list waiting, over;
+	size_t waiting_count, queue_max;
+	bool stopping;
+	void (*wake)(void *arg);
+	void *arg;
+	unsigned threads;
+	pthread_t thread[];
+};
+
+static void list_init(struct list *list)
+{
+	list->first = NULL;
+	list->last = &list->first;
+}
+
+static void list_add(struct list *list, struct pool_job *job)
+{
+	job->next = NULL;
+	*list->last = job;
+	list->last = &job->next;
+}
+
+static struct pool_job *list_take(struct list *list)
+{
+	struct pool_job *job = list->first;
+
+	if (job != NULL) {
+		list->first = job->next;
+		if (list->first == NULL)
+			list->last = &list->first;
+	}
+	return job;
+}
+
+static void *worker(void *arg)
+{
+	struct pool *pool = arg;
+	struct pool_job *job;
+	bool skip, first;
+
+	pthread_mutex_lock(&pool->mutex);
+	for (;;) {
+		while (pool->waiting.first == NULL && !pool->stopping)
+			pthread_cond_wait(&pool->more, &pool->mutex);
+		job = list_take(&pool->waiting);
+		if (job == NULL)
+			break;
+		pool->waiting_count--;
+		skip = job->cancelled || pool->stopping;
+		job->cancelled = skip;
+		pthread_mutex_unlock(&pool->mutex);
+		if (!skip)
+			job->work(job);
+		pthread_mutex_lock(&pool->mutex);
+		first = pool->over.first == NULL;
+		list_add(&pool->over, job);
+		if (first && pool->wake != NULL)
+			pool->wake(pool->arg);
+	}
+	pthread_mutex_unlock(&pool->mutex);
+	return NULL;
+}
+
+/* Workers take no signals: those are the loop's. */
+static unsigned start_threads(struct pool *pool, unsigned wanted)
+{
+	sigset_t all, before;
+	unsigned n;
+
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &before);
+	for (n = 0; n < wanted; n++)
+		if (pthread_create(&pool->thread[n], NULL, worker, pool) != 0)
+			break;
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	return n;
+}
+
+struct pool *pool_new(
+	unsigned threads, size_t queue_max, void (*wake)(void *arg), void *arg, struct err *err)
+{
+	struct pool *pool = calloc(1, sizeof *pool + threads * sizeof *pool->thread);
+
+	if (pool == NULL) {
+		err_set(err, ERR_NOMEM, "worker pool: out of memory");
+		return NULL;
+	}
+	pthread_mutex_init(&pool->mutex, NULL);
+	pthread_cond_init(&pool->more, NULL);
+	list_init(&pool->waiting);
+	list_init(&pool->over);
+	pool->queue_max = queue_max;
+	pool->wake = wake;
+	pool->arg = arg;
+	pool->threads = start_threads(pool, threads);
+	if (pool->threads == 0) {
+		err_set(err, ERR_FAILED, "worker pool: no thread could be started");
+		pool_free(pool);
+		return NULL;
+	}
+	return pool;
+}
+
+void pool_free(struct pool *pool)
+{
+	unsigned i;
+
+	if (pool == NULL)
+		return;
+	pthread_mutex_lock(&pool->mutex);
+	pool->stopping = true;
+	pthread_cond_broadcast(&pool->more);
+	pthread_mutex_unlock(&pool->mutex);
+	for (i = 0; i < pool->threads; i++)
+		pthread_join(pool->thread[i], NULL);
+	pool_drain(pool);
+	assert(pool->waiting.first == NULL);
+	pthread_cond_destroy(&pool->more);
+	pthread_mutex_destroy(&pool->mutex);
+	free(pool);
+}
+
+int pool_start(struct pool *pool, struct pool_job *job)
+{
+	int full;
+
+	pthread_mutex_lock(&pool->mutex);
+	full = pool->waiting_count >= pool->queue_max || pool->stopping;
+	if (!full) {
+		job->cancelled = false;
+		list_add(&pool->waiting, job);
+		pool->waiting_count++;
+		pthread_cond_signal(&pool->more);
+	}
+	pthread_mutex_unlock(&pool->mutex);
+	return full;
+}
+
+void pool_cancel(struct pool *pool, struct pool_job *job)
+{
+	pthread_mutex_lock(&pool->mutex);
+	job->cancelled = true;
+	pthread_mutex_unlock(&pool->mutex);
+}
+
+/* One at a time, as a callback may cancel the next one. */
+void pool_drain(struct pool *pool)
+{
+	for (;;) {
+		struct pool_job *job;
+		bool cancelled = false;
+
+		pthread_mutex_lock(&pool->mutex);
+		job = list_take(&pool->over);
+		if (job != NULL)
+			cancelled = job->cancelled;
+		pthread_mutex_unlock(&pool->mutex);
+		if (job == NULL)
+			return;
+		if (cancelled)
+			job->drop(job);
+		else
+			job->done(job);
+	}
+}

@@ -1,0 +1,454 @@
+/*
+ * Over mbedTLS's certificate writer. Extended key usage and subjectAltName are
+ * written as DER by hand: 2.28 has no function for them.
+ */
+#include "rpc/ca.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include <mbedtls/ecp.h>
+#include <mbedtls/md.h>
+#include <mbedtls/oid.h>
+#include <mbedtls/pem.h>
+#include <mbedtls/platform_util.h>
+#include <mbedtls/x509_csr.h>
+
+#include "lib/buf.h"
+#include "lib/file.h"
+#include "rpc/file.h"
+#include "rpc/x509.h"
+
+#define DAY_SEC 86400
+
+struct rpc_ca {
+	mbedtls_pk_context key;
+	mbedtls_x509_crt crt;
+};
+
+/* What a certificate to be written has. */
+struct plan {
+	mbedtls_pk_context *subject_key;
+	const char *subject;         /* "CN=..." */
+	const struct rpc_ca *issuer; /* NULL: signs itself */
+	int path_len;                /* of a CA; -1: an end certificate */
+	const char *dns;             /* of an end certificate */
+	int64_t not_before, not_after;
+};
+
+/* --- Keys --- */
+
+static int make_key(mbedtls_pk_context *key, const char *path, struct err *err)
+{
+	unsigned char pem[2048];
+	int status = rpc_x509_start(err);
+
+	if (status != 0)
+		return -1;
+	status = mbedtls_pk_setup(key, mbedtls_pk_info_from_type(MBEDTLS_PK_ECKEY));
+	if (status == 0)
+		status = mbedtls_ecp_gen_key(
+			MBEDTLS_ECP_DP_SECP256R1, mbedtls_pk_ec(*key), rpc_x509_random, NULL);
+	if (status == 0)
+		status = mbedtls_pk_write_key_pem(key, pem, sizeof pem);
+	if (status != 0)
+		status = rpc_x509_fail(err, ERR_FAILED, status, "private key %s", path);
+	else
+		status = file_write(path, pem, strlen((char *)pem), 0600, err);
+	mbedtls_platform_zeroize(pem, sizeof pem);
+	return status;
+}
+
+int rpc_key_make(const char *path, struct err *err)
+{
+	mbedtls_pk_context key;
+	int status;
+
+	mbedtls_pk_init(&key);
+	status = make_key(&key, path, err);
+	mbedtls_pk_free(&key);
+	return status;
+}
+
+int rpc_csr_make(const char *key_path, struct buf *csr, struct err *err)
+{
+	mbedtls_x509write_csr ctx;
+	mbedtls_pk_context key;
+	unsigned char der[RPC_CSR_MAX];
+	int status;
+
+	mbedtls_x509write_csr_init(&ctx);
+	mbedtls_pk_init(&key);
+	status = rpc_x509_start(err);
+	if (status == 0)
+		status = rpc_x509_load_key(&key, key_path, err);
+	if (status != 0)
+		goto out;
+	mbedtls_x509write_csr_set_md_alg(&ctx, MBEDTLS_MD_SHA256);
+	mbedtls_x509write_csr_set_key(&ctx, &key);
+	status = mbedtls_x509write_csr_set_subject_name(&ctx, "CN=fdump");
+	if (status == 0)
+		status = mbedtls_x509write_csr_der(&ctx, der, sizeof der, rpc_x509_random, NULL);
+	/* It is written to the end of the buffer. */
+	if (status < 0)
+		status = rpc_x509_fail(err, ERR_FAILED, status, "certificate request");
+	else
+		status = buf_add(csr, der + sizeof der - status, (size_t)status, err);
+out:
+	mbedtls_x509write_csr_free(&ctx);
+	mbedtls_pk_free(&key);
+	return status;
+}
+
+/* --- Writing certificates --- */
+
+static void time_text(char text[16], int64_t unix_sec)
+{
+	time_t t = (time_t)unix_sec;
+	struct tm tm;
+
+	gmtime_r(&t, &tm);
+	strftime(text, 16, "%Y%m%d%H%M%S", &tm);
+}
+
+static int64_t time_from(const mbedtls_x509_time *t)
+{
+	struct tm tm = {
+		.tm_year = t->year - 1900,
+		.tm_mon = t->mon - 1,
+		.tm_mday = t->day,
+		.tm_hour = t->hour,
+		.tm_min = t->min,
+		.tm_sec = t->sec,
+	};
+
+	return timegm(&tm);
+}
+
+/* 127 random bits, with the highest set, so that the length never varies. */
+static int set_serial(mbedtls_x509write_cert *ctx)
+{
+	unsigned char serial[16];
+	int status = rpc_x509_random(NULL, serial, sizeof serial);
+
+	serial[0] = (serial[0] & 0x7f) | 0x40;
+#if RPC_MBEDTLS3
+	if (status == 0)
+		status = mbedtls_x509write_crt_set_serial_raw(ctx, serial, sizeof serial);
+#else
+	mbedtls_mpi mpi;
+
+	mbedtls_mpi_init(&mpi);
+	if (status == 0)
+		status = mbedtls_mpi_read_binary(&mpi, serial, sizeof serial);
+	if (status == 0)
+		status = mbedtls_x509write_crt_set_serial(ctx, &mpi);
+	mbedtls_mpi_free(&mpi);
+#endif
+	return status;
+}
+
+/* serverAuth and clientAuth: either side may dial. RFC 5280, 4.2.1.12. */
+static const unsigned char both_usages[] = {0x30, 0x14, 0x06, 0x08, 0x2b, 0x06, 0x01, 0x05, 0x05,
+	0x07, 0x03, 0x01, 0x06, 0x08, 0x2b, 0x06, 0x01, 0x05, 0x05, 0x07, 0x03, 0x02};
+
+#define SET_EXTENSION(ctx, oid, val, len)                                                          \
+	mbedtls_x509write_crt_set_extension(ctx, oid, sizeof(oid) - 1, 0, val, len)
+
+static int set_end_extensions(mbedtls_x509write_cert *ctx, const char *dns)
+{
+	unsigned char san[4 + RPC_DNS_MAX];
+	size_t len = strlen(dns);
+	int status;
+
+	/* SEQUENCE { [2] dNSName }: lengths below 128 are one byte. */
+	san[0] = 0x30;
+	san[1] = (unsigned char)(len + 2);
+	san[2] = 0x82;
+	san[3] = (unsigned char)len;
+	memcpy(san + 4, dns, len);
+	status = mbedtls_x509write_crt_set_key_usage(ctx, MBEDTLS_X509_KU_DIGITAL_SIGNATURE);
+	if (status == 0)
+		status = SET_EXTENSION(
+			ctx, MBEDTLS_OID_EXTENDED_KEY_USAGE, both_usages, sizeof both_usages);
+	if (status == 0)
+		status = SET_EXTENSION(ctx, MBEDTLS_OID_SUBJECT_ALT_NAME, san, len + 4);
+	return status;
+}
+
+static int fill_in(mbedtls_x509write_cert *ctx, const struct plan *plan, mbedtls_pk_context *signer,
+	const char *issuer)
+{
+	char from[16], until[16];
+	int status;
+
+	time_text(from, plan->not_before);
+	time_text(until, plan->not_after);
+	mbedtls_x509write_crt_set_version(ctx, MBEDTLS_X509_CRT_VERSION_3);
+	mbedtls_x509write_crt_set_md_alg(ctx, MBEDTLS_MD_SHA256);
+	mbedtls_x509write_crt_set_subject_key(ctx, plan->subject_key);
+	mbedtls_x509write_crt_set_issuer_key(ctx, signer);
+	status = set_serial(ctx);
+	if (status == 0)
+		status = mbedtls_x509write_crt_set_subject_name(ctx, plan->subject);
+	if (status == 0)
+		status = mbedtls_x509write_crt_set_issuer_name(ctx, issuer);
+	if (status == 0)
+		status = mbedtls_x509write_crt_set_validity(ctx, from, until);
+	if (status == 0)
+		status = mbedtls_x509write_crt_set_basic_constraints(
+			ctx, plan->path_len >= 0, plan->path_len);
+	if (status == 0)
+		status = mbedtls_x509write_crt_set_subject_key_identifier(ctx);
+	if (status == 0)
+		status = mbedtls_x509write_crt_set_authority_key_identifier(ctx);
+	if (status == 0 && plan->path_len >= 0)
+		status = mbedtls_x509write_crt_set_key_usage(
+			ctx, MBEDTLS_X509_KU_KEY_CERT_SIGN | MBEDTLS_X509_KU_CRL_SIGN);
+	if (status == 0 && plan->path_len < 0)
+		status = set_end_extensions(ctx, plan->dns);
+	return status;
+}
+
+/* Adds the certificate to out, as PEM. */
+static int write_certificate(const struct plan *plan, struct buf *out, struct err *err)
+{
+	mbedtls_x509write_cert ctx;
+	mbedtls_pk_context *signer = plan->subject_key;
+	unsigned char pem[4096];
+	char issuer[256];
+	int status = 0;
+
+	mbedtls_x509write_crt_init(&ctx);
+	snprintf(issuer, sizeof issuer, "%s", plan->subject);
+	if (plan->issuer != NULL) {
+		signer = (mbedtls_pk_context *)&plan->issuer->key;
+		status = mbedtls_x509_dn_gets(issuer, sizeof issuer, &plan->issuer->crt.subject);
+	}
+	if (status >= 0)
+		status = fill_in(&ctx, plan, signer, issuer);
+	if (status == 0)
+		status = mbedtls_x509write_crt_pem(&ctx, pem, sizeof pem, rpc_x509_random, NULL);
+	if (status != 0)
+		status =
+			rpc_x509_fail(err, ERR_FAILED, status, "certificate for %s", plan->subject);
+	else
+		status = buf_add(out, pem, strlen((char *)pem), err);
+	mbedtls_x509write_crt_free(&ctx);
+	return status;
+}
+
+/* --- Authorities --- */
+
+static int make_authority(const struct rpc_ca *issuer, const char *key_path, const char *cert_path,
+	const char *name, int days, struct err *err)
+{
+	char subject[NAME_LEN_MAX + 32];
+	struct plan plan = {.issuer = issuer, .subject = subject};
+	mbedtls_pk_context key;
+	struct buf pem;
+	int status;
+
+	if (!name_ok(name, strlen(name)))
+		return err_set(err, ERR_USAGE, "CA: its name has to be of a-z, 0-9, '-' and '.'");
+	snprintf(subject, sizeof subject, "CN=%s,O=fdump CA", name);
+	buf_init(&pem, RPC_FILE_MAX);
+	mbedtls_pk_init(&key);
+	plan.subject_key = &key;
+	plan.path_len = issuer == NULL ? 1 : 0;
+	plan.not_before = time(NULL) - RPC_CERT_SKEW_SEC;
+	plan.not_after = time(NULL) + (int64_t)days * DAY_SEC;
+	if (issuer != NULL && plan.not_after > time_from(&issuer->crt.valid_to))
+		plan.not_after = time_from(&issuer->crt.valid_to);
+	status = make_key(&key, key_path, err);
+	if (status == 0)
+		status = write_certificate(&plan, &pem, err);
+	if (status == 0)
+		status = file_write(cert_path, pem.data, pem.len, 0644, err);
+	mbedtls_pk_free(&key);
+	buf_fini(&pem);
+	return status;
+}
+
+int rpc_ca_make(const char *key_path, const char *cert_path, const char *name, struct err *err)
+{
+	return make_authority(NULL, key_path, cert_path, name, RPC_ROOT_DAYS, err);
+}
+
+int rpc_ca_intermediate(struct rpc_ca *ca, const char *key_path, const char *cert_path,
+	const char *name, struct err *err)
+{
+	return make_authority(ca, key_path, cert_path, name, RPC_INTERMEDIATE_DAYS, err);
+}
+
+struct rpc_ca *rpc_ca_open(const char *key_path, const char *cert_path, struct err *err)
+{
+	struct rpc_ca *ca = calloc(1, sizeof *ca);
+
+	if (ca == NULL) {
+		err_set(err, ERR_NOMEM, "CA: out of memory");
+		return NULL;
+	}
+	mbedtls_pk_init(&ca->key);
+	mbedtls_x509_crt_init(&ca->crt);
+	if (rpc_x509_start(err) != 0 || rpc_x509_load_key(&ca->key, key_path, err) != 0 ||
+		rpc_x509_load_chain(&ca->crt, cert_path, err) != 0) {
+		rpc_ca_close(ca);
+		return NULL;
+	}
+	return ca;
+}
+
+void rpc_ca_close(struct rpc_ca *ca)
+{
+	if (ca == NULL)
+		return;
+	mbedtls_pk_free(&ca->key);
+	mbedtls_x509_crt_free(&ca->crt);
+	free(ca);
+}
+
+/* --- Signing --- */
+
+/* The request's signature over itself shows that who asks has the key. */
+static int check_possession(mbedtls_x509_csr *csr, struct err *err)
+{
+	mbedtls_md_type_t md = csr->MBEDTLS_PRIVATE(sig_md);
+	const mbedtls_x509_buf *sig = &csr->MBEDTLS_PRIVATE(sig);
+	const mbedtls_md_info_t *info = mbedtls_md_info_from_type(md);
+	mbedtls_ecp_group_id group;
+	unsigned char hash[MBEDTLS_MD_MAX_SIZE];
+
+	if (!mbedtls_pk_can_do(&csr->pk, MBEDTLS_PK_ECDSA) || info == NULL ||
+		(md != MBEDTLS_MD_SHA256 && md != MBEDTLS_MD_SHA384 && md != MBEDTLS_MD_SHA512))
+		return err_set(err, ERR_UNSUPPORTED, "certificate request: no ECDSA with SHA-2");
+	group = mbedtls_pk_ec(csr->pk)->MBEDTLS_PRIVATE(grp).id;
+	if (group != MBEDTLS_ECP_DP_SECP256R1 && group != MBEDTLS_ECP_DP_SECP384R1)
+		return err_set(err, ERR_UNSUPPORTED, "certificate request: not of P-256 or P-384");
+	if (mbedtls_md(info, csr->cri.p, csr->cri.len, hash) != 0 ||
+		mbedtls_pk_verify(
+			&csr->pk, md, hash, mbedtls_md_get_size(info), sig->p, sig->len) != 0)
+		return err_set(err, ERR_DENIED,
+			"certificate request: its signature is not that of its key");
+	return 0;
+}
+
+static int add_intermediate(const struct rpc_ca *ca, struct buf *chain, struct err *err)
+{
+	const mbedtls_x509_crt *crt = &ca->crt;
+
+	if (crt->issuer_raw.len == crt->subject_raw.len &&
+		memcmp(crt->issuer_raw.p, crt->subject_raw.p, crt->subject_raw.len) == 0)
+		return 0;
+	return rpc_ca_pem(crt->raw.p, crt->raw.len, chain, err);
+}
+
+int rpc_ca_sign(struct rpc_ca *ca, const void *csr_der, size_t len, const struct rpc_identity *id,
+	int64_t not_before, int64_t not_after, struct buf *chain, struct err *err)
+{
+	char subject[NAME_LEN_MAX + 96], dns[RPC_DNS_MAX];
+	struct plan plan = {.issuer = ca, .subject = subject, .dns = dns, .path_len = -1};
+	mbedtls_x509_csr csr;
+	int status;
+
+	if (len > RPC_CSR_MAX)
+		return err_set(err, ERR_LIMIT, "certificate request: %zu bytes, at most %d", len,
+			RPC_CSR_MAX);
+	mbedtls_x509_csr_init(&csr);
+	status = mbedtls_x509_csr_parse_der(&csr, csr_der, len);
+	if (status != 0)
+		status = rpc_x509_fail(err, ERR_FORMAT, status, "certificate request");
+	else
+		status = check_possession(&csr, err);
+	if (status != 0)
+		goto out;
+	snprintf(subject, sizeof subject, "CN=%s,OU=%s,serialNumber=%s", id->name,
+		rpc_role_name(id->role), id->host);
+	rpc_identity_dns(dns, id->role, id->name);
+	plan.subject_key = &csr.pk;
+	plan.not_before = not_before != 0 ? not_before : time(NULL) - RPC_CERT_SKEW_SEC;
+	plan.not_after = not_after != 0 ? not_after : time(NULL) + (int64_t)RPC_CERT_DAYS * DAY_SEC;
+	if (plan.not_after > time_from(&ca->crt.valid_to))
+		plan.not_after = time_from(&ca->crt.valid_to);
+	status = write_certificate(&plan, chain, err);
+	if (status == 0)
+		status = add_intermediate(ca, chain, err);
+out:
+	mbedtls_x509_csr_free(&csr);
+	return status;
+}
+
+/* --- Looking at certificates --- */
+
+int rpc_cert_info(const char *path, struct rpc_cert_info *info, struct err *err)
+{
+	mbedtls_x509_crt crt;
+	int status;
+
+	mbedtls_x509_crt_init(&crt);
+	status = rpc_x509_start(err);
+	if (status == 0)
+		status = rpc_x509_load_chain(&crt, path, err);
+	if (status == 0)
+		status = rpc_x509_identity(&info->id, &crt, err);
+	if (status == 0) {
+		info->not_before = time_from(&crt.valid_from);
+		info->not_after = time_from(&crt.valid_to);
+	}
+	mbedtls_x509_crt_free(&crt);
+	return status;
+}
+
+bool rpc_cert_due(const struct rpc_cert_info *info, int64_t now)
+{
+	return info->not_after - now <= (int64_t)RPC_CERT_RENEW_DAYS * DAY_SEC;
+}
+
+int rpc_digest(uint8_t digest[RPC_DIGEST_LEN], const void *bytes, size_t len, struct err *err)
+{
+	int status = mbedtls_md(mbedtls_md_info_from_type(MBEDTLS_MD_SHA256), bytes, len, digest);
+
+	return status == 0 ? 0 : rpc_x509_fail(err, ERR_FAILED, status, "SHA-256");
+}
+
+int rpc_ca_der(const char *path, struct buf *der, uint8_t digest[RPC_DIGEST_LEN], struct err *err)
+{
+	mbedtls_x509_crt crt;
+	int status;
+
+	mbedtls_x509_crt_init(&crt);
+	status = rpc_x509_start(err);
+	if (status == 0)
+		status = rpc_x509_load_chain(&crt, path, err);
+	if (status == 0)
+		status = buf_add(der, crt.raw.p, crt.raw.len, err);
+	if (status == 0)
+		status = rpc_digest(digest, crt.raw.p, crt.raw.len, err);
+	mbedtls_x509_crt_free(&crt);
+	return status;
+}
+
+int rpc_ca_pem(const void *der, size_t len, struct buf *pem, struct err *err)
+{
+	unsigned char text[4096];
+	size_t text_len;
+	int status = mbedtls_pem_write_buffer("-----BEGIN CERTIFICATE-----\n",
+		"-----END CERTIFICATE-----\n", der, len, text, sizeof text, &text_len);
+
+	if (status != 0)
+		return rpc_x509_fail(err, ERR_FORMAT, status, "certificate");
+	return buf_add(pem, text, text_len - 1, err); /* without its NUL */
+}
+
+int rpc_host_new(char host[RPC_HOST_LEN + 1], struct err *err)
+{
+	uint8_t bytes[RPC_HOST_LEN / 2];
+	size_t i;
+
+	if (rpc_x509_random(NULL, bytes, sizeof bytes) != 0)
+		return err_set(err, ERR_FAILED, "the system gives no random numbers");
+	for (i = 0; i < sizeof bytes; i++)
+		snprintf(host + 2 * i, 3, "%02x", bytes[i]);
+	return 0;
+}

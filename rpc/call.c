@@ -1,0 +1,787 @@
+/*
+ * Calls, own and served, as frames come and as the user asks.
+ *
+ * A call is in its table from its REQUEST until both sides have ended it, so
+ * that a frame with an id that is not there is always a breach. What one side
+ * has ended and the other not yet is a ghost: an own call that was cancelled
+ * waits for the REPLY (or the blob's end) that always comes; a served one that
+ * was answered before its request's blob was whole waits for LAST or CANCEL.
+ */
+#include "rpc/inner.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Credit is said when this much was taken since. */
+#define CREDIT_STEP (RPC_WINDOW / 4)
+
+static void on_deadline(void *arg);
+
+/* --- The table --- */
+
+static struct rpc_table *table_of(struct rpc_conn *conn, bool mine)
+{
+	return mine ? &conn->mine : &conn->theirs;
+}
+
+static struct rpc_call *find(const struct rpc_table *t, uint64_t id)
+{
+	struct rpc_call *call = t->size > 0 ? t->chains[id & (t->size - 1)] : NULL;
+
+	while (call != NULL && call->id != id)
+		call = call->hash_next;
+	return call;
+}
+
+static int grow(struct rpc_table *t)
+{
+	size_t size = t->size > 0 ? 2 * t->size : 8, i;
+	struct rpc_call **chains = calloc(size, sizeof *chains);
+
+	if (chains == NULL)
+		return -1;
+	for (i = 0; i < t->size; i++) {
+		while (t->chains[i] != NULL) {
+			struct rpc_call *call = t->chains[i];
+
+			t->chains[i] = call->hash_next;
+			call->hash_next = chains[call->id & (size - 1)];
+			chains[call->id & (size - 1)] = call;
+		}
+	}
+	free(t->chains);
+	t->chains = chains;
+	t->size = size;
+	return 0;
+}
+
+static struct rpc_call *call_new(
+	struct rpc_conn *conn, bool mine, uint64_t id, int64_t timeout_ms, struct err *err)
+{
+	struct rpc_table *t = table_of(conn, mine);
+	struct rpc_call *call = calloc(1, sizeof *call);
+
+	if (call == NULL || (t->count >= t->size && grow(t) != 0)) {
+		free(call);
+		err_set(err, ERR_NOMEM, "request: out of memory");
+		return NULL;
+	}
+	call->conn = conn;
+	call->mine = mine;
+	call->id = id;
+	call->timeout_ms = timeout_ms;
+	call->start_ms = rpc_loop_now_ms(conn->loop);
+	call->deadline_ms = call->start_ms + timeout_ms;
+	call->in_window = call->out_credit = RPC_WINDOW;
+	call->ready = true;
+	call->hash_next = t->chains[id & (t->size - 1)];
+	t->chains[id & (t->size - 1)] = call;
+	t->count++;
+	rpc_timer_start(&call->timer, conn->loop, timeout_ms, on_deadline, call);
+	return call;
+}
+
+/* The blob of the request, whichever side's it is. */
+static enum rpc_half *request_half(struct rpc_call *call)
+{
+	return call->mine ? &call->out : &call->in;
+}
+
+/* Every end of a blob comes here. */
+static void end_half(struct rpc_call *call, enum rpc_half *half)
+{
+	if (*half == RPC_HALF_OPEN && half == request_half(call))
+		table_of(call->conn, call->mine)->blobs--;
+	*half = RPC_HALF_DONE;
+}
+
+static void remove_sender(struct rpc_call *call)
+{
+	struct rpc_conn *conn = call->conn;
+	struct rpc_call **at;
+
+	if (!call->sending)
+		return;
+	for (at = &conn->send_first; *at != call; at = &(*at)->send_next)
+		;
+	*at = call->send_next;
+	if (call->send_next == NULL)
+		conn->send_last = at;
+	call->sending = false;
+}
+
+/* Out of the table, into the grave. */
+static void remove_call(struct rpc_call *call)
+{
+	struct rpc_conn *conn = call->conn;
+	struct rpc_table *t = table_of(conn, call->mine);
+	struct rpc_call **at = &t->chains[call->id & (t->size - 1)];
+
+	assert(!call->over && !call->finished);
+	end_half(call, &call->out);
+	end_half(call, &call->in);
+	remove_sender(call);
+	rpc_timer_stop(&call->timer);
+	while (*at != call)
+		at = &(*at)->hash_next;
+	*at = call->hash_next;
+	t->count--;
+	call->over = true;
+	call->list_next = conn->grave;
+	conn->grave = call;
+	/* Shutting down may have waited for this, or a new call. */
+	rpc_conn_kick(conn);
+}
+
+void rpc_call_bury(struct rpc_conn *conn)
+{
+	while (conn->grave != NULL) {
+		struct rpc_call *call = conn->grave;
+
+		conn->grave = call->list_next;
+		free(call);
+	}
+}
+
+/* --- Frames out --- */
+
+static void send_frame(
+	struct rpc_call *call, enum rpc_kind kind, unsigned flags, const void *payload, size_t len)
+{
+	struct rpc_header h = {
+		.kind = (uint8_t)kind,
+		.flags = (uint8_t)(flags | (call->mine ? 0 : RPC_RESPONSE)),
+		.len = (uint32_t)len,
+		.id = call->id,
+	};
+
+	rpc_conn_send(call->conn, &h, payload);
+}
+
+static void send_status(
+	struct rpc_call *call, enum rpc_kind kind, unsigned flags, const struct err *status)
+{
+	uint8_t payload[RPC_STATUS_MAX];
+	size_t len = rpc_status_put(payload, status);
+
+	send_frame(call, kind, flags | RPC_ERROR, payload, len);
+}
+
+/* --- Ends --- */
+
+static void log_call(struct rpc_call *call, const struct err *err)
+{
+	struct rpc_conn *conn = call->conn;
+	struct rpc_access access = {
+		.peer = &conn->peer,
+		.address = conn->address,
+		.method = call->method != NULL ? call->method->name : "?",
+		.status = err != NULL ? err->code : call->status,
+		.message = err != NULL ? err->message : "",
+		.ms = rpc_loop_now_ms(conn->loop) - call->start_ms,
+		.bytes_in = call->bytes_in,
+		.bytes_out = call->bytes_out,
+	};
+
+	if (!call->mine && conn->service != NULL && conn->service->log != NULL)
+		conn->service->log(conn->service->ctx, &access);
+}
+
+/* Takes the callbacks off, and runs done with what they were. */
+static void say_done(struct rpc_call *call, const struct err *err)
+{
+	const struct rpc_call_ops *ops = call->ops;
+
+	call->ghost = true;
+	call->ops = NULL;
+	if (ops != NULL && ops->done != NULL)
+		ops->done(call->arg, err);
+}
+
+/* From now on nobody here wants anything of it. It waits, for a bounded time,
+ * for the peer to end it too. */
+static void make_ghost(struct rpc_call *call)
+{
+	struct rpc_conn *conn = call->conn;
+
+	call->ghost = true;
+	remove_sender(call);
+	call->timeout_ms = conn->times->cancel;
+	call->deadline_ms = rpc_loop_now_ms(conn->loop) + call->timeout_ms;
+	rpc_timer_start(&call->timer, conn->loop, call->timeout_ms, on_deadline, call);
+}
+
+/* Tells the peer that this own call is not wanted any more. */
+static void send_cancel(struct rpc_call *call)
+{
+	end_half(call, &call->out);
+	send_frame(call, RPC_CANCEL, 0, NULL, 0);
+}
+
+/* An own call ends, and the peer has ended it. */
+static void end_mine(struct rpc_call *call, const struct err *err)
+{
+	if (call->out == RPC_HALF_OPEN)
+		send_cancel(call);
+	remove_call(call);
+	say_done(call, err);
+}
+
+/* An own call ends here; the peer is told, and its end awaited. */
+static void abort_mine(struct rpc_call *call, const struct err *err)
+{
+	send_cancel(call);
+	make_ghost(call);
+	if (err != NULL)
+		say_done(call, err);
+}
+
+static void check_mine(struct rpc_call *call)
+{
+	if (!call->over && call->replied && call->in != RPC_HALF_OPEN) {
+		if (call->ghost)
+			remove_call(call);
+		else
+			end_mine(call, NULL);
+	}
+}
+
+/* A served call was answered whole: done runs when the event is through. */
+static void finish_theirs(struct rpc_call *call)
+{
+	struct rpc_conn *conn = call->conn;
+
+	if (call->finished || call->ghost || !call->replied || call->out == RPC_HALF_OPEN)
+		return;
+	call->finished = true;
+	call->list_next = conn->finished;
+	conn->finished = call;
+	rpc_conn_kick(conn);
+}
+
+void rpc_call_settle(struct rpc_conn *conn)
+{
+	while (conn->finished != NULL) {
+		struct rpc_call *call = conn->finished;
+
+		conn->finished = call->list_next;
+		call->finished = false;
+		if (call->in == RPC_HALF_OPEN)
+			make_ghost(call);
+		else
+			remove_call(call);
+		if (call->status == ERR_NONE)
+			log_call(call, NULL);
+		say_done(call, NULL);
+	}
+}
+
+/* A served call ends without having been answered whole; the peer has heard
+ * of it, or need not. */
+static void abort_theirs(struct rpc_call *call, const struct err *err)
+{
+	remove_call(call);
+	log_call(call, err);
+	say_done(call, err);
+}
+
+void rpc_call_fail(struct rpc_call *call, const struct err *status)
+{
+	assert(!call->mine);
+	if (call->ghost || call->finished)
+		return;
+	assert(status->code != ERR_NONE);
+	if (!call->replied)
+		send_status(call, RPC_REPLY, 0, status);
+	else
+		send_status(call, RPC_BLOB, RPC_LAST, status);
+	call->replied = true;
+	call->status = status->code;
+	remove_sender(call);
+	end_half(call, &call->out);
+	log_call(call, status);
+	finish_theirs(call);
+}
+
+static void fail_theirs_now(struct rpc_call *call, const struct err *status)
+{
+	const struct rpc_call_ops *ops = call->ops;
+
+	if (call->ghost || call->finished)
+		return;
+	rpc_call_fail(call, status);
+	/* done gets the error: the handler did not say it itself. */
+	call->ops = NULL;
+	if (ops != NULL && ops->done != NULL)
+		ops->done(call->arg, status);
+}
+
+/* A callback may answer another call, which then has finished: so that list
+ * always goes first. */
+static void end_table(struct rpc_conn *conn, struct rpc_table *t, const struct err *why)
+{
+	size_t i = 0;
+
+	while (i < t->size) {
+		struct rpc_call *call = t->chains[i];
+
+		rpc_call_settle(conn);
+		if (call != t->chains[i])
+			continue;
+		if (call == NULL) {
+			i++;
+		} else if (!call->mine && !call->ghost) {
+			abort_theirs(call, why);
+		} else {
+			bool ghost = call->ghost;
+
+			remove_call(call);
+			if (!ghost)
+				say_done(call, why);
+		}
+	}
+}
+
+void rpc_call_end_all(struct rpc_conn *conn, const struct err *why)
+{
+	end_table(conn, &conn->mine, why);
+	end_table(conn, &conn->theirs, why);
+}
+
+static void on_deadline(void *arg)
+{
+	struct rpc_call *call = arg;
+	struct rpc_conn *conn = call->conn;
+	int64_t left = call->deadline_ms - rpc_loop_now_ms(conn->loop);
+	struct err err = {0};
+
+	if (left > 0) { /* it has moved */
+		rpc_timer_start(&call->timer, conn->loop, left, on_deadline, call);
+		return;
+	}
+	conn->busy++;
+	err_set(&err, ERR_TIMEOUT, "no progress for %lld ms", (long long)call->timeout_ms);
+	if (call->ghost)
+		rpc_conn_failf(conn, ERR_TIMEOUT, "the peer does not end a cancelled request");
+	else if (call->mine)
+		abort_mine(call, &err);
+	else
+		fail_theirs_now(call, &err);
+	rpc_conn_leave(conn);
+}
+
+static void progress(struct rpc_call *call)
+{
+	call->deadline_ms = rpc_loop_now_ms(call->conn->loop) + call->timeout_ms;
+}
+
+/* --- Blobs out --- */
+
+/* Puts the call among the senders if it has something to send and may. */
+static void add_sender(struct rpc_call *call)
+{
+	struct rpc_conn *conn = call->conn;
+
+	if (call->sending || call->ghost || call->out != RPC_HALF_OPEN || !call->ready ||
+		call->out_credit == 0)
+		return;
+	call->sending = true;
+	call->send_next = NULL;
+	*conn->send_last = call;
+	conn->send_last = &call->send_next;
+	rpc_conn_kick(conn);
+}
+
+static void send_piece(struct rpc_call *call, const uint8_t *bytes, size_t len, bool last)
+{
+	send_frame(call, RPC_BLOB, last ? RPC_LAST : 0, bytes, len);
+	call->out_credit -= (uint32_t)len;
+	call->bytes_out += len;
+	progress(call);
+	if (!last) {
+		add_sender(call);
+		return;
+	}
+	end_half(call, &call->out);
+	if (!call->mine)
+		finish_theirs(call);
+}
+
+static void fill_from(struct rpc_call *call)
+{
+	struct rpc_conn *conn = call->conn;
+	uint8_t *scratch = rpc_loop_scratch(conn->loop);
+	size_t cap = call->out_credit < RPC_PAYLOAD_MAX ? call->out_credit : RPC_PAYLOAD_MAX;
+	size_t len = 0;
+	bool last = false;
+	struct err err = {0};
+	int status = call->ops->fill(call->arg, scratch, cap, &len, &last, &err);
+
+	/* The callback may have ended the call, or the connection. */
+	if (call->ghost || call->over || call->out != RPC_HALF_OPEN || !rpc_conn_alive(conn))
+		return;
+	assert(len <= cap && (status != 0 || len > 0 || last));
+	if (status == 0)
+		send_piece(call, scratch, len, last);
+	else if (status == 1)
+		call->ready = false;
+	else if (call->mine)
+		abort_mine(call, &err);
+	else
+		fail_theirs_now(call, &err);
+}
+
+void rpc_call_refill(struct rpc_conn *conn)
+{
+	while (conn->send_first != NULL && rpc_conn_behind(conn) < RPC_OUT_LOW &&
+		rpc_conn_alive(conn)) {
+		struct rpc_call *call = conn->send_first;
+
+		remove_sender(call);
+		fill_from(call);
+	}
+}
+
+/* --- Frames in --- */
+
+static void breach(struct rpc_conn *conn, const struct rpc_header *h, const char *what)
+{
+	rpc_conn_failf(conn, ERR_FORMAT, "frame of kind %u, id %llu: %s", h->kind,
+		(unsigned long long)h->id, what);
+}
+
+static void run_handler(struct rpc_call *call, const struct rpc_header *h, const uint8_t *payload)
+{
+	static const struct rpc_field no_fields[] = {{0}};
+	const struct rpc_method *m = call->method;
+	struct rpc_value values[RPC_FIELDS_MAX];
+	struct err err = {0};
+
+	if (rpc_params_get(values, m->fields != NULL ? m->fields : no_fields, payload, h->len,
+		    &err) != 0) {
+		err_prefix(&err, "method %s", m->name);
+		rpc_call_fail(call, &err);
+		return;
+	}
+	m->handler(call->conn->service->ctx, call, values);
+}
+
+static void on_notify(struct rpc_conn *conn, const struct rpc_header *h, const uint8_t *payload,
+	const struct rpc_method *m, const struct err *verdict)
+{
+	static const struct rpc_field no_fields[] = {{0}};
+	struct rpc_value values[RPC_FIELDS_MAX];
+	struct err err = {0};
+	struct rpc_call record = {.conn = conn, .method = m};
+
+	record.start_ms = rpc_loop_now_ms(conn->loop);
+	if (verdict == NULL && rpc_params_get(values, m->fields != NULL ? m->fields : no_fields,
+				       payload, h->len, &err) != 0)
+		verdict = &err;
+	if (verdict == NULL)
+		m->notified(conn->service->ctx, &conn->peer, values);
+	log_call(&record, verdict);
+}
+
+static void on_request(struct rpc_conn *conn, const struct rpc_header *h, const uint8_t *payload,
+	const struct rpc_method *m, const struct err *verdict)
+{
+	struct rpc_call *call;
+	struct err err = {0};
+
+	if (h->id != conn->their_next || conn->peer_bye) {
+		breach(conn, h, "not the next request");
+		return;
+	}
+	conn->their_next++;
+	if (conn->theirs.count >= RPC_CALLS_MAX ||
+		((h->flags & RPC_MORE) && conn->theirs.blobs >= RPC_BLOBS_MAX)) {
+		rpc_conn_failf(conn, ERR_LIMIT, "more requests open than %d, or blobs than %d",
+			RPC_CALLS_MAX, RPC_BLOBS_MAX);
+		return;
+	}
+	call = call_new(conn, false, h->id, m != NULL ? m->deadline_ms : conn->times->cancel, &err);
+	if (call == NULL) {
+		rpc_conn_fail(conn, &err);
+		return;
+	}
+	call->method = m;
+	if (h->flags & RPC_MORE) {
+		call->in = RPC_HALF_OPEN;
+		conn->theirs.blobs++;
+	}
+	if (verdict != NULL)
+		rpc_call_fail(call, verdict);
+	else
+		run_handler(call, h, payload);
+}
+
+static void on_reply(struct rpc_conn *conn, const struct rpc_header *h, const uint8_t *payload)
+{
+	struct rpc_call *call = find(&conn->mine, h->id);
+	struct err err = {0};
+
+	if (call == NULL || call->replied) {
+		breach(conn, h, "a reply that nothing waits for");
+		return;
+	}
+	call->replied = true;
+	progress(call);
+	if (h->flags & RPC_ERROR) {
+		if (rpc_status_get(&err, payload, h->len, &err) != 0)
+			rpc_conn_fail(conn, &err);
+		else if (call->ghost)
+			remove_call(call);
+		else
+			end_mine(call, &err);
+		return;
+	}
+	if (h->flags & RPC_MORE)
+		call->in = RPC_HALF_OPEN;
+	if (!call->ghost && call->ops != NULL && call->ops->reply != NULL)
+		call->ops->reply(call->arg, payload, h->len, (h->flags & RPC_MORE) != 0);
+	check_mine(call);
+}
+
+/* Hands a piece to whom it is for. */
+static void deliver(struct rpc_call *call, const uint8_t *bytes, size_t len, bool last)
+{
+	struct err err = {0};
+
+	if (!call->mine && call->bytes_in > call->method->blob_max) {
+		err_set(&err, ERR_LIMIT, "method %s: its blob is longer than %llu bytes",
+			call->method->name, (unsigned long long)call->method->blob_max);
+		fail_theirs_now(call, &err);
+		return;
+	}
+	call->in_held += (uint32_t)len;
+	if (call->ops != NULL && call->ops->data != NULL)
+		call->ops->data(call->arg, bytes, len, last);
+	else if (!call->over)
+		rpc_call_took(call, len);
+}
+
+static void on_blob(struct rpc_conn *conn, const struct rpc_header *h, const uint8_t *payload)
+{
+	bool mine = (h->flags & RPC_RESPONSE) != 0, last = (h->flags & RPC_LAST) != 0;
+	struct rpc_call *call = find(table_of(conn, mine), h->id);
+	struct err err = {0};
+
+	if (call == NULL || call->in != RPC_HALF_OPEN) {
+		breach(conn, h, "a blob that nothing waits for");
+		return;
+	}
+	if (h->flags & RPC_ERROR) {
+		end_half(call, &call->in);
+		if (rpc_status_get(&err, payload, h->len, &err) != 0)
+			rpc_conn_fail(conn, &err);
+		else if (call->ghost)
+			remove_call(call);
+		else
+			end_mine(call, &err);
+		return;
+	}
+	if (h->len > call->in_window) {
+		rpc_conn_failf(conn, ERR_LIMIT, "a blob goes over its window");
+		return;
+	}
+	call->in_window -= h->len;
+	call->bytes_in += h->len;
+	progress(call);
+	if (last)
+		end_half(call, &call->in);
+	if (!call->ghost && !call->finished)
+		deliver(call, payload, h->len, last);
+	if (mine)
+		check_mine(call);
+	else if (call->ghost && !call->over && last)
+		remove_call(call);
+}
+
+static void on_window(struct rpc_conn *conn, const struct rpc_header *h, const uint8_t *payload)
+{
+	bool mine = (h->flags & RPC_RESPONSE) != 0;
+	struct rpc_call *call = find(table_of(conn, mine), h->id);
+	uint32_t more = (uint32_t)payload[0] | (uint32_t)payload[1] << 8 |
+			(uint32_t)payload[2] << 16 | (uint32_t)payload[3] << 24;
+
+	if (call == NULL) { /* it may have crossed the blob's end */
+		if (h->id >= (mine ? conn->next_id : conn->their_next))
+			breach(conn, h, "credit for what never was");
+		return;
+	}
+	if (more == 0 || more > RPC_WINDOW - call->out_credit) {
+		breach(conn, h, "credit beyond the window");
+		return;
+	}
+	call->out_credit += more;
+	progress(call);
+	add_sender(call);
+}
+
+static void on_cancel(struct rpc_conn *conn, const struct rpc_header *h)
+{
+	struct rpc_call *call = find(&conn->theirs, h->id);
+	struct err err = {0};
+
+	if (call == NULL) { /* it may have crossed the reply */
+		if (h->id >= conn->their_next)
+			breach(conn, h, "cancels what never was");
+		return;
+	}
+	err_set(&err, ERR_CANCELLED, "cancelled by the peer");
+	end_half(call, &call->in);
+	if (call->ghost) {
+		remove_call(call);
+	} else if (!call->finished) {
+		if (!call->replied)
+			send_status(call, RPC_REPLY, 0, &err);
+		else
+			send_status(call, RPC_BLOB, RPC_LAST, &err);
+		abort_theirs(call, &err);
+	}
+}
+
+void rpc_call_frame(struct rpc_conn *conn, const struct rpc_header *h, const uint8_t *payload,
+	const struct rpc_method *found, const struct err *verdict)
+{
+	struct err err = {0};
+
+	if (verdict == NULL && (h->kind == RPC_REQUEST || h->kind == RPC_NOTIFY))
+		rpc_dispatch_check(conn->service, &conn->peer, h, &found, &err);
+	switch (h->kind) {
+	case RPC_REQUEST:
+		on_request(conn, h, payload, found, verdict);
+		break;
+	case RPC_NOTIFY:
+		on_notify(conn, h, payload, found, verdict);
+		break;
+	case RPC_REPLY:
+		on_reply(conn, h, payload);
+		break;
+	case RPC_BLOB:
+		on_blob(conn, h, payload);
+		break;
+	case RPC_WINDOW_MORE:
+		on_window(conn, h, payload);
+		break;
+	default:
+		on_cancel(conn, h);
+	}
+}
+
+/* --- For the user --- */
+
+static int may_start(struct rpc_conn *conn, size_t len, struct err *err)
+{
+	if (conn->state != RPC_UP || conn->closing)
+		return err_set(err, ERR_CLOSED, "the connection to %s is not up", conn->address);
+	if (len > RPC_PAYLOAD_MAX)
+		return err_set(err, ERR_LIMIT, "request: %zu bytes of parameters, at most %d", len,
+			RPC_PAYLOAD_MAX);
+	if (rpc_conn_behind(conn) > RPC_OUT_HIGH) {
+		conn->refused_busy = true;
+		return err_set(err, ERR_BUSY, "the connection to %s is behind", conn->address);
+	}
+	return 0;
+}
+
+struct rpc_call *rpc_call_start(struct rpc_conn *conn, const struct rpc_request *r, struct err *err)
+{
+	struct rpc_header h = {.kind = RPC_REQUEST, .method = r->method, .len = (uint32_t)r->len};
+	struct rpc_call *call;
+
+	if (may_start(conn, r->len, err) != 0)
+		return NULL;
+	if (conn->mine.count >= RPC_CALLS_MAX || (r->blob && conn->mine.blobs >= RPC_BLOBS_MAX)) {
+		conn->refused_busy = true;
+		err_set(err, ERR_BUSY, "too many requests to %s are open", conn->address);
+		return NULL;
+	}
+	call = call_new(conn, true, conn->next_id, r->timeout_ms, err);
+	if (call == NULL)
+		return NULL;
+	h.id = conn->next_id++;
+	call->ops = r->ops;
+	call->arg = r->arg;
+	if (r->blob) {
+		h.flags = RPC_MORE;
+		call->out = RPC_HALF_OPEN;
+		conn->mine.blobs++;
+	}
+	rpc_conn_send(conn, &h, r->params);
+	add_sender(call);
+	return call;
+}
+
+void rpc_call_cancel(struct rpc_call *call)
+{
+	assert(call->mine && !call->ghost);
+	call->ops = NULL;
+	abort_mine(call, NULL);
+}
+
+int rpc_notify(
+	struct rpc_conn *conn, uint16_t method, const void *params, size_t len, struct err *err)
+{
+	struct rpc_header h = {.kind = RPC_NOTIFY, .method = method, .len = (uint32_t)len};
+
+	if (may_start(conn, len, err) != 0)
+		return -1;
+	rpc_conn_send(conn, &h, params);
+	return 0;
+}
+
+void rpc_call_serve(struct rpc_call *call, const struct rpc_call_ops *ops, void *arg)
+{
+	call->ops = ops;
+	call->arg = arg;
+}
+
+void rpc_call_reply(struct rpc_call *call, const void *bytes, size_t len, bool blob)
+{
+	assert(!call->mine && !call->replied && len <= RPC_PAYLOAD_MAX);
+	call->replied = true;
+	send_frame(call, RPC_REPLY, blob ? RPC_MORE : 0, bytes, len);
+	if (blob) {
+		call->out = RPC_HALF_OPEN;
+		add_sender(call);
+	} else {
+		finish_theirs(call);
+	}
+}
+
+void rpc_call_took(struct rpc_call *call, size_t len)
+{
+	uint8_t more[4];
+	unsigned i;
+
+	assert(len <= call->in_held);
+	call->in_held -= (uint32_t)len;
+	call->in_taken += (uint32_t)len;
+	progress(call);
+	if (call->in != RPC_HALF_OPEN || call->in_taken < CREDIT_STEP)
+		return;
+	for (i = 0; i < 4; i++)
+		more[i] = (uint8_t)(call->in_taken >> 8 * i);
+	call->in_window += call->in_taken;
+	call->in_taken = 0;
+	send_frame(call, RPC_WINDOW_MORE, 0, more, sizeof more);
+}
+
+void rpc_call_resume(struct rpc_call *call)
+{
+	call->ready = true;
+	add_sender(call);
+}
+
+const struct rpc_identity *rpc_call_peer(const struct rpc_call *call)
+{
+	return &call->conn->peer;
+}
+
+bool rpc_call_has_blob(const struct rpc_call *call)
+{
+	return call->in != RPC_HALF_NONE;
+}

@@ -1,0 +1,87 @@
+/*
+ * A connection: frames over a record layer, requests both ways.
+ *
+ * rpc_conn_new -> up -> rpc_call_start (rpc/call.h) ... -> rpc_conn_shutdown
+ * -> closed -> rpc_conn_free. All from the loop's thread.
+ *
+ * Callbacks never run from inside rpc_conn_new, rpc_conn_shutdown or
+ * rpc_call_start. A callback may call anything here, rpc_conn_free of its own
+ * connection included.
+ *
+ * Memory. An idle connection has its TLS session (2 x 16.3 KiB of records and
+ * some 6 KiB, mbedTLS) and about 2 KiB here. The most a peer that may ask
+ * can make it hold: 16 KiB of a frame that is not whole, RPC_CALLS_MAX calls
+ * of 400 bytes, RPC_OUT_MAX bytes of output it does not read; and, in the
+ * hands of handlers, RPC_BLOBS_MAX windows of blob bytes they have not taken.
+ */
+#ifndef FDUMP_RPC_CONN_H
+#define FDUMP_RPC_CONN_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "lib/err.h"
+#include "rpc/identity.h"
+
+struct rpc_conn;
+struct rpc_expect;
+struct rpc_loop;
+struct rpc_service;
+struct rpc_tls_conf;
+
+/* Deadlines, in milliseconds. */
+struct rpc_times {
+	int64_t handshake; /* from the beginning to the peer's HELLO */
+	int64_t frame;     /* from a frame's first byte to its last */
+	int64_t ping;      /* of silence, after which it is asked for life */
+	int64_t dead;      /* of silence, or of nothing written, after which it is cut */
+	int64_t bye;       /* from shutdown to the end */
+	int64_t cancel;    /* for the peer to end a request that was cancelled */
+};
+extern const struct rpc_times rpc_times_default;
+
+struct rpc_conn_ops {
+	/* The peer is known and has said HELLO: calls may start. */
+	void (*up)(void *arg);
+	/* A start was refused with ERR_BUSY; now there is room. May be NULL. */
+	void (*room)(void *arg);
+	/* Once: the connection is over, all its calls have ended. why->code is
+	 * ERR_NONE if both sides ended it in order. Free it, now or later. */
+	void (*closed)(void *arg, const struct err *why);
+};
+
+struct rpc_conn_opts {
+	struct rpc_tls_conf *conf;
+	const struct rpc_expect *expect;   /* whom we dialled; NULL: we accepted */
+	const struct rpc_service *service; /* what the peer may ask; may be NULL */
+	const struct rpc_times *times;     /* NULL: rpc_times_default */
+	const struct rpc_conn_ops *ops;
+	void *arg;
+	const char *address; /* of the peer, for logs; copied */
+};
+
+/* A connection over fd, a connected non-blocking stream socket, which it takes
+ * over, unless NULL is returned with err set. Borrows service, times and ops
+ * for its life. */
+struct rpc_conn *rpc_conn_new(
+	struct rpc_loop *loop, int fd, const struct rpc_conn_opts *opts, struct err *err);
+
+/* No new calls from either side; those that run are brought to their end, then
+ * it closes, within times->bye. Called twice does nothing more. */
+void rpc_conn_shutdown(struct rpc_conn *conn);
+
+/* Ends all calls (their `done` runs, with ERR_CLOSED) and frees; `closed` does
+ * not run any more. NULL does nothing. */
+void rpc_conn_free(struct rpc_conn *conn);
+
+/* From up on: who the peer is. Borrowed. */
+const struct rpc_identity *rpc_conn_peer(const struct rpc_conn *conn);
+const char *rpc_conn_address(const struct rpc_conn *conn);
+/* True while calls may start. */
+bool rpc_conn_is_up(const struct rpc_conn *conn);
+/* Ends the connection if the peer's certificate has expired or its host has
+ * been denied since. To be called after the deny list has changed; requests
+ * ask it anyway. */
+void rpc_conn_recheck(struct rpc_conn *conn);
+
+#endif

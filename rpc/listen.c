@@ -1,0 +1,349 @@
+/*
+ * Two lists: connections that shake hands, oldest first, and those that are
+ * known.
+ */
+#include "rpc/listen.h"
+
+#include <errno.h>
+#include <netdb.h>
+#include <netinet/in.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "rpc/loop.h"
+#include "rpc/net.h"
+#include "rpc/tls.h"
+
+/* Connections accepted before others have their turn. */
+#define TURN 64
+/* Waiting after accept failed for want of descriptors. */
+#define PAUSE_MS 100
+
+const struct rpc_listen_limits rpc_listen_limits_default = {256, 64, 4096, 16};
+
+struct entry {
+	struct rpc_listen *listen;
+	struct rpc_conn *conn;
+	struct entry *next, **prev;
+	struct sockaddr_storage address;
+	bool known;
+};
+
+struct list {
+	struct entry *first, **last;
+	unsigned count;
+};
+
+struct rpc_listen {
+	struct rpc_loop *loop;
+	struct rpc_listen_opts opts;
+	struct rpc_listen_limits limits;
+	struct rpc_tls_conf *conf;
+	int fd;
+	unsigned port;
+	struct rpc_fd io;
+	struct rpc_timer pause;
+	struct list shaking, known;
+};
+
+static void list_add(struct list *list, struct entry *e)
+{
+	e->next = NULL;
+	e->prev = list->last;
+	*list->last = e;
+	list->last = &e->next;
+	list->count++;
+}
+
+static void list_remove(struct list *list, struct entry *e)
+{
+	*e->prev = e->next;
+	if (e->next != NULL)
+		e->next->prev = e->prev;
+	else
+		list->last = e->prev;
+	list->count--;
+}
+
+static void entry_free(struct entry *e)
+{
+	list_remove(e->known ? &e->listen->known : &e->listen->shaking, e);
+	rpc_conn_free(e->conn);
+	free(e);
+}
+
+static void refuse(struct entry *e, const struct err *why)
+{
+	if (e->listen->opts.refused != NULL)
+		e->listen->opts.refused(e->listen->opts.arg, rpc_conn_address(e->conn), why);
+	entry_free(e);
+}
+
+/* --- What connections say --- */
+
+static bool has_place(const struct rpc_listen *listen, const struct rpc_identity *peer)
+{
+	const struct entry *e;
+	unsigned same = 0;
+
+	if (listen->known.count >= listen->limits.conns_max)
+		return false;
+	if (peer->role == RPC_NOBODY)
+		return true;
+	for (e = listen->known.first; e != NULL; e = e->next)
+		if (strcmp(rpc_conn_peer(e->conn)->host, peer->host) == 0)
+			same++;
+	return same < listen->limits.conns_per_peer;
+}
+
+static void on_up(void *arg)
+{
+	struct entry *e = arg;
+	struct rpc_listen *listen = e->listen;
+	struct err err = {0};
+
+	if (!has_place(listen, rpc_conn_peer(e->conn))) {
+		err_set(&err, ERR_LIMIT, "too many connections, in all or of %s",
+			rpc_conn_peer(e->conn)->name);
+		refuse(e, &err);
+		return;
+	}
+	list_remove(&listen->shaking, e);
+	e->known = true;
+	list_add(&listen->known, e);
+	if (listen->opts.up != NULL)
+		listen->opts.up(listen->opts.arg, e->conn);
+}
+
+static void on_closed(void *arg, const struct err *why)
+{
+	struct entry *e = arg;
+	struct rpc_listen *listen = e->listen;
+
+	if (!e->known) {
+		refuse(e, why);
+		return;
+	}
+	if (listen->opts.down != NULL)
+		listen->opts.down(listen->opts.arg, e->conn, why);
+	entry_free(e);
+}
+
+static const struct rpc_conn_ops conn_ops = {.up = on_up, .closed = on_closed};
+
+/* --- Accepting --- */
+
+/* Makes a place for one more that is not known. */
+static void make_place(struct rpc_listen *listen, const struct sockaddr_storage *address)
+{
+	struct entry *e, *oldest = NULL;
+	struct err err = {0};
+	unsigned same = 0;
+
+	for (e = listen->shaking.first; e != NULL; e = e->next) {
+		if (!rpc_net_same_host(&e->address, address))
+			continue;
+		if (same++ == 0)
+			oldest = e;
+	}
+	if (same < listen->limits.shaking_per_host)
+		oldest = listen->shaking.count < listen->limits.shaking_max ? NULL
+									    : listen->shaking.first;
+	if (oldest != NULL) {
+		err_set(&err, ERR_LIMIT, "too many connections that are not known yet");
+		refuse(oldest, &err);
+	}
+}
+
+static int start(struct rpc_listen *listen, int fd, const struct sockaddr_storage *address,
+	socklen_t len, struct err *err)
+{
+	struct entry *e = calloc(1, sizeof *e);
+	char text[RPC_ADDRESS_MAX];
+	struct rpc_conn_opts opts = {
+		.conf = listen->conf,
+		.service = listen->opts.service,
+		.times = listen->opts.times,
+		.ops = &conn_ops,
+		.arg = e,
+		.address = text,
+	};
+
+	if (e == NULL)
+		return err_set(err, ERR_NOMEM, "connection: out of memory");
+	rpc_net_text(text, (const struct sockaddr *)address, len);
+	rpc_net_nodelay(fd);
+	e->listen = listen;
+	e->address = *address;
+	e->conn = rpc_conn_new(listen->loop, fd, &opts, err);
+	if (e->conn == NULL) {
+		free(e);
+		return -1;
+	}
+	list_add(&listen->shaking, e);
+	return 0;
+}
+
+static void on_pause(void *arg);
+
+/* Returns false when there is no more to accept now. */
+static bool accept_one(struct rpc_listen *listen)
+{
+	struct sockaddr_storage address = {0};
+	socklen_t len = sizeof address;
+	struct err err = {0};
+	int fd = accept4(
+		listen->fd, (struct sockaddr *)&address, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
+
+	if (fd < 0 && (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM)) {
+		rpc_fd_stop(&listen->io);
+		rpc_timer_start(&listen->pause, listen->loop, PAUSE_MS, on_pause, listen);
+		return false;
+	}
+	if (fd < 0)
+		return errno == ECONNABORTED || errno == EINTR;
+	make_place(listen, &address);
+	/* The socket's buffer is empty: what is small goes in whole. */
+	if (listen->opts.prelude_len > 0 &&
+		send(fd, listen->opts.prelude, listen->opts.prelude_len, MSG_NOSIGNAL) !=
+			(ssize_t)listen->opts.prelude_len)
+		close(fd);
+	else if (start(listen, fd, &address, len, &err) != 0)
+		close(fd);
+	return true;
+}
+
+static void on_ready(void *arg, int events)
+{
+	struct rpc_listen *listen = arg;
+	int turn;
+
+	(void)events;
+	for (turn = 0; turn < TURN && accept_one(listen); turn++)
+		;
+}
+
+static void on_pause(void *arg)
+{
+	struct rpc_listen *listen = arg;
+
+	if (listen->fd >= 0)
+		rpc_fd_want(&listen->io, listen->loop, listen->fd, RPC_READ, on_ready, listen);
+}
+
+static int bind_one(struct rpc_listen *listen, const struct addrinfo *ai)
+{
+	int one = 1, fd = socket(ai->ai_family, ai->ai_socktype | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+
+	if (fd < 0)
+		return -1;
+	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
+	listen->fd = fd;
+	return bind(fd, ai->ai_addr, ai->ai_addrlen);
+}
+
+static int open_socket(struct rpc_listen *l, struct err *err)
+{
+	struct addrinfo hints = {.ai_flags = AI_PASSIVE | AI_NUMERICHOST | AI_NUMERICSERV,
+		.ai_socktype = SOCK_STREAM};
+	struct addrinfo *ai;
+	struct sockaddr_storage bound;
+	socklen_t len = sizeof bound;
+	const char *host = l->opts.host != NULL ? l->opts.host : "*";
+	int status = getaddrinfo(l->opts.host, l->opts.port, &hints, &ai);
+
+	if (status != 0)
+		return err_set(err, ERR_CONFIG, "listen on %s port %s: %s", host, l->opts.port,
+			gai_strerror(status));
+	status = bind_one(l, ai);
+	freeaddrinfo(ai);
+	if (status != 0 || listen(l->fd, 1024) != 0 ||
+		getsockname(l->fd, (struct sockaddr *)&bound, &len) != 0)
+		return err_errno(err, errno, "listen on %s port %s", host, l->opts.port);
+	/* The port stands at the same place in both families. */
+	l->port = ntohs(((struct sockaddr_in *)&bound)->sin_port);
+	return 0;
+}
+
+struct rpc_listen *rpc_listen_new(
+	struct rpc_loop *loop, const struct rpc_listen_opts *opts, struct err *err)
+{
+	struct rpc_listen *listen = calloc(1, sizeof *listen);
+
+	if (listen == NULL) {
+		err_set(err, ERR_NOMEM, "listener: out of memory");
+		return NULL;
+	}
+	listen->loop = loop;
+	listen->opts = *opts;
+	listen->limits = opts->limits != NULL ? *opts->limits : rpc_listen_limits_default;
+	listen->fd = -1;
+	listen->shaking.last = &listen->shaking.first;
+	listen->known.last = &listen->known.first;
+	listen->conf = rpc_tls_conf_ref(opts->conf);
+	if (open_socket(listen, err) != 0) {
+		rpc_listen_free(listen);
+		return NULL;
+	}
+	rpc_fd_want(&listen->io, loop, listen->fd, RPC_READ, on_ready, listen);
+	return listen;
+}
+
+unsigned rpc_listen_port(const struct rpc_listen *listen)
+{
+	return listen->port;
+}
+
+unsigned rpc_listen_count(const struct rpc_listen *listen)
+{
+	return listen->shaking.count + listen->known.count;
+}
+
+void rpc_listen_conf(struct rpc_listen *listen, struct rpc_tls_conf *conf)
+{
+	rpc_tls_conf_ref(conf);
+	rpc_tls_conf_unref(listen->conf);
+	listen->conf = conf;
+}
+
+void rpc_listen_recheck(struct rpc_listen *listen)
+{
+	struct entry *e;
+
+	for (e = listen->known.first; e != NULL; e = e->next)
+		rpc_conn_recheck(e->conn);
+}
+
+static void stop(struct rpc_listen *listen)
+{
+	rpc_fd_stop(&listen->io);
+	rpc_timer_stop(&listen->pause);
+	if (listen->fd >= 0)
+		close(listen->fd);
+	listen->fd = -1;
+}
+
+void rpc_listen_shutdown(struct rpc_listen *listen)
+{
+	struct entry *e;
+
+	stop(listen);
+	while (listen->shaking.first != NULL)
+		entry_free(listen->shaking.first);
+	for (e = listen->known.first; e != NULL; e = e->next)
+		rpc_conn_shutdown(e->conn);
+}
+
+void rpc_listen_free(struct rpc_listen *listen)
+{
+	if (listen == NULL)
+		return;
+	stop(listen);
+	while (listen->shaking.first != NULL)
+		entry_free(listen->shaking.first);
+	while (listen->known.first != NULL)
+		entry_free(listen->known.first);
+	rpc_tls_conf_unref(listen->conf);
+	free(listen);
+}

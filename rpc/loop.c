@@ -1,0 +1,315 @@
+/*
+ * Over libev. The "soon" list runs in an ev_prepare watcher, just before the
+ * loop would wait; an ev_idle watcher is active while the list is not empty,
+ * so that it does not.
+ */
+#include "rpc/loop.h"
+
+#include <assert.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <time.h>
+
+#include "lib/err.h"
+
+/* Pieces of heavy work in one turn: a handshake step takes some 5 ms. */
+#define HEAVY 1
+
+struct rpc_loop {
+	struct ev_loop *ev;
+	ev_prepare prepare;
+	ev_idle idle;
+	struct rpc_soon *soon, **soon_end;
+	unsigned heavy; /* done in this turn */
+	uint8_t scratch[RPC_SCRATCH_LEN];
+};
+
+static void on_idle(struct ev_loop *ev, ev_idle *w, int revents)
+{
+	(void)ev, (void)w, (void)revents;
+}
+
+static void soon_unlink(struct rpc_soon *w)
+{
+	*w->prev = w->next;
+	if (w->next != NULL)
+		w->next->prev = w->prev;
+	else
+		w->loop->soon_end = w->prev;
+	w->prev = NULL;
+}
+
+/* Runs what is in the list now; what is added meanwhile waits for the next
+ * turn. A mark at the end tells where to stop, as callbacks may stop any. */
+static void on_prepare(struct ev_loop *ev, ev_prepare *w, int revents)
+{
+	struct rpc_loop *loop = w->data;
+	struct rpc_soon mark = {.loop = loop, .prev = loop->soon_end};
+
+	(void)revents;
+	loop->heavy = 0;
+	if (loop->soon == NULL)
+		return;
+	*loop->soon_end = &mark;
+	loop->soon_end = &mark.next;
+	while (loop->soon != &mark) {
+		struct rpc_soon *first = loop->soon;
+
+		soon_unlink(first);
+		first->fire(first->arg);
+	}
+	soon_unlink(&mark);
+	if (loop->soon == NULL)
+		ev_idle_stop(ev, &loop->idle);
+}
+
+struct rpc_loop *rpc_loop_new(struct err *err)
+{
+	struct rpc_loop *loop = calloc(1, sizeof *loop);
+
+	if (loop == NULL) {
+		err_set(err, ERR_NOMEM, "event loop: out of memory");
+		return NULL;
+	}
+	loop->ev = ev_loop_new(EVFLAG_AUTO);
+	if (loop->ev == NULL) {
+		err_set(err, ERR_FAILED, "event loop: the system gives none");
+		free(loop);
+		return NULL;
+	}
+	signal(SIGPIPE, SIG_IGN);
+	loop->soon_end = &loop->soon;
+	ev_prepare_init(&loop->prepare, on_prepare);
+	loop->prepare.data = loop;
+	ev_prepare_start(loop->ev, &loop->prepare);
+	ev_unref(loop->ev);
+	ev_idle_init(&loop->idle, on_idle);
+	return loop;
+}
+
+void rpc_loop_free(struct rpc_loop *loop)
+{
+	if (loop == NULL)
+		return;
+	assert(loop->soon == NULL);
+	ev_ref(loop->ev);
+	ev_prepare_stop(loop->ev, &loop->prepare);
+	ev_idle_stop(loop->ev, &loop->idle);
+	ev_loop_destroy(loop->ev);
+	free(loop);
+}
+
+void rpc_loop_run(struct rpc_loop *loop)
+{
+	ev_run(loop->ev, 0);
+}
+
+void rpc_loop_stop(struct rpc_loop *loop)
+{
+	ev_break(loop->ev, EVBREAK_ALL);
+}
+
+int64_t rpc_loop_now_ms(const struct rpc_loop *loop)
+{
+	struct timespec now;
+
+	(void)loop;
+	clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
+	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+uint8_t *rpc_loop_scratch(struct rpc_loop *loop)
+{
+	return loop->scratch;
+}
+
+bool rpc_loop_may(struct rpc_loop *loop)
+{
+	return loop->heavy++ < HEAVY;
+}
+
+static void on_io(struct ev_loop *ev, ev_io *io, int revents)
+{
+	struct rpc_fd *w = io->data;
+	int events = 0;
+
+	(void)ev;
+	if (revents & EV_READ)
+		events |= RPC_READ;
+	if (revents & EV_WRITE)
+		events |= RPC_WRITE;
+	w->ready(w->arg, events);
+}
+
+void rpc_fd_want(struct rpc_fd *w, struct rpc_loop *loop, int fd, int events,
+	void (*ready)(void *arg, int events), void *arg)
+{
+	int wanted = (events & RPC_READ ? EV_READ : 0) | (events & RPC_WRITE ? EV_WRITE : 0);
+
+	w->loop = loop;
+	w->ready = ready;
+	w->arg = arg;
+	if (ev_is_active(&w->ev)) {
+		if (w->ev.fd == fd && (w->ev.events & (EV_READ | EV_WRITE)) == wanted)
+			return;
+		ev_io_stop(loop->ev, &w->ev);
+	}
+	if (wanted == 0)
+		return;
+	ev_io_init(&w->ev, on_io, fd, wanted);
+	w->ev.data = w;
+	ev_io_start(loop->ev, &w->ev);
+}
+
+void rpc_fd_stop(struct rpc_fd *w)
+{
+	if (w->loop != NULL)
+		ev_io_stop(w->loop->ev, &w->ev);
+}
+
+static void on_timer(struct ev_loop *ev, ev_timer *timer, int revents)
+{
+	struct rpc_timer *w = timer->data;
+
+	(void)ev, (void)revents;
+	w->fire(w->arg);
+}
+
+void rpc_timer_start(
+	struct rpc_timer *w, struct rpc_loop *loop, int64_t ms, void (*fire)(void *arg), void *arg)
+{
+	rpc_timer_stop(w);
+	w->loop = loop;
+	w->fire = fire;
+	w->arg = arg;
+	/* libev counts from the beginning of this turn, which may lie back. */
+	ev_timer_init(&w->ev, on_timer, (double)ms / 1000 + ev_time() - ev_now(loop->ev), 0);
+	w->ev.data = w;
+	ev_timer_start(loop->ev, &w->ev);
+}
+
+void rpc_timer_stop(struct rpc_timer *w)
+{
+	if (w->loop != NULL)
+		ev_timer_stop(w->loop->ev, &w->ev);
+}
+
+bool rpc_timer_on(const struct rpc_timer *w)
+{
+	return ev_is_active(&w->ev);
+}
+
+static void on_clock(struct ev_loop *ev, ev_periodic *periodic, int revents)
+{
+	struct rpc_clock *w = periodic->data;
+
+	(void)ev, (void)revents;
+	w->fire(w->arg);
+}
+
+void rpc_clock_start(struct rpc_clock *w, struct rpc_loop *loop, int64_t unix_sec,
+	void (*fire)(void *arg), void *arg)
+{
+	rpc_clock_stop(w);
+	w->loop = loop;
+	w->fire = fire;
+	w->arg = arg;
+	ev_periodic_init(&w->ev, on_clock, (double)unix_sec, 0, NULL);
+	w->ev.data = w;
+	ev_periodic_start(loop->ev, &w->ev);
+}
+
+void rpc_clock_stop(struct rpc_clock *w)
+{
+	if (w->loop != NULL)
+		ev_periodic_stop(w->loop->ev, &w->ev);
+}
+
+static void on_signal(struct ev_loop *ev, ev_signal *signal_watcher, int revents)
+{
+	struct rpc_signal *w = signal_watcher->data;
+
+	(void)ev, (void)revents;
+	w->fire(w->arg);
+}
+
+/* Signals and asyncs are always there: ev_unref keeps them from holding the
+ * loop. */
+void rpc_signal_start(
+	struct rpc_signal *w, struct rpc_loop *loop, int signum, void (*fire)(void *arg), void *arg)
+{
+	rpc_signal_stop(w);
+	w->loop = loop;
+	w->fire = fire;
+	w->arg = arg;
+	ev_signal_init(&w->ev, on_signal, signum);
+	w->ev.data = w;
+	ev_signal_start(loop->ev, &w->ev);
+	ev_unref(loop->ev);
+}
+
+void rpc_signal_stop(struct rpc_signal *w)
+{
+	if (w->loop == NULL || !ev_is_active(&w->ev))
+		return;
+	ev_ref(w->loop->ev);
+	ev_signal_stop(w->loop->ev, &w->ev);
+}
+
+static void on_async(struct ev_loop *ev, ev_async *async, int revents)
+{
+	struct rpc_async *w = async->data;
+
+	(void)ev, (void)revents;
+	w->fire(w->arg);
+}
+
+void rpc_async_start(struct rpc_async *w, struct rpc_loop *loop, void (*fire)(void *arg), void *arg)
+{
+	rpc_async_stop(w);
+	w->loop = loop;
+	w->fire = fire;
+	w->arg = arg;
+	ev_async_init(&w->ev, on_async);
+	w->ev.data = w;
+	ev_async_start(loop->ev, &w->ev);
+	ev_unref(loop->ev);
+}
+
+void rpc_async_stop(struct rpc_async *w)
+{
+	if (w->loop == NULL || !ev_is_active(&w->ev))
+		return;
+	ev_ref(w->loop->ev);
+	ev_async_stop(w->loop->ev, &w->ev);
+}
+
+void rpc_async_send(void *watcher)
+{
+	struct rpc_async *w = watcher;
+
+	ev_async_send(w->loop->ev, &w->ev);
+}
+
+void rpc_soon_start(struct rpc_soon *w, struct rpc_loop *loop, void (*fire)(void *arg), void *arg)
+{
+	if (w->prev != NULL)
+		return;
+	w->loop = loop;
+	w->fire = fire;
+	w->arg = arg;
+	w->next = NULL;
+	w->prev = loop->soon_end;
+	*loop->soon_end = w;
+	loop->soon_end = &w->next;
+	ev_idle_start(loop->ev, &loop->idle);
+}
+
+void rpc_soon_stop(struct rpc_soon *w)
+{
+	if (w->prev == NULL)
+		return;
+	soon_unlink(w);
+	if (w->loop->soon == NULL)
+		ev_idle_stop(w->loop->ev, &w->loop->idle);
+}

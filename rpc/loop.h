@@ -1,0 +1,121 @@
+/*
+ * The event loop: a thin wrapper of libev, so that nothing outside rpc/ needs
+ * to know it.
+ *
+ * rpc_loop_new -> watchers are started -> rpc_loop_run ... rpc_loop_stop ->
+ * rpc_loop_free. One loop a process; all calls but rpc_async_send come from
+ * the thread that runs it. Nothing may block in a callback: that is work for
+ * lib/pool, whose wake function is rpc_async_send.
+ *
+ * Watchers are embedded in the object that they serve; zero-initialised is
+ * "not started". Callback and argument are set at every start. Stopping one
+ * that is not started does nothing; a callback may stop, or free, its own
+ * watcher. After a stop the callback does not run any more. Starting or
+ * stopping never runs a callback.
+ */
+#ifndef FDUMP_RPC_LOOP_H
+#define FDUMP_RPC_LOOP_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <ev.h>
+
+struct err;
+struct rpc_loop;
+
+/* Bytes at rpc_loop_scratch. */
+#define RPC_SCRATCH_LEN (32 * 1024)
+
+/* NULL with err set if the system refuses. Ignores SIGPIPE for the process. */
+struct rpc_loop *rpc_loop_new(struct err *err);
+/* All watchers must be stopped. NULL does nothing. */
+void rpc_loop_free(struct rpc_loop *loop);
+/* Runs until rpc_loop_stop, or until no watcher is active. */
+void rpc_loop_run(struct rpc_loop *loop);
+void rpc_loop_stop(struct rpc_loop *loop);
+/* Monotonic milliseconds, as of the beginning of this turn of the loop. */
+int64_t rpc_loop_now_ms(const struct rpc_loop *loop);
+/* Memory that any callback may use until it returns or calls another. */
+uint8_t *rpc_loop_scratch(struct rpc_loop *loop);
+
+/* Asked before work that takes milliseconds but can wait for the next turn (a
+ * TLS handshake): true for the first few times in a turn. So a flood of it
+ * does not keep the rest of the loop waiting. */
+bool rpc_loop_may(struct rpc_loop *loop);
+
+/* What a descriptor is ready for, and what is waited for. */
+enum { RPC_READ = 1, RPC_WRITE = 2 };
+
+struct rpc_fd {
+	ev_io ev;
+	struct rpc_loop *loop;
+	void (*ready)(void *arg, int events);
+	void *arg;
+};
+/* Waits for events on fd; 0 is none. Called again, changes what is waited for. */
+void rpc_fd_want(struct rpc_fd *w, struct rpc_loop *loop, int fd, int events,
+	void (*ready)(void *arg, int events), void *arg);
+void rpc_fd_stop(struct rpc_fd *w);
+
+struct rpc_timer {
+	ev_timer ev;
+	struct rpc_loop *loop;
+	void (*fire)(void *arg);
+	void *arg;
+};
+/* Fires once, after ms milliseconds of monotonic time. Restarts if started. */
+void rpc_timer_start(
+	struct rpc_timer *w, struct rpc_loop *loop, int64_t ms, void (*fire)(void *arg), void *arg);
+void rpc_timer_stop(struct rpc_timer *w);
+bool rpc_timer_on(const struct rpc_timer *w);
+
+/* Fires once, when the wall clock reaches a time; follows clock changes. */
+struct rpc_clock {
+	ev_periodic ev;
+	struct rpc_loop *loop;
+	void (*fire)(void *arg);
+	void *arg;
+};
+void rpc_clock_start(struct rpc_clock *w, struct rpc_loop *loop, int64_t unix_sec,
+	void (*fire)(void *arg), void *arg);
+void rpc_clock_stop(struct rpc_clock *w);
+
+struct rpc_signal {
+	ev_signal ev;
+	struct rpc_loop *loop;
+	void (*fire)(void *arg);
+	void *arg;
+};
+/* Fires at each arrival. Does not keep the loop running. */
+void rpc_signal_start(struct rpc_signal *w, struct rpc_loop *loop, int signum,
+	void (*fire)(void *arg), void *arg);
+void rpc_signal_stop(struct rpc_signal *w);
+
+/* Wakes the loop from another thread. Several sends may come as one: the
+ * callback drains a queue. Does not keep the loop running. */
+struct rpc_async {
+	ev_async ev;
+	struct rpc_loop *loop;
+	void (*fire)(void *arg);
+	void *arg;
+};
+void rpc_async_start(
+	struct rpc_async *w, struct rpc_loop *loop, void (*fire)(void *arg), void *arg);
+void rpc_async_stop(struct rpc_async *w);
+/* From any thread, while started. w is a void pointer so that this can be the
+ * wake function of a pool. */
+void rpc_async_send(void *w);
+
+/* Runs a callback once, in this turn of the loop before it waits, or in the
+ * next. What has to be done "later, not inside start" goes here. */
+struct rpc_soon {
+	struct rpc_loop *loop;
+	struct rpc_soon *next, **prev; /* prev is NULL when not started */
+	void (*fire)(void *arg);
+	void *arg;
+};
+void rpc_soon_start(struct rpc_soon *w, struct rpc_loop *loop, void (*fire)(void *arg), void *arg);
+void rpc_soon_stop(struct rpc_soon *w);
+
+#endif

@@ -1,0 +1,40 @@
+/* Addresses as text, and socket options. */
+#include "rpc/net.h"
+
+#include <netdb.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <stdio.h>
+#include <string.h>
+
+void rpc_net_text(char text[RPC_ADDRESS_MAX], const struct sockaddr *address, socklen_t len)
+{
+	char host[48], port[8];
+
+	if (getnameinfo(address, len, host, sizeof host, port, sizeof port,
+		    NI_NUMERICHOST | NI_NUMERICSERV) != 0)
+		strcpy(text, "unknown");
+	else
+		snprintf(text, RPC_ADDRESS_MAX, strchr(host, ':') != NULL ? "[%s]:%s" : "%s:%s",
+			host, port);
+}
+
+int rpc_net_same_host(const struct sockaddr_storage *a, const struct sockaddr_storage *b)
+{
+	const struct sockaddr_in *a4 = (const void *)a, *b4 = (const void *)b;
+	const struct sockaddr_in6 *a6 = (const void *)a, *b6 = (const void *)b;
+
+	if (a->ss_family != b->ss_family)
+		return 0;
+	if (a->ss_family == AF_INET)
+		return a4->sin_addr.s_addr == b4->sin_addr.s_addr;
+	/* Whoever has a /64 has all of it. */
+	return memcmp(&a6->sin6_addr, &b6->sin6_addr, 8) == 0;
+}
+
+void rpc_net_nodelay(int fd)
+{
+	int one = 1;
+
+	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
+}

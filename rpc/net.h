@@ -1,0 +1,22 @@
+/*
+ * What dialling and listening share of sockets.
+ */
+#ifndef FDUMP_RPC_NET_H
+#define FDUMP_RPC_NET_H
+
+#include <stddef.h>
+#include <sys/socket.h>
+
+/* Longest text of rpc_net_text, with its NUL. */
+#define RPC_ADDRESS_MAX 64
+
+/* "192.0.2.1:4711", "[2001:db8::1]:4711". */
+void rpc_net_text(char text[RPC_ADDRESS_MAX], const struct sockaddr *address, socklen_t len);
+
+/* True if both are of the same host, whatever the port. */
+int rpc_net_same_host(const struct sockaddr_storage *a, const struct sockaddr_storage *b);
+
+/* Sends small frames at once, without waiting for more. */
+void rpc_net_nodelay(int fd);
+
+#endif

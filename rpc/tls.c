@@ -1,0 +1,456 @@
+/*
+ * mbedTLS 2.28 and 3.6. The socket is read and written by our own functions,
+ * so that no SIGPIPE comes and the end of the stream is told from an error.
+ * Who the peer is gets decided in the verification callback, inside the
+ * handshake: a peer that is refused gets an alert, and no byte of it is
+ * parsed.
+ */
+#include "rpc/tls.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include <mbedtls/error.h>
+#include <mbedtls/net_sockets.h>
+#include <mbedtls/ssl.h>
+
+#include "lib/err.h"
+#include "rpc/deny.h"
+#include "rpc/loop.h"
+#include "rpc/x509.h"
+
+struct rpc_tls_conf {
+	unsigned refs;
+	enum rpc_tls_kind kind;
+	mbedtls_ssl_config server, client;
+	mbedtls_x509_crt chain, ca;
+	mbedtls_pk_context key;
+	const struct rpc_deny *deny;
+	struct rpc_identity self;
+};
+
+struct rpc_tls {
+	struct rpc_tls_conf *conf;
+	mbedtls_ssl_context ssl;
+	int fd;
+	int wants;
+	bool dialled, up, got_bytes;
+	enum rpc_role expect;
+	/* The record that is being read: see check_heads. */
+	uint8_t head[5];
+	unsigned head_len;
+	size_t rest;
+	bool first_read;
+	size_t retry;            /* length of a write that must be repeated */
+	mbedtls_x509_time until; /* the peer's certificate */
+	struct rpc_identity peer;
+	struct err *refused; /* why the callback refused; only in a handshake */
+};
+
+/* ECDHE, ECDSA and AEAD only. The 128-bit suites stand first: what matters is
+ * sealed with 256 bits before it comes here. */
+static const int suites[] = {
+#if RPC_MBEDTLS3
+	MBEDTLS_TLS1_3_AES_128_GCM_SHA256,
+	MBEDTLS_TLS1_3_AES_256_GCM_SHA384,
+	MBEDTLS_TLS1_3_CHACHA20_POLY1305_SHA256,
+#endif
+	MBEDTLS_TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256,
+	MBEDTLS_TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384,
+	MBEDTLS_TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256,
+	0,
+};
+
+static int setup(mbedtls_ssl_config *ssl, struct rpc_tls_conf *conf, int endpoint, struct err *err)
+{
+	bool own = conf->kind != RPC_TLS_ENROLL_CLIENT;
+	bool ask = conf->kind != RPC_TLS_ENROLL_SERVER;
+	int status = mbedtls_ssl_config_defaults(
+		ssl, endpoint, MBEDTLS_SSL_TRANSPORT_STREAM, MBEDTLS_SSL_PRESET_DEFAULT);
+
+	if (status != 0)
+		return rpc_x509_fail(err, ERR_FAILED, status, "TLS configuration");
+#if RPC_MBEDTLS3
+	mbedtls_ssl_conf_min_tls_version(ssl, MBEDTLS_SSL_VERSION_TLS1_2);
+	mbedtls_ssl_conf_tls13_key_exchange_modes(
+		ssl, MBEDTLS_SSL_TLS1_3_KEY_EXCHANGE_MODE_EPHEMERAL);
+#if defined(MBEDTLS_SSL_SESSION_TICKETS) && defined(MBEDTLS_SSL_SRV_C)
+	mbedtls_ssl_conf_new_session_tickets(ssl, 0);
+#endif
+#else
+	mbedtls_ssl_conf_min_version(ssl, MBEDTLS_SSL_MAJOR_VERSION_3, MBEDTLS_SSL_MINOR_VERSION_3);
+#endif
+	mbedtls_ssl_conf_ciphersuites(ssl, suites);
+	mbedtls_ssl_conf_cert_profile(ssl, &rpc_x509_profile);
+	mbedtls_ssl_conf_rng(ssl, rpc_x509_random, NULL);
+	mbedtls_ssl_conf_renegotiation(ssl, MBEDTLS_SSL_RENEGOTIATION_DISABLED);
+#if defined(MBEDTLS_SSL_SESSION_TICKETS) && defined(MBEDTLS_SSL_CLI_C)
+	if (endpoint == MBEDTLS_SSL_IS_CLIENT)
+		mbedtls_ssl_conf_session_tickets(ssl, MBEDTLS_SSL_SESSION_TICKETS_DISABLED);
+#endif
+	mbedtls_ssl_conf_authmode(ssl, ask ? MBEDTLS_SSL_VERIFY_REQUIRED : MBEDTLS_SSL_VERIFY_NONE);
+	if (ask)
+		mbedtls_ssl_conf_ca_chain(ssl, &conf->ca, NULL);
+	if (own)
+		status = mbedtls_ssl_conf_own_cert(ssl, &conf->chain, &conf->key);
+	return status == 0 ? 0 : rpc_x509_fail(err, ERR_FAILED, status, "TLS configuration");
+}
+
+/* The key must be that of the first certificate: else every handshake would
+ * fail with an error that tells nothing. */
+static int check_pair(struct rpc_tls_conf *conf, const char *cert, struct err *err)
+{
+#if RPC_MBEDTLS3
+	int status = mbedtls_pk_check_pair(&conf->chain.pk, &conf->key, rpc_x509_random, NULL);
+#else
+	int status = mbedtls_pk_check_pair(&conf->chain.pk, &conf->key);
+#endif
+	return status == 0 ? 0 : err_set(err, ERR_CONFIG, "%s: the private key is another's", cert);
+}
+
+static int load(struct rpc_tls_conf *conf, const struct rpc_tls_opts *opts, struct err *err)
+{
+	int status;
+
+	if (opts->kind == RPC_TLS_ENROLL_CLIENT) {
+		status = mbedtls_x509_crt_parse_der(&conf->ca, opts->ca_der, opts->ca_len);
+		return status == 0 ? 0
+				   : rpc_x509_fail(err, ERR_FORMAT, status, "the CA's certificate");
+	}
+	if (rpc_x509_load_chain(&conf->ca, opts->ca, err) != 0 ||
+		rpc_x509_load_chain(&conf->chain, opts->cert, err) != 0 ||
+		rpc_x509_load_key(&conf->key, opts->key, err) != 0 ||
+		check_pair(conf, opts->cert, err) != 0)
+		return -1;
+	if (rpc_x509_identity(&conf->self, &conf->chain, err) != 0) {
+		err->code = ERR_CONFIG;
+		return err_prefix(err, "%s", opts->cert);
+	}
+	return 0;
+}
+
+struct rpc_tls_conf *rpc_tls_conf_new(const struct rpc_tls_opts *opts, struct err *err)
+{
+	struct rpc_tls_conf *conf;
+
+	if (rpc_x509_start(err) != 0)
+		return NULL;
+	conf = calloc(1, sizeof *conf);
+	if (conf == NULL) {
+		err_set(err, ERR_NOMEM, "TLS configuration: out of memory");
+		return NULL;
+	}
+	conf->refs = 1;
+	conf->kind = opts->kind;
+	conf->deny = opts->deny;
+	mbedtls_ssl_config_init(&conf->server);
+	mbedtls_ssl_config_init(&conf->client);
+	mbedtls_x509_crt_init(&conf->chain);
+	mbedtls_x509_crt_init(&conf->ca);
+	mbedtls_pk_init(&conf->key);
+	if (load(conf, opts, err) != 0 ||
+		setup(&conf->server, conf, MBEDTLS_SSL_IS_SERVER, err) != 0 ||
+		setup(&conf->client, conf, MBEDTLS_SSL_IS_CLIENT, err) != 0) {
+		rpc_tls_conf_unref(conf);
+		return NULL;
+	}
+	return conf;
+}
+
+struct rpc_tls_conf *rpc_tls_conf_ref(struct rpc_tls_conf *conf)
+{
+	conf->refs++;
+	return conf;
+}
+
+void rpc_tls_conf_unref(struct rpc_tls_conf *conf)
+{
+	if (conf == NULL || --conf->refs > 0)
+		return;
+	mbedtls_ssl_config_free(&conf->server);
+	mbedtls_ssl_config_free(&conf->client);
+	mbedtls_x509_crt_free(&conf->chain);
+	mbedtls_x509_crt_free(&conf->ca);
+	mbedtls_pk_free(&conf->key);
+	free(conf);
+}
+
+const struct rpc_identity *rpc_tls_conf_self(const struct rpc_tls_conf *conf)
+{
+	return &conf->self;
+}
+
+/* What the library has not checked: identity, role, deny list, and that the
+ * peer is not ourselves. */
+static int check_peer(struct rpc_tls *tls, mbedtls_x509_crt *crt, struct err *err)
+{
+	const struct rpc_tls_conf *conf = tls->conf;
+
+	if (rpc_x509_identity(&tls->peer, crt, err) != 0)
+		return -1;
+	if (tls->expect != RPC_NOBODY && tls->peer.role != tls->expect)
+		return err_set(err, ERR_DENIED, "certificate: %s %s, where a %s is expected",
+			rpc_role_name(tls->peer.role), tls->peer.name, rpc_role_name(tls->expect));
+	if (conf->deny != NULL && rpc_deny_has(conf->deny, tls->peer.host))
+		return err_set(err, ERR_DENIED, "certificate: host %s (%s) is on the deny list",
+			tls->peer.host, tls->peer.name);
+	if (conf->chain.pk_raw.len == crt->pk_raw.len &&
+		memcmp(conf->chain.pk_raw.p, crt->pk_raw.p, crt->pk_raw.len) == 0)
+		return err_set(
+			err, ERR_DENIED, "certificate: it is our own: connected to ourselves");
+	tls->until = crt->valid_to;
+	return 0;
+}
+
+static int verify(void *arg, mbedtls_x509_crt *crt, int depth, uint32_t *flags)
+{
+	struct rpc_tls *tls = arg;
+
+	if (depth == 0 && *flags == 0 && check_peer(tls, crt, tls->refused) != 0) {
+		tls->peer = (struct rpc_identity){0};
+		*flags |= MBEDTLS_X509_BADCERT_OTHER;
+	}
+	return 0;
+}
+
+static int bio_send(void *arg, const unsigned char *bytes, size_t len)
+{
+	struct rpc_tls *tls = arg;
+	ssize_t n = send(tls->fd, bytes, len, MSG_NOSIGNAL);
+
+	if (n >= 0)
+		return (int)n;
+	if (errno == EAGAIN || errno == EINTR)
+		return MBEDTLS_ERR_SSL_WANT_WRITE;
+	return MBEDTLS_ERR_NET_SEND_FAILED;
+}
+
+/* mbedTLS takes records of TLS 1.0 to 1.2 alike while a handshake is not
+ * encrypted, and TLS does not cover their version. Only a ClientHello may come
+ * in a record that says 1.0 (RFC 8446, 5.1); all others must say 1.2, so that
+ * a changed bit is never passed by. */
+static bool check_heads(struct rpc_tls *tls, const unsigned char *bytes, size_t len)
+{
+	while (len > 0) {
+		size_t n = tls->rest < len ? tls->rest : len;
+
+		tls->rest -= n;
+		bytes += n;
+		len -= n;
+		if (len == 0)
+			break;
+		tls->head[tls->head_len++] = *bytes++;
+		len--;
+		if (tls->head_len < sizeof tls->head)
+			continue;
+		if (tls->head[1] != 3 ||
+			(tls->head[2] != 3 &&
+				(tls->head[2] != 1 || tls->first_read || tls->dialled)))
+			return false;
+		tls->first_read = true;
+		tls->head_len = 0;
+		tls->rest = (size_t)tls->head[3] << 8 | tls->head[4];
+	}
+	return true;
+}
+
+static int bio_recv(void *arg, unsigned char *bytes, size_t len)
+{
+	struct rpc_tls *tls = arg;
+	ssize_t n = recv(tls->fd, bytes, len, 0);
+
+	if (n > 0)
+		return check_heads(tls, bytes, (size_t)n) ? (int)n : MBEDTLS_ERR_SSL_INVALID_RECORD;
+	if (n < 0 && (errno == EAGAIN || errno == EINTR))
+		return MBEDTLS_ERR_SSL_WANT_READ;
+	return n == 0 ? MBEDTLS_ERR_SSL_CONN_EOF : MBEDTLS_ERR_NET_CONN_RESET;
+}
+
+struct rpc_tls *rpc_tls_new(
+	struct rpc_tls_conf *conf, int fd, const struct rpc_expect *expect, struct err *err)
+{
+	struct rpc_tls *tls = calloc(1, sizeof *tls);
+	char dns[RPC_DNS_MAX];
+	int status;
+
+	if (tls == NULL) {
+		err_set(err, ERR_NOMEM, "TLS session: out of memory");
+		return NULL;
+	}
+	tls->conf = rpc_tls_conf_ref(conf);
+	tls->fd = fd;
+	tls->dialled = expect != NULL;
+	tls->wants = tls->dialled ? RPC_WRITE : RPC_READ;
+	mbedtls_ssl_init(&tls->ssl);
+	status = mbedtls_ssl_setup(&tls->ssl, tls->dialled ? &conf->client : &conf->server);
+	if (status == 0 && expect != NULL) {
+		tls->expect = expect->role;
+		rpc_identity_dns(dns, expect->role, expect->name);
+		status = mbedtls_ssl_set_hostname(&tls->ssl, dns);
+	}
+	if (status != 0) {
+		rpc_x509_fail(err, ERR_NOMEM, status, "TLS session");
+		rpc_tls_free(tls);
+		return NULL;
+	}
+	mbedtls_ssl_set_verify(&tls->ssl, verify, tls);
+	mbedtls_ssl_set_bio(&tls->ssl, tls, bio_send, bio_recv, NULL);
+	return tls;
+}
+
+void rpc_tls_free(struct rpc_tls *tls)
+{
+	if (tls == NULL)
+		return;
+	mbedtls_ssl_free(&tls->ssl);
+	rpc_tls_conf_unref(tls->conf);
+	free(tls);
+}
+
+/* 1 if the call has to be repeated when the socket is ready. */
+static int would_block(struct rpc_tls *tls, int status)
+{
+	if (status == MBEDTLS_ERR_SSL_WANT_READ)
+		tls->wants = RPC_READ;
+	else if (status == MBEDTLS_ERR_SSL_WANT_WRITE)
+		tls->wants = RPC_WRITE;
+	else
+		return 0;
+	return 1;
+}
+
+static int fail(struct rpc_tls *tls, int status, struct err *err)
+{
+	char text[256];
+
+	switch (status) {
+	case MBEDTLS_ERR_X509_CERT_VERIFY_FAILED:
+		mbedtls_x509_crt_verify_info(
+			text, sizeof text, "", mbedtls_ssl_get_verify_result(&tls->ssl));
+		text[strcspn(text, "\n")] = 0;
+		return err_set(err, ERR_DENIED, "the peer's certificate is refused: %s", text);
+	case MBEDTLS_ERR_SSL_FATAL_ALERT_MESSAGE:
+		return err_set(err, tls->got_bytes ? ERR_CLOSED : ERR_DENIED,
+			"the peer ended the connection with a TLS alert%s",
+			tls->got_bytes ? "" : ": it refuses our certificate or our TLS");
+	case 0:
+	case MBEDTLS_ERR_SSL_CONN_EOF:
+	case MBEDTLS_ERR_SSL_PEER_CLOSE_NOTIFY:
+		return err_set(err, ERR_CLOSED, "the connection was cut off");
+	case MBEDTLS_ERR_NET_CONN_RESET:
+	case MBEDTLS_ERR_NET_SEND_FAILED:
+		return err_set(err, ERR_CLOSED, "the connection was cut off: %s", strerror(errno));
+	case MBEDTLS_ERR_SSL_ALLOC_FAILED:
+		return err_set(err, ERR_NOMEM, "TLS: out of memory");
+	default:
+		return rpc_x509_fail(err, tls->up ? ERR_DAMAGE : ERR_DENIED, status, "TLS");
+	}
+}
+
+int rpc_tls_handshake(struct rpc_tls *tls, struct err *err)
+{
+	struct err refused = {0};
+	int status;
+
+	tls->refused = &refused;
+	status = mbedtls_ssl_handshake(&tls->ssl);
+	tls->refused = NULL;
+	if (would_block(tls, status))
+		return 1;
+	if (refused.code != ERR_NONE) {
+		if (err != NULL)
+			*err = refused;
+		return -1;
+	}
+	if (status != 0)
+		return fail(tls, status, err);
+	/* Belt and braces: REQUIRED has seen to it. */
+	if (tls->conf->kind != RPC_TLS_ENROLL_SERVER &&
+		(tls->peer.role == RPC_NOBODY || mbedtls_ssl_get_verify_result(&tls->ssl) != 0))
+		return err_set(err, ERR_DENIED, "the peer has not shown who it is");
+	tls->up = true;
+	return 0;
+}
+
+const struct rpc_identity *rpc_tls_peer(const struct rpc_tls *tls)
+{
+	return &tls->peer;
+}
+
+bool rpc_tls_peer_valid(const struct rpc_tls *tls)
+{
+	const struct rpc_deny *deny = tls->conf->deny;
+
+	if (tls->peer.role == RPC_NOBODY)
+		return tls->conf->kind == RPC_TLS_ENROLL_SERVER;
+	return !mbedtls_x509_time_is_past(&tls->until) &&
+	       (deny == NULL || !rpc_deny_has(deny, tls->peer.host));
+}
+
+int rpc_tls_read(struct rpc_tls *tls, uint8_t *to, size_t cap, size_t *len, struct err *err)
+{
+	int status;
+
+	do
+		status = mbedtls_ssl_read(&tls->ssl, to, cap);
+#if RPC_MBEDTLS3 && defined(MBEDTLS_ERR_SSL_RECEIVED_NEW_SESSION_TICKET)
+	/* A peer may send tickets unasked; they are thrown away. */
+	while (status == MBEDTLS_ERR_SSL_RECEIVED_NEW_SESSION_TICKET);
+#else
+	while (false);
+#endif
+	if (status > 0) {
+		*len = (size_t)status;
+		tls->got_bytes = true;
+		return 0;
+	}
+	if (would_block(tls, status))
+		return 1;
+	if (status == MBEDTLS_ERR_SSL_PEER_CLOSE_NOTIFY)
+		return 2;
+	return fail(tls, status, err);
+}
+
+int rpc_tls_write(
+	struct rpc_tls *tls, const uint8_t *bytes, size_t bytes_len, size_t *len, struct err *err)
+{
+	size_t want = tls->retry != 0 ? tls->retry : bytes_len;
+	int status;
+
+	assert(want <= bytes_len);
+	status = mbedtls_ssl_write(&tls->ssl, bytes, want);
+	if (status > 0) {
+		tls->retry = 0;
+		*len = (size_t)status;
+		return 0;
+	}
+	if (would_block(tls, status)) {
+		tls->retry = want;
+		return 1;
+	}
+	return fail(tls, status, err);
+}
+
+int rpc_tls_bye(struct rpc_tls *tls, struct err *err)
+{
+	int status = mbedtls_ssl_close_notify(&tls->ssl);
+
+	if (would_block(tls, status))
+		return 1;
+	return status == 0 ? 0 : fail(tls, status, err);
+}
+
+int rpc_tls_wants(const struct rpc_tls *tls)
+{
+	return tls->wants;
+}
+
+void rpc_tls_describe(const struct rpc_tls *tls, char *text, size_t cap)
+{
+	snprintf(text, cap, "%s %s", mbedtls_ssl_get_version(&tls->ssl),
+		mbedtls_ssl_get_ciphersuite(&tls->ssl));
+}

@@ -1,0 +1,9 @@
+#!/bin/bash
+# Goal: a second process that swaps directories for links out of the target
+# gains nothing, nor does one that alters files as they are packed. A sample of
+# test/races.py, as root and as a user.
+set -eu
+flips="--flips 2000 --rounds 10 --seconds 15"
+python3 "$SRC/test/races.py" "$FDUMP" $flips
+[ "$(id -u)" = 0 ] && command -v setpriv >/dev/null || exit 0
+python3 "$SRC/test/races.py" "$FDUMP" $flips --user

@@ -1,0 +1,232 @@
+/*
+ * Preloaded (LD_PRELOAD) before a program under test:
+ *
+ *   SHIM_SHORT=SEED       reads and writes take a part only, by chance; some EINTR
+ *   SHIM_MALLOC=N         the N-th allocation fails
+ *   SHIM_MALLOC_FROM=N    that and all behind it
+ *   SHIM_SAID=FILE        is made when a fault has come to pass
+ *
+ * What is allocated before the program's main is not counted: the loader's is
+ * not ours. Nor is what the C library allocates for a question to the databases
+ * of users: glibc 2.36 crashes there (nss_database_check_reload_and_get, which
+ * is given no memory).
+ */
+#include <dlfcn.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <pwd.h>
+#include <stdatomic.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <sys/syscall.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+static atomic_ulong counted, fail_at, fail_from, seed;
+static const char *said;
+static int begun;
+
+__attribute__((constructor)) static void begin(void)
+{
+	const char *text;
+
+	said = getenv("SHIM_SAID");
+	if ((text = getenv("SHIM_SHORT")) != NULL)
+		seed = strtoul(text, NULL, 10);
+	if ((text = getenv("SHIM_MALLOC")) != NULL)
+		fail_at = strtoul(text, NULL, 10);
+	if ((text = getenv("SHIM_MALLOC_FROM")) != NULL)
+		fail_from = strtoul(text, NULL, 10);
+	begun = 1;
+}
+
+static void say(void)
+{
+	int saved = errno, fd;
+
+	if (said != NULL &&
+		(fd = (int)syscall(SYS_openat, AT_FDCWD, said, O_WRONLY | O_CREAT, 0600)) >= 0)
+		syscall(SYS_close, fd);
+	errno = saved;
+}
+
+/* --- short reads and writes --------------------------------------------- */
+
+/* splitmix64 (Steele, Lea, Flood 2014), one state for all threads. */
+static uint64_t chance(void)
+{
+	uint64_t z = atomic_fetch_add(&seed, 0x9e3779b97f4a7c15u) + 0x9e3779b97f4a7c15u;
+
+	z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
+	z = (z ^ (z >> 27)) * 0x94d049bb133111ebu;
+	return z ^ (z >> 31);
+}
+
+/* How much of len is taken; 0: fail with EINTR. */
+static size_t some(size_t len)
+{
+	uint64_t r = chance();
+
+	if (len == 0)
+		return len;
+	if (r % 16 == 0) {
+		errno = EINTR;
+		return 0;
+	}
+	if (r % 4 == 0)
+		return len;
+	say();
+	return r % 4 == 1 ? 1 : 1 + chance() % len;
+}
+
+#define SHORT(number, ...)                                                                         \
+	do {                                                                                       \
+		if (seed != 0 && len > 0 && (len = some(len)) == 0)                                \
+			return -1;                                                                 \
+		return syscall(number, __VA_ARGS__);                                               \
+	} while (0)
+
+ssize_t read(int fd, void *to, size_t len)
+{
+	SHORT(SYS_read, fd, to, len);
+}
+
+ssize_t write(int fd, const void *from, size_t len)
+{
+	SHORT(SYS_write, fd, from, len);
+}
+
+ssize_t pread(int fd, void *to, size_t len, off_t at)
+{
+	SHORT(SYS_pread64, fd, to, len, at);
+}
+
+ssize_t pread64(int fd, void *to, size_t len, off_t at)
+{
+	SHORT(SYS_pread64, fd, to, len, at);
+}
+
+ssize_t pwrite(int fd, const void *from, size_t len, off_t at)
+{
+	SHORT(SYS_pwrite64, fd, from, len, at);
+}
+
+ssize_t pwrite64(int fd, const void *from, size_t len, off_t at)
+{
+	SHORT(SYS_pwrite64, fd, from, len, at);
+}
+
+/* The vectors, cut to a part of their whole length. */
+static ssize_t vectors(long number, int fd, const struct iovec *v, int count)
+{
+	struct iovec cut[16];
+	size_t len = 0, left;
+	int i;
+
+	if (seed == 0 || count > 16)
+		return syscall(number, fd, v, count);
+	for (i = 0; i < count; i++)
+		len += v[i].iov_len;
+	if (len > 0 && (len = some(len)) == 0)
+		return -1;
+	left = len;
+	for (i = 0; i < count; i++) {
+		cut[i] = v[i];
+		if (cut[i].iov_len > left)
+			cut[i].iov_len = left;
+		left -= cut[i].iov_len;
+	}
+	return syscall(number, fd, cut, count);
+}
+
+ssize_t readv(int fd, const struct iovec *v, int count)
+{
+	return vectors(SYS_readv, fd, v, count);
+}
+
+ssize_t writev(int fd, const struct iovec *v, int count)
+{
+	return vectors(SYS_writev, fd, v, count);
+}
+
+/* --- allocations -------------------------------------------------------- */
+
+static _Thread_local int exempt;
+
+static int fails(void)
+{
+	unsigned long n, one = fail_at, from = fail_from;
+
+	if (!begun || exempt || (one == 0 && from == 0))
+		return 0;
+	n = ++counted;
+	if (n != one && (from == 0 || n < from))
+		return 0;
+	say();
+	errno = ENOMEM;
+	return 1;
+}
+
+#ifdef SHIM_NEXT /* over a sanitizer's allocator, which is next in the order */
+static void *(*next_malloc)(size_t), *(*next_calloc)(size_t, size_t),
+	*(*next_realloc)(void *, size_t);
+
+/* What dlsym itself wants meanwhile, for a message, it does not get. */
+static int looking;
+
+#define NEXT(name)                                                                                 \
+	do {                                                                                       \
+		if (looking)                                                                       \
+			return NULL;                                                               \
+		if (next_##name != NULL)                                                           \
+			break;                                                                     \
+		looking = 1;                                                                       \
+		*(void **)&next_##name = dlsym(RTLD_NEXT, #name);                                  \
+		looking = 0;                                                                       \
+	} while (0)
+#else
+extern void *__libc_malloc(size_t), *__libc_calloc(size_t, size_t), *__libc_realloc(void *, size_t);
+
+#define next_malloc  __libc_malloc
+#define next_calloc  __libc_calloc
+#define next_realloc __libc_realloc
+#define NEXT(name)   ((void)0)
+#endif
+
+#define DATABASE(name, type, key)                                                                  \
+	int name(key k, struct type *entry, char *mem, size_t len, struct type **result)           \
+	{                                                                                          \
+		static int (*next)(key, struct type *, char *, size_t, struct type **);            \
+		int got;                                                                           \
+                                                                                                   \
+		exempt++;                                                                          \
+		if (next == NULL)                                                                  \
+			*(void **)&next = dlsym(RTLD_NEXT, #name);                                 \
+		got = next(k, entry, mem, len, result);                                            \
+		exempt--;                                                                          \
+		return got;                                                                        \
+	}
+
+DATABASE(getpwuid_r, passwd, uid_t)
+DATABASE(getpwnam_r, passwd, const char *)
+DATABASE(getgrgid_r, group, gid_t)
+DATABASE(getgrnam_r, group, const char *)
+
+void *malloc(size_t len)
+{
+	NEXT(malloc);
+	return fails() ? NULL : next_malloc(len);
+}
+
+void *calloc(size_t count, size_t len)
+{
+	NEXT(calloc);
+	return fails() ? NULL : next_calloc(count, len);
+}
+
+void *realloc(void *old, size_t len)
+{
+	NEXT(realloc);
+	return fails() ? NULL : next_realloc(old, len);
+}
