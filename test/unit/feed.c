@@ -219,9 +219,8 @@ static void gone_before(void **state)
 	finish();
 	assert_int_equal(stream.tail.status, PACK_VANISHED);
 	assert_int_equal(unlinkat(dir.fd, "gone", 0), 0);
-	make("keeps the number", 1);
 	make("gone", 20);
-	st.st_ino++;
+	st.st_ino ^= (ino_t)1 << 40; /* whatever number it has got */
 	assert_int_equal(begin(&what), 0);
 	finish();
 	assert_int_equal(stream.tail.status, PACK_VANISHED);
