@@ -22,11 +22,15 @@ struct piece {
 struct sums {
 	struct buf pieces;
 #ifdef FDUMP_IPSEC_MB
-	IMB_MGR *mgr; /* NULL: not on this core */
+	IMB_MGR *wide;   /* 16 (8) chains at once by AVX; NULL: not on this core */
+	IMB_MGR *narrow; /* 2 chains at once by SHA instructions; NULL: likewise */
 #endif
 };
 
 #ifdef FDUMP_IPSEC_MB
+#define WIDE     16    /* chains */
+#define LANE_MAX 65000 /* bytes of a piece: the library counts in 16 bits */
+
 /* So that none is left to run alone at the end. */
 static int longest_first(const void *a, const void *b)
 {
@@ -35,28 +39,35 @@ static int longest_first(const void *a, const void *b)
 	return (x->len < y->len) - (x->len > y->len);
 }
 
-/* With SHA instructions two chains at a time, by those, are fastest: files are
- * of all sizes, and more lanes mostly wait for the longest. */
-static void open_manager(struct sums *s)
+static void close_manager(IMB_MGR **mgr)
+{
+	if (*mgr != NULL)
+		free_mb_mgr(*mgr);
+	*mgr = NULL;
+}
+
+/* Where there are SHA instructions, AVX2 is no faster. */
+static void open_managers(struct sums *s)
 {
 	IMB_ARCH arch = IMB_ARCH_NONE;
 
-	s->mgr = alloc_mb_mgr(0);
-	if (s->mgr == NULL)
-		return;
-	if (s->mgr->features & IMB_FEATURE_SHANI && s->mgr->features & IMB_FEATURE_SSE4_2)
-		init_mb_mgr_sse(s->mgr);
-	else
-		init_mb_mgr_auto(s->mgr, &arch);
-	if (arch == IMB_ARCH_NONE || arch >= IMB_ARCH_AVX2)
-		return;
-	free_mb_mgr(s->mgr);
-	s->mgr = NULL;
+	s->narrow = alloc_mb_mgr(0);
+	if (s->narrow != NULL && s->narrow->features & IMB_FEATURE_SHANI &&
+		s->narrow->features & IMB_FEATURE_SSE4_2) {
+		init_mb_mgr_sse(s->narrow);
+	} else {
+		close_manager(&s->narrow);
+	}
+	s->wide = alloc_mb_mgr(0);
+	if (s->wide != NULL)
+		init_mb_mgr_auto(s->wide, &arch);
+	if (arch < IMB_ARCH_AVX512 && (arch < IMB_ARCH_AVX2 || s->narrow != NULL))
+		close_manager(&s->wide);
 }
 
 /* Submits all; a job's digest is there when it comes back. Returns how many
  * came back well: all, unless the library refused one. */
-static size_t run_jobs(struct sums *s, const struct piece *p, size_t count)
+static size_t run_jobs(IMB_MGR *mgr, const struct piece *p, size_t count)
 {
 	size_t i, good = 0;
 	IMB_JOB *job;
@@ -67,7 +78,7 @@ static size_t run_jobs(struct sums *s, const struct piece *p, size_t count)
 			good++;
 			continue;
 		}
-		job = IMB_GET_NEXT_JOB(s->mgr);
+		job = IMB_GET_NEXT_JOB(mgr);
 		memset(job, 0, sizeof *job);
 		job->cipher_mode = IMB_CIPHER_NULL;
 		job->cipher_direction = IMB_DIR_ENCRYPT;
@@ -77,12 +88,36 @@ static size_t run_jobs(struct sums *s, const struct piece *p, size_t count)
 		job->msg_len_to_hash_in_bytes = p[i].len;
 		job->auth_tag_output = p[i].digest;
 		job->auth_tag_output_len_in_bytes = HASH_LEN;
-		job = IMB_SUBMIT_JOB(s->mgr);
+		job = IMB_SUBMIT_JOB(mgr);
 		good += job != NULL && job->status == IMB_STATUS_COMPLETED;
 	}
-	while ((job = IMB_FLUSH_JOB(s->mgr)) != NULL)
+	while ((job = IMB_FLUSH_JOB(mgr)) != NULL)
 		good += job->status == IMB_STATUS_COMPLETED;
 	return good;
+}
+
+/* All by the managers, longest first: those that are too long by themselves;
+ * those that would keep the wide one waiting when all others are done, two by
+ * two; the rest side by side. Returns how many are done. */
+static size_t run_managers(struct sums *s, struct piece *p, size_t count)
+{
+	size_t i, at = 0, total = 0, done;
+
+	qsort(p, count, sizeof *p, longest_first);
+	for (; at < count && p[at].len > LANE_MAX; at++)
+		hash_sha256(p[at].bytes, p[at].len, p[at].digest);
+	done = at;
+	for (i = at; i < count; i++)
+		total += p[i].len;
+	if (s->narrow != NULL) {
+		for (i = at; i < count &&
+			     (s->wide == NULL || count - i < WIDE || p[i].len > total / WIDE);
+			i++)
+			total -= p[i].len;
+		done += run_jobs(s->narrow, p + at, i - at);
+		at = i;
+	}
+	return done + (at < count ? run_jobs(s->wide, p + at, count - at) : 0);
 }
 #endif
 
@@ -96,7 +131,7 @@ struct sums *sums_new(struct err *err)
 	}
 	buf_init(&s->pieces, PIECES_MAX * sizeof(struct piece));
 #ifdef FDUMP_IPSEC_MB
-	open_manager(s);
+	open_managers(s);
 #endif
 	return s;
 }
@@ -106,8 +141,8 @@ void sums_free(struct sums *s)
 	if (s == NULL)
 		return;
 #ifdef FDUMP_IPSEC_MB
-	if (s->mgr != NULL)
-		free_mb_mgr(s->mgr);
+	close_manager(&s->narrow);
+	close_manager(&s->wide);
 #endif
 	buf_fini(&s->pieces);
 	free(s);
@@ -128,11 +163,9 @@ void sums_run(struct sums *s)
 
 	buf_clear(&s->pieces);
 #ifdef FDUMP_IPSEC_MB
-	if (s->mgr != NULL && count > 1) {
-		qsort(p, count, sizeof *p, longest_first);
-		if (run_jobs(s, p, count) == count)
-			return;
-	}
+	if (count > 1 && (s->narrow != NULL || s->wide != NULL) &&
+		run_managers(s, p, count) == count)
+		return;
 #endif
 	for (i = 0; i < count; i++)
 		hash_sha256(p[i].bytes, p[i].len, p[i].digest);
