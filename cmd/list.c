@@ -311,7 +311,8 @@ static int find_places(struct list *l, struct err *err)
 static int run_lanes(struct list *l, struct job *jobs, size_t job_count, void **workers,
 	size_t worker_count, struct err *err)
 {
-	static const struct lane_stage stages[] = {{0, fetch}, {1, print}, {0, write_job}};
+	static const struct lane_stage stages[] = {{LANE_SERIAL, fetch, NULL},
+		{LANE_PARALLEL, print, NULL}, {LANE_SERIAL, write_job, NULL}};
 	void *all[2 * LANE_THREADS_MAX];
 	size_t i;
 

@@ -45,11 +45,31 @@ static struct slot *slot_of(struct lane *l, uint64_t n)
 	return &l->slots[n % l->slot_count];
 }
 
+/* Whether no job before this one, with the same key, is in or before its stage. */
+static bool key_is_free(const struct lane *l, const struct slot *s, uint64_t n)
+{
+	const void *key = l->stages[s->stage].key(s->job);
+	uint64_t i;
+
+	for (i = l->left; key != NULL && i < n; i++) {
+		const struct slot *other = &l->slots[i % l->slot_count];
+
+		if (other->stage == s->stage && l->stages[s->stage].key(other->job) == key)
+			return false;
+	}
+	return true;
+}
+
 static bool can_run(const struct lane *l, const struct slot *s, uint64_t n)
 {
+	const struct lane_stage *stage;
+
 	if (s->running || s->stage == l->stage_count)
 		return false;
-	return l->stages[s->stage].parallel || (!l->busy[s->stage] && l->next[s->stage] == n);
+	stage = &l->stages[s->stage];
+	if (stage->kind == LANE_KEYED)
+		return key_is_free(l, s, n);
+	return stage->kind == LANE_PARALLEL || (!l->busy[s->stage] && l->next[s->stage] == n);
 }
 
 /* Finds work: a job that can move on, else a new one. False if there is none
@@ -76,7 +96,7 @@ static void done(struct lane *l, struct slot *s, int got)
 	size_t stage = s->stage;
 
 	s->running = false;
-	if (!l->stages[stage].parallel) {
+	if (l->stages[stage].kind == LANE_SERIAL) {
 		l->busy[stage] = false;
 		l->next[stage]++;
 	}
@@ -120,7 +140,7 @@ static void *work(void *arg)
 		}
 		s = slot_of(l, n);
 		s->running = true;
-		if (!l->stages[s->stage].parallel)
+		if (l->stages[s->stage].kind == LANE_SERIAL)
 			l->busy[s->stage] = true;
 		pthread_mutex_unlock(&l->lock);
 		got = l->stages[s->stage].step(l->ctx, w->ctx, s->job, &err);
@@ -165,7 +185,10 @@ int lane_run(const struct lane_stage *stages, size_t stage_count, void *const *j
 	size_t i;
 	int result;
 
-	assert(stage_count >= 1 && stage_count <= LANE_STAGES_MAX && !stages[0].parallel);
+	assert(stage_count >= 1 && stage_count <= LANE_STAGES_MAX);
+	assert(stages[0].kind == LANE_SERIAL);
+	for (i = 1; i < stage_count; i++)
+		assert(stages[i].kind != LANE_KEYED || stages[i - 1].kind == LANE_SERIAL);
 	assert(job_count >= 1 && worker_count >= 1 && worker_count <= LANE_THREADS_MAX);
 	l.slots = calloc(job_count, sizeof *l.slots);
 	if (l.slots == NULL)

@@ -2,8 +2,9 @@
  * Lanes: jobs that pass through the same row of stages, several at once, on a
  * few threads, in order where order matters.
  *
- * A stage is parallel (any thread, any order) or serial (one job at a time,
- * in the order in which the jobs began). The first stage is serial: it fills a
+ * A stage is parallel (any thread, any order), serial (one job at a time, in the
+ * order in which the jobs began), or keyed: only jobs with the same key pass
+ * one at a time and in order. The first stage is serial: it fills a
  * job, or says that there are no more. A thread takes the oldest job that can
  * move on; when none can, it begins a new one if a job is free, else it
  * waits. So at most as many jobs are under way as there are, which bounds
@@ -24,9 +25,14 @@ struct err;
  * set: everything stops. */
 typedef int lane_step(void *ctx, void *worker, void *job, struct err *err);
 
+enum lane_kind { LANE_SERIAL = 0, LANE_PARALLEL = 1, LANE_KEYED = 2 };
+
 struct lane_stage {
-	int parallel; /* 0: serial and in order */
+	enum lane_kind kind;
 	lane_step *step;
+	/* Keyed: a job's key; NULL: it waits for nobody. Known when the stage
+	 * before, which must be serial, has been passed. Called under a lock. */
+	const void *(*key)(const void *job);
 };
 
 /* Runs all jobs through all stages; returns when the last has left, or after

@@ -759,11 +759,11 @@ static int run_lanes(struct create *c, struct job **jobs, size_t job_count, stru
 	size_t worker_count, struct err *err)
 {
 	static const struct lane_stage stages[] = {
-		{0, plan},
-		{1, build},
-		{0, join},
-		{1, press},
-		{0, emit},
+		{LANE_SERIAL, plan, NULL},
+		{LANE_PARALLEL, build, NULL},
+		{LANE_SERIAL, join, NULL},
+		{LANE_PARALLEL, press, NULL},
+		{LANE_SERIAL, emit, NULL},
 	};
 	size_t i;
 

@@ -3,7 +3,9 @@
  *
  *   fetch  serial    find the next block, read its payload
  *   open   parallel  check, open, unpack, decode, hash whole entries, prepare
- *   take   serial    order; hash of entries that go over blocks
+ *   link   serial    which entries go over blocks
+ *   chain  keyed     hash those: each in order, several at once
+ *   take   serial    order, verdicts
  *   apply  serial    whatever the caller does with it
  */
 #include "pack/read.h"
@@ -20,6 +22,7 @@
 #include "lib/lane.h"
 #include "lib/seal.h"
 #include "lib/sums.h"
+#include "pack/chain.h"
 #include "pack/frame.h"
 #include "pack/load.h"
 #include "pack/press.h"
@@ -28,6 +31,7 @@
 
 struct job {
 	struct pack_load *load;
+	struct pack_chain chain;
 	bool has_block, stop;
 	uint64_t garbage_at, garbage; /* bytes before the block that are none */
 	bool trailing;
@@ -53,6 +57,8 @@ struct run {
 	bool eof, over;
 	uint64_t key_number, keys;
 	uint8_t key[32];
+	/* link */
+	struct pack_chains chains;
 	/* take */
 	uint64_t worst; /* problems that are not of a single entry */
 	/* apply */
@@ -197,7 +203,7 @@ static int fetch(void *ctx, void *worker, void *job_, struct err *err)
 	}
 }
 
-/* --- open, take, apply -------------------------------------------------- */
+/* --- open to apply -------------------------------------------------- */
 
 /* A sealed block without a key: its check is all there is. */
 static void check_sealed(struct pack_load *load)
@@ -225,6 +231,8 @@ static int open_load(void *ctx, void *worker, void *job_, struct err *err)
 		check_sealed(job->load);
 	if (pack_load_open(job->load, w->press, w->hash, w->sums, err) != 0)
 		return -1;
+	if (r->o->prove && pack_chain_begin(&job->chain, job->load, err) != 0)
+		return -1;
 	return r->o->prepare != NULL ? r->o->prepare(r->o->ctx, job->load, err) : 0;
 }
 
@@ -239,6 +247,34 @@ static void on_problem(void *ctx, enum pack_problem_kind kind, uint64_t offset,
 	r->o->problem(r->o->ctx, kind, offset, path, what);
 }
 
+static int link_load(void *ctx, void *worker, void *job_, struct err *err)
+{
+	struct run *r = ctx;
+	struct job *job = job_;
+
+	(void)worker;
+	(void)err;
+	if (job->has_block && r->o->prove)
+		pack_chain_link(&r->chains, &job->chain, job->load);
+	return 0;
+}
+
+static const void *chain_of(const void *job)
+{
+	return ((const struct job *)job)->chain.lead;
+}
+
+static int chain(void *ctx, void *worker, void *job_, struct err *err)
+{
+	struct job *job = job_;
+
+	(void)ctx;
+	(void)worker;
+	(void)err;
+	pack_chain_add(&job->chain, job->load);
+	return 0;
+}
+
 static int take(void *ctx, void *worker, void *job_, struct err *err)
 {
 	struct run *r = ctx;
@@ -249,6 +285,7 @@ static int take(void *ctx, void *worker, void *job_, struct err *err)
 		pack_reader_garbage(r->reader, job->garbage_at, job->garbage);
 	if (job->trailing)
 		pack_reader_trailing(r->reader, job->garbage_at);
+	pack_chain_done(&job->chain);
 	if (job->has_block && pack_reader_take(r->reader, job->load, err) != 0)
 		return -1;
 	job->stop = r->worst > 0 && !r->o->skip_damaged;
@@ -281,6 +318,7 @@ static void job_free(struct job *job)
 	if (job == NULL)
 		return;
 	pack_load_free(job->load);
+	pack_chain_done(&job->chain);
 	seal_wipe(job->key, sizeof job->key);
 	free(job);
 }
@@ -334,10 +372,12 @@ static int run_lanes(struct run *r, struct job **jobs, size_t job_count, struct 
 	size_t worker_count, struct err *err)
 {
 	static const struct lane_stage stages[] = {
-		{0, fetch},
-		{1, open_load},
-		{0, take},
-		{0, apply},
+		{LANE_SERIAL, fetch, NULL},
+		{LANE_PARALLEL, open_load, NULL},
+		{LANE_SERIAL, link_load, NULL},
+		{LANE_KEYED, chain, chain_of},
+		{LANE_SERIAL, take, NULL},
+		{LANE_SERIAL, apply, NULL},
 	};
 	size_t i;
 
@@ -358,7 +398,7 @@ int pack_read_run(
 	const struct pack_read_options *options, struct pack_read *result, struct err *err)
 {
 	struct run r = {.o = options};
-	size_t worker_count = options->threads, job_count = worker_count * 2 + 2, i;
+	size_t worker_count = options->threads, job_count = worker_count * 3 + 4, i;
 	struct job **jobs = calloc(job_count, sizeof *jobs);
 	struct worker **workers = calloc(worker_count, sizeof *workers);
 	int got = -1;
@@ -386,6 +426,7 @@ int pack_read_run(
 	free(workers);
 	free(r.window);
 	pack_reader_free(r.reader);
+	hash_free(r.chains.open);
 	seal_wipe(r.key, sizeof r.key);
 	return got;
 }

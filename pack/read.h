@@ -3,8 +3,9 @@
  * framing, loads and reader.
  *
  * One call, pack_read_run, which blocks until the input ends or it is told to
- * stop. Callbacks come one at a time, in the order of the input, from any of
- * the threads; only `prepare` comes from several at once.
+ * stop. Callbacks come in the order of the input, from any of the threads, and
+ * each one at a time; only `prepare` comes from several at once. But `problem`
+ * may come for one block while `apply` has another that is before it.
  */
 #ifndef FDUMP_PACK_READ_H
 #define FDUMP_PACK_READ_H

@@ -241,7 +241,7 @@ static void add_lead(struct pack_reader *r, const struct pack_load *load)
 		r->size += n;
 		if (r->size > PACK_CONTENT_MAX)
 			r->verdict = PACK_WRONG;
-		if (!r->prove || r->verdict != PACK_GOOD)
+		if (!r->prove || load->summed || r->verdict != PACK_GOOD)
 			continue;
 		if (item.kind == PACK_ITEM_DATA)
 			hash_add(r->hash, item.data.at, item.data.len);
@@ -261,6 +261,8 @@ static int end_open(struct pack_reader *r, struct pack_load *load, struct err *e
 
 	r->open = false;
 	hash_end(r->hash, sum);
+	if (load->summed)
+		memcpy(sum, load->lead_sum, sizeof sum);
 	load->lead_verdict = r->verdict;
 	if (r->verdict == PACK_REFUSED)
 		return 0;
@@ -329,7 +331,7 @@ static int begin_open(struct pack_reader *r, struct pack_load *load, struct err 
 	cbor_in_init(&in, load->raw + m->content, m->content_end - m->content);
 	while (pack_item_get(&in, &item, NULL) == 0 && item.kind < PACK_ITEM_TAIL) {
 		r->size += item.kind == PACK_ITEM_DATA ? item.data.len : item.hole;
-		if (!r->prove)
+		if (!r->prove || load->summed)
 			continue;
 		if (item.kind == PACK_ITEM_DATA)
 			hash_add(r->hash, item.data.at, item.data.len);

@@ -1,4 +1,4 @@
-/* lib/lane: order, bounds, errors, with 1 to 8 threads. */
+/* lib/lane: order, keys, bounds, errors, with 1 to 8 threads. */
 #include "test/unit/unit.h"
 
 #include <stdatomic.h>
@@ -25,6 +25,8 @@ struct run {
 	unsigned joined, left;
 	unsigned fail_at, fail_stage; /* fail_stage 0: nowhere */
 	atomic_int serial[3];
+	atomic_int inside[2]; /* of a keyed stage, by key */
+	unsigned keyed[2];    /* what may come next there */
 };
 
 /* In threads cmocka's own would jump into another's stack. */
@@ -91,6 +93,37 @@ static int join(void *ctx, void *worker, void *job_, struct err *e)
 	return fails(r, job, 3, e);
 }
 
+/* Every third job is free; of the others the even and the odd ones go on by
+ * themselves. */
+static const void *key(const void *job_)
+{
+	static const char keys[2];
+	const struct job *job = job_;
+
+	return job->number % 3 == 0 ? NULL : &keys[job->number % 2];
+}
+
+static int keyed(void *ctx, void *worker, void *job_, struct err *e)
+{
+	struct run *r = ctx;
+	struct job *job = job_;
+	struct timespec nap = {0, (job->number * 104729 % 17) * 1000};
+	unsigned parity = job->number % 2;
+
+	(void)e;
+	enter(r, worker, -1);
+	if (key(job) != NULL) {
+		CHECK(atomic_fetch_add(&r->inside[parity], 1) == 0);
+		CHECK(job->number >= r->keyed[parity]);
+		r->keyed[parity] = job->number + 1;
+	}
+	nanosleep(&nap, NULL);
+	if (key(job) != NULL)
+		atomic_fetch_sub(&r->inside[parity], 1);
+	leave(r, worker, -1);
+	return 0;
+}
+
 static int emit(void *ctx, void *worker, void *job_, struct err *e)
 {
 	struct run *r = ctx;
@@ -105,7 +138,13 @@ static int emit(void *ctx, void *worker, void *job_, struct err *e)
 
 static int run(struct run *r, size_t jobs, size_t threads)
 {
-	static const struct lane_stage stages[] = {{0, make}, {1, work}, {0, join}, {0, emit}};
+	static const struct lane_stage stages[] = {
+		{LANE_SERIAL, make, NULL},
+		{LANE_PARALLEL, work, NULL},
+		{LANE_SERIAL, join, NULL},
+		{LANE_KEYED, keyed, key},
+		{LANE_SERIAL, emit, NULL},
+	};
 	struct job job[JOBS_MAX];
 	struct worker worker[8];
 	void *job_at[JOBS_MAX], *worker_at[8];
@@ -117,7 +156,7 @@ static int run(struct run *r, size_t jobs, size_t threads)
 	for (i = 0; i < threads; i++)
 		worker_at[i] = &worker[i];
 	err = (struct err){0};
-	return lane_run(stages, 4, job_at, jobs, worker_at, threads, r, &err);
+	return lane_run(stages, 5, job_at, jobs, worker_at, threads, r, &err);
 }
 
 static void in_order(void **state)

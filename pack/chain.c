@@ -1,0 +1,87 @@
+/* A chain is a running hash; it is handed from load to load by link. */
+#include "pack/chain.h"
+
+#include <string.h>
+
+#include "lib/cbor.h"
+#include "lib/hash.h"
+#include "pack/load.h"
+
+/* Adds the content that stands in these bytes. */
+static void add(struct hash *hash, const uint8_t *at, size_t len)
+{
+	struct pack_item item;
+	struct cbor_in in;
+
+	cbor_in_init(&in, at, len);
+	while (pack_item_get(&in, &item, NULL) == 0 && item.kind < PACK_ITEM_TAIL)
+		if (item.kind == PACK_ITEM_DATA)
+			hash_add(hash, item.data.at, item.data.len);
+		else
+			hash_add_zeros(hash, item.hole);
+}
+
+int pack_chain_begin(struct pack_chain *c, const struct pack_load *load, struct err *err)
+{
+	const struct pack_member *m = &load->trail;
+
+	if (!load->has_trail || m->verdict != PACK_GOOD)
+		return 0;
+	c->trail = hash_new(err);
+	if (c->trail == NULL)
+		return -1;
+	add(c->trail, load->raw + m->content, m->content_end - m->content);
+	return 0;
+}
+
+/* The open chain ends, or is lost. Loads before may still be adding to it. */
+static void close_open(struct pack_chains *chains, struct pack_chain *c)
+{
+	if (chains->open != NULL)
+		c->drop = chains->open;
+	chains->open = NULL;
+}
+
+void pack_chain_link(struct pack_chains *chains, struct pack_chain *c, struct pack_load *load)
+{
+	const struct pack_block *b = &load->block;
+	bool usable = load->bad.code == ERR_NONE;
+
+	load->summed = true;
+	memset(load->lead_sum, 0, sizeof load->lead_sum);
+	if (load->misplaced)
+		return;
+	if (b->seq != chains->next_seq)
+		close_open(chains, c);
+	chains->next_seq = b->seq + 1;
+	if (b->kind == PACK_KEY || b->kind == PACK_INDEX)
+		return; /* may stand within an entry */
+	if (b->kind != PACK_ENTRY || !usable || b->first == 0 || b->raw_len == 0) {
+		close_open(chains, c);
+	} else if (chains->open != NULL) {
+		c->lead = chains->open;
+		c->ends = load->lead_ends;
+		if (c->ends || b->first != PACK_BLOCK_NONE || load->broken_at != PACK_BLOCK_NONE)
+			close_open(chains, c);
+	}
+	if (c->trail != NULL) {
+		chains->open = c->trail;
+		c->trail = NULL;
+	}
+}
+
+void pack_chain_add(struct pack_chain *c, struct pack_load *load)
+{
+	if (c->lead == NULL)
+		return;
+	add(c->lead, load->raw, load->lead_end);
+	if (c->ends)
+		hash_end(c->lead, load->lead_sum);
+}
+
+void pack_chain_done(struct pack_chain *c)
+{
+	hash_free(c->trail);
+	hash_free(c->drop);
+	*c = (struct pack_chain){0};
+}
