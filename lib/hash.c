@@ -74,9 +74,9 @@ int hash_crypto_init(struct err *err)
 {
 	if (gcry_control(GCRYCTL_INITIALIZATION_FINISHED_P))
 		return 0;
+	gcry_set_fatalerror_handler(give_up, NULL);
 	atomic_store(&reserve, malloc(RESERVE));
 	gcry_set_allocation_handler(give, give, NULL, give_more, free);
-	gcry_set_fatalerror_handler(give_up, NULL);
 	if (gcry_check_version("1.10.0") == NULL)
 		return err_set(err, ERR_UNSUPPORTED, "libgcrypt is %s, 1.10 or later is needed",
 			gcry_check_version(NULL));
