@@ -986,8 +986,7 @@ static int put_node(struct pack_extract *x, const struct pack_member *m, struct 
 }
 
 /* Links name to an entry that was put before. Returns 0, 1 it stays, -1. */
-static int make_link(struct pack_extract *x, int from, const char *old, int dir, const char *name,
-	const struct pack_head *head)
+static int make_link(struct pack_extract *x, int from, const char *old, int dir, const char *name)
 {
 	char temporary[TEMPORARY_MAX];
 	struct stat a, b;
@@ -1003,7 +1002,6 @@ static int make_link(struct pack_extract *x, int from, const char *old, int dir,
 		return 0; /* it is that file already */
 	if (x->o.overwrite == PACK_OVERWRITE_NEVER)
 		return 1;
-	(void)head;
 	if (S_ISDIR(b.st_mode) && unlinkat(dir, name, AT_REMOVEDIR) != 0)
 		return -1;
 	temporary_name(temporary, x->serial++);
@@ -1022,11 +1020,11 @@ static int make_link(struct pack_extract *x, int from, const char *old, int dir,
 
 /* As make_link. What is immutable or append-only can't be linked, so it is
  * neither for as long as that takes. */
-static int make_any_link(struct pack_extract *x, int from, const char *old, int dir,
-	const char *name, const struct pack_head *head)
+static int make_any_link(
+	struct pack_extract *x, int from, const char *old, int dir, const char *name)
 {
 	const uint32_t bars = PACK_FLAG_IMMUTABLE | PACK_FLAG_APPEND;
-	int got = make_link(x, from, old, dir, name, head), fd, saved = EPERM;
+	int got = make_link(x, from, old, dir, name), fd, saved = EPERM;
 	uint32_t flags;
 	struct stat st;
 
@@ -1040,7 +1038,7 @@ static int make_any_link(struct pack_extract *x, int from, const char *old, int 
 	if (fd >= 0 && fstat(fd, &st) == 0 && S_ISREG(st.st_mode) &&
 		fs_flags_get(fd, &flags) == 0 && (flags & bars) != 0 &&
 		fs_flags_set(fd, flags & ~bars) == 0) {
-		got = make_link(x, from, old, dir, name, head);
+		got = make_link(x, from, old, dir, name);
 		saved = errno;
 		if (fs_flags_set(fd, flags) != 0 && got >= 0) {
 			got = -1;
@@ -1073,7 +1071,7 @@ static int put_link(struct pack_extract *x, const struct pack_member *m, struct 
 	if (parent_len(link) != parent_len(path) || memcmp(link.at, path.at, parent_len(path)) != 0)
 		from = fs_open_beneath(x->o.target, (const char *)link.at, parent_len(link),
 			O_PATH | O_DIRECTORY | O_NOFOLLOW, 0);
-	got = from < 0 ? -1 : make_any_link(x, from, old, dir, name, &m->head);
+	got = from < 0 ? -1 : make_any_link(x, from, old, dir, name);
 	if (got < 0)
 		problem_errno(x, path, "can't be linked", errno);
 	if (from >= 0 && from != dir)
