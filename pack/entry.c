@@ -567,7 +567,26 @@ int pack_tail_fits(const struct pack_head *head, const struct pack_tail *tail, s
 	return 1;
 }
 
-int pack_item_get(struct cbor_in *in, struct pack_item *item, struct err *err)
+/* What follows the head of a REF's array. */
+static bool get_ref(struct cbor_in *in, struct pack_item *item)
+{
+	struct cbor_item id, offset, len;
+
+	if (cbor_get(in, &id) != CBOR_OK || id.type != CBOR_BYTES || id.len != PACK_REF_ID ||
+		cbor_get(in, &offset) != CBOR_OK || offset.type != CBOR_UINT ||
+		cbor_get(in, &len) != CBOR_OK || len.type != CBOR_UINT)
+		return false;
+	if (len.value == 0 || len.value > PACK_REF_LEN_MAX ||
+		offset.value > PACK_REF_LEN_MAX - len.value)
+		return false;
+	item->kind = PACK_ITEM_REF;
+	item->data = (struct pack_bytes){id.bytes, id.len};
+	item->offset = (uint32_t)offset.value;
+	item->len = (uint32_t)len.value;
+	return true;
+}
+
+static int get_item(struct cbor_in *in, struct pack_item *item, bool manifest, struct err *err)
 {
 	const uint8_t *before = in->at;
 	struct cbor_item got;
@@ -585,6 +604,8 @@ int pack_item_get(struct cbor_in *in, struct pack_item *item, struct err *err)
 	}
 	switch (got.type) {
 	case CBOR_BYTES:
+		if (manifest)
+			return err_set(err, ERR_FORMAT, "malformed content: data in a manifest");
 		if (got.len == 0)
 			return err_set(err, ERR_FORMAT, "malformed content: empty data");
 		item->kind = PACK_ITEM_DATA;
@@ -602,10 +623,31 @@ int pack_item_get(struct cbor_in *in, struct pack_item *item, struct err *err)
 		item->kind = PACK_ITEM_TAIL;
 		return 0;
 	case CBOR_ARRAY:
-		return err_set(err, ERR_UNSUPPORTED, "content by reference: not in a pack");
+		if (!manifest)
+			return err_set(err, ERR_UNSUPPORTED, "content by reference: not in a pack");
+		return got.value == 3 && get_ref(in, item) ? 0 : malformed(err, "reference");
 	default:
 		return malformed(err, "content");
 	}
+}
+
+int pack_item_get(struct cbor_in *in, struct pack_item *item, struct err *err)
+{
+	return get_item(in, item, false, err);
+}
+
+int pack_manifest_item_get(struct cbor_in *in, struct pack_item *item, struct err *err)
+{
+	return get_item(in, item, true, err);
+}
+
+void pack_ref_put(
+	struct cbor_out *out, const uint8_t id[PACK_REF_ID], uint32_t offset, uint32_t len)
+{
+	cbor_put_array(out, 3);
+	cbor_put_bytes(out, id, PACK_REF_ID);
+	cbor_put_uint(out, offset);
+	cbor_put_uint(out, len);
 }
 
 void pack_xattr_start(struct pack_xattr_walk *walk, struct pack_bytes xattrs)

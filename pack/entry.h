@@ -27,6 +27,9 @@ struct cbor_out;
 #define PACK_TAIL_MAX       4096                /* bytes of an encoded TAIL */
 #define PACK_DATA_HEAD      5                   /* bytes of a DATA head, as written here */
 #define PACK_HOLE_MAX       9                   /* bytes of a HOLE, as written here */
+#define PACK_REF_ID         32                  /* bytes of a chunk's id */
+#define PACK_REF_MAX        48                  /* bytes of a REF */
+#define PACK_REF_LEN_MAX    (4u << 20)          /* bytes of a chunk's content, at most */
 #define PACK_INDEX_HEAD_MAX (3 * 65536)         /* bytes of a HEAD in an index, at most */
 
 /* The inode flags that are kept. */
@@ -147,18 +150,30 @@ int pack_tail_get(struct cbor_in *in, struct pack_tail *tail, struct err *err);
 int pack_tail_fits(const struct pack_head *head, const struct pack_tail *tail, struct err *err);
 
 /* What stands between HEAD and TAIL. */
-enum pack_item_kind { PACK_ITEM_DATA, PACK_ITEM_HOLE, PACK_ITEM_TAIL, PACK_ITEM_NONE };
+enum pack_item_kind {
+	PACK_ITEM_DATA,
+	PACK_ITEM_HOLE,
+	PACK_ITEM_TAIL,
+	PACK_ITEM_NONE,
+	PACK_ITEM_REF, /* manifests only */
+};
 
 struct pack_item {
 	enum pack_item_kind kind;
-	struct pack_bytes data; /* DATA */
+	struct pack_bytes data; /* DATA; REF: the chunk's id, PACK_REF_ID bytes */
 	uint64_t hole;          /* HOLE */
+	uint32_t offset, len;   /* REF: which of the chunk's bytes */
 };
 
 /* Takes the next item. A TAIL is only announced (the input stays before it: go
  * on with pack_tail_get); PACK_ITEM_NONE is the end of the input. Returns 0,
  * or -1 with err set (ERR_FORMAT, ERR_UNSUPPORTED). */
 int pack_item_get(struct cbor_in *in, struct pack_item *item, struct err *err);
+
+/* The same in a manifest, where content is HOLE or REF, and DATA is refused. */
+int pack_manifest_item_get(struct cbor_in *in, struct pack_item *item, struct err *err);
+void pack_ref_put(
+	struct cbor_out *out, const uint8_t id[PACK_REF_ID], uint32_t offset, uint32_t len);
 
 /* Walks the attributes of an encoded map: start with at = xattrs.at, left =
  * xattrs; returns false at the end. The map has been checked when it was

@@ -349,6 +349,47 @@ static void items(void **state)
 	assert_int_equal(item(&got), -1);
 }
 
+/* In a manifest content is by reference. */
+static int reference(uint64_t offset, uint64_t len, struct pack_item *got)
+{
+	static const uint8_t id[PACK_REF_ID] = "0123456789abcdef0123456789abcde";
+	struct cbor_in in;
+
+	cbor_out_init(&out, mem, sizeof mem);
+	cbor_put_array(&out, 3);
+	cbor_put_bytes(&out, id, sizeof id);
+	cbor_put_uint(&out, offset);
+	cbor_put_uint(&out, len);
+	cbor_in_init(&in, mem, cbor_out_len(&out));
+	return pack_manifest_item_get(&in, got, &err);
+}
+
+static void references(void **state)
+{
+	uint8_t ours[PACK_REF_MAX];
+	struct pack_item got;
+	struct cbor_in in;
+
+	(void)state;
+	assert_int_equal(reference(5, 7, &got), 0);
+	assert_int_equal(got.kind, PACK_ITEM_REF);
+	assert_memory_equal(got.data.at, "0123456789", 10);
+	assert_true(got.offset == 5 && got.len == 7);
+	cbor_out_init(&out, ours, sizeof ours);
+	pack_ref_put(&out, got.data.at, 5, 7);
+	assert_false(cbor_out_full(&out));
+	assert_memory_equal(ours, mem, cbor_out_len(&out));
+	assert_int_equal(reference(PACK_REF_LEN_MAX - 1, 1, &got), 0);
+	assert_int_equal(reference(PACK_REF_LEN_MAX, 1, &got), -1);
+	assert_int_equal(reference(0, 0, &got), -1);
+	assert_int_equal(reference(0, UINT64_MAX, &got), -1);
+	assert_int_equal(reference(UINT64_MAX, 2, &got), -1);
+	cbor_out_init(&out, mem, sizeof mem);
+	cbor_put_bytes(&out, "data", 4);
+	cbor_in_init(&in, mem, 5);
+	assert_int_equal(pack_manifest_item_get(&in, &got, &err), -1);
+}
+
 /* A copy stands when the input is gone. */
 static void kept(void **state)
 {
@@ -381,6 +422,7 @@ int main(void)
 		cmocka_unit_test(tails),
 		cmocka_unit_test(what_fits),
 		cmocka_unit_test(items),
+		cmocka_unit_test(references),
 		cmocka_unit_test(kept),
 	};
 

@@ -1,0 +1,132 @@
+/*
+ * A store in a directory: chunks and dumps, kept in volumes, found by an
+ * index. See cmd/store/LAYOUT.md. The same engine serves `fdump backup -s DIR`
+ * in-process and, later, a service.
+ *
+ *   store_make -> store_open -> have, put, commit, get ... -> store_close
+ *
+ * One process at a time writes (a lock with a time-out), any number read.
+ * Thread-safe: all functions on one struct store may be called from any
+ * thread; puts are taken one at a time.
+ *
+ * Durability: a put is not yet durable; store_commit answers, with a receipt,
+ * only when volumes (data, then directory) and then index are on disk.
+ * store_flush does the same for chunks alone. An fsync that failed is never
+ * tried again: from then on every write to this struct fails, and the store
+ * must be opened anew.
+ */
+#ifndef FDUMP_CMD_STORE_STORE_H
+#define FDUMP_CMD_STORE_STORE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "cmd/store/dump.h"
+#include "cmd/store/record.h"
+#include "lib/seal.h"
+
+struct buf;
+struct err;
+struct store;
+
+#define STORE_UID_LEN  16 /* a store's own random id */
+#define STORE_LOCK_SEC 30 /* how long the writer's lock is waited for, at most */
+
+/* Makes a store in a directory that is not there or empty. reserve: bytes of
+ * the file system that stay free. Returns 0, or -1 with err set, ERR_EXISTS. */
+int store_make(const char *path, uint64_t reserve, struct err *err);
+
+enum store_mode { STORE_READ, STORE_WRITE };
+
+/* NULL with err set: ERR_NOTFOUND (no store), ERR_BUSY (another writes; only
+ * STORE_WRITE), ERR_UNSUPPORTED, ERR_DAMAGE (the index is lost or damaged:
+ * `fdump store rebuild`). */
+struct store *store_open(const char *path, enum store_mode mode, struct err *err);
+/* What was put and not flushed is given up, unless it was flushed before. */
+void store_close(struct store *store);
+
+const char *store_path(const struct store *store);
+/* Its id and the public half of the key that signs its receipts. */
+const uint8_t *store_uid(const struct store *store);
+const uint8_t *store_public(const struct store *store);
+
+/* For each of count ids (STORE_ID_LEN bytes each) sets has[i] to whether this
+ * domain has it, whole as far as is known. Returns 0, or -1 with err set. */
+int store_have(struct store *store, const uint8_t domain[STORE_DOMAIN_LEN], const uint8_t *ids,
+	size_t count, bool *has, struct err *err);
+
+/* Adds a record to a domain. An open one's content is held against its id.
+ * Returns 0; 1: it was there already; -1 with err set: ERR_FORMAT,
+ * ERR_DAMAGE (not what its id says), ERR_NOSPACE. */
+int store_put(struct store *store, const uint8_t domain[STORE_DOMAIN_LEN], const uint8_t *record,
+	size_t len, struct err *err);
+
+/* Makes durable what was put. Returns 0, or -1 with err set. */
+int store_flush(struct store *store, struct err *err);
+
+/* Reads a record into `out` (cleared first) and checks the block's check and the id, not the
+ * content. Returns 0, 1 if this domain has none, -1 with err set: ERR_DAMAGE. */
+int store_get(struct store *store, const uint8_t domain[STORE_DOMAIN_LEN],
+	const uint8_t id[STORE_ID_LEN], struct buf *out, struct err *err);
+
+/* Where a record lies, to read in that order: *place grows along volumes.
+ * Returns 0, 1 if there is none, -1 with err set. */
+int store_where(struct store *store, const uint8_t domain[STORE_DOMAIN_LEN],
+	const uint8_t id[STORE_ID_LEN], uint64_t *place, struct err *err);
+
+/* A receipt: the store's word that a dump is whole and durable. Signed:
+ * "fdump receipt 1" NUL, store, dump, record, time (64 bits, little-endian),
+ * agent's name. */
+struct store_receipt {
+	uint8_t store[STORE_UID_LEN];
+	uint8_t dump[STORE_DUMP_ID];
+	uint8_t record[32]; /* SHA-256 of the dump's record */
+	int64_t time;       /* seconds since 1970: the store's clock */
+	uint8_t signature[SEAL_SIG_LEN];
+};
+
+/* Makes a dump visible, if all chunks of its list, and the list's pieces, are
+ * there. Durable when it returns 0; the receipt is set. Returns 1 if chunks are
+ * missing: their ids are appended to `missing` (STORE_ID_LEN bytes each, at
+ * most 65,536 of them); -1 with err set: ERR_EXISTS (the id is taken, or was
+ * deleted), ERR_FORMAT, ERR_NOSPACE. */
+int store_commit(struct store *store, const uint8_t *record, size_t len,
+	struct store_receipt *receipt, struct buf *missing, struct err *err);
+
+/* A dump that is visible. */
+struct store_entry {
+	struct store_dump dump;
+	const uint8_t *record;
+	size_t record_len;
+	int64_t committed; /* seconds since 1970: the store's clock */
+	int64_t lock;      /* the later of the record's and what LOCK blocks say; 0: none */
+	uint64_t seq;      /* order of commits */
+	struct store_receipt receipt;
+};
+
+/* Calls `each` for every dump, in the order of commits. All is borrowed for the call. The
+ * callback returns 0; 1 to stop; -1 with err set. Returns 0, or -1. A dump
+ * whose record is damaged is told by `each` with record NULL and its id in
+ * dump.id. */
+typedef int store_each_dump(void *ctx, const struct store_entry *entry, struct err *err);
+int store_dumps(struct store *store, store_each_dump *each, void *ctx, struct err *err);
+
+/* Deletes a dump: it is gone at once, for ever; its space comes back by gc.
+ * Returns 0; 1 if there is none; -1 with err set: ERR_DENIED before its lock
+ * date, or when the store's clock is not to be trusted. */
+int store_delete(struct store *store, const uint8_t dump[STORE_DUMP_ID], struct err *err);
+
+/* Sets a dump's lock date later; never earlier. Returns 0; 1: there is none;
+ * -1 with err set. */
+int store_lock(
+	struct store *store, const uint8_t dump[STORE_DUMP_ID], int64_t until, struct err *err);
+
+struct store_stat {
+	uint64_t volumes, bytes; /* of volumes */
+	uint64_t chunks, dumps, deleted, damaged;
+	uint64_t raw; /* bytes of the chunks' contents */
+};
+int store_stat(struct store *store, struct store_stat *stat, struct err *err);
+
+#endif
