@@ -33,14 +33,13 @@ struct agent_run {
 	const struct agent_domain *domain; /* borrowed */
 	uint8_t secret[32];
 	uint8_t ephemeral[KEY_LEN];
-	uint8_t wraps[STORE_WRAPS_MAX * STORE_WRAP_LEN];
+	uint8_t wraps[STORE_WRAPS_MAX * STORE_WRAP_LEN]; /* of its secret */
+	uint8_t domain_wraps[STORE_WRAPS_MAX *
+			     STORE_WRAP_LEN]; /* of the domain's: for the dump's
+					       * record; info "fdump domain wrap" */
 };
 int agent_run_init(struct agent_run *run, const struct agent_domain *domain, struct err *err);
 void agent_run_wipe(struct agent_run *run);
-
-/* The domain's secret, wrapped for the recipients the same way (info "fdump domain wrap"), by the
- * run's ephemeral: for the dump's record. wraps: to_count * STORE_WRAP_LEN bytes. */
-int agent_run_wrap_domain(const struct agent_run *run, uint8_t *wraps, struct err *err);
 
 /* level: zstd's, 0 for none. Borrows run. */
 struct agent_maker *agent_maker_new(const struct agent_run *run, int level, struct err *err);
@@ -58,8 +57,9 @@ int agent_maker_make(struct agent_maker *maker, enum store_kind kind,
 struct agent_keys *agent_keys_new(const struct key_secret *keys, size_t count, struct err *err);
 void agent_keys_free(struct agent_keys *keys);
 
-/* The domain's secret out of a dump's record. Returns 0, or -1 with err set:
- * ERR_DENIED (none of the keys: those it is sealed to are named), ERR_FORMAT. */
+/* The domain's secret out of the record of a sealed dump, whose HMAC is checked.
+ * Returns 0, or -1 with err set: ERR_DENIED (none of the keys is right: which is,
+ * is said), ERR_DAMAGE (not authentic). */
 int agent_keys_domain(struct agent_keys *keys, const struct store_dump *dump,
 	struct agent_domain *domain, struct err *err);
 

@@ -32,8 +32,9 @@ struct buf;
 #define STORE_NAME_MAX    64 /* bytes of an agent's name, of a backup's (lib/name.h) */
 #define STORE_PATHS_MAX   4096
 #define STORE_LIST_ENTRY  36
-#define STORE_LIST_MAX    29127 /* chunks in a piece of the list: under 1 MiB */
-#define STORE_LIST_PIECES 16384 /* pieces of a list */
+#define STORE_LIST_MAX    29127               /* chunks in a piece of the list: under 1 MiB */
+#define STORE_CHUNKS_MAX  ((uint64_t)1 << 32) /* chunks of a dump */
+#define STORE_LIST_PIECES 16384               /* pieces of a list */
 
 struct store_time {
 	int64_t sec;
