@@ -19,7 +19,7 @@ struct pack_load *pack_load_new(struct err *err)
 		err_set(err, ERR_NOMEM, "out of memory");
 		return NULL;
 	}
-	buf_init(&load->stored, PACK_BLOCK_STORED_MAX);
+	buf_init(&load->stored, PACK_BLOCK_VOLUME_MAX);
 	buf_init(&load->unpacked, PACK_BLOCK_RAW_MAX);
 	buf_init(&load->members, MEMBERS_MAX);
 	buf_init(&load->sums, MEMBERS_MAX / sizeof(struct pack_member) * HASH_LEN);
