@@ -107,15 +107,13 @@ void agent_run_wipe(struct agent_run *run)
 }
 
 /* The key of one record. */
-static struct seal *record_seal(
-	const uint8_t secret[32], enum store_kind kind, const uint8_t *id, struct err *err)
+static struct seal *record_seal(const uint8_t secret[32], const uint8_t *id, struct err *err)
 {
-	uint8_t text[sizeof RECORD + STORE_ID_LEN], key[HASH_LEN];
+	uint8_t text[sizeof RECORD - 1 + STORE_ID_LEN], key[HASH_LEN];
 	struct seal *seal = NULL;
 
 	memcpy(text, RECORD, sizeof RECORD - 1);
-	text[sizeof RECORD - 1] = (uint8_t)kind;
-	memcpy(text + sizeof RECORD, id, STORE_ID_LEN);
+	memcpy(text + sizeof RECORD - 1, id, STORE_ID_LEN);
 	if (hash_hmac(secret, 32, text, sizeof text, key, err) == 0)
 		seal = seal_new(key, err);
 	seal_wipe(key, sizeof key);
@@ -162,13 +160,12 @@ static int compress(
 					  : zst_pack(m->zst, content, *len, to, *len - 1, len, err);
 }
 
-int agent_maker_make(struct agent_maker *m, enum store_kind kind, const uint8_t id[STORE_ID_LEN],
+int agent_maker_make(struct agent_maker *m, bool open, const uint8_t id[STORE_ID_LEN],
 	const void *content, size_t len, struct buf *out, struct err *err)
 {
-	bool sealed = !m->run->domain->open && kind != STORE_LIST;
+	bool sealed = !m->run->domain->open && !open;
 	uint8_t nonce[STORE_NONCE_LEN], *to;
 	struct store_record r = {
-		.kind = kind,
 		.raw_len = (uint32_t)len,
 		.id = id,
 		.nonce = nonce,
@@ -196,7 +193,7 @@ int agent_maker_make(struct agent_maker *m, enum store_kind kind, const uint8_t 
 		buf_took(out, head + len);
 		return 0;
 	}
-	seal = record_seal(m->run->secret, kind, id, err);
+	seal = record_seal(m->run->secret, id, err);
 	if (seal == NULL)
 		return -1;
 	got = seal_seal(seal, nonce, to, head, r.codec ? to + head : content, len, to + head, err);
@@ -409,7 +406,7 @@ static int unseal(struct agent_opener *o, const struct store_record *r, uint8_t 
 
 	if (run_secret(o->keys, r, o->domain, secret, err) != 0)
 		return -1;
-	seal = record_seal(secret, r->kind, r->id, err);
+	seal = record_seal(secret, r->id, err);
 	seal_wipe(secret, sizeof secret);
 	if (seal == NULL)
 		return -1;
@@ -419,15 +416,15 @@ static int unseal(struct agent_opener *o, const struct store_record *r, uint8_t 
 	return got > 0 ? err_set(err, ERR_DAMAGE, "a chunk is not authentic") : got;
 }
 
-int agent_opener_open(struct agent_opener *o, enum store_kind kind, const uint8_t id[STORE_ID_LEN],
-	uint8_t *bytes, size_t len, struct buf *out, struct err *err)
+int agent_opener_open(struct agent_opener *o, const uint8_t id[STORE_ID_LEN], uint8_t *bytes,
+	size_t len, struct buf *out, struct err *err)
 {
 	struct store_record r;
 	uint8_t *body, *to;
 
 	if (store_record_get(&r, bytes, len, err) != 0)
 		return -1;
-	if (r.kind != kind || memcmp(r.id, id, STORE_ID_LEN) != 0)
+	if (memcmp(r.id, id, STORE_ID_LEN) != 0)
 		return err_set(err, ERR_DAMAGE, "a chunk is not the one that was asked for");
 	body = bytes + r.head_len;
 	len = r.body_len;

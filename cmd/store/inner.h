@@ -77,9 +77,9 @@ int store_flush_all(struct store *s, struct err *err);
 int store_append(struct store *s, enum store_block kind, size_t len, struct store_place *place,
 	struct err *err);
 
-/* Calls `each` for every chunk of a dump's list: id, raw length. Returns 0; 1 if a piece of
+/* Calls `each` for every chunk of a dump's list. Returns 0; 1 if a piece of
  * the list is missing: its id is appended to `missing` if that is not NULL; -1. */
-typedef int store_each_chunk(void *ctx, const uint8_t *id, uint32_t raw_len, struct err *err);
+typedef int store_each_chunk(void *ctx, const uint8_t *id, struct err *err);
 int store_list_walk(struct store *s, const struct store_dump *dump, store_each_chunk *each,
 	void *ctx, struct buf *missing, struct err *err);
 

@@ -10,16 +10,16 @@
 #define VERSION   1
 #define CODEC_MAX 1
 
-enum { AT_KIND = 1, AT_CODEC = 2, AT_WRAPS = 3, AT_LEN = 4, AT_ID = 8 };
+enum { AT_CODEC = 1, AT_WRAPS = 2, AT_ZERO = 3, AT_LEN = 4, AT_ID = 8 };
 enum { AT_NONCE = 40, AT_EPHEMERAL = 52 };
 
 size_t store_record_put(const struct store_record *r, uint8_t *out)
 {
 	assert(r->wrap_count <= STORE_WRAPS_MAX);
 	out[0] = VERSION;
-	out[AT_KIND] = (uint8_t)r->kind;
 	out[AT_CODEC] = r->codec;
 	out[AT_WRAPS] = (uint8_t)r->wrap_count;
+	out[AT_ZERO] = 0;
 	le_put32(out + AT_LEN, r->raw_len);
 	memcpy(out + AT_ID, r->id, STORE_ID_LEN);
 	if (r->wrap_count == 0)
@@ -48,7 +48,6 @@ int store_record_get(struct store_record *r, const uint8_t *bytes, size_t len, s
 	if (bytes[0] != VERSION)
 		return err_set(err, ERR_UNSUPPORTED, "record of version %u", bytes[0]);
 	*r = (struct store_record){
-		.kind = bytes[AT_KIND],
 		.codec = bytes[AT_CODEC],
 		.wrap_count = bytes[AT_WRAPS],
 		.raw_len = le_get32(bytes + AT_LEN),
@@ -56,11 +55,9 @@ int store_record_get(struct store_record *r, const uint8_t *bytes, size_t len, s
 		.head = bytes,
 		.head_len = STORE_HEAD_OPEN,
 	};
-	if (r->kind < STORE_DATA || r->kind > STORE_LIST)
-		return err_set(err, ERR_UNSUPPORTED, "record of kind %u", bytes[AT_KIND]);
 	if (r->codec > CODEC_MAX)
 		return err_set(err, ERR_UNSUPPORTED, "record with codec %u", r->codec);
-	if (r->wrap_count > STORE_WRAPS_MAX || (r->wrap_count > 0 && r->kind == STORE_LIST))
+	if (r->wrap_count > STORE_WRAPS_MAX || bytes[AT_ZERO] != 0)
 		return err_set(err, ERR_FORMAT, "record with %zu wraps", r->wrap_count);
 	if (r->raw_len == 0 || r->raw_len > STORE_CONTENT_MAX)
 		return err_set(err, ERR_FORMAT, "record with a content of %u bytes", r->raw_len);

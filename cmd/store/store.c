@@ -515,11 +515,9 @@ static int read_piece(struct store *s, const struct store_dump *dump, size_t i, 
 
 	if (got == 0)
 		got = store_record_get(&r, record->data, record->len, err);
-	if (got == 0 && r.kind != STORE_LIST)
-		got = err_set(err, ERR_FORMAT, "a piece of a list is none");
 	if (got == 0)
 		got = store_open_content(&r, out, err);
-	if (got == 0 && out->len % STORE_LIST_ENTRY != 0)
+	if (got == 0 && out->len % STORE_ID_LEN != 0)
 		got = err_set(err, ERR_FORMAT, "a piece of a list has a wrong length");
 	return got < 0 && err->code == ERR_DAMAGE ? 1 : got;
 }
@@ -544,7 +542,7 @@ int store_list_walk(struct store *s, const struct store_dump *dump, store_each_c
 							STORE_ID_LEN, err);
 			continue;
 		}
-		for (at = 0; at < piece.len && got == 0; at += STORE_LIST_ENTRY, chunks++)
+		for (at = 0; at < piece.len && got == 0; at += STORE_ID_LEN, chunks++)
 			got = each(ctx, piece.data + at, le_get32(piece.data + at + STORE_ID_LEN),
 				err);
 	}
@@ -564,14 +562,13 @@ struct whole {
 	bool lacks;
 };
 
-static int look_for(void *ctx, const uint8_t *id, uint32_t raw_len, struct err *err)
+static int look_for(void *ctx, const uint8_t *id, struct err *err)
 {
 	struct whole *w = ctx;
 	uint8_t key[STORE_INDEX_KEY];
 	struct store_chunk_row row;
 	int got;
 
-	(void)raw_len;
 	store_chunk_key(w->domain, id, key);
 	got = store_find(w->store, w->txn, key, &row, err);
 	if (got < 0 || (got == 0 && !row.damaged))

@@ -104,17 +104,17 @@ static void make(struct fixture *f, const void *content, size_t len)
 {
 	assert_int_equal(agent_domain_id(&f->domain, content, len, f->id, &err), 0);
 	assert_int_equal(
-		agent_maker_make(f->maker, STORE_DATA, f->id, content, len, &f->record, &err), 0);
+		agent_maker_make(f->maker, false, f->id, content, len, &f->record, &err), 0);
 }
 
 /* Opens a copy, for opening changes the bytes. */
-static int open_copy(struct fixture *f, enum store_kind kind)
+static int open_copy(struct fixture *f)
 {
 	uint8_t *copy = malloc(f->record.len);
 	int got;
 
 	memcpy(copy, f->record.data, f->record.len);
-	got = agent_opener_open(f->opener, kind, f->id, copy, f->record.len, &f->content, &err);
+	got = agent_opener_open(f->opener, f->id, copy, f->record.len, &f->content, &err);
 	free(copy);
 	return got;
 }
@@ -132,14 +132,15 @@ static void round_trip(void **state)
 
 		fixture_init(&f, with[i]);
 		make(&f, "a", 1);
-		assert_int_equal(open_copy(&f, STORE_DATA), 0);
+		assert_int_equal(open_copy(&f), 0);
 		assert_memory_equal(f.content.data, "a", 1);
 		make(&f, text, sizeof text);
 		assert_true(f.record.len < 1000);
-		assert_int_equal(open_copy(&f, STORE_DATA), 0);
+		assert_int_equal(open_copy(&f), 0);
 		assert_int_equal(f.content.len, sizeof text);
 		assert_memory_equal(f.content.data, text, sizeof text);
-		assert_int_equal(open_copy(&f, STORE_MANIFEST), -1); /* bound to its kind */
+		f.id[0] ^= 1;
+		assert_int_equal(open_copy(&f), -1); /* bound to its id */
 		fixture_fini(&f);
 	}
 }
@@ -155,17 +156,17 @@ static void flips(void **state)
 	make(&f, "some content", 12);
 	for (i = 0; i < f.record.len * 8; i++) {
 		f.record.data[i / 8] ^= (uint8_t)(1u << i % 8);
-		assert_int_equal(open_copy(&f, STORE_DATA), -1);
+		assert_int_equal(open_copy(&f), -1);
 		f.record.data[i / 8] ^= (uint8_t)(1u << i % 8);
 	}
 	for (i = 0; i < f.record.len; i++) {
 		size_t len = f.record.len;
 
 		f.record.len = i;
-		assert_int_equal(open_copy(&f, STORE_DATA), -1);
+		assert_int_equal(open_copy(&f), -1);
 		f.record.len = len;
 	}
-	assert_int_equal(open_copy(&f, STORE_DATA), 0);
+	assert_int_equal(open_copy(&f), 0);
 	fixture_fini(&f);
 }
 
@@ -191,7 +192,7 @@ static void wrong_key(void **state)
 	(void)state;
 	fixture_init(&f, &other);
 	make(&f, "secret", 6);
-	assert_int_equal(open_copy(&f, STORE_DATA), -1);
+	assert_int_equal(open_copy(&f), -1);
 	assert_int_equal(err.code, ERR_DENIED);
 	fixture_fini(&f);
 }

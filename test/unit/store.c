@@ -50,10 +50,10 @@ static struct store *reopen(struct store *s)
 }
 
 /* An open record of a text. */
-static size_t record(enum store_kind kind, const void *text, size_t len, uint8_t *out)
+static size_t record(const void *text, size_t len, uint8_t *out)
 {
 	uint8_t id[HASH_LEN];
-	struct store_record r = {.kind = kind, .raw_len = (uint32_t)len, .id = id};
+	struct store_record r = {.raw_len = (uint32_t)len, .id = id};
 	size_t head;
 
 	hash_sha256(text, len, id);
@@ -65,7 +65,7 @@ static size_t record(enum store_kind kind, const void *text, size_t len, uint8_t
 static int put(struct store *s, const char *text, uint8_t id[STORE_ID_LEN])
 {
 	uint8_t bytes[1000];
-	size_t len = record(STORE_DATA, text, strlen(text), bytes);
+	size_t len = record(text, strlen(text), bytes);
 
 	memcpy(id, bytes + 8, STORE_ID_LEN);
 	return store_put(s, domain, bytes, len, &err);
@@ -75,7 +75,7 @@ static int put(struct store *s, const char *text, uint8_t id[STORE_ID_LEN])
 static void dump_of(struct store *s, const uint8_t *ids, size_t count, uint8_t tag, int64_t lock,
 	struct buf *out)
 {
-	uint8_t list[10 * STORE_LIST_ENTRY], bytes[1000];
+	uint8_t list[10 * STORE_ID_LEN], bytes[1000];
 	uint8_t id[STORE_DUMP_ID] = {tag};
 	struct store_dump d = {.id = id,
 		.agent = "host",
@@ -89,13 +89,10 @@ static void dump_of(struct store *s, const uint8_t *ids, size_t count, uint8_t t
 		.list_count = 1,
 		.lists = bytes + 8,
 		.lock = lock};
-	size_t i, len;
+	size_t len;
 
-	for (i = 0; i < count; i++) {
-		memcpy(list + i * STORE_LIST_ENTRY, ids + i * STORE_ID_LEN, STORE_ID_LEN);
-		le_put32(list + i * STORE_LIST_ENTRY + STORE_ID_LEN, 5);
-	}
-	len = record(STORE_LIST, list, count * STORE_LIST_ENTRY, bytes);
+	memcpy(list, ids, count * STORE_ID_LEN);
+	len = record(list, count * STORE_ID_LEN, bytes);
 	assert_true(store_put(s, domain, bytes, len, &err) >= 0);
 	buf_init(out, STORE_DUMP_MAX);
 	assert_int_equal(store_dump_put(&d, out, &err), 0);
@@ -141,7 +138,7 @@ static void chunks(void **state)
 	s = reopen(s);
 	assert_int_equal(store_get(s, domain, id, &out, &err), 0);
 	assert_int_equal(put(s, "first", id), 1);
-	len = record(STORE_DATA, "what", 4, bad);
+	len = record("what", 4, bad);
 	bad[len - 1] ^= 1;
 	assert_int_equal(store_put(s, domain, bad, len, &err), -1);
 	assert_int_equal(err.code, ERR_DAMAGE);
