@@ -543,8 +543,7 @@ int store_list_walk(struct store *s, const struct store_dump *dump, store_each_c
 			continue;
 		}
 		for (at = 0; at < piece.len && got == 0; at += STORE_ID_LEN, chunks++)
-			got = each(ctx, piece.data + at, le_get32(piece.data + at + STORE_ID_LEN),
-				err);
+			got = each(ctx, piece.data + at, err);
 	}
 	if (got == 0 && !lost && chunks != dump->chunks)
 		got = err_set(
