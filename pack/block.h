@@ -18,6 +18,7 @@ struct err;
 #define PACK_BLOCK_TAG     16          /* bytes that sealing adds to a payload */
 #define PACK_BLOCK_RAW_MAX (2u << 20)  /* largest raw payload */
 #define PACK_BLOCK_NONE    0xffffffffu /* `first`: no entry begins here */
+#define PACK_BLOCK_ENTRIES 8192        /* entries that begin in a block, at most */
 #define PACK_BLOCK_VERSION 1
 
 #define PACK_BLOCK_STORED_MAX (PACK_BLOCK_RAW_MAX + PACK_BLOCK_TAG)

@@ -19,7 +19,7 @@ MAGIC, NONE = b"\xf7DMP", 0xFFFFFFFF
 START, KEY, ENTRY, INDEX, END = 1, 2, 3, 4, 5
 KINDS = (None, "START", "KEY", "ENTRY", "INDEX", "END")
 U32, U63, U64 = (1 << 32) - 1, (1 << 63) - 1, (1 << 64) - 1
-CONTENT_MAX, HOLES_MAX = 1 << 44, 1 << 37  # what has more holes is not hashed, and said so
+CONTENT_MAX, BLOCK_ENTRIES, HOLES_MAX = 1 << 44, 8192, 1 << 37  # what has more holes is not hashed, and said so
 NAMES = dict(P="path", T="type", m="mode", u="uid", g="gid", un="user", gn="group", t="mtime",
              D="device", L="target", H="link", x="xattrs", f="flags", n="size", h="sha256",
              S="status", c="changed", e="error", X="exit")
@@ -393,7 +393,7 @@ class Reader:
 
     # Entries: section 4.
     def items(self, h, payload):
-        at, first = 0, NONE
+        at, first, begun = 0, NONE, 0
         if self.lost:
             self.drop("a part of it is lost")
             at = min(h.first, len(payload))
@@ -403,8 +403,8 @@ class Reader:
             value, at = cbor_get(payload, at)
             if self.entry is None:
                 first = min(first, begin)
-                if not isinstance(value, dict):
-                    raise Malformed("no HEAD at %d" % begin)
+                if not isinstance(value, dict) or (begun := begun + 1) > BLOCK_ENTRIES:
+                    raise Malformed("no HEAD, or one more than %d, at %d" % (BLOCK_ENTRIES, begin))
                 self.entry = Entry(h.at, begin, value, at - begin)
             elif isinstance(value, dict):
                 self.entry.attempt(self.entry.finish, value, at - begin)
