@@ -351,7 +351,7 @@ static int compare(struct diff *d, const struct pack_head *head, const struct pa
 	do {
 		/* The head is not needed any more; only the content is looked at. */
 		pack_part_reset(d->part);
-		got = pack_feed_fill(d->feed, d->part, &stream, d->hash, err);
+		got = pack_feed_fill(d->part, &stream, d->hash, err);
 	} while (got == 1);
 	hash_end(d->hash, sum);
 	add_word(w, stream.tail.status == PACK_READ_ERROR, "unreadable");

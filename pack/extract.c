@@ -219,6 +219,11 @@ static int heed_status(struct pack_extract *x, struct pack_bytes path, const str
 		}
 		problem(x, path, true, "not restored: it vanished while it was packed");
 		return 1;
+	case PACK_INCOMPLETE:
+		problem(x, path, false,
+			"restored without attributes or flags that could not be read when it was "
+			"packed");
+		return 0;
 	case PACK_COMMAND_FAILED:
 		problem(x, path, true, "not restored: the command failed with status %u",
 			tail->exit);
@@ -719,12 +724,13 @@ static int put_member(
 		return 0;
 	if (is_root(path) && m->head.type != PACK_DIRECTORY)
 		return 0;
-	switch (m->head.type) {
-	case PACK_REGULAR:
-	case PACK_COMMAND:
+	if (is_file(&m->head))
 		return put_file(x, load, m, path, err);
-	case PACK_DIRECTORY:
+	if (m->head.type == PACK_DIRECTORY)
 		return put_dir(x, m, path, err);
+	if (heed_status(x, path, &m->head, &m->tail) != 0)
+		return 0;
+	switch (m->head.type) {
 	case PACK_HARDLINK:
 		return put_link(x, m, path, err);
 	default:
