@@ -14,8 +14,8 @@ limits  RLIMIT_FSIZE, RLIMIT_NOFILE (a file system that is full: cli/full.sh)
 
 Runs: pack -f (over an older pack), pack into a pipe, unpack from a file and from a pipe, verify, list, diff; one
 thread, and two. After each: it ended by itself in time and by no signal; status 0 only if the result
-is perfect (verify, and a deep comparison of the unpacked tree with the first; without root of what others may restore), status 1 only with
-a message, status 2 and up with a message; an older pack is untouched, or replaced by a whole one; what unpack left
+is perfect (verify, and a deep comparison of the unpacked tree with the first; for others than root, of what they may
+restore), status 1 only with a message, status 2 and up with a message; an older pack is untouched, or replaced by a whole one; what unpack left
 under a real name is what it should be; no temporary file stays behind, but after a kill.
 
 --stride takes every N-th case from a start by chance, --seconds ends the campaign then. A line for
