@@ -12,6 +12,7 @@
 #include "cmd/json.h"
 #include "cmd/options.h"
 #include "cmd/output.h"
+#include "cmd/progress.h"
 #include "lib/err.h"
 #include "lib/esc.h"
 #include "lib/fs.h"
@@ -187,6 +188,12 @@ static void print_name(
 	fprintf(to, "%s%s%s\n", prefix, text, suffix);
 }
 
+static void on_progress(void *ctx, uint64_t bytes, uint64_t entries)
+{
+	(void)ctx;
+	cmd_progress_add(bytes, entries);
+}
+
 static void on_entry(void *ctx, const char *path, size_t len)
 {
 	(void)ctx;
@@ -207,6 +214,7 @@ static void on_problem(void *ctx, const char *path, size_t len, const char *what
 	json_t *object;
 	int failed;
 
+	cmd_progress_hush();
 	if (!o->o.json) {
 		snprintf(suffix, sizeof suffix, ": %s", what);
 		print_name(stderr, "fdump pack: ", path, len, suffix);
@@ -314,6 +322,20 @@ static int prepare(struct options *o, struct cmd_output *out, struct err *err)
 	return 0;
 }
 
+/* Returns 0, or -1 with err set. */
+static int run(
+	struct options *o, struct cmd_output *out, struct pack_created *created, struct err *err)
+{
+	int got;
+
+	cmd_progress_start("pack", 0, o->o.verbose);
+	got = pack_create(&o->create, created, err);
+	if (got == 0)
+		got = cmd_output_commit(out, err);
+	cmd_progress_stop();
+	return got == 0 && o->o.json ? json_result(o, created, err) : got;
+}
+
 int cmd_pack(int argc, char **argv)
 {
 	struct options o = {.o = {.command = "pack",
@@ -339,10 +361,11 @@ int cmd_pack(int argc, char **argv)
 	o.create.sink_ctx = &out;
 	o.create.entry = o.o.verbose ? on_entry : NULL;
 	o.create.problem = on_problem;
+	o.create.progress = on_progress;
 	o.create.ctx = &o;
-	if (hash_crypto_init(&err) != 0 || prepare(&o, &out, &err) != 0 ||
-		pack_create(&o.create, &created, &err) != 0 || cmd_output_commit(&out, &err) != 0 ||
-		(o.o.json && json_result(&o, &created, &err) != 0))
+	if (hash_crypto_init(&err) == 0 && prepare(&o, &out, &err) == 0)
+		status = run(&o, &out, &created, &err);
+	if (status != 0)
 		status = cmd_fail("pack", &err);
 	else
 		status = created.problems > 0 ? CMD_SOME : CMD_OK;

@@ -10,6 +10,7 @@
 #include "cmd/cmd.h"
 #include "cmd/json.h"
 #include "cmd/options.h"
+#include "cmd/progress.h"
 #include "lib/err.h"
 #include "lib/esc.h"
 #include "lib/fs.h"
@@ -149,6 +150,7 @@ static void tell(struct unpack *u, const char *kind, int64_t offset, struct pack
 	json_t *object;
 	int failed;
 
+	cmd_progress_hush();
 	if (!u->o->o.json) {
 		snprintf(text, sizeof text, "%s", what);
 		if (offset >= 0)
@@ -210,6 +212,10 @@ static int apply(void *ctx, struct pack_load *load, struct err *err)
 {
 	struct unpack *u = ctx;
 
+	size_t count;
+
+	pack_load_members(load, &count);
+	cmd_progress_add(PACK_BLOCK_HEADER + load->block.stored_len, count + load->lead_ends);
 	if (load->bad.code == ERR_DENIED && load->block.kind == PACK_ENTRY)
 		return err_set(
 			err, ERR_DENIED, "the pack is sealed: a secret key is needed (--key FILE)");
@@ -272,9 +278,12 @@ static int run(struct unpack *u, struct err *err)
 		got = 1;
 		if (o->o.select.count > 0 && pack_seek_can(o->read.fd))
 			got = pick(u, err);
-		if (got == 1)
+		if (got == 1) {
+			cmd_progress_start("unpack", cmd_progress_size(o->read.fd), o->o.verbose);
 			got = pack_read_run(&o->read, &result, err);
+		}
 		pack_extract_finish(u->extract);
+		cmd_progress_stop();
 	}
 	pack_extract_free(u->extract);
 	if (o->extract.target >= 0)

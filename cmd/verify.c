@@ -9,10 +9,12 @@
 #include "cmd/cmd.h"
 #include "cmd/json.h"
 #include "cmd/options.h"
+#include "cmd/progress.h"
 #include "cmd/show.h"
 #include "lib/err.h"
 #include "lib/hash.h"
 #include "pack/follow.h"
+#include "pack/load.h"
 #include "pack/read.h"
 
 static const char help[] =
@@ -58,6 +60,7 @@ static void on_problem(void *ctx, enum pack_problem_kind kind, uint64_t offset,
 	static const char *const ids[] = {"verify.block", "verify.entry", "verify.end"};
 	struct verify *v = ctx;
 
+	cmd_progress_hush();
 	if (v->o->json) {
 		int failed = 0;
 		json_t *json = line(v, "problem", ids[kind], &failed);
@@ -107,6 +110,7 @@ static int on_entry(void *ctx, const struct pack_followed *entry, struct err *er
 
 	if (entry->verdict != PACK_GOOD || (tail->status == PACK_OK && !v->o->verbose))
 		return 0;
+	cmd_progress_hush();
 	if (v->o->json)
 		return entry_json(v, entry->head, tail, err);
 	name = cmd_show_name(entry->head->path);
@@ -121,7 +125,10 @@ static int on_entry(void *ctx, const struct pack_followed *entry, struct err *er
 static int on_load(void *ctx, struct pack_load *load, struct err *err)
 {
 	struct verify *v = ctx;
+	size_t count;
 
+	pack_load_members(load, &count);
+	cmd_progress_add(PACK_BLOCK_HEADER + load->block.stored_len, count + load->lead_ends);
 	return pack_follow_load(&v->follow, load, on_entry, v, err);
 }
 
@@ -203,10 +210,13 @@ static int read_through(struct verify *v, struct pack_read *result, struct err *
 		options.fd = open(v->file, O_RDONLY | O_NOCTTY | O_CLOEXEC);
 	if (options.fd < 0)
 		return err_errno(err, errno, "open");
-	if (isatty(options.fd))
+	if (isatty(options.fd)) {
 		got = err_set(err, ERR_USAGE, "will not read a pack from a terminal");
-	else
+	} else {
+		cmd_progress_start("verify", cmd_progress_size(options.fd), o->verbose);
 		got = pack_read_run(&options, result, err);
+		cmd_progress_stop();
+	}
 	if (options.fd != 0)
 		close(options.fd);
 	if (got == 0 && v->print.code != ERR_NONE) {

@@ -664,10 +664,14 @@ static int emit(void *ctx, void *worker, void *job_, struct err *err)
 	size_t i;
 
 	(void)worker;
-	for (i = 0; i < job->part_count; i++)
-		if (!pack_part_empty(job->parts[i]) &&
-			pack_writer_emit(c->writer, job->parts[i], err) != 0)
+	for (i = 0; i < job->part_count; i++) {
+		const struct pack_part *part = job->parts[i];
+
+		if (!pack_part_empty(part) && pack_writer_emit(c->writer, job->parts[i], err) != 0)
 			return -1;
+		if (c->o->progress != NULL)
+			c->o->progress(c->o->ctx, part->raw.len, part->heads);
+	}
 	report(c, job);
 	return 0;
 }

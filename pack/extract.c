@@ -196,6 +196,11 @@ static void done(struct pack_extract *x, struct pack_bytes path)
 		x->o.entry(x->o.ctx, path);
 }
 
+static bool is_file(const struct pack_head *head)
+{
+	return head->type == PACK_REGULAR || head->type == PACK_COMMAND;
+}
+
 /* What the TAIL's status means for the one who restores. Returns 0 to restore
  * the entry, 1 to leave it out; both reported if the status is not ok. */
 static int heed_status(struct pack_extract *x, struct pack_bytes path, const struct pack_head *head,
@@ -229,7 +234,7 @@ static int heed_status(struct pack_extract *x, struct pack_bytes path, const str
 			tail->exit);
 		return 1;
 	default:
-		if (head->type == PACK_DIRECTORY) {
+		if (!is_file(head)) { /* all that it needs is in its HEAD */
 			problem(x, path, false, "could not be listed when it was packed");
 			return 0;
 		}
@@ -290,11 +295,6 @@ static bool wanted_path(const struct pack_extract *x, struct pack_bytes path)
 static bool wanted(const struct pack_extract *x, const struct pack_head *head)
 {
 	return wanted_path(x, head->path);
-}
-
-static bool is_file(const struct pack_head *head)
-{
-	return head->type == PACK_REGULAR || head->type == PACK_COMMAND;
 }
 
 /* Writes a whole member's file. Returns 0, or -1 with errno set. */
