@@ -6,16 +6,14 @@
  */
 #include <errno.h>
 #include <fcntl.h>
-#include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "cmd/cmd.h"
-#include "cmd/select.h"
+#include "cmd/options.h"
 #include "cmd/show.h"
-#include "cmd/unseal.h"
 #include "lib/cbor.h"
 #include "lib/err.h"
 #include "lib/fs.h"
@@ -39,9 +37,8 @@ static const char help[] =
 	"written is wrong or not all; 6 wrong key.\n";
 
 struct cat {
-	const char *file, *name;
-	struct cmd_unseal unseal;
-	struct cmd_select select;
+	struct cmd_options o;
+	const char *name;
 	int fd;
 	struct buf want; /* the path that is looked for */
 	char *shown;     /* the path asked for, escaped */
@@ -52,53 +49,11 @@ struct cat {
 	size_t problems;
 };
 
-enum { OPT_KEY = 256, OPT_PASS, OPT_HELP };
-
-static const struct option long_options[] = {
-	{"file", required_argument, NULL, 'f'},
-	{"key", required_argument, NULL, OPT_KEY},
-	{"passphrase-file", required_argument, NULL, OPT_PASS},
-	{"help", no_argument, NULL, OPT_HELP},
-	{0},
-};
-
-static int parse(struct cat *c, int argc, char **argv)
-{
-	struct err err = {0};
-	int o;
-
-	optind = 1;
-	while ((o = getopt_long(argc, argv, "f:", long_options, NULL)) != -1) {
-		switch (o) {
-		case 'f':
-			c->file = optarg;
-			break;
-		case OPT_KEY:
-			if (cmd_unseal_add(&c->unseal, optarg) != 0)
-				return cmd_usage("cat", "over %d keys", CMD_UNSEAL_KEYS);
-			break;
-		case OPT_PASS:
-			c->unseal.passphrase_file = optarg;
-			break;
-		case OPT_HELP:
-			fputs(help, stdout);
-			return CMD_OK;
-		default:
-			return cmd_usage("cat", "wrong option");
-		}
-	}
-	if (optind + 1 != argc)
-		return cmd_usage("cat", "one PATH is wanted");
-	if (cmd_select_path(&c->select, argv[optind], &err) != 0)
-		return cmd_fail("cat", &err);
-	return -1;
-}
-
 static int on_key(void *ctx, const uint8_t *payload, size_t len, uint8_t key[32], struct err *err)
 {
 	struct cat *c = ctx;
 
-	return cmd_unseal_open(&c->unseal, payload, len, key, err);
+	return cmd_unseal_open(&c->o.unseal, payload, len, key, err);
 }
 
 static bool wanted(const struct cat *c, const struct pack_bytes path)
@@ -223,7 +178,7 @@ static int find(struct cat *c, struct pack_seek *seek, struct pack_seek_hand *ha
  * sequence may do better. */
 static int cat_by_index(struct cat *c, bool *sequence, struct err *err)
 {
-	bool key = cmd_unseal_wanted(&c->unseal);
+	bool key = cmd_unseal_wanted(&c->o.unseal);
 	struct pack_seek_options options = {
 		.fd = c->fd, .need_key = key, .open_key = key ? on_key : NULL, .ctx = c};
 	struct pack_seek_sink sink = {
@@ -341,7 +296,7 @@ static int on_load(void *ctx, struct pack_load *load, struct err *err)
 /* Returns 0, 1 if the path is not there, -1 with err set. */
 static int cat_in_sequence(struct cat *c, struct err *err)
 {
-	bool key = cmd_unseal_wanted(&c->unseal);
+	bool key = cmd_unseal_wanted(&c->o.unseal);
 	struct pack_read_options options = {
 		.fd = c->fd,
 		.threads = cmd_processors(),
@@ -392,7 +347,7 @@ static int cat_sequence(struct cat *c, bool again, struct err *err)
 /* Returns 0, 1 if the path is not there, -1 with err set. */
 static int cat(struct cat *c, struct err *err)
 {
-	const struct cmd_selected *path = c->select.paths;
+	const struct cmd_selected *path = c->o.select.paths;
 	bool sequence = false;
 	int got;
 
@@ -401,8 +356,8 @@ static int cat(struct cat *c, struct err *err)
 		return err_set(err, ERR_NOMEM, "out of memory");
 	if (want(c, path->path, path->len, err) != 0)
 		return -1;
-	if (strcmp(c->file, "-") != 0 &&
-		(c->fd = open(c->file, O_RDONLY | O_NOCTTY | O_CLOEXEC)) < 0)
+	if (strcmp(c->o.file, "-") != 0 &&
+		(c->fd = open(c->o.file, O_RDONLY | O_NOCTTY | O_CLOEXEC)) < 0)
 		return err_errno(err, errno, "open");
 	if (isatty(c->fd))
 		return err_set(err, ERR_USAGE,
@@ -435,15 +390,21 @@ static int tell_status(const struct cat *c)
 
 int cmd_cat(int argc, char **argv)
 {
-	struct cat c = {.file = "-"};
+	struct cat c = {.o = {.command = "cat", .help = help, .shared = "fkp", .file = "-"}};
 	struct err err = {0};
 	char *name = NULL;
-	int status = parse(&c, argc, argv);
+	int status = cmd_options_parse(&c.o, argc, argv);
 
 	if (status >= 0)
 		goto out;
+	if (optind + 1 != argc) {
+		status = cmd_usage("cat", "one PATH is wanted");
+		goto out;
+	}
+	if ((status = cmd_options_paths(&c.o, argc, argv)) >= 0)
+		goto out;
 	buf_init(&c.want, PACK_PATH_MAX);
-	name = cmd_show_name((struct pack_bytes){(const uint8_t *)c.file, strlen(c.file)});
+	name = cmd_show_name((struct pack_bytes){(const uint8_t *)c.o.file, strlen(c.o.file)});
 	c.name = name != NULL ? name : "?";
 	status = hash_crypto_init(&err) != 0 ? -1 : cat(&c, &err);
 	if (status < 0) {
@@ -461,7 +422,6 @@ int cmd_cat(int argc, char **argv)
 	free(c.shown);
 out:
 	free(name);
-	cmd_unseal_fini(&c.unseal);
-	cmd_select_fini(&c.select);
+	cmd_options_fini(&c.o);
 	return status;
 }

@@ -5,7 +5,6 @@
  */
 #include <errno.h>
 #include <fcntl.h>
-#include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,8 +12,7 @@
 
 #include "cmd/cmd.h"
 #include "cmd/json.h"
-#include "cmd/select.h"
-#include "cmd/unseal.h"
+#include "cmd/options.h"
 #include "lib/buf.h"
 #include "lib/cbor.h"
 #include "lib/err.h"
@@ -45,15 +43,8 @@ static const char help[] =
 	"\n"
 	"Exit status: 0 equal; 1 different; 2 failed, damaged or not readable.\n";
 
-struct options {
-	const char *file, *directory;
-	bool json, xattrs;
-	struct cmd_select select;
-	struct cmd_unseal unseal;
-};
-
 struct diff {
-	struct options *o;
+	struct cmd_options *o;
 	int base;
 	struct pack_follow follow;
 	struct pack_scan *scan;
@@ -69,67 +60,6 @@ struct diff {
 	uint64_t different;
 	bool failed;
 };
-
-enum { OPT_EXCLUDE = 256, OPT_NO_XATTRS, OPT_KEY, OPT_PASS, OPT_JSON, OPT_HELP };
-
-static const struct option long_options[] = {
-	{"file", required_argument, NULL, 'f'},
-	{"directory", required_argument, NULL, 'C'},
-	{"exclude-from", required_argument, NULL, 'X'},
-	{"exclude", required_argument, NULL, OPT_EXCLUDE},
-	{"no-xattrs", no_argument, NULL, OPT_NO_XATTRS},
-	{"key", required_argument, NULL, OPT_KEY},
-	{"passphrase-file", required_argument, NULL, OPT_PASS},
-	{"json", no_argument, NULL, OPT_JSON},
-	{"help", no_argument, NULL, OPT_HELP},
-	{0},
-};
-
-static int parse(struct options *o, int argc, char **argv)
-{
-	struct err err = {0};
-	int c, got = 0;
-
-	optind = 1;
-	while (got == 0 && (c = getopt_long(argc, argv, "f:C:X:", long_options, NULL)) != -1) {
-		switch (c) {
-		case 'f':
-			o->file = optarg;
-			break;
-		case 'C':
-			o->directory = optarg;
-			break;
-		case 'X':
-			got = cmd_select_patterns_from(&o->select, optarg, false, &err);
-			break;
-		case OPT_EXCLUDE:
-			got = cmd_select_pattern(&o->select, optarg, &err);
-			break;
-		case OPT_NO_XATTRS:
-			o->xattrs = false;
-			break;
-		case OPT_KEY:
-			if (cmd_unseal_add(&o->unseal, optarg) != 0)
-				return cmd_usage("diff", "over %d keys", CMD_UNSEAL_KEYS);
-			break;
-		case OPT_PASS:
-			o->unseal.passphrase_file = optarg;
-			break;
-		case OPT_JSON:
-			o->json = true;
-			break;
-		case OPT_HELP:
-			fputs(help, stdout);
-			return CMD_OK;
-		default:
-			return cmd_usage("diff", "wrong option");
-		}
-	}
-	for (; got == 0 && optind < argc; optind++)
-		got = cmd_select_path(&o->select, argv[optind], &err);
-	cmd_select_ready(&o->select);
-	return got != 0 ? cmd_fail("diff", &err) : -1;
-}
 
 /* One difference: "changed NAME: mode, content", "missing NAME", "extra NAME". */
 static int tell(struct diff *d, const char *kind, const void *path, size_t len, const char *what,
@@ -341,7 +271,7 @@ static int compare(struct diff *d, const struct pack_head *head, const struct pa
 		add_word(w, true, "type");
 		goto out;
 	}
-	compare_heads(w, head, &live, d->o->xattrs);
+	compare_heads(w, head, &live, !d->o->no_xattrs);
 	if (!tail->has_content)
 		goto out;
 	if ((uint64_t)d->item.st.st_size != tail->size) {
@@ -351,7 +281,7 @@ static int compare(struct diff *d, const struct pack_head *head, const struct pa
 	do {
 		/* The head is not needed any more; only the content is looked at. */
 		pack_part_reset(d->part);
-		got = pack_feed_fill(d->feed, d->part, &stream, d->hash, err);
+		got = pack_feed_fill(d->part, &stream, d->hash, err);
 	} while (got == 1);
 	hash_end(d->hash, sum);
 	add_word(w, stream.tail.status == PACK_READ_ERROR, "unreadable");
@@ -460,7 +390,7 @@ static int run(struct diff *d, struct err *err)
 		close(ro.fd);
 		return err_errno(err, errno, "%s", d->o->directory);
 	}
-	d->feed = pack_feed_new(d->o->xattrs, false, err);
+	d->feed = pack_feed_new(!d->o->no_xattrs, false, err);
 	d->part = pack_part_new(65536, err);
 	d->hash = hash_new(err);
 	got = d->feed != NULL && d->part != NULL && d->hash != NULL
@@ -477,12 +407,12 @@ static int run(struct diff *d, struct err *err)
 
 int cmd_diff(int argc, char **argv)
 {
-	struct options o = {.xattrs = true};
+	struct cmd_options o = {.command = "diff", .help = help, .shared = "fCXjkpx"};
 	struct diff d = {.o = &o};
 	struct err err = {0};
-	int status = parse(&o, argc, argv);
+	int status = cmd_options_parse(&o, argc, argv);
 
-	if (status < 0) {
+	if (status < 0 && (status = cmd_options_paths(&o, argc, argv)) < 0) {
 		pack_follow_init(&d.follow);
 		buf_init(&d.told, PACK_PATH_MAX);
 		buf_init(&d.commands, 1 << 20);
@@ -503,7 +433,6 @@ int cmd_diff(int argc, char **argv)
 		buf_fini(&d.commands);
 		free(d.root);
 	}
-	cmd_select_fini(&o.select);
-	cmd_unseal_fini(&o.unseal);
+	cmd_options_fini(&o);
 	return status;
 }

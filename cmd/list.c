@@ -10,7 +10,6 @@
  */
 #include <errno.h>
 #include <fcntl.h>
-#include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,9 +17,8 @@
 
 #include "cmd/cmd.h"
 #include "cmd/line.h"
-#include "cmd/select.h"
+#include "cmd/options.h"
 #include "cmd/show.h"
-#include "cmd/unseal.h"
 #include "lib/err.h"
 #include "lib/fs.h"
 #include "lib/hash.h"
@@ -51,13 +49,9 @@ static const char help[] =
 	"key.\n";
 
 struct list {
-	/* Options. */
-	const char *file, *name;
+	struct cmd_options o;
+	const char *name;
 	enum cmd_line_format format;
-	bool numeric;
-	unsigned threads;
-	struct cmd_unseal unseal;
-	struct cmd_select select;
 
 	struct tz *tz;
 	int fd;
@@ -77,19 +71,13 @@ struct list {
 	struct cmd_line line;
 };
 
-enum { OPT_JSON = 256, OPT_SUMS, OPT_NULL, OPT_NUMERIC, OPT_KEY, OPT_PASS, OPT_THREADS, OPT_HELP };
+enum { OPT_JSON = CMD_OPTIONS_OWN, OPT_SUMS, OPT_NULL };
 
-static const struct option long_options[] = {
-	{"file", required_argument, NULL, 'f'},
+static const struct option own[] = {
 	{"verbose", no_argument, NULL, 'v'},
 	{"json", no_argument, NULL, OPT_JSON},
 	{"sums", no_argument, NULL, OPT_SUMS},
 	{"null", no_argument, NULL, OPT_NULL},
-	{"numeric-owner", no_argument, NULL, OPT_NUMERIC},
-	{"key", required_argument, NULL, OPT_KEY},
-	{"passphrase-file", required_argument, NULL, OPT_PASS},
-	{"threads", required_argument, NULL, OPT_THREADS},
-	{"help", no_argument, NULL, OPT_HELP},
 	{0},
 };
 
@@ -101,67 +89,19 @@ static int set_format(struct list *l, enum cmd_line_format format)
 	return -1;
 }
 
-/* One option. Returns -1 to go on, else the exit status. */
-static int take_option(struct list *l, int c)
+static int take(void *list, int c)
 {
-	long n;
-
-	switch (c) {
-	case 'f':
-		l->file = optarg;
-		return -1;
-	case 'v':
-		return set_format(l, CMD_LINE_VERBOSE);
-	case OPT_JSON:
-		return set_format(l, CMD_LINE_JSON);
-	case OPT_SUMS:
-		return set_format(l, CMD_LINE_SUM);
-	case OPT_NULL:
-		return set_format(l, CMD_LINE_NUL);
-	case OPT_NUMERIC:
-		l->numeric = true;
-		return -1;
-	case OPT_KEY:
-		if (cmd_unseal_add(&l->unseal, optarg) != 0)
-			return cmd_usage("list", "over %d keys", CMD_UNSEAL_KEYS);
-		return -1;
-	case OPT_PASS:
-		l->unseal.passphrase_file = optarg;
-		return -1;
-	case OPT_THREADS:
-		if (cmd_number(optarg, 1, LANE_THREADS_MAX, &n) != 0)
-			return cmd_usage("list", "--threads wants 1 to %d", LANE_THREADS_MAX);
-		l->threads = (unsigned)n;
-		return -1;
-	case OPT_HELP:
-		fputs(help, stdout);
-		return CMD_OK;
-	default:
-		return cmd_usage("list", "wrong option");
-	}
-}
-
-static int parse(struct list *l, int argc, char **argv)
-{
-	struct err err = {0};
-	int c, status;
-
-	optind = 1;
-	while ((c = getopt_long(argc, argv, "f:v", long_options, NULL)) != -1)
-		if ((status = take_option(l, c)) >= 0)
-			return status;
-	for (; optind < argc; optind++)
-		if (cmd_select_path(&l->select, argv[optind], &err) != 0)
-			return cmd_fail("list", &err);
-	cmd_select_ready(&l->select);
-	return -1;
+	return set_format(list, c == 'v'        ? CMD_LINE_VERBOSE
+				: c == OPT_JSON ? CMD_LINE_JSON
+				: c == OPT_SUMS ? CMD_LINE_SUM
+						: CMD_LINE_NUL);
 }
 
 static int on_key(void *ctx, const uint8_t *payload, size_t len, uint8_t key[32], struct err *err)
 {
 	struct list *l = ctx;
 
-	return cmd_unseal_open(&l->unseal, payload, len, key, err);
+	return cmd_unseal_open(&l->o.unseal, payload, len, key, err);
 }
 
 static int write_lines(struct cmd_line *line, struct err *err)
@@ -230,7 +170,7 @@ static int print(void *ctx, void *worker, void *job_, struct err *err)
 			refused(l, r.head.path, job->bad.message);
 			job->refused++;
 			job->bad = (struct err){0};
-		} else if (cmd_select_test(&l->select, r.head.path.at, r.head.path.len,
+		} else if (cmd_select_test(&l->o.select, r.head.path.at, r.head.path.len,
 				   r.head.type == PACK_DIRECTORY) &&
 			   cmd_line_add(&job->line, &r.head, &r.tail, err) != 0) {
 			return -1;
@@ -287,8 +227,8 @@ static int find_places(struct list *l, struct err *err)
 {
 	struct pack_seek_options options = {
 		.fd = l->fd,
-		.need_key = cmd_unseal_wanted(&l->unseal),
-		.open_key = cmd_unseal_wanted(&l->unseal) ? on_key : NULL,
+		.need_key = cmd_unseal_wanted(&l->o.unseal),
+		.open_key = cmd_unseal_wanted(&l->o.unseal) ? on_key : NULL,
 		.ctx = l,
 	};
 	struct pack_seek_hand *hand = pack_seek_hand_new(err);
@@ -335,7 +275,7 @@ static int list_by_index(struct list *l, struct err *err)
 
 	if (find_places(l, err) != 0)
 		return -1;
-	worker_count = l->threads;
+	worker_count = l->o.threads;
 	if (worker_count > l->left)
 		worker_count = l->left > 0 ? l->left : 1;
 	job_count = worker_count * 2;
@@ -343,7 +283,7 @@ static int list_by_index(struct list *l, struct err *err)
 	if (jobs == NULL)
 		return err_set(err, ERR_NOMEM, "out of memory");
 	for (i = 0; i < job_count; i++)
-		cmd_line_init(&jobs[i].line, l->format, l->numeric, l->tz);
+		cmd_line_init(&jobs[i].line, l->format, l->o.numeric_owner, l->tz);
 	got = run_lanes(l, jobs, job_count, workers, worker_count, err);
 	for (i = 0; i < worker_count; i++)
 		pack_seek_hand_free(workers[i]);
@@ -374,7 +314,7 @@ static int on_entry(void *ctx, const struct pack_followed *e, struct err *err)
 	if (l->listed &&
 		(e->block < l->last_block || (e->block == l->last_block && e->at <= l->last_at)))
 		return 0;
-	if (!cmd_select_test(&l->select, e->head->path.at, e->head->path.len,
+	if (!cmd_select_test(&l->o.select, e->head->path.at, e->head->path.len,
 		    e->head->type == PACK_DIRECTORY))
 		return 0;
 	if (cmd_line_add(&l->line, e->head, e->tail, err) != 0)
@@ -391,10 +331,10 @@ static int on_load(void *ctx, struct pack_load *load, struct err *err)
 
 static int list_in_sequence(struct list *l, struct err *err)
 {
-	bool key = cmd_unseal_wanted(&l->unseal);
+	bool key = cmd_unseal_wanted(&l->o.unseal);
 	struct pack_read_options options = {
 		.fd = l->fd,
-		.threads = l->threads,
+		.threads = l->o.threads,
 		.skip_damaged = true,
 		.need_key = key,
 		.open_key = key ? on_key : NULL,
@@ -405,7 +345,7 @@ static int list_in_sequence(struct list *l, struct err *err)
 	struct pack_read result;
 	int got;
 
-	cmd_line_init(&l->line, l->format, l->numeric, l->tz);
+	cmd_line_init(&l->line, l->format, l->o.numeric_owner, l->tz);
 	pack_follow_init(&l->follow);
 	got = pack_read_run(&options, &result, err);
 	if (got == 0 && result.unopened)
@@ -421,8 +361,8 @@ static int list_in_sequence(struct list *l, struct err *err)
 
 static int list(struct list *l, struct err *err)
 {
-	if (strcmp(l->file, "-") != 0 &&
-		(l->fd = open(l->file, O_RDONLY | O_NOCTTY | O_CLOEXEC)) < 0)
+	if (strcmp(l->o.file, "-") != 0 &&
+		(l->fd = open(l->o.file, O_RDONLY | O_NOCTTY | O_CLOEXEC)) < 0)
 		return err_errno(err, errno, "open");
 	if (isatty(l->fd))
 		return err_set(err, ERR_USAGE,
@@ -445,16 +385,22 @@ static int list(struct list *l, struct err *err)
 
 int cmd_list(int argc, char **argv)
 {
-	struct list l = {.file = "-", .threads = cmd_processors()};
+	struct list l = {.o = {.command = "list",
+				 .help = help,
+				 .shared = "fknpt",
+				 .own = own,
+				 .take = take,
+				 .ctx = &l,
+				 .file = "-"}};
 	struct pack_bytes name;
 	struct err err = {0};
 	char *shown = NULL;
-	int status = parse(&l, argc, argv);
+	int status = cmd_options_parse(&l.o, argc, argv);
 
-	if (status >= 0)
+	if (status >= 0 || (status = cmd_options_paths(&l.o, argc, argv)) >= 0)
 		goto out;
 	buf_init(&l.places, PLACES_MAX);
-	name = (struct pack_bytes){(const uint8_t *)l.file, strlen(l.file)};
+	name = (struct pack_bytes){(const uint8_t *)l.o.file, strlen(l.o.file)};
 	shown = cmd_show_name(name);
 	l.name = shown != NULL ? shown : "?";
 	if (hash_crypto_init(&err) != 0 || list(&l, &err) != 0) {
@@ -462,7 +408,7 @@ int cmd_list(int argc, char **argv)
 		status = cmd_fail("list", &err);
 	} else {
 		status = l.problems > 0 ? CMD_DAMAGE : CMD_OK;
-		if (cmd_select_unmet(&l.select, "list") > 0 && status == CMD_OK)
+		if (cmd_select_unmet(&l.o.select, "list") > 0 && status == CMD_OK)
 			status = CMD_FAILED;
 	}
 	if (l.fd > 0)
@@ -471,8 +417,7 @@ int cmd_list(int argc, char **argv)
 	pack_seek_free(l.seek);
 	tz_free(l.tz);
 out:
-	cmd_unseal_fini(&l.unseal);
-	cmd_select_fini(&l.select);
+	cmd_options_fini(&l.o);
 	free(shown);
 	return status;
 }

@@ -1,7 +1,6 @@
 /* fdump pack: trees into a pack. */
 #include <errno.h>
 #include <fcntl.h>
-#include <getopt.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,14 +10,14 @@
 
 #include "cmd/cmd.h"
 #include "cmd/json.h"
+#include "cmd/options.h"
 #include "cmd/output.h"
-#include "cmd/select.h"
+#include "cmd/progress.h"
 #include "lib/err.h"
 #include "lib/esc.h"
 #include "lib/fs.h"
 #include "lib/hash.h"
 #include "lib/key.h"
-#include "lib/lane.h"
 #include "lib/match.h"
 #include "lib/pass.h"
 #include "lib/seal.h"
@@ -59,11 +58,10 @@ static const char help[] =
 	"read, and are listed; 2 failed; 7 no space.\n";
 
 struct options {
-	const char *file, *directory, *files_from;
-	bool null, verbose, reproducible, json;
-	const char *to[PACK_KEYBLOCK_WRAPS], *passphrase_file;
+	struct cmd_options o; /* .select: its patterns */
+	bool reproducible;
+	const char *to[PACK_KEYBLOCK_WRAPS];
 	size_t to_count;
-	struct cmd_select select; /* its patterns */
 	uint8_t key_payload[PACK_KEYBLOCK_MAX], payload_key[SEAL_KEY_LEN];
 	struct pack_create_options create;
 	char *commands[COMMANDS_MAX + 1];
@@ -76,133 +74,67 @@ struct options {
 	bool told_cut;
 };
 
-enum {
-	OPT_NULL = 256,
-	OPT_ONE_FS,
-	OPT_CACHES,
-	OPT_NO_XATTRS,
-	OPT_NUMERIC,
-	OPT_COMMAND,
-	OPT_LEVEL,
-	OPT_THREADS,
-	OPT_REPRODUCIBLE,
-	OPT_EXCLUDE,
-	OPT_TO,
-	OPT_PASS,
-	OPT_JSON,
-	OPT_HELP
-};
+enum { OPT_ONE_FS = CMD_OPTIONS_OWN, OPT_CACHES, OPT_COMMAND, OPT_LEVEL, OPT_REPRODUCIBLE, OPT_TO };
 
-static const struct option long_options[] = {
-	{"file", required_argument, NULL, 'f'},
-	{"directory", required_argument, NULL, 'C'},
-	{"files-from", required_argument, NULL, 'T'},
-	{"null", no_argument, NULL, OPT_NULL},
-	{"verbose", no_argument, NULL, 'v'},
-	{"exclude-from", required_argument, NULL, 'X'},
-	{"exclude", required_argument, NULL, OPT_EXCLUDE},
+static const struct option own[] = {
 	{"to", required_argument, NULL, OPT_TO},
-	{"passphrase-file", required_argument, NULL, OPT_PASS},
 	{"one-file-system", no_argument, NULL, OPT_ONE_FS},
 	{"exclude-caches", no_argument, NULL, OPT_CACHES},
-	{"no-xattrs", no_argument, NULL, OPT_NO_XATTRS},
-	{"numeric-owner", no_argument, NULL, OPT_NUMERIC},
 	{"command", required_argument, NULL, OPT_COMMAND},
 	{"level", required_argument, NULL, OPT_LEVEL},
-	{"threads", required_argument, NULL, OPT_THREADS},
 	{"reproducible", no_argument, NULL, OPT_REPRODUCIBLE},
-	{"json", no_argument, NULL, OPT_JSON},
-	{"help", no_argument, NULL, OPT_HELP},
 	{0},
 };
+
+/* One of pack's own options. */
+static int take(void *ctx, int c)
+{
+	struct options *o = ctx;
+	long n;
+
+	switch (c) {
+	case OPT_TO:
+		if (o->to_count == PACK_KEYBLOCK_WRAPS)
+			return cmd_usage("pack", "over %d keys", PACK_KEYBLOCK_WRAPS);
+		o->to[o->to_count++] = optarg;
+		return -1;
+	case OPT_ONE_FS:
+		o->create.scan.one_file_system = true;
+		return -1;
+	case OPT_CACHES:
+		o->create.scan.exclude_caches = true;
+		return -1;
+	case OPT_COMMAND:
+		if (o->command_count == COMMANDS_MAX)
+			return cmd_usage("pack", "over %d commands", COMMANDS_MAX);
+		o->commands[o->command_count++] = optarg;
+		return -1;
+	case OPT_LEVEL:
+		if (cmd_number(optarg, 0, ZST_LEVEL_MAX, &n) != 0)
+			return cmd_usage("pack", "--level wants 0 to %d", ZST_LEVEL_MAX);
+		o->create.level = (int)n;
+		return -1;
+	default:
+		o->reproducible = true;
+		return -1;
+	}
+}
 
 /* Reads the options. Returns -1 to go on, else the exit status. */
 static int parse(struct options *o, int argc, char **argv)
 {
-	struct err err = {0};
-	long n;
-	int c;
+	int status = cmd_options_parse(&o->o, argc, argv);
 
-	optind = 1;
-	while ((c = getopt_long(argc, argv, "f:C:T:X:v", long_options, NULL)) != -1) {
-		switch (c) {
-		case 'f':
-			o->file = optarg;
-			break;
-		case 'C':
-			o->directory = optarg;
-			break;
-		case 'T':
-			o->files_from = optarg;
-			break;
-		case 'v':
-			o->verbose = true;
-			break;
-		case 'X':
-			if (cmd_select_patterns_from(&o->select, optarg, false, &err) != 0)
-				return cmd_fail("pack", &err);
-			break;
-		case OPT_EXCLUDE:
-			if (cmd_select_pattern(&o->select, optarg, &err) != 0)
-				return cmd_fail("pack", &err);
-			break;
-		case OPT_TO:
-			if (o->to_count == PACK_KEYBLOCK_WRAPS)
-				return cmd_usage("pack", "over %d keys", PACK_KEYBLOCK_WRAPS);
-			o->to[o->to_count++] = optarg;
-			break;
-		case OPT_PASS:
-			o->passphrase_file = optarg;
-			break;
-		case OPT_NULL:
-			o->null = true;
-			break;
-		case OPT_ONE_FS:
-			o->create.scan.one_file_system = true;
-			break;
-		case OPT_CACHES:
-			o->create.scan.exclude_caches = true;
-			break;
-		case OPT_NO_XATTRS:
-			o->create.xattrs = false;
-			break;
-		case OPT_NUMERIC:
-			o->create.owner_names = false;
-			break;
-		case OPT_COMMAND:
-			if (o->command_count == COMMANDS_MAX)
-				return cmd_usage("pack", "over %d commands", COMMANDS_MAX);
-			o->commands[o->command_count++] = optarg;
-			break;
-		case OPT_LEVEL:
-			if (cmd_number(optarg, 0, ZST_LEVEL_MAX, &n) != 0)
-				return cmd_usage("pack", "--level wants 0 to %d", ZST_LEVEL_MAX);
-			o->create.level = (int)n;
-			break;
-		case OPT_THREADS:
-			if (cmd_number(optarg, 1, LANE_THREADS_MAX, &n) != 0)
-				return cmd_usage(
-					"pack", "--threads wants 1 to %d", LANE_THREADS_MAX);
-			o->create.threads = (unsigned)n;
-			break;
-		case OPT_REPRODUCIBLE:
-			o->reproducible = true;
-			break;
-		case OPT_JSON:
-			o->json = true;
-			break;
-		case OPT_HELP:
-			fputs(help, stdout);
-			return CMD_OK;
-		default:
-			return cmd_usage("pack", "wrong option");
-		}
-	}
-	if (o->reproducible && (o->to_count > 0 || o->passphrase_file != NULL))
+	if (status >= 0)
+		return status;
+	if (o->reproducible && (o->to_count > 0 || o->o.unseal.passphrase_file != NULL))
 		return cmd_usage("pack", "a sealed pack can't be reproducible");
 	o->paths = argv + optind;
-	if (*o->paths == NULL && o->files_from == NULL && o->command_count == 0)
+	if (*o->paths == NULL && o->o.files_from == NULL && o->command_count == 0)
 		return cmd_usage("pack", "no PATH given ('.' for all that is here)");
+	o->create.threads = o->o.threads;
+	o->create.xattrs = !o->o.no_xattrs;
+	o->create.owner_names = !o->o.numeric_owner;
 	return -1;
 }
 
@@ -236,10 +168,10 @@ static int next_root(void *ctx, const char **path, struct err *err)
 		return 1;
 	do {
 		errno = 0;
-		n = getdelim(&o->line, &o->line_cap, o->null ? 0 : '\n', o->list);
+		n = getdelim(&o->line, &o->line_cap, o->o.null ? 0 : '\n', o->list);
 		if (n < 0)
-			return ferror(o->list) ? err_errno(err, errno, "%s", o->files_from) : 1;
-		if (n > 0 && o->line[n - 1] == (o->null ? 0 : '\n'))
+			return ferror(o->list) ? err_errno(err, errno, "%s", o->o.files_from) : 1;
+		if (n > 0 && o->line[n - 1] == (o->o.null ? 0 : '\n'))
 			o->line[--n] = 0;
 	} while (n == 0);
 	*path = o->line;
@@ -256,6 +188,12 @@ static void print_name(
 	fprintf(to, "%s%s%s\n", prefix, text, suffix);
 }
 
+static void on_progress(void *ctx, uint64_t bytes, uint64_t entries)
+{
+	(void)ctx;
+	cmd_progress_add(bytes, entries);
+}
+
 static void on_entry(void *ctx, const char *path, size_t len)
 {
 	(void)ctx;
@@ -265,7 +203,7 @@ static void on_entry(void *ctx, const char *path, size_t len)
 /* Where JSON goes: not where the pack goes. */
 static FILE *json_to(const struct options *o)
 {
-	return o->file != NULL && strcmp(o->file, "-") != 0 ? stdout : stderr;
+	return o->o.file != NULL && strcmp(o->o.file, "-") != 0 ? stdout : stderr;
 }
 
 static void on_problem(void *ctx, const char *path, size_t len, const char *what)
@@ -276,7 +214,8 @@ static void on_problem(void *ctx, const char *path, size_t len, const char *what
 	json_t *object;
 	int failed;
 
-	if (!o->json) {
+	cmd_progress_hush();
+	if (!o->o.json) {
 		snprintf(suffix, sizeof suffix, ": %s", what);
 		print_name(stderr, "fdump pack: ", path, len, suffix);
 		return;
@@ -314,7 +253,7 @@ static bool excluded(void *ctx, const char *path, size_t len, bool is_dir)
 {
 	struct options *o = ctx;
 
-	return match_test(o->select.exclude, path, len, is_dir) == MATCH_EXCLUDED;
+	return match_test(o->o.select.exclude, path, len, is_dir) == MATCH_EXCLUDED;
 }
 
 /* Makes the KEY block, if the pack is to be sealed. */
@@ -330,8 +269,8 @@ static int seal(struct options *o, struct err *err)
 		return err_set(err, ERR_NOMEM, "out of memory");
 	for (i = 0; i < o->to_count && got == 0; i++)
 		got = key_public_load(o->to[i], &keys[i], err);
-	if (got == 0 && o->passphrase_file != NULL) {
-		got = pass_ask(o->passphrase_file, "the pack", &pass, err);
+	if (got == 0 && o->o.unseal.passphrase_file != NULL) {
+		got = pass_ask(o->o.unseal.passphrase_file, "the pack", &pass, err);
 		to.passes = &pass;
 		to.pass_count = 1;
 	}
@@ -352,20 +291,20 @@ static int prepare(struct options *o, struct cmd_output *out, struct err *err)
 {
 	struct timespec now;
 
-	if ((o->to_count > 0 || o->passphrase_file != NULL) && seal(o, err) != 0)
+	if ((o->to_count > 0 || o->o.unseal.passphrase_file != NULL) && seal(o, err) != 0)
 		return -1;
-	if (cmd_output_open(out, o->file, err) != 0)
+	if (cmd_output_open(out, o->o.file, err) != 0)
 		return -1;
-	if (o->files_from != NULL) {
-		o->list = strcmp(o->files_from, "-") == 0 ? stdin : fopen(o->files_from, "re");
+	if (o->o.files_from != NULL) {
+		o->list = strcmp(o->o.files_from, "-") == 0 ? stdin : fopen(o->o.files_from, "re");
 		if (o->list == NULL)
-			return err_errno(err, errno, "%s", o->files_from);
+			return err_errno(err, errno, "%s", o->o.files_from);
 	}
 	o->create.scan.base = AT_FDCWD;
-	if (o->directory != NULL) {
-		o->create.scan.base = open(o->directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (o->o.directory != NULL) {
+		o->create.scan.base = open(o->o.directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 		if (o->create.scan.base < 0)
-			return err_errno(err, errno, "%s", o->directory);
+			return err_errno(err, errno, "%s", o->o.directory);
 	}
 	o->create.scan.skip_known = S_ISREG(out->st.st_mode);
 	o->create.scan.skip_dev = out->st.st_dev;
@@ -383,30 +322,50 @@ static int prepare(struct options *o, struct cmd_output *out, struct err *err)
 	return 0;
 }
 
+/* Returns 0, or -1 with err set. */
+static int run(
+	struct options *o, struct cmd_output *out, struct pack_created *created, struct err *err)
+{
+	int got;
+
+	cmd_progress_start("pack", 0, o->o.verbose);
+	got = pack_create(&o->create, created, err);
+	if (got == 0)
+		got = cmd_output_commit(out, err);
+	cmd_progress_stop();
+	return got == 0 && o->o.json ? json_result(o, created, err) : got;
+}
+
 int cmd_pack(int argc, char **argv)
 {
-	struct options o = {.create = {.xattrs = true, .owner_names = true, .level = 1}};
+	struct options o = {.o = {.command = "pack",
+				    .help = help,
+				    .shared = "fCT0Xvjtpxn",
+				    .own = own,
+				    .take = take},
+		.create = {.level = 1}};
 	struct cmd_output out = {.fd = -1, .dir = -1};
 	struct pack_created created;
 	struct err err = {0};
 	int status;
 
-	o.create.threads = cmd_processors();
+	o.o.ctx = &o;
 	status = parse(&o, argc, argv);
 	if (status >= 0)
 		goto out;
 	o.create.commands = o.commands;
 	o.create.scan.next_root = next_root;
-	o.create.scan.excluded = o.select.exclude != NULL ? excluded : NULL;
+	o.create.scan.excluded = o.o.select.exclude != NULL ? excluded : NULL;
 	o.create.scan.ctx = &o;
 	o.create.sink = write_out;
 	o.create.sink_ctx = &out;
-	o.create.entry = o.verbose ? on_entry : NULL;
+	o.create.entry = o.o.verbose ? on_entry : NULL;
 	o.create.problem = on_problem;
+	o.create.progress = on_progress;
 	o.create.ctx = &o;
-	if (hash_crypto_init(&err) != 0 || prepare(&o, &out, &err) != 0 ||
-		pack_create(&o.create, &created, &err) != 0 || cmd_output_commit(&out, &err) != 0 ||
-		(o.json && json_result(&o, &created, &err) != 0))
+	if (hash_crypto_init(&err) == 0 && prepare(&o, &out, &err) == 0)
+		status = run(&o, &out, &created, &err);
+	if (status != 0)
 		status = cmd_fail("pack", &err);
 	else
 		status = created.problems > 0 ? CMD_SOME : CMD_OK;
@@ -414,10 +373,10 @@ int cmd_pack(int argc, char **argv)
 	seal_wipe(o.payload_key, sizeof o.payload_key);
 	if (o.list != NULL && o.list != stdin)
 		fclose(o.list);
-	if (o.directory != NULL && o.create.scan.base >= 0)
+	if (o.o.directory != NULL && o.create.scan.base >= 0)
 		close(o.create.scan.base);
 	free(o.line);
 out:
-	cmd_select_fini(&o.select);
+	cmd_options_fini(&o.o);
 	return status;
 }

@@ -33,11 +33,15 @@ void cmd_show_status(char text[CMD_SHOW_STATUS_MAX], const struct pack_tail *tai
 	if (tail->changed & 15)
 		add(text, ")");
 	if (tail->has_error) {
-		snprintf(more, sizeof more, " at %llu%s%s", (unsigned long long)tail->error_offset,
-			tail->error != 0 ? ": " : "",
-			tail->error != 0 ? strerror_r((int)tail->error, reason, sizeof reason)
-					 : "");
-		add(text, more);
+		if (tail->status != PACK_INCOMPLETE) {
+			snprintf(more, sizeof more, " at %llu",
+				(unsigned long long)tail->error_offset);
+			add(text, more);
+		}
+		if (tail->error != 0) {
+			add(text, ": ");
+			add(text, strerror_r((int)tail->error, reason, sizeof reason));
+		}
 	}
 	if (tail->has_exit && tail->status == PACK_COMMAND_FAILED) {
 		snprintf(more, sizeof more, " (exit status %u)", tail->exit);

@@ -1,7 +1,6 @@
 /* fdump unpack: a pack into a directory. */
 #include <errno.h>
 #include <fcntl.h>
-#include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,13 +9,12 @@
 
 #include "cmd/cmd.h"
 #include "cmd/json.h"
-#include "cmd/select.h"
-#include "cmd/unseal.h"
+#include "cmd/options.h"
+#include "cmd/progress.h"
 #include "lib/err.h"
 #include "lib/esc.h"
 #include "lib/fs.h"
 #include "lib/hash.h"
-#include "lib/lane.h"
 #include "pack/extract.h"
 #include "pack/load.h"
 #include "pack/pick.h"
@@ -54,11 +52,8 @@ static const char help[] =
 	"not be restored; 5 damage found; 6 wrong key; 7 no space.\n";
 
 struct options {
-	const char *file, *directory;
-	bool verbose, null, untrusted, json;
-	const char *files_from;
-	struct cmd_select select;
-	struct cmd_unseal unseal;
+	struct cmd_options o;
+	bool untrusted;
 	struct pack_extract_options extract;
 	struct pack_read_options read;
 };
@@ -69,42 +64,14 @@ struct unpack {
 	size_t lost, notes, damaged;
 };
 
-enum {
-	OPT_NULL = 256,
-	OPT_EXCLUDE,
-	OPT_STRIP,
-	OPT_NUMERIC,
-	OPT_NO_XATTRS,
-	OPT_OVERWRITE,
-	OPT_UNTRUSTED,
-	OPT_SKIP,
-	OPT_KEY,
-	OPT_PASS,
-	OPT_THREADS,
-	OPT_JSON,
-	OPT_HELP
-};
+enum { OPT_STRIP = CMD_OPTIONS_OWN, OPT_OVERWRITE, OPT_UNTRUSTED, OPT_SKIP };
 
-static const struct option long_options[] = {
-	{"file", required_argument, NULL, 'f'},
-	{"directory", required_argument, NULL, 'C'},
-	{"files-from", required_argument, NULL, 'T'},
-	{"null", no_argument, NULL, OPT_NULL},
-	{"exclude-from", required_argument, NULL, 'X'},
-	{"exclude", required_argument, NULL, OPT_EXCLUDE},
-	{"verbose", no_argument, NULL, 'v'},
+static const struct option own[] = {
 	{"strip-components", required_argument, NULL, OPT_STRIP},
-	{"numeric-owner", no_argument, NULL, OPT_NUMERIC},
-	{"no-xattrs", no_argument, NULL, OPT_NO_XATTRS},
 	{"keep-old-files", no_argument, NULL, 'k'},
 	{"overwrite", required_argument, NULL, OPT_OVERWRITE},
 	{"untrusted", no_argument, NULL, OPT_UNTRUSTED},
 	{"skip-damaged", no_argument, NULL, OPT_SKIP},
-	{"key", required_argument, NULL, OPT_KEY},
-	{"passphrase-file", required_argument, NULL, OPT_PASS},
-	{"threads", required_argument, NULL, OPT_THREADS},
-	{"json", no_argument, NULL, OPT_JSON},
-	{"help", no_argument, NULL, OPT_HELP},
 	{0},
 };
 
@@ -121,45 +88,17 @@ static int parse_overwrite(const char *text, enum pack_overwrite *when)
 	return -1;
 }
 
-/* One option. Returns -1 to go on, else the exit status. */
-static int take_option(struct options *o, int c)
+/* One of unpack's own options. */
+static int take(void *ctx, int c)
 {
-	struct err err = {0};
+	struct options *o = ctx;
 	long n;
 
 	switch (c) {
-	case 'f':
-		o->file = optarg;
-		return -1;
-	case 'C':
-		o->directory = optarg;
-		return -1;
-	case 'T':
-		o->files_from = optarg;
-		return -1;
-	case 'X':
-		return cmd_select_patterns_from(&o->select, optarg, false, &err) != 0
-			       ? cmd_fail("unpack", &err)
-			       : -1;
-	case OPT_EXCLUDE:
-		return cmd_select_pattern(&o->select, optarg, &err) != 0 ? cmd_fail("unpack", &err)
-									 : -1;
-	case OPT_NULL:
-		o->null = true;
-		return -1;
-	case 'v':
-		o->verbose = true;
-		return -1;
 	case OPT_STRIP:
 		if (cmd_number(optarg, 0, 65535, &n) != 0)
 			return cmd_usage("unpack", "--strip-components wants a number");
 		o->extract.strip = (unsigned)n;
-		return -1;
-	case OPT_NUMERIC:
-		o->extract.numeric_owner = true;
-		return -1;
-	case OPT_NO_XATTRS:
-		o->extract.xattrs = false;
 		return -1;
 	case 'k':
 		o->extract.overwrite = PACK_OVERWRITE_NEVER;
@@ -172,49 +111,10 @@ static int take_option(struct options *o, int c)
 	case OPT_UNTRUSTED:
 		o->untrusted = true;
 		return -1;
-	case OPT_SKIP:
+	default:
 		o->read.skip_damaged = true;
 		return -1;
-	case OPT_KEY:
-		return cmd_unseal_add(&o->unseal, optarg) != 0
-			       ? cmd_usage("unpack", "over %d keys", CMD_UNSEAL_KEYS)
-			       : -1;
-	case OPT_PASS:
-		o->unseal.passphrase_file = optarg;
-		return -1;
-	case OPT_THREADS:
-		if (cmd_number(optarg, 1, LANE_THREADS_MAX, &n) != 0)
-			return cmd_usage("unpack", "--threads wants 1 to %d", LANE_THREADS_MAX);
-		o->read.threads = (unsigned)n;
-		return -1;
-	case OPT_JSON:
-		o->json = true;
-		return -1;
-	case OPT_HELP:
-		fputs(help, stdout);
-		return CMD_OK;
-	default:
-		return cmd_usage("unpack", "wrong option");
 	}
-}
-
-static int parse(struct options *o, int argc, char **argv)
-{
-	struct err err = {0};
-	int c, status;
-
-	optind = 1;
-	while ((c = getopt_long(argc, argv, "f:C:T:X:vk", long_options, NULL)) != -1)
-		if ((status = take_option(o, c)) >= 0)
-			return status;
-	for (; optind < argc; optind++)
-		if (cmd_select_path(&o->select, argv[optind], &err) != 0)
-			return cmd_fail("unpack", &err);
-	if (o->files_from != NULL &&
-		cmd_select_paths_from(&o->select, o->files_from, o->null, &err) != 0)
-		return cmd_fail("unpack", &err);
-	cmd_select_ready(&o->select);
-	return -1;
 }
 
 static bool selected(void *ctx, const uint8_t *path, size_t len)
@@ -223,7 +123,7 @@ static bool selected(void *ctx, const uint8_t *path, size_t len)
 
 	/* Whether it is a directory is not known here: a pattern that is only for
 	 * directories excludes what is in one. */
-	return cmd_select_test(&u->o->select, path, len, false);
+	return cmd_select_test(&u->o->o.select, path, len, false);
 }
 
 static void print_path(const char *prefix, struct pack_bytes path, const char *what)
@@ -250,7 +150,8 @@ static void tell(struct unpack *u, const char *kind, int64_t offset, struct pack
 	json_t *object;
 	int failed;
 
-	if (!u->o->json) {
+	cmd_progress_hush();
+	if (!u->o->o.json) {
 		snprintf(text, sizeof text, "%s", what);
 		if (offset >= 0)
 			snprintf(text, sizeof text, "offset %lld: %s", (long long)offset, what);
@@ -311,6 +212,10 @@ static int apply(void *ctx, struct pack_load *load, struct err *err)
 {
 	struct unpack *u = ctx;
 
+	size_t count;
+
+	pack_load_members(load, &count);
+	cmd_progress_add(PACK_BLOCK_HEADER + load->block.stored_len, count + load->lead_ends);
 	if (load->bad.code == ERR_DENIED && load->block.kind == PACK_ENTRY)
 		return err_set(
 			err, ERR_DENIED, "the pack is sealed: a secret key is needed (--key FILE)");
@@ -321,7 +226,7 @@ static int open_key(void *ctx, const uint8_t *payload, size_t len, uint8_t key[3
 {
 	struct unpack *u = ctx;
 
-	return cmd_unseal_open(&u->o->unseal, payload, len, key, err);
+	return cmd_unseal_open(&u->o->o.unseal, payload, len, key, err);
 }
 
 static void on_pick_problem(void *ctx, const uint8_t *path, size_t len, const char *what)
@@ -362,20 +267,23 @@ static int run(struct unpack *u, struct err *err)
 	struct pack_read result;
 	int got = -1;
 
-	o->read.fd = cmd_open_input(o->file, err);
+	o->read.fd = cmd_open_input(o->o.file, err);
 	if (o->read.fd < 0)
 		return -1;
-	o->extract.target =
-		open(o->directory != NULL ? o->directory : ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	o->extract.target = open(
+		o->o.directory != NULL ? o->o.directory : ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (o->extract.target < 0) {
-		err_errno(err, errno, "%s", o->directory != NULL ? o->directory : ".");
+		err_errno(err, errno, "%s", o->o.directory != NULL ? o->o.directory : ".");
 	} else if ((u->extract = pack_extract_new(&o->extract, err)) != NULL) {
 		got = 1;
-		if (o->select.count > 0 && pack_seek_can(o->read.fd))
+		if (o->o.select.count > 0 && pack_seek_can(o->read.fd))
 			got = pick(u, err);
-		if (got == 1)
+		if (got == 1) {
+			cmd_progress_start("unpack", cmd_progress_size(o->read.fd), o->o.verbose);
 			got = pack_read_run(&o->read, &result, err);
+		}
 		pack_extract_finish(u->extract);
+		cmd_progress_stop();
 	}
 	pack_extract_free(u->extract);
 	if (o->extract.target >= 0)
@@ -399,24 +307,31 @@ static void json_result(const struct unpack *u, int status)
 
 int cmd_unpack(int argc, char **argv)
 {
-	struct options o = {.extract = {.xattrs = true}};
+	struct options o = {.o = {.command = "unpack",
+				    .help = help,
+				    .shared = "fCT0Xvjtkpxn",
+				    .own = own,
+				    .take = take}};
 	struct unpack u = {.o = &o};
 	struct err err = {0};
 	int status;
 
-	o.read.threads = cmd_processors();
-	status = parse(&o, argc, argv);
-	if (status >= 0)
+	o.o.ctx = &o;
+	status = cmd_options_parse(&o.o, argc, argv);
+	if (status >= 0 || (status = cmd_options_paths(&o.o, argc, argv)) >= 0)
 		goto out;
+	o.read.threads = o.o.threads;
+	o.extract.xattrs = !o.o.no_xattrs;
+	o.extract.numeric_owner = o.o.numeric_owner;
 	o.extract.privileged = geteuid() == 0 && !o.untrusted;
 	o.extract.umask = umask(0);
 	o.extract.files = fs_raise_file_limit();
-	o.extract.selected = o.select.count > 0 || o.select.exclude != NULL ? selected : NULL;
-	o.extract.entry = o.verbose ? on_entry : NULL;
+	o.extract.selected = o.o.select.count > 0 || o.o.select.exclude != NULL ? selected : NULL;
+	o.extract.entry = o.o.verbose ? on_entry : NULL;
 	o.extract.problem = on_extract_problem;
 	o.extract.ctx = &u;
 	o.read.prove = true;
-	o.read.need_key = cmd_unseal_wanted(&o.unseal);
+	o.read.need_key = cmd_unseal_wanted(&o.o.unseal);
 	o.read.open_key = open_key;
 	o.read.prepare = prepare;
 	o.read.discard = discard;
@@ -427,14 +342,13 @@ int cmd_unpack(int argc, char **argv)
 		status = cmd_fail("unpack", &err);
 	else if (u.damaged > 0)
 		status = CMD_DAMAGE;
-	else if (cmd_select_unmet(&o.select, "unpack") > 0 || u.lost > 0)
+	else if (cmd_select_unmet(&o.o.select, "unpack") > 0 || u.lost > 0)
 		status = CMD_FAILED;
 	else
 		status = u.notes > 0 ? CMD_SOME : CMD_OK;
-	if (o.json)
+	if (o.o.json)
 		json_result(&u, status);
 out:
-	cmd_select_fini(&o.select);
-	cmd_unseal_fini(&o.unseal);
+	cmd_options_fini(&o.o);
 	return status;
 }

@@ -1,7 +1,6 @@
 /* fdump verify: every block, every file's checksum, and what is lost. */
 #include <errno.h>
 #include <fcntl.h>
-#include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,12 +8,13 @@
 
 #include "cmd/cmd.h"
 #include "cmd/json.h"
+#include "cmd/options.h"
+#include "cmd/progress.h"
 #include "cmd/show.h"
-#include "cmd/unseal.h"
 #include "lib/err.h"
 #include "lib/hash.h"
-#include "lib/lane.h"
 #include "pack/follow.h"
+#include "pack/load.h"
 #include "pack/read.h"
 
 static const char help[] =
@@ -33,73 +33,15 @@ static const char help[] =
 	"read when they were packed, and are listed; 2 failed; 5 damage found; 6 wrong\n"
 	"key. Of several FILEs the worst counts: 5, then 6, then 2, then 1.\n";
 
-struct options {
-	bool json, verbose;
-	unsigned threads;
-	struct cmd_unseal unseal;
-};
-
 /* One FILE under way. Problems and entries come from two stages of the
  * reader, perhaps at the same time: neither touches what the other has. */
 struct verify {
-	struct options *o;
+	struct cmd_options *o;
 	const char *file;
 	char *shown; /* the same, escaped */
 	struct pack_follow follow;
 	struct err print; /* of a problem that could not be printed */
 };
-
-enum { OPT_JSON = 256, OPT_KEY, OPT_PASSPHRASE_FILE, OPT_THREADS, OPT_HELP };
-
-static const struct option long_options[] = {
-	{"json", no_argument, NULL, OPT_JSON},
-	{"key", required_argument, NULL, OPT_KEY},
-	{"passphrase-file", required_argument, NULL, OPT_PASSPHRASE_FILE},
-	{"threads", required_argument, NULL, OPT_THREADS},
-	{"verbose", no_argument, NULL, 'v'},
-	{"help", no_argument, NULL, OPT_HELP},
-	{0},
-};
-
-/* Reads the options. Returns -1 to go on, else the exit status. */
-static int parse(struct options *o, int argc, char **argv)
-{
-	long n;
-	int c;
-
-	optind = 1;
-	while ((c = getopt_long(argc, argv, "v", long_options, NULL)) != -1) {
-		switch (c) {
-		case OPT_JSON:
-			o->json = true;
-			break;
-		case OPT_KEY:
-			if (cmd_unseal_add(&o->unseal, optarg) != 0)
-				return cmd_usage("verify", "over %d keys", CMD_UNSEAL_KEYS);
-			break;
-		case OPT_PASSPHRASE_FILE:
-			o->unseal.passphrase_file = optarg;
-			break;
-		case OPT_THREADS:
-			if (cmd_number(optarg, 1, LANE_THREADS_MAX, &n) != 0)
-				return cmd_usage(
-					"verify", "--threads wants 1 to %d", LANE_THREADS_MAX);
-			o->threads = (unsigned)n;
-			break;
-		case 'v':
-			o->verbose = true;
-			break;
-		case OPT_HELP:
-			fputs(help, stdout);
-			return CMD_OK;
-		default:
-			return cmd_usage("verify", "wrong option");
-		}
-	}
-	if (optind == argc)
-		return cmd_usage("verify", "no FILE given ('-' for standard input)");
-	return -1;
-}
 
 /* Begins a line of JSON. */
 static json_t *line(const struct verify *v, const char *type, const char *id, int *failed)
@@ -118,6 +60,7 @@ static void on_problem(void *ctx, enum pack_problem_kind kind, uint64_t offset,
 	static const char *const ids[] = {"verify.block", "verify.entry", "verify.end"};
 	struct verify *v = ctx;
 
+	cmd_progress_hush();
 	if (v->o->json) {
 		int failed = 0;
 		json_t *json = line(v, "problem", ids[kind], &failed);
@@ -167,6 +110,7 @@ static int on_entry(void *ctx, const struct pack_followed *entry, struct err *er
 
 	if (entry->verdict != PACK_GOOD || (tail->status == PACK_OK && !v->o->verbose))
 		return 0;
+	cmd_progress_hush();
 	if (v->o->json)
 		return entry_json(v, entry->head, tail, err);
 	name = cmd_show_name(entry->head->path);
@@ -181,7 +125,10 @@ static int on_entry(void *ctx, const struct pack_followed *entry, struct err *er
 static int on_load(void *ctx, struct pack_load *load, struct err *err)
 {
 	struct verify *v = ctx;
+	size_t count;
 
+	pack_load_members(load, &count);
+	cmd_progress_add(PACK_BLOCK_HEADER + load->block.stored_len, count + load->lead_ends);
 	return pack_follow_load(&v->follow, load, on_entry, v, err);
 }
 
@@ -246,7 +193,7 @@ static int on_key(void *ctx, const uint8_t *payload, size_t len, uint8_t key[32]
 /* Opens the FILE and reads it through. Returns 0, or -1 with err set. */
 static int read_through(struct verify *v, struct pack_read *result, struct err *err)
 {
-	struct options *o = v->o;
+	struct cmd_options *o = v->o;
 	struct pack_read_options options = {
 		.threads = o->threads,
 		.prove = true,
@@ -263,10 +210,13 @@ static int read_through(struct verify *v, struct pack_read *result, struct err *
 		options.fd = open(v->file, O_RDONLY | O_NOCTTY | O_CLOEXEC);
 	if (options.fd < 0)
 		return err_errno(err, errno, "open");
-	if (isatty(options.fd))
+	if (isatty(options.fd)) {
 		got = err_set(err, ERR_USAGE, "will not read a pack from a terminal");
-	else
+	} else {
+		cmd_progress_start("verify", cmd_progress_size(options.fd), o->verbose);
 		got = pack_read_run(&options, result, err);
+		cmd_progress_stop();
+	}
 	if (options.fd != 0)
 		close(options.fd);
 	if (got == 0 && v->print.code != ERR_NONE) {
@@ -277,7 +227,7 @@ static int read_through(struct verify *v, struct pack_read *result, struct err *
 }
 
 /* Returns the exit status. */
-static int verify_file(struct options *o, const char *file)
+static int verify_file(struct cmd_options *o, const char *file)
 {
 	struct verify v = {.o = o, .file = file};
 	struct pack_bytes name = {(const uint8_t *)file, strlen(file)};
@@ -319,18 +269,20 @@ static int worse(int a, int b)
 
 int cmd_verify(int argc, char **argv)
 {
-	struct options o = {.threads = cmd_processors()};
+	struct cmd_options o = {.command = "verify", .help = help, .shared = "jkptv"};
 	struct err err = {0};
-	int status = parse(&o, argc, argv);
+	int status = cmd_options_parse(&o, argc, argv);
 
 	if (status >= 0)
 		return status;
+	if (optind == argc)
+		return cmd_usage("verify", "no FILE given ('-' for standard input)");
 	if (hash_crypto_init(&err) != 0)
 		return cmd_fail("verify", &err);
 	status = CMD_OK;
 	for (; optind < argc; optind++)
 		status = worse(status, verify_file(&o, argv[optind]));
-	cmd_unseal_fini(&o.unseal);
+	cmd_options_fini(&o);
 	if (fflush(stdout) != 0 || ferror(stdout)) {
 		err_errno(&err, errno, "standard output");
 		return worse(status, cmd_fail("verify", &err));

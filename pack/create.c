@@ -300,9 +300,9 @@ static int copy_path(struct buf *to, const void *path, size_t len, struct err *e
 }
 
 /* Fills the job's part from the stream; books it if it has ended. */
-static int read_stream(struct create *c, struct job *job, struct worker *w, struct err *err)
+static int read_stream(struct create *c, struct job *job, struct err *err)
 {
-	int got = pack_feed_fill(w->feed, job->parts[0], &c->stream, NULL, err), status;
+	int got = pack_feed_fill(job->parts[0], &c->stream, NULL, err), status;
 
 	if (got < 0)
 		return -1;
@@ -348,7 +348,7 @@ static int begin_stream(struct create *c, struct job *job, struct worker *w, str
 	c->streaming = true;
 	if (copy_path(&c->stream_path, item.path, item.path_len, err) != 0)
 		return -1;
-	return read_stream(c, job, w, err);
+	return read_stream(c, job, err);
 }
 
 /* Starts a program with its standard output in a pipe. Returns the reading
@@ -382,7 +382,7 @@ static int spawn(char **words, pid_t *pid, struct err *err)
 }
 
 /* Runs the next command and reads its first output. */
-static int begin_command(struct create *c, struct job *job, struct worker *w, struct err *err)
+static int begin_command(struct create *c, struct job *job, struct err *err)
 {
 	char *text = strdup(c->o->commands[c->next_command++]), *name, *at, *word;
 	char *words[COMMAND_WORDS + 1] = {0};
@@ -406,13 +406,13 @@ static int begin_command(struct create *c, struct job *job, struct worker *w, st
 	if (fd < 0)
 		goto out;
 	clock_gettime(CLOCK_REALTIME, &now);
-	got = pack_feed_begin_command(w->feed, job->parts[0], name, fd,
+	got = pack_feed_begin_command(job->parts[0], name, fd,
 		(struct pack_time){now.tv_sec, (uint32_t)now.tv_nsec}, &c->stream, err);
 	c->streaming = true;
 	if (got == 0)
 		got = copy_path(&c->stream_path, name, strlen(name), err);
 	if (got == 0)
-		got = read_stream(c, job, w, err);
+		got = read_stream(c, job, err);
 out:
 	free(name);
 	return got;
@@ -433,9 +433,9 @@ static int plan(void *ctx, void *worker, void *job_, struct err *err)
 	job_reset(job);
 	c->planning = job;
 	if (c->streaming)
-		return read_stream(c, job, worker, err);
+		return read_stream(c, job, err);
 	if (c->o->commands != NULL && c->o->commands[c->next_command] != NULL)
-		return begin_command(c, job, worker, err);
+		return begin_command(c, job, err);
 	for (;;) {
 		if (!c->pending) {
 			got = pack_scan_next(c->scan, &c->item, err);
@@ -464,7 +464,7 @@ static int build_content(struct create *c, struct job *job, struct worker *w,
 {
 	int got;
 
-	while ((got = pack_feed_fill(w->feed, *part, s, w->hash, err)) == 1)
+	while ((got = pack_feed_fill(*part, s, w->hash, err)) == 1)
 		if ((*part = add_part(job, c->target, err)) == NULL)
 			return -1;
 	return got;
@@ -486,7 +486,7 @@ static int build_rest(struct create *c, struct job *job, struct worker *w, struc
 	size_t content = part->raw.len + PACK_DATA_HEAD;
 	uint8_t sum[HASH_LEN] = {0};
 
-	if (owed ? pack_feed_fill(w->feed, part, s, NULL, err) != 0
+	if (owed ? pack_feed_fill(part, s, NULL, err) != 0
 		 : build_content(c, job, w, &part, s, err) != 0) {
 		pack_feed_drop(s);
 		return -1;
@@ -664,10 +664,14 @@ static int emit(void *ctx, void *worker, void *job_, struct err *err)
 	size_t i;
 
 	(void)worker;
-	for (i = 0; i < job->part_count; i++)
-		if (!pack_part_empty(job->parts[i]) &&
-			pack_writer_emit(c->writer, job->parts[i], err) != 0)
+	for (i = 0; i < job->part_count; i++) {
+		const struct pack_part *part = job->parts[i];
+
+		if (!pack_part_empty(part) && pack_writer_emit(c->writer, job->parts[i], err) != 0)
 			return -1;
+		if (c->o->progress != NULL)
+			c->o->progress(c->o->ctx, part->raw.len, part->heads);
+	}
 	report(c, job);
 	return 0;
 }

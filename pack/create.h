@@ -40,6 +40,9 @@ struct pack_create_options {
 	/* Something went wrong with a path: it is not in the pack, or its status
 	 * says what. */
 	void (*problem)(void *ctx, const char *path, size_t len, const char *what);
+	/* So much more was written: bytes of contents and heads before compression,
+	 * entries. May be NULL. */
+	void (*progress)(void *ctx, uint64_t bytes, uint64_t entries);
 	void *ctx;
 };
 

@@ -19,8 +19,8 @@
 
 static const char *const type_names[] = {"?", "regular", "directory", "symlink", "hardlink", "fifo",
 	"socket", "char-device", "block-device", "command"};
-static const char *const status_names[] = {
-	"ok", "changed", "grown", "shrunk", "read-error", "vanished", "command-failed"};
+static const char *const status_names[] = {"ok", "changed", "grown", "shrunk", "read-error",
+	"vanished", "command-failed", "incomplete"};
 static const char *const changed_names[] = {"size", "mtime", "ctime", "inode"};
 
 const char *pack_type_name(enum pack_type type)

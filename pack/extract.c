@@ -1,8 +1,4 @@
 /*
- * Where the walk of the pack is, a stack of frames holds: one for each
- * directory from the target down. Going on to another place leaves frames,
- * which applies their metadata, and enters others.
- *
  * Small files are written by `prepare` in any thread, unnamed, in the target
  * itself; only the name is given in order. Large ones are written in order,
  * in their own directory.
@@ -18,7 +14,6 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
-#include <sys/xattr.h>
 #include <unistd.h>
 
 #include "lib/buf.h"
@@ -26,49 +21,28 @@
 #include "lib/err.h"
 #include "lib/fs.h"
 #include "lib/names.h"
+#include "pack/descent.h"
 #include "pack/load.h"
+#include "pack/newfile.h"
 #include "pack/restore.h"
 
 #define TEXT_MAX 256 /* of a problem */
 /* Descriptors that are not for prepared files: frames, inputs, the rest. */
-#define FILES_KEPT    (PACK_EXTRACT_OPEN + 64)
-#define TEMPORARY_MAX 48
+#define FILES_KEPT (PACK_DESCENT_OPEN + 64)
 
 static int put_member(
 	struct pack_extract *x, struct pack_load *load, struct pack_member *m, struct err *err);
 
-/* Names of directories on the way down, and what is due to them. */
-struct frame {
-	int fd; /* -1: closed for now */
-	dev_t dev;
-	ino_t ino;
-	size_t path_len; /* of x->path */
-	uint8_t *meta;   /* copies of what the HEAD borrows; NULL: nothing is due */
-	struct pack_head head;
-	bool fresh; /* made by us */
-};
-
-/* A file in the making: unnamed, or under a temporary name in dir. */
-struct file {
-	int fd;
-	bool fresh_known; /* made with this mode, in a directory without surprises */
-	mode_t made;
-	char temporary[TEMPORARY_MAX]; /* empty: unnamed */
-};
-
 struct pack_extract {
 	struct pack_extract_options o;
 	struct pack_restore restore;
-	struct frame *frames;
-	size_t depth, cap;
-	struct buf path; /* of the innermost frame, in the target */
-	atomic_bool acl; /* the target hands such a thing down; `prepare` asks, too */
-	bool setgid;
+	struct pack_descent *descent;
+	bool setgid;       /* the target hands its group down */
 	atomic_long files; /* prepared ones that may still be opened */
 	unsigned serial;   /* of temporary names */
 	/* The file that goes on from load to load. */
 	bool open;
-	struct file file;
+	struct pack_newfile file;
 	struct buf open_head; /* what its HEAD borrows */
 	struct pack_head head;
 	int parent; /* where it will be; a duplicate */
@@ -79,21 +53,13 @@ struct pack_extract {
 
 /* --- the beginning and the end ------------------------------------------ */
 
-/* True also if it can't be told. */
-static bool has_default_acl(int fd)
-{
-	ssize_t n = fgetxattr(fd, "system.posix_acl_default", NULL, 0);
-
-	return n > 0 || (n < 0 && errno != ENODATA && errno != EOPNOTSUPP);
-}
-
 struct pack_extract *pack_extract_new(const struct pack_extract_options *o, struct err *err)
 {
 	struct pack_extract *x = calloc(1, sizeof *x);
+	struct pack_descent_options descent;
 	struct stat st;
 
-	if (x == NULL || (x->frames = calloc(1, sizeof *x->frames)) == NULL) {
-		free(x);
+	if (x == NULL) {
 		err_set(err, ERR_NOMEM, "out of memory");
 		return NULL;
 	}
@@ -104,19 +70,19 @@ struct pack_extract *pack_extract_new(const struct pack_extract_options *o, stru
 		.xattrs = o->xattrs,
 		.umask = o->umask,
 	};
-	buf_init(&x->path, PACK_PATH_MAX + 1);
+	descent = (struct pack_descent_options){
+		.target = o->target,
+		.restore = &x->restore,
+		.problem = o->problem,
+		.ctx = o->ctx,
+	};
 	buf_init(&x->open_head, PACK_HEAD_KEEP);
 	x->parent = -1;
-	x->cap = x->depth = 1;
-	x->frames[0] = (struct frame){.fd = o->target};
-	if (fstat(o->target, &st) == 0) {
-		x->frames[0].dev = st.st_dev;
-		x->frames[0].ino = st.st_ino;
-		x->setgid = st.st_mode & S_ISGID;
-	}
-	x->acl = has_default_acl(o->target);
+	x->setgid = fstat(o->target, &st) == 0 && (st.st_mode & S_ISGID);
 	atomic_init(&x->files, o->files > FILES_KEPT ? (long)(o->files - FILES_KEPT) : 0);
-	if (!o->numeric_owner && (x->restore.names = names_new(err)) == NULL) {
+	x->descent = pack_descent_new(&descent, err);
+	if (x->descent == NULL ||
+		(!o->numeric_owner && (x->restore.names = names_new(err)) == NULL)) {
 		pack_extract_free(x);
 		return NULL;
 	}
@@ -127,23 +93,12 @@ void pack_extract_free(struct pack_extract *x)
 {
 	if (x == NULL)
 		return;
-	while (x->depth > 0) {
-		struct frame *f = &x->frames[--x->depth];
-
-		if (f->fd >= 0 && x->depth > 0)
-			close(f->fd);
-		free(f->meta);
-	}
-	if (x->open && x->file.fd >= 0) {
-		close(x->file.fd);
-		if (x->file.temporary[0] != 0)
-			unlinkat(x->parent, x->file.temporary, 0);
-	}
+	if (x->open)
+		pack_newfile_drop(&x->file, x->parent);
 	if (x->parent >= 0)
 		close(x->parent);
 	names_free(x->restore.names);
-	free(x->frames);
-	buf_fini(&x->path);
+	pack_descent_free(x->descent);
 	buf_fini(&x->open_head);
 	free(x);
 }
@@ -192,296 +147,7 @@ static bool is_root(struct pack_bytes path)
 	return path.len == 1 && path.at[0] == '.';
 }
 
-/* Length of the directory's part of a path; 0: the target itself. */
-static size_t parent_len(struct pack_bytes path)
-{
-	const uint8_t *slash = memrchr(path.at, '/', path.len);
-
-	return slash != NULL ? (size_t)(slash - path.at) : 0;
-}
-
-/* The last component, with a NUL. */
-static void last_name(struct pack_bytes path, char name[PACK_NAME_MAX + 1])
-{
-	size_t skip = parent_len(path);
-
-	if (skip > 0)
-		skip++;
-	memcpy(name, path.at + skip, path.len - skip);
-	name[path.len - skip] = 0;
-}
-
-/* --- frames ------------------------------------------------------------- */
-
-/* The frame's descriptor, opened again if need be. -1 with errno set. */
-static int frame_fd(struct pack_extract *x, size_t i)
-{
-	struct frame *f = &x->frames[i];
-	struct stat st;
-	int fd;
-
-	if (f->fd >= 0)
-		return f->fd;
-	fd = fs_open_beneath(x->o.target, (const char *)x->path.data, f->path_len,
-		O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0);
-	if (fd < 0)
-		return -1;
-	if (fstat(fd, &st) != 0 || st.st_dev != f->dev || st.st_ino != f->ino) {
-		close(fd);
-		errno = ESTALE;
-		return -1;
-	}
-	f->fd = fd;
-	return fd;
-}
-
-/* Applies what is due to a directory and forgets it. */
-static void settle(struct pack_extract *x, size_t i)
-{
-	struct frame *f = &x->frames[i];
-	struct pack_bytes path = {x->path.data, f->path_len};
-	char text[TEXT_MAX];
-	int fd;
-
-	if (f->meta == NULL)
-		return;
-	if (path.len == 0)
-		path = (struct pack_bytes){(const uint8_t *)".", 1};
-	fd = frame_fd(x, i);
-	if (fd < 0) {
-		problem_errno(x, path, "metadata not restored", errno);
-	} else {
-		if (pack_restore_meta(&x->restore, fd, x->acl && f->fresh ? PACK_RESTORE_ACL : 0, 0,
-			    &f->head, text, sizeof text) != 0)
-			problem(x, path, false, "%s", text);
-		if (pack_restore_flags(&x->restore, fd, &f->head, text, sizeof text) != 0)
-			problem(x, path, false, "%s", text);
-	}
-	free(f->meta);
-	f->meta = NULL;
-}
-
-static void leave(struct pack_extract *x)
-{
-	struct frame *f = &x->frames[x->depth - 1];
-
-	settle(x, x->depth - 1);
-	if (f->fd >= 0)
-		close(f->fd);
-	x->depth--;
-	x->path.len = x->frames[x->depth - 1].path_len;
-}
-
-void pack_extract_finish(struct pack_extract *x)
-{
-	while (x->depth > 1)
-		leave(x);
-	settle(x, 0);
-}
-
-/* Enters a directory that was just opened; fd moves. */
-static int enter(
-	struct pack_extract *x, int fd, struct pack_bytes path, bool fresh, struct err *err)
-{
-	struct frame *f;
-	struct stat st;
-
-	if (x->depth == x->cap) {
-		f = realloc(x->frames, x->cap * 2 * sizeof *f);
-		if (f == NULL) {
-			close(fd);
-			return err_set(err, ERR_NOMEM, "out of memory");
-		}
-		x->frames = f;
-		x->cap *= 2;
-	}
-	buf_clear(&x->path);
-	if (buf_add(&x->path, path.at, path.len, err) != 0) {
-		close(fd);
-		return -1;
-	}
-	f = &x->frames[x->depth++];
-	*f = (struct frame){.fd = fd, .path_len = path.len, .fresh = fresh};
-	if (fstat(fd, &st) == 0) {
-		f->dev = st.st_dev;
-		f->ino = st.st_ino;
-	}
-	if (!fresh && has_default_acl(fd))
-		x->acl = true;
-	if (x->depth > PACK_EXTRACT_OPEN + 1) {
-		f = &x->frames[x->depth - 1 - PACK_EXTRACT_OPEN];
-		if (f->fd >= 0)
-			close(f->fd);
-		f->fd = -1;
-	}
-	return 0;
-}
-
-/* Removes what stands in the way of a directory entry that is no directory,
- * or of a directory. Returns 0, or -1 with errno set. */
-static int make_way(int parent, const char *name)
-{
-	if (unlinkat(parent, name, 0) == 0)
-		return 0;
-	if (errno == EISDIR || errno == EPERM)
-		return unlinkat(parent, name, AT_REMOVEDIR);
-	return -1;
-}
-
-/* Makes or finds a directory. Returns its descriptor, or -1 with errno set. */
-static int make_dir(int parent, const char *name, bool *fresh)
-{
-	int flags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC, fd;
-
-	*fresh = mkdirat(parent, name, 0700) == 0;
-	if (!*fresh && errno != EEXIST)
-		return -1;
-	fd = openat(parent, name, flags);
-	if (fd >= 0 || *fresh || (errno != ENOTDIR && errno != ELOOP))
-		return fd;
-	/* Something else has the name: it goes. */
-	if (make_way(parent, name) != 0 || mkdirat(parent, name, 0700) != 0)
-		return -1;
-	*fresh = true;
-	return openat(parent, name, flags);
-}
-
-/* Whether the frame's path is this path's beginning. */
-static bool is_above(
-	const struct pack_extract *x, const struct frame *f, struct pack_bytes path, size_t len)
-{
-	return f->path_len == 0 ||
-	       (f->path_len <= len && memcmp(x->path.data, path.at, f->path_len) == 0 &&
-		       (f->path_len == len || path.at[f->path_len] == '/'));
-}
-
-/* Goes to the directory that an entry is in; makes those that are missing, as
- * tar does, with ordinary modes. Returns its descriptor (borrowed), -1 if it
- * can't be reached (reported), -2 with err set. */
-static int go_to(struct pack_extract *x, struct pack_bytes path, struct err *err)
-{
-	size_t len = parent_len(path), at;
-	struct frame *f;
-	int fd;
-
-	while (!is_above(x, &x->frames[x->depth - 1], path, len))
-		leave(x);
-	while ((f = &x->frames[x->depth - 1])->path_len < len) {
-		char name[PACK_NAME_MAX + 1];
-		struct pack_bytes dir = {path.at, 0};
-		const uint8_t *slash;
-		bool fresh = false;
-
-		at = f->path_len > 0 ? f->path_len + 1 : 0;
-		slash = memchr(path.at + at, '/', len - at);
-		dir.len = slash != NULL ? (size_t)(slash - path.at) : len;
-		memcpy(name, path.at + at, dir.len - at);
-		name[dir.len - at] = 0;
-		fd = frame_fd(x, x->depth - 1);
-		if (fd >= 0) {
-			int parent = fd;
-
-			fd = openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-			if (fd < 0 && errno == ENOENT) {
-				fresh = mkdirat(parent, name, 0777 & ~x->o.umask) == 0;
-				fd = openat(parent, name,
-					O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-			}
-		}
-		if (fd < 0) {
-			if (errno == ENOTDIR || errno == ELOOP)
-				problem(x, path, true,
-					"refused: its path goes through something that is no "
-					"directory");
-			else
-				problem_errno(x, path, "its directory can't be entered", errno);
-			return -1;
-		}
-		if (enter(x, fd, dir, fresh, err) != 0)
-			return -2;
-	}
-	fd = frame_fd(x, x->depth - 1);
-	if (fd < 0)
-		problem_errno(x, path, "its directory can't be entered", errno);
-	return fd;
-}
-
 /* --- files -------------------------------------------------------------- */
-
-static void temporary_name(char name[TEMPORARY_MAX], unsigned serial)
-{
-	snprintf(name, TEMPORARY_MAX, ".fdump-%d-%u", (int)getpid(), serial);
-}
-
-/* A new file in a directory: unnamed, else under a temporary name. Unnamed it
- * may have its mode at once, for nobody can get at it. Returns 0, or -1 with
- * errno set. */
-static int file_new(struct pack_extract *x, struct file *file, int dir, mode_t mode, bool may_name)
-{
-	file->temporary[0] = 0;
-	file->made = mode & 0777;
-	file->fresh_known = !x->acl && !x->setgid;
-	file->fd = openat(dir, ".", O_TMPFILE | O_RDWR | O_CLOEXEC, file->made);
-	if (file->fd >= 0 || !may_name)
-		return file->fd >= 0 ? 0 : -1;
-	if (errno != EOPNOTSUPP && errno != EISDIR && errno != ENOENT)
-		return -1;
-	file->made = 0600;
-	temporary_name(file->temporary, x->serial++);
-	file->fd = openat(
-		dir, file->temporary, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
-	if (file->fd < 0)
-		file->temporary[0] = 0;
-	return file->fd >= 0 ? 0 : -1;
-}
-
-static void file_drop(struct file *file, int dir)
-{
-	if (file->fd >= 0)
-		close(file->fd);
-	if (file->temporary[0] != 0)
-		unlinkat(dir, file->temporary, 0);
-	file->fd = -1;
-	file->temporary[0] = 0;
-}
-
-/* Writes content, holes left out; *hole tells whether it ends in one. Returns
- * 0, or -1 with errno set. */
-static int write_content(int fd, const uint8_t *content, size_t len, uint64_t *at, bool *hole)
-{
-	struct pack_item item;
-	struct cbor_in in;
-	struct err err;
-
-	cbor_in_init(&in, content, len);
-	while (pack_item_get(&in, &item, &err) == 0 && item.kind < PACK_ITEM_TAIL) {
-		*hole = item.kind == PACK_ITEM_HOLE;
-		if (*hole) {
-			*at += item.hole;
-			continue;
-		}
-		errno = 0;
-		if (fs_write_at(fd, item.data.at, item.data.len, *at, &err) != 0)
-			return -1;
-		*at += item.data.len;
-	}
-	return 0;
-}
-
-/* Metadata, and the size if it ends in a hole. Returns 0, or -1 with errno
- * set; what could not be restored is in text. */
-static int file_finish(struct pack_extract *x, struct file *file, const struct pack_head *head,
-	uint64_t size, bool sparse_end, char *text)
-{
-	unsigned how =
-		(file->fresh_known ? PACK_RESTORE_FRESH : 0) | (x->acl ? PACK_RESTORE_ACL : 0);
-
-	text[0] = 0;
-	if (sparse_end && ftruncate(file->fd, (off_t)size) != 0)
-		return -1;
-	pack_restore_meta(&x->restore, file->fd, how, file->made, head, text, TEXT_MAX);
-	return 0;
-}
 
 /* Whether what is there gives way to the entry. */
 static bool may_replace(
@@ -504,57 +170,35 @@ static bool may_replace(
 	}
 }
 
-/* Gives an unnamed file a name. Returns 0, or -1 with errno set. */
-static int link_file(int fd, int dir, const char *name)
-{
-	char path[FS_PROC_MAX];
-
-	if (linkat(fd, "", dir, name, AT_EMPTY_PATH) == 0)
-		return 0;
-	if (errno != ENOENT && errno != EPERM)
-		return -1;
-	fs_proc_path(fd, path); /* for those without CAP_DAC_READ_SEARCH */
-	return linkat(AT_FDCWD, path, dir, name, AT_SYMLINK_FOLLOW);
-}
-
 /* Puts a finished file under its name, over what is there if that may go.
  * Returns 0; 1 if what is there stays; -1 with errno set. The file's
  * temporary name is gone on success. */
-static int file_place(struct pack_extract *x, struct file *file, int dir, const char *name,
+static int file_place(struct pack_extract *x, struct pack_newfile *file, int dir, const char *name,
 	const struct pack_head *head)
 {
+	int got = pack_newfile_place(file, dir, name);
 	struct stat st;
 
-	if (file->temporary[0] == 0) {
-		if (link_file(file->fd, dir, name) == 0)
-			return 0;
-		if (errno != EEXIST)
-			return -1;
-	}
+	if (got != 1)
+		return got;
 	if (fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) == 0) {
 		if (!may_replace(x, head, &st))
 			return 1;
 		if (S_ISDIR(st.st_mode) && unlinkat(dir, name, AT_REMOVEDIR) != 0)
 			return -1;
 	}
-	if (file->temporary[0] == 0) {
-		temporary_name(file->temporary, x->serial++);
-		unlinkat(dir, file->temporary, 0);
-		if (link_file(file->fd, dir, file->temporary) != 0) {
-			file->temporary[0] = 0;
-			return -1;
-		}
-	}
-	if (renameat(dir, file->temporary, dir, name) != 0)
-		return -1;
-	file->temporary[0] = 0;
-	return 0;
+	return pack_newfile_replace(file, dir, name, &x->serial);
 }
 
 static void done(struct pack_extract *x, struct pack_bytes path)
 {
 	if (x->o.entry != NULL)
 		x->o.entry(x->o.ctx, path);
+}
+
+static bool is_file(const struct pack_head *head)
+{
+	return head->type == PACK_REGULAR || head->type == PACK_COMMAND;
 }
 
 /* What the TAIL's status means for the one who restores. Returns 0 to restore
@@ -580,12 +224,17 @@ static int heed_status(struct pack_extract *x, struct pack_bytes path, const str
 		}
 		problem(x, path, true, "not restored: it vanished while it was packed");
 		return 1;
+	case PACK_INCOMPLETE:
+		problem(x, path, false,
+			"restored without attributes or flags that could not be read when it was "
+			"packed");
+		return 0;
 	case PACK_COMMAND_FAILED:
 		problem(x, path, true, "not restored: the command failed with status %u",
 			tail->exit);
 		return 1;
 	default:
-		if (head->type == PACK_DIRECTORY) {
+		if (!is_file(head)) { /* all that it needs is in its HEAD */
 			problem(x, path, false, "could not be listed when it was packed");
 			return 0;
 		}
@@ -594,14 +243,26 @@ static int heed_status(struct pack_extract *x, struct pack_bytes path, const str
 	}
 }
 
+/* Metadata, and the size; in_target: it was made in the target itself, whose
+ * ways are known. Returns 0, or -1 with errno set; what could not be restored
+ * is in text. */
+static int file_finish(struct pack_extract *x, struct pack_newfile *file, bool in_target,
+	const struct pack_head *head, uint64_t size, bool sparse_end, char *text)
+{
+	bool acl = pack_descent_acl(x->descent), known = in_target && !acl && !x->setgid;
+	unsigned how = (known ? PACK_RESTORE_FRESH : 0) | (acl ? PACK_RESTORE_ACL : 0);
+
+	return pack_newfile_finish(file, &x->restore, how, head, size, sparse_end, text, TEXT_MAX);
+}
+
 /* The last steps of a file, small or large. dir is where it goes. */
-static void file_commit(struct pack_extract *x, struct file *file, int dir, struct pack_bytes path,
-	const struct pack_head *head, const char *text)
+static void file_commit(struct pack_extract *x, struct pack_newfile *file, int dir,
+	struct pack_bytes path, const struct pack_head *head, const char *text)
 {
 	char name[PACK_NAME_MAX + 1], more[TEXT_MAX];
 	int got;
 
-	last_name(path, name);
+	pack_descent_name(path, name);
 	got = file_place(x, file, dir, name, head);
 	if (got < 0)
 		problem_errno(x, path, "can't be put in place", errno);
@@ -622,7 +283,7 @@ static void file_commit(struct pack_extract *x, struct file *file, int dir, stru
 
 /* What prepare leaves in a member. */
 struct prepared {
-	struct file file;
+	struct pack_newfile file;
 	char text[TEXT_MAX];
 };
 
@@ -636,22 +297,17 @@ static bool wanted(const struct pack_extract *x, const struct pack_head *head)
 	return wanted_path(x, head->path);
 }
 
-static bool is_file(const struct pack_head *head)
-{
-	return head->type == PACK_REGULAR || head->type == PACK_COMMAND;
-}
-
 /* Writes a whole member's file. Returns 0, or -1 with errno set. */
 static int write_member(struct pack_extract *x, const struct pack_load *load,
-	const struct pack_member *m, struct file *file, char *text)
+	const struct pack_member *m, struct pack_newfile *file, bool in_target, char *text)
 {
 	uint64_t at = 0;
 	bool hole = false;
 
-	if (write_content(
+	if (pack_newfile_write(
 		    file->fd, load->raw + m->content, m->content_end - m->content, &at, &hole) != 0)
 		return -1;
-	return file_finish(x, file, &m->head, at, hole, text);
+	return file_finish(x, file, in_target, &m->head, at, hole, text);
 }
 
 void pack_extract_prepare(struct pack_extract *x, struct pack_load *load)
@@ -674,9 +330,9 @@ void pack_extract_prepare(struct pack_extract *x, struct pack_load *load)
 			atomic_fetch_add(&x->files, 1);
 			return; /* the rest is written in its turn */
 		}
-		if (file_new(x, &p->file, x->o.target, pack_restore_mode(&x->restore, &m[i].head),
-			    false) != 0 ||
-			write_member(x, load, &m[i], &p->file, p->text) != 0) {
+		if (pack_newfile_open(&p->file, x->o.target,
+			    pack_restore_mode(&x->restore, &m[i].head), NULL) != 0 ||
+			write_member(x, load, &m[i], &p->file, true, p->text) != 0) {
 			/* It is tried once more in its turn, and reported then. */
 			if (p->file.fd >= 0)
 				close(p->file.fd);
@@ -694,7 +350,7 @@ static void drop_prepared(struct pack_extract *x, struct pack_member *m)
 
 	if (p == NULL)
 		return;
-	file_drop(&p->file, x->o.target);
+	pack_newfile_drop(&p->file, x->o.target);
 	free(p);
 	m->user = NULL;
 	atomic_fetch_add(&x->files, 1);
@@ -718,19 +374,20 @@ static int put_file(struct pack_extract *x, struct pack_load *load, struct pack_
 
 	if (heed_status(x, path, &m->head, &m->tail) != 0)
 		return 0;
-	dir = go_to(x, path, err);
+	dir = pack_descent_go(x->descent, path, err);
 	if (dir < 0)
 		return dir == -2 ? -1 : 0;
 	if (p != NULL) {
 		file_commit(x, &p->file, dir, path, &m->head, p->text);
 		return 0;
 	}
-	if (file_new(x, &mine.file, dir, pack_restore_mode(&x->restore, &m->head), true) != 0 ||
-		write_member(x, load, m, &mine.file, mine.text) != 0)
+	if (pack_newfile_open(
+		    &mine.file, dir, pack_restore_mode(&x->restore, &m->head), &x->serial) != 0 ||
+		write_member(x, load, m, &mine.file, false, mine.text) != 0)
 		problem_errno(x, path, "can't be written", errno != 0 ? errno : EIO);
 	else
 		file_commit(x, &mine.file, dir, path, &m->head, mine.text);
-	file_drop(&mine.file, dir);
+	pack_newfile_drop(&mine.file, dir);
 	return 0;
 }
 
@@ -740,7 +397,7 @@ static void stop_file(struct pack_extract *x)
 {
 	if (!x->open)
 		return;
-	file_drop(&x->file, x->parent);
+	pack_newfile_drop(&x->file, x->parent);
 	if (x->parent >= 0)
 		close(x->parent);
 	x->parent = -1;
@@ -760,7 +417,7 @@ static void spoil(struct pack_extract *x)
 /* Encoded content of the open file. */
 static void write_on(struct pack_extract *x, const uint8_t *content, size_t len)
 {
-	if (!x->bad && write_content(x->file.fd, content, len, &x->at, &x->hole) != 0)
+	if (!x->bad && pack_newfile_write(x->file.fd, content, len, &x->at, &x->hole) != 0)
 		spoil(x);
 }
 
@@ -789,7 +446,7 @@ int pack_extract_head(struct pack_extract *x, const struct pack_head *head, stru
 	stop_file(x);
 	x->open = true;
 	x->bad = true;
-	x->file = (struct file){.fd = -1};
+	x->file = (struct pack_newfile){.fd = -1};
 	x->at = 0;
 	x->hole = false;
 	/* Entries without content can be cut in two as well. */
@@ -797,12 +454,12 @@ int pack_extract_head(struct pack_extract *x, const struct pack_head *head, stru
 		return -1;
 	if (!wanted(x, head) || !strip(x, &path) || !is_file(head))
 		return 0;
-	dir = go_to(x, path, err);
+	dir = pack_descent_go(x->descent, path, err);
 	if (dir < 0)
 		return dir == -2 ? -1 : 0;
 	x->parent = fcntl(dir, F_DUPFD_CLOEXEC, 0);
-	if (x->parent < 0 ||
-		file_new(x, &x->file, x->parent, pack_restore_mode(&x->restore, head), true) != 0) {
+	if (x->parent < 0 || pack_newfile_open(&x->file, x->parent,
+				     pack_restore_mode(&x->restore, head), &x->serial) != 0) {
 		problem_errno(x, path, "can't be written", errno);
 		return 0;
 	}
@@ -837,7 +494,7 @@ int pack_extract_tail(struct pack_extract *x, const struct pack_tail *tail,
 	}
 	if (!x->bad && verdict == PACK_GOOD && strip(x, &path) &&
 		heed_status(x, path, &x->head, tail) == 0) {
-		if (file_finish(x, &x->file, &x->head, x->at, x->hole, text) != 0)
+		if (file_finish(x, &x->file, false, &x->head, x->at, x->hole, text) != 0)
 			problem_errno(x, path, "can't be written", errno);
 		else
 			file_commit(x, &x->file, x->parent, path, &x->head, text);
@@ -851,50 +508,26 @@ void pack_extract_lost(struct pack_extract *x)
 	stop_file(x);
 }
 
+void pack_extract_finish(struct pack_extract *x)
+{
+	pack_descent_finish(x->descent);
+}
+
 /* --- everything else ---------------------------------------------------- */
 
-/* A directory: made or found, entered; its metadata are due when it is left. */
+/* A directory: its metadata are due when it is left. */
 static int put_dir(struct pack_extract *x, const struct pack_member *m, struct pack_bytes path,
 	struct err *err)
 {
-	char name[PACK_NAME_MAX + 1];
-	struct pack_head head = m->head;
-	struct buf copy;
-	struct frame *f;
-	bool fresh = false;
-	int dir, fd;
+	int got;
 
 	heed_status(x, path, &m->head, &m->tail);
-	if (is_root(path)) {
-		while (x->depth > 1)
-			leave(x);
-	} else {
-		dir = go_to(x, path, err);
-		if (dir < 0)
-			return dir == -2 ? -1 : 0;
-		last_name(path, name);
-		fd = make_dir(dir, name, &fresh);
-		if (fd < 0) {
-			problem_errno(x, path, "can't be made", errno);
-			return 0;
-		}
-		if (enter(x, fd, path, fresh, err) != 0)
-			return -1;
-	}
-	f = &x->frames[x->depth - 1];
 	/* What is there already, and stays, keeps its metadata. */
-	if (!fresh && (x->o.overwrite == PACK_OVERWRITE_NEVER))
-		return 0;
-	free(f->meta);
-	f->meta = NULL;
-	/* Without the path: far down the paths of all levels are large. */
-	head.path = (struct pack_bytes){0};
-	buf_init(&copy, PACK_HEAD_KEEP);
-	if (pack_head_keep(&copy, &f->head, &head, err) != 0)
-		return -1;
-	f->meta = copy.data;
-	done(x, path);
-	return 0;
+	got = pack_descent_put(
+		x->descent, &m->head, path, x->o.overwrite == PACK_OVERWRITE_NEVER, err);
+	if (got == 0)
+		done(x, path);
+	return got < 0 ? -1 : 0;
 }
 
 /* Metadata of something that was just made under a name: only if it still is
@@ -948,7 +581,7 @@ static int replace(struct pack_extract *x, int dir, const char *name, const stru
 		return errno == ENOENT ? 0 : -1;
 	if (!may_replace(x, head, &st))
 		return 1;
-	return make_way(dir, name);
+	return pack_descent_clear(dir, name);
 }
 
 static int put_node(struct pack_extract *x, const struct pack_member *m, struct pack_bytes path,
@@ -962,13 +595,13 @@ static int put_node(struct pack_extract *x, const struct pack_member *m, struct 
 		problem(x, path, true, "device not made: needs privilege");
 		return 0;
 	}
-	dir = go_to(x, path, err);
+	dir = pack_descent_go(x->descent, path, err);
 	if (dir < 0)
 		return dir == -2 ? -1 : 0;
 	if (m->head.target.at != NULL &&
 		(target = strndup((const char *)m->head.target.at, m->head.target.len)) == NULL)
 		return err_set(err, ERR_NOMEM, "out of memory");
-	last_name(path, name);
+	pack_descent_name(path, name);
 	got = make_node(dir, name, &m->head, target);
 	if (got != 0 && errno == EEXIST) {
 		got = replace(x, dir, name, &m->head);
@@ -988,7 +621,7 @@ static int put_node(struct pack_extract *x, const struct pack_member *m, struct 
 /* Links name to an entry that was put before. Returns 0, 1 it stays, -1. */
 static int make_link(struct pack_extract *x, int from, const char *old, int dir, const char *name)
 {
-	char temporary[TEMPORARY_MAX];
+	char temporary[PACK_NEWFILE_TEMPORARY];
 	struct stat a, b;
 
 	if (linkat(from, old, dir, name, 0) == 0)
@@ -1004,7 +637,7 @@ static int make_link(struct pack_extract *x, int from, const char *old, int dir,
 		return 1;
 	if (S_ISDIR(b.st_mode) && unlinkat(dir, name, AT_REMOVEDIR) != 0)
 		return -1;
-	temporary_name(temporary, x->serial++);
+	pack_newfile_temporary(temporary, x->serial++);
 	unlinkat(dir, temporary, 0);
 	if (linkat(from, old, dir, temporary, 0) != 0)
 		return -1;
@@ -1062,15 +695,16 @@ static int put_link(struct pack_extract *x, const struct pack_member *m, struct 
 		problem(x, path, true, "hard link to an entry that is not unpacked along with it");
 		return 0;
 	}
-	dir = go_to(x, path, err);
+	dir = pack_descent_go(x->descent, path, err);
 	if (dir < 0)
 		return dir == -2 ? -1 : 0;
-	last_name(path, name);
-	last_name(link, old);
+	pack_descent_name(path, name);
+	pack_descent_name(link, old);
 	from = dir;
-	if (parent_len(link) != parent_len(path) || memcmp(link.at, path.at, parent_len(path)) != 0)
-		from = fs_open_beneath(x->o.target, (const char *)link.at, parent_len(link),
-			O_PATH | O_DIRECTORY | O_NOFOLLOW, 0);
+	if (pack_descent_parent(link) != pack_descent_parent(path) ||
+		memcmp(link.at, path.at, pack_descent_parent(path)) != 0)
+		from = fs_open_beneath(x->o.target, (const char *)link.at,
+			pack_descent_parent(link), O_PATH | O_DIRECTORY | O_NOFOLLOW, 0);
 	got = from < 0 ? -1 : make_any_link(x, from, old, dir, name);
 	if (got < 0)
 		problem_errno(x, path, "can't be linked", errno);
@@ -1090,12 +724,13 @@ static int put_member(
 		return 0;
 	if (is_root(path) && m->head.type != PACK_DIRECTORY)
 		return 0;
-	switch (m->head.type) {
-	case PACK_REGULAR:
-	case PACK_COMMAND:
+	if (is_file(&m->head))
 		return put_file(x, load, m, path, err);
-	case PACK_DIRECTORY:
+	if (m->head.type == PACK_DIRECTORY)
 		return put_dir(x, m, path, err);
+	if (heed_status(x, path, &m->head, &m->tail) != 0)
+		return 0;
+	switch (m->head.type) {
 	case PACK_HARDLINK:
 		return put_link(x, m, path, err);
 	default:

@@ -13,8 +13,8 @@
  *   pack_extract_load (in order) for each load -> pack_extract_finish -> _free
  *
  * What goes wrong with an entry is reported, and the others go on. Memory is
- * bounded but for the metadata of the directories on the way down; at most
- * PACK_EXTRACT_OPEN of them stay open.
+ * bounded but for the metadata of the directories on the way down
+ * (pack/descent.h).
  */
 #ifndef FDUMP_PACK_EXTRACT_H
 #define FDUMP_PACK_EXTRACT_H
@@ -29,8 +29,6 @@
 
 struct err;
 struct pack_extract;
-
-#define PACK_EXTRACT_OPEN 64
 
 /* What to do where something is already. */
 enum pack_overwrite {

@@ -110,6 +110,7 @@ static void missing(struct pack_stream *s, const char *what, int errnum)
 {
 	char reason[96];
 
+	s->missing = errnum;
 	snprintf(s->problem, sizeof s->problem, "%s: %s", what,
 		strerror_r(errnum, reason, sizeof reason));
 }
@@ -415,8 +416,8 @@ int pack_feed_begin(struct pack_feed *f, struct pack_part *part, const struct pa
 	return got;
 }
 
-int pack_feed_begin_command(struct pack_feed *f, struct pack_part *part, const char *path, int fd,
-	struct pack_time time, struct pack_stream *s, struct err *err)
+int pack_feed_begin_command(struct pack_part *part, const char *path, int fd, struct pack_time time,
+	struct pack_stream *s, struct err *err)
 {
 	struct pack_head h = {
 		.type = PACK_COMMAND,
@@ -428,7 +429,6 @@ int pack_feed_begin_command(struct pack_feed *f, struct pack_part *part, const c
 		.mtime = time,
 	};
 
-	(void)f;
 	memset(s, 0, sizeof *s);
 	s->fd = fd;
 	s->command = true;
@@ -565,10 +565,9 @@ static size_t want(const struct pack_part *part, const struct pack_stream *s)
 	return n < left ? (size_t)n : left;
 }
 
-int pack_feed_fill(struct pack_feed *f, struct pack_part *part, struct pack_stream *s,
-	struct hash *hash, struct err *err)
+int pack_feed_fill(
+	struct pack_part *part, struct pack_stream *s, struct hash *hash, struct err *err)
 {
-	(void)f;
 	while (s->fd >= 0) {
 		size_t len, got = 0;
 		ssize_t n;
@@ -610,6 +609,11 @@ int pack_feed_end(
 	struct pack_part *part, struct pack_stream *s, const uint8_t *sum, struct err *err)
 {
 	pack_feed_drop(s);
+	if (s->missing != 0 && s->tail.status == PACK_OK) {
+		s->tail.status = PACK_INCOMPLETE;
+		s->tail.has_error = true;
+		s->tail.error = (uint32_t)s->missing;
+	}
 	if (s->tail.has_content) {
 		s->tail.size = s->at;
 		memcpy(s->tail.sum, sum, HASH_LEN);

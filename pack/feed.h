@@ -56,6 +56,7 @@ struct pack_stream {
 	uint64_t at;       /* content bytes so far */
 	uint64_t data_end; /* sparse: end of the data that `at` is in */
 	struct pack_tail tail;
+	int missing;       /* errno: attributes or flags that could not be read */
 	char problem[160]; /* for a person: what went wrong; empty: nothing */
 };
 
@@ -66,14 +67,14 @@ int pack_feed_begin(struct pack_feed *feed, struct pack_part *part,
 
 /* Begins an entry that is the output of a command, read from fd, which moves
  * to the stream. time: when it began. */
-int pack_feed_begin_command(struct pack_feed *feed, struct pack_part *part, const char *path,
-	int fd, struct pack_time time, struct pack_stream *stream, struct err *err);
+int pack_feed_begin_command(struct pack_part *part, const char *path, int fd, struct pack_time time,
+	struct pack_stream *stream, struct err *err);
 
 /* Adds content until the part is full (returns 1: go on in the next part) or
  * the content ends (returns 0). hash, if not NULL, gets the content. -1 with
  * err set: out of memory. */
-int pack_feed_fill(struct pack_feed *feed, struct pack_part *part, struct pack_stream *stream,
-	struct hash *hash, struct err *err);
+int pack_feed_fill(
+	struct pack_part *part, struct pack_stream *stream, struct hash *hash, struct err *err);
 
 /* Writes TAIL with this checksum, NULL for an entry without content, and
  * closes the stream. */

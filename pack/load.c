@@ -9,8 +9,6 @@
 #include "lib/sums.h"
 #include "pack/press.h"
 
-#define MEMBERS_MAX ((size_t)PACK_BLOCK_RAW_MAX / 8 * sizeof(struct pack_member))
-
 struct pack_load *pack_load_new(struct err *err)
 {
 	struct pack_load *load = calloc(1, sizeof *load);
@@ -21,8 +19,8 @@ struct pack_load *pack_load_new(struct err *err)
 	}
 	buf_init(&load->stored, PACK_BLOCK_VOLUME_MAX);
 	buf_init(&load->unpacked, PACK_BLOCK_RAW_MAX);
-	buf_init(&load->members, MEMBERS_MAX);
-	buf_init(&load->sums, MEMBERS_MAX / sizeof(struct pack_member) * HASH_LEN);
+	buf_init(&load->members, PACK_BLOCK_ENTRIES * sizeof(struct pack_member));
+	buf_init(&load->sums, PACK_BLOCK_ENTRIES * HASH_LEN + 1);
 	buf_init(&load->meta, 2 * PACK_BLOCK_RAW_MAX);
 	buf_init(&load->texts, 4 * PACK_BLOCK_RAW_MAX);
 	return load;
@@ -295,6 +293,8 @@ static int decode_lead(struct pack_load *load, struct cbor_in *in, struct err *e
 static int decode(struct pack_load *load, struct hash *hash, struct sums *sums, struct err *err)
 {
 	static const struct err misplaced = {ERR_FORMAT, "an entry begins where none should"};
+	static const struct err many = {ERR_LIMIT, "more than 8192 entries begin in the block"};
+	const size_t most = PACK_BLOCK_ENTRIES * sizeof(struct pack_member);
 	uint32_t first = load->block.first, len = load->block.raw_len;
 	struct cbor_in in;
 	int got = 0;
@@ -308,7 +308,9 @@ static int decode(struct pack_load *load, struct hash *hash, struct sums *sums, 
 	if (got != 0 || first == PACK_BLOCK_NONE)
 		return got < 0 ? -1 : 0;
 	while (got == 0 && in.at < in.end && !load->has_trail)
-		got = decode_entry(load, &in, hash, err);
+		got = load->members.len < most               ? decode_entry(load, &in, hash, err)
+		      : broken(load, in.at, &many, err) != 0 ? -1
+							     : 1;
 	if (got < 0)
 		return -1;
 	return load->want_hash ? prove_pieces(load, sums, err) : 0;

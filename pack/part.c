@@ -48,7 +48,7 @@ void pack_part_reset(struct pack_part *part)
 	buf_clear(&part->raw);
 	buf_clear(&part->meta);
 	buf_clear(&part->marks);
-	part->content = 0;
+	part->content = part->heads = 0;
 	part->stored = NULL;
 	part->index_follows = false;
 	part->block = (struct pack_block){.kind = PACK_ENTRY, .first = PACK_BLOCK_NONE};
@@ -56,7 +56,7 @@ void pack_part_reset(struct pack_part *part)
 
 bool pack_part_full(const struct pack_part *part)
 {
-	return part->raw.len >= part->target;
+	return part->raw.len >= part->target || part->heads >= PACK_BLOCK_ENTRIES;
 }
 
 bool pack_part_empty(const struct pack_part *part)
@@ -108,6 +108,7 @@ int pack_part_head(struct pack_part *part, const struct pack_head *head, struct 
 	struct pack_mark mark = {.is_head = true, .at = (uint32_t)part->raw.len};
 	size_t raw = part->raw.len, meta = part->meta.len;
 
+	assert(part->heads < PACK_BLOCK_ENTRIES);
 	if (head_room(head) > PACK_HEAD_MAX)
 		return err_set(
 			err, ERR_LIMIT, "names and attributes take over %u bytes", PACK_HEAD_MAX);
@@ -121,6 +122,7 @@ int pack_part_head(struct pack_part *part, const struct pack_head *head, struct 
 	if (part->block.first == PACK_BLOCK_NONE)
 		part->block.first = (uint32_t)raw;
 	part->content = part->raw.len;
+	part->heads++;
 	return 0;
 }
 
@@ -188,6 +190,7 @@ void pack_part_undo(struct pack_part *part, size_t len)
 
 	while (n > 0 && marks[n - 1].is_head && marks[n - 1].at >= len) {
 		part->meta.len = marks[n - 1].meta;
+		part->heads--;
 		n--;
 	}
 	part->marks.len = n * sizeof *marks;

@@ -8,7 +8,8 @@
  *
  *   pack_part_new -> (pack_part_reset -> fill -> writer)* -> pack_part_free
  *
- * Rule of room: as long as pack_part_full is false, one HEAD and one TAIL fit.
+ * Rule of room: as long as pack_part_full is false, one HEAD and one TAIL fit,
+ * and fewer than PACK_BLOCK_ENTRIES entries begin in the part.
  */
 #ifndef FDUMP_PACK_PART_H
 #define FDUMP_PACK_PART_H
@@ -39,6 +40,7 @@ struct pack_mark {
 
 struct pack_part {
 	size_t target;     /* full when the payload has this many bytes */
+	size_t heads;      /* entries that begin in it */
 	struct buf raw;    /* the payload */
 	struct buf meta;   /* encoded for the index */
 	struct buf marks;  /* struct pack_mark, in order */

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """faults.py - makes system calls and allocations of fdump fail one after the other, and looks what became of it.
 
-usage: faults.py FDUMP SHIM.so [--only TEXT] [--stride N] [--seconds N] [--jobs N] [--user]
+usage: faults.py FDUMP SHIM.so [--only TEXT] [--stride N] [--seconds N] [--jobs N] [--seed N]
                  [--kinds calls,kill,malloc,short,limits]
        faults.py FDUMP SHIM.so --one RUN CALL ERROR N       one case; its files stay
 
@@ -10,12 +10,12 @@ calls   strace makes the N-th openat, read, ... of a run fail with EIO, ENOSPC, 
 kill    the same, by SIGKILL
 malloc  the preloaded shim (test/shim.c) makes the N-th allocation fail, and all from the N-th on
 short   the shim makes reads and writes short, by chance from a seed, and some EINTR
-limits  RLIMIT_FSIZE, RLIMIT_NOFILE, a full file system (tmpfs; root)
+limits  RLIMIT_FSIZE, RLIMIT_NOFILE (a file system that is full: cli/full.sh)
 
 Runs: pack -f (over an older pack), pack into a pipe, unpack from a file and from a pipe, verify, list, diff; one
 thread, and two. After each: it ended by itself in time and by no signal; status 0 only if the result
-is perfect (verify, and a deep comparison of the unpacked tree with the first), status 1 only with
-a message, status 2 and up with a message; an older pack is untouched, or replaced by a whole one; what unpack left
+is perfect (verify, and a deep comparison of the unpacked tree with the first; for others than root, of what they may
+restore), status 1 only with a message, status 2 and up with a message; an older pack is untouched, or replaced by a whole one; what unpack left
 under a real name is what it should be; no temporary file stays behind, but after a kill.
 
 --stride takes every N-th case from a start by chance, --seconds ends the campaign then. A line for

@@ -12,7 +12,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 MTIME = 1700000000123456789
 # What the one who reads a pack must have, and the exit status of verify and unpack; else nothing, and 0.
 KEYS = {"sealed-key": ["--key", "golden.key"], "sealed-passphrase": ["--passphrase-file", "golden.passphrase"]}
-STATUS = {"command": (1, 2), "concatenated": (1, 2), "statuses": (1, 2)}
+STATUS = {"command": (1, 2), "concatenated": (1, 2), "statuses": (1, 2), "incomplete": (1, 2)}
 
 
 def run(want, *command, **more):
@@ -143,6 +143,17 @@ def sources(top):
     settle(top)
 
 
+def incomplete(path):
+    from packmake import Pack
+    p = Pack(id=b"golden incomplet")
+    p.entry(b"file", data=[b"without its attributes"], tail={"S": 7, "e": [0, 5]})
+    p.entry(b"directory", type=2, tail={"S": 7, "e": [0, 5]})
+    p.entry(b"soft", type=3, head={"L": b"file"}, tail={"S": 7, "e": [0, 5]})
+    p.entry(b"gone", type=3, head={"L": b"file"}, tail={"S": 5})
+    with open(path, "wb") as f:
+        f.write(p.finish())
+
+
 def statuses(path):
     from packmake import MTIME as mtime, Pack
     p = Pack(id=b"golden statuses.")
@@ -188,6 +199,7 @@ def make(fdump, folder, new):
         pack("empty", "tree/sub/empty", ".")
         pack("command", ".", "--command", "good=%s/program 0" % top, "--command", "bad=%s/program 3" % top, status=1)
     statuses(new + "/statuses.fdump")
+    incomplete(new + "/incomplete.fdump")
     with open(new + "/concatenated.fdump", "wb") as out:
         for name in ("links", "command"):
             with open("%s/%s.fdump" % (new, name), "rb") as f:

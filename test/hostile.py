@@ -19,7 +19,7 @@ Strings in it are bytes as Latin-1.
 """
 import hashlib, json, os, re, sys
 
-from packmake import ENTRY, Pack, Raw, blocks, content_sum, encode
+from packmake import BLOCK_ENTRIES, ENTRY, Pack, Raw, blocks, content_sum, encode
 
 OK, SOME, REFUSED, DAMAGE = [0], [0, 1], [5], [5]
 FAILS = [2]  # a sound entry that can't be made here
@@ -347,6 +347,21 @@ def sizes(outside):
         Case("E07", "%d attributes" % n, pack((b"f", {"data": [b"x"], "head": {"x": {b"user.%05d" % i: b"" for i in range(n)}}})),
              root=SOME, inside={"f": file("x"), **GOOD_AFTER})
         Case("E07", "%d equal files" % n, lambda n=n: pack(*[(b"%d/%d" % (i // 1000, i), FILE) for i in range(n)]), inside=GOOD_AFTER, long=True)
+    p = Pack(codec=1)
+    p.waiting_bytes = -1 << 30  # one INDEX, at the end
+    for _ in range(BLOCK_ENTRIES):
+        p.entry(b"d", type=2, head={"u": None, "g": None, "t": None})
+    p.entry(AFTER[0], data=[AFTER[1]])
+    Case("E06", "%d entries begin in a block" % BLOCK_ENTRIES, p.finish(), inside=GOOD_AFTER)
+    for n in (BLOCK_ENTRIES + 1, 174000):
+        p = Pack(codec=1, room=2 << 20, most=n)
+        for _ in range(n):
+            p.item(encode({"P": b"d", "T": 2, "m": 0}), head=True)
+            p.item(b"\xa0")
+        p.flush()
+        p.entry(AFTER[0], data=[AFTER[1]])
+        Case("E06", "%d entries begin in a block" % n, p.finish(), root=REFUSED, verify=DAMAGE, options=["--skip-damaged"],
+             inside=GOOD_AFTER)
     p = Pack()
     for _ in range(2000):
         p.block(ENTRY, b"")

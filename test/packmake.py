@@ -11,7 +11,7 @@ What is right by itself follows pack/FORMAT.md; nothing here checks anything. Co
 """
 import ctypes, hashlib, os, struct
 
-from reader import END, ENTRY, INDEX, MAGIC, NONE, START, cbor_head, cbor_put, xxh3
+from reader import BLOCK_ENTRIES, END, ENTRY, INDEX, MAGIC, NONE, START, cbor_head, cbor_put, xxh3
 
 HEAD_ORDER = ("P", "T", "m", "u", "g", "un", "gn", "t", "s", "D", "L", "H", "x", "f")
 TAIL_ORDER = ("n", "h", "S", "c", "e", "t", "X")
@@ -66,9 +66,9 @@ def content_sum(data):
 
 
 class Pack:
-    def __init__(self, id=None, codec=0, room=1 << 20, start=True, **start_keys):
-        """room: raw bytes of an ENTRY block before the next begins. start=False: no START."""
-        self.id, self.codec, self.room = id or os.urandom(16), codec, room
+    def __init__(self, id=None, codec=0, room=1 << 20, most=BLOCK_ENTRIES, start=True, **start_keys):
+        """room, most: raw bytes of an ENTRY block, and HEADs in it, before the next begins. start=False: no START."""
+        self.id, self.codec, self.room, self.most, self.begun = id or os.urandom(16), codec, room, most, 0
         self.out, self.seq, self.headers = bytearray(), 0, hashlib.sha256()
         self.payload, self.first = bytearray(), NONE  # of the ENTRY block being filled
         self.entries, self.content, self.bad = 0, 0, 0
@@ -102,12 +102,13 @@ class Pack:
         at = self.block(ENTRY, bytes(self.payload), **{"first": self.first, "codec": self.codec, **fields})
         for e in self.waiting:
             e[0] = at
-        self.waiting, self.payload, self.first = [], bytearray(), NONE
+        self.waiting, self.payload, self.first, self.begun = [], bytearray(), NONE, 0
 
     def item(self, b, head=False):
         """Bytes into the stream, not broken by a block's end. head: a HEAD begins with them."""
-        if len(self.payload) + len(b) > self.room:
+        if len(self.payload) + len(b) > self.room or head and self.begun == self.most:
             self.flush()
+        self.begun += head
         if head and self.first == NONE:
             self.first = len(self.payload)
         self.payload += b

@@ -19,12 +19,12 @@ MAGIC, NONE = b"\xf7DMP", 0xFFFFFFFF
 START, KEY, ENTRY, INDEX, END = 1, 2, 3, 4, 5
 KINDS = (None, "START", "KEY", "ENTRY", "INDEX", "END")
 U32, U63, U64 = (1 << 32) - 1, (1 << 63) - 1, (1 << 64) - 1
-CONTENT_MAX, HOLES_MAX = 1 << 44, 1 << 37  # what has more holes is not hashed, and said so
+CONTENT_MAX, BLOCK_ENTRIES, HOLES_MAX = 1 << 44, 8192, 1 << 37  # what has more holes is not hashed, and said so
 NAMES = dict(P="path", T="type", m="mode", u="uid", g="gid", un="user", gn="group", t="mtime",
              D="device", L="target", H="link", x="xattrs", f="flags", n="size", h="sha256",
              S="status", c="changed", e="error", X="exit")
 TYPES = (None, "file", "dir", "symlink", "hardlink", "fifo", "socket", "char", "block", "command")
-STATUS = ("ok", "changed", "grown", "shrunk", "read-error", "vanished", "command-failed")
+STATUS = ("ok", "changed", "grown", "shrunk", "read-error", "vanished", "command-failed", "incomplete")
 
 # XXH3-64 with seed 0, as the xxHash project's doc/xxhash_spec.md has it.
 SECRET = bytes.fromhex(
@@ -190,7 +190,7 @@ HEAD_RULES = {  # the first eleven stand in an INDEX too, in this order
     "x": lambda v: isinstance(v, dict) and all(
         string(255, nul=False)(k) and string(65536, 0)(a) for k, a in v.items())}
 TAIL_RULES = {
-    "n": uint(CONTENT_MAX), "h": string(32, 32), "S": uint(6, 1), "e": array(uint(U63), uint(U32)), "t": TIME,
+    "n": uint(CONTENT_MAX), "h": string(32, 32), "S": uint(7, 1), "e": array(uint(U63), uint(U32)), "t": TIME,
     "c": lambda v: isinstance(v, list) and all(isinstance(x, str) for x in v), "X": uint(255)}
 
 def check(m, rules, required, what):
@@ -218,7 +218,7 @@ def check_head(m, length):
 def check_tail(m, length, kind):
     status = check(m, TAIL_RULES, "", "TAIL").get("S", 0)
     only_with(m, "TAIL", kind, (("n", (1, 9)), ("h", (1, 9)), ("X", (9,))))
-    if ("c" in m and status not in (1, 2, 3) or "e" in m and status not in (4, 5) or length > 4096
+    if ("c" in m and status not in (1, 2, 3) or "e" in m and status not in (4, 5, 7) or length > 4096
             or status in (0, 6) and (status == 6) != (m.get("X", 0) != 0)):
         raise Malformed("TAIL: status %d does not go with the rest, or too long" % status)
 def cbor_all(b):
@@ -393,7 +393,7 @@ class Reader:
 
     # Entries: section 4.
     def items(self, h, payload):
-        at, first = 0, NONE
+        at, first, begun = 0, NONE, 0
         if self.lost:
             self.drop("a part of it is lost")
             at = min(h.first, len(payload))
@@ -403,8 +403,8 @@ class Reader:
             value, at = cbor_get(payload, at)
             if self.entry is None:
                 first = min(first, begin)
-                if not isinstance(value, dict):
-                    raise Malformed("no HEAD at %d" % begin)
+                if not isinstance(value, dict) or (begun := begun + 1) > BLOCK_ENTRIES:
+                    raise Malformed("no HEAD, or one more than %d, at %d" % (BLOCK_ENTRIES, begin))
                 self.entry = Entry(h.at, begin, value, at - begin)
             elif isinstance(value, dict):
                 self.entry.attempt(self.entry.finish, value, at - begin)

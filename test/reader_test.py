@@ -106,7 +106,7 @@ class Packs(unittest.TestCase):
                           ({"Q": 1}, "'Q' is not known"), ({"x": {"a": b""}}, "'x'"), ({"P": b"."}, "root")):
             self.bad(one(head=head), why)
         for tail, why in (({"n": 7}, "size or SHA-256"), ({"h": bytes(32)}, "size or SHA-256"), ({"h": None}, "'h'"),
-                          ({"S": 7}, "'S'"), ({"X": 0}, "'X'"), ({"c": ["size"]}, "status"), ({"Q": 1}, "'Q' is not known")):
+                          ({"S": 8}, "'S'"), ({"X": 0}, "'X'"), ({"c": ["size"]}, "status"), ({"Q": 1}, "'Q' is not known")):
             self.bad(one(tail=tail), why)
         for data, why in (([Raw(b"\x00")], "not allowed"), ([Raw(b"\x40")], "not allowed"), ([Raw(b"\x80")], "not allowed"),
                           ([(1 << 63) - 1, 1], "not")):

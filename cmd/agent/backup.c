@@ -465,7 +465,7 @@ static int move_content(struct backup *b, struct job *job, size_t len, bool all,
 }
 
 /* Reads on up to the next cut, or the end. */
-static int read_chunk(struct backup *b, struct job *job, struct worker *w, struct err *err)
+static int read_chunk(struct backup *b, struct job *job, struct err *err)
 {
 	struct agent_cutter cutter;
 	size_t cut = 0;
@@ -481,7 +481,7 @@ static int read_chunk(struct backup *b, struct job *job, struct worker *w, struc
 		if (cut > 0 || ends)
 			break;
 		pack_part_reset(b->part);
-		got = pack_feed_fill(w->feed, b->part, &b->stream, NULL, err);
+		got = pack_feed_fill(b->part, &b->stream, NULL, err);
 		if (got < 0 || take_part(b, err) != 0)
 			return -1;
 		ends = got == 0;
@@ -526,7 +526,7 @@ static int begin_stream(struct backup *b, struct job *job, struct worker *w, str
 		buf_add(&b->stream_path, item.path, item.path_len, err) != 0)
 		return -1;
 	pack_part_reset(job->parts[0]);
-	return read_chunk(b, job, w, err);
+	return read_chunk(b, job, err);
 }
 
 static int plan(void *ctx, void *worker, void *job_, struct err *err)
@@ -539,7 +539,7 @@ static int plan(void *ctx, void *worker, void *job_, struct err *err)
 	job_reset(job);
 	b->planning = job;
 	if (b->streaming)
-		return read_chunk(b, job, worker, err);
+		return read_chunk(b, job, err);
 	for (;;) {
 		if (!b->pending) {
 			got = pack_scan_next(b->scan, &b->item, err);
@@ -588,7 +588,7 @@ static int build_rest(struct job *job, struct worker *w, struct pack_part *part,
 	uint8_t sum[HASH_LEN] = {0};
 	int got;
 
-	while ((got = pack_feed_fill(w->feed, part, s, owes ? NULL : w->hash, err)) == 1)
+	while ((got = pack_feed_fill(part, s, owes ? NULL : w->hash, err)) == 1)
 		if ((part = add_part(job, err)) == NULL)
 			break;
 	if (got != 0) {

@@ -270,7 +270,7 @@ static void tails(void **state)
 	t = (struct pack_tail){.has_content = true,
 		.size = INT64_MAX,
 		.sum = {1, 2, 3},
-		.status = PACK_COMMAND_FAILED,
+		.status = PACK_INCOMPLETE,
 		.changed = 15,
 		.has_error = true,
 		.error_offset = INT64_MAX,

@@ -82,7 +82,7 @@ static void finish(void)
 {
 	int got;
 
-	while ((got = pack_feed_fill(feed, part, &stream, hash, &err)) == 1) {
+	while ((got = pack_feed_fill(part, &stream, hash, &err)) == 1) {
 		assert_true(pack_part_full(part));
 		assert_true(part->raw.len < 8192 + 4096);
 		pack_part_reset(part);
@@ -244,7 +244,7 @@ static void no_content(void **state)
 	assert_int_equal(begin(&what), 0);
 	h = head();
 	assert_int_equal(h.target.len, 13);
-	assert_int_equal(pack_feed_fill(feed, part, &stream, NULL, &err), 0);
+	assert_int_equal(pack_feed_fill(part, &stream, NULL, &err), 0);
 	assert_int_equal(pack_feed_end(part, &stream, NULL, &err), 0);
 	assert_false(stream.tail.has_content);
 	assert_int_equal(unlinkat(dir.fd, "soft", 0), 0);
@@ -309,8 +309,7 @@ static void a_command(void **state)
 	assert_int_equal(write(ends[1], "output", 6), 6);
 	close(ends[1]);
 	pack_part_reset(part);
-	assert_int_equal(
-		pack_feed_begin_command(feed, part, "out", ends[0], now, &stream, &err), 0);
+	assert_int_equal(pack_feed_begin_command(part, "out", ends[0], now, &stream, &err), 0);
 	assert_int_equal(head().type, PACK_COMMAND);
 	finish();
 	assert_int_equal(stream.tail.size, 6);

@@ -117,6 +117,35 @@ static void room(void **state)
 	pack_part_free(part);
 }
 
+/* A part is full when as many entries begin in it as may in a block; content
+ * and TAIL of the last one go in all the same. */
+static void many_entries(void **state)
+{
+	struct pack_part *part = pack_part_new(PACK_PART_TARGET_MAX, &err);
+	struct pack_head head = file("a");
+	struct pack_tail tail = {.has_content = true};
+	size_t i, at = 0;
+
+	(void)state;
+	for (i = 0; i < PACK_BLOCK_ENTRIES; i++) {
+		assert_false(pack_part_full(part));
+		at = part->raw.len;
+		assert_int_equal(pack_part_head(part, &head, &err), 0);
+		if (i + 1 < PACK_BLOCK_ENTRIES)
+			assert_int_equal(pack_part_tail(part, &tail, &err), 0);
+	}
+	assert_true(pack_part_full(part));
+	assert_int_equal(pack_part_left(part), 0);
+	pack_part_undo(part, at);
+	assert_false(pack_part_full(part));
+	assert_int_equal(pack_part_head(part, &head, &err), 0);
+	assert_int_equal(pack_part_tail(part, &tail, &err), 0);
+	assert_true(pack_part_full(part));
+	pack_part_reset(part);
+	assert_false(pack_part_full(part));
+	pack_part_free(part);
+}
+
 static void a_head_too_large(void **state)
 {
 	struct pack_part *part = pack_part_new(4096, &err);
@@ -138,6 +167,7 @@ int main(void)
 		cmocka_unit_test(reads_back),
 		cmocka_unit_test(first_entry),
 		cmocka_unit_test(room),
+		cmocka_unit_test(many_entries),
 		cmocka_unit_test(a_head_too_large),
 	};
 

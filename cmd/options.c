@@ -1,0 +1,160 @@
+/* Tables for getopt_long, put together from what a command has. */
+#include "cmd/options.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "cmd/cmd.h"
+#include "lib/err.h"
+#include "lib/lane.h"
+
+#define OWN_MAX 32
+
+enum {
+	OPT_EXCLUDE = 256,
+	OPT_NULL,
+	OPT_JSON,
+	OPT_KEY,
+	OPT_PASS,
+	OPT_THREADS,
+	OPT_NO_XATTRS,
+	OPT_NUMERIC,
+	OPT_HELP
+};
+
+static const struct {
+	char letter; /* of .shared; 0: always */
+	struct option option;
+} table[] = {
+	{'f', {"file", required_argument, NULL, 'f'}},
+	{'C', {"directory", required_argument, NULL, 'C'}},
+	{'T', {"files-from", required_argument, NULL, 'T'}},
+	{'X', {"exclude-from", required_argument, NULL, 'X'}},
+	{'X', {"exclude", required_argument, NULL, OPT_EXCLUDE}},
+	{'v', {"verbose", no_argument, NULL, 'v'}},
+	{'j', {"json", no_argument, NULL, OPT_JSON}},
+	{'0', {"null", no_argument, NULL, OPT_NULL}},
+	{'t', {"threads", required_argument, NULL, OPT_THREADS}},
+	{'k', {"key", required_argument, NULL, OPT_KEY}},
+	{'p', {"passphrase-file", required_argument, NULL, OPT_PASS}},
+	{'x', {"no-xattrs", no_argument, NULL, OPT_NO_XATTRS}},
+	{'n', {"numeric-owner", no_argument, NULL, OPT_NUMERIC}},
+	{0, {"help", no_argument, NULL, OPT_HELP}},
+};
+
+#define TABLE (sizeof table / sizeof *table)
+
+/* One of the shared options. Returns -1 to go on, else the exit status. */
+static int take(struct cmd_options *o, int c)
+{
+	struct err err = {0};
+	int got = 0;
+	long n;
+
+	switch (c) {
+	case 'f':
+		o->file = optarg;
+		break;
+	case 'C':
+		o->directory = optarg;
+		break;
+	case 'T':
+		o->files_from = optarg;
+		break;
+	case 'X':
+		got = cmd_select_patterns_from(&o->select, optarg, false, &err);
+		break;
+	case OPT_EXCLUDE:
+		got = cmd_select_pattern(&o->select, optarg, &err);
+		break;
+	case 'v':
+		o->verbose = true;
+		break;
+	case OPT_JSON:
+		o->json = true;
+		break;
+	case OPT_NULL:
+		o->null = true;
+		break;
+	case OPT_THREADS:
+		if (cmd_number(optarg, 1, LANE_THREADS_MAX, &n) != 0)
+			return cmd_usage(o->command, "--threads wants 1 to %d", LANE_THREADS_MAX);
+		o->threads = (unsigned)n;
+		break;
+	case OPT_KEY:
+		if (cmd_unseal_add(&o->unseal, optarg) != 0)
+			return cmd_usage(o->command, "over %d keys", CMD_UNSEAL_KEYS);
+		break;
+	case OPT_PASS:
+		o->unseal.passphrase_file = optarg;
+		break;
+	case OPT_NO_XATTRS:
+		o->no_xattrs = true;
+		break;
+	case OPT_NUMERIC:
+		o->numeric_owner = true;
+		break;
+	case OPT_HELP:
+		fputs(o->help, stdout);
+		return CMD_OK;
+	default:
+		return cmd_usage(o->command, "wrong option");
+	}
+	return got != 0 ? cmd_fail(o->command, &err) : -1;
+}
+
+/* Adds an option to both tables. */
+static void add(struct option *longs, size_t *count, char *shorts, const struct option *option)
+{
+	longs[(*count)++] = *option;
+	if (option->val > 255)
+		return;
+	shorts += strlen(shorts);
+	*shorts++ = (char)option->val;
+	if (option->has_arg == required_argument)
+		*shorts++ = ':';
+	*shorts = 0;
+}
+
+int cmd_options_parse(struct cmd_options *o, int argc, char **argv)
+{
+	struct option longs[TABLE + OWN_MAX + 1] = {0};
+	char shorts[2 * (TABLE + OWN_MAX) + 1] = "";
+	const struct option *own;
+	size_t i, count = 0;
+	int c, status = -1;
+
+	for (i = 0; i < TABLE; i++)
+		if (table[i].letter == 0 || strchr(o->shared, table[i].letter) != NULL)
+			add(longs, &count, shorts, &table[i].option);
+	for (own = o->own; own != NULL && own->name != NULL; own++)
+		add(longs, &count, shorts, own);
+	o->threads = cmd_processors();
+	optind = 1;
+	while (status < 0 && (c = getopt_long(argc, argv, shorts, longs, NULL)) != -1) {
+		for (own = o->own; own != NULL && own->name != NULL && own->val != c; own++)
+			continue;
+		status = own != NULL && own->name != NULL ? o->take(o->ctx, c) : take(o, c);
+	}
+	return status;
+}
+
+int cmd_options_paths(struct cmd_options *o, int argc, char **argv)
+{
+	struct err err = {0};
+
+	for (; optind < argc; optind++)
+		if (cmd_select_path(&o->select, argv[optind], &err) != 0)
+			return cmd_fail(o->command, &err);
+	if (o->files_from != NULL &&
+		cmd_select_paths_from(&o->select, o->files_from, o->null, &err) != 0)
+		return cmd_fail(o->command, &err);
+	cmd_select_ready(&o->select);
+	return -1;
+}
+
+void cmd_options_fini(struct cmd_options *o)
+{
+	cmd_select_fini(&o->select);
+	cmd_unseal_fini(&o->unseal);
+}

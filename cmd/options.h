@@ -1,0 +1,53 @@
+/*
+ * The options that commands on packs share: one spelling, one meaning, one
+ * message, wherever they are. A command names those that it has by letters,
+ * and adds its own.
+ *
+ *   zeroed, the first group set -> cmd_options_parse -> use -> cmd_options_fini
+ *
+ *   f -f, --file FILE            v -v, --verbose         k --key FILE
+ *   C -C, --directory DIR        j --json                p --passphrase-file FILE
+ *   T -T, --files-from FILE      0 --null                x --no-xattrs
+ *   X -X, --exclude-from FILE,   t --threads N           n --numeric-owner
+ *     and --exclude PATTERN      (--help: always)
+ */
+#ifndef FDUMP_CMD_OPTIONS_H
+#define FDUMP_CMD_OPTIONS_H
+
+#include <getopt.h>
+#include <stdbool.h>
+
+#include "cmd/select.h"
+#include "cmd/unseal.h"
+
+/* .val of a command's own option that is only long; below 256: the letter of a
+ * short one. */
+#define CMD_OPTIONS_OWN 512
+
+struct cmd_options {
+	/* Set by the command. */
+	const char *command, *help;
+	const char *shared;            /* letters of the table above */
+	const struct option *own;      /* ended by zeros; NULL: none */
+	int (*take)(void *ctx, int c); /* one of its own, with optarg: -1, or the exit status */
+	void *ctx;
+	/* What was given; borrowed from argv. */
+	const char *file, *directory, *files_from;
+	bool verbose, json, null, no_xattrs, numeric_owner;
+	unsigned threads; /* if not given: the number of processors */
+	struct cmd_select select;
+	struct cmd_unseal unseal;
+};
+
+/* Reads the options; optind is then where the arguments begin. Returns -1 to go
+ * on, else the exit status. */
+int cmd_options_parse(struct cmd_options *options, int argc, char **argv);
+
+/* The arguments from optind on, and the lines of -T, are paths of entries: into
+ * .select, which is ready then. Returns as cmd_options_parse. */
+int cmd_options_paths(struct cmd_options *options, int argc, char **argv);
+
+/* Frees what was selected, wipes the keys. */
+void cmd_options_fini(struct cmd_options *options);
+
+#endif

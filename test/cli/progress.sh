@@ -1,0 +1,105 @@
+#!/bin/bash
+# Goal: on a terminal a long command shows how far it is, with rate and time left, and takes
+# that away in the end; in a pipe it says nothing but when SIGUSR1 asks, also while it waits.
+set -eu
+command -v python3 >/dev/null || exit 77
+dir=$(mktemp -d)
+trap 'rm -rf "$dir"' EXIT
+cd "$dir"
+mkdir tree out
+head -c 3000000 /dev/urandom >tree/big
+echo small >tree/small
+"$FDUMP" pack -f p -C tree .
+python3 - "$FDUMP" <<'PY'
+import os, pty, re, select, signal, subprocess, sys, time
+fdump = sys.argv[1]
+pack = open("p", "rb").read()
+
+
+def on_terminal(words, feed=None, seconds=1.8):
+    """What a command says on a terminal, held up by its input."""
+    main, sub = pty.openpty()
+    child = subprocess.Popen([fdump, *words], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=sub)
+    os.close(sub)
+    if feed:
+        child.stdin.write(feed[:len(feed) // 2])
+        child.stdin.flush()
+        time.sleep(seconds)
+        child.stdin.write(feed[len(feed) // 2:])
+    child.stdin.close()
+    said = b""
+    while True:
+        try:
+            piece = os.read(main, 65536)
+        except OSError:
+            break
+        if not piece:
+            break
+        said += piece
+    return child.wait(), said.decode()
+
+
+def screen(said):
+    """What is left of it on the screen."""
+    lines, column = [""], 0
+    for c in said:
+        if c == "\r":
+            column = 0
+        elif c == "\n":
+            lines.append("")
+            column = 0
+        else:
+            lines[-1] = lines[-1][:column].ljust(column) + c + lines[-1][column + 1:]
+            column += 1
+    return [line.rstrip() for line in lines if line.rstrip()]
+
+
+def asked(words, feed=None, **more):
+    """What a command says in a pipe when it is asked, while it waits for its input."""
+    child = subprocess.Popen([fdump, *words], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, **more)
+    if feed:
+        child.stdin.write(feed[:len(feed) // 2])
+        child.stdin.flush()
+    time.sleep(1.5)
+    child.send_signal(signal.SIGUSR1)
+    line = child.stderr.readline().decode()
+    said = child.communicate(feed[len(feed) // 2:] if feed else None)[1].decode()
+    assert child.returncode == 0, (words, child.returncode, said)
+    assert said == "", said
+    return line
+
+
+rate = r"[0-9.]+ (B|KiB|MiB|GiB)/s"
+slow = ["pack", "-f", "q", "-C", "tree", "--command", "slow=sleep 1.8", "."]
+for words, feed in ((["verify", "-"], pack), (["unpack", "-C", "out"], pack), (slow, None)):
+    status, said = on_terminal(words, feed)
+    assert status == 0, (words, status, said)
+    assert re.search(r"\rfdump %s: [0-9.]+ (B|KiB|MiB), \d+ entr\w+, %s *\r" % (words[0], rate), said), (words, said)
+    assert screen(said) == [], (words, screen(said))
+    line = asked(words, feed)
+    assert re.fullmatch(r"fdump %s: [0-9.]+ (B|KiB|MiB), \d+ entr\w+, %s\n" % (words[0], rate), line), (words, line)
+
+# Of a file it is known how much there is: the share, and the time left. It takes long enough under strace only.
+if subprocess.run(["strace", "-qq", "-o", "/dev/null", "true"], stderr=subprocess.DEVNULL).returncode == 0:
+    main, sub = pty.openpty()
+    child = subprocess.Popen(["strace", "-f", "-qq", "-o", "/dev/null", "-e", "inject=readv:delay_enter=250000", fdump, "verify", "p"],
+                             stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=sub)
+    os.close(sub)
+    said = b""
+    try:
+        while piece := os.read(main, 65536):
+            said += piece
+    except OSError:
+        pass
+    assert child.wait() == 0
+    assert re.search(rb"MiB of [0-9.]+ MiB \(\d+ %\), \d+ entr\w+, [0-9.]+ .iB/s, 0:00:\d\d left", said), said
+    assert screen(said.decode()) == [], said
+
+# A short command shows nothing; a problem is not mixed up with the line.
+status, said = on_terminal(["verify", "p"])
+assert (status, said) == (0, ""), said
+os.chmod("tree/small", 0o600)
+status, said = on_terminal(slow[:-1] + [".", "nowhere"])
+assert status == 1 and screen(said) == ["fdump pack: nowhere: No such file or directory"] or "nowhere" in screen(said)[0], said
+assert len(screen(said)) == 1, screen(said)
+PY

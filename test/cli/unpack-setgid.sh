@@ -1,0 +1,15 @@
+# Goal: a file that goes into a directory which hands its group down gets its own group all
+# the same, whether it is small or goes over blocks.
+set -eu
+[ "$(id -u)" = 0 ] || exit 77
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+cd "$work"
+mkdir -p tree/d target/d
+head -c 3000000 /dev/urandom >tree/d/large
+echo small >tree/d/small
+"$FDUMP" pack -f p -C tree d
+chgrp 12345 target/d
+chmod 2755 target/d
+"$FDUMP" unpack -f p -C target
+[ "$(stat -c %g target/d/large target/d/small tree/d | tr '\n' ' ')" = "$(id -g) $(id -g) $(id -g) " ]
