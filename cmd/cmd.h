@@ -10,6 +10,8 @@
 #ifndef FDUMP_CMD_CMD_H
 #define FDUMP_CMD_CMD_H
 
+#include <stdint.h>
+
 struct err;
 
 /* The commands. */
@@ -17,6 +19,8 @@ int cmd_diff(int argc, char **argv);
 int cmd_key(int argc, char **argv);
 int cmd_unpack(int argc, char **argv);
 int cmd_cron(int argc, char **argv);
+int cmd_backup(int argc, char **argv);
+int cmd_store(int argc, char **argv);
 
 /* Exit statuses, the same for every command. `diff` has 1 for "different". */
 enum cmd_exit {
@@ -41,6 +45,12 @@ int cmd_usage(const char *command, const char *fmt, ...) __attribute__((format(p
 
 /* A decimal number from min to max. Returns 0, or -1 if it is none. */
 int cmd_number(const char *text, long min, long max, long *value);
+
+/* A time as 30d: a number and s, m, h, d, w or y. Returns 0, or -1. */
+int cmd_duration(const char *text, int64_t *seconds);
+
+/* A size as 10G: a number of bytes, or one and K, M, G, T (1024s). Returns 0, or -1. */
+int cmd_size(const char *text, uint64_t *bytes);
 
 /* Opens FILE, or standard input for NULL or "-", to read a pack from; not a
  * terminal. Returns the descriptor, or -1 with err set. */

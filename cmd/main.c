@@ -30,6 +30,8 @@ static const struct command {
 	{"verify", cmd_verify, "prove every byte of packs, say what is lost"},
 	{"diff", cmd_diff, "compare a pack with the live tree"},
 	{"key", cmd_key, "make, show, print and take back keys"},
+	{"store", cmd_store, "make a store of backups, look after it"},
+	{"backup", cmd_backup, "keep trees of files in stores, as a new dump"},
 	{"cron", cmd_cron, "when a schedule is due, and what it means"},
 	{NULL, NULL, NULL},
 };

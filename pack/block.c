@@ -52,7 +52,8 @@ static const char *wrong(const struct pack_block *b)
 		return "unknown codec";
 	if (b->sealed > 1)
 		return "unknown kind of sealing";
-	if (b->raw_len == 0 || b->raw_len > PACK_BLOCK_RAW_MAX)
+	if (b->raw_len == 0 || b->raw_len > (b->kind < PACK_VOLUME_KINDS ? PACK_BLOCK_RAW_MAX
+									 : PACK_BLOCK_VOLUME_MAX))
 		return "raw length is zero or over the limit";
 	if (b->codec == PACK_RAW && b->stored_len != b->raw_len + tag)
 		return "stored length is not the raw length";
@@ -64,6 +65,8 @@ static const char *wrong(const struct pack_block *b)
 		return "START is not the first block";
 	if ((b->kind == PACK_START || b->kind == PACK_KEY) && (b->codec != PACK_RAW || b->sealed))
 		return "a block that must be plain is not";
+	if (b->kind >= PACK_VOLUME_KINDS && (b->codec != PACK_RAW || b->sealed))
+		return "a block of a volume is compressed or sealed as a whole";
 	if (b->kind == PACK_END && b->codec != PACK_RAW)
 		return "END is compressed";
 	return NULL;

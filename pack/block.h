@@ -12,14 +12,15 @@
 
 struct err;
 
-#define PACK_BLOCK_HEADER  64          /* bytes of a header */
-#define PACK_BLOCK_BOUND   48          /* of these, the ones that sealing binds */
-#define PACK_BLOCK_ID      16          /* bytes of a container id */
-#define PACK_BLOCK_TAG     16          /* bytes that sealing adds to a payload */
-#define PACK_BLOCK_RAW_MAX (2u << 20)  /* largest raw payload */
-#define PACK_BLOCK_NONE    0xffffffffu /* `first`: no entry begins here */
-#define PACK_BLOCK_ENTRIES 8192        /* entries that begin in a block, at most */
-#define PACK_BLOCK_VERSION 1
+#define PACK_BLOCK_HEADER     64                        /* bytes of a header */
+#define PACK_BLOCK_BOUND      48                        /* of these, the ones that sealing binds */
+#define PACK_BLOCK_ID         16                        /* bytes of a container id */
+#define PACK_BLOCK_TAG        16                        /* bytes that sealing adds to a payload */
+#define PACK_BLOCK_RAW_MAX    (2u << 20)                /* largest raw payload */
+#define PACK_BLOCK_VOLUME_MAX ((4u << 20) + (4u << 10)) /* the same in a volume's blocks */
+#define PACK_BLOCK_NONE       0xffffffffu               /* `first`: no entry begins here */
+#define PACK_BLOCK_VERSION    1
+#define PACK_BLOCK_ENTRIES    8192 /* entries that begin in a block, at most */
 
 #define PACK_BLOCK_STORED_MAX (PACK_BLOCK_RAW_MAX + PACK_BLOCK_TAG)
 
@@ -32,6 +33,7 @@ enum pack_block_kind {
 	PACK_ENTRY = 3,
 	PACK_INDEX = 4,
 	PACK_END = 5,
+	PACK_VOLUME_KINDS = 16, /* from here on: blocks of a store's volumes */
 };
 
 enum pack_block_codec { PACK_RAW = 0, PACK_ZSTD = 1 };

@@ -17,7 +17,7 @@ struct pack_load *pack_load_new(struct err *err)
 		err_set(err, ERR_NOMEM, "out of memory");
 		return NULL;
 	}
-	buf_init(&load->stored, PACK_BLOCK_STORED_MAX);
+	buf_init(&load->stored, PACK_BLOCK_VOLUME_MAX);
 	buf_init(&load->unpacked, PACK_BLOCK_RAW_MAX);
 	buf_init(&load->members, PACK_BLOCK_ENTRIES * sizeof(struct pack_member));
 	buf_init(&load->sums, PACK_BLOCK_ENTRIES * HASH_LEN + 1);

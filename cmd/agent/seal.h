@@ -7,7 +7,7 @@
  * record. Wrapping key: HKDF-SHA-256(X25519(ephemeral, recipient), no salt,
  * "fdump record wrap" || ephemeral || recipient). S is sealed under it by
  * AES-256-GCM, nonce 12 zero bytes, associated data: the domain's fingerprint. A record's key
- * is HMAC-SHA-256(S, "fdump record" || kind || id); nonce random, associated
+ * is HMAC-SHA-256(S, "fdump record" || id); nonce random, associated
  * data the record's head.
  *
  *   sealing: agent_run_init -> one agent_maker a thread -> ... -> agent_run_wipe
@@ -16,6 +16,7 @@
 #ifndef FDUMP_CMD_AGENT_SEAL_H
 #define FDUMP_CMD_AGENT_SEAL_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -33,33 +34,32 @@ struct agent_run {
 	const struct agent_domain *domain; /* borrowed */
 	uint8_t secret[32];
 	uint8_t ephemeral[KEY_LEN];
-	uint8_t wraps[STORE_WRAPS_MAX * STORE_WRAP_LEN];
+	uint8_t wraps[STORE_WRAPS_MAX * STORE_WRAP_LEN]; /* of its secret */
+	uint8_t domain_wraps[STORE_WRAPS_MAX *
+			     STORE_WRAP_LEN]; /* of the domain's: for the dump's
+					       * record; info "fdump domain wrap" */
 };
 int agent_run_init(struct agent_run *run, const struct agent_domain *domain, struct err *err);
 void agent_run_wipe(struct agent_run *run);
-
-/* The domain's secret, wrapped for the recipients the same way (info "fdump domain wrap"), by the
- * run's ephemeral: for the dump's record. wraps: to_count * STORE_WRAP_LEN bytes. */
-int agent_run_wrap_domain(const struct agent_run *run, uint8_t *wraps, struct err *err);
 
 /* level: zstd's, 0 for none. Borrows run. */
 struct agent_maker *agent_maker_new(const struct agent_run *run, int level, struct err *err);
 void agent_maker_free(struct agent_maker *maker);
 
 /* Makes the record of a content, of which id is the id, into `out` (cleared
- * first). Kind STORE_LIST, and all in an open domain, are open records. Returns
+ * first). In an open domain, and if `open`, it is an open record, and id the SHA-256. Returns
  * 0, or -1 with err set. */
-int agent_maker_make(struct agent_maker *maker, enum store_kind kind,
-	const uint8_t id[STORE_ID_LEN], const void *content, size_t len, struct buf *out,
-	struct err *err);
+int agent_maker_make(struct agent_maker *maker, bool open, const uint8_t id[STORE_ID_LEN],
+	const void *content, size_t len, struct buf *out, struct err *err);
 
 /* Secret keys, and the run secrets they have opened (kept, so that each run
  * costs one X25519). Thread-safe. keys are copied. None: only open records. */
 struct agent_keys *agent_keys_new(const struct key_secret *keys, size_t count, struct err *err);
 void agent_keys_free(struct agent_keys *keys);
 
-/* The domain's secret out of a dump's record. Returns 0, or -1 with err set:
- * ERR_DENIED (none of the keys: those it is sealed to are named), ERR_FORMAT. */
+/* The domain's secret out of the record of a sealed dump, whose HMAC is checked.
+ * Returns 0, or -1 with err set: ERR_DENIED (none of the keys is right: which is,
+ * is said), ERR_DAMAGE (not authentic). */
 int agent_keys_domain(struct agent_keys *keys, const struct store_dump *dump,
 	struct agent_domain *domain, struct err *err);
 
@@ -71,8 +71,7 @@ void agent_opener_free(struct agent_opener *opener);
  * far as the key goes; whether it is what its id says the caller must check, by
  * agent_domain_id or by the checksum of what is made of it. bytes may be changed. Returns 0, or -1
  * with err set: ERR_DENIED, ERR_DAMAGE, ERR_FORMAT. */
-int agent_opener_open(struct agent_opener *opener, enum store_kind kind,
-	const uint8_t id[STORE_ID_LEN], uint8_t *bytes, size_t len, struct buf *out,
-	struct err *err);
+int agent_opener_open(struct agent_opener *opener, const uint8_t id[STORE_ID_LEN], uint8_t *bytes,
+	size_t len, struct buf *out, struct err *err);
 
 #endif

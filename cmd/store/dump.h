@@ -7,10 +7,9 @@
  * the map and believes none of it but what it can check: that all chunks are
  * there. Those with a key check the HMAC.
  *
- * The list of chunks is plain: 36 bytes for each, its id and the raw length
- * (32 bits, little-endian). The manifest's pieces come first, in their order;
- * then every other chunk once, in order of first use. It is cut into pieces, open records of kind
- * STORE_LIST, after a chunk whose id ends in the 12 bits zero, at the latest after
+ * The list of chunks is plain: the 32 bytes of each one's id. The manifest's pieces come first, in
+ * their order; then every other chunk once, in order of first use. It is cut into pieces, open
+ * records of kind STORE_LIST, after a chunk whose id ends in the 12 bits zero, at the latest after
  * STORE_LIST_MAX chunks.
  */
 #ifndef FDUMP_CMD_STORE_DUMP_H
@@ -32,8 +31,9 @@ struct buf;
 #define STORE_NAME_MAX    64 /* bytes of an agent's name, of a backup's (lib/name.h) */
 #define STORE_PATHS_MAX   4096
 #define STORE_LIST_ENTRY  36
-#define STORE_LIST_MAX    29127 /* chunks in a piece of the list: under 1 MiB */
-#define STORE_LIST_PIECES 16384 /* pieces of a list */
+#define STORE_LIST_MAX    32768               /* chunks in a piece of the list: 1 MiB */
+#define STORE_CHUNKS_MAX  ((uint64_t)1 << 32) /* chunks of a dump */
+#define STORE_LIST_PIECES 16384               /* pieces of a list */
 
 struct store_time {
 	int64_t sec;

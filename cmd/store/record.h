@@ -10,9 +10,9 @@
  *
  *   at  bytes  head
  *    0      1  version: 1
- *    1      1  kind: enum store_kind
- *    2      1  codec: 0 raw, 1 zstd
- *    3      1  wraps: 0 (open) to STORE_WRAPS_MAX
+ *    1      1  codec: 0 raw, 1 zstd
+ *    2      1  wraps: 0 (open) to STORE_WRAPS_MAX
+ *    3      1  zero
  *    4      4  raw length: of the content, 1 to STORE_CONTENT_MAX
  *    8     32  id
  *   sealed only:
@@ -43,15 +43,8 @@ struct err;
 #define STORE_HEAD_MAX    (STORE_HEAD_SEALED + STORE_WRAPS_MAX * STORE_WRAP_LEN)
 #define STORE_RECORD_MAX  (STORE_HEAD_MAX + STORE_CONTENT_MAX + STORE_TAG_LEN)
 
-enum store_kind {
-	STORE_DATA = 1,     /* content of files */
-	STORE_MANIFEST = 2, /* a piece of a manifest */
-	STORE_LIST = 3,     /* a piece of a dump's list of chunks; always open */
-};
-
 /* A record's fields. The pointers go into its bytes. */
 struct store_record {
-	enum store_kind kind;
 	uint8_t codec;
 	size_t wrap_count; /* 0: open */
 	uint32_t raw_len;
@@ -64,11 +57,11 @@ struct store_record {
 };
 
 /* Writes a head; returns its length. out has STORE_HEAD_MAX bytes. Pointers
- * of `record` are read as its kind wants them; body, head are not. */
+ * of `record` that its kind has are read, body and head are not. */
 size_t store_record_put(const struct store_record *record, uint8_t *out);
 
 /* Reads a record, all of it. Returns 0, or -1 with err set: ERR_FORMAT
- * (malformed, a length that can't be), ERR_UNSUPPORTED (version, kind, codec). */
+ * (malformed, a length that can't be), ERR_UNSUPPORTED (version, codec). */
 int store_record_get(
 	struct store_record *record, const uint8_t *bytes, size_t len, struct err *err);
 

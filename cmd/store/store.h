@@ -53,27 +53,27 @@ const uint8_t *store_public(const struct store *store);
 
 /* For each of count ids (STORE_ID_LEN bytes each) sets has[i] to whether this
  * domain has it, whole as far as is known. Returns 0, or -1 with err set. */
-int store_have(struct store *store, const uint8_t domain[STORE_DOMAIN_LEN], const uint8_t *ids,
-	size_t count, bool *has, struct err *err);
+int store_have(struct store *store, const uint8_t *domain, const uint8_t *ids, size_t count,
+	bool *has, struct err *err);
 
 /* Adds a record to a domain. An open one's content is held against its id.
  * Returns 0; 1: it was there already; -1 with err set: ERR_FORMAT,
  * ERR_DAMAGE (not what its id says), ERR_NOSPACE. */
-int store_put(struct store *store, const uint8_t domain[STORE_DOMAIN_LEN], const uint8_t *record,
-	size_t len, struct err *err);
+int store_put(struct store *store, const uint8_t *domain, const uint8_t *record, size_t len,
+	struct err *err);
 
 /* Makes durable what was put. Returns 0, or -1 with err set. */
 int store_flush(struct store *store, struct err *err);
 
 /* Reads a record into `out` (cleared first) and checks the block's check and the id, not the
  * content. Returns 0, 1 if this domain has none, -1 with err set: ERR_DAMAGE. */
-int store_get(struct store *store, const uint8_t domain[STORE_DOMAIN_LEN],
-	const uint8_t id[STORE_ID_LEN], struct buf *out, struct err *err);
+int store_get(struct store *store, const uint8_t *domain, const uint8_t *id, struct buf *out,
+	struct err *err);
 
 /* Where a record lies, to read in that order: *place grows along volumes.
  * Returns 0, 1 if there is none, -1 with err set. */
-int store_where(struct store *store, const uint8_t domain[STORE_DOMAIN_LEN],
-	const uint8_t id[STORE_ID_LEN], uint64_t *place, struct err *err);
+int store_where(struct store *store, const uint8_t *domain, const uint8_t *id, uint64_t *place,
+	struct err *err);
 
 /* A receipt: the store's word that a dump is whole and durable. Signed:
  * "fdump receipt 1" NUL, store, dump, record, time (64 bits, little-endian),
@@ -103,6 +103,7 @@ struct store_entry {
 	int64_t lock;      /* the later of the record's and what LOCK blocks say; 0: none */
 	uint64_t seq;      /* order of commits */
 	struct store_receipt receipt;
+	bool damaged; /* chunks of it are missing, or its record can't be read */
 };
 
 /* Calls `each` for every dump, in the order of commits. All is borrowed for the call. The
@@ -115,12 +116,11 @@ int store_dumps(struct store *store, store_each_dump *each, void *ctx, struct er
 /* Deletes a dump: it is gone at once, for ever; its space comes back by gc.
  * Returns 0; 1 if there is none; -1 with err set: ERR_DENIED before its lock
  * date, or when the store's clock is not to be trusted. */
-int store_delete(struct store *store, const uint8_t dump[STORE_DUMP_ID], struct err *err);
+int store_delete(struct store *store, const uint8_t *dump, struct err *err);
 
 /* Sets a dump's lock date later; never earlier. Returns 0; 1: there is none;
  * -1 with err set. */
-int store_lock(
-	struct store *store, const uint8_t dump[STORE_DUMP_ID], int64_t until, struct err *err);
+int store_lock(struct store *store, const uint8_t *dump, int64_t until, struct err *err);
 
 struct store_stat {
 	uint64_t volumes, bytes; /* of volumes */

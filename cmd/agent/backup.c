@@ -1,0 +1,1232 @@
+/*
+ * The lanes (lib/lane) of a backup:
+ *
+ *   plan   serial    walk on, beside the last manifest; gather small files
+ *                    into a job, or read and cut the next chunk of a large one
+ *   build  parallel  open, read and hash the small files; items of the manifest
+ *   join   serial    hash the large file's chunk
+ *   press  parallel  name the chunk; if a store lacks it, compress and seal it
+ *   emit   serial    store it; manifest; report
+ *
+ * A job is a chunk: small files whole, or a piece of a large one. Entries that
+ * are carried over from the last manifest go through a job as they are.
+ */
+#include "cmd/agent/backup.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "cmd/agent/copies.h"
+#include "cmd/agent/cutter.h"
+#include "cmd/agent/last.h"
+#include "cmd/agent/manifest.h"
+#include "cmd/agent/seal.h"
+#include "lib/buf.h"
+#include "lib/cbor.h"
+#include "lib/err.h"
+#include "lib/hash.h"
+#include "lib/lane.h"
+#include "lib/sums.h"
+#include "pack/feed.h"
+#include "pack/links.h"
+#include "pack/part.h"
+
+#define ITEMS_MAX 16384        /* in a job */
+#define DIRS_MAX  256          /* directories that a job keeps open */
+#define CARRY_MAX (512u << 10) /* bytes of carried entries in a job */
+#define STEP      (256u << 10) /* a large file is read by */
+#define TARGET    PACK_PART_TARGET_MAX
+#define DEPTH     8
+
+/* An entry that is planned. Offsets are into the job's text. */
+struct plan {
+	struct pack_dir *dir, *self; /* NULL, both: carried over */
+	size_t name, path, path_len, link, link_len;
+	size_t carried, carried_len; /* its items */
+	bool has_link;
+	bool left_out; /* by build: it is not in the dump */
+	int error;
+	struct stat st;
+	struct agent_stat stat; /* for the local copy */
+	size_t out_end;         /* its items end here, in .out */
+};
+
+/* A piece of a large file's content: bytes of the chunk, or a hole. */
+struct run {
+	bool hole;
+	uint64_t len;
+};
+
+/* Where an id goes, in .out. */
+struct ref {
+	size_t at;
+	size_t chunk;
+};
+
+struct chunk {
+	size_t at, len; /* of its content, in .content */
+	uint8_t id[STORE_ID_LEN];
+	bool wanted;
+	struct buf record;
+};
+
+struct job {
+	struct pack_part **parts;
+	size_t part_count, parts_cap;
+	struct buf plans, text, notes;
+	size_t dirs, bundle; /* bytes of content that are planned */
+	struct buf content;
+	struct chunk *chunks;
+	size_t chunk_count, chunks_cap;
+	struct buf out;  /* items of the manifest, in order */
+	struct buf refs; /* struct ref */
+	uint64_t read;
+	/* A piece of the stream. */
+	bool stream, stream_ends;
+	struct buf runs;
+	struct pack_stream end;
+	struct buf stream_path;
+};
+
+/* A checksum that is made when all of a job's files are read. */
+struct owed {
+	struct pack_part *part;
+	size_t content, len, sum_raw;
+};
+
+struct worker {
+	struct pack_feed *feed;
+	struct hash *hash;
+	struct sums *sums;
+	struct buf owed;
+	struct agent_maker *maker;
+};
+
+struct backup {
+	const struct agent_backup_options *o;
+	struct store_time began;
+	struct agent_run run;
+	struct pack_scan *scan;
+	struct pack_links *links;
+	struct agent_maker *maker; /* emit's own, for the manifest */
+	struct agent_manifest *manifest;
+	struct agent_last_out *last_out;
+	/* plan */
+	struct agent_last *last;
+	struct agent_old old;
+	bool has_old;
+	struct pack_stream stream;
+	bool streaming;
+	struct pack_part *part;
+	struct buf stream_path, ahead, ahead_runs; /* of the stream, behind the last cut */
+	struct job *planning;
+	struct pack_scan_item item;
+	bool pending, linked;
+	struct buf link;
+	uint64_t untold;
+	/* join */
+	struct hash *hash;
+	/* emit */
+	struct buf record;
+	struct agent_backed_up *result;
+};
+
+/* --- jobs ---------------------------------------------------------------- */
+
+static int no_memory(struct err *err)
+{
+	return err_set(err, ERR_NOMEM, "out of memory");
+}
+
+static struct plan *plans_of(struct job *job, size_t *count)
+{
+	*count = job->plans.len / sizeof(struct plan);
+	return (struct plan *)(void *)job->plans.data;
+}
+
+static void drop_dirs(struct job *job)
+{
+	size_t i, count;
+	struct plan *plans = plans_of(job, &count);
+
+	for (i = 0; i < count; i++) {
+		pack_dir_unref(plans[i].dir);
+		pack_dir_unref(plans[i].self);
+		plans[i].dir = plans[i].self = NULL;
+	}
+}
+
+static void job_free(struct job *job)
+{
+	size_t i;
+
+	if (job == NULL)
+		return;
+	drop_dirs(job);
+	for (i = 0; i < job->part_count; i++)
+		pack_part_free(job->parts[i]);
+	for (i = 0; i < job->chunks_cap; i++)
+		buf_fini(&job->chunks[i].record);
+	free(job->parts);
+	free(job->chunks);
+	buf_fini(&job->plans);
+	buf_fini(&job->text);
+	buf_fini(&job->notes);
+	buf_fini(&job->content);
+	buf_fini(&job->out);
+	buf_fini(&job->refs);
+	buf_fini(&job->runs);
+	buf_fini(&job->stream_path);
+	free(job);
+}
+
+static struct pack_part *add_part(struct job *job, struct err *err)
+{
+	if (job->part_count == job->parts_cap) {
+		size_t cap = job->parts_cap ? job->parts_cap * 2 : 4;
+		struct pack_part **parts = realloc(job->parts, cap * sizeof *parts);
+
+		if (parts == NULL) {
+			no_memory(err);
+			return NULL;
+		}
+		job->parts = parts;
+		job->parts_cap = cap;
+	}
+	job->parts[job->part_count] = pack_part_new(TARGET, err);
+	return job->parts[job->part_count] != NULL ? job->parts[job->part_count++] : NULL;
+}
+
+static struct job *job_new(struct err *err)
+{
+	struct job *job = calloc(1, sizeof *job);
+
+	if (job == NULL) {
+		no_memory(err);
+		return NULL;
+	}
+	buf_init(&job->plans, ITEMS_MAX * sizeof(struct plan));
+	buf_init(&job->text, SIZE_MAX);
+	buf_init(&job->notes, SIZE_MAX);
+	buf_init(&job->content, SIZE_MAX);
+	buf_init(&job->out, SIZE_MAX);
+	buf_init(&job->refs, SIZE_MAX);
+	buf_init(&job->runs, SIZE_MAX);
+	buf_init(&job->stream_path, PACK_PATH_MAX);
+	if (add_part(job, err) == NULL) {
+		job_free(job);
+		return NULL;
+	}
+	return job;
+}
+
+static void job_reset(struct job *job)
+{
+	while (job->part_count > 1)
+		pack_part_free(job->parts[--job->part_count]);
+	pack_part_reset(job->parts[0]);
+	buf_clear(&job->plans);
+	buf_clear(&job->text);
+	buf_clear(&job->notes);
+	buf_clear(&job->content);
+	buf_clear(&job->out);
+	buf_clear(&job->refs);
+	buf_clear(&job->runs);
+	job->dirs = job->bundle = job->chunk_count = 0;
+	job->read = 0;
+	job->stream = job->stream_ends = false;
+}
+
+/* Adds a problem to a job, to be reported when it is emitted. */
+static int note(struct job *job, const char *path, size_t len, const char *what, struct err *err)
+{
+	size_t before = job->notes.len;
+
+	if (buf_add(&job->notes, &len, sizeof len, err) == 0 &&
+		buf_add(&job->notes, path, len, err) == 0 &&
+		buf_add(&job->notes, what, strlen(what) + 1, err) == 0)
+		return 0;
+	job->notes.len = before;
+	return -1;
+}
+
+static void scan_problem(void *ctx, const char *path, size_t len, const char *what, int errnum)
+{
+	struct backup *b = ctx;
+	char text[256], reason[128];
+
+	if (errnum != 0)
+		snprintf(text, sizeof text, "%s: %s", what,
+			strerror_r(errnum, reason, sizeof reason));
+	else
+		snprintf(text, sizeof text, "%s", what);
+	if (note(b->planning, path, len, text, NULL) != 0)
+		b->untold++;
+}
+
+static int scan_next_root(void *ctx, const char **path, struct err *err)
+{
+	struct backup *b = ctx;
+
+	return b->o->scan.next_root(b->o->scan.ctx, path, err);
+}
+
+static bool scan_excluded(void *ctx, const char *path, size_t len, bool is_dir)
+{
+	struct backup *b = ctx;
+
+	return b->o->scan.excluded(b->o->scan.ctx, path, len, is_dir);
+}
+
+/* --- the last manifest --------------------------------------------------- */
+
+/* "." stands before everything, "/" before all other bytes. */
+int agent_path_order(const char *a, size_t a_len, const char *b, size_t b_len)
+{
+	size_t i, n;
+
+	a_len = a_len == 1 && a[0] == '.' ? 0 : a_len;
+	b_len = b_len == 1 && b[0] == '.' ? 0 : b_len;
+	n = a_len < b_len ? a_len : b_len;
+	for (i = 0; i < n; i++)
+		if (a[i] != b[i]) {
+			int x = a[i] == '/' ? 0 : (unsigned char)a[i];
+			int y = b[i] == '/' ? 0 : (unsigned char)b[i];
+
+			return x - y;
+		}
+	return (a_len > b_len) - (a_len < b_len);
+}
+
+/* Goes on to the pending item in the last manifest. Returns whether it is
+ * there, and was not touched. */
+static bool find_old(struct backup *b)
+{
+	const struct agent_old *old = &b->old;
+	int order;
+
+	for (;;) {
+		if (!b->has_old)
+			return false;
+		order = agent_path_order((const char *)old->head.path.at, old->head.path.len,
+			b->item.path, b->item.path_len);
+		if (order > 0)
+			return false;
+		if (order == 0)
+			break;
+		b->has_old = agent_last_next(b->last, &b->old);
+	}
+	if (b->item.error != 0 || !agent_stat_same(&old->stat, &b->item.st) ||
+		b->linked != (old->head.type == PACK_HARDLINK))
+		return false;
+	return !b->linked || (old->head.link.len == b->link.len &&
+				     memcmp(old->head.link.at, b->link.data, b->link.len) == 0);
+}
+
+/* --- plan ---------------------------------------------------------------- */
+
+static size_t add_text(struct job *job, const void *text, size_t len, struct err *err)
+{
+	size_t at = job->text.len;
+
+	return buf_add(&job->text, text, len, err) == 0 && buf_add(&job->text, "", 1, err) == 0
+		       ? at
+		       : SIZE_MAX;
+}
+
+/* Plans the pending item, to be carried over or to be read. */
+static int plan_item(struct backup *b, struct job *job, bool carry, struct err *err)
+{
+	const struct pack_scan_item *item = &b->item;
+	struct plan p = {
+		.path_len = item->path_len,
+		.error = item->error,
+		.st = item->st,
+		.has_link = b->linked,
+		.link_len = b->link.len,
+	};
+	const struct plan *last = (const struct plan *)(void *)(job->plans.data + job->plans.len);
+
+	p.path = add_text(job, item->path, item->path_len, err);
+	p.name = carry ? 0 : add_text(job, item->name, strlen(item->name), err);
+	if (p.path == SIZE_MAX || p.name == SIZE_MAX)
+		return -1;
+	if (carry) {
+		p.carried_len = b->old.len;
+		p.stat = b->old.stat;
+		p.carried = add_text(job, b->old.bytes, b->old.len, err);
+		if (p.carried == SIZE_MAX)
+			return -1;
+	} else {
+		if (b->linked &&
+			(p.link = add_text(job, b->link.data, b->link.len, err)) == SIZE_MAX)
+			return -1;
+		job->dirs += item->self != NULL;
+		job->dirs += job->plans.len == 0 || last[-1].dir != item->dir;
+		p.dir = pack_dir_ref(item->dir);
+		p.self = item->self != NULL ? pack_dir_ref(item->self) : NULL;
+	}
+	if (buf_add(&job->plans, &p, sizeof p, err) != 0) {
+		pack_dir_unref(p.dir);
+		pack_dir_unref(p.self);
+		return -1;
+	}
+	b->pending = false;
+	return 0;
+}
+
+static int find_link(struct backup *b, struct err *err)
+{
+	const struct pack_scan_item *item = &b->item;
+	int got = 0;
+
+	if (!S_ISDIR(item->st.st_mode) && item->st.st_nlink > 1)
+		got = pack_links_meet(b->links, item->st.st_dev, item->st.st_ino, item->st.st_nlink,
+			item->path, item->path_len, &b->link, err);
+	b->linked = got == 1;
+	return got < 0 ? -1 : 0;
+}
+
+/* Bytes of content that the pending item will add to a bundle. */
+static uint64_t content_of(const struct backup *b)
+{
+	return S_ISREG(b->item.st.st_mode) && !b->linked ? (uint64_t)b->item.st.st_size : 0;
+}
+
+/* Whether the job's chunk ends behind the item that was planned last. */
+static bool job_full(const struct backup *b, const struct job *job, const char *name, uint64_t size)
+{
+	if (job->plans.len >= ITEMS_MAX * sizeof(struct plan) || job->dirs >= DIRS_MAX ||
+		job->text.len >= CARRY_MAX + job->bundle)
+		return true;
+	return size > 0 &&
+	       agent_cut_behind(b->o->domain->gear, name, strlen(name), size, job->bundle);
+}
+
+/* --- plan: large files ---------------------------------------------------- */
+
+static int add_run(struct buf *runs, bool hole, uint64_t len, struct err *err)
+{
+	struct run r = {hole, len};
+
+	return len > 0 ? buf_add(runs, &r, sizeof r, err) : 0;
+}
+
+/* Takes what was read out of the part. */
+static int take_part(struct backup *b, struct err *err)
+{
+	struct pack_item item;
+	struct cbor_in in;
+
+	cbor_in_init(
+		&in, b->part->raw.data + b->part->content, b->part->raw.len - b->part->content);
+	for (;;) {
+		if (pack_item_get(&in, &item, err) != 0)
+			return -1;
+		if (item.kind == PACK_ITEM_DATA) {
+			if (buf_add(&b->ahead, item.data.at, item.data.len, err) != 0 ||
+				add_run(&b->ahead_runs, false, item.data.len, err) != 0)
+				return -1;
+		} else if (item.kind == PACK_ITEM_HOLE) {
+			if (add_run(&b->ahead_runs, true, item.hole, err) != 0)
+				return -1;
+		} else {
+			return 0;
+		}
+	}
+}
+
+/* Moves the first `len` bytes of content, and the runs that they are of, to the
+ * job; with `all`, holes behind them too. */
+static int move_content(struct backup *b, struct job *job, size_t len, bool all, struct err *err)
+{
+	struct run *r = (struct run *)(void *)b->ahead_runs.data;
+	size_t i = 0, count = b->ahead_runs.len / sizeof *r, left = len;
+
+	for (; i < count && (left > 0 || all || r[i].hole); i++) {
+		uint64_t n = r[i].len;
+
+		if (!r[i].hole && n > left)
+			n = left;
+		if (add_run(&job->runs, r[i].hole, n, err) != 0)
+			return -1;
+		left -= r[i].hole ? 0 : (size_t)n;
+		r[i].len -= n;
+		if (r[i].len > 0)
+			break;
+	}
+	buf_drop(&b->ahead_runs, i * sizeof *r);
+	if (buf_add(&job->content, b->ahead.data, len, err) != 0)
+		return -1;
+	buf_drop(&b->ahead, len);
+	return 0;
+}
+
+/* Reads on up to the next cut, or the end. */
+static int read_chunk(struct backup *b, struct job *job, struct err *err)
+{
+	struct agent_cutter cutter;
+	size_t cut = 0;
+	bool ends = false;
+	int got;
+
+	agent_cutter_start(&cutter, b->o->domain->gear);
+	for (;;) {
+		size_t len = b->ahead.len < AGENT_CUT_MAX ? b->ahead.len : AGENT_CUT_MAX;
+
+		if (len > 0)
+			cut = agent_cutter_cut(&cutter, b->ahead.data, len, ends);
+		if (cut > 0 || ends)
+			break;
+		pack_part_reset(b->part);
+		got = pack_feed_fill(b->part, &b->stream, NULL, err);
+		if (got < 0 || take_part(b, err) != 0)
+			return -1;
+		ends = got == 0;
+	}
+	if (b->ahead.len > cut)
+		ends = false;
+	job->stream = true;
+	if (move_content(b, job, cut, b->stream.fd < 0 && b->ahead.len == cut, err) != 0)
+		return -1;
+	if (b->stream.fd >= 0 || b->ahead.len > 0)
+		return 0;
+	b->streaming = false;
+	job->stream_ends = true;
+	job->end = b->stream;
+	buf_clear(&job->stream_path);
+	return buf_add(&job->stream_path, b->stream_path.data, b->stream_path.len, err);
+}
+
+/* Opens the pending large file; its HEAD goes into the job, and its first chunk. */
+static int begin_stream(struct backup *b, struct job *job, struct worker *w, struct err *err)
+{
+	struct pack_feed_item item = {
+		.dir = b->item.dir,
+		.name = b->item.name,
+		.path = b->item.path,
+		.path_len = b->item.path_len,
+		.st = &b->item.st,
+	};
+	int got;
+
+	b->pending = false;
+	got = pack_feed_begin(w->feed, job->parts[0], &item, &b->stream, err);
+	if (got < 0)
+		return -1;
+	if (got > 0)
+		return note(job, item.path, item.path_len, b->stream.problem, err);
+	b->streaming = true;
+	buf_clear(&b->stream_path);
+	buf_clear(&b->ahead);
+	buf_clear(&b->ahead_runs);
+	if (buf_add(&job->out, job->parts[0]->raw.data, job->parts[0]->raw.len, err) != 0 ||
+		buf_add(&b->stream_path, item.path, item.path_len, err) != 0)
+		return -1;
+	pack_part_reset(job->parts[0]);
+	return read_chunk(b, job, err);
+}
+
+static int plan(void *ctx, void *worker, void *job_, struct err *err)
+{
+	struct backup *b = ctx;
+	struct job *job = job_;
+	uint64_t size;
+	int got;
+
+	job_reset(job);
+	b->planning = job;
+	if (b->streaming)
+		return read_chunk(b, job, err);
+	for (;;) {
+		if (!b->pending) {
+			got = pack_scan_next(b->scan, &b->item, err);
+			if (got < 0)
+				return -1;
+			if (got > 0)
+				return job->plans.len == 0 && job->notes.len == 0;
+			if (find_link(b, err) != 0)
+				return -1;
+			b->pending = true;
+		}
+		size = 0;
+		if (find_old(b)) {
+			if (plan_item(b, job, true, err) != 0)
+				return -1;
+		} else {
+			size = content_of(b);
+			if (size >= AGENT_CUT_LARGE)
+				return job->plans.len > 0 ? 0 : begin_stream(b, job, worker, err);
+			if (job->bundle > 0 && job->bundle + size > AGENT_CUT_MEAN)
+				return 0;
+			if (plan_item(b, job, false, err) != 0)
+				return -1;
+			job->bundle += size;
+		}
+		if (job_full(b, job, b->item.name, size))
+			return 0;
+	}
+}
+
+/* --- build --------------------------------------------------------------- */
+
+/* Whether the content will be one DATA in this part, surely. */
+static bool is_one_piece(const struct pack_part *part, const struct pack_stream *s)
+{
+	return s->fd >= 0 && !s->sparse && s->st.st_size > 0 &&
+	       (uint64_t)s->st.st_size <= pack_part_left(part);
+}
+
+/* Content, over as many parts as it takes, and TAIL. */
+static int build_rest(struct job *job, struct worker *w, struct pack_part *part,
+	struct pack_stream *s, struct err *err)
+{
+	struct owed owed = {.part = part, .content = part->raw.len + PACK_DATA_HEAD};
+	bool owes = is_one_piece(part, s);
+	uint8_t sum[HASH_LEN] = {0};
+	int got;
+
+	while ((got = pack_feed_fill(part, s, owes ? NULL : w->hash, err)) == 1)
+		if ((part = add_part(job, err)) == NULL)
+			break;
+	if (got != 0) {
+		pack_feed_drop(s);
+		return -1;
+	}
+	job->read += s->at;
+	owes = owes && s->at > 0;
+	if (s->tail.has_content && !owes)
+		hash_end(w->hash, sum);
+	if (pack_feed_end(part, s, sum, err) != 0)
+		return -1;
+	owed.len = (size_t)s->at;
+	owed.sum_raw = part->sum_raw;
+	return owes ? buf_add(&w->owed, &owed, sizeof owed, err) : 0;
+}
+
+static int build_item(
+	struct backup *b, struct job *job, struct worker *w, struct plan *p, struct err *err)
+{
+	const char *text = (const char *)job->text.data;
+	struct pack_feed_item item = {
+		.dir = p->dir,
+		.name = text + p->name,
+		.path = text + p->path,
+		.path_len = p->path_len,
+		.st = &p->st,
+		.self = p->self,
+		.error = p->error,
+		.link = p->has_link ? text + p->link : NULL,
+		.link_len = p->link_len,
+	};
+	struct pack_part *part = job->parts[job->part_count - 1];
+	struct pack_stream s;
+	int got;
+
+	if (pack_part_full(part) && (part = add_part(job, err)) == NULL)
+		return -1;
+	got = pack_feed_begin(w->feed, part, &item, &s, err);
+	if (got < 0)
+		return -1;
+	p->left_out = got > 0;
+	if (got == 0 && build_rest(job, w, part, &s, err) != 0)
+		return -1;
+	agent_stat_set(&p->stat, &s.st, s.problem[0] == 0 && s.tail.status == PACK_OK, b->began);
+	return s.problem[0] != 0 ? note(job, item.path, item.path_len, s.problem, err) : 0;
+}
+
+/* Makes the checksums that are owed. */
+static int pay(struct worker *w, struct err *err)
+{
+	const struct owed *o = (const struct owed *)(void *)w->owed.data;
+	size_t i, count = w->owed.len / sizeof *o;
+
+	for (i = 0; i < count; i++)
+		if (sums_add(w->sums, o[i].part->raw.data + o[i].content, o[i].len,
+			    o[i].part->raw.data + o[i].sum_raw, err) != 0)
+			return -1;
+	sums_run(w->sums);
+	return 0;
+}
+
+/* A chunk of the job that can take bytes, with what it has in *c. */
+static int open_chunk(struct job *job, struct chunk **c, struct err *err)
+{
+	if (job->chunk_count > 0) {
+		*c = &job->chunks[job->chunk_count - 1];
+		if ((*c)->len < STORE_CONTENT_MAX)
+			return 0;
+	}
+	if (job->chunk_count == job->chunks_cap) {
+		size_t cap = job->chunks_cap + 2, i;
+		struct chunk *grown = realloc(job->chunks, cap * sizeof *grown);
+
+		if (grown == NULL)
+			return no_memory(err);
+		for (i = job->chunks_cap; i < cap; i++)
+			buf_init(&grown[i].record, STORE_RECORD_MAX);
+		job->chunks = grown;
+		job->chunks_cap = cap;
+	}
+	*c = &job->chunks[job->chunk_count++];
+	(*c)->at = job->content.len;
+	(*c)->len = 0;
+	return 0;
+}
+
+/* A REF, whose id is put in later. */
+static int put_ref(struct job *job, size_t chunk, size_t offset, size_t len, struct err *err)
+{
+	static const uint8_t blank[STORE_ID_LEN];
+	struct ref ref = {.at = job->out.len + 3, .chunk = chunk};
+	uint8_t *to = buf_room(&job->out, PACK_REF_MAX, err);
+	struct cbor_out out;
+
+	if (to == NULL)
+		return -1;
+	cbor_out_init(&out, to, PACK_REF_MAX);
+	pack_ref_put(&out, blank, (uint32_t)offset, (uint32_t)len);
+	buf_took(&job->out, cbor_out_len(&out));
+	return buf_add(&job->refs, &ref, sizeof ref, err);
+}
+
+static int add_content(struct job *job, const uint8_t *bytes, size_t len, struct err *err)
+{
+	struct chunk *c;
+
+	while (len > 0) {
+		size_t n;
+
+		if (open_chunk(job, &c, err) != 0)
+			return -1;
+		n = STORE_CONTENT_MAX - c->len < len ? STORE_CONTENT_MAX - c->len : len;
+		if (put_ref(job, job->chunk_count - 1, c->len, n, err) != 0 ||
+			buf_add(&job->content, bytes, n, err) != 0)
+			return -1;
+		c->len += n;
+		bytes += n;
+		len -= n;
+	}
+	return 0;
+}
+
+/* Goes through the entries of a job's parts, one after the other. */
+struct walk {
+	struct job *job;
+	size_t part;
+	struct cbor_in in;
+};
+
+/* A whole map is copied to .out. */
+static int copy_map(struct walk *k, struct err *err)
+{
+	const uint8_t *start = k->in.at;
+
+	if (cbor_skip(&k->in, DEPTH) != CBOR_OK)
+		return err_set(err, ERR_FAILED, "a part can't be read back");
+	return buf_add(&k->job->out, start, (size_t)(k->in.at - start), err);
+}
+
+static int next_part(struct walk *k, struct err *err)
+{
+	struct pack_part *part;
+
+	if (k->part == k->job->part_count)
+		return err_set(err, ERR_FAILED, "a part is missing");
+	part = k->job->parts[k->part++];
+	cbor_in_init(&k->in, part->raw.data, part->raw.len);
+	return 0;
+}
+
+/* The next entry's items, with its content moved into chunks. */
+static int convert_entry(struct walk *k, struct err *err)
+{
+	struct pack_item item;
+	const uint8_t *start;
+
+	if (k->in.at == k->in.end && next_part(k, err) != 0)
+		return -1;
+	if (copy_map(k, err) != 0)
+		return -1;
+	for (;;) {
+		start = k->in.at;
+		if (pack_item_get(&k->in, &item, err) != 0)
+			return -1;
+		switch (item.kind) {
+		case PACK_ITEM_DATA:
+			if (add_content(k->job, item.data.at, item.data.len, err) != 0)
+				return -1;
+			break;
+		case PACK_ITEM_HOLE:
+			if (buf_add(&k->job->out, start, (size_t)(k->in.at - start), err) != 0)
+				return -1;
+			break;
+		case PACK_ITEM_TAIL:
+			return copy_map(k, err);
+		default:
+			if (next_part(k, err) != 0)
+				return -1;
+		}
+	}
+}
+
+static int convert(struct job *job, struct err *err)
+{
+	struct walk k = {.job = job};
+	size_t i, count;
+	struct plan *plans = plans_of(job, &count);
+
+	for (i = 0; i < count; i++) {
+		struct plan *p = &plans[i];
+
+		if (p->carried_len > 0) {
+			if (buf_add(&job->out, job->text.data + p->carried, p->carried_len, err) !=
+				0)
+				return -1;
+		} else if (!p->left_out && convert_entry(&k, err) != 0) {
+			return -1;
+		}
+		p->out_end = job->out.len;
+	}
+	return 0;
+}
+
+static int build(void *ctx, void *worker, void *job_, struct err *err)
+{
+	struct worker *w = worker;
+	struct job *job = job_;
+	size_t i, count;
+	struct plan *plans = plans_of(job, &count);
+	int result = 0;
+
+	if (job->stream)
+		return 0;
+	buf_clear(&w->owed);
+	for (i = 0; i < count && result == 0; i++)
+		if (plans[i].carried_len == 0)
+			result = build_item(ctx, job, w, &plans[i], err);
+	if (result == 0)
+		result = pay(w, err);
+	drop_dirs(job);
+	return result == 0 ? convert(job, err) : -1;
+}
+
+/* --- join, press, emit ---------------------------------------------------- */
+
+/* The items of a large file's chunk, its content's hash, its TAIL. */
+static int join(void *ctx, void *worker, void *job_, struct err *err)
+{
+	struct backup *b = ctx;
+	struct job *job = job_;
+	const struct run *r = (const struct run *)(const void *)job->runs.data;
+	size_t i, at = 0;
+	uint8_t sum[HASH_LEN], *to;
+	struct cbor_out out;
+	struct chunk *c;
+
+	(void)worker;
+	if (!job->stream)
+		return 0;
+	if (job->content.len > 0) {
+		if (open_chunk(job, &c, err) != 0)
+			return -1;
+		c->at = 0;
+		c->len = job->content.len;
+		job->read += c->len;
+	}
+	for (i = 0; i < job->runs.len / sizeof *r; i++) {
+		if (!r[i].hole) {
+			hash_add(b->hash, job->content.data + at, (size_t)r[i].len);
+			if (put_ref(job, 0, at, (size_t)r[i].len, err) != 0)
+				return -1;
+			at += (size_t)r[i].len;
+			continue;
+		}
+		hash_add_zeros(b->hash, r[i].len);
+		if ((to = buf_room(&job->out, PACK_HOLE_MAX, err)) == NULL)
+			return -1;
+		cbor_out_init(&out, to, PACK_HOLE_MAX);
+		cbor_put_uint(&out, r[i].len);
+		buf_took(&job->out, cbor_out_len(&out));
+	}
+	if (!job->stream_ends)
+		return 0;
+	hash_end(b->hash, sum);
+	if (pack_feed_end(job->parts[0], &job->end, sum, err) != 0 ||
+		buf_add(&job->out, job->parts[0]->raw.data, job->parts[0]->raw.len, err) != 0)
+		return -1;
+	if (job->end.problem[0] == 0)
+		return 0;
+	return note(job, (const char *)job->stream_path.data, job->stream_path.len,
+		job->end.problem, err);
+}
+
+static int press(void *ctx, void *worker, void *job_, struct err *err)
+{
+	struct backup *b = ctx;
+	struct worker *w = worker;
+	struct job *job = job_;
+	size_t i;
+	bool has;
+
+	for (i = 0; i < job->chunk_count; i++) {
+		struct chunk *c = &job->chunks[i];
+		const uint8_t *content = job->content.data + c->at;
+
+		if (agent_domain_id(b->o->domain, content, c->len, c->id, err) != 0 ||
+			agent_copies_have(b->o->copies, c->id, &has, err) != 0)
+			return -1;
+		c->wanted = !has;
+		if (c->wanted && agent_maker_make(w->maker, false, c->id, content, c->len,
+					 &c->record, err) != 0)
+			return -1;
+	}
+	return 0;
+}
+
+/* Keeps a piece of the manifest, or of the list. */
+static int keep_piece(void *ctx, bool list, const void *content, size_t len,
+	uint8_t id[STORE_ID_LEN], struct err *err)
+{
+	struct backup *b = ctx;
+	uint64_t added = 0;
+	bool has;
+
+	if (list)
+		hash_sha256(content, len, id);
+	else if (agent_domain_id(b->o->domain, content, len, id, err) != 0)
+		return -1;
+	if (agent_copies_have(b->o->copies, id, &has, err) != 0)
+		return -1;
+	if (has)
+		return 0;
+	if (agent_maker_make(b->maker, list, id, content, len, &b->record, err) != 0 ||
+		agent_copies_put(b->o->copies, b->record.data, b->record.len, &added, err) != 0)
+		return -1;
+	b->result->stored += added;
+	return 0;
+}
+
+static void report(struct backup *b, struct job *job)
+{
+	size_t i, at, len, count;
+	const struct plan *plans = plans_of(job, &count);
+
+	for (i = 0; i < count && b->o->entry != NULL; i++)
+		if (!plans[i].left_out)
+			b->o->entry(b->o->ctx, (const char *)job->text.data + plans[i].path,
+				plans[i].path_len, plans[i].carried_len > 0);
+	if (job->stream_ends && b->o->entry != NULL)
+		b->o->entry(b->o->ctx, (const char *)job->stream_path.data, job->stream_path.len,
+			false);
+	for (at = 0; at < job->notes.len;) {
+		const char *path, *what;
+
+		memcpy(&len, job->notes.data + at, sizeof len);
+		path = (const char *)job->notes.data + at + sizeof len;
+		what = path + len;
+		b->o->problem(b->o->ctx, path, len, what);
+		b->result->problems++;
+		at += sizeof len + len + strlen(what) + 1;
+	}
+}
+
+/* The content's size and status, out of an entry's TAIL, for the dump's totals. */
+static int count_entry(struct backup *b, const uint8_t *items, size_t len, struct err *err)
+{
+	struct pack_item item;
+	struct pack_tail tail = {0};
+	struct cbor_in in;
+
+	cbor_in_init(&in, items, len);
+	if (cbor_skip(&in, DEPTH) != CBOR_OK)
+		return err_set(err, ERR_FAILED, "an entry can't be read back");
+	do {
+		if (pack_manifest_item_get(&in, &item, err) != 0)
+			return -1;
+	} while (item.kind == PACK_ITEM_REF || item.kind == PACK_ITEM_HOLE);
+	if (pack_tail_get(&in, &tail, err) < 0)
+		return -1;
+	b->result->entries++;
+	b->result->content += tail.has_content ? tail.size : 0;
+	b->result->statuses += tail.status != PACK_OK;
+	return 0;
+}
+
+static int emit_plans(struct backup *b, struct job *job, struct err *err)
+{
+	size_t i, count, from = 0;
+	const struct plan *plans = plans_of(job, &count);
+
+	for (i = 0; i < count; from = plans[i++].out_end) {
+		const uint8_t *items = job->out.data + from;
+		size_t len = plans[i].out_end - from;
+
+		if (len == 0)
+			continue;
+		b->result->carried += plans[i].carried_len > 0;
+		if (count_entry(b, items, len, err) != 0 ||
+			agent_manifest_add(b->manifest, items, len, err) != 0 ||
+			agent_manifest_entry(b->manifest,
+				(const char *)job->text.data + plans[i].path, plans[i].path_len,
+				&plans[i].stat, err) != 0)
+			return -1;
+	}
+	return 0;
+}
+
+static int emit_stream(struct backup *b, struct job *job, struct err *err)
+{
+	struct agent_stat stat;
+
+	if (agent_manifest_add(b->manifest, job->out.data, job->out.len, err) != 0)
+		return -1;
+	if (!job->stream_ends)
+		return 0;
+	b->result->entries++;
+	b->result->content += job->end.tail.size;
+	b->result->statuses += job->end.tail.status != PACK_OK;
+	agent_stat_set(&stat, &job->end.st,
+		job->end.tail.status == PACK_OK && job->end.problem[0] == 0, b->began);
+	return agent_manifest_entry(
+		b->manifest, (const char *)job->stream_path.data, job->stream_path.len, &stat, err);
+}
+
+static int emit(void *ctx, void *worker, void *job_, struct err *err)
+{
+	struct backup *b = ctx;
+	struct job *job = job_;
+	const struct ref *ref = (const struct ref *)(const void *)job->refs.data;
+	uint64_t added;
+	size_t i;
+
+	(void)worker;
+	for (i = 0; i < job->chunk_count; i++) {
+		const struct chunk *c = &job->chunks[i];
+
+		if (!c->wanted)
+			continue;
+		if (agent_copies_put(b->o->copies, c->record.data, c->record.len, &added, err) != 0)
+			return -1;
+		b->result->stored += added;
+	}
+	for (i = 0; i < job->refs.len / sizeof *ref; i++)
+		memcpy(job->out.data + ref[i].at, job->chunks[ref[i].chunk].id, STORE_ID_LEN);
+	b->result->read += job->read;
+	if (job->stream ? emit_stream(b, job, err) : emit_plans(b, job, err))
+		return -1;
+	report(b, job);
+	return 0;
+}
+
+/* --- the whole ----------------------------------------------------------- */
+
+static void worker_free(struct worker *w)
+{
+	if (w == NULL)
+		return;
+	pack_feed_free(w->feed);
+	hash_free(w->hash);
+	sums_free(w->sums);
+	agent_maker_free(w->maker);
+	buf_fini(&w->owed);
+	free(w);
+}
+
+static struct worker *worker_new(struct backup *b, struct err *err)
+{
+	struct worker *w = calloc(1, sizeof *w);
+
+	if (w == NULL) {
+		no_memory(err);
+		return NULL;
+	}
+	buf_init(&w->owed, SIZE_MAX);
+	w->feed = pack_feed_new(b->o->xattrs, b->o->owner_names, err);
+	w->hash = w->feed != NULL ? hash_new(err) : NULL;
+	w->sums = w->hash != NULL ? sums_new(err) : NULL;
+	w->maker = w->sums != NULL ? agent_maker_new(&b->run, b->o->level, err) : NULL;
+	if (w->maker != NULL)
+		return w;
+	worker_free(w);
+	return NULL;
+}
+
+static struct store_time now(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_REALTIME, &t);
+	return (struct store_time){t.tv_sec, (uint32_t)t.tv_nsec};
+}
+
+/* The local copy, if every store holds the dump that it is of. */
+static int open_last(struct backup *b, struct err *err)
+{
+	bool has;
+
+	if (b->o->reread ||
+		(b->last = agent_last_open(b->o->last, b->o->domain->fingerprint)) == NULL)
+		return 0;
+	if (agent_copies_has_dump(b->o->copies, agent_last_dump(b->last), &has, err) != 0)
+		return -1;
+	b->has_old = has && agent_last_next(b->last, &b->old);
+	return 0;
+}
+
+static int backup_init(struct backup *b, struct err *err)
+{
+	struct pack_scan_options scan = b->o->scan;
+
+	buf_init(&b->stream_path, PACK_PATH_MAX);
+	buf_init(&b->ahead, SIZE_MAX);
+	buf_init(&b->ahead_runs, SIZE_MAX);
+	buf_init(&b->link, PACK_PATH_MAX);
+	buf_init(&b->record, STORE_RECORD_MAX);
+	scan.problem = scan_problem;
+	scan.next_root = scan_next_root;
+	scan.excluded = scan.excluded != NULL ? scan_excluded : NULL;
+	scan.ctx = b;
+	b->began = now();
+	if (agent_run_init(&b->run, b->o->domain, err) != 0 || open_last(b, err) != 0)
+		return -1;
+	b->last_out = agent_last_make(b->o->last, b->o->domain->fingerprint, err);
+	if (b->last_out == NULL)
+		return -1;
+	b->scan = pack_scan_new(&scan, err);
+	b->links = b->scan != NULL ? pack_links_new(0, err) : NULL;
+	b->hash = b->links != NULL ? hash_new(err) : NULL;
+	b->part = b->hash != NULL ? pack_part_new(STEP, err) : NULL;
+	b->maker = b->part != NULL ? agent_maker_new(&b->run, b->o->level, err) : NULL;
+	if (b->maker == NULL)
+		return -1;
+	b->manifest = agent_manifest_new(b->o->domain->gear, b->last_out, keep_piece, b, err);
+	return b->manifest != NULL ? 0 : -1;
+}
+
+static void backup_fini(struct backup *b)
+{
+	if (b->streaming)
+		pack_feed_drop(&b->stream);
+	pack_scan_free(b->scan);
+	pack_links_free(b->links);
+	hash_free(b->hash);
+	pack_part_free(b->part);
+	agent_maker_free(b->maker);
+	agent_manifest_free(b->manifest);
+	agent_last_drop(b->last_out);
+	agent_last_close(b->last);
+	agent_run_wipe(&b->run);
+	buf_fini(&b->stream_path);
+	buf_fini(&b->ahead);
+	buf_fini(&b->ahead_runs);
+	buf_fini(&b->link);
+	buf_fini(&b->record);
+}
+
+/* The dump's record, with its HMAC. */
+static int make_record(struct backup *b, struct buf *out, struct err *err)
+{
+	struct agent_backed_up *r = b->result;
+	struct store_dump d = {
+		.id = r->dump,
+		.agent = b->o->agent,
+		.agent_len = strlen(b->o->agent),
+		.name = b->o->name,
+		.name_len = strlen(b->o->name),
+		.domain = b->o->domain->fingerprint,
+		.sealed = !b->o->domain->open,
+		.ephemeral = b->run.ephemeral,
+		.wraps = b->run.domain_wraps,
+		.wrap_count = b->o->domain->to_count,
+		.began = b->began,
+		.base = (const uint8_t *)b->o->base,
+		.base_len = strlen(b->o->base),
+		.paths = b->o->paths,
+		.paths_len = b->o->paths_len,
+		.path_count = b->o->path_count,
+		.lock = b->o->lock,
+	};
+
+	if (agent_manifest_finish(b->manifest, &d, err) != 0 ||
+		seal_random(r->dump, sizeof r->dump, err) != 0)
+		return -1;
+	d.ended = now();
+	d.entries = r->entries;
+	d.content = r->content;
+	d.statuses = r->statuses;
+	if (store_dump_put(&d, out, err) != 0)
+		return -1;
+	if (b->o->domain->open)
+		return 0;
+	return agent_domain_mac(
+		b->o->domain, out->data + STORE_MAC_LEN, out->len - STORE_MAC_LEN, out->data, err);
+}
+
+static int commit(struct backup *b, struct err *err)
+{
+	struct agent_last_out *last = b->last_out;
+	struct buf record;
+	int got;
+
+	buf_init(&record, STORE_DUMP_MAX);
+	got = make_record(b, &record, err);
+	if (got == 0)
+		got = agent_copies_commit(
+			b->o->copies, record.data, record.len, &b->result->acknowledged, err);
+	buf_fini(&record);
+	if (got != 0)
+		return got;
+	b->last_out = NULL;
+	return agent_last_commit(last, b->result->dump, err);
+}
+
+static int run_lanes(struct backup *b, struct job **jobs, size_t job_count, struct worker **workers,
+	size_t worker_count, struct err *err)
+{
+	static const struct lane_stage stages[] = {
+		{LANE_SERIAL, plan, NULL},
+		{LANE_PARALLEL, build, NULL},
+		{LANE_SERIAL, join, NULL},
+		{LANE_PARALLEL, press, NULL},
+		{LANE_SERIAL, emit, NULL},
+	};
+	size_t i;
+
+	for (i = 0; i < job_count; i++)
+		if ((jobs[i] = job_new(err)) == NULL)
+			return -1;
+	for (i = 0; i < worker_count; i++)
+		if ((workers[i] = worker_new(b, err)) == NULL)
+			return -1;
+	return lane_run(stages, sizeof stages / sizeof *stages, (void **)jobs, job_count,
+		(void **)workers, worker_count, b, err);
+}
+
+int agent_backup(
+	const struct agent_backup_options *options, struct agent_backed_up *result, struct err *err)
+{
+	struct backup b = {.o = options, .result = result};
+	size_t worker_count = options->threads, job_count = worker_count * 2 + 2, i;
+	struct job **jobs = calloc(job_count, sizeof *jobs);
+	struct worker **workers = calloc(worker_count, sizeof *workers);
+	int got = -1;
+
+	*result = (struct agent_backed_up){0};
+	if (jobs == NULL || workers == NULL)
+		no_memory(err);
+	else if (backup_init(&b, err) == 0 &&
+		 run_lanes(&b, jobs, job_count, workers, worker_count, err) == 0)
+		got = commit(&b, err);
+	result->problems += b.untold;
+	for (i = 0; jobs != NULL && i < job_count; i++)
+		job_free(jobs[i]);
+	for (i = 0; workers != NULL && i < worker_count; i++)
+		worker_free(workers[i]);
+	free(jobs);
+	free(workers);
+	backup_fini(&b);
+	return got;
+}

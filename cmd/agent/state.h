@@ -1,0 +1,32 @@
+/*
+ * The agent's own files: --state DIR, by default /var/lib/fdump for root, else
+ * $XDG_STATE_HOME/fdump or ~/.local/state/fdump.
+ *
+ *   DIR/secret          32 random bytes, 0600: names chunks, opens nothing
+ *   DIR/last/NAME-DOMAIN  local copy of the last manifest (cmd/agent/last.h)
+ */
+#ifndef FDUMP_CMD_AGENT_STATE_H
+#define FDUMP_CMD_AGENT_STATE_H
+
+#include <stdint.h>
+
+#include "cmd/agent/domain.h"
+
+struct err;
+
+/* The folder, made (0700) if it is not there. dir: what --state says, or NULL.
+ * The caller frees it. NULL with err set. */
+char *agent_state_dir(const char *dir, struct err *err);
+
+/* The agent's secret; made at first use. Returns 0, or -1 with err set; ERR_CONFIG if
+ * others can read it. */
+int agent_state_secret(const char *dir, uint8_t secret[AGENT_SECRET_LEN], struct err *err);
+
+/* Where the last manifest of a backup is kept. The caller frees it. */
+char *agent_state_last(
+	const char *dir, const char *name, const uint8_t domain[STORE_DOMAIN_LEN], struct err *err);
+
+/* This host's name, as dumps carry it: at most STORE_NAME_MAX bytes. Returns 0, or -1. */
+int agent_state_host(char name[STORE_NAME_MAX + 1], struct err *err);
+
+#endif

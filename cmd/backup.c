@@ -1,0 +1,526 @@
+/* fdump backup: trees into stores. */
+#include <errno.h>
+#include <fcntl.h>
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "cmd/agent/backup.h"
+#include "cmd/agent/copies.h"
+#include "cmd/agent/state.h"
+#include "cmd/cmd.h"
+#include "cmd/json.h"
+#include "cmd/select.h"
+#include "lib/buf.h"
+#include "lib/cbor.h"
+#include "lib/err.h"
+#include "lib/esc.h"
+#include "lib/fs.h"
+#include "lib/hash.h"
+#include "lib/key.h"
+#include "lib/lane.h"
+#include "lib/match.h"
+#include "lib/name.h"
+#include "lib/seal.h"
+#include "lib/zst.h"
+
+static const char help[] =
+	"usage: fdump backup -s STORE... (--to KEY.pub... | --open) [options] PATH...\n"
+	"\n"
+	"Keeps trees of files as a new dump in each STORE. What was not touched since\n"
+	"the last dump is not read again; equal content is stored once.\n"
+	"\n"
+	"  -s, --store STORE       directory of a store (repeatable: one reading, a copy\n"
+	"                          in each)\n"
+	"      --copies N          enough when N stores have it; default: all\n"
+	"      --to FILE.pub       seal it to this public key (repeatable)\n"
+	"      --open              not sealed: whoever has the store can read it\n"
+	"      --name NAME         of this backup; default: backup\n"
+	"  -C, --directory DIR     PATHs are in DIR\n"
+	"  -v, --verbose           name each entry that is read on standard error\n"
+	"      --one-file-system   stay on the file system of each PATH\n"
+	"  -X, --exclude-from FILE leave out what matches the patterns in FILE\n"
+	"      --exclude PATTERN   leave out what matches, as in .gitignore (repeatable)\n"
+	"      --exclude-caches    of directories with a CACHEDIR.TAG keep only that\n"
+	"      --no-xattrs         without extended attributes and ACLs\n"
+	"      --numeric-owner     without names of users and groups\n"
+	"      --reread            read everything, whether it was touched or not\n"
+	"      --lock TIME         can't be deleted for 30d, 12h, ...\n"
+	"      --level N           zstd level 0 (none) to 19, default 1\n"
+	"      --json              problems and the result as JSON, one object a line\n"
+	"      --threads N         default: the number of processors\n"
+	"      --state DIR         the agent's own files; default: /var/lib/fdump for root,\n"
+	"                          else ~/.local/state/fdump\n"
+	"\n"
+	"Exit status: 0 complete; 1 done, but some entries changed or could not be\n"
+	"read, and are listed; 2 failed; 4 fewer copies than asked for; 7 no space.\n";
+
+struct options {
+	const char *stores[AGENT_STORES_MAX];
+	size_t store_count;
+	long copies;
+	const char *to[STORE_WRAPS_MAX];
+	size_t to_count;
+	bool open, verbose, json;
+	const char *directory, *state;
+	struct cmd_select select; /* its patterns */
+	struct agent_backup_options backup;
+	char **paths; /* sorted, nested ones left out */
+	size_t path_count, next;
+	struct buf encoded; /* of the dump's record */
+	char base[4096];
+};
+
+enum {
+	OPT_COPIES = 256,
+	OPT_TO,
+	OPT_OPEN,
+	OPT_NAME,
+	OPT_ONE_FS,
+	OPT_EXCLUDE,
+	OPT_CACHES,
+	OPT_NO_XATTRS,
+	OPT_NUMERIC,
+	OPT_REREAD,
+	OPT_LOCK,
+	OPT_LEVEL,
+	OPT_JSON,
+	OPT_THREADS,
+	OPT_STATE,
+	OPT_HELP
+};
+
+static const struct option long_options[] = {
+	{"store", required_argument, NULL, 's'},
+	{"copies", required_argument, NULL, OPT_COPIES},
+	{"to", required_argument, NULL, OPT_TO},
+	{"open", no_argument, NULL, OPT_OPEN},
+	{"name", required_argument, NULL, OPT_NAME},
+	{"directory", required_argument, NULL, 'C'},
+	{"verbose", no_argument, NULL, 'v'},
+	{"one-file-system", no_argument, NULL, OPT_ONE_FS},
+	{"exclude-from", required_argument, NULL, 'X'},
+	{"exclude", required_argument, NULL, OPT_EXCLUDE},
+	{"exclude-caches", no_argument, NULL, OPT_CACHES},
+	{"no-xattrs", no_argument, NULL, OPT_NO_XATTRS},
+	{"numeric-owner", no_argument, NULL, OPT_NUMERIC},
+	{"reread", no_argument, NULL, OPT_REREAD},
+	{"lock", required_argument, NULL, OPT_LOCK},
+	{"level", required_argument, NULL, OPT_LEVEL},
+	{"json", no_argument, NULL, OPT_JSON},
+	{"threads", required_argument, NULL, OPT_THREADS},
+	{"state", required_argument, NULL, OPT_STATE},
+	{"help", no_argument, NULL, OPT_HELP},
+	{0},
+};
+
+/* Those of the options that only set something. Returns -1 to go on, else the exit status. */
+static int set_option(struct options *o, int c)
+{
+	struct err err = {0};
+	int64_t seconds;
+	long n;
+
+	switch (c) {
+	case 's':
+		if (o->store_count == AGENT_STORES_MAX)
+			return cmd_usage("backup", "over %d stores", AGENT_STORES_MAX);
+		o->stores[o->store_count++] = optarg;
+		return -1;
+	case OPT_COPIES:
+		if (cmd_number(optarg, 1, AGENT_STORES_MAX, &o->copies) != 0)
+			return cmd_usage("backup", "--copies wants 1 to %d", AGENT_STORES_MAX);
+		return -1;
+	case OPT_TO:
+		if (o->to_count == STORE_WRAPS_MAX)
+			return cmd_usage("backup", "over %d keys", STORE_WRAPS_MAX);
+		o->to[o->to_count++] = optarg;
+		return -1;
+	case OPT_NAME:
+		if (!name_ok(optarg, strlen(optarg)))
+			return cmd_usage("backup", "--name wants letters, digits, '.', '_', '-'");
+		o->backup.name = optarg;
+		return -1;
+	case 'X':
+		return cmd_select_patterns_from(&o->select, optarg, false, &err) != 0
+			       ? cmd_fail("backup", &err)
+			       : -1;
+	case OPT_EXCLUDE:
+		return cmd_select_pattern(&o->select, optarg, &err) != 0 ? cmd_fail("backup", &err)
+									 : -1;
+	case OPT_LOCK:
+		if (cmd_duration(optarg, &seconds) != 0)
+			return cmd_usage("backup", "--lock wants a time as 30d, 12h, 4w");
+		o->backup.lock = (int64_t)time(NULL) + seconds;
+		return -1;
+	case OPT_LEVEL:
+		if (cmd_number(optarg, 0, ZST_LEVEL_MAX, &n) != 0)
+			return cmd_usage("backup", "--level wants 0 to %d", ZST_LEVEL_MAX);
+		o->backup.level = (int)n;
+		return -1;
+	case OPT_THREADS:
+		if (cmd_number(optarg, 1, LANE_THREADS_MAX, &n) != 0)
+			return cmd_usage("backup", "--threads wants 1 to %d", LANE_THREADS_MAX);
+		o->backup.threads = (unsigned)n;
+		return -1;
+	default:
+		return cmd_usage("backup", "wrong option");
+	}
+}
+
+static int check(const struct options *o)
+{
+	if (o->store_count == 0)
+		return cmd_usage(
+			"backup", "no STORE given (-s DIR; fdump store init DIR makes one)");
+	if ((size_t)o->copies > o->store_count)
+		return cmd_usage("backup", "--copies %ld wants as many stores", o->copies);
+	if (o->to_count == 0 && !o->open)
+		return cmd_usage("backup",
+			"to whom is it sealed? --to KEY.pub (fdump key new KEY makes "
+			"KEY and KEY.pub), or --open for nobody");
+	if (o->to_count > 0 && o->open)
+		return cmd_usage("backup", "--to and --open exclude each other");
+	return -1;
+}
+
+static int parse(struct options *o, int argc, char **argv)
+{
+	int c, got;
+
+	optind = 1;
+	while ((c = getopt_long(argc, argv, "s:C:X:v", long_options, NULL)) != -1) {
+		got = -1;
+		switch (c) {
+		case OPT_OPEN:
+			o->open = true;
+			break;
+		case 'C':
+			o->directory = optarg;
+			break;
+		case 'v':
+			o->verbose = true;
+			break;
+		case OPT_ONE_FS:
+			o->backup.scan.one_file_system = true;
+			break;
+		case OPT_CACHES:
+			o->backup.scan.exclude_caches = true;
+			break;
+		case OPT_NO_XATTRS:
+			o->backup.xattrs = false;
+			break;
+		case OPT_NUMERIC:
+			o->backup.owner_names = false;
+			break;
+		case OPT_REREAD:
+			o->backup.reread = true;
+			break;
+		case OPT_JSON:
+			o->json = true;
+			break;
+		case OPT_STATE:
+			o->state = optarg;
+			break;
+		case OPT_HELP:
+			fputs(help, stdout);
+			return CMD_OK;
+		default:
+			got = set_option(o, c);
+		}
+		if (got >= 0)
+			return got;
+	}
+	o->paths = argv + optind;
+	o->path_count = (size_t)(argc - optind);
+	if (o->path_count == 0)
+		return cmd_usage("backup", "no PATH given ('.' for all that is here)");
+	if (o->path_count > STORE_PATHS_MAX)
+		return cmd_usage("backup", "over %d paths", STORE_PATHS_MAX);
+	return check(o);
+}
+
+/* --- paths ---------------------------------------------------------------- */
+
+/* A path's name in the dump; the caller frees it. */
+static char *name_of(const char *path, size_t *len)
+{
+	char *out = malloc(strlen(path) + 2);
+	bool cut;
+
+	if (out != NULL)
+		*len = pack_scan_name(path, out, &cut);
+	return out;
+}
+
+static int by_name(const void *a, const void *b)
+{
+	size_t x_len = 0, y_len = 0;
+	char *x = name_of(*(char *const *)a, &x_len), *y = name_of(*(char *const *)b, &y_len);
+	int order = x != NULL && y != NULL ? agent_path_order(x, x_len, y, y_len) : 0;
+
+	free(x);
+	free(y);
+	return order;
+}
+
+/* Whether b is a, or in it. */
+static bool holds(const char *a, const char *b)
+{
+	size_t x_len = 0, y_len = 0;
+	char *x = name_of(a, &x_len), *y = name_of(b, &y_len);
+	bool in = x != NULL && y != NULL &&
+		  ((x_len == 1 && x[0] == '.') || (y_len >= x_len && memcmp(x, y, x_len) == 0 &&
+							  (y_len == x_len || y[x_len] == '/')));
+
+	free(x);
+	free(y);
+	return in;
+}
+
+/* Sorts the paths, leaves out those within others, and writes down all that were asked for. */
+static int order_paths(struct options *o, struct err *err)
+{
+	size_t i, kept = 0;
+	uint8_t *to;
+	struct cbor_out out;
+
+	for (i = 0; i < o->path_count; i++) {
+		size_t len = strlen(o->paths[i]);
+
+		if ((o->paths[i][0] == '/') != (o->paths[0][0] == '/'))
+			return err_set(err, ERR_USAGE,
+				"%s: paths must be all absolute or all relative", o->paths[i]);
+		if ((to = buf_room(&o->encoded, len + CBOR_HEAD_MAX, err)) == NULL)
+			return -1;
+		cbor_out_init(&out, to, len + CBOR_HEAD_MAX);
+		cbor_put_bytes(&out, o->paths[i], len);
+		buf_took(&o->encoded, cbor_out_len(&out));
+	}
+	o->backup.paths = o->encoded.data;
+	o->backup.paths_len = o->encoded.len;
+	o->backup.path_count = o->path_count;
+	qsort(o->paths, o->path_count, sizeof *o->paths, by_name);
+	for (i = 0; i < o->path_count; i++)
+		if (kept == 0 || !holds(o->paths[kept - 1], o->paths[i]))
+			o->paths[kept++] = o->paths[i];
+	o->path_count = kept;
+	return 0;
+}
+
+/* The directory that names in the dump begin at. */
+static int find_base(struct options *o, struct err *err)
+{
+	const char *dir = o->directory != NULL ? o->directory : ".";
+	char *real;
+
+	o->backup.scan.base = AT_FDCWD;
+	if (o->directory != NULL) {
+		o->backup.scan.base = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+		if (o->backup.scan.base < 0)
+			return err_errno(err, errno, "%s", dir);
+	}
+	real = o->paths[0][0] == '/' ? strdup("/") : realpath(dir, NULL);
+	if (real == NULL)
+		return err_errno(err, errno, "%s", dir);
+	snprintf(o->base, sizeof o->base, "%s", real);
+	free(real);
+	o->backup.base = o->base;
+	return 0;
+}
+
+static int next_root(void *ctx, const char **path, struct err *err)
+{
+	struct options *o = ctx;
+
+	(void)err;
+	if (o->next == o->path_count)
+		return 1;
+	*path = o->paths[o->next++];
+	return 0;
+}
+
+static bool excluded(void *ctx, const char *path, size_t len, bool is_dir)
+{
+	struct options *o = ctx;
+
+	return match_test(o->select.exclude, path, len, is_dir) == MATCH_EXCLUDED;
+}
+
+/* --- what is said ---------------------------------------------------------- */
+
+static void on_entry(void *ctx, const char *path, size_t len, bool carried)
+{
+	char text[ESC_MAX(4096)];
+
+	(void)ctx;
+	if (carried)
+		return;
+	esc_name(text, sizeof text, path, len);
+	fprintf(stderr, "%s\n", text);
+}
+
+static void on_problem(void *ctx, const char *path, size_t len, const char *what)
+{
+	struct options *o = ctx;
+	char text[ESC_MAX(4096)];
+	struct err err;
+	json_t *object;
+	int failed;
+
+	if (o->json) {
+		object = cmd_json_new("problem", "backup.problem");
+		failed = cmd_json_name(object, "path", path, len);
+		failed |= cmd_json_add(object, "what", json_string(what));
+		if (cmd_json_print(object, failed, &err) == 0)
+			return;
+	}
+	esc_name(text, sizeof text, path, len);
+	fprintf(stderr, "fdump backup: %s: %s\n", text, what);
+}
+
+static void on_behind(void *ctx, const char *store, const char *why)
+{
+	(void)ctx;
+	fprintf(stderr, "fdump backup: store %s is left behind: %s\n", store, why);
+}
+
+static void hex(const uint8_t *bytes, size_t len, char *text)
+{
+	size_t i;
+
+	for (i = 0; i < len; i++)
+		sprintf(text + 2 * i, "%02x", bytes[i]);
+}
+
+static int tell(const struct options *o, const struct agent_backed_up *r, struct err *err)
+{
+	char id[2 * STORE_DUMP_ID + 1];
+	json_t *object;
+	int failed;
+
+	hex(r->dump, sizeof r->dump, id);
+	if (!o->json) {
+		printf("dump %s: %llu entries, %llu bytes; %llu entries as before, %llu bytes "
+		       "read, "
+		       "%llu bytes stored, %zu of %zu copies\n",
+			id, (unsigned long long)r->entries, (unsigned long long)r->content,
+			(unsigned long long)r->carried, (unsigned long long)r->read,
+			(unsigned long long)r->stored, r->acknowledged, o->store_count);
+		return fflush(stdout) == 0 ? 0 : err_errno(err, errno, "standard output");
+	}
+	object = cmd_json_new("result", "backup.result");
+	failed = cmd_json_add(object, "dump", json_string(id));
+	failed |= cmd_json_add(object, "entries", json_integer((json_int_t)r->entries));
+	failed |= cmd_json_add(object, "content", json_integer((json_int_t)r->content));
+	failed |= cmd_json_add(object, "unchanged", json_integer((json_int_t)r->carried));
+	failed |= cmd_json_add(object, "read", json_integer((json_int_t)r->read));
+	failed |= cmd_json_add(object, "stored", json_integer((json_int_t)r->stored));
+	failed |= cmd_json_add(object, "not_ok", json_integer((json_int_t)r->statuses));
+	failed |= cmd_json_add(object, "problems", json_integer((json_int_t)r->problems));
+	failed |= cmd_json_add(object, "copies", json_integer((json_int_t)r->acknowledged));
+	return cmd_json_print(object, failed, err);
+}
+
+/* --- the whole ------------------------------------------------------------- */
+
+static int load_domain(
+	struct options *o, const char *state, struct agent_domain *domain, struct err *err)
+{
+	uint8_t secret[AGENT_SECRET_LEN];
+	struct key_public keys[STORE_WRAPS_MAX];
+	size_t i;
+	int got = agent_state_secret(state, secret, err);
+
+	for (i = 0; i < o->to_count && got == 0; i++)
+		got = key_public_load(o->to[i], &keys[i], err);
+	if (got == 0)
+		got = agent_domain_init(domain, secret, keys, o->to_count, err);
+	seal_wipe(keys, sizeof keys);
+	seal_wipe(secret, sizeof secret);
+	return got;
+}
+
+/* Runs it; once more, reading all, if what was carried over is not there any more. */
+static int run(struct options *o, struct agent_backed_up *result, struct err *err)
+{
+	int got = agent_backup(&o->backup, result, err);
+
+	if (got != 1)
+		return got;
+	fprintf(stderr, "fdump backup: a store has lost chunks: everything is read again\n");
+	o->next = 0;
+	o->backup.reread = true;
+	got = agent_backup(&o->backup, result, err);
+	return got == 1 ? err_set(err, ERR_FAILED, "chunks are missing that were just stored")
+			: got;
+}
+
+static int backup(struct options *o, struct agent_backed_up *result, struct err *err)
+{
+	struct agent_copies_options copies = {
+		.paths = o->stores,
+		.count = o->store_count,
+		.behind = on_behind,
+	};
+	struct agent_domain domain = {0};
+	char *state = agent_state_dir(o->state, err), *last = NULL, host[STORE_NAME_MAX + 1];
+	int got = -1;
+
+	if (state == NULL || load_domain(o, state, &domain, err) != 0 ||
+		agent_state_host(host, err) != 0 || order_paths(o, err) != 0 ||
+		find_base(o, err) != 0)
+		goto out;
+	o->backup.agent = host;
+	o->backup.domain = &domain;
+	o->backup.last = last = agent_state_last(state, o->backup.name, domain.fingerprint, err);
+	if (last == NULL)
+		goto out;
+	o->backup.copies = agent_copies_open(&copies, domain.fingerprint, err);
+	if (o->backup.copies != NULL)
+		got = run(o, result, err);
+	agent_copies_close(o->backup.copies);
+out:
+	agent_domain_wipe(&domain);
+	free(state);
+	free(last);
+	return got;
+}
+
+int cmd_backup(int argc, char **argv)
+{
+	struct options o = {
+		.backup = {.xattrs = true, .owner_names = true, .level = 1, .name = "backup"}};
+	struct agent_backed_up result;
+	struct err err = {0};
+	int status;
+
+	buf_init(&o.encoded, SIZE_MAX);
+	o.backup.threads = cmd_processors();
+	status = parse(&o, argc, argv);
+	if (status >= 0)
+		goto out;
+	o.backup.scan.next_root = next_root;
+	o.backup.scan.excluded = o.select.exclude != NULL ? excluded : NULL;
+	o.backup.scan.ctx = &o;
+	o.backup.entry = o.verbose ? on_entry : NULL;
+	o.backup.problem = on_problem;
+	o.backup.ctx = &o;
+	fs_raise_file_limit();
+	if (hash_crypto_init(&err) != 0 || backup(&o, &result, &err) != 0 ||
+		tell(&o, &result, &err) != 0)
+		status = cmd_fail("backup", &err);
+	else if (result.acknowledged < (o.copies > 0 ? (size_t)o.copies : o.store_count))
+		status = CMD_COPIES;
+	else
+		status = result.problems > 0 ? CMD_SOME : CMD_OK;
+	if (o.directory != NULL && o.backup.scan.base >= 0)
+		close(o.backup.scan.base);
+out:
+	buf_fini(&o.encoded);
+	cmd_select_fini(&o.select);
+	return status;
+}

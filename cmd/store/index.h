@@ -1,0 +1,119 @@
+/*
+ * The index of a store: where chunks and dumps lie in the volumes. Made of
+ * them, and only a quick way to find things: `fdump store rebuild` makes it anew. See
+ * cmd/store/LAYOUT.md, section 5.
+ *
+ * All within a transaction of lib/db. A row has a check of its own: one that
+ * does not agree is ERR_DAMAGE.
+ */
+#ifndef FDUMP_CMD_STORE_INDEX_H
+#define FDUMP_CMD_STORE_INDEX_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "cmd/store/dump.h"
+#include "lib/db.h"
+#include "pack/block.h"
+
+struct err;
+
+/* Bytes before the record in a DUMP block: commit time 8, signature 64. */
+#define STORE_DUMP_HEAD 72
+
+#define STORE_INDEX_KEY 24 /* bytes of a chunk's key: domain's number, 20 of its id */
+
+enum store_table {
+	STORE_META,
+	STORE_DOMAINS,
+	STORE_CHUNKS,
+	STORE_DUMPS,
+	STORE_DELETED,
+	STORE_LOCKS,
+	STORE_VOLUMES,
+	STORE_TABLES
+};
+
+/* Where a block lies. */
+struct store_place {
+	uint32_t volume, offset, len; /* len: of the payload */
+};
+
+struct store_chunk_row {
+	struct store_place place;
+	uint32_t raw_len;
+	bool damaged; /* not to be had: as if it were not there, until it is put again */
+};
+
+struct store_dump_row {
+	struct store_place place;
+	uint64_t seq;
+	int64_t committed;
+	bool damaged; /* not whole */
+};
+
+enum store_volume_state {
+	STORE_VOLUME_LIVE = 1,
+	STORE_VOLUME_BUILDING, /* of gc, not finished: removed when the store is opened */
+	STORE_VOLUME_DEAD,     /* of gc, emptied: the same */
+};
+
+struct store_volume_row {
+	enum store_volume_state state;
+	uint64_t len;    /* what is below is committed */
+	int64_t checked; /* when it was scrubbed last */
+};
+
+struct store_meta {
+	uint64_t seq;    /* the next block's */
+	uint32_t volume; /* the next volume's number */
+	uint32_t domain; /* the next domain's */
+	int64_t clock;   /* the latest time that was seen */
+};
+
+struct db *store_index_open(const char *path, bool write, struct err *err);
+
+void store_chunk_key(uint32_t domain, const uint8_t *id, uint8_t key[STORE_INDEX_KEY]);
+
+/* Each returns 0; 1 if there is none (_get, _del, _next); -1 with err set. */
+int store_meta_get(struct db_txn *txn, struct store_meta *meta, struct err *err);
+int store_meta_put(struct db_txn *txn, const struct store_meta *meta, struct err *err);
+int store_domain_get(struct db_txn *txn, const uint8_t *domain, uint32_t *number, struct err *err);
+/* The same, and a new number, out of *meta, if there is none. */
+int store_domain_make(struct db_txn *txn, struct store_meta *meta, const uint8_t *domain,
+	uint32_t *number, struct err *err);
+int store_chunk_get(
+	struct db_txn *txn, const uint8_t *key, struct store_chunk_row *row, struct err *err);
+int store_chunk_put(
+	struct db_txn *txn, const uint8_t *key, const struct store_chunk_row *row, struct err *err);
+int store_dump_row_get(
+	struct db_txn *txn, const uint8_t *dump, struct store_dump_row *row, struct err *err);
+int store_dump_row_put(
+	struct db_txn *txn, const uint8_t *dump, const struct store_dump_row *row, struct err *err);
+int store_volume_get(
+	struct db_txn *txn, uint32_t number, struct store_volume_row *row, struct err *err);
+int store_volume_put(
+	struct db_txn *txn, uint32_t number, const struct store_volume_row *row, struct err *err);
+int store_volume_del(struct db_txn *txn, uint32_t number, struct err *err);
+/* A time under a dump's id: STORE_DELETED, STORE_LOCKS. */
+int store_time_get(struct db_txn *txn, enum store_table table, const uint8_t *dump, int64_t *time,
+	struct err *err);
+int store_time_put(struct db_txn *txn, enum store_table table, const uint8_t *dump, int64_t time,
+	struct err *err);
+
+/* The next row behind *key, which begins at {NULL}. */
+int store_chunk_next(
+	struct db_txn *txn, struct db_bytes *key, struct store_chunk_row *row, struct err *err);
+int store_dump_row_next(
+	struct db_txn *txn, struct db_bytes *key, struct store_dump_row *row, struct err *err);
+int store_volume_next(struct db_txn *txn, struct db_bytes *key, uint32_t *number,
+	struct store_volume_row *row, struct err *err);
+
+/* Takes a good block of a volume into the index: what was found in a tail, or
+ * everything, in a rebuild. *meta follows. What is there already and whole stays.
+ * Returns 0, 1 if it is no block of a volume (malformed), -1 with err set. */
+int store_index_absorb(struct db_txn *txn, struct store_meta *meta, uint32_t volume,
+	uint64_t offset, const struct pack_block *block, const uint8_t *payload, struct err *err);
+
+#endif

@@ -1,0 +1,96 @@
+/*
+ * What the files of cmd/store/ share of an open store. Not for others.
+ *
+ * store.c opens, closes and answers; write.c is the writer: put, flush,
+ * commit, delete; gc.c, scrub.c, rebuild.c and replicate.c are what their
+ * names say.
+ */
+#ifndef FDUMP_CMD_STORE_INNER_H
+#define FDUMP_CMD_STORE_INNER_H
+
+#include <pthread.h>
+
+#include "cmd/store/index.h"
+#include "cmd/store/store.h"
+#include "cmd/store/volume.h"
+
+struct db;
+
+/* A chunk that was put, but is not in the index yet. */
+struct store_pending {
+	uint8_t key[STORE_INDEX_KEY];
+	struct store_chunk_row row;
+};
+
+struct store {
+	char *path;
+	int dir, volumes; /* descriptors: the store, its folder of volumes */
+	int lock_fd;
+	bool writes;
+	uint8_t uid[STORE_UID_LEN], public[SEAL_SIGN_LEN], secret[SEAL_SIGN_LEN];
+	uint64_t reserve;
+	struct db *db;
+	pthread_mutex_t writer; /* held by the one who writes; over what is not under `lock` */
+	pthread_mutex_t lock;   /* held for moments, inside of it too: pending, slots, domains */
+	bool failed;            /* a sync failed: nothing is written any more */
+	struct store_meta meta;
+	struct store_volume current; /* fd -1: none yet */
+	bool fresh;                  /* its name is not on the disk yet */
+	struct store_pending *pending;
+	uint32_t *slots; /* of a hash table: index into pending + 1 */
+	size_t pending_count;
+	uint64_t unflushed;    /* bytes */
+	uint64_t until_statfs; /* bytes, then free space is looked at again */
+	uint8_t *block;        /* room for one, with its header */
+	struct {
+		uint8_t domain[STORE_DOMAIN_LEN];
+		uint32_t number;
+	} * domains; /* those that were met */
+	size_t domain_count;
+};
+
+#define STORE_PENDING_MAX 4096
+
+/* The number of a domain, or 1: the store does not know it. */
+int store_domain_number(struct store *s, const uint8_t *domain, uint32_t *number, struct err *err);
+/* A chunk's row, pending ones too. By the writer. Returns 0, 1 or -1. */
+int store_find(struct store *s, struct db_txn *txn, const uint8_t *key, struct store_chunk_row *row,
+	struct err *err);
+const struct store_pending *store_pending_find(const struct store *s, const uint8_t *key);
+
+/* Reads the block at a place into `out`: its payload. */
+int store_read_place(struct store *s, const struct store_place *place, struct pack_block *block,
+	struct buf *out, struct err *err);
+
+/* Makes a volume, with its first block, which has this sequence number. */
+int store_new_volume(struct store *s, enum store_volume_state state, uint64_t seq,
+	struct store_volume *volume, struct err *err);
+
+/* Recovers after a crash: tails, leftovers. At opening, by the writer. */
+int store_recover(struct store *s, struct err *err);
+
+/* By the writer: makes everything durable. */
+int store_flush_all(struct store *s, struct err *err);
+
+/* By the writer: appends a block of len bytes that stands at s->block +
+ * PACK_BLOCK_HEADER, to the current volume, or a new one. */
+int store_append(struct store *s, enum store_block kind, size_t len, struct store_place *place,
+	struct err *err);
+
+/* Calls `each` for every chunk of a dump's list. Returns 0; 1 if a piece of
+ * the list is missing: its id is appended to `missing` if that is not NULL; -1. */
+typedef int store_each_chunk(void *ctx, const uint8_t *id, struct err *err);
+int store_list_walk(struct store *s, const struct store_dump *dump, store_each_chunk *each,
+	void *ctx, struct buf *missing, struct err *err);
+
+/* Whether a dump has all it needs; missing ids are appended to `missing`, if that is not NULL.
+ * Returns 0, 1 or -1. */
+int store_whole(struct store *s, struct db_txn *txn, const struct store_dump *dump,
+	struct buf *missing, struct err *err);
+
+/* The content of an open record, held against its id. */
+int store_open_content(const struct store_record *record, struct buf *out, struct err *err);
+
+int64_t store_now(void);
+
+#endif

@@ -1,0 +1,715 @@
+/* A store opened, and what is read from it. */
+#include "cmd/store/store.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "cmd/store/inner.h"
+#include "lib/buf.h"
+#include "lib/db.h"
+#include "lib/err.h"
+#include "lib/file.h"
+#include "lib/hash.h"
+#include "lib/le.h"
+#include "lib/zst.h"
+
+#define ABOUT     "fdump-store"
+#define ABOUT_MAX 512
+#define IDENTITY  "identity"
+#define POLL_MS   50
+
+int64_t store_now(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_REALTIME, &now);
+	return now.tv_sec;
+}
+
+/* --- making -------------------------------------------------------------- */
+
+static char *join(const char *dir, const char *name, struct err *err)
+{
+	char *path;
+
+	if (asprintf(&path, "%s/%s", dir, name) >= 0)
+		return path;
+	err_set(err, ERR_NOMEM, "out of memory");
+	return NULL;
+}
+
+static void hex(const uint8_t *bytes, size_t len, char *text)
+{
+	size_t i;
+
+	for (i = 0; i < len; i++)
+		sprintf(text + 2 * i, "%02x", bytes[i]);
+}
+
+static int make_folders(const char *path, struct err *err)
+{
+	static const char *const names[] = {"volumes", "index"};
+	size_t i;
+
+	if (mkdir(path, 0700) != 0 && errno != EEXIST)
+		return err_errno(err, errno, "%s", path);
+	if (rmdir(path) != 0) /* is it empty? */
+		return errno == ENOTEMPTY || errno == EEXIST
+			       ? err_set(err, ERR_EXISTS, "%s: is not empty", path)
+			       : err_errno(err, errno, "%s", path);
+	if (mkdir(path, 0700) != 0)
+		return err_errno(err, errno, "%s", path);
+	for (i = 0; i < 2; i++) {
+		char *folder = join(path, names[i], err);
+		int got = folder == NULL ? -1 : mkdir(folder, 0700);
+
+		if (got != 0 && folder != NULL)
+			err_errno(err, errno, "%s", folder);
+		free(folder);
+		if (got != 0)
+			return -1;
+	}
+	return 0;
+}
+
+static int write_file(
+	const char *path, const char *name, const void *bytes, size_t len, struct err *err)
+{
+	char *file = join(path, name, err);
+	int got = file != NULL ? file_write_new(file, bytes, len, 0600, err) : -1;
+
+	free(file);
+	return got;
+}
+
+int store_make(const char *path, uint64_t reserve, struct err *err)
+{
+	uint8_t uid[STORE_UID_LEN], public[SEAL_SIGN_LEN], secret[SEAL_SIGN_LEN];
+	char uid_text[2 * STORE_UID_LEN + 1], public_text[2 * SEAL_SIGN_LEN + 1];
+	char about[ABOUT_MAX], *index = NULL;
+	struct db *db = NULL;
+	int got = -1, len;
+
+	if (seal_random(uid, sizeof uid, err) != 0 || seal_sign_new(secret, public, err) != 0 ||
+		make_folders(path, err) != 0)
+		return -1;
+	hex(uid, sizeof uid, uid_text);
+	hex(public, sizeof public, public_text);
+	len = snprintf(about, sizeof about,
+		"fdump-store 1\nuid %s\npublic %s\nreserve %" PRIu64 "\n", uid_text, public_text,
+		reserve);
+	index = join(path, "index", err);
+	if (index != NULL)
+		db = store_index_open(index, true, err);
+	/* The file that makes it a store comes last. */
+	if (db != NULL && write_file(path, IDENTITY, secret, sizeof secret, err) == 0 &&
+		write_file(path, ABOUT, about, (size_t)len, err) == 0)
+		got = 0;
+	db_close(db);
+	free(index);
+	seal_wipe(secret, sizeof secret);
+	return got;
+}
+
+/* --- opening ------------------------------------------------------------- */
+
+static int unhex(const char *text, uint8_t *bytes, size_t len)
+{
+	size_t i;
+	unsigned byte;
+
+	for (i = 0; i < len; i++, text += 2) {
+		if (sscanf(text, "%2x", &byte) != 1)
+			return -1;
+		bytes[i] = (uint8_t)byte;
+	}
+	return 0;
+}
+
+static int read_about(struct store *s, struct err *err)
+{
+	char text[ABOUT_MAX + 1], uid[2 * STORE_UID_LEN + 1], public[2 * SEAL_SIGN_LEN + 1];
+	char *path = join(s->path, ABOUT, err);
+	int version = 0, got;
+	size_t len;
+
+	if (path == NULL)
+		return -1;
+	got = file_read(path, text, ABOUT_MAX, &len, NULL, err);
+	free(path);
+	if (got != 0)
+		return err->code == ERR_NOTFOUND
+			       ? err_set(err, ERR_NOTFOUND,
+					 "%s: is no store (fdump store init makes one)", s->path)
+			       : -1;
+	text[len] = 0;
+	got = sscanf(text, "fdump-store %d\nuid %32[0-9a-f]\npublic %64[0-9a-f]\nreserve %" SCNu64,
+		&version, uid, public, &s->reserve);
+	if (got >= 1 && version != 1)
+		return err_set(
+			err, ERR_UNSUPPORTED, "%s: is a store of version %d", s->path, version);
+	if (got != 4 || unhex(uid, s->uid, sizeof s->uid) != 0 ||
+		unhex(public, s->public, sizeof s->public) != 0)
+		return err_set(err, ERR_FORMAT, "%s/%s: is malformed", s->path, ABOUT);
+	return 0;
+}
+
+static int read_identity(struct store *s, struct err *err)
+{
+	char *path = join(s->path, IDENTITY, err);
+	size_t len;
+	int got;
+
+	if (path == NULL)
+		return -1;
+	got = file_read(path, s->secret, sizeof s->secret, &len, NULL, err);
+	free(path);
+	if (got == 0 && len != sizeof s->secret)
+		got = err_set(err, ERR_FORMAT, "%s/%s: is malformed", s->path, IDENTITY);
+	return got;
+}
+
+static int take_lock(struct store *s, struct err *err)
+{
+	struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+	struct timespec pause = {0, POLL_MS * 1000000L};
+	unsigned waited;
+
+	s->lock_fd = openat(s->dir, "lock", O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+	if (s->lock_fd < 0)
+		return err_errno(err, errno, "%s/lock", s->path);
+	for (waited = 0;; waited += POLL_MS) {
+		if (fcntl(s->lock_fd, F_OFD_SETLK, &lock) == 0)
+			return 0;
+		if (errno != EAGAIN && errno != EACCES)
+			return err_errno(err, errno, "%s/lock", s->path);
+		if (waited >= STORE_LOCK_SEC * 1000u)
+			return err_set(err, ERR_BUSY,
+				"%s: another process has written to it for %d s", s->path,
+				STORE_LOCK_SEC);
+		nanosleep(&pause, NULL);
+	}
+}
+
+static int open_index(struct store *s, struct err *err)
+{
+	char *path = join(s->path, "index", err);
+	struct db_txn *txn;
+	int got;
+
+	if (path == NULL)
+		return -1;
+	s->db = store_index_open(path, s->writes, err);
+	free(path);
+	if (s->db == NULL || db_begin(s->db, false, &txn, err) != 0)
+		return err_prefix(err, "%s", s->path);
+	got = store_meta_get(txn, &s->meta, err);
+	db_abort(txn);
+	if (got == 1)
+		s->meta = (struct store_meta){.seq = 1, .volume = 1, .domain = 1};
+	return got < 0 ? err_prefix(err, "%s", s->path) : 0;
+}
+
+static int open_writer(struct store *s, struct err *err)
+{
+	s->pending = calloc(STORE_PENDING_MAX, sizeof *s->pending);
+	s->slots = calloc(4 * (size_t)STORE_PENDING_MAX, sizeof *s->slots);
+	s->block = malloc(PACK_BLOCK_HEADER + PACK_BLOCK_VOLUME_MAX);
+	if (s->pending == NULL || s->slots == NULL || s->block == NULL)
+		return err_set(err, ERR_NOMEM, "out of memory");
+	return store_recover(s, err);
+}
+
+struct store *store_open(const char *path, enum store_mode mode, struct err *err)
+{
+	struct store *s = calloc(1, sizeof *s);
+
+	if (s == NULL || (s->path = strdup(path)) == NULL) {
+		free(s);
+		err_set(err, ERR_NOMEM, "out of memory");
+		return NULL;
+	}
+	s->writes = mode == STORE_WRITE;
+	s->dir = s->volumes = s->lock_fd = s->current.fd = -1;
+	pthread_mutex_init(&s->writer, NULL);
+	pthread_mutex_init(&s->lock, NULL);
+	if (read_about(s, err) != 0)
+		goto fail;
+	s->dir = open(path, O_DIRECTORY | O_RDONLY | O_CLOEXEC);
+	if (s->dir >= 0)
+		s->volumes =
+			openat(s->dir, "volumes", O_DIRECTORY | O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	if (s->volumes < 0) {
+		err_errno(err, errno, "%s/volumes", path);
+		goto fail;
+	}
+	if (s->writes && (read_identity(s, err) != 0 || take_lock(s, err) != 0))
+		goto fail;
+	if (open_index(s, err) != 0 || (s->writes && open_writer(s, err) != 0))
+		goto fail;
+	return s;
+fail:
+	store_close(s);
+	return NULL;
+}
+
+void store_close(struct store *s)
+{
+	if (s == NULL)
+		return;
+	db_close(s->db);
+	store_volume_close(&s->current);
+	if (s->volumes >= 0)
+		close(s->volumes);
+	if (s->dir >= 0)
+		close(s->dir);
+	if (s->lock_fd >= 0)
+		close(s->lock_fd); /* and with it the lock */
+	seal_wipe(s->secret, sizeof s->secret);
+	pthread_mutex_destroy(&s->writer);
+	pthread_mutex_destroy(&s->lock);
+	free(s->pending);
+	free(s->slots);
+	free(s->block);
+	free(s->domains);
+	free(s->path);
+	free(s);
+}
+
+const char *store_path(const struct store *s)
+{
+	return s->path;
+}
+
+const uint8_t *store_uid(const struct store *s)
+{
+	return s->uid;
+}
+
+const uint8_t *store_public(const struct store *s)
+{
+	return s->public;
+}
+
+/* --- finding ------------------------------------------------------------- */
+
+/* Under the lock. */
+static int known_domain(const struct store *s, const uint8_t *domain, uint32_t *number)
+{
+	size_t i;
+
+	for (i = 0; i < s->domain_count; i++)
+		if (memcmp(s->domains[i].domain, domain, STORE_DOMAIN_LEN) == 0) {
+			*number = s->domains[i].number;
+			return 0;
+		}
+	return 1;
+}
+
+int store_domain_number(struct store *s, const uint8_t *domain, uint32_t *number, struct err *err)
+{
+	struct db_txn *txn;
+	int got;
+
+	pthread_mutex_lock(&s->lock);
+	got = known_domain(s, domain, number);
+	pthread_mutex_unlock(&s->lock);
+	if (got == 0)
+		return 0;
+	if (db_begin(s->db, false, &txn, err) != 0)
+		return -1;
+	got = store_domain_get(txn, domain, number, err);
+	db_abort(txn);
+	return got;
+}
+
+const struct store_pending *store_pending_find(const struct store *s, const uint8_t *key)
+{
+	size_t mask = 4 * (size_t)STORE_PENDING_MAX - 1, at;
+
+	if (s->pending_count == 0)
+		return NULL;
+	for (at = hash_xxh3(key, STORE_INDEX_KEY) & mask; s->slots[at] != 0; at = (at + 1) & mask)
+		if (memcmp(s->pending[s->slots[at] - 1].key, key, STORE_INDEX_KEY) == 0)
+			return &s->pending[s->slots[at] - 1];
+	return NULL;
+}
+
+int store_find(struct store *s, struct db_txn *txn, const uint8_t *key, struct store_chunk_row *row,
+	struct err *err)
+{
+	const struct store_pending *pending = store_pending_find(s, key);
+
+	if (pending != NULL) {
+		*row = pending->row;
+		return 0;
+	}
+	return store_chunk_get(txn, key, row, err);
+}
+
+/* Looks chunks up, one after the other; the lock is held only for those that are pending. */
+static int find_all(struct store *s, const uint8_t *domain, const uint8_t *ids, size_t count,
+	struct store_chunk_row *rows, struct err *err)
+{
+	uint8_t key[STORE_INDEX_KEY];
+	struct db_txn *txn = NULL;
+	uint32_t number;
+	size_t i;
+	int got = store_domain_number(s, domain, &number, err);
+
+	for (i = 0; i < count; i++)
+		rows[i].damaged = true;
+	if (got != 0)
+		return got < 0 ? -1 : 0;
+	/* What leaves the pending ones is in the index by then: first here, then there. */
+	for (i = 0; i < count && got == 0; i++) {
+		const struct store_pending *pending;
+
+		store_chunk_key(number, ids + i * STORE_ID_LEN, key);
+		pthread_mutex_lock(&s->lock);
+		pending = store_pending_find(s, key);
+		if (pending != NULL)
+			rows[i] = pending->row;
+		pthread_mutex_unlock(&s->lock);
+		if (pending != NULL)
+			continue;
+		if (txn == NULL)
+			got = db_begin(s->db, false, &txn, err);
+		if (got == 0)
+			got = store_chunk_get(txn, key, &rows[i], err);
+		if (got == 1) {
+			rows[i].damaged = true;
+			got = 0;
+		}
+	}
+	db_abort(txn);
+	return got;
+}
+
+int store_have(struct store *s, const uint8_t *domain, const uint8_t *ids, size_t count, bool *has,
+	struct err *err)
+{
+	struct store_chunk_row row;
+	size_t i;
+
+	for (i = 0; i < count; i++) {
+		if (find_all(s, domain, ids + i * STORE_ID_LEN, 1, &row, err) != 0)
+			return -1;
+		has[i] = !row.damaged;
+	}
+	return 0;
+}
+
+int store_where(
+	struct store *s, const uint8_t *domain, const uint8_t *id, uint64_t *place, struct err *err)
+{
+	struct store_chunk_row row;
+
+	if (find_all(s, domain, id, 1, &row, err) != 0)
+		return -1;
+	if (row.damaged)
+		return 1;
+	*place = (uint64_t)row.place.volume << 32 | row.place.offset;
+	return 0;
+}
+
+int store_read_place(struct store *s, const struct store_place *place, struct pack_block *block,
+	struct buf *out, struct err *err)
+{
+	struct store_volume volume;
+	int got;
+
+	if (store_volume_open(s->volumes, place->volume, false, &volume, err) != 0)
+		return -1;
+	got = store_volume_read(&volume, place->offset, place->len, block, out, err);
+	store_volume_close(&volume);
+	return got;
+}
+
+/* Reads a chunk's block; `out` then holds the record. */
+static int read_chunk(struct store *s, const struct store_place *place, const uint8_t *domain,
+	const uint8_t *id, struct buf *out, struct err *err)
+{
+	struct store_record record;
+	struct pack_block block;
+
+	if (store_read_place(s, place, &block, out, err) != 0)
+		return -1;
+	if (block.kind != STORE_BLOCK_CHUNK || out->len < STORE_DOMAIN_LEN ||
+		memcmp(out->data, domain, STORE_DOMAIN_LEN) != 0)
+		return err_set(err, ERR_DAMAGE,
+			"volume %08x at %u: is another block than the index says", place->volume,
+			place->offset);
+	buf_drop(out, STORE_DOMAIN_LEN);
+	if (store_record_get(&record, out->data, out->len, err) != 0)
+		return -1;
+	if (memcmp(record.id, id, STORE_ID_LEN) != 0)
+		return err_set(err, ERR_DAMAGE,
+			"volume %08x at %u: is another chunk than the index says", place->volume,
+			place->offset);
+	return 0;
+}
+
+int store_get(
+	struct store *s, const uint8_t *domain, const uint8_t *id, struct buf *out, struct err *err)
+{
+	struct store_chunk_row row, again;
+
+	if (find_all(s, domain, id, 1, &row, err) != 0)
+		return -1;
+	if (row.damaged)
+		return 1;
+	if (read_chunk(s, &row.place, domain, id, out, err) == 0)
+		return 0;
+	/* Has gc moved it meanwhile? */
+	if (find_all(s, domain, id, 1, &again, NULL) != 0 || again.damaged ||
+		memcmp(&again.place, &row.place, sizeof row.place) == 0)
+		return -1;
+	return read_chunk(s, &again.place, domain, id, out, err);
+}
+
+/* --- lists of chunks ----------------------------------------------------- */
+
+int store_open_content(const struct store_record *r, struct buf *out, struct err *err)
+{
+	uint8_t sum[HASH_LEN], *to;
+	struct zst *zst;
+	int got;
+
+	if (r->wrap_count > 0)
+		return err_set(err, ERR_FORMAT, "a record that must be open is sealed");
+	buf_clear(out);
+	if ((to = buf_room(out, r->raw_len, err)) == NULL)
+		return -1;
+	if (r->codec == 0) {
+		memcpy(to, r->body, r->raw_len);
+	} else {
+		if ((zst = zst_new(1, err)) == NULL)
+			return -1;
+		got = zst_unpack(zst, r->body, r->body_len, to, r->raw_len, err);
+		zst_free(zst);
+		if (got != 0)
+			return -1;
+	}
+	buf_took(out, r->raw_len);
+	hash_sha256(out->data, out->len, sum);
+	if (memcmp(sum, r->id, HASH_LEN) != 0)
+		return err_set(err, ERR_DAMAGE, "a chunk is not what its id says");
+	return 0;
+}
+
+/* One piece: its entries. Returns 0, 1: it is not to be had; -1. */
+static int read_piece(struct store *s, const struct store_dump *dump, size_t i, struct buf *record,
+	struct buf *out, struct err *err)
+{
+	const uint8_t *id = dump->lists + i * STORE_ID_LEN;
+	struct store_record r;
+	int got = store_get(s, dump->domain, id, record, err);
+
+	if (got == 0)
+		got = store_record_get(&r, record->data, record->len, err);
+	if (got == 0)
+		got = store_open_content(&r, out, err);
+	if (got == 0 && out->len % STORE_ID_LEN != 0)
+		got = err_set(err, ERR_FORMAT, "a piece of a list has a wrong length");
+	return got < 0 && err->code == ERR_DAMAGE ? 1 : got;
+}
+
+int store_list_walk(struct store *s, const struct store_dump *dump, store_each_chunk *each,
+	void *ctx, struct buf *missing, struct err *err)
+{
+	struct buf record, piece;
+	uint64_t chunks = 0;
+	size_t i, at;
+	int got = 0;
+	bool lost = false;
+
+	buf_init(&record, PACK_BLOCK_VOLUME_MAX);
+	buf_init(&piece, STORE_CONTENT_MAX);
+	for (i = 0; i < dump->list_count && got == 0; i++) {
+		got = read_piece(s, dump, i, &record, &piece, err);
+		if (got == 1) {
+			lost = true;
+			got = missing == NULL ? 0
+					      : buf_add(missing, dump->lists + i * STORE_ID_LEN,
+							STORE_ID_LEN, err);
+			continue;
+		}
+		for (at = 0; at < piece.len && got == 0; at += STORE_ID_LEN, chunks++)
+			got = each(ctx, piece.data + at, err);
+	}
+	if (got == 0 && !lost && chunks != dump->chunks)
+		got = err_set(
+			err, ERR_FORMAT, "a dump's list has another length than its record says");
+	buf_fini(&record);
+	buf_fini(&piece);
+	return got != 0 ? got : lost;
+}
+
+struct whole {
+	struct store *store;
+	struct db_txn *txn;
+	uint32_t domain;
+	struct buf *missing;
+	bool lacks;
+};
+
+static int look_for(void *ctx, const uint8_t *id, struct err *err)
+{
+	struct whole *w = ctx;
+	uint8_t key[STORE_INDEX_KEY];
+	struct store_chunk_row row;
+	int got;
+
+	store_chunk_key(w->domain, id, key);
+	got = store_find(w->store, w->txn, key, &row, err);
+	if (got < 0 || (got == 0 && !row.damaged))
+		return got;
+	w->lacks = true;
+	if (w->missing == NULL || w->missing->len >= 65536u * STORE_ID_LEN)
+		return 0;
+	return buf_add(w->missing, id, STORE_ID_LEN, err);
+}
+
+int store_whole(struct store *s, struct db_txn *txn, const struct store_dump *dump,
+	struct buf *missing, struct err *err)
+{
+	struct whole w = {.store = s, .txn = txn, .missing = missing};
+	int got = store_domain_get(txn, dump->domain, &w.domain, err);
+
+	if (got == 1) { /* nothing of it is there */
+		if (missing != NULL &&
+			buf_add(missing, dump->lists, dump->list_count * STORE_ID_LEN, err) != 0)
+			return -1;
+		return 1;
+	}
+	if (got == 0)
+		got = store_list_walk(s, dump, look_for, &w, missing, err);
+	return got != 0 ? got : w.lacks;
+}
+
+/* --- dumps --------------------------------------------------------------- */
+
+struct found {
+	uint8_t id[STORE_DUMP_ID];
+	struct store_dump_row row;
+	int64_t lock;
+};
+
+static int by_seq(const void *a, const void *b)
+{
+	const struct found *x = a, *y = b;
+
+	return (x->row.seq > y->row.seq) - (x->row.seq < y->row.seq);
+}
+
+static int collect(struct store *s, struct buf *all, struct err *err)
+{
+	struct db_bytes key = {NULL, 0};
+	struct db_txn *txn;
+	struct found f = {0};
+	int got;
+
+	if (db_begin(s->db, false, &txn, err) != 0)
+		return -1;
+	while ((got = store_dump_row_next(txn, &key, &f.row, err)) == 0) {
+		memcpy(f.id, key.at, sizeof f.id);
+		f.lock = 0;
+		if (store_time_get(txn, STORE_LOCKS, f.id, &f.lock, err) < 0 ||
+			buf_add(all, &f, sizeof f, err) != 0) {
+			got = -1;
+			break;
+		}
+	}
+	db_abort(txn);
+	return got < 0 ? -1 : 0;
+}
+
+/* Reads what a dump's block says. Returns 0, or -1: it is damaged. */
+static int read_dump(struct store *s, const struct found *f, struct buf *payload,
+	struct store_entry *e, struct err *err)
+{
+	struct pack_block block;
+
+	if (store_read_place(s, &f->row.place, &block, payload, err) != 0)
+		return -1;
+	if (block.kind != STORE_BLOCK_DUMP || payload->len <= STORE_DUMP_HEAD)
+		return err_set(err, ERR_DAMAGE, "a dump's block is none");
+	e->record = payload->data + STORE_DUMP_HEAD;
+	e->record_len = payload->len - STORE_DUMP_HEAD;
+	if (store_dump_get(&e->dump, e->record, e->record_len, err) != 0)
+		return -1;
+	e->committed = e->receipt.time = (int64_t)le_get64(payload->data);
+	memcpy(e->receipt.signature, payload->data + 8, sizeof e->receipt.signature);
+	memcpy(e->receipt.store, s->uid, sizeof e->receipt.store);
+	memcpy(e->receipt.dump, f->id, sizeof e->receipt.dump);
+	hash_sha256(e->record, e->record_len, e->receipt.record);
+	e->lock = e->dump.lock > f->lock ? e->dump.lock : f->lock;
+	e->seq = f->row.seq;
+	e->damaged = f->row.damaged;
+	return 0;
+}
+
+int store_dumps(struct store *s, store_each_dump *each, void *ctx, struct err *err)
+{
+	struct buf all, payload;
+	struct found *f;
+	size_t i;
+	int got;
+
+	buf_init(&all, SIZE_MAX);
+	buf_init(&payload, PACK_BLOCK_VOLUME_MAX);
+	got = collect(s, &all, err);
+	f = (struct found *)(void *)all.data;
+	if (all.len > 0)
+		qsort(f, all.len / sizeof *f, sizeof *f, by_seq);
+	for (i = 0; i < all.len / sizeof *f && got == 0; i++) {
+		struct store_entry e = {0};
+		struct err why = {0};
+
+		if (read_dump(s, &f[i], &payload, &e, &why) != 0) {
+			e = (struct store_entry){.seq = f[i].row.seq, .damaged = true};
+			e.dump.id = f[i].id;
+		}
+		got = each(ctx, &e, err);
+	}
+	buf_fini(&all);
+	buf_fini(&payload);
+	return got < 0 ? -1 : 0;
+}
+
+int store_stat(struct store *s, struct store_stat *stat, struct err *err)
+{
+	struct db_bytes key = {NULL, 0};
+	struct store_chunk_row chunk;
+	struct store_volume_row volume;
+	struct db_txn *txn;
+	uint32_t number;
+	int got;
+
+	*stat = (struct store_stat){0};
+	if (db_begin(s->db, false, &txn, err) != 0)
+		return -1;
+	got = db_count(txn, STORE_DUMPS, &stat->dumps, err);
+	if (got == 0)
+		got = db_count(txn, STORE_DELETED, &stat->deleted, err);
+	while (got == 0 && (got = store_chunk_next(txn, &key, &chunk, err)) == 0) {
+		stat->chunks++;
+		stat->raw += chunk.raw_len;
+		stat->damaged += chunk.damaged;
+	}
+	key.at = NULL;
+	while (got >= 0 && (got = store_volume_next(txn, &key, &number, &volume, err)) == 0) {
+		stat->volumes++;
+		stat->bytes += volume.len;
+	}
+	db_abort(txn);
+	return got < 0 ? -1 : 0;
+}

@@ -1,0 +1,652 @@
+/*
+ * The writer: data into the volume, then the volume to the disk, then the
+ * index, then the answer.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
+
+#include "cmd/store/inner.h"
+#include "lib/buf.h"
+#include "lib/db.h"
+#include "lib/err.h"
+#include "lib/hash.h"
+#include "lib/le.h"
+#include "lib/name.h"
+
+/* What is put is made durable at the latest after this much. */
+#define FLUSH_BYTES ((uint64_t)512 << 20)
+#define STATFS_STEP (16u << 20)
+
+static const char receipt_label[] = "fdump receipt 1";
+
+/* --- space --------------------------------------------------------------- */
+
+static int check_space(struct store *s, size_t len, struct err *err)
+{
+	struct statvfs vfs;
+	uint64_t free;
+
+	if (s->until_statfs >= len) {
+		s->until_statfs -= len;
+		return 0;
+	}
+	if (fstatvfs(s->volumes, &vfs) != 0)
+		return err_errno(err, errno, "%s", s->path);
+	free = (uint64_t)vfs.f_bavail * vfs.f_frsize;
+	if (free < s->reserve || free - s->reserve < len)
+		return err_set(err, ERR_NOSPACE, "%s: no space (%llu bytes are kept free)", s->path,
+			(unsigned long long)s->reserve);
+	free = (free - s->reserve) / 2;
+	s->until_statfs = free < STATFS_STEP ? 0 : STATFS_STEP;
+	return 0;
+}
+
+/* --- volumes ------------------------------------------------------------- */
+
+static int sync_current(struct store *s, struct err *err)
+{
+	if (s->current.fd < 0)
+		return 0;
+	if (store_volume_sync(&s->current, err) != 0 || (s->fresh && fsync(s->volumes) != 0)) {
+		s->failed = true;
+		if (err != NULL && err->code == ERR_NONE)
+			err_errno(err, errno, "%s/volumes: sync", s->path);
+		return -1;
+	}
+	s->fresh = false;
+	return 0;
+}
+
+/* The index knows a volume before there is its file. */
+static int announce(
+	struct store *s, enum store_volume_state state, uint32_t *number, struct err *err)
+{
+	struct store_volume_row row = {.state = state};
+	struct store_meta meta = s->meta;
+	struct db_txn *txn;
+
+	*number = meta.volume++;
+	if (db_begin(s->db, true, &txn, err) != 0)
+		return -1;
+	if (store_volume_put(txn, *number, &row, err) != 0 ||
+		store_meta_put(txn, &meta, err) != 0) {
+		db_abort(txn);
+		return -1;
+	}
+	if (db_commit(txn, err) != 0)
+		return -1;
+	s->meta.volume = meta.volume;
+	return 0;
+}
+
+int store_new_volume(struct store *s, enum store_volume_state state, uint64_t seq,
+	struct store_volume *volume, struct err *err)
+{
+	uint8_t block[PACK_BLOCK_HEADER + 1 + STORE_UID_LEN];
+	uint64_t offset;
+	uint32_t number;
+
+	if (announce(s, state, &number, err) != 0 ||
+		store_volume_make(s->volumes, number, volume, err) != 0)
+		return -1;
+	block[PACK_BLOCK_HEADER] = 1; /* version */
+	memcpy(block + PACK_BLOCK_HEADER + 1, s->uid, STORE_UID_LEN);
+	if (store_volume_append(
+		    volume, STORE_BLOCK_VOLUME, seq, block, 1 + STORE_UID_LEN, &offset, err) == 0)
+		return 0;
+	store_volume_close(volume);
+	return -1;
+}
+
+/* A volume that can take one more block. */
+static int have_volume(struct store *s, struct err *err)
+{
+	struct store_volume volume;
+
+	if (s->current.fd >= 0 && s->current.len < STORE_VOLUME_FULL)
+		return 0;
+	if (store_flush_all(s, err) != 0)
+		return -1;
+	if (store_new_volume(s, STORE_VOLUME_LIVE, s->meta.seq, &volume, err) != 0)
+		return -1;
+	s->meta.seq++;
+	store_volume_close(&s->current);
+	s->current = volume;
+	s->fresh = true;
+	return 0;
+}
+
+int store_append(struct store *s, enum store_block kind, size_t len, struct store_place *place,
+	struct err *err)
+{
+	uint64_t offset;
+
+	if (s->failed)
+		return err_set(err, ERR_IO, "%s: an earlier write failed: open it anew", s->path);
+	if (check_space(s, PACK_BLOCK_HEADER + len, err) != 0 || have_volume(s, err) != 0)
+		return -1;
+	if (store_volume_append(&s->current, kind, s->meta.seq, s->block, len, &offset, err) != 0) {
+		s->until_statfs = 0;
+		return err_prefix(err, "%s", s->path);
+	}
+	s->meta.seq++;
+	*place = (struct store_place){s->current.number, (uint32_t)offset, (uint32_t)len};
+	return 0;
+}
+
+/* --- chunks -------------------------------------------------------------- */
+
+static void add_pending(struct store *s, const uint8_t *key, const struct store_chunk_row *row)
+{
+	size_t mask = 4 * (size_t)STORE_PENDING_MAX - 1, at;
+	struct store_pending *p = &s->pending[s->pending_count];
+
+	memcpy(p->key, key, STORE_INDEX_KEY);
+	p->row = *row;
+	for (at = hash_xxh3(key, STORE_INDEX_KEY) & mask; s->slots[at] != 0; at = (at + 1) & mask)
+		;
+	s->slots[at] = (uint32_t)++s->pending_count;
+}
+
+static void drop_pending(struct store *s)
+{
+	pthread_mutex_lock(&s->lock);
+	s->pending_count = 0;
+	memset(s->slots, 0, 4 * (size_t)STORE_PENDING_MAX * sizeof *s->slots);
+	pthread_mutex_unlock(&s->lock);
+	s->unflushed = 0;
+}
+
+/* What a transaction says of the volume that is written, and of all. */
+static int put_state(struct store *s, struct db_txn *txn, struct err *err)
+{
+	struct store_volume_row row = {.state = STORE_VOLUME_LIVE};
+	int64_t now = store_now();
+
+	if (s->current.fd >= 0) {
+		if (store_volume_get(txn, s->current.number, &row, err) < 0)
+			return -1;
+		row.len = s->current.len;
+		if (store_volume_put(txn, s->current.number, &row, err) != 0)
+			return -1;
+	}
+	if (now > s->meta.clock)
+		s->meta.clock = now;
+	return store_meta_put(txn, &s->meta, err);
+}
+
+static int put_pending(struct store *s, struct db_txn *txn, struct err *err)
+{
+	size_t i;
+
+	for (i = 0; i < s->pending_count; i++)
+		if (store_chunk_put(txn, s->pending[i].key, &s->pending[i].row, err) != 0)
+			return -1;
+	return 0;
+}
+
+int store_flush_all(struct store *s, struct err *err)
+{
+	struct db_txn *txn;
+
+	if (s->failed)
+		return err_set(err, ERR_IO, "%s: an earlier write failed: open it anew", s->path);
+	if (s->pending_count == 0)
+		return 0;
+	if (sync_current(s, err) != 0 || db_begin(s->db, true, &txn, err) != 0)
+		return -1;
+	if (put_pending(s, txn, err) != 0 || put_state(s, txn, err) != 0) {
+		db_abort(txn);
+		return -1;
+	}
+	if (db_commit(txn, err) != 0)
+		return -1;
+	drop_pending(s);
+	return 0;
+}
+
+int store_flush(struct store *s, struct err *err)
+{
+	int got;
+
+	pthread_mutex_lock(&s->writer);
+	got = store_flush_all(s, err);
+	pthread_mutex_unlock(&s->writer);
+	return got;
+}
+
+/* The number of a domain; a new one is durable before anything of it is. */
+static int need_domain(struct store *s, const uint8_t *domain, uint32_t *number, struct err *err)
+{
+	struct store_meta meta = s->meta;
+	struct db_txn *txn;
+	void *grown;
+	int got = store_domain_number(s, domain, number, err);
+
+	if (got < 0)
+		return -1;
+	if (got == 1) {
+		if (db_begin(s->db, true, &txn, err) != 0)
+			return -1;
+		if (store_domain_make(txn, &meta, domain, number, err) != 0 ||
+			store_meta_put(txn, &meta, err) != 0) {
+			db_abort(txn);
+			return -1;
+		}
+		if (db_commit(txn, err) != 0)
+			return -1;
+		s->meta.domain = meta.domain;
+	}
+	pthread_mutex_lock(&s->lock);
+	grown = s->domain_count < 256
+			? realloc(s->domains, (s->domain_count + 1) * sizeof *s->domains)
+			: NULL;
+	if (grown != NULL && (s->domain_count == 0 || got == 1)) {
+		s->domains = grown;
+		memcpy(s->domains[s->domain_count].domain, domain, STORE_DOMAIN_LEN);
+		s->domains[s->domain_count++].number = *number;
+	} else if (grown != NULL) {
+		s->domains = grown;
+	}
+	pthread_mutex_unlock(&s->lock);
+	return 0;
+}
+
+static int put_new(struct store *s, const uint8_t *domain, const uint8_t *key,
+	const struct store_record *record, size_t len, struct err *err)
+{
+	struct store_chunk_row row = {.raw_len = record->raw_len};
+	uint8_t *to = s->block + PACK_BLOCK_HEADER;
+
+	memcpy(to, domain, STORE_DOMAIN_LEN);
+	memcpy(to + STORE_DOMAIN_LEN, record->head, len);
+	if (store_append(s, STORE_BLOCK_CHUNK, STORE_DOMAIN_LEN + len, &row.place, err) != 0)
+		return -1;
+	pthread_mutex_lock(&s->lock);
+	add_pending(s, key, &row);
+	pthread_mutex_unlock(&s->lock);
+	s->unflushed += len;
+	if (s->pending_count == STORE_PENDING_MAX || s->unflushed >= FLUSH_BYTES)
+		return store_flush_all(s, err);
+	return 0;
+}
+
+static int put_locked(struct store *s, const uint8_t *domain, const struct store_record *record,
+	size_t len, struct err *err)
+{
+	uint8_t key[STORE_INDEX_KEY];
+	struct store_chunk_row row;
+	struct db_txn *txn;
+	uint32_t number;
+	int got;
+
+	if (need_domain(s, domain, &number, err) != 0 || db_begin(s->db, false, &txn, err) != 0)
+		return -1;
+	store_chunk_key(number, record->id, key);
+	got = store_find(s, txn, key, &row, err);
+	db_abort(txn);
+	if (got < 0 || (got == 0 && !row.damaged))
+		return got < 0 ? -1 : 1;
+	return put_new(s, domain, key, record, len, err);
+}
+
+static int check_open(const struct store_record *record, struct err *err)
+{
+	struct buf content;
+	int got;
+
+	if (record->wrap_count > 0)
+		return 0;
+	buf_init(&content, STORE_CONTENT_MAX);
+	got = store_open_content(record, &content, err);
+	buf_fini(&content);
+	return got;
+}
+
+int store_put(
+	struct store *s, const uint8_t *domain, const uint8_t *bytes, size_t len, struct err *err)
+{
+	struct store_record record;
+	int got;
+
+	if (store_record_get(&record, bytes, len, err) != 0 || check_open(&record, err) != 0)
+		return -1;
+	pthread_mutex_lock(&s->writer);
+	got = put_locked(s, domain, &record, len, err);
+	pthread_mutex_unlock(&s->writer);
+	return got;
+}
+
+/* --- dumps --------------------------------------------------------------- */
+
+static int sign(
+	struct store *s, const struct store_dump *dump, struct store_receipt *r, struct err *err)
+{
+	uint8_t text[sizeof receipt_label + STORE_UID_LEN + STORE_DUMP_ID + 32 + 8 +
+		     STORE_NAME_MAX];
+	uint8_t *at = text;
+
+	memcpy(at, receipt_label, sizeof receipt_label);
+	at += sizeof receipt_label;
+	memcpy(at, s->uid, STORE_UID_LEN);
+	at += STORE_UID_LEN;
+	memcpy(at, dump->id, STORE_DUMP_ID);
+	at += STORE_DUMP_ID;
+	memcpy(at, r->record, 32);
+	at += 32;
+	le_put64(at, (uint64_t)r->time);
+	at += 8;
+	memcpy(at, dump->agent, dump->agent_len);
+	at += dump->agent_len;
+	return seal_sign(s->secret, text, (size_t)(at - text), r->signature, err);
+}
+
+static int make_receipt(struct store *s, const struct store_dump *dump, const uint8_t *record,
+	size_t len, struct store_receipt *r, struct err *err)
+{
+	*r = (struct store_receipt){.time = store_now()};
+	memcpy(r->store, s->uid, sizeof r->store);
+	memcpy(r->dump, dump->id, sizeof r->dump);
+	hash_sha256(record, len, r->record);
+	return sign(s, dump, r, err);
+}
+
+/* Whether a dump's id was never used here. */
+static int check_new(struct db_txn *txn, const uint8_t *id, struct err *err)
+{
+	struct store_dump_row row;
+	int64_t time;
+	int got = store_dump_row_get(txn, id, &row, err);
+
+	if (got == 0)
+		return err_set(err, ERR_EXISTS, "there is a dump of this id");
+	if (got < 0 || (got = store_time_get(txn, STORE_DELETED, id, &time, err)) < 0)
+		return -1;
+	return got == 1 ? 0 : err_set(err, ERR_EXISTS, "a dump of this id was deleted");
+}
+
+/* Within the transaction that makes it visible. Returns 0, 1 or -1. */
+static int commit_in(struct store *s, struct db_txn *txn, const struct store_dump *dump,
+	const uint8_t *record, size_t len, struct store_receipt *receipt, struct buf *missing,
+	struct err *err)
+{
+	struct store_dump_row row = {.seq = 0};
+	uint8_t *to = s->block + PACK_BLOCK_HEADER;
+	int got;
+
+	if (check_new(txn, dump->id, err) != 0)
+		return -1;
+	got = store_whole(s, txn, dump, missing, err);
+	if (got != 0)
+		return got;
+	if (make_receipt(s, dump, record, len, receipt, err) != 0)
+		return -1;
+	row.seq = s->meta.seq;
+	row.committed = receipt->time;
+	le_put64(to, (uint64_t)receipt->time);
+	memcpy(to + 8, receipt->signature, sizeof receipt->signature);
+	memcpy(to + STORE_DUMP_HEAD, record, len);
+	if (store_append(s, STORE_BLOCK_DUMP, STORE_DUMP_HEAD + len, &row.place, err) != 0 ||
+		sync_current(s, err) != 0)
+		return -1;
+	if (store_dump_row_put(txn, dump->id, &row, err) != 0)
+		return -1;
+	return put_state(s, txn, err);
+}
+
+static int commit_locked(struct store *s, const struct store_dump *dump, const uint8_t *record,
+	size_t len, struct store_receipt *receipt, struct buf *missing, struct err *err)
+{
+	struct db_txn *txn;
+	int got;
+
+	/* The volume that takes the record is made first: it is a transaction
+	 * of its own. */
+	if (store_flush_all(s, err) != 0 || have_volume(s, err) != 0 ||
+		db_begin(s->db, true, &txn, err) != 0)
+		return -1;
+	got = commit_in(s, txn, dump, record, len, receipt, missing, err);
+	if (got == 0)
+		return db_commit(txn, err);
+	db_abort(txn);
+	return got;
+}
+
+int store_commit(struct store *s, const uint8_t *record, size_t len, struct store_receipt *receipt,
+	struct buf *missing, struct err *err)
+{
+	struct store_dump dump;
+	int got;
+
+	if (store_dump_get(&dump, record, len, err) != 0)
+		return -1;
+	pthread_mutex_lock(&s->writer);
+	got = commit_locked(s, &dump, record, len, receipt, missing, err);
+	pthread_mutex_unlock(&s->writer);
+	return got;
+}
+
+/* The later of the lock dates of record and LOCK blocks. Returns 0, 1: no such dump, -1. */
+static int lock_of(
+	struct store *s, struct db_txn *txn, const uint8_t *id, int64_t *lock, struct err *err)
+{
+	struct store_dump_row row;
+	struct pack_block block;
+	struct store_dump dump;
+	struct buf payload;
+	int got = store_dump_row_get(txn, id, &row, err);
+
+	*lock = 0;
+	if (got != 0)
+		return got;
+	if (store_time_get(txn, STORE_LOCKS, id, lock, err) < 0)
+		return -1;
+	buf_init(&payload, PACK_BLOCK_VOLUME_MAX);
+	/* A record that can't be read locks nothing any more: the dump is lost. */
+	if (store_read_place(s, &row.place, &block, &payload, NULL) == 0 &&
+		payload.len > STORE_DUMP_HEAD &&
+		store_dump_get(&dump, payload.data + STORE_DUMP_HEAD, payload.len - STORE_DUMP_HEAD,
+			NULL) == 0 &&
+		dump.lock > *lock)
+		*lock = dump.lock;
+	buf_fini(&payload);
+	return 0;
+}
+
+/* A block of a dump's id and a time, durable, and then the index. */
+static int write_time(
+	struct store *s, enum store_block kind, const uint8_t *id, int64_t time, struct err *err)
+{
+	uint8_t *to = s->block + PACK_BLOCK_HEADER;
+	struct pack_block block = {
+		.kind = (uint8_t)kind, .seq = s->meta.seq, .stored_len = STORE_DUMP_ID + 8};
+	struct store_place place;
+	struct db_txn *txn;
+
+	memcpy(to, id, STORE_DUMP_ID);
+	le_put64(to + STORE_DUMP_ID, (uint64_t)time);
+	if (store_append(s, kind, STORE_DUMP_ID + 8, &place, err) != 0 ||
+		sync_current(s, err) != 0 || db_begin(s->db, true, &txn, err) != 0)
+		return -1;
+	block.seq = s->meta.seq - 1;
+	if (store_index_absorb(txn, &s->meta, place.volume, place.offset, &block, to, err) != 0 ||
+		put_pending(s, txn, err) != 0 || put_state(s, txn, err) != 0) {
+		db_abort(txn);
+		return -1;
+	}
+	if (db_commit(txn, err) != 0)
+		return -1;
+	drop_pending(s);
+	return 0;
+}
+
+static int delete_locked(struct store *s, const uint8_t *id, struct err *err)
+{
+	int64_t lock, now = store_now();
+	struct db_txn *txn;
+	int got;
+
+	if (db_begin(s->db, false, &txn, err) != 0)
+		return -1;
+	got = lock_of(s, txn, id, &lock, err);
+	db_abort(txn);
+	if (got != 0)
+		return got;
+	if (now < s->meta.clock)
+		return err_set(err, ERR_DENIED,
+			"%s: the clock stands before the time of the last write: nothing is "
+			"deleted",
+			s->path);
+	if (now < lock)
+		return err_set(err, ERR_DENIED, "the dump is locked for %lld more seconds",
+			(long long)(lock - now));
+	return write_time(s, STORE_BLOCK_DELETE, id, now, err);
+}
+
+int store_delete(struct store *s, const uint8_t *dump, struct err *err)
+{
+	int got;
+
+	pthread_mutex_lock(&s->writer);
+	got = delete_locked(s, dump, err);
+	pthread_mutex_unlock(&s->writer);
+	return got;
+}
+
+static int lock_locked(struct store *s, const uint8_t *id, int64_t until, struct err *err)
+{
+	struct db_txn *txn;
+	int64_t lock;
+	int got;
+
+	if (db_begin(s->db, false, &txn, err) != 0)
+		return -1;
+	got = lock_of(s, txn, id, &lock, err);
+	db_abort(txn);
+	if (got != 0 || lock >= until)
+		return got;
+	return write_time(s, STORE_BLOCK_LOCK, id, until, err);
+}
+
+int store_lock(struct store *s, const uint8_t *dump, int64_t until, struct err *err)
+{
+	int got;
+
+	pthread_mutex_lock(&s->writer);
+	got = lock_locked(s, dump, until, err);
+	pthread_mutex_unlock(&s->writer);
+	return got;
+}
+
+/* --- after a crash ------------------------------------------------------- */
+
+struct tail {
+	struct store *store;
+	struct db_txn *txn;
+	uint32_t number;
+	uint64_t good; /* end of what was taken */
+};
+
+/* A block behind the committed length: taken, up to the first that is not good. */
+static int take_tail(void *ctx, uint64_t offset, const struct pack_block *block,
+	const uint8_t *payload, uint64_t len, struct err *err)
+{
+	struct tail *t = ctx;
+	int got;
+
+	if (payload == NULL || offset != t->good)
+		return 1;
+	got = store_index_absorb(t->txn, &t->store->meta, t->number, offset, block, payload, err);
+	if (got == 0)
+		t->good = offset + len;
+	return got;
+}
+
+static int recover_tail(struct store *s, struct db_txn *txn, uint32_t number,
+	struct store_volume_row *row, struct store_volume *v, struct err *err)
+{
+	struct tail t = {s, txn, number, row->len};
+
+	if (store_volume_scan(v, row->len, v->len, take_tail, &t, err) != 0)
+		return -1;
+	if (t.good < v->len && ftruncate(v->fd, (off_t)t.good) != 0)
+		return err_errno(err, errno, "volume %08x", number);
+	v->len = t.good;
+	if (store_volume_sync(v, err) != 0)
+		return -1;
+	row->len = t.good;
+	return store_volume_put(txn, number, row, err);
+}
+
+/* The container's id stands in the first block. */
+static int read_id(struct store_volume *v)
+{
+	uint8_t header[PACK_BLOCK_HEADER];
+	struct pack_block block;
+
+	if (pread(v->fd, header, sizeof header, 0) != sizeof header ||
+		pack_block_get(&block, header, NULL) != 0 || block.kind != STORE_BLOCK_VOLUME)
+		return -1;
+	memcpy(v->id, block.id, sizeof v->id);
+	return 0;
+}
+
+static int recover_volume(struct store *s, struct db_txn *txn, uint32_t number,
+	struct store_volume_row *row, struct err *err)
+{
+	struct store_volume v = {.fd = -1};
+	struct err why = {0};
+	int got = 0;
+
+	if (row->state == STORE_VOLUME_LIVE && row->len > 0 && number + 1 < s->meta.volume &&
+		row->len >= STORE_VOLUME_FULL)
+		return 0; /* nothing was ever written behind it */
+	if (row->state == STORE_VOLUME_LIVE)
+		got = store_volume_open(s->volumes, number, true, &v, &why);
+	if (row->state != STORE_VOLUME_LIVE || (got != 0 && row->len == 0))
+		return store_volume_remove(s->volumes, number, err) == 0
+			       ? store_volume_del(txn, number, err)
+			       : -1;
+	if (got != 0)
+		return 0; /* missing: damage, for scrub to tell */
+	if (v.len > row->len)
+		got = recover_tail(s, txn, number, row, &v, err);
+	if (got == 0 && v.len == row->len && v.len > 0 && v.len < STORE_VOLUME_FULL &&
+		read_id(&v) == 0) {
+		store_volume_close(&s->current);
+		s->current = v;
+		return 0;
+	}
+	store_volume_close(&v);
+	return got;
+}
+
+int store_recover(struct store *s, struct err *err)
+{
+	struct db_bytes key = {NULL, 0};
+	struct store_volume_row row;
+	struct db_txn *txn;
+	uint32_t number;
+	uint8_t copy[4];
+	int got;
+
+	if (db_begin(s->db, true, &txn, err) != 0)
+		return -1;
+	while ((got = store_volume_next(txn, &key, &number, &row, err)) == 0) {
+		memcpy(copy, key.at, sizeof copy);
+		key.at = copy;
+		if (recover_volume(s, txn, number, &row, err) != 0) {
+			got = -1;
+			break;
+		}
+	}
+	if (got < 0 || store_meta_put(txn, &s->meta, err) != 0) {
+		db_abort(txn);
+		return -1;
+	}
+	return db_commit(txn, err);
+}

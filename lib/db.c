@@ -1,0 +1,236 @@
+/* LMDB, with its error codes put into ours. */
+#include "lib/db.h"
+
+#include <errno.h>
+#include <lmdb.h>
+#include <stdlib.h>
+
+#include "lib/err.h"
+
+#define READERS 254
+
+struct db {
+	MDB_env *env;
+	MDB_dbi tables[DB_TABLES_MAX];
+};
+
+struct db_txn {
+	MDB_txn *txn;
+	struct db *db;
+	MDB_cursor *cursors[DB_TABLES_MAX];
+};
+
+static int fail(struct err *err, int code, const char *what)
+{
+	switch (code) {
+	case MDB_MAP_FULL:
+		return err_set(err, ERR_NOSPACE, "index: %s: it is as large as it may get", what);
+	case MDB_CORRUPTED:
+	case MDB_PAGE_NOTFOUND:
+	case MDB_INVALID:
+	case MDB_VERSION_MISMATCH:
+	case MDB_BAD_DBI:
+	case MDB_INCOMPATIBLE:
+	case MDB_PANIC:
+		return err_set(
+			err, ERR_DAMAGE, "index: %s: it is damaged (%s)", what, mdb_strerror(code));
+	case MDB_NOTFOUND:
+		return err_set(err, ERR_DAMAGE, "index: %s: a table is missing", what);
+	case ENOENT:
+		return err_set(err, ERR_NOTFOUND, "index: %s: it is not there", what);
+	default:
+		if (code > 0)
+			return err_errno(err, code, "index: %s", what);
+		return err_set(err, ERR_FAILED, "index: %s: %s", what, mdb_strerror(code));
+	}
+}
+
+static int open_tables(
+	struct db *db, const char *const *tables, size_t count, bool write, struct err *err)
+{
+	MDB_txn *txn;
+	size_t i;
+	int got = mdb_txn_begin(db->env, NULL, write ? 0 : MDB_RDONLY, &txn);
+
+	if (got != 0)
+		return fail(err, got, "begin");
+	for (i = 0; i < count && got == 0; i++)
+		got = mdb_dbi_open(txn, tables[i], write ? MDB_CREATE : 0, &db->tables[i]);
+	if (got == 0)
+		got = mdb_txn_commit(txn);
+	else
+		mdb_txn_abort(txn);
+	return got == 0 ? 0 : fail(err, got, "open");
+}
+
+struct db *db_open(const char *path, const char *const *tables, size_t count, uint64_t map,
+	bool write, struct err *err)
+{
+	struct db *db = calloc(1, sizeof *db);
+	unsigned flags = MDB_NOTLS | MDB_NORDAHEAD | (write ? 0 : MDB_RDONLY);
+	int got, dead;
+
+	if (db == NULL) {
+		err_set(err, ERR_NOMEM, "out of memory");
+		return NULL;
+	}
+	got = mdb_env_create(&db->env);
+	if (got == 0)
+		got = mdb_env_set_maxdbs(db->env, DB_TABLES_MAX);
+	if (got == 0)
+		got = mdb_env_set_maxreaders(db->env, READERS);
+	if (got == 0)
+		got = mdb_env_set_mapsize(db->env, map);
+	if (got == 0)
+		got = mdb_env_open(db->env, path, flags, 0600);
+	if (got == EROFS && !write) /* a medium that can't be written to needs no lock */
+		got = mdb_env_open(db->env, path, flags | MDB_NOLOCK, 0600);
+	if (got == 0)
+		mdb_reader_check(db->env, &dead);
+	else
+		fail(err, got, "open");
+	if (got == 0 && open_tables(db, tables, count, write, err) == 0)
+		return db;
+	db_close(db);
+	return NULL;
+}
+
+void db_close(struct db *db)
+{
+	if (db == NULL)
+		return;
+	if (db->env != NULL)
+		mdb_env_close(db->env);
+	free(db);
+}
+
+int db_begin(struct db *db, bool write, struct db_txn **txn, struct err *err)
+{
+	struct db_txn *t = calloc(1, sizeof *t);
+	int got;
+
+	if (t == NULL)
+		return err_set(err, ERR_NOMEM, "out of memory");
+	t->db = db;
+	got = mdb_txn_begin(db->env, NULL, write ? 0 : MDB_RDONLY, &t->txn);
+	if (got != 0) {
+		free(t);
+		return fail(err, got, "begin");
+	}
+	*txn = t;
+	return 0;
+}
+
+static void close_cursors(struct db_txn *t)
+{
+	size_t i;
+
+	for (i = 0; i < DB_TABLES_MAX; i++)
+		if (t->cursors[i] != NULL)
+			mdb_cursor_close(t->cursors[i]);
+}
+
+int db_commit(struct db_txn *t, struct err *err)
+{
+	int got;
+
+	close_cursors(t);
+	got = mdb_txn_commit(t->txn);
+	free(t);
+	return got == 0 ? 0 : fail(err, got, "commit");
+}
+
+void db_abort(struct db_txn *t)
+{
+	if (t == NULL)
+		return;
+	close_cursors(t);
+	mdb_txn_abort(t->txn);
+	free(t);
+}
+
+static MDB_val val(struct db_bytes b)
+{
+	return (MDB_val){b.len, (void *)(uintptr_t)b.at};
+}
+
+int db_get(struct db_txn *t, unsigned table, struct db_bytes key, struct db_bytes *value,
+	struct err *err)
+{
+	MDB_val k = val(key), v;
+	int got = mdb_get(t->txn, t->db->tables[table], &k, &v);
+
+	if (got == MDB_NOTFOUND)
+		return 1;
+	if (got != 0)
+		return fail(err, got, "read");
+	*value = (struct db_bytes){v.mv_data, v.mv_size};
+	return 0;
+}
+
+int db_put(struct db_txn *t, unsigned table, struct db_bytes key, struct db_bytes value,
+	struct err *err)
+{
+	MDB_val k = val(key), v = val(value);
+	int got = mdb_put(t->txn, t->db->tables[table], &k, &v, 0);
+
+	return got == 0 ? 0 : fail(err, got, "write");
+}
+
+int db_del(struct db_txn *t, unsigned table, struct db_bytes key, struct err *err)
+{
+	MDB_val k = val(key);
+	int got = mdb_del(t->txn, t->db->tables[table], &k, NULL);
+
+	if (got == MDB_NOTFOUND)
+		return 1;
+	return got == 0 ? 0 : fail(err, got, "delete");
+}
+
+/* Steps on from where the table's cursor stands, if that is the key given. */
+static int step(MDB_cursor *cursor, struct db_bytes *key, MDB_val *k, MDB_val *v)
+{
+	MDB_val want = val(*key), at, none;
+	int got;
+
+	if (key->at == NULL)
+		return mdb_cursor_get(cursor, k, v, MDB_FIRST);
+	if (mdb_cursor_get(cursor, &at, &none, MDB_GET_CURRENT) == 0 && at.mv_data == key->at)
+		return mdb_cursor_get(cursor, k, v, MDB_NEXT);
+	*k = want;
+	got = mdb_cursor_get(cursor, k, v, MDB_SET_RANGE);
+	if (got == 0 && k->mv_size == want.mv_size &&
+		mdb_cmp(mdb_cursor_txn(cursor), mdb_cursor_dbi(cursor), k, &want) == 0)
+		got = mdb_cursor_get(cursor, k, v, MDB_NEXT);
+	return got;
+}
+
+int db_next(struct db_txn *t, unsigned table, struct db_bytes *key, struct db_bytes *value,
+	struct err *err)
+{
+	MDB_val k, v;
+	int got = 0;
+
+	if (t->cursors[table] == NULL)
+		got = mdb_cursor_open(t->txn, t->db->tables[table], &t->cursors[table]);
+	if (got == 0)
+		got = step(t->cursors[table], key, &k, &v);
+	if (got == MDB_NOTFOUND)
+		return 1;
+	if (got != 0)
+		return fail(err, got, "read");
+	*key = (struct db_bytes){k.mv_data, k.mv_size};
+	*value = (struct db_bytes){v.mv_data, v.mv_size};
+	return 0;
+}
+
+int db_count(struct db_txn *t, unsigned table, uint64_t *count, struct err *err)
+{
+	MDB_stat stat;
+	int got = mdb_stat(t->txn, t->db->tables[table], &stat);
+
+	if (got != 0)
+		return fail(err, got, "count");
+	*count = stat.ms_entries;
+	return 0;
+}

@@ -1,0 +1,295 @@
+/* A store in a directory: chunks in, dumps committed, found again, also after a crash. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "cmd/store/store.h"
+#include "lib/buf.h"
+#include "lib/err.h"
+#include "lib/hash.h"
+#include "lib/le.h"
+
+static struct err err;
+static char folder[64], path[80];
+static const uint8_t domain[STORE_DOMAIN_LEN] = "a domain", foreign[STORE_DOMAIN_LEN] = "another";
+
+static int setup(void **state)
+{
+	(void)state;
+	snprintf(folder, sizeof folder, "/tmp/fdump-store-XXXXXX");
+	if (mkdtemp(folder) == NULL || hash_crypto_init(&err) != 0)
+		return -1;
+	snprintf(path, sizeof path, "%s/store", folder);
+	return store_make(path, 0, &err);
+}
+
+static int teardown(void **state)
+{
+	char command[100];
+
+	(void)state;
+	snprintf(command, sizeof command, "rm -rf %s", folder);
+	return system(command);
+}
+
+static struct store *reopen(struct store *s)
+{
+	store_close(s);
+	s = store_open(path, STORE_WRITE, &err);
+	if (s == NULL)
+		fail_msg("%s", err.message);
+	return s;
+}
+
+/* An open record of a text. */
+static size_t record(const void *text, size_t len, uint8_t *out)
+{
+	uint8_t id[HASH_LEN];
+	struct store_record r = {.raw_len = (uint32_t)len, .id = id};
+	size_t head;
+
+	hash_sha256(text, len, id);
+	head = store_record_put(&r, out);
+	memcpy(out + head, text, len);
+	return head + len;
+}
+
+static int put(struct store *s, const char *text, uint8_t id[STORE_ID_LEN])
+{
+	uint8_t bytes[1000];
+	size_t len = record(text, strlen(text), bytes);
+
+	memcpy(id, bytes + 8, STORE_ID_LEN);
+	return store_put(s, domain, bytes, len, &err);
+}
+
+/* The record of a dump of these chunks; its list is put. */
+static void dump_of(struct store *s, const uint8_t *ids, size_t count, uint8_t tag, int64_t lock,
+	struct buf *out)
+{
+	uint8_t list[10 * STORE_ID_LEN], bytes[1000];
+	uint8_t id[STORE_DUMP_ID] = {tag};
+	struct store_dump d = {.id = id,
+		.agent = "host",
+		.agent_len = 4,
+		.name = "backup",
+		.name_len = 6,
+		.domain = domain,
+		.base = (const uint8_t *)"/",
+		.base_len = 1,
+		.chunks = count,
+		.list_count = 1,
+		.lists = bytes + 8,
+		.lock = lock};
+	size_t len;
+
+	memcpy(list, ids, count * STORE_ID_LEN);
+	len = record(list, count * STORE_ID_LEN, bytes);
+	assert_true(store_put(s, domain, bytes, len, &err) >= 0);
+	buf_init(out, STORE_DUMP_MAX);
+	assert_int_equal(store_dump_put(&d, out, &err), 0);
+}
+
+static int count_dump(void *ctx, const struct store_entry *e, struct err *e2)
+{
+	(void)e2;
+	if (!e->damaged)
+		++*(int *)ctx;
+	return 0;
+}
+
+static int dumps(struct store *s)
+{
+	int n = 0;
+
+	assert_int_equal(store_dumps(s, count_dump, &n, &err), 0);
+	return n;
+}
+
+static void chunks(void **state)
+{
+	struct store *s = reopen(NULL);
+	uint8_t id[STORE_ID_LEN], none[STORE_ID_LEN] = {1}, bad[200];
+	struct buf out;
+	size_t len;
+	bool has;
+
+	(void)state;
+	buf_init(&out, STORE_RECORD_MAX);
+	assert_int_equal(put(s, "first", id), 0);
+	assert_int_equal(put(s, "first", id), 1);
+	assert_int_equal(store_have(s, domain, id, 1, &has, &err), 0);
+	assert_true(has);
+	assert_int_equal(store_have(s, foreign, id, 1, &has, &err), 0);
+	assert_false(has); /* an id is nothing in another domain */
+	assert_int_equal(store_get(s, domain, id, &out, &err), 0);
+	assert_memory_equal(out.data + STORE_HEAD_OPEN, "first", 5);
+	assert_int_equal(store_get(s, domain, none, &out, &err), 1);
+	assert_int_equal(store_get(s, foreign, id, &out, &err), 1);
+	assert_int_equal(store_flush(s, &err), 0);
+	s = reopen(s);
+	assert_int_equal(store_get(s, domain, id, &out, &err), 0);
+	assert_int_equal(put(s, "first", id), 1);
+	len = record("what", 4, bad);
+	bad[len - 1] ^= 1;
+	assert_int_equal(store_put(s, domain, bad, len, &err), -1);
+	assert_int_equal(err.code, ERR_DAMAGE);
+	buf_fini(&out);
+	store_close(s);
+}
+
+static void commits(void **state)
+{
+	struct store *s = reopen(NULL);
+	uint8_t ids[3 * STORE_ID_LEN];
+	struct store_receipt receipt;
+	struct buf dump, missing;
+	int before = dumps(s);
+
+	(void)state;
+	buf_init(&missing, SIZE_MAX);
+	assert_true(put(s, "one", ids) >= 0 && put(s, "two", ids + STORE_ID_LEN) >= 0);
+	memset(ids + 2 * STORE_ID_LEN, 7, STORE_ID_LEN);
+	dump_of(s, ids, 3, 10, 0, &dump);
+	assert_int_equal(store_commit(s, dump.data, dump.len, &receipt, &missing, &err), 1);
+	assert_int_equal(missing.len, STORE_ID_LEN);
+	assert_memory_equal(missing.data, ids + 2 * STORE_ID_LEN, STORE_ID_LEN);
+	assert_int_equal(dumps(s), before);
+	buf_fini(&dump);
+	dump_of(s, ids, 2, 11, 0, &dump);
+	assert_int_equal(store_commit(s, dump.data, dump.len, &receipt, NULL, &err), 0);
+	assert_int_equal(store_commit(s, dump.data, dump.len, &receipt, NULL, &err), -1);
+	assert_int_equal(err.code, ERR_EXISTS);
+	s = reopen(s);
+	assert_int_equal(dumps(s), before + 1);
+	assert_int_equal(store_delete(s, receipt.dump, &err), 0);
+	assert_int_equal(store_delete(s, receipt.dump, &err), 1);
+	assert_int_equal(dumps(s), before);
+	assert_int_equal(store_commit(s, dump.data, dump.len, &receipt, NULL, &err), -1);
+	assert_int_equal(err.code, ERR_EXISTS); /* ids are never used again */
+	buf_fini(&dump);
+	buf_fini(&missing);
+	store_close(s);
+}
+
+static void locks(void **state)
+{
+	struct store *s = reopen(NULL);
+	struct store_receipt receipt;
+	uint8_t id[STORE_ID_LEN];
+	struct buf dump;
+
+	(void)state;
+	assert_true(put(s, "one", id) >= 0);
+	dump_of(s, id, 1, 20, INT64_MAX, &dump);
+	assert_int_equal(store_commit(s, dump.data, dump.len, &receipt, NULL, &err), 0);
+	buf_fini(&dump);
+	assert_int_equal(store_delete(s, receipt.dump, &err), -1);
+	assert_int_equal(err.code, ERR_DENIED);
+	dump_of(s, id, 1, 21, 0, &dump);
+	assert_int_equal(store_commit(s, dump.data, dump.len, &receipt, NULL, &err), 0);
+	buf_fini(&dump);
+	assert_int_equal(store_lock(s, receipt.dump, INT64_MAX, &err), 0);
+	s = reopen(s);
+	assert_int_equal(store_delete(s, receipt.dump, &err), -1);
+	assert_int_equal(err.code, ERR_DENIED);
+	store_close(s);
+}
+
+/* What was put and not flushed is in the volume all the same: it is taken up; what
+ * is torn is cut off. */
+static void tails(void **state)
+{
+	struct store *s = reopen(NULL);
+	uint8_t id[STORE_ID_LEN], second[STORE_ID_LEN];
+	char volume[120];
+	bool has;
+	int fd;
+
+	(void)state;
+	assert_int_equal(put(s, "in the tail", id), 0);
+	assert_int_equal(put(s, "torn", second), 0);
+	store_close(s);
+	snprintf(volume, sizeof volume, "%s/volumes/00000001.vol", path);
+	fd = open(volume, O_RDWR);
+	assert_true(fd >= 0);
+	assert_int_equal(ftruncate(fd, lseek(fd, 0, SEEK_END) - 1), 0);
+	close(fd);
+	s = reopen(NULL);
+	assert_int_equal(store_have(s, domain, id, 1, &has, &err), 0);
+	assert_true(has);
+	assert_int_equal(store_have(s, domain, second, 1, &has, &err), 0);
+	assert_false(has);
+	assert_int_equal(put(s, "torn", second), 0);
+	s = reopen(s);
+	assert_int_equal(put(s, "torn", second), 1);
+	store_close(s);
+}
+
+/* A dump's record through bytes and back. */
+static void dump_record(void **state)
+{
+	static const uint8_t wraps[STORE_WRAP_LEN], ephemeral[32], id[STORE_DUMP_ID], lists[64];
+	struct store_dump d = {.id = id,
+		.agent = "host",
+		.agent_len = 4,
+		.name = "n",
+		.name_len = 1,
+		.domain = domain,
+		.sealed = true,
+		.ephemeral = ephemeral,
+		.wraps = wraps,
+		.wrap_count = 1,
+		.base = (const uint8_t *)"/home",
+		.base_len = 5,
+		.paths = (const uint8_t *)"\x41/\x42/b",
+		.paths_len = 5,
+		.path_count = 2,
+		.began = {-5, 7},
+		.entries = 1,
+		.content = 2,
+		.statuses = 3,
+		.manifest_chunks = 4,
+		.manifest_len = 5,
+		.chunks = 6,
+		.lists = lists,
+		.list_count = 2,
+		.lock = 99};
+	struct store_dump got;
+	const uint8_t *at = NULL, *one;
+	struct buf out;
+	size_t len, i;
+
+	(void)state;
+	buf_init(&out, STORE_DUMP_MAX);
+	assert_int_equal(store_dump_put(&d, &out, &err), 0);
+	assert_int_equal(store_dump_get(&got, out.data, out.len, &err), 0);
+	assert_true(got.lock == 99 && got.chunks == 6 && got.began.sec == -5 && got.sealed);
+	assert_true(store_dump_path(&got, &at, &one, &len) && len == 1 && one[0] == '/');
+	assert_true(store_dump_path(&got, &at, &one, &len) && len == 2 && one[1] == 'b');
+	assert_false(store_dump_path(&got, &at, &one, &len));
+	for (i = 0; i < out.len; i++)
+		assert_int_equal(store_dump_get(&got, out.data, i, &err), -1);
+	buf_fini(&out);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(chunks),
+		cmocka_unit_test(commits),
+		cmocka_unit_test(locks),
+		cmocka_unit_test(tails),
+		cmocka_unit_test(dump_record),
+	};
+
+	return cmocka_run_group_tests(tests, setup, teardown);
+}
