@@ -105,6 +105,8 @@ int cmd_output_open(struct cmd_output *out, const char *path, struct err *err)
 	*out = (struct cmd_output){.fd = -1, .dir = -1};
 	if (path == NULL || strcmp(path, "-") == 0)
 		got = use_stdout(out, err);
+	else if (stat(path, &st) != 0 && lstat(path, &st) == 0)
+		got = err_set(err, ERR_USAGE, "%s: is a link that leads nowhere", path);
 	else if (stat(path, &st) != 0)
 		got = use_regular(out, path, NULL, err);
 	else if (S_ISDIR(st.st_mode))

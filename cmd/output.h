@@ -6,7 +6,8 @@
  *
  * No path, or "-", is standard output, which must not be a terminal. An
  * existing path that is no regular file (a device, a pipe) is written
- * through, never replaced.
+ * through, never replaced. A link to a file stays, and one that leads nowhere
+ * is refused.
  */
 #ifndef FDUMP_CMD_OUTPUT_H
 #define FDUMP_CMD_OUTPUT_H

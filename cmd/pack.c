@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "cmd/cmd.h"
+#include "cmd/estimate.h"
 #include "cmd/json.h"
 #include "cmd/options.h"
 #include "cmd/output.h"
@@ -329,9 +330,12 @@ static int run(
 	int got;
 
 	cmd_progress_start("pack", 0, o->o.verbose);
+	if (o->o.files_from == NULL && !o->o.verbose)
+		cmd_estimate_start(&o->create.scan, o->paths);
 	got = pack_create(&o->create, created, err);
 	if (got == 0)
 		got = cmd_output_commit(out, err);
+	cmd_estimate_stop();
 	cmd_progress_stop();
 	return got == 0 && o->o.json ? json_result(o, created, err) : got;
 }

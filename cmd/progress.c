@@ -18,7 +18,7 @@
 
 static struct {
 	const char *command;
-	uint64_t total;
+	_Atomic uint64_t total;
 	bool live, terminal;
 	pthread_t thread;
 	sem_t wake;
@@ -63,20 +63,20 @@ static void put_size(char *to, size_t len, double n)
 /* "5.0 GiB of 12.5 GiB (40 %), 1234 entries, 310 MiB/s, 0:00:24 left" */
 static void describe(char *to, size_t len)
 {
-	uint64_t bytes = p.bytes;
+	uint64_t bytes = p.bytes, whole = p.total;
 	double spent = now() - p.began, rate = spent > 0 ? (double)bytes / spent : 0, left;
 	char size[24], total[48] = "", speed[24], end[40] = "";
 
 	put_size(size, sizeof size, (double)bytes);
 	put_size(speed, sizeof speed, rate);
-	if (p.total > 0) {
+	if (whole > 0) {
 		char all[24];
 
-		put_size(all, sizeof all, (double)p.total);
+		put_size(all, sizeof all, (double)whole);
 		snprintf(total, sizeof total, " of %s (%.0f %%)", all,
-			100.0 * (double)bytes / (double)p.total);
-		left = rate > 0 && bytes < p.total ? (double)(p.total - bytes) / rate : 0;
-		if ((rate > 0 || bytes >= p.total) && left < 1e6)
+			bytes < whole ? 100.0 * (double)bytes / (double)whole : 100.0);
+		left = rate > 0 && bytes < whole ? (double)(whole - bytes) / rate : 0;
+		if ((rate > 0 || bytes >= whole) && left < 1e6)
 			snprintf(end, sizeof end, ", %d:%02d:%02d left", (int)left / 3600,
 				(int)left / 60 % 60, (int)left % 60);
 	}
@@ -167,6 +167,11 @@ void cmd_progress_start(const char *command, uint64_t total, bool quiet)
 		action.sa_handler = SIG_IGN; /* who asks gets no answer, and does no harm */
 	sigemptyset(&action.sa_mask);
 	sigaction(SIGUSR1, &action, NULL);
+}
+
+void cmd_progress_total(uint64_t total)
+{
+	p.total = total;
 }
 
 void cmd_progress_add(uint64_t bytes, uint64_t entries)

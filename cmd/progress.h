@@ -20,6 +20,9 @@
  * borrowed until stop. Before other threads are made, if there are any. */
 void cmd_progress_start(const char *command, uint64_t total, bool quiet);
 
+/* The total, where it becomes known later. By any thread. */
+void cmd_progress_total(uint64_t total);
+
 /* So many more bytes and entries are done. By any thread. */
 void cmd_progress_add(uint64_t bytes, uint64_t entries);
 

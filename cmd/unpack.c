@@ -56,6 +56,7 @@ struct unpack {
 	struct cmd_unpack *o;
 	struct pack_extract *extract;
 	size_t lost, notes, damaged;
+	bool no_space;
 };
 
 enum { OPT_STRIP = CMD_OPTIONS_OWN, OPT_OVERWRITE, OPT_UNTRUSTED, OPT_SKIP };
@@ -168,10 +169,12 @@ static void tell(struct unpack *u, const char *kind, int64_t offset, struct pack
 		fprintf(stderr, "fdump unpack: %s\n", err.message);
 }
 
-static void on_extract_problem(void *ctx, struct pack_bytes path, bool lost, const char *what)
+static void on_extract_problem(
+	void *ctx, struct pack_bytes path, bool lost, int errnum, const char *what)
 {
 	struct unpack *u = ctx;
 
+	u->no_space = u->no_space || errnum == ENOSPC || errnum == EDQUOT;
 	if (lost)
 		u->lost++;
 	else
@@ -328,6 +331,8 @@ int cmd_unpack_run(struct cmd_unpack *o, int fd)
 		status = cmd_fail(o->o.command, &err);
 	else if (u.damaged > 0)
 		status = CMD_DAMAGE;
+	else if (u.no_space)
+		status = CMD_NOSPACE;
 	else if (cmd_select_unmet(&o->o.select, o->o.command) > 0 || u.lost > 0)
 		status = CMD_FAILED;
 	else

@@ -48,7 +48,7 @@ static void problem_errno(
 	char text[TEXT_MAX], reason[96];
 
 	snprintf(text, sizeof text, "%s: %s", what, strerror_r(errnum, reason, sizeof reason));
-	s->o.problem(s->o.ctx, path, true, text);
+	s->o.problem(s->o.ctx, path, true, errnum, text);
 }
 
 size_t pack_descent_parent(struct pack_bytes path)
@@ -159,9 +159,9 @@ static void settle(struct pack_descent *s, size_t i)
 	} else {
 		if (pack_restore_meta(s->o.restore, fd, s->acl && f->fresh ? PACK_RESTORE_ACL : 0,
 			    0, &f->head, text, sizeof text) != 0)
-			s->o.problem(s->o.ctx, path, false, text);
+			s->o.problem(s->o.ctx, path, false, 0, text);
 		if (pack_restore_flags(s->o.restore, fd, &f->head, text, sizeof text) != 0)
-			s->o.problem(s->o.ctx, path, false, text);
+			s->o.problem(s->o.ctx, path, false, 0, text);
 	}
 	free(f->meta);
 	f->meta = NULL;
@@ -297,7 +297,7 @@ int pack_descent_go(struct pack_descent *s, struct pack_bytes path, struct err *
 			if (errno != ENOTDIR && errno != ELOOP)
 				problem_errno(s, path, "its directory can't be entered", errno);
 			else
-				s->o.problem(s->o.ctx, path, true,
+				s->o.problem(s->o.ctx, path, true, errno,
 					"refused: its path goes through something that is no "
 					"directory");
 			return -1;

@@ -28,7 +28,7 @@ struct pack_descent_options {
 	int target;                         /* the directory; borrowed, as is: */
 	const struct pack_restore *restore; /* how metadata are applied */
 	/* An entry could not be reached (lost), or not be given its metadata. */
-	void (*problem)(void *ctx, struct pack_bytes path, bool lost, const char *what);
+	void (*problem)(void *ctx, struct pack_bytes path, bool lost, int errnum, const char *what);
 	void *ctx;
 };
 

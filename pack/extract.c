@@ -112,15 +112,16 @@ __attribute__((format(printf, 4, 5))) static void problem(
 	va_start(ap, fmt);
 	vsnprintf(text, sizeof text, fmt, ap);
 	va_end(ap);
-	x->o.problem(x->o.ctx, path, lost, text);
+	x->o.problem(x->o.ctx, path, lost, 0, text);
 }
 
 static void problem_errno(
 	struct pack_extract *x, struct pack_bytes path, const char *what, int errnum)
 {
-	char reason[96];
+	char text[TEXT_MAX], reason[96];
 
-	problem(x, path, true, "%s: %s", what, strerror_r(errnum, reason, sizeof reason));
+	snprintf(text, sizeof text, "%s: %s", what, strerror_r(errnum, reason, sizeof reason));
+	x->o.problem(x->o.ctx, path, true, errnum, text);
 }
 
 /* --- paths -------------------------------------------------------------- */

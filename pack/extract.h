@@ -51,8 +51,9 @@ struct pack_extract_options {
 	bool (*selected)(void *ctx, const uint8_t *path, size_t len);
 	/* An entry was dealt with; NULL: nobody asks. */
 	void (*entry)(void *ctx, struct pack_bytes path);
-	/* An entry could not be restored (lost), or not as it was. */
-	void (*problem)(void *ctx, struct pack_bytes path, bool lost, const char *what);
+	/* An entry could not be restored (lost), or not as it was. errnum: why, as
+	 * far as that is known; else 0. */
+	void (*problem)(void *ctx, struct pack_bytes path, bool lost, int errnum, const char *what);
 	void *ctx;
 };
 

@@ -17,6 +17,7 @@
 #include "lib/err.h"
 #include "lib/hash.h"
 #include "pack/index.h"
+#include "pack/keyblock.h"
 #include "pack/load.h"
 #include "pack/writer.h"
 
@@ -34,6 +35,8 @@ struct pack_reader {
 	uint64_t next_seq, entries, content, statuses, last_index, blocks;
 	struct hash *digest;
 	bool sealed;
+	bool keyed;     /* a KEY or a sealed block was met */
+	struct buf key; /* the first KEY's payload */
 
 	/* The entry that is open: it began in a block before. */
 	bool open;
@@ -66,6 +69,7 @@ struct pack_reader *pack_reader_new(
 	r->problem = problem;
 	r->ctx = ctx;
 	buf_init(&r->path, PACK_PATH_MAX + 1);
+	buf_init(&r->key, PACK_KEYBLOCK_MAX);
 	buf_init(&r->record, PACK_INDEX_HEAD_MAX + 4096);
 	buf_init(&r->seen, 4 * PACK_BLOCK_RAW_MAX);
 	r->digest = hash_new(err);
@@ -84,6 +88,7 @@ void pack_reader_free(struct pack_reader *r)
 	hash_free(r->digest);
 	hash_free(r->hash);
 	buf_fini(&r->path);
+	buf_fini(&r->key);
 	buf_fini(&r->record);
 	buf_fini(&r->seen);
 	free(r);
@@ -140,8 +145,9 @@ static void begin_pack(struct pack_reader *r, uint64_t at)
 
 	hash_end(r->digest, unused);
 	buf_clear(&r->seen);
+	buf_clear(&r->key);
 	r->in_pack = true;
-	r->ended = r->damaged = r->gap = r->blind = r->open = false;
+	r->ended = r->damaged = r->gap = r->blind = r->open = r->keyed = false;
 	r->sealed = r->must_seal;
 	r->start = at;
 	r->next_seq = r->entries = r->content = r->statuses = r->last_index = r->blocks = 0;
@@ -533,6 +539,20 @@ static void unusable(struct pack_reader *r, struct pack_load *load)
 		damage(r, load);
 }
 
+/* All KEY blocks of a pack are the same. */
+static int take_key(struct pack_reader *r, struct pack_load *load, struct err *err)
+{
+	size_t len = load->block.raw_len;
+
+	if (r->key.len == 0)
+		return len <= r->key.max ? buf_add(&r->key, load->raw, len, err) : 0;
+	if (len == r->key.len && memcmp(load->raw, r->key.data, len) == 0)
+		return 0;
+	report(r, PACK_PROBLEM_BLOCK, load->at, nobody, "KEY block differs from the one before");
+	r->damaged = true;
+	return 0;
+}
+
 int pack_reader_take(struct pack_reader *r, struct pack_load *load, struct err *err)
 {
 	uint8_t header[PACK_BLOCK_HEADER];
@@ -551,12 +571,15 @@ int pack_reader_take(struct pack_reader *r, struct pack_load *load, struct err *
 		r->sealed = r->total.sealed = true;
 	if (b->kind == PACK_KEY)
 		r->sealed = true;
+	r->keyed = r->keyed || b->sealed || b->kind == PACK_KEY;
 	if (b->kind != PACK_END) {
 		pack_block_put(b, header);
 		hash_add(r->digest, header, sizeof header);
 	}
 	if (load->bad.code == ERR_NONE && r->sealed && !b->sealed && b->kind >= PACK_ENTRY)
-		err_set(&load->bad, ERR_DAMAGE, "not sealed, in a sealed pack");
+		err_set(&load->bad, ERR_DAMAGE,
+			r->keyed ? "not sealed, in a sealed pack"
+				 : "not sealed, though a key was given");
 	if (load->bad.code != ERR_NONE)
 		unusable(r, load);
 	if (b->kind == PACK_END) {
@@ -575,7 +598,7 @@ int pack_reader_take(struct pack_reader *r, struct pack_load *load, struct err *
 			take_index(r, load);
 		return 0;
 	case PACK_KEY:
-		return 0;
+		return take_key(r, load, err);
 	default:
 		return err_set(err, ERR_UNSUPPORTED, "block of kind %u at %llu: not known here",
 			b->kind, (unsigned long long)load->at);

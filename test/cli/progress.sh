@@ -74,7 +74,7 @@ slow = ["pack", "-f", "q", "-C", "tree", "--command", "slow=sleep 1.8", "."]
 for words, feed in ((["verify", "-"], pack), (["unpack", "-C", "out"], pack), (slow, None)):
     status, said = on_terminal(words, feed)
     assert status == 0, (words, status, said)
-    assert re.search(r"\rfdump %s: [0-9.]+ (B|KiB|MiB), \d+ entr\w+, %s *\r" % (words[0], rate), said), (words, said)
+    assert re.search(r"\rfdump %s: [0-9.]+ (B|KiB|MiB)[^,]*, \d+ entr\w+, %s *\r" % (words[0], rate), said), (words, said)
     assert screen(said) == [], (words, screen(said))
     line = asked(words, feed)
     assert re.fullmatch(r"fdump %s: [0-9.]+ (B|KiB|MiB), \d+ entr\w+, %s\n" % (words[0], rate), line), (words, line)
@@ -94,6 +94,10 @@ if subprocess.run(["strace", "-qq", "-o", "/dev/null", "true"], stderr=subproces
     assert child.wait() == 0
     assert re.search(rb"MiB of [0-9.]+ MiB \(\d+ %\), \d+ entr\w+, [0-9.]+ .iB/s, 0:00:\d\d left", said), said
     assert screen(said.decode()) == [], said
+
+# pack counts beforehand, where somebody watches.
+status, said = on_terminal(slow)
+assert re.search(r"[0-9.]+ (B|KiB|MiB) of [0-9.]+ MiB \(\d+ %\), ", said), said
 
 # A short command shows nothing; a problem is not mixed up with the line.
 status, said = on_terminal(["verify", "p"])

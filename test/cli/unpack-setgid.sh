@@ -1,3 +1,4 @@
+#!/bin/bash
 # Goal: a file that goes into a directory which hands its group down gets its own group all
 # the same, whether it is small or goes over blocks.
 set -eu

@@ -150,9 +150,9 @@ static void on_problem(void *ctx, enum pack_problem_kind kind, uint64_t offset,
 	MUST(what[0] != 0);
 }
 
-static void on_extract(void *ctx, struct pack_bytes path, bool lost, const char *what)
+static void on_extract(void *ctx, struct pack_bytes path, bool lost, int errnum, const char *what)
 {
-	(void)ctx, (void)lost;
+	(void)ctx, (void)lost, (void)errnum;
 	MUST(path.at != NULL && path.len > 0 && what[0] != 0);
 }
 

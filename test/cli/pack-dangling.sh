@@ -1,0 +1,18 @@
+#!/bin/bash
+# Goal: -f through a link: the file it leads to is replaced and the link stays; one that leads
+# nowhere is refused, and stays as well.
+set -eu
+dir=$(mktemp -d)
+trap 'rm -rf "$dir"' EXIT
+cd "$dir"
+mkdir tree
+echo content >tree/file
+echo old >real
+ln -s real link
+"$FDUMP" pack -f link -C tree .
+[ -L link ] && "$FDUMP" verify real >/dev/null
+ln -s nowhere dangling
+status=0
+"$FDUMP" pack -f dangling -C tree . 2>said || status=$?
+[ "$status" = 2 ] && grep -q "dangling: is a link that leads nowhere" said
+[ "$(readlink dangling)" = nowhere ] && [ ! -e nowhere ]

@@ -1,0 +1,99 @@
+/*
+ * Reads a stream of packs out of memory, on one thread, with the framing, loads
+ * and reader that `fdump verify` uses: for flip.c and the fuzzers.
+ *
+ *   reading_init -> reading_stream ... -> reading_fini
+ */
+#ifndef FDUMP_TEST_READING_H
+#define FDUMP_TEST_READING_H
+
+#include <assert.h>
+#include <string.h>
+
+#include "lib/err.h"
+#include "lib/hash.h"
+#include "lib/sums.h"
+#include "pack/frame.h"
+#include "pack/load.h"
+#include "pack/press.h"
+#include "pack/reader.h"
+
+struct reading {
+	struct pack_load *load; /* .want_hash, .want_meta are the caller's */
+	struct pack_press *press;
+	struct hash *hash;
+	struct sums *sums;
+	struct pack_reader *reader; /* the caller's, for this stream */
+	/* A load was taken. 0, or -1 with err set. */
+	int (*apply)(void *ctx, struct pack_load *load, struct err *err);
+	void *ctx;
+};
+
+/* Returns 0, or -1 with err set; then _fini is allowed, too. */
+static inline int reading_init(struct reading *r, struct err *err)
+{
+	return hash_crypto_init(err) == 0 && (r->load = pack_load_new(err)) != NULL &&
+			       (r->press = pack_press_new(0, err)) != NULL &&
+			       (r->hash = hash_new(err)) != NULL &&
+			       (r->sums = sums_new(err)) != NULL
+		       ? 0
+		       : -1;
+}
+
+static inline void reading_fini(struct reading *r)
+{
+	hash_free(r->hash);
+	sums_free(r->sums);
+	pack_press_free(r->press);
+	pack_load_free(r->load);
+}
+
+/* One block that stands at data + at. */
+static inline int reading_block(struct reading *r, const uint8_t *data, size_t at,
+	const struct pack_block *block, bool misplaced, struct err *err)
+{
+	uint8_t *to = pack_load_room(r->load, block, err);
+
+	if (to == NULL)
+		return -1;
+	memcpy(to, data + at + PACK_BLOCK_HEADER, block->stored_len);
+	r->load->at = at;
+	r->load->misplaced = misplaced;
+	if (pack_load_open(r->load, r->press, r->hash, r->sums, err) != 0 ||
+		pack_reader_take(r->reader, r->load, err) != 0)
+		return -1;
+	return r->apply(r->ctx, r->load, err);
+}
+
+/* Returns 0 at the end of the stream, or -1 with err set: refused. */
+static inline int reading_stream(
+	struct reading *r, const uint8_t *data, size_t len, struct err *err)
+{
+	struct pack_frame frame;
+	struct pack_block block;
+	enum pack_frame_got got;
+	size_t at = 0, n = 0;
+
+	pack_frame_init(&frame);
+	for (;;) {
+		got = pack_frame_step(&frame, data + at, len - at, true, &block, &n, err);
+		if (got == PACK_FRAME_REFUSED)
+			return -1;
+		if (got == PACK_FRAME_TRAILING)
+			pack_reader_trailing(r->reader, at);
+		if (got == PACK_FRAME_TRAILING || got == PACK_FRAME_END)
+			break;
+		assert(got != PACK_FRAME_MORE && n > 0);
+		if (got == PACK_FRAME_SKIP)
+			pack_reader_garbage(r->reader, at, n);
+		else if (n > len - at)
+			break; /* cut within the block */
+		else if (reading_block(r, data, at, &block, got == PACK_FRAME_MISPLACED, err) != 0)
+			return -1;
+		at += n;
+	}
+	pack_reader_finish(r->reader, at);
+	return 0;
+}
+
+#endif
