@@ -21,6 +21,11 @@ int cmd_unpack(int argc, char **argv);
 int cmd_cron(int argc, char **argv);
 int cmd_backup(int argc, char **argv);
 int cmd_store(int argc, char **argv);
+int cmd_restore(int argc, char **argv);
+int cmd_export(int argc, char **argv);
+int cmd_dumps(int argc, char **argv);
+int cmd_files(int argc, char **argv);
+int cmd_find(int argc, char **argv);
 
 /* Exit statuses, the same for every command. `diff` has 1 for "different". */
 enum cmd_exit {

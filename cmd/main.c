@@ -32,6 +32,11 @@ static const struct command {
 	{"key", cmd_key, "make, show, print and take back keys"},
 	{"store", cmd_store, "make a store of backups, look after it"},
 	{"backup", cmd_backup, "keep trees of files in stores, as a new dump"},
+	{"dumps", cmd_dumps, "list the dumps in stores"},
+	{"files", cmd_files, "list the files in a dump"},
+	{"find", cmd_find, "look for files in all dumps"},
+	{"restore", cmd_restore, "bring files of a dump back, each proved first"},
+	{"export", cmd_export, "write a dump as a pack"},
 	{"cron", cmd_cron, "when a schedule is due, and what it means"},
 	{NULL, NULL, NULL},
 };

@@ -19,6 +19,7 @@ enum {
 	OPT_THREADS,
 	OPT_NO_XATTRS,
 	OPT_NUMERIC,
+	OPT_STATE,
 	OPT_HELP
 };
 
@@ -39,6 +40,8 @@ static const struct {
 	{'p', {"passphrase-file", required_argument, NULL, OPT_PASS}},
 	{'x', {"no-xattrs", no_argument, NULL, OPT_NO_XATTRS}},
 	{'n', {"numeric-owner", no_argument, NULL, OPT_NUMERIC}},
+	{'s', {"store", required_argument, NULL, 's'}},
+	{'S', {"state", required_argument, NULL, OPT_STATE}},
 	{0, {"help", no_argument, NULL, OPT_HELP}},
 };
 
@@ -93,6 +96,14 @@ static int take(struct cmd_options *o, int c)
 		break;
 	case OPT_NUMERIC:
 		o->numeric_owner = true;
+		break;
+	case 's':
+		if (o->store_count == CMD_STORES_MAX)
+			return cmd_usage(o->command, "over %d stores", CMD_STORES_MAX);
+		o->stores[o->store_count++] = optarg;
+		break;
+	case OPT_STATE:
+		o->state = optarg;
 		break;
 	case OPT_HELP:
 		fputs(o->help, stdout);

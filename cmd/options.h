@@ -9,6 +9,7 @@
  *   C -C, --directory DIR        j --json                p --passphrase-file FILE
  *   T -T, --files-from FILE      0 --null                x --no-xattrs
  *   X -X, --exclude-from FILE,   t --threads N           n --numeric-owner
+ *   s -s, --store STORE          S --state DIR
  *     and --exclude PATTERN      (--help: always)
  */
 #ifndef FDUMP_CMD_OPTIONS_H
@@ -24,6 +25,8 @@
  * short one. */
 #define CMD_OPTIONS_OWN 512
 
+#define CMD_STORES_MAX 16 /* -s in one command */
+
 struct cmd_options {
 	/* Set by the command. */
 	const char *command, *help;
@@ -32,7 +35,9 @@ struct cmd_options {
 	int (*take)(void *ctx, int c); /* one of its own, with optarg: -1, or the exit status */
 	void *ctx;
 	/* What was given; borrowed from argv. */
-	const char *file, *directory, *files_from;
+	const char *file, *directory, *files_from, *state;
+	const char *stores[CMD_STORES_MAX];
+	size_t store_count;
 	bool verbose, json, null, no_xattrs, numeric_owner;
 	unsigned threads; /* if not given: the number of processors */
 	struct cmd_select select;

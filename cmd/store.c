@@ -7,6 +7,7 @@
 
 #include "cmd/cmd.h"
 #include "cmd/json.h"
+#include "cmd/store/care.h"
 #include "cmd/store/store.h"
 #include "lib/err.h"
 #include "lib/hash.h"
@@ -14,25 +15,41 @@
 static const char help[] =
 	"usage: fdump store init DIR [--reserve SIZE]\n"
 	"       fdump store stat DIR [--json]\n"
+	"       fdump store gc DIR [--dry-run]\n"
+	"       fdump store scrub DIR [--rate SIZE]\n"
+	"       fdump store rebuild DIR\n"
+	"       fdump store replicate --from STORE STORE\n"
 	"\n"
 	"  init                    makes a store in DIR, which is new or empty\n"
 	"      --reserve SIZE      keep so much of the file system free; default: 64M\n"
 	"  stat                    what is in it, in numbers\n"
 	"      --json              as one JSON object\n"
+	"  gc                      gives back the space of what no dump needs\n"
+	"  -n, --dry-run           only says how much\n"
+	"  scrub                   reads all, finds damage, marks it: the next backup, or\n"
+	"                          replicate, mends it\n"
+	"      --rate SIZE         at most so many bytes a second\n"
+	"  rebuild                 makes the index anew, from the volumes\n"
+	"  replicate               copies all dumps that it lacks, and all chunks that are\n"
+	"                          missing or damaged\n"
+	"      --from STORE        from there\n"
 	"\n"
 	"Exit status: 0 done; 2 failed; 5 damage found; 7 no space; 8 busy.\n";
 
 struct options {
-	const char *dir;
-	uint64_t reserve;
-	bool json;
+	const char *dir, *from;
+	uint64_t reserve, rate;
+	bool json, dry_run;
 };
 
-enum { OPT_RESERVE = 256, OPT_JSON, OPT_HELP };
+enum { OPT_RESERVE = 256, OPT_JSON, OPT_RATE, OPT_FROM, OPT_HELP };
 
 static const struct option long_options[] = {
 	{"reserve", required_argument, NULL, OPT_RESERVE},
 	{"json", no_argument, NULL, OPT_JSON},
+	{"dry-run", no_argument, NULL, 'n'},
+	{"rate", required_argument, NULL, OPT_RATE},
+	{"from", required_argument, NULL, OPT_FROM},
 	{"help", no_argument, NULL, OPT_HELP},
 	{0},
 };
@@ -75,10 +92,95 @@ static int stat_store(const struct options *o, struct err *err)
 	return got == 0 ? print_stat(o, &t, err) : -1;
 }
 
+static void on_problem(void *ctx, const char *what)
+{
+	(void)ctx;
+	fprintf(stderr, "fdump store: %s\n", what);
+}
+
+static int gc(const struct options *o, struct err *err)
+{
+	struct store_gc_options how = {.dry_run = o->dry_run};
+	struct store *s = store_open(o->dir, STORE_WRITE, err);
+	struct store_gc_result r;
+	int got = s != NULL ? store_gc(s, &how, &r, err) : -1;
+
+	store_close(s);
+	if (got != 0)
+		return -1;
+	printf("%" PRIu64 " bytes %s, %" PRIu64 " volumes rewritten\n", r.bytes,
+		o->dry_run ? "would be given back" : "given back", r.volumes);
+	if (r.damaged > 0)
+		return err_set(err, ERR_DAMAGE,
+			"%" PRIu64 " volumes have damage, and were left alone: fdump store scrub",
+			r.damaged);
+	return 0;
+}
+
+/* What a check has found, and whether that is damage. */
+static int tell_checked(const struct store_checked *r, struct err *err)
+{
+	printf("%" PRIu64 " blocks, %" PRIu64 " bytes, %" PRIu64 " dumps\n", r->blocks, r->bytes,
+		r->dumps);
+	if (r->damaged == 0 && r->missing == 0 && r->incomplete == 0)
+		return 0;
+	return err_set(err, ERR_DAMAGE,
+		"%" PRIu64 " damaged blocks, %" PRIu64 " chunks lost, %" PRIu64
+		" dumps not whole: fdump store replicate mends it from another store",
+		r->damaged, r->missing, r->incomplete);
+}
+
+static int scrub(const struct options *o, struct err *err)
+{
+	struct store *s = store_open(o->dir, STORE_WRITE, err);
+	struct store_checked r;
+	int got = s != NULL ? store_scrub(s, true, o->rate, on_problem, NULL, &r, err) : -1;
+
+	store_close(s);
+	return got == 0 ? tell_checked(&r, err) : -1;
+}
+
+static int rebuild(const struct options *o, struct err *err)
+{
+	struct store_checked r;
+
+	if (store_rebuild(o->dir, on_problem, NULL, &r, err) != 0)
+		return -1;
+	printf("%" PRIu64 " blocks, %" PRIu64 " bytes\n", r.blocks, r.bytes);
+	return r.damaged == 0 ? 0
+			      : err_set(err, ERR_DAMAGE,
+					"%" PRIu64 " damaged blocks: fdump store scrub", r.damaged);
+}
+
+static int replicate(const struct options *o, struct err *err)
+{
+	struct store *from, *to = NULL;
+	struct store_replicated r;
+	int got = -1;
+
+	if (o->from == NULL)
+		return err_set(err, ERR_USAGE, "replicate wants --from STORE");
+	from = store_open(o->from, STORE_READ, err);
+	if (from != NULL)
+		to = store_open(o->dir, STORE_WRITE, err);
+	if (to != NULL)
+		got = store_replicate(from, to, on_problem, NULL, &r, err);
+	store_close(from);
+	store_close(to);
+	if (got != 0)
+		return -1;
+	printf("%" PRIu64 " dumps, %" PRIu64 " chunks, %" PRIu64 " bytes copied\n", r.dumps,
+		r.chunks, r.bytes);
+	return r.failed == 0 ? 0
+			     : err_set(err, ERR_DAMAGE,
+				       "%" PRIu64 " dumps could not be copied whole", r.failed);
+}
+
 static const struct {
 	const char *name;
 	int (*run)(const struct options *o, struct err *err);
-} verbs[] = {{"init", init}, {"stat", stat_store}};
+} verbs[] = {{"init", init}, {"stat", stat_store}, {"gc", gc}, {"scrub", scrub},
+	{"rebuild", rebuild}, {"replicate", replicate}};
 
 int cmd_store(int argc, char **argv)
 {
@@ -88,11 +190,21 @@ int cmd_store(int argc, char **argv)
 	int c;
 
 	optind = 1;
-	while ((c = getopt_long(argc, argv, "", long_options, NULL)) != -1) {
+	while ((c = getopt_long(argc, argv, "n", long_options, NULL)) != -1) {
 		switch (c) {
 		case OPT_RESERVE:
 			if (cmd_size(optarg, &o.reserve) != 0)
 				return cmd_usage("store", "--reserve wants a size as 10G");
+			break;
+		case OPT_RATE:
+			if (cmd_size(optarg, &o.rate) != 0)
+				return cmd_usage("store", "--rate wants a size as 50M");
+			break;
+		case OPT_FROM:
+			o.from = optarg;
+			break;
+		case 'n':
+			o.dry_run = true;
 			break;
 		case OPT_JSON:
 			o.json = true;

@@ -11,6 +11,7 @@
 #include "cmd/json.h"
 #include "cmd/options.h"
 #include "cmd/progress.h"
+#include "cmd/unpack.h"
 #include "lib/err.h"
 #include "lib/esc.h"
 #include "lib/fs.h"
@@ -51,15 +52,8 @@ static const char help[] =
 	"or not all of their metadata could be restored; 2 failed, or entries could\n"
 	"not be restored; 5 damage found; 6 wrong key; 7 no space.\n";
 
-struct options {
-	struct cmd_options o;
-	bool untrusted;
-	struct pack_extract_options extract;
-	struct pack_read_options read;
-};
-
 struct unpack {
-	struct options *o;
+	struct cmd_unpack *o;
 	struct pack_extract *extract;
 	size_t lost, notes, damaged;
 	bool no_space;
@@ -76,7 +70,7 @@ static const struct option own[] = {
 	{0},
 };
 
-static int parse_overwrite(const char *text, enum pack_overwrite *when)
+int cmd_unpack_overwrite(const char *text, enum pack_overwrite *when)
 {
 	static const char *const names[] = {"always", "if-changed", "if-newer", "never"};
 	size_t i;
@@ -92,7 +86,7 @@ static int parse_overwrite(const char *text, enum pack_overwrite *when)
 /* One of unpack's own options. */
 static int take(void *ctx, int c)
 {
-	struct options *o = ctx;
+	struct cmd_unpack *o = ctx;
 	long n;
 
 	switch (c) {
@@ -105,7 +99,7 @@ static int take(void *ctx, int c)
 		o->extract.overwrite = PACK_OVERWRITE_NEVER;
 		return -1;
 	case OPT_OVERWRITE:
-		if (parse_overwrite(optarg, &o->extract.overwrite) != 0)
+		if (cmd_unpack_overwrite(optarg, &o->extract.overwrite) != 0)
 			return cmd_usage("unpack",
 				"--overwrite wants always, if-changed, if-newer or never");
 		return -1;
@@ -156,10 +150,13 @@ static void tell(struct unpack *u, const char *kind, int64_t offset, struct pack
 		snprintf(text, sizeof text, "%s", what);
 		if (offset >= 0)
 			snprintf(text, sizeof text, "offset %lld: %s", (long long)offset, what);
-		if (path.at != NULL)
-			print_path("fdump unpack: ", path, text);
-		else
-			fprintf(stderr, "fdump unpack: %s\n", text);
+		if (path.at != NULL) {
+			char prefix[64];
+
+			snprintf(prefix, sizeof prefix, "fdump %s: ", u->o->o.command);
+			print_path(prefix, path, text);
+		} else
+			fprintf(stderr, "fdump %s: %s\n", u->o->o.command, text);
 		return;
 	}
 	snprintf(id, sizeof id, "unpack.%s", kind);
@@ -266,13 +263,10 @@ static int pick(struct unpack *u, struct err *err)
 
 static int run(struct unpack *u, struct err *err)
 {
-	struct options *o = u->o;
+	struct cmd_unpack *o = u->o;
 	struct pack_read result;
 	int got = -1;
 
-	o->read.fd = cmd_open_input(o->o.file, err);
-	if (o->read.fd < 0)
-		return -1;
 	o->extract.target = open(
 		o->o.directory != NULL ? o->o.directory : ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (o->extract.target < 0) {
@@ -282,7 +276,8 @@ static int run(struct unpack *u, struct err *err)
 		if (o->o.select.count > 0 && pack_seek_can(o->read.fd))
 			got = pick(u, err);
 		if (got == 1) {
-			cmd_progress_start("unpack", cmd_progress_size(o->read.fd), o->o.verbose);
+			cmd_progress_start(
+				o->o.command, cmd_progress_size(o->read.fd), o->o.verbose);
 			got = pack_read_run(&o->read, &result, err);
 		}
 		pack_extract_finish(u->extract);
@@ -291,7 +286,6 @@ static int run(struct unpack *u, struct err *err)
 	pack_extract_free(u->extract);
 	if (o->extract.target >= 0)
 		close(o->extract.target);
-	close(o->read.fd);
 	return got;
 }
 
@@ -308,51 +302,68 @@ static void json_result(const struct unpack *u, int status)
 		fprintf(stderr, "fdump unpack: %s\n", err.message);
 }
 
-int cmd_unpack(int argc, char **argv)
+int cmd_unpack_run(struct cmd_unpack *o, int fd)
 {
-	struct options o = {.o = {.command = "unpack",
-				    .help = help,
-				    .shared = "fCT0Xvjtkpxn",
-				    .own = own,
-				    .take = take}};
-	struct unpack u = {.o = &o};
+	struct unpack u = {.o = o};
 	struct err err = {0};
 	int status;
+
+	o->read.fd = fd;
+	o->read.threads = o->o.threads;
+	o->extract.xattrs = !o->o.no_xattrs;
+	o->extract.numeric_owner = o->o.numeric_owner;
+	o->extract.privileged = geteuid() == 0 && !o->untrusted;
+	o->extract.umask = umask(0);
+	o->extract.files = fs_raise_file_limit();
+	o->extract.selected =
+		o->o.select.count > 0 || o->o.select.exclude != NULL ? selected : NULL;
+	o->extract.entry = o->o.verbose ? on_entry : NULL;
+	o->extract.problem = on_extract_problem;
+	o->extract.ctx = &u;
+	o->read.prove = true;
+	o->read.open_key = open_key;
+	o->read.prepare = prepare;
+	o->read.discard = discard;
+	o->read.apply = apply;
+	o->read.problem = on_read_problem;
+	o->read.ctx = &u;
+	if (run(&u, &err) != 0)
+		status = cmd_fail(o->o.command, &err);
+	else if (u.damaged > 0)
+		status = CMD_DAMAGE;
+	else if (u.no_space)
+		status = CMD_NOSPACE;
+	else if (cmd_select_unmet(&o->o.select, o->o.command) > 0 || u.lost > 0)
+		status = CMD_FAILED;
+	else
+		status = u.notes > 0 ? CMD_SOME : CMD_OK;
+	if (o->o.json)
+		json_result(&u, status);
+	return status;
+}
+
+int cmd_unpack(int argc, char **argv)
+{
+	struct cmd_unpack o = {.o = {.command = "unpack",
+				       .help = help,
+				       .shared = "fCT0Xvjtkpxn",
+				       .own = own,
+				       .take = take}};
+	struct err err = {0};
+	int status, fd;
 
 	o.o.ctx = &o;
 	status = cmd_options_parse(&o.o, argc, argv);
 	if (status >= 0 || (status = cmd_options_paths(&o.o, argc, argv)) >= 0)
 		goto out;
-	o.read.threads = o.o.threads;
-	o.extract.xattrs = !o.o.no_xattrs;
-	o.extract.numeric_owner = o.o.numeric_owner;
-	o.extract.privileged = geteuid() == 0 && !o.untrusted;
-	o.extract.umask = umask(0);
-	o.extract.files = fs_raise_file_limit();
-	o.extract.selected = o.o.select.count > 0 || o.o.select.exclude != NULL ? selected : NULL;
-	o.extract.entry = o.o.verbose ? on_entry : NULL;
-	o.extract.problem = on_extract_problem;
-	o.extract.ctx = &u;
-	o.read.prove = true;
 	o.read.need_key = cmd_unseal_wanted(&o.o.unseal);
-	o.read.open_key = open_key;
-	o.read.prepare = prepare;
-	o.read.discard = discard;
-	o.read.apply = apply;
-	o.read.problem = on_read_problem;
-	o.read.ctx = &u;
-	if (hash_crypto_init(&err) != 0 || run(&u, &err) != 0)
+	fd = hash_crypto_init(&err) == 0 ? cmd_open_input(o.o.file, &err) : -1;
+	if (fd < 0) {
 		status = cmd_fail("unpack", &err);
-	else if (u.damaged > 0)
-		status = CMD_DAMAGE;
-	else if (u.no_space)
-		status = CMD_NOSPACE;
-	else if (cmd_select_unmet(&o.o.select, "unpack") > 0 || u.lost > 0)
-		status = CMD_FAILED;
-	else
-		status = u.notes > 0 ? CMD_SOME : CMD_OK;
-	if (o.o.json)
-		json_result(&u, status);
+		goto out;
+	}
+	status = cmd_unpack_run(&o, fd);
+	close(fd);
 out:
 	cmd_options_fini(&o.o);
 	return status;

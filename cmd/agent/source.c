@@ -1,0 +1,402 @@
+/* Stores asked in turn, until one has a chunk that opens. */
+#include "cmd/agent/source.h"
+
+#include <ctype.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "cmd/agent/copies.h"
+#include "lib/buf.h"
+#include "lib/err.h"
+#include "lib/hash.h"
+
+#define PREFIX_MIN 4
+
+struct agent_source {
+	struct store *stores[AGENT_STORES_MAX];
+	size_t count;
+	struct agent_keys *keys;
+	struct buf record; /* the dump's that was chosen */
+	struct store_dump dump;
+	struct agent_domain domain;
+	struct buf pieces; /* ids of the manifest's pieces */
+};
+
+struct agent_source *agent_source_open(const char *const *paths, size_t count,
+	struct agent_keys *keys, void (*behind)(const char *store, const char *why),
+	struct err *err)
+{
+	struct agent_source *s = calloc(1, sizeof *s);
+	struct err why = {0};
+	size_t i;
+
+	if (s == NULL) {
+		err_set(err, ERR_NOMEM, "out of memory");
+		return NULL;
+	}
+	s->keys = keys;
+	buf_init(&s->record, STORE_DUMP_MAX);
+	buf_init(&s->pieces, SIZE_MAX);
+	for (i = 0; i < count; i++) {
+		s->stores[s->count] = store_open(paths[i], STORE_READ, &why);
+		if (s->stores[s->count] != NULL)
+			s->count++;
+		else if (count > 1)
+			behind(paths[i], why.message);
+	}
+	if (s->count > 0)
+		return s;
+	*err = why;
+	agent_source_close(s);
+	return NULL;
+}
+
+void agent_source_close(struct agent_source *s)
+{
+	size_t i;
+
+	if (s == NULL)
+		return;
+	for (i = 0; i < s->count; i++)
+		store_close(s->stores[i]);
+	buf_fini(&s->record);
+	buf_fini(&s->pieces);
+	agent_domain_wipe(&s->domain);
+	free(s);
+}
+
+const struct store_dump *agent_source_dump(const struct agent_source *s)
+{
+	return &s->dump;
+}
+
+/* --- choosing ------------------------------------------------------------- */
+
+struct listed {
+	uint8_t id[STORE_DUMP_ID];
+	int64_t committed;
+	uint64_t seq;
+	size_t store;
+	size_t record, record_len; /* in .records */
+	int64_t lock;
+	struct store_receipt receipt;
+};
+
+struct listing {
+	struct buf all, records;
+	size_t store;
+};
+
+static int add_listed(void *ctx, const struct store_entry *e, struct err *err)
+{
+	struct listing *l = ctx;
+	struct listed d = {
+		.committed = e->committed,
+		.seq = e->seq,
+		.store = l->store,
+		.record = l->records.len,
+		.record_len = e->record_len,
+		.lock = e->lock,
+		.receipt = e->receipt,
+	};
+	const struct listed *old = (const struct listed *)(const void *)l->all.data;
+	size_t i;
+
+	if (e->damaged)
+		return 0;
+	for (i = 0; i < l->all.len / sizeof *old; i++)
+		if (memcmp(old[i].id, e->dump.id, sizeof d.id) == 0)
+			return 0;
+	memcpy(d.id, e->dump.id, sizeof d.id);
+	if (buf_add(&l->records, e->record, e->record_len, err) != 0)
+		return -1;
+	return buf_add(&l->all, &d, sizeof d, err);
+}
+
+static int by_time(const void *a, const void *b)
+{
+	const struct listed *x = a, *y = b;
+
+	if (x->committed != y->committed)
+		return (x->committed > y->committed) - (x->committed < y->committed);
+	return (x->seq > y->seq) - (x->seq < y->seq);
+}
+
+int agent_source_dumps(struct agent_source *s, store_each_dump *each, void *ctx, struct err *err)
+{
+	struct listing l = {.store = 0};
+	struct listed *d;
+	size_t i;
+	int got = 0;
+
+	buf_init(&l.all, SIZE_MAX);
+	buf_init(&l.records, SIZE_MAX);
+	for (; l.store < s->count && got == 0; l.store++)
+		got = store_dumps(s->stores[l.store], add_listed, &l, err);
+	d = (struct listed *)(void *)l.all.data;
+	if (l.all.len > 0)
+		qsort(d, l.all.len / sizeof *d, sizeof *d, by_time);
+	for (i = 0; i < l.all.len / sizeof *d && got == 0; i++) {
+		struct store_entry e = {
+			.record = l.records.data + d[i].record,
+			.record_len = d[i].record_len,
+			.committed = d[i].committed,
+			.lock = d[i].lock,
+			.seq = d[i].seq,
+			.receipt = d[i].receipt,
+		};
+
+		got = store_dump_get(&e.dump, e.record, e.record_len, err);
+		if (got == 0)
+			got = each(ctx, &e, err);
+	}
+	buf_fini(&l.all);
+	buf_fini(&l.records);
+	return got < 0 ? -1 : 0;
+}
+
+/* What is looked for. */
+struct wish {
+	struct agent_source *source;
+	uint8_t id[STORE_DUMP_ID];
+	size_t digits; /* of the id; 0: by name */
+	char agent[STORE_NAME_MAX + 1], name[STORE_NAME_MAX + 1];
+	bool any_name;
+	int64_t until;
+	size_t found;
+};
+
+static int digit(char c)
+{
+	return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+static bool parse_id(const char *text, struct wish *w)
+{
+	size_t len = strlen(text), i;
+
+	if (len < PREFIX_MIN || len > 2 * STORE_DUMP_ID)
+		return false;
+	for (i = 0; i < len; i++) {
+		int d = digit((char)tolower((unsigned char)text[i]));
+
+		if (d < 0)
+			return false;
+		w->id[i / 2] |= (uint8_t)(i % 2 ? d : d << 4);
+	}
+	w->digits = len;
+	return true;
+}
+
+/* 2026-11-24, 2026-11-24T06:20, with seconds, with Z; local time if not. */
+static bool parse_time(const char *text, int64_t *time)
+{
+	static const char *const forms[] = {"%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M", "%Y-%m-%d"};
+	size_t i;
+
+	for (i = 0; i < sizeof forms / sizeof *forms; i++) {
+		struct tm tm = {.tm_isdst = -1};
+		const char *end;
+
+		if (i == 2) /* a day's end */
+			tm = (struct tm){.tm_hour = 23, .tm_min = 59, .tm_sec = 59, .tm_isdst = -1};
+		end = strptime(text, forms[i], &tm);
+		if (end == NULL || (*end != 0 && strcmp(end, "Z") != 0))
+			continue;
+		*time = *end == 'Z' ? timegm(&tm) : mktime(&tm);
+		return true;
+	}
+	return false;
+}
+
+static int parse_wish(const char *text, const char *host, struct wish *w, struct err *err)
+{
+	const char *at = strchr(text, '@'), *slash = strchr(text, '/');
+	const char *name = slash != NULL && at != NULL && slash < at ? slash + 1 : text;
+	const char *agent = name != text ? text : host;
+	size_t agent_len = name != text ? (size_t)(name - 1 - text) : strlen(host);
+
+	w->until = INT64_MAX;
+	if (agent_len > STORE_NAME_MAX || (at != NULL && (size_t)(at - name) > STORE_NAME_MAX))
+		return err_set(err, ERR_USAGE, "%s: the name is too long", text);
+	snprintf(w->agent, sizeof w->agent, "%.*s", (int)agent_len, agent);
+	if (strcmp(text, "latest") == 0) {
+		w->any_name = true;
+		return 0;
+	}
+	if (at == NULL)
+		return parse_id(text, w)
+			       ? 0
+			       : err_set(err, ERR_USAGE,
+					 "%s: is no dump: give its id (4 digits or more), "
+					 "'latest', or [AGENT/]NAME@latest or @TIME",
+					 text);
+	snprintf(w->name, sizeof w->name, "%.*s", (int)(at - name), name);
+	if (strcmp(at + 1, "latest") != 0 && !parse_time(at + 1, &w->until))
+		return err_set(err, ERR_USAGE, "%s: is no time (2026-11-24T06:20)", at + 1);
+	return 0;
+}
+
+static bool same_text(const char *text, const char *bytes, size_t len)
+{
+	return strlen(text) == len && memcmp(text, bytes, len) == 0;
+}
+
+static bool wanted(const struct wish *w, const struct store_entry *e)
+{
+	size_t whole = w->digits / 2;
+
+	if (w->digits > 0)
+		return memcmp(w->id, e->dump.id, whole) == 0 &&
+		       (w->digits % 2 == 0 || (e->dump.id[whole] & 0xf0) == w->id[whole]);
+	return e->committed <= w->until && same_text(w->agent, e->dump.agent, e->dump.agent_len) &&
+	       (w->any_name || same_text(w->name, e->dump.name, e->dump.name_len));
+}
+
+static int consider(void *ctx, const struct store_entry *e, struct err *err)
+{
+	struct wish *w = ctx;
+
+	if (!wanted(w, e))
+		return 0;
+	w->found++;
+	buf_clear(&w->source->record);
+	return buf_add(&w->source->record, e->record, e->record_len, err);
+}
+
+int agent_source_choose(struct agent_source *s, const char *text, const char *host, struct err *err)
+{
+	struct wish w = {.source = s};
+
+	if (parse_wish(text, host, &w, err) != 0 || agent_source_dumps(s, consider, &w, err) != 0)
+		return -1;
+	if (w.found == 0)
+		return err_set(err, ERR_NOTFOUND,
+			"%s: there is no such dump (fdump dumps lists them)", text);
+	if (w.digits > 0 && w.found > 1)
+		return err_set(
+			err, ERR_USAGE, "%s: could be %zu dumps: give more digits", text, w.found);
+	return store_dump_get(&s->dump, s->record.data, s->record.len, err);
+}
+
+/* --- chunks --------------------------------------------------------------- */
+
+/* A piece of the list, from whichever store has it whole. */
+static int list_piece(
+	struct agent_source *s, struct agent_taker *t, size_t i, struct buf *out, struct err *err)
+{
+	const uint8_t *id = s->dump.lists + i * STORE_ID_LEN;
+	uint8_t sum[HASH_LEN];
+
+	if (agent_taker_chunk(t, id, out, err) != 0)
+		return -1;
+	hash_sha256(out->data, out->len, sum);
+	if (memcmp(sum, id, HASH_LEN) != 0 || out->len % STORE_ID_LEN != 0)
+		return err_set(
+			err, ERR_DAMAGE, "the dump's list of chunks is not what it should be");
+	return 0;
+}
+
+static int load_pieces(struct agent_source *s, struct err *err)
+{
+	size_t want = s->dump.manifest_chunks * STORE_ID_LEN, i, n;
+	struct agent_taker *t = agent_taker_new(s, err);
+	struct buf piece;
+	int got = t != NULL ? 0 : -1;
+
+	buf_init(&piece, STORE_CONTENT_MAX);
+	for (i = 0; got == 0 && s->pieces.len < want && i < s->dump.list_count; i++) {
+		got = list_piece(s, t, i, &piece, err);
+		n = want - s->pieces.len < piece.len ? want - s->pieces.len : piece.len;
+		if (got == 0)
+			got = buf_add(&s->pieces, piece.data, n, err);
+	}
+	if (got == 0 && s->pieces.len < want)
+		got = err_set(err, ERR_DAMAGE, "the dump's list of chunks is too short");
+	buf_fini(&piece);
+	agent_taker_free(t);
+	return got;
+}
+
+int agent_source_unlock(struct agent_source *s, struct err *err)
+{
+	agent_domain_wipe(&s->domain);
+	buf_clear(&s->pieces);
+	if (!s->dump.sealed)
+		s->domain.open = true;
+	else if (agent_keys_domain(s->keys, &s->dump, &s->domain, err) != 0)
+		return -1;
+	return load_pieces(s, err);
+}
+
+struct agent_taker {
+	struct agent_source *source;
+	struct agent_opener *opener;
+	struct buf record;
+};
+
+struct agent_taker *agent_taker_new(struct agent_source *s, struct err *err)
+{
+	struct agent_taker *t = calloc(1, sizeof *t);
+
+	if (t == NULL) {
+		err_set(err, ERR_NOMEM, "out of memory");
+		return NULL;
+	}
+	t->source = s;
+	buf_init(&t->record, STORE_DOMAIN_LEN + STORE_RECORD_MAX);
+	t->opener = agent_opener_new(s->keys, s->dump.domain, err);
+	if (t->opener != NULL)
+		return t;
+	agent_taker_free(t);
+	return NULL;
+}
+
+void agent_taker_free(struct agent_taker *t)
+{
+	if (t == NULL)
+		return;
+	agent_opener_free(t->opener);
+	buf_fini(&t->record);
+	free(t);
+}
+
+int agent_taker_chunk(struct agent_taker *t, const uint8_t *id, struct buf *out, struct err *err)
+{
+	struct agent_source *s = t->source;
+	struct err why = {0};
+	size_t i;
+	int got;
+
+	for (i = 0; i < s->count; i++) {
+		got = store_get(s->stores[i], s->dump.domain, id, &t->record, &why);
+		if (got == 0)
+			got = agent_opener_open(
+				t->opener, id, t->record.data, t->record.len, out, &why);
+		if (got == 0)
+			return 0;
+		if (got == 1)
+			err_set(&why, ERR_DAMAGE, "a chunk is missing");
+	}
+	*err = why;
+	return -1;
+}
+
+int agent_taker_piece(struct agent_taker *t, uint64_t n, struct buf *out, struct err *err)
+{
+	struct agent_source *s = t->source;
+	uint8_t id[STORE_ID_LEN];
+	const uint8_t *want;
+
+	if (n >= s->pieces.len / STORE_ID_LEN)
+		return 1;
+	want = s->pieces.data + n * STORE_ID_LEN;
+	if (agent_taker_chunk(t, want, out, err) != 0 ||
+		agent_domain_id(&s->domain, out->data, out->len, id, err) != 0)
+		return err_prefix(err, "manifest");
+	if (memcmp(id, want, sizeof id) != 0)
+		return err_set(err, ERR_DAMAGE, "manifest: a piece is not what its id says");
+	return 0;
+}

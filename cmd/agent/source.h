@@ -1,0 +1,59 @@
+/*
+ * Reading dumps: stores opened together, a dump chosen, its chunks taken from
+ * whichever store has them whole.
+ *
+ *   agent_source_open -> agent_source_choose -> one agent_taker a thread ->
+ *   ... -> agent_source_close
+ */
+#ifndef FDUMP_CMD_AGENT_SOURCE_H
+#define FDUMP_CMD_AGENT_SOURCE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "cmd/agent/seal.h"
+#include "cmd/store/store.h"
+
+struct agent_source;
+struct agent_taker;
+struct buf;
+struct err;
+
+/* Opens the stores to read; at least one must be there, of the others `behind` is told.
+ * keys: borrowed. NULL with err set. */
+struct agent_source *agent_source_open(const char *const *paths, size_t count,
+	struct agent_keys *keys, void (*behind)(const char *store, const char *why),
+	struct err *err);
+void agent_source_close(struct agent_source *source);
+
+/* Calls `each` for the dumps of all stores, each once, in the order of commit times. As
+ * store_dumps. */
+int agent_source_dumps(
+	struct agent_source *source, store_each_dump *each, void *ctx, struct err *err);
+
+/* Chooses a dump: an id or at least 4 digits of one, "latest" (of this host),
+ * or [AGENT/]NAME@latest or @TIME: the last one at that time, in ISO 8601. host: this host's
+ * name. Returns 0, or -1 with err set: ERR_NOTFOUND, ERR_USAGE (more than one). */
+int agent_source_choose(
+	struct agent_source *source, const char *text, const char *host, struct err *err);
+
+/* The dump that was chosen; its bytes belong to the source. */
+const struct store_dump *agent_source_dump(const struct agent_source *source);
+
+/* Opens it: its domain's secret, by the keys; its record's HMAC; the names of its manifest's
+ * pieces. Returns 0, or -1 with err set: ERR_DENIED, ERR_DAMAGE. */
+int agent_source_unlock(struct agent_source *source, struct err *err);
+
+struct agent_taker *agent_taker_new(struct agent_source *source, struct err *err);
+void agent_taker_free(struct agent_taker *taker);
+
+/* A chunk's content into `out`. Returns 0, or -1 with err set: no store has it
+ * whole. What is in it is not held against its id. */
+int agent_taker_chunk(
+	struct agent_taker *taker, const uint8_t *id, struct buf *out, struct err *err);
+/* A piece of the manifest, held against its id. Returns 0; 1 behind the last;
+ * -1 with err set. */
+int agent_taker_piece(struct agent_taker *taker, uint64_t number, struct buf *out, struct err *err);
+
+#endif

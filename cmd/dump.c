@@ -1,0 +1,201 @@
+/* Dumps, as commands see them. */
+#include "cmd/dump.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "cmd/agent/state.h"
+#include "cmd/progress.h"
+#include "lib/buf.h"
+#include "lib/cbor.h"
+#include "lib/esc.h"
+#include "lib/fs.h"
+#include "lib/pass.h"
+#include "pack/entry.h"
+
+#define PIPE (1 << 20)
+
+static void on_behind(const char *store, const char *why)
+{
+	fprintf(stderr, "fdump: store %s can't be read, others may: %s\n", store, why);
+}
+
+static struct agent_keys *load_keys(struct cmd_options *o, struct err *err)
+{
+	struct cmd_unseal *u = &o->unseal;
+	size_t i;
+
+	for (i = 0; i < u->count; i++)
+		if (key_secret_load(u->paths[i], pass_ask, u->passphrase_file, &u->keys[i], err) !=
+			0)
+			return NULL;
+	return agent_keys_new(u->keys, u->count, err);
+}
+
+int cmd_dump_open(struct cmd_dump *d, struct cmd_options *o, const char *dump, struct err *err)
+{
+	char host[STORE_NAME_MAX + 1];
+
+	d->o = o;
+	d->ends[0] = d->ends[1] = -1;
+	if (o->store_count == 0)
+		return err_set(err, ERR_USAGE, "no STORE given (-s DIR)");
+	d->keys = load_keys(o, err);
+	if (d->keys == NULL)
+		return -1;
+	d->source = agent_source_open(o->stores, o->store_count, d->keys, on_behind, err);
+	if (d->source == NULL || dump == NULL)
+		return d->source != NULL ? 0 : -1;
+	if (agent_state_host(host, err) != 0 ||
+		agent_source_choose(d->source, dump, host, err) != 0)
+		return -1;
+	return agent_source_unlock(d->source, err);
+}
+
+void cmd_dump_close(struct cmd_dump *d)
+{
+	agent_source_close(d->source);
+	agent_keys_free(d->keys);
+}
+
+void cmd_dump_lost(void *ctx, const uint8_t *path, size_t len, const char *what)
+{
+	const struct cmd_dump *d = ctx;
+	char text[ESC_MAX(4096)];
+
+	cmd_progress_hush();
+	esc_name(text, sizeof text, path, len);
+	fprintf(stderr, "fdump %s: %s: %s\n", d->o->command, text, what);
+}
+
+static bool selected(void *ctx, const uint8_t *path, size_t len, bool is_dir)
+{
+	struct cmd_dump *d = ctx;
+
+	return cmd_select_test(&d->o->select, path, len, is_dir);
+}
+
+static int sink(void *ctx, const void *head, size_t head_len, const void *body, size_t body_len,
+	struct err *err)
+{
+	struct cmd_dump *d = ctx;
+
+	if (fs_write_two(d->ends[1], head, head_len, body, body_len) != 0)
+		return err_errno(err, errno, "pipe");
+	return 0;
+}
+
+static void *run(void *ctx)
+{
+	struct cmd_dump *d = ctx;
+
+	d->got = agent_replay(&d->replay, &d->result, &d->err);
+	close(d->ends[1]);
+	return NULL;
+}
+
+int cmd_dump_start(struct cmd_dump *d, struct err *err)
+{
+	int got;
+
+	if (pipe2(d->ends, O_CLOEXEC) != 0)
+		return err_errno(err, errno, "pipe");
+	fcntl(d->ends[1], F_SETPIPE_SZ, PIPE);
+	d->replay = (struct agent_replay_options){
+		.source = d->source,
+		.threads = d->o->threads,
+		.sink = sink,
+		.sink_ctx = d,
+		.lost = cmd_dump_lost,
+		.ctx = d,
+	};
+	if (d->o->select.count > 0 || d->o->select.exclude != NULL)
+		d->replay.selected = selected;
+	got = pthread_create(&d->thread, NULL, run, d);
+	if (got == 0)
+		return d->ends[0];
+	close(d->ends[0]);
+	close(d->ends[1]);
+	return err_errno(err, got, "thread");
+}
+
+int cmd_dump_join(struct cmd_dump *d, struct err *err)
+{
+	close(d->ends[0]); /* if it was not read to its end, the writer stops */
+	pthread_join(d->thread, NULL);
+	if (d->got != 0) {
+		*err = d->err;
+		return -1;
+	}
+	return d->result.lost > 0;
+}
+
+/* --- the manifest ---------------------------------------------------------- */
+
+struct walk {
+	struct agent_taker *taker;
+	struct buf piece, head;
+	uint64_t number;
+	struct cbor_in in;
+};
+
+static int next_piece(struct walk *w, struct err *err)
+{
+	int got = agent_taker_piece(w->taker, w->number, &w->piece, err);
+
+	if (got == 0) {
+		w->number++;
+		cbor_in_init(&w->in, w->piece.data, w->piece.len);
+	}
+	return got;
+}
+
+/* From behind a HEAD to behind its TAIL, maybe over pieces. */
+static int find_tail(struct walk *w, struct pack_tail *tail, struct err *err)
+{
+	struct pack_item item;
+	int got;
+
+	for (;;) {
+		if (pack_manifest_item_get(&w->in, &item, err) != 0)
+			return -1;
+		if (item.kind == PACK_ITEM_TAIL)
+			return pack_tail_get(&w->in, tail, err) == 0 ? 0 : -1;
+		if (item.kind == PACK_ITEM_NONE && (got = next_piece(w, err)) != 0)
+			return got < 0 ? -1 : err_set(err, ERR_DAMAGE, "manifest: it is cut");
+	}
+}
+
+static int walk_entry(struct walk *w, cmd_dump_entry *each, void *ctx, struct err *err)
+{
+	struct pack_head head = {0}, kept;
+	struct pack_tail tail = {0};
+
+	if (pack_head_get(&w->in, &head, err) != 0 ||
+		pack_head_keep(&w->head, &kept, &head, err) != 0 || find_tail(w, &tail, err) != 0)
+		return -1;
+	return each(ctx, &kept, &tail, err);
+}
+
+int cmd_dump_walk(struct cmd_dump *d, cmd_dump_entry *each, void *ctx, struct err *err)
+{
+	struct walk w = {.taker = agent_taker_new(d->source, err)};
+	int got = w.taker != NULL ? 0 : -1;
+
+	buf_init(&w.piece, STORE_CONTENT_MAX);
+	buf_init(&w.head, PACK_HEAD_KEEP);
+	while (got == 0)
+		if (w.in.at != w.in.end)
+			got = walk_entry(&w, each, ctx, err);
+		else if ((got = next_piece(&w, err)) == 1)
+			break;
+	buf_fini(&w.piece);
+	buf_fini(&w.head);
+	agent_taker_free(w.taker);
+	return got == 1 && w.in.at == w.in.end ? 0 : got;
+}

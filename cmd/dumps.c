@@ -1,0 +1,96 @@
+/* fdump dumps: what there is in stores. */
+#include <errno.h>
+#include <stdio.h>
+#include <time.h>
+
+#include "cmd/cmd.h"
+#include "cmd/dump.h"
+#include "cmd/json.h"
+#include "lib/err.h"
+#include "lib/esc.h"
+#include "lib/hash.h"
+
+static const char help[] =
+	"usage: fdump dumps -s STORE... [--json]\n"
+	"\n"
+	"Lists the dumps in stores, the oldest first: id, time, size of the content,\n"
+	"number of entries, AGENT/NAME. A '!' marks one with entries that were not whole\n"
+	"when they were read, a '+' one that is locked. No key is needed.\n"
+	"\n"
+	"  -s, --store STORE       directory of a store (repeatable)\n"
+	"      --json              one object a line\n"
+	"\n"
+	"Exit status: 0 done; 2 failed.\n";
+
+static void hex(const uint8_t *bytes, size_t len, char *text)
+{
+	size_t i;
+
+	for (i = 0; i < len; i++)
+		sprintf(text + 2 * i, "%02x", bytes[i]);
+}
+
+static int print_json(const struct store_entry *e, const char *id, struct err *err)
+{
+	json_t *object = cmd_json_new("dump", "dumps.dump");
+	int failed = cmd_json_add(object, "dump", json_string(id));
+
+	failed |= cmd_json_name(object, "agent", e->dump.agent, e->dump.agent_len);
+	failed |= cmd_json_name(object, "name", e->dump.name, e->dump.name_len);
+	failed |= cmd_json_add(object, "began", json_integer(e->dump.began.sec));
+	failed |= cmd_json_add(object, "ended", json_integer(e->dump.ended.sec));
+	failed |= cmd_json_add(object, "committed", json_integer(e->committed));
+	failed |= cmd_json_add(object, "entries", json_integer((json_int_t)e->dump.entries));
+	failed |= cmd_json_add(object, "content", json_integer((json_int_t)e->dump.content));
+	failed |= cmd_json_add(object, "not_ok", json_integer((json_int_t)e->dump.statuses));
+	failed |= cmd_json_add(object, "chunks", json_integer((json_int_t)e->dump.chunks));
+	failed |= cmd_json_add(object, "sealed", json_boolean(e->dump.sealed));
+	failed |= cmd_json_add(object, "locked_until", json_integer(e->lock));
+	failed |= cmd_json_name(object, "base", e->dump.base, e->dump.base_len);
+	return cmd_json_print(object, failed, err);
+}
+
+static int print_dump(void *ctx, const struct store_entry *e, struct err *err)
+{
+	const struct cmd_options *o = ctx;
+	char id[2 * STORE_DUMP_ID + 1], when[32], agent[ESC_MAX(STORE_NAME_MAX)],
+		name[ESC_MAX(STORE_NAME_MAX)];
+	time_t t = e->dump.began.sec;
+	struct tm tm;
+
+	hex(e->dump.id, STORE_DUMP_ID, id);
+	if (o->json)
+		return print_json(e, id, err);
+	if (localtime_r(&t, &tm) == NULL || strftime(when, sizeof when, "%F %T", &tm) == 0)
+		snprintf(when, sizeof when, "?");
+	esc_name(agent, sizeof agent, e->dump.agent, e->dump.agent_len);
+	esc_name(name, sizeof name, e->dump.name, e->dump.name_len);
+	printf("%.12s  %s  %14llu  %10llu  %s/%s%s%s\n", id, when,
+		(unsigned long long)e->dump.content, (unsigned long long)e->dump.entries, agent,
+		name, e->dump.statuses > 0 ? " !" : "", e->lock > time(NULL) ? " +" : "");
+	return 0;
+}
+
+int cmd_dumps(int argc, char **argv)
+{
+	struct cmd_options o = {.command = "dumps", .help = help, .shared = "sj"};
+	struct cmd_dump d = {.source = NULL};
+	struct err err = {0};
+	int status = cmd_options_parse(&o, argc, argv);
+
+	if (status < 0 && optind < argc)
+		status = cmd_usage("dumps", "no arguments are wanted");
+	if (status >= 0)
+		goto out;
+	if (hash_crypto_init(&err) != 0 || cmd_dump_open(&d, &o, NULL, &err) != 0 ||
+		agent_source_dumps(d.source, print_dump, &o, &err) != 0)
+		status = cmd_fail("dumps", &err);
+	else if (fflush(stdout) != 0)
+		status = cmd_fail("dumps", (err_errno(&err, errno, "standard output"), &err));
+	else
+		status = CMD_OK;
+	cmd_dump_close(&d);
+out:
+	cmd_options_fini(&o);
+	return status;
+}

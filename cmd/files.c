@@ -1,0 +1,235 @@
+/* fdump files, fdump find: what is in one dump, in all dumps. */
+#include <errno.h>
+#include <fnmatch.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cmd/cmd.h"
+#include "cmd/dump.h"
+#include "cmd/line.h"
+#include "lib/buf.h"
+#include "lib/err.h"
+#include "lib/hash.h"
+#include "lib/tz.h"
+
+static const char help_files[] =
+	"usage: fdump files -s STORE... [options] DUMP [PATTERN]\n"
+	"\n"
+	"Lists the files in a dump, as `fdump list` does of a pack. PATTERN: a shell\n"
+	"pattern for the whole path, or, without '/', for the name. DUMP: see fdump\n"
+	"restore.\n"
+	"\n"
+	"  -s, --store STORE       directory of a store (repeatable)\n"
+	"  -v, --verbose           mode, owner, size, time, status\n"
+	"      --sums              SHA-256 of each file, as sha256sum prints it\n"
+	"      --numeric-owner     owners by number\n"
+	"      --json              one object a line\n"
+	"      --key FILE          a secret key, for a sealed dump (repeatable)\n"
+	"      --passphrase-file FILE  the passphrase of the key\n"
+	"\n"
+	"Exit status: 0 done; 1 nothing matches; 2 failed; 5 damage found; 6 wrong key.\n";
+
+static const char help_find[] =
+	"usage: fdump find -s STORE... [options] PATTERN\n"
+	"\n"
+	"Looks for files in all dumps that the keys open, the oldest first. PATTERN: a\n"
+	"shell pattern for the whole path, or, without '/', for the name.\n"
+	"\n"
+	"  -s, --store STORE       directory of a store (repeatable)\n"
+	"  -v, --verbose           mode, owner, size, time, status\n"
+	"      --numeric-owner     owners by number\n"
+	"      --key FILE          a secret key, for sealed dumps (repeatable)\n"
+	"      --passphrase-file FILE  the passphrase of the key\n"
+	"\n"
+	"Exit status: 0 found; 1 nothing matches; 2 failed; 5 damage found; 6 wrong key.\n";
+
+#define FLUSH (64u << 10)
+
+struct files {
+	struct cmd_options o;
+	bool sums;
+	const char *pattern, *prefix; /* prefix: of each line, find's */
+	struct cmd_line line;
+	uint64_t found;
+	struct cmd_dump dump;
+	struct buf ids; /* find: the dumps */
+};
+
+enum { OPT_SUMS = CMD_OPTIONS_OWN };
+
+static const struct option own[] = {{"sums", no_argument, NULL, OPT_SUMS}, {0}};
+
+static int take(void *ctx, int c)
+{
+	struct files *f = ctx;
+
+	(void)c;
+	f->sums = true;
+	return -1;
+}
+
+static int flush(struct files *f, struct err *err)
+{
+	struct buf *out = &f->line.out;
+
+	if (out->len > 0 && fwrite(out->data, 1, out->len, stdout) != out->len)
+		return err_errno(err, errno, "standard output");
+	buf_clear(out);
+	return 0;
+}
+
+static int matches(const struct files *f, struct pack_bytes path, bool *yes, struct err *err)
+{
+	char *text, *name;
+
+	*yes = true;
+	if (f->pattern == NULL)
+		return 0;
+	text = strndup((const char *)path.at, path.len);
+	if (text == NULL)
+		return err_set(err, ERR_NOMEM, "out of memory");
+	name = strrchr(text, '/');
+	name = name != NULL && strchr(f->pattern, '/') == NULL ? name + 1 : text;
+	*yes = fnmatch(f->pattern, name, 0) == 0;
+	free(text);
+	return 0;
+}
+
+static int add_entry(
+	void *ctx, const struct pack_head *head, const struct pack_tail *tail, struct err *err)
+{
+	struct files *f = ctx;
+	bool yes;
+
+	if (matches(f, head->path, &yes, err) != 0)
+		return -1;
+	if (!yes)
+		return 0;
+	f->found++;
+	if (f->prefix != NULL && buf_addf(&f->line.out, err, "%s  ", f->prefix) != 0)
+		return -1;
+	if (cmd_line_add(&f->line, head, tail, err) != 0)
+		return -1;
+	return f->line.out.len > FLUSH ? flush(f, err) : 0;
+}
+
+static enum cmd_line_format format(const struct files *f)
+{
+	return f->o.json      ? CMD_LINE_JSON
+	       : f->sums      ? CMD_LINE_SUM
+	       : f->o.verbose ? CMD_LINE_VERBOSE
+			      : CMD_LINE_NAME;
+}
+
+static int list(struct files *f, const char *dump, struct err *err)
+{
+	if (cmd_dump_open(&f->dump, &f->o, dump, err) != 0)
+		return -1;
+	return cmd_dump_walk(&f->dump, add_entry, f, err);
+}
+
+static int note_dump(void *ctx, const struct store_entry *e, struct err *err)
+{
+	struct files *f = ctx;
+
+	return buf_add(&f->ids, e->dump.id, STORE_DUMP_ID, err);
+}
+
+/* One dump of all. One that the keys do not open is passed by, and said to be. */
+static int find_in(struct files *f, const uint8_t *id, struct err *err)
+{
+	char text[2 * STORE_DUMP_ID + 1], prefix[13];
+	struct err why = {0};
+	size_t i;
+
+	for (i = 0; i < STORE_DUMP_ID; i++)
+		sprintf(text + 2 * i, "%02x", id[i]);
+	snprintf(prefix, sizeof prefix, "%.12s", text);
+	f->prefix = prefix;
+	if (agent_source_choose(f->dump.source, text, "", &why) == 0 &&
+		agent_source_unlock(f->dump.source, &why) == 0)
+		return cmd_dump_walk(&f->dump, add_entry, f, err);
+	if (why.code != ERR_DENIED) {
+		*err = why;
+		return -1;
+	}
+	fprintf(stderr, "fdump find: dump %s: %s\n", prefix, why.message);
+	return 0;
+}
+
+static int find(struct files *f, const char *dump, struct err *err)
+{
+	size_t i;
+
+	(void)dump;
+	if (cmd_dump_open(&f->dump, &f->o, NULL, err) != 0 ||
+		agent_source_dumps(f->dump.source, note_dump, f, err) != 0)
+		return -1;
+	for (i = 0; i < f->ids.len; i += STORE_DUMP_ID)
+		if (find_in(f, f->ids.data + i, err) != 0)
+			return -1;
+	return 0;
+}
+
+static int run(
+	struct files *f, int (*how)(struct files *, const char *, struct err *), const char *dump)
+{
+	struct err err = {0};
+	struct tz *tz = NULL;
+	int status;
+
+	buf_init(&f->ids, SIZE_MAX);
+	if (hash_crypto_init(&err) != 0 ||
+		(tz_local(&tz, &err) != 0 && tz_load("UTC", &tz, &err) != 0))
+		return cmd_fail(f->o.command, &err);
+	cmd_line_init(&f->line, format(f), f->o.numeric_owner, tz);
+	if (how(f, dump, &err) != 0 || flush(f, &err) != 0)
+		status = cmd_fail(f->o.command, &err);
+	else if (fflush(stdout) != 0)
+		status = cmd_fail(f->o.command, (err_errno(&err, errno, "standard output"), &err));
+	else
+		status = f->found > 0 ? CMD_OK : CMD_SOME;
+	cmd_dump_close(&f->dump);
+	cmd_line_fini(&f->line);
+	buf_fini(&f->ids);
+	tz_free(tz);
+	return status;
+}
+
+int cmd_files(int argc, char **argv)
+{
+	struct files f = {.o = {.command = "files",
+				  .help = help_files,
+				  .shared = "sSvnjkp",
+				  .own = own,
+				  .take = take}};
+	int status;
+
+	f.o.ctx = &f;
+	status = cmd_options_parse(&f.o, argc, argv);
+	if (status < 0 && (argc - optind < 1 || argc - optind > 2))
+		status = cmd_usage(
+			"files", "wants a DUMP (fdump dumps lists them), maybe a PATTERN");
+	if (status < 0) {
+		f.pattern = argc - optind == 2 ? argv[optind + 1] : NULL;
+		status = run(&f, list, argv[optind]);
+	}
+	cmd_options_fini(&f.o);
+	return status;
+}
+
+int cmd_find(int argc, char **argv)
+{
+	struct files f = {.o = {.command = "find", .help = help_find, .shared = "sSvnkp"}};
+	int status = cmd_options_parse(&f.o, argc, argv);
+
+	if (status < 0 && argc - optind != 1)
+		status = cmd_usage("find", "wants a PATTERN");
+	if (status < 0) {
+		f.pattern = argv[optind];
+		status = run(&f, find, NULL);
+	}
+	cmd_options_fini(&f.o);
+	return status;
+}

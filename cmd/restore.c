@@ -1,0 +1,159 @@
+/* fdump restore: a dump, turned back into a pack and unpacked. */
+#include <stdio.h>
+#include <string.h>
+
+#include "cmd/cmd.h"
+#include "cmd/dump.h"
+#include "cmd/unpack.h"
+#include "lib/err.h"
+#include "lib/esc.h"
+#include "lib/hash.h"
+#include "pack/entry.h"
+
+static const char help[] =
+	"usage: fdump restore -s STORE... DUMP (-C DIR | --in-place) [options] [PATH...]\n"
+	"\n"
+	"Brings files of a dump back, each proved before it gets its name. With PATHs:\n"
+	"only these and what is below them. DUMP is an id, or its first digits; latest;\n"
+	"or [AGENT/]NAME@latest, [AGENT/]NAME@2026-11-24T06:00.\n"
+	"\n"
+	"  -s, --store STORE        directory of a store (repeatable: what one lacks is\n"
+	"                           taken from another)\n"
+	"  -C, --directory DIR      restore into DIR\n"
+	"      --in-place           restore to where it was\n"
+	"  -T, --files-from FILE    read more PATHs from FILE\n"
+	"      --null               they end in NUL, not newline\n"
+	"  -X, --exclude-from FILE  leave out what matches the patterns in FILE\n"
+	"      --exclude PATTERN    leave out what matches (as in .gitignore)\n"
+	"  -v, --verbose            name each entry on standard error\n"
+	"  -n, --dry-run            only print what would be restored\n"
+	"      --numeric-owner      owners by number, not by name\n"
+	"      --no-xattrs          without extended attributes and ACLs\n"
+	"      --overwrite WHEN     always (default), if-changed, if-newer, never\n"
+	"      --untrusted          also as root: no owners, set-id bits, devices,\n"
+	"                           privileged attributes\n"
+	"      --key FILE           a secret key, for a sealed dump (repeatable)\n"
+	"      --passphrase-file FILE  the passphrase of the key\n"
+	"      --json               problems and the result as JSON, one object a line\n"
+	"      --threads N          default: the number of processors\n"
+	"\n"
+	"Exit status: 0 complete; 1 done, but some entries were not whole when backed up\n"
+	"or not all of their metadata could be restored; 2 failed, or entries could\n"
+	"not be restored; 5 damage found; 6 wrong key; 7 no space.\n";
+
+struct restore {
+	struct cmd_unpack u;
+	bool in_place, dry_run;
+};
+
+enum { OPT_OVERWRITE = CMD_OPTIONS_OWN, OPT_UNTRUSTED, OPT_IN_PLACE };
+
+static const struct option own[] = {
+	{"overwrite", required_argument, NULL, OPT_OVERWRITE},
+	{"untrusted", no_argument, NULL, OPT_UNTRUSTED},
+	{"in-place", no_argument, NULL, OPT_IN_PLACE},
+	{"dry-run", no_argument, NULL, 'n'},
+	{0},
+};
+
+static int take(void *ctx, int c)
+{
+	struct restore *r = ctx;
+
+	switch (c) {
+	case OPT_OVERWRITE:
+		if (cmd_unpack_overwrite(optarg, &r->u.extract.overwrite) != 0)
+			return cmd_usage("restore",
+				"--overwrite wants always, if-changed, if-newer or never");
+		return -1;
+	case OPT_UNTRUSTED:
+		r->u.untrusted = true;
+		return -1;
+	case 'n':
+		r->dry_run = true;
+		return -1;
+	default:
+		r->in_place = true;
+		return -1;
+	}
+}
+
+static int print_entry(
+	void *ctx, const struct pack_head *head, const struct pack_tail *tail, struct err *err)
+{
+	struct restore *r = ctx;
+	char text[ESC_MAX(4096)];
+
+	(void)tail;
+	(void)err;
+	if (cmd_select_test(
+		    &r->u.o.select, head->path.at, head->path.len, head->type == PACK_DIRECTORY)) {
+		esc_name(text, sizeof text, head->path.at, head->path.len);
+		printf("%s\n", text);
+	}
+	return 0;
+}
+
+/* Unpacks the stream; the worse of both ends' statuses. */
+static int restore(struct restore *r, struct cmd_dump *d, struct err *err)
+{
+	int fd = cmd_dump_start(d, err), status, got;
+
+	if (fd < 0)
+		return cmd_fail("restore", err);
+	status = cmd_unpack_run(&r->u, fd);
+	got = cmd_dump_join(d, err);
+	/* Unpacking that stopped has told why; the pipe's end is no news then. */
+	if (got < 0 && status != CMD_FAILED && status != CMD_NOSPACE)
+		return cmd_fail("restore", err);
+	return got > 0 && status != CMD_NOSPACE ? CMD_DAMAGE : status;
+}
+
+int cmd_restore(int argc, char **argv)
+{
+	struct restore r = {.u.o = {.command = "restore",
+				    .help = help,
+				    .shared = "sSCT0Xvjtkpxn",
+				    .own = own,
+				    .take = take}};
+	struct cmd_dump d = {.source = NULL};
+	struct err err = {0};
+	char base[4096];
+	const char *dump;
+	int status;
+
+	r.u.o.ctx = &r;
+	status = cmd_options_parse(&r.u.o, argc, argv);
+	if (status >= 0)
+		goto out;
+	if (optind == argc) {
+		status = cmd_usage("restore", "no DUMP given (fdump dumps lists them)");
+		goto out;
+	}
+	dump = argv[optind++];
+	if ((status = cmd_options_paths(&r.u.o, argc, argv)) >= 0)
+		goto out;
+	if (!r.dry_run && r.in_place == (r.u.o.directory != NULL)) {
+		status = cmd_usage("restore", "where to? -C DIR, or --in-place");
+		goto out;
+	}
+	if (hash_crypto_init(&err) != 0 || cmd_dump_open(&d, &r.u.o, dump, &err) != 0) {
+		status = cmd_fail("restore", &err);
+	} else if (r.dry_run) {
+		status = cmd_dump_walk(&d, print_entry, &r, &err) == 0 ? CMD_OK
+								       : cmd_fail("restore", &err);
+	} else {
+		const struct store_dump *s = agent_source_dump(d.source);
+
+		if (r.in_place) {
+			snprintf(
+				base, sizeof base, "%.*s", (int)s->base_len, (const char *)s->base);
+			r.u.o.directory = base;
+		}
+		status = restore(&r, &d, &err);
+	}
+	cmd_dump_close(&d);
+out:
+	cmd_options_fini(&r.u.o);
+	return status;
+}

@@ -1,0 +1,65 @@
+/*
+ * What is done to a store as a whole: collecting garbage, scrubbing,
+ * rebuilding the index, replicating, checking. See cmd/store/LAYOUT.md,
+ * sections 7 and 8. All block until they are done.
+ */
+#ifndef FDUMP_CMD_STORE_CARE_H
+#define FDUMP_CMD_STORE_CARE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "cmd/store/store.h"
+
+struct err;
+
+/* Gives back the space of chunks that no dump names. Volumes of which less
+ * than keep_percent (0: 70) is needed are rewritten. The store is opened to
+ * write. Returns 0, or -1 with err set; what was collected until then is. */
+struct store_gc_options {
+	bool dry_run;
+	unsigned keep_percent;
+};
+struct store_gc_result {
+	uint64_t volumes; /* rewritten, or that would be */
+	uint64_t bytes;   /* given back */
+	uint64_t chunks;  /* that left the index */
+	uint64_t damaged; /* volumes that were left alone, for they have damage */
+};
+int store_gc(struct store *store, const struct store_gc_options *options,
+	struct store_gc_result *result, struct err *err);
+
+/* What a check met: in words. */
+typedef void store_problem(void *ctx, const char *what);
+
+struct store_checked {
+	uint64_t blocks, bytes, chunks, dumps;
+	uint64_t damaged;    /* blocks, and ranges that are none */
+	uint64_t missing;    /* chunks that the index has and the volumes have not */
+	uint64_t incomplete; /* dumps */
+};
+
+/* Reads every block of every volume, holds it against its check and the index,
+ * and every dump against the chunks there are. With `mark` (the store is opened to
+ * write): chunks that are damaged are marked, so that the next backup, or replicate, puts them
+ * again. rate: bytes a second, 0: all there is. Returns 0 (result says how well), or
+ * -1 with err set. */
+int store_scrub(struct store *store, bool mark, uint64_t rate, store_problem *problem, void *ctx,
+	struct store_checked *result, struct err *err);
+
+/* Makes the index anew, from the volumes; the old one is not looked at. The store must not
+ * be open. Returns 0, or -1 with err set: the old index is as it was. */
+int store_rebuild(const char *path, store_problem *problem, void *ctx, struct store_checked *result,
+	struct err *err);
+
+/* Copies to `to` (opened to write) all dumps of `from` that it lacks, and did
+ * not delete, and all chunks of its dumps that it lacks or has damaged. */
+struct store_replicated {
+	uint64_t dumps, chunks, bytes;
+	uint64_t failed; /* dumps that `from` has not whole either */
+};
+int store_replicate(struct store *from, struct store *to, store_problem *problem, void *ctx,
+	struct store_replicated *result, struct err *err);
+
+#endif

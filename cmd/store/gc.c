@@ -1,0 +1,450 @@
+/*
+ * Garbage collection: mark from the lists of all dumps, sweep by rewriting
+ * volumes that are mostly dead. The writer does it, in its own order, so that
+ * nothing is put or committed meanwhile.
+ */
+#include "cmd/store/care.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "cmd/store/inner.h"
+#include "lib/buf.h"
+#include "lib/db.h"
+#include "lib/err.h"
+#include "lib/hash.h"
+
+/* What is needed: hashes of keys, in an open-addressed table. Two keys of one hash
+ * keep garbage, and lose nothing. */
+struct marks {
+	uint64_t *slots;
+	size_t count, cap;
+};
+
+static int mark(struct marks *m, uint64_t hash, struct err *err)
+{
+	size_t i, at;
+
+	if (2 * m->count >= m->cap) {
+		struct marks grown = {.cap = m->cap ? 2 * m->cap : 4096};
+
+		grown.slots = calloc(grown.cap, sizeof *grown.slots);
+		if (grown.slots == NULL)
+			return err_set(err, ERR_NOMEM, "out of memory");
+		for (i = 0; i < m->cap; i++)
+			if (m->slots[i] != 0)
+				mark(&grown, m->slots[i], NULL);
+		free(m->slots);
+		*m = grown;
+	}
+	for (at = hash & (m->cap - 1); m->slots[at] != 0; at = (at + 1) & (m->cap - 1))
+		if (m->slots[at] == hash)
+			return 0;
+	m->slots[at] = hash;
+	m->count++;
+	return 0;
+}
+
+static bool is_marked(const struct marks *m, uint64_t hash)
+{
+	size_t at;
+
+	if (m->cap == 0)
+		return false;
+	for (at = hash & (m->cap - 1); m->slots[at] != 0; at = (at + 1) & (m->cap - 1))
+		if (m->slots[at] == hash)
+			return true;
+	return false;
+}
+
+static uint64_t hash_of(const uint8_t key[STORE_INDEX_KEY])
+{
+	uint64_t hash = hash_xxh3(key, STORE_INDEX_KEY);
+
+	return hash != 0 ? hash : 1;
+}
+
+struct gc {
+	struct store *store;
+	struct marks marks;
+	uint32_t domain; /* of the dump that is being marked */
+	struct store_gc_options o;
+	struct store_gc_result *result;
+	/* the sweep */
+	uint32_t victim;
+	struct store_volume out; /* fd -1: none */
+	uint64_t last_seq;
+	struct db_txn *txn;
+};
+
+static int mark_chunk(void *ctx, const uint8_t *id, struct err *err)
+{
+	struct gc *g = ctx;
+	uint8_t key[STORE_INDEX_KEY];
+
+	store_chunk_key(g->domain, id, key);
+	return mark(&g->marks, hash_of(key), err);
+}
+
+static int mark_dump(void *ctx, const struct store_entry *e, struct err *err)
+{
+	struct gc *g = ctx;
+	size_t i;
+	int got;
+
+	if (e->record == NULL)
+		return err_set(err, ERR_DAMAGE,
+			"a dump's record can't be read: nothing is collected before it is mended "
+			"(fdump store replicate) or deleted");
+	got = store_domain_number(g->store, e->dump.domain, &g->domain, err);
+	if (got != 0)
+		return got < 0 ? -1 : 0; /* nothing of it is there */
+	for (i = 0; i < e->dump.list_count; i++)
+		if (mark_chunk(g, e->dump.lists + i * STORE_ID_LEN, err) != 0)
+			return -1;
+	got = store_list_walk(g->store, &e->dump, mark_chunk, g, NULL, err);
+	if (got == 1)
+		return err_set(err, ERR_DAMAGE,
+			"a dump's list of chunks is damaged: nothing is collected before it is "
+			"mended (fdump store replicate) or the dump is deleted");
+	return got;
+}
+
+/* --- how much of each volume is needed ------------------------------------ */
+
+/* Bytes of a volume's chunks, by volume's number. */
+struct share {
+	uint32_t volume;
+	uint64_t live, chunks;
+};
+
+static struct share *share_of(struct buf *shares, uint32_t volume)
+{
+	struct share *s = (struct share *)(void *)shares->data;
+	size_t low = 0, high = shares->len / sizeof *s;
+
+	while (low < high) {
+		size_t middle = (low + high) / 2;
+
+		if (s[middle].volume < volume)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low < shares->len / sizeof *s && s[low].volume == volume ? &s[low] : NULL;
+}
+
+/* Bytes of blocks that stay whatever is collected are taken as live. */
+static int measure(struct gc *g, struct buf *shares, struct err *err)
+{
+	struct db_bytes key = {NULL, 0};
+	struct store_volume_row volume;
+	struct store_chunk_row row;
+	struct store_dump_row dump;
+	struct share *s, one = {0};
+	struct db_txn *txn;
+	uint32_t number;
+	int got;
+
+	if (db_begin(g->store->db, false, &txn, err) != 0)
+		return -1;
+	while ((got = store_volume_next(txn, &key, &number, &volume, err)) == 0) {
+		one.volume = number;
+		if (volume.state == STORE_VOLUME_LIVE &&
+			buf_add(shares, &one, sizeof one, err) != 0)
+			got = -1;
+		if (got < 0)
+			break;
+	}
+	for (key.at = NULL; got >= 0 && (got = store_chunk_next(txn, &key, &row, err)) == 0;) {
+		s = share_of(shares, row.place.volume);
+		if (s != NULL && !row.damaged && is_marked(&g->marks, hash_of(key.at)))
+			s->live += PACK_BLOCK_HEADER + row.place.len;
+	}
+	for (key.at = NULL; got >= 0 && (got = store_dump_row_next(txn, &key, &dump, err)) == 0;) {
+		s = share_of(shares, dump.place.volume);
+		if (s != NULL)
+			s->live += PACK_BLOCK_HEADER + dump.place.len;
+	}
+	db_abort(txn);
+	return got < 0 ? -1 : 0;
+}
+
+/* --- sweeping -------------------------------------------------------------- */
+
+/* Commits what was moved, once it is on the disk. */
+static int settle(struct gc *g, struct err *err)
+{
+	struct store_volume_row row = {.state = STORE_VOLUME_LIVE};
+
+	if (g->out.fd >= 0) {
+		if (store_volume_sync(&g->out, err) != 0 || fsync(g->store->volumes) != 0) {
+			g->store->failed = true;
+			return -1;
+		}
+		row.len = g->out.len;
+		if (store_volume_put(g->txn, g->out.number, &row, err) != 0)
+			return -1;
+	}
+	return 0;
+}
+
+/* Where a block is moved to: a volume whose blocks are all older. */
+static int open_out(struct gc *g, uint64_t seq, struct err *err)
+{
+	if (g->out.fd >= 0 && g->out.len < STORE_VOLUME_FULL && seq > g->last_seq)
+		return 0;
+	store_volume_close(&g->out);
+	return store_new_volume(
+		g->store, STORE_VOLUME_BUILDING, seq > 0 ? seq - 1 : 0, &g->out, err);
+}
+
+/* A place that has changed, to be written when the volume is on the disk. */
+struct moved {
+	uint8_t key[STORE_INDEX_KEY]; /* of a chunk; of a dump its id */
+	bool dump, dead;              /* dead: a chunk that leaves the index */
+	struct store_place place;
+};
+
+struct sweep {
+	struct gc *gc;
+	struct buf moved; /* struct moved */
+	bool damaged;
+};
+
+static int copy_block(struct sweep *w, const struct pack_block *block, const uint8_t *payload,
+	struct store_place *place, struct err *err)
+{
+	struct gc *g = w->gc;
+	uint64_t offset;
+
+	if (open_out(g, block->seq, err) != 0)
+		return -1;
+	memcpy(g->store->block + PACK_BLOCK_HEADER, payload, block->stored_len);
+	if (store_volume_append(&g->out, (enum store_block)block->kind, block->seq, g->store->block,
+		    block->stored_len, &offset, err) != 0)
+		return -1;
+	g->last_seq = block->seq;
+	*place = (struct store_place){g->out.number, (uint32_t)offset, block->stored_len};
+	return 0;
+}
+
+/* Whether the index has this very block. */
+static bool same_place(const struct store_place *place, uint32_t volume, uint64_t offset)
+{
+	return place->volume == volume && place->offset == offset;
+}
+
+static int sweep_chunk(struct sweep *w, uint64_t offset, const struct pack_block *block,
+	const uint8_t *payload, struct err *err)
+{
+	struct gc *g = w->gc;
+	struct store_chunk_row row;
+	struct store_record record;
+	struct moved m = {.dump = false};
+	struct db_txn *txn;
+	uint32_t domain;
+	int got;
+
+	if (block->stored_len < STORE_DOMAIN_LEN ||
+		store_record_get(&record, payload + STORE_DOMAIN_LEN,
+			block->stored_len - STORE_DOMAIN_LEN, NULL) != 0)
+		return 0;
+	got = store_domain_number(g->store, payload, &domain, err);
+	if (got != 0)
+		return got < 0 ? -1 : 0;
+	store_chunk_key(domain, record.id, m.key);
+	m.dead = !is_marked(&g->marks, hash_of(m.key));
+	if (db_begin(g->store->db, false, &txn, err) != 0)
+		return -1;
+	got = store_chunk_get(txn, m.key, &row, err);
+	db_abort(txn);
+	if (got != 0 || row.damaged || !same_place(&row.place, g->victim, offset))
+		return got < 0 ? -1 : 0;
+	if (!m.dead && copy_block(w, block, payload, &m.place, err) != 0)
+		return -1;
+	g->result->chunks += m.dead;
+	return buf_add(&w->moved, &m, sizeof m, err);
+}
+
+static int sweep_dump(struct sweep *w, uint64_t offset, const struct pack_block *block,
+	const uint8_t *payload, struct err *err)
+{
+	struct moved m = {.dump = true};
+	struct store_dump_row row;
+	struct store_dump dump;
+	struct db_txn *txn;
+	int got;
+
+	if (block->stored_len <= STORE_DUMP_HEAD ||
+		store_dump_get(&dump, payload + STORE_DUMP_HEAD,
+			block->stored_len - STORE_DUMP_HEAD, NULL) != 0)
+		return 0;
+	if (db_begin(w->gc->store->db, false, &txn, err) != 0)
+		return -1;
+	got = store_dump_row_get(txn, dump.id, &row, err);
+	db_abort(txn);
+	if (got != 0 || !same_place(&row.place, w->gc->victim, offset))
+		return got < 0 ? -1 : 0;
+	memcpy(m.key, dump.id, STORE_DUMP_ID);
+	if (copy_block(w, block, payload, &m.place, err) != 0)
+		return -1;
+	return buf_add(&w->moved, &m, sizeof m, err);
+}
+
+static int sweep_block(void *ctx, uint64_t offset, const struct pack_block *block,
+	const uint8_t *payload, uint64_t len, struct err *err)
+{
+	struct sweep *w = ctx;
+	struct store_place place;
+
+	(void)len;
+	if (payload == NULL) {
+		w->damaged = true;
+		return 1;
+	}
+	switch (block->kind) {
+	case STORE_BLOCK_CHUNK:
+		return sweep_chunk(w, offset, block, payload, err);
+	case STORE_BLOCK_DUMP:
+		return sweep_dump(w, offset, block, payload, err);
+	case STORE_BLOCK_DELETE:
+	case STORE_BLOCK_LOCK: /* are kept for ever */
+		return copy_block(w, block, payload, &place, err);
+	default:
+		return 0;
+	}
+}
+
+/* Writes the new places into the transaction. */
+static int put_moved(struct gc *g, const struct buf *moved, struct err *err)
+{
+	const struct moved *m = (const struct moved *)(const void *)moved->data;
+	struct store_chunk_row chunk;
+	struct store_dump_row dump;
+	size_t i;
+
+	for (i = 0; i < moved->len / sizeof *m; i++) {
+		if (m[i].dump) {
+			if (store_dump_row_get(g->txn, m[i].key, &dump, err) != 0)
+				return -1;
+			dump.place = m[i].place;
+			if (store_dump_row_put(g->txn, m[i].key, &dump, err) != 0)
+				return -1;
+			continue;
+		}
+		if (m[i].dead) {
+			if (db_del(g->txn, STORE_CHUNKS,
+				    (struct db_bytes){m[i].key, STORE_INDEX_KEY}, err) < 0)
+				return -1;
+			continue;
+		}
+		if (store_chunk_get(g->txn, m[i].key, &chunk, err) != 0)
+			return -1;
+		chunk.place = m[i].place;
+		if (store_chunk_put(g->txn, m[i].key, &chunk, err) != 0)
+			return -1;
+	}
+	return 0;
+}
+
+/* Rewrites one volume. */
+static int sweep_volume(struct gc *g, uint32_t number, struct err *err)
+{
+	struct sweep w = {.gc = g};
+	struct store_volume_row row = {.state = STORE_VOLUME_DEAD};
+	struct store_volume v;
+	uint32_t current = g->store->current.fd >= 0 ? g->store->current.number : 0;
+	int got;
+
+	if (store_volume_open(g->store->volumes, number, false, &v, err) != 0)
+		return -1;
+	buf_init(&w.moved, SIZE_MAX);
+	g->victim = number;
+	got = store_volume_scan(&v, 0, v.len, sweep_block, &w, err);
+	if (got == 0 && w.damaged) {
+		g->result->damaged++;
+	} else if (got == 0) {
+		if (db_begin(g->store->db, true, &g->txn, err) != 0)
+			got = -1;
+		else if (settle(g, err) != 0 || put_moved(g, &w.moved, err) != 0 ||
+
+			 store_volume_put(g->txn, number, &row, err) != 0) {
+			db_abort(g->txn);
+			got = -1;
+		} else if ((got = db_commit(g->txn, err)) == 0) {
+			if (number == current)
+				store_volume_close(&g->store->current);
+			g->result->volumes++;
+			g->result->bytes += v.len;
+			got = store_volume_remove(g->store->volumes, number, err);
+		}
+	}
+	buf_fini(&w.moved);
+	store_volume_close(&v);
+	return got;
+}
+
+static int by_volume(const void *a, const void *b)
+{
+	const struct share *x = a, *y = b;
+
+	return (x->volume > y->volume) - (x->volume < y->volume);
+}
+
+static int sweep(struct gc *g, struct buf *shares, struct err *err)
+{
+	const struct share *s = (const struct share *)(const void *)shares->data;
+	struct store_volume v;
+	size_t i;
+
+	if (shares->len > 0)
+		qsort(shares->data, shares->len / sizeof *s, sizeof *s, by_volume);
+	for (i = 0; i < shares->len / sizeof *s; i++) {
+		uint64_t len, before = g->out.fd >= 0 ? g->out.len : 0;
+
+		if (store_volume_open(g->store->volumes, s[i].volume, false, &v, err) != 0)
+			return -1;
+		len = v.len;
+		store_volume_close(&v);
+		/* Not for a few bytes: a volume's own first block is no garbage. */
+		if (len < 4096 || s[i].live * 100 >= len * g->o.keep_percent)
+			continue;
+		if (g->o.dry_run) {
+			g->result->volumes++;
+			g->result->bytes += len - s[i].live;
+			continue;
+		}
+		if (sweep_volume(g, s[i].volume, err) != 0)
+			return -1;
+		g->result->bytes -= g->out.fd >= 0 && g->out.len > before ? g->out.len - before : 0;
+	}
+	return 0;
+}
+
+int store_gc(struct store *s, const struct store_gc_options *options,
+	struct store_gc_result *result, struct err *err)
+{
+	struct gc g = {.store = s, .o = *options, .result = result, .out = {.fd = -1}};
+	struct buf shares;
+	int got;
+
+	*result = (struct store_gc_result){0};
+	if (g.o.keep_percent == 0)
+		g.o.keep_percent = 70;
+	buf_init(&shares, SIZE_MAX);
+	pthread_mutex_lock(&s->writer);
+	got = store_flush_all(s, err);
+	if (got == 0)
+		got = store_dumps(s, mark_dump, &g, err);
+	if (got == 0)
+		got = measure(&g, &shares, err);
+	if (got == 0)
+		got = sweep(&g, &shares, err);
+	store_volume_close(&g.out);
+	pthread_mutex_unlock(&s->writer);
+	free(g.marks.slots);
+	buf_fini(&shares);
+	return got;
+}

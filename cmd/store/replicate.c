@@ -1,0 +1,100 @@
+/* From store to store: records as they are, and with no key. */
+#include <stdio.h>
+#include <string.h>
+
+#include "cmd/store/care.h"
+#include "cmd/store/inner.h"
+#include "lib/buf.h"
+#include "lib/err.h"
+
+struct replicate {
+	struct store *from, *to;
+	const struct store_dump *dump;
+	struct buf record;
+	bool lacks; /* `from` has not all of this dump */
+	store_problem *problem;
+	void *ctx;
+	struct store_replicated *result;
+};
+
+static int copy_chunk(void *ctx, const uint8_t *id, struct err *err)
+{
+	struct replicate *r = ctx;
+	struct err why = {0};
+	bool has;
+	int got;
+
+	if (store_have(r->to, r->dump->domain, id, 1, &has, err) != 0)
+		return -1;
+	if (has)
+		return 0;
+	got = store_get(r->from, r->dump->domain, id, &r->record, &why);
+	if (got != 0) {
+		r->lacks = true;
+		return 0;
+	}
+	got = store_put(r->to, r->dump->domain, r->record.data, r->record.len, err);
+	if (got < 0)
+		return -1;
+	r->result->chunks++;
+	r->result->bytes += r->record.len;
+	return 0;
+}
+
+static void tell(struct replicate *r, const uint8_t *id, const char *what)
+{
+	char text[128];
+
+	snprintf(text, sizeof text, "dump %02x%02x%02x%02x%02x%02x: %s", id[0], id[1], id[2], id[3],
+		id[4], id[5], what);
+	r->problem(r->ctx, text);
+}
+
+static int copy_dump(void *ctx, const struct store_entry *e, struct err *err)
+{
+	struct replicate *r = ctx;
+	struct store_receipt receipt;
+	struct err why = {0};
+	size_t i;
+	int got = 0;
+
+	r->dump = &e->dump;
+	r->lacks = e->record == NULL;
+	for (i = 0; !r->lacks && i < e->dump.list_count && got == 0; i++)
+		got = copy_chunk(r, e->dump.lists + i * STORE_ID_LEN, err);
+	if (got == 0 && !r->lacks)
+		got = store_list_walk(r->from, &e->dump, copy_chunk, r, NULL, err);
+	if (got < 0)
+		return -1;
+	if (r->lacks || got == 1) {
+		r->result->failed++;
+		tell(r, e->dump.id, "the store that it is copied from has not all of it");
+		return 0;
+	}
+	got = store_commit(r->to, e->record, e->record_len, &receipt, NULL, &why);
+	if (got < 0 && why.code == ERR_EXISTS)
+		return 0; /* it is there, or was deleted there */
+	if (got != 0) {
+		*err = why;
+		return got < 0 ? -1
+			       : err_set(err, ERR_DAMAGE, "chunks are missing that were copied");
+	}
+	r->result->dumps++;
+	return 0;
+}
+
+int store_replicate(struct store *from, struct store *to, store_problem *problem, void *ctx,
+	struct store_replicated *result, struct err *err)
+{
+	struct replicate r = {
+		.from = from, .to = to, .problem = problem, .ctx = ctx, .result = result};
+	int got;
+
+	*result = (struct store_replicated){0};
+	buf_init(&r.record, STORE_DOMAIN_LEN + STORE_RECORD_MAX);
+	got = store_dumps(from, copy_dump, &r, err);
+	if (got == 0)
+		got = store_flush(to, err);
+	buf_fini(&r.record);
+	return got;
+}
