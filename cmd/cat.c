@@ -183,7 +183,7 @@ static int find(struct cat *c, struct pack_seek *seek, struct pack_seek_hand *ha
  * sequence may do better. */
 static int cat_by_index(struct cat *c, bool *sequence, struct err *err)
 {
-	bool key = cmd_unseal_wanted(&c->o.unseal);
+	bool key = c->dump == NULL && cmd_unseal_wanted(&c->o.unseal);
 	struct pack_seek_options options = {
 		.fd = c->fd, .need_key = key, .open_key = key ? on_key : NULL, .ctx = c};
 	struct pack_seek_sink sink = {
@@ -301,7 +301,7 @@ static int on_load(void *ctx, struct pack_load *load, struct err *err)
 /* Returns 0, 1 if the path is not there, -1 with err set. */
 static int cat_in_sequence(struct cat *c, struct err *err)
 {
-	bool key = cmd_unseal_wanted(&c->o.unseal);
+	bool key = c->dump == NULL && cmd_unseal_wanted(&c->o.unseal);
 	struct pack_read_options options = {
 		.fd = c->fd,
 		.threads = cmd_processors(),

@@ -36,6 +36,7 @@ static const struct command {
 	{"files", cmd_files, "list the files in a dump"},
 	{"find", cmd_find, "look for files in all dumps"},
 	{"restore", cmd_restore, "bring files of a dump back, each proved first"},
+	{"forget", cmd_forget, "delete the dumps that no rule keeps"},
 	{"export", cmd_export, "write a dump as a pack"},
 	{"cron", cmd_cron, "when a schedule is due, and what it means"},
 	{NULL, NULL, NULL},

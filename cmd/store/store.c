@@ -707,8 +707,8 @@ int store_stat(struct store *s, struct store_stat *stat, struct err *err)
 	}
 	key.at = NULL;
 	while (got >= 0 && (got = store_volume_next(txn, &key, &number, &volume, err)) == 0) {
-		stat->volumes++;
-		stat->bytes += volume.len;
+		stat->volumes += volume.state == STORE_VOLUME_LIVE;
+		stat->bytes += volume.state == STORE_VOLUME_LIVE ? volume.len : 0;
 	}
 	db_abort(txn);
 	return got < 0 ? -1 : 0;

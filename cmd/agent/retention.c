@@ -1,0 +1,91 @@
+/* Each span of time has a number; a new number is a new span. */
+#include "cmd/agent/retention.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+static const char *const names[AGENT_SPANS] = {
+	"last", "hourly", "daily", "weekly", "monthly", "yearly"};
+
+/* The year and week that ISO 8601 gives a day: those of its week's Thursday. */
+static int64_t iso_week(struct tm tm)
+{
+	tm.tm_mday += 3 - (tm.tm_wday + 6) % 7;
+	tm.tm_hour = 12;
+	tm.tm_isdst = -1;
+	mktime(&tm);
+	return (int64_t)tm.tm_year * 100 + tm.tm_yday / 7;
+}
+
+static int64_t span_of(enum agent_span span, int64_t time, size_t index)
+{
+	time_t t = (time_t)time;
+	struct tm tm = {0};
+	int64_t day;
+
+	localtime_r(&t, &tm);
+	day = ((int64_t)tm.tm_year * 12 + tm.tm_mon) * 31 + tm.tm_mday;
+	switch (span) {
+	case AGENT_HOURLY:
+		return time / 3600; /* also where a clock is set back */
+	case AGENT_DAILY:
+		return day;
+	case AGENT_WEEKLY:
+		return iso_week(tm);
+	case AGENT_MONTHLY:
+		return (int64_t)tm.tm_year * 12 + tm.tm_mon;
+	case AGENT_YEARLY:
+		return tm.tm_year;
+	default:
+		return (int64_t)index;
+	}
+}
+
+/* n: which of its rule it is; 0: not counted. */
+static void keep(struct agent_candidate *dump, const char *name, unsigned n)
+{
+	size_t len = strlen(dump->reason);
+	char number[16] = "";
+
+	if (n > 0)
+		snprintf(number, sizeof number, " %u", n);
+	dump->keep = true;
+	snprintf(dump->reason + len, sizeof dump->reason - len, "%s%s%s", len > 0 ? ", " : "", name,
+		number);
+}
+
+static void apply(enum agent_span span, unsigned n, struct agent_candidate *dumps, size_t count)
+{
+	unsigned kept = 0;
+	int64_t before = 0;
+	size_t i;
+
+	for (i = count; i-- > 0 && kept < n;) {
+		int64_t here = span_of(span, dumps[i].time, i);
+
+		if (kept > 0 && here == before)
+			continue;
+		before = here;
+		keep(&dumps[i], names[span], ++kept);
+	}
+}
+
+void agent_retention(
+	const struct agent_rules *rules, struct agent_candidate *dumps, size_t count, int64_t now)
+{
+	enum agent_span span;
+	size_t i;
+
+	for (i = 0; i < count; i++) {
+		dumps[i].keep = false;
+		dumps[i].reason[0] = 0;
+	}
+	for (span = AGENT_LAST; span < AGENT_SPANS; span++)
+		apply(span, rules->keep[span], dumps, count);
+	for (i = 0; i < count; i++)
+		if (rules->within_sec > 0 && now - dumps[i].time <= rules->within_sec)
+			keep(&dumps[i], "within", 0);
+	if (count > 0 && !dumps[count - 1].keep)
+		keep(&dumps[count - 1], "the newest", 0);
+}

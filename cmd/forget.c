@@ -1,0 +1,226 @@
+/* fdump forget: dumps that no rule keeps are deleted. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "cmd/agent/retention.h"
+#include "cmd/cmd.h"
+#include "cmd/options.h"
+#include "cmd/store/store.h"
+#include "lib/buf.h"
+#include "lib/err.h"
+#include "lib/esc.h"
+#include "lib/hash.h"
+
+static const char help[] =
+	"usage: fdump forget -s STORE [-n] --keep-daily N ...\n"
+	"\n"
+	"Deletes the dumps that none of the rules keeps; each agent and name is counted\n"
+	"by itself, by the time of the commit. The newest of each is always kept. The\n"
+	"space comes back by fdump store gc.\n"
+	"\n"
+	"  -s, --store STORE       directory of a store (repeatable)\n"
+	"  -n, --dry-run           only prints what would be kept, and why\n"
+	"      --yes               does not ask\n"
+	"      --keep-last N       the newest N\n"
+	"      --keep-hourly N     the newest of each of the last N hours that have one\n"
+	"      --keep-daily N      ... of days\n"
+	"      --keep-weekly N     ... of weeks\n"
+	"      --keep-monthly N    ... of months\n"
+	"      --keep-yearly N     ... of years\n"
+	"      --keep-within TIME  all that are not older than 30d, 12h, ...\n"
+	"\n"
+	"Exit status: 0 done; 1 done, but some are locked; 2 failed.\n";
+
+struct forget {
+	struct cmd_options o;
+	bool dry_run, yes, ruled;
+	struct agent_rules rules;
+	struct buf dumps; /* struct item, in the order of commits */
+	uint64_t kept, gone, locked;
+};
+
+struct item {
+	uint8_t id[STORE_DUMP_ID];
+	char agent[STORE_NAME_MAX + 1], name[STORE_NAME_MAX + 1];
+	int64_t time;
+	bool judged;
+};
+
+enum { OPT_YES = CMD_OPTIONS_OWN, OPT_WITHIN, OPT_KEEP };
+
+static const struct option own[] = {
+	{"dry-run", no_argument, NULL, 'n'},
+	{"yes", no_argument, NULL, OPT_YES},
+	{"keep-last", required_argument, NULL, OPT_KEEP + AGENT_LAST},
+	{"keep-hourly", required_argument, NULL, OPT_KEEP + AGENT_HOURLY},
+	{"keep-daily", required_argument, NULL, OPT_KEEP + AGENT_DAILY},
+	{"keep-weekly", required_argument, NULL, OPT_KEEP + AGENT_WEEKLY},
+	{"keep-monthly", required_argument, NULL, OPT_KEEP + AGENT_MONTHLY},
+	{"keep-yearly", required_argument, NULL, OPT_KEEP + AGENT_YEARLY},
+	{"keep-within", required_argument, NULL, OPT_WITHIN},
+	{0},
+};
+
+static int take(void *ctx, int c)
+{
+	struct forget *f = ctx;
+	long n;
+
+	if (c == 'n') {
+		f->dry_run = true;
+	} else if (c == OPT_YES) {
+		f->yes = true;
+	} else if (c == OPT_WITHIN) {
+		f->ruled = true;
+		if (cmd_duration(optarg, &f->rules.within_sec) != 0)
+			return cmd_usage("forget", "--keep-within wants a time as 30d, 12h, 4w");
+	} else {
+		f->ruled = true;
+		if (cmd_number(optarg, 1, 1000000, &n) != 0)
+			return cmd_usage("forget", "--keep-... wants a number from 1 on");
+		f->rules.keep[c - OPT_KEEP] = (unsigned)n;
+	}
+	return -1;
+}
+
+/* Dumps that are not whole count for nothing, and are left to a person. */
+static int add_dump(void *ctx, const struct store_entry *e, struct err *err)
+{
+	struct forget *f = ctx;
+	struct item item = {.time = e->committed};
+
+	if (e->damaged)
+		return 0;
+	memcpy(item.id, e->dump.id, sizeof item.id);
+	snprintf(item.agent, sizeof item.agent, "%.*s", (int)e->dump.agent_len, e->dump.agent);
+	snprintf(item.name, sizeof item.name, "%.*s", (int)e->dump.name_len, e->dump.name);
+	return buf_add(&f->dumps, &item, sizeof item, err);
+}
+
+static int delete (struct forget *f, struct store *s, const struct item *item, struct err *err)
+{
+	struct err why = {0};
+
+	f->gone++;
+	if (f->dry_run || store_delete(s, item->id, &why) >= 0)
+		return 0;
+	if (why.code != ERR_DENIED) {
+		*err = why;
+		return -1;
+	}
+	f->gone--;
+	f->locked++;
+	fprintf(stderr, "fdump forget: %s\n", why.message);
+	return 0;
+}
+
+/* Judges all dumps of one agent and name. */
+static int judge(struct forget *f, struct store *s, size_t first, struct err *err)
+{
+	struct item *items = (struct item *)(void *)f->dumps.data;
+	size_t count = f->dumps.len / sizeof *items, i, n = 0;
+	struct agent_candidate *c = calloc(count, sizeof *c);
+	size_t *at = calloc(count, sizeof *at);
+	int got = c != NULL && at != NULL ? 0 : err_set(err, ERR_NOMEM, "out of memory");
+
+	for (i = first; i < count && got == 0; i++)
+		if (strcmp(items[i].agent, items[first].agent) == 0 &&
+			strcmp(items[i].name, items[first].name) == 0) {
+			items[i].judged = true;
+			at[n] = i;
+			c[n++].time = items[i].time;
+		}
+	if (got == 0)
+		agent_retention(&f->rules, c, n, (int64_t)time(NULL));
+	for (i = 0; i < n && got == 0; i++) {
+		const struct item *item = &items[at[i]];
+		char when[32], agent[ESC_MAX(STORE_NAME_MAX)], name[ESC_MAX(STORE_NAME_MAX)];
+		time_t t = item->time;
+		struct tm tm;
+
+		if (localtime_r(&t, &tm) == NULL || strftime(when, sizeof when, "%F %T", &tm) == 0)
+			snprintf(when, sizeof when, "?");
+		esc_name(agent, sizeof agent, item->agent, strlen(item->agent));
+		esc_name(name, sizeof name, item->name, strlen(item->name));
+		if (f->dry_run || !c[i].keep)
+			printf("%-6s  %02x%02x%02x%02x%02x%02x  %s  %s/%s%s%s\n",
+				c[i].keep ? "keep" : "forget", item->id[0], item->id[1],
+				item->id[2], item->id[3], item->id[4], item->id[5], when, agent,
+				name, c[i].keep ? "  " : "", c[i].reason);
+		f->kept += c[i].keep;
+		if (!c[i].keep)
+			got = delete (f, s, item, err);
+	}
+	free(c);
+	free(at);
+	return got;
+}
+
+static int forget(struct forget *f, const char *path, struct err *err)
+{
+	struct store *s = store_open(path, f->dry_run ? STORE_READ : STORE_WRITE, err);
+	const struct item *items;
+	size_t i;
+	int got = -1;
+
+	buf_clear(&f->dumps);
+	if (s != NULL)
+		got = store_dumps(s, add_dump, f, err);
+	items = (const struct item *)(const void *)f->dumps.data;
+	for (i = 0; i < f->dumps.len / sizeof *items && got == 0; i++)
+		if (!items[i].judged)
+			got = judge(f, s, i, err);
+	store_close(s);
+	return got;
+}
+
+/* Asks on a terminal; elsewhere --yes is wanted. */
+static bool may(const struct forget *f)
+{
+	char answer[8];
+
+	if (f->dry_run || f->yes)
+		return true;
+	if (!isatty(0))
+		return false;
+	fprintf(stderr, "Delete the dumps that no rule keeps? [y/N] ");
+	return fgets(answer, sizeof answer, stdin) != NULL &&
+	       (answer[0] == 'y' || answer[0] == 'Y');
+}
+
+int cmd_forget(int argc, char **argv)
+{
+	struct forget f = {
+		.o = {.command = "forget", .help = help, .shared = "s", .own = own, .take = take}};
+	struct err err = {0};
+	size_t i;
+	int status;
+
+	f.o.ctx = &f;
+	buf_init(&f.dumps, SIZE_MAX);
+	status = cmd_options_parse(&f.o, argc, argv);
+	if (status >= 0)
+		goto out;
+	if (f.o.store_count == 0 || optind < argc || !f.ruled) {
+		status = cmd_usage("forget", "wants -s STORE and at least one --keep-... rule");
+		goto out;
+	}
+	if (!may(&f)) {
+		status =
+			cmd_usage("forget", "--dry-run shows what would be deleted, --yes does it");
+		goto out;
+	}
+	status = hash_crypto_init(&err) == 0 ? CMD_OK : cmd_fail("forget", &err);
+	for (i = 0; i < f.o.store_count && status == CMD_OK; i++)
+		if (forget(&f, f.o.stores[i], &err) != 0)
+			status = cmd_fail("forget", &err);
+	if (status == CMD_OK && f.locked > 0)
+		status = CMD_SOME;
+out:
+	buf_fini(&f.dumps);
+	cmd_options_fini(&f.o);
+	return status;
+}

@@ -1,0 +1,85 @@
+# Goal: a tree through backup and restore is the same in all that is kept; the second run
+# reads nothing that was not touched; equal content is stored once; no key, no content.
+set -eu
+work=$(mktemp -d)
+trap 'chattr -R -ia "$work" 2>/dev/null || true; rm -rf "$work"' EXIT
+src=$(cd "${SRC:-.}" && pwd)
+cd "$work"
+fdump() { "$FDUMP" "$@"; }
+fail() { echo "$*"; exit 1; }
+# The names of the things in a JSON line.
+field() { sed -n "s/.*\"$1\": *\\([0-9]*\\).*/\\1/p"; }
+
+python3 "$src/test/tree.py" --small tree >/dev/null
+head -c 9000000 /dev/urandom >tree/large
+touch -d '10 seconds ago' tree/large
+fdump key new --no-passphrase key >/dev/null
+fdump store init one
+fdump store init two
+back() { fdump backup -s one -s two --to key.pub --state state --json -C tree . "$@"; }
+
+sleep 4 # what was touched just now would be read again
+back >first || fail "first: status $?"
+back >second || fail "second: status $?"
+[ "$(field read <second)" = 0 ] || fail "the second run read $(cat second)"
+[ "$(field unchanged <second)" = "$(field entries <second)" ] || fail "not all carried over"
+[ "$(field stored <second)" = 0 ] || fail "an unchanged tree was stored again"
+[ "$(field copies <second)" = 2 ] || fail "not in both"
+
+# What was touched is read again, and only that.
+echo more >>tree/large
+back >third
+[ "$(field read <third)" = 9000005 ] || fail "read $(field read <third)"
+[ "$(field stored <third)" -lt 5000000 ] || fail "stored $(field stored <third)"
+[ "$(fdump dumps -s one | wc -l)" = 3 ] || fail "three dumps"
+
+# Each of the stores has all of it.
+for s in one two; do
+	mkdir out-$s
+	fdump restore -s $s --key key latest -C out-$s || fail "restore: status $?"
+	python3 "$src/test/compare.py" tree out-$s $([ "$(id -u)" = 0 ] || echo --user) ||
+		fail "differs"
+done
+fdump diff -s one --key key latest --live || fail "diff says otherwise"
+fdump cat -s one --key key latest large | cmp - tree/large
+fdump export -s one --key key latest >p.fdump
+fdump verify p.fdump >/dev/null || fail "no good pack"
+fdump list -f p.fdump | sort >listed
+fdump files -s one --key key latest | sort | cmp - listed || fail "other names"
+[ "$(fdump find -s one --key key large | wc -l)" = 3 ] || fail "find"
+fdump verify --key key one >/dev/null || fail "verify: status $?"
+
+# The agent's own files open nothing.
+status=0
+fdump restore -s one latest -C out-one 2>/dev/null || status=$?
+[ $status = 6 ] || fail "without a key: status $status"
+fdump key new --no-passphrase other >/dev/null
+status=0
+fdump restore -s one --key other latest -C out-one 2>/dev/null || status=$?
+[ $status = 6 ] || fail "with another key: status $status"
+
+# A lost state costs a reading, and a store nothing new but the names.
+rm -rf state
+back >fourth
+[ "$(field unchanged <fourth)" = 0 ] || fail "carried over from nothing"
+mkdir again
+fdump restore -s two --key key latest -C again
+cmp again/large tree/large
+
+# Neither key nor --open: it does not go.
+status=0
+fdump backup -s one --state state tree 2>/dev/null || status=$?
+[ $status = 2 ] || fail "unsealed by mistake: status $status"
+fdump backup -s one --open --state state tree >/dev/null
+mkdir open
+fdump restore -s one latest -C open
+cmp open/tree/large tree/large
+
+# With one store gone the other takes it, and that is told.
+mv two gone
+status=0
+back >fifth 2>/dev/null || status=$?
+[ $status = 4 ] || fail "a copy less: status $status"
+status=0
+back --copies 1 >/dev/null 2>&1 || status=$?
+[ $status = 0 ] || fail "enough copies: status $status"

@@ -1,0 +1,92 @@
+# Goal: damage in a store is found and named, taken from another store in a restore, healed by
+# replicate and by the next backup; garbage is given back; a lost index is made anew.
+set -eu
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+cd "$work"
+fdump() { "$FDUMP" "$@"; }
+fail() { echo "$*"; exit 1; }
+status_of() { status=0; "$@" >out 2>err || status=$?; }
+# Changes a byte of the only volume of a store.
+flip() {
+	python3 - "$1/volumes/00000001.vol" "$2" <<'END'
+import sys
+with open(sys.argv[1], "r+b") as f:
+    f.seek(int(sys.argv[2]))
+    b = f.read(1)[0]
+    f.seek(int(sys.argv[2]))
+    f.write(bytes([b ^ 1]))
+END
+}
+
+mkdir tree
+head -c 6000000 /dev/urandom >tree/a
+head -c 6000000 /dev/urandom >tree/b
+mkdir tree/many
+for i in $(seq 200); do echo "file $i" >tree/many/$i; done
+fdump store init one
+fdump store init two
+back() { fdump backup --open --state state -C tree . "$@"; }
+back -s one -s two >/dev/null
+
+# Different blocks of the two.
+flip one 1000000
+flip two 9000000
+for s in one two; do
+	status_of fdump verify $s
+	[ $status = 5 ] || fail "verify $s: status $status"
+	mkdir out-$s
+	status_of fdump restore -s $s latest -C out-$s
+	[ $status = 5 ] || fail "restore from $s: status $status"
+	grep -qE 'restore: (a|b):' err || fail "does not say which file: $(cat err)"
+done
+mkdir whole
+fdump restore -s one -s two latest -C whole 2>err || fail "restore from both: status $?"
+diff -r tree whole
+
+# Scrub marks; replicate mends, either way.
+for s in one two; do
+	status_of fdump store scrub $s
+	[ $status = 5 ] || fail "scrub $s: status $status"
+done
+fdump store replicate --from two one >/dev/null
+fdump verify one >/dev/null || fail "one is not whole again"
+fdump store replicate --from one two >/dev/null
+fdump verify two >/dev/null || fail "two is not whole again"
+
+# The next backup mends too, when it reads.
+flip one 3000000
+status_of fdump store scrub one
+[ $status = 5 ] || fail "scrub: status $status"
+back -s one >/dev/null 2>err || fail "backup: status $?"
+fdump verify one >/dev/null || fail "the backup did not mend it"
+
+# An index that is lost.
+rm one/index/*
+status_of fdump dumps -s one
+[ $status != 0 ] || fail "dumps without an index"
+fdump store rebuild one >/dev/null 2>&1 || [ $? = 5 ] || fail "rebuild: status $?"
+fdump verify one >/dev/null || fail "rebuilt, and not whole"
+
+# Garbage: what is deleted comes back.
+for i in 1 2 3; do
+	head -c 20000000 /dev/urandom >tree/a
+	back -s two >/dev/null
+done
+fdump forget -s two --keep-last 1 --yes >/dev/null
+before=$(du -s two | cut -f1)
+fdump store gc two >/dev/null
+after=$(du -s two | cut -f1)
+[ $((before - after)) -gt 30000 ] || fail "gc gave back $((before - after)) KiB"
+fdump verify two >/dev/null || fail "gc broke it"
+rm -rf whole
+mkdir whole
+fdump restore -s two latest -C whole
+diff -r tree whole
+
+# A dump that is locked stays.
+back -s two --lock 1d >/dev/null
+back -s two >/dev/null
+status_of fdump forget -s two --keep-last 1 --yes
+[ $status = 1 ] || fail "forget of a locked one: status $status"
+[ "$(fdump dumps -s two | wc -l)" = 2 ] || fail "a locked dump is gone"
