@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "cmd/cmd.h"
+#include "cmd/dump.h"
 #include "cmd/options.h"
 #include "cmd/show.h"
 #include "lib/cbor.h"
@@ -24,13 +25,16 @@
 
 static const char help[] =
 	"usage: fdump cat [-f FILE] [options] PATH\n"
+	"       fdump cat -s STORE... [options] DUMP PATH\n"
 	"\n"
 	"Writes the content of one file, or of a command's output, to standard output.\n"
 	"A hard link stands for its file.\n"
 	"\n"
 	"  -f, --file FILE         read FILE ('-': standard input, the default)\n"
+	"  -s, --store STORE       of a dump in this store (repeatable)\n"
 	"      --key FILE          open a sealed pack with this secret key (repeatable)\n"
 	"      --passphrase-file FILE  its first line is the passphrase\n"
+	"      --threads N         default: the number of processors\n"
 	"\n"
 	"Exit status: 0 done; 1 done, but the file changed or could not be read to its\n"
 	"end when it was packed; 2 failed, or PATH is not there; 5 damage found: what was\n"
@@ -39,6 +43,7 @@ static const char help[] =
 struct cat {
 	struct cmd_options o;
 	const char *name;
+	const char *dump; /* with -s; else NULL */
 	int fd;
 	struct buf want; /* the path that is looked for */
 	char *shown;     /* the path asked for, escaped */
@@ -345,6 +350,51 @@ static int cat_sequence(struct cat *c, bool again, struct err *err)
 /* --- the whole ---------------------------------------------------------- */
 
 /* Returns 0, 1 if the path is not there, -1 with err set. */
+/* If the path is a hard link in the dump: the file that it is a link to. */
+static int find_target(
+	void *ctx, const struct pack_head *head, const struct pack_tail *tail, struct err *err)
+{
+	struct cat *c = ctx;
+
+	(void)tail;
+	if (head->type != PACK_HARDLINK || !wanted(c, head->path))
+		return 0;
+	return want(c, (const char *)head->link.at, head->link.len, err) == 0 ? 1 : -1;
+}
+
+/* Out of a dump in a store: its pack, in which only this file is. */
+static int cat_dump(struct cat *c, struct err *err)
+{
+	struct cmd_options only = c->o;
+	struct cmd_dump d = {.source = NULL};
+	char *path = NULL;
+	int got = -1, lost;
+
+	only.select = (struct cmd_select){0};
+	if (cmd_dump_open(&d, &only, c->dump, err) != 0 ||
+		cmd_dump_walk(&d, find_target, c, err) < 0)
+		goto out;
+	path = strndup((const char *)c->want.data, c->want.len);
+	if (path == NULL || cmd_select_path(&only.select, path, err) != 0)
+		goto out;
+	cmd_select_ready(&only.select);
+	c->fd = cmd_dump_start(&d, err);
+	if (c->fd < 0)
+		goto out;
+	got = cat_sequence(c, false, err);
+	lost = cmd_dump_join(&d, got < 0 ? NULL : err);
+	c->fd = -1;
+	if (lost > 0)
+		c->problems++;
+	else if (lost < 0 && got > 0)
+		got = -1;
+out:
+	free(path);
+	cmd_select_fini(&only.select);
+	cmd_dump_close(&d);
+	return got;
+}
+
 static int cat(struct cat *c, struct err *err)
 {
 	const struct cmd_selected *path = c->o.select.paths;
@@ -356,6 +406,8 @@ static int cat(struct cat *c, struct err *err)
 		return err_set(err, ERR_NOMEM, "out of memory");
 	if (want(c, path->path, path->len, err) != 0)
 		return -1;
+	if (c->dump != NULL)
+		return cat_dump(c, err);
 	if (strcmp(c->o.file, "-") != 0 &&
 		(c->fd = open(c->o.file, O_RDONLY | O_NOCTTY | O_CLOEXEC)) < 0)
 		return err_errno(err, errno, "open");
@@ -388,15 +440,18 @@ static int tell_status(const struct cat *c)
 
 int cmd_cat(int argc, char **argv)
 {
-	struct cat c = {.o = {.command = "cat", .help = help, .shared = "fkp", .file = "-"}};
+	struct cat c = {.o = {.command = "cat", .help = help, .shared = "fkpst", .file = "-"}};
 	struct err err = {0};
 	char *name = NULL;
 	int status = cmd_options_parse(&c.o, argc, argv);
 
 	if (status >= 0)
 		goto out;
+	if (c.o.store_count > 0 && optind < argc)
+		c.dump = argv[optind++];
 	if (optind + 1 != argc) {
-		status = cmd_usage("cat", "one PATH is wanted");
+		status = cmd_usage("cat", c.o.store_count > 0 ? "a DUMP and one PATH are wanted"
+							      : "one PATH is wanted");
 		goto out;
 	}
 	if ((status = cmd_options_paths(&c.o, argc, argv)) >= 0)

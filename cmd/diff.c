@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "cmd/cmd.h"
+#include "cmd/dump.h"
 #include "cmd/json.h"
 #include "cmd/options.h"
 #include "lib/buf.h"
@@ -29,22 +30,28 @@
 
 static const char help[] =
 	"usage: fdump diff [-f FILE] [-C DIR] [options] [PATH...]\n"
+	"       fdump diff -s STORE... DUMP (-C DIR | --live) [options] [PATH...]\n"
 	"\n"
-	"Compares a pack with the live tree in DIR (here), contents included.\n"
+	"Compares a pack, or a dump in a store, with the live tree in DIR (here), contents "
+	"included.\n"
 	"\n"
 	"  -f, --file FILE         read FILE ('-': standard input, the default)\n"
 	"  -C, --directory DIR     the tree\n"
+	"      --live              the tree that the dump is of\n"
+	"  -s, --store STORE       of a dump in this store (repeatable)\n"
 	"  -X, --exclude-from FILE leave out what matches the patterns in FILE\n"
 	"      --exclude PATTERN   leave out what matches (as in .gitignore)\n"
 	"      --no-xattrs         do not compare extended attributes and ACLs\n"
 	"      --key FILE          a secret key, for a sealed pack (repeatable)\n"
 	"      --passphrase-file FILE  the passphrase of the key or the pack\n"
 	"      --json              one JSON object a line\n"
+	"      --threads N         to fetch a dump with; default: the number of processors\n"
 	"\n"
 	"Exit status: 0 equal; 1 different; 2 failed, damaged or not readable.\n";
 
 struct diff {
 	struct cmd_options *o;
+	struct cmd_dump from; /* .source not NULL: instead of a pack */
 	int base;
 	struct pack_follow follow;
 	struct pack_scan *scan;
@@ -59,6 +66,8 @@ struct diff {
 	struct buf told;     /* a directory that only the tree has: said once */
 	uint64_t different;
 	bool failed;
+	bool live; /* compare with where the dump was made */
+	char live_base[4096];
 };
 
 /* One difference: "changed NAME: mode, content", "missing NAME", "extra NAME". */
@@ -368,11 +377,22 @@ static void on_problem(void *ctx, enum pack_problem_kind kind, uint64_t offset,
 		(unsigned long long)offset, what);
 }
 
+/* Closes the input. Returns 0, or -1 with err set, if a dump was not whole. */
+static int end_input(struct diff *d, int fd, struct err *err)
+{
+	int got;
+
+	if (d->from.source == NULL)
+		return close(fd), 0;
+	got = cmd_dump_join(&d->from, err);
+	return got > 0 ? err_set(err, ERR_DAMAGE, "chunks of the dump are lost") : got;
+}
+
 static int run(struct diff *d, struct err *err)
 {
 	struct pack_read_options ro = {
 		.threads = 1,
-		.need_key = cmd_unseal_wanted(&d->o->unseal),
+		.need_key = d->from.source == NULL && cmd_unseal_wanted(&d->o->unseal),
 		.open_key = open_key,
 		.apply = apply,
 		.problem = on_problem,
@@ -381,14 +401,16 @@ static int run(struct diff *d, struct err *err)
 	struct pack_read result;
 	int got;
 
-	ro.fd = cmd_open_input(d->o->file, err);
+	ro.fd = d->from.source != NULL ? cmd_dump_start(&d->from, err)
+				       : cmd_open_input(d->o->file, err);
 	if (ro.fd < 0)
 		return -1;
 	d->base = open(d->o->directory != NULL ? d->o->directory : ".",
 		O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (d->base < 0) {
-		close(ro.fd);
-		return err_errno(err, errno, "%s", d->o->directory);
+		err_errno(err, errno, "%s", d->o->directory);
+		end_input(d, ro.fd, NULL);
+		return -1;
 	}
 	d->feed = pack_feed_new(!d->o->no_xattrs, false, err);
 	d->part = pack_part_new(65536, err);
@@ -400,18 +422,56 @@ static int run(struct diff *d, struct err *err)
 		got = tell_extra(d, err);
 	if (got == 0 && result.problems > 0)
 		got = err_set(err, ERR_FAILED, "the pack is damaged");
-	close(ro.fd);
 	close(d->base);
-	return got;
+	return end_input(d, ro.fd, got == 0 ? err : NULL) != 0 ? -1 : got;
+}
+
+enum { OPT_LIVE = CMD_OPTIONS_OWN };
+
+static const struct option own[] = {{"live", no_argument, NULL, OPT_LIVE}, {0}};
+
+static int take(void *ctx, int c)
+{
+	struct diff *d = ctx;
+
+	(void)c;
+	d->live = true;
+	return -1;
+}
+
+/* The first argument is a dump. Returns -1 to go on, else the exit status. */
+static int open_dump(struct diff *d, int argc, char **argv)
+{
+	struct err err = {0};
+	const struct store_dump *dump;
+
+	if (d->o->store_count == 0 || optind == argc)
+		return cmd_usage("diff", "a dump is named by -s STORE DUMP");
+	if (d->live == (d->o->directory != NULL))
+		return cmd_usage("diff", "with what? -C DIR, or --live");
+	if (hash_crypto_init(&err) != 0 || cmd_dump_open(&d->from, d->o, argv[optind++], &err) != 0)
+		return cmd_fail("diff", &err);
+	dump = agent_source_dump(d->from.source);
+	if (d->live) {
+		snprintf(d->live_base, sizeof d->live_base, "%.*s", (int)dump->base_len,
+			(const char *)dump->base);
+		d->o->directory = d->live_base;
+	}
+	return -1;
 }
 
 int cmd_diff(int argc, char **argv)
 {
-	struct cmd_options o = {.command = "diff", .help = help, .shared = "fCXjkpx"};
+	struct cmd_options o = {
+		.command = "diff", .help = help, .shared = "fCXjkpxst", .own = own, .take = take};
 	struct diff d = {.o = &o};
 	struct err err = {0};
-	int status = cmd_options_parse(&o, argc, argv);
+	int status;
 
+	o.ctx = &d;
+	status = cmd_options_parse(&o, argc, argv);
+	if (status < 0 && (o.store_count > 0 || d.live))
+		status = open_dump(&d, argc, argv);
 	if (status < 0 && (status = cmd_options_paths(&o, argc, argv)) < 0) {
 		pack_follow_init(&d.follow);
 		buf_init(&d.told, PACK_PATH_MAX);
@@ -433,6 +493,7 @@ int cmd_diff(int argc, char **argv)
 		buf_fini(&d.commands);
 		free(d.root);
 	}
+	cmd_dump_close(&d.from);
 	cmd_options_fini(&o);
 	return status;
 }

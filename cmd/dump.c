@@ -129,7 +129,8 @@ int cmd_dump_join(struct cmd_dump *d, struct err *err)
 	close(d->ends[0]); /* if it was not read to its end, the writer stops */
 	pthread_join(d->thread, NULL);
 	if (d->got != 0) {
-		*err = d->err;
+		if (err != NULL)
+			*err = d->err;
 		return -1;
 	}
 	return d->result.lost > 0;

@@ -35,7 +35,7 @@ void cmd_dump_close(struct cmd_dump *d);
  * passed by costs a fetch. Returns the descriptor to read from, or -1 with err set. */
 int cmd_dump_start(struct cmd_dump *d, struct err *err);
 /* Closes that, and ends. Returns 0; 1: chunks were lost, which was told; -1 with err set:
- * the pack was not whole. */
+ * the pack was not whole. err may be NULL. */
 int cmd_dump_join(struct cmd_dump *d, struct err *err);
 
 /* The callback `lost` of agent_replay; ctx: the struct cmd_dump. */

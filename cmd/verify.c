@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "cmd/check.h"
 #include "cmd/cmd.h"
 #include "cmd/json.h"
 #include "cmd/options.h"
@@ -21,7 +22,8 @@ static const char help[] =
 	"usage: fdump verify [options] FILE|-...\n"
 	"\n"
 	"Checks every block and every file's SHA-256, and says what is lost. Changes\n"
-	"nothing.\n"
+	"nothing. FILE is a pack, or the directory of a store: then every block and\n"
+	"every dump's list of chunks, and with a key every file of the dumps it opens.\n"
 	"\n"
 	"      --json              one JSON object a line\n"
 	"      --key FILE          open a sealed pack with this secret key (repeatable)\n"
@@ -281,7 +283,9 @@ int cmd_verify(int argc, char **argv)
 		return cmd_fail("verify", &err);
 	status = CMD_OK;
 	for (; optind < argc; optind++)
-		status = worse(status, verify_file(&o, argv[optind]));
+		status = worse(status, cmd_is_store(argv[optind])
+					       ? cmd_verify_store(&o, argv[optind])
+					       : verify_file(&o, argv[optind]));
 	cmd_options_fini(&o);
 	if (fflush(stdout) != 0 || ferror(stdout)) {
 		err_errno(&err, errno, "standard output");

@@ -35,7 +35,8 @@ typedef void store_problem(void *ctx, const char *what);
 
 struct store_checked {
 	uint64_t blocks, bytes, chunks, dumps;
-	uint64_t damaged;    /* blocks, and ranges that are none */
+	uint64_t damaged;    /* blocks that are needed, and ranges where such were */
+	uint64_t stale;      /* the same, but not needed any more: gc drops them in time */
 	uint64_t missing;    /* chunks that the index has and the volumes have not */
 	uint64_t incomplete; /* dumps */
 };

@@ -116,7 +116,8 @@ static int mark_dump(void *ctx, const struct store_entry *e, struct err *err)
 /* Bytes of a volume's chunks, by volume's number. */
 struct share {
 	uint32_t volume;
-	uint64_t live, chunks;
+	uint64_t live;
+	uint64_t rows; /* of chunks, and dumps, that are in it */
 };
 
 static struct share *share_of(struct buf *shares, uint32_t volume)
@@ -159,13 +160,18 @@ static int measure(struct gc *g, struct buf *shares, struct err *err)
 	}
 	for (key.at = NULL; got >= 0 && (got = store_chunk_next(txn, &key, &row, err)) == 0;) {
 		s = share_of(shares, row.place.volume);
-		if (s != NULL && !row.damaged && is_marked(&g->marks, hash_of(key.at)))
+		if (s == NULL || row.damaged)
+			continue;
+		s->rows++;
+		if (is_marked(&g->marks, hash_of(key.at)))
 			s->live += PACK_BLOCK_HEADER + row.place.len;
 	}
 	for (key.at = NULL; got >= 0 && (got = store_dump_row_next(txn, &key, &dump, err)) == 0;) {
 		s = share_of(shares, dump.place.volume);
-		if (s != NULL)
-			s->live += PACK_BLOCK_HEADER + dump.place.len;
+		if (s == NULL)
+			continue;
+		s->rows++;
+		s->live += PACK_BLOCK_HEADER + dump.place.len;
 	}
 	db_abort(txn);
 	return got < 0 ? -1 : 0;
@@ -302,7 +308,7 @@ static int sweep_block(void *ctx, uint64_t offset, const struct pack_block *bloc
 	(void)len;
 	if (payload == NULL) {
 		w->damaged = true;
-		return 1;
+		return 0;
 	}
 	switch (block->kind) {
 	case STORE_BLOCK_CHUNK:
@@ -350,7 +356,7 @@ static int put_moved(struct gc *g, const struct buf *moved, struct err *err)
 }
 
 /* Rewrites one volume. */
-static int sweep_volume(struct gc *g, uint32_t number, struct err *err)
+static int sweep_volume(struct gc *g, uint32_t number, uint64_t rows, struct err *err)
 {
 	struct sweep w = {.gc = g};
 	struct store_volume_row row = {.state = STORE_VOLUME_DEAD};
@@ -363,7 +369,8 @@ static int sweep_volume(struct gc *g, uint32_t number, struct err *err)
 	buf_init(&w.moved, SIZE_MAX);
 	g->victim = number;
 	got = store_volume_scan(&v, 0, v.len, sweep_block, &w, err);
-	if (got == 0 && w.damaged) {
+	/* What is damaged may go if all that the index has of the volume was met. */
+	if (got == 0 && w.damaged && w.moved.len / sizeof(struct moved) < rows) {
 		g->result->damaged++;
 	} else if (got == 0) {
 		if (db_begin(g->store->db, true, &g->txn, err) != 0)
@@ -416,7 +423,7 @@ static int sweep(struct gc *g, struct buf *shares, struct err *err)
 			g->result->bytes += len - s[i].live;
 			continue;
 		}
-		if (sweep_volume(g, s[i].volume, err) != 0)
+		if (sweep_volume(g, s[i].volume, s[i].rows, err) != 0)
 			return -1;
 		g->result->bytes -= g->out.fd >= 0 && g->out.len > before ? g->out.len - before : 0;
 	}

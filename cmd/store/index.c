@@ -99,7 +99,7 @@ static const struct db_bytes meta_key = {"meta", 4};
 
 int store_meta_get(struct db_txn *txn, struct store_meta *m, struct err *err)
 {
-	uint32_t c[6];
+	uint32_t c[6] = {0};
 	int got = get(txn, STORE_META, meta_key, c, 6, err);
 
 	if (got == 0)
@@ -143,7 +143,7 @@ static void chunk_of(const uint32_t *c, struct store_chunk_row *row)
 int store_chunk_get(
 	struct db_txn *txn, const uint8_t *key, struct store_chunk_row *row, struct err *err)
 {
-	uint32_t c[5];
+	uint32_t c[5] = {0};
 	int got = get(txn, STORE_CHUNKS, (struct db_bytes){key, STORE_INDEX_KEY}, c, 5, err);
 
 	if (got == 0)
@@ -154,7 +154,7 @@ int store_chunk_get(
 int store_chunk_next(
 	struct db_txn *txn, struct db_bytes *key, struct store_chunk_row *row, struct err *err)
 {
-	uint32_t c[5];
+	uint32_t c[5] = {0};
 	int got = next(txn, STORE_CHUNKS, STORE_INDEX_KEY, key, c, 5, err);
 
 	if (got == 0)
@@ -180,7 +180,7 @@ static void dump_of(const uint32_t *c, struct store_dump_row *row)
 int store_dump_row_get(
 	struct db_txn *txn, const uint8_t *dump, struct store_dump_row *row, struct err *err)
 {
-	uint32_t c[8];
+	uint32_t c[8] = {0};
 	int got = get(txn, STORE_DUMPS, (struct db_bytes){dump, STORE_DUMP_ID}, c, 8, err);
 
 	if (got == 0)
@@ -191,7 +191,7 @@ int store_dump_row_get(
 int store_dump_row_next(
 	struct db_txn *txn, struct db_bytes *key, struct store_dump_row *row, struct err *err)
 {
-	uint32_t c[8];
+	uint32_t c[8] = {0};
 	int got = next(txn, STORE_DUMPS, STORE_DUMP_ID, key, c, 8, err);
 
 	if (got == 0)
@@ -228,7 +228,7 @@ int store_volume_get(
 	struct db_txn *txn, uint32_t number, struct store_volume_row *row, struct err *err)
 {
 	uint8_t key[4];
-	uint32_t c[5];
+	uint32_t c[5] = {0};
 	int got;
 
 	volume_key(number, key);
@@ -261,7 +261,7 @@ int store_volume_del(struct db_txn *txn, uint32_t number, struct err *err)
 int store_volume_next(struct db_txn *txn, struct db_bytes *key, uint32_t *number,
 	struct store_volume_row *row, struct err *err)
 {
-	uint32_t c[5];
+	uint32_t c[5] = {0};
 	int got = next(txn, STORE_VOLUMES, 4, key, c, 5, err);
 	const uint8_t *k = key->at;
 
@@ -275,7 +275,7 @@ int store_volume_next(struct db_txn *txn, struct db_bytes *key, uint32_t *number
 int store_time_get(struct db_txn *txn, enum store_table table, const uint8_t *dump, int64_t *time,
 	struct err *err)
 {
-	uint32_t c[2];
+	uint32_t c[2] = {0};
 	int got = get(txn, table, (struct db_bytes){dump, STORE_DUMP_ID}, c, 2, err);
 
 	if (got == 0)
@@ -286,7 +286,7 @@ int store_time_get(struct db_txn *txn, enum store_table table, const uint8_t *du
 int store_time_put(struct db_txn *txn, enum store_table table, const uint8_t *dump, int64_t time,
 	struct err *err)
 {
-	uint32_t c[2];
+	uint32_t c[2] = {0};
 
 	split(c, (uint64_t)time);
 	return put(txn, table, (struct db_bytes){dump, STORE_DUMP_ID}, c, 2, err);

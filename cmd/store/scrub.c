@@ -30,8 +30,17 @@ struct scrub {
 	void *ctx;
 	struct store_checked *result;
 	uint32_t volume;
-	struct buf good; /* offsets of good CHUNK blocks of the volume, 32 bits each */
-	struct buf bad;  /* keys of chunks to be marked */
+	struct buf good;  /* offsets of good CHUNK blocks of the volume, 32 bits each */
+	struct buf bad;   /* keys of chunks to be marked */
+	struct buf holes; /* struct hole: what is damaged in the volume */
+};
+
+/* A damaged range of a volume. What is not needed any more (put anew elsewhere,
+ * or garbage) may be damaged: then it only waits for gc. */
+struct hole {
+	uint64_t at, len;
+	bool block;  /* its header is good */
+	bool needed; /* the index names something in it, or it is what is kept for ever */
 };
 
 static void tell(struct scrub *s, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
@@ -75,11 +84,11 @@ static int met(void *ctx, uint64_t offset, const struct pack_block *block, const
 	s->result->bytes += len;
 	slow_down(s);
 	if (payload == NULL) {
-		s->result->damaged++;
-		tell(s, "volume %08x at %llu: %s", s->volume, (unsigned long long)offset,
-			block != NULL ? "a block does not agree with its check"
-				      : "bytes that are no block");
-		return 0;
+		struct hole hole = {offset, len, block != NULL, false};
+
+		hole.needed = block != NULL && block->kind != STORE_BLOCK_CHUNK &&
+			      block->kind != STORE_BLOCK_DUMP;
+		return buf_add(&s->holes, &hole, sizeof hole, err);
 	}
 	s->result->blocks++;
 	return block->kind == STORE_BLOCK_CHUNK ? buf_add(&s->good, &at, sizeof at, err) : 0;
@@ -188,6 +197,7 @@ static int check_volume(struct scrub *s, const struct turn *turn, struct err *er
 
 	s->volume = turn->number;
 	buf_clear(&s->good);
+	buf_clear(&s->holes);
 	if (store_volume_open(s->store->volumes, turn->number, false, &v, &why) != 0) {
 		s->result->damaged++;
 		s->problem(s->ctx, why.message);
@@ -201,6 +211,45 @@ static int check_volume(struct scrub *s, const struct turn *turn, struct err *er
 	got = store_volume_scan(&v, 0, turn->len, met, s, err);
 	store_volume_close(&v);
 	return got;
+}
+
+/* What is at an offset is needed. */
+static void need(struct scrub *s, const struct store_place *place)
+{
+	struct hole *h = (struct hole *)(void *)s->holes.data;
+	size_t i;
+
+	if (place->volume != s->volume)
+		return;
+	for (i = 0; i < s->holes.len / sizeof *h; i++)
+		if (place->offset >= h[i].at && place->offset < h[i].at + h[i].len)
+			h[i].needed = true;
+}
+
+static int need_dumps(struct scrub *s, struct db_txn *txn, struct err *err)
+{
+	struct db_bytes key = {NULL, 0};
+	struct store_dump_row row;
+	int got;
+
+	while ((got = store_dump_row_next(txn, &key, &row, err)) == 0)
+		need(s, &row.place);
+	return got < 0 ? -1 : 0;
+}
+
+static void tell_holes(struct scrub *s)
+{
+	const struct hole *h = (const struct hole *)(const void *)s->holes.data;
+	size_t i;
+
+	for (i = 0; i < s->holes.len / sizeof *h; i++) {
+		s->result->damaged += h[i].needed;
+		s->result->stale += !h[i].needed;
+		if (h[i].needed)
+			tell(s, "volume %08x at %llu: %s", s->volume, (unsigned long long)h[i].at,
+				h[i].block ? "a block does not agree with its check"
+					   : "bytes that are no block");
+	}
 }
 
 /* Rows whose chunk is not a good block of this volume. */
@@ -217,6 +266,7 @@ static int check_rows(struct scrub *s, struct err *err)
 		if (row.place.volume != s->volume)
 			continue;
 		s->result->chunks++;
+		need(s, &row.place);
 		if (is_good(s, row.place.offset) && !row.damaged)
 			continue;
 		s->result->missing++;
@@ -225,8 +275,12 @@ static int check_rows(struct scrub *s, struct err *err)
 			break;
 		}
 	}
+	if (got >= 0)
+		got = need_dumps(s, txn, err);
 	db_abort(txn);
-	return got < 0 ? -1 : 0;
+	if (got == 0)
+		tell_holes(s);
+	return got;
 }
 
 /* --- dumps ----------------------------------------------------------------- */
@@ -292,6 +346,7 @@ int store_scrub(struct store *store, bool mark, uint64_t rate, store_problem *pr
 	clock_gettime(CLOCK_MONOTONIC, &s.began);
 	buf_init(&s.good, SIZE_MAX);
 	buf_init(&s.bad, SIZE_MAX);
+	buf_init(&s.holes, SIZE_MAX);
 	buf_init(&turns, SIZE_MAX);
 	if (mark)
 		pthread_mutex_lock(&store->writer);
@@ -300,6 +355,7 @@ int store_scrub(struct store *store, bool mark, uint64_t rate, store_problem *pr
 		pthread_mutex_unlock(&store->writer);
 	buf_fini(&s.good);
 	buf_fini(&s.bad);
+	buf_fini(&s.holes);
 	buf_fini(&turns);
 	return got;
 }

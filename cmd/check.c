@@ -1,0 +1,198 @@
+/* Verifying a store: all blocks without a key, all files with one. */
+#include "cmd/check.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "cmd/cmd.h"
+#include "cmd/dump.h"
+#include "cmd/json.h"
+#include "cmd/progress.h"
+#include "cmd/show.h"
+#include "cmd/store/care.h"
+#include "lib/buf.h"
+#include "lib/err.h"
+#include "lib/esc.h"
+#include "pack/read.h"
+
+struct check {
+	struct cmd_options *o;
+	const char *path;
+	struct buf ids; /* the dumps */
+	char dump[13];  /* digits of the one that is read */
+	uint64_t entries, content, damaged, unopened;
+};
+
+bool cmd_is_store(const char *path)
+{
+	char file[4200];
+
+	return (size_t)snprintf(file, sizeof file, "%s/fdump-store", path) < sizeof file &&
+	       access(file, F_OK) == 0;
+}
+
+/* A problem, in words or as JSON. path: of an entry, or at NULL. */
+static void tell(struct check *c, struct pack_bytes path, const char *what)
+{
+	char name[ESC_MAX(4096)] = "";
+	struct err err;
+	json_t *object;
+	int failed;
+
+	cmd_progress_hush();
+	if (c->o->json) {
+		object = cmd_json_new("problem", "verify.store");
+		failed = cmd_json_name(object, "store", c->path, strlen(c->path));
+		if (c->dump[0] != 0)
+			failed |= cmd_json_add(object, "dump", json_string(c->dump));
+		failed |= cmd_json_name(object, "path", path.at, path.len);
+		failed |= cmd_json_add(object, "what", json_string(what));
+		if (cmd_json_print(object, failed, &err) == 0)
+			return;
+	}
+	if (path.at != NULL)
+		esc_name(name, sizeof name, path.at, path.len);
+	fprintf(stderr, "fdump verify: %s%s%s%s%s: %s\n", c->path, c->dump[0] ? ": dump " : "",
+		c->dump, name[0] ? ": " : "", name, what);
+}
+
+static void on_store_problem(void *ctx, const char *what)
+{
+	tell(ctx, (struct pack_bytes){NULL, 0}, what);
+}
+
+static void on_read_problem(void *ctx, enum pack_problem_kind kind, uint64_t offset,
+	struct pack_bytes path, const char *what)
+{
+	struct check *c = ctx;
+
+	(void)kind;
+	(void)offset;
+	c->damaged++;
+	tell(c, path, what);
+}
+
+/* Every file of the dump that was chosen. */
+static int read_dump(struct check *c, struct cmd_dump *d, struct err *err)
+{
+	struct pack_read_options options = {
+		.threads = c->o->threads,
+		.prove = true,
+		.skip_damaged = true,
+		.problem = on_read_problem,
+		.ctx = c,
+	};
+	struct pack_read result = {0};
+	int got, lost;
+
+	options.fd = cmd_dump_start(d, err);
+	if (options.fd < 0)
+		return -1;
+	got = pack_read_run(&options, &result, err);
+	lost = cmd_dump_join(d, got == 0 ? err : NULL);
+	c->entries += result.entries;
+	c->content += result.content;
+	return got == 0 && lost >= 0 ? 0 : -1;
+}
+
+static int note_dump(void *ctx, const struct store_entry *e, struct err *err)
+{
+	struct check *c = ctx;
+
+	return buf_add(&c->ids, e->dump.id, STORE_DUMP_ID, err);
+}
+
+static int check_dump(struct check *c, struct cmd_dump *d, const uint8_t *id, struct err *err)
+{
+	char text[2 * STORE_DUMP_ID + 1];
+	struct err why = {0};
+	size_t i;
+
+	for (i = 0; i < STORE_DUMP_ID; i++)
+		sprintf(text + 2 * i, "%02x", id[i]);
+	snprintf(c->dump, sizeof c->dump, "%.12s", text);
+	if (agent_source_choose(d->source, text, "", &why) == 0 &&
+		agent_source_unlock(d->source, &why) == 0 && read_dump(c, d, &why) == 0)
+		return 0;
+	if (why.code == ERR_DENIED)
+		c->unopened++;
+	else if (why.code == ERR_DAMAGE || why.code == ERR_FORMAT)
+		c->damaged++;
+	else {
+		*err = why;
+		return -1;
+	}
+	tell(c, (struct pack_bytes){NULL, 0}, why.message);
+	return 0;
+}
+
+static int check_files(struct check *c, struct err *err)
+{
+	struct cmd_dump d = {.source = NULL};
+	size_t i;
+	int got = -1;
+
+	if (cmd_dump_open(&d, c->o, NULL, err) == 0)
+		got = agent_source_dumps(d.source, note_dump, c, err);
+	for (i = 0; i < c->ids.len && got == 0; i += STORE_DUMP_ID)
+		got = check_dump(c, &d, c->ids.data + i, err);
+	c->dump[0] = 0;
+	cmd_dump_close(&d);
+	return got;
+}
+
+static int tell_result(const struct check *c, const struct store_checked *r, struct err *err)
+{
+	const struct {
+		const char *name;
+		uint64_t value;
+	} rows[] = {{"blocks", r->blocks}, {"bytes", r->bytes}, {"dumps", r->dumps},
+		{"entries", c->entries}, {"content", c->content},
+		{"damaged", r->damaged + c->damaged}, {"missing", r->missing},
+		{"incomplete", r->incomplete}, {"unopened", c->unopened}};
+	json_t *object;
+	size_t i;
+	int failed = 0;
+
+	if (!c->o->json) {
+		printf("%s: %" PRIu64 " blocks, %" PRIu64 " bytes, %" PRIu64 " dumps", c->path,
+			r->blocks, r->bytes, r->dumps);
+		if (c->o->unseal.count > 0)
+			printf("; %" PRIu64 " entries, %" PRIu64 " bytes of content proved",
+				c->entries, c->content);
+		printf("\n");
+		return 0;
+	}
+	object = cmd_json_new("result", "verify.store.result");
+	failed = cmd_json_name(object, "store", c->path, strlen(c->path));
+	for (i = 0; i < sizeof rows / sizeof *rows; i++)
+		failed |=
+			cmd_json_add(object, rows[i].name, json_integer((json_int_t)rows[i].value));
+	return cmd_json_print(object, failed, err);
+}
+
+int cmd_verify_store(struct cmd_options *o, const char *path)
+{
+	struct check c = {.o = o, .path = path};
+	struct store_checked r = {0};
+	struct err err = {0};
+	struct store *s = store_open(path, STORE_READ, &err);
+	int got = s != NULL ? store_scrub(s, false, 0, on_store_problem, &c, &r, &err) : -1;
+
+	store_close(s);
+	buf_init(&c.ids, SIZE_MAX);
+	o->stores[0] = path;
+	o->store_count = 1;
+	if (got == 0 && o->unseal.count > 0)
+		got = check_files(&c, &err);
+	buf_fini(&c.ids);
+	if (got == 0)
+		got = tell_result(&c, &r, &err);
+	if (got != 0)
+		return cmd_fail("verify", &err);
+	if (r.damaged + r.missing + r.incomplete + c.damaged > 0)
+		return CMD_DAMAGE;
+	return c.unopened > 0 ? CMD_REFUSED : CMD_OK;
+}
