@@ -414,7 +414,7 @@ static int cat(struct cat *c, struct err *err)
 	if (isatty(c->fd))
 		return err_set(err, ERR_USAGE,
 			"will not read a pack from a terminal: name a file with -f");
-	if (!pack_seek_can(c->fd) || lseek(c->fd, 0, SEEK_CUR) != 0)
+	if (!pack_seek_can(c->fd))
 		return cat_sequence(c, false, err);
 	got = cat_by_index(c, &sequence, err);
 	if (!sequence)
@@ -423,8 +423,6 @@ static int cat(struct cat *c, struct err *err)
 	*err = (struct err){0};
 	if (want(c, path->path, path->len, err) != 0)
 		return -1;
-	if (lseek(c->fd, 0, SEEK_SET) != 0)
-		return err_errno(err, errno, "seek");
 	return cat_sequence(c, true, err);
 }
 

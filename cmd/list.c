@@ -370,7 +370,7 @@ static int list(struct list *l, struct err *err)
 	if (l->format == CMD_LINE_VERBOSE && tz_local(&l->tz, err) != 0 &&
 		tz_load("UTC", &l->tz, err) != 0)
 		return -1;
-	if (!pack_seek_can(l->fd) || lseek(l->fd, 0, SEEK_CUR) != 0)
+	if (!pack_seek_can(l->fd))
 		return list_in_sequence(l, err);
 	if (list_by_index(l, err) == 0)
 		return 0;
@@ -378,8 +378,6 @@ static int list(struct list *l, struct err *err)
 		return -1;
 	fprintf(stderr, "fdump list: %s: %s: reading all of it\n", l->name, err->message);
 	*err = (struct err){0};
-	if (lseek(l->fd, 0, SEEK_SET) != 0)
-		return err_errno(err, errno, "seek");
 	return list_in_sequence(l, err);
 }
 

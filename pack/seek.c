@@ -7,6 +7,7 @@
  */
 #include "pack/seek.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -239,7 +240,8 @@ bool pack_seek_can(int fd)
 {
 	struct stat st;
 
-	return fstat(fd, &st) == 0 && (S_ISREG(st.st_mode) || S_ISBLK(st.st_mode));
+	return fstat(fd, &st) == 0 && (S_ISREG(st.st_mode) || S_ISBLK(st.st_mode)) &&
+	       lseek(fd, 0, SEEK_CUR) == 0;
 }
 
 struct pack_seek *pack_seek_open(const struct pack_seek_options *options, struct err *err)
@@ -259,6 +261,8 @@ struct pack_seek *pack_seek_open(const struct pack_seek_options *options, struct
 	size = lseek(s->o.fd, 0, SEEK_END);
 	if (hand == NULL) {
 		/* err is set */
+	} else if (size >= 0 && lseek(s->o.fd, 0, SEEK_SET) != 0) {
+		err_errno(err, errno, "seek");
 	} else if (size <= 0) {
 		err_set(err, ERR_DAMAGE, "nothing is in it");
 	} else {
