@@ -15,7 +15,7 @@
 static const char help[] =
 	"usage: fdump store init DIR [--reserve SIZE]\n"
 	"       fdump store stat DIR [--json]\n"
-	"       fdump store gc DIR [--dry-run]\n"
+	"       fdump store gc DIR [--dry-run] [--threshold PERCENT]\n"
 	"       fdump store scrub DIR [--rate SIZE]\n"
 	"       fdump store rebuild DIR\n"
 	"       fdump store replicate --from STORE STORE\n"
@@ -25,6 +25,7 @@ static const char help[] =
 	"  stat                    what is in it, in numbers\n"
 	"      --json              as one JSON object\n"
 	"  gc                      gives back the space of what no dump needs\n"
+	"      --threshold PERCENT rewrites volumes of which so much is garbage; default: 30\n"
 	"  -n, --dry-run           only says how much\n"
 	"  scrub                   reads all, finds damage, marks it: the next backup, or\n"
 	"                          replicate, mends it\n"
@@ -40,14 +41,16 @@ struct options {
 	const char *dir, *from;
 	uint64_t reserve, rate;
 	bool json, dry_run;
+	long threshold;
 };
 
-enum { OPT_RESERVE = 256, OPT_JSON, OPT_RATE, OPT_FROM, OPT_HELP };
+enum { OPT_RESERVE = 256, OPT_JSON, OPT_RATE, OPT_FROM, OPT_THRESHOLD, OPT_HELP };
 
 static const struct option long_options[] = {
 	{"reserve", required_argument, NULL, OPT_RESERVE},
 	{"json", no_argument, NULL, OPT_JSON},
 	{"dry-run", no_argument, NULL, 'n'},
+	{"threshold", required_argument, NULL, OPT_THRESHOLD},
 	{"rate", required_argument, NULL, OPT_RATE},
 	{"from", required_argument, NULL, OPT_FROM},
 	{"help", no_argument, NULL, OPT_HELP},
@@ -100,7 +103,8 @@ static void on_problem(void *ctx, const char *what)
 
 static int gc(const struct options *o, struct err *err)
 {
-	struct store_gc_options how = {.dry_run = o->dry_run};
+	struct store_gc_options how = {
+		.dry_run = o->dry_run, .keep_percent = 100 - (unsigned)o->threshold};
 	struct store *s = store_open(o->dir, STORE_WRITE, err);
 	struct store_gc_result r;
 	int got = s != NULL ? store_gc(s, &how, &r, err) : -1;
@@ -184,7 +188,7 @@ static const struct {
 
 int cmd_store(int argc, char **argv)
 {
-	struct options o = {.reserve = 64u << 20};
+	struct options o = {.reserve = 64u << 20, .threshold = 30};
 	struct err err = {0};
 	size_t i;
 	int c;
@@ -199,6 +203,10 @@ int cmd_store(int argc, char **argv)
 		case OPT_RATE:
 			if (cmd_size(optarg, &o.rate) != 0)
 				return cmd_usage("store", "--rate wants a size as 50M");
+			break;
+		case OPT_THRESHOLD:
+			if (cmd_number(optarg, 1, 100, &o.threshold) != 0)
+				return cmd_usage("store", "--threshold wants 1 to 100");
 			break;
 		case OPT_FROM:
 			o.from = optarg;

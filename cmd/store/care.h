@@ -14,8 +14,8 @@
 
 struct err;
 
-/* Gives back the space of chunks that no dump names. Volumes of which less
- * than keep_percent (0: 70) is needed are rewritten. The store is opened to
+/* Gives back the space of chunks that no dump names. Volumes of which at
+ * most keep_percent is needed are rewritten. The store is opened to
  * write. Returns 0, or -1 with err set; what was collected until then is. */
 struct store_gc_options {
 	bool dry_run;

@@ -416,7 +416,7 @@ static int sweep(struct gc *g, struct buf *shares, struct err *err)
 		len = v.len;
 		store_volume_close(&v);
 		/* Not for a few bytes: a volume's own first block is no garbage. */
-		if (len < 4096 || s[i].live * 100 >= len * g->o.keep_percent)
+		if (len < 4096 || s[i].live * 100 > len * g->o.keep_percent)
 			continue;
 		if (g->o.dry_run) {
 			g->result->volumes++;
@@ -438,8 +438,6 @@ int store_gc(struct store *s, const struct store_gc_options *options,
 	int got;
 
 	*result = (struct store_gc_result){0};
-	if (g.o.keep_percent == 0)
-		g.o.keep_percent = 70;
 	buf_init(&shares, SIZE_MAX);
 	pthread_mutex_lock(&s->writer);
 	got = store_flush_all(s, err);

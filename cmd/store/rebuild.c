@@ -129,25 +129,7 @@ static int take_all(struct rebuild *r, struct err *err)
 	return got == 0 ? renew(r, err) : -1;
 }
 
-/* The new folder takes the old one's place. */
-static int swap(const char *fresh, const char *index, const char *old, struct err *err)
-{
-	char file[4200];
-	static const char *const names[] = {"data.mdb", "lock.mdb"};
-	size_t i;
-
-	if (rename(index, old) != 0 && errno != ENOENT)
-		return err_errno(err, errno, "%s", index);
-	if (rename(fresh, index) != 0)
-		return err_errno(err, errno, "%s", fresh);
-	for (i = 0; i < 2; i++) {
-		snprintf(file, sizeof file, "%s/%s", old, names[i]);
-		unlink(file);
-	}
-	rmdir(old);
-	return 0;
-}
-
+/* Removes an index that is not in use. */
 static void clear(const char *folder)
 {
 	char file[4200];
@@ -157,6 +139,22 @@ static void clear(const char *folder)
 	snprintf(file, sizeof file, "%s/lock.mdb", folder);
 	unlink(file);
 	rmdir(folder);
+}
+
+/* The new folder takes the old one's place, at one blow; the old one goes. */
+static int swap(const char *fresh, const char *index, int dir, struct err *err)
+{
+	if (renameat2(AT_FDCWD, fresh, AT_FDCWD, index, RENAME_EXCHANGE) == 0) {
+		if (fsync(dir) != 0)
+			return err_errno(err, errno, "%s", index);
+		clear(fresh);
+		return 0;
+	}
+	if (errno == EINVAL) /* a file system that can't: not at one blow then */
+		clear(index);
+	if (rename(fresh, index) != 0 || fsync(dir) != 0)
+		return err_errno(err, errno, "%s", index);
+	return 0;
 }
 
 /* Only one may write, or rebuild, at a time. */
@@ -201,24 +199,26 @@ int store_rebuild(const char *path, store_problem *problem, void *ctx, struct st
 		.problem = problem,
 		.ctx = ctx,
 		.result = result};
-	char fresh[4160], index[4160], old[4160], volumes[4160];
-	int fd, got = -1;
+	char fresh[4160], index[4160], volumes[4160];
+	int fd, dir, got = -1;
 
 	*result = (struct store_checked){0};
 	snprintf(fresh, sizeof fresh, "%.4000s/index.new", path);
-	snprintf(old, sizeof old, "%.4000s/index.old", path);
 	snprintf(index, sizeof index, "%.4000s/index", path);
 	snprintf(volumes, sizeof volumes, "%.4000s/volumes", path);
 	fd = lock(path, err);
 	if (fd < 0)
 		return -1;
+	dir = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	r.volumes = open(volumes, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (r.volumes < 0)
+	if (dir < 0 || r.volumes < 0)
 		err_errno(err, errno, "%s", volumes);
 	else if (build(&r, fresh, err) == 0)
-		got = swap(fresh, index, old, err);
+		got = swap(fresh, index, dir, err);
 	if (r.volumes >= 0)
 		close(r.volumes);
+	if (dir >= 0)
+		close(dir);
 	close(fd);
 	return got;
 }

@@ -1,0 +1,105 @@
+/* Which dumps the rules keep. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include <cmocka.h>
+
+#include "cmd/agent/retention.h"
+
+#define HOUR 3600
+#define DAY  (24 * HOUR)
+
+static struct agent_candidate dumps[4000];
+static size_t count;
+static const int64_t now = 1795500000; /* 2026-11-24T06:00Z */
+
+/* One dump each `step`, the last one now. */
+static void fill(size_t n, int64_t step)
+{
+	size_t i;
+
+	memset(dumps, 0, sizeof dumps);
+	count = n;
+	for (i = 0; i < n; i++)
+		dumps[i].time = now - (int64_t)(n - 1 - i) * step;
+}
+
+static size_t kept(void)
+{
+	size_t i, n = 0;
+
+	for (i = 0; i < count; i++)
+		n += dumps[i].keep;
+	return n;
+}
+
+static void judge(struct agent_rules rules)
+{
+	agent_retention(&rules, dumps, count, now);
+}
+
+static void counts(void **state)
+{
+	(void)state;
+	fill(1000, HOUR);
+	judge((struct agent_rules){.keep = {[AGENT_LAST] = 5}});
+	assert_int_equal(kept(), 5);
+	assert_true(dumps[999].keep && dumps[995].keep);
+	judge((struct agent_rules){.keep = {[AGENT_DAILY] = 7}});
+	assert_int_equal(kept(), 7);
+	assert_string_equal(dumps[999].reason, "daily 1");
+	assert_true(dumps[998].time % DAY > dumps[999].time % DAY || !dumps[998].keep);
+	judge((struct agent_rules){.keep = {[AGENT_HOURLY] = 10}});
+	assert_int_equal(kept(), 10);
+	fill(3000, DAY);
+	judge((struct agent_rules){.keep = {[AGENT_MONTHLY] = 12}});
+	assert_int_equal(kept(), 12);
+	judge((struct agent_rules){.keep = {[AGENT_YEARLY] = 3}});
+	assert_int_equal(kept(), 3);
+	judge((struct agent_rules){.keep = {[AGENT_WEEKLY] = 60}}); /* over a year's end */
+	assert_int_equal(kept(), 60);
+	judge((struct agent_rules){.within_sec = 10 * DAY});
+	assert_int_equal(kept(), 11);
+}
+
+/* Spans without a dump are not counted; rules add up. */
+static void gaps(void **state)
+{
+	(void)state;
+	fill(10, 40 * DAY);
+	judge((struct agent_rules){.keep = {[AGENT_DAILY] = 5, [AGENT_LAST] = 2}});
+	assert_int_equal(kept(), 5);
+	assert_string_equal(dumps[9].reason, "last 1, daily 1");
+	assert_string_equal(dumps[5].reason, "daily 5");
+	assert_string_equal(dumps[4].reason, "");
+}
+
+/* Whatever the rules say, one stays. */
+static void newest(void **state)
+{
+	(void)state;
+	fill(3, DAY);
+	agent_retention(&(struct agent_rules){.within_sec = 1}, dumps, count, now + 100 * DAY);
+	assert_int_equal(kept(), 1);
+	assert_string_equal(dumps[2].reason, "the newest");
+	fill(0, DAY);
+	judge((struct agent_rules){.keep = {[AGENT_LAST] = 1}});
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(counts),
+		cmocka_unit_test(gaps),
+		cmocka_unit_test(newest),
+	};
+
+	setenv("TZ", "UTC", 1);
+	tzset();
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
