@@ -1,0 +1,56 @@
+# Goal: a store that lies is caught: chunks in each other's place, an old dump as the newest, a list
+# that is another, a chunk that is gone. What it touches is named; the rest is right.
+set -eu
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+src=$(cd "${SRC:-.}" && pwd)
+cd "$work"
+fail() { echo "$how: $*"; cat out err; exit 1; }
+status_of() { status=0; "$@" >out 2>err || status=$?; }
+mkdir tree
+for f in a b c; do head -c 300000 /dev/urandom >tree/$f; done
+echo small >tree/small
+"$FDUMP" key new --no-passphrase key >/dev/null
+"$FDUMP" store init honest
+for i in 1 2; do
+	echo $i >tree/changed
+	"$FDUMP" backup -s honest --to key.pub --state state -C tree . >/dev/null
+done
+
+lie() { # sets how; makes the store
+	how=$1
+	rm -rf store back
+	cp -a honest store
+	python3 "$src/test/liar.py" store "$how"
+	"$FDUMP" store rebuild store >/dev/null
+	mkdir back
+	status_of "$FDUMP" restore -s store --key key latest -C back
+}
+
+lie swap
+[ $status = 5 ] || fail "status $status"
+grep -qE 'restore: [abc]:' err || fail "does not name a file"
+[ "$(cat back/small)" = small ] || fail "what was not touched is not right"
+for f in a b c; do # what has its name is right
+	[ ! -e back/$f ] || cmp back/$f tree/$f || fail "a wrong file was put in place"
+done
+status_of "$FDUMP" verify --key key store
+[ $status = 5 ] || fail "verify: status $status"
+
+lie relabel
+[ $status = 5 ] || [ $status = 6 ] || fail "status $status"
+grep -q 'not authentic' err || fail "does not say why"
+[ ! -e back/changed ] || fail "the old dump passed for the new one"
+
+for how in list cut; do
+	lie $how
+	[ $status = 5 ] || fail "status $status"
+	grep -q 'not authentic' err || fail "does not say why"
+done
+
+lie lose
+[ $status = 5 ] || fail "status $status"
+grep -qE 'restore: [abc]:' err || fail "does not name the file"
+[ "$(ls back | wc -l)" = 4 ] || fail "the others are not there"
+status_of "$FDUMP" verify store # no key is wanted for that
+[ $status = 5 ] || fail "verify: status $status"

@@ -1,0 +1,58 @@
+"""liar.py - makes a store lie: rewrites its volumes, checks and all, as someone could who owns the
+store and has no key.
+
+usage: liar.py STORE HOW     swap: two chunks' contents change places
+                             relabel: the oldest dump says it is the newest
+                             list: two ids in a dump's list change places
+                             lose: a chunk is gone
+                             cut: a dump's list is shorter
+The index is removed: `fdump store rebuild` makes one that fits."""
+import glob, hashlib, os, shutil, struct, sys
+import reader, storereader
+from storereader import CHUNK, DUMP
+
+def write(path, parts):
+    ident, out = os.urandom(16), bytearray()
+    for seq, (kind, payload) in enumerate(parts, 1):
+        head = struct.pack("<4BHHI16sQII", 1, kind, 0, 0, 0, 0, reader.NONE, ident, seq, len(payload), len(payload))
+        head = reader.MAGIC + head + struct.pack("<Q", reader.xxh3(payload))
+        out += head + struct.pack("<Q", reader.xxh3(head)) + payload
+    with open(path, "wb") as f:
+        f.write(out)
+
+def open_record(content):
+    return struct.pack("<4BI", 1, 0, 0, 0, len(content)) + hashlib.sha256(content).digest() + content
+
+def is_list(payload, dumps):
+    return payload[24:56] in b"".join(reader.cbor_all(d[72 + 32:])["L"] for d in dumps)
+
+def main(store, how):
+    path, = glob.glob(os.path.join(glob.escape(store), "volumes", "*.vol"))
+    with open(path, "rb") as f:
+        parts = [list(p) for p in storereader.blocks(f.read())]
+    dumps = [p[1] for p in parts if p[0] == DUMP]
+    chunks = [p for p in parts if p[0] == CHUNK and not is_list(p[1], dumps)]
+    lists = [p for p in parts if p[0] == CHUNK and is_list(p[1], dumps)]
+    if how == "swap":  # each under the other's id
+        a, b = sorted(chunks, key=lambda p: -len(p[1]))[:2]
+        a[1], b[1] = a[1][:24] + b[1][24:56] + a[1][56:], b[1][:24] + a[1][24:56] + b[1][56:]
+    elif how == "relabel":
+        old, = [d for d in parts if d[1] == dumps[0]][:1]
+        record = old[1][72:]
+        ident = reader.cbor_all(record[32:])["I"]
+        parts.append([DUMP, struct.pack("<q", 2**33) + old[1][8:72] + record.replace(ident, os.urandom(16))])
+    elif how in ("list", "cut"):
+        for p in [p for p in lists if len(p[1]) >= 56 + 64]:
+            content = p[1][56:]
+            fresh = open_record(content[32:64] + content[:32] + content[64:] if how == "list" else content[:-32])
+            parts.insert(1, [CHUNK, p[1][:16] + fresh])
+            for d in [d for d in parts if d[0] == DUMP]:
+                d[1] = d[1].replace(p[1][24:56], fresh[8:40])
+    elif how == "lose":
+        parts.remove(max(chunks, key=lambda p: len(p[1])))
+    else:
+        sys.exit(__doc__)
+    write(path, parts)
+    shutil.rmtree(os.path.join(store, "index"))
+
+main(*sys.argv[1:])
