@@ -27,8 +27,10 @@
 #include "lib/seal.h"
 #include "lib/zst.h"
 
+#define COMMANDS_MAX 64
+
 static const char help[] =
-	"usage: fdump backup -s STORE... (--to KEY.pub... | --open) [options] PATH...\n"
+	"usage: fdump backup -s STORE... (--to KEY.pub... | --open) [options] [PATH...]\n"
 	"\n"
 	"Keeps trees of files as a new dump in each STORE. What was not touched since\n"
 	"the last dump is not read again; equal content is stored once.\n"
@@ -47,6 +49,7 @@ static const char help[] =
 	"      --exclude-caches    of directories with a CACHEDIR.TAG keep only that\n"
 	"      --no-xattrs         without extended attributes and ACLs\n"
 	"      --numeric-owner     without names of users and groups\n"
+	"      --command NAME=PROGRAM  the output of PROGRAM as member NAME (repeatable)\n"
 	"      --reread            read everything, whether it was touched or not\n"
 	"      --lock TIME         can't be deleted for 30d, 12h, ...\n"
 	"      --level N           zstd level 0 (none) to 19, default 1\n"
@@ -68,6 +71,8 @@ struct options {
 	const char *directory, *state;
 	struct cmd_select select; /* its patterns */
 	struct agent_backup_options backup;
+	char *commands[COMMANDS_MAX + 1];
+	size_t command_count;
 	char **paths; /* sorted, nested ones left out */
 	size_t path_count, next;
 	struct buf encoded; /* of the dump's record */
@@ -90,6 +95,7 @@ enum {
 	OPT_JSON,
 	OPT_THREADS,
 	OPT_STATE,
+	OPT_COMMAND,
 	OPT_HELP
 };
 
@@ -113,6 +119,7 @@ static const struct option long_options[] = {
 	{"json", no_argument, NULL, OPT_JSON},
 	{"threads", required_argument, NULL, OPT_THREADS},
 	{"state", required_argument, NULL, OPT_STATE},
+	{"command", required_argument, NULL, OPT_COMMAND},
 	{"help", no_argument, NULL, OPT_HELP},
 	{0},
 };
@@ -143,6 +150,11 @@ static int set_option(struct options *o, int c)
 		if (!name_ok(optarg, strlen(optarg)))
 			return cmd_usage("backup", "--name wants letters, digits, '.', '_', '-'");
 		o->backup.name = optarg;
+		return -1;
+	case OPT_COMMAND:
+		if (o->command_count == COMMANDS_MAX)
+			return cmd_usage("backup", "over %d commands", COMMANDS_MAX);
+		o->commands[o->command_count++] = optarg;
 		return -1;
 	case 'X':
 		return cmd_select_patterns_from(&o->select, optarg, false, &err) != 0
@@ -236,7 +248,8 @@ static int parse(struct options *o, int argc, char **argv)
 	}
 	o->paths = argv + optind;
 	o->path_count = (size_t)(argc - optind);
-	if (o->path_count == 0)
+	o->backup.commands = o->commands;
+	if (o->path_count == 0 && o->command_count == 0)
 		return cmd_usage("backup", "no PATH given ('.' for all that is here)");
 	if (o->path_count > STORE_PATHS_MAX)
 		return cmd_usage("backup", "over %d paths", STORE_PATHS_MAX);
@@ -323,7 +336,7 @@ static int find_base(struct options *o, struct err *err)
 		if (o->backup.scan.base < 0)
 			return err_errno(err, errno, "%s", dir);
 	}
-	real = o->paths[0][0] == '/' ? strdup("/") : realpath(dir, NULL);
+	real = o->path_count > 0 && o->paths[0][0] == '/' ? strdup("/") : realpath(dir, NULL);
 	if (real == NULL)
 		return err_errno(err, errno, "%s", dir);
 	snprintf(o->base, sizeof o->base, "%s", real);

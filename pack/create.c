@@ -17,12 +17,9 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <signal.h>
-#include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -32,6 +29,7 @@
 #include "lib/hash.h"
 #include "lib/lane.h"
 #include "lib/sums.h"
+#include "pack/command.h"
 #include "pack/feed.h"
 #include "pack/links.h"
 #include "pack/part.h"
@@ -43,9 +41,6 @@
 #define ITEM_COST     256          /* bytes that an entry takes beside its content, about */
 #define ITEMS_MAX     1024         /* in a job */
 #define DIRS_MAX      64           /* directories that a job keeps open */
-#define COMMAND_WORDS 64
-
-extern char **environ;
 
 /* An entry that is planned. Offsets are into the job's text. */
 struct plan {
@@ -302,7 +297,7 @@ static int copy_path(struct buf *to, const void *path, size_t len, struct err *e
 /* Fills the job's part from the stream; books it if it has ended. */
 static int read_stream(struct create *c, struct job *job, struct err *err)
 {
-	int got = pack_feed_fill(job->parts[0], &c->stream, NULL, err), status;
+	int got = pack_feed_fill(job->parts[0], &c->stream, NULL, err);
 
 	if (got < 0)
 		return -1;
@@ -310,18 +305,7 @@ static int read_stream(struct create *c, struct job *job, struct err *err)
 	if (got == 1)
 		return 0;
 	c->streaming = false;
-	if (c->command > 0) {
-		while (waitpid(c->command, &status, 0) < 0 && errno == EINTR)
-			;
-		c->command = 0;
-		c->stream.tail.exit = WIFEXITED(status) ? (uint32_t)WEXITSTATUS(status)
-							: 128u + (uint32_t)WTERMSIG(status);
-		if (c->stream.tail.exit != 0) {
-			c->stream.tail.status = PACK_COMMAND_FAILED;
-			snprintf(c->stream.problem, sizeof c->stream.problem,
-				"the command failed with status %u", c->stream.tail.exit);
-		}
-	}
+	pack_command_end(&c->command, &c->stream);
 	job->stream_ends = true;
 	job->end = c->stream;
 	return copy_path(&job->stream_path, c->stream_path.data, c->stream_path.len, err);
@@ -351,71 +335,14 @@ static int begin_stream(struct create *c, struct job *job, struct worker *w, str
 	return read_stream(c, job, err);
 }
 
-/* Starts a program with its standard output in a pipe. Returns the reading
- * end, or -1 with err set. */
-static int spawn(char **words, pid_t *pid, struct err *err)
-{
-	posix_spawn_file_actions_t actions;
-	posix_spawnattr_t attr;
-	sigset_t ignored; /* by us, not by the program */
-	int ends[2], got;
-
-	if (pipe2(ends, O_CLOEXEC) != 0)
-		return err_errno(err, errno, "pipe");
-	sigemptyset(&ignored);
-	sigaddset(&ignored, SIGPIPE);
-	sigaddset(&ignored, SIGXFSZ);
-	posix_spawnattr_init(&attr);
-	posix_spawnattr_setsigdefault(&attr, &ignored);
-	posix_spawnattr_setflags(&attr, POSIX_SPAWN_SETSIGDEF);
-	posix_spawn_file_actions_init(&actions);
-	posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0);
-	posix_spawn_file_actions_adddup2(&actions, ends[1], 1);
-	got = posix_spawnp(pid, words[0], &actions, &attr, words, environ);
-	posix_spawnattr_destroy(&attr);
-	posix_spawn_file_actions_destroy(&actions);
-	close(ends[1]);
-	if (got == 0)
-		return ends[0];
-	close(ends[0]);
-	return err_errno(err, got, "command %s", words[0]);
-}
-
 /* Runs the next command and reads its first output. */
 static int begin_command(struct create *c, struct job *job, struct err *err)
 {
-	char *text = strdup(c->o->commands[c->next_command++]), *name, *at, *word;
-	char *words[COMMAND_WORDS + 1] = {0};
-	struct timespec now;
-	size_t n = 0;
-	int fd, got = -1;
-
-	if (text == NULL)
-		return err_set(err, ERR_NOMEM, "out of memory");
-	name = strsep(&text, "=");
-	at = text;
-	while (at != NULL && n < COMMAND_WORDS && (word = strsep(&at, " \t")) != NULL)
-		if (*word != 0)
-			words[n++] = word;
-	if (n == 0 || pack_path_wrong((const uint8_t *)name, strlen(name)) != NULL ||
-		strcmp(name, ".") == 0) {
-		err_set(err, ERR_USAGE, "--command wants NAME=PROGRAM, and NAME a relative path");
-		goto out;
-	}
-	fd = spawn(words, &c->command, err);
-	if (fd < 0)
-		goto out;
-	clock_gettime(CLOCK_REALTIME, &now);
-	got = pack_feed_begin_command(job->parts[0], name, fd,
-		(struct pack_time){now.tv_sec, (uint32_t)now.tv_nsec}, &c->stream, err);
+	if (pack_command_begin(c->o->commands[c->next_command++], job->parts[0], &c->stream,
+		    &c->command, &c->stream_path, err) != 0)
+		return -1;
 	c->streaming = true;
-	if (got == 0)
-		got = copy_path(&c->stream_path, name, strlen(name), err);
-	if (got == 0)
-		got = read_stream(c, job, err);
-out:
-	free(name);
-	return got;
+	return read_stream(c, job, err);
 }
 
 static bool job_full(const struct job *job, size_t target)
@@ -745,11 +672,7 @@ static void create_fini(struct create *c)
 {
 	if (c->streaming)
 		pack_feed_drop(&c->stream);
-	if (c->command > 0) {
-		kill(c->command, SIGTERM); /* nobody reads it any more */
-		while (waitpid(c->command, NULL, 0) < 0 && errno == EINTR)
-			;
-	}
+	pack_command_stop(&c->command);
 	pack_scan_free(c->scan);
 	pack_links_free(c->links);
 	hash_free(c->hash);

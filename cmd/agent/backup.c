@@ -29,6 +29,7 @@
 #include "lib/hash.h"
 #include "lib/lane.h"
 #include "lib/sums.h"
+#include "pack/command.h"
 #include "pack/feed.h"
 #include "pack/links.h"
 #include "pack/part.h"
@@ -119,6 +120,8 @@ struct backup {
 	bool has_old;
 	struct pack_stream stream;
 	bool streaming;
+	pid_t command;
+	size_t next_command;
 	struct pack_part *part;
 	struct buf stream_path, ahead, ahead_runs; /* of the stream, behind the last cut */
 	struct job *planning;
@@ -312,10 +315,10 @@ static bool find_old(struct backup *b)
 			return false;
 		order = agent_path_order((const char *)old->head.path.at, old->head.path.len,
 			b->item.path, b->item.path_len);
-		if (order > 0)
+		if (old->head.type != PACK_COMMAND && order > 0)
 			return false;
-		if (order == 0)
-			break;
+		if (old->head.type != PACK_COMMAND && order == 0)
+			break; /* commands stand outside the order */
 		b->has_old = agent_last_next(b->last, &b->old);
 	}
 	if (b->item.error != 0 || !agent_stat_same(&old->stat, &b->item.st) ||
@@ -494,10 +497,23 @@ static int read_chunk(struct backup *b, struct job *job, struct err *err)
 	if (b->stream.fd >= 0 || b->ahead.len > 0)
 		return 0;
 	b->streaming = false;
+	pack_command_end(&b->command, &b->stream);
 	job->stream_ends = true;
 	job->end = b->stream;
 	buf_clear(&job->stream_path);
 	return buf_add(&job->stream_path, b->stream_path.data, b->stream_path.len, err);
+}
+
+/* A stream has begun: its HEAD goes into the job, and its first chunk. */
+static int first_chunk(struct backup *b, struct job *job, struct err *err)
+{
+	b->streaming = true;
+	buf_clear(&b->ahead);
+	buf_clear(&b->ahead_runs);
+	if (buf_add(&job->out, job->parts[0]->raw.data, job->parts[0]->raw.len, err) != 0)
+		return -1;
+	pack_part_reset(job->parts[0]);
+	return read_chunk(b, job, err);
 }
 
 /* Opens the pending large file; its HEAD goes into the job, and its first chunk. */
@@ -518,15 +534,19 @@ static int begin_stream(struct backup *b, struct job *job, struct worker *w, str
 		return -1;
 	if (got > 0)
 		return note(job, item.path, item.path_len, b->stream.problem, err);
-	b->streaming = true;
 	buf_clear(&b->stream_path);
-	buf_clear(&b->ahead);
-	buf_clear(&b->ahead_runs);
-	if (buf_add(&job->out, job->parts[0]->raw.data, job->parts[0]->raw.len, err) != 0 ||
-		buf_add(&b->stream_path, item.path, item.path_len, err) != 0)
+	if (buf_add(&b->stream_path, item.path, item.path_len, err) != 0)
 		return -1;
-	pack_part_reset(job->parts[0]);
-	return read_chunk(b, job, err);
+	return first_chunk(b, job, err);
+}
+
+/* Runs the next command; as begin_stream. */
+static int begin_command(struct backup *b, struct job *job, struct err *err)
+{
+	if (pack_command_begin(b->o->commands[b->next_command++], job->parts[0], &b->stream,
+		    &b->command, &b->stream_path, err) != 0)
+		return -1;
+	return first_chunk(b, job, err);
 }
 
 static int plan(void *ctx, void *worker, void *job_, struct err *err)
@@ -540,6 +560,8 @@ static int plan(void *ctx, void *worker, void *job_, struct err *err)
 	b->planning = job;
 	if (b->streaming)
 		return read_chunk(b, job, err);
+	if (b->o->commands != NULL && b->o->commands[b->next_command] != NULL)
+		return begin_command(b, job, err);
 	for (;;) {
 		if (!b->pending) {
 			got = pack_scan_next(b->scan, &b->item, err);
@@ -1110,6 +1132,7 @@ static void backup_fini(struct backup *b)
 {
 	if (b->streaming)
 		pack_feed_drop(&b->stream);
+	pack_command_stop(&b->command);
 	pack_scan_free(b->scan);
 	pack_links_free(b->links);
 	hash_free(b->hash);

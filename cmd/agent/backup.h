@@ -32,10 +32,11 @@ struct agent_backup_options {
 	const struct agent_domain *domain;
 	struct agent_copies *copies;
 	const char *agent, *name;
-	const char *base;     /* absolute: what relative paths begin at */
-	const char *last;     /* path of the local copy of the last manifest */
-	bool reread;          /* read everything */
-	const uint8_t *paths; /* as in struct store_dump */
+	const char *base;      /* absolute: what relative paths begin at */
+	const char *last;      /* path of the local copy of the last manifest */
+	char *const *commands; /* as in pack/create.h; NULL: none */
+	bool reread;           /* read everything */
+	const uint8_t *paths;  /* as in struct store_dump */
 	size_t paths_len, path_count;
 	int64_t lock; /* seconds since 1970; 0: none */
 

@@ -83,3 +83,12 @@ back >fifth 2>/dev/null || status=$?
 status=0
 back --copies 1 >/dev/null 2>&1 || status=$?
 [ $status = 0 ] || fail "enough copies: status $status"
+
+# A command's output is a member; a failed one can't pass for a good one; the rest is carried over.
+fdump backup -s one --open --state state --name db --command 'z.sql=seq 200000' -C tree . >/dev/null
+fdump cat -s one db@latest z.sql >z.sql
+seq 200000 | cmp - z.sql
+status=0
+fdump backup -s one --open --state state --name db --command 'a.sql=false' --json -C tree . >sixth || status=$?
+[ $status = 1 ] || fail "a failed command: status $status"
+[ "$(field read <sixth)" = 0 ] || fail "read again beside a command: $(cat sixth)"
