@@ -12,6 +12,7 @@
 #include "cmd/progress.h"
 #include "cmd/show.h"
 #include "cmd/store/care.h"
+#include "cmd/store/marks.h"
 #include "lib/buf.h"
 #include "lib/err.h"
 #include "lib/esc.h"
@@ -23,6 +24,7 @@ struct check {
 	struct buf ids; /* the dumps */
 	char dump[13];  /* digits of the one that is read */
 	uint64_t entries, content, damaged, unopened;
+	struct store_marks seen; /* contents that were proved: each once */
 };
 
 bool cmd_is_store(const char *path)
@@ -134,6 +136,7 @@ static int check_files(struct check *c, struct err *err)
 	size_t i;
 	int got = -1;
 
+	d.seen = &c->seen;
 	if (cmd_dump_open(&d, c->o, NULL, err) == 0)
 		got = agent_source_dumps(d.source, note_dump, c, err);
 	for (i = 0; i < c->ids.len && got == 0; i += STORE_DUMP_ID)
@@ -188,6 +191,7 @@ int cmd_verify_store(struct cmd_options *o, const char *path)
 	if (got == 0 && o->unseal.count > 0)
 		got = check_files(&c, &err);
 	buf_fini(&c.ids);
+	store_marks_fini(&c.seen);
 	if (got == 0)
 		got = tell_result(&c, &r, &err);
 	if (got != 0)

@@ -111,6 +111,7 @@ int cmd_dump_start(struct cmd_dump *d, struct err *err)
 		.threads = d->o->threads,
 		.sink = sink,
 		.sink_ctx = d,
+		.seen = d->seen,
 		.lost = cmd_dump_lost,
 		.ctx = d,
 	};

@@ -19,6 +19,7 @@ struct cmd_dump {
 	struct cmd_options *o;
 	struct agent_keys *keys;
 	struct agent_source *source;
+	struct store_marks *seen; /* for agent_replay; set before _start; or NULL */
 	struct agent_replay_options replay;
 	struct agent_replayed result;
 	int ends[2];

@@ -16,9 +16,11 @@
 #include <time.h>
 
 #include "cmd/agent/source.h"
+#include "cmd/store/marks.h"
 #include "lib/buf.h"
 #include "lib/cbor.h"
 #include "lib/err.h"
+#include "lib/hash.h"
 #include "lib/lane.h"
 #include "lib/seal.h"
 #include "pack/entry.h"
@@ -126,17 +128,41 @@ static int next_piece(struct replay *r, struct err *err)
 	return got;
 }
 
+/* Whether the entry's content was met before. One that goes over the end of a
+ * piece is taken for new. Returns 0, 1 or -1. */
+static int met_before(struct replay *r, struct err *err)
+{
+	struct cbor_in in = r->in;
+	struct pack_item item;
+
+	if (r->o->seen == NULL)
+		return 0;
+	do {
+		if (pack_manifest_item_get(&in, &item, NULL) != 0 || item.kind == PACK_ITEM_NONE)
+			return 0;
+	} while (item.kind != PACK_ITEM_TAIL);
+	if (cbor_skip(&in, DEPTH) != CBOR_OK)
+		return 0;
+	return store_marks_add(r->o->seen, hash_xxh3(r->in.at, (size_t)(in.at - r->in.at)), err);
+}
+
 /* A HEAD: is the entry wanted? */
 static int plan_head(struct replay *r, struct job *job, struct err *err)
 {
 	const uint8_t *start = r->in.at;
 	struct pack_head head = {0};
+	int met;
 
 	if (pack_head_get(&r->in, &head, err) != 0)
 		return err_prefix(err, "manifest");
+	if ((met = met_before(r, err)) < 0)
+		return -1;
 	r->open = true;
-	r->skipping = r->o->selected != NULL && !r->o->selected(r->o->ctx, head.path.at,
-							head.path.len, head.type == PACK_DIRECTORY);
+	r->skipping = met > 0;
+	if (!r->skipping)
+		r->skipping = r->o->selected != NULL &&
+			      !r->o->selected(r->o->ctx, head.path.at, head.path.len,
+				      head.type == PACK_DIRECTORY);
 	if (r->skipping)
 		return 0;
 	buf_clear(&r->path);

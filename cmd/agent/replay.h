@@ -16,6 +16,7 @@
 
 struct agent_source;
 struct err;
+struct store_marks;
 
 struct agent_replay_options {
 	struct agent_source *source; /* unlocked */
@@ -24,6 +25,9 @@ struct agent_replay_options {
 	void *sink_ctx;
 	/* Whether an entry is wanted; NULL: all. */
 	bool (*selected)(void *ctx, const uint8_t *path, size_t len, bool is_dir);
+	/* Entries whose content (all from behind HEAD on) is among these are left
+	 * out, the others' are added: what was proved once need not be again. NULL: none. */
+	struct store_marks *seen;
 	/* A chunk can't be had: this entry's content has a gap, which the reader of
 	 * the pack will find. From any thread, one at a time. */
 	void (*lost)(void *ctx, const uint8_t *path, size_t len, const char *what);

@@ -10,64 +10,22 @@
 #include <unistd.h>
 
 #include "cmd/store/inner.h"
+#include "cmd/store/marks.h"
 #include "lib/buf.h"
 #include "lib/db.h"
 #include "lib/err.h"
 #include "lib/hash.h"
 
-/* What is needed: hashes of keys, in an open-addressed table. Two keys of one hash
- * keep garbage, and lose nothing. */
-struct marks {
-	uint64_t *slots;
-	size_t count, cap;
-};
-
-static int mark(struct marks *m, uint64_t hash, struct err *err)
-{
-	size_t i, at;
-
-	if (2 * m->count >= m->cap) {
-		struct marks grown = {.cap = m->cap ? 2 * m->cap : 4096};
-
-		grown.slots = calloc(grown.cap, sizeof *grown.slots);
-		if (grown.slots == NULL)
-			return err_set(err, ERR_NOMEM, "out of memory");
-		for (i = 0; i < m->cap; i++)
-			if (m->slots[i] != 0)
-				mark(&grown, m->slots[i], NULL);
-		free(m->slots);
-		*m = grown;
-	}
-	for (at = hash & (m->cap - 1); m->slots[at] != 0; at = (at + 1) & (m->cap - 1))
-		if (m->slots[at] == hash)
-			return 0;
-	m->slots[at] = hash;
-	m->count++;
-	return 0;
-}
-
-static bool is_marked(const struct marks *m, uint64_t hash)
-{
-	size_t at;
-
-	if (m->cap == 0)
-		return false;
-	for (at = hash & (m->cap - 1); m->slots[at] != 0; at = (at + 1) & (m->cap - 1))
-		if (m->slots[at] == hash)
-			return true;
-	return false;
-}
-
+/* What is needed: hashes of keys. Two keys of one hash keep garbage, and lose
+ * nothing. */
 static uint64_t hash_of(const uint8_t key[STORE_INDEX_KEY])
 {
-	uint64_t hash = hash_xxh3(key, STORE_INDEX_KEY);
-
-	return hash != 0 ? hash : 1;
+	return hash_xxh3(key, STORE_INDEX_KEY);
 }
 
 struct gc {
 	struct store *store;
-	struct marks marks;
+	struct store_marks marks;
 	uint32_t domain; /* of the dump that is being marked */
 	struct store_gc_options o;
 	struct store_gc_result *result;
@@ -84,7 +42,7 @@ static int mark_chunk(void *ctx, const uint8_t *id, struct err *err)
 	uint8_t key[STORE_INDEX_KEY];
 
 	store_chunk_key(g->domain, id, key);
-	return mark(&g->marks, hash_of(key), err);
+	return store_marks_add(&g->marks, hash_of(key), err) < 0 ? -1 : 0;
 }
 
 static int mark_dump(void *ctx, const struct store_entry *e, struct err *err)
@@ -163,7 +121,7 @@ static int measure(struct gc *g, struct buf *shares, struct err *err)
 		if (s == NULL || row.damaged)
 			continue;
 		s->rows++;
-		if (is_marked(&g->marks, hash_of(key.at)))
+		if (store_marks_has(&g->marks, hash_of(key.at)))
 			s->live += PACK_BLOCK_HEADER + row.place.len;
 	}
 	for (key.at = NULL; got >= 0 && (got = store_dump_row_next(txn, &key, &dump, err)) == 0;) {
@@ -261,7 +219,7 @@ static int sweep_chunk(struct sweep *w, uint64_t offset, const struct pack_block
 	if (got != 0)
 		return got < 0 ? -1 : 0;
 	store_chunk_key(domain, record.id, m.key);
-	m.dead = !is_marked(&g->marks, hash_of(m.key));
+	m.dead = !store_marks_has(&g->marks, hash_of(m.key));
 	if (db_begin(g->store->db, false, &txn, err) != 0)
 		return -1;
 	got = store_chunk_get(txn, m.key, &row, err);
@@ -449,7 +407,7 @@ int store_gc(struct store *s, const struct store_gc_options *options,
 		got = sweep(&g, &shares, err);
 	store_volume_close(&g.out);
 	pthread_mutex_unlock(&s->writer);
-	free(g.marks.slots);
+	store_marks_fini(&g.marks);
 	buf_fini(&shares);
 	return got;
 }
