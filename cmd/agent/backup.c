@@ -34,7 +34,7 @@
 #include "pack/links.h"
 #include "pack/part.h"
 
-#define ITEMS_MAX 16384        /* in a job */
+#define ITEMS_MAX 8192         /* in a job */
 #define DIRS_MAX  256          /* directories that a job keeps open */
 #define CARRY_MAX (512u << 10) /* bytes of carried entries in a job */
 #define STEP      (256u << 10) /* a large file is read by */
