@@ -20,6 +20,7 @@
 
 #include "cmd/agent/copies.h"
 #include "cmd/agent/cutter.h"
+#include "cmd/agent/job.h"
 #include "cmd/agent/last.h"
 #include "cmd/agent/manifest.h"
 #include "cmd/agent/seal.h"
@@ -34,62 +35,9 @@
 #include "pack/links.h"
 #include "pack/part.h"
 
-#define ITEMS_MAX 8192         /* in a job */
 #define DIRS_MAX  256          /* directories that a job keeps open */
 #define CARRY_MAX (512u << 10) /* bytes of carried entries in a job */
 #define STEP      (256u << 10) /* a large file is read by */
-#define TARGET    PACK_PART_TARGET_MAX
-#define DEPTH     8
-
-/* An entry that is planned. Offsets are into the job's text. */
-struct plan {
-	struct pack_dir *dir, *self; /* NULL, both: carried over */
-	size_t name, path, path_len, link, link_len;
-	size_t carried, carried_len; /* its items */
-	bool has_link;
-	bool left_out; /* by build: it is not in the dump */
-	int error;
-	struct stat st;
-	struct agent_stat stat; /* for the local copy */
-	size_t out_end;         /* its items end here, in .out */
-};
-
-/* A piece of a large file's content: bytes of the chunk, or a hole. */
-struct run {
-	bool hole;
-	uint64_t len;
-};
-
-/* Where an id goes, in .out. */
-struct ref {
-	size_t at;
-	size_t chunk;
-};
-
-struct chunk {
-	size_t at, len; /* of its content, in .content */
-	uint8_t id[STORE_ID_LEN];
-	bool wanted;
-	struct buf record;
-};
-
-struct job {
-	struct pack_part **parts;
-	size_t part_count, parts_cap;
-	struct buf plans, text, notes;
-	size_t dirs, bundle; /* bytes of content that are planned */
-	struct buf content;
-	struct chunk *chunks;
-	size_t chunk_count, chunks_cap;
-	struct buf out;  /* items of the manifest, in order */
-	struct buf refs; /* struct ref */
-	uint64_t read;
-	/* A piece of the stream. */
-	bool stream, stream_ends;
-	struct buf runs;
-	struct pack_stream end;
-	struct buf stream_path;
-};
 
 /* A checksum that is made when all of a job's files are read. */
 struct owed {
@@ -124,7 +72,7 @@ struct backup {
 	size_t next_command;
 	struct pack_part *part;
 	struct buf stream_path, ahead, ahead_runs; /* of the stream, behind the last cut */
-	struct job *planning;
+	struct agent_job *planning;
 	struct pack_scan_item item;
 	bool pending, linked;
 	struct buf link;
@@ -136,124 +84,7 @@ struct backup {
 	struct agent_backed_up *result;
 };
 
-/* --- jobs ---------------------------------------------------------------- */
-
-static int no_memory(struct err *err)
-{
-	return err_set(err, ERR_NOMEM, "out of memory");
-}
-
-static struct plan *plans_of(struct job *job, size_t *count)
-{
-	*count = job->plans.len / sizeof(struct plan);
-	return (struct plan *)(void *)job->plans.data;
-}
-
-static void drop_dirs(struct job *job)
-{
-	size_t i, count;
-	struct plan *plans = plans_of(job, &count);
-
-	for (i = 0; i < count; i++) {
-		pack_dir_unref(plans[i].dir);
-		pack_dir_unref(plans[i].self);
-		plans[i].dir = plans[i].self = NULL;
-	}
-}
-
-static void job_free(struct job *job)
-{
-	size_t i;
-
-	if (job == NULL)
-		return;
-	drop_dirs(job);
-	for (i = 0; i < job->part_count; i++)
-		pack_part_free(job->parts[i]);
-	for (i = 0; i < job->chunks_cap; i++)
-		buf_fini(&job->chunks[i].record);
-	free(job->parts);
-	free(job->chunks);
-	buf_fini(&job->plans);
-	buf_fini(&job->text);
-	buf_fini(&job->notes);
-	buf_fini(&job->content);
-	buf_fini(&job->out);
-	buf_fini(&job->refs);
-	buf_fini(&job->runs);
-	buf_fini(&job->stream_path);
-	free(job);
-}
-
-static struct pack_part *add_part(struct job *job, struct err *err)
-{
-	if (job->part_count == job->parts_cap) {
-		size_t cap = job->parts_cap ? job->parts_cap * 2 : 4;
-		struct pack_part **parts = realloc(job->parts, cap * sizeof *parts);
-
-		if (parts == NULL) {
-			no_memory(err);
-			return NULL;
-		}
-		job->parts = parts;
-		job->parts_cap = cap;
-	}
-	job->parts[job->part_count] = pack_part_new(TARGET, err);
-	return job->parts[job->part_count] != NULL ? job->parts[job->part_count++] : NULL;
-}
-
-static struct job *job_new(struct err *err)
-{
-	struct job *job = calloc(1, sizeof *job);
-
-	if (job == NULL) {
-		no_memory(err);
-		return NULL;
-	}
-	buf_init(&job->plans, ITEMS_MAX * sizeof(struct plan));
-	buf_init(&job->text, SIZE_MAX);
-	buf_init(&job->notes, SIZE_MAX);
-	buf_init(&job->content, SIZE_MAX);
-	buf_init(&job->out, SIZE_MAX);
-	buf_init(&job->refs, SIZE_MAX);
-	buf_init(&job->runs, SIZE_MAX);
-	buf_init(&job->stream_path, PACK_PATH_MAX);
-	if (add_part(job, err) == NULL) {
-		job_free(job);
-		return NULL;
-	}
-	return job;
-}
-
-static void job_reset(struct job *job)
-{
-	while (job->part_count > 1)
-		pack_part_free(job->parts[--job->part_count]);
-	pack_part_reset(job->parts[0]);
-	buf_clear(&job->plans);
-	buf_clear(&job->text);
-	buf_clear(&job->notes);
-	buf_clear(&job->content);
-	buf_clear(&job->out);
-	buf_clear(&job->refs);
-	buf_clear(&job->runs);
-	job->dirs = job->bundle = job->chunk_count = 0;
-	job->read = 0;
-	job->stream = job->stream_ends = false;
-}
-
-/* Adds a problem to a job, to be reported when it is emitted. */
-static int note(struct job *job, const char *path, size_t len, const char *what, struct err *err)
-{
-	size_t before = job->notes.len;
-
-	if (buf_add(&job->notes, &len, sizeof len, err) == 0 &&
-		buf_add(&job->notes, path, len, err) == 0 &&
-		buf_add(&job->notes, what, strlen(what) + 1, err) == 0)
-		return 0;
-	job->notes.len = before;
-	return -1;
-}
+/* --- the scanner ----------------------------------------------------------- */
 
 static void scan_problem(void *ctx, const char *path, size_t len, const char *what, int errnum)
 {
@@ -265,7 +96,7 @@ static void scan_problem(void *ctx, const char *path, size_t len, const char *wh
 			strerror_r(errnum, reason, sizeof reason));
 	else
 		snprintf(text, sizeof text, "%s", what);
-	if (note(b->planning, path, len, text, NULL) != 0)
+	if (agent_job_note(b->planning, path, len, text, NULL) != 0)
 		b->untold++;
 }
 
@@ -330,41 +161,33 @@ static bool find_old(struct backup *b)
 
 /* --- plan ---------------------------------------------------------------- */
 
-static size_t add_text(struct job *job, const void *text, size_t len, struct err *err)
-{
-	size_t at = job->text.len;
-
-	return buf_add(&job->text, text, len, err) == 0 && buf_add(&job->text, "", 1, err) == 0
-		       ? at
-		       : SIZE_MAX;
-}
-
 /* Plans the pending item, to be carried over or to be read. */
-static int plan_item(struct backup *b, struct job *job, bool carry, struct err *err)
+static int plan_item(struct backup *b, struct agent_job *job, bool carry, struct err *err)
 {
 	const struct pack_scan_item *item = &b->item;
-	struct plan p = {
+	struct agent_plan p = {
 		.path_len = item->path_len,
 		.error = item->error,
 		.st = item->st,
 		.has_link = b->linked,
 		.link_len = b->link.len,
 	};
-	const struct plan *last = (const struct plan *)(void *)(job->plans.data + job->plans.len);
+	const struct agent_plan *last =
+		(const struct agent_plan *)(void *)(job->plans.data + job->plans.len);
 
-	p.path = add_text(job, item->path, item->path_len, err);
-	p.name = carry ? 0 : add_text(job, item->name, strlen(item->name), err);
+	p.path = agent_job_text(job, item->path, item->path_len, err);
+	p.name = carry ? 0 : agent_job_text(job, item->name, strlen(item->name), err);
 	if (p.path == SIZE_MAX || p.name == SIZE_MAX)
 		return -1;
 	if (carry) {
 		p.carried_len = b->old.len;
 		p.stat = b->old.stat;
-		p.carried = add_text(job, b->old.bytes, b->old.len, err);
+		p.carried = agent_job_text(job, b->old.bytes, b->old.len, err);
 		if (p.carried == SIZE_MAX)
 			return -1;
 	} else {
 		if (b->linked &&
-			(p.link = add_text(job, b->link.data, b->link.len, err)) == SIZE_MAX)
+			(p.link = agent_job_text(job, b->link.data, b->link.len, err)) == SIZE_MAX)
 			return -1;
 		job->dirs += item->self != NULL;
 		job->dirs += job->plans.len == 0 || last[-1].dir != item->dir;
@@ -399,10 +222,11 @@ static uint64_t content_of(const struct backup *b)
 }
 
 /* Whether the job's chunk ends behind the item that was planned last. */
-static bool job_full(const struct backup *b, const struct job *job, const char *name, uint64_t size)
+static bool job_full(
+	const struct backup *b, const struct agent_job *job, const char *name, uint64_t size)
 {
-	if (job->plans.len >= ITEMS_MAX * sizeof(struct plan) || job->dirs >= DIRS_MAX ||
-		job->text.len >= CARRY_MAX + job->bundle)
+	if (job->plans.len >= AGENT_JOB_ITEMS * sizeof(struct agent_plan) ||
+		job->dirs >= DIRS_MAX || job->text.len >= CARRY_MAX + job->bundle)
 		return true;
 	return size > 0 &&
 	       agent_cut_behind(b->o->domain->gear, name, strlen(name), size, job->bundle);
@@ -412,7 +236,7 @@ static bool job_full(const struct backup *b, const struct job *job, const char *
 
 static int add_run(struct buf *runs, bool hole, uint64_t len, struct err *err)
 {
-	struct run r = {hole, len};
+	struct agent_piece r = {hole, len};
 
 	return len > 0 ? buf_add(runs, &r, sizeof r, err) : 0;
 }
@@ -443,9 +267,10 @@ static int take_part(struct backup *b, struct err *err)
 
 /* Moves the first `len` bytes of content, and the runs that they are of, to the
  * job; with `all`, holes behind them too. */
-static int move_content(struct backup *b, struct job *job, size_t len, bool all, struct err *err)
+static int move_content(
+	struct backup *b, struct agent_job *job, size_t len, bool all, struct err *err)
 {
-	struct run *r = (struct run *)(void *)b->ahead_runs.data;
+	struct agent_piece *r = (struct agent_piece *)(void *)b->ahead_runs.data;
 	size_t i = 0, count = b->ahead_runs.len / sizeof *r, left = len;
 
 	for (; i < count && (left > 0 || all || r[i].hole); i++) {
@@ -468,7 +293,7 @@ static int move_content(struct backup *b, struct job *job, size_t len, bool all,
 }
 
 /* Reads on up to the next cut, or the end. */
-static int read_chunk(struct backup *b, struct job *job, struct err *err)
+static int read_chunk(struct backup *b, struct agent_job *job, struct err *err)
 {
 	struct agent_cutter cutter;
 	size_t cut = 0;
@@ -505,7 +330,7 @@ static int read_chunk(struct backup *b, struct job *job, struct err *err)
 }
 
 /* A stream has begun: its HEAD goes into the job, and its first chunk. */
-static int first_chunk(struct backup *b, struct job *job, struct err *err)
+static int first_chunk(struct backup *b, struct agent_job *job, struct err *err)
 {
 	b->streaming = true;
 	buf_clear(&b->ahead);
@@ -517,7 +342,7 @@ static int first_chunk(struct backup *b, struct job *job, struct err *err)
 }
 
 /* Opens the pending large file; its HEAD goes into the job, and its first chunk. */
-static int begin_stream(struct backup *b, struct job *job, struct worker *w, struct err *err)
+static int begin_stream(struct backup *b, struct agent_job *job, struct worker *w, struct err *err)
 {
 	struct pack_feed_item item = {
 		.dir = b->item.dir,
@@ -533,7 +358,7 @@ static int begin_stream(struct backup *b, struct job *job, struct worker *w, str
 	if (got < 0)
 		return -1;
 	if (got > 0)
-		return note(job, item.path, item.path_len, b->stream.problem, err);
+		return agent_job_note(job, item.path, item.path_len, b->stream.problem, err);
 	buf_clear(&b->stream_path);
 	if (buf_add(&b->stream_path, item.path, item.path_len, err) != 0)
 		return -1;
@@ -541,7 +366,7 @@ static int begin_stream(struct backup *b, struct job *job, struct worker *w, str
 }
 
 /* Runs the next command; as begin_stream. */
-static int begin_command(struct backup *b, struct job *job, struct err *err)
+static int begin_command(struct backup *b, struct agent_job *job, struct err *err)
 {
 	if (pack_command_begin(b->o->commands[b->next_command++], job->parts[0], &b->stream,
 		    &b->command, &b->stream_path, err) != 0)
@@ -552,11 +377,11 @@ static int begin_command(struct backup *b, struct job *job, struct err *err)
 static int plan(void *ctx, void *worker, void *job_, struct err *err)
 {
 	struct backup *b = ctx;
-	struct job *job = job_;
+	struct agent_job *job = job_;
 	uint64_t size;
 	int got;
 
-	job_reset(job);
+	agent_job_reset(job);
 	b->planning = job;
 	if (b->streaming)
 		return read_chunk(b, job, err);
@@ -602,7 +427,7 @@ static bool is_one_piece(const struct pack_part *part, const struct pack_stream 
 }
 
 /* Content, over as many parts as it takes, and TAIL. */
-static int build_rest(struct job *job, struct worker *w, struct pack_part *part,
+static int build_rest(struct agent_job *job, struct worker *w, struct pack_part *part,
 	struct pack_stream *s, struct err *err)
 {
 	struct owed owed = {.part = part, .content = part->raw.len + PACK_DATA_HEAD};
@@ -611,7 +436,7 @@ static int build_rest(struct job *job, struct worker *w, struct pack_part *part,
 	int got;
 
 	while ((got = pack_feed_fill(part, s, owes ? NULL : w->hash, err)) == 1)
-		if ((part = add_part(job, err)) == NULL)
+		if ((part = agent_job_part(job, err)) == NULL)
 			break;
 	if (got != 0) {
 		pack_feed_drop(s);
@@ -628,8 +453,8 @@ static int build_rest(struct job *job, struct worker *w, struct pack_part *part,
 	return owes ? buf_add(&w->owed, &owed, sizeof owed, err) : 0;
 }
 
-static int build_item(
-	struct backup *b, struct job *job, struct worker *w, struct plan *p, struct err *err)
+static int build_item(struct backup *b, struct agent_job *job, struct worker *w,
+	struct agent_plan *p, struct err *err)
 {
 	const char *text = (const char *)job->text.data;
 	struct pack_feed_item item = {
@@ -647,7 +472,7 @@ static int build_item(
 	struct pack_stream s;
 	int got;
 
-	if (pack_part_full(part) && (part = add_part(job, err)) == NULL)
+	if (pack_part_full(part) && (part = agent_job_part(job, err)) == NULL)
 		return -1;
 	got = pack_feed_begin(w->feed, part, &item, &s, err);
 	if (got < 0)
@@ -656,7 +481,8 @@ static int build_item(
 	if (got == 0 && build_rest(job, w, part, &s, err) != 0)
 		return -1;
 	agent_stat_set(&p->stat, &s.st, s.problem[0] == 0 && s.tail.status == PACK_OK, b->began);
-	return s.problem[0] != 0 ? note(job, item.path, item.path_len, s.problem, err) : 0;
+	return s.problem[0] != 0 ? agent_job_note(job, item.path, item.path_len, s.problem, err)
+				 : 0;
 }
 
 /* Makes the checksums that are owed. */
@@ -673,154 +499,12 @@ static int pay(struct worker *w, struct err *err)
 	return 0;
 }
 
-/* A chunk of the job that can take bytes, with what it has in *c. */
-static int open_chunk(struct job *job, struct chunk **c, struct err *err)
-{
-	if (job->chunk_count > 0) {
-		*c = &job->chunks[job->chunk_count - 1];
-		if ((*c)->len < STORE_CONTENT_MAX)
-			return 0;
-	}
-	if (job->chunk_count == job->chunks_cap) {
-		size_t cap = job->chunks_cap + 2, i;
-		struct chunk *grown = realloc(job->chunks, cap * sizeof *grown);
-
-		if (grown == NULL)
-			return no_memory(err);
-		for (i = job->chunks_cap; i < cap; i++)
-			buf_init(&grown[i].record, STORE_RECORD_MAX);
-		job->chunks = grown;
-		job->chunks_cap = cap;
-	}
-	*c = &job->chunks[job->chunk_count++];
-	(*c)->at = job->content.len;
-	(*c)->len = 0;
-	return 0;
-}
-
-/* A REF, whose id is put in later. */
-static int put_ref(struct job *job, size_t chunk, size_t offset, size_t len, struct err *err)
-{
-	static const uint8_t blank[STORE_ID_LEN];
-	struct ref ref = {.at = job->out.len + 3, .chunk = chunk};
-	uint8_t *to = buf_room(&job->out, PACK_REF_MAX, err);
-	struct cbor_out out;
-
-	if (to == NULL)
-		return -1;
-	cbor_out_init(&out, to, PACK_REF_MAX);
-	pack_ref_put(&out, blank, (uint32_t)offset, (uint32_t)len);
-	buf_took(&job->out, cbor_out_len(&out));
-	return buf_add(&job->refs, &ref, sizeof ref, err);
-}
-
-static int add_content(struct job *job, const uint8_t *bytes, size_t len, struct err *err)
-{
-	struct chunk *c;
-
-	while (len > 0) {
-		size_t n;
-
-		if (open_chunk(job, &c, err) != 0)
-			return -1;
-		n = STORE_CONTENT_MAX - c->len < len ? STORE_CONTENT_MAX - c->len : len;
-		if (put_ref(job, job->chunk_count - 1, c->len, n, err) != 0 ||
-			buf_add(&job->content, bytes, n, err) != 0)
-			return -1;
-		c->len += n;
-		bytes += n;
-		len -= n;
-	}
-	return 0;
-}
-
-/* Goes through the entries of a job's parts, one after the other. */
-struct walk {
-	struct job *job;
-	size_t part;
-	struct cbor_in in;
-};
-
-/* A whole map is copied to .out. */
-static int copy_map(struct walk *k, struct err *err)
-{
-	const uint8_t *start = k->in.at;
-
-	if (cbor_skip(&k->in, DEPTH) != CBOR_OK)
-		return err_set(err, ERR_FAILED, "a part can't be read back");
-	return buf_add(&k->job->out, start, (size_t)(k->in.at - start), err);
-}
-
-static int next_part(struct walk *k, struct err *err)
-{
-	struct pack_part *part;
-
-	if (k->part == k->job->part_count)
-		return err_set(err, ERR_FAILED, "a part is missing");
-	part = k->job->parts[k->part++];
-	cbor_in_init(&k->in, part->raw.data, part->raw.len);
-	return 0;
-}
-
-/* The next entry's items, with its content moved into chunks. */
-static int convert_entry(struct walk *k, struct err *err)
-{
-	struct pack_item item;
-	const uint8_t *start;
-
-	if (k->in.at == k->in.end && next_part(k, err) != 0)
-		return -1;
-	if (copy_map(k, err) != 0)
-		return -1;
-	for (;;) {
-		start = k->in.at;
-		if (pack_item_get(&k->in, &item, err) != 0)
-			return -1;
-		switch (item.kind) {
-		case PACK_ITEM_DATA:
-			if (add_content(k->job, item.data.at, item.data.len, err) != 0)
-				return -1;
-			break;
-		case PACK_ITEM_HOLE:
-			if (buf_add(&k->job->out, start, (size_t)(k->in.at - start), err) != 0)
-				return -1;
-			break;
-		case PACK_ITEM_TAIL:
-			return copy_map(k, err);
-		default:
-			if (next_part(k, err) != 0)
-				return -1;
-		}
-	}
-}
-
-static int convert(struct job *job, struct err *err)
-{
-	struct walk k = {.job = job};
-	size_t i, count;
-	struct plan *plans = plans_of(job, &count);
-
-	for (i = 0; i < count; i++) {
-		struct plan *p = &plans[i];
-
-		if (p->carried_len > 0) {
-			if (buf_add(&job->out, job->text.data + p->carried, p->carried_len, err) !=
-				0)
-				return -1;
-		} else if (!p->left_out && convert_entry(&k, err) != 0) {
-			return -1;
-		}
-		p->out_end = job->out.len;
-	}
-	return 0;
-}
-
 static int build(void *ctx, void *worker, void *job_, struct err *err)
 {
 	struct worker *w = worker;
-	struct job *job = job_;
+	struct agent_job *job = job_;
 	size_t i, count;
-	struct plan *plans = plans_of(job, &count);
+	struct agent_plan *plans = agent_job_plans(job, &count);
 	int result = 0;
 
 	if (job->stream)
@@ -831,8 +515,8 @@ static int build(void *ctx, void *worker, void *job_, struct err *err)
 			result = build_item(ctx, job, w, &plans[i], err);
 	if (result == 0)
 		result = pay(w, err);
-	drop_dirs(job);
-	return result == 0 ? convert(job, err) : -1;
+	agent_job_drop_dirs(job);
+	return result == 0 ? agent_job_convert(job, err) : -1;
 }
 
 /* --- join, press, emit ---------------------------------------------------- */
@@ -841,18 +525,18 @@ static int build(void *ctx, void *worker, void *job_, struct err *err)
 static int join(void *ctx, void *worker, void *job_, struct err *err)
 {
 	struct backup *b = ctx;
-	struct job *job = job_;
-	const struct run *r = (const struct run *)(const void *)job->runs.data;
+	struct agent_job *job = job_;
+	const struct agent_piece *r = (const struct agent_piece *)(const void *)job->runs.data;
 	size_t i, at = 0;
 	uint8_t sum[HASH_LEN], *to;
 	struct cbor_out out;
-	struct chunk *c;
+	struct agent_chunk *c;
 
 	(void)worker;
 	if (!job->stream)
 		return 0;
 	if (job->content.len > 0) {
-		if (open_chunk(job, &c, err) != 0)
+		if (agent_job_chunk(job, &c, err) != 0)
 			return -1;
 		c->at = 0;
 		c->len = job->content.len;
@@ -861,7 +545,7 @@ static int join(void *ctx, void *worker, void *job_, struct err *err)
 	for (i = 0; i < job->runs.len / sizeof *r; i++) {
 		if (!r[i].hole) {
 			hash_add(b->hash, job->content.data + at, (size_t)r[i].len);
-			if (put_ref(job, 0, at, (size_t)r[i].len, err) != 0)
+			if (agent_job_ref(job, 0, at, (size_t)r[i].len, err) != 0)
 				return -1;
 			at += (size_t)r[i].len;
 			continue;
@@ -881,7 +565,7 @@ static int join(void *ctx, void *worker, void *job_, struct err *err)
 		return -1;
 	if (job->end.problem[0] == 0)
 		return 0;
-	return note(job, (const char *)job->stream_path.data, job->stream_path.len,
+	return agent_job_note(job, (const char *)job->stream_path.data, job->stream_path.len,
 		job->end.problem, err);
 }
 
@@ -889,12 +573,12 @@ static int press(void *ctx, void *worker, void *job_, struct err *err)
 {
 	struct backup *b = ctx;
 	struct worker *w = worker;
-	struct job *job = job_;
+	struct agent_job *job = job_;
 	size_t i;
 	bool has;
 
 	for (i = 0; i < job->chunk_count; i++) {
-		struct chunk *c = &job->chunks[i];
+		struct agent_chunk *c = &job->chunks[i];
 		const uint8_t *content = job->content.data + c->at;
 
 		if (agent_domain_id(b->o->domain, content, c->len, c->id, err) != 0 ||
@@ -931,10 +615,10 @@ static int keep_piece(void *ctx, bool list, const void *content, size_t len,
 	return 0;
 }
 
-static void report(struct backup *b, struct job *job)
+static void report(struct backup *b, struct agent_job *job)
 {
 	size_t i, at, len, count;
-	const struct plan *plans = plans_of(job, &count);
+	const struct agent_plan *plans = agent_job_plans(job, &count);
 
 	for (i = 0; i < count && b->o->entry != NULL; i++)
 		if (!plans[i].left_out)
@@ -963,7 +647,7 @@ static int count_entry(struct backup *b, const uint8_t *items, size_t len, struc
 	struct cbor_in in;
 
 	cbor_in_init(&in, items, len);
-	if (cbor_skip(&in, DEPTH) != CBOR_OK)
+	if (cbor_skip(&in, AGENT_JOB_DEPTH) != CBOR_OK)
 		return err_set(err, ERR_FAILED, "an entry can't be read back");
 	do {
 		if (pack_manifest_item_get(&in, &item, err) != 0)
@@ -977,10 +661,10 @@ static int count_entry(struct backup *b, const uint8_t *items, size_t len, struc
 	return 0;
 }
 
-static int emit_plans(struct backup *b, struct job *job, struct err *err)
+static int emit_plans(struct backup *b, struct agent_job *job, struct err *err)
 {
 	size_t i, count, from = 0;
-	const struct plan *plans = plans_of(job, &count);
+	const struct agent_plan *plans = agent_job_plans(job, &count);
 
 	for (i = 0; i < count; from = plans[i++].out_end) {
 		const uint8_t *items = job->out.data + from;
@@ -999,7 +683,7 @@ static int emit_plans(struct backup *b, struct job *job, struct err *err)
 	return 0;
 }
 
-static int emit_stream(struct backup *b, struct job *job, struct err *err)
+static int emit_stream(struct backup *b, struct agent_job *job, struct err *err)
 {
 	struct agent_stat stat;
 
@@ -1019,14 +703,14 @@ static int emit_stream(struct backup *b, struct job *job, struct err *err)
 static int emit(void *ctx, void *worker, void *job_, struct err *err)
 {
 	struct backup *b = ctx;
-	struct job *job = job_;
-	const struct ref *ref = (const struct ref *)(const void *)job->refs.data;
+	struct agent_job *job = job_;
+	const struct agent_ref *ref = (const struct agent_ref *)(const void *)job->refs.data;
 	uint64_t added;
 	size_t i;
 
 	(void)worker;
 	for (i = 0; i < job->chunk_count; i++) {
-		const struct chunk *c = &job->chunks[i];
+		const struct agent_chunk *c = &job->chunks[i];
 
 		if (!c->wanted)
 			continue;
@@ -1062,7 +746,7 @@ static struct worker *worker_new(struct backup *b, struct err *err)
 	struct worker *w = calloc(1, sizeof *w);
 
 	if (w == NULL) {
-		no_memory(err);
+		err_set(err, ERR_NOMEM, "out of memory");
 		return NULL;
 	}
 	buf_init(&w->owed, SIZE_MAX);
@@ -1206,8 +890,8 @@ static int commit(struct backup *b, struct err *err)
 	return agent_last_commit(last, b->result->dump, err);
 }
 
-static int run_lanes(struct backup *b, struct job **jobs, size_t job_count, struct worker **workers,
-	size_t worker_count, struct err *err)
+static int run_lanes(struct backup *b, struct agent_job **jobs, size_t job_count,
+	struct worker **workers, size_t worker_count, struct err *err)
 {
 	static const struct lane_stage stages[] = {
 		{LANE_SERIAL, plan, NULL},
@@ -1219,7 +903,7 @@ static int run_lanes(struct backup *b, struct job **jobs, size_t job_count, stru
 	size_t i;
 
 	for (i = 0; i < job_count; i++)
-		if ((jobs[i] = job_new(err)) == NULL)
+		if ((jobs[i] = agent_job_new(err)) == NULL)
 			return -1;
 	for (i = 0; i < worker_count; i++)
 		if ((workers[i] = worker_new(b, err)) == NULL)
@@ -1233,19 +917,19 @@ int agent_backup(
 {
 	struct backup b = {.o = options, .result = result};
 	size_t worker_count = options->threads, job_count = worker_count * 2 + 2, i;
-	struct job **jobs = calloc(job_count, sizeof *jobs);
+	struct agent_job **jobs = calloc(job_count, sizeof *jobs);
 	struct worker **workers = calloc(worker_count, sizeof *workers);
 	int got = -1;
 
 	*result = (struct agent_backed_up){0};
 	if (jobs == NULL || workers == NULL)
-		no_memory(err);
+		err_set(err, ERR_NOMEM, "out of memory");
 	else if (backup_init(&b, err) == 0 &&
 		 run_lanes(&b, jobs, job_count, workers, worker_count, err) == 0)
 		got = commit(&b, err);
 	result->problems += b.untold;
 	for (i = 0; jobs != NULL && i < job_count; i++)
-		job_free(jobs[i]);
+		agent_job_free(jobs[i]);
 	for (i = 0; workers != NULL && i < worker_count; i++)
 		worker_free(workers[i]);
 	free(jobs);

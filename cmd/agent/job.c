@@ -1,0 +1,279 @@
+/* Parts to chunks: HEADs and TAILs are copied, DATA becomes a chunk's content and a REF. */
+#include "cmd/agent/job.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "lib/cbor.h"
+#include "lib/err.h"
+#include "pack/part.h"
+#include "pack/scan.h"
+
+static int no_memory(struct err *err)
+{
+	return err_set(err, ERR_NOMEM, "out of memory");
+}
+
+struct agent_plan *agent_job_plans(struct agent_job *job, size_t *count)
+{
+	*count = job->plans.len / sizeof(struct agent_plan);
+	return (struct agent_plan *)(void *)job->plans.data;
+}
+
+void agent_job_drop_dirs(struct agent_job *job)
+{
+	size_t i, count;
+	struct agent_plan *plans = agent_job_plans(job, &count);
+
+	for (i = 0; i < count; i++) {
+		pack_dir_unref(plans[i].dir);
+		pack_dir_unref(plans[i].self);
+		plans[i].dir = plans[i].self = NULL;
+	}
+}
+
+void agent_job_free(struct agent_job *job)
+{
+	size_t i;
+
+	if (job == NULL)
+		return;
+	agent_job_drop_dirs(job);
+	for (i = 0; i < job->part_count; i++)
+		pack_part_free(job->parts[i]);
+	for (i = 0; i < job->chunks_cap; i++)
+		buf_fini(&job->chunks[i].record);
+	free(job->parts);
+	free(job->chunks);
+	buf_fini(&job->plans);
+	buf_fini(&job->text);
+	buf_fini(&job->notes);
+	buf_fini(&job->content);
+	buf_fini(&job->out);
+	buf_fini(&job->refs);
+	buf_fini(&job->runs);
+	buf_fini(&job->stream_path);
+	free(job);
+}
+
+struct pack_part *agent_job_part(struct agent_job *job, struct err *err)
+{
+	if (job->part_count == job->parts_cap) {
+		size_t cap = job->parts_cap ? job->parts_cap * 2 : 4;
+		struct pack_part **parts = realloc(job->parts, cap * sizeof *parts);
+
+		if (parts == NULL) {
+			no_memory(err);
+			return NULL;
+		}
+		job->parts = parts;
+		job->parts_cap = cap;
+	}
+	job->parts[job->part_count] = pack_part_new(PACK_PART_TARGET_MAX, err);
+	return job->parts[job->part_count] != NULL ? job->parts[job->part_count++] : NULL;
+}
+
+struct agent_job *agent_job_new(struct err *err)
+{
+	struct agent_job *job = calloc(1, sizeof *job);
+
+	if (job == NULL) {
+		no_memory(err);
+		return NULL;
+	}
+	buf_init(&job->plans, AGENT_JOB_ITEMS * sizeof(struct agent_plan));
+	buf_init(&job->text, SIZE_MAX);
+	buf_init(&job->notes, SIZE_MAX);
+	buf_init(&job->content, SIZE_MAX);
+	buf_init(&job->out, SIZE_MAX);
+	buf_init(&job->refs, SIZE_MAX);
+	buf_init(&job->runs, SIZE_MAX);
+	buf_init(&job->stream_path, PACK_PATH_MAX);
+	if (agent_job_part(job, err) == NULL) {
+		agent_job_free(job);
+		return NULL;
+	}
+	return job;
+}
+
+void agent_job_reset(struct agent_job *job)
+{
+	while (job->part_count > 1)
+		pack_part_free(job->parts[--job->part_count]);
+	pack_part_reset(job->parts[0]);
+	buf_clear(&job->plans);
+	buf_clear(&job->text);
+	buf_clear(&job->notes);
+	buf_clear(&job->content);
+	buf_clear(&job->out);
+	buf_clear(&job->refs);
+	buf_clear(&job->runs);
+	job->dirs = job->bundle = job->chunk_count = 0;
+	job->read = 0;
+	job->stream = job->stream_ends = false;
+}
+
+/* Adds a problem to a job, to be reported when it is emitted. */
+int agent_job_note(
+	struct agent_job *job, const char *path, size_t len, const char *what, struct err *err)
+{
+	size_t before = job->notes.len;
+
+	if (buf_add(&job->notes, &len, sizeof len, err) == 0 &&
+		buf_add(&job->notes, path, len, err) == 0 &&
+		buf_add(&job->notes, what, strlen(what) + 1, err) == 0)
+		return 0;
+	job->notes.len = before;
+	return -1;
+}
+
+size_t agent_job_text(struct agent_job *job, const void *text, size_t len, struct err *err)
+{
+	size_t at = job->text.len;
+
+	return buf_add(&job->text, text, len, err) == 0 && buf_add(&job->text, "", 1, err) == 0
+		       ? at
+		       : SIZE_MAX;
+}
+
+/* A chunk of the job that can take bytes, with what it has in *c. */
+int agent_job_chunk(struct agent_job *job, struct agent_chunk **c, struct err *err)
+{
+	if (job->chunk_count > 0) {
+		*c = &job->chunks[job->chunk_count - 1];
+		if ((*c)->len < STORE_CONTENT_MAX)
+			return 0;
+	}
+	if (job->chunk_count == job->chunks_cap) {
+		size_t cap = job->chunks_cap + 2, i;
+		struct agent_chunk *grown = realloc(job->chunks, cap * sizeof *grown);
+
+		if (grown == NULL)
+			return no_memory(err);
+		for (i = job->chunks_cap; i < cap; i++)
+			buf_init(&grown[i].record, STORE_RECORD_MAX);
+		job->chunks = grown;
+		job->chunks_cap = cap;
+	}
+	*c = &job->chunks[job->chunk_count++];
+	(*c)->at = job->content.len;
+	(*c)->len = 0;
+	return 0;
+}
+
+/* A REF, whose id is put in later. */
+int agent_job_ref(struct agent_job *job, size_t chunk, size_t offset, size_t len, struct err *err)
+{
+	static const uint8_t blank[STORE_ID_LEN];
+	struct agent_ref ref = {.at = job->out.len + 3, .chunk = chunk};
+	uint8_t *to = buf_room(&job->out, PACK_REF_MAX, err);
+	struct cbor_out out;
+
+	if (to == NULL)
+		return -1;
+	cbor_out_init(&out, to, PACK_REF_MAX);
+	pack_ref_put(&out, blank, (uint32_t)offset, (uint32_t)len);
+	buf_took(&job->out, cbor_out_len(&out));
+	return buf_add(&job->refs, &ref, sizeof ref, err);
+}
+
+static int add_content(struct agent_job *job, const uint8_t *bytes, size_t len, struct err *err)
+{
+	struct agent_chunk *c;
+
+	while (len > 0) {
+		size_t n;
+
+		if (agent_job_chunk(job, &c, err) != 0)
+			return -1;
+		n = STORE_CONTENT_MAX - c->len < len ? STORE_CONTENT_MAX - c->len : len;
+		if (agent_job_ref(job, job->chunk_count - 1, c->len, n, err) != 0 ||
+			buf_add(&job->content, bytes, n, err) != 0)
+			return -1;
+		c->len += n;
+		bytes += n;
+		len -= n;
+	}
+	return 0;
+}
+
+/* Goes through the entries of a job's parts, one after the other. */
+struct walk {
+	struct agent_job *job;
+	size_t part;
+	struct cbor_in in;
+};
+
+/* A whole map is copied to .out. */
+static int copy_map(struct walk *k, struct err *err)
+{
+	const uint8_t *start = k->in.at;
+
+	if (cbor_skip(&k->in, AGENT_JOB_DEPTH) != CBOR_OK)
+		return err_set(err, ERR_FAILED, "a part can't be read back");
+	return buf_add(&k->job->out, start, (size_t)(k->in.at - start), err);
+}
+
+static int next_part(struct walk *k, struct err *err)
+{
+	struct pack_part *part;
+
+	if (k->part == k->job->part_count)
+		return err_set(err, ERR_FAILED, "a part is missing");
+	part = k->job->parts[k->part++];
+	cbor_in_init(&k->in, part->raw.data, part->raw.len);
+	return 0;
+}
+
+/* The next entry's items, with its content moved into chunks. */
+static int convert_entry(struct walk *k, struct err *err)
+{
+	struct pack_item item;
+	const uint8_t *start;
+
+	if (k->in.at == k->in.end && next_part(k, err) != 0)
+		return -1;
+	if (copy_map(k, err) != 0)
+		return -1;
+	for (;;) {
+		start = k->in.at;
+		if (pack_item_get(&k->in, &item, err) != 0)
+			return -1;
+		switch (item.kind) {
+		case PACK_ITEM_DATA:
+			if (add_content(k->job, item.data.at, item.data.len, err) != 0)
+				return -1;
+			break;
+		case PACK_ITEM_HOLE:
+			if (buf_add(&k->job->out, start, (size_t)(k->in.at - start), err) != 0)
+				return -1;
+			break;
+		case PACK_ITEM_TAIL:
+			return copy_map(k, err);
+		default:
+			if (next_part(k, err) != 0)
+				return -1;
+		}
+	}
+}
+
+int agent_job_convert(struct agent_job *job, struct err *err)
+{
+	struct walk k = {.job = job};
+	size_t i, count;
+	struct agent_plan *plans = agent_job_plans(job, &count);
+
+	for (i = 0; i < count; i++) {
+		struct agent_plan *p = &plans[i];
+
+		if (p->carried_len > 0) {
+			if (buf_add(&job->out, job->text.data + p->carried, p->carried_len, err) !=
+				0)
+				return -1;
+		} else if (!p->left_out && convert_entry(&k, err) != 0) {
+			return -1;
+		}
+		p->out_end = job->out.len;
+	}
+	return 0;
+}
