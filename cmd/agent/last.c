@@ -112,12 +112,12 @@ int agent_last_piece(struct agent_last_out *o, const void *piece, size_t len,
 
 int agent_last_commit(struct agent_last_out *o, const uint8_t dump[STORE_DUMP_ID], struct err *err)
 {
+	struct file_head head = {.magic = MAGIC};
 	int got = 0;
 
-	o->head.magic = MAGIC;
-	memcpy(o->head.dump, dump, STORE_DUMP_ID);
-	if (fflush(o->file) != 0 ||
-		pwrite(fileno(o->file), &o->head, sizeof o->head, 0) != sizeof o->head ||
+	memcpy(head.domain, o->head.domain, STORE_DOMAIN_LEN);
+	memcpy(head.dump, dump, STORE_DUMP_ID);
+	if (fflush(o->file) != 0 || pwrite(fileno(o->file), &head, sizeof head, 0) != sizeof head ||
 		rename(o->temporary, o->path) != 0)
 		got = err_errno(err, errno, "%s", o->path);
 	out_free(o);
