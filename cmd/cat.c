@@ -44,6 +44,7 @@ struct cat {
 	struct cmd_options o;
 	const char *name;
 	const char *dump; /* with -s; else NULL */
+	struct cmd_dump *from;
 	int fd;
 	struct buf want; /* the path that is looked for */
 	char *shown;     /* the path asked for, escaped */
@@ -314,8 +315,10 @@ static int cat_in_sequence(struct cat *c, struct err *err)
 		.ctx = c,
 	};
 	struct pack_read result;
-	int got = pack_read_run(&options, &result, err);
+	int got = c->from != NULL ? cmd_dump_feed(c->from, &options, err) : 0;
 
+	if (got == 0)
+		got = pack_read_run(&options, &result, err);
 	if (got == 1)
 		return 0;
 	if (got == 0 && result.unopened)
@@ -362,13 +365,13 @@ static int find_target(
 	return want(c, (const char *)head->link.at, head->link.len, err) == 0 ? 1 : -1;
 }
 
-/* Out of a dump in a store: its pack, in which only this file is. */
+/* Out of a dump in a store, of which only this file is read. */
 static int cat_dump(struct cat *c, struct err *err)
 {
 	struct cmd_options only = c->o;
 	struct cmd_dump d = {.source = NULL};
 	char *path = NULL;
-	int got = -1, lost;
+	int got = -1;
 
 	only.select = (struct cmd_select){0};
 	if (cmd_dump_open(&d, &only, c->dump, err) != 0 ||
@@ -378,16 +381,9 @@ static int cat_dump(struct cat *c, struct err *err)
 	if (path == NULL || cmd_select_path(&only.select, path, err) != 0)
 		goto out;
 	cmd_select_ready(&only.select);
-	c->fd = cmd_dump_start(&d, err);
-	if (c->fd < 0)
-		goto out;
+	c->from = &d;
 	got = cat_sequence(c, false, err);
-	lost = cmd_dump_join(&d, got < 0 ? NULL : err);
-	c->fd = -1;
-	if (lost > 0)
-		c->problems++;
-	else if (lost < 0 && got > 0)
-		got = -1;
+	c->problems += cmd_dump_gaps(&d);
 out:
 	free(path);
 	cmd_select_fini(&only.select);

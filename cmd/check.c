@@ -80,23 +80,20 @@ static void on_read_problem(void *ctx, enum pack_problem_kind kind, uint64_t off
 static int read_dump(struct check *c, struct cmd_dump *d, struct err *err)
 {
 	struct pack_read_options options = {
-		.threads = c->o->threads,
 		.prove = true,
 		.skip_damaged = true,
 		.problem = on_read_problem,
 		.ctx = c,
 	};
 	struct pack_read result = {0};
-	int got, lost;
+	int got;
 
-	options.fd = cmd_dump_start(d, err);
-	if (options.fd < 0)
+	if (cmd_dump_feed(d, &options, err) != 0)
 		return -1;
 	got = pack_read_run(&options, &result, err);
-	lost = cmd_dump_join(d, got == 0 ? err : NULL);
 	c->entries += result.entries;
 	c->content += result.content;
-	return got == 0 && lost >= 0 ? 0 : -1;
+	return got == 0 ? 0 : -1;
 }
 
 static int note_dump(void *ctx, const struct store_entry *e, struct err *err)

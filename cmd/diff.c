@@ -377,20 +377,19 @@ static void on_problem(void *ctx, enum pack_problem_kind kind, uint64_t offset,
 		(unsigned long long)offset, what);
 }
 
-/* Closes the input. Returns 0, or -1 with err set, if a dump was not whole. */
-static int end_input(struct diff *d, int fd, struct err *err)
+/* What is to be read. Returns 0, or -1 with err set. */
+static int open_input(struct diff *d, struct pack_read_options *ro, struct err *err)
 {
-	int got;
-
-	if (d->from.source == NULL)
-		return close(fd), 0;
-	got = cmd_dump_join(&d->from, err);
-	return got > 0 ? err_set(err, ERR_DAMAGE, "chunks of the dump are lost") : got;
+	if (d->from.source != NULL)
+		return cmd_dump_feed(&d->from, ro, err);
+	ro->fd = cmd_open_input(d->o->file, err);
+	return ro->fd >= 0 ? 0 : -1;
 }
 
 static int run(struct diff *d, struct err *err)
 {
 	struct pack_read_options ro = {
+		.fd = -1,
 		.threads = 1,
 		.need_key = d->from.source == NULL && cmd_unseal_wanted(&d->o->unseal),
 		.open_key = open_key,
@@ -399,18 +398,15 @@ static int run(struct diff *d, struct err *err)
 		.ctx = d,
 	};
 	struct pack_read result;
-	int got;
+	int got = -1;
 
-	ro.fd = d->from.source != NULL ? cmd_dump_start(&d->from, err)
-				       : cmd_open_input(d->o->file, err);
-	if (ro.fd < 0)
+	if (open_input(d, &ro, err) != 0)
 		return -1;
 	d->base = open(d->o->directory != NULL ? d->o->directory : ".",
 		O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (d->base < 0) {
 		err_errno(err, errno, "%s", d->o->directory);
-		end_input(d, ro.fd, NULL);
-		return -1;
+		goto out;
 	}
 	d->feed = pack_feed_new(!d->o->no_xattrs, false, err);
 	d->part = pack_part_new(65536, err);
@@ -422,8 +418,13 @@ static int run(struct diff *d, struct err *err)
 		got = tell_extra(d, err);
 	if (got == 0 && result.problems > 0)
 		got = err_set(err, ERR_FAILED, "the pack is damaged");
+	if (got == 0 && cmd_dump_gaps(&d->from))
+		got = err_set(err, ERR_DAMAGE, "chunks of the dump are lost");
 	close(d->base);
-	return end_input(d, ro.fd, got == 0 ? err : NULL) != 0 ? -1 : got;
+out:
+	if (ro.fd >= 0)
+		close(ro.fd);
+	return got;
 }
 
 enum { OPT_LIVE = CMD_OPTIONS_OWN };

@@ -1,24 +1,17 @@
 /* Dumps, as commands see them. */
 #include "cmd/dump.h"
 
-#include <errno.h>
-#include <fcntl.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "cmd/agent/state.h"
 #include "cmd/progress.h"
 #include "lib/buf.h"
 #include "lib/cbor.h"
 #include "lib/esc.h"
-#include "lib/fs.h"
 #include "lib/pass.h"
 #include "pack/entry.h"
-
-#define PIPE (1 << 20)
 
 static void on_behind(const char *store, const char *why)
 {
@@ -42,7 +35,6 @@ int cmd_dump_open(struct cmd_dump *d, struct cmd_options *o, const char *dump, s
 	char host[STORE_NAME_MAX + 1];
 
 	d->o = o;
-	d->ends[0] = d->ends[1] = -1;
 	if (o->store_count == 0)
 		return err_set(err, ERR_USAGE, "no STORE given (-s DIR)");
 	d->keys = load_keys(o, err);
@@ -59,11 +51,12 @@ int cmd_dump_open(struct cmd_dump *d, struct cmd_options *o, const char *dump, s
 
 void cmd_dump_close(struct cmd_dump *d)
 {
+	agent_replay_free(d->replay);
 	agent_source_close(d->source);
 	agent_keys_free(d->keys);
 }
 
-void cmd_dump_lost(void *ctx, const uint8_t *path, size_t len, const char *what)
+static void lost(void *ctx, const uint8_t *path, size_t len, const char *what)
 {
 	const struct cmd_dump *d = ctx;
 	char text[ESC_MAX(4096)];
@@ -80,61 +73,30 @@ static bool selected(void *ctx, const uint8_t *path, size_t len, bool is_dir)
 	return cmd_select_test(&d->o->select, path, len, is_dir);
 }
 
-static int sink(void *ctx, const void *head, size_t head_len, const void *body, size_t body_len,
-	struct err *err)
+int cmd_dump_feed(struct cmd_dump *d, struct pack_read_options *reading, struct err *err)
 {
-	struct cmd_dump *d = ctx;
+	struct agent_replay_options options = {
+		.source = d->source,
+		.threads = d->o->threads,
+		.seen = d->seen,
+		.lost = lost,
+		.ctx = d,
+	};
 
-	if (fs_write_two(d->ends[1], head, head_len, body, body_len) != 0)
-		return err_errno(err, errno, "pipe");
+	if (d->o->select.count > 0 || d->o->select.exclude != NULL)
+		options.selected = selected;
+	agent_replay_free(d->replay);
+	d->replay = agent_replay_new(&options, err);
+	if (d->replay == NULL)
+		return -1;
+	reading->feed = agent_replay_feed(d->replay);
+	reading->threads = options.threads;
 	return 0;
 }
 
-static void *run(void *ctx)
+bool cmd_dump_gaps(const struct cmd_dump *d)
 {
-	struct cmd_dump *d = ctx;
-
-	d->got = agent_replay(&d->replay, &d->result, &d->err);
-	close(d->ends[1]);
-	return NULL;
-}
-
-int cmd_dump_start(struct cmd_dump *d, struct err *err)
-{
-	int got;
-
-	if (pipe2(d->ends, O_CLOEXEC) != 0)
-		return err_errno(err, errno, "pipe");
-	fcntl(d->ends[1], F_SETPIPE_SZ, PIPE);
-	d->replay = (struct agent_replay_options){
-		.source = d->source,
-		.threads = d->o->threads,
-		.sink = sink,
-		.sink_ctx = d,
-		.seen = d->seen,
-		.lost = cmd_dump_lost,
-		.ctx = d,
-	};
-	if (d->o->select.count > 0 || d->o->select.exclude != NULL)
-		d->replay.selected = selected;
-	got = pthread_create(&d->thread, NULL, run, d);
-	if (got == 0)
-		return d->ends[0];
-	close(d->ends[0]);
-	close(d->ends[1]);
-	return err_errno(err, got, "thread");
-}
-
-int cmd_dump_join(struct cmd_dump *d, struct err *err)
-{
-	close(d->ends[0]); /* if it was not read to its end, the writer stops */
-	pthread_join(d->thread, NULL);
-	if (d->got != 0) {
-		if (err != NULL)
-			*err = d->err;
-		return -1;
-	}
-	return d->result.lost > 0;
+	return d->replay != NULL && agent_replay_lost(d->replay) > 0;
 }
 
 /* --- the manifest ---------------------------------------------------------- */

@@ -1,13 +1,25 @@
 /* fdump export: a dump as an ordinary pack. */
 #include <errno.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "cmd/cmd.h"
 #include "cmd/dump.h"
 #include "cmd/output.h"
+#include "lib/cbor.h"
 #include "lib/err.h"
+#include "lib/esc.h"
 #include "lib/fs.h"
 #include "lib/hash.h"
+#include "lib/seal.h"
+#include "pack/entry.h"
+#include "pack/load.h"
+#include "pack/part.h"
+#include "pack/press.h"
+#include "pack/read.h"
+#include "pack/writer.h"
+
+#define TARGET (896u << 10) /* of a part */
 
 static const char help[] =
 	"usage: fdump export -s STORE... [options] DUMP [PATH...]\n"
@@ -35,41 +47,155 @@ static int sink(void *ctx, const void *head, size_t head_len, const void *body, 
 	return 0;
 }
 
-static bool selected(void *ctx, const uint8_t *path, size_t len, bool is_dir)
+struct export
 {
-	struct cmd_dump *d = ctx;
+	struct cmd_output out;
+	struct pack_writer *writer;
+	struct pack_press *press;
+	struct pack_part *part;
+	uint64_t damaged;
+};
 
-	return cmd_select_test(&d->o->select, path, len, is_dir);
+static int put_part(struct export *x, struct err *err)
+{
+	if (pack_part_empty(x->part))
+		return 0;
+	pack_writer_number(x->writer, x->part);
+	if (pack_writer_press(x->press, x->part, err) != 0 ||
+		pack_writer_emit(x->writer, x->part, err) != 0)
+		return -1;
+	pack_part_reset(x->part);
+	return 0;
+}
+
+static int put_data(struct export *x, const uint8_t *bytes, size_t len, struct err *err)
+{
+	while (len > 0) {
+		size_t n = pack_part_left(x->part);
+		uint8_t *to;
+
+		n = n < len ? n : len;
+		if ((to = pack_part_room(x->part, n, err)) == NULL)
+			return -1;
+		memcpy(to, bytes, n);
+		pack_part_took(x->part, n);
+		bytes += n;
+		len -= n;
+		if (pack_part_full(x->part) && put_part(x, err) != 0)
+			return -1;
+	}
+	return 0;
+}
+
+/* Content that stands in these bytes. */
+static int put_content(struct export *x, const uint8_t *at, size_t len, struct err *err)
+{
+	struct pack_item item;
+	struct cbor_in in;
+	int got = 0;
+
+	cbor_in_init(&in, at, len);
+	while (got == 0 && in.at < in.end && pack_item_get(&in, &item, err) == 0)
+		if (item.kind == PACK_ITEM_DATA)
+			got = put_data(x, item.data.at, item.data.len, err);
+		else
+			got = pack_part_hole(x->part, item.hole, err);
+	return got;
+}
+
+static int put_member(struct export *x, const struct pack_load *load, const struct pack_member *m,
+	bool whole, struct err *err)
+{
+	if (pack_part_full(x->part) && put_part(x, err) != 0)
+		return -1;
+	if (pack_part_head(x->part, &m->head, err) != 0 ||
+		put_content(x, load->raw + m->content, m->content_end - m->content, err) != 0)
+		return -1;
+	return whole ? pack_part_tail(x->part, &m->tail, err) : 0;
+}
+
+/* The entries of a load, as they are: a gap is told, and found again by whoever reads. */
+static int apply(void *ctx, struct pack_load *load, struct err *err)
+{
+	struct export *x = ctx;
+	struct pack_member *m;
+	size_t count, i;
+
+	if (load->broken_at != PACK_BLOCK_NONE)
+		return err_set(err, ERR_DAMAGE, "manifest: malformed");
+	if (put_content(x, load->raw, load->lead_end, err) != 0 ||
+		(load->lead_ends && pack_part_tail(x->part, &load->lead_tail, err) != 0))
+		return -1;
+	m = pack_load_members(load, &count);
+	for (i = 0; i < count; i++)
+		if (m[i].verdict != PACK_REFUSED && put_member(x, load, &m[i], true, err) != 0)
+			return -1;
+	return load->has_trail ? put_member(x, load, &load->trail, false, err) : 0;
+}
+
+static void on_problem(void *ctx, enum pack_problem_kind kind, uint64_t offset,
+	struct pack_bytes path, const char *what)
+{
+	struct export *x = ctx;
+	char text[ESC_MAX(4096)] = "";
+
+	(void)kind;
+	(void)offset;
+	x->damaged++;
+	if (path.at != NULL)
+		esc_name(text, sizeof text, path.at, path.len);
+	fprintf(stderr, "fdump export: %s%s%s\n", text, text[0] ? ": " : "", what);
+}
+
+static int write_pack(struct export *x, struct cmd_dump *d, struct err *err)
+{
+	const struct store_dump *dump = agent_source_dump(d->source);
+	struct pack_writer_options wo = {
+		.has_time = true,
+		.time = {dump->began.sec, dump->began.nsec},
+		.program = "fdump " FDUMP_VERSION,
+	};
+	struct pack_read_options ro = {
+		.prove = true,
+		.skip_damaged = true,
+		.apply = apply,
+		.problem = on_problem,
+		.ctx = x,
+	};
+	struct pack_read result;
+
+	if (seal_random(wo.id, sizeof wo.id, err) != 0)
+		return -1;
+	x->part = pack_part_new(TARGET, err);
+	x->press = x->part != NULL ? pack_press_new(0, err) : NULL;
+	x->writer = x->press != NULL ? pack_writer_new(&wo, x->press, sink, &x->out, err) : NULL;
+	if (x->writer == NULL || cmd_dump_feed(d, &ro, err) != 0 ||
+		pack_writer_start(x->writer, err) != 0 || pack_read_run(&ro, &result, err) != 0 ||
+		put_part(x, err) != 0)
+		return -1;
+	return pack_writer_end(x->writer, err);
 }
 
 static int export(struct cmd_options *o, const char *dump, struct err *err)
 {
 	struct cmd_dump d = {.source = NULL};
-	struct cmd_output out = {.fd = -1, .dir = -1};
-	struct agent_replay_options replay = {
-		.threads = o->threads,
-		.sink = sink,
-		.sink_ctx = &out,
-		.selected = selected,
-		.lost = cmd_dump_lost,
-		.ctx = &d,
-	};
-	struct agent_replayed result = {.lost = 0};
+	struct export x = {.out = {.fd = -1, .dir = -1}};
+	bool gaps;
 	int got = -1;
 
-	if (cmd_dump_open(&d, o, dump, err) == 0 && cmd_output_open(&out, o->file, err) == 0) {
-		replay.source = d.source;
-		got = agent_replay(&replay, &result, err);
-	}
+	if (cmd_dump_open(&d, o, dump, err) == 0 && cmd_output_open(&x.out, o->file, err) == 0)
+		got = write_pack(&x, &d, err);
 	if (got == 0)
-		got = cmd_output_commit(&out, err);
-	cmd_output_drop(&out);
+		got = cmd_output_commit(&x.out, err);
+	gaps = cmd_dump_gaps(&d) || x.damaged > 0;
+	pack_writer_free(x.writer);
+	pack_press_free(x.press);
+	pack_part_free(x.part);
+	cmd_output_drop(&x.out);
 	cmd_dump_close(&d);
 	if (got != 0)
 		return cmd_fail("export", err);
-	return result.lost > 0                              ? CMD_DAMAGE
-	       : cmd_select_unmet(&o->select, "export") > 0 ? CMD_FAILED
-							    : CMD_OK;
+	return gaps ? CMD_DAMAGE : cmd_select_unmet(&o->select, "export") > 0 ? CMD_FAILED : CMD_OK;
 }
 
 int cmd_export(int argc, char **argv)

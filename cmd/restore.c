@@ -1,4 +1,4 @@
-/* fdump restore: a dump, turned back into a pack and unpacked. */
+/* fdump restore: the entries of a dump, unpacked. */
 #include <stdio.h>
 #include <string.h>
 
@@ -94,19 +94,15 @@ static int print_entry(
 	return 0;
 }
 
-/* Unpacks the stream; the worse of both ends' statuses. */
 static int restore(struct restore *r, struct cmd_dump *d, struct err *err)
 {
-	int fd = cmd_dump_start(d, err), status, got;
+	int status;
 
-	if (fd < 0)
+	if (cmd_dump_feed(d, &r->u.read, err) != 0)
 		return cmd_fail("restore", err);
-	status = cmd_unpack_run(&r->u, fd);
-	got = cmd_dump_join(d, err);
-	/* Unpacking that stopped has told why; the pipe's end is no news then. */
-	if (got < 0 && status != CMD_FAILED && status != CMD_NOSPACE)
-		return cmd_fail("restore", err);
-	return got > 0 && status != CMD_NOSPACE ? CMD_DAMAGE : status;
+	r->u.total = agent_source_dump(d->source)->content;
+	status = cmd_unpack_run(&r->u, -1);
+	return cmd_dump_gaps(d) && status != CMD_NOSPACE ? CMD_DAMAGE : status;
 }
 
 int cmd_restore(int argc, char **argv)

@@ -215,7 +215,9 @@ static int apply(void *ctx, struct pack_load *load, struct err *err)
 	size_t count;
 
 	pack_load_members(load, &count);
-	cmd_progress_add(PACK_BLOCK_HEADER + load->block.stored_len, count + load->lead_ends);
+	cmd_progress_add(u->o->read.feed != NULL ? load->block.raw_len
+						 : PACK_BLOCK_HEADER + load->block.stored_len,
+		count + load->lead_ends);
 	if (load->bad.code == ERR_DENIED && load->block.kind == PACK_ENTRY)
 		return err_set(
 			err, ERR_DENIED, "the pack is sealed: a secret key is needed (--key FILE)");
@@ -273,11 +275,12 @@ static int run(struct unpack *u, struct err *err)
 		err_errno(err, errno, "%s", o->o.directory != NULL ? o->o.directory : ".");
 	} else if ((u->extract = pack_extract_new(&o->extract, err)) != NULL) {
 		got = 1;
-		if (o->o.select.count > 0 && pack_seek_can(o->read.fd))
+		if (o->read.feed == NULL && o->o.select.count > 0 && pack_seek_can(o->read.fd))
 			got = pick(u, err);
 		if (got == 1) {
-			cmd_progress_start(
-				o->o.command, cmd_progress_size(o->read.fd), o->o.verbose);
+			cmd_progress_start(o->o.command,
+				o->read.feed != NULL ? o->total : cmd_progress_size(o->read.fd),
+				o->o.verbose);
 			got = pack_read_run(&o->read, &result, err);
 		}
 		pack_extract_finish(u->extract);

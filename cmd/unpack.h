@@ -1,6 +1,6 @@
 /*
- * Unpacking, as `fdump unpack` and `fdump restore` do it: a stream that is a
- * pack into a directory.
+ * Unpacking, as `fdump unpack` and `fdump restore` do it: a pack, or entries that
+ * are fed, into a directory.
  */
 #ifndef FDUMP_CMD_UNPACK_H
 #define FDUMP_CMD_UNPACK_H
@@ -15,13 +15,14 @@ struct cmd_unpack {
 	struct cmd_options o; /* read; .directory: where to */
 	bool untrusted;
 	struct pack_extract_options extract; /* set: strip, overwrite */
-	struct pack_read_options read;       /* set: skip_damaged, need_key */
+	struct pack_read_options read;       /* set: skip_damaged, need_key, feed */
+	uint64_t total;                      /* of a feed: bytes that will come, for progress */
 };
 
 /* The value of --overwrite. Returns 0, or -1. */
 int cmd_unpack_overwrite(const char *text, enum pack_overwrite *when);
 
-/* Unpacks what fd yields; tells all that is wrong. Returns the exit status. */
+/* Unpacks what fd yields, or read.feed; tells all that is wrong. Returns the exit status. */
 int cmd_unpack_run(struct cmd_unpack *unpack, int fd);
 
 #endif

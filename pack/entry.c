@@ -15,6 +15,7 @@
 #include "pack/block.h"
 
 /* Nesting of a value that is passed by because its key is unknown. */
+#define DATA_HEAD  0x5a /* CBOR: bytes, their number in 4 bytes */
 #define SKIP_DEPTH 8
 
 static const char *const type_names[] = {"?", "regular", "directory", "symlink", "hardlink", "fifo",
@@ -629,6 +630,15 @@ static int get_item(struct cbor_in *in, struct pack_item *item, bool manifest, s
 	default:
 		return malformed(err, "content");
 	}
+}
+
+void pack_data_head_put(uint8_t to[PACK_DATA_HEAD], uint32_t len)
+{
+	to[0] = DATA_HEAD;
+	to[1] = (uint8_t)(len >> 24);
+	to[2] = (uint8_t)(len >> 16);
+	to[3] = (uint8_t)(len >> 8);
+	to[4] = (uint8_t)len;
 }
 
 int pack_item_get(struct cbor_in *in, struct pack_item *item, struct err *err)

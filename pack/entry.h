@@ -166,6 +166,9 @@ struct pack_item {
 	uint32_t offset, len;   /* REF: which of the chunk's bytes */
 };
 
+/* What stands before len bytes of DATA. */
+void pack_data_head_put(uint8_t to[PACK_DATA_HEAD], uint32_t len);
+
 /* Takes the next item. A TAIL is only announced (the input stays before it: go
  * on with pack_tail_get); PACK_ITEM_NONE is the end of the input. Returns 0,
  * or -1 with err set (ERR_FORMAT, ERR_UNSUPPORTED). */

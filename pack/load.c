@@ -18,7 +18,7 @@ struct pack_load *pack_load_new(struct err *err)
 		return NULL;
 	}
 	buf_init(&load->stored, PACK_BLOCK_VOLUME_MAX);
-	buf_init(&load->unpacked, PACK_BLOCK_RAW_MAX);
+	buf_init(&load->unpacked, PACK_LOAD_MAX);
 	buf_init(&load->members, PACK_BLOCK_ENTRIES * sizeof(struct pack_member));
 	buf_init(&load->sums, PACK_BLOCK_ENTRIES * HASH_LEN + 1);
 	buf_init(&load->meta, 2 * PACK_BLOCK_RAW_MAX);
@@ -334,5 +334,12 @@ int pack_load_open(struct pack_load *load, struct pack_press *press, struct hash
 	}
 	if (b->kind != PACK_ENTRY)
 		return 0;
+	return decode(load, hash, sums, err);
+}
+
+int pack_load_decode(struct pack_load *load, struct hash *hash, struct sums *sums, struct err *err)
+{
+	load->raw = load->unpacked.data;
+	load->block.raw_len = (uint32_t)load->unpacked.len;
 	return decode(load, hash, sums, err);
 }

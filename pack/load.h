@@ -46,6 +46,9 @@ struct pack_member {
 	void *user;              /* the caller's; NULL at first */
 };
 
+/* Entries without a block around them may be longer than those in one. */
+#define PACK_LOAD_MAX (8u << 20)
+
 struct pack_load {
 	/* Set by the caller. */
 	struct pack_block block;
@@ -54,7 +57,7 @@ struct pack_load {
 	bool want_hash;      /* prove the content */
 	bool want_meta;      /* make records for the index */
 	/* The payload. */
-	struct buf stored, unpacked;
+	struct buf stored, unpacked; /* at most PACK_LOAD_MAX */
 	const uint8_t *raw;
 	struct err bad; /* code: why the payload can't be used; ERR_NONE: it can */
 	/* ENTRY: what is in it. */
@@ -93,6 +96,10 @@ uint8_t *pack_load_room(struct pack_load *load, const struct pack_block *block, 
  * set: out of memory only. */
 int pack_load_open(struct pack_load *load, struct pack_press *press, struct hash *hash,
 	struct sums *sums, struct err *err);
+
+/* The same without a block: entries that the caller wrote to .unpacked itself,
+ * as PACK_ENTRY blocks have them. .block: kind, seq and first are set. */
+int pack_load_decode(struct pack_load *load, struct hash *hash, struct sums *sums, struct err *err);
 
 /* The whole entries that begin in the block. */
 struct pack_member *pack_load_members(struct pack_load *load, size_t *count);

@@ -10,7 +10,6 @@
 #include "pack/entry.h"
 
 /* A DATA head with a length of four bytes, written before the length is known. */
-#define CBOR_BYTES_4 0x5a
 
 #define MARKS_MAX (PACK_BLOCK_RAW_MAX / 16 * sizeof(struct pack_mark))
 
@@ -141,11 +140,7 @@ void pack_part_took(struct pack_part *part, size_t len)
 	if (len == 0)
 		return;
 	assert(part->data_at == part->raw.len && len <= PACK_BLOCK_RAW_MAX);
-	head[0] = CBOR_BYTES_4;
-	head[1] = (uint8_t)(len >> 24);
-	head[2] = (uint8_t)(len >> 16);
-	head[3] = (uint8_t)(len >> 8);
-	head[4] = (uint8_t)len;
+	pack_data_head_put(head, (uint32_t)len);
 	buf_took(&part->raw, PACK_DATA_HEAD + len);
 }
 

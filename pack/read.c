@@ -1,7 +1,7 @@
 /*
  * The lanes (lib/lane) of a pack that is read:
  *
- *   fetch  serial    find the next block, read its payload
+ *   fetch  serial    find the next block, read its payload; or the feed's plan
  *   open   parallel  check, open, unpack, decode, hash whole entries, prepare
  *   link   serial    which entries go over blocks
  *   chain  keyed     hash those: each in order, several at once
@@ -16,6 +16,7 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
+#include "lib/buf.h"
 #include "lib/err.h"
 #include "lib/fs.h"
 #include "lib/hash.h"
@@ -44,6 +45,7 @@ struct worker {
 	struct sums *sums;
 	struct pack_press *press;
 	uint64_t key_number;
+	unsigned number;
 };
 
 struct run {
@@ -55,6 +57,7 @@ struct run {
 	size_t have;
 	uint64_t at; /* of the window, in the input */
 	bool eof, over;
+	uint64_t fed; /* loads that the feed planned */
 	uint64_t key_number, keys;
 	uint8_t key[32];
 	/* link */
@@ -162,6 +165,17 @@ static int fetch_block(struct run *r, struct job *job, const struct pack_block *
 	return 0;
 }
 
+/* The next load of a feed; its plan lies where a stored payload would. */
+static int fetch_plan(struct run *r, struct job *job, struct err *err)
+{
+	struct pack_block block = {.kind = PACK_ENTRY, .seq = r->fed++};
+
+	job->has_block = true;
+	if (pack_load_room(job->load, &block, err) == NULL)
+		return -1;
+	return r->o->feed->plan(r->o->feed->ctx, &job->load->stored, err);
+}
+
 static int fetch(void *ctx, void *worker, void *job_, struct err *err)
 {
 	struct run *r = ctx;
@@ -172,6 +186,8 @@ static int fetch(void *ctx, void *worker, void *job_, struct err *err)
 	(void)worker;
 	job->has_block = job->trailing = job->stop = false;
 	job->garbage = 0;
+	if (r->o->feed != NULL)
+		return fetch_plan(r, job, err);
 	if (r->over)
 		return 1;
 	for (;;) {
@@ -214,6 +230,30 @@ static void check_sealed(struct pack_load *load)
 		err_set(&load->bad, ERR_DENIED, "sealed: a key is needed (--key FILE)");
 }
 
+/* What a feed planned. */
+static int build_load(struct run *r, struct worker *w, struct pack_load *load, struct err *err)
+{
+	const struct pack_read_feed *feed = r->o->feed;
+
+	if (feed->build(feed->ctx, w->number, &load->stored, &load->unpacked, &load->block.first,
+		    err) != 0)
+		return -1;
+	return pack_load_decode(load, w->hash, w->sums, err);
+}
+
+/* What a block has. */
+static int open_block(struct worker *w, struct job *job, struct err *err)
+{
+	if (job->key_number != 0 && job->key_number != w->key_number) {
+		if (pack_press_key(w->press, job->key, err) != 0)
+			return -1;
+		w->key_number = job->key_number;
+	}
+	if (job->load->block.sealed && job->key_number == 0)
+		check_sealed(job->load);
+	return pack_load_open(job->load, w->press, w->hash, w->sums, err);
+}
+
 static int open_load(void *ctx, void *worker, void *job_, struct err *err)
 {
 	struct run *r = ctx;
@@ -222,14 +262,8 @@ static int open_load(void *ctx, void *worker, void *job_, struct err *err)
 
 	if (!job->has_block)
 		return 0;
-	if (job->key_number != 0 && job->key_number != w->key_number) {
-		if (pack_press_key(w->press, job->key, err) != 0)
-			return -1;
-		w->key_number = job->key_number;
-	}
-	if (job->load->block.sealed && job->key_number == 0)
-		check_sealed(job->load);
-	if (pack_load_open(job->load, w->press, w->hash, w->sums, err) != 0)
+	if (r->o->feed != NULL ? build_load(r, w, job->load, err) != 0
+			       : open_block(w, job, err) != 0)
 		return -1;
 	if (r->o->prove && pack_chain_begin(&job->chain, job->load, err) != 0)
 		return -1;
@@ -323,7 +357,7 @@ static void job_free(struct job *job)
 	free(job);
 }
 
-static struct job *job_new(bool prove, struct err *err)
+static struct job *job_new(const struct pack_read_options *o, struct err *err)
 {
 	struct job *job = calloc(1, sizeof *job);
 
@@ -336,7 +370,8 @@ static struct job *job_new(bool prove, struct err *err)
 		free(job);
 		return NULL;
 	}
-	job->load->want_hash = job->load->want_meta = prove;
+	job->load->want_hash = o->prove;
+	job->load->want_meta = o->prove && o->feed == NULL;
 	return job;
 }
 
@@ -350,7 +385,7 @@ static void worker_free(struct worker *w)
 	free(w);
 }
 
-static struct worker *worker_new(struct err *err)
+static struct worker *worker_new(size_t number, struct err *err)
 {
 	struct worker *w = calloc(1, sizeof *w);
 
@@ -358,6 +393,7 @@ static struct worker *worker_new(struct err *err)
 		err_set(err, ERR_NOMEM, "out of memory");
 		return NULL;
 	}
+	w->number = (unsigned)number;
 	w->hash = hash_new(err);
 	w->sums = w->hash != NULL ? sums_new(err) : NULL;
 	w->press = w->sums != NULL ? pack_press_new(0, err) : NULL;
@@ -381,11 +417,13 @@ static int run_lanes(struct run *r, struct job **jobs, size_t job_count, struct 
 	};
 	size_t i;
 
+	if (r->o->feed != NULL)
+		pack_reader_bare(r->reader);
 	for (i = 0; i < job_count; i++)
-		if ((jobs[i] = job_new(r->o->prove, err)) == NULL)
+		if ((jobs[i] = job_new(r->o, err)) == NULL)
 			return -1;
 	for (i = 0; i < worker_count; i++)
-		if ((workers[i] = worker_new(err)) == NULL)
+		if ((workers[i] = worker_new(i, err)) == NULL)
 			return -1;
 	if (lane_run(stages, sizeof stages / sizeof *stages, (void **)jobs, job_count,
 		    (void **)workers, worker_count, r, err) != 0)

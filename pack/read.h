@@ -15,15 +15,29 @@
 
 #include "pack/reader.h"
 
+struct buf;
 struct err;
 struct pack_load;
 
+/* Entries that come from elsewhere than a pack, without blocks around them. */
+struct pack_read_feed {
+	/* In order: what the next load will have, in words of the feed's own. Returns 0,
+	 * 1 behind the last, -1 with err set. */
+	int (*plan)(void *ctx, struct buf *plan, struct err *err);
+	/* From any thread, worker: which (below .threads): the entries, as a block's payload
+	 * has them; .first as in its header. Returns 0, or -1 with err set. */
+	int (*build)(void *ctx, unsigned worker, const struct buf *plan, struct buf *entries,
+		uint32_t *first, struct err *err);
+	void *ctx;
+};
+
 struct pack_read_options {
-	int fd;            /* read from where it stands */
-	unsigned threads;  /* at least 1 */
-	bool prove;        /* hash contents, compare indexes */
-	bool need_key;     /* a key was given: what is not sealed is refused */
-	bool skip_damaged; /* go on behind damage; else stop there */
+	int fd;                            /* read from where it stands */
+	const struct pack_read_feed *feed; /* not NULL: instead of fd */
+	unsigned threads;                  /* at least 1 */
+	bool prove;                        /* hash contents, compare indexes */
+	bool need_key;                     /* a key was given: what is not sealed is refused */
+	bool skip_damaged;                 /* go on behind damage; else stop there */
 
 	/* Opens a KEY block; NULL: there is no key. Returns 0 with the payload
 	 * key, or -1 with err set, which ends it all. */

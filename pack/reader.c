@@ -24,7 +24,7 @@
 static const struct pack_bytes nobody = {0};
 
 struct pack_reader {
-	bool prove, must_seal;
+	bool prove, must_seal, bare;
 	pack_reader_problem *problem;
 	void *ctx;
 	struct pack_read total;
@@ -155,6 +155,12 @@ static void begin_pack(struct pack_reader *r, uint64_t at)
 	r->total.packs++;
 }
 
+void pack_reader_bare(struct pack_reader *r)
+{
+	begin_pack(r, 0);
+	r->bare = true;
+}
+
 /* --- START -------------------------------------------------------------- */
 
 /* START says what the pack needs. Returns 0, or -1 refused. */
@@ -218,7 +224,7 @@ static int complete(struct pack_reader *r, uint64_t block, uint32_t at, const ui
 	r->total.entries++;
 	r->total.content += tail->size;
 	r->total.statuses += tail->status != PACK_OK;
-	if (!r->prove)
+	if (!r->prove || r->bare)
 		return 0;
 	r->seen_count++;
 	r->blind = r->blind || tail->passed_by;
@@ -572,7 +578,7 @@ int pack_reader_take(struct pack_reader *r, struct pack_load *load, struct err *
 	if (b->kind == PACK_KEY)
 		r->sealed = true;
 	r->keyed = r->keyed || b->sealed || b->kind == PACK_KEY;
-	if (b->kind != PACK_END) {
+	if (b->kind != PACK_END && !r->bare) {
 		pack_block_put(b, header);
 		hash_add(r->digest, header, sizeof header);
 	}
@@ -614,5 +620,7 @@ void pack_reader_finish(struct pack_reader *r, uint64_t offset)
 	if (r->ended)
 		return;
 	damage(r, NULL);
+	if (r->bare)
+		return;
 	report(r, PACK_PROBLEM_END, offset, nobody, "cut: the pack has no end");
 }

@@ -39,6 +39,10 @@ struct pack_reader *pack_reader_new(
 	bool prove, bool sealed, pack_reader_problem *problem, void *ctx, struct err *err);
 void pack_reader_free(struct pack_reader *reader);
 
+/* Before the first load: there are no blocks around the entries, so no START, END
+ * or index will come. */
+void pack_reader_bare(struct pack_reader *reader);
+
 /* Takes the next load, in the order of the input. Returns 0, or -1 with err
  * set: out of memory, or a START that is refused (ERR_UNSUPPORTED). */
 int pack_reader_take(struct pack_reader *reader, struct pack_load *load, struct err *err);
