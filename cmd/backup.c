@@ -401,6 +401,12 @@ static void on_behind(void *ctx, const char *store, const char *why)
 	fprintf(stderr, "fdump backup: store %s is left behind: %s\n", store, why);
 }
 
+static void on_caught_up(void *ctx, const char *store)
+{
+	(void)ctx;
+	fprintf(stderr, "fdump backup: store %s has caught up\n", store);
+}
+
 static void hex(const uint8_t *bytes, size_t len, char *text)
 {
 	size_t i;
@@ -477,6 +483,7 @@ static int backup(struct options *o, struct agent_backed_up *result, struct err 
 	struct agent_copies_options copies = {
 		.paths = o->stores,
 		.count = o->store_count,
+		.wanted = o->copies > 0 ? (size_t)o->copies : o->store_count,
 		.behind = on_behind,
 	};
 	struct agent_domain domain = {0};
@@ -495,6 +502,9 @@ static int backup(struct options *o, struct agent_backed_up *result, struct err 
 	o->backup.copies = agent_copies_open(&copies, domain.fingerprint, err);
 	if (o->backup.copies != NULL)
 		got = run(o, result, err);
+	if (got == 0)
+		result->acknowledged +=
+			agent_copies_catch_up(o->backup.copies, result->dump, on_caught_up);
 	agent_copies_close(o->backup.copies);
 out:
 	agent_domain_wipe(&domain);

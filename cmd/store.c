@@ -168,7 +168,7 @@ static int replicate(const struct options *o, struct err *err)
 	if (from != NULL)
 		to = store_open(o->dir, STORE_WRITE, err);
 	if (to != NULL)
-		got = store_replicate(from, to, on_problem, NULL, &r, err);
+		got = store_replicate(from, to, NULL, on_problem, NULL, &r, err);
 	store_close(from);
 	store_close(to);
 	if (got != 0)

@@ -597,7 +597,6 @@ static int keep_piece(void *ctx, bool list, const void *content, size_t len,
 	uint8_t id[STORE_ID_LEN], struct err *err)
 {
 	struct backup *b = ctx;
-	uint64_t added = 0;
 	bool has;
 
 	if (list)
@@ -608,11 +607,9 @@ static int keep_piece(void *ctx, bool list, const void *content, size_t len,
 		return -1;
 	if (has)
 		return 0;
-	if (agent_maker_make(b->maker, list, id, content, len, &b->record, err) != 0 ||
-		agent_copies_put(b->o->copies, b->record.data, b->record.len, &added, err) != 0)
+	if (agent_maker_make(b->maker, list, id, content, len, &b->record, err) != 0)
 		return -1;
-	b->result->stored += added;
-	return 0;
+	return agent_copies_put(b->o->copies, b->record.data, b->record.len, err);
 }
 
 static void report(struct backup *b, struct agent_job *job)
@@ -705,18 +702,15 @@ static int emit(void *ctx, void *worker, void *job_, struct err *err)
 	struct backup *b = ctx;
 	struct agent_job *job = job_;
 	const struct agent_ref *ref = (const struct agent_ref *)(const void *)job->refs.data;
-	uint64_t added;
 	size_t i;
 
 	(void)worker;
 	for (i = 0; i < job->chunk_count; i++) {
 		const struct agent_chunk *c = &job->chunks[i];
 
-		if (!c->wanted)
-			continue;
-		if (agent_copies_put(b->o->copies, c->record.data, c->record.len, &added, err) != 0)
+		if (c->wanted &&
+			agent_copies_put(b->o->copies, c->record.data, c->record.len, err) != 0)
 			return -1;
-		b->result->stored += added;
 	}
 	for (i = 0; i < job->refs.len / sizeof *ref; i++)
 		memcpy(job->out.data + ref[i].at, job->chunks[ref[i].chunk].id, STORE_ID_LEN);
@@ -768,7 +762,7 @@ static struct store_time now(void)
 	return (struct store_time){t.tv_sec, (uint32_t)t.tv_nsec};
 }
 
-/* The local copy, if every store holds the dump that it is of. */
+/* The local copy, if a store still holds the dump that it is of. */
 static int open_last(struct backup *b, struct err *err)
 {
 	bool has;
@@ -881,8 +875,8 @@ static int commit(struct backup *b, struct err *err)
 	buf_init(&record, STORE_DUMP_MAX);
 	got = make_record(b, &record, err);
 	if (got == 0)
-		got = agent_copies_commit(
-			b->o->copies, record.data, record.len, &b->result->acknowledged, err);
+		got = agent_copies_commit(b->o->copies, record.data, record.len,
+			&b->result->acknowledged, &b->result->stored, err);
 	buf_fini(&record);
 	if (got != 0)
 		return got;

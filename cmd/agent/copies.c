@@ -1,59 +1,215 @@
-/* Stores side by side, each asked in turn. */
+/*
+ * One lock over all queues, one condition for every change of them. Records
+ * are shared between queues, and counted.
+ */
 #include "cmd/agent/copies.h"
 
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
+#include "cmd/store/care.h"
 #include "lib/buf.h"
 #include "lib/err.h"
 
+#define SLOTS     1024 /* records that wait for one store */
+#define CLOSE_SEC 5    /* that a thread is waited for at the end */
+
+struct parcel {
+	size_t users, len;
+	uint8_t bytes[];
+};
+
 struct copy {
-	struct store *store; /* NULL: left behind */
+	struct agent_copies *owner;
+	struct store *store;
+	pthread_t thread;
+	bool running; /* the thread was made */
+	bool behind;
+	bool acked; /* its commit was answered well */
+	/* The queue, a ring. */
+	struct parcel *queue[SLOTS];
+	size_t first, count, bytes;
+	bool commit, done; /* it is to commit; it has answered */
+	int answer;
+	uint64_t stored, taken; /* bytes that were new; records taken, to see it move */
+	int64_t held_up;        /* milliseconds that the others waited for it alone */
 };
 
 struct agent_copies {
 	struct agent_copies_options o;
 	const uint8_t *domain;
-	pthread_mutex_t lock; /* over `alive` and the callback */
+	pthread_mutex_t lock;
+	pthread_cond_t change;
 	size_t alive;
+	bool closing;
+	const uint8_t *record; /* to commit */
+	size_t record_len;
 	struct copy copies[AGENT_STORES_MAX];
-	bool behind[AGENT_STORES_MAX];
 };
 
-/* A store is given up. Returns 0, or -1: none is left. */
-static int leave(struct agent_copies *c, size_t i, const struct err *why, struct err *err)
+static int64_t now_ms(void)
 {
-	size_t left;
+	struct timespec t;
 
-	pthread_mutex_lock(&c->lock);
-	if (!c->behind[i]) {
-		c->behind[i] = true;
-		c->alive--;
-		c->o.behind(c->o.ctx, c->o.paths[i], why->message);
-	}
-	left = c->alive;
-	pthread_mutex_unlock(&c->lock);
-	if (left > 0)
-		return 0;
-	*err = *why;
-	return -1;
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
 }
 
-static bool is_behind(struct agent_copies *c, size_t i)
+/* Waits for a change, for at most a second. */
+static void wait_change(struct agent_copies *c)
+{
+	struct timespec until;
+
+	clock_gettime(CLOCK_MONOTONIC, &until);
+	until.tv_sec++;
+	pthread_cond_timedwait(&c->change, &c->lock, &until);
+}
+
+static void release(struct parcel *p)
+{
+	if (--p->users == 0)
+		free(p);
+}
+
+static void empty(struct copy *copy)
+{
+	for (; copy->count > 0; copy->count--) {
+		release(copy->queue[copy->first]);
+		copy->first = (copy->first + 1) % SLOTS;
+	}
+	copy->bytes = 0;
+}
+
+/* A store is given up; the lock is held. */
+static void leave(struct copy *copy, const char *why)
+{
+	struct agent_copies *c = copy->owner;
+
+	if (copy->behind)
+		return;
+	copy->behind = true;
+	c->alive--;
+	empty(copy);
+	c->o.behind(c->o.ctx, c->o.paths[copy - c->copies], why);
+	pthread_cond_broadcast(&c->change);
+}
+
+static void leave_unlocked(struct copy *copy, const char *why)
+{
+	pthread_mutex_lock(&copy->owner->lock);
+	leave(copy, why);
+	pthread_mutex_unlock(&copy->owner->lock);
+}
+
+static bool is_behind(struct copy *copy)
 {
 	bool behind;
 
-	pthread_mutex_lock(&c->lock);
-	behind = c->behind[i];
-	pthread_mutex_unlock(&c->lock);
+	pthread_mutex_lock(&copy->owner->lock);
+	behind = copy->behind;
+	pthread_mutex_unlock(&copy->owner->lock);
 	return behind;
+}
+
+static int none_left(struct err *err)
+{
+	return err_set(err, ERR_FAILED, "no store is left");
+}
+
+static int any_left(struct agent_copies *c, struct err *err)
+{
+	bool left;
+
+	pthread_mutex_lock(&c->lock);
+	left = c->alive > 0;
+	pthread_mutex_unlock(&c->lock);
+	return left ? 0 : none_left(err);
+}
+
+/* --- a store's thread ------------------------------------------------------ */
+
+/* One record; the lock is held, but not meanwhile. */
+static void put_next(struct copy *copy)
+{
+	struct agent_copies *c = copy->owner;
+	struct parcel *p = copy->queue[copy->first];
+	struct err why = {0};
+	int got;
+
+	copy->first = (copy->first + 1) % SLOTS;
+	copy->count--;
+	pthread_mutex_unlock(&c->lock);
+	got = store_put(copy->store, c->domain, p->bytes, p->len, &why);
+	pthread_mutex_lock(&c->lock);
+	copy->taken++;
+	if (!copy->behind)
+		copy->bytes -= p->len;
+	if (got == 0)
+		copy->stored += p->len;
+	if (got < 0)
+		leave(copy, why.message);
+	release(p);
+	pthread_cond_broadcast(&c->change);
+}
+
+static void commit(struct copy *copy)
+{
+	struct agent_copies *c = copy->owner;
+	struct store_receipt receipt;
+	struct err why = {0};
+	int got;
+
+	copy->commit = false;
+	pthread_mutex_unlock(&c->lock);
+	got = store_commit(copy->store, c->record, c->record_len, &receipt, NULL, &why);
+	pthread_mutex_lock(&c->lock);
+	copy->done = true;
+	copy->answer = got;
+	if (got < 0)
+		leave(copy, why.message);
+	pthread_cond_broadcast(&c->change);
+}
+
+static void *run(void *copy_)
+{
+	struct copy *copy = copy_;
+	struct agent_copies *c = copy->owner;
+
+	pthread_mutex_lock(&c->lock);
+	while (!c->closing && !copy->behind)
+		if (copy->count > 0)
+			put_next(copy);
+		else if (copy->commit)
+			commit(copy);
+		else
+			wait_change(c);
+	pthread_mutex_unlock(&c->lock);
+	return NULL;
+}
+
+/* --- the whole ----------------------------------------------------------- */
+
+static int start(struct copy *copy, struct err *err)
+{
+	int got;
+
+	copy->store =
+		store_open(copy->owner->o.paths[copy - copy->owner->copies], STORE_WRITE, err);
+	if (copy->store == NULL)
+		return -1;
+	got = pthread_create(&copy->thread, NULL, run, copy);
+	copy->running = got == 0;
+	return got == 0 ? 0 : err_errno(err, got, "thread");
 }
 
 struct agent_copies *agent_copies_open(
 	const struct agent_copies_options *options, const uint8_t *domain, struct err *err)
 {
 	struct agent_copies *c = calloc(1, sizeof *c);
+	pthread_condattr_t attr;
+	struct err why = {0};
 	size_t i;
 
 	if (c == NULL) {
@@ -64,26 +220,58 @@ struct agent_copies *agent_copies_open(
 	c->domain = domain;
 	c->alive = options->count;
 	pthread_mutex_init(&c->lock, NULL);
+	pthread_condattr_init(&attr);
+	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+	pthread_cond_init(&c->change, &attr);
+	pthread_condattr_destroy(&attr);
 	for (i = 0; i < options->count; i++) {
-		struct err why = {0};
-
-		c->copies[i].store = store_open(options->paths[i], STORE_WRITE, &why);
-		if (c->copies[i].store == NULL && leave(c, i, &why, err) != 0) {
-			agent_copies_close(c);
-			return NULL;
-		}
+		c->copies[i].owner = c;
+		if (start(&c->copies[i], &why) != 0)
+			leave_unlocked(&c->copies[i], why.message);
 	}
-	return c;
+	if (any_left(c, err) == 0)
+		return c;
+	*err = why;
+	agent_copies_close(c);
+	return NULL;
+}
+
+/* Returns whether the thread has ended: one that hangs in a store can't be
+ * stopped, and what it uses must stay. */
+static bool end_thread(struct copy *copy)
+{
+	struct timespec until;
+
+	if (!copy->running)
+		return true;
+	clock_gettime(CLOCK_REALTIME, &until);
+	until.tv_sec += copy->behind ? CLOSE_SEC : AGENT_STALL_SEC;
+	if (pthread_timedjoin_np(copy->thread, NULL, &until) != 0)
+		return false;
+	copy->running = false;
+	return true;
 }
 
 void agent_copies_close(struct agent_copies *c)
 {
+	bool ended = true;
 	size_t i;
 
 	if (c == NULL)
 		return;
+	pthread_mutex_lock(&c->lock);
+	c->closing = true;
+	pthread_cond_broadcast(&c->change);
+	pthread_mutex_unlock(&c->lock);
 	for (i = 0; i < c->o.count; i++)
-		store_close(c->copies[i].store);
+		if (end_thread(&c->copies[i])) {
+			empty(&c->copies[i]);
+			store_close(c->copies[i].store);
+		} else
+			ended = false;
+	if (!ended)
+		return;
+	pthread_cond_destroy(&c->change);
 	pthread_mutex_destroy(&c->lock);
 	free(c);
 }
@@ -96,36 +284,86 @@ int agent_copies_have(struct agent_copies *c, const uint8_t *id, bool *has, stru
 
 	*has = true;
 	for (i = 0; i < c->o.count && *has; i++) {
-		if (is_behind(c, i))
+		if (is_behind(&c->copies[i]))
 			continue;
-		if (store_have(c->copies[i].store, c->domain, id, 1, &one, &why) != 0) {
-			if (leave(c, i, &why, err) != 0)
-				return -1;
-			continue;
-		}
-		*has = one;
+		if (store_have(c->copies[i].store, c->domain, id, 1, &one, &why) != 0)
+			leave_unlocked(&c->copies[i], why.message);
+		else
+			*has = one;
 	}
-	return 0;
+	return any_left(c, err);
 }
 
-int agent_copies_put(
-	struct agent_copies *c, const uint8_t *record, size_t len, uint64_t *added, struct err *err)
+/* --- putting ------------------------------------------------------------- */
+
+static bool fits(const struct copy *copy, size_t len)
 {
-	struct err why = {0};
+	return copy->count == 0 || (copy->count < SLOTS && copy->bytes + len <= AGENT_QUEUE);
+}
+
+/* Whether enough others could take it at once. */
+static bool can_be_spared(const struct agent_copies *c, const struct copy *copy, size_t len)
+{
+	size_t ready = 0, i;
+
+	for (i = 0; i < c->o.count; i++)
+		ready += &c->copies[i] != copy && !c->copies[i].behind && fits(&c->copies[i], len);
+	return ready >= c->o.wanted;
+}
+
+/* Waits for room in a queue, or leaves the store behind. */
+static void wait_room(struct copy *copy, size_t len)
+{
+	struct agent_copies *c = copy->owner;
+	int64_t moved = now_ms();
+	uint64_t taken = copy->taken;
+
+	while (!copy->behind && !fits(copy, len)) {
+		int64_t before = now_ms();
+		bool spare = can_be_spared(c, copy, len);
+
+		wait_change(c);
+		if (spare)
+			copy->held_up += now_ms() - before;
+		if (copy->taken != taken)
+			moved = now_ms();
+		taken = copy->taken;
+		if (copy->held_up > AGENT_SLOW_SEC * 1000)
+			leave(copy, "it is slower than the others, which are enough");
+		else if (now_ms() - moved > AGENT_STALL_SEC * 1000)
+			leave(copy, "it takes nothing any more");
+	}
+}
+
+static void queue(struct copy *copy, struct parcel *p)
+{
+	copy->queue[(copy->first + copy->count++) % SLOTS] = p;
+	copy->bytes += p->len;
+	p->users++;
+}
+
+int agent_copies_put(struct agent_copies *c, const uint8_t *record, size_t len, struct err *err)
+{
+	struct parcel *p = malloc(sizeof *p + len);
 	size_t i;
 	int got;
 
-	*added = 0;
+	if (p == NULL)
+		return err_set(err, ERR_NOMEM, "out of memory");
+	p->users = 1;
+	p->len = len;
+	memcpy(p->bytes, record, len);
+	pthread_mutex_lock(&c->lock);
 	for (i = 0; i < c->o.count; i++) {
-		if (is_behind(c, i))
-			continue;
-		got = store_put(c->copies[i].store, c->domain, record, len, &why);
-		if (got < 0 && leave(c, i, &why, err) != 0)
-			return -1;
-		if (got == 0)
-			*added = len;
+		wait_room(&c->copies[i], len);
+		if (!c->copies[i].behind)
+			queue(&c->copies[i], p);
 	}
-	return 0;
+	release(p);
+	got = c->alive > 0 ? 0 : none_left(err);
+	pthread_cond_broadcast(&c->change);
+	pthread_mutex_unlock(&c->lock);
+	return got;
 }
 
 struct search {
@@ -144,41 +382,129 @@ static int compare(void *ctx, const struct store_entry *e, struct err *err)
 
 int agent_copies_has_dump(struct agent_copies *c, const uint8_t *dump, bool *has, struct err *err)
 {
+	struct search s = {dump, false};
 	struct err why = {0};
 	size_t i;
 
-	*has = true;
-	for (i = 0; i < c->o.count && *has; i++) {
-		struct search s = {dump, false};
+	for (i = 0; i < c->o.count && !s.found; i++)
+		if (!is_behind(&c->copies[i]) &&
+			store_dumps(c->copies[i].store, compare, &s, &why) != 0)
+			leave_unlocked(&c->copies[i], why.message);
+	*has = s.found;
+	return any_left(c, err);
+}
 
-		if (is_behind(c, i))
-			continue;
-		if (store_dumps(c->copies[i].store, compare, &s, &why) == 0)
-			*has = s.found;
-		else if (leave(c, i, &why, err) != 0)
-			return -1;
+/* --- the end -------------------------------------------------------------- */
+
+/* Stores that have not answered yet, are not behind; the lock is held. */
+static size_t pending(const struct agent_copies *c, size_t *acked, bool *lacks)
+{
+	size_t left = 0, i;
+
+	*acked = 0;
+	*lacks = false;
+	for (i = 0; i < c->o.count; i++) {
+		const struct copy *copy = &c->copies[i];
+
+		left += !copy->behind && !copy->done;
+		*acked += copy->done && copy->answer == 0;
+		*lacks |= copy->done && copy->answer == 1;
 	}
-	return 0;
+	return left;
+}
+
+/* Until all have answered; when enough have, the others get AGENT_SLOW_SEC. */
+static void wait_answers(struct agent_copies *c, size_t *acked, bool *lacks)
+{
+	int64_t end = now_ms() + AGENT_STALL_SEC * 1000;
+	bool enough = false;
+	size_t i;
+
+	while (pending(c, acked, lacks) > 0 && now_ms() < end) {
+		if (*acked >= c->o.wanted && !enough) {
+			enough = true;
+			end = now_ms() + AGENT_SLOW_SEC * 1000;
+		}
+		wait_change(c);
+	}
+	for (i = 0; i < c->o.count; i++)
+		if (!c->copies[i].done)
+			leave(&c->copies[i], "it did not acknowledge in time");
+	pending(c, acked, lacks);
 }
 
 int agent_copies_commit(struct agent_copies *c, const uint8_t *record, size_t len,
-	size_t *acknowledged, struct err *err)
+	size_t *acknowledged, uint64_t *stored, struct err *err)
 {
-	struct store_receipt receipt;
-	struct err why = {0};
-	bool lacks = false;
+	bool lacks;
 	size_t i;
 	int got;
 
-	*acknowledged = 0;
+	pthread_mutex_lock(&c->lock);
+	c->record = record;
+	c->record_len = len;
 	for (i = 0; i < c->o.count; i++) {
-		if (is_behind(c, i))
-			continue;
-		got = store_commit(c->copies[i].store, record, len, &receipt, NULL, &why);
-		if (got < 0 && leave(c, i, &why, err) != 0)
-			return -1;
-		lacks |= got == 1;
-		*acknowledged += got == 0;
+		c->copies[i].done = false;
+		c->copies[i].commit = !c->copies[i].behind;
 	}
-	return lacks;
+	pthread_cond_broadcast(&c->change);
+	wait_answers(c, acknowledged, &lacks);
+	*stored = 0;
+	for (i = 0; i < c->o.count; i++) {
+		struct copy *copy = &c->copies[i];
+
+		copy->acked = copy->done && copy->answer == 0;
+		if (copy->stored > *stored)
+			*stored = copy->stored;
+		if (*acknowledged > 0 && copy->done && copy->answer == 1)
+			leave(copy, "it lacks chunks of earlier dumps");
+	}
+	got = *acknowledged > 0 ? 0 : lacks ? 1 : none_left(err);
+	pthread_mutex_unlock(&c->lock);
+	return got;
+}
+
+static void ignore(void *ctx, const char *what)
+{
+	(void)ctx;
+	(void)what;
+}
+
+/* Returns 0, or -1 with err set. */
+static int catch_up(struct copy *copy, struct store *from, const uint8_t *dump, struct err *err)
+{
+	struct store_replicated result;
+
+	if (!end_thread(copy))
+		return err_set(err, ERR_FAILED, "it does not answer");
+	store_close(copy->store);
+	copy->store =
+		store_open(copy->owner->o.paths[copy - copy->owner->copies], STORE_WRITE, err);
+	if (copy->store == NULL)
+		return -1;
+	return store_replicate(from, copy->store, dump, ignore, NULL, &result, err);
+}
+
+size_t agent_copies_catch_up(struct agent_copies *c, const uint8_t *dump,
+	void (*caught_up)(void *ctx, const char *store))
+{
+	struct store *from = NULL;
+	size_t count = 0, i;
+
+	for (i = 0; i < c->o.count; i++)
+		if (c->copies[i].acked)
+			from = c->copies[i].store;
+	for (i = 0; i < c->o.count && from != NULL; i++) {
+		struct err why = {0};
+
+		if (!c->copies[i].behind)
+			continue;
+		if (catch_up(&c->copies[i], from, dump, &why) != 0) {
+			c->o.behind(c->o.ctx, c->o.paths[i], why.message);
+			continue;
+		}
+		caught_up(c->o.ctx, c->o.paths[i]);
+		count++;
+	}
+	return count;
 }

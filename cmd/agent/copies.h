@@ -1,8 +1,18 @@
 /*
- * The stores of a backup: one reading feeds all of them. A store that fails is
- * left behind, and said to be; the others go on as long as enough are left.
+ * The stores of a backup: one reading feeds all of them. Each has a thread and
+ * a bounded queue of its own, so that none waits for another longer than it
+ * must:
  *
- *   agent_copies_open -> _have, _put ... -> _commit -> agent_copies_close
+ * - A store that fails is left behind, and said to be.
+ * - So is a store that holds up the others for more than AGENT_SLOW_SEC in
+ *   all, if there are enough without it.
+ * - A store that is needed is waited for, but not without end: after
+ *   AGENT_STALL_SEC in which it took nothing it is left behind too.
+ *
+ * What was left behind catches up from the others: agent_copies_catch_up.
+ *
+ *   agent_copies_open -> _have, _put ... -> _commit -> [_catch_up] ->
+ *   agent_copies_close
  *
  * Any thread may ask and put.
  */
@@ -20,36 +30,46 @@ struct buf;
 struct err;
 
 #define AGENT_STORES_MAX 16
+#define AGENT_QUEUE      (4u << 20) /* bytes of records that wait for one store */
+#define AGENT_SLOW_SEC   20
+#define AGENT_STALL_SEC  600
 
 struct agent_copies_options {
 	const char *const *paths;
 	size_t count;
-	size_t wanted; /* with fewer stores left nothing goes on */
-	/* A store failed, and is left behind. */
+	size_t wanted; /* this many are enough; 1 to count */
+	/* A store is left behind. */
 	void (*behind)(void *ctx, const char *store, const char *why);
 	void *ctx;
 };
 
-/* Opens the stores to write. NULL with err set if fewer than one can be. */
+/* Opens the stores to write. NULL with err set if not one can be. */
 struct agent_copies *agent_copies_open(
 	const struct agent_copies_options *options, const uint8_t *domain, struct err *err);
 void agent_copies_close(struct agent_copies *copies);
 
-/* Whether every store has it. Returns 0, or -1 with err set: no store is left. */
+/* Whether every store that is not behind has it, or will have when its queue is worked off.
+ * Returns 0, or -1 with err set: no store is left. */
 int agent_copies_have(struct agent_copies *copies, const uint8_t *id, bool *has, struct err *err);
-/* Puts a record where it is not. Returns how many bytes were new in *added (of the store
- * that took most). */
-int agent_copies_put(struct agent_copies *copies, const uint8_t *record, size_t len,
-	uint64_t *added, struct err *err);
+/* Queues a record for where it is not. Returns 0, or -1 with err set: no store is left. */
+int agent_copies_put(
+	struct agent_copies *copies, const uint8_t *record, size_t len, struct err *err);
 
-/* Whether every store holds this dump, so that what it names need not be read again. */
+/* Whether a store holds this dump, so that what it names need not be read again. */
 int agent_copies_has_dump(
 	struct agent_copies *copies, const uint8_t *dump, bool *has, struct err *err);
 
-/* Commits everywhere. *acknowledged: by how many stores. Returns 0; 1 if a store lacks chunks that
- * were not sent in this run: what was carried over must be read again; -1 with err set: no store
- * has it. */
+/* Commits everywhere. *acknowledged: by how many stores; *stored: bytes that were new, of the
+ * store that took most. Returns 0: one at least has it, and a store that lacks chunks was left
+ * behind; 1: none has, and one lacks chunks that were not sent in this run: what was carried over
+ * must be read again; -1 with err set: no store is left. */
 int agent_copies_commit(struct agent_copies *copies, const uint8_t *record, size_t len,
-	size_t *acknowledged, struct err *err);
+	size_t *acknowledged, uint64_t *stored, struct err *err);
+
+/* Opens again what was left behind, and copies this dump to it from a store that has
+ * acknowledged it. caught_up: told of each that now has all. Failures are told by `behind`.
+ * Returns how many have caught up. */
+size_t agent_copies_catch_up(struct agent_copies *copies, const uint8_t *dump,
+	void (*caught_up)(void *ctx, const char *store));
 
 #endif

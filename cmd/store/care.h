@@ -55,12 +55,13 @@ int store_rebuild(const char *path, store_problem *problem, void *ctx, struct st
 	struct err *err);
 
 /* Copies to `to` (opened to write) all dumps of `from` that it lacks, and did
- * not delete, and all chunks of its dumps that it lacks or has damaged. */
+ * not delete, and all chunks of its dumps that it lacks or has damaged. dump: only
+ * this one; NULL: all. */
 struct store_replicated {
 	uint64_t dumps, chunks, bytes;
 	uint64_t failed; /* dumps that `from` has not whole either */
 };
-int store_replicate(struct store *from, struct store *to, store_problem *problem, void *ctx,
-	struct store_replicated *result, struct err *err);
+int store_replicate(struct store *from, struct store *to, const uint8_t *dump,
+	store_problem *problem, void *ctx, struct store_replicated *result, struct err *err);
 
 #endif

@@ -9,6 +9,7 @@
 
 struct replicate {
 	struct store *from, *to;
+	const uint8_t *only; /* this dump; NULL: all */
 	const struct store_dump *dump;
 	struct buf record;
 	bool lacks; /* `from` has not all of this dump */
@@ -58,6 +59,8 @@ static int copy_dump(void *ctx, const struct store_entry *e, struct err *err)
 	size_t i;
 	int got = 0;
 
+	if (r->only != NULL && memcmp(r->only, e->dump.id, STORE_DUMP_ID) != 0)
+		return 0;
 	r->dump = &e->dump;
 	r->lacks = e->record == NULL;
 	for (i = 0; !r->lacks && i < e->dump.list_count && got == 0; i++)
@@ -83,11 +86,15 @@ static int copy_dump(void *ctx, const struct store_entry *e, struct err *err)
 	return 0;
 }
 
-int store_replicate(struct store *from, struct store *to, store_problem *problem, void *ctx,
-	struct store_replicated *result, struct err *err)
+int store_replicate(struct store *from, struct store *to, const uint8_t *dump,
+	store_problem *problem, void *ctx, struct store_replicated *result, struct err *err)
 {
-	struct replicate r = {
-		.from = from, .to = to, .problem = problem, .ctx = ctx, .result = result};
+	struct replicate r = {.from = from,
+		.to = to,
+		.only = dump,
+		.problem = problem,
+		.ctx = ctx,
+		.result = result};
 	int got;
 
 	*result = (struct store_replicated){0};

@@ -1,0 +1,46 @@
+# Goal: a store that lacks chunks, or could not be written, is left behind and has caught up at the
+# end of the run; the dump is whole in each.
+set -eu
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+cd "$work"
+fdump() { "$FDUMP" "$@"; }
+fail() { echo "$*"; cat out err; exit 1; }
+status_of() { status=0; "$@" >out 2>err || status=$?; }
+
+mkdir tree
+head -c 6000000 /dev/urandom >tree/a
+head -c 6000000 /dev/urandom >tree/b
+touch -d '10 seconds ago' tree/a tree/b
+for store in one two three; do fdump store init $store; done
+back() { fdump backup --open --state state -C tree -s one -s two -s three . "$@"; }
+sleep 4 # what was touched just now would be read again
+back >/dev/null
+
+# Two has lost its chunks: what is carried over is not read again, but copied.
+rm two/volumes/00000001.vol
+truncate -s 0 two/volumes/00000001.vol
+status_of fdump store scrub two
+status_of fdump store rebuild two
+status_of back --json
+[ $status = 0 ] || fail "a store that lacks chunks: status $status"
+grep -q "two is left behind" err || fail "not told"
+grep -q "two has caught up" err || fail "has not caught up"
+grep -q '"copies": *3' out || fail "not three copies"
+status_of fdump verify two
+[ $status = 0 ] || fail "verify two: status $status"
+mkdir back
+fdump restore -s two latest -C back
+cmp back/a tree/a
+
+# Without one of the stores: fewer copies, unless fewer were asked for.
+mv three gone
+status_of back
+[ $status = 4 ] || fail "a store is gone: status $status"
+grep -q "three is left behind" err || fail "not told"
+status_of back --copies 2
+[ $status = 0 ] || fail "two copies are enough: status $status"
+mv gone three
+status_of back
+[ $status = 0 ] || fail "it is back: status $status"
+[ "$(fdump dumps -s three | wc -l)" -ge 2 ] || fail "three has no new dump"
