@@ -401,10 +401,13 @@ static void on_behind(void *ctx, const char *store, const char *why)
 	fprintf(stderr, "fdump backup: store %s is left behind: %s\n", store, why);
 }
 
-static void on_caught_up(void *ctx, const char *store)
+static void on_catch_up(void *ctx, const char *store, bool done)
 {
 	(void)ctx;
-	fprintf(stderr, "fdump backup: store %s has caught up\n", store);
+	fprintf(stderr,
+		done ? "fdump backup: store %s has caught up\n"
+		     : "fdump backup: the dump is made; store %s gets it from the others now\n",
+		store);
 }
 
 static void hex(const uint8_t *bytes, size_t len, char *text)
@@ -504,7 +507,7 @@ static int backup(struct options *o, struct agent_backed_up *result, struct err 
 		got = run(o, result, err);
 	if (got == 0)
 		result->acknowledged +=
-			agent_copies_catch_up(o->backup.copies, result->dump, on_caught_up);
+			agent_copies_catch_up(o->backup.copies, result->dump, on_catch_up);
 	agent_copies_close(o->backup.copies);
 out:
 	agent_domain_wipe(&domain);

@@ -486,7 +486,7 @@ static int catch_up(struct copy *copy, struct store *from, const uint8_t *dump, 
 }
 
 size_t agent_copies_catch_up(struct agent_copies *c, const uint8_t *dump,
-	void (*caught_up)(void *ctx, const char *store))
+	void (*each)(void *ctx, const char *store, bool done))
 {
 	struct store *from = NULL;
 	size_t count = 0, i;
@@ -499,11 +499,12 @@ size_t agent_copies_catch_up(struct agent_copies *c, const uint8_t *dump,
 
 		if (!c->copies[i].behind)
 			continue;
+		each(c->o.ctx, c->o.paths[i], false);
 		if (catch_up(&c->copies[i], from, dump, &why) != 0) {
 			c->o.behind(c->o.ctx, c->o.paths[i], why.message);
 			continue;
 		}
-		caught_up(c->o.ctx, c->o.paths[i]);
+		each(c->o.ctx, c->o.paths[i], true);
 		count++;
 	}
 	return count;

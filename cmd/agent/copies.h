@@ -67,9 +67,10 @@ int agent_copies_commit(struct agent_copies *copies, const uint8_t *record, size
 	size_t *acknowledged, uint64_t *stored, struct err *err);
 
 /* Opens again what was left behind, and copies this dump to it from a store that has
- * acknowledged it. caught_up: told of each that now has all. Failures are told by `behind`.
+ * acknowledged it. each: told of each before (done: false) and when
+ * it has it (done: true). Failures are told by `behind`.
  * Returns how many have caught up. */
 size_t agent_copies_catch_up(struct agent_copies *copies, const uint8_t *dump,
-	void (*caught_up)(void *ctx, const char *store));
+	void (*each)(void *ctx, const char *store, bool done));
 
 #endif
