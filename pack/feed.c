@@ -23,6 +23,7 @@
 #include "pack/scan.h"
 
 #define XATTR_LIST_MAX 65536
+#define XATTR_LIST_FEW 1024 /* enough nearly always; the kernel allocates what is asked for */
 
 struct pack_feed {
 	bool xattrs, owner_names;
@@ -170,7 +171,9 @@ static int read_xattrs(struct pack_feed *f, const struct handle *h, struct pack_
 	buf_clear(&f->list);
 	if (buf_room(&f->list, XATTR_LIST_MAX + 1, err) == NULL)
 		return -1;
-	n = list_xattrs(h, f->list.data, XATTR_LIST_MAX);
+	n = list_xattrs(h, f->list.data, XATTR_LIST_FEW);
+	if (n < 0 && errno == ERANGE)
+		n = list_xattrs(h, f->list.data, XATTR_LIST_MAX);
 	if (n < 0 && errno != EOPNOTSUPP)
 		missing(s, "attributes can't be read and are left out", errno);
 	if (n <= 0)
