@@ -26,6 +26,7 @@
 #include "lib/buf.h"
 #include "lib/cbor.h"
 #include "lib/err.h"
+#include "lib/fs.h"
 #include "lib/hash.h"
 #include "lib/lane.h"
 #include "lib/sums.h"
@@ -35,17 +36,20 @@
 #include "pack/part.h"
 #include "pack/press.h"
 
-#define SMALL_MAX (128u << 10) /* content of a file that is read in `build` */
+#define SMALL_MAX (512u << 10) /* content of a file that is read in `build` */
 #define TARGET    (768u << 10) /* of a part: much to hash side by side, few steps, near a cache */
 #define ITEM_COST 256          /* bytes that an entry takes beside its content, about */
 #define ITEMS_MAX 1024         /* in a job */
 #define DIRS_MAX  64           /* directories that a job keeps open */
+/* Descriptors that are not for jobs: the scan's, inputs, outputs. */
+#define FILES_KEPT (PACK_SCAN_OPEN + 64)
 
 /* An entry that is planned. Offsets are into the job's text. */
 struct plan {
 	struct pack_dir *dir, *self;
 	size_t name, path, path_len, link, link_len;
 	bool has_link;
+	int fd; /* a regular file, opened; else -1 */
 	int error;
 	struct stat st;
 };
@@ -86,6 +90,7 @@ struct create {
 	struct pack_writer *writer;
 	struct pack_press *own_press; /* the writer's */
 	/* plan */
+	size_t files;              /* that a job may keep open */
 	struct pack_stream stream; /* the large file that is being read */
 	bool streaming;
 	struct buf stream_path;
@@ -114,6 +119,8 @@ static void job_free(struct job *job)
 		return;
 	plans = (struct plan *)(void *)job->plans.data;
 	for (i = 0; i < job->plans.len / sizeof *plans; i++) {
+		if (plans[i].fd >= 0)
+			close(plans[i].fd);
 		pack_dir_unref(plans[i].dir);
 		pack_dir_unref(plans[i].self);
 	}
@@ -251,6 +258,7 @@ static int plan_item(struct create *c, struct job *job, struct err *err)
 	const struct pack_scan_item *item = &c->item;
 	struct plan p = {
 		.path_len = item->path_len,
+		.fd = item->fd,
 		.error = item->error,
 		.st = item->st,
 		.has_link = c->linked,
@@ -280,6 +288,14 @@ static int plan_item(struct create *c, struct job *job, struct err *err)
 	return 0;
 }
 
+/* Closes the pending item, if it is opened. */
+static void drop_file(struct create *c)
+{
+	if (c->item.fd >= 0)
+		close(c->item.fd);
+	c->item.fd = -1;
+}
+
 /* Whether a regular file with several names was met before. */
 static int find_link(struct create *c, struct err *err)
 {
@@ -290,6 +306,8 @@ static int find_link(struct create *c, struct err *err)
 		got = pack_links_meet(c->links, item->st.st_dev, item->st.st_ino, item->st.st_nlink,
 			item->path, item->path_len, &c->link, err);
 	c->linked = got == 1;
+	if (c->linked)
+		drop_file(c);
 	return got < 0 ? -1 : 0;
 }
 
@@ -325,6 +343,7 @@ static int begin_stream(struct create *c, struct job *job, struct worker *w, str
 		.path = c->item.path,
 		.path_len = c->item.path_len,
 		.st = &c->item.st,
+		.fd = c->item.fd,
 	};
 	int got;
 
@@ -367,6 +386,7 @@ static int plan(void *ctx, void *worker, void *job_, struct err *err)
 
 	job_reset(job);
 	c->planning = job;
+	pack_scan_open(c->scan, c->files);
 	if (c->streaming)
 		return read_stream(c, job, err);
 	if (c->o->commands != NULL && c->o->commands[c->next_command] != NULL)
@@ -378,9 +398,9 @@ static int plan(void *ctx, void *worker, void *job_, struct err *err)
 				return -1;
 			if (got > 0)
 				return job->plans.len == 0 && job->notes.len == 0;
+			c->pending = true;
 			if (find_link(c, err) != 0)
 				return -1;
-			c->pending = true;
 		}
 		if (job_full(c, job))
 			return 0;
@@ -437,7 +457,7 @@ static int build_rest(struct job *job, struct worker *w, struct pack_part *part,
 	return 0;
 }
 
-static int build_item(struct job *job, struct worker *w, const struct plan *p, struct err *err)
+static int build_item(struct job *job, struct worker *w, struct plan *p, struct err *err)
 {
 	const char *text = (const char *)job->text.data;
 	struct pack_feed_item item = {
@@ -447,6 +467,7 @@ static int build_item(struct job *job, struct worker *w, const struct plan *p, s
 		.path_len = p->path_len,
 		.st = &p->st,
 		.self = p->self,
+		.fd = p->fd,
 		.error = p->error,
 		.link = p->has_link ? text + p->link : NULL,
 		.link_len = p->link_len,
@@ -457,6 +478,7 @@ static int build_item(struct job *job, struct worker *w, const struct plan *p, s
 
 	if (pack_part_full(part) && (part = add_part(job, err)) == NULL)
 		return -1;
+	p->fd = -1;
 	got = pack_feed_begin(w->feed, part, &item, &s, err);
 	if (got < 0)
 		return -1;
@@ -679,6 +701,8 @@ static void create_fini(struct create *c)
 {
 	if (c->streaming)
 		pack_feed_drop(&c->stream);
+	if (c->pending)
+		drop_file(c);
 	pack_command_stop(&c->command);
 	pack_scan_free(c->scan);
 	pack_links_free(c->links);
@@ -715,6 +739,14 @@ static int run_lanes(struct create *c, struct job **jobs, size_t job_count, stru
 	return pack_writer_end(c->writer, err);
 }
 
+/* How many files a job may keep open. */
+static size_t files_of_a_job(size_t jobs)
+{
+	size_t limit = fs_raise_file_limit(), kept = FILES_KEPT + jobs * DIRS_MAX;
+
+	return limit > kept ? (limit - kept) / jobs : 0;
+}
+
 int pack_create(
 	const struct pack_create_options *options, struct pack_created *created, struct err *err)
 {
@@ -724,6 +756,7 @@ int pack_create(
 	struct worker **workers = calloc(worker_count, sizeof *workers);
 	int result = -1;
 
+	c.files = files_of_a_job(job_count);
 	if (jobs == NULL || workers == NULL)
 		err_set(err, ERR_NOMEM, "out of memory");
 	else if (create_init(&c, err) == 0)
