@@ -258,6 +258,7 @@ static int compare(struct diff *d, const struct pack_head *head, const struct pa
 		.path_len = d->item.path_len,
 		.st = &d->item.st,
 		.self = d->item.self,
+		.fd = -1,
 	};
 	struct pack_stream stream;
 	struct pack_head live;

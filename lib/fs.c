@@ -241,6 +241,15 @@ int fs_open_beneath(int dirfd, const char *path, size_t len, int flags, mode_t m
 	return fd;
 }
 
+int fs_open_read(int dirfd, const char *name, int flags)
+{
+	int fd;
+
+	flags |= O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC;
+	fd = openat(dirfd, name, flags | O_NOATIME);
+	return fd < 0 && errno == EPERM ? openat(dirfd, name, flags) : fd;
+}
+
 int fs_flags_get(int fd, uint32_t *flags)
 {
 	long value = 0; /* some file systems write a long, some an int */

@@ -38,6 +38,12 @@ int fs_temporary(struct err *err);
  * where there is a link, EXDEV where the path would leave. */
 int fs_open_beneath(int dirfd, const char *path, size_t len, int flags, mode_t mode);
 
+/* Opens a name in a directory for reading: it is not followed if it is a link,
+ * nothing is waited for, and its access time stays as it is where that is
+ * allowed. flags: O_DIRECTORY or 0. Returns the descriptor, or -1 with errno
+ * set. */
+int fs_open_read(int dirfd, const char *name, int flags);
+
 /* The inode's flags (chattr). Return 0, or -1 with errno set (ENOTTY,
  * EOPNOTSUPP: this file system has none). */
 int fs_flags_get(int fd, uint32_t *flags);

@@ -1,6 +1,7 @@
 /*
  * One mutex, one condition. Jobs have numbers; number n uses slot n modulo the
- * number of slots. Picking looks at the few jobs under way, oldest first.
+ * number of slots. Picking looks at the few jobs under way, oldest first. A
+ * thread that has found work wakes another only if there is more.
  */
 #include "lib/lane.h"
 
@@ -72,22 +73,29 @@ static bool can_run(const struct lane *l, const struct slot *s, uint64_t n)
 	return stage->kind == LANE_PARALLEL || (!l->busy[s->stage] && l->next[s->stage] == n);
 }
 
-/* Finds work: a job that can move on, else a new one. False if there is none
- * now. *n is the job's number. */
-static bool pick(struct lane *l, uint64_t *n)
+/* Finds work: a job that can move on, else the number of a new one. False if
+ * there is none now. */
+static bool find(struct lane *l, uint64_t *n)
 {
-	struct slot *s;
-
 	for (*n = l->left; *n < l->begun; ++*n)
 		if (can_run(l, slot_of(l, *n), *n))
 			return true;
-	if (l->ended || l->busy[0] || l->begun - l->left == l->slot_count)
-		return false;
-	*n = l->begun++;
-	s = slot_of(l, *n);
-	s->stage = 0;
-	s->running = false;
-	return true;
+	return !l->ended && !l->busy[0] && l->begun - l->left < l->slot_count;
+}
+
+/* Takes a job that was found. */
+static struct slot *take(struct lane *l, uint64_t n)
+{
+	struct slot *s = slot_of(l, n);
+
+	if (n == l->begun) {
+		l->begun++;
+		s->stage = 0;
+	}
+	s->running = true;
+	if (l->stages[s->stage].kind == LANE_SERIAL)
+		l->busy[s->stage] = true;
+	return s;
 }
 
 /* Books the outcome of a step. */
@@ -111,8 +119,6 @@ static void done(struct lane *l, struct slot *s, int got)
 	}
 	while (l->left < l->begun && slot_of(l, l->left)->stage == l->stage_count)
 		l->left++;
-	if (l->waiting > 0)
-		pthread_cond_broadcast(&l->wake);
 }
 
 static bool over(const struct lane *l)
@@ -130,27 +136,28 @@ static void *work(void *arg)
 	while (!over(l)) {
 		struct err err = {0};
 		struct slot *s;
+		bool more;
 		int got;
 
-		if (!pick(l, &n)) {
+		if (!find(l, &n)) {
 			l->waiting++;
 			pthread_cond_wait(&l->wake, &l->lock);
 			l->waiting--;
 			continue;
 		}
-		s = slot_of(l, n);
-		s->running = true;
-		if (l->stages[s->stage].kind == LANE_SERIAL)
-			l->busy[s->stage] = true;
+		s = take(l, n);
+		more = l->waiting > 0 && find(l, &n);
 		pthread_mutex_unlock(&l->lock);
+		if (more)
+			pthread_cond_signal(&l->wake);
 		got = l->stages[s->stage].step(l->ctx, w->ctx, s->job, &err);
 		pthread_mutex_lock(&l->lock);
 		if (got < 0 && !l->failed && l->err != NULL)
 			*l->err = err;
 		done(l, s, got);
 	}
-	pthread_cond_broadcast(&l->wake);
 	pthread_mutex_unlock(&l->lock);
+	pthread_cond_broadcast(&l->wake);
 	return NULL;
 }
 

@@ -26,6 +26,7 @@
 #include "lib/buf.h"
 #include "lib/cbor.h"
 #include "lib/err.h"
+#include "lib/fs.h"
 #include "lib/hash.h"
 #include "lib/lane.h"
 #include "lib/sums.h"
@@ -35,18 +36,20 @@
 #include "pack/part.h"
 #include "pack/press.h"
 
-#define SMALL_MAX     (128u << 10) /* content of a file that is read in `build` */
-#define TARGET_RAW    (256u << 10) /* of a part: stays in a core's cache */
-#define TARGET_PACKED (768u << 10) /* larger blocks compress better */
-#define ITEM_COST     256          /* bytes that an entry takes beside its content, about */
-#define ITEMS_MAX     1024         /* in a job */
-#define DIRS_MAX      64           /* directories that a job keeps open */
+#define SMALL_MAX (512u << 10) /* content of a file that is read in `build` */
+#define TARGET    (768u << 10) /* of a part: much to hash side by side, few steps, near a cache */
+#define ITEM_COST 256          /* bytes that an entry takes beside its content, about */
+#define ITEMS_MAX 1024         /* in a job */
+#define DIRS_MAX  64           /* directories that a job keeps open */
+/* Descriptors that are not for jobs: the scan's, inputs, outputs. */
+#define FILES_KEPT (PACK_SCAN_OPEN + 64)
 
 /* An entry that is planned. Offsets are into the job's text. */
 struct plan {
 	struct pack_dir *dir, *self;
 	size_t name, path, path_len, link, link_len;
 	bool has_link;
+	int fd; /* a regular file, opened; else -1 */
 	int error;
 	struct stat st;
 };
@@ -86,8 +89,8 @@ struct create {
 	struct pack_links *links;
 	struct pack_writer *writer;
 	struct pack_press *own_press; /* the writer's */
-	size_t target;
 	/* plan */
+	size_t files;              /* that a job may keep open */
 	struct pack_stream stream; /* the large file that is being read */
 	bool streaming;
 	struct buf stream_path;
@@ -116,6 +119,8 @@ static void job_free(struct job *job)
 		return;
 	plans = (struct plan *)(void *)job->plans.data;
 	for (i = 0; i < job->plans.len / sizeof *plans; i++) {
+		if (plans[i].fd >= 0)
+			close(plans[i].fd);
 		pack_dir_unref(plans[i].dir);
 		pack_dir_unref(plans[i].self);
 	}
@@ -130,7 +135,7 @@ static void job_free(struct job *job)
 }
 
 /* One more part at the end of the chain. */
-static struct pack_part *add_part(struct job *job, size_t target, struct err *err)
+static struct pack_part *add_part(struct job *job, struct err *err)
 {
 	if (job->part_count == job->parts_cap) {
 		size_t cap = job->parts_cap ? job->parts_cap * 2 : 4;
@@ -143,11 +148,11 @@ static struct pack_part *add_part(struct job *job, size_t target, struct err *er
 		job->parts = parts;
 		job->parts_cap = cap;
 	}
-	job->parts[job->part_count] = pack_part_new(target, err);
+	job->parts[job->part_count] = pack_part_new(TARGET, err);
 	return job->parts[job->part_count] != NULL ? job->parts[job->part_count++] : NULL;
 }
 
-static struct job *job_new(size_t target, struct err *err)
+static struct job *job_new(struct err *err)
 {
 	struct job *job = calloc(1, sizeof *job);
 
@@ -159,7 +164,7 @@ static struct job *job_new(size_t target, struct err *err)
 	buf_init(&job->text, SIZE_MAX);
 	buf_init(&job->notes, SIZE_MAX);
 	buf_init(&job->stream_path, PACK_PATH_MAX);
-	if (add_part(job, target, err) == NULL) {
+	if (add_part(job, err) == NULL) {
 		job_free(job);
 		return NULL;
 	}
@@ -238,12 +243,22 @@ static bool is_small(const struct pack_scan_item *item)
 	return !S_ISREG(item->st.st_mode) || item->st.st_size <= (off_t)SMALL_MAX;
 }
 
+/* What the pending item, a small one, will take in a part, about. */
+static size_t cost(const struct create *c)
+{
+	const struct pack_scan_item *item = &c->item;
+	bool has_content = S_ISREG(item->st.st_mode) && !c->linked;
+
+	return ITEM_COST + 2 * item->path_len + (has_content ? (size_t)item->st.st_size : 0);
+}
+
 /* Plans the pending item. */
 static int plan_item(struct create *c, struct job *job, struct err *err)
 {
 	const struct pack_scan_item *item = &c->item;
 	struct plan p = {
 		.path_len = item->path_len,
+		.fd = item->fd,
 		.error = item->error,
 		.st = item->st,
 		.has_link = c->linked,
@@ -268,11 +283,17 @@ static int plan_item(struct create *c, struct job *job, struct err *err)
 		pack_dir_unref(p.self);
 		return -1;
 	}
-	job->planned += ITEM_COST + 2 * item->path_len;
-	if (S_ISREG(item->st.st_mode) && !c->linked)
-		job->planned += (size_t)item->st.st_size;
+	job->planned += cost(c);
 	c->pending = false;
 	return 0;
+}
+
+/* Closes the pending item, if it is opened. */
+static void drop_file(struct create *c)
+{
+	if (c->item.fd >= 0)
+		close(c->item.fd);
+	c->item.fd = -1;
 }
 
 /* Whether a regular file with several names was met before. */
@@ -285,6 +306,8 @@ static int find_link(struct create *c, struct err *err)
 		got = pack_links_meet(c->links, item->st.st_dev, item->st.st_ino, item->st.st_nlink,
 			item->path, item->path_len, &c->link, err);
 	c->linked = got == 1;
+	if (c->linked)
+		drop_file(c);
 	return got < 0 ? -1 : 0;
 }
 
@@ -320,6 +343,7 @@ static int begin_stream(struct create *c, struct job *job, struct worker *w, str
 		.path = c->item.path,
 		.path_len = c->item.path_len,
 		.st = &c->item.st,
+		.fd = c->item.fd,
 	};
 	int got;
 
@@ -345,10 +369,13 @@ static int begin_command(struct create *c, struct job *job, struct err *err)
 	return read_stream(c, job, err);
 }
 
-static bool job_full(const struct job *job, size_t target)
+/* Whether the pending item is for the next job. */
+static bool job_full(const struct create *c, const struct job *job)
 {
-	return job->planned >= target || job->plans.len >= ITEMS_MAX * sizeof(struct plan) ||
-	       job->dirs >= DIRS_MAX;
+	if (job->plans.len == 0)
+		return false;
+	return (!c->linked && !is_small(&c->item)) || job->planned + cost(c) > TARGET ||
+	       job->plans.len >= ITEMS_MAX * sizeof(struct plan) || job->dirs >= DIRS_MAX;
 }
 
 static int plan(void *ctx, void *worker, void *job_, struct err *err)
@@ -359,6 +386,7 @@ static int plan(void *ctx, void *worker, void *job_, struct err *err)
 
 	job_reset(job);
 	c->planning = job;
+	pack_scan_open(c->scan, c->files);
 	if (c->streaming)
 		return read_stream(c, job, err);
 	if (c->o->commands != NULL && c->o->commands[c->next_command] != NULL)
@@ -370,29 +398,29 @@ static int plan(void *ctx, void *worker, void *job_, struct err *err)
 				return -1;
 			if (got > 0)
 				return job->plans.len == 0 && job->notes.len == 0;
+			c->pending = true;
 			if (find_link(c, err) != 0)
 				return -1;
-			c->pending = true;
 		}
+		if (job_full(c, job))
+			return 0;
 		if (!c->linked && !is_small(&c->item))
-			return job->plans.len > 0 ? 0 : begin_stream(c, job, worker, err);
+			return begin_stream(c, job, worker, err);
 		if (plan_item(c, job, err) != 0)
 			return -1;
-		if (job_full(job, c->target))
-			return 0;
 	}
 }
 
 /* --- build, join, press, emit ------------------------------------------- */
 
 /* Content of a small file, over as many parts as it takes. *part follows. */
-static int build_content(struct create *c, struct job *job, struct worker *w,
-	struct pack_part **part, struct pack_stream *s, struct err *err)
+static int build_content(struct job *job, struct worker *w, struct pack_part **part,
+	struct pack_stream *s, struct err *err)
 {
 	int got;
 
 	while ((got = pack_feed_fill(*part, s, w->hash, err)) == 1)
-		if ((*part = add_part(job, c->target, err)) == NULL)
+		if ((*part = add_part(job, err)) == NULL)
 			return -1;
 	return got;
 }
@@ -406,7 +434,7 @@ static bool is_one_piece(const struct pack_part *part, const struct pack_stream 
 
 /* Content and TAIL. A file of one piece is read now, and hashed along with all
  * others of the job (lib/sums). */
-static int build_rest(struct create *c, struct job *job, struct worker *w, struct pack_part *part,
+static int build_rest(struct job *job, struct worker *w, struct pack_part *part,
 	struct pack_stream *s, struct err *err)
 {
 	bool owed = is_one_piece(part, s);
@@ -414,7 +442,7 @@ static int build_rest(struct create *c, struct job *job, struct worker *w, struc
 	uint8_t sum[HASH_LEN] = {0};
 
 	if (owed ? pack_feed_fill(part, s, NULL, err) != 0
-		 : build_content(c, job, w, &part, s, err) != 0) {
+		 : build_content(job, w, &part, s, err) != 0) {
 		pack_feed_drop(s);
 		return -1;
 	}
@@ -429,8 +457,7 @@ static int build_rest(struct create *c, struct job *job, struct worker *w, struc
 	return 0;
 }
 
-static int build_item(
-	struct create *c, struct job *job, struct worker *w, const struct plan *p, struct err *err)
+static int build_item(struct job *job, struct worker *w, struct plan *p, struct err *err)
 {
 	const char *text = (const char *)job->text.data;
 	struct pack_feed_item item = {
@@ -440,6 +467,7 @@ static int build_item(
 		.path_len = p->path_len,
 		.st = &p->st,
 		.self = p->self,
+		.fd = p->fd,
 		.error = p->error,
 		.link = p->has_link ? text + p->link : NULL,
 		.link_len = p->link_len,
@@ -448,12 +476,13 @@ static int build_item(
 	struct pack_stream s;
 	int got;
 
-	if (pack_part_full(part) && (part = add_part(job, c->target, err)) == NULL)
+	if (pack_part_full(part) && (part = add_part(job, err)) == NULL)
 		return -1;
+	p->fd = -1;
 	got = pack_feed_begin(w->feed, part, &item, &s, err);
 	if (got < 0)
 		return -1;
-	if (got == 0 && build_rest(c, job, w, part, &s, err) != 0)
+	if (got == 0 && build_rest(job, w, part, &s, err) != 0)
 		return -1;
 	return s.problem[0] != 0 ? note(job, item.path, item.path_len, s.problem, err) : 0;
 }
@@ -487,9 +516,10 @@ static int build(void *ctx, void *worker, void *job_, struct err *err)
 	size_t i, count = job->plans.len / sizeof *plans;
 	int result = 0;
 
+	(void)ctx;
 	w->owed_count = 0;
 	for (i = 0; i < count && result == 0; i++)
-		result = build_item(ctx, job, w, &plans[i], err);
+		result = build_item(job, w, &plans[i], err);
 	if (result == 0)
 		result = pay(w, err);
 	for (i = 0; i < count; i++) {
@@ -651,7 +681,6 @@ static int create_init(struct create *c, struct err *err)
 {
 	struct pack_scan_options scan = c->o->scan;
 
-	c->target = c->o->level > 0 ? TARGET_PACKED : TARGET_RAW;
 	buf_init(&c->stream_path, PACK_PATH_MAX);
 	buf_init(&c->link, PACK_PATH_MAX);
 	scan.problem = scan_problem;
@@ -672,6 +701,8 @@ static void create_fini(struct create *c)
 {
 	if (c->streaming)
 		pack_feed_drop(&c->stream);
+	if (c->pending)
+		drop_file(c);
 	pack_command_stop(&c->command);
 	pack_scan_free(c->scan);
 	pack_links_free(c->links);
@@ -695,7 +726,7 @@ static int run_lanes(struct create *c, struct job **jobs, size_t job_count, stru
 	size_t i;
 
 	for (i = 0; i < job_count; i++)
-		if ((jobs[i] = job_new(c->target, err)) == NULL)
+		if ((jobs[i] = job_new(err)) == NULL)
 			return -1;
 	for (i = 0; i < worker_count; i++)
 		if ((workers[i] = worker_new(c->o, err)) == NULL)
@@ -708,6 +739,14 @@ static int run_lanes(struct create *c, struct job **jobs, size_t job_count, stru
 	return pack_writer_end(c->writer, err);
 }
 
+/* How many files a job may keep open. */
+static size_t files_of_a_job(size_t jobs)
+{
+	size_t limit = fs_raise_file_limit(), kept = FILES_KEPT + jobs * DIRS_MAX;
+
+	return limit > kept ? (limit - kept) / jobs : 0;
+}
+
 int pack_create(
 	const struct pack_create_options *options, struct pack_created *created, struct err *err)
 {
@@ -717,6 +756,7 @@ int pack_create(
 	struct worker **workers = calloc(worker_count, sizeof *workers);
 	int result = -1;
 
+	c.files = files_of_a_job(job_count);
 	if (jobs == NULL || workers == NULL)
 		err_set(err, ERR_NOMEM, "out of memory");
 	else if (create_init(&c, err) == 0)

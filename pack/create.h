@@ -6,8 +6,8 @@
  * and ends them. Callbacks come one at a time, in the order of the pack, from
  * any of the threads.
  *
- * Memory: per thread about three parts (256 KiB each uncompressed, 768 KiB
- * and as much again compressed), and zstd's own at a higher level.
+ * Memory: per thread about three parts (768 KiB each, as much again compressed),
+ * and zstd's own at a higher level.
  */
 #ifndef FDUMP_PACK_CREATE_H
 #define FDUMP_PACK_CREATE_H

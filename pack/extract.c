@@ -68,6 +68,8 @@ struct pack_extract *pack_extract_new(const struct pack_extract_options *o, stru
 		.privileged = o->privileged,
 		.numeric_owner = o->numeric_owner,
 		.xattrs = o->xattrs,
+		.uid = geteuid(),
+		.gid = getegid(),
 		.umask = o->umask,
 	};
 	descent = (struct pack_descent_options){

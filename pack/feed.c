@@ -23,6 +23,7 @@
 #include "pack/scan.h"
 
 #define XATTR_LIST_MAX 65536
+#define XATTR_LIST_FEW 1024 /* enough nearly always; the kernel allocates what is asked for */
 
 struct pack_feed {
 	bool xattrs, owner_names;
@@ -170,7 +171,9 @@ static int read_xattrs(struct pack_feed *f, const struct handle *h, struct pack_
 	buf_clear(&f->list);
 	if (buf_room(&f->list, XATTR_LIST_MAX + 1, err) == NULL)
 		return -1;
-	n = list_xattrs(h, f->list.data, XATTR_LIST_MAX);
+	n = list_xattrs(h, f->list.data, XATTR_LIST_FEW);
+	if (n < 0 && errno == ERANGE)
+		n = list_xattrs(h, f->list.data, XATTR_LIST_MAX);
 	if (n < 0 && errno != EOPNOTSUPP)
 		missing(s, "attributes can't be read and are left out", errno);
 	if (n <= 0)
@@ -299,35 +302,44 @@ static void failed(struct pack_stream *s, enum pack_status status, int errnum, c
 		snprintf(s->problem, sizeof s->problem, "%s", what);
 }
 
-/* Opens a regular file. Sets stream->fd, or the status. */
-static void open_file(struct pack_stream *s, const struct pack_feed_item *item)
+/* Opens a regular file that is not opened yet. Returns the descriptor, or -1:
+ * the status is booked. */
+static int open_now(struct pack_stream *s, const struct pack_feed_item *item)
 {
-	int flags = O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC;
-	int fd = openat(item->dir->fd, item->name, flags | O_NOATIME);
+	int fd = fs_open_read(item->dir->fd, item->name, 0);
 
-	if (fd < 0 && errno == EPERM)
-		fd = openat(item->dir->fd, item->name, flags);
 	if (fd < 0 && (errno == ENOENT || errno == ELOOP || errno == ENXIO)) {
 		failed(s, PACK_VANISHED, errno, "vanished before it was opened");
-		return;
+		return -1;
 	}
 	if (fd < 0) {
 		failed(s, PACK_READ_ERROR, errno, "can't be opened");
-		return;
+		return -1;
 	}
-	if (fstat(fd, &s->st) != 0) {
+	if (fstat(fd, &s->st) != 0)
 		failed(s, PACK_READ_ERROR, errno, "can't be looked at");
-		s->st = *item->st;
-	} else if (s->st.st_ino != item->st->st_ino || s->st.st_dev != item->st->st_dev ||
-		   !S_ISREG(s->st.st_mode)) {
+	else if (s->st.st_ino != item->st->st_ino || s->st.st_dev != item->st->st_dev ||
+		 !S_ISREG(s->st.st_mode))
 		failed(s, PACK_VANISHED, 0, "was replaced while it was being opened");
-		s->st = *item->st;
-	} else if (s->st.st_size < 0 || (uint64_t)s->st.st_size > PACK_CONTENT_MAX) {
-		failed(s, PACK_READ_ERROR, EFBIG, "is over the format's limit of 16 TiB");
-	} else {
+	else
+		return fd;
+	s->st = *item->st;
+	close(fd);
+	return -1;
+}
+
+/* A regular file's descriptor. Sets stream->fd, or the status. */
+static void open_file(struct pack_stream *s, const struct pack_feed_item *item)
+{
+	int fd = item->fd >= 0 ? item->fd : open_now(s, item);
+
+	if (fd < 0)
+		return;
+	if (s->st.st_size >= 0 && (uint64_t)s->st.st_size <= PACK_CONTENT_MAX) {
 		s->fd = fd;
 		return;
 	}
+	failed(s, PACK_READ_ERROR, EFBIG, "is over the format's limit of 16 TiB");
 	close(fd);
 }
 

@@ -42,6 +42,7 @@ struct pack_feed_item {
 	size_t path_len;
 	const struct stat *st;
 	struct pack_dir *self; /* a directory, opened */
+	int fd;                /* a regular file, opened, which st is of: moves; -1: not opened */
 	int error;             /* a directory that could not be opened or listed */
 	const char *link;      /* an entry before that is the same file; NULL: none */
 	size_t link_len;

@@ -68,7 +68,7 @@ static void set_owner(const struct pack_restore *r, int fd, unsigned how,
 		if (head->group.at != NULL)
 			names_gid(r->names, head->group.at, head->group.len, &gid);
 	}
-	if (how & PACK_RESTORE_FRESH && uid == geteuid() && gid == getegid())
+	if (how & PACK_RESTORE_FRESH && uid == r->uid && gid == r->gid)
 		return;
 	if (fchownat(fd, "", head->has & PACK_HAS_UID ? uid : (uid_t)-1,
 		    head->has & PACK_HAS_GID ? gid : (gid_t)-1, AT_EMPTY_PATH) != 0)

@@ -17,6 +17,8 @@ struct pack_head;
 
 struct pack_restore {
 	bool privileged, numeric_owner, xattrs;
+	uid_t uid; /* whose a new file is: the process's effective ones, which stay */
+	gid_t gid;
 	mode_t umask;
 	struct names *names; /* thread-safe; NULL: numbers only */
 };

@@ -43,7 +43,8 @@ struct pack_scan {
 	char *root_name;
 	struct pack_dir *current; /* the directory that was handed out last */
 	dev_t root_dev;
-	size_t lists; /* bytes of names in memory */
+	size_t to_open; /* regular files */
+	size_t lists;   /* bytes of names in memory */
 	uint64_t *mem;
 	struct pack_dir *entering; /* the last item, a directory to go into */
 	struct pack_names entering_names;
@@ -213,12 +214,17 @@ static int list_dir(struct pack_scan *s, struct pack_scan_item *item, struct err
 	return 0;
 }
 
-static int open_dir(int at, const char *name)
+/* Opens a regular file. Returns the descriptor with *st set, or -1: it can't be
+ * opened, or is none by now. */
+static int open_file(int dirfd, const char *name, struct stat *st)
 {
-	int flags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC;
-	int fd = openat(at, name, flags | O_NOATIME);
+	int fd = fs_open_read(dirfd, name, 0);
 
-	return fd < 0 && errno == EPERM ? openat(at, name, flags) : fd;
+	if (fd >= 0 && (fstat(fd, st) != 0 || !S_ISREG(st->st_mode))) {
+		close(fd);
+		fd = -1;
+	}
+	return fd;
 }
 
 /* Looks at a name. Returns 0 with the item filled; 1 to leave it out; -1. */
@@ -233,6 +239,7 @@ static int look(struct pack_scan *s, struct pack_dir *dir, const char *name, uin
 		.name = name,
 		.path = (const char *)s->path.data,
 		.path_len = s->path.len,
+		.fd = -1,
 	};
 	if (type == DT_UNKNOWN) {
 		if (fstatat(dir->fd, name, &item->st, AT_SYMLINK_NOFOLLOW) != 0)
@@ -242,15 +249,22 @@ static int look(struct pack_scan *s, struct pack_dir *dir, const char *name, uin
 	if (s->o.excluded != NULL && s->o.excluded(s->o.ctx, item->path, item->path_len, is_dir))
 		return 1;
 	if (is_dir) {
-		fd = open_dir(dir->fd, name);
+		fd = fs_open_read(dir->fd, name, O_DIRECTORY);
 		item->error = fd < 0 ? errno : 0;
+	} else if (type == DT_REG && s->to_open > 0) {
+		item->fd = open_file(dir->fd, name, &item->st);
+		if (item->fd < 0)
+			return look(s, dir, name, DT_UNKNOWN, item, err);
+		s->to_open--;
 	}
-	if (fd >= 0 ? fstat(fd, &item->st) != 0
-		    : fstatat(dir->fd, name, &item->st, AT_SYMLINK_NOFOLLOW) != 0)
+	if (item->fd < 0 && (fd >= 0 ? fstat(fd, &item->st) != 0
+				     : fstatat(dir->fd, name, &item->st, AT_SYMLINK_NOFOLLOW) != 0))
 		goto vanished;
 	if (s->o.skip_known && item->st.st_ino == s->o.skip_ino &&
 		item->st.st_dev == s->o.skip_dev && S_ISREG(item->st.st_mode)) {
 		problem(s, "is the output: left out", 0);
+		if (item->fd >= 0)
+			close(item->fd);
 		return 1;
 	}
 	if (fd < 0)
@@ -314,7 +328,7 @@ static int pop(struct pack_scan *s, struct err *err)
 
 	list_fini(s, &f->names);
 	if (s->depth > 0 && up->dir == NULL && f->dir != NULL) {
-		fd = open_dir(f->dir->fd, "..");
+		fd = fs_open_read(f->dir->fd, "..", O_DIRECTORY);
 		if (fd >= 0 &&
 			(fstat(fd, &st) != 0 || st.st_dev != up->dev || st.st_ino != up->ino)) {
 			close(fd);
@@ -420,6 +434,11 @@ static int next_name(struct pack_scan *s, struct pack_scan_item *item, struct er
 		return -1;
 	got = look(s, f->dir, name, type, item, err);
 	return got == 1 ? 2 : got;
+}
+
+void pack_scan_open(struct pack_scan *s, size_t count)
+{
+	s->to_open = count;
 }
 
 int pack_scan_next(struct pack_scan *s, struct pack_scan_item *item, struct err *err)

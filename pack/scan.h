@@ -61,6 +61,7 @@ struct pack_scan_item {
 	size_t path_len;
 	struct stat st;
 	struct pack_dir *self; /* a directory, opened; else NULL */
+	int fd;                /* a regular file, opened (pack_scan_open): the caller's; else -1 */
 	int error;             /* a directory that could not be opened or listed: errno */
 };
 
@@ -70,6 +71,10 @@ void pack_scan_free(struct pack_scan *scan);
 
 /* Returns 0 with *item set; 1 at the end; -1 with err set. */
 int pack_scan_next(struct pack_scan *scan, struct pack_scan_item *item, struct err *err);
+
+/* So many of the regular files that come next are opened at once, and looked at
+ * by their descriptor, which saves finding the name twice. None at first. */
+void pack_scan_open(struct pack_scan *scan, size_t count);
 
 /* The path of a pack's entry for a path as a person gives it: without a
  * leading "/", without "." and empty components, from behind the last "..";

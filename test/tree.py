@@ -170,6 +170,9 @@ class Tree:
         self.file("xattrs/number")
         for i in range(50):
             self.xattr("xattrs/number", "user.%02d" % i, b"%d" % i)
+        self.file("xattrs/names")  # some 2,000 bytes of them
+        for i in range(10):
+            self.xattr("xattrs/names", "user.%02d" % i + "n" * 200, b"%d" % i)
         self.file("xattrs/capable", mode=0o755)
         self.xattr("xattrs/capable", "security.capability", CAPABILITY)
         self.file("xattrs/read-only", mode=0o400)

@@ -350,6 +350,7 @@ static int begin_stream(struct backup *b, struct agent_job *job, struct worker *
 		.path = b->item.path,
 		.path_len = b->item.path_len,
 		.st = &b->item.st,
+		.fd = -1,
 	};
 	int got;
 
@@ -464,6 +465,7 @@ static int build_item(struct backup *b, struct agent_job *job, struct worker *w,
 		.path_len = p->path_len,
 		.st = &p->st,
 		.self = p->self,
+		.fd = -1,
 		.error = p->error,
 		.link = p->has_link ? text + p->link : NULL,
 		.link_len = p->link_len,

@@ -10,6 +10,7 @@ cd "$dir"
 strace -qq -o /dev/null true 2>/dev/null || { echo "strace may not trace here"; exit 77; }
 echo "a secret" >secret
 
+files=$(ulimit -Hn) # that may be open; with few none is opened before its turn
 # pack CALL COMMAND: packs a tree whose file f is held up before CALL; COMMAND
 # runs meanwhile. Leaves out (the messages) and the pack p.
 pack() {
@@ -19,7 +20,7 @@ pack() {
 	echo inner >t/d/inner
 	echo other >t/other
 	status=0
-	(cd t && exec timeout 20 strace -f -qq -o /dev/null -P "$3" -P "$PWD/$3" -e "trace=$1" \
+	(cd t && ulimit -n $files && exec timeout 20 strace -f -qq -o /dev/null -P "$3" -P "$PWD/$3" -e "trace=$1" \
 		-e "inject=$1:delay_enter=600000" "$FDUMP" pack --threads 1 --level 0 -f ../p .) 2>out &
 	sleep 0.25
 	(cd t && eval "$2")
@@ -51,7 +52,20 @@ is 1 'f: was removed while it was read' 100000
 pack read 'echo new >g; mv g f' f
 is 1 'f: was removed while it was read' 100000
 
+# While it is opened to be looked at: it is what it is by then.
+pack openat 'ln -s ../secret g; mv -T g f' f
+[ $status = 0 ] && [ -L back/f ]
+pack openat 'mkfifo g; mv -T g f' f
+[ $status = 0 ] && [ -p back/f ]
+pack openat 'rm f; mkdir f; echo inner >f/inner' f
+[ $status = 0 ] && cmp t/f/inner back/f/inner
+pack openat 'echo new >g; mv g f' f
+[ $status = 0 ] && cmp t/f back/f
+pack openat 'rm f' f
+is 1 'f: vanished before it was looked at' none
+
 # Between the look at it and its opening.
+files=200
 for what in 'ln -s ../secret g' 'mkfifo g' 'mkdir g' 'echo new >g'; do
 	pack openat "$what; rm f; mv -T g f" f # g first: an inode is used again
 	is 1 'f: ' none

@@ -65,8 +65,12 @@ static struct stat st;
 static struct pack_feed_item item(const char *name)
 {
 	assert_int_equal(fstatat(dir.fd, name, &st, AT_SYMLINK_NOFOLLOW), 0);
-	return (struct pack_feed_item){
-		.dir = &dir, .name = name, .path = name, .path_len = strlen(name), .st = &st};
+	return (struct pack_feed_item){.dir = &dir,
+		.name = name,
+		.path = name,
+		.path_len = strlen(name),
+		.st = &st,
+		.fd = -1};
 }
 
 /* Begins. Returns what pack_feed_begin did. */
@@ -287,8 +291,12 @@ static void a_directory_not_listed(void **state)
 static void says_it_is_empty(void **state)
 {
 	struct pack_dir proc = {.fd = open("/proc/self", O_RDONLY | O_DIRECTORY)};
-	struct pack_feed_item what = {
-		.dir = &proc, .name = "status", .path = "status", .path_len = 6, .st = &st};
+	struct pack_feed_item what = {.dir = &proc,
+		.name = "status",
+		.path = "status",
+		.path_len = 6,
+		.st = &st,
+		.fd = -1};
 
 	(void)state;
 	assert_int_equal(fstatat(proc.fd, "status", &st, 0), 0);

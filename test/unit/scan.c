@@ -206,6 +206,32 @@ static void too_deep(void **state)
 	assert_int_equal(problems, 1);
 }
 
+/* As many regular files are opened as were asked for, and nothing else. */
+static void files_are_opened(void **state)
+{
+	static const char *const whole[] = {"t", NULL};
+	struct pack_scan_options o = options();
+	struct pack_scan *s = pack_scan_new(&o, &err);
+	struct pack_scan_item item;
+	unsigned opened = 0, count = 0;
+	struct stat st;
+
+	(void)state;
+	roots = whole;
+	pack_scan_open(s, 3);
+	for (; pack_scan_next(s, &item, &err) == 0; count++) {
+		if (item.fd < 0)
+			continue;
+		assert_int_equal(fstat(item.fd, &st), 0);
+		assert_true(S_ISREG(st.st_mode) && st.st_ino == item.st.st_ino);
+		close(item.fd);
+		opened++;
+	}
+	assert_int_equal(count, 12);
+	assert_int_equal(opened, 3);
+	pack_scan_free(s);
+}
+
 static void names_of_entries(void **state)
 {
 	static const char *const pairs[][2] = {{"a", "a"}, {"/a/b", "a/b"}, {"a//b/./c/", "a/b/c"},
@@ -237,6 +263,7 @@ int main(void)
 		cmocka_unit_test(output_is_left_out),
 		cmocka_unit_test(deep),
 		cmocka_unit_test(too_deep),
+		cmocka_unit_test(files_are_opened),
 		cmocka_unit_test(names_of_entries),
 	};
 
