@@ -5,6 +5,7 @@
  */
 #include "cmd/store/care.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -145,6 +146,8 @@ static int settle(struct gc *g, struct err *err)
 	if (g->out.fd >= 0) {
 		if (store_volume_sync(&g->out, err) != 0 || fsync(g->store->volumes) != 0) {
 			g->store->failed = true;
+			if (err->code == ERR_NONE)
+				err_errno(err, errno, "%s/volumes: sync", g->store->path);
 			return -1;
 		}
 		row.len = g->out.len;
@@ -338,7 +341,7 @@ static int sweep_volume(struct gc *g, uint32_t number, uint64_t rows, struct err
 			 store_volume_put(g->txn, number, &row, err) != 0) {
 			db_abort(g->txn);
 			got = -1;
-		} else if ((got = db_commit(g->txn, err)) == 0) {
+		} else if ((got = store_commit_index(g->store, g->txn, err)) == 0) {
 			if (number == current)
 				store_volume_close(&g->store->current);
 			g->result->volumes++;

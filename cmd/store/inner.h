@@ -32,7 +32,7 @@ struct store {
 	struct db *db;
 	pthread_mutex_t writer; /* held by the one who writes; over what is not under `lock` */
 	pthread_mutex_t lock;   /* held for moments, inside of it too: pending, slots, domains */
-	bool failed;            /* a sync failed: nothing is written any more */
+	bool failed;            /* a sync or the index failed: nothing is written any more */
 	struct store_meta meta;
 	struct store_volume current; /* fd -1: none yet */
 	bool fresh;                  /* its name is not on the disk yet */
@@ -87,6 +87,12 @@ int store_list_walk(struct store *s, const struct store_dump *dump, store_each_c
  * Returns 0, 1 or -1. */
 int store_whole(struct store *s, struct db_txn *txn, const struct store_dump *dump,
 	struct buf *missing, struct err *err);
+
+/* A dump's row as it is by now. Returns 0; 1: the dump is not there (any more); -1. */
+int store_dump_now(struct store *s, const uint8_t *id, struct store_dump_row *row, struct err *err);
+
+/* By the writer: commits; if that fails, nothing is written any more. */
+int store_commit_index(struct store *s, struct db_txn *txn, struct err *err);
 
 /* The content of an open record, held against its id. */
 int store_open_content(const struct store_record *record, struct buf *out, struct err *err);

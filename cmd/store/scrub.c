@@ -30,6 +30,7 @@ struct scrub {
 	void *ctx;
 	struct store_checked *result;
 	uint32_t volume;
+	uint64_t len;     /* of the volume: what is behind was written since */
 	struct buf good;  /* offsets of good CHUNK blocks of the volume, 32 bits each */
 	struct buf bad;   /* keys of chunks to be marked */
 	struct buf holes; /* struct hole: what is damaged in the volume */
@@ -189,6 +190,20 @@ static int note_checked(struct scrub *s, uint32_t number, struct err *err)
 
 /* --- the index against the volumes ------------------------------------------ */
 
+/* Returns 1, or 0: gc has emptied it meanwhile; -1. */
+static int is_live(struct scrub *s, uint32_t number, struct err *err)
+{
+	struct store_volume_row row = {.state = STORE_VOLUME_DEAD};
+	struct db_txn *txn;
+	int got;
+
+	if (db_begin(s->store->db, false, &txn, err) != 0)
+		return -1;
+	got = store_volume_get(txn, number, &row, err);
+	db_abort(txn);
+	return got < 0 ? -1 : row.state == STORE_VOLUME_LIVE;
+}
+
 static int check_volume(struct scrub *s, const struct turn *turn, struct err *err)
 {
 	struct store_volume v;
@@ -196,9 +211,13 @@ static int check_volume(struct scrub *s, const struct turn *turn, struct err *er
 	int got;
 
 	s->volume = turn->number;
+	s->len = turn->len;
 	buf_clear(&s->good);
 	buf_clear(&s->holes);
 	if (store_volume_open(s->store->volumes, turn->number, false, &v, &why) != 0) {
+		got = is_live(s, turn->number, err);
+		if (got <= 0)
+			return got;
 		s->result->damaged++;
 		s->problem(s->ctx, why.message);
 		return 0;
@@ -263,7 +282,7 @@ static int check_rows(struct scrub *s, struct err *err)
 	if (db_begin(s->store->db, false, &txn, err) != 0)
 		return -1;
 	while ((got = store_chunk_next(txn, &key, &row, err)) == 0) {
-		if (row.place.volume != s->volume)
+		if (row.place.volume != s->volume || row.place.offset >= s->len)
 			continue;
 		s->result->chunks++;
 		need(s, &row.place);
@@ -288,6 +307,7 @@ static int check_rows(struct scrub *s, struct err *err)
 static int check_dump(void *ctx, const struct store_entry *e, struct err *err)
 {
 	struct scrub *s = ctx;
+	struct store_dump_row row;
 	struct err why = {0};
 	struct db_txn *txn;
 	int got = 1;
@@ -305,6 +325,9 @@ static int check_dump(void *ctx, const struct store_entry *e, struct err *err)
 	}
 	if (got == 0)
 		return 0;
+	got = store_dump_now(s->store, e->dump.id, &row, err);
+	if (got != 0) /* deleted meanwhile, and its chunks collected */
+		return got < 0 ? -1 : 0;
 	s->result->incomplete++;
 	tell(s, "dump %02x%02x%02x%02x%02x%02x: %s", e->dump.id[0], e->dump.id[1], e->dump.id[2],
 		e->dump.id[3], e->dump.id[4], e->dump.id[5],

@@ -657,6 +657,36 @@ static int read_dump(struct store *s, const struct found *f, struct buf *payload
 	return 0;
 }
 
+int store_dump_now(struct store *s, const uint8_t *id, struct store_dump_row *row, struct err *err)
+{
+	struct db_txn *txn;
+	int got;
+
+	if (db_begin(s->db, false, &txn, err) != 0)
+		return -1;
+	got = store_dump_row_get(txn, id, row, err);
+	db_abort(txn);
+	return got;
+}
+
+/* The same, wherever gc moves it meanwhile. Returns 1 if it was deleted meanwhile. */
+static int follow_dump(struct store *s, struct found *f, struct buf *payload, struct store_entry *e)
+{
+	struct store_place was;
+	struct err why = {0};
+	int got;
+
+	do {
+		was = f->row.place;
+		if (read_dump(s, f, payload, e, &why) == 0)
+			return 0;
+		got = store_dump_now(s, f->id, &f->row, &why);
+		if (got != 0)
+			return got;
+	} while (memcmp(&was, &f->row.place, sizeof was) != 0);
+	return -1;
+}
+
 int store_dumps(struct store *s, store_each_dump *each, void *ctx, struct err *err)
 {
 	struct buf all, payload;
@@ -672,9 +702,11 @@ int store_dumps(struct store *s, store_each_dump *each, void *ctx, struct err *e
 		qsort(f, all.len / sizeof *f, sizeof *f, by_seq);
 	for (i = 0; i < all.len / sizeof *f && got == 0; i++) {
 		struct store_entry e = {0};
-		struct err why = {0};
+		int read = follow_dump(s, &f[i], &payload, &e);
 
-		if (read_dump(s, &f[i], &payload, &e, &why) != 0) {
+		if (read == 1)
+			continue;
+		if (read < 0) {
 			e = (struct store_entry){.seq = f[i].row.seq, .damaged = true};
 			e.dump.id = f[i].id;
 		}

@@ -11,9 +11,9 @@
  *
  * Durability: a put is not yet durable; store_commit answers, with a receipt,
  * only when volumes (data, then directory) and then index are on disk.
- * store_flush does the same for chunks alone. An fsync that failed is never
- * tried again: from then on every write to this struct fails, and the store
- * must be opened anew.
+ * store_flush does the same for chunks alone. A write to the index
+ * or an fsync that failed is never tried again: from then on every write to this struct fails, and
+ * the store must be opened anew.
  */
 #ifndef FDUMP_CMD_STORE_STORE_H
 #define FDUMP_CMD_STORE_STORE_H

@@ -61,6 +61,14 @@ static int sync_current(struct store *s, struct err *err)
 	return 0;
 }
 
+int store_commit_index(struct store *s, struct db_txn *txn, struct err *err)
+{
+	if (db_commit(txn, err) == 0)
+		return 0;
+	s->failed = true; /* whether it is on the disk nobody knows */
+	return -1;
+}
+
 /* The index knows a volume before there is its file. */
 static int announce(
 	struct store *s, enum store_volume_state state, uint32_t *number, struct err *err)
@@ -77,7 +85,7 @@ static int announce(
 		db_abort(txn);
 		return -1;
 	}
-	if (db_commit(txn, err) != 0)
+	if (store_commit_index(s, txn, err) != 0)
 		return -1;
 	s->meta.volume = meta.volume;
 	return 0;
@@ -99,6 +107,7 @@ int store_new_volume(struct store *s, enum store_volume_state state, uint64_t se
 		    volume, STORE_BLOCK_VOLUME, seq, block, 1 + STORE_UID_LEN, &offset, err) == 0)
 		return 0;
 	store_volume_close(volume);
+	store_volume_remove(s->volumes, number, NULL);
 	return -1;
 }
 
@@ -197,13 +206,16 @@ int store_flush_all(struct store *s, struct err *err)
 		return err_set(err, ERR_IO, "%s: an earlier write failed: open it anew", s->path);
 	if (s->pending_count == 0)
 		return 0;
-	if (sync_current(s, err) != 0 || db_begin(s->db, true, &txn, err) != 0)
-		return -1;
-	if (put_pending(s, txn, err) != 0 || put_state(s, txn, err) != 0) {
-		db_abort(txn);
+	if (sync_current(s, err) != 0 || db_begin(s->db, true, &txn, err) != 0) {
+		s->failed = true;
 		return -1;
 	}
-	if (db_commit(txn, err) != 0)
+	if (put_pending(s, txn, err) != 0 || put_state(s, txn, err) != 0) {
+		db_abort(txn);
+		s->failed = true;
+		return -1;
+	}
+	if (store_commit_index(s, txn, err) != 0)
 		return -1;
 	drop_pending(s);
 	return 0;
@@ -237,7 +249,7 @@ static int need_domain(struct store *s, const uint8_t *domain, uint32_t *number,
 			db_abort(txn);
 			return -1;
 		}
-		if (db_commit(txn, err) != 0)
+		if (store_commit_index(s, txn, err) != 0)
 			return -1;
 		s->meta.domain = meta.domain;
 	}
@@ -390,12 +402,13 @@ static int commit_in(struct store *s, struct db_txn *txn, const struct store_dum
 	le_put64(to, (uint64_t)receipt->time);
 	memcpy(to + 8, receipt->signature, sizeof receipt->signature);
 	memcpy(to + STORE_DUMP_HEAD, record, len);
-	if (store_append(s, STORE_BLOCK_DUMP, STORE_DUMP_HEAD + len, &row.place, err) != 0 ||
-		sync_current(s, err) != 0)
+	if (store_append(s, STORE_BLOCK_DUMP, STORE_DUMP_HEAD + len, &row.place, err) != 0)
 		return -1;
-	if (store_dump_row_put(txn, dump->id, &row, err) != 0)
-		return -1;
-	return put_state(s, txn, err);
+	if (sync_current(s, err) == 0 && store_dump_row_put(txn, dump->id, &row, err) == 0 &&
+		put_state(s, txn, err) == 0)
+		return 0;
+	s->failed = true; /* the block must not come below the committed length */
+	return -1;
 }
 
 static int commit_locked(struct store *s, const struct store_dump *dump, const uint8_t *record,
@@ -411,7 +424,7 @@ static int commit_locked(struct store *s, const struct store_dump *dump, const u
 		return -1;
 	got = commit_in(s, txn, dump, record, len, receipt, missing, err);
 	if (got == 0)
-		return db_commit(txn, err);
+		return store_commit_index(s, txn, err);
 	db_abort(txn);
 	return got;
 }
@@ -476,9 +489,10 @@ static int write_time(
 	if (store_index_absorb(txn, &s->meta, place.volume, place.offset, &block, to, err) != 0 ||
 		put_pending(s, txn, err) != 0 || put_state(s, txn, err) != 0) {
 		db_abort(txn);
+		s->failed = true;
 		return -1;
 	}
-	if (db_commit(txn, err) != 0)
+	if (store_commit_index(s, txn, err) != 0)
 		return -1;
 	drop_pending(s);
 	return 0;
