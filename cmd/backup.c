@@ -1,10 +1,11 @@
 /* fdump backup: trees into stores. */
 #include <errno.h>
 #include <fcntl.h>
-#include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -13,15 +14,13 @@
 #include "cmd/agent/state.h"
 #include "cmd/cmd.h"
 #include "cmd/json.h"
-#include "cmd/select.h"
-#include "lib/buf.h"
-#include "lib/cbor.h"
+#include "cmd/options.h"
+#include "cmd/roots.h"
 #include "lib/err.h"
 #include "lib/esc.h"
 #include "lib/fs.h"
 #include "lib/hash.h"
 #include "lib/key.h"
-#include "lib/lane.h"
 #include "lib/match.h"
 #include "lib/name.h"
 #include "lib/seal.h"
@@ -42,6 +41,8 @@ static const char help[] =
 	"      --open              not sealed: whoever has the store can read it\n"
 	"      --name NAME         of this backup; default: backup\n"
 	"  -C, --directory DIR     PATHs are in DIR\n"
+	"  -T, --files-from FILE   read more PATHs from FILE\n"
+	"      --null              they end in NUL, not newline\n"
 	"  -v, --verbose           name each entry that is read on standard error\n"
 	"      --one-file-system   stay on the file system of each PATH\n"
 	"  -X, --exclude-from FILE leave out what matches the patterns in FILE\n"
@@ -55,6 +56,8 @@ static const char help[] =
 	"      --level N           zstd level 0 (none) to 19, default 1\n"
 	"      --json              problems and the result as JSON, one object a line\n"
 	"      --threads N         default: the number of processors\n"
+	"      --nice N            let others go first, 0 to 19, as nice(1)\n"
+	"      --ionice CLASS      the same for disks: idle, or 0 (first) to 7 (last)\n"
 	"      --state DIR         the agent's own files; default: /var/lib/fdump for root,\n"
 	"                          else ~/.local/state/fdump\n"
 	"\n"
@@ -62,81 +65,85 @@ static const char help[] =
 	"read, and are listed; 2 failed; 4 fewer copies than asked for; 7 no space.\n";
 
 struct options {
-	const char *stores[AGENT_STORES_MAX];
-	size_t store_count;
+	struct cmd_options o; /* .select: its patterns */
 	long copies;
 	const char *to[STORE_WRAPS_MAX];
 	size_t to_count;
-	bool open, verbose, json;
-	const char *directory, *state;
-	struct cmd_select select; /* its patterns */
+	bool open;
 	struct agent_backup_options backup;
 	char *commands[COMMANDS_MAX + 1];
 	size_t command_count;
-	char **paths; /* sorted, nested ones left out */
-	size_t path_count, next;
-	struct buf encoded; /* of the dump's record */
+	struct cmd_roots roots;
 	char base[4096];
 };
 
 enum {
-	OPT_COPIES = 256,
+	OPT_COPIES = CMD_OPTIONS_OWN,
 	OPT_TO,
 	OPT_OPEN,
 	OPT_NAME,
 	OPT_ONE_FS,
-	OPT_EXCLUDE,
 	OPT_CACHES,
-	OPT_NO_XATTRS,
-	OPT_NUMERIC,
 	OPT_REREAD,
 	OPT_LOCK,
 	OPT_LEVEL,
-	OPT_JSON,
-	OPT_THREADS,
-	OPT_STATE,
 	OPT_COMMAND,
-	OPT_HELP
+	OPT_NICE,
+	OPT_IONICE
 };
 
-static const struct option long_options[] = {
-	{"store", required_argument, NULL, 's'},
+static const struct option own[] = {
 	{"copies", required_argument, NULL, OPT_COPIES},
 	{"to", required_argument, NULL, OPT_TO},
 	{"open", no_argument, NULL, OPT_OPEN},
 	{"name", required_argument, NULL, OPT_NAME},
-	{"directory", required_argument, NULL, 'C'},
-	{"verbose", no_argument, NULL, 'v'},
 	{"one-file-system", no_argument, NULL, OPT_ONE_FS},
-	{"exclude-from", required_argument, NULL, 'X'},
-	{"exclude", required_argument, NULL, OPT_EXCLUDE},
 	{"exclude-caches", no_argument, NULL, OPT_CACHES},
-	{"no-xattrs", no_argument, NULL, OPT_NO_XATTRS},
-	{"numeric-owner", no_argument, NULL, OPT_NUMERIC},
 	{"reread", no_argument, NULL, OPT_REREAD},
 	{"lock", required_argument, NULL, OPT_LOCK},
 	{"level", required_argument, NULL, OPT_LEVEL},
-	{"json", no_argument, NULL, OPT_JSON},
-	{"threads", required_argument, NULL, OPT_THREADS},
-	{"state", required_argument, NULL, OPT_STATE},
 	{"command", required_argument, NULL, OPT_COMMAND},
-	{"help", no_argument, NULL, OPT_HELP},
+	{"nice", required_argument, NULL, OPT_NICE},
+	{"ionice", required_argument, NULL, OPT_IONICE},
 	{0},
 };
 
-/* Those of the options that only set something. Returns -1 to go on, else the exit status. */
-static int set_option(struct options *o, int c)
+/* Threads that are made later have the same. */
+static int set_nice(const char *text)
 {
-	struct err err = {0};
+	long n;
+
+	if (cmd_number(text, 0, 19, &n) != 0)
+		return cmd_usage("backup", "--nice wants 0 to 19");
+	if (setpriority(PRIO_PROCESS, 0, (int)n) != 0)
+		return cmd_usage("backup", "--nice: %s", strerror(errno));
+	return -1;
+}
+
+/* As ionice(1) has them: what is read comes after what others read. */
+static int set_ionice(const char *text)
+{
+	enum { IOPRIO_PROCESS = 1, BEST_EFFORT = 2, IDLE = 3, CLASS_SHIFT = 13 };
+	int priority;
+
+	if (strcmp(text, "idle") == 0)
+		priority = IDLE << CLASS_SHIFT;
+	else if (strlen(text) == 1 && text[0] >= '0' && text[0] <= '7')
+		priority = BEST_EFFORT << CLASS_SHIFT | (text[0] - '0');
+	else
+		return cmd_usage("backup", "--ionice wants idle, or 0 (first) to 7 (last)");
+	if (syscall(SYS_ioprio_set, IOPRIO_PROCESS, 0, priority) != 0)
+		return cmd_usage("backup", "--ionice: %s", strerror(errno));
+	return -1;
+}
+
+/* One of backup's own options that have a value. */
+static int take_value(struct options *o, int c)
+{
 	int64_t seconds;
 	long n;
 
 	switch (c) {
-	case 's':
-		if (o->store_count == AGENT_STORES_MAX)
-			return cmd_usage("backup", "over %d stores", AGENT_STORES_MAX);
-		o->stores[o->store_count++] = optarg;
-		return -1;
 	case OPT_COPIES:
 		if (cmd_number(optarg, 1, AGENT_STORES_MAX, &o->copies) != 0)
 			return cmd_usage("backup", "--copies wants 1 to %d", AGENT_STORES_MAX);
@@ -156,39 +163,51 @@ static int set_option(struct options *o, int c)
 			return cmd_usage("backup", "over %d commands", COMMANDS_MAX);
 		o->commands[o->command_count++] = optarg;
 		return -1;
-	case 'X':
-		return cmd_select_patterns_from(&o->select, optarg, false, &err) != 0
-			       ? cmd_fail("backup", &err)
-			       : -1;
-	case OPT_EXCLUDE:
-		return cmd_select_pattern(&o->select, optarg, &err) != 0 ? cmd_fail("backup", &err)
-									 : -1;
 	case OPT_LOCK:
 		if (cmd_duration(optarg, &seconds) != 0)
 			return cmd_usage("backup", "--lock wants a time as 30d, 12h, 4w");
 		o->backup.lock = (int64_t)time(NULL) + seconds;
 		return -1;
-	case OPT_LEVEL:
+	case OPT_NICE:
+		return set_nice(optarg);
+	case OPT_IONICE:
+		return set_ionice(optarg);
+	default:
 		if (cmd_number(optarg, 0, ZST_LEVEL_MAX, &n) != 0)
 			return cmd_usage("backup", "--level wants 0 to %d", ZST_LEVEL_MAX);
 		o->backup.level = (int)n;
 		return -1;
-	case OPT_THREADS:
-		if (cmd_number(optarg, 1, LANE_THREADS_MAX, &n) != 0)
-			return cmd_usage("backup", "--threads wants 1 to %d", LANE_THREADS_MAX);
-		o->backup.threads = (unsigned)n;
+	}
+}
+
+static int take(void *ctx, int c)
+{
+	struct options *o = ctx;
+
+	switch (c) {
+	case OPT_OPEN:
+		o->open = true;
+		return -1;
+	case OPT_ONE_FS:
+		o->backup.scan.one_file_system = true;
+		return -1;
+	case OPT_CACHES:
+		o->backup.scan.exclude_caches = true;
+		return -1;
+	case OPT_REREAD:
+		o->backup.reread = true;
 		return -1;
 	default:
-		return cmd_usage("backup", "wrong option");
+		return take_value(o, c);
 	}
 }
 
 static int check(const struct options *o)
 {
-	if (o->store_count == 0)
+	if (o->o.store_count == 0)
 		return cmd_usage(
 			"backup", "no STORE given (-s DIR; fdump store init DIR makes one)");
-	if ((size_t)o->copies > o->store_count)
+	if ((size_t)o->copies > o->o.store_count)
 		return cmd_usage("backup", "--copies %ld wants as many stores", o->copies);
 	if (o->to_count == 0 && !o->open)
 		return cmd_usage("backup",
@@ -201,142 +220,44 @@ static int check(const struct options *o)
 
 static int parse(struct options *o, int argc, char **argv)
 {
-	int c, got;
+	struct err err = {0};
+	int status = cmd_options_parse(&o->o, argc, argv);
 
-	optind = 1;
-	while ((c = getopt_long(argc, argv, "s:C:X:v", long_options, NULL)) != -1) {
-		got = -1;
-		switch (c) {
-		case OPT_OPEN:
-			o->open = true;
-			break;
-		case 'C':
-			o->directory = optarg;
-			break;
-		case 'v':
-			o->verbose = true;
-			break;
-		case OPT_ONE_FS:
-			o->backup.scan.one_file_system = true;
-			break;
-		case OPT_CACHES:
-			o->backup.scan.exclude_caches = true;
-			break;
-		case OPT_NO_XATTRS:
-			o->backup.xattrs = false;
-			break;
-		case OPT_NUMERIC:
-			o->backup.owner_names = false;
-			break;
-		case OPT_REREAD:
-			o->backup.reread = true;
-			break;
-		case OPT_JSON:
-			o->json = true;
-			break;
-		case OPT_STATE:
-			o->state = optarg;
-			break;
-		case OPT_HELP:
-			fputs(help, stdout);
-			return CMD_OK;
-		default:
-			got = set_option(o, c);
-		}
-		if (got >= 0)
-			return got;
-	}
-	o->paths = argv + optind;
-	o->path_count = (size_t)(argc - optind);
-	o->backup.commands = o->commands;
-	if (o->path_count == 0 && o->command_count == 0)
+	if (status >= 0 || (status = check(o)) >= 0)
+		return status;
+	for (; optind < argc; optind++)
+		if (cmd_roots_add(&o->roots, argv[optind], &err) != 0)
+			return cmd_fail("backup", &err);
+	if (o->o.files_from != NULL &&
+		cmd_roots_read(&o->roots, o->o.files_from, o->o.null, &err) != 0)
+		return cmd_fail("backup", &err);
+	if (o->roots.count == 0 && o->command_count == 0)
 		return cmd_usage("backup", "no PATH given ('.' for all that is here)");
-	if (o->path_count > STORE_PATHS_MAX)
-		return cmd_usage("backup", "over %d paths", STORE_PATHS_MAX);
-	return check(o);
-}
-
-/* --- paths ---------------------------------------------------------------- */
-
-/* A path's name in the dump; the caller frees it. */
-static char *name_of(const char *path, size_t *len)
-{
-	char *out = malloc(strlen(path) + 2);
-	bool cut;
-
-	if (out != NULL)
-		*len = pack_scan_name(path, out, &cut);
-	return out;
-}
-
-static int by_name(const void *a, const void *b)
-{
-	size_t x_len = 0, y_len = 0;
-	char *x = name_of(*(char *const *)a, &x_len), *y = name_of(*(char *const *)b, &y_len);
-	int order = x != NULL && y != NULL ? agent_path_order(x, x_len, y, y_len) : 0;
-
-	free(x);
-	free(y);
-	return order;
-}
-
-/* Whether b is a, or in it. */
-static bool holds(const char *a, const char *b)
-{
-	size_t x_len = 0, y_len = 0;
-	char *x = name_of(a, &x_len), *y = name_of(b, &y_len);
-	bool in = x != NULL && y != NULL &&
-		  ((x_len == 1 && x[0] == '.') || (y_len >= x_len && memcmp(x, y, x_len) == 0 &&
-							  (y_len == x_len || y[x_len] == '/')));
-
-	free(x);
-	free(y);
-	return in;
-}
-
-/* Sorts the paths, leaves out those within others, and writes down all that were asked for. */
-static int order_paths(struct options *o, struct err *err)
-{
-	size_t i, kept = 0;
-	uint8_t *to;
-	struct cbor_out out;
-
-	for (i = 0; i < o->path_count; i++) {
-		size_t len = strlen(o->paths[i]);
-
-		if ((o->paths[i][0] == '/') != (o->paths[0][0] == '/'))
-			return err_set(err, ERR_USAGE,
-				"%s: paths must be all absolute or all relative", o->paths[i]);
-		if ((to = buf_room(&o->encoded, len + CBOR_HEAD_MAX, err)) == NULL)
-			return -1;
-		cbor_out_init(&out, to, len + CBOR_HEAD_MAX);
-		cbor_put_bytes(&out, o->paths[i], len);
-		buf_took(&o->encoded, cbor_out_len(&out));
-	}
-	o->backup.paths = o->encoded.data;
-	o->backup.paths_len = o->encoded.len;
-	o->backup.path_count = o->path_count;
-	qsort(o->paths, o->path_count, sizeof *o->paths, by_name);
-	for (i = 0; i < o->path_count; i++)
-		if (kept == 0 || !holds(o->paths[kept - 1], o->paths[i]))
-			o->paths[kept++] = o->paths[i];
-	o->path_count = kept;
-	return 0;
+	o->backup.paths = o->roots.encoded.data;
+	o->backup.paths_len = o->roots.encoded.len;
+	o->backup.path_count = o->roots.asked;
+	cmd_roots_order(&o->roots);
+	o->backup.commands = o->commands;
+	o->backup.threads = o->o.threads;
+	o->backup.xattrs = !o->o.no_xattrs;
+	o->backup.owner_names = !o->o.numeric_owner;
+	return -1;
 }
 
 /* The directory that names in the dump begin at. */
 static int find_base(struct options *o, struct err *err)
 {
-	const char *dir = o->directory != NULL ? o->directory : ".";
+	const char *dir = o->o.directory != NULL ? o->o.directory : ".";
 	char *real;
 
 	o->backup.scan.base = AT_FDCWD;
-	if (o->directory != NULL) {
+	if (o->o.directory != NULL) {
 		o->backup.scan.base = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 		if (o->backup.scan.base < 0)
 			return err_errno(err, errno, "%s", dir);
 	}
-	real = o->path_count > 0 && o->paths[0][0] == '/' ? strdup("/") : realpath(dir, NULL);
+	real = o->roots.count > 0 && o->roots.paths[0][0] == '/' ? strdup("/")
+								 : realpath(dir, NULL);
 	if (real == NULL)
 		return err_errno(err, errno, "%s", dir);
 	snprintf(o->base, sizeof o->base, "%s", real);
@@ -349,18 +270,14 @@ static int next_root(void *ctx, const char **path, struct err *err)
 {
 	struct options *o = ctx;
 
-	(void)err;
-	if (o->next == o->path_count)
-		return 1;
-	*path = o->paths[o->next++];
-	return 0;
+	return cmd_roots_next(&o->roots, path, err);
 }
 
 static bool excluded(void *ctx, const char *path, size_t len, bool is_dir)
 {
 	struct options *o = ctx;
 
-	return match_test(o->select.exclude, path, len, is_dir) == MATCH_EXCLUDED;
+	return match_test(o->o.select.exclude, path, len, is_dir) == MATCH_EXCLUDED;
 }
 
 /* --- what is said ---------------------------------------------------------- */
@@ -384,7 +301,7 @@ static void on_problem(void *ctx, const char *path, size_t len, const char *what
 	json_t *object;
 	int failed;
 
-	if (o->json) {
+	if (o->o.json) {
 		object = cmd_json_new("problem", "backup.problem");
 		failed = cmd_json_name(object, "path", path, len);
 		failed |= cmd_json_add(object, "what", json_string(what));
@@ -425,13 +342,13 @@ static int tell(const struct options *o, const struct agent_backed_up *r, struct
 	int failed;
 
 	hex(r->dump, sizeof r->dump, id);
-	if (!o->json) {
+	if (!o->o.json) {
 		printf("dump %s: %llu entries, %llu bytes; %llu entries as before, %llu bytes "
 		       "read, "
 		       "%llu bytes stored, %zu of %zu copies\n",
 			id, (unsigned long long)r->entries, (unsigned long long)r->content,
 			(unsigned long long)r->carried, (unsigned long long)r->read,
-			(unsigned long long)r->stored, r->acknowledged, o->store_count);
+			(unsigned long long)r->stored, r->acknowledged, o->o.store_count);
 		return fflush(stdout) == 0 ? 0 : err_errno(err, errno, "standard output");
 	}
 	object = cmd_json_new("result", "backup.result");
@@ -474,7 +391,7 @@ static int run(struct options *o, struct agent_backed_up *result, struct err *er
 	if (got != 1)
 		return got;
 	fprintf(stderr, "fdump backup: a store has lost chunks: everything is read again\n");
-	o->next = 0;
+	o->roots.next = 0;
 	o->backup.reread = true;
 	got = agent_backup(&o->backup, result, err);
 	return got == 1 ? err_set(err, ERR_FAILED, "chunks are missing that were just stored")
@@ -484,18 +401,17 @@ static int run(struct options *o, struct agent_backed_up *result, struct err *er
 static int backup(struct options *o, struct agent_backed_up *result, struct err *err)
 {
 	struct agent_copies_options copies = {
-		.paths = o->stores,
-		.count = o->store_count,
-		.wanted = o->copies > 0 ? (size_t)o->copies : o->store_count,
+		.paths = o->o.stores,
+		.count = o->o.store_count,
+		.wanted = o->copies > 0 ? (size_t)o->copies : o->o.store_count,
 		.behind = on_behind,
 	};
 	struct agent_domain domain = {0};
-	char *state = agent_state_dir(o->state, err), *last = NULL, host[STORE_NAME_MAX + 1];
+	char *state = agent_state_dir(o->o.state, err), *last = NULL, host[STORE_NAME_MAX + 1];
 	int got = -1;
 
 	if (state == NULL || load_domain(o, state, &domain, err) != 0 ||
-		agent_state_host(host, err) != 0 || order_paths(o, err) != 0 ||
-		find_base(o, err) != 0)
+		agent_state_host(host, err) != 0 || find_base(o, err) != 0)
 		goto out;
 	o->backup.agent = host;
 	o->backup.domain = &domain;
@@ -518,35 +434,38 @@ out:
 
 int cmd_backup(int argc, char **argv)
 {
-	struct options o = {
-		.backup = {.xattrs = true, .owner_names = true, .level = 1, .name = "backup"}};
+	struct options o = {.o = {.command = "backup",
+				    .help = help,
+				    .shared = "sSCT0Xvjtxn",
+				    .own = own,
+				    .take = take},
+		.backup = {.level = 1, .name = "backup"}};
 	struct agent_backed_up result;
 	struct err err = {0};
 	int status;
 
-	buf_init(&o.encoded, SIZE_MAX);
-	o.backup.threads = cmd_processors();
+	o.o.ctx = &o;
 	status = parse(&o, argc, argv);
 	if (status >= 0)
 		goto out;
 	o.backup.scan.next_root = next_root;
-	o.backup.scan.excluded = o.select.exclude != NULL ? excluded : NULL;
+	o.backup.scan.excluded = o.o.select.exclude != NULL ? excluded : NULL;
 	o.backup.scan.ctx = &o;
-	o.backup.entry = o.verbose ? on_entry : NULL;
+	o.backup.entry = o.o.verbose ? on_entry : NULL;
 	o.backup.problem = on_problem;
 	o.backup.ctx = &o;
 	fs_raise_file_limit();
 	if (hash_crypto_init(&err) != 0 || backup(&o, &result, &err) != 0 ||
 		tell(&o, &result, &err) != 0)
 		status = cmd_fail("backup", &err);
-	else if (result.acknowledged < (o.copies > 0 ? (size_t)o.copies : o.store_count))
+	else if (result.acknowledged < (o.copies > 0 ? (size_t)o.copies : o.o.store_count))
 		status = CMD_COPIES;
 	else
 		status = result.problems > 0 ? CMD_SOME : CMD_OK;
-	if (o.directory != NULL && o.backup.scan.base >= 0)
+	if (o.o.directory != NULL && o.backup.scan.base >= 0)
 		close(o.backup.scan.base);
 out:
-	buf_fini(&o.encoded);
-	cmd_select_fini(&o.select);
+	cmd_roots_fini(&o.roots);
+	cmd_options_fini(&o.o);
 	return status;
 }

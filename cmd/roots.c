@@ -1,0 +1,138 @@
+/* Paths in the order of a walk. */
+#include "cmd/roots.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cmd/agent/backup.h"
+#include "lib/cbor.h"
+#include "lib/err.h"
+
+int cmd_roots_add(struct cmd_roots *r, const char *path, struct err *err)
+{
+	size_t len = strlen(path);
+	struct cbor_out out;
+	char **grown;
+	uint8_t *to;
+
+	if (r->count == 0 && r->room == 0)
+		buf_init(&r->encoded, SIZE_MAX);
+	if (r->count == STORE_PATHS_MAX)
+		return err_set(err, ERR_USAGE, "over %d paths", STORE_PATHS_MAX);
+	if (r->count > 0 && (path[0] == '/') != (r->paths[0][0] == '/'))
+		return err_set(
+			err, ERR_USAGE, "%s: paths must be all absolute or all relative", path);
+	if (r->count == r->room) {
+		grown = realloc(r->paths, (r->room * 2 + 16) * sizeof *grown);
+		if (grown == NULL)
+			return err_set(err, ERR_NOMEM, "out of memory");
+		r->paths = grown;
+		r->room = r->room * 2 + 16;
+	}
+	if ((to = buf_room(&r->encoded, len + CBOR_HEAD_MAX, err)) == NULL)
+		return -1;
+	if ((r->paths[r->count] = strdup(path)) == NULL)
+		return err_set(err, ERR_NOMEM, "out of memory");
+	r->asked = ++r->count;
+	cbor_out_init(&out, to, len + CBOR_HEAD_MAX);
+	cbor_put_bytes(&out, path, len);
+	buf_took(&r->encoded, cbor_out_len(&out));
+	return 0;
+}
+
+int cmd_roots_read(struct cmd_roots *r, const char *file, bool null, struct err *err)
+{
+	FILE *f = strcmp(file, "-") == 0 ? stdin : fopen(file, "re");
+	int end = null ? 0 : '\n', got = 0;
+	char *line = NULL;
+	size_t cap = 0;
+	ssize_t n;
+
+	if (f == NULL)
+		return err_errno(err, errno, "%s", file);
+	while (got == 0 && (n = getdelim(&line, &cap, end, f)) >= 0) {
+		if (n > 0 && line[n - 1] == end)
+			line[--n] = 0;
+		if (n > 0)
+			got = cmd_roots_add(r, line, err);
+	}
+	if (got == 0 && ferror(f))
+		got = err_errno(err, errno, "%s", file);
+	free(line);
+	if (f != stdin)
+		fclose(f);
+	return got;
+}
+
+/* A path's name in the dump; the caller frees it. */
+static char *name_of(const char *path, size_t *len)
+{
+	char *out = malloc(strlen(path) + 2);
+	bool cut;
+
+	if (out != NULL)
+		*len = pack_scan_name(path, out, &cut);
+	return out;
+}
+
+static int by_name(const void *a, const void *b)
+{
+	size_t x_len = 0, y_len = 0;
+	char *x = name_of(*(char *const *)a, &x_len), *y = name_of(*(char *const *)b, &y_len);
+	int order = x != NULL && y != NULL ? agent_path_order(x, x_len, y, y_len) : 0;
+
+	free(x);
+	free(y);
+	return order;
+}
+
+/* Whether b is a, or in it. */
+static bool holds(const char *a, const char *b)
+{
+	size_t x_len = 0, y_len = 0;
+	char *x = name_of(a, &x_len), *y = name_of(b, &y_len);
+	bool in = x != NULL && y != NULL &&
+		  ((x_len == 1 && x[0] == '.') || (y_len >= x_len && memcmp(x, y, x_len) == 0 &&
+							  (y_len == x_len || y[x_len] == '/')));
+
+	free(x);
+	free(y);
+	return in;
+}
+
+void cmd_roots_order(struct cmd_roots *r)
+{
+	size_t i, kept = 0;
+
+	if (r->count > 0)
+		qsort(r->paths, r->count, sizeof *r->paths, by_name);
+	for (i = 0; i < r->count; i++)
+		if (kept == 0 || !holds(r->paths[kept - 1], r->paths[i]))
+			r->paths[kept++] = r->paths[i];
+		else
+			free(r->paths[i]);
+	r->count = kept;
+}
+
+int cmd_roots_next(void *ctx, const char **path, struct err *err)
+{
+	struct cmd_roots *r = ctx;
+
+	(void)err;
+	if (r->next == r->count)
+		return 1;
+	*path = r->paths[r->next++];
+	return 0;
+}
+
+void cmd_roots_fini(struct cmd_roots *r)
+{
+	size_t i;
+
+	for (i = 0; i < r->count; i++)
+		free(r->paths[i]);
+	free(r->paths);
+	buf_fini(&r->encoded);
+}

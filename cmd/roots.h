@@ -1,0 +1,37 @@
+/*
+ * The paths that a backup walks: arguments and lines of a file, sorted as the
+ * walk is, those within others left out.
+ *
+ *   zeroed -> cmd_roots_add, cmd_roots_read ... -> cmd_roots_order -> cmd_roots_next ...
+ *   -> cmd_roots_fini
+ */
+#ifndef FDUMP_CMD_ROOTS_H
+#define FDUMP_CMD_ROOTS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "lib/buf.h"
+
+struct err;
+
+struct cmd_roots {
+	char **paths; /* owned */
+	size_t count, room, next;
+	size_t asked;       /* how many were added */
+	struct buf encoded; /* all that were asked for, as a dump's record has them */
+};
+
+/* Each returns 0, or -1 with err set: ERR_USAGE (absolute beside relative ones, over
+ * STORE_PATHS_MAX), ERR_NOMEM, the file's error. */
+int cmd_roots_add(struct cmd_roots *roots, const char *path, struct err *err);
+/* Lines of a file, '-': of standard input; null: ended by NUL. Empty ones are passed by. */
+int cmd_roots_read(struct cmd_roots *roots, const char *file, bool null, struct err *err);
+void cmd_roots_order(struct cmd_roots *roots);
+
+/* A pack_scan_options.next_root; ctx: the roots. Set .next to 0 to begin again. */
+int cmd_roots_next(void *ctx, const char **path, struct err *err);
+
+void cmd_roots_fini(struct cmd_roots *roots);
+
+#endif
