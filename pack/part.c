@@ -161,6 +161,7 @@ int pack_part_tail(struct pack_part *part, const struct pack_tail *tail, struct 
 {
 	struct pack_mark mark = {
 		.status = tail->status != PACK_OK,
+		.at = (uint32_t)part->raw.len,
 		.size = tail->size,
 	};
 	uint8_t mem[256];
@@ -183,10 +184,9 @@ void pack_part_undo(struct pack_part *part, size_t len)
 	struct pack_mark *marks = (struct pack_mark *)(void *)part->marks.data;
 	size_t n = part->marks.len / sizeof *marks;
 
-	while (n > 0 && marks[n - 1].is_head && marks[n - 1].at >= len) {
+	for (; n > 0 && marks[n - 1].at >= len; n--) {
 		part->meta.len = marks[n - 1].meta;
-		part->heads--;
-		n--;
+		part->heads -= marks[n - 1].is_head;
 	}
 	part->marks.len = n * sizeof *marks;
 	part->raw.len = len;

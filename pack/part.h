@@ -32,7 +32,7 @@ struct pack_tail;
 struct pack_mark {
 	bool is_head;
 	bool status;   /* a TAIL whose status is not ok */
-	uint32_t at;   /* HEAD: its offset in the raw payload */
+	uint32_t at;   /* its offset in the raw payload */
 	uint32_t meta; /* its encoding for the index: offset in .meta ... */
 	uint32_t len;  /* ... and length */
 	uint64_t size; /* TAIL: size of the content */
@@ -77,8 +77,8 @@ void pack_part_took(struct pack_part *part, size_t len);
 /* Bytes left until it is full; 0 if it is. */
 size_t pack_part_left(const struct pack_part *part);
 
-/* Takes back what was added since this payload length: for an entry that
- * turned out not to be. Only as long as no TAIL came in between. */
+/* Takes back what was added since this payload length, where an entry began: for
+ * one that turned out not to be, or is to be read again. */
 void pack_part_undo(struct pack_part *part, size_t len);
 
 #endif

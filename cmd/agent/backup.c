@@ -35,9 +35,10 @@
 #include "pack/links.h"
 #include "pack/part.h"
 
-#define DIRS_MAX  256          /* directories that a job keeps open */
-#define CARRY_MAX (512u << 10) /* bytes of carried entries in a job */
-#define STEP      (256u << 10) /* a large file is read by */
+#define READ_TRIES 3            /* of a file that changes while it is read */
+#define DIRS_MAX   256          /* directories that a job keeps open */
+#define CARRY_MAX  (512u << 10) /* bytes of carried entries in a job */
+#define STEP       (256u << 10) /* a large file is read by */
 
 /* A checksum that is made when all of a job's files are read. */
 struct owed {
@@ -454,6 +455,26 @@ static int build_rest(struct agent_job *job, struct worker *w, struct pack_part 
 	return owes ? buf_add(&w->owed, &owed, sizeof owed, err) : 0;
 }
 
+/* Where an entry begins. */
+struct place {
+	size_t part_count, raw_len, owed_len;
+};
+
+/* Whether what was read may be of two states, and would be whole if it were read again. */
+static bool is_torn(const struct pack_stream *s)
+{
+	return s->tail.status == PACK_CHANGED || s->tail.status == PACK_SHRUNK;
+}
+
+/* Forgets the entry that was built last. */
+static void back_to(const struct place *place, struct agent_job *job, struct worker *w)
+{
+	while (job->part_count > place->part_count)
+		pack_part_free(job->parts[--job->part_count]);
+	pack_part_undo(job->parts[job->part_count - 1], place->raw_len);
+	w->owed.len = place->owed_len;
+}
+
 static int build_item(struct backup *b, struct agent_job *job, struct worker *w,
 	struct agent_plan *p, struct err *err)
 {
@@ -471,17 +492,22 @@ static int build_item(struct backup *b, struct agent_job *job, struct worker *w,
 		.link_len = p->link_len,
 	};
 	struct pack_part *part = job->parts[job->part_count - 1];
+	struct place place;
 	struct pack_stream s;
-	int got;
+	int got, tries = 0;
 
 	if (pack_part_full(part) && (part = agent_job_part(job, err)) == NULL)
 		return -1;
-	got = pack_feed_begin(w->feed, part, &item, &s, err);
-	if (got < 0)
-		return -1;
+	place = (struct place){job->part_count, part->raw.len, w->owed.len};
+	for (;;) {
+		got = pack_feed_begin(w->feed, part, &item, &s, err);
+		if (got < 0 || (got == 0 && build_rest(job, w, part, &s, err) != 0))
+			return -1;
+		if (!is_torn(&s) || ++tries == READ_TRIES)
+			break;
+		back_to(&place, job, w);
+	}
 	p->left_out = got > 0;
-	if (got == 0 && build_rest(job, w, part, &s, err) != 0)
-		return -1;
 	agent_stat_set(&p->stat, &s.st, s.problem[0] == 0 && s.tail.status == PACK_OK, b->began);
 	return s.problem[0] != 0 ? agent_job_note(job, item.path, item.path_len, s.problem, err)
 				 : 0;

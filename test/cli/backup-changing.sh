@@ -1,0 +1,39 @@
+#!/bin/bash
+# Goal: a file that changes while it is read is read again, and is whole then; one that never
+# stands still is kept, and said to have changed.
+set -eu
+command -v strace >/dev/null || { echo "needs strace"; exit 77; }
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+cd "$work"
+strace -qq -o /dev/null true 2>/dev/null || { echo "strace may not trace here"; exit 77; }
+fail() { echo "$*"; cat err; exit 1; }
+"$FDUMP" store init store
+
+# back WHEN: a backup in which these reads of the file are held up for a while.
+back() {
+	rm -rf t out
+	mkdir t out
+	head -c 100000 /dev/zero | tr '\0' x >t/f
+	echo other >t/other
+	status=0
+	(cd t && exec timeout 30 strace -f -qq -o /dev/null -P f -P "$PWD/f" -e trace=read,pread64 \
+		-e "inject=read,pread64:delay_enter=500000:when=$1" "$FDUMP" backup -s ../store --open \
+		--state ../state --threads 1 .) >result 2>err &
+	sleep 0.25
+	for i in $2; do
+		printf $i | dd of=t/f conv=notrunc 2>/dev/null
+		sleep 0.5
+	done
+	wait $! || status=$?
+	"$FDUMP" restore -s store latest -C out || [ $? = "$status" ]
+}
+
+back 1 y
+[ $status = 0 ] || fail "changed once: status $status"
+cmp t/f out/f
+
+back 1+ "a b c d e f g h i"
+[ $status = 1 ] || fail "changes all the time: status $status"
+grep -q "f: changed while it was read" err || fail "not said"
+cmp t/other out/other
