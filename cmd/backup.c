@@ -218,6 +218,12 @@ static int check(const struct options *o)
 	return -1;
 }
 
+/* Commands go by name, as paths do. */
+static int by_text(const void *a, const void *b)
+{
+	return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
 static int parse(struct options *o, int argc, char **argv)
 {
 	struct err err = {0};
@@ -237,6 +243,7 @@ static int parse(struct options *o, int argc, char **argv)
 	o->backup.paths_len = o->roots.encoded.len;
 	o->backup.path_count = o->roots.asked;
 	cmd_roots_order(&o->roots);
+	qsort(o->commands, o->command_count, sizeof *o->commands, by_text);
 	o->backup.commands = o->commands;
 	o->backup.threads = o->o.threads;
 	o->backup.xattrs = !o->o.no_xattrs;

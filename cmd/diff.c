@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "cmd/cmd.h"
+#include "cmd/difference.h"
 #include "cmd/dump.h"
 #include "cmd/json.h"
 #include "cmd/options.h"
@@ -31,9 +32,10 @@
 static const char help[] =
 	"usage: fdump diff [-f FILE] [-C DIR] [options] [PATH...]\n"
 	"       fdump diff -s STORE... DUMP (-C DIR | --live) [options] [PATH...]\n"
+	"       fdump diff -s STORE... DUMP DUMP [options] [PATH...]\n"
 	"\n"
-	"Compares a pack, or a dump in a store, with the live tree in DIR (here), contents "
-	"included.\n"
+	"Compares a pack, or a dump in a store, with the live tree in DIR (here), contents\n"
+	"included; or two dumps, by what their manifests say: no content is read.\n"
 	"\n"
 	"  -f, --file FILE         read FILE ('-': standard input, the default)\n"
 	"  -C, --directory DIR     the tree\n"
@@ -51,7 +53,8 @@ static const char help[] =
 
 struct diff {
 	struct cmd_options *o;
-	struct cmd_dump from; /* .source not NULL: instead of a pack */
+	struct cmd_dump from;  /* .source not NULL: instead of a pack */
+	struct cmd_dump other; /* .source not NULL: instead of the live tree */
 	int base;
 	struct pack_follow follow;
 	struct pack_scan *scan;
@@ -70,26 +73,11 @@ struct diff {
 	char live_base[4096];
 };
 
-/* One difference: "changed NAME: mode, content", "missing NAME", "extra NAME". */
 static int tell(struct diff *d, const char *kind, const void *path, size_t len, const char *what,
 	struct err *err)
 {
-	char text[ESC_MAX(4096)], id[32];
-	json_t *object;
-	int failed;
-
 	d->different++;
-	if (d->o->json) {
-		snprintf(id, sizeof id, "diff.%s", kind);
-		object = cmd_json_new("difference", id);
-		failed = cmd_json_name(object, "path", path, len);
-		if (what != NULL)
-			failed |= cmd_json_add(object, "what", json_string(what));
-		return cmd_json_print(object, failed, err);
-	}
-	esc_name(text, sizeof text, path, len);
-	printf("%s %s%s%s\n", kind, text, what != NULL ? ": " : "", what != NULL ? what : "");
-	return 0;
+	return cmd_difference_tell(d->o->json, kind, path, len, what, err);
 }
 
 /* --- the live side ------------------------------------------------------ */
@@ -207,49 +195,9 @@ static int tell_extra(struct diff *d, struct err *err)
 
 /* --- one entry ---------------------------------------------------------- */
 
-struct words {
-	char text[160];
-};
-
-static void add_word(struct words *w, bool differs, const char *word)
-{
-	size_t len = strlen(w->text);
-
-	if (differs)
-		snprintf(w->text + len, sizeof w->text - len, "%s%s", len > 0 ? ", " : "", word);
-}
-
-static bool same_bytes(struct pack_bytes a, struct pack_bytes b)
-{
-	return a.len == b.len && (a.len == 0 || memcmp(a.at, b.at, a.len) == 0);
-}
-
-static void compare_heads(
-	struct words *w, const struct pack_head *a, const struct pack_head *b, bool xattrs)
-{
-	unsigned both = a->has & b->has;
-
-	add_word(w, both & PACK_HAS_MODE && a->mode != b->mode, "mode");
-	add_word(w,
-		(both & PACK_HAS_UID && a->uid != b->uid) ||
-			(both & PACK_HAS_GID && a->gid != b->gid),
-		"owner");
-	add_word(w,
-		both & PACK_HAS_MTIME &&
-			(a->mtime.sec != b->mtime.sec || a->mtime.nsec != b->mtime.nsec),
-		"mtime");
-	add_word(w, !same_bytes(a->target, b->target), "target");
-	add_word(w,
-		both & PACK_HAS_RDEV &&
-			(a->rdev_major != b->rdev_major || a->rdev_minor != b->rdev_minor),
-		"device");
-	add_word(w, xattrs && !same_bytes(a->xattrs, b->xattrs), "xattrs");
-	add_word(w, xattrs && a->flags != b->flags, "flags");
-}
-
 /* Reads the live object as pack would, and compares. */
 static int compare(struct diff *d, const struct pack_head *head, const struct pack_tail *tail,
-	struct words *w, struct err *err)
+	struct cmd_words *w, struct err *err)
 {
 	struct pack_feed_item item = {
 		.dir = d->item.dir,
@@ -269,7 +217,7 @@ static int compare(struct diff *d, const struct pack_head *head, const struct pa
 	pack_part_reset(d->part);
 	got = pack_feed_begin(d->feed, d->part, &item, &stream, err);
 	if (got != 0)
-		return got < 0 ? -1 : (add_word(w, true, "unreadable"), 0);
+		return got < 0 ? -1 : (cmd_words_add(w, true, "unreadable"), 0);
 	cbor_in_init(&in, d->part->raw.data, d->part->raw.len);
 	if (pack_head_get(&in, &live, err) != 0) {
 		pack_feed_drop(&stream);
@@ -278,14 +226,14 @@ static int compare(struct diff *d, const struct pack_head *head, const struct pa
 	if (head->type == PACK_HARDLINK)
 		goto out; /* its metadata are those of the entry it is linked to */
 	if (live.type != head->type && !(head->type == PACK_COMMAND && live.type == PACK_REGULAR)) {
-		add_word(w, true, "type");
+		cmd_words_add(w, true, "type");
 		goto out;
 	}
-	compare_heads(w, head, &live, !d->o->no_xattrs);
+	cmd_words_heads(w, head, &live, !d->o->no_xattrs);
 	if (!tail->has_content)
 		goto out;
 	if ((uint64_t)d->item.st.st_size != tail->size) {
-		add_word(w, true, "size");
+		cmd_words_add(w, true, "size");
 		goto out;
 	}
 	do {
@@ -294,8 +242,8 @@ static int compare(struct diff *d, const struct pack_head *head, const struct pa
 		got = pack_feed_fill(d->part, &stream, d->hash, err);
 	} while (got == 1);
 	hash_end(d->hash, sum);
-	add_word(w, stream.tail.status == PACK_READ_ERROR, "unreadable");
-	add_word(w, got == 0 && memcmp(sum, tail->sum, sizeof sum) != 0, "content");
+	cmd_words_add(w, stream.tail.status == PACK_READ_ERROR, "unreadable");
+	cmd_words_add(w, got == 0 && memcmp(sum, tail->sum, sizeof sum) != 0, "content");
 out:
 	pack_feed_drop(&stream);
 	return got < 0 ? -1 : 0;
@@ -307,7 +255,7 @@ static int on_entry(void *ctx, const struct pack_followed *entry, struct err *er
 	const struct pack_tail *tail = entry->tail;
 	struct diff *d = ctx;
 	struct pack_bytes p = head->path;
-	struct words w = {{0}};
+	struct cmd_words w = {{0}};
 	int sign = -1;
 
 	if (!cmd_select_test(&d->o->select, p.at, p.len, head->type == PACK_DIRECTORY))
@@ -449,8 +397,10 @@ static int open_dump(struct diff *d, int argc, char **argv)
 
 	if (d->o->store_count == 0 || optind == argc)
 		return cmd_usage("diff", "a dump is named by -s STORE DUMP");
-	if (d->live == (d->o->directory != NULL))
-		return cmd_usage("diff", "with what? -C DIR, or --live");
+	if (d->live && d->o->directory != NULL)
+		return cmd_usage("diff", "-C and --live exclude each other");
+	if (!d->live && d->o->directory == NULL && optind + 1 == argc)
+		return cmd_usage("diff", "with what? Another DUMP, -C DIR, or --live");
 	if (hash_crypto_init(&err) != 0 || cmd_dump_open(&d->from, d->o, argv[optind++], &err) != 0)
 		return cmd_fail("diff", &err);
 	dump = agent_source_dump(d->from.source);
@@ -458,6 +408,9 @@ static int open_dump(struct diff *d, int argc, char **argv)
 		snprintf(d->live_base, sizeof d->live_base, "%.*s", (int)dump->base_len,
 			(const char *)dump->base);
 		d->o->directory = d->live_base;
+	} else if (d->o->directory == NULL &&
+		   cmd_dump_another(&d->other, &d->from, argv[optind++], &err) != 0) {
+		return cmd_fail("diff", &err);
 	}
 	return -1;
 }
@@ -478,7 +431,10 @@ int cmd_diff(int argc, char **argv)
 		pack_follow_init(&d.follow);
 		buf_init(&d.told, PACK_PATH_MAX);
 		buf_init(&d.commands, 1 << 20);
-		if (hash_crypto_init(&err) != 0 || run(&d, &err) != 0) {
+		if (hash_crypto_init(&err) != 0 ||
+			(d.other.source != NULL ? cmd_difference_dumps(
+							  &o, &d.from, &d.other, &d.different, &err)
+						: run(&d, &err)) != 0) {
 			cmd_fail("diff", &err);
 			status = err.code == ERR_DENIED ? CMD_REFUSED : CMD_FAILED;
 		} else if (cmd_select_unmet(&o.select, "diff") > 0 || d.failed) {
@@ -495,6 +451,7 @@ int cmd_diff(int argc, char **argv)
 		buf_fini(&d.commands);
 		free(d.root);
 	}
+	cmd_dump_close(&d.other);
 	cmd_dump_close(&d.from);
 	cmd_options_fini(&o);
 	return status;

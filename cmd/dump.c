@@ -30,10 +30,18 @@ static struct agent_keys *load_keys(struct cmd_options *o, struct err *err)
 	return agent_keys_new(u->keys, u->count, err);
 }
 
-int cmd_dump_open(struct cmd_dump *d, struct cmd_options *o, const char *dump, struct err *err)
+static int choose(struct cmd_dump *d, const char *dump, struct err *err)
 {
 	char host[STORE_NAME_MAX + 1];
 
+	if (agent_state_host(host, err) != 0 ||
+		agent_source_choose(d->source, dump, host, err) != 0)
+		return -1;
+	return agent_source_unlock(d->source, err);
+}
+
+int cmd_dump_open(struct cmd_dump *d, struct cmd_options *o, const char *dump, struct err *err)
+{
 	d->o = o;
 	if (o->store_count == 0)
 		return err_set(err, ERR_USAGE, "no STORE given (-s DIR)");
@@ -41,12 +49,17 @@ int cmd_dump_open(struct cmd_dump *d, struct cmd_options *o, const char *dump, s
 	if (d->keys == NULL)
 		return -1;
 	d->source = agent_source_open(o->stores, o->store_count, d->keys, on_behind, err);
-	if (d->source == NULL || dump == NULL)
-		return d->source != NULL ? 0 : -1;
-	if (agent_state_host(host, err) != 0 ||
-		agent_source_choose(d->source, dump, host, err) != 0)
+	if (d->source == NULL)
 		return -1;
-	return agent_source_unlock(d->source, err);
+	return dump != NULL ? choose(d, dump, err) : 0;
+}
+
+int cmd_dump_another(
+	struct cmd_dump *d, const struct cmd_dump *first, const char *dump, struct err *err)
+{
+	d->o = first->o;
+	d->source = agent_source_share(first->source, err);
+	return d->source != NULL ? choose(d, dump, err) : -1;
 }
 
 void cmd_dump_close(struct cmd_dump *d)
@@ -101,14 +114,41 @@ bool cmd_dump_gaps(const struct cmd_dump *d)
 
 /* --- the manifest ---------------------------------------------------------- */
 
-struct walk {
+struct cmd_dump_walk {
 	struct agent_taker *taker;
 	struct buf piece, head;
 	uint64_t number;
 	struct cbor_in in;
 };
 
-static int next_piece(struct walk *w, struct err *err)
+struct cmd_dump_walk *cmd_dump_walk_new(struct cmd_dump *d, struct err *err)
+{
+	struct cmd_dump_walk *w = calloc(1, sizeof *w);
+
+	if (w == NULL) {
+		err_set(err, ERR_NOMEM, "out of memory");
+		return NULL;
+	}
+	buf_init(&w->piece, STORE_CONTENT_MAX);
+	buf_init(&w->head, PACK_HEAD_KEEP);
+	w->taker = agent_taker_new(d->source, err);
+	if (w->taker != NULL)
+		return w;
+	cmd_dump_walk_free(w);
+	return NULL;
+}
+
+void cmd_dump_walk_free(struct cmd_dump_walk *w)
+{
+	if (w == NULL)
+		return;
+	buf_fini(&w->piece);
+	buf_fini(&w->head);
+	agent_taker_free(w->taker);
+	free(w);
+}
+
+static int next_piece(struct cmd_dump_walk *w, struct err *err)
 {
 	int got = agent_taker_piece(w->taker, w->number, &w->piece, err);
 
@@ -120,7 +160,7 @@ static int next_piece(struct walk *w, struct err *err)
 }
 
 /* From behind a HEAD to behind its TAIL, maybe over pieces. */
-static int find_tail(struct walk *w, struct pack_tail *tail, struct err *err)
+static int find_tail(struct cmd_dump_walk *w, struct pack_tail *tail, struct err *err)
 {
 	struct pack_item item;
 	int got;
@@ -135,31 +175,37 @@ static int find_tail(struct walk *w, struct pack_tail *tail, struct err *err)
 	}
 }
 
-static int walk_entry(struct walk *w, cmd_dump_entry *each, void *ctx, struct err *err)
+int cmd_dump_walk_next(
+	struct cmd_dump_walk *w, struct pack_head *head, struct pack_tail *tail, struct err *err)
 {
-	struct pack_head head = {0}, kept;
-	struct pack_tail tail = {0};
+	struct pack_head met = {0};
+	int got;
 
-	if (pack_head_get(&w->in, &head, err) != 0 ||
-		pack_head_keep(&w->head, &kept, &head, err) != 0 || find_tail(w, &tail, err) != 0)
+	while (w->in.at == w->in.end)
+		if ((got = next_piece(w, err)) != 0)
+			return got;
+	*tail = (struct pack_tail){0};
+	if (pack_head_get(&w->in, &met, err) != 0 || pack_head_keep(&w->head, head, &met, err) != 0)
 		return -1;
-	return each(ctx, &kept, &tail, err);
+	return find_tail(w, tail, err);
 }
 
 int cmd_dump_walk(struct cmd_dump *d, cmd_dump_entry *each, void *ctx, struct err *err)
 {
-	struct walk w = {.taker = agent_taker_new(d->source, err)};
-	int got = w.taker != NULL ? 0 : -1;
+	struct cmd_dump_walk *w = cmd_dump_walk_new(d, err);
+	struct pack_head head;
+	struct pack_tail tail;
+	int got = w != NULL ? 0 : -1;
 
-	buf_init(&w.piece, STORE_CONTENT_MAX);
-	buf_init(&w.head, PACK_HEAD_KEEP);
-	while (got == 0)
-		if (w.in.at != w.in.end)
-			got = walk_entry(&w, each, ctx, err);
-		else if ((got = next_piece(&w, err)) == 1)
+	while (got == 0) {
+		got = cmd_dump_walk_next(w, &head, &tail, err);
+		if (got == 1) {
+			got = 0;
 			break;
-	buf_fini(&w.piece);
-	buf_fini(&w.head);
-	agent_taker_free(w.taker);
-	return got == 1 && w.in.at == w.in.end ? 0 : got;
+		}
+		if (got == 0)
+			got = each(ctx, &head, &tail, err);
+	}
+	cmd_dump_walk_free(w);
+	return got;
 }

@@ -24,6 +24,9 @@ struct cmd_dump {
 
 /* Opens the stores; with a DUMP, chooses and unlocks it. Returns 0, or -1 with err set. */
 int cmd_dump_open(struct cmd_dump *d, struct cmd_options *o, const char *dump, struct err *err);
+/* Another dump of the same stores; close it before the first. As cmd_dump_open. */
+int cmd_dump_another(
+	struct cmd_dump *d, const struct cmd_dump *first, const char *dump, struct err *err);
 void cmd_dump_close(struct cmd_dump *d);
 
 /* Makes it what is to be read: sets .feed and .threads of the reading. Only what the
@@ -32,6 +35,13 @@ void cmd_dump_close(struct cmd_dump *d);
 int cmd_dump_feed(struct cmd_dump *d, struct pack_read_options *reading, struct err *err);
 /* Whether chunks were lost, which was told. */
 bool cmd_dump_gaps(const struct cmd_dump *d);
+
+/* The entries of the dump's manifest, one by one. The head is borrowed until the next call.
+ * _next returns 0, 1 behind the last, or -1 with err set. */
+struct cmd_dump_walk *cmd_dump_walk_new(struct cmd_dump *d, struct err *err);
+int cmd_dump_walk_next(struct cmd_dump_walk *walk, struct pack_head *head, struct pack_tail *tail,
+	struct err *err);
+void cmd_dump_walk_free(struct cmd_dump_walk *walk);
 
 /* Calls `each` for all entries of the dump's manifest. Borrowed for the call. Returns 0, what
  * `each` returned if that is not 0, or -1 with err set. */

@@ -17,6 +17,7 @@
 struct agent_source {
 	struct store *stores[AGENT_STORES_MAX];
 	size_t count;
+	bool shared; /* the stores are another's */
 	struct agent_keys *keys;
 	struct buf record; /* the dump's that was chosen */
 	struct store_dump dump;
@@ -53,13 +54,30 @@ struct agent_source *agent_source_open(const char *const *paths, size_t count,
 	return NULL;
 }
 
+struct agent_source *agent_source_share(const struct agent_source *source, struct err *err)
+{
+	struct agent_source *s = calloc(1, sizeof *s);
+
+	if (s == NULL) {
+		err_set(err, ERR_NOMEM, "out of memory");
+		return NULL;
+	}
+	s->shared = true;
+	s->keys = source->keys;
+	s->count = source->count;
+	memcpy(s->stores, source->stores, sizeof s->stores);
+	buf_init(&s->record, STORE_DUMP_MAX);
+	buf_init(&s->pieces, SIZE_MAX);
+	return s;
+}
+
 void agent_source_close(struct agent_source *s)
 {
 	size_t i;
 
 	if (s == NULL)
 		return;
-	for (i = 0; i < s->count; i++)
+	for (i = 0; i < s->count && !s->shared; i++)
 		store_close(s->stores[i]);
 	buf_fini(&s->record);
 	buf_fini(&s->pieces);

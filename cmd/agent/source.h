@@ -25,6 +25,9 @@ struct err;
 struct agent_source *agent_source_open(const char *const *paths, size_t count,
 	struct agent_keys *keys, void (*behind)(const char *store, const char *why),
 	struct err *err);
+/* Another view of the same stores, to choose another dump; close it before the first. NULL with
+ * err set: out of memory. */
+struct agent_source *agent_source_share(const struct agent_source *source, struct err *err);
 void agent_source_close(struct agent_source *source);
 
 /* Calls `each` for the dumps of all stores, each once, in the order of commit times. As
