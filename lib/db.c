@@ -103,6 +103,10 @@ static int fail(struct err *err, int code, const char *what)
 	case MDB_BAD_DBI:
 	case MDB_INCOMPATIBLE:
 	case MDB_PANIC:
+	case MDB_BAD_TXN: /* after one of these */
+	case MDB_CURSOR_FULL:
+	case MDB_PAGE_FULL:
+	case MDB_BAD_VALSIZE:
 		return err_set(
 			err, ERR_DAMAGE, "index: %s: it is damaged (%s)", what, mdb_strerror(code));
 	case MDB_NOTFOUND:
