@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """storeflips.py - single bits flipped in a store's volumes and in its index.
 
-usage: storeflips.py FDUMP [--volumes N] [--index N] [--seed N]
+usage: storeflips.py FDUMP [--volumes N] [--index N] [--generations N] [--seed N]
 
 Volumes: scrub and verify find each one (exit status 5), and the second reader loses no dump
 that fdump thinks whole. Index: the bit is in data.mdb. Listing, verify, restoring, a backup and a collection
@@ -32,14 +32,14 @@ def index_of(path):
     return out
 
 class Flips:
-    def __init__(self, fdump, work, seed):
+    def __init__(self, fdump, work, generations, seed):
         self.fdump, self.work, self.rng, self.failed = fdump, work, random.Random(seed), 0
         self.tree, self.state = os.path.join(work, "tree"), os.path.join(work, "state")
         self.base, self.was = Store(fdump, os.path.join(work, "base")).init(), {}
-        for _ in range(150):
+        for _ in range(generations - 20):
             change(self.tree, self.rng, 40, 3000)
             self.was[said(self.base.backup(self.tree, self.state).stdout)[0]] = picture(self.tree)
-        run(fdump, "forget", "-s", self.base.path, "--keep-last", "60", "--yes")
+        run(fdump, "forget", "-s", self.base.path, "--keep-last", str(generations // 3), "--yes")
         run(fdump, "store", "gc", "--threshold", "1", self.base.path)
         for _ in range(20):
             change(self.tree, self.rng, 40, 3000)
@@ -101,7 +101,7 @@ class Flips:
             p = self.step(store, "dumps", "dumps", "-s", s, "--json")
             if p and [json.loads(l)["dump"] for l in p.stdout.splitlines()] != self.dumps + list(more):
                 raise Failed("after a backup the list lacks dumps, and status 0")
-        self.step(store, "forget", "forget", "-s", s, "--keep-last", "70", "--yes")
+        self.step(store, "forget", "forget", "-s", s, "--keep-last", str(len(self.dumps) - 10), "--yes")
         self.step(store, "gc", "store", "gc", "--threshold", "1", s)
         self.step(store, "scrub", "store", "scrub", s)
         run(self.fdump, "store", "rebuild", s)
@@ -113,7 +113,9 @@ class Flips:
     def index_flips(self, times):
         self.told, found = {}, 0
         data = os.path.join(self.base.path, "index", "data.mdb")
-        for _ in range(times):
+        for n in range(times):
+            if n % 100 == 99:
+                print("%d ..." % (n + 1), flush=True)
             store = os.path.join(self.work, "flipped")
             shutil.copytree(self.base.path, store)
             at, bit = self.rng.randrange(os.path.getsize(data)), self.rng.randrange(8)
@@ -131,10 +133,11 @@ def main():
     p.add_argument("fdump")
     p.add_argument("--volumes", type=int, default=1000)
     p.add_argument("--index", type=int, default=1000)
+    p.add_argument("--generations", type=int, default=170)
     p.add_argument("--seed", type=int, default=1)
     o = p.parse_args()
     with tempfile.TemporaryDirectory() as work:
-        f = Flips(os.path.abspath(o.fdump), work, o.seed)
+        f = Flips(os.path.abspath(o.fdump), work, o.generations, o.seed)
         f.volumes(o.volumes)
         print("volumes: %d flips" % o.volumes, flush=True)
         f.index_flips(o.index)

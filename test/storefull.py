@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """storefull.py - a store on a file system that is full; by root.
 
-usage: storefull.py FDUMP [--step KIB] [--fs tmpfs|ext4] [--shim SHIM]
+usage: storefull.py FDUMP [--step KIB] [--fs tmpfs|ext4] [--inodes N] [--pages N] [--shim SHIM]
 
 A store with two dumps lies on a file system with room for 0, 64, 128 ... KiB more, and a third
 dump is made, until it fits; likewise with 0, 1, 2 ... inodes left, and, with SHIM (build/test/test/shim.so),
@@ -121,17 +121,19 @@ def main():
     p.add_argument("fdump")
     p.add_argument("--step", type=int, default=64)
     p.add_argument("--fs", choices=["tmpfs", "ext4"], default="tmpfs")
+    p.add_argument("--inodes", type=int, default=8)
+    p.add_argument("--pages", type=int, default=24)
     p.add_argument("--shim")
     o = p.parse_args()
     with tempfile.TemporaryDirectory() as work:
         full, room, steps = Full(os.path.abspath(o.fdump), work, o.fs), 0, 0
         while not full.at_room("%d KiB" % room, room << 10) and room < 8192:
             room, steps = room + o.step, steps + 1
-        for inodes in range(0, 8):
+        for inodes in range(o.inodes):
             steps += 1
             full.at_room("%d inodes" % inodes, 16 << 20 if o.fs == "tmpfs" else 8 << 20, inodes)
         pages = os.path.getsize(os.path.join(full.base.path, "index", "data.mdb")) // 4096
-        for more in range(0, 24) if o.shim else ():
+        for more in range(o.pages) if o.shim else ():
             steps += 1
             full.at_room("%d pages" % more, 16 << 20, None, dict(os.environ, LD_PRELOAD=os.path.abspath(o.shim),
                                                                 SHIM_MAP=str((pages + more) * 4096)))
