@@ -2,15 +2,26 @@
 #include "lib/db.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <lmdb.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
 
 #include "lib/err.h"
 
-#define READERS 254
+#define READERS   254
+#define LOCK_FILE 16384 /* bytes that so many readers take */
+#define ROOM      65536 /* a disk with less is full */
+#define EXIT_DEAD 5     /* damage found */
 
 struct db {
 	MDB_env *env;
+	char *path;
 	MDB_dbi tables[DB_TABLES_MAX];
 };
 
@@ -19,6 +30,66 @@ struct db_txn {
 	struct db *db;
 	MDB_cursor *cursors[DB_TABLES_MAX];
 };
+
+/* --- pages that LMDB falls over -------------------------------------------- */
+
+/* The database that this thread is within LMDB for. */
+static _Thread_local const char *volatile within;
+
+static void say(const char *text)
+{
+	if (write(STDERR_FILENO, text, strlen(text)) < 0)
+		return;
+}
+
+static void end(void)
+{
+	say("fdump: ");
+	say(within);
+	say(": the index is damaged: fdump store rebuild makes it anew\n");
+	_exit(EXIT_DEAD);
+}
+
+static void on_signal(int sig)
+{
+	if (within != NULL)
+		end();
+	signal(sig, SIG_DFL); /* not ours: it happens again, or is raised */
+	raise(sig);
+}
+
+static void on_assert(MDB_env *env, const char *text)
+{
+	(void)env;
+	(void)text;
+	if (within != NULL)
+		end();
+}
+
+static void catch_signals(void)
+{
+	static const int sigs[] = {SIGSEGV, SIGBUS, SIGFPE, SIGABRT};
+	struct sigaction action = {.sa_handler = on_signal, .sa_flags = SA_NODEFER};
+	size_t i;
+
+	for (i = 0; i < sizeof sigs / sizeof *sigs; i++)
+		sigaction(sigs[i], &action, NULL);
+}
+
+static void enter(const struct db *db)
+{
+	within = db->path;
+}
+
+static int leave(int got)
+{
+	within = NULL;
+	return got;
+}
+
+#define SAFE(db, call) (enter(db), leave(call))
+
+/* --- opening --------------------------------------------------------------- */
 
 static int fail(struct err *err, int code, const char *what)
 {
@@ -32,6 +103,10 @@ static int fail(struct err *err, int code, const char *what)
 	case MDB_BAD_DBI:
 	case MDB_INCOMPATIBLE:
 	case MDB_PANIC:
+	case MDB_BAD_TXN: /* after one of these */
+	case MDB_CURSOR_FULL:
+	case MDB_PAGE_FULL:
+	case MDB_BAD_VALSIZE:
 		return err_set(
 			err, ERR_DAMAGE, "index: %s: it is damaged (%s)", what, mdb_strerror(code));
 	case MDB_NOTFOUND:
@@ -45,36 +120,65 @@ static int fail(struct err *err, int code, const char *what)
 	}
 }
 
+/* LMDB writes to the lock file through memory: on a full disk that would be SIGBUS. */
+static int have_lock_file(const char *path, struct err *err)
+{
+	char *file;
+	int fd, got = 0;
+
+	if (asprintf(&file, "%s/lock.mdb", path) < 0)
+		return err_set(err, ERR_NOMEM, "out of memory");
+	fd = open(file, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+	if (fd >= 0 && fallocate(fd, 0, 0, LOCK_FILE) != 0 && (errno == ENOSPC || errno == EDQUOT))
+		got = err_errno(err, errno, "index: %s", file);
+	else if (fd < 0 && (errno == ENOSPC || errno == EDQUOT))
+		got = err_errno(err, errno, "index: %s", file);
+	if (fd >= 0)
+		close(fd);
+	free(file);
+	return got;
+}
+
 static int open_tables(
 	struct db *db, const char *const *tables, size_t count, bool write, struct err *err)
 {
 	MDB_txn *txn;
 	size_t i;
-	int got = mdb_txn_begin(db->env, NULL, write ? 0 : MDB_RDONLY, &txn);
+	int got = SAFE(db, mdb_txn_begin(db->env, NULL, write ? 0 : MDB_RDONLY, &txn));
 
 	if (got != 0)
 		return fail(err, got, "begin");
 	for (i = 0; i < count && got == 0; i++)
-		got = mdb_dbi_open(txn, tables[i], write ? MDB_CREATE : 0, &db->tables[i]);
+		got = SAFE(
+			db, mdb_dbi_open(txn, tables[i], write ? MDB_CREATE : 0, &db->tables[i]));
 	if (got == 0)
-		got = mdb_txn_commit(txn);
+		got = SAFE(db, mdb_txn_commit(txn));
 	else
-		mdb_txn_abort(txn);
+		enter(db), mdb_txn_abort(txn), leave(0);
 	return got == 0 ? 0 : fail(err, got, "open");
 }
 
 struct db *db_open(const char *path, const char *const *tables, size_t count, uint64_t map,
 	bool write, struct err *err)
 {
+	static pthread_once_t once = PTHREAD_ONCE_INIT;
 	struct db *db = calloc(1, sizeof *db);
 	unsigned flags = MDB_NOTLS | MDB_NORDAHEAD | (write ? 0 : MDB_RDONLY);
 	int got, dead;
 
-	if (db == NULL) {
+	if (db == NULL || (db->path = strdup(path)) == NULL) {
+		free(db);
 		err_set(err, ERR_NOMEM, "out of memory");
 		return NULL;
 	}
+	pthread_once(&once, catch_signals);
+	if (have_lock_file(path, err) != 0) {
+		db_close(db);
+		return NULL;
+	}
 	got = mdb_env_create(&db->env);
+	if (got == 0)
+		got = mdb_env_set_assert(db->env, on_assert);
 	if (got == 0)
 		got = mdb_env_set_maxdbs(db->env, DB_TABLES_MAX);
 	if (got == 0)
@@ -82,9 +186,9 @@ struct db *db_open(const char *path, const char *const *tables, size_t count, ui
 	if (got == 0)
 		got = mdb_env_set_mapsize(db->env, map);
 	if (got == 0)
-		got = mdb_env_open(db->env, path, flags, 0600);
+		got = SAFE(db, mdb_env_open(db->env, path, flags, 0600));
 	if (got == EROFS && !write) /* a medium that can't be written to needs no lock */
-		got = mdb_env_open(db->env, path, flags | MDB_NOLOCK, 0600);
+		got = SAFE(db, mdb_env_open(db->env, path, flags | MDB_NOLOCK, 0600));
 	if (got == 0)
 		mdb_reader_check(db->env, &dead);
 	else
@@ -100,7 +204,8 @@ void db_close(struct db *db)
 	if (db == NULL)
 		return;
 	if (db->env != NULL)
-		mdb_env_close(db->env);
+		enter(db), mdb_env_close(db->env), leave(0);
+	free(db->path);
 	free(db);
 }
 
@@ -112,7 +217,7 @@ int db_begin(struct db *db, bool write, struct db_txn **txn, struct err *err)
 	if (t == NULL)
 		return err_set(err, ERR_NOMEM, "out of memory");
 	t->db = db;
-	got = mdb_txn_begin(db->env, NULL, write ? 0 : MDB_RDONLY, &t->txn);
+	got = SAFE(db, mdb_txn_begin(db->env, NULL, write ? 0 : MDB_RDONLY, &t->txn));
 	if (got != 0) {
 		free(t);
 		return fail(err, got, "begin");
@@ -132,10 +237,15 @@ static void close_cursors(struct db_txn *t)
 
 int db_commit(struct db_txn *t, struct err *err)
 {
+	struct statvfs vfs;
 	int got;
 
+	enter(t->db);
 	close_cursors(t);
-	got = mdb_txn_commit(t->txn);
+	got = leave(mdb_txn_commit(t->txn));
+	/* A short write, too, is EIO to LMDB. */
+	if (got == EIO && statvfs(t->db->path, &vfs) == 0 && vfs.f_bavail * vfs.f_bsize < ROOM)
+		got = ENOSPC;
 	free(t);
 	return got == 0 ? 0 : fail(err, got, "commit");
 }
@@ -144,8 +254,10 @@ void db_abort(struct db_txn *t)
 {
 	if (t == NULL)
 		return;
+	enter(t->db);
 	close_cursors(t);
 	mdb_txn_abort(t->txn);
+	leave(0);
 	free(t);
 }
 
@@ -154,11 +266,19 @@ static MDB_val val(struct db_bytes b)
 	return (MDB_val){b.len, (void *)(uintptr_t)b.at};
 }
 
+/* What is handed out can be read to its end. */
+static int touch(int got, const MDB_val *v)
+{
+	if (got == 0 && v->mv_size > 0)
+		(void)((const volatile char *)v->mv_data)[v->mv_size - 1];
+	return got;
+}
+
 int db_get(struct db_txn *t, unsigned table, struct db_bytes key, struct db_bytes *value,
 	struct err *err)
 {
 	MDB_val k = val(key), v;
-	int got = mdb_get(t->txn, t->db->tables[table], &k, &v);
+	int got = SAFE(t->db, touch(mdb_get(t->txn, t->db->tables[table], &k, &v), &v));
 
 	if (got == MDB_NOTFOUND)
 		return 1;
@@ -172,7 +292,7 @@ int db_put(struct db_txn *t, unsigned table, struct db_bytes key, struct db_byte
 	struct err *err)
 {
 	MDB_val k = val(key), v = val(value);
-	int got = mdb_put(t->txn, t->db->tables[table], &k, &v, 0);
+	int got = SAFE(t->db, mdb_put(t->txn, t->db->tables[table], &k, &v, 0));
 
 	return got == 0 ? 0 : fail(err, got, "write");
 }
@@ -180,7 +300,7 @@ int db_put(struct db_txn *t, unsigned table, struct db_bytes key, struct db_byte
 int db_del(struct db_txn *t, unsigned table, struct db_bytes key, struct err *err)
 {
 	MDB_val k = val(key);
-	int got = mdb_del(t->txn, t->db->tables[table], &k, NULL);
+	int got = SAFE(t->db, mdb_del(t->txn, t->db->tables[table], &k, NULL));
 
 	if (got == MDB_NOTFOUND)
 		return 1;
@@ -212,9 +332,10 @@ int db_next(struct db_txn *t, unsigned table, struct db_bytes *key, struct db_by
 	int got = 0;
 
 	if (t->cursors[table] == NULL)
-		got = mdb_cursor_open(t->txn, t->db->tables[table], &t->cursors[table]);
+		got = SAFE(
+			t->db, mdb_cursor_open(t->txn, t->db->tables[table], &t->cursors[table]));
 	if (got == 0)
-		got = step(t->cursors[table], key, &k, &v);
+		got = SAFE(t->db, touch(touch(step(t->cursors[table], key, &k, &v), &k), &v));
 	if (got == MDB_NOTFOUND)
 		return 1;
 	if (got != 0)
@@ -227,7 +348,7 @@ int db_next(struct db_txn *t, unsigned table, struct db_bytes *key, struct db_by
 int db_count(struct db_txn *t, unsigned table, uint64_t *count, struct err *err)
 {
 	MDB_stat stat;
-	int got = mdb_stat(t->txn, t->db->tables[table], &stat);
+	int got = SAFE(t->db, mdb_stat(t->txn, t->db->tables[table], &stat));
 
 	if (got != 0)
 		return fail(err, got, "count");

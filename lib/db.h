@@ -11,8 +11,11 @@
  * process, and never use it across fork. Do not keep a reading transaction
  * across a wait: it holds back the reuse of pages.
  *
- * A commit is durable when db_commit has returned. Pages carry no checksum:
- * what must be trusted carries its own. Keys have at most 511 bytes. Put at
+ * A commit is durable when db_commit has returned; one that failed may be
+ * there all the same: open anew. Pages carry no checksum: what must be trusted
+ * carries its own. LMDB may crash over a damaged page; the process then says
+ * so, and ends with status 5: db_open takes SIGSEGV, SIGBUS, SIGFPE and
+ * SIGABRT, and what is not LMDB's ends the process as ever. Keys have at most 511 bytes. Put at
  * most DB_BATCH values in one transaction, for they stay in memory.
  */
 #ifndef FDUMP_LIB_DB_H

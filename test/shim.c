@@ -4,6 +4,7 @@
  *   SHIM_SHORT=SEED       reads and writes take a part only, by chance; some EINTR
  *   SHIM_MALLOC=N         the N-th allocation fails
  *   SHIM_MALLOC_FROM=N    that and all behind it
+ *   SHIM_MAP=BYTES        LMDB's file may not grow over that
  *   SHIM_SAID=FILE        is made when a fault has come to pass
  *
  * What is allocated before the program's main is not counted: the loader's is
@@ -148,6 +149,17 @@ ssize_t readv(int fd, const struct iovec *v, int count)
 ssize_t writev(int fd, const struct iovec *v, int count)
 {
 	return vectors(SYS_writev, fd, v, count);
+}
+
+/* --- LMDB ---------------------------------------------------------------- */
+
+int mdb_env_set_mapsize(void *env, size_t size)
+{
+	int (*next)(void *, size_t);
+	const char *text = getenv("SHIM_MAP");
+
+	*(void **)&next = dlsym(RTLD_NEXT, "mdb_env_set_mapsize");
+	return next(env, text != NULL ? strtoul(text, NULL, 10) : size);
 }
 
 /* --- allocations -------------------------------------------------------- */

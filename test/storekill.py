@@ -41,6 +41,7 @@ class Kill:
         state = os.path.join(self.work, "state")
         return {"backup": [self.fdump, "backup", "-s", store, "--open", "--state", state, "-C", self.tree, "."],
                 "gc": [self.fdump, "store", "gc", store],
+                "scrub": [self.fdump, "store", "scrub", store],
                 "rebuild": [self.fdump, "store", "rebuild", store],
                 "forget": [self.fdump, "forget", "-s", store, "--keep-last", "1", "--yes"]}[which]
     def backup(self, store):

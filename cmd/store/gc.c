@@ -203,6 +203,13 @@ static bool same_place(const struct store_place *place, uint32_t volume, uint64_
 	return place->volume == volume && place->offset == offset;
 }
 
+/* Of a good block, that is needed. */
+static int lacks(struct err *err)
+{
+	return err_set(err, ERR_DAMAGE,
+		"index: lacks chunks that there are (fdump store rebuild mends it)");
+}
+
 static int sweep_chunk(struct sweep *w, uint64_t offset, const struct pack_block *block,
 	const uint8_t *payload, struct err *err)
 {
@@ -220,13 +227,15 @@ static int sweep_chunk(struct sweep *w, uint64_t offset, const struct pack_block
 		return 0;
 	got = store_domain_number(g->store, payload, &domain, err);
 	if (got != 0)
-		return got < 0 ? -1 : 0;
+		return got < 0 ? -1 : lacks(err);
 	store_chunk_key(domain, record.id, m.key);
 	m.dead = !store_marks_has(&g->marks, hash_of(m.key));
 	if (db_begin(g->store->db, false, &txn, err) != 0)
 		return -1;
 	got = store_chunk_get(txn, m.key, &row, err);
 	db_abort(txn);
+	if (got == 1 && !m.dead)
+		return lacks(err);
 	if (got != 0 || row.damaged || !same_place(&row.place, g->victim, offset))
 		return got < 0 ? -1 : 0;
 	if (!m.dead && copy_block(w, block, payload, &m.place, err) != 0)

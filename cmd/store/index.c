@@ -32,6 +32,23 @@ static uint32_t check(enum store_table table, struct db_bytes key, const uint8_t
 	return (uint32_t)hash_xxh3(all, 1 + key.len + len);
 }
 
+/* Rows that must not get lost unnoticed: dumps that gc would not know of, and locks.
+ * The sum of hashes of all of them is a row of its own. */
+static const struct db_bytes sum_key = {"sum", 3};
+
+static bool is_summed(enum store_table table)
+{
+	return table == STORE_DUMPS || table == STORE_LOCKS;
+}
+
+static uint64_t hash_row(enum store_table table, struct db_bytes key, struct db_bytes row)
+{
+	return hash_xxh3(row.at, row.len) * 2 + hash_xxh3(key.at, key.len) + table;
+}
+
+static int change_sum(struct db_txn *txn, enum store_table table, struct db_bytes key,
+	const struct db_bytes *row, struct err *err);
+
 static int put(struct db_txn *txn, enum store_table table, struct db_bytes key,
 	const uint32_t *cols, size_t n, struct err *err)
 {
@@ -41,6 +58,9 @@ static int put(struct db_txn *txn, enum store_table table, struct db_bytes key,
 	for (i = 0; i < n; i++)
 		le_put32(row + 4 * i, cols[i]);
 	le_put32(row + 4 * n, check(table, key, row, 4 * n));
+	if (is_summed(table) &&
+		change_sum(txn, table, key, &(struct db_bytes){row, 4 * (n + 1)}, err) != 0)
+		return -1;
 	return db_put(txn, table, key, (struct db_bytes){row, 4 * (n + 1)}, err);
 }
 
@@ -91,6 +111,58 @@ static void split(uint32_t *cols, uint64_t value)
 {
 	cols[0] = (uint32_t)value;
 	cols[1] = (uint32_t)(value >> 32);
+}
+
+static int get_sum(struct db_txn *txn, uint64_t *sum, struct err *err)
+{
+	uint32_t c[2] = {0};
+
+	if (get(txn, STORE_META, sum_key, c, 2, err) < 0)
+		return -1;
+	*sum = wide(c);
+	return 0;
+}
+
+/* Before a row changes. row: what it will be; NULL: gone. */
+static int change_sum(struct db_txn *txn, enum store_table table, struct db_bytes key,
+	const struct db_bytes *row, struct err *err)
+{
+	struct db_bytes old;
+	uint32_t c[2];
+	uint64_t sum;
+	int got = get_sum(txn, &sum, err);
+
+	if (got == 0)
+		got = db_get(txn, table, key, &old, err);
+	if (got < 0)
+		return -1;
+	if (got == 0)
+		sum -= hash_row(table, key, old);
+	if (row != NULL)
+		sum += hash_row(table, key, *row);
+	split(c, sum);
+	return put(txn, STORE_META, sum_key, c, 2, err);
+}
+
+int store_index_check(struct db_txn *txn, struct err *err)
+{
+	static const enum store_table summed[] = {STORE_DUMPS, STORE_LOCKS};
+	struct db_bytes key, row;
+	uint64_t sum, want;
+	size_t i;
+	int got = get_sum(txn, &want, err);
+
+	for (i = 0, sum = 0; i < 2 && got >= 0; i++) {
+		key.at = NULL;
+		while ((got = db_next(txn, summed[i], &key, &row, err)) == 0)
+			sum += hash_row(summed[i], key, row);
+	}
+	if (got < 0)
+		return -1;
+	return sum == want
+		       ? 0
+		       : err_set(err, ERR_DAMAGE,
+				 "index: dumps are missing in it (fdump store rebuild mends it)");
 }
 
 /* --- rows ---------------------------------------------------------------- */
@@ -348,16 +420,19 @@ static int absorb_time(struct db_txn *txn, uint8_t kind, const uint8_t *payload,
 {
 	enum store_table table = kind == STORE_BLOCK_DELETE ? STORE_DELETED : STORE_LOCKS;
 	int64_t time = (int64_t)le_get64(payload + STORE_DUMP_ID), before;
+	struct db_bytes dump = {payload, STORE_DUMP_ID};
 	int got = store_time_get(txn, table, payload, &before, err);
 
 	if (got < 0 || (got == 0 && before >= time))
 		return got;
 	if (store_time_put(txn, table, payload, time, err) != 0)
 		return -1;
-	if (kind == STORE_BLOCK_DELETE &&
-		db_del(txn, STORE_DUMPS, (struct db_bytes){payload, STORE_DUMP_ID}, err) < 0)
-		return -1;
-	return 0;
+	if (kind != STORE_BLOCK_DELETE)
+		return 0;
+	return change_sum(txn, STORE_DUMPS, dump, NULL, err) != 0 ||
+			       db_del(txn, STORE_DUMPS, dump, err) < 0
+		       ? -1
+		       : 0;
 }
 
 int store_index_absorb(struct db_txn *txn, struct store_meta *meta, uint32_t volume,

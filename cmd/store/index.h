@@ -110,6 +110,9 @@ int store_dump_row_next(
 int store_volume_next(struct db_txn *txn, struct db_bytes *key, uint32_t *number,
 	struct store_volume_row *row, struct err *err);
 
+/* Whether all dumps and locks are there. Returns 0, or -1 with err set: ERR_DAMAGE. */
+int store_index_check(struct db_txn *txn, struct err *err);
+
 /* Takes a good block of a volume into the index: what was found in a tail, or
  * everything, in a rebuild. *meta follows. What is there already and whole stays.
  * Returns 0, 1 if it is no block of a volume (malformed), -1 with err set. */

@@ -619,6 +619,10 @@ static int collect(struct store *s, struct buf *all, struct err *err)
 
 	if (db_begin(s->db, false, &txn, err) != 0)
 		return -1;
+	if (store_index_check(txn, err) != 0) {
+		db_abort(txn);
+		return -1;
+	}
 	while ((got = store_dump_row_next(txn, &key, &f.row, err)) == 0) {
 		memcpy(f.id, key.at, sizeof f.id);
 		f.lock = 0;

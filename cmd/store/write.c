@@ -456,7 +456,7 @@ static int lock_of(
 	*lock = 0;
 	if (got != 0)
 		return got;
-	if (store_time_get(txn, STORE_LOCKS, id, lock, err) < 0)
+	if (store_index_check(txn, err) != 0 || store_time_get(txn, STORE_LOCKS, id, lock, err) < 0)
 		return -1;
 	buf_init(&payload, PACK_BLOCK_VOLUME_MAX);
 	/* A record that can't be read locks nothing any more: the dump is lost. */

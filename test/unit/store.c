@@ -7,12 +7,18 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <signal.h>
 #include <unistd.h>
 
 #include <cmocka.h>
 
+#include "cmd/store/care.h"
+#include "cmd/store/index.h"
 #include "cmd/store/store.h"
 #include "lib/buf.h"
+#include "lib/db.h"
 #include "lib/err.h"
 #include "lib/hash.h"
 #include "lib/le.h"
@@ -234,6 +240,152 @@ static void tails(void **state)
 	store_close(s);
 }
 
+/* Removes a row from the index, as a damaged page of LMDB's would. */
+static void lose(enum store_table table, const void *key, size_t len)
+{
+	char index[100];
+	struct db_txn *txn;
+	struct db *db;
+
+	snprintf(index, sizeof index, "%s/index", path);
+	db = store_index_open(index, true, &err);
+	assert_non_null(db);
+	assert_int_equal(db_begin(db, true, &txn, &err), 0);
+	assert_int_equal(db_del(txn, table, (struct db_bytes){key, len}, &err), 0);
+	assert_int_equal(db_commit(txn, &err), 0);
+	db_close(db);
+}
+
+static void no_problem(void *ctx, const char *what)
+{
+	(void)ctx;
+	fail_msg("%s", what);
+}
+
+/* An index that lacks rows must not make garbage of what is needed. */
+static void lost_rows(void **state)
+{
+	const struct store_gc_options all = {.keep_percent = 100};
+	struct store *s = reopen(NULL);
+	uint8_t id[STORE_ID_LEN], key[STORE_INDEX_KEY], other[STORE_ID_LEN];
+	struct store_receipt receipt, second;
+	struct store_checked checked;
+	struct store_gc_result result;
+	char text[901] = {0};
+	struct buf dump;
+	int n, i, before = dumps(s);
+
+	(void)state;
+	assert_true(put(s, "needed", id) >= 0);
+	dump_of(s, id, 1, 30, 0, &dump);
+	assert_int_equal(store_commit(s, dump.data, dump.len, &receipt, NULL, &err), 0);
+	buf_fini(&dump);
+	dump_of(s, id, 1, 31, 0, &dump);
+	assert_int_equal(store_commit(s, dump.data, dump.len, &second, NULL, &err), 0);
+	buf_fini(&dump);
+	for (i = 0; i < 10; i++) { /* a volume is worth it from 4 KiB on */
+		memset(text, 'a' + i, sizeof text - 1);
+		assert_true(put(s, text, other) >= 0);
+	}
+	store_close(s);
+	store_chunk_key(1, id, key);
+	lose(STORE_CHUNKS, key, sizeof key);
+	s = reopen(NULL);
+	assert_int_equal(store_gc(s, &all, &result, &err), -1);
+	assert_int_equal(err.code, ERR_DAMAGE);
+	store_close(s);
+	lose(STORE_DUMPS, receipt.dump, STORE_DUMP_ID);
+	s = reopen(NULL);
+	n = 0;
+	assert_int_equal(store_dumps(s, count_dump, &n, &err), -1);
+	assert_int_equal(err.code, ERR_DAMAGE);
+	assert_int_equal(store_gc(s, &all, &result, &err), -1);
+	store_close(s);
+	assert_int_equal(store_rebuild(path, no_problem, NULL, &checked, &err), 0);
+	s = reopen(NULL);
+	assert_int_equal(dumps(s), before + 2);
+	assert_int_equal(store_gc(s, &all, &result, &err), 0);
+	assert_int_equal(dumps(s), before + 2);
+	store_close(s);
+}
+
+/* Deletes and collects, in another process, while dumps are listed. */
+static int meanwhile(void *ctx, const struct store_entry *e, struct err *e2)
+{
+	const struct store_gc_options all = {.keep_percent = 100};
+	struct store_gc_result result;
+	int *seen = ctx, status;
+	pid_t child;
+
+	(void)e2;
+	assert_non_null(e->record);
+	if ((*seen)++ > 0)
+		return 0;
+	child = fork();
+	if (child == 0) {
+		struct store *s = store_open(path, STORE_WRITE, &err);
+
+		_exit(s == NULL || store_delete(s, (const uint8_t[STORE_DUMP_ID]){40}, &err) != 0 ||
+			store_gc(s, &all, &result, &err) != 0 || result.volumes == 0);
+	}
+	assert_true(waitpid(child, &status, 0) == child && status == 0);
+	return 0;
+}
+
+static void readers_follow_gc(void **state)
+{
+	struct store *s = reopen(NULL);
+	struct store_receipt receipt;
+	uint8_t id[STORE_ID_LEN], other[STORE_ID_LEN];
+	char text[901] = {0};
+	struct buf dump;
+	uint8_t tag;
+	int i, before, seen = 0;
+
+	(void)state;
+	for (i = 0; i < 10; i++) {
+		memset(text, 'A' + i, sizeof text - 1);
+		assert_true(put(s, text, other) >= 0);
+	}
+	assert_true(put(s, "moved", id) >= 0);
+	for (tag = 40; tag < 43; tag++) {
+		dump_of(s, id, 1, tag, 0, &dump);
+		assert_int_equal(store_commit(s, dump.data, dump.len, &receipt, NULL, &err), 0);
+		buf_fini(&dump);
+	}
+	before = dumps(s);
+	store_close(s);
+	s = store_open(path, STORE_READ, &err);
+	assert_non_null(s);
+	assert_int_equal(store_dumps(s, meanwhile, &seen, &err), 0);
+	assert_int_equal(seen, before - 1); /* not the one that was deleted */
+	store_close(s);
+}
+
+/* Nothing is written behind a write to the index that failed. */
+static void index_full(void **state)
+{
+	const struct rlimit none = {RLIM_INFINITY, RLIM_INFINITY};
+	struct store *s = reopen(NULL);
+	struct rlimit small = none;
+	uint8_t id[STORE_ID_LEN];
+	int before = dumps(s);
+
+	(void)state;
+	signal(SIGXFSZ, SIG_IGN);
+	assert_int_equal(put(s, "before", id), 0);
+	small.rlim_cur = 4096; /* the volume was written; the index is beyond this */
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &small), 0);
+	assert_int_equal(store_flush(s, &err), -1);
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &none), 0);
+	assert_int_equal(store_flush(s, &err), -1);
+	assert_int_equal(put(s, "behind", id), -1);
+	s = reopen(s);
+	assert_int_equal(put(s, "before", id), 1);
+	assert_int_equal(dumps(s), before);
+	store_close(s);
+}
+
 /* A dump's record through bytes and back. */
 static void dump_record(void **state)
 {
@@ -288,6 +440,9 @@ int main(void)
 		cmocka_unit_test(commits),
 		cmocka_unit_test(locks),
 		cmocka_unit_test(tails),
+		cmocka_unit_test(lost_rows),
+		cmocka_unit_test(readers_follow_gc),
+		cmocka_unit_test(index_full),
 		cmocka_unit_test(dump_record),
 	};
 

@@ -1,0 +1,6 @@
+# Goal: a bit flipped in a volume is found; one flipped in the index crashes nothing, hangs nothing,
+# and no command takes what is wrong for right. A few; test/storeflips.py has more.
+python=/usr/bin/python3
+$python -c 'import lmdb' 2>/dev/null || python=python3
+$python -c 'import lmdb' 2>/dev/null || exit 77
+$python "${SRC:-.}/test/storeflips.py" "$FDUMP" --generations 30 --volumes 5 --index 8

@@ -1,0 +1,93 @@
+#!/usr/bin/env python3
+"""storeeio.py - calls that write to a store fail with EIO, one after the other.
+
+usage: storeeio.py FDUMP [--stride N] [--only COMMAND] [--error NAME]
+
+For backup, gc, forget, rebuild and scrub: the first, second, ... call of each kind that writes fails
+(strace), and all of one kind from the n-th on. Status 0 only if the work is done; an acknowledged dump is there and
+whole; nothing is written to a volume or to the index after a sync of it that failed; then, without
+faults, all that storekill.py looks for. A line for each failure; exit status 1 if there is one."""
+import os, re, shutil, sys, tempfile
+import storekill
+from storekill import run
+
+CALLS = ["pwrite64", "pwritev", "fdatasync", "fsync", "msync", "ftruncate", "fallocate", "unlink", "unlinkat", "rename",
+         "renameat2", "mkdir", "write", "sync_file_range"]
+SYNCS = ("fdatasync", "fsync")
+
+def written_after(log):
+    """A file that was written to after a sync of it had failed."""
+    lost = set()
+    for line in open(log, errors="replace"):
+        m = re.search(r"(\w+)\(\d+<([^>]*)>", line)
+        if m and m.group(1) in SYNCS and "(INJECTED)" in line:
+            lost.add(m.group(2))
+        elif m and m.group(1) in ("pwrite64", "pwritev") and m.group(2) in lost:
+            return m.group(2)
+    return None
+
+class Eio(storekill.Kill):
+    error = "EIO"
+    def at(self, which, call, n, on=""):
+        store, log = os.path.join(self.work, "store"), os.path.join(self.work, "log")
+        shutil.copytree(self.base, store)
+        p = run("strace", "-f", "-y", "-o", log, "-e", "trace=%s,pwrite64,pwritev" % call, "-e",
+                "inject=%s:error=%s:when=%d%s" % (call, self.error, n, on), *self.command(which, store), check=False)
+        hit = "(INJECTED)" in open(log, errors="replace").read()
+        acknowledged = set(re.findall(r"^dump (\w+):", p.stdout, re.M))
+        try:
+            if p.returncode < 0:
+                raise Exception("killed by signal %d" % -p.returncode)
+            if hit and p.returncode and not p.stderr.strip():
+                raise Exception("status %d, and no word" % p.returncode)
+            if (call in SYNCS) and (path := written_after(log)):
+                raise Exception("%s is written after a sync that failed" % path)
+            if hit:
+                self.told += p.returncode != 0
+                if p.returncode == 0:
+                    self.well(which, store, acknowledged)
+                self.look(which, store, acknowledged)
+        except Exception as e:
+            self.failed += 1
+            print("%s, %s %d%s: %s" % (which, call, n, on, e), flush=True)
+        self.done += hit
+        shutil.rmtree(store)
+        return hit
+    told = 0
+    def well(self, which, store, acknowledged):
+        """It said that it did its work."""
+        if which == "backup" and not acknowledged:
+            raise Exception("status 0, and no dump")
+        if which == "forget" and len(self.dumps(store)) != 1:
+            raise Exception("status 0, and nothing is forgotten")
+        if which == "gc" and run(self.fdump, "store", "gc", "--dry-run", store).stdout != self.clean:
+            raise Exception("status 0, and garbage is left")
+
+def main(args):
+    stride, only, error = 1, None, "EIO"
+    for i, a in enumerate(args):
+        stride = int(args[i + 1]) if a == "--stride" else stride
+        only = args[i + 1] if a == "--only" else only
+        error = args[i + 1] if a == "--error" else error
+    if not args or "--help" in args:
+        print(__doc__)
+        return 2
+    with tempfile.TemporaryDirectory() as work:
+        k = Eio(os.path.abspath(args[0]), work)
+        k.error = error
+        shutil.copytree(k.base, os.path.join(work, "collected"))
+        run(k.fdump, "store", "gc", os.path.join(work, "collected"))
+        k.clean = run(k.fdump, "store", "gc", "--dry-run", os.path.join(work, "collected")).stdout
+        for which in ["backup", "gc", "rebuild", "forget", "scrub"]:
+            if only not in (None, which):
+                continue
+            for call in CALLS:
+                for on in ("", "+") if call != "write" else ("",):
+                    n = 1
+                    while k.at(which, call, n, on):
+                        n += stride
+        print("%s: %d faults, %d told by the status, %d failed" % (error, k.done, k.told, k.failed))
+    return 1 if k.failed else 0
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
