@@ -36,6 +36,10 @@ struct db_txn {
 /* The database that this thread is within LMDB for. */
 static _Thread_local const char *volatile within;
 
+#define SIGNALS 4
+static const int signals[SIGNALS] = {SIGSEGV, SIGBUS, SIGFPE, SIGABRT};
+static struct sigaction before[SIGNALS];
+
 static void say(const char *text)
 {
 	if (write(STDERR_FILENO, text, strlen(text)) < 0)
@@ -52,10 +56,13 @@ static void end(void)
 
 static void on_signal(int sig)
 {
+	size_t i;
+
 	if (within != NULL)
 		end();
-	signal(sig, SIG_DFL); /* not ours: it happens again, or is raised */
-	raise(sig);
+	for (i = 0; i < SIGNALS; i++) /* not ours: it happens again, to whoever had it */
+		if (signals[i] == sig)
+			sigaction(sig, &before[i], NULL);
 }
 
 static void on_assert(MDB_env *env, const char *text)
@@ -68,12 +75,11 @@ static void on_assert(MDB_env *env, const char *text)
 
 static void catch_signals(void)
 {
-	static const int sigs[] = {SIGSEGV, SIGBUS, SIGFPE, SIGABRT};
 	struct sigaction action = {.sa_handler = on_signal, .sa_flags = SA_NODEFER};
 	size_t i;
 
-	for (i = 0; i < sizeof sigs / sizeof *sigs; i++)
-		sigaction(sigs[i], &action, NULL);
+	for (i = 0; i < SIGNALS; i++)
+		sigaction(signals[i], &action, &before[i]);
 }
 
 static void enter(const struct db *db)

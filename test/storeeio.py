@@ -5,7 +5,8 @@ usage: storeeio.py FDUMP [--stride N] [--only COMMAND] [--error NAME]
 
 For backup, gc, forget, rebuild and scrub: the first, second, ... call of each kind that writes fails
 (strace), and all of one kind from the n-th on. Status 0 only if the work is done; an acknowledged dump is there and
-whole; nothing is written to a volume or to the index after a sync of it that failed; then, without
+whole; nothing is written to a volume or to the index after a sync of it that failed, and the volume is cut back
+(what is in memory only would be taken for written); then, without
 faults, all that storekill.py looks for. A line for each failure; exit status 1 if there is one."""
 import os, re, shutil, sys, tempfile
 import storekill
@@ -16,22 +17,24 @@ CALLS = ["pwrite64", "pwritev", "fdatasync", "fsync", "msync", "ftruncate", "fal
 SYNCS = ("fdatasync", "fsync")
 
 def written_after(log):
-    """A file that was written to after a sync of it had failed."""
-    lost = set()
+    """Files that were written to after a sync of them had failed; volumes that were then not cut back."""
+    lost, cut, again = set(), set(), set()
     for line in open(log, errors="replace"):
         m = re.search(r"(\w+)\(\d+<([^>]*)>", line)
         if m and m.group(1) in SYNCS and "(INJECTED)" in line:
             lost.add(m.group(2))
         elif m and m.group(1) in ("pwrite64", "pwritev") and m.group(2) in lost:
-            return m.group(2)
-    return None
+            again.add(m.group(2))
+        elif m and m.group(1) == "ftruncate":
+            cut.add(m.group(2))
+    return again, {f for f in lost - cut if f.endswith(".vol")}
 
 class Eio(storekill.Kill):
     error = "EIO"
     def at(self, which, call, n, on=""):
         store, log = os.path.join(self.work, "store"), os.path.join(self.work, "log")
         shutil.copytree(self.base, store)
-        p = run("strace", "-f", "-y", "-o", log, "-e", "trace=%s,pwrite64,pwritev" % call, "-e",
+        p = run("strace", "-f", "-y", "-o", log, "-e", "trace=%s,pwrite64,pwritev,ftruncate" % call, "-e",
                 "inject=%s:error=%s:when=%d%s" % (call, self.error, n, on), *self.command(which, store), check=False)
         hit = "(INJECTED)" in open(log, errors="replace").read()
         acknowledged = set(re.findall(r"^dump (\w+):", p.stdout, re.M))
@@ -40,8 +43,11 @@ class Eio(storekill.Kill):
                 raise Exception("killed by signal %d" % -p.returncode)
             if hit and p.returncode and not p.stderr.strip():
                 raise Exception("status %d, and no word" % p.returncode)
-            if (call in SYNCS) and (path := written_after(log)):
-                raise Exception("%s is written after a sync that failed" % path)
+            again, uncut = written_after(log)
+            if again:
+                raise Exception("written after a sync that failed: %s" % again)
+            if uncut and which != "gc":  # whose new volume is removed
+                raise Exception("not cut back after a sync that failed: %s" % uncut)
             if hit:
                 self.told += p.returncode != 0
                 if p.returncode == 0:

@@ -47,6 +47,21 @@ static int check_space(struct store *s, size_t len, struct err *err)
 
 /* --- volumes ------------------------------------------------------------- */
 
+/* After a sync that failed what was written may be in memory only, and another sync says nothing
+ * of it: it must not be there for who opens the store next. */
+static void cut_back(struct store *s)
+{
+	struct store_volume_row row;
+	struct db_txn *txn;
+
+	if (db_begin(s->db, false, &txn, NULL) != 0)
+		return;
+	if (store_volume_get(txn, s->current.number, &row, NULL) == 0 &&
+		ftruncate(s->current.fd, (off_t)row.len) == 0)
+		s->current.len = row.len;
+	db_abort(txn);
+}
+
 static int sync_current(struct store *s, struct err *err)
 {
 	if (s->current.fd < 0)
@@ -55,6 +70,7 @@ static int sync_current(struct store *s, struct err *err)
 		s->failed = true;
 		if (err != NULL && err->code == ERR_NONE)
 			err_errno(err, errno, "%s/volumes: sync", s->path);
+		cut_back(s);
 		return -1;
 	}
 	s->fresh = false;
@@ -590,8 +606,13 @@ static int recover_tail(struct store *s, struct db_txn *txn, uint32_t number,
 	if (t.good < v->len && ftruncate(v->fd, (off_t)t.good) != 0)
 		return err_errno(err, errno, "volume %08x", number);
 	v->len = t.good;
-	if (store_volume_sync(v, err) != 0)
+	if (store_volume_sync(v, err) != 0) {
+		if (ftruncate(v->fd, (off_t)row->len) != 0)
+			return err_prefix(err, "volume %08x can't be cut back", number);
 		return -1;
+	}
+	if (row->len == 0 && fsync(s->volumes) != 0) /* its name may be new */
+		return err_errno(err, errno, "%s/volumes: sync", s->path);
 	row->len = t.good;
 	return store_volume_put(txn, number, row, err);
 }
