@@ -43,6 +43,7 @@ struct agent_copies {
 	pthread_mutex_t lock;
 	pthread_cond_t change;
 	size_t alive;
+	struct err why; /* the last one was left behind */
 	bool closing;
 	const uint8_t *record; /* to commit */
 	size_t record_len;
@@ -83,7 +84,7 @@ static void empty(struct copy *copy)
 }
 
 /* A store is given up; the lock is held. */
-static void leave(struct copy *copy, const char *why)
+static void leave(struct copy *copy, const struct err *why)
 {
 	struct agent_copies *c = copy->owner;
 
@@ -92,15 +93,24 @@ static void leave(struct copy *copy, const char *why)
 	copy->behind = true;
 	c->alive--;
 	empty(copy);
-	c->o.behind(c->o.ctx, c->o.paths[copy - c->copies], why);
+	c->why = *why;
+	c->o.behind(c->o.ctx, c->o.paths[copy - c->copies], why->message);
 	pthread_cond_broadcast(&c->change);
 }
 
-static void leave_unlocked(struct copy *copy, const char *why)
+static void leave_unlocked(struct copy *copy, const struct err *why)
 {
 	pthread_mutex_lock(&copy->owner->lock);
 	leave(copy, why);
 	pthread_mutex_unlock(&copy->owner->lock);
+}
+
+static void leave_for(struct copy *copy, const char *what)
+{
+	struct err why = {0};
+
+	err_set(&why, ERR_FAILED, "%s", what);
+	leave(copy, &why);
 }
 
 static bool is_behind(struct copy *copy)
@@ -113,19 +123,21 @@ static bool is_behind(struct copy *copy)
 	return behind;
 }
 
-static int none_left(struct err *err)
+/* What the last one failed with; the lock is held. */
+static int none_left(const struct agent_copies *c, struct err *err)
 {
-	return err_set(err, ERR_FAILED, "no store is left");
+	*err = c->why;
+	return err_prefix(err, "no store is left");
 }
 
 static int any_left(struct agent_copies *c, struct err *err)
 {
-	bool left;
+	int got;
 
 	pthread_mutex_lock(&c->lock);
-	left = c->alive > 0;
+	got = c->alive > 0 ? 0 : none_left(c, err);
 	pthread_mutex_unlock(&c->lock);
-	return left ? 0 : none_left(err);
+	return got;
 }
 
 /* --- a store's thread ------------------------------------------------------ */
@@ -149,7 +161,7 @@ static void put_next(struct copy *copy)
 	if (got == 0)
 		copy->stored += p->len;
 	if (got < 0)
-		leave(copy, why.message);
+		leave(copy, &why);
 	release(p);
 	pthread_cond_broadcast(&c->change);
 }
@@ -168,7 +180,7 @@ static void commit(struct copy *copy)
 	copy->done = true;
 	copy->answer = got;
 	if (got < 0)
-		leave(copy, why.message);
+		leave(copy, &why);
 	pthread_cond_broadcast(&c->change);
 }
 
@@ -227,11 +239,10 @@ struct agent_copies *agent_copies_open(
 	for (i = 0; i < options->count; i++) {
 		c->copies[i].owner = c;
 		if (start(&c->copies[i], &why) != 0)
-			leave_unlocked(&c->copies[i], why.message);
+			leave_unlocked(&c->copies[i], &why);
 	}
 	if (any_left(c, err) == 0)
 		return c;
-	*err = why;
 	agent_copies_close(c);
 	return NULL;
 }
@@ -287,7 +298,7 @@ int agent_copies_have(struct agent_copies *c, const uint8_t *id, bool *has, stru
 		if (is_behind(&c->copies[i]))
 			continue;
 		if (store_have(c->copies[i].store, c->domain, id, 1, &one, &why) != 0)
-			leave_unlocked(&c->copies[i], why.message);
+			leave_unlocked(&c->copies[i], &why);
 		else
 			*has = one;
 	}
@@ -329,9 +340,9 @@ static void wait_room(struct copy *copy, size_t len)
 			moved = now_ms();
 		taken = copy->taken;
 		if (copy->held_up > AGENT_SLOW_SEC * 1000)
-			leave(copy, "it is slower than the others, which are enough");
+			leave_for(copy, "it is slower than the others, which are enough");
 		else if (now_ms() - moved > AGENT_STALL_SEC * 1000)
-			leave(copy, "it takes nothing any more");
+			leave_for(copy, "it takes nothing any more");
 	}
 }
 
@@ -360,7 +371,7 @@ int agent_copies_put(struct agent_copies *c, const uint8_t *record, size_t len, 
 			queue(&c->copies[i], p);
 	}
 	release(p);
-	got = c->alive > 0 ? 0 : none_left(err);
+	got = c->alive > 0 ? 0 : none_left(c, err);
 	pthread_cond_broadcast(&c->change);
 	pthread_mutex_unlock(&c->lock);
 	return got;
@@ -389,7 +400,7 @@ int agent_copies_has_dump(struct agent_copies *c, const uint8_t *dump, bool *has
 	for (i = 0; i < c->o.count && !s.found; i++)
 		if (!is_behind(&c->copies[i]) &&
 			store_dumps(c->copies[i].store, compare, &s, &why) != 0)
-			leave_unlocked(&c->copies[i], why.message);
+			leave_unlocked(&c->copies[i], &why);
 	*has = s.found;
 	return any_left(c, err);
 }
@@ -429,7 +440,7 @@ static void wait_answers(struct agent_copies *c, size_t *acked, bool *lacks)
 	}
 	for (i = 0; i < c->o.count; i++)
 		if (!c->copies[i].done)
-			leave(&c->copies[i], "it did not acknowledge in time");
+			leave_for(&c->copies[i], "it did not acknowledge in time");
 	pending(c, acked, lacks);
 }
 
@@ -457,9 +468,9 @@ int agent_copies_commit(struct agent_copies *c, const uint8_t *record, size_t le
 		if (copy->stored > *stored)
 			*stored = copy->stored;
 		if (*acknowledged > 0 && copy->done && copy->answer == 1)
-			leave(copy, "it lacks chunks of earlier dumps");
+			leave_for(copy, "it lacks chunks of earlier dumps");
 	}
-	got = *acknowledged > 0 ? 0 : lacks ? 1 : none_left(err);
+	got = *acknowledged > 0 ? 0 : lacks ? 1 : none_left(c, err);
 	pthread_mutex_unlock(&c->lock);
 	return got;
 }
