@@ -11,6 +11,7 @@
 
 #include "cmd/agent/backup.h"
 #include "cmd/agent/copies.h"
+#include "cmd/agent/hook.h"
 #include "cmd/agent/state.h"
 #include "cmd/cmd.h"
 #include "cmd/json.h"
@@ -56,6 +57,9 @@ static const char help[] =
 	"      --level N           zstd level 0 (none) to 19, default 1\n"
 	"      --json              problems and the result as JSON, one object a line\n"
 	"      --threads N         default: the number of processors\n"
+	"      --before NAME       run this hook before; if it fails there is no backup\n"
+	"      --after NAME        run this hook after, also if it failed\n"
+	"      --hooks DIR         where hooks are; default: /etc/fdump/hooks\n"
 	"      --nice N            let others go first, 0 to 19, as nice(1)\n"
 	"      --ionice CLASS      the same for disks: idle, or 0 (first) to 7 (last)\n"
 	"      --state DIR         the agent's own files; default: /var/lib/fdump for root,\n"
@@ -74,6 +78,7 @@ struct options {
 	char *commands[COMMANDS_MAX + 1];
 	size_t command_count;
 	struct cmd_roots roots;
+	const char *hooks, *before, *after;
 	char base[4096];
 };
 
@@ -88,6 +93,9 @@ enum {
 	OPT_LOCK,
 	OPT_LEVEL,
 	OPT_COMMAND,
+	OPT_BEFORE,
+	OPT_AFTER,
+	OPT_HOOKS,
 	OPT_NICE,
 	OPT_IONICE
 };
@@ -103,6 +111,9 @@ static const struct option own[] = {
 	{"lock", required_argument, NULL, OPT_LOCK},
 	{"level", required_argument, NULL, OPT_LEVEL},
 	{"command", required_argument, NULL, OPT_COMMAND},
+	{"before", required_argument, NULL, OPT_BEFORE},
+	{"after", required_argument, NULL, OPT_AFTER},
+	{"hooks", required_argument, NULL, OPT_HOOKS},
 	{"nice", required_argument, NULL, OPT_NICE},
 	{"ionice", required_argument, NULL, OPT_IONICE},
 	{0},
@@ -167,6 +178,15 @@ static int take_value(struct options *o, int c)
 		if (cmd_duration(optarg, &seconds) != 0)
 			return cmd_usage("backup", "--lock wants a time as 30d, 12h, 4w");
 		o->backup.lock = (int64_t)time(NULL) + seconds;
+		return -1;
+	case OPT_BEFORE:
+		o->before = optarg;
+		return -1;
+	case OPT_AFTER:
+		o->after = optarg;
+		return -1;
+	case OPT_HOOKS:
+		o->hooks = optarg;
 		return -1;
 	case OPT_NICE:
 		return set_nice(optarg);
@@ -425,6 +445,8 @@ static int backup(struct options *o, struct agent_backed_up *result, struct err 
 	o->backup.last = last = agent_state_last(state, o->backup.name, domain.fingerprint, err);
 	if (last == NULL)
 		goto out;
+	if (!domain.open && agent_state_know(state, domain.fingerprint, err) != 0)
+		goto out;
 	o->backup.copies = agent_copies_open(&copies, domain.fingerprint, err);
 	if (o->backup.copies != NULL)
 		got = run(o, result, err);
@@ -439,6 +461,49 @@ out:
 	return got;
 }
 
+/* Runs a hook, if there is one to run. Returns 0, or -1: what went wrong was told. */
+static int hook(struct options *o, const char *name, int status, const struct agent_backed_up *r)
+{
+	char result[32], dump[32 + 2 * STORE_DUMP_ID] = "FDUMP_DUMP=", job[32 + NAME_LEN_MAX];
+	char *environment[] = {job, status >= 0 ? result : NULL, dump, NULL};
+	struct err err = {0};
+
+	if (name == NULL)
+		return 0;
+	snprintf(job, sizeof job, "FDUMP_NAME=%s", o->backup.name);
+	snprintf(result, sizeof result, "FDUMP_STATUS=%d", status);
+	if (r != NULL && r->acknowledged > 0)
+		hex(r->dump, sizeof r->dump, dump + strlen(dump));
+	if (agent_hook_run(o->hooks, name, environment, &err) == 0)
+		return 0;
+	fprintf(stderr, "fdump backup: %s\n", err.message);
+	return -1;
+}
+
+/* From the first hook to the last. Returns the exit status. */
+static int run_all(struct options *o)
+{
+	struct agent_backed_up result = {0};
+	struct err err = {0};
+	int status;
+
+	if (hook(o, o->before, -1, NULL) != 0) {
+		fprintf(stderr,
+			"fdump backup: there is no backup, for the hook before it failed\n");
+		status = CMD_FAILED;
+	} else if (hash_crypto_init(&err) != 0 || backup(o, &result, &err) != 0 ||
+		   tell(o, &result, &err) != 0) {
+		status = cmd_fail("backup", &err);
+	} else if (result.acknowledged < (o->copies > 0 ? (size_t)o->copies : o->o.store_count)) {
+		status = CMD_COPIES;
+	} else {
+		status = result.problems > 0 ? CMD_SOME : CMD_OK;
+	}
+	if (hook(o, o->after, status, &result) != 0 && status == CMD_OK)
+		status = CMD_SOME;
+	return status;
+}
+
 int cmd_backup(int argc, char **argv)
 {
 	struct options o = {.o = {.command = "backup",
@@ -446,9 +511,8 @@ int cmd_backup(int argc, char **argv)
 				    .shared = "sSCT0Xvjtxn",
 				    .own = own,
 				    .take = take},
+		.hooks = "/etc/fdump/hooks",
 		.backup = {.level = 1, .name = "backup"}};
-	struct agent_backed_up result;
-	struct err err = {0};
 	int status;
 
 	o.o.ctx = &o;
@@ -462,13 +526,7 @@ int cmd_backup(int argc, char **argv)
 	o.backup.problem = on_problem;
 	o.backup.ctx = &o;
 	fs_raise_file_limit();
-	if (hash_crypto_init(&err) != 0 || backup(&o, &result, &err) != 0 ||
-		tell(&o, &result, &err) != 0)
-		status = cmd_fail("backup", &err);
-	else if (result.acknowledged < (o.copies > 0 ? (size_t)o.copies : o.o.store_count))
-		status = CMD_COPIES;
-	else
-		status = result.problems > 0 ? CMD_SOME : CMD_OK;
+	status = run_all(&o);
 	if (o.o.directory != NULL && o.backup.scan.base >= 0)
 		close(o.backup.scan.base);
 out:

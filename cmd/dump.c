@@ -86,6 +86,13 @@ static bool selected(void *ctx, const uint8_t *path, size_t len, bool is_dir)
 	return cmd_select_test(&d->o->select, path, len, is_dir);
 }
 
+static bool there(void *ctx, const struct pack_head *head)
+{
+	struct cmd_dump *d = ctx;
+
+	return d->there(d->there_ctx, head);
+}
+
 int cmd_dump_feed(struct cmd_dump *d, struct pack_read_options *reading, struct err *err)
 {
 	struct agent_replay_options options = {
@@ -96,6 +103,8 @@ int cmd_dump_feed(struct cmd_dump *d, struct pack_read_options *reading, struct 
 		.ctx = d,
 	};
 
+	if (d->there != NULL)
+		options.there = there;
 	if (d->o->select.count > 0 || d->o->select.exclude != NULL)
 		options.selected = selected;
 	agent_replay_free(d->replay);

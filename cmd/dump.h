@@ -19,6 +19,8 @@ struct cmd_dump {
 	struct agent_keys *keys;
 	struct agent_source *source;
 	struct store_marks *seen; /* for agent_replay; set before cmd_dump_feed; or NULL */
+	bool (*there)(void *ctx, const struct pack_head *head); /* the same; or NULL */
+	void *there_ctx;
 	struct agent_replay *replay;
 };
 

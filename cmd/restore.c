@@ -1,12 +1,17 @@
 /* fdump restore: the entries of a dump, unpacked. */
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
+#include "cmd/agent/state.h"
 #include "cmd/cmd.h"
 #include "cmd/dump.h"
 #include "cmd/unpack.h"
 #include "lib/err.h"
 #include "lib/esc.h"
+#include "lib/fs.h"
 #include "lib/hash.h"
 #include "pack/entry.h"
 
@@ -29,9 +34,12 @@ static const char help[] =
 	"  -n, --dry-run            only print what would be restored\n"
 	"      --numeric-owner      owners by number, not by name\n"
 	"      --no-xattrs          without extended attributes and ACLs\n"
-	"      --overwrite WHEN     always (default), if-changed, if-newer, never\n"
+	"      --overwrite WHEN     always (default), if-changed (a restore that was cut off\n"
+	"                           goes on), if-newer, never\n"
 	"      --untrusted          also as root: no owners, set-id bits, devices,\n"
 	"                           privileged attributes\n"
+	"      --any-origin         also what says it is of this host, and was not made here\n"
+	"      --state DIR          the agent's own files, which know what was made here\n"
 	"      --key FILE           a secret key, for a sealed dump (repeatable)\n"
 	"      --passphrase-file FILE  the passphrase of the key\n"
 	"      --json               problems and the result as JSON, one object a line\n"
@@ -43,14 +51,16 @@ static const char help[] =
 
 struct restore {
 	struct cmd_unpack u;
-	bool in_place, dry_run;
+	bool in_place, dry_run, any_origin;
+	int target; /* with --overwrite=if-changed: where to */
 };
 
-enum { OPT_OVERWRITE = CMD_OPTIONS_OWN, OPT_UNTRUSTED, OPT_IN_PLACE };
+enum { OPT_OVERWRITE = CMD_OPTIONS_OWN, OPT_UNTRUSTED, OPT_IN_PLACE, OPT_ANY };
 
 static const struct option own[] = {
 	{"overwrite", required_argument, NULL, OPT_OVERWRITE},
 	{"untrusted", no_argument, NULL, OPT_UNTRUSTED},
+	{"any-origin", no_argument, NULL, OPT_ANY},
 	{"in-place", no_argument, NULL, OPT_IN_PLACE},
 	{"dry-run", no_argument, NULL, 'n'},
 	{0},
@@ -68,6 +78,9 @@ static int take(void *ctx, int c)
 		return -1;
 	case OPT_UNTRUSTED:
 		r->u.untrusted = true;
+		return -1;
+	case OPT_ANY:
+		r->any_origin = true;
 		return -1;
 	case 'n':
 		r->dry_run = true;
@@ -94,14 +107,69 @@ static int print_entry(
 	return 0;
 }
 
+/* With --overwrite=if-changed what is there and has the entry's size and time is not fetched
+ * again: so a restore that was cut off goes on. What is not sure here is sorted out later. */
+static bool is_there(void *ctx, const struct pack_head *head)
+{
+	const struct restore *r = ctx;
+	const unsigned need = PACK_HAS_SIZE | PACK_HAS_MTIME;
+	struct stat st;
+	int fd = fs_open_beneath(r->target, (const char *)head->path.at, head->path.len,
+		O_PATH | O_NOFOLLOW | O_CLOEXEC, 0);
+	bool there = fd >= 0 && fstat(fd, &st) == 0 && (head->has & need) == need &&
+		     S_ISREG(st.st_mode) && (uint64_t)st.st_size == head->size &&
+		     st.st_mtim.tv_sec == head->mtime.sec &&
+		     (uint32_t)st.st_mtim.tv_nsec == head->mtime.nsec;
+
+	if (fd >= 0)
+		close(fd);
+	return there;
+}
+
+/* A store could make up a dump, in a domain of its own: what this host knows of its own dumps'
+ * domains is compared. Returns 0, or -1 with err set. */
+static int check_origin(const struct restore *r, const struct store_dump *dump, struct err *err)
+{
+	char host[STORE_NAME_MAX + 1], text[ESC_MAX(STORE_NAME_MAX)];
+	int known;
+
+	if (!dump->sealed)
+		return 0;
+	known = agent_state_knows(r->u.o.state, dump->domain);
+	if (known == 0)
+		return 0;
+	esc_name(text, sizeof text, dump->agent, dump->agent_len);
+	if (agent_state_host(host, err) != 0)
+		return -1;
+	if (known == 1 && strlen(host) == dump->agent_len &&
+		memcmp(host, dump->agent, dump->agent_len) == 0 && !r->any_origin)
+		return err_set(err, ERR_DENIED,
+			"the dump says it is of this host, %s, which has made none with such a "
+			"secret: it may be forged (--any-origin restores it)",
+			text);
+	fprintf(stderr,
+		"fdump restore: no fingerprint of %s is known here: that the dump is of %s is the "
+		"store's word\n",
+		text, text);
+	return 0;
+}
+
 static int restore(struct restore *r, struct cmd_dump *d, struct err *err)
 {
 	int status;
+
+	if (r->u.extract.overwrite == PACK_OVERWRITE_CHANGED) {
+		r->target = open(r->u.o.directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+		d->there = is_there;
+		d->there_ctx = r;
+	}
 
 	if (cmd_dump_feed(d, &r->u.read, err) != 0)
 		return cmd_fail("restore", err);
 	r->u.total = agent_source_dump(d->source)->content;
 	status = cmd_unpack_run(&r->u, -1);
+	if (d->there != NULL && r->target >= 0)
+		close(r->target);
 	return cmd_dump_gaps(d) && status != CMD_NOSPACE ? CMD_DAMAGE : status;
 }
 
@@ -138,6 +206,8 @@ int cmd_restore(int argc, char **argv)
 	} else if (r.dry_run) {
 		status = cmd_dump_walk(&d, print_entry, &r, &err) == 0 ? CMD_OK
 								       : cmd_fail("restore", &err);
+	} else if (check_origin(&r, agent_source_dump(d.source), &err) != 0) {
+		status = cmd_fail("restore", &err);
 	} else {
 		const struct store_dump *s = agent_source_dump(d.source);
 

@@ -94,6 +94,8 @@ static int plan_head(struct agent_replay *r, struct buf *plan, struct err *err)
 		r->skipping = r->o.selected != NULL &&
 			      !r->o.selected(r->o.ctx, head.path.at, head.path.len,
 				      head.type == PACK_DIRECTORY);
+	if (!r->skipping && r->o.there != NULL && head.type == PACK_REGULAR)
+		r->skipping = r->o.there(r->o.ctx, &head);
 	if (r->skipping)
 		return 0;
 	buf_clear(&r->path);

@@ -26,6 +26,9 @@ struct agent_replay_options {
 	unsigned threads;            /* at least 1; that of the reading */
 	/* Whether an entry is wanted; NULL: all. */
 	bool (*selected)(void *ctx, const uint8_t *path, size_t len, bool is_dir);
+	/* A regular file that is there already: its content is not fetched, it is left out. NULL:
+	 * none is. */
+	bool (*there)(void *ctx, const struct pack_head *head);
 	/* Entries whose content (all from behind HEAD on) is among these are left
 	 * out, the others' are added: what was proved once need not be again. NULL: none. */
 	struct store_marks *seen;

@@ -2,6 +2,7 @@
 #include "cmd/agent/state.h"
 
 #include <errno.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -42,24 +43,28 @@ static int make_path(char *path, struct err *err)
 	}
 }
 
-char *agent_state_dir(const char *dir, struct err *err)
+/* Where state is; not made. */
+static char *where(const char *dir, struct err *err)
 {
 	const char *home = getenv("HOME"), *state = getenv("XDG_STATE_HOME");
-	char *path, *last;
-	int got;
 
 	if (dir != NULL)
-		path = text(err, dir, "");
-	else if (geteuid() == 0)
-		path = text(err, "/var/lib/fdump", "");
-	else if (state != NULL && state[0] == '/')
-		path = text(err, state, "/fdump");
-	else if (home != NULL && home[0] == '/')
-		path = text(err, home, "/.local/state/fdump");
-	else {
-		err_set(err, ERR_USAGE, "no home folder: say where to keep state (--state DIR)");
-		return NULL;
-	}
+		return text(err, dir, "");
+	if (geteuid() == 0)
+		return text(err, "/var/lib/fdump", "");
+	if (state != NULL && state[0] == '/')
+		return text(err, state, "/fdump");
+	if (home != NULL && home[0] == '/')
+		return text(err, home, "/.local/state/fdump");
+	err_set(err, ERR_USAGE, "no home folder: say where to keep state (--state DIR)");
+	return NULL;
+}
+
+char *agent_state_dir(const char *dir, struct err *err)
+{
+	char *path = where(dir, err), *last;
+	int got;
+
 	if (path == NULL)
 		return NULL;
 	last = text(err, path, "/last");
@@ -69,6 +74,76 @@ char *agent_state_dir(const char *dir, struct err *err)
 		return path;
 	free(path);
 	return NULL;
+}
+
+/* All that are known, and their bytes in *len; the caller frees it. NULL: there are none, or
+ * err is set. */
+static uint8_t *load_domains(const char *path, size_t *len, struct err *err)
+{
+	const size_t cap = AGENT_DOMAINS_MAX * STORE_DOMAIN_LEN;
+	uint8_t *all = malloc(cap);
+
+	*len = 0;
+	if (all == NULL) {
+		err_set(err, ERR_NOMEM, "out of memory");
+		return NULL;
+	}
+	if (file_read(path, all, cap, len, NULL, err) == 0)
+		return all;
+	if (err->code == ERR_NOTFOUND)
+		*err = (struct err){0};
+	free(all);
+	return NULL;
+}
+
+static bool has_domain(const uint8_t *all, size_t len, const uint8_t domain[STORE_DOMAIN_LEN])
+{
+	size_t i;
+
+	for (i = 0; i + STORE_DOMAIN_LEN <= len; i += STORE_DOMAIN_LEN)
+		if (memcmp(all + i, domain, STORE_DOMAIN_LEN) == 0)
+			return true;
+	return false;
+}
+
+int agent_state_know(const char *dir, const uint8_t domain[STORE_DOMAIN_LEN], struct err *err)
+{
+	char *path = text(err, dir, "/domains");
+	uint8_t *all, *grown;
+	size_t len = 0;
+	int got = 0;
+
+	if (path == NULL)
+		return -1;
+	all = load_domains(path, &len, err);
+	if (err->code != ERR_NONE) {
+		got = -1;
+	} else if (!has_domain(all, len, domain)) {
+		grown = realloc(all, len + STORE_DOMAIN_LEN);
+		got = grown != NULL ? 0 : err_set(err, ERR_NOMEM, "out of memory");
+		all = grown != NULL ? grown : all;
+		if (got == 0) {
+			memcpy(all + len, domain, STORE_DOMAIN_LEN);
+			got = file_write(path, all, len + STORE_DOMAIN_LEN, 0600, err);
+		}
+	}
+	free(all);
+	free(path);
+	return got;
+}
+
+int agent_state_knows(const char *dir, const uint8_t domain[STORE_DOMAIN_LEN])
+{
+	struct err err = {0};
+	char *base = where(dir, &err), *path = base != NULL ? text(&err, base, "/domains") : NULL;
+	size_t len = 0;
+	uint8_t *all = path != NULL ? load_domains(path, &len, &err) : NULL;
+	int got = all == NULL ? 2 : !has_domain(all, len, domain);
+
+	free(all);
+	free(path);
+	free(base);
+	return got;
 }
 
 int agent_state_secret(const char *dir, uint8_t secret[AGENT_SECRET_LEN], struct err *err)

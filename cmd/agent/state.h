@@ -4,6 +4,8 @@
  *
  *   DIR/secret          32 random bytes, 0600: names chunks, opens nothing
  *   DIR/last/NAME-DOMAIN  local copy of the last manifest (cmd/agent/last.h)
+ *   DIR/domains         fingerprints of the domains that this agent made dumps in,
+ *                       STORE_DOMAIN_LEN bytes each: what a restore compares
  */
 #ifndef FDUMP_CMD_AGENT_STATE_H
 #define FDUMP_CMD_AGENT_STATE_H
@@ -25,6 +27,14 @@ int agent_state_secret(const char *dir, uint8_t secret[AGENT_SECRET_LEN], struct
 /* Where the last manifest of a backup is kept. The caller frees it. */
 char *agent_state_last(
 	const char *dir, const char *name, const uint8_t domain[STORE_DOMAIN_LEN], struct err *err);
+
+#define AGENT_DOMAINS_MAX 4096
+
+/* Keeps a fingerprint among those known. Returns 0, or -1 with err set. */
+int agent_state_know(const char *dir, const uint8_t domain[STORE_DOMAIN_LEN], struct err *err);
+/* Whether a domain is known. dir: as for agent_state_dir, but nothing is made. Returns 0 known; 1
+ * not, though others are; 2: there is none to compare. */
+int agent_state_knows(const char *dir, const uint8_t domain[STORE_DOMAIN_LEN]);
 
 /* This host's name, as dumps carry it: at most STORE_NAME_MAX bytes. Returns 0, or -1. */
 int agent_state_host(char name[STORE_NAME_MAX + 1], struct err *err);

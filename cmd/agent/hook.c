@@ -1,0 +1,132 @@
+/* A program in a process group of its own, with a deadline. */
+#include "cmd/agent/hook.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <spawn.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/pidfd.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "lib/err.h"
+#include "lib/name.h"
+
+extern char **environ;
+
+static int check(const char *path, bool folder, struct err *err)
+{
+	struct stat st;
+
+	if (lstat(path, &st) != 0)
+		return err_errno(err, errno, "hook %s", path);
+	if (folder ? !S_ISDIR(st.st_mode) : !S_ISREG(st.st_mode) || !(st.st_mode & 0111))
+		return err_set(err, ERR_CONFIG, "hook %s: is no %s", path,
+			folder ? "directory" : "executable file");
+	if ((st.st_uid != 0 && st.st_uid != geteuid()) || (st.st_mode & 022) != 0)
+		return err_set(err, ERR_CONFIG,
+			"hook %s: others may write to it (it must belong to root, chmod go-w)",
+			path);
+	return 0;
+}
+
+/* The agent's environment, and more. The caller frees it, not what is in it. */
+static char **join(char *const *more)
+{
+	size_t a = 0, b = 0;
+	char **all;
+
+	while (environ != NULL && environ[a] != NULL)
+		a++;
+	while (more[b] != NULL)
+		b++;
+	all = calloc(a + b + 1, sizeof *all);
+	if (all == NULL)
+		return NULL;
+	memcpy(all, more, b * sizeof *all); /* the first of a name is found */
+	if (a > 0)
+		memcpy(all + b, environ, a * sizeof *all);
+	return all;
+}
+
+static int start(const char *path, char *const *environment, pid_t *pid, struct err *err)
+{
+	posix_spawn_file_actions_t actions;
+	posix_spawnattr_t attr;
+	char *words[] = {(char *)(uintptr_t)path, NULL};
+	char **all = join(environment);
+	sigset_t ignored; /* by us, not by the program */
+	int got;
+
+	if (all == NULL)
+		return err_set(err, ERR_NOMEM, "out of memory");
+	sigemptyset(&ignored);
+	sigaddset(&ignored, SIGPIPE);
+	sigaddset(&ignored, SIGXFSZ);
+	posix_spawnattr_init(&attr);
+	posix_spawnattr_setsigdefault(&attr, &ignored);
+	posix_spawnattr_setpgroup(&attr, 0);
+	posix_spawnattr_setflags(&attr, POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETPGROUP);
+	posix_spawn_file_actions_init(&actions);
+	posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0);
+	posix_spawn_file_actions_adddup2(&actions, 2, 1);
+	got = posix_spawn(pid, path, &actions, &attr, words, all);
+	posix_spawnattr_destroy(&attr);
+	posix_spawn_file_actions_destroy(&actions);
+	free(all);
+	return got == 0 ? 0 : err_errno(err, got, "hook %s", path);
+}
+
+/* Waits for so many seconds. Returns whether it has ended. */
+static bool ended(pid_t pid, int fd, int seconds, int *status)
+{
+	struct pollfd p = {.fd = fd, .events = POLLIN};
+
+	while (fd >= 0 && poll(&p, 1, seconds * 1000) < 0 && errno == EINTR)
+		;
+	return waitpid(pid, status, fd >= 0 ? WNOHANG : 0) == pid;
+}
+
+int agent_hook_run(const char *folder, const char *name, char *const *environment, struct err *err)
+{
+	char path[4096];
+	int status = 0, fd;
+	bool late = false;
+	pid_t pid;
+
+	if (!name_ok(name, strlen(name)))
+		return err_set(err, ERR_USAGE, "hook %s: is no name of a hook", name);
+	if ((size_t)snprintf(path, sizeof path, "%s/%s", folder, name) >= sizeof path)
+		return err_set(err, ERR_USAGE, "hook %s: the path is too long", name);
+	if (check(folder, true, err) != 0 || check(path, false, err) != 0 ||
+		start(path, environment, &pid, err) != 0)
+		return -1;
+	fd = pidfd_open(pid, 0);
+	if (!ended(pid, fd, AGENT_HOOK_SEC, &status)) {
+		late = true;
+		kill(-pid, SIGTERM);
+		if (!ended(pid, fd, AGENT_HOOK_KILL, &status)) {
+			kill(-pid, SIGKILL);
+			waitpid(pid, &status, 0);
+		}
+	}
+	if (fd >= 0)
+		close(fd);
+	if (late)
+		err_set(err, ERR_FAILED, "hook %s: ended after %d seconds", name, AGENT_HOOK_SEC);
+	else if (WIFSIGNALED(status))
+		err_set(err, ERR_FAILED, "hook %s: killed by signal %d", name, WTERMSIG(status));
+	else if (WEXITSTATUS(status) != 0)
+		err_set(err, ERR_FAILED, "hook %s: failed with status %d", name,
+			WEXITSTATUS(status));
+	else
+		return 0;
+	return 1;
+}

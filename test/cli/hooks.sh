@@ -1,0 +1,51 @@
+# Goal: hooks run by name, before and after; one that fails stops the backup; what others may
+# write to is not run. A restore that was cut off goes on without fetching what is there.
+set -eu
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+cd "$work"
+fdump() { "$FDUMP" "$@"; }
+fail() { echo "$*"; cat out err; exit 1; }
+status_of() { status=0; "$@" >out 2>err || status=$?; }
+
+umask 022
+mkdir tree hooks
+head -c 3000000 /dev/urandom >tree/a
+head -c 3000000 /dev/urandom >tree/b
+fdump store init store
+printf '#!/bin/sh\necho "before $FDUMP_NAME" >>%s/log\n' "$work" >hooks/ready
+printf '#!/bin/sh\necho "after $FDUMP_STATUS $FDUMP_DUMP" >>%s/log\necho said\n' "$work" >hooks/told
+printf '#!/bin/sh\nexit 3\n' >hooks/bad
+chmod 755 hooks/*
+back() { status_of fdump backup -s store --open --state state --hooks hooks --name n -C tree "$@" .; }
+
+back --before ready --after told --json
+[ $status = 0 ] || fail "status $status"
+grep -q said err || fail "what a hook prints goes elsewhere"
+id=$(sed -n 's/.*"dump": *"\([0-9a-f]*\)".*/\1/p' out)
+printf 'before n\nafter 0 %s\n' "$id" | cmp - log
+
+back --before bad --after told
+[ $status = 2 ] || fail "a hook failed before: status $status"
+[ "$(tail -1 log)" = "after 2 " ] || fail "the hook after it: $(tail -1 log)"
+[ "$(fdump dumps -s store | grep -c n)" = 1 ] || fail "a dump in spite of the hook"
+back --after bad
+[ $status = 1 ] || fail "a hook failed after: status $status"
+back --before ../hooks/ready
+[ $status = 2 ] || fail "a path as a name: status $status"
+chmod g+w hooks/ready
+back --before ready
+[ $status = 2 ] || fail "others may write to it: status $status"
+grep -q "others may write" err || fail "not said why"
+
+# The chunks of what is there already are not needed any more.
+mkdir back
+fdump restore -s store latest -C back
+rm back/b
+head -c 3000000 /dev/zero | tr '\0' x >kept
+touch -r back/a kept
+cp -p kept back/a
+status_of fdump restore -s store latest -C back --overwrite=if-changed
+[ $status = 0 ] || fail "restore goes on: status $status"
+cmp back/b tree/b
+cmp back/a kept

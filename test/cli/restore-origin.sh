@@ -1,0 +1,26 @@
+# Goal: a dump that says it is of this host, and was made with a secret that this host never had,
+# is refused; where nothing is known that is said.
+set -eu
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+cd "$work"
+fdump() { "$FDUMP" "$@"; }
+fail() { echo "$*"; cat err; exit 1; }
+mkdir tree
+echo content >tree/a
+fdump key new --no-passphrase key >/dev/null
+fdump store init store
+fdump backup -s store --to key.pub --state mine -C tree . >/dev/null
+fdump backup -s store --to key.pub --state forged --name other -C tree . >/dev/null
+back() { rm -rf out; mkdir out; status=0; fdump restore -s store --key key -C out "$@" 2>err || status=$?; }
+back --state mine backup@latest
+[ $status = 0 ] && [ ! -s err ] && cmp out/a tree/a || fail "its own: status $status"
+back --state mine other@latest
+[ $status = 6 ] && [ ! -e out/a ] || fail "a forged one: status $status"
+grep -q "may be forged" err || fail "not said why"
+back --state mine --any-origin other@latest
+[ $status = 0 ] && cmp out/a tree/a || fail "--any-origin: status $status"
+back --state nothing backup@latest
+[ $status = 0 ] && cmp out/a tree/a || fail "nothing is known: status $status"
+grep -q "the store's word" err || fail "not said that nothing is known"
+[ ! -e nothing ] || fail "restore made the state folder"
