@@ -1,0 +1,125 @@
+#!/usr/bin/env python3
+"""rpc/PROTOCOL.md against the C tables: each schema's keys, types and limits, the
+methods, the limits of section 11, the codes. Fails where either says something else.
+
+usage: schema.py SOURCE-FOLDER"""
+
+import re
+import sys
+from pathlib import Path
+
+root = Path(sys.argv[1] if len(sys.argv) > 1 else ".")
+text = (root / "rpc/PROTOCOL.md").read_text()
+c_files = {p: p.read_text() for p in sorted((root / "rpc").glob("*.[ch]"))}
+c_files[root / "lib/err.c"] = (root / "lib/err.c").read_text()
+problems = []
+
+# Which table has which schema; a table that is not here is one without a schema.
+TABLES = {"hello_fields": "hello", "status_fields": "status", "enroll_fields": "enroll",
+          "rpc_renew_fields": "renew", "fields": "certificate"}
+# Rows of section 11: the numbers in them, in order.
+LIMITS = {
+    "payload": ["RPC_PAYLOAD_MAX"], "HELLO": ["RPC_HELLO_MAX"],
+    "status": ["RPC_STATUS_MAX", "RPC_TEXT_MAX"], "requests open, each side": ["RPC_CALLS_MAX"],
+    "request blobs open, each side": ["RPC_BLOBS_MAX"], "credit of a blob": ["RPC_WINDOW"],
+    "written and not read by the peer": ["RPC_OUT_MAX"],
+    "depth of arrays and maps in a parameter": ["RPC_DEPTH_MAX"],
+}
+
+
+def expect(what, protocol, c):
+    if protocol != c:
+        problems.append(f"{what}: PROTOCOL.md has {protocol}, the C code {c}")
+
+
+# --- numbers in C -------------------------------------------------------------
+
+defines = {"UINT16_MAX": "65535", "UINT64_MAX": "18446744073709551615"}
+for source in c_files.values():
+    for name, value in re.findall(r"^#define (\w+)[ \t]+([^\n/]+)", source, re.M):
+        defines[name] = value.strip()
+    for body in re.findall(r"^enum \{ ([^}]*) \};", source, re.M):
+        for name, value in re.findall(r"(\w+) = (\d+)", body):
+            defines[name] = value
+
+
+def number(text):
+    text = re.sub(r"[A-Za-z_]\w+", lambda m: str(number(defines[m.group()])), text)
+    if not re.fullmatch(r"[0-9 ()*+-]+", text):
+        raise SystemExit(f"schema.py: not a number: {text}")
+    return eval(text)
+
+
+# --- tables in C --------------------------------------------------------------
+
+KINDS = {"RPC_UINT": "uint", "RPC_BYTES": "bytes", "RPC_TEXT": "text"}
+tables = {}
+for path, source in c_files.items():
+    if path.suffix != ".c":
+        continue
+    for name, body in re.findall(r"struct rpc_field (\w+)\[\] = \{\n(.*?)\n\s*\};", source, re.S):
+        fields = {}
+        for entry in re.findall(r"\{(\.key.*?)\}", body, re.S):
+            values = dict(re.findall(r"\.(\w+) = ([^,}]+)", entry))
+            fields[values["key"].strip('"')] = (
+                KINDS[values["type"].strip()], values.get("need", "").strip() == "true",
+                number(values.get("min", "0").strip()), number(values.get("max", "0").strip()))
+        if name not in TABLES:
+            problems.append(f"{path}: {name}: has no schema in PROTOCOL.md")
+        else:
+            tables[TABLES[name]] = fields
+
+# --- schemas ------------------------------------------------------------------
+
+cddl = "\n".join(re.findall(r"```cddl\n(.*?)```", text, re.S))
+schemas = {}
+for name, body in re.findall(r"^([\w-]+) = \{\n(.*?)\n\}", cddl, re.M | re.S):
+    fields = {}
+    for line in body.splitlines():
+        line = line.split(";")[0].strip().rstrip(",")
+        if line in ("* extension", ""):
+            continue
+        m = re.fullmatch(r"(\? )?([\w-]+): (.+)", line)
+        kind, low, high = m.group(3), 0, None
+        if size := re.fullmatch(r"(\w+) \.size \(?(\d+)(?:\.\.(\d+))?\)?", kind):
+            kind, low, high = size[1], int(size[2]), int(size[3] or size[2])
+        elif size := re.fullmatch(r"(\d+)\.\.(\d+)", kind):
+            kind, low, high = "uint", int(size[1]), int(size[2])
+        elif kind == "uint":
+            high = 2 ** 64 - 1
+        fields[m.group(2)] = (kind, m.group(1) is None, low, high)
+    schemas[name] = fields
+
+for name in sorted(set(tables) | set(schemas)):
+    p, c = schemas.get(name, {}), tables.get(name, {})
+    for key in sorted(set(p) | set(c)):
+        expect(f"{name}.{key}", p.get(key), c.get(key))
+
+# --- methods, limits, codes -----------------------------------------------------
+
+methods = re.findall(r"^; method (\d+), (\w+): .*?at most (\d+) bytes; (\d+) s", cddl, re.M)
+enroll = c_files[root / "rpc/enroll.c"]
+table = dict(re.findall(r'\{RPC_METHOD_(\w+), "\w+", [^,]+, ([^,]+),', enroll))
+for n, name, longest, seconds in methods:
+    expect(f"number of {name}", int(n), number(f"RPC_METHOD_{name.upper()}"))
+    c = number(table.get(name.upper(), "RPC_RENEW_MAX"))
+    expect(f"longest parameters of {name}", int(longest), c)
+    expect(f"deadline of {name}, s", int(seconds), number("DEADLINE_MS") // 1000)
+if len(methods) != 2:
+    problems.append(f"{len(methods)} methods in the schemas, and not 2")
+
+rows = dict(re.findall(r"^\| ([^|]+) \| ([^|]+) \|$", text[text.index("## 11."):], re.M))
+for row, names in LIMITS.items():
+    expect(f"limit of {row}", [int(n) for n in re.findall(r"\d+", rows.get(row, ""))],
+           [number(n) for n in names])
+
+codes = re.search(r"^Codes: `([^`]+)`", text, re.M)[1].split()
+expect("codes", sorted(codes), sorted(
+    name for name in re.findall(r'\[ERR_\w+\] = \{"([\w-]+)"', c_files[root / "lib/err.c"])
+    if name != "ok" and name != "none"))
+
+for problem in problems:
+    print(problem)
+print(f"{len(schemas)} schemas, {len(methods)} methods, {len(LIMITS)} limits, "
+      f"{len(codes)} codes: {len(problems)} differ")
+sys.exit(bool(problems))
