@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
 
@@ -244,6 +245,7 @@ static void close_cursors(struct db_txn *t)
 int db_commit(struct db_txn *t, struct err *err)
 {
 	struct statvfs vfs;
+	struct rlimit limit;
 	int got;
 
 	enter(t->db);
@@ -252,6 +254,8 @@ int db_commit(struct db_txn *t, struct err *err)
 	/* A short write, too, is EIO to LMDB. */
 	if (got == EIO && statvfs(t->db->path, &vfs) == 0 && vfs.f_bavail * vfs.f_bsize < ROOM)
 		got = ENOSPC;
+	if (got == EFBIG && getrlimit(RLIMIT_FSIZE, &limit) == 0 && limit.rlim_cur == RLIM_INFINITY)
+		got = MDB_CORRUPTED; /* the number of a page that there can't be */
 	free(t);
 	return got == 0 ? 0 : fail(err, got, "commit");
 }

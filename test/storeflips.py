@@ -6,8 +6,8 @@ usage: storeflips.py FDUMP [--volumes N] [--index N] [--generations N] [--seed N
 Volumes: scrub and verify find each one (exit status 5), and the second reader loses no dump
 that fdump thinks whole. Index: the bit is in data.mdb. Listing, verify, restoring, a backup and a collection
 of garbage each either do what is right or say that there is damage (5), in a bounded time and without a
-crash; the index that rebuild makes equals the one of the same store without damage, and after it every
-dump is whole. A line for each failure; exit status 1 if there is one."""
+crash; after rebuild every dump is whole. Before, without damage: an index that rebuild makes equals the
+original. A line for each failure; exit status 1 if there is one."""
 import argparse, os, random, shutil, subprocess, sys, tempfile
 from storefault import *
 

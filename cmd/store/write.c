@@ -642,10 +642,12 @@ static int recover_volume(struct store *s, struct db_txn *txn, uint32_t number,
 		return 0; /* nothing was ever written behind it */
 	if (row->state == STORE_VOLUME_LIVE)
 		got = store_volume_open(s->volumes, number, true, &v, &why);
-	if (row->state != STORE_VOLUME_LIVE || (got != 0 && row->len == 0))
+	if (row->state != STORE_VOLUME_LIVE || (row->len == 0 && (got != 0 || v.len == 0))) {
+		store_volume_close(&v);
 		return store_volume_remove(s->volumes, number, err) == 0
 			       ? store_volume_del(txn, number, err)
 			       : -1;
+	}
 	if (got != 0)
 		return 0; /* missing: damage, for scrub to tell */
 	if (v.len > row->len)
