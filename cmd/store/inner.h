@@ -52,6 +52,10 @@ struct store {
 #define STORE_PENDING_MAX 4096
 
 /* The number of a domain, or 1: the store does not know it. */
+/* Whether all that is in the store's folder is what it should be, and no link or pipe. Returns 0,
+ * or -1 with err set: ERR_CONFIG. */
+int store_check_files(const char *path, bool index, struct err *err);
+
 int store_domain_number(struct store *s, const uint8_t *domain, uint32_t *number, struct err *err);
 /* A chunk's row, pending ones too. By the writer. Returns 0, 1 or -1. */
 int store_find(struct store *s, struct db_txn *txn, const uint8_t *key, struct store_chunk_row *row,

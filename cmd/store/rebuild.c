@@ -206,7 +206,7 @@ int store_rebuild(const char *path, store_problem *problem, void *ctx, struct st
 	snprintf(fresh, sizeof fresh, "%.4000s/index.new", path);
 	snprintf(index, sizeof index, "%.4000s/index", path);
 	snprintf(volumes, sizeof volumes, "%.4000s/volumes", path);
-	fd = lock(path, err);
+	fd = store_check_files(path, false, err) == 0 ? lock(path, err) : -1;
 	if (fd < 0)
 		return -1;
 	dir = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);

@@ -227,6 +227,31 @@ static int open_writer(struct store *s, struct err *err)
 	return store_recover(s, err);
 }
 
+int store_check_files(const char *path, bool index, struct err *err)
+{
+	static const struct {
+		const char *name;
+		mode_t type;
+		bool index;
+	} files[] = {{ABOUT, S_IFREG, false}, {IDENTITY, S_IFREG, false}, {"lock", S_IFREG, false},
+		{"volumes", S_IFDIR, false}, {"index", S_IFDIR, true},
+		{"index/data.mdb", S_IFREG, true}, {"index/lock.mdb", S_IFREG, true}};
+	char file[4200];
+	struct stat st;
+	size_t i;
+
+	for (i = 0; i < sizeof files / sizeof *files; i++) {
+		snprintf(file, sizeof file, "%.4096s/%s", path, files[i].name);
+		if ((files[i].index && !index) || lstat(file, &st) != 0 ||
+			(st.st_mode & S_IFMT) == files[i].type)
+			continue;
+		return err_set(err, ERR_CONFIG,
+			"%s: is no %s: somebody else has written to the store's folder", file,
+			files[i].type == S_IFREG ? "regular file" : "directory");
+	}
+	return 0;
+}
+
 struct store *store_open(const char *path, enum store_mode mode, struct err *err)
 {
 	struct store *s = calloc(1, sizeof *s);
@@ -240,7 +265,7 @@ struct store *store_open(const char *path, enum store_mode mode, struct err *err
 	s->dir = s->volumes = s->lock_fd = s->current.fd = -1;
 	pthread_mutex_init(&s->writer, NULL);
 	pthread_mutex_init(&s->lock, NULL);
-	if (read_about(s, err) != 0)
+	if (store_check_files(path, true, err) != 0 || read_about(s, err) != 0)
 		goto fail;
 	s->dir = open(path, O_DIRECTORY | O_RDONLY | O_CLOEXEC);
 	if (s->dir >= 0)

@@ -46,7 +46,8 @@ int store_volume_open(int dir, uint32_t number, bool write, struct store_volume 
 
 	name_of(number, name);
 	*v = (struct store_volume){.number = number};
-	v->fd = openat(dir, name, (write ? O_RDWR : O_RDONLY) | O_CLOEXEC | O_NOFOLLOW);
+	v->fd = openat(
+		dir, name, (write ? O_RDWR : O_RDONLY) | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
 	if (v->fd < 0 && errno == ENOENT)
 		return err_set(err, ERR_NOTFOUND, "volume %s is missing", name);
 	if (v->fd < 0)

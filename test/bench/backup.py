@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""backup.py [--data DIR] [--kind KIND] [--rounds N] FDUMP
+"""backup.py [--data DIR] [--kind KIND] [--rounds N] [--level N] FDUMP
 
 Times fdump backup, restore and verify side by side with restic, borg and rsync: the first
 backup, a second one of the unchanged tree, one per cent of the files changed, restore, and
@@ -24,7 +24,8 @@ class Tool:
         os.makedirs(out, exist_ok=True)
         env = "HOME=%s XDG_CACHE_HOME=%s/cache BORG_BASE_DIR=%s/borg" % (b.work, b.work, b.work)
         if self.name == "fdump":
-            back = "%s backup -s %s --to %s/key.pub --state %s/state -C %s ." % (b.fdump, r, b.work, b.work, b.tree)
+            back = "%s backup -s %s --to %s/key.pub --level %d --state %s/state -C %s ." % (
+                b.fdump, r, b.work, b.level, b.work, b.tree)
             return {"init": "%s store init %s" % (b.fdump, r), "first": back, "unchanged": back, "changed": back,
                     "restore": "%s restore -s %s --key %s/key latest -C %s" % (b.fdump, r, b.work, out),
                     "check": "%s verify --key %s/key %s" % (b.fdump, b.work, r)}
@@ -54,7 +55,7 @@ class Tool:
 
 class Bench:
     def __init__(self, args):
-        self.fdump = os.path.abspath(args.fdump)
+        self.fdump, self.level = os.path.abspath(args.fdump), args.level
         self.work = "/dev/shm/fdump-backup-%d" % os.getpid()
         self.tree = os.path.join(self.work, "tree")
         data = os.path.join(args.data, args.kind)
@@ -105,6 +106,7 @@ def main():
     p.add_argument("--data", default="/var/tmp/fdump-bench")
     p.add_argument("--kind", default="small")
     p.add_argument("--rounds", type=int, default=3)
+    p.add_argument("--level", type=int, default=1, help="of fdump's zstd (restic has 3)")
     p.add_argument("fdump")
     args = p.parse_args()
     bench, rng = Bench(args), random.Random(1)

@@ -1,0 +1,37 @@
+# Goal: links, pipes and folders where a store's files should be are refused and not followed, and
+# nothing hangs.
+set -eu
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+cd "$work"
+fdump() { timeout 20 "$FDUMP" "$@"; }
+fail() { echo "$*"; cat out err; exit 1; }
+mkdir tree
+head -c 300000 /dev/urandom >tree/a
+fdump store init store
+fdump backup -s store --open --state state -C tree . >/dev/null
+echo precious >victim
+cp victim before
+
+# try WHAT COMMAND...: on a copy of the store, in which WHAT was done.
+try() {
+	rm -rf odd
+	cp -a store odd
+	eval "$1"
+	shift
+	status=0
+	fdump "$@" >out 2>err || status=$?
+	[ $status != 124 ] || fail "hangs: $*"
+	cmp -s victim before || fail "a link was followed: $*"
+}
+for file in fdump-store volumes/00000001.vol index/data.mdb index/lock.mdb; do
+	[ -e store/$file ] || continue
+	for command in "dumps -s odd" "verify odd" "store gc odd" "store scrub odd" "store rebuild odd" \
+		"backup -s odd --open --state state -C tree ." "restore -s odd latest -C out.d"; do
+		mkdir -p out.d
+		try "rm odd/$file; ln -s ../../victim odd/$file; ln -sf ../victim odd/fdump-store.x" $command
+		try "rm odd/$file; mkfifo odd/$file" $command
+		case $file in fdump-store) [ $status != 0 ] || fail "a pipe for $file: $command" ;; esac
+		try "rm odd/$file; mkdir odd/$file" $command
+	done
+done
