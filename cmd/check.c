@@ -133,9 +133,9 @@ static int check_files(struct check *c, struct err *err)
 	size_t i;
 	int got = -1;
 
-	d.seen = &c->seen;
 	if (cmd_dump_open(&d, c->o, NULL, err) == 0)
 		got = agent_source_dumps(d.source, note_dump, c, err);
+	d.seen = c->ids.len > STORE_DUMP_ID ? &c->seen : NULL;
 	for (i = 0; i < c->ids.len && got == 0; i += STORE_DUMP_ID)
 		got = check_dump(c, &d, c->ids.data + i, err);
 	c->dump[0] = 0;

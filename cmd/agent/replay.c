@@ -42,19 +42,49 @@ struct agent_replay {
 	struct buf piece, path;
 	struct cbor_in in;
 	uint64_t piece_number, content; /* content: that REFs of this plan name */
+	bool clean;                     /* the piece began with an entry */
 	bool open, skipping;            /* an entry is running; it is not wanted */
 	uint8_t last[STORE_ID_LEN];     /* the chunk that was named last */
 };
 
 /* --- plan ---------------------------------------------------------------- */
 
+/* Whether the next piece, which begins and ends with an entry, was met before. */
+static bool piece_met(const struct agent_replay *r)
+{
+	const uint8_t *id = agent_taker_piece_id(r->taker, r->piece_number);
+
+	if (r->o.seen == NULL || r->open || id == NULL)
+		return false;
+	return store_marks_has(r->o.seen, hash_xxh3(id, STORE_ID_LEN));
+}
+
+/* The piece that was read to its end may be passed by the next time. */
+static int piece_done(struct agent_replay *r, struct err *err)
+{
+	const uint8_t *id;
+
+	if (r->o.seen == NULL || r->piece_number == 0 || !r->clean || r->open)
+		return 0;
+	id = agent_taker_piece_id(r->taker, r->piece_number - 1);
+	return store_marks_add(r->o.seen, hash_xxh3(id, STORE_ID_LEN), err) < 0 ? -1 : 0;
+}
+
 static int next_piece(struct agent_replay *r, struct err *err)
 {
-	int got = agent_taker_piece(r->taker, r->piece_number, &r->piece, err);
+	int got;
 
+	if (piece_done(r, err) != 0)
+		return -1;
+	while (piece_met(r))
+		r->piece_number++;
+	r->clean = !r->open;
+	got = agent_taker_piece(r->taker, r->piece_number, &r->piece, err);
 	if (got == 0) {
 		r->piece_number++;
 		cbor_in_init(&r->in, r->piece.data, r->piece.len);
+	} else {
+		r->clean = false;
 	}
 	return got;
 }

@@ -402,15 +402,21 @@ int agent_taker_chunk(struct agent_taker *t, const uint8_t *id, struct buf *out,
 	return -1;
 }
 
+const uint8_t *agent_taker_piece_id(const struct agent_taker *t, uint64_t n)
+{
+	const struct buf *ids = &t->source->pieces;
+
+	return n < ids->len / STORE_ID_LEN ? ids->data + n * STORE_ID_LEN : NULL;
+}
+
 int agent_taker_piece(struct agent_taker *t, uint64_t n, struct buf *out, struct err *err)
 {
 	struct agent_source *s = t->source;
+	const uint8_t *want = agent_taker_piece_id(t, n);
 	uint8_t id[STORE_ID_LEN];
-	const uint8_t *want;
 
-	if (n >= s->pieces.len / STORE_ID_LEN)
+	if (want == NULL)
 		return 1;
-	want = s->pieces.data + n * STORE_ID_LEN;
 	if (agent_taker_chunk(t, want, out, err) != 0 ||
 		agent_domain_id(&s->domain, out->data, out->len, id, err) != 0)
 		return err_prefix(err, "manifest");

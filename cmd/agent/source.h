@@ -55,6 +55,8 @@ void agent_taker_free(struct agent_taker *taker);
  * whole. What is in it is not held against its id. */
 int agent_taker_chunk(
 	struct agent_taker *taker, const uint8_t *id, struct buf *out, struct err *err);
+/* The id of a piece of the manifest; NULL behind the last. */
+const uint8_t *agent_taker_piece_id(const struct agent_taker *taker, uint64_t number);
 /* A piece of the manifest, held against its id. Returns 0; 1 behind the last;
  * -1 with err set. */
 int agent_taker_piece(struct agent_taker *taker, uint64_t number, struct buf *out, struct err *err);
