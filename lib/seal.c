@@ -6,6 +6,7 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <pthread.h>
 #include <string.h>
 #include <sys/random.h>
 
@@ -227,6 +228,10 @@ int seal_sign_new(uint8_t secret[SEAL_SIGN_LEN], uint8_t public[SEAL_SIGN_LEN], 
 	return seal_sign_public(secret, public, err);
 }
 
+/* Over Ed25519: libgcrypt makes constants at its first use, and two threads would make them
+ * twice. */
+static pthread_mutex_t signing = PTHREAD_MUTEX_INITIALIZER;
+
 int seal_sign_public(
 	const uint8_t secret[SEAL_SIGN_LEN], uint8_t public[SEAL_SIGN_LEN], struct err *err)
 {
@@ -238,6 +243,7 @@ int seal_sign_public(
 	gcry_error_t code;
 	int ret = -1;
 
+	pthread_mutex_lock(&signing);
 	code = gcry_sexp_build(&sexp, NULL, "(private-key(ecc(curve Ed25519)(flags eddsa)(d%b)))",
 		SEAL_SIGN_LEN, (const char *)secret);
 	if (code == 0)
@@ -259,6 +265,7 @@ out:
 	gcry_mpi_release(q);
 	gcry_ctx_release(ctx);
 	gcry_sexp_release(sexp);
+	pthread_mutex_unlock(&signing);
 	return ret;
 }
 
@@ -298,8 +305,10 @@ int seal_sign(const uint8_t secret[SEAL_SIGN_LEN], const void *message, size_t l
 		(const char *)public, SEAL_SIGN_LEN, (const char *)secret);
 	if (code == 0)
 		code = message_sexp(&data, message, len);
+	pthread_mutex_lock(&signing);
 	if (code == 0)
 		code = gcry_pk_sign(&sig, data, key);
+	pthread_mutex_unlock(&signing);
 	if (code != 0) {
 		failed(err, "Ed25519", code);
 		goto out;
@@ -345,8 +354,10 @@ int seal_verify(const uint8_t public[SEAL_SIGN_LEN], const void *message, size_t
 	if (code == 0)
 		code = gcry_sexp_build(&sig, NULL, "(sig-val(eddsa(r%b)(s%b)))", SEAL_SIG_LEN / 2,
 			(const char *)signature, SEAL_SIG_LEN / 2, (const char *)s);
+	pthread_mutex_lock(&signing);
 	if (code == 0)
 		code = gcry_pk_verify(sig, data, key);
+	pthread_mutex_unlock(&signing);
 	gcry_sexp_release(key);
 	gcry_sexp_release(data);
 	gcry_sexp_release(sig);
