@@ -76,6 +76,8 @@ int hash_crypto_init(struct err *err)
 		return 0;
 	gcry_set_fatalerror_handler(give_up, NULL);
 	atomic_store(&reserve, malloc(RESERVE));
+	if (atomic_load(&reserve) == NULL) /* libgcrypt would end the process */
+		return err_set(err, ERR_NOMEM, "out of memory");
 	gcry_set_allocation_handler(give, give, NULL, give_more, free);
 	if (gcry_check_version("1.10.0") == NULL)
 		return err_set(err, ERR_UNSUPPORTED, "libgcrypt is %s, 1.10 or later is needed",
