@@ -196,8 +196,9 @@ class Case:
             self.bad("did not end in %d s" % SECONDS)
         elif self.code == -6 and b"fips_enabled' in libgcrypt" in self.errors:
             return self.wrong  # libgcrypt's own end, as it is loaded; nothing has been begun
-        elif b"AddressSanitizer: CHECK failed" in self.errors:
-            return self.wrong  # its own end: it can't do without memory
+        elif any(own in self.errors for own in (
+                b"Sanitizer: CHECK failed", b"LeakSanitizer does not work", b"allocator_may_return_null")):
+            return self.wrong  # its own end: it can't do without memory, or beside strace
         elif self.code < 0 and not killed:
             self.bad("signal %d" % -self.code)
         elif self.code > 8 and not killed:

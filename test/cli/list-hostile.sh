@@ -65,7 +65,8 @@ for i in range(3000):
 cases["many"] = bytes(many)
 
 with open(os.environ["FDUMP"], "rb") as f:
-    shadowed = b"__asan_init" in f.read()  # which takes address space without end
+    program = f.read()
+shadowed = b"__asan_init" in program or b"__tsan_init" in program  # which take address space without end
 
 def limits():
     if not shadowed:
