@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """rpc/PROTOCOL.md against the C tables: each schema's keys, types and limits, the
-methods, the limits of section 11, the codes. Fails where either says something else.
+methods, kinds, flags, deadlines, limits, codes. Fails where either says something else.
 
 usage: schema.py SOURCE-FOLDER"""
 
@@ -112,6 +112,35 @@ rows = dict(re.findall(r"^\| ([^|]+) \| ([^|]+) \|$", text[text.index("## 11."):
 for row, names in LIMITS.items():
     expect(f"limit of {row}", [int(n) for n in re.findall(r"\d+", rows.get(row, ""))],
            [number(n) for n in names])
+
+# The same limits where they stand in other sections, and those that are not defines.
+for what, pattern, name in [
+        ("requests open, section 6", r"most \*\*(\d+)\*\* requests", "RPC_CALLS_MAX"),
+        ("request blobs, section 6", r"most \*\*(\d+)\*\* of these", "RPC_BLOBS_MAX"),
+        ("credit, section 7", r"credit of \*\*(\d+)\*\*", "RPC_WINDOW"),
+        ("HELLO, section 4", r"1 to (\d+) bytes, CBOR", "RPC_HELLO_MAX"),
+        ("message, section 8", r"message: text .size \(0..(\d+)\)", "RPC_TEXT_MAX")]:
+    expect(what, re.findall(pattern, text), [str(number(name))])
+expect("payloads, section 4", set(re.findall(r"\b0 to (\d+) bytes", text)),
+       {str(number("RPC_PAYLOAD_MAX"))})
+
+listen = c_files[root / "rpc/listen.c"]
+c = re.search(r"limits_default = \{([^}]*)\}", listen)[1].split(", ")
+row = {k: re.findall(r"\b\d+(?=,|;| |$)", v) for k, v in rows.items() if "connections" in k}
+expect("limits of connections", [n for k in row for n in row[k] if n != "64:"],
+       [c[0], c[1], c[3], c[2]])
+
+times = dict(re.findall(r"^\t\.(\w+) = (\d+) \* 1000,", c_files[root / "rpc/conn.c"], re.M))
+life = text[text.index("## 9."):text.index("## 10.")]
+expect("deadlines, section 9", re.findall(r"(\d+) s\b", life),
+       [times[k] for k in ("handshake", "frame", "cancel", "ping", "dead", "bye")])
+
+wire_h = c_files[root / "rpc/wire.h"]
+for what, first in (("kinds", "HELLO"), ("flags", "MORE")):
+    part = text[text.index(f"| 1 | {first}"):].split("\n\n")[0]
+    for n, name in re.findall(r"^\| (\d+) \| ([A-Z]+) \|", part, re.M):
+        found = re.search(rf"\bRPC_{name}(?:_MORE)?(?: = | +)(\d+)", wire_h)
+        expect(f"{what}: {name}", n, found and found[1])
 
 codes = re.search(r"^Codes: `([^`]+)`", text, re.M)[1].split()
 expect("codes", sorted(codes), sorted(
