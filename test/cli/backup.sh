@@ -2,7 +2,7 @@
 # reads nothing that was not touched; equal content is stored once; no key, no content.
 set -eu
 work=$(mktemp -d)
-trap 'chattr -R -ia "$work" 2>/dev/null || true; rm -rf "$work"' EXIT
+trap 'chattr -R -ia "$work" 2>/dev/null || true; chmod -R u+rwX "$work"; rm -rf "$work"' EXIT
 src=$(cd "${SRC:-.}" && pwd)
 cd "$work"
 fdump() { "$FDUMP" "$@"; }
@@ -91,4 +91,5 @@ seq 200000 | cmp - z.sql
 status=0
 fdump backup -s one --open --state state --name db --command 'a.sql=false' --json -C tree . >sixth || status=$?
 [ $status = 1 ] || fail "a failed command: status $status"
-[ "$(field unchanged <sixth)" -ge 35 ] || fail "read again beside a command: $(cat sixth)"
+# The command, and the file that was touched just before.
+[ "$(field unchanged <sixth | tail -1)" -ge $(($(field entries <sixth | tail -1) - 2)) ] || fail "read again beside a command: $(cat sixth)"
