@@ -2,6 +2,7 @@
 #include "cmd/check.h"
 
 #include <inttypes.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -25,6 +26,16 @@ struct check {
 	char dump[13];  /* digits of the one that is read */
 	uint64_t entries, content, damaged, unopened;
 	struct store_marks seen; /* contents that were proved: each once */
+	pthread_mutex_t lock;    /* over what is printed */
+};
+
+/* Every block, without a key. It runs beside the proof of the files: what the one
+ * has read of the disk the other finds in memory. */
+struct scan {
+	struct check *check;
+	struct store_checked result;
+	struct err err;
+	int got;
 };
 
 bool cmd_is_store(const char *path)
@@ -35,34 +46,50 @@ bool cmd_is_store(const char *path)
 	       access(file, F_OK) == 0;
 }
 
-/* A problem, in words or as JSON. path: of an entry, or at NULL. */
-static void tell(struct check *c, struct pack_bytes path, const char *what)
+/* A problem, in words or as JSON. dump: digits, or empty; path: of an entry, or at NULL. */
+static void tell(struct check *c, const char *dump, struct pack_bytes path, const char *what)
 {
 	char name[ESC_MAX(4096)] = "";
 	struct err err;
 	json_t *object;
-	int failed;
+	int failed = 1;
 
+	pthread_mutex_lock(&c->lock);
 	cmd_progress_hush();
 	if (c->o->json) {
 		object = cmd_json_new("problem", "verify.store");
 		failed = cmd_json_name(object, "store", c->path, strlen(c->path));
-		if (c->dump[0] != 0)
-			failed |= cmd_json_add(object, "dump", json_string(c->dump));
+		if (dump[0] != 0)
+			failed |= cmd_json_add(object, "dump", json_string(dump));
 		failed |= cmd_json_name(object, "path", path.at, path.len);
 		failed |= cmd_json_add(object, "what", json_string(what));
-		if (cmd_json_print(object, failed, &err) == 0)
-			return;
+		failed = cmd_json_print(object, failed, &err);
 	}
 	if (path.at != NULL)
 		esc_name(name, sizeof name, path.at, path.len);
-	fprintf(stderr, "fdump verify: %s%s%s%s%s: %s\n", c->path, c->dump[0] ? ": dump " : "",
-		c->dump, name[0] ? ": " : "", name, what);
+	if (failed != 0)
+		fprintf(stderr, "fdump verify: %s%s%s%s%s: %s\n", c->path, dump[0] ? ": dump " : "",
+			dump, name[0] ? ": " : "", name, what);
+	pthread_mutex_unlock(&c->lock);
 }
 
 static void on_store_problem(void *ctx, const char *what)
 {
-	tell(ctx, (struct pack_bytes){NULL, 0}, what);
+	struct scan *s = ctx;
+
+	tell(s->check, "", (struct pack_bytes){NULL, 0}, what);
+}
+
+static void *scan(void *arg)
+{
+	struct scan *s = arg;
+	struct store *store = store_open(s->check->path, STORE_READ, &s->err);
+
+	s->got = -1;
+	if (store != NULL)
+		s->got = store_scrub(store, false, 0, on_store_problem, s, &s->result, &s->err);
+	store_close(store);
+	return NULL;
 }
 
 static void on_read_problem(void *ctx, enum pack_problem_kind kind, uint64_t offset,
@@ -73,7 +100,7 @@ static void on_read_problem(void *ctx, enum pack_problem_kind kind, uint64_t off
 	(void)kind;
 	(void)offset;
 	c->damaged++;
-	tell(c, path, what);
+	tell(c, c->dump, path, what);
 }
 
 /* Every file of the dump that was chosen. */
@@ -123,7 +150,7 @@ static int check_dump(struct check *c, struct cmd_dump *d, const uint8_t *id, st
 		*err = why;
 		return -1;
 	}
-	tell(c, (struct pack_bytes){NULL, 0}, why.message);
+	tell(c, c->dump, (struct pack_bytes){NULL, 0}, why.message);
 	return 0;
 }
 
@@ -175,25 +202,36 @@ static int tell_result(const struct check *c, const struct store_checked *r, str
 
 int cmd_verify_store(struct cmd_options *o, const char *path)
 {
-	struct check c = {.o = o, .path = path};
-	struct store_checked r = {0};
+	struct check c = {.o = o, .path = path, .lock = PTHREAD_MUTEX_INITIALIZER};
+	struct scan s = {.check = &c};
+	const struct store_checked *r = &s.result;
+	bool beside = o->unseal.count > 0;
 	struct err err = {0};
-	struct store *s = store_open(path, STORE_READ, &err);
-	int got = s != NULL ? store_scrub(s, false, 0, on_store_problem, &c, &r, &err) : -1;
+	pthread_t thread;
+	int got = 0;
 
-	store_close(s);
+	beside = beside && pthread_create(&thread, NULL, scan, &s) == 0;
+	if (!beside)
+		scan(&s);
 	buf_init(&c.ids, SIZE_MAX);
 	o->stores[0] = path;
 	o->store_count = 1;
-	if (got == 0 && o->unseal.count > 0)
+	if (o->unseal.count > 0 && (beside || s.got == 0))
 		got = check_files(&c, &err);
+	if (beside)
+		pthread_join(thread, NULL);
 	buf_fini(&c.ids);
 	store_marks_fini(&c.seen);
+	if (s.got != 0) {
+		got = s.got;
+		err = s.err;
+	}
 	if (got == 0)
-		got = tell_result(&c, &r, &err);
+		got = tell_result(&c, r, &err);
+	pthread_mutex_destroy(&c.lock);
 	if (got != 0)
 		return cmd_fail("verify", &err);
-	if (r.damaged + r.missing + r.incomplete + c.damaged > 0)
+	if (r->damaged + r->missing + r->incomplete + c.damaged > 0)
 		return CMD_DAMAGE;
 	return c.unopened > 0 ? CMD_REFUSED : CMD_OK;
 }

@@ -145,7 +145,8 @@ static int check_origin(const struct restore *r, const struct store_dump *dump, 
 		memcmp(host, dump->agent, dump->agent_len) == 0 && !r->any_origin)
 		return err_set(err, ERR_DENIED,
 			"the dump says it is of this host, %s, which has made none with such a "
-			"secret: it may be forged (--any-origin restores it)",
+			"secret: it may be forged (--state DIR, where it made them; --any-origin, "
+			"if you are sure)",
 			text);
 	fprintf(stderr,
 		"fdump restore: no fingerprint of %s is known here: that the dump is of %s is the "

@@ -112,7 +112,7 @@ def main(args):
             nonlocal wrong
             shutil.rmtree("out", ignore_errors=True)
             os.mkdir("out")
-            run(fdump, "restore", *sum((["-s", s] for s in stores), []), "--key", "key", "-C", "out", dump)
+            run(fdump, "restore", "--state", "state", *sum((["-s", s] for s in stores), []), "--key", "key", "-C", "out", dump)
             if picture("out") != was[dump]:
                 wrong += 1
                 a, b = picture("out")[0], was[dump][0]

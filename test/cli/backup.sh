@@ -36,7 +36,7 @@ back >third
 # Each of the stores has all of it.
 for s in one two; do
 	mkdir out-$s
-	fdump restore -s $s --key key latest -C out-$s || fail "restore: status $?"
+	fdump restore --state state -s $s --key key latest -C out-$s || fail "restore: status $?"
 	if [ "$(id -u)" = 0 ]; then user=; else user=--user; fi
 	python3 "$src/test/compare.py" tree out-$s $user || fail "differs"
 done
@@ -51,11 +51,11 @@ fdump verify --key key one >/dev/null || fail "verify: status $?"
 
 # The agent's own files open nothing.
 status=0
-fdump restore -s one latest -C out-one 2>/dev/null || status=$?
+fdump restore --state state -s one latest -C out-one 2>/dev/null || status=$?
 [ $status = 6 ] || fail "without a key: status $status"
 fdump key new --no-passphrase other >/dev/null
 status=0
-fdump restore -s one --key other latest -C out-one 2>/dev/null || status=$?
+fdump restore --state state -s one --key other latest -C out-one 2>/dev/null || status=$?
 [ $status = 6 ] || fail "with another key: status $status"
 
 # A lost state costs a reading, and a store nothing new but the names.
@@ -63,7 +63,7 @@ rm -rf state
 back >fourth
 [ "$(field unchanged <fourth)" = 0 ] || fail "carried over from nothing"
 mkdir again
-fdump restore -s two --key key latest -C again
+fdump restore --state state -s two --key key latest -C again
 cmp again/large tree/large
 
 # Neither key nor --open: it does not go.
@@ -72,7 +72,7 @@ fdump backup -s one --state state tree 2>/dev/null || status=$?
 [ $status = 2 ] || fail "unsealed by mistake: status $status"
 fdump backup -s one --open --state state tree >/dev/null
 mkdir open
-fdump restore -s one latest -C open
+fdump restore --state state -s one latest -C open
 cmp open/tree/large tree/large
 
 # With one store gone the other takes it, and that is told.

@@ -24,7 +24,7 @@ lie() { # sets how; makes the store
 	python3 "$src/test/liar.py" store "$how"
 	"$FDUMP" store rebuild store >/dev/null
 	mkdir back
-	status_of "$FDUMP" restore -s store --key key latest -C back
+	status_of "$FDUMP" restore --state state -s store --key key latest -C back
 }
 
 lie swap
