@@ -4,8 +4,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "cmd/agent/state.h"
+#include "cmd/json.h"
 #include "cmd/progress.h"
 #include "lib/buf.h"
 #include "lib/cbor.h"
@@ -119,6 +121,48 @@ int cmd_dump_feed(struct cmd_dump *d, struct pack_read_options *reading, struct 
 bool cmd_dump_gaps(const struct cmd_dump *d)
 {
 	return d->replay != NULL && agent_replay_lost(d->replay) > 0;
+}
+
+/* --- shown --------------------------------------------------------------- */
+
+static void hex(const uint8_t *bytes, size_t len, char *text)
+{
+	size_t i;
+
+	for (i = 0; i < len; i++)
+		sprintf(text + 2 * i, "%02x", bytes[i]);
+}
+
+void cmd_dump_name(char text[CMD_DUMP_NAME_MAX], const struct store_entry *e)
+{
+	char id[2 * STORE_DUMP_ID + 1], agent[ESC_MAX(STORE_NAME_MAX)],
+		name[ESC_MAX(STORE_NAME_MAX)], when[32];
+	time_t t = e->dump.began.sec;
+	struct tm tm;
+
+	hex(e->dump.id, STORE_DUMP_ID, id);
+	snprintf(text, CMD_DUMP_NAME_MAX, "%.12s", id);
+	if (e->record == NULL)
+		return;
+	if (localtime_r(&t, &tm) == NULL || strftime(when, sizeof when, "%F %T", &tm) == 0)
+		snprintf(when, sizeof when, "?");
+	esc_name(agent, sizeof agent, e->dump.agent, e->dump.agent_len);
+	esc_name(name, sizeof name, e->dump.name, e->dump.name_len);
+	snprintf(text, CMD_DUMP_NAME_MAX, "%.12s (%s/%s, %s)", id, agent, name, when);
+}
+
+int cmd_dump_json(json_t *object, const struct store_entry *e)
+{
+	char id[2 * STORE_DUMP_ID + 1];
+	int failed;
+
+	hex(e->dump.id, STORE_DUMP_ID, id);
+	failed = cmd_json_add(object, "dump", json_string(id));
+	if (e->record == NULL)
+		return failed;
+	failed |= cmd_json_name(object, "agent", e->dump.agent, e->dump.agent_len);
+	failed |= cmd_json_name(object, "name", e->dump.name, e->dump.name_len);
+	return failed | cmd_json_add(object, "began", json_integer(e->dump.began.sec));
 }
 
 /* --- the manifest ---------------------------------------------------------- */

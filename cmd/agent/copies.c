@@ -475,9 +475,10 @@ int agent_copies_commit(struct agent_copies *c, const uint8_t *record, size_t le
 	return got;
 }
 
-static void ignore(void *ctx, const char *what)
+static void ignore(void *ctx, const struct store_entry *dump, const char *what)
 {
 	(void)ctx;
+	(void)dump;
 	(void)what;
 }
 

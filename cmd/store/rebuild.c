@@ -53,7 +53,7 @@ static int met(void *ctx, uint64_t offset, const struct pack_block *block, const
 		r->result->damaged++;
 		snprintf(text, sizeof text, "volume %08x at %llu: damaged", r->number,
 			(unsigned long long)offset);
-		r->problem(r->ctx, text);
+		r->problem(r->ctx, NULL, text);
 		return 0;
 	}
 	r->result->blocks++;

@@ -256,9 +256,10 @@ static void lose(enum store_table table, const void *key, size_t len)
 	db_close(db);
 }
 
-static void no_problem(void *ctx, const char *what)
+static void no_problem(void *ctx, const struct store_entry *dump, const char *what)
 {
 	(void)ctx;
+	(void)dump;
 	fail_msg("%s", what);
 }
 
