@@ -195,7 +195,9 @@ static int export(struct cmd_options *o, const char *dump, struct err *err)
 	cmd_dump_close(&d);
 	if (got != 0)
 		return cmd_fail("export", err);
-	return gaps ? CMD_DAMAGE : cmd_select_unmet(&o->select, "export") > 0 ? CMD_FAILED : CMD_OK;
+	return gaps                                                 ? CMD_DAMAGE
+	       : cmd_select_unmet(&o->select, "export", "dump") > 0 ? CMD_FAILED
+								    : CMD_OK;
 }
 
 int cmd_export(int argc, char **argv)

@@ -205,8 +205,9 @@ int cmd_restore(int argc, char **argv)
 	if (hash_crypto_init(&err) != 0 || cmd_dump_open(&d, &r.u.o, dump, &err) != 0) {
 		status = cmd_fail("restore", &err);
 	} else if (r.dry_run) {
-		status = cmd_dump_walk(&d, print_entry, &r, &err) == 0 ? CMD_OK
-								       : cmd_fail("restore", &err);
+		status = cmd_dump_walk(&d, print_entry, &r, &err) != 0 ? cmd_fail("restore", &err)
+			 : cmd_select_unmet(&r.u.o.select, "restore", "dump") > 0 ? CMD_FAILED
+										  : CMD_OK;
 	} else if (check_origin(&r, agent_source_dump(d.source), &err) != 0) {
 		status = cmd_fail("restore", &err);
 	} else {

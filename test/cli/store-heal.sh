@@ -106,3 +106,12 @@ for how in "verify three" "store scrub three" "verify --json three" "store scrub
 	esac || fail "$how does not name the dump: $(cat out err)"
 done
 grep '"type": *"result"' out | grep -q '"incomplete": *1' || fail "scrub --json: $(cat out)"
+
+# What is not there is said once, and to be a dump.
+status_of fdump restore -s two -s none latest -C whole nonesuch
+[ $status = 2 ] || fail "a path that is not there: status $status"
+grep -q "nonesuch: not in the dump" err || fail "not said: $(cat err)"
+status_of fdump dumps -s none -s nor
+[ "$(grep -c "nor: is no store" err)" = 1 ] || fail "not once: $(cat err)"
+status_of fdump backup --open --state state -C tree -s none -s nor .
+[ "$(grep -c "nor: is no store" err)" = 1 ] || fail "not once: $(cat err)"

@@ -263,6 +263,31 @@ static void no_problem(void *ctx, const struct store_entry *dump, const char *wh
 	fail_msg("%s", what);
 }
 
+/* An index that is gone, or made anew by whoever opened it, is not taken for an empty store's. */
+static void lost_index(void **state)
+{
+	struct store *s = reopen(NULL);
+	struct store_checked checked;
+	char index[120];
+	int before = dumps(s), i;
+
+	(void)state;
+	store_close(s);
+	snprintf(index, sizeof index, "%s/index/data.mdb", path);
+	assert_int_equal(unlink(index), 0);
+	for (i = 0; i < 4; i++) {
+		assert_null(store_open(path, i % 2 ? STORE_WRITE : STORE_READ, &err));
+		assert_int_equal(err.code, ERR_DAMAGE);
+	}
+	assert_int_equal(store_rebuild(path, no_problem, NULL, &checked, &err), 0);
+	s = reopen(NULL);
+	assert_int_equal(dumps(s), before);
+	/* And is open once in a process. */
+	assert_null(store_open(path, STORE_READ, &err));
+	assert_int_equal(err.code, ERR_BUSY);
+	store_close(s);
+}
+
 /* An index that lacks rows must not make garbage of what is needed. */
 static void lost_rows(void **state)
 {
@@ -441,6 +466,7 @@ int main(void)
 		cmocka_unit_test(commits),
 		cmocka_unit_test(locks),
 		cmocka_unit_test(tails),
+		cmocka_unit_test(lost_index),
 		cmocka_unit_test(lost_rows),
 		cmocka_unit_test(readers_follow_gc),
 		cmocka_unit_test(index_full),
