@@ -16,6 +16,7 @@
 #include "cmd/options.h"
 #include "lib/err.h"
 #include "lib/esc.h"
+#include "pack/heirs.h"
 
 struct cmd_dump {
 	struct cmd_options *o;
@@ -25,6 +26,8 @@ struct cmd_dump {
 	bool (*there)(void *ctx, const struct pack_head *head); /* the same; or NULL */
 	void *there_ctx;
 	struct agent_replay *replay;
+	struct pack_heirs heirs;
+	bool adopts; /* there are heirs */
 };
 
 /* Opens the stores; with a DUMP, chooses and unlocks it. Returns 0, or -1 with err set. */
@@ -38,6 +41,9 @@ void cmd_dump_close(struct cmd_dump *d);
  * options select, and nothing that is passed by costs a fetch. Once for each dump that is
  * chosen. Returns 0, or -1 with err set. */
 int cmd_dump_feed(struct cmd_dump *d, struct pack_read_options *reading, struct err *err);
+/* Before cmd_dump_feed: hard links that are selected without what they are links to get its
+ * content. Returns 0, or -1 with err set. */
+int cmd_dump_adopt(struct cmd_dump *d, struct err *err);
 /* Whether chunks were lost, which was told. */
 bool cmd_dump_gaps(const struct cmd_dump *d);
 
