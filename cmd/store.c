@@ -20,6 +20,7 @@ static const char help[] =
 	"       fdump store scrub DIR [--rate SIZE] [--json]\n"
 	"       fdump store rebuild DIR\n"
 	"       fdump store replicate --from STORE STORE\n"
+	"       fdump store trust-clock DIR\n"
 	"\n"
 	"  init                    makes a store in DIR, which is new or empty\n"
 	"      --reserve SIZE      keep so much of the file system free; default: 64M\n"
@@ -35,6 +36,8 @@ static const char help[] =
 	"  replicate               copies all dumps that it lacks, and all chunks that are\n"
 	"                          missing or damaged\n"
 	"      --from STORE        from there\n"
+	"  trust-clock             says that the machine's clock is right: after it was set by\n"
+	"                          more than a day, or back, nothing is deleted until then\n"
 	"\n"
 	"Exit status: 0 done; 2 failed; 5 damage found; 7 no space; 8 busy.\n";
 
@@ -211,11 +214,20 @@ static int replicate(const struct options *o, struct err *err)
 				       "%" PRIu64 " dumps could not be copied whole", r.failed);
 }
 
+static int trust_clock(const struct options *o, struct err *err)
+{
+	struct store *s = store_open(o->dir, STORE_WRITE, err);
+	int got = s != NULL ? store_trust_clock(s, err) : -1;
+
+	store_close(s);
+	return got;
+}
+
 static const struct {
 	const char *name;
 	int (*run)(const struct options *o, struct err *err);
 } verbs[] = {{"init", init}, {"stat", stat_store}, {"gc", gc}, {"scrub", scrub},
-	{"rebuild", rebuild}, {"replicate", replicate}};
+	{"rebuild", rebuild}, {"replicate", replicate}, {"trust-clock", trust_clock}};
 
 int cmd_store(int argc, char **argv)
 {
