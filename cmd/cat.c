@@ -457,10 +457,13 @@ int cmd_cat(int argc, char **argv)
 	c.name = name != NULL ? name : "?";
 	status = hash_crypto_init(&err) != 0 ? -1 : cat(&c, &err);
 	if (status < 0) {
-		err_prefix(&err, "%s", c.name);
+		if (c.dump == NULL)
+			err_prefix(&err, "%s", c.name);
 		status = cmd_fail("cat", &err);
 	} else if (status > 0) {
-		fprintf(stderr, "fdump cat: %s: %s: not in the pack\n", c.name, c.shown);
+		fprintf(stderr, "fdump cat: %s: %s: not in the %s\n",
+			c.dump != NULL ? c.dump : c.name, c.shown,
+			c.dump != NULL ? "dump" : "pack");
 		status = c.problems > 0 ? CMD_DAMAGE : CMD_FAILED;
 	} else {
 		status = tell_status(&c);

@@ -22,8 +22,8 @@
 struct check {
 	struct cmd_options *o;
 	const char *path;
-	struct buf ids; /* the dumps */
-	char dump[13];  /* digits of the one that is read */
+	struct buf ids;          /* the dumps */
+	struct store_entry dump; /* the one that is read; without id: none */
 	uint64_t entries, content, damaged, unopened;
 	struct store_marks seen; /* contents that were proved: each once */
 	pthread_mutex_t lock;    /* over what is printed */
@@ -33,6 +33,7 @@ struct check {
  * has read of the disk the other finds in memory. */
 struct scan {
 	struct check *check;
+	struct store *store;
 	struct store_checked result;
 	struct err err;
 	int got;
@@ -46,10 +47,11 @@ bool cmd_is_store(const char *path)
 	       access(file, F_OK) == 0;
 }
 
-/* A problem, in words or as JSON. dump: digits, or empty; path: of an entry, or at NULL. */
-static void tell(struct check *c, const char *dump, struct pack_bytes path, const char *what)
+/* A problem, in words or as JSON. dump: whose, or NULL; path: of an entry, or at NULL. */
+static void tell(
+	struct check *c, const struct store_entry *dump, struct pack_bytes path, const char *what)
 {
-	char name[ESC_MAX(4096)] = "";
+	char name[ESC_MAX(4096)] = "", whose[CMD_DUMP_NAME_MAX] = "";
 	struct err err;
 	json_t *object;
 	int failed = 1;
@@ -59,36 +61,34 @@ static void tell(struct check *c, const char *dump, struct pack_bytes path, cons
 	if (c->o->json) {
 		object = cmd_json_new("problem", "verify.store");
 		failed = cmd_json_name(object, "store", c->path, strlen(c->path));
-		if (dump[0] != 0)
-			failed |= cmd_json_add(object, "dump", json_string(dump));
+		if (dump != NULL)
+			failed |= cmd_dump_json(object, dump);
 		failed |= cmd_json_name(object, "path", path.at, path.len);
 		failed |= cmd_json_add(object, "what", json_string(what));
 		failed = cmd_json_print(object, failed, &err);
 	}
 	if (path.at != NULL)
 		esc_name(name, sizeof name, path.at, path.len);
+	if (dump != NULL)
+		cmd_dump_name(whose, dump);
 	if (failed != 0)
-		fprintf(stderr, "fdump verify: %s%s%s%s%s: %s\n", c->path, dump[0] ? ": dump " : "",
-			dump, name[0] ? ": " : "", name, what);
+		fprintf(stderr, "fdump verify: %s%s%s%s%s: %s\n", c->path,
+			whose[0] ? ": dump " : "", whose, name[0] ? ": " : "", name, what);
 	pthread_mutex_unlock(&c->lock);
 }
 
-static void on_store_problem(void *ctx, const char *what)
+static void on_store_problem(void *ctx, const struct store_entry *dump, const char *what)
 {
 	struct scan *s = ctx;
 
-	tell(s->check, "", (struct pack_bytes){NULL, 0}, what);
+	tell(s->check, dump, (struct pack_bytes){NULL, 0}, what);
 }
 
 static void *scan(void *arg)
 {
 	struct scan *s = arg;
-	struct store *store = store_open(s->check->path, STORE_READ, &s->err);
 
-	s->got = -1;
-	if (store != NULL)
-		s->got = store_scrub(store, false, 0, on_store_problem, s, &s->result, &s->err);
-	store_close(store);
+	s->got = store_scrub(s->store, false, 0, on_store_problem, s, &s->result, &s->err);
 	return NULL;
 }
 
@@ -100,7 +100,7 @@ static void on_read_problem(void *ctx, enum pack_problem_kind kind, uint64_t off
 	(void)kind;
 	(void)offset;
 	c->damaged++;
-	tell(c, c->dump, path, what);
+	tell(c, &c->dump, path, what);
 }
 
 /* Every file of the dump that was chosen. */
@@ -138,10 +138,13 @@ static int check_dump(struct check *c, struct cmd_dump *d, const uint8_t *id, st
 
 	for (i = 0; i < STORE_DUMP_ID; i++)
 		sprintf(text + 2 * i, "%02x", id[i]);
-	snprintf(c->dump, sizeof c->dump, "%.12s", text);
-	if (agent_source_choose(d->source, text, "", &why) == 0 &&
-		agent_source_unlock(d->source, &why) == 0 && read_dump(c, d, &why) == 0)
-		return 0;
+	c->dump = (struct store_entry){.dump.id = id};
+	if (agent_source_choose(d->source, text, "", &why) == 0) {
+		c->dump.dump = *agent_source_dump(d->source);
+		c->dump.record = c->dump.dump.mac;
+		if (agent_source_unlock(d->source, &why) == 0 && read_dump(c, d, &why) == 0)
+			return 0;
+	}
 	if (why.code == ERR_DENIED)
 		c->unopened++;
 	else if (why.code == ERR_DAMAGE || why.code == ERR_FORMAT)
@@ -150,24 +153,38 @@ static int check_dump(struct check *c, struct cmd_dump *d, const uint8_t *id, st
 		*err = why;
 		return -1;
 	}
-	tell(c, c->dump, (struct pack_bytes){NULL, 0}, why.message);
+	tell(c, &c->dump, (struct pack_bytes){NULL, 0}, why.message);
 	return 0;
 }
 
-static int check_files(struct check *c, struct err *err)
+static int check_files(struct check *c, struct cmd_dump *d, struct err *err)
 {
-	struct cmd_dump d = {.source = NULL};
 	size_t i;
-	int got = -1;
+	int got = agent_source_dumps(d->source, note_dump, c, err);
 
-	if (cmd_dump_open(&d, c->o, NULL, err) == 0)
-		got = agent_source_dumps(d.source, note_dump, c, err);
-	d.seen = c->ids.len > STORE_DUMP_ID ? &c->seen : NULL;
+	d->seen = c->ids.len > STORE_DUMP_ID ? &c->seen : NULL;
 	for (i = 0; i < c->ids.len && got == 0; i += STORE_DUMP_ID)
-		got = check_dump(c, &d, c->ids.data + i, err);
-	c->dump[0] = 0;
-	cmd_dump_close(&d);
+		got = check_dump(c, d, c->ids.data + i, err);
 	return got;
+}
+
+static int check_all(struct check *c, struct scan *s, struct cmd_dump *d, struct err *err)
+{
+	bool keys = c->o->unseal.count > 0, beside;
+	pthread_t thread;
+	int got = 0;
+
+	s->store = agent_source_store(d->source);
+	beside = keys && pthread_create(&thread, NULL, scan, s) == 0;
+	if (!beside)
+		scan(s);
+	if (keys && (beside || s->got == 0))
+		got = check_files(c, d, err);
+	if (beside)
+		pthread_join(thread, NULL);
+	if (s->got != 0)
+		*err = s->err;
+	return s->got != 0 ? s->got : got;
 }
 
 static int tell_result(const struct check *c, const struct store_checked *r, struct err *err)
@@ -205,27 +222,19 @@ int cmd_verify_store(struct cmd_options *o, const char *path)
 	struct check c = {.o = o, .path = path, .lock = PTHREAD_MUTEX_INITIALIZER};
 	struct scan s = {.check = &c};
 	const struct store_checked *r = &s.result;
-	bool beside = o->unseal.count > 0;
+	struct cmd_dump d = {.source = NULL};
 	struct err err = {0};
-	pthread_t thread;
-	int got = 0;
+	int got;
 
-	beside = beside && pthread_create(&thread, NULL, scan, &s) == 0;
-	if (!beside)
-		scan(&s);
 	buf_init(&c.ids, SIZE_MAX);
 	o->stores[0] = path;
 	o->store_count = 1;
-	if (o->unseal.count > 0 && (beside || s.got == 0))
-		got = check_files(&c, &err);
-	if (beside)
-		pthread_join(thread, NULL);
+	got = cmd_dump_open(&d, o, NULL, &err);
+	if (got == 0)
+		got = check_all(&c, &s, &d, &err);
+	cmd_dump_close(&d);
 	buf_fini(&c.ids);
 	store_marks_fini(&c.seen);
-	if (s.got != 0) {
-		got = s.got;
-		err = s.err;
-	}
 	if (got == 0)
 		got = tell_result(&c, r, &err);
 	pthread_mutex_destroy(&c.lock);

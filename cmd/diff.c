@@ -437,7 +437,9 @@ int cmd_diff(int argc, char **argv)
 						: run(&d, &err)) != 0) {
 			cmd_fail("diff", &err);
 			status = err.code == ERR_DENIED ? CMD_REFUSED : CMD_FAILED;
-		} else if (cmd_select_unmet(&o.select, "diff") > 0 || d.failed) {
+		} else if (cmd_select_unmet(&o.select, "diff",
+				   d.from.source != NULL ? "dump" : "pack") > 0 ||
+			   d.failed) {
 			status = CMD_FAILED;
 		} else {
 			status = d.different > 0 ? 1 : 0;

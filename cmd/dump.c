@@ -4,14 +4,25 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "cmd/agent/state.h"
+#include "cmd/json.h"
 #include "cmd/progress.h"
 #include "lib/buf.h"
 #include "lib/cbor.h"
 #include "lib/esc.h"
 #include "lib/pass.h"
 #include "pack/entry.h"
+
+struct cmd_dump_walk {
+	struct agent_taker *taker;
+	struct buf piece, head;
+	uint64_t number;
+	struct cbor_in in;
+	uint64_t entry_piece; /* where the HEAD of the last entry stands */
+	size_t entry_at;
+};
 
 static void on_behind(const char *store, const char *why)
 {
@@ -65,6 +76,8 @@ int cmd_dump_another(
 void cmd_dump_close(struct cmd_dump *d)
 {
 	agent_replay_free(d->replay);
+	if (d->adopts)
+		pack_heirs_fini(&d->heirs);
 	agent_source_close(d->source);
 	agent_keys_free(d->keys);
 }
@@ -93,6 +106,11 @@ static bool there(void *ctx, const struct pack_head *head)
 	return d->there(d->there_ctx, head);
 }
 
+static bool selects(const struct cmd_dump *d)
+{
+	return d->o->select.count > 0 || d->o->select.exclude != NULL;
+}
+
 int cmd_dump_feed(struct cmd_dump *d, struct pack_read_options *reading, struct err *err)
 {
 	struct agent_replay_options options = {
@@ -105,7 +123,9 @@ int cmd_dump_feed(struct cmd_dump *d, struct pack_read_options *reading, struct 
 
 	if (d->there != NULL)
 		options.there = there;
-	if (d->o->select.count > 0 || d->o->select.exclude != NULL)
+	if (d->adopts)
+		options.heirs = &d->heirs;
+	if (selects(d))
 		options.selected = selected;
 	agent_replay_free(d->replay);
 	d->replay = agent_replay_new(&options, err);
@@ -121,14 +141,97 @@ bool cmd_dump_gaps(const struct cmd_dump *d)
 	return d->replay != NULL && agent_replay_lost(d->replay) > 0;
 }
 
-/* --- the manifest ---------------------------------------------------------- */
+static int note_link(
+	void *ctx, const struct pack_head *head, const struct pack_tail *tail, struct err *err)
+{
+	struct cmd_dump *d = ctx;
 
-struct cmd_dump_walk {
-	struct agent_taker *taker;
-	struct buf piece, head;
-	uint64_t number;
-	struct cbor_in in;
-};
+	(void)tail;
+	if (head->type != PACK_HARDLINK ||
+		!cmd_select_test(&d->o->select, head->path.at, head->path.len, false) ||
+		cmd_select_test(&d->o->select, head->link.at, head->link.len, false))
+		return 0;
+	return pack_heirs_add(&d->heirs, head->link, head->path, err);
+}
+
+/* Where the content is that the heirs get. */
+static int find_targets(struct cmd_dump *d, struct err *err)
+{
+	struct cmd_dump_walk *w = cmd_dump_walk_new(d, err);
+	struct pack_head head;
+	struct pack_tail tail;
+	struct pack_heir *heir;
+	int got = w != NULL ? 0 : -1;
+
+	while (got == 0 && (got = cmd_dump_walk_next(w, &head, &tail, err)) == 0) {
+		heir = head.type != PACK_HARDLINK && head.type != PACK_DIRECTORY
+			       ? pack_heirs_find(&d->heirs, head.path)
+			       : NULL;
+		if (heir == NULL)
+			continue;
+		heir->done = true;
+		heir->piece = w->entry_piece;
+		heir->at = w->entry_at;
+	}
+	cmd_dump_walk_free(w);
+	return got < 0 ? -1 : 0;
+}
+
+int cmd_dump_adopt(struct cmd_dump *d, struct err *err)
+{
+	if (!selects(d))
+		return 0;
+	pack_heirs_init(&d->heirs);
+	d->adopts = true;
+	if (cmd_dump_walk(d, note_link, d, err) != 0)
+		return -1;
+	pack_heirs_ready(&d->heirs);
+	return d->heirs.rows.len > 0 ? find_targets(d, err) : 0;
+}
+
+/* --- shown --------------------------------------------------------------- */
+
+static void hex(const uint8_t *bytes, size_t len, char *text)
+{
+	size_t i;
+
+	for (i = 0; i < len; i++)
+		sprintf(text + 2 * i, "%02x", bytes[i]);
+}
+
+void cmd_dump_name(char text[CMD_DUMP_NAME_MAX], const struct store_entry *e)
+{
+	char id[2 * STORE_DUMP_ID + 1], agent[ESC_MAX(STORE_NAME_MAX)],
+		name[ESC_MAX(STORE_NAME_MAX)], when[32];
+	time_t t = e->dump.began.sec;
+	struct tm tm;
+
+	hex(e->dump.id, STORE_DUMP_ID, id);
+	snprintf(text, CMD_DUMP_NAME_MAX, "%.12s", id);
+	if (e->record == NULL)
+		return;
+	if (localtime_r(&t, &tm) == NULL || strftime(when, sizeof when, "%F %T", &tm) == 0)
+		snprintf(when, sizeof when, "?");
+	esc_name(agent, sizeof agent, e->dump.agent, e->dump.agent_len);
+	esc_name(name, sizeof name, e->dump.name, e->dump.name_len);
+	snprintf(text, CMD_DUMP_NAME_MAX, "%.12s (%s/%s, %s)", id, agent, name, when);
+}
+
+int cmd_dump_json(json_t *object, const struct store_entry *e)
+{
+	char id[2 * STORE_DUMP_ID + 1];
+	int failed;
+
+	hex(e->dump.id, STORE_DUMP_ID, id);
+	failed = cmd_json_add(object, "dump", json_string(id));
+	if (e->record == NULL)
+		return failed;
+	failed |= cmd_json_name(object, "agent", e->dump.agent, e->dump.agent_len);
+	failed |= cmd_json_name(object, "name", e->dump.name, e->dump.name_len);
+	return failed | cmd_json_add(object, "began", json_integer(e->dump.began.sec));
+}
+
+/* --- the manifest ---------------------------------------------------------- */
 
 struct cmd_dump_walk *cmd_dump_walk_new(struct cmd_dump *d, struct err *err)
 {
@@ -194,6 +297,8 @@ int cmd_dump_walk_next(
 		if ((got = next_piece(w, err)) != 0)
 			return got;
 	*tail = (struct pack_tail){0};
+	w->entry_piece = w->number - 1;
+	w->entry_at = (size_t)(w->in.at - w->piece.data);
 	if (pack_head_get(&w->in, &met, err) != 0 || pack_head_keep(&w->head, head, &met, err) != 0)
 		return -1;
 	return find_tail(w, tail, err);

@@ -9,10 +9,14 @@
 
 #include <stdbool.h>
 
+#include <jansson.h>
+
 #include "cmd/agent/replay.h"
 #include "cmd/agent/source.h"
 #include "cmd/options.h"
 #include "lib/err.h"
+#include "lib/esc.h"
+#include "pack/heirs.h"
 
 struct cmd_dump {
 	struct cmd_options *o;
@@ -22,6 +26,8 @@ struct cmd_dump {
 	bool (*there)(void *ctx, const struct pack_head *head); /* the same; or NULL */
 	void *there_ctx;
 	struct agent_replay *replay;
+	struct pack_heirs heirs;
+	bool adopts; /* there are heirs */
 };
 
 /* Opens the stores; with a DUMP, chooses and unlocks it. Returns 0, or -1 with err set. */
@@ -35,8 +41,19 @@ void cmd_dump_close(struct cmd_dump *d);
  * options select, and nothing that is passed by costs a fetch. Once for each dump that is
  * chosen. Returns 0, or -1 with err set. */
 int cmd_dump_feed(struct cmd_dump *d, struct pack_read_options *reading, struct err *err);
+/* Before cmd_dump_feed: hard links that are selected without what they are links to get its
+ * content. Returns 0, or -1 with err set. */
+int cmd_dump_adopt(struct cmd_dump *d, struct err *err);
 /* Whether chunks were lost, which was told. */
 bool cmd_dump_gaps(const struct cmd_dump *d);
+
+/* A dump for people: "b7be4344ca95 (web/backup, 2026-11-24 06:00:01)"; if its record is NULL the
+ * digits alone. */
+#define CMD_DUMP_NAME_MAX (2 * ESC_MAX(STORE_NAME_MAX) + 64)
+void cmd_dump_name(char text[CMD_DUMP_NAME_MAX], const struct store_entry *entry);
+/* The same as members of an object: dump (all digits), agent, name, began. Returns as
+ * cmd_json_add. */
+int cmd_dump_json(json_t *object, const struct store_entry *entry);
 
 /* The entries of the dump's manifest, one by one. The head is borrowed until the next call.
  * _next returns 0, 1 behind the last, or -1 with err set. */

@@ -35,14 +35,11 @@ struct dumps {
 	uint64_t unreadable;
 };
 
-static int print_json(const struct store_entry *e, const char *id, struct err *err)
+static int print_json(const struct store_entry *e, struct err *err)
 {
 	json_t *object = cmd_json_new("dump", "dumps.dump");
-	int failed = cmd_json_add(object, "dump", json_string(id));
+	int failed = cmd_dump_json(object, e);
 
-	failed |= cmd_json_name(object, "agent", e->dump.agent, e->dump.agent_len);
-	failed |= cmd_json_name(object, "name", e->dump.name, e->dump.name_len);
-	failed |= cmd_json_add(object, "began", json_integer(e->dump.began.sec));
 	failed |= cmd_json_add(object, "ended", json_integer(e->dump.ended.sec));
 	failed |= cmd_json_add(object, "committed", json_integer(e->committed));
 	failed |= cmd_json_add(object, "entries", json_integer((json_int_t)e->dump.entries));
@@ -70,7 +67,7 @@ static int print_dump(void *ctx, const struct store_entry *e, struct err *err)
 		return 0;
 	}
 	if (d->o.json)
-		return print_json(e, id, err);
+		return print_json(e, err);
 	if (localtime_r(&t, &tm) == NULL || strftime(when, sizeof when, "%F %T", &tm) == 0)
 		snprintf(when, sizeof when, "?");
 	esc_name(agent, sizeof agent, e->dump.agent, e->dump.agent_len);

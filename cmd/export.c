@@ -169,7 +169,7 @@ static int write_pack(struct export *x, struct cmd_dump *d, struct err *err)
 	x->part = pack_part_new(TARGET, err);
 	x->press = x->part != NULL ? pack_press_new(0, err) : NULL;
 	x->writer = x->press != NULL ? pack_writer_new(&wo, x->press, sink, &x->out, err) : NULL;
-	if (x->writer == NULL || cmd_dump_feed(d, &ro, err) != 0 ||
+	if (x->writer == NULL || cmd_dump_adopt(d, err) != 0 || cmd_dump_feed(d, &ro, err) != 0 ||
 		pack_writer_start(x->writer, err) != 0 || pack_read_run(&ro, &result, err) != 0 ||
 		put_part(x, err) != 0)
 		return -1;
@@ -195,7 +195,9 @@ static int export(struct cmd_options *o, const char *dump, struct err *err)
 	cmd_dump_close(&d);
 	if (got != 0)
 		return cmd_fail("export", err);
-	return gaps ? CMD_DAMAGE : cmd_select_unmet(&o->select, "export") > 0 ? CMD_FAILED : CMD_OK;
+	return gaps                                                 ? CMD_DAMAGE
+	       : cmd_select_unmet(&o->select, "export", "dump") > 0 ? CMD_FAILED
+								    : CMD_OK;
 }
 
 int cmd_export(int argc, char **argv)

@@ -406,7 +406,7 @@ int cmd_list(int argc, char **argv)
 		status = cmd_fail("list", &err);
 	} else {
 		status = l.problems > 0 ? CMD_DAMAGE : CMD_OK;
-		if (cmd_select_unmet(&l.o.select, "list") > 0 && status == CMD_OK)
+		if (cmd_select_unmet(&l.o.select, "list", "pack") > 0 && status == CMD_OK)
 			status = CMD_FAILED;
 	}
 	if (l.fd > 0)

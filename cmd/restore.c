@@ -165,7 +165,7 @@ static int restore(struct restore *r, struct cmd_dump *d, struct err *err)
 		d->there_ctx = r;
 	}
 
-	if (cmd_dump_feed(d, &r->u.read, err) != 0)
+	if (cmd_dump_adopt(d, err) != 0 || cmd_dump_feed(d, &r->u.read, err) != 0)
 		return cmd_fail("restore", err);
 	r->u.total = agent_source_dump(d->source)->content;
 	status = cmd_unpack_run(&r->u, -1);
@@ -205,8 +205,9 @@ int cmd_restore(int argc, char **argv)
 	if (hash_crypto_init(&err) != 0 || cmd_dump_open(&d, &r.u.o, dump, &err) != 0) {
 		status = cmd_fail("restore", &err);
 	} else if (r.dry_run) {
-		status = cmd_dump_walk(&d, print_entry, &r, &err) == 0 ? CMD_OK
-								       : cmd_fail("restore", &err);
+		status = cmd_dump_walk(&d, print_entry, &r, &err) != 0 ? cmd_fail("restore", &err)
+			 : cmd_select_unmet(&r.u.o.select, "restore", "dump") > 0 ? CMD_FAILED
+										  : CMD_OK;
 	} else if (check_origin(&r, agent_source_dump(d.source), &err) != 0) {
 		status = cmd_fail("restore", &err);
 	} else {

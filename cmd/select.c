@@ -142,7 +142,7 @@ bool cmd_select_test(struct cmd_select *s, const uint8_t *path, size_t len, bool
 					      is_dir) != MATCH_EXCLUDED);
 }
 
-size_t cmd_select_unmet(const struct cmd_select *s, const char *command)
+size_t cmd_select_unmet(const struct cmd_select *s, const char *command, const char *in)
 {
 	char text[ESC_MAX(1024)];
 	size_t i, unmet = 0;
@@ -151,7 +151,7 @@ size_t cmd_select_unmet(const struct cmd_select *s, const char *command)
 		if (s->paths[i].met)
 			continue;
 		esc_name(text, sizeof text, s->paths[i].path, s->paths[i].len);
-		fprintf(stderr, "fdump %s: %s: not in the pack\n", command, text);
+		fprintf(stderr, "fdump %s: %s: not in the %s\n", command, text, in);
 		unmet++;
 	}
 	return unmet;

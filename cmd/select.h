@@ -42,8 +42,9 @@ void cmd_select_ready(struct cmd_select *select);
 /* Whether an entry of this path is meant. */
 bool cmd_select_test(struct cmd_select *select, const uint8_t *path, size_t len, bool is_dir);
 
-/* Says on standard error which paths matched nothing; returns how many. */
-size_t cmd_select_unmet(const struct cmd_select *select, const char *command);
+/* Says on standard error which paths matched nothing; returns how many. in: what they are not in:
+ * "pack", "dump". */
+size_t cmd_select_unmet(const struct cmd_select *select, const char *command, const char *in);
 
 void cmd_select_fini(struct cmd_select *select);
 

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "cmd/cmd.h"
+#include "cmd/dump.h"
 #include "cmd/json.h"
 #include "cmd/store/care.h"
 #include "cmd/store/store.h"
@@ -16,14 +17,15 @@ static const char help[] =
 	"usage: fdump store init DIR [--reserve SIZE]\n"
 	"       fdump store stat DIR [--json]\n"
 	"       fdump store gc DIR [--dry-run] [--threshold PERCENT]\n"
-	"       fdump store scrub DIR [--rate SIZE]\n"
+	"       fdump store scrub DIR [--rate SIZE] [--json]\n"
 	"       fdump store rebuild DIR\n"
 	"       fdump store replicate --from STORE STORE\n"
+	"       fdump store trust-clock DIR\n"
 	"\n"
 	"  init                    makes a store in DIR, which is new or empty\n"
 	"      --reserve SIZE      keep so much of the file system free; default: 64M\n"
 	"  stat                    what is in it, in numbers\n"
-	"      --json              as one JSON object\n"
+	"      --json              as one JSON object; of scrub one a line: problems, result\n"
 	"  gc                      gives back the space of what no dump needs\n"
 	"      --threshold PERCENT rewrites volumes of which so much is garbage; default: 30\n"
 	"  -n, --dry-run           only says how much\n"
@@ -34,6 +36,8 @@ static const char help[] =
 	"  replicate               copies all dumps that it lacks, and all chunks that are\n"
 	"                          missing or damaged\n"
 	"      --from STORE        from there\n"
+	"  trust-clock             says that the machine's clock is right: after it was set by\n"
+	"                          more than a day, or back, nothing is deleted until then\n"
 	"\n"
 	"Exit status: 0 done; 2 failed; 5 damage found; 7 no space; 8 busy.\n";
 
@@ -62,26 +66,34 @@ static int init(const struct options *o, struct err *err)
 	return store_make(o->dir, o->reserve, err);
 }
 
-static int print_stat(const struct options *o, const struct store_stat *t, struct err *err)
+struct row {
+	const char *name;
+	uint64_t value;
+};
+
+static int print_json(const char *id, const struct row *rows, size_t count, struct err *err)
 {
-	const struct {
-		const char *name;
-		uint64_t value;
-	} rows[] = {{"volumes", t->volumes}, {"bytes", t->bytes}, {"chunks", t->chunks},
-		{"content", t->raw}, {"dumps", t->dumps}, {"deleted", t->deleted},
-		{"damaged", t->damaged}};
-	json_t *object = o->json ? cmd_json_new("result", "store.stat") : NULL;
+	json_t *object = cmd_json_new("result", id);
 	size_t i;
 	int failed = 0;
 
-	for (i = 0; i < sizeof rows / sizeof *rows; i++)
-		if (o->json)
-			failed |= cmd_json_add(
-				object, rows[i].name, json_integer((json_int_t)rows[i].value));
-		else
-			printf("%-8s %" PRIu64 "\n", rows[i].name, rows[i].value);
+	for (i = 0; i < count; i++)
+		failed |=
+			cmd_json_add(object, rows[i].name, json_integer((json_int_t)rows[i].value));
+	return cmd_json_print(object, failed, err);
+}
+
+static int print_stat(const struct options *o, const struct store_stat *t, struct err *err)
+{
+	const struct row rows[] = {{"volumes", t->volumes}, {"bytes", t->bytes},
+		{"chunks", t->chunks}, {"content", t->raw}, {"dumps", t->dumps},
+		{"deleted", t->deleted}, {"damaged", t->damaged}};
+	size_t i;
+
 	if (o->json)
-		return cmd_json_print(object, failed, err);
+		return print_json("store.stat", rows, sizeof rows / sizeof *rows, err);
+	for (i = 0; i < sizeof rows / sizeof *rows; i++)
+		printf("%-8s %" PRIu64 "\n", rows[i].name, rows[i].value);
 	return fflush(stdout) == 0 ? 0 : err_errno(err, errno, "standard output");
 }
 
@@ -95,10 +107,26 @@ static int stat_store(const struct options *o, struct err *err)
 	return got == 0 ? print_stat(o, &t, err) : -1;
 }
 
-static void on_problem(void *ctx, const char *what)
+static void on_problem(void *ctx, const struct store_entry *dump, const char *what)
 {
-	(void)ctx;
-	fprintf(stderr, "fdump store: %s\n", what);
+	const struct options *o = ctx;
+	char whose[CMD_DUMP_NAME_MAX] = "";
+	struct err err;
+	int failed = 0;
+
+	if (o->json) {
+		json_t *object = cmd_json_new("problem", "store.problem");
+
+		if (dump != NULL)
+			failed = cmd_dump_json(object, dump);
+		failed |= cmd_json_add(object, "what", json_string(what));
+		if (cmd_json_print(object, failed, &err) == 0)
+			return;
+	}
+	if (dump != NULL)
+		cmd_dump_name(whose, dump);
+	fprintf(stderr, "fdump store: %s%s%s%s\n", whose[0] ? "dump " : "", whose,
+		whose[0] ? ": " : "", what);
 }
 
 static int gc(const struct options *o, struct err *err)
@@ -122,10 +150,16 @@ static int gc(const struct options *o, struct err *err)
 }
 
 /* What a check has found, and whether that is damage. */
-static int tell_checked(const struct store_checked *r, struct err *err)
+static int tell_checked(const struct options *o, const struct store_checked *r, struct err *err)
 {
-	printf("%" PRIu64 " blocks, %" PRIu64 " bytes, %" PRIu64 " dumps\n", r->blocks, r->bytes,
-		r->dumps);
+	const struct row rows[] = {{"blocks", r->blocks}, {"bytes", r->bytes}, {"dumps", r->dumps},
+		{"damaged", r->damaged}, {"missing", r->missing}, {"incomplete", r->incomplete}};
+
+	if (o->json && print_json("store.scrub", rows, sizeof rows / sizeof *rows, err) != 0)
+		return -1;
+	if (!o->json)
+		printf("%" PRIu64 " blocks, %" PRIu64 " bytes, %" PRIu64 " dumps\n", r->blocks,
+			r->bytes, r->dumps);
 	if (r->damaged == 0 && r->missing == 0 && r->incomplete == 0)
 		return 0;
 	return err_set(err, ERR_DAMAGE,
@@ -138,17 +172,17 @@ static int scrub(const struct options *o, struct err *err)
 {
 	struct store *s = store_open(o->dir, STORE_WRITE, err);
 	struct store_checked r;
-	int got = s != NULL ? store_scrub(s, true, o->rate, on_problem, NULL, &r, err) : -1;
+	int got = s != NULL ? store_scrub(s, true, o->rate, on_problem, (void *)o, &r, err) : -1;
 
 	store_close(s);
-	return got == 0 ? tell_checked(&r, err) : -1;
+	return got == 0 ? tell_checked(o, &r, err) : -1;
 }
 
 static int rebuild(const struct options *o, struct err *err)
 {
 	struct store_checked r;
 
-	if (store_rebuild(o->dir, on_problem, NULL, &r, err) != 0)
+	if (store_rebuild(o->dir, on_problem, (void *)o, &r, err) != 0)
 		return -1;
 	printf("%" PRIu64 " blocks, %" PRIu64 " bytes\n", r.blocks, r.bytes);
 	return r.damaged == 0 ? 0
@@ -168,7 +202,7 @@ static int replicate(const struct options *o, struct err *err)
 	if (from != NULL)
 		to = store_open(o->dir, STORE_WRITE, err);
 	if (to != NULL)
-		got = store_replicate(from, to, NULL, on_problem, NULL, &r, err);
+		got = store_replicate(from, to, NULL, on_problem, (void *)o, &r, err);
 	store_close(from);
 	store_close(to);
 	if (got != 0)
@@ -180,11 +214,20 @@ static int replicate(const struct options *o, struct err *err)
 				       "%" PRIu64 " dumps could not be copied whole", r.failed);
 }
 
+static int trust_clock(const struct options *o, struct err *err)
+{
+	struct store *s = store_open(o->dir, STORE_WRITE, err);
+	int got = s != NULL ? store_trust_clock(s, err) : -1;
+
+	store_close(s);
+	return got;
+}
+
 static const struct {
 	const char *name;
 	int (*run)(const struct options *o, struct err *err);
 } verbs[] = {{"init", init}, {"stat", stat_store}, {"gc", gc}, {"scrub", scrub},
-	{"rebuild", rebuild}, {"replicate", replicate}};
+	{"rebuild", rebuild}, {"replicate", replicate}, {"trust-clock", trust_clock}};
 
 int cmd_store(int argc, char **argv)
 {

@@ -336,7 +336,9 @@ int cmd_unpack_run(struct cmd_unpack *o, int fd)
 		status = CMD_DAMAGE;
 	else if (u.no_space)
 		status = CMD_NOSPACE;
-	else if (cmd_select_unmet(&o->o.select, o->o.command) > 0 || u.lost > 0)
+	else if (cmd_select_unmet(
+			 &o->o.select, o->o.command, o->read.feed != NULL ? "dump" : "pack") > 0 ||
+		 u.lost > 0)
 		status = CMD_FAILED;
 	else
 		status = u.notes > 0 ? CMD_SOME : CMD_OK;

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
 
@@ -23,6 +24,10 @@
 struct db {
 	MDB_env *env;
 	char *path;
+	dev_t dev; /* of the directory */
+	ino_t ino;
+	pid_t pid;       /* what a parent has open is not ours */
+	struct db *next; /* of those that are open */
 	MDB_dbi tables[DB_TABLES_MAX];
 };
 
@@ -127,6 +132,46 @@ static int fail(struct err *err, int code, const char *what)
 	}
 }
 
+/* Opened twice in a process a database loses its locks with the first that is closed, and its
+ * readers with the second that is opened. */
+static pthread_mutex_t opened_lock = PTHREAD_MUTEX_INITIALIZER;
+static struct db *opened;
+
+static int enlist(struct db *db, struct err *err)
+{
+	const struct db *other;
+	struct stat st;
+
+	if (stat(db->path, &st) != 0)
+		return fail(err, errno, "open");
+	pthread_mutex_lock(&opened_lock);
+	for (other = opened; other != NULL; other = other->next)
+		if (other->pid == getpid() && other->dev == st.st_dev && other->ino == st.st_ino)
+			break;
+	if (other == NULL) {
+		db->dev = st.st_dev;
+		db->ino = st.st_ino;
+		db->pid = getpid();
+		db->next = opened;
+		opened = db;
+	}
+	pthread_mutex_unlock(&opened_lock);
+	return other == NULL ? 0 : err_set(err, ERR_BUSY, "index: it is open already");
+}
+
+static void strike(const struct db *db)
+{
+	struct db **at;
+
+	pthread_mutex_lock(&opened_lock);
+	for (at = &opened; *at != NULL; at = &(*at)->next)
+		if (*at == db) {
+			*at = db->next;
+			break;
+		}
+	pthread_mutex_unlock(&opened_lock);
+}
+
 /* LMDB writes to the lock file through memory: on a full disk that would be SIGBUS. */
 static int have_lock_file(const char *path, struct err *err)
 {
@@ -179,7 +224,7 @@ struct db *db_open(const char *path, const char *const *tables, size_t count, ui
 		return NULL;
 	}
 	pthread_once(&once, catch_signals);
-	if (have_lock_file(path, err) != 0) {
+	if (enlist(db, err) != 0 || have_lock_file(path, err) != 0) {
 		db_close(db);
 		return NULL;
 	}
@@ -212,6 +257,7 @@ void db_close(struct db *db)
 		return;
 	if (db->env != NULL)
 		enter(db), mdb_env_close(db->env), leave(0);
+	strike(db);
 	free(db->path);
 	free(db);
 }

@@ -7,8 +7,8 @@
  *
  * One writing transaction at a time (a second one waits); any number of
  * reading ones, each a picture of what was committed when it began. A
- * transaction belongs to one thread at a time. Open a directory once in a
- * process, and never use it across fork. Do not keep a reading transaction
+ * transaction belongs to one thread at a time. A directory is open once in a
+ * process; never use it across fork. Do not keep a reading transaction
  * across a wait: it holds back the reuse of pages.
  *
  * A commit is durable when db_commit has returned; one that failed may be
@@ -39,8 +39,8 @@ struct db_bytes {
 
 /* Opens, or makes if `write`, the database in an existing directory. tables: their
  * names; they are numbered in this order. map: bytes that it may grow to; they
- * are address space only. NULL with err set: ERR_NOTFOUND, ERR_DAMAGE,
- * ERR_NOSPACE, ERR_IO. */
+ * are address space only. NULL with err set: ERR_NOTFOUND, ERR_DAMAGE, ERR_BUSY (this process
+ * has it open), ERR_NOSPACE, ERR_IO. */
 struct db *db_open(const char *path, const char *const *tables, size_t count, uint64_t map,
 	bool write, struct err *err);
 void db_close(struct db *db);

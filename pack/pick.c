@@ -4,93 +4,36 @@
  */
 #include "pack/pick.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 #include "lib/buf.h"
 #include "lib/err.h"
 #include "pack/extract.h"
+#include "pack/heirs.h"
 #include "pack/seek.h"
-
-/* A link that was chosen without its target. */
-struct want {
-	size_t target, target_len, link, link_len; /* in pick.text */
-	bool done;                                 /* the content stands under the link's name */
-};
 
 struct pick {
 	const struct pack_pick_options *o;
 	struct pack_seek *seek;
 	struct pack_seek_hand *hand, *reader;
 	struct buf places; /* struct pack_seek_place, last first */
-	struct buf wants;  /* struct want, sorted by target after the first pass */
-	struct buf text;
+	struct pack_heirs heirs;
 	/* The entry that is read. */
 	const struct pack_index_record *record;
 	struct pack_bytes as; /* the path it gets */
 };
-
-static const struct want *wants_of(const struct pick *p, size_t *count)
-{
-	*count = p->wants.len / sizeof(struct want);
-	return (const struct want *)(const void *)p->wants.data;
-}
 
 static bool chosen(const struct pick *p, struct pack_bytes path)
 {
 	return p->o->selected(p->o->ctx, path.at, path.len);
 }
 
-static int by_target(const void *a, const void *b, void *text)
-{
-	const struct want *x = a, *y = b;
-	size_t n = x->target_len < y->target_len ? x->target_len : y->target_len;
-	int got = memcmp((uint8_t *)text + x->target, (uint8_t *)text + y->target, n);
-
-	if (got == 0)
-		got = (x->target_len > y->target_len) - (x->target_len < y->target_len);
-	/* Of links to the same target the first one met comes first. */
-	return got != 0 ? got : (x->target > y->target) - (x->target < y->target);
-}
-
-/* The first want of this target, or NULL. */
-static struct want *find_want(const struct pick *p, struct pack_bytes target)
-{
-	size_t count, low = 0, high;
-	struct want *w = (struct want *)wants_of(p, &count);
-
-	for (high = count; low < high;) {
-		size_t mid = low + (high - low) / 2, n;
-		int got;
-
-		n = w[mid].target_len < target.len ? w[mid].target_len : target.len;
-		got = memcmp(p->text.data + w[mid].target, target.at, n);
-		if (got == 0)
-			got = (w[mid].target_len > target.len) - (w[mid].target_len < target.len);
-		if (got < 0)
-			low = mid + 1;
-		else
-			high = mid;
-	}
-	return low < count && w[low].target_len == target.len &&
-			       memcmp(p->text.data + w[low].target, target.at, target.len) == 0
-		       ? &w[low]
-		       : NULL;
-}
-
 /* First pass: notes the link if its target is not chosen. */
 static int note_link(struct pick *p, const struct pack_index_record *r, struct err *err)
 {
-	struct want w = {.target_len = r->head.link.len, .link_len = r->head.path.len};
-
 	if (r->head.type != PACK_HARDLINK || !chosen(p, r->head.path) || chosen(p, r->head.link))
 		return 0;
-	w.target = p->text.len;
-	w.link = p->text.len + w.target_len;
-	if (buf_add(&p->text, r->head.link.at, r->head.link.len, err) != 0 ||
-		buf_add(&p->text, r->head.path.at, r->head.path.len, err) != 0)
-		return -1;
-	return buf_add(&p->wants, &w, sizeof w, err);
+	return pack_heirs_add(&p->heirs, r->head.link, r->head.path, err);
 }
 
 static int on_head(void *ctx, const struct pack_head *head, struct err *err)
@@ -154,10 +97,10 @@ static int fetch(struct pick *p, uint32_t pack, const struct pack_index_record *
 
 /* A chosen link whose target is not: its content is there under the name of
  * the first such link. */
-static int relink(struct pick *p, const struct pack_index_record *r, const struct want *first,
+static int relink(struct pick *p, const struct pack_index_record *r, const struct pack_heir *first,
 	struct err *err)
 {
-	struct pack_bytes path = {p->text.data + first->link, first->link_len};
+	struct pack_bytes path = pack_heirs_path(&p->heirs, first);
 	struct pack_head head = r->head;
 
 	if (path.len == head.path.len && memcmp(path.at, head.path.at, path.len) == 0)
@@ -171,19 +114,19 @@ static int relink(struct pick *p, const struct pack_index_record *r, const struc
 /* Second pass. */
 static int take(struct pick *p, uint32_t pack, const struct pack_index_record *r, struct err *err)
 {
-	struct want *w;
+	struct pack_heir *heir;
 
 	if (chosen(p, r->head.path)) {
-		if (r->head.type == PACK_HARDLINK && (w = find_want(p, r->head.link)) != NULL &&
-			w->done)
-			return relink(p, r, w, err);
+		if (r->head.type == PACK_HARDLINK &&
+			(heir = pack_heirs_find(&p->heirs, r->head.link)) != NULL && heir->done)
+			return relink(p, r, heir, err);
 		return fetch(p, pack, r, r->head.path, err);
 	}
-	w = find_want(p, r->head.path);
-	if (w == NULL || r->head.type == PACK_HARDLINK || r->head.type == PACK_DIRECTORY)
+	heir = pack_heirs_find(&p->heirs, r->head.path);
+	if (heir == NULL || r->head.type == PACK_HARDLINK || r->head.type == PACK_DIRECTORY)
 		return 0;
-	w->done = true;
-	return fetch(p, pack, r, (struct pack_bytes){p->text.data + w->link, w->link_len}, err);
+	heir->done = true;
+	return fetch(p, pack, r, pack_heirs_path(&p->heirs, heir), err);
 }
 
 /* Over all records, from the first pack's first entry on. Returns 0, 1 if an
@@ -236,9 +179,8 @@ int pack_pick_run(const struct pack_pick_options *options, struct err *err)
 	struct pick p = {.o = options};
 	int got = -1;
 
-	buf_init(&p.places, PACK_PICK_LINKS);
-	buf_init(&p.wants, PACK_PICK_LINKS);
-	buf_init(&p.text, PACK_PICK_LINKS);
+	buf_init(&p.places, PACK_HEIRS_MAX);
+	pack_heirs_init(&p.heirs);
 	p.seek = pack_seek_open(options->seek, err);
 	p.hand = p.seek != NULL ? pack_seek_hand_new(err) : NULL;
 	p.reader = p.hand != NULL ? pack_seek_hand_new(err) : NULL;
@@ -247,17 +189,13 @@ int pack_pick_run(const struct pack_pick_options *options, struct err *err)
 	if (got != 0 && is_damage(err))
 		got = 1;
 	if (got == 0) {
-		size_t count = p.wants.len / sizeof(struct want);
-
-		if (count > 1)
-			qsort_r(p.wants.data, count, sizeof(struct want), by_target, p.text.data);
+		pack_heirs_ready(&p.heirs);
 		got = walk(&p, true, err);
 	}
 	pack_seek_hand_free(p.hand);
 	pack_seek_hand_free(p.reader);
 	pack_seek_free(p.seek);
 	buf_fini(&p.places);
-	buf_fini(&p.wants);
-	buf_fini(&p.text);
+	pack_heirs_fini(&p.heirs);
 	return got;
 }

@@ -3,8 +3,7 @@
  * the index (pack/seek.h) into an extractor (pack/extract.h).
  *
  * A hard link that is chosen without the entry it is a link to gets that
- * entry's content: it becomes the file, and further chosen links to it become
- * links to that.
+ * entry's content (pack/heirs.h).
  */
 #ifndef FDUMP_PACK_PICK_H
 #define FDUMP_PACK_PICK_H
@@ -16,9 +15,6 @@
 struct err;
 struct pack_extract;
 struct pack_seek_options;
-
-/* Links of the kind above that are remembered, in bytes of their paths. */
-#define PACK_PICK_LINKS (64u << 20)
 
 struct pack_pick_options {
 	const struct pack_seek_options *seek;

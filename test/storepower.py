@@ -10,6 +10,7 @@ or a part of its sectors. That image is mounted (and so recovered), and: the sto
 second, each dump acknowledged before the cut is there and whole, no other is in part, and a
 backup and gc work. Needs python3-fusepy. A line for each failure; exit status 1 if there is one."""
 import argparse, errno, os, random, shutil, stat, subprocess, sys, tempfile, threading, time
+import fusepy
 from storefault import *
 
 SIZE, SECTOR, KEEP = 320 << 20, 512, 6
@@ -67,7 +68,6 @@ class Disk:
                         f.write(b[s:s + size])
 
 def serve(disk, at):
-    import fusepy
     class Ops(fusepy.Operations):
         def getattr(self, path, fh=None):
             if path == "/":

@@ -27,7 +27,8 @@ struct copy {
 	pthread_t thread;
 	bool running; /* the thread was made */
 	bool behind;
-	bool acked; /* its commit was answered well */
+	struct err why; /* it was left behind */
+	bool acked;     /* its commit was answered well */
 	/* The queue, a ring. */
 	struct parcel *queue[SLOTS];
 	size_t first, count, bytes;
@@ -93,7 +94,7 @@ static void leave(struct copy *copy, const struct err *why)
 	copy->behind = true;
 	c->alive--;
 	empty(copy);
-	c->why = *why;
+	copy->why = c->why = *why;
 	c->o.behind(c->o.ctx, c->o.paths[copy - c->copies], why->message);
 	pthread_cond_broadcast(&c->change);
 }
@@ -123,11 +124,10 @@ static bool is_behind(struct copy *copy)
 	return behind;
 }
 
-/* What the last one failed with; the lock is held. */
+/* Why, was told of each; the lock is held. */
 static int none_left(const struct agent_copies *c, struct err *err)
 {
-	*err = c->why;
-	return err_prefix(err, "no store is left");
+	return err_set(err, c->why.code, "no store is left");
 }
 
 static int any_left(struct agent_copies *c, struct err *err)
@@ -475,30 +475,28 @@ int agent_copies_commit(struct agent_copies *c, const uint8_t *record, size_t le
 	return got;
 }
 
-static void ignore(void *ctx, const char *what)
+static void ignore(void *ctx, const struct store_entry *dump, const char *what)
 {
 	(void)ctx;
+	(void)dump;
 	(void)what;
 }
 
 /* Returns 0, or -1 with err set. */
-static int catch_up(struct copy *copy, struct store *from, const uint8_t *dump, struct err *err)
+static int reopen(struct copy *copy, struct err *err)
 {
-	struct store_replicated result;
-
 	if (!end_thread(copy))
 		return err_set(err, ERR_FAILED, "it does not answer");
 	store_close(copy->store);
 	copy->store =
 		store_open(copy->owner->o.paths[copy - copy->owner->copies], STORE_WRITE, err);
-	if (copy->store == NULL)
-		return -1;
-	return store_replicate(from, copy->store, dump, ignore, NULL, &result, err);
+	return copy->store != NULL ? 0 : -1;
 }
 
 size_t agent_copies_catch_up(struct agent_copies *c, const uint8_t *dump,
 	void (*each)(void *ctx, const char *store, bool done))
 {
+	struct store_replicated result;
 	struct store *from = NULL;
 	size_t count = 0, i;
 
@@ -506,12 +504,20 @@ size_t agent_copies_catch_up(struct agent_copies *c, const uint8_t *dump,
 		if (c->copies[i].acked)
 			from = c->copies[i].store;
 	for (i = 0; i < c->o.count && from != NULL; i++) {
+		struct copy *copy = &c->copies[i];
 		struct err why = {0};
+		int got;
 
-		if (!c->copies[i].behind)
+		if (!copy->behind)
 			continue;
-		each(c->o.ctx, c->o.paths[i], false);
-		if (catch_up(&c->copies[i], from, dump, &why) != 0) {
+		got = reopen(copy, &why);
+		if (got == 0) {
+			each(c->o.ctx, c->o.paths[i], false);
+			got = store_replicate(from, copy->store, dump, ignore, NULL, &result, &why);
+		} else if (strcmp(why.message, copy->why.message) == 0) {
+			continue; /* as it was told */
+		}
+		if (got != 0) {
 			c->o.behind(c->o.ctx, c->o.paths[i], why.message);
 			continue;
 		}

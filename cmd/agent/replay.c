@@ -18,6 +18,7 @@
 #include "lib/hash.h"
 #include "pack/block.h"
 #include "pack/entry.h"
+#include "pack/heirs.h"
 
 #define JOB_SOON  (512u << 10) /* a plan with this much ends at the next chunk's beginning */
 #define JOB_FULL  (1u << 20)
@@ -46,6 +47,13 @@ struct agent_replay {
 	bool clean;                     /* the piece began with an entry */
 	bool open, skipping;            /* an entry is running; it is not wanted */
 	uint8_t last[STORE_ID_LEN];     /* the chunk that was named last */
+	/* While an heir's content is fetched from elsewhere in the manifest: where that was left.
+	 */
+	const struct pack_heir *heir; /* the next one, behind this entry */
+	bool away;
+	struct buf home;
+	struct cbor_in home_in;
+	uint64_t home_number;
 };
 
 /* --- plan ---------------------------------------------------------------- */
@@ -108,11 +116,72 @@ static int met_before(struct agent_replay *r, struct err *err)
 	return store_marks_add(r->o.seen, hash_xxh3(r->in.at, (size_t)(in.at - r->in.at)), err);
 }
 
+static bool is_selected(const struct agent_replay *r, const struct pack_head *head)
+{
+	return r->o.selected == NULL ||
+	       r->o.selected(r->o.ctx, head->path.at, head->path.len, head->type == PACK_DIRECTORY);
+}
+
+/* A link to what is not wanted: its heir gets the content, as soon as its own entry has passed, and
+ * others become links to that. Returns whether the entry is wanted as it is now. */
+static bool inherit(struct agent_replay *r, struct pack_head *head, bool *changed)
+{
+	const struct pack_heir *heir = NULL;
+	struct pack_bytes path;
+
+	if (!is_selected(r, head))
+		return false;
+	if (r->o.heirs != NULL && head->type == PACK_HARDLINK)
+		heir = pack_heirs_find(r->o.heirs, head->link);
+	if (heir == NULL || !heir->done)
+		return true;
+	path = pack_heirs_path(r->o.heirs, heir);
+	if (path.len == head->path.len && memcmp(path.at, head->path.at, path.len) == 0) {
+		r->heir = heir;
+		return false;
+	}
+	head->link = path;
+	*changed = true;
+	return true;
+}
+
+static int put_head(struct buf *plan, const struct pack_head *head, struct err *err)
+{
+	struct cbor_out out;
+	uint8_t *to = buf_room(plan, PACK_HEAD_MAX, err);
+
+	if (to == NULL)
+		return -1;
+	cbor_out_init(&out, to, PACK_HEAD_MAX);
+	pack_head_put(&out, head, false);
+	if (cbor_out_full(&out))
+		return err_set(err, ERR_LIMIT, "manifest: an entry's head is too long");
+	buf_took(plan, cbor_out_len(&out));
+	return 0;
+}
+
+/* The wanted entry's HEAD, as it stands at `start`, or changed. */
+static int begin_entry(struct agent_replay *r, struct buf *plan, const struct pack_head *head,
+	const uint8_t *start, struct err *err)
+{
+	if (r->o.there != NULL && head->type == PACK_REGULAR)
+		r->skipping = r->o.there(r->o.ctx, head);
+	if (r->skipping)
+		return 0;
+	r->entries++;
+	buf_clear(&r->path);
+	if (buf_add(&r->path, head->path.at, head->path.len, err) != 0)
+		return -1;
+	return start != NULL ? buf_add(plan, start, (size_t)(r->in.at - start), err)
+			     : put_head(plan, head, err);
+}
+
 /* A HEAD: is the entry wanted? */
 static int plan_head(struct agent_replay *r, struct buf *plan, struct err *err)
 {
 	const uint8_t *start = r->in.at;
 	struct pack_head head = {0};
+	bool changed = false;
 	int met;
 
 	if (pack_head_get(&r->in, &head, err) != 0)
@@ -120,20 +189,48 @@ static int plan_head(struct agent_replay *r, struct buf *plan, struct err *err)
 	if ((met = met_before(r, err)) < 0)
 		return -1;
 	r->open = true;
-	r->skipping = met > 0;
-	if (!r->skipping)
-		r->skipping = r->o.selected != NULL &&
-			      !r->o.selected(r->o.ctx, head.path.at, head.path.len,
-				      head.type == PACK_DIRECTORY);
-	if (!r->skipping && r->o.there != NULL && head.type == PACK_REGULAR)
-		r->skipping = r->o.there(r->o.ctx, &head);
-	if (r->skipping)
-		return 0;
-	r->entries++;
-	buf_clear(&r->path);
-	if (buf_add(&r->path, head.path.at, head.path.len, err) != 0)
+	r->skipping = met > 0 || !inherit(r, &head, &changed);
+	return r->skipping ? 0 : begin_entry(r, plan, &head, changed ? NULL : start, err);
+}
+
+/* There and back again. */
+static void swap(struct agent_replay *r)
+{
+	struct buf piece = r->piece;
+	struct cbor_in in = r->in;
+	uint64_t number = r->piece_number;
+
+	r->piece = r->home;
+	r->in = r->home_in;
+	r->piece_number = r->home_number;
+	r->home = piece;
+	r->home_in = in;
+	r->home_number = number;
+}
+
+/* To the entry whose content the heir gets; its TAIL leads back. */
+static int plan_heir(struct agent_replay *r, struct buf *plan, struct err *err)
+{
+	const struct pack_heir *heir = r->heir;
+	struct pack_head head = {0};
+	int got;
+
+	r->heir = NULL;
+	r->away = true;
+	swap(r);
+	r->piece_number = heir->piece;
+	got = agent_taker_piece(r->taker, r->piece_number++, &r->piece, err);
+	if (got == 1 || (got == 0 && heir->at >= r->piece.len))
+		got = err_set(err, ERR_DAMAGE, "manifest: it has changed");
+	if (got != 0)
 		return -1;
-	return buf_add(plan, start, (size_t)(r->in.at - start), err);
+	cbor_in_init(&r->in, r->piece.data + heir->at, r->piece.len - heir->at);
+	if (pack_head_get(&r->in, &head, err) != 0)
+		return err_prefix(err, "manifest");
+	head.path = pack_heirs_path(r->o.heirs, heir);
+	r->open = true;
+	r->skipping = false;
+	return begin_entry(r, plan, &head, NULL, err);
 }
 
 /* An item of the open entry. Returns 0; 1: it belongs into the next job. */
@@ -160,9 +257,13 @@ static int plan_item(struct agent_replay *r, struct buf *plan, struct err *err)
 			return err_set(err, ERR_DAMAGE, "manifest: malformed");
 		r->open = false;
 	}
-	if (r->skipping)
-		return 0;
-	return buf_add(plan, start, (size_t)(r->in.at - start), err);
+	if (!r->skipping && buf_add(plan, start, (size_t)(r->in.at - start), err) != 0)
+		return -1;
+	if (!r->open && r->away) {
+		r->away = false;
+		swap(r);
+	}
+	return !r->open && r->heir != NULL ? plan_heir(r, plan, err) : 0;
 }
 
 static int plan(void *ctx, struct buf *plan, struct err *err)
@@ -312,6 +413,7 @@ void agent_replay_free(struct agent_replay *r)
 	free(r->workers);
 	agent_taker_free(r->taker);
 	buf_fini(&r->piece);
+	buf_fini(&r->home);
 	buf_fini(&r->path);
 	pthread_mutex_destroy(&r->lock);
 	free(r);
@@ -346,6 +448,7 @@ struct agent_replay *agent_replay_new(const struct agent_replay_options *options
 	r->feed = (struct pack_read_feed){plan, build, r};
 	pthread_mutex_init(&r->lock, NULL);
 	buf_init(&r->piece, STORE_CONTENT_MAX);
+	buf_init(&r->home, STORE_CONTENT_MAX);
 	buf_init(&r->path, PACK_PATH_MAX);
 	if (make_workers(r, err) == 0)
 		return r;

@@ -19,6 +19,7 @@
 struct agent_replay;
 struct agent_source;
 struct err;
+struct pack_heirs;
 struct store_marks;
 
 struct agent_replay_options {
@@ -26,6 +27,9 @@ struct agent_replay_options {
 	unsigned threads;            /* at least 1; that of the reading */
 	/* Whether an entry is wanted; NULL: all. */
 	bool (*selected)(void *ctx, const uint8_t *path, size_t len, bool is_dir);
+	/* Hard links that are wanted while what they are links to is not; ready, with the places of
+	 * those in the manifest. NULL: none. */
+	struct pack_heirs *heirs;
 	/* A regular file that is there already: its content is not fetched, it is left out. NULL:
 	 * none is. */
 	bool (*there)(void *ctx, const struct pack_head *head);

@@ -49,7 +49,10 @@ struct agent_source *agent_source_open(const char *const *paths, size_t count,
 	}
 	if (s->count > 0)
 		return s;
-	*err = why;
+	if (count > 1) /* each was told */
+		err_set(err, why.code, "no store can be read");
+	else
+		*err = why;
 	agent_source_close(s);
 	return NULL;
 }
@@ -83,6 +86,11 @@ void agent_source_close(struct agent_source *s)
 	buf_fini(&s->pieces);
 	agent_domain_wipe(&s->domain);
 	free(s);
+}
+
+struct store *agent_source_store(const struct agent_source *s)
+{
+	return s->stores[0];
 }
 
 const struct store_dump *agent_source_dump(const struct agent_source *s)

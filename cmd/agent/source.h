@@ -29,6 +29,8 @@ struct agent_source *agent_source_open(const char *const *paths, size_t count,
  * err set: out of memory. */
 struct agent_source *agent_source_share(const struct agent_source *source, struct err *err);
 void agent_source_close(struct agent_source *source);
+/* The first store that could be opened; borrowed. A store is opened once in a process. */
+struct store *agent_source_store(const struct agent_source *source);
 
 /* Calls `each` for the dumps of all stores, each once, in the order of commit times. As
  * store_dumps; one whose record no store can read stands behind the one that was committed

@@ -31,8 +31,9 @@ struct store_gc_result {
 int store_gc(struct store *store, const struct store_gc_options *options,
 	struct store_gc_result *result, struct err *err);
 
-/* What a check met: in words. */
-typedef void store_problem(void *ctx, const char *what);
+/* What a check met: in words. dump: the one that is meant, of which the id is known, and all if
+ * its record is not NULL; NULL: none is. All is borrowed. */
+typedef void store_problem(void *ctx, const struct store_entry *dump, const char *what);
 
 struct store_checked {
 	uint64_t blocks, bytes, chunks, dumps;

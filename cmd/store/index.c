@@ -167,25 +167,33 @@ int store_index_check(struct db_txn *txn, struct err *err)
 
 /* --- rows ---------------------------------------------------------------- */
 
-static const struct db_bytes meta_key = {"meta", 4};
+static const struct db_bytes meta_key = {"meta", 4}, boot_key = {"boot", 4};
 
 int store_meta_get(struct db_txn *txn, struct store_meta *m, struct err *err)
 {
-	uint32_t c[6] = {0};
+	uint32_t c[6] = {0}, b[4] = {0};
 	int got = get(txn, STORE_META, meta_key, c, 6, err);
 
-	if (got == 0)
-		*m = (struct store_meta){wide(c), c[2], c[3], (int64_t)wide(c + 4)};
-	return got;
+	if (got != 0)
+		return got;
+	if (get(txn, STORE_META, boot_key, b, 4, err) < 0)
+		return -1;
+	*m = (struct store_meta){
+		wide(c), c[2], c[3], (int64_t)wide(c + 4), wide(b), (int64_t)wide(b + 2)};
+	return 0;
 }
 
 int store_meta_put(struct db_txn *txn, const struct store_meta *m, struct err *err)
 {
-	uint32_t c[6] = {0, 0, m->volume, m->domain, 0, 0};
+	uint32_t c[6] = {0, 0, m->volume, m->domain, 0, 0}, b[4];
 
 	split(c, m->seq);
 	split(c + 4, (uint64_t)m->clock);
-	return put(txn, STORE_META, meta_key, c, 6, err);
+	split(b, m->boot);
+	split(b + 2, (uint64_t)m->uptime);
+	return put(txn, STORE_META, meta_key, c, 6, err) != 0
+		       ? -1
+		       : put(txn, STORE_META, boot_key, b, 4, err);
 }
 
 static struct db_bytes domain_key(const uint8_t *domain)

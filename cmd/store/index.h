@@ -65,11 +65,15 @@ struct store_volume_row {
 	int64_t checked; /* when it was scrubbed last */
 };
 
+#define STORE_CLOCK_DOUBTED INT64_MAX
+
 struct store_meta {
 	uint64_t seq;    /* the next block's */
 	uint32_t volume; /* the next volume's number */
 	uint32_t domain; /* the next domain's */
-	int64_t clock;   /* the latest time that was seen */
+	int64_t clock; /* the latest time that was seen; STORE_CLOCK_DOUBTED: it is not believed */
+	uint64_t boot; /* then: lib/uptime */
+	int64_t uptime;
 };
 
 struct db *store_index_open(const char *path, bool write, struct err *err);

@@ -53,7 +53,7 @@ static int met(void *ctx, uint64_t offset, const struct pack_block *block, const
 		r->result->damaged++;
 		snprintf(text, sizeof text, "volume %08x at %llu: damaged", r->number,
 			(unsigned long long)offset);
-		r->problem(r->ctx, text);
+		r->problem(r->ctx, NULL, text);
 		return 0;
 	}
 	r->result->blocks++;
@@ -216,8 +216,9 @@ int store_rebuild(const char *path, store_problem *problem, void *ctx, struct st
 	else if (build(&r, fresh, err) == 0)
 		got = swap(fresh, index, dir, err);
 	if (got == 0 && (got = store_mend_identity(path, err)) > 0) {
-		problem(ctx, "fdump-store or identity was missing: the store has a new identity, "
-			     "and no reserve if that was lost");
+		problem(ctx, NULL,
+			"fdump-store or identity was missing: the store has a new identity, "
+			"and no reserve if that was lost");
 		got = 0;
 	}
 	if (r.volumes >= 0)

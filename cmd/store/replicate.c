@@ -1,5 +1,4 @@
 /* From store to store: records as they are, and with no key. */
-#include <stdio.h>
 #include <string.h>
 
 #include "cmd/store/care.h"
@@ -42,15 +41,6 @@ static int copy_chunk(void *ctx, const uint8_t *id, struct err *err)
 	return 0;
 }
 
-static void tell(struct replicate *r, const uint8_t *id, const char *what)
-{
-	char text[128];
-
-	snprintf(text, sizeof text, "dump %02x%02x%02x%02x%02x%02x: %s", id[0], id[1], id[2], id[3],
-		id[4], id[5], what);
-	r->problem(r->ctx, text);
-}
-
 static int copy_dump(void *ctx, const struct store_entry *e, struct err *err)
 {
 	struct replicate *r = ctx;
@@ -71,7 +61,7 @@ static int copy_dump(void *ctx, const struct store_entry *e, struct err *err)
 		return -1;
 	if (r->lacks || got == 1) {
 		r->result->failed++;
-		tell(r, e->dump.id, "the store that it is copied from has not all of it");
+		r->problem(r->ctx, e, "the store that it is copied from has not all of it");
 		return 0;
 	}
 	got = store_commit(r->to, e->record, e->record_len, &receipt, NULL, &why);

@@ -32,7 +32,9 @@ struct scrub {
 	uint32_t volume;
 	uint64_t len;     /* of the volume: what is behind was written since */
 	struct buf good;  /* offsets of good CHUNK blocks of the volume, 32 bits each */
-	struct buf bad;   /* keys of chunks to be marked */
+	struct buf bad;   /* keys of chunks that are not to be had, of all volumes */
+	size_t marked;    /* so much of .bad is in the index */
+	uint32_t domain;  /* of the dump that is checked */
 	struct buf holes; /* struct hole: what is damaged in the volume */
 };
 
@@ -54,7 +56,7 @@ static void tell(struct scrub *s, const char *fmt, ...)
 	va_start(args, fmt);
 	vsnprintf(text, sizeof text, fmt, args);
 	va_end(args);
-	s->problem(s->ctx, text);
+	s->problem(s->ctx, NULL, text);
 }
 
 /* Waits until no more was read than the rate allows. */
@@ -152,16 +154,17 @@ static int mark_bad(struct scrub *s, struct err *err)
 	size_t at;
 	int got = 0;
 
-	if (!s->mark || s->bad.len == 0)
+	if (!s->mark || s->bad.len == s->marked)
 		return 0;
 	if (db_begin(s->store->db, true, &txn, err) != 0)
 		return -1;
-	for (at = 0; at < s->bad.len && got == 0; at += STORE_INDEX_KEY) {
+	for (at = s->marked; at < s->bad.len && got == 0; at += STORE_INDEX_KEY) {
 		got = store_chunk_get(txn, s->bad.data + at, &row, err);
 		row.damaged = true;
 		if (got == 0)
 			got = store_chunk_put(txn, s->bad.data + at, &row, err);
 	}
+	s->marked = s->bad.len;
 	if (got == 0)
 		return db_commit(txn, err);
 	db_abort(txn);
@@ -219,7 +222,7 @@ static int check_volume(struct scrub *s, const struct turn *turn, struct err *er
 		if (got <= 0)
 			return got;
 		s->result->damaged++;
-		s->problem(s->ctx, why.message);
+		s->problem(s->ctx, NULL, why.message);
 		return 0;
 	}
 	if (v.len < turn->len) {
@@ -304,20 +307,48 @@ static int check_rows(struct scrub *s, struct err *err)
 
 /* --- dumps ----------------------------------------------------------------- */
 
+static int by_key(const void *a, const void *b)
+{
+	return memcmp(a, b, STORE_INDEX_KEY);
+}
+
+/* Whether a chunk is one of those that were found to be bad: 1, or 0. */
+static int look_for_bad(void *ctx, const uint8_t *id, struct err *err)
+{
+	const struct scrub *s = ctx;
+	uint8_t key[STORE_INDEX_KEY];
+
+	(void)err;
+	store_chunk_key(s->domain, id, key);
+	return bsearch(key, s->bad.data, s->bad.len / sizeof key, sizeof key, by_key) != NULL;
+}
+
+/* Whether a dump has all that it needs, by the index and by what was read. Returns 0, 1 or -1. */
+static int is_whole(struct scrub *s, const struct store_dump *dump, struct err *err)
+{
+	struct db_txn *txn;
+	int got;
+
+	if (db_begin(s->store->db, false, &txn, err) != 0)
+		return -1;
+	got = store_whole(s->store, txn, dump, NULL, err);
+	db_abort(txn);
+	if (got != 0 || s->bad.len == 0)
+		return got;
+	got = store_domain_number(s->store, dump->domain, &s->domain, err);
+	return got != 0 ? got : store_list_walk(s->store, dump, look_for_bad, s, NULL, err);
+}
+
 static int check_dump(void *ctx, const struct store_entry *e, struct err *err)
 {
 	struct scrub *s = ctx;
 	struct store_dump_row row;
 	struct err why = {0};
-	struct db_txn *txn;
 	int got = 1;
 
 	s->result->dumps++;
 	if (e->record != NULL) {
-		if (db_begin(s->store->db, false, &txn, err) != 0)
-			return -1;
-		got = store_whole(s->store, txn, &e->dump, NULL, &why);
-		db_abort(txn);
+		got = is_whole(s, &e->dump, &why);
 		if (got < 0 && why.code != ERR_FORMAT && why.code != ERR_DAMAGE) {
 			*err = why;
 			return -1;
@@ -329,8 +360,7 @@ static int check_dump(void *ctx, const struct store_entry *e, struct err *err)
 	if (got != 0) /* deleted meanwhile, and its chunks collected */
 		return got < 0 ? -1 : 0;
 	s->result->incomplete++;
-	tell(s, "dump %02x%02x%02x%02x%02x%02x: %s", e->dump.id[0], e->dump.id[1], e->dump.id[2],
-		e->dump.id[3], e->dump.id[4], e->dump.id[5],
+	s->problem(s->ctx, e,
 		e->record != NULL ? "is not whole: chunks of it are missing or damaged"
 				  : "its record can't be read");
 	return 0;
@@ -344,12 +374,12 @@ static int scrub_all(struct scrub *s, struct buf *turns, struct err *err)
 	if (list_volumes(s, turns, err) != 0)
 		return -1;
 	t = (const struct turn *)(const void *)turns->data;
-	for (i = 0; i < turns->len / sizeof *t; i++) {
-		buf_clear(&s->bad);
+	for (i = 0; i < turns->len / sizeof *t; i++)
 		if (check_volume(s, &t[i], err) != 0 || check_rows(s, err) != 0 ||
 			mark_bad(s, err) != 0 || note_checked(s, t[i].number, err) != 0)
 			return -1;
-	}
+	if (s->bad.len > 0)
+		qsort(s->bad.data, s->bad.len / STORE_INDEX_KEY, STORE_INDEX_KEY, by_key);
 	return store_dumps(s->store, check_dump, s, err);
 }
 

@@ -107,6 +107,20 @@ static int write_about(const char *path, const uint8_t *uid, const uint8_t *publ
 	return got;
 }
 
+/* The row without which an index is none. */
+static int put_first_meta(struct db *db, struct err *err)
+{
+	const struct store_meta meta = {.seq = 1, .volume = 1, .domain = 1};
+	struct db_txn *txn;
+
+	if (db_begin(db, true, &txn, err) != 0)
+		return -1;
+	if (store_meta_put(txn, &meta, err) == 0)
+		return db_commit(txn, err);
+	db_abort(txn);
+	return -1;
+}
+
 int store_make(const char *path, uint64_t reserve, struct err *err)
 {
 	uint8_t uid[STORE_UID_LEN], public[SEAL_SIGN_LEN], secret[SEAL_SIGN_LEN];
@@ -121,7 +135,8 @@ int store_make(const char *path, uint64_t reserve, struct err *err)
 	if (index != NULL)
 		db = store_index_open(index, true, err);
 	/* The file that makes it a store comes last. */
-	if (db != NULL && write_file(path, IDENTITY, secret, sizeof secret, err) == 0 &&
+	if (db != NULL && put_first_meta(db, err) == 0 &&
+		write_file(path, IDENTITY, secret, sizeof secret, err) == 0 &&
 		write_about(path, uid, public, reserve, err) == 0)
 		got = 0;
 	db_close(db);
@@ -286,13 +301,15 @@ static int open_index(struct store *s, struct err *err)
 		return -1;
 	s->db = store_index_open(path, s->writes, err);
 	free(path);
+	if (s->db == NULL && err->code == ERR_NOTFOUND)
+		err_set(err, ERR_DAMAGE, "index: it is lost (fdump store rebuild makes it anew)");
 	if (s->db == NULL || db_begin(s->db, false, &txn, err) != 0)
 		return err_prefix(err, "%s", s->path);
 	got = store_meta_get(txn, &s->meta, err);
 	db_abort(txn);
 	if (got == 1)
-		s->meta = (struct store_meta){.seq = 1, .volume = 1, .domain = 1};
-	return got < 0 ? err_prefix(err, "%s", s->path) : 0;
+		err_set(err, ERR_DAMAGE, "index: it is lost (fdump store rebuild makes it anew)");
+	return got != 0 ? err_prefix(err, "%s", s->path) : 0;
 }
 
 static int open_writer(struct store *s, struct err *err)

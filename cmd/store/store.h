@@ -116,8 +116,11 @@ int store_dumps(struct store *store, store_each_dump *each, void *ctx, struct er
 
 /* Deletes a dump: it is gone at once, for ever; its space comes back by gc.
  * Returns 0; 1 if there is none; -1 with err set: ERR_DENIED before its lock
- * date, or when the store's clock is not to be trusted. */
+ * date; ERR_FAILED while the clock is not believed: it was set by more than a day since the last
+ * write, which the time since the machine was started tells, or stands before that write. */
 int store_delete(struct store *store, const uint8_t *dump, struct err *err);
+/* An operator's word that the clock is right now. Returns 0, or -1 with err set. */
+int store_trust_clock(struct store *store, struct err *err);
 
 /* Sets a dump's lock date later; never earlier. Returns 0; 1: there is none;
  * -1 with err set. */

@@ -16,10 +16,12 @@
 #include "lib/hash.h"
 #include "lib/le.h"
 #include "lib/name.h"
+#include "lib/uptime.h"
 
 /* What is put is made durable at the latest after this much. */
 #define FLUSH_BYTES ((uint64_t)512 << 20)
 #define STATFS_STEP (16u << 20)
+#define CLOCK_JUMP  86400 /* seconds */
 
 static const char receipt_label[] = "fdump receipt 1";
 
@@ -186,11 +188,31 @@ static void drop_pending(struct store *s)
 	s->unflushed = 0;
 }
 
+/* The clock as it is by now, unless it is not to be believed: it was set by more than a day while
+ * the machine ran. That stays until store_trust_clock. */
+static void see_clock(struct store *s)
+{
+	struct store_meta *m = &s->meta;
+	int64_t now = store_now(), uptime, off;
+	uint64_t boot;
+
+	if (m->clock == STORE_CLOCK_DOUBTED)
+		return;
+	uptime = uptime_get(&boot);
+	off = (now - m->clock) - (uptime - m->uptime);
+	if (boot != 0 && boot == m->boot && (off > CLOCK_JUMP || off < -CLOCK_JUMP)) {
+		m->clock = STORE_CLOCK_DOUBTED;
+	} else if (now >= m->clock) {
+		m->clock = now;
+		m->boot = boot;
+		m->uptime = uptime;
+	}
+}
+
 /* What a transaction says of the volume that is written, and of all. */
 static int put_state(struct store *s, struct db_txn *txn, struct err *err)
 {
 	struct store_volume_row row = {.state = STORE_VOLUME_LIVE};
-	int64_t now = store_now();
 
 	if (s->current.fd >= 0) {
 		if (store_volume_get(txn, s->current.number, &row, err) < 0)
@@ -199,8 +221,7 @@ static int put_state(struct store *s, struct db_txn *txn, struct err *err)
 		if (store_volume_put(txn, s->current.number, &row, err) != 0)
 			return -1;
 	}
-	if (now > s->meta.clock)
-		s->meta.clock = now;
+	see_clock(s);
 	return store_meta_put(txn, &s->meta, err);
 }
 
@@ -514,6 +535,54 @@ static int write_time(
 	return 0;
 }
 
+static int put_meta(struct store *s, struct err *err)
+{
+	struct db_txn *txn;
+
+	if (db_begin(s->db, true, &txn, err) != 0)
+		return -1;
+	if (store_meta_put(txn, &s->meta, err) == 0)
+		return store_commit_index(s, txn, err);
+	db_abort(txn);
+	return -1;
+}
+
+/* Whether the clock is right, as far as can be told. Returns 0, or -1 with err set. */
+static int believe_clock(struct store *s, struct err *err)
+{
+	bool doubted = s->meta.clock == STORE_CLOCK_DOUBTED;
+
+	see_clock(s);
+	if (s->meta.clock == STORE_CLOCK_DOUBTED) {
+		if (!doubted && put_meta(s, err) != 0)
+			return -1;
+		return err_set(err, ERR_FAILED,
+			"%s: the clock was set by more than a day: nothing is deleted, until "
+			"somebody says that it is right (fdump store trust-clock)",
+			s->path);
+	}
+	if (store_now() < s->meta.clock)
+		return err_set(err, ERR_FAILED,
+			"%s: the clock stands before the time of the last write: nothing is "
+			"deleted, until it has passed, or somebody says that the clock is right "
+			"(fdump store trust-clock)",
+			s->path);
+	return 0;
+}
+
+int store_trust_clock(struct store *s, struct err *err)
+{
+	int got;
+
+	pthread_mutex_lock(&s->writer);
+	s->meta.clock = store_now();
+	s->meta.uptime = uptime_get(&s->meta.boot);
+	got = s->failed ? err_set(err, ERR_IO, "%s: an earlier write failed: open it anew", s->path)
+			: put_meta(s, err);
+	pthread_mutex_unlock(&s->writer);
+	return got;
+}
+
 static int delete_locked(struct store *s, const uint8_t *id, struct err *err)
 {
 	int64_t lock, now = store_now();
@@ -526,11 +595,8 @@ static int delete_locked(struct store *s, const uint8_t *id, struct err *err)
 	db_abort(txn);
 	if (got != 0)
 		return got;
-	if (now < s->meta.clock)
-		return err_set(err, ERR_DENIED,
-			"%s: the clock stands before the time of the last write: nothing is "
-			"deleted",
-			s->path);
+	if (believe_clock(s, err) != 0)
+		return -1;
 	if (now < lock)
 		return err_set(err, ERR_DENIED, "the dump is locked for %lld more seconds",
 			(long long)(lock - now));

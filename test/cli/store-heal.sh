@@ -90,3 +90,28 @@ back -s two >/dev/null
 status_of fdump forget -s two --keep-last 1 --yes
 [ $status = 1 ] || fail "forget of a locked one: status $status"
 [ "$(fdump dumps -s two | wc -l)" = 2 ] || fail "a locked dump is gone"
+
+# A dump that is not whole is named, by agent, name and time.
+fdump store init three
+back -s three --name nightly >/dev/null
+flip three 1000000
+for how in "verify three" "store scrub three" "verify --json three" "store scrub --json three"; do
+	# shellcheck disable=SC2086 # words
+	status_of fdump $how
+	[ $status = 5 ] || fail "$how: status $status"
+	case $how in
+	*json*) grep '"type": *"problem"' out | grep '"what": *"is not whole' |
+		grep '"name": *"nightly"' | grep -q '"began": *[0-9]' ;;
+	*) grep -qE "dump [0-9a-f]{12} \([^ ]+/nightly, 20[0-9-]+ [0-9:]+\): is not whole" err ;;
+	esac || fail "$how does not name the dump: $(cat out err)"
+done
+grep '"type": *"result"' out | grep -q '"incomplete": *1' || fail "scrub --json: $(cat out)"
+
+# What is not there is said once, and to be a dump.
+status_of fdump restore -s two -s none latest -C whole nonesuch
+[ $status = 2 ] || fail "a path that is not there: status $status"
+grep -q "nonesuch: not in the dump" err || fail "not said: $(cat err)"
+status_of fdump dumps -s none -s nor
+[ "$(grep -c "nor: is no store" err)" = 1 ] || fail "not once: $(cat err)"
+status_of fdump backup --open --state state -C tree -s none -s nor .
+[ "$(grep -c "nor: is no store" err)" = 1 ] || fail "not once: $(cat err)"

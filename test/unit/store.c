@@ -211,6 +211,78 @@ static void locks(void **state)
 	store_close(s);
 }
 
+/* As if since the last write the clock had gone on by so much more than the machine ran, or ran in
+ * another boot. */
+static void set_clock(int64_t by, bool other_boot)
+{
+	struct store_meta meta;
+	struct db_txn *txn;
+	char index[100];
+	struct db *db;
+
+	snprintf(index, sizeof index, "%s/index", path);
+	db = store_index_open(index, true, &err);
+	assert_non_null(db);
+	assert_int_equal(db_begin(db, true, &txn, &err), 0);
+	assert_int_equal(store_meta_get(txn, &meta, &err), 0);
+	meta.boot += other_boot;
+	meta.uptime += by;
+	assert_int_equal(store_meta_put(txn, &meta, &err), 0);
+	assert_int_equal(db_commit(txn, &err), 0);
+	db_close(db);
+}
+
+/* A clock that was set must not end locks: nothing is deleted until somebody says that it is right.
+ */
+static void clocks(void **state)
+{
+	const int64_t day = 86400, steps[] = {2 * day, -2 * day};
+	struct store *s = reopen(NULL);
+	struct store_receipt receipt;
+	uint8_t id[STORE_ID_LEN];
+	struct buf dump;
+	uint8_t tag;
+	size_t i;
+
+	(void)state;
+	assert_true(put(s, "clock", id) >= 0);
+	for (tag = 60; tag < 66; tag++) {
+		dump_of(s, id, 1, tag, 0, &dump);
+		assert_int_equal(store_commit(s, dump.data, dump.len, &receipt, NULL, &err), 0);
+		buf_fini(&dump);
+	}
+	store_close(s);
+	set_clock(day / 2, false);
+	s = reopen(NULL);
+	assert_int_equal(store_delete(s, (const uint8_t[STORE_DUMP_ID]){60}, &err), 0);
+	for (i = 0; i < 2; i++) {
+		store_close(s);
+		set_clock(steps[i], false);
+		s = reopen(NULL);
+		if (i == 0) { /* what is written goes on, and does not make it forgotten */
+			dump_of(s, id, 1, 66, 0, &dump);
+			assert_int_equal(
+				store_commit(s, dump.data, dump.len, &receipt, NULL, &err), 0);
+			buf_fini(&dump);
+		}
+		receipt.dump[0] = (uint8_t)(61 + i);
+		assert_int_equal(store_delete(s, receipt.dump, &err), -1);
+		assert_int_equal(err.code, ERR_FAILED);
+		store_close(s);
+		set_clock(0, true);
+		s = reopen(NULL);
+		assert_int_equal(store_delete(s, receipt.dump, &err), -1);
+		assert_int_equal(store_trust_clock(s, &err), 0);
+		s = reopen(s);
+		assert_int_equal(store_delete(s, receipt.dump, &err), 0);
+	}
+	store_close(s);
+	set_clock(100 * day, true); /* of another boot nothing is known */
+	s = reopen(NULL);
+	assert_int_equal(store_delete(s, (const uint8_t[STORE_DUMP_ID]){63}, &err), 0);
+	store_close(s);
+}
+
 /* What was put and not flushed is in the volume all the same: it is taken up; what
  * is torn is cut off. */
 static void tails(void **state)
@@ -257,10 +329,36 @@ static void lose(enum store_table table, const void *key, size_t len)
 	db_close(db);
 }
 
-static void no_problem(void *ctx, const char *what)
+static void no_problem(void *ctx, const struct store_entry *dump, const char *what)
 {
 	(void)ctx;
+	(void)dump;
 	fail_msg("%s", what);
+}
+
+/* An index that is gone, or made anew by whoever opened it, is not taken for an empty store's. */
+static void lost_index(void **state)
+{
+	struct store *s = reopen(NULL);
+	struct store_checked checked;
+	char index[120];
+	int before = dumps(s), i;
+
+	(void)state;
+	store_close(s);
+	snprintf(index, sizeof index, "%s/index/data.mdb", path);
+	assert_int_equal(unlink(index), 0);
+	for (i = 0; i < 4; i++) {
+		assert_null(store_open(path, i % 2 ? STORE_WRITE : STORE_READ, &err));
+		assert_int_equal(err.code, ERR_DAMAGE);
+	}
+	assert_int_equal(store_rebuild(path, no_problem, NULL, &checked, &err), 0);
+	s = reopen(NULL);
+	assert_int_equal(dumps(s), before);
+	/* And is open once in a process. */
+	assert_null(store_open(path, STORE_READ, &err));
+	assert_int_equal(err.code, ERR_BUSY);
+	store_close(s);
 }
 
 /* An index that lacks rows must not make garbage of what is needed. */
@@ -442,7 +540,9 @@ int main(void)
 		cmocka_unit_test(chunks),
 		cmocka_unit_test(commits),
 		cmocka_unit_test(locks),
+		cmocka_unit_test(clocks),
 		cmocka_unit_test(tails),
+		cmocka_unit_test(lost_index),
 		cmocka_unit_test(lost_rows),
 		cmocka_unit_test(readers_follow_gc),
 		cmocka_unit_test(index_full),

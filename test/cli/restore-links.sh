@@ -1,0 +1,60 @@
+# Goal: a hard link that is chosen without the name it is a link to brings the data, from restore and
+# from export; further ones are links to it, and what else is chosen is as it was.
+set -eu
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+cd "$work"
+fdump() { "$FDUMP" "$@"; }
+fail() { echo "$*"; cat out err; exit 1; }
+status_of() { status=0; "$@" >out 2>err || status=$?; }
+
+mkdir -p tree/a tree/b/c tree/m tree/z
+head -c 7000000 /dev/urandom >tree/a/large
+echo small >tree/a/small
+chmod 640 tree/a/large
+ln -s target tree/a/symlink
+for i in $(seq 20000); do echo >tree/m/$i-a-name-that-makes-the-manifest-longer; done
+for d in b b/c z; do
+	ln tree/a/large tree/$d/large
+	ln tree/a/small tree/$d/small
+	ln tree/a/symlink tree/$d/symlink
+done
+ln tree/b/large tree/m/zlarge
+fdump store init one
+fdump backup -s one --open --state state -C tree . >/dev/null
+
+check() { # out: the tree that came back, of these
+	out=$1
+	shift
+	for p; do diff -r --no-dereference tree/$p $out/$p || fail "$out: $p differs"; done
+	[ "$(stat -c %a $out/z/large)" = 640 ] || fail "$out: not the mode of the file"
+	[ "$(find $out -links 1 -type f -name 'large*' | wc -l)" = 0 ] || fail "$out: not linked"
+	[ "$(find $out -name '*large' -printf '%i\n' | sort -u | wc -l)" = 1 ] || fail "$out: not one file"
+	[ "$(find $out -name small -printf '%i\n' | sort -u | wc -l)" = 1 ] || fail "$out: not one file"
+	[ ! -e $out/a ] || fail "$out: more than was asked for"
+}
+for threads in 1 4; do
+	rm -rf r p u x
+	mkdir r p u x
+	status_of fdump restore -s one latest -C r --state state --threads $threads b z
+	[ $status = 0 ] || fail "restore: status $status"
+	check r b z
+	status_of fdump restore -s one latest -C x --state state --threads $threads --exclude /a
+	[ $status = 0 ] || fail "restore --exclude: status $status"
+	check x b z m
+	status_of fdump export -s one latest -f p/x.fdump --threads $threads b z
+	[ $status = 0 ] || fail "export: status $status"
+	fdump verify p/x.fdump >/dev/null
+	fdump unpack -f p/x.fdump -C u
+	check u b z
+	status_of fdump diff -f p/x.fdump -C tree
+	grep -q "^content\|^missing\|^extra" out && fail "export: another content"
+done
+# Once more over it: what is there is not fetched, and stays.
+status_of fdump restore -s one latest -C r --state state --overwrite if-changed b z
+[ $status = 0 ] || fail "restore again: status $status"
+check r b z
+# A single one.
+mkdir one-link
+fdump restore -s one latest -C one-link --state state z/large
+cmp tree/a/large one-link/z/large

@@ -1,0 +1,35 @@
+# Goal: after the clock was set by days while the machine ran, nothing is deleted, also by the next
+# command, until an operator has said that the clock is right; backups go on.
+set -eu
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+cd "$work"
+fdump() { "$FDUMP" "$@"; }
+fail() { echo "$*"; cat out err; exit 1; }
+status_of() { status=0; "$@" >out 2>err || status=$?; }
+# The other way round: the time since the start of the machine is another, the clock is not.
+shift_by="unshare --time --fork --boottime"
+$shift_by 200000 true 2>/dev/null || exit 77
+
+mkdir tree
+echo content >tree/a
+fdump store init one
+back() { "$@" backup -s one --open --state state -C tree . ; }
+for i in 1 2 3; do
+	echo $i >tree/a
+	back fdump >/dev/null
+done
+# shellcheck disable=SC2086 # words
+later() { $shift_by 200000 "$FDUMP" "$@"; }
+status_of later forget -s one --keep-last 2 --yes
+[ $status = 2 ] || fail "forget: status $status"
+grep -q "clock was set by more than a day.*trust-clock" err || fail "not said"
+status_of back later
+[ $status = 0 ] || fail "backup: status $status"
+status_of fdump forget -s one --keep-last 2 --yes
+[ $status = 2 ] || fail "forget, once more: status $status"
+[ "$(fdump dumps -s one | wc -l)" = 4 ] || fail "a dump is gone"
+fdump store trust-clock one
+status_of fdump forget -s one --keep-last 2 --yes
+[ $status = 0 ] || fail "forget, trusted: status $status"
+[ "$(fdump dumps -s one | wc -l)" = 2 ] || fail "dumps are left"
