@@ -418,6 +418,7 @@ int store_gc(struct store *s, const struct store_gc_options *options,
 	if (got == 0)
 		got = sweep(&g, &shares, err);
 	store_volume_close(&g.out);
+	store_quotas_forget(s);
 	pthread_mutex_unlock(&s->writer);
 	store_marks_fini(&g.marks);
 	buf_fini(&shares);
