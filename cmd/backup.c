@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
@@ -80,6 +81,8 @@ struct options {
 	struct cmd_roots roots;
 	const char *hooks, *before, *after;
 	char base[4096];
+	char *inside[AGENT_STORES_MAX]; /* names in the dump that the stores would have; NULL: none
+					 */
 };
 
 enum {
@@ -222,11 +225,25 @@ static int take(void *ctx, int c)
 	}
 }
 
+static bool same_place(const char *a, const char *b)
+{
+	struct stat x, y;
+
+	return stat(a, &x) == 0 && stat(b, &y) == 0 && x.st_dev == y.st_dev && x.st_ino == y.st_ino;
+}
+
 static int check(const struct options *o)
 {
+	size_t i, j;
+
 	if (o->o.store_count == 0)
 		return cmd_usage(
 			"backup", "no STORE given (-s DIR; fdump store init DIR makes one)");
+	for (i = 1; i < o->o.store_count; i++)
+		for (j = 0; j < i; j++)
+			if (same_place(o->o.stores[i], o->o.stores[j]))
+				return cmd_usage("backup", "%s and %s are the same store",
+					o->o.stores[j], o->o.stores[i]);
 	if ((size_t)o->copies > o->o.store_count)
 		return cmd_usage("backup", "--copies %ld wants as many stores", o->copies);
 	if (o->to_count == 0 && !o->open)
@@ -293,18 +310,47 @@ static int find_base(struct options *o, struct err *err)
 	return 0;
 }
 
+static bool excluded(void *ctx, const char *path, size_t len, bool is_dir)
+{
+	struct options *o = ctx;
+	size_t i;
+
+	for (i = 0; i < o->o.store_count && is_dir; i++)
+		if (o->inside[i] != NULL && strlen(o->inside[i]) == len &&
+			memcmp(o->inside[i], path, len) == 0) {
+			fprintf(stderr, "fdump backup: %s: is a store of this backup: left out\n",
+				o->o.stores[i]);
+			return true;
+		}
+	return o->o.select.exclude != NULL &&
+	       match_test(o->o.select.exclude, path, len, is_dir) == MATCH_EXCLUDED;
+}
+
+/* Which stores lie below the base: a backup must not go into them. */
+static int find_inside(struct options *o, struct err *err)
+{
+	size_t base = strcmp(o->base, "/") == 0 ? 0 : strlen(o->base), i;
+
+	for (i = 0; i < o->o.store_count; i++) {
+		char *real = realpath(o->o.stores[i], NULL);
+		bool in = real != NULL && strncmp(real, o->base, base) == 0 && real[base] == '/';
+
+		if (in && (o->inside[i] = strdup(real + base + 1)) == NULL)
+			err_set(err, ERR_NOMEM, "out of memory");
+		free(real);
+		if (in && o->inside[i] == NULL)
+			return -1;
+		if (in)
+			o->backup.scan.excluded = excluded;
+	}
+	return 0;
+}
+
 static int next_root(void *ctx, const char **path, struct err *err)
 {
 	struct options *o = ctx;
 
 	return cmd_roots_next(&o->roots, path, err);
-}
-
-static bool excluded(void *ctx, const char *path, size_t len, bool is_dir)
-{
-	struct options *o = ctx;
-
-	return match_test(o->o.select.exclude, path, len, is_dir) == MATCH_EXCLUDED;
 }
 
 /* --- what is said ---------------------------------------------------------- */
@@ -438,7 +484,8 @@ static int backup(struct options *o, struct agent_backed_up *result, struct err 
 	int got = -1;
 
 	if (state == NULL || load_domain(o, state, &domain, err) != 0 ||
-		agent_state_host(host, err) != 0 || find_base(o, err) != 0)
+		agent_state_host(host, err) != 0 || find_base(o, err) != 0 ||
+		find_inside(o, err) != 0)
 		goto out;
 	o->backup.agent = copies.agent = host;
 	o->backup.domain = &domain;
@@ -513,6 +560,7 @@ int cmd_backup(int argc, char **argv)
 				    .take = take},
 		.hooks = "/etc/fdump/hooks",
 		.backup = {.level = 1, .name = "backup"}};
+	size_t i;
 	int status;
 
 	o.o.ctx = &o;
@@ -530,6 +578,8 @@ int cmd_backup(int argc, char **argv)
 	if (o.o.directory != NULL && o.backup.scan.base >= 0)
 		close(o.backup.scan.base);
 out:
+	for (i = 0; i < AGENT_STORES_MAX; i++)
+		free(o.inside[i]);
 	cmd_roots_fini(&o.roots);
 	cmd_options_fini(&o.o);
 	return status;

@@ -20,7 +20,7 @@ static const char help[] =
 	"  -s, --store STORE       directory of a store (repeatable)\n"
 	"      --json              one object a line\n"
 	"\n"
-	"Exit status: 0 done; 2 failed.\n";
+	"Exit status: 0 done; 2 failed; 5 there are dumps whose records can't be read.\n";
 
 static void hex(const uint8_t *bytes, size_t len, char *text)
 {
@@ -29,6 +29,11 @@ static void hex(const uint8_t *bytes, size_t len, char *text)
 	for (i = 0; i < len; i++)
 		sprintf(text + 2 * i, "%02x", bytes[i]);
 }
+
+struct dumps {
+	struct cmd_options o;
+	uint64_t unreadable;
+};
 
 static int print_json(const struct store_entry *e, struct err *err)
 {
@@ -49,15 +54,20 @@ static int print_json(const struct store_entry *e, struct err *err)
 
 static int print_dump(void *ctx, const struct store_entry *e, struct err *err)
 {
-	const struct cmd_options *o = ctx;
+	struct dumps *d = ctx;
 	char id[2 * STORE_DUMP_ID + 1], when[32], agent[ESC_MAX(STORE_NAME_MAX)],
 		name[ESC_MAX(STORE_NAME_MAX)];
 	time_t t = e->dump.began.sec;
 	struct tm tm;
 
-	if (o->json)
-		return print_json(e, err);
 	hex(e->dump.id, STORE_DUMP_ID, id);
+	if (e->damaged) {
+		d->unreadable++;
+		fprintf(stderr, "fdump dumps: %.12s: its record can't be read\n", id);
+		return 0;
+	}
+	if (d->o.json)
+		return print_json(e, err);
 	if (localtime_r(&t, &tm) == NULL || strftime(when, sizeof when, "%F %T", &tm) == 0)
 		snprintf(when, sizeof when, "?");
 	esc_name(agent, sizeof agent, e->dump.agent, e->dump.agent_len);
@@ -70,24 +80,24 @@ static int print_dump(void *ctx, const struct store_entry *e, struct err *err)
 
 int cmd_dumps(int argc, char **argv)
 {
-	struct cmd_options o = {.command = "dumps", .help = help, .shared = "sj"};
+	struct dumps dumps = {.o = {.command = "dumps", .help = help, .shared = "sj"}};
 	struct cmd_dump d = {.source = NULL};
 	struct err err = {0};
-	int status = cmd_options_parse(&o, argc, argv);
+	int status = cmd_options_parse(&dumps.o, argc, argv);
 
 	if (status < 0 && optind < argc)
 		status = cmd_usage("dumps", "no arguments are wanted");
 	if (status >= 0)
 		goto out;
-	if (hash_crypto_init(&err) != 0 || cmd_dump_open(&d, &o, NULL, &err) != 0 ||
-		agent_source_dumps(d.source, print_dump, &o, &err) != 0)
+	if (hash_crypto_init(&err) != 0 || cmd_dump_open(&d, &dumps.o, NULL, &err) != 0 ||
+		agent_source_dumps(d.source, print_dump, &dumps, &err) != 0)
 		status = cmd_fail("dumps", &err);
 	else if (fflush(stdout) != 0)
 		status = cmd_fail("dumps", (err_errno(&err, errno, "standard output"), &err));
 	else
-		status = CMD_OK;
+		status = dumps.unreadable > 0 ? CMD_DAMAGE : CMD_OK;
 	cmd_dump_close(&d);
 out:
-	cmd_options_fini(&o);
+	cmd_options_fini(&dumps.o);
 	return status;
 }

@@ -1,4 +1,5 @@
 /* fdump forget: dumps that no rule keeps are deleted. */
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,8 +19,8 @@ static const char help[] =
 	"usage: fdump forget -s STORE [-n] --keep-daily N ...\n"
 	"\n"
 	"Deletes the dumps that none of the rules keeps; each agent and name is counted\n"
-	"by itself, by the time of the commit. The newest of each is always kept. The\n"
-	"space comes back by fdump store gc.\n"
+	"by itself, by the time of the commit. The newest of each is always kept. On a\n"
+	"terminal they are listed, and it asks. The space comes back by fdump store gc.\n"
 	"\n"
 	"  -s, --store STORE       directory of a store (repeatable)\n"
 	"  -n, --dry-run           only prints what would be kept, and why\n"
@@ -32,20 +33,21 @@ static const char help[] =
 	"      --keep-yearly N     ... of years\n"
 	"      --keep-within TIME  all that are not older than 30d, 12h, ...\n"
 	"\n"
-	"Exit status: 0 done; 1 done, but some are locked; 2 failed.\n";
+	"Exit status: 0 done; 1 done, but some are locked; 2 failed; 5 done, but there\n"
+	"are dumps whose records can't be read: they stay.\n";
 
 struct forget {
 	struct cmd_options o;
 	bool dry_run, yes, ruled;
 	struct agent_rules rules;
 	struct buf dumps; /* struct item, in the order of commits */
-	uint64_t kept, gone, locked;
+	uint64_t gone, locked, unreadable;
 };
 
 struct item {
 	uint8_t id[STORE_DUMP_ID];
 	char agent[STORE_NAME_MAX + 1], name[STORE_NAME_MAX + 1];
-	int64_t time;
+	int64_t time, lock;
 	bool judged;
 };
 
@@ -90,31 +92,58 @@ static int take(void *ctx, int c)
 static int add_dump(void *ctx, const struct store_entry *e, struct err *err)
 {
 	struct forget *f = ctx;
-	struct item item = {.time = e->committed};
+	struct item item = {.time = e->committed, .lock = e->lock};
 
-	if (e->damaged)
+	if (e->damaged) {
+		f->unreadable++;
 		return 0;
+	}
 	memcpy(item.id, e->dump.id, sizeof item.id);
 	snprintf(item.agent, sizeof item.agent, "%.*s", (int)e->dump.agent_len, e->dump.agent);
 	snprintf(item.name, sizeof item.name, "%.*s", (int)e->dump.name_len, e->dump.name);
 	return buf_add(&f->dumps, &item, sizeof item, err);
 }
 
-static int delete (struct forget *f, struct store *s, const struct item *item, struct err *err)
+static void print_time(int64_t sec, char *text, size_t size)
 {
-	struct err why = {0};
+	time_t t = sec;
+	struct tm tm;
 
-	f->gone++;
-	if (f->dry_run || store_delete(s, item->id, &why) >= 0)
+	if (localtime_r(&t, &tm) == NULL || strftime(text, size, "%F %T", &tm) == 0)
+		snprintf(text, size, "?");
+}
+
+/* One that no rule keeps. */
+static int drop(struct forget *f, struct store *s, const struct item *item, struct err *err)
+{
+	if (item->lock > (int64_t)time(NULL)) {
+		f->locked++;
 		return 0;
-	if (why.code != ERR_DENIED) {
-		*err = why;
-		return -1;
 	}
-	f->gone--;
-	f->locked++;
-	fprintf(stderr, "fdump forget: %s\n", why.message);
-	return 0;
+	f->gone++;
+	return f->dry_run || store_delete(s, item->id, err) >= 0 ? 0 : -1;
+}
+
+/* A line: what becomes of it, and why. */
+static void tell(const struct item *item, const struct agent_candidate *c)
+{
+	char when[32], until[64] = "", agent[ESC_MAX(STORE_NAME_MAX)],
+		       name[ESC_MAX(STORE_NAME_MAX)];
+	bool locked = !c->keep && item->lock > (int64_t)time(NULL);
+
+	print_time(item->time, when, sizeof when);
+	if (locked) {
+		strcpy(until, "until ");
+		print_time(item->lock, until + strlen(until), sizeof until - strlen(until));
+	}
+	esc_name(agent, sizeof agent, item->agent, strlen(item->agent));
+	esc_name(name, sizeof name, item->name, strlen(item->name));
+	printf("%-6s  %02x%02x%02x%02x%02x%02x  %s  %s/%s  %s\n",
+		c->keep  ? "keep"
+		: locked ? "locked"
+			 : "forget",
+		item->id[0], item->id[1], item->id[2], item->id[3], item->id[4], item->id[5], when,
+		agent, name, c->keep ? c->reason : until);
 }
 
 /* Judges all dumps of one agent and name. */
@@ -136,30 +165,17 @@ static int judge(struct forget *f, struct store *s, size_t first, struct err *er
 	if (got == 0)
 		agent_retention(&f->rules, c, n, (int64_t)time(NULL));
 	for (i = 0; i < n && got == 0; i++) {
-		const struct item *item = &items[at[i]];
-		char when[32], agent[ESC_MAX(STORE_NAME_MAX)], name[ESC_MAX(STORE_NAME_MAX)];
-		time_t t = item->time;
-		struct tm tm;
-
-		if (localtime_r(&t, &tm) == NULL || strftime(when, sizeof when, "%F %T", &tm) == 0)
-			snprintf(when, sizeof when, "?");
-		esc_name(agent, sizeof agent, item->agent, strlen(item->agent));
-		esc_name(name, sizeof name, item->name, strlen(item->name));
 		if (f->dry_run || !c[i].keep)
-			printf("%-6s  %02x%02x%02x%02x%02x%02x  %s  %s/%s%s%s\n",
-				c[i].keep ? "keep" : "forget", item->id[0], item->id[1],
-				item->id[2], item->id[3], item->id[4], item->id[5], when, agent,
-				name, c[i].keep ? "  " : "", c[i].reason);
-		f->kept += c[i].keep;
+			tell(&items[at[i]], &c[i]);
 		if (!c[i].keep)
-			got = delete (f, s, item, err);
+			got = drop(f, s, &items[at[i]], err);
 	}
 	free(c);
 	free(at);
 	return got;
 }
 
-static int forget(struct forget *f, const char *path, struct err *err)
+static int forget_in(struct forget *f, const char *path, struct err *err)
 {
 	struct store *s = store_open(path, f->dry_run ? STORE_READ : STORE_WRITE, err);
 	const struct item *items;
@@ -167,6 +183,8 @@ static int forget(struct forget *f, const char *path, struct err *err)
 	int got = -1;
 
 	buf_clear(&f->dumps);
+	if (s != NULL && f->o.store_count > 1)
+		printf("%s:\n", path);
 	if (s != NULL)
 		got = store_dumps(s, add_dump, f, err);
 	items = (const struct item *)(const void *)f->dumps.data;
@@ -177,18 +195,44 @@ static int forget(struct forget *f, const char *path, struct err *err)
 	return got;
 }
 
-/* Asks on a terminal; elsewhere --yes is wanted. */
-static bool may(const struct forget *f)
+/* In all stores. Returns the exit status. */
+static int forget(struct forget *f)
+{
+	struct err err = {0};
+	size_t i;
+
+	f->gone = f->locked = f->unreadable = 0;
+	for (i = 0; i < f->o.store_count; i++)
+		if (forget_in(f, f->o.stores[i], &err) != 0)
+			return cmd_fail("forget", &err);
+	if (fflush(stdout) != 0 || ferror(stdout))
+		return cmd_fail("forget", (err_errno(&err, errno, "standard output"), &err));
+	if (f->unreadable > 0)
+		fprintf(stderr,
+			"fdump forget: %llu dump%s can't be read and stay%s (fdump verify says "
+			"more)\n",
+			(unsigned long long)f->unreadable, f->unreadable > 1 ? "s" : "",
+			f->unreadable > 1 ? "" : "s");
+	return f->unreadable > 0 ? CMD_DAMAGE : f->locked > 0 ? CMD_SOME : CMD_OK;
+}
+
+/* Lists, and asks. */
+static int forget_asked(struct forget *f)
 {
 	char answer[8];
+	int status;
 
-	if (f->dry_run || f->yes)
-		return true;
-	if (!isatty(0))
-		return false;
-	fprintf(stderr, "Delete the dumps that no rule keeps? [y/N] ");
-	return fgets(answer, sizeof answer, stdin) != NULL &&
-	       (answer[0] == 'y' || answer[0] == 'Y');
+	f->dry_run = true;
+	status = forget(f);
+	f->dry_run = false;
+	if (f->gone == 0 || (status != CMD_OK && status != CMD_SOME))
+		return status;
+	fprintf(stderr, "Delete %s? [y/N] ",
+		f->gone > 1 ? "the dumps marked forget" : "the dump marked forget");
+	if (fgets(answer, sizeof answer, stdin) != NULL && (answer[0] == 'y' || answer[0] == 'Y'))
+		return forget(f);
+	fprintf(stderr, "Nothing is deleted.\n");
+	return CMD_OK;
 }
 
 int cmd_forget(int argc, char **argv)
@@ -196,7 +240,6 @@ int cmd_forget(int argc, char **argv)
 	struct forget f = {
 		.o = {.command = "forget", .help = help, .shared = "s", .own = own, .take = take}};
 	struct err err = {0};
-	size_t i;
 	int status;
 
 	f.o.ctx = &f;
@@ -204,21 +247,18 @@ int cmd_forget(int argc, char **argv)
 	status = cmd_options_parse(&f.o, argc, argv);
 	if (status >= 0)
 		goto out;
-	if (f.o.store_count == 0 || optind < argc || !f.ruled) {
+	if (f.o.store_count == 0 || optind < argc || !f.ruled)
 		status = cmd_usage("forget", "wants -s STORE and at least one --keep-... rule");
-		goto out;
-	}
-	if (!may(&f)) {
-		status =
-			cmd_usage("forget", "--dry-run shows what would be deleted, --yes does it");
-		goto out;
-	}
-	status = hash_crypto_init(&err) == 0 ? CMD_OK : cmd_fail("forget", &err);
-	for (i = 0; i < f.o.store_count && status == CMD_OK; i++)
-		if (forget(&f, f.o.stores[i], &err) != 0)
-			status = cmd_fail("forget", &err);
-	if (status == CMD_OK && f.locked > 0)
-		status = CMD_SOME;
+	else if (hash_crypto_init(&err) != 0)
+		status = cmd_fail("forget", &err);
+	else if (f.dry_run || f.yes)
+		status = forget(&f);
+	else if (isatty(0))
+		status = forget_asked(&f);
+	else
+		status = cmd_usage("forget",
+			"without a terminal to ask: --dry-run shows what would be deleted, --yes "
+			"does it");
 out:
 	buf_fini(&f.dumps);
 	cmd_options_fini(&f.o);

@@ -72,6 +72,7 @@ int main(int argc, char **argv)
 	const struct command *c;
 
 	signal(SIGPIPE, SIG_IGN); /* a broken pipe is an error of write */
+	signal(SIGUSR1, SIG_IGN); /* asks for progress, where there is some to tell */
 	signal(SIGXFSZ, SIG_IGN); /* so is a limit on the size of files */
 	fs_raise_file_limit();
 	self = self != NULL ? self + 1 : argc > 0 ? argv[0] : "fdump";

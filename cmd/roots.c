@@ -10,6 +10,19 @@
 #include "lib/cbor.h"
 #include "lib/err.h"
 
+/* Whether "..", which names in a dump can't have, is in a path. */
+static bool goes_up(const char *path)
+{
+	for (; *path != 0; path += strspn(path, "/")) {
+		size_t n = strcspn(path, "/");
+
+		if (n == 2 && memcmp(path, "..", 2) == 0)
+			return true;
+		path += n;
+	}
+	return false;
+}
+
 int cmd_roots_add(struct cmd_roots *r, const char *path, struct err *err)
 {
 	size_t len = strlen(path);
@@ -21,6 +34,10 @@ int cmd_roots_add(struct cmd_roots *r, const char *path, struct err *err)
 		buf_init(&r->encoded, SIZE_MAX);
 	if (r->count == STORE_PATHS_MAX)
 		return err_set(err, ERR_USAGE, "over %d paths", STORE_PATHS_MAX);
+	if (goes_up(path))
+		return err_set(err, ERR_USAGE,
+			"%s: '..' in a PATH of a backup: give it from / on, or its folder by -C",
+			path);
 	if (r->count > 0 && (path[0] == '/') != (r->paths[0][0] == '/'))
 		return err_set(
 			err, ERR_USAGE, "%s: paths must be all absolute or all relative", path);

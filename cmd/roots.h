@@ -22,7 +22,7 @@ struct cmd_roots {
 	struct buf encoded; /* all that were asked for, as a dump's record has them */
 };
 
-/* Each returns 0, or -1 with err set: ERR_USAGE (absolute beside relative ones, over
+/* Each returns 0, or -1 with err set: ERR_USAGE ("..", absolute beside relative ones, over
  * STORE_PATHS_MAX), ERR_NOMEM, the file's error. */
 int cmd_roots_add(struct cmd_roots *roots, const char *path, struct err *err);
 /* Lines of a file, '-': of standard input; null: ended by NUL. Empty ones are passed by. */

@@ -20,7 +20,7 @@ struct err;
 #define PACK_BLOCK_VOLUME_MAX ((4u << 20) + (4u << 10)) /* the same in a volume's blocks */
 #define PACK_BLOCK_NONE       0xffffffffu               /* `first`: no entry begins here */
 #define PACK_BLOCK_VERSION    1
-#define PACK_BLOCK_ENTRIES    8192 /* entries that begin in a block, at most */
+#define PACK_BLOCK_ENTRIES    4096 /* entries that begin in a block, at most */
 
 #define PACK_BLOCK_STORED_MAX (PACK_BLOCK_RAW_MAX + PACK_BLOCK_TAG)
 

@@ -33,6 +33,7 @@ static int spawn(char **words, pid_t *pid, struct err *err)
 		return err_errno(err, errno, "pipe");
 	sigemptyset(&ignored);
 	sigaddset(&ignored, SIGPIPE);
+	sigaddset(&ignored, SIGUSR1);
 	sigaddset(&ignored, SIGXFSZ);
 	posix_spawnattr_init(&attr);
 	posix_spawnattr_setsigdefault(&attr, &ignored);

@@ -723,6 +723,7 @@ static int run_lanes(struct create *c, struct job **jobs, size_t job_count, stru
 		{LANE_PARALLEL, press, NULL},
 		{LANE_SERIAL, emit, NULL},
 	};
+	struct pack_totals totals;
 	size_t i;
 
 	for (i = 0; i < job_count; i++)
@@ -736,6 +737,9 @@ static int run_lanes(struct create *c, struct job **jobs, size_t job_count, stru
 	if (lane_run(stages, sizeof stages / sizeof *stages, (void **)jobs, job_count,
 		    (void **)workers, worker_count, c, err) != 0)
 		return -1;
+	pack_writer_totals(c->writer, &totals);
+	if (totals.entries == 0 && c->problems + c->untold > 0)
+		return err_set(err, ERR_NOTFOUND, "nothing of what was asked for can be read");
 	return pack_writer_end(c->writer, err);
 }
 

@@ -293,7 +293,7 @@ static int decode_lead(struct pack_load *load, struct cbor_in *in, struct err *e
 static int decode(struct pack_load *load, struct hash *hash, struct sums *sums, struct err *err)
 {
 	static const struct err misplaced = {ERR_FORMAT, "an entry begins where none should"};
-	static const struct err many = {ERR_LIMIT, "more than 8192 entries begin in the block"};
+	static const struct err many = {ERR_LIMIT, "more than 4096 entries begin in the block"};
 	const size_t most = PACK_BLOCK_ENTRIES * sizeof(struct pack_member);
 	uint32_t first = load->block.first, len = load->block.raw_len;
 	struct cbor_in in;

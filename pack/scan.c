@@ -158,6 +158,19 @@ static void problem(struct pack_scan *s, const char *what, int errnum)
 	s->o.problem(s->o.ctx, (const char *)s->path.data, s->path.len, what, errnum);
 }
 
+/* What could not be looked at: one that was listed has gone since, or it is a path that
+ * was given, told as it was given. */
+static void missing(struct pack_scan *s, int errnum)
+{
+	if (s->depth == 0)
+		s->o.problem(
+			s->o.ctx, s->root_name, strlen(s->root_name), "can't be looked at", errnum);
+	else if (errnum == ENOENT)
+		problem(s, "vanished before it was looked at", 0);
+	else
+		problem(s, "can't be looked at", errnum);
+}
+
 /* --- one directory ------------------------------------------------------ */
 
 struct listing {
@@ -272,8 +285,7 @@ static int look(struct pack_scan *s, struct pack_dir *dir, const char *name, uin
 	item->self = dir_new(fd, err);
 	return item->self != NULL ? 0 : -1;
 vanished:
-	problem(s, errno == ENOENT ? "vanished before it was looked at" : "can't be looked at",
-		errno == ENOENT ? 0 : errno);
+	missing(s, errno);
 	if (fd >= 0)
 		close(fd);
 	return 1;
@@ -397,7 +409,7 @@ static int next_root(struct pack_scan *s, struct pack_scan_item *item, struct er
 	buf_took(&s->path, pack_scan_name(path, (char *)s->path.data, &cut));
 	fd = open_parent(s->o.base, s->root_name, &name);
 	if (fd < 0) {
-		problem(s, "can't be opened", errno);
+		missing(s, errno);
 		return 2;
 	}
 	s->root_dir = dir_new(fd, err);

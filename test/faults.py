@@ -197,7 +197,7 @@ class Case:
         elif self.code == -6 and b"fips_enabled' in libgcrypt" in self.errors:
             return self.wrong  # libgcrypt's own end, as it is loaded; nothing has been begun
         elif any(own in self.errors for own in (
-                b"Sanitizer: CHECK failed", b"LeakSanitizer does not work", b"allocator_may_return_null")):
+                b"Sanitizer: CHECK failed", b"Sanitizer failed to allocate", b"LeakSanitizer does not work", b"allocator_may_return_null")):
             return self.wrong  # its own end: it can't do without memory, or beside strace
         elif self.code < 0 and not killed:
             self.bad("signal %d" % -self.code)

@@ -19,7 +19,7 @@ MAGIC, NONE = b"\xf7DMP", 0xFFFFFFFF
 START, KEY, ENTRY, INDEX, END = 1, 2, 3, 4, 5
 KINDS = (None, "START", "KEY", "ENTRY", "INDEX", "END")
 U32, U63, U64 = (1 << 32) - 1, (1 << 63) - 1, (1 << 64) - 1
-CONTENT_MAX, BLOCK_ENTRIES, HOLES_MAX = 1 << 44, 8192, 1 << 37  # what has more holes is not hashed, and said so
+CONTENT_MAX, BLOCK_ENTRIES, HOLES_MAX = 1 << 44, 4096, 1 << 37  # what has more holes is not hashed, and said so
 NAMES = dict(P="path", T="type", m="mode", u="uid", g="gid", un="user", gn="group", t="mtime",
              D="device", L="target", H="link", x="xattrs", f="flags", n="size", h="sha256",
              S="status", c="changed", e="error", X="exit")

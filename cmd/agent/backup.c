@@ -78,6 +78,7 @@ struct backup {
 	bool pending, linked;
 	struct buf link;
 	uint64_t untold;
+	uint64_t missing; /* met, but not looked at: they are no entries */
 	/* join */
 	struct hash *hash;
 	/* emit */
@@ -97,6 +98,7 @@ static void scan_problem(void *ctx, const char *path, size_t len, const char *wh
 			strerror_r(errnum, reason, sizeof reason));
 	else
 		snprintf(text, sizeof text, "%s", what);
+	b->missing++;
 	if (agent_job_note(b->planning, path, len, text, NULL) != 0)
 		b->untold++;
 }
@@ -900,6 +902,10 @@ static int commit(struct backup *b, struct err *err)
 	struct buf record;
 	int got;
 
+	b->result->statuses += b->missing;
+	if (b->result->entries == 0 && b->missing > 0)
+		return err_set(err, ERR_NOTFOUND,
+			"nothing of what was asked for can be read: there is no dump");
 	buf_init(&record, STORE_DUMP_MAX);
 	got = make_record(b, &record, err);
 	if (got == 0)

@@ -69,6 +69,7 @@ static int start(const char *path, char *const *environment, pid_t *pid, struct 
 		return err_set(err, ERR_NOMEM, "out of memory");
 	sigemptyset(&ignored);
 	sigaddset(&ignored, SIGPIPE);
+	sigaddset(&ignored, SIGUSR1);
 	sigaddset(&ignored, SIGXFSZ);
 	posix_spawnattr_init(&attr);
 	posix_spawnattr_setsigdefault(&attr, &ignored);

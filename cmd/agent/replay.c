@@ -43,6 +43,7 @@ struct agent_replay {
 	struct buf piece, path;
 	struct cbor_in in;
 	uint64_t piece_number, content; /* content: that REFs of this plan name */
+	size_t entries;                 /* that begin in this plan */
 	bool clean;                     /* the piece began with an entry */
 	bool open, skipping;            /* an entry is running; it is not wanted */
 	uint8_t last[STORE_ID_LEN];     /* the chunk that was named last */
@@ -167,6 +168,7 @@ static int begin_entry(struct agent_replay *r, struct buf *plan, const struct pa
 		r->skipping = r->o.there(r->o.ctx, head);
 	if (r->skipping)
 		return 0;
+	r->entries++;
 	buf_clear(&r->path);
 	if (buf_add(&r->path, head->path.at, head->path.len, err) != 0)
 		return -1;
@@ -273,10 +275,11 @@ static int plan(void *ctx, struct buf *plan, struct err *err)
 
 	buf_clear(plan);
 	r->content = 0;
+	r->entries = 0;
 	if (buf_add(plan, &path_len, sizeof path_len, err) != 0 ||
 		(path_len > 0 && buf_add(plan, r->path.data, path_len, err) != 0))
 		return -1;
-	while (got == 0 && plan->len - start < JOB_ITEMS) {
+	while (got == 0 && plan->len - start < JOB_ITEMS && r->entries < PACK_BLOCK_ENTRIES) {
 		if (r->in.at == r->in.end) {
 			got = next_piece(r, err);
 			if (got == 1 && r->open)

@@ -106,6 +106,7 @@ struct listed {
 	uint64_t seq;
 	size_t store;
 	size_t record, record_len; /* in .records */
+	bool damaged;              /* its record can't be read; committed: the one before's */
 	int64_t lock;
 	struct store_receipt receipt;
 };
@@ -113,13 +114,15 @@ struct listed {
 struct listing {
 	struct buf all, records;
 	size_t store;
+	int64_t before; /* when the last one of this store was committed */
 };
 
 static int add_listed(void *ctx, const struct store_entry *e, struct err *err)
 {
 	struct listing *l = ctx;
 	struct listed d = {
-		.committed = e->committed,
+		.damaged = e->damaged,
+		.committed = e->damaged ? l->before : e->committed,
 		.seq = e->seq,
 		.store = l->store,
 		.record = l->records.len,
@@ -127,15 +130,21 @@ static int add_listed(void *ctx, const struct store_entry *e, struct err *err)
 		.lock = e->lock,
 		.receipt = e->receipt,
 	};
-	const struct listed *old = (const struct listed *)(const void *)l->all.data;
-	size_t i;
+	struct listed *old = (struct listed *)(void *)l->all.data;
+	size_t i, count = l->all.len / sizeof *old;
 
-	if (e->damaged)
-		return 0;
-	for (i = 0; i < l->all.len / sizeof *old; i++)
-		if (memcmp(old[i].id, e->dump.id, sizeof d.id) == 0)
-			return 0;
+	l->before = d.committed;
 	memcpy(d.id, e->dump.id, sizeof d.id);
+	for (i = 0; i < count && memcmp(old[i].id, d.id, sizeof d.id) != 0; i++)
+		;
+	if (i < count && (d.damaged || !old[i].damaged))
+		return 0;
+	if (d.damaged)
+		return buf_add(&l->all, &d, sizeof d, err);
+	if (i < count) {
+		old[i] = d;
+		return buf_add(&l->records, e->record, e->record_len, err);
+	}
 	if (buf_add(&l->records, e->record, e->record_len, err) != 0)
 		return -1;
 	return buf_add(&l->all, &d, sizeof d, err);
@@ -159,8 +168,10 @@ int agent_source_dumps(struct agent_source *s, store_each_dump *each, void *ctx,
 
 	buf_init(&l.all, SIZE_MAX);
 	buf_init(&l.records, SIZE_MAX);
-	for (; l.store < s->count && got == 0; l.store++)
+	for (; l.store < s->count && got == 0; l.store++) {
+		l.before = 0;
 		got = store_dumps(s->stores[l.store], add_listed, &l, err);
+	}
 	d = (struct listed *)(void *)l.all.data;
 	if (l.all.len > 0)
 		qsort(d, l.all.len / sizeof *d, sizeof *d, by_time);
@@ -172,9 +183,15 @@ int agent_source_dumps(struct agent_source *s, store_each_dump *each, void *ctx,
 			.lock = d[i].lock,
 			.seq = d[i].seq,
 			.receipt = d[i].receipt,
+			.damaged = d[i].damaged,
 		};
 
-		got = store_dump_get(&e.dump, e.record, e.record_len, err);
+		if (e.damaged) {
+			e.dump.id = d[i].id;
+			e.record = NULL;
+		} else {
+			got = store_dump_get(&e.dump, e.record, e.record_len, err);
+		}
 		if (got == 0)
 			got = each(ctx, &e, err);
 	}
@@ -191,7 +208,7 @@ struct wish {
 	char agent[STORE_NAME_MAX + 1], name[STORE_NAME_MAX + 1];
 	bool any_name;
 	int64_t until;
-	size_t found;
+	size_t found, unreadable; /* unreadable: since the last that was found */
 };
 
 static int digit(char c)
@@ -274,6 +291,8 @@ static bool wanted(const struct wish *w, const struct store_entry *e)
 {
 	size_t whole = w->digits / 2;
 
+	if (e->damaged && w->digits == 0)
+		return false;
 	if (w->digits > 0)
 		return memcmp(w->id, e->dump.id, whole) == 0 &&
 		       (w->digits % 2 == 0 || (e->dump.id[whole] & 0xf0) == w->id[whole]);
@@ -285,9 +304,15 @@ static int consider(void *ctx, const struct store_entry *e, struct err *err)
 {
 	struct wish *w = ctx;
 
-	if (!wanted(w, e))
+	if (!wanted(w, e)) {
+		w->unreadable += e->damaged && w->digits == 0 && e->committed <= w->until;
 		return 0;
+	}
+	if (e->damaged)
+		return err_set(err, ERR_DAMAGE,
+			"the dump's record can't be read (fdump verify STORE says more)");
 	w->found++;
+	w->unreadable = 0;
 	buf_clear(&w->source->record);
 	return buf_add(&w->source->record, e->record, e->record_len, err);
 }
@@ -298,6 +323,12 @@ int agent_source_choose(struct agent_source *s, const char *text, const char *ho
 
 	if (parse_wish(text, host, &w, err) != 0 || agent_source_dumps(s, consider, &w, err) != 0)
 		return -1;
+	if (w.unreadable > 0)
+		return err_set(err, ERR_DAMAGE,
+			"%s: may be one of %zu dumps whose records can't be read (fdump verify "
+			"STORE "
+			"says more): give the id of one that fdump dumps lists",
+			text, w.unreadable);
 	if (w.found == 0)
 		return err_set(err, ERR_NOTFOUND,
 			"%s: there is no such dump (fdump dumps lists them)", text);

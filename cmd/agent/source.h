@@ -33,7 +33,8 @@ void agent_source_close(struct agent_source *source);
 struct store *agent_source_store(const struct agent_source *source);
 
 /* Calls `each` for the dumps of all stores, each once, in the order of commit times. As
- * store_dumps. */
+ * store_dumps; one whose record no store can read stands behind the one that was committed
+ * before it. */
 int agent_source_dumps(
 	struct agent_source *source, store_each_dump *each, void *ctx, struct err *err);
 

@@ -408,6 +408,9 @@ int store_gc(struct store *s, const struct store_gc_options *options,
 	int got;
 
 	*result = (struct store_gc_result){0};
+	/* Who opens the store from here on sees no dump that was deleted. */
+	if (!g.o.dry_run && store_wait_readers(s, err) != 0)
+		return -1;
 	buf_init(&shares, SIZE_MAX);
 	pthread_mutex_lock(&s->writer);
 	got = store_flush_all(s, err);

@@ -81,6 +81,14 @@ int store_read_place(struct store *s, const struct store_place *place, struct pa
 int store_new_volume(struct store *s, enum store_volume_state state, uint64_t seq,
 	struct store_volume *volume, struct err *err);
 
+/* Makes `fdump-store` and `identity` anew if they are missing or malformed: new keys, and a new uid
+ * if that is lost. Returns 0: nothing to do; 1: made; -1 with err set. */
+int store_mend_identity(const char *path, struct err *err);
+
+/* Waits, STORE_LOCK_SEC at most, until nobody reads who opened the store before. Returns 0, or -1
+ * with err set: ERR_BUSY. */
+int store_wait_readers(struct store *s, struct err *err);
+
 /* Recovers after a crash: tails, leftovers. At opening, by the writer. */
 int store_recover(struct store *s, struct err *err);
 

@@ -160,7 +160,7 @@ static int swap(const char *fresh, const char *index, int dir, struct err *err)
 /* Only one may write, or rebuild, at a time. */
 static int lock(const char *path, struct err *err)
 {
-	struct flock l = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+	struct flock l = {.l_type = F_WRLCK, .l_whence = SEEK_SET, .l_len = 1};
 	char file[4200];
 	int fd;
 
@@ -215,6 +215,12 @@ int store_rebuild(const char *path, store_problem *problem, void *ctx, struct st
 		err_errno(err, errno, "%s", volumes);
 	else if (build(&r, fresh, err) == 0)
 		got = swap(fresh, index, dir, err);
+	if (got == 0 && (got = store_mend_identity(path, err)) > 0) {
+		problem(ctx, NULL,
+			"fdump-store or identity was missing: the store has a new identity, "
+			"and no reserve if that was lost");
+		got = 0;
+	}
 	if (r.volumes >= 0)
 		close(r.volumes);
 	if (dir >= 0)

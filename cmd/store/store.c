@@ -103,29 +103,41 @@ static int put_first_meta(struct db *db, struct err *err)
 	return -1;
 }
 
+static int write_about(const char *path, const uint8_t *uid, const uint8_t *public,
+	uint64_t reserve, struct err *err)
+{
+	char uid_text[2 * STORE_UID_LEN + 1], public_text[2 * SEAL_SIGN_LEN + 1], about[ABOUT_MAX];
+	char *file = join(path, ABOUT, err);
+	int got = -1, len;
+
+	hex(uid, STORE_UID_LEN, uid_text);
+	hex(public, SEAL_SIGN_LEN, public_text);
+	len = snprintf(about, sizeof about,
+		"fdump-store 1\nuid %s\npublic %s\nreserve %" PRIu64 "\n", uid_text, public_text,
+		reserve);
+	if (file != NULL)
+		got = file_write(file, about, (size_t)len, 0600, err);
+	free(file);
+	return got;
+}
+
 int store_make(const char *path, uint64_t reserve, struct err *err)
 {
 	uint8_t uid[STORE_UID_LEN], public[SEAL_SIGN_LEN], secret[SEAL_SIGN_LEN];
-	char uid_text[2 * STORE_UID_LEN + 1], public_text[2 * SEAL_SIGN_LEN + 1];
-	char about[ABOUT_MAX], *index = NULL;
 	struct db *db = NULL;
-	int got = -1, len;
+	char *index = NULL;
+	int got = -1;
 
 	if (seal_random(uid, sizeof uid, err) != 0 || seal_sign_new(secret, public, err) != 0 ||
 		make_folders(path, err) != 0)
 		return -1;
-	hex(uid, sizeof uid, uid_text);
-	hex(public, sizeof public, public_text);
-	len = snprintf(about, sizeof about,
-		"fdump-store 1\nuid %s\npublic %s\nreserve %" PRIu64 "\n", uid_text, public_text,
-		reserve);
 	index = join(path, "index", err);
 	if (index != NULL)
 		db = store_index_open(index, true, err);
 	/* The file that makes it a store comes last. */
 	if (db != NULL && put_first_meta(db, err) == 0 &&
 		write_file(path, IDENTITY, secret, sizeof secret, err) == 0 &&
-		write_file(path, ABOUT, about, (size_t)len, err) == 0)
+		write_about(path, uid, public, reserve, err) == 0)
 		got = 0;
 	db_close(db);
 	free(index);
@@ -191,26 +203,92 @@ static int read_identity(struct store *s, struct err *err)
 	return got;
 }
 
-static int take_lock(struct store *s, struct err *err)
+int store_mend_identity(const char *path, struct err *err)
 {
-	struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+	struct store s = {.path = strdup(path)};
+	struct err why = {0};
+	bool about, identity;
+	char *file = s.path != NULL ? join(path, IDENTITY, err) : NULL;
+	int got = -1;
+
+	if (file == NULL)
+		goto out;
+	about = read_about(&s, &why) == 0;
+	identity = (about || why.code == ERR_NOTFOUND || why.code == ERR_FORMAT) &&
+		   read_identity(&s, &why) == 0;
+	if (!identity && why.code != ERR_NOTFOUND && why.code != ERR_FORMAT) {
+		*err = why;
+		goto out;
+	}
+	got = 0;
+	if (about && identity)
+		goto out;
+	if (!about)
+		s.reserve = 0;
+	if ((!about && seal_random(s.uid, sizeof s.uid, err) != 0) ||
+		(identity ? seal_sign_public(s.secret, s.public, err)
+			  : seal_sign_new(s.secret, s.public, err)) != 0 ||
+		write_about(path, s.uid, s.public, s.reserve, err) != 0 ||
+		(!identity && file_write(file, s.secret, sizeof s.secret, 0600, err) != 0))
+		got = -1;
+	else
+		got = 1;
+out:
+	seal_wipe(s.secret, sizeof s.secret);
+	free(s.path);
+	free(file);
+	return got;
+}
+
+/* Byte 0 of the lock file is the writer's, byte 1 is shared by the readers. Returns 0; 1: not to be
+ * had in time; -1 with errno set. */
+static int take_lock(int fd, short type, off_t byte)
+{
+	struct flock lock = {.l_type = type, .l_whence = SEEK_SET, .l_start = byte, .l_len = 1};
 	struct timespec pause = {0, POLL_MS * 1000000L};
 	unsigned waited;
 
-	s->lock_fd = openat(s->dir, "lock", O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-	if (s->lock_fd < 0)
-		return err_errno(err, errno, "%s/lock", s->path);
-	for (waited = 0;; waited += POLL_MS) {
-		if (fcntl(s->lock_fd, F_OFD_SETLK, &lock) == 0)
-			return 0;
+	for (waited = 0; fcntl(fd, F_OFD_SETLK, &lock) != 0; waited += POLL_MS) {
 		if (errno != EAGAIN && errno != EACCES)
-			return err_errno(err, errno, "%s/lock", s->path);
+			return -1;
 		if (waited >= STORE_LOCK_SEC * 1000u)
-			return err_set(err, ERR_BUSY,
-				"%s: another process has written to it for %d s", s->path,
-				STORE_LOCK_SEC);
+			return 1;
 		nanosleep(&pause, NULL);
 	}
+	return 0;
+}
+
+static int lock_writer(struct store *s, struct err *err)
+{
+	int got;
+
+	s->lock_fd = openat(s->dir, "lock", O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+	got = s->lock_fd >= 0 ? take_lock(s->lock_fd, F_WRLCK, 0) : -1;
+	if (got > 0)
+		return err_set(err, ERR_BUSY, "%s: another process has written to it for %d s",
+			s->path, STORE_LOCK_SEC);
+	return got == 0 ? 0 : err_errno(err, errno, "%s/lock", s->path);
+}
+
+/* Where there can't be locks, nobody collects garbage either, or a reader does without. */
+static void lock_reader(struct store *s)
+{
+	s->lock_fd = openat(s->dir, "lock", O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	if (s->lock_fd >= 0)
+		take_lock(s->lock_fd, F_RDLCK, 1);
+}
+
+int store_wait_readers(struct store *s, struct err *err)
+{
+	struct flock none = {.l_type = F_UNLCK, .l_whence = SEEK_SET, .l_start = 1, .l_len = 1};
+	int got = take_lock(s->lock_fd, F_WRLCK, 1);
+
+	if (got > 0)
+		return err_set(err, ERR_BUSY,
+			"%s: is being read from, maybe a dump that was deleted: try again later",
+			s->path);
+	fcntl(s->lock_fd, F_OFD_SETLK, &none);
+	return 0;
 }
 
 static int open_index(struct store *s, struct err *err)
@@ -294,7 +372,9 @@ struct store *store_open(const char *path, enum store_mode mode, struct err *err
 		err_errno(err, errno, "%s/volumes", path);
 		goto fail;
 	}
-	if (s->writes && (read_identity(s, err) != 0 || take_lock(s, err) != 0))
+	if (!s->writes)
+		lock_reader(s);
+	else if (read_identity(s, err) != 0 || lock_writer(s, err) != 0)
 		goto fail;
 	if (open_index(s, err) != 0 || (s->writes && open_writer(s, err) != 0))
 		goto fail;

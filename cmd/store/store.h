@@ -5,7 +5,8 @@
  *
  *   store_make -> store_open -> have, put, commit, get ... -> store_close
  *
- * One process at a time writes (a lock with a time-out), any number read.
+ * One process at a time writes (a lock with a time-out), any number read; gc waits for those
+ * who do, so that nothing that they see goes away.
  * Thread-safe: all functions on one struct store may be called from any
  * thread; puts are taken one at a time.
  *

@@ -34,8 +34,12 @@ static void header(const uint8_t *data)
 		return;
 	pack_block_put(&block, again);
 	MUST(memcmp(again, data, sizeof again) == 0);
-	MUST(block.raw_len > 0 && block.raw_len <= PACK_BLOCK_RAW_MAX);
-	MUST(block.stored_len <= PACK_BLOCK_STORED_MAX);
+	MUST(block.raw_len > 0 && block.raw_len <= PACK_BLOCK_VOLUME_MAX);
+	if (block.kind < PACK_VOLUME_KINDS)
+		MUST(block.raw_len <= PACK_BLOCK_RAW_MAX &&
+			block.stored_len <= PACK_BLOCK_STORED_MAX);
+	else
+		MUST(block.stored_len == block.raw_len);
 	MUST(pack_block_name(block.kind) != NULL);
 }
 

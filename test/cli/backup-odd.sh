@@ -1,0 +1,53 @@
+#!/bin/bash
+# Goal: what a person gets wrong about the PATHs and stores of a backup makes no dump that passes for
+# a good one, and no pack.
+set -eu
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+cd "$work"
+fail() { echo "$*"; cat out err; exit 1; }
+status_of() { status=0; "$@" >out 2>err || status=$?; }
+back() { status_of "$FDUMP" backup -s "$work/one" --open --state "$work/state" "$@"; }
+mkdir tree tree/sub
+echo x >tree/sub/file
+"$FDUMP" store init one
+
+# Not there: no dump, no pack, and an older pack stays.
+back scr
+[ $status = 2 ] || fail "a PATH that is not there: status $status"
+grep -q 'scr: can.t be looked at: No such file' err || fail "does not say why"
+"$FDUMP" dumps -s one >out
+[ ! -s out ] || fail "there is a dump of nothing"
+"$FDUMP" pack -f p.fdump tree
+cp p.fdump old
+status_of "$FDUMP" pack -f p.fdump missing
+[ $status = 2 ] && cmp p.fdump old || fail "an older pack: status $status"
+# One of two: made, and marked.
+back tree scr
+[ $status = 1 ] || fail "one of two PATHs: status $status"
+"$FDUMP" dumps -s one | grep -q '!$' || fail "the dump passes for whole"
+
+# "..": names in a dump can't have it.
+mkdir in
+cd in
+back ../tree
+[ $status = 2 ] && grep -q "'\.\.'" ../in/err || fail "..: status $status"
+back /tmp/..
+[ $status = 2 ] || fail "/..: status $status"
+back ..tree
+[ $status = 2 ] && ! grep -q "'\.\.'" err || fail "a name that begins with dots"
+cd ..
+
+# The store in a PATH is left out, relative, absolute, with other names of it.
+"$FDUMP" store init tree/store
+for path in tree "$work/tree"; do
+	for store in tree/store tree/sub/../store; do
+		status_of "$FDUMP" backup -s $store --open --state state "$path"
+		[ $status = 0 ] && grep -q 'is a store of this backup' err || fail "$path $store: status $status"
+		"$FDUMP" files -s $store latest >out
+		! grep -q store out && grep -q sub/file out || fail "$path: has the store"
+	done
+done
+# Twice the same.
+status_of "$FDUMP" backup -s one -s tree/../one --open --state state tree
+[ $status = 2 ] && grep -q 'same store' err || fail "twice the same store: status $status"

@@ -1,0 +1,62 @@
+#!/bin/bash
+# Goal: dumps whose records are lost are told of; "latest" is not quietly an older one; a store without its
+# identity is rebuilt; who reads keeps what is read from gc.
+set -eu
+work=$(mktemp -d)
+trap 'rm -rf "$work"; [ -z "${reader:-}" ] || kill $reader 2>/dev/null || :' EXIT
+cd "$work"
+fail() { echo "$*"; cat out err; exit 1; }
+status_of() { status=0; "$@" >out 2>err || status=$?; }
+mkdir tree
+"$FDUMP" store init one
+for i in 1 2 3; do
+	head -c 200000 /dev/urandom >tree/$i
+	"$FDUMP" backup -s one --open --state state -C tree . >out
+	eval "id$i=\$(sed -n 's/^dump \([0-9a-f]*\):.*/\1/p' out)"
+	[ $i != 1 ] || end=$(stat -c %s one/volumes/00000001.vol)
+done
+cp -a one cut
+truncate -s "$end" cut/volumes/00000001.vol
+status_of "$FDUMP" dumps -s cut
+[ $status = 5 ] && [ "$(grep -c "can't be read" err)" = 2 ] && [ "$(wc -l <out)" = 1 ] || fail "dumps: status $status"
+status_of "$FDUMP" restore -s cut latest -C back
+[ $status = 5 ] && grep -q 'may be one of 2 dumps' err && [ ! -e back/1 ] || fail "latest: status $status"
+status_of "$FDUMP" restore -s cut "$id3" -C back
+[ $status = 5 ] && grep -q "can't be read" err || fail "by id: status $status"
+mkdir back back2
+"$FDUMP" restore -s cut "$id1" -C back && cmp back/1 tree/1 || fail "the one that is there"
+"$FDUMP" restore -s cut -s one latest -C back2 && cmp back2/3 tree/3 || fail "the other store has it"
+status_of "$FDUMP" forget -s cut --keep-last 1 -n
+[ $status = 5 ] && grep -q "2 dumps can't be read" err || fail "forget: status $status"
+
+# Locked ones are said to be, by -n too.
+"$FDUMP" backup -s one --open --state state --lock 1d -C tree . >out
+"$FDUMP" backup -s one --open --state state -C tree . >out
+status_of "$FDUMP" forget -s one --keep-last 1 -n
+[ $status = 1 ] && [ "$(grep -c ^locked out)" = 1 ] && [ "$(grep -c ^forget out)" = 3 ] || fail "forget -n: status $status"
+status_of "$FDUMP" forget -s one --keep-last 1 --yes
+[ $status = 1 ] && [ "$(grep -c ^locked out)" = 1 ] && [ "$(grep -c ^forget out)" = 3 ] || fail "forget: status $status"
+
+# A reader, as FDump's are: gc waits for it.
+python3 -c '
+import fcntl, struct, sys, time
+f = open(sys.argv[1])
+fcntl.fcntl(f, 37, struct.pack("hhqqi4x", fcntl.F_RDLCK, 0, 1, 1, 0))
+print(flush=True)
+time.sleep(60)' one/lock >locked &
+reader=$!
+for ((i = 0; i < 100; i++)); do [ -s locked ] && break || sleep 0.1; done
+status=0
+timeout 2 "$FDUMP" store gc one --threshold 1 >out 2>err || status=$?
+[ $status = 124 ] || fail "gc beside a reader: status $status"
+kill $reader
+wait $reader 2>/dev/null || :
+reader=
+"$FDUMP" store gc one --threshold 1 >out || fail "gc: status $?"
+
+for gone in fdump-store identity "fdump-store one/identity"; do
+	(cd one && rm ${gone//one\//})
+	status_of "$FDUMP" store rebuild one
+	[ $status = 0 ] && grep -q 'new identity' out err || fail "rebuild without $gone: status $status"
+	"$FDUMP" verify one >out && "$FDUMP" backup -s one --open --state state -C tree . >out || fail "after it"
+done
