@@ -487,7 +487,7 @@ static int backup(struct options *o, struct agent_backed_up *result, struct err 
 		agent_state_host(host, err) != 0 || find_base(o, err) != 0 ||
 		find_inside(o, err) != 0)
 		goto out;
-	o->backup.agent = host;
+	o->backup.agent = copies.agent = host;
 	o->backup.domain = &domain;
 	o->backup.last = last = agent_state_last(state, o->backup.name, domain.fingerprint, err);
 	if (last == NULL)

@@ -12,6 +12,7 @@
 #include "cmd/store/store.h"
 #include "lib/err.h"
 #include "lib/hash.h"
+#include "lib/name.h"
 
 static const char help[] =
 	"usage: fdump store init DIR [--reserve SIZE]\n"
@@ -20,11 +21,12 @@ static const char help[] =
 	"       fdump store scrub DIR [--rate SIZE] [--json]\n"
 	"       fdump store rebuild DIR\n"
 	"       fdump store replicate --from STORE STORE\n"
+	"       fdump store quota DIR AGENT SIZE|none\n"
 	"       fdump store trust-clock DIR\n"
 	"\n"
 	"  init                    makes a store in DIR, which is new or empty\n"
 	"      --reserve SIZE      keep so much of the file system free; default: 64M\n"
-	"  stat                    what is in it, in numbers\n"
+	"  stat                    what is in it, in numbers; what each agent uses\n"
 	"      --json              as one JSON object; of scrub one a line: problems, result\n"
 	"  gc                      gives back the space of what no dump needs\n"
 	"      --threshold PERCENT rewrites volumes of which so much is garbage; default: 30\n"
@@ -36,6 +38,7 @@ static const char help[] =
 	"  replicate               copies all dumps that it lacks, and all chunks that are\n"
 	"                          missing or damaged\n"
 	"      --from STORE        from there\n"
+	"  quota                   lets an agent use so much of it, at most\n"
 	"  trust-clock             says that the machine's clock is right: after it was set by\n"
 	"                          more than a day, or back, nothing is deleted until then\n"
 	"\n"
@@ -43,6 +46,7 @@ static const char help[] =
 
 struct options {
 	const char *dir, *from;
+	char **words; /* behind DIR */
 	uint64_t reserve, rate;
 	bool json, dry_run;
 	long threshold;
@@ -71,30 +75,68 @@ struct row {
 	uint64_t value;
 };
 
-static int print_json(const char *id, const struct row *rows, size_t count, struct err *err)
+static int add_rows(json_t *object, const struct row *rows, size_t count)
 {
-	json_t *object = cmd_json_new("result", id);
 	size_t i;
 	int failed = 0;
 
 	for (i = 0; i < count; i++)
 		failed |=
 			cmd_json_add(object, rows[i].name, json_integer((json_int_t)rows[i].value));
-	return cmd_json_print(object, failed, err);
+	return failed;
 }
 
-static int print_stat(const struct options *o, const struct store_stat *t, struct err *err)
+/* An agent's line, or what it is in JSON: ctx is the array. */
+static int print_use(void *ctx, const struct store_use *use, struct err *err)
+{
+	const struct row rows[] = {
+		{"dumps", use->dumps}, {"bytes", use->used}, {"quota", use->quota}};
+	size_t count = use->quota != STORE_QUOTA_NONE ? 3 : 2, i;
+	json_t *agent;
+
+	if (ctx == NULL) {
+		printf("agent %s:", use->agent);
+		for (i = 0; i < count; i++)
+			printf(" %s %" PRIu64, rows[i].name, rows[i].value);
+		printf("\n");
+		return 0;
+	}
+	agent = json_object();
+	if (agent == NULL || json_array_append_new(ctx, agent) != 0 ||
+		cmd_json_name(agent, "agent", use->agent, strlen(use->agent)) != 0 ||
+		add_rows(agent, rows, count) != 0)
+		return err_set(err, ERR_NOMEM, "out of memory");
+	return 0;
+}
+
+static int print_stat(
+	const struct options *o, struct store *s, const struct store_stat *t, struct err *err)
 {
 	const struct row rows[] = {{"volumes", t->volumes}, {"bytes", t->bytes},
 		{"chunks", t->chunks}, {"content", t->raw}, {"dumps", t->dumps},
 		{"deleted", t->deleted}, {"damaged", t->damaged}};
-	size_t i;
+	size_t count = sizeof rows / sizeof *rows, i;
+	json_t *object, *agents;
+	int failed;
 
-	if (o->json)
-		return print_json("store.stat", rows, sizeof rows / sizeof *rows, err);
-	for (i = 0; i < sizeof rows / sizeof *rows; i++)
-		printf("%-8s %" PRIu64 "\n", rows[i].name, rows[i].value);
-	return fflush(stdout) == 0 ? 0 : err_errno(err, errno, "standard output");
+	if (!o->json) {
+		for (i = 0; i < count; i++)
+			printf("%-8s %" PRIu64 "\n", rows[i].name, rows[i].value);
+		if (store_uses(s, print_use, NULL, err) != 0)
+			return -1;
+		return fflush(stdout) == 0 ? 0 : err_errno(err, errno, "standard output");
+	}
+	agents = json_array();
+	if (agents == NULL)
+		return err_set(err, ERR_NOMEM, "out of memory");
+	if (store_uses(s, print_use, agents, err) != 0) {
+		json_decref(agents);
+		return -1;
+	}
+	object = cmd_json_new("result", "store.stat");
+	failed = add_rows(object, rows, count);
+	failed |= cmd_json_add(object, "agents", agents);
+	return cmd_json_print(object, failed, err);
 }
 
 static int stat_store(const struct options *o, struct err *err)
@@ -103,8 +145,27 @@ static int stat_store(const struct options *o, struct err *err)
 	struct store_stat t;
 	int got = s == NULL ? -1 : store_stat(s, &t, err);
 
+	if (got == 0)
+		got = print_stat(o, s, &t, err);
 	store_close(s);
-	return got == 0 ? print_stat(o, &t, err) : -1;
+	return got;
+}
+
+static int set_quota(const struct options *o, struct err *err)
+{
+	uint64_t bytes = STORE_QUOTA_NONE;
+	struct store *s;
+	int got;
+
+	if (!name_ok(o->words[0], strlen(o->words[0])))
+		return err_set(err, ERR_USAGE, "%s: is no name of an agent", o->words[0]);
+	if (strcmp(o->words[1], "none") != 0 && cmd_size(o->words[1], &bytes) != 0)
+		return err_set(
+			err, ERR_USAGE, "%s: is no quota: a size as 10G, or none", o->words[1]);
+	s = store_open(o->dir, STORE_WRITE, err);
+	got = s != NULL ? store_quota_set(s, o->words[0], bytes, err) : -1;
+	store_close(s);
+	return got;
 }
 
 static void on_problem(void *ctx, const struct store_entry *dump, const char *what)
@@ -155,9 +216,14 @@ static int tell_checked(const struct options *o, const struct store_checked *r, 
 	const struct row rows[] = {{"blocks", r->blocks}, {"bytes", r->bytes}, {"dumps", r->dumps},
 		{"damaged", r->damaged}, {"missing", r->missing}, {"incomplete", r->incomplete}};
 
-	if (o->json && print_json("store.scrub", rows, sizeof rows / sizeof *rows, err) != 0)
-		return -1;
-	if (!o->json)
+	json_t *object;
+
+	if (o->json) {
+		object = cmd_json_new("result", "store.scrub");
+		if (cmd_json_print(
+			    object, add_rows(object, rows, sizeof rows / sizeof *rows), err) != 0)
+			return -1;
+	} else
 		printf("%" PRIu64 " blocks, %" PRIu64 " bytes, %" PRIu64 " dumps\n", r->blocks,
 			r->bytes, r->dumps);
 	if (r->damaged == 0 && r->missing == 0 && r->incomplete == 0)
@@ -226,8 +292,10 @@ static int trust_clock(const struct options *o, struct err *err)
 static const struct {
 	const char *name;
 	int (*run)(const struct options *o, struct err *err);
-} verbs[] = {{"init", init}, {"stat", stat_store}, {"gc", gc}, {"scrub", scrub},
-	{"rebuild", rebuild}, {"replicate", replicate}, {"trust-clock", trust_clock}};
+	int words; /* behind DIR */
+} verbs[] = {{"init", init, 0}, {"stat", stat_store, 0}, {"gc", gc, 0}, {"scrub", scrub, 0},
+	{"rebuild", rebuild, 0}, {"replicate", replicate, 0}, {"quota", set_quota, 2},
+	{"trust-clock", trust_clock, 0}};
 
 int cmd_store(int argc, char **argv)
 {
@@ -267,11 +335,16 @@ int cmd_store(int argc, char **argv)
 			return cmd_usage("store", "wrong option");
 		}
 	}
-	if (argc - optind != 2)
+	if (argc - optind < 2)
 		return cmd_usage("store", "wants a verb and a DIR");
 	o.dir = argv[optind + 1];
+	o.words = argv + optind + 2;
 	for (i = 0; i < sizeof verbs / sizeof *verbs; i++)
-		if (strcmp(argv[optind], verbs[i].name) == 0)
+		if (strcmp(argv[optind], verbs[i].name) == 0 && argc - optind - 2 != verbs[i].words)
+			return cmd_usage("store", verbs[i].words > 0
+							  ? "quota wants a DIR, an AGENT and a SIZE"
+							  : "wants a verb and a DIR");
+		else if (strcmp(argv[optind], verbs[i].name) == 0)
 			return hash_crypto_init(&err) == 0 && verbs[i].run(&o, &err) == 0
 				       ? CMD_OK
 				       : cmd_fail("store", &err);

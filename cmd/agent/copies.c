@@ -153,7 +153,7 @@ static void put_next(struct copy *copy)
 	copy->first = (copy->first + 1) % SLOTS;
 	copy->count--;
 	pthread_mutex_unlock(&c->lock);
-	got = store_put(copy->store, c->domain, p->bytes, p->len, &why);
+	got = store_put(copy->store, c->o.agent, c->domain, p->bytes, p->len, &why);
 	pthread_mutex_lock(&c->lock);
 	copy->taken++;
 	if (!copy->behind)

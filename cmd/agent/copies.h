@@ -37,7 +37,8 @@ struct err;
 struct agent_copies_options {
 	const char *const *paths;
 	size_t count;
-	size_t wanted; /* this many are enough; 1 to count */
+	const char *agent; /* who puts */
+	size_t wanted;     /* this many are enough; 1 to count */
 	/* A store is left behind. */
 	void (*behind)(void *ctx, const char *store, const char *why);
 	void *ctx;

@@ -207,7 +207,7 @@ static bool same_place(const struct store_place *place, uint32_t volume, uint64_
 static int lacks(struct err *err)
 {
 	return err_set(err, ERR_DAMAGE,
-		"index: lacks chunks that there are (fdump store rebuild mends it)");
+		"index: lacks chunks or dumps that there are (fdump store rebuild mends it)");
 }
 
 static int sweep_chunk(struct sweep *w, uint64_t offset, const struct pack_block *block,
@@ -248,9 +248,10 @@ static int sweep_dump(struct sweep *w, uint64_t offset, const struct pack_block 
 	const uint8_t *payload, struct err *err)
 {
 	struct moved m = {.dump = true};
-	struct store_dump_row row;
+	struct store_dump_row row = {.seq = 0};
 	struct store_dump dump;
 	struct db_txn *txn;
+	int64_t deleted;
 	int got;
 
 	if (block->stored_len <= STORE_DUMP_HEAD ||
@@ -260,6 +261,12 @@ static int sweep_dump(struct sweep *w, uint64_t offset, const struct pack_block 
 	if (db_begin(w->gc->store->db, false, &txn, err) != 0)
 		return -1;
 	got = store_dump_row_get(txn, dump.id, &row, err);
+	/* Neither there nor deleted: a damaged tree may show a row to who walks, and not to who
+	 * asks. */
+	if (got == 1 && (got = store_time_get(txn, STORE_DELETED, dump.id, &deleted, err)) == 1)
+		got = lacks(err);
+	else if (got == 0 && row.place.volume == 0)
+		got = 1; /* deleted */
 	db_abort(txn);
 	if (got != 0 || !same_place(&row.place, w->gc->victim, offset))
 		return got < 0 ? -1 : 0;
@@ -421,6 +428,7 @@ int store_gc(struct store *s, const struct store_gc_options *options,
 	if (got == 0)
 		got = sweep(&g, &shares, err);
 	store_volume_close(&g.out);
+	store_quotas_forget(s);
 	pthread_mutex_unlock(&s->writer);
 	store_marks_fini(&g.marks);
 	buf_fini(&shares);

@@ -13,6 +13,7 @@
 #include "cmd/store/index.h"
 #include "cmd/store/store.h"
 #include "cmd/store/volume.h"
+#include "lib/buf.h"
 
 struct db;
 
@@ -22,6 +23,15 @@ struct store_pending {
 	struct store_chunk_row row;
 };
 
+/* Of an agent that has one, or that was counted. */
+struct store_quota {
+	char agent[STORE_NAME_MAX + 1];
+	uint64_t bytes; /* STORE_QUOTA_NONE: none */
+	bool known;     /* `used` is counted */
+	uint64_t used, dumps;
+	struct buf domains; /* numbers of those that are in `used`: 32 bits each */
+};
+
 struct store {
 	char *path;
 	int dir, volumes; /* descriptors: the store, its folder of volumes */
@@ -29,6 +39,7 @@ struct store {
 	bool writes;
 	uint8_t uid[STORE_UID_LEN], public[SEAL_SIGN_LEN], secret[SEAL_SIGN_LEN];
 	uint64_t reserve;
+	struct buf quotas; /* struct store_quota; by the writer */
 	struct db *db;
 	pthread_mutex_t writer; /* held by the one who writes; over what is not under `lock` */
 	pthread_mutex_t lock;   /* held for moments, inside of it too: pending, slots, domains */
@@ -108,6 +119,16 @@ int store_commit_index(struct store *s, struct db_txn *txn, struct err *err);
 
 /* The content of an open record, held against its id. */
 int store_open_content(const struct store_record *record, struct buf *out, struct err *err);
+
+/* The quotas' file. Returns 0, or -1 with err set. */
+int store_quotas_load(struct store *s, struct err *err);
+void store_quotas_drop(struct store *s);
+/* What agents use is counted anew: gc has been. */
+void store_quotas_forget(struct store *s);
+/* By the writer: this agent puts so much more into a domain. Returns 0, or -1 with err set:
+ * ERR_NOSPACE. */
+int store_quota_take(struct store *s, const char *agent, size_t agent_len, uint32_t domain,
+	uint64_t more, struct err *err);
 
 int64_t store_now(void);
 

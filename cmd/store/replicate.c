@@ -1,4 +1,5 @@
 /* From store to store: records as they are, and with no key. */
+#include <stdio.h>
 #include <string.h>
 
 #include "cmd/store/care.h"
@@ -10,6 +11,7 @@ struct replicate {
 	struct store *from, *to;
 	const uint8_t *only; /* this dump; NULL: all */
 	const struct store_dump *dump;
+	char agent[STORE_NAME_MAX + 1]; /* its */
 	struct buf record;
 	bool lacks; /* `from` has not all of this dump */
 	store_problem *problem;
@@ -33,7 +35,7 @@ static int copy_chunk(void *ctx, const uint8_t *id, struct err *err)
 		r->lacks = true;
 		return 0;
 	}
-	got = store_put(r->to, r->dump->domain, r->record.data, r->record.len, err);
+	got = store_put(r->to, r->agent, r->dump->domain, r->record.data, r->record.len, err);
 	if (got < 0)
 		return -1;
 	r->result->chunks++;
@@ -52,6 +54,7 @@ static int copy_dump(void *ctx, const struct store_entry *e, struct err *err)
 	if (r->only != NULL && memcmp(r->only, e->dump.id, STORE_DUMP_ID) != 0)
 		return 0;
 	r->dump = &e->dump;
+	snprintf(r->agent, sizeof r->agent, "%.*s", (int)e->dump.agent_len, e->dump.agent);
 	r->lacks = e->record == NULL;
 	for (i = 0; !r->lacks && i < e->dump.list_count && got == 0; i++)
 		got = copy_chunk(r, e->dump.lists + i * STORE_ID_LEN, err);

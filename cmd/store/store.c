@@ -329,7 +329,7 @@ int store_check_files(const char *path, bool index, struct err *err)
 		mode_t type;
 		bool index;
 	} files[] = {{ABOUT, S_IFREG, false}, {IDENTITY, S_IFREG, false}, {"lock", S_IFREG, false},
-		{"volumes", S_IFDIR, false}, {"index", S_IFDIR, true},
+		{"quotas", S_IFREG, false}, {"volumes", S_IFDIR, false}, {"index", S_IFDIR, true},
 		{"index/data.mdb", S_IFREG, true}, {"index/lock.mdb", S_IFREG, true}};
 	char file[4200];
 	struct stat st;
@@ -360,7 +360,9 @@ struct store *store_open(const char *path, enum store_mode mode, struct err *err
 	s->dir = s->volumes = s->lock_fd = s->current.fd = -1;
 	pthread_mutex_init(&s->writer, NULL);
 	pthread_mutex_init(&s->lock, NULL);
-	if (store_check_files(path, true, err) != 0 || read_about(s, err) != 0)
+	buf_init(&s->quotas, SIZE_MAX);
+	if (store_check_files(path, true, err) != 0 || read_about(s, err) != 0 ||
+		store_quotas_load(s, err) != 0)
 		goto fail;
 	s->dir = open(path, O_DIRECTORY | O_RDONLY | O_CLOEXEC);
 	if (s->dir >= 0)
@@ -387,6 +389,7 @@ void store_close(struct store *s)
 	if (s == NULL)
 		return;
 	db_close(s->db);
+	store_quotas_drop(s);
 	store_volume_close(&s->current);
 	if (s->volumes >= 0)
 		close(s->volumes);

@@ -57,11 +57,11 @@ const uint8_t *store_public(const struct store *store);
 int store_have(struct store *store, const uint8_t *domain, const uint8_t *ids, size_t count,
 	bool *has, struct err *err);
 
-/* Adds a record to a domain. An open one's content is held against its id.
- * Returns 0; 1: it was there already; -1 with err set: ERR_FORMAT,
+/* Adds a record to a domain. An open one's content is held against its id. agent: who does, whose
+ * quota holds. Returns 0; 1: it was there already; -1 with err set: ERR_FORMAT,
  * ERR_DAMAGE (not what its id says), ERR_NOSPACE. */
-int store_put(struct store *store, const uint8_t *domain, const uint8_t *record, size_t len,
-	struct err *err);
+int store_put(struct store *store, const char *agent, const uint8_t *domain, const uint8_t *record,
+	size_t len, struct err *err);
 
 /* Makes durable what was put. Returns 0, or -1 with err set. */
 int store_flush(struct store *store, struct err *err);
@@ -125,6 +125,22 @@ int store_trust_clock(struct store *store, struct err *err);
 /* Sets a dump's lock date later; never earlier. Returns 0; 1: there is none;
  * -1 with err set. */
 int store_lock(struct store *store, const uint8_t *dump, int64_t until, struct err *err);
+
+/* An agent may use so many bytes: of the chunks of all domains that it has dumps in, or puts into,
+ * also if other agents share them, and if they wait for gc. Held at put and commit, in whoever
+ * opens the store from now on. bytes: STORE_QUOTA_NONE lifts it. The store is opened to write.
+ * agent: lib/name.h. Returns 0, or -1 with err set. */
+#define STORE_QUOTA_NONE UINT64_MAX
+int store_quota_set(struct store *store, const char *agent, uint64_t bytes, struct err *err);
+
+struct store_use {
+	const char *agent;
+	uint64_t dumps, used, quota; /* quota: STORE_QUOTA_NONE, or bytes */
+};
+/* Calls `each` for every agent that has dumps or a quota. Returns 0, what `each` returned if that
+ * is not 0, or -1 with err set. */
+typedef int store_each_use(void *ctx, const struct store_use *use, struct err *err);
+int store_uses(struct store *store, store_each_use *each, void *ctx, struct err *err);
 
 struct store_stat {
 	uint64_t volumes, bytes; /* of volumes */

@@ -324,8 +324,8 @@ static int put_new(struct store *s, const uint8_t *domain, const uint8_t *key,
 	return 0;
 }
 
-static int put_locked(struct store *s, const uint8_t *domain, const struct store_record *record,
-	size_t len, struct err *err)
+static int put_locked(struct store *s, const char *agent, const uint8_t *domain,
+	const struct store_record *record, size_t len, struct err *err)
 {
 	uint8_t key[STORE_INDEX_KEY];
 	struct store_chunk_row row;
@@ -340,6 +340,8 @@ static int put_locked(struct store *s, const uint8_t *domain, const struct store
 	db_abort(txn);
 	if (got < 0 || (got == 0 && !row.damaged))
 		return got < 0 ? -1 : 1;
+	if (store_quota_take(s, agent, strlen(agent), number, STORE_DOMAIN_LEN + len, err) != 0)
+		return -1;
 	return put_new(s, domain, key, record, len, err);
 }
 
@@ -356,8 +358,8 @@ static int check_open(const struct store_record *record, struct err *err)
 	return got;
 }
 
-int store_put(
-	struct store *s, const uint8_t *domain, const uint8_t *bytes, size_t len, struct err *err)
+int store_put(struct store *s, const char *agent, const uint8_t *domain, const uint8_t *bytes,
+	size_t len, struct err *err)
 {
 	struct store_record record;
 	int got;
@@ -365,7 +367,7 @@ int store_put(
 	if (store_record_get(&record, bytes, len, err) != 0 || check_open(&record, err) != 0)
 		return -1;
 	pthread_mutex_lock(&s->writer);
-	got = put_locked(s, domain, &record, len, err);
+	got = put_locked(s, agent, domain, &record, len, err);
 	pthread_mutex_unlock(&s->writer);
 	return got;
 }
@@ -452,8 +454,13 @@ static int commit_locked(struct store *s, const struct store_dump *dump, const u
 	size_t len, struct store_receipt *receipt, struct buf *missing, struct err *err)
 {
 	struct db_txn *txn;
-	int got;
+	uint32_t number;
+	int got = store_domain_number(s, dump->domain, &number, err);
 
+	if (got == 0) /* also of who joins a domain, and puts nothing */
+		got = store_quota_take(s, dump->agent, dump->agent_len, number, 0, err);
+	if (got < 0)
+		return -1;
 	/* The volume that takes the record is made first: it is a transaction
 	 * of its own. */
 	if (store_flush_all(s, err) != 0 || have_volume(s, err) != 0 ||

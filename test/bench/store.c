@@ -169,7 +169,7 @@ static double puts_of(struct store *s, const uint8_t *bytes, unsigned mib, unsig
 		le_put32(id + 4, i);
 		head = store_record_put(&r, record);
 		memcpy(record + head, bytes + i, MIB + 16);
-		must(store_put(s, domain, record, head + MIB + 16, &err) == 0);
+		must(store_put(s, "bench", domain, record, head + MIB + 16, &err) == 0);
 	}
 	must(store_flush(s, &err) == 0);
 	return now() - before;

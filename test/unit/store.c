@@ -75,7 +75,7 @@ static int put(struct store *s, const char *text, uint8_t id[STORE_ID_LEN])
 	size_t len = record(text, strlen(text), bytes);
 
 	memcpy(id, bytes + 8, STORE_ID_LEN);
-	return store_put(s, domain, bytes, len, &err);
+	return store_put(s, "host", domain, bytes, len, &err);
 }
 
 /* The record of a dump of these chunks; its list is put. */
@@ -100,7 +100,7 @@ static void dump_of(struct store *s, const uint8_t *ids, size_t count, uint8_t t
 
 	memcpy(list, ids, count * STORE_ID_LEN);
 	len = record(list, count * STORE_ID_LEN, bytes);
-	assert_true(store_put(s, domain, bytes, len, &err) >= 0);
+	assert_true(store_put(s, "host", domain, bytes, len, &err) >= 0);
 	buf_init(out, STORE_DUMP_MAX);
 	assert_int_equal(store_dump_put(&d, out, &err), 0);
 }
@@ -147,7 +147,7 @@ static void chunks(void **state)
 	assert_int_equal(put(s, "first", id), 1);
 	len = record("what", 4, bad);
 	bad[len - 1] ^= 1;
-	assert_int_equal(store_put(s, domain, bad, len, &err), -1);
+	assert_int_equal(store_put(s, "host", domain, bad, len, &err), -1);
 	assert_int_equal(err.code, ERR_DAMAGE);
 	buf_fini(&out);
 	store_close(s);
@@ -280,6 +280,38 @@ static void clocks(void **state)
 	set_clock(100 * day, true); /* of another boot nothing is known */
 	s = reopen(NULL);
 	assert_int_equal(store_delete(s, (const uint8_t[STORE_DUMP_ID]){63}, &err), 0);
+	store_close(s);
+}
+
+/* A quota holds for its agent, at put and at commit, in this opening and the next. */
+static void quotas(void **state)
+{
+	struct store *s = reopen(NULL);
+	struct store_receipt receipt;
+	uint8_t id[STORE_ID_LEN], bytes[100];
+	struct buf dump;
+	size_t len = record("of another", 10, bytes);
+	int round;
+
+	(void)state;
+	assert_true(put(s, "quota", id) >= 0);
+	dump_of(s, id, 1, 80, 0, &dump);
+	assert_int_equal(store_commit(s, dump.data, dump.len, &receipt, NULL, &err), 0);
+	buf_fini(&dump);
+	assert_int_equal(store_quota_set(s, "host", 10, &err), 0);
+	for (round = 0; round < 2; round++) {
+		assert_int_equal(put(s, "more", id), -1);
+		assert_int_equal(err.code, ERR_NOSPACE);
+		assert_int_equal(put(s, "quota", id), 1);
+		dump_of(s, id, 1, 81, 0, &dump);
+		assert_int_equal(store_commit(s, dump.data, dump.len, &receipt, NULL, &err), -1);
+		assert_int_equal(err.code, ERR_NOSPACE);
+		buf_fini(&dump);
+		assert_int_equal(store_put(s, "guest", domain, bytes, len, &err), round);
+		s = reopen(s);
+	}
+	assert_int_equal(store_quota_set(s, "host", STORE_QUOTA_NONE, &err), 0);
+	assert_int_equal(put(s, "more", id), 0);
 	store_close(s);
 }
 
@@ -541,6 +573,7 @@ int main(void)
 		cmocka_unit_test(commits),
 		cmocka_unit_test(locks),
 		cmocka_unit_test(clocks),
+		cmocka_unit_test(quotas),
 		cmocka_unit_test(tails),
 		cmocka_unit_test(lost_index),
 		cmocka_unit_test(lost_rows),

@@ -1,0 +1,275 @@
+/*
+ * Quotas: lines of a text file, read when the store is opened. How much an
+ * agent uses is counted from the index when it is first asked for, kept in
+ * step by the writer, and counted anew after garbage was collected.
+ */
+#include <assert.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cmd/store/inner.h"
+#include "lib/buf.h"
+#include "lib/db.h"
+#include "lib/err.h"
+#include "lib/file.h"
+
+#define QUOTAS   "quotas"
+#define FILE_MAX (1u << 20)
+
+/* --- the file ------------------------------------------------------------ */
+
+static struct store_quota *quotas_of(const struct store *s, size_t *count)
+{
+	*count = s->quotas.len / sizeof(struct store_quota);
+	return (struct store_quota *)(void *)s->quotas.data;
+}
+
+static struct store_quota *find(const struct store *s, const char *agent, size_t len)
+{
+	size_t count, i;
+	struct store_quota *q = quotas_of(s, &count);
+
+	for (i = 0; i < count; i++)
+		if (strlen(q[i].agent) == len && memcmp(q[i].agent, agent, len) == 0)
+			return &q[i];
+	return NULL;
+}
+
+static struct store_quota *add(struct store *s, const char *agent, uint64_t bytes, struct err *err)
+{
+	struct store_quota q = {.bytes = bytes};
+
+	assert(strlen(agent) <= STORE_NAME_MAX);
+	snprintf(q.agent, sizeof q.agent, "%s", agent);
+	buf_init(&q.domains, SIZE_MAX);
+	if (buf_add(&s->quotas, &q, sizeof q, err) != 0)
+		return NULL;
+	return find(s, agent, strlen(agent));
+}
+
+static int parse(struct store *s, char *text, struct err *err)
+{
+	char agent[STORE_NAME_MAX + 1], *line, *rest = text;
+	uint64_t bytes;
+	int end;
+
+	while ((line = strsep(&rest, "\n")) != NULL && rest != NULL) {
+		end = 0;
+		/* 64: STORE_NAME_MAX */
+		if (sscanf(line, "%" SCNu64 " %64s%n", &bytes, agent, &end) != 2 ||
+			line[end] != 0 || find(s, agent, strlen(agent)) != NULL)
+			return err_set(
+				err, ERR_CONFIG, "%s/%s: is malformed: %s", s->path, QUOTAS, line);
+		if (add(s, agent, bytes, err) == NULL)
+			return -1;
+	}
+	return 0;
+}
+
+static char *file_path(const struct store *s, struct err *err)
+{
+	char *path;
+
+	if (asprintf(&path, "%s/%s", s->path, QUOTAS) >= 0)
+		return path;
+	err_set(err, ERR_NOMEM, "out of memory");
+	return NULL;
+}
+
+int store_quotas_load(struct store *s, struct err *err)
+{
+	char *path = file_path(s, err), *text = malloc(FILE_MAX + 1);
+	struct err why = {0};
+	size_t len;
+	int got = -1;
+
+	if (path == NULL || text == NULL) {
+		err_set(err, ERR_NOMEM, "out of memory");
+	} else if (file_read(path, text, FILE_MAX, &len, NULL, &why) == 0) {
+		text[len] = 0;
+		got = parse(s, text, err);
+	} else if (why.code == ERR_NOTFOUND) {
+		got = 0;
+	} else {
+		*err = why;
+	}
+	free(text);
+	free(path);
+	return got;
+}
+
+void store_quotas_drop(struct store *s)
+{
+	size_t count, i;
+	struct store_quota *q = quotas_of(s, &count);
+
+	for (i = 0; i < count; i++)
+		buf_fini(&q[i].domains);
+	buf_fini(&s->quotas);
+}
+
+static int save(struct store *s, struct err *err)
+{
+	size_t count, i;
+	struct store_quota *q = quotas_of(s, &count);
+	char *path = file_path(s, err);
+	struct buf text;
+	int got = path != NULL ? 0 : -1;
+
+	buf_init(&text, FILE_MAX);
+	for (i = 0; i < count && got == 0; i++)
+		if (q[i].bytes != STORE_QUOTA_NONE)
+			got = buf_addf(&text, err, "%" PRIu64 " %s\n", q[i].bytes, q[i].agent);
+	if (got == 0)
+		got = file_write(path, text.data, text.len, 0600, err);
+	buf_fini(&text);
+	free(path);
+	return got;
+}
+
+int store_quota_set(struct store *s, const char *agent, uint64_t bytes, struct err *err)
+{
+	struct store_quota *q;
+	int got = -1;
+
+	pthread_mutex_lock(&s->writer);
+	q = find(s, agent, strlen(agent));
+	if (q == NULL)
+		q = add(s, agent, bytes, err);
+	if (q != NULL) {
+		q->bytes = bytes;
+		got = save(s, err);
+	}
+	pthread_mutex_unlock(&s->writer);
+	return got;
+}
+
+/* --- use ----------------------------------------------------------------- */
+
+/* Bytes of a domain's chunks, those that are pending too. By the writer, or a reader. */
+static int domain_bytes(struct store *s, uint32_t number, uint64_t *bytes, struct err *err)
+{
+	uint8_t first[STORE_INDEX_KEY];
+	struct store_chunk_row row;
+	struct db_bytes key = {first, 4};
+	struct db_txn *txn;
+	size_t i;
+	int got;
+
+	store_chunk_key(number, (const uint8_t[STORE_ID_LEN]){0}, first);
+	if (db_begin(s->db, false, &txn, err) != 0)
+		return -1;
+	while ((got = store_chunk_next(txn, &key, &row, err)) == 0 && memcmp(key.at, first, 4) == 0)
+		*bytes += row.place.len;
+	db_abort(txn);
+	pthread_mutex_lock(&s->lock);
+	for (i = 0; i < s->pending_count; i++)
+		if (memcmp(s->pending[i].key, first, 4) == 0)
+			*bytes += s->pending[i].row.place.len;
+	pthread_mutex_unlock(&s->lock);
+	return got < 0 ? -1 : 0;
+}
+
+/* Counts a domain among those of an agent, once. */
+static int join(struct store *s, struct store_quota *q, uint32_t number, struct err *err)
+{
+	const uint32_t *have = (const uint32_t *)(const void *)q->domains.data;
+	size_t i;
+
+	for (i = 0; i < q->domains.len / sizeof *have; i++)
+		if (have[i] == number)
+			return 0;
+	if (domain_bytes(s, number, &q->used, err) != 0)
+		return -1;
+	return buf_add(&q->domains, &number, sizeof number, err);
+}
+
+struct count {
+	struct store *store;
+	struct store_quota *quota; /* of whom; NULL: all */
+};
+
+static int count_dump(void *ctx, const struct store_entry *e, struct err *err)
+{
+	struct count *c = ctx;
+	struct store_quota *q = c->quota;
+	char agent[STORE_NAME_MAX + 1];
+	uint32_t number;
+	int got;
+
+	if (e->record == NULL)
+		return 0;
+	snprintf(agent, sizeof agent, "%.*s", (int)e->dump.agent_len, e->dump.agent);
+	if (q != NULL && strcmp(q->agent, agent) != 0)
+		return 0;
+	if (q == NULL && (q = find(c->store, agent, strlen(agent))) == NULL &&
+		(q = add(c->store, agent, STORE_QUOTA_NONE, err)) == NULL)
+		return -1;
+	got = store_domain_number(c->store, e->dump.domain, &number, err);
+	q->dumps++;
+	return got != 0 ? (got < 0 ? -1 : 0) : join(c->store, q, number, err);
+}
+
+static void forget(struct store_quota *q)
+{
+	q->known = false;
+	q->used = q->dumps = 0;
+	buf_clear(&q->domains);
+}
+
+void store_quotas_forget(struct store *s)
+{
+	size_t count, i;
+	struct store_quota *q = quotas_of(s, &count);
+
+	for (i = 0; i < count; i++)
+		forget(&q[i]);
+}
+
+int store_uses(struct store *s, store_each_use *each, void *ctx, struct err *err)
+{
+	struct count all = {.store = s};
+	size_t count, i;
+	struct store_quota *q;
+	int got;
+
+	pthread_mutex_lock(&s->writer);
+	store_quotas_forget(s);
+	got = store_dumps(s, count_dump, &all, err);
+	q = quotas_of(s, &count);
+	for (i = 0; i < count && got == 0; i++) {
+		struct store_use use = {q[i].agent, q[i].dumps, q[i].used, q[i].bytes};
+
+		got = each(ctx, &use, err);
+	}
+	store_quotas_forget(s);
+	pthread_mutex_unlock(&s->writer);
+	return got;
+}
+
+int store_quota_take(struct store *s, const char *agent, size_t agent_len, uint32_t domain,
+	uint64_t more, struct err *err)
+{
+	struct store_quota *q = find(s, agent, agent_len);
+	struct count one = {s, q};
+
+	if (q == NULL || q->bytes == STORE_QUOTA_NONE)
+		return 0;
+	if (!q->known) {
+		forget(q);
+		if (store_dumps(s, count_dump, &one, err) != 0)
+			return -1;
+		q->known = true;
+	}
+	if (join(s, q, domain, err) != 0)
+		return -1;
+	if (q->used > q->bytes || q->bytes - q->used < more)
+		return err_set(err, ERR_NOSPACE,
+			"%s: the quota of %s is full: %" PRIu64 " bytes, of which %" PRIu64
+			" are used, and %" PRIu64 " more wanted",
+			s->path, q->agent, q->bytes, q->used, more);
+	q->used += more;
+	return 0;
+}
