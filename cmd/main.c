@@ -11,11 +11,14 @@
  *   rpc/   RPC+BLOB over mutual TLS
  *   cmd/   this file; a file for each small command, a folder for each role
  */
+#include <errno.h>
+#include <stdbool.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "cmd/cmd.h"
+#include "lib/err.h"
 #include "lib/fs.h"
 
 static const struct command {
@@ -66,6 +69,19 @@ static void help(FILE *to)
 	fputs("\nA link named fdump-COMMAND to this program runs that command.\n", to);
 }
 
+/* What a command printed is part of what it does. Returns the exit status. */
+static int run(const struct command *c, int argc, char **argv)
+{
+	int status = c->run(argc, argv);
+	struct err err = {0};
+	bool failed = ferror(stdout) != 0;
+
+	if ((fflush(stdout) == 0 && !failed) || status >= CMD_FAILED)
+		return status;
+	err_errno(&err, errno != 0 ? errno : EIO, "standard output");
+	return cmd_fail(c->name, &err);
+}
+
 int main(int argc, char **argv)
 {
 	const char *self = argc > 0 ? strrchr(argv[0], '/') : NULL;
@@ -77,7 +93,7 @@ int main(int argc, char **argv)
 	fs_raise_file_limit();
 	self = self != NULL ? self + 1 : argc > 0 ? argv[0] : "fdump";
 	if (strncmp(self, "fdump-", 6) == 0 && (c = find(self + 6)) != NULL)
-		return c->run(argc, argv);
+		return run(c, argc, argv);
 	if (argc < 2) {
 		help(stderr);
 		return CMD_FAILED;
@@ -96,5 +112,5 @@ int main(int argc, char **argv)
 		fprintf(stderr, "fdump: '%s' is no command. Try 'fdump --help'.\n", argv[1]);
 		return CMD_FAILED;
 	}
-	return c->run(argc - 1, argv + 1);
+	return run(c, argc - 1, argv + 1);
 }

@@ -64,7 +64,7 @@ install_packages $deps
 build=${BUILD:-build}
 echo "Building in $build."
 cmake -S . -B "$build" -DFDUMP_TESTS=OFF >/dev/null
-cmake --build "$build" -j "$(nproc)" --target fdump
+cmake --build "$build" -j "$(nproc)"
 build=$(cd "$build" && pwd)
 fdump=$build/fdump
 "$fdump" --version

@@ -233,17 +233,19 @@ static bool parse_id(const char *text, struct wish *w)
 	return true;
 }
 
-/* 2026-11-24, 2026-11-24T06:20, with seconds, with Z; local time if not. */
+/* 2026-11-24, 2026-11-24T06:20 (or a blank), with seconds, with Z; local time if not. A day and a
+ * minute mean their end. */
 static bool parse_time(const char *text, int64_t *time)
 {
-	static const char *const forms[] = {"%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M", "%Y-%m-%d"};
+	static const char *const forms[] = {"%Y-%m-%dT%H:%M:%S", "%Y-%m-%d %H:%M:%S",
+		"%Y-%m-%dT%H:%M", "%Y-%m-%d %H:%M", "%Y-%m-%d"};
 	size_t i;
 
 	for (i = 0; i < sizeof forms / sizeof *forms; i++) {
-		struct tm tm = {.tm_isdst = -1};
+		struct tm tm = {.tm_isdst = -1, .tm_sec = i >= 2 ? 59 : 0};
 		const char *end;
 
-		if (i == 2) /* a day's end */
+		if (i == 4)
 			tm = (struct tm){.tm_hour = 23, .tm_min = 59, .tm_sec = 59, .tm_isdst = -1};
 		end = strptime(text, forms[i], &tm);
 		if (end == NULL || (*end != 0 && strcmp(end, "Z") != 0))

@@ -60,3 +60,17 @@ for gone in fdump-store identity "fdump-store one/identity"; do
 	[ $status = 0 ] && grep -q 'new identity' out err || fail "rebuild without $gone: status $status"
 	"$FDUMP" verify one >out && "$FDUMP" backup -s one --open --state state -C tree . >out || fail "after it"
 done
+
+# What could not be printed is a failure.
+if [ -c /dev/full ]; then
+	for command in "dumps -s one" "forget -s one --keep-last 1 -n" "store gc one" "store scrub one" "restore -s one latest -n -C back" \
+		"find -s one 1" "verify one"; do
+		status=0
+		# shellcheck disable=SC2086
+		"$FDUMP" $command >/dev/full 2>err || status=$?
+		[ $status = 7 ] || fail "$command to a full device: status $status"
+	done
+fi
+# A minute, and a day, mean their end; a blank does for the T.
+"$FDUMP" files -s one "backup@$(date '+%F %H:%M')" >out 2>err || fail "a minute"
+"$FDUMP" files -s one "backup@$(date +%F)" >out 2>err || fail "a day"
