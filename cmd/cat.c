@@ -185,8 +185,10 @@ static int find(struct cat *c, struct pack_seek *seek, struct pack_seek_hand *ha
 static int cat_by_index(struct cat *c, bool *sequence, struct err *err)
 {
 	bool key = c->dump == NULL && cmd_unseal_wanted(&c->o.unseal);
-	struct pack_seek_options options = {
-		.fd = c->fd, .need_key = key, .open_key = key ? on_key : NULL, .ctx = c};
+	struct pack_seek_options options = {.fd = c->fd,
+		.need_key = key,
+		.open_key = c->dump == NULL ? on_key : NULL,
+		.ctx = c};
 	struct pack_seek_sink sink = {
 		.data = put_data, .hole = put_hole, .tail = put_tail, .ctx = c};
 	struct pack_seek_hand *hand = pack_seek_hand_new(err);
@@ -309,7 +311,7 @@ static int cat_in_sequence(struct cat *c, struct err *err)
 		.prove = true,
 		.skip_damaged = true,
 		.need_key = key,
-		.open_key = key ? on_key : NULL,
+		.open_key = c->dump == NULL ? on_key : NULL,
 		.apply = on_load,
 		.problem = on_problem,
 		.ctx = c,

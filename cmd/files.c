@@ -52,6 +52,7 @@ struct files {
 	const char *pattern, *prefix; /* prefix: of each line, find's */
 	struct cmd_line line;
 	uint64_t found;
+	uint64_t unopened, unreadable; /* dumps */
 	struct cmd_dump dump;
 	struct buf ids; /* find: the dumps */
 };
@@ -150,7 +151,11 @@ static int find_in(struct files *f, const uint8_t *id, struct err *err)
 	if (agent_source_choose(f->dump.source, text, "", &why) == 0 &&
 		agent_source_unlock(f->dump.source, &why) == 0)
 		return cmd_dump_walk(&f->dump, add_entry, f, err);
-	if (why.code != ERR_DENIED) {
+	if (why.code == ERR_DENIED)
+		f->unopened++;
+	else if (why.code == ERR_DAMAGE)
+		f->unreadable++;
+	else {
 		*err = why;
 		return -1;
 	}
@@ -189,7 +194,10 @@ static int run(
 	else if (fflush(stdout) != 0)
 		status = cmd_fail(f->o.command, (err_errno(&err, errno, "standard output"), &err));
 	else
-		status = f->found > 0 ? CMD_OK : CMD_SOME;
+		status = f->unreadable > 0                  ? CMD_DAMAGE
+			 : f->found == 0 && f->unopened > 0 ? CMD_REFUSED
+			 : f->found > 0                     ? CMD_OK
+							    : CMD_SOME;
 	cmd_dump_close(&f->dump);
 	cmd_line_fini(&f->line);
 	buf_fini(&f->ids);

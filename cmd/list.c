@@ -228,7 +228,7 @@ static int find_places(struct list *l, struct err *err)
 	struct pack_seek_options options = {
 		.fd = l->fd,
 		.need_key = cmd_unseal_wanted(&l->o.unseal),
-		.open_key = cmd_unseal_wanted(&l->o.unseal) ? on_key : NULL,
+		.open_key = on_key,
 		.ctx = l,
 	};
 	struct pack_seek_hand *hand = pack_seek_hand_new(err);
@@ -337,7 +337,7 @@ static int list_in_sequence(struct list *l, struct err *err)
 		.threads = l->o.threads,
 		.skip_damaged = true,
 		.need_key = key,
-		.open_key = key ? on_key : NULL,
+		.open_key = on_key,
 		.apply = on_load,
 		.problem = on_problem,
 		.ctx = l,

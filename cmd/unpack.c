@@ -282,6 +282,10 @@ static int run(struct unpack *u, struct err *err)
 				o->read.feed != NULL ? o->total : cmd_progress_size(o->read.fd),
 				o->o.verbose);
 			got = pack_read_run(&o->read, &result, err);
+			if (got < 0 && err->code == ERR_DAMAGE && result.packs > 0 &&
+				!o->read.skip_damaged)
+				err_set(err, ERR_DAMAGE,
+					"stopped at damage (--skip-damaged goes on behind it)");
 		}
 		pack_extract_finish(u->extract);
 		cmd_progress_stop();

@@ -340,9 +340,7 @@ static int apply(void *ctx, void *worker, void *job_, struct err *err)
 			return -1;
 		}
 	}
-	return job->stop ? err_set(err, ERR_DAMAGE,
-				   "stopped at damage (--skip-damaged goes on behind it)")
-			 : 0;
+	return job->stop ? err_set(err, ERR_DAMAGE, "stopped at damage") : 0;
 }
 
 /* --- the whole ---------------------------------------------------------- */

@@ -74,3 +74,17 @@ fi
 # A minute, and a day, mean their end; a blank does for the T.
 "$FDUMP" files -s one "backup@$(date '+%F %H:%M')" >out 2>err || fail "a minute"
 "$FDUMP" files -s one "backup@$(date +%F)" >out 2>err || fail "a day"
+
+# A sealed dump and no key: find can't say that nothing matches.
+"$FDUMP" key new --no-passphrase key >/dev/null
+"$FDUMP" store init sealed
+"$FDUMP" backup -s sealed --to key.pub --state state -C tree . >/dev/null
+status_of "$FDUMP" find -s sealed 1
+[ $status = 6 ] || fail "find without a key: status $status"
+status_of "$FDUMP" find -s sealed --key key 1
+[ $status = 0 ] || fail "find with it: status $status"
+
+# A key for a pack that is not sealed is told once, however many blocks there are.
+"$FDUMP" pack -f p.fdump -C tree .
+status_of "$FDUMP" verify --key key p.fdump
+[ $status = 5 ] && [ "$(grep -c 'not sealed, though' out)" = 1 ] || fail "a key for nothing: status $status"
