@@ -206,7 +206,9 @@ static int tell_result(const struct check *c, const struct store_checked *r, str
 		if (c->o->unseal.count > 0)
 			printf("; %" PRIu64 " entries, %" PRIu64 " bytes of content proved",
 				c->entries, c->content);
-		printf("\n");
+		puts(r->damaged + r->missing + r->incomplete + c->damaged > 0 ? ": damaged"
+			: c->unopened > 0 ? ": blocks ok; some dumps were not opened"
+					  : ": ok");
 		return 0;
 	}
 	object = cmd_json_new("result", "verify.store.result");

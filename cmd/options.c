@@ -1,6 +1,7 @@
 /* Tables for getopt_long, put together from what a command has. */
 #include "cmd/options.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -105,11 +106,13 @@ static int take(struct cmd_options *o, int c)
 	case OPT_STATE:
 		o->state = optarg;
 		break;
+	case 'h':
 	case OPT_HELP:
 		fputs(o->help, stdout);
 		return CMD_OK;
 	default:
-		return cmd_usage(o->command, "wrong option");
+		assert(false);
+		return CMD_FAILED;
 	}
 	return got != 0 ? cmd_fail(o->command, &err) : -1;
 }
@@ -127,10 +130,21 @@ static void add(struct option *longs, size_t *count, char *shorts, const struct 
 	*shorts = 0;
 }
 
+int cmd_options_wrong(const char *command, int c, char **argv)
+{
+	const char *word = argv[optind - 1];
+
+	if (c == ':')
+		return cmd_usage(command, "%s wants a value", word);
+	if (optopt > 0 && optopt <= 255 && strncmp(word, "--", 2) != 0)
+		return cmd_usage(command, "unrecognized option '-%c'", optopt);
+	return cmd_usage(command, "unrecognized option '%s'", word);
+}
+
 int cmd_options_parse(struct cmd_options *o, int argc, char **argv)
 {
 	struct option longs[TABLE + OWN_MAX + 1] = {0};
-	char shorts[2 * (TABLE + OWN_MAX) + 1] = "";
+	char shorts[2 * (TABLE + OWN_MAX) + 3] = ":h";
 	const struct option *own;
 	size_t i, count = 0;
 	int c, status = -1;
@@ -141,8 +155,11 @@ int cmd_options_parse(struct cmd_options *o, int argc, char **argv)
 	for (own = o->own; own != NULL && own->name != NULL; own++)
 		add(longs, &count, shorts, own);
 	o->threads = cmd_processors();
+	opterr = 0;
 	optind = 1;
 	while (status < 0 && (c = getopt_long(argc, argv, shorts, longs, NULL)) != -1) {
+		if (c == '?' || c == ':')
+			return cmd_options_wrong(o->command, c, argv);
 		for (own = o->own; own != NULL && own->name != NULL && own->val != c; own++)
 			continue;
 		status = own != NULL && own->name != NULL ? o->take(o->ctx, c) : take(o, c);

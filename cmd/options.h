@@ -48,6 +48,10 @@ struct cmd_options {
  * on, else the exit status. */
 int cmd_options_parse(struct cmd_options *options, int argc, char **argv);
 
+/* Says what is wrong with the option that getopt_long refused by c, '?' or ':'. Returns the exit
+ * status. */
+int cmd_options_wrong(const char *command, int c, char **argv);
+
 /* The arguments from optind on, and the lines of -T, are paths of entries: into
  * .select, which is ready then. Returns as cmd_options_parse. */
 int cmd_options_paths(struct cmd_options *options, int argc, char **argv);

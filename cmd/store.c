@@ -224,8 +224,9 @@ static int tell_checked(const struct options *o, const struct store_checked *r, 
 			    object, add_rows(object, rows, sizeof rows / sizeof *rows), err) != 0)
 			return -1;
 	} else
-		printf("%" PRIu64 " blocks, %" PRIu64 " bytes, %" PRIu64 " dumps\n", r->blocks,
-			r->bytes, r->dumps);
+		printf("%" PRIu64 " blocks, %" PRIu64 " bytes, %" PRIu64 " dumps: %s\n", r->blocks,
+			r->bytes, r->dumps,
+			r->damaged + r->missing + r->incomplete == 0 ? "ok" : "damaged");
 	if (r->damaged == 0 && r->missing == 0 && r->incomplete == 0)
 		return 0;
 	return err_set(err, ERR_DAMAGE,
@@ -304,8 +305,9 @@ int cmd_store(int argc, char **argv)
 	size_t i;
 	int c;
 
+	opterr = 0;
 	optind = 1;
-	while ((c = getopt_long(argc, argv, "n", long_options, NULL)) != -1) {
+	while ((c = getopt_long(argc, argv, ":hn", long_options, NULL)) != -1) {
 		switch (c) {
 		case OPT_RESERVE:
 			if (cmd_size(optarg, &o.reserve) != 0)
@@ -328,11 +330,12 @@ int cmd_store(int argc, char **argv)
 		case OPT_JSON:
 			o.json = true;
 			break;
+		case 'h':
 		case OPT_HELP:
 			fputs(help, stdout);
 			return CMD_OK;
 		default:
-			return cmd_usage("store", "wrong option");
+			return cmd_options_wrong("store", c, argv);
 		}
 	}
 	if (argc - optind < 2)
