@@ -108,6 +108,10 @@ do_valgrind() {
 	for name in key-new key-show key-usage pack verify-good unpack list cat diff; do
 		for t in test/cli/"$name"*.sh; do
 			[ -e "$t" ] || continue
+			case $t in
+			*/list-seek.sh) continue ;;  # counts what is read
+			*/diff-dumps.sh) continue ;; # as unit-store
+			esac
 			echo "== $t"
 			FDUMP=$scratch/fdump SRC=$PWD BUILD=$build bash "$t" || [ $? = 77 ]
 			count=$((count + 1))
