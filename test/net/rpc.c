@@ -805,7 +805,7 @@ static void dials_and_dials_again(void **unused)
 	struct rpc_dial_opts opts = {.conf = a1,
 		.expect = {RPC_STORE, "s1"},
 		.service = &service,
-		.host = "localhost",
+		.host = "127.0.0.1",
 		.pool = state.pool,
 		.wait_min_ms = 20,
 		.wait_max_ms = 100,
