@@ -122,6 +122,7 @@ static int new_scan(struct diff *d, struct err *err)
 		.next_root = next_root,
 		.problem = live_problem,
 		.ctx = d,
+		.problem_ctx = d,
 	};
 
 	pack_scan_free(d->scan);

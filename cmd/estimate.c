@@ -67,6 +67,7 @@ static void *run(void *unused)
 	options.next_root = next_root;
 	options.excluded = options.excluded != NULL ? excluded : NULL;
 	options.problem = problem;
+	options.problem_ctx = options.ctx;
 	options.ctx = NULL;
 	scan = pack_scan_new(&options, &err);
 	while (scan != NULL && !e.over && (got = pack_scan_next(scan, &item, &err)) == 0)

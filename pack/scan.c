@@ -155,7 +155,7 @@ size_t pack_scan_name(const char *path, char *out, bool *cut)
 
 static void problem(struct pack_scan *s, const char *what, int errnum)
 {
-	s->o.problem(s->o.ctx, (const char *)s->path.data, s->path.len, what, errnum);
+	s->o.problem(s->o.problem_ctx, (const char *)s->path.data, s->path.len, what, errnum);
 }
 
 /* What could not be looked at: one that was listed has gone since, or it is a path that
@@ -163,8 +163,8 @@ static void problem(struct pack_scan *s, const char *what, int errnum)
 static void missing(struct pack_scan *s, int errnum)
 {
 	if (s->depth == 0)
-		s->o.problem(
-			s->o.ctx, s->root_name, strlen(s->root_name), "can't be looked at", errnum);
+		s->o.problem(s->o.problem_ctx, s->root_name, strlen(s->root_name),
+			"can't be looked at", errnum);
 	else if (errnum == ENOENT)
 		problem(s, "vanished before it was looked at", 0);
 	else
@@ -401,7 +401,7 @@ static int next_root(struct pack_scan *s, struct pack_scan_item *item, struct er
 		return err_set(err, ERR_NOMEM, "out of memory");
 	buf_clear(&s->path);
 	if (strlen(path) > PACK_PATH_MAX) {
-		s->o.problem(s->o.ctx, path, strlen(path), "path too long", 0);
+		s->o.problem(s->o.problem_ctx, path, strlen(path), "path too long", 0);
 		return 2;
 	}
 	if (buf_room(&s->path, strlen(path) + 2, err) == NULL)

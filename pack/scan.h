@@ -49,7 +49,7 @@ struct pack_scan_options {
 	int (*next_root)(void *ctx, const char **path, struct err *err);
 	/* Something that could not be looked at; errnum may be 0. */
 	void (*problem)(void *ctx, const char *path, size_t len, const char *what, int errnum);
-	void *ctx; /* for all three */
+	void *ctx, *problem_ctx; /* for `excluded` and `next_root`; for `problem` */
 };
 
 /* What was met. All is borrowed until the next call; keep a directory by

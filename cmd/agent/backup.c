@@ -13,7 +13,6 @@
  */
 #include "cmd/agent/backup.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -29,28 +28,17 @@
 #include "lib/err.h"
 #include "lib/hash.h"
 #include "lib/lane.h"
-#include "lib/sums.h"
-#include "pack/command.h"
+#include "pack/batch.h"
 #include "pack/feed.h"
-#include "pack/links.h"
 #include "pack/part.h"
+#include "pack/walk.h"
 
-#define READ_TRIES 3            /* of a file that changes while it is read */
-#define DIRS_MAX   256          /* directories that a job keeps open */
-#define CARRY_MAX  (512u << 10) /* bytes of carried entries in a job */
-#define STEP       (256u << 10) /* a large file is read by */
-
-/* A checksum that is made when all of a job's files are read. */
-struct owed {
-	struct pack_part *part;
-	size_t content, len, sum_raw;
-};
+#define DIRS_MAX  256          /* directories that a job keeps open */
+#define CARRY_MAX (512u << 10) /* bytes of carried entries in a job */
+#define STEP      (256u << 10) /* a large file is read by */
 
 struct worker {
-	struct pack_feed *feed;
-	struct hash *hash;
-	struct sums *sums;
-	struct buf owed;
+	struct pack_batch_reader *reader;
 	struct agent_maker *maker;
 };
 
@@ -58,8 +46,6 @@ struct backup {
 	const struct agent_backup_options *o;
 	struct store_time began;
 	struct agent_run run;
-	struct pack_scan *scan;
-	struct pack_links *links;
 	struct agent_maker *maker; /* emit's own, for the manifest */
 	struct agent_manifest *manifest;
 	struct agent_last_out *last_out;
@@ -67,55 +53,17 @@ struct backup {
 	struct agent_last *last;
 	struct agent_old old;
 	bool has_old;
-	struct pack_stream stream;
-	bool streaming;
-	pid_t command;
+	struct pack_walk walk;
+	struct pack_large large;
 	size_t next_command;
 	struct pack_part *part;
-	struct buf stream_path, ahead, ahead_runs; /* of the stream, behind the last cut */
-	struct agent_job *planning;
-	struct pack_scan_item item;
-	bool pending, linked;
-	struct buf link;
-	uint64_t untold;
-	uint64_t missing; /* met, but not looked at: they are no entries */
+	struct buf ahead, ahead_runs; /* of the large file, behind the last cut */
 	/* join */
 	struct hash *hash;
 	/* emit */
 	struct buf record;
 	struct agent_backed_up *result;
 };
-
-/* --- the scanner ----------------------------------------------------------- */
-
-static void scan_problem(void *ctx, const char *path, size_t len, const char *what, int errnum)
-{
-	struct backup *b = ctx;
-	char text[256], reason[128];
-
-	if (errnum != 0)
-		snprintf(text, sizeof text, "%s: %s", what,
-			strerror_r(errnum, reason, sizeof reason));
-	else
-		snprintf(text, sizeof text, "%s", what);
-	b->missing++;
-	if (agent_job_note(b->planning, path, len, text, NULL) != 0)
-		b->untold++;
-}
-
-static int scan_next_root(void *ctx, const char **path, struct err *err)
-{
-	struct backup *b = ctx;
-
-	return b->o->scan.next_root(b->o->scan.ctx, path, err);
-}
-
-static bool scan_excluded(void *ctx, const char *path, size_t len, bool is_dir)
-{
-	struct backup *b = ctx;
-
-	return b->o->scan.excluded(b->o->scan.ctx, path, len, is_dir);
-}
 
 /* --- the last manifest --------------------------------------------------- */
 
@@ -148,18 +96,19 @@ static bool find_old(struct backup *b)
 		if (!b->has_old)
 			return false;
 		order = agent_path_order((const char *)old->head.path.at, old->head.path.len,
-			b->item.path, b->item.path_len);
+			b->walk.item.path, b->walk.item.path_len);
 		if (old->head.type != PACK_COMMAND && order > 0)
 			return false;
 		if (old->head.type != PACK_COMMAND && order == 0)
 			break; /* commands stand outside the order */
 		b->has_old = agent_last_next(b->last, &b->old);
 	}
-	if (b->item.error != 0 || !agent_stat_same(&old->stat, &b->item.st) ||
-		b->linked != (old->head.type == PACK_HARDLINK))
+	if (b->walk.item.error != 0 || !agent_stat_same(&old->stat, &b->walk.item.st) ||
+		b->walk.linked != (old->head.type == PACK_HARDLINK))
 		return false;
-	return !b->linked || (old->head.link.len == b->link.len &&
-				     memcmp(old->head.link.at, b->link.data, b->link.len) == 0);
+	return !b->walk.linked ||
+	       (old->head.link.len == b->walk.link.len &&
+		       memcmp(old->head.link.at, b->walk.link.data, b->walk.link.len) == 0);
 }
 
 /* --- plan ---------------------------------------------------------------- */
@@ -167,61 +116,26 @@ static bool find_old(struct backup *b)
 /* Plans the pending item, to be carried over or to be read. */
 static int plan_item(struct backup *b, struct agent_job *job, bool carry, struct err *err)
 {
-	const struct pack_scan_item *item = &b->item;
-	struct agent_plan p = {
-		.path_len = item->path_len,
-		.error = item->error,
-		.st = item->st,
-		.has_link = b->linked,
-		.link_len = b->link.len,
-	};
-	const struct agent_plan *last =
-		(const struct agent_plan *)(void *)(job->plans.data + job->plans.len);
+	struct agent_plan p = {0};
 
-	p.path = agent_job_text(job, item->path, item->path_len, err);
-	p.name = carry ? 0 : agent_job_text(job, item->name, strlen(item->name), err);
-	if (p.path == SIZE_MAX || p.name == SIZE_MAX)
-		return -1;
 	if (carry) {
-		p.carried_len = b->old.len;
 		p.stat = b->old.stat;
-		p.carried = agent_job_text(job, b->old.bytes, b->old.len, err);
+		p.carried_len = b->old.len;
+		p.carried = pack_batch_text(&job->batch, b->old.bytes, b->old.len, err);
 		if (p.carried == SIZE_MAX)
 			return -1;
-	} else {
-		if (b->linked &&
-			(p.link = agent_job_text(job, b->link.data, b->link.len, err)) == SIZE_MAX)
-			return -1;
-		job->dirs += item->self != NULL;
-		job->dirs += job->plans.len == 0 || last[-1].dir != item->dir;
-		p.dir = pack_dir_ref(item->dir);
-		p.self = item->self != NULL ? pack_dir_ref(item->self) : NULL;
 	}
-	if (buf_add(&job->plans, &p, sizeof p, err) != 0) {
-		pack_dir_unref(p.dir);
-		pack_dir_unref(p.self);
+	if (buf_add(&job->plans, &p, sizeof p, err) != 0)
 		return -1;
-	}
-	b->pending = false;
-	return 0;
-}
-
-static int find_link(struct backup *b, struct err *err)
-{
-	const struct pack_scan_item *item = &b->item;
-	int got = 0;
-
-	if (!S_ISDIR(item->st.st_mode) && item->st.st_nlink > 1)
-		got = pack_links_meet(b->links, item->st.st_dev, item->st.st_ino, item->st.st_nlink,
-			item->path, item->path_len, &b->link, err);
-	b->linked = got == 1;
-	return got < 0 ? -1 : 0;
+	return pack_batch_add(&job->batch, &b->walk, !carry, err);
 }
 
 /* Bytes of content that the pending item will add to a bundle. */
 static uint64_t content_of(const struct backup *b)
 {
-	return S_ISREG(b->item.st.st_mode) && !b->linked ? (uint64_t)b->item.st.st_size : 0;
+	return S_ISREG(b->walk.item.st.st_mode) && !b->walk.linked
+		       ? (uint64_t)b->walk.item.st.st_size
+		       : 0;
 }
 
 /* Whether the job's chunk ends behind the item that was planned last. */
@@ -229,7 +143,7 @@ static bool job_full(
 	const struct backup *b, const struct agent_job *job, const char *name, uint64_t size)
 {
 	if (job->plans.len >= AGENT_JOB_ITEMS * sizeof(struct agent_plan) ||
-		job->dirs >= DIRS_MAX || job->text.len >= CARRY_MAX + job->bundle)
+		job->batch.dirs >= DIRS_MAX || job->batch.text.len >= CARRY_MAX + job->bundle)
 		return true;
 	return size > 0 &&
 	       agent_cut_behind(b->o->domain->gear, name, strlen(name), size, job->bundle);
@@ -312,69 +226,43 @@ static int read_chunk(struct backup *b, struct agent_job *job, struct err *err)
 		if (cut > 0 || ends)
 			break;
 		pack_part_reset(b->part);
-		got = pack_feed_fill(b->part, &b->stream, NULL, err);
+		got = pack_feed_fill(b->part, &b->large.stream, NULL, err);
 		if (got < 0 || take_part(b, err) != 0)
 			return -1;
 		ends = got == 0;
 	}
 	if (b->ahead.len > cut)
 		ends = false;
-	job->stream = true;
-	if (move_content(b, job, cut, b->stream.fd < 0 && b->ahead.len == cut, err) != 0)
+	job->batch.large = true;
+	if (move_content(b, job, cut, b->large.stream.fd < 0 && b->ahead.len == cut, err) != 0)
 		return -1;
-	if (b->stream.fd >= 0 || b->ahead.len > 0)
+	if (b->large.stream.fd >= 0 || b->ahead.len > 0)
 		return 0;
-	b->streaming = false;
-	pack_command_end(&b->command, &b->stream);
-	job->stream_ends = true;
-	job->end = b->stream;
-	buf_clear(&job->stream_path);
-	return buf_add(&job->stream_path, b->stream_path.data, b->stream_path.len, err);
+	return pack_large_end(&b->large, &job->batch, err);
 }
 
-/* A stream has begun: its HEAD goes into the job, and its first chunk. */
+/* A large file has begun: its HEAD goes into the job, and its first chunk. */
 static int first_chunk(struct backup *b, struct agent_job *job, struct err *err)
 {
-	b->streaming = true;
+	struct pack_part *part = job->batch.parts[0];
+
 	buf_clear(&b->ahead);
 	buf_clear(&b->ahead_runs);
-	if (buf_add(&job->out, job->parts[0]->raw.data, job->parts[0]->raw.len, err) != 0)
+	if (buf_add(&job->out, part->raw.data, part->raw.len, err) != 0)
 		return -1;
-	pack_part_reset(job->parts[0]);
+	pack_part_reset(part);
 	return read_chunk(b, job, err);
 }
 
-/* Opens the pending large file; its HEAD goes into the job, and its first chunk. */
-static int begin_stream(struct backup *b, struct agent_job *job, struct worker *w, struct err *err)
+/* Opens the pending large file. */
+static int begin_large(struct backup *b, struct agent_job *job, struct worker *w, struct err *err)
 {
-	struct pack_feed_item item = {
-		.dir = b->item.dir,
-		.name = b->item.name,
-		.path = b->item.path,
-		.path_len = b->item.path_len,
-		.st = &b->item.st,
-		.fd = -1,
-	};
 	int got;
 
-	b->pending = false;
-	got = pack_feed_begin(w->feed, job->parts[0], &item, &b->stream, err);
-	if (got < 0)
-		return -1;
-	if (got > 0)
-		return agent_job_note(job, item.path, item.path_len, b->stream.problem, err);
-	buf_clear(&b->stream_path);
-	if (buf_add(&b->stream_path, item.path, item.path_len, err) != 0)
-		return -1;
-	return first_chunk(b, job, err);
-}
-
-/* Runs the next command; as begin_stream. */
-static int begin_command(struct backup *b, struct agent_job *job, struct err *err)
-{
-	if (pack_command_begin(b->o->commands[b->next_command++], job->parts[0], &b->stream,
-		    &b->command, &b->stream_path, err) != 0)
-		return -1;
+	b->walk.pending = false;
+	got = pack_large_begin(&b->large, &job->batch, w->reader, &b->walk.item, err);
+	if (got != 0)
+		return got < 0 ? -1 : 0;
 	return first_chunk(b, job, err);
 }
 
@@ -386,22 +274,19 @@ static int plan(void *ctx, void *worker, void *job_, struct err *err)
 	int got;
 
 	agent_job_reset(job);
-	b->planning = job;
-	if (b->streaming)
+	if (b->large.running)
 		return read_chunk(b, job, err);
 	if (b->o->commands != NULL && b->o->commands[b->next_command] != NULL)
-		return begin_command(b, job, err);
+		return pack_large_command(
+			       &b->large, &job->batch, b->o->commands[b->next_command++], err) == 0
+			       ? first_chunk(b, job, err)
+			       : -1;
 	for (;;) {
-		if (!b->pending) {
-			got = pack_scan_next(b->scan, &b->item, err);
-			if (got < 0)
-				return -1;
-			if (got > 0)
-				return job->plans.len == 0 && job->notes.len == 0;
-			if (find_link(b, err) != 0)
-				return -1;
-			b->pending = true;
-		}
+		got = pack_walk_next(&b->walk, &job->batch, err);
+		if (got < 0)
+			return -1;
+		if (got > 0)
+			return job->plans.len == 0 && job->batch.notes.len == 0;
 		size = 0;
 		if (find_old(b)) {
 			if (plan_item(b, job, true, err) != 0)
@@ -409,144 +294,38 @@ static int plan(void *ctx, void *worker, void *job_, struct err *err)
 		} else {
 			size = content_of(b);
 			if (size >= AGENT_CUT_LARGE)
-				return job->plans.len > 0 ? 0 : begin_stream(b, job, worker, err);
+				return job->plans.len > 0 ? 0 : begin_large(b, job, worker, err);
 			if (job->bundle > 0 && job->bundle + size > AGENT_CUT_MEAN)
 				return 0;
 			if (plan_item(b, job, false, err) != 0)
 				return -1;
 			job->bundle += size;
 		}
-		if (job_full(b, job, b->item.name, size))
+		if (job_full(b, job, b->walk.item.name, size))
 			return 0;
 	}
 }
 
 /* --- build --------------------------------------------------------------- */
 
-/* Whether the content will be one DATA in this part, surely. */
-static bool is_one_piece(const struct pack_part *part, const struct pack_stream *s)
-{
-	return s->fd >= 0 && !s->sparse && s->st.st_size > 0 &&
-	       (uint64_t)s->st.st_size <= pack_part_left(part);
-}
-
-/* Content, over as many parts as it takes, and TAIL. */
-static int build_rest(struct agent_job *job, struct worker *w, struct pack_part *part,
-	struct pack_stream *s, struct err *err)
-{
-	struct owed owed = {.part = part, .content = part->raw.len + PACK_DATA_HEAD};
-	bool owes = is_one_piece(part, s);
-	uint8_t sum[HASH_LEN] = {0};
-	int got;
-
-	while ((got = pack_feed_fill(part, s, owes ? NULL : w->hash, err)) == 1)
-		if ((part = agent_job_part(job, err)) == NULL)
-			break;
-	if (got != 0) {
-		pack_feed_drop(s);
-		return -1;
-	}
-	job->read += s->at;
-	owes = owes && s->at > 0;
-	if (s->tail.has_content && !owes)
-		hash_end(w->hash, sum);
-	if (pack_feed_end(part, s, sum, err) != 0)
-		return -1;
-	owed.len = (size_t)s->at;
-	owed.sum_raw = part->sum_raw;
-	return owes ? buf_add(&w->owed, &owed, sizeof owed, err) : 0;
-}
-
-/* Where an entry begins. */
-struct place {
-	size_t part_count, raw_len, owed_len;
-};
-
-/* Whether what was read may be of two states, and would be whole if it were read again. */
-static bool is_torn(const struct pack_stream *s)
-{
-	return s->tail.status == PACK_CHANGED || s->tail.status == PACK_SHRUNK;
-}
-
-/* Forgets the entry that was built last. */
-static void back_to(const struct place *place, struct agent_job *job, struct worker *w)
-{
-	while (job->part_count > place->part_count)
-		pack_part_free(job->parts[--job->part_count]);
-	pack_part_undo(job->parts[job->part_count - 1], place->raw_len);
-	w->owed.len = place->owed_len;
-}
-
-static int build_item(struct backup *b, struct agent_job *job, struct worker *w,
-	struct agent_plan *p, struct err *err)
-{
-	const char *text = (const char *)job->text.data;
-	struct pack_feed_item item = {
-		.dir = p->dir,
-		.name = text + p->name,
-		.path = text + p->path,
-		.path_len = p->path_len,
-		.st = &p->st,
-		.self = p->self,
-		.fd = -1,
-		.error = p->error,
-		.link = p->has_link ? text + p->link : NULL,
-		.link_len = p->link_len,
-	};
-	struct pack_part *part = job->parts[job->part_count - 1];
-	struct place place;
-	struct pack_stream s;
-	int got, tries = 0;
-
-	if (pack_part_full(part) && (part = agent_job_part(job, err)) == NULL)
-		return -1;
-	place = (struct place){job->part_count, part->raw.len, w->owed.len};
-	for (;;) {
-		got = pack_feed_begin(w->feed, part, &item, &s, err);
-		if (got < 0 || (got == 0 && build_rest(job, w, part, &s, err) != 0))
-			return -1;
-		if (!is_torn(&s) || ++tries == READ_TRIES)
-			break;
-		back_to(&place, job, w);
-	}
-	p->left_out = got > 0;
-	agent_stat_set(&p->stat, &s.st, s.problem[0] == 0 && s.tail.status == PACK_OK, b->began);
-	return s.problem[0] != 0 ? agent_job_note(job, item.path, item.path_len, s.problem, err)
-				 : 0;
-}
-
-/* Makes the checksums that are owed. */
-static int pay(struct worker *w, struct err *err)
-{
-	const struct owed *o = (const struct owed *)(void *)w->owed.data;
-	size_t i, count = w->owed.len / sizeof *o;
-
-	for (i = 0; i < count; i++)
-		if (sums_add(w->sums, o[i].part->raw.data + o[i].content, o[i].len,
-			    o[i].part->raw.data + o[i].sum_raw, err) != 0)
-			return -1;
-	sums_run(w->sums);
-	return 0;
-}
-
 static int build(void *ctx, void *worker, void *job_, struct err *err)
 {
+	struct backup *b = ctx;
 	struct worker *w = worker;
 	struct agent_job *job = job_;
+	struct agent_plan *own = agent_job_plans(job);
+	const struct pack_plan *plans;
 	size_t i, count;
-	struct agent_plan *plans = agent_job_plans(job, &count);
-	int result = 0;
 
-	if (job->stream)
+	if (job->batch.large)
 		return 0;
-	buf_clear(&w->owed);
-	for (i = 0; i < count && result == 0; i++)
-		if (plans[i].carried_len == 0)
-			result = build_item(ctx, job, w, &plans[i], err);
-	if (result == 0)
-		result = pay(w, err);
-	agent_job_drop_dirs(job);
-	return result == 0 ? agent_job_convert(job, err) : -1;
+	if (pack_batch_read(&job->batch, w->reader, err) != 0)
+		return -1;
+	plans = pack_batch_plans(&job->batch, &count);
+	for (i = 0; i < count; i++)
+		if (own[i].carried_len == 0)
+			agent_stat_set(&own[i].stat, &plans[i].st, plans[i].sound, b->began);
+	return agent_job_convert(job, err);
 }
 
 /* --- join, press, emit ---------------------------------------------------- */
@@ -559,18 +338,19 @@ static int join(void *ctx, void *worker, void *job_, struct err *err)
 	const struct agent_piece *r = (const struct agent_piece *)(const void *)job->runs.data;
 	size_t i, at = 0;
 	uint8_t sum[HASH_LEN], *to;
+	const struct pack_part *part;
 	struct cbor_out out;
 	struct agent_chunk *c;
 
 	(void)worker;
-	if (!job->stream)
+	if (!job->batch.large)
 		return 0;
 	if (job->content.len > 0) {
 		if (agent_job_chunk(job, &c, err) != 0)
 			return -1;
 		c->at = 0;
 		c->len = job->content.len;
-		job->read += c->len;
+		job->batch.read += c->len;
 	}
 	for (i = 0; i < job->runs.len / sizeof *r; i++) {
 		if (!r[i].hole) {
@@ -587,16 +367,13 @@ static int join(void *ctx, void *worker, void *job_, struct err *err)
 		cbor_put_uint(&out, r[i].len);
 		buf_took(&job->out, cbor_out_len(&out));
 	}
-	if (!job->stream_ends)
+	if (!job->batch.large_ends)
 		return 0;
 	hash_end(b->hash, sum);
-	if (pack_feed_end(job->parts[0], &job->end, sum, err) != 0 ||
-		buf_add(&job->out, job->parts[0]->raw.data, job->parts[0]->raw.len, err) != 0)
+	if (pack_large_tail(&job->batch, sum, err) != 0)
 		return -1;
-	if (job->end.problem[0] == 0)
-		return 0;
-	return agent_job_note(job, (const char *)job->stream_path.data, job->stream_path.len,
-		job->end.problem, err);
+	part = job->batch.parts[0];
+	return buf_add(&job->out, part->raw.data, part->raw.len, err);
 }
 
 static int press(void *ctx, void *worker, void *job_, struct err *err)
@@ -644,26 +421,19 @@ static int keep_piece(void *ctx, bool list, const void *content, size_t len,
 
 static void report(struct backup *b, struct agent_job *job)
 {
-	size_t i, at, len, count;
-	const struct agent_plan *plans = agent_job_plans(job, &count);
+	const struct pack_batch *batch = &job->batch;
+	const struct agent_plan *own = agent_job_plans(job);
+	size_t i, count;
+	const struct pack_plan *plans = pack_batch_plans(batch, &count);
 
 	for (i = 0; i < count && b->o->entry != NULL; i++)
 		if (!plans[i].left_out)
-			b->o->entry(b->o->ctx, (const char *)job->text.data + plans[i].path,
-				plans[i].path_len, plans[i].carried_len > 0);
-	if (job->stream_ends && b->o->entry != NULL)
-		b->o->entry(b->o->ctx, (const char *)job->stream_path.data, job->stream_path.len,
+			b->o->entry(b->o->ctx, pack_batch_at(batch, plans[i].path),
+				plans[i].path_len, own[i].carried_len > 0);
+	if (batch->large_ends && b->o->entry != NULL)
+		b->o->entry(b->o->ctx, (const char *)batch->large_path.data, batch->large_path.len,
 			false);
-	for (at = 0; at < job->notes.len;) {
-		const char *path, *what;
-
-		memcpy(&len, job->notes.data + at, sizeof len);
-		path = (const char *)job->notes.data + at + sizeof len;
-		what = path + len;
-		b->o->problem(b->o->ctx, path, len, what);
-		b->result->problems++;
-		at += sizeof len + len + strlen(what) + 1;
-	}
+	b->result->problems += pack_batch_report(batch, b->o->problem, b->o->ctx);
 }
 
 /* The content's size and status, out of an entry's TAIL, for the dump's totals. */
@@ -690,41 +460,43 @@ static int count_entry(struct backup *b, const uint8_t *items, size_t len, struc
 
 static int emit_plans(struct backup *b, struct agent_job *job, struct err *err)
 {
+	const struct agent_plan *own = agent_job_plans(job);
 	size_t i, count, from = 0;
-	const struct agent_plan *plans = agent_job_plans(job, &count);
+	const struct pack_plan *plans = pack_batch_plans(&job->batch, &count);
 
-	for (i = 0; i < count; from = plans[i++].out_end) {
+	for (i = 0; i < count; from = own[i++].out_end) {
 		const uint8_t *items = job->out.data + from;
-		size_t len = plans[i].out_end - from;
+		size_t len = own[i].out_end - from;
 
 		if (len == 0)
 			continue;
-		b->result->carried += plans[i].carried_len > 0;
+		b->result->carried += own[i].carried_len > 0;
 		if (count_entry(b, items, len, err) != 0 ||
 			agent_manifest_add(b->manifest, items, len, err) != 0 ||
-			agent_manifest_entry(b->manifest,
-				(const char *)job->text.data + plans[i].path, plans[i].path_len,
-				&plans[i].stat, err) != 0)
+			agent_manifest_entry(b->manifest, pack_batch_at(&job->batch, plans[i].path),
+				plans[i].path_len, &own[i].stat, err) != 0)
 			return -1;
 	}
 	return 0;
 }
 
-static int emit_stream(struct backup *b, struct agent_job *job, struct err *err)
+static int emit_large(struct backup *b, struct agent_job *job, struct err *err)
 {
+	const struct pack_batch *batch = &job->batch;
+	const struct pack_tail *tail = &batch->end.tail;
 	struct agent_stat stat;
 
 	if (agent_manifest_add(b->manifest, job->out.data, job->out.len, err) != 0)
 		return -1;
-	if (!job->stream_ends)
+	if (!batch->large_ends)
 		return 0;
 	b->result->entries++;
-	b->result->content += job->end.tail.size;
-	b->result->statuses += job->end.tail.status != PACK_OK;
-	agent_stat_set(&stat, &job->end.st,
-		job->end.tail.status == PACK_OK && job->end.problem[0] == 0, b->began);
-	return agent_manifest_entry(
-		b->manifest, (const char *)job->stream_path.data, job->stream_path.len, &stat, err);
+	b->result->content += tail->size;
+	b->result->statuses += tail->status != PACK_OK;
+	agent_stat_set(&stat, &batch->end.st, tail->status == PACK_OK && batch->end.problem[0] == 0,
+		b->began);
+	return agent_manifest_entry(b->manifest, (const char *)batch->large_path.data,
+		batch->large_path.len, &stat, err);
 }
 
 static int emit(void *ctx, void *worker, void *job_, struct err *err)
@@ -744,8 +516,8 @@ static int emit(void *ctx, void *worker, void *job_, struct err *err)
 	}
 	for (i = 0; i < job->refs.len / sizeof *ref; i++)
 		memcpy(job->out.data + ref[i].at, job->chunks[ref[i].chunk].id, STORE_ID_LEN);
-	b->result->read += job->read;
-	if (job->stream ? emit_stream(b, job, err) : emit_plans(b, job, err))
+	b->result->read += job->batch.read;
+	if (job->batch.large ? emit_large(b, job, err) : emit_plans(b, job, err))
 		return -1;
 	report(b, job);
 	return 0;
@@ -757,11 +529,8 @@ static void worker_free(struct worker *w)
 {
 	if (w == NULL)
 		return;
-	pack_feed_free(w->feed);
-	hash_free(w->hash);
-	sums_free(w->sums);
+	pack_batch_reader_free(w->reader);
 	agent_maker_free(w->maker);
-	buf_fini(&w->owed);
 	free(w);
 }
 
@@ -773,11 +542,8 @@ static struct worker *worker_new(struct backup *b, struct err *err)
 		err_set(err, ERR_NOMEM, "out of memory");
 		return NULL;
 	}
-	buf_init(&w->owed, SIZE_MAX);
-	w->feed = pack_feed_new(b->o->xattrs, b->o->owner_names, err);
-	w->hash = w->feed != NULL ? hash_new(err) : NULL;
-	w->sums = w->hash != NULL ? sums_new(err) : NULL;
-	w->maker = w->sums != NULL ? agent_maker_new(&b->run, b->o->level, err) : NULL;
+	w->reader = pack_batch_reader_new(b->o->xattrs, b->o->owner_names, err);
+	w->maker = w->reader != NULL ? agent_maker_new(&b->run, b->o->level, err) : NULL;
 	if (w->maker != NULL)
 		return w;
 	worker_free(w);
@@ -808,26 +574,19 @@ static int open_last(struct backup *b, struct err *err)
 
 static int backup_init(struct backup *b, struct err *err)
 {
-	struct pack_scan_options scan = b->o->scan;
-
-	buf_init(&b->stream_path, PACK_PATH_MAX);
+	pack_large_init(&b->large);
 	buf_init(&b->ahead, SIZE_MAX);
 	buf_init(&b->ahead_runs, SIZE_MAX);
-	buf_init(&b->link, PACK_PATH_MAX);
 	buf_init(&b->record, STORE_RECORD_MAX);
-	scan.problem = scan_problem;
-	scan.next_root = scan_next_root;
-	scan.excluded = scan.excluded != NULL ? scan_excluded : NULL;
-	scan.ctx = b;
 	b->began = now();
 	if (agent_run_init(&b->run, b->o->domain, err) != 0 || open_last(b, err) != 0)
 		return -1;
 	b->last_out = agent_last_make(b->o->last, b->o->domain->fingerprint, err);
 	if (b->last_out == NULL)
 		return -1;
-	b->scan = pack_scan_new(&scan, err);
-	b->links = b->scan != NULL ? pack_links_new(0, err) : NULL;
-	b->hash = b->links != NULL ? hash_new(err) : NULL;
+	if (pack_walk_init(&b->walk, &b->o->scan, err) != 0)
+		return -1;
+	b->hash = hash_new(err);
 	b->part = b->hash != NULL ? pack_part_new(STEP, err) : NULL;
 	b->maker = b->part != NULL ? agent_maker_new(&b->run, b->o->level, err) : NULL;
 	if (b->maker == NULL)
@@ -838,11 +597,8 @@ static int backup_init(struct backup *b, struct err *err)
 
 static void backup_fini(struct backup *b)
 {
-	if (b->streaming)
-		pack_feed_drop(&b->stream);
-	pack_command_stop(&b->command);
-	pack_scan_free(b->scan);
-	pack_links_free(b->links);
+	pack_large_fini(&b->large);
+	pack_walk_fini(&b->walk);
 	hash_free(b->hash);
 	pack_part_free(b->part);
 	agent_maker_free(b->maker);
@@ -850,10 +606,8 @@ static void backup_fini(struct backup *b)
 	agent_last_drop(b->last_out);
 	agent_last_close(b->last);
 	agent_run_wipe(&b->run);
-	buf_fini(&b->stream_path);
 	buf_fini(&b->ahead);
 	buf_fini(&b->ahead_runs);
-	buf_fini(&b->link);
 	buf_fini(&b->record);
 }
 
@@ -902,8 +656,8 @@ static int commit(struct backup *b, struct err *err)
 	struct buf record;
 	int got;
 
-	b->result->statuses += b->missing;
-	if (b->result->entries == 0 && b->missing > 0)
+	b->result->statuses += b->walk.missing;
+	if (b->result->entries == 0 && b->walk.missing > 0)
 		return err_set(err, ERR_NOTFOUND,
 			"nothing of what was asked for can be read: there is no dump");
 	buf_init(&record, STORE_DUMP_MAX);
@@ -955,7 +709,7 @@ int agent_backup(
 	else if (backup_init(&b, err) == 0 &&
 		 run_lanes(&b, jobs, job_count, workers, worker_count, err) == 0)
 		got = commit(&b, err);
-	result->problems += b.untold;
+	result->problems += b.walk.untold;
 	for (i = 0; jobs != NULL && i < job_count; i++)
 		agent_job_free(jobs[i]);
 	for (i = 0; workers != NULL && i < worker_count; i++)

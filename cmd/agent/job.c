@@ -7,29 +7,15 @@
 #include "lib/cbor.h"
 #include "lib/err.h"
 #include "pack/part.h"
-#include "pack/scan.h"
 
 static int no_memory(struct err *err)
 {
 	return err_set(err, ERR_NOMEM, "out of memory");
 }
 
-struct agent_plan *agent_job_plans(struct agent_job *job, size_t *count)
+struct agent_plan *agent_job_plans(struct agent_job *job)
 {
-	*count = job->plans.len / sizeof(struct agent_plan);
 	return (struct agent_plan *)(void *)job->plans.data;
-}
-
-void agent_job_drop_dirs(struct agent_job *job)
-{
-	size_t i, count;
-	struct agent_plan *plans = agent_job_plans(job, &count);
-
-	for (i = 0; i < count; i++) {
-		pack_dir_unref(plans[i].dir);
-		pack_dir_unref(plans[i].self);
-		plans[i].dir = plans[i].self = NULL;
-	}
 }
 
 void agent_job_free(struct agent_job *job)
@@ -38,39 +24,16 @@ void agent_job_free(struct agent_job *job)
 
 	if (job == NULL)
 		return;
-	agent_job_drop_dirs(job);
-	for (i = 0; i < job->part_count; i++)
-		pack_part_free(job->parts[i]);
+	pack_batch_fini(&job->batch);
 	for (i = 0; i < job->chunks_cap; i++)
 		buf_fini(&job->chunks[i].record);
-	free(job->parts);
 	free(job->chunks);
 	buf_fini(&job->plans);
-	buf_fini(&job->text);
-	buf_fini(&job->notes);
 	buf_fini(&job->content);
 	buf_fini(&job->out);
 	buf_fini(&job->refs);
 	buf_fini(&job->runs);
-	buf_fini(&job->stream_path);
 	free(job);
-}
-
-struct pack_part *agent_job_part(struct agent_job *job, struct err *err)
-{
-	if (job->part_count == job->parts_cap) {
-		size_t cap = job->parts_cap ? job->parts_cap * 2 : 4;
-		struct pack_part **parts = realloc(job->parts, cap * sizeof *parts);
-
-		if (parts == NULL) {
-			no_memory(err);
-			return NULL;
-		}
-		job->parts = parts;
-		job->parts_cap = cap;
-	}
-	job->parts[job->part_count] = pack_part_new(PACK_PART_TARGET_MAX, err);
-	return job->parts[job->part_count] != NULL ? job->parts[job->part_count++] : NULL;
 }
 
 struct agent_job *agent_job_new(struct err *err)
@@ -82,14 +45,11 @@ struct agent_job *agent_job_new(struct err *err)
 		return NULL;
 	}
 	buf_init(&job->plans, AGENT_JOB_ITEMS * sizeof(struct agent_plan));
-	buf_init(&job->text, SIZE_MAX);
-	buf_init(&job->notes, SIZE_MAX);
 	buf_init(&job->content, SIZE_MAX);
 	buf_init(&job->out, SIZE_MAX);
 	buf_init(&job->refs, SIZE_MAX);
 	buf_init(&job->runs, SIZE_MAX);
-	buf_init(&job->stream_path, PACK_PATH_MAX);
-	if (agent_job_part(job, err) == NULL) {
+	if (pack_batch_init(&job->batch, PACK_PART_TARGET_MAX, err) != 0) {
 		agent_job_free(job);
 		return NULL;
 	}
@@ -98,42 +58,13 @@ struct agent_job *agent_job_new(struct err *err)
 
 void agent_job_reset(struct agent_job *job)
 {
-	while (job->part_count > 1)
-		pack_part_free(job->parts[--job->part_count]);
-	pack_part_reset(job->parts[0]);
+	pack_batch_reset(&job->batch);
 	buf_clear(&job->plans);
-	buf_clear(&job->text);
-	buf_clear(&job->notes);
 	buf_clear(&job->content);
 	buf_clear(&job->out);
 	buf_clear(&job->refs);
 	buf_clear(&job->runs);
-	job->dirs = job->bundle = job->chunk_count = 0;
-	job->read = 0;
-	job->stream = job->stream_ends = false;
-}
-
-/* Adds a problem to a job, to be reported when it is emitted. */
-int agent_job_note(
-	struct agent_job *job, const char *path, size_t len, const char *what, struct err *err)
-{
-	size_t before = job->notes.len;
-
-	if (buf_add(&job->notes, &len, sizeof len, err) == 0 &&
-		buf_add(&job->notes, path, len, err) == 0 &&
-		buf_add(&job->notes, what, strlen(what) + 1, err) == 0)
-		return 0;
-	job->notes.len = before;
-	return -1;
-}
-
-size_t agent_job_text(struct agent_job *job, const void *text, size_t len, struct err *err)
-{
-	size_t at = job->text.len;
-
-	return buf_add(&job->text, text, len, err) == 0 && buf_add(&job->text, "", 1, err) == 0
-		       ? at
-		       : SIZE_MAX;
+	job->bundle = job->chunk_count = 0;
 }
 
 /* A chunk of the job that can take bytes, with what it has in *c. */
@@ -218,9 +149,9 @@ static int next_part(struct walk *k, struct err *err)
 {
 	struct pack_part *part;
 
-	if (k->part == k->job->part_count)
+	if (k->part == k->job->batch.part_count)
 		return err_set(err, ERR_FAILED, "a part is missing");
-	part = k->job->parts[k->part++];
+	part = k->job->batch.parts[k->part++];
 	cbor_in_init(&k->in, part->raw.data, part->raw.len);
 	return 0;
 }
@@ -261,19 +192,18 @@ int agent_job_convert(struct agent_job *job, struct err *err)
 {
 	struct walk k = {.job = job};
 	size_t i, count;
-	struct agent_plan *plans = agent_job_plans(job, &count);
+	const struct pack_plan *plans = pack_batch_plans(&job->batch, &count);
+	struct agent_plan *own = agent_job_plans(job);
 
 	for (i = 0; i < count; i++) {
-		struct agent_plan *p = &plans[i];
-
-		if (p->carried_len > 0) {
-			if (buf_add(&job->out, job->text.data + p->carried, p->carried_len, err) !=
-				0)
+		if (own[i].carried_len > 0) {
+			if (buf_add(&job->out, pack_batch_at(&job->batch, own[i].carried),
+				    own[i].carried_len, err) != 0)
 				return -1;
-		} else if (!p->left_out && convert_entry(&k, err) != 0) {
+		} else if (!plans[i].left_out && convert_entry(&k, err) != 0) {
 			return -1;
 		}
-		p->out_end = job->out.len;
+		own[i].out_end = job->out.len;
 	}
 	return 0;
 }

@@ -16,7 +16,7 @@ files=$(ulimit -Hn) # that may be open; with few none is opened before its turn
 pack() {
 	rm -rf t p back
 	mkdir t t/d back
-	head -c 100000 /dev/zero | tr '\0' x >t/f
+	head -c $size /dev/zero | tr '\0' x >t/f
 	echo inner >t/d/inner
 	echo other >t/other
 	status=0
@@ -39,18 +39,31 @@ is() { # STATUS TEXT SIZE
 	}
 }
 
-pack read 'cat ../secret >>f' f
-is 1 'f: grew while it was read: 100000 bytes kept' 100000
+# A small one and a large one.
+for size in 100000 600000; do
+	pack read 'cat ../secret >>f' f
+	is 1 "f: grew while it was read: $size bytes kept" $size
+	pack read 'rm f' f
+	is 1 'f: was removed while it was read' $size
+	pack read 'echo new >g; mv g f' f
+	is 1 'f: was removed while it was read' $size
+done
+# Of two states: a large one is on its way when that is seen.
 pack read 'truncate -s 50000 f' f
-is 1 'f: shrank while it was read: 50000 of 100000 bytes' 50000
+is 1 'f: shrank while it was read: 50000 of 600000 bytes' 50000
 pack read ': >f' f
-is 1 'f: shrank while it was read: 0 of 100000 bytes' 0
+is 1 'f: shrank while it was read: 0 of 600000 bytes' 0
 pack read 'printf yy | dd of=f conv=notrunc 2>/dev/null' f
-is 1 'f: changed while it was read' 100000
-pack read 'rm f' f
-is 1 'f: was removed while it was read' 100000
-pack read 'echo new >g; mv g f' f
-is 1 'f: was removed while it was read' 100000
+is 1 'f: changed while it was read' 600000
+# A small one is read again, and then whole.
+size=100000
+pack read 'truncate -s 50000 f' f
+is 0 '' 50000
+pack read ': >f' f
+is 0 '' 0
+pack read 'printf yy | dd of=f conv=notrunc 2>/dev/null' f
+is 0 '' 100000
+cmp t/f back/f
 
 # While it is opened to be looked at: it is what it is by then.
 pack openat 'ln -s ../secret g; mv -T g f' f
