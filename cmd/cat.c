@@ -228,15 +228,16 @@ static void on_problem(void *ctx, enum pack_problem_kind kind, uint64_t offset,
 	c->problems++;
 }
 
-/* The content that stands in a payload. */
-static int put_content(struct cat *c, const uint8_t *at, size_t len, struct err *err)
+/* The content that stands from offset `from` to `end`. */
+static int put_content(
+	struct cat *c, const struct pack_load *load, uint32_t from, uint32_t end, struct err *err)
 {
 	struct pack_item item;
 	struct cbor_in in;
 	int got = 0;
 
-	cbor_in_init(&in, at, len);
-	while (got == 0 && pack_item_get(&in, &item, err) == 0 && item.kind < PACK_ITEM_TAIL)
+	cbor_in_init(&in, load->raw + from, end - from);
+	while (got == 0 && pack_load_item(load, &in, &item, err) == 0 && item.kind < PACK_ITEM_TAIL)
 		got = item.kind == PACK_ITEM_DATA ? put_data(c, item.data.at, item.data.len, err)
 						  : put_hole(c, item.hole, err);
 	return got;
@@ -267,7 +268,7 @@ static int take(struct cat *c, const struct pack_load *load, const struct pack_m
 	}
 	if (!has_content(m->head.type))
 		return no_content(c, m->head.type, err);
-	if (put_content(c, load->raw + m->content, m->content_end - m->content, err) != 0)
+	if (put_content(c, load, m->content, m->content_end, err) != 0)
 		return -1;
 	c->found = true;
 	c->open = trail;
@@ -285,7 +286,7 @@ static int on_load(void *ctx, struct pack_load *load, struct err *err)
 	if (c->open && load->lost_open)
 		return lost(c, err);
 	if (c->open && load->lead_live) {
-		if (put_content(c, load->raw, load->lead_end, err) != 0)
+		if (put_content(c, load, 0, load->lead_end, err) != 0)
 			return -1;
 		if (load->lead_ends)
 			return end(c, &load->lead_tail, load->lead_verdict, err);

@@ -87,15 +87,16 @@ static int put_data(struct export *x, const uint8_t *bytes, size_t len, struct e
 	return 0;
 }
 
-/* Content that stands in these bytes. */
-static int put_content(struct export *x, const uint8_t *at, size_t len, struct err *err)
+/* Content that stands from offset `from` to `end`. */
+static int put_content(struct export *x, const struct pack_load *load, uint32_t from, uint32_t end,
+	struct err *err)
 {
 	struct pack_item item;
 	struct cbor_in in;
 	int got = 0;
 
-	cbor_in_init(&in, at, len);
-	while (got == 0 && in.at < in.end && pack_item_get(&in, &item, err) == 0)
+	cbor_in_init(&in, load->raw + from, end - from);
+	while (got == 0 && in.at < in.end && pack_load_item(load, &in, &item, err) == 0)
 		if (item.kind == PACK_ITEM_DATA)
 			got = put_data(x, item.data.at, item.data.len, err);
 		else
@@ -109,7 +110,7 @@ static int put_member(struct export *x, const struct pack_load *load, const stru
 	if (pack_part_full(x->part) && put_part(x, err) != 0)
 		return -1;
 	if (pack_part_head(x->part, &m->head, err) != 0 ||
-		put_content(x, load->raw + m->content, m->content_end - m->content, err) != 0)
+		put_content(x, load, m->content, m->content_end, err) != 0)
 		return -1;
 	return whole ? pack_part_tail(x->part, &m->tail, err) : 0;
 }
@@ -123,7 +124,7 @@ static int apply(void *ctx, struct pack_load *load, struct err *err)
 
 	if (load->broken_at != PACK_BLOCK_NONE)
 		return err_set(err, ERR_DAMAGE, "manifest: malformed");
-	if (put_content(x, load->raw, load->lead_end, err) != 0 ||
+	if (put_content(x, load, 0, load->lead_end, err) != 0 ||
 		(load->lead_ends && pack_part_tail(x->part, &load->lead_tail, err) != 0))
 		return -1;
 	m = pack_load_members(load, &count);

@@ -7,14 +7,14 @@
 #include "lib/hash.h"
 #include "pack/load.h"
 
-/* Adds the content that stands in these bytes. */
-static void add(struct hash *hash, const uint8_t *at, size_t len)
+/* Adds the content that stands from offset `at` to `end`. */
+static void add(struct hash *hash, const struct pack_load *load, uint32_t at, uint32_t end)
 {
 	struct pack_item item;
 	struct cbor_in in;
 
-	cbor_in_init(&in, at, len);
-	while (pack_item_get(&in, &item, NULL) == 0 && item.kind < PACK_ITEM_TAIL)
+	cbor_in_init(&in, load->raw + at, end - at);
+	while (pack_load_item(load, &in, &item, NULL) == 0 && item.kind < PACK_ITEM_TAIL)
 		if (item.kind == PACK_ITEM_DATA)
 			hash_add(hash, item.data.at, item.data.len);
 		else
@@ -30,7 +30,7 @@ int pack_chain_begin(struct pack_chain *c, const struct pack_load *load, struct 
 	c->trail = hash_new(err);
 	if (c->trail == NULL)
 		return -1;
-	add(c->trail, load->raw + m->content, m->content_end - m->content);
+	add(c->trail, load, m->content, m->content_end);
 	return 0;
 }
 
@@ -74,7 +74,7 @@ void pack_chain_add(struct pack_chain *c, struct pack_load *load)
 {
 	if (c->lead == NULL)
 		return;
-	add(c->lead, load->raw, load->lead_end);
+	add(c->lead, load, 0, load->lead_end);
 	if (c->ends)
 		hash_end(c->lead, load->lead_sum);
 }

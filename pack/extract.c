@@ -307,8 +307,7 @@ static int write_member(struct pack_extract *x, const struct pack_load *load,
 	uint64_t at = 0;
 	bool hole = false;
 
-	if (pack_newfile_write(
-		    file->fd, load->raw + m->content, m->content_end - m->content, &at, &hole) != 0)
+	if (pack_newfile_write(file->fd, load, m->content, m->content_end, &at, &hole) != 0)
 		return -1;
 	return file_finish(x, file, in_target, &m->head, at, hole, text);
 }
@@ -417,10 +416,11 @@ static void spoil(struct pack_extract *x)
 	x->bad = true;
 }
 
-/* Encoded content of the open file. */
-static void write_on(struct pack_extract *x, const uint8_t *content, size_t len)
+/* Content of the open file. */
+static void write_on(
+	struct pack_extract *x, const struct pack_load *load, uint32_t from, uint32_t end)
 {
-	if (!x->bad && pack_newfile_write(x->file.fd, content, len, &x->at, &x->hole) != 0)
+	if (!x->bad && pack_newfile_write(x->file.fd, load, from, end, &x->at, &x->hole) != 0)
 		spoil(x);
 }
 
@@ -479,7 +479,7 @@ static int begin_file(struct pack_extract *x, struct pack_load *load, struct err
 		return 0;
 	if (pack_extract_head(x, &m->head, err) != 0)
 		return -1;
-	write_on(x, load->raw + m->content, m->content_end - m->content);
+	write_on(x, load, m->content, m->content_end);
 	return 0;
 }
 
@@ -750,7 +750,7 @@ int pack_extract_load(struct pack_extract *x, struct pack_load *load, struct err
 	if (load->lost_open)
 		stop_file(x);
 	if (load->lead_live && x->open) {
-		write_on(x, load->raw, load->lead_end);
+		write_on(x, load, 0, load->lead_end);
 		if (load->lead_ends &&
 			pack_extract_tail(x, &load->lead_tail, load->lead_verdict, err) != 0)
 			return -1;

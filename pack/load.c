@@ -19,6 +19,7 @@ struct pack_load *pack_load_new(struct err *err)
 	}
 	buf_init(&load->stored, PACK_BLOCK_VOLUME_MAX);
 	buf_init(&load->unpacked, PACK_LOAD_MAX);
+	buf_init(&load->lent, PACK_REF_LEN_MAX);
 	buf_init(&load->members, PACK_BLOCK_ENTRIES * sizeof(struct pack_member));
 	buf_init(&load->sums, PACK_BLOCK_ENTRIES * HASH_LEN + 1);
 	buf_init(&load->meta, 2 * PACK_BLOCK_RAW_MAX);
@@ -32,6 +33,7 @@ void pack_load_free(struct pack_load *load)
 		return;
 	buf_fini(&load->stored);
 	buf_fini(&load->unpacked);
+	buf_fini(&load->lent);
 	buf_fini(&load->members);
 	buf_fini(&load->sums);
 	buf_fini(&load->meta);
@@ -47,6 +49,7 @@ uint8_t *pack_load_room(struct pack_load *load, const struct pack_block *block, 
 		.want_meta = load->want_meta,
 		.stored = load->stored,
 		.unpacked = load->unpacked,
+		.lent = load->lent,
 		.members = load->members,
 		.sums = load->sums,
 		.meta = load->meta,
@@ -57,6 +60,7 @@ uint8_t *pack_load_room(struct pack_load *load, const struct pack_block *block, 
 	*load = fresh;
 	buf_clear(&load->stored);
 	buf_clear(&load->unpacked);
+	buf_clear(&load->lent);
 	buf_clear(&load->members);
 	buf_clear(&load->sums);
 	buf_clear(&load->meta);
@@ -97,16 +101,39 @@ struct content {
 	const uint8_t *piece; /* all of it, if it is one DATA */
 };
 
+/* A REF in CBOR is an array. */
+static bool is_ref(const struct cbor_in *in)
+{
+	return in->at < in->end && *in->at >> 5 == 4;
+}
+
+int pack_load_item(
+	const struct pack_load *load, struct cbor_in *in, struct pack_item *item, struct err *err)
+{
+	if (load->lent.len == 0 || !is_ref(in))
+		return pack_item_get(in, item, err);
+	if (pack_manifest_item_get(in, item, err) != 0)
+		return -1;
+	if (memcmp(item->data.at, load->lent_id, PACK_REF_ID) != 0 ||
+		(uint64_t)item->offset + item->len > load->lent.len)
+		return err_set(
+			err, ERR_FORMAT, "malformed content: a reference to what is not there");
+	item->kind = PACK_ITEM_DATA;
+	item->data = (struct pack_bytes){load->lent.data + item->offset, item->len};
+	return 0;
+}
+
 /* Passes content by; adds it to the hash, if not NULL. Returns 0 before a
  * TAIL, 1 at the end, -1 malformed with why set. */
-static int pass_content(struct cbor_in *in, struct hash *hash, struct content *c, struct err *why)
+static int pass_content(const struct pack_load *load, struct cbor_in *in, struct hash *hash,
+	struct content *c, struct err *why)
 {
 	*c = (struct content){0};
 	for (;;) {
 		struct pack_item item;
 		uint64_t n;
 
-		if (pack_item_get(in, &item, why) != 0)
+		if (pack_load_item(load, in, &item, why) != 0)
 			return -1;
 		if (item.kind == PACK_ITEM_TAIL)
 			return 0;
@@ -204,7 +231,7 @@ static int prove(struct pack_load *load, struct pack_member *m, const struct con
 		return 0;
 	}
 	cbor_in_init(&in, load->raw + m->content, load->block.raw_len - m->content);
-	pass_content(&in, hash, &again, NULL);
+	pass_content(load, &in, hash, &again, NULL);
 	hash_end(hash, sum);
 	return judge_sum(load, m, sum, err);
 }
@@ -247,7 +274,7 @@ static int decode_entry(
 	if (got > 0 && refuse_member(load, &m, why.message, err) != 0)
 		return -1;
 	m.content = (uint32_t)(in->at - load->raw);
-	got = pass_content(in, NULL, &content, &why);
+	got = pass_content(load, in, NULL, &content, &why);
 	m.content_end = (uint32_t)(in->at - load->raw);
 	if (got < 0)
 		return broken(load, start, &why, err) != 0 ? -1 : 1;
@@ -275,7 +302,7 @@ static int decode_lead(struct pack_load *load, struct cbor_in *in, struct err *e
 	const uint8_t *start = in->at;
 	struct err why = {0};
 	struct content content;
-	int got = pass_content(in, NULL, &content, &why);
+	int got = pass_content(load, in, NULL, &content, &why);
 
 	load->lead_end = (uint32_t)(in->at - load->raw);
 	if (got < 0)

@@ -24,6 +24,7 @@
 #include "pack/block.h"
 #include "pack/entry.h"
 
+struct cbor_in;
 struct hash;
 struct pack_press;
 struct sums;
@@ -59,6 +60,9 @@ struct pack_load {
 	/* The payload. */
 	struct buf stored, unpacked; /* at most PACK_LOAD_MAX */
 	const uint8_t *raw;
+	/* Without a block: bytes that content may name by REF instead of having them. */
+	struct buf lent; /* at most PACK_REF_LEN_MAX; empty: none */
+	uint8_t lent_id[PACK_REF_ID];
 	struct err bad; /* code: why the payload can't be used; ERR_NONE: it can */
 	/* ENTRY: what is in it. */
 	uint32_t lead_end; /* content of an entry that began before ends here */
@@ -98,8 +102,14 @@ int pack_load_open(struct pack_load *load, struct pack_press *press, struct hash
 	struct sums *sums, struct err *err);
 
 /* The same without a block: entries that the caller wrote to .unpacked itself,
- * as PACK_ENTRY blocks have them. .block: kind, seq and first are set. */
+ * as PACK_ENTRY blocks have them, but for REFs of what is in .lent. .block: kind, seq and
+ * first are set. */
 int pack_load_decode(struct pack_load *load, struct hash *hash, struct sums *sums, struct err *err);
+
+/* pack_item_get (pack/entry.h) for content of a load: a REF comes as the DATA that it names,
+ * which is the load's. */
+int pack_load_item(
+	const struct pack_load *load, struct cbor_in *in, struct pack_item *item, struct err *err);
 
 /* The whole entries that begin in the block. */
 struct pack_member *pack_load_members(struct pack_load *load, size_t *count);

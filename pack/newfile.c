@@ -14,6 +14,7 @@
 #include "lib/err.h"
 #include "lib/fs.h"
 #include "pack/entry.h"
+#include "pack/load.h"
 #include "pack/restore.h"
 
 void pack_newfile_temporary(char name[PACK_NEWFILE_TEMPORARY], unsigned serial)
@@ -49,14 +50,15 @@ void pack_newfile_drop(struct pack_newfile *file, int dir)
 	file->temporary[0] = 0;
 }
 
-int pack_newfile_write(int fd, const uint8_t *content, size_t len, uint64_t *at, bool *hole)
+int pack_newfile_write(
+	int fd, const struct pack_load *load, uint32_t from, uint32_t end, uint64_t *at, bool *hole)
 {
 	struct pack_item item;
 	struct cbor_in in;
 	struct err err;
 
-	cbor_in_init(&in, content, len);
-	while (pack_item_get(&in, &item, &err) == 0 && item.kind < PACK_ITEM_TAIL) {
+	cbor_in_init(&in, load->raw + from, end - from);
+	while (pack_load_item(load, &in, &item, &err) == 0 && item.kind < PACK_ITEM_TAIL) {
 		*hole = item.kind == PACK_ITEM_HOLE;
 		if (*hole) {
 			*at += item.hole;

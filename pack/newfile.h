@@ -15,6 +15,7 @@
 #include <sys/types.h>
 
 struct pack_head;
+struct pack_load;
 struct pack_restore;
 
 #define PACK_NEWFILE_TEMPORARY 48
@@ -31,10 +32,11 @@ struct pack_newfile {
  * or -1 with errno set (nothing is left of it). */
 int pack_newfile_open(struct pack_newfile *file, int dir, mode_t mode, unsigned *serial);
 
-/* Writes encoded content (DATA and HOLE, up to a TAIL or the end), holes left
+/* Writes the load's content from one offset to another (up to a TAIL), holes left
  * out, from *at on, which follows; *hole tells whether it ends in one. Returns
  * 0, or -1 with errno set (0: no reason is known). */
-int pack_newfile_write(int fd, const uint8_t *content, size_t len, uint64_t *at, bool *hole);
+int pack_newfile_write(int fd, const struct pack_load *load, uint32_t from, uint32_t end,
+	uint64_t *at, bool *hole);
 
 /* Metadata (how: PACK_RESTORE_*), before that the size if it ends in a hole.
  * What could not be restored is said in text, else it is empty. Returns 0, or -1

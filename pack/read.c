@@ -235,8 +235,7 @@ static int build_load(struct run *r, struct worker *w, struct pack_load *load, s
 {
 	const struct pack_read_feed *feed = r->o->feed;
 
-	if (feed->build(feed->ctx, w->number, &load->stored, &load->unpacked, &load->block.first,
-		    err) != 0)
+	if (feed->build(feed->ctx, w->number, &load->stored, load, err) != 0)
 		return -1;
 	return pack_load_decode(load, w->hash, w->sums, err);
 }

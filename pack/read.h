@@ -24,10 +24,11 @@ struct pack_read_feed {
 	/* In order: what the next load will have, in words of the feed's own. Returns 0,
 	 * 1 behind the last, -1 with err set. */
 	int (*plan)(void *ctx, struct buf *plan, struct err *err);
-	/* From any thread, worker: which (below .threads): the entries, as a block's payload
-	 * has them; .first as in its header. Returns 0, or -1 with err set. */
-	int (*build)(void *ctx, unsigned worker, const struct buf *plan, struct buf *entries,
-		uint32_t *first, struct err *err);
+	/* From any thread, worker: which (below .threads): makes of the plan the load's entries
+	 * (.unpacked, as a block's payload has them, .block.first), and what they name (.lent).
+	 * Returns 0, or -1 with err set. */
+	int (*build)(void *ctx, unsigned worker, const struct buf *plan, struct pack_load *load,
+		struct err *err);
 	void *ctx;
 };
 

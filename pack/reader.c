@@ -248,7 +248,7 @@ static void add_lead(struct pack_reader *r, const struct pack_load *load)
 	struct cbor_in in;
 
 	cbor_in_init(&in, load->raw, load->lead_end);
-	while (pack_item_get(&in, &item, NULL) == 0 && item.kind < PACK_ITEM_TAIL) {
+	while (pack_load_item(load, &in, &item, NULL) == 0 && item.kind < PACK_ITEM_TAIL) {
 		uint64_t n = item.kind == PACK_ITEM_DATA ? item.data.len : item.hole;
 
 		r->size += n;
@@ -342,7 +342,7 @@ static int begin_open(struct pack_reader *r, struct pack_load *load, struct err 
 	r->head = (struct pack_head){.type = m->head.type};
 	/* Its content so far. */
 	cbor_in_init(&in, load->raw + m->content, m->content_end - m->content);
-	while (pack_item_get(&in, &item, NULL) == 0 && item.kind < PACK_ITEM_TAIL) {
+	while (pack_load_item(load, &in, &item, NULL) == 0 && item.kind < PACK_ITEM_TAIL) {
 		r->size += item.kind == PACK_ITEM_DATA ? item.data.len : item.hole;
 		if (!r->prove || load->summed)
 			continue;

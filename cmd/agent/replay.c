@@ -1,8 +1,9 @@
 /*
- * A plan is a slice of the manifest: a head (the path of the entry that is open
- * where it begins), then items as they stand there, mostly those of one chunk.
- * Building it copies all of that but the references, in whose place the
- * chunks' bytes come as DATA.
+ * A plan is a slice of the manifest: a head (struct slice; the path of the entry that is open
+ * where it begins), then items as they stand there, mostly those of one chunk. It ends
+ * where a chunk begins, so that each is fetched once. Building it copies all of that. The chunk
+ * that most of it names is lent to the load, and its references stay; in place of others
+ * the chunks' bytes come as DATA.
  */
 #include "cmd/agent/replay.h"
 
@@ -19,11 +20,19 @@
 #include "pack/block.h"
 #include "pack/entry.h"
 #include "pack/heirs.h"
+#include "pack/load.h"
 
 #define JOB_SOON  (512u << 10) /* a plan with this much ends at the next chunk's beginning */
-#define JOB_FULL  (1u << 20)
+#define JOB_FULL  (2u << 20)   /* content that a plan names, but for a single REF */
+#define LEND_MIN  (64u << 10)  /* bytes that are wanted of a chunk that is lent */
 #define JOB_ITEMS (256u << 10) /* bytes of the manifest in a plan */
 #define DEPTH     8
+
+/* What a plan begins with. */
+struct slice {
+	uint32_t path_len, lent; /* lent: bytes of that chunk that it names */
+	uint8_t id[STORE_ID_LEN];
+};
 
 struct worker {
 	struct agent_taker *taker;
@@ -43,6 +52,8 @@ struct agent_replay {
 	struct buf piece, path;
 	struct cbor_in in;
 	uint64_t piece_number, content; /* content: that REFs of this plan name */
+	uint32_t run;                   /* of that, from the chunk that was named last */
+	struct slice slice;             /* of this plan */
 	size_t entries;                 /* that begin in this plan */
 	bool clean;                     /* the piece began with an entry */
 	bool open, skipping;            /* an entry is running; it is not wanted */
@@ -233,6 +244,18 @@ static int plan_heir(struct agent_replay *r, struct buf *plan, struct err *err)
 	return begin_entry(r, plan, &head, NULL, err);
 }
 
+/* Which chunk the plan names most of: of those that come again later, what is together. */
+static void count_ref(struct agent_replay *r, const struct pack_item *item, bool other)
+{
+	memcpy(r->last, item->data.at, STORE_ID_LEN);
+	r->content += item->len;
+	r->run = (other ? 0 : r->run) + item->len;
+	if (r->run > r->slice.lent) {
+		r->slice.lent = r->run;
+		memcpy(r->slice.id, r->last, STORE_ID_LEN);
+	}
+}
+
 /* An item of the open entry. Returns 0; 1: it belongs into the next job. */
 static int plan_item(struct agent_replay *r, struct buf *plan, struct err *err)
 {
@@ -249,8 +272,7 @@ static int plan_item(struct agent_replay *r, struct buf *plan, struct err *err)
 			r->in.at = start;
 			return 1;
 		}
-		memcpy(r->last, item.data.at, STORE_ID_LEN);
-		r->content += item.len;
+		count_ref(r, &item, other);
 	}
 	if (item.kind == PACK_ITEM_TAIL) {
 		if (cbor_skip(&r->in, DEPTH) != CBOR_OK)
@@ -270,13 +292,14 @@ static int plan(void *ctx, struct buf *plan, struct err *err)
 {
 	struct agent_replay *r = ctx;
 	uint32_t path_len = r->open && !r->skipping ? (uint32_t)r->path.len : 0;
-	size_t start = sizeof path_len + path_len;
+	size_t start = sizeof r->slice + path_len;
 	int got = 0;
 
 	buf_clear(plan);
-	r->content = 0;
+	r->slice = (struct slice){.path_len = path_len};
+	r->content = r->run = 0;
 	r->entries = 0;
-	if (buf_add(plan, &path_len, sizeof path_len, err) != 0 ||
+	if (buf_add(plan, &r->slice, sizeof r->slice, err) != 0 ||
 		(path_len > 0 && buf_add(plan, r->path.data, path_len, err) != 0))
 		return -1;
 	while (got == 0 && plan->len - start < JOB_ITEMS && r->entries < PACK_BLOCK_ENTRIES) {
@@ -288,6 +311,7 @@ static int plan(void *ctx, struct buf *plan, struct err *err)
 		}
 		got = r->open ? plan_item(r, plan, err) : plan_head(r, plan, err);
 	}
+	memcpy(plan->data, &r->slice, sizeof r->slice);
 	return got < 0 ? -1 : got > 0 && plan->len == start;
 }
 
@@ -297,13 +321,21 @@ static int plan(void *ctx, struct buf *plan, struct err *err)
 struct build {
 	struct agent_replay *r;
 	struct worker *w;
-	struct buf *out;
+	struct pack_load *load;
+	struct slice slice;
 	struct pack_bytes path; /* of the open entry */
 	bool open, gap;
 };
 
-static int need_chunk(struct worker *w, const uint8_t *id, struct err *err)
+/* The chunk is the load's by now if it is the one to be lent, else the worker's. */
+static int need_chunk(
+	struct build *b, const uint8_t *id, bool lent, const struct buf **chunk, struct err *err)
 {
+	struct worker *w = b->w;
+
+	*chunk = lent ? &b->load->lent : &w->chunk;
+	if (lent)
+		return (*chunk)->len > 0 ? 0 : agent_taker_chunk(w->taker, id, &b->load->lent, err);
 	if (w->has_chunk && memcmp(w->id, id, sizeof w->id) == 0)
 		return 0;
 	w->has_chunk = false;
@@ -324,19 +356,26 @@ static void tell_lost(struct build *b, const char *what)
 	pthread_mutex_unlock(&r->lock);
 }
 
-/* A chunk that can't be had leaves a gap: the TAIL's size and checksum tell. */
-static int put_ref(struct build *b, const struct pack_item *item, struct err *err)
+/* A REF, which begins at `start`. A chunk that can't be had leaves a gap: the TAIL's size and
+ * checksum tell. */
+static int put_ref(struct build *b, const struct pack_item *item, const uint8_t *start, size_t len,
+	struct err *err)
 {
-	struct worker *w = b->w;
+	struct buf *out = &b->load->unpacked;
+	const struct buf *chunk;
 	struct err why = {0};
 	uint8_t head[PACK_DATA_HEAD];
+	bool lent =
+		b->slice.lent >= LEND_MIN && memcmp(b->slice.id, item->data.at, STORE_ID_LEN) == 0;
 
-	if (need_chunk(w, item->data.at, &why) == 0 &&
-		(uint64_t)item->offset + item->len <= w->chunk.len) {
+	if (need_chunk(b, item->data.at, lent, &chunk, &why) == 0 &&
+		(uint64_t)item->offset + item->len <= chunk->len) {
+		if (lent)
+			return buf_add(out, start, len, err);
 		pack_data_head_put(head, (uint32_t)item->len);
-		return buf_add(b->out, head, sizeof head, err) != 0
+		return buf_add(out, head, sizeof head, err) != 0
 			       ? -1
-			       : buf_add(b->out, w->chunk.data + item->offset, item->len, err);
+			       : buf_add(out, chunk->data + item->offset, item->len, err);
 	}
 	if (why.code == ERR_NOMEM || why.code == ERR_DENIED) {
 		*err = why;
@@ -362,36 +401,37 @@ static int build_item(struct build *b, struct cbor_in *in, struct err *err)
 		b->path = head.path;
 		b->open = true;
 		b->gap = false;
-		return buf_add(b->out, start, (size_t)(in->at - start), err);
+		return buf_add(&b->load->unpacked, start, (size_t)(in->at - start), err);
 	}
 	if (pack_manifest_item_get(in, &item, err) != 0)
 		return -1;
 	if (item.kind == PACK_ITEM_REF)
-		return put_ref(b, &item, err);
+		return put_ref(b, &item, start, (size_t)(in->at - start), err);
 	if (item.kind == PACK_ITEM_TAIL) {
 		b->open = false;
 		if (cbor_skip(in, DEPTH) != CBOR_OK)
 			return err_set(err, ERR_DAMAGE, "manifest: malformed");
 	}
-	return buf_add(b->out, start, (size_t)(in->at - start), err);
+	return buf_add(&b->load->unpacked, start, (size_t)(in->at - start), err);
 }
 
-static int build(void *ctx, unsigned worker, const struct buf *plan, struct buf *entries,
-	uint32_t *first, struct err *err)
+static int build(
+	void *ctx, unsigned worker, const struct buf *plan, struct pack_load *load, struct err *err)
 {
 	struct agent_replay *r = ctx;
-	struct build b = {.r = r, .w = &r->workers[worker], .out = entries};
-	uint32_t path_len;
+	struct build b = {.r = r, .w = &r->workers[worker], .load = load};
+	uint32_t *first = &load->block.first;
 	struct cbor_in in;
 
-	memcpy(&path_len, plan->data, sizeof path_len);
-	b.path = (struct pack_bytes){plan->data + sizeof path_len, path_len};
-	b.open = path_len > 0;
-	cbor_in_init(&in, b.path.at + path_len, plan->len - sizeof path_len - path_len);
+	memcpy(&b.slice, plan->data, sizeof b.slice);
+	memcpy(load->lent_id, b.slice.id, sizeof load->lent_id);
+	b.path = (struct pack_bytes){plan->data + sizeof b.slice, b.slice.path_len};
+	b.open = b.path.len > 0;
+	cbor_in_init(&in, b.path.at + b.path.len, plan->len - sizeof b.slice - b.path.len);
 	*first = b.open ? PACK_BLOCK_NONE : 0;
 	while (in.at < in.end) {
 		if (!b.open && *first == PACK_BLOCK_NONE)
-			*first = (uint32_t)entries->len;
+			*first = (uint32_t)load->unpacked.len;
 		if (build_item(&b, &in, err) != 0)
 			return -1;
 	}
