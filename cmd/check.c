@@ -29,16 +29,6 @@ struct check {
 	pthread_mutex_t lock;    /* over what is printed */
 };
 
-/* Every block, without a key. It runs beside the proof of the files: what the one
- * has read of the disk the other finds in memory. */
-struct scan {
-	struct check *check;
-	struct store *store;
-	struct store_checked result;
-	struct err err;
-	int got;
-};
-
 bool cmd_is_store(const char *path)
 {
 	char file[4200];
@@ -79,17 +69,7 @@ static void tell(
 
 static void on_store_problem(void *ctx, const struct store_entry *dump, const char *what)
 {
-	struct scan *s = ctx;
-
-	tell(s->check, dump, (struct pack_bytes){NULL, 0}, what);
-}
-
-static void *scan(void *arg)
-{
-	struct scan *s = arg;
-
-	s->got = store_scrub(s->store, false, 0, on_store_problem, s, &s->result, &s->err);
-	return NULL;
+	tell(ctx, dump, (struct pack_bytes){NULL, 0}, what);
 }
 
 static void on_read_problem(void *ctx, enum pack_problem_kind kind, uint64_t offset,
@@ -168,23 +148,16 @@ static int check_files(struct check *c, struct cmd_dump *d, struct err *err)
 	return got;
 }
 
-static int check_all(struct check *c, struct scan *s, struct cmd_dump *d, struct err *err)
+/* The files, by the keys; then the blocks that were not read for them. */
+static int check_all(
+	struct check *c, struct cmd_dump *d, struct store_checked *result, struct err *err)
 {
-	bool keys = c->o->unseal.count > 0, beside;
-	pthread_t thread;
-	int got = 0;
+	struct store *store = agent_source_store(d->source);
 
-	s->store = agent_source_store(d->source);
-	beside = keys && pthread_create(&thread, NULL, scan, s) == 0;
-	if (!beside)
-		scan(s);
-	if (keys && (beside || s->got == 0))
-		got = check_files(c, d, err);
-	if (beside)
-		pthread_join(thread, NULL);
-	if (s->got != 0)
-		*err = s->err;
-	return s->got != 0 ? s->got : got;
+	store_note_reads(store);
+	if (c->o->unseal.count > 0 && check_files(c, d, err) != 0)
+		return -1;
+	return store_scrub(store, false, 0, on_store_problem, c, result, err);
 }
 
 static int tell_result(const struct check *c, const struct store_checked *r, struct err *err)
@@ -222,8 +195,7 @@ static int tell_result(const struct check *c, const struct store_checked *r, str
 int cmd_verify_store(struct cmd_options *o, const char *path)
 {
 	struct check c = {.o = o, .path = path, .lock = PTHREAD_MUTEX_INITIALIZER};
-	struct scan s = {.check = &c};
-	const struct store_checked *r = &s.result;
+	struct store_checked r = {0};
 	struct cmd_dump d = {.source = NULL};
 	struct err err = {0};
 	int got;
@@ -233,16 +205,16 @@ int cmd_verify_store(struct cmd_options *o, const char *path)
 	o->store_count = 1;
 	got = cmd_dump_open(&d, o, NULL, &err);
 	if (got == 0)
-		got = check_all(&c, &s, &d, &err);
+		got = check_all(&c, &d, &r, &err);
 	cmd_dump_close(&d);
 	buf_fini(&c.ids);
 	store_marks_fini(&c.seen);
 	if (got == 0)
-		got = tell_result(&c, r, &err);
+		got = tell_result(&c, &r, &err);
 	pthread_mutex_destroy(&c.lock);
 	if (got != 0)
 		return cmd_fail("verify", &err);
-	if (r->damaged + r->missing + r->incomplete + c.damaged > 0)
+	if (r.damaged + r.missing + r.incomplete + c.damaged > 0)
 		return CMD_DAMAGE;
 	return c.unopened > 0 ? CMD_REFUSED : CMD_OK;
 }

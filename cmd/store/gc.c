@@ -345,7 +345,7 @@ static int sweep_volume(struct gc *g, uint32_t number, uint64_t rows, struct err
 		return -1;
 	buf_init(&w.moved, SIZE_MAX);
 	g->victim = number;
-	got = store_volume_scan(&v, 0, v.len, sweep_block, &w, err);
+	got = store_volume_scan(&v, 0, v.len, NULL, sweep_block, &w, err);
 	/* What is damaged may go if all that the index has of the volume was met. */
 	if (got == 0 && w.damaged && w.moved.len / sizeof(struct moved) < rows) {
 		g->result->damaged++;

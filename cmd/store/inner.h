@@ -11,6 +11,7 @@
 #include <pthread.h>
 
 #include "cmd/store/index.h"
+#include "cmd/store/marks.h"
 #include "cmd/store/store.h"
 #include "cmd/store/volume.h"
 #include "lib/buf.h"
@@ -58,6 +59,8 @@ struct store {
 		uint32_t number;
 	} * domains; /* those that were met */
 	size_t domain_count;
+	bool notes;              /* what is read; under `lock`: */
+	struct store_marks read; /* places of blocks that are whole */
 };
 
 #define STORE_PENDING_MAX 4096
@@ -72,6 +75,9 @@ int store_domain_number(struct store *s, const uint8_t *domain, uint32_t *number
 int store_find(struct store *s, struct db_txn *txn, const uint8_t *key, struct store_chunk_row *row,
 	struct err *err);
 const struct store_pending *store_pending_find(const struct store *s, const uint8_t *key);
+
+/* Whether the block that begins there was read since store_note_reads, and is whole. */
+bool store_was_read(struct store *s, uint32_t volume, uint64_t offset);
 
 /* Reads the block at a place into `out`: its payload. */
 int store_read_place(struct store *s, const struct store_place *place, struct pack_block *block,

@@ -102,7 +102,7 @@ static int take_volume(struct rebuild *r, uint32_t number, struct err *err)
 	if (store_volume_open(r->volumes, number, false, &v, err) != 0)
 		return -1;
 	row.len = v.len;
-	got = store_volume_scan(&v, 0, v.len, met, r, err);
+	got = store_volume_scan(&v, 0, v.len, NULL, met, r, err);
 	store_volume_close(&v);
 	if (number >= r->meta.volume)
 		r->meta.volume = number + 1;

@@ -78,6 +78,13 @@ static void slow_down(const struct scrub *s)
 	nanosleep(&pause, NULL);
 }
 
+static bool known(void *ctx, uint64_t offset)
+{
+	const struct scrub *s = ctx;
+
+	return store_was_read(s->store, s->volume, offset);
+}
+
 static int met(void *ctx, uint64_t offset, const struct pack_block *block, const uint8_t *payload,
 	uint64_t len, struct err *err)
 {
@@ -230,7 +237,7 @@ static int check_volume(struct scrub *s, const struct turn *turn, struct err *er
 		tell(s, "volume %08x: has %llu bytes, and had %llu", turn->number,
 			(unsigned long long)v.len, (unsigned long long)turn->len);
 	}
-	got = store_volume_scan(&v, 0, turn->len, met, s, err);
+	got = store_volume_scan(&v, 0, turn->len, s->mark ? NULL : known, met, s, err);
 	store_volume_close(&v);
 	return got;
 }

@@ -404,6 +404,7 @@ void store_close(struct store *s)
 	free(s->slots);
 	free(s->block);
 	free(s->domains);
+	store_marks_fini(&s->read);
 	free(s->path);
 	free(s);
 }
@@ -545,6 +546,36 @@ int store_where(
 	return 0;
 }
 
+static uint64_t mark_of(uint32_t volume, uint64_t offset)
+{
+	const uint64_t place[2] = {volume, offset};
+
+	return hash_xxh3(place, sizeof place);
+}
+
+void store_note_reads(struct store *s)
+{
+	s->notes = true;
+}
+
+/* What can't be noted is read again. */
+static void note_read(struct store *s, const struct store_place *place)
+{
+	pthread_mutex_lock(&s->lock);
+	store_marks_add(&s->read, mark_of(place->volume, place->offset), NULL);
+	pthread_mutex_unlock(&s->lock);
+}
+
+bool store_was_read(struct store *s, uint32_t volume, uint64_t offset)
+{
+	bool was;
+
+	pthread_mutex_lock(&s->lock);
+	was = store_marks_has(&s->read, mark_of(volume, offset));
+	pthread_mutex_unlock(&s->lock);
+	return was;
+}
+
 int store_read_place(struct store *s, const struct store_place *place, struct pack_block *block,
 	struct buf *out, struct err *err)
 {
@@ -555,6 +586,8 @@ int store_read_place(struct store *s, const struct store_place *place, struct pa
 		return -1;
 	got = store_volume_read(&volume, place->offset, place->len, block, out, err);
 	store_volume_close(&volume);
+	if (got == 0 && s->notes)
+		note_read(s, place);
 	return got;
 }
 

@@ -149,6 +149,7 @@ struct scan {
 	uint8_t window[WINDOW];
 	size_t have;
 	struct buf payload;
+	store_volume_known *known;
 	store_volume_met *met;
 	void *ctx;
 };
@@ -178,9 +179,11 @@ static int take_block(
 		*len = s->end - s->at;
 		return s->met(s->ctx, s->at, block, NULL, *len, err);
 	}
-	to = buf_room(&s->payload, block->stored_len, err);
+	to = buf_room(&s->payload, block->stored_len + 1, err);
 	if (to == NULL)
 		return -1;
+	if (s->known != NULL && s->known(s->ctx, s->at))
+		return s->met(s->ctx, s->at, block, to, *len, err);
 	if (fs_read_at(s->volume->fd, to, block->stored_len, s->at + PACK_BLOCK_HEADER, err) != 0)
 		return err_prefix(err, "volume %08x", s->volume->number);
 	return s->met(s->ctx, s->at, block,
@@ -234,7 +237,7 @@ static int scan_step(struct scan *s, uint64_t *skipped, struct err *err)
 }
 
 int store_volume_scan(const struct store_volume *v, uint64_t from, uint64_t end,
-	store_volume_met *met, void *ctx, struct err *err)
+	store_volume_known *known, store_volume_met *met, void *ctx, struct err *err)
 {
 	struct scan *s = calloc(1, sizeof *s);
 	uint64_t skipped = 0;
@@ -245,9 +248,10 @@ int store_volume_scan(const struct store_volume *v, uint64_t from, uint64_t end,
 	s->volume = v;
 	s->at = from;
 	s->end = end < v->len ? end : v->len;
+	s->known = known;
 	s->met = met;
 	s->ctx = ctx;
-	buf_init(&s->payload, PACK_BLOCK_VOLUME_MAX);
+	buf_init(&s->payload, PACK_BLOCK_VOLUME_MAX + 1);
 	while (got == 0 && s->at < s->end)
 		got = scan_step(s, &skipped, err);
 	if (got == 0 && skipped > 0)

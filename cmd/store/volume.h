@@ -70,9 +70,13 @@ int store_volume_read(const struct store_volume *volume, uint64_t offset, size_t
 typedef int store_volume_met(void *ctx, uint64_t offset, const struct pack_block *block,
 	const uint8_t *payload, uint64_t len, struct err *err);
 
-/* Reads all blocks from an offset to `end` (or the end of the file). Returns 0,
- * or -1 with err set. */
+/* Whether the payload of the block at an offset is known to be good: it is not read, and has
+ * nothing in it when `met` gets it. */
+typedef bool store_volume_known(void *ctx, uint64_t offset);
+
+/* Reads all blocks from an offset to `end` (or the end of the file). known: NULL: none is. Returns
+ * 0, or -1 with err set. */
 int store_volume_scan(const struct store_volume *volume, uint64_t from, uint64_t end,
-	store_volume_met *met, void *ctx, struct err *err);
+	store_volume_known *known, store_volume_met *met, void *ctx, struct err *err);
 
 #endif

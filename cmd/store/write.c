@@ -674,7 +674,7 @@ static int recover_tail(struct store *s, struct db_txn *txn, uint32_t number,
 {
 	struct tail t = {s, txn, number, row->len};
 
-	if (store_volume_scan(v, row->len, v->len, take_tail, &t, err) != 0)
+	if (store_volume_scan(v, row->len, v->len, NULL, take_tail, &t, err) != 0)
 		return -1;
 	if (t.good < v->len && ftruncate(v->fd, (off_t)t.good) != 0)
 		return err_errno(err, errno, "volume %08x", number);
