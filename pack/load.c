@@ -19,7 +19,6 @@ struct pack_load *pack_load_new(struct err *err)
 	}
 	buf_init(&load->stored, PACK_BLOCK_VOLUME_MAX);
 	buf_init(&load->unpacked, PACK_LOAD_MAX);
-	buf_init(&load->lent, PACK_REF_LEN_MAX);
 	buf_init(&load->members, PACK_BLOCK_ENTRIES * sizeof(struct pack_member));
 	buf_init(&load->sums, PACK_BLOCK_ENTRIES * HASH_LEN + 1);
 	buf_init(&load->meta, 2 * PACK_BLOCK_RAW_MAX);
@@ -33,7 +32,6 @@ void pack_load_free(struct pack_load *load)
 		return;
 	buf_fini(&load->stored);
 	buf_fini(&load->unpacked);
-	buf_fini(&load->lent);
 	buf_fini(&load->members);
 	buf_fini(&load->sums);
 	buf_fini(&load->meta);
@@ -49,7 +47,6 @@ uint8_t *pack_load_room(struct pack_load *load, const struct pack_block *block, 
 		.want_meta = load->want_meta,
 		.stored = load->stored,
 		.unpacked = load->unpacked,
-		.lent = load->lent,
 		.members = load->members,
 		.sums = load->sums,
 		.meta = load->meta,
@@ -60,7 +57,6 @@ uint8_t *pack_load_room(struct pack_load *load, const struct pack_block *block, 
 	*load = fresh;
 	buf_clear(&load->stored);
 	buf_clear(&load->unpacked);
-	buf_clear(&load->lent);
 	buf_clear(&load->members);
 	buf_clear(&load->sums);
 	buf_clear(&load->meta);
@@ -110,7 +106,7 @@ static bool is_ref(const struct cbor_in *in)
 int pack_load_item(
 	const struct pack_load *load, struct cbor_in *in, struct pack_item *item, struct err *err)
 {
-	if (load->lent.len == 0 || !is_ref(in))
+	if (load->lent.at == NULL || !is_ref(in))
 		return pack_item_get(in, item, err);
 	if (pack_manifest_item_get(in, item, err) != 0)
 		return -1;
@@ -119,7 +115,7 @@ int pack_load_item(
 		return err_set(
 			err, ERR_FORMAT, "malformed content: a reference to what is not there");
 	item->kind = PACK_ITEM_DATA;
-	item->data = (struct pack_bytes){load->lent.data + item->offset, item->len};
+	item->data = (struct pack_bytes){load->lent.at + item->offset, item->len};
 	return 0;
 }
 

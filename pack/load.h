@@ -61,8 +61,10 @@ struct pack_load {
 	struct buf stored, unpacked; /* at most PACK_LOAD_MAX */
 	const uint8_t *raw;
 	/* Without a block: bytes that content may name by REF instead of having them. */
-	struct buf lent; /* at most PACK_REF_LEN_MAX; empty: none */
+	struct pack_bytes lent; /* borrowed; at NULL: none */
 	uint8_t lent_id[PACK_REF_ID];
+	void *lender;   /* of whoever filled the load: */
+	bool lent_done; /* its end was named */
 	struct err bad; /* code: why the payload can't be used; ERR_NONE: it can */
 	/* ENTRY: what is in it. */
 	uint32_t lead_end; /* content of an entry that began before ends here */

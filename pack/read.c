@@ -171,6 +171,7 @@ static int fetch_plan(struct run *r, struct job *job, struct err *err)
 	struct pack_block block = {.kind = PACK_ENTRY, .seq = r->fed++};
 
 	job->has_block = true;
+	r->o->feed->take_back(r->o->feed->ctx, job->load);
 	if (pack_load_room(job->load, &block, err) == NULL)
 		return -1;
 	return r->o->feed->plan(r->o->feed->ctx, &job->load->stored, err);
@@ -453,6 +454,8 @@ int pack_read_run(
 	for (i = 0; jobs != NULL && i < job_count; i++) {
 		if (jobs[i] != NULL && options->discard != NULL)
 			options->discard(options->ctx, jobs[i]->load);
+		if (jobs[i] != NULL && options->feed != NULL)
+			options->feed->take_back(options->feed->ctx, jobs[i]->load);
 		job_free(jobs[i]);
 	}
 	for (i = 0; workers != NULL && i < worker_count; i++)

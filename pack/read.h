@@ -29,6 +29,8 @@ struct pack_read_feed {
 	 * Returns 0, or -1 with err set. */
 	int (*build)(void *ctx, unsigned worker, const struct buf *plan, struct pack_load *load,
 		struct err *err);
+	/* The load is used again, or freed: what was lent to it is given back. */
+	void (*take_back)(void *ctx, struct pack_load *load);
 	void *ctx;
 };
 

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cmd/agent/cache.h"
 #include "cmd/agent/source.h"
 #include "cmd/store/marks.h"
 #include "lib/buf.h"
@@ -27,6 +28,8 @@
 #define LEND_MIN  (64u << 10)  /* bytes that are wanted of a chunk that is lent */
 #define JOB_ITEMS (256u << 10) /* bytes of the manifest in a plan */
 #define DEPTH     8
+#define AHEAD     16          /* plans that are made ahead of their turn */
+#define CACHE     (32u << 20) /* bytes of opened chunks that are kept */
 
 /* What a plan begins with. */
 struct slice {
@@ -34,17 +37,11 @@ struct slice {
 	uint8_t id[STORE_ID_LEN];
 };
 
-struct worker {
-	struct agent_taker *taker;
-	struct buf chunk; /* the last one */
-	uint8_t id[STORE_ID_LEN];
-	bool has_chunk;
-};
-
 struct agent_replay {
 	struct agent_replay_options o;
 	struct pack_read_feed feed;
-	struct worker *workers;
+	struct agent_taker **takers; /* of each thread */
+	struct agent_cache *cache;
 	pthread_mutex_t lock; /* over the callback `lost` */
 	uint64_t lost;
 	/* plan */
@@ -54,10 +51,15 @@ struct agent_replay {
 	uint64_t piece_number, content; /* content: that REFs of this plan name */
 	uint32_t run;                   /* of that, from the chunk that was named last */
 	struct slice slice;             /* of this plan */
-	size_t entries;                 /* that begin in this plan */
-	bool clean;                     /* the piece began with an entry */
-	bool open, skipping;            /* an entry is running; it is not wanted */
-	uint8_t last[STORE_ID_LEN];     /* the chunk that was named last */
+	/* Plans ahead of their turn, a ring, and the chunks that the new ones name. */
+	struct buf plans[AHEAD], ids;
+	size_t first, count;
+	int ended; /* what the next plan would return: 1, or -1 with .why set */
+	struct err why;
+	size_t entries;             /* that begin in this plan */
+	bool clean;                 /* the piece began with an entry */
+	bool open, skipping;        /* an entry is running; it is not wanted */
+	uint8_t last[STORE_ID_LEN]; /* the chunk that was named last */
 	/* While an heir's content is fetched from elsewhere in the manifest: where that was left.
 	 */
 	const struct pack_heir *heir; /* the next one, behind this entry */
@@ -245,8 +247,11 @@ static int plan_heir(struct agent_replay *r, struct buf *plan, struct err *err)
 }
 
 /* Which chunk the plan names most of: of those that come again later, what is together. */
-static void count_ref(struct agent_replay *r, const struct pack_item *item, bool other)
+static int count_ref(
+	struct agent_replay *r, const struct pack_item *item, bool other, struct err *err)
 {
+	if (other && buf_add(&r->ids, item->data.at, STORE_ID_LEN, err) != 0)
+		return -1;
 	memcpy(r->last, item->data.at, STORE_ID_LEN);
 	r->content += item->len;
 	r->run = (other ? 0 : r->run) + item->len;
@@ -254,6 +259,7 @@ static void count_ref(struct agent_replay *r, const struct pack_item *item, bool
 		r->slice.lent = r->run;
 		memcpy(r->slice.id, r->last, STORE_ID_LEN);
 	}
+	return 0;
 }
 
 /* An item of the open entry. Returns 0; 1: it belongs into the next job. */
@@ -272,7 +278,8 @@ static int plan_item(struct agent_replay *r, struct buf *plan, struct err *err)
 			r->in.at = start;
 			return 1;
 		}
-		count_ref(r, &item, other);
+		if (count_ref(r, &item, other, err) != 0)
+			return -1;
 	}
 	if (item.kind == PACK_ITEM_TAIL) {
 		if (cbor_skip(&r->in, DEPTH) != CBOR_OK)
@@ -288,9 +295,8 @@ static int plan_item(struct agent_replay *r, struct buf *plan, struct err *err)
 	return !r->open && r->heir != NULL ? plan_heir(r, plan, err) : 0;
 }
 
-static int plan(void *ctx, struct buf *plan, struct err *err)
+static int make_plan(struct agent_replay *r, struct buf *plan, struct err *err)
 {
-	struct agent_replay *r = ctx;
 	uint32_t path_len = r->open && !r->skipping ? (uint32_t)r->path.len : 0;
 	size_t start = sizeof r->slice + path_len;
 	int got = 0;
@@ -315,35 +321,74 @@ static int plan(void *ctx, struct buf *plan, struct err *err)
 	return got < 0 ? -1 : got > 0 && plan->len == start;
 }
 
+/* Makes more plans when half of them are used up, and lets the stores fetch what those name, in
+ * the order in which it lies there. */
+static void plan_ahead(struct agent_replay *r)
+{
+	if (r->count > AHEAD / 2 || r->ended != 0)
+		return;
+	buf_clear(&r->ids);
+	while (r->count < AHEAD && r->ended == 0) {
+		r->ended = make_plan(r, &r->plans[(r->first + r->count) % AHEAD], &r->why);
+		r->count += r->ended == 0;
+	}
+	agent_taker_ahead(r->taker, r->ids.data, r->ids.len / STORE_ID_LEN);
+}
+
+static int plan(void *ctx, struct buf *plan, struct err *err)
+{
+	struct agent_replay *r = ctx;
+	struct buf *next, mine = *plan;
+
+	plan_ahead(r);
+	if (r->count == 0) {
+		if (r->ended < 0)
+			*err = r->why;
+		return r->ended;
+	}
+	next = &r->plans[r->first];
+	*plan = *next;
+	*next = mine;
+	r->first = (r->first + 1) % AHEAD;
+	r->count--;
+	return 0;
+}
+
 /* --- build --------------------------------------------------------------- */
 
 /* What is at work on a plan. */
 struct build {
 	struct agent_replay *r;
-	struct worker *w;
+	struct agent_taker *taker;
 	struct pack_load *load;
 	struct slice slice;
-	struct pack_bytes path; /* of the open entry */
+	struct agent_cached *other; /* the chunk that was copied from last */
+	bool other_done;            /* to its end */
+	struct pack_bytes path;     /* of the open entry */
 	bool open, gap;
 };
 
-/* The chunk is the load's by now if it is the one to be lent, else the worker's. */
-static int need_chunk(
-	struct build *b, const uint8_t *id, bool lent, const struct buf **chunk, struct err *err)
+/* The chunk, which stays taken: by the load if it is the one to be lent, else by the build. NULL
+ * with err set. */
+static const struct buf *need_chunk(struct build *b, const uint8_t *id, bool lent, struct err *err)
 {
-	struct worker *w = b->w;
+	struct agent_cache *cache = b->r->cache;
+	struct agent_cached *e = lent ? b->load->lender : b->other;
 
-	*chunk = lent ? &b->load->lent : &w->chunk;
-	if (lent)
-		return (*chunk)->len > 0 ? 0 : agent_taker_chunk(w->taker, id, &b->load->lent, err);
-	if (w->has_chunk && memcmp(w->id, id, sizeof w->id) == 0)
-		return 0;
-	w->has_chunk = false;
-	if (agent_taker_chunk(w->taker, id, &w->chunk, err) != 0)
-		return -1;
-	memcpy(w->id, id, sizeof w->id);
-	w->has_chunk = true;
-	return 0;
+	if (e != NULL && agent_cached_is(e, id))
+		return agent_cached_content(e);
+	if (!lent) {
+		agent_cache_give(cache, b->other, b->other_done);
+		b->other_done = false;
+		e = b->other = agent_cache_take(cache, b->taker, id, err);
+		return e != NULL ? agent_cached_content(e) : NULL;
+	}
+	e = b->load->lender = agent_cache_take(cache, b->taker, id, err);
+	if (e == NULL)
+		return NULL;
+	b->load->lent.at = agent_cached_content(e)->data;
+	b->load->lent.len = agent_cached_content(e)->len;
+	return agent_cached_content(e);
 }
 
 static void tell_lost(struct build *b, const char *what)
@@ -368,8 +413,10 @@ static int put_ref(struct build *b, const struct pack_item *item, const uint8_t 
 	bool lent =
 		b->slice.lent >= LEND_MIN && memcmp(b->slice.id, item->data.at, STORE_ID_LEN) == 0;
 
-	if (need_chunk(b, item->data.at, lent, &chunk, &why) == 0 &&
-		(uint64_t)item->offset + item->len <= chunk->len) {
+	chunk = need_chunk(b, item->data.at, lent, &why);
+	if (chunk != NULL && (uint64_t)item->offset + item->len <= chunk->len) {
+		if ((uint64_t)item->offset + item->len == chunk->len)
+			*(lent ? &b->load->lent_done : &b->other_done) = true;
 		if (lent)
 			return buf_add(out, start, len, err);
 		pack_data_head_put(head, (uint32_t)item->len);
@@ -419,9 +466,10 @@ static int build(
 	void *ctx, unsigned worker, const struct buf *plan, struct pack_load *load, struct err *err)
 {
 	struct agent_replay *r = ctx;
-	struct build b = {.r = r, .w = &r->workers[worker], .load = load};
+	struct build b = {.r = r, .taker = r->takers[worker], .load = load};
 	uint32_t *first = &load->block.first;
 	struct cbor_in in;
+	int got = 0;
 
 	memcpy(&b.slice, plan->data, sizeof b.slice);
 	memcpy(load->lent_id, b.slice.id, sizeof load->lent_id);
@@ -429,13 +477,21 @@ static int build(
 	b.open = b.path.len > 0;
 	cbor_in_init(&in, b.path.at + b.path.len, plan->len - sizeof b.slice - b.path.len);
 	*first = b.open ? PACK_BLOCK_NONE : 0;
-	while (in.at < in.end) {
+	while (in.at < in.end && got == 0) {
 		if (!b.open && *first == PACK_BLOCK_NONE)
 			*first = (uint32_t)load->unpacked.len;
-		if (build_item(&b, &in, err) != 0)
-			return -1;
+		got = build_item(&b, &in, err);
 	}
-	return 0;
+	agent_cache_give(r->cache, b.other, b.other_done);
+	return got;
+}
+
+static void take_back(void *ctx, struct pack_load *load)
+{
+	struct agent_replay *r = ctx;
+
+	agent_cache_give(r->cache, load->lender, load->lent_done);
+	load->lender = NULL;
 }
 
 /* --- the whole ----------------------------------------------------------- */
@@ -446,15 +502,17 @@ void agent_replay_free(struct agent_replay *r)
 
 	if (r == NULL)
 		return;
-	for (i = 0; r->workers != NULL && i < r->o.threads; i++) {
-		agent_taker_free(r->workers[i].taker);
-		buf_fini(&r->workers[i].chunk);
-	}
-	free(r->workers);
+	for (i = 0; r->takers != NULL && i < r->o.threads; i++)
+		agent_taker_free(r->takers[i]);
+	free(r->takers);
+	agent_cache_free(r->cache);
 	agent_taker_free(r->taker);
 	buf_fini(&r->piece);
 	buf_fini(&r->home);
 	buf_fini(&r->path);
+	buf_fini(&r->ids);
+	for (i = 0; i < AHEAD; i++)
+		buf_fini(&r->plans[i]);
 	pthread_mutex_destroy(&r->lock);
 	free(r);
 }
@@ -464,32 +522,34 @@ static int make_workers(struct agent_replay *r, struct err *err)
 	unsigned i;
 
 	r->taker = agent_taker_new(r->o.source, err);
-	r->workers = calloc(r->o.threads, sizeof *r->workers);
-	if (r->taker == NULL || r->workers == NULL)
+	r->takers = calloc(r->o.threads, sizeof(struct agent_taker *));
+	r->cache = agent_cache_new(CACHE, err);
+	if (r->taker == NULL || r->takers == NULL || r->cache == NULL)
 		return err->code != ERR_NONE ? -1 : err_set(err, ERR_NOMEM, "out of memory");
-	for (i = 0; i < r->o.threads; i++) {
-		buf_init(&r->workers[i].chunk, STORE_CONTENT_MAX);
-		r->workers[i].taker = agent_taker_new(r->o.source, err);
-		if (r->workers[i].taker == NULL)
+	for (i = 0; i < r->o.threads; i++)
+		if ((r->takers[i] = agent_taker_new(r->o.source, err)) == NULL)
 			return -1;
-	}
 	return 0;
 }
 
 struct agent_replay *agent_replay_new(const struct agent_replay_options *options, struct err *err)
 {
 	struct agent_replay *r = calloc(1, sizeof *r);
+	unsigned i;
 
 	if (r == NULL) {
 		err_set(err, ERR_NOMEM, "out of memory");
 		return NULL;
 	}
 	r->o = *options;
-	r->feed = (struct pack_read_feed){plan, build, r};
+	r->feed = (struct pack_read_feed){plan, build, take_back, r};
 	pthread_mutex_init(&r->lock, NULL);
 	buf_init(&r->piece, STORE_CONTENT_MAX);
 	buf_init(&r->home, STORE_CONTENT_MAX);
 	buf_init(&r->path, PACK_PATH_MAX);
+	buf_init(&r->ids, SIZE_MAX);
+	for (i = 0; i < AHEAD; i++)
+		buf_init(&r->plans[i], PACK_BLOCK_VOLUME_MAX);
 	if (make_workers(r, err) == 0)
 		return r;
 	agent_replay_free(r);

@@ -4,8 +4,9 @@
  *
  *   agent_replay_new -> .feed into pack_read_options -> pack_read_run -> _free
  *
- * Chunks are fetched on the reading's threads. Memory: for each thread and each load that is
- * under way a chunk, and what pack/read has.
+ * Chunks are fetched on the reading's threads; some plans ahead of those the stores are told what
+ * will be wanted, and fetch it in the order in which it lies there. Memory: 32 MiB of chunks, for
+ * each load that is under way one more, and what pack/read has.
  */
 #ifndef FDUMP_CMD_AGENT_REPLAY_H
 #define FDUMP_CMD_AGENT_REPLAY_H

@@ -443,6 +443,29 @@ int agent_taker_chunk(struct agent_taker *t, const uint8_t *id, struct buf *out,
 	return -1;
 }
 
+void agent_taker_ahead(struct agent_taker *t, const uint8_t *ids, size_t count)
+{
+	struct agent_source *s = t->source;
+	struct buf left, lacks;
+	size_t i;
+
+	buf_init(&left, SIZE_MAX);
+	buf_init(&lacks, SIZE_MAX);
+	for (i = 0; i < s->count && count > 0; i++) {
+		struct buf used = left;
+
+		if (store_ahead(s->stores[i], s->dump.domain, ids, count, &lacks) != 0)
+			break;
+		left = lacks;
+		lacks = used;
+		buf_clear(&lacks);
+		ids = left.data;
+		count = left.len / STORE_ID_LEN;
+	}
+	buf_fini(&left);
+	buf_fini(&lacks);
+}
+
 const uint8_t *agent_taker_piece_id(const struct agent_taker *t, uint64_t n)
 {
 	const struct buf *ids = &t->source->pieces;

@@ -58,6 +58,9 @@ void agent_taker_free(struct agent_taker *taker);
  * whole. What is in it is not held against its id. */
 int agent_taker_chunk(
 	struct agent_taker *taker, const uint8_t *id, struct buf *out, struct err *err);
+/* Lets the stores fetch chunks that will be taken (count ids), each from the first that has it. A
+ * hint: nothing is told. */
+void agent_taker_ahead(struct agent_taker *taker, const uint8_t *ids, size_t count);
 /* The id of a piece of the manifest; NULL behind the last. */
 const uint8_t *agent_taker_piece_id(const struct agent_taker *taker, uint64_t number);
 /* A piece of the manifest, held against its id. Returns 0; 1 behind the last;

@@ -533,17 +533,59 @@ int store_have(struct store *s, const uint8_t *domain, const uint8_t *ids, size_
 	return 0;
 }
 
-int store_where(
-	struct store *s, const uint8_t *domain, const uint8_t *id, uint64_t *place, struct err *err)
+static int by_place(const void *a, const void *b)
 {
-	struct store_chunk_row row;
+	const struct store_chunk_row *x = a, *y = b;
 
-	if (find_all(s, domain, id, 1, &row, err) != 0)
-		return -1;
-	if (row.damaged)
-		return 1;
-	*place = (uint64_t)row.place.volume << 32 | row.place.offset;
-	return 0;
+	if (x->place.volume != y->place.volume)
+		return x->place.volume < y->place.volume ? -1 : 1;
+	return (x->place.offset > y->place.offset) - (x->place.offset < y->place.offset);
+}
+
+/* Rows of one volume after the other; neighbours are one piece. */
+static void fetch(struct store *s, const struct store_chunk_row *rows, size_t count)
+{
+	struct store_volume v = {.fd = -1};
+	size_t i, n;
+
+	for (i = 0; i < count; i += n) {
+		const struct store_place *first = &rows[i].place;
+		uint64_t end = (uint64_t)first->offset + PACK_BLOCK_HEADER + first->len;
+
+		for (n = 1; i + n < count && rows[i + n].place.volume == first->volume &&
+			    rows[i + n].place.offset <= end;
+			n++)
+			end = (uint64_t)rows[i + n].place.offset + PACK_BLOCK_HEADER +
+			      rows[i + n].place.len;
+		if (v.fd < 0 || v.number != first->volume) {
+			store_volume_close(&v);
+			if (store_volume_open(s->volumes, first->volume, false, &v, NULL) != 0)
+				continue;
+		}
+		posix_fadvise(
+			v.fd, first->offset, (off_t)(end - first->offset), POSIX_FADV_WILLNEED);
+	}
+	store_volume_close(&v);
+}
+
+int store_ahead(
+	struct store *s, const uint8_t *domain, const uint8_t *ids, size_t count, struct buf *lacks)
+{
+	struct store_chunk_row *rows = calloc(count, sizeof *rows);
+	size_t i, n = 0;
+	int got = rows != NULL ? find_all(s, domain, ids, count, rows, NULL) : -1;
+
+	for (i = 0; i < count && got == 0; i++)
+		if (!rows[i].damaged)
+			rows[n++] = rows[i];
+		else
+			got = buf_add(lacks, ids + i * STORE_ID_LEN, STORE_ID_LEN, NULL);
+	if (got == 0 && n > 0) {
+		qsort(rows, n, sizeof *rows, by_place);
+		fetch(s, rows, n);
+	}
+	free(rows);
+	return got;
 }
 
 static uint64_t mark_of(uint32_t volume, uint64_t offset)

@@ -75,10 +75,11 @@ int store_get(struct store *store, const uint8_t *domain, const uint8_t *id, str
  * does not read those again. 16 to 32 bytes of memory a block. */
 void store_note_reads(struct store *store);
 
-/* Where a record lies, to read in that order: *place grows along volumes.
- * Returns 0, 1 if there is none, -1 with err set. */
-int store_where(struct store *store, const uint8_t *domain, const uint8_t *id, uint64_t *place,
-	struct err *err);
+/* Has the operating system fetch records that will be read (count ids) into its cache, in the order
+ * in which they lie in the volumes. Ids that the domain lacks are appended to `lacks`. Returns 0,
+ * or -1: nothing was fetched. */
+int store_ahead(struct store *store, const uint8_t *domain, const uint8_t *ids, size_t count,
+	struct buf *lacks);
 
 /* A receipt: the store's word that a dump is whole and durable. Signed:
  * "fdump receipt 1" NUL, store, dump, record, time (64 bits, little-endian),
