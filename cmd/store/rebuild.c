@@ -141,9 +141,22 @@ static void clear(const char *folder)
 	rmdir(folder);
 }
 
+/* The names in a folder are on the disk. */
+static int sync_folder(const char *path, struct err *err)
+{
+	int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	int got = fd >= 0 && fsync(fd) == 0 ? 0 : err_errno(err, errno, "%s", path);
+
+	if (fd >= 0)
+		close(fd);
+	return got;
+}
+
 /* The new folder takes the old one's place, at one blow; the old one goes. */
 static int swap(const char *fresh, const char *index, int dir, struct err *err)
 {
+	if (sync_folder(fresh, err) != 0)
+		return -1;
 	if (renameat2(AT_FDCWD, fresh, AT_FDCWD, index, RENAME_EXCHANGE) == 0) {
 		if (fsync(dir) != 0)
 			return err_errno(err, errno, "%s", index);
