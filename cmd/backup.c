@@ -15,8 +15,10 @@
 #include "cmd/agent/hook.h"
 #include "cmd/agent/state.h"
 #include "cmd/cmd.h"
+#include "cmd/estimate.h"
 #include "cmd/json.h"
 #include "cmd/options.h"
+#include "cmd/progress.h"
 #include "cmd/roots.h"
 #include "lib/err.h"
 #include "lib/esc.h"
@@ -310,20 +312,38 @@ static int find_base(struct options *o, struct err *err)
 	return 0;
 }
 
-static bool excluded(void *ctx, const char *path, size_t len, bool is_dir)
+/* The store of this backup that a path is; NULL: none. */
+static const char *store_at(const struct options *o, const char *path, size_t len)
 {
-	struct options *o = ctx;
 	size_t i;
 
-	for (i = 0; i < o->o.store_count && is_dir; i++)
+	for (i = 0; i < o->o.store_count; i++)
 		if (o->inside[i] != NULL && strlen(o->inside[i]) == len &&
-			memcmp(o->inside[i], path, len) == 0) {
-			fprintf(stderr, "fdump backup: %s: is a store of this backup: left out\n",
-				o->o.stores[i]);
-			return true;
-		}
-	return o->o.select.exclude != NULL &&
-	       match_test(o->o.select.exclude, path, len, is_dir) == MATCH_EXCLUDED;
+			memcmp(o->inside[i], path, len) == 0)
+			return o->o.stores[i];
+	return NULL;
+}
+
+/* For the walk ahead, which says nothing. */
+static bool left_out(void *ctx, const char *path, size_t len, bool is_dir)
+{
+	const struct options *o = ctx;
+
+	return (is_dir && store_at(o, path, len) != NULL) ||
+	       (o->o.select.exclude != NULL &&
+		       match_test(o->o.select.exclude, path, len, is_dir) == MATCH_EXCLUDED);
+}
+
+static bool excluded(void *ctx, const char *path, size_t len, bool is_dir)
+{
+	const char *store = is_dir ? store_at(ctx, path, len) : NULL;
+
+	if (store != NULL) {
+		cmd_progress_hush();
+		fprintf(stderr, "fdump backup: %s: is a store of this backup: left out\n", store);
+		return true;
+	}
+	return left_out(ctx, path, len, is_dir);
 }
 
 /* Which stores lie below the base: a backup must not go into them. */
@@ -374,6 +394,7 @@ static void on_problem(void *ctx, const char *path, size_t len, const char *what
 	json_t *object;
 	int failed;
 
+	cmd_progress_hush();
 	if (o->o.json) {
 		object = cmd_json_new("problem", "backup.problem");
 		failed = cmd_json_name(object, "path", path, len);
@@ -388,6 +409,7 @@ static void on_problem(void *ctx, const char *path, size_t len, const char *what
 static void on_behind(void *ctx, const char *store, const char *why)
 {
 	(void)ctx;
+	cmd_progress_hush();
 	fprintf(stderr, "fdump backup: store %s is left behind: %s\n", store, why);
 }
 
@@ -398,6 +420,12 @@ static void on_catch_up(void *ctx, const char *store, bool done)
 		done ? "fdump backup: store %s has caught up\n"
 		     : "fdump backup: the dump is made; store %s gets it from the others now\n",
 		store);
+}
+
+static void on_progress(void *ctx, uint64_t bytes, uint64_t entries)
+{
+	(void)ctx;
+	cmd_progress_add(bytes, entries);
 }
 
 static void hex(const uint8_t *bytes, size_t len, char *text)
@@ -456,17 +484,33 @@ static int load_domain(
 	return got;
 }
 
+/* As agent_backup, with progress. */
+static int run_once(struct options *o, struct agent_backed_up *result, struct err *err)
+{
+	struct pack_scan_options ahead = o->backup.scan;
+	int got;
+
+	ahead.excluded = ahead.excluded != NULL ? left_out : NULL;
+	cmd_progress_start("backup", 0, o->o.verbose);
+	if (!o->o.verbose && o->roots.count > 0)
+		cmd_estimate_start(&ahead, o->roots.paths);
+	got = agent_backup(&o->backup, result, err);
+	cmd_estimate_stop();
+	cmd_progress_stop();
+	return got;
+}
+
 /* Runs it; once more, reading all, if what was carried over is not there any more. */
 static int run(struct options *o, struct agent_backed_up *result, struct err *err)
 {
-	int got = agent_backup(&o->backup, result, err);
+	int got = run_once(o, result, err);
 
 	if (got != 1)
 		return got;
 	fprintf(stderr, "fdump backup: a store has lost chunks: everything is read again\n");
 	o->roots.next = 0;
 	o->backup.reread = true;
-	got = agent_backup(&o->backup, result, err);
+	got = run_once(o, result, err);
 	return got == 1 ? err_set(err, ERR_FAILED, "chunks are missing that were just stored")
 			: got;
 }
@@ -572,6 +616,7 @@ int cmd_backup(int argc, char **argv)
 	o.backup.scan.ctx = &o;
 	o.backup.entry = o.o.verbose ? on_entry : NULL;
 	o.backup.problem = on_problem;
+	o.backup.progress = on_progress;
 	o.backup.ctx = &o;
 	fs_raise_file_limit();
 	status = run_all(&o);

@@ -141,14 +141,16 @@ bool cmd_dump_gaps(const struct cmd_dump *d)
 	return d->replay != NULL && agent_replay_lost(d->replay) > 0;
 }
 
-static int note_link(
+static int note_selected(
 	void *ctx, const struct pack_head *head, const struct pack_tail *tail, struct err *err)
 {
 	struct cmd_dump *d = ctx;
 
-	(void)tail;
+	if (!cmd_select_test(
+		    &d->o->select, head->path.at, head->path.len, head->type == PACK_DIRECTORY))
+		return 0;
+	d->content += tail->size;
 	if (head->type != PACK_HARDLINK ||
-		!cmd_select_test(&d->o->select, head->path.at, head->path.len, false) ||
 		cmd_select_test(&d->o->select, head->link.at, head->link.len, false))
 		return 0;
 	return pack_heirs_add(&d->heirs, head->link, head->path, err);
@@ -169,6 +171,7 @@ static int find_targets(struct cmd_dump *d, struct err *err)
 			       : NULL;
 		if (heir == NULL)
 			continue;
+		d->content += tail.size;
 		heir->done = true;
 		heir->piece = w->entry_piece;
 		heir->at = w->entry_at;
@@ -179,11 +182,12 @@ static int find_targets(struct cmd_dump *d, struct err *err)
 
 int cmd_dump_adopt(struct cmd_dump *d, struct err *err)
 {
+	d->content = selects(d) ? 0 : agent_source_dump(d->source)->content;
 	if (!selects(d))
 		return 0;
 	pack_heirs_init(&d->heirs);
 	d->adopts = true;
-	if (cmd_dump_walk(d, note_link, d, err) != 0)
+	if (cmd_dump_walk(d, note_selected, d, err) != 0)
 		return -1;
 	pack_heirs_ready(&d->heirs);
 	return d->heirs.rows.len > 0 ? find_targets(d, err) : 0;

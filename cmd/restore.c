@@ -167,7 +167,7 @@ static int restore(struct restore *r, struct cmd_dump *d, struct err *err)
 
 	if (cmd_dump_adopt(d, err) != 0 || cmd_dump_feed(d, &r->u.read, err) != 0)
 		return cmd_fail("restore", err);
-	r->u.total = agent_source_dump(d->source)->content;
+	r->u.total = d->content;
 	status = cmd_unpack_run(&r->u, -1);
 	if (d->there != NULL && r->target >= 0)
 		close(r->target);

@@ -41,7 +41,7 @@ int cmd_roots_add(struct cmd_roots *r, const char *path, struct err *err)
 	if (r->count > 0 && (path[0] == '/') != (r->paths[0][0] == '/'))
 		return err_set(
 			err, ERR_USAGE, "%s: paths must be all absolute or all relative", path);
-	if (r->count == r->room) {
+	if (r->count + 1 >= r->room) { /* one for the NULL */
 		grown = realloc(r->paths, (r->room * 2 + 16) * sizeof *grown);
 		if (grown == NULL)
 			return err_set(err, ERR_NOMEM, "out of memory");
@@ -131,6 +131,8 @@ void cmd_roots_order(struct cmd_roots *r)
 		else
 			free(r->paths[i]);
 	r->count = kept;
+	if (r->paths != NULL)
+		r->paths[kept] = NULL;
 }
 
 int cmd_roots_next(void *ctx, const char **path, struct err *err)

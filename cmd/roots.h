@@ -16,7 +16,7 @@
 struct err;
 
 struct cmd_roots {
-	char **paths; /* owned */
+	char **paths; /* owned; ended by NULL after _order, if there are any */
 	size_t count, room, next;
 	size_t asked;       /* how many were added */
 	struct buf encoded; /* all that were asked for, as a dump's record has them */
