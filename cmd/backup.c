@@ -579,9 +579,8 @@ static int run_all(struct options *o)
 	int status;
 
 	if (hook(o, o->before, -1, NULL) != 0) {
-		fprintf(stderr,
-			"fdump backup: there is no backup, for the hook before it failed\n");
-		status = CMD_FAILED;
+		err_set(&err, ERR_FAILED, "there is no backup, for the hook before it failed");
+		status = cmd_fail("backup", &err);
 	} else if (hash_crypto_init(&err) != 0 || backup(o, &result, &err) != 0 ||
 		   tell(o, &result, &err) != 0) {
 		status = cmd_fail("backup", &err);

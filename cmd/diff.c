@@ -105,12 +105,13 @@ static void live_problem(void *ctx, const char *path, size_t len, const char *wh
 {
 	struct diff *d = ctx;
 	char text[ESC_MAX(4096)];
+	struct err err;
 
 	if (errnum == 0 || errnum == ENOENT)
 		return; /* it is missing: that shows by itself */
 	esc_name(text, sizeof text, path, len);
-	fprintf(stderr, "fdump diff: %s: %s%s%s\n", text, what, errnum ? ": " : "",
-		errnum ? strerror(errnum) : "");
+	err_errno(&err, errnum, "%s: %s", text, what);
+	cmd_fail("diff", &err);
 	d->failed = true;
 }
 

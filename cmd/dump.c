@@ -223,11 +223,8 @@ void cmd_dump_name(char text[CMD_DUMP_NAME_MAX], const struct store_entry *e)
 
 int cmd_dump_json(json_t *object, const struct store_entry *e)
 {
-	char id[2 * STORE_DUMP_ID + 1];
-	int failed;
+	int failed = cmd_json_hex(object, "dump", e->dump.id, STORE_DUMP_ID);
 
-	hex(e->dump.id, STORE_DUMP_ID, id);
-	failed = cmd_json_add(object, "dump", json_string(id));
 	if (e->record == NULL)
 		return failed;
 	failed |= cmd_json_name(object, "agent", e->dump.agent, e->dump.agent_len);

@@ -121,6 +121,12 @@ static int take(void *ctx, int c)
 	}
 }
 
+/* Where JSON goes: not where the pack goes. */
+static FILE *json_to(const struct options *o)
+{
+	return o->o.file != NULL && strcmp(o->o.file, "-") != 0 ? stdout : stderr;
+}
+
 /* Reads the options. Returns -1 to go on, else the exit status. */
 static int parse(struct options *o, int argc, char **argv)
 {
@@ -133,6 +139,8 @@ static int parse(struct options *o, int argc, char **argv)
 	o->paths = argv + optind;
 	if (*o->paths == NULL && o->o.files_from == NULL && o->command_count == 0)
 		return cmd_usage("pack", "no PATH given ('.' for all that is here)");
+	if (o->o.json)
+		cmd_fail_json(json_to(o));
 	o->create.threads = o->o.threads;
 	o->create.xattrs = !o->o.no_xattrs;
 	o->create.owner_names = !o->o.numeric_owner;
@@ -199,12 +207,6 @@ static void on_entry(void *ctx, const char *path, size_t len)
 {
 	(void)ctx;
 	print_name(stderr, "", path, len, "");
-}
-
-/* Where JSON goes: not where the pack goes. */
-static FILE *json_to(const struct options *o)
-{
-	return o->o.file != NULL && strcmp(o->o.file, "-") != 0 ? stdout : stderr;
 }
 
 static void on_problem(void *ctx, const char *path, size_t len, const char *what)
