@@ -25,7 +25,6 @@
 #include "lib/fs.h"
 #include "lib/hash.h"
 #include "lib/key.h"
-#include "lib/match.h"
 #include "lib/name.h"
 #include "lib/seal.h"
 #include "lib/zst.h"
@@ -48,6 +47,8 @@ static const char help[] =
 	"  -T, --files-from FILE   read more PATHs from FILE\n"
 	"      --null              they end in NUL, not newline\n"
 	"  -v, --verbose           name each entry that is read on standard error\n"
+	"      --no-recursion      directories without what is in them: with -T FILE exactly\n"
+	"                          what is listed there\n"
 	"      --one-file-system   stay on the file system of each PATH\n"
 	"  -X, --exclude-from FILE leave out what matches the patterns in FILE\n"
 	"      --exclude PATTERN   leave out what matches, as in .gitignore (repeatable)\n"
@@ -280,11 +281,12 @@ static int parse(struct options *o, int argc, char **argv)
 		return cmd_usage("backup", "no PATH given ('.' for all that is here)");
 	o->backup.paths = o->roots.encoded.data;
 	o->backup.paths_len = o->roots.encoded.len;
-	o->backup.path_count = o->roots.asked;
-	cmd_roots_order(&o->roots);
+	o->backup.path_count = o->roots.encoded_count;
+	cmd_roots_order(&o->roots, !o->o.no_recursion);
 	qsort(o->commands, o->command_count, sizeof *o->commands, by_text);
 	o->backup.commands = o->commands;
 	o->backup.threads = o->o.threads;
+	o->backup.scan.no_recursion = o->o.no_recursion;
 	o->backup.xattrs = !o->o.no_xattrs;
 	o->backup.owner_names = !o->o.numeric_owner;
 	return -1;
@@ -330,8 +332,7 @@ static bool left_out(void *ctx, const char *path, size_t len, bool is_dir)
 	const struct options *o = ctx;
 
 	return (is_dir && store_at(o, path, len) != NULL) ||
-	       (o->o.select.exclude != NULL &&
-		       match_test(o->o.select.exclude, path, len, is_dir) == MATCH_EXCLUDED);
+	       cmd_options_excluded(&o->o, path, len, is_dir);
 }
 
 static bool excluded(void *ctx, const char *path, size_t len, bool is_dir)
@@ -598,7 +599,7 @@ int cmd_backup(int argc, char **argv)
 {
 	struct options o = {.o = {.command = "backup",
 				    .help = help,
-				    .shared = "sSCT0Xvjtxn",
+				    .shared = "sSCT0Xvjtxnr",
 				    .own = own,
 				    .take = take},
 		.hooks = "/etc/fdump/hooks",

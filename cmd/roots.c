@@ -23,17 +23,31 @@ static bool goes_up(const char *path)
 	return false;
 }
 
-int cmd_roots_add(struct cmd_roots *r, const char *path, struct err *err)
+/* For the record; of very many the first. */
+static int encode(struct cmd_roots *r, const char *path, struct err *err)
 {
-	size_t len = strlen(path);
+	size_t len = strlen(path), room = len + CBOR_HEAD_MAX;
 	struct cbor_out out;
-	char **grown;
 	uint8_t *to;
 
-	if (r->count == 0 && r->room == 0)
+	if (r->room == 0)
 		buf_init(&r->encoded, SIZE_MAX);
-	if (r->count == STORE_PATHS_MAX)
-		return err_set(err, ERR_USAGE, "over %d paths", STORE_PATHS_MAX);
+	if (r->encoded_count < r->count || r->count == STORE_PATHS_MAX ||
+		r->encoded.len + room > STORE_PATHS_LEN)
+		return 0;
+	if ((to = buf_room(&r->encoded, room, err)) == NULL)
+		return -1;
+	cbor_out_init(&out, to, room);
+	cbor_put_bytes(&out, path, len);
+	buf_took(&r->encoded, cbor_out_len(&out));
+	r->encoded_count++;
+	return 0;
+}
+
+int cmd_roots_add(struct cmd_roots *r, const char *path, struct err *err)
+{
+	char **grown;
+
 	if (goes_up(path))
 		return err_set(err, ERR_USAGE,
 			"%s: '..' in a PATH of a backup: give it from / on, or its folder by -C",
@@ -41,6 +55,8 @@ int cmd_roots_add(struct cmd_roots *r, const char *path, struct err *err)
 	if (r->count > 0 && (path[0] == '/') != (r->paths[0][0] == '/'))
 		return err_set(
 			err, ERR_USAGE, "%s: paths must be all absolute or all relative", path);
+	if (encode(r, path, err) != 0)
+		return -1;
 	if (r->count + 1 >= r->room) { /* one for the NULL */
 		grown = realloc(r->paths, (r->room * 2 + 16) * sizeof *grown);
 		if (grown == NULL)
@@ -48,14 +64,9 @@ int cmd_roots_add(struct cmd_roots *r, const char *path, struct err *err)
 		r->paths = grown;
 		r->room = r->room * 2 + 16;
 	}
-	if ((to = buf_room(&r->encoded, len + CBOR_HEAD_MAX, err)) == NULL)
-		return -1;
 	if ((r->paths[r->count] = strdup(path)) == NULL)
 		return err_set(err, ERR_NOMEM, "out of memory");
-	r->asked = ++r->count;
-	cbor_out_init(&out, to, len + CBOR_HEAD_MAX);
-	cbor_put_bytes(&out, path, len);
-	buf_took(&r->encoded, cbor_out_len(&out));
+	r->count++;
 	return 0;
 }
 
@@ -119,14 +130,15 @@ static bool holds(const char *a, const char *b)
 	return in;
 }
 
-void cmd_roots_order(struct cmd_roots *r)
+void cmd_roots_order(struct cmd_roots *r, bool nested)
 {
 	size_t i, kept = 0;
 
 	if (r->count > 0)
 		qsort(r->paths, r->count, sizeof *r->paths, by_name);
 	for (i = 0; i < r->count; i++)
-		if (kept == 0 || !holds(r->paths[kept - 1], r->paths[i]))
+		if (kept == 0 || !(nested ? holds(r->paths[kept - 1], r->paths[i])
+					  : by_name(&r->paths[kept - 1], &r->paths[i]) == 0))
 			r->paths[kept++] = r->paths[i];
 		else
 			free(r->paths[i]);
