@@ -15,11 +15,11 @@
 #include "lib/tz.h"
 
 static const char help_files[] =
-	"usage: fdump files -s STORE... [options] DUMP [PATTERN]\n"
+	"usage: fdump files -s STORE... [options] DUMP [PATH|PATTERN]\n"
 	"\n"
-	"Lists the files in a dump, as `fdump list` does of a pack. PATTERN: a shell\n"
-	"pattern for the whole path, or, without '/', for the name. DUMP: see fdump\n"
-	"restore.\n"
+	"Lists the files in a dump, as `fdump list` does of a pack. With a PATH: only\n"
+	"this and what is below it. PATTERN: a shell pattern for the whole path, or,\n"
+	"without '/', for the name. DUMP: see fdump restore.\n"
 	"\n"
 	"  -s, --store STORE       directory of a store (repeatable)\n"
 	"  -v, --verbose           mode, owner, size, time, status\n"
@@ -83,12 +83,13 @@ static int flush(struct files *f, struct err *err)
 	return 0;
 }
 
-static int matches(const struct files *f, struct pack_bytes path, bool *yes, struct err *err)
+static int matches(struct files *f, struct pack_bytes path, bool *yes, struct err *err)
 {
+	struct cmd_select *s = &f->o.select;
 	char *text, *name;
 
-	*yes = true;
-	if (f->pattern == NULL)
+	*yes = f->pattern == NULL || (s->count > 0 && cmd_select_test(s, path.at, path.len, false));
+	if (*yes)
 		return 0;
 	text = strndup((const char *)path.at, path.len);
 	if (text == NULL)
@@ -235,17 +236,21 @@ int cmd_files(int argc, char **argv)
 				  .shared = "sSvnjkp",
 				  .own = own,
 				  .take = take}};
+	const char *dump;
 	int status;
 
 	f.o.ctx = &f;
 	status = cmd_options_parse(&f.o, argc, argv);
 	if (status < 0 && (argc - optind < 1 || argc - optind > 2))
 		status = cmd_usage(
-			"files", "wants a DUMP (fdump dumps lists them), maybe a PATTERN");
+			"files", "wants a DUMP (fdump dumps lists them), maybe a PATH or PATTERN");
 	if (status < 0) {
-		f.pattern = argc - optind == 2 ? argv[optind + 1] : NULL;
-		status = run(&f, list, argv[optind]);
+		dump = argv[optind++];
+		f.pattern = argv[optind];
+		status = cmd_options_paths(&f.o, argc, argv);
 	}
+	if (status < 0)
+		status = run(&f, list, dump);
 	cmd_options_fini(&f.o);
 	return status;
 }
