@@ -84,6 +84,7 @@ struct options {
 	struct cmd_roots roots;
 	const char *hooks, *before, *after;
 	char base[4096];
+	bool told_paths;                /* that they are others than before */
 	char *inside[AGENT_STORES_MAX]; /* names in the dump that the stores would have; NULL: none
 					 */
 };
@@ -485,6 +486,32 @@ static int load_domain(
 	return got;
 }
 
+/* forget counts by the name: two trees under one would drive each other out. What -T lists may
+ * be other files each time. */
+static void compare_paths(void *ctx, const char *store, const struct store_dump *last)
+{
+	struct options *o = ctx;
+	struct cmd_roots roots = {0};
+	char base[4096];
+	struct err err;
+
+	snprintf(base, sizeof base, "%.*s", (int)last->base_len, (const char *)last->base);
+	if (!o->told_paths && o->o.files_from == NULL &&
+		cmd_roots_of(&roots, last, !o->o.no_recursion, &err) == 0 &&
+		(!cmd_roots_same(&roots, &o->roots) ||
+			(roots.count > 0 && strcmp(base, o->base) != 0))) {
+		o->told_paths = true;
+		fprintf(stderr, "fdump backup: warning: in %s the last dump named %s is of ", store,
+			o->backup.name);
+		cmd_roots_print(stderr, &roots, base);
+		fputs(", this one of ", stderr);
+		cmd_roots_print(stderr, &o->roots, o->base);
+		fputs(": fdump forget counts both as one backup (--name gives another name)\n",
+			stderr);
+	}
+	cmd_roots_fini(&roots);
+}
+
 /* As agent_backup, with progress. */
 static int run_once(struct options *o, struct agent_backed_up *result, struct err *err)
 {
@@ -540,8 +567,10 @@ static int backup(struct options *o, struct agent_backed_up *result, struct err 
 	if (!domain.open && agent_state_know(state, domain.fingerprint, err) != 0)
 		goto out;
 	o->backup.copies = agent_copies_open(&copies, domain.fingerprint, err);
-	if (o->backup.copies != NULL)
+	if (o->backup.copies != NULL) {
+		agent_copies_last(o->backup.copies, o->backup.name, compare_paths, o);
 		got = run(o, result, err);
+	}
 	if (got == 0)
 		result->acknowledged +=
 			agent_copies_catch_up(o->backup.copies, result->dump, on_catch_up);

@@ -7,8 +7,11 @@
 #include <string.h>
 
 #include "cmd/agent/backup.h"
+#include "cmd/show.h"
 #include "lib/cbor.h"
 #include "lib/err.h"
+
+#define SHOWN 3 /* paths, of many */
 
 /* Whether "..", which names in a dump can't have, is in a path. */
 static bool goes_up(const char *path)
@@ -145,6 +148,60 @@ void cmd_roots_order(struct cmd_roots *r, bool nested)
 	r->count = kept;
 	if (r->paths != NULL)
 		r->paths[kept] = NULL;
+}
+
+int cmd_roots_of(struct cmd_roots *r, const struct store_dump *dump, bool nested, struct err *err)
+{
+	const uint8_t *at = NULL, *path;
+	size_t len;
+	int got = 0;
+
+	while (got == 0 && store_dump_path(dump, &at, &path, &len)) {
+		char *text = strndup((const char *)path, len);
+
+		got = text != NULL ? cmd_roots_add(r, text, err)
+				   : err_set(err, ERR_NOMEM, "out of memory");
+		free(text);
+	}
+	cmd_roots_order(r, nested);
+	return got;
+}
+
+bool cmd_roots_same(const struct cmd_roots *a, const struct cmd_roots *b)
+{
+	size_t i;
+
+	if (a->count != b->count)
+		return false;
+	for (i = 0; i < a->count; i++)
+		if (by_name(&a->paths[i], &b->paths[i]) != 0)
+			return false;
+	return true;
+}
+
+void cmd_roots_print(FILE *to, const struct cmd_roots *r, const char *base)
+{
+	size_t i, len = 0;
+
+	base = strcmp(base, "/") == 0 ? "" : base;
+	for (i = 0; i < r->count && i < SHOWN; i++) {
+		char *name = name_of(r->paths[i], &len), *whole = NULL, *shown = NULL;
+		const char *below = name == NULL || strcmp(name, ".") == 0 ? "" : name;
+
+		if (asprintf(&whole, "%s%s%s", base, *below || !*base ? "/" : "", below) < 0)
+			whole = NULL;
+		if (whole != NULL)
+			shown = cmd_show_name(
+				(struct pack_bytes){(const uint8_t *)whole, strlen(whole)});
+		fprintf(to, "%s%s", i > 0 ? ", " : "", shown != NULL ? shown : "?");
+		free(name);
+		free(whole);
+		free(shown);
+	}
+	if (i < r->count)
+		fprintf(to, " and %zu more", r->count - i);
+	if (r->count == 0)
+		fputs("no PATH", to);
 }
 
 int cmd_roots_next(void *ctx, const char **path, struct err *err)

@@ -10,10 +10,12 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdio.h>
 
 #include "lib/buf.h"
 
 struct err;
+struct store_dump;
 
 struct cmd_roots {
 	char **paths; /* owned; ended by NULL after _order, if there are any */
@@ -31,6 +33,16 @@ int cmd_roots_add(struct cmd_roots *roots, const char *path, struct err *err);
 int cmd_roots_read(struct cmd_roots *roots, const char *file, bool null, struct err *err);
 /* nested: what is in a path is walked with it; else only what is there twice is left out. */
 void cmd_roots_order(struct cmd_roots *roots, bool nested);
+
+/* Adds and orders what a dump's record has. As cmd_roots_add. */
+int cmd_roots_of(
+	struct cmd_roots *roots, const struct store_dump *dump, bool nested, struct err *err);
+
+/* Whether they name the same, both ordered. */
+bool cmd_roots_same(const struct cmd_roots *a, const struct cmd_roots *b);
+
+/* Prints for people "/home, /etc and 3 more". base: absolute, what relative ones begin at. */
+void cmd_roots_print(FILE *to, const struct cmd_roots *roots, const char *base);
 
 /* A pack_scan_options.next_root; ctx: the roots. Set .next to 0 to begin again. */
 int cmd_roots_next(void *ctx, const char **path, struct err *err);
