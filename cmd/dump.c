@@ -82,16 +82,6 @@ void cmd_dump_close(struct cmd_dump *d)
 	agent_keys_free(d->keys);
 }
 
-static void lost(void *ctx, const uint8_t *path, size_t len, const char *what)
-{
-	const struct cmd_dump *d = ctx;
-	char text[ESC_MAX(4096)];
-
-	cmd_progress_hush();
-	esc_name(text, sizeof text, path, len);
-	fprintf(stderr, "fdump %s: %s: %s\n", d->o->command, text, what);
-}
-
 static bool selected(void *ctx, const uint8_t *path, size_t len, bool is_dir)
 {
 	struct cmd_dump *d = ctx;
@@ -117,7 +107,6 @@ int cmd_dump_feed(struct cmd_dump *d, struct pack_read_options *reading, struct 
 		.source = d->source,
 		.threads = d->o->threads,
 		.seen = d->seen,
-		.lost = lost,
 		.ctx = d,
 	};
 
@@ -136,9 +125,11 @@ int cmd_dump_feed(struct cmd_dump *d, struct pack_read_options *reading, struct 
 	return 0;
 }
 
-bool cmd_dump_gaps(const struct cmd_dump *d)
+int cmd_dump_gaps(const struct cmd_dump *d, struct err *err)
 {
-	return d->replay != NULL && agent_replay_lost(d->replay) > 0;
+	if (d->replay == NULL || !agent_replay_gaps(d->replay))
+		return 0;
+	return err_set(err, ERR_DAMAGE, "chunks are lost: " AGENT_SOURCE_ADVICE);
 }
 
 static int note_selected(

@@ -45,8 +45,9 @@ int cmd_dump_feed(struct cmd_dump *d, struct pack_read_options *reading, struct 
 /* Before cmd_dump_feed: hard links that are selected without what they are links to get its
  * content. Sets .content. Returns 0, or -1 with err set. */
 int cmd_dump_adopt(struct cmd_dump *d, struct err *err);
-/* Whether chunks were lost, which was told. */
-bool cmd_dump_gaps(const struct cmd_dump *d);
+/* After reading: 0, or -1 with err set, to what can be done, if chunks were lost; of which entries,
+ * the reading has told. */
+int cmd_dump_gaps(const struct cmd_dump *d, struct err *err);
 
 /* A dump for people: "b7be4344ca95 (web/backup, 2026-11-24 06:00:01)"; if its record is NULL the
  * digits alone. */

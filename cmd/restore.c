@@ -171,7 +171,10 @@ static int restore(struct restore *r, struct cmd_dump *d, struct err *err)
 	status = cmd_unpack_run(&r->u, -1);
 	if (d->there != NULL && r->target >= 0)
 		close(r->target);
-	return cmd_dump_gaps(d) && status != CMD_NOSPACE ? CMD_DAMAGE : status;
+	if (cmd_dump_gaps(d, err) == 0)
+		return status;
+	cmd_fail("restore", err);
+	return status != CMD_NOSPACE ? CMD_DAMAGE : status;
 }
 
 int cmd_restore(int argc, char **argv)

@@ -250,6 +250,11 @@ static int verify_file(struct cmd_options *o, const char *file)
 		status = cmd_fail("verify", &err);
 	if (!o->json && why.code == ERR_NONE)
 		result_text(&v, &result);
+	if (why.code == ERR_NONE && status == CMD_DAMAGE)
+		err_set(&why, ERR_DAMAGE,
+			result.packs > 0
+				? "damaged: fdump unpack --skip-damaged brings out what is whole"
+				: "no pack");
 	if (why.code != ERR_NONE) {
 		err_prefix(&why, "%s", v.shown != NULL ? v.shown : "?");
 		cmd_fail("verify", &why);

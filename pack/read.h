@@ -28,6 +28,10 @@ struct pack_read_feed {
 	 * has them; .first as in its header. Returns 0, or -1 with err set. */
 	int (*build)(void *ctx, unsigned worker, const struct buf *plan, struct buf *entries,
 		uint32_t *first, struct err *err);
+	/* Whether it left a gap in this entry, and why: that is told, once, in place of what the
+	 * gap leads to. Of each entry that is found wrong it is asked once, in order. May be NULL.
+	 */
+	bool (*gap)(void *ctx, struct pack_bytes path, struct err *why);
 	void *ctx;
 };
 

@@ -4,6 +4,7 @@
  *
  *   agent_replay_new -> .feed into pack_read_options -> pack_read_run -> _free
  *
+ * Where a chunk can't be had an entry has a gap: the reading tells of the entry, with the reason.
  * Chunks are fetched on the reading's threads. Memory: for each thread a chunk,
  * and what pack/read has.
  */
@@ -36,9 +37,6 @@ struct agent_replay_options {
 	/* Entries whose content (all from behind HEAD on) is among these are left
 	 * out, the others' are added: what was proved once need not be again. NULL: none. */
 	struct store_marks *seen;
-	/* A chunk can't be had: this entry's content has a gap, which its size and
-	 * checksum will tell. From any thread, one at a time. */
-	void (*lost)(void *ctx, const uint8_t *path, size_t len, const char *what);
 	void *ctx;
 };
 
@@ -49,7 +47,7 @@ void agent_replay_free(struct agent_replay *replay);
 /* For one reading. Belongs to the replay. */
 const struct pack_read_feed *agent_replay_feed(const struct agent_replay *replay);
 
-/* How many entries have a gap. */
-uint64_t agent_replay_lost(const struct agent_replay *replay);
+/* Whether an entry had a gap. */
+bool agent_replay_gaps(const struct agent_replay *replay);
 
 #endif
