@@ -54,7 +54,7 @@ int cmd_usage(const char *command, const char *fmt, ...) __attribute__((format(p
 /* With --json what was told last by the two above is also the last object of a command whose
  * exit status says that it failed: "type" error, "id" error.CODE (err_name), "what", "exit".
  * main.c sees to that: _wants_json, _json, the command, _end. A command whose objects do not
- * go to standard output calls _json too. */
+ * go to standard output calls _json too, and one that has no --json with NULL. */
 bool cmd_fail_wants_json(int argc, char **argv);
 void cmd_fail_json(FILE *to);
 void cmd_fail_end(int status);

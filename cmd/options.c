@@ -142,6 +142,8 @@ int cmd_options_wrong(const char *command, int c, char **argv)
 
 	if (c == ':')
 		return cmd_usage(command, "%s wants a value", word);
+	if (strcmp(word, "--json") == 0)
+		cmd_fail_json(NULL); /* a command that has none */
 	if (optopt > 0 && optopt <= 255 && strncmp(word, "--", 2) != 0)
 		return cmd_usage(command, "unrecognized option '-%c'", optopt);
 	return cmd_usage(command, "unrecognized option '%s'", word);

@@ -84,7 +84,7 @@ dd if=/dev/zero of=p bs=1 seek=200 count=9 conv=notrunc 2>/dev/null
 status_of unpack -f p --json -C tree
 failed 5 error.damage
 status_of verify --json p
-[ $status = 5 ] || fail "verify: status $status"
+failed 5 error.damage
 
 # Where the pack goes to standard output, its objects do not.
 status_of pack --json -C tree -T nowhere
@@ -93,5 +93,7 @@ status_of pack --json -C tree -T nowhere
 # Without --json, and when all is well, there is none.
 status_of find -s nowhere x
 [ $status = 2 ] && [ ! -s out ] || fail "without --json"
+status_of export -s s --json latest
+[ $status = 2 ] && [ ! -s out ] || fail "a command that has no --json"
 status_of find -s s --key key -- --json
 [ $status = 1 ] && [ ! -s out ] || fail "a pattern --json"

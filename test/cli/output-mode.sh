@@ -24,7 +24,7 @@ for p in pack sealed export; do
 	for mask in 022 002 077 000; do
 		rm -f file
 		(umask $mask && write $p file)
-		mode $(printf %o $((0666 & ~mask))) file "$p, umask $mask"
+		mode "$(printf %o $((0666 & ~mask)))" file "$p, umask $mask"
 	done
 	for m in 640 600 664 444; do
 		chmod $m file
