@@ -15,15 +15,16 @@
 #include "cmd/agent/hook.h"
 #include "cmd/agent/state.h"
 #include "cmd/cmd.h"
+#include "cmd/estimate.h"
 #include "cmd/json.h"
 #include "cmd/options.h"
+#include "cmd/progress.h"
 #include "cmd/roots.h"
 #include "lib/err.h"
 #include "lib/esc.h"
 #include "lib/fs.h"
 #include "lib/hash.h"
 #include "lib/key.h"
-#include "lib/match.h"
 #include "lib/name.h"
 #include "lib/seal.h"
 #include "lib/zst.h"
@@ -46,6 +47,8 @@ static const char help[] =
 	"  -T, --files-from FILE   read more PATHs from FILE\n"
 	"      --null              they end in NUL, not newline\n"
 	"  -v, --verbose           name each entry that is read on standard error\n"
+	"      --no-recursion      directories without what is in them: with -T FILE exactly\n"
+	"                          what is listed there\n"
 	"      --one-file-system   stay on the file system of each PATH\n"
 	"  -X, --exclude-from FILE leave out what matches the patterns in FILE\n"
 	"      --exclude PATTERN   leave out what matches, as in .gitignore (repeatable)\n"
@@ -81,6 +84,7 @@ struct options {
 	struct cmd_roots roots;
 	const char *hooks, *before, *after;
 	char base[4096];
+	bool told_paths;                /* that they are others than before */
 	char *inside[AGENT_STORES_MAX]; /* names in the dump that the stores would have; NULL: none
 					 */
 };
@@ -278,11 +282,12 @@ static int parse(struct options *o, int argc, char **argv)
 		return cmd_usage("backup", "no PATH given ('.' for all that is here)");
 	o->backup.paths = o->roots.encoded.data;
 	o->backup.paths_len = o->roots.encoded.len;
-	o->backup.path_count = o->roots.asked;
-	cmd_roots_order(&o->roots);
+	o->backup.path_count = o->roots.encoded_count;
+	cmd_roots_order(&o->roots, !o->o.no_recursion);
 	qsort(o->commands, o->command_count, sizeof *o->commands, by_text);
 	o->backup.commands = o->commands;
 	o->backup.threads = o->o.threads;
+	o->backup.scan.no_recursion = o->o.no_recursion;
 	o->backup.xattrs = !o->o.no_xattrs;
 	o->backup.owner_names = !o->o.numeric_owner;
 	return -1;
@@ -310,20 +315,37 @@ static int find_base(struct options *o, struct err *err)
 	return 0;
 }
 
-static bool excluded(void *ctx, const char *path, size_t len, bool is_dir)
+/* The store of this backup that a path is; NULL: none. */
+static const char *store_at(const struct options *o, const char *path, size_t len)
 {
-	struct options *o = ctx;
 	size_t i;
 
-	for (i = 0; i < o->o.store_count && is_dir; i++)
+	for (i = 0; i < o->o.store_count; i++)
 		if (o->inside[i] != NULL && strlen(o->inside[i]) == len &&
-			memcmp(o->inside[i], path, len) == 0) {
-			fprintf(stderr, "fdump backup: %s: is a store of this backup: left out\n",
-				o->o.stores[i]);
-			return true;
-		}
-	return o->o.select.exclude != NULL &&
-	       match_test(o->o.select.exclude, path, len, is_dir) == MATCH_EXCLUDED;
+			memcmp(o->inside[i], path, len) == 0)
+			return o->o.stores[i];
+	return NULL;
+}
+
+/* For the walk ahead, which says nothing. */
+static bool left_out(void *ctx, const char *path, size_t len, bool is_dir)
+{
+	const struct options *o = ctx;
+
+	return (is_dir && store_at(o, path, len) != NULL) ||
+	       cmd_options_excluded(&o->o, path, len, is_dir);
+}
+
+static bool excluded(void *ctx, const char *path, size_t len, bool is_dir)
+{
+	const char *store = is_dir ? store_at(ctx, path, len) : NULL;
+
+	if (store != NULL) {
+		cmd_progress_hush();
+		fprintf(stderr, "fdump backup: %s: is a store of this backup: left out\n", store);
+		return true;
+	}
+	return left_out(ctx, path, len, is_dir);
 }
 
 /* Which stores lie below the base: a backup must not go into them. */
@@ -374,6 +396,7 @@ static void on_problem(void *ctx, const char *path, size_t len, const char *what
 	json_t *object;
 	int failed;
 
+	cmd_progress_hush();
 	if (o->o.json) {
 		object = cmd_json_new("problem", "backup.problem");
 		failed = cmd_json_name(object, "path", path, len);
@@ -388,6 +411,7 @@ static void on_problem(void *ctx, const char *path, size_t len, const char *what
 static void on_behind(void *ctx, const char *store, const char *why)
 {
 	(void)ctx;
+	cmd_progress_hush();
 	fprintf(stderr, "fdump backup: store %s is left behind: %s\n", store, why);
 }
 
@@ -398,6 +422,12 @@ static void on_catch_up(void *ctx, const char *store, bool done)
 		done ? "fdump backup: store %s has caught up\n"
 		     : "fdump backup: the dump is made; store %s gets it from the others now\n",
 		store);
+}
+
+static void on_progress(void *ctx, uint64_t bytes, uint64_t entries)
+{
+	(void)ctx;
+	cmd_progress_add(bytes, entries);
 }
 
 static void hex(const uint8_t *bytes, size_t len, char *text)
@@ -456,17 +486,59 @@ static int load_domain(
 	return got;
 }
 
+/* forget counts by the name: two trees under one would drive each other out. What -T lists may
+ * be other files each time. */
+static void compare_paths(void *ctx, const char *store, const struct store_dump *last)
+{
+	struct options *o = ctx;
+	struct cmd_roots roots = {0};
+	char base[4096];
+	struct err err;
+
+	snprintf(base, sizeof base, "%.*s", (int)last->base_len, (const char *)last->base);
+	if (!o->told_paths && o->o.files_from == NULL &&
+		cmd_roots_of(&roots, last, !o->o.no_recursion, &err) == 0 &&
+		(!cmd_roots_same(&roots, &o->roots) ||
+			(roots.count > 0 && strcmp(base, o->base) != 0))) {
+		o->told_paths = true;
+		fprintf(stderr, "fdump backup: warning: in %s the last dump named %s is of ", store,
+			o->backup.name);
+		cmd_roots_print(stderr, &roots, base);
+		fputs(", this one of ", stderr);
+		cmd_roots_print(stderr, &o->roots, o->base);
+		fputs(": fdump forget counts both as one backup (--name gives another name)\n",
+			stderr);
+	}
+	cmd_roots_fini(&roots);
+}
+
+/* As agent_backup, with progress. */
+static int run_once(struct options *o, struct agent_backed_up *result, struct err *err)
+{
+	struct pack_scan_options ahead = o->backup.scan;
+	int got;
+
+	ahead.excluded = ahead.excluded != NULL ? left_out : NULL;
+	cmd_progress_start("backup", 0, o->o.verbose);
+	if (!o->o.verbose && o->roots.count > 0)
+		cmd_estimate_start(&ahead, o->roots.paths);
+	got = agent_backup(&o->backup, result, err);
+	cmd_estimate_stop();
+	cmd_progress_stop();
+	return got;
+}
+
 /* Runs it; once more, reading all, if what was carried over is not there any more. */
 static int run(struct options *o, struct agent_backed_up *result, struct err *err)
 {
-	int got = agent_backup(&o->backup, result, err);
+	int got = run_once(o, result, err);
 
 	if (got != 1)
 		return got;
 	fprintf(stderr, "fdump backup: a store has lost chunks: everything is read again\n");
 	o->roots.next = 0;
 	o->backup.reread = true;
-	got = agent_backup(&o->backup, result, err);
+	got = run_once(o, result, err);
 	return got == 1 ? err_set(err, ERR_FAILED, "chunks are missing that were just stored")
 			: got;
 }
@@ -495,8 +567,10 @@ static int backup(struct options *o, struct agent_backed_up *result, struct err 
 	if (!domain.open && agent_state_know(state, domain.fingerprint, err) != 0)
 		goto out;
 	o->backup.copies = agent_copies_open(&copies, domain.fingerprint, err);
-	if (o->backup.copies != NULL)
+	if (o->backup.copies != NULL) {
+		agent_copies_last(o->backup.copies, o->backup.name, compare_paths, o);
 		got = run(o, result, err);
+	}
 	if (got == 0)
 		result->acknowledged +=
 			agent_copies_catch_up(o->backup.copies, result->dump, on_catch_up);
@@ -535,9 +609,8 @@ static int run_all(struct options *o)
 	int status;
 
 	if (hook(o, o->before, -1, NULL) != 0) {
-		fprintf(stderr,
-			"fdump backup: there is no backup, for the hook before it failed\n");
-		status = CMD_FAILED;
+		err_set(&err, ERR_FAILED, "there is no backup, for the hook before it failed");
+		status = cmd_fail("backup", &err);
 	} else if (hash_crypto_init(&err) != 0 || backup(o, &result, &err) != 0 ||
 		   tell(o, &result, &err) != 0) {
 		status = cmd_fail("backup", &err);
@@ -555,7 +628,7 @@ int cmd_backup(int argc, char **argv)
 {
 	struct options o = {.o = {.command = "backup",
 				    .help = help,
-				    .shared = "sSCT0Xvjtxn",
+				    .shared = "sSCT0Xvjtxnr",
 				    .own = own,
 				    .take = take},
 		.hooks = "/etc/fdump/hooks",
@@ -572,6 +645,7 @@ int cmd_backup(int argc, char **argv)
 	o.backup.scan.ctx = &o;
 	o.backup.entry = o.o.verbose ? on_entry : NULL;
 	o.backup.problem = on_problem;
+	o.backup.progress = on_progress;
 	o.backup.ctx = &o;
 	fs_raise_file_limit();
 	status = run_all(&o);

@@ -219,11 +219,13 @@ static void on_problem(void *ctx, enum pack_problem_kind kind, uint64_t offset,
 	struct pack_bytes path, const char *what)
 {
 	struct cat *c = ctx;
-	char *text = path.at != NULL ? cmd_show_name(path) : NULL;
+	char *text = path.at != NULL ? cmd_show_name(path) : NULL, at[40] = "";
 
 	(void)kind;
-	fprintf(stderr, "fdump cat: %s: %s%s%s (offset %llu)\n", c->name, text != NULL ? text : "",
-		text != NULL ? ": " : "", what, (unsigned long long)offset);
+	if (c->dump == NULL)
+		snprintf(at, sizeof at, " (offset %llu)", (unsigned long long)offset);
+	fprintf(stderr, "fdump cat: %s: %s%s%s%s\n", c->dump != NULL ? c->dump : c->name,
+		text != NULL ? text : "", text != NULL ? ": " : "", what, at);
 	free(text);
 	c->problems++;
 }
@@ -252,7 +254,7 @@ static int end(
 
 static int lost(const struct cat *c, struct err *err)
 {
-	return err_set(err, ERR_DAMAGE, "%s: lost: its end is missing or damaged", c->shown);
+	return err_set(err, ERR_DAMAGE, "%s: lost: part of it is damaged or missing", c->shown);
 }
 
 /* An entry of the wanted path. Returns 1: go on in the next load (a trail), or
@@ -386,7 +388,8 @@ static int cat_dump(struct cat *c, struct err *err)
 	cmd_select_ready(&only.select);
 	c->from = &d;
 	got = cat_sequence(c, false, err);
-	c->problems += cmd_dump_gaps(&d);
+	if ((got >= 0 || err->code == ERR_DAMAGE) && cmd_dump_gaps(&d, err) != 0)
+		got = -1;
 out:
 	free(path);
 	cmd_select_fini(&only.select);

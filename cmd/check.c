@@ -214,7 +214,12 @@ int cmd_verify_store(struct cmd_options *o, const char *path)
 	pthread_mutex_destroy(&c.lock);
 	if (got != 0)
 		return cmd_fail("verify", &err);
-	if (r.damaged + r.missing + r.incomplete + c.damaged > 0)
-		return CMD_DAMAGE;
+	if (r.damaged + r.missing + r.incomplete + c.damaged > 0) {
+		err_set(&err, ERR_DAMAGE,
+			"%s: damaged: fdump store scrub marks what is lost, then the next backup "
+			"or fdump store replicate brings it again",
+			path);
+		return cmd_fail("verify", &err);
+	}
 	return c.unopened > 0 ? CMD_REFUSED : CMD_OK;
 }

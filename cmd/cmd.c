@@ -10,23 +10,63 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "cmd/json.h"
 #include "lib/err.h"
+
+static struct {
+	FILE *json;     /* where its object goes; NULL: none is wanted */
+	struct err err; /* the last that was told */
+} failure;
+
+void cmd_fail_json(FILE *to)
+{
+	failure.json = to;
+}
+
+bool cmd_fail_wants_json(int argc, char **argv)
+{
+	int i;
+
+	for (i = 1; i < argc && strcmp(argv[i], "--") != 0; i++)
+		if (strcmp(argv[i], "--json") == 0)
+			return true;
+	return false;
+}
 
 int cmd_fail(const char *command, const struct err *err)
 {
+	failure.err = *err;
 	fprintf(stderr, "fdump %s: %s\n", command, err->message);
 	return err_exit_status(err->code);
 }
 
+void cmd_fail_end(int status)
+{
+	const struct err *err = &failure.err;
+	char id[32];
+	json_t *object;
+	int failed;
+
+	if (failure.json == NULL || err->code == ERR_NONE || status < CMD_FAILED)
+		return;
+	snprintf(id, sizeof id, "error.%s", err_name(err->code));
+	object = cmd_json_new("error", id);
+	failed = cmd_json_name(object, "what", err->message, strlen(err->message));
+	failed |= cmd_json_add(object, "exit", json_integer(status));
+	cmd_json_print_to(failure.json, object, failed, NULL);
+	fflush(failure.json);
+}
+
 int cmd_usage(const char *command, const char *fmt, ...)
 {
+	struct err err = {.code = ERR_USAGE};
 	va_list ap;
 
-	fprintf(stderr, "fdump %s: ", command);
 	va_start(ap, fmt);
-	vfprintf(stderr, fmt, ap);
+	vsnprintf(err.message, sizeof err.message, fmt, ap);
 	va_end(ap);
-	fprintf(stderr, "\nTry 'fdump %s --help'.\n", command);
+	cmd_fail(command, &err);
+	fprintf(stderr, "Try 'fdump %s --help'.\n", command);
 	return CMD_FAILED;
 }
 

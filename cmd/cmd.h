@@ -10,7 +10,9 @@
 #ifndef FDUMP_CMD_CMD_H
 #define FDUMP_CMD_CMD_H
 
+#include <stdbool.h>
 #include <stdint.h>
+#include <stdio.h>
 
 struct err;
 
@@ -48,6 +50,14 @@ int cmd_fail(const char *command, const struct err *err);
 /* Prints "fdump COMMAND: text" and where the help is, to standard error;
  * returns CMD_FAILED. */
 int cmd_usage(const char *command, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
+/* With --json what was told last by the two above is also the last object of a command whose
+ * exit status says that it failed: "type" error, "id" error.CODE (err_name), "what", "exit".
+ * main.c sees to that: _wants_json, _json, the command, _end. A command whose objects do not
+ * go to standard output calls _json too, and one that has no --json with NULL. */
+bool cmd_fail_wants_json(int argc, char **argv);
+void cmd_fail_json(FILE *to);
+void cmd_fail_end(int status);
 
 /* A decimal number from min to max. Returns 0, or -1 if it is none. */
 int cmd_number(const char *text, long min, long max, long *value);

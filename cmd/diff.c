@@ -105,12 +105,13 @@ static void live_problem(void *ctx, const char *path, size_t len, const char *wh
 {
 	struct diff *d = ctx;
 	char text[ESC_MAX(4096)];
+	struct err err;
 
 	if (errnum == 0 || errnum == ENOENT)
 		return; /* it is missing: that shows by itself */
 	esc_name(text, sizeof text, path, len);
-	fprintf(stderr, "fdump diff: %s: %s%s%s\n", text, what, errnum ? ": " : "",
-		errnum ? strerror(errnum) : "");
+	err_errno(&err, errnum, "%s: %s", text, what);
+	cmd_fail("diff", &err);
 	d->failed = true;
 }
 
@@ -317,14 +318,15 @@ static int apply(void *ctx, struct pack_load *load, struct err *err)
 static void on_problem(void *ctx, enum pack_problem_kind kind, uint64_t offset,
 	struct pack_bytes path, const char *what)
 {
-	char text[ESC_MAX(1024)] = "";
+	char text[ESC_MAX(1024)] = "", at[32] = "";
+	struct diff *d = ctx;
 
-	(void)ctx;
 	(void)kind;
 	if (path.at != NULL)
 		esc_name(text, sizeof text, path.at, path.len);
-	fprintf(stderr, "fdump diff: %s%soffset %llu: %s\n", text, text[0] ? ": " : "",
-		(unsigned long long)offset, what);
+	if (d->from.source == NULL)
+		snprintf(at, sizeof at, "offset %llu: ", (unsigned long long)offset);
+	fprintf(stderr, "fdump diff: %s%s%s%s\n", text, text[0] ? ": " : "", at, what);
 }
 
 /* What is to be read. Returns 0, or -1 with err set. */
@@ -366,10 +368,10 @@ static int run(struct diff *d, struct err *err)
 		      : -1;
 	while (got == 0 && (got = look(d, err)) == 0 && d->met)
 		got = tell_extra(d, err);
+	if (got == 0)
+		got = cmd_dump_gaps(&d->from, err);
 	if (got == 0 && result.problems > 0)
 		got = err_set(err, ERR_FAILED, "the pack is damaged");
-	if (got == 0 && cmd_dump_gaps(&d->from))
-		got = err_set(err, ERR_DAMAGE, "chunks of the dump are lost");
 	close(d->base);
 out:
 	if (ro.fd >= 0)

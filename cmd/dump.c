@@ -82,16 +82,6 @@ void cmd_dump_close(struct cmd_dump *d)
 	agent_keys_free(d->keys);
 }
 
-static void lost(void *ctx, const uint8_t *path, size_t len, const char *what)
-{
-	const struct cmd_dump *d = ctx;
-	char text[ESC_MAX(4096)];
-
-	cmd_progress_hush();
-	esc_name(text, sizeof text, path, len);
-	fprintf(stderr, "fdump %s: %s: %s\n", d->o->command, text, what);
-}
-
 static bool selected(void *ctx, const uint8_t *path, size_t len, bool is_dir)
 {
 	struct cmd_dump *d = ctx;
@@ -117,7 +107,6 @@ int cmd_dump_feed(struct cmd_dump *d, struct pack_read_options *reading, struct 
 		.source = d->source,
 		.threads = d->o->threads,
 		.seen = d->seen,
-		.lost = lost,
 		.ctx = d,
 	};
 
@@ -136,19 +125,23 @@ int cmd_dump_feed(struct cmd_dump *d, struct pack_read_options *reading, struct 
 	return 0;
 }
 
-bool cmd_dump_gaps(const struct cmd_dump *d)
+int cmd_dump_gaps(const struct cmd_dump *d, struct err *err)
 {
-	return d->replay != NULL && agent_replay_lost(d->replay) > 0;
+	if (d->replay == NULL || !agent_replay_gaps(d->replay))
+		return 0;
+	return err_set(err, ERR_DAMAGE, "chunks are lost: " AGENT_SOURCE_ADVICE);
 }
 
-static int note_link(
+static int note_selected(
 	void *ctx, const struct pack_head *head, const struct pack_tail *tail, struct err *err)
 {
 	struct cmd_dump *d = ctx;
 
-	(void)tail;
+	if (!cmd_select_test(
+		    &d->o->select, head->path.at, head->path.len, head->type == PACK_DIRECTORY))
+		return 0;
+	d->content += tail->size;
 	if (head->type != PACK_HARDLINK ||
-		!cmd_select_test(&d->o->select, head->path.at, head->path.len, false) ||
 		cmd_select_test(&d->o->select, head->link.at, head->link.len, false))
 		return 0;
 	return pack_heirs_add(&d->heirs, head->link, head->path, err);
@@ -169,6 +162,7 @@ static int find_targets(struct cmd_dump *d, struct err *err)
 			       : NULL;
 		if (heir == NULL)
 			continue;
+		d->content += tail.size;
 		heir->done = true;
 		heir->piece = w->entry_piece;
 		heir->at = w->entry_at;
@@ -179,11 +173,12 @@ static int find_targets(struct cmd_dump *d, struct err *err)
 
 int cmd_dump_adopt(struct cmd_dump *d, struct err *err)
 {
+	d->content = selects(d) ? 0 : agent_source_dump(d->source)->content;
 	if (!selects(d))
 		return 0;
 	pack_heirs_init(&d->heirs);
 	d->adopts = true;
-	if (cmd_dump_walk(d, note_link, d, err) != 0)
+	if (cmd_dump_walk(d, note_selected, d, err) != 0)
 		return -1;
 	pack_heirs_ready(&d->heirs);
 	return d->heirs.rows.len > 0 ? find_targets(d, err) : 0;
@@ -219,11 +214,8 @@ void cmd_dump_name(char text[CMD_DUMP_NAME_MAX], const struct store_entry *e)
 
 int cmd_dump_json(json_t *object, const struct store_entry *e)
 {
-	char id[2 * STORE_DUMP_ID + 1];
-	int failed;
+	int failed = cmd_json_hex(object, "dump", e->dump.id, STORE_DUMP_ID);
 
-	hex(e->dump.id, STORE_DUMP_ID, id);
-	failed = cmd_json_add(object, "dump", json_string(id));
 	if (e->record == NULL)
 		return failed;
 	failed |= cmd_json_name(object, "agent", e->dump.agent, e->dump.agent_len);

@@ -27,7 +27,8 @@ struct cmd_dump {
 	void *there_ctx;
 	struct agent_replay *replay;
 	struct pack_heirs heirs;
-	bool adopts; /* there are heirs */
+	bool adopts;      /* there are heirs */
+	uint64_t content; /* after cmd_dump_adopt: bytes of all that is selected */
 };
 
 /* Opens the stores; with a DUMP, chooses and unlocks it. Returns 0, or -1 with err set. */
@@ -42,10 +43,11 @@ void cmd_dump_close(struct cmd_dump *d);
  * chosen. Returns 0, or -1 with err set. */
 int cmd_dump_feed(struct cmd_dump *d, struct pack_read_options *reading, struct err *err);
 /* Before cmd_dump_feed: hard links that are selected without what they are links to get its
- * content. Returns 0, or -1 with err set. */
+ * content. Sets .content. Returns 0, or -1 with err set. */
 int cmd_dump_adopt(struct cmd_dump *d, struct err *err);
-/* Whether chunks were lost, which was told. */
-bool cmd_dump_gaps(const struct cmd_dump *d);
+/* After reading: 0, or -1 with err set, to what can be done, if chunks were lost; of which entries,
+ * the reading has told. */
+int cmd_dump_gaps(const struct cmd_dump *d, struct err *err);
 
 /* A dump for people: "b7be4344ca95 (web/backup, 2026-11-24 06:00:01)"; if its record is NULL the
  * digits alone. */

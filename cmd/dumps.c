@@ -58,12 +58,14 @@ static int print_dump(void *ctx, const struct store_entry *e, struct err *err)
 	char id[2 * STORE_DUMP_ID + 1], when[32], agent[ESC_MAX(STORE_NAME_MAX)],
 		name[ESC_MAX(STORE_NAME_MAX)];
 	time_t t = e->dump.began.sec;
+	struct err why;
 	struct tm tm;
 
 	hex(e->dump.id, STORE_DUMP_ID, id);
 	if (e->damaged) {
 		d->unreadable++;
-		fprintf(stderr, "fdump dumps: %.12s: its record can't be read\n", id);
+		err_set(&why, ERR_DAMAGE, "%.12s: its record can't be read", id);
+		cmd_fail("dumps", &why);
 		return 0;
 	}
 	if (d->o.json)

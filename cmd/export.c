@@ -181,6 +181,7 @@ static int export(struct cmd_options *o, const char *dump, struct err *err)
 {
 	struct cmd_dump d = {.source = NULL};
 	struct export x = {.out = {.fd = -1, .dir = -1}};
+	struct err gap;
 	bool gaps;
 	int got = -1;
 
@@ -188,15 +189,15 @@ static int export(struct cmd_options *o, const char *dump, struct err *err)
 		got = write_pack(&x, &d, err);
 	if (got == 0)
 		got = cmd_output_commit(&x.out, err);
-	gaps = cmd_dump_gaps(&d) || x.damaged > 0;
+	gaps = cmd_dump_gaps(&d, &gap) != 0;
 	pack_writer_free(x.writer);
 	pack_press_free(x.press);
 	pack_part_free(x.part);
 	cmd_output_drop(&x.out);
 	cmd_dump_close(&d);
-	if (got != 0)
-		return cmd_fail("export", err);
-	return gaps                                                 ? CMD_DAMAGE
+	if (got != 0 || gaps)
+		return cmd_fail("export", got != 0 ? err : &gap);
+	return x.damaged > 0                                        ? CMD_DAMAGE
 	       : cmd_select_unmet(&o->select, "export", "dump") > 0 ? CMD_FAILED
 								    : CMD_OK;
 }

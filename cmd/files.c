@@ -7,6 +7,7 @@
 
 #include "cmd/cmd.h"
 #include "cmd/dump.h"
+#include "cmd/json.h"
 #include "cmd/line.h"
 #include "lib/buf.h"
 #include "lib/err.h"
@@ -14,11 +15,11 @@
 #include "lib/tz.h"
 
 static const char help_files[] =
-	"usage: fdump files -s STORE... [options] DUMP [PATTERN]\n"
+	"usage: fdump files -s STORE... [options] DUMP [PATH|PATTERN]\n"
 	"\n"
-	"Lists the files in a dump, as `fdump list` does of a pack. PATTERN: a shell\n"
-	"pattern for the whole path, or, without '/', for the name. DUMP: see fdump\n"
-	"restore.\n"
+	"Lists the files in a dump, as `fdump list` does of a pack. With a PATH: only\n"
+	"this and what is below it. PATTERN: a shell pattern for the whole path, or,\n"
+	"without '/', for the name. DUMP: see fdump restore.\n"
 	"\n"
 	"  -s, --store STORE       directory of a store (repeatable)\n"
 	"  -v, --verbose           mode, owner, size, time, status\n"
@@ -39,6 +40,7 @@ static const char help_find[] =
 	"  -s, --store STORE       directory of a store (repeatable)\n"
 	"  -v, --verbose           mode, owner, size, time, status\n"
 	"      --numeric-owner     owners by number\n"
+	"      --json              one object a line\n"
 	"      --key FILE          a secret key, for sealed dumps (repeatable)\n"
 	"      --passphrase-file FILE  the passphrase of the key\n"
 	"\n"
@@ -49,7 +51,8 @@ static const char help_find[] =
 struct files {
 	struct cmd_options o;
 	bool sums;
-	const char *pattern, *prefix; /* prefix: of each line, find's */
+	const char *pattern;
+	const char *prefix; /* of each line that is not JSON, find's */
 	struct cmd_line line;
 	uint64_t found;
 	uint64_t unopened, unreadable; /* dumps */
@@ -80,12 +83,13 @@ static int flush(struct files *f, struct err *err)
 	return 0;
 }
 
-static int matches(const struct files *f, struct pack_bytes path, bool *yes, struct err *err)
+static int matches(struct files *f, struct pack_bytes path, bool *yes, struct err *err)
 {
+	struct cmd_select *s = &f->o.select;
 	char *text, *name;
 
-	*yes = true;
-	if (f->pattern == NULL)
+	*yes = f->pattern == NULL || (s->count > 0 && cmd_select_test(s, path.at, path.len, false));
+	if (*yes)
 		return 0;
 	text = strndup((const char *)path.at, path.len);
 	if (text == NULL)
@@ -137,6 +141,26 @@ static int note_dump(void *ctx, const struct store_entry *e, struct err *err)
 	return buf_add(&f->ids, e->dump.id, STORE_DUMP_ID, err);
 }
 
+/* A dump that is passed by. */
+static int tell_dump(struct files *f, const uint8_t *id, struct err *why, struct err *err)
+{
+	json_t *object;
+	int failed;
+
+	if (flush(f, err) != 0)
+		return -1;
+	if (f->o.json) {
+		object = cmd_json_new("problem", "find.dump");
+		failed = cmd_json_hex(object, "dump", id, STORE_DUMP_ID);
+		failed |= cmd_json_add(object, "what", json_string(why->message));
+		if (cmd_json_print(object, failed, err) != 0)
+			return -1;
+	}
+	err_prefix(why, "dump %02x%02x%02x%02x%02x%02x", id[0], id[1], id[2], id[3], id[4], id[5]);
+	cmd_fail("find", why);
+	return 0;
+}
+
 /* One dump of all. One that the keys do not open is passed by, and said to be. */
 static int find_in(struct files *f, const uint8_t *id, struct err *err)
 {
@@ -147,7 +171,8 @@ static int find_in(struct files *f, const uint8_t *id, struct err *err)
 	for (i = 0; i < STORE_DUMP_ID; i++)
 		sprintf(text + 2 * i, "%02x", id[i]);
 	snprintf(prefix, sizeof prefix, "%.12s", text);
-	f->prefix = prefix;
+	f->prefix = f->o.json ? NULL : prefix;
+	f->line.dump = id;
 	if (agent_source_choose(f->dump.source, text, "", &why) == 0 &&
 		agent_source_unlock(f->dump.source, &why) == 0)
 		return cmd_dump_walk(&f->dump, add_entry, f, err);
@@ -159,8 +184,7 @@ static int find_in(struct files *f, const uint8_t *id, struct err *err)
 		*err = why;
 		return -1;
 	}
-	fprintf(stderr, "fdump find: dump %s: %s\n", prefix, why.message);
-	return 0;
+	return tell_dump(f, id, &why, err);
 }
 
 static int find(struct files *f, const char *dump, struct err *err)
@@ -212,24 +236,28 @@ int cmd_files(int argc, char **argv)
 				  .shared = "sSvnjkp",
 				  .own = own,
 				  .take = take}};
+	const char *dump;
 	int status;
 
 	f.o.ctx = &f;
 	status = cmd_options_parse(&f.o, argc, argv);
 	if (status < 0 && (argc - optind < 1 || argc - optind > 2))
 		status = cmd_usage(
-			"files", "wants a DUMP (fdump dumps lists them), maybe a PATTERN");
+			"files", "wants a DUMP (fdump dumps lists them), maybe a PATH or PATTERN");
 	if (status < 0) {
-		f.pattern = argc - optind == 2 ? argv[optind + 1] : NULL;
-		status = run(&f, list, argv[optind]);
+		dump = argv[optind++];
+		f.pattern = argv[optind];
+		status = cmd_options_paths(&f.o, argc, argv);
 	}
+	if (status < 0)
+		status = run(&f, list, dump);
 	cmd_options_fini(&f.o);
 	return status;
 }
 
 int cmd_find(int argc, char **argv)
 {
-	struct files f = {.o = {.command = "find", .help = help_find, .shared = "sSvnkp"}};
+	struct files f = {.o = {.command = "find", .help = help_find, .shared = "sSvnjkp"}};
 	int status = cmd_options_parse(&f.o, argc, argv);
 
 	if (status < 0 && argc - optind != 1)

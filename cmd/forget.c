@@ -8,6 +8,7 @@
 
 #include "cmd/agent/retention.h"
 #include "cmd/cmd.h"
+#include "cmd/json.h"
 #include "cmd/options.h"
 #include "cmd/store/store.h"
 #include "lib/buf.h"
@@ -25,6 +26,8 @@ static const char help[] =
 	"  -s, --store STORE       directory of a store (repeatable)\n"
 	"  -n, --dry-run           only prints what would be kept, and why\n"
 	"      --yes               does not ask\n"
+	"      --json              one object a line: dumps, the result; does not ask, and\n"
+	"                          so wants -n or --yes\n"
 	"      --keep-last N       the newest N\n"
 	"      --keep-hourly N     the newest of each of the last N hours that have one\n"
 	"      --keep-daily N      ... of days\n"
@@ -124,13 +127,34 @@ static int drop(struct forget *f, struct store *s, const struct item *item, stru
 	return f->dry_run || store_delete(s, item->id, err) >= 0 ? 0 : -1;
 }
 
+static int tell_json(const struct item *item, const struct agent_candidate *c, const char *store,
+	const char *verdict, struct err *err)
+{
+	json_t *object = cmd_json_new("dump", "forget.dump");
+	int failed = cmd_json_name(object, "store", store, strlen(store));
+
+	failed |= cmd_json_hex(object, "dump", item->id, sizeof item->id);
+	failed |= cmd_json_name(object, "agent", item->agent, strlen(item->agent));
+	failed |= cmd_json_name(object, "name", item->name, strlen(item->name));
+	failed |= cmd_json_add(object, "committed", json_integer(item->time));
+	failed |= cmd_json_add(object, "locked_until", json_integer(item->lock));
+	failed |= cmd_json_add(object, "verdict", json_string(verdict));
+	if (c->keep)
+		failed |= cmd_json_add(object, "reason", json_string(c->reason));
+	return cmd_json_print(object, failed, err);
+}
+
 /* A line: what becomes of it, and why. */
-static void tell(const struct item *item, const struct agent_candidate *c)
+static int tell(const struct forget *f, const struct item *item, const struct agent_candidate *c,
+	const char *store, struct err *err)
 {
 	char when[32], until[64] = "", agent[ESC_MAX(STORE_NAME_MAX)],
 		       name[ESC_MAX(STORE_NAME_MAX)];
 	bool locked = !c->keep && item->lock > (int64_t)time(NULL);
+	const char *verdict = c->keep ? "keep" : locked ? "locked" : "forget";
 
+	if (f->o.json)
+		return tell_json(item, c, store, verdict, err);
 	print_time(item->time, when, sizeof when);
 	if (locked) {
 		strcpy(until, "until ");
@@ -138,16 +162,14 @@ static void tell(const struct item *item, const struct agent_candidate *c)
 	}
 	esc_name(agent, sizeof agent, item->agent, strlen(item->agent));
 	esc_name(name, sizeof name, item->name, strlen(item->name));
-	printf("%-6s  %02x%02x%02x%02x%02x%02x  %s  %s/%s  %s\n",
-		c->keep  ? "keep"
-		: locked ? "locked"
-			 : "forget",
-		item->id[0], item->id[1], item->id[2], item->id[3], item->id[4], item->id[5], when,
-		agent, name, c->keep ? c->reason : until);
+	printf("%-6s  %02x%02x%02x%02x%02x%02x  %s  %s/%s  %s\n", verdict, item->id[0], item->id[1],
+		item->id[2], item->id[3], item->id[4], item->id[5], when, agent, name,
+		c->keep ? c->reason : until);
+	return 0;
 }
 
 /* Judges all dumps of one agent and name. */
-static int judge(struct forget *f, struct store *s, size_t first, struct err *err)
+static int judge(struct forget *f, struct store *s, const char *path, size_t first, struct err *err)
 {
 	struct item *items = (struct item *)(void *)f->dumps.data;
 	size_t count = f->dumps.len / sizeof *items, i, n = 0;
@@ -166,8 +188,8 @@ static int judge(struct forget *f, struct store *s, size_t first, struct err *er
 		agent_retention(&f->rules, c, n, (int64_t)time(NULL));
 	for (i = 0; i < n && got == 0; i++) {
 		if (f->dry_run || !c[i].keep)
-			tell(&items[at[i]], &c[i]);
-		if (!c[i].keep)
+			got = tell(f, &items[at[i]], &c[i], path, err);
+		if (!c[i].keep && got == 0)
 			got = drop(f, s, &items[at[i]], err);
 	}
 	free(c);
@@ -183,16 +205,27 @@ static int forget_in(struct forget *f, const char *path, struct err *err)
 	int got = -1;
 
 	buf_clear(&f->dumps);
-	if (s != NULL && f->o.store_count > 1)
+	if (s != NULL && f->o.store_count > 1 && !f->o.json)
 		printf("%s:\n", path);
 	if (s != NULL)
 		got = store_dumps(s, add_dump, f, err);
 	items = (const struct item *)(const void *)f->dumps.data;
 	for (i = 0; i < f->dumps.len / sizeof *items && got == 0; i++)
 		if (!items[i].judged)
-			got = judge(f, s, i, err);
+			got = judge(f, s, path, i, err);
 	store_close(s);
 	return got;
+}
+
+static int json_result(const struct forget *f, struct err *err)
+{
+	json_t *object = cmd_json_new("result", "forget.result");
+	int failed = cmd_json_add(object, "dry_run", json_boolean(f->dry_run));
+
+	failed |= cmd_json_add(object, "forgotten", json_integer((json_int_t)f->gone));
+	failed |= cmd_json_add(object, "locked", json_integer((json_int_t)f->locked));
+	failed |= cmd_json_add(object, "unreadable", json_integer((json_int_t)f->unreadable));
+	return cmd_json_print(object, failed, err);
 }
 
 /* In all stores. Returns the exit status. */
@@ -205,15 +238,16 @@ static int forget(struct forget *f)
 	for (i = 0; i < f->o.store_count; i++)
 		if (forget_in(f, f->o.stores[i], &err) != 0)
 			return cmd_fail("forget", &err);
+	if (f->o.json && json_result(f, &err) != 0)
+		return cmd_fail("forget", &err);
 	if (fflush(stdout) != 0 || ferror(stdout))
 		return cmd_fail("forget", (err_errno(&err, errno, "standard output"), &err));
-	if (f->unreadable > 0)
-		fprintf(stderr,
-			"fdump forget: %llu dump%s can't be read and stay%s (fdump verify says "
-			"more)\n",
-			(unsigned long long)f->unreadable, f->unreadable > 1 ? "s" : "",
-			f->unreadable > 1 ? "" : "s");
-	return f->unreadable > 0 ? CMD_DAMAGE : f->locked > 0 ? CMD_SOME : CMD_OK;
+	if (f->unreadable == 0)
+		return f->locked > 0 ? CMD_SOME : CMD_OK;
+	err_set(&err, ERR_DAMAGE, "%llu dump%s can't be read and stay%s (fdump verify says more)",
+		(unsigned long long)f->unreadable, f->unreadable > 1 ? "s" : "",
+		f->unreadable > 1 ? "" : "s");
+	return cmd_fail("forget", &err);
 }
 
 /* Lists, and asks. */
@@ -238,7 +272,7 @@ static int forget_asked(struct forget *f)
 int cmd_forget(int argc, char **argv)
 {
 	struct forget f = {
-		.o = {.command = "forget", .help = help, .shared = "s", .own = own, .take = take}};
+		.o = {.command = "forget", .help = help, .shared = "sj", .own = own, .take = take}};
 	struct err err = {0};
 	int status;
 
@@ -253,12 +287,14 @@ int cmd_forget(int argc, char **argv)
 		status = cmd_fail("forget", &err);
 	else if (f.dry_run || f.yes)
 		status = forget(&f);
-	else if (isatty(0))
+	else if (isatty(0) && !f.o.json)
 		status = forget_asked(&f);
 	else
 		status = cmd_usage("forget",
-			"without a terminal to ask: --dry-run shows what would be deleted, --yes "
-			"does it");
+			f.o.json ? "--json does not ask: --dry-run shows what would be deleted, "
+				   "--yes does it"
+				 : "without a terminal to ask: --dry-run shows what would be "
+				   "deleted, --yes does it");
 out:
 	buf_fini(&f.dumps);
 	cmd_options_fini(&f.o);

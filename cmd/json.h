@@ -28,6 +28,9 @@ int cmd_json_add(json_t *object, const char *key, json_t *value);
 /* Adds bytes as above. Nothing is added for bytes at NULL. */
 int cmd_json_name(json_t *object, const char *key, const void *bytes, size_t len);
 
+/* Adds bytes as digits, two a byte. */
+int cmd_json_hex(json_t *object, const char *key, const void *bytes, size_t len);
+
 /* Prints the object as one line, whole also if threads print at once, and
  * frees it. failed: that something could not be added. Returns 0, or -1 with
  * err set. */

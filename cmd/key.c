@@ -339,6 +339,8 @@ static int get_options(int argc, char **argv, const struct verb *verb, struct op
 	while ((c = getopt_long(argc, argv, ":", longs, NULL)) != -1) {
 		if (c == ':')
 			return cmd_usage(NAME, "%s needs a value", argv[optind - 1]), -1;
+		if (c == 'j' && strchr(verb->takes, c) == NULL)
+			cmd_fail_json(NULL);
 		if (c == '?' || strchr(verb->takes, c) == NULL)
 			return cmd_usage(
 				       NAME, "%s has no option '%s'", verb->name, argv[optind - 1]),

@@ -10,6 +10,7 @@
 
 #include "cmd/json.h"
 #include "cmd/show.h"
+#include "cmd/store/dump.h"
 #include "lib/civil.h"
 #include "lib/err.h"
 #include "lib/esc.h"
@@ -244,8 +245,9 @@ static int put_json(struct cmd_line *line, const struct pack_head *h, const stru
 	json_t *json = cmd_json_new("entry", "list.entry");
 	char text[CMD_SHOW_STATUS_MAX];
 	int failed = 0;
-	size_t i;
 
+	if (line->dump != NULL)
+		failed |= cmd_json_hex(json, "dump", line->dump, STORE_DUMP_ID);
 	failed |= cmd_json_name(json, "path", h->path.at, h->path.len);
 	failed |= cmd_json_add(json, "kind", json_string(pack_type_name(h->type)));
 	if (h->has & PACK_HAS_MODE) {
@@ -268,9 +270,7 @@ static int put_json(struct cmd_line *line, const struct pack_head *h, const stru
 	failed |= cmd_json_name(json, "link", h->link.at, h->link.len);
 	if (t->has_content) {
 		failed |= number(json, "size", t->size);
-		for (i = 0; i < HASH_LEN; i++)
-			snprintf(text + 2 * i, 3, "%02x", t->sum[i]);
-		failed |= cmd_json_add(json, "sha256", json_string(text));
+		failed |= cmd_json_hex(json, "sha256", t->sum, HASH_LEN);
 	}
 	failed |= cmd_json_add(json, "status", json_string(pack_status_name(t->status)));
 	if (t->status != PACK_OK) {

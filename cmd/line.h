@@ -29,6 +29,7 @@ struct cmd_line {
 	enum cmd_line_format format;
 	bool numeric;        /* owners by number */
 	const struct tz *tz; /* for times; borrowed */
+	const uint8_t *dump; /* id of the dump that entries are of, for JSON; NULL: none */
 	struct buf out;
 	/* The last time's zone and day. */
 	struct tz_span span;

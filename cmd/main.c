@@ -72,14 +72,18 @@ static void help(FILE *to)
 /* What a command printed is part of what it does. Returns the exit status. */
 static int run(const struct command *c, int argc, char **argv)
 {
-	int status = c->run(argc, argv);
 	struct err err = {0};
-	bool failed = ferror(stdout) != 0;
+	int status;
 
-	if ((fflush(stdout) == 0 && !failed) || status >= CMD_FAILED)
-		return status;
-	err_errno(&err, errno != 0 ? errno : EIO, "standard output");
-	return cmd_fail(c->name, &err);
+	if (cmd_fail_wants_json(argc, argv))
+		cmd_fail_json(stdout);
+	status = c->run(argc, argv);
+	if ((ferror(stdout) != 0 || fflush(stdout) != 0) && status < CMD_FAILED) {
+		err_errno(&err, errno != 0 ? errno : EIO, "standard output");
+		status = cmd_fail(c->name, &err);
+	}
+	cmd_fail_end(status);
+	return status;
 }
 
 int main(int argc, char **argv)

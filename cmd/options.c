@@ -8,6 +8,7 @@
 #include "cmd/cmd.h"
 #include "lib/err.h"
 #include "lib/lane.h"
+#include "lib/match.h"
 
 #define OWN_MAX 32
 
@@ -20,6 +21,7 @@ enum {
 	OPT_THREADS,
 	OPT_NO_XATTRS,
 	OPT_NUMERIC,
+	OPT_NO_RECURSION,
 	OPT_STATE,
 	OPT_HELP
 };
@@ -41,6 +43,7 @@ static const struct {
 	{'p', {"passphrase-file", required_argument, NULL, OPT_PASS}},
 	{'x', {"no-xattrs", no_argument, NULL, OPT_NO_XATTRS}},
 	{'n', {"numeric-owner", no_argument, NULL, OPT_NUMERIC}},
+	{'r', {"no-recursion", no_argument, NULL, OPT_NO_RECURSION}},
 	{'s', {"store", required_argument, NULL, 's'}},
 	{'S', {"state", required_argument, NULL, OPT_STATE}},
 	{0, {"help", no_argument, NULL, OPT_HELP}},
@@ -98,6 +101,9 @@ static int take(struct cmd_options *o, int c)
 	case OPT_NUMERIC:
 		o->numeric_owner = true;
 		break;
+	case OPT_NO_RECURSION:
+		o->no_recursion = true;
+		break;
 	case 's':
 		if (o->store_count == CMD_STORES_MAX)
 			return cmd_usage(o->command, "over %d stores", CMD_STORES_MAX);
@@ -136,6 +142,8 @@ int cmd_options_wrong(const char *command, int c, char **argv)
 
 	if (c == ':')
 		return cmd_usage(command, "%s wants a value", word);
+	if (strcmp(word, "--json") == 0)
+		cmd_fail_json(NULL); /* a command that has none */
 	if (optopt > 0 && optopt <= 255 && strncmp(word, "--", 2) != 0)
 		return cmd_usage(command, "unrecognized option '-%c'", optopt);
 	return cmd_usage(command, "unrecognized option '%s'", word);
@@ -179,6 +187,12 @@ int cmd_options_paths(struct cmd_options *o, int argc, char **argv)
 		return cmd_fail(o->command, &err);
 	cmd_select_ready(&o->select);
 	return -1;
+}
+
+bool cmd_options_excluded(const struct cmd_options *o, const char *path, size_t len, bool is_dir)
+{
+	return (o->no_recursion ? match_test_deep : match_test)(
+		       o->select.exclude, path, len, is_dir) == MATCH_EXCLUDED;
 }
 
 void cmd_options_fini(struct cmd_options *o)

@@ -9,8 +9,9 @@
  *   C -C, --directory DIR        j --json                p --passphrase-file FILE
  *   T -T, --files-from FILE      0 --null                x --no-xattrs
  *   X -X, --exclude-from FILE,   t --threads N           n --numeric-owner
+ *     and --exclude PATTERN      r --no-recursion
  *   s -s, --store STORE          S --state DIR
- *     and --exclude PATTERN      (--help: always)
+ *                                (--help: always)
  */
 #ifndef FDUMP_CMD_OPTIONS_H
 #define FDUMP_CMD_OPTIONS_H
@@ -38,7 +39,7 @@ struct cmd_options {
 	const char *file, *directory, *files_from, *state;
 	const char *stores[CMD_STORES_MAX];
 	size_t store_count;
-	bool verbose, json, null, no_xattrs, numeric_owner;
+	bool verbose, json, null, no_xattrs, numeric_owner, no_recursion;
 	unsigned threads; /* if not given: the number of processors */
 	struct cmd_select select;
 	struct cmd_unseal unseal;
@@ -55,6 +56,11 @@ int cmd_options_wrong(const char *command, int c, char **argv);
 /* The arguments from optind on, and the lines of -T, are paths of entries: into
  * .select, which is ready then. Returns as cmd_options_parse. */
 int cmd_options_paths(struct cmd_options *options, int argc, char **argv);
+
+/* For a walk: whether the patterns leave a path out. They do not follow the walk where there is
+ * --no-recursion: then what is in a directory that is left out is left out by this. */
+bool cmd_options_excluded(
+	const struct cmd_options *options, const char *path, size_t len, bool is_dir);
 
 /* Frees what was selected, wipes the keys. */
 void cmd_options_fini(struct cmd_options *options);

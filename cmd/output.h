@@ -4,6 +4,7 @@
  *
  *   cmd_output_open -> write to .fd -> cmd_output_commit | cmd_output_drop
  *
+ * A new file has mode 0666 less the umask, one in place of another has its mode.
  * No path, or "-", is standard output, which must not be a terminal. An
  * existing path that is no regular file (a device, a pipe) is written
  * through, never replaced. A link to a file stays, and one that leads nowhere

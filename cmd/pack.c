@@ -19,7 +19,6 @@
 #include "lib/fs.h"
 #include "lib/hash.h"
 #include "lib/key.h"
-#include "lib/match.h"
 #include "lib/pass.h"
 #include "lib/seal.h"
 #include "lib/zst.h"
@@ -39,6 +38,8 @@ static const char help[] =
 	"  -T, --files-from FILE   read more PATHs from FILE ('-': standard input)\n"
 	"      --null              they end in NUL, not newline\n"
 	"  -v, --verbose           name each entry on standard error\n"
+	"      --no-recursion      directories without what is in them: with -T FILE exactly\n"
+	"                          what is listed there\n"
 	"      --one-file-system   stay on the file system of each PATH\n"
 	"  -X, --exclude-from FILE leave out what matches the patterns in FILE\n"
 	"      --exclude PATTERN   leave out what matches, as in .gitignore (repeatable)\n"
@@ -121,6 +122,12 @@ static int take(void *ctx, int c)
 	}
 }
 
+/* Where JSON goes: not where the pack goes. */
+static FILE *json_to(const struct options *o)
+{
+	return o->o.file != NULL && strcmp(o->o.file, "-") != 0 ? stdout : stderr;
+}
+
 /* Reads the options. Returns -1 to go on, else the exit status. */
 static int parse(struct options *o, int argc, char **argv)
 {
@@ -133,7 +140,10 @@ static int parse(struct options *o, int argc, char **argv)
 	o->paths = argv + optind;
 	if (*o->paths == NULL && o->o.files_from == NULL && o->command_count == 0)
 		return cmd_usage("pack", "no PATH given ('.' for all that is here)");
+	if (o->o.json)
+		cmd_fail_json(json_to(o));
 	o->create.threads = o->o.threads;
+	o->create.scan.no_recursion = o->o.no_recursion;
 	o->create.xattrs = !o->o.no_xattrs;
 	o->create.owner_names = !o->o.numeric_owner;
 	return -1;
@@ -201,12 +211,6 @@ static void on_entry(void *ctx, const char *path, size_t len)
 	print_name(stderr, "", path, len, "");
 }
 
-/* Where JSON goes: not where the pack goes. */
-static FILE *json_to(const struct options *o)
-{
-	return o->o.file != NULL && strcmp(o->o.file, "-") != 0 ? stdout : stderr;
-}
-
 static void on_problem(void *ctx, const char *path, size_t len, const char *what)
 {
 	struct options *o = ctx;
@@ -254,7 +258,7 @@ static bool excluded(void *ctx, const char *path, size_t len, bool is_dir)
 {
 	struct options *o = ctx;
 
-	return match_test(o->o.select.exclude, path, len, is_dir) == MATCH_EXCLUDED;
+	return cmd_options_excluded(&o->o, path, len, is_dir);
 }
 
 /* Makes the KEY block, if the pack is to be sealed. */
@@ -344,7 +348,7 @@ int cmd_pack(int argc, char **argv)
 {
 	struct options o = {.o = {.command = "pack",
 				    .help = help,
-				    .shared = "fCT0Xvjtpxn",
+				    .shared = "fCT0Xvjtpxnr",
 				    .own = own,
 				    .take = take},
 		.create = {.level = 1}};

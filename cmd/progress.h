@@ -17,7 +17,7 @@
 
 /* total: bytes that there will be; 0: not known, then there is no time left.
  * quiet: only by SIGUSR1 (the terminal is used for something else). command is
- * borrowed until stop. Before other threads are made, if there are any. */
+ * borrowed until stop. Before threads are made that call cmd_progress_add or _total. */
 void cmd_progress_start(const char *command, uint64_t total, bool quiet);
 
 /* The total, where it becomes known later. By any thread. */

@@ -167,11 +167,14 @@ static int restore(struct restore *r, struct cmd_dump *d, struct err *err)
 
 	if (cmd_dump_adopt(d, err) != 0 || cmd_dump_feed(d, &r->u.read, err) != 0)
 		return cmd_fail("restore", err);
-	r->u.total = agent_source_dump(d->source)->content;
+	r->u.total = d->content;
 	status = cmd_unpack_run(&r->u, -1);
 	if (d->there != NULL && r->target >= 0)
 		close(r->target);
-	return cmd_dump_gaps(d) && status != CMD_NOSPACE ? CMD_DAMAGE : status;
+	if (cmd_dump_gaps(d, err) == 0)
+		return status;
+	cmd_fail("restore", err);
+	return status != CMD_NOSPACE ? CMD_DAMAGE : status;
 }
 
 int cmd_restore(int argc, char **argv)

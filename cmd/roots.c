@@ -7,8 +7,11 @@
 #include <string.h>
 
 #include "cmd/agent/backup.h"
+#include "cmd/show.h"
 #include "lib/cbor.h"
 #include "lib/err.h"
+
+#define SHOWN 3 /* paths, of many */
 
 /* Whether "..", which names in a dump can't have, is in a path. */
 static bool goes_up(const char *path)
@@ -23,17 +26,31 @@ static bool goes_up(const char *path)
 	return false;
 }
 
-int cmd_roots_add(struct cmd_roots *r, const char *path, struct err *err)
+/* For the record; of very many the first. */
+static int encode(struct cmd_roots *r, const char *path, struct err *err)
 {
-	size_t len = strlen(path);
+	size_t len = strlen(path), room = len + CBOR_HEAD_MAX;
 	struct cbor_out out;
-	char **grown;
 	uint8_t *to;
 
-	if (r->count == 0 && r->room == 0)
+	if (r->room == 0)
 		buf_init(&r->encoded, SIZE_MAX);
-	if (r->count == STORE_PATHS_MAX)
-		return err_set(err, ERR_USAGE, "over %d paths", STORE_PATHS_MAX);
+	if (r->encoded_count < r->count || r->count == STORE_PATHS_MAX ||
+		r->encoded.len + room > STORE_PATHS_LEN)
+		return 0;
+	if ((to = buf_room(&r->encoded, room, err)) == NULL)
+		return -1;
+	cbor_out_init(&out, to, room);
+	cbor_put_bytes(&out, path, len);
+	buf_took(&r->encoded, cbor_out_len(&out));
+	r->encoded_count++;
+	return 0;
+}
+
+int cmd_roots_add(struct cmd_roots *r, const char *path, struct err *err)
+{
+	char **grown;
+
 	if (goes_up(path))
 		return err_set(err, ERR_USAGE,
 			"%s: '..' in a PATH of a backup: give it from / on, or its folder by -C",
@@ -41,21 +58,18 @@ int cmd_roots_add(struct cmd_roots *r, const char *path, struct err *err)
 	if (r->count > 0 && (path[0] == '/') != (r->paths[0][0] == '/'))
 		return err_set(
 			err, ERR_USAGE, "%s: paths must be all absolute or all relative", path);
-	if (r->count == r->room) {
+	if (encode(r, path, err) != 0)
+		return -1;
+	if (r->count + 1 >= r->room) { /* one for the NULL */
 		grown = realloc(r->paths, (r->room * 2 + 16) * sizeof *grown);
 		if (grown == NULL)
 			return err_set(err, ERR_NOMEM, "out of memory");
 		r->paths = grown;
 		r->room = r->room * 2 + 16;
 	}
-	if ((to = buf_room(&r->encoded, len + CBOR_HEAD_MAX, err)) == NULL)
-		return -1;
 	if ((r->paths[r->count] = strdup(path)) == NULL)
 		return err_set(err, ERR_NOMEM, "out of memory");
-	r->asked = ++r->count;
-	cbor_out_init(&out, to, len + CBOR_HEAD_MAX);
-	cbor_put_bytes(&out, path, len);
-	buf_took(&r->encoded, cbor_out_len(&out));
+	r->count++;
 	return 0;
 }
 
@@ -119,18 +133,75 @@ static bool holds(const char *a, const char *b)
 	return in;
 }
 
-void cmd_roots_order(struct cmd_roots *r)
+void cmd_roots_order(struct cmd_roots *r, bool nested)
 {
 	size_t i, kept = 0;
 
 	if (r->count > 0)
 		qsort(r->paths, r->count, sizeof *r->paths, by_name);
 	for (i = 0; i < r->count; i++)
-		if (kept == 0 || !holds(r->paths[kept - 1], r->paths[i]))
+		if (kept == 0 || !(nested ? holds(r->paths[kept - 1], r->paths[i])
+					  : by_name(&r->paths[kept - 1], &r->paths[i]) == 0))
 			r->paths[kept++] = r->paths[i];
 		else
 			free(r->paths[i]);
 	r->count = kept;
+	if (r->paths != NULL)
+		r->paths[kept] = NULL;
+}
+
+int cmd_roots_of(struct cmd_roots *r, const struct store_dump *dump, bool nested, struct err *err)
+{
+	const uint8_t *at = NULL, *path;
+	size_t len;
+	int got = 0;
+
+	while (got == 0 && store_dump_path(dump, &at, &path, &len)) {
+		char *text = strndup((const char *)path, len);
+
+		got = text != NULL ? cmd_roots_add(r, text, err)
+				   : err_set(err, ERR_NOMEM, "out of memory");
+		free(text);
+	}
+	cmd_roots_order(r, nested);
+	return got;
+}
+
+bool cmd_roots_same(const struct cmd_roots *a, const struct cmd_roots *b)
+{
+	size_t i;
+
+	if (a->count != b->count)
+		return false;
+	for (i = 0; i < a->count; i++)
+		if (by_name(&a->paths[i], &b->paths[i]) != 0)
+			return false;
+	return true;
+}
+
+void cmd_roots_print(FILE *to, const struct cmd_roots *r, const char *base)
+{
+	size_t i, len = 0;
+
+	base = strcmp(base, "/") == 0 ? "" : base;
+	for (i = 0; i < r->count && i < SHOWN; i++) {
+		char *name = name_of(r->paths[i], &len), *whole = NULL, *shown = NULL;
+		const char *below = name == NULL || strcmp(name, ".") == 0 ? "" : name;
+
+		if (asprintf(&whole, "%s%s%s", base, *below || !*base ? "/" : "", below) < 0)
+			whole = NULL;
+		if (whole != NULL)
+			shown = cmd_show_name(
+				(struct pack_bytes){(const uint8_t *)whole, strlen(whole)});
+		fprintf(to, "%s%s", i > 0 ? ", " : "", shown != NULL ? shown : "?");
+		free(name);
+		free(whole);
+		free(shown);
+	}
+	if (i < r->count)
+		fprintf(to, " and %zu more", r->count - i);
+	if (r->count == 0)
+		fputs("no PATH", to);
 }
 
 int cmd_roots_next(void *ctx, const char **path, struct err *err)

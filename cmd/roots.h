@@ -10,24 +10,39 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdio.h>
 
 #include "lib/buf.h"
 
 struct err;
+struct store_dump;
 
 struct cmd_roots {
-	char **paths; /* owned */
+	char **paths; /* owned; ended by NULL after _order, if there are any */
 	size_t count, room, next;
-	size_t asked;       /* how many were added */
-	struct buf encoded; /* all that were asked for, as a dump's record has them */
+	/* What was asked for, as a dump's record has it: STORE_PATHS_MAX, STORE_PATHS_LEN at most.
+	 */
+	struct buf encoded;
+	size_t encoded_count;
 };
 
-/* Each returns 0, or -1 with err set: ERR_USAGE ("..", absolute beside relative ones, over
- * STORE_PATHS_MAX), ERR_NOMEM, the file's error. */
+/* Each returns 0, or -1 with err set: ERR_USAGE ("..", absolute beside relative ones), ERR_NOMEM,
+ * the file's error. */
 int cmd_roots_add(struct cmd_roots *roots, const char *path, struct err *err);
 /* Lines of a file, '-': of standard input; null: ended by NUL. Empty ones are passed by. */
 int cmd_roots_read(struct cmd_roots *roots, const char *file, bool null, struct err *err);
-void cmd_roots_order(struct cmd_roots *roots);
+/* nested: what is in a path is walked with it; else only what is there twice is left out. */
+void cmd_roots_order(struct cmd_roots *roots, bool nested);
+
+/* Adds and orders what a dump's record has. As cmd_roots_add. */
+int cmd_roots_of(
+	struct cmd_roots *roots, const struct store_dump *dump, bool nested, struct err *err);
+
+/* Whether they name the same, both ordered. */
+bool cmd_roots_same(const struct cmd_roots *a, const struct cmd_roots *b);
+
+/* Prints for people "/home, /etc and 3 more". base: absolute, what relative ones begin at. */
+void cmd_roots_print(FILE *to, const struct cmd_roots *roots, const char *base);
 
 /* A pack_scan_options.next_root; ctx: the roots. Set .next to 0 to begin again. */
 int cmd_roots_next(void *ctx, const char **path, struct err *err);

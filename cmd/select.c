@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cmd/cmd.h"
 #include "lib/err.h"
 #include "lib/esc.h"
 #include "lib/match.h"
@@ -145,13 +146,15 @@ bool cmd_select_test(struct cmd_select *s, const uint8_t *path, size_t len, bool
 size_t cmd_select_unmet(const struct cmd_select *s, const char *command, const char *in)
 {
 	char text[ESC_MAX(1024)];
+	struct err err;
 	size_t i, unmet = 0;
 
 	for (i = 0; i < s->count; i++) {
 		if (s->paths[i].met)
 			continue;
 		esc_name(text, sizeof text, s->paths[i].path, s->paths[i].len);
-		fprintf(stderr, "fdump %s: %s: not in the %s\n", command, text, in);
+		err_set(&err, ERR_NOTFOUND, "%s: not in the %s", text, in);
+		cmd_fail(command, &err);
 		unmet++;
 	}
 	return unmet;

@@ -189,7 +189,7 @@ static void on_read_problem(void *ctx, enum pack_problem_kind kind, uint64_t off
 
 	(void)kind;
 	u->damaged++;
-	tell(u, "damage", (int64_t)offset, path, what);
+	tell(u, "damage", u->o->read.feed == NULL ? (int64_t)offset : -1, path, what);
 }
 
 static int prepare(void *ctx, struct pack_load *load, struct err *err)
@@ -263,6 +263,24 @@ static int pick(struct unpack *u, struct err *err)
 	return got;
 }
 
+/* What can be done with a damaged pack, which was told of. got: what the reading returned, and what
+ * this does. */
+static int advise(
+	const struct cmd_unpack *o, const struct pack_read *result, int got, struct err *err)
+{
+	if (got < 0 && err->code != ERR_DAMAGE)
+		return got;
+	if (o->read.skip_damaged)
+		return got == 0 && result->packs == 0 ? err_set(err, ERR_DAMAGE, "this is no pack")
+						      : got;
+	if (got < 0)
+		err_set(err, ERR_DAMAGE,
+			result->packs > 0 ? "stopped at damage (--skip-damaged goes on behind it)"
+					  : "this is no pack, or its beginning is damaged "
+					    "(--skip-damaged looks for what is behind it)");
+	return got;
+}
+
 static int run(struct unpack *u, struct err *err)
 {
 	struct cmd_unpack *o = u->o;
@@ -282,10 +300,8 @@ static int run(struct unpack *u, struct err *err)
 				o->read.feed != NULL ? o->total : cmd_progress_size(o->read.fd),
 				o->o.verbose);
 			got = pack_read_run(&o->read, &result, err);
-			if (got < 0 && err->code == ERR_DAMAGE && result.packs > 0 &&
-				!o->read.skip_damaged)
-				err_set(err, ERR_DAMAGE,
-					"stopped at damage (--skip-damaged goes on behind it)");
+			if (o->read.feed == NULL)
+				got = advise(o, &result, got, err);
 		}
 		pack_extract_finish(u->extract);
 		cmd_progress_stop();
@@ -307,6 +323,17 @@ static void json_result(const struct unpack *u, int status)
 	failed |= cmd_json_add(object, "exit", json_integer(status));
 	if (cmd_json_print(object, failed, &err) != 0)
 		fprintf(stderr, "fdump unpack: %s\n", err.message);
+}
+
+/* A pack was read behind damage. Returns the exit status. */
+static int told_damage(const struct unpack *u)
+{
+	struct err err;
+
+	err_set(&err, ERR_DAMAGE,
+		"damaged: %zu problem%s; what could be read is unpacked and proved", u->damaged,
+		u->damaged == 1 ? "" : "s");
+	return cmd_fail(u->o->o.command, &err);
 }
 
 int cmd_unpack_run(struct cmd_unpack *o, int fd)
@@ -337,7 +364,7 @@ int cmd_unpack_run(struct cmd_unpack *o, int fd)
 	if (run(&u, &err) != 0)
 		status = cmd_fail(o->o.command, &err);
 	else if (u.damaged > 0)
-		status = CMD_DAMAGE;
+		status = o->read.feed != NULL ? CMD_DAMAGE : told_damage(&u);
 	else if (u.no_space)
 		status = CMD_NOSPACE;
 	else if (cmd_select_unmet(

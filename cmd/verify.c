@@ -246,13 +246,19 @@ static int verify_file(struct cmd_options *o, const char *file)
 	else
 		status = result.problems > 0 ? CMD_DAMAGE : result.statuses > 0 ? CMD_SOME : CMD_OK;
 	pack_follow_fini(&v.follow);
-	if (why.code != ERR_NONE)
-		fprintf(stderr, "fdump verify: %s: %s\n", v.shown != NULL ? v.shown : "?",
-			why.message);
 	if (o->json && result_json(&v, &result, why.code != ERR_NONE ? &why : NULL, &err) != 0)
 		status = cmd_fail("verify", &err);
 	if (!o->json && why.code == ERR_NONE)
 		result_text(&v, &result);
+	if (why.code == ERR_NONE && status == CMD_DAMAGE)
+		err_set(&why, ERR_DAMAGE,
+			result.packs > 0
+				? "damaged: fdump unpack --skip-damaged brings out what is whole"
+				: "no pack");
+	if (why.code != ERR_NONE) {
+		err_prefix(&why, "%s", v.shown != NULL ? v.shown : "?");
+		cmd_fail("verify", &why);
+	}
 	free(v.shown);
 	return status;
 }

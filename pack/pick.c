@@ -70,7 +70,7 @@ static int on_tail(
 
 	if (verdict != PACK_GOOD)
 		p->o->problem(p->o->ctx, p->as.at, p->as.len,
-			"content does not agree with size and SHA-256");
+			"lost: content does not agree with size and SHA-256");
 	return pack_extract_tail(p->o->extract, tail, verdict, err);
 }
 
@@ -91,6 +91,7 @@ static int fetch(struct pick *p, uint32_t pack, const struct pack_index_record *
 		*err = inner;
 		return -1;
 	}
+	err_prefix(&inner, "lost");
 	p->o->problem(p->o->ctx, as.at, as.len, inner.message);
 	return 0;
 }

@@ -275,9 +275,13 @@ static void on_problem(void *ctx, enum pack_problem_kind kind, uint64_t offset,
 	struct pack_bytes path, const char *what)
 {
 	struct run *r = ctx;
+	const struct pack_read_feed *feed = r->o->feed;
+	struct err why;
 
 	if (kind != PACK_PROBLEM_ENTRY)
 		r->worst++;
+	else if (feed != NULL && feed->gap != NULL && feed->gap(feed->ctx, path, &why))
+		what = why.message;
 	r->o->problem(r->o->ctx, kind, offset, path, what);
 }
 

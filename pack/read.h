@@ -31,6 +31,10 @@ struct pack_read_feed {
 		struct err *err);
 	/* The load is used again, or freed: what was lent to it is given back. */
 	void (*take_back)(void *ctx, struct pack_load *load);
+	/* Whether it left a gap in this entry, and why: that is told, once, in place of what the
+	 * gap leads to. Of each entry that is found wrong it is asked once, in order. May be NULL.
+	 */
+	bool (*gap)(void *ctx, struct pack_bytes path, struct err *why);
 	void *ctx;
 };
 

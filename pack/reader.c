@@ -21,6 +21,8 @@
 #include "pack/load.h"
 #include "pack/writer.h"
 
+#define LOST_MAX 1024 /* lost entries that are remembered up to the next index */
+
 static const struct pack_bytes nobody = {0};
 
 struct pack_reader {
@@ -52,8 +54,9 @@ struct pack_reader {
 	/* Records since the last index. */
 	struct buf seen;
 	uint64_t seen_count;
-	bool gap;   /* damage since then */
-	bool blind; /* one of them has what is not known here: can't be compared */
+	struct buf lost; /* hashes of paths that were told as lost since then */
+	bool gap;        /* damage since then */
+	bool blind;      /* one of them has what is not known here: can't be compared */
 };
 
 struct pack_reader *pack_reader_new(
@@ -73,6 +76,7 @@ struct pack_reader *pack_reader_new(
 	buf_init(&r->key, PACK_KEYBLOCK_MAX);
 	buf_init(&r->record, PACK_INDEX_HEAD_MAX + 4096);
 	buf_init(&r->seen, 4 * PACK_BLOCK_RAW_MAX);
+	buf_init(&r->lost, LOST_MAX * sizeof(uint64_t));
 	r->digest = hash_new(err);
 	r->hash = r->digest != NULL ? hash_new(err) : NULL;
 	if (r->hash == NULL) {
@@ -92,6 +96,7 @@ void pack_reader_free(struct pack_reader *r)
 	buf_fini(&r->key);
 	buf_fini(&r->record);
 	buf_fini(&r->seen);
+	buf_fini(&r->lost);
 	free(r);
 }
 
@@ -107,12 +112,37 @@ static void report(struct pack_reader *r, enum pack_problem_kind kind, uint64_t 
 	r->problem(r->ctx, kind, offset, path, what);
 }
 
+/* An entry that is lost: the next index need not name it again. */
+static void report_lost(
+	struct pack_reader *r, uint64_t offset, struct pack_bytes path, const char *what)
+{
+	uint64_t sum;
+
+	report(r, PACK_PROBLEM_ENTRY, offset, path, what);
+	if (path.at == NULL || r->lost.len == LOST_MAX * sizeof sum)
+		return;
+	sum = hash_xxh3(path.at, path.len);
+	buf_add(&r->lost, &sum, sizeof sum, NULL); /* without memory it is named twice */
+}
+
+/* Whether it was reported so. */
+static bool was_lost(const struct pack_reader *r, struct pack_bytes path)
+{
+	uint64_t sum = path.at != NULL ? hash_xxh3(path.at, path.len) : 0;
+	size_t i;
+
+	for (i = 0; path.at != NULL && i < r->lost.len; i += sizeof sum)
+		if (memcmp(r->lost.data + i, &sum, sizeof sum) == 0)
+			return true;
+	return false;
+}
+
 static struct pack_bytes open_path(const struct pack_reader *r)
 {
 	return (struct pack_bytes){r->path.data, r->path.len};
 }
 
-/* Damage at this place: the open entry can't be whole any more. */
+/* Damage at this place, or without a load the input's end: the open entry can't be whole. */
 static void damage(struct pack_reader *r, struct pack_load *load)
 {
 	r->damaged = r->gap = true;
@@ -122,15 +152,17 @@ static void damage(struct pack_reader *r, struct pack_load *load)
 	if (load != NULL)
 		load->lost_open = true;
 	if (r->verdict == PACK_GOOD)
-		report(r, PACK_PROBLEM_ENTRY, r->open_at, open_path(r),
-			"lost: its end is missing or damaged");
+		report_lost(r, r->open_at, open_path(r),
+			load != NULL ? "lost: part of it is in a block that is damaged or missing"
+				     : "lost: the pack is cut within it");
 }
 
 void pack_reader_garbage(struct pack_reader *r, uint64_t offset, uint64_t len)
 {
 	char what[96];
 
-	snprintf(what, sizeof what, "%llu bytes that are no block", (unsigned long long)len);
+	snprintf(what, sizeof what, "%llu bytes that are no block: damaged, or not of a pack",
+		(unsigned long long)len);
 	report(r, PACK_PROBLEM_BLOCK, offset, nobody, what);
 	r->damaged = r->gap = true;
 }
@@ -146,6 +178,7 @@ static void begin_pack(struct pack_reader *r, uint64_t at)
 
 	hash_end(r->digest, unused);
 	buf_clear(&r->seen);
+	buf_clear(&r->lost);
 	buf_clear(&r->key);
 	r->in_pack = true;
 	r->ended = r->damaged = r->gap = r->blind = r->open = r->keyed = r->told_plain = false;
@@ -328,7 +361,7 @@ static int begin_open(struct pack_reader *r, struct pack_load *load, struct err 
 	buf_clear(&r->path);
 	buf_clear(&r->record);
 	if (m->verdict == PACK_REFUSED) {
-		report(r, PACK_PROBLEM_ENTRY, load->at, m->head.path, pack_load_text(load, m->why));
+		report_lost(r, load->at, m->head.path, pack_load_text(load, m->why));
 		return 0;
 	}
 	if (buf_add(&r->path, m->head.path.at, m->head.path.len, err) != 0)
@@ -377,8 +410,7 @@ static int take_entries(struct pack_reader *r, struct pack_load *load, struct er
 	m = pack_load_members(load, &count);
 	for (i = 0; i < count; i++) {
 		if (m[i].verdict != PACK_GOOD)
-			report(r, PACK_PROBLEM_ENTRY, load->at, m[i].head.path,
-				pack_load_text(load, m[i].why));
+			report_lost(r, load->at, m[i].head.path, pack_load_text(load, m[i].why));
 		if (m[i].verdict == PACK_REFUSED) {
 			r->gap = r->damaged = true;
 			continue;
@@ -419,9 +451,9 @@ static void find_lost(struct pack_reader *r, struct pack_index *index)
 	while ((got = pack_index_next(index, &want, NULL)) == 0 || got == 2) {
 		if (met == 0 && same_path(&want.head, &have.head))
 			met = pack_index_next(&seen, &have, NULL);
-		else
+		else if (!was_lost(r, want.head.path))
 			report(r, PACK_PROBLEM_ENTRY, r->start + want.block, want.head.path,
-				"lost");
+				"lost: it is in a block that is damaged or missing");
 	}
 }
 
@@ -451,6 +483,7 @@ static void take_index(struct pack_reader *r, struct pack_load *load)
 	r->last_index = load->at - r->start;
 out:
 	buf_clear(&r->seen);
+	buf_clear(&r->lost);
 	r->seen_count = 0;
 	r->gap = r->blind = false;
 }
@@ -479,7 +512,7 @@ static void take_end(struct pack_reader *r, struct pack_load *load)
 
 		if (end.entries == r->entries)
 			return;
-		snprintf(text, sizeof text, "END: %llu of %llu entries were found",
+		snprintf(text, sizeof text, "%llu of the pack's %llu entries were found",
 			(unsigned long long)r->entries, (unsigned long long)end.entries);
 		report(r, PACK_PROBLEM_END, load->at, nobody, text);
 		return;
@@ -538,8 +571,10 @@ static void unusable(struct pack_reader *r, struct pack_load *load)
 		r->total.unopened = true;
 		return;
 	}
-	snprintf(what, sizeof what, "%s block %llu: %s", pack_block_name(load->block.kind),
-		(unsigned long long)load->block.seq, load->bad.message);
+	snprintf(what, sizeof what, "%s block %llu: %s%s", pack_block_name(load->block.kind),
+		(unsigned long long)load->block.seq, load->bad.message,
+		load->block.kind == PACK_ENTRY ? " (what is in it is lost)"
+					       : " (there is nothing of a file in it)");
 	report(r, PACK_PROBLEM_BLOCK, load->at, nobody, what);
 	r->damaged = true;
 	if (load->block.kind == PACK_ENTRY)
@@ -619,7 +654,9 @@ int pack_reader_take(struct pack_reader *r, struct pack_load *load, struct err *
 void pack_reader_finish(struct pack_reader *r, uint64_t offset)
 {
 	if (!r->in_pack) {
-		report(r, PACK_PROBLEM_END, offset, nobody, "not a pack");
+		report(r, PACK_PROBLEM_END, offset, nobody,
+			offset > 0 ? "not a pack: there is no block in it"
+				   : "not a pack: it is empty");
 		return;
 	}
 	if (r->ended)
@@ -627,5 +664,6 @@ void pack_reader_finish(struct pack_reader *r, uint64_t offset)
 	damage(r, NULL);
 	if (r->bare)
 		return;
-	report(r, PACK_PROBLEM_END, offset, nobody, "cut: the pack has no end");
+	report(r, PACK_PROBLEM_END, offset, nobody,
+		"cut: the pack has no end; it was not written, or not copied, to the last");
 }

@@ -486,7 +486,8 @@ int pack_scan_next(struct pack_scan *s, struct pack_scan_item *item, struct err 
 	item->path = (const char *)s->path.data;
 	item->path_len = s->path.len;
 	s->current = item->self;
-	if (item->self == NULL || (s->o.one_file_system && item->st.st_dev != s->root_dev))
+	if (item->self == NULL || s->o.no_recursion ||
+		(s->o.one_file_system && item->st.st_dev != s->root_dev))
 		return 0;
 	return list_dir(s, item, err);
 }

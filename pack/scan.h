@@ -38,6 +38,7 @@ void pack_dir_unref(struct pack_dir *dir);
 struct pack_scan_options {
 	int base; /* what relative paths begin at: a descriptor, or AT_FDCWD */
 	bool one_file_system;
+	bool no_recursion;   /* the paths themselves, not what is in them */
 	bool exclude_caches; /* of a directory with a CACHEDIR.TAG only that */
 	bool skip_known;     /* leave out the file (skip_dev, skip_ino): the output */
 	dev_t skip_dev;

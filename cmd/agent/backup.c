@@ -504,6 +504,7 @@ static int emit(void *ctx, void *worker, void *job_, struct err *err)
 	struct backup *b = ctx;
 	struct agent_job *job = job_;
 	const struct agent_ref *ref = (const struct agent_ref *)(const void *)job->refs.data;
+	uint64_t content = b->result->content, entries = b->result->entries;
 	size_t i;
 
 	(void)worker;
@@ -520,6 +521,10 @@ static int emit(void *ctx, void *worker, void *job_, struct err *err)
 	if (job->batch.large ? emit_large(b, job, err) : emit_plans(b, job, err))
 		return -1;
 	report(b, job);
+	/* A large file's content is in the totals at its end only. */
+	content = job->batch.large ? job->batch.read : b->result->content - content;
+	if (b->o->progress != NULL)
+		b->o->progress(b->o->ctx, content + job->out.len, b->result->entries - entries);
 	return 0;
 }
 

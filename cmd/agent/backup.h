@@ -45,6 +45,9 @@ struct agent_backup_options {
 	/* Something went wrong with a path: it is not in the dump, or its status
 	 * says what. */
 	void (*problem)(void *ctx, const char *path, size_t len, const char *what);
+	/* So many more bytes (content, read or carried, and its entries) and entries are
+	 * dealt with. May be NULL. */
+	void (*progress)(void *ctx, uint64_t bytes, uint64_t entries);
 	void *ctx;
 };
 

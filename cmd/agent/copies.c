@@ -405,6 +405,46 @@ int agent_copies_has_dump(struct agent_copies *c, const uint8_t *dump, bool *has
 	return any_left(c, err);
 }
 
+struct newest {
+	const char *agent, *name;
+	struct buf record; /* of the last that was met */
+};
+
+static int note_newest(void *ctx, const struct store_entry *e, struct err *err)
+{
+	struct newest *n = ctx;
+
+	if (e->damaged || e->dump.agent_len != strlen(n->agent) ||
+		e->dump.name_len != strlen(n->name) ||
+		memcmp(e->dump.agent, n->agent, e->dump.agent_len) != 0 ||
+		memcmp(e->dump.name, n->name, e->dump.name_len) != 0)
+		return 0;
+	buf_clear(&n->record);
+	return buf_add(&n->record, e->record, e->record_len, err);
+}
+
+void agent_copies_last(
+	struct agent_copies *c, const char *name, agent_copies_each_last *each, void *ctx)
+{
+	struct newest n = {.agent = c->o.agent, .name = name};
+	struct store_dump dump;
+	struct err why = {0};
+	size_t i;
+
+	buf_init(&n.record, STORE_DUMP_MAX);
+	for (i = 0; i < c->o.count; i++) {
+		if (is_behind(&c->copies[i]))
+			continue;
+		buf_clear(&n.record);
+		if (store_dumps(c->copies[i].store, note_newest, &n, &why) != 0)
+			leave_unlocked(&c->copies[i], &why);
+		else if (n.record.len > 0 &&
+			 store_dump_get(&dump, n.record.data, n.record.len, &why) == 0)
+			each(ctx, c->o.paths[i], &dump);
+	}
+	buf_fini(&n.record);
+}
+
 /* --- the end -------------------------------------------------------------- */
 
 /* Stores that have not answered yet, are not behind; the lock is held. */

@@ -60,6 +60,13 @@ int agent_copies_put(
 int agent_copies_has_dump(
 	struct agent_copies *copies, const uint8_t *dump, bool *has, struct err *err);
 
+/* Calls `each` for each store that has a dump of this agent and this name, with the last one,
+ * borrowed for the call. Such that are told as damaged count as none. Stores that can't be read are
+ * left behind. */
+typedef void agent_copies_each_last(void *ctx, const char *store, const struct store_dump *dump);
+void agent_copies_last(
+	struct agent_copies *copies, const char *name, agent_copies_each_last *each, void *ctx);
+
 /* Commits everywhere. *acknowledged: by how many stores; *stored: bytes that were new, of the
  * store that took most. Returns 0: one at least has it, and a store that lacks chunks was left
  * behind; 1: none has, and one lacks chunks that were not sent in this run: what was carried over

@@ -37,13 +37,21 @@ struct slice {
 	uint8_t id[STORE_ID_LEN];
 };
 
+/* An entry without all of its content. Threads run ahead of what is told, but not far. */
+struct gap {
+	struct gap *next;
+	uint64_t path; /* its hash */
+	char why[];
+};
+
 struct agent_replay {
 	struct agent_replay_options o;
 	struct pack_read_feed feed;
 	struct agent_taker **takers; /* of each thread */
 	struct agent_cache *cache;
-	pthread_mutex_t lock; /* over the callback `lost` */
-	uint64_t lost;
+	pthread_mutex_t lock; /* over the gaps */
+	struct gap *gaps;     /* that were not told yet */
+	bool any_gap;
 	/* plan */
 	struct agent_taker *taker;
 	struct buf piece, path;
@@ -391,14 +399,54 @@ static const struct buf *need_chunk(struct build *b, const uint8_t *id, bool len
 	return agent_cached_content(e);
 }
 
-static void tell_lost(struct build *b, const char *what)
+/* Where the gap of this path is, or would be; the lock is held. */
+static struct gap **find_gap(struct agent_replay *r, uint64_t path)
+{
+	struct gap **at = &r->gaps;
+
+	while (*at != NULL && (*at)->path != path)
+		at = &(*at)->next;
+	return at;
+}
+
+/* Keeps the reason of a gap, the first that is met; without memory there is none. */
+static void note_gap(struct build *b, const char *why)
 {
 	struct agent_replay *r = b->r;
+	size_t size = strlen(why) + 1;
+	struct gap *gap = malloc(sizeof *gap + size), **at;
 
 	pthread_mutex_lock(&r->lock);
-	r->lost++;
-	r->o.lost(r->o.ctx, b->path.at, b->path.len, what);
+	r->any_gap = true;
+	at = find_gap(r, hash_xxh3(b->path.at, b->path.len));
+	if (gap != NULL && *at == NULL) {
+		*gap = (struct gap){.path = hash_xxh3(b->path.at, b->path.len)};
+		memcpy(gap->why, why, size);
+		*at = gap;
+		gap = NULL;
+	}
 	pthread_mutex_unlock(&r->lock);
+	free(gap);
+}
+
+static bool take_gap(void *ctx, struct pack_bytes path, struct err *why)
+{
+	struct agent_replay *r = ctx;
+	struct gap **at, *gap;
+
+	if (path.at == NULL)
+		return false;
+	pthread_mutex_lock(&r->lock);
+	at = find_gap(r, hash_xxh3(path.at, path.len));
+	gap = *at;
+	if (gap != NULL)
+		*at = gap->next;
+	pthread_mutex_unlock(&r->lock);
+	if (gap == NULL)
+		return false;
+	err_set(why, ERR_DAMAGE, "lost: %s", gap->why);
+	free(gap);
+	return true;
 }
 
 /* A REF, which begins at `start`. A chunk that can't be had leaves a gap: the TAIL's size and
@@ -429,8 +477,8 @@ static int put_ref(struct build *b, const struct pack_item *item, const uint8_t 
 		return -1;
 	}
 	if (!b->gap)
-		tell_lost(b, why.code != ERR_NONE ? why.message
-						  : "a chunk is shorter than it should be");
+		note_gap(b, why.code != ERR_NONE ? why.message
+						 : "a chunk is shorter than it should be");
 	b->gap = true;
 	return 0;
 }
@@ -498,6 +546,7 @@ static void take_back(void *ctx, struct pack_load *load)
 
 void agent_replay_free(struct agent_replay *r)
 {
+	struct gap *next;
 	unsigned i;
 
 	if (r == NULL)
@@ -506,6 +555,10 @@ void agent_replay_free(struct agent_replay *r)
 		agent_taker_free(r->takers[i]);
 	free(r->takers);
 	agent_cache_free(r->cache);
+	for (; r->gaps != NULL; r->gaps = next) {
+		next = r->gaps->next;
+		free(r->gaps);
+	}
 	agent_taker_free(r->taker);
 	buf_fini(&r->piece);
 	buf_fini(&r->home);
@@ -542,7 +595,7 @@ struct agent_replay *agent_replay_new(const struct agent_replay_options *options
 		return NULL;
 	}
 	r->o = *options;
-	r->feed = (struct pack_read_feed){plan, build, take_back, r};
+	r->feed = (struct pack_read_feed){plan, build, take_back, take_gap, r};
 	pthread_mutex_init(&r->lock, NULL);
 	buf_init(&r->piece, STORE_CONTENT_MAX);
 	buf_init(&r->home, STORE_CONTENT_MAX);
@@ -561,7 +614,7 @@ const struct pack_read_feed *agent_replay_feed(const struct agent_replay *r)
 	return &r->feed;
 }
 
-uint64_t agent_replay_lost(const struct agent_replay *r)
+bool agent_replay_gaps(const struct agent_replay *r)
 {
-	return r->lost;
+	return r->any_gap;
 }

@@ -4,6 +4,7 @@
  *
  *   agent_replay_new -> .feed into pack_read_options -> pack_read_run -> _free
  *
+ * Where a chunk can't be had an entry has a gap: the reading tells of the entry, with the reason.
  * Chunks are fetched on the reading's threads; some plans ahead of those the stores are told what
  * will be wanted, and fetch it in the order in which it lies there. Memory: 32 MiB of chunks, for
  * each load that is under way one more, and what pack/read has.
@@ -37,9 +38,6 @@ struct agent_replay_options {
 	/* Entries whose content (all from behind HEAD on) is among these are left
 	 * out, the others' are added: what was proved once need not be again. NULL: none. */
 	struct store_marks *seen;
-	/* A chunk can't be had: this entry's content has a gap, which its size and
-	 * checksum will tell. From any thread, one at a time. */
-	void (*lost)(void *ctx, const uint8_t *path, size_t len, const char *what);
 	void *ctx;
 };
 
@@ -50,7 +48,7 @@ void agent_replay_free(struct agent_replay *replay);
 /* For one reading. Belongs to the replay. */
 const struct pack_read_feed *agent_replay_feed(const struct agent_replay *replay);
 
-/* How many entries have a gap. */
-uint64_t agent_replay_lost(const struct agent_replay *replay);
+/* Whether an entry had a gap. */
+bool agent_replay_gaps(const struct agent_replay *replay);
 
 #endif

@@ -342,6 +342,17 @@ int agent_source_choose(struct agent_source *s, const char *text, const char *ho
 
 /* --- chunks --------------------------------------------------------------- */
 
+/* What the dump itself consists of can't be read: none of its files can. */
+static int unreadable(const char *what, struct err *err)
+{
+	struct err why = *err;
+
+	if (why.code != ERR_DAMAGE && why.code != ERR_FORMAT)
+		return err_prefix(err, "%s", what);
+	return err_set(
+		err, why.code, "%s can't be read: %s: %s", what, why.message, AGENT_SOURCE_ADVICE);
+}
+
 /* A piece of the list, from whichever store has it whole. */
 static int list_piece(
 	struct agent_source *s, struct agent_taker *t, size_t i, struct buf *out, struct err *err)
@@ -350,7 +361,7 @@ static int list_piece(
 	uint8_t sum[HASH_LEN];
 
 	if (agent_taker_chunk(t, id, out, err) != 0)
-		return -1;
+		return unreadable("the dump's list of chunks", err);
 	hash_sha256(out->data, out->len, sum);
 	if (memcmp(sum, id, HASH_LEN) != 0 || out->len % STORE_ID_LEN != 0)
 		return err_set(
@@ -437,10 +448,11 @@ int agent_taker_chunk(struct agent_taker *t, const uint8_t *id, struct buf *out,
 		if (got == 0)
 			return 0;
 		if (got == 1)
-			err_set(&why, ERR_DAMAGE, "a chunk is missing");
+			err_set(&why, ERR_DAMAGE, "it is not in the store");
 	}
 	*err = why;
-	return -1;
+	return err_prefix(
+		err, "chunk %02x%02x%02x%02x%02x%02x", id[0], id[1], id[2], id[3], id[4], id[5]);
 }
 
 void agent_taker_ahead(struct agent_taker *t, const uint8_t *ids, size_t count)
@@ -483,7 +495,7 @@ int agent_taker_piece(struct agent_taker *t, uint64_t n, struct buf *out, struct
 		return 1;
 	if (agent_taker_chunk(t, want, out, err) != 0 ||
 		agent_domain_id(&s->domain, out->data, out->len, id, err) != 0)
-		return err_prefix(err, "manifest");
+		return unreadable("the dump's list of files (manifest)", err);
 	if (memcmp(id, want, sizeof id) != 0)
 		return err_set(err, ERR_DAMAGE, "manifest: a piece is not what its id says");
 	return 0;

@@ -32,6 +32,11 @@ void agent_source_close(struct agent_source *source);
 /* The first store that could be opened; borrowed. A store is opened once in a process. */
 struct store *agent_source_store(const struct agent_source *source);
 
+/* What to do about chunks that can't be had. */
+#define AGENT_SOURCE_ADVICE                                                                        \
+	"name by -s another store that has the dump, or mend this one (fdump store scrub, then "   \
+	"replicate)"
+
 /* Calls `each` for the dumps of all stores, each once, in the order of commit times. As
  * store_dumps; one whose record no store can read stands behind the one that was committed
  * before it. */

@@ -30,6 +30,7 @@ struct buf;
 #define STORE_MAC_LEN     32
 #define STORE_NAME_MAX    64 /* bytes of an agent's name, of a backup's (lib/name.h) */
 #define STORE_PATHS_MAX   4096
+#define STORE_PATHS_LEN   (256u << 10) /* bytes of these that a backup names */
 #define STORE_LIST_ENTRY  36
 #define STORE_LIST_MAX    32768               /* chunks in a piece of the list: 1 MiB */
 #define STORE_CHUNKS_MAX  ((uint64_t)1 << 32) /* chunks of a dump */

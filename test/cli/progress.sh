@@ -7,9 +7,10 @@ dir=$(mktemp -d)
 trap 'rm -rf "$dir"' EXIT
 cd "$dir"
 mkdir tree out
-head -c 3000000 /dev/urandom >tree/big
+head -c 9000000 /dev/urandom >tree/big
 echo small >tree/small
 "$FDUMP" pack -f p -C tree .
+"$FDUMP" store init store
 python3 - "$FDUMP" <<'PY'
 import os, pty, re, select, signal, subprocess, sys, time
 fdump = sys.argv[1]
@@ -71,7 +72,8 @@ def asked(words, feed=None, **more):
 
 rate = r"[0-9.]+ (B|KiB|MiB|GiB)/s"
 slow = ["pack", "-f", "q", "-C", "tree", "--command", "slow=sleep 1.8", "."]
-for words, feed in ((["verify", "-"], pack), (["unpack", "-C", "out"], pack), (slow, None)):
+back = ["backup", "-s", "store", "--open", "--state", "state", "-C", "tree", "--command", "slow=sleep 1.8", "."]
+for words, feed in ((["verify", "-"], pack), (["unpack", "-C", "out"], pack), (slow, None), (back, None)):
     status, said = on_terminal(words, feed)
     assert status == 0, (words, status, said)
     assert re.search(r"\rfdump %s: [0-9.]+ (B|KiB|MiB)[^,]*, \d+ entr\w+, %s *\r" % (words[0], rate), said), (words, said)
@@ -79,10 +81,13 @@ for words, feed in ((["verify", "-"], pack), (["unpack", "-C", "out"], pack), (s
     line = asked(words, feed)
     assert re.fullmatch(r"fdump %s: [0-9.]+ (B|KiB|MiB), \d+ entr\w+, %s\n" % (words[0], rate), line), (words, line)
 
-# Of a file it is known how much there is: the share, and the time left. It takes long enough under strace only.
-if subprocess.run(["strace", "-qq", "-o", "/dev/null", "true"], stderr=subprocess.DEVNULL).returncode == 0:
+# Of a file, and of what is restored, it is known how much there is: the share, and the time left. It takes long enough
+# under strace only.
+traced = subprocess.run(["strace", "-qq", "-o", "/dev/null", "true"], stderr=subprocess.DEVNULL).returncode == 0
+restore = ["restore", "-s", "store", "--state", "state", "-C", "out", "backup@latest", "big"]
+for call, words in (("readv", ["verify", "p"]), ("pread64", restore)) if traced else ():
     main, sub = pty.openpty()
-    child = subprocess.Popen(["strace", "-f", "-qq", "-o", "/dev/null", "-e", "inject=readv:delay_enter=250000", fdump, "verify", "p"],
+    child = subprocess.Popen(["strace", "-f", "-qq", "-o", "/dev/null", "-e", f"inject={call}:delay_enter=250000", fdump, *words],
                              stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=sub,
                              env={**os.environ, "ASAN_OPTIONS": "detect_leaks=0"})  # not under strace
     os.close(sub)
@@ -92,13 +97,14 @@ if subprocess.run(["strace", "-qq", "-o", "/dev/null", "true"], stderr=subproces
             said += piece
     except OSError:
         pass
-    assert child.wait() == 0
-    assert re.search(rb"MiB of [0-9.]+ MiB \(\d+ %\), \d+ entr\w+, [0-9.]+ .iB/s, 0:00:\d\d left", said), said
+    assert child.wait() == 0, said
+    assert re.search(rb"B of [0-9.]+ MiB \(\d+ %\), \d+ entr\w+, [0-9.]+ .iB/s, 0:00:\d\d left", said), said
     assert screen(said.decode()) == [], said
 
-# pack counts beforehand, where somebody watches.
-status, said = on_terminal(slow)
-assert re.search(r"[0-9.]+ (B|KiB|MiB) of [0-9.]+ MiB \(\d+ %\), ", said), said
+# pack and backup count beforehand, where somebody watches.
+for words in slow, back:
+    status, said = on_terminal(words)
+    assert re.search(r"[0-9.]+ (B|KiB|MiB) of [0-9.]+ MiB \(\d+ %\), ", said), said
 
 # A short command shows nothing; a problem is not mixed up with the line.
 status, said = on_terminal(["verify", "p"])

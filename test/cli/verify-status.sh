@@ -41,6 +41,7 @@ assert found[0]["id"] == "verify.block" and "path" not in found[0], lines
 lost = [l for l in lines if l["id"] == "verify.entry" and "path_base64" in l]
 assert [base64.b64decode(l["path_base64"]) for l in lost] == [b"a\xff\nb"], lines
 assert lost[0]["path"] == "a\\377\\nb" and lost[0]["offset"] > 0
-assert lines[-1]["id"] == "verify.result" and lines[-1]["status"] == "damaged"
-assert lines[-1]["problems"] == sum(l["type"] == "problem" for l in lines)
+assert lines[-1]["id"] == "error.damage" and lines[-1]["exit"] == 5
+assert lines[-2]["id"] == "verify.result" and lines[-2]["status"] == "damaged"
+assert lines[-2]["problems"] == sum(l["type"] == "problem" for l in lines)
 END

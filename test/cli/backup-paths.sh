@@ -1,0 +1,44 @@
+# Goal: a backup of other PATHs than the last of its name says so, with both, once, and is no failure;
+# the same PATHs given otherwise are the same.
+set -eu
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+cd "$work"
+fail() { echo "$*"; cat err; exit 1; }
+mkdir a b
+echo a >a/x
+echo b >b/x
+for s in one two; do "$FDUMP" store init $s >/dev/null; done
+back() { "$FDUMP" backup -s one -s two --open --state state "$@" >out 2>err || fail "backup $*: status $?"; }
+quiet() { back "$@"; [ ! -s err ] || fail "told of $*"; }
+told() { # OLD NEW ARGUMENTS
+	old=$1 new=$2
+	shift 2
+	back "$@"
+	[ "$(wc -l <err)" = 1 ] && grep -qF "last dump named backup is of $old, this one of $new:" err || fail "not told of $*"
+}
+
+quiet a b
+quiet b ./a/ a
+quiet -C "$work" b a
+quiet --name other a
+quiet a b # that was another name
+told "$work/a, $work/b" "$work/a" a
+quiet a
+quiet --state state2 a # an agent that has lost its state
+told "$work/a" "/${work#/}/a, /${work#/}/b" "$work/a" "$work/b"
+quiet -C / "${work#/}/a" "${work#/}/b"
+told "$work/a, $work/b" "$work/a" -C a .
+told "$work/a" "$work/b" -C b .
+quiet -C b .
+mkdir 1 2 3 4
+told "$work/b" "$work/1, $work/2, $work/3 and 1 more" 1 2 3 4
+# What -T lists may be others each time.
+echo a >list
+quiet -T list
+echo b >list
+quiet -T list
+# It depends on the store.
+"$FDUMP" store init three >/dev/null
+"$FDUMP" backup -s three --open --state state 1 2>err >out
+[ ! -s err ] || fail "told of a new store"

@@ -1,0 +1,34 @@
+# Goal: fdump files with the PATH of a directory lists it and what is below, as list and restore take
+# one; a PATTERN is one as before.
+set -eu
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+cd "$work"
+fail() { echo "$*"; cat got; exit 1; }
+mkdir -p tree/dir/sub tree/dir2 'tree/[x]/in' tree/dir2/sub
+for f in dir/one dir/sub/two dir2/three '[x]/in/four' sub; do echo "$f" >"tree/$f"; done
+"$FDUMP" store init s >/dev/null
+"$FDUMP" backup -s s --open --state state -C tree . >/dev/null
+"$FDUMP" pack -f p -C tree .
+files() { "$FDUMP" files -s s latest "$@" >got || fail "files $*: status $?"; }
+# The same as list says.
+for path in dir dir/ ./dir /dir dir/sub '[x]' . dir2/three; do
+	files -- "$path"
+	"$FDUMP" list -f p "$path" | sort >want
+	sort got | cmp - want || fail "files $path"
+done
+files dir
+grep -qx dir/sub/two got || fail "not what is below"
+! grep -q dir2 got || fail "another one that begins so"
+files --json dir
+[ "$(wc -l <got)" = 4 ] || fail "--json"
+# A pattern for the name, for the whole path.
+files 't*'
+[ "$(sort got | tr '\n' ' ')" = "dir/sub/two dir2/three " ] || fail "a name"
+files 'dir/s*'
+[ "$(sort got | tr '\n' ' ')" = "dir/sub dir/sub/two " ] || fail "a path"
+files sub # the file, and what has the same name elsewhere
+[ "$(sort got | tr '\n' ' ')" = "dir/sub dir2/sub sub " ] || fail "a name that is a path too"
+status=0
+"$FDUMP" files -s s latest nowhere >got || status=$?
+[ $status = 1 ] && [ ! -s got ] || fail "nothing: status $status"

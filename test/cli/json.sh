@@ -1,0 +1,99 @@
+# Goal: find and forget speak JSON, one object a line with type and id; whatever command fails with
+# --json ends with one object for the error, which has the exit status, and says it on standard error too.
+set -eu
+command -v python3 >/dev/null || exit 77
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+cd "$work"
+fail() { echo "$*"; cat out err; exit 1; }
+status_of() { status=0; "$FDUMP" "$@" >out 2>err || status=$?; }
+# The lines of `out`, all of them JSON, as `l`; exit status as `status`.
+check() { python3 -c "
+import json, sys
+status = int(sys.argv[1])
+l = [json.loads(line) for line in open('out')]
+assert all(o['type'] and o['id'] for o in l), l
+$1" "$status" || fail "not so: $1"; }
+# Nothing but the error, which is the last line.
+failed() { # STATUS ID
+	[ "$status" = "$1" ] || fail "status $status, not $1"
+	check "assert (l[-1]['type'], l[-1]['id'], l[-1]['exit']) == ('error', '$2', status), l
+assert sum(o['type'] == 'error' for o in l) == 1, l
+assert l[-1]['what'] in open('err').read(), l"
+}
+
+mkdir tree
+echo one >tree/one
+echo two >"$(printf 'tree/\377')"
+"$FDUMP" store init s >/dev/null
+"$FDUMP" key new --no-passphrase key >/dev/null
+back() { "$FDUMP" backup -s s --state state -C tree "$@" . >/dev/null; }
+back --open
+back --open
+back --open --name locked
+back --open --name locked --lock 1d
+back --open --name locked
+
+# find
+status_of find -s s --json one
+[ $status = 0 ] || fail "find: status $status"
+check "assert len(l) == 5 and len({o['dump'] for o in l}) == 5, l
+assert all(len(o['dump']) == 32 and o['path'] == 'one' and o['size'] == 4 for o in l), l"
+status_of find -s s --json 'nowhere*'
+[ $status = 1 ] && [ ! -s out ] || fail "find of nothing: status $status"
+back --to key.pub --name sealed
+status_of find -s s --json one
+check "assert [o['id'] for o in l] == 5 * ['list.entry'] + ['find.dump'] and l[-1]['type'] == 'problem' and l[-1]['dump'], l"
+
+# forget
+status_of forget -s s --keep-last 1 -n --json
+[ $status = 1 ] || fail "forget -n: status $status"
+check "assert [o['id'] for o in l] == 6 * ['forget.dump'] + ['forget.result'], l
+assert sorted(o['verdict'] for o in l[:-1]) == ['forget', 'forget', 'keep', 'keep', 'keep', 'locked'], l
+assert all(o['store'] == 's' and o['agent'] and ('reason' in o) == (o['verdict'] == 'keep') for o in l[:-1]), l
+assert (l[-1]['dry_run'], l[-1]['forgotten'], l[-1]['locked'], l[-1]['unreadable']) == (True, 2, 1, 0), l"
+status_of forget -s s --keep-last 1 --json
+failed 2 error.usage
+status_of forget -s s --keep-last 1 --yes --json
+[ $status = 1 ] || fail "forget: status $status"
+check "assert len(l) == 4 and not l[-1]['dry_run'] and l[-1]['forgotten'] == 2, l"
+[ "$("$FDUMP" dumps -s s | wc -l)" = 4 ] || fail "forget forgot otherwise"
+
+# errors
+for command in "find -s nowhere x" "forget -s nowhere --keep-last 1 --yes" "dumps -s nowhere" "files -s nowhere latest" \
+	"restore -s nowhere latest -C ." "verify nowhere" "unpack -f nowhere" "store stat nowhere" "diff -f nowhere" \
+	"backup -s nowhere --open --state state tree" "pack -f nowhere/p tree"; do
+	# shellcheck disable=SC2086 # words
+	status_of $command --json
+	check "assert l[-1]['type'] == 'error', l"
+	failed $status "$(python3 -c "import json; print([json.loads(l)['id'] for l in open('out')][-1])")"
+	[ $status -ge 2 ] || fail "$command: status $status"
+done
+status_of find --json --wrong
+failed 2 error.usage
+status_of find --wrong --json
+failed 2 error.usage
+status_of restore -s s --state state sealed@latest --json -C tree
+failed 6 error.denied
+"$FDUMP" pack -f p -C tree .
+status_of unpack -f p --json -C tree nowhere
+failed 2 error.not-found
+status_of list -f p --json nowhere
+failed 2 error.not-found
+dd if=/dev/zero of=p bs=1 seek=200 count=9 conv=notrunc 2>/dev/null
+status_of unpack -f p --json -C tree
+failed 5 error.damage
+status_of verify --json p
+failed 5 error.damage
+
+# Where the pack goes to standard output, its objects do not.
+status_of pack --json -C tree -T nowhere
+[ $status = 2 ] && [ ! -s out ] && grep -q '"id":"error.io"' err || fail "pack: status $status"
+
+# Without --json, and when all is well, there is none.
+status_of find -s nowhere x
+[ $status = 2 ] && [ ! -s out ] || fail "without --json"
+status_of export -s s --json latest
+[ $status = 2 ] && [ ! -s out ] || fail "a command that has no --json"
+status_of find -s s --key key -- --json
+[ $status = 1 ] && [ ! -s out ] || fail "a pattern --json"

@@ -1,0 +1,66 @@
+# Goal: with --no-recursion pack and backup have exactly the PATHs, of directories the directory alone;
+# what find lists, and nothing else, also when that is very much.
+set -eu
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+cd "$work"
+fail() { echo "$*"; exit 1; }
+mkdir -p tree/a/b tree/cache
+for f in tree/one tree/a/two tree/a/b/three tree/cache/four; do echo $f >$f; done
+ln tree/one tree/a/link
+touch -d '1 hour ago' tree/one tree/a/b/three tree/cache/four
+"$FDUMP" store init s >/dev/null
+back() { "$FDUMP" backup -s s --open --state state --no-recursion "$@" >/dev/null; }
+same() { LC_ALL=C sort "$1" | cmp - "$2" || fail "$3: $(cat "$1")"; }
+# What is in the pack and in the last dump is in `want`.
+both() {
+	"$FDUMP" pack -f p --no-recursion "$@"
+	"$FDUMP" list -f p >got
+	same got want "pack $*"
+	back "$@"
+	"$FDUMP" files -s s latest >got
+	same got want "backup $*"
+}
+
+printf '%s\n' . >want
+both -C tree .
+printf '%s\n' a a/b/three >want
+both -C tree a/b/three a
+find tree -newer tree/one ! -name b | LC_ALL=C sort >want
+find tree -newer tree/one ! -name b >list
+both -T list
+"$FDUMP" pack --no-recursion -T - <list | "$FDUMP" list >got
+same got want "from standard input"
+find tree -newer tree/one ! -name b -print0 >list
+both --null -T list
+# With recursion nothing has changed: what is in a PATH is there, and once.
+"$FDUMP" backup -s s --open --state state tree tree/a >/dev/null
+"$FDUMP" files -s s latest >got
+find tree | LC_ALL=C sort >want
+same got want "with recursion"
+
+# What is in a directory that is left out is left out, although nothing walks into it.
+find tree ! -path '*cache*' | LC_ALL=C sort >want
+find tree >list
+both -T list --exclude cache/
+# Unpacked and restored it is the tree, hard links too.
+find tree | LC_ALL=C sort >want
+both -T list
+mkdir out back
+"$FDUMP" unpack -f p -C out
+"$FDUMP" restore -s s --state state latest -C back
+diff -r tree out/tree && diff -r tree back/tree || fail "differs"
+[ "$(stat -c %i out/tree/one)" = "$(stat -c %i out/tree/a/link)" ] || fail "no link"
+
+# As a second run finds the first.
+sleep 4
+back -T list
+"$FDUMP" backup -s s --open --state state --no-recursion --json -T list >got
+grep -q '"read":0,' got || fail "read again: $(cat got)"
+
+# More than a dump's record has room for.
+mkdir many
+seq -f 'many/%05g' 1 6000 | xargs touch
+find many | LC_ALL=C sort >want
+find many >list
+both -T list
