@@ -32,7 +32,7 @@ static const char help[] =
 	"      --threshold PERCENT rewrites volumes of which so much is garbage; default: 30\n"
 	"  -n, --dry-run           only says how much\n"
 	"  scrub                   reads all, finds damage, marks it: the next backup, or\n"
-	"                          replicate, mends it\n"
+	"                          replicate, mends it; all else goes on meanwhile\n"
 	"      --rate SIZE         at most so many bytes a second\n"
 	"  rebuild                 makes the index anew, from the volumes\n"
 	"  replicate               copies all dumps that it lacks, and all chunks that are\n"
@@ -237,7 +237,7 @@ static int tell_checked(const struct options *o, const struct store_checked *r, 
 
 static int scrub(const struct options *o, struct err *err)
 {
-	struct store *s = store_open(o->dir, STORE_WRITE, err);
+	struct store *s = store_open(o->dir, STORE_TEND, err);
 	struct store_checked r;
 	int got = s != NULL ? store_scrub(s, true, o->rate, on_problem, (void *)o, &r, err) : -1;
 

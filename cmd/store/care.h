@@ -44,10 +44,11 @@ struct store_checked {
 };
 
 /* Reads every block of every volume, holds it against its check and the index,
- * and every dump against the chunks there are. With `mark` (the store is opened to
- * write): chunks that are damaged are marked, so that the next backup, or replicate, puts them
- * again. rate: bytes a second, 0: all there is. Returns 0 (result says how well), or
- * -1 with err set. */
+ * and every dump against the chunks there are. With `mark` (the store is opened
+ * by STORE_TEND or STORE_WRITE): chunks that are damaged are marked, so that the next backup, or
+ * replicate, puts them again. Others may write to the store meanwhile: what they put, moved or
+ * deleted since it was read is no damage. rate: bytes a second, 0: all there is. Returns 0 (result
+ * says how well), or -1 with err set. */
 int store_scrub(struct store *store, bool mark, uint64_t rate, store_problem *problem, void *ctx,
 	struct store_checked *result, struct err *err);
 

@@ -141,7 +141,7 @@ static int measure(struct gc *g, struct buf *shares, struct err *err)
 /* Commits what was moved, once it is on the disk. */
 static int settle(struct gc *g, struct err *err)
 {
-	struct store_volume_row row = {.state = STORE_VOLUME_LIVE};
+	struct store_volume_row row;
 
 	if (g->out.fd >= 0) {
 		if (store_volume_sync(&g->out, err) != 0 || fsync(g->store->volumes) != 0) {
@@ -150,6 +150,9 @@ static int settle(struct gc *g, struct err *err)
 				err_errno(err, errno, "%s/volumes: sync", g->store->path);
 			return -1;
 		}
+		if (store_volume_get(g->txn, g->out.number, &row, err) != 0)
+			return -1;
+		row.state = STORE_VOLUME_LIVE;
 		row.len = g->out.len;
 		if (store_volume_put(g->txn, g->out.number, &row, err) != 0)
 			return -1;
@@ -326,6 +329,7 @@ static int put_moved(struct gc *g, const struct buf *moved, struct err *err)
 		if (store_chunk_get(g->txn, m[i].key, &chunk, err) != 0)
 			return -1;
 		chunk.place = m[i].place;
+		chunk.damaged = false; /* as a scrub may say meanwhile of the old place */
 		if (store_chunk_put(g->txn, m[i].key, &chunk, err) != 0)
 			return -1;
 	}
@@ -353,7 +357,6 @@ static int sweep_volume(struct gc *g, uint32_t number, uint64_t rows, struct err
 		if (db_begin(g->store->db, true, &g->txn, err) != 0)
 			got = -1;
 		else if (settle(g, err) != 0 || put_moved(g, &w.moved, err) != 0 ||
-
 			 store_volume_put(g->txn, number, &row, err) != 0) {
 			db_abort(g->txn);
 			got = -1;

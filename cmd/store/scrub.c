@@ -1,6 +1,11 @@
 /*
  * Checking: every block against its check, every row of the index against the
  * block it names, every dump against the chunks.
+ *
+ * No lock is held: backups, forget and gc go on meanwhile, in this process and in others. What
+ * stands at a place below a volume's committed length never changes, so what was read of it stays
+ * true; but what the index says may be another thing by the time it is marked. So rows are changed
+ * in transactions that read them again, and only if they still name the place that was read.
  */
 #include <stdarg.h>
 #include <stdio.h>
@@ -32,10 +37,16 @@ struct scrub {
 	uint32_t volume;
 	uint64_t len;     /* of the volume: what is behind was written since */
 	struct buf good;  /* offsets of good CHUNK blocks of the volume, 32 bits each */
-	struct buf bad;   /* keys of chunks that are not to be had, of all volumes */
-	size_t marked;    /* so much of .bad is in the index */
-	uint32_t domain;  /* of the dump that is checked */
 	struct buf holes; /* struct hole: what is damaged in the volume */
+	struct buf bad;   /* struct bad: chunks that are not to be had, and not marked */
+	uint32_t domain;  /* of the dump that is checked */
+	struct db_txn *txn;
+};
+
+/* A chunk that is not to be had, and where the index had it. */
+struct bad {
+	uint8_t key[STORE_INDEX_KEY];
+	uint32_t volume, offset;
 };
 
 /* A damaged range of a volume. What is not needed any more (put anew elsewhere,
@@ -45,6 +56,11 @@ struct hole {
 	bool block;  /* its header is good */
 	bool needed; /* the index names something in it, or it is what is kept for ever */
 };
+
+static int by_key(const void *a, const void *b)
+{
+	return memcmp(a, b, sizeof(struct bad));
+}
 
 static void tell(struct scrub *s, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
@@ -147,28 +163,53 @@ static bool is_good(const struct scrub *s, uint32_t offset)
 
 /* --- marking --------------------------------------------------------------- */
 
-static int mark_bad(struct scrub *s, struct err *err)
+/* Ends a transaction. After a commit that failed nobody knows what is on the disk. */
+static int end(struct scrub *s, struct db_txn *txn, int got, struct err *err)
+{
+	if (got < 0) {
+		db_abort(txn);
+		return -1;
+	}
+	if (db_commit(txn, err) == 0)
+		return 0;
+	pthread_mutex_lock(&s->store->writer);
+	s->store->failed = true;
+	pthread_mutex_unlock(&s->store->writer);
+	return -1;
+}
+
+static int mark_some(struct scrub *s, const struct bad *bad, size_t count, struct err *err)
 {
 	struct store_chunk_row row;
 	struct db_txn *txn;
-	size_t at;
+	size_t i;
 	int got = 0;
 
-	if (!s->mark || s->bad.len == s->marked)
-		return 0;
 	if (db_begin(s->store->db, true, &txn, err) != 0)
 		return -1;
-	for (at = s->marked; at < s->bad.len && got == 0; at += STORE_INDEX_KEY) {
-		got = store_chunk_get(txn, s->bad.data + at, &row, err);
+	for (i = 0; i < count && got >= 0; i++) {
+		got = store_chunk_get(txn, bad[i].key, &row, err);
+		if (got != 0 || row.place.volume != bad[i].volume ||
+			row.place.offset != bad[i].offset)
+			continue;
 		row.damaged = true;
-		if (got == 0)
-			got = store_chunk_put(txn, s->bad.data + at, &row, err);
+		got = store_chunk_put(txn, bad[i].key, &row, err);
 	}
-	s->marked = s->bad.len;
-	if (got == 0)
-		return db_commit(txn, err);
-	db_abort(txn);
-	return -1;
+	return end(s, txn, got, err);
+}
+
+static int mark_bad(struct scrub *s, struct err *err)
+{
+	const struct bad *bad = (const struct bad *)(const void *)s->bad.data;
+	size_t count = s->bad.len / sizeof *bad, i;
+
+	if (!s->mark)
+		return 0;
+	for (i = 0; i < count; i += DB_BATCH)
+		if (mark_some(s, &bad[i], count - i < DB_BATCH ? count - i : DB_BATCH, err) != 0)
+			return -1;
+	buf_clear(&s->bad);
+	return 0;
 }
 
 static int note_checked(struct scrub *s, uint32_t number, struct err *err)
@@ -182,13 +223,11 @@ static int note_checked(struct scrub *s, uint32_t number, struct err *err)
 	if (db_begin(s->store->db, true, &txn, err) != 0)
 		return -1;
 	got = store_volume_get(txn, number, &row, err);
-	row.checked = store_now();
-	if (got == 0)
+	if (got == 0 && row.state == STORE_VOLUME_LIVE) {
+		row.checked = store_now();
 		got = store_volume_put(txn, number, &row, err);
-	if (got == 0)
-		return db_commit(txn, err);
-	db_abort(txn);
-	return got < 0 ? -1 : 0;
+	}
+	return end(s, txn, got, err);
 }
 
 /* --- the index against the volumes ------------------------------------------ */
@@ -280,6 +319,7 @@ static int check_rows(struct scrub *s, struct err *err)
 	struct db_bytes key = {NULL, 0};
 	struct store_chunk_row row;
 	struct db_txn *txn;
+	struct bad bad;
 	int got;
 
 	if (db_begin(s->store->db, false, &txn, err) != 0)
@@ -292,7 +332,10 @@ static int check_rows(struct scrub *s, struct err *err)
 		if (is_good(s, row.place.offset) && !row.damaged)
 			continue;
 		s->result->missing++;
-		if (buf_add(&s->bad, key.at, STORE_INDEX_KEY, err) != 0) {
+		memcpy(bad.key, key.at, sizeof bad.key);
+		bad.volume = row.place.volume;
+		bad.offset = row.place.offset;
+		if (!row.damaged && buf_add(&s->bad, &bad, sizeof bad, err) != 0) {
 			got = -1;
 			break;
 		}
@@ -307,36 +350,36 @@ static int check_rows(struct scrub *s, struct err *err)
 
 /* --- dumps ----------------------------------------------------------------- */
 
-static int by_key(const void *a, const void *b)
-{
-	return memcmp(a, b, STORE_INDEX_KEY);
-}
-
-/* Whether a chunk is one of those that were found to be bad: 1, or 0. */
-static int look_for_bad(void *ctx, const uint8_t *id, struct err *err)
+/* Whether a chunk is not to be had: 1, or 0; -1. */
+static int look_for(void *ctx, const uint8_t *id, struct err *err)
 {
 	const struct scrub *s = ctx;
-	uint8_t key[STORE_INDEX_KEY];
+	struct store_chunk_row row;
+	struct bad bad;
+	int got;
 
-	(void)err;
-	store_chunk_key(s->domain, id, key);
-	return bsearch(key, s->bad.data, s->bad.len / sizeof key, sizeof key, by_key) != NULL;
+	store_chunk_key(s->domain, id, bad.key);
+	got = store_chunk_get(s->txn, bad.key, &row, err);
+	if (got != 0 || row.damaged)
+		return got < 0 ? -1 : 1;
+	bad.volume = row.place.volume;
+	bad.offset = row.place.offset;
+	return s->bad.len > 0 &&
+	       bsearch(&bad, s->bad.data, s->bad.len / sizeof bad, sizeof bad, by_key) != NULL;
 }
 
 /* Whether a dump has all that it needs, by the index and by what was read. Returns 0, 1 or -1. */
 static int is_whole(struct scrub *s, const struct store_dump *dump, struct err *err)
 {
-	struct db_txn *txn;
 	int got;
 
-	if (db_begin(s->store->db, false, &txn, err) != 0)
+	if (db_begin(s->store->db, false, &s->txn, err) != 0)
 		return -1;
-	got = store_whole(s->store, txn, dump, NULL, err);
-	db_abort(txn);
-	if (got != 0 || s->bad.len == 0)
-		return got;
-	got = store_domain_number(s->store, dump->domain, &s->domain, err);
-	return got != 0 ? got : store_list_walk(s->store, dump, look_for_bad, s, NULL, err);
+	got = store_domain_get(s->txn, dump->domain, &s->domain, err);
+	if (got == 0)
+		got = store_list_walk(s->store, dump, look_for, s, NULL, err);
+	db_abort(s->txn);
+	return got;
 }
 
 static int check_dump(void *ctx, const struct store_entry *e, struct err *err)
@@ -344,21 +387,21 @@ static int check_dump(void *ctx, const struct store_entry *e, struct err *err)
 	struct scrub *s = ctx;
 	struct store_dump_row row;
 	struct err why = {0};
-	int got = 1;
+	int whole = 1, got;
 
 	s->result->dumps++;
-	if (e->record != NULL) {
-		got = is_whole(s, &e->dump, &why);
-		if (got < 0 && why.code != ERR_FORMAT && why.code != ERR_DAMAGE) {
-			*err = why;
-			return -1;
-		}
-	}
-	if (got == 0)
+	if (e->record != NULL)
+		whole = is_whole(s, &e->dump, &why);
+	if (whole == 0)
 		return 0;
 	got = store_dump_now(s->store, e->dump.id, &row, err);
 	if (got != 0) /* deleted meanwhile, and its chunks collected */
 		return got < 0 ? -1 : 0;
+	if (whole < 0 && why.code != ERR_FORMAT && why.code != ERR_DAMAGE &&
+		why.code != ERR_NOTFOUND) {
+		*err = why;
+		return -1;
+	}
 	s->result->incomplete++;
 	s->problem(s->ctx, e,
 		e->record != NULL ? "is not whole: chunks of it are missing or damaged"
@@ -379,7 +422,7 @@ static int scrub_all(struct scrub *s, struct buf *turns, struct err *err)
 			mark_bad(s, err) != 0 || note_checked(s, t[i].number, err) != 0)
 			return -1;
 	if (s->bad.len > 0)
-		qsort(s->bad.data, s->bad.len / STORE_INDEX_KEY, STORE_INDEX_KEY, by_key);
+		qsort(s->bad.data, s->bad.len / sizeof(struct bad), sizeof(struct bad), by_key);
 	return store_dumps(s->store, check_dump, s, err);
 }
 
@@ -401,11 +444,7 @@ int store_scrub(struct store *store, bool mark, uint64_t rate, store_problem *pr
 	buf_init(&s.bad, SIZE_MAX);
 	buf_init(&s.holes, SIZE_MAX);
 	buf_init(&turns, SIZE_MAX);
-	if (mark)
-		pthread_mutex_lock(&store->writer);
 	got = scrub_all(&s, &turns, err);
-	if (mark)
-		pthread_mutex_unlock(&store->writer);
 	buf_fini(&s.good);
 	buf_fini(&s.bad);
 	buf_fini(&s.holes);

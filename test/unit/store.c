@@ -368,6 +368,13 @@ static void no_problem(void *ctx, const struct store_entry *dump, const char *wh
 	fail_msg("%s", what);
 }
 
+static void ignore(void *ctx, const struct store_entry *dump, const char *what)
+{
+	(void)ctx;
+	(void)dump;
+	(void)what;
+}
+
 /* An index that is gone, or made anew by whoever opened it, is not taken for an empty store's. */
 static void lost_index(void **state)
 {
@@ -495,6 +502,93 @@ static void readers_follow_gc(void **state)
 	store_close(s);
 }
 
+static void flip(uint32_t volume, uint32_t offset)
+{
+	char file[120];
+	uint8_t byte;
+	int fd;
+
+	snprintf(file, sizeof file, "%s/volumes/%08x.vol", path, volume);
+	fd = open(file, O_RDWR);
+	assert_true(fd >= 0 && pread(fd, &byte, 1, offset) == 1);
+	byte ^= 1;
+	assert_true(pwrite(fd, &byte, 1, offset) == 1);
+	close(fd);
+}
+
+static struct store_place place_of(struct store *s, const uint8_t *id)
+{
+	uint64_t place;
+
+	assert_int_equal(store_where(s, domain, id, &place, &err), 0);
+	return (struct store_place){.volume = place >> 32, .offset = (uint32_t)place};
+}
+
+struct beside {
+	struct store *store;
+	uint8_t ids[2 * STORE_ID_LEN];
+	int told;
+};
+
+/* The scrub has read a volume, and not marked what is bad: a writer comes. */
+static void write_beside(void *ctx, const struct store_entry *dump, const char *what)
+{
+	const struct store_gc_options all = {.keep_percent = 100};
+	struct store_gc_result result;
+	struct beside *b = ctx;
+	uint8_t id[STORE_ID_LEN];
+
+	(void)what;
+	if (dump != NULL || b->told++ > 0)
+		return;
+	assert_int_equal(put(b->store, "rots first", id), 0);
+	assert_int_equal(store_flush(b->store, &err), 0);
+	assert_int_equal(store_delete(b->store, (const uint8_t[STORE_DUMP_ID]){71}, &err), 0);
+	assert_int_equal(store_gc(b->store, &all, &result, &err), 0);
+}
+
+/* What is put anew while a scrub runs is not marked; what it found elsewhere is. */
+static void scrub_beside(void **state)
+{
+	struct beside b = {.store = reopen(NULL)};
+	struct store *s = b.store;
+	struct store_receipt receipt;
+	struct store_checked checked;
+	struct store_place first, second;
+	struct buf dump;
+	bool has[2];
+
+	(void)state;
+	assert_int_equal(put(s, "rots first", b.ids), 0);
+	assert_int_equal(put(s, "rots second", b.ids + STORE_ID_LEN), 0);
+	dump_of(s, b.ids, 2, 70, 0, &dump);
+	assert_int_equal(store_commit(s, dump.data, dump.len, &receipt, NULL, &err), 0);
+	buf_fini(&dump);
+	dump_of(s, b.ids, 1, 71, 0, &dump);
+	assert_int_equal(store_commit(s, dump.data, dump.len, &receipt, NULL, &err), 0);
+	buf_fini(&dump);
+	first = place_of(s, b.ids);
+	second = place_of(s, b.ids + STORE_ID_LEN);
+	store_close(s);
+	flip(first.volume, first.offset + PACK_BLOCK_HEADER + 60);
+	s = store_open(path, STORE_TEND, &err);
+	assert_non_null(s);
+	assert_int_equal(store_scrub(s, true, 0, ignore, NULL, &checked, &err), 0);
+	assert_true(checked.missing == 1 && checked.damaged == 1 && checked.incomplete == 2);
+	store_close(s);
+	flip(second.volume, second.offset + PACK_BLOCK_HEADER + 60);
+	s = b.store = reopen(NULL);
+	assert_int_equal(store_scrub(s, true, 0, write_beside, &b, &checked, &err), 0);
+	assert_true(checked.missing == 2 && checked.damaged == 2 && checked.incomplete == 1);
+	assert_int_equal(store_have(s, domain, b.ids, 2, has, &err), 0);
+	assert_true(has[0] && !has[1]);
+	assert_int_equal(put(s, "rots second", b.ids), 0);
+	assert_int_equal(store_flush(s, &err), 0);
+	assert_int_equal(store_scrub(s, true, 0, no_problem, NULL, &checked, &err), 0);
+	assert_true(checked.missing + checked.damaged + checked.incomplete == 0);
+	store_close(s);
+}
+
 /* Nothing is written behind a write to the index that failed. */
 static void index_full(void **state)
 {
@@ -578,6 +672,7 @@ int main(void)
 		cmocka_unit_test(lost_index),
 		cmocka_unit_test(lost_rows),
 		cmocka_unit_test(readers_follow_gc),
+		cmocka_unit_test(scrub_beside),
 		cmocka_unit_test(index_full),
 		cmocka_unit_test(dump_record),
 	};
