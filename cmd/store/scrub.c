@@ -6,6 +6,10 @@
  * stands at a place below a volume's committed length never changes, so what was read of it stays
  * true; but what the index says may be another thing by the time it is marked. So rows are changed
  * in transactions that read them again, and only if they still name the place that was read.
+ *
+ * The whole index is gone over once for a group of volumes: as many as were read in GROUP_SEC, or
+ * whose good blocks need GROUP_BYTES here. Then what was found of them is written, so that a scrub
+ * that is cut off loses no more than that.
  */
 #include <stdarg.h>
 #include <stdio.h>
@@ -18,6 +22,9 @@
 #include "lib/buf.h"
 #include "lib/db.h"
 #include "lib/err.h"
+
+#define GROUP_BYTES (16u << 20)
+#define GROUP_SEC   900
 
 /* A volume, and when it was checked last. */
 struct turn {
@@ -34,13 +41,21 @@ struct scrub {
 	store_problem *problem;
 	void *ctx;
 	struct store_checked *result;
-	uint32_t volume;
-	uint64_t len;     /* of the volume: what is behind was written since */
-	struct buf good;  /* offsets of good CHUNK blocks of the volume, 32 bits each */
-	struct buf holes; /* struct hole: what is damaged in the volume */
+	struct buf group; /* struct seen: volumes that were read, and not held against the index */
+	double group_began;
+	struct buf good;  /* offsets of their good CHUNK blocks, 32 bits each */
+	struct buf holes; /* struct hole: what is damaged in them */
 	struct buf bad;   /* struct bad: chunks that are not to be had, and not marked */
 	uint32_t domain;  /* of the dump that is checked */
 	struct db_txn *txn;
+};
+
+/* A volume that was read. */
+struct seen {
+	uint32_t number;
+	uint64_t len;       /* what is behind was written since */
+	size_t good, goods; /* the first in .good, and how many; both ascend by offset */
+	size_t hole, holes;
 };
 
 /* A chunk that is not to be had, and where the index had it. */
@@ -75,17 +90,24 @@ static void tell(struct scrub *s, const char *fmt, ...)
 	s->problem(s->ctx, NULL, text);
 }
 
+/* Seconds since it began. */
+static double passed(const struct scrub *s)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (double)(now.tv_sec - s->began.tv_sec) +
+	       (double)(now.tv_nsec - s->began.tv_nsec) / 1e9;
+}
+
 /* Waits until no more was read than the rate allows. */
 static void slow_down(const struct scrub *s)
 {
-	struct timespec now, pause;
-	double due, since;
+	struct timespec pause;
+	double due, since = passed(s);
 
 	if (s->rate == 0)
 		return;
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	since = (double)(now.tv_sec - s->began.tv_sec) +
-		(double)(now.tv_nsec - s->began.tv_nsec) / 1e9;
 	due = (double)s->result->bytes / (double)s->rate;
 	if (due <= since)
 		return;
@@ -117,7 +139,9 @@ static int by_checked(const void *a, const void *b)
 {
 	const struct turn *x = a, *y = b;
 
-	return (x->checked > y->checked) - (x->checked < y->checked);
+	if (x->checked != y->checked)
+		return x->checked < y->checked ? -1 : 1;
+	return (x->number > y->number) - (x->number < y->number);
 }
 
 static int list_volumes(struct scrub *s, struct buf *turns, struct err *err)
@@ -145,10 +169,10 @@ static int list_volumes(struct scrub *s, struct buf *turns, struct err *err)
 	return got < 0 ? -1 : 0;
 }
 
-static bool is_good(const struct scrub *s, uint32_t offset)
+static bool is_good(const struct scrub *s, const struct seen *v, uint32_t offset)
 {
 	const uint32_t *at = (const uint32_t *)(const void *)s->good.data;
-	size_t low = 0, high = s->good.len / sizeof *at;
+	size_t low = v->good, high = v->good + v->goods;
 
 	while (low < high) {
 		size_t middle = (low + high) / 2;
@@ -158,7 +182,7 @@ static bool is_good(const struct scrub *s, uint32_t offset)
 		else
 			high = middle;
 	}
-	return low < s->good.len / sizeof *at && at[low] == offset;
+	return low < v->good + v->goods && at[low] == offset;
 }
 
 /* --- marking --------------------------------------------------------------- */
@@ -212,20 +236,24 @@ static int mark_bad(struct scrub *s, struct err *err)
 	return 0;
 }
 
-static int note_checked(struct scrub *s, uint32_t number, struct err *err)
+static int note_checked(struct scrub *s, struct err *err)
 {
+	const struct seen *v = (const struct seen *)(const void *)s->group.data;
 	struct store_volume_row row;
 	struct db_txn *txn;
-	int got;
+	size_t i;
+	int got = 0;
 
 	if (!s->mark)
 		return 0;
 	if (db_begin(s->store->db, true, &txn, err) != 0)
 		return -1;
-	got = store_volume_get(txn, number, &row, err);
-	if (got == 0 && row.state == STORE_VOLUME_LIVE) {
+	for (i = 0; i < s->group.len / sizeof *v && got >= 0; i++) {
+		got = store_volume_get(txn, v[i].number, &row, err);
+		if (got != 0 || row.state != STORE_VOLUME_LIVE)
+			continue;
 		row.checked = store_now();
-		got = store_volume_put(txn, number, &row, err);
+		got = store_volume_put(txn, v[i].number, &row, err);
 	}
 	return end(s, txn, got, err);
 }
@@ -248,21 +276,21 @@ static int is_live(struct scrub *s, uint32_t number, struct err *err)
 
 static int check_volume(struct scrub *s, const struct turn *turn, struct err *err)
 {
+	struct seen seen = {.number = turn->number,
+		.len = turn->len,
+		.good = s->good.len / sizeof(uint32_t),
+		.hole = s->holes.len / sizeof(struct hole)};
 	struct store_volume v;
 	struct err why = {0};
 	int got;
 
-	s->volume = turn->number;
-	s->len = turn->len;
-	buf_clear(&s->good);
-	buf_clear(&s->holes);
 	if (store_volume_open(s->store->volumes, turn->number, false, &v, &why) != 0) {
 		got = is_live(s, turn->number, err);
 		if (got <= 0)
 			return got;
 		s->result->damaged++;
 		s->problem(s->ctx, NULL, why.message);
-		return 0;
+		return buf_add(&s->group, &seen, sizeof seen, err);
 	}
 	if (v.len < turn->len) {
 		s->result->damaged++;
@@ -271,81 +299,136 @@ static int check_volume(struct scrub *s, const struct turn *turn, struct err *er
 	}
 	got = store_volume_scan(&v, 0, turn->len, met, s, err);
 	store_volume_close(&v);
-	return got;
+	seen.goods = s->good.len / sizeof(uint32_t) - seen.good;
+	seen.holes = s->holes.len / sizeof(struct hole) - seen.hole;
+	return got == 0 ? buf_add(&s->group, &seen, sizeof seen, err) : -1;
+}
+
+static int by_number(const void *a, const void *b)
+{
+	const struct seen *x = a, *y = b;
+
+	return (x->number > y->number) - (x->number < y->number);
+}
+
+/* The volume of the group that a place was read in; NULL: none. */
+static const struct seen *seen_at(const struct scrub *s, const struct store_place *place)
+{
+	const struct seen key = {.number = place->volume}, *v;
+
+	v = bsearch(&key, s->group.data, s->group.len / sizeof key, sizeof key, by_number);
+	return v != NULL && place->offset < v->len ? v : NULL;
 }
 
 /* What is at an offset is needed. */
-static void need(struct scrub *s, const struct store_place *place)
+static void need(struct scrub *s, const struct seen *v, uint32_t offset)
 {
 	struct hole *h = (struct hole *)(void *)s->holes.data;
-	size_t i;
+	size_t low = v->hole, high = v->hole + v->holes;
 
-	if (place->volume != s->volume)
-		return;
-	for (i = 0; i < s->holes.len / sizeof *h; i++)
-		if (place->offset >= h[i].at && place->offset < h[i].at + h[i].len)
-			h[i].needed = true;
+	while (low < high) {
+		size_t middle = (low + high) / 2;
+
+		if (h[middle].at + h[middle].len <= offset)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	if (low < v->hole + v->holes && h[low].at <= offset)
+		h[low].needed = true;
 }
 
 static int need_dumps(struct scrub *s, struct db_txn *txn, struct err *err)
 {
 	struct db_bytes key = {NULL, 0};
 	struct store_dump_row row;
+	const struct seen *v;
 	int got;
 
 	while ((got = store_dump_row_next(txn, &key, &row, err)) == 0)
-		need(s, &row.place);
+		if ((v = seen_at(s, &row.place)) != NULL)
+			need(s, v, row.place.offset);
 	return got < 0 ? -1 : 0;
 }
 
-static void tell_holes(struct scrub *s)
+static void tell_holes(struct scrub *s, const struct seen *v)
 {
 	const struct hole *h = (const struct hole *)(const void *)s->holes.data;
 	size_t i;
 
-	for (i = 0; i < s->holes.len / sizeof *h; i++) {
+	for (i = v->hole; i < v->hole + v->holes; i++) {
 		s->result->damaged += h[i].needed;
 		s->result->stale += !h[i].needed;
 		if (h[i].needed)
-			tell(s, "volume %08x at %llu: %s", s->volume, (unsigned long long)h[i].at,
+			tell(s, "volume %08x at %llu: %s", v->number, (unsigned long long)h[i].at,
 				h[i].block ? "a block does not agree with its check"
 					   : "bytes that are no block");
 	}
 }
 
-/* Rows whose chunk is not a good block of this volume. */
+static int check_row(
+	struct scrub *s, const uint8_t *key, const struct store_chunk_row *row, struct err *err)
+{
+	const struct seen *v = seen_at(s, &row->place);
+	struct bad bad = {.volume = row->place.volume, .offset = row->place.offset};
+
+	if (v == NULL)
+		return 0;
+	s->result->chunks++;
+	need(s, v, row->place.offset);
+	if (is_good(s, v, row->place.offset) && !row->damaged)
+		return 0;
+	s->result->missing++;
+	memcpy(bad.key, key, sizeof bad.key);
+	return row->damaged ? 0 : buf_add(&s->bad, &bad, sizeof bad, err);
+}
+
+/* Rows whose chunk is not a good block of the group's volumes. */
 static int check_rows(struct scrub *s, struct err *err)
 {
 	struct db_bytes key = {NULL, 0};
 	struct store_chunk_row row;
 	struct db_txn *txn;
-	struct bad bad;
 	int got;
 
 	if (db_begin(s->store->db, false, &txn, err) != 0)
 		return -1;
-	while ((got = store_chunk_next(txn, &key, &row, err)) == 0) {
-		if (row.place.volume != s->volume || row.place.offset >= s->len)
-			continue;
-		s->result->chunks++;
-		need(s, &row.place);
-		if (is_good(s, row.place.offset) && !row.damaged)
-			continue;
-		s->result->missing++;
-		memcpy(bad.key, key.at, sizeof bad.key);
-		bad.volume = row.place.volume;
-		bad.offset = row.place.offset;
-		if (!row.damaged && buf_add(&s->bad, &bad, sizeof bad, err) != 0) {
+	while ((got = store_chunk_next(txn, &key, &row, err)) == 0)
+		if (check_row(s, key.at, &row, err) != 0) {
 			got = -1;
 			break;
 		}
-	}
 	if (got >= 0)
 		got = need_dumps(s, txn, err);
 	db_abort(txn);
-	if (got == 0)
-		tell_holes(s);
 	return got;
+}
+
+/* Holds the volumes of the group against the index, and writes what was found. */
+static int settle(struct scrub *s, struct err *err)
+{
+	const struct seen *v = (const struct seen *)(const void *)s->group.data;
+	size_t count = s->group.len / sizeof *v, i;
+
+	if (count == 0)
+		return 0;
+	qsort(s->group.data, count, sizeof *v, by_number);
+	if (check_rows(s, err) != 0)
+		return -1;
+	for (i = 0; i < count; i++)
+		tell_holes(s, &v[i]);
+	if (mark_bad(s, err) != 0 || note_checked(s, err) != 0)
+		return -1;
+	buf_clear(&s->group);
+	buf_clear(&s->good);
+	buf_clear(&s->holes);
+	s->group_began = passed(s);
+	return 0;
+}
+
+static bool is_full(const struct scrub *s)
+{
+	return s->good.len + s->holes.len >= GROUP_BYTES || passed(s) - s->group_began >= GROUP_SEC;
 }
 
 /* --- dumps ----------------------------------------------------------------- */
@@ -418,9 +501,10 @@ static int scrub_all(struct scrub *s, struct buf *turns, struct err *err)
 		return -1;
 	t = (const struct turn *)(const void *)turns->data;
 	for (i = 0; i < turns->len / sizeof *t; i++)
-		if (check_volume(s, &t[i], err) != 0 || check_rows(s, err) != 0 ||
-			mark_bad(s, err) != 0 || note_checked(s, t[i].number, err) != 0)
+		if (check_volume(s, &t[i], err) != 0 || (is_full(s) && settle(s, err) != 0))
 			return -1;
+	if (settle(s, err) != 0)
+		return -1;
 	if (s->bad.len > 0)
 		qsort(s->bad.data, s->bad.len / sizeof(struct bad), sizeof(struct bad), by_key);
 	return store_dumps(s->store, check_dump, s, err);
@@ -440,11 +524,13 @@ int store_scrub(struct store *store, bool mark, uint64_t rate, store_problem *pr
 
 	*result = (struct store_checked){0};
 	clock_gettime(CLOCK_MONOTONIC, &s.began);
+	buf_init(&s.group, SIZE_MAX);
 	buf_init(&s.good, SIZE_MAX);
 	buf_init(&s.bad, SIZE_MAX);
 	buf_init(&s.holes, SIZE_MAX);
 	buf_init(&turns, SIZE_MAX);
 	got = scrub_all(&s, &turns, err);
+	buf_fini(&s.group);
 	buf_fini(&s.good);
 	buf_fini(&s.bad);
 	buf_fini(&s.holes);

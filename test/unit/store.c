@@ -589,6 +589,69 @@ static void scrub_beside(void **state)
 	store_close(s);
 }
 
+/* How many live volumes there are, and were checked from a time on. */
+static int volumes_checked(struct store *s, int64_t since, int *all)
+{
+	struct db_bytes key = {NULL, 0};
+	struct store_volume_row row;
+	struct db_txn *txn;
+	uint32_t number;
+	int n = 0;
+
+	*all = 0;
+	assert_int_equal(db_begin(s->db, false, &txn, &err), 0);
+	while (store_volume_next(txn, &key, &number, &row, &err) == 0) {
+		*all += row.state == STORE_VOLUME_LIVE;
+		n += row.state == STORE_VOLUME_LIVE && row.checked >= since;
+	}
+	db_abort(txn);
+	return n;
+}
+
+/* Several volumes are held against the index at once. */
+static void scrub_group(void **state)
+{
+	const struct store_gc_options gc_all = {.keep_percent = 100};
+	struct store *s = reopen(NULL);
+	struct store_gc_result result;
+	struct store_checked checked;
+	struct store_place place[2];
+	struct store_receipt receipt;
+	uint8_t ids[2][STORE_ID_LEN], other[STORE_ID_LEN];
+	const char *texts[2] = {"of one volume", "of another"};
+	char text[901] = {0};
+	struct buf dump;
+	int i, all, n;
+
+	(void)state;
+	for (i = 0; i < 10; i++) {
+		memset(text, '0' + i, sizeof text - 1);
+		assert_true(put(s, text, other) >= 0);
+	}
+	for (i = 0; i < 2; i++) {
+		assert_int_equal(put(s, texts[i], ids[i]), 0);
+		dump_of(s, ids[i], 1, (uint8_t)(90 + i), 0, &dump);
+		assert_int_equal(store_commit(s, dump.data, dump.len, &receipt, NULL, &err), 0);
+		buf_fini(&dump);
+		if (i == 0) /* moves it to a volume of its own */
+			assert_int_equal(store_gc(s, &gc_all, &result, &err), 0);
+	}
+	for (i = 0; i < 2; i++)
+		place[i] = place_of(s, ids[i]);
+	assert_int_not_equal(place[0].volume, place[1].volume);
+	for (i = 0; i < 2; i++)
+		flip(place[i].volume, place[i].offset + PACK_BLOCK_HEADER + 60);
+	assert_int_equal(store_scrub(s, true, 0, ignore, NULL, &checked, &err), 0);
+	assert_true(checked.damaged == 2 && checked.missing == 2 && checked.incomplete == 2);
+	n = volumes_checked(s, 1, &all);
+	assert_true(all >= 2 && n == all);
+	for (i = 0; i < 2; i++)
+		assert_int_equal(put(s, texts[i], ids[i]), 0);
+	assert_int_equal(store_flush(s, &err), 0);
+	assert_int_equal(store_scrub(s, true, 0, no_problem, NULL, &checked, &err), 0);
+	store_close(s);
+}
+
 /* Nothing is written behind a write to the index that failed. */
 static void index_full(void **state)
 {
@@ -673,6 +736,7 @@ int main(void)
 		cmocka_unit_test(lost_rows),
 		cmocka_unit_test(readers_follow_gc),
 		cmocka_unit_test(scrub_beside),
+		cmocka_unit_test(scrub_group),
 		cmocka_unit_test(index_full),
 		cmocka_unit_test(dump_record),
 	};
