@@ -86,9 +86,10 @@ static void on_store_problem(void *ctx, const struct store_entry *dump, const ch
 
 static void *scan(void *arg)
 {
+	const struct store_scrub_options how = {.mark = false};
 	struct scan *s = arg;
 
-	s->got = store_scrub(s->store, false, 0, on_store_problem, s, &s->result, &s->err);
+	s->got = store_scrub(s->store, &how, on_store_problem, s, &s->result, &s->err);
 	return NULL;
 }
 

@@ -25,6 +25,7 @@
 
 #define GROUP_BYTES (16u << 20)
 #define GROUP_SEC   900
+#define PAUSE_SEC   0.5 /* at most in one go */
 
 /* A volume, and when it was checked last. */
 struct turn {
@@ -35,8 +36,7 @@ struct turn {
 
 struct scrub {
 	struct store *store;
-	bool mark;
-	uint64_t rate;
+	const struct store_scrub_options *o;
 	struct timespec began;
 	store_problem *problem;
 	void *ctx;
@@ -100,20 +100,24 @@ static double passed(const struct scrub *s)
 	       (double)(now.tv_nsec - s->began.tv_nsec) / 1e9;
 }
 
-/* Waits until no more was read than the rate allows. */
+static bool is_stopped(const struct scrub *s)
+{
+	return s->o->stop != NULL && atomic_load(s->o->stop);
+}
+
+/* Waits until no more was read than the rate allows, or it is to stop. */
 static void slow_down(const struct scrub *s)
 {
-	struct timespec pause;
-	double due, since = passed(s);
+	struct timespec pause = {0, 0};
+	double left;
 
-	if (s->rate == 0)
-		return;
-	due = (double)s->result->bytes / (double)s->rate;
-	if (due <= since)
-		return;
-	pause.tv_sec = (time_t)(due - since);
-	pause.tv_nsec = (long)((due - since - (double)pause.tv_sec) * 1e9);
-	nanosleep(&pause, NULL);
+	while (s->o->rate > 0 && !is_stopped(s)) {
+		left = (double)s->result->bytes / (double)s->o->rate - passed(s);
+		if (left <= 0)
+			return;
+		pause.tv_nsec = (long)((left < PAUSE_SEC ? left : PAUSE_SEC) * 1e9);
+		nanosleep(&pause, NULL);
+	}
 }
 
 static int met(void *ctx, uint64_t offset, const struct pack_block *block, const uint8_t *payload,
@@ -124,6 +128,8 @@ static int met(void *ctx, uint64_t offset, const struct pack_block *block, const
 
 	s->result->bytes += len;
 	slow_down(s);
+	if (is_stopped(s))
+		return 1;
 	if (payload == NULL) {
 		struct hole hole = {offset, len, block != NULL, false};
 
@@ -227,7 +233,7 @@ static int mark_bad(struct scrub *s, struct err *err)
 	const struct bad *bad = (const struct bad *)(const void *)s->bad.data;
 	size_t count = s->bad.len / sizeof *bad, i;
 
-	if (!s->mark)
+	if (!s->o->mark)
 		return 0;
 	for (i = 0; i < count; i += DB_BATCH)
 		if (mark_some(s, &bad[i], count - i < DB_BATCH ? count - i : DB_BATCH, err) != 0)
@@ -244,7 +250,7 @@ static int note_checked(struct scrub *s, struct err *err)
 	size_t i;
 	int got = 0;
 
-	if (!s->mark)
+	if (!s->o->mark)
 		return 0;
 	if (db_begin(s->store->db, true, &txn, err) != 0)
 		return -1;
@@ -286,8 +292,11 @@ static int check_volume(struct scrub *s, const struct turn *turn, struct err *er
 
 	if (store_volume_open(s->store->volumes, turn->number, false, &v, &why) != 0) {
 		got = is_live(s, turn->number, err);
-		if (got <= 0)
-			return got;
+		if (got < 0)
+			return -1;
+		s->result->left--;
+		if (got == 0)
+			return 0;
 		s->result->damaged++;
 		s->problem(s->ctx, NULL, why.message);
 		return buf_add(&s->group, &seen, sizeof seen, err);
@@ -301,7 +310,10 @@ static int check_volume(struct scrub *s, const struct turn *turn, struct err *er
 	store_volume_close(&v);
 	seen.goods = s->good.len / sizeof(uint32_t) - seen.good;
 	seen.holes = s->holes.len / sizeof(struct hole) - seen.hole;
-	return got == 0 ? buf_add(&s->group, &seen, sizeof seen, err) : -1;
+	if (got != 0 || is_stopped(s)) /* it may not be whole */
+		return got;
+	s->result->left--;
+	return buf_add(&s->group, &seen, sizeof seen, err);
 }
 
 static int by_number(const void *a, const void *b)
@@ -441,6 +453,8 @@ static int look_for(void *ctx, const uint8_t *id, struct err *err)
 	struct bad bad;
 	int got;
 
+	if (is_stopped(s))
+		return 1;
 	store_chunk_key(s->domain, id, bad.key);
 	got = store_chunk_get(s->txn, bad.key, &row, err);
 	if (got != 0 || row.damaged)
@@ -472,9 +486,13 @@ static int check_dump(void *ctx, const struct store_entry *e, struct err *err)
 	struct err why = {0};
 	int whole = 1, got;
 
-	s->result->dumps++;
 	if (e->record != NULL)
 		whole = is_whole(s, &e->dump, &why);
+	if (is_stopped(s)) {
+		s->result->stopped = true;
+		return 1;
+	}
+	s->result->dumps++;
 	if (whole == 0)
 		return 0;
 	got = store_dump_now(s->store, e->dump.id, &row, err);
@@ -492,6 +510,11 @@ static int check_dump(void *ctx, const struct store_entry *e, struct err *err)
 	return 0;
 }
 
+static bool is_over(const struct scrub *s)
+{
+	return s->o->for_sec > 0 && passed(s) >= (double)s->o->for_sec;
+}
+
 static int scrub_all(struct scrub *s, struct buf *turns, struct err *err)
 {
 	const struct turn *t;
@@ -500,9 +523,11 @@ static int scrub_all(struct scrub *s, struct buf *turns, struct err *err)
 	if (list_volumes(s, turns, err) != 0)
 		return -1;
 	t = (const struct turn *)(const void *)turns->data;
-	for (i = 0; i < turns->len / sizeof *t; i++)
+	s->result->left = turns->len / sizeof *t;
+	for (i = 0; i < turns->len / sizeof *t && !is_stopped(s) && !is_over(s); i++)
 		if (check_volume(s, &t[i], err) != 0 || (is_full(s) && settle(s, err) != 0))
 			return -1;
+	s->result->stopped = s->result->left > 0 && is_stopped(s);
 	if (settle(s, err) != 0)
 		return -1;
 	if (s->bad.len > 0)
@@ -510,15 +535,11 @@ static int scrub_all(struct scrub *s, struct buf *turns, struct err *err)
 	return store_dumps(s->store, check_dump, s, err);
 }
 
-int store_scrub(struct store *store, bool mark, uint64_t rate, store_problem *problem, void *ctx,
-	struct store_checked *result, struct err *err)
+int store_scrub(struct store *store, const struct store_scrub_options *options,
+	store_problem *problem, void *ctx, struct store_checked *result, struct err *err)
 {
-	struct scrub s = {.store = store,
-		.mark = mark,
-		.rate = rate,
-		.problem = problem,
-		.ctx = ctx,
-		.result = result};
+	struct scrub s = {
+		.store = store, .o = options, .problem = problem, .ctx = ctx, .result = result};
 	struct buf turns;
 	int got;
 

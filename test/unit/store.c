@@ -25,6 +25,7 @@
 #include "lib/le.h"
 
 static struct err err;
+static const struct store_scrub_options scrub_all = {.mark = true};
 static char folder[64], path[80];
 static const uint8_t domain[STORE_DOMAIN_LEN] = "a domain", foreign[STORE_DOMAIN_LEN] = "another";
 
@@ -573,18 +574,18 @@ static void scrub_beside(void **state)
 	flip(first.volume, first.offset + PACK_BLOCK_HEADER + 60);
 	s = store_open(path, STORE_TEND, &err);
 	assert_non_null(s);
-	assert_int_equal(store_scrub(s, true, 0, ignore, NULL, &checked, &err), 0);
+	assert_int_equal(store_scrub(s, &scrub_all, ignore, NULL, &checked, &err), 0);
 	assert_true(checked.missing == 1 && checked.damaged == 1 && checked.incomplete == 2);
 	store_close(s);
 	flip(second.volume, second.offset + PACK_BLOCK_HEADER + 60);
 	s = b.store = reopen(NULL);
-	assert_int_equal(store_scrub(s, true, 0, write_beside, &b, &checked, &err), 0);
+	assert_int_equal(store_scrub(s, &scrub_all, write_beside, &b, &checked, &err), 0);
 	assert_true(checked.missing == 2 && checked.damaged == 2 && checked.incomplete == 1);
 	assert_int_equal(store_have(s, domain, b.ids, 2, has, &err), 0);
 	assert_true(has[0] && !has[1]);
 	assert_int_equal(put(s, "rots second", b.ids), 0);
 	assert_int_equal(store_flush(s, &err), 0);
-	assert_int_equal(store_scrub(s, true, 0, no_problem, NULL, &checked, &err), 0);
+	assert_int_equal(store_scrub(s, &scrub_all, no_problem, NULL, &checked, &err), 0);
 	assert_true(checked.missing + checked.damaged + checked.incomplete == 0);
 	store_close(s);
 }
@@ -641,14 +642,41 @@ static void scrub_group(void **state)
 	assert_int_not_equal(place[0].volume, place[1].volume);
 	for (i = 0; i < 2; i++)
 		flip(place[i].volume, place[i].offset + PACK_BLOCK_HEADER + 60);
-	assert_int_equal(store_scrub(s, true, 0, ignore, NULL, &checked, &err), 0);
+	assert_int_equal(store_scrub(s, &scrub_all, ignore, NULL, &checked, &err), 0);
 	assert_true(checked.damaged == 2 && checked.missing == 2 && checked.incomplete == 2);
 	n = volumes_checked(s, 1, &all);
 	assert_true(all >= 2 && n == all);
 	for (i = 0; i < 2; i++)
 		assert_int_equal(put(s, texts[i], ids[i]), 0);
 	assert_int_equal(store_flush(s, &err), 0);
-	assert_int_equal(store_scrub(s, true, 0, no_problem, NULL, &checked, &err), 0);
+	assert_int_equal(store_scrub(s, &scrub_all, no_problem, NULL, &checked, &err), 0);
+	store_close(s);
+}
+
+/* A scrub for a time ends with a volume, and the next one goes on with the others. */
+static void scrub_for(void **state)
+{
+	struct store_scrub_options o = {.mark = true, .rate = 6000, .for_sec = 1};
+	struct store *s = reopen(NULL);
+	struct store_checked checked;
+	atomic_bool stop = true;
+	int64_t since;
+	int all, n = 0;
+
+	(void)state;
+	sleep(1); /* behind the last second in which a volume was checked */
+	since = store_now();
+	assert_int_equal(volumes_checked(s, since, &all), 0);
+	assert_true(all >= 2);
+	while (n < all) {
+		assert_int_equal(store_scrub(s, &o, no_problem, NULL, &checked, &err), 0);
+		assert_true((int)checked.left < all && !checked.stopped && checked.dumps > 0);
+		n += all - (int)checked.left;
+		assert_int_equal(volumes_checked(s, since, &all), n < all ? n : all);
+	}
+	o = (struct store_scrub_options){.mark = true, .stop = &stop};
+	assert_int_equal(store_scrub(s, &o, no_problem, NULL, &checked, &err), 0);
+	assert_true((int)checked.left == all && checked.stopped && checked.dumps == 0);
 	store_close(s);
 }
 
@@ -737,6 +765,7 @@ int main(void)
 		cmocka_unit_test(readers_follow_gc),
 		cmocka_unit_test(scrub_beside),
 		cmocka_unit_test(scrub_group),
+		cmocka_unit_test(scrub_for),
 		cmocka_unit_test(index_full),
 		cmocka_unit_test(dump_record),
 	};
