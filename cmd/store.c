@@ -18,7 +18,7 @@
 static const char help[] =
 	"usage: fdump store init DIR [--reserve SIZE]\n"
 	"       fdump store stat DIR [--json]\n"
-	"       fdump store gc DIR [--dry-run] [--threshold PERCENT]\n"
+	"       fdump store gc DIR [--dry-run] [--threshold PERCENT] [--json]\n"
 	"       fdump store scrub DIR [--rate SIZE] [--for TIME] [--json]\n"
 	"                         [--schedule SCHEDULE [--tz ZONE]]\n"
 	"       fdump store rebuild DIR\n"
@@ -172,6 +172,24 @@ static int set_quota(const struct options *o, struct err *err)
 	return got;
 }
 
+static int print_gc(const struct options *o, const struct store_gc_result *r, struct err *err)
+{
+	const struct cmd_json_row rows[] = {{"bytes", r->bytes}, {"volumes", r->volumes},
+		{"chunks", r->chunks}, {"damaged", r->damaged}};
+	json_t *object;
+	int failed;
+
+	if (!o->json) {
+		printf("%" PRIu64 " bytes %s, %" PRIu64 " volumes rewritten\n", r->bytes,
+			o->dry_run ? "would be given back" : "given back", r->volumes);
+		return fflush(stdout) == 0 ? 0 : err_errno(err, errno, "standard output");
+	}
+	object = cmd_json_new("result", "store.gc");
+	failed = cmd_json_rows(object, rows, sizeof rows / sizeof *rows);
+	failed |= cmd_json_add(object, "dry_run", json_boolean(o->dry_run));
+	return cmd_json_print(object, failed, err);
+}
+
 static int gc(const struct options *o, struct err *err)
 {
 	struct store_gc_options how = {
@@ -181,10 +199,8 @@ static int gc(const struct options *o, struct err *err)
 	int got = s != NULL ? store_gc(s, &how, &r, err) : -1;
 
 	store_close(s);
-	if (got != 0)
+	if (got != 0 || print_gc(o, &r, err) != 0)
 		return -1;
-	printf("%" PRIu64 " bytes %s, %" PRIu64 " volumes rewritten\n", r.bytes,
-		o->dry_run ? "would be given back" : "given back", r.volumes);
 	if (r.damaged > 0)
 		return err_set(err, ERR_DAMAGE,
 			"%" PRIu64 " volumes have damage, and were left alone: fdump store scrub",
