@@ -448,6 +448,71 @@ static void lost_rows(void **state)
 	store_close(s);
 }
 
+/* Hides a dump from who asks the index, where its sum agrees all the same, as a damaged tree may.
+ */
+static void hide(const uint8_t *id)
+{
+	const struct pack_block block = {
+		.kind = STORE_BLOCK_DELETE, .seq = 1, .stored_len = STORE_DUMP_ID + 8};
+	uint8_t payload[STORE_DUMP_ID + 8] = {0};
+	struct store_meta meta;
+	struct db_txn *txn;
+	char index[100];
+	struct db *db;
+
+	memcpy(payload, id, STORE_DUMP_ID);
+	snprintf(index, sizeof index, "%s/index", path);
+	db = store_index_open(index, true, &err);
+	assert_non_null(db);
+	assert_int_equal(db_begin(db, true, &txn, &err), 0);
+	assert_int_equal(store_meta_get(txn, &meta, &err), 0);
+	assert_int_equal(store_index_absorb(txn, &meta, 1, 0, &block, payload, &err), 0);
+	assert_int_equal(db_commit(txn, &err), 0);
+	db_close(db);
+	lose(STORE_DELETED, id, STORE_DUMP_ID);
+}
+
+/* A dump's block that the index does not find, and that was not deleted, is no garbage. */
+static void hidden_dump(void **state)
+{
+	const struct store_gc_options all = {.keep_percent = 100};
+	struct store *s = reopen(NULL);
+	uint8_t id[STORE_ID_LEN], other[STORE_ID_LEN];
+	struct store_gc_result result;
+	struct store_checked checked;
+	struct store_receipt receipt;
+	char text[901] = {0};
+	int i, before = dumps(s);
+	struct buf dump, out;
+
+	(void)state;
+	assert_int_equal(put(s, "of a hidden dump", id), 0);
+	dump_of(s, id, 1, 35, 0, &dump);
+	assert_int_equal(store_commit(s, dump.data, dump.len, &receipt, NULL, &err), 0);
+	buf_fini(&dump);
+	for (i = 0; i < 10; i++) {
+		memset(text, 'k' + i, sizeof text - 1);
+		assert_true(put(s, text, other) >= 0);
+	}
+	store_close(s);
+	hide(receipt.dump);
+	s = reopen(NULL);
+	assert_int_equal(dumps(s), before);
+	assert_int_equal(store_gc(s, &all, &result, &err), -1);
+	assert_int_equal(err.code, ERR_DAMAGE);
+	store_close(s);
+	assert_int_equal(store_rebuild(path, no_problem, NULL, &checked, &err), 0);
+	s = reopen(NULL);
+	assert_int_equal(dumps(s), before + 1);
+	assert_int_equal(store_gc(s, &all, &result, &err), 0);
+	assert_int_equal(store_scrub(s, &scrub_all, no_problem, NULL, &checked, &err), 0);
+	assert_int_equal(checked.dumps, before + 1);
+	buf_init(&out, STORE_RECORD_MAX);
+	assert_int_equal(store_get(s, domain, id, &out, &err), 0);
+	buf_fini(&out);
+	store_close(s);
+}
+
 /* Deletes and collects, in another process, while dumps are listed: where there are no locks. */
 static int meanwhile(void *ctx, const struct store_entry *e, struct err *e2)
 {
@@ -762,6 +827,7 @@ int main(void)
 		cmocka_unit_test(tails),
 		cmocka_unit_test(lost_index),
 		cmocka_unit_test(lost_rows),
+		cmocka_unit_test(hidden_dump),
 		cmocka_unit_test(readers_follow_gc),
 		cmocka_unit_test(scrub_beside),
 		cmocka_unit_test(scrub_group),
