@@ -152,12 +152,13 @@ static int check_files(struct check *c, struct cmd_dump *d, struct err *err)
 static int check_all(
 	struct check *c, struct cmd_dump *d, struct store_checked *result, struct err *err)
 {
+	const struct store_scrub_options how = {.mark = false};
 	struct store *store = agent_source_store(d->source);
 
 	store_note_reads(store);
 	if (c->o->unseal.count > 0 && check_files(c, d, err) != 0)
 		return -1;
-	return store_scrub(store, false, 0, on_store_problem, c, result, err);
+	return store_scrub(store, &how, on_store_problem, c, result, err);
 }
 
 static int tell_result(const struct check *c, const struct store_checked *r, struct err *err)

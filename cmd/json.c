@@ -23,6 +23,17 @@ int cmd_json_add(json_t *object, const char *key, json_t *value)
 	return json_object_set_new(object, key, value);
 }
 
+int cmd_json_rows(json_t *object, const struct cmd_json_row *rows, size_t count)
+{
+	size_t i;
+	int failed = 0;
+
+	for (i = 0; i < count; i++)
+		failed |=
+			cmd_json_add(object, rows[i].name, json_integer((json_int_t)rows[i].value));
+	return failed;
+}
+
 /* UTF-8 without DEL, which JSON would pass on as it is. */
 static bool is_plain(const char *text, size_t len)
 {

@@ -11,6 +11,7 @@
 #define FDUMP_CMD_JSON_H
 
 #include <stddef.h>
+#include <stdint.h>
 #include <stdio.h>
 
 #include <jansson.h>
@@ -30,6 +31,13 @@ int cmd_json_name(json_t *object, const char *key, const void *bytes, size_t len
 
 /* Adds bytes as digits, two a byte. */
 int cmd_json_hex(json_t *object, const char *key, const void *bytes, size_t len);
+
+/* Adds numbers. */
+struct cmd_json_row {
+	const char *name;
+	uint64_t value;
+};
+int cmd_json_rows(json_t *object, const struct cmd_json_row *rows, size_t count);
 
 /* Prints the object as one line, whole also if threads print at once, and
  * frees it. failed: that something could not be added. Returns 0, or -1 with

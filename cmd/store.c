@@ -6,8 +6,9 @@
 #include <string.h>
 
 #include "cmd/cmd.h"
-#include "cmd/dump.h"
 #include "cmd/json.h"
+#include "cmd/options.h"
+#include "cmd/scrub.h"
 #include "cmd/store/care.h"
 #include "cmd/store/store.h"
 #include "lib/err.h"
@@ -17,8 +18,9 @@
 static const char help[] =
 	"usage: fdump store init DIR [--reserve SIZE]\n"
 	"       fdump store stat DIR [--json]\n"
-	"       fdump store gc DIR [--dry-run] [--threshold PERCENT]\n"
-	"       fdump store scrub DIR [--rate SIZE] [--json]\n"
+	"       fdump store gc DIR [--dry-run] [--threshold PERCENT] [--json]\n"
+	"       fdump store scrub DIR [--rate SIZE] [--for TIME] [--json]\n"
+	"                         [--schedule SCHEDULE [--tz ZONE]]\n"
 	"       fdump store rebuild DIR\n"
 	"       fdump store replicate --from STORE STORE\n"
 	"       fdump store quota DIR AGENT SIZE|none\n"
@@ -32,8 +34,12 @@ static const char help[] =
 	"      --threshold PERCENT rewrites volumes of which so much is garbage; default: 30\n"
 	"  -n, --dry-run           only says how much\n"
 	"  scrub                   reads all, finds damage, marks it: the next backup, or\n"
-	"                          replicate, mends it\n"
+	"                          replicate, mends it; all else goes on meanwhile\n"
 	"      --rate SIZE         at most so many bytes a second\n"
+	"      --for TIME          begins no volume after 30m, 2h, ...: the next run goes on\n"
+	"                          with those that were not read for longest\n"
+	"      --schedule SCHEDULE stays, and scrubs whenever '0 3 * * sun' or @daily is due\n"
+	"      --tz ZONE           of the schedule, like Europe/Paris (the machine's)\n"
 	"  rebuild                 makes the index anew, from the volumes\n"
 	"  replicate               copies all dumps that it lacks, and all chunks that are\n"
 	"                          missing or damaged\n"
@@ -47,12 +53,23 @@ static const char help[] =
 struct options {
 	const char *dir, *from;
 	char **words; /* behind DIR */
-	uint64_t reserve, rate;
+	struct cmd_scrub scrub;
+	uint64_t reserve;
 	bool json, dry_run;
 	long threshold;
 };
 
-enum { OPT_RESERVE = 256, OPT_JSON, OPT_RATE, OPT_FROM, OPT_THRESHOLD, OPT_HELP };
+enum {
+	OPT_RESERVE = 256,
+	OPT_JSON,
+	OPT_RATE,
+	OPT_FOR,
+	OPT_SCHEDULE,
+	OPT_TZ,
+	OPT_FROM,
+	OPT_THRESHOLD,
+	OPT_HELP
+};
 
 static const struct option long_options[] = {
 	{"reserve", required_argument, NULL, OPT_RESERVE},
@@ -60,6 +77,9 @@ static const struct option long_options[] = {
 	{"dry-run", no_argument, NULL, 'n'},
 	{"threshold", required_argument, NULL, OPT_THRESHOLD},
 	{"rate", required_argument, NULL, OPT_RATE},
+	{"for", required_argument, NULL, OPT_FOR},
+	{"schedule", required_argument, NULL, OPT_SCHEDULE},
+	{"tz", required_argument, NULL, OPT_TZ},
 	{"from", required_argument, NULL, OPT_FROM},
 	{"help", no_argument, NULL, OPT_HELP},
 	{0},
@@ -70,26 +90,10 @@ static int init(const struct options *o, struct err *err)
 	return store_make(o->dir, o->reserve, err);
 }
 
-struct row {
-	const char *name;
-	uint64_t value;
-};
-
-static int add_rows(json_t *object, const struct row *rows, size_t count)
-{
-	size_t i;
-	int failed = 0;
-
-	for (i = 0; i < count; i++)
-		failed |=
-			cmd_json_add(object, rows[i].name, json_integer((json_int_t)rows[i].value));
-	return failed;
-}
-
 /* An agent's line, or what it is in JSON: ctx is the array. */
 static int print_use(void *ctx, const struct store_use *use, struct err *err)
 {
-	const struct row rows[] = {
+	const struct cmd_json_row rows[] = {
 		{"dumps", use->dumps}, {"bytes", use->used}, {"quota", use->quota}};
 	size_t count = use->quota != STORE_QUOTA_NONE ? 3 : 2, i;
 	json_t *agent;
@@ -104,7 +108,7 @@ static int print_use(void *ctx, const struct store_use *use, struct err *err)
 	agent = json_object();
 	if (agent == NULL || json_array_append_new(ctx, agent) != 0 ||
 		cmd_json_name(agent, "agent", use->agent, strlen(use->agent)) != 0 ||
-		add_rows(agent, rows, count) != 0)
+		cmd_json_rows(agent, rows, count) != 0)
 		return err_set(err, ERR_NOMEM, "out of memory");
 	return 0;
 }
@@ -112,7 +116,7 @@ static int print_use(void *ctx, const struct store_use *use, struct err *err)
 static int print_stat(
 	const struct options *o, struct store *s, const struct store_stat *t, struct err *err)
 {
-	const struct row rows[] = {{"volumes", t->volumes}, {"bytes", t->bytes},
+	const struct cmd_json_row rows[] = {{"volumes", t->volumes}, {"bytes", t->bytes},
 		{"chunks", t->chunks}, {"content", t->raw}, {"dumps", t->dumps},
 		{"deleted", t->deleted}, {"damaged", t->damaged}};
 	size_t count = sizeof rows / sizeof *rows, i;
@@ -134,7 +138,7 @@ static int print_stat(
 		return -1;
 	}
 	object = cmd_json_new("result", "store.stat");
-	failed = add_rows(object, rows, count);
+	failed = cmd_json_rows(object, rows, count);
 	failed |= cmd_json_add(object, "agents", agents);
 	return cmd_json_print(object, failed, err);
 }
@@ -168,26 +172,22 @@ static int set_quota(const struct options *o, struct err *err)
 	return got;
 }
 
-static void on_problem(void *ctx, const struct store_entry *dump, const char *what)
+static int print_gc(const struct options *o, const struct store_gc_result *r, struct err *err)
 {
-	const struct options *o = ctx;
-	char whose[CMD_DUMP_NAME_MAX] = "";
-	struct err err;
-	int failed = 0;
+	const struct cmd_json_row rows[] = {{"bytes", r->bytes}, {"volumes", r->volumes},
+		{"chunks", r->chunks}, {"damaged", r->damaged}};
+	json_t *object;
+	int failed;
 
-	if (o->json) {
-		json_t *object = cmd_json_new("problem", "store.problem");
-
-		if (dump != NULL)
-			failed = cmd_dump_json(object, dump);
-		failed |= cmd_json_add(object, "what", json_string(what));
-		if (cmd_json_print(object, failed, &err) == 0)
-			return;
+	if (!o->json) {
+		printf("%" PRIu64 " bytes %s, %" PRIu64 " volumes rewritten\n", r->bytes,
+			o->dry_run ? "would be given back" : "given back", r->volumes);
+		return fflush(stdout) == 0 ? 0 : err_errno(err, errno, "standard output");
 	}
-	if (dump != NULL)
-		cmd_dump_name(whose, dump);
-	fprintf(stderr, "fdump store: %s%s%s%s\n", whose[0] ? "dump " : "", whose,
-		whose[0] ? ": " : "", what);
+	object = cmd_json_new("result", "store.gc");
+	failed = cmd_json_rows(object, rows, sizeof rows / sizeof *rows);
+	failed |= cmd_json_add(object, "dry_run", json_boolean(o->dry_run));
+	return cmd_json_print(object, failed, err);
 }
 
 static int gc(const struct options *o, struct err *err)
@@ -199,10 +199,8 @@ static int gc(const struct options *o, struct err *err)
 	int got = s != NULL ? store_gc(s, &how, &r, err) : -1;
 
 	store_close(s);
-	if (got != 0)
+	if (got != 0 || print_gc(o, &r, err) != 0)
 		return -1;
-	printf("%" PRIu64 " bytes %s, %" PRIu64 " volumes rewritten\n", r.bytes,
-		o->dry_run ? "would be given back" : "given back", r.volumes);
 	if (r.damaged > 0)
 		return err_set(err, ERR_DAMAGE,
 			"%" PRIu64 " volumes have damage, and were left alone: fdump store scrub",
@@ -210,46 +208,16 @@ static int gc(const struct options *o, struct err *err)
 	return 0;
 }
 
-/* What a check has found, and whether that is damage. */
-static int tell_checked(const struct options *o, const struct store_checked *r, struct err *err)
-{
-	const struct row rows[] = {{"blocks", r->blocks}, {"bytes", r->bytes}, {"dumps", r->dumps},
-		{"damaged", r->damaged}, {"missing", r->missing}, {"incomplete", r->incomplete}};
-
-	json_t *object;
-
-	if (o->json) {
-		object = cmd_json_new("result", "store.scrub");
-		if (cmd_json_print(
-			    object, add_rows(object, rows, sizeof rows / sizeof *rows), err) != 0)
-			return -1;
-	} else
-		printf("%" PRIu64 " blocks, %" PRIu64 " bytes, %" PRIu64 " dumps: %s\n", r->blocks,
-			r->bytes, r->dumps,
-			r->damaged + r->missing + r->incomplete == 0 ? "ok" : "damaged");
-	if (r->damaged == 0 && r->missing == 0 && r->incomplete == 0)
-		return 0;
-	return err_set(err, ERR_DAMAGE,
-		"%" PRIu64 " damaged blocks, %" PRIu64 " chunks lost, %" PRIu64
-		" dumps not whole: fdump store replicate mends it from another store",
-		r->damaged, r->missing, r->incomplete);
-}
-
 static int scrub(const struct options *o, struct err *err)
 {
-	struct store *s = store_open(o->dir, STORE_WRITE, err);
-	struct store_checked r;
-	int got = s != NULL ? store_scrub(s, true, o->rate, on_problem, (void *)o, &r, err) : -1;
-
-	store_close(s);
-	return got == 0 ? tell_checked(o, &r, err) : -1;
+	return cmd_scrub(&o->scrub, err);
 }
 
 static int rebuild(const struct options *o, struct err *err)
 {
 	struct store_checked r;
 
-	if (store_rebuild(o->dir, on_problem, (void *)o, &r, err) != 0)
+	if (store_rebuild(o->dir, cmd_scrub_problem, (void *)&o->json, &r, err) != 0)
 		return -1;
 	printf("%" PRIu64 " blocks, %" PRIu64 " bytes\n", r.blocks, r.bytes);
 	return r.damaged == 0 ? 0
@@ -269,7 +237,7 @@ static int replicate(const struct options *o, struct err *err)
 	if (from != NULL)
 		to = store_open(o->dir, STORE_WRITE, err);
 	if (to != NULL)
-		got = store_replicate(from, to, NULL, on_problem, (void *)o, &r, err);
+		got = store_replicate(from, to, NULL, cmd_scrub_problem, (void *)&o->json, &r, err);
 	store_close(from);
 	store_close(to);
 	if (got != 0)
@@ -314,8 +282,18 @@ int cmd_store(int argc, char **argv)
 				return cmd_usage("store", "--reserve wants a size as 10G");
 			break;
 		case OPT_RATE:
-			if (cmd_size(optarg, &o.rate) != 0)
+			if (cmd_size(optarg, &o.scrub.rate) != 0)
 				return cmd_usage("store", "--rate wants a size as 50M");
+			break;
+		case OPT_FOR:
+			if (cmd_duration(optarg, &o.scrub.for_sec) != 0 || o.scrub.for_sec == 0)
+				return cmd_usage("store", "--for wants a time as 30m or 2h");
+			break;
+		case OPT_SCHEDULE:
+			o.scrub.schedule = optarg;
+			break;
+		case OPT_TZ:
+			o.scrub.zone = optarg;
 			break;
 		case OPT_THRESHOLD:
 			if (cmd_number(optarg, 1, 100, &o.threshold) != 0)
@@ -328,7 +306,7 @@ int cmd_store(int argc, char **argv)
 			o.dry_run = true;
 			break;
 		case OPT_JSON:
-			o.json = true;
+			o.json = o.scrub.json = true;
 			break;
 		case 'h':
 		case OPT_HELP:
@@ -340,7 +318,7 @@ int cmd_store(int argc, char **argv)
 	}
 	if (argc - optind < 2)
 		return cmd_usage("store", "wants a verb and a DIR");
-	o.dir = argv[optind + 1];
+	o.dir = o.scrub.dir = argv[optind + 1];
 	o.words = argv + optind + 2;
 	for (i = 0; i < sizeof verbs / sizeof *verbs; i++)
 		if (strcmp(argv[optind], verbs[i].name) == 0 && argc - optind - 2 != verbs[i].words)

@@ -215,7 +215,7 @@ static int apply(void *ctx, struct pack_load *load, struct err *err)
 	size_t count;
 
 	pack_load_members(load, &count);
-	cmd_progress_add(u->o->read.feed != NULL ? load->block.raw_len
+	cmd_progress_add(u->o->read.feed != NULL ? load->block.raw_len + load->named
 						 : PACK_BLOCK_HEADER + load->block.stored_len,
 		count + load->lead_ends);
 	if (load->bad.code == ERR_DENIED && load->block.kind == PACK_ENTRY)

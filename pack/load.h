@@ -63,6 +63,7 @@ struct pack_load {
 	/* Without a block: bytes that content may name by REF instead of having them. */
 	struct pack_bytes lent; /* borrowed; at NULL: none */
 	uint8_t lent_id[PACK_REF_ID];
+	uint32_t named; /* so many bytes of it content names */
 	void *lender;   /* of whoever filled the load: */
 	bool lent_done; /* its end was named */
 	struct err bad; /* code: why the payload can't be used; ERR_NONE: it can */

@@ -465,8 +465,10 @@ static int put_ref(struct build *b, const struct pack_item *item, const uint8_t 
 	if (chunk != NULL && (uint64_t)item->offset + item->len <= chunk->len) {
 		if ((uint64_t)item->offset + item->len == chunk->len)
 			*(lent ? &b->load->lent_done : &b->other_done) = true;
-		if (lent)
+		if (lent) {
+			b->load->named += item->len;
 			return buf_add(out, start, len, err);
+		}
 		pack_data_head_put(head, (uint32_t)item->len);
 		return buf_add(out, head, sizeof head, err) != 0
 			       ? -1

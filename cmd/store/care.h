@@ -6,6 +6,7 @@
 #ifndef FDUMP_CMD_STORE_CARE_H
 #define FDUMP_CMD_STORE_CARE_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -41,15 +42,25 @@ struct store_checked {
 	uint64_t stale;      /* the same, but not needed any more: gc drops them in time */
 	uint64_t missing;    /* chunks that the index has and the volumes have not */
 	uint64_t incomplete; /* dumps */
+	uint64_t left;       /* volumes that a scrub did not come to */
+	bool stopped;        /* a scrub, before it had looked at all dumps */
 };
 
-/* Reads every block of every volume, holds it against its check and the index,
- * and every dump against the chunks there are. With `mark` (the store is opened to
- * write): chunks that are damaged are marked, so that the next backup, or replicate, puts them
- * again. rate: bytes a second, 0: all there is. Returns 0 (result says how well), or
- * -1 with err set. */
-int store_scrub(struct store *store, bool mark, uint64_t rate, store_problem *problem, void *ctx,
-	struct store_checked *result, struct err *err);
+struct store_scrub_options {
+	bool mark;       /* the store is opened by STORE_TEND or STORE_WRITE */
+	uint64_t rate;   /* bytes a second; 0: all there is */
+	int64_t for_sec; /* begins no volume after so long; 0: reads all */
+	const atomic_bool
+		*stop; /* ends soon once it is true, what was read is noted; NULL: never */
+};
+
+/* Reads every block of every volume, that first which was not read for longest, holds it against
+ * its check and the index, and every dump against the chunks there are. With `mark`: chunks that
+ * are damaged are marked, so that the next backup, or replicate, puts them again; and when each
+ * volume was read. Others may write to the store meanwhile: what they put, moved or deleted since
+ * it was read is no damage. Returns 0 (result says how well), or -1 with err set. */
+int store_scrub(struct store *store, const struct store_scrub_options *options,
+	store_problem *problem, void *ctx, struct store_checked *result, struct err *err);
 
 /* Makes the index anew, from the volumes; the old one is not looked at. The store must not
  * be open. Returns 0, or -1 with err set: the old index is as it was. */

@@ -141,7 +141,7 @@ static int measure(struct gc *g, struct buf *shares, struct err *err)
 /* Commits what was moved, once it is on the disk. */
 static int settle(struct gc *g, struct err *err)
 {
-	struct store_volume_row row = {.state = STORE_VOLUME_LIVE};
+	struct store_volume_row row;
 
 	if (g->out.fd >= 0) {
 		if (store_volume_sync(&g->out, err) != 0 || fsync(g->store->volumes) != 0) {
@@ -150,6 +150,9 @@ static int settle(struct gc *g, struct err *err)
 				err_errno(err, errno, "%s/volumes: sync", g->store->path);
 			return -1;
 		}
+		if (store_volume_get(g->txn, g->out.number, &row, err) != 0)
+			return -1;
+		row.state = STORE_VOLUME_LIVE;
 		row.len = g->out.len;
 		if (store_volume_put(g->txn, g->out.number, &row, err) != 0)
 			return -1;
@@ -177,7 +180,8 @@ struct moved {
 struct sweep {
 	struct gc *gc;
 	struct buf moved; /* struct moved */
-	bool damaged;
+	uint64_t met;     /* of what the index has of the volume, and does not take for damaged */
+	bool lost;        /* a damaged block that is kept for ever */
 };
 
 static int copy_block(struct sweep *w, const struct pack_block *block, const uint8_t *payload,
@@ -236,8 +240,9 @@ static int sweep_chunk(struct sweep *w, uint64_t offset, const struct pack_block
 	db_abort(txn);
 	if (got == 1 && !m.dead)
 		return lacks(err);
-	if (got != 0 || row.damaged || !same_place(&row.place, g->victim, offset))
+	if (got != 0 || !same_place(&row.place, g->victim, offset))
 		return got < 0 ? -1 : 0;
+	w->met += !row.damaged; /* one that is marked is good all the same */
 	if (!m.dead && copy_block(w, block, payload, &m.place, err) != 0)
 		return -1;
 	g->result->chunks += m.dead;
@@ -270,6 +275,7 @@ static int sweep_dump(struct sweep *w, uint64_t offset, const struct pack_block 
 	db_abort(txn);
 	if (got != 0 || !same_place(&row.place, w->gc->victim, offset))
 		return got < 0 ? -1 : 0;
+	w->met++;
 	memcpy(m.key, dump.id, STORE_DUMP_ID);
 	if (copy_block(w, block, payload, &m.place, err) != 0)
 		return -1;
@@ -284,7 +290,8 @@ static int sweep_block(void *ctx, uint64_t offset, const struct pack_block *bloc
 
 	(void)len;
 	if (payload == NULL) {
-		w->damaged = true;
+		w->lost |= block != NULL &&
+			   (block->kind == STORE_BLOCK_DELETE || block->kind == STORE_BLOCK_LOCK);
 		return 0;
 	}
 	switch (block->kind) {
@@ -326,6 +333,7 @@ static int put_moved(struct gc *g, const struct buf *moved, struct err *err)
 		if (store_chunk_get(g->txn, m[i].key, &chunk, err) != 0)
 			return -1;
 		chunk.place = m[i].place;
+		chunk.damaged = false; /* as a scrub may say meanwhile of the old place */
 		if (store_chunk_put(g->txn, m[i].key, &chunk, err) != 0)
 			return -1;
 	}
@@ -346,14 +354,13 @@ static int sweep_volume(struct gc *g, uint32_t number, uint64_t rows, struct err
 	buf_init(&w.moved, SIZE_MAX);
 	g->victim = number;
 	got = store_volume_scan(&v, 0, v.len, NULL, sweep_block, &w, err);
-	/* What is damaged may go if all that the index has of the volume was met. */
-	if (got == 0 && w.damaged && w.moved.len / sizeof(struct moved) < rows) {
+	/* It may go, and what is damaged in it, if all that the index has of it was met. */
+	if (got == 0 && (w.lost || w.met < rows)) {
 		g->result->damaged++;
 	} else if (got == 0) {
 		if (db_begin(g->store->db, true, &g->txn, err) != 0)
 			got = -1;
 		else if (settle(g, err) != 0 || put_moved(g, &w.moved, err) != 0 ||
-
 			 store_volume_put(g->txn, number, &row, err) != 0) {
 			db_abort(g->txn);
 			got = -1;
@@ -388,8 +395,12 @@ static int sweep(struct gc *g, struct buf *shares, struct err *err)
 	for (i = 0; i < shares->len / sizeof *s; i++) {
 		uint64_t len, before = g->out.fd >= 0 ? g->out.len : 0;
 
-		if (store_volume_open(g->store->volumes, s[i].volume, false, &v, err) != 0)
-			return -1;
+		struct err why = {0};
+
+		if (store_volume_open(g->store->volumes, s[i].volume, false, &v, &why) != 0) {
+			g->result->damaged++;
+			continue;
+		}
 		len = v.len;
 		store_volume_close(&v);
 		/* Not for a few bytes: a volume's own first block is no garbage. */

@@ -37,7 +37,7 @@ struct store {
 	char *path;
 	int dir, volumes; /* descriptors: the store, its folder of volumes */
 	int lock_fd;
-	bool writes;
+	enum store_mode mode;
 	uint8_t uid[STORE_UID_LEN], public[SEAL_SIGN_LEN], secret[SEAL_SIGN_LEN];
 	uint64_t reserve;
 	struct buf quotas; /* struct store_quota; by the writer */

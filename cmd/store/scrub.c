@@ -1,6 +1,15 @@
 /*
  * Checking: every block against its check, every row of the index against the
  * block it names, every dump against the chunks.
+ *
+ * No lock is held: backups, forget and gc go on meanwhile, in this process and in others. What
+ * stands at a place below a volume's committed length never changes, so what was read of it stays
+ * true; but what the index says may be another thing by the time it is marked. So rows are changed
+ * in transactions that read them again, and only if they still name the place that was read.
+ *
+ * The whole index is gone over once for a group of volumes: as many as were read in GROUP_SEC, or
+ * whose good blocks need GROUP_BYTES here. Then what was found of them is written, so that a scrub
+ * that is cut off loses no more than that.
  */
 #include <stdarg.h>
 #include <stdio.h>
@@ -14,6 +23,10 @@
 #include "lib/db.h"
 #include "lib/err.h"
 
+#define GROUP_BYTES (16u << 20)
+#define GROUP_SEC   900
+#define PAUSE_SEC   0.5 /* at most in one go */
+
 /* A volume, and when it was checked last. */
 struct turn {
 	uint32_t number;
@@ -23,19 +36,36 @@ struct turn {
 
 struct scrub {
 	struct store *store;
-	bool mark;
-	uint64_t rate;
+	const struct store_scrub_options *o;
 	struct timespec began;
 	store_problem *problem;
 	void *ctx;
 	struct store_checked *result;
-	uint32_t volume;
-	uint64_t len;     /* of the volume: what is behind was written since */
-	struct buf good;  /* offsets of good CHUNK blocks of the volume, 32 bits each */
-	struct buf bad;   /* keys of chunks that are not to be had, of all volumes */
-	size_t marked;    /* so much of .bad is in the index */
+	struct buf group; /* struct seen: volumes that were read, and not held against the index */
+	double group_began;
+	uint32_t reading; /* the volume that is read */
+	struct buf good;  /* offsets of their good CHUNK blocks, 32 bits each */
+	struct buf holes; /* struct hole: what is damaged in them */
+	struct buf bad;   /* struct bad: chunks whose mark is wrong */
+	struct buf live;  /* numbers of volumes, as the index has them */
+	bool passed;      /* the index was gone over */
 	uint32_t domain;  /* of the dump that is checked */
-	struct buf holes; /* struct hole: what is damaged in the volume */
+	struct db_txn *txn;
+};
+
+/* A volume that was read. */
+struct seen {
+	uint32_t number;
+	uint64_t len;       /* what is behind was written since */
+	size_t good, goods; /* the first in .good, and how many; both ascend by offset */
+	size_t hole, holes;
+};
+
+/* A chunk that is not to be had, and where the index had it; or, good, one that was marked, and is
+ * whole all the same. */
+struct bad {
+	uint8_t key[STORE_INDEX_KEY];
+	uint32_t volume, offset, good;
 };
 
 /* A damaged range of a volume. What is not needed any more (put anew elsewhere,
@@ -45,6 +75,11 @@ struct hole {
 	bool block;  /* its header is good */
 	bool needed; /* the index names something in it, or it is what is kept for ever */
 };
+
+static int by_key(const void *a, const void *b)
+{
+	return memcmp(a, b, sizeof(struct bad));
+}
 
 static void tell(struct scrub *s, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
@@ -59,30 +94,41 @@ static void tell(struct scrub *s, const char *fmt, ...)
 	s->problem(s->ctx, NULL, text);
 }
 
-/* Waits until no more was read than the rate allows. */
+/* Seconds since it began. */
+static double passed(const struct scrub *s)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (double)(now.tv_sec - s->began.tv_sec) +
+	       (double)(now.tv_nsec - s->began.tv_nsec) / 1e9;
+}
+
+static bool is_stopped(const struct scrub *s)
+{
+	return s->o->stop != NULL && atomic_load(s->o->stop);
+}
+
+/* Waits until no more was read than the rate allows, or it is to stop. */
 static void slow_down(const struct scrub *s)
 {
-	struct timespec now, pause;
-	double due, since;
+	struct timespec pause = {0, 0};
+	double left;
 
-	if (s->rate == 0)
-		return;
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	since = (double)(now.tv_sec - s->began.tv_sec) +
-		(double)(now.tv_nsec - s->began.tv_nsec) / 1e9;
-	due = (double)s->result->bytes / (double)s->rate;
-	if (due <= since)
-		return;
-	pause.tv_sec = (time_t)(due - since);
-	pause.tv_nsec = (long)((due - since - (double)pause.tv_sec) * 1e9);
-	nanosleep(&pause, NULL);
+	while (s->o->rate > 0 && !is_stopped(s)) {
+		left = (double)s->result->bytes / (double)s->o->rate - passed(s);
+		if (left <= 0)
+			return;
+		pause.tv_nsec = (long)((left < PAUSE_SEC ? left : PAUSE_SEC) * 1e9);
+		nanosleep(&pause, NULL);
+	}
 }
 
 static bool known(void *ctx, uint64_t offset)
 {
 	const struct scrub *s = ctx;
 
-	return store_was_read(s->store, s->volume, offset);
+	return store_was_read(s->store, s->reading, offset);
 }
 
 static int met(void *ctx, uint64_t offset, const struct pack_block *block, const uint8_t *payload,
@@ -93,6 +139,8 @@ static int met(void *ctx, uint64_t offset, const struct pack_block *block, const
 
 	s->result->bytes += len;
 	slow_down(s);
+	if (is_stopped(s))
+		return 1;
 	if (payload == NULL) {
 		struct hole hole = {offset, len, block != NULL, false};
 
@@ -108,7 +156,9 @@ static int by_checked(const void *a, const void *b)
 {
 	const struct turn *x = a, *y = b;
 
-	return (x->checked > y->checked) - (x->checked < y->checked);
+	if (x->checked != y->checked)
+		return x->checked < y->checked ? -1 : 1;
+	return (x->number > y->number) - (x->number < y->number);
 }
 
 static int list_volumes(struct scrub *s, struct buf *turns, struct err *err)
@@ -136,10 +186,10 @@ static int list_volumes(struct scrub *s, struct buf *turns, struct err *err)
 	return got < 0 ? -1 : 0;
 }
 
-static bool is_good(const struct scrub *s, uint32_t offset)
+static bool is_good(const struct scrub *s, const struct seen *v, uint32_t offset)
 {
 	const uint32_t *at = (const uint32_t *)(const void *)s->good.data;
-	size_t low = 0, high = s->good.len / sizeof *at;
+	size_t low = v->good, high = v->good + v->goods;
 
 	while (low < high) {
 		size_t middle = (low + high) / 2;
@@ -149,53 +199,80 @@ static bool is_good(const struct scrub *s, uint32_t offset)
 		else
 			high = middle;
 	}
-	return low < s->good.len / sizeof *at && at[low] == offset;
+	return low < v->good + v->goods && at[low] == offset;
 }
 
 /* --- marking --------------------------------------------------------------- */
 
-static int mark_bad(struct scrub *s, struct err *err)
+/* Ends a transaction. After a commit that failed nobody knows what is on the disk. */
+static int end(struct scrub *s, struct db_txn *txn, int got, struct err *err)
 {
-	struct store_chunk_row row;
-	struct db_txn *txn;
-	size_t at;
-	int got = 0;
-
-	if (!s->mark || s->bad.len == s->marked)
-		return 0;
-	if (db_begin(s->store->db, true, &txn, err) != 0)
+	if (got < 0) {
+		db_abort(txn);
 		return -1;
-	for (at = s->marked; at < s->bad.len && got == 0; at += STORE_INDEX_KEY) {
-		got = store_chunk_get(txn, s->bad.data + at, &row, err);
-		row.damaged = true;
-		if (got == 0)
-			got = store_chunk_put(txn, s->bad.data + at, &row, err);
 	}
-	s->marked = s->bad.len;
-	if (got == 0)
-		return db_commit(txn, err);
-	db_abort(txn);
+	if (db_commit(txn, err) == 0)
+		return 0;
+	pthread_mutex_lock(&s->store->writer);
+	s->store->failed = true;
+	pthread_mutex_unlock(&s->store->writer);
 	return -1;
 }
 
-static int note_checked(struct scrub *s, uint32_t number, struct err *err)
+static int mark_some(struct scrub *s, const struct bad *bad, size_t count, struct err *err)
 {
+	struct store_chunk_row row;
+	struct db_txn *txn;
+	size_t i;
+	int got = 0;
+
+	if (db_begin(s->store->db, true, &txn, err) != 0)
+		return -1;
+	for (i = 0; i < count && got >= 0; i++) {
+		got = store_chunk_get(txn, bad[i].key, &row, err);
+		if (got != 0 || row.place.volume != bad[i].volume ||
+			row.place.offset != bad[i].offset)
+			continue;
+		row.damaged = !bad[i].good;
+		got = store_chunk_put(txn, bad[i].key, &row, err);
+	}
+	return end(s, txn, got, err);
+}
+
+static int mark_bad(struct scrub *s, struct err *err)
+{
+	const struct bad *bad = (const struct bad *)(const void *)s->bad.data;
+	size_t count = s->bad.len / sizeof *bad, i;
+
+	if (!s->o->mark)
+		return 0;
+	for (i = 0; i < count; i += DB_BATCH)
+		if (mark_some(s, &bad[i], count - i < DB_BATCH ? count - i : DB_BATCH, err) != 0)
+			return -1;
+	buf_clear(&s->bad);
+	return 0;
+}
+
+static int note_checked(struct scrub *s, struct err *err)
+{
+	const struct seen *v = (const struct seen *)(const void *)s->group.data;
 	struct store_volume_row row;
 	struct db_txn *txn;
-	int got;
+	size_t i;
+	int got = 0;
 
-	if (!s->mark)
+	if (!s->o->mark)
 		return 0;
 	if (db_begin(s->store->db, true, &txn, err) != 0)
 		return -1;
-	got = store_volume_get(txn, number, &row, err);
-	row.checked = store_now();
-	if (got == 0)
-		got = store_volume_put(txn, number, &row, err);
-	if (got == 0)
-		return db_commit(txn, err);
-	db_abort(txn);
-	return got < 0 ? -1 : 0;
+	for (i = 0; i < s->group.len / sizeof *v && got >= 0; i++) {
+		got = store_volume_get(txn, v[i].number, &row, err);
+		if (got != 0 || row.state != STORE_VOLUME_LIVE)
+			continue;
+		row.checked = store_now();
+		got = store_volume_put(txn, v[i].number, &row, err);
+	}
+	return end(s, txn, got, err);
 }
 
 /* --- the index against the volumes ------------------------------------------ */
@@ -216,72 +293,155 @@ static int is_live(struct scrub *s, uint32_t number, struct err *err)
 
 static int check_volume(struct scrub *s, const struct turn *turn, struct err *err)
 {
+	struct seen seen = {.number = turn->number,
+		.len = turn->len,
+		.good = s->good.len / sizeof(uint32_t),
+		.hole = s->holes.len / sizeof(struct hole)};
 	struct store_volume v;
 	struct err why = {0};
 	int got;
 
-	s->volume = turn->number;
-	s->len = turn->len;
-	buf_clear(&s->good);
-	buf_clear(&s->holes);
 	if (store_volume_open(s->store->volumes, turn->number, false, &v, &why) != 0) {
 		got = is_live(s, turn->number, err);
-		if (got <= 0)
-			return got;
+		if (got < 0)
+			return -1;
+		s->result->left--;
+		if (got == 0)
+			return 0;
 		s->result->damaged++;
 		s->problem(s->ctx, NULL, why.message);
-		return 0;
+		return buf_add(&s->group, &seen, sizeof seen, err);
 	}
 	if (v.len < turn->len) {
 		s->result->damaged++;
 		tell(s, "volume %08x: has %llu bytes, and had %llu", turn->number,
 			(unsigned long long)v.len, (unsigned long long)turn->len);
 	}
-	got = store_volume_scan(&v, 0, turn->len, s->mark ? NULL : known, met, s, err);
+	s->reading = turn->number;
+	got = store_volume_scan(&v, 0, turn->len, s->o->mark ? NULL : known, met, s, err);
 	store_volume_close(&v);
-	return got;
+	seen.goods = s->good.len / sizeof(uint32_t) - seen.good;
+	seen.holes = s->holes.len / sizeof(struct hole) - seen.hole;
+	if (got != 0 || is_stopped(s)) /* it may not be whole */
+		return got;
+	s->result->left--;
+	return buf_add(&s->group, &seen, sizeof seen, err);
+}
+
+static int by_number(const void *a, const void *b)
+{
+	const struct seen *x = a, *y = b;
+
+	return (x->number > y->number) - (x->number < y->number);
+}
+
+/* The volume of the group that a place was read in; NULL: none. */
+static const struct seen *seen_at(const struct scrub *s, const struct store_place *place)
+{
+	const struct seen key = {.number = place->volume}, *v;
+
+	v = bsearch(&key, s->group.data, s->group.len / sizeof key, sizeof key, by_number);
+	return v != NULL && place->offset < v->len ? v : NULL;
 }
 
 /* What is at an offset is needed. */
-static void need(struct scrub *s, const struct store_place *place)
+static void need(struct scrub *s, const struct seen *v, uint32_t offset)
 {
 	struct hole *h = (struct hole *)(void *)s->holes.data;
-	size_t i;
+	size_t low = v->hole, high = v->hole + v->holes;
 
-	if (place->volume != s->volume)
-		return;
-	for (i = 0; i < s->holes.len / sizeof *h; i++)
-		if (place->offset >= h[i].at && place->offset < h[i].at + h[i].len)
-			h[i].needed = true;
+	while (low < high) {
+		size_t middle = (low + high) / 2;
+
+		if (h[middle].at + h[middle].len <= offset)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	if (low < v->hole + v->holes && h[low].at <= offset)
+		h[low].needed = true;
 }
 
 static int need_dumps(struct scrub *s, struct db_txn *txn, struct err *err)
 {
 	struct db_bytes key = {NULL, 0};
 	struct store_dump_row row;
+	const struct seen *v;
 	int got;
 
 	while ((got = store_dump_row_next(txn, &key, &row, err)) == 0)
-		need(s, &row.place);
+		if ((v = seen_at(s, &row.place)) != NULL)
+			need(s, v, row.place.offset);
 	return got < 0 ? -1 : 0;
 }
 
-static void tell_holes(struct scrub *s)
+static void tell_holes(struct scrub *s, const struct seen *v)
 {
 	const struct hole *h = (const struct hole *)(const void *)s->holes.data;
 	size_t i;
 
-	for (i = 0; i < s->holes.len / sizeof *h; i++) {
+	for (i = v->hole; i < v->hole + v->holes; i++) {
 		s->result->damaged += h[i].needed;
 		s->result->stale += !h[i].needed;
 		if (h[i].needed)
-			tell(s, "volume %08x at %llu: %s", s->volume, (unsigned long long)h[i].at,
+			tell(s, "volume %08x at %llu: %s", v->number, (unsigned long long)h[i].at,
 				h[i].block ? "a block does not agree with its check"
 					   : "bytes that are no block");
 	}
 }
 
-/* Rows whose chunk is not a good block of this volume. */
+static int by_value(const void *a, const void *b)
+{
+	const uint32_t *x = a, *y = b;
+
+	return (*x > *y) - (*x < *y);
+}
+
+/* Whether the index knows a volume; one that it does not was lost with a page of it. */
+static bool is_known(const struct scrub *s, uint32_t number)
+{
+	return bsearch(&number, s->live.data, s->live.len / sizeof number, sizeof number,
+		       by_value) != NULL;
+}
+
+static int list_live(struct scrub *s, struct db_txn *txn, struct err *err)
+{
+	struct db_bytes key = {NULL, 0};
+	struct store_volume_row row;
+	uint32_t number;
+	int got;
+
+	buf_clear(&s->live);
+	while ((got = store_volume_next(txn, &key, &number, &row, err)) == 0)
+		if (row.state == STORE_VOLUME_LIVE &&
+			buf_add(&s->live, &number, sizeof number, err) != 0)
+			return -1;
+	if (s->live.len > 0)
+		qsort(s->live.data, s->live.len / sizeof number, sizeof number, by_value);
+	return got < 0 ? -1 : 0;
+}
+
+static int check_row(
+	struct scrub *s, const uint8_t *key, const struct store_chunk_row *row, struct err *err)
+{
+	const struct seen *v = seen_at(s, &row->place);
+	struct bad bad = {.volume = row->place.volume, .offset = row->place.offset};
+
+	if (v == NULL && (s->passed || is_known(s, row->place.volume)))
+		return 0;
+	s->result->chunks++;
+	if (v != NULL) {
+		need(s, v, row->place.offset);
+		bad.good = is_good(s, v, row->place.offset);
+	}
+	if (bad.good && !row->damaged)
+		return 0;
+	s->result->missing += !bad.good || !s->o->mark;
+	memcpy(bad.key, key, sizeof bad.key);
+	return row->damaged != bad.good ? 0 : buf_add(&s->bad, &bad, sizeof bad, err);
+}
+
+/* Rows whose chunk is not a good block of the group's volumes. */
 static int check_rows(struct scrub *s, struct err *err)
 {
 	struct db_bytes key = {NULL, 0};
@@ -291,59 +451,77 @@ static int check_rows(struct scrub *s, struct err *err)
 
 	if (db_begin(s->store->db, false, &txn, err) != 0)
 		return -1;
-	while ((got = store_chunk_next(txn, &key, &row, err)) == 0) {
-		if (row.place.volume != s->volume || row.place.offset >= s->len)
-			continue;
-		s->result->chunks++;
-		need(s, &row.place);
-		if (is_good(s, row.place.offset) && !row.damaged)
-			continue;
-		s->result->missing++;
-		if (buf_add(&s->bad, key.at, STORE_INDEX_KEY, err) != 0) {
-			got = -1;
-			break;
-		}
-	}
+	got = s->passed ? 0 : list_live(s, txn, err);
+	while (got == 0 && (got = store_chunk_next(txn, &key, &row, err)) == 0)
+		got = check_row(s, key.at, &row, err);
 	if (got >= 0)
 		got = need_dumps(s, txn, err);
 	db_abort(txn);
-	if (got == 0)
-		tell_holes(s);
+	s->passed = true;
 	return got;
+}
+
+/* Holds the volumes of the group against the index, and writes what was found. */
+static int settle(struct scrub *s, struct err *err)
+{
+	const struct seen *v = (const struct seen *)(const void *)s->group.data;
+	size_t count = s->group.len / sizeof *v, i;
+
+	if (count == 0)
+		return 0;
+	qsort(s->group.data, count, sizeof *v, by_number);
+	if (check_rows(s, err) != 0)
+		return -1;
+	for (i = 0; i < count; i++)
+		tell_holes(s, &v[i]);
+	if (mark_bad(s, err) != 0 || note_checked(s, err) != 0)
+		return -1;
+	buf_clear(&s->group);
+	buf_clear(&s->good);
+	buf_clear(&s->holes);
+	s->group_began = passed(s);
+	return 0;
+}
+
+static bool is_full(const struct scrub *s)
+{
+	return s->good.len + s->holes.len >= GROUP_BYTES || passed(s) - s->group_began >= GROUP_SEC;
 }
 
 /* --- dumps ----------------------------------------------------------------- */
 
-static int by_key(const void *a, const void *b)
-{
-	return memcmp(a, b, STORE_INDEX_KEY);
-}
-
-/* Whether a chunk is one of those that were found to be bad: 1, or 0. */
-static int look_for_bad(void *ctx, const uint8_t *id, struct err *err)
+/* Whether a chunk is not to be had: 1, or 0; -1. */
+static int look_for(void *ctx, const uint8_t *id, struct err *err)
 {
 	const struct scrub *s = ctx;
-	uint8_t key[STORE_INDEX_KEY];
+	struct store_chunk_row row;
+	struct bad bad = {.good = 0};
+	int got;
 
-	(void)err;
-	store_chunk_key(s->domain, id, key);
-	return bsearch(key, s->bad.data, s->bad.len / sizeof key, sizeof key, by_key) != NULL;
+	if (is_stopped(s))
+		return 1;
+	store_chunk_key(s->domain, id, bad.key);
+	got = store_chunk_get(s->txn, bad.key, &row, err);
+	if (got != 0 || row.damaged)
+		return got < 0 ? -1 : 1;
+	bad.volume = row.place.volume;
+	bad.offset = row.place.offset;
+	return s->bad.len > 0 &&
+	       bsearch(&bad, s->bad.data, s->bad.len / sizeof bad, sizeof bad, by_key) != NULL;
 }
 
 /* Whether a dump has all that it needs, by the index and by what was read. Returns 0, 1 or -1. */
 static int is_whole(struct scrub *s, const struct store_dump *dump, struct err *err)
 {
-	struct db_txn *txn;
 	int got;
 
-	if (db_begin(s->store->db, false, &txn, err) != 0)
+	if (db_begin(s->store->db, false, &s->txn, err) != 0)
 		return -1;
-	got = store_whole(s->store, txn, dump, NULL, err);
-	db_abort(txn);
-	if (got != 0 || s->bad.len == 0)
-		return got;
-	got = store_domain_number(s->store, dump->domain, &s->domain, err);
-	return got != 0 ? got : store_list_walk(s->store, dump, look_for_bad, s, NULL, err);
+	got = store_domain_get(s->txn, dump->domain, &s->domain, err);
+	if (got == 0)
+		got = store_list_walk(s->store, dump, look_for, s, NULL, err);
+	db_abort(s->txn);
+	return got;
 }
 
 static int check_dump(void *ctx, const struct store_entry *e, struct err *err)
@@ -351,26 +529,35 @@ static int check_dump(void *ctx, const struct store_entry *e, struct err *err)
 	struct scrub *s = ctx;
 	struct store_dump_row row;
 	struct err why = {0};
-	int got = 1;
+	int whole = 1, got;
 
-	s->result->dumps++;
-	if (e->record != NULL) {
-		got = is_whole(s, &e->dump, &why);
-		if (got < 0 && why.code != ERR_FORMAT && why.code != ERR_DAMAGE) {
-			*err = why;
-			return -1;
-		}
+	if (e->record != NULL)
+		whole = is_whole(s, &e->dump, &why);
+	if (is_stopped(s)) {
+		s->result->stopped = true;
+		return 1;
 	}
-	if (got == 0)
+	s->result->dumps++;
+	if (whole == 0)
 		return 0;
 	got = store_dump_now(s->store, e->dump.id, &row, err);
 	if (got != 0) /* deleted meanwhile, and its chunks collected */
 		return got < 0 ? -1 : 0;
+	if (whole < 0 && why.code != ERR_FORMAT && why.code != ERR_DAMAGE &&
+		why.code != ERR_NOTFOUND) {
+		*err = why;
+		return -1;
+	}
 	s->result->incomplete++;
 	s->problem(s->ctx, e,
 		e->record != NULL ? "is not whole: chunks of it are missing or damaged"
 				  : "its record can't be read");
 	return 0;
+}
+
+static bool is_over(const struct scrub *s)
+{
+	return s->o->for_sec > 0 && passed(s) >= (double)s->o->for_sec;
 }
 
 static int scrub_all(struct scrub *s, struct buf *turns, struct err *err)
@@ -381,40 +568,39 @@ static int scrub_all(struct scrub *s, struct buf *turns, struct err *err)
 	if (list_volumes(s, turns, err) != 0)
 		return -1;
 	t = (const struct turn *)(const void *)turns->data;
-	for (i = 0; i < turns->len / sizeof *t; i++)
-		if (check_volume(s, &t[i], err) != 0 || check_rows(s, err) != 0 ||
-			mark_bad(s, err) != 0 || note_checked(s, t[i].number, err) != 0)
+	s->result->left = turns->len / sizeof *t;
+	for (i = 0; i < turns->len / sizeof *t && !is_stopped(s) && !is_over(s); i++)
+		if (check_volume(s, &t[i], err) != 0 || (is_full(s) && settle(s, err) != 0))
 			return -1;
+	s->result->stopped = s->result->left > 0 && is_stopped(s);
+	if (settle(s, err) != 0)
+		return -1;
 	if (s->bad.len > 0)
-		qsort(s->bad.data, s->bad.len / STORE_INDEX_KEY, STORE_INDEX_KEY, by_key);
+		qsort(s->bad.data, s->bad.len / sizeof(struct bad), sizeof(struct bad), by_key);
 	return store_dumps(s->store, check_dump, s, err);
 }
 
-int store_scrub(struct store *store, bool mark, uint64_t rate, store_problem *problem, void *ctx,
-	struct store_checked *result, struct err *err)
+int store_scrub(struct store *store, const struct store_scrub_options *options,
+	store_problem *problem, void *ctx, struct store_checked *result, struct err *err)
 {
-	struct scrub s = {.store = store,
-		.mark = mark,
-		.rate = rate,
-		.problem = problem,
-		.ctx = ctx,
-		.result = result};
+	struct scrub s = {
+		.store = store, .o = options, .problem = problem, .ctx = ctx, .result = result};
 	struct buf turns;
 	int got;
 
 	*result = (struct store_checked){0};
 	clock_gettime(CLOCK_MONOTONIC, &s.began);
+	buf_init(&s.group, SIZE_MAX);
 	buf_init(&s.good, SIZE_MAX);
 	buf_init(&s.bad, SIZE_MAX);
+	buf_init(&s.live, SIZE_MAX);
 	buf_init(&s.holes, SIZE_MAX);
 	buf_init(&turns, SIZE_MAX);
-	if (mark)
-		pthread_mutex_lock(&store->writer);
 	got = scrub_all(&s, &turns, err);
-	if (mark)
-		pthread_mutex_unlock(&store->writer);
+	buf_fini(&s.group);
 	buf_fini(&s.good);
 	buf_fini(&s.bad);
+	buf_fini(&s.live);
 	buf_fini(&s.holes);
 	buf_fini(&turns);
 	return got;

@@ -240,8 +240,8 @@ out:
 	return got;
 }
 
-/* Byte 0 of the lock file is the writer's, byte 1 is shared by the readers. Returns 0; 1: not to be
- * had in time; -1 with errno set. */
+/* Byte 0 of the lock file is the writer's, byte 1 is shared by the readers, byte 2 by those who
+ * tend. Returns 0; 1: not to be had in time; -1 with errno set. */
 static int take_lock(int fd, short type, off_t byte)
 {
 	struct flock lock = {.l_type = type, .l_whence = SEEK_SET, .l_start = byte, .l_len = 1};
@@ -278,6 +278,31 @@ static void lock_reader(struct store *s)
 		take_lock(s->lock_fd, F_RDLCK, 1);
 }
 
+/* A rebuild would take the index away. */
+static int lock_tender(struct store *s, struct err *err)
+{
+	int got;
+
+	s->lock_fd = openat(s->dir, "lock", O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+	got = s->lock_fd >= 0 ? take_lock(s->lock_fd, F_RDLCK, 2) : -1;
+	if (got > 0)
+		return err_set(err, ERR_BUSY, "%s: its index is being rebuilt", s->path);
+	return got == 0 ? 0 : err_errno(err, errno, "%s/lock", s->path);
+}
+
+static int lock_store(struct store *s, struct err *err)
+{
+	switch (s->mode) {
+	case STORE_WRITE:
+		return lock_writer(s, err);
+	case STORE_TEND:
+		return lock_tender(s, err);
+	default:
+		lock_reader(s);
+		return 0;
+	}
+}
+
 int store_wait_readers(struct store *s, struct err *err)
 {
 	struct flock none = {.l_type = F_UNLCK, .l_whence = SEEK_SET, .l_start = 1, .l_len = 1};
@@ -299,7 +324,7 @@ static int open_index(struct store *s, struct err *err)
 
 	if (path == NULL)
 		return -1;
-	s->db = store_index_open(path, s->writes, err);
+	s->db = store_index_open(path, s->mode != STORE_READ, err);
 	free(path);
 	if (s->db == NULL && err->code == ERR_NOTFOUND)
 		err_set(err, ERR_DAMAGE, "index: it is lost (fdump store rebuild makes it anew)");
@@ -356,7 +381,7 @@ struct store *store_open(const char *path, enum store_mode mode, struct err *err
 		err_set(err, ERR_NOMEM, "out of memory");
 		return NULL;
 	}
-	s->writes = mode == STORE_WRITE;
+	s->mode = mode;
 	s->dir = s->volumes = s->lock_fd = s->current.fd = -1;
 	pthread_mutex_init(&s->writer, NULL);
 	pthread_mutex_init(&s->lock, NULL);
@@ -372,11 +397,8 @@ struct store *store_open(const char *path, enum store_mode mode, struct err *err
 		err_errno(err, errno, "%s/volumes", path);
 		goto fail;
 	}
-	if (!s->writes)
-		lock_reader(s);
-	else if (read_identity(s, err) != 0 || lock_writer(s, err) != 0)
-		goto fail;
-	if (open_index(s, err) != 0 || (s->writes && open_writer(s, err) != 0))
+	if ((mode == STORE_WRITE && read_identity(s, err) != 0) || lock_store(s, err) != 0 ||
+		open_index(s, err) != 0 || (mode == STORE_WRITE && open_writer(s, err) != 0))
 		goto fail;
 	return s;
 fail:
@@ -660,19 +682,22 @@ static int read_chunk(struct store *s, const struct store_place *place, const ui
 int store_get(
 	struct store *s, const uint8_t *domain, const uint8_t *id, struct buf *out, struct err *err)
 {
-	struct store_chunk_row row, again;
+	struct store_chunk_row row = {.damaged = false};
+	struct store_place was;
+	struct err why = {0};
 
-	if (find_all(s, domain, id, 1, &row, err) != 0)
-		return -1;
-	if (row.damaged)
-		return 1;
-	if (read_chunk(s, &row.place, domain, id, out, err) == 0)
-		return 0;
-	/* Has gc moved it meanwhile? */
-	if (find_all(s, domain, id, 1, &again, NULL) != 0 || again.damaged ||
-		memcmp(&again.place, &row.place, sizeof row.place) == 0)
-		return -1;
-	return read_chunk(s, &again.place, domain, id, out, err);
+	do { /* has gc moved it meanwhile? */
+		was = row.place;
+		if (find_all(s, domain, id, 1, &row, err) != 0)
+			return -1;
+		if (row.damaged)
+			return 1;
+		if (memcmp(&was, &row.place, sizeof was) == 0) {
+			*err = why;
+			return -1;
+		}
+	} while (read_chunk(s, &row.place, domain, id, out, &why) != 0);
+	return 0;
 }
 
 /* --- lists of chunks ----------------------------------------------------- */
@@ -719,7 +744,7 @@ static int read_piece(struct store *s, const struct store_dump *dump, size_t i, 
 		got = store_open_content(&r, out, err);
 	if (got == 0 && out->len % STORE_ID_LEN != 0)
 		got = err_set(err, ERR_FORMAT, "a piece of a list has a wrong length");
-	return got < 0 && err->code == ERR_DAMAGE ? 1 : got;
+	return got < 0 && (err->code == ERR_DAMAGE || err->code == ERR_NOTFOUND) ? 1 : got;
 }
 
 int store_list_walk(struct store *s, const struct store_dump *dump, store_each_chunk *each,

@@ -6,7 +6,7 @@
  *   store_make -> store_open -> have, put, commit, get ... -> store_close
  *
  * One process at a time writes (a lock with a time-out), any number read; gc waits for those
- * who do, so that nothing that they see goes away.
+ * who do, so that nothing that they see goes away. Scrub goes on beside all of them.
  * Thread-safe: all functions on one struct store may be called from any
  * thread; puts are taken one at a time.
  *
@@ -38,11 +38,15 @@ struct store;
  * the file system that stay free. Returns 0, or -1 with err set, ERR_EXISTS. */
 int store_make(const char *path, uint64_t reserve, struct err *err);
 
-enum store_mode { STORE_READ, STORE_WRITE };
+enum store_mode {
+	STORE_READ,
+	STORE_WRITE,
+	STORE_TEND, /* for store_scrub: beside a writer, and gc does not wait for it */
+};
 
-/* NULL with err set: ERR_NOTFOUND (no store), ERR_BUSY (another writes; only
- * STORE_WRITE), ERR_UNSUPPORTED, ERR_DAMAGE (the index is lost or damaged:
- * `fdump store rebuild`). */
+/* NULL with err set: ERR_NOTFOUND (no store), ERR_BUSY (STORE_WRITE: another writes; STORE_TEND:
+ * the index is being rebuilt; any: this process has it open), ERR_UNSUPPORTED, ERR_DAMAGE (the
+ * index is lost or damaged: `fdump store rebuild`). */
 struct store *store_open(const char *path, enum store_mode mode, struct err *err);
 /* What was put and not flushed is given up, unless it was flushed before. */
 void store_close(struct store *store);

@@ -75,7 +75,11 @@ for i in 1 2 3; do
 done
 fdump forget -s two --keep-last 1 --yes >/dev/null
 before=$(du -s two | cut -f1)
-fdump store gc two >/dev/null
+fdump store gc two --dry-run --json | grep '"id": *"store.gc"' | grep -q '"dry_run": *true' ||
+	fail "gc --dry-run --json"
+fdump store gc two --json >out
+grep '"volumes": *[1-9]' out | grep '"damaged": *0' | grep -q '"bytes": *[0-9]\{8,\}' ||
+	fail "gc --json: $(cat out)"
 after=$(du -s two | cut -f1)
 [ $((before - after)) -gt 30000 ] || fail "gc gave back $((before - after)) KiB"
 fdump verify two >/dev/null || fail "gc broke it"

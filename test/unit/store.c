@@ -25,6 +25,7 @@
 #include "lib/le.h"
 
 static struct err err;
+static const struct store_scrub_options scrub_all = {.mark = true};
 static char folder[64], path[80];
 static const uint8_t domain[STORE_DOMAIN_LEN] = "a domain", foreign[STORE_DOMAIN_LEN] = "another";
 
@@ -368,6 +369,13 @@ static void no_problem(void *ctx, const struct store_entry *dump, const char *wh
 	fail_msg("%s", what);
 }
 
+static void ignore(void *ctx, const struct store_entry *dump, const char *what)
+{
+	(void)ctx;
+	(void)dump;
+	(void)what;
+}
+
 /* An index that is gone, or made anew by whoever opened it, is not taken for an empty store's. */
 static void lost_index(void **state)
 {
@@ -440,6 +448,71 @@ static void lost_rows(void **state)
 	store_close(s);
 }
 
+/* Hides a dump from who asks the index, where its sum agrees all the same, as a damaged tree may.
+ */
+static void hide(const uint8_t *id)
+{
+	const struct pack_block block = {
+		.kind = STORE_BLOCK_DELETE, .seq = 1, .stored_len = STORE_DUMP_ID + 8};
+	uint8_t payload[STORE_DUMP_ID + 8] = {0};
+	struct store_meta meta;
+	struct db_txn *txn;
+	char index[100];
+	struct db *db;
+
+	memcpy(payload, id, STORE_DUMP_ID);
+	snprintf(index, sizeof index, "%s/index", path);
+	db = store_index_open(index, true, &err);
+	assert_non_null(db);
+	assert_int_equal(db_begin(db, true, &txn, &err), 0);
+	assert_int_equal(store_meta_get(txn, &meta, &err), 0);
+	assert_int_equal(store_index_absorb(txn, &meta, 1, 0, &block, payload, &err), 0);
+	assert_int_equal(db_commit(txn, &err), 0);
+	db_close(db);
+	lose(STORE_DELETED, id, STORE_DUMP_ID);
+}
+
+/* A dump's block that the index does not find, and that was not deleted, is no garbage. */
+static void hidden_dump(void **state)
+{
+	const struct store_gc_options all = {.keep_percent = 100};
+	struct store *s = reopen(NULL);
+	uint8_t id[STORE_ID_LEN], other[STORE_ID_LEN];
+	struct store_gc_result result;
+	struct store_checked checked;
+	struct store_receipt receipt;
+	char text[901] = {0};
+	int i, before = dumps(s);
+	struct buf dump, out;
+
+	(void)state;
+	assert_int_equal(put(s, "of a hidden dump", id), 0);
+	dump_of(s, id, 1, 35, 0, &dump);
+	assert_int_equal(store_commit(s, dump.data, dump.len, &receipt, NULL, &err), 0);
+	buf_fini(&dump);
+	for (i = 0; i < 10; i++) {
+		memset(text, 'k' + i, sizeof text - 1);
+		assert_true(put(s, text, other) >= 0);
+	}
+	store_close(s);
+	hide(receipt.dump);
+	s = reopen(NULL);
+	assert_int_equal(dumps(s), before);
+	assert_int_equal(store_gc(s, &all, &result, &err), -1);
+	assert_int_equal(err.code, ERR_DAMAGE);
+	store_close(s);
+	assert_int_equal(store_rebuild(path, no_problem, NULL, &checked, &err), 0);
+	s = reopen(NULL);
+	assert_int_equal(dumps(s), before + 1);
+	assert_int_equal(store_gc(s, &all, &result, &err), 0);
+	assert_int_equal(store_scrub(s, &scrub_all, no_problem, NULL, &checked, &err), 0);
+	assert_int_equal(checked.dumps, before + 1);
+	buf_init(&out, STORE_RECORD_MAX);
+	assert_int_equal(store_get(s, domain, id, &out, &err), 0);
+	buf_fini(&out);
+	store_close(s);
+}
+
 /* Deletes and collects, in another process, while dumps are listed: where there are no locks. */
 static int meanwhile(void *ctx, const struct store_entry *e, struct err *e2)
 {
@@ -492,6 +565,190 @@ static void readers_follow_gc(void **state)
 	s->lock_fd = -1;
 	assert_int_equal(store_dumps(s, meanwhile, &seen, &err), 0);
 	assert_int_equal(seen, before - 1); /* not the one that was deleted */
+	store_close(s);
+}
+
+static void flip(uint32_t volume, uint32_t offset)
+{
+	char file[120];
+	uint8_t byte;
+	int fd;
+
+	snprintf(file, sizeof file, "%s/volumes/%08x.vol", path, volume);
+	fd = open(file, O_RDWR);
+	assert_true(fd >= 0 && pread(fd, &byte, 1, offset) == 1);
+	byte ^= 1;
+	assert_true(pwrite(fd, &byte, 1, offset) == 1);
+	close(fd);
+}
+
+static struct store_place place_of(struct store *s, const uint8_t *id)
+{
+	uint8_t key[STORE_INDEX_KEY];
+	struct store_chunk_row row;
+	struct db_txn *txn;
+	uint32_t number;
+
+	assert_int_equal(store_domain_number(s, domain, &number, &err), 0);
+	store_chunk_key(number, id, key);
+	assert_int_equal(db_begin(s->db, false, &txn, &err), 0);
+	assert_int_equal(store_chunk_get(txn, key, &row, &err), 0);
+	db_abort(txn);
+	return row.place;
+}
+
+struct beside {
+	struct store *store;
+	uint8_t ids[2 * STORE_ID_LEN];
+	int told;
+};
+
+/* The scrub has read a volume, and not marked what is bad: a writer comes. */
+static void write_beside(void *ctx, const struct store_entry *dump, const char *what)
+{
+	const struct store_gc_options all = {.keep_percent = 100};
+	struct store_gc_result result;
+	struct beside *b = ctx;
+	uint8_t id[STORE_ID_LEN];
+
+	(void)what;
+	if (dump != NULL || b->told++ > 0)
+		return;
+	assert_int_equal(put(b->store, "rots first", id), 0);
+	assert_int_equal(store_flush(b->store, &err), 0);
+	assert_int_equal(store_delete(b->store, (const uint8_t[STORE_DUMP_ID]){71}, &err), 0);
+	assert_int_equal(store_gc(b->store, &all, &result, &err), 0);
+}
+
+/* What is put anew while a scrub runs is not marked; what it found elsewhere is. */
+static void scrub_beside(void **state)
+{
+	struct beside b = {.store = reopen(NULL)};
+	struct store *s = b.store;
+	struct store_receipt receipt;
+	struct store_checked checked;
+	struct store_place first, second;
+	struct buf dump;
+	bool has[2];
+
+	(void)state;
+	assert_int_equal(put(s, "rots first", b.ids), 0);
+	assert_int_equal(put(s, "rots second", b.ids + STORE_ID_LEN), 0);
+	dump_of(s, b.ids, 2, 70, 0, &dump);
+	assert_int_equal(store_commit(s, dump.data, dump.len, &receipt, NULL, &err), 0);
+	buf_fini(&dump);
+	dump_of(s, b.ids, 1, 71, 0, &dump);
+	assert_int_equal(store_commit(s, dump.data, dump.len, &receipt, NULL, &err), 0);
+	buf_fini(&dump);
+	first = place_of(s, b.ids);
+	second = place_of(s, b.ids + STORE_ID_LEN);
+	store_close(s);
+	flip(first.volume, first.offset + PACK_BLOCK_HEADER + 60);
+	s = store_open(path, STORE_TEND, &err);
+	assert_non_null(s);
+	assert_int_equal(store_scrub(s, &scrub_all, ignore, NULL, &checked, &err), 0);
+	assert_true(checked.missing == 1 && checked.damaged == 1 && checked.incomplete == 2);
+	store_close(s);
+	flip(second.volume, second.offset + PACK_BLOCK_HEADER + 60);
+	s = b.store = reopen(NULL);
+	assert_int_equal(store_scrub(s, &scrub_all, write_beside, &b, &checked, &err), 0);
+	assert_true(checked.missing == 2 && checked.damaged == 2 && checked.incomplete == 1);
+	assert_int_equal(store_have(s, domain, b.ids, 2, has, &err), 0);
+	assert_true(has[0] && !has[1]);
+	assert_int_equal(put(s, "rots second", b.ids), 0);
+	assert_int_equal(store_flush(s, &err), 0);
+	assert_int_equal(store_scrub(s, &scrub_all, no_problem, NULL, &checked, &err), 0);
+	assert_true(checked.missing + checked.damaged + checked.incomplete == 0);
+	store_close(s);
+}
+
+/* How many live volumes there are, and were checked from a time on. */
+static int volumes_checked(struct store *s, int64_t since, int *all)
+{
+	struct db_bytes key = {NULL, 0};
+	struct store_volume_row row;
+	struct db_txn *txn;
+	uint32_t number;
+	int n = 0;
+
+	*all = 0;
+	assert_int_equal(db_begin(s->db, false, &txn, &err), 0);
+	while (store_volume_next(txn, &key, &number, &row, &err) == 0) {
+		*all += row.state == STORE_VOLUME_LIVE;
+		n += row.state == STORE_VOLUME_LIVE && row.checked >= since;
+	}
+	db_abort(txn);
+	return n;
+}
+
+/* Several volumes are held against the index at once. */
+static void scrub_group(void **state)
+{
+	const struct store_gc_options gc_all = {.keep_percent = 100};
+	struct store *s = reopen(NULL);
+	struct store_gc_result result;
+	struct store_checked checked;
+	struct store_place place[2];
+	struct store_receipt receipt;
+	uint8_t ids[2][STORE_ID_LEN], other[STORE_ID_LEN];
+	const char *texts[2] = {"of one volume", "of another"};
+	char text[901] = {0};
+	struct buf dump;
+	int i, all, n;
+
+	(void)state;
+	for (i = 0; i < 10; i++) {
+		memset(text, '0' + i, sizeof text - 1);
+		assert_true(put(s, text, other) >= 0);
+	}
+	for (i = 0; i < 2; i++) {
+		assert_int_equal(put(s, texts[i], ids[i]), 0);
+		dump_of(s, ids[i], 1, (uint8_t)(90 + i), 0, &dump);
+		assert_int_equal(store_commit(s, dump.data, dump.len, &receipt, NULL, &err), 0);
+		buf_fini(&dump);
+		if (i == 0) /* moves it to a volume of its own */
+			assert_int_equal(store_gc(s, &gc_all, &result, &err), 0);
+	}
+	for (i = 0; i < 2; i++)
+		place[i] = place_of(s, ids[i]);
+	assert_int_not_equal(place[0].volume, place[1].volume);
+	for (i = 0; i < 2; i++)
+		flip(place[i].volume, place[i].offset + PACK_BLOCK_HEADER + 60);
+	assert_int_equal(store_scrub(s, &scrub_all, ignore, NULL, &checked, &err), 0);
+	assert_true(checked.damaged == 2 && checked.missing == 2 && checked.incomplete == 2);
+	n = volumes_checked(s, 1, &all);
+	assert_true(all >= 2 && n == all);
+	for (i = 0; i < 2; i++)
+		assert_int_equal(put(s, texts[i], ids[i]), 0);
+	assert_int_equal(store_flush(s, &err), 0);
+	assert_int_equal(store_scrub(s, &scrub_all, no_problem, NULL, &checked, &err), 0);
+	store_close(s);
+}
+
+/* A scrub for a time ends with a volume, and the next one goes on with the others. */
+static void scrub_for(void **state)
+{
+	struct store_scrub_options o = {.mark = true, .rate = 6000, .for_sec = 1};
+	struct store *s = reopen(NULL);
+	struct store_checked checked;
+	atomic_bool stop = true;
+	int64_t since;
+	int all, n = 0;
+
+	(void)state;
+	sleep(1); /* behind the last second in which a volume was checked */
+	since = store_now();
+	assert_int_equal(volumes_checked(s, since, &all), 0);
+	assert_true(all >= 2);
+	while (n < all) {
+		assert_int_equal(store_scrub(s, &o, no_problem, NULL, &checked, &err), 0);
+		assert_true((int)checked.left < all && !checked.stopped && checked.dumps > 0);
+		n += all - (int)checked.left;
+		assert_int_equal(volumes_checked(s, since, &all), n < all ? n : all);
+	}
+	o = (struct store_scrub_options){.mark = true, .stop = &stop};
+	assert_int_equal(store_scrub(s, &o, no_problem, NULL, &checked, &err), 0);
+	assert_true((int)checked.left == all && checked.stopped && checked.dumps == 0);
 	store_close(s);
 }
 
@@ -577,7 +834,11 @@ int main(void)
 		cmocka_unit_test(tails),
 		cmocka_unit_test(lost_index),
 		cmocka_unit_test(lost_rows),
+		cmocka_unit_test(hidden_dump),
 		cmocka_unit_test(readers_follow_gc),
+		cmocka_unit_test(scrub_beside),
+		cmocka_unit_test(scrub_group),
+		cmocka_unit_test(scrub_for),
 		cmocka_unit_test(index_full),
 		cmocka_unit_test(dump_record),
 	};

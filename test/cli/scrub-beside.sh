@@ -1,0 +1,65 @@
+# Goal: a scrub that takes its time holds up nobody: backup, forget and gc are done meanwhile, and
+# what they change is no damage to it; a chunk that is put anew meanwhile is not marked.
+set -eu
+work=$(mktemp -d)
+pid=
+trap 'rm -rf "$work"; [ -z "$pid" ] || kill $pid 2>/dev/null || true' EXIT
+cd "$work"
+fdump() { "$FDUMP" "$@"; }
+fail() { echo "$*"; exit 1; }
+back() { fdump backup --open --state state -C tree . -s store >/dev/null; }
+damaged() { fdump store stat store | sed -n 's/^damaged *//p'; }
+
+# Each run has 5 MB of its own, as has the first, whose volume gc takes from under the scrub.
+mkdir tree
+fdump store init store
+for i in 1 2; do
+	head -c 5000000 /dev/urandom >tree/a
+	back
+done
+"$FDUMP" store scrub store --rate 2M >out 2>err &
+pid=$!
+sleep 0.5
+head -c 5000000 /dev/urandom >tree/a
+back
+fdump forget -s store --keep-last 1 --yes >/dev/null
+fdump store gc store >gc
+grep -qv "^0 bytes" gc || fail "gc gave nothing back: $(cat gc)"
+kill -0 $pid || fail "the scrub was over before: $(cat out err)"
+wait $pid || fail "scrub: status $?: $(cat out err)"
+grep -q ": ok$" out || fail "scrub: $(cat out)"
+fdump store scrub store >out || fail "behind it: status $?"
+fdump verify store >/dev/null || fail "verify: status $?"
+
+# A chunk that is marked is put anew during the next scrub: the new one is good.
+rm -rf store
+fdump store init store
+back
+python3 - store/volumes/00000001.vol <<'END2'
+import sys
+with open(sys.argv[1], "r+b") as f:
+    f.seek(1000000)
+    b = f.read(1)[0]
+    f.seek(1000000)
+    f.write(bytes([b ^ 1]))
+END2
+fdump store scrub store >/dev/null 2>&1 && fail "no damage found"
+[ "$(damaged)" = 1 ] || fail "$(damaged) chunks marked"
+"$FDUMP" store scrub store --rate 2M >out 2>err &
+pid=$!
+sleep 0.5
+back
+[ "$(damaged)" = 0 ] || fail "the backup did not put it anew"
+kill -0 $pid || fail "the scrub was over before: $(cat out err)"
+wait $pid || fail "scrub: status $?: $(cat out err)"
+[ "$(damaged)" = 0 ] || fail "what was put anew is marked"
+fdump store scrub store >out || fail "behind it: status $?"
+
+# While somebody scrubs the index is not taken away.
+"$FDUMP" store scrub store --rate 2M >out 2>err &
+pid=$!
+sleep 0.5
+status=0
+fdump store rebuild store 2>err || status=$?
+[ $status = 8 ] || fail "rebuild beside a scrub: status $status"
+kill $pid

@@ -1,0 +1,83 @@
+# Goal: scrub by a schedule runs when it is due, tells what it found, goes on, and ends at SIGTERM
+# within moments, also in the midst of a volume.
+set -eu
+work=$(mktemp -d)
+pid=
+trap 'rm -rf "$work"; [ -z "$pid" ] || kill -9 $pid 2>/dev/null || true' EXIT
+cd "$work"
+fdump() { "$FDUMP" "$@"; }
+fail() { echo "$*"; exit 1; }
+# Waits for a line in a file, for so many seconds.
+await() {
+	for _ in $(seq $(($3 * 10))); do
+		grep -q "$1" "$2" && return
+		sleep 0.1
+	done
+	fail "no '$1' in $2: $(cat "$2")"
+}
+# Ends the process in the background, at once; sets status.
+end() {
+	local began=$SECONDS
+	kill -"$1" $pid
+	status=0
+	wait $pid || status=$?
+	pid=
+	[ $((SECONDS - began)) -le 5 ] || fail "it took $((SECONDS - began)) s to end"
+}
+flip() {
+	python3 - store/volumes/"$1".vol <<'END2'
+import sys
+with open(sys.argv[1], "r+b") as f:
+    f.seek(1000000)
+    b = f.read(1)[0]
+    f.seek(1000000)
+    f.write(bytes([b ^ 1]))
+END2
+}
+
+mkdir tree
+head -c 3000000 /dev/urandom >tree/a
+fdump store init store
+fdump backup --open --state state -C tree . -s store >/dev/null
+
+for wrong in "--schedule nonsense" "--schedule @reboot" "--for 0" "--for long" \
+	"--schedule @daily --tz Nowhere/Land"; do
+	# shellcheck disable=SC2086 # words
+	fdump store scrub store $wrong >out 2>err && fail "$wrong is taken"
+	grep -q . err || fail "$wrong: says nothing"
+done
+
+# Between two times.
+"$FDUMP" store scrub store --schedule "0 0 29 2 *" --tz UTC >out 2>err &
+pid=$!
+sleep 0.5
+end TERM
+[ $status = 0 ] || fail "waiting, ended: status $status: $(cat err)"
+[ ! -s out ] || fail "it was not due: $(cat out)"
+
+# By the minute, of a store that is not there at first, then there, then damaged.
+mv store away
+"$FDUMP" store scrub store --schedule "* * * * *" --json >out 2>err &
+pid=$!
+await "is no store" err 70
+mv away store
+flip 00000001
+await '"type": *"result"' out 70
+grep '"id": *"store.scrub"' out | grep -q '"missing": *1' || fail "result: $(cat out)"
+end INT
+[ $status = 5 ] || fail "it found damage: status $status"
+[ "$(grep -c '"result"' out)" = 1 ] || fail "results: $(cat out)"
+
+# In the midst of a volume: what it takes there is a pause of the rate.
+rm -rf store state
+fdump store init store
+fdump backup --open --state state -C tree . -s store >/dev/null
+"$FDUMP" store scrub store --rate 10K >out 2>err &
+pid=$!
+sleep 1
+end TERM
+[ $status = 2 ] || fail "stopped: status $status: $(cat out err)"
+grep -q ", 1 volumes left: ok" out || fail "stopped: $(cat out)"
+
+fdump store scrub store --for 1h >out || fail "for an hour: status $?"
+grep -q "1 dumps: ok" out || fail "for an hour: $(cat out)"
