@@ -1,6 +1,6 @@
 /*
  * A pull interface over libcbor's push one: each of its callbacks fills the
- * one item that was asked for.
+ * one item that was asked for. What is short is read here.
  */
 #include "lib/cbor.h"
 
@@ -236,6 +236,31 @@ void cbor_in_init(struct cbor_in *in, const void *bytes, size_t len)
 	in->end = len > 0 ? in->at + len : in->at; /* nothing may be at NULL */
 }
 
+/* Items whose number stands in one byte or the two first are nine of ten: those without
+ * a call through a pointer. Returns false for all others, and for those that are cut. */
+static bool get_short(struct cbor_in *in, struct cbor_item *item)
+{
+	static const enum cbor_kind kinds[] = {
+		CBOR_UINT, CBOR_NINT, CBOR_BYTES, CBOR_TEXT, CBOR_ARRAY, CBOR_MAP};
+	const uint8_t *at = in->at;
+	unsigned major = *at >> 5, value = *at & 31;
+	bool string = major == 2 || major == 3;
+
+	at++;
+	if (major > 5 || value > 24 || (value == 24 && at == in->end))
+		return false;
+	if (value == 24)
+		value = *at++;
+	if (string && value > (size_t)(in->end - at))
+		return false;
+	item->type = kinds[major];
+	item->value = string ? 0 : value;
+	item->bytes = string ? at : item->bytes;
+	item->len = string ? value : item->len;
+	in->at = string ? at + value : at;
+	return true;
+}
+
 enum cbor_got cbor_get(struct cbor_in *in, struct cbor_item *item)
 {
 	struct sink sink = {.item = item};
@@ -243,6 +268,8 @@ enum cbor_got cbor_get(struct cbor_in *in, struct cbor_item *item)
 
 	if (in->at == in->end)
 		return CBOR_END;
+	if (get_short(in, item))
+		return CBOR_OK;
 	got = cbor_stream_decode(in->at, (size_t)(in->end - in->at), &callbacks, &sink);
 	if (got.status == CBOR_DECODER_NEDATA)
 		return CBOR_CUT;
