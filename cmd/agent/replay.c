@@ -1,5 +1,5 @@
 /*
- * A plan is a slice of the manifest: a head (struct slice; the path of the entry that is open
+ * A plan is a slice of the manifest: a head (struct slice; the HEAD of the entry that is open
  * where it begins), then items as they stand there, mostly those of one chunk. It ends
  * where a chunk begins, so that each is fetched once. Building it copies all of that. The chunk
  * that most of it names is lent to the load, and its references stay; in place of others
@@ -33,7 +33,7 @@
 
 /* What a plan begins with. */
 struct slice {
-	uint32_t path_len, lent; /* lent: bytes of that chunk that it names */
+	uint32_t head_len, lent; /* lent: bytes of that chunk that it names */
 	uint8_t id[STORE_ID_LEN];
 };
 
@@ -54,7 +54,7 @@ struct agent_replay {
 	bool any_gap;
 	/* plan */
 	struct agent_taker *taker;
-	struct buf piece, path;
+	struct buf piece, head; /* head: of the open entry */
 	struct cbor_in in;
 	uint64_t piece_number, content; /* content: that REFs of this plan name */
 	uint32_t run;                   /* of that, from the chunk that was named last */
@@ -185,16 +185,26 @@ static int put_head(struct buf *plan, const struct pack_head *head, struct err *
 static int begin_entry(struct agent_replay *r, struct buf *plan, const struct pack_head *head,
 	const uint8_t *start, struct err *err)
 {
+	size_t before = plan->len;
+
 	if (r->o.there != NULL && head->type == PACK_REGULAR)
 		r->skipping = r->o.there(r->o.ctx, head);
 	if (r->skipping)
 		return 0;
 	r->entries++;
-	buf_clear(&r->path);
-	if (buf_add(&r->path, head->path.at, head->path.len, err) != 0)
+	if ((start != NULL ? buf_add(plan, start, (size_t)(r->in.at - start), err)
+			   : put_head(plan, head, err)) != 0)
 		return -1;
-	return start != NULL ? buf_add(plan, start, (size_t)(r->in.at - start), err)
-			     : put_head(plan, head, err);
+	buf_clear(&r->head);
+	return buf_add(&r->head, plan->data + before, plan->len - before, err);
+}
+
+/* Where all is wanted, and nothing is known of it, what is in it is the reader's to judge. */
+static int get_head(struct agent_replay *r, struct pack_head *head, struct err *err)
+{
+	if (r->o.selected != NULL || r->o.heirs != NULL || r->o.there != NULL)
+		return pack_head_get(&r->in, head, err);
+	return cbor_skip(&r->in, DEPTH) == CBOR_OK ? 0 : err_set(err, ERR_DAMAGE, "malformed");
 }
 
 /* A HEAD: is the entry wanted? */
@@ -205,7 +215,7 @@ static int plan_head(struct agent_replay *r, struct buf *plan, struct err *err)
 	bool changed = false;
 	int met;
 
-	if (pack_head_get(&r->in, &head, err) != 0)
+	if (get_head(r, &head, err) != 0)
 		return err_prefix(err, "manifest");
 	if ((met = met_before(r, err)) < 0)
 		return -1;
@@ -305,16 +315,16 @@ static int plan_item(struct agent_replay *r, struct buf *plan, struct err *err)
 
 static int make_plan(struct agent_replay *r, struct buf *plan, struct err *err)
 {
-	uint32_t path_len = r->open && !r->skipping ? (uint32_t)r->path.len : 0;
-	size_t start = sizeof r->slice + path_len;
+	uint32_t head_len = r->open && !r->skipping ? (uint32_t)r->head.len : 0;
+	size_t start = sizeof r->slice + head_len;
 	int got = 0;
 
 	buf_clear(plan);
-	r->slice = (struct slice){.path_len = path_len};
+	r->slice = (struct slice){.head_len = head_len};
 	r->content = r->run = 0;
 	r->entries = 0;
 	if (buf_add(plan, &r->slice, sizeof r->slice, err) != 0 ||
-		(path_len > 0 && buf_add(plan, r->path.data, path_len, err) != 0))
+		(head_len > 0 && buf_add(plan, r->head.data, head_len, err) != 0))
 		return -1;
 	while (got == 0 && plan->len - start < JOB_ITEMS && r->entries < PACK_BLOCK_ENTRIES) {
 		if (r->in.at == r->in.end) {
@@ -372,7 +382,7 @@ struct build {
 	struct slice slice;
 	struct agent_cached *other; /* the chunk that was copied from last */
 	bool other_done;            /* to its end */
-	struct pack_bytes path;     /* of the open entry */
+	struct pack_bytes head;     /* of the open entry */
 	bool open, gap;
 };
 
@@ -415,12 +425,18 @@ static void note_gap(struct build *b, const char *why)
 	struct agent_replay *r = b->r;
 	size_t size = strlen(why) + 1;
 	struct gap *gap = malloc(sizeof *gap + size), **at;
+	struct pack_head head = {0};
+	struct cbor_in in;
+	uint64_t path;
 
+	cbor_in_init(&in, b->head.at, b->head.len);
+	pack_head_get(&in, &head, NULL);
+	path = hash_xxh3(head.path.at, head.path.len);
 	pthread_mutex_lock(&r->lock);
 	r->any_gap = true;
-	at = find_gap(r, hash_xxh3(b->path.at, b->path.len));
+	at = find_gap(r, path);
 	if (gap != NULL && *at == NULL) {
-		*gap = (struct gap){.path = hash_xxh3(b->path.at, b->path.len)};
+		*gap = (struct gap){.path = path};
 		memcpy(gap->why, why, size);
 		*at = gap;
 		gap = NULL;
@@ -489,13 +505,12 @@ static int put_ref(struct build *b, const struct pack_item *item, const uint8_t 
 static int build_item(struct build *b, struct cbor_in *in, struct err *err)
 {
 	const uint8_t *start = in->at;
-	struct pack_head head;
 	struct pack_item item;
 
 	if (!b->open) {
-		if (pack_head_get(in, &head, err) < 0)
-			return -1;
-		b->path = head.path;
+		if (cbor_skip(in, DEPTH) != CBOR_OK)
+			return err_set(err, ERR_DAMAGE, "manifest: malformed");
+		b->head = (struct pack_bytes){start, (size_t)(in->at - start)};
 		b->open = true;
 		b->gap = false;
 		return buf_add(&b->load->unpacked, start, (size_t)(in->at - start), err);
@@ -523,9 +538,9 @@ static int build(
 
 	memcpy(&b.slice, plan->data, sizeof b.slice);
 	memcpy(load->lent_id, b.slice.id, sizeof load->lent_id);
-	b.path = (struct pack_bytes){plan->data + sizeof b.slice, b.slice.path_len};
-	b.open = b.path.len > 0;
-	cbor_in_init(&in, b.path.at + b.path.len, plan->len - sizeof b.slice - b.path.len);
+	b.head = (struct pack_bytes){plan->data + sizeof b.slice, b.slice.head_len};
+	b.open = b.head.len > 0;
+	cbor_in_init(&in, b.head.at + b.head.len, plan->len - sizeof b.slice - b.head.len);
 	*first = b.open ? PACK_BLOCK_NONE : 0;
 	while (in.at < in.end && got == 0) {
 		if (!b.open && *first == PACK_BLOCK_NONE)
@@ -564,7 +579,7 @@ void agent_replay_free(struct agent_replay *r)
 	agent_taker_free(r->taker);
 	buf_fini(&r->piece);
 	buf_fini(&r->home);
-	buf_fini(&r->path);
+	buf_fini(&r->head);
 	buf_fini(&r->ids);
 	for (i = 0; i < AHEAD; i++)
 		buf_fini(&r->plans[i]);
@@ -601,7 +616,7 @@ struct agent_replay *agent_replay_new(const struct agent_replay_options *options
 	pthread_mutex_init(&r->lock, NULL);
 	buf_init(&r->piece, STORE_CONTENT_MAX);
 	buf_init(&r->home, STORE_CONTENT_MAX);
-	buf_init(&r->path, PACK_PATH_MAX);
+	buf_init(&r->head, PACK_HEAD_MAX);
 	buf_init(&r->ids, SIZE_MAX);
 	for (i = 0; i < AHEAD; i++)
 		buf_init(&r->plans[i], PACK_BLOCK_VOLUME_MAX);
