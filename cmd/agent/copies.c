@@ -377,31 +377,21 @@ int agent_copies_put(struct agent_copies *c, const uint8_t *record, size_t len, 
 	return got;
 }
 
-struct search {
-	const uint8_t *dump;
-	bool found;
-};
-
-static int compare(void *ctx, const struct store_entry *e, struct err *err)
-{
-	struct search *s = ctx;
-
-	(void)err;
-	s->found |= memcmp(e->dump.id, s->dump, STORE_DUMP_ID) == 0 && !e->damaged;
-	return s->found;
-}
-
 int agent_copies_has_dump(struct agent_copies *c, const uint8_t *dump, bool *has, struct err *err)
 {
-	struct search s = {dump, false};
 	struct err why = {0};
 	size_t i;
+	int got;
 
-	for (i = 0; i < c->o.count && !s.found; i++)
-		if (!is_behind(&c->copies[i]) &&
-			store_dumps(c->copies[i].store, compare, &s, &why) != 0)
+	*has = false;
+	for (i = 0; i < c->o.count && !*has; i++) {
+		if (is_behind(&c->copies[i]))
+			continue;
+		got = store_has_dump(c->copies[i].store, dump, &why);
+		if (got < 0)
 			leave_unlocked(&c->copies[i], &why);
-	*has = s.found;
+		*has = got == 0;
+	}
 	return any_left(c, err);
 }
 

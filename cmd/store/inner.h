@@ -1,7 +1,7 @@
 /*
  * What the files of cmd/store/ share of an open store. Not for others.
  *
- * store.c opens, closes and answers; write.c is the writer: put, flush,
+ * store.c opens and closes; read.c answers; write.c is the writer: put, flush,
  * commit, delete; gc.c, scrub.c, rebuild.c and replicate.c are what their
  * names say.
  */

@@ -123,6 +123,9 @@ struct store_entry {
 typedef int store_each_dump(void *ctx, const struct store_entry *entry, struct err *err);
 int store_dumps(struct store *store, store_each_dump *each, void *ctx, struct err *err);
 
+/* Returns 0 if there is a dump of this id, and its record can be read; 1 if not; -1 with err set. */
+int store_has_dump(struct store *store, const uint8_t *dump, struct err *err);
+
 /* Deletes a dump: it is gone at once, for ever; its space comes back by gc.
  * Returns 0; 1 if there is none; -1 with err set: ERR_DENIED before its lock
  * date; ERR_FAILED while the clock is not believed: it was set by more than a day since the last

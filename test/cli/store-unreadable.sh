@@ -21,10 +21,10 @@ status_of "$FDUMP" dumps -s cut
 [ $status = 5 ] && [ "$(grep -c "can't be read" err)" = 2 ] && [ "$(wc -l <out)" = 1 ] || fail "dumps: status $status"
 status_of "$FDUMP" restore -s cut latest -C back
 [ $status = 5 ] && grep -q 'may be one of 2 dumps' err && [ ! -e back/1 ] || fail "latest: status $status"
-status_of "$FDUMP" restore -s cut "$id3" -C back
+status_of "$FDUMP" restore -s cut "${id3:?}" -C back
 [ $status = 5 ] && grep -q "can't be read" err || fail "by id: status $status"
 mkdir back back2
-"$FDUMP" restore -s cut "$id1" -C back && cmp back/1 tree/1 || fail "the one that is there"
+"$FDUMP" restore -s cut "${id1:?}" -C back && cmp back/1 tree/1 || fail "the one that is there"
 "$FDUMP" restore -s cut -s one latest -C back2 && cmp back2/3 tree/3 || fail "the other store has it"
 status_of "$FDUMP" forget -s cut --keep-last 1 -n
 [ $status = 5 ] && grep -q "2 dumps can't be read" err || fail "forget: status $status"
