@@ -397,10 +397,12 @@ struct found {
 	int64_t lock;
 };
 
-static int by_seq(const void *a, const void *b)
+static int by_time(const void *a, const void *b)
 {
 	const struct found *x = a, *y = b;
 
+	if (x->row.committed != y->row.committed)
+		return x->row.committed < y->row.committed ? -1 : 1;
 	return (x->row.seq > y->row.seq) - (x->row.seq < y->row.seq);
 }
 
@@ -497,7 +499,7 @@ int store_dumps(struct store *s, store_each_dump *each, void *ctx, struct err *e
 	got = collect(s, &all, err);
 	f = (struct found *)(void *)all.data;
 	if (all.len > 0)
-		qsort(f, all.len / sizeof *f, sizeof *f, by_seq);
+		qsort(f, all.len / sizeof *f, sizeof *f, by_time);
 	for (i = 0; i < all.len / sizeof *f && got == 0; i++) {
 		struct store_entry e = {0};
 		int read = follow_dump(s, &f[i], &payload, &e);

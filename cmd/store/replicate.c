@@ -67,7 +67,8 @@ static int copy_dump(void *ctx, const struct store_entry *e, struct err *err)
 		r->problem(r->ctx, e, "the store that it is copied from has not all of it");
 		return 0;
 	}
-	got = store_commit(r->to, e->record, e->record_len, &receipt, NULL, &why);
+	got = store_commit_again(
+		r->to, e->record, e->record_len, e->committed, &receipt, NULL, &why);
 	if (got < 0 && why.code == ERR_EXISTS)
 		return 0; /* it is there, or was deleted there */
 	if (got != 0) {

@@ -104,26 +104,31 @@ struct store_receipt {
 int store_commit(struct store *store, const uint8_t *record, size_t len,
 	struct store_receipt *receipt, struct buf *missing, struct err *err);
 
+/* The same for a dump that was committed at this time in another store, which is then its time
+ * here too: it is as old as it was. Later than now is now. */
+int store_commit_again(struct store *store, const uint8_t *record, size_t len, int64_t time,
+	struct store_receipt *receipt, struct buf *missing, struct err *err);
+
 /* A dump that is visible. */
 struct store_entry {
 	struct store_dump dump;
 	const uint8_t *record;
 	size_t record_len;
-	int64_t committed; /* seconds since 1970: the store's clock */
+	int64_t committed; /* seconds since 1970: the clock of the store that had it first */
 	int64_t lock;      /* the later of the record's and what LOCK blocks say; 0: none */
 	uint64_t seq;      /* order of commits */
 	struct store_receipt receipt;
 	bool damaged; /* chunks of it are missing, or its record can't be read */
 };
 
-/* Calls `each` for every dump, in the order of commits. All is borrowed for the call. The
- * callback returns 0; 1 to stop; -1 with err set. Returns 0, or -1. A dump
- * whose record is damaged is told by `each` with record NULL and its id in
- * dump.id. */
+/* Calls `each` for every dump, in the order of the times of their commits. All is borrowed for the
+ * call. The callback returns 0; 1 to stop; -1 with err set. Returns 0, or -1. A dump whose record
+ * is damaged is told by `each` with record NULL and its id in dump.id. */
 typedef int store_each_dump(void *ctx, const struct store_entry *entry, struct err *err);
 int store_dumps(struct store *store, store_each_dump *each, void *ctx, struct err *err);
 
-/* Returns 0 if there is a dump of this id, and its record can be read; 1 if not; -1 with err set. */
+/* Returns 0 if there is a dump of this id, and its record can be read; 1 if not; -1 with err set.
+ */
 int store_has_dump(struct store *store, const uint8_t *dump, struct err *err);
 
 /* Deletes a dump: it is gone at once, for ever; its space comes back by gc.

@@ -396,10 +396,13 @@ static int sign(
 	return seal_sign(s->secret, text, (size_t)(at - text), r->signature, err);
 }
 
+/* time: of the commit that this one repeats. */
 static int make_receipt(struct store *s, const struct store_dump *dump, const uint8_t *record,
-	size_t len, struct store_receipt *r, struct err *err)
+	size_t len, int64_t time, struct store_receipt *r, struct err *err)
 {
-	*r = (struct store_receipt){.time = store_now()};
+	int64_t now = store_now();
+
+	*r = (struct store_receipt){.time = time < now ? time : now};
 	memcpy(r->store, s->uid, sizeof r->store);
 	memcpy(r->dump, dump->id, sizeof r->dump);
 	hash_sha256(record, len, r->record);
@@ -422,8 +425,8 @@ static int check_new(struct db_txn *txn, const uint8_t *id, struct err *err)
 
 /* Within the transaction that makes it visible. Returns 0, 1 or -1. */
 static int commit_in(struct store *s, struct db_txn *txn, const struct store_dump *dump,
-	const uint8_t *record, size_t len, struct store_receipt *receipt, struct buf *missing,
-	struct err *err)
+	const uint8_t *record, size_t len, int64_t time, struct store_receipt *receipt,
+	struct buf *missing, struct err *err)
 {
 	struct store_dump_row row = {.seq = 0};
 	uint8_t *to = s->block + PACK_BLOCK_HEADER;
@@ -434,7 +437,7 @@ static int commit_in(struct store *s, struct db_txn *txn, const struct store_dum
 	got = store_whole(s, txn, dump, missing, err);
 	if (got != 0)
 		return got;
-	if (make_receipt(s, dump, record, len, receipt, err) != 0)
+	if (make_receipt(s, dump, record, len, time, receipt, err) != 0)
 		return -1;
 	row.seq = s->meta.seq;
 	row.committed = receipt->time;
@@ -451,7 +454,8 @@ static int commit_in(struct store *s, struct db_txn *txn, const struct store_dum
 }
 
 static int commit_locked(struct store *s, const struct store_dump *dump, const uint8_t *record,
-	size_t len, struct store_receipt *receipt, struct buf *missing, struct err *err)
+	size_t len, int64_t time, struct store_receipt *receipt, struct buf *missing,
+	struct err *err)
 {
 	struct db_txn *txn;
 	uint32_t number;
@@ -466,15 +470,15 @@ static int commit_locked(struct store *s, const struct store_dump *dump, const u
 	if (store_flush_all(s, err) != 0 || have_volume(s, err) != 0 ||
 		db_begin(s->db, true, &txn, err) != 0)
 		return -1;
-	got = commit_in(s, txn, dump, record, len, receipt, missing, err);
+	got = commit_in(s, txn, dump, record, len, time, receipt, missing, err);
 	if (got == 0)
 		return store_commit_index(s, txn, err);
 	db_abort(txn);
 	return got;
 }
 
-int store_commit(struct store *s, const uint8_t *record, size_t len, struct store_receipt *receipt,
-	struct buf *missing, struct err *err)
+int store_commit_again(struct store *s, const uint8_t *record, size_t len, int64_t time,
+	struct store_receipt *receipt, struct buf *missing, struct err *err)
 {
 	struct store_dump dump;
 	int got;
@@ -482,9 +486,15 @@ int store_commit(struct store *s, const uint8_t *record, size_t len, struct stor
 	if (store_dump_get(&dump, record, len, err) != 0)
 		return -1;
 	pthread_mutex_lock(&s->writer);
-	got = commit_locked(s, &dump, record, len, receipt, missing, err);
+	got = commit_locked(s, &dump, record, len, time, receipt, missing, err);
 	pthread_mutex_unlock(&s->writer);
 	return got;
+}
+
+int store_commit(struct store *s, const uint8_t *record, size_t len, struct store_receipt *receipt,
+	struct buf *missing, struct err *err)
+{
+	return store_commit_again(s, record, len, INT64_MAX, receipt, missing, err);
 }
 
 /* The later of the lock dates of record and LOCK blocks. Returns 0, 1: no such dump, -1. */
