@@ -60,9 +60,15 @@ static int take(struct cmd_options *o, int c)
 
 	switch (c) {
 	case 'f':
+		if (o->has_file)
+			return cmd_usage(o->command, "-f can be given once");
+		o->has_file = true;
 		o->file = optarg;
 		break;
 	case 'C':
+		if (o->has_directory)
+			return cmd_usage(o->command, "-C can be given once: all PATHs are in it");
+		o->has_directory = true;
 		o->directory = optarg;
 		break;
 	case 'T':

@@ -37,6 +37,7 @@ struct cmd_options {
 	void *ctx;
 	/* What was given; borrowed from argv. */
 	const char *file, *directory, *files_from, *state;
+	bool has_file, has_directory; /* were given */
 	const char *stores[CMD_STORES_MAX];
 	size_t store_count;
 	bool verbose, json, null, no_xattrs, numeric_owner, no_recursion;

@@ -73,7 +73,7 @@ struct options {
 	FILE *list;
 	char *line;
 	size_t line_cap;
-	bool told_cut;
+	bool any_path, told_cut;
 };
 
 enum { OPT_ONE_FS = CMD_OPTIONS_OWN, OPT_CACHES, OPT_COMMAND, OPT_LEVEL, OPT_REPRODUCIBLE, OPT_TO };
@@ -168,24 +168,23 @@ static void tell_cut(struct options *o, const char *path)
 static int next_root(void *ctx, const char **path, struct err *err)
 {
 	struct options *o = ctx;
-	ssize_t n;
+	int got;
 
 	if (*o->paths != NULL) {
 		*path = *o->paths++;
+		o->any_path = true;
 		tell_cut(o, *path);
 		return 0;
 	}
 	if (o->list == NULL)
 		return 1;
-	do {
-		errno = 0;
-		n = getdelim(&o->line, &o->line_cap, o->o.null ? 0 : '\n', o->list);
-		if (n < 0)
-			return ferror(o->list) ? err_errno(err, errno, "%s", o->o.files_from) : 1;
-		if (n > 0 && o->line[n - 1] == (o->o.null ? 0 : '\n'))
-			o->line[--n] = 0;
-	} while (n == 0);
+	got = cmd_select_line(o->list, o->o.files_from, o->o.null, &o->line, &o->line_cap, err);
+	if (got == 1 && !o->any_path && o->command_count == 0)
+		return err_set(err, ERR_USAGE, "%s: has no PATH in it", o->o.files_from);
+	if (got != 0)
+		return got;
 	*path = o->line;
+	o->any_path = true;
 	tell_cut(o, *path);
 	return 0;
 }

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "cmd/agent/backup.h"
+#include "cmd/select.h"
 #include "cmd/show.h"
 #include "lib/cbor.h"
 #include "lib/err.h"
@@ -76,25 +77,18 @@ int cmd_roots_add(struct cmd_roots *r, const char *path, struct err *err)
 int cmd_roots_read(struct cmd_roots *r, const char *file, bool null, struct err *err)
 {
 	FILE *f = strcmp(file, "-") == 0 ? stdin : fopen(file, "re");
-	int end = null ? 0 : '\n', got = 0;
 	char *line = NULL;
 	size_t cap = 0;
-	ssize_t n;
+	int got = 0;
 
 	if (f == NULL)
 		return err_errno(err, errno, "%s", file);
-	while (got == 0 && (n = getdelim(&line, &cap, end, f)) >= 0) {
-		if (n > 0 && line[n - 1] == end)
-			line[--n] = 0;
-		if (n > 0)
-			got = cmd_roots_add(r, line, err);
-	}
-	if (got == 0 && ferror(f))
-		got = err_errno(err, errno, "%s", file);
+	while (got == 0 && (got = cmd_select_line(f, file, null, &line, &cap, err)) == 0)
+		got = cmd_roots_add(r, line, err);
 	free(line);
 	if (f != stdin)
 		fclose(f);
-	return got;
+	return got < 0 ? -1 : 0;
 }
 
 /* A path's name in the dump; the caller frees it. */

@@ -35,28 +35,43 @@ int cmd_select_path(struct cmd_select *s, const char *path, struct err *err)
 	return 0;
 }
 
+int cmd_select_line(
+	FILE *list, const char *file, bool nul, char **line, size_t *cap, struct err *err)
+{
+	int end = nul ? 0 : '\n';
+	ssize_t n;
+
+	do {
+		errno = 0;
+		n = getdelim(line, cap, end, list);
+		if (n < 0)
+			return ferror(list) ? err_errno(err, errno, "%s", file) : 1;
+		if (n > 0 && (*line)[n - 1] == end)
+			(*line)[--n] = 0;
+		if (strlen(*line) < (size_t)n)
+			return err_set(err, ERR_USAGE,
+				"%s: has NUL bytes: --null reads what "
+				"find -print0 prints",
+				file);
+	} while (n == 0);
+	return 0;
+}
+
 int cmd_select_paths_from(struct cmd_select *s, const char *file, bool nul, struct err *err)
 {
 	FILE *f = strcmp(file, "-") == 0 ? stdin : fopen(file, "re");
 	char *line = NULL;
 	size_t cap = 0;
-	ssize_t n;
 	int got = 0;
 
 	if (f == NULL)
 		return err_errno(err, errno, "%s", file);
-	while (got == 0 && (n = getdelim(&line, &cap, nul ? 0 : '\n', f)) >= 0) {
-		if (n > 0 && line[n - 1] == (nul ? 0 : '\n'))
-			line[--n] = 0;
-		if (n > 0)
-			got = cmd_select_path(s, line, err);
-	}
-	if (got == 0 && ferror(f))
-		got = err_errno(err, errno, "%s", file);
+	while (got == 0 && (got = cmd_select_line(f, file, nul, &line, &cap, err)) == 0)
+		got = cmd_select_path(s, line, err);
 	free(line);
 	if (f != stdin)
 		fclose(f);
-	return got;
+	return got < 0 ? -1 : 0;
 }
 
 static int need_match(struct cmd_select *s, struct err *err)

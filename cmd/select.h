@@ -14,6 +14,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 
 struct err;
 struct match;
@@ -32,6 +33,12 @@ struct cmd_select {
 
 /* Each returns 0, or -1 with err set. */
 int cmd_select_path(struct cmd_select *select, const char *path, struct err *err);
+/* The next line of a list of paths that was opened from `file`, empty ones left out, into *line
+ * (*cap: as getdelim). Returns 0; 1: at the end; -1 with err set: ERR_USAGE, a NUL in it, which
+ * only a list for --null has. */
+int cmd_select_line(
+	FILE *list, const char *file, bool nul, char **line, size_t *cap, struct err *err);
+
 int cmd_select_paths_from(struct cmd_select *select, const char *file, bool nul, struct err *err);
 int cmd_select_pattern(struct cmd_select *select, const char *pattern, struct err *err);
 int cmd_select_patterns_from(
