@@ -15,6 +15,7 @@
 #include "cmd/agent/hook.h"
 #include "cmd/agent/state.h"
 #include "cmd/cmd.h"
+#include "cmd/ending.h"
 #include "cmd/estimate.h"
 #include "cmd/json.h"
 #include "cmd/options.h"
@@ -71,6 +72,8 @@ static const char help[] =
 	"\n"
 	"Exit status: 0 complete; 1 done, but some entries changed or could not be\n"
 	"read, and are listed; 2 failed; 4 fewer copies than asked for; 7 no space.\n";
+
+#define LOCK_MAX ((int64_t)10 * 366 * 86400) /* seconds: what is mistyped can't be undone */
 
 struct options {
 	struct cmd_options o; /* .select: its patterns */
@@ -182,8 +185,9 @@ static int take_value(struct options *o, int c)
 		o->commands[o->command_count++] = optarg;
 		return -1;
 	case OPT_LOCK:
-		if (cmd_duration(optarg, &seconds) != 0)
-			return cmd_usage("backup", "--lock wants a time as 30d, 12h, 4w");
+		if (cmd_duration(optarg, &seconds) != 0 || seconds > LOCK_MAX)
+			return cmd_usage(
+				"backup", "--lock wants a time as 30d, 12h, 4w; 10 years at most");
 		o->backup.lock = (int64_t)time(NULL) + seconds;
 		return -1;
 	case OPT_BEFORE:
@@ -601,6 +605,15 @@ static int hook(struct options *o, const char *name, int status, const struct ag
 	return -1;
 }
 
+/* A run that is ended by a signal: what the hook before it began the one after it ends. */
+static void ended(void *ctx, int status)
+{
+	struct options *o = ctx;
+
+	cmd_progress_hush();
+	hook(o, o->after, status, NULL);
+}
+
 /* From the first hook to the last. Returns the exit status. */
 static int run_all(struct options *o)
 {
@@ -608,6 +621,8 @@ static int run_all(struct options *o)
 	struct err err = {0};
 	int status;
 
+	if (o->after != NULL && cmd_ending_start(ended, o, &err) != 0)
+		return cmd_fail("backup", &err);
 	if (hook(o, o->before, -1, NULL) != 0) {
 		err_set(&err, ERR_FAILED, "there is no backup, for the hook before it failed");
 		status = cmd_fail("backup", &err);
@@ -619,6 +634,8 @@ static int run_all(struct options *o)
 	} else {
 		status = result.problems > 0 ? CMD_SOME : CMD_OK;
 	}
+	if (o->after != NULL)
+		cmd_ending_stop();
 	if (hook(o, o->after, status, &result) != 0 && status == CMD_OK)
 		status = CMD_SOME;
 	return status;

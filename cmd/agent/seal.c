@@ -246,13 +246,15 @@ void agent_keys_free(struct agent_keys *k)
 	free(k);
 }
 
-static int denied(const uint8_t *wraps, size_t count, struct err *err)
+static int denied(const struct agent_keys *k, const uint8_t *wraps, size_t count, struct err *err)
 {
 	char text[KEY_ID_TEXT];
 
 	key_id_text(wraps, text);
-	return err_set(err, ERR_DENIED, "sealed to key %s%s: give its secret half (--key FILE)",
-		text, count > 1 ? " and others" : "");
+	return err_set(err, ERR_DENIED, "sealed to key %s%s: %s", text,
+		count > 1 ? " and others" : "",
+		k->key_count > 0 ? "no key that was given opens it"
+				 : "give its secret half (--key FILE)");
 }
 
 /* Opens the wrap of one of our keys. */
@@ -279,7 +281,7 @@ static int unwrap(const struct agent_keys *k, const uint8_t *ephemeral, const ui
 						 "a wrapped secret is not authentic")
 				       : got;
 		}
-	return denied(wraps, count, err);
+	return denied(k, wraps, count, err);
 }
 
 int agent_keys_domain(struct agent_keys *k, const struct store_dump *dump,

@@ -170,7 +170,9 @@ static int read_about(struct store *s, struct err *err)
 	if (got != 0)
 		return err->code == ERR_NOTFOUND
 			       ? err_set(err, ERR_NOTFOUND,
-					 "%s: is no store (fdump store init makes one)", s->path)
+					 "%s: is no store: a store is a directory that fdump store "
+					 "init made",
+					 s->path)
 			       : -1;
 	text[len] = 0;
 	got = sscanf(text, "fdump-store %d\nuid %32[0-9a-f]\npublic %64[0-9a-f]\nreserve %" SCNu64,

@@ -31,6 +31,22 @@ back --before bad --after told
 [ "$(fdump dumps -s store | grep -c n)" = 1 ] || fail "a dump in spite of the hook"
 back --after bad
 [ $status = 1 ] || fail "a hook failed after: status $status"
+for signal in TERM HUP; do
+	"$FDUMP" backup -s store --open --state state --hooks hooks --name n --before ready --after told \
+		--command "slow=sleep 20" -C tree . >out 2>err &
+	pid=$!
+	for _ in $(seq 50); do
+		[ "$(tail -1 log)" != "before n" ] || break
+		sleep 0.1
+	done
+	sleep 0.3
+	status=0
+	kill -$signal $pid
+	wait $pid || status=$?
+	want=$((128 + $(kill -l $signal)))
+	[ $status = $want ] || fail "SIG$signal: status $status"
+	[ "$(tail -1 log)" = "after $want " ] || fail "the hook after SIG$signal: $(tail -1 log)"
+done
 back --before ../hooks/ready
 [ $status = 2 ] || fail "a path as a name: status $status"
 chmod g+w hooks/ready
