@@ -622,7 +622,7 @@ int pack_reader_take(struct pack_reader *r, struct pack_load *load, struct err *
 	if (load->bad.code == ERR_NONE && r->sealed && !b->sealed && b->kind >= PACK_ENTRY) {
 		err_set(&load->bad, ERR_DAMAGE,
 			r->keyed ? "not sealed, in a sealed pack"
-				 : "not sealed, though a key was given");
+				 : "not sealed, though a key was given: it is read without --key");
 		told = !r->keyed && r->told_plain;
 		r->told_plain = !r->keyed;
 	}
