@@ -571,7 +571,7 @@ static void readers_follow_gc(void **state)
 static void flip(uint32_t volume, uint32_t offset)
 {
 	char file[120];
-	uint8_t byte;
+	uint8_t byte = 0;
 	int fd;
 
 	snprintf(file, sizeof file, "%s/volumes/%08x.vol", path, volume);
