@@ -2,7 +2,6 @@
 #include "cmd/check.h"
 
 #include <inttypes.h>
-#include <pthread.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -26,7 +25,6 @@ struct check {
 	struct store_entry dump; /* the one that is read; without id: none */
 	uint64_t entries, content, damaged, unopened;
 	struct store_marks seen; /* contents that were proved: each once */
-	pthread_mutex_t lock;    /* over what is printed */
 };
 
 bool cmd_is_store(const char *path)
@@ -46,7 +44,6 @@ static void tell(
 	json_t *object;
 	int failed = 1;
 
-	pthread_mutex_lock(&c->lock);
 	cmd_progress_hush();
 	if (c->o->json) {
 		object = cmd_json_new("problem", "verify.store");
@@ -64,7 +61,6 @@ static void tell(
 	if (failed != 0)
 		fprintf(stderr, "fdump verify: %s%s%s%s%s: %s\n", c->path,
 			whose[0] ? ": dump " : "", whose, name[0] ? ": " : "", name, what);
-	pthread_mutex_unlock(&c->lock);
 }
 
 static void on_store_problem(void *ctx, const struct store_entry *dump, const char *what)
@@ -195,7 +191,7 @@ static int tell_result(const struct check *c, const struct store_checked *r, str
 
 int cmd_verify_store(struct cmd_options *o, const char *path)
 {
-	struct check c = {.o = o, .path = path, .lock = PTHREAD_MUTEX_INITIALIZER};
+	struct check c = {.o = o, .path = path};
 	struct store_checked r = {0};
 	struct cmd_dump d = {.source = NULL};
 	struct err err = {0};
@@ -212,7 +208,6 @@ int cmd_verify_store(struct cmd_options *o, const char *path)
 	store_marks_fini(&c.seen);
 	if (got == 0)
 		got = tell_result(&c, &r, &err);
-	pthread_mutex_destroy(&c.lock);
 	if (got != 0)
 		return cmd_fail("verify", &err);
 	if (r.damaged + r.missing + r.incomplete + c.damaged > 0) {

@@ -48,7 +48,7 @@ struct scrub {
 	struct buf holes; /* struct hole: what is damaged in them */
 	struct buf bad;   /* struct bad: chunks whose mark is wrong */
 	struct buf live;  /* numbers of volumes, as the index has them */
-	bool passed;      /* the index was gone over */
+	bool listed;      /* the index was gone over, with .live */
 	uint32_t domain;  /* of the dump that is checked */
 	struct db_txn *txn;
 };
@@ -427,7 +427,7 @@ static int check_row(
 	const struct seen *v = seen_at(s, &row->place);
 	struct bad bad = {.volume = row->place.volume, .offset = row->place.offset};
 
-	if (v == NULL && (s->passed || is_known(s, row->place.volume)))
+	if (v == NULL && (s->listed || is_known(s, row->place.volume)))
 		return 0;
 	s->result->chunks++;
 	if (v != NULL) {
@@ -451,13 +451,13 @@ static int check_rows(struct scrub *s, struct err *err)
 
 	if (db_begin(s->store->db, false, &txn, err) != 0)
 		return -1;
-	got = s->passed ? 0 : list_live(s, txn, err);
+	got = s->listed ? 0 : list_live(s, txn, err);
 	while (got == 0 && (got = store_chunk_next(txn, &key, &row, err)) == 0)
 		got = check_row(s, key.at, &row, err);
 	if (got >= 0)
 		got = need_dumps(s, txn, err);
 	db_abort(txn);
-	s->passed = true;
+	s->listed = true;
 	return got;
 }
 
