@@ -7,12 +7,14 @@
 #include <assert.h>
 #include <errno.h>
 #include <pthread.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
 
 #include <gcrypt.h>
 
 #include "lib/err.h"
+#include "lib/gcm.h"
 #include "lib/hash.h"
 
 const struct seal_argon2 seal_argon2_default = {.passes = 5, .memory = 65536, .lanes = 1};
@@ -44,30 +46,52 @@ int seal_random(void *bytes, size_t len, struct err *err)
 	return 0;
 }
 
-/* The handle itself is the struct: nothing to allocate beside it. */
-static gcry_cipher_hd_t handle(struct seal *seal)
+struct seal {
+	struct gcm *wide;        /* or, where there is none: */
+	gcry_cipher_hd_t cipher; /* wiped when it is closed */
+};
+
+static int set_key(struct seal *seal, const uint8_t *key, struct err *err)
 {
-	return (gcry_cipher_hd_t)(void *)seal;
+	gcry_error_t code =
+		gcry_cipher_open(&seal->cipher, GCRY_CIPHER_AES256, GCRY_CIPHER_MODE_GCM, 0);
+
+	if (code == 0)
+		code = gcry_cipher_setkey(seal->cipher, key, SEAL_KEY_LEN);
+	return code == 0 ? 0 : failed(err, "AES-256-GCM", code);
+}
+
+static struct seal *make(const uint8_t *key, bool wide, struct err *err)
+{
+	struct seal *seal = calloc(1, sizeof *seal);
+
+	if (seal == NULL) {
+		err_set(err, ERR_NOMEM, "out of memory");
+		return NULL;
+	}
+	if (wide ? (seal->wide = gcm_new(key, err)) != NULL : set_key(seal, key, err) == 0)
+		return seal;
+	seal_free(seal);
+	return NULL;
 }
 
 struct seal *seal_new(const uint8_t key[SEAL_KEY_LEN], struct err *err)
 {
-	gcry_cipher_hd_t cipher;
-	gcry_error_t code = gcry_cipher_open(&cipher, GCRY_CIPHER_AES256, GCRY_CIPHER_MODE_GCM, 0);
+	return make(key, gcm_there(), err);
+}
 
-	if (code == 0 && (code = gcry_cipher_setkey(cipher, key, SEAL_KEY_LEN)) != 0)
-		gcry_cipher_close(cipher);
-	if (code != 0) {
-		failed(err, "AES-256-GCM", code);
-		return NULL;
-	}
-	return (struct seal *)(void *)cipher;
+struct seal *seal_new_narrow(const uint8_t key[SEAL_KEY_LEN], struct err *err)
+{
+	return make(key, false, err);
 }
 
 void seal_free(struct seal *seal)
 {
-	if (seal != NULL)
-		gcry_cipher_close(handle(seal)); /* wipes it */
+	if (seal == NULL)
+		return;
+	gcm_free(seal->wide);
+	gcry_cipher_close(seal->cipher);
+	free(seal);
 }
 
 void seal_nonce(uint64_t n, uint8_t nonce[SEAL_NONCE_LEN])
@@ -92,9 +116,14 @@ static gcry_error_t begin(gcry_cipher_hd_t cipher, const uint8_t *nonce, const v
 int seal_seal(struct seal *seal, const uint8_t nonce[SEAL_NONCE_LEN], const void *ad, size_t ad_len,
 	const void *in, size_t len, void *out, struct err *err)
 {
-	gcry_cipher_hd_t cipher = handle(seal);
-	gcry_error_t code = begin(cipher, nonce, ad, ad_len);
+	gcry_cipher_hd_t cipher = seal->cipher;
+	gcry_error_t code;
 
+	if (seal->wide != NULL) {
+		gcm_seal(seal->wide, nonce, ad, ad_len, in, len, out, (uint8_t *)out + len);
+		return 0;
+	}
+	code = begin(cipher, nonce, ad, ad_len);
 	if (code == 0)
 		code = gcry_cipher_encrypt(
 			cipher, out, len, in == out ? NULL : in, in == out ? 0 : len);
@@ -103,21 +132,36 @@ int seal_seal(struct seal *seal, const uint8_t nonce[SEAL_NONCE_LEN], const void
 	return code == 0 ? 0 : failed(err, "AES-256-GCM", code);
 }
 
+static gcry_error_t open_narrow(gcry_cipher_hd_t cipher, const uint8_t *nonce, const void *ad,
+	size_t ad_len, const uint8_t *in, size_t len, void *out)
+{
+	gcry_error_t code = begin(cipher, nonce, ad, ad_len);
+
+	if (code == 0)
+		code = gcry_cipher_decrypt(
+			cipher, out, len, in == out ? NULL : in, in == out ? 0 : len);
+	return code == 0 ? gcry_cipher_checktag(cipher, in + len, SEAL_TAG_LEN) : code;
+}
+
+static gcry_error_t open_wide(const struct gcm *wide, const uint8_t *nonce, const void *ad,
+	size_t ad_len, const uint8_t *in, size_t len, void *out)
+{
+	uint8_t tag[SEAL_TAG_LEN];
+
+	gcm_open(wide, nonce, ad, ad_len, in, len, out, tag);
+	return seal_equal(tag, in + len, sizeof tag) ? 0 : gcry_error(GPG_ERR_CHECKSUM);
+}
+
 int seal_open(struct seal *seal, const uint8_t nonce[SEAL_NONCE_LEN], const void *ad, size_t ad_len,
 	const void *in, size_t len, void *out, struct err *err)
 {
-	gcry_cipher_hd_t cipher = handle(seal);
 	gcry_error_t code;
 
 	if (len < SEAL_TAG_LEN)
 		return 1;
 	len -= SEAL_TAG_LEN;
-	code = begin(cipher, nonce, ad, ad_len);
-	if (code == 0)
-		code = gcry_cipher_decrypt(
-			cipher, out, len, in == out ? NULL : in, in == out ? 0 : len);
-	if (code == 0)
-		code = gcry_cipher_checktag(cipher, (const uint8_t *)in + len, SEAL_TAG_LEN);
+	code = seal->wide != NULL ? open_wide(seal->wide, nonce, ad, ad_len, in, len, out)
+				  : open_narrow(seal->cipher, nonce, ad, ad_len, in, len, out);
 	if (code == 0)
 		return 0;
 	if (len > 0)

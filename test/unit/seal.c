@@ -125,6 +125,43 @@ static void gcm_finds_changes(void **state)
 	seal_free(seal);
 }
 
+/* Whichever library does it: the same bytes, of any length, in place or not. */
+static void gcm_the_same_everywhere(void **state)
+{
+	static const size_t far[] = {4095, 65536, 65537, 1u << 20, (4u << 20) + 5};
+	static uint8_t plain[(4u << 20) + 5], a[sizeof plain + SEAL_TAG_LEN], b[sizeof a];
+	uint8_t key[SEAL_KEY_LEN], nonce[SEAL_NONCE_LEN], ad[300];
+	struct seal *wide, *narrow;
+	size_t i, len, ad_len;
+
+	(void)state;
+	assert_int_equal(seal_random(key, sizeof key, &err), 0);
+	assert_int_equal(seal_random(ad, sizeof ad, &err), 0);
+	assert_int_equal(seal_random(plain, sizeof plain, &err), 0);
+	assert_non_null(wide = seal_new(key, &err));
+	assert_non_null(narrow = seal_new_narrow(key, &err));
+	for (i = 0; i < 1500 + sizeof far / sizeof *far; i++) {
+		len = i < 1500 ? i : far[i - 1500];
+		ad_len = i % (sizeof ad + 1);
+		seal_nonce(i, nonce);
+		assert_int_equal(seal_seal(wide, nonce, ad, ad_len, plain, len, a, &err), 0);
+		memcpy(b, plain, len);
+		assert_int_equal(seal_seal(narrow, nonce, ad, ad_len, b, len, b, &err), 0);
+		assert_memory_equal(a, b, len + SEAL_TAG_LEN);
+		assert_int_equal(
+			seal_open(wide, nonce, ad, ad_len, b, len + SEAL_TAG_LEN, b, &err), 0);
+		assert_memory_equal(b, plain, len);
+		assert_int_equal(
+			seal_open(narrow, nonce, ad, ad_len, a, len + SEAL_TAG_LEN, b, &err), 0);
+		assert_memory_equal(b, plain, len);
+		a[len + i % SEAL_TAG_LEN] ^= 1;
+		assert_int_equal(
+			seal_open(narrow, nonce, ad, ad_len, a, len + SEAL_TAG_LEN, b, &err), 1);
+	}
+	seal_free(wide);
+	seal_free(narrow);
+}
+
 static void nonces_differ(void **state)
 {
 	static uint8_t seen[65536][SEAL_NONCE_LEN];
@@ -396,6 +433,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(gcm_vectors),
 		cmocka_unit_test(gcm_finds_changes),
+		cmocka_unit_test(gcm_the_same_everywhere),
 		cmocka_unit_test(nonces_differ),
 		cmocka_unit_test(randoms_differ),
 		cmocka_unit_test(hkdf),
