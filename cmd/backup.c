@@ -59,7 +59,7 @@ static const char help[] =
 	"      --command NAME=PROGRAM  the output of PROGRAM as member NAME (repeatable)\n"
 	"      --reread            read everything, whether it was touched or not\n"
 	"      --lock TIME         can't be deleted for 30d, 12h, ...\n"
-	"      --level N           zstd level 0 (none) to 19, default 1\n"
+	"      --level N           zstd level 0 (none) to 19, default 2\n"
 	"      --json              problems and the result as JSON, one object a line\n"
 	"      --threads N         default: the number of processors\n"
 	"      --before NAME       run this hook before; if it fails there is no backup\n"
@@ -649,7 +649,7 @@ int cmd_backup(int argc, char **argv)
 				    .own = own,
 				    .take = take},
 		.hooks = "/etc/fdump/hooks",
-		.backup = {.level = 1, .name = "backup"}};
+		.backup = {.level = 2, .name = "backup"}};
 	size_t i;
 	int status;
 

@@ -45,6 +45,8 @@ uint8_t *buf_room(struct buf *buf, size_t more, struct err *err)
 		cap = buf->max < FIRST_CAP ? buf->max : FIRST_CAP;
 	if (cap < buf->len + more)
 		cap = buf->len + more;
+	if (buf->len == 0) /* realloc would copy what nobody wants */
+		buf_fini(buf);
 	data = realloc(buf->data, cap ? cap : 1);
 	if (data == NULL) {
 		err_set(err, ERR_NOMEM, "buffer of %zu bytes: out of memory", cap);

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cmd/agent/ahead.h"
 #include "cmd/agent/cache.h"
 #include "cmd/agent/source.h"
 #include "cmd/store/marks.h"
@@ -54,6 +55,7 @@ struct agent_replay {
 	bool any_gap;
 	/* plan */
 	struct agent_taker *taker;
+	struct agent_ahead *ahead;
 	struct buf piece, head; /* head: of the open entry */
 	struct cbor_in in;
 	uint64_t piece_number, content; /* content: that REFs of this plan name */
@@ -79,14 +81,13 @@ struct agent_replay {
 
 /* --- plan ---------------------------------------------------------------- */
 
-/* Whether the next piece, which begins and ends with an entry, was met before. */
-static bool piece_met(const struct agent_replay *r)
+/* Whether a piece, which begins and ends with an entry, was met before. */
+static bool piece_met(const struct agent_replay *r, uint64_t number)
 {
-	const uint8_t *id = agent_taker_piece_id(r->taker, r->piece_number);
+	const uint8_t *id = agent_taker_piece_id(r->taker, number);
 
-	if (r->o.seen == NULL || r->open || id == NULL)
-		return false;
-	return store_marks_has(r->o.seen, hash_xxh3(id, STORE_ID_LEN));
+	return r->o.seen != NULL && id != NULL &&
+	       store_marks_has(r->o.seen, hash_xxh3(id, STORE_ID_LEN));
 }
 
 /* The piece that was read to its end may be passed by the next time. */
@@ -102,29 +103,34 @@ static int piece_done(struct agent_replay *r, struct err *err)
 
 static int next_piece(struct agent_replay *r, struct err *err)
 {
+	uint64_t next;
 	int got;
 
 	if (piece_done(r, err) != 0)
 		return -1;
-	while (piece_met(r))
+	while (!r->open && piece_met(r, r->piece_number))
 		r->piece_number++;
 	r->clean = !r->open;
-	got = agent_taker_piece(r->taker, r->piece_number, &r->piece, err);
+	got = agent_ahead_take(r->ahead, r->piece_number, &r->piece, err);
 	if (got == 0) {
 		r->piece_number++;
 		cbor_in_init(&r->in, r->piece.data, r->piece.len);
+		for (next = r->piece_number; piece_met(r, next);)
+			next++;
+		agent_ahead_want(r->ahead, next);
 	} else {
 		r->clean = false;
 	}
 	return got;
 }
 
-/* Whether the entry's content was met before. One that goes over the end of a
+/* Whether the entry's content was met before: then it is passed. One that goes over the end of a
  * piece is taken for new. Returns 0, 1 or -1. */
-static int met_before(struct agent_replay *r, struct err *err)
+static int pass_met(struct agent_replay *r, struct err *err)
 {
 	struct cbor_in in = r->in;
 	struct pack_item item;
+	int met;
 
 	if (r->o.seen == NULL)
 		return 0;
@@ -134,7 +140,10 @@ static int met_before(struct agent_replay *r, struct err *err)
 	} while (item.kind != PACK_ITEM_TAIL);
 	if (cbor_skip(&in, DEPTH) != CBOR_OK)
 		return 0;
-	return store_marks_add(r->o.seen, hash_xxh3(r->in.at, (size_t)(in.at - r->in.at)), err);
+	met = store_marks_add(r->o.seen, hash_xxh3(r->in.at, (size_t)(in.at - r->in.at)), err);
+	if (met > 0)
+		r->in = in;
+	return met;
 }
 
 static bool is_selected(const struct agent_replay *r, const struct pack_head *head)
@@ -217,10 +226,10 @@ static int plan_head(struct agent_replay *r, struct buf *plan, struct err *err)
 
 	if (get_head(r, &head, err) != 0)
 		return err_prefix(err, "manifest");
-	if ((met = met_before(r, err)) < 0)
-		return -1;
+	if ((met = pass_met(r, err)) != 0)
+		return met < 0 ? -1 : 0;
 	r->open = true;
-	r->skipping = met > 0 || !inherit(r, &head, &changed);
+	r->skipping = !inherit(r, &head, &changed);
 	return r->skipping ? 0 : begin_entry(r, plan, &head, changed ? NULL : start, err);
 }
 
@@ -576,6 +585,7 @@ void agent_replay_free(struct agent_replay *r)
 		next = r->gaps->next;
 		free(r->gaps);
 	}
+	agent_ahead_free(r->ahead);
 	agent_taker_free(r->taker);
 	buf_fini(&r->piece);
 	buf_fini(&r->home);
@@ -594,7 +604,8 @@ static int make_workers(struct agent_replay *r, struct err *err)
 	r->taker = agent_taker_new(r->o.source, err);
 	r->takers = calloc(r->o.threads, sizeof(struct agent_taker *));
 	r->cache = agent_cache_new(CACHE, err);
-	if (r->taker == NULL || r->takers == NULL || r->cache == NULL)
+	r->ahead = agent_ahead_new(r->o.source, err);
+	if (r->taker == NULL || r->takers == NULL || r->cache == NULL || r->ahead == NULL)
 		return err->code != ERR_NONE ? -1 : err_set(err, ERR_NOMEM, "out of memory");
 	for (i = 0; i < r->o.threads; i++)
 		if ((r->takers[i] = agent_taker_new(r->o.source, err)) == NULL)

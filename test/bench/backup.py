@@ -113,7 +113,7 @@ def main():
     p.add_argument("--data", default="/var/tmp/fdump-bench")
     p.add_argument("--kind", default="small")
     p.add_argument("--rounds", type=int, default=3)
-    p.add_argument("--level", type=int, default=1, help="of fdump's zstd (restic has 3)")
+    p.add_argument("--level", type=int, default=2, help="of fdump's zstd (restic has 3)")
     p.add_argument("fdump")
     args = p.parse_args()
     bench, rng = Bench(args), random.Random(1)

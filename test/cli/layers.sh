@@ -32,7 +32,7 @@ only() {
 	may rpc 'lib|rpc'
 	may cmd 'lib|pack|cron|rpc|cmd'
 	only 'gcrypt\.h' 'lib/(hash|seal)\.c'
-	only 'intel-ipsec-mb\.h' 'lib/sums\.c'
+	only 'intel-ipsec-mb\.h' 'lib/(sums|gcm)\.c'
 	only 'xxhash\.h' 'lib/hash\.c'
 	only 'z(std|dict)[^>]*\.h' 'lib/zst\.c'
 	only 'cbor[./][^>]*' 'lib/cbor\.c'
