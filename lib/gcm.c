@@ -7,7 +7,6 @@
 #include <string.h>
 
 #include "lib/err.h"
-#include "lib/seal.h"
 
 #ifdef FDUMP_IPSEC_MB
 #include <intel-ipsec-mb.h>
@@ -58,7 +57,7 @@ struct gcm *gcm_new(const uint8_t *key, struct err *err)
 void gcm_free(struct gcm *g)
 {
 	if (g != NULL)
-		seal_wipe(g, sizeof *g);
+		explicit_bzero(g, sizeof *g);
 	free(g);
 }
 
@@ -68,7 +67,7 @@ void gcm_seal(const struct gcm *g, const uint8_t *nonce, const void *ad, size_t 
 	struct gcm_context_data run;
 
 	IMB_AES256_GCM_ENC(manager, &g->key, &run, out, in, len, nonce, ad, ad_len, tag, TAG);
-	seal_wipe(&run, sizeof run);
+	explicit_bzero(&run, sizeof run);
 }
 
 void gcm_open(const struct gcm *g, const uint8_t *nonce, const void *ad, size_t ad_len,
@@ -77,7 +76,7 @@ void gcm_open(const struct gcm *g, const uint8_t *nonce, const void *ad, size_t 
 	struct gcm_context_data run;
 
 	IMB_AES256_GCM_DEC(manager, &g->key, &run, out, in, len, nonce, ad, ad_len, tag, TAG);
-	seal_wipe(&run, sizeof run);
+	explicit_bzero(&run, sizeof run);
 }
 
 #else
