@@ -22,7 +22,7 @@
 
 struct err;
 
-#define AGENT_JOB_ITEMS 8192 /* entries in a job */
+#define AGENT_JOB_ITEMS 4096 /* entries in a job */
 #define AGENT_JOB_DEPTH 8    /* of CBOR that is passed by */
 
 /* What a backup knows of a planned entry (struct pack_plan) beside that. */
