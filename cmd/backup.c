@@ -434,21 +434,13 @@ static void on_progress(void *ctx, uint64_t bytes, uint64_t entries)
 	cmd_progress_add(bytes, entries);
 }
 
-static void hex(const uint8_t *bytes, size_t len, char *text)
-{
-	size_t i;
-
-	for (i = 0; i < len; i++)
-		sprintf(text + 2 * i, "%02x", bytes[i]);
-}
-
 static int tell(const struct options *o, const struct agent_backed_up *r, struct err *err)
 {
 	char id[2 * STORE_DUMP_ID + 1];
 	json_t *object;
 	int failed;
 
-	hex(r->dump, sizeof r->dump, id);
+	esc_hex(id, r->dump, sizeof r->dump);
 	if (!o->o.json) {
 		printf("dump %s: %llu entries, %llu bytes; %llu entries as before, %llu bytes "
 		       "read, "
@@ -598,7 +590,7 @@ static int hook(struct options *o, const char *name, int status, const struct ag
 	snprintf(job, sizeof job, "FDUMP_NAME=%s", o->backup.name);
 	snprintf(result, sizeof result, "FDUMP_STATUS=%d", status);
 	if (r != NULL && r->acknowledged > 0)
-		hex(r->dump, sizeof r->dump, dump + strlen(dump));
+		esc_hex(dump + strlen(dump), r->dump, sizeof r->dump);
 	if (agent_hook_run(o->hooks, name, environment, &err) == 0)
 		return 0;
 	fprintf(stderr, "fdump backup: %s\n", err.message);

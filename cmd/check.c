@@ -110,10 +110,8 @@ static int check_dump(struct check *c, struct cmd_dump *d, const uint8_t *id, st
 {
 	char text[2 * STORE_DUMP_ID + 1];
 	struct err why = {0};
-	size_t i;
 
-	for (i = 0; i < STORE_DUMP_ID; i++)
-		sprintf(text + 2 * i, "%02x", id[i]);
+	esc_hex(text, id, STORE_DUMP_ID);
 	c->dump = (struct store_entry){.dump.id = id};
 	if (agent_source_choose(d->source, text, "", &why) == 0) {
 		c->dump.dump = *agent_source_dump(d->source);
@@ -159,16 +157,12 @@ static int check_all(
 
 static int tell_result(const struct check *c, const struct store_checked *r, struct err *err)
 {
-	const struct {
-		const char *name;
-		uint64_t value;
-	} rows[] = {{"blocks", r->blocks}, {"bytes", r->bytes}, {"dumps", r->dumps},
-		{"entries", c->entries}, {"content", c->content},
+	const struct cmd_json_row rows[] = {{"blocks", r->blocks}, {"bytes", r->bytes},
+		{"dumps", r->dumps}, {"entries", c->entries}, {"content", c->content},
 		{"damaged", r->damaged + c->damaged}, {"missing", r->missing},
 		{"incomplete", r->incomplete}, {"unopened", c->unopened}};
 	json_t *object;
-	size_t i;
-	int failed = 0;
+	int failed;
 
 	if (!c->o->json) {
 		printf("%s: %" PRIu64 " blocks, %" PRIu64 " bytes, %" PRIu64 " dumps", c->path,
@@ -183,9 +177,7 @@ static int tell_result(const struct check *c, const struct store_checked *r, str
 	}
 	object = cmd_json_new("result", "verify.store.result");
 	failed = cmd_json_name(object, "store", c->path, strlen(c->path));
-	for (i = 0; i < sizeof rows / sizeof *rows; i++)
-		failed |=
-			cmd_json_add(object, rows[i].name, json_integer((json_int_t)rows[i].value));
+	failed |= cmd_json_rows(object, rows, sizeof rows / sizeof *rows);
 	return cmd_json_print(object, failed, err);
 }
 

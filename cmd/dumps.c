@@ -6,6 +6,7 @@
 #include "cmd/cmd.h"
 #include "cmd/dump.h"
 #include "cmd/json.h"
+#include "cmd/show.h"
 #include "lib/err.h"
 #include "lib/esc.h"
 #include "lib/hash.h"
@@ -21,14 +22,6 @@ static const char help[] =
 	"      --json              one object a line\n"
 	"\n"
 	"Exit status: 0 done; 2 failed; 5 there are dumps whose records can't be read.\n";
-
-static void hex(const uint8_t *bytes, size_t len, char *text)
-{
-	size_t i;
-
-	for (i = 0; i < len; i++)
-		sprintf(text + 2 * i, "%02x", bytes[i]);
-}
 
 struct dumps {
 	struct cmd_options o;
@@ -55,13 +48,11 @@ static int print_json(const struct store_entry *e, struct err *err)
 static int print_dump(void *ctx, const struct store_entry *e, struct err *err)
 {
 	struct dumps *d = ctx;
-	char id[2 * STORE_DUMP_ID + 1], when[32], agent[ESC_MAX(STORE_NAME_MAX)],
+	char id[2 * STORE_DUMP_ID + 1], when[CMD_SHOW_TIME_MAX], agent[ESC_MAX(STORE_NAME_MAX)],
 		name[ESC_MAX(STORE_NAME_MAX)];
-	time_t t = e->dump.began.sec;
 	struct err why;
-	struct tm tm;
 
-	hex(e->dump.id, STORE_DUMP_ID, id);
+	esc_hex(id, e->dump.id, STORE_DUMP_ID);
 	if (e->damaged) {
 		d->unreadable++;
 		err_set(&why, ERR_DAMAGE, "%.12s: its record can't be read", id);
@@ -70,8 +61,7 @@ static int print_dump(void *ctx, const struct store_entry *e, struct err *err)
 	}
 	if (d->o.json)
 		return print_json(e, err);
-	if (localtime_r(&t, &tm) == NULL || strftime(when, sizeof when, "%F %T", &tm) == 0)
-		snprintf(when, sizeof when, "?");
+	cmd_show_time(when, e->dump.began.sec);
 	esc_name(agent, sizeof agent, e->dump.agent, e->dump.agent_len);
 	esc_name(name, sizeof name, e->dump.name, e->dump.name_len);
 	printf("%.12s  %s  %14llu  %10llu  %s/%s%s%s\n", id, when,

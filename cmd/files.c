@@ -166,10 +166,8 @@ static int find_in(struct files *f, const uint8_t *id, struct err *err)
 {
 	char text[2 * STORE_DUMP_ID + 1], prefix[13];
 	struct err why = {0};
-	size_t i;
 
-	for (i = 0; i < STORE_DUMP_ID; i++)
-		sprintf(text + 2 * i, "%02x", id[i]);
+	esc_hex(text, id, STORE_DUMP_ID);
 	snprintf(prefix, sizeof prefix, "%.12s", text);
 	f->prefix = f->o.json ? NULL : prefix;
 	f->line.dump = id;
