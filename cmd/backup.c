@@ -75,6 +75,12 @@ static const char help[] =
 
 #define LOCK_MAX ((int64_t)10 * 366 * 86400) /* seconds: what is mistyped can't be undone */
 
+/* A store that was left behind. */
+struct behind {
+	char why[ERR_MESSAGE_MAX]; /* empty: it was not */
+	bool told, caught_up;
+};
+
 struct options {
 	struct cmd_options o; /* .select: its patterns */
 	long copies;
@@ -90,6 +96,9 @@ struct options {
 	bool told_paths;                /* that they are others than before */
 	char *inside[AGENT_STORES_MAX]; /* names in the dump that the stores would have; NULL: none
 					 */
+	bool running;                   /* all stores were tried */
+	struct behind behind[AGENT_STORES_MAX];
+	json_t *hook_failures, *warnings; /* for the result */
 };
 
 enum {
@@ -319,6 +328,24 @@ static int find_base(struct options *o, struct err *err)
 	return 0;
 }
 
+/* Adds to a list of the result: what, and whose. Without memory what is printed has to do. */
+static void note(json_t *list, const char *key, const char *whose, const char *what)
+{
+	json_t *object = json_object();
+
+	if (key != NULL)
+		cmd_json_name(object, key, whose, strlen(whose));
+	cmd_json_name(object, "what", what, strlen(what));
+	json_array_append_new(list, object);
+}
+
+static void warn(struct options *o, const char *what)
+{
+	cmd_progress_hush();
+	fprintf(stderr, "fdump backup: %s\n", what);
+	note(o->warnings, NULL, NULL, what);
+}
+
 /* The store of this backup that a path is; NULL: none. */
 static const char *store_at(const struct options *o, const char *path, size_t len)
 {
@@ -343,10 +370,11 @@ static bool left_out(void *ctx, const char *path, size_t len, bool is_dir)
 static bool excluded(void *ctx, const char *path, size_t len, bool is_dir)
 {
 	const char *store = is_dir ? store_at(ctx, path, len) : NULL;
+	char text[ERR_MESSAGE_MAX];
 
 	if (store != NULL) {
-		cmd_progress_hush();
-		fprintf(stderr, "fdump backup: %s: is a store of this backup: left out\n", store);
+		snprintf(text, sizeof text, "%s: is a store of this backup: left out", store);
+		warn(ctx, text);
 		return true;
 	}
 	return left_out(ctx, path, len, is_dir);
@@ -412,26 +440,75 @@ static void on_problem(void *ctx, const char *path, size_t len, const char *what
 	fprintf(stderr, "fdump backup: %s: %s\n", text, what);
 }
 
+static size_t number_of(const struct options *o, const char *store)
+{
+	size_t i = 0;
+
+	while (o->o.stores[i] != store)
+		i++;
+	return i;
+}
+
+static void tell_behind(struct options *o, size_t i)
+{
+	struct behind *b = &o->behind[i];
+
+	if (b->why[0] == 0 || b->told || b->caught_up)
+		return;
+	b->told = true;
+	cmd_progress_hush();
+	fprintf(stderr, "fdump backup: store %s is left behind: %s\n", o->o.stores[i], b->why);
+}
+
+/* One that had been written to may catch up, and then there was nothing to tell. */
 static void on_behind(void *ctx, const char *store, const char *why)
 {
-	(void)ctx;
-	cmd_progress_hush();
-	fprintf(stderr, "fdump backup: store %s is left behind: %s\n", store, why);
+	struct options *o = ctx;
+	size_t i = number_of(o, store);
+
+	tell_behind(o, i);
+	o->behind[i].told = false;
+	snprintf(o->behind[i].why, sizeof o->behind[i].why, "%s", why);
+	if (!o->running || o->o.verbose)
+		tell_behind(o, i);
 }
 
 static void on_catch_up(void *ctx, const char *store, bool done)
 {
-	(void)ctx;
-	fprintf(stderr,
-		done ? "fdump backup: store %s has caught up\n"
-		     : "fdump backup: the dump is made; store %s gets it from the others now\n",
-		store);
+	struct options *o = ctx;
+	struct behind *b = &o->behind[number_of(o, store)];
+
+	b->caught_up = done;
+	if (b->told)
+		fprintf(stderr,
+			done ? "fdump backup: store %s has caught up\n"
+			     : "fdump backup: the dump is made; store %s gets it from the others "
+			       "now\n",
+			store);
 }
 
 static void on_progress(void *ctx, uint64_t bytes, uint64_t entries)
 {
 	(void)ctx;
 	cmd_progress_add(bytes, entries);
+}
+
+static int add_behind(const struct options *o, json_t *object)
+{
+	json_t *list = json_array();
+	size_t i;
+	int failed = 0;
+
+	for (i = 0; i < o->o.store_count; i++) {
+		const struct behind *b = &o->behind[i];
+
+		if (b->why[0] == 0)
+			continue;
+		note(list, "store", o->o.stores[i], b->why);
+		failed |= cmd_json_add(json_array_get(list, json_array_size(list) - 1), "caught_up",
+			json_boolean(b->caught_up));
+	}
+	return failed | cmd_json_add(object, "behind", list);
 }
 
 static int tell(const struct options *o, const struct agent_backed_up *r, struct err *err)
@@ -460,6 +537,9 @@ static int tell(const struct options *o, const struct agent_backed_up *r, struct
 	failed |= cmd_json_add(object, "not_ok", json_integer((json_int_t)r->statuses));
 	failed |= cmd_json_add(object, "problems", json_integer((json_int_t)r->problems));
 	failed |= cmd_json_add(object, "copies", json_integer((json_int_t)r->acknowledged));
+	failed |= add_behind(o, object);
+	failed |= cmd_json_add(object, "hooks", json_incref(o->hook_failures));
+	failed |= cmd_json_add(object, "warnings", json_incref(o->warnings));
 	return cmd_json_print(object, failed, err);
 }
 
@@ -488,8 +568,10 @@ static void compare_paths(void *ctx, const char *store, const struct store_dump 
 {
 	struct options *o = ctx;
 	struct cmd_roots roots = {0};
-	char base[4096];
+	char base[4096], *text = NULL;
+	size_t len;
 	struct err err;
+	FILE *to;
 
 	snprintf(base, sizeof base, "%.*s", (int)last->base_len, (const char *)last->base);
 	if (!o->told_paths && o->o.files_from == NULL &&
@@ -497,14 +579,19 @@ static void compare_paths(void *ctx, const char *store, const struct store_dump 
 		(!cmd_roots_same(&roots, &o->roots) ||
 			(roots.count > 0 && strcmp(base, o->base) != 0))) {
 		o->told_paths = true;
-		fprintf(stderr, "fdump backup: warning: in %s the last dump named %s is of ", store,
-			o->backup.name);
-		cmd_roots_print(stderr, &roots, base);
-		fputs(", this one of ", stderr);
-		cmd_roots_print(stderr, &o->roots, o->base);
-		fputs(": fdump forget counts both as one backup (--name gives another name)\n",
-			stderr);
+		to = open_memstream(&text, &len);
+		if (to == NULL)
+			goto out;
+		fprintf(to, "warning: in %s the last dump named %s is of ", store, o->backup.name);
+		cmd_roots_print(to, &roots, base);
+		fputs(", this one of ", to);
+		cmd_roots_print(to, &o->roots, o->base);
+		fputs(": fdump forget counts both as one backup (--name gives another name)", to);
+		if (fclose(to) == 0)
+			warn(o, text);
+		free(text);
 	}
+out:
 	cmd_roots_fini(&roots);
 }
 
@@ -531,7 +618,7 @@ static int run(struct options *o, struct agent_backed_up *result, struct err *er
 
 	if (got != 1)
 		return got;
-	fprintf(stderr, "fdump backup: a store has lost chunks: everything is read again\n");
+	warn(o, "a store has lost chunks: everything is read again");
 	o->roots.next = 0;
 	o->backup.reread = true;
 	got = run_once(o, result, err);
@@ -546,9 +633,11 @@ static int backup(struct options *o, struct agent_backed_up *result, struct err 
 		.count = o->o.store_count,
 		.wanted = o->copies > 0 ? (size_t)o->copies : o->o.store_count,
 		.behind = on_behind,
+		.ctx = o,
 	};
 	struct agent_domain domain = {0};
 	char *state = agent_state_dir(o->o.state, err), *last = NULL, host[STORE_NAME_MAX + 1];
+	size_t i;
 	int got = -1;
 
 	if (state == NULL || load_domain(o, state, &domain, err) != 0 ||
@@ -564,6 +653,7 @@ static int backup(struct options *o, struct agent_backed_up *result, struct err 
 		goto out;
 	o->backup.copies = agent_copies_open(&copies, domain.fingerprint, err);
 	if (o->backup.copies != NULL) {
+		o->running = true;
 		agent_copies_last(o->backup.copies, o->backup.name, compare_paths, o);
 		got = run(o, result, err);
 	}
@@ -571,6 +661,8 @@ static int backup(struct options *o, struct agent_backed_up *result, struct err 
 		result->acknowledged +=
 			agent_copies_catch_up(o->backup.copies, result->dump, on_catch_up);
 	agent_copies_close(o->backup.copies);
+	for (i = 0; i < o->o.store_count; i++)
+		tell_behind(o, i);
 out:
 	agent_domain_wipe(&domain);
 	free(state);
@@ -578,12 +670,12 @@ out:
 	return got;
 }
 
-/* Runs a hook, if there is one to run. Returns 0, or -1: what went wrong was told. */
-static int hook(struct options *o, const char *name, int status, const struct agent_backed_up *r)
+/* Runs a hook, if there is one to run. Returns 0, or -1 with err set. */
+static int hook(struct options *o, const char *name, int status, const struct agent_backed_up *r,
+	struct err *err)
 {
 	char result[32], dump[32 + 2 * STORE_DUMP_ID] = "FDUMP_DUMP=", job[32 + NAME_LEN_MAX];
 	char *environment[] = {job, status >= 0 ? result : NULL, dump, NULL};
-	struct err err = {0};
 
 	if (name == NULL)
 		return 0;
@@ -591,9 +683,18 @@ static int hook(struct options *o, const char *name, int status, const struct ag
 	snprintf(result, sizeof result, "FDUMP_STATUS=%d", status);
 	if (r != NULL && r->acknowledged > 0)
 		esc_hex(dump + strlen(dump), r->dump, sizeof r->dump);
-	if (agent_hook_run(o->hooks, name, environment, &err) == 0)
+	return agent_hook_run(o->hooks, name, environment, err) == 0 ? 0 : -1;
+}
+
+/* The one at the end, which changes nothing about the dump. */
+static int hook_after(struct options *o, int status, const struct agent_backed_up *r)
+{
+	struct err err;
+
+	if (hook(o, o->after, status, r, &err) == 0)
 		return 0;
 	fprintf(stderr, "fdump backup: %s\n", err.message);
+	note(o->hook_failures, "hook", o->after, err.message);
 	return -1;
 }
 
@@ -603,7 +704,7 @@ static void ended(void *ctx, int status)
 	struct options *o = ctx;
 
 	cmd_progress_hush();
-	hook(o, o->after, status, NULL);
+	hook_after(o, status, NULL);
 }
 
 /* From the first hook to the last. Returns the exit status. */
@@ -611,15 +712,18 @@ static int run_all(struct options *o)
 {
 	struct agent_backed_up result = {0};
 	struct err err = {0};
+	bool made = false;
 	int status;
 
 	if (o->after != NULL && cmd_ending_start(ended, o, &err) != 0)
 		return cmd_fail("backup", &err);
-	if (hook(o, o->before, -1, NULL) != 0) {
-		err_set(&err, ERR_FAILED, "there is no backup, for the hook before it failed");
-		status = cmd_fail("backup", &err);
-	} else if (hash_crypto_init(&err) != 0 || backup(o, &result, &err) != 0 ||
-		   tell(o, &result, &err) != 0) {
+	if (hook(o, o->before, -1, NULL, &err) != 0) {
+		err.code = ERR_FAILED;
+		err_prefix(&err, "there is no backup, for the hook before it failed");
+	} else {
+		made = hash_crypto_init(&err) == 0 && backup(o, &result, &err) == 0;
+	}
+	if (!made) {
 		status = cmd_fail("backup", &err);
 	} else if (result.acknowledged < (o->copies > 0 ? (size_t)o->copies : o->o.store_count)) {
 		status = CMD_COPIES;
@@ -628,9 +732,9 @@ static int run_all(struct options *o)
 	}
 	if (o->after != NULL)
 		cmd_ending_stop();
-	if (hook(o, o->after, status, &result) != 0 && status == CMD_OK)
+	if (hook_after(o, status, &result) != 0 && status == CMD_OK)
 		status = CMD_SOME;
-	return status;
+	return made && tell(o, &result, &err) != 0 ? cmd_fail("backup", &err) : status;
 }
 
 int cmd_backup(int argc, char **argv)
@@ -657,7 +761,11 @@ int cmd_backup(int argc, char **argv)
 	o.backup.progress = on_progress;
 	o.backup.ctx = &o;
 	fs_raise_file_limit();
+	o.hook_failures = json_array();
+	o.warnings = json_array();
 	status = run_all(&o);
+	json_decref(o.hook_failures);
+	json_decref(o.warnings);
 	if (o.o.directory != NULL && o.backup.scan.base >= 0)
 		close(o.backup.scan.base);
 out:
