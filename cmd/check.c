@@ -99,10 +99,11 @@ static int read_dump(struct check *c, struct cmd_dump *d, struct err *err)
 	return got == 0 ? 0 : -1;
 }
 
-static int note_dump(void *ctx, const struct store_entry *e, struct err *err)
+static int note_dump(void *ctx, const struct store_entry *e, uint32_t stores, struct err *err)
 {
 	struct check *c = ctx;
 
+	(void)stores;
 	return buf_add(&c->ids, e->dump.id, STORE_DUMP_ID, err);
 }
 

@@ -1,6 +1,7 @@
 /* fdump dumps: what there is in stores. */
 #include <errno.h>
 #include <stdio.h>
+#include <string.h>
 #include <time.h>
 
 #include "cmd/cmd.h"
@@ -16,7 +17,9 @@ static const char help[] =
 	"\n"
 	"Lists the dumps in stores, the oldest first: id, time, size of the content,\n"
 	"number of entries, AGENT/NAME. A '!' marks one with entries that were not whole\n"
-	"when they were read, a '+' one that is locked. No key is needed.\n"
+	"when they were read, a '+' one that is locked. Of several STOREs the column\n"
+	"before the name says which have it, by their places: 1-3 is the first and the\n"
+	"third. No key is needed.\n"
 	"\n"
 	"  -s, --store STORE       directory of a store (repeatable)\n"
 	"      --json              one object a line\n"
@@ -28,7 +31,30 @@ struct dumps {
 	uint64_t unreadable;
 };
 
-static int print_json(const struct store_entry *e, struct err *err)
+/* Which stores have it: the n-th column has its number, or nothing. */
+static const char *show_stores(const struct dumps *d, uint32_t stores, char *text)
+{
+	size_t i;
+
+	for (i = 0; i < d->o.store_count; i++)
+		text[i] = stores >> i & 1 ? "123456789abcdefg"[i] : '-';
+	strcpy(text + i, "  ");
+	return d->o.store_count > 1 ? text : "";
+}
+
+static int add_stores(const struct dumps *d, uint32_t stores, json_t *object)
+{
+	json_t *list = json_array();
+	size_t i;
+
+	for (i = 0; i < d->o.store_count; i++)
+		if (stores >> i & 1)
+			json_array_append_new(list, json_string(d->o.stores[i]));
+	return cmd_json_add(object, "stores", list);
+}
+
+static int print_json(
+	const struct dumps *d, const struct store_entry *e, uint32_t stores, struct err *err)
 {
 	json_t *object = cmd_json_new("dump", "dumps.dump");
 	int failed = cmd_dump_json(object, e);
@@ -42,14 +68,16 @@ static int print_json(const struct store_entry *e, struct err *err)
 	failed |= cmd_json_add(object, "sealed", json_boolean(e->dump.sealed));
 	failed |= cmd_json_add(object, "locked_until", json_integer(e->lock));
 	failed |= cmd_json_name(object, "base", e->dump.base, e->dump.base_len);
+	if (d->o.store_count > 1)
+		failed |= add_stores(d, stores, object);
 	return cmd_json_print(object, failed, err);
 }
 
-static int print_dump(void *ctx, const struct store_entry *e, struct err *err)
+static int print_dump(void *ctx, const struct store_entry *e, uint32_t stores, struct err *err)
 {
 	struct dumps *d = ctx;
 	char id[2 * STORE_DUMP_ID + 1], when[CMD_SHOW_TIME_MAX], agent[ESC_MAX(STORE_NAME_MAX)],
-		name[ESC_MAX(STORE_NAME_MAX)];
+		name[ESC_MAX(STORE_NAME_MAX)], where[CMD_STORES_MAX + 3];
 	struct err why;
 
 	esc_hex(id, e->dump.id, STORE_DUMP_ID);
@@ -60,13 +88,14 @@ static int print_dump(void *ctx, const struct store_entry *e, struct err *err)
 		return 0;
 	}
 	if (d->o.json)
-		return print_json(e, err);
+		return print_json(d, e, stores, err);
 	cmd_show_time(when, e->dump.began.sec);
 	esc_name(agent, sizeof agent, e->dump.agent, e->dump.agent_len);
 	esc_name(name, sizeof name, e->dump.name, e->dump.name_len);
-	printf("%.12s  %s  %14llu  %10llu  %s/%s%s%s\n", id, when,
-		(unsigned long long)e->dump.content, (unsigned long long)e->dump.entries, agent,
-		name, e->dump.statuses > 0 ? " !" : "", e->lock > time(NULL) ? " +" : "");
+	printf("%.12s  %s  %14llu  %10llu  %s%s/%s%s%s\n", id, when,
+		(unsigned long long)e->dump.content, (unsigned long long)e->dump.entries,
+		show_stores(d, stores, where), agent, name, e->dump.statuses > 0 ? " !" : "",
+		e->lock > time(NULL) ? " +" : "");
 	return 0;
 }
 

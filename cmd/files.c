@@ -134,10 +134,11 @@ static int list(struct files *f, const char *dump, struct err *err)
 	return cmd_dump_walk(&f->dump, add_entry, f, err);
 }
 
-static int note_dump(void *ctx, const struct store_entry *e, struct err *err)
+static int note_dump(void *ctx, const struct store_entry *e, uint32_t stores, struct err *err)
 {
 	struct files *f = ctx;
 
+	(void)stores;
 	return buf_add(&f->ids, e->dump.id, STORE_DUMP_ID, err);
 }
 
