@@ -18,10 +18,15 @@
 #include "lib/esc.h"
 #include "pack/read.h"
 
+struct noted {
+	uint8_t id[STORE_DUMP_ID];
+	int64_t committed;
+};
+
 struct check {
 	struct cmd_options *o;
 	const char *path;
-	struct buf ids;          /* the dumps */
+	struct buf dumps;        /* struct noted */
 	struct store_entry dump; /* the one that is read; without id: none */
 	uint64_t entries, content, damaged, unopened;
 	struct store_marks seen; /* contents that were proved: each once */
@@ -102,18 +107,20 @@ static int read_dump(struct check *c, struct cmd_dump *d, struct err *err)
 static int note_dump(void *ctx, const struct store_entry *e, uint32_t stores, struct err *err)
 {
 	struct check *c = ctx;
+	struct noted n = {.committed = e->committed};
 
 	(void)stores;
-	return buf_add(&c->ids, e->dump.id, STORE_DUMP_ID, err);
+	memcpy(n.id, e->dump.id, sizeof n.id);
+	return buf_add(&c->dumps, &n, sizeof n, err);
 }
 
-static int check_dump(struct check *c, struct cmd_dump *d, const uint8_t *id, struct err *err)
+static int check_dump(struct check *c, struct cmd_dump *d, const struct noted *n, struct err *err)
 {
 	char text[2 * STORE_DUMP_ID + 1];
 	struct err why = {0};
 
-	esc_hex(text, id, STORE_DUMP_ID);
-	c->dump = (struct store_entry){.dump.id = id};
+	esc_hex(text, n->id, STORE_DUMP_ID);
+	c->dump = (struct store_entry){.dump.id = n->id, .committed = n->committed};
 	if (agent_source_choose(d->source, text, "", &why) == 0) {
 		c->dump.dump = *agent_source_dump(d->source);
 		c->dump.record = c->dump.dump.mac;
@@ -134,12 +141,13 @@ static int check_dump(struct check *c, struct cmd_dump *d, const uint8_t *id, st
 
 static int check_files(struct check *c, struct cmd_dump *d, struct err *err)
 {
-	size_t i;
 	int got = agent_source_dumps(d->source, note_dump, c, err);
+	const struct noted *n = (const struct noted *)(const void *)c->dumps.data;
+	size_t count = c->dumps.len / sizeof *n, i;
 
-	d->seen = c->ids.len > STORE_DUMP_ID ? &c->seen : NULL;
-	for (i = 0; i < c->ids.len && got == 0; i += STORE_DUMP_ID)
-		got = check_dump(c, d, c->ids.data + i, err);
+	d->seen = count > 1 ? &c->seen : NULL;
+	for (i = 0; i < count && got == 0; i++)
+		got = check_dump(c, d, &n[i], err);
 	return got;
 }
 
@@ -190,14 +198,14 @@ int cmd_verify_store(struct cmd_options *o, const char *path)
 	struct err err = {0};
 	int got;
 
-	buf_init(&c.ids, SIZE_MAX);
+	buf_init(&c.dumps, SIZE_MAX);
 	o->stores[0] = path;
 	o->store_count = 1;
 	got = cmd_dump_open(&d, o, NULL, &err);
 	if (got == 0)
 		got = check_all(&c, &d, &r, &err);
 	cmd_dump_close(&d);
-	buf_fini(&c.ids);
+	buf_fini(&c.dumps);
 	store_marks_fini(&c.seen);
 	if (got == 0)
 		got = tell_result(&c, &r, &err);

@@ -194,7 +194,7 @@ void cmd_dump_name(char text[CMD_DUMP_NAME_MAX], const struct store_entry *e)
 	snprintf(text, CMD_DUMP_NAME_MAX, "%.12s", id);
 	if (e->record == NULL)
 		return;
-	cmd_show_time(when, e->dump.began.sec);
+	cmd_show_time(when, e->committed);
 	esc_name(agent, sizeof agent, e->dump.agent, e->dump.agent_len);
 	esc_name(name, sizeof name, e->dump.name, e->dump.name_len);
 	snprintf(text, CMD_DUMP_NAME_MAX, "%.12s (%s/%s, %s)", id, agent, name, when);
@@ -208,7 +208,8 @@ int cmd_dump_json(json_t *object, const struct store_entry *e)
 		return failed;
 	failed |= cmd_json_name(object, "agent", e->dump.agent, e->dump.agent_len);
 	failed |= cmd_json_name(object, "name", e->dump.name, e->dump.name_len);
-	return failed | cmd_json_add(object, "began", json_integer(e->dump.began.sec));
+	failed |= cmd_json_add(object, "began", json_integer(e->dump.began.sec));
+	return failed | cmd_json_add(object, "committed", json_integer(e->committed));
 }
 
 /* --- the manifest ---------------------------------------------------------- */

@@ -15,11 +15,12 @@
 static const char help[] =
 	"usage: fdump dumps -s STORE... [--json]\n"
 	"\n"
-	"Lists the dumps in stores, the oldest first: id, time, size of the content,\n"
-	"number of entries, AGENT/NAME. A '!' marks one with entries that were not whole\n"
-	"when they were read, a '+' one that is locked. Of several STOREs the column\n"
-	"before the name says which have it, by their places: 1-3 is the first and the\n"
-	"third. No key is needed.\n"
+	"Lists the dumps in stores, the oldest first: id, time of the commit (by which\n"
+	"NAME@TIME and fdump forget choose), size of the content, number of entries,\n"
+	"AGENT/NAME. A '!' marks one with entries that were not whole when they were\n"
+	"read, a '+' one that is locked. Of several STOREs the column before the name\n"
+	"says which have it, by their places: 1-3 is the first and the third. No key is\n"
+	"needed.\n"
 	"\n"
 	"  -s, --store STORE       directory of a store (repeatable)\n"
 	"      --json              one object a line\n"
@@ -60,7 +61,6 @@ static int print_json(
 	int failed = cmd_dump_json(object, e);
 
 	failed |= cmd_json_add(object, "ended", json_integer(e->dump.ended.sec));
-	failed |= cmd_json_add(object, "committed", json_integer(e->committed));
 	failed |= cmd_json_add(object, "entries", json_integer((json_int_t)e->dump.entries));
 	failed |= cmd_json_add(object, "content", json_integer((json_int_t)e->dump.content));
 	failed |= cmd_json_add(object, "not_ok", json_integer((json_int_t)e->dump.statuses));
@@ -89,7 +89,7 @@ static int print_dump(void *ctx, const struct store_entry *e, uint32_t stores, s
 	}
 	if (d->o.json)
 		return print_json(d, e, stores, err);
-	cmd_show_time(when, e->dump.began.sec);
+	cmd_show_time(when, e->committed);
 	esc_name(agent, sizeof agent, e->dump.agent, e->dump.agent_len);
 	esc_name(name, sizeof name, e->dump.name, e->dump.name_len);
 	printf("%.12s  %s  %14llu  %10llu  %s%s/%s%s%s\n", id, when,
