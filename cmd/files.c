@@ -52,6 +52,7 @@ struct files {
 	struct cmd_options o;
 	bool sums;
 	const char *pattern;
+	bool whole;         /* it is for whole paths */
 	const char *prefix; /* of each line that is not JSON, find's */
 	struct cmd_line line;
 	uint64_t found;
@@ -95,10 +96,19 @@ static int matches(struct files *f, struct pack_bytes path, bool *yes, struct er
 	if (text == NULL)
 		return err_set(err, ERR_NOMEM, "out of memory");
 	name = strrchr(text, '/');
-	name = name != NULL && strchr(f->pattern, '/') == NULL ? name + 1 : text;
+	name = name != NULL && !f->whole ? name + 1 : text;
 	*yes = fnmatch(f->pattern, name, 0) == 0;
 	free(text);
 	return 0;
+}
+
+/* Names in a dump do not begin with '/' or './', as people type them. */
+static void take_pattern(struct files *f, const char *pattern)
+{
+	f->pattern = pattern;
+	f->whole = pattern != NULL && strchr(pattern, '/') != NULL;
+	while (f->whole && (*f->pattern == '/' || strncmp(f->pattern, "./", 2) == 0))
+		f->pattern += *f->pattern == '/' ? 1 : 2;
 }
 
 static int add_entry(
@@ -245,7 +255,7 @@ int cmd_files(int argc, char **argv)
 			"files", "wants a DUMP (fdump dumps lists them), maybe a PATH or PATTERN");
 	if (status < 0) {
 		dump = argv[optind++];
-		f.pattern = argv[optind];
+		take_pattern(&f, argv[optind]);
 		status = cmd_options_paths(&f.o, argc, argv);
 	}
 	if (status < 0)
@@ -262,7 +272,7 @@ int cmd_find(int argc, char **argv)
 	if (status < 0 && argc - optind != 1)
 		status = cmd_usage("find", "wants a PATTERN");
 	if (status < 0) {
-		f.pattern = argv[optind];
+		take_pattern(&f, argv[optind]);
 		status = run(&f, find, NULL);
 	}
 	cmd_options_fini(&f.o);
