@@ -159,7 +159,7 @@ static int result_json(
 	failed |= cmd_json_add(json, "blocks", json_integer((json_int_t)r->blocks));
 	if (!r->unopened) {
 		failed |= cmd_json_add(json, "entries", json_integer((json_int_t)r->entries));
-		failed |= cmd_json_add(json, "bytes", json_integer((json_int_t)r->content));
+		failed |= cmd_json_add(json, "content", json_integer((json_int_t)r->content));
 		failed |= cmd_json_add(json, "not_ok", json_integer((json_int_t)r->statuses));
 	}
 	return cmd_json_print(json, failed, err);

@@ -93,6 +93,8 @@ failed 2 error.not-found
 dd if=/dev/zero of=p bs=1 seek=200 count=9 conv=notrunc 2>/dev/null
 status_of unpack -f p --json -C tree
 failed 5 error.damage
+check "r = l[-2]
+assert r['id'] == 'unpack.result' and r['damaged'] == 1 and r['missing'] == 0 and r['exit'] == 5, l"
 status_of verify --json p
 failed 5 error.damage
 
