@@ -603,11 +603,11 @@ static int run_once(struct options *o, struct agent_backed_up *result, struct er
 
 	ahead.excluded = ahead.excluded != NULL ? left_out : NULL;
 	cmd_progress_start("backup", 0, o->o.verbose);
-	if (!o->o.verbose && o->roots.count > 0)
-		cmd_estimate_start(&ahead, o->roots.paths);
+	if (o->roots.count > 0)
+		cmd_estimate_start(&ahead, o->roots.paths, !o->o.verbose);
 	got = agent_backup(&o->backup, result, err);
-	cmd_estimate_stop();
 	cmd_progress_stop();
+	cmd_estimate_stop();
 	return got;
 }
 

@@ -333,13 +333,13 @@ static int run(
 	int got;
 
 	cmd_progress_start("pack", 0, o->o.verbose);
-	if (o->o.files_from == NULL && !o->o.verbose)
-		cmd_estimate_start(&o->create.scan, o->paths);
+	if (o->o.files_from == NULL)
+		cmd_estimate_start(&o->create.scan, o->paths, !o->o.verbose);
 	got = pack_create(&o->create, created, err);
 	if (got == 0)
 		got = cmd_output_commit(out, err);
-	cmd_estimate_stop();
 	cmd_progress_stop();
+	cmd_estimate_stop();
 	return got == 0 && o->o.json ? json_result(o, created, err) : got;
 }
 
