@@ -30,8 +30,6 @@
 #include "lib/seal.h"
 #include "lib/zst.h"
 
-#define COMMANDS_MAX 64
-
 static const char help[] =
 	"usage: fdump backup -s STORE... (--to KEY.pub... | --open) [options] [PATH...]\n"
 	"\n"
@@ -88,8 +86,6 @@ struct options {
 	size_t to_count;
 	bool open;
 	struct agent_backup_options backup;
-	char *commands[COMMANDS_MAX + 1];
-	size_t command_count;
 	struct cmd_roots roots;
 	const char *hooks, *before, *after;
 	char base[4096];
@@ -111,7 +107,6 @@ enum {
 	OPT_REREAD,
 	OPT_LOCK,
 	OPT_LEVEL,
-	OPT_COMMAND,
 	OPT_BEFORE,
 	OPT_AFTER,
 	OPT_HOOKS,
@@ -129,7 +124,6 @@ static const struct option own[] = {
 	{"reread", no_argument, NULL, OPT_REREAD},
 	{"lock", required_argument, NULL, OPT_LOCK},
 	{"level", required_argument, NULL, OPT_LEVEL},
-	{"command", required_argument, NULL, OPT_COMMAND},
 	{"before", required_argument, NULL, OPT_BEFORE},
 	{"after", required_argument, NULL, OPT_AFTER},
 	{"hooks", required_argument, NULL, OPT_HOOKS},
@@ -187,11 +181,6 @@ static int take_value(struct options *o, int c)
 		if (!name_ok(optarg, strlen(optarg)))
 			return cmd_usage("backup", "--name wants letters, digits, '.', '_', '-'");
 		o->backup.name = optarg;
-		return -1;
-	case OPT_COMMAND:
-		if (o->command_count == COMMANDS_MAX)
-			return cmd_usage("backup", "over %d commands", COMMANDS_MAX);
-		o->commands[o->command_count++] = optarg;
 		return -1;
 	case OPT_LOCK:
 		if (cmd_duration(optarg, &seconds) != 0 || seconds > LOCK_MAX)
@@ -291,14 +280,14 @@ static int parse(struct options *o, int argc, char **argv)
 	if (o->o.files_from != NULL &&
 		cmd_roots_read(&o->roots, o->o.files_from, o->o.null, &err) != 0)
 		return cmd_fail("backup", &err);
-	if (o->roots.count == 0 && o->command_count == 0)
+	if (o->roots.count == 0 && o->o.command_count == 0)
 		return cmd_usage("backup", "no PATH given ('.' for all that is here)");
 	o->backup.paths = o->roots.encoded.data;
 	o->backup.paths_len = o->roots.encoded.len;
 	o->backup.path_count = o->roots.encoded_count;
 	cmd_roots_order(&o->roots, !o->o.no_recursion);
-	qsort(o->commands, o->command_count, sizeof *o->commands, by_text);
-	o->backup.commands = o->commands;
+	qsort(o->o.commands, o->o.command_count, sizeof *o->o.commands, by_text);
+	o->backup.commands = o->o.commands;
 	o->backup.threads = o->o.threads;
 	o->backup.scan.no_recursion = o->o.no_recursion;
 	o->backup.xattrs = !o->o.no_xattrs;
@@ -741,7 +730,7 @@ int cmd_backup(int argc, char **argv)
 {
 	struct options o = {.o = {.command = "backup",
 				    .help = help,
-				    .shared = "sSCT0Xvjtxnr",
+				    .shared = "sSCT0Xvjtxnrc",
 				    .own = own,
 				    .take = take},
 		.hooks = "/etc/fdump/hooks",
