@@ -30,8 +30,6 @@
 #include "lib/seal.h"
 #include "lib/zst.h"
 
-#define COMMANDS_MAX 64
-
 static const char help[] =
 	"usage: fdump backup -s STORE... (--to KEY.pub... | --open) [options] [PATH...]\n"
 	"\n"
@@ -75,6 +73,12 @@ static const char help[] =
 
 #define LOCK_MAX ((int64_t)10 * 366 * 86400) /* seconds: what is mistyped can't be undone */
 
+/* A store that was left behind. */
+struct behind {
+	char why[ERR_MESSAGE_MAX]; /* empty: it was not */
+	bool told, caught_up;
+};
+
 struct options {
 	struct cmd_options o; /* .select: its patterns */
 	long copies;
@@ -82,14 +86,15 @@ struct options {
 	size_t to_count;
 	bool open;
 	struct agent_backup_options backup;
-	char *commands[COMMANDS_MAX + 1];
-	size_t command_count;
 	struct cmd_roots roots;
 	const char *hooks, *before, *after;
 	char base[4096];
 	bool told_paths;                /* that they are others than before */
 	char *inside[AGENT_STORES_MAX]; /* names in the dump that the stores would have; NULL: none
 					 */
+	bool running;                   /* all stores were tried */
+	struct behind behind[AGENT_STORES_MAX];
+	json_t *hook_failures, *warnings; /* for the result */
 };
 
 enum {
@@ -102,7 +107,6 @@ enum {
 	OPT_REREAD,
 	OPT_LOCK,
 	OPT_LEVEL,
-	OPT_COMMAND,
 	OPT_BEFORE,
 	OPT_AFTER,
 	OPT_HOOKS,
@@ -120,7 +124,6 @@ static const struct option own[] = {
 	{"reread", no_argument, NULL, OPT_REREAD},
 	{"lock", required_argument, NULL, OPT_LOCK},
 	{"level", required_argument, NULL, OPT_LEVEL},
-	{"command", required_argument, NULL, OPT_COMMAND},
 	{"before", required_argument, NULL, OPT_BEFORE},
 	{"after", required_argument, NULL, OPT_AFTER},
 	{"hooks", required_argument, NULL, OPT_HOOKS},
@@ -178,11 +181,6 @@ static int take_value(struct options *o, int c)
 		if (!name_ok(optarg, strlen(optarg)))
 			return cmd_usage("backup", "--name wants letters, digits, '.', '_', '-'");
 		o->backup.name = optarg;
-		return -1;
-	case OPT_COMMAND:
-		if (o->command_count == COMMANDS_MAX)
-			return cmd_usage("backup", "over %d commands", COMMANDS_MAX);
-		o->commands[o->command_count++] = optarg;
 		return -1;
 	case OPT_LOCK:
 		if (cmd_duration(optarg, &seconds) != 0 || seconds > LOCK_MAX)
@@ -282,14 +280,14 @@ static int parse(struct options *o, int argc, char **argv)
 	if (o->o.files_from != NULL &&
 		cmd_roots_read(&o->roots, o->o.files_from, o->o.null, &err) != 0)
 		return cmd_fail("backup", &err);
-	if (o->roots.count == 0 && o->command_count == 0)
+	if (o->roots.count == 0 && o->o.command_count == 0)
 		return cmd_usage("backup", "no PATH given ('.' for all that is here)");
 	o->backup.paths = o->roots.encoded.data;
 	o->backup.paths_len = o->roots.encoded.len;
 	o->backup.path_count = o->roots.encoded_count;
 	cmd_roots_order(&o->roots, !o->o.no_recursion);
-	qsort(o->commands, o->command_count, sizeof *o->commands, by_text);
-	o->backup.commands = o->commands;
+	qsort(o->o.commands, o->o.command_count, sizeof *o->o.commands, by_text);
+	o->backup.commands = o->o.commands;
 	o->backup.threads = o->o.threads;
 	o->backup.scan.no_recursion = o->o.no_recursion;
 	o->backup.xattrs = !o->o.no_xattrs;
@@ -319,6 +317,24 @@ static int find_base(struct options *o, struct err *err)
 	return 0;
 }
 
+/* Adds to a list of the result: what, and whose. Without memory what is printed has to do. */
+static void note(json_t *list, const char *key, const char *whose, const char *what)
+{
+	json_t *object = json_object();
+
+	if (key != NULL)
+		cmd_json_name(object, key, whose, strlen(whose));
+	cmd_json_name(object, "what", what, strlen(what));
+	json_array_append_new(list, object);
+}
+
+static void warn(struct options *o, const char *what)
+{
+	cmd_progress_hush();
+	fprintf(stderr, "fdump backup: %s\n", what);
+	note(o->warnings, NULL, NULL, what);
+}
+
 /* The store of this backup that a path is; NULL: none. */
 static const char *store_at(const struct options *o, const char *path, size_t len)
 {
@@ -343,10 +359,11 @@ static bool left_out(void *ctx, const char *path, size_t len, bool is_dir)
 static bool excluded(void *ctx, const char *path, size_t len, bool is_dir)
 {
 	const char *store = is_dir ? store_at(ctx, path, len) : NULL;
+	char text[ERR_MESSAGE_MAX];
 
 	if (store != NULL) {
-		cmd_progress_hush();
-		fprintf(stderr, "fdump backup: %s: is a store of this backup: left out\n", store);
+		snprintf(text, sizeof text, "%s: is a store of this backup: left out", store);
+		warn(ctx, text);
 		return true;
 	}
 	return left_out(ctx, path, len, is_dir);
@@ -412,20 +429,51 @@ static void on_problem(void *ctx, const char *path, size_t len, const char *what
 	fprintf(stderr, "fdump backup: %s: %s\n", text, what);
 }
 
+static size_t number_of(const struct options *o, const char *store)
+{
+	size_t i = 0;
+
+	while (o->o.stores[i] != store)
+		i++;
+	return i;
+}
+
+static void tell_behind(struct options *o, size_t i)
+{
+	struct behind *b = &o->behind[i];
+
+	if (b->why[0] == 0 || b->told || b->caught_up)
+		return;
+	b->told = true;
+	cmd_progress_hush();
+	fprintf(stderr, "fdump backup: store %s is left behind: %s\n", o->o.stores[i], b->why);
+}
+
+/* One that had been written to may catch up, and then there was nothing to tell. */
 static void on_behind(void *ctx, const char *store, const char *why)
 {
-	(void)ctx;
-	cmd_progress_hush();
-	fprintf(stderr, "fdump backup: store %s is left behind: %s\n", store, why);
+	struct options *o = ctx;
+	size_t i = number_of(o, store);
+
+	tell_behind(o, i);
+	o->behind[i].told = false;
+	snprintf(o->behind[i].why, sizeof o->behind[i].why, "%s", why);
+	if (!o->running || o->o.verbose)
+		tell_behind(o, i);
 }
 
 static void on_catch_up(void *ctx, const char *store, bool done)
 {
-	(void)ctx;
-	fprintf(stderr,
-		done ? "fdump backup: store %s has caught up\n"
-		     : "fdump backup: the dump is made; store %s gets it from the others now\n",
-		store);
+	struct options *o = ctx;
+	struct behind *b = &o->behind[number_of(o, store)];
+
+	b->caught_up = done;
+	if (b->told)
+		fprintf(stderr,
+			done ? "fdump backup: store %s has caught up\n"
+			     : "fdump backup: the dump is made; store %s gets it from the others "
+			       "now\n",
+			store);
 }
 
 static void on_progress(void *ctx, uint64_t bytes, uint64_t entries)
@@ -434,12 +482,22 @@ static void on_progress(void *ctx, uint64_t bytes, uint64_t entries)
 	cmd_progress_add(bytes, entries);
 }
 
-static void hex(const uint8_t *bytes, size_t len, char *text)
+static int add_behind(const struct options *o, json_t *object)
 {
+	json_t *list = json_array();
 	size_t i;
+	int failed = 0;
 
-	for (i = 0; i < len; i++)
-		sprintf(text + 2 * i, "%02x", bytes[i]);
+	for (i = 0; i < o->o.store_count; i++) {
+		const struct behind *b = &o->behind[i];
+
+		if (b->why[0] == 0)
+			continue;
+		note(list, "store", o->o.stores[i], b->why);
+		failed |= cmd_json_add(json_array_get(list, json_array_size(list) - 1), "caught_up",
+			json_boolean(b->caught_up));
+	}
+	return failed | cmd_json_add(object, "behind", list);
 }
 
 static int tell(const struct options *o, const struct agent_backed_up *r, struct err *err)
@@ -448,7 +506,7 @@ static int tell(const struct options *o, const struct agent_backed_up *r, struct
 	json_t *object;
 	int failed;
 
-	hex(r->dump, sizeof r->dump, id);
+	esc_hex(id, r->dump, sizeof r->dump);
 	if (!o->o.json) {
 		printf("dump %s: %llu entries, %llu bytes; %llu entries as before, %llu bytes "
 		       "read, "
@@ -468,6 +526,9 @@ static int tell(const struct options *o, const struct agent_backed_up *r, struct
 	failed |= cmd_json_add(object, "not_ok", json_integer((json_int_t)r->statuses));
 	failed |= cmd_json_add(object, "problems", json_integer((json_int_t)r->problems));
 	failed |= cmd_json_add(object, "copies", json_integer((json_int_t)r->acknowledged));
+	failed |= add_behind(o, object);
+	failed |= cmd_json_add(object, "hooks", json_incref(o->hook_failures));
+	failed |= cmd_json_add(object, "warnings", json_incref(o->warnings));
 	return cmd_json_print(object, failed, err);
 }
 
@@ -496,8 +557,10 @@ static void compare_paths(void *ctx, const char *store, const struct store_dump 
 {
 	struct options *o = ctx;
 	struct cmd_roots roots = {0};
-	char base[4096];
+	char base[4096], *text = NULL;
+	size_t len;
 	struct err err;
+	FILE *to;
 
 	snprintf(base, sizeof base, "%.*s", (int)last->base_len, (const char *)last->base);
 	if (!o->told_paths && o->o.files_from == NULL &&
@@ -505,14 +568,19 @@ static void compare_paths(void *ctx, const char *store, const struct store_dump 
 		(!cmd_roots_same(&roots, &o->roots) ||
 			(roots.count > 0 && strcmp(base, o->base) != 0))) {
 		o->told_paths = true;
-		fprintf(stderr, "fdump backup: warning: in %s the last dump named %s is of ", store,
-			o->backup.name);
-		cmd_roots_print(stderr, &roots, base);
-		fputs(", this one of ", stderr);
-		cmd_roots_print(stderr, &o->roots, o->base);
-		fputs(": fdump forget counts both as one backup (--name gives another name)\n",
-			stderr);
+		to = open_memstream(&text, &len);
+		if (to == NULL)
+			goto out;
+		fprintf(to, "warning: in %s the last dump named %s is of ", store, o->backup.name);
+		cmd_roots_print(to, &roots, base);
+		fputs(", this one of ", to);
+		cmd_roots_print(to, &o->roots, o->base);
+		fputs(": fdump forget counts both as one backup (--name gives another name)", to);
+		if (fclose(to) == 0)
+			warn(o, text);
+		free(text);
 	}
+out:
 	cmd_roots_fini(&roots);
 }
 
@@ -524,11 +592,11 @@ static int run_once(struct options *o, struct agent_backed_up *result, struct er
 
 	ahead.excluded = ahead.excluded != NULL ? left_out : NULL;
 	cmd_progress_start("backup", 0, o->o.verbose);
-	if (!o->o.verbose && o->roots.count > 0)
-		cmd_estimate_start(&ahead, o->roots.paths);
+	if (o->roots.count > 0)
+		cmd_estimate_start(&ahead, o->roots.paths, !o->o.verbose);
 	got = agent_backup(&o->backup, result, err);
-	cmd_estimate_stop();
 	cmd_progress_stop();
+	cmd_estimate_stop();
 	return got;
 }
 
@@ -539,7 +607,7 @@ static int run(struct options *o, struct agent_backed_up *result, struct err *er
 
 	if (got != 1)
 		return got;
-	fprintf(stderr, "fdump backup: a store has lost chunks: everything is read again\n");
+	warn(o, "a store has lost chunks: everything is read again");
 	o->roots.next = 0;
 	o->backup.reread = true;
 	got = run_once(o, result, err);
@@ -554,9 +622,11 @@ static int backup(struct options *o, struct agent_backed_up *result, struct err 
 		.count = o->o.store_count,
 		.wanted = o->copies > 0 ? (size_t)o->copies : o->o.store_count,
 		.behind = on_behind,
+		.ctx = o,
 	};
 	struct agent_domain domain = {0};
 	char *state = agent_state_dir(o->o.state, err), *last = NULL, host[STORE_NAME_MAX + 1];
+	size_t i;
 	int got = -1;
 
 	if (state == NULL || load_domain(o, state, &domain, err) != 0 ||
@@ -572,6 +642,7 @@ static int backup(struct options *o, struct agent_backed_up *result, struct err 
 		goto out;
 	o->backup.copies = agent_copies_open(&copies, domain.fingerprint, err);
 	if (o->backup.copies != NULL) {
+		o->running = true;
 		agent_copies_last(o->backup.copies, o->backup.name, compare_paths, o);
 		got = run(o, result, err);
 	}
@@ -579,6 +650,8 @@ static int backup(struct options *o, struct agent_backed_up *result, struct err 
 		result->acknowledged +=
 			agent_copies_catch_up(o->backup.copies, result->dump, on_catch_up);
 	agent_copies_close(o->backup.copies);
+	for (i = 0; i < o->o.store_count; i++)
+		tell_behind(o, i);
 out:
 	agent_domain_wipe(&domain);
 	free(state);
@@ -586,22 +659,31 @@ out:
 	return got;
 }
 
-/* Runs a hook, if there is one to run. Returns 0, or -1: what went wrong was told. */
-static int hook(struct options *o, const char *name, int status, const struct agent_backed_up *r)
+/* Runs a hook, if there is one to run. Returns 0, or -1 with err set. */
+static int hook(struct options *o, const char *name, int status, const struct agent_backed_up *r,
+	struct err *err)
 {
 	char result[32], dump[32 + 2 * STORE_DUMP_ID] = "FDUMP_DUMP=", job[32 + NAME_LEN_MAX];
 	char *environment[] = {job, status >= 0 ? result : NULL, dump, NULL};
-	struct err err = {0};
 
 	if (name == NULL)
 		return 0;
 	snprintf(job, sizeof job, "FDUMP_NAME=%s", o->backup.name);
 	snprintf(result, sizeof result, "FDUMP_STATUS=%d", status);
 	if (r != NULL && r->acknowledged > 0)
-		hex(r->dump, sizeof r->dump, dump + strlen(dump));
-	if (agent_hook_run(o->hooks, name, environment, &err) == 0)
+		esc_hex(dump + strlen(dump), r->dump, sizeof r->dump);
+	return agent_hook_run(o->hooks, name, environment, err) == 0 ? 0 : -1;
+}
+
+/* The one at the end, which changes nothing about the dump. */
+static int hook_after(struct options *o, int status, const struct agent_backed_up *r)
+{
+	struct err err;
+
+	if (hook(o, o->after, status, r, &err) == 0)
 		return 0;
 	fprintf(stderr, "fdump backup: %s\n", err.message);
+	note(o->hook_failures, "hook", o->after, err.message);
 	return -1;
 }
 
@@ -611,7 +693,7 @@ static void ended(void *ctx, int status)
 	struct options *o = ctx;
 
 	cmd_progress_hush();
-	hook(o, o->after, status, NULL);
+	hook_after(o, status, NULL);
 }
 
 /* From the first hook to the last. Returns the exit status. */
@@ -619,15 +701,18 @@ static int run_all(struct options *o)
 {
 	struct agent_backed_up result = {0};
 	struct err err = {0};
+	bool made = false;
 	int status;
 
 	if (o->after != NULL && cmd_ending_start(ended, o, &err) != 0)
 		return cmd_fail("backup", &err);
-	if (hook(o, o->before, -1, NULL) != 0) {
-		err_set(&err, ERR_FAILED, "there is no backup, for the hook before it failed");
-		status = cmd_fail("backup", &err);
-	} else if (hash_crypto_init(&err) != 0 || backup(o, &result, &err) != 0 ||
-		   tell(o, &result, &err) != 0) {
+	if (hook(o, o->before, -1, NULL, &err) != 0) {
+		err.code = ERR_FAILED;
+		err_prefix(&err, "there is no backup, for the hook before it failed");
+	} else {
+		made = hash_crypto_init(&err) == 0 && backup(o, &result, &err) == 0;
+	}
+	if (!made) {
 		status = cmd_fail("backup", &err);
 	} else if (result.acknowledged < (o->copies > 0 ? (size_t)o->copies : o->o.store_count)) {
 		status = CMD_COPIES;
@@ -636,16 +721,16 @@ static int run_all(struct options *o)
 	}
 	if (o->after != NULL)
 		cmd_ending_stop();
-	if (hook(o, o->after, status, &result) != 0 && status == CMD_OK)
+	if (hook_after(o, status, &result) != 0 && status == CMD_OK)
 		status = CMD_SOME;
-	return status;
+	return made && tell(o, &result, &err) != 0 ? cmd_fail("backup", &err) : status;
 }
 
 int cmd_backup(int argc, char **argv)
 {
 	struct options o = {.o = {.command = "backup",
 				    .help = help,
-				    .shared = "sSCT0Xvjtxnr",
+				    .shared = "sSCT0Xvjtxnrc",
 				    .own = own,
 				    .take = take},
 		.hooks = "/etc/fdump/hooks",
@@ -665,7 +750,11 @@ int cmd_backup(int argc, char **argv)
 	o.backup.progress = on_progress;
 	o.backup.ctx = &o;
 	fs_raise_file_limit();
+	o.hook_failures = json_array();
+	o.warnings = json_array();
 	status = run_all(&o);
+	json_decref(o.hook_failures);
+	json_decref(o.warnings);
 	if (o.o.directory != NULL && o.backup.scan.base >= 0)
 		close(o.backup.scan.base);
 out:

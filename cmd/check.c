@@ -16,15 +16,22 @@
 #include "lib/buf.h"
 #include "lib/err.h"
 #include "lib/esc.h"
+#include "pack/follow.h"
 #include "pack/read.h"
+
+struct noted {
+	uint8_t id[STORE_DUMP_ID];
+	int64_t committed;
+};
 
 struct check {
 	struct cmd_options *o;
 	const char *path;
-	struct buf ids;          /* the dumps */
+	struct buf dumps;        /* struct noted */
 	struct store_entry dump; /* the one that is read; without id: none */
-	uint64_t entries, content, damaged, unopened;
+	uint64_t entries, content, not_ok, damaged, unopened;
 	struct store_marks seen; /* contents that were proved: each once */
+	struct pack_follow follow;
 };
 
 bool cmd_is_store(const char *path)
@@ -35,9 +42,10 @@ bool cmd_is_store(const char *path)
 	       access(file, F_OK) == 0;
 }
 
-/* A problem, in words or as JSON. dump: whose, or NULL; path: of an entry, or at NULL. */
-static void tell(
-	struct check *c, const struct store_entry *dump, struct pack_bytes path, const char *what)
+/* A problem, in words or as JSON. dump: whose, or NULL; path: of an entry, or at NULL. status: of
+ * an entry that is whole, but was not well read; NULL: it is a problem indeed. */
+static void tell(struct check *c, const struct store_entry *dump, struct pack_bytes path,
+	const char *status, const char *what)
 {
 	char name[ESC_MAX(4096)] = "", whose[CMD_DUMP_NAME_MAX] = "";
 	struct err err;
@@ -46,11 +54,14 @@ static void tell(
 
 	cmd_progress_hush();
 	if (c->o->json) {
-		object = cmd_json_new("problem", "verify.store");
+		object = status == NULL ? cmd_json_new("problem", "verify.store")
+					: cmd_json_new("note", "verify.status");
 		failed = cmd_json_name(object, "store", c->path, strlen(c->path));
 		if (dump != NULL)
 			failed |= cmd_dump_json(object, dump);
 		failed |= cmd_json_name(object, "path", path.at, path.len);
+		if (status != NULL)
+			failed |= cmd_json_add(object, "status", json_string(status));
 		failed |= cmd_json_add(object, "what", json_string(what));
 		failed = cmd_json_print(object, failed, &err);
 	}
@@ -59,13 +70,14 @@ static void tell(
 	if (dump != NULL)
 		cmd_dump_name(whose, dump);
 	if (failed != 0)
-		fprintf(stderr, "fdump verify: %s%s%s%s%s: %s\n", c->path,
-			whose[0] ? ": dump " : "", whose, name[0] ? ": " : "", name, what);
+		fprintf(status == NULL ? stderr : stdout, "%s%s%s%s%s%s: %s\n",
+			status == NULL ? "fdump verify: " : "", c->path, whose[0] ? ": dump " : "",
+			whose, name[0] ? ": " : "", name, what);
 }
 
 static void on_store_problem(void *ctx, const struct store_entry *dump, const char *what)
 {
-	tell(ctx, dump, (struct pack_bytes){NULL, 0}, what);
+	tell(ctx, dump, (struct pack_bytes){NULL, 0}, NULL, what);
 }
 
 static void on_read_problem(void *ctx, enum pack_problem_kind kind, uint64_t offset,
@@ -76,7 +88,28 @@ static void on_read_problem(void *ctx, enum pack_problem_kind kind, uint64_t off
 	(void)kind;
 	(void)offset;
 	c->damaged++;
-	tell(c, &c->dump, path, what);
+	tell(c, &c->dump, path, NULL, what);
+}
+
+static int on_entry(void *ctx, const struct pack_followed *entry, struct err *err)
+{
+	struct check *c = ctx;
+	char text[CMD_SHOW_STATUS_MAX];
+
+	(void)err;
+	if (entry->verdict != PACK_GOOD || entry->tail->status == PACK_OK)
+		return 0;
+	c->not_ok++;
+	cmd_show_status(text, entry->tail);
+	tell(c, &c->dump, entry->head->path, pack_status_name(entry->tail->status), text);
+	return 0;
+}
+
+static int on_load(void *ctx, struct pack_load *load, struct err *err)
+{
+	struct check *c = ctx;
+
+	return pack_follow_load(&c->follow, load, on_entry, c, err);
 }
 
 /* Every file of the dump that was chosen. */
@@ -85,6 +118,7 @@ static int read_dump(struct check *c, struct cmd_dump *d, struct err *err)
 	struct pack_read_options options = {
 		.prove = true,
 		.skip_damaged = true,
+		.apply = on_load,
 		.problem = on_read_problem,
 		.ctx = c,
 	};
@@ -93,28 +127,31 @@ static int read_dump(struct check *c, struct cmd_dump *d, struct err *err)
 
 	if (cmd_dump_feed(d, &options, err) != 0)
 		return -1;
+	pack_follow_init(&c->follow);
 	got = pack_read_run(&options, &result, err);
+	pack_follow_fini(&c->follow);
 	c->entries += result.entries;
 	c->content += result.content;
 	return got == 0 ? 0 : -1;
 }
 
-static int note_dump(void *ctx, const struct store_entry *e, struct err *err)
+static int note_dump(void *ctx, const struct store_entry *e, uint32_t stores, struct err *err)
 {
 	struct check *c = ctx;
+	struct noted n = {.committed = e->committed};
 
-	return buf_add(&c->ids, e->dump.id, STORE_DUMP_ID, err);
+	(void)stores;
+	memcpy(n.id, e->dump.id, sizeof n.id);
+	return buf_add(&c->dumps, &n, sizeof n, err);
 }
 
-static int check_dump(struct check *c, struct cmd_dump *d, const uint8_t *id, struct err *err)
+static int check_dump(struct check *c, struct cmd_dump *d, const struct noted *n, struct err *err)
 {
 	char text[2 * STORE_DUMP_ID + 1];
 	struct err why = {0};
-	size_t i;
 
-	for (i = 0; i < STORE_DUMP_ID; i++)
-		sprintf(text + 2 * i, "%02x", id[i]);
-	c->dump = (struct store_entry){.dump.id = id};
+	esc_hex(text, n->id, STORE_DUMP_ID);
+	c->dump = (struct store_entry){.dump.id = n->id, .committed = n->committed};
 	if (agent_source_choose(d->source, text, "", &why) == 0) {
 		c->dump.dump = *agent_source_dump(d->source);
 		c->dump.record = c->dump.dump.mac;
@@ -129,18 +166,19 @@ static int check_dump(struct check *c, struct cmd_dump *d, const uint8_t *id, st
 		*err = why;
 		return -1;
 	}
-	tell(c, &c->dump, (struct pack_bytes){NULL, 0}, why.message);
+	tell(c, &c->dump, (struct pack_bytes){NULL, 0}, NULL, why.message);
 	return 0;
 }
 
 static int check_files(struct check *c, struct cmd_dump *d, struct err *err)
 {
-	size_t i;
 	int got = agent_source_dumps(d->source, note_dump, c, err);
+	const struct noted *n = (const struct noted *)(const void *)c->dumps.data;
+	size_t count = c->dumps.len / sizeof *n, i;
 
-	d->seen = c->ids.len > STORE_DUMP_ID ? &c->seen : NULL;
-	for (i = 0; i < c->ids.len && got == 0; i += STORE_DUMP_ID)
-		got = check_dump(c, d, c->ids.data + i, err);
+	d->seen = count > 1 ? &c->seen : NULL;
+	for (i = 0; i < count && got == 0; i++)
+		got = check_dump(c, d, &n[i], err);
 	return got;
 }
 
@@ -159,16 +197,12 @@ static int check_all(
 
 static int tell_result(const struct check *c, const struct store_checked *r, struct err *err)
 {
-	const struct {
-		const char *name;
-		uint64_t value;
-	} rows[] = {{"blocks", r->blocks}, {"bytes", r->bytes}, {"dumps", r->dumps},
-		{"entries", c->entries}, {"content", c->content},
-		{"damaged", r->damaged + c->damaged}, {"missing", r->missing},
-		{"incomplete", r->incomplete}, {"unopened", c->unopened}};
+	const struct cmd_json_row rows[] = {{"blocks", r->blocks}, {"bytes", r->bytes},
+		{"dumps", r->dumps}, {"entries", c->entries}, {"content", c->content},
+		{"not_ok", c->not_ok}, {"damaged", r->damaged + c->damaged},
+		{"missing", r->missing}, {"incomplete", r->incomplete}, {"unopened", c->unopened}};
 	json_t *object;
-	size_t i;
-	int failed = 0;
+	int failed;
 
 	if (!c->o->json) {
 		printf("%s: %" PRIu64 " blocks, %" PRIu64 " bytes, %" PRIu64 " dumps", c->path,
@@ -176,16 +210,20 @@ static int tell_result(const struct check *c, const struct store_checked *r, str
 		if (c->o->unseal.count > 0)
 			printf("; %" PRIu64 " entries, %" PRIu64 " bytes of content proved",
 				c->entries, c->content);
-		puts(r->damaged + r->missing + r->incomplete + c->damaged > 0 ? ": damaged"
-			: c->unopened > 0 ? ": blocks ok; some dumps were not opened"
-					  : ": ok");
+		if (r->damaged + r->missing + r->incomplete + c->damaged > 0)
+			puts(": damaged");
+		else if (c->unopened > 0)
+			puts(": blocks ok; some dumps were not opened");
+		else if (c->not_ok > 0)
+			printf(": ok, but %" PRIu64 " changed or failed when backed up\n",
+				c->not_ok);
+		else
+			puts(": ok");
 		return 0;
 	}
 	object = cmd_json_new("result", "verify.store.result");
 	failed = cmd_json_name(object, "store", c->path, strlen(c->path));
-	for (i = 0; i < sizeof rows / sizeof *rows; i++)
-		failed |=
-			cmd_json_add(object, rows[i].name, json_integer((json_int_t)rows[i].value));
+	failed |= cmd_json_rows(object, rows, sizeof rows / sizeof *rows);
 	return cmd_json_print(object, failed, err);
 }
 
@@ -197,14 +235,14 @@ int cmd_verify_store(struct cmd_options *o, const char *path)
 	struct err err = {0};
 	int got;
 
-	buf_init(&c.ids, SIZE_MAX);
+	buf_init(&c.dumps, SIZE_MAX);
 	o->stores[0] = path;
 	o->store_count = 1;
 	got = cmd_dump_open(&d, o, NULL, &err);
 	if (got == 0)
 		got = check_all(&c, &d, &r, &err);
 	cmd_dump_close(&d);
-	buf_fini(&c.ids);
+	buf_fini(&c.dumps);
 	store_marks_fini(&c.seen);
 	if (got == 0)
 		got = tell_result(&c, &r, &err);
@@ -217,5 +255,5 @@ int cmd_verify_store(struct cmd_options *o, const char *path)
 			path);
 		return cmd_fail("verify", &err);
 	}
-	return c.unopened > 0 ? CMD_REFUSED : CMD_OK;
+	return c.unopened > 0 ? CMD_REFUSED : c.not_ok > 0 ? CMD_SOME : CMD_OK;
 }

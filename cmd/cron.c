@@ -300,7 +300,7 @@ static int run_check(const struct options *opt)
 	status = print_json(json_pack("{s:s, s:s, s:o, s:b, s:s, s:i, s:i, s:s}", "type", "result",
 		"id", "cron.check", "expression", json_expr(opt->expr), "valid", 0, "field",
 		cron_field_name(where.field), "field_number", (int)where.field, "column",
-		(int)where.column, "message", err.message));
+		(int)where.column, "what", err.message));
 	return status == CMD_OK ? CMD_FAILED : status;
 }
 

@@ -4,11 +4,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "cmd/agent/state.h"
 #include "cmd/json.h"
-#include "cmd/progress.h"
+#include "cmd/show.h"
 #include "lib/buf.h"
 #include "lib/cbor.h"
 #include "lib/esc.h"
@@ -186,27 +185,16 @@ int cmd_dump_adopt(struct cmd_dump *d, struct err *err)
 
 /* --- shown --------------------------------------------------------------- */
 
-static void hex(const uint8_t *bytes, size_t len, char *text)
-{
-	size_t i;
-
-	for (i = 0; i < len; i++)
-		sprintf(text + 2 * i, "%02x", bytes[i]);
-}
-
 void cmd_dump_name(char text[CMD_DUMP_NAME_MAX], const struct store_entry *e)
 {
 	char id[2 * STORE_DUMP_ID + 1], agent[ESC_MAX(STORE_NAME_MAX)],
-		name[ESC_MAX(STORE_NAME_MAX)], when[32];
-	time_t t = e->dump.began.sec;
-	struct tm tm;
+		name[ESC_MAX(STORE_NAME_MAX)], when[CMD_SHOW_TIME_MAX];
 
-	hex(e->dump.id, STORE_DUMP_ID, id);
+	esc_hex(id, e->dump.id, STORE_DUMP_ID);
 	snprintf(text, CMD_DUMP_NAME_MAX, "%.12s", id);
 	if (e->record == NULL)
 		return;
-	if (localtime_r(&t, &tm) == NULL || strftime(when, sizeof when, "%F %T", &tm) == 0)
-		snprintf(when, sizeof when, "?");
+	cmd_show_time(when, e->committed);
 	esc_name(agent, sizeof agent, e->dump.agent, e->dump.agent_len);
 	esc_name(name, sizeof name, e->dump.name, e->dump.name_len);
 	snprintf(text, CMD_DUMP_NAME_MAX, "%.12s (%s/%s, %s)", id, agent, name, when);
@@ -220,7 +208,8 @@ int cmd_dump_json(json_t *object, const struct store_entry *e)
 		return failed;
 	failed |= cmd_json_name(object, "agent", e->dump.agent, e->dump.agent_len);
 	failed |= cmd_json_name(object, "name", e->dump.name, e->dump.name_len);
-	return failed | cmd_json_add(object, "began", json_integer(e->dump.began.sec));
+	failed |= cmd_json_add(object, "began", json_integer(e->dump.began.sec));
+	return failed | cmd_json_add(object, "committed", json_integer(e->committed));
 }
 
 /* --- the manifest ---------------------------------------------------------- */

@@ -49,11 +49,11 @@ int cmd_dump_adopt(struct cmd_dump *d, struct err *err);
  * the reading has told. */
 int cmd_dump_gaps(const struct cmd_dump *d, struct err *err);
 
-/* A dump for people: "b7be4344ca95 (web/backup, 2026-11-24 06:00:01)"; if its record is NULL the
- * digits alone. */
+/* A dump for people: "b7be4344ca95 (web/backup, 2026-11-24 06:00:01)", the time of the commit; if
+ * its record is NULL the digits alone. */
 #define CMD_DUMP_NAME_MAX (2 * ESC_MAX(STORE_NAME_MAX) + 64)
 void cmd_dump_name(char text[CMD_DUMP_NAME_MAX], const struct store_entry *entry);
-/* The same as members of an object: dump (all digits), agent, name, began. Returns as
+/* The same as members of an object: dump (all digits), agent, name, began, committed. Returns as
  * cmd_json_add. */
 int cmd_dump_json(json_t *object, const struct store_entry *entry);
 

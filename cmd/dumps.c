@@ -1,11 +1,13 @@
 /* fdump dumps: what there is in stores. */
 #include <errno.h>
 #include <stdio.h>
+#include <string.h>
 #include <time.h>
 
 #include "cmd/cmd.h"
 #include "cmd/dump.h"
 #include "cmd/json.h"
+#include "cmd/show.h"
 #include "lib/err.h"
 #include "lib/esc.h"
 #include "lib/hash.h"
@@ -13,35 +15,52 @@
 static const char help[] =
 	"usage: fdump dumps -s STORE... [--json]\n"
 	"\n"
-	"Lists the dumps in stores, the oldest first: id, time, size of the content,\n"
-	"number of entries, AGENT/NAME. A '!' marks one with entries that were not whole\n"
-	"when they were read, a '+' one that is locked. No key is needed.\n"
+	"Lists the dumps in stores, the oldest first: id, time of the commit (by which\n"
+	"NAME@TIME and fdump forget choose), size of the content, number of entries,\n"
+	"AGENT/NAME. A '!' marks one with entries that were not whole when they were\n"
+	"read, a '+' one that is locked. Of several STOREs the column before the name\n"
+	"says which have it, by their places: 1-3 is the first and the third. No key is\n"
+	"needed.\n"
 	"\n"
 	"  -s, --store STORE       directory of a store (repeatable)\n"
 	"      --json              one object a line\n"
 	"\n"
 	"Exit status: 0 done; 2 failed; 5 there are dumps whose records can't be read.\n";
 
-static void hex(const uint8_t *bytes, size_t len, char *text)
-{
-	size_t i;
-
-	for (i = 0; i < len; i++)
-		sprintf(text + 2 * i, "%02x", bytes[i]);
-}
-
 struct dumps {
 	struct cmd_options o;
 	uint64_t unreadable;
 };
 
-static int print_json(const struct store_entry *e, struct err *err)
+/* Which stores have it: the n-th column has its number, or nothing. */
+static const char *show_stores(const struct dumps *d, uint32_t stores, char *text)
+{
+	size_t i;
+
+	for (i = 0; i < d->o.store_count; i++)
+		text[i] = stores >> i & 1 ? "123456789abcdefg"[i] : '-';
+	strcpy(text + i, "  ");
+	return d->o.store_count > 1 ? text : "";
+}
+
+static int add_stores(const struct dumps *d, uint32_t stores, json_t *object)
+{
+	json_t *list = json_array();
+	size_t i;
+
+	for (i = 0; i < d->o.store_count; i++)
+		if (stores >> i & 1)
+			json_array_append_new(list, json_string(d->o.stores[i]));
+	return cmd_json_add(object, "stores", list);
+}
+
+static int print_json(
+	const struct dumps *d, const struct store_entry *e, uint32_t stores, struct err *err)
 {
 	json_t *object = cmd_json_new("dump", "dumps.dump");
 	int failed = cmd_dump_json(object, e);
 
 	failed |= cmd_json_add(object, "ended", json_integer(e->dump.ended.sec));
-	failed |= cmd_json_add(object, "committed", json_integer(e->committed));
 	failed |= cmd_json_add(object, "entries", json_integer((json_int_t)e->dump.entries));
 	failed |= cmd_json_add(object, "content", json_integer((json_int_t)e->dump.content));
 	failed |= cmd_json_add(object, "not_ok", json_integer((json_int_t)e->dump.statuses));
@@ -49,19 +68,19 @@ static int print_json(const struct store_entry *e, struct err *err)
 	failed |= cmd_json_add(object, "sealed", json_boolean(e->dump.sealed));
 	failed |= cmd_json_add(object, "locked_until", json_integer(e->lock));
 	failed |= cmd_json_name(object, "base", e->dump.base, e->dump.base_len);
+	if (d->o.store_count > 1)
+		failed |= add_stores(d, stores, object);
 	return cmd_json_print(object, failed, err);
 }
 
-static int print_dump(void *ctx, const struct store_entry *e, struct err *err)
+static int print_dump(void *ctx, const struct store_entry *e, uint32_t stores, struct err *err)
 {
 	struct dumps *d = ctx;
-	char id[2 * STORE_DUMP_ID + 1], when[32], agent[ESC_MAX(STORE_NAME_MAX)],
-		name[ESC_MAX(STORE_NAME_MAX)];
-	time_t t = e->dump.began.sec;
+	char id[2 * STORE_DUMP_ID + 1], when[CMD_SHOW_TIME_MAX], agent[ESC_MAX(STORE_NAME_MAX)],
+		name[ESC_MAX(STORE_NAME_MAX)], where[CMD_STORES_MAX + 3];
 	struct err why;
-	struct tm tm;
 
-	hex(e->dump.id, STORE_DUMP_ID, id);
+	esc_hex(id, e->dump.id, STORE_DUMP_ID);
 	if (e->damaged) {
 		d->unreadable++;
 		err_set(&why, ERR_DAMAGE, "%.12s: its record can't be read", id);
@@ -69,14 +88,14 @@ static int print_dump(void *ctx, const struct store_entry *e, struct err *err)
 		return 0;
 	}
 	if (d->o.json)
-		return print_json(e, err);
-	if (localtime_r(&t, &tm) == NULL || strftime(when, sizeof when, "%F %T", &tm) == 0)
-		snprintf(when, sizeof when, "?");
+		return print_json(d, e, stores, err);
+	cmd_show_time(when, e->committed);
 	esc_name(agent, sizeof agent, e->dump.agent, e->dump.agent_len);
 	esc_name(name, sizeof name, e->dump.name, e->dump.name_len);
-	printf("%.12s  %s  %14llu  %10llu  %s/%s%s%s\n", id, when,
-		(unsigned long long)e->dump.content, (unsigned long long)e->dump.entries, agent,
-		name, e->dump.statuses > 0 ? " !" : "", e->lock > time(NULL) ? " +" : "");
+	printf("%.12s  %s  %14llu  %10llu  %s%s/%s%s%s\n", id, when,
+		(unsigned long long)e->dump.content, (unsigned long long)e->dump.entries,
+		show_stores(d, stores, where), agent, name, e->dump.statuses > 0 ? " !" : "",
+		e->lock > time(NULL) ? " +" : "");
 	return 0;
 }
 

@@ -78,14 +78,20 @@ static void *run(void *unused)
 	return NULL;
 }
 
-void cmd_estimate_start(const struct pack_scan_options *scan, char *const *paths)
+static void start(void)
 {
-	if (!isatty(2))
-		return;
+	e.live = pthread_create(&e.thread, NULL, run, NULL) == 0;
+}
+
+void cmd_estimate_start(const struct pack_scan_options *scan, char *const *paths, bool shown)
+{
 	e.scan = scan;
 	e.paths = paths;
 	e.over = false;
-	e.live = pthread_create(&e.thread, NULL, run, NULL) == 0;
+	if (shown && isatty(2))
+		start();
+	else
+		cmd_progress_first(start);
 }
 
 void cmd_estimate_stop(void)

@@ -52,6 +52,7 @@ struct files {
 	struct cmd_options o;
 	bool sums;
 	const char *pattern;
+	bool whole;         /* it is for whole paths */
 	const char *prefix; /* of each line that is not JSON, find's */
 	struct cmd_line line;
 	uint64_t found;
@@ -95,10 +96,19 @@ static int matches(struct files *f, struct pack_bytes path, bool *yes, struct er
 	if (text == NULL)
 		return err_set(err, ERR_NOMEM, "out of memory");
 	name = strrchr(text, '/');
-	name = name != NULL && strchr(f->pattern, '/') == NULL ? name + 1 : text;
+	name = name != NULL && !f->whole ? name + 1 : text;
 	*yes = fnmatch(f->pattern, name, 0) == 0;
 	free(text);
 	return 0;
+}
+
+/* Names in a dump do not begin with '/' or './', as people type them. */
+static void take_pattern(struct files *f, const char *pattern)
+{
+	f->pattern = pattern;
+	f->whole = pattern != NULL && strchr(pattern, '/') != NULL;
+	while (f->whole && (*f->pattern == '/' || strncmp(f->pattern, "./", 2) == 0))
+		f->pattern += *f->pattern == '/' ? 1 : 2;
 }
 
 static int add_entry(
@@ -134,10 +144,11 @@ static int list(struct files *f, const char *dump, struct err *err)
 	return cmd_dump_walk(&f->dump, add_entry, f, err);
 }
 
-static int note_dump(void *ctx, const struct store_entry *e, struct err *err)
+static int note_dump(void *ctx, const struct store_entry *e, uint32_t stores, struct err *err)
 {
 	struct files *f = ctx;
 
+	(void)stores;
 	return buf_add(&f->ids, e->dump.id, STORE_DUMP_ID, err);
 }
 
@@ -166,10 +177,8 @@ static int find_in(struct files *f, const uint8_t *id, struct err *err)
 {
 	char text[2 * STORE_DUMP_ID + 1], prefix[13];
 	struct err why = {0};
-	size_t i;
 
-	for (i = 0; i < STORE_DUMP_ID; i++)
-		sprintf(text + 2 * i, "%02x", id[i]);
+	esc_hex(text, id, STORE_DUMP_ID);
 	snprintf(prefix, sizeof prefix, "%.12s", text);
 	f->prefix = f->o.json ? NULL : prefix;
 	f->line.dump = id;
@@ -246,7 +255,7 @@ int cmd_files(int argc, char **argv)
 			"files", "wants a DUMP (fdump dumps lists them), maybe a PATH or PATTERN");
 	if (status < 0) {
 		dump = argv[optind++];
-		f.pattern = argv[optind];
+		take_pattern(&f, argv[optind]);
 		status = cmd_options_paths(&f.o, argc, argv);
 	}
 	if (status < 0)
@@ -263,7 +272,7 @@ int cmd_find(int argc, char **argv)
 	if (status < 0 && argc - optind != 1)
 		status = cmd_usage("find", "wants a PATTERN");
 	if (status < 0) {
-		f.pattern = argv[optind];
+		take_pattern(&f, argv[optind]);
 		status = run(&f, find, NULL);
 	}
 	cmd_options_fini(&f.o);

@@ -70,14 +70,11 @@ int cmd_json_name(json_t *object, const char *key, const void *bytes, size_t len
 
 int cmd_json_hex(json_t *object, const char *key, const void *bytes, size_t len)
 {
-	const uint8_t *from = bytes;
 	char *text = malloc(2 * len + 1);
 	int got = -1;
-	size_t i;
 
 	if (text != NULL) {
-		for (text[0] = 0, i = 0; i < len; i++)
-			sprintf(text + 2 * i, "%02x", from[i]);
+		esc_hex(text, bytes, len);
 		got = cmd_json_add(object, key, json_string(text));
 	}
 	free(text);

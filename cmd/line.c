@@ -191,19 +191,14 @@ static char *put_verbose(
  * escaped, and the line then begins with a backslash. */
 static char *put_sum(char *to, const struct pack_head *h, const struct pack_tail *t)
 {
-	static const char hex[] = "0123456789abcdef";
 	const uint8_t *p = h->path.at, *end = p + h->path.len;
 	bool escape = memchr(p, '\\', h->path.len) != NULL ||
 		      memchr(p, '\n', h->path.len) != NULL || memchr(p, '\r', h->path.len) != NULL;
-	size_t i;
 
 	if (escape)
 		*to++ = '\\';
-	for (i = 0; i < HASH_LEN; i++) {
-		*to++ = hex[t->sum[i] >> 4];
-		*to++ = hex[t->sum[i] & 15];
-	}
-	to = put_text(to, "  ");
+	esc_hex(to, t->sum, HASH_LEN);
+	to = put_text(to + 2 * (ptrdiff_t)HASH_LEN, "  ");
 	if (h->path.len == 1 && *p == '-')
 		to = put_text(to, "./"); /* to sha256sum "-" is standard input */
 	for (; p < end; p++) {

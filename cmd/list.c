@@ -46,7 +46,7 @@ static const char help[] =
 	"      --threads N         default: the number of processors\n"
 	"\n"
 	"Exit status: 0 done; 2 failed, or a PATH is not there; 5 damage found; 6 wrong\n"
-	"key.\n";
+	"key, or not sealed.\n";
 
 struct list {
 	struct cmd_options o;

@@ -23,6 +23,7 @@ enum {
 	OPT_NUMERIC,
 	OPT_NO_RECURSION,
 	OPT_STATE,
+	OPT_COMMAND,
 	OPT_HELP
 };
 
@@ -46,10 +47,27 @@ static const struct {
 	{'r', {"no-recursion", no_argument, NULL, OPT_NO_RECURSION}},
 	{'s', {"store", required_argument, NULL, 's'}},
 	{'S', {"state", required_argument, NULL, OPT_STATE}},
+	{'c', {"command", required_argument, NULL, OPT_COMMAND}},
 	{0, {"help", no_argument, NULL, OPT_HELP}},
 };
 
 #define TABLE (sizeof table / sizeof *table)
+
+/* In one pack or dump two entries of one name would drive each other out. */
+static int add_command(struct cmd_options *o, char *text)
+{
+	size_t len = strcspn(text, "="), i;
+
+	if (o->command_count == CMD_COMMANDS_MAX)
+		return cmd_usage(o->command, "over %d commands", CMD_COMMANDS_MAX);
+	for (i = 0; i < o->command_count; i++)
+		if (strcspn(o->commands[i], "=") == len && strncmp(o->commands[i], text, len) == 0)
+			return cmd_usage(o->command,
+				"--command: there are two of the name %.*s: give each its own",
+				(int)len, text);
+	o->commands[o->command_count++] = text;
+	return -1;
+}
 
 /* One of the shared options. Returns -1 to go on, else the exit status. */
 static int take(struct cmd_options *o, int c)
@@ -118,6 +136,8 @@ static int take(struct cmd_options *o, int c)
 	case OPT_STATE:
 		o->state = optarg;
 		break;
+	case OPT_COMMAND:
+		return add_command(o, optarg);
 	case 'h':
 	case OPT_HELP:
 		fputs(o->help, stdout);

@@ -10,7 +10,7 @@
  *   T -T, --files-from FILE      0 --null                x --no-xattrs
  *   X -X, --exclude-from FILE,   t --threads N           n --numeric-owner
  *     and --exclude PATTERN      r --no-recursion
- *   s -s, --store STORE          S --state DIR
+ *   s -s, --store STORE          S --state DIR           c --command NAME=PROGRAM
  *                                (--help: always)
  */
 #ifndef FDUMP_CMD_OPTIONS_H
@@ -26,7 +26,8 @@
  * short one. */
 #define CMD_OPTIONS_OWN 512
 
-#define CMD_STORES_MAX 16 /* -s in one command */
+#define CMD_STORES_MAX   16 /* -s in one command */
+#define CMD_COMMANDS_MAX 64 /* --command */
 
 struct cmd_options {
 	/* Set by the command. */
@@ -40,6 +41,8 @@ struct cmd_options {
 	bool has_file, has_directory; /* were given */
 	const char *stores[CMD_STORES_MAX];
 	size_t store_count;
+	char *commands[CMD_COMMANDS_MAX + 1]; /* no two of one NAME; ended by NULL */
+	size_t command_count;
 	bool verbose, json, null, no_xattrs, numeric_owner, no_recursion;
 	unsigned threads; /* if not given: the number of processors */
 	struct cmd_select select;

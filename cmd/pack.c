@@ -26,8 +26,6 @@
 #include "pack/keyblock.h"
 #include "pack/writer.h"
 
-#define COMMANDS_MAX 64
-
 static const char help[] =
 	"usage: fdump pack [-f FILE] [-C DIR] [options] PATH...\n"
 	"\n"
@@ -66,8 +64,6 @@ struct options {
 	size_t to_count;
 	uint8_t key_payload[PACK_KEYBLOCK_MAX], payload_key[SEAL_KEY_LEN];
 	struct pack_create_options create;
-	char *commands[COMMANDS_MAX + 1];
-	size_t command_count;
 	/* The paths: arguments, then lines of files_from. */
 	char **paths;
 	FILE *list;
@@ -76,13 +72,12 @@ struct options {
 	bool any_path, told_cut;
 };
 
-enum { OPT_ONE_FS = CMD_OPTIONS_OWN, OPT_CACHES, OPT_COMMAND, OPT_LEVEL, OPT_REPRODUCIBLE, OPT_TO };
+enum { OPT_ONE_FS = CMD_OPTIONS_OWN, OPT_CACHES, OPT_LEVEL, OPT_REPRODUCIBLE, OPT_TO };
 
 static const struct option own[] = {
 	{"to", required_argument, NULL, OPT_TO},
 	{"one-file-system", no_argument, NULL, OPT_ONE_FS},
 	{"exclude-caches", no_argument, NULL, OPT_CACHES},
-	{"command", required_argument, NULL, OPT_COMMAND},
 	{"level", required_argument, NULL, OPT_LEVEL},
 	{"reproducible", no_argument, NULL, OPT_REPRODUCIBLE},
 	{0},
@@ -105,11 +100,6 @@ static int take(void *ctx, int c)
 		return -1;
 	case OPT_CACHES:
 		o->create.scan.exclude_caches = true;
-		return -1;
-	case OPT_COMMAND:
-		if (o->command_count == COMMANDS_MAX)
-			return cmd_usage("pack", "over %d commands", COMMANDS_MAX);
-		o->commands[o->command_count++] = optarg;
 		return -1;
 	case OPT_LEVEL:
 		if (cmd_number(optarg, 0, ZST_LEVEL_MAX, &n) != 0)
@@ -138,7 +128,7 @@ static int parse(struct options *o, int argc, char **argv)
 	if (o->reproducible && (o->to_count > 0 || o->o.unseal.passphrase_file != NULL))
 		return cmd_usage("pack", "a sealed pack can't be reproducible");
 	o->paths = argv + optind;
-	if (*o->paths == NULL && o->o.files_from == NULL && o->command_count == 0)
+	if (*o->paths == NULL && o->o.files_from == NULL && o->o.command_count == 0)
 		return cmd_usage("pack", "no PATH given ('.' for all that is here)");
 	if (o->o.json)
 		cmd_fail_json(json_to(o));
@@ -179,7 +169,7 @@ static int next_root(void *ctx, const char **path, struct err *err)
 	if (o->list == NULL)
 		return 1;
 	got = cmd_select_line(o->list, o->o.files_from, o->o.null, &o->line, &o->line_cap, err);
-	if (got == 1 && !o->any_path && o->command_count == 0)
+	if (got == 1 && !o->any_path && o->o.command_count == 0)
 		return err_set(err, ERR_USAGE, "%s: has no PATH in it", o->o.files_from);
 	if (got != 0)
 		return got;
@@ -333,13 +323,13 @@ static int run(
 	int got;
 
 	cmd_progress_start("pack", 0, o->o.verbose);
-	if (o->o.files_from == NULL && !o->o.verbose)
-		cmd_estimate_start(&o->create.scan, o->paths);
+	if (o->o.files_from == NULL)
+		cmd_estimate_start(&o->create.scan, o->paths, !o->o.verbose);
 	got = pack_create(&o->create, created, err);
 	if (got == 0)
 		got = cmd_output_commit(out, err);
-	cmd_estimate_stop();
 	cmd_progress_stop();
+	cmd_estimate_stop();
 	return got == 0 && o->o.json ? json_result(o, created, err) : got;
 }
 
@@ -347,7 +337,7 @@ int cmd_pack(int argc, char **argv)
 {
 	struct options o = {.o = {.command = "pack",
 				    .help = help,
-				    .shared = "fCT0Xvjtpxnr",
+				    .shared = "fCT0Xvjtpxnrc",
 				    .own = own,
 				    .take = take},
 		.create = {.level = 1}};
@@ -360,7 +350,7 @@ int cmd_pack(int argc, char **argv)
 	status = parse(&o, argc, argv);
 	if (status >= 0)
 		goto out;
-	o.create.commands = o.commands;
+	o.create.commands = o.o.commands;
 	o.create.scan.next_root = next_root;
 	o.create.scan.excluded = o.o.select.exclude != NULL ? excluded : NULL;
 	o.create.scan.ctx = &o;

@@ -27,6 +27,7 @@ static struct {
 	double began;
 	pthread_mutex_t lock; /* of what follows */
 	size_t shown;         /* columns of the line that stands there */
+	void (*first)(void);  /* to be called when it is asked */
 } p = {.lock = PTHREAD_MUTEX_INITIALIZER};
 
 static double now(void)
@@ -123,6 +124,18 @@ static void print(bool whole)
 	pthread_mutex_unlock(&p.lock);
 }
 
+static void call_first(void)
+{
+	void (*first)(void);
+
+	pthread_mutex_lock(&p.lock);
+	first = p.first;
+	p.first = NULL;
+	pthread_mutex_unlock(&p.lock);
+	if (first != NULL)
+		first();
+}
+
 static void *run(void *unused)
 {
 	struct timespec until;
@@ -139,9 +152,10 @@ static void *run(void *unused)
 			sem_wait(&p.wake);
 		if (p.over)
 			break;
-		if (atomic_exchange(&p.asked, false))
+		if (atomic_exchange(&p.asked, false)) {
 			print(true);
-		else if (p.terminal && now() - p.began >= 1)
+			call_first();
+		} else if (p.terminal && now() - p.began >= 1)
 			print(false);
 	}
 	return NULL;
@@ -158,6 +172,7 @@ void cmd_progress_start(const char *command, uint64_t total, bool quiet)
 	p.began = now();
 	p.bytes = p.entries = 0;
 	p.asked = p.over = false;
+	p.first = NULL;
 	if (sem_init(&p.wake, 0, 0) != 0 || pthread_attr_init(&attr) != 0)
 		return;
 	pthread_attr_setstacksize(&attr, STACK);
@@ -172,6 +187,13 @@ void cmd_progress_start(const char *command, uint64_t total, bool quiet)
 void cmd_progress_total(uint64_t total)
 {
 	p.total = total;
+}
+
+void cmd_progress_first(void (*asked)(void))
+{
+	pthread_mutex_lock(&p.lock);
+	p.first = asked;
+	pthread_mutex_unlock(&p.lock);
 }
 
 void cmd_progress_add(uint64_t bytes, uint64_t entries)

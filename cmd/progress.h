@@ -23,6 +23,10 @@ void cmd_progress_start(const char *command, uint64_t total, bool quiet);
 /* The total, where it becomes known later. By any thread. */
 void cmd_progress_total(uint64_t total);
 
+/* The first time that SIGUSR1 asks this is called, once, by a thread of progress's own: to find out
+ * the total. After start. */
+void cmd_progress_first(void (*asked)(void));
+
 /* So many more bytes and entries are done. By any thread. */
 void cmd_progress_add(uint64_t bytes, uint64_t entries);
 

@@ -1,4 +1,5 @@
 /* fdump restore: the entries of a dump, unpacked. */
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
@@ -8,6 +9,7 @@
 #include "cmd/agent/state.h"
 #include "cmd/cmd.h"
 #include "cmd/dump.h"
+#include "cmd/line.h"
 #include "cmd/unpack.h"
 #include "lib/err.h"
 #include "lib/esc.h"
@@ -53,6 +55,7 @@ struct restore {
 	struct cmd_unpack u;
 	bool in_place, dry_run, any_origin;
 	int target; /* with --overwrite=if-changed: where to */
+	struct cmd_line line;
 };
 
 enum { OPT_OVERWRITE = CMD_OPTIONS_OWN, OPT_UNTRUSTED, OPT_IN_PLACE, OPT_ANY };
@@ -95,16 +98,29 @@ static int print_entry(
 	void *ctx, const struct pack_head *head, const struct pack_tail *tail, struct err *err)
 {
 	struct restore *r = ctx;
-	char text[ESC_MAX(4096)];
+	struct buf *out = &r->line.out;
 
-	(void)tail;
-	(void)err;
-	if (cmd_select_test(
-		    &r->u.o.select, head->path.at, head->path.len, head->type == PACK_DIRECTORY)) {
-		esc_name(text, sizeof text, head->path.at, head->path.len);
-		printf("%s\n", text);
-	}
-	return 0;
+	if (!cmd_select_test(
+		    &r->u.o.select, head->path.at, head->path.len, head->type == PACK_DIRECTORY))
+		return 0;
+	buf_clear(out);
+	if (cmd_line_add(&r->line, head, tail, err) != 0)
+		return -1;
+	return fwrite(out->data, 1, out->len, stdout) == out->len
+		       ? 0
+		       : err_errno(err, errno, "standard output");
+}
+
+static int dry_run(struct restore *r, struct cmd_dump *d, struct err *err)
+{
+	int got;
+
+	cmd_line_init(&r->line, r->u.o.json ? CMD_LINE_JSON : CMD_LINE_NAME, false, NULL);
+	got = cmd_dump_walk(d, print_entry, r, err);
+	cmd_line_fini(&r->line);
+	if (got != 0)
+		return cmd_fail("restore", err);
+	return cmd_select_unmet(&r->u.o.select, "restore", "dump") > 0 ? CMD_FAILED : CMD_OK;
 }
 
 /* With --overwrite=if-changed what is there and has the entry's size and time is not fetched
@@ -208,9 +224,7 @@ int cmd_restore(int argc, char **argv)
 	if (hash_crypto_init(&err) != 0 || cmd_dump_open(&d, &r.u.o, dump, &err) != 0) {
 		status = cmd_fail("restore", &err);
 	} else if (r.dry_run) {
-		status = cmd_dump_walk(&d, print_entry, &r, &err) != 0 ? cmd_fail("restore", &err)
-			 : cmd_select_unmet(&r.u.o.select, "restore", "dump") > 0 ? CMD_FAILED
-										  : CMD_OK;
+		status = dry_run(&r, &d, &err);
 	} else if (check_origin(&r, agent_source_dump(d.source), &err) != 0) {
 		status = cmd_fail("restore", &err);
 	} else {

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "lib/esc.h"
 
@@ -56,4 +57,13 @@ char *cmd_show_name(struct pack_bytes name)
 	if (text != NULL)
 		esc_name(text, ESC_MAX(name.len), name.at, name.len);
 	return text;
+}
+
+void cmd_show_time(char text[CMD_SHOW_TIME_MAX], int64_t sec)
+{
+	time_t t = sec;
+	struct tm tm;
+
+	if (localtime_r(&t, &tm) == NULL || strftime(text, CMD_SHOW_TIME_MAX, "%F %T", &tm) == 0)
+		snprintf(text, CMD_SHOW_TIME_MAX, "?");
 }

@@ -17,4 +17,8 @@ void cmd_show_status(char text[CMD_SHOW_STATUS_MAX], const struct pack_tail *tai
  * of memory. */
 char *cmd_show_name(struct pack_bytes name);
 
+/* Local time, "2026-11-24 06:00:01"; "?" where there is none. */
+#define CMD_SHOW_TIME_MAX 32
+void cmd_show_time(char text[CMD_SHOW_TIME_MAX], int64_t sec);
+
 #endif

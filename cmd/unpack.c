@@ -50,7 +50,7 @@ static const char help[] =
 	"\n"
 	"Exit status: 0 complete; 1 done, but some entries were not whole when packed\n"
 	"or not all of their metadata could be restored; 2 failed, or entries could\n"
-	"not be restored; 5 damage found; 6 wrong key; 7 no space.\n";
+	"not be restored; 5 damage found; 6 wrong key, or not sealed; 7 no space.\n";
 
 struct unpack {
 	struct cmd_unpack *o;
@@ -316,10 +316,10 @@ static void json_result(const struct unpack *u, int status)
 {
 	json_t *object = cmd_json_new("result", "unpack.result");
 	struct err err;
-	int failed = cmd_json_add(object, "lost", json_integer((json_int_t)u->lost));
+	int failed = cmd_json_add(object, "missing", json_integer((json_int_t)u->lost));
 
 	failed |= cmd_json_add(object, "notes", json_integer((json_int_t)u->notes));
-	failed |= cmd_json_add(object, "damage", json_integer((json_int_t)u->damaged));
+	failed |= cmd_json_add(object, "damaged", json_integer((json_int_t)u->damaged));
 	failed |= cmd_json_add(object, "exit", json_integer(status));
 	if (cmd_json_print(object, failed, &err) != 0)
 		fprintf(stderr, "fdump unpack: %s\n", err.message);

@@ -33,7 +33,7 @@ static const char help[] =
 	"\n"
 	"Exit status: 0 all is well; 1 it is, but some entries changed or could not be\n"
 	"read when they were packed, and are listed; 2 failed; 5 damage found; 6 wrong\n"
-	"key. Of several FILEs the worst counts: 5, then 6, then 2, then 1.\n";
+	"key, or not sealed. Of several FILEs the worst counts: 5, then 6, then 2, then 1.\n";
 
 /* One FILE under way. Problems and entries come from two stages of the
  * reader, perhaps at the same time: neither touches what the other has. */
@@ -159,7 +159,7 @@ static int result_json(
 	failed |= cmd_json_add(json, "blocks", json_integer((json_int_t)r->blocks));
 	if (!r->unopened) {
 		failed |= cmd_json_add(json, "entries", json_integer((json_int_t)r->entries));
-		failed |= cmd_json_add(json, "bytes", json_integer((json_int_t)r->content));
+		failed |= cmd_json_add(json, "content", json_integer((json_int_t)r->content));
 		failed |= cmd_json_add(json, "not_ok", json_integer((json_int_t)r->statuses));
 	}
 	return cmd_json_print(json, failed, err);

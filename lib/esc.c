@@ -89,3 +89,16 @@ size_t esc_name(char *out, size_t cap, const void *bytes, size_t len)
 	out[used] = 0;
 	return used;
 }
+
+void esc_hex(char *out, const void *bytes, size_t len)
+{
+	static const char digits[] = "0123456789abcdef";
+	const uint8_t *from = bytes;
+	size_t i;
+
+	for (i = 0; i < len; i++) {
+		*out++ = digits[from[i] >> 4];
+		*out++ = digits[from[i] & 15];
+	}
+	*out = 0;
+}

@@ -25,4 +25,7 @@ size_t esc_name(char *out, size_t cap, const void *bytes, size_t len);
  * 0 if none does. */
 size_t esc_utf8_len(const void *text, size_t len);
 
+/* Bytes as digits, two a byte, and a NUL: 2 * len + 1 bytes at out. */
+void esc_hex(char *out, const void *bytes, size_t len);
+
 #endif

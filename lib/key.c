@@ -11,6 +11,7 @@
 
 #include "lib/base64.h"
 #include "lib/err.h"
+#include "lib/esc.h"
 #include "lib/file.h"
 #include "lib/hash.h"
 #include "lib/pass.h"
@@ -37,10 +38,7 @@ static const char *const headers[8] = {
 
 void key_id_text(const uint8_t id[KEY_ID_LEN], char text[KEY_ID_TEXT])
 {
-	size_t i;
-
-	for (i = 0; i < KEY_ID_LEN; i++)
-		snprintf(text + 2 * i, 3, "%02x", id[i]);
+	esc_hex(text, id, KEY_ID_LEN);
 }
 
 void key_id(const uint8_t public[KEY_LEN], uint8_t id[KEY_ID_LEN])

@@ -352,6 +352,7 @@ static int never(const char *pattern, size_t len, const char *why, struct err *e
 static int compile(struct pattern *p, const char *pattern, size_t len, struct err *err)
 {
 	size_t slashes = 0, i;
+	bool here = false; /* began with "./" */
 	const char *why;
 	char *at, *end;
 
@@ -363,11 +364,13 @@ static int compile(struct pattern *p, const char *pattern, size_t len, struct er
 	end = at + len;
 	p->include = at < end && *at == '!';
 	at += p->include;
+	for (; end - at >= 2 && at[0] == '.' && at[1] == '/'; at += 2)
+		here = true;
 	p->dir_only = at < end && end[-1] == '/';
 	end -= p->dir_only;
 	for (i = 0; at + i < end; i++)
 		slashes += at[i] == '/';
-	p->any_level = slashes == 0;
+	p->any_level = slashes == 0 && !here;
 	at += at < end && *at == '/';
 	if (at == end)
 		return never(pattern, len, "it is empty", err);

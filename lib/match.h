@@ -21,6 +21,7 @@
 //   foo/**     all that is in foo, at every depth, but not foo itself
 //   a/**/b     a/b, a/x/b, a/x/y/b
 //   \          the next byte stands for itself: \*  \!  \#  \\  "\ "
+//   ./foo      as /foo, as people type paths; git has it match nothing
 //
 // Two asterisks in any other place are one. A leading '.' is a byte like any
 // other. Names are bytes: '?' and [] take one byte of a UTF-8 character.

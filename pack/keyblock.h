@@ -27,6 +27,10 @@ struct pass;
 #define PACK_KEYBLOCK_SALT   16
 #define PACK_KEYBLOCK_WRAP   (SEAL_KEY_LEN + SEAL_TAG_LEN) /* a wrapped pack key */
 
+/* ERR_DENIED, where a key was given and a pack is not sealed: someone may have put it there. */
+#define PACK_NOT_SEALED                                                                            \
+	"not sealed, though a key was given: anyone may have made it (it is read without --key)"
+
 /* Who a pack is sealed to. Borrowed. */
 struct pack_recipients {
 	const struct key_public *keys;

@@ -37,9 +37,8 @@ struct pack_reader {
 	uint64_t next_seq, entries, content, statuses, last_index, blocks;
 	struct hash *digest;
 	bool sealed;
-	bool keyed;      /* a KEY or a sealed block was met */
-	bool told_plain; /* once for all blocks: not sealed, though a key was given */
-	struct buf key;  /* the first KEY's payload */
+	bool keyed;     /* a KEY or a sealed block was met */
+	struct buf key; /* the first KEY's payload */
 
 	/* The entry that is open: it began in a block before. */
 	bool open;
@@ -181,7 +180,7 @@ static void begin_pack(struct pack_reader *r, uint64_t at)
 	buf_clear(&r->lost);
 	buf_clear(&r->key);
 	r->in_pack = true;
-	r->ended = r->damaged = r->gap = r->blind = r->open = r->keyed = r->told_plain = false;
+	r->ended = r->damaged = r->gap = r->blind = r->open = r->keyed = false;
 	r->sealed = r->must_seal;
 	r->start = at;
 	r->next_seq = r->entries = r->content = r->statuses = r->last_index = r->blocks = 0;
@@ -599,7 +598,6 @@ int pack_reader_take(struct pack_reader *r, struct pack_load *load, struct err *
 {
 	uint8_t header[PACK_BLOCK_HEADER];
 	const struct pack_block *b = &load->block;
-	bool told = false;
 
 	if (load->misplaced) {
 		misplaced(r, load);
@@ -620,13 +618,11 @@ int pack_reader_take(struct pack_reader *r, struct pack_load *load, struct err *
 		hash_add(r->digest, header, sizeof header);
 	}
 	if (load->bad.code == ERR_NONE && r->sealed && !b->sealed && b->kind >= PACK_ENTRY) {
-		err_set(&load->bad, ERR_DAMAGE,
-			r->keyed ? "not sealed, in a sealed pack"
-				 : "not sealed, though a key was given: it is read without --key");
-		told = !r->keyed && r->told_plain;
-		r->told_plain = !r->keyed;
+		if (!r->keyed)
+			return err_set(err, ERR_DENIED, PACK_NOT_SEALED);
+		err_set(&load->bad, ERR_DAMAGE, "not sealed, in a sealed pack");
 	}
-	if (load->bad.code != ERR_NONE && !told)
+	if (load->bad.code != ERR_NONE)
 		unusable(r, load);
 	if (b->kind == PACK_END) {
 		take_end(r, load);

@@ -44,7 +44,7 @@ void pack_reader_free(struct pack_reader *reader);
 void pack_reader_bare(struct pack_reader *reader);
 
 /* Takes the next load, in the order of the input. Returns 0, or -1 with err
- * set: out of memory, or a START that is refused (ERR_UNSUPPORTED). */
+ * set: out of memory, a START that is refused (ERR_UNSUPPORTED), or ERR_DENIED: not sealed. */
 int pack_reader_take(struct pack_reader *reader, struct pack_load *load, struct err *err);
 
 /* Bytes that are no block, from offset on. */

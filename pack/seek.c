@@ -222,8 +222,7 @@ static int add_pack(struct pack_seek *s, struct pack_seek_hand *hand, uint64_t a
 	memcpy(p->id, hand->index.block.id, sizeof p->id);
 	p->sealed = hand->index.block.sealed;
 	if (s->o.need_key && !p->sealed)
-		return err_set(err, ERR_DAMAGE,
-			"not sealed, though a key was given: it is read without --key");
+		return err_set(err, ERR_DENIED, PACK_NOT_SEALED);
 	if (p->sealed && find_key(s, p, hand->index.block.seq, err) != 0)
 		return -1;
 	got = buf_add(&s->packs, p, sizeof *p, err);

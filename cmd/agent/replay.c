@@ -125,10 +125,12 @@ static int next_piece(struct agent_replay *r, struct err *err)
 }
 
 /* Whether the entry's content was met before: then it is passed. One that goes over the end of a
- * piece is taken for new. Returns 0, 1 or -1. */
+ * piece is taken for new, as is one whose status is not ok, of which each dump tells. Returns 0, 1
+ * or -1. */
 static int pass_met(struct agent_replay *r, struct err *err)
 {
 	struct cbor_in in = r->in;
+	struct pack_tail tail = {0};
 	struct pack_item item;
 	int met;
 
@@ -138,8 +140,12 @@ static int pass_met(struct agent_replay *r, struct err *err)
 		if (pack_manifest_item_get(&in, &item, NULL) != 0 || item.kind == PACK_ITEM_NONE)
 			return 0;
 	} while (item.kind != PACK_ITEM_TAIL);
-	if (cbor_skip(&in, DEPTH) != CBOR_OK)
+	if (pack_tail_get(&in, &tail, NULL) != 0)
 		return 0;
+	if (tail.status != PACK_OK) {
+		r->clean = false;
+		return 0;
+	}
 	met = store_marks_add(r->o.seen, hash_xxh3(r->in.at, (size_t)(in.at - r->in.at)), err);
 	if (met > 0)
 		r->in = in;

@@ -35,8 +35,9 @@ struct agent_replay_options {
 	/* A regular file that is there already: its content is not fetched, it is left out. NULL:
 	 * none is. */
 	bool (*there)(void *ctx, const struct pack_head *head);
-	/* Entries whose content (all from behind HEAD on) is among these are left
-	 * out, the others' are added: what was proved once need not be again. NULL: none. */
+	/* Entries whose content (all from behind HEAD on) is among these, and whose status is ok,
+	 * are left out, the others' are added: what was proved once need not be again. NULL: none.
+	 */
 	struct store_marks *seen;
 	void *ctx;
 };

@@ -16,6 +16,7 @@
 
 struct agent_source {
 	struct store *stores[AGENT_STORES_MAX];
+	uint32_t bits[AGENT_STORES_MAX]; /* each by its place among the paths */
 	size_t count;
 	bool shared; /* the stores are another's */
 	struct agent_keys *keys;
@@ -43,7 +44,7 @@ struct agent_source *agent_source_open(const char *const *paths, size_t count,
 	for (i = 0; i < count; i++) {
 		s->stores[s->count] = store_open(paths[i], STORE_READ, &why);
 		if (s->stores[s->count] != NULL)
-			s->count++;
+			s->bits[s->count++] = (uint32_t)1 << i;
 		else if (count > 1)
 			behind(paths[i], why.message);
 	}
@@ -69,6 +70,7 @@ struct agent_source *agent_source_share(const struct agent_source *source, struc
 	s->keys = source->keys;
 	s->count = source->count;
 	memcpy(s->stores, source->stores, sizeof s->stores);
+	memcpy(s->bits, source->bits, sizeof s->bits);
 	buf_init(&s->record, STORE_DUMP_MAX);
 	buf_init(&s->pieces, SIZE_MAX);
 	return s;
@@ -104,7 +106,7 @@ struct listed {
 	uint8_t id[STORE_DUMP_ID];
 	int64_t committed;
 	uint64_t seq;
-	size_t store;
+	uint32_t stores;           /* that have it */
 	size_t record, record_len; /* in .records */
 	bool damaged;              /* its record can't be read; committed: the one before's */
 	int64_t lock;
@@ -113,7 +115,7 @@ struct listed {
 
 struct listing {
 	struct buf all, records;
-	size_t store;
+	uint32_t store; /* the bit of the one that is read */
 	int64_t before; /* when the last one of this store was committed */
 };
 
@@ -124,7 +126,7 @@ static int add_listed(void *ctx, const struct store_entry *e, struct err *err)
 		.damaged = e->damaged,
 		.committed = e->damaged ? l->before : e->committed,
 		.seq = e->seq,
-		.store = l->store,
+		.stores = e->damaged ? 0 : l->store,
 		.record = l->records.len,
 		.record_len = e->record_len,
 		.lock = e->lock,
@@ -137,8 +139,10 @@ static int add_listed(void *ctx, const struct store_entry *e, struct err *err)
 	memcpy(d.id, e->dump.id, sizeof d.id);
 	for (i = 0; i < count && memcmp(old[i].id, d.id, sizeof d.id) != 0; i++)
 		;
-	if (i < count && (d.damaged || !old[i].damaged))
+	if (i < count && (d.damaged || !old[i].damaged)) {
+		old[i].stores |= d.stores;
 		return 0;
+	}
 	if (d.damaged)
 		return buf_add(&l->all, &d, sizeof d, err);
 	if (i < count) {
@@ -159,7 +163,7 @@ static int by_time(const void *a, const void *b)
 	return (x->seq > y->seq) - (x->seq < y->seq);
 }
 
-int agent_source_dumps(struct agent_source *s, store_each_dump *each, void *ctx, struct err *err)
+int agent_source_dumps(struct agent_source *s, agent_each_dump *each, void *ctx, struct err *err)
 {
 	struct listing l = {.store = 0};
 	struct listed *d;
@@ -168,9 +172,10 @@ int agent_source_dumps(struct agent_source *s, store_each_dump *each, void *ctx,
 
 	buf_init(&l.all, SIZE_MAX);
 	buf_init(&l.records, SIZE_MAX);
-	for (; l.store < s->count && got == 0; l.store++) {
+	for (i = 0; i < s->count && got == 0; i++) {
 		l.before = 0;
-		got = store_dumps(s->stores[l.store], add_listed, &l, err);
+		l.store = s->bits[i];
+		got = store_dumps(s->stores[i], add_listed, &l, err);
 	}
 	d = (struct listed *)(void *)l.all.data;
 	if (l.all.len > 0)
@@ -193,7 +198,7 @@ int agent_source_dumps(struct agent_source *s, store_each_dump *each, void *ctx,
 			got = store_dump_get(&e.dump, e.record, e.record_len, err);
 		}
 		if (got == 0)
-			got = each(ctx, &e, err);
+			got = each(ctx, &e, d[i].stores, err);
 	}
 	buf_fini(&l.all);
 	buf_fini(&l.records);
@@ -302,9 +307,11 @@ static bool wanted(const struct wish *w, const struct store_entry *e)
 	       (w->any_name || same_text(w->name, e->dump.name, e->dump.name_len));
 }
 
-static int consider(void *ctx, const struct store_entry *e, struct err *err)
+static int consider(void *ctx, const struct store_entry *e, uint32_t stores, struct err *err)
 {
 	struct wish *w = ctx;
+
+	(void)stores;
 
 	if (!wanted(w, e)) {
 		w->unreadable += e->damaged && w->digits == 0 && e->committed <= w->until;

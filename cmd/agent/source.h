@@ -39,9 +39,11 @@ struct store *agent_source_store(const struct agent_source *source);
 
 /* Calls `each` for the dumps of all stores, each once, in the order of commit times. As
  * store_dumps; one whose record no store can read stands behind the one that was committed
- * before it. */
+ * before it. stores: which have it, bit n for the n-th path. */
+typedef int agent_each_dump(
+	void *ctx, const struct store_entry *entry, uint32_t stores, struct err *err);
 int agent_source_dumps(
-	struct agent_source *source, store_each_dump *each, void *ctx, struct err *err);
+	struct agent_source *source, agent_each_dump *each, void *ctx, struct err *err);
 
 /* Chooses a dump: an id or at least 4 digits of one, "latest" (of this host),
  * or [AGENT/]NAME@latest or @TIME: the last one at that time, in ISO 8601. host: this host's

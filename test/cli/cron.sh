@@ -59,7 +59,7 @@ expect 2 "" "minute (field 1), column 2: a step goes only after * or a range; wr
 	check '5/15 * * * *'
 expect 0 '{"type":"result","id":"cron.check","expression":"@daily","valid":true,"never":false}' "" \
 	check --json @daily
-expect 2 '{"type":"result","id":"cron.check","expression":"60 * * * *","valid":false,"field":"minute","field_number":1,"column":1,"message":"minute (field 1), column 1: 60 is too large; write 0-59 or *"}' "" \
+expect 2 '{"type":"result","id":"cron.check","expression":"60 * * * *","valid":false,"field":"minute","field_number":1,"column":1,"what":"minute (field 1), column 1: 60 is too large; write 0-59 or *"}' "" \
 	check --json '60 * * * *'
 # explain
 expect 0 "At 02:30 on Monday through Friday.

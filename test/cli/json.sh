@@ -59,6 +59,16 @@ status_of forget -s s --keep-last 1 --yes --json
 check "assert len(l) == 4 and not l[-1]['dry_run'] and l[-1]['forgotten'] == 2, l"
 [ "$("$FDUMP" dumps -s s | wc -l)" = 4 ] || fail "forget forgot otherwise"
 
+# what would be restored
+status_of restore -s s -n --json backup@latest one
+[ $status = 0 ] || fail "restore -n: status $status"
+check "o, = l
+assert (o['type'], o['id'], o['path'], o['size']) == ('entry', 'list.entry', 'one', 4), l"
+status_of restore -s s -n --json backup@latest
+check "assert len(l) == 3 and sum('path_base64' in o for o in l) == 1, l"
+status_of restore -s s -n --json backup@latest nowhere
+failed 2 error.not-found
+
 # errors
 for command in "find -s nowhere x" "forget -s nowhere --keep-last 1 --yes" "dumps -s nowhere" "files -s nowhere latest" \
 	"restore -s nowhere latest -C ." "verify nowhere" "unpack -f nowhere" "store stat nowhere" "diff -f nowhere" \
@@ -83,6 +93,8 @@ failed 2 error.not-found
 dd if=/dev/zero of=p bs=1 seek=200 count=9 conv=notrunc 2>/dev/null
 status_of unpack -f p --json -C tree
 failed 5 error.damage
+check "r = l[-2]
+assert r['id'] == 'unpack.result' and r['damaged'] == 1 and r['missing'] == 0 and r['exit'] == 5, l"
 status_of verify --json p
 failed 5 error.damage
 

@@ -36,7 +36,7 @@ fails 6 list --key other
 fails 6 cat --key other -f p small
 fails 6 verify --key other p
 [ ! -s out ]
-fails 5 list --key k -f open # not sealed: refused
+fails 6 list --key k -f open # not sealed: refused
 fails 0 verify p
 grep -q "contents not checked" out
 python3 - <<'END'

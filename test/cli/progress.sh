@@ -55,15 +55,17 @@ def screen(said):
     return [line.rstrip() for line in lines if line.rstrip()]
 
 
-def asked(words, feed=None, **more):
-    """What a command says in a pipe when it is asked, while it waits for its input."""
+def asked(words, feed=None, times=1, **more):
+    """What a command says in a pipe when it is asked, while it waits for its input: the last line."""
     child = subprocess.Popen([fdump, *words], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, **more)
     if feed:
         child.stdin.write(feed[:len(feed) // 2])
         child.stdin.flush()
     time.sleep(1.5)
-    child.send_signal(signal.SIGUSR1)
-    line = child.stderr.readline().decode()
+    for _ in range(times):
+        child.send_signal(signal.SIGUSR1)
+        line = child.stderr.readline().decode()
+        time.sleep(0.1)
     said = child.communicate(feed[len(feed) // 2:] if feed else None)[1].decode()
     assert child.returncode == 0, (words, child.returncode, said)
     assert said == "", said
@@ -80,6 +82,11 @@ for words, feed in ((["verify", "-"], pack), (["unpack", "-C", "out"], pack), (s
     assert screen(said) == [], (words, screen(said))
     line = asked(words, feed)
     assert re.fullmatch(r"fdump %s: [0-9.]+ (B|KiB|MiB), \d+ entr\w+, %s\n" % (words[0], rate), line), (words, line)
+
+# pack and backup find out how much there is when they are asked first.
+for words in slow, back:
+    line = asked(words, times=2)
+    assert re.fullmatch(r"fdump %s: .*B of [0-9.]+ MiB \(\d+ %%\), \d+ entr.*\n" % words[0], line), (words, line)
 
 # Of a file, and of what is restored, it is known how much there is: the share, and the time left. It takes long enough
 # under strace only.

@@ -1,6 +1,6 @@
 #!/bin/bash
 # Goal: what is wrong with the sealing is said as it is: a pack that is not sealed, though a key
-# was given; KEY blocks that differ, also to one without the key.
+# was given, is refused (6, it is not damaged), also from a pipe and behind one that is; KEY blocks that differ, also to one without the key.
 set -eu
 dir=$(mktemp -d)
 trap 'rm -rf "$dir"' EXIT
@@ -10,14 +10,22 @@ echo content >tree/file
 "$FDUMP" key new --no-passphrase key >/dev/null
 "$FDUMP" pack -f plain -C tree .
 "$FDUMP" pack -f sealed --to key.pub -C tree .
-for command in "unpack -C out" "list" "diff -C tree"; do
-	status=0
-	# shellcheck disable=SC2086
-	"$FDUMP" $command --key key -f plain >said 2>&1 || status=$?
-	[ "$status" != 0 ]
-	grep -q "not sealed, though a key was given" said
+cat sealed plain >both
+for command in "unpack -C out -f" "unpack --skip-damaged -C out -f" "list -f" "diff -C tree -f" "verify" "unpack -C out -f PACK file" "cat -f PACK file"; do
+	for pack in plain both; do
+		for from in $pack -; do
+			status=0
+			rm -f out/file
+			case $command in *PACK*) all=${command/PACK/$from} ;; *) all="$command $from" ;; esac
+			# shellcheck disable=SC2086
+			"$FDUMP" $all --key key <$pack >said 2>&1 || status=$?
+			[ "$status$from" != 0- ] || [ "$command" != "cat -f PACK file" ] || continue # it was found in front
+			[ "$status" = 6 ] && [ "$(grep -c "not sealed, though a key was given" said)" = 1 ] ||
+				{ echo "$all <$pack: $status"; cat said; exit 1; }
+			[ $pack = both ] || [ ! -e out/file ]
+		done
+	done
 done
-[ ! -e out/file ]
 PYTHONPATH=$SRC/test python3 - <<'PY'
 from flips import remake
 from packmake import blocks

@@ -27,7 +27,7 @@ lines = [json.loads(l) for l in open("json")]
 assert [(l["type"], l["id"]) for l in lines] == [("note", "verify.status"), ("result", "verify.result")]
 assert lines[0]["path"] == "dump" and lines[0]["status"] == "command-failed", lines
 assert "path_base64" not in lines[0]
-assert lines[1]["status"] == "ok" and lines[1]["entries"] == 4 and lines[1]["not_ok"] == 1
+assert lines[1]["status"] == "ok" and lines[1]["entries"] == 4 and lines[1]["content"] == 100007 and lines[1]["not_ok"] == 1
 
 p = bytearray(open("p", "rb").read())
 at = p.index(b"a\xff\nb") + 5000

@@ -41,11 +41,23 @@ static void cuts_at_a_character(void **state)
 	assert_int_equal(esc_name(out, 1, "abc", 3), 0);
 }
 
+static void writes_digits(void **state)
+{
+	char out[7];
+
+	(void)state;
+	esc_hex(out, "\x00\x9f\xa0", 3);
+	assert_string_equal(out, "009fa0");
+	esc_hex(out, NULL, 0);
+	assert_string_equal(out, "");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(escapes),
 		cmocka_unit_test(cuts_at_a_character),
+		cmocka_unit_test(writes_digits),
 	};
 	return RUN(tests);
 }

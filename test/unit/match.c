@@ -107,6 +107,17 @@ static void single_characters(void **state)
 	assert_true(out("*a*b*", "xxaxxbxx") && !out("*a*b*", "xxbxxaxx"));
 }
 
+/* As people type paths. */
+static void from_here(void **state)
+{
+	(void)state;
+	assert_true(out("./foo", "foo") && out("./foo", "foo/x") && out("././a/b", "a/b"));
+	assert_false(out("./foo", "x/foo") || out("./a/b", "x/a/b"));
+	assert_true(out("./foo/", "foo/") && out("./*", "x"));
+	assert_false(out("./foo/", "foo") || out("*\n!./foo", "foo"));
+	assert_true(out(".x/y", ".x/y") && out("../x", "../x"));
+}
+
 static void odd_paths(void **state)
 {
 	(void)state;
@@ -353,6 +364,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(git_documentation),
 		cmocka_unit_test(single_characters),
+		cmocka_unit_test(from_here),
 		cmocka_unit_test(odd_paths),
 		cmocka_unit_test(says_what_can_never_match),
 		cmocka_unit_test(nul_separated),

@@ -182,7 +182,7 @@ static void what_can_be_read(void **state)
 	/* A key was given, and the pack is not sealed. */
 	fd = file_of("plain", 1);
 	assert_null(pack_seek_open(&(struct pack_seek_options){.fd = fd, .need_key = true}, &err));
-	assert_int_equal(err.code, ERR_DAMAGE);
+	assert_int_equal(err.code, ERR_DENIED);
 	close(fd);
 }
 

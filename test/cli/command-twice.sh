@@ -1,0 +1,19 @@
+# Goal: two commands for one name are refused, before anything is written; names that only begin alike are not.
+set -eu
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+cd "$work"
+fail() { echo "$*"; cat err; exit 1; }
+
+"$FDUMP" store init s
+for how in "pack -f p" "backup -s s --open --state state"; do
+	status=0
+	# shellcheck disable=SC2086 # words
+	"$FDUMP" $how --command "a=echo x" --command b=true --command "a=echo y" 2>err || status=$?
+	[ $status = 2 ] || fail "$how: status $status"
+	grep -q "two of the name a" err || fail "$how: not said"
+	# shellcheck disable=SC2086
+	"$FDUMP" $how --command "a=echo x" --command "ab=echo y" >out 2>err || fail "$how: two names"
+done
+[ "$("$FDUMP" list -f p | tr '\n' ' ')" = "a ab " ] || fail "not both"
+[ "$("$FDUMP" dumps -s s | wc -l)" = 1 ] || fail "a dump of it"

@@ -1,0 +1,36 @@
+# Goal: the time that `fdump dumps` prints is the one that NAME@TIME chooses by: the commit's, at the end of the
+# backup; a day and a minute mean their end, Z is UTC.
+set -eu
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+cd "$work"
+export TZ=Asia/Tokyo
+fail() { echo "$*"; cat out; exit 1; }
+# NAME@TIME is the dump with this in its file, or none.
+is() {
+	said=$("$FDUMP" cat -s s "$1" f 2>out) || true
+	[ "$said" = "$2" ] || fail "$1: $said, not $2"
+}
+before() { date "${@:3}" -d "@$(($(date -d "$1" +%s) - $2))" "+%FT%T"; }
+
+mkdir t
+"$FDUMP" store init s
+echo 1 >t/f
+"$FDUMP" backup -s s --open --state state -C t f --command 'slow=sleep 2.2' >/dev/null
+sleep 1.1
+echo 22 >t/f
+"$FDUMP" backup -s s --open --state state -C t f --command 'slow=sleep 2.2' >/dev/null
+"$FDUMP" dumps -s s >out
+first=$(sed -n '1s/^[0-9a-f]*  \([-0-9]* [:0-9]*\).*/\1/p' out)
+second=$(sed -n '2s/^[0-9a-f]*  \([-0-9]* [:0-9]*\).*/\1/p' out)
+is "backup@$first" 1
+is "backup@${first/ /T}" 1
+is "backup@$second" 22
+is "backup@$(before "$first" 1)" ""
+is "backup@$(before "$second" 1)" 1
+is "backup@$(before "$first" 0 -u)Z" 1
+is "backup@$(before "$first" 1 -u)Z" ""
+is "backup@${second%:*}" 22
+is "backup@${second% *}" 22
+yesterday=$(before "$first" 86400)
+is "backup@${yesterday%T*}" ""
