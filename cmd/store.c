@@ -40,7 +40,7 @@ static const char help[] =
 	"                          with those that were not read for longest\n"
 	"      --schedule SCHEDULE stays, and scrubs whenever '0 3 * * sun' or @daily is due\n"
 	"      --tz ZONE           of the schedule, like Europe/Paris (the machine's)\n"
-	"  rebuild                 makes the index anew, from the volumes\n"
+	"  rebuild                 makes the index anew, from the volumes; says what is lost\n"
 	"  replicate               copies all dumps that it lacks, and all chunks that are\n"
 	"                          missing or damaged\n"
 	"      --from STORE        from there\n"
@@ -219,10 +219,15 @@ static int rebuild(const struct options *o, struct err *err)
 
 	if (store_rebuild(o->dir, cmd_scrub_problem, (void *)&o->json, &r, err) != 0)
 		return -1;
-	printf("%" PRIu64 " blocks, %" PRIu64 " bytes\n", r.blocks, r.bytes);
-	return r.damaged == 0 ? 0
-			      : err_set(err, ERR_DAMAGE,
-					"%" PRIu64 " damaged blocks: fdump store scrub", r.damaged);
+	printf("%" PRIu64 " blocks, %" PRIu64 " bytes, %" PRIu64 " dumps\n", r.blocks, r.bytes,
+		r.dumps);
+	if (r.damaged + r.lost + r.incomplete == 0)
+		return 0;
+	return err_set(err, ERR_DAMAGE,
+		"the index is made anew, but %" PRIu64 " blocks are damaged, %" PRIu64
+		" volumes lost, %" PRIu64 " dumps not whole: fdump store replicate mends it "
+		"from another store",
+		r.damaged, r.lost, r.incomplete);
 }
 
 static int replicate(const struct options *o, struct err *err)

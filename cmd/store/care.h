@@ -42,8 +42,9 @@ struct store_checked {
 	uint64_t stale;      /* the same, but not needed any more: gc drops them in time */
 	uint64_t missing;    /* chunks that the index has and the volumes have not */
 	uint64_t incomplete; /* dumps */
-	uint64_t left;       /* volumes that a scrub did not come to */
-	bool stopped;        /* a scrub, before it had looked at all dumps */
+	uint64_t lost; /* volumes that a rebuild finds missing or cut, as far as can be told */
+	uint64_t left; /* volumes that a scrub did not come to */
+	bool stopped;  /* a scrub, before it had looked at all dumps */
 };
 
 struct store_scrub_options {
@@ -62,8 +63,10 @@ struct store_scrub_options {
 int store_scrub(struct store *store, const struct store_scrub_options *options,
 	store_problem *problem, void *ctx, struct store_checked *result, struct err *err);
 
-/* Makes the index anew, from the volumes; the old one is not looked at. The store must not
- * be open. Returns 0, or -1 with err set: the old index is as it was. */
+/* Makes the index anew, from the volumes; of the old one is taken only, if it can be read, what to
+ * tell as lost: volumes, and dumps whose records were there. Then all dumps are held against the
+ * chunks. The store must not be open; the process has one thread. Returns 0 (result says how well),
+ * or -1 with err set: the old index is as it was, or the new one could not be read to the end. */
 int store_rebuild(const char *path, store_problem *problem, void *ctx, struct store_checked *result,
 	struct err *err);
 
