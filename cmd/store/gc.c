@@ -55,7 +55,7 @@ static int mark_dump(void *ctx, const struct store_entry *e, struct err *err)
 	if (e->record == NULL)
 		return err_set(err, ERR_DAMAGE,
 			"a dump's record can't be read: nothing is collected before it is mended "
-			"(fdump store replicate) or deleted");
+			"(fdump store replicate) or deleted (fdump forget)");
 	got = store_domain_number(g->store, e->dump.domain, &g->domain, err);
 	if (got != 0)
 		return got < 0 ? -1 : 0; /* nothing of it is there */
@@ -66,7 +66,7 @@ static int mark_dump(void *ctx, const struct store_entry *e, struct err *err)
 	if (got == 1)
 		return err_set(err, ERR_DAMAGE,
 			"a dump's list of chunks is damaged: nothing is collected before it is "
-			"mended (fdump store replicate) or the dump is deleted");
+			"mended (fdump store replicate) or the dump is deleted (fdump forget)");
 	return got;
 }
 
