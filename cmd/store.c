@@ -31,7 +31,8 @@ static const char help[] =
 	"  stat                    what is in it, in numbers; what each agent uses\n"
 	"      --json              as one JSON object; of scrub one a line: problems, result\n"
 	"  gc                      gives back the space of what no dump needs\n"
-	"      --threshold PERCENT rewrites volumes of which so much is garbage; default: 30\n"
+	"      --threshold PERCENT rewrites volumes of which so much is garbage; default: 30;\n"
+	"                          1 takes longest and gives most back\n"
 	"  -n, --dry-run           only says how much\n"
 	"  scrub                   reads all, finds damage, marks it: the next backup, or\n"
 	"                          replicate, mends it; all else goes on meanwhile\n"
@@ -175,13 +176,18 @@ static int set_quota(const struct options *o, struct err *err)
 static int print_gc(const struct options *o, const struct store_gc_result *r, struct err *err)
 {
 	const struct cmd_json_row rows[] = {{"bytes", r->bytes}, {"volumes", r->volumes},
-		{"chunks", r->chunks}, {"damaged", r->damaged}};
+		{"chunks", r->chunks}, {"left", r->left}, {"damaged", r->damaged}};
 	json_t *object;
 	int failed;
 
 	if (!o->json) {
 		printf("%" PRIu64 " bytes %s, %" PRIu64 " volumes rewritten\n", r->bytes,
 			o->dry_run ? "would be given back" : "given back", r->volumes);
+		if (r->left > 0)
+			printf("%" PRIu64 " bytes of garbage stay, in volumes of which less than "
+			       "%ld %% is garbage%s\n",
+				r->left, o->threshold,
+				o->threshold > 1 ? " (--threshold 1 rewrites these too)" : "");
 		return fflush(stdout) == 0 ? 0 : err_errno(err, errno, "standard output");
 	}
 	object = cmd_json_new("result", "store.gc");

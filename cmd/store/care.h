@@ -27,6 +27,7 @@ struct store_gc_result {
 	uint64_t volumes; /* rewritten, or that would be */
 	uint64_t bytes;   /* given back */
 	uint64_t chunks;  /* that left the index */
+	uint64_t left; /* bytes of garbage in volumes of which over keep_percent is needed; about */
 	uint64_t damaged; /* volumes that were left alone, for they have damage */
 };
 int store_gc(struct store *store, const struct store_gc_options *options,

@@ -30,6 +30,7 @@ struct gc {
 	uint32_t domain; /* of the dump that is being marked */
 	struct store_gc_options o;
 	struct store_gc_result *result;
+	uint64_t kept; /* bytes of DELETE and LOCK blocks */
 	/* the sweep */
 	uint32_t victim;
 	struct store_volume out; /* fd -1: none */
@@ -95,7 +96,22 @@ static struct share *share_of(struct buf *shares, uint32_t volume)
 	return low < shares->len / sizeof *s && s[low].volume == volume ? &s[low] : NULL;
 }
 
-/* Bytes of blocks that stay whatever is collected are taken as live. */
+/* The first block of a volume, that is not in .live; and of a DELETE, a LOCK. */
+#define FIRST_BYTES (PACK_BLOCK_HEADER + 1 + STORE_UID_LEN)
+#define TIME_BYTES  (PACK_BLOCK_HEADER + STORE_DUMP_ID + 8)
+
+/* Where DELETE and LOCK blocks are the index does not say. */
+static int measure_kept(struct gc *g, struct db_txn *txn, struct err *err)
+{
+	uint64_t deleted, locks;
+
+	if (db_count(txn, STORE_DELETED, &deleted, err) != 0 ||
+		db_count(txn, STORE_LOCKS, &locks, err) != 0)
+		return -1;
+	g->kept = (deleted + locks) * TIME_BYTES;
+	return 0;
+}
+
 static int measure(struct gc *g, struct buf *shares, struct err *err)
 {
 	struct db_bytes key = {NULL, 0};
@@ -132,6 +148,8 @@ static int measure(struct gc *g, struct buf *shares, struct err *err)
 		s->rows++;
 		s->live += PACK_BLOCK_HEADER + dump.place.len;
 	}
+	if (got >= 0)
+		got = measure_kept(g, txn, err);
 	db_abort(txn);
 	return got < 0 ? -1 : 0;
 }
@@ -404,8 +422,11 @@ static int sweep(struct gc *g, struct buf *shares, struct err *err)
 		len = v.len;
 		store_volume_close(&v);
 		/* Not for a few bytes: a volume's own first block is no garbage. */
-		if (len < 4096 || s[i].live * 100 > len * g->o.keep_percent)
+		if (len < 4096 || s[i].live * 100 > len * g->o.keep_percent) {
+			if (len > s[i].live + FIRST_BYTES)
+				g->result->left += len - s[i].live - FIRST_BYTES;
 			continue;
+		}
 		if (g->o.dry_run) {
 			g->result->volumes++;
 			g->result->bytes += len - s[i].live;
@@ -415,6 +436,7 @@ static int sweep(struct gc *g, struct buf *shares, struct err *err)
 			return -1;
 		g->result->bytes -= g->out.fd >= 0 && g->out.len > before ? g->out.len - before : 0;
 	}
+	g->result->left -= g->kept < g->result->left ? g->kept : g->result->left;
 	return 0;
 }
 
