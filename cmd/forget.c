@@ -33,6 +33,7 @@ static const char help[] =
 	"      --yes               does not ask\n"
 	"      --json              one object a line: dumps, the result; does not ask, and\n"
 	"                          so wants -n or --yes\n"
+	"      --lock-wait TIME    wait so long while others write to a STORE; default: 30s\n"
 	"      --keep-last N       the newest N\n"
 	"      --keep-hourly N     the newest of each of the last N hours that have one\n"
 	"      --keep-daily N      ... of days\n"
@@ -372,8 +373,11 @@ static int name_dumps(struct forget *f, char **dumps, size_t count, struct err *
 
 int cmd_forget(int argc, char **argv)
 {
-	struct forget f = {
-		.o = {.command = "forget", .help = help, .shared = "sj", .own = own, .take = take}};
+	struct forget f = {.o = {.command = "forget",
+				   .help = help,
+				   .shared = "sjw",
+				   .own = own,
+				   .take = take}};
 	struct err err = {0};
 	int status;
 

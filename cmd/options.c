@@ -4,8 +4,10 @@
 #include <assert.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "cmd/cmd.h"
+#include "cmd/store/store.h"
 #include "lib/err.h"
 #include "lib/lane.h"
 #include "lib/match.h"
@@ -23,6 +25,7 @@ enum {
 	OPT_NUMERIC,
 	OPT_NO_RECURSION,
 	OPT_STATE,
+	OPT_LOCK_WAIT,
 	OPT_HELP
 };
 
@@ -46,10 +49,29 @@ static const struct {
 	{'r', {"no-recursion", no_argument, NULL, OPT_NO_RECURSION}},
 	{'s', {"store", required_argument, NULL, 's'}},
 	{'S', {"state", required_argument, NULL, OPT_STATE}},
+	{'w', {"lock-wait", required_argument, NULL, OPT_LOCK_WAIT}},
 	{0, {"help", no_argument, NULL, OPT_HELP}},
 };
 
 #define TABLE (sizeof table / sizeof *table)
+
+static void tell_wait(void *ctx, const char *text)
+{
+	const bool *verbose = ctx;
+
+	if (*verbose || isatty(STDERR_FILENO))
+		fprintf(stderr, "fdump: %s\n", text);
+}
+
+int cmd_options_lock_wait(const char *command, const char *time, const bool *verbose)
+{
+	int64_t sec = STORE_LOCK_SEC;
+
+	if (time != NULL && cmd_duration(time, &sec) != 0)
+		return cmd_usage(command, "--lock-wait wants a time as 30s, 10m or 2h");
+	store_set_wait(sec, tell_wait, (void *)(uintptr_t)verbose);
+	return -1;
+}
 
 /* One of the shared options. Returns -1 to go on, else the exit status. */
 static int take(struct cmd_options *o, int c)
@@ -118,6 +140,8 @@ static int take(struct cmd_options *o, int c)
 	case OPT_STATE:
 		o->state = optarg;
 		break;
+	case OPT_LOCK_WAIT:
+		return cmd_options_lock_wait(o->command, optarg, &o->verbose);
 	case 'h':
 	case OPT_HELP:
 		fputs(o->help, stdout);
@@ -169,6 +193,8 @@ int cmd_options_parse(struct cmd_options *o, int argc, char **argv)
 	for (own = o->own; own != NULL && own->name != NULL; own++)
 		add(longs, &count, shorts, own);
 	o->threads = cmd_processors();
+	if (strchr(o->shared, 'w') != NULL)
+		cmd_options_lock_wait(o->command, NULL, &o->verbose);
 	opterr = 0;
 	optind = 1;
 	while (status < 0 && (c = getopt_long(argc, argv, shorts, longs, NULL)) != -1) {

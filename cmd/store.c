@@ -29,6 +29,7 @@ static const char help[] =
 	"  init                    makes a store in DIR, which is new or empty\n"
 	"      --reserve SIZE      keep so much of the file system free; default: 64M\n"
 	"  stat                    what is in it, in numbers; what each agent uses\n"
+	"      --lock-wait TIME    of all that writes: wait so long for others; default: 30s\n"
 	"      --json              as one JSON object; of scrub one a line: problems, result\n"
 	"  gc                      gives back the space of what no dump needs\n"
 	"      --threshold PERCENT rewrites volumes of which so much is garbage; default: 30;\n"
@@ -69,6 +70,7 @@ enum {
 	OPT_TZ,
 	OPT_FROM,
 	OPT_THRESHOLD,
+	OPT_LOCK_WAIT,
 	OPT_HELP
 };
 
@@ -81,6 +83,7 @@ static const struct option long_options[] = {
 	{"for", required_argument, NULL, OPT_FOR},
 	{"schedule", required_argument, NULL, OPT_SCHEDULE},
 	{"tz", required_argument, NULL, OPT_TZ},
+	{"lock-wait", required_argument, NULL, OPT_LOCK_WAIT},
 	{"from", required_argument, NULL, OPT_FROM},
 	{"help", no_argument, NULL, OPT_HELP},
 	{0},
@@ -280,10 +283,12 @@ static const struct {
 int cmd_store(int argc, char **argv)
 {
 	struct options o = {.reserve = 64u << 20, .threshold = 30};
+	static const bool quiet = false;
 	struct err err = {0};
 	size_t i;
 	int c;
 
+	cmd_options_lock_wait("store", NULL, &quiet);
 	opterr = 0;
 	optind = 1;
 	while ((c = getopt_long(argc, argv, ":hn", long_options, NULL)) != -1) {
@@ -309,6 +314,10 @@ int cmd_store(int argc, char **argv)
 		case OPT_THRESHOLD:
 			if (cmd_number(optarg, 1, 100, &o.threshold) != 0)
 				return cmd_usage("store", "--threshold wants 1 to 100");
+			break;
+		case OPT_LOCK_WAIT:
+			if (cmd_options_lock_wait("store", optarg, &quiet) >= 0)
+				return CMD_FAILED;
 			break;
 		case OPT_FROM:
 			o.from = optarg;

@@ -17,8 +17,8 @@ struct err;
 
 /* Gives back the space of chunks that no dump names. Volumes of which at
  * most keep_percent is needed are rewritten. The store is opened to
- * write. Returns 0, or -1 with err set, ERR_BUSY (readers did not end in STORE_LOCK_SEC); what was
- * collected until then is. */
+ * write. Returns 0, or -1 with err set, ERR_BUSY (readers did not end in time: store_set_wait);
+ * what was collected until then is. */
 struct store_gc_options {
 	bool dry_run;
 	unsigned keep_percent;

@@ -183,8 +183,6 @@ static int swap(const char *fresh, const char *index, int dir, struct err *err)
 /* Only one may write, or rebuild, at a time; and nobody scrubs meanwhile. */
 static int lock(const char *path, struct err *err)
 {
-	struct flock writer = {.l_type = F_WRLCK, .l_whence = SEEK_SET, .l_len = 1};
-	struct flock scrub = {.l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = 2, .l_len = 1};
 	char file[4200];
 	int fd;
 
@@ -192,10 +190,11 @@ static int lock(const char *path, struct err *err)
 	fd = open(file, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
 	if (fd < 0)
 		return err_errno(err, errno, "%s", file);
-	if (fcntl(fd, F_OFD_SETLK, &writer) == 0 && fcntl(fd, F_OFD_SETLK, &scrub) == 0)
+	if (store_lock_byte(fd, F_WRLCK, 0, path, err) == 0 &&
+		store_lock_byte(fd, F_WRLCK, 2, path, err) == 0)
 		return fd;
 	close(fd);
-	return err_set(err, ERR_BUSY, "%s: another process writes to it, or scrubs it", path);
+	return -1;
 }
 
 static int build(struct rebuild *r, const char *fresh, struct err *err)
