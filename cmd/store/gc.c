@@ -16,6 +16,7 @@
 #include "lib/db.h"
 #include "lib/err.h"
 #include "lib/hash.h"
+#include "lib/le.h"
 
 /* What is needed: hashes of keys. Two keys of one hash keep garbage, and lose
  * nothing. */
@@ -35,6 +36,7 @@ struct gc {
 	uint32_t victim;
 	struct store_volume out; /* fd -1: none */
 	uint64_t last_seq;
+	bool rewritten; /* all DELETE and LOCK blocks were */
 	struct db_txn *txn;
 };
 
@@ -172,7 +174,8 @@ static int settle(struct gc *g, struct err *err)
 			return -1;
 		row.state = STORE_VOLUME_LIVE;
 		row.len = g->out.len;
-		if (store_volume_put(g->txn, g->out.number, &row, err) != 0)
+		if (store_volume_put(g->txn, g->out.number, &row, err) != 0 ||
+			store_meta_put(g->txn, &g->store->meta, err) != 0)
 			return -1;
 	}
 	return 0;
@@ -199,7 +202,7 @@ struct sweep {
 	struct gc *gc;
 	struct buf moved; /* struct moved */
 	uint64_t met;     /* of what the index has of the volume, and does not take for damaged */
-	bool lost;        /* a damaged block that is kept for ever */
+	bool lost;        /* what is damaged may be a block that is kept for ever */
 };
 
 static int copy_block(struct sweep *w, const struct pack_block *block, const uint8_t *payload,
@@ -308,8 +311,8 @@ static int sweep_block(void *ctx, uint64_t offset, const struct pack_block *bloc
 
 	(void)len;
 	if (payload == NULL) {
-		w->lost |= block != NULL &&
-			   (block->kind == STORE_BLOCK_DELETE || block->kind == STORE_BLOCK_LOCK);
+		w->lost |= block == NULL || block->kind == STORE_BLOCK_DELETE ||
+			   block->kind == STORE_BLOCK_LOCK;
 		return 0;
 	}
 	switch (block->kind) {
@@ -323,6 +326,44 @@ static int sweep_block(void *ctx, uint64_t offset, const struct pack_block *bloc
 	default:
 		return 0;
 	}
+}
+
+/* The index vouches for them: they are written as new blocks. */
+static int rewrite(struct sweep *w, enum store_table table, enum store_block kind, struct err *err)
+{
+	struct gc *g = w->gc;
+	struct pack_block block = {.kind = (uint8_t)kind, .stored_len = STORE_DUMP_ID + 8};
+	uint8_t payload[STORE_DUMP_ID + 8];
+	struct db_bytes key = {NULL, 0};
+	struct store_place place;
+	struct db_txn *txn;
+	int64_t time;
+	int got;
+
+	if (db_begin(g->store->db, false, &txn, err) != 0)
+		return -1;
+	while ((got = store_time_next(txn, table, &key, &time, err)) == 0) {
+		memcpy(payload, key.at, STORE_DUMP_ID);
+		le_put64(payload + STORE_DUMP_ID, (uint64_t)time);
+		block.seq = g->store->meta.seq++;
+		if (copy_block(w, &block, payload, &place, err) != 0) {
+			got = -1;
+			break;
+		}
+	}
+	db_abort(txn);
+	return got < 0 ? -1 : 0;
+}
+
+/* A DELETE or LOCK block may be lost with what is damaged: which, nobody knows. */
+static int rewrite_all(struct sweep *w, struct err *err)
+{
+	if (w->gc->rewritten)
+		return 0;
+	w->gc->rewritten = true;
+	return rewrite(w, STORE_DELETED, STORE_BLOCK_DELETE, err) != 0
+		       ? -1
+		       : rewrite(w, STORE_LOCKS, STORE_BLOCK_LOCK, err);
 }
 
 /* Writes the new places into the transaction. */
@@ -373,9 +414,9 @@ static int sweep_volume(struct gc *g, uint32_t number, uint64_t rows, struct err
 	g->victim = number;
 	got = store_volume_scan(&v, 0, v.len, NULL, sweep_block, &w, err);
 	/* It may go, and what is damaged in it, if all that the index has of it was met. */
-	if (got == 0 && (w.lost || w.met < rows)) {
+	if (got == 0 && w.met < rows) {
 		g->result->damaged++;
-	} else if (got == 0) {
+	} else if (got == 0 && (got = w.lost ? rewrite_all(&w, err) : 0) == 0) {
 		if (db_begin(g->store->db, true, &g->txn, err) != 0)
 			got = -1;
 		else if (settle(g, err) != 0 || put_moved(g, &w.moved, err) != 0 ||

@@ -363,6 +363,17 @@ int store_time_get(struct db_txn *txn, enum store_table table, const uint8_t *du
 	return got;
 }
 
+int store_time_next(struct db_txn *txn, enum store_table table, struct db_bytes *key, int64_t *time,
+	struct err *err)
+{
+	uint32_t c[2] = {0};
+	int got = next(txn, table, STORE_DUMP_ID, key, c, 2, err);
+
+	if (got == 0)
+		*time = (int64_t)wide(c);
+	return got;
+}
+
 int store_time_put(struct db_txn *txn, enum store_table table, const uint8_t *dump, int64_t time,
 	struct err *err)
 {

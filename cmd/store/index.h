@@ -111,6 +111,8 @@ int store_chunk_next(
 	struct db_txn *txn, struct db_bytes *key, struct store_chunk_row *row, struct err *err);
 int store_dump_row_next(
 	struct db_txn *txn, struct db_bytes *key, struct store_dump_row *row, struct err *err);
+int store_time_next(struct db_txn *txn, enum store_table table, struct db_bytes *key, int64_t *time,
+	struct err *err);
 int store_volume_next(struct db_txn *txn, struct db_bytes *key, uint32_t *number,
 	struct store_volume_row *row, struct err *err);
 

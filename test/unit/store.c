@@ -662,6 +662,64 @@ static void scrub_beside(void **state)
 	store_close(s);
 }
 
+/* A dump that was deleted does not come back, and a lock does not go, with a damaged block that gc
+ * sweeps: be it that its header is damaged, or what it says. */
+static void lost_blocks(void **state)
+{
+	const struct store_gc_options gc_some = {.keep_percent = 70};
+	const uint32_t at[] = {0, PACK_BLOCK_HEADER};
+	const uint8_t kept[STORE_DUMP_ID] = {110}, deleted[2][STORE_DUMP_ID] = {{111}, {112}};
+	uint8_t ids[8][STORE_ID_LEN], other[STORE_ID_LEN];
+	struct store *s = reopen(NULL);
+	struct store_gc_result result;
+	struct store_receipt receipt;
+	struct store_checked checked;
+	uint32_t volume, offset;
+	char text[901] = {0}, index[120];
+	struct buf dump;
+	int round, i;
+
+	(void)state;
+	for (round = 0; round < 2; round++) {
+		for (i = 0; i < 8; i++) {
+			memset(text, 'a' + i, sizeof text - 1);
+			assert_true(put(s, text, ids[i]) >= 0);
+		}
+		if (round == 0) {
+			dump_of(s, ids[0], 8, kept[0], 0, &dump);
+			assert_int_equal(
+				store_commit(s, dump.data, dump.len, &receipt, NULL, &err), 0);
+			buf_fini(&dump);
+		}
+		dump_of(s, ids[0], 8, deleted[round][0], 0, &dump);
+		assert_int_equal(store_commit(s, dump.data, dump.len, &receipt, NULL, &err), 0);
+		buf_fini(&dump);
+		store_volume_close(&s->current); /* what follows goes to another one */
+		for (i = 0; i < 10; i++) {
+			memset(text, 'A' + i, sizeof text - 1);
+			assert_true(put(s, text, other) >= 0);
+		}
+		assert_int_equal(store_delete(s, deleted[round], &err), 0);
+		assert_int_equal(store_lock(s, kept, store_now() + 1000 + round, &err), 0);
+		volume = s->current.number;
+		offset = (uint32_t)s->current.len - 2 * (PACK_BLOCK_HEADER + STORE_DUMP_ID + 8);
+		flip(volume, offset + at[round]);
+		flip(volume, offset + PACK_BLOCK_HEADER + STORE_DUMP_ID + 8 + at[round]);
+		assert_int_equal(store_gc(s, &gc_some, &result, &err), 0);
+		assert_true(result.volumes >= 1 && result.damaged == 0);
+		store_close(s);
+		snprintf(index, sizeof index, "%s/index/data.mdb", path);
+		assert_int_equal(unlink(index), 0);
+		assert_int_equal(store_rebuild(path, ignore, NULL, &checked, &err), 0);
+		s = reopen(NULL);
+		assert_int_equal(store_has_dump(s, deleted[round], &err), 1);
+		assert_int_equal(store_has_dump(s, kept, &err), 0);
+		assert_int_equal(store_delete(s, kept, &err), -1);
+		assert_int_equal(err.code, ERR_DENIED);
+	}
+	store_close(s);
+}
+
 /* How many live volumes there are, and were checked from a time on. */
 static int volumes_checked(struct store *s, int64_t since, int *all)
 {
@@ -837,6 +895,7 @@ int main(void)
 		cmocka_unit_test(hidden_dump),
 		cmocka_unit_test(readers_follow_gc),
 		cmocka_unit_test(scrub_beside),
+		cmocka_unit_test(lost_blocks),
 		cmocka_unit_test(scrub_group),
 		cmocka_unit_test(scrub_for),
 		cmocka_unit_test(index_full),
