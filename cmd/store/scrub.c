@@ -47,8 +47,6 @@ struct scrub {
 	struct buf good;  /* offsets of their good CHUNK blocks, 32 bits each */
 	struct buf holes; /* struct hole: what is damaged in them */
 	struct buf bad;   /* struct bad: chunks whose mark is wrong */
-	struct buf live;  /* numbers of volumes, as the index has them */
-	bool listed;      /* the index was gone over, with .live */
 	uint32_t domain;  /* of the dump that is checked */
 	struct db_txn *txn;
 };
@@ -171,6 +169,10 @@ static int list_volumes(struct scrub *s, struct buf *turns, struct err *err)
 
 	if (db_begin(s->store->db, false, &txn, err) != 0)
 		return -1;
+	if (store_index_check(txn, err) != 0) {
+		db_abort(txn);
+		return -1;
+	}
 	while ((got = store_volume_next(txn, &key, &turn.number, &row, err)) == 0) {
 		turn.len = row.len;
 		turn.checked = row.checked;
@@ -390,50 +392,17 @@ static void tell_holes(struct scrub *s, const struct seen *v)
 	}
 }
 
-static int by_value(const void *a, const void *b)
-{
-	const uint32_t *x = a, *y = b;
-
-	return (*x > *y) - (*x < *y);
-}
-
-/* Whether the index knows a volume; one that it does not was lost with a page of it. */
-static bool is_known(const struct scrub *s, uint32_t number)
-{
-	return bsearch(&number, s->live.data, s->live.len / sizeof number, sizeof number,
-		       by_value) != NULL;
-}
-
-static int list_live(struct scrub *s, struct db_txn *txn, struct err *err)
-{
-	struct db_bytes key = {NULL, 0};
-	struct store_volume_row row;
-	uint32_t number;
-	int got;
-
-	buf_clear(&s->live);
-	while ((got = store_volume_next(txn, &key, &number, &row, err)) == 0)
-		if (row.state == STORE_VOLUME_LIVE &&
-			buf_add(&s->live, &number, sizeof number, err) != 0)
-			return -1;
-	if (s->live.len > 0)
-		qsort(s->live.data, s->live.len / sizeof number, sizeof number, by_value);
-	return got < 0 ? -1 : 0;
-}
-
 static int check_row(
 	struct scrub *s, const uint8_t *key, const struct store_chunk_row *row, struct err *err)
 {
 	const struct seen *v = seen_at(s, &row->place);
 	struct bad bad = {.volume = row->place.volume, .offset = row->place.offset};
 
-	if (v == NULL && (s->listed || is_known(s, row->place.volume)))
+	if (v == NULL)
 		return 0;
 	s->result->chunks++;
-	if (v != NULL) {
-		need(s, v, row->place.offset);
-		bad.good = is_good(s, v, row->place.offset);
-	}
+	need(s, v, row->place.offset);
+	bad.good = is_good(s, v, row->place.offset);
 	if (bad.good && !row->damaged)
 		return 0;
 	s->result->missing += !bad.good || !s->o->mark;
@@ -447,17 +416,15 @@ static int check_rows(struct scrub *s, struct err *err)
 	struct db_bytes key = {NULL, 0};
 	struct store_chunk_row row;
 	struct db_txn *txn;
-	int got;
+	int got = 0;
 
 	if (db_begin(s->store->db, false, &txn, err) != 0)
 		return -1;
-	got = s->listed ? 0 : list_live(s, txn, err);
 	while (got == 0 && (got = store_chunk_next(txn, &key, &row, err)) == 0)
 		got = check_row(s, key.at, &row, err);
 	if (got >= 0)
 		got = need_dumps(s, txn, err);
 	db_abort(txn);
-	s->listed = true;
 	return got;
 }
 
@@ -593,14 +560,12 @@ int store_scrub(struct store *store, const struct store_scrub_options *options,
 	buf_init(&s.group, SIZE_MAX);
 	buf_init(&s.good, SIZE_MAX);
 	buf_init(&s.bad, SIZE_MAX);
-	buf_init(&s.live, SIZE_MAX);
 	buf_init(&s.holes, SIZE_MAX);
 	buf_init(&turns, SIZE_MAX);
 	got = scrub_all(&s, &turns, err);
 	buf_fini(&s.group);
 	buf_fini(&s.good);
 	buf_fini(&s.bad);
-	buf_fini(&s.live);
 	buf_fini(&s.holes);
 	buf_fini(&turns);
 	return got;

@@ -448,6 +448,63 @@ static void lost_rows(void **state)
 	store_close(s);
 }
 
+static struct store_place place_of(struct store *s, const uint8_t *id)
+{
+	uint8_t key[STORE_INDEX_KEY];
+	struct store_chunk_row row;
+	struct db_txn *txn;
+	uint32_t number;
+
+	assert_int_equal(store_domain_number(s, domain, &number, &err), 0);
+	store_chunk_key(number, id, key);
+	assert_int_equal(db_begin(s->db, false, &txn, &err), 0);
+	assert_int_equal(store_chunk_get(txn, key, &row, &err), 0);
+	db_abort(txn);
+	return row.place;
+}
+
+/* Rows of deletions and volumes don't get lost unnoticed either; an index without a sum gets one.
+ */
+static void lost_kept(void **state)
+{
+	const uint8_t id[STORE_DUMP_ID] = {31};
+	uint8_t volume[4] = {0}, chunk[STORE_ID_LEN];
+	struct store *s = reopen(NULL);
+	struct store_checked checked;
+	int i, n, before;
+
+	(void)state;
+	assert_int_equal(store_delete(s, id, &err), 0);
+	assert_true(put(s, "a chunk more", chunk) >= 0);
+	assert_int_equal(store_flush(s, &err), 0);
+	before = dumps(s);
+	volume[3] = (uint8_t)place_of(s, chunk).volume;
+	store_close(s);
+	lose(STORE_META, "rows", 4);
+	s = reopen(NULL);
+	assert_int_equal(dumps(s), before);
+	assert_true(put(s, "a chunk that begins it", chunk) >= 0);
+	assert_int_equal(store_flush(s, &err), 0);
+	store_close(s);
+	for (i = 0; i < 2; i++) {
+		if (i == 0)
+			lose(STORE_DELETED, id, sizeof id);
+		else
+			lose(STORE_VOLUMES, volume, sizeof volume);
+		s = reopen(NULL);
+		n = 0;
+		assert_int_equal(store_dumps(s, count_dump, &n, &err), -1);
+		assert_int_equal(err.code, ERR_DAMAGE);
+		assert_int_equal(store_scrub(s, &scrub_all, no_problem, NULL, &checked, &err), -1);
+		assert_int_equal(err.code, ERR_DAMAGE);
+		store_close(s);
+		assert_int_equal(store_rebuild(path, no_problem, NULL, &checked, &err), 0);
+		s = reopen(NULL);
+		assert_int_equal(dumps(s), before);
+		store_close(s);
+	}
+}
+
 /* Hides a dump from who asks the index, where its sum agrees all the same, as a damaged tree may.
  */
 static void hide(const uint8_t *id)
@@ -470,6 +527,7 @@ static void hide(const uint8_t *id)
 	assert_int_equal(db_commit(txn, &err), 0);
 	db_close(db);
 	lose(STORE_DELETED, id, STORE_DUMP_ID);
+	lose(STORE_META, "rows", 4); /* is made anew */
 }
 
 /* A dump's block that the index does not find, and that was not deleted, is no garbage. */
@@ -580,21 +638,6 @@ static void flip(uint32_t volume, uint32_t offset)
 	byte ^= 1;
 	assert_true(pwrite(fd, &byte, 1, offset) == 1);
 	close(fd);
-}
-
-static struct store_place place_of(struct store *s, const uint8_t *id)
-{
-	uint8_t key[STORE_INDEX_KEY];
-	struct store_chunk_row row;
-	struct db_txn *txn;
-	uint32_t number;
-
-	assert_int_equal(store_domain_number(s, domain, &number, &err), 0);
-	store_chunk_key(number, id, key);
-	assert_int_equal(db_begin(s->db, false, &txn, &err), 0);
-	assert_int_equal(store_chunk_get(txn, key, &row, &err), 0);
-	db_abort(txn);
-	return row.place;
 }
 
 struct beside {
@@ -892,6 +935,7 @@ int main(void)
 		cmocka_unit_test(tails),
 		cmocka_unit_test(lost_index),
 		cmocka_unit_test(lost_rows),
+		cmocka_unit_test(lost_kept),
 		cmocka_unit_test(hidden_dump),
 		cmocka_unit_test(readers_follow_gc),
 		cmocka_unit_test(scrub_beside),
