@@ -197,6 +197,21 @@ static int lock(const char *path, struct err *err)
 	return -1;
 }
 
+/* As swap, while nobody is about to open the index: who reads does so under byte 3. */
+static int swap_alone(const char *fresh, const char *index, int dir, int lock_fd, struct err *err)
+{
+	struct flock opening = {.l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = 3, .l_len = 1};
+	int got = -1;
+
+	if (fcntl(lock_fd, F_OFD_SETLKW, &opening) == 0)
+		got = swap(fresh, index, dir, err);
+	else
+		err_errno(err, errno, "%s: lock", index);
+	opening.l_type = F_UNLCK;
+	fcntl(lock_fd, F_OFD_SETLK, &opening);
+	return got;
+}
+
 static int build(struct rebuild *r, const char *fresh, struct err *err)
 {
 	int got;
@@ -396,7 +411,7 @@ int store_rebuild(const char *path, store_problem *problem, void *ctx, struct st
 	if (dir < 0 || r.volumes < 0)
 		err_errno(err, errno, "%s", volumes);
 	else if (ask_old(&r, path, index), build(&r, fresh, err) == 0)
-		got = swap(fresh, index, dir, err);
+		got = swap_alone(fresh, index, dir, fd, err);
 	if (got == 0 && (got = store_mend_identity(path, err)) > 0) {
 		problem(ctx, NULL,
 			"fdump-store or identity was missing: the store has a new identity, "

@@ -365,16 +365,22 @@ static int lock_store(struct store *s, struct err *err)
 	}
 }
 
+static void unlock(int fd, off_t byte)
+{
+	struct flock none = {.l_type = F_UNLCK, .l_whence = SEEK_SET, .l_start = byte, .l_len = 1};
+
+	fcntl(fd, F_OFD_SETLK, &none);
+}
+
 int store_wait_readers(struct store *s, struct err *err)
 {
-	struct flock none = {.l_type = F_UNLCK, .l_whence = SEEK_SET, .l_start = 1, .l_len = 1};
-
 	if (store_lock_byte(s->lock_fd, F_WRLCK, 1, s->path, err) != 0)
 		return -1;
-	fcntl(s->lock_fd, F_OFD_SETLK, &none);
+	unlock(s->lock_fd, 1);
 	return 0;
 }
 
+/* Its files are of one folder: a rebuild does not put another one in its place meanwhile. */
 static int open_index(struct store *s, struct err *err)
 {
 	char *path = join(s->path, "index", err);
@@ -383,7 +389,11 @@ static int open_index(struct store *s, struct err *err)
 
 	if (path == NULL)
 		return -1;
+	if (s->mode == STORE_READ && s->lock_fd >= 0)
+		take_lock(s->lock_fd, F_RDLCK, 3, STORE_LOCK_SEC, s->path);
 	s->db = store_index_open(path, s->mode != STORE_READ, err);
+	if (s->mode == STORE_READ && s->lock_fd >= 0)
+		unlock(s->lock_fd, 3);
 	free(path);
 	if (s->db == NULL && err->code == ERR_NOTFOUND)
 		err_set(err, ERR_DAMAGE, "index: it is lost (fdump store rebuild makes it anew)");
