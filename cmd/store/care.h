@@ -53,7 +53,8 @@ struct store_scrub_options {
 	uint64_t rate;   /* bytes a second; 0: all there is */
 	int64_t for_sec; /* begins no volume after so long; 0: reads all */
 	const atomic_bool
-		*stop; /* ends soon once it is true, what was read is noted; NULL: never */
+		*stop; /* ends within moments once it is true; what was read is noted, unless the
+			  index is so large that that takes long; NULL: never */
 };
 
 /* Reads every block of every volume, that first which was not read for longest, holds it against

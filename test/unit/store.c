@@ -853,6 +853,47 @@ static void scrub_for(void **state)
 	store_close(s);
 }
 
+/* As of a large index: the next row takes its time, and somebody ends the scrub meanwhile. */
+static atomic_bool *slow;
+int __real_store_chunk_next(
+	struct db_txn *txn, struct db_bytes *key, struct store_chunk_row *row, struct err *e);
+int __wrap_store_chunk_next(
+	struct db_txn *txn, struct db_bytes *key, struct store_chunk_row *row, struct err *e);
+
+int __wrap_store_chunk_next(
+	struct db_txn *txn, struct db_bytes *key, struct store_chunk_row *row, struct err *e)
+{
+	if (slow != NULL) {
+		atomic_store(slow, true);
+		usleep(200000);
+	}
+	return __real_store_chunk_next(txn, key, row, e);
+}
+
+/* A scrub that is stopped ends soon, also in the midst of the index. */
+static void scrub_stops(void **state)
+{
+	struct store *s = reopen(NULL);
+	struct store_checked checked;
+	struct store_stat stat;
+	atomic_bool stop = false;
+	struct store_scrub_options o = {.mark = true, .stop = &stop};
+	int64_t since;
+	int all;
+
+	(void)state;
+	assert_int_equal(store_stat(s, &stat, &err), 0);
+	assert_true(stat.chunks > 20); /* 4 s */
+	sleep(1);
+	since = store_now();
+	slow = &stop;
+	assert_int_equal(store_scrub(s, &o, no_problem, NULL, &checked, &err), 0);
+	slow = NULL;
+	assert_true(checked.stopped && store_now() - since <= 2);
+	assert_int_equal(volumes_checked(s, since, &all), 0);
+	store_close(s);
+}
+
 /* Nothing is written behind a write to the index that failed. */
 static void index_full(void **state)
 {
@@ -942,6 +983,7 @@ int main(void)
 		cmocka_unit_test(lost_blocks),
 		cmocka_unit_test(scrub_group),
 		cmocka_unit_test(scrub_for),
+		cmocka_unit_test(scrub_stops),
 		cmocka_unit_test(index_full),
 		cmocka_unit_test(dump_record),
 	};
