@@ -21,16 +21,14 @@ static const char help[] =
 	"       fdump store gc DIR [--dry-run] [--threshold PERCENT] [--json]\n"
 	"       fdump store scrub DIR [--rate SIZE] [--for TIME] [--json]\n"
 	"                         [--schedule SCHEDULE [--tz ZONE]]\n"
-	"       fdump store rebuild DIR\n"
-	"       fdump store replicate --from STORE STORE\n"
+	"       fdump store rebuild DIR [--json]\n"
+	"       fdump store replicate --from STORE STORE [--json]\n"
 	"       fdump store quota DIR AGENT SIZE|none\n"
 	"       fdump store trust-clock DIR\n"
 	"\n"
 	"  init                    makes a store in DIR, which is new or empty\n"
 	"      --reserve SIZE      keep so much of the file system free; default: 64M\n"
 	"  stat                    what is in it, in numbers; what each agent uses\n"
-	"      --lock-wait TIME    of all that writes: wait so long for others; default: 30s\n"
-	"      --json              as one JSON object; of scrub one a line: problems, result\n"
 	"  gc                      gives back the space of what no dump needs\n"
 	"      --threshold PERCENT rewrites volumes of which so much is garbage; default: 30;\n"
 	"                          1 takes longest and gives most back\n"
@@ -49,6 +47,9 @@ static const char help[] =
 	"  quota                   lets an agent use so much of it, at most\n"
 	"  trust-clock             says that the machine's clock is right: after it was set by\n"
 	"                          more than a day, or back, nothing is deleted until then\n"
+	"\n"
+	"      --lock-wait TIME    of all that writes: wait so long for others; default: 30s\n"
+	"      --json              one JSON object a line: problems, if any, and the result\n"
 	"\n"
 	"Exit status: 0 done; 2 failed; 5 damage found; 7 no space; 8 busy.\n";
 
@@ -222,14 +223,32 @@ static int scrub(const struct options *o, struct err *err)
 	return cmd_scrub(&o->scrub, err);
 }
 
+/* The object, if that is wanted; all is on its way. */
+static int print_result(const struct options *o, const char *id, const struct cmd_json_row *rows,
+	size_t count, struct err *err)
+{
+	json_t *object = o->json ? cmd_json_new("result", id) : NULL;
+
+	if (o->json && cmd_json_print(object, cmd_json_rows(object, rows, count), err) != 0)
+		return -1;
+	return fflush(stdout) == 0 ? 0 : err_errno(err, errno, "standard output");
+}
+
 static int rebuild(const struct options *o, struct err *err)
 {
 	struct store_checked r;
 
 	if (store_rebuild(o->dir, cmd_scrub_problem, (void *)&o->json, &r, err) != 0)
 		return -1;
-	printf("%" PRIu64 " blocks, %" PRIu64 " bytes, %" PRIu64 " dumps\n", r.blocks, r.bytes,
-		r.dumps);
+	if (!o->json)
+		printf("%" PRIu64 " blocks, %" PRIu64 " bytes, %" PRIu64 " dumps\n", r.blocks,
+			r.bytes, r.dumps);
+	if (print_result(o, "store.rebuild",
+		    (struct cmd_json_row[]){{"blocks", r.blocks}, {"bytes", r.bytes},
+			    {"dumps", r.dumps}, {"damaged", r.damaged}, {"lost", r.lost},
+			    {"incomplete", r.incomplete}},
+		    6, err) != 0)
+		return -1;
 	if (r.damaged + r.lost + r.incomplete == 0)
 		return 0;
 	return err_set(err, ERR_DAMAGE,
@@ -256,8 +275,14 @@ static int replicate(const struct options *o, struct err *err)
 	store_close(to);
 	if (got != 0)
 		return -1;
-	printf("%" PRIu64 " dumps, %" PRIu64 " chunks, %" PRIu64 " bytes copied\n", r.dumps,
-		r.chunks, r.bytes);
+	if (!o->json)
+		printf("%" PRIu64 " dumps, %" PRIu64 " chunks, %" PRIu64 " bytes copied\n", r.dumps,
+			r.chunks, r.bytes);
+	if (print_result(o, "store.replicate",
+		    (struct cmd_json_row[]){{"dumps", r.dumps}, {"chunks", r.chunks},
+			    {"bytes", r.bytes}, {"failed", r.failed}},
+		    4, err) != 0)
+		return -1;
 	return r.failed == 0 ? 0
 			     : err_set(err, ERR_DAMAGE,
 				       "%" PRIu64 " dumps could not be copied whole", r.failed);

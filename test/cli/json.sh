@@ -59,6 +59,27 @@ status_of forget -s s --keep-last 1 --yes --json
 check "assert len(l) == 4 and not l[-1]['dry_run'] and l[-1]['forgotten'] == 2, l"
 [ "$("$FDUMP" dumps -s s | wc -l)" = 4 ] || fail "forget forgot otherwise"
 
+# store
+cp -a s other
+"$FDUMP" store init copy
+for command in "stat s" "gc s" "scrub s" "rebuild s" "replicate --from s copy"; do
+	# shellcheck disable=SC2086 # words
+	status_of store $command --json
+	[ $status = 0 ] && [ ! -s err ] || fail "store $command: status $status"
+	check "assert len(l) == 1 and l[0]['type'] == 'result' and l[0]['id'] == 'store.${command%% *}', l"
+done
+check "assert l[0]['dumps'] > 0 and l[0]['chunks'] > 0 and l[0]['bytes'] > 0 and l[0]['failed'] == 0, l"
+for command in "rebuild other" "replicate --from other copy"; do
+	dd if=/dev/zero of=other/volumes/00000001.vol bs=1 seek=200 count=200 conv=notrunc 2>/dev/null
+	rm -rf copy
+	"$FDUMP" store init copy
+	# shellcheck disable=SC2086 # words
+	status_of store $command --json
+	failed 5 error.damage
+	check "assert [o['type'] for o in l[-2:]] == ['result', 'error'], l
+assert any(o['id'] == 'store.problem' and o.get('dump') for o in l), l"
+done
+
 # errors
 for command in "find -s nowhere x" "forget -s nowhere --keep-last 1 --yes" "dumps -s nowhere" "files -s nowhere latest" \
 	"restore -s nowhere latest -C ." "verify nowhere" "unpack -f nowhere" "store stat nowhere" "diff -f nowhere" \
