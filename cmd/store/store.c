@@ -241,6 +241,9 @@ out:
 	return got;
 }
 
+/* --- locks --------------------------------------------------------------- */
+
+/* How long all stores of the process wait. */
 static struct {
 	int64_t sec;
 	store_waits *waits;
@@ -286,7 +289,7 @@ static void sign_lock(int fd)
 		return;
 }
 
-/* Returns 0; 1: not to be had in time; -1 with errno set. waits: of a second and more. */
+/* Returns 0; 1: not to be had in time; -1 with errno set. */
 static int take_lock(int fd, short type, off_t byte, int64_t sec, const char *path)
 {
 	struct flock lock = {.l_type = type, .l_whence = SEEK_SET, .l_start = byte, .l_len = 1};
@@ -297,7 +300,7 @@ static int take_lock(int fd, short type, off_t byte, int64_t sec, const char *pa
 	for (waited = 0; fcntl(fd, F_OFD_SETLK, &lock) != 0; waited += POLL_MS) {
 		if (errno != EAGAIN && errno != EACCES)
 			return -1;
-		if (waited >= sec * 1000)
+		if (waited / 1000 >= sec)
 			return 1;
 		if (waited == 1000 && patience.waits != NULL) {
 			whom(fd, type, byte, who);
