@@ -57,6 +57,7 @@ static const char help[] =
 	"      --command NAME=PROGRAM  the output of PROGRAM as member NAME (repeatable)\n"
 	"      --reread            read everything, whether it was touched or not\n"
 	"      --lock TIME         can't be deleted for 30d, 12h, ...\n"
+	"      --lock-wait TIME    wait so long while others write to a STORE; default: 30s\n"
 	"      --level N           zstd level 0 (none) to 19, default 2\n"
 	"      --json              problems and the result as JSON, one object a line\n"
 	"      --threads N         default: the number of processors\n"
@@ -730,7 +731,7 @@ int cmd_backup(int argc, char **argv)
 {
 	struct options o = {.o = {.command = "backup",
 				    .help = help,
-				    .shared = "sSCT0Xvjtxnrc",
+				    .shared = "sSCT0Xvjtxnrcw",
 				    .own = own,
 				    .take = take},
 		.hooks = "/etc/fdump/hooks",

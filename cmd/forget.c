@@ -1,4 +1,4 @@
-/* fdump forget: dumps that no rule keeps are deleted. */
+/* fdump forget: dumps that no rule keeps, or that are named, are deleted. */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -7,9 +7,12 @@
 #include <unistd.h>
 
 #include "cmd/agent/retention.h"
+#include "cmd/agent/state.h"
 #include "cmd/cmd.h"
+#include "cmd/dump.h"
 #include "cmd/json.h"
 #include "cmd/options.h"
+#include "cmd/show.h"
 #include "cmd/store/store.h"
 #include "lib/buf.h"
 #include "lib/err.h"
@@ -17,17 +20,21 @@
 #include "lib/hash.h"
 
 static const char help[] =
-	"usage: fdump forget -s STORE [-n] --keep-daily N ...\n"
+	"usage: fdump forget -s STORE [-n] --keep-daily N ... [--agent AGENT] [--name NAME]\n"
+	"       fdump forget -s STORE [-n] DUMP...\n"
 	"\n"
 	"Deletes the dumps that none of the rules keeps; each agent and name is counted\n"
-	"by itself, by the time of the commit. The newest of each is always kept. On a\n"
-	"terminal they are listed, and it asks. The space comes back by fdump store gc.\n"
+	"by itself, by the time of the commit. The newest of each is always kept. Or\n"
+	"deletes each DUMP, also the last of its name: an id or the beginning of one,\n"
+	"[AGENT/]NAME@latest or @TIME. On a terminal they are listed, and it asks. The\n"
+	"space comes back by fdump store gc.\n"
 	"\n"
 	"  -s, --store STORE       directory of a store (repeatable)\n"
 	"  -n, --dry-run           only prints what would be kept, and why\n"
 	"      --yes               does not ask\n"
 	"      --json              one object a line: dumps, the result; does not ask, and\n"
 	"                          so wants -n or --yes\n"
+	"      --lock-wait TIME    wait so long while others write to a STORE; default: 30s\n"
 	"      --keep-last N       the newest N\n"
 	"      --keep-hourly N     the newest of each of the last N hours that have one\n"
 	"      --keep-daily N      ... of days\n"
@@ -35,6 +42,8 @@ static const char help[] =
 	"      --keep-monthly N    ... of months\n"
 	"      --keep-yearly N     ... of years\n"
 	"      --keep-within TIME  all that are not older than 30d, 12h, ...\n"
+	"      --agent AGENT       the rules look at the dumps of this agent only\n"
+	"      --name NAME         ... of this name\n"
 	"\n"
 	"Exit status: 0 done; 1 done, but some are locked; 2 failed; 5 done, but there\n"
 	"are dumps whose records can't be read: they stay.\n";
@@ -42,23 +51,29 @@ static const char help[] =
 struct forget {
 	struct cmd_options o;
 	bool dry_run, yes, ruled;
+	const char *agent, *name; /* the rules are for these; NULL: all */
+	struct buf named;         /* ids of dumps, if there are no rules */
 	struct agent_rules rules;
-	struct buf dumps; /* struct item, in the order of commits */
-	uint64_t gone, locked, unreadable;
+	struct buf dumps;                         /* struct item, in the order of commits */
+	bool met;                                 /* a dump of .agent and .name */
+	uint64_t gone, locked, unreadable, lasts; /* lasts: of .gone, the last of their names */
 };
 
 struct item {
 	uint8_t id[STORE_DUMP_ID];
 	char agent[STORE_NAME_MAX + 1], name[STORE_NAME_MAX + 1];
 	int64_t time, lock;
-	bool judged;
+	bool judged, unreadable;
+	bool named, last; /* last: all others of its name, if any, are named too */
 };
 
-enum { OPT_YES = CMD_OPTIONS_OWN, OPT_WITHIN, OPT_KEEP };
+enum { OPT_YES = CMD_OPTIONS_OWN, OPT_AGENT, OPT_NAME, OPT_WITHIN, OPT_KEEP };
 
 static const struct option own[] = {
 	{"dry-run", no_argument, NULL, 'n'},
 	{"yes", no_argument, NULL, OPT_YES},
+	{"agent", required_argument, NULL, OPT_AGENT},
+	{"name", required_argument, NULL, OPT_NAME},
 	{"keep-last", required_argument, NULL, OPT_KEEP + AGENT_LAST},
 	{"keep-hourly", required_argument, NULL, OPT_KEEP + AGENT_HOURLY},
 	{"keep-daily", required_argument, NULL, OPT_KEEP + AGENT_DAILY},
@@ -78,6 +93,10 @@ static int take(void *ctx, int c)
 		f->dry_run = true;
 	} else if (c == OPT_YES) {
 		f->yes = true;
+	} else if (c == OPT_AGENT) {
+		f->agent = optarg;
+	} else if (c == OPT_NAME) {
+		f->name = optarg;
 	} else if (c == OPT_WITHIN) {
 		f->ruled = true;
 		if (cmd_duration(optarg, &f->rules.within_sec) != 0)
@@ -91,32 +110,43 @@ static int take(void *ctx, int c)
 	return -1;
 }
 
-/* Dumps that are not whole count for nothing, and are left to a person. */
+static bool is_named(const struct forget *f, const uint8_t *id)
+{
+	size_t i;
+
+	for (i = 0; i < f->named.len; i += STORE_DUMP_ID)
+		if (memcmp(f->named.data + i, id, STORE_DUMP_ID) == 0)
+			return true;
+	return false;
+}
+
+/* Dumps that can't be read count for nothing in rules, and are left to a person. */
 static int add_dump(void *ctx, const struct store_entry *e, struct err *err)
 {
 	struct forget *f = ctx;
-	struct item item = {.time = e->committed, .lock = e->lock};
+	struct item item = {.time = e->committed,
+		.lock = e->lock,
+		.unreadable = e->damaged,
+		.named = is_named(f, e->dump.id)};
 
-	if (e->damaged) {
-		f->unreadable++;
+	memcpy(item.id, e->dump.id, sizeof item.id);
+	if (e->damaged && !item.named) {
+		f->unreadable += f->ruled;
 		return 0;
 	}
-	memcpy(item.id, e->dump.id, sizeof item.id);
-	snprintf(item.agent, sizeof item.agent, "%.*s", (int)e->dump.agent_len, e->dump.agent);
-	snprintf(item.name, sizeof item.name, "%.*s", (int)e->dump.name_len, e->dump.name);
+	if (!e->damaged) {
+		snprintf(item.agent, sizeof item.agent, "%.*s", (int)e->dump.agent_len,
+			e->dump.agent);
+		snprintf(item.name, sizeof item.name, "%.*s", (int)e->dump.name_len, e->dump.name);
+	}
+	if ((f->agent != NULL && strcmp(f->agent, item.agent) != 0) ||
+		(f->name != NULL && strcmp(f->name, item.name) != 0))
+		return 0;
+	f->met = true;
 	return buf_add(&f->dumps, &item, sizeof item, err);
 }
 
-static void print_time(int64_t sec, char *text, size_t size)
-{
-	time_t t = sec;
-	struct tm tm;
-
-	if (localtime_r(&t, &tm) == NULL || strftime(text, size, "%F %T", &tm) == 0)
-		snprintf(text, size, "?");
-}
-
-/* One that no rule keeps. */
+/* One that no rule keeps, or that is named. */
 static int drop(struct forget *f, struct store *s, const struct item *item, struct err *err)
 {
 	if (item->lock > (int64_t)time(NULL)) {
@@ -124,6 +154,7 @@ static int drop(struct forget *f, struct store *s, const struct item *item, stru
 		return 0;
 	}
 	f->gone++;
+	f->lasts += item->last;
 	return f->dry_run || store_delete(s, item->id, err) >= 0 ? 0 : -1;
 }
 
@@ -134,13 +165,17 @@ static int tell_json(const struct item *item, const struct agent_candidate *c, c
 	int failed = cmd_json_name(object, "store", store, strlen(store));
 
 	failed |= cmd_json_hex(object, "dump", item->id, sizeof item->id);
-	failed |= cmd_json_name(object, "agent", item->agent, strlen(item->agent));
-	failed |= cmd_json_name(object, "name", item->name, strlen(item->name));
-	failed |= cmd_json_add(object, "committed", json_integer(item->time));
-	failed |= cmd_json_add(object, "locked_until", json_integer(item->lock));
+	if (!item->unreadable) {
+		failed |= cmd_json_name(object, "agent", item->agent, strlen(item->agent));
+		failed |= cmd_json_name(object, "name", item->name, strlen(item->name));
+		failed |= cmd_json_add(object, "committed", json_integer(item->time));
+		failed |= cmd_json_add(object, "locked_until", json_integer(item->lock));
+	}
 	failed |= cmd_json_add(object, "verdict", json_string(verdict));
 	if (c->keep)
 		failed |= cmd_json_add(object, "reason", json_string(c->reason));
+	if (item->last)
+		failed |= cmd_json_add(object, "last", json_true());
 	return cmd_json_print(object, failed, err);
 }
 
@@ -148,23 +183,31 @@ static int tell_json(const struct item *item, const struct agent_candidate *c, c
 static int tell(const struct forget *f, const struct item *item, const struct agent_candidate *c,
 	const char *store, struct err *err)
 {
-	char when[32], until[64] = "", agent[ESC_MAX(STORE_NAME_MAX)],
-		       name[ESC_MAX(STORE_NAME_MAX)];
+	char when[CMD_SHOW_TIME_MAX], until[6 + CMD_SHOW_TIME_MAX] = "", id[13],
+						agent[ESC_MAX(STORE_NAME_MAX)],
+						name[ESC_MAX(STORE_NAME_MAX)];
 	bool locked = !c->keep && item->lock > (int64_t)time(NULL);
 	const char *verdict = c->keep ? "keep" : locked ? "locked" : "forget";
 
 	if (f->o.json)
 		return tell_json(item, c, store, verdict, err);
-	print_time(item->time, when, sizeof when);
+	esc_hex(id, item->id, 6);
+	if (item->unreadable) {
+		printf("%-6s  %s  its record can't be read\n", verdict, id);
+		return 0;
+	}
+	cmd_show_time(when, item->time);
 	if (locked) {
 		strcpy(until, "until ");
-		print_time(item->lock, until + strlen(until), sizeof until - strlen(until));
+		cmd_show_time(until + strlen(until), item->lock);
 	}
 	esc_name(agent, sizeof agent, item->agent, strlen(item->agent));
 	esc_name(name, sizeof name, item->name, strlen(item->name));
-	printf("%-6s  %02x%02x%02x%02x%02x%02x  %s  %s/%s  %s\n", verdict, item->id[0], item->id[1],
-		item->id[2], item->id[3], item->id[4], item->id[5], when, agent, name,
-		c->keep ? c->reason : until);
+	printf("%-6s  %s  %s  %s/%s  %s\n", verdict, id, when, agent, name,
+		c->keep      ? c->reason
+		: locked     ? until
+		: item->last ? "the last of its name"
+			     : "");
 	return 0;
 }
 
@@ -197,6 +240,29 @@ static int judge(struct forget *f, struct store *s, const char *path, size_t fir
 	return got;
 }
 
+/* Those that are named, and nothing else. */
+static int drop_named(struct forget *f, struct store *s, const char *path, struct err *err)
+{
+	const struct agent_candidate c = {.keep = false};
+	struct item *items = (struct item *)(void *)f->dumps.data;
+	size_t count = f->dumps.len / sizeof *items, i, k;
+	int got = 0;
+
+	for (i = 0; i < count && got == 0; i++) {
+		if (!items[i].named)
+			continue;
+		items[i].last = !items[i].unreadable;
+		for (k = 0; k < count && items[i].last; k++)
+			items[i].last = items[k].named ||
+					strcmp(items[i].agent, items[k].agent) != 0 ||
+					strcmp(items[i].name, items[k].name) != 0;
+		got = tell(f, &items[i], &c, path, err);
+		if (got == 0)
+			got = drop(f, s, &items[i], err);
+	}
+	return got;
+}
+
 static int forget_in(struct forget *f, const char *path, struct err *err)
 {
 	struct store *s = store_open(path, f->dry_run ? STORE_READ : STORE_WRITE, err);
@@ -209,8 +275,10 @@ static int forget_in(struct forget *f, const char *path, struct err *err)
 		printf("%s:\n", path);
 	if (s != NULL)
 		got = store_dumps(s, add_dump, f, err);
+	if (got == 0 && !f->ruled)
+		got = drop_named(f, s, path, err);
 	items = (const struct item *)(const void *)f->dumps.data;
-	for (i = 0; i < f->dumps.len / sizeof *items && got == 0; i++)
+	for (i = 0; f->ruled && i < f->dumps.len / sizeof *items && got == 0; i++)
 		if (!items[i].judged)
 			got = judge(f, s, path, i, err);
 	store_close(s);
@@ -234,10 +302,15 @@ static int forget(struct forget *f)
 	struct err err = {0};
 	size_t i;
 
-	f->gone = f->locked = f->unreadable = 0;
+	f->gone = f->locked = f->unreadable = f->lasts = 0;
 	for (i = 0; i < f->o.store_count; i++)
 		if (forget_in(f, f->o.stores[i], &err) != 0)
 			return cmd_fail("forget", &err);
+	if (!f->met && (f->agent != NULL || f->name != NULL)) {
+		err_set(&err, ERR_NOTFOUND, "%s/%s: there is no such dump (fdump dumps lists them)",
+			f->agent != NULL ? f->agent : "*", f->name != NULL ? f->name : "*");
+		return cmd_fail("forget", &err);
+	}
 	if (f->o.json && json_result(f, &err) != 0)
 		return cmd_fail("forget", &err);
 	if (fflush(stdout) != 0 || ferror(stdout))
@@ -261,42 +334,71 @@ static int forget_asked(struct forget *f)
 	f->dry_run = false;
 	if (f->gone == 0 || (status != CMD_OK && status != CMD_SOME))
 		return status;
-	fprintf(stderr, "Delete %s? [y/N] ",
-		f->gone > 1 ? "the dumps marked forget" : "the dump marked forget");
+	fprintf(stderr, "Delete %s%s? [y/N] ",
+		f->gone > 1 ? "the dumps marked forget" : "the dump marked forget",
+		f->lasts > 0 ? ", and with that the last of its name" : "");
 	if (fgets(answer, sizeof answer, stdin) != NULL && (answer[0] == 'y' || answer[0] == 'Y'))
 		return forget(f);
 	fprintf(stderr, "Nothing is deleted.\n");
 	return CMD_OK;
 }
 
+/* Finds out what is named. */
+static int name_dumps(struct forget *f, char **dumps, size_t count, struct err *err)
+{
+	struct cmd_dump d = {.source = NULL};
+	char host[STORE_NAME_MAX + 1];
+	uint8_t id[STORE_DUMP_ID];
+	size_t i;
+	int got = cmd_dump_open(&d, &f->o, NULL, err);
+
+	if (got == 0)
+		got = agent_state_host(host, err);
+	for (i = 0; i < count && got == 0; i++)
+		if (agent_source_find(d.source, dumps[i], host, id, err) < 0 ||
+			buf_add(&f->named, id, sizeof id, err) != 0)
+			got = -1;
+	cmd_dump_close(&d);
+	return got;
+}
+
 int cmd_forget(int argc, char **argv)
 {
-	struct forget f = {
-		.o = {.command = "forget", .help = help, .shared = "sj", .own = own, .take = take}};
+	struct forget f = {.o = {.command = "forget",
+				   .help = help,
+				   .shared = "sjw",
+				   .own = own,
+				   .take = take}};
 	struct err err = {0};
 	int status;
 
 	f.o.ctx = &f;
 	buf_init(&f.dumps, SIZE_MAX);
+	buf_init(&f.named, SIZE_MAX);
 	status = cmd_options_parse(&f.o, argc, argv);
 	if (status >= 0)
 		goto out;
-	if (f.o.store_count == 0 || optind < argc || !f.ruled)
-		status = cmd_usage("forget", "wants -s STORE and at least one --keep-... rule");
-	else if (hash_crypto_init(&err) != 0)
-		status = cmd_fail("forget", &err);
-	else if (f.dry_run || f.yes)
-		status = forget(&f);
-	else if (isatty(0) && !f.o.json)
-		status = forget_asked(&f);
-	else
+	if (f.o.store_count == 0 || f.ruled == (optind < argc))
+		status = cmd_usage(
+			"forget", "wants -s STORE, and either --keep-... rules or DUMPs, not both");
+	else if (!f.ruled && (f.agent != NULL || f.name != NULL))
+		status = cmd_usage("forget", "--agent and --name go with --keep-... rules");
+	else if (!f.dry_run && !f.yes && (!isatty(0) || f.o.json))
 		status = cmd_usage("forget",
 			f.o.json ? "--json does not ask: --dry-run shows what would be deleted, "
 				   "--yes does it"
 				 : "without a terminal to ask: --dry-run shows what would be "
 				   "deleted, --yes does it");
+	else if (hash_crypto_init(&err) != 0 ||
+		 (!f.ruled && name_dumps(&f, argv + optind, (size_t)(argc - optind), &err) != 0))
+		status = cmd_fail("forget", &err);
+	else if (f.dry_run || f.yes)
+		status = forget(&f);
+	else
+		status = forget_asked(&f);
 out:
 	buf_fini(&f.dumps);
+	buf_fini(&f.named);
 	cmd_options_fini(&f.o);
 	return status;
 }

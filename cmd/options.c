@@ -4,8 +4,10 @@
 #include <assert.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "cmd/cmd.h"
+#include "cmd/store/store.h"
 #include "lib/err.h"
 #include "lib/lane.h"
 #include "lib/match.h"
@@ -24,6 +26,7 @@ enum {
 	OPT_NO_RECURSION,
 	OPT_STATE,
 	OPT_COMMAND,
+	OPT_LOCK_WAIT,
 	OPT_HELP
 };
 
@@ -48,6 +51,7 @@ static const struct {
 	{'s', {"store", required_argument, NULL, 's'}},
 	{'S', {"state", required_argument, NULL, OPT_STATE}},
 	{'c', {"command", required_argument, NULL, OPT_COMMAND}},
+	{'w', {"lock-wait", required_argument, NULL, OPT_LOCK_WAIT}},
 	{0, {"help", no_argument, NULL, OPT_HELP}},
 };
 
@@ -66,6 +70,24 @@ static int add_command(struct cmd_options *o, char *text)
 				"--command: there are two of the name %.*s: give each its own",
 				(int)len, text);
 	o->commands[o->command_count++] = text;
+	return -1;
+}
+
+static void tell_wait(void *ctx, const char *text)
+{
+	const bool *verbose = ctx;
+
+	if (*verbose || isatty(STDERR_FILENO))
+		fprintf(stderr, "fdump: %s\n", text);
+}
+
+int cmd_options_lock_wait(const char *command, const char *time, const bool *verbose)
+{
+	int64_t sec = STORE_LOCK_SEC;
+
+	if (time != NULL && cmd_duration(time, &sec) != 0)
+		return cmd_usage(command, "--lock-wait wants a time as 30s, 10m or 2h");
+	store_set_wait(sec, tell_wait, (void *)(uintptr_t)verbose);
 	return -1;
 }
 
@@ -138,6 +160,8 @@ static int take(struct cmd_options *o, int c)
 		break;
 	case OPT_COMMAND:
 		return add_command(o, optarg);
+	case OPT_LOCK_WAIT:
+		return cmd_options_lock_wait(o->command, optarg, &o->verbose);
 	case 'h':
 	case OPT_HELP:
 		fputs(o->help, stdout);
@@ -189,6 +213,8 @@ int cmd_options_parse(struct cmd_options *o, int argc, char **argv)
 	for (own = o->own; own != NULL && own->name != NULL; own++)
 		add(longs, &count, shorts, own);
 	o->threads = cmd_processors();
+	if (strchr(o->shared, 'w') != NULL)
+		cmd_options_lock_wait(o->command, NULL, &o->verbose);
 	opterr = 0;
 	optind = 1;
 	while (status < 0 && (c = getopt_long(argc, argv, shorts, longs, NULL)) != -1) {

@@ -11,7 +11,7 @@
  *   X -X, --exclude-from FILE,   t --threads N           n --numeric-owner
  *     and --exclude PATTERN      r --no-recursion
  *   s -s, --store STORE          S --state DIR           c --command NAME=PROGRAM
- *                                (--help: always)
+ *   w --lock-wait TIME           (--help: always)
  */
 #ifndef FDUMP_CMD_OPTIONS_H
 #define FDUMP_CMD_OPTIONS_H
@@ -52,6 +52,10 @@ struct cmd_options {
 /* Reads the options; optind is then where the arguments begin. Returns -1 to go
  * on, else the exit status. */
 int cmd_options_parse(struct cmd_options *options, int argc, char **argv);
+
+/* The value of --lock-wait, NULL: the default; verbose: whether it is told also where there is no
+ * terminal; kept. Returns -1 to go on, else the exit status. */
+int cmd_options_lock_wait(const char *command, const char *time, const bool *verbose);
 
 /* Says what is wrong with the option that getopt_long refused by c, '?' or ':'. Returns the exit
  * status. */

@@ -21,17 +21,17 @@ static const char help[] =
 	"       fdump store gc DIR [--dry-run] [--threshold PERCENT] [--json]\n"
 	"       fdump store scrub DIR [--rate SIZE] [--for TIME] [--json]\n"
 	"                         [--schedule SCHEDULE [--tz ZONE]]\n"
-	"       fdump store rebuild DIR\n"
-	"       fdump store replicate --from STORE STORE\n"
+	"       fdump store rebuild DIR [--json]\n"
+	"       fdump store replicate --from STORE STORE [--json]\n"
 	"       fdump store quota DIR AGENT SIZE|none\n"
 	"       fdump store trust-clock DIR\n"
 	"\n"
 	"  init                    makes a store in DIR, which is new or empty\n"
 	"      --reserve SIZE      keep so much of the file system free; default: 64M\n"
 	"  stat                    what is in it, in numbers; what each agent uses\n"
-	"      --json              as one JSON object; of scrub one a line: problems, result\n"
 	"  gc                      gives back the space of what no dump needs\n"
-	"      --threshold PERCENT rewrites volumes of which so much is garbage; default: 30\n"
+	"      --threshold PERCENT rewrites volumes of which so much is garbage; default: 30;\n"
+	"                          1 takes longest and gives most back\n"
 	"  -n, --dry-run           only says how much\n"
 	"  scrub                   reads all, finds damage, marks it: the next backup, or\n"
 	"                          replicate, mends it; all else goes on meanwhile\n"
@@ -40,13 +40,16 @@ static const char help[] =
 	"                          with those that were not read for longest\n"
 	"      --schedule SCHEDULE stays, and scrubs whenever '0 3 * * sun' or @daily is due\n"
 	"      --tz ZONE           of the schedule, like Europe/Paris (the machine's)\n"
-	"  rebuild                 makes the index anew, from the volumes\n"
+	"  rebuild                 makes the index anew, from the volumes; says what is lost\n"
 	"  replicate               copies all dumps that it lacks, and all chunks that are\n"
 	"                          missing or damaged\n"
 	"      --from STORE        from there\n"
 	"  quota                   lets an agent use so much of it, at most\n"
 	"  trust-clock             says that the machine's clock is right: after it was set by\n"
 	"                          more than a day, or back, nothing is deleted until then\n"
+	"\n"
+	"      --lock-wait TIME    of all that writes: wait so long for others; default: 30s\n"
+	"      --json              one JSON object a line: problems, if any, and the result\n"
 	"\n"
 	"Exit status: 0 done; 2 failed; 5 damage found; 7 no space; 8 busy.\n";
 
@@ -68,6 +71,7 @@ enum {
 	OPT_TZ,
 	OPT_FROM,
 	OPT_THRESHOLD,
+	OPT_LOCK_WAIT,
 	OPT_HELP
 };
 
@@ -80,6 +84,7 @@ static const struct option long_options[] = {
 	{"for", required_argument, NULL, OPT_FOR},
 	{"schedule", required_argument, NULL, OPT_SCHEDULE},
 	{"tz", required_argument, NULL, OPT_TZ},
+	{"lock-wait", required_argument, NULL, OPT_LOCK_WAIT},
 	{"from", required_argument, NULL, OPT_FROM},
 	{"help", no_argument, NULL, OPT_HELP},
 	{0},
@@ -175,13 +180,18 @@ static int set_quota(const struct options *o, struct err *err)
 static int print_gc(const struct options *o, const struct store_gc_result *r, struct err *err)
 {
 	const struct cmd_json_row rows[] = {{"bytes", r->bytes}, {"volumes", r->volumes},
-		{"chunks", r->chunks}, {"damaged", r->damaged}};
+		{"chunks", r->chunks}, {"left", r->left}, {"damaged", r->damaged}};
 	json_t *object;
 	int failed;
 
 	if (!o->json) {
 		printf("%" PRIu64 " bytes %s, %" PRIu64 " volumes rewritten\n", r->bytes,
 			o->dry_run ? "would be given back" : "given back", r->volumes);
+		if (r->left > 0)
+			printf("%" PRIu64 " bytes of garbage stay, in volumes of which less than "
+			       "%ld %% is garbage%s\n",
+				r->left, o->threshold,
+				o->threshold > 1 ? " (--threshold 1 rewrites these too)" : "");
 		return fflush(stdout) == 0 ? 0 : err_errno(err, errno, "standard output");
 	}
 	object = cmd_json_new("result", "store.gc");
@@ -213,16 +223,39 @@ static int scrub(const struct options *o, struct err *err)
 	return cmd_scrub(&o->scrub, err);
 }
 
+/* The object, if that is wanted; all is on its way. */
+static int print_result(const struct options *o, const char *id, const struct cmd_json_row *rows,
+	size_t count, struct err *err)
+{
+	json_t *object = o->json ? cmd_json_new("result", id) : NULL;
+
+	if (o->json && cmd_json_print(object, cmd_json_rows(object, rows, count), err) != 0)
+		return -1;
+	return fflush(stdout) == 0 ? 0 : err_errno(err, errno, "standard output");
+}
+
 static int rebuild(const struct options *o, struct err *err)
 {
 	struct store_checked r;
 
 	if (store_rebuild(o->dir, cmd_scrub_problem, (void *)&o->json, &r, err) != 0)
 		return -1;
-	printf("%" PRIu64 " blocks, %" PRIu64 " bytes\n", r.blocks, r.bytes);
-	return r.damaged == 0 ? 0
-			      : err_set(err, ERR_DAMAGE,
-					"%" PRIu64 " damaged blocks: fdump store scrub", r.damaged);
+	if (!o->json)
+		printf("%" PRIu64 " blocks, %" PRIu64 " bytes, %" PRIu64 " dumps\n", r.blocks,
+			r.bytes, r.dumps);
+	if (print_result(o, "store.rebuild",
+		    (struct cmd_json_row[]){{"blocks", r.blocks}, {"bytes", r.bytes},
+			    {"dumps", r.dumps}, {"damaged", r.damaged}, {"lost", r.lost},
+			    {"incomplete", r.incomplete}},
+		    6, err) != 0)
+		return -1;
+	if (r.damaged + r.lost + r.incomplete == 0)
+		return 0;
+	return err_set(err, ERR_DAMAGE,
+		"the index is made anew, but %" PRIu64 " blocks are damaged, %" PRIu64
+		" volumes lost, %" PRIu64 " dumps not whole: fdump store replicate mends it "
+		"from another store",
+		r.damaged, r.lost, r.incomplete);
 }
 
 static int replicate(const struct options *o, struct err *err)
@@ -242,8 +275,14 @@ static int replicate(const struct options *o, struct err *err)
 	store_close(to);
 	if (got != 0)
 		return -1;
-	printf("%" PRIu64 " dumps, %" PRIu64 " chunks, %" PRIu64 " bytes copied\n", r.dumps,
-		r.chunks, r.bytes);
+	if (!o->json)
+		printf("%" PRIu64 " dumps, %" PRIu64 " chunks, %" PRIu64 " bytes copied\n", r.dumps,
+			r.chunks, r.bytes);
+	if (print_result(o, "store.replicate",
+		    (struct cmd_json_row[]){{"dumps", r.dumps}, {"chunks", r.chunks},
+			    {"bytes", r.bytes}, {"failed", r.failed}},
+		    4, err) != 0)
+		return -1;
 	return r.failed == 0 ? 0
 			     : err_set(err, ERR_DAMAGE,
 				       "%" PRIu64 " dumps could not be copied whole", r.failed);
@@ -269,10 +308,12 @@ static const struct {
 int cmd_store(int argc, char **argv)
 {
 	struct options o = {.reserve = 64u << 20, .threshold = 30};
+	static const bool quiet = false;
 	struct err err = {0};
 	size_t i;
 	int c;
 
+	cmd_options_lock_wait("store", NULL, &quiet);
 	opterr = 0;
 	optind = 1;
 	while ((c = getopt_long(argc, argv, ":hn", long_options, NULL)) != -1) {
@@ -298,6 +339,10 @@ int cmd_store(int argc, char **argv)
 		case OPT_THRESHOLD:
 			if (cmd_number(optarg, 1, 100, &o.threshold) != 0)
 				return cmd_usage("store", "--threshold wants 1 to 100");
+			break;
+		case OPT_LOCK_WAIT:
+			if (cmd_options_lock_wait("store", optarg, &quiet) >= 0)
+				return CMD_FAILED;
 			break;
 		case OPT_FROM:
 			o.from = optarg;

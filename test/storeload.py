@@ -38,7 +38,7 @@ class Load:
         with self.lock:
             self.kills += p.returncode == -9
             self.runs[what] = self.runs.get(what, 0) + 1
-        if p.returncode not in (0, -9) and "another process" not in err:
+        if p.returncode not in (0, -9) and "writes to it" not in err:
             self.fail("%s: status %d: %s" % (what, p.returncode, (text[-200:] + err[-300:]).strip()))
         return (None if p.returncode == -9 else p.returncode), text
     def writer(self, name, seed):

@@ -214,6 +214,8 @@ struct wish {
 	bool any_name;
 	int64_t until;
 	size_t found, unreadable; /* unreadable: since the last that was found */
+	uint8_t *to;              /* the id of what was found */
+	bool damaged;             /* its record can't be read */
 };
 
 static int digit(char c)
@@ -317,18 +319,18 @@ static int consider(void *ctx, const struct store_entry *e, uint32_t stores, str
 		w->unreadable += e->damaged && w->digits == 0 && e->committed <= w->until;
 		return 0;
 	}
-	if (e->damaged)
-		return err_set(err, ERR_DAMAGE,
-			"the dump's record can't be read (fdump verify STORE says more)");
 	w->found++;
 	w->unreadable = 0;
+	w->damaged = e->damaged;
+	memcpy(w->to, e->dump.id, STORE_DUMP_ID);
 	buf_clear(&w->source->record);
-	return buf_add(&w->source->record, e->record, e->record_len, err);
+	return e->damaged ? 0 : buf_add(&w->source->record, e->record, e->record_len, err);
 }
 
-int agent_source_choose(struct agent_source *s, const char *text, const char *host, struct err *err)
+int agent_source_find(struct agent_source *s, const char *text, const char *host,
+	uint8_t id[STORE_DUMP_ID], struct err *err)
 {
-	struct wish w = {.source = s};
+	struct wish w = {.source = s, .to = id};
 
 	if (parse_wish(text, host, &w, err) != 0 || agent_source_dumps(s, consider, &w, err) != 0)
 		return -1;
@@ -344,7 +346,18 @@ int agent_source_choose(struct agent_source *s, const char *text, const char *ho
 	if (w.digits > 0 && w.found > 1)
 		return err_set(
 			err, ERR_USAGE, "%s: could be %zu dumps: give more digits", text, w.found);
-	return store_dump_get(&s->dump, s->record.data, s->record.len, err);
+	return w.damaged;
+}
+
+int agent_source_choose(struct agent_source *s, const char *text, const char *host, struct err *err)
+{
+	uint8_t id[STORE_DUMP_ID];
+	int got = agent_source_find(s, text, host, id, err);
+
+	if (got == 1)
+		return err_set(err, ERR_DAMAGE,
+			"the dump's record can't be read (fdump verify STORE says more)");
+	return got == 0 ? store_dump_get(&s->dump, s->record.data, s->record.len, err) : -1;
 }
 
 /* --- chunks --------------------------------------------------------------- */

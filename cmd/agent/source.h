@@ -45,9 +45,15 @@ typedef int agent_each_dump(
 int agent_source_dumps(
 	struct agent_source *source, agent_each_dump *each, void *ctx, struct err *err);
 
-/* Chooses a dump: an id or at least 4 digits of one, "latest" (of this host),
+/* Finds a dump's id: an id or at least 4 digits of one, "latest" (of this host),
  * or [AGENT/]NAME@latest or @TIME: the last one at that time, in ISO 8601. host: this host's
- * name. Returns 0, or -1 with err set: ERR_NOTFOUND, ERR_USAGE (more than one). */
+ * name. Returns 0; 1: the same, by digits, but its record can't be read; -1 with err set:
+ * ERR_NOTFOUND, ERR_USAGE (more than one), ERR_DAMAGE (which is the last can't be told). */
+int agent_source_find(struct agent_source *source, const char *text, const char *host,
+	uint8_t id[STORE_DUMP_ID], struct err *err);
+
+/* Chooses the dump that agent_source_find finds. Returns 0, or -1 with err set: ERR_DAMAGE (its
+ * record can't be read), as agent_source_find. */
 int agent_source_choose(
 	struct agent_source *source, const char *text, const char *host, struct err *err);
 

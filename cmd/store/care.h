@@ -17,8 +17,8 @@ struct err;
 
 /* Gives back the space of chunks that no dump names. Volumes of which at
  * most keep_percent is needed are rewritten. The store is opened to
- * write. Returns 0, or -1 with err set, ERR_BUSY (readers did not end in STORE_LOCK_SEC); what was
- * collected until then is. */
+ * write. Returns 0, or -1 with err set, ERR_BUSY (readers did not end in time: store_set_wait);
+ * what was collected until then is. */
 struct store_gc_options {
 	bool dry_run;
 	unsigned keep_percent;
@@ -27,6 +27,7 @@ struct store_gc_result {
 	uint64_t volumes; /* rewritten, or that would be */
 	uint64_t bytes;   /* given back */
 	uint64_t chunks;  /* that left the index */
+	uint64_t left; /* bytes of garbage in volumes of which over keep_percent is needed; about */
 	uint64_t damaged; /* volumes that were left alone, for they have damage */
 };
 int store_gc(struct store *store, const struct store_gc_options *options,
@@ -42,8 +43,9 @@ struct store_checked {
 	uint64_t stale;      /* the same, but not needed any more: gc drops them in time */
 	uint64_t missing;    /* chunks that the index has and the volumes have not */
 	uint64_t incomplete; /* dumps */
-	uint64_t left;       /* volumes that a scrub did not come to */
-	bool stopped;        /* a scrub, before it had looked at all dumps */
+	uint64_t lost; /* volumes that a rebuild finds missing or cut, as far as can be told */
+	uint64_t left; /* volumes that a scrub did not come to */
+	bool stopped;  /* a scrub, before it had looked at all dumps */
 };
 
 struct store_scrub_options {
@@ -51,7 +53,8 @@ struct store_scrub_options {
 	uint64_t rate;   /* bytes a second; 0: all there is */
 	int64_t for_sec; /* begins no volume after so long; 0: reads all */
 	const atomic_bool
-		*stop; /* ends soon once it is true, what was read is noted; NULL: never */
+		*stop; /* ends within moments once it is true; what was read is noted, unless the
+			  index is so large that that takes long; NULL: never */
 };
 
 /* Reads every block of every volume, that first which was not read for longest, holds it against
@@ -62,8 +65,10 @@ struct store_scrub_options {
 int store_scrub(struct store *store, const struct store_scrub_options *options,
 	store_problem *problem, void *ctx, struct store_checked *result, struct err *err);
 
-/* Makes the index anew, from the volumes; the old one is not looked at. The store must not
- * be open. Returns 0, or -1 with err set: the old index is as it was. */
+/* Makes the index anew, from the volumes; of the old one is taken only, if it can be read, what to
+ * tell as lost: volumes, and dumps whose records were there. Then all dumps are held against the
+ * chunks. The store must not be open; the process has one thread. Returns 0 (result says how well),
+ * or -1 with err set: the old index is as it was, or the new one could not be read to the end. */
 int store_rebuild(const char *path, store_problem *problem, void *ctx, struct store_checked *result,
 	struct err *err);
 

@@ -16,6 +16,7 @@
 #include "lib/db.h"
 #include "lib/err.h"
 #include "lib/hash.h"
+#include "lib/le.h"
 
 /* What is needed: hashes of keys. Two keys of one hash keep garbage, and lose
  * nothing. */
@@ -30,10 +31,12 @@ struct gc {
 	uint32_t domain; /* of the dump that is being marked */
 	struct store_gc_options o;
 	struct store_gc_result *result;
+	uint64_t kept; /* bytes of DELETE and LOCK blocks */
 	/* the sweep */
 	uint32_t victim;
 	struct store_volume out; /* fd -1: none */
 	uint64_t last_seq;
+	bool rewritten; /* all DELETE and LOCK blocks were */
 	struct db_txn *txn;
 };
 
@@ -55,7 +58,7 @@ static int mark_dump(void *ctx, const struct store_entry *e, struct err *err)
 	if (e->record == NULL)
 		return err_set(err, ERR_DAMAGE,
 			"a dump's record can't be read: nothing is collected before it is mended "
-			"(fdump store replicate) or deleted");
+			"(fdump store replicate) or deleted (fdump forget)");
 	got = store_domain_number(g->store, e->dump.domain, &g->domain, err);
 	if (got != 0)
 		return got < 0 ? -1 : 0; /* nothing of it is there */
@@ -66,7 +69,7 @@ static int mark_dump(void *ctx, const struct store_entry *e, struct err *err)
 	if (got == 1)
 		return err_set(err, ERR_DAMAGE,
 			"a dump's list of chunks is damaged: nothing is collected before it is "
-			"mended (fdump store replicate) or the dump is deleted");
+			"mended (fdump store replicate) or the dump is deleted (fdump forget)");
 	return got;
 }
 
@@ -95,7 +98,22 @@ static struct share *share_of(struct buf *shares, uint32_t volume)
 	return low < shares->len / sizeof *s && s[low].volume == volume ? &s[low] : NULL;
 }
 
-/* Bytes of blocks that stay whatever is collected are taken as live. */
+/* The first block of a volume, that is not in .live; and of a DELETE, a LOCK. */
+#define FIRST_BYTES (PACK_BLOCK_HEADER + 1 + STORE_UID_LEN)
+#define TIME_BYTES  (PACK_BLOCK_HEADER + STORE_DUMP_ID + 8)
+
+/* Where DELETE and LOCK blocks are the index does not say. */
+static int measure_kept(struct gc *g, struct db_txn *txn, struct err *err)
+{
+	uint64_t deleted, locks;
+
+	if (db_count(txn, STORE_DELETED, &deleted, err) != 0 ||
+		db_count(txn, STORE_LOCKS, &locks, err) != 0)
+		return -1;
+	g->kept = (deleted + locks) * TIME_BYTES;
+	return 0;
+}
+
 static int measure(struct gc *g, struct buf *shares, struct err *err)
 {
 	struct db_bytes key = {NULL, 0};
@@ -132,6 +150,8 @@ static int measure(struct gc *g, struct buf *shares, struct err *err)
 		s->rows++;
 		s->live += PACK_BLOCK_HEADER + dump.place.len;
 	}
+	if (got >= 0)
+		got = measure_kept(g, txn, err);
 	db_abort(txn);
 	return got < 0 ? -1 : 0;
 }
@@ -154,7 +174,8 @@ static int settle(struct gc *g, struct err *err)
 			return -1;
 		row.state = STORE_VOLUME_LIVE;
 		row.len = g->out.len;
-		if (store_volume_put(g->txn, g->out.number, &row, err) != 0)
+		if (store_volume_put(g->txn, g->out.number, &row, err) != 0 ||
+			store_meta_put(g->txn, &g->store->meta, err) != 0)
 			return -1;
 	}
 	return 0;
@@ -181,7 +202,7 @@ struct sweep {
 	struct gc *gc;
 	struct buf moved; /* struct moved */
 	uint64_t met;     /* of what the index has of the volume, and does not take for damaged */
-	bool lost;        /* a damaged block that is kept for ever */
+	bool lost;        /* what is damaged may be a block that is kept for ever */
 };
 
 static int copy_block(struct sweep *w, const struct pack_block *block, const uint8_t *payload,
@@ -290,8 +311,8 @@ static int sweep_block(void *ctx, uint64_t offset, const struct pack_block *bloc
 
 	(void)len;
 	if (payload == NULL) {
-		w->lost |= block != NULL &&
-			   (block->kind == STORE_BLOCK_DELETE || block->kind == STORE_BLOCK_LOCK);
+		w->lost |= block == NULL || block->kind == STORE_BLOCK_DELETE ||
+			   block->kind == STORE_BLOCK_LOCK;
 		return 0;
 	}
 	switch (block->kind) {
@@ -305,6 +326,44 @@ static int sweep_block(void *ctx, uint64_t offset, const struct pack_block *bloc
 	default:
 		return 0;
 	}
+}
+
+/* The index vouches for them: they are written as new blocks. */
+static int rewrite(struct sweep *w, enum store_table table, enum store_block kind, struct err *err)
+{
+	struct gc *g = w->gc;
+	struct pack_block block = {.kind = (uint8_t)kind, .stored_len = STORE_DUMP_ID + 8};
+	uint8_t payload[STORE_DUMP_ID + 8];
+	struct db_bytes key = {NULL, 0};
+	struct store_place place;
+	struct db_txn *txn;
+	int64_t time;
+	int got;
+
+	if (db_begin(g->store->db, false, &txn, err) != 0)
+		return -1;
+	while ((got = store_time_next(txn, table, &key, &time, err)) == 0) {
+		memcpy(payload, key.at, STORE_DUMP_ID);
+		le_put64(payload + STORE_DUMP_ID, (uint64_t)time);
+		block.seq = g->store->meta.seq++;
+		if (copy_block(w, &block, payload, &place, err) != 0) {
+			got = -1;
+			break;
+		}
+	}
+	db_abort(txn);
+	return got < 0 ? -1 : 0;
+}
+
+/* A DELETE or LOCK block may be lost with what is damaged: which, nobody knows. */
+static int rewrite_all(struct sweep *w, struct err *err)
+{
+	if (w->gc->rewritten)
+		return 0;
+	w->gc->rewritten = true;
+	return rewrite(w, STORE_DELETED, STORE_BLOCK_DELETE, err) != 0
+		       ? -1
+		       : rewrite(w, STORE_LOCKS, STORE_BLOCK_LOCK, err);
 }
 
 /* Writes the new places into the transaction. */
@@ -355,9 +414,9 @@ static int sweep_volume(struct gc *g, uint32_t number, uint64_t rows, struct err
 	g->victim = number;
 	got = store_volume_scan(&v, 0, v.len, NULL, sweep_block, &w, err);
 	/* It may go, and what is damaged in it, if all that the index has of it was met. */
-	if (got == 0 && (w.lost || w.met < rows)) {
+	if (got == 0 && w.met < rows) {
 		g->result->damaged++;
-	} else if (got == 0) {
+	} else if (got == 0 && (got = w.lost ? rewrite_all(&w, err) : 0) == 0) {
 		if (db_begin(g->store->db, true, &g->txn, err) != 0)
 			got = -1;
 		else if (settle(g, err) != 0 || put_moved(g, &w.moved, err) != 0 ||
@@ -404,8 +463,11 @@ static int sweep(struct gc *g, struct buf *shares, struct err *err)
 		len = v.len;
 		store_volume_close(&v);
 		/* Not for a few bytes: a volume's own first block is no garbage. */
-		if (len < 4096 || s[i].live * 100 > len * g->o.keep_percent)
+		if (len < 4096 || s[i].live * 100 > len * g->o.keep_percent) {
+			if (len > s[i].live + FIRST_BYTES)
+				g->result->left += len - s[i].live - FIRST_BYTES;
 			continue;
+		}
 		if (g->o.dry_run) {
 			g->result->volumes++;
 			g->result->bytes += len - s[i].live;
@@ -415,6 +477,7 @@ static int sweep(struct gc *g, struct buf *shares, struct err *err)
 			return -1;
 		g->result->bytes -= g->out.fd >= 0 && g->out.len > before ? g->out.len - before : 0;
 	}
+	g->result->left -= g->kept < g->result->left ? g->kept : g->result->left;
 	return 0;
 }
 

@@ -32,13 +32,20 @@ static uint32_t check(enum store_table table, struct db_bytes key, const uint8_t
 	return (uint32_t)hash_xxh3(all, 1 + key.len + len);
 }
 
-/* Rows that must not get lost unnoticed: dumps that gc would not know of, and locks.
- * The sum of hashes of all of them is a row of its own. */
-static const struct db_bytes sum_key = {"sum", 3};
+/* Tables whose rows must not get lost unnoticed: a dump that gc would not know of, a deletion, a
+ * lock, a volume. The sum of hashes of all of them is a row of its own. */
+static const enum store_table summed[] = {STORE_DUMPS, STORE_DELETED, STORE_LOCKS, STORE_VOLUMES};
+#define SUMMED (sizeof summed / sizeof *summed)
+
+static const struct db_bytes sum_key = {"rows", 4};
 
 static bool is_summed(enum store_table table)
 {
-	return table == STORE_DUMPS || table == STORE_LOCKS;
+	size_t i;
+
+	for (i = 0; i < SUMMED && summed[i] != table; i++)
+		;
+	return i < SUMMED;
 }
 
 static uint64_t hash_row(enum store_table table, struct db_bytes key, struct db_bytes row)
@@ -113,14 +120,31 @@ static void split(uint32_t *cols, uint64_t value)
 	cols[1] = (uint32_t)(value >> 32);
 }
 
+/* Of the rows as they are. */
+static int add_up(struct db_txn *txn, uint64_t *sum, struct err *err)
+{
+	struct db_bytes key, row;
+	size_t i;
+	int got = 1;
+
+	for (i = 0, *sum = 0; i < SUMMED && got >= 0; i++) {
+		key.at = NULL;
+		while ((got = db_next(txn, summed[i], &key, &row, err)) == 0)
+			*sum += hash_row(summed[i], key, row);
+	}
+	return got < 0 ? -1 : 0;
+}
+
+/* An index of before there was one has none: it begins with what is there. */
 static int get_sum(struct db_txn *txn, uint64_t *sum, struct err *err)
 {
 	uint32_t c[2] = {0};
+	int got = get(txn, STORE_META, sum_key, c, 2, err);
 
-	if (get(txn, STORE_META, sum_key, c, 2, err) < 0)
-		return -1;
+	if (got == 1)
+		return add_up(txn, sum, err);
 	*sum = wide(c);
-	return 0;
+	return got;
 }
 
 /* Before a row changes. row: what it will be; NULL: gone. */
@@ -146,23 +170,14 @@ static int change_sum(struct db_txn *txn, enum store_table table, struct db_byte
 
 int store_index_check(struct db_txn *txn, struct err *err)
 {
-	static const enum store_table summed[] = {STORE_DUMPS, STORE_LOCKS};
-	struct db_bytes key, row;
 	uint64_t sum, want;
-	size_t i;
-	int got = get_sum(txn, &want, err);
 
-	for (i = 0, sum = 0; i < 2 && got >= 0; i++) {
-		key.at = NULL;
-		while ((got = db_next(txn, summed[i], &key, &row, err)) == 0)
-			sum += hash_row(summed[i], key, row);
-	}
-	if (got < 0)
+	if (get_sum(txn, &want, err) != 0 || add_up(txn, &sum, err) != 0)
 		return -1;
 	return sum == want
 		       ? 0
 		       : err_set(err, ERR_DAMAGE,
-				 "index: dumps are missing in it (fdump store rebuild mends it)");
+				 "index: rows are missing in it (fdump store rebuild mends it)");
 }
 
 /* --- rows ---------------------------------------------------------------- */
@@ -335,6 +350,8 @@ int store_volume_del(struct db_txn *txn, uint32_t number, struct err *err)
 	uint8_t key[4];
 
 	volume_key(number, key);
+	if (change_sum(txn, STORE_VOLUMES, (struct db_bytes){key, 4}, NULL, err) != 0)
+		return -1;
 	return db_del(txn, STORE_VOLUMES, (struct db_bytes){key, 4}, err);
 }
 
@@ -357,6 +374,17 @@ int store_time_get(struct db_txn *txn, enum store_table table, const uint8_t *du
 {
 	uint32_t c[2] = {0};
 	int got = get(txn, table, (struct db_bytes){dump, STORE_DUMP_ID}, c, 2, err);
+
+	if (got == 0)
+		*time = (int64_t)wide(c);
+	return got;
+}
+
+int store_time_next(struct db_txn *txn, enum store_table table, struct db_bytes *key, int64_t *time,
+	struct err *err)
+{
+	uint32_t c[2] = {0};
+	int got = next(txn, table, STORE_DUMP_ID, key, c, 2, err);
 
 	if (got == 0)
 		*time = (int64_t)wide(c);

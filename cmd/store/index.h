@@ -111,10 +111,13 @@ int store_chunk_next(
 	struct db_txn *txn, struct db_bytes *key, struct store_chunk_row *row, struct err *err);
 int store_dump_row_next(
 	struct db_txn *txn, struct db_bytes *key, struct store_dump_row *row, struct err *err);
+int store_time_next(struct db_txn *txn, enum store_table table, struct db_bytes *key, int64_t *time,
+	struct err *err);
 int store_volume_next(struct db_txn *txn, struct db_bytes *key, uint32_t *number,
 	struct store_volume_row *row, struct err *err);
 
-/* Whether all dumps and locks are there. Returns 0, or -1 with err set: ERR_DAMAGE. */
+/* Whether all dumps, deletions, locks and volumes are there. Returns 0, or -1 with err set:
+ * ERR_DAMAGE. */
 int store_index_check(struct db_txn *txn, struct err *err);
 
 /* Takes a good block of a volume into the index: what was found in a tail, or

@@ -1,4 +1,9 @@
-/* The index from the volumes alone: all blocks, taken in one after the other. */
+/*
+ * The index from the volumes alone: all blocks, taken in one after the other.
+ *
+ * The old index is asked only what there should be, to tell what is lost: by a process of its own,
+ * for LMDB may crash, or never end, over a damaged one.
+ */
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -6,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "cmd/store/care.h"
@@ -14,7 +20,11 @@
 #include "lib/db.h"
 #include "lib/err.h"
 
+#define ASK_SEC 60 /* how long the old index is asked, at most */
+
 struct rebuild {
+	struct buf old; /* struct old */
+	struct store *store;
 	struct db *db;
 	struct db_txn *txn;
 	struct store_meta meta;
@@ -173,8 +183,6 @@ static int swap(const char *fresh, const char *index, int dir, struct err *err)
 /* Only one may write, or rebuild, at a time; and nobody scrubs meanwhile. */
 static int lock(const char *path, struct err *err)
 {
-	struct flock writer = {.l_type = F_WRLCK, .l_whence = SEEK_SET, .l_len = 1};
-	struct flock scrub = {.l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = 2, .l_len = 1};
 	char file[4200];
 	int fd;
 
@@ -182,10 +190,24 @@ static int lock(const char *path, struct err *err)
 	fd = open(file, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
 	if (fd < 0)
 		return err_errno(err, errno, "%s", file);
-	if (fcntl(fd, F_OFD_SETLK, &writer) == 0 && fcntl(fd, F_OFD_SETLK, &scrub) == 0)
+	if (store_lock_byte(fd, F_WRLCK, 0, path, err) == 0 &&
+		store_lock_byte(fd, F_WRLCK, 2, path, err) == 0)
 		return fd;
 	close(fd);
-	return err_set(err, ERR_BUSY, "%s: another process writes to it, or scrubs it", path);
+	return -1;
+}
+
+/* As swap, while nobody is about to open the index: who reads does so under byte 3. */
+static int swap_alone(const char *fresh, const char *index, int dir, int lock_fd, const char *path,
+	struct err *err)
+{
+	struct flock none = {.l_type = F_UNLCK, .l_whence = SEEK_SET, .l_start = 3, .l_len = 1};
+	int got = store_lock_byte(lock_fd, F_WRLCK, 3, path, err);
+
+	if (got == 0)
+		got = swap(fresh, index, dir, err);
+	fcntl(lock_fd, F_OFD_SETLK, &none);
+	return got;
 }
 
 static int build(struct rebuild *r, const char *fresh, struct err *err)
@@ -206,6 +228,164 @@ static int build(struct rebuild *r, const char *fresh, struct err *err)
 	return got;
 }
 
+/* --- what is lost ----------------------------------------------------------- */
+
+/* What the old index had: its next sequence number, first of all; volumes; dumps. */
+struct old {
+	uint32_t volume;             /* 0: none */
+	uint64_t len;                /* its committed length; of the first: the sequence number */
+	uint8_t dump[STORE_DUMP_ID]; /* if volume is 0 */
+};
+
+static int list_old(const char *index, struct buf *out)
+{
+	struct store_volume_row volume;
+	struct store_dump_row dump;
+	struct store_meta meta;
+	struct db_bytes key = {NULL, 0};
+	struct old old = {.volume = 0};
+	struct db *db = store_index_open(index, false, NULL);
+	struct db_txn *txn;
+
+	if (db == NULL || db_begin(db, false, &txn, NULL) != 0 ||
+		store_meta_get(txn, &meta, NULL) != 0)
+		return -1;
+	old.len = meta.seq;
+	buf_add(out, &old, sizeof old, NULL);
+	while (store_volume_next(txn, &key, &old.volume, &volume, NULL) == 0) {
+		old.len = volume.len;
+		if (volume.state == STORE_VOLUME_LIVE && volume.len > 0)
+			buf_add(out, &old, sizeof old, NULL);
+	}
+	key.at = NULL;
+	old.volume = 0;
+	while (store_dump_row_next(txn, &key, &dump, NULL) == 0) {
+		memcpy(old.dump, key.at, sizeof old.dump);
+		buf_add(out, &old, sizeof old, NULL);
+	}
+	return 0;
+}
+
+/* Into r->old, or nothing, if it can't be told. */
+static void ask_old(struct rebuild *r, const char *path, const char *index)
+{
+	int ends[2], null;
+	uint8_t *to;
+	ssize_t n = 1;
+	pid_t child;
+
+	if (store_check_files(path, true, NULL) != 0 || pipe2(ends, O_CLOEXEC) != 0)
+		return;
+	child = fork();
+	if (child == 0) {
+		alarm(ASK_SEC);
+		null = open("/dev/null", O_WRONLY | O_CLOEXEC);
+		if (null < 0 || dup2(null, STDERR_FILENO) < 0 || list_old(index, &r->old) != 0)
+			_exit(1);
+		for (; r->old.len > 0 && n > 0; buf_drop(&r->old, n > 0 ? (size_t)n : 0))
+			n = write(ends[1], r->old.data, r->old.len);
+		_exit(0);
+	}
+	close(ends[1]);
+	while (n > 0 && (to = buf_room(&r->old, 65536, NULL)) != NULL)
+		if ((n = read(ends[0], to, 65536)) > 0)
+			buf_took(&r->old, (size_t)n);
+	close(ends[0]);
+	if (child > 0)
+		waitpid(child, NULL, 0);
+}
+
+static void check_old_volume(struct rebuild *r, const struct old *old)
+{
+	struct store_volume v;
+	char text[128];
+
+	if (store_volume_open(r->volumes, old->volume, false, &v, NULL) != 0)
+		snprintf(text, sizeof text, "volume %08x, of %llu bytes, is missing", old->volume,
+			(unsigned long long)old->len);
+	else if (v.len < old->len)
+		snprintf(text, sizeof text, "volume %08x: has %llu bytes, and had %llu",
+			old->volume, (unsigned long long)v.len, (unsigned long long)old->len);
+	else
+		text[0] = 0;
+	store_volume_close(&v);
+	r->result->lost += text[0] != 0;
+	if (text[0] != 0)
+		r->problem(r->ctx, NULL, text);
+}
+
+static int check_old_dump(struct rebuild *r, const struct old *old, struct err *err)
+{
+	struct store_entry e = {.dump = {.id = old->dump}};
+	struct store_dump_row row;
+	struct db_txn *txn;
+	int64_t deleted;
+	int got;
+
+	if (db_begin(r->store->db, false, &txn, err) != 0)
+		return -1;
+	got = store_dump_row_get(txn, old->dump, &row, err);
+	if (got == 1)
+		got = store_time_get(txn, STORE_DELETED, old->dump, &deleted, err);
+	db_abort(txn);
+	if (got != 1)
+		return got;
+	r->result->incomplete++;
+	r->problem(r->ctx, &e, "is lost: its record is no longer there");
+	return 0;
+}
+
+/* What the old index had, unless it is older than the volumes. */
+static int check_old(struct rebuild *r, struct err *err)
+{
+	const struct old *old = (const struct old *)(const void *)r->old.data;
+	size_t count = r->old.len / sizeof *old, i;
+
+	if (count == 0 || old->len < r->meta.seq)
+		return 0;
+	for (i = 1; i < count; i++)
+		if (old[i].volume > 0)
+			check_old_volume(r, &old[i]);
+		else if (check_old_dump(r, &old[i], err) != 0)
+			return -1;
+	return 0;
+}
+
+static int check_dump(void *ctx, const struct store_entry *e, struct err *err)
+{
+	struct rebuild *r = ctx;
+	struct err why = {0};
+	struct db_txn *txn;
+	int got = 1;
+
+	r->result->dumps++;
+	if (db_begin(r->store->db, false, &txn, err) != 0)
+		return -1;
+	if (e->record != NULL)
+		got = store_whole(r->store, txn, &e->dump, NULL, &why);
+	db_abort(txn);
+	if (got == 0)
+		return 0;
+	if (got < 0 && why.code != ERR_FORMAT && why.code != ERR_DAMAGE) {
+		*err = why;
+		return -1;
+	}
+	r->result->incomplete++;
+	r->problem(r->ctx, e, "is not whole: chunks of it are missing or damaged");
+	return 0;
+}
+
+static int check(struct rebuild *r, const char *path, struct err *err)
+{
+	int got = -1;
+
+	r->store = store_open(path, STORE_READ, err);
+	if (r->store != NULL && check_old(r, err) == 0)
+		got = store_dumps(r->store, check_dump, r, err);
+	store_close(r->store);
+	return got;
+}
+
 int store_rebuild(const char *path, store_problem *problem, void *ctx, struct store_checked *result,
 	struct err *err)
 {
@@ -217,6 +397,7 @@ int store_rebuild(const char *path, store_problem *problem, void *ctx, struct st
 	int fd, dir, got = -1;
 
 	*result = (struct store_checked){0};
+	buf_init(&r.old, SIZE_MAX);
 	snprintf(fresh, sizeof fresh, "%.4000s/index.new", path);
 	snprintf(index, sizeof index, "%.4000s/index", path);
 	snprintf(volumes, sizeof volumes, "%.4000s/volumes", path);
@@ -227,14 +408,17 @@ int store_rebuild(const char *path, store_problem *problem, void *ctx, struct st
 	r.volumes = open(volumes, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (dir < 0 || r.volumes < 0)
 		err_errno(err, errno, "%s", volumes);
-	else if (build(&r, fresh, err) == 0)
-		got = swap(fresh, index, dir, err);
+	else if (ask_old(&r, path, index), build(&r, fresh, err) == 0)
+		got = swap_alone(fresh, index, dir, fd, path, err);
 	if (got == 0 && (got = store_mend_identity(path, err)) > 0) {
 		problem(ctx, NULL,
 			"fdump-store or identity was missing: the store has a new identity, "
 			"and no reserve if that was lost");
 		got = 0;
 	}
+	if (got == 0)
+		got = check(&r, path, err);
+	buf_fini(&r.old);
 	if (r.volumes >= 0)
 		close(r.volumes);
 	if (dir >= 0)

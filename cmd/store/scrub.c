@@ -9,7 +9,8 @@
  *
  * The whole index is gone over once for a group of volumes: as many as were read in GROUP_SEC, or
  * whose good blocks need GROUP_BYTES here. Then what was found of them is written, so that a scrub
- * that is cut off loses no more than that.
+ * that is cut off loses no more than that. Nor does one that is stopped: if the index is too large
+ * to be gone over within STOP_SEC from then on, these volumes are read again by the next one.
  */
 #include <stdarg.h>
 #include <stdio.h>
@@ -25,6 +26,7 @@
 
 #define GROUP_BYTES (16u << 20)
 #define GROUP_SEC   900
+#define STOP_SEC    1
 #define PAUSE_SEC   0.5 /* at most in one go */
 
 /* A volume, and when it was checked last. */
@@ -43,12 +45,11 @@ struct scrub {
 	struct store_checked *result;
 	struct buf group; /* struct seen: volumes that were read, and not held against the index */
 	double group_began;
+	double stopped;   /* when that was seen; 0: it was not */
 	uint32_t reading; /* the volume that is read */
 	struct buf good;  /* offsets of their good CHUNK blocks, 32 bits each */
 	struct buf holes; /* struct hole: what is damaged in them */
 	struct buf bad;   /* struct bad: chunks whose mark is wrong */
-	struct buf live;  /* numbers of volumes, as the index has them */
-	bool listed;      /* the index was gone over, with .live */
 	uint32_t domain;  /* of the dump that is checked */
 	struct db_txn *txn;
 };
@@ -107,6 +108,16 @@ static double passed(const struct scrub *s)
 static bool is_stopped(const struct scrub *s)
 {
 	return s->o->stop != NULL && atomic_load(s->o->stop);
+}
+
+/* Whether it was to stop some time ago. */
+static bool is_late(struct scrub *s)
+{
+	if (!is_stopped(s))
+		return false;
+	if (s->stopped == 0)
+		s->stopped = passed(s);
+	return passed(s) - s->stopped >= STOP_SEC;
 }
 
 /* Waits until no more was read than the rate allows, or it is to stop. */
@@ -171,6 +182,10 @@ static int list_volumes(struct scrub *s, struct buf *turns, struct err *err)
 
 	if (db_begin(s->store->db, false, &txn, err) != 0)
 		return -1;
+	if (store_index_check(txn, err) != 0) {
+		db_abort(txn);
+		return -1;
+	}
 	while ((got = store_volume_next(txn, &key, &turn.number, &row, err)) == 0) {
 		turn.len = row.len;
 		turn.checked = row.checked;
@@ -390,50 +405,17 @@ static void tell_holes(struct scrub *s, const struct seen *v)
 	}
 }
 
-static int by_value(const void *a, const void *b)
-{
-	const uint32_t *x = a, *y = b;
-
-	return (*x > *y) - (*x < *y);
-}
-
-/* Whether the index knows a volume; one that it does not was lost with a page of it. */
-static bool is_known(const struct scrub *s, uint32_t number)
-{
-	return bsearch(&number, s->live.data, s->live.len / sizeof number, sizeof number,
-		       by_value) != NULL;
-}
-
-static int list_live(struct scrub *s, struct db_txn *txn, struct err *err)
-{
-	struct db_bytes key = {NULL, 0};
-	struct store_volume_row row;
-	uint32_t number;
-	int got;
-
-	buf_clear(&s->live);
-	while ((got = store_volume_next(txn, &key, &number, &row, err)) == 0)
-		if (row.state == STORE_VOLUME_LIVE &&
-			buf_add(&s->live, &number, sizeof number, err) != 0)
-			return -1;
-	if (s->live.len > 0)
-		qsort(s->live.data, s->live.len / sizeof number, sizeof number, by_value);
-	return got < 0 ? -1 : 0;
-}
-
 static int check_row(
 	struct scrub *s, const uint8_t *key, const struct store_chunk_row *row, struct err *err)
 {
 	const struct seen *v = seen_at(s, &row->place);
 	struct bad bad = {.volume = row->place.volume, .offset = row->place.offset};
 
-	if (v == NULL && (s->listed || is_known(s, row->place.volume)))
+	if (v == NULL)
 		return 0;
 	s->result->chunks++;
-	if (v != NULL) {
-		need(s, v, row->place.offset);
-		bad.good = is_good(s, v, row->place.offset);
-	}
+	need(s, v, row->place.offset);
+	bad.good = is_good(s, v, row->place.offset);
 	if (bad.good && !row->damaged)
 		return 0;
 	s->result->missing += !bad.good || !s->o->mark;
@@ -441,24 +423,24 @@ static int check_row(
 	return row->damaged != bad.good ? 0 : buf_add(&s->bad, &bad, sizeof bad, err);
 }
 
-/* Rows whose chunk is not a good block of the group's volumes. */
+/* Rows whose chunk is not a good block of the group's volumes. Returns 0; 1: it got late; -1. */
 static int check_rows(struct scrub *s, struct err *err)
 {
 	struct db_bytes key = {NULL, 0};
 	struct store_chunk_row row;
 	struct db_txn *txn;
-	int got;
+	bool late = false;
+	int got = 0;
 
 	if (db_begin(s->store->db, false, &txn, err) != 0)
 		return -1;
-	got = s->listed ? 0 : list_live(s, txn, err);
-	while (got == 0 && (got = store_chunk_next(txn, &key, &row, err)) == 0)
+	while (got == 0 && !(late = is_late(s)) &&
+		(got = store_chunk_next(txn, &key, &row, err)) == 0)
 		got = check_row(s, key.at, &row, err);
-	if (got >= 0)
+	if (got >= 0 && !late)
 		got = need_dumps(s, txn, err);
 	db_abort(txn);
-	s->listed = true;
-	return got;
+	return got < 0 ? -1 : late;
 }
 
 /* Holds the volumes of the group against the index, and writes what was found. */
@@ -466,12 +448,14 @@ static int settle(struct scrub *s, struct err *err)
 {
 	const struct seen *v = (const struct seen *)(const void *)s->group.data;
 	size_t count = s->group.len / sizeof *v, i;
+	int got;
 
 	if (count == 0)
 		return 0;
 	qsort(s->group.data, count, sizeof *v, by_number);
-	if (check_rows(s, err) != 0)
-		return -1;
+	got = check_rows(s, err);
+	if (got != 0) /* late: it stays as if they were not read */
+		return got < 0 ? -1 : 0;
 	for (i = 0; i < count; i++)
 		tell_holes(s, &v[i]);
 	if (mark_bad(s, err) != 0 || note_checked(s, err) != 0)
@@ -572,9 +556,11 @@ static int scrub_all(struct scrub *s, struct buf *turns, struct err *err)
 	for (i = 0; i < turns->len / sizeof *t && !is_stopped(s) && !is_over(s); i++)
 		if (check_volume(s, &t[i], err) != 0 || (is_full(s) && settle(s, err) != 0))
 			return -1;
-	s->result->stopped = s->result->left > 0 && is_stopped(s);
 	if (settle(s, err) != 0)
 		return -1;
+	s->result->stopped = is_stopped(s);
+	if (s->result->stopped)
+		return 0;
 	if (s->bad.len > 0)
 		qsort(s->bad.data, s->bad.len / sizeof(struct bad), sizeof(struct bad), by_key);
 	return store_dumps(s->store, check_dump, s, err);
@@ -593,14 +579,12 @@ int store_scrub(struct store *store, const struct store_scrub_options *options,
 	buf_init(&s.group, SIZE_MAX);
 	buf_init(&s.good, SIZE_MAX);
 	buf_init(&s.bad, SIZE_MAX);
-	buf_init(&s.live, SIZE_MAX);
 	buf_init(&s.holes, SIZE_MAX);
 	buf_init(&turns, SIZE_MAX);
 	got = scrub_all(&s, &turns, err);
 	buf_fini(&s.group);
 	buf_fini(&s.good);
 	buf_fini(&s.bad);
-	buf_fini(&s.live);
 	buf_fini(&s.holes);
 	buf_fini(&turns);
 	return got;

@@ -14,12 +14,15 @@
 #include "cmd/store/inner.h"
 #include "lib/db.h"
 #include "lib/err.h"
+#include "lib/esc.h"
 #include "lib/file.h"
 
 #define ABOUT     "fdump-store"
 #define ABOUT_MAX 512
 #define IDENTITY  "identity"
 #define POLL_MS   50
+#define WHO_MAX   96 /* bytes that the lock file has */
+#define WHOM_MAX  (ESC_MAX(WHO_MAX) + 32)
 
 int64_t store_now(void)
 {
@@ -39,14 +42,6 @@ static char *join(const char *dir, const char *name, struct err *err)
 		return path;
 	err_set(err, ERR_NOMEM, "out of memory");
 	return NULL;
-}
-
-static void hex(const uint8_t *bytes, size_t len, char *text)
-{
-	size_t i;
-
-	for (i = 0; i < len; i++)
-		sprintf(text + 2 * i, "%02x", bytes[i]);
 }
 
 static int make_folders(const char *path, struct err *err)
@@ -92,8 +87,8 @@ static int write_about(const char *path, const uint8_t *uid, const uint8_t *publ
 	char *file = join(path, ABOUT, err);
 	int got = -1, len;
 
-	hex(uid, STORE_UID_LEN, uid_text);
-	hex(public, SEAL_SIGN_LEN, public_text);
+	esc_hex(uid_text, uid, STORE_UID_LEN);
+	esc_hex(public_text, public, SEAL_SIGN_LEN);
 	len = snprintf(about, sizeof about,
 		"fdump-store 1\nuid %s\npublic %s\nreserve %" PRIu64 "\n", uid_text, public_text,
 		reserve);
@@ -238,34 +233,101 @@ out:
 	return got;
 }
 
-/* Byte 0 of the lock file is the writer's, byte 1 is shared by the readers, byte 2 by those who
- * tend. Returns 0; 1: not to be had in time; -1 with errno set. */
-static int take_lock(int fd, short type, off_t byte)
+/* --- locks --------------------------------------------------------------- */
+
+/* How long all stores of the process wait. */
+static struct {
+	int64_t sec;
+	store_waits *waits;
+	void *ctx;
+} patience = {.sec = STORE_LOCK_SEC};
+
+void store_set_wait(int64_t sec, store_waits *waits, void *ctx)
+{
+	patience.sec = sec;
+	patience.waits = waits;
+	patience.ctx = ctx;
+}
+
+/* Who is waited for, in words. */
+static void whom(int fd, short type, off_t byte, char text[WHOM_MAX])
+{
+	char said[WHO_MAX], who[ESC_MAX(WHO_MAX)] = "another process";
+	ssize_t len;
+
+	if (byte == 0) {
+		len = pread(fd, said, sizeof said - 1, 0);
+		said[len > 0 ? len : 0] = 0;
+		if (strcspn(said, "\n") > 0)
+			esc_name(who, sizeof who, said, strcspn(said, "\n"));
+		snprintf(text, WHOM_MAX, "%s writes to it", who);
+	} else if (byte == 1) {
+		snprintf(text, WHOM_MAX, "is being read from, maybe a dump that was deleted");
+	} else {
+		snprintf(text, WHOM_MAX,
+			type == F_RDLCK ? "its index is being rebuilt" : "it is being scrubbed");
+	}
+}
+
+/* For people: who writes. A disk may be full. */
+static void sign_lock(int fd)
+{
+	char host[65] = "", text[WHO_MAX];
+	int len;
+
+	gethostname(host, sizeof host - 1);
+	len = snprintf(text, sizeof text, "process %ld on %s\n", (long)getpid(), host);
+	if (ftruncate(fd, 0) != 0 || pwrite(fd, text, (size_t)len, 0) != len)
+		return;
+}
+
+/* Returns 0; 1: not to be had in time; -1 with errno set. */
+static int take_lock(int fd, short type, off_t byte, int64_t sec, const char *path)
 {
 	struct flock lock = {.l_type = type, .l_whence = SEEK_SET, .l_start = byte, .l_len = 1};
 	struct timespec pause = {0, POLL_MS * 1000000L};
-	unsigned waited;
+	char who[WHOM_MAX], text[4400];
+	int64_t waited;
 
 	for (waited = 0; fcntl(fd, F_OFD_SETLK, &lock) != 0; waited += POLL_MS) {
 		if (errno != EAGAIN && errno != EACCES)
 			return -1;
-		if (waited >= STORE_LOCK_SEC * 1000u)
+		if (waited / 1000 >= sec)
 			return 1;
+		if (waited == 1000 && patience.waits != NULL) {
+			whom(fd, type, byte, who);
+			snprintf(text, sizeof text, "%s: %s: waiting, at most %lld s", path, who,
+				(long long)sec);
+			patience.waits(patience.ctx, text);
+		}
 		nanosleep(&pause, NULL);
 	}
 	return 0;
 }
 
+int store_lock_byte(int fd, short type, off_t byte, const char *path, struct err *err)
+{
+	char who[WHOM_MAX];
+	int got = take_lock(fd, type, byte, patience.sec, path);
+
+	if (got < 0)
+		return err_errno(err, errno, "%s/lock", path);
+	if (got > 0) {
+		whom(fd, type, byte, who);
+		return err_set(err, ERR_BUSY, "%s: %s (waited %lld s: --lock-wait)", path, who,
+			(long long)patience.sec);
+	}
+	if (byte == 0)
+		sign_lock(fd);
+	return 0;
+}
+
 static int lock_writer(struct store *s, struct err *err)
 {
-	int got;
-
 	s->lock_fd = openat(s->dir, "lock", O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-	got = s->lock_fd >= 0 ? take_lock(s->lock_fd, F_WRLCK, 0) : -1;
-	if (got > 0)
-		return err_set(err, ERR_BUSY, "%s: another process has written to it for %d s",
-			s->path, STORE_LOCK_SEC);
-	return got == 0 ? 0 : err_errno(err, errno, "%s/lock", s->path);
+	if (s->lock_fd < 0)
+		return err_errno(err, errno, "%s/lock", s->path);
+	return store_lock_byte(s->lock_fd, F_WRLCK, 0, s->path, err);
 }
 
 /* Where there can't be locks, nobody collects garbage either, or a reader does without. */
@@ -273,19 +335,16 @@ static void lock_reader(struct store *s)
 {
 	s->lock_fd = openat(s->dir, "lock", O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
 	if (s->lock_fd >= 0)
-		take_lock(s->lock_fd, F_RDLCK, 1);
+		take_lock(s->lock_fd, F_RDLCK, 1, STORE_LOCK_SEC, s->path);
 }
 
 /* A rebuild would take the index away. */
 static int lock_tender(struct store *s, struct err *err)
 {
-	int got;
-
 	s->lock_fd = openat(s->dir, "lock", O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-	got = s->lock_fd >= 0 ? take_lock(s->lock_fd, F_RDLCK, 2) : -1;
-	if (got > 0)
-		return err_set(err, ERR_BUSY, "%s: its index is being rebuilt", s->path);
-	return got == 0 ? 0 : err_errno(err, errno, "%s/lock", s->path);
+	if (s->lock_fd < 0)
+		return err_errno(err, errno, "%s/lock", s->path);
+	return store_lock_byte(s->lock_fd, F_RDLCK, 2, s->path, err);
 }
 
 static int lock_store(struct store *s, struct err *err)
@@ -301,19 +360,22 @@ static int lock_store(struct store *s, struct err *err)
 	}
 }
 
+static void unlock(int fd, off_t byte)
+{
+	struct flock none = {.l_type = F_UNLCK, .l_whence = SEEK_SET, .l_start = byte, .l_len = 1};
+
+	fcntl(fd, F_OFD_SETLK, &none);
+}
+
 int store_wait_readers(struct store *s, struct err *err)
 {
-	struct flock none = {.l_type = F_UNLCK, .l_whence = SEEK_SET, .l_start = 1, .l_len = 1};
-	int got = take_lock(s->lock_fd, F_WRLCK, 1);
-
-	if (got > 0)
-		return err_set(err, ERR_BUSY,
-			"%s: is being read from, maybe a dump that was deleted: try again later",
-			s->path);
-	fcntl(s->lock_fd, F_OFD_SETLK, &none);
+	if (store_lock_byte(s->lock_fd, F_WRLCK, 1, s->path, err) != 0)
+		return -1;
+	unlock(s->lock_fd, 1);
 	return 0;
 }
 
+/* Its files are of one folder: a rebuild does not put another one in its place meanwhile. */
 static int open_index(struct store *s, struct err *err)
 {
 	char *path = join(s->path, "index", err);
@@ -322,7 +384,11 @@ static int open_index(struct store *s, struct err *err)
 
 	if (path == NULL)
 		return -1;
+	if (s->mode == STORE_READ && s->lock_fd >= 0)
+		take_lock(s->lock_fd, F_RDLCK, 3, STORE_LOCK_SEC, s->path);
 	s->db = store_index_open(path, s->mode != STORE_READ, err);
+	if (s->mode == STORE_READ && s->lock_fd >= 0)
+		unlock(s->lock_fd, 3);
 	free(path);
 	if (s->db == NULL && err->code == ERR_NOTFOUND)
 		err_set(err, ERR_DAMAGE, "index: it is lost (fdump store rebuild makes it anew)");

@@ -32,7 +32,7 @@ struct err;
 struct store;
 
 #define STORE_UID_LEN  16 /* a store's own random id */
-#define STORE_LOCK_SEC 30 /* how long the writer's lock is waited for, at most */
+#define STORE_LOCK_SEC 30 /* how long others are waited for, if store_set_wait says nothing */
 
 /* Makes a store in a directory that is not there or empty. reserve: bytes of
  * the file system that stay free. Returns 0, or -1 with err set, ERR_EXISTS. */
@@ -43,6 +43,12 @@ enum store_mode {
 	STORE_WRITE,
 	STORE_TEND, /* for store_scrub: beside a writer, and gc does not wait for it */
 };
+
+/* How long stores that this process opens from now on wait for others, at most: to write for who
+ * writes, gc for who reads, a rebuild for who scrubs, and the other way round. After a second of it
+ * `waits` is told, in words, for whom; or NULL. */
+typedef void store_waits(void *ctx, const char *text);
+void store_set_wait(int64_t sec, store_waits *waits, void *ctx);
 
 /* NULL with err set: ERR_NOTFOUND (no store), ERR_BUSY (STORE_WRITE: another writes; STORE_TEND:
  * the index is being rebuilt; any: this process has it open), ERR_UNSUPPORTED, ERR_DAMAGE (the

@@ -68,6 +68,26 @@ status_of restore -s s -n --json backup@latest
 check "assert len(l) == 3 and sum('path_base64' in o for o in l) == 1, l"
 status_of restore -s s -n --json backup@latest nowhere
 failed 2 error.not-found
+# store
+cp -a s other
+"$FDUMP" store init copy
+for command in "stat s" "gc s" "scrub s" "rebuild s" "replicate --from s copy"; do
+	# shellcheck disable=SC2086 # words
+	status_of store $command --json
+	[ $status = 0 ] && [ ! -s err ] || fail "store $command: status $status"
+	check "assert len(l) == 1 and l[0]['type'] == 'result' and l[0]['id'] == 'store.${command%% *}', l"
+done
+check "assert l[0]['dumps'] > 0 and l[0]['chunks'] > 0 and l[0]['bytes'] > 0 and l[0]['failed'] == 0, l"
+for command in "rebuild other" "replicate --from other copy"; do
+	dd if=/dev/zero of=other/volumes/00000001.vol bs=1 seek=200 count=200 conv=notrunc 2>/dev/null
+	rm -rf copy
+	"$FDUMP" store init copy
+	# shellcheck disable=SC2086 # words
+	status_of store $command --json
+	failed 5 error.damage
+	check "assert [o['type'] for o in l[-2:]] == ['result', 'error'], l
+assert any(o['id'] == 'store.problem' and o.get('dump') for o in l), l"
+done
 
 # errors
 for command in "find -s nowhere x" "forget -s nowhere --keep-last 1 --yes" "dumps -s nowhere" "files -s nowhere latest" \

@@ -60,6 +60,6 @@ fdump store scrub store >out || fail "behind it: status $?"
 pid=$!
 sleep 0.5
 status=0
-fdump store rebuild store 2>err || status=$?
+fdump store rebuild store --lock-wait 0s 2>err || status=$?
 [ $status = 8 ] || fail "rebuild beside a scrub: status $status"
 kill $pid

@@ -448,6 +448,63 @@ static void lost_rows(void **state)
 	store_close(s);
 }
 
+static struct store_place place_of(struct store *s, const uint8_t *id)
+{
+	uint8_t key[STORE_INDEX_KEY];
+	struct store_chunk_row row;
+	struct db_txn *txn;
+	uint32_t number;
+
+	assert_int_equal(store_domain_number(s, domain, &number, &err), 0);
+	store_chunk_key(number, id, key);
+	assert_int_equal(db_begin(s->db, false, &txn, &err), 0);
+	assert_int_equal(store_chunk_get(txn, key, &row, &err), 0);
+	db_abort(txn);
+	return row.place;
+}
+
+/* Rows of deletions and volumes don't get lost unnoticed either; an index without a sum gets one.
+ */
+static void lost_kept(void **state)
+{
+	const uint8_t id[STORE_DUMP_ID] = {31};
+	uint8_t volume[4] = {0}, chunk[STORE_ID_LEN];
+	struct store *s = reopen(NULL);
+	struct store_checked checked;
+	int i, n, before;
+
+	(void)state;
+	assert_int_equal(store_delete(s, id, &err), 0);
+	assert_true(put(s, "a chunk more", chunk) >= 0);
+	assert_int_equal(store_flush(s, &err), 0);
+	before = dumps(s);
+	volume[3] = (uint8_t)place_of(s, chunk).volume;
+	store_close(s);
+	lose(STORE_META, "rows", 4);
+	s = reopen(NULL);
+	assert_int_equal(dumps(s), before);
+	assert_true(put(s, "a chunk that begins it", chunk) >= 0);
+	assert_int_equal(store_flush(s, &err), 0);
+	store_close(s);
+	for (i = 0; i < 2; i++) {
+		if (i == 0)
+			lose(STORE_DELETED, id, sizeof id);
+		else
+			lose(STORE_VOLUMES, volume, sizeof volume);
+		s = reopen(NULL);
+		n = 0;
+		assert_int_equal(store_dumps(s, count_dump, &n, &err), -1);
+		assert_int_equal(err.code, ERR_DAMAGE);
+		assert_int_equal(store_scrub(s, &scrub_all, no_problem, NULL, &checked, &err), -1);
+		assert_int_equal(err.code, ERR_DAMAGE);
+		store_close(s);
+		assert_int_equal(store_rebuild(path, no_problem, NULL, &checked, &err), 0);
+		s = reopen(NULL);
+		assert_int_equal(dumps(s), before);
+		store_close(s);
+	}
+}
+
 /* Hides a dump from who asks the index, where its sum agrees all the same, as a damaged tree may.
  */
 static void hide(const uint8_t *id)
@@ -470,6 +527,7 @@ static void hide(const uint8_t *id)
 	assert_int_equal(db_commit(txn, &err), 0);
 	db_close(db);
 	lose(STORE_DELETED, id, STORE_DUMP_ID);
+	lose(STORE_META, "rows", 4); /* is made anew */
 }
 
 /* A dump's block that the index does not find, and that was not deleted, is no garbage. */
@@ -582,21 +640,6 @@ static void flip(uint32_t volume, uint32_t offset)
 	close(fd);
 }
 
-static struct store_place place_of(struct store *s, const uint8_t *id)
-{
-	uint8_t key[STORE_INDEX_KEY];
-	struct store_chunk_row row;
-	struct db_txn *txn;
-	uint32_t number;
-
-	assert_int_equal(store_domain_number(s, domain, &number, &err), 0);
-	store_chunk_key(number, id, key);
-	assert_int_equal(db_begin(s->db, false, &txn, &err), 0);
-	assert_int_equal(store_chunk_get(txn, key, &row, &err), 0);
-	db_abort(txn);
-	return row.place;
-}
-
 struct beside {
 	struct store *store;
 	uint8_t ids[2 * STORE_ID_LEN];
@@ -659,6 +702,64 @@ static void scrub_beside(void **state)
 	assert_int_equal(store_flush(s, &err), 0);
 	assert_int_equal(store_scrub(s, &scrub_all, no_problem, NULL, &checked, &err), 0);
 	assert_true(checked.missing + checked.damaged + checked.incomplete == 0);
+	store_close(s);
+}
+
+/* A dump that was deleted does not come back, and a lock does not go, with a damaged block that gc
+ * sweeps: be it that its header is damaged, or what it says. */
+static void lost_blocks(void **state)
+{
+	const struct store_gc_options gc_some = {.keep_percent = 70};
+	const uint32_t at[] = {0, PACK_BLOCK_HEADER};
+	const uint8_t kept[STORE_DUMP_ID] = {110}, deleted[2][STORE_DUMP_ID] = {{111}, {112}};
+	uint8_t ids[8][STORE_ID_LEN], other[STORE_ID_LEN];
+	struct store *s = reopen(NULL);
+	struct store_gc_result result;
+	struct store_receipt receipt;
+	struct store_checked checked;
+	uint32_t volume, offset;
+	char text[901] = {0}, index[120];
+	struct buf dump;
+	int round, i;
+
+	(void)state;
+	for (round = 0; round < 2; round++) {
+		for (i = 0; i < 8; i++) {
+			memset(text, 'a' + i, sizeof text - 1);
+			assert_true(put(s, text, ids[i]) >= 0);
+		}
+		if (round == 0) {
+			dump_of(s, ids[0], 8, kept[0], 0, &dump);
+			assert_int_equal(
+				store_commit(s, dump.data, dump.len, &receipt, NULL, &err), 0);
+			buf_fini(&dump);
+		}
+		dump_of(s, ids[0], 8, deleted[round][0], 0, &dump);
+		assert_int_equal(store_commit(s, dump.data, dump.len, &receipt, NULL, &err), 0);
+		buf_fini(&dump);
+		store_volume_close(&s->current); /* what follows goes to another one */
+		for (i = 0; i < 10; i++) {
+			memset(text, 'A' + i, sizeof text - 1);
+			assert_true(put(s, text, other) >= 0);
+		}
+		assert_int_equal(store_delete(s, deleted[round], &err), 0);
+		assert_int_equal(store_lock(s, kept, store_now() + 1000 + round, &err), 0);
+		volume = s->current.number;
+		offset = (uint32_t)s->current.len - 2 * (PACK_BLOCK_HEADER + STORE_DUMP_ID + 8);
+		flip(volume, offset + at[round]);
+		flip(volume, offset + PACK_BLOCK_HEADER + STORE_DUMP_ID + 8 + at[round]);
+		assert_int_equal(store_gc(s, &gc_some, &result, &err), 0);
+		assert_true(result.volumes >= 1 && result.damaged == 0);
+		store_close(s);
+		snprintf(index, sizeof index, "%s/index/data.mdb", path);
+		assert_int_equal(unlink(index), 0);
+		assert_int_equal(store_rebuild(path, ignore, NULL, &checked, &err), 0);
+		s = reopen(NULL);
+		assert_int_equal(store_has_dump(s, deleted[round], &err), 1);
+		assert_int_equal(store_has_dump(s, kept, &err), 0);
+		assert_int_equal(store_delete(s, kept, &err), -1);
+		assert_int_equal(err.code, ERR_DENIED);
+	}
 	store_close(s);
 }
 
@@ -752,6 +853,47 @@ static void scrub_for(void **state)
 	store_close(s);
 }
 
+/* As of a large index: the next row takes its time, and somebody ends the scrub meanwhile. */
+static atomic_bool *slow;
+int __real_store_chunk_next(
+	struct db_txn *txn, struct db_bytes *key, struct store_chunk_row *row, struct err *e);
+int __wrap_store_chunk_next(
+	struct db_txn *txn, struct db_bytes *key, struct store_chunk_row *row, struct err *e);
+
+int __wrap_store_chunk_next(
+	struct db_txn *txn, struct db_bytes *key, struct store_chunk_row *row, struct err *e)
+{
+	if (slow != NULL) {
+		atomic_store(slow, true);
+		usleep(200000);
+	}
+	return __real_store_chunk_next(txn, key, row, e);
+}
+
+/* A scrub that is stopped ends soon, also in the midst of the index. */
+static void scrub_stops(void **state)
+{
+	struct store *s = reopen(NULL);
+	struct store_checked checked;
+	struct store_stat stat;
+	atomic_bool stop = false;
+	struct store_scrub_options o = {.mark = true, .stop = &stop};
+	int64_t since;
+	int all;
+
+	(void)state;
+	assert_int_equal(store_stat(s, &stat, &err), 0);
+	assert_true(stat.chunks > 20); /* 4 s */
+	sleep(1);
+	since = store_now();
+	slow = &stop;
+	assert_int_equal(store_scrub(s, &o, no_problem, NULL, &checked, &err), 0);
+	slow = NULL;
+	assert_true(checked.stopped && store_now() - since <= 2);
+	assert_int_equal(volumes_checked(s, since, &all), 0);
+	store_close(s);
+}
+
 /* Nothing is written behind a write to the index that failed. */
 static void index_full(void **state)
 {
@@ -834,11 +976,14 @@ int main(void)
 		cmocka_unit_test(tails),
 		cmocka_unit_test(lost_index),
 		cmocka_unit_test(lost_rows),
+		cmocka_unit_test(lost_kept),
 		cmocka_unit_test(hidden_dump),
 		cmocka_unit_test(readers_follow_gc),
 		cmocka_unit_test(scrub_beside),
+		cmocka_unit_test(lost_blocks),
 		cmocka_unit_test(scrub_group),
 		cmocka_unit_test(scrub_for),
+		cmocka_unit_test(scrub_stops),
 		cmocka_unit_test(index_full),
 		cmocka_unit_test(dump_record),
 	};

@@ -1,0 +1,31 @@
+# Goal: gc that leaves garbage, for it is too little of a volume, says how much and why; with --threshold 1 it
+# goes. What is kept for ever is not taken for garbage.
+set -eu
+command -v python3 >/dev/null || exit 77
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+cd "$work"
+fail() { echo "$*"; cat out; exit 1; }
+back() { "$FDUMP" backup --open --state state -C tree . -s one >/dev/null; }
+left() { python3 -c 'import json; print(json.load(open("out"))["left"])'; }
+
+mkdir tree
+"$FDUMP" store init one
+head -c 1000000 /dev/urandom >tree/a
+back
+head -c 4000000 /dev/urandom >tree/a
+back
+"$FDUMP" store gc one >out
+grep -q 'stay' out && fail "nothing is garbage"
+"$FDUMP" forget -s one --keep-last 1 --yes >/dev/null
+for how in --dry-run ""; do
+	# shellcheck disable=SC2086 # no word
+	"$FDUMP" store gc one $how --json >out
+	[ "$(left)" -gt 990000 ] && [ "$(left)" -lt 1100000 ] || fail "--json $how"
+done
+"$FDUMP" store gc one >out
+grep -q '^0 bytes given back' out && grep -q 'less than 30 %.*--threshold 1' out || fail "does not say what stays"
+"$FDUMP" store gc one --threshold 1 >out
+grep -q '^[0-9]\{6,\} bytes given back, 1 volumes' out && ! grep -q stay out || fail "did not go"
+"$FDUMP" store gc one --json >out
+[ "$(left)" = 0 ] || fail "a DELETE is taken for garbage"

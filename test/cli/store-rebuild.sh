@@ -1,0 +1,58 @@
+# Goal: rebuild says which volumes are missing or cut, and which dumps are lost or not whole for it, and ends
+# with status 5, also the next time; without damage it says nothing of the kind.
+set -eu
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+cd "$work"
+fail() { echo "$*"; cat out err; exit 1; }
+status_of() { status=0; "$@" >out 2>err || status=$?; }
+back() { "$FDUMP" backup -s one --open --state state -C tree . --name "$1" >out; sed -n 's/^dump \([0-9a-f]*\):.*/\1/p' out; }
+
+mkdir tree
+"$FDUMP" store init one
+head -c 300000 /dev/urandom >tree/a
+first=$(back first)
+cut=$(stat -c %s one/volumes/00000001.vol)
+head -c 300000 /dev/urandom >tree/b
+second=$(back second)
+cp -a one whole
+
+status_of "$FDUMP" store rebuild one
+[ $status = 0 ] && [ ! -s err ] || fail "without damage: status $status"
+
+# The only volume is gone.
+rm one/volumes/00000001.vol
+status_of "$FDUMP" store rebuild one
+[ $status = 5 ] && grep -q 'volume 00000001.* is missing' err || fail "a lost volume: status $status"
+for d in "$first" "$second"; do
+	grep -q "dump ${d:0:12}.*: is lost" err || fail "does not name dump $d"
+done
+
+# A volume that was cut: one dump is lost, the other one whole.
+rm -r one
+cp -a whole one
+truncate -s "$cut" one/volumes/00000001.vol
+status_of "$FDUMP" store rebuild one
+[ $status = 5 ] && grep -q "volume 00000001: has $cut bytes, and had" err || fail "a cut volume: status $status"
+grep -q "dump ${second:0:12}.*: is lost" err && ! grep -q "${first:0:12}" err || fail "does not name dump $second"
+
+# Chunks are gone: named with all that is known, also when the index knows nothing of them any more.
+rm -r one
+cp -a whole one
+dd if=/dev/zero of=one/volumes/00000001.vol bs=1000 seek=100 count=10 conv=notrunc 2>/dev/null
+for _ in 1 2; do
+	status_of "$FDUMP" store rebuild one
+	[ $status = 5 ] && grep -q "dump ${first:0:12} (.*/first, .*): is not whole" err || fail "lost chunks: status $status"
+	grep -q "dump ${second:0:12} (.*/second, .*): is not whole" err || fail "does not name dump $second"
+done
+
+# Without an old index, or with one that is none, it does what it can.
+rm one/index/*
+status_of "$FDUMP" store rebuild one
+[ $status = 5 ] && grep -q "dump ${first:0:12} (.*/first, .*): is not whole" err || fail "no index: status $status"
+rm -r one
+cp -a whole one
+head -c 40000 /dev/urandom >one/index/data.mdb
+status_of "$FDUMP" store rebuild one
+[ $status = 0 ] && [ ! -s err ] || fail "an index that is none: status $status"
+"$FDUMP" verify one >out || fail "verify: status $?"

@@ -1,0 +1,38 @@
+# Goal: who begins to read waits for the moment in which rebuild puts the new index in the old one's place; and
+# dumps are listed right while the index is made anew again and again.
+set -eu
+command -v python3 >/dev/null || exit 77
+work=$(mktemp -d)
+pid=
+trap 'rm -rf "$work"; [ -z "$pid" ] || kill $pid 2>/dev/null || true' EXIT
+cd "$work"
+fail() { echo "$*"; cat out err; exit 1; }
+mkdir tree
+echo one >tree/a
+"$FDUMP" store init one
+"$FDUMP" backup --open --state state -C tree . -s one >/dev/null
+
+# That moment, drawn out.
+python3 -c '
+import fcntl, os, struct, time
+f = open("one/lock", "r+")
+fcntl.fcntl(f, 37, struct.pack("hhqqi4x", fcntl.F_WRLCK, 0, 3, 1, 0))
+os.rename("one/index", "one/index.away")
+open("locked", "w")
+time.sleep(2)
+os.rename("one/index.away", "one/index")' &
+pid=$!
+for _ in $(seq 100); do [ ! -e locked ] || break; sleep 0.1; done
+"$FDUMP" dumps -s one >out 2>err || fail "in the moment: status $?"
+wait $pid
+pid=
+
+(while [ ! -e stop ] && "$FDUMP" store rebuild one >/dev/null; do :; done) &
+pid=$!
+for _ in $(seq 100); do
+	"$FDUMP" dumps -s one >out 2>err || fail "beside rebuild: status $?"
+	[ "$(wc -l <out)" = 1 ] || fail "not all dumps"
+done
+touch stop
+wait $pid || fail "rebuild: status $?"
+pid=
