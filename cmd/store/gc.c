@@ -181,11 +181,24 @@ static int settle(struct gc *g, struct err *err)
 	return 0;
 }
 
+/* A volume got full in the midst of another one's sweep: no later transaction knows of it. */
+static int settle_full(struct gc *g, struct err *err)
+{
+	if (db_begin(g->store->db, true, &g->txn, err) != 0)
+		return -1;
+	if (settle(g, err) == 0)
+		return store_commit_index(g->store, g->txn, err);
+	db_abort(g->txn);
+	return -1;
+}
+
 /* Where a block is moved to: a volume whose blocks are all older. */
 static int open_out(struct gc *g, uint64_t seq, struct err *err)
 {
 	if (g->out.fd >= 0 && g->out.len < STORE_VOLUME_FULL && seq > g->last_seq)
 		return 0;
+	if (g->out.fd >= 0 && g->out.len >= STORE_VOLUME_FULL && settle_full(g, err) != 0)
+		return -1;
 	store_volume_close(&g->out);
 	return store_new_volume(
 		g->store, STORE_VOLUME_BUILDING, seq > 0 ? seq - 1 : 0, &g->out, err);
