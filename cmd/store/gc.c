@@ -35,6 +35,7 @@ struct gc {
 	/* the sweep */
 	uint32_t victim;
 	struct store_volume out; /* fd -1: none */
+	uint64_t made;           /* bytes of blocks that were copied */
 	uint64_t last_seq;
 	bool rewritten; /* all DELETE and LOCK blocks were */
 	struct db_txn *txn;
@@ -230,6 +231,7 @@ static int copy_block(struct sweep *w, const struct pack_block *block, const uin
 	if (store_volume_append(&g->out, (enum store_block)block->kind, block->seq, g->store->block,
 		    block->stored_len, &offset, err) != 0)
 		return -1;
+	g->made += PACK_BLOCK_HEADER + block->stored_len;
 	g->last_seq = block->seq;
 	*place = (struct store_place){g->out.number, (uint32_t)offset, block->stored_len};
 	return 0;
@@ -465,9 +467,8 @@ static int sweep(struct gc *g, struct buf *shares, struct err *err)
 	if (shares->len > 0)
 		qsort(shares->data, shares->len / sizeof *s, sizeof *s, by_volume);
 	for (i = 0; i < shares->len / sizeof *s; i++) {
-		uint64_t len, before = g->out.fd >= 0 ? g->out.len : 0;
-
 		struct err why = {0};
+		uint64_t len;
 
 		if (store_volume_open(g->store->volumes, s[i].volume, false, &v, &why) != 0) {
 			g->result->damaged++;
@@ -488,8 +489,8 @@ static int sweep(struct gc *g, struct buf *shares, struct err *err)
 		}
 		if (sweep_volume(g, s[i].volume, s[i].rows, err) != 0)
 			return -1;
-		g->result->bytes -= g->out.fd >= 0 && g->out.len > before ? g->out.len - before : 0;
 	}
+	g->result->bytes -= g->made < g->result->bytes ? g->made : g->result->bytes;
 	g->result->left -= g->kept < g->result->left ? g->kept : g->result->left;
 	return 0;
 }
