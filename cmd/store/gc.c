@@ -79,6 +79,7 @@ static int mark_dump(void *ctx, const struct store_entry *e, struct err *err)
 /* Bytes of a volume's chunks, by volume's number. */
 struct share {
 	uint32_t volume;
+	uint64_t len; /* committed */
 	uint64_t live;
 	uint64_t rows; /* of chunks, and dumps, that are in it */
 };
@@ -130,6 +131,7 @@ static int measure(struct gc *g, struct buf *shares, struct err *err)
 		return -1;
 	while ((got = store_volume_next(txn, &key, &number, &volume, err)) == 0) {
 		one.volume = number;
+		one.len = volume.len;
 		if (volume.state == STORE_VOLUME_LIVE &&
 			buf_add(shares, &one, sizeof one, err) != 0)
 			got = -1;
@@ -415,21 +417,23 @@ static int put_moved(struct gc *g, const struct buf *moved, struct err *err)
 }
 
 /* Rewrites one volume. */
-static int sweep_volume(struct gc *g, uint32_t number, uint64_t rows, struct err *err)
+static int sweep_volume(struct gc *g, const struct share *share, struct err *err)
 {
 	struct sweep w = {.gc = g};
 	struct store_volume_row row = {.state = STORE_VOLUME_DEAD};
 	struct store_volume v;
+	uint32_t number = share->volume;
 	uint32_t current = g->store->current.fd >= 0 ? g->store->current.number : 0;
 	int got;
 
 	if (store_volume_open(g->store->volumes, number, false, &v, err) != 0)
 		return -1;
 	buf_init(&w.moved, SIZE_MAX);
+	w.lost = v.len < share->len; /* with what was cut off */
 	g->victim = number;
 	got = store_volume_scan(&v, 0, v.len, NULL, sweep_block, &w, err);
 	/* It may go, and what is damaged in it, if all that the index has of it was met. */
-	if (got == 0 && w.met < rows) {
+	if (got == 0 && w.met < share->rows) {
 		g->result->damaged++;
 	} else if (got == 0 && (got = w.lost ? rewrite_all(&w, err) : 0) == 0) {
 		if (db_begin(g->store->db, true, &g->txn, err) != 0)
@@ -487,7 +491,7 @@ static int sweep(struct gc *g, struct buf *shares, struct err *err)
 			g->result->bytes += len - s[i].live;
 			continue;
 		}
-		if (sweep_volume(g, s[i].volume, s[i].rows, err) != 0)
+		if (sweep_volume(g, &s[i], err) != 0)
 			return -1;
 	}
 	g->result->bytes -= g->made < g->result->bytes ? g->made : g->result->bytes;

@@ -706,24 +706,25 @@ static void scrub_beside(void **state)
 }
 
 /* A dump that was deleted does not come back, and a lock does not go, with a damaged block that gc
- * sweeps: be it that its header is damaged, or what it says. */
+ * sweeps: be it that its header is damaged, or what it says, or that it is cut off. */
 static void lost_blocks(void **state)
 {
 	const struct store_gc_options gc_some = {.keep_percent = 70};
 	const uint32_t at[] = {0, PACK_BLOCK_HEADER};
-	const uint8_t kept[STORE_DUMP_ID] = {110}, deleted[2][STORE_DUMP_ID] = {{111}, {112}};
+	const uint8_t kept[STORE_DUMP_ID] = {110},
+		      deleted[3][STORE_DUMP_ID] = {{111}, {112}, {113}};
 	uint8_t ids[8][STORE_ID_LEN], other[STORE_ID_LEN];
 	struct store *s = reopen(NULL);
 	struct store_gc_result result;
 	struct store_receipt receipt;
 	struct store_checked checked;
 	uint32_t volume, offset;
-	char text[901] = {0}, index[120];
+	char text[901] = {0}, index[120], file[120];
 	struct buf dump;
 	int round, i;
 
 	(void)state;
-	for (round = 0; round < 2; round++) {
+	for (round = 0; round < 3; round++) {
 		for (i = 0; i < 8; i++) {
 			memset(text, 'a' + i, sizeof text - 1);
 			assert_true(put(s, text, ids[i]) >= 0);
@@ -746,8 +747,13 @@ static void lost_blocks(void **state)
 		assert_int_equal(store_lock(s, kept, store_now() + 1000 + round, &err), 0);
 		volume = s->current.number;
 		offset = (uint32_t)s->current.len - 2 * (PACK_BLOCK_HEADER + STORE_DUMP_ID + 8);
-		flip(volume, offset + at[round]);
-		flip(volume, offset + PACK_BLOCK_HEADER + STORE_DUMP_ID + 8 + at[round]);
+		if (round < 2) {
+			flip(volume, offset + at[round]);
+			flip(volume, offset + PACK_BLOCK_HEADER + STORE_DUMP_ID + 8 + at[round]);
+		} else {
+			snprintf(file, sizeof file, "%s/volumes/%08x.vol", path, volume);
+			assert_int_equal(truncate(file, offset), 0);
+		}
 		assert_int_equal(store_gc(s, &gc_some, &result, &err), 0);
 		assert_true(result.volumes >= 1 && result.damaged == 0);
 		store_close(s);
