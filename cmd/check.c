@@ -130,6 +130,8 @@ static int read_dump(struct check *c, struct cmd_dump *d, struct err *err)
 	pack_follow_init(&c->follow);
 	got = pack_read_run(&options, &result, err);
 	pack_follow_fini(&c->follow);
+	agent_replay_free(d->replay); /* its thread may be in the source, which gets another dump */
+	d->replay = NULL;
 	c->entries += result.entries;
 	c->content += result.content;
 	return got == 0 ? 0 : -1;

@@ -343,6 +343,20 @@ static int forget_asked(struct forget *f)
 	return CMD_OK;
 }
 
+/* Of some of the stores the latest dump may be another one. */
+static int need_all(const struct forget *f, struct err *err)
+{
+	struct store *s;
+	size_t i;
+
+	for (i = 0; i < f->o.store_count; i++) {
+		if ((s = store_open(f->o.stores[i], STORE_READ, err)) == NULL)
+			return -1;
+		store_close(s);
+	}
+	return 0;
+}
+
 /* Finds out what is named. */
 static int name_dumps(struct forget *f, char **dumps, size_t count, struct err *err)
 {
@@ -350,8 +364,10 @@ static int name_dumps(struct forget *f, char **dumps, size_t count, struct err *
 	char host[STORE_NAME_MAX + 1];
 	uint8_t id[STORE_DUMP_ID];
 	size_t i;
-	int got = cmd_dump_open(&d, &f->o, NULL, err);
+	int got = need_all(f, err);
 
+	if (got == 0)
+		got = cmd_dump_open(&d, &f->o, NULL, err);
 	if (got == 0)
 		got = agent_state_host(host, err);
 	for (i = 0; i < count && got == 0; i++)

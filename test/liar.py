@@ -6,6 +6,8 @@ usage: liar.py STORE HOW     swap: two chunks' contents change places
                              list: two ids in a dump's list change places
                              lose: a chunk is gone
                              cut: a dump's list is shorter
+                             manifest: the first piece of each manifest is malformed; the store
+                             is open, and not compressed
 The index is removed: `fdump store rebuild` makes one that fits."""
 import glob, hashlib, os, shutil, struct, sys
 import reader, storereader
@@ -48,6 +50,15 @@ def main(store, how):
             parts.insert(1, [CHUNK, p[1][:16] + fresh])
             for d in [d for d in parts if d[0] == DUMP]:
                 d[1] = d[1].replace(p[1][24:56], fresh[8:40])
+    elif how == "manifest":
+        content = {p[1][24:56]: p[1][56:] for p in parts if p[0] == CHUNK}
+        for d in [d for d in parts if d[0] == DUMP]:
+            first = reader.cbor_all(d[1][72 + 32:])["L"][:32]
+            piece = content[content[first][:32]]
+            bad = open_record(piece[: len(piece) * 3 // 4] + b"\xff" * 2000)
+            ids = open_record(bad[8:40] + content[first][32:])
+            parts[1:1] = [[CHUNK, chunks[0][1][:16] + r] for r in (bad, ids)]
+            d[1] = d[1].replace(first, ids[8:40])
     elif how == "lose":
         parts.remove(max(chunks, key=lambda p: len(p[1])))
     else:

@@ -35,6 +35,7 @@ struct gc {
 	/* the sweep */
 	uint32_t victim;
 	struct store_volume out; /* fd -1: none */
+	uint64_t made;           /* bytes of blocks that were copied */
 	uint64_t last_seq;
 	bool rewritten; /* all DELETE and LOCK blocks were */
 	struct db_txn *txn;
@@ -78,6 +79,7 @@ static int mark_dump(void *ctx, const struct store_entry *e, struct err *err)
 /* Bytes of a volume's chunks, by volume's number. */
 struct share {
 	uint32_t volume;
+	uint64_t len; /* committed */
 	uint64_t live;
 	uint64_t rows; /* of chunks, and dumps, that are in it */
 };
@@ -129,6 +131,7 @@ static int measure(struct gc *g, struct buf *shares, struct err *err)
 		return -1;
 	while ((got = store_volume_next(txn, &key, &number, &volume, err)) == 0) {
 		one.volume = number;
+		one.len = volume.len;
 		if (volume.state == STORE_VOLUME_LIVE &&
 			buf_add(shares, &one, sizeof one, err) != 0)
 			got = -1;
@@ -181,11 +184,24 @@ static int settle(struct gc *g, struct err *err)
 	return 0;
 }
 
+/* A volume got full in the midst of another one's sweep: no later transaction knows of it. */
+static int settle_full(struct gc *g, struct err *err)
+{
+	if (db_begin(g->store->db, true, &g->txn, err) != 0)
+		return -1;
+	if (settle(g, err) == 0)
+		return store_commit_index(g->store, g->txn, err);
+	db_abort(g->txn);
+	return -1;
+}
+
 /* Where a block is moved to: a volume whose blocks are all older. */
 static int open_out(struct gc *g, uint64_t seq, struct err *err)
 {
 	if (g->out.fd >= 0 && g->out.len < STORE_VOLUME_FULL && seq > g->last_seq)
 		return 0;
+	if (g->out.fd >= 0 && g->out.len >= STORE_VOLUME_FULL && settle_full(g, err) != 0)
+		return -1;
 	store_volume_close(&g->out);
 	return store_new_volume(
 		g->store, STORE_VOLUME_BUILDING, seq > 0 ? seq - 1 : 0, &g->out, err);
@@ -217,6 +233,7 @@ static int copy_block(struct sweep *w, const struct pack_block *block, const uin
 	if (store_volume_append(&g->out, (enum store_block)block->kind, block->seq, g->store->block,
 		    block->stored_len, &offset, err) != 0)
 		return -1;
+	g->made += PACK_BLOCK_HEADER + block->stored_len;
 	g->last_seq = block->seq;
 	*place = (struct store_place){g->out.number, (uint32_t)offset, block->stored_len};
 	return 0;
@@ -400,21 +417,23 @@ static int put_moved(struct gc *g, const struct buf *moved, struct err *err)
 }
 
 /* Rewrites one volume. */
-static int sweep_volume(struct gc *g, uint32_t number, uint64_t rows, struct err *err)
+static int sweep_volume(struct gc *g, const struct share *share, struct err *err)
 {
 	struct sweep w = {.gc = g};
 	struct store_volume_row row = {.state = STORE_VOLUME_DEAD};
 	struct store_volume v;
+	uint32_t number = share->volume;
 	uint32_t current = g->store->current.fd >= 0 ? g->store->current.number : 0;
 	int got;
 
 	if (store_volume_open(g->store->volumes, number, false, &v, err) != 0)
 		return -1;
 	buf_init(&w.moved, SIZE_MAX);
+	w.lost = v.len < share->len; /* with what was cut off */
 	g->victim = number;
 	got = store_volume_scan(&v, 0, v.len, NULL, sweep_block, &w, err);
 	/* It may go, and what is damaged in it, if all that the index has of it was met. */
-	if (got == 0 && w.met < rows) {
+	if (got == 0 && w.met < share->rows) {
 		g->result->damaged++;
 	} else if (got == 0 && (got = w.lost ? rewrite_all(&w, err) : 0) == 0) {
 		if (db_begin(g->store->db, true, &g->txn, err) != 0)
@@ -452,9 +471,8 @@ static int sweep(struct gc *g, struct buf *shares, struct err *err)
 	if (shares->len > 0)
 		qsort(shares->data, shares->len / sizeof *s, sizeof *s, by_volume);
 	for (i = 0; i < shares->len / sizeof *s; i++) {
-		uint64_t len, before = g->out.fd >= 0 ? g->out.len : 0;
-
 		struct err why = {0};
+		uint64_t len;
 
 		if (store_volume_open(g->store->volumes, s[i].volume, false, &v, &why) != 0) {
 			g->result->damaged++;
@@ -473,10 +491,10 @@ static int sweep(struct gc *g, struct buf *shares, struct err *err)
 			g->result->bytes += len - s[i].live;
 			continue;
 		}
-		if (sweep_volume(g, s[i].volume, s[i].rows, err) != 0)
+		if (sweep_volume(g, &s[i], err) != 0)
 			return -1;
-		g->result->bytes -= g->out.fd >= 0 && g->out.len > before ? g->out.len - before : 0;
 	}
+	g->result->bytes -= g->made < g->result->bytes ? g->made : g->result->bytes;
 	g->result->left -= g->kept < g->result->left ? g->kept : g->result->left;
 	return 0;
 }

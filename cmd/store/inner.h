@@ -92,8 +92,8 @@ int store_new_volume(struct store *s, enum store_volume_state state, uint64_t se
 int store_mend_identity(const char *path, struct err *err);
 
 /* Takes the lock on a byte of the lock file (LAYOUT.md, section 2), waits for it as store_set_wait
- * says; the file then says who has byte 0. path: the store's. Returns 0, or -1 with err set:
- * ERR_BUSY, ERR_IO. */
+ * says, for byte 3 STORE_LOCK_SEC; the file then says who has byte 0. path: the store's. Returns 0,
+ * or -1 with err set: ERR_BUSY, ERR_IO. */
 int store_lock_byte(int fd, short type, off_t byte, const char *path, struct err *err);
 
 /* Waits, as store_set_wait says, until nobody reads who opened the store before. Returns 0, or -1

@@ -335,18 +335,17 @@ static int check_old_dump(struct rebuild *r, const struct old *old, struct err *
 	return 0;
 }
 
-/* What the old index had, unless it is older than the volumes. */
+/* What the old index had. If it is older than the volumes gc may have taken some of these since; a
+ * dump that was deleted is known. */
 static int check_old(struct rebuild *r, struct err *err)
 {
 	const struct old *old = (const struct old *)(const void *)r->old.data;
 	size_t count = r->old.len / sizeof *old, i;
 
-	if (count == 0 || old->len < r->meta.seq)
-		return 0;
 	for (i = 1; i < count; i++)
-		if (old[i].volume > 0)
+		if (old[i].volume > 0 && old->len >= r->meta.seq)
 			check_old_volume(r, &old[i]);
-		else if (check_old_dump(r, &old[i], err) != 0)
+		else if (old[i].volume == 0 && check_old_dump(r, &old[i], err) != 0)
 			return -1;
 	return 0;
 }

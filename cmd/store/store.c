@@ -263,6 +263,8 @@ static void whom(int fd, short type, off_t byte, char text[WHOM_MAX])
 		snprintf(text, WHOM_MAX, "%s writes to it", who);
 	} else if (byte == 1) {
 		snprintf(text, WHOM_MAX, "is being read from, maybe a dump that was deleted");
+	} else if (byte == 3 && type == F_WRLCK) {
+		snprintf(text, WHOM_MAX, "its index is being opened");
 	} else {
 		snprintf(text, WHOM_MAX,
 			type == F_RDLCK ? "its index is being rebuilt" : "it is being scrubbed");
@@ -307,15 +309,17 @@ static int take_lock(int fd, short type, off_t byte, int64_t sec, const char *pa
 
 int store_lock_byte(int fd, short type, off_t byte, const char *path, struct err *err)
 {
+	/* Byte 3 is had for moments: there is nobody to wait for. */
+	int64_t sec = byte == 3 ? STORE_LOCK_SEC : patience.sec;
 	char who[WHOM_MAX];
-	int got = take_lock(fd, type, byte, patience.sec, path);
+	int got = take_lock(fd, type, byte, sec, path);
 
 	if (got < 0)
 		return err_errno(err, errno, "%s/lock", path);
 	if (got > 0) {
 		whom(fd, type, byte, who);
-		return err_set(err, ERR_BUSY, "%s: %s (waited %lld s: --lock-wait)", path, who,
-			(long long)patience.sec);
+		return err_set(err, ERR_BUSY, "%s: %s (waited %lld s%s)", path, who, (long long)sec,
+			byte == 3 ? "" : ": --lock-wait");
 	}
 	if (byte == 0)
 		sign_lock(fd);

@@ -61,6 +61,15 @@ status_of forget -s two -s one --yes "${day1:0:12}"
 status_of forget -s one --yes "$host/day@latest"
 [ $status = 0 ] && [ "$(count day)" = 1 ] && "$FDUMP" dumps -s one | grep -q "$day2_short" || fail "the latest: status $status"
 
+# Where a store can't be read, which one is the latest can't be told.
+both=$(back one both)
+sleep 1
+back two both >/dev/null
+mv two away
+status_of forget -s one -s two --yes both@latest
+[ $status = 2 ] && [ "$(count both)" = 1 ] && "$FDUMP" dumps -s one | grep -q "${both:0:12}" || fail "a store is not there: status $status"
+mv away two
+
 # The last of a name: the question says so.
 asked n forget -s one "$old" || fail "asked: status $?"
 grep -q 'last of its name' out && [ "$(count old)" = 1 ] || fail "not said, or not kept"

@@ -36,6 +36,18 @@ status_of "$FDUMP" store rebuild one
 [ $status = 5 ] && grep -q "volume 00000001: has $cut bytes, and had" err || fail "a cut volume: status $status"
 grep -q "dump ${second:0:12}.*: is lost" err && ! grep -q "${first:0:12}" err || fail "does not name dump $second"
 
+# The index is older than what was written last, as after a crash: what dumps it had is known all the same.
+rm -r one
+cp -a whole one
+end=$(stat -c %s one/volumes/00000001.vol)
+back third >/dev/null
+rm -r one/index
+cp -a whole/index one/index
+dd if=/dev/zero of=one/volumes/00000001.vol bs=1 seek=$((end - 100)) count=50 conv=notrunc 2>/dev/null
+status_of "$FDUMP" store rebuild one
+[ $status = 5 ] && grep -q "dump ${second:0:12}.*: is lost" err || fail "an older index: status $status"
+! grep -q "${first:0:12}" err || fail "an older index: names what is there"
+
 # Chunks are gone: named with all that is known, also when the index knows nothing of them any more.
 rm -r one
 cp -a whole one

@@ -27,6 +27,19 @@ for _ in $(seq 100); do [ ! -e locked ] || break; sleep 0.1; done
 wait $pid
 pid=
 
+# And rebuild waits, whatever --lock-wait says, until nobody is about to open the index.
+python3 -c '
+import fcntl, struct, time
+f = open("one/lock", "r+")
+fcntl.fcntl(f, 37, struct.pack("hhqqi4x", fcntl.F_RDLCK, 0, 3, 1, 0))
+open("opening", "w")
+time.sleep(2)' &
+pid=$!
+for _ in $(seq 100); do [ ! -e opening ] || break; sleep 0.1; done
+"$FDUMP" store rebuild one --lock-wait 0s >out 2>err || fail "beside who opens the index: status $?"
+wait $pid
+pid=
+
 (while [ ! -e stop ] && "$FDUMP" store rebuild one >/dev/null; do :; done) &
 pid=$!
 for _ in $(seq 100); do

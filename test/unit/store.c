@@ -706,24 +706,25 @@ static void scrub_beside(void **state)
 }
 
 /* A dump that was deleted does not come back, and a lock does not go, with a damaged block that gc
- * sweeps: be it that its header is damaged, or what it says. */
+ * sweeps: be it that its header is damaged, or what it says, or that it is cut off. */
 static void lost_blocks(void **state)
 {
 	const struct store_gc_options gc_some = {.keep_percent = 70};
 	const uint32_t at[] = {0, PACK_BLOCK_HEADER};
-	const uint8_t kept[STORE_DUMP_ID] = {110}, deleted[2][STORE_DUMP_ID] = {{111}, {112}};
+	const uint8_t kept[STORE_DUMP_ID] = {110},
+		      deleted[3][STORE_DUMP_ID] = {{111}, {112}, {113}};
 	uint8_t ids[8][STORE_ID_LEN], other[STORE_ID_LEN];
 	struct store *s = reopen(NULL);
 	struct store_gc_result result;
 	struct store_receipt receipt;
 	struct store_checked checked;
 	uint32_t volume, offset;
-	char text[901] = {0}, index[120];
+	char text[901] = {0}, index[120], file[120];
 	struct buf dump;
 	int round, i;
 
 	(void)state;
-	for (round = 0; round < 2; round++) {
+	for (round = 0; round < 3; round++) {
 		for (i = 0; i < 8; i++) {
 			memset(text, 'a' + i, sizeof text - 1);
 			assert_true(put(s, text, ids[i]) >= 0);
@@ -746,8 +747,13 @@ static void lost_blocks(void **state)
 		assert_int_equal(store_lock(s, kept, store_now() + 1000 + round, &err), 0);
 		volume = s->current.number;
 		offset = (uint32_t)s->current.len - 2 * (PACK_BLOCK_HEADER + STORE_DUMP_ID + 8);
-		flip(volume, offset + at[round]);
-		flip(volume, offset + PACK_BLOCK_HEADER + STORE_DUMP_ID + 8 + at[round]);
+		if (round < 2) {
+			flip(volume, offset + at[round]);
+			flip(volume, offset + PACK_BLOCK_HEADER + STORE_DUMP_ID + 8 + at[round]);
+		} else {
+			snprintf(file, sizeof file, "%s/volumes/%08x.vol", path, volume);
+			assert_int_equal(truncate(file, offset), 0);
+		}
 		assert_int_equal(store_gc(s, &gc_some, &result, &err), 0);
 		assert_true(result.volumes >= 1 && result.damaged == 0);
 		store_close(s);
@@ -760,6 +766,73 @@ static void lost_blocks(void **state)
 		assert_int_equal(store_delete(s, kept, &err), -1);
 		assert_int_equal(err.code, ERR_DENIED);
 	}
+	store_close(s);
+}
+
+/* What is moved may fill a volume in the midst of another one: that is on the disk, and in the
+ * index, with all that was moved. */
+static void gc_fills(void **state)
+{
+	const struct store_gc_options gc_all = {.keep_percent = 100};
+	const size_t len = STORE_CONTENT_MAX, each = 34; /* two fill one volume, and a bit */
+	struct store *s = reopen(NULL);
+	uint8_t *text = calloc(1, len), *bytes = malloc(STORE_RECORD_MAX), *list = malloc(4096);
+	uint8_t id[STORE_DUMP_ID] = {120};
+	struct store_dump d = {.id = id,
+		.agent = "host",
+		.agent_len = 4,
+		.name = "backup",
+		.name_len = 6,
+		.domain = domain,
+		.base = (const uint8_t *)"/",
+		.base_len = 1,
+		.chunks = 2 * each,
+		.list_count = 1};
+	struct db_bytes key = {NULL, 0};
+	struct store_gc_result result;
+	struct store_receipt receipt;
+	struct store_volume_row row;
+	struct store_volume v;
+	struct db_txn *txn;
+	uint32_t number;
+	struct buf dump;
+	size_t i, n;
+
+	(void)state;
+	assert_true(text != NULL && bytes != NULL && list != NULL);
+	for (i = 0; i < 2 * each; i++) {
+		memset(text, (int)i + 1, len);
+		n = record(text, len, bytes);
+		memcpy(list + i * STORE_ID_LEN, bytes + 8, STORE_ID_LEN);
+		assert_int_equal(store_put(s, "host", domain, bytes, n, &err), 0);
+		if (i + 1 == each) {
+			assert_int_equal(store_flush(s, &err), 0);
+			store_volume_close(&s->current);
+		}
+	}
+	n = record(list, 2 * each * STORE_ID_LEN, bytes);
+	assert_int_equal(store_put(s, "host", domain, bytes, n, &err), 0);
+	d.lists = bytes + 8;
+	buf_init(&dump, STORE_DUMP_MAX);
+	assert_int_equal(store_dump_put(&d, &dump, &err), 0);
+	assert_int_equal(store_commit(s, dump.data, dump.len, &receipt, NULL, &err), 0);
+	assert_int_equal(store_gc(s, &gc_all, &result, &err), 0);
+	assert_int_equal(db_begin(s->db, false, &txn, &err), 0);
+	for (n = 0; store_volume_next(txn, &key, &number, &row, &err) == 0;) {
+		if (row.state != STORE_VOLUME_LIVE)
+			continue;
+		assert_int_equal(store_volume_open(s->volumes, number, false, &v, &err), 0);
+		assert_int_equal(v.len, row.len);
+		store_volume_close(&v);
+		n += row.len >= STORE_VOLUME_FULL;
+	}
+	db_abort(txn);
+	assert_int_equal(n, 1);
+	assert_int_equal(store_delete(s, id, &err), 0);
+	buf_fini(&dump);
+	free(text);
+	free(bytes);
+	free(list);
 	store_close(s);
 }
 
@@ -981,6 +1054,7 @@ int main(void)
 		cmocka_unit_test(readers_follow_gc),
 		cmocka_unit_test(scrub_beside),
 		cmocka_unit_test(lost_blocks),
+		cmocka_unit_test(gc_fills),
 		cmocka_unit_test(scrub_group),
 		cmocka_unit_test(scrub_for),
 		cmocka_unit_test(scrub_stops),

@@ -1,0 +1,25 @@
+# Goal: verify goes on to the other dumps when a manifest is malformed, though the next piece of it is being
+# opened: each is told of, and what it proves of the others is right. (Sanitizers see more of it.)
+set -eu
+command -v python3 >/dev/null || exit 77
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+src=$(cd "${SRC:-.}" && pwd)
+cd "$work"
+fail() { echo "$*"; cat out err; exit 1; }
+status_of() { status=0; "$@" >out 2>err || status=$?; }
+
+mkdir tree
+name=$(printf '%060d' 0)
+(cd tree && seq -f "$name%.0f" 6000 | xargs touch)
+"$FDUMP" key new --no-passphrase key >/dev/null
+"$FDUMP" store init store
+for i in 1 2 3; do
+	echo $i >tree/changed
+	"$FDUMP" backup -s store --open --level 0 --state state -C tree . >/dev/null
+done
+python3 "$src/test/liar.py" store manifest
+status_of "$FDUMP" store rebuild store
+[ $status = 0 ] || fail "rebuild: status $status"
+status_of "$FDUMP" verify --key key store
+[ $status = 5 ] && [ "$(grep -c 'manifest: malformed' err)" = 3 ] || fail "verify: status $status"
