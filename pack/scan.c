@@ -240,6 +240,26 @@ static int open_file(int dirfd, const char *name, struct stat *st)
 	return fd;
 }
 
+/* Whether a of the two paths is b, or one that b is in. */
+static bool is_above(const char *a, size_t a_len, const char *b, size_t b_len)
+{
+	return a_len <= b_len && memcmp(a, b, a_len) == 0 && (a_len == b_len || b[a_len] == '/');
+}
+
+/* Whether an entry here and one that comes from elsewhere can't both be. */
+static bool is_taken(const struct pack_scan *s, const char *path, size_t len, bool is_dir)
+{
+	char *const *at;
+
+	for (at = s->o.taken; at != NULL && *at != NULL; at++) {
+		size_t n = strcspn(*at, "=");
+
+		if (is_above(*at, n, path, len) || (!is_dir && is_above(path, len, *at, n)))
+			return true;
+	}
+	return false;
+}
+
 /* Looks at a name. Returns 0 with the item filled; 1 to leave it out; -1. */
 static int look(struct pack_scan *s, struct pack_dir *dir, const char *name, uint8_t type,
 	struct pack_scan_item *item, struct err *err)
@@ -261,6 +281,10 @@ static int look(struct pack_scan *s, struct pack_dir *dir, const char *name, uin
 	}
 	if (s->o.excluded != NULL && s->o.excluded(s->o.ctx, item->path, item->path_len, is_dir))
 		return 1;
+	if (is_taken(s, item->path, item->path_len, is_dir)) {
+		problem(s, "is where the output of a --command goes: left out", 0);
+		return 1;
+	}
 	if (is_dir) {
 		fd = fs_open_read(dir->fd, name, O_DIRECTORY);
 		item->error = fd < 0 ? errno : 0;
