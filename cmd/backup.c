@@ -292,6 +292,7 @@ static int parse(struct options *o, int argc, char **argv)
 	o->backup.commands = o->backup.scan.taken = o->o.commands;
 	o->backup.threads = o->o.threads;
 	o->backup.scan.no_recursion = o->o.no_recursion;
+	o->backup.scan.listed = o->o.files_from != NULL;
 	o->backup.xattrs = !o->o.no_xattrs;
 	o->backup.owner_names = !o->o.numeric_owner;
 	return -1;

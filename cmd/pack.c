@@ -135,6 +135,7 @@ static int parse(struct options *o, int argc, char **argv)
 		cmd_fail_json(json_to(o));
 	o->create.threads = o->o.threads;
 	o->create.scan.no_recursion = o->o.no_recursion;
+	o->create.scan.listed = o->o.files_from != NULL;
 	o->create.xattrs = !o->o.no_xattrs;
 	o->create.owner_names = !o->o.numeric_owner;
 	return -1;

@@ -153,9 +153,17 @@ static bool named(struct cmd_select *s, const char *path, size_t len)
 
 bool cmd_select_test(struct cmd_select *s, const uint8_t *path, size_t len, bool is_dir)
 {
-	return named(s, (const char *)path, len) &&
-	       (s->exclude == NULL || match_test_deep(s->exclude, (const char *)path, len,
-					      is_dir) != MATCH_EXCLUDED);
+	if (!named(s, (const char *)path, len) ||
+		(s->exclude != NULL && match_test_deep(s->exclude, (const char *)path, len,
+					       is_dir) == MATCH_EXCLUDED))
+		return false;
+	__atomic_store_n(&s->any, true, __ATOMIC_RELAXED);
+	return true;
+}
+
+bool cmd_select_any(const struct cmd_select *s)
+{
+	return s->any || (s->count == 0 && s->exclude == NULL);
 }
 
 size_t cmd_select_unmet(const struct cmd_select *s, const char *command, const char *in)
@@ -172,7 +180,11 @@ size_t cmd_select_unmet(const struct cmd_select *s, const char *command, const c
 		cmd_fail(command, &err);
 		unmet++;
 	}
-	return unmet;
+	if (unmet > 0 || cmd_select_any(s))
+		return unmet;
+	err_set(&err, ERR_NOTFOUND, "nothing is selected: all of it is excluded");
+	cmd_fail(command, &err);
+	return 1;
 }
 
 void cmd_select_fini(struct cmd_select *s)
