@@ -106,8 +106,16 @@ static int by_path(const void *a, const void *b)
 
 void cmd_select_ready(struct cmd_select *s)
 {
+	size_t i, kept = 0;
+
 	if (s->count > 1)
 		qsort(s->paths, s->count, sizeof *s->paths, by_path);
+	for (i = 0; i < s->count; i++)
+		if (kept == 0 || by_path(&s->paths[kept - 1], &s->paths[i]) != 0)
+			s->paths[kept++] = s->paths[i];
+		else
+			free(s->paths[i].path);
+	s->count = kept;
 }
 
 static struct cmd_selected *find(struct cmd_select *s, const char *path, size_t len)

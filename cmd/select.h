@@ -1,7 +1,7 @@
 /*
  * Which entries of a pack are meant: the paths a user names (PATH..., -T), less
  * the patterns he excludes (--exclude, -X). A path means the entry of this
- * name and all below it; no path at all means everything.
+ * name and all below it; one that is named twice counts once; no path at all means everything.
  *
  *   zeroed -> cmd_select_path, _paths_from, _pattern, _patterns_from ->
  *   cmd_select_ready -> cmd_select_test ... -> cmd_select_unmet -> _fini
