@@ -21,6 +21,7 @@
 #include "lib/err.h"
 #include "lib/fs.h"
 #include "lib/names.h"
+#include "pack/command.h"
 #include "pack/descent.h"
 #include "pack/load.h"
 #include "pack/newfile.h"
@@ -216,6 +217,8 @@ static bool is_file(const struct pack_head *head)
 static int heed_status(struct pack_extract *x, struct pack_bytes path, const struct pack_head *head,
 	const struct pack_tail *tail)
 {
+	char text[TEXT_MAX];
+
 	switch (tail->status) {
 	case PACK_OK:
 		return 0;
@@ -243,8 +246,8 @@ static int heed_status(struct pack_extract *x, struct pack_bytes path, const str
 			x->o.made);
 		return 0;
 	case PACK_COMMAND_FAILED:
-		problem(x, path, PACK_EXTRACT_ABSENT,
-			"not restored: the command failed with status %u", tail->exit);
+		pack_command_failed(tail->exit, text, sizeof text);
+		problem(x, path, PACK_EXTRACT_ABSENT, "not restored: %s", text);
 		return 1;
 	default:
 		if (!is_file(head)) { /* all that it needs is in its HEAD */
