@@ -31,6 +31,9 @@
 /* Descriptors that are not for prepared files: frames, inputs, the rest. */
 #define FILES_KEPT (PACK_DESCENT_OPEN + 64)
 
+/* What is remembered of PACK_EXTRACT_ABSENT, for hard links to it. */
+#define ABSENT_MAX (4u << 20)
+
 static int put_member(
 	struct pack_extract *x, struct pack_load *load, struct pack_member *m, struct err *err);
 
@@ -41,6 +44,7 @@ struct pack_extract {
 	bool setgid;       /* the target hands its group down */
 	atomic_long files; /* prepared ones that may still be opened */
 	unsigned serial;   /* of temporary names */
+	struct buf absent; /* paths of what is not restored, each between NULs */
 	/* The file that goes on from load to load. */
 	bool open;
 	struct pack_newfile file;
@@ -87,6 +91,7 @@ struct pack_extract *pack_extract_new(const struct pack_extract_options *o, stru
 		.ctx = x,
 	};
 	buf_init(&x->open_head, PACK_HEAD_KEEP);
+	buf_init(&x->absent, ABSENT_MAX);
 	x->parent = -1;
 	x->setgid = fstat(o->target, &st) == 0 && (st.st_mode & S_ISGID);
 	atomic_init(&x->files, o->files > FILES_KEPT ? (long)(o->files - FILES_KEPT) : 0);
@@ -110,7 +115,33 @@ void pack_extract_free(struct pack_extract *x)
 	names_free(x->restore.names);
 	pack_descent_free(x->descent);
 	buf_fini(&x->open_head);
+	buf_fini(&x->absent);
 	free(x);
+}
+
+/* Without room only what is said of links to it is less exact. */
+static void remember(struct pack_extract *x, struct pack_bytes path)
+{
+	uint8_t *to = buf_room(&x->absent, path.len + 2, NULL);
+
+	if (to == NULL)
+		return;
+	to[0] = to[path.len + 1] = 0;
+	memcpy(to + 1, path.at, path.len);
+	buf_took(&x->absent, path.len + 2);
+}
+
+static bool is_absent(const struct pack_extract *x, struct pack_bytes path)
+{
+	const uint8_t *at = x->absent.data, *end = at + x->absent.len;
+
+	while (x->absent.len > 0 &&
+		(at = memmem(at, (size_t)(end - at), path.at, path.len)) != NULL) {
+		if (at[-1] == 0 && at[path.len] == 0)
+			return true;
+		at++;
+	}
+	return false;
 }
 
 __attribute__((format(printf, 4, 5))) static void problem(struct pack_extract *x,
@@ -122,6 +153,8 @@ __attribute__((format(printf, 4, 5))) static void problem(struct pack_extract *x
 	va_start(ap, fmt);
 	vsnprintf(text, sizeof text, fmt, ap);
 	va_end(ap);
+	if (kind == PACK_EXTRACT_ABSENT)
+		remember(x, path);
 	x->o.problem(x->o.ctx, path, kind, 0, text);
 }
 
@@ -713,6 +746,11 @@ static int put_link(struct pack_extract *x, const struct pack_member *m, struct 
 	if (!wanted_path(x, link) || !strip(x, &link)) {
 		problem(x, path, PACK_EXTRACT_LOST,
 			"hard link to an entry that is not unpacked along with it");
+		return 0;
+	}
+	if (is_absent(x, link)) { /* what has its name is something else */
+		problem(x, path, PACK_EXTRACT_ABSENT,
+			"not restored: a hard link to an entry that is not");
 		return 0;
 	}
 	dir = pack_descent_go(x->descent, path, err);

@@ -24,6 +24,7 @@ run() { # STATUS ARGUMENTS
 mkdir -p tree
 echo a >tree/a
 echo b >tree/b
+ln tree/b tree/link
 chmod 0 tree/b
 printf '#!/bin/sh\necho part\nexit 3\n' >part
 chmod +x part
@@ -40,10 +41,16 @@ for how in "packed unpack -f p" "backed+up restore -s s --state state latest"; d
 		run 1 ${how#* } -C o
 		grep -q "tree/b: not restored: it could not be read when it was ${made/+/ }" said || fail "$how: b not said"
 		grep -q "c: not restored: the command failed with status 3" said || fail "$how: c not said"
+		grep -q "tree/link: not restored: a hard link to an entry that is not" said || fail "$how: link not said"
 		[ "$(ls o/tree)" = a ] || fail "$how: not a alone"
 		[ ! -e o/c ] || fail "$how: part of the output"
 		run 1 ${how#* } -C o --json
-		grep -q '"missing":2' out || fail "$how: $(cat out)"
+		grep -q '"missing":3' out || fail "$how: $(cat out)"
+		# A link to it is none to what was there before.
+		echo old >o/tree/b
+		chmod 666 o/tree/b
+		run 1 ${how#* } -C o
+		[ ! -e o/tree/link ] || fail "$how: a link to something else"
 		# What fails here still counts more.
 		rm -rf o/tree
 		mkdir -p o/tree/a/x
