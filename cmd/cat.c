@@ -37,8 +37,8 @@ static const char help[] =
 	"      --threads N         default: the number of processors\n"
 	"\n"
 	"Exit status: 0 done; 1 done, but the file changed or could not be read to its\n"
-	"end when it was packed; 2 failed, or PATH is not there; 5 damage found: what was\n"
-	"written is wrong or not all; 6 wrong key, or not\n"
+	"end when it was packed, or the command failed; 2 failed, or PATH is not there;\n"
+	"5 damage found: what was written is wrong or not all; 6 wrong key, or not\n"
 	"sealed.\n";
 
 struct cat {
