@@ -24,6 +24,12 @@ struct store_pending {
 	struct store_chunk_row row;
 };
 
+/* A volume that is shorter than the index says. */
+struct store_cut {
+	uint32_t volume;
+	uint64_t len; /* 0: its file is missing */
+};
+
 /* Of an agent that has one, or that was counted. */
 struct store_quota {
 	char agent[STORE_NAME_MAX + 1];
@@ -59,7 +65,8 @@ struct store {
 		uint32_t number;
 	} * domains; /* those that were met */
 	size_t domain_count;
-	bool notes;              /* what is read; under `lock`: */
+	struct buf cut; /* struct store_cut, by number: as it was when a writer opened it */
+	bool notes;     /* what is read; under `lock`: */
 	struct store_marks read; /* places of blocks that are whole */
 };
 
@@ -75,6 +82,10 @@ int store_domain_number(struct store *s, const uint8_t *domain, uint32_t *number
 int store_find(struct store *s, struct db_txn *txn, const uint8_t *key, struct store_chunk_row *row,
 	struct err *err);
 const struct store_pending *store_pending_find(const struct store *s, const uint8_t *key);
+
+/* Whether a place is in a volume that is missing, or behind the end of one that was cut: what the
+ * index has there is not there. Only a writer knows: for others gc may have moved it. */
+bool store_is_lost(const struct store *s, const struct store_place *place);
 
 /* Whether the block that begins there was read since store_note_reads, and is whole. */
 bool store_was_read(struct store *s, uint32_t volume, uint64_t offset);

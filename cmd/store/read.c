@@ -17,6 +17,23 @@
 
 /* --- finding ------------------------------------------------------------- */
 
+static int by_volume(const void *a, const void *b)
+{
+	const struct store_cut *x = a, *y = b;
+
+	return (x->volume > y->volume) - (x->volume < y->volume);
+}
+
+bool store_is_lost(const struct store *s, const struct store_place *place)
+{
+	const struct store_cut key = {.volume = place->volume}, *cut;
+
+	if (s->cut.len == 0)
+		return false;
+	cut = bsearch(&key, s->cut.data, s->cut.len / sizeof key, sizeof key, by_volume);
+	return cut != NULL && (uint64_t)place->offset + PACK_BLOCK_HEADER + place->len > cut->len;
+}
+
 /* Under the lock. */
 static int known_domain(const struct store *s, const uint8_t *domain, uint32_t *number)
 {
@@ -64,11 +81,16 @@ int store_find(struct store *s, struct db_txn *txn, const uint8_t *key, struct s
 {
 	const struct store_pending *pending = store_pending_find(s, key);
 
+	int got;
+
 	if (pending != NULL) {
 		*row = pending->row;
 		return 0;
 	}
-	return store_chunk_get(txn, key, row, err);
+	got = store_chunk_get(txn, key, row, err);
+	if (got == 0 && store_is_lost(s, &row->place))
+		row->damaged = true;
+	return got;
 }
 
 /* Looks chunks up, one after the other; the lock is held only for those that are pending. */
@@ -101,6 +123,8 @@ static int find_all(struct store *s, const uint8_t *domain, const uint8_t *ids, 
 			got = db_begin(s->db, false, &txn, err);
 		if (got == 0)
 			got = store_chunk_get(txn, key, &rows[i], err);
+		if (got == 0 && store_is_lost(s, &rows[i].place))
+			rows[i].damaged = true;
 		if (got == 1) {
 			rows[i].damaged = true;
 			got = 0;

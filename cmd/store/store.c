@@ -454,6 +454,7 @@ struct store *store_open(const char *path, enum store_mode mode, struct err *err
 	pthread_mutex_init(&s->writer, NULL);
 	pthread_mutex_init(&s->lock, NULL);
 	buf_init(&s->quotas, SIZE_MAX);
+	buf_init(&s->cut, SIZE_MAX);
 	if (store_check_files(path, true, err) != 0 || read_about(s, err) != 0 ||
 		store_quotas_load(s, err) != 0)
 		goto fail;
@@ -480,6 +481,7 @@ void store_close(struct store *s)
 		return;
 	db_close(s->db);
 	store_quotas_drop(s);
+	buf_fini(&s->cut);
 	store_volume_close(&s->current);
 	if (s->volumes >= 0)
 		close(s->volumes);

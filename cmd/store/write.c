@@ -717,12 +717,10 @@ static int recover_volume(struct store *s, struct db_txn *txn, uint32_t number,
 	struct store_volume_row *row, struct err *err)
 {
 	struct store_volume v = {.fd = -1};
+	struct store_cut cut = {.volume = number};
 	struct err why = {0};
 	int got = 0;
 
-	if (row->state == STORE_VOLUME_LIVE && row->len > 0 && number + 1 < s->meta.volume &&
-		row->len >= STORE_VOLUME_FULL)
-		return 0; /* nothing was ever written behind it */
 	if (row->state == STORE_VOLUME_LIVE)
 		got = store_volume_open(s->volumes, number, true, &v, &why);
 	if (row->state != STORE_VOLUME_LIVE || (row->len == 0 && (got != 0 || v.len == 0))) {
@@ -731,9 +729,13 @@ static int recover_volume(struct store *s, struct db_txn *txn, uint32_t number,
 			       ? store_volume_del(txn, number, err)
 			       : -1;
 	}
-	if (got != 0)
-		return 0; /* missing: damage, for scrub to tell */
-	if (v.len > row->len)
+	if (got != 0) /* missing: damage, for scrub to tell */
+		return why.code == ERR_NOTFOUND ? buf_add(&s->cut, &cut, sizeof cut, err) : 0;
+	cut.len = v.len;
+	if (v.len < row->len)
+		got = buf_add(&s->cut, &cut, sizeof cut, err);
+	else if (v.len > row->len && row->len < STORE_VOLUME_FULL)
+		/* behind a full one nothing was ever written */
 		got = recover_tail(s, txn, number, row, &v, err);
 	if (got == 0 && v.len == row->len && v.len > 0 && v.len < STORE_VOLUME_FULL &&
 		read_id(&v) == 0) {
