@@ -41,8 +41,9 @@ static const char help[] =
 	"      --schedule SCHEDULE stays, and scrubs whenever '0 3 * * sun' or @daily is due\n"
 	"      --tz ZONE           of the schedule, like Europe/Paris (the machine's)\n"
 	"  rebuild                 makes the index anew, from the volumes; says what is lost\n"
-	"  replicate               copies all dumps that it lacks, and all chunks that are\n"
-	"                          missing or damaged\n"
+	"  replicate               copies all dumps that it lacks, or can't read, and all\n"
+	"                          chunks that are missing or damaged; status 5 if a dump\n"
+	"                          of it is not whole after that\n"
 	"      --from STORE        from there\n"
 	"  quota                   lets an agent use so much of it, at most\n"
 	"  trust-clock             says that the machine's clock is right: after it was set by\n"
@@ -280,12 +281,18 @@ static int replicate(const struct options *o, struct err *err)
 			r.chunks, r.bytes);
 	if (print_result(o, "store.replicate",
 		    (struct cmd_json_row[]){{"dumps", r.dumps}, {"chunks", r.chunks},
-			    {"bytes", r.bytes}, {"failed", r.failed}},
-		    4, err) != 0)
+			    {"bytes", r.bytes}, {"failed", r.failed}, {"incomplete", r.incomplete}},
+		    5, err) != 0)
 		return -1;
-	return r.failed == 0 ? 0
-			     : err_set(err, ERR_DAMAGE,
-				       "%" PRIu64 " dumps could not be copied whole", r.failed);
+	if (r.failed > 0)
+		return err_set(
+			err, ERR_DAMAGE, "%" PRIu64 " dumps could not be copied whole", r.failed);
+	if (r.incomplete == 0)
+		return 0;
+	return err_set(err, ERR_DAMAGE,
+		"%" PRIu64 " dumps of %s are not whole, and %s can't mend them: fdump store "
+		"replicate from another store, or fdump forget them",
+		r.incomplete, o->dir, o->from);
 }
 
 static int trust_clock(const struct options *o, struct err *err)

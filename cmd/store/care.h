@@ -72,12 +72,14 @@ int store_scrub(struct store *store, const struct store_scrub_options *options,
 int store_rebuild(const char *path, store_problem *problem, void *ctx, struct store_checked *result,
 	struct err *err);
 
-/* Copies to `to` (opened to write) all dumps of `from` that it lacks, and did
- * not delete, and all chunks of its dumps that it lacks or has damaged. dump: only
- * this one; NULL: all. */
+/* Copies to `to` (opened to write) all dumps of `from` that it lacks, or whose records it can't
+ * read, and did not delete, and all chunks of its dumps that it lacks or has damaged. dump: only
+ * this one; NULL: all. If it was all, the dumps of `to` are held against its chunks; if none is
+ * incomplete, volumes whose files are missing leave its index. */
 struct store_replicated {
 	uint64_t dumps, chunks, bytes;
-	uint64_t failed; /* dumps that `from` has not whole either */
+	uint64_t failed;     /* dumps that `from` has not whole either */
+	uint64_t incomplete; /* dumps of `to`, after that */
 };
 int store_replicate(struct store *from, struct store *to, const uint8_t *dump,
 	store_problem *problem, void *ctx, struct store_replicated *result, struct err *err);

@@ -82,6 +82,7 @@ struct share {
 	uint64_t len; /* committed */
 	uint64_t live;
 	uint64_t rows; /* of chunks, and dumps, that are in it */
+	bool needed;   /* by a dump, also if it is damaged there */
 };
 
 static struct share *share_of(struct buf *shares, uint32_t volume)
@@ -125,6 +126,7 @@ static int measure(struct gc *g, struct buf *shares, struct err *err)
 	struct share *s, one = {0};
 	struct db_txn *txn;
 	uint32_t number;
+	bool marked;
 	int got;
 
 	if (db_begin(g->store->db, false, &txn, err) != 0)
@@ -140,10 +142,14 @@ static int measure(struct gc *g, struct buf *shares, struct err *err)
 	}
 	for (key.at = NULL; got >= 0 && (got = store_chunk_next(txn, &key, &row, err)) == 0;) {
 		s = share_of(shares, row.place.volume);
-		if (s == NULL || row.damaged)
+		if (s == NULL)
+			continue;
+		marked = store_marks_has(&g->marks, hash_of(key.at));
+		s->needed |= marked;
+		if (row.damaged)
 			continue;
 		s->rows++;
-		if (store_marks_has(&g->marks, hash_of(key.at)))
+		if (marked)
 			s->live += PACK_BLOCK_HEADER + row.place.len;
 	}
 	for (key.at = NULL; got >= 0 && (got = store_dump_row_next(txn, &key, &dump, err)) == 0;) {
@@ -151,6 +157,7 @@ static int measure(struct gc *g, struct buf *shares, struct err *err)
 		if (s == NULL)
 			continue;
 		s->rows++;
+		s->needed = true;
 		s->live += PACK_BLOCK_HEADER + dump.place.len;
 	}
 	if (got >= 0)
@@ -466,16 +473,22 @@ static int sweep(struct gc *g, struct buf *shares, struct err *err)
 {
 	const struct share *s = (const struct share *)(const void *)shares->data;
 	struct store_volume v;
+	struct buf lost; /* numbers of volumes */
 	size_t i;
+	int got = 0;
 
+	buf_init(&lost, SIZE_MAX);
 	if (shares->len > 0)
 		qsort(shares->data, shares->len / sizeof *s, sizeof *s, by_volume);
-	for (i = 0; i < shares->len / sizeof *s; i++) {
+	for (i = 0; i < shares->len / sizeof *s && got == 0; i++) {
 		struct err why = {0};
 		uint64_t len;
 
 		if (store_volume_open(g->store->volumes, s[i].volume, false, &v, &why) != 0) {
-			g->result->damaged++;
+			if (why.code == ERR_NOTFOUND && !s[i].needed)
+				got = buf_add(&lost, &s[i].volume, sizeof s[i].volume, err);
+			else
+				g->result->damaged++;
 			continue;
 		}
 		len = v.len;
@@ -491,9 +504,14 @@ static int sweep(struct gc *g, struct buf *shares, struct err *err)
 			g->result->bytes += len - s[i].live;
 			continue;
 		}
-		if (sweep_volume(g, &s[i], err) != 0)
-			return -1;
+		got = sweep_volume(g, &s[i], err);
 	}
+	if (got == 0 && !g->o.dry_run)
+		got = store_drop_lost(g->store, (const uint32_t *)(const void *)lost.data,
+			lost.len / sizeof(uint32_t), err);
+	buf_fini(&lost);
+	if (got != 0)
+		return -1;
 	g->result->bytes -= g->made < g->result->bytes ? g->made : g->result->bytes;
 	g->result->left -= g->kept < g->result->left ? g->kept : g->result->left;
 	return 0;

@@ -17,23 +17,6 @@
 
 /* --- finding ------------------------------------------------------------- */
 
-static int by_volume(const void *a, const void *b)
-{
-	const struct store_cut *x = a, *y = b;
-
-	return (x->volume > y->volume) - (x->volume < y->volume);
-}
-
-bool store_is_lost(const struct store *s, const struct store_place *place)
-{
-	const struct store_cut key = {.volume = place->volume}, *cut;
-
-	if (s->cut.len == 0)
-		return false;
-	cut = bsearch(&key, s->cut.data, s->cut.len / sizeof key, sizeof key, by_volume);
-	return cut != NULL && (uint64_t)place->offset + PACK_BLOCK_HEADER + place->len > cut->len;
-}
-
 /* Under the lock. */
 static int known_domain(const struct store *s, const uint8_t *domain, uint32_t *number)
 {
@@ -479,6 +462,20 @@ static int read_dump(struct store *s, const struct found *f, struct buf *payload
 	e->seq = f->row.seq;
 	e->damaged = f->row.damaged;
 	return 0;
+}
+
+bool store_has_record(struct store *s, const uint8_t *id, const struct store_dump_row *row)
+{
+	struct store_entry e = {0};
+	struct found f = {.row = *row};
+	struct buf payload;
+	bool has;
+
+	memcpy(f.id, id, sizeof f.id);
+	buf_init(&payload, PACK_BLOCK_VOLUME_MAX);
+	has = read_dump(s, &f, &payload, &e, NULL) == 0;
+	buf_fini(&payload);
+	return has;
 }
 
 int store_dump_now(struct store *s, const uint8_t *id, struct store_dump_row *row, struct err *err)

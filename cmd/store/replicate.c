@@ -5,6 +5,7 @@
 #include "cmd/store/care.h"
 #include "cmd/store/inner.h"
 #include "lib/buf.h"
+#include "lib/db.h"
 #include "lib/err.h"
 
 struct replicate {
@@ -80,6 +81,64 @@ static int copy_dump(void *ctx, const struct store_entry *e, struct err *err)
 	return 0;
 }
 
+/* What of `to` could not be mended. */
+static int check_dump(void *ctx, const struct store_entry *e, struct err *err)
+{
+	struct replicate *r = ctx;
+	struct err why = {0};
+	struct db_txn *txn;
+	int got = 1;
+
+	if (db_begin(r->to->db, false, &txn, err) != 0)
+		return -1;
+	if (e->record != NULL)
+		got = store_whole(r->to, txn, &e->dump, NULL, &why);
+	db_abort(txn);
+	if (got == 0)
+		return 0;
+	if (got < 0 && why.code != ERR_FORMAT && why.code != ERR_DAMAGE) {
+		*err = why;
+		return -1;
+	}
+	r->result->incomplete++;
+	r->problem(r->ctx, e,
+		e->record != NULL ? "is not whole: chunks of it are missing or damaged"
+				  : "its record can't be read");
+	return 0;
+}
+
+/* All that is needed is elsewhere now. */
+static int drop_lost(struct store *to, struct err *err)
+{
+	const struct store_cut *cut = (const struct store_cut *)(const void *)to->cut.data;
+	struct buf numbers;
+	size_t i;
+	int got = 0;
+
+	buf_init(&numbers, SIZE_MAX);
+	for (i = 0; i < to->cut.len / sizeof *cut && got == 0; i++)
+		if (cut[i].len == 0)
+			got = buf_add(&numbers, &cut[i].volume, sizeof cut[i].volume, err);
+	if (got == 0)
+		got = store_drop_lost(to, (const uint32_t *)(const void *)numbers.data,
+			numbers.len / sizeof(uint32_t), err);
+	buf_fini(&numbers);
+	return got;
+}
+
+/* How `to` stands. */
+static int check(struct replicate *r, struct err *err)
+{
+	int got;
+
+	pthread_mutex_lock(&r->to->writer);
+	got = store_dumps(r->to, check_dump, r, err);
+	if (got == 0 && r->result->incomplete == 0)
+		got = drop_lost(r->to, err);
+	pthread_mutex_unlock(&r->to->writer);
+	return got;
+}
+
 int store_replicate(struct store *from, struct store *to, const uint8_t *dump,
 	store_problem *problem, void *ctx, struct store_replicated *result, struct err *err)
 {
@@ -96,6 +155,8 @@ int store_replicate(struct store *from, struct store *to, const uint8_t *dump,
 	got = store_dumps(from, copy_dump, &r, err);
 	if (got == 0)
 		got = store_flush(to, err);
+	if (got == 0 && dump == NULL)
+		got = check(&r, err);
 	buf_fini(&r.record);
 	return got;
 }

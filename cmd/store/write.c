@@ -409,13 +409,16 @@ static int make_receipt(struct store *s, const struct store_dump *dump, const ui
 	return sign(s, dump, r, err);
 }
 
-/* Whether a dump's id was never used here. */
-static int check_new(struct db_txn *txn, const uint8_t *id, struct err *err)
+/* Whether a dump's id was never used here, or was, by a dump whose record is lost: that comes
+ * again. */
+static int check_new(struct store *s, struct db_txn *txn, const uint8_t *id, struct err *err)
 {
 	struct store_dump_row row;
 	int64_t time;
 	int got = store_dump_row_get(txn, id, &row, err);
 
+	if (got == 0 && !store_has_record(s, id, &row))
+		return 0;
 	if (got == 0)
 		return err_set(err, ERR_EXISTS, "there is a dump of this id");
 	if (got < 0 || (got = store_time_get(txn, STORE_DELETED, id, &time, err)) < 0)
@@ -432,7 +435,7 @@ static int commit_in(struct store *s, struct db_txn *txn, const struct store_dum
 	uint8_t *to = s->block + PACK_BLOCK_HEADER;
 	int got;
 
-	if (check_new(txn, dump->id, err) != 0)
+	if (check_new(s, txn, dump->id, err) != 0)
 		return -1;
 	got = store_whole(s, txn, dump, missing, err);
 	if (got != 0)
@@ -524,8 +527,7 @@ static int lock_of(
 	return 0;
 }
 
-/* A block of a dump's id and a time, durable, and then the index. */
-static int write_time(
+int store_write_time(
 	struct store *s, enum store_block kind, const uint8_t *id, int64_t time, struct err *err)
 {
 	uint8_t *to = s->block + PACK_BLOCK_HEADER;
@@ -617,7 +619,7 @@ static int delete_locked(struct store *s, const uint8_t *id, struct err *err)
 	if (now < lock)
 		return err_set(err, ERR_DENIED, "the dump is locked for %lld more seconds",
 			(long long)(lock - now));
-	return write_time(s, STORE_BLOCK_DELETE, id, now, err);
+	return store_write_time(s, STORE_BLOCK_DELETE, id, now, err);
 }
 
 int store_delete(struct store *s, const uint8_t *dump, struct err *err)
@@ -642,7 +644,7 @@ static int lock_locked(struct store *s, const uint8_t *id, int64_t until, struct
 	db_abort(txn);
 	if (got != 0 || lock >= until)
 		return got;
-	return write_time(s, STORE_BLOCK_LOCK, id, until, err);
+	return store_write_time(s, STORE_BLOCK_LOCK, id, until, err);
 }
 
 int store_lock(struct store *s, const uint8_t *dump, int64_t until, struct err *err)
