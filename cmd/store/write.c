@@ -154,7 +154,10 @@ int store_append(struct store *s, enum store_block kind, size_t len, struct stor
 
 	if (s->failed)
 		return err_set(err, ERR_IO, "%s: an earlier write failed: open it anew", s->path);
-	if (check_space(s, PACK_BLOCK_HEADER + len, err) != 0 || have_volume(s, err) != 0)
+	/* What is deleted frees space: for that there is the reserve. */
+	if ((kind != STORE_BLOCK_DELETE && kind != STORE_BLOCK_LOCK &&
+		    check_space(s, PACK_BLOCK_HEADER + len, err) != 0) ||
+		have_volume(s, err) != 0)
 		return -1;
 	if (store_volume_append(&s->current, kind, s->meta.seq, s->block, len, &offset, err) != 0) {
 		s->until_statfs = 0;
