@@ -29,7 +29,8 @@ static const char help[] =
 	"  init                    makes a store in DIR, which is new or empty\n"
 	"      --reserve SIZE      keep so much of the file system free; default: 64M\n"
 	"  stat                    what is in it, in numbers; what each agent uses\n"
-	"  gc                      gives back the space of what no dump needs\n"
+	"  gc                      gives back the space of what no dump needs, as far as there\n"
+	"                          is room to rewrite volumes\n"
 	"      --threshold PERCENT rewrites volumes of which so much is garbage; default: 30;\n"
 	"                          1 takes longest and gives most back\n"
 	"  -n, --dry-run           only says how much\n"
@@ -181,7 +182,8 @@ static int set_quota(const struct options *o, struct err *err)
 static int print_gc(const struct options *o, const struct store_gc_result *r, struct err *err)
 {
 	const struct cmd_json_row rows[] = {{"bytes", r->bytes}, {"volumes", r->volumes},
-		{"chunks", r->chunks}, {"left", r->left}, {"damaged", r->damaged}};
+		{"chunks", r->chunks}, {"left", r->left}, {"damaged", r->damaged},
+		{"unfit", r->unfit}, {"wanted", r->wanted}};
 	json_t *object;
 	int failed;
 
@@ -193,6 +195,11 @@ static int print_gc(const struct options *o, const struct store_gc_result *r, st
 			       "%ld %% is garbage%s\n",
 				r->left, o->threshold,
 				o->threshold > 1 ? " (--threshold 1 rewrites these too)" : "");
+		if (r->unfit > 0 && r->volumes > 0)
+			printf("%" PRIu64
+			       " volumes with garbage stay: rewriting the smallest needs %" PRIu64
+			       " bytes, and there are %" PRIu64 "\n",
+				r->unfit, r->wanted, r->free);
 		return fflush(stdout) == 0 ? 0 : err_errno(err, errno, "standard output");
 	}
 	object = cmd_json_new("result", "store.gc");
@@ -216,6 +223,12 @@ static int gc(const struct options *o, struct err *err)
 		return err_set(err, ERR_DAMAGE,
 			"%" PRIu64 " volumes have damage, and were left alone: fdump store scrub",
 			r.damaged);
+	if (r.unfit > 0 && r.volumes == 0)
+		return err_set(err, ERR_NOSPACE,
+			"%s: no space: rewriting the smallest of %" PRIu64
+			" volumes with garbage needs %" PRIu64 " bytes, and there are %" PRIu64
+			" (a quarter of the reserve stays)",
+			o->dir, r.unfit, r.wanted, r.free);
 	return 0;
 }
 
