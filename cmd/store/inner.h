@@ -102,6 +102,9 @@ int store_read_place(struct store *s, const struct store_place *place, struct pa
 int store_new_volume(struct store *s, enum store_volume_state state, uint64_t seq,
 	struct store_volume *volume, struct err *err);
 
+/* Sets err, and returns -1: a directory is no store. */
+int store_is_none(const char *path, struct err *err);
+
 /* Makes `fdump-store` and `identity` anew if they are missing or malformed: new keys, and a new uid
  * if that is lost. Returns 0: nothing to do; 1: made; -1 with err set. */
 int store_mend_identity(const char *path, struct err *err);

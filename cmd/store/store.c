@@ -151,6 +151,12 @@ static int unhex(const char *text, uint8_t *bytes, size_t len)
 	return 0;
 }
 
+int store_is_none(const char *path, struct err *err)
+{
+	return err_set(err, ERR_NOTFOUND,
+		"%s: is no store: a store is a directory that fdump store init made", path);
+}
+
 static int read_about(struct store *s, struct err *err)
 {
 	char text[ABOUT_MAX + 1], uid[2 * STORE_UID_LEN + 1], public[2 * SEAL_SIGN_LEN + 1];
@@ -163,12 +169,7 @@ static int read_about(struct store *s, struct err *err)
 	got = file_read(path, text, ABOUT_MAX, &len, NULL, err);
 	free(path);
 	if (got != 0)
-		return err->code == ERR_NOTFOUND
-			       ? err_set(err, ERR_NOTFOUND,
-					 "%s: is no store: a store is a directory that fdump store "
-					 "init made",
-					 s->path)
-			       : -1;
+		return err->code == ERR_NOTFOUND ? store_is_none(s->path, err) : -1;
 	text[len] = 0;
 	got = sscanf(text, "fdump-store %d\nuid %32[0-9a-f]\npublic %64[0-9a-f]\nreserve %" SCNu64,
 		&version, uid, public, &s->reserve);
