@@ -280,6 +280,8 @@ static int replicate(const struct options *o, struct err *err)
 
 	if (o->from == NULL)
 		return err_set(err, ERR_USAGE, "replicate wants --from STORE");
+	if (store_distinct((const char *[]){o->from, o->dir}, 2, err) != 0)
+		return -1;
 	from = store_open(o->from, STORE_READ, err);
 	if (from != NULL)
 		to = store_open(o->dir, STORE_WRITE, err);

@@ -476,6 +476,25 @@ fail:
 	return NULL;
 }
 
+static bool same_place(const char *a, const char *b)
+{
+	struct stat x, y;
+
+	return stat(a, &x) == 0 && stat(b, &y) == 0 && x.st_dev == y.st_dev && x.st_ino == y.st_ino;
+}
+
+int store_distinct(const char *const *paths, size_t count, struct err *err)
+{
+	size_t i, j;
+
+	for (i = 1; i < count; i++)
+		for (j = 0; j < i; j++)
+			if (same_place(paths[i], paths[j]))
+				return err_set(err, ERR_USAGE, "%s and %s are the same store",
+					paths[j], paths[i]);
+	return 0;
+}
+
 void store_close(struct store *s)
 {
 	if (s == NULL)
