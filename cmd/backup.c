@@ -637,8 +637,8 @@ static int backup(struct options *o, struct agent_backed_up *result, struct err 
 		got = run(o, result, err);
 	}
 	if (got == 0)
-		result->acknowledged +=
-			agent_copies_catch_up(o->backup.copies, result->dump, on_catch_up);
+		result->acknowledged += agent_copies_catch_up(
+			o->backup.copies, result->dump, on_catch_up, &result->stored);
 	agent_copies_close(o->backup.copies);
 	for (i = 0; i < o->o.store_count; i++)
 		tell_behind(o, i);
