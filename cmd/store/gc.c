@@ -214,7 +214,7 @@ static void undo(struct gc *g)
 {
 	if (g->out.fd < 0 || g->store->failed)
 		return;
-	g->made -= g->out.len - g->settled;
+	g->made -= g->out.len - (g->settled > 0 ? g->settled : FIRST_BYTES);
 	if (g->settled > 0 && ftruncate(g->out.fd, (off_t)g->settled) == 0) {
 		g->out.len = g->settled;
 		return;

@@ -63,7 +63,6 @@ int store_find(struct store *s, struct db_txn *txn, const uint8_t *key, struct s
 	struct err *err)
 {
 	const struct store_pending *pending = store_pending_find(s, key);
-
 	int got;
 
 	if (pending != NULL) {
