@@ -78,7 +78,7 @@ int store_rebuild(const char *path, store_problem *problem, void *ctx, struct st
 /* Copies to `to` (opened to write) all dumps of `from` that it lacks, or whose records it can't
  * read, and did not delete, and all chunks of its dumps that it lacks or has damaged. dump: only
  * this one; NULL: all. If it was all, the dumps of `to` are held against its chunks; if none is
- * incomplete, volumes whose files are missing leave its index. */
+ * incomplete, volumes whose files are missing, and what was cut off others, leave its index. */
 struct store_replicated {
 	uint64_t dumps, chunks, bytes;
 	uint64_t failed;     /* dumps that `from` has not whole either */

@@ -511,8 +511,8 @@ static int by_cost(const void *a, const void *b)
 /* What rewriting a volume may take of the disk: its blocks, and a page of the index for each. */
 #define INDEX_PAGE 4096
 
-/* Chooses what is rewritten: what has a cost. Numbers of volumes that are missing, and not needed,
- * go to `lost`. */
+/* Chooses what is rewritten: what has a cost. Volumes that are missing, and not needed, go to
+ * `lost`. */
 static int choose(struct gc *g, struct share *s, struct buf *lost, struct err *err)
 {
 	struct store_volume v;
@@ -520,7 +520,8 @@ static int choose(struct gc *g, struct share *s, struct buf *lost, struct err *e
 
 	if (store_volume_open(g->store->volumes, s->volume, false, &v, &why) != 0) {
 		if (why.code == ERR_NOTFOUND && !s->needed)
-			return buf_add(lost, &s->volume, sizeof s->volume, err);
+			return buf_add(lost, &(struct store_cut){.volume = s->volume},
+				sizeof(struct store_cut), err);
 		g->result->damaged++;
 		return 0;
 	}
@@ -589,7 +590,7 @@ static int sweep(struct gc *g, struct buf *shares, struct err *err)
 	struct share *s = (struct share *)(void *)shares->data;
 	size_t count = shares->len / sizeof *s, i;
 	uint64_t cost = 0, free;
-	struct buf lost; /* numbers of volumes */
+	struct buf lost; /* struct store_cut */
 	int got = free_space(g, &free, err);
 
 	buf_init(&lost, SIZE_MAX);
@@ -605,8 +606,8 @@ static int sweep(struct gc *g, struct buf *shares, struct err *err)
 		if (s[i].cost > 0)
 			got = sweep_chosen(g, &s[i], &free, err);
 	if (got == 0 && !g->o.dry_run)
-		got = store_drop_lost(g->store, (const uint32_t *)(const void *)lost.data,
-			lost.len / sizeof(uint32_t), err);
+		got = store_drop_lost(g->store, (const struct store_cut *)(const void *)lost.data,
+			lost.len / sizeof(struct store_cut), err);
 	buf_fini(&lost);
 	g->result->bytes -= g->made < g->result->bytes ? g->made : g->result->bytes;
 	g->result->left -= g->kept < g->result->left ? g->kept : g->result->left;

@@ -87,9 +87,10 @@ const struct store_pending *store_pending_find(const struct store *s, const uint
  * index has there is not there. Only a writer knows: for others gc may have moved it. */
 bool store_is_lost(const struct store *s, const struct store_place *place);
 
-/* By the writer: takes volumes whose files are missing, and that nothing needs, out of the index;
- * what was deleted or locked is written anew, for that may have stood there. */
-int store_drop_lost(struct store *s, const uint32_t *numbers, size_t count, struct err *err);
+/* By the writer: takes what is lost of these volumes, and what nobody needs any more, out of the
+ * index, and those that are missing too. What was deleted or locked is written anew, for that may
+ * have stood there. */
+int store_drop_lost(struct store *s, const struct store_cut *cut, size_t count, struct err *err);
 
 /* Whether the block that begins there was read since store_note_reads, and is whole. */
 bool store_was_read(struct store *s, uint32_t volume, uint64_t offset);

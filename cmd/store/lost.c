@@ -1,6 +1,8 @@
 /* Volumes whose files are lost: what was in them is not there, and in the end nor are they. */
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "cmd/store/inner.h"
 #include "lib/buf.h"
@@ -57,8 +59,46 @@ static int write_times(
 	return got < 0 ? -1 : 0;
 }
 
-/* Takes the chunks of a volume, and the volume, out of the index. */
-static int drop_rows(struct db_txn *txn, uint32_t number, struct err *err)
+static int met(void *ctx, uint64_t offset, const struct pack_block *block, const uint8_t *payload,
+	uint64_t len, struct err *err)
+{
+	(void)block;
+	(void)err;
+	if (payload != NULL)
+		*(uint64_t *)ctx = offset + len;
+	return 0;
+}
+
+static bool known(void *ctx, uint64_t offset)
+{
+	(void)ctx;
+	(void)offset;
+	return true;
+}
+
+/* A volume that was cut ends behind its last block; what is left of the next goes. */
+static int shorten(struct store *s, struct db_txn *txn, uint32_t number, struct err *err)
+{
+	struct store_volume_row row;
+	struct store_volume v;
+	int got;
+
+	if (store_volume_open(s->volumes, number, true, &v, err) != 0)
+		return -1;
+	got = store_volume_get(txn, number, &row, err);
+	if (got == 0) {
+		row.len = 0;
+		got = store_volume_scan(&v, 0, v.len, known, met, &row.len, err);
+	}
+	if (got == 0 && row.len < v.len && ftruncate(v.fd, (off_t)row.len) != 0)
+		got = err_errno(err, errno, "volume %08x", number);
+	store_volume_close(&v);
+	return got == 0 ? store_volume_put(txn, number, &row, err) : got < 0 ? -1 : 0;
+}
+
+/* Takes what is lost of a volume out of the index. */
+static int drop_rows(
+	struct store *s, struct db_txn *txn, const struct store_cut *cut, struct err *err)
 {
 	struct db_bytes key = {NULL, 0};
 	struct store_chunk_row row;
@@ -68,13 +108,17 @@ static int drop_rows(struct db_txn *txn, uint32_t number, struct err *err)
 	while ((got = store_chunk_next(txn, &key, &row, err)) == 0) {
 		memcpy(copy, key.at, sizeof copy);
 		key.at = copy;
-		if (row.place.volume == number && db_del(txn, STORE_CHUNKS, key, err) < 0)
+		if (row.place.volume == cut->volume && store_is_lost(s, &row.place) &&
+			db_del(txn, STORE_CHUNKS, key, err) < 0)
 			return -1;
 	}
-	return got < 0 ? -1 : store_volume_del(txn, number, err);
+	if (got < 0)
+		return -1;
+	return cut->len > 0 ? shorten(s, txn, cut->volume, err)
+			    : store_volume_del(txn, cut->volume, err);
 }
 
-int store_drop_lost(struct store *s, const uint32_t *numbers, size_t count, struct err *err)
+int store_drop_lost(struct store *s, const struct store_cut *cut, size_t count, struct err *err)
 {
 	struct db_txn *txn;
 	size_t i;
@@ -87,9 +131,9 @@ int store_drop_lost(struct store *s, const uint32_t *numbers, size_t count, stru
 		write_times(s, STORE_LOCKS, STORE_BLOCK_LOCK, err) != 0 ||
 		db_begin(s->db, true, &txn, err) != 0)
 		return -1;
-	for (i = 0; i < count && got == 0; i++)
-		got = drop_rows(txn, numbers[i], err);
-	if (got == 0)
+	for (i = 0; i < count && got >= 0; i++)
+		got = drop_rows(s, txn, &cut[i], err);
+	if (got >= 0)
 		return store_commit_index(s, txn, err);
 	db_abort(txn);
 	return -1;

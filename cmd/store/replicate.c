@@ -107,34 +107,18 @@ static int check_dump(void *ctx, const struct store_entry *e, struct err *err)
 	return 0;
 }
 
-/* All that is needed is elsewhere now. */
-static int drop_lost(struct store *to, struct err *err)
-{
-	const struct store_cut *cut = (const struct store_cut *)(const void *)to->cut.data;
-	struct buf numbers;
-	size_t i;
-	int got = 0;
-
-	buf_init(&numbers, SIZE_MAX);
-	for (i = 0; i < to->cut.len / sizeof *cut && got == 0; i++)
-		if (cut[i].len == 0)
-			got = buf_add(&numbers, &cut[i].volume, sizeof cut[i].volume, err);
-	if (got == 0)
-		got = store_drop_lost(to, (const uint32_t *)(const void *)numbers.data,
-			numbers.len / sizeof(uint32_t), err);
-	buf_fini(&numbers);
-	return got;
-}
-
 /* How `to` stands. */
 static int check(struct replicate *r, struct err *err)
 {
+	const struct buf *cut = &r->to->cut;
 	int got;
 
 	pthread_mutex_lock(&r->to->writer);
 	got = store_dumps(r->to, check_dump, r, err);
 	if (got == 0 && r->result->incomplete == 0)
-		got = drop_lost(r->to, err);
+		/* All that is needed is elsewhere. */
+		got = store_drop_lost(r->to, (const struct store_cut *)(const void *)cut->data,
+			cut->len / sizeof(struct store_cut), err);
 	pthread_mutex_unlock(&r->to->writer);
 	return got;
 }

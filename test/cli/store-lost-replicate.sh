@@ -19,10 +19,10 @@ done
 gone=$(fdump dumps -s one | sed -n '1s/ .*//p')
 fdump forget -s one "$gone" --yes >/dev/null
 cp -a one deleted
-for when in scrubbed not; do
+for when in scrubbed not cut; do
 	rm -r one
 	cp -a deleted one
-	rm one/volumes/*
+	if [ $when = cut ]; then truncate -s 450000 one/volumes/*; else rm one/volumes/*; fi
 	if [ $when = scrubbed ]; then
 		status_of fdump store scrub one
 		[ $status = 5 ] || fail "scrub: status $status"
@@ -30,7 +30,7 @@ for when in scrubbed not; do
 	fi
 	status_of fdump store replicate --from two one
 	[ $status = 0 ] || fail "replicate, $when: status $status"
-	grep -q '^2 dumps, ' out || fail "not two dumps"
+	[ $when = cut ] || grep -q '^2 dumps, ' out || fail "not two dumps"
 	for verb in scrub rebuild; do
 		status_of fdump store $verb one
 		[ "$status" = 0 ] && [ ! -s err ] || fail "$verb behind it, $when: status $status"
