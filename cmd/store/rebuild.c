@@ -29,8 +29,9 @@ struct rebuild {
 	struct db_txn *txn;
 	struct store_meta meta;
 	int volumes;
-	uint32_t number;
-	unsigned puts; /* in this transaction */
+	uint32_t number; /* of the volume that is read */
+	uint64_t good;   /* where its last good block ends */
+	unsigned puts;   /* in this transaction */
 	store_problem *problem;
 	void *ctx;
 	struct store_checked *result;
@@ -66,6 +67,7 @@ static int met(void *ctx, uint64_t offset, const struct pack_block *block, const
 		r->problem(r->ctx, NULL, text);
 		return 0;
 	}
+	r->good = offset + len;
 	r->result->blocks++;
 	return ++r->puts < DB_BATCH ? 0 : renew(r, err);
 }
@@ -102,6 +104,8 @@ static int by_number(const void *a, const void *b)
 	return (x > y) - (x < y);
 }
 
+/* What is behind its last good block is no part of it: what was written behind a block that is cut
+ * would be passed over with that. The next writer takes it away. */
 static int take_volume(struct rebuild *r, uint32_t number, struct err *err)
 {
 	struct store_volume_row row = {.state = STORE_VOLUME_LIVE};
@@ -109,10 +113,11 @@ static int take_volume(struct rebuild *r, uint32_t number, struct err *err)
 	int got;
 
 	r->number = number;
+	r->good = 0;
 	if (store_volume_open(r->volumes, number, false, &v, err) != 0)
 		return -1;
-	row.len = v.len;
 	got = store_volume_scan(&v, 0, v.len, NULL, met, r, err);
+	row.len = r->good > 0 ? r->good : v.len;
 	store_volume_close(&v);
 	if (number >= r->meta.volume)
 		r->meta.volume = number + 1;
