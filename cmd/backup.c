@@ -70,7 +70,8 @@ static const char help[] =
 	"                          else ~/.local/state/fdump\n"
 	"\n"
 	"Exit status: 0 complete; 1 done, but some entries changed or could not be\n"
-	"read, and are listed; 2 failed; 4 fewer copies than asked for; 7 no space.\n";
+	"read, and are listed; 2 failed; 3 a key file is not as it must be; 4 fewer copies\n"
+	"than asked for; 5 a store is damaged; 7 no space; 8 a store was busy.\n";
 
 #define LOCK_MAX ((int64_t)10 * 366 * 86400) /* seconds: what is mistyped can't be undone */
 

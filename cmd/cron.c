@@ -50,7 +50,8 @@ static void help(void)
 	      "      --seed TEXT    chooses the values of random ranges, '~' (empty)\n"
 	      "      --json         one JSON object a line\n"
 	      "  -h, --help         this text\n\n"
-	      "Exit status: 0 done, 1 there is no such time, 2 failed or wrong usage.\n",
+	      "Exit status: 0 done, 1 there is no such time, 2 failed or wrong usage, 7 no\n"
+	      "space.\n",
 		stdout);
 }
 

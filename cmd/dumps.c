@@ -26,7 +26,7 @@ static const char help[] =
 	"      --json              one object a line\n"
 	"\n"
 	"Exit status: 0 done; 2 failed, or a STORE could not be read; 5 there are dumps\n"
-	"whose records can't be read.\n";
+	"whose records can't be read; 7 no space; 8 a store was busy.\n";
 
 struct dumps {
 	struct cmd_options o;

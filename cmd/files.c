@@ -29,7 +29,8 @@ static const char help_files[] =
 	"      --key FILE          a secret key, for a sealed dump (repeatable)\n"
 	"      --passphrase-file FILE  the passphrase of the key\n"
 	"\n"
-	"Exit status: 0 done; 1 nothing matches; 2 failed; 5 damage found; 6 wrong key.\n";
+	"Exit status: 0 done; 1 nothing matches; 2 failed; 3 a key file is not as it must\n"
+	"be; 5 damage found; 6 wrong key; 7 no space; 8 a store was busy.\n";
 
 static const char help_find[] =
 	"usage: fdump find -s STORE... [options] PATTERN\n"
@@ -45,7 +46,8 @@ static const char help_find[] =
 	"      --passphrase-file FILE  the passphrase of the key\n"
 	"\n"
 	"Exit status: 0 found; 1 nothing matches; 2 failed, or a STORE could not be read;\n"
-	"5 damage found; 6 wrong key.\n";
+	"3 a key file is not as it must be; 5 damage found; 6 wrong key; 7 no space; 8 a\n"
+	"store was busy.\n";
 
 #define FLUSH (64u << 10)
 

@@ -47,7 +47,7 @@ static const char help[] =
 	"      --name NAME         ... of this name\n"
 	"\n"
 	"Exit status: 0 done; 1 done, but some are locked; 2 failed; 5 done, but there\n"
-	"are dumps whose records can't be read: they stay.\n";
+	"are dumps whose records can't be read: they stay; 7 no space; 8 a store was busy.\n";
 
 struct forget {
 	struct cmd_options o;

@@ -47,8 +47,8 @@ static void help(void)
 	      "                           FILE.pub carries a secret, and is to be kept so\n"
 	      "      --json               one JSON object a line (new, show, import)\n"
 	      "  -h, --help               this text\n\n"
-	      "Exit status: 0 done, 2 failed or wrong usage, 3 a file is open to others,\n"
-	      "5 no key, or damaged, 6 wrong passphrase, 7 no space.\n",
+	      "Exit status: 0 done, 2 failed or wrong usage, 3 a file is open to others, is no\n"
+	      "key, or damaged, 5 what is typed for import is, 6 wrong passphrase, 7 no space.\n",
 		stdout);
 }
 
@@ -189,7 +189,7 @@ static int load_secret(const char *path, struct key_file *file, struct err *err)
 		return -1;
 	if (file->kind & KEY_SECRET)
 		return 0;
-	return err_set(err, ERR_USAGE, "%s: is a public half; this wants the secret half", path);
+	return err_set(err, ERR_CONFIG, "%s: is a public half; this wants the secret half", path);
 }
 
 static int run_public(const struct options *opt, struct err *err)

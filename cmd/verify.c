@@ -33,8 +33,9 @@ static const char help[] =
 	"  -v, --verbose           name each entry that is good\n"
 	"\n"
 	"Exit status: 0 all is well; 1 it is, but some entries changed or could not be\n"
-	"read when they were packed, and are listed; 2 failed; 5 damage found; 6 wrong\n"
-	"key, or not sealed. Of several FILEs the worst counts: 5, then 6, then 2, then 1.\n";
+	"read when they were packed, and are listed; 2 failed; 3 a key file is not as it\n"
+	"must be; 5 damage found; 6 wrong key, or not sealed; 7 no space; 8 a store was\n"
+	"busy. Of several FILEs the worst counts: 5, then 6, then 2, the highest else.\n";
 
 /* One FILE under way. Problems and entries come from two stages of the
  * reader, perhaps at the same time: neither touches what the other has. */
