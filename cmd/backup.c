@@ -333,7 +333,7 @@ static void note(json_t *list, const char *key, const char *whose, const char *w
 static void warn(struct options *o, const char *what)
 {
 	cmd_progress_hush();
-	fprintf(stderr, "fdump backup: %s\n", what);
+	cmd_say("backup", "%s", what);
 	note(o->warnings, NULL, NULL, what);
 }
 
@@ -448,7 +448,7 @@ static void tell_behind(struct options *o, size_t i)
 		return;
 	b->told = true;
 	cmd_progress_hush();
-	fprintf(stderr, "fdump backup: store %s is left behind: %s\n", o->o.stores[i], b->why);
+	cmd_say("backup", "store %s is left behind: %s", o->o.stores[i], b->why);
 }
 
 /* One that had been written to may catch up, and then there was nothing to tell. */
@@ -471,10 +471,9 @@ static void on_catch_up(void *ctx, const char *store, bool done)
 
 	b->caught_up = done;
 	if (b->told)
-		fprintf(stderr,
-			done ? "fdump backup: store %s has caught up\n"
-			     : "fdump backup: the dump is made; store %s gets it from the others "
-			       "now\n",
+		cmd_say("backup",
+			done ? "store %s has caught up"
+			     : "the dump is made; store %s gets it from the others now",
 			store);
 }
 
@@ -684,7 +683,7 @@ static int hook_after(struct options *o, int status, const struct agent_backed_u
 
 	if (hook(o, o->after, status, r, &err) == 0)
 		return 0;
-	fprintf(stderr, "fdump backup: %s\n", err.message);
+	cmd_say("backup", "%s", err.message);
 	note(o->hook_failures, "hook", o->after, err.message);
 	return -1;
 }

@@ -225,7 +225,7 @@ static void on_problem(void *ctx, enum pack_problem_kind kind, uint64_t offset,
 	(void)kind;
 	if (c->dump == NULL)
 		snprintf(at, sizeof at, " (offset %llu)", (unsigned long long)offset);
-	fprintf(stderr, "fdump cat: %s: %s%s%s%s\n", c->dump != NULL ? c->dump : c->name,
+	cmd_say("cat", "%s: %s%s%s%s", c->dump != NULL ? c->dump : c->name,
 		text != NULL ? text : "", text != NULL ? ": " : "", what, at);
 	free(text);
 	c->problems++;
@@ -468,8 +468,7 @@ int cmd_cat(int argc, char **argv)
 			err_prefix(&err, "%s", c.name);
 		status = cmd_fail("cat", &err);
 	} else if (status > 0) {
-		fprintf(stderr, "fdump cat: %s: %s: not in the %s\n",
-			c.dump != NULL ? c.dump : c.name, c.shown,
+		cmd_say("cat", "%s: %s: not in the %s", c.dump != NULL ? c.dump : c.name, c.shown,
 			c.dump != NULL ? "dump" : "pack");
 		status = c.problems > 0 ? CMD_DAMAGE : CMD_FAILED;
 	} else {

@@ -28,8 +28,9 @@ struct noted {
 struct check {
 	struct cmd_options *o;
 	const char *path;
-	struct buf dumps;        /* struct noted */
-	struct store_entry dump; /* the one that is read; without id: none */
+	char shown[ESC_MAX(4096)]; /* the same, escaped */
+	struct buf dumps;          /* struct noted */
+	struct store_entry dump;   /* the one that is read; without id: none */
 	uint64_t entries, content, not_ok, damaged, unopened;
 	uint64_t sealed;         /* dumps that were passed by, for want of a key */
 	bool opens;              /* any dump: its files are proved */
@@ -74,7 +75,7 @@ static void tell(struct check *c, const struct store_entry *dump, struct pack_by
 		cmd_dump_name(whose, dump);
 	if (failed != 0)
 		fprintf(status == NULL ? stderr : stdout, "%s%s%s%s%s%s: %s\n",
-			status == NULL ? "fdump verify: " : "", c->path, whose[0] ? ": dump " : "",
+			status == NULL ? "fdump verify: " : "", c->shown, whose[0] ? ": dump " : "",
 			whose, name[0] ? ": " : "", name, what);
 }
 
@@ -216,7 +217,7 @@ static int tell_result(const struct check *c, const struct store_checked *r, str
 	int failed;
 
 	if (!c->o->json) {
-		printf("%s: %" PRIu64 " blocks, %" PRIu64 " bytes, %" PRIu64 " dumps", c->path,
+		printf("%s: %" PRIu64 " blocks, %" PRIu64 " bytes, %" PRIu64 " dumps", c->shown,
 			r->blocks, r->bytes, r->dumps);
 		if (c->o->unseal.count > 0 || c->opens)
 			printf("; %" PRIu64 " entries, %" PRIu64 " bytes of content proved",
@@ -251,6 +252,7 @@ int cmd_verify_store(struct cmd_options *o, const char *path)
 	int got;
 
 	buf_init(&c.dumps, SIZE_MAX);
+	esc_name(c.shown, sizeof c.shown, path, strlen(path));
 	o->stores[0] = path;
 	o->store_count = 1;
 	got = cmd_dump_open(&d, o, NULL, &err);

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "cmd/agent/state.h"
+#include "cmd/cmd.h"
 #include "cmd/json.h"
 #include "cmd/show.h"
 #include "lib/buf.h"
@@ -32,7 +33,7 @@ static void on_behind(void *ctx, size_t i, const char *why)
 	int failed;
 
 	d->behind |= (uint32_t)1 << i;
-	fprintf(stderr, "fdump: store %s can't be read, others may: %s\n", store, why);
+	cmd_say(NULL, "store %s can't be read, others may: %s", store, why);
 	if (!d->o->json)
 		return;
 	snprintf(id, sizeof id, "%s.store", d->o->command);

@@ -273,12 +273,14 @@ static int forget_in(struct forget *f, const char *path, struct err *err)
 {
 	struct store *s = store_open(path, f->dry_run ? STORE_READ : STORE_WRITE, err);
 	const struct item *items;
+	char shown[ESC_MAX(4096)];
 	size_t i;
 	int got = -1;
 
 	buf_clear(&f->dumps);
+	esc_name(shown, sizeof shown, path, strlen(path));
 	if (s != NULL && f->o.store_count > 1 && !f->o.json)
-		printf("%s:\n", path);
+		printf("%s:\n", shown);
 	if (s != NULL)
 		got = store_dumps(s, add_dump, f, err);
 	if (got == 0 && !f->ruled)

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "lib/err.h"
+#include "lib/esc.h"
 #include "lib/hash.h"
 #include "lib/key.h"
 #include "lib/paper.h"
@@ -119,14 +120,15 @@ static int save_both(const char *path, const struct key_file *file, const struct
 static int report(const struct options *opt, const char *done, const struct key_file *file,
 	const struct key_public *half, struct err *err)
 {
-	char id[KEY_ID_TEXT];
+	char id[KEY_ID_TEXT], shown[ESC_MAX(4096)];
 
 	key_id_text(half->id, id);
+	esc_name(shown, sizeof shown, opt->file, strlen(opt->file));
 	if (opt->json)
 		return show_json(id, file->kind, err);
 	printf("%s key %s\n  secret half  %s  opens; keep it safe, and a copy elsewhere\n"
 	       "  public half  %s.pub  seals%s\n",
-		done, id, opt->file, opt->file,
+		done, id, shown, shown,
 		half->has_shared ? "; holds the common secret: keep it private" : "");
 	return 0;
 }

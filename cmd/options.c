@@ -78,7 +78,7 @@ static void tell_wait(void *ctx, const char *text)
 	const bool *verbose = ctx;
 
 	if (*verbose || isatty(STDERR_FILENO))
-		fprintf(stderr, "fdump: %s\n", text);
+		cmd_say(NULL, "%s", text);
 }
 
 int cmd_options_lock_wait(const char *command, const char *time, const bool *verbose)
