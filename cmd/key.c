@@ -138,13 +138,16 @@ static int run_new(const struct options *opt, struct err *err)
 	struct pass pass = {0};
 	struct key_secret key = {0};
 	struct key_file file = {0};
+	struct err why;
 	int ret = -1;
 
 	if (check_free(opt->file, err) != 0)
 		return -1;
 	if (!opt->no_pass && pass_ask_new(opt->pass_file, opt->file, &pass, err) != 0) {
-		if (opt->pass_file == NULL && err->code == ERR_USAGE)
-			fputs("fdump key: --no-passphrase makes a key that needs none\n", stderr);
+		why = *err;
+		if (opt->pass_file == NULL && why.code == ERR_USAGE) /* there is none */
+			err_set(err, ERR_USAGE, "%s; --no-passphrase makes a key that needs none",
+				why.message);
 		goto out;
 	}
 	if (key_make(opt->shared, &key, err) != 0 ||

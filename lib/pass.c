@@ -161,7 +161,7 @@ int pass_ask_new(const char *file, const char *what, struct pass *pass, struct e
 		from_terminal("Again, the passphrase for", what, &again, err) != 0)
 		goto out;
 	if (pass->len != again.len || !seal_equal(pass->bytes, again.bytes, pass->len))
-		err_set(err, ERR_USAGE, "%s: the two passphrases are not the same", what);
+		err_set(err, ERR_FAILED, "%s: the two passphrases are not the same", what);
 	else
 		ret = 0;
 out:

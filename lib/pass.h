@@ -30,7 +30,7 @@ struct pass {
  * the one in the file, or if the file is open to others. */
 int pass_ask(const char *file, const char *what, struct pass *pass, struct err *err);
 
-/* The same for a new passphrase: the terminal asks twice, and ERR_USAGE also
+/* The same for a new passphrase: the terminal asks twice, and ERR_FAILED
  * says that the two were not the same. */
 int pass_ask_new(const char *file, const char *what, struct pass *pass, struct err *err);
 
