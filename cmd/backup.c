@@ -733,6 +733,7 @@ int cmd_backup(int argc, char **argv)
 				    .help = help,
 				    .shared = "sSCT0Xvjtxnrcw",
 				    .own = own,
+				    .repeats = OPT_TO,
 				    .take = take},
 		.hooks = "/etc/fdump/hooks",
 		.backup = {.level = 2, .name = "backup"}};

@@ -16,6 +16,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "cmd/options.h"
 #include "cron/cron.h"
 #include "lib/civil.h"
 #include "lib/err.h"
@@ -65,6 +66,7 @@ static int get_options(int argc, char **argv, struct options *opt)
 		{"json", no_argument, NULL, 'j'},
 		{NULL, 0, NULL, 0},
 	};
+	uint64_t seen = 0;
 	char *end;
 	int c;
 
@@ -72,6 +74,8 @@ static int get_options(int argc, char **argv, struct options *opt)
 	opterr = 0;
 	optind = 0; /* as GNU has it: start afresh */
 	while ((c = getopt_long(argc, argv, ":n:", longs, NULL)) != -1) {
+		if (cmd_options_once("cron", &seen, longs, c) >= 0)
+			return CMD_FAILED;
 		switch (c) {
 		case 'n':
 			errno = 0;

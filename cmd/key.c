@@ -13,6 +13,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "cmd/options.h"
 #include "lib/err.h"
 #include "lib/esc.h"
 #include "lib/hash.h"
@@ -336,6 +337,7 @@ static int get_options(int argc, char **argv, const struct verb *verb, struct op
 		{"json", no_argument, NULL, 'j'},
 		{NULL, 0, NULL, 0},
 	};
+	uint64_t seen = 0;
 	int c;
 
 	*opt = (struct options){0};
@@ -344,6 +346,8 @@ static int get_options(int argc, char **argv, const struct verb *verb, struct op
 	while ((c = getopt_long(argc, argv, ":", longs, NULL)) != -1) {
 		if (c == ':')
 			return cmd_usage(NAME, "%s needs a value", argv[optind - 1]), -1;
+		if (cmd_options_once(NAME, &seen, longs, c) >= 0)
+			return -1;
 		if (c == 'j' && strchr(verb->takes, c) == NULL)
 			cmd_fail_json(NULL);
 		if (c == '?' || strchr(verb->takes, c) == NULL)

@@ -339,6 +339,7 @@ int cmd_pack(int argc, char **argv)
 				    .help = help,
 				    .shared = "fCT0Xvjtpxnrc",
 				    .own = own,
+				    .repeats = OPT_TO,
 				    .take = take},
 		.create = {.level = 1}};
 	struct cmd_output out = {.fd = -1, .dir = -1};

@@ -310,6 +310,7 @@ int cmd_store(int argc, char **argv)
 	struct options o = {.reserve = 64u << 20, .threshold = 30};
 	static const bool quiet = false;
 	struct err err = {0};
+	uint64_t seen = 0;
 	size_t i;
 	int c;
 
@@ -317,6 +318,8 @@ int cmd_store(int argc, char **argv)
 	opterr = 0;
 	optind = 1;
 	while ((c = getopt_long(argc, argv, ":hn", long_options, NULL)) != -1) {
+		if (cmd_options_once("store", &seen, long_options, c) >= 0)
+			return CMD_FAILED;
 		switch (c) {
 		case OPT_RESERVE:
 			if (cmd_size(optarg, &o.reserve) != 0)
