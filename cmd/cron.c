@@ -56,7 +56,7 @@ static void help(void)
 		stdout);
 }
 
-static int get_options(int argc, char **argv, struct options *opt)
+static int get_options(int argc, char **argv, const char *verb, bool timed, struct options *opt)
 {
 	static const struct option longs[] = {
 		{"count", required_argument, NULL, 'n'},
@@ -70,7 +70,7 @@ static int get_options(int argc, char **argv, struct options *opt)
 	char *end;
 	int c;
 
-	*opt = (struct options){.count = 1};
+	*opt = (struct options){0};
 	opterr = 0;
 	optind = 0; /* as GNU has it: start afresh */
 	while ((c = getopt_long(argc, argv, ":n:", longs, NULL)) != -1) {
@@ -106,11 +106,16 @@ static int get_options(int argc, char **argv, struct options *opt)
 				argv[optind - 1]);
 		}
 	}
+	if (!timed && (opt->tz != NULL || opt->from != NULL || opt->count > 0))
+		return cmd_usage(
+			"cron", "%s has no -n, --tz, --from: they go with next and prev", verb);
 	if (optind == argc)
 		return cmd_usage("cron", "the schedule is missing");
 	if (optind + 1 < argc)
 		return cmd_usage("cron", "one schedule, please; put its fields in quotes");
 	opt->expr = argv[optind];
+	if (opt->count == 0)
+		opt->count = 1;
 	return CMD_OK;
 }
 
@@ -347,11 +352,12 @@ int cmd_cron(int argc, char **argv)
 	static const struct {
 		const char *name;
 		int (*run)(const struct options *opt);
+		bool timed; /* has -n, --tz and --from */
 	} verbs[] = {
-		{"next", run_next},
-		{"prev", run_prev},
-		{"check", run_check},
-		{"explain", run_explain},
+		{"next", run_next, true},
+		{"prev", run_prev, true},
+		{"check", run_check, false},
+		{"explain", run_explain, false},
 	};
 	struct options opt;
 	size_t i;
@@ -368,7 +374,7 @@ int cmd_cron(int argc, char **argv)
 	for (i = 0; i < sizeof verbs / sizeof verbs[0]; i++) {
 		if (strcmp(argv[1], verbs[i].name) != 0)
 			continue;
-		status = get_options(argc - 1, argv + 1, &opt);
+		status = get_options(argc - 1, argv + 1, argv[1], verbs[i].timed, &opt);
 		return status == CMD_OK ? finish(verbs[i].run(&opt)) : status;
 	}
 	return cmd_usage("cron", "'%s' is none of next, prev, check, explain", argv[1]);

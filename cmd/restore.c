@@ -218,7 +218,11 @@ int cmd_restore(int argc, char **argv)
 	dump = argv[optind++];
 	if ((status = cmd_options_paths(&r.u.o, argc, argv)) >= 0)
 		goto out;
-	if (!r.dry_run && r.in_place == (r.u.o.directory != NULL)) {
+	if (r.in_place && r.u.o.directory != NULL) {
+		status = cmd_usage("restore", "-C and --in-place exclude each other");
+		goto out;
+	}
+	if (!r.dry_run && !r.in_place && r.u.o.directory == NULL) {
 		status = cmd_usage("restore", "where to? -C DIR, or --in-place");
 		goto out;
 	}

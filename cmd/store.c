@@ -364,6 +364,8 @@ int cmd_store(int argc, char **argv)
 			return cmd_options_wrong("store", c, argv);
 		}
 	}
+	if (o.scrub.zone != NULL && o.scrub.schedule == NULL)
+		return cmd_usage("store", "--tz goes with --schedule");
 	if (argc - optind < 2)
 		return cmd_usage("store", "wants a verb and a DIR");
 	o.dir = o.scrub.dir = argv[optind + 1];
