@@ -692,9 +692,15 @@ static int hook_after(struct options *o, int status, const struct agent_backed_u
 static void ended(void *ctx, int status)
 {
 	struct options *o = ctx;
+	struct err err = {0};
 
 	cmd_progress_hush();
 	hook_after(o, status, NULL);
+	if (!o->o.json)
+		return;
+	err_set(&err, ERR_CANCELLED, "ended by a signal: %s", strsignal(status - 128));
+	cmd_fail("backup", &err);
+	cmd_fail_end(status);
 }
 
 /* From the first hook to the last. Returns the exit status. */
@@ -702,10 +708,11 @@ static int run_all(struct options *o)
 {
 	struct agent_backed_up result = {0};
 	struct err err = {0};
+	const bool catch = o->after != NULL || o->o.json;
 	bool made = false;
 	int status;
 
-	if (o->after != NULL && cmd_ending_start(ended, o, &err) != 0)
+	if (catch && cmd_ending_start(ended, o, &err) != 0)
 		return cmd_fail("backup", &err);
 	if (hook(o, o->before, -1, NULL, &err) != 0) {
 		err.code = ERR_FAILED;
@@ -720,7 +727,7 @@ static int run_all(struct options *o)
 	} else {
 		status = result.problems > 0 ? CMD_SOME : CMD_OK;
 	}
-	if (o->after != NULL)
+	if (catch)
 		cmd_ending_stop();
 	if (hook_after(o, status, &result) != 0 && status == CMD_OK)
 		status = CMD_SOME;

@@ -236,13 +236,18 @@ static int print_run(const struct options *opt, const struct tz *tz, bool prev, 
 	return CMD_OK;
 }
 
-static int say_none(const struct cron *cron, bool prev)
+static int say_none(const struct options *opt, const struct cron *cron, bool prev)
 {
-	fprintf(stderr, "fdump cron: %s\n",
-		cron->flags & CRON_REBOOT  ? "@reboot is due when the agent starts, never at a time"
-		: cron->flags & CRON_NEVER ? "it never runs: no such date exists"
-		: prev                     ? "there is no run before that time"
-		       : "there is no run after that time, up to the year 9999");
+	const char *what = cron->flags & CRON_REBOOT
+				   ? "@reboot is due when the agent starts, never at a time"
+			   : cron->flags & CRON_NEVER ? "it never runs: no such date exists"
+			   : prev                     ? "there is no run before that time"
+				  : "there is no run after that time, up to the year 9999";
+
+	cmd_say("cron", "%s", what);
+	if (opt->json && print_json(json_pack("{s:s, s:s, s:s}", "type", "result", "id",
+				 "cron.none", "what", what)) != CMD_OK)
+		return CMD_FAILED;
 	return CMD_SOME;
 }
 
@@ -264,7 +269,7 @@ static int runs(const struct options *opt, const struct cron *cron, bool prev)
 		status = print_run(opt, tz, prev, t);
 	}
 	if (i == 0)
-		status = say_none(cron, prev);
+		status = say_none(opt, cron, prev);
 out:
 	tz_free(tz);
 	return status;

@@ -90,9 +90,24 @@ static const struct option long_options[] = {
 	{0},
 };
 
+/* The object, if that is wanted; all is on its way. */
+static int print_result(const struct options *o, const char *id, const struct cmd_json_row *rows,
+	size_t count, struct err *err)
+{
+	json_t *object = o->json ? cmd_json_new("result", id) : NULL;
+
+	if (o->json && cmd_json_print(object, cmd_json_rows(object, rows, count), err) != 0)
+		return -1;
+	return fflush(stdout) == 0 ? 0 : err_errno(err, errno, "standard output");
+}
+
 static int init(const struct options *o, struct err *err)
 {
-	return store_make(o->dir, o->reserve, err);
+	const struct cmd_json_row row = {"reserve", o->reserve};
+
+	return store_make(o->dir, o->reserve, err) == 0
+		       ? print_result(o, "store.init", &row, 1, err)
+		       : -1;
 }
 
 /* An agent's line, or what it is in JSON: ctx is the array. */
@@ -174,7 +189,10 @@ static int set_quota(const struct options *o, struct err *err)
 	s = store_open(o->dir, STORE_WRITE, err);
 	got = s != NULL ? store_quota_set(s, o->words[0], bytes, err) : -1;
 	store_close(s);
-	return got;
+	if (got != 0)
+		return -1;
+	return print_result(o, "store.quota", &(struct cmd_json_row){"quota", bytes},
+		bytes != STORE_QUOTA_NONE, err);
 }
 
 static int print_gc(const struct options *o, const struct store_gc_result *r, struct err *err)
@@ -221,17 +239,6 @@ static int gc(const struct options *o, struct err *err)
 static int scrub(const struct options *o, struct err *err)
 {
 	return cmd_scrub(&o->scrub, err);
-}
-
-/* The object, if that is wanted; all is on its way. */
-static int print_result(const struct options *o, const char *id, const struct cmd_json_row *rows,
-	size_t count, struct err *err)
-{
-	json_t *object = o->json ? cmd_json_new("result", id) : NULL;
-
-	if (o->json && cmd_json_print(object, cmd_json_rows(object, rows, count), err) != 0)
-		return -1;
-	return fflush(stdout) == 0 ? 0 : err_errno(err, errno, "standard output");
 }
 
 static int rebuild(const struct options *o, struct err *err)
@@ -294,7 +301,7 @@ static int trust_clock(const struct options *o, struct err *err)
 	int got = s != NULL ? store_trust_clock(s, err) : -1;
 
 	store_close(s);
-	return got;
+	return got == 0 ? print_result(o, "store.trust-clock", NULL, 0, err) : -1;
 }
 
 static const struct {
