@@ -54,7 +54,8 @@ static const char help[] =
 	"      --exclude-caches    of directories with a CACHEDIR.TAG keep only that\n"
 	"      --no-xattrs         without extended attributes and ACLs\n"
 	"      --numeric-owner     without names of users and groups\n"
-	"      --command NAME=PROGRAM  the output of PROGRAM as member NAME (repeatable)\n"
+	"      --command NAME=PROGRAM  the output of PROGRAM as member NAME (repeatable); what\n"
+	"                          is there in the tree is left out, and listed\n"
 	"      --reread            read everything, whether it was touched or not\n"
 	"      --lock TIME         can't be deleted for 30d, 12h, ...\n"
 	"      --lock-wait TIME    wait so long while others write to a STORE; default: 30s\n"
@@ -289,7 +290,7 @@ static int parse(struct options *o, int argc, char **argv)
 	o->backup.path_count = o->roots.encoded_count;
 	cmd_roots_order(&o->roots, !o->o.no_recursion);
 	qsort(o->o.commands, o->o.command_count, sizeof *o->o.commands, by_text);
-	o->backup.commands = o->o.commands;
+	o->backup.commands = o->backup.scan.taken = o->o.commands;
 	o->backup.threads = o->o.threads;
 	o->backup.scan.no_recursion = o->o.no_recursion;
 	o->backup.xattrs = !o->o.no_xattrs;

@@ -37,9 +37,9 @@ static const char help[] =
 	"      --threads N         default: the number of processors\n"
 	"\n"
 	"Exit status: 0 done; 1 done, but the file changed or could not be read to its\n"
-	"end when it was packed; 2 failed, or PATH is not there; 3 a key file is not as it\n"
-	"must be; 5 damage found: what was written is wrong or not all; 6 wrong key, or\n"
-	"not sealed; 7 no space; 8 a store was busy.\n";
+	"end when it was packed, or the command failed; 2 failed, or PATH is not there; 3\n"
+	"a key file is not as it must be; 5 damage found: what was written is wrong or not\n"
+	"all; 6 wrong key, or not sealed; 7 no space; 8 a store was busy.\n";
 
 struct cat {
 	struct cmd_options o;

@@ -188,7 +188,7 @@ static int export(struct cmd_options *o, const char *dump, struct err *err)
 
 	if (cmd_dump_open(&d, o, dump, err) == 0 && cmd_output_open(&x.out, o->file, err) == 0)
 		got = write_pack(&x, &d, err);
-	if (got == 0)
+	if (got == 0 && cmd_select_any(&o->select))
 		got = cmd_output_commit(&x.out, err);
 	gaps = cmd_dump_gaps(&d, &gap) != 0;
 	pack_writer_free(x.writer);

@@ -105,13 +105,21 @@ static int matches(struct files *f, struct pack_bytes path, bool *yes, struct er
 	return 0;
 }
 
-/* Names in a dump do not begin with '/' or './', as people type them. */
-static void take_pattern(struct files *f, const char *pattern)
+/* Names in a dump do not begin with '/' or './', nor end with '/', as people type them. pattern:
+ * of argv, is changed. */
+static void take_pattern(struct files *f, char *pattern)
 {
+	size_t len;
+
 	f->pattern = pattern;
 	f->whole = pattern != NULL && strchr(pattern, '/') != NULL;
-	while (f->whole && (*f->pattern == '/' || strncmp(f->pattern, "./", 2) == 0))
-		f->pattern += *f->pattern == '/' ? 1 : 2;
+	if (!f->whole)
+		return;
+	while (*pattern == '/' || strncmp(pattern, "./", 2) == 0)
+		pattern += *pattern == '/' ? 1 : 2;
+	for (len = strlen(pattern); len > 0 && pattern[len - 1] == '/'; len--)
+		pattern[len - 1] = 0;
+	f->pattern = len > 0 ? pattern : ".";
 }
 
 static int add_entry(

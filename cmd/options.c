@@ -60,15 +60,25 @@ static const struct {
 /* In one pack or dump two entries of one name would drive each other out. */
 static int add_command(struct cmd_options *o, char *text)
 {
-	size_t len = strcspn(text, "="), i;
+	size_t len = strcspn(text, "="), i, n, both;
 
 	if (o->command_count == CMD_COMMANDS_MAX)
 		return cmd_usage(o->command, "over %d commands", CMD_COMMANDS_MAX);
-	for (i = 0; i < o->command_count; i++)
-		if (strcspn(o->commands[i], "=") == len && strncmp(o->commands[i], text, len) == 0)
+	for (i = 0; i < o->command_count; i++) {
+		n = strcspn(o->commands[i], "=");
+		both = n < len ? n : len;
+		if (strncmp(o->commands[i], text, both) != 0)
+			continue;
+		if (n == len)
 			return cmd_usage(o->command,
 				"--command: there are two of the name %.*s: give each its own",
 				(int)len, text);
+		if ((n < len ? text : o->commands[i])[both] == '/')
+			return cmd_usage(o->command,
+				"--command: %.*s can't be in %.*s, which is no directory",
+				(int)(n < len ? len : n), n < len ? text : o->commands[i],
+				(int)both, text);
+	}
 	o->commands[o->command_count++] = text;
 	return -1;
 }

@@ -44,7 +44,8 @@ static const char help[] =
 	"      --exclude-caches    of directories with a CACHEDIR.TAG keep only that\n"
 	"      --no-xattrs         without extended attributes and ACLs\n"
 	"      --numeric-owner     without names of users and groups\n"
-	"      --command NAME=PROGRAM  the output of PROGRAM as member NAME (repeatable)\n"
+	"      --command NAME=PROGRAM  the output of PROGRAM as member NAME (repeatable); what\n"
+	"                          is there in the tree is left out, and listed\n"
 	"      --to FILE.pub       seal it to this public key (repeatable)\n"
 	"      --passphrase-file FILE  seal it to the passphrase in FILE\n"
 	"      --level N           zstd level 0 (none) to 19, default 1\n"
@@ -351,7 +352,7 @@ int cmd_pack(int argc, char **argv)
 	status = parse(&o, argc, argv);
 	if (status >= 0)
 		goto out;
-	o.create.commands = o.o.commands;
+	o.create.commands = o.create.scan.taken = o.o.commands;
 	o.create.scan.next_root = next_root;
 	o.create.scan.excluded = o.o.select.exclude != NULL ? excluded : NULL;
 	o.create.scan.ctx = &o;

@@ -106,8 +106,16 @@ static int by_path(const void *a, const void *b)
 
 void cmd_select_ready(struct cmd_select *s)
 {
+	size_t i, kept = 0;
+
 	if (s->count > 1)
 		qsort(s->paths, s->count, sizeof *s->paths, by_path);
+	for (i = 0; i < s->count; i++)
+		if (kept == 0 || by_path(&s->paths[kept - 1], &s->paths[i]) != 0)
+			s->paths[kept++] = s->paths[i];
+		else
+			free(s->paths[i].path);
+	s->count = kept;
 }
 
 static struct cmd_selected *find(struct cmd_select *s, const char *path, size_t len)
@@ -153,9 +161,17 @@ static bool named(struct cmd_select *s, const char *path, size_t len)
 
 bool cmd_select_test(struct cmd_select *s, const uint8_t *path, size_t len, bool is_dir)
 {
-	return named(s, (const char *)path, len) &&
-	       (s->exclude == NULL || match_test_deep(s->exclude, (const char *)path, len,
-					      is_dir) != MATCH_EXCLUDED);
+	if (!named(s, (const char *)path, len) ||
+		(s->exclude != NULL && match_test_deep(s->exclude, (const char *)path, len,
+					       is_dir) == MATCH_EXCLUDED))
+		return false;
+	__atomic_store_n(&s->any, true, __ATOMIC_RELAXED);
+	return true;
+}
+
+bool cmd_select_any(const struct cmd_select *s)
+{
+	return s->any || (s->count == 0 && s->exclude == NULL);
 }
 
 size_t cmd_select_unmet(const struct cmd_select *s, const char *command, const char *in)
@@ -172,7 +188,11 @@ size_t cmd_select_unmet(const struct cmd_select *s, const char *command, const c
 		cmd_fail(command, &err);
 		unmet++;
 	}
-	return unmet;
+	if (unmet > 0 || cmd_select_any(s))
+		return unmet;
+	err_set(&err, ERR_NOTFOUND, "nothing is selected: all of it is excluded");
+	cmd_fail(command, &err);
+	return 1;
 }
 
 void cmd_select_fini(struct cmd_select *s)

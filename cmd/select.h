@@ -1,7 +1,7 @@
 /*
  * Which entries of a pack are meant: the paths a user names (PATH..., -T), less
  * the patterns he excludes (--exclude, -X). A path means the entry of this
- * name and all below it; no path at all means everything.
+ * name and all below it; one that is named twice counts once; no path at all means everything.
  *
  *   zeroed -> cmd_select_path, _paths_from, _pattern, _patterns_from ->
  *   cmd_select_ready -> cmd_select_test ... -> cmd_select_unmet -> _fini
@@ -29,6 +29,7 @@ struct cmd_select {
 	struct cmd_selected *paths; /* sorted after _ready */
 	size_t count, cap;
 	struct match *exclude;
+	bool any; /* an entry was meant; as met */
 };
 
 /* Each returns 0, or -1 with err set. */
@@ -49,8 +50,11 @@ void cmd_select_ready(struct cmd_select *select);
 /* Whether an entry of this path is meant. */
 bool cmd_select_test(struct cmd_select *select, const uint8_t *path, size_t len, bool is_dir);
 
-/* Says on standard error which paths matched nothing; returns how many. in: what they are not in:
- * "pack", "dump". */
+/* Whether an entry of all that were tested was meant, or all are. */
+bool cmd_select_any(const struct cmd_select *select);
+
+/* Says on standard error which paths matched nothing, or that the patterns exclude all; returns how
+ * many that is. in: what they are not in: "pack", "dump". */
 size_t cmd_select_unmet(const struct cmd_select *select, const char *command, const char *in);
 
 void cmd_select_fini(struct cmd_select *select);

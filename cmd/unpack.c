@@ -56,7 +56,7 @@ static const char help[] =
 struct unpack {
 	struct cmd_unpack *o;
 	struct pack_extract *extract;
-	size_t lost, notes, damaged;
+	size_t lost, absent, notes, damaged;
 	bool no_space;
 };
 
@@ -170,17 +170,19 @@ static void tell(struct unpack *u, const char *kind, int64_t offset, struct pack
 		fprintf(stderr, "fdump unpack: %s\n", err.message);
 }
 
-static void on_extract_problem(
-	void *ctx, struct pack_bytes path, bool lost, int errnum, const char *what)
+static void on_extract_problem(void *ctx, struct pack_bytes path, enum pack_extract_kind kind,
+	int errnum, const char *what)
 {
 	struct unpack *u = ctx;
 
 	u->no_space = u->no_space || errnum == ENOSPC || errnum == EDQUOT;
-	if (lost)
-		u->lost++;
-	else
+	if (kind == PACK_EXTRACT_NOTE)
 		u->notes++;
-	tell(u, lost ? "entry" : "metadata", -1, path, what);
+	else if (kind == PACK_EXTRACT_ABSENT)
+		u->absent++;
+	else
+		u->lost++;
+	tell(u, kind == PACK_EXTRACT_NOTE ? "metadata" : "entry", -1, path, what);
 }
 
 static void on_read_problem(void *ctx, enum pack_problem_kind kind, uint64_t offset,
@@ -317,7 +319,8 @@ static void json_result(const struct unpack *u, int status)
 {
 	json_t *object = cmd_json_new("result", "unpack.result");
 	struct err err;
-	int failed = cmd_json_add(object, "missing", json_integer((json_int_t)u->lost));
+	int failed =
+		cmd_json_add(object, "missing", json_integer((json_int_t)(u->lost + u->absent)));
 
 	failed |= cmd_json_add(object, "notes", json_integer((json_int_t)u->notes));
 	failed |= cmd_json_add(object, "damaged", json_integer((json_int_t)u->damaged));
@@ -354,6 +357,7 @@ int cmd_unpack_run(struct cmd_unpack *o, int fd)
 		o->o.select.count > 0 || o->o.select.exclude != NULL ? selected : NULL;
 	o->extract.entry = o->o.verbose ? on_entry : NULL;
 	o->extract.problem = on_extract_problem;
+	o->extract.made = o->read.feed != NULL ? "backed up" : "packed";
 	o->extract.ctx = &u;
 	o->read.prove = true;
 	o->read.open_key = open_key;
@@ -373,7 +377,7 @@ int cmd_unpack_run(struct cmd_unpack *o, int fd)
 		 u.lost > 0)
 		status = CMD_FAILED;
 	else
-		status = u.notes > 0 ? CMD_SOME : CMD_OK;
+		status = u.notes + u.absent > 0 ? CMD_SOME : CMD_OK;
 	if (o->o.json)
 		json_result(&u, status);
 	return status;

@@ -93,6 +93,15 @@ static int wait_for(pid_t *pid)
 	return status;
 }
 
+void pack_command_failed(uint32_t exit, char *text, size_t size)
+{
+	if (exit > 128 && exit < 128 + NSIG) /* also a shell's, of a program that it ran */
+		snprintf(text, size, "the command was killed by signal %u (status %u)", exit - 128,
+			exit);
+	else
+		snprintf(text, size, "the command failed with status %u", exit);
+}
+
 void pack_command_end(pid_t *pid, struct pack_stream *s)
 {
 	int status;
@@ -105,7 +114,7 @@ void pack_command_end(pid_t *pid, struct pack_stream *s)
 	if (s->tail.exit == 0)
 		return;
 	s->tail.status = PACK_COMMAND_FAILED;
-	snprintf(s->problem, sizeof s->problem, "the command failed with status %u", s->tail.exit);
+	pack_command_failed(s->tail.exit, s->problem, sizeof s->problem);
 }
 
 void pack_command_stop(pid_t *pid)

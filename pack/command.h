@@ -8,6 +8,8 @@
 #ifndef FDUMP_PACK_COMMAND_H
 #define FDUMP_PACK_COMMAND_H
 
+#include <stddef.h>
+#include <stdint.h>
 #include <sys/types.h>
 
 struct buf;
@@ -24,6 +26,9 @@ int pack_command_begin(const char *text, struct pack_part *part, struct pack_str
 /* The output has ended: waits for the program, books its exit status. Nothing
  * if *pid is 0, which it is set to. */
 void pack_command_end(pid_t *pid, struct pack_stream *stream);
+
+/* In words how a command failed: its exit status in the pack, not 0. */
+void pack_command_failed(uint32_t exit, char *text, size_t size);
 
 /* Ends a program whose output nobody reads any more. Nothing if *pid is 0. */
 void pack_command_stop(pid_t *pid);

@@ -21,6 +21,7 @@
 #include "lib/err.h"
 #include "lib/fs.h"
 #include "lib/names.h"
+#include "pack/command.h"
 #include "pack/descent.h"
 #include "pack/load.h"
 #include "pack/newfile.h"
@@ -29,6 +30,9 @@
 #define TEXT_MAX 256 /* of a problem */
 /* Descriptors that are not for prepared files: frames, inputs, the rest. */
 #define FILES_KEPT (PACK_DESCENT_OPEN + 64)
+
+/* What is remembered of PACK_EXTRACT_ABSENT, for hard links to it. */
+#define ABSENT_MAX (4u << 20)
 
 static int put_member(
 	struct pack_extract *x, struct pack_load *load, struct pack_member *m, struct err *err);
@@ -40,6 +44,7 @@ struct pack_extract {
 	bool setgid;       /* the target hands its group down */
 	atomic_long files; /* prepared ones that may still be opened */
 	unsigned serial;   /* of temporary names */
+	struct buf absent; /* paths of what is not restored, each between NULs */
 	/* The file that goes on from load to load. */
 	bool open;
 	struct pack_newfile file;
@@ -52,6 +57,13 @@ struct pack_extract {
 };
 
 /* --- the beginning and the end ------------------------------------------ */
+
+static void on_descent(void *ctx, struct pack_bytes path, bool lost, int errnum, const char *what)
+{
+	const struct pack_extract *x = ctx;
+
+	x->o.problem(x->o.ctx, path, lost ? PACK_EXTRACT_LOST : PACK_EXTRACT_NOTE, errnum, what);
+}
 
 struct pack_extract *pack_extract_new(const struct pack_extract_options *o, struct err *err)
 {
@@ -75,10 +87,11 @@ struct pack_extract *pack_extract_new(const struct pack_extract_options *o, stru
 	descent = (struct pack_descent_options){
 		.target = o->target,
 		.restore = &x->restore,
-		.problem = o->problem,
-		.ctx = o->ctx,
+		.problem = on_descent,
+		.ctx = x,
 	};
 	buf_init(&x->open_head, PACK_HEAD_KEEP);
+	buf_init(&x->absent, ABSENT_MAX);
 	x->parent = -1;
 	x->setgid = fstat(o->target, &st) == 0 && (st.st_mode & S_ISGID);
 	atomic_init(&x->files, o->files > FILES_KEPT ? (long)(o->files - FILES_KEPT) : 0);
@@ -102,11 +115,37 @@ void pack_extract_free(struct pack_extract *x)
 	names_free(x->restore.names);
 	pack_descent_free(x->descent);
 	buf_fini(&x->open_head);
+	buf_fini(&x->absent);
 	free(x);
 }
 
-__attribute__((format(printf, 4, 5))) static void problem(
-	struct pack_extract *x, struct pack_bytes path, bool lost, const char *fmt, ...)
+/* Without room only what is said of links to it is less exact. */
+static void remember(struct pack_extract *x, struct pack_bytes path)
+{
+	uint8_t *to = buf_room(&x->absent, path.len + 2, NULL);
+
+	if (to == NULL)
+		return;
+	to[0] = to[path.len + 1] = 0;
+	memcpy(to + 1, path.at, path.len);
+	buf_took(&x->absent, path.len + 2);
+}
+
+static bool is_absent(const struct pack_extract *x, struct pack_bytes path)
+{
+	const uint8_t *at = x->absent.data, *end = at + x->absent.len;
+
+	while (x->absent.len > 0 &&
+		(at = memmem(at, (size_t)(end - at), path.at, path.len)) != NULL) {
+		if (at[-1] == 0 && at[path.len] == 0)
+			return true;
+		at++;
+	}
+	return false;
+}
+
+__attribute__((format(printf, 4, 5))) static void problem(struct pack_extract *x,
+	struct pack_bytes path, enum pack_extract_kind kind, const char *fmt, ...)
 {
 	char text[TEXT_MAX];
 	va_list ap;
@@ -114,7 +153,9 @@ __attribute__((format(printf, 4, 5))) static void problem(
 	va_start(ap, fmt);
 	vsnprintf(text, sizeof text, fmt, ap);
 	va_end(ap);
-	x->o.problem(x->o.ctx, path, lost, 0, text);
+	if (kind == PACK_EXTRACT_ABSENT)
+		remember(x, path);
+	x->o.problem(x->o.ctx, path, kind, 0, text);
 }
 
 static void problem_errno(
@@ -123,7 +164,7 @@ static void problem_errno(
 	char text[TEXT_MAX], reason[96];
 
 	snprintf(text, sizeof text, "%s: %s", what, strerror_r(errnum, reason, sizeof reason));
-	x->o.problem(x->o.ctx, path, true, errnum, text);
+	x->o.problem(x->o.ctx, path, PACK_EXTRACT_LOST, errnum, text);
 }
 
 /* --- paths -------------------------------------------------------------- */
@@ -209,39 +250,46 @@ static bool is_file(const struct pack_head *head)
 static int heed_status(struct pack_extract *x, struct pack_bytes path, const struct pack_head *head,
 	const struct pack_tail *tail)
 {
+	char text[TEXT_MAX];
+
 	switch (tail->status) {
 	case PACK_OK:
 		return 0;
 	case PACK_CHANGED:
 	case PACK_GROWN:
 	case PACK_SHRUNK:
-		problem(x, path, false, "restored as it was read: it %s meanwhile",
+		problem(x, path, PACK_EXTRACT_NOTE, "restored as it was read: it %s meanwhile",
 			tail->status == PACK_CHANGED ? "was written to"
 			: tail->status == PACK_GROWN ? "grew"
 						     : "shrank");
 		return 0;
 	case PACK_VANISHED:
 		if (tail->has_content && !tail->has_error && tail->size == head->size) {
-			problem(x, path, false, "restored: it was removed while it was packed");
+			problem(x, path, PACK_EXTRACT_NOTE,
+				"restored: it was removed while it was %s", x->o.made);
 			return 0;
 		}
-		problem(x, path, true, "not restored: it vanished while it was packed");
+		problem(x, path, PACK_EXTRACT_ABSENT, "not restored: it vanished while it was %s",
+			x->o.made);
 		return 1;
 	case PACK_INCOMPLETE:
-		problem(x, path, false,
+		problem(x, path, PACK_EXTRACT_NOTE,
 			"restored without attributes or flags that could not be read when it was "
-			"packed");
+			"%s",
+			x->o.made);
 		return 0;
 	case PACK_COMMAND_FAILED:
-		problem(x, path, true, "not restored: the command failed with status %u",
-			tail->exit);
+		pack_command_failed(tail->exit, text, sizeof text);
+		problem(x, path, PACK_EXTRACT_ABSENT, "not restored: %s", text);
 		return 1;
 	default:
 		if (!is_file(head)) { /* all that it needs is in its HEAD */
-			problem(x, path, false, "could not be listed when it was packed");
+			problem(x, path, PACK_EXTRACT_NOTE, "could not be listed when it was %s",
+				x->o.made);
 			return 0;
 		}
-		problem(x, path, true, "not restored: it could not be read when it was packed");
+		problem(x, path, PACK_EXTRACT_ABSENT,
+			"not restored: it could not be read when it was %s", x->o.made);
 		return 1;
 	}
 }
@@ -276,9 +324,9 @@ static void file_commit(struct pack_extract *x, struct pack_newfile *file, int d
 		return;
 	}
 	if (text[0] != 0)
-		problem(x, path, false, "%s", text);
+		problem(x, path, PACK_EXTRACT_NOTE, "%s", text);
 	if (pack_restore_flags(&x->restore, file->fd, head, more, sizeof more) != 0)
-		problem(x, path, false, "%s", more);
+		problem(x, path, PACK_EXTRACT_NOTE, "%s", more);
 	done(x, path);
 }
 
@@ -544,12 +592,13 @@ static void dress(struct pack_extract *x, int dir, const char *name, const struc
 
 	if (fd < 0 || fstat(fd, &st) != 0 || st.st_uid != geteuid() || st.st_nlink != 1 ||
 		S_ISREG(st.st_mode) || S_ISDIR(st.st_mode))
-		problem(x, path, false, "metadata not restored: it was replaced meanwhile");
+		problem(x, path, PACK_EXTRACT_NOTE,
+			"metadata not restored: it was replaced meanwhile");
 	else if (pack_restore_meta(&x->restore, fd,
 			 PACK_RESTORE_PATH |
 				 (S_ISLNK(st.st_mode) ? (unsigned)PACK_RESTORE_SYMLINK : 0),
 			 0, head, text, sizeof text) != 0)
-		problem(x, path, false, "%s", text);
+		problem(x, path, PACK_EXTRACT_NOTE, "%s", text);
 	if (fd >= 0)
 		close(fd);
 }
@@ -595,7 +644,7 @@ static int put_node(struct pack_extract *x, const struct pack_member *m, struct 
 	int dir, got;
 
 	if (device && !x->o.privileged) {
-		problem(x, path, true, "device not made: needs privilege");
+		problem(x, path, PACK_EXTRACT_LOST, "device not made: needs privilege");
 		return 0;
 	}
 	dir = pack_descent_go(x->descent, path, err);
@@ -695,7 +744,13 @@ static int put_link(struct pack_extract *x, const struct pack_member *m, struct 
 	int dir, from, got;
 
 	if (!wanted_path(x, link) || !strip(x, &link)) {
-		problem(x, path, true, "hard link to an entry that is not unpacked along with it");
+		problem(x, path, PACK_EXTRACT_LOST,
+			"hard link to an entry that is not unpacked along with it");
+		return 0;
+	}
+	if (is_absent(x, link)) { /* what has its name is something else */
+		problem(x, path, PACK_EXTRACT_ABSENT,
+			"not restored: a hard link to an entry that is not");
 		return 0;
 	}
 	dir = pack_descent_go(x->descent, path, err);

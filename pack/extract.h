@@ -38,6 +38,12 @@ enum pack_overwrite {
 	PACK_OVERWRITE_NEVER,
 };
 
+enum pack_extract_kind {
+	PACK_EXTRACT_NOTE,   /* restored, but not as it was */
+	PACK_EXTRACT_ABSENT, /* not restored: there is nothing whole of it to restore */
+	PACK_EXTRACT_LOST,   /* not restored, which failed here */
+};
+
 struct pack_extract_options {
 	int target;         /* the directory; borrowed */
 	bool privileged;    /* restore owners, set-id bits, devices, trusted.* and security.* */
@@ -51,9 +57,11 @@ struct pack_extract_options {
 	bool (*selected)(void *ctx, const uint8_t *path, size_t len);
 	/* An entry was dealt with; NULL: nobody asks. */
 	void (*entry)(void *ctx, struct pack_bytes path);
-	/* An entry could not be restored (lost), or not as it was. errnum: why, as
-	 * far as that is known; else 0. */
-	void (*problem)(void *ctx, struct pack_bytes path, bool lost, int errnum, const char *what);
+	/* An entry could not be restored, or not as it was. errnum: why, as far as that is known;
+	 * else 0. */
+	void (*problem)(void *ctx, struct pack_bytes path, enum pack_extract_kind kind, int errnum,
+		const char *what);
+	const char *made; /* what was done to the entries: "packed", "backed up" */
 	void *ctx;
 };
 

@@ -45,6 +45,8 @@ struct pack_scan {
 	dev_t root_dev;
 	size_t to_open; /* regular files */
 	size_t lists;   /* bytes of names in memory */
+	bool any;       /* an item was met, or a problem */
+	bool dropped;   /* something was excluded */
 	uint64_t *mem;
 	struct pack_dir *entering; /* the last item, a directory to go into */
 	struct pack_names entering_names;
@@ -155,16 +157,23 @@ size_t pack_scan_name(const char *path, char *out, bool *cut)
 
 static void problem(struct pack_scan *s, const char *what, int errnum)
 {
+	s->any = true;
 	s->o.problem(s->o.problem_ctx, (const char *)s->path.data, s->path.len, what, errnum);
 }
 
+/* Of a path that was given, told as it was given. */
+static void root_problem(struct pack_scan *s, const char *what, int errnum)
+{
+	s->any = true;
+	s->o.problem(s->o.problem_ctx, s->root_name, strlen(s->root_name), what, errnum);
+}
+
 /* What could not be looked at: one that was listed has gone since, or it is a path that
- * was given, told as it was given. */
+ * was given. */
 static void missing(struct pack_scan *s, int errnum)
 {
 	if (s->depth == 0)
-		s->o.problem(s->o.problem_ctx, s->root_name, strlen(s->root_name),
-			"can't be looked at", errnum);
+		root_problem(s, "can't be looked at", errnum);
 	else if (errnum == ENOENT)
 		problem(s, "vanished before it was looked at", 0);
 	else
@@ -240,6 +249,26 @@ static int open_file(int dirfd, const char *name, struct stat *st)
 	return fd;
 }
 
+/* Whether a of the two paths is b, or one that b is in. */
+static bool is_above(const char *a, size_t a_len, const char *b, size_t b_len)
+{
+	return a_len <= b_len && memcmp(a, b, a_len) == 0 && (a_len == b_len || b[a_len] == '/');
+}
+
+/* Whether an entry here and one that comes from elsewhere can't both be. */
+static bool is_taken(const struct pack_scan *s, const char *path, size_t len, bool is_dir)
+{
+	char *const *at;
+
+	for (at = s->o.taken; at != NULL && *at != NULL; at++) {
+		size_t n = strcspn(*at, "=");
+
+		if (is_above(*at, n, path, len) || (!is_dir && is_above(path, len, *at, n)))
+			return true;
+	}
+	return false;
+}
+
 /* Looks at a name. Returns 0 with the item filled; 1 to leave it out; -1. */
 static int look(struct pack_scan *s, struct pack_dir *dir, const char *name, uint8_t type,
 	struct pack_scan_item *item, struct err *err)
@@ -259,8 +288,14 @@ static int look(struct pack_scan *s, struct pack_dir *dir, const char *name, uin
 			goto vanished;
 		is_dir = S_ISDIR(item->st.st_mode);
 	}
-	if (s->o.excluded != NULL && s->o.excluded(s->o.ctx, item->path, item->path_len, is_dir))
+	if (s->o.excluded != NULL && s->o.excluded(s->o.ctx, item->path, item->path_len, is_dir)) {
+		s->dropped = true;
 		return 1;
+	}
+	if (is_taken(s, item->path, item->path_len, is_dir)) {
+		problem(s, "is where the output of a --command goes: left out", 0);
+		return 1;
+	}
 	if (is_dir) {
 		fd = fs_open_read(dir->fd, name, O_DIRECTORY);
 		item->error = fd < 0 ? errno : 0;
@@ -391,6 +426,9 @@ static int next_root(struct pack_scan *s, struct pack_scan_item *item, struct er
 	bool cut;
 	int fd, got = s->o.next_root(s->o.ctx, &path, err);
 
+	if (got == 1 && s->dropped && !s->any && (s->o.taken == NULL || *s->o.taken == NULL))
+		return err_set(err, ERR_NOTFOUND,
+			"nothing is left of what was asked for: all of it is excluded");
 	if (got != 0)
 		return got;
 	pack_dir_unref(s->root_dir);
@@ -401,7 +439,7 @@ static int next_root(struct pack_scan *s, struct pack_scan_item *item, struct er
 		return err_set(err, ERR_NOMEM, "out of memory");
 	buf_clear(&s->path);
 	if (strlen(path) > PACK_PATH_MAX) {
-		s->o.problem(s->o.problem_ctx, path, strlen(path), "path too long", 0);
+		root_problem(s, "path too long", 0);
 		return 2;
 	}
 	if (buf_room(&s->path, strlen(path) + 2, err) == NULL)
@@ -486,6 +524,7 @@ int pack_scan_next(struct pack_scan *s, struct pack_scan_item *item, struct err 
 	item->path = (const char *)s->path.data;
 	item->path_len = s->path.len;
 	s->current = item->self;
+	s->any = true;
 	if (item->self == NULL || s->o.no_recursion ||
 		(s->o.one_file_system && item->st.st_dev != s->root_dev))
 		return 0;

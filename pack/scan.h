@@ -43,6 +43,9 @@ struct pack_scan_options {
 	bool skip_known;     /* leave out the file (skip_dev, skip_ino): the output */
 	dev_t skip_dev;
 	ino_t skip_ino;
+	/* "NAME=...", ended by NULL: what is NAME, or in the way of it, is a problem and left out,
+	 * for an entry of that name comes from elsewhere. NULL: none. */
+	char *const *taken;
 	/* True if this path is to be left out; may be NULL. */
 	bool (*excluded)(void *ctx, const char *path, size_t len, bool is_dir);
 	/* The next path to walk; returns 0, 1 when there are no more, -1 with
@@ -70,7 +73,8 @@ struct pack_scan_item {
 struct pack_scan *pack_scan_new(const struct pack_scan_options *options, struct err *err);
 void pack_scan_free(struct pack_scan *scan);
 
-/* Returns 0 with *item set; 1 at the end; -1 with err set. */
+/* Returns 0 with *item set; 1 at the end; -1 with err set. ERR_NOTFOUND: all is excluded,
+ * and nothing is `taken`. */
 int pack_scan_next(struct pack_scan *scan, struct pack_scan_item *item, struct err *err);
 
 /* So many of the regular files that come next are opened at once, and looked at

@@ -7,6 +7,7 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 
 #include "cmd/store/care.h"
@@ -216,13 +217,33 @@ static int start(struct copy *copy, struct err *err)
 	return got == 0 ? 0 : err_errno(err, got, "thread");
 }
 
+static bool is_before(const struct stat *a, const struct stat *b)
+{
+	return a->st_dev != b->st_dev ? a->st_dev < b->st_dev : a->st_ino < b->st_ino;
+}
+
+/* Stores are locked in the same order by all, however they are named: else two backups could wait
+ * for each other. */
+static void lock_order(const struct agent_copies_options *o, size_t order[AGENT_STORES_MAX])
+{
+	struct stat st[AGENT_STORES_MAX] = {0};
+	size_t i, k;
+
+	for (i = 0; i < o->count; i++) {
+		stat(o->paths[i], &st[i]); /* one that is not there is not locked either */
+		for (k = i; k > 0 && is_before(&st[i], &st[order[k - 1]]); k--)
+			order[k] = order[k - 1];
+		order[k] = i;
+	}
+}
+
 struct agent_copies *agent_copies_open(
 	const struct agent_copies_options *options, const uint8_t *domain, struct err *err)
 {
 	struct agent_copies *c = calloc(1, sizeof *c);
 	pthread_condattr_t attr;
 	struct err why = {0};
-	size_t i;
+	size_t i, order[AGENT_STORES_MAX];
 
 	if (c == NULL) {
 		err_set(err, ERR_NOMEM, "out of memory");
@@ -236,11 +257,12 @@ struct agent_copies *agent_copies_open(
 	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
 	pthread_cond_init(&c->change, &attr);
 	pthread_condattr_destroy(&attr);
-	for (i = 0; i < options->count; i++) {
+	lock_order(options, order);
+	for (i = 0; i < options->count; i++)
 		c->copies[i].owner = c;
-		if (start(&c->copies[i], &why) != 0)
-			leave_unlocked(&c->copies[i], &why);
-	}
+	for (i = 0; i < options->count; i++)
+		if (start(&c->copies[order[i]], &why) != 0)
+			leave_unlocked(&c->copies[order[i]], &why);
 	if (any_left(c, err) == 0)
 		return c;
 	agent_copies_close(c);

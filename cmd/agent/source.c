@@ -10,9 +10,11 @@
 #include "cmd/agent/copies.h"
 #include "lib/buf.h"
 #include "lib/err.h"
+#include "lib/esc.h"
 #include "lib/hash.h"
 
 #define PREFIX_MIN 4
+#define OTHERS     3 /* hosts' names that are told */
 
 struct agent_source {
 	struct store *stores[AGENT_STORES_MAX];
@@ -205,14 +207,22 @@ int agent_source_dumps(struct agent_source *s, agent_each_dump *each, void *ctx,
 	return got < 0 ? -1 : 0;
 }
 
+/* A dump as it is asked for: AGENT/NAME. */
+struct asked {
+	char agent[STORE_NAME_MAX + 1], name[STORE_NAME_MAX + 1];
+};
+
 /* What is looked for. */
 struct wish {
 	struct agent_source *source;
 	uint8_t id[STORE_DUMP_ID];
 	size_t digits; /* of the id; 0: by name */
 	char agent[STORE_NAME_MAX + 1], name[STORE_NAME_MAX + 1];
-	bool any_name;
+	bool any_name, any_host; /* any_host: no AGENT was given */
 	int64_t until;
+	const char *when;                /* "latest", or the TIME; borrowed */
+	struct asked others[OTHERS + 1]; /* of other hosts, if it is any_host; the last first */
+	size_t other_count;
 	size_t found, unreadable; /* unreadable: since the last that was found */
 	uint8_t *to;              /* the id of what was found */
 	bool damaged;             /* its record can't be read */
@@ -271,6 +281,8 @@ static int parse_wish(const char *text, const char *host, struct wish *w, struct
 	size_t agent_len = name != text ? (size_t)(name - 1 - text) : strlen(host);
 
 	w->until = INT64_MAX;
+	w->any_host = name == text;
+	w->when = at != NULL ? at + 1 : text;
 	if (agent_len > STORE_NAME_MAX || (at != NULL && (size_t)(at - name) > STORE_NAME_MAX))
 		return err_set(err, ERR_USAGE, "%s: the name is too long", text);
 	snprintf(w->agent, sizeof w->agent, "%.*s", (int)agent_len, agent);
@@ -309,6 +321,47 @@ static bool wanted(const struct wish *w, const struct store_entry *e)
 	       (w->any_name || same_text(w->name, e->dump.name, e->dump.name_len));
 }
 
+/* One of another host, that would else be wanted, to be told of. */
+static void note_other(struct wish *w, const struct store_dump *d)
+{
+	struct asked a;
+	size_t i;
+
+	snprintf(a.agent, sizeof a.agent, "%.*s", (int)d->agent_len, d->agent);
+	snprintf(a.name, sizeof a.name, "%.*s", (int)d->name_len, d->name);
+	for (i = 0; i < w->other_count; i++)
+		if (strcmp(a.agent, w->others[i].agent) == 0 &&
+			strcmp(a.name, w->others[i].name) == 0)
+			break;
+	if (i == w->other_count && i <= OTHERS)
+		w->other_count++;
+	i = i > OTHERS ? OTHERS : i;
+	memmove(w->others + 1, w->others, i * sizeof a);
+	w->others[0] = a;
+}
+
+/* There is none of this host; of which others there are some. */
+static int none_of(const struct wish *w, const char *text, struct err *err)
+{
+	char agent[ESC_MAX(STORE_NAME_MAX)], name[ESC_MAX(STORE_NAME_MAX)];
+	struct buf list;
+	size_t i;
+	int got = 0;
+
+	buf_init(&list, SIZE_MAX);
+	for (i = 0; i < w->other_count && i < OTHERS && got == 0; i++) {
+		esc_name(agent, sizeof agent, w->others[i].agent, strlen(w->others[i].agent));
+		esc_name(name, sizeof name, w->others[i].name, strlen(w->others[i].name));
+		got = buf_addf(&list, err, "%s%s/%s@%s", i > 0 ? ", " : "", agent, name, w->when);
+	}
+	if (got == 0)
+		err_set(err, ERR_NOTFOUND, "%s: there is none of this host, %s; of others: %.*s%s",
+			text, w->agent, (int)list.len, (const char *)list.data,
+			w->other_count > OTHERS ? ", ..." : "");
+	buf_fini(&list);
+	return -1;
+}
+
 static int consider(void *ctx, const struct store_entry *e, uint32_t stores, struct err *err)
 {
 	struct wish *w = ctx;
@@ -316,6 +369,9 @@ static int consider(void *ctx, const struct store_entry *e, uint32_t stores, str
 	(void)stores;
 
 	if (!wanted(w, e)) {
+		if (w->any_host && w->digits == 0 && !e->damaged && e->committed <= w->until &&
+			(w->any_name || same_text(w->name, e->dump.name, e->dump.name_len)))
+			note_other(w, &e->dump);
 		w->unreadable += e->damaged && w->digits == 0 && e->committed <= w->until;
 		return 0;
 	}
@@ -340,6 +396,8 @@ int agent_source_find(struct agent_source *s, const char *text, const char *host
 			"STORE "
 			"says more): give the id of one that fdump dumps lists",
 			text, w.unreadable);
+	if (w.found == 0 && w.other_count > 0)
+		return none_of(&w, text, err);
 	if (w.found == 0)
 		return err_set(err, ERR_NOTFOUND,
 			"%s: there is no such dump (fdump dumps lists them)", text);

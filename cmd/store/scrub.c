@@ -189,7 +189,8 @@ static int list_volumes(struct scrub *s, struct buf *turns, struct err *err)
 	while ((got = store_volume_next(txn, &key, &turn.number, &row, err)) == 0) {
 		turn.len = row.len;
 		turn.checked = row.checked;
-		if (row.state == STORE_VOLUME_LIVE &&
+		/* Of a new one, nothing is vouched for, not even that its file is there. */
+		if (row.state == STORE_VOLUME_LIVE && row.len > 0 &&
 			buf_add(turns, &turn, sizeof turn, err) != 0) {
 			got = -1;
 			break;

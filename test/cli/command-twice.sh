@@ -1,4 +1,5 @@
-# Goal: two commands for one name are refused, before anything is written; names that only begin alike are not.
+# Goal: two commands for one name, or for one below the other, are refused, before anything is written;
+# names that only begin alike are not.
 set -eu
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
@@ -12,6 +13,13 @@ for how in "pack -f p" "backup -s s --open --state state"; do
 	"$FDUMP" $how --command "a=echo x" --command b=true --command "a=echo y" 2>err || status=$?
 	[ $status = 2 ] || fail "$how: status $status"
 	grep -q "two of the name a" err || fail "$how: not said"
+	for names in "d/a d/a/b" "d/a/b d/a"; do
+		status=0
+		# shellcheck disable=SC2086
+		"$FDUMP" $how --command "${names% *}=echo x" --command "${names#* }=echo y" 2>err || status=$?
+		[ $status = 2 ] || fail "$how, $names: status $status"
+		grep -q "d/a/b can't be in d/a, which" err || fail "$how, $names: not said"
+	done
 	# shellcheck disable=SC2086
 	"$FDUMP" $how --command "a=echo x" --command "ab=echo y" >out 2>err || fail "$how: two names"
 done

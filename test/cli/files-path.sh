@@ -29,6 +29,17 @@ files 'dir/s*'
 [ "$(sort got | tr '\n' ' ')" = "dir/sub dir/sub/two " ] || fail "a path"
 files sub # the file, and what has the same name elsewhere
 [ "$(sort got | tr '\n' ' ')" = "dir/sub dir2/sub sub " ] || fail "a name that is a path too"
+files 'dir*/s?b/'
+[ "$(sort got | tr '\n' ' ')" = "dir/sub dir2/sub " ] || fail "a path with '/' at its end"
+# find takes a path as files does.
+for path in dir/sub /dir/sub ./dir/sub/ dir/sub/ '/d*r/s?b//'; do
+	"$FDUMP" find -s s "$path" >got || fail "find $path: status $?"
+	[ "$(sed 's/.*  //' got)" = dir/sub ] || fail "find $path"
+done
+"$FDUMP" find -s s dir/ >got || fail "find dir/: status $?"
+[ "$(sed 's/.*  //' got)" = dir ] || fail "find dir/"
+"$FDUMP" find -s s / >got || fail "find /: status $?"
+[ "$(sed 's/.*  //' got)" = . ] || fail "find /"
 status=0
 "$FDUMP" files -s s latest nowhere >got || status=$?
 [ $status = 1 ] && [ ! -s got ] || fail "nothing: status $status"

@@ -150,9 +150,10 @@ static void on_problem(void *ctx, enum pack_problem_kind kind, uint64_t offset,
 	MUST(what[0] != 0);
 }
 
-static void on_extract(void *ctx, struct pack_bytes path, bool lost, int errnum, const char *what)
+static void on_extract(void *ctx, struct pack_bytes path, enum pack_extract_kind kind, int errnum,
+	const char *what)
 {
-	(void)ctx, (void)lost, (void)errnum;
+	(void)ctx, (void)kind, (void)errnum;
 	MUST(path.at != NULL && path.len > 0 && what[0] != 0);
 }
 
@@ -193,6 +194,7 @@ static void extract(const uint8_t *data, size_t len, int target)
 		.umask = 022,
 		.files = 256,
 		.problem = on_extract,
+		.made = "packed",
 	};
 	struct pack_extract *x = pack_extract_new(&o, NULL);
 	struct pack_reader *reader = pack_reader_new(false, false, on_problem, NULL, NULL);

@@ -967,6 +967,24 @@ static void scrub_stops(void **state)
 	store_close(s);
 }
 
+/* A volume is in the index before its file is there: that is no damage. */
+static void scrub_new_volume(void **state)
+{
+	const struct store_volume_row row = {.state = STORE_VOLUME_LIVE};
+	const struct store_scrub_options o = {.mark = true};
+	struct store *s = reopen(NULL);
+	struct store_checked checked;
+	struct db_txn *txn;
+
+	(void)state;
+	assert_int_equal(db_begin(s->db, true, &txn, &err), 0);
+	assert_int_equal(store_volume_put(txn, s->meta.volume, &row, &err), 0);
+	assert_int_equal(db_commit(txn, &err), 0);
+	assert_int_equal(store_scrub(s, &o, no_problem, NULL, &checked, &err), 0);
+	assert_int_equal(checked.damaged, 0);
+	store_close(s);
+}
+
 /* Nothing is written behind a write to the index that failed. */
 static void index_full(void **state)
 {
@@ -1058,6 +1076,7 @@ int main(void)
 		cmocka_unit_test(scrub_group),
 		cmocka_unit_test(scrub_for),
 		cmocka_unit_test(scrub_stops),
+		cmocka_unit_test(scrub_new_volume),
 		cmocka_unit_test(index_full),
 		cmocka_unit_test(dump_record),
 	};

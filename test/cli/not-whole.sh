@@ -1,0 +1,64 @@
+#!/bin/bash
+# Goal: what was not whole already when it was packed or backed up is named when it is taken out again
+# (status 1), and that is no failure of taking it out (2).
+set -eu
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+cd "$work"
+fail() { echo "$*"; cat said; exit 1; }
+as=()
+if [ "$(id -u)" = 0 ]; then
+	command -v setpriv >/dev/null || { echo "needs setpriv"; exit 77; }
+	as=(setpriv --reuid=65534 --regid=65534 --clear-groups)
+	chown 65534:65534 "$work"
+fi
+user() { "${as[@]}" "$FDUMP" "$@"; }
+run() { # STATUS ARGUMENTS
+	want=$1
+	shift
+	status=0
+	user "$@" >out 2>said || status=$?
+	[ "$status" = "$want" ] || fail "$*: status $status, not $want"
+}
+
+mkdir -p tree
+echo a >tree/a
+echo b >tree/b
+ln tree/b tree/link
+chmod 0 tree/b
+printf '#!/bin/sh\necho part\nexit 3\n' >part
+chmod +x part
+[ "$(id -u)" != 0 ] || chown -R 65534:65534 tree
+run 0 store init s
+run 1 pack -f p --command "c=./part" tree
+run 1 backup -s s --open --state state --command "c=./part" tree
+for how in "packed unpack -f p" "backed+up restore -s s --state state latest"; do
+	made=${how%% *}
+	# shellcheck disable=SC2086 # words
+	{
+		rm -rf o
+		mkdir -m 777 o
+		run 1 ${how#* } -C o
+		grep -q "tree/b: not restored: it could not be read when it was ${made/+/ }" said || fail "$how: b not said"
+		grep -q "c: not restored: the command failed with status 3" said || fail "$how: c not said"
+		grep -q "tree/link: not restored: a hard link to an entry that is not" said || fail "$how: link not said"
+		[ "$(ls o/tree)" = a ] || fail "$how: not a alone"
+		[ ! -e o/c ] || fail "$how: part of the output"
+		run 1 ${how#* } -C o --json
+		grep -q '"missing":3' out || fail "$how: $(cat out)"
+		# A link to it is none to what was there before.
+		echo old >o/tree/b
+		chmod 666 o/tree/b
+		run 1 ${how#* } -C o
+		[ ! -e o/tree/link ] || fail "$how: a link to something else"
+		# What fails here still counts more.
+		rm -rf o/tree
+		mkdir -p o/tree/a/x
+		run 2 ${how#* } -C o
+	}
+done
+for from in "-f p" "-s s latest"; do
+	# shellcheck disable=SC2086
+	run 1 cat $from c
+	[ "$(cat out)" = part ] || fail "cat $from: not what there is"
+done

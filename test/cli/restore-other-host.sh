@@ -1,0 +1,54 @@
+#!/bin/bash
+# Goal: where this host has no dump, but others have, it is said what to ask for.
+set -eu
+apart=(unshare --map-root-user --uts)
+"${apart[@]}" true 2>/dev/null || apart=(unshare --uts)
+"${apart[@]}" sh -c 'echo other >/proc/sys/kernel/hostname' 2>/dev/null || { echo "needs a host name of its own"; exit 77; }
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+cd "$work"
+fail() { echo "$*"; cat said; exit 1; }
+on() { # HOST ARGUMENTS
+	host=$1
+	shift
+	# shellcheck disable=SC2016 # the inner shell's
+	"${apart[@]}" sh -c 'echo "$0" >/proc/sys/kernel/hostname; exec "$@"' "$host" "$FDUMP" "$@"
+}
+# What is said of a dump that is not there.
+said() { # DUMP TEXT
+	for how in "restore -s s --state new" "files -s s" "forget --dry-run -s s"; do
+		status=0
+		# shellcheck disable=SC2086 # words
+		case $how in
+		restore*) on here $how "$1" -C . >out 2>said ;;
+		*) on here $how "$1" >/dev/null 2>said ;;
+		esac || status=$?
+		[ "$status" = 2 ] || fail "$how $1: status $status"
+		grep -qxF "fdump ${how%% *}: $1: $2" said || fail "$how $1: not said"
+	done
+}
+back() { # HOST NAME
+	on "$1" backup -s s --open --state "state-$1" --name "$2" tree >/dev/null 2>&1
+}
+
+mkdir tree
+echo a >tree/a
+"$FDUMP" store init s 2>/dev/null
+said latest "there is no such dump (fdump dumps lists them)"
+back one web
+back two db
+back one web
+here="there is none of this host, here; of others:"
+said latest "$here one/web@latest, two/db@latest"
+said web@latest "$here one/web@latest"
+said db@2100-01-01 "$here two/db@2100-01-01"
+said web@2000-01-01 "there is no such dump (fdump dumps lists them)"
+said nope@latest "there is no such dump (fdump dumps lists them)"
+said one/nope@latest "there is no such dump (fdump dumps lists them)"
+back three x
+said latest "$here three/x@latest, one/web@latest, two/db@latest"
+back four x
+back one db
+said latest "$here one/db@latest, four/x@latest, three/x@latest, ..."
+back here x
+on here files -s s latest >/dev/null || fail "not its own"
