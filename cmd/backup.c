@@ -5,7 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
-#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
@@ -234,25 +233,15 @@ static int take(void *ctx, int c)
 	}
 }
 
-static bool same_place(const char *a, const char *b)
-{
-	struct stat x, y;
-
-	return stat(a, &x) == 0 && stat(b, &y) == 0 && x.st_dev == y.st_dev && x.st_ino == y.st_ino;
-}
-
 static int check(const struct options *o)
 {
-	size_t i, j;
+	struct err err;
 
 	if (o->o.store_count == 0)
 		return cmd_usage(
 			"backup", "no STORE given (-s DIR; fdump store init DIR makes one)");
-	for (i = 1; i < o->o.store_count; i++)
-		for (j = 0; j < i; j++)
-			if (same_place(o->o.stores[i], o->o.stores[j]))
-				return cmd_usage("backup", "%s and %s are the same store",
-					o->o.stores[j], o->o.stores[i]);
+	if (store_distinct(o->o.stores, o->o.store_count, &err) != 0)
+		return cmd_usage("backup", "%s", err.message);
 	if ((size_t)o->copies > o->o.store_count)
 		return cmd_usage("backup", "--copies %ld wants as many stores", o->copies);
 	if (o->to_count == 0 && !o->open)
@@ -649,8 +638,8 @@ static int backup(struct options *o, struct agent_backed_up *result, struct err 
 		got = run(o, result, err);
 	}
 	if (got == 0)
-		result->acknowledged +=
-			agent_copies_catch_up(o->backup.copies, result->dump, on_catch_up);
+		result->acknowledged += agent_copies_catch_up(
+			o->backup.copies, result->dump, on_catch_up, &result->stored);
 	agent_copies_close(o->backup.copies);
 	for (i = 0; i < o->o.store_count; i++)
 		tell_behind(o, i);

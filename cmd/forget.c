@@ -414,6 +414,7 @@ int cmd_forget(int argc, char **argv)
 				 : "without a terminal to ask: --dry-run shows what would be "
 				   "deleted, --yes does it");
 	else if (hash_crypto_init(&err) != 0 ||
+		 store_distinct(f.o.stores, f.o.store_count, &err) != 0 ||
 		 (!f.ruled && name_dumps(&f, argv + optind, (size_t)(argc - optind), &err) != 0))
 		status = cmd_fail("forget", &err);
 	else if (f.dry_run || f.yes)

@@ -30,7 +30,8 @@ static const char help[] =
 	"  init                    makes a store in DIR, which is new or empty\n"
 	"      --reserve SIZE      keep so much of the file system free; default: 64M\n"
 	"  stat                    what is in it, in numbers; what each agent uses\n"
-	"  gc                      gives back the space of what no dump needs\n"
+	"  gc                      gives back the space of what no dump needs, as far as there\n"
+	"                          is room to rewrite volumes\n"
 	"      --threshold PERCENT rewrites volumes of which so much is garbage; default: 30;\n"
 	"                          1 takes longest and gives most back\n"
 	"  -n, --dry-run           only says how much\n"
@@ -42,8 +43,9 @@ static const char help[] =
 	"      --schedule SCHEDULE stays, and scrubs whenever '0 3 * * sun' or @daily is due\n"
 	"      --tz ZONE           of the schedule, like Europe/Paris (the machine's)\n"
 	"  rebuild                 makes the index anew, from the volumes; says what is lost\n"
-	"  replicate               copies all dumps that it lacks, and all chunks that are\n"
-	"                          missing or damaged\n"
+	"  replicate               copies all dumps that it lacks, or can't read, and all\n"
+	"                          chunks that are missing or damaged; status 5 if a dump\n"
+	"                          of it is not whole after that\n"
 	"      --from STORE        from there\n"
 	"  quota                   lets an agent use so much of it, at most\n"
 	"  trust-clock             says that the machine's clock is right: after it was set by\n"
@@ -199,7 +201,8 @@ static int set_quota(const struct options *o, struct err *err)
 static int print_gc(const struct options *o, const struct store_gc_result *r, struct err *err)
 {
 	const struct cmd_json_row rows[] = {{"bytes", r->bytes}, {"volumes", r->volumes},
-		{"chunks", r->chunks}, {"left", r->left}, {"damaged", r->damaged}};
+		{"chunks", r->chunks}, {"left", r->left}, {"damaged", r->damaged},
+		{"unfit", r->unfit}, {"wanted", r->wanted}};
 	json_t *object;
 	int failed;
 
@@ -211,6 +214,11 @@ static int print_gc(const struct options *o, const struct store_gc_result *r, st
 			       "%ld %% is garbage%s\n",
 				r->left, o->threshold,
 				o->threshold > 1 ? " (--threshold 1 rewrites these too)" : "");
+		if (r->unfit > 0 && r->volumes > 0)
+			printf("%" PRIu64
+			       " volumes with garbage stay: rewriting the smallest needs %" PRIu64
+			       " bytes, and there are %" PRIu64 "\n",
+				r->unfit, r->wanted, r->free);
 		return fflush(stdout) == 0 ? 0 : err_errno(err, errno, "standard output");
 	}
 	object = cmd_json_new("result", "store.gc");
@@ -234,6 +242,12 @@ static int gc(const struct options *o, struct err *err)
 		return err_set(err, ERR_DAMAGE,
 			"%" PRIu64 " volumes have damage, and were left alone: fdump store scrub",
 			r.damaged);
+	if (r.unfit > 0 && r.volumes == 0)
+		return err_set(err, ERR_NOSPACE,
+			"%s: no space: rewriting the smallest of %" PRIu64
+			" volumes with garbage needs %" PRIu64 " bytes, and there are %" PRIu64
+			" (a quarter of the reserve stays)",
+			o->dir, r.unfit, r.wanted, r.free);
 	return 0;
 }
 
@@ -274,6 +288,8 @@ static int replicate(const struct options *o, struct err *err)
 
 	if (o->from == NULL)
 		return err_set(err, ERR_USAGE, "replicate wants --from STORE");
+	if (store_distinct((const char *[]){o->from, o->dir}, 2, err) != 0)
+		return -1;
 	from = store_open(o->from, STORE_READ, err);
 	if (from != NULL)
 		to = store_open(o->dir, STORE_WRITE, err);
@@ -288,12 +304,18 @@ static int replicate(const struct options *o, struct err *err)
 			r.chunks, r.bytes);
 	if (print_result(o, "store.replicate",
 		    (struct cmd_json_row[]){{"dumps", r.dumps}, {"chunks", r.chunks},
-			    {"bytes", r.bytes}, {"failed", r.failed}},
-		    4, err) != 0)
+			    {"bytes", r.bytes}, {"failed", r.failed}, {"incomplete", r.incomplete}},
+		    5, err) != 0)
 		return -1;
-	return r.failed == 0 ? 0
-			     : err_set(err, ERR_DAMAGE,
-				       "%" PRIu64 " dumps could not be copied whole", r.failed);
+	if (r.failed > 0)
+		return err_set(
+			err, ERR_DAMAGE, "%" PRIu64 " dumps could not be copied whole", r.failed);
+	if (r.incomplete == 0)
+		return 0;
+	return err_set(err, ERR_DAMAGE,
+		"%" PRIu64 " dumps of %s are not whole, and %s can't mend them: fdump store "
+		"replicate from another store, or fdump forget them",
+		r.incomplete, o->dir, o->from);
 }
 
 static int trust_clock(const struct options *o, struct err *err)

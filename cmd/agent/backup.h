@@ -56,7 +56,7 @@ struct agent_backed_up {
 	uint64_t entries, content; /* of the dump */
 	uint64_t carried;          /* entries that were not read again */
 	uint64_t read;             /* bytes of content that were */
-	uint64_t stored;           /* bytes that the stores grew by: records */
+	uint64_t stored;           /* bytes of new records: agent_copies_commit */
 	uint64_t problems, statuses;
 	size_t acknowledged; /* stores that have it */
 };

@@ -517,7 +517,7 @@ int agent_copies_commit(struct agent_copies *c, const uint8_t *record, size_t le
 		struct copy *copy = &c->copies[i];
 
 		copy->acked = copy->done && copy->answer == 0;
-		if (copy->stored > *stored)
+		if (copy->acked && copy->stored > *stored)
 			*stored = copy->stored;
 		if (*acknowledged > 0 && copy->done && copy->answer == 1)
 			leave_for(copy, "it lacks chunks of earlier dumps");
@@ -546,7 +546,7 @@ static int reopen(struct copy *copy, struct err *err)
 }
 
 size_t agent_copies_catch_up(struct agent_copies *c, const uint8_t *dump,
-	void (*each)(void *ctx, const char *store, bool done))
+	void (*each)(void *ctx, const char *store, bool done), uint64_t *stored)
 {
 	struct store_replicated result;
 	struct store *from = NULL;
@@ -570,10 +570,13 @@ size_t agent_copies_catch_up(struct agent_copies *c, const uint8_t *dump,
 			continue; /* as it was told */
 		}
 		if (got != 0) {
-			c->o.behind(c->o.ctx, c->o.paths[i], why.message);
+			if (why.code != ERR_NOSPACE || copy->why.code != ERR_NOSPACE)
+				c->o.behind(c->o.ctx, c->o.paths[i], why.message);
 			continue;
 		}
 		each(c->o.ctx, c->o.paths[i], true);
+		if (copy->stored + result.bytes > *stored)
+			*stored = copy->stored + result.bytes;
 		count++;
 	}
 	return count;

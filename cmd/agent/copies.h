@@ -67,18 +67,19 @@ typedef void agent_copies_each_last(void *ctx, const char *store, const struct s
 void agent_copies_last(
 	struct agent_copies *copies, const char *name, agent_copies_each_last *each, void *ctx);
 
-/* Commits everywhere. *acknowledged: by how many stores; *stored: bytes that were new, of the
- * store that took most. Returns 0: one at least has it, and a store that lacks chunks was left
- * behind; 1: none has, and one lacks chunks that were not sent in this run: what was carried over
- * must be read again; -1 with err set: no store is left. */
+/* Commits everywhere. *acknowledged: by how many stores; *stored: bytes of new records that one of
+ * these took in, the one that took most. Returns 0: one at least has it, and a store that lacks
+ * chunks was left behind; 1: none has, and one lacks chunks that were not sent in this run: what
+ * was carried over must be read again; -1 with err set: no store is left. */
 int agent_copies_commit(struct agent_copies *copies, const uint8_t *record, size_t len,
 	size_t *acknowledged, uint64_t *stored, struct err *err);
 
 /* Opens again what was left behind, and copies this dump to it from a store that has
  * acknowledged it. each: told of each before (done: false) and when
- * it has it (done: true). Failures are told by `behind`.
+ * it has it (done: true). Failures are told by `behind`, but not a second time that there is no
+ * space. *stored grows to what one of these took in, in all, if that is more.
  * Returns how many have caught up. */
 size_t agent_copies_catch_up(struct agent_copies *copies, const uint8_t *dump,
-	void (*each)(void *ctx, const char *store, bool done));
+	void (*each)(void *ctx, const char *store, bool done), uint64_t *stored);
 
 #endif

@@ -32,11 +32,13 @@ struct agent_source *agent_source_open(const char *const *paths, size_t count,
 	struct agent_keys *keys, void (*behind)(void *ctx, size_t store, const char *why),
 	void *ctx, struct err *err)
 {
-	struct agent_source *s = calloc(1, sizeof *s);
+	struct agent_source *s;
 	struct err why = {0};
 	size_t i;
 
-	if (s == NULL) {
+	if (store_distinct(paths, count, err) != 0)
+		return NULL;
+	if ((s = calloc(1, sizeof *s)) == NULL) {
 		err_set(err, ERR_NOMEM, "out of memory");
 		return NULL;
 	}

@@ -17,8 +17,9 @@ struct err;
 
 /* Gives back the space of chunks that no dump names. Volumes of which at
  * most keep_percent is needed are rewritten. The store is opened to
- * write. Returns 0, or -1 with err set, ERR_BUSY (readers did not end in time: store_set_wait);
- * what was collected until then is. */
+ * write. Rewriting may use three quarters of the reserve; volumes whose rewriting does not fit are
+ * left, and if not all fit the cheapest are first. Returns 0, or -1 with err set, ERR_BUSY (readers
+ * did not end in time: store_set_wait); what was collected until then is. */
 struct store_gc_options {
 	bool dry_run;
 	unsigned keep_percent;
@@ -28,7 +29,9 @@ struct store_gc_result {
 	uint64_t bytes;   /* given back */
 	uint64_t chunks;  /* that left the index */
 	uint64_t left; /* bytes of garbage in volumes of which over keep_percent is needed; about */
-	uint64_t damaged; /* volumes that were left alone, for they have damage */
+	uint64_t damaged;      /* volumes that were left alone, for they have damage */
+	uint64_t unfit;        /* volumes that were left, for there is no space to rewrite them */
+	uint64_t wanted, free; /* bytes that the first of these needs; that may be used */
 };
 int store_gc(struct store *store, const struct store_gc_options *options,
 	struct store_gc_result *result, struct err *err);
@@ -72,12 +75,14 @@ int store_scrub(struct store *store, const struct store_scrub_options *options,
 int store_rebuild(const char *path, store_problem *problem, void *ctx, struct store_checked *result,
 	struct err *err);
 
-/* Copies to `to` (opened to write) all dumps of `from` that it lacks, and did
- * not delete, and all chunks of its dumps that it lacks or has damaged. dump: only
- * this one; NULL: all. */
+/* Copies to `to` (opened to write) all dumps of `from` that it lacks, or whose records it can't
+ * read, and did not delete, and all chunks of its dumps that it lacks or has damaged. dump: only
+ * this one; NULL: all. If it was all, the dumps of `to` are held against its chunks; if none is
+ * incomplete, volumes whose files are missing, and what was cut off others, leave its index. */
 struct store_replicated {
 	uint64_t dumps, chunks, bytes;
-	uint64_t failed; /* dumps that `from` has not whole either */
+	uint64_t failed;     /* dumps that `from` has not whole either */
+	uint64_t incomplete; /* dumps of `to`, after that */
 };
 int store_replicate(struct store *from, struct store *to, const uint8_t *dump,
 	store_problem *problem, void *ctx, struct store_replicated *result, struct err *err);

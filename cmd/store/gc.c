@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include "cmd/store/inner.h"
@@ -35,6 +36,7 @@ struct gc {
 	/* the sweep */
 	uint32_t victim;
 	struct store_volume out; /* fd -1: none */
+	uint64_t settled;        /* bytes of it that the index has */
 	uint64_t made;           /* bytes of blocks that were copied */
 	uint64_t last_seq;
 	bool rewritten; /* all DELETE and LOCK blocks were */
@@ -79,9 +81,12 @@ static int mark_dump(void *ctx, const struct store_entry *e, struct err *err)
 /* Bytes of a volume's chunks, by volume's number. */
 struct share {
 	uint32_t volume;
-	uint64_t len; /* committed */
+	uint64_t len;  /* committed */
+	uint64_t cost; /* bytes that rewriting takes; 0: it stays */
+	uint64_t file; /* bytes that it gives back first */
 	uint64_t live;
 	uint64_t rows; /* of chunks, and dumps, that are in it */
+	bool needed;   /* by a dump, also if it is damaged there */
 };
 
 static struct share *share_of(struct buf *shares, uint32_t volume)
@@ -125,6 +130,7 @@ static int measure(struct gc *g, struct buf *shares, struct err *err)
 	struct share *s, one = {0};
 	struct db_txn *txn;
 	uint32_t number;
+	bool marked;
 	int got;
 
 	if (db_begin(g->store->db, false, &txn, err) != 0)
@@ -140,10 +146,14 @@ static int measure(struct gc *g, struct buf *shares, struct err *err)
 	}
 	for (key.at = NULL; got >= 0 && (got = store_chunk_next(txn, &key, &row, err)) == 0;) {
 		s = share_of(shares, row.place.volume);
-		if (s == NULL || row.damaged)
+		if (s == NULL)
+			continue;
+		marked = store_marks_has(&g->marks, hash_of(key.at));
+		s->needed |= marked;
+		if (row.damaged)
 			continue;
 		s->rows++;
-		if (store_marks_has(&g->marks, hash_of(key.at)))
+		if (marked)
 			s->live += PACK_BLOCK_HEADER + row.place.len;
 	}
 	for (key.at = NULL; got >= 0 && (got = store_dump_row_next(txn, &key, &dump, err)) == 0;) {
@@ -151,6 +161,7 @@ static int measure(struct gc *g, struct buf *shares, struct err *err)
 		if (s == NULL)
 			continue;
 		s->rows++;
+		s->needed = true;
 		s->live += PACK_BLOCK_HEADER + dump.place.len;
 	}
 	if (got >= 0)
@@ -189,10 +200,28 @@ static int settle_full(struct gc *g, struct err *err)
 {
 	if (db_begin(g->store->db, true, &g->txn, err) != 0)
 		return -1;
-	if (settle(g, err) == 0)
+	if (settle(g, err) == 0) {
+		g->settled = g->out.len;
 		return store_commit_index(g->store, g->txn, err);
+	}
 	db_abort(g->txn);
 	return -1;
+}
+
+/* What was copied of a volume that stays goes. Not after a sync or a commit that failed: nobody
+ * knows what is on the disk. */
+static void undo(struct gc *g)
+{
+	if (g->out.fd < 0 || g->store->failed)
+		return;
+	g->made -= g->out.len - (g->settled > 0 ? g->settled : FIRST_BYTES);
+	if (g->settled > 0 && ftruncate(g->out.fd, (off_t)g->settled) == 0) {
+		g->out.len = g->settled;
+		return;
+	}
+	store_volume_close(&g->out);
+	if (g->settled == 0) /* its row goes when the store is opened next */
+		store_volume_remove(g->store->volumes, g->out.number, NULL);
 }
 
 /* Where a block is moved to: a volume whose blocks are all older. */
@@ -203,6 +232,7 @@ static int open_out(struct gc *g, uint64_t seq, struct err *err)
 	if (g->out.fd >= 0 && g->out.len >= STORE_VOLUME_FULL && settle_full(g, err) != 0)
 		return -1;
 	store_volume_close(&g->out);
+	g->settled = 0;
 	return store_new_volume(
 		g->store, STORE_VOLUME_BUILDING, seq > 0 ? seq - 1 : 0, &g->out, err);
 }
@@ -424,6 +454,7 @@ static int sweep_volume(struct gc *g, const struct share *share, struct err *err
 	struct store_volume v;
 	uint32_t number = share->volume;
 	uint32_t current = g->store->current.fd >= 0 ? g->store->current.number : 0;
+	bool kept = false, rewritten = g->rewritten;
 	int got;
 
 	if (store_volume_open(g->store->volumes, number, false, &v, err) != 0)
@@ -443,12 +474,18 @@ static int sweep_volume(struct gc *g, const struct share *share, struct err *err
 			db_abort(g->txn);
 			got = -1;
 		} else if ((got = store_commit_index(g->store, g->txn, err)) == 0) {
+			g->settled = g->out.len;
+			kept = true;
 			if (number == current)
 				store_volume_close(&g->store->current);
 			g->result->volumes++;
 			g->result->bytes += v.len;
 			got = store_volume_remove(g->store->volumes, number, err);
 		}
+	}
+	if (!kept) {
+		undo(g);
+		g->rewritten = rewritten;
 	}
 	buf_fini(&w.moved);
 	store_volume_close(&v);
@@ -462,41 +499,119 @@ static int by_volume(const void *a, const void *b)
 	return (x->volume > y->volume) - (x->volume < y->volume);
 }
 
+static int by_cost(const void *a, const void *b)
+{
+	const struct share *x = a, *y = b;
+
+	if ((x->live > 0) != (y->live > 0)) /* one of which nothing lives is mostly only removed */
+		return x->live > 0 ? 1 : -1;
+	return x->cost != y->cost ? (x->cost > y->cost) - (x->cost < y->cost) : by_volume(a, b);
+}
+
+/* What rewriting a volume may take of the disk: its blocks, and a page of the index for each. */
+#define INDEX_PAGE 4096
+
+/* Chooses what is rewritten: what has a cost. Volumes that are missing, and not needed, go to
+ * `lost`. */
+static int choose(struct gc *g, struct share *s, struct buf *lost, struct err *err)
+{
+	struct store_volume v;
+	struct err why = {0};
+
+	if (store_volume_open(g->store->volumes, s->volume, false, &v, &why) != 0) {
+		if (why.code == ERR_NOTFOUND && !s->needed)
+			return buf_add(lost, &(struct store_cut){.volume = s->volume},
+				sizeof(struct store_cut), err);
+		g->result->damaged++;
+		return 0;
+	}
+	s->file = v.len;
+	store_volume_close(&v);
+	/* Not for a few bytes: a volume's own first block is no garbage. */
+	if (s->file < 4096 || s->live * 100 > s->file * g->o.keep_percent) {
+		if (s->file > s->live + FIRST_BYTES)
+			g->result->left += s->file - s->live - FIRST_BYTES;
+		return 0;
+	}
+	s->cost = FIRST_BYTES + s->live + g->kept + (s->live > 0 ? s->rows * INDEX_PAGE : 0);
+	return 0;
+}
+
+/* Bytes that may be used: some of the reserve stays, for deletions and the index. */
+static int free_space(const struct gc *g, uint64_t *bytes, struct err *err)
+{
+	uint64_t keep = g->store->reserve / 4;
+	struct statvfs vfs;
+
+	if (fstatvfs(g->store->volumes, &vfs) != 0)
+		return err_errno(err, errno, "%s", g->store->path);
+	*bytes = (uint64_t)vfs.f_bavail * vfs.f_frsize;
+	*bytes -= *bytes < keep ? *bytes : keep;
+	return 0;
+}
+
+static void leave(struct gc *g, const struct share *s, uint64_t free)
+{
+	if (g->result->unfit++ > 0)
+		return;
+	g->result->wanted = s->cost;
+	g->result->free = free;
+}
+
+/* Rewrites a volume, or only counts it, if it fits. */
+static int sweep_chosen(struct gc *g, const struct share *s, uint64_t *free, struct err *err)
+{
+	struct err why = {0};
+
+	if (!g->o.dry_run && free_space(g, free, err) != 0)
+		return -1;
+	if (s->live > 0 && s->cost > *free) {
+		leave(g, s, *free);
+		return 0;
+	}
+	if (g->o.dry_run) {
+		g->result->volumes++;
+		g->result->bytes += s->file - s->live;
+		*free += s->file - s->live;
+		return 0;
+	}
+	if (sweep_volume(g, s, &why) == 0)
+		return 0;
+	if (why.code == ERR_NOSPACE && !g->store->failed) {
+		leave(g, s, *free);
+		return 0;
+	}
+	*err = why;
+	return -1;
+}
+
 static int sweep(struct gc *g, struct buf *shares, struct err *err)
 {
-	const struct share *s = (const struct share *)(const void *)shares->data;
-	struct store_volume v;
-	size_t i;
+	struct share *s = (struct share *)(void *)shares->data;
+	size_t count = shares->len / sizeof *s, i;
+	uint64_t cost = 0, free;
+	struct buf lost; /* struct store_cut */
+	int got = free_space(g, &free, err);
 
-	if (shares->len > 0)
-		qsort(shares->data, shares->len / sizeof *s, sizeof *s, by_volume);
-	for (i = 0; i < shares->len / sizeof *s; i++) {
-		struct err why = {0};
-		uint64_t len;
-
-		if (store_volume_open(g->store->volumes, s[i].volume, false, &v, &why) != 0) {
-			g->result->damaged++;
-			continue;
-		}
-		len = v.len;
-		store_volume_close(&v);
-		/* Not for a few bytes: a volume's own first block is no garbage. */
-		if (len < 4096 || s[i].live * 100 > len * g->o.keep_percent) {
-			if (len > s[i].live + FIRST_BYTES)
-				g->result->left += len - s[i].live - FIRST_BYTES;
-			continue;
-		}
-		if (g->o.dry_run) {
-			g->result->volumes++;
-			g->result->bytes += len - s[i].live;
-			continue;
-		}
-		if (sweep_volume(g, &s[i], err) != 0)
-			return -1;
+	buf_init(&lost, SIZE_MAX);
+	for (i = 0; i < count && got == 0; i++) {
+		got = choose(g, &s[i], &lost, err);
+		cost += s[i].cost;
 	}
+	/* In the order of their blocks they become the fewest volumes. If that does not fit each is
+	 * to give back space for the next. */
+	if (count > 0)
+		qsort(s, count, sizeof *s, cost <= free ? by_volume : by_cost);
+	for (i = 0; i < count && got == 0; i++)
+		if (s[i].cost > 0)
+			got = sweep_chosen(g, &s[i], &free, err);
+	if (got == 0 && !g->o.dry_run)
+		got = store_drop_lost(g->store, (const struct store_cut *)(const void *)lost.data,
+			lost.len / sizeof(struct store_cut), err);
+	buf_fini(&lost);
 	g->result->bytes -= g->made < g->result->bytes ? g->made : g->result->bytes;
 	g->result->left -= g->kept < g->result->left ? g->kept : g->result->left;
-	return 0;
+	return got;
 }
 
 int store_gc(struct store *s, const struct store_gc_options *options,

@@ -2,8 +2,8 @@
  * What the files of cmd/store/ share of an open store. Not for others.
  *
  * store.c opens and closes; read.c answers; write.c is the writer: put, flush,
- * commit, delete; gc.c, scrub.c, rebuild.c and replicate.c are what their
- * names say.
+ * commit, delete; lost.c is about volumes whose files are missing; gc.c, scrub.c, rebuild.c and
+ * replicate.c are what their names say.
  */
 #ifndef FDUMP_CMD_STORE_INNER_H
 #define FDUMP_CMD_STORE_INNER_H
@@ -22,6 +22,12 @@ struct db;
 struct store_pending {
 	uint8_t key[STORE_INDEX_KEY];
 	struct store_chunk_row row;
+};
+
+/* A volume that is shorter than the index says. */
+struct store_cut {
+	uint32_t volume;
+	uint64_t len; /* 0: its file is missing */
 };
 
 /* Of an agent that has one, or that was counted. */
@@ -59,7 +65,8 @@ struct store {
 		uint32_t number;
 	} * domains; /* those that were met */
 	size_t domain_count;
-	bool notes;              /* what is read; under `lock`: */
+	struct buf cut; /* struct store_cut, by number: as it was when a writer opened it */
+	bool notes;     /* what is read; under `lock`: */
 	struct store_marks read; /* places of blocks that are whole */
 };
 
@@ -76,6 +83,15 @@ int store_find(struct store *s, struct db_txn *txn, const uint8_t *key, struct s
 	struct err *err);
 const struct store_pending *store_pending_find(const struct store *s, const uint8_t *key);
 
+/* Whether a place is in a volume that is missing, or behind the end of one that was cut: what the
+ * index has there is not there. Only a writer knows: for others gc may have moved it. */
+bool store_is_lost(const struct store *s, const struct store_place *place);
+
+/* By the writer: takes what is lost of these volumes, and what nobody needs any more, out of the
+ * index, and those that are missing too. What was deleted or locked is written anew, for that may
+ * have stood there. */
+int store_drop_lost(struct store *s, const struct store_cut *cut, size_t count, struct err *err);
+
 /* Whether the block that begins there was read since store_note_reads, and is whole. */
 bool store_was_read(struct store *s, uint32_t volume, uint64_t offset);
 
@@ -86,6 +102,9 @@ int store_read_place(struct store *s, const struct store_place *place, struct pa
 /* Makes a volume, with its first block, which has this sequence number. */
 int store_new_volume(struct store *s, enum store_volume_state state, uint64_t seq,
 	struct store_volume *volume, struct err *err);
+
+/* Sets err, and returns -1: a directory is no store. */
+int store_is_none(const char *path, struct err *err);
 
 /* Makes `fdump-store` and `identity` anew if they are missing or malformed: new keys, and a new uid
  * if that is lost. Returns 0: nothing to do; 1: made; -1 with err set. */
@@ -111,6 +130,10 @@ int store_flush_all(struct store *s, struct err *err);
 int store_append(struct store *s, enum store_block kind, size_t len, struct store_place *place,
 	struct err *err);
 
+/* By the writer: a DELETE or LOCK block of a dump's id and a time, durable, and in the index. */
+int store_write_time(
+	struct store *s, enum store_block kind, const uint8_t *id, int64_t time, struct err *err);
+
 /* Calls `each` for every chunk of a dump's list. Returns 0; 1 if a piece of
  * the list is missing: its id is appended to `missing` if that is not NULL; -1. */
 typedef int store_each_chunk(void *ctx, const uint8_t *id, struct err *err);
@@ -124,6 +147,9 @@ int store_whole(struct store *s, struct db_txn *txn, const struct store_dump *du
 
 /* A dump's row as it is by now. Returns 0; 1: the dump is not there (any more); -1. */
 int store_dump_now(struct store *s, const uint8_t *id, struct store_dump_row *row, struct err *err);
+
+/* Whether the record of a dump, which has this row, can be read. By the writer. */
+bool store_has_record(struct store *s, const uint8_t *id, const struct store_dump_row *row);
 
 /* By the writer: commits; if that fails, nothing is written any more. */
 int store_commit_index(struct store *s, struct db_txn *txn, struct err *err);

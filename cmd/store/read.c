@@ -63,12 +63,16 @@ int store_find(struct store *s, struct db_txn *txn, const uint8_t *key, struct s
 	struct err *err)
 {
 	const struct store_pending *pending = store_pending_find(s, key);
+	int got;
 
 	if (pending != NULL) {
 		*row = pending->row;
 		return 0;
 	}
-	return store_chunk_get(txn, key, row, err);
+	got = store_chunk_get(txn, key, row, err);
+	if (got == 0 && store_is_lost(s, &row->place))
+		row->damaged = true;
+	return got;
 }
 
 /* Looks chunks up, one after the other; the lock is held only for those that are pending. */
@@ -101,6 +105,8 @@ static int find_all(struct store *s, const uint8_t *domain, const uint8_t *ids, 
 			got = db_begin(s->db, false, &txn, err);
 		if (got == 0)
 			got = store_chunk_get(txn, key, &rows[i], err);
+		if (got == 0 && store_is_lost(s, &rows[i].place))
+			rows[i].damaged = true;
 		if (got == 1) {
 			rows[i].damaged = true;
 			got = 0;
@@ -455,6 +461,20 @@ static int read_dump(struct store *s, const struct found *f, struct buf *payload
 	e->seq = f->row.seq;
 	e->damaged = f->row.damaged;
 	return 0;
+}
+
+bool store_has_record(struct store *s, const uint8_t *id, const struct store_dump_row *row)
+{
+	struct store_entry e = {0};
+	struct found f = {.row = *row};
+	struct buf payload;
+	bool has;
+
+	memcpy(f.id, id, sizeof f.id);
+	buf_init(&payload, PACK_BLOCK_VOLUME_MAX);
+	has = read_dump(s, &f, &payload, &e, NULL) == 0;
+	buf_fini(&payload);
+	return has;
 }
 
 int store_dump_now(struct store *s, const uint8_t *id, struct store_dump_row *row, struct err *err)

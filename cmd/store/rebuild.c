@@ -180,6 +180,25 @@ static int swap(const char *fresh, const char *index, int dir, struct err *err)
 	return 0;
 }
 
+/* Whether there is what a store is known by: its file, or, if that is lost, a volume. Nothing is
+ * written into anything else. Returns 0, or -1 with err set. */
+static int check_store(const char *path, const char *volumes, struct err *err)
+{
+	int fd = open(volumes, O_RDONLY | O_DIRECTORY | O_CLOEXEC), got = 0;
+	struct buf numbers;
+	char about[4200];
+
+	buf_init(&numbers, SIZE_MAX);
+	snprintf(about, sizeof about, "%s/fdump-store", path);
+	if (access(about, F_OK) != 0 &&
+		(fd < 0 || list_volumes(fd, &numbers, NULL) != 0 || numbers.len == 0))
+		got = store_is_none(path, err);
+	buf_fini(&numbers);
+	if (fd >= 0)
+		close(fd);
+	return got;
+}
+
 /* Only one may write, or rebuild, at a time; and nobody scrubs meanwhile. */
 static int lock(const char *path, struct err *err)
 {
@@ -400,8 +419,8 @@ int store_rebuild(const char *path, store_problem *problem, void *ctx, struct st
 	snprintf(fresh, sizeof fresh, "%.4000s/index.new", path);
 	snprintf(index, sizeof index, "%.4000s/index", path);
 	snprintf(volumes, sizeof volumes, "%.4000s/volumes", path);
-	fd = store_check_files(path, false, err) == 0 ? lock(path, err) : -1;
-	if (fd < 0)
+	if (store_check_files(path, false, err) != 0 || check_store(path, volumes, err) != 0 ||
+		(fd = lock(path, err)) < 0)
 		return -1;
 	dir = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	r.volumes = open(volumes, O_RDONLY | O_DIRECTORY | O_CLOEXEC);

@@ -5,6 +5,7 @@
 #include "cmd/store/care.h"
 #include "cmd/store/inner.h"
 #include "lib/buf.h"
+#include "lib/db.h"
 #include "lib/err.h"
 
 struct replicate {
@@ -80,6 +81,48 @@ static int copy_dump(void *ctx, const struct store_entry *e, struct err *err)
 	return 0;
 }
 
+/* What of `to` could not be mended. */
+static int check_dump(void *ctx, const struct store_entry *e, struct err *err)
+{
+	struct replicate *r = ctx;
+	struct err why = {0};
+	struct db_txn *txn;
+	int got = 1;
+
+	if (db_begin(r->to->db, false, &txn, err) != 0)
+		return -1;
+	if (e->record != NULL)
+		got = store_whole(r->to, txn, &e->dump, NULL, &why);
+	db_abort(txn);
+	if (got == 0)
+		return 0;
+	if (got < 0 && why.code != ERR_FORMAT && why.code != ERR_DAMAGE) {
+		*err = why;
+		return -1;
+	}
+	r->result->incomplete++;
+	r->problem(r->ctx, e,
+		e->record != NULL ? "is not whole: chunks of it are missing or damaged"
+				  : "its record can't be read");
+	return 0;
+}
+
+/* How `to` stands. */
+static int check(struct replicate *r, struct err *err)
+{
+	const struct buf *cut = &r->to->cut;
+	int got;
+
+	pthread_mutex_lock(&r->to->writer);
+	got = store_dumps(r->to, check_dump, r, err);
+	if (got == 0 && r->result->incomplete == 0)
+		/* All that is needed is elsewhere. */
+		got = store_drop_lost(r->to, (const struct store_cut *)(const void *)cut->data,
+			cut->len / sizeof(struct store_cut), err);
+	pthread_mutex_unlock(&r->to->writer);
+	return got;
+}
+
 int store_replicate(struct store *from, struct store *to, const uint8_t *dump,
 	store_problem *problem, void *ctx, struct store_replicated *result, struct err *err)
 {
@@ -96,6 +139,8 @@ int store_replicate(struct store *from, struct store *to, const uint8_t *dump,
 	got = store_dumps(from, copy_dump, &r, err);
 	if (got == 0)
 		got = store_flush(to, err);
+	if (got == 0 && dump == NULL)
+		got = check(&r, err);
 	buf_fini(&r.record);
 	return got;
 }

@@ -151,6 +151,12 @@ static int unhex(const char *text, uint8_t *bytes, size_t len)
 	return 0;
 }
 
+int store_is_none(const char *path, struct err *err)
+{
+	return err_set(err, ERR_NOTFOUND,
+		"%s: is no store: a store is a directory that fdump store init made", path);
+}
+
 static int read_about(struct store *s, struct err *err)
 {
 	char text[ABOUT_MAX + 1], uid[2 * STORE_UID_LEN + 1], public[2 * SEAL_SIGN_LEN + 1];
@@ -163,12 +169,7 @@ static int read_about(struct store *s, struct err *err)
 	got = file_read(path, text, ABOUT_MAX, &len, NULL, err);
 	free(path);
 	if (got != 0)
-		return err->code == ERR_NOTFOUND
-			       ? err_set(err, ERR_NOTFOUND,
-					 "%s: is no store: a store is a directory that fdump store "
-					 "init made",
-					 s->path)
-			       : -1;
+		return err->code == ERR_NOTFOUND ? store_is_none(s->path, err) : -1;
 	text[len] = 0;
 	got = sscanf(text, "fdump-store %d\nuid %32[0-9a-f]\npublic %64[0-9a-f]\nreserve %" SCNu64,
 		&version, uid, public, &s->reserve);
@@ -454,6 +455,7 @@ struct store *store_open(const char *path, enum store_mode mode, struct err *err
 	pthread_mutex_init(&s->writer, NULL);
 	pthread_mutex_init(&s->lock, NULL);
 	buf_init(&s->quotas, SIZE_MAX);
+	buf_init(&s->cut, SIZE_MAX);
 	if (store_check_files(path, true, err) != 0 || read_about(s, err) != 0 ||
 		store_quotas_load(s, err) != 0)
 		goto fail;
@@ -474,12 +476,32 @@ fail:
 	return NULL;
 }
 
+static bool same_place(const char *a, const char *b)
+{
+	struct stat x, y;
+
+	return stat(a, &x) == 0 && stat(b, &y) == 0 && x.st_dev == y.st_dev && x.st_ino == y.st_ino;
+}
+
+int store_distinct(const char *const *paths, size_t count, struct err *err)
+{
+	size_t i, j;
+
+	for (i = 1; i < count; i++)
+		for (j = 0; j < i; j++)
+			if (same_place(paths[i], paths[j]))
+				return err_set(err, ERR_USAGE, "%s and %s are the same store",
+					paths[j], paths[i]);
+	return 0;
+}
+
 void store_close(struct store *s)
 {
 	if (s == NULL)
 		return;
 	db_close(s->db);
 	store_quotas_drop(s);
+	buf_fini(&s->cut);
 	store_volume_close(&s->current);
 	if (s->volumes >= 0)
 		close(s->volumes);

@@ -57,6 +57,10 @@ struct store *store_open(const char *path, enum store_mode mode, struct err *err
 /* What was put and not flushed is given up, unless it was flushed before. */
 void store_close(struct store *store);
 
+/* Stores that are to be opened together are not one, by whatever names. Returns 0, or -1 with err
+ * set: ERR_USAGE. */
+int store_distinct(const char *const *paths, size_t count, struct err *err);
+
 const char *store_path(const struct store *store);
 /* Its id and the public half of the key that signs its receipts. */
 const uint8_t *store_uid(const struct store *store);

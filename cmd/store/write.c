@@ -154,7 +154,10 @@ int store_append(struct store *s, enum store_block kind, size_t len, struct stor
 
 	if (s->failed)
 		return err_set(err, ERR_IO, "%s: an earlier write failed: open it anew", s->path);
-	if (check_space(s, PACK_BLOCK_HEADER + len, err) != 0 || have_volume(s, err) != 0)
+	/* What is deleted frees space: for that there is the reserve. */
+	if ((kind != STORE_BLOCK_DELETE && kind != STORE_BLOCK_LOCK &&
+		    check_space(s, PACK_BLOCK_HEADER + len, err) != 0) ||
+		have_volume(s, err) != 0)
 		return -1;
 	if (store_volume_append(&s->current, kind, s->meta.seq, s->block, len, &offset, err) != 0) {
 		s->until_statfs = 0;
@@ -409,13 +412,16 @@ static int make_receipt(struct store *s, const struct store_dump *dump, const ui
 	return sign(s, dump, r, err);
 }
 
-/* Whether a dump's id was never used here. */
-static int check_new(struct db_txn *txn, const uint8_t *id, struct err *err)
+/* Whether a dump's id was never used here, or was, by a dump whose record is lost: that comes
+ * again. */
+static int check_new(struct store *s, struct db_txn *txn, const uint8_t *id, struct err *err)
 {
 	struct store_dump_row row;
 	int64_t time;
 	int got = store_dump_row_get(txn, id, &row, err);
 
+	if (got == 0 && !store_has_record(s, id, &row))
+		return 0;
 	if (got == 0)
 		return err_set(err, ERR_EXISTS, "there is a dump of this id");
 	if (got < 0 || (got = store_time_get(txn, STORE_DELETED, id, &time, err)) < 0)
@@ -432,7 +438,7 @@ static int commit_in(struct store *s, struct db_txn *txn, const struct store_dum
 	uint8_t *to = s->block + PACK_BLOCK_HEADER;
 	int got;
 
-	if (check_new(txn, dump->id, err) != 0)
+	if (check_new(s, txn, dump->id, err) != 0)
 		return -1;
 	got = store_whole(s, txn, dump, missing, err);
 	if (got != 0)
@@ -524,8 +530,7 @@ static int lock_of(
 	return 0;
 }
 
-/* A block of a dump's id and a time, durable, and then the index. */
-static int write_time(
+int store_write_time(
 	struct store *s, enum store_block kind, const uint8_t *id, int64_t time, struct err *err)
 {
 	uint8_t *to = s->block + PACK_BLOCK_HEADER;
@@ -617,7 +622,7 @@ static int delete_locked(struct store *s, const uint8_t *id, struct err *err)
 	if (now < lock)
 		return err_set(err, ERR_DENIED, "the dump is locked for %lld more seconds",
 			(long long)(lock - now));
-	return write_time(s, STORE_BLOCK_DELETE, id, now, err);
+	return store_write_time(s, STORE_BLOCK_DELETE, id, now, err);
 }
 
 int store_delete(struct store *s, const uint8_t *dump, struct err *err)
@@ -642,7 +647,7 @@ static int lock_locked(struct store *s, const uint8_t *id, int64_t until, struct
 	db_abort(txn);
 	if (got != 0 || lock >= until)
 		return got;
-	return write_time(s, STORE_BLOCK_LOCK, id, until, err);
+	return store_write_time(s, STORE_BLOCK_LOCK, id, until, err);
 }
 
 int store_lock(struct store *s, const uint8_t *dump, int64_t until, struct err *err)
@@ -717,12 +722,10 @@ static int recover_volume(struct store *s, struct db_txn *txn, uint32_t number,
 	struct store_volume_row *row, struct err *err)
 {
 	struct store_volume v = {.fd = -1};
+	struct store_cut cut = {.volume = number};
 	struct err why = {0};
 	int got = 0;
 
-	if (row->state == STORE_VOLUME_LIVE && row->len > 0 && number + 1 < s->meta.volume &&
-		row->len >= STORE_VOLUME_FULL)
-		return 0; /* nothing was ever written behind it */
 	if (row->state == STORE_VOLUME_LIVE)
 		got = store_volume_open(s->volumes, number, true, &v, &why);
 	if (row->state != STORE_VOLUME_LIVE || (row->len == 0 && (got != 0 || v.len == 0))) {
@@ -731,9 +734,13 @@ static int recover_volume(struct store *s, struct db_txn *txn, uint32_t number,
 			       ? store_volume_del(txn, number, err)
 			       : -1;
 	}
-	if (got != 0)
-		return 0; /* missing: damage, for scrub to tell */
-	if (v.len > row->len)
+	if (got != 0) /* missing: damage, for scrub to tell */
+		return why.code == ERR_NOTFOUND ? buf_add(&s->cut, &cut, sizeof cut, err) : 0;
+	cut.len = v.len;
+	if (v.len < row->len)
+		got = buf_add(&s->cut, &cut, sizeof cut, err);
+	else if (v.len > row->len && row->len < STORE_VOLUME_FULL)
+		/* behind a full one nothing was ever written */
 		got = recover_tail(s, txn, number, row, &v, err);
 	if (got == 0 && v.len == row->len && v.len > 0 && v.len < STORE_VOLUME_FULL &&
 		read_id(&v) == 0) {

@@ -1,0 +1,140 @@
+/* Volumes whose files are lost: what was in them is not there, and in the end nor are they. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "cmd/store/inner.h"
+#include "lib/buf.h"
+#include "lib/db.h"
+#include "lib/err.h"
+
+static int by_volume(const void *a, const void *b)
+{
+	const struct store_cut *x = a, *y = b;
+
+	return (x->volume > y->volume) - (x->volume < y->volume);
+}
+
+bool store_is_lost(const struct store *s, const struct store_place *place)
+{
+	const struct store_cut key = {.volume = place->volume}, *cut;
+
+	if (s->cut.len == 0)
+		return false;
+	cut = bsearch(&key, s->cut.data, s->cut.len / sizeof key, sizeof key, by_volume);
+	return cut != NULL && (uint64_t)place->offset + PACK_BLOCK_HEADER + place->len > cut->len;
+}
+
+struct timed {
+	uint8_t dump[STORE_DUMP_ID];
+	int64_t time;
+};
+
+/* The rows of a table are written as new blocks: the index vouches for them. */
+static int write_times(
+	struct store *s, enum store_table table, enum store_block kind, struct err *err)
+{
+	struct db_bytes key = {NULL, 0};
+	struct db_txn *txn;
+	struct timed one;
+	const struct timed *t;
+	struct buf all;
+	size_t i;
+	int got;
+
+	if (db_begin(s->db, false, &txn, err) != 0)
+		return -1;
+	buf_init(&all, SIZE_MAX);
+	while ((got = store_time_next(txn, table, &key, &one.time, err)) == 0) {
+		memcpy(one.dump, key.at, sizeof one.dump);
+		if ((got = buf_add(&all, &one, sizeof one, err)) != 0)
+			break;
+	}
+	db_abort(txn);
+	t = (const struct timed *)(const void *)all.data;
+	for (i = 0; i < all.len / sizeof *t && got >= 0; i++)
+		got = store_write_time(s, kind, t[i].dump, t[i].time, err);
+	buf_fini(&all);
+	return got < 0 ? -1 : 0;
+}
+
+static int met(void *ctx, uint64_t offset, const struct pack_block *block, const uint8_t *payload,
+	uint64_t len, struct err *err)
+{
+	(void)block;
+	(void)err;
+	if (payload != NULL)
+		*(uint64_t *)ctx = offset + len;
+	return 0;
+}
+
+static bool known(void *ctx, uint64_t offset)
+{
+	(void)ctx;
+	(void)offset;
+	return true;
+}
+
+/* A volume that was cut ends behind its last block; what is left of the next goes. */
+static int shorten(struct store *s, struct db_txn *txn, uint32_t number, struct err *err)
+{
+	struct store_volume_row row;
+	struct store_volume v;
+	int got;
+
+	if (store_volume_open(s->volumes, number, true, &v, err) != 0)
+		return -1;
+	got = store_volume_get(txn, number, &row, err);
+	if (got == 0) {
+		row.len = 0;
+		got = store_volume_scan(&v, 0, v.len, known, met, &row.len, err);
+	}
+	if (got == 0 && row.len < v.len && ftruncate(v.fd, (off_t)row.len) != 0)
+		got = err_errno(err, errno, "volume %08x", number);
+	store_volume_close(&v);
+	return got == 0 ? store_volume_put(txn, number, &row, err) : got < 0 ? -1 : 0;
+}
+
+/* Takes what is lost of a volume out of the index. */
+static int drop_rows(
+	struct store *s, struct db_txn *txn, const struct store_cut *cut, struct err *err)
+{
+	struct db_bytes key = {NULL, 0};
+	struct store_chunk_row row;
+	uint8_t copy[STORE_INDEX_KEY];
+	int got;
+
+	while ((got = store_chunk_next(txn, &key, &row, err)) == 0) {
+		memcpy(copy, key.at, sizeof copy);
+		key.at = copy;
+		if (row.place.volume == cut->volume && store_is_lost(s, &row.place) &&
+			db_del(txn, STORE_CHUNKS, key, err) < 0)
+			return -1;
+	}
+	if (got < 0)
+		return -1;
+	return cut->len > 0 ? shorten(s, txn, cut->volume, err)
+			    : store_volume_del(txn, cut->volume, err);
+}
+
+int store_drop_lost(struct store *s, const struct store_cut *cut, size_t count, struct err *err)
+{
+	struct db_txn *txn;
+	size_t i;
+	int got = 0;
+
+	if (count == 0)
+		return 0;
+	if (store_flush_all(s, err) != 0 ||
+		write_times(s, STORE_DELETED, STORE_BLOCK_DELETE, err) != 0 ||
+		write_times(s, STORE_LOCKS, STORE_BLOCK_LOCK, err) != 0 ||
+		db_begin(s->db, true, &txn, err) != 0)
+		return -1;
+	for (i = 0; i < count && got >= 0; i++)
+		got = drop_rows(s, txn, &cut[i], err);
+	if (got >= 0)
+		return store_commit_index(s, txn, err);
+	db_abort(txn);
+	return -1;
+}

@@ -1,0 +1,40 @@
+# Goal: "bytes stored" is what that store took in which has the dump and took most: also what it got while it caught up,
+# and nothing that went to a store that has no dump of it. A store that is left behind for want of space is told once.
+set -eu
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+cd "$work"
+fdump() { "$FDUMP" "$@"; }
+fail() { echo "$*"; cat out err; exit 1; }
+status_of() { status=0; "$@" >out 2>err || status=$?; }
+back() { fdump backup --open --state state -C tree -s one -s two . "$@"; }
+stored() { sed -n 's/.* \([0-9]*\) bytes stored, .*/\1/p' out; }
+
+mkdir tree
+head -c 3000000 /dev/urandom >tree/a
+head -c 3000000 /dev/urandom >tree/b
+touch -d '10 seconds ago' tree/a tree/b
+for store in one two; do fdump store init $store; done
+sleep 4 # what was touched just now would be read again
+status_of back
+[ "$(stored)" -gt 6000000 ] && [ "$(stored)" -lt 6050000 ] || fail "the first: $(stored)"
+
+# A chunk of one is damaged, and comes back from the other when it catches up.
+dd if=/dev/zero of=one/volumes/00000001.vol bs=1000 seek=2000 count=10 conv=notrunc 2>/dev/null
+status_of fdump store scrub one
+[ $status = 5 ] || fail "scrub: status $status"
+status_of back
+[ $status = 0 ] || fail "mends: status $status"
+[ "$(stored)" -gt 100000 ] && [ "$(stored)" -lt 5000000 ] || fail "of what came back: $(stored)"
+
+# One is over its quota, the other one has all.
+me=$(fdump dumps -s one --json | sed -n 's/.*"agent": *"\([^"]*\)".*/\1/p' | head -n 1)
+rm -r one
+fdump store init one
+fdump store quota one "$me" 1M
+status_of back --reread
+[ $status = 4 ] || fail "over the quota: status $status"
+[ "$(stored)" -lt 10000 ] || fail "of what went to a store that has no dump: $(stored)"
+[ "$(grep -c 'left behind' err)" = 1 ] || fail "not told once"
+status_of back --reread -v
+[ "$(grep -c 'left behind' err)" = 1 ] || fail "not told once, with -v"

@@ -1,0 +1,47 @@
+# Goal: a volume whose file is lost, or cut, before any scrub: what was in it counts as missing, so that the next
+# backup stores it again, in one store or two.
+set -eu
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+cd "$work"
+fdump() { "$FDUMP" "$@"; }
+fail() { echo "$*"; cat out err; exit 1; }
+status_of() { status=0; "$@" >out 2>err || status=$?; }
+back() { fdump backup --open --state state -C tree . "$@"; }
+# The newest dump of a store is whole.
+whole() {
+	rm -rf back
+	mkdir back
+	fdump restore -s "$1" latest -C back >/dev/null || fail "restore from $1"
+	diff -r tree back
+}
+
+mkdir tree
+head -c 3000000 /dev/urandom >tree/a
+touch -d '10 seconds ago' tree/a
+for store in one two; do fdump store init $store; done
+sleep 4 # what was touched just now would be read again
+
+back -s one >out
+rm one/volumes/*
+for n in 1 2; do
+	status_of back -s one
+	[ $status = 0 ] || fail "one store, run $n: status $status"
+	whole one
+done
+
+# Its end is gone.
+truncate -s 1000000 one/volumes/*2.vol
+status_of back -s one
+[ $status = 0 ] || fail "cut: status $status"
+whole one
+
+# One of two.
+rm -r state
+back -s one -s two >out
+rm one/volumes/*
+status_of back -s one -s two
+[ $status = 0 ] || fail "one of two: status $status"
+grep -q '2 of 2 copies' out || fail "not two copies"
+whole one
+whole two

@@ -1,0 +1,28 @@
+# Goal: rebuild of a directory that is no store writes nothing into it and says so; a store whose file
+# fdump-store is lost is rebuilt.
+set -eu
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+cd "$work"
+fail() { echo "$*"; cat out err; exit 1; }
+status_of() { status=0; "$@" >out 2>err || status=$?; }
+
+mkdir -p data/volumes tree
+echo mine >data/volumes/other
+find data >before
+status_of "$FDUMP" store rebuild data
+find data >after
+cmp before after || fail "something was written"
+[ $status = 2 ] || fail "status $status"
+grep -q '^fdump store: data: is no store' err || fail "not said"
+status_of "$FDUMP" store rebuild nowhere
+[ $status = 2 ] && grep -q 'nowhere: is no store' err || fail "nowhere: status $status"
+
+"$FDUMP" store init one
+echo content >tree/a
+"$FDUMP" backup -s one --open --state state -C tree . >out
+rm one/fdump-store
+status_of "$FDUMP" store rebuild one
+[ $status = 0 ] || fail "a store without its file: status $status"
+status_of "$FDUMP" verify one
+[ $status = 0 ] || fail "verify: status $status"

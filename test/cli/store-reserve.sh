@@ -1,0 +1,63 @@
+#!/bin/bash
+# Goal: with free space below the reserve dumps can be forgotten, and gc gives space back: volumes that are cheap to rewrite
+# first, none that does not fit; it says what it needs, leaves no part of a volume behind, and some of the
+# reserve. On a tmpfs of its own (root).
+set -eu
+[ "$(id -u)" = 0 ] || { echo "needs root"; exit 77; }
+dir=$(mktemp -d)
+trap 'umount "$dir/disk" 2>/dev/null; rm -rf "$dir"' EXIT
+cd "$dir"
+fail() { echo "$*"; cat out err; df -k disk; ls -l disk/one/volumes; exit 1; }
+status_of() { status=0; "$@" >out 2>err || status=$?; }
+fdump() { "$FDUMP" "$@"; }
+back() { fdump backup --open --state state -C "$1" -s disk/one . --name "$1" >/dev/null; }
+free() { df -k --output=avail disk | tail -n 1; }
+
+# Volumes of 64 MB that is kept and 210 MB that is not, and of 20 and 50.
+mkdir disk
+mount -t tmpfs -o size=700m none disk 2>/dev/null || { echo "may not mount"; exit 77; }
+fdump store init disk/one --reserve 16M
+for n in keep:64 drop:210 keep2:20 drop2:50; do
+	mkdir ${n%:*}
+	head -c ${n#*:}000000 /dev/urandom >${n%:*}/a
+	back ${n%:*}
+done
+dropped=$(fdump dumps -s disk/one | sed -n '/drop/s/ .*//p')
+
+# Less than the reserve is free.
+fill() { rm -f disk/other; head -c $((($(free) - $1) * 1024)) /dev/zero >disk/other; }
+fill 14000
+status_of back keep
+[ $status = 7 ] || fail "backup into the reserve: status $status"
+# shellcheck disable=SC2086 # words
+status_of fdump forget -s disk/one $dropped --yes
+[ $status = 0 ] || fail "forget: status $status"
+
+before=$(free)
+for n in 1 2; do
+	status_of fdump store gc disk/one
+	[ $status = 7 ] || fail "gc where nothing fits, run $n: status $status"
+	grep -q 'of 2 volumes with garbage needs 20[0-9]* bytes, and there are 1[0-9]* ' err || fail "does not say how much"
+	[ "$(ls disk/one/volumes)" = "$(printf '%s\n' 00000001.vol 00000002.vol)" ] || fail "a part of a volume is left"
+	[ "$(free)" -ge $((before - 500)) ] || fail "gc that does nothing took space"
+done
+fdump verify disk/one >out || fail "verify"
+
+# The second fits, and then the first.
+fill 35000
+status_of fdump store gc disk/one --dry-run --json
+grep -q '"volumes": *2' out || fail "dry run"
+status_of fdump store gc disk/one --json
+[ $status = 0 ] || fail "gc: status $status"
+grep -q '"volumes": *2' out && grep -q '"unfit": *0' out || fail "not both"
+[ "$(free)" -gt 280000 ] || fail "not given back"
+fdump verify disk/one >out || fail "verify behind gc"
+
+# Next to nothing is free: a volume of which nothing is needed goes.
+fill 100
+status_of fdump forget -s disk/one "$(fdump dumps -s disk/one | sed -n '/keep2/s/ .*//p')" --yes
+[ $status = 0 ] || fail "forget with a full disk: status $status"
+status_of fdump store gc disk/one
+[ $status = 0 ] || fail "gc with a full disk: status $status"
+[ "$(free)" -gt 19000 ] || fail "not given back of a full disk"
+fdump verify disk/one >out || fail "verify at the end"
