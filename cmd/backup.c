@@ -70,7 +70,8 @@ static const char help[] =
 	"                          else ~/.local/state/fdump\n"
 	"\n"
 	"Exit status: 0 complete; 1 done, but some entries changed or could not be\n"
-	"read, and are listed; 2 failed; 4 fewer copies than asked for; 7 no space.\n";
+	"read, and are listed; 2 failed; 3 a key file is not as it must be; 4 fewer copies\n"
+	"than asked for; 5 a store is damaged; 7 no space; 8 a store was busy.\n";
 
 #define LOCK_MAX ((int64_t)10 * 366 * 86400) /* seconds: what is mistyped can't be undone */
 
@@ -322,7 +323,7 @@ static void note(json_t *list, const char *key, const char *whose, const char *w
 static void warn(struct options *o, const char *what)
 {
 	cmd_progress_hush();
-	fprintf(stderr, "fdump backup: %s\n", what);
+	cmd_say("backup", "%s", what);
 	note(o->warnings, NULL, NULL, what);
 }
 
@@ -437,7 +438,7 @@ static void tell_behind(struct options *o, size_t i)
 		return;
 	b->told = true;
 	cmd_progress_hush();
-	fprintf(stderr, "fdump backup: store %s is left behind: %s\n", o->o.stores[i], b->why);
+	cmd_say("backup", "store %s is left behind: %s", o->o.stores[i], b->why);
 }
 
 /* One that had been written to may catch up, and then there was nothing to tell. */
@@ -460,10 +461,9 @@ static void on_catch_up(void *ctx, const char *store, bool done)
 
 	b->caught_up = done;
 	if (b->told)
-		fprintf(stderr,
-			done ? "fdump backup: store %s has caught up\n"
-			     : "fdump backup: the dump is made; store %s gets it from the others "
-			       "now\n",
+		cmd_say("backup",
+			done ? "store %s has caught up"
+			     : "the dump is made; store %s gets it from the others now",
 			store);
 }
 
@@ -673,7 +673,7 @@ static int hook_after(struct options *o, int status, const struct agent_backed_u
 
 	if (hook(o, o->after, status, r, &err) == 0)
 		return 0;
-	fprintf(stderr, "fdump backup: %s\n", err.message);
+	cmd_say("backup", "%s", err.message);
 	note(o->hook_failures, "hook", o->after, err.message);
 	return -1;
 }
@@ -682,9 +682,15 @@ static int hook_after(struct options *o, int status, const struct agent_backed_u
 static void ended(void *ctx, int status)
 {
 	struct options *o = ctx;
+	struct err err = {0};
 
 	cmd_progress_hush();
 	hook_after(o, status, NULL);
+	if (!o->o.json)
+		return;
+	err_set(&err, ERR_CANCELLED, "ended by a signal: %s", strsignal(status - 128));
+	cmd_fail("backup", &err);
+	cmd_fail_end(status);
 }
 
 /* From the first hook to the last. Returns the exit status. */
@@ -692,10 +698,11 @@ static int run_all(struct options *o)
 {
 	struct agent_backed_up result = {0};
 	struct err err = {0};
+	const bool catch = o->after != NULL || o->o.json;
 	bool made = false;
 	int status;
 
-	if (o->after != NULL && cmd_ending_start(ended, o, &err) != 0)
+	if (catch && cmd_ending_start(ended, o, &err) != 0)
 		return cmd_fail("backup", &err);
 	if (hook(o, o->before, -1, NULL, &err) != 0) {
 		err.code = ERR_FAILED;
@@ -710,7 +717,7 @@ static int run_all(struct options *o)
 	} else {
 		status = result.problems > 0 ? CMD_SOME : CMD_OK;
 	}
-	if (o->after != NULL)
+	if (catch)
 		cmd_ending_stop();
 	if (hook_after(o, status, &result) != 0 && status == CMD_OK)
 		status = CMD_SOME;
@@ -723,6 +730,7 @@ int cmd_backup(int argc, char **argv)
 				    .help = help,
 				    .shared = "sSCT0Xvjtxnrcw",
 				    .own = own,
+				    .repeats = OPT_TO,
 				    .take = take},
 		.hooks = "/etc/fdump/hooks",
 		.backup = {.level = 2, .name = "backup"}};

@@ -37,9 +37,9 @@ static const char help[] =
 	"      --threads N         default: the number of processors\n"
 	"\n"
 	"Exit status: 0 done; 1 done, but the file changed or could not be read to its\n"
-	"end when it was packed, or the command failed; 2 failed, or PATH is not there;\n"
-	"5 damage found: what was written is wrong or not all; 6 wrong key, or not\n"
-	"sealed.\n";
+	"end when it was packed, or the command failed; 2 failed, or PATH is not there; 3\n"
+	"a key file is not as it must be; 5 damage found: what was written is wrong or not\n"
+	"all; 6 wrong key, or not sealed; 7 no space; 8 a store was busy.\n";
 
 struct cat {
 	struct cmd_options o;
@@ -225,7 +225,7 @@ static void on_problem(void *ctx, enum pack_problem_kind kind, uint64_t offset,
 	(void)kind;
 	if (c->dump == NULL)
 		snprintf(at, sizeof at, " (offset %llu)", (unsigned long long)offset);
-	fprintf(stderr, "fdump cat: %s: %s%s%s%s\n", c->dump != NULL ? c->dump : c->name,
+	cmd_say("cat", "%s: %s%s%s%s", c->dump != NULL ? c->dump : c->name,
 		text != NULL ? text : "", text != NULL ? ": " : "", what, at);
 	free(text);
 	c->problems++;
@@ -468,8 +468,7 @@ int cmd_cat(int argc, char **argv)
 			err_prefix(&err, "%s", c.name);
 		status = cmd_fail("cat", &err);
 	} else if (status > 0) {
-		fprintf(stderr, "fdump cat: %s: %s: not in the %s\n",
-			c.dump != NULL ? c.dump : c.name, c.shown,
+		cmd_say("cat", "%s: %s: not in the %s", c.dump != NULL ? c.dump : c.name, c.shown,
 			c.dump != NULL ? "dump" : "pack");
 		status = c.problems > 0 ? CMD_DAMAGE : CMD_FAILED;
 	} else {

@@ -1,4 +1,5 @@
-/* Verifying a store: all blocks without a key, all files with one. */
+/* Verifying a store: all blocks, and all files of the dumps that the keys open, or that need none.
+ */
 #include "cmd/check.h"
 
 #include <inttypes.h>
@@ -27,9 +28,12 @@ struct noted {
 struct check {
 	struct cmd_options *o;
 	const char *path;
-	struct buf dumps;        /* struct noted */
-	struct store_entry dump; /* the one that is read; without id: none */
+	char shown[ESC_MAX(4096)]; /* the same, escaped */
+	struct buf dumps;          /* struct noted */
+	struct store_entry dump;   /* the one that is read; without id: none */
 	uint64_t entries, content, not_ok, damaged, unopened;
+	uint64_t sealed;         /* dumps that were passed by, for want of a key */
+	bool opens;              /* any dump: its files are proved */
 	struct store_marks seen; /* contents that were proved: each once */
 	struct pack_follow follow;
 };
@@ -71,7 +75,7 @@ static void tell(struct check *c, const struct store_entry *dump, struct pack_by
 		cmd_dump_name(whose, dump);
 	if (failed != 0)
 		fprintf(status == NULL ? stderr : stdout, "%s%s%s%s%s%s: %s\n",
-			status == NULL ? "fdump verify: " : "", c->path, whose[0] ? ": dump " : "",
+			status == NULL ? "fdump verify: " : "", c->shown, whose[0] ? ": dump " : "",
 			whose, name[0] ? ": " : "", name, what);
 }
 
@@ -143,6 +147,11 @@ static int note_dump(void *ctx, const struct store_entry *e, uint32_t stores, st
 	struct noted n = {.committed = e->committed};
 
 	(void)stores;
+	if (c->o->unseal.count == 0 && (e->damaged || e->dump.sealed)) {
+		c->sealed += !e->damaged; /* store_scrub tells of the other */
+		return 0;
+	}
+	c->opens = true;
 	memcpy(n.id, e->dump.id, sizeof n.id);
 	return buf_add(&c->dumps, &n, sizeof n, err);
 }
@@ -184,7 +193,7 @@ static int check_files(struct check *c, struct cmd_dump *d, struct err *err)
 	return got;
 }
 
-/* The files, by the keys; then the blocks that were not read for them. */
+/* The files; then the blocks that were not read for them. */
 static int check_all(
 	struct check *c, struct cmd_dump *d, struct store_checked *result, struct err *err)
 {
@@ -192,7 +201,7 @@ static int check_all(
 	struct store *store = agent_source_store(d->source);
 
 	store_note_reads(store);
-	if (c->o->unseal.count > 0 && check_files(c, d, err) != 0)
+	if (check_files(c, d, err) != 0)
 		return -1;
 	return store_scrub(store, &how, on_store_problem, c, result, err);
 }
@@ -202,20 +211,25 @@ static int tell_result(const struct check *c, const struct store_checked *r, str
 	const struct cmd_json_row rows[] = {{"blocks", r->blocks}, {"bytes", r->bytes},
 		{"dumps", r->dumps}, {"entries", c->entries}, {"content", c->content},
 		{"not_ok", c->not_ok}, {"damaged", r->damaged + c->damaged},
-		{"missing", r->missing}, {"incomplete", r->incomplete}, {"unopened", c->unopened}};
+		{"missing", r->missing}, {"incomplete", r->incomplete}, {"unopened", c->unopened},
+		{"sealed", c->sealed}};
 	json_t *object;
 	int failed;
 
 	if (!c->o->json) {
-		printf("%s: %" PRIu64 " blocks, %" PRIu64 " bytes, %" PRIu64 " dumps", c->path,
+		printf("%s: %" PRIu64 " blocks, %" PRIu64 " bytes, %" PRIu64 " dumps", c->shown,
 			r->blocks, r->bytes, r->dumps);
-		if (c->o->unseal.count > 0)
+		if (c->o->unseal.count > 0 || c->opens)
 			printf("; %" PRIu64 " entries, %" PRIu64 " bytes of content proved",
 				c->entries, c->content);
 		if (r->damaged + r->missing + r->incomplete + c->damaged > 0)
 			puts(": damaged");
 		else if (c->unopened > 0)
 			puts(": blocks ok; some dumps were not opened");
+		else if (c->sealed > 0)
+			printf(": blocks ok; contents of %" PRIu64
+			       " sealed dumps not checked (--key FILE)\n",
+				c->sealed);
 		else if (c->not_ok > 0)
 			printf(": ok, but %" PRIu64 " changed or failed when backed up\n",
 				c->not_ok);
@@ -238,6 +252,7 @@ int cmd_verify_store(struct cmd_options *o, const char *path)
 	int got;
 
 	buf_init(&c.dumps, SIZE_MAX);
+	esc_name(c.shown, sizeof c.shown, path, strlen(path));
 	o->stores[0] = path;
 	o->store_count = 1;
 	got = cmd_dump_open(&d, o, NULL, &err);

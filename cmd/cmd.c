@@ -12,6 +12,9 @@
 
 #include "cmd/json.h"
 #include "lib/err.h"
+#include "lib/esc.h"
+
+#define SAY_MAX 8192 /* bytes of a message, two escaped paths and more */
 
 static struct {
 	FILE *json;     /* where its object goes; NULL: none is wanted */
@@ -33,10 +36,23 @@ bool cmd_fail_wants_json(int argc, char **argv)
 	return false;
 }
 
+void cmd_say(const char *command, const char *fmt, ...)
+{
+	char text[SAY_MAX], line[ESC_MAX(SAY_MAX)];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof text, fmt, ap);
+	va_end(ap);
+	esc_line(line, sizeof line, text, strlen(text));
+	fprintf(stderr, "fdump%s%s: %s\n", command != NULL ? " " : "",
+		command != NULL ? command : "", line);
+}
+
 int cmd_fail(const char *command, const struct err *err)
 {
 	failure.err = *err;
-	fprintf(stderr, "fdump %s: %s\n", command, err->message);
+	cmd_say(command, "%s", err->message);
 	return err_exit_status(err->code);
 }
 

@@ -43,6 +43,10 @@ enum cmd_exit {
 	CMD_BUSY = 8,
 };
 
+/* Prints a line to standard error; what would end or hide it in a name is escaped. command: "fdump
+ * COMMAND: " is put before it; NULL: "fdump: ". */
+void cmd_say(const char *command, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
 /* Prints "fdump COMMAND: message" to standard error and returns the exit
  * status that the error's code stands for. */
 int cmd_fail(const char *command, const struct err *err);

@@ -16,6 +16,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "cmd/options.h"
 #include "cron/cron.h"
 #include "lib/civil.h"
 #include "lib/err.h"
@@ -50,11 +51,12 @@ static void help(void)
 	      "      --seed TEXT    chooses the values of random ranges, '~' (empty)\n"
 	      "      --json         one JSON object a line\n"
 	      "  -h, --help         this text\n\n"
-	      "Exit status: 0 done, 1 there is no such time, 2 failed or wrong usage.\n",
+	      "Exit status: 0 done, 1 there is no such time, 2 failed or wrong usage, 7 no\n"
+	      "space.\n",
 		stdout);
 }
 
-static int get_options(int argc, char **argv, struct options *opt)
+static int get_options(int argc, char **argv, const char *verb, bool timed, struct options *opt)
 {
 	static const struct option longs[] = {
 		{"count", required_argument, NULL, 'n'},
@@ -64,13 +66,16 @@ static int get_options(int argc, char **argv, struct options *opt)
 		{"json", no_argument, NULL, 'j'},
 		{NULL, 0, NULL, 0},
 	};
+	uint64_t seen = 0;
 	char *end;
 	int c;
 
-	*opt = (struct options){.count = 1};
+	*opt = (struct options){0};
 	opterr = 0;
 	optind = 0; /* as GNU has it: start afresh */
 	while ((c = getopt_long(argc, argv, ":n:", longs, NULL)) != -1) {
+		if (cmd_options_once("cron", &seen, longs, c) >= 0)
+			return CMD_FAILED;
 		switch (c) {
 		case 'n':
 			errno = 0;
@@ -101,11 +106,16 @@ static int get_options(int argc, char **argv, struct options *opt)
 				argv[optind - 1]);
 		}
 	}
+	if (!timed && (opt->tz != NULL || opt->from != NULL || opt->count > 0))
+		return cmd_usage(
+			"cron", "%s has no -n, --tz, --from: they go with next and prev", verb);
 	if (optind == argc)
 		return cmd_usage("cron", "the schedule is missing");
 	if (optind + 1 < argc)
 		return cmd_usage("cron", "one schedule, please; put its fields in quotes");
 	opt->expr = argv[optind];
+	if (opt->count == 0)
+		opt->count = 1;
 	return CMD_OK;
 }
 
@@ -226,13 +236,18 @@ static int print_run(const struct options *opt, const struct tz *tz, bool prev, 
 	return CMD_OK;
 }
 
-static int say_none(const struct cron *cron, bool prev)
+static int say_none(const struct options *opt, const struct cron *cron, bool prev)
 {
-	fprintf(stderr, "fdump cron: %s\n",
-		cron->flags & CRON_REBOOT  ? "@reboot is due when the agent starts, never at a time"
-		: cron->flags & CRON_NEVER ? "it never runs: no such date exists"
-		: prev                     ? "there is no run before that time"
-		       : "there is no run after that time, up to the year 9999");
+	const char *what = cron->flags & CRON_REBOOT
+				   ? "@reboot is due when the agent starts, never at a time"
+			   : cron->flags & CRON_NEVER ? "it never runs: no such date exists"
+			   : prev                     ? "there is no run before that time"
+				  : "there is no run after that time, up to the year 9999";
+
+	cmd_say("cron", "%s", what);
+	if (opt->json && print_json(json_pack("{s:s, s:s, s:s}", "type", "result", "id",
+				 "cron.none", "what", what)) != CMD_OK)
+		return CMD_FAILED;
 	return CMD_SOME;
 }
 
@@ -254,7 +269,7 @@ static int runs(const struct options *opt, const struct cron *cron, bool prev)
 		status = print_run(opt, tz, prev, t);
 	}
 	if (i == 0)
-		status = say_none(cron, prev);
+		status = say_none(opt, cron, prev);
 out:
 	tz_free(tz);
 	return status;
@@ -342,11 +357,12 @@ int cmd_cron(int argc, char **argv)
 	static const struct {
 		const char *name;
 		int (*run)(const struct options *opt);
+		bool timed; /* has -n, --tz and --from */
 	} verbs[] = {
-		{"next", run_next},
-		{"prev", run_prev},
-		{"check", run_check},
-		{"explain", run_explain},
+		{"next", run_next, true},
+		{"prev", run_prev, true},
+		{"check", run_check, false},
+		{"explain", run_explain, false},
 	};
 	struct options opt;
 	size_t i;
@@ -363,7 +379,7 @@ int cmd_cron(int argc, char **argv)
 	for (i = 0; i < sizeof verbs / sizeof verbs[0]; i++) {
 		if (strcmp(argv[1], verbs[i].name) != 0)
 			continue;
-		status = get_options(argc - 1, argv + 1, &opt);
+		status = get_options(argc - 1, argv + 1, argv[1], verbs[i].timed, &opt);
 		return status == CMD_OK ? finish(verbs[i].run(&opt)) : status;
 	}
 	return cmd_usage("cron", "'%s' is none of next, prev, check, explain", argv[1]);

@@ -49,7 +49,9 @@ static const char help[] =
 	"      --json              one JSON object a line\n"
 	"      --threads N         to fetch a dump with; default: the number of processors\n"
 	"\n"
-	"Exit status: 0 equal; 1 different; 2 failed, damaged or not readable.\n";
+	"Exit status: 0 equal; 1 different; 2 failed, or something could not be read; 3 a\n"
+	"key file is not as it must be; 5 damage found; 6 wrong key, or not sealed; 7 no\n"
+	"space; 8 a store was busy.\n";
 
 struct diff {
 	struct cmd_options *o;
@@ -371,7 +373,7 @@ static int run(struct diff *d, struct err *err)
 	if (got == 0)
 		got = cmd_dump_gaps(&d->from, err);
 	if (got == 0 && result.problems > 0)
-		got = err_set(err, ERR_FAILED, "the pack is damaged");
+		got = err_set(err, ERR_DAMAGE, "the pack is damaged");
 	close(d->base);
 out:
 	if (ro.fd >= 0)
@@ -438,8 +440,7 @@ int cmd_diff(int argc, char **argv)
 			(d.other.source != NULL ? cmd_difference_dumps(
 							  &o, &d.from, &d.other, &d.different, &err)
 						: run(&d, &err)) != 0) {
-			cmd_fail("diff", &err);
-			status = err.code == ERR_DENIED ? CMD_REFUSED : CMD_FAILED;
+			status = cmd_fail("diff", &err);
 		} else if (cmd_select_unmet(&o.select, "diff",
 				   d.from.source != NULL ? "dump" : "pack") > 0 ||
 			   d.failed) {

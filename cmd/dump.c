@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "cmd/agent/state.h"
+#include "cmd/cmd.h"
 #include "cmd/json.h"
 #include "cmd/show.h"
 #include "lib/buf.h"
@@ -23,9 +24,31 @@ struct cmd_dump_walk {
 	size_t entry_at;
 };
 
-static void on_behind(const char *store, const char *why)
+static void on_behind(void *ctx, size_t i, const char *why)
 {
-	fprintf(stderr, "fdump: store %s can't be read, others may: %s\n", store, why);
+	struct cmd_dump *d = ctx;
+	const char *store = d->o->stores[i];
+	char id[32];
+	json_t *object;
+	int failed;
+
+	d->behind |= (uint32_t)1 << i;
+	cmd_say(NULL, "store %s can't be read, others may: %s", store, why);
+	if (!d->o->json)
+		return;
+	snprintf(id, sizeof id, "%s.store", d->o->command);
+	object = cmd_json_new("problem", id);
+	failed = cmd_json_name(object, "store", store, strlen(store));
+	failed |= cmd_json_name(object, "what", why, strlen(why));
+	cmd_json_print(object, failed, NULL);
+}
+
+int cmd_dump_all(const struct cmd_dump *d, struct err *err)
+{
+	return d->behind == 0 ? 0
+			      : err_set(err, ERR_FAILED,
+					"not all stores could be read: what only they have is not "
+					"listed");
 }
 
 static struct agent_keys *load_keys(struct cmd_options *o, struct err *err)
@@ -58,7 +81,7 @@ int cmd_dump_open(struct cmd_dump *d, struct cmd_options *o, const char *dump, s
 	d->keys = load_keys(o, err);
 	if (d->keys == NULL)
 		return -1;
-	d->source = agent_source_open(o->stores, o->store_count, d->keys, on_behind, err);
+	d->source = agent_source_open(o->stores, o->store_count, d->keys, on_behind, d, err);
 	if (d->source == NULL)
 		return -1;
 	return dump != NULL ? choose(d, dump, err) : 0;

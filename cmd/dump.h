@@ -28,6 +28,7 @@ struct cmd_dump {
 	struct agent_replay *replay;
 	struct pack_heirs heirs;
 	bool adopts;      /* there are heirs */
+	uint32_t behind;  /* stores that can't be read, bit n for the n-th; each was told */
 	uint64_t content; /* after cmd_dump_adopt: bytes of all that is selected */
 };
 
@@ -37,6 +38,10 @@ int cmd_dump_open(struct cmd_dump *d, struct cmd_options *o, const char *dump, s
 int cmd_dump_another(
 	struct cmd_dump *d, const struct cmd_dump *first, const char *dump, struct err *err);
 void cmd_dump_close(struct cmd_dump *d);
+
+/* For a command that lists what all stores have: 0, or -1 with err set if some could not be read.
+ */
+int cmd_dump_all(const struct cmd_dump *d, struct err *err);
 
 /* Makes it what is to be read: sets .feed and .threads of the reading. Only what the
  * options select, and nothing that is passed by costs a fetch. Once for each dump that is

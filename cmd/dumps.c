@@ -19,16 +19,18 @@ static const char help[] =
 	"NAME@TIME and fdump forget choose), size of the content, number of entries,\n"
 	"AGENT/NAME. A '!' marks one with entries that were not whole when they were\n"
 	"read, a '+' one that is locked. Of several STOREs the column before the name\n"
-	"says which have it, by their places: 1-3 is the first and the third. No key is\n"
-	"needed.\n"
+	"says which have it, by their places: 1-3 is the first and the third; a '?' is\n"
+	"of one that can't be read. No key is needed.\n"
 	"\n"
 	"  -s, --store STORE       directory of a store (repeatable)\n"
 	"      --json              one object a line\n"
 	"\n"
-	"Exit status: 0 done; 2 failed; 5 there are dumps whose records can't be read.\n";
+	"Exit status: 0 done; 2 failed, or a STORE could not be read; 5 there are dumps\n"
+	"whose records can't be read; 7 no space; 8 a store was busy.\n";
 
 struct dumps {
 	struct cmd_options o;
+	struct cmd_dump d;
 	uint64_t unreadable;
 };
 
@@ -38,7 +40,9 @@ static const char *show_stores(const struct dumps *d, uint32_t stores, char *tex
 	size_t i;
 
 	for (i = 0; i < d->o.store_count; i++)
-		text[i] = stores >> i & 1 ? "123456789abcdefg"[i] : '-';
+		text[i] = stores >> i & 1        ? "123456789abcdefg"[i]
+			  : d->d.behind >> i & 1 ? '?'
+						 : '-';
 	strcpy(text + i, "  ");
 	return d->o.store_count > 1 ? text : "";
 }
@@ -102,7 +106,6 @@ static int print_dump(void *ctx, const struct store_entry *e, uint32_t stores, s
 int cmd_dumps(int argc, char **argv)
 {
 	struct dumps dumps = {.o = {.command = "dumps", .help = help, .shared = "sj"}};
-	struct cmd_dump d = {.source = NULL};
 	struct err err = {0};
 	int status = cmd_options_parse(&dumps.o, argc, argv);
 
@@ -110,14 +113,16 @@ int cmd_dumps(int argc, char **argv)
 		status = cmd_usage("dumps", "no arguments are wanted");
 	if (status >= 0)
 		goto out;
-	if (hash_crypto_init(&err) != 0 || cmd_dump_open(&d, &dumps.o, NULL, &err) != 0 ||
-		agent_source_dumps(d.source, print_dump, &dumps, &err) != 0)
+	if (hash_crypto_init(&err) != 0 || cmd_dump_open(&dumps.d, &dumps.o, NULL, &err) != 0 ||
+		agent_source_dumps(dumps.d.source, print_dump, &dumps, &err) != 0)
 		status = cmd_fail("dumps", &err);
 	else if (fflush(stdout) != 0)
 		status = cmd_fail("dumps", (err_errno(&err, errno, "standard output"), &err));
+	else if (dumps.unreadable > 0)
+		status = CMD_DAMAGE;
 	else
-		status = dumps.unreadable > 0 ? CMD_DAMAGE : CMD_OK;
-	cmd_dump_close(&d);
+		status = cmd_dump_all(&dumps.d, &err) == 0 ? CMD_OK : cmd_fail("dumps", &err);
+	cmd_dump_close(&dumps.d);
 out:
 	cmd_options_fini(&dumps.o);
 	return status;

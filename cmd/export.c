@@ -35,7 +35,8 @@ static const char help[] =
 	"      --passphrase-file FILE  the passphrase of the key\n"
 	"      --threads N          default: the number of processors\n"
 	"\n"
-	"Exit status: 0 complete; 2 failed; 5 damage found; 6 wrong key; 7 no space.\n";
+	"Exit status: 0 complete; 2 failed; 3 a key file is not as it must be; 5 damage\n"
+	"found; 6 wrong key; 7 no space; 8 a store was busy.\n";
 
 static int sink(void *ctx, const void *head, size_t head_len, const void *body, size_t body_len,
 	struct err *err)

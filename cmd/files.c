@@ -29,7 +29,8 @@ static const char help_files[] =
 	"      --key FILE          a secret key, for a sealed dump (repeatable)\n"
 	"      --passphrase-file FILE  the passphrase of the key\n"
 	"\n"
-	"Exit status: 0 done; 1 nothing matches; 2 failed; 5 damage found; 6 wrong key.\n";
+	"Exit status: 0 done; 1 nothing matches; 2 failed; 3 a key file is not as it must\n"
+	"be; 5 damage found; 6 wrong key; 7 no space; 8 a store was busy.\n";
 
 static const char help_find[] =
 	"usage: fdump find -s STORE... [options] PATTERN\n"
@@ -44,7 +45,9 @@ static const char help_find[] =
 	"      --key FILE          a secret key, for sealed dumps (repeatable)\n"
 	"      --passphrase-file FILE  the passphrase of the key\n"
 	"\n"
-	"Exit status: 0 found; 1 nothing matches; 2 failed; 5 damage found; 6 wrong key.\n";
+	"Exit status: 0 found; 1 nothing matches; 2 failed, or a STORE could not be read;\n"
+	"3 a key file is not as it must be; 5 damage found; 6 wrong key; 7 no space; 8 a\n"
+	"store was busy.\n";
 
 #define FLUSH (64u << 10)
 
@@ -235,10 +238,11 @@ static int run(
 	else if (fflush(stdout) != 0)
 		status = cmd_fail(f->o.command, (err_errno(&err, errno, "standard output"), &err));
 	else
-		status = f->unreadable > 0                  ? CMD_DAMAGE
-			 : f->found == 0 && f->unopened > 0 ? CMD_REFUSED
-			 : f->found > 0                     ? CMD_OK
-							    : CMD_SOME;
+		status = f->unreadable > 0                                  ? CMD_DAMAGE
+			 : how == find && cmd_dump_all(&f->dump, &err) != 0 ? cmd_fail("find", &err)
+			 : f->found == 0 && f->unopened > 0                 ? CMD_REFUSED
+			 : f->found > 0                                     ? CMD_OK
+									    : CMD_SOME;
 	cmd_dump_close(&f->dump);
 	cmd_line_fini(&f->line);
 	buf_fini(&f->ids);

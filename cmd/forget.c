@@ -24,10 +24,11 @@ static const char help[] =
 	"       fdump forget -s STORE [-n] DUMP...\n"
 	"\n"
 	"Deletes the dumps that none of the rules keeps; each agent and name is counted\n"
-	"by itself, by the time of the commit. The newest of each is always kept. Or\n"
-	"deletes each DUMP, also the last of its name: an id or the beginning of one,\n"
-	"[AGENT/]NAME@latest or @TIME. On a terminal they are listed, and it asks. The\n"
-	"space comes back by fdump store gc.\n"
+	"by itself, by the time of the commit. The newest of each is always kept, and\n"
+	"the newest complete one: dumps with a '!', of which entries changed or could\n"
+	"not be read, push no complete one out. Or deletes each DUMP, also the last of\n"
+	"its name: an id or the beginning of one, [AGENT/]NAME@latest or @TIME. On a\n"
+	"terminal they are listed, and it asks. The space comes back by fdump store gc.\n"
 	"\n"
 	"  -s, --store STORE       directory of a store (repeatable)\n"
 	"  -n, --dry-run           only prints what would be kept, and why\n"
@@ -46,7 +47,7 @@ static const char help[] =
 	"      --name NAME         ... of this name\n"
 	"\n"
 	"Exit status: 0 done; 1 done, but some are locked; 2 failed; 5 done, but there\n"
-	"are dumps whose records can't be read: they stay.\n";
+	"are dumps whose records can't be read: they stay; 7 no space; 8 a store was busy.\n";
 
 struct forget {
 	struct cmd_options o;
@@ -63,6 +64,7 @@ struct item {
 	uint8_t id[STORE_DUMP_ID];
 	char agent[STORE_NAME_MAX + 1], name[STORE_NAME_MAX + 1];
 	int64_t time, lock;
+	uint64_t not_ok; /* entries */
 	bool judged, unreadable;
 	bool named, last; /* last: all others of its name, if any, are named too */
 };
@@ -135,6 +137,7 @@ static int add_dump(void *ctx, const struct store_entry *e, struct err *err)
 		return 0;
 	}
 	if (!e->damaged) {
+		item.not_ok = e->dump.statuses;
 		snprintf(item.agent, sizeof item.agent, "%.*s", (int)e->dump.agent_len,
 			e->dump.agent);
 		snprintf(item.name, sizeof item.name, "%.*s", (int)e->dump.name_len, e->dump.name);
@@ -170,6 +173,7 @@ static int tell_json(const struct item *item, const struct agent_candidate *c, c
 		failed |= cmd_json_name(object, "name", item->name, strlen(item->name));
 		failed |= cmd_json_add(object, "committed", json_integer(item->time));
 		failed |= cmd_json_add(object, "locked_until", json_integer(item->lock));
+		failed |= cmd_json_add(object, "not_ok", json_integer((json_int_t)item->not_ok));
 	}
 	failed |= cmd_json_add(object, "verdict", json_string(verdict));
 	if (c->keep)
@@ -203,7 +207,8 @@ static int tell(const struct forget *f, const struct item *item, const struct ag
 	}
 	esc_name(agent, sizeof agent, item->agent, strlen(item->agent));
 	esc_name(name, sizeof name, item->name, strlen(item->name));
-	printf("%-6s  %s  %s  %s/%s  %s\n", verdict, id, when, agent, name,
+	printf("%-6s  %s  %s  %s/%s%s  %s\n", verdict, id, when, agent, name,
+		item->not_ok > 0 ? " !" : "",
 		c->keep      ? c->reason
 		: locked     ? until
 		: item->last ? "the last of its name"
@@ -225,6 +230,7 @@ static int judge(struct forget *f, struct store *s, const char *path, size_t fir
 			strcmp(items[i].name, items[first].name) == 0) {
 			items[i].judged = true;
 			at[n] = i;
+			c[n].incomplete = items[i].not_ok > 0;
 			c[n++].time = items[i].time;
 		}
 	if (got == 0)
@@ -267,12 +273,14 @@ static int forget_in(struct forget *f, const char *path, struct err *err)
 {
 	struct store *s = store_open(path, f->dry_run ? STORE_READ : STORE_WRITE, err);
 	const struct item *items;
+	char shown[ESC_MAX(4096)];
 	size_t i;
 	int got = -1;
 
 	buf_clear(&f->dumps);
+	esc_name(shown, sizeof shown, path, strlen(path));
 	if (s != NULL && f->o.store_count > 1 && !f->o.json)
-		printf("%s:\n", path);
+		printf("%s:\n", shown);
 	if (s != NULL)
 		got = store_dumps(s, add_dump, f, err);
 	if (got == 0 && !f->ruled)

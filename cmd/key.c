@@ -13,7 +13,9 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "cmd/options.h"
 #include "lib/err.h"
+#include "lib/esc.h"
 #include "lib/hash.h"
 #include "lib/key.h"
 #include "lib/paper.h"
@@ -47,8 +49,8 @@ static void help(void)
 	      "                           FILE.pub carries a secret, and is to be kept so\n"
 	      "      --json               one JSON object a line (new, show, import)\n"
 	      "  -h, --help               this text\n\n"
-	      "Exit status: 0 done, 2 failed or wrong usage, 3 a file is open to others,\n"
-	      "5 no key, or damaged, 6 wrong passphrase, 7 no space.\n",
+	      "Exit status: 0 done, 2 failed or wrong usage, 3 a file is open to others, is no\n"
+	      "key, or damaged, 5 what is typed for import is, 6 wrong passphrase, 7 no space.\n",
 		stdout);
 }
 
@@ -119,14 +121,15 @@ static int save_both(const char *path, const struct key_file *file, const struct
 static int report(const struct options *opt, const char *done, const struct key_file *file,
 	const struct key_public *half, struct err *err)
 {
-	char id[KEY_ID_TEXT];
+	char id[KEY_ID_TEXT], shown[ESC_MAX(4096)];
 
 	key_id_text(half->id, id);
+	esc_name(shown, sizeof shown, opt->file, strlen(opt->file));
 	if (opt->json)
 		return show_json(id, file->kind, err);
 	printf("%s key %s\n  secret half  %s  opens; keep it safe, and a copy elsewhere\n"
 	       "  public half  %s.pub  seals%s\n",
-		done, id, opt->file, opt->file,
+		done, id, shown, shown,
 		half->has_shared ? "; holds the common secret: keep it private" : "");
 	return 0;
 }
@@ -136,13 +139,16 @@ static int run_new(const struct options *opt, struct err *err)
 	struct pass pass = {0};
 	struct key_secret key = {0};
 	struct key_file file = {0};
+	struct err why;
 	int ret = -1;
 
 	if (check_free(opt->file, err) != 0)
 		return -1;
 	if (!opt->no_pass && pass_ask_new(opt->pass_file, opt->file, &pass, err) != 0) {
-		if (opt->pass_file == NULL && err->code == ERR_USAGE)
-			fputs("fdump key: --no-passphrase makes a key that needs none\n", stderr);
+		why = *err;
+		if (opt->pass_file == NULL && why.code == ERR_USAGE) /* there is none */
+			err_set(err, ERR_USAGE, "%s; --no-passphrase makes a key that needs none",
+				why.message);
 		goto out;
 	}
 	if (key_make(opt->shared, &key, err) != 0 ||
@@ -189,7 +195,7 @@ static int load_secret(const char *path, struct key_file *file, struct err *err)
 		return -1;
 	if (file->kind & KEY_SECRET)
 		return 0;
-	return err_set(err, ERR_USAGE, "%s: is a public half; this wants the secret half", path);
+	return err_set(err, ERR_CONFIG, "%s: is a public half; this wants the secret half", path);
 }
 
 static int run_public(const struct options *opt, struct err *err)
@@ -331,6 +337,7 @@ static int get_options(int argc, char **argv, const struct verb *verb, struct op
 		{"json", no_argument, NULL, 'j'},
 		{NULL, 0, NULL, 0},
 	};
+	uint64_t seen = 0;
 	int c;
 
 	*opt = (struct options){0};
@@ -339,6 +346,8 @@ static int get_options(int argc, char **argv, const struct verb *verb, struct op
 	while ((c = getopt_long(argc, argv, ":", longs, NULL)) != -1) {
 		if (c == ':')
 			return cmd_usage(NAME, "%s needs a value", argv[optind - 1]), -1;
+		if (cmd_options_once(NAME, &seen, longs, c) >= 0)
+			return -1;
 		if (c == 'j' && strchr(verb->takes, c) == NULL)
 			cmd_fail_json(NULL);
 		if (c == '?' || strchr(verb->takes, c) == NULL)

@@ -45,8 +45,8 @@ static const char help[] =
 	"      --passphrase-file FILE  its first line is the passphrase\n"
 	"      --threads N         default: the number of processors\n"
 	"\n"
-	"Exit status: 0 done; 2 failed, or a PATH is not there; 5 damage found; 6 wrong\n"
-	"key, or not sealed.\n";
+	"Exit status: 0 done; 2 failed, or a PATH is not there; 3 a key file is not as it\n"
+	"must be; 5 damage found; 6 wrong key, or not sealed; 7 no space.\n";
 
 struct list {
 	struct cmd_options o;

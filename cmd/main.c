@@ -113,7 +113,7 @@ int main(int argc, char **argv)
 	}
 	c = find(argv[1]);
 	if (c == NULL) {
-		fprintf(stderr, "fdump: '%s' is no command. Try 'fdump --help'.\n", argv[1]);
+		cmd_say(NULL, "'%s' is no command. Try 'fdump --help'.", argv[1]);
 		return CMD_FAILED;
 	}
 	return run(c, argc - 1, argv + 1);

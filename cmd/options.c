@@ -88,7 +88,7 @@ static void tell_wait(void *ctx, const char *text)
 	const bool *verbose = ctx;
 
 	if (*verbose || isatty(STDERR_FILENO))
-		fprintf(stderr, "fdump: %s\n", text);
+		cmd_say(NULL, "%s", text);
 }
 
 int cmd_options_lock_wait(const char *command, const char *time, const bool *verbose)
@@ -110,14 +110,10 @@ static int take(struct cmd_options *o, int c)
 
 	switch (c) {
 	case 'f':
-		if (o->has_file)
-			return cmd_usage(o->command, "-f can be given once");
 		o->has_file = true;
 		o->file = optarg;
 		break;
 	case 'C':
-		if (o->has_directory)
-			return cmd_usage(o->command, "-C can be given once: all PATHs are in it");
 		o->has_directory = true;
 		o->directory = optarg;
 		break;
@@ -209,11 +205,34 @@ int cmd_options_wrong(const char *command, int c, char **argv)
 	return cmd_usage(command, "unrecognized option '%s'", word);
 }
 
+int cmd_options_once(const char *command, uint64_t *seen, const struct option *options, int c)
+{
+	size_t i = 0;
+
+	while (options[i].name != NULL && options[i].val != c)
+		i++;
+	if (options[i].name == NULL || options[i].has_arg != required_argument)
+		return -1;
+	if (*seen >> i & 1)
+		return cmd_usage(command, "--%s can be given once%s", options[i].name,
+			c == 'C' ? ": all PATHs are in it" : "");
+	*seen |= (uint64_t)1 << i;
+	return -1;
+}
+
+/* Whether it adds to what was given. */
+static bool repeats(const struct cmd_options *o, int c)
+{
+	return c == o->repeats || c == 's' || c == 'X' || c == OPT_EXCLUDE || c == OPT_KEY ||
+	       c == OPT_COMMAND;
+}
+
 int cmd_options_parse(struct cmd_options *o, int argc, char **argv)
 {
 	struct option longs[TABLE + OWN_MAX + 1] = {0};
 	char shorts[2 * (TABLE + OWN_MAX) + 3] = ":h";
 	const struct option *own;
+	uint64_t seen = 0;
 	size_t i, count = 0;
 	int c, status = -1;
 
@@ -230,6 +249,8 @@ int cmd_options_parse(struct cmd_options *o, int argc, char **argv)
 	while (status < 0 && (c = getopt_long(argc, argv, shorts, longs, NULL)) != -1) {
 		if (c == '?' || c == ':')
 			return cmd_options_wrong(o->command, c, argv);
+		if (!repeats(o, c) && (status = cmd_options_once(o->command, &seen, longs, c)) >= 0)
+			break;
 		for (own = o->own; own != NULL && own->name != NULL && own->val != c; own++)
 			continue;
 		status = own != NULL && own->name != NULL ? o->take(o->ctx, c) : take(o, c);

@@ -18,6 +18,7 @@
 
 #include <getopt.h>
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "cmd/select.h"
 #include "cmd/unseal.h"
@@ -34,6 +35,7 @@ struct cmd_options {
 	const char *command, *help;
 	const char *shared;            /* letters of the table above */
 	const struct option *own;      /* ended by zeros; NULL: none */
+	int repeats;                   /* .val of the one that can be given often; 0: none */
 	int (*take)(void *ctx, int c); /* one of its own, with optarg: -1, or the exit status */
 	void *ctx;
 	/* What was given; borrowed from argv. */
@@ -56,6 +58,10 @@ int cmd_options_parse(struct cmd_options *options, int argc, char **argv);
 /* The value of --lock-wait, NULL: the default; verbose: whether it is told also where there is no
  * terminal; kept. Returns -1 to go on, else the exit status. */
 int cmd_options_lock_wait(const char *command, const char *time, const bool *verbose);
+
+/* Whether an option that has a value is given for the second time, for which it then says that it
+ * can't be. seen: zero at first; table: at most 64. Returns -1 to go on, else the exit status. */
+int cmd_options_once(const char *command, uint64_t *seen, const struct option *table, int c);
 
 /* Says what is wrong with the option that getopt_long refused by c, '?' or ':'. Returns the exit
  * status. */

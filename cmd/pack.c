@@ -56,7 +56,7 @@ static const char help[] =
 	"      --reproducible      equal trees give equal bytes\n"
 	"\n"
 	"Exit status: 0 complete; 1 done, but some entries changed or could not be\n"
-	"read, and are listed; 2 failed; 7 no space.\n";
+	"read, and are listed; 2 failed; 3 a key file is not as it must be; 7 no space.\n";
 
 struct options {
 	struct cmd_options o; /* .select: its patterns */
@@ -340,6 +340,7 @@ int cmd_pack(int argc, char **argv)
 				    .help = help,
 				    .shared = "fCT0Xvjtpxnrc",
 				    .own = own,
+				    .repeats = OPT_TO,
 				    .take = take},
 		.create = {.level = 1}};
 	struct cmd_output out = {.fd = -1, .dir = -1};

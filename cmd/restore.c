@@ -49,7 +49,8 @@ static const char help[] =
 	"\n"
 	"Exit status: 0 complete; 1 done, but some entries were not whole when backed up\n"
 	"or not all of their metadata could be restored; 2 failed, or entries could\n"
-	"not be restored; 5 damage found; 6 wrong key; 7 no space.\n";
+	"not be restored; 3 a key file is not as it must be; 5 damage found; 6 wrong key;\n"
+	"7 no space; 8 a store was busy.\n";
 
 struct restore {
 	struct cmd_unpack u;
@@ -217,7 +218,11 @@ int cmd_restore(int argc, char **argv)
 	dump = argv[optind++];
 	if ((status = cmd_options_paths(&r.u.o, argc, argv)) >= 0)
 		goto out;
-	if (!r.dry_run && r.in_place == (r.u.o.directory != NULL)) {
+	if (r.in_place && r.u.o.directory != NULL) {
+		status = cmd_usage("restore", "-C and --in-place exclude each other");
+		goto out;
+	}
+	if (!r.dry_run && !r.in_place && r.u.o.directory == NULL) {
 		status = cmd_usage("restore", "where to? -C DIR, or --in-place");
 		goto out;
 	}

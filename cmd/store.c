@@ -16,15 +16,16 @@
 #include "lib/name.h"
 
 static const char help[] =
-	"usage: fdump store init DIR [--reserve SIZE]\n"
+	"usage: fdump store init DIR [--reserve SIZE] [--json]\n"
 	"       fdump store stat DIR [--json]\n"
-	"       fdump store gc DIR [--dry-run] [--threshold PERCENT] [--json]\n"
-	"       fdump store scrub DIR [--rate SIZE] [--for TIME] [--json]\n"
+	"       fdump store gc DIR [--dry-run] [--threshold PERCENT] [--lock-wait TIME]\n"
+	"                         [--json]\n"
+	"       fdump store scrub DIR [--rate SIZE] [--for TIME] [--lock-wait TIME] [--json]\n"
 	"                         [--schedule SCHEDULE [--tz ZONE]]\n"
-	"       fdump store rebuild DIR [--json]\n"
-	"       fdump store replicate --from STORE STORE [--json]\n"
-	"       fdump store quota DIR AGENT SIZE|none\n"
-	"       fdump store trust-clock DIR\n"
+	"       fdump store rebuild DIR [--lock-wait TIME] [--json]\n"
+	"       fdump store replicate --from STORE STORE [--lock-wait TIME] [--json]\n"
+	"       fdump store quota DIR AGENT SIZE|none [--lock-wait TIME] [--json]\n"
+	"       fdump store trust-clock DIR [--lock-wait TIME] [--json]\n"
 	"\n"
 	"  init                    makes a store in DIR, which is new or empty\n"
 	"      --reserve SIZE      keep so much of the file system free; default: 64M\n"
@@ -92,9 +93,24 @@ static const struct option long_options[] = {
 	{0},
 };
 
+/* The object, if that is wanted; all is on its way. */
+static int print_result(const struct options *o, const char *id, const struct cmd_json_row *rows,
+	size_t count, struct err *err)
+{
+	json_t *object = o->json ? cmd_json_new("result", id) : NULL;
+
+	if (o->json && cmd_json_print(object, cmd_json_rows(object, rows, count), err) != 0)
+		return -1;
+	return fflush(stdout) == 0 ? 0 : err_errno(err, errno, "standard output");
+}
+
 static int init(const struct options *o, struct err *err)
 {
-	return store_make(o->dir, o->reserve, err);
+	const struct cmd_json_row row = {"reserve", o->reserve};
+
+	return store_make(o->dir, o->reserve, err) == 0
+		       ? print_result(o, "store.init", &row, 1, err)
+		       : -1;
 }
 
 /* An agent's line, or what it is in JSON: ctx is the array. */
@@ -176,7 +192,10 @@ static int set_quota(const struct options *o, struct err *err)
 	s = store_open(o->dir, STORE_WRITE, err);
 	got = s != NULL ? store_quota_set(s, o->words[0], bytes, err) : -1;
 	store_close(s);
-	return got;
+	if (got != 0)
+		return -1;
+	return print_result(o, "store.quota", &(struct cmd_json_row){"quota", bytes},
+		bytes != STORE_QUOTA_NONE, err);
 }
 
 static int print_gc(const struct options *o, const struct store_gc_result *r, struct err *err)
@@ -235,17 +254,6 @@ static int gc(const struct options *o, struct err *err)
 static int scrub(const struct options *o, struct err *err)
 {
 	return cmd_scrub(&o->scrub, err);
-}
-
-/* The object, if that is wanted; all is on its way. */
-static int print_result(const struct options *o, const char *id, const struct cmd_json_row *rows,
-	size_t count, struct err *err)
-{
-	json_t *object = o->json ? cmd_json_new("result", id) : NULL;
-
-	if (o->json && cmd_json_print(object, cmd_json_rows(object, rows, count), err) != 0)
-		return -1;
-	return fflush(stdout) == 0 ? 0 : err_errno(err, errno, "standard output");
 }
 
 static int rebuild(const struct options *o, struct err *err)
@@ -316,7 +324,7 @@ static int trust_clock(const struct options *o, struct err *err)
 	int got = s != NULL ? store_trust_clock(s, err) : -1;
 
 	store_close(s);
-	return got;
+	return got == 0 ? print_result(o, "store.trust-clock", NULL, 0, err) : -1;
 }
 
 static const struct {
@@ -332,6 +340,7 @@ int cmd_store(int argc, char **argv)
 	struct options o = {.reserve = 64u << 20, .threshold = 30};
 	static const bool quiet = false;
 	struct err err = {0};
+	uint64_t seen = 0;
 	size_t i;
 	int c;
 
@@ -339,6 +348,8 @@ int cmd_store(int argc, char **argv)
 	opterr = 0;
 	optind = 1;
 	while ((c = getopt_long(argc, argv, ":hn", long_options, NULL)) != -1) {
+		if (cmd_options_once("store", &seen, long_options, c) >= 0)
+			return CMD_FAILED;
 		switch (c) {
 		case OPT_RESERVE:
 			if (cmd_size(optarg, &o.reserve) != 0)
@@ -383,6 +394,8 @@ int cmd_store(int argc, char **argv)
 			return cmd_options_wrong("store", c, argv);
 		}
 	}
+	if (o.scrub.zone != NULL && o.scrub.schedule == NULL)
+		return cmd_usage("store", "--tz goes with --schedule");
 	if (argc - optind < 2)
 		return cmd_usage("store", "wants a verb and a DIR");
 	o.dir = o.scrub.dir = argv[optind + 1];

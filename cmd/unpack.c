@@ -50,7 +50,8 @@ static const char help[] =
 	"\n"
 	"Exit status: 0 complete; 1 done, but some entries were not whole when packed\n"
 	"or not all of their metadata could be restored; 2 failed, or entries could\n"
-	"not be restored; 5 damage found; 6 wrong key, or not sealed; 7 no space.\n";
+	"not be restored; 3 a key file is not as it must be; 5 damage found; 6 wrong key,\n"
+	"or not sealed; 7 no space.\n";
 
 struct unpack {
 	struct cmd_unpack *o;

@@ -22,8 +22,9 @@ static const char help[] =
 	"usage: fdump verify [options] FILE|-...\n"
 	"\n"
 	"Checks every block and every file's SHA-256, and says what is lost. Changes\n"
-	"nothing. FILE is a pack, or the directory of a store: then every block and\n"
-	"every dump's list of chunks, and with a key every file of the dumps it opens.\n"
+	"nothing. FILE is a pack, or the directory of a store: then every block, every\n"
+	"dump's list of chunks, and every file of the dumps that are not sealed, or that\n"
+	"a key opens.\n"
 	"\n"
 	"      --json              one JSON object a line\n"
 	"      --key FILE          open a sealed pack with this secret key (repeatable)\n"
@@ -32,8 +33,9 @@ static const char help[] =
 	"  -v, --verbose           name each entry that is good\n"
 	"\n"
 	"Exit status: 0 all is well; 1 it is, but some entries changed or could not be\n"
-	"read when they were packed, and are listed; 2 failed; 5 damage found; 6 wrong\n"
-	"key, or not sealed. Of several FILEs the worst counts: 5, then 6, then 2, then 1.\n";
+	"read when they were packed, and are listed; 2 failed; 3 a key file is not as it\n"
+	"must be; 5 damage found; 6 wrong key, or not sealed; 7 no space; 8 a store was\n"
+	"busy. Of several FILEs the worst counts: 5, then 6, then 2, the highest else.\n";
 
 /* One FILE under way. Problems and entries come from two stages of the
  * reader, perhaps at the same time: neither touches what the other has. */

@@ -1,6 +1,7 @@
 /* Escaping of names for output. */
 #include "lib/esc.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
@@ -49,7 +50,7 @@ static int is_hidden(uint32_t cp)
 	       (cp >= 0xe0000 && cp <= 0xe0fff);
 }
 
-size_t esc_name(char *out, size_t cap, const void *bytes, size_t len)
+static size_t escape(char *out, size_t cap, const void *bytes, size_t len, bool backslash)
 {
 	const uint8_t *p = bytes;
 	size_t at = 0, used = 0;
@@ -74,7 +75,7 @@ size_t esc_name(char *out, size_t cap, const void *bytes, size_t len)
 				for (i = 0; i < step; i++)
 					snprintf(text + 4 * i, 5, "\\%03o", p[at + i]);
 			}
-		} else if (cp == '\\') {
+		} else if (cp == '\\' && backslash) {
 			n = 2;
 			memcpy(text, "\\\\", 2);
 		} else {
@@ -88,6 +89,16 @@ size_t esc_name(char *out, size_t cap, const void *bytes, size_t len)
 	}
 	out[used] = 0;
 	return used;
+}
+
+size_t esc_name(char *out, size_t cap, const void *bytes, size_t len)
+{
+	return escape(out, cap, bytes, len, true);
+}
+
+size_t esc_line(char *out, size_t cap, const void *bytes, size_t len)
+{
+	return escape(out, cap, bytes, len, false);
 }
 
 void esc_hex(char *out, const void *bytes, size_t len)

@@ -21,6 +21,10 @@
  * length of the text, without the NUL. cap must be at least 1. */
 size_t esc_name(char *out, size_t cap, const void *bytes, size_t len);
 
+/* The same of a message, in which names may be escaped already: backslashes stay, so that it can't
+ * be turned back. */
+size_t esc_line(char *out, size_t cap, const void *bytes, size_t len);
+
 /* How many bytes at text form one well-formed UTF-8 character (RFC 3629);
  * 0 if none does. */
 size_t esc_utf8_len(const void *text, size_t len);

@@ -194,6 +194,16 @@ static int check_mode(const char *path, unsigned kind, const struct stat *st, st
 		path, st->st_mode & 07777, path);
 }
 
+/* What is wrong with a key file is not damage of what it is to open. */
+static void wrong_file(const char *path, struct err *err)
+{
+	if (err == NULL)
+		return;
+	if (err->code == ERR_FORMAT || err->code == ERR_UNSUPPORTED)
+		err->code = ERR_CONFIG;
+	err_prefix(err, "%s", path);
+}
+
 int key_file_load(const char *path, struct key_file *file, struct err *err)
 {
 	char text[KEY_TEXT_MAX];
@@ -203,9 +213,9 @@ int key_file_load(const char *path, struct key_file *file, struct err *err)
 
 	if (file_read(path, text, sizeof text - 1, &len, &st, err) != 0) {
 		if (err != NULL && err->code == ERR_LIMIT)
-			err_set(err, ERR_FORMAT, "%s: no key file", path);
+			err_set(err, ERR_CONFIG, "%s: no key file", path);
 	} else if (key_file_parse(file, text, len, err) != 0) {
-		err_prefix(err, "%s", path);
+		wrong_file(path, err);
 	} else {
 		ret = check_mode(path, file->kind, &st, err);
 	}
@@ -365,7 +375,7 @@ int key_public_load(const char *path, struct key_public *key, struct err *err)
 		return -1;
 	if (file.kind & KEY_SECRET) {
 		seal_wipe(&file, sizeof file);
-		return err_set(err, ERR_USAGE,
+		return err_set(err, ERR_CONFIG,
 			"%s: is the secret half of a key; the public half (FILE.pub) is wanted",
 			path);
 	}
@@ -391,12 +401,12 @@ int key_secret_load(
 		return -1;
 	locked = file.kind & KEY_PROTECTED;
 	if (!(file.kind & KEY_SECRET)) {
-		err_set(err, ERR_USAGE,
+		err_set(err, ERR_CONFIG,
 			"%s: is the public half of a key; only the secret half opens", path);
 	} else if (!locked || ask == NULL || ask(ctx, path, &pass, err) == 0) {
 		ret = key_file_unlock(&file, locked && ask != NULL ? &pass : NULL, key, err);
 		if (ret != 0)
-			err_prefix(err, "%s", path);
+			wrong_file(path, err);
 	}
 	pass_wipe(&pass);
 	seal_wipe(&file, sizeof file);

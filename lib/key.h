@@ -73,10 +73,9 @@ void key_secret_wipe(struct key_secret *key);
  * --passphrase-file or NULL as ctx. Returns 0, or -1 with err set. */
 typedef int key_ask(const char *ctx, const char *path, struct pass *pass, struct err *err);
 
-/* Loads FILE.pub. Returns 0, or -1 with err set: ERR_NOTFOUND; ERR_FORMAT if
- * it is no key file, or damaged; ERR_UNSUPPORTED if it is of a later version;
- * ERR_USAGE if it is a secret half; ERR_CONFIG if it is shared and others
- * have access to it (the message says how to mend that). */
+/* Loads FILE.pub. Returns 0, or -1 with err set: ERR_NOTFOUND; ERR_CONFIG if
+ * it is no key file, or damaged, or of a later version, or a secret half, or if it is shared and
+ * others have access to it (the message says how to mend that). */
 int key_public_load(const char *path, struct key_public *key, struct err *err);
 
 /* Loads FILE; ask is only called if it is protected, and may be NULL: then

@@ -51,12 +51,12 @@ static int from_file(const char *file, struct pass *pass, struct err *err)
 		goto out;
 	/* The group may read: so looks the access list of a systemd credential. */
 	if (S_ISREG(st.st_mode) && (st.st_mode & 027) != 0)
-		err_set(err, ERR_USAGE,
+		err_set(err, ERR_CONFIG,
 			"%s: others can read it (mode %04o); do: chmod 600 '%s', and choose a new "
 			"one",
 			file, st.st_mode & 07777, file);
-	else
-		ret = take_line(bytes, len, file, pass, err);
+	else if ((ret = take_line(bytes, len, file, pass, err)) != 0 && err != NULL)
+		err->code = ERR_CONFIG;
 out:
 	seal_wipe(bytes, sizeof bytes);
 	return ret;
@@ -161,7 +161,7 @@ int pass_ask_new(const char *file, const char *what, struct pass *pass, struct e
 		from_terminal("Again, the passphrase for", what, &again, err) != 0)
 		goto out;
 	if (pass->len != again.len || !seal_equal(pass->bytes, again.bytes, pass->len))
-		err_set(err, ERR_USAGE, "%s: the two passphrases are not the same", what);
+		err_set(err, ERR_FAILED, "%s: the two passphrases are not the same", what);
 	else
 		ret = 0;
 out:

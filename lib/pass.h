@@ -26,11 +26,11 @@ struct pass {
  * NULL: the terminal is asked. A pipe (/dev/fd/N) and a systemd credential are
  * files. Returns 0, or -1 with
  * err set: ERR_USAGE if there is no terminal to ask (the message names
- * --passphrase-file), if it is empty, or if the file is open to others;
- * ERR_LIMIT if it is too long. */
+ * --passphrase-file), or if it is empty; ERR_LIMIT if it is too long; ERR_CONFIG if that is so of
+ * the one in the file, or if the file is open to others. */
 int pass_ask(const char *file, const char *what, struct pass *pass, struct err *err);
 
-/* The same for a new passphrase: the terminal asks twice, and ERR_USAGE also
+/* The same for a new passphrase: the terminal asks twice, and ERR_FAILED
  * says that the two were not the same. */
 int pass_ask_new(const char *file, const char *what, struct pass *pass, struct err *err);
 

@@ -51,23 +51,38 @@ static void keep(struct agent_candidate *dump, const char *name, unsigned n)
 	if (n > 0)
 		snprintf(number, sizeof number, " %u", n);
 	dump->keep = true;
-	snprintf(dump->reason + len, sizeof dump->reason - len, "%s%s%s", len > 0 ? ", " : "", name,
-		number);
+	snprintf(dump->reason + len, sizeof dump->reason - len, "%s%s%s%s", len > 0 ? ", " : "",
+		n > 0 && dump->incomplete ? "incomplete " : "", name, number);
+}
+
+/* The dump that stands for the span in which the last of count dumps is: the newest complete one,
+ * else the newest. first: set to where the span begins. */
+static struct agent_candidate *best_of(
+	enum agent_span span, struct agent_candidate *dumps, size_t count, size_t *first)
+{
+	int64_t here = span_of(span, dumps[count - 1].time, count - 1);
+	size_t best = count - 1, i = count - 1;
+
+	while (i > 0 && span_of(span, dumps[i - 1].time, i - 1) == here) {
+		i--;
+		if (dumps[best].incomplete && !dumps[i].incomplete)
+			best = i;
+	}
+	*first = i;
+	return &dumps[best];
 }
 
 static void apply(enum agent_span span, unsigned n, struct agent_candidate *dumps, size_t count)
 {
-	unsigned kept = 0;
-	int64_t before = 0;
-	size_t i;
+	unsigned complete = 0, incomplete = 0;
 
-	for (i = count; i-- > 0 && kept < n;) {
-		int64_t here = span_of(span, dumps[i].time, i);
+	while (count > 0 && complete < n) {
+		struct agent_candidate *best = best_of(span, dumps, count, &count);
 
-		if (kept > 0 && here == before)
-			continue;
-		before = here;
-		keep(&dumps[i], names[span], ++kept);
+		if (!best->incomplete)
+			keep(best, names[span], ++complete);
+		else if (incomplete < n)
+			keep(best, names[span], ++incomplete);
 	}
 }
 
@@ -88,4 +103,8 @@ void agent_retention(
 			keep(&dumps[i], "within", 0);
 	if (count > 0 && !dumps[count - 1].keep)
 		keep(&dumps[count - 1], "the newest", 0);
+	for (i = count; i > 0 && dumps[i - 1].incomplete; i--)
+		continue;
+	if (i > 0 && !dumps[i - 1].keep)
+		keep(&dumps[i - 1], "the newest complete", 0);
 }

@@ -3,9 +3,14 @@
  * argument.
  *
  * Dumps are looked at from the newest to the oldest. A rule of N hours, days,
- * weeks (ISO 8601), months or years keeps the newest of each of the last N such
- * spans that have a dump; `last` the newest N; `within` all that are younger. A dump
- * that any rule keeps is kept. The newest whole one is always kept.
+ * weeks (ISO 8601), months or years keeps the newest complete dump of each of the
+ * last N such spans that have one; `last` the newest N; `within` all that are younger. A dump
+ * that any rule keeps is kept. The newest one, and the newest complete one, are always kept.
+ *
+ * Incomplete dumps push no complete one out, and are not worthless, for that a log grew
+ * while it was read is enough to make them such: of a span without a complete dump the newest
+ * incomplete one is kept, of N such spans at most, and none that are older than the N-th with a
+ * complete one.
  */
 #ifndef FDUMP_CMD_AGENT_RETENTION_H
 #define FDUMP_CMD_AGENT_RETENTION_H
@@ -31,9 +36,10 @@ struct agent_rules {
 
 /* One dump of a row of one agent and name. */
 struct agent_candidate {
-	int64_t time;    /* of its commit, seconds since 1970 */
-	bool keep;       /* set: is kept */
-	char reason[96]; /* set: "daily 3, monthly 1", or "" */
+	int64_t time;     /* of its commit, seconds since 1970 */
+	bool incomplete;  /* entries changed or could not be read */
+	bool keep;        /* set: is kept */
+	char reason[224]; /* set: "daily 3, monthly 1", "incomplete daily 2", or "" */
 };
 
 /* Judges the dumps, which stand from the oldest to the newest. Days and so on are those of

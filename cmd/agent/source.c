@@ -29,8 +29,8 @@ struct agent_source {
 };
 
 struct agent_source *agent_source_open(const char *const *paths, size_t count,
-	struct agent_keys *keys, void (*behind)(const char *store, const char *why),
-	struct err *err)
+	struct agent_keys *keys, void (*behind)(void *ctx, size_t store, const char *why),
+	void *ctx, struct err *err)
 {
 	struct agent_source *s;
 	struct err why = {0};
@@ -50,7 +50,7 @@ struct agent_source *agent_source_open(const char *const *paths, size_t count,
 		if (s->stores[s->count] != NULL)
 			s->bits[s->count++] = (uint32_t)1 << i;
 		else if (count > 1)
-			behind(paths[i], why.message);
+			behind(ctx, i, why.message);
 	}
 	if (s->count > 0)
 		return s;

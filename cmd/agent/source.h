@@ -20,11 +20,11 @@ struct agent_taker;
 struct buf;
 struct err;
 
-/* Opens the stores to read; at least one must be there, of the others `behind` is told.
- * keys: borrowed. NULL with err set. */
+/* Opens the stores to read; at least one must be there, of the others `behind` is told, by their
+ * places among the paths. keys: borrowed. NULL with err set. */
 struct agent_source *agent_source_open(const char *const *paths, size_t count,
-	struct agent_keys *keys, void (*behind)(const char *store, const char *why),
-	struct err *err);
+	struct agent_keys *keys, void (*behind)(void *ctx, size_t store, const char *why),
+	void *ctx, struct err *err);
 /* Another view of the same stores, to choose another dump; close it before the first. NULL with
  * err set: out of memory. */
 struct agent_source *agent_source_share(const struct agent_source *source, struct err *err);

@@ -9,7 +9,7 @@ mkdir a b
 echo a >a/x
 echo b >b/x
 for s in one two; do "$FDUMP" store init $s >/dev/null; done
-back() { "$FDUMP" backup -s one -s two --open --state state "$@" >out 2>err || fail "backup $*: status $?"; }
+back() { "$FDUMP" backup -s one -s two --open --state "${state:-state}" "$@" >out 2>err || fail "backup $*: status $?"; }
 quiet() { back "$@"; [ ! -s err ] || fail "told of $*"; }
 told() { # OLD NEW ARGUMENTS
 	old=$1 new=$2
@@ -25,7 +25,7 @@ quiet --name other a
 quiet a b # that was another name
 told "$work/a, $work/b" "$work/a" a
 quiet a
-quiet --state state2 a # an agent that has lost its state
+state=state2 quiet a # an agent that has lost its state
 told "$work/a" "/${work#/}/a, /${work#/}/b" "$work/a" "$work/b"
 quiet -C / "${work#/}/a" "${work#/}/b"
 told "$work/a, $work/b" "$work/a" -C a .

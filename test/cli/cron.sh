@@ -48,7 +48,7 @@ expect 2 "" "no such time zone" next --tz Europe/Pari @daily
 expect 2 "" "is no time zone's name" next --tz ../../etc/passwd @daily
 # Nothing to print.
 expect 1 "" "it never runs" next --tz UTC '0 0 30 2 *'
-expect 1 "" "it never runs" prev --tz UTC --json '0 0 30 2 *'
+expect 1 '{"type":"result","id":"cron.none","what":"it never runs: no such date exists"}' "it never runs" prev --tz UTC --json '0 0 30 2 *'
 expect 1 "" "when the agent starts" next --tz UTC @reboot
 expect 1 "" "up to the year 9999" next --tz America/New_York --from 2026-01-01 '*/9 2 8 3 */7'
 expect 1 "" "no run before" prev --tz UTC --from 0001-01-02 '@daily'

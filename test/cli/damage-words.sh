@@ -62,7 +62,7 @@ for command in "restore -C back latest" "cat latest big" "export latest -f p" "r
 	says 'big: lost: chunk [0-9a-f]{12}: volume 00000001 at [0-9]+: a block does not agree with its check'
 	says "fdump ${command%% *}: chunks are lost: name by -s another store .*fdump store scrub, then replicate"
 done
-run 2 diff -s one latest --live
+run 5 diff -s one latest --live
 once 'big: '
 run 5 restore -s one --state state -C back latest --json
 [ "$(grep -c '"path":"big".*"what":"lost: chunk' out)" = 1 ] || fail "--json: not the entry"

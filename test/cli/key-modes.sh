@@ -26,6 +26,6 @@ echo secret >pass
 chmod 644 pass
 rc=0
 message=$("$FDUMP" key new --passphrase-file pass other 2>&1) || rc=$?
-[ $rc = 2 ]
+[ $rc = 3 ]
 case "$message" in *"chmod 600 'pass'"*) ;; *) exit 1 ;; esac
 [ ! -e other ]

@@ -28,11 +28,11 @@ refused() {
 	grep -q "$3: .*$2" err
 }
 refused 2 "not there" none
-refused 5 "no key file" pass
+refused 3 "no key file" pass
 sed 's/ 1 / 2 /' k >later
-refused 2 "version" later
+refused 3 "version" later
 sed '2s/./\x00/9' k >damaged
-refused 5 "damaged" damaged
+refused 3 "damaged" damaged
 head -c 50 k >cut
-refused 5 "damaged" cut
+refused 3 "damaged" cut
 refused 2 "" .

@@ -11,7 +11,7 @@ for c in $commands; do
 	help=$("$FDUMP" "$c" --help) || { echo "fdump $c --help: status $?"; bad=1; }
 	page=$pages/fdump-$c.1.scd
 	[ -f "$page" ] || { echo "$page is missing"; bad=1; continue; }
-	grep -q "fdump-$c\*(1)" $pages/fdump.1.scd || { echo "fdump.1.scd: $c is missing"; bad=1; }
+	sed '1,/^# SEE ALSO/d' $pages/fdump.1.scd | grep -q "fdump-$c\*(1)" || { echo "fdump.1.scd: $c is missing"; bad=1; }
 	# In the page an option is a line that begins with it; --help is in each.
 	diff <(grep -oE -- '--[a-z][a-z-]+' <<<"$help" | sort -u | grep -vx -- --help) \
 		<(grep -E '^\*-' "$page" | grep -oE -- '--[a-z][a-z-]+' | sort -u | grep -vx -- --help) |

@@ -27,6 +27,15 @@ static void escapes(void **state)
 	check("\xf0\x9f\x92\xbe", 4, "\xf0\x9f\x92\xbe");
 }
 
+static void keeps_backslashes(void **state)
+{
+	char out[32];
+
+	(void)state;
+	assert_int_equal(esc_line(out, sizeof out, "a\\nb: no\nsuch\xff", 14), 18);
+	assert_string_equal(out, "a\\nb: no\\nsuch\\377");
+}
+
 static void cuts_at_a_character(void **state)
 {
 	char out[6];
@@ -56,6 +65,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(escapes),
+		cmocka_unit_test(keeps_backslashes),
 		cmocka_unit_test(cuts_at_a_character),
 		cmocka_unit_test(writes_digits),
 	};

@@ -130,15 +130,15 @@ static void names_what_is_wrong(void **state)
 	assert_int_equal(key_secret_save("k", &key, NULL, &err), -1);
 	assert_int_equal(err.code, ERR_EXISTS);
 	assert_int_equal(key_public_load("k", &half, &err), -1);
-	assert_int_equal(err.code, ERR_USAGE);
+	assert_int_equal(err.code, ERR_CONFIG);
 	assert_int_equal(key_public_load("none", &half, &err), -1);
 	assert_int_equal(err.code, ERR_NOTFOUND);
 	assert_int_equal(key_public_load("/dev/zero", &half, &err), -1);
-	assert_int_equal(err.code, ERR_FORMAT);
+	assert_int_equal(err.code, ERR_CONFIG);
 	unlink("k");
 	assert_int_equal(key_public_save("k", &key.half, &err), 0);
 	assert_int_equal(key_secret_load("k", NULL, NULL, &got, &err), -1);
-	assert_int_equal(err.code, ERR_USAGE);
+	assert_int_equal(err.code, ERR_CONFIG);
 	unlink("k");
 }
 

@@ -47,17 +47,17 @@ static void refuses(void **state)
 	(void)state;
 	memset(large, 'a', sizeof large);
 	assert_int_equal(asked("", 0, 0600), -1);
-	assert_int_equal(err.code, ERR_USAGE);
+	assert_int_equal(err.code, ERR_CONFIG);
 	assert_int_equal(asked("\nsecret\n", 8, 0600), -1);
-	assert_int_equal(err.code, ERR_USAGE);
+	assert_int_equal(err.code, ERR_CONFIG);
 	assert_int_equal(asked(large, PASS_MAX, 0600), 0);
 	assert_int_equal(asked(large, PASS_MAX + 1, 0600), -1);
-	assert_int_equal(err.code, ERR_LIMIT);
+	assert_int_equal(err.code, ERR_CONFIG);
 	assert_int_equal(asked(large, sizeof large, 0600), -1);
 	assert_int_equal(err.code, ERR_LIMIT);
 	/* Open to others, or writable by the group; a credential's 0440 is fine. */
 	assert_int_equal(asked("secret", 6, 0604), -1);
-	assert_int_equal(err.code, ERR_USAGE);
+	assert_int_equal(err.code, ERR_CONFIG);
 	assert_non_null(strstr(err.message, "chmod 600"));
 	assert_int_equal(asked("secret", 6, 0620), -1);
 	assert_int_equal(asked("secret", 6, 0440), 0);

@@ -91,12 +91,47 @@ static void newest(void **state)
 	judge((struct agent_rules){.keep = {[AGENT_LAST] = 1}});
 }
 
+/* Incomplete dumps push no complete one out, and stand in where there is none. */
+static void incomplete(void **state)
+{
+	size_t i;
+
+	(void)state;
+	fill(2, HOUR); /* good, then failed */
+	dumps[1].incomplete = true;
+	judge((struct agent_rules){.keep = {[AGENT_DAILY] = 7}});
+	assert_string_equal(dumps[0].reason, "daily 1");
+	assert_string_equal(dumps[1].reason, "the newest");
+	fill(20, DAY); /* ten good days, ten bad ones */
+	for (i = 10; i < 20; i++)
+		dumps[i].incomplete = true;
+	judge((struct agent_rules){.keep = {[AGENT_DAILY] = 3}});
+	assert_int_equal(kept(), 6);
+	assert_string_equal(dumps[9].reason, "daily 1");
+	assert_string_equal(dumps[7].reason, "daily 3");
+	assert_string_equal(dumps[19].reason, "incomplete daily 1");
+	assert_string_equal(dumps[17].reason, "incomplete daily 3");
+	judge((struct agent_rules){.within_sec = 5 * HOUR});
+	assert_int_equal(kept(), 2);
+	assert_string_equal(dumps[9].reason, "the newest complete");
+	fill(20, DAY); /* an old failure goes */
+	dumps[0].incomplete = true;
+	judge((struct agent_rules){.keep = {[AGENT_LAST] = 19}});
+	assert_true(!dumps[0].keep && kept() == 19);
+	fill(20, DAY); /* a log that always grows */
+	for (i = 0; i < 20; i++)
+		dumps[i].incomplete = true;
+	judge((struct agent_rules){.keep = {[AGENT_DAILY] = 7}});
+	assert_int_equal(kept(), 7);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(counts),
 		cmocka_unit_test(gaps),
 		cmocka_unit_test(newest),
+		cmocka_unit_test(incomplete),
 	};
 
 	setenv("TZ", "UTC", 1);

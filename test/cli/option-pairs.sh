@@ -1,0 +1,22 @@
+# Goal: options that do not go together are wrong usage, in words that fit; none is passed over.
+set -eu
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+cd "$work"
+wrong() { # TEXT ARGUMENTS
+	text=$1
+	shift
+	status=0
+	"$FDUMP" "$@" >out 2>err </dev/null || status=$?
+	[ $status = 2 ] && grep -q -e "$text" err || { echo "$*: status $status"; cat err; exit 1; }
+}
+"$FDUMP" store init a
+wrong '-C and --in-place exclude each other' restore -s a latest -C b --in-place
+wrong '-C and --in-place exclude each other' restore -s a latest -C b --in-place --dry-run
+wrong 'where to' restore -s a latest
+wrong '--tz goes with --schedule' store scrub a --tz UTC
+wrong '--tz' cron check --tz UTC @daily
+wrong '--from' cron check --from 2026-11-23 @daily
+wrong '-n' cron explain -n 1 @daily
+"$FDUMP" cron explain --seed x @daily >out
+"$FDUMP" store scrub a --rate 0 >out
