@@ -168,6 +168,8 @@ static int check_dump(struct check *c, struct cmd_dump *d, const struct noted *n
 		c->dump.record = c->dump.dump.mac;
 		if (agent_source_unlock(d->source, &why) == 0 && read_dump(c, d, &why) == 0)
 			return 0;
+	} else if (why.code == ERR_NOTFOUND) { /* it was forgotten meanwhile */
+		return 0;
 	}
 	if (why.code == ERR_DENIED)
 		c->unopened++;
