@@ -589,7 +589,7 @@ static int sweep(struct gc *g, struct buf *shares, struct err *err)
 {
 	struct share *s = (struct share *)(void *)shares->data;
 	size_t count = shares->len / sizeof *s, i;
-	uint64_t cost = 0, free;
+	uint64_t cost = 0, free = 0;
 	struct buf lost; /* struct store_cut */
 	int got = free_space(g, &free, err);
 
