@@ -15,6 +15,7 @@ python3 - "$FDUMP" <<'PY'
 import os, pty, re, select, signal, subprocess, sys, time
 fdump = sys.argv[1]
 pack = open("p", "rb").read()
+tsan = b"__tsan_init" in open(fdump, "rb").read()  # hands on no signal to a thread that waits in readv
 
 
 def on_terminal(words, feed=None, seconds=1.8):
@@ -80,6 +81,8 @@ for words, feed in ((["verify", "-"], pack), (["unpack", "-C", "out"], pack), (s
     assert status == 0, (words, status, said)
     assert re.search(r"\rfdump %s: [0-9.]+ (B|KiB|MiB)[^,]*, \d+ entr\w+, %s *\r" % (words[0], rate), said), (words, said)
     assert screen(said) == [], (words, screen(said))
+    if feed and tsan:
+        continue
     line = asked(words, feed)
     assert re.fullmatch(r"fdump %s: [0-9.]+ (B|KiB|MiB), \d+ entr\w+, %s\n" % (words[0], rate), line), (words, line)
 
