@@ -319,6 +319,11 @@ static int take(void *ctx, void *worker, void *job_, struct err *err)
 	struct job *job = job_;
 
 	(void)worker;
+	if (r->worst > 0 && !r->o->skip_damaged) { /* one before this one stops all, in apply */
+		pack_chain_done(&job->chain);
+		job->has_block = false;
+		return 0;
+	}
 	if (job->garbage > 0)
 		pack_reader_garbage(r->reader, job->garbage_at, job->garbage);
 	if (job->trailing)
