@@ -10,6 +10,7 @@
 
 #include <pthread.h>
 
+#include "cmd/store/care.h"
 #include "cmd/store/index.h"
 #include "cmd/store/marks.h"
 #include "cmd/store/store.h"
@@ -144,6 +145,11 @@ int store_list_walk(struct store *s, const struct store_dump *dump, store_each_c
  * Returns 0, 1 or -1. */
 int store_whole(struct store *s, struct db_txn *txn, const struct store_dump *dump,
 	struct buf *missing, struct err *err);
+
+/* Tells of a dump that is not whole, and counts it. Returns 0, or -1 with err set: it could not be
+ * looked at. */
+int store_tell_whole(struct store *s, const struct store_entry *e, store_problem *problem,
+	void *ctx, uint64_t *incomplete, struct err *err);
 
 /* A dump's row as it is by now. Returns 0; 1: the dump is not there (any more); -1. */
 int store_dump_now(struct store *s, const uint8_t *id, struct store_dump_row *row, struct err *err);

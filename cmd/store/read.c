@@ -395,6 +395,31 @@ int store_whole(struct store *s, struct db_txn *txn, const struct store_dump *du
 	return got != 0 ? got : w.lacks;
 }
 
+int store_tell_whole(struct store *s, const struct store_entry *e, store_problem *problem,
+	void *ctx, uint64_t *incomplete, struct err *err)
+{
+	struct err why = {0};
+	struct db_txn *txn;
+	int got = 1;
+
+	if (db_begin(s->db, false, &txn, err) != 0)
+		return -1;
+	if (e->record != NULL)
+		got = store_whole(s, txn, &e->dump, NULL, &why);
+	db_abort(txn);
+	if (got == 0)
+		return 0;
+	if (got < 0 && why.code != ERR_FORMAT && why.code != ERR_DAMAGE) {
+		*err = why;
+		return -1;
+	}
+	++*incomplete;
+	problem(ctx, e,
+		e->record != NULL ? "is not whole: chunks of it are missing or damaged"
+				  : "its record can't be read");
+	return 0;
+}
+
 /* --- dumps --------------------------------------------------------------- */
 
 struct found {

@@ -377,25 +377,9 @@ static int check_old(struct rebuild *r, struct err *err)
 static int check_dump(void *ctx, const struct store_entry *e, struct err *err)
 {
 	struct rebuild *r = ctx;
-	struct err why = {0};
-	struct db_txn *txn;
-	int got = 1;
 
 	r->result->dumps++;
-	if (db_begin(r->store->db, false, &txn, err) != 0)
-		return -1;
-	if (e->record != NULL)
-		got = store_whole(r->store, txn, &e->dump, NULL, &why);
-	db_abort(txn);
-	if (got == 0)
-		return 0;
-	if (got < 0 && why.code != ERR_FORMAT && why.code != ERR_DAMAGE) {
-		*err = why;
-		return -1;
-	}
-	r->result->incomplete++;
-	r->problem(r->ctx, e, "is not whole: chunks of it are missing or damaged");
-	return 0;
+	return store_tell_whole(r->store, e, r->problem, r->ctx, &r->result->incomplete, err);
 }
 
 static int check(struct rebuild *r, const char *path, struct err *err)

@@ -85,26 +85,8 @@ static int copy_dump(void *ctx, const struct store_entry *e, struct err *err)
 static int check_dump(void *ctx, const struct store_entry *e, struct err *err)
 {
 	struct replicate *r = ctx;
-	struct err why = {0};
-	struct db_txn *txn;
-	int got = 1;
 
-	if (db_begin(r->to->db, false, &txn, err) != 0)
-		return -1;
-	if (e->record != NULL)
-		got = store_whole(r->to, txn, &e->dump, NULL, &why);
-	db_abort(txn);
-	if (got == 0)
-		return 0;
-	if (got < 0 && why.code != ERR_FORMAT && why.code != ERR_DAMAGE) {
-		*err = why;
-		return -1;
-	}
-	r->result->incomplete++;
-	r->problem(r->ctx, e,
-		e->record != NULL ? "is not whole: chunks of it are missing or damaged"
-				  : "its record can't be read");
-	return 0;
+	return store_tell_whole(r->to, e, r->problem, r->ctx, &r->result->incomplete, err);
 }
 
 /* How `to` stands. */
