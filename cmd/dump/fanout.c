@@ -411,7 +411,9 @@ size_t dump_fanout_catch_up(struct dump_fanout *f, const uint8_t *dump,
 		if (!copy->behind)
 			continue;
 		if (store_open(copy->store, STORE_WRITE, &why) != 0) {
-			if (strcmp(why.message, copy->why.message) != 0)
+			/* One that could not be opened before was reported then. */
+			if (copy->why.code != ERR_NONE &&
+				strcmp(why.message, copy->why.message) != 0)
 				f->o.behind(f->o.ctx, i, why.message);
 			continue;
 		}

@@ -28,8 +28,7 @@ struct store_queue {
 	uint64_t stored, taken; /* bytes that were new; records done, to see it move */
 	/* The commit. */
 	enum commit_state commit;
-	const uint8_t *record;
-	size_t record_len;
+	struct buf record; /* a copy: who waits may give up before it is done */
 	int64_t time;
 	int answer;
 	struct store_receipt receipt;
@@ -99,7 +98,7 @@ static void commit(struct store_queue *q)
 	q->commit = COMMIT_RUNNING;
 	pthread_mutex_unlock(&q->lock);
 	ret = q->ops->commit(
-		q->ctx, q->record, q->record_len, q->time, &q->receipt, &q->missing, &why);
+		q->ctx, q->record.data, q->record.len, q->time, &q->receipt, &q->missing, &why);
 	pthread_mutex_lock(&q->lock);
 	q->answer = ret;
 	q->commit = COMMIT_DONE;
@@ -116,7 +115,7 @@ static void *run(void *queue)
 	while (!q->closing)
 		if (q->count > 0)
 			put_next(q);
-		else if (q->commit == COMMIT_WANTED)
+		else if (q->commit == COMMIT_WANTED && !q->failed)
 			commit(q);
 		else
 			pthread_cond_wait(&q->change, &q->lock);
@@ -130,6 +129,7 @@ static void queue_free(struct store_queue *q)
 {
 	drop_all(q);
 	buf_fini(&q->missing);
+	buf_fini(&q->record);
 	pthread_cond_destroy(&q->change);
 	pthread_mutex_destroy(&q->lock);
 	free(q);
@@ -149,6 +149,7 @@ struct store_queue *store_queue_new(
 	q->ops = ops;
 	q->ctx = ctx;
 	q->patience_ms = patience_ms;
+	buf_init(&q->record, STORE_DUMP_MAX);
 	buf_init(&q->missing, (size_t)STORE_MISSING_MAX * STORE_ID_LEN);
 	pthread_mutex_init(&q->lock, NULL);
 	pthread_condattr_init(&attr);
@@ -259,13 +260,14 @@ int store_queue_commit(
 
 	pthread_mutex_lock(&q->lock);
 	assert(q->commit == COMMIT_NONE || q->commit == COMMIT_DONE);
+	buf_clear(&q->record);
 	if (q->failed) {
 		*err = q->why;
 		ret = -1;
+	} else if (buf_add(&q->record, record, len, err) != 0) {
+		ret = -1;
 	} else {
 		q->commit = COMMIT_WANTED;
-		q->record = record;
-		q->record_len = len;
 		q->time = time;
 		buf_clear(&q->missing);
 		pthread_cond_broadcast(&q->change);

@@ -57,7 +57,7 @@ int ui_stores_open(struct ui_stores *s, enum store_mode mode,
 		}
 		open++;
 		for (k = 0; k < i; k++)
-			if (store_is_open(s->stores[k]) &&
+			if (mode == STORE_WRITE && store_is_open(s->stores[k]) &&
 				memcmp(store_uid(s->stores[k]), store_uid(s->stores[i]),
 					STORE_UID_LEN) == 0)
 				return same(s, k, i, err);

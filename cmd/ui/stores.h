@@ -22,8 +22,8 @@ int ui_stores_new(struct ui_stores *s, const char *const *texts, size_t count,
 
 /* Opens all, in the order that keeps two commands from waiting for each other. `failed`: called
  * for each that could not be opened, in the order of the texts. Returns 0: one at least is open; -1
- * with err set: none is, and err says why, of a single one in its own words; or two are the same
- * store. */
+ * with err set: none is, and err says why, of a single one in its own words; or two that are opened
+ * to write are the same store. */
 int ui_stores_open(struct ui_stores *s, enum store_mode mode,
 	void (*failed)(void *ctx, size_t store, const char *why), void *ctx, struct err *err);
 
