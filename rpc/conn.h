@@ -12,7 +12,8 @@
  * some 6 KiB, mbedTLS) and about 2 KiB here. The most a peer that may ask
  * can make it hold: 16 KiB of a frame that is not whole, RPC_CALLS_MAX calls
  * of 400 bytes, RPC_OUT_MAX bytes of output it does not read; and, in the
- * hands of handlers, RPC_BLOBS_MAX windows of blob bytes they have not taken.
+ * hands of handlers, RPC_BLOBS_MAX windows of blob bytes they have not taken,
+ * or, with RPC_CREDIT_NONE, what they have granted.
  */
 #ifndef FDUMP_RPC_CONN_H
 #define FDUMP_RPC_CONN_H
@@ -50,6 +51,9 @@ struct rpc_conn_ops {
 	void (*closed)(void *arg, const struct err *why);
 };
 
+/* See rpc_conn_opts. */
+#define RPC_CREDIT_NONE UINT32_MAX
+
 struct rpc_conn_opts {
 	struct rpc_tls_conf *conf;
 	const struct rpc_expect *expect;   /* whom we dialled; NULL: we accepted */
@@ -58,6 +62,10 @@ struct rpc_conn_opts {
 	const struct rpc_conn_ops *ops;
 	void *arg;
 	const char *address; /* of the peer, for logs; copied */
+	/* Bytes with which each blob to this side begins, up to RPC_WINDOW_MAX; 0
+	 * is RPC_WINDOW. RPC_CREDIT_NONE: the peer sends nothing of a request's
+	 * blob before rpc_call_grant. */
+	uint32_t credit;
 };
 
 /* A connection over fd, a connected non-blocking stream socket, which it takes
