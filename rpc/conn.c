@@ -745,6 +745,11 @@ bool rpc_conn_is_up(const struct rpc_conn *conn)
 	return conn->state == RPC_UP && !conn->closing;
 }
 
+bool rpc_conn_is_lost(const struct rpc_conn *conn)
+{
+	return !rpc_conn_alive(conn);
+}
+
 void rpc_conn_recheck(struct rpc_conn *conn)
 {
 	if (conn->state == RPC_UP && !rpc_tls_peer_valid(conn->tls))
