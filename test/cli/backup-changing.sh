@@ -1,12 +1,9 @@
 #!/bin/bash
 # Goal: a file that changes while it is read is read again, and is whole then; one that never
 # stands still is kept, and said to have changed.
-set -eu
-command -v strace >/dev/null || { echo "needs strace"; exit 77; }
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
-cd "$work"
-strace -qq -o /dev/null true 2>/dev/null || { echo "strace may not trace here"; exit 77; }
+. "$(dirname "$0")/lib.sh"
+needs strace
+workspace
 fail() { echo "$*"; cat err; exit 1; }
 "$FDUMP" store init store
 

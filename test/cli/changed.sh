@@ -2,13 +2,9 @@
 # Goal: what happens to a file while it is packed stands in its TAIL and is
 # said; nothing is padded, nothing comes from outside, nothing hangs, and other
 # files are not touched by it.
-set -eu
-command -v strace >/dev/null || { echo "needs strace"; exit 77; }
-dir=$(mktemp -d)
-trap 'rm -rf "$dir"' EXIT
-cd "$dir"
-strace -qq -o /dev/null true 2>/dev/null || { echo "strace may not trace here"; exit 77; }
-export ASAN_OPTIONS=detect_leaks=0 # not under strace
+. "$(dirname "$0")/lib.sh"
+needs strace
+workspace
 echo "a secret" >secret
 
 files=$(ulimit -Hn) # that may be open; with few none is opened before its turn

@@ -1,11 +1,9 @@
 #!/bin/bash
 # Goal: on a terminal a long command shows how far it is, with rate and time left, and takes
 # that away in the end; in a pipe it says nothing but when SIGUSR1 asks, also while it waits.
-set -eu
-command -v python3 >/dev/null || exit 77
-dir=$(mktemp -d)
-trap 'rm -rf "$dir"' EXIT
-cd "$dir"
+. "$(dirname "$0")/lib.sh"
+needs strace
+workspace
 mkdir tree out
 head -c 9000000 /dev/urandom >tree/big
 echo small >tree/small
@@ -93,13 +91,11 @@ for words in slow, back:
 
 # Of a file, and of what is restored, it is known how much there is: the share, and the time left. It takes long enough
 # under strace only.
-traced = subprocess.run(["strace", "-qq", "-o", "/dev/null", "true"], stderr=subprocess.DEVNULL).returncode == 0
 restore = ["restore", "-s", "store", "--state", "state", "-C", "out", "backup@latest", "big"]
-for call, words in (("readv", ["verify", "p"]), ("pread64", restore)) if traced else ():
+for call, words in (("readv", ["verify", "p"]), ("pread64", restore)):
     main, sub = pty.openpty()
     child = subprocess.Popen(["strace", "-f", "-qq", "-o", "/dev/null", "-e", f"inject={call}:delay_enter=250000", fdump, *words],
-                             stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=sub,
-                             env={**os.environ, "ASAN_OPTIONS": "detect_leaks=0"})  # not under strace
+                             stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=sub)
     os.close(sub)
     said = b""
     try:
