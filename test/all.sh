@@ -11,6 +11,7 @@
 #   tsan      test/run.sh with the thread sanitizer
 #   valgrind  unit tests and the quick command line tests under valgrind
 #   fuzz      libFuzzer targets, FUZZ_SECONDS (10) each from their corpus
+#   campaign  all of what test/run.sh runs a sample of
 #   release   optimised, installed into a scratch root, run from there
 #   debian12  in a fresh root of Debian 12, with nothing but compilers and
 #   debian13  cmake: both set-up commands as root, then the tests as a user
@@ -20,7 +21,7 @@
 # again. Exit status: 0 all well (or skipped), 1 something failed.
 set -u
 cd "$(dirname "$0")/.." || exit 1
-all="lint format layers gcc clang asan tsan valgrind fuzz release debian12 debian13 clean"
+all="lint format layers gcc clang asan tsan valgrind fuzz campaign release debian12 debian13 clean"
 logs=$PWD/build/all
 mkdir -p "$logs"
 git_before=$(git status --porcelain)
@@ -137,6 +138,10 @@ do_fuzz() {
 		count=$((count + 1))
 	done
 	echo "$count targets, $seconds s each"
+}
+
+do_campaign() {
+	BUILD=build/all/campaign OPTIONS=-DFDUMP_CAMPAIGNS=ON test/run.sh -L campaign
 }
 
 do_release() {

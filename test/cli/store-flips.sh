@@ -5,4 +5,7 @@
 python=/usr/bin/python3
 $python -c 'import lmdb' 2>/dev/null || python=python3
 $python -c 'import lmdb' 2>/dev/null || skip "needs python3-lmdb"
-$python "$SRC/test/storeflips.py" "$FDUMP" --generations 30 --volumes 5 --index 8
+few="--generations 30 --volumes 5 --index 8"
+! whole || few="--volumes 250 --index 250"
+# shellcheck disable=SC2086 # words
+$python "$SRC/test/storeflips.py" "$FDUMP" $few

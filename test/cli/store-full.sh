@@ -5,4 +5,7 @@
 workspace
 mkdir probe
 mount_tmpfs size=1m probe # it makes its own
-python3 "$SRC/test/storefull.py" "$FDUMP" --step 512 --inodes 3 --pages 4 --shim "$BUILD/test/shim.so"
+steps="--step 512 --inodes 3 --pages 4"
+! whole || steps=""
+# shellcheck disable=SC2086 # words
+python3 "$SRC/test/storefull.py" "$FDUMP" $steps --shim "$BUILD/test/shim.so"

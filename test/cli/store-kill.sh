@@ -3,4 +3,6 @@
 # nothing in part, and does its work when it is run again. A few places; test/storekill.py has all.
 . "$(dirname "$0")/lib.sh"
 needs strace
-python3 "$SRC/test/storekill.py" "$FDUMP" --stride 5
+stride=9
+! whole || stride=1
+python3 "$SRC/test/storekill.py" "$FDUMP" --stride $stride
