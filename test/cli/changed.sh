@@ -17,9 +17,9 @@ pack() {
 	echo inner >t/d/inner
 	echo other >t/other
 	status=0
-	(cd t && ulimit -n $files && exec timeout 30 strace -f -qq -o /dev/null -P "$3" -P "$PWD/$3" -e "trace=$1" \
+	(cd t && ulimit -n $files && exec timeout 30 strace -f -qq -o ../trace -P "$3" -P "$PWD/$3" -e "trace=$1" \
 		-e "inject=$1:delay_enter=600000" "$FDUMP" pack --threads 1 --level 0 -f ../p .) 2>out &
-	sleep 0.25
+	await 20 grep -qs "$1(" trace || fail "never held up: $(cat out)"
 	(cd t && eval "$2")
 	wait $! || status=$?
 	if grep -aq "a secret" p; then fail "the secret is in the pack"; fi

@@ -58,13 +58,13 @@ mount_tmpfs() {
 	mounts+=("$(cd "$2" && pwd)")
 }
 
-# await SECONDS COMMAND...: until it succeeds, asked ten times a second.
+# await SECONDS COMMAND...: until it succeeds, asked twenty times a second.
 await() {
-	local tries=$(($1 * 10)) i
+	local tries=$(($1 * 20)) i
 	shift
 	for ((i = 0; i < tries; i++)); do
 		! "$@" || return 0
-		sleep 0.1
+		sleep 0.05
 	done
 	return 1
 }
