@@ -6,7 +6,7 @@
 set -eu
 cd "$(dirname "$0")/.."
 
-packaging/quickstart.sh --deps libcmocka-dev e2fsprogs openssl python3 python3-lmdb scdoc strace tzdata
+packaging/quickstart.sh --deps libcmocka-dev e2fsprogs mount openssl python3 python3-lmdb scdoc strace tzdata
 build=${BUILD:-build/test}
 # shellcheck disable=SC2086
 cmake -S . -B "$build" -DFDUMP_TESTS=ON -DFDUMP_WERROR=ON ${OPTIONS:-} >/dev/null
