@@ -29,6 +29,7 @@ int cmd_dumps(int argc, char **argv);
 int cmd_files(int argc, char **argv);
 int cmd_find(int argc, char **argv);
 int cmd_forget(int argc, char **argv);
+int cmd_manager(int argc, char **argv);
 
 /* Exit statuses, the same for every command. `diff` has 1 for "different". */
 enum cmd_exit {
