@@ -6,14 +6,15 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "cmd/agent/retention.h"
 #include "cmd/agent/state.h"
 #include "cmd/cmd.h"
-#include "cmd/dump.h"
-#include "cmd/json.h"
-#include "cmd/options.h"
-#include "cmd/show.h"
+#include "cmd/dump/retention.h"
 #include "cmd/store/store.h"
+#include "cmd/ui/dump.h"
+#include "cmd/ui/json.h"
+#include "cmd/ui/options.h"
+#include "cmd/ui/report.h"
+#include "cmd/ui/show.h"
 #include "lib/buf.h"
 #include "lib/err.h"
 #include "lib/esc.h"
@@ -51,11 +52,11 @@ static const char help[] =
 	"are dumps whose records can't be read: they stay; 7 no space; 8 a store was busy.\n";
 
 struct forget {
-	struct cmd_options o;
+	struct ui_options o;
 	bool dry_run, yes, ruled;
 	const char *name; /* the rules are for this name and .o.agent; NULL: all */
 	struct buf named; /* ids of dumps, if there are no rules */
-	struct agent_rules rules;
+	struct dump_rules rules;
 	struct buf dumps;                         /* struct item, in the order of commits */
 	bool met;                                 /* a dump of .agent and .name */
 	uint64_t gone, locked, unreadable, lasts; /* lasts: of .gone, the last of their names */
@@ -70,18 +71,18 @@ struct item {
 	bool named, last; /* last: all others of its name, if any, are named too */
 };
 
-enum { OPT_YES = CMD_OPTIONS_OWN, OPT_NAME, OPT_WITHIN, OPT_KEEP };
+enum { OPT_YES = UI_OPTIONS_OWN, OPT_NAME, OPT_WITHIN, OPT_KEEP };
 
 static const struct option own[] = {
 	{"dry-run", no_argument, NULL, 'n'},
 	{"yes", no_argument, NULL, OPT_YES},
 	{"name", required_argument, NULL, OPT_NAME},
-	{"keep-last", required_argument, NULL, OPT_KEEP + AGENT_LAST},
-	{"keep-hourly", required_argument, NULL, OPT_KEEP + AGENT_HOURLY},
-	{"keep-daily", required_argument, NULL, OPT_KEEP + AGENT_DAILY},
-	{"keep-weekly", required_argument, NULL, OPT_KEEP + AGENT_WEEKLY},
-	{"keep-monthly", required_argument, NULL, OPT_KEEP + AGENT_MONTHLY},
-	{"keep-yearly", required_argument, NULL, OPT_KEEP + AGENT_YEARLY},
+	{"keep-last", required_argument, NULL, OPT_KEEP + DUMP_LAST},
+	{"keep-hourly", required_argument, NULL, OPT_KEEP + DUMP_HOURLY},
+	{"keep-daily", required_argument, NULL, OPT_KEEP + DUMP_DAILY},
+	{"keep-weekly", required_argument, NULL, OPT_KEEP + DUMP_WEEKLY},
+	{"keep-monthly", required_argument, NULL, OPT_KEEP + DUMP_MONTHLY},
+	{"keep-yearly", required_argument, NULL, OPT_KEEP + DUMP_YEARLY},
 	{"keep-within", required_argument, NULL, OPT_WITHIN},
 	{0},
 };
@@ -99,12 +100,12 @@ static int take(void *ctx, int c)
 		f->name = optarg;
 	} else if (c == OPT_WITHIN) {
 		f->ruled = true;
-		if (cmd_duration(optarg, &f->rules.within_sec) != 0)
-			return cmd_usage("forget", "--keep-within wants a time as 30d, 12h, 4w");
+		if (ui_duration(optarg, &f->rules.within_sec) != 0)
+			return ui_usage("forget", "--keep-within wants a time as 30d, 12h, 4w");
 	} else {
 		f->ruled = true;
-		if (cmd_number(optarg, 1, 1000000, &n) != 0)
-			return cmd_usage("forget", "--keep-... wants a number from 1 on");
+		if (ui_number(optarg, 1, 1000000, &n) != 0)
+			return ui_usage("forget", "--keep-... wants a number from 1 on");
 		f->rules.keep[c - OPT_KEEP] = (unsigned)n;
 	}
 	return -1;
@@ -159,35 +160,35 @@ static int drop(struct forget *f, struct store *s, const struct item *item, stru
 	return f->dry_run || store_delete(s, item->id, err) >= 0 ? 0 : -1;
 }
 
-static int tell_json(const struct item *item, const struct agent_candidate *c, const char *store,
+static int tell_json(const struct item *item, const struct dump_candidate *c, const char *store,
 	const char *verdict, struct err *err)
 {
-	json_t *object = cmd_json_new("dump", "forget.dump");
-	int failed = cmd_json_name(object, "store", store, strlen(store));
+	json_t *object = ui_json_new("dump", "forget.dump");
+	int failed = ui_json_name(object, "store", store, strlen(store));
 
-	failed |= cmd_json_hex(object, "dump", item->id, sizeof item->id);
+	failed |= ui_json_hex(object, "dump", item->id, sizeof item->id);
 	if (!item->unreadable) {
-		failed |= cmd_json_name(object, "agent", item->agent, strlen(item->agent));
-		failed |= cmd_json_name(object, "name", item->name, strlen(item->name));
-		failed |= cmd_json_add(object, "committed", json_integer(item->time));
-		failed |= cmd_json_add(object, "locked_until", json_integer(item->lock));
-		failed |= cmd_json_add(object, "not_ok", json_integer((json_int_t)item->not_ok));
+		failed |= ui_json_name(object, "agent", item->agent, strlen(item->agent));
+		failed |= ui_json_name(object, "name", item->name, strlen(item->name));
+		failed |= ui_json_add(object, "committed", json_integer(item->time));
+		failed |= ui_json_add(object, "locked_until", json_integer(item->lock));
+		failed |= ui_json_add(object, "not_ok", json_integer((json_int_t)item->not_ok));
 	}
-	failed |= cmd_json_add(object, "verdict", json_string(verdict));
+	failed |= ui_json_add(object, "verdict", json_string(verdict));
 	if (c->keep)
-		failed |= cmd_json_add(object, "reason", json_string(c->reason));
+		failed |= ui_json_add(object, "reason", json_string(c->reason));
 	if (item->last)
-		failed |= cmd_json_add(object, "last", json_true());
-	return cmd_json_print(object, failed, err);
+		failed |= ui_json_add(object, "last", json_true());
+	return ui_json_print(object, failed, err);
 }
 
 /* A line: what becomes of it, and why. */
-static int tell(const struct forget *f, const struct item *item, const struct agent_candidate *c,
+static int tell(const struct forget *f, const struct item *item, const struct dump_candidate *c,
 	const char *store, struct err *err)
 {
-	char when[CMD_SHOW_TIME_MAX], until[6 + CMD_SHOW_TIME_MAX] = "", id[13],
-						agent[ESC_MAX(STORE_NAME_MAX)],
-						name[ESC_MAX(STORE_NAME_MAX)];
+	char when[UI_SHOW_TIME_MAX], until[6 + UI_SHOW_TIME_MAX] = "", id[13],
+					       agent[ESC_MAX(STORE_NAME_MAX)],
+					       name[ESC_MAX(STORE_NAME_MAX)];
 	bool locked = !c->keep && item->lock > (int64_t)time(NULL);
 	const char *verdict = c->keep ? "keep" : locked ? "locked" : "forget";
 
@@ -198,10 +199,10 @@ static int tell(const struct forget *f, const struct item *item, const struct ag
 		printf("%-6s  %s  its record can't be read\n", verdict, id);
 		return 0;
 	}
-	cmd_show_time(when, item->time);
+	ui_show_time(when, item->time);
 	if (locked) {
 		strcpy(until, "until ");
-		cmd_show_time(until + strlen(until), item->lock);
+		ui_show_time(until + strlen(until), item->lock);
 	}
 	esc_name(agent, sizeof agent, item->agent, strlen(item->agent));
 	esc_name(name, sizeof name, item->name, strlen(item->name));
@@ -219,7 +220,7 @@ static int judge(struct forget *f, struct store *s, const char *path, size_t fir
 {
 	struct item *items = (struct item *)(void *)f->dumps.data;
 	size_t count = f->dumps.len / sizeof *items, i, n = 0;
-	struct agent_candidate *c = calloc(count, sizeof *c);
+	struct dump_candidate *c = calloc(count, sizeof *c);
 	size_t *at = calloc(count, sizeof *at);
 	int got = c != NULL && at != NULL ? 0 : err_set(err, ERR_NOMEM, "out of memory");
 
@@ -232,7 +233,7 @@ static int judge(struct forget *f, struct store *s, const char *path, size_t fir
 			c[n++].time = items[i].time;
 		}
 	if (got == 0)
-		agent_retention(&f->rules, c, n, (int64_t)time(NULL));
+		dump_retention(&f->rules, c, n, (int64_t)time(NULL));
 	for (i = 0; i < n && got == 0; i++) {
 		if (f->dry_run || !c[i].keep)
 			got = tell(f, &items[at[i]], &c[i], path, err);
@@ -247,7 +248,7 @@ static int judge(struct forget *f, struct store *s, const char *path, size_t fir
 /* Those that are named, and nothing else. */
 static int drop_named(struct forget *f, struct store *s, const char *path, struct err *err)
 {
-	const struct agent_candidate c = {.keep = false};
+	const struct dump_candidate c = {.keep = false};
 	struct item *items = (struct item *)(void *)f->dumps.data;
 	size_t count = f->dumps.len / sizeof *items, i, k;
 	int got = 0;
@@ -293,13 +294,13 @@ static int forget_in(struct forget *f, const char *path, struct err *err)
 
 static int json_result(const struct forget *f, struct err *err)
 {
-	json_t *object = cmd_json_new("result", "forget.result");
-	int failed = cmd_json_add(object, "dry_run", json_boolean(f->dry_run));
+	json_t *object = ui_json_new("result", "forget.result");
+	int failed = ui_json_add(object, "dry_run", json_boolean(f->dry_run));
 
-	failed |= cmd_json_add(object, "forgotten", json_integer((json_int_t)f->gone));
-	failed |= cmd_json_add(object, "locked", json_integer((json_int_t)f->locked));
-	failed |= cmd_json_add(object, "unreadable", json_integer((json_int_t)f->unreadable));
-	return cmd_json_print(object, failed, err);
+	failed |= ui_json_add(object, "forgotten", json_integer((json_int_t)f->gone));
+	failed |= ui_json_add(object, "locked", json_integer((json_int_t)f->locked));
+	failed |= ui_json_add(object, "unreadable", json_integer((json_int_t)f->unreadable));
+	return ui_json_print(object, failed, err);
 }
 
 /* In all stores. Returns the exit status. */
@@ -311,22 +312,22 @@ static int forget(struct forget *f)
 	f->gone = f->locked = f->unreadable = f->lasts = 0;
 	for (i = 0; i < f->o.store_count; i++)
 		if (forget_in(f, f->o.stores[i], &err) != 0)
-			return cmd_fail("forget", &err);
+			return ui_fail("forget", &err);
 	if (!f->met && (f->o.agent != NULL || f->name != NULL)) {
 		err_set(&err, ERR_NOTFOUND, "%s/%s: there is no such dump (fdump dumps lists them)",
 			f->o.agent != NULL ? f->o.agent : "*", f->name != NULL ? f->name : "*");
-		return cmd_fail("forget", &err);
+		return ui_fail("forget", &err);
 	}
 	if (f->o.json && json_result(f, &err) != 0)
-		return cmd_fail("forget", &err);
+		return ui_fail("forget", &err);
 	if (fflush(stdout) != 0 || ferror(stdout))
-		return cmd_fail("forget", (err_errno(&err, errno, "standard output"), &err));
+		return ui_fail("forget", (err_errno(&err, errno, "standard output"), &err));
 	if (f->unreadable == 0)
-		return f->locked > 0 ? CMD_SOME : CMD_OK;
+		return f->locked > 0 ? UI_SOME : UI_OK;
 	err_set(&err, ERR_DAMAGE, "%llu dump%s can't be read and stay%s (fdump verify says more)",
 		(unsigned long long)f->unreadable, f->unreadable > 1 ? "s" : "",
 		f->unreadable > 1 ? "" : "s");
-	return cmd_fail("forget", &err);
+	return ui_fail("forget", &err);
 }
 
 /* Lists, and asks. */
@@ -338,7 +339,7 @@ static int forget_asked(struct forget *f)
 	f->dry_run = true;
 	status = forget(f);
 	f->dry_run = false;
-	if (f->gone == 0 || (status != CMD_OK && status != CMD_SOME))
+	if (f->gone == 0 || (status != UI_OK && status != UI_SOME))
 		return status;
 	fprintf(stderr, "Delete %s%s? [y/N] ",
 		f->gone > 1 ? "the dumps marked forget" : "the dump marked forget",
@@ -346,7 +347,7 @@ static int forget_asked(struct forget *f)
 	if (fgets(answer, sizeof answer, stdin) != NULL && (answer[0] == 'y' || answer[0] == 'Y'))
 		return forget(f);
 	fprintf(stderr, "Nothing is deleted.\n");
-	return CMD_OK;
+	return UI_OK;
 }
 
 /* Of some of the stores the latest dump may be another one. */
@@ -366,21 +367,21 @@ static int need_all(const struct forget *f, struct err *err)
 /* Finds out what is named. */
 static int name_dumps(struct forget *f, char **dumps, size_t count, struct err *err)
 {
-	struct cmd_dump d = {.source = NULL};
+	struct ui_dump d = {.source = NULL};
 	char agent[NAME_LEN_MAX + 1];
 	uint8_t id[STORE_DUMP_ID];
 	size_t i;
 	int got = need_all(f, err);
 
 	if (got == 0)
-		got = cmd_dump_open(&d, &f->o, NULL, err);
+		got = ui_dump_open(&d, &f->o, NULL, err);
 	if (got == 0)
 		got = agent_state_name(f->o.agent, agent, err);
 	for (i = 0; i < count && got == 0; i++)
-		if (agent_source_find(d.source, dumps[i], agent, id, err) < 0 ||
+		if (dump_source_find(d.source, dumps[i], agent, id, err) < 0 ||
 			buf_add(&f->named, id, sizeof id, err) != 0)
 			got = -1;
-	cmd_dump_close(&d);
+	ui_dump_close(&d);
 	return got;
 }
 
@@ -397,16 +398,16 @@ int cmd_forget(int argc, char **argv)
 	f.o.ctx = &f;
 	buf_init(&f.dumps, SIZE_MAX);
 	buf_init(&f.named, SIZE_MAX);
-	status = cmd_options_parse(&f.o, argc, argv);
+	status = ui_options_parse(&f.o, argc, argv);
 	if (status >= 0)
 		goto out;
 	if (f.o.store_count == 0 || f.ruled == (optind < argc))
-		status = cmd_usage(
+		status = ui_usage(
 			"forget", "wants -s STORE, and either --keep-... rules or DUMPs, not both");
 	else if (!f.ruled && f.name != NULL)
-		status = cmd_usage("forget", "--name goes with --keep-... rules");
+		status = ui_usage("forget", "--name goes with --keep-... rules");
 	else if (!f.dry_run && !f.yes && (!isatty(0) || f.o.json))
-		status = cmd_usage("forget",
+		status = ui_usage("forget",
 			f.o.json ? "--json does not ask: --dry-run shows what would be deleted, "
 				   "--yes does it"
 				 : "without a terminal to ask: --dry-run shows what would be "
@@ -414,7 +415,7 @@ int cmd_forget(int argc, char **argv)
 	else if (hash_crypto_init(&err) != 0 ||
 		 store_distinct(f.o.stores, f.o.store_count, &err) != 0 ||
 		 (!f.ruled && name_dumps(&f, argv + optind, (size_t)(argc - optind), &err) != 0))
-		status = cmd_fail("forget", &err);
+		status = ui_fail("forget", &err);
 	else if (f.dry_run || f.yes)
 		status = forget(&f);
 	else
@@ -422,6 +423,6 @@ int cmd_forget(int argc, char **argv)
 out:
 	buf_fini(&f.dumps);
 	buf_fini(&f.named);
-	cmd_options_fini(&f.o);
+	ui_options_fini(&f.o);
 	return status;
 }

@@ -6,11 +6,12 @@
 #include <string.h>
 
 #include "cmd/cmd.h"
-#include "cmd/json.h"
-#include "cmd/options.h"
 #include "cmd/scrub.h"
 #include "cmd/store/care.h"
 #include "cmd/store/store.h"
+#include "cmd/ui/json.h"
+#include "cmd/ui/options.h"
+#include "cmd/ui/report.h"
 #include "lib/err.h"
 #include "lib/hash.h"
 #include "lib/name.h"
@@ -94,19 +95,19 @@ static const struct option long_options[] = {
 };
 
 /* The object, if that is wanted; all is on its way. */
-static int print_result(const struct options *o, const char *id, const struct cmd_json_row *rows,
+static int print_result(const struct options *o, const char *id, const struct ui_json_row *rows,
 	size_t count, struct err *err)
 {
-	json_t *object = o->json ? cmd_json_new("result", id) : NULL;
+	json_t *object = o->json ? ui_json_new("result", id) : NULL;
 
-	if (o->json && cmd_json_print(object, cmd_json_rows(object, rows, count), err) != 0)
+	if (o->json && ui_json_print(object, ui_json_rows(object, rows, count), err) != 0)
 		return -1;
 	return fflush(stdout) == 0 ? 0 : err_errno(err, errno, "standard output");
 }
 
 static int init(const struct options *o, struct err *err)
 {
-	const struct cmd_json_row row = {"reserve", o->reserve};
+	const struct ui_json_row row = {"reserve", o->reserve};
 
 	return store_make(o->dir, o->reserve, err) == 0
 		       ? print_result(o, "store.init", &row, 1, err)
@@ -116,7 +117,7 @@ static int init(const struct options *o, struct err *err)
 /* An agent's line, or what it is in JSON: ctx is the array. */
 static int print_use(void *ctx, const struct store_use *use, struct err *err)
 {
-	const struct cmd_json_row rows[] = {
+	const struct ui_json_row rows[] = {
 		{"dumps", use->dumps}, {"bytes", use->used}, {"quota", use->quota}};
 	size_t count = use->quota != STORE_QUOTA_NONE ? 3 : 2, i;
 	json_t *agent;
@@ -130,8 +131,8 @@ static int print_use(void *ctx, const struct store_use *use, struct err *err)
 	}
 	agent = json_object();
 	if (agent == NULL || json_array_append_new(ctx, agent) != 0 ||
-		cmd_json_name(agent, "agent", use->agent, strlen(use->agent)) != 0 ||
-		cmd_json_rows(agent, rows, count) != 0)
+		ui_json_name(agent, "agent", use->agent, strlen(use->agent)) != 0 ||
+		ui_json_rows(agent, rows, count) != 0)
 		return err_set(err, ERR_NOMEM, "out of memory");
 	return 0;
 }
@@ -139,7 +140,7 @@ static int print_use(void *ctx, const struct store_use *use, struct err *err)
 static int print_stat(
 	const struct options *o, struct store *s, const struct store_stat *t, struct err *err)
 {
-	const struct cmd_json_row rows[] = {{"volumes", t->volumes}, {"bytes", t->bytes},
+	const struct ui_json_row rows[] = {{"volumes", t->volumes}, {"bytes", t->bytes},
 		{"chunks", t->chunks}, {"content", t->raw}, {"dumps", t->dumps},
 		{"deleted", t->deleted}, {"damaged", t->damaged}};
 	size_t count = sizeof rows / sizeof *rows, i;
@@ -160,10 +161,10 @@ static int print_stat(
 		json_decref(agents);
 		return -1;
 	}
-	object = cmd_json_new("result", "store.stat");
-	failed = cmd_json_rows(object, rows, count);
-	failed |= cmd_json_add(object, "agents", agents);
-	return cmd_json_print(object, failed, err);
+	object = ui_json_new("result", "store.stat");
+	failed = ui_json_rows(object, rows, count);
+	failed |= ui_json_add(object, "agents", agents);
+	return ui_json_print(object, failed, err);
 }
 
 static int stat_store(const struct options *o, struct err *err)
@@ -186,7 +187,7 @@ static int set_quota(const struct options *o, struct err *err)
 
 	if (name_check("agent", o->words[0], err) != 0)
 		return -1;
-	if (strcmp(o->words[1], "none") != 0 && cmd_size(o->words[1], &bytes) != 0)
+	if (strcmp(o->words[1], "none") != 0 && ui_size(o->words[1], &bytes) != 0)
 		return err_set(
 			err, ERR_USAGE, "%s: is no quota: a size as 10G, or none", o->words[1]);
 	s = store_open(o->dir, STORE_WRITE, err);
@@ -194,13 +195,13 @@ static int set_quota(const struct options *o, struct err *err)
 	store_close(s);
 	if (got != 0)
 		return -1;
-	return print_result(o, "store.quota", &(struct cmd_json_row){"quota", bytes},
+	return print_result(o, "store.quota", &(struct ui_json_row){"quota", bytes},
 		bytes != STORE_QUOTA_NONE, err);
 }
 
 static int print_gc(const struct options *o, const struct store_gc_result *r, struct err *err)
 {
-	const struct cmd_json_row rows[] = {{"bytes", r->bytes}, {"volumes", r->volumes},
+	const struct ui_json_row rows[] = {{"bytes", r->bytes}, {"volumes", r->volumes},
 		{"chunks", r->chunks}, {"left", r->left}, {"damaged", r->damaged},
 		{"unfit", r->unfit}, {"wanted", r->wanted}};
 	json_t *object;
@@ -221,10 +222,10 @@ static int print_gc(const struct options *o, const struct store_gc_result *r, st
 				r->unfit, r->wanted, r->free);
 		return fflush(stdout) == 0 ? 0 : err_errno(err, errno, "standard output");
 	}
-	object = cmd_json_new("result", "store.gc");
-	failed = cmd_json_rows(object, rows, sizeof rows / sizeof *rows);
-	failed |= cmd_json_add(object, "dry_run", json_boolean(o->dry_run));
-	return cmd_json_print(object, failed, err);
+	object = ui_json_new("result", "store.gc");
+	failed = ui_json_rows(object, rows, sizeof rows / sizeof *rows);
+	failed |= ui_json_add(object, "dry_run", json_boolean(o->dry_run));
+	return ui_json_print(object, failed, err);
 }
 
 static int gc(const struct options *o, struct err *err)
@@ -266,7 +267,7 @@ static int rebuild(const struct options *o, struct err *err)
 		printf("%" PRIu64 " blocks, %" PRIu64 " bytes, %" PRIu64 " dumps\n", r.blocks,
 			r.bytes, r.dumps);
 	if (print_result(o, "store.rebuild",
-		    (struct cmd_json_row[]){{"blocks", r.blocks}, {"bytes", r.bytes},
+		    (struct ui_json_row[]){{"blocks", r.blocks}, {"bytes", r.bytes},
 			    {"dumps", r.dumps}, {"damaged", r.damaged}, {"lost", r.lost},
 			    {"incomplete", r.incomplete}},
 		    6, err) != 0)
@@ -303,7 +304,7 @@ static int replicate(const struct options *o, struct err *err)
 		printf("%" PRIu64 " dumps, %" PRIu64 " chunks, %" PRIu64 " bytes copied\n", r.dumps,
 			r.chunks, r.bytes);
 	if (print_result(o, "store.replicate",
-		    (struct cmd_json_row[]){{"dumps", r.dumps}, {"chunks", r.chunks},
+		    (struct ui_json_row[]){{"dumps", r.dumps}, {"chunks", r.chunks},
 			    {"bytes", r.bytes}, {"failed", r.failed}, {"incomplete", r.incomplete}},
 		    5, err) != 0)
 		return -1;
@@ -344,24 +345,24 @@ int cmd_store(int argc, char **argv)
 	size_t i;
 	int c;
 
-	cmd_options_lock_wait("store", NULL, &quiet);
+	ui_options_lock_wait("store", NULL, &quiet);
 	opterr = 0;
 	optind = 1;
 	while ((c = getopt_long(argc, argv, ":hn", long_options, NULL)) != -1) {
-		if (cmd_options_once("store", &seen, long_options, c) >= 0)
-			return CMD_FAILED;
+		if (ui_options_once("store", &seen, long_options, c) >= 0)
+			return UI_FAILED;
 		switch (c) {
 		case OPT_RESERVE:
-			if (cmd_size(optarg, &o.reserve) != 0)
-				return cmd_usage("store", "--reserve wants a size as 10G");
+			if (ui_size(optarg, &o.reserve) != 0)
+				return ui_usage("store", "--reserve wants a size as 10G");
 			break;
 		case OPT_RATE:
-			if (cmd_size(optarg, &o.scrub.rate) != 0)
-				return cmd_usage("store", "--rate wants a size as 50M");
+			if (ui_size(optarg, &o.scrub.rate) != 0)
+				return ui_usage("store", "--rate wants a size as 50M");
 			break;
 		case OPT_FOR:
-			if (cmd_duration(optarg, &o.scrub.for_sec) != 0 || o.scrub.for_sec == 0)
-				return cmd_usage("store", "--for wants a time as 30m or 2h");
+			if (ui_duration(optarg, &o.scrub.for_sec) != 0 || o.scrub.for_sec == 0)
+				return ui_usage("store", "--for wants a time as 30m or 2h");
 			break;
 		case OPT_SCHEDULE:
 			o.scrub.schedule = optarg;
@@ -370,12 +371,12 @@ int cmd_store(int argc, char **argv)
 			o.scrub.zone = optarg;
 			break;
 		case OPT_THRESHOLD:
-			if (cmd_number(optarg, 1, 100, &o.threshold) != 0)
-				return cmd_usage("store", "--threshold wants 1 to 100");
+			if (ui_number(optarg, 1, 100, &o.threshold) != 0)
+				return ui_usage("store", "--threshold wants 1 to 100");
 			break;
 		case OPT_LOCK_WAIT:
-			if (cmd_options_lock_wait("store", optarg, &quiet) >= 0)
-				return CMD_FAILED;
+			if (ui_options_lock_wait("store", optarg, &quiet) >= 0)
+				return UI_FAILED;
 			break;
 		case OPT_FROM:
 			o.from = optarg;
@@ -389,25 +390,25 @@ int cmd_store(int argc, char **argv)
 		case 'h':
 		case OPT_HELP:
 			fputs(help, stdout);
-			return CMD_OK;
+			return UI_OK;
 		default:
-			return cmd_options_wrong("store", c, argv);
+			return ui_options_wrong("store", c, argv);
 		}
 	}
 	if (o.scrub.zone != NULL && o.scrub.schedule == NULL)
-		return cmd_usage("store", "--tz goes with --schedule");
+		return ui_usage("store", "--tz goes with --schedule");
 	if (argc - optind < 2)
-		return cmd_usage("store", "wants a verb and a DIR");
+		return ui_usage("store", "wants a verb and a DIR");
 	o.dir = o.scrub.dir = argv[optind + 1];
 	o.words = argv + optind + 2;
 	for (i = 0; i < sizeof verbs / sizeof *verbs; i++)
 		if (strcmp(argv[optind], verbs[i].name) == 0 && argc - optind - 2 != verbs[i].words)
-			return cmd_usage("store", verbs[i].words > 0
-							  ? "quota wants a DIR, an AGENT and a SIZE"
-							  : "wants a verb and a DIR");
+			return ui_usage("store", verbs[i].words > 0
+							 ? "quota wants a DIR, an AGENT and a SIZE"
+							 : "wants a verb and a DIR");
 		else if (strcmp(argv[optind], verbs[i].name) == 0)
 			return hash_crypto_init(&err) == 0 && verbs[i].run(&o, &err) == 0
-				       ? CMD_OK
-				       : cmd_fail("store", &err);
-	return cmd_usage("store", "%s: no such verb", argv[optind]);
+				       ? UI_OK
+				       : ui_fail("store", &err);
+	return ui_usage("store", "%s: no such verb", argv[optind]);
 }

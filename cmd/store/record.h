@@ -1,7 +1,7 @@
 /*
  * Records: chunks as they lie in a store and travel between stores. See
  * cmd/store/LAYOUT.md, section 3. Pure: bytes to fields and back; sealing and
- * opening is cmd/agent/seal.h's.
+ * opening is cmd/dump/crypt.h's.
  *
  * A record is a head and a body. It is open (no wraps; its id is the SHA-256 of
  * its content, which a store can check) or sealed (its id is an HMAC; nobody
