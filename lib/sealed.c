@@ -149,6 +149,8 @@ int sealed_load(const char *path, const char *header, sealed_ask *ask, const cha
 	got = get_body(text, text_len, header, body);
 	if (got == 0 || got - SEALED_EXTRA > SEALED_SECRET_MAX)
 		return err_set(err, ERR_CONFIG, "%s: damaged: its check does not agree", path);
+	if (ask == NULL)
+		return err_set(err, ERR_USAGE, "%s: protected by a passphrase", path);
 	if (ask(ctx, path, &pass, err) != 0)
 		return -1;
 	ret = sealed_get(&pass, header, header_len, body, got, out, err);

@@ -53,7 +53,7 @@ int sealed_save(const char *path, const char *header, const struct pass *pass, c
 typedef int sealed_ask(const char *ctx, const char *path, struct pass *pass, struct err *err);
 
 /* Loads it; out has SEALED_SECRET_MAX bytes. ask is only called once the file
- * has proved whole. Returns 0, 1 if the file begins with another line: it is
+ * has proved whole; NULL: ERR_USAGE. Returns 0, 1 if the file begins with another line: it is
  * something else; or -1 with err set: ERR_NOTFOUND, ERR_CONFIG (damaged, or
  * open to others), ERR_DENIED (wrong passphrase), what ask set. */
 int sealed_load(const char *path, const char *header, sealed_ask *ask, const char *ctx, void *out,

@@ -149,13 +149,13 @@ def servers(folder):
     """The C client against servers that are not what it expects."""
     now = int(time.time())
     must(peer, "cert", folder, "s2", "store")
-    must(peer, "cert", folder, "m-s1", "manager")
+    must(peer, "cert", folder, "m1", "manager")
     must(peer, "cert", folder, "s-expired", "store", "-", now - 1000, now - 1)
     odd_cert(folder, "s-client-only", subject("s-client-only", "store"),
              ext("s-client-only.store.fdump", eku="extendedKeyUsage=clientAuth"))
     odd_cert(folder, "s-self", subject("s-self", "store"), ext("s-self.store.fdump"), ca=None)
     tries = (("s1", "store", "s1", True), ("s2", "store", "s1", False),
-             ("m-s1", "store", "m-s1", False), ("s-expired", "store", "s-expired", False),
+             ("m1", "store", "m1", False), ("s-expired", "store", "s-expired", False),
              ("s-client-only", "store", "s-client-only", False),
              ("s-self", "store", "s-self", False), ("a1", "agent", "a1", False))
     for name, role, expect, good in tries:
