@@ -231,7 +231,7 @@ with tempfile.TemporaryDirectory() as folder:
     must(peer, "cert", folder, "a1", "agent")
     must(peer, "cert", folder, "s1", "store")
     with open(os.path.join(folder, "deny"), "w") as f:
-        f.write("f" * 32 + "\n")
+        f.write("f" * 32 + " m1 " + "0" * 32 + "\n")
     clients(folder)
     servers(folder)
     old_tls(folder)
