@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "lib/buf.h"
@@ -550,6 +551,30 @@ void peer_make_cert(const char *folder, const char *name, const char *role, cons
 {
 	peer_make_cert_by(folder, strcmp(role, "operator") == 0 ? "root" : "int", name, name, role,
 		host, not_before, not_after);
+}
+
+void peer_make_fleet(const char *folder)
+{
+	static const char *const below[][4] = {
+		{"int", "m1", "a1", "s1"}, {"int2", "m2", "a2", "s2"}};
+	int64_t now = time(NULL);
+	size_t i;
+
+	peer_make_ca(folder);
+	peer_make_intermediate(folder, "int2", "m2");
+	for (i = 0; i < 2; i++) {
+		const char *const *b = below[i];
+		char operator[8];
+
+		snprintf(operator, sizeof operator, "o-%s", b[1]);
+		peer_make_cert_by(folder, b[0], b[1], b[1], "manager", NULL, 0, 0);
+		peer_make_cert_by(folder, b[0], b[2], b[2], "agent", NULL, 0, 0);
+		peer_make_cert_by(folder, b[0], b[3], b[3], "store", NULL, 0, 0);
+		peer_make_cert_by(folder, b[0], operator, b[1], "operator", NULL, 0, 0);
+	}
+	peer_make_cert(folder, "o1", "operator", NULL, 0, 0);
+	peer_make_cert(folder, "expired", "agent", NULL, now - 1000, now - 10);
+	peer_make_cert(folder, "early", "agent", NULL, now + 1000, now + 2000);
 }
 
 struct rpc_tls_conf *peer_conf(

@@ -81,6 +81,10 @@ void peer_make_cert_by(const char *folder, const char *issuer, const char *file,
 /* The same by "int", or of an operator by "root"; the files have the name. */
 void peer_make_cert(const char *folder, const char *name, const char *role, const char *host,
 	int64_t not_before, int64_t not_after);
+/* A fleet: "root"; "int" and "int2" of managers m1 and m2; below each a manager (m1, m2), an
+ * agent (a1, a2), a store (s1, s2) and an operator of its own (o-m1, o-m2); the root's
+ * operator o1; and agents whose time is over ("expired"), and has not come ("early"). */
+void peer_make_fleet(const char *folder);
 /* The configuration of NAME. NULL with err set. */
 struct rpc_tls_conf *peer_conf(
 	const char *folder, const char *name, const struct rpc_deny *deny, struct err *err);
