@@ -115,7 +115,7 @@ static int put_tail(
 	c->found = true;
 	c->tail = *tail;
 	if (verdict != PACK_GOOD)
-		return err_set(err, ERR_DAMAGE, "size or SHA-256 does not agree with the content");
+		return err_set(err, ERR_DAMAGE, "size or checksum does not agree with the content");
 	return 0;
 }
 
