@@ -102,7 +102,8 @@ class Dump:
         if "W" in m:
             ephemeral, wraps = m["W"]
             domain_secret = unwrap(wraps, ephemeral, self.domain, secret, b"fdump domain wrap")
-            if hkdf(domain_secret, b"fdump fingerprint")[:16] != self.domain:
+            public = opening.ed25519_public(hkdf(domain_secret, b"fdump access"))
+            if hashlib.sha256(public).digest()[:16] != self.domain:
                 raise Malformed("the domain's secret is another's")
             if hmac.digest(hkdf(domain_secret, b"fdump dump"), record[32:], "sha256") != record[:32]:
                 raise Malformed("the dump's record is not authentic")
