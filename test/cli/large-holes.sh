@@ -61,6 +61,20 @@ mkdir part
 fdump unpack -f p.fdump -C part image
 cmp -n 1000000 part/image tree/image
 
+# Into a file cat leaves the holes, into what has something behind it the zeros.
+mkdir catted
+for name in image lastlog tail; do fdump cat -f p.fdump "$name" >"catted/$name"; done
+sound catted
+rm -r catted
+truncate -s 1M tree/some
+head -c 300000 /dev/zero | tr '\0' y >part/some
+(cd tree && echo some | "$FDUMP" pack -T -) >some.fdump
+fdump cat -f some.fdump some 1<>part/some
+cmp tree/some part/some
+(echo begin && fdump cat -f some.fdump some) >>part/appended
+(echo begin && cat tree/some) | cmp - part/appended
+rm tree/some
+
 # Listed: what sha256sum can't be asked for is left out, and said.
 fdump list --sums -f p.fdump >sums 2>said
 (cd tree && sha256sum --quiet -c) <sums
