@@ -9,6 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "cmd/store/proof.h"
 #include "cmd/store/store.h"
 #include "lib/buf.h"
 #include "lib/cbor.h"
@@ -31,7 +32,6 @@ enum store_method {
 	STORE_METHOD_TRUST_CLOCK = 32,
 };
 
-#define STORE_RUN_LEN     16         /* bytes of a run's random id */
 #define STORE_LISTING_MAX (64u << 20) /* bytes of a list of dumps */
 #define STORE_PARAMS_MAX  1024       /* bytes of parameters, but for STORE_METHOD_HAVE */
 
