@@ -5,9 +5,18 @@
 #include "lib/err.h"
 #include "lib/hash.h"
 
-#define BYTES(k, n)   {.key = k, .type = RPC_BYTES, .need = true, .min = n, .max = n}
-#define MAYBE(k, n)   {.key = k, .type = RPC_BYTES, .min = n, .max = n}
-#define NUMBER(k, to) {.key = k, .type = RPC_UINT, .need = true, .max = to}
+#define BYTES(k, n)                                                                                \
+	{                                                                                          \
+		.key = k, .type = RPC_BYTES, .need = true, .min = n, .max = n                      \
+	}
+#define MAYBE(k, n)                                                                                \
+	{                                                                                          \
+		.key = k, .type = RPC_BYTES, .min = n, .max = n                                    \
+	}
+#define NUMBER(k, to)                                                                              \
+	{                                                                                          \
+		.key = k, .type = RPC_UINT, .need = true, .max = to                                \
+	}
 
 const struct rpc_field store_begin_fields[] = {BYTES("run", STORE_RUN_LEN),
 	BYTES("domain", STORE_DOMAIN_LEN), {.key = "name", .type = RPC_NAME},
@@ -16,7 +25,7 @@ const struct rpc_field store_begin_fields[] = {BYTES("run", STORE_RUN_LEN),
 const struct rpc_field store_have_id[] = {
 	{.type = RPC_BYTES, .min = STORE_ID_LEN, .max = STORE_ID_LEN}, {0}};
 const struct rpc_field store_have_fields[] = {BYTES("domain", STORE_DOMAIN_LEN),
-	{.key = "ids", .type = RPC_BYTES, .need = true, .max = STORE_HAVE_MAX *STORE_ID_LEN}, {0}};
+	{.key = "ids", .type = RPC_BYTES, .need = true, .max = STORE_HAVE_MAX * STORE_ID_LEN}, {0}};
 const struct rpc_field store_put_fields[] = {BYTES("domain", STORE_DOMAIN_LEN),
 	BYTES("id", STORE_ID_LEN), NUMBER("size", STORE_RECORD_MAX), {0}};
 const struct rpc_field store_commit_fields[] = {{.key = "time", .type = RPC_INT}, {0}};
