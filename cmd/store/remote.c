@@ -304,7 +304,7 @@ static int remote_begin(
 	struct store *s, const struct store_run *run, bool *has_base, struct err *err)
 {
 	struct remote *r = (struct remote *)s;
-	struct rpc_client_request request = {.method = STORE_METHOD_BEGIN};
+	struct rpc_client_request request = {.method = STORE_METHOD_BEGIN, .greeting = true};
 	uint8_t mem[512], public[SEAL_SIGN_LEN], signature[SEAL_SIG_LEN];
 	struct store_proof proof;
 	struct cbor_out params;
