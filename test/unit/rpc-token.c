@@ -4,8 +4,8 @@
 
 #include <stdlib.h>
 
-#include "lib/base64.h"
 #include "lib/err.h"
+#include "lib/esc.h"
 #include "lib/hash.h"
 #include "rpc/token.h"
 
@@ -40,6 +40,39 @@ static void there_and_back(void **state)
 	snprintf(more, sizeof more, " \n%s\r\n \n", text);
 	assert_int_equal(rpc_token_parse(&again, more, strlen(more), &err), 0);
 	assert_memory_equal(&again, &t, sizeof t);
+}
+
+/* Made by Python from rpc/PROTOCOL.md. */
+static void as_the_protocol_has_it(void **state)
+{
+	static const char golden[] =
+		"fdump-token:2:"
+		"p2dtYW5hZ2VyYm0xaWFkZHJlc3Nlc4NyYmFja3VwLmV4YW1wbGUub3JnbjE5Mi4wLjIuMTo3MDAwclsy"
+		"MDAxOmRiODo6MV06NzAwMGRyb2xlZXN0b3JlZG5hbWViczFmc2VjcmV0WCD7-_v7-_v7-_v7-_v7-_v7"
+		"-_v7-_v7-_v7-_v7-_v7-2JjYVgg__________________________________________9qcmVjaXBp"
+		"ZW50c1ggAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwM";
+	struct rpc_token t = make(), again;
+	uint8_t got[RPC_DIGEST_LEN];
+	char text[RPC_TOKEN_MAX], hex[2 * RPC_DIGEST_LEN + 1];
+	struct err err = {0};
+
+	(void)state;
+	assert_int_equal(rpc_token_text(text, &t, &err), 0);
+	assert_string_equal(text, golden);
+	assert_int_equal(rpc_token_parse(&again, golden, strlen(golden), &err), 0);
+	assert_memory_equal(&again, &t, sizeof t);
+	assert_int_equal(rpc_token_proof(got, &t, "csr", 3, &err), 0);
+	esc_hex(hex, got, sizeof got);
+	assert_string_equal(
+		hex, "7f8288f5f0b70d18e8600a320750a304f50d86cc03d19061a0e25ea4f3cc8d26");
+	assert_int_equal(rpc_token_ticket(got, &t, &err), 0);
+	esc_hex(hex, got, sizeof got);
+	assert_string_equal(
+		hex, "d99f0701571e40746577fa8f5936b68ac30dd23bc2979c420192a4abe437cb70");
+	rpc_ticket_hash(got, got);
+	esc_hex(hex, got, sizeof got);
+	assert_string_equal(
+		hex, "d555f0a4d54c9d1a4af4a3f3e1f6a0b7b27ba8858d0366594f2172565635fd43");
 }
 
 static void what_is_malformed_is_refused(void **state)
@@ -194,6 +227,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(there_and_back),
+		cmocka_unit_test(as_the_protocol_has_it),
 		cmocka_unit_test(what_is_malformed_is_refused),
 		cmocka_unit_test(what_is_wrong_is_not_written),
 		cmocka_unit_test(what_is_derived),
