@@ -187,6 +187,21 @@ static void get_store(struct rpc_enroll_store *s, const struct rpc_value *map)
 	copy_text(s->address, &v[3]);
 }
 
+/* Text that comes from elsewhere: it must be what it says. */
+static bool addresses_ok(const struct rpc_enroll_result *r, struct err *err)
+{
+	char host[RPC_HOST_PORT_MAX + 1], port[8];
+	size_t i, k;
+	int ret = 0;
+
+	for (i = 0; i < r->manager_count; i++)
+		for (k = 0; k < r->managers[i].address_count && ret == 0; k++)
+			ret = rpc_address_split(r->managers[i].addresses[k], host, port, "", err);
+	for (i = 0; i < r->store_count && ret == 0; i++)
+		ret = rpc_address_split(r->stores[i].address, host, port, "", err);
+	return ret == 0;
+}
+
 static int get_result(
 	struct rpc_enroll_result *r, const uint8_t *bytes, size_t len, struct err *err)
 {
@@ -202,7 +217,7 @@ static int get_result(
 		get_manager(&r->managers[r->manager_count++], &item);
 	while (rpc_list_next(&v[STORES], &store_field, &item))
 		get_store(&r->stores[r->store_count++], &item);
-	return 0;
+	return addresses_ok(r, err) ? 0 : -1;
 }
 
 /* --- The manager's side --- */
