@@ -1,30 +1,17 @@
-/*
- * Both sides of enrolment and renewal. A new key lies beside the old one as
- * KEY.new until its certificate is there; the key is put in place last.
- */
+/* The enrolment listener, renewal, and what comes with a certificate as CBOR. */
 #include "rpc/enroll.h"
 
 #include <assert.h>
-#include <errno.h>
-#include <limits.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "lib/buf.h"
 #include "lib/cbor.h"
-#include "lib/file.h"
-#include "lib/seal.h"
 #include "rpc/call.h"
-#include "rpc/dial.h"
-#include "rpc/file.h"
 #include "rpc/listen.h"
 #include "rpc/loop.h"
+#include "rpc/tls.h"
 #include "rpc/wire.h"
-
-#define ENROLL_MAX (RPC_CSR_MAX + 192)
-#define RENEW_MS   10000
 
 /* --- What is sent --- */
 
@@ -46,11 +33,6 @@ enum { TICKET, CSR, PROOF };
 
 const struct rpc_field rpc_renew_fields[] = {
 	{.key = "csr", .type = RPC_BYTES, .need = true, .min = 1, .max = RPC_CSR_MAX},
-	{0},
-};
-
-static const struct rpc_field certificate_fields[] = {
-	{.key = "chain", .type = RPC_TEXT, .need = true, .min = 1, .max = RPC_CHAIN_MAX},
 	{0},
 };
 
@@ -156,6 +138,21 @@ static void put_result(struct cbor_out *out, const struct rpc_enroll_result *r, 
 		put_store(out, &r->stores[i]);
 }
 
+size_t rpc_enroll_result_put(uint8_t *to, const struct rpc_enroll_result *result)
+{
+	size_t stores = result->store_count;
+	struct cbor_out out;
+
+	for (;; stores--) {
+		cbor_out_init(&out, to, RPC_PAYLOAD_MAX);
+		put_result(&out, result, stores);
+		if (!cbor_out_full(&out))
+			return cbor_out_len(&out);
+		if (stores == 0)
+			return 0;
+	}
+}
+
 static void copy_text(char *to, const struct rpc_value *value)
 {
 	memcpy(to, value->bytes, value->len);
@@ -202,11 +199,12 @@ static bool addresses_ok(const struct rpc_enroll_result *r, struct err *err)
 	return ret == 0;
 }
 
-static int get_result(
+int rpc_enroll_result_get(
 	struct rpc_enroll_result *r, const uint8_t *bytes, size_t len, struct err *err)
 {
 	struct rpc_value v[RESULT_FIELDS], item;
 
+	memset(r, 0, sizeof *r);
 	if (rpc_params_get(v, result_fields, bytes, len, err) != 0)
 		return -1;
 	r->chain = v[CHAIN].bytes;
@@ -288,25 +286,17 @@ static void handle_enroll(void *ctx, struct rpc_call *call, const struct rpc_val
 void rpc_enroll_answer(struct rpc_enroll_ask *ask, const struct rpc_enroll_result *result)
 {
 	uint8_t mem[RPC_PAYLOAD_MAX];
-	size_t stores = result->store_count;
-	struct cbor_out out;
+	size_t len = rpc_enroll_result_put(mem, result);
 	struct err err = {0};
 
 	assert(!ask->answered);
-	for (;;) {
-		cbor_out_init(&out, mem, sizeof mem);
-		put_result(&out, result, stores);
-		if (!cbor_out_full(&out) || stores == 0)
-			break;
-		stores--;
-	}
-	if (cbor_out_full(&out)) {
+	if (len == 0) {
 		err_set(&err, ERR_LIMIT, "enrolment: the result is too long");
 		rpc_enroll_refuse(ask, &err);
 		return;
 	}
 	ask->answered = true;
-	rpc_call_reply(ask->call, mem, cbor_out_len(&out), false);
+	rpc_call_reply(ask->call, mem, len, false);
 }
 
 void rpc_enroll_refuse(struct rpc_enroll_ask *ask, const struct err *why)
@@ -317,7 +307,7 @@ void rpc_enroll_refuse(struct rpc_enroll_ask *ask, const struct err *why)
 }
 
 static const struct rpc_method enroll_methods[] = {
-	{RPC_METHOD_ENROLL, "enroll", RPC_ROLE_BIT(RPC_NOBODY), ENROLL_MAX, 0, RPC_ENROLL_MS,
+	{RPC_METHOD_ENROLL, "enroll", RPC_ROLE_BIT(RPC_NOBODY), RPC_ENROLL_MAX, 0, RPC_ENROLL_MS,
 		enroll_fields, handle_enroll, NULL},
 };
 
@@ -399,398 +389,4 @@ void rpc_enroll_server_free(struct rpc_enroll_server *server)
 	rpc_tls_conf_unref(server->conf);
 	buf_fini(&server->prelude);
 	free(server);
-}
-
-/* --- The side that gets a certificate --- */
-
-struct rpc_enroll {
-	struct rpc_loop *loop;
-	struct rpc_dial *dial; /* NULL: a renewal */
-	struct rpc_call *call;
-	struct pool *pool;
-	struct rpc_token token;
-	size_t next; /* of the token's addresses */
-	/* Paths; request: of the key that the request is for, until it is in place. */
-	char key[PATH_MAX], cert[PATH_MAX], ca[PATH_MAX], int_key[PATH_MAX], int_cert[PATH_MAX],
-		request[PATH_MAX];
-	struct buf csr;
-	struct err result;
-	void *arg;
-	int (*take)(void *arg, const struct rpc_enroll_result *result, struct err *err);
-	void (*done)(void *arg, const struct err *err);
-};
-
-static void enroll_free(struct rpc_enroll *e)
-{
-	rpc_dial_free(e->dial);
-	if (e->request[0] != 0)
-		unlink(e->request);
-	seal_wipe(&e->token, sizeof e->token);
-	buf_fini(&e->csr);
-	free(e);
-}
-
-static void finish(struct rpc_enroll *e, const struct err *err)
-{
-	void (*done)(void *arg, const struct err *err) = e->done;
-	void *arg = e->arg;
-	struct err copy = {0};
-
-	if (err != NULL)
-		copy = *err;
-	enroll_free(e);
-	done(arg, err != NULL ? &copy : NULL);
-}
-
-/* A new key beside its place, and the request for it. */
-static int make_request(const char *key, char request[PATH_MAX], struct buf *csr, struct err *err)
-{
-	if (snprintf(request, PATH_MAX, "%s.new", key) >= PATH_MAX) {
-		request[0] = 0;
-		return err_set(err, ERR_USAGE, "%s: the path is too long", key);
-	}
-	if (rpc_key_make(request, err) != 0)
-		return -1;
-	return rpc_csr_make(request, csr, err);
-}
-
-/* The certificate, then the key. */
-static int put_in_place(char *request, const char *key, const char *cert, const void *chain,
-	size_t len, struct err *err)
-{
-	if (file_write(cert, chain, len, 0644, err) != 0)
-		return -1;
-	if (rename(request, key) != 0)
-		return err_errno(err, errno, "put %s in place", key);
-	request[0] = 0;
-	return 0;
-}
-
-int rpc_ca_issue(struct rpc_ca *ca, const struct rpc_identity *id, const char *key_path,
-	const char *cert_path, struct err *err)
-{
-	char request[PATH_MAX] = "";
-	struct buf csr, chain;
-	int ret;
-
-	buf_init(&csr, RPC_CSR_MAX);
-	buf_init(&chain, RPC_CHAIN_MAX);
-	ret = make_request(key_path, request, &csr, err);
-	if (ret == 0)
-		ret = rpc_ca_sign(ca, csr.data, csr.len, id, 0, 0, &chain, err);
-	if (ret == 0)
-		ret = put_in_place(request, key_path, cert_path, chain.data, chain.len, err);
-	if (request[0] != 0)
-		unlink(request);
-	buf_fini(&csr);
-	buf_fini(&chain);
-	return ret;
-}
-
-/* --- Enrolment --- */
-
-static int check_recipients(
-	const struct rpc_enroll *e, const struct rpc_enroll_result *result, struct err *err)
-{
-	struct rpc_bytes files[RPC_RECIPIENTS_MAX];
-	uint8_t digest[RPC_DIGEST_LEN];
-
-	memcpy(files, result->recipients, sizeof files);
-	if (rpc_recipients_digest(digest, files, result->recipient_count, err) != 0)
-		return -1;
-	if (memcmp(digest, e->token.recipients, sizeof digest) == 0)
-		return 0;
-	return err_set(err, ERR_DENIED,
-		"enrolment: the manager sent other public keys than the token vouches for");
-}
-
-static int check_identity(const struct rpc_enroll *e, const struct rpc_enroll_result *result,
-	const void *root, size_t root_len, struct err *err)
-{
-	struct rpc_cert_info info;
-	struct rpc_issuer issuer;
-
-	if (e->token.role == RPC_MANAGER) {
-		if (rpc_ca_check(root, root_len, result->chain, result->chain_len, e->request,
-			    &issuer, err) != 0)
-			return -1;
-		if (strcmp(issuer.manager, e->token.name) == 0)
-			return 0;
-	} else {
-		if (rpc_cert_check(root, root_len, result->chain, result->chain_len, e->request,
-			    &info, err) != 0)
-			return -1;
-		if (info.id.role == e->token.role && strcmp(info.id.name, e->token.name) == 0)
-			return 0;
-	}
-	return err_set(err, ERR_DENIED,
-		"enrolment: the manager sent a certificate for another than %s %s",
-		rpc_role_name(e->token.role), e->token.name);
-}
-
-static int write_ca(struct rpc_enroll *e, const void *der, size_t len, struct err *err)
-{
-	struct buf pem;
-	int ret;
-
-	buf_init(&pem, RPC_FILE_MAX);
-	ret = rpc_ca_pem(der, len, &pem, err);
-	if (ret == 0)
-		ret = file_write(e->ca, pem.data, pem.len, 0644, err);
-	buf_fini(&pem);
-	return ret;
-}
-
-/* With its intermediate in place a manager signs for itself. */
-static int install_manager(
-	struct rpc_enroll *e, const struct rpc_enroll_result *result, struct err *err)
-{
-	struct rpc_ca *ca = NULL;
-	struct rpc_identity id;
-	int ret = put_in_place(
-		e->request, e->int_key, e->int_cert, result->chain, result->chain_len, err);
-
-	if (ret == 0) {
-		ca = rpc_ca_open(e->int_key, e->int_cert, NULL, NULL, err);
-		ret = ca != NULL ? rpc_identity_set(&id, RPC_MANAGER, e->token.name,
-					   rpc_ca_issuer(ca)->host, err)
-				 : -1;
-	}
-	if (ret == 0)
-		ret = rpc_ca_issue(ca, &id, e->key, e->cert, err);
-	rpc_ca_close(ca);
-	return ret;
-}
-
-static int install(struct rpc_enroll *e, const uint8_t *bytes, size_t len, struct err *err)
-{
-	struct rpc_enroll_result result = {0};
-	size_t root_len;
-	const uint8_t *root = rpc_dial_pinned(e->dial, &root_len);
-
-	if (get_result(&result, bytes, len, err) != 0 ||
-		check_identity(e, &result, root, root_len, err) != 0 ||
-		check_recipients(e, &result, err) != 0 ||
-		(e->take != NULL && e->take(e->arg, &result, err) != 0) ||
-		write_ca(e, root, root_len, err) != 0)
-		return -1;
-	if (e->token.role == RPC_MANAGER)
-		return install_manager(e, &result, err);
-	return put_in_place(e->request, e->key, e->cert, result.chain, result.chain_len, err);
-}
-
-/* --- Renewal --- */
-
-/* Who we are, by the old certificate and by the new one. */
-static int install_renewed(struct rpc_enroll *e, const uint8_t *bytes, size_t len, struct err *err)
-{
-	struct rpc_cert_info before, after;
-	uint8_t digest[RPC_DIGEST_LEN];
-	struct rpc_value chain;
-	struct buf root;
-	int ret;
-
-	if (rpc_params_get(&chain, certificate_fields, bytes, len, err) != 0)
-		return -1;
-	buf_init(&root, RPC_CA_DER_MAX);
-	ret = rpc_ca_der(e->ca, &root, digest, err);
-	if (ret == 0)
-		ret = rpc_cert_info(e->cert, &before, err);
-	if (ret == 0)
-		ret = rpc_cert_check(
-			root.data, root.len, chain.bytes, chain.len, e->request, &after, err);
-	if (ret == 0 &&
-		(before.id.role != after.id.role || strcmp(before.id.name, after.id.name) != 0 ||
-			strcmp(before.id.host, after.id.host) != 0))
-		ret = err_set(err, ERR_DENIED,
-			"renewal: the manager sent a certificate of another identity");
-	if (ret == 0)
-		ret = put_in_place(e->request, e->key, e->cert, chain.bytes, chain.len, err);
-	buf_fini(&root);
-	return ret;
-}
-
-/* --- Both --- */
-
-static void on_reply(void *arg, const uint8_t *bytes, size_t len, bool more)
-{
-	struct rpc_enroll *e = arg;
-	int ret = e->dial != NULL ? install(e, bytes, len, &e->result)
-				  : install_renewed(e, bytes, len, &e->result);
-
-	(void)more;
-	if (ret != 0 && e->result.code == ERR_NONE)
-		err_set(&e->result, ERR_FAILED, "enrolment failed");
-}
-
-static void on_done(void *arg, const struct err *err)
-{
-	struct rpc_enroll *e = arg;
-
-	e->call = NULL;
-	if (err == NULL && e->result.code != ERR_NONE)
-		err = &e->result;
-	finish(e, err);
-}
-
-static int start_call(
-	struct rpc_enroll *e, struct rpc_conn *conn, struct rpc_request *r, struct err *err)
-{
-	static const struct rpc_call_ops ops = {.reply = on_reply, .done = on_done};
-
-	r->ops = &ops;
-	r->arg = e;
-	e->call = rpc_call_start(conn, r, err);
-	return e->call != NULL ? 0 : -1;
-}
-
-static int ask_enroll(struct rpc_enroll *e, struct rpc_conn *conn, struct err *err)
-{
-	uint8_t mem[ENROLL_MAX], ticket[RPC_DIGEST_LEN], proof[RPC_DIGEST_LEN];
-	struct cbor_out out;
-	struct rpc_request r = {
-		.method = RPC_METHOD_ENROLL, .params = mem, .timeout_ms = RPC_ENROLL_MS};
-
-	if (rpc_token_ticket(ticket, &e->token, err) != 0 ||
-		rpc_token_proof(proof, &e->token, e->csr.data, e->csr.len, err) != 0)
-		return -1;
-	cbor_out_init(&out, mem, sizeof mem);
-	cbor_put_map(&out, 3);
-	cbor_put_text(&out, "ticket");
-	cbor_put_bytes(&out, ticket, sizeof ticket);
-	cbor_put_text(&out, "csr");
-	cbor_put_bytes(&out, e->csr.data, e->csr.len);
-	cbor_put_text(&out, "proof");
-	cbor_put_bytes(&out, proof, sizeof proof);
-	r.len = cbor_out_len(&out);
-	return start_call(e, conn, &r, err);
-}
-
-static int ask_renew(struct rpc_enroll *e, struct rpc_conn *conn, struct err *err)
-{
-	uint8_t mem[RPC_RENEW_MAX];
-	struct cbor_out out;
-	struct rpc_request r = {.method = RPC_METHOD_RENEW, .params = mem, .timeout_ms = RENEW_MS};
-
-	cbor_out_init(&out, mem, sizeof mem);
-	cbor_put_map(&out, 1);
-	cbor_put_text(&out, "csr");
-	cbor_put_bytes(&out, e->csr.data, e->csr.len);
-	r.len = cbor_out_len(&out);
-	return start_call(e, conn, &r, err);
-}
-
-static void on_up(void *arg, struct rpc_conn *conn)
-{
-	struct rpc_enroll *e = arg;
-	struct err err = {0};
-
-	e->next = e->token.address_count; /* the ticket is shown once */
-	if (ask_enroll(e, conn, &err) != 0)
-		finish(e, &err);
-}
-
-static void on_down(void *arg, const struct err *why, int64_t wait_ms);
-
-static int dial_next(struct rpc_enroll *e, struct err *err)
-{
-	char host[RPC_HOST_PORT_MAX + 1], port[8];
-	struct rpc_dial_opts dial = {
-		.expect = {RPC_MANAGER, e->token.manager},
-		.host = host,
-		.port = port,
-		.pool = e->pool,
-		.pin = e->token.fingerprint,
-		.once = true,
-		.arg = e,
-		.up = on_up,
-		.down = on_down,
-	};
-
-	if (rpc_address_split(e->token.addresses[e->next++], host, port, RPC_ENROLL_PORT, err) != 0)
-		return -1;
-	e->dial = rpc_dial_new(e->loop, &dial, err);
-	return e->dial != NULL ? 0 : -1;
-}
-
-static void on_down(void *arg, const struct err *why, int64_t wait_ms)
-{
-	struct rpc_enroll *e = arg;
-	struct err err = *why;
-
-	(void)wait_ms;
-	if (e->next < e->token.address_count) {
-		rpc_dial_free(e->dial);
-		e->dial = NULL;
-		if (dial_next(e, &err) == 0)
-			return;
-	}
-	finish(e, &err);
-}
-
-static int keep_paths(
-	struct rpc_enroll *e, const struct rpc_enroll_paths *paths, bool manager, struct err *err)
-{
-	const char *from[] = {paths->key, paths->cert, paths->ca, manager ? paths->int_key : "",
-		manager ? paths->int_cert : ""};
-	char *to[] = {e->key, e->cert, e->ca, e->int_key, e->int_cert};
-	size_t i;
-
-	for (i = 0; i < sizeof to / sizeof *to; i++)
-		if ((size_t)snprintf(to[i], PATH_MAX, "%s", from[i]) >= PATH_MAX)
-			return err_set(err, ERR_USAGE, "%s: the path is too long", from[i]);
-	return make_request(manager ? e->int_key : e->key, e->request, &e->csr, err);
-}
-
-static struct rpc_enroll *enroll_new(
-	void (*done)(void *arg, const struct err *err), void *arg, struct err *err)
-{
-	struct rpc_enroll *e = calloc(1, sizeof *e);
-
-	if (e == NULL) {
-		err_set(err, ERR_NOMEM, "enrolment: out of memory");
-		return NULL;
-	}
-	e->done = done;
-	e->arg = arg;
-	buf_init(&e->csr, RPC_CSR_MAX);
-	return e;
-}
-
-struct rpc_enroll *rpc_enroll_start(
-	struct rpc_loop *loop, const struct rpc_enroll_opts *opts, struct err *err)
-{
-	struct rpc_enroll *e = enroll_new(opts->done, opts->arg, err);
-
-	if (e == NULL)
-		return NULL;
-	e->loop = loop;
-	e->pool = opts->pool;
-	e->token = opts->token;
-	e->take = opts->take;
-	if (keep_paths(e, &opts->paths, e->token.role == RPC_MANAGER, err) != 0 ||
-		dial_next(e, err) != 0) {
-		enroll_free(e);
-		return NULL;
-	}
-	return e;
-}
-
-struct rpc_enroll *rpc_renew_start(struct rpc_conn *conn, const struct rpc_enroll_paths *paths,
-	void (*done)(void *arg, const struct err *err), void *arg, struct err *err)
-{
-	struct rpc_enroll *e = enroll_new(done, arg, err);
-
-	if (e != NULL && (keep_paths(e, paths, false, err) != 0 || ask_renew(e, conn, err) != 0)) {
-		enroll_free(e);
-		return NULL;
-	}
-	return e;
-}
-
-void rpc_enroll_cancel(struct rpc_enroll *e)
-{
-	if (e->call != NULL)
-		rpc_call_cancel(e->call);
-	enroll_free(e);
 }

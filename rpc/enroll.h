@@ -1,5 +1,5 @@
 /*
- * How a machine gets its certificate, and the next one.
+ * How a manager gives machines their certificates: the other side of rpc/join.
  *
  * Enrolment has its own listener and its own TLS configuration, so that on no
  * other connection a certificate is optional. Before TLS the listener sends
@@ -10,13 +10,8 @@
  * made for, whatever the request says; with it come the fleet's public keys,
  * which the token vouches for, and where managers and stores are.
  *
- * A new manager asks for its intermediate, which the root signs, and makes its
- * own certificate by itself. Renewal is a method on an ordinary connection: a
- * new key, the same identity; a manager renews by rpc_ca_issue.
- *
- * Nothing that the other side sends is believed before it is checked. The
- * client's side writes its small files from the loop's thread; the key is put
- * in place last, so that what was there stays good until then.
+ * Renewal is a method on an ordinary connection: a new key, the same identity.
+ * For managers and operators, whom only the root signs, see rpc/sponsor.
  */
 #ifndef FDUMP_RPC_ENROLL_H
 #define FDUMP_RPC_ENROLL_H
@@ -24,10 +19,7 @@
 #include "rpc/dispatch.h"
 #include "rpc/token.h"
 
-struct pool;
 struct rpc_call;
-struct rpc_conn;
-struct rpc_listen;
 struct rpc_loop;
 
 /* Numbers of rpc's own methods; those of services begin at 16. */
@@ -68,7 +60,12 @@ struct rpc_enroll_result {
 	size_t store_count;
 };
 
-/* --- The manager's side --- */
+/* As CBOR, into RPC_PAYLOAD_MAX bytes (rpc/wire.h). Returns the length; 0: it
+ * does not fit, even without its stores. */
+size_t rpc_enroll_result_put(uint8_t *to, const struct rpc_enroll_result *result);
+/* *result borrows from the bytes. Returns 0, or -1 with err set. */
+int rpc_enroll_result_get(
+	struct rpc_enroll_result *result, const uint8_t *bytes, size_t len, struct err *err);
 
 struct rpc_enroll_server;
 
@@ -100,7 +97,8 @@ struct rpc_enroll_server_opts {
 	void (*refused)(void *arg, const char *address, const struct err *why); /* may be NULL */
 };
 
-#define RPC_ENROLL_MS 60000 /* who asks waits so long */
+#define RPC_ENROLL_MS  60000               /* who asks waits so long */
+#define RPC_ENROLL_MAX (RPC_CSR_MAX + 192) /* bytes of parameters */
 
 /* NULL with err set. */
 struct rpc_enroll_server *rpc_enroll_server_new(
@@ -119,45 +117,5 @@ void rpc_enroll_refuse(struct rpc_enroll_ask *ask, const struct err *why);
 #define RPC_RENEW_MAX (RPC_CSR_MAX + 64)
 extern const struct rpc_field rpc_renew_fields[];
 void rpc_renew_serve(struct rpc_ca *ca, struct rpc_call *call, const struct rpc_value *values);
-
-/* --- The side that gets a certificate --- */
-
-struct rpc_enroll;
-
-struct rpc_enroll_paths {
-	const char *key, *cert; /* written: 0600, 0644 */
-	const char *ca;         /* the root's certificate: enrolment writes, renewal reads it */
-	const char *int_key, *int_cert; /* a manager's intermediate; else not used */
-};
-
-struct rpc_enroll_opts {
-	struct rpc_token token;
-	struct pool *pool; /* looks up hosts; NULL: they must be numeric */
-	struct rpc_enroll_paths paths;
-	void *arg;
-	/* All is checked, but nothing is in place yet: keeps what is to be kept of
-	 * the result, which is borrowed. Returns 0, or -1 with err set: then it ends
-	 * there. May be NULL. */
-	int (*take)(void *arg, const struct rpc_enroll_result *result, struct err *err);
-	/* Once; err is NULL if the files are there. */
-	void (*done)(void *arg, const struct err *err);
-};
-
-/* Starts; done does not run from inside. The addresses in the token are tried
- * one after the other. NULL with err set. What is needed later is copied. */
-struct rpc_enroll *rpc_enroll_start(
-	struct rpc_loop *loop, const struct rpc_enroll_opts *opts, struct err *err);
-/* Renews over a connection to a manager: `cert` must be there, and the new one
- * must have its identity. */
-struct rpc_enroll *rpc_renew_start(struct rpc_conn *conn, const struct rpc_enroll_paths *paths,
-	void (*done)(void *arg, const struct err *err), void *arg, struct err *err);
-/* done will not run; frees. To be called only before done has run, which frees
- * by itself. */
-void rpc_enroll_cancel(struct rpc_enroll *enroll);
-
-/* A new key and certificate by a CA that is at hand: of a manager that sets
- * itself up, or renews its own. Returns 0 or -1. */
-int rpc_ca_issue(struct rpc_ca *ca, const struct rpc_identity *id, const char *key_path,
-	const char *cert_path, struct err *err);
 
 #endif

@@ -17,6 +17,8 @@
 
 #include "rpc/enroll.h"
 
+struct rpc_conn;
+
 /* --- The manager's side --- */
 
 struct rpc_sponsors;

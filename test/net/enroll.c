@@ -10,11 +10,12 @@
 #include <unistd.h>
 
 #include "lib/buf.h"
+#include "lib/file.h"
 #include "lib/hash.h"
 #include "rpc/ca.h"
 #include "rpc/dial.h"
-#include "rpc/enroll.h"
 #include "rpc/file.h"
+#include "rpc/join.h"
 #include "rpc/listen.h"
 #include "rpc/sponsor.h"
 #include "test/net/peer.h"
@@ -179,20 +180,20 @@ static void on_done(void *arg, const struct err *err)
 	rpc_loop_stop(loop);
 }
 
-static struct rpc_enroll *start(const struct rpc_token *token, const char *name)
+static struct rpc_join *start(const struct rpc_token *token, const char *name)
 {
 	char key[512], cert[512], int_key[512], int_cert[512];
-	struct rpc_enroll_opts opts = {.token = *token, .take = on_take, .done = on_done};
-	struct rpc_enroll *enroll;
+	struct rpc_join_opts opts = {.token = *token, .take = on_take, .done = on_done};
+	struct rpc_join *enroll;
 	struct err err = {0};
 
 	snprintf(key, sizeof key, "%s/%s.key", folder, name);
 	snprintf(cert, sizeof cert, "%s/%s.crt", folder, name);
 	snprintf(int_key, sizeof int_key, "%s/%s.int.key", folder, name);
 	snprintf(int_cert, sizeof int_cert, "%s/%s.int.crt", folder, name);
-	opts.paths = (struct rpc_enroll_paths){key, cert, path("got-ca.crt"), int_key, int_cert};
+	opts.paths = (struct rpc_join_paths){key, cert, path("got-ca.crt"), int_key, int_cert};
 	dones = 0;
-	enroll = rpc_enroll_start(loop, &opts, &err);
+	enroll = rpc_join_start(loop, &opts, &err);
 	assert_non_null(enroll);
 	assert_int_equal(dones, 0);
 	return enroll;
@@ -505,7 +506,7 @@ static void a_request_that_was_changed_is_not_signed(void **unused)
 
 static void renews_with_the_same_identity(void **unused)
 {
-	struct rpc_enroll_paths paths = {
+	struct rpc_join_paths paths = {
 		.key = path("web1.key"), .cert = path("web1.crt"), .ca = path("root.crt")};
 	struct rpc_cert_info before, after;
 	struct rpc_tls_conf *web1;
@@ -520,7 +521,7 @@ static void renews_with_the_same_identity(void **unused)
 	assert_int_equal(rpc_file_read(path("web1.key"), &old, true, &err), 0);
 	assert_int_equal(rpc_cert_info(path("web1.crt"), &before, &err), 0);
 	dones = 0;
-	assert_non_null(rpc_renew_start(connection, &paths, on_done, NULL, &err));
+	assert_non_null(rpc_join_renew(connection, &paths, on_done, NULL, &err));
 	rpc_loop_run(loop);
 	assert_int_equal(result.code, ERR_NONE);
 	assert_int_equal(rpc_file_read(path("web1.key"), &new, true, &err), 0);
@@ -531,9 +532,22 @@ static void renews_with_the_same_identity(void **unused)
 	assert_true(old.len != new.len || memcmp(old.data, new.data, old.len) != 0);
 	web1 = peer_conf(folder, "web1", NULL, &err); /* key and certificate fit */
 	assert_non_null(web1);
+	/* As after a crash between the certificate and the key. */
+	assert_int_equal(rpc_join_mend(paths.key, paths.cert, &err), 0);
+	assert_int_equal(rename(path("web1.key"), path("web1.key.new")), 0);
+	assert_int_equal(file_write(path("web1.key"), old.data, old.len, 0600, &err), 0);
+	assert_int_equal(rpc_key_fits(path("web1.key"), path("web1.crt"), &err), 1);
+	assert_int_equal(rpc_join_mend(paths.key, paths.cert, &err), 0);
+	assert_int_equal(rpc_key_fits(path("web1.key"), path("web1.crt"), &err), 0);
+	assert_false(is_there("web1.key.new"));
+	/* Before the certificate. */
+	assert_int_equal(file_write(path("web1.key.new"), old.data, old.len, 0600, &err), 0);
+	assert_int_equal(rpc_join_mend(paths.key, paths.cert, &err), 0);
+	assert_int_equal(rpc_key_fits(path("web1.key"), path("web1.crt"), &err), 0);
+	assert_false(is_there("web1.key.new"));
 	/* One that is cancelled leaves nothing behind. */
 	dones = 0;
-	rpc_enroll_cancel(rpc_renew_start(connection, &paths, on_done, NULL, &err));
+	rpc_join_cancel(rpc_join_renew(connection, &paths, on_done, NULL, &err));
 	assert_false(is_there("web1.key.new"));
 	link_down(&l);
 	assert_int_equal(dones, 0);

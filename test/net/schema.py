@@ -22,7 +22,7 @@ TABLES = {"hello_fields": "hello", "status_fields": "status", "enroll_fields": "
           "rpc_sponsor_fields": "sponsor", "sponsor_result_fields": "sponsor-result",
           "rpc_grant_fields": "grant"}
 # Of each method: its longest parameters, its deadline in milliseconds.
-METHODS = {"enroll": ("ENROLL_MAX", "RPC_ENROLL_MS"), "renew": ("RPC_RENEW_MAX", "RENEW_MS"),
+METHODS = {"enroll": ("RPC_ENROLL_MAX", "RPC_ENROLL_MS"), "renew": ("RPC_RENEW_MAX", "RENEW_MS"),
            "sponsor": ("RPC_SPONSOR_MAX", "RPC_TOKEN_SEC * 1000"),
            "grant": ("RPC_GRANT_MAX", "GRANT_MS")}
 # Rows of section 11: the numbers in them, in order.
