@@ -31,9 +31,9 @@ void ui_log(enum ui_priority priority, const char *fmt, ...)
 		gmtime_r(&now, &tm);
 		strftime(when, sizeof when, "%Y-%m-%dT%H:%M:%SZ", &tm);
 		at = (size_t)snprintf(line, sizeof line, "%s %s", when,
-			priority <= UI_LOG_ERROR       ? "error: "
+			priority <= UI_LOG_ERROR     ? "error: "
 			: priority == UI_LOG_WARNING ? "warning: "
-						       : "");
+						     : "");
 	}
 	va_start(args, fmt);
 	vsnprintf(line + at, sizeof line - at - 1, fmt, args);
