@@ -18,6 +18,10 @@ import time
 import wire
 from wire import Connection
 
+if shutil.which("openssl") is None:
+    print("skipped: needs openssl")
+    sys.exit(77)
+
 peer = sys.argv[1]
 HOST = "0123456789abcdef0123456789abcdef"
 
