@@ -146,7 +146,7 @@ int agent_state_knows(const char *dir, const uint8_t domain[STORE_DOMAIN_LEN])
 	return got;
 }
 
-int agent_state_secret(const char *dir, uint8_t secret[AGENT_SECRET_LEN], struct err *err)
+int agent_state_secret(const char *dir, uint8_t secret[DUMP_SECRET_LEN], struct err *err)
 {
 	char *path = text(err, dir, "/secret");
 	struct stat st;
@@ -155,14 +155,14 @@ int agent_state_secret(const char *dir, uint8_t secret[AGENT_SECRET_LEN], struct
 
 	if (path == NULL)
 		return -1;
-	got = file_read(path, secret, AGENT_SECRET_LEN, &len, &st, err);
+	got = file_read(path, secret, DUMP_SECRET_LEN, &len, &st, err);
 	if (got != 0 && err->code == ERR_NOTFOUND) {
 		*err = (struct err){0};
-		got = seal_random(secret, AGENT_SECRET_LEN, err);
+		got = seal_random(secret, DUMP_SECRET_LEN, err);
 		if (got == 0)
-			got = file_write_new(path, secret, AGENT_SECRET_LEN, 0600, err);
-	} else if (got == 0 && len != AGENT_SECRET_LEN) {
-		got = err_set(err, ERR_CONFIG, "%s: has not %d bytes", path, AGENT_SECRET_LEN);
+			got = file_write_new(path, secret, DUMP_SECRET_LEN, 0600, err);
+	} else if (got == 0 && len != DUMP_SECRET_LEN) {
+		got = err_set(err, ERR_CONFIG, "%s: has not %d bytes", path, DUMP_SECRET_LEN);
 	} else if (got == 0 && (st.st_mode & 077) != 0) {
 		got = err_set(err, ERR_CONFIG, "%s: others can read it (chmod 600 %s)", path, path);
 	}

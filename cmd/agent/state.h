@@ -3,7 +3,7 @@
  * $XDG_STATE_HOME/fdump or ~/.local/state/fdump.
  *
  *   DIR/secret          32 random bytes, 0600: names chunks, opens nothing
- *   DIR/last/NAME-DOMAIN  local copy of the last manifest (cmd/agent/last.h)
+ *   DIR/last/NAME-DOMAIN  local copy of the last manifest (cmd/dump/previous.h)
  *   DIR/domains         fingerprints of the domains that this agent made dumps in,
  *                       STORE_DOMAIN_LEN bytes each: what a restore compares
  */
@@ -12,7 +12,7 @@
 
 #include <stdint.h>
 
-#include "cmd/agent/domain.h"
+#include "cmd/dump/domain.h"
 
 struct err;
 
@@ -22,7 +22,7 @@ char *agent_state_dir(const char *dir, struct err *err);
 
 /* The agent's secret; made at first use. Returns 0, or -1 with err set; ERR_CONFIG if
  * others can read it. */
-int agent_state_secret(const char *dir, uint8_t secret[AGENT_SECRET_LEN], struct err *err);
+int agent_state_secret(const char *dir, uint8_t secret[DUMP_SECRET_LEN], struct err *err);
 
 /* Where the last manifest of a backup is kept. The caller frees it. */
 char *agent_state_last(

@@ -140,7 +140,8 @@ static void next_call(struct run *r)
 	static const char echo[] = "\xa1\x64"
 				   "data\x45hello";
 	static const char source[] = "\xa1\x63len\x19\xea\x60"; /* 60000 */
-	struct rpc_request q = {.timeout_ms = call_ms, .ops = &ops, .arg = r};
+	struct rpc_request q = {
+		.timeout_ms = call_ms, .reply_max = BLOB_LEN, .ops = &ops, .arg = r};
 	int last = r->plan.blobs ? 3 : 1;
 
 	if (r->started == last) {
