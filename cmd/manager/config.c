@@ -162,7 +162,7 @@ static void take_list(struct check *check, const struct manager_key *key, bool (
 	char text[SHOWN];
 	size_t i, k;
 
-	*list = (struct manager_list){key->values, key->count};
+	*list = (struct manager_list){(const char **)key->values, key->count};
 	if (key->count == 0)
 		wrong_at(
 			check, check->section->file, key->line, "%s: the list is empty", key->name);
@@ -193,7 +193,7 @@ static void take_patterns(
 	struct match *match = match_new(&err);
 	size_t i;
 
-	*list = (struct manager_list){key->values, key->count};
+	*list = (struct manager_list){(const char **)key->values, key->count};
 	check->no_memory = check->no_memory || match == NULL;
 	if (key->count > MANAGER_PATHS_MAX)
 		wrong_at(check, check->section->file, key->line,
@@ -516,7 +516,7 @@ static int collect_stores(struct manager_config *config)
 		all->items[all->count++] = config->defaults.stores.items[i];
 	for (i = 0; i < config->store_count; i++)
 		if (!has_item(all, config->stores[i].name))
-			all->items[all->count++] = (char *)config->stores[i].name;
+			all->items[all->count++] = config->stores[i].name;
 	return 0;
 }
 
