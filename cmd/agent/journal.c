@@ -832,8 +832,12 @@ int agent_journal_append(struct agent_journal *journal, struct manager_record *r
 	len = manager_record_encode(record, frame + MANAGER_FRAME_HEAD);
 	manager_frame_seal(frame, len);
 	len += MANAGER_FRAME_HEAD;
-	if (journal->size + len > journal->max && drop_old(journal, lost, err) != 0)
-		return -1;
+	if (journal->size + len > journal->max && drop_old(journal, lost, err) != 0) {
+		/* Full disk or not: a journal that is too long is better than none. */
+		if (journal->broken || journal->size > 2 * journal->max)
+			return -1;
+		*err = (struct err){0};
+	}
 	if (fs_write_at(journal->fd, frame, len, journal->size, err) != 0) {
 		take_back(journal);
 		return err_prefix(err, "%s", journal->path);
