@@ -67,11 +67,12 @@ struct agent_job_state *agent_journal_state(struct agent_journal *journal, const
 struct agent_job_state *agent_journal_states(struct agent_journal *journal, size_t *count);
 
 /* Gives the record its number, makes it durable, applies it to its job's state.
- * Returns 0; -1 with err set: then the record is not in the journal, and what it
- * announces must not be done. A failed write (a full disk) can be tried again. A
- * failed sync can't, for it says nothing about what is on the disk: then every
- * further call fails until the journal is opened again. *lost (may be NULL):
- * records that some manager had not acknowledged, and that had to be dropped. */
+ * Returns 0; -1 with err set: what the record announces must not be done. A failed
+ * write (a full disk) leaves the journal as it was, and can be tried again. A
+ * failed sync says nothing about what is on the disk: every further call fails
+ * until the journal is opened again, and then the record may be there. (A
+ * `starting` found so is a run that was lost.) *lost (may be NULL): records that
+ * some manager had not acknowledged, and that had to be dropped. */
 int agent_journal_append(struct agent_journal *journal, struct manager_record *record,
 	uint64_t *lost, struct err *err);
 
