@@ -9,17 +9,19 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "cmd/agent/backup.h"
-#include "cmd/agent/copies.h"
 #include "cmd/agent/hook.h"
 #include "cmd/agent/state.h"
 #include "cmd/cmd.h"
-#include "cmd/ending.h"
-#include "cmd/estimate.h"
-#include "cmd/json.h"
-#include "cmd/options.h"
-#include "cmd/progress.h"
-#include "cmd/roots.h"
+#include "cmd/dump/fanout.h"
+#include "cmd/dump/pipeline.h"
+#include "cmd/ui/ending.h"
+#include "cmd/ui/estimate.h"
+#include "cmd/ui/json.h"
+#include "cmd/ui/options.h"
+#include "cmd/ui/progress.h"
+#include "cmd/ui/report.h"
+#include "cmd/ui/roots.h"
+#include "cmd/ui/stores.h"
 #include "lib/err.h"
 #include "lib/esc.h"
 #include "lib/fs.h"
@@ -40,6 +42,8 @@ static const char help[] =
 	"      --copies N          enough when N stores have it; default: all\n"
 	"      --to FILE.pub       seal it to this public key (repeatable)\n"
 	"      --open              not sealed: whoever has the store can read it\n"
+	"      --agent NAME        the agent's name in the store; default: the host's, in\n"
+	"                          lower case, with '-' for '_'\n"
 	"      --name NAME         of this backup; default: backup\n"
 	"  -C, --directory DIR     PATHs are in DIR\n"
 	"  -T, --files-from FILE   read more PATHs from FILE\n"
@@ -82,25 +86,26 @@ struct behind {
 };
 
 struct options {
-	struct cmd_options o; /* .select: its patterns */
+	struct ui_options o; /* .select: its patterns */
 	long copies;
 	const char *to[STORE_WRAPS_MAX];
 	size_t to_count;
 	bool open;
-	struct agent_backup_options backup;
-	struct cmd_roots roots;
+	struct dump_pipeline_options backup;
+	struct ui_roots roots;
+	struct ui_stores stores;
 	const char *hooks, *before, *after;
 	char base[4096];
-	bool told_paths;                /* that they are others than before */
-	char *inside[AGENT_STORES_MAX]; /* names in the dump that the stores would have; NULL: none
-					 */
-	bool running;                   /* all stores were tried */
-	struct behind behind[AGENT_STORES_MAX];
+	bool told_paths;          /* that they are others than before */
+	char *inside[STORES_MAX]; /* names in the dump that the stores would have; NULL: none
+				   */
+	bool running;             /* all stores were tried */
+	struct behind behind[STORES_MAX];
 	json_t *hook_failures, *warnings; /* for the result */
 };
 
 enum {
-	OPT_COPIES = CMD_OPTIONS_OWN,
+	OPT_COPIES = UI_OPTIONS_OWN,
 	OPT_TO,
 	OPT_OPEN,
 	OPT_NAME,
@@ -139,10 +144,10 @@ static int set_nice(const char *text)
 {
 	long n;
 
-	if (cmd_number(text, 0, 19, &n) != 0)
-		return cmd_usage("backup", "--nice wants 0 to 19");
+	if (ui_number(text, 0, 19, &n) != 0)
+		return ui_usage("backup", "--nice wants 0 to 19");
 	if (setpriority(PRIO_PROCESS, 0, (int)n) != 0)
-		return cmd_usage("backup", "--nice: %s", strerror(errno));
+		return ui_usage("backup", "--nice: %s", strerror(errno));
 	return -1;
 }
 
@@ -157,36 +162,37 @@ static int set_ionice(const char *text)
 	else if (strlen(text) == 1 && text[0] >= '0' && text[0] <= '7')
 		priority = BEST_EFFORT << CLASS_SHIFT | (text[0] - '0');
 	else
-		return cmd_usage("backup", "--ionice wants idle, or 0 (first) to 7 (last)");
+		return ui_usage("backup", "--ionice wants idle, or 0 (first) to 7 (last)");
 	if (syscall(SYS_ioprio_set, IOPRIO_PROCESS, 0, priority) != 0)
-		return cmd_usage("backup", "--ionice: %s", strerror(errno));
+		return ui_usage("backup", "--ionice: %s", strerror(errno));
 	return -1;
 }
 
 /* One of backup's own options that have a value. */
 static int take_value(struct options *o, int c)
 {
+	struct err err = {0};
 	int64_t seconds;
 	long n;
 
 	switch (c) {
 	case OPT_COPIES:
-		if (cmd_number(optarg, 1, AGENT_STORES_MAX, &o->copies) != 0)
-			return cmd_usage("backup", "--copies wants 1 to %d", AGENT_STORES_MAX);
+		if (ui_number(optarg, 1, STORES_MAX, &o->copies) != 0)
+			return ui_usage("backup", "--copies wants 1 to %d", STORES_MAX);
 		return -1;
 	case OPT_TO:
 		if (o->to_count == STORE_WRAPS_MAX)
-			return cmd_usage("backup", "over %d keys", STORE_WRAPS_MAX);
+			return ui_usage("backup", "over %d keys", STORE_WRAPS_MAX);
 		o->to[o->to_count++] = optarg;
 		return -1;
 	case OPT_NAME:
-		if (!name_ok(optarg, strlen(optarg)))
-			return cmd_usage("backup", "--name wants letters, digits, '.', '_', '-'");
+		if (name_check("--name", optarg, &err) != 0)
+			return ui_usage("backup", "%s", err.message);
 		o->backup.name = optarg;
 		return -1;
 	case OPT_LOCK:
-		if (cmd_duration(optarg, &seconds) != 0 || seconds > LOCK_MAX)
-			return cmd_usage(
+		if (ui_duration(optarg, &seconds) != 0 || seconds > LOCK_MAX)
+			return ui_usage(
 				"backup", "--lock wants a time as 30d, 12h, 4w; 10 years at most");
 		o->backup.lock = (int64_t)time(NULL) + seconds;
 		return -1;
@@ -204,8 +210,8 @@ static int take_value(struct options *o, int c)
 	case OPT_IONICE:
 		return set_ionice(optarg);
 	default:
-		if (cmd_number(optarg, 0, ZST_LEVEL_MAX, &n) != 0)
-			return cmd_usage("backup", "--level wants 0 to %d", ZST_LEVEL_MAX);
+		if (ui_number(optarg, 0, ZST_LEVEL_MAX, &n) != 0)
+			return ui_usage("backup", "--level wants 0 to %d", ZST_LEVEL_MAX);
 		o->backup.level = (int)n;
 		return -1;
 	}
@@ -233,23 +239,23 @@ static int take(void *ctx, int c)
 	}
 }
 
-static int check(const struct options *o)
+static int check(struct options *o)
 {
-	struct err err;
+	struct err err = {0};
 
 	if (o->o.store_count == 0)
-		return cmd_usage(
+		return ui_usage(
 			"backup", "no STORE given (-s DIR; fdump store init DIR makes one)");
-	if (store_distinct(o->o.stores, o->o.store_count, &err) != 0)
-		return cmd_usage("backup", "%s", err.message);
+	if (ui_stores_new(&o->stores, o->o.stores, o->o.store_count, &o->o.access, &err) != 0)
+		return ui_usage("backup", "%s", err.message);
 	if ((size_t)o->copies > o->o.store_count)
-		return cmd_usage("backup", "--copies %ld wants as many stores", o->copies);
+		return ui_usage("backup", "--copies %ld wants as many stores", o->copies);
 	if (o->to_count == 0 && !o->open)
-		return cmd_usage("backup",
+		return ui_usage("backup",
 			"to whom is it sealed? --to KEY.pub (fdump key new KEY makes "
 			"KEY and KEY.pub), or --open for nobody");
 	if (o->to_count > 0 && o->open)
-		return cmd_usage("backup", "--to and --open exclude each other");
+		return ui_usage("backup", "--to and --open exclude each other");
 	return -1;
 }
 
@@ -262,22 +268,22 @@ static int by_text(const void *a, const void *b)
 static int parse(struct options *o, int argc, char **argv)
 {
 	struct err err = {0};
-	int status = cmd_options_parse(&o->o, argc, argv);
+	int status = ui_options_parse(&o->o, argc, argv);
 
 	if (status >= 0 || (status = check(o)) >= 0)
 		return status;
 	for (; optind < argc; optind++)
-		if (cmd_roots_add(&o->roots, argv[optind], &err) != 0)
-			return cmd_fail("backup", &err);
+		if (ui_roots_add(&o->roots, argv[optind], &err) != 0)
+			return ui_fail("backup", &err);
 	if (o->o.files_from != NULL &&
-		cmd_roots_read(&o->roots, o->o.files_from, o->o.null, &err) != 0)
-		return cmd_fail("backup", &err);
+		ui_roots_read(&o->roots, o->o.files_from, o->o.null, &err) != 0)
+		return ui_fail("backup", &err);
 	if (o->roots.count == 0 && o->o.command_count == 0)
-		return cmd_usage("backup", "no PATH given ('.' for all that is here)");
+		return ui_usage("backup", "no PATH given ('.' for all that is here)");
 	o->backup.paths = o->roots.encoded.data;
 	o->backup.paths_len = o->roots.encoded.len;
 	o->backup.path_count = o->roots.encoded_count;
-	cmd_roots_order(&o->roots, !o->o.no_recursion);
+	ui_roots_order(&o->roots, !o->o.no_recursion);
 	qsort(o->o.commands, o->o.command_count, sizeof *o->o.commands, by_text);
 	o->backup.commands = o->backup.scan.taken = o->o.commands;
 	o->backup.threads = o->o.threads;
@@ -315,15 +321,15 @@ static void note(json_t *list, const char *key, const char *whose, const char *w
 	json_t *object = json_object();
 
 	if (key != NULL)
-		cmd_json_name(object, key, whose, strlen(whose));
-	cmd_json_name(object, "what", what, strlen(what));
+		ui_json_name(object, key, whose, strlen(whose));
+	ui_json_name(object, "what", what, strlen(what));
 	json_array_append_new(list, object);
 }
 
 static void warn(struct options *o, const char *what)
 {
-	cmd_progress_hush();
-	cmd_say("backup", "%s", what);
+	ui_progress_hush();
+	ui_say("backup", "%s", what);
 	note(o->warnings, NULL, NULL, what);
 }
 
@@ -345,7 +351,7 @@ static bool left_out(void *ctx, const char *path, size_t len, bool is_dir)
 	const struct options *o = ctx;
 
 	return (is_dir && store_at(o, path, len) != NULL) ||
-	       cmd_options_excluded(&o->o, path, len, is_dir);
+	       ui_options_excluded(&o->o, path, len, is_dir);
 }
 
 static bool excluded(void *ctx, const char *path, size_t len, bool is_dir)
@@ -385,7 +391,7 @@ static int next_root(void *ctx, const char **path, struct err *err)
 {
 	struct options *o = ctx;
 
-	return cmd_roots_next(&o->roots, path, err);
+	return ui_roots_next(&o->roots, path, err);
 }
 
 /* --- what is said ---------------------------------------------------------- */
@@ -409,25 +415,16 @@ static void on_problem(void *ctx, const char *path, size_t len, const char *what
 	json_t *object;
 	int failed;
 
-	cmd_progress_hush();
+	ui_progress_hush();
 	if (o->o.json) {
-		object = cmd_json_new("problem", "backup.problem");
-		failed = cmd_json_name(object, "path", path, len);
-		failed |= cmd_json_add(object, "what", json_string(what));
-		if (cmd_json_print(object, failed, &err) == 0)
+		object = ui_json_new("problem", "backup.problem");
+		failed = ui_json_name(object, "path", path, len);
+		failed |= ui_json_add(object, "what", json_string(what));
+		if (ui_json_print(object, failed, &err) == 0)
 			return;
 	}
 	esc_name(text, sizeof text, path, len);
 	fprintf(stderr, "fdump backup: %s: %s\n", text, what);
-}
-
-static size_t number_of(const struct options *o, const char *store)
-{
-	size_t i = 0;
-
-	while (o->o.stores[i] != store)
-		i++;
-	return i;
 }
 
 static void tell_behind(struct options *o, size_t i)
@@ -437,15 +434,14 @@ static void tell_behind(struct options *o, size_t i)
 	if (b->why[0] == 0 || b->told || b->caught_up)
 		return;
 	b->told = true;
-	cmd_progress_hush();
-	cmd_say("backup", "store %s is left behind: %s", o->o.stores[i], b->why);
+	ui_progress_hush();
+	ui_say("backup", "store %s is left behind: %s", o->o.stores[i], b->why);
 }
 
 /* One that had been written to may catch up, and then there was nothing to tell. */
-static void on_behind(void *ctx, const char *store, const char *why)
+static void on_behind(void *ctx, size_t i, const char *why)
 {
 	struct options *o = ctx;
-	size_t i = number_of(o, store);
 
 	tell_behind(o, i);
 	o->behind[i].told = false;
@@ -454,23 +450,23 @@ static void on_behind(void *ctx, const char *store, const char *why)
 		tell_behind(o, i);
 }
 
-static void on_catch_up(void *ctx, const char *store, bool done)
+static void on_catch_up(void *ctx, size_t i, bool done)
 {
 	struct options *o = ctx;
-	struct behind *b = &o->behind[number_of(o, store)];
+	struct behind *b = &o->behind[i];
 
 	b->caught_up = done;
 	if (b->told)
-		cmd_say("backup",
+		ui_say("backup",
 			done ? "store %s has caught up"
 			     : "the dump is made; store %s gets it from the others now",
-			store);
+			o->o.stores[i]);
 }
 
 static void on_progress(void *ctx, uint64_t bytes, uint64_t entries)
 {
 	(void)ctx;
-	cmd_progress_add(bytes, entries);
+	ui_progress_add(bytes, entries);
 }
 
 static int add_behind(const struct options *o, json_t *object)
@@ -485,13 +481,13 @@ static int add_behind(const struct options *o, json_t *object)
 		if (b->why[0] == 0)
 			continue;
 		note(list, "store", o->o.stores[i], b->why);
-		failed |= cmd_json_add(json_array_get(list, json_array_size(list) - 1), "caught_up",
+		failed |= ui_json_add(json_array_get(list, json_array_size(list) - 1), "caught_up",
 			json_boolean(b->caught_up));
 	}
-	return failed | cmd_json_add(object, "behind", list);
+	return failed | ui_json_add(object, "behind", list);
 }
 
-static int tell(const struct options *o, const struct agent_backed_up *r, struct err *err)
+static int tell(const struct options *o, const struct dump_pipeline_result *r, struct err *err)
 {
 	char id[2 * STORE_DUMP_ID + 1];
 	json_t *object;
@@ -507,28 +503,28 @@ static int tell(const struct options *o, const struct agent_backed_up *r, struct
 			(unsigned long long)r->stored, r->acknowledged, o->o.store_count);
 		return fflush(stdout) == 0 ? 0 : err_errno(err, errno, "standard output");
 	}
-	object = cmd_json_new("result", "backup.result");
-	failed = cmd_json_add(object, "dump", json_string(id));
-	failed |= cmd_json_add(object, "entries", json_integer((json_int_t)r->entries));
-	failed |= cmd_json_add(object, "content", json_integer((json_int_t)r->content));
-	failed |= cmd_json_add(object, "unchanged", json_integer((json_int_t)r->carried));
-	failed |= cmd_json_add(object, "read", json_integer((json_int_t)r->read));
-	failed |= cmd_json_add(object, "stored", json_integer((json_int_t)r->stored));
-	failed |= cmd_json_add(object, "not_ok", json_integer((json_int_t)r->statuses));
-	failed |= cmd_json_add(object, "problems", json_integer((json_int_t)r->problems));
-	failed |= cmd_json_add(object, "copies", json_integer((json_int_t)r->acknowledged));
+	object = ui_json_new("result", "backup.result");
+	failed = ui_json_add(object, "dump", json_string(id));
+	failed |= ui_json_add(object, "entries", json_integer((json_int_t)r->entries));
+	failed |= ui_json_add(object, "content", json_integer((json_int_t)r->content));
+	failed |= ui_json_add(object, "unchanged", json_integer((json_int_t)r->carried));
+	failed |= ui_json_add(object, "read", json_integer((json_int_t)r->read));
+	failed |= ui_json_add(object, "stored", json_integer((json_int_t)r->stored));
+	failed |= ui_json_add(object, "not_ok", json_integer((json_int_t)r->statuses));
+	failed |= ui_json_add(object, "problems", json_integer((json_int_t)r->problems));
+	failed |= ui_json_add(object, "copies", json_integer((json_int_t)r->acknowledged));
 	failed |= add_behind(o, object);
-	failed |= cmd_json_add(object, "hooks", json_incref(o->hook_failures));
-	failed |= cmd_json_add(object, "warnings", json_incref(o->warnings));
-	return cmd_json_print(object, failed, err);
+	failed |= ui_json_add(object, "hooks", json_incref(o->hook_failures));
+	failed |= ui_json_add(object, "warnings", json_incref(o->warnings));
+	return ui_json_print(object, failed, err);
 }
 
 /* --- the whole ------------------------------------------------------------- */
 
 static int load_domain(
-	struct options *o, const char *state, struct agent_domain *domain, struct err *err)
+	struct options *o, const char *state, struct dump_domain *domain, struct err *err)
 {
-	uint8_t secret[AGENT_SECRET_LEN];
+	uint8_t secret[DUMP_SECRET_LEN];
 	struct key_public keys[STORE_WRAPS_MAX];
 	size_t i;
 	int got = agent_state_secret(state, secret, err);
@@ -536,7 +532,7 @@ static int load_domain(
 	for (i = 0; i < o->to_count && got == 0; i++)
 		got = key_public_load(o->to[i], &keys[i], err);
 	if (got == 0)
-		got = agent_domain_init(domain, secret, keys, o->to_count, err);
+		got = dump_domain_init(domain, secret, keys, o->to_count, err);
 	seal_wipe(keys, sizeof keys);
 	seal_wipe(secret, sizeof secret);
 	return got;
@@ -544,10 +540,10 @@ static int load_domain(
 
 /* forget counts by the name: two trees under one would drive each other out. What -T lists may
  * be other files each time. */
-static void compare_paths(void *ctx, const char *store, const struct store_dump *last)
+static void compare_paths(void *ctx, size_t store, const struct store_dump *last)
 {
 	struct options *o = ctx;
-	struct cmd_roots roots = {0};
+	struct ui_roots roots = {0};
 	char base[4096], *text = NULL;
 	size_t len;
 	struct err err;
@@ -555,44 +551,45 @@ static void compare_paths(void *ctx, const char *store, const struct store_dump 
 
 	snprintf(base, sizeof base, "%.*s", (int)last->base_len, (const char *)last->base);
 	if (!o->told_paths && o->o.files_from == NULL &&
-		cmd_roots_of(&roots, last, !o->o.no_recursion, &err) == 0 &&
-		(!cmd_roots_same(&roots, &o->roots) ||
+		ui_roots_of(&roots, last, !o->o.no_recursion, &err) == 0 &&
+		(!ui_roots_same(&roots, &o->roots) ||
 			(roots.count > 0 && strcmp(base, o->base) != 0))) {
 		o->told_paths = true;
 		to = open_memstream(&text, &len);
 		if (to == NULL)
 			goto out;
-		fprintf(to, "warning: in %s the last dump named %s is of ", store, o->backup.name);
-		cmd_roots_print(to, &roots, base);
+		fprintf(to, "warning: in %s the last dump named %s is of ", o->o.stores[store],
+			o->backup.name);
+		ui_roots_print(to, &roots, base);
 		fputs(", this one of ", to);
-		cmd_roots_print(to, &o->roots, o->base);
+		ui_roots_print(to, &o->roots, o->base);
 		fputs(": fdump forget counts both as one backup (--name gives another name)", to);
 		if (fclose(to) == 0)
 			warn(o, text);
 		free(text);
 	}
 out:
-	cmd_roots_fini(&roots);
+	ui_roots_fini(&roots);
 }
 
-/* As agent_backup, with progress. */
-static int run_once(struct options *o, struct agent_backed_up *result, struct err *err)
+/* As dump_pipeline_run, with progress. */
+static int run_once(struct options *o, struct dump_pipeline_result *result, struct err *err)
 {
 	struct pack_scan_options ahead = o->backup.scan;
 	int got;
 
 	ahead.excluded = ahead.excluded != NULL ? left_out : NULL;
-	cmd_progress_start("backup", 0, o->o.verbose);
+	ui_progress_start("backup", 0, o->o.verbose);
 	if (o->roots.count > 0)
-		cmd_estimate_start(&ahead, o->roots.paths, !o->o.verbose);
-	got = agent_backup(&o->backup, result, err);
-	cmd_progress_stop();
-	cmd_estimate_stop();
+		ui_estimate_start(&ahead, o->roots.paths, !o->o.verbose);
+	got = dump_pipeline_run(&o->backup, result, err);
+	ui_progress_stop();
+	ui_estimate_stop();
 	return got;
 }
 
 /* Runs it; once more, reading all, if what was carried over is not there any more. */
-static int run(struct options *o, struct agent_backed_up *result, struct err *err)
+static int run(struct options *o, struct dump_pipeline_result *result, struct err *err)
 {
 	int got = run_once(o, result, err);
 
@@ -606,53 +603,59 @@ static int run(struct options *o, struct agent_backed_up *result, struct err *er
 			: got;
 }
 
-static int backup(struct options *o, struct agent_backed_up *result, struct err *err)
+static int backup(struct options *o, struct dump_pipeline_result *result, struct err *err)
 {
-	struct agent_copies_options copies = {
-		.paths = o->o.stores,
-		.count = o->o.store_count,
+	struct dump_fanout_options copies = {
+		.stores = o->stores.stores,
+		.count = o->stores.count,
+		.name = o->backup.name,
 		.wanted = o->copies > 0 ? (size_t)o->copies : o->o.store_count,
 		.behind = on_behind,
 		.ctx = o,
 	};
-	struct agent_domain domain = {0};
-	char *state = agent_state_dir(o->o.state, err), *last = NULL, host[STORE_NAME_MAX + 1];
+	struct dump_domain domain = {0};
+	char *state = agent_state_dir(o->o.state, err), *last = NULL, agent[NAME_LEN_MAX + 1];
 	size_t i;
 	int got = -1;
 
 	if (state == NULL || load_domain(o, state, &domain, err) != 0 ||
-		agent_state_host(host, err) != 0 || find_base(o, err) != 0 ||
+		agent_state_name(o->o.agent, agent, err) != 0 || find_base(o, err) != 0 ||
 		find_inside(o, err) != 0)
 		goto out;
-	o->backup.agent = copies.agent = host;
+	o->backup.agent = copies.agent = agent;
 	o->backup.domain = &domain;
 	o->backup.last = last = agent_state_last(state, o->backup.name, domain.fingerprint, err);
 	if (last == NULL)
 		goto out;
 	if (!domain.open && agent_state_know(state, domain.fingerprint, err) != 0)
 		goto out;
-	o->backup.copies = agent_copies_open(&copies, domain.fingerprint, err);
+	copies.domain = domain.fingerprint;
+	if (ui_stores_open(&o->stores, STORE_WRITE, on_behind, o, err) != 0)
+		goto out;
+	o->backup.copies = dump_fanout_new(&copies, err);
 	if (o->backup.copies != NULL) {
 		o->running = true;
-		agent_copies_last(o->backup.copies, o->backup.name, compare_paths, o);
+		dump_fanout_previous(o->backup.copies, compare_paths, o);
 		got = run(o, result, err);
 	}
 	if (got == 0)
-		result->acknowledged += agent_copies_catch_up(
+		result->acknowledged += dump_fanout_catch_up(
 			o->backup.copies, result->dump, on_catch_up, &result->stored);
-	agent_copies_close(o->backup.copies);
 	for (i = 0; i < o->o.store_count; i++)
 		tell_behind(o, i);
 out:
-	agent_domain_wipe(&domain);
+	/* The stores first: they may use what the run was begun with. */
+	ui_stores_free(&o->stores);
+	dump_fanout_free(o->backup.copies);
+	dump_domain_wipe(&domain);
 	free(state);
 	free(last);
 	return got;
 }
 
 /* Runs a hook, if there is one to run. Returns 0, or -1 with err set. */
-static int hook(struct options *o, const char *name, int status, const struct agent_backed_up *r,
-	struct err *err)
+static int hook(struct options *o, const char *name, int status,
+	const struct dump_pipeline_result *r, struct err *err)
 {
 	char result[32], dump[32 + 2 * STORE_DUMP_ID] = "FDUMP_DUMP=", job[32 + NAME_LEN_MAX];
 	char *environment[] = {job, status >= 0 ? result : NULL, dump, NULL};
@@ -667,13 +670,13 @@ static int hook(struct options *o, const char *name, int status, const struct ag
 }
 
 /* The one at the end, which changes nothing about the dump. */
-static int hook_after(struct options *o, int status, const struct agent_backed_up *r)
+static int hook_after(struct options *o, int status, const struct dump_pipeline_result *r)
 {
 	struct err err;
 
 	if (hook(o, o->after, status, r, &err) == 0)
 		return 0;
-	cmd_say("backup", "%s", err.message);
+	ui_say("backup", "%s", err.message);
 	note(o->hook_failures, "hook", o->after, err.message);
 	return -1;
 }
@@ -684,26 +687,26 @@ static void ended(void *ctx, int status)
 	struct options *o = ctx;
 	struct err err = {0};
 
-	cmd_progress_hush();
+	ui_progress_hush();
 	hook_after(o, status, NULL);
 	if (!o->o.json)
 		return;
 	err_set(&err, ERR_CANCELLED, "ended by a signal: %s", strsignal(status - 128));
-	cmd_fail("backup", &err);
-	cmd_fail_end(status);
+	ui_fail("backup", &err);
+	ui_fail_end(status);
 }
 
 /* From the first hook to the last. Returns the exit status. */
 static int run_all(struct options *o)
 {
-	struct agent_backed_up result = {0};
+	struct dump_pipeline_result result = {0};
 	struct err err = {0};
 	const bool catch = o->after != NULL || o->o.json;
 	bool made = false;
 	int status;
 
-	if (catch && cmd_ending_start(ended, o, &err) != 0)
-		return cmd_fail("backup", &err);
+	if (catch && ui_ending_start(ended, o, &err) != 0)
+		return ui_fail("backup", &err);
 	if (hook(o, o->before, -1, NULL, &err) != 0) {
 		err.code = ERR_FAILED;
 		err_prefix(&err, "there is no backup, for the hook before it failed");
@@ -711,24 +714,24 @@ static int run_all(struct options *o)
 		made = hash_crypto_init(&err) == 0 && backup(o, &result, &err) == 0;
 	}
 	if (!made) {
-		status = cmd_fail("backup", &err);
+		status = ui_fail("backup", &err);
 	} else if (result.acknowledged < (o->copies > 0 ? (size_t)o->copies : o->o.store_count)) {
-		status = CMD_COPIES;
+		status = UI_COPIES;
 	} else {
-		status = result.problems > 0 ? CMD_SOME : CMD_OK;
+		status = result.problems > 0 ? UI_SOME : UI_OK;
 	}
 	if (catch)
-		cmd_ending_stop();
-	if (hook_after(o, status, &result) != 0 && status == CMD_OK)
-		status = CMD_SOME;
-	return made && tell(o, &result, &err) != 0 ? cmd_fail("backup", &err) : status;
+		ui_ending_stop();
+	if (hook_after(o, status, &result) != 0 && status == UI_OK)
+		status = UI_SOME;
+	return made && tell(o, &result, &err) != 0 ? ui_fail("backup", &err) : status;
 }
 
 int cmd_backup(int argc, char **argv)
 {
 	struct options o = {.o = {.command = "backup",
 				    .help = help,
-				    .shared = "sSCT0Xvjtxnrcw",
+				    .shared = "asSCT0Xvjtxnrcw",
 				    .own = own,
 				    .repeats = OPT_TO,
 				    .take = take},
@@ -757,9 +760,10 @@ int cmd_backup(int argc, char **argv)
 	if (o.o.directory != NULL && o.backup.scan.base >= 0)
 		close(o.backup.scan.base);
 out:
-	for (i = 0; i < AGENT_STORES_MAX; i++)
+	for (i = 0; i < STORES_MAX; i++)
 		free(o.inside[i]);
-	cmd_roots_fini(&o.roots);
-	cmd_options_fini(&o.o);
+	ui_stores_free(&o.stores);
+	ui_roots_fini(&o.roots);
+	ui_options_fini(&o.o);
 	return status;
 }

@@ -12,9 +12,10 @@
 #include <unistd.h>
 
 #include "cmd/cmd.h"
-#include "cmd/dump.h"
-#include "cmd/options.h"
-#include "cmd/show.h"
+#include "cmd/ui/dump.h"
+#include "cmd/ui/options.h"
+#include "cmd/ui/report.h"
+#include "cmd/ui/show.h"
 #include "lib/cbor.h"
 #include "lib/err.h"
 #include "lib/fs.h"
@@ -32,6 +33,7 @@ static const char help[] =
 	"\n"
 	"  -f, --file FILE         read FILE ('-': standard input, the default)\n"
 	"  -s, --store STORE       of a dump in this store (repeatable)\n"
+	"      --agent NAME        whose 'latest' is meant; default: this host\n"
 	"      --key FILE          open a sealed pack with this secret key (repeatable)\n"
 	"      --passphrase-file FILE  its first line is the passphrase\n"
 	"      --threads N         default: the number of processors\n"
@@ -42,10 +44,10 @@ static const char help[] =
 	"all; 6 wrong key, or not sealed; 7 no space; 8 a store was busy.\n";
 
 struct cat {
-	struct cmd_options o;
+	struct ui_options o;
 	const char *name;
 	const char *dump; /* with -s; else NULL */
-	struct cmd_dump *from;
+	struct ui_dump *from;
 	int fd;
 	struct buf want; /* the path that is looked for */
 	char *shown;     /* the path asked for, escaped */
@@ -60,7 +62,7 @@ static int on_key(void *ctx, const uint8_t *payload, size_t len, uint8_t key[32]
 {
 	struct cat *c = ctx;
 
-	return cmd_unseal_open(&c->o.unseal, payload, len, key, err);
+	return ui_unseal_open(&c->o.unseal, payload, len, key, err);
 }
 
 static bool wanted(const struct cat *c, const struct pack_bytes path)
@@ -185,7 +187,7 @@ static int find(struct cat *c, struct pack_seek *seek, struct pack_seek_hand *ha
  * sequence may do better. */
 static int cat_by_index(struct cat *c, bool *sequence, struct err *err)
 {
-	bool key = c->dump == NULL && cmd_unseal_wanted(&c->o.unseal);
+	bool key = c->dump == NULL && ui_unseal_wanted(&c->o.unseal);
 	struct pack_seek_options options = {.fd = c->fd,
 		.need_key = key,
 		.open_key = c->dump == NULL ? on_key : NULL,
@@ -220,13 +222,13 @@ static void on_problem(void *ctx, enum pack_problem_kind kind, uint64_t offset,
 	struct pack_bytes path, const char *what)
 {
 	struct cat *c = ctx;
-	char *text = path.at != NULL ? cmd_show_name(path) : NULL, at[40] = "";
+	char *text = path.at != NULL ? ui_show_name(path) : NULL, at[40] = "";
 
 	(void)kind;
 	if (c->dump == NULL)
 		snprintf(at, sizeof at, " (offset %llu)", (unsigned long long)offset);
-	cmd_say("cat", "%s: %s%s%s%s", c->dump != NULL ? c->dump : c->name,
-		text != NULL ? text : "", text != NULL ? ": " : "", what, at);
+	ui_say("cat", "%s: %s%s%s%s", c->dump != NULL ? c->dump : c->name, text != NULL ? text : "",
+		text != NULL ? ": " : "", what, at);
 	free(text);
 	c->problems++;
 }
@@ -308,10 +310,10 @@ static int on_load(void *ctx, struct pack_load *load, struct err *err)
 /* Returns 0, 1 if the path is not there, -1 with err set. */
 static int cat_in_sequence(struct cat *c, struct err *err)
 {
-	bool key = c->dump == NULL && cmd_unseal_wanted(&c->o.unseal);
+	bool key = c->dump == NULL && ui_unseal_wanted(&c->o.unseal);
 	struct pack_read_options options = {
 		.fd = c->fd,
-		.threads = cmd_processors(),
+		.threads = ui_processors(),
 		.prove = true,
 		.skip_damaged = true,
 		.need_key = key,
@@ -321,7 +323,7 @@ static int cat_in_sequence(struct cat *c, struct err *err)
 		.ctx = c,
 	};
 	struct pack_read result;
-	int got = c->from != NULL ? cmd_dump_feed(c->from, &options, err) : 0;
+	int got = c->from != NULL ? ui_dump_feed(c->from, &options, err) : 0;
 
 	if (got == 0)
 		got = pack_read_run(&options, &result, err);
@@ -374,37 +376,36 @@ static int find_target(
 /* Out of a dump in a store, of which only this file is read. */
 static int cat_dump(struct cat *c, struct err *err)
 {
-	struct cmd_options only = c->o;
-	struct cmd_dump d = {.source = NULL};
+	struct ui_options only = c->o;
+	struct ui_dump d = {.source = NULL};
 	char *path = NULL;
 	int got = -1;
 
-	only.select = (struct cmd_select){0};
-	if (cmd_dump_open(&d, &only, c->dump, err) != 0 ||
-		cmd_dump_walk(&d, find_target, c, err) < 0)
+	only.select = (struct ui_select){0};
+	if (ui_dump_open(&d, &only, c->dump, err) != 0 || ui_dump_walk(&d, find_target, c, err) < 0)
 		goto out;
 	path = strndup((const char *)c->want.data, c->want.len);
-	if (path == NULL || cmd_select_path(&only.select, path, err) != 0)
+	if (path == NULL || ui_select_path(&only.select, path, err) != 0)
 		goto out;
-	cmd_select_ready(&only.select);
+	ui_select_ready(&only.select);
 	c->from = &d;
 	got = cat_sequence(c, false, err);
-	if ((got >= 0 || err->code == ERR_DAMAGE) && cmd_dump_gaps(&d, err) != 0)
+	if ((got >= 0 || err->code == ERR_DAMAGE) && ui_dump_gaps(&d, err) != 0)
 		got = -1;
 out:
 	free(path);
-	cmd_select_fini(&only.select);
-	cmd_dump_close(&d);
+	ui_select_fini(&only.select);
+	ui_dump_close(&d);
 	return got;
 }
 
 static int cat(struct cat *c, struct err *err)
 {
-	const struct cmd_selected *path = c->o.select.paths;
+	const struct ui_selected *path = c->o.select.paths;
 	bool sequence = false;
 	int got;
 
-	c->shown = cmd_show_name((struct pack_bytes){(const uint8_t *)path->path, path->len});
+	c->shown = ui_show_name((struct pack_bytes){(const uint8_t *)path->path, path->len});
 	if (c->shown == NULL)
 		return err_set(err, ERR_NOMEM, "out of memory");
 	if (want(c, path->path, path->len, err) != 0)
@@ -432,45 +433,45 @@ static int cat(struct cat *c, struct err *err)
 /* Says what the member's status is. Returns the exit status. */
 static int tell_status(const struct cat *c)
 {
-	char text[CMD_SHOW_STATUS_MAX];
+	char text[UI_SHOW_STATUS_MAX];
 
 	if (c->tail.status == PACK_OK)
-		return CMD_OK;
-	cmd_show_status(text, &c->tail);
+		return UI_OK;
+	ui_show_status(text, &c->tail);
 	fprintf(stderr, "fdump cat: %s: %s\n", c->shown, text);
-	return CMD_SOME;
+	return UI_SOME;
 }
 
 int cmd_cat(int argc, char **argv)
 {
-	struct cat c = {.o = {.command = "cat", .help = help, .shared = "fkpst", .file = "-"}};
+	struct cat c = {.o = {.command = "cat", .help = help, .shared = "afkpst", .file = "-"}};
 	struct err err = {0};
 	char *name = NULL;
-	int status = cmd_options_parse(&c.o, argc, argv);
+	int status = ui_options_parse(&c.o, argc, argv);
 
 	if (status >= 0)
 		goto out;
 	if (c.o.store_count > 0 && optind < argc)
 		c.dump = argv[optind++];
 	if (optind + 1 != argc) {
-		status = cmd_usage("cat", c.o.store_count > 0 ? "a DUMP and one PATH are wanted"
-							      : "one PATH is wanted");
+		status = ui_usage("cat", c.o.store_count > 0 ? "a DUMP and one PATH are wanted"
+							     : "one PATH is wanted");
 		goto out;
 	}
-	if ((status = cmd_options_paths(&c.o, argc, argv)) >= 0)
+	if ((status = ui_options_paths(&c.o, argc, argv)) >= 0)
 		goto out;
 	buf_init(&c.want, PACK_PATH_MAX);
-	name = cmd_show_name((struct pack_bytes){(const uint8_t *)c.o.file, strlen(c.o.file)});
+	name = ui_show_name((struct pack_bytes){(const uint8_t *)c.o.file, strlen(c.o.file)});
 	c.name = name != NULL ? name : "?";
 	status = hash_crypto_init(&err) != 0 ? -1 : cat(&c, &err);
 	if (status < 0) {
 		if (c.dump == NULL)
 			err_prefix(&err, "%s", c.name);
-		status = cmd_fail("cat", &err);
+		status = ui_fail("cat", &err);
 	} else if (status > 0) {
-		cmd_say("cat", "%s: %s: not in the %s", c.dump != NULL ? c.dump : c.name, c.shown,
+		ui_say("cat", "%s: %s: not in the %s", c.dump != NULL ? c.dump : c.name, c.shown,
 			c.dump != NULL ? "dump" : "pack");
-		status = c.problems > 0 ? CMD_DAMAGE : CMD_FAILED;
+		status = c.problems > 0 ? UI_DAMAGE : UI_FAILED;
 	} else {
 		status = tell_status(&c);
 	}
@@ -480,6 +481,6 @@ int cmd_cat(int argc, char **argv)
 	free(c.shown);
 out:
 	free(name);
-	cmd_options_fini(&c.o);
+	ui_options_fini(&c.o);
 	return status;
 }

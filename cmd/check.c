@@ -8,12 +8,12 @@
 #include <unistd.h>
 
 #include "cmd/cmd.h"
-#include "cmd/dump.h"
-#include "cmd/json.h"
-#include "cmd/progress.h"
-#include "cmd/show.h"
-#include "cmd/store/care.h"
 #include "cmd/store/marks.h"
+#include "cmd/ui/dump.h"
+#include "cmd/ui/json.h"
+#include "cmd/ui/progress.h"
+#include "cmd/ui/report.h"
+#include "cmd/ui/show.h"
 #include "lib/buf.h"
 #include "lib/err.h"
 #include "lib/esc.h"
@@ -26,7 +26,7 @@ struct noted {
 };
 
 struct check {
-	struct cmd_options *o;
+	struct ui_options *o;
 	const char *path;
 	char shown[ESC_MAX(4096)]; /* the same, escaped */
 	struct buf dumps;          /* struct noted */
@@ -51,28 +51,28 @@ bool cmd_is_store(const char *path)
 static void tell(struct check *c, const struct store_entry *dump, struct pack_bytes path,
 	const char *status, const char *what)
 {
-	char name[ESC_MAX(4096)] = "", whose[CMD_DUMP_NAME_MAX] = "";
+	char name[ESC_MAX(4096)] = "", whose[UI_DUMP_NAME_MAX] = "";
 	struct err err;
 	json_t *object;
 	int failed = 1;
 
-	cmd_progress_hush();
+	ui_progress_hush();
 	if (c->o->json) {
-		object = status == NULL ? cmd_json_new("problem", "verify.store")
-					: cmd_json_new("note", "verify.status");
-		failed = cmd_json_name(object, "store", c->path, strlen(c->path));
+		object = status == NULL ? ui_json_new("problem", "verify.store")
+					: ui_json_new("note", "verify.status");
+		failed = ui_json_name(object, "store", c->path, strlen(c->path));
 		if (dump != NULL)
-			failed |= cmd_dump_json(object, dump);
-		failed |= cmd_json_name(object, "path", path.at, path.len);
+			failed |= ui_dump_json(object, dump);
+		failed |= ui_json_name(object, "path", path.at, path.len);
 		if (status != NULL)
-			failed |= cmd_json_add(object, "status", json_string(status));
-		failed |= cmd_json_add(object, "what", json_string(what));
-		failed = cmd_json_print(object, failed, &err);
+			failed |= ui_json_add(object, "status", json_string(status));
+		failed |= ui_json_add(object, "what", json_string(what));
+		failed = ui_json_print(object, failed, &err);
 	}
 	if (path.at != NULL)
 		esc_name(name, sizeof name, path.at, path.len);
 	if (dump != NULL)
-		cmd_dump_name(whose, dump);
+		ui_dump_name(whose, dump);
 	if (failed != 0)
 		fprintf(status == NULL ? stderr : stdout, "%s%s%s%s%s%s: %s\n",
 			status == NULL ? "fdump verify: " : "", c->shown, whose[0] ? ": dump " : "",
@@ -98,13 +98,13 @@ static void on_read_problem(void *ctx, enum pack_problem_kind kind, uint64_t off
 static int on_entry(void *ctx, const struct pack_followed *entry, struct err *err)
 {
 	struct check *c = ctx;
-	char text[CMD_SHOW_STATUS_MAX];
+	char text[UI_SHOW_STATUS_MAX];
 
 	(void)err;
 	if (entry->verdict != PACK_GOOD || entry->tail->status == PACK_OK)
 		return 0;
 	c->not_ok++;
-	cmd_show_status(text, entry->tail);
+	ui_show_status(text, entry->tail);
 	tell(c, &c->dump, entry->head->path, pack_status_name(entry->tail->status), text);
 	return 0;
 }
@@ -117,7 +117,7 @@ static int on_load(void *ctx, struct pack_load *load, struct err *err)
 }
 
 /* Every file of the dump that was chosen. */
-static int read_dump(struct check *c, struct cmd_dump *d, struct err *err)
+static int read_dump(struct check *c, struct ui_dump *d, struct err *err)
 {
 	struct pack_read_options options = {
 		.prove = true,
@@ -129,12 +129,12 @@ static int read_dump(struct check *c, struct cmd_dump *d, struct err *err)
 	struct pack_read result = {0};
 	int got;
 
-	if (cmd_dump_feed(d, &options, err) != 0)
+	if (ui_dump_feed(d, &options, err) != 0)
 		return -1;
 	pack_follow_init(&c->follow);
 	got = pack_read_run(&options, &result, err);
 	pack_follow_fini(&c->follow);
-	agent_replay_free(d->replay); /* its thread may be in the source, which gets another dump */
+	dump_replay_free(d->replay); /* its thread may be in the source, which gets another dump */
 	d->replay = NULL;
 	c->entries += result.entries;
 	c->content += result.content;
@@ -156,17 +156,17 @@ static int note_dump(void *ctx, const struct store_entry *e, uint32_t stores, st
 	return buf_add(&c->dumps, &n, sizeof n, err);
 }
 
-static int check_dump(struct check *c, struct cmd_dump *d, const struct noted *n, struct err *err)
+static int check_dump(struct check *c, struct ui_dump *d, const struct noted *n, struct err *err)
 {
 	char text[2 * STORE_DUMP_ID + 1];
 	struct err why = {0};
 
 	esc_hex(text, n->id, STORE_DUMP_ID);
 	c->dump = (struct store_entry){.dump.id = n->id, .committed = n->committed};
-	if (agent_source_choose(d->source, text, "", &why) == 0) {
-		c->dump.dump = *agent_source_dump(d->source);
+	if (dump_source_choose(d->source, text, "", &why) == 0) {
+		c->dump.dump = *dump_source_dump(d->source);
 		c->dump.record = c->dump.dump.mac;
-		if (agent_source_unlock(d->source, &why) == 0 && read_dump(c, d, &why) == 0)
+		if (dump_source_unlock(d->source, &why) == 0 && read_dump(c, d, &why) == 0)
 			return 0;
 	} else if (why.code == ERR_NOTFOUND) { /* it was forgotten meanwhile */
 		return 0;
@@ -183,9 +183,9 @@ static int check_dump(struct check *c, struct cmd_dump *d, const struct noted *n
 	return 0;
 }
 
-static int check_files(struct check *c, struct cmd_dump *d, struct err *err)
+static int check_files(struct check *c, struct ui_dump *d, struct err *err)
 {
-	int got = agent_source_dumps(d->source, note_dump, c, err);
+	int got = dump_source_dumps(d->source, note_dump, c, err);
 	const struct noted *n = (const struct noted *)(const void *)c->dumps.data;
 	size_t count = c->dumps.len / sizeof *n, i;
 
@@ -197,20 +197,19 @@ static int check_files(struct check *c, struct cmd_dump *d, struct err *err)
 
 /* The files; then the blocks that were not read for them. */
 static int check_all(
-	struct check *c, struct cmd_dump *d, struct store_checked *result, struct err *err)
+	struct check *c, struct ui_dump *d, struct store_checked *result, struct err *err)
 {
-	const struct store_scrub_options how = {.mark = false};
-	struct store *store = agent_source_store(d->source);
+	struct store *store = d->stores.stores[0];
 
-	store_note_reads(store);
-	if (check_files(c, d, err) != 0)
+	if (store_check(store, STORE_CHECK_NOTE, on_store_problem, c, result, err) != 0 ||
+		check_files(c, d, err) != 0)
 		return -1;
-	return store_scrub(store, &how, on_store_problem, c, result, err);
+	return store_check(store, STORE_CHECK_BLOCKS, on_store_problem, c, result, err);
 }
 
 static int tell_result(const struct check *c, const struct store_checked *r, struct err *err)
 {
-	const struct cmd_json_row rows[] = {{"blocks", r->blocks}, {"bytes", r->bytes},
+	const struct ui_json_row rows[] = {{"blocks", r->blocks}, {"bytes", r->bytes},
 		{"dumps", r->dumps}, {"entries", c->entries}, {"content", c->content},
 		{"not_ok", c->not_ok}, {"damaged", r->damaged + c->damaged},
 		{"missing", r->missing}, {"incomplete", r->incomplete}, {"unopened", c->unopened},
@@ -239,17 +238,17 @@ static int tell_result(const struct check *c, const struct store_checked *r, str
 			puts(": ok");
 		return 0;
 	}
-	object = cmd_json_new("result", "verify.store.result");
-	failed = cmd_json_name(object, "store", c->path, strlen(c->path));
-	failed |= cmd_json_rows(object, rows, sizeof rows / sizeof *rows);
-	return cmd_json_print(object, failed, err);
+	object = ui_json_new("result", "verify.store.result");
+	failed = ui_json_name(object, "store", c->path, strlen(c->path));
+	failed |= ui_json_rows(object, rows, sizeof rows / sizeof *rows);
+	return ui_json_print(object, failed, err);
 }
 
-int cmd_verify_store(struct cmd_options *o, const char *path)
+int cmd_verify_store(struct ui_options *o, const char *path)
 {
 	struct check c = {.o = o, .path = path};
 	struct store_checked r = {0};
-	struct cmd_dump d = {.source = NULL};
+	struct ui_dump d = {.source = NULL};
 	struct err err = {0};
 	int got;
 
@@ -257,22 +256,22 @@ int cmd_verify_store(struct cmd_options *o, const char *path)
 	esc_name(c.shown, sizeof c.shown, path, strlen(path));
 	o->stores[0] = path;
 	o->store_count = 1;
-	got = cmd_dump_open(&d, o, NULL, &err);
+	got = ui_dump_open(&d, o, NULL, &err);
 	if (got == 0)
 		got = check_all(&c, &d, &r, &err);
-	cmd_dump_close(&d);
+	ui_dump_close(&d);
 	buf_fini(&c.dumps);
 	store_marks_fini(&c.seen);
 	if (got == 0)
 		got = tell_result(&c, &r, &err);
 	if (got != 0)
-		return cmd_fail("verify", &err);
+		return ui_fail("verify", &err);
 	if (r.damaged + r.missing + r.incomplete + c.damaged > 0) {
 		err_set(&err, ERR_DAMAGE,
 			"%s: damaged: fdump store scrub marks what is lost, then the next backup "
 			"or fdump store replicate brings it again",
 			path);
-		return cmd_fail("verify", &err);
+		return ui_fail("verify", &err);
 	}
-	return c.unopened > 0 ? CMD_REFUSED : c.not_ok > 0 ? CMD_SOME : CMD_OK;
+	return c.unopened > 0 ? UI_REFUSED : c.not_ok > 0 ? UI_SOME : UI_OK;
 }

@@ -6,6 +6,7 @@
  * line, so that a script can read them; everything else to standard error.
  */
 #include "cmd/cmd.h"
+#include "cmd/ui/report.h"
 
 #include <errno.h>
 #include <getopt.h>
@@ -16,7 +17,7 @@
 #include <string.h>
 #include <time.h>
 
-#include "cmd/options.h"
+#include "cmd/ui/options.h"
 #include "cron/cron.h"
 #include "lib/civil.h"
 #include "lib/err.h"
@@ -74,15 +75,15 @@ static int get_options(int argc, char **argv, const char *verb, bool timed, stru
 	opterr = 0;
 	optind = 0; /* as GNU has it: start afresh */
 	while ((c = getopt_long(argc, argv, ":n:", longs, NULL)) != -1) {
-		if (cmd_options_once("cron", &seen, longs, c) >= 0)
-			return CMD_FAILED;
+		if (ui_options_once("cron", &seen, longs, c) >= 0)
+			return UI_FAILED;
 		switch (c) {
 		case 'n':
 			errno = 0;
 			opt->count = strtoul(optarg, &end, 10);
 			if (optarg[0] < '0' || optarg[0] > '9' || *end != 0 || errno != 0 ||
 				opt->count < 1 || opt->count > COUNT_MAX)
-				return cmd_usage(
+				return ui_usage(
 					"cron", "-n takes a number from 1 to %d", COUNT_MAX);
 			break;
 		case 't':
@@ -98,25 +99,25 @@ static int get_options(int argc, char **argv, const char *verb, bool timed, stru
 			opt->json = true;
 			break;
 		case ':':
-			return cmd_usage("cron", "%s needs a value", argv[optind - 1]);
+			return ui_usage("cron", "%s needs a value", argv[optind - 1]);
 		default:
-			return cmd_usage("cron",
+			return ui_usage("cron",
 				"'%s' is no option here (a schedule that begins with '-' goes "
 				"after --)",
 				argv[optind - 1]);
 		}
 	}
 	if (!timed && (opt->tz != NULL || opt->from != NULL || opt->count > 0))
-		return cmd_usage(
+		return ui_usage(
 			"cron", "%s has no -n, --tz, --from: they go with next and prev", verb);
 	if (optind == argc)
-		return cmd_usage("cron", "the schedule is missing");
+		return ui_usage("cron", "the schedule is missing");
 	if (optind + 1 < argc)
-		return cmd_usage("cron", "one schedule, please; put its fields in quotes");
+		return ui_usage("cron", "one schedule, please; put its fields in quotes");
 	opt->expr = argv[optind];
 	if (opt->count == 0)
 		opt->count = 1;
-	return CMD_OK;
+	return UI_OK;
 }
 
 /* ---- printing ---- */
@@ -130,11 +131,11 @@ static int print_json(json_t *object)
 	json_decref(object);
 	if (text == NULL) {
 		err_set(&err, ERR_NOMEM, "out of memory for JSON");
-		return cmd_fail("cron", &err);
+		return ui_fail("cron", &err);
 	}
 	puts(text); /* finish() asks whether that worked */
 	free(text);
-	return CMD_OK;
+	return UI_OK;
 }
 
 /* The expression as JSON; where it is no UTF-8, in lib/esc's form. */
@@ -166,7 +167,7 @@ static json_t *json_set(uint64_t bits)
 static int fail_expr(const char *expr, const struct cron_where *where, const struct err *err)
 {
 	const char *p;
-	int status = cmd_fail("cron", err);
+	int status = ui_fail("cron", err);
 
 	for (p = expr; (*p >= ' ' && *p <= '~') || *p == '\t'; p++)
 		;
@@ -186,7 +187,7 @@ static int parse(const struct options *opt, struct cron *cron)
 	struct err err = {0};
 
 	if (cron_parse(cron, opt->expr, opt->seed, &where, &err) == 0)
-		return CMD_OK;
+		return UI_OK;
 	return fail_expr(opt->expr, &where, &err);
 }
 
@@ -197,7 +198,7 @@ static int finish(int status)
 	if (fflush(stdout) == 0 && !ferror(stdout))
 		return status;
 	err_errno(&err, errno, "write to standard output");
-	return cmd_fail("cron", &err);
+	return ui_fail("cron", &err);
 }
 
 /* ---- next, prev ---- */
@@ -211,15 +212,15 @@ static int from_time(const struct options *opt, const struct tz *tz, bool prev, 
 
 	if (opt->from == NULL) {
 		*t = (int64_t)time(NULL);
-		return CMD_OK;
+		return UI_OK;
 	}
 	if (civil_scan(opt->from, &scan, &err) < 0) {
 		err_prefix(&err, "--from");
-		return cmd_fail("cron", &err);
+		return ui_fail("cron", &err);
 	}
 	*t = scan.has_offset ? scan.local - scan.offset : tz_instant(tz, scan.local);
 	*t += prev && scan.fraction;
-	return CMD_OK;
+	return UI_OK;
 }
 
 static int print_run(const struct options *opt, const struct tz *tz, bool prev, int64_t t)
@@ -233,7 +234,7 @@ static int print_run(const struct options *opt, const struct tz *tz, bool prev, 
 		return print_json(json_pack("{s:s, s:s, s:s, s:I}", "type", "run", "id",
 			prev ? "cron.prev" : "cron.next", "time", text, "epoch", (json_int_t)t));
 	puts(text);
-	return CMD_OK;
+	return UI_OK;
 }
 
 static int say_none(const struct options *opt, const struct cron *cron, bool prev)
@@ -244,11 +245,11 @@ static int say_none(const struct options *opt, const struct cron *cron, bool pre
 			   : prev                     ? "there is no run before that time"
 				  : "there is no run after that time, up to the year 9999";
 
-	cmd_say("cron", "%s", what);
+	ui_say("cron", "%s", what);
 	if (opt->json && print_json(json_pack("{s:s, s:s, s:s}", "type", "result", "id",
-				 "cron.none", "what", what)) != CMD_OK)
-		return CMD_FAILED;
-	return CMD_SOME;
+				 "cron.none", "what", what)) != UI_OK)
+		return UI_FAILED;
+	return UI_SOME;
 }
 
 static int runs(const struct options *opt, const struct cron *cron, bool prev)
@@ -260,10 +261,10 @@ static int runs(const struct options *opt, const struct cron *cron, bool prev)
 	int status;
 
 	if ((opt->tz != NULL ? tz_load(opt->tz, &tz, &err) : tz_local(&tz, &err)) < 0)
-		return cmd_fail("cron", &err);
-	if ((status = from_time(opt, tz, prev, &t)) != CMD_OK)
+		return ui_fail("cron", &err);
+	if ((status = from_time(opt, tz, prev, &t)) != UI_OK)
 		goto out;
-	for (i = 0; i < opt->count && status == CMD_OK; i++) {
+	for (i = 0; i < opt->count && status == UI_OK; i++) {
 		if ((prev ? cron_prev(cron, tz, t, &t) : cron_next(cron, tz, t, &t)) != 0)
 			break;
 		status = print_run(opt, tz, prev, t);
@@ -280,7 +281,7 @@ static int run_next(const struct options *opt)
 	struct cron cron;
 	int status = parse(opt, &cron);
 
-	return status == CMD_OK ? runs(opt, &cron, false) : status;
+	return status == UI_OK ? runs(opt, &cron, false) : status;
 }
 
 static int run_prev(const struct options *opt)
@@ -288,7 +289,7 @@ static int run_prev(const struct options *opt)
 	struct cron cron;
 	int status = parse(opt, &cron);
 
-	return status == CMD_OK ? runs(opt, &cron, true) : status;
+	return status == UI_OK ? runs(opt, &cron, true) : status;
 }
 
 /* ---- check, explain ---- */
@@ -298,7 +299,7 @@ static int run_check(const struct options *opt)
 	struct cron_where where = {0};
 	struct err err = {0};
 	struct cron cron;
-	int status = CMD_OK;
+	int status = UI_OK;
 
 	if (cron_parse(&cron, opt->expr, opt->seed, &where, &err) == 0) {
 		if (opt->json)
@@ -308,7 +309,7 @@ static int run_check(const struct options *opt)
 		if ((cron.flags & (CRON_NEVER | CRON_REBOOT)) == CRON_NEVER)
 			fputs("fdump cron: valid, but it never runs: no such date exists\n",
 				stderr);
-		return CMD_OK;
+		return UI_OK;
 	}
 	if (!opt->json)
 		return fail_expr(opt->expr, &where, &err);
@@ -316,7 +317,7 @@ static int run_check(const struct options *opt)
 		"id", "cron.check", "expression", json_expr(opt->expr), "valid", 0, "field",
 		cron_field_name(where.field), "field_number", (int)where.field, "column",
 		(int)where.column, "what", err.message));
-	return status == CMD_OK ? CMD_FAILED : status;
+	return status == UI_OK ? UI_FAILED : status;
 }
 
 static int run_explain(const struct options *opt)
@@ -326,7 +327,7 @@ static int run_explain(const struct options *opt)
 	struct cron cron;
 	int status = parse(opt, &cron);
 
-	if (status != CMD_OK)
+	if (status != UI_OK)
 		return status;
 	cron_describe(&cron, text);
 	clock = cron_describe_clock(&cron);
@@ -349,7 +350,7 @@ static int run_explain(const struct options *opt)
 			opt->seed != NULL ? strnlen(opt->seed, 255) : 0);
 		printf("The values of its random ranges ('~') are those of the seed '%s'.\n", seed);
 	}
-	return CMD_OK;
+	return UI_OK;
 }
 
 int cmd_cron(int argc, char **argv)
@@ -371,16 +372,16 @@ int cmd_cron(int argc, char **argv)
 	for (j = 1; j < argc && strcmp(argv[j], "--") != 0; j++) {
 		if (strcmp(argv[j], "--help") == 0 || strcmp(argv[j], "-h") == 0) {
 			help();
-			return finish(CMD_OK);
+			return finish(UI_OK);
 		}
 	}
 	if (argc < 2)
-		return cmd_usage("cron", "next, prev, check or explain is missing");
+		return ui_usage("cron", "next, prev, check or explain is missing");
 	for (i = 0; i < sizeof verbs / sizeof verbs[0]; i++) {
 		if (strcmp(argv[1], verbs[i].name) != 0)
 			continue;
 		status = get_options(argc - 1, argv + 1, argv[1], verbs[i].timed, &opt);
-		return status == CMD_OK ? finish(verbs[i].run(&opt)) : status;
+		return status == UI_OK ? finish(verbs[i].run(&opt)) : status;
 	}
-	return cmd_usage("cron", "'%s' is none of next, prev, check, explain", argv[1]);
+	return ui_usage("cron", "'%s' is none of next, prev, check, explain", argv[1]);
 }

@@ -12,9 +12,10 @@
 
 #include "cmd/cmd.h"
 #include "cmd/difference.h"
-#include "cmd/dump.h"
-#include "cmd/json.h"
-#include "cmd/options.h"
+#include "cmd/ui/dump.h"
+#include "cmd/ui/json.h"
+#include "cmd/ui/options.h"
+#include "cmd/ui/report.h"
 #include "lib/buf.h"
 #include "lib/cbor.h"
 #include "lib/err.h"
@@ -41,6 +42,7 @@ static const char help[] =
 	"  -C, --directory DIR     the tree\n"
 	"      --live              the tree that the dump is of\n"
 	"  -s, --store STORE       of a dump in this store (repeatable)\n"
+	"      --agent NAME        whose 'latest' is meant; default: this host\n"
 	"  -X, --exclude-from FILE leave out what matches the patterns in FILE\n"
 	"      --exclude PATTERN   leave out what matches (as in .gitignore)\n"
 	"      --no-xattrs         do not compare extended attributes and ACLs\n"
@@ -54,9 +56,9 @@ static const char help[] =
 	"space; 8 a store was busy.\n";
 
 struct diff {
-	struct cmd_options *o;
-	struct cmd_dump from;  /* .source not NULL: instead of a pack */
-	struct cmd_dump other; /* .source not NULL: instead of the live tree */
+	struct ui_options *o;
+	struct ui_dump from;  /* .source not NULL: instead of a pack */
+	struct ui_dump other; /* .source not NULL: instead of the live tree */
 	int base;
 	struct pack_follow follow;
 	struct pack_scan *scan;
@@ -113,7 +115,7 @@ static void live_problem(void *ctx, const char *path, size_t len, const char *wh
 		return; /* it is missing: that shows by itself */
 	esc_name(text, sizeof text, path, len);
 	err_errno(&err, errnum, "%s: %s", text, what);
-	cmd_fail("diff", &err);
+	ui_fail("diff", &err);
 	d->failed = true;
 }
 
@@ -189,7 +191,7 @@ static int tell_extra(struct diff *d, struct err *err)
 	if (d->told.len > 0 && below(d->told.data, d->told.len, path, len))
 		return 0;
 	buf_clear(&d->told);
-	if (!cmd_select_test(&d->o->select, path, len, d->item.self != NULL) ||
+	if (!ui_select_test(&d->o->select, path, len, d->item.self != NULL) ||
 		was_command(d, d->item.path, len))
 		return 0;
 	if (d->item.self != NULL && buf_add(&d->told, path, len, err) != 0)
@@ -262,7 +264,7 @@ static int on_entry(void *ctx, const struct pack_followed *entry, struct err *er
 	struct cmd_words w = {{0}};
 	int sign = -1;
 
-	if (!cmd_select_test(&d->o->select, p.at, p.len, head->type == PACK_DIRECTORY))
+	if (!ui_select_test(&d->o->select, p.at, p.len, head->type == PACK_DIRECTORY))
 		return 0;
 	if (head->type == PACK_COMMAND && (buf_add(&d->commands, p.at, p.len, err) != 0 ||
 						  buf_add(&d->commands, "", 1, err) != 0))
@@ -304,7 +306,7 @@ static int open_key(void *ctx, const uint8_t *payload, size_t len, uint8_t key[3
 {
 	struct diff *d = ctx;
 
-	return cmd_unseal_open(&d->o->unseal, payload, len, key, err);
+	return ui_unseal_open(&d->o->unseal, payload, len, key, err);
 }
 
 static int apply(void *ctx, struct pack_load *load, struct err *err)
@@ -335,8 +337,8 @@ static void on_problem(void *ctx, enum pack_problem_kind kind, uint64_t offset,
 static int open_input(struct diff *d, struct pack_read_options *ro, struct err *err)
 {
 	if (d->from.source != NULL)
-		return cmd_dump_feed(&d->from, ro, err);
-	ro->fd = cmd_open_input(d->o->file, err);
+		return ui_dump_feed(&d->from, ro, err);
+	ro->fd = ui_open_input(d->o->file, err);
 	return ro->fd >= 0 ? 0 : -1;
 }
 
@@ -345,7 +347,7 @@ static int run(struct diff *d, struct err *err)
 	struct pack_read_options ro = {
 		.fd = -1,
 		.threads = 1,
-		.need_key = d->from.source == NULL && cmd_unseal_wanted(&d->o->unseal),
+		.need_key = d->from.source == NULL && ui_unseal_wanted(&d->o->unseal),
 		.open_key = open_key,
 		.apply = apply,
 		.problem = on_problem,
@@ -371,7 +373,7 @@ static int run(struct diff *d, struct err *err)
 	while (got == 0 && (got = look(d, err)) == 0 && d->met)
 		got = tell_extra(d, err);
 	if (got == 0)
-		got = cmd_dump_gaps(&d->from, err);
+		got = ui_dump_gaps(&d->from, err);
 	if (got == 0 && result.problems > 0)
 		got = err_set(err, ERR_DAMAGE, "the pack is damaged");
 	close(d->base);
@@ -381,7 +383,7 @@ out:
 	return got;
 }
 
-enum { OPT_LIVE = CMD_OPTIONS_OWN };
+enum { OPT_LIVE = UI_OPTIONS_OWN };
 
 static const struct option own[] = {{"live", no_argument, NULL, OPT_LIVE}, {0}};
 
@@ -401,38 +403,38 @@ static int open_dump(struct diff *d, int argc, char **argv)
 	const struct store_dump *dump;
 
 	if (d->o->store_count == 0 || optind == argc)
-		return cmd_usage("diff", "a dump is named by -s STORE DUMP");
+		return ui_usage("diff", "a dump is named by -s STORE DUMP");
 	if (d->live && d->o->directory != NULL)
-		return cmd_usage("diff", "-C and --live exclude each other");
+		return ui_usage("diff", "-C and --live exclude each other");
 	if (!d->live && d->o->directory == NULL && optind + 1 == argc)
-		return cmd_usage("diff", "with what? Another DUMP, -C DIR, or --live");
-	if (hash_crypto_init(&err) != 0 || cmd_dump_open(&d->from, d->o, argv[optind++], &err) != 0)
-		return cmd_fail("diff", &err);
-	dump = agent_source_dump(d->from.source);
+		return ui_usage("diff", "with what? Another DUMP, -C DIR, or --live");
+	if (hash_crypto_init(&err) != 0 || ui_dump_open(&d->from, d->o, argv[optind++], &err) != 0)
+		return ui_fail("diff", &err);
+	dump = dump_source_dump(d->from.source);
 	if (d->live) {
 		snprintf(d->live_base, sizeof d->live_base, "%.*s", (int)dump->base_len,
 			(const char *)dump->base);
 		d->o->directory = d->live_base;
 	} else if (d->o->directory == NULL &&
-		   cmd_dump_another(&d->other, &d->from, argv[optind++], &err) != 0) {
-		return cmd_fail("diff", &err);
+		   ui_dump_another(&d->other, &d->from, argv[optind++], &err) != 0) {
+		return ui_fail("diff", &err);
 	}
 	return -1;
 }
 
 int cmd_diff(int argc, char **argv)
 {
-	struct cmd_options o = {
-		.command = "diff", .help = help, .shared = "fCXjkpxst", .own = own, .take = take};
+	struct ui_options o = {
+		.command = "diff", .help = help, .shared = "afCXjkpxst", .own = own, .take = take};
 	struct diff d = {.o = &o};
 	struct err err = {0};
 	int status;
 
 	o.ctx = &d;
-	status = cmd_options_parse(&o, argc, argv);
+	status = ui_options_parse(&o, argc, argv);
 	if (status < 0 && (o.store_count > 0 || d.live))
 		status = open_dump(&d, argc, argv);
-	if (status < 0 && (status = cmd_options_paths(&o, argc, argv)) < 0) {
+	if (status < 0 && (status = ui_options_paths(&o, argc, argv)) < 0) {
 		pack_follow_init(&d.follow);
 		buf_init(&d.told, PACK_PATH_MAX);
 		buf_init(&d.commands, 1 << 20);
@@ -440,11 +442,11 @@ int cmd_diff(int argc, char **argv)
 			(d.other.source != NULL ? cmd_difference_dumps(
 							  &o, &d.from, &d.other, &d.different, &err)
 						: run(&d, &err)) != 0) {
-			status = cmd_fail("diff", &err);
-		} else if (cmd_select_unmet(&o.select, "diff",
+			status = ui_fail("diff", &err);
+		} else if (ui_select_unmet(&o.select, "diff",
 				   d.from.source != NULL ? "dump" : "pack") > 0 ||
 			   d.failed) {
-			status = CMD_FAILED;
+			status = UI_FAILED;
 		} else {
 			status = d.different > 0 ? 1 : 0;
 		}
@@ -457,8 +459,8 @@ int cmd_diff(int argc, char **argv)
 		buf_fini(&d.commands);
 		free(d.root);
 	}
-	cmd_dump_close(&d.other);
-	cmd_dump_close(&d.from);
-	cmd_options_fini(&o);
+	ui_dump_close(&d.other);
+	ui_dump_close(&d.from);
+	ui_options_fini(&o);
 	return status;
 }

@@ -4,9 +4,9 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "cmd/agent/backup.h"
-#include "cmd/dump.h"
-#include "cmd/json.h"
+#include "cmd/dump/pipeline.h"
+#include "cmd/ui/dump.h"
+#include "cmd/ui/json.h"
 #include "lib/err.h"
 #include "lib/esc.h"
 #include "lib/hash.h"
@@ -56,11 +56,11 @@ int cmd_difference_tell(bool json, const char *kind, const void *path, size_t le
 
 	if (json) {
 		snprintf(id, sizeof id, "diff.%s", kind);
-		object = cmd_json_new("difference", id);
-		failed = cmd_json_name(object, "path", path, len);
+		object = ui_json_new("difference", id);
+		failed = ui_json_name(object, "path", path, len);
 		if (what != NULL)
-			failed |= cmd_json_add(object, "what", json_string(what));
-		return cmd_json_print(object, failed, err);
+			failed |= ui_json_add(object, "what", json_string(what));
+		return ui_json_print(object, failed, err);
 	}
 	esc_name(text, sizeof text, path, len);
 	printf("%s %s%s%s\n", kind, text, what != NULL ? ": " : "", what != NULL ? what : "");
@@ -71,20 +71,20 @@ int cmd_difference_tell(bool json, const char *kind, const void *path, size_t le
 
 /* One of the two: its entry that is looked at. */
 struct side {
-	struct cmd_dump_walk *walk;
+	struct ui_dump_walk *walk;
 	struct pack_head head;
 	struct pack_tail tail;
 	bool there;
 };
 
 /* The next entry that was selected. */
-static int step(struct cmd_options *o, struct side *s, struct err *err)
+static int step(struct ui_options *o, struct side *s, struct err *err)
 {
 	int got;
 
 	do
-		got = cmd_dump_walk_next(s->walk, &s->head, &s->tail, err);
-	while (got == 0 && !cmd_select_test(&o->select, s->head.path.at, s->head.path.len,
+		got = ui_dump_walk_next(s->walk, &s->head, &s->tail, err);
+	while (got == 0 && !ui_select_test(&o->select, s->head.path.at, s->head.path.len,
 				   s->head.type == PACK_DIRECTORY));
 	s->there = got == 0;
 	return got < 0 ? -1 : 0;
@@ -99,7 +99,7 @@ static int order(const struct side *a, const struct side *b)
 		return b->there - a->there;
 	if (a_command != b_command)
 		return b_command - a_command;
-	return agent_path_order((const char *)a->head.path.at, a->head.path.len,
+	return dump_path_order((const char *)a->head.path.at, a->head.path.len,
 		(const char *)b->head.path.at, b->head.path.len);
 }
 
@@ -121,7 +121,7 @@ static void compare(struct cmd_words *w, const struct side *a, const struct side
 
 /* The lesser of both, or both. */
 static int merge(
-	struct cmd_options *o, struct side *a, struct side *b, uint64_t *different, struct err *err)
+	struct ui_options *o, struct side *a, struct side *b, uint64_t *different, struct err *err)
 {
 	const struct side *at = order(a, b) <= 0 ? a : b;
 	int sign = order(a, b), got = 0;
@@ -144,16 +144,16 @@ static int merge(
 	return got;
 }
 
-int cmd_difference_dumps(struct cmd_options *o, struct cmd_dump *a, struct cmd_dump *b,
+int cmd_difference_dumps(struct ui_options *o, struct ui_dump *a, struct ui_dump *b,
 	uint64_t *different, struct err *err)
 {
-	struct side x = {.walk = cmd_dump_walk_new(a, err)};
-	struct side y = {.walk = x.walk != NULL ? cmd_dump_walk_new(b, err) : NULL};
+	struct side x = {.walk = ui_dump_walk_new(a, err)};
+	struct side y = {.walk = x.walk != NULL ? ui_dump_walk_new(b, err) : NULL};
 	int got = y.walk != NULL && step(o, &x, err) == 0 && step(o, &y, err) == 0 ? 0 : -1;
 
 	while (got == 0 && (x.there || y.there))
 		got = merge(o, &x, &y, different, err);
-	cmd_dump_walk_free(x.walk);
-	cmd_dump_walk_free(y.walk);
+	ui_dump_walk_free(x.walk);
+	ui_dump_walk_free(y.walk);
 	return got;
 }

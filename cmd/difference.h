@@ -11,8 +11,8 @@
 
 #include "pack/entry.h"
 
-struct cmd_dump;
-struct cmd_options;
+struct ui_dump;
+struct ui_options;
 struct err;
 
 /* "mode, content", as far as there is room. Zeroed at first. */
@@ -31,7 +31,7 @@ int cmd_difference_tell(bool json, const char *kind, const void *path, size_t le
 
 /* Compares two dumps by their manifests, and tells what b has otherwise than a: no content is
  * read. Counts in *different. Returns 0, or -1 with err set. */
-int cmd_difference_dumps(struct cmd_options *options, struct cmd_dump *a, struct cmd_dump *b,
+int cmd_difference_dumps(struct ui_options *options, struct ui_dump *a, struct ui_dump *b,
 	uint64_t *different, struct err *err);
 
 #endif

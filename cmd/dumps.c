@@ -5,9 +5,10 @@
 #include <time.h>
 
 #include "cmd/cmd.h"
-#include "cmd/dump.h"
-#include "cmd/json.h"
-#include "cmd/show.h"
+#include "cmd/ui/dump.h"
+#include "cmd/ui/json.h"
+#include "cmd/ui/report.h"
+#include "cmd/ui/show.h"
 #include "lib/err.h"
 #include "lib/esc.h"
 #include "lib/hash.h"
@@ -29,8 +30,8 @@ static const char help[] =
 	"whose records can't be read; 7 no space; 8 a store was busy.\n";
 
 struct dumps {
-	struct cmd_options o;
-	struct cmd_dump d;
+	struct ui_options o;
+	struct ui_dump d;
 	uint64_t unreadable;
 };
 
@@ -55,45 +56,45 @@ static int add_stores(const struct dumps *d, uint32_t stores, json_t *object)
 	for (i = 0; i < d->o.store_count; i++)
 		if (stores >> i & 1)
 			json_array_append_new(list, json_string(d->o.stores[i]));
-	return cmd_json_add(object, "stores", list);
+	return ui_json_add(object, "stores", list);
 }
 
 static int print_json(
 	const struct dumps *d, const struct store_entry *e, uint32_t stores, struct err *err)
 {
-	json_t *object = cmd_json_new("dump", "dumps.dump");
-	int failed = cmd_dump_json(object, e);
+	json_t *object = ui_json_new("dump", "dumps.dump");
+	int failed = ui_dump_json(object, e);
 
-	failed |= cmd_json_add(object, "ended", json_integer(e->dump.ended.sec));
-	failed |= cmd_json_add(object, "entries", json_integer((json_int_t)e->dump.entries));
-	failed |= cmd_json_add(object, "content", json_integer((json_int_t)e->dump.content));
-	failed |= cmd_json_add(object, "not_ok", json_integer((json_int_t)e->dump.statuses));
-	failed |= cmd_json_add(object, "chunks", json_integer((json_int_t)e->dump.chunks));
-	failed |= cmd_json_add(object, "sealed", json_boolean(e->dump.sealed));
-	failed |= cmd_json_add(object, "locked_until", json_integer(e->lock));
-	failed |= cmd_json_name(object, "base", e->dump.base, e->dump.base_len);
+	failed |= ui_json_add(object, "ended", json_integer(e->dump.ended.sec));
+	failed |= ui_json_add(object, "entries", json_integer((json_int_t)e->dump.entries));
+	failed |= ui_json_add(object, "content", json_integer((json_int_t)e->dump.content));
+	failed |= ui_json_add(object, "not_ok", json_integer((json_int_t)e->dump.statuses));
+	failed |= ui_json_add(object, "chunks", json_integer((json_int_t)e->dump.chunks));
+	failed |= ui_json_add(object, "sealed", json_boolean(e->dump.sealed));
+	failed |= ui_json_add(object, "locked_until", json_integer(e->lock));
+	failed |= ui_json_name(object, "base", e->dump.base, e->dump.base_len);
 	if (d->o.store_count > 1)
 		failed |= add_stores(d, stores, object);
-	return cmd_json_print(object, failed, err);
+	return ui_json_print(object, failed, err);
 }
 
 static int print_dump(void *ctx, const struct store_entry *e, uint32_t stores, struct err *err)
 {
 	struct dumps *d = ctx;
-	char id[2 * STORE_DUMP_ID + 1], when[CMD_SHOW_TIME_MAX], agent[ESC_MAX(STORE_NAME_MAX)],
-		name[ESC_MAX(STORE_NAME_MAX)], where[CMD_STORES_MAX + 3];
+	char id[2 * STORE_DUMP_ID + 1], when[UI_SHOW_TIME_MAX], agent[ESC_MAX(STORE_NAME_MAX)],
+		name[ESC_MAX(STORE_NAME_MAX)], where[STORES_MAX + 3];
 	struct err why;
 
 	esc_hex(id, e->dump.id, STORE_DUMP_ID);
 	if (e->damaged) {
 		d->unreadable++;
 		err_set(&why, ERR_DAMAGE, "%.12s: its record can't be read", id);
-		cmd_fail("dumps", &why);
+		ui_fail("dumps", &why);
 		return 0;
 	}
 	if (d->o.json)
 		return print_json(d, e, stores, err);
-	cmd_show_time(when, e->committed);
+	ui_show_time(when, e->committed);
 	esc_name(agent, sizeof agent, e->dump.agent, e->dump.agent_len);
 	esc_name(name, sizeof name, e->dump.name, e->dump.name_len);
 	printf("%.12s  %s  %14llu  %10llu  %s%s/%s%s%s\n", id, when,
@@ -107,23 +108,23 @@ int cmd_dumps(int argc, char **argv)
 {
 	struct dumps dumps = {.o = {.command = "dumps", .help = help, .shared = "sj"}};
 	struct err err = {0};
-	int status = cmd_options_parse(&dumps.o, argc, argv);
+	int status = ui_options_parse(&dumps.o, argc, argv);
 
 	if (status < 0 && optind < argc)
-		status = cmd_usage("dumps", "no arguments are wanted");
+		status = ui_usage("dumps", "no arguments are wanted");
 	if (status >= 0)
 		goto out;
-	if (hash_crypto_init(&err) != 0 || cmd_dump_open(&dumps.d, &dumps.o, NULL, &err) != 0 ||
-		agent_source_dumps(dumps.d.source, print_dump, &dumps, &err) != 0)
-		status = cmd_fail("dumps", &err);
+	if (hash_crypto_init(&err) != 0 || ui_dump_open(&dumps.d, &dumps.o, NULL, &err) != 0 ||
+		dump_source_dumps(dumps.d.source, print_dump, &dumps, &err) != 0)
+		status = ui_fail("dumps", &err);
 	else if (fflush(stdout) != 0)
-		status = cmd_fail("dumps", (err_errno(&err, errno, "standard output"), &err));
+		status = ui_fail("dumps", (err_errno(&err, errno, "standard output"), &err));
 	else if (dumps.unreadable > 0)
-		status = CMD_DAMAGE;
+		status = UI_DAMAGE;
 	else
-		status = cmd_dump_all(&dumps.d, &err) == 0 ? CMD_OK : cmd_fail("dumps", &err);
-	cmd_dump_close(&dumps.d);
+		status = ui_dump_all(&dumps.d, &err) == 0 ? UI_OK : ui_fail("dumps", &err);
+	ui_dump_close(&dumps.d);
 out:
-	cmd_options_fini(&dumps.o);
+	ui_options_fini(&dumps.o);
 	return status;
 }

@@ -4,8 +4,9 @@
 #include <string.h>
 
 #include "cmd/cmd.h"
-#include "cmd/dump.h"
-#include "cmd/output.h"
+#include "cmd/ui/dump.h"
+#include "cmd/ui/output.h"
+#include "cmd/ui/report.h"
 #include "lib/cbor.h"
 #include "lib/err.h"
 #include "lib/esc.h"
@@ -28,6 +29,7 @@ static const char help[] =
 	"The pack is not sealed. DUMP: see fdump restore.\n"
 	"\n"
 	"  -s, --store STORE        directory of a store (repeatable)\n"
+	"      --agent NAME         whose 'latest' is meant; default: this host\n"
 	"  -f, --file FILE          write to FILE ('-': standard output, the default)\n"
 	"  -X, --exclude-from FILE  leave out what matches the patterns in FILE\n"
 	"      --exclude PATTERN    leave out what matches (as in .gitignore)\n"
@@ -41,7 +43,7 @@ static const char help[] =
 static int sink(void *ctx, const void *head, size_t head_len, const void *body, size_t body_len,
 	struct err *err)
 {
-	struct cmd_output *out = ctx;
+	struct ui_output *out = ctx;
 
 	if (fs_write_two(out->fd, head, head_len, body, body_len) != 0)
 		return err_errno(err, errno, "write %s", out->name != NULL ? out->name : "output");
@@ -50,7 +52,7 @@ static int sink(void *ctx, const void *head, size_t head_len, const void *body, 
 
 struct export
 {
-	struct cmd_output out;
+	struct ui_output out;
 	struct pack_writer *writer;
 	struct pack_press *press;
 	struct pack_part *part;
@@ -149,9 +151,9 @@ static void on_problem(void *ctx, enum pack_problem_kind kind, uint64_t offset,
 	fprintf(stderr, "fdump export: %s%s%s\n", text, text[0] ? ": " : "", what);
 }
 
-static int write_pack(struct export *x, struct cmd_dump *d, struct err *err)
+static int write_pack(struct export *x, struct ui_dump *d, struct err *err)
 {
-	const struct store_dump *dump = agent_source_dump(d->source);
+	const struct store_dump *dump = dump_source_dump(d->source);
 	struct pack_writer_options wo = {
 		.has_time = true,
 		.time = {dump->began.sec, dump->began.nsec},
@@ -171,56 +173,56 @@ static int write_pack(struct export *x, struct cmd_dump *d, struct err *err)
 	x->part = pack_part_new(TARGET, err);
 	x->press = x->part != NULL ? pack_press_new(0, err) : NULL;
 	x->writer = x->press != NULL ? pack_writer_new(&wo, x->press, sink, &x->out, err) : NULL;
-	if (x->writer == NULL || cmd_dump_adopt(d, err) != 0 || cmd_dump_feed(d, &ro, err) != 0 ||
+	if (x->writer == NULL || ui_dump_adopt(d, err) != 0 || ui_dump_feed(d, &ro, err) != 0 ||
 		pack_writer_start(x->writer, err) != 0 || pack_read_run(&ro, &result, err) != 0 ||
 		put_part(x, err) != 0)
 		return -1;
 	return pack_writer_end(x->writer, err);
 }
 
-static int export(struct cmd_options *o, const char *dump, struct err *err)
+static int export(struct ui_options *o, const char *dump, struct err *err)
 {
-	struct cmd_dump d = {.source = NULL};
+	struct ui_dump d = {.source = NULL};
 	struct export x = {.out = {.fd = -1, .dir = -1}};
 	struct err gap;
 	bool gaps;
 	int got = -1;
 
-	if (cmd_dump_open(&d, o, dump, err) == 0 && cmd_output_open(&x.out, o->file, err) == 0)
+	if (ui_dump_open(&d, o, dump, err) == 0 && ui_output_open(&x.out, o->file, err) == 0)
 		got = write_pack(&x, &d, err);
-	if (got == 0 && cmd_select_any(&o->select))
-		got = cmd_output_commit(&x.out, err);
-	gaps = cmd_dump_gaps(&d, &gap) != 0;
+	if (got == 0 && ui_select_any(&o->select))
+		got = ui_output_commit(&x.out, err);
+	gaps = ui_dump_gaps(&d, &gap) != 0;
 	pack_writer_free(x.writer);
 	pack_press_free(x.press);
 	pack_part_free(x.part);
-	cmd_output_drop(&x.out);
-	cmd_dump_close(&d);
+	ui_output_drop(&x.out);
+	ui_dump_close(&d);
 	if (got != 0 || gaps)
-		return cmd_fail("export", got != 0 ? err : &gap);
-	return x.damaged > 0                                        ? CMD_DAMAGE
-	       : cmd_select_unmet(&o->select, "export", "dump") > 0 ? CMD_FAILED
-								    : CMD_OK;
+		return ui_fail("export", got != 0 ? err : &gap);
+	return x.damaged > 0                                       ? UI_DAMAGE
+	       : ui_select_unmet(&o->select, "export", "dump") > 0 ? UI_FAILED
+								   : UI_OK;
 }
 
 int cmd_export(int argc, char **argv)
 {
-	struct cmd_options o = {.command = "export", .help = help, .shared = "sSfXT0tkp"};
+	struct ui_options o = {.command = "export", .help = help, .shared = "asSfXT0tkp"};
 	struct err err = {0};
 	const char *dump;
-	int status = cmd_options_parse(&o, argc, argv);
+	int status = ui_options_parse(&o, argc, argv);
 
 	if (status >= 0)
 		goto out;
 	if (optind == argc) {
-		status = cmd_usage("export", "no DUMP given (fdump dumps lists them)");
+		status = ui_usage("export", "no DUMP given (fdump dumps lists them)");
 		goto out;
 	}
 	dump = argv[optind++];
-	if ((status = cmd_options_paths(&o, argc, argv)) >= 0)
+	if ((status = ui_options_paths(&o, argc, argv)) >= 0)
 		goto out;
-	status = hash_crypto_init(&err) == 0 ? export(&o, dump, &err) : cmd_fail("export", &err);
+	status = hash_crypto_init(&err) == 0 ? export(&o, dump, &err) : ui_fail("export", &err);
 out:
-	cmd_options_fini(&o);
+	ui_options_fini(&o);
 	return status;
 }

@@ -6,9 +6,10 @@
 #include <string.h>
 
 #include "cmd/cmd.h"
-#include "cmd/dump.h"
-#include "cmd/json.h"
-#include "cmd/line.h"
+#include "cmd/ui/dump.h"
+#include "cmd/ui/json.h"
+#include "cmd/ui/line.h"
+#include "cmd/ui/report.h"
 #include "lib/buf.h"
 #include "lib/err.h"
 #include "lib/hash.h"
@@ -22,6 +23,7 @@ static const char help_files[] =
 	"without '/', for the name. DUMP: see fdump restore.\n"
 	"\n"
 	"  -s, --store STORE       directory of a store (repeatable)\n"
+	"      --agent NAME        whose 'latest' is meant; default: this host\n"
 	"  -v, --verbose           mode, owner, size, time, status\n"
 	"      --sums              SHA-256 of each file, as sha256sum prints it\n"
 	"      --numeric-owner     owners by number\n"
@@ -52,19 +54,19 @@ static const char help_find[] =
 #define FLUSH (64u << 10)
 
 struct files {
-	struct cmd_options o;
+	struct ui_options o;
 	bool sums;
 	const char *pattern;
 	bool whole;         /* it is for whole paths */
 	const char *prefix; /* of each line that is not JSON, find's */
-	struct cmd_line line;
+	struct ui_line line;
 	uint64_t found;
 	uint64_t unopened, unreadable; /* dumps */
-	struct cmd_dump dump;
+	struct ui_dump dump;
 	struct buf ids; /* find: the dumps */
 };
 
-enum { OPT_SUMS = CMD_OPTIONS_OWN };
+enum { OPT_SUMS = UI_OPTIONS_OWN };
 
 static const struct option own[] = {{"sums", no_argument, NULL, OPT_SUMS}, {0}};
 
@@ -89,10 +91,10 @@ static int flush(struct files *f, struct err *err)
 
 static int matches(struct files *f, struct pack_bytes path, bool *yes, struct err *err)
 {
-	struct cmd_select *s = &f->o.select;
+	struct ui_select *s = &f->o.select;
 	char *text, *name;
 
-	*yes = f->pattern == NULL || (s->count > 0 && cmd_select_test(s, path.at, path.len, false));
+	*yes = f->pattern == NULL || (s->count > 0 && ui_select_test(s, path.at, path.len, false));
 	if (*yes)
 		return 0;
 	text = strndup((const char *)path.at, path.len);
@@ -135,24 +137,24 @@ static int add_entry(
 	f->found++;
 	if (f->prefix != NULL && buf_addf(&f->line.out, err, "%s  ", f->prefix) != 0)
 		return -1;
-	if (cmd_line_add(&f->line, head, tail, err) != 0)
+	if (ui_line_add(&f->line, head, tail, err) != 0)
 		return -1;
 	return f->line.out.len > FLUSH ? flush(f, err) : 0;
 }
 
-static enum cmd_line_format format(const struct files *f)
+static enum ui_line_format format(const struct files *f)
 {
-	return f->o.json      ? CMD_LINE_JSON
-	       : f->sums      ? CMD_LINE_SUM
-	       : f->o.verbose ? CMD_LINE_VERBOSE
-			      : CMD_LINE_NAME;
+	return f->o.json      ? UI_LINE_JSON
+	       : f->sums      ? UI_LINE_SUM
+	       : f->o.verbose ? UI_LINE_VERBOSE
+			      : UI_LINE_NAME;
 }
 
 static int list(struct files *f, const char *dump, struct err *err)
 {
-	if (cmd_dump_open(&f->dump, &f->o, dump, err) != 0)
+	if (ui_dump_open(&f->dump, &f->o, dump, err) != 0)
 		return -1;
-	return cmd_dump_walk(&f->dump, add_entry, f, err);
+	return ui_dump_walk(&f->dump, add_entry, f, err);
 }
 
 static int note_dump(void *ctx, const struct store_entry *e, uint32_t stores, struct err *err)
@@ -172,14 +174,14 @@ static int tell_dump(struct files *f, const uint8_t *id, struct err *why, struct
 	if (flush(f, err) != 0)
 		return -1;
 	if (f->o.json) {
-		object = cmd_json_new("problem", "find.dump");
-		failed = cmd_json_hex(object, "dump", id, STORE_DUMP_ID);
-		failed |= cmd_json_add(object, "what", json_string(why->message));
-		if (cmd_json_print(object, failed, err) != 0)
+		object = ui_json_new("problem", "find.dump");
+		failed = ui_json_hex(object, "dump", id, STORE_DUMP_ID);
+		failed |= ui_json_add(object, "what", json_string(why->message));
+		if (ui_json_print(object, failed, err) != 0)
 			return -1;
 	}
 	err_prefix(why, "dump %02x%02x%02x%02x%02x%02x", id[0], id[1], id[2], id[3], id[4], id[5]);
-	cmd_fail("find", why);
+	ui_fail("find", why);
 	return 0;
 }
 
@@ -193,9 +195,9 @@ static int find_in(struct files *f, const uint8_t *id, struct err *err)
 	snprintf(prefix, sizeof prefix, "%.12s", text);
 	f->prefix = f->o.json ? NULL : prefix;
 	f->line.dump = id;
-	if (agent_source_choose(f->dump.source, text, "", &why) == 0 &&
-		agent_source_unlock(f->dump.source, &why) == 0)
-		return cmd_dump_walk(&f->dump, add_entry, f, err);
+	if (dump_source_choose(f->dump.source, text, "", &why) == 0 &&
+		dump_source_unlock(f->dump.source, &why) == 0)
+		return ui_dump_walk(&f->dump, add_entry, f, err);
 	if (why.code == ERR_DENIED)
 		f->unopened++;
 	else if (why.code == ERR_DAMAGE)
@@ -212,8 +214,8 @@ static int find(struct files *f, const char *dump, struct err *err)
 	size_t i;
 
 	(void)dump;
-	if (cmd_dump_open(&f->dump, &f->o, NULL, err) != 0 ||
-		agent_source_dumps(f->dump.source, note_dump, f, err) != 0)
+	if (ui_dump_open(&f->dump, &f->o, NULL, err) != 0 ||
+		dump_source_dumps(f->dump.source, note_dump, f, err) != 0)
 		return -1;
 	for (i = 0; i < f->ids.len; i += STORE_DUMP_ID)
 		if (find_in(f, f->ids.data + i, err) != 0)
@@ -231,20 +233,20 @@ static int run(
 	buf_init(&f->ids, SIZE_MAX);
 	if (hash_crypto_init(&err) != 0 ||
 		(tz_local(&tz, &err) != 0 && tz_load("UTC", &tz, &err) != 0))
-		return cmd_fail(f->o.command, &err);
-	cmd_line_init(&f->line, format(f), f->o.numeric_owner, tz);
+		return ui_fail(f->o.command, &err);
+	ui_line_init(&f->line, format(f), f->o.numeric_owner, tz);
 	if (how(f, dump, &err) != 0 || flush(f, &err) != 0)
-		status = cmd_fail(f->o.command, &err);
+		status = ui_fail(f->o.command, &err);
 	else if (fflush(stdout) != 0)
-		status = cmd_fail(f->o.command, (err_errno(&err, errno, "standard output"), &err));
+		status = ui_fail(f->o.command, (err_errno(&err, errno, "standard output"), &err));
 	else
-		status = f->unreadable > 0                                  ? CMD_DAMAGE
-			 : how == find && cmd_dump_all(&f->dump, &err) != 0 ? cmd_fail("find", &err)
-			 : f->found == 0 && f->unopened > 0                 ? CMD_REFUSED
-			 : f->found > 0                                     ? CMD_OK
-									    : CMD_SOME;
-	cmd_dump_close(&f->dump);
-	cmd_line_fini(&f->line);
+		status = f->unreadable > 0                                 ? UI_DAMAGE
+			 : how == find && ui_dump_all(&f->dump, &err) != 0 ? ui_fail("find", &err)
+			 : f->found == 0 && f->unopened > 0                ? UI_REFUSED
+			 : f->found > 0                                    ? UI_OK
+									   : UI_SOME;
+	ui_dump_close(&f->dump);
+	ui_line_fini(&f->line);
 	buf_fini(&f->ids);
 	tz_free(tz);
 	return status;
@@ -254,39 +256,39 @@ int cmd_files(int argc, char **argv)
 {
 	struct files f = {.o = {.command = "files",
 				  .help = help_files,
-				  .shared = "sSvnjkp",
+				  .shared = "asSvnjkp",
 				  .own = own,
 				  .take = take}};
 	const char *dump;
 	int status;
 
 	f.o.ctx = &f;
-	status = cmd_options_parse(&f.o, argc, argv);
+	status = ui_options_parse(&f.o, argc, argv);
 	if (status < 0 && (argc - optind < 1 || argc - optind > 2))
-		status = cmd_usage(
+		status = ui_usage(
 			"files", "wants a DUMP (fdump dumps lists them), maybe a PATH or PATTERN");
 	if (status < 0) {
 		dump = argv[optind++];
 		take_pattern(&f, argv[optind]);
-		status = cmd_options_paths(&f.o, argc, argv);
+		status = ui_options_paths(&f.o, argc, argv);
 	}
 	if (status < 0)
 		status = run(&f, list, dump);
-	cmd_options_fini(&f.o);
+	ui_options_fini(&f.o);
 	return status;
 }
 
 int cmd_find(int argc, char **argv)
 {
 	struct files f = {.o = {.command = "find", .help = help_find, .shared = "sSvnjkp"}};
-	int status = cmd_options_parse(&f.o, argc, argv);
+	int status = ui_options_parse(&f.o, argc, argv);
 
 	if (status < 0 && argc - optind != 1)
-		status = cmd_usage("find", "wants a PATTERN");
+		status = ui_usage("find", "wants a PATTERN");
 	if (status < 0) {
 		take_pattern(&f, argv[optind]);
 		status = run(&f, find, NULL);
 	}
-	cmd_options_fini(&f.o);
+	ui_options_fini(&f.o);
 	return status;
 }

@@ -6,21 +6,22 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "cmd/agent/retention.h"
 #include "cmd/agent/state.h"
 #include "cmd/cmd.h"
-#include "cmd/dump.h"
-#include "cmd/json.h"
-#include "cmd/options.h"
-#include "cmd/show.h"
+#include "cmd/dump/retention.h"
 #include "cmd/store/store.h"
+#include "cmd/ui/dump.h"
+#include "cmd/ui/json.h"
+#include "cmd/ui/options.h"
+#include "cmd/ui/report.h"
+#include "cmd/ui/show.h"
 #include "lib/buf.h"
 #include "lib/err.h"
 #include "lib/esc.h"
 #include "lib/hash.h"
 
 static const char help[] =
-	"usage: fdump forget -s STORE [-n] --keep-daily N ... [--agent AGENT] [--name NAME]\n"
+	"usage: fdump forget -s STORE [-n] --keep-daily N ... [--agent NAME] [--name NAME]\n"
 	"       fdump forget -s STORE [-n] DUMP...\n"
 	"\n"
 	"Deletes the dumps that none of the rules keeps; each agent and name is counted\n"
@@ -43,18 +44,19 @@ static const char help[] =
 	"      --keep-monthly N    ... of months\n"
 	"      --keep-yearly N     ... of years\n"
 	"      --keep-within TIME  all that are not older than 30d, 12h, ...\n"
-	"      --agent AGENT       the rules look at the dumps of this agent only\n"
-	"      --name NAME         ... of this name\n"
+	"      --agent NAME        the rules look at the dumps of this agent only; of\n"
+	"                          DUMPs: whose 'latest' is meant; default: this host\n"
+	"      --name NAME         the rules look at the dumps of this name only\n"
 	"\n"
 	"Exit status: 0 done; 1 done, but some are locked; 2 failed; 5 done, but there\n"
 	"are dumps whose records can't be read: they stay; 7 no space; 8 a store was busy.\n";
 
 struct forget {
-	struct cmd_options o;
+	struct ui_options o;
 	bool dry_run, yes, ruled;
-	const char *agent, *name; /* the rules are for these; NULL: all */
-	struct buf named;         /* ids of dumps, if there are no rules */
-	struct agent_rules rules;
+	const char *name; /* the rules are for this name and .o.agent; NULL: all */
+	struct buf named; /* ids of dumps, if there are no rules */
+	struct dump_rules rules;
 	struct buf dumps;                         /* struct item, in the order of commits */
 	bool met;                                 /* a dump of .agent and .name */
 	uint64_t gone, locked, unreadable, lasts; /* lasts: of .gone, the last of their names */
@@ -69,19 +71,18 @@ struct item {
 	bool named, last; /* last: all others of its name, if any, are named too */
 };
 
-enum { OPT_YES = CMD_OPTIONS_OWN, OPT_AGENT, OPT_NAME, OPT_WITHIN, OPT_KEEP };
+enum { OPT_YES = UI_OPTIONS_OWN, OPT_NAME, OPT_WITHIN, OPT_KEEP };
 
 static const struct option own[] = {
 	{"dry-run", no_argument, NULL, 'n'},
 	{"yes", no_argument, NULL, OPT_YES},
-	{"agent", required_argument, NULL, OPT_AGENT},
 	{"name", required_argument, NULL, OPT_NAME},
-	{"keep-last", required_argument, NULL, OPT_KEEP + AGENT_LAST},
-	{"keep-hourly", required_argument, NULL, OPT_KEEP + AGENT_HOURLY},
-	{"keep-daily", required_argument, NULL, OPT_KEEP + AGENT_DAILY},
-	{"keep-weekly", required_argument, NULL, OPT_KEEP + AGENT_WEEKLY},
-	{"keep-monthly", required_argument, NULL, OPT_KEEP + AGENT_MONTHLY},
-	{"keep-yearly", required_argument, NULL, OPT_KEEP + AGENT_YEARLY},
+	{"keep-last", required_argument, NULL, OPT_KEEP + DUMP_LAST},
+	{"keep-hourly", required_argument, NULL, OPT_KEEP + DUMP_HOURLY},
+	{"keep-daily", required_argument, NULL, OPT_KEEP + DUMP_DAILY},
+	{"keep-weekly", required_argument, NULL, OPT_KEEP + DUMP_WEEKLY},
+	{"keep-monthly", required_argument, NULL, OPT_KEEP + DUMP_MONTHLY},
+	{"keep-yearly", required_argument, NULL, OPT_KEEP + DUMP_YEARLY},
 	{"keep-within", required_argument, NULL, OPT_WITHIN},
 	{0},
 };
@@ -95,18 +96,16 @@ static int take(void *ctx, int c)
 		f->dry_run = true;
 	} else if (c == OPT_YES) {
 		f->yes = true;
-	} else if (c == OPT_AGENT) {
-		f->agent = optarg;
 	} else if (c == OPT_NAME) {
 		f->name = optarg;
 	} else if (c == OPT_WITHIN) {
 		f->ruled = true;
-		if (cmd_duration(optarg, &f->rules.within_sec) != 0)
-			return cmd_usage("forget", "--keep-within wants a time as 30d, 12h, 4w");
+		if (ui_duration(optarg, &f->rules.within_sec) != 0)
+			return ui_usage("forget", "--keep-within wants a time as 30d, 12h, 4w");
 	} else {
 		f->ruled = true;
-		if (cmd_number(optarg, 1, 1000000, &n) != 0)
-			return cmd_usage("forget", "--keep-... wants a number from 1 on");
+		if (ui_number(optarg, 1, 1000000, &n) != 0)
+			return ui_usage("forget", "--keep-... wants a number from 1 on");
 		f->rules.keep[c - OPT_KEEP] = (unsigned)n;
 	}
 	return -1;
@@ -142,7 +141,7 @@ static int add_dump(void *ctx, const struct store_entry *e, struct err *err)
 			e->dump.agent);
 		snprintf(item.name, sizeof item.name, "%.*s", (int)e->dump.name_len, e->dump.name);
 	}
-	if ((f->agent != NULL && strcmp(f->agent, item.agent) != 0) ||
+	if ((f->o.agent != NULL && strcmp(f->o.agent, item.agent) != 0) ||
 		(f->name != NULL && strcmp(f->name, item.name) != 0))
 		return 0;
 	f->met = true;
@@ -161,35 +160,35 @@ static int drop(struct forget *f, struct store *s, const struct item *item, stru
 	return f->dry_run || store_delete(s, item->id, err) >= 0 ? 0 : -1;
 }
 
-static int tell_json(const struct item *item, const struct agent_candidate *c, const char *store,
+static int tell_json(const struct item *item, const struct dump_candidate *c, const char *store,
 	const char *verdict, struct err *err)
 {
-	json_t *object = cmd_json_new("dump", "forget.dump");
-	int failed = cmd_json_name(object, "store", store, strlen(store));
+	json_t *object = ui_json_new("dump", "forget.dump");
+	int failed = ui_json_name(object, "store", store, strlen(store));
 
-	failed |= cmd_json_hex(object, "dump", item->id, sizeof item->id);
+	failed |= ui_json_hex(object, "dump", item->id, sizeof item->id);
 	if (!item->unreadable) {
-		failed |= cmd_json_name(object, "agent", item->agent, strlen(item->agent));
-		failed |= cmd_json_name(object, "name", item->name, strlen(item->name));
-		failed |= cmd_json_add(object, "committed", json_integer(item->time));
-		failed |= cmd_json_add(object, "locked_until", json_integer(item->lock));
-		failed |= cmd_json_add(object, "not_ok", json_integer((json_int_t)item->not_ok));
+		failed |= ui_json_name(object, "agent", item->agent, strlen(item->agent));
+		failed |= ui_json_name(object, "name", item->name, strlen(item->name));
+		failed |= ui_json_add(object, "committed", json_integer(item->time));
+		failed |= ui_json_add(object, "locked_until", json_integer(item->lock));
+		failed |= ui_json_add(object, "not_ok", json_integer((json_int_t)item->not_ok));
 	}
-	failed |= cmd_json_add(object, "verdict", json_string(verdict));
+	failed |= ui_json_add(object, "verdict", json_string(verdict));
 	if (c->keep)
-		failed |= cmd_json_add(object, "reason", json_string(c->reason));
+		failed |= ui_json_add(object, "reason", json_string(c->reason));
 	if (item->last)
-		failed |= cmd_json_add(object, "last", json_true());
-	return cmd_json_print(object, failed, err);
+		failed |= ui_json_add(object, "last", json_true());
+	return ui_json_print(object, failed, err);
 }
 
 /* A line: what becomes of it, and why. */
-static int tell(const struct forget *f, const struct item *item, const struct agent_candidate *c,
+static int tell(const struct forget *f, const struct item *item, const struct dump_candidate *c,
 	const char *store, struct err *err)
 {
-	char when[CMD_SHOW_TIME_MAX], until[6 + CMD_SHOW_TIME_MAX] = "", id[13],
-						agent[ESC_MAX(STORE_NAME_MAX)],
-						name[ESC_MAX(STORE_NAME_MAX)];
+	char when[UI_SHOW_TIME_MAX], until[6 + UI_SHOW_TIME_MAX] = "", id[13],
+					       agent[ESC_MAX(STORE_NAME_MAX)],
+					       name[ESC_MAX(STORE_NAME_MAX)];
 	bool locked = !c->keep && item->lock > (int64_t)time(NULL);
 	const char *verdict = c->keep ? "keep" : locked ? "locked" : "forget";
 
@@ -200,10 +199,10 @@ static int tell(const struct forget *f, const struct item *item, const struct ag
 		printf("%-6s  %s  its record can't be read\n", verdict, id);
 		return 0;
 	}
-	cmd_show_time(when, item->time);
+	ui_show_time(when, item->time);
 	if (locked) {
 		strcpy(until, "until ");
-		cmd_show_time(until + strlen(until), item->lock);
+		ui_show_time(until + strlen(until), item->lock);
 	}
 	esc_name(agent, sizeof agent, item->agent, strlen(item->agent));
 	esc_name(name, sizeof name, item->name, strlen(item->name));
@@ -221,7 +220,7 @@ static int judge(struct forget *f, struct store *s, const char *path, size_t fir
 {
 	struct item *items = (struct item *)(void *)f->dumps.data;
 	size_t count = f->dumps.len / sizeof *items, i, n = 0;
-	struct agent_candidate *c = calloc(count, sizeof *c);
+	struct dump_candidate *c = calloc(count, sizeof *c);
 	size_t *at = calloc(count, sizeof *at);
 	int got = c != NULL && at != NULL ? 0 : err_set(err, ERR_NOMEM, "out of memory");
 
@@ -234,7 +233,7 @@ static int judge(struct forget *f, struct store *s, const char *path, size_t fir
 			c[n++].time = items[i].time;
 		}
 	if (got == 0)
-		agent_retention(&f->rules, c, n, (int64_t)time(NULL));
+		dump_retention(&f->rules, c, n, (int64_t)time(NULL));
 	for (i = 0; i < n && got == 0; i++) {
 		if (f->dry_run || !c[i].keep)
 			got = tell(f, &items[at[i]], &c[i], path, err);
@@ -249,7 +248,7 @@ static int judge(struct forget *f, struct store *s, const char *path, size_t fir
 /* Those that are named, and nothing else. */
 static int drop_named(struct forget *f, struct store *s, const char *path, struct err *err)
 {
-	const struct agent_candidate c = {.keep = false};
+	const struct dump_candidate c = {.keep = false};
 	struct item *items = (struct item *)(void *)f->dumps.data;
 	size_t count = f->dumps.len / sizeof *items, i, k;
 	int got = 0;
@@ -269,66 +268,79 @@ static int drop_named(struct forget *f, struct store *s, const char *path, struc
 	return got;
 }
 
-static int forget_in(struct forget *f, const char *path, struct err *err)
+static int forget_in(struct forget *f, struct store *s, struct err *err)
 {
-	struct store *s = store_open(path, f->dry_run ? STORE_READ : STORE_WRITE, err);
+	const char *name = store_name(s);
 	const struct item *items;
 	char shown[ESC_MAX(4096)];
 	size_t i;
-	int got = -1;
+	int got;
 
 	buf_clear(&f->dumps);
-	esc_name(shown, sizeof shown, path, strlen(path));
-	if (s != NULL && f->o.store_count > 1 && !f->o.json)
+	esc_name(shown, sizeof shown, name, strlen(name));
+	if (f->o.store_count > 1 && !f->o.json)
 		printf("%s:\n", shown);
-	if (s != NULL)
-		got = store_dumps(s, add_dump, f, err);
+	got = store_dumps(s, &(struct store_filter){0}, add_dump, f, err);
 	if (got == 0 && !f->ruled)
-		got = drop_named(f, s, path, err);
+		got = drop_named(f, s, name, err);
 	items = (const struct item *)(const void *)f->dumps.data;
 	for (i = 0; f->ruled && i < f->dumps.len / sizeof *items && got == 0; i++)
 		if (!items[i].judged)
-			got = judge(f, s, path, i, err);
-	store_close(s);
+			got = judge(f, s, name, i, err);
+	return got;
+}
+
+/* One store after the other, each open only as long as it is worked on. */
+static int forget_all(struct forget *f, struct err *err)
+{
+	struct ui_stores s = {.count = 0};
+	size_t i;
+	int got = ui_stores_new(&s, f->o.stores, f->o.store_count, &f->o.access, err);
+
+	for (i = 0; i < s.count && got == 0; i++) {
+		got = store_open(s.stores[i], f->dry_run ? STORE_READ : STORE_WRITE, err);
+		if (got == 0)
+			got = forget_in(f, s.stores[i], err);
+		store_close(s.stores[i]);
+	}
+	ui_stores_free(&s);
 	return got;
 }
 
 static int json_result(const struct forget *f, struct err *err)
 {
-	json_t *object = cmd_json_new("result", "forget.result");
-	int failed = cmd_json_add(object, "dry_run", json_boolean(f->dry_run));
+	json_t *object = ui_json_new("result", "forget.result");
+	int failed = ui_json_add(object, "dry_run", json_boolean(f->dry_run));
 
-	failed |= cmd_json_add(object, "forgotten", json_integer((json_int_t)f->gone));
-	failed |= cmd_json_add(object, "locked", json_integer((json_int_t)f->locked));
-	failed |= cmd_json_add(object, "unreadable", json_integer((json_int_t)f->unreadable));
-	return cmd_json_print(object, failed, err);
+	failed |= ui_json_add(object, "forgotten", json_integer((json_int_t)f->gone));
+	failed |= ui_json_add(object, "locked", json_integer((json_int_t)f->locked));
+	failed |= ui_json_add(object, "unreadable", json_integer((json_int_t)f->unreadable));
+	return ui_json_print(object, failed, err);
 }
 
 /* In all stores. Returns the exit status. */
 static int forget(struct forget *f)
 {
 	struct err err = {0};
-	size_t i;
 
 	f->gone = f->locked = f->unreadable = f->lasts = 0;
-	for (i = 0; i < f->o.store_count; i++)
-		if (forget_in(f, f->o.stores[i], &err) != 0)
-			return cmd_fail("forget", &err);
-	if (!f->met && (f->agent != NULL || f->name != NULL)) {
+	if (forget_all(f, &err) != 0)
+		return ui_fail("forget", &err);
+	if (!f->met && (f->o.agent != NULL || f->name != NULL)) {
 		err_set(&err, ERR_NOTFOUND, "%s/%s: there is no such dump (fdump dumps lists them)",
-			f->agent != NULL ? f->agent : "*", f->name != NULL ? f->name : "*");
-		return cmd_fail("forget", &err);
+			f->o.agent != NULL ? f->o.agent : "*", f->name != NULL ? f->name : "*");
+		return ui_fail("forget", &err);
 	}
 	if (f->o.json && json_result(f, &err) != 0)
-		return cmd_fail("forget", &err);
+		return ui_fail("forget", &err);
 	if (fflush(stdout) != 0 || ferror(stdout))
-		return cmd_fail("forget", (err_errno(&err, errno, "standard output"), &err));
+		return ui_fail("forget", (err_errno(&err, errno, "standard output"), &err));
 	if (f->unreadable == 0)
-		return f->locked > 0 ? CMD_SOME : CMD_OK;
+		return f->locked > 0 ? UI_SOME : UI_OK;
 	err_set(&err, ERR_DAMAGE, "%llu dump%s can't be read and stay%s (fdump verify says more)",
 		(unsigned long long)f->unreadable, f->unreadable > 1 ? "s" : "",
 		f->unreadable > 1 ? "" : "s");
-	return cmd_fail("forget", &err);
+	return ui_fail("forget", &err);
 }
 
 /* Lists, and asks. */
@@ -340,7 +352,7 @@ static int forget_asked(struct forget *f)
 	f->dry_run = true;
 	status = forget(f);
 	f->dry_run = false;
-	if (f->gone == 0 || (status != CMD_OK && status != CMD_SOME))
+	if (f->gone == 0 || (status != UI_OK && status != UI_SOME))
 		return status;
 	fprintf(stderr, "Delete %s%s? [y/N] ",
 		f->gone > 1 ? "the dumps marked forget" : "the dump marked forget",
@@ -348,41 +360,30 @@ static int forget_asked(struct forget *f)
 	if (fgets(answer, sizeof answer, stdin) != NULL && (answer[0] == 'y' || answer[0] == 'Y'))
 		return forget(f);
 	fprintf(stderr, "Nothing is deleted.\n");
-	return CMD_OK;
-}
-
-/* Of some of the stores the latest dump may be another one. */
-static int need_all(const struct forget *f, struct err *err)
-{
-	struct store *s;
-	size_t i;
-
-	for (i = 0; i < f->o.store_count; i++) {
-		if ((s = store_open(f->o.stores[i], STORE_READ, err)) == NULL)
-			return -1;
-		store_close(s);
-	}
-	return 0;
+	return UI_OK;
 }
 
 /* Finds out what is named. */
 static int name_dumps(struct forget *f, char **dumps, size_t count, struct err *err)
 {
-	struct cmd_dump d = {.source = NULL};
-	char host[STORE_NAME_MAX + 1];
+	struct ui_dump d = {.source = NULL};
+	char agent[NAME_LEN_MAX + 1];
 	uint8_t id[STORE_DUMP_ID];
 	size_t i;
-	int got = need_all(f, err);
+	int got = ui_dump_open(&d, &f->o, NULL, err);
 
+	for (i = 0; i < d.stores.count && got == 0; i++)
+		if (!store_is_open(d.stores.stores[i])) { /* its latest may be another one */
+			*err = d.stores.why[i];
+			got = -1;
+		}
 	if (got == 0)
-		got = cmd_dump_open(&d, &f->o, NULL, err);
-	if (got == 0)
-		got = agent_state_host(host, err);
+		got = agent_state_name(f->o.agent, agent, err);
 	for (i = 0; i < count && got == 0; i++)
-		if (agent_source_find(d.source, dumps[i], host, id, err) < 0 ||
+		if (dump_source_find(d.source, dumps[i], agent, id, err) < 0 ||
 			buf_add(&f->named, id, sizeof id, err) != 0)
 			got = -1;
-	cmd_dump_close(&d);
+	ui_dump_close(&d);
 	return got;
 }
 
@@ -390,7 +391,7 @@ int cmd_forget(int argc, char **argv)
 {
 	struct forget f = {.o = {.command = "forget",
 				   .help = help,
-				   .shared = "sjw",
+				   .shared = "asjw",
 				   .own = own,
 				   .take = take}};
 	struct err err = {0};
@@ -399,24 +400,23 @@ int cmd_forget(int argc, char **argv)
 	f.o.ctx = &f;
 	buf_init(&f.dumps, SIZE_MAX);
 	buf_init(&f.named, SIZE_MAX);
-	status = cmd_options_parse(&f.o, argc, argv);
+	status = ui_options_parse(&f.o, argc, argv);
 	if (status >= 0)
 		goto out;
 	if (f.o.store_count == 0 || f.ruled == (optind < argc))
-		status = cmd_usage(
+		status = ui_usage(
 			"forget", "wants -s STORE, and either --keep-... rules or DUMPs, not both");
-	else if (!f.ruled && (f.agent != NULL || f.name != NULL))
-		status = cmd_usage("forget", "--agent and --name go with --keep-... rules");
+	else if (!f.ruled && f.name != NULL)
+		status = ui_usage("forget", "--name goes with --keep-... rules");
 	else if (!f.dry_run && !f.yes && (!isatty(0) || f.o.json))
-		status = cmd_usage("forget",
+		status = ui_usage("forget",
 			f.o.json ? "--json does not ask: --dry-run shows what would be deleted, "
 				   "--yes does it"
 				 : "without a terminal to ask: --dry-run shows what would be "
 				   "deleted, --yes does it");
 	else if (hash_crypto_init(&err) != 0 ||
-		 store_distinct(f.o.stores, f.o.store_count, &err) != 0 ||
 		 (!f.ruled && name_dumps(&f, argv + optind, (size_t)(argc - optind), &err) != 0))
-		status = cmd_fail("forget", &err);
+		status = ui_fail("forget", &err);
 	else if (f.dry_run || f.yes)
 		status = forget(&f);
 	else
@@ -424,6 +424,6 @@ int cmd_forget(int argc, char **argv)
 out:
 	buf_fini(&f.dumps);
 	buf_fini(&f.named);
-	cmd_options_fini(&f.o);
+	ui_options_fini(&f.o);
 	return status;
 }

@@ -3,6 +3,7 @@
  * lib/key, their paper form lib/paper; this file has options and words.
  */
 #include "cmd/cmd.h"
+#include "cmd/ui/report.h"
 
 #include <errno.h>
 #include <getopt.h>
@@ -13,7 +14,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "cmd/options.h"
+#include "cmd/ui/options.h"
 #include "lib/err.h"
 #include "lib/esc.h"
 #include "lib/hash.h"
@@ -60,9 +61,9 @@ static int flushed(void)
 	struct err err;
 
 	if (fflush(stdout) == 0 && !ferror(stdout))
-		return CMD_OK;
+		return UI_OK;
 	err_errno(&err, errno, "standard output");
-	return cmd_fail(NAME, &err);
+	return ui_fail(NAME, &err);
 }
 
 /* The name of the public half: FILE.pub. The caller frees it. */
@@ -345,13 +346,13 @@ static int get_options(int argc, char **argv, const struct verb *verb, struct op
 	optind = 0; /* as GNU has it: start afresh */
 	while ((c = getopt_long(argc, argv, ":", longs, NULL)) != -1) {
 		if (c == ':')
-			return cmd_usage(NAME, "%s needs a value", argv[optind - 1]), -1;
-		if (cmd_options_once(NAME, &seen, longs, c) >= 0)
+			return ui_usage(NAME, "%s needs a value", argv[optind - 1]), -1;
+		if (ui_options_once(NAME, &seen, longs, c) >= 0)
 			return -1;
 		if (c == 'j' && strchr(verb->takes, c) == NULL)
-			cmd_fail_json(NULL);
+			ui_fail_json(NULL);
 		if (c == '?' || strchr(verb->takes, c) == NULL)
-			return cmd_usage(
+			return ui_usage(
 				       NAME, "%s has no option '%s'", verb->name, argv[optind - 1]),
 			       -1;
 		opt->pass_file = c == 'p' ? optarg : opt->pass_file;
@@ -360,10 +361,10 @@ static int get_options(int argc, char **argv, const struct verb *verb, struct op
 		opt->json |= c == 'j';
 	}
 	if (opt->no_pass && opt->pass_file != NULL)
-		return cmd_usage(NAME, "--no-passphrase and --passphrase-file exclude each other"),
+		return ui_usage(NAME, "--no-passphrase and --passphrase-file exclude each other"),
 		       -1;
 	if (argc - optind != 1)
-		return cmd_usage(NAME, "%s takes one FILE", verb->name), -1;
+		return ui_usage(NAME, "%s takes one FILE", verb->name), -1;
 	opt->file = argv[optind];
 	return 0;
 }
@@ -381,15 +382,15 @@ int cmd_key(int argc, char **argv)
 			return flushed();
 		}
 	if (argc < 2)
-		return cmd_usage(NAME, "say what to do: new, public, show, export, import");
+		return ui_usage(NAME, "say what to do: new, public, show, export, import");
 	verb = find_verb(argv[1]);
 	if (verb == NULL)
-		return cmd_usage(NAME, "'%s' is nothing that it does", argv[1]);
+		return ui_usage(NAME, "'%s' is nothing that it does", argv[1]);
 	if (get_options(argc - 1, argv + 1, verb, &opt) != 0)
-		return CMD_FAILED;
+		return UI_FAILED;
 	if (hash_crypto_init(&err) != 0)
-		return cmd_fail(NAME, &err);
+		return ui_fail(NAME, &err);
 	if (verb->run(&opt, &err) != 0 && err.code != ERR_NONE)
-		return cmd_fail(NAME, &err);
+		return ui_fail(NAME, &err);
 	return flushed();
 }

@@ -16,9 +16,10 @@
 #include <unistd.h>
 
 #include "cmd/cmd.h"
-#include "cmd/line.h"
-#include "cmd/options.h"
-#include "cmd/show.h"
+#include "cmd/ui/line.h"
+#include "cmd/ui/options.h"
+#include "cmd/ui/report.h"
+#include "cmd/ui/show.h"
 #include "lib/err.h"
 #include "lib/fs.h"
 #include "lib/hash.h"
@@ -49,9 +50,9 @@ static const char help[] =
 	"must be; 5 damage found; 6 wrong key, or not sealed; 7 no space.\n";
 
 struct list {
-	struct cmd_options o;
+	struct ui_options o;
 	const char *name;
-	enum cmd_line_format format;
+	enum ui_line_format format;
 
 	struct tz *tz;
 	int fd;
@@ -68,10 +69,10 @@ struct list {
 	uint64_t last_block, last_at;
 	/* In sequence. */
 	struct pack_follow follow;
-	struct cmd_line line;
+	struct ui_line line;
 };
 
-enum { OPT_JSON = CMD_OPTIONS_OWN, OPT_SUMS, OPT_NULL };
+enum { OPT_JSON = UI_OPTIONS_OWN, OPT_SUMS, OPT_NULL };
 
 static const struct option own[] = {
 	{"verbose", no_argument, NULL, 'v'},
@@ -81,30 +82,30 @@ static const struct option own[] = {
 	{0},
 };
 
-static int set_format(struct list *l, enum cmd_line_format format)
+static int set_format(struct list *l, enum ui_line_format format)
 {
-	if (l->format != CMD_LINE_NAME && l->format != format)
-		return cmd_usage("list", "-v, --json, --sums and --null exclude each other");
+	if (l->format != UI_LINE_NAME && l->format != format)
+		return ui_usage("list", "-v, --json, --sums and --null exclude each other");
 	l->format = format;
 	return -1;
 }
 
 static int take(void *list, int c)
 {
-	return set_format(list, c == 'v'        ? CMD_LINE_VERBOSE
-				: c == OPT_JSON ? CMD_LINE_JSON
-				: c == OPT_SUMS ? CMD_LINE_SUM
-						: CMD_LINE_NUL);
+	return set_format(list, c == 'v'        ? UI_LINE_VERBOSE
+				: c == OPT_JSON ? UI_LINE_JSON
+				: c == OPT_SUMS ? UI_LINE_SUM
+						: UI_LINE_NUL);
 }
 
 static int on_key(void *ctx, const uint8_t *payload, size_t len, uint8_t key[32], struct err *err)
 {
 	struct list *l = ctx;
 
-	return cmd_unseal_open(&l->o.unseal, payload, len, key, err);
+	return ui_unseal_open(&l->o.unseal, payload, len, key, err);
 }
 
-static int write_lines(struct cmd_line *line, struct err *err)
+static int write_lines(struct ui_line *line, struct err *err)
 {
 	int got = fs_write_two(1, line->out.data, line->out.len, NULL, 0);
 
@@ -116,7 +117,7 @@ static int write_lines(struct cmd_line *line, struct err *err)
 
 struct job {
 	struct pack_seek_place place;
-	struct cmd_line line;
+	struct ui_line line;
 	uint64_t number, count;
 	uint64_t last_block, last_at; /* of its last entry */
 	size_t refused;
@@ -140,7 +141,7 @@ static int fetch(void *ctx, void *worker, void *job_, struct err *err)
 /* Says that an entry can't be listed. */
 static void refused(const struct list *l, const struct pack_bytes path, const char *why)
 {
-	char *text = path.at != NULL ? cmd_show_name(path) : NULL;
+	char *text = path.at != NULL ? ui_show_name(path) : NULL;
 
 	fprintf(stderr, "fdump list: %s: %s%s%s\n", l->name, text != NULL ? text : "",
 		text != NULL ? ": " : "", why);
@@ -170,9 +171,9 @@ static int print(void *ctx, void *worker, void *job_, struct err *err)
 			refused(l, r.head.path, job->bad.message);
 			job->refused++;
 			job->bad = (struct err){0};
-		} else if (cmd_select_test(&l->o.select, r.head.path.at, r.head.path.len,
+		} else if (ui_select_test(&l->o.select, r.head.path.at, r.head.path.len,
 				   r.head.type == PACK_DIRECTORY) &&
-			   cmd_line_add(&job->line, &r.head, &r.tail, err) != 0) {
+			   ui_line_add(&job->line, &r.head, &r.tail, err) != 0) {
 			return -1;
 		}
 	}
@@ -227,7 +228,7 @@ static int find_places(struct list *l, struct err *err)
 {
 	struct pack_seek_options options = {
 		.fd = l->fd,
-		.need_key = cmd_unseal_wanted(&l->o.unseal),
+		.need_key = ui_unseal_wanted(&l->o.unseal),
 		.open_key = on_key,
 		.ctx = l,
 	};
@@ -283,12 +284,12 @@ static int list_by_index(struct list *l, struct err *err)
 	if (jobs == NULL)
 		return err_set(err, ERR_NOMEM, "out of memory");
 	for (i = 0; i < job_count; i++)
-		cmd_line_init(&jobs[i].line, l->format, l->o.numeric_owner, l->tz);
+		ui_line_init(&jobs[i].line, l->format, l->o.numeric_owner, l->tz);
 	got = run_lanes(l, jobs, job_count, workers, worker_count, err);
 	for (i = 0; i < worker_count; i++)
 		pack_seek_hand_free(workers[i]);
 	for (i = 0; i < job_count; i++)
-		cmd_line_fini(&jobs[i].line);
+		ui_line_fini(&jobs[i].line);
 	free(jobs);
 	return got;
 }
@@ -314,10 +315,10 @@ static int on_entry(void *ctx, const struct pack_followed *e, struct err *err)
 	if (l->listed &&
 		(e->block < l->last_block || (e->block == l->last_block && e->at <= l->last_at)))
 		return 0;
-	if (!cmd_select_test(&l->o.select, e->head->path.at, e->head->path.len,
+	if (!ui_select_test(&l->o.select, e->head->path.at, e->head->path.len,
 		    e->head->type == PACK_DIRECTORY))
 		return 0;
-	if (cmd_line_add(&l->line, e->head, e->tail, err) != 0)
+	if (ui_line_add(&l->line, e->head, e->tail, err) != 0)
 		return -1;
 	return l->line.out.len >= FLUSH ? write_lines(&l->line, err) : 0;
 }
@@ -331,7 +332,7 @@ static int on_load(void *ctx, struct pack_load *load, struct err *err)
 
 static int list_in_sequence(struct list *l, struct err *err)
 {
-	bool key = cmd_unseal_wanted(&l->o.unseal);
+	bool key = ui_unseal_wanted(&l->o.unseal);
 	struct pack_read_options options = {
 		.fd = l->fd,
 		.threads = l->o.threads,
@@ -345,7 +346,7 @@ static int list_in_sequence(struct list *l, struct err *err)
 	struct pack_read result;
 	int got;
 
-	cmd_line_init(&l->line, l->format, l->o.numeric_owner, l->tz);
+	ui_line_init(&l->line, l->format, l->o.numeric_owner, l->tz);
 	pack_follow_init(&l->follow);
 	got = pack_read_run(&options, &result, err);
 	if (got == 0 && result.unopened)
@@ -353,7 +354,7 @@ static int list_in_sequence(struct list *l, struct err *err)
 	if (got == 0 && l->line.out.len > 0)
 		got = write_lines(&l->line, err);
 	pack_follow_fini(&l->follow);
-	cmd_line_fini(&l->line);
+	ui_line_fini(&l->line);
 	return got;
 }
 
@@ -367,7 +368,7 @@ static int list(struct list *l, struct err *err)
 	if (isatty(l->fd))
 		return err_set(err, ERR_USAGE,
 			"will not read a pack from a terminal: name a file with -f");
-	if (l->format == CMD_LINE_VERBOSE && tz_local(&l->tz, err) != 0 &&
+	if (l->format == UI_LINE_VERBOSE && tz_local(&l->tz, err) != 0 &&
 		tz_load("UTC", &l->tz, err) != 0)
 		return -1;
 	if (!pack_seek_can(l->fd))
@@ -393,21 +394,21 @@ int cmd_list(int argc, char **argv)
 	struct pack_bytes name;
 	struct err err = {0};
 	char *shown = NULL;
-	int status = cmd_options_parse(&l.o, argc, argv);
+	int status = ui_options_parse(&l.o, argc, argv);
 
-	if (status >= 0 || (status = cmd_options_paths(&l.o, argc, argv)) >= 0)
+	if (status >= 0 || (status = ui_options_paths(&l.o, argc, argv)) >= 0)
 		goto out;
 	buf_init(&l.places, PLACES_MAX);
 	name = (struct pack_bytes){(const uint8_t *)l.o.file, strlen(l.o.file)};
-	shown = cmd_show_name(name);
+	shown = ui_show_name(name);
 	l.name = shown != NULL ? shown : "?";
 	if (hash_crypto_init(&err) != 0 || list(&l, &err) != 0) {
 		err_prefix(&err, "%s", l.name);
-		status = cmd_fail("list", &err);
+		status = ui_fail("list", &err);
 	} else {
-		status = l.problems > 0 ? CMD_DAMAGE : CMD_OK;
-		if (cmd_select_unmet(&l.o.select, "list", "pack") > 0 && status == CMD_OK)
-			status = CMD_FAILED;
+		status = l.problems > 0 ? UI_DAMAGE : UI_OK;
+		if (ui_select_unmet(&l.o.select, "list", "pack") > 0 && status == UI_OK)
+			status = UI_FAILED;
 	}
 	if (l.fd > 0)
 		close(l.fd);
@@ -415,7 +416,7 @@ int cmd_list(int argc, char **argv)
 	pack_seek_free(l.seek);
 	tz_free(l.tz);
 out:
-	cmd_options_fini(&l.o);
+	ui_options_fini(&l.o);
 	free(shown);
 	return status;
 }

@@ -18,6 +18,7 @@
 #include <string.h>
 
 #include "cmd/cmd.h"
+#include "cmd/ui/report.h"
 #include "lib/err.h"
 #include "lib/fs.h"
 
@@ -76,14 +77,14 @@ static int run(const struct command *c, int argc, char **argv)
 	struct err err = {0};
 	int status;
 
-	if (cmd_fail_wants_json(argc, argv))
-		cmd_fail_json(stdout);
+	if (ui_fail_wants_json(argc, argv))
+		ui_fail_json(stdout);
 	status = c->run(argc, argv);
-	if ((ferror(stdout) != 0 || fflush(stdout) != 0) && status < CMD_FAILED) {
+	if ((ferror(stdout) != 0 || fflush(stdout) != 0) && status < UI_FAILED) {
 		err_errno(&err, errno != 0 ? errno : EIO, "standard output");
-		status = cmd_fail(c->name, &err);
+		status = ui_fail(c->name, &err);
 	}
-	cmd_fail_end(status);
+	ui_fail_end(status);
 	return status;
 }
 
@@ -101,21 +102,21 @@ int main(int argc, char **argv)
 		return run(c, argc, argv);
 	if (argc < 2) {
 		help(stderr);
-		return CMD_FAILED;
+		return UI_FAILED;
 	}
 	if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 ||
 		strcmp(argv[1], "help") == 0) {
 		help(stdout);
-		return CMD_OK;
+		return UI_OK;
 	}
 	if (strcmp(argv[1], "--version") == 0) {
 		puts("fdump " FDUMP_VERSION);
-		return CMD_OK;
+		return UI_OK;
 	}
 	c = find(argv[1]);
 	if (c == NULL) {
-		cmd_say(NULL, "'%s' is no command. Try 'fdump --help'.", argv[1]);
-		return CMD_FAILED;
+		ui_say(NULL, "'%s' is no command. Try 'fdump --help'.", argv[1]);
+		return UI_FAILED;
 	}
 	return run(c, argc - 1, argv + 1);
 }

@@ -13,10 +13,11 @@
 #include <string.h>
 #include <time.h>
 
-#include "cmd/json.h"
 #include "cmd/manager/config.h"
 #include "cmd/manager/slots.h"
-#include "cmd/options.h"
+#include "cmd/ui/json.h"
+#include "cmd/ui/options.h"
+#include "cmd/ui/report.h"
 #include "lib/buf.h"
 #include "lib/civil.h"
 #include "lib/err.h"
@@ -56,23 +57,23 @@ static int get_options(int argc, char **argv, struct options *opt)
 	opterr = 0;
 	optind = 0;
 	while ((c = getopt_long(argc, argv, ":", longs, NULL)) != -1) {
-		if (cmd_options_once("manager", &seen, longs, c) >= 0)
-			return CMD_FAILED;
+		if (ui_options_once("manager", &seen, longs, c) >= 0)
+			return UI_FAILED;
 		if (c == 'a')
 			opt->agent = optarg;
 		else if (c == 'j')
 			opt->json = true;
 		else
-			return cmd_options_wrong("manager", c, argv);
+			return ui_options_wrong("manager", c, argv);
 	}
 	if (optind + 1 < argc)
-		return cmd_usage("manager", "check: one FILE at most");
+		return ui_usage("manager", "check: one FILE at most");
 	opt->file = optind < argc ? argv[optind] : MANAGER_CONFIG_PATH;
 	if (opt->agent != NULL && !name_ok(opt->agent, strlen(opt->agent)))
-		return cmd_usage("manager",
+		return ui_usage("manager",
 			"--agent: '%s' is not a name (a-z, 0-9, '-' and '.'; 1 to %d)", opt->agent,
 			NAME_LEN_MAX);
-	return CMD_OK;
+	return UI_OK;
 }
 
 /* Prints the object; failed: that something could not be added. */
@@ -80,7 +81,7 @@ static int print_json(json_t *object, int failed)
 {
 	struct err err = {0};
 
-	return cmd_json_print(object, failed, &err) == 0 ? CMD_OK : cmd_fail("manager", &err);
+	return ui_json_print(object, failed, &err) == 0 ? UI_OK : ui_fail("manager", &err);
 }
 
 static void on_problem(void *ctx, const char *file, unsigned line, const char *what)
@@ -91,15 +92,15 @@ static void on_problem(void *ctx, const char *file, unsigned line, const char *w
 
 	opt->problems++;
 	if (line > 0)
-		cmd_say("manager", "%s:%u: %s", file, line, what);
+		ui_say("manager", "%s:%u: %s", file, line, what);
 	else
-		cmd_say("manager", "%s: %s", file, what);
+		ui_say("manager", "%s: %s", file, what);
 	if (!opt->json)
 		return;
-	object = cmd_json_new("problem", "manager.config");
-	failed = cmd_json_name(object, "file", file, strlen(file));
-	failed |= cmd_json_add(object, "line", json_integer(line));
-	failed |= cmd_json_name(object, "what", what, strlen(what));
+	object = ui_json_new("problem", "manager.config");
+	failed = ui_json_name(object, "file", file, strlen(file));
+	failed |= ui_json_add(object, "line", json_integer(line));
+	failed |= ui_json_name(object, "what", what, strlen(what));
 	print_json(object, failed);
 }
 
@@ -129,24 +130,24 @@ static int json_list(json_t *object, const char *key, const struct manager_list 
 		esc_line(text, sizeof text, list->items[i], strlen(list->items[i]));
 		failed |= json_array_append_new(array, json_string(text));
 	}
-	return failed | cmd_json_add(object, key, array);
+	return failed | ui_json_add(object, key, array);
 }
 
 static int json_job(const struct options *opt, const struct manager_plan_job *job, const char *next,
 	int64_t slot)
 {
-	json_t *object = cmd_json_new("job", "manager.job");
-	int failed = cmd_json_add(object, "agent", json_string(opt->agent));
+	json_t *object = ui_json_new("job", "manager.job");
+	int failed = ui_json_add(object, "agent", json_string(opt->agent));
 
-	failed |= cmd_json_add(object, "job", json_string(job->name));
-	failed |= cmd_json_add(object, "schedule", json_string(job->schedule));
-	failed |= cmd_json_add(object, "zone", json_string(job->zone));
-	failed |= cmd_json_add(object, "next", json_string(next));
-	failed |= cmd_json_add(object, "epoch", json_integer(slot));
+	failed |= ui_json_add(object, "job", json_string(job->name));
+	failed |= ui_json_add(object, "schedule", json_string(job->schedule));
+	failed |= ui_json_add(object, "zone", json_string(job->zone));
+	failed |= ui_json_add(object, "next", json_string(next));
+	failed |= ui_json_add(object, "epoch", json_integer(slot));
 	failed |= json_list(object, "paths", &job->paths);
 	failed |= json_list(object, "exclude", &job->exclude);
 	failed |= json_list(object, "stores", &job->stores);
-	failed |= cmd_json_add(object, "copies", json_integer(job->copies));
+	failed |= ui_json_add(object, "copies", json_integer(job->copies));
 	return print_json(object, failed);
 }
 
@@ -163,7 +164,7 @@ static int print_job(const struct options *opt, const struct manager_config *con
 
 	if (manager_slots_init(
 		    &slots, job->schedule, tz, job->jitter_sec, opt->agent, job->name, &err) != 0)
-		return cmd_fail("manager", &err);
+		return ui_fail("manager", &err);
 	if (manager_slots_next(&slots, (int64_t)time(NULL), &slot) == 0) {
 		tz_span(tz, slot, &span);
 		civil_print(next, slot, span.offset);
@@ -176,7 +177,7 @@ static int print_job(const struct options *opt, const struct manager_config *con
 	print_list("stores:", &job->stores);
 	if (job->copies < job->stores.count)
 		printf("  enough: %u of these\n", job->copies);
-	return CMD_OK;
+	return UI_OK;
 }
 
 static int print_plan(const struct options *opt, const struct manager_config *config)
@@ -185,18 +186,18 @@ static int print_plan(const struct options *opt, const struct manager_config *co
 	struct err err = {0};
 	struct buf buf;
 	size_t i;
-	int status = CMD_OK;
+	int status = UI_OK;
 
 	buf_init(&buf, MANAGER_PLAN_MAX);
 	if (manager_config_plan(config, opt->agent, NULL, 0, &buf, &err) != 0 ||
 		manager_plan_decode(&plan, buf.data, buf.len, &err) != 0) {
 		buf_fini(&buf);
-		return cmd_fail("manager", &err);
+		return ui_fail("manager", &err);
 	}
-	for (i = 0; i < plan.job_count && status == CMD_OK; i++)
+	for (i = 0; i < plan.job_count && status == UI_OK; i++)
 		status = print_job(opt, config, &plan.jobs[i]);
 	if (plan.job_count == 0)
-		cmd_say("manager", "%s: no job is for this agent", opt->agent);
+		ui_say("manager", "%s: no job is for this agent", opt->agent);
 	manager_plan_free(&plan);
 	buf_fini(&buf);
 	return status;
@@ -204,37 +205,37 @@ static int print_plan(const struct options *opt, const struct manager_config *co
 
 static int json_result(const struct manager_config *config)
 {
-	const struct cmd_json_row rows[] = {
+	const struct ui_json_row rows[] = {
 		{"files", config->file_count},
 		{"jobs", config->job_count},
 		{"stores", config->all_stores.count},
 	};
-	json_t *object = cmd_json_new("result", "manager.check");
+	json_t *object = ui_json_new("result", "manager.check");
 
-	return print_json(object, cmd_json_rows(object, rows, sizeof rows / sizeof rows[0]));
+	return print_json(object, ui_json_rows(object, rows, sizeof rows / sizeof rows[0]));
 }
 
 static int run_check(struct options *opt)
 {
 	struct manager_config *config;
 	struct err err = {0};
-	int got, status = CMD_OK;
+	int got, status = UI_OK;
 
 	if (hash_crypto_init(&err) != 0)
-		return cmd_fail("manager", &err);
+		return ui_fail("manager", &err);
 	got = manager_config_load(&config, opt->file, on_problem, opt, &err);
 	if (got < 0)
-		return cmd_fail("manager", &err);
+		return ui_fail("manager", &err);
 	if (got > 0) {
 		err_set(&err, ERR_CONFIG, "%s: %zu problem%s", opt->file, opt->problems,
 			opt->problems == 1 ? "" : "s");
-		return cmd_fail("manager", &err);
+		return ui_fail("manager", &err);
 	}
 	if (opt->agent != NULL)
 		status = print_plan(opt, config);
-	if (status == CMD_OK && opt->json)
+	if (status == UI_OK && opt->json)
 		status = json_result(config);
-	else if (status == CMD_OK && opt->agent == NULL)
+	else if (status == UI_OK && opt->agent == NULL)
 		printf("%s: valid; %zu file%s, %zu job%s, %zu store%s\n", opt->file,
 			config->file_count, config->file_count == 1 ? "" : "s", config->job_count,
 			config->job_count == 1 ? "" : "s", config->all_stores.count,
@@ -251,13 +252,13 @@ int cmd_manager(int argc, char **argv)
 	for (i = 1; i < argc && strcmp(argv[i], "--") != 0; i++) {
 		if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0) {
 			help();
-			return CMD_OK;
+			return UI_OK;
 		}
 	}
 	if (argc < 2)
-		return cmd_usage("manager", "check is missing");
+		return ui_usage("manager", "check is missing");
 	if (strcmp(argv[1], "check") != 0)
-		return cmd_usage("manager", "unknown command '%s'; there is: check", argv[1]);
+		return ui_usage("manager", "unknown command '%s'; there is: check", argv[1]);
 	status = get_options(argc - 1, argv + 1, &opt);
-	return status == CMD_OK ? run_check(&opt) : status;
+	return status == UI_OK ? run_check(&opt) : status;
 }

@@ -9,11 +9,12 @@
 #include <unistd.h>
 
 #include "cmd/cmd.h"
-#include "cmd/estimate.h"
-#include "cmd/json.h"
-#include "cmd/options.h"
-#include "cmd/output.h"
-#include "cmd/progress.h"
+#include "cmd/ui/estimate.h"
+#include "cmd/ui/json.h"
+#include "cmd/ui/options.h"
+#include "cmd/ui/output.h"
+#include "cmd/ui/progress.h"
+#include "cmd/ui/report.h"
 #include "lib/err.h"
 #include "lib/esc.h"
 #include "lib/fs.h"
@@ -59,7 +60,7 @@ static const char help[] =
 	"read, and are listed; 2 failed; 3 a key file is not as it must be; 7 no space.\n";
 
 struct options {
-	struct cmd_options o; /* .select: its patterns */
+	struct ui_options o; /* .select: its patterns */
 	bool reproducible;
 	const char *to[PACK_KEYBLOCK_WRAPS];
 	size_t to_count;
@@ -73,7 +74,7 @@ struct options {
 	bool any_path, told_cut;
 };
 
-enum { OPT_ONE_FS = CMD_OPTIONS_OWN, OPT_CACHES, OPT_LEVEL, OPT_REPRODUCIBLE, OPT_TO };
+enum { OPT_ONE_FS = UI_OPTIONS_OWN, OPT_CACHES, OPT_LEVEL, OPT_REPRODUCIBLE, OPT_TO };
 
 static const struct option own[] = {
 	{"to", required_argument, NULL, OPT_TO},
@@ -93,7 +94,7 @@ static int take(void *ctx, int c)
 	switch (c) {
 	case OPT_TO:
 		if (o->to_count == PACK_KEYBLOCK_WRAPS)
-			return cmd_usage("pack", "over %d keys", PACK_KEYBLOCK_WRAPS);
+			return ui_usage("pack", "over %d keys", PACK_KEYBLOCK_WRAPS);
 		o->to[o->to_count++] = optarg;
 		return -1;
 	case OPT_ONE_FS:
@@ -103,8 +104,8 @@ static int take(void *ctx, int c)
 		o->create.scan.exclude_caches = true;
 		return -1;
 	case OPT_LEVEL:
-		if (cmd_number(optarg, 0, ZST_LEVEL_MAX, &n) != 0)
-			return cmd_usage("pack", "--level wants 0 to %d", ZST_LEVEL_MAX);
+		if (ui_number(optarg, 0, ZST_LEVEL_MAX, &n) != 0)
+			return ui_usage("pack", "--level wants 0 to %d", ZST_LEVEL_MAX);
 		o->create.level = (int)n;
 		return -1;
 	default:
@@ -122,17 +123,17 @@ static FILE *json_to(const struct options *o)
 /* Reads the options. Returns -1 to go on, else the exit status. */
 static int parse(struct options *o, int argc, char **argv)
 {
-	int status = cmd_options_parse(&o->o, argc, argv);
+	int status = ui_options_parse(&o->o, argc, argv);
 
 	if (status >= 0)
 		return status;
 	if (o->reproducible && (o->to_count > 0 || o->o.unseal.passphrase_file != NULL))
-		return cmd_usage("pack", "a sealed pack can't be reproducible");
+		return ui_usage("pack", "a sealed pack can't be reproducible");
 	o->paths = argv + optind;
 	if (*o->paths == NULL && o->o.files_from == NULL && o->o.command_count == 0)
-		return cmd_usage("pack", "no PATH given ('.' for all that is here)");
+		return ui_usage("pack", "no PATH given ('.' for all that is here)");
 	if (o->o.json)
-		cmd_fail_json(json_to(o));
+		ui_fail_json(json_to(o));
 	o->create.threads = o->o.threads;
 	o->create.scan.no_recursion = o->o.no_recursion;
 	o->create.xattrs = !o->o.no_xattrs;
@@ -169,7 +170,7 @@ static int next_root(void *ctx, const char **path, struct err *err)
 	}
 	if (o->list == NULL)
 		return 1;
-	got = cmd_select_line(o->list, o->o.files_from, o->o.null, &o->line, &o->line_cap, err);
+	got = ui_select_line(o->list, o->o.files_from, o->o.null, &o->line, &o->line_cap, err);
 	if (got == 1 && !o->any_path && o->o.command_count == 0)
 		return err_set(err, ERR_USAGE, "%s: has no PATH in it", o->o.files_from);
 	if (got != 0)
@@ -192,7 +193,7 @@ static void print_name(
 static void on_progress(void *ctx, uint64_t bytes, uint64_t entries)
 {
 	(void)ctx;
-	cmd_progress_add(bytes, entries);
+	ui_progress_add(bytes, entries);
 }
 
 static void on_entry(void *ctx, const char *path, size_t len)
@@ -209,35 +210,35 @@ static void on_problem(void *ctx, const char *path, size_t len, const char *what
 	json_t *object;
 	int failed;
 
-	cmd_progress_hush();
+	ui_progress_hush();
 	if (!o->o.json) {
 		snprintf(suffix, sizeof suffix, ": %s", what);
 		print_name(stderr, "fdump pack: ", path, len, suffix);
 		return;
 	}
-	object = cmd_json_new("problem", "pack.problem");
-	failed = cmd_json_name(object, "path", path, len);
-	failed |= cmd_json_add(object, "what", json_string(what));
-	if (cmd_json_print_to(json_to(o), object, failed, &err) != 0)
+	object = ui_json_new("problem", "pack.problem");
+	failed = ui_json_name(object, "path", path, len);
+	failed |= ui_json_add(object, "what", json_string(what));
+	if (ui_json_print_to(json_to(o), object, failed, &err) != 0)
 		print_name(stderr, "fdump pack: ", path, len, ": a problem that could not be told");
 }
 
 static int json_result(const struct options *o, const struct pack_created *c, struct err *err)
 {
-	json_t *object = cmd_json_new("result", "pack.result");
-	int failed = cmd_json_add(object, "entries", json_integer((json_int_t)c->totals.entries));
+	json_t *object = ui_json_new("result", "pack.result");
+	int failed = ui_json_add(object, "entries", json_integer((json_int_t)c->totals.entries));
 
-	failed |= cmd_json_add(object, "content", json_integer((json_int_t)c->totals.content));
-	failed |= cmd_json_add(object, "bytes", json_integer((json_int_t)c->totals.bytes));
-	failed |= cmd_json_add(object, "not_ok", json_integer((json_int_t)c->totals.statuses));
-	failed |= cmd_json_add(object, "problems", json_integer((json_int_t)c->problems));
-	return cmd_json_print_to(json_to(o), object, failed, err);
+	failed |= ui_json_add(object, "content", json_integer((json_int_t)c->totals.content));
+	failed |= ui_json_add(object, "bytes", json_integer((json_int_t)c->totals.bytes));
+	failed |= ui_json_add(object, "not_ok", json_integer((json_int_t)c->totals.statuses));
+	failed |= ui_json_add(object, "problems", json_integer((json_int_t)c->problems));
+	return ui_json_print_to(json_to(o), object, failed, err);
 }
 
 static int write_out(void *ctx, const void *head, size_t head_len, const void *body,
 	size_t body_len, struct err *err)
 {
-	struct cmd_output *out = ctx;
+	struct ui_output *out = ctx;
 
 	if (fs_write_two(out->fd, head, head_len, body, body_len) != 0)
 		return err_errno(err, errno, "write %s", out->name != NULL ? out->name : "output");
@@ -248,7 +249,7 @@ static bool excluded(void *ctx, const char *path, size_t len, bool is_dir)
 {
 	struct options *o = ctx;
 
-	return cmd_options_excluded(&o->o, path, len, is_dir);
+	return ui_options_excluded(&o->o, path, len, is_dir);
 }
 
 /* Makes the KEY block, if the pack is to be sealed. */
@@ -282,13 +283,13 @@ static int seal(struct options *o, struct err *err)
 	return got;
 }
 
-static int prepare(struct options *o, struct cmd_output *out, struct err *err)
+static int prepare(struct options *o, struct ui_output *out, struct err *err)
 {
 	struct timespec now;
 
 	if ((o->to_count > 0 || o->o.unseal.passphrase_file != NULL) && seal(o, err) != 0)
 		return -1;
-	if (cmd_output_open(out, o->o.file, err) != 0)
+	if (ui_output_open(out, o->o.file, err) != 0)
 		return -1;
 	if (o->o.files_from != NULL) {
 		o->list = strcmp(o->o.files_from, "-") == 0 ? stdin : fopen(o->o.files_from, "re");
@@ -319,18 +320,18 @@ static int prepare(struct options *o, struct cmd_output *out, struct err *err)
 
 /* Returns 0, or -1 with err set. */
 static int run(
-	struct options *o, struct cmd_output *out, struct pack_created *created, struct err *err)
+	struct options *o, struct ui_output *out, struct pack_created *created, struct err *err)
 {
 	int got;
 
-	cmd_progress_start("pack", 0, o->o.verbose);
+	ui_progress_start("pack", 0, o->o.verbose);
 	if (o->o.files_from == NULL)
-		cmd_estimate_start(&o->create.scan, o->paths, !o->o.verbose);
+		ui_estimate_start(&o->create.scan, o->paths, !o->o.verbose);
 	got = pack_create(&o->create, created, err);
 	if (got == 0)
-		got = cmd_output_commit(out, err);
-	cmd_progress_stop();
-	cmd_estimate_stop();
+		got = ui_output_commit(out, err);
+	ui_progress_stop();
+	ui_estimate_stop();
 	return got == 0 && o->o.json ? json_result(o, created, err) : got;
 }
 
@@ -343,7 +344,7 @@ int cmd_pack(int argc, char **argv)
 				    .repeats = OPT_TO,
 				    .take = take},
 		.create = {.level = 1}};
-	struct cmd_output out = {.fd = -1, .dir = -1};
+	struct ui_output out = {.fd = -1, .dir = -1};
 	struct pack_created created;
 	struct err err = {0};
 	int status;
@@ -365,10 +366,10 @@ int cmd_pack(int argc, char **argv)
 	if (hash_crypto_init(&err) == 0 && prepare(&o, &out, &err) == 0)
 		status = run(&o, &out, &created, &err);
 	if (status != 0)
-		status = cmd_fail("pack", &err);
+		status = ui_fail("pack", &err);
 	else
-		status = created.problems > 0 ? CMD_SOME : CMD_OK;
-	cmd_output_drop(&out);
+		status = created.problems > 0 ? UI_SOME : UI_OK;
+	ui_output_drop(&out);
 	seal_wipe(o.payload_key, sizeof o.payload_key);
 	if (o.list != NULL && o.list != stdin)
 		fclose(o.list);
@@ -376,6 +377,6 @@ int cmd_pack(int argc, char **argv)
 		close(o.create.scan.base);
 	free(o.line);
 out:
-	cmd_options_fini(&o.o);
+	ui_options_fini(&o.o);
 	return status;
 }

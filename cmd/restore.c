@@ -8,8 +8,9 @@
 
 #include "cmd/agent/state.h"
 #include "cmd/cmd.h"
-#include "cmd/dump.h"
-#include "cmd/line.h"
+#include "cmd/ui/dump.h"
+#include "cmd/ui/line.h"
+#include "cmd/ui/report.h"
 #include "cmd/unpack.h"
 #include "lib/err.h"
 #include "lib/esc.h"
@@ -26,6 +27,7 @@ static const char help[] =
 	"\n"
 	"  -s, --store STORE        directory of a store (repeatable: what one lacks is\n"
 	"                           taken from another)\n"
+	"      --agent NAME         whose 'latest' is meant; default: this host\n"
 	"  -C, --directory DIR      restore into DIR\n"
 	"      --in-place           restore to where it was\n"
 	"  -T, --files-from FILE    read more PATHs from FILE\n"
@@ -56,10 +58,10 @@ struct restore {
 	struct cmd_unpack u;
 	bool in_place, dry_run, any_origin;
 	int target; /* with --overwrite=if-changed: where to */
-	struct cmd_line line;
+	struct ui_line line;
 };
 
-enum { OPT_OVERWRITE = CMD_OPTIONS_OWN, OPT_UNTRUSTED, OPT_IN_PLACE, OPT_ANY };
+enum { OPT_OVERWRITE = UI_OPTIONS_OWN, OPT_UNTRUSTED, OPT_IN_PLACE, OPT_ANY };
 
 static const struct option own[] = {
 	{"overwrite", required_argument, NULL, OPT_OVERWRITE},
@@ -77,7 +79,7 @@ static int take(void *ctx, int c)
 	switch (c) {
 	case OPT_OVERWRITE:
 		if (cmd_unpack_overwrite(optarg, &r->u.extract.overwrite) != 0)
-			return cmd_usage("restore",
+			return ui_usage("restore",
 				"--overwrite wants always, if-changed, if-newer or never");
 		return -1;
 	case OPT_UNTRUSTED:
@@ -101,27 +103,27 @@ static int print_entry(
 	struct restore *r = ctx;
 	struct buf *out = &r->line.out;
 
-	if (!cmd_select_test(
+	if (!ui_select_test(
 		    &r->u.o.select, head->path.at, head->path.len, head->type == PACK_DIRECTORY))
 		return 0;
 	buf_clear(out);
-	if (cmd_line_add(&r->line, head, tail, err) != 0)
+	if (ui_line_add(&r->line, head, tail, err) != 0)
 		return -1;
 	return fwrite(out->data, 1, out->len, stdout) == out->len
 		       ? 0
 		       : err_errno(err, errno, "standard output");
 }
 
-static int dry_run(struct restore *r, struct cmd_dump *d, struct err *err)
+static int dry_run(struct restore *r, struct ui_dump *d, struct err *err)
 {
 	int got;
 
-	cmd_line_init(&r->line, r->u.o.json ? CMD_LINE_JSON : CMD_LINE_NAME, false, NULL);
-	got = cmd_dump_walk(d, print_entry, r, err);
-	cmd_line_fini(&r->line);
+	ui_line_init(&r->line, r->u.o.json ? UI_LINE_JSON : UI_LINE_NAME, false, NULL);
+	got = ui_dump_walk(d, print_entry, r, err);
+	ui_line_fini(&r->line);
 	if (got != 0)
-		return cmd_fail("restore", err);
-	return cmd_select_unmet(&r->u.o.select, "restore", "dump") > 0 ? CMD_FAILED : CMD_OK;
+		return ui_fail("restore", err);
+	return ui_select_unmet(&r->u.o.select, "restore", "dump") > 0 ? UI_FAILED : UI_OK;
 }
 
 /* With --overwrite=if-changed what is there and has the entry's size and time is not fetched
@@ -147,7 +149,7 @@ static bool is_there(void *ctx, const struct pack_head *head)
  * domains is compared. Returns 0, or -1 with err set. */
 static int check_origin(const struct restore *r, const struct store_dump *dump, struct err *err)
 {
-	char host[STORE_NAME_MAX + 1], text[ESC_MAX(STORE_NAME_MAX)];
+	char host[NAME_LEN_MAX + 1], text[ESC_MAX(STORE_NAME_MAX)];
 	int known;
 
 	if (!dump->sealed)
@@ -156,7 +158,7 @@ static int check_origin(const struct restore *r, const struct store_dump *dump, 
 	if (known == 0)
 		return 0;
 	esc_name(text, sizeof text, dump->agent, dump->agent_len);
-	if (agent_state_host(host, err) != 0)
+	if (agent_state_name(r->u.o.agent, host, err) != 0)
 		return -1;
 	if (known == 1 && strlen(host) == dump->agent_len &&
 		memcmp(host, dump->agent, dump->agent_len) == 0 && !r->any_origin)
@@ -172,7 +174,7 @@ static int check_origin(const struct restore *r, const struct store_dump *dump, 
 	return 0;
 }
 
-static int restore(struct restore *r, struct cmd_dump *d, struct err *err)
+static int restore(struct restore *r, struct ui_dump *d, struct err *err)
 {
 	int status;
 
@@ -182,58 +184,58 @@ static int restore(struct restore *r, struct cmd_dump *d, struct err *err)
 		d->there_ctx = r;
 	}
 
-	if (cmd_dump_adopt(d, err) != 0 || cmd_dump_feed(d, &r->u.read, err) != 0)
-		return cmd_fail("restore", err);
+	if (ui_dump_adopt(d, err) != 0 || ui_dump_feed(d, &r->u.read, err) != 0)
+		return ui_fail("restore", err);
 	r->u.total = d->content;
 	status = cmd_unpack_run(&r->u, -1);
 	if (d->there != NULL && r->target >= 0)
 		close(r->target);
-	if (cmd_dump_gaps(d, err) == 0)
+	if (ui_dump_gaps(d, err) == 0)
 		return status;
-	cmd_fail("restore", err);
-	return status != CMD_NOSPACE ? CMD_DAMAGE : status;
+	ui_fail("restore", err);
+	return status != UI_NOSPACE ? UI_DAMAGE : status;
 }
 
 int cmd_restore(int argc, char **argv)
 {
 	struct restore r = {.u.o = {.command = "restore",
 				    .help = help,
-				    .shared = "sSCT0Xvjtkpxn",
+				    .shared = "asSCT0Xvjtkpxn",
 				    .own = own,
 				    .take = take}};
-	struct cmd_dump d = {.source = NULL};
+	struct ui_dump d = {.source = NULL};
 	struct err err = {0};
 	char base[4096];
 	const char *dump;
 	int status;
 
 	r.u.o.ctx = &r;
-	status = cmd_options_parse(&r.u.o, argc, argv);
+	status = ui_options_parse(&r.u.o, argc, argv);
 	if (status >= 0)
 		goto out;
 	if (optind == argc) {
-		status = cmd_usage("restore", "no DUMP given (fdump dumps lists them)");
+		status = ui_usage("restore", "no DUMP given (fdump dumps lists them)");
 		goto out;
 	}
 	dump = argv[optind++];
-	if ((status = cmd_options_paths(&r.u.o, argc, argv)) >= 0)
+	if ((status = ui_options_paths(&r.u.o, argc, argv)) >= 0)
 		goto out;
 	if (r.in_place && r.u.o.directory != NULL) {
-		status = cmd_usage("restore", "-C and --in-place exclude each other");
+		status = ui_usage("restore", "-C and --in-place exclude each other");
 		goto out;
 	}
 	if (!r.dry_run && !r.in_place && r.u.o.directory == NULL) {
-		status = cmd_usage("restore", "where to? -C DIR, or --in-place");
+		status = ui_usage("restore", "where to? -C DIR, or --in-place");
 		goto out;
 	}
-	if (hash_crypto_init(&err) != 0 || cmd_dump_open(&d, &r.u.o, dump, &err) != 0) {
-		status = cmd_fail("restore", &err);
+	if (hash_crypto_init(&err) != 0 || ui_dump_open(&d, &r.u.o, dump, &err) != 0) {
+		status = ui_fail("restore", &err);
 	} else if (r.dry_run) {
 		status = dry_run(&r, &d, &err);
-	} else if (check_origin(&r, agent_source_dump(d.source), &err) != 0) {
-		status = cmd_fail("restore", &err);
+	} else if (check_origin(&r, dump_source_dump(d.source), &err) != 0) {
+		status = ui_fail("restore", &err);
 	} else {
-		const struct store_dump *s = agent_source_dump(d.source);
+		const struct store_dump *s = dump_source_dump(d.source);
 
 		if (r.in_place) {
 			snprintf(
@@ -242,8 +244,8 @@ int cmd_restore(int argc, char **argv)
 		}
 		status = restore(&r, &d, &err);
 	}
-	cmd_dump_close(&d);
+	ui_dump_close(&d);
 out:
-	cmd_options_fini(&r.u.o);
+	ui_options_fini(&r.u.o);
 	return status;
 }

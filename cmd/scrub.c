@@ -10,10 +10,11 @@
 #include <time.h>
 
 #include "cmd/cmd.h"
-#include "cmd/dump.h"
-#include "cmd/json.h"
 #include "cmd/store/care.h"
 #include "cmd/store/store.h"
+#include "cmd/ui/dump.h"
+#include "cmd/ui/json.h"
+#include "cmd/ui/report.h"
 #include "cron/cron.h"
 #include "cron/due.h"
 #include "lib/err.h"
@@ -39,21 +40,21 @@ static void catch_signals(void)
 void cmd_scrub_problem(void *ctx, const struct store_entry *dump, const char *what)
 {
 	const bool *json = ctx;
-	char whose[CMD_DUMP_NAME_MAX] = "";
+	char whose[UI_DUMP_NAME_MAX] = "";
 	struct err err;
 	int failed = 0;
 
 	if (*json) {
-		json_t *object = cmd_json_new("problem", "store.problem");
+		json_t *object = ui_json_new("problem", "store.problem");
 
 		if (dump != NULL)
-			failed = cmd_dump_json(object, dump);
-		failed |= cmd_json_add(object, "what", json_string(what));
-		if (cmd_json_print(object, failed, &err) == 0)
+			failed = ui_dump_json(object, dump);
+		failed |= ui_json_add(object, "what", json_string(what));
+		if (ui_json_print(object, failed, &err) == 0)
 			return;
 	}
 	if (dump != NULL)
-		cmd_dump_name(whose, dump);
+		ui_dump_name(whose, dump);
 	fprintf(stderr, "fdump store: %s%s%s%s\n", whose[0] ? "dump " : "", whose,
 		whose[0] ? ": " : "", what);
 }
@@ -65,7 +66,7 @@ static bool is_ok(const struct store_checked *r)
 
 static int print_result(const struct cmd_scrub *o, const struct store_checked *r, struct err *err)
 {
-	const struct cmd_json_row rows[] = {{"blocks", r->blocks}, {"bytes", r->bytes},
+	const struct ui_json_row rows[] = {{"blocks", r->blocks}, {"bytes", r->bytes},
 		{"dumps", r->dumps}, {"left", r->left}, {"damaged", r->damaged},
 		{"missing", r->missing}, {"incomplete", r->incomplete}};
 	json_t *object;
@@ -79,20 +80,20 @@ static int print_result(const struct cmd_scrub *o, const struct store_checked *r
 		printf(": %s\n", is_ok(r) ? "ok" : "damaged");
 		return fflush(stdout) == 0 ? 0 : err_errno(err, errno, "standard output");
 	}
-	object = cmd_json_new("result", "store.scrub");
-	failed = cmd_json_rows(object, rows, sizeof rows / sizeof *rows);
-	return cmd_json_print(object, failed, err);
+	object = ui_json_new("result", "store.scrub");
+	failed = ui_json_rows(object, rows, sizeof rows / sizeof *rows);
+	return ui_json_print(object, failed, err);
 }
 
 static int run(const struct cmd_scrub *o, struct store_checked *r, struct err *err)
 {
-	const struct store_scrub_options how = {
+	const struct engine_scrub_options how = {
 		.mark = true, .rate = o->rate, .for_sec = o->for_sec, .stop = &stop};
-	struct store *s = store_open(o->dir, STORE_TEND, err);
+	struct engine *s = engine_open(o->dir, ENGINE_TEND, &o->wait, err);
 	int got =
-		s != NULL ? store_scrub(s, &how, cmd_scrub_problem, (void *)&o->json, r, err) : -1;
+		s != NULL ? engine_scrub(s, &how, cmd_scrub_problem, (void *)&o->json, r, err) : -1;
 
-	store_close(s);
+	engine_close(s);
 	if (got != 0 || print_result(o, r, err) != 0)
 		return -1;
 	if (is_ok(r))
@@ -136,7 +137,7 @@ static int watch(
 		}
 		why = (struct err){0};
 		if (run(o, &r, &why) != 0) {
-			cmd_fail("store", &why);
+			ui_fail("store", &why);
 			damaged += why.code == ERR_DAMAGE;
 		}
 		now = time(NULL); /* a time that passed meanwhile needs no run of its own */

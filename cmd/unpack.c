@@ -8,9 +8,10 @@
 #include <unistd.h>
 
 #include "cmd/cmd.h"
-#include "cmd/json.h"
-#include "cmd/options.h"
-#include "cmd/progress.h"
+#include "cmd/ui/json.h"
+#include "cmd/ui/options.h"
+#include "cmd/ui/progress.h"
+#include "cmd/ui/report.h"
 #include "cmd/unpack.h"
 #include "lib/err.h"
 #include "lib/esc.h"
@@ -60,7 +61,7 @@ struct unpack {
 	bool no_space;
 };
 
-enum { OPT_STRIP = CMD_OPTIONS_OWN, OPT_OVERWRITE, OPT_UNTRUSTED, OPT_SKIP };
+enum { OPT_STRIP = UI_OPTIONS_OWN, OPT_OVERWRITE, OPT_UNTRUSTED, OPT_SKIP };
 
 static const struct option own[] = {
 	{"strip-components", required_argument, NULL, OPT_STRIP},
@@ -92,8 +93,8 @@ static int take(void *ctx, int c)
 
 	switch (c) {
 	case OPT_STRIP:
-		if (cmd_number(optarg, 0, 65535, &n) != 0)
-			return cmd_usage("unpack", "--strip-components wants a number");
+		if (ui_number(optarg, 0, 65535, &n) != 0)
+			return ui_usage("unpack", "--strip-components wants a number");
 		o->extract.strip = (unsigned)n;
 		return -1;
 	case 'k':
@@ -101,7 +102,7 @@ static int take(void *ctx, int c)
 		return -1;
 	case OPT_OVERWRITE:
 		if (cmd_unpack_overwrite(optarg, &o->extract.overwrite) != 0)
-			return cmd_usage("unpack",
+			return ui_usage("unpack",
 				"--overwrite wants always, if-changed, if-newer or never");
 		return -1;
 	case OPT_UNTRUSTED:
@@ -119,7 +120,7 @@ static bool selected(void *ctx, const uint8_t *path, size_t len)
 
 	/* Whether it is a directory is not known here: a pattern that is only for
 	 * directories excludes what is in one. */
-	return cmd_select_test(&u->o->o.select, path, len, false);
+	return ui_select_test(&u->o->o.select, path, len, false);
 }
 
 static void print_path(const char *prefix, struct pack_bytes path, const char *what)
@@ -146,7 +147,7 @@ static void tell(struct unpack *u, const char *kind, int64_t offset, struct pack
 	json_t *object;
 	int failed;
 
-	cmd_progress_hush();
+	ui_progress_hush();
 	if (!u->o->o.json) {
 		snprintf(text, sizeof text, "%s", what);
 		if (offset >= 0)
@@ -161,12 +162,12 @@ static void tell(struct unpack *u, const char *kind, int64_t offset, struct pack
 		return;
 	}
 	snprintf(id, sizeof id, "unpack.%s", kind);
-	object = cmd_json_new("problem", id);
-	failed = cmd_json_name(object, "path", path.at, path.len);
+	object = ui_json_new("problem", id);
+	failed = ui_json_name(object, "path", path.at, path.len);
 	if (offset >= 0)
-		failed |= cmd_json_add(object, "offset", json_integer(offset));
-	failed |= cmd_json_add(object, "what", json_string(what));
-	if (cmd_json_print(object, failed, &err) != 0)
+		failed |= ui_json_add(object, "offset", json_integer(offset));
+	failed |= ui_json_add(object, "what", json_string(what));
+	if (ui_json_print(object, failed, &err) != 0)
 		fprintf(stderr, "fdump unpack: %s\n", err.message);
 }
 
@@ -218,8 +219,8 @@ static int apply(void *ctx, struct pack_load *load, struct err *err)
 	size_t count;
 
 	pack_load_members(load, &count);
-	cmd_progress_add(u->o->read.feed != NULL ? load->block.raw_len + load->named
-						 : PACK_BLOCK_HEADER + load->block.stored_len,
+	ui_progress_add(u->o->read.feed != NULL ? load->block.raw_len + load->named
+						: PACK_BLOCK_HEADER + load->block.stored_len,
 		count + load->lead_ends);
 	if (load->bad.code == ERR_DENIED && load->block.kind == PACK_ENTRY)
 		return err_set(
@@ -231,7 +232,7 @@ static int open_key(void *ctx, const uint8_t *payload, size_t len, uint8_t key[3
 {
 	struct unpack *u = ctx;
 
-	return cmd_unseal_open(&u->o->o.unseal, payload, len, key, err);
+	return ui_unseal_open(&u->o->o.unseal, payload, len, key, err);
 }
 
 static void on_pick_problem(void *ctx, const uint8_t *path, size_t len, const char *what)
@@ -299,15 +300,15 @@ static int run(struct unpack *u, struct err *err)
 		if (o->read.feed == NULL && o->o.select.count > 0 && pack_seek_can(o->read.fd))
 			got = pick(u, err);
 		if (got == 1) {
-			cmd_progress_start(o->o.command,
-				o->read.feed != NULL ? o->total : cmd_progress_size(o->read.fd),
+			ui_progress_start(o->o.command,
+				o->read.feed != NULL ? o->total : ui_progress_size(o->read.fd),
 				o->o.verbose);
 			got = pack_read_run(&o->read, &result, err);
 			if (o->read.feed == NULL)
 				got = advise(o, &result, got, err);
 		}
 		pack_extract_finish(u->extract);
-		cmd_progress_stop();
+		ui_progress_stop();
 	}
 	pack_extract_free(u->extract);
 	if (o->extract.target >= 0)
@@ -317,15 +318,15 @@ static int run(struct unpack *u, struct err *err)
 
 static void json_result(const struct unpack *u, int status)
 {
-	json_t *object = cmd_json_new("result", "unpack.result");
+	json_t *object = ui_json_new("result", "unpack.result");
 	struct err err;
 	int failed =
-		cmd_json_add(object, "missing", json_integer((json_int_t)(u->lost + u->absent)));
+		ui_json_add(object, "missing", json_integer((json_int_t)(u->lost + u->absent)));
 
-	failed |= cmd_json_add(object, "notes", json_integer((json_int_t)u->notes));
-	failed |= cmd_json_add(object, "damaged", json_integer((json_int_t)u->damaged));
-	failed |= cmd_json_add(object, "exit", json_integer(status));
-	if (cmd_json_print(object, failed, &err) != 0)
+	failed |= ui_json_add(object, "notes", json_integer((json_int_t)u->notes));
+	failed |= ui_json_add(object, "damaged", json_integer((json_int_t)u->damaged));
+	failed |= ui_json_add(object, "exit", json_integer(status));
+	if (ui_json_print(object, failed, &err) != 0)
 		fprintf(stderr, "fdump unpack: %s\n", err.message);
 }
 
@@ -337,7 +338,7 @@ static int told_damage(const struct unpack *u)
 	err_set(&err, ERR_DAMAGE,
 		"damaged: %zu problem%s; what could be read is unpacked and proved", u->damaged,
 		u->damaged == 1 ? "" : "s");
-	return cmd_fail(u->o->o.command, &err);
+	return ui_fail(u->o->o.command, &err);
 }
 
 int cmd_unpack_run(struct cmd_unpack *o, int fd)
@@ -367,17 +368,17 @@ int cmd_unpack_run(struct cmd_unpack *o, int fd)
 	o->read.problem = on_read_problem;
 	o->read.ctx = &u;
 	if (run(&u, &err) != 0)
-		status = cmd_fail(o->o.command, &err);
+		status = ui_fail(o->o.command, &err);
 	else if (u.damaged > 0)
-		status = o->read.feed != NULL ? CMD_DAMAGE : told_damage(&u);
+		status = o->read.feed != NULL ? UI_DAMAGE : told_damage(&u);
 	else if (u.no_space)
-		status = CMD_NOSPACE;
-	else if (cmd_select_unmet(
+		status = UI_NOSPACE;
+	else if (ui_select_unmet(
 			 &o->o.select, o->o.command, o->read.feed != NULL ? "dump" : "pack") > 0 ||
 		 u.lost > 0)
-		status = CMD_FAILED;
+		status = UI_FAILED;
 	else
-		status = u.notes + u.absent > 0 ? CMD_SOME : CMD_OK;
+		status = u.notes + u.absent > 0 ? UI_SOME : UI_OK;
 	if (o->o.json)
 		json_result(&u, status);
 	return status;
@@ -394,18 +395,18 @@ int cmd_unpack(int argc, char **argv)
 	int status, fd;
 
 	o.o.ctx = &o;
-	status = cmd_options_parse(&o.o, argc, argv);
-	if (status >= 0 || (status = cmd_options_paths(&o.o, argc, argv)) >= 0)
+	status = ui_options_parse(&o.o, argc, argv);
+	if (status >= 0 || (status = ui_options_paths(&o.o, argc, argv)) >= 0)
 		goto out;
-	o.read.need_key = cmd_unseal_wanted(&o.o.unseal);
-	fd = hash_crypto_init(&err) == 0 ? cmd_open_input(o.o.file, &err) : -1;
+	o.read.need_key = ui_unseal_wanted(&o.o.unseal);
+	fd = hash_crypto_init(&err) == 0 ? ui_open_input(o.o.file, &err) : -1;
 	if (fd < 0) {
-		status = cmd_fail("unpack", &err);
+		status = ui_fail("unpack", &err);
 		goto out;
 	}
 	status = cmd_unpack_run(&o, fd);
 	close(fd);
 out:
-	cmd_options_fini(&o.o);
+	ui_options_fini(&o.o);
 	return status;
 }

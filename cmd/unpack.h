@@ -7,12 +7,12 @@
 
 #include <stdbool.h>
 
-#include "cmd/options.h"
+#include "cmd/ui/options.h"
 #include "pack/extract.h"
 #include "pack/read.h"
 
 struct cmd_unpack {
-	struct cmd_options o; /* read; .directory: where to */
+	struct ui_options o; /* read; .directory: where to */
 	bool untrusted;
 	struct pack_extract_options extract; /* set: strip, overwrite */
 	struct pack_read_options read;       /* set: skip_damaged, need_key, feed */

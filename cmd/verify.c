@@ -8,10 +8,11 @@
 
 #include "cmd/check.h"
 #include "cmd/cmd.h"
-#include "cmd/json.h"
-#include "cmd/options.h"
-#include "cmd/progress.h"
-#include "cmd/show.h"
+#include "cmd/ui/json.h"
+#include "cmd/ui/options.h"
+#include "cmd/ui/progress.h"
+#include "cmd/ui/report.h"
+#include "cmd/ui/show.h"
 #include "lib/err.h"
 #include "lib/hash.h"
 #include "pack/follow.h"
@@ -40,7 +41,7 @@ static const char help[] =
 /* One FILE under way. Problems and entries come from two stages of the
  * reader, perhaps at the same time: neither touches what the other has. */
 struct verify {
-	struct cmd_options *o;
+	struct ui_options *o;
 	const char *file;
 	char *shown; /* the same, escaped */
 	struct pack_follow follow;
@@ -50,9 +51,9 @@ struct verify {
 /* Begins a line of JSON. */
 static json_t *line(const struct verify *v, const char *type, const char *id, int *failed)
 {
-	json_t *json = cmd_json_new(type, id);
+	json_t *json = ui_json_new(type, id);
 
-	*failed |= cmd_json_name(json, "file", v->file, strlen(v->file));
+	*failed |= ui_json_name(json, "file", v->file, strlen(v->file));
 	return json;
 }
 
@@ -64,20 +65,20 @@ static void on_problem(void *ctx, enum pack_problem_kind kind, uint64_t offset,
 	static const char *const ids[] = {"verify.block", "verify.entry", "verify.end"};
 	struct verify *v = ctx;
 
-	cmd_progress_hush();
+	ui_progress_hush();
 	if (v->o->json) {
 		int failed = 0;
 		json_t *json = line(v, "problem", ids[kind], &failed);
 
-		failed |= cmd_json_add(json, "offset", json_integer((json_int_t)offset));
-		failed |= cmd_json_name(json, "path", path.at, path.len);
+		failed |= ui_json_add(json, "offset", json_integer((json_int_t)offset));
+		failed |= ui_json_name(json, "path", path.at, path.len);
 		/* The reason may quote a name: it is escaped already. */
-		failed |= cmd_json_add(json, "what", json_string(what));
-		cmd_json_print(json, failed, &v->print);
+		failed |= ui_json_add(json, "what", json_string(what));
+		ui_json_print(json, failed, &v->print);
 		return;
 	}
 	if (path.at != NULL) {
-		char *name = cmd_show_name(path);
+		char *name = ui_show_name(path);
 
 		printf("%s: offset %llu: %s: %s\n", v->shown, (unsigned long long)offset,
 			name != NULL ? name : "?", what);
@@ -96,31 +97,31 @@ static int entry_json(struct verify *v, const struct pack_head *head, const stru
 	bool ok = tail->status == PACK_OK;
 	json_t *json =
 		line(v, ok ? "entry" : "note", ok ? "verify.good" : "verify.status", &failed);
-	char text[CMD_SHOW_STATUS_MAX];
+	char text[UI_SHOW_STATUS_MAX];
 
-	cmd_show_status(text, tail);
-	failed |= cmd_json_name(json, "path", head->path.at, head->path.len);
-	failed |= cmd_json_add(json, "status", json_string(pack_status_name(tail->status)));
+	ui_show_status(text, tail);
+	failed |= ui_json_name(json, "path", head->path.at, head->path.len);
+	failed |= ui_json_add(json, "status", json_string(pack_status_name(tail->status)));
 	if (!ok)
-		failed |= cmd_json_add(json, "what", json_string(text));
-	return cmd_json_print(json, failed, err);
+		failed |= ui_json_add(json, "what", json_string(text));
+	return ui_json_print(json, failed, err);
 }
 
 static int on_entry(void *ctx, const struct pack_followed *entry, struct err *err)
 {
 	struct verify *v = ctx;
 	const struct pack_tail *tail = entry->tail;
-	char text[CMD_SHOW_STATUS_MAX], *name;
+	char text[UI_SHOW_STATUS_MAX], *name;
 
 	if (entry->verdict != PACK_GOOD || (tail->status == PACK_OK && !v->o->verbose))
 		return 0;
-	cmd_progress_hush();
+	ui_progress_hush();
 	if (v->o->json)
 		return entry_json(v, entry->head, tail, err);
-	name = cmd_show_name(entry->head->path);
+	name = ui_show_name(entry->head->path);
 	if (name == NULL)
 		return err_set(err, ERR_NOMEM, "out of memory");
-	cmd_show_status(text, tail);
+	ui_show_status(text, tail);
 	printf("%s: %s: %s\n", v->shown, name, text);
 	free(name);
 	return 0;
@@ -132,7 +133,7 @@ static int on_load(void *ctx, struct pack_load *load, struct err *err)
 	size_t count;
 
 	pack_load_members(load, &count);
-	cmd_progress_add(PACK_BLOCK_HEADER + load->block.stored_len, count + load->lead_ends);
+	ui_progress_add(PACK_BLOCK_HEADER + load->block.stored_len, count + load->lead_ends);
 	return pack_follow_load(&v->follow, load, on_entry, v, err);
 }
 
@@ -153,18 +154,18 @@ static int result_json(
 			     : r->unopened     ? "sealed"
 					       : "ok";
 
-	failed |= cmd_json_add(json, "status", json_string(status));
+	failed |= ui_json_add(json, "status", json_string(status));
 	if (why != NULL)
-		failed |= cmd_json_add(json, "what", json_string(why->message));
-	failed |= cmd_json_add(json, "problems", json_integer((json_int_t)r->problems));
-	failed |= cmd_json_add(json, "packs", json_integer((json_int_t)r->packs));
-	failed |= cmd_json_add(json, "blocks", json_integer((json_int_t)r->blocks));
+		failed |= ui_json_add(json, "what", json_string(why->message));
+	failed |= ui_json_add(json, "problems", json_integer((json_int_t)r->problems));
+	failed |= ui_json_add(json, "packs", json_integer((json_int_t)r->packs));
+	failed |= ui_json_add(json, "blocks", json_integer((json_int_t)r->blocks));
 	if (!r->unopened) {
-		failed |= cmd_json_add(json, "entries", json_integer((json_int_t)r->entries));
-		failed |= cmd_json_add(json, "content", json_integer((json_int_t)r->content));
-		failed |= cmd_json_add(json, "not_ok", json_integer((json_int_t)r->statuses));
+		failed |= ui_json_add(json, "entries", json_integer((json_int_t)r->entries));
+		failed |= ui_json_add(json, "content", json_integer((json_int_t)r->content));
+		failed |= ui_json_add(json, "not_ok", json_integer((json_int_t)r->statuses));
 	}
-	return cmd_json_print(json, failed, err);
+	return ui_json_print(json, failed, err);
 }
 
 static void result_text(const struct verify *v, const struct pack_read *r)
@@ -191,19 +192,19 @@ static int on_key(void *ctx, const uint8_t *payload, size_t len, uint8_t key[32]
 {
 	struct verify *v = ctx;
 
-	return cmd_unseal_open(&v->o->unseal, payload, len, key, err);
+	return ui_unseal_open(&v->o->unseal, payload, len, key, err);
 }
 
 /* Opens the FILE and reads it through. Returns 0, or -1 with err set. */
 static int read_through(struct verify *v, struct pack_read *result, struct err *err)
 {
-	struct cmd_options *o = v->o;
+	struct ui_options *o = v->o;
 	struct pack_read_options options = {
 		.threads = o->threads,
 		.prove = true,
 		.skip_damaged = true,
-		.need_key = cmd_unseal_wanted(&o->unseal),
-		.open_key = cmd_unseal_wanted(&o->unseal) ? on_key : NULL,
+		.need_key = ui_unseal_wanted(&o->unseal),
+		.open_key = ui_unseal_wanted(&o->unseal) ? on_key : NULL,
 		.apply = on_load,
 		.problem = on_problem,
 		.ctx = v,
@@ -217,9 +218,9 @@ static int read_through(struct verify *v, struct pack_read *result, struct err *
 	if (isatty(options.fd)) {
 		got = err_set(err, ERR_USAGE, "will not read a pack from a terminal");
 	} else {
-		cmd_progress_start("verify", cmd_progress_size(options.fd), o->verbose);
+		ui_progress_start("verify", ui_progress_size(options.fd), o->verbose);
 		got = pack_read_run(&options, result, err);
-		cmd_progress_stop();
+		ui_progress_stop();
 	}
 	if (options.fd != 0)
 		close(options.fd);
@@ -231,7 +232,7 @@ static int read_through(struct verify *v, struct pack_read *result, struct err *
 }
 
 /* Returns the exit status. */
-static int verify_file(struct cmd_options *o, const char *file)
+static int verify_file(struct ui_options *o, const char *file)
 {
 	struct verify v = {.o = o, .file = file};
 	struct pack_bytes name = {(const uint8_t *)file, strlen(file)};
@@ -240,26 +241,26 @@ static int verify_file(struct cmd_options *o, const char *file)
 	int status;
 
 	pack_follow_init(&v.follow);
-	v.shown = cmd_show_name(name);
+	v.shown = ui_show_name(name);
 	if (v.shown == NULL)
 		err_set(&why, ERR_NOMEM, "out of memory");
 	if (v.shown == NULL || read_through(&v, &result, &why) != 0)
 		status = err_exit_status(why.code);
 	else
-		status = result.problems > 0 ? CMD_DAMAGE : result.statuses > 0 ? CMD_SOME : CMD_OK;
+		status = result.problems > 0 ? UI_DAMAGE : result.statuses > 0 ? UI_SOME : UI_OK;
 	pack_follow_fini(&v.follow);
 	if (o->json && result_json(&v, &result, why.code != ERR_NONE ? &why : NULL, &err) != 0)
-		status = cmd_fail("verify", &err);
+		status = ui_fail("verify", &err);
 	if (!o->json && why.code == ERR_NONE)
 		result_text(&v, &result);
-	if (why.code == ERR_NONE && status == CMD_DAMAGE)
+	if (why.code == ERR_NONE && status == UI_DAMAGE)
 		err_set(&why, ERR_DAMAGE,
 			result.packs > 0
 				? "damaged: fdump unpack --skip-damaged brings out what is whole"
 				: "no pack");
 	if (why.code != ERR_NONE) {
 		err_prefix(&why, "%s", v.shown != NULL ? v.shown : "?");
-		cmd_fail("verify", &why);
+		ui_fail("verify", &why);
 	}
 	free(v.shown);
 	return status;
@@ -268,7 +269,7 @@ static int verify_file(struct cmd_options *o, const char *file)
 /* Which of two exit statuses is worse. */
 static int worse(int a, int b)
 {
-	static const int order[] = {CMD_DAMAGE, CMD_REFUSED, CMD_FAILED};
+	static const int order[] = {UI_DAMAGE, UI_REFUSED, UI_FAILED};
 	size_t i;
 
 	for (i = 0; i < sizeof order / sizeof *order; i++)
@@ -279,25 +280,25 @@ static int worse(int a, int b)
 
 int cmd_verify(int argc, char **argv)
 {
-	struct cmd_options o = {.command = "verify", .help = help, .shared = "jkptv"};
+	struct ui_options o = {.command = "verify", .help = help, .shared = "jkptv"};
 	struct err err = {0};
-	int status = cmd_options_parse(&o, argc, argv);
+	int status = ui_options_parse(&o, argc, argv);
 
 	if (status >= 0)
 		return status;
 	if (optind == argc)
-		return cmd_usage("verify", "no FILE given ('-' for standard input)");
+		return ui_usage("verify", "no FILE given ('-' for standard input)");
 	if (hash_crypto_init(&err) != 0)
-		return cmd_fail("verify", &err);
-	status = CMD_OK;
+		return ui_fail("verify", &err);
+	status = UI_OK;
 	for (; optind < argc; optind++)
 		status = worse(status, cmd_is_store(argv[optind])
 					       ? cmd_verify_store(&o, argv[optind])
 					       : verify_file(&o, argv[optind]));
-	cmd_options_fini(&o);
+	ui_options_fini(&o);
 	if (fflush(stdout) != 0 || ferror(stdout)) {
 		err_errno(&err, errno, "standard output");
-		return worse(status, cmd_fail("verify", &err));
+		return worse(status, ui_fail("verify", &err));
 	}
 	return status;
 }

@@ -1,7 +1,7 @@
 /*
  * A batch: entries that are planned together, in the order of the walk, and then
  * read together, into parts (pack/part.h); or a piece of one large file. What packs
- * (pack/create.c) and backups (cmd/agent/backup.c) have in common.
+ * (pack/create.c) and backups (cmd/dump/pipeline.c) have in common.
  *
  *   pack_batch_init -> (pack_batch_reset -> pack_batch_add ... -> pack_batch_read
  *   -> pack_batch_report)* -> pack_batch_fini

@@ -1,4 +1,4 @@
-"""storereader.py - restores from a store by cmd/store/LAYOUT.md and cmd/agent/CHUNKS.md, without
+"""storereader.py - restores from a store by cmd/store/LAYOUT.md and cmd/dump/CHUNKS.md, without
 FDump and without the store's index.
 
 usage: storereader.py list STORE

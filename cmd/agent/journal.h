@@ -19,9 +19,7 @@
  * and all others are records. A state's result is its place in enum manager_result. The states are
  * those before the first record; they are empty until old records are dropped for the first time.
  *
- * What each manager has acknowledged stands beside it, in PATH.acked: one frame
- * with { journal: bytes .size 16, managers: [* { name: name, number: uint }] },
- * replaced as a whole. Lost, it only means that records are sent again.
+ * What each manager has acknowledged stands beside it, in PATH.acked (acked.h).
  */
 #ifndef FDUMP_CMD_AGENT_JOURNAL_H
 #define FDUMP_CMD_AGENT_JOURNAL_H
@@ -30,15 +28,14 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "cmd/agent/acked.h"
 #include "cmd/manager/report.h"
 
 struct agent_job_state;
 struct agent_journal;
 struct err;
 
-#define AGENT_JOURNAL_MAX    (64u << 20) /* bytes of the file */
-#define AGENT_JOURNAL_ID_LEN 16
-#define AGENT_MANAGERS_MAX   64
+#define AGENT_JOURNAL_MAX (64u << 20) /* bytes of the file */
 
 /* What was found at the opening; worth a line in the log if not zero. */
 struct agent_journal_found {

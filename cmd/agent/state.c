@@ -1,7 +1,9 @@
 /* Where an agent keeps what is its own. */
 #include "cmd/agent/state.h"
 
+#include <assert.h>
 #include <errno.h>
+#include <limits.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -146,7 +148,7 @@ int agent_state_knows(const char *dir, const uint8_t domain[STORE_DOMAIN_LEN])
 	return got;
 }
 
-int agent_state_secret(const char *dir, uint8_t secret[AGENT_SECRET_LEN], struct err *err)
+int agent_state_secret(const char *dir, uint8_t secret[DUMP_SECRET_LEN], struct err *err)
 {
 	char *path = text(err, dir, "/secret");
 	struct stat st;
@@ -155,14 +157,14 @@ int agent_state_secret(const char *dir, uint8_t secret[AGENT_SECRET_LEN], struct
 
 	if (path == NULL)
 		return -1;
-	got = file_read(path, secret, AGENT_SECRET_LEN, &len, &st, err);
+	got = file_read(path, secret, DUMP_SECRET_LEN, &len, &st, err);
 	if (got != 0 && err->code == ERR_NOTFOUND) {
 		*err = (struct err){0};
-		got = seal_random(secret, AGENT_SECRET_LEN, err);
+		got = seal_random(secret, DUMP_SECRET_LEN, err);
 		if (got == 0)
-			got = file_write_new(path, secret, AGENT_SECRET_LEN, 0600, err);
-	} else if (got == 0 && len != AGENT_SECRET_LEN) {
-		got = err_set(err, ERR_CONFIG, "%s: has not %d bytes", path, AGENT_SECRET_LEN);
+			got = file_write_new(path, secret, DUMP_SECRET_LEN, 0600, err);
+	} else if (got == 0 && len != DUMP_SECRET_LEN) {
+		got = err_set(err, ERR_CONFIG, "%s: has not %d bytes", path, DUMP_SECRET_LEN);
 	} else if (got == 0 && (st.st_mode & 077) != 0) {
 		got = err_set(err, ERR_CONFIG, "%s: others can read it (chmod 600 %s)", path, path);
 	}
@@ -182,10 +184,17 @@ char *agent_state_last(
 	return NULL;
 }
 
-int agent_state_host(char name[STORE_NAME_MAX + 1], struct err *err)
+int agent_state_name(const char *agent, char name[NAME_LEN_MAX + 1], struct err *err)
 {
-	if (gethostname(name, STORE_NAME_MAX + 1) != 0)
+	char host[HOST_NAME_MAX + 1];
+
+	if (agent != NULL) {
+		assert(name_ok(agent, strlen(agent)));
+		strcpy(name, agent);
+		return 0;
+	}
+	if (gethostname(host, sizeof host) != 0)
 		return err_errno(err, errno, "host name");
-	name[STORE_NAME_MAX] = 0;
-	return name[0] != 0 ? 0 : err_set(err, ERR_CONFIG, "this host has no name");
+	host[sizeof host - 1] = 0;
+	return name_from_host(name, host, err);
 }

@@ -3,7 +3,7 @@
  * $XDG_STATE_HOME/fdump or ~/.local/state/fdump.
  *
  *   DIR/secret          32 random bytes, 0600: names chunks, opens nothing
- *   DIR/last/NAME-DOMAIN  local copy of the last manifest (cmd/agent/last.h)
+ *   DIR/last/NAME-DOMAIN  local copy of the last manifest (cmd/dump/previous.h)
  *   DIR/domains         fingerprints of the domains that this agent made dumps in,
  *                       STORE_DOMAIN_LEN bytes each: what a restore compares
  */
@@ -12,7 +12,8 @@
 
 #include <stdint.h>
 
-#include "cmd/agent/domain.h"
+#include "cmd/dump/domain.h"
+#include "lib/name.h"
 
 struct err;
 
@@ -22,7 +23,7 @@ char *agent_state_dir(const char *dir, struct err *err);
 
 /* The agent's secret; made at first use. Returns 0, or -1 with err set; ERR_CONFIG if
  * others can read it. */
-int agent_state_secret(const char *dir, uint8_t secret[AGENT_SECRET_LEN], struct err *err);
+int agent_state_secret(const char *dir, uint8_t secret[DUMP_SECRET_LEN], struct err *err);
 
 /* Where the last manifest of a backup is kept. The caller frees it. */
 char *agent_state_last(
@@ -36,7 +37,8 @@ int agent_state_know(const char *dir, const uint8_t domain[STORE_DOMAIN_LEN], st
  * not, though others are; 2: there is none to compare. */
 int agent_state_knows(const char *dir, const uint8_t domain[STORE_DOMAIN_LEN]);
 
-/* This host's name, as dumps carry it: at most STORE_NAME_MAX bytes. Returns 0, or -1. */
-int agent_state_host(char name[STORE_NAME_MAX + 1], struct err *err);
+/* The agent's name, as its dumps carry it: agent (what --agent says, already checked), or if that
+ * is NULL the host's name by name_from_host. Returns 0, or -1 with err set. */
+int agent_state_name(const char *agent, char name[NAME_LEN_MAX + 1], struct err *err);
 
 #endif

@@ -1,7 +1,7 @@
 /*
  * Records: chunks as they lie in a store and travel between stores. See
  * cmd/store/LAYOUT.md, section 3. Pure: bytes to fields and back; sealing and
- * opening is cmd/agent/seal.h's.
+ * opening is cmd/dump/crypt.h's.
  *
  * A record is a head and a body. It is open (no wraps; its id is the SHA-256 of
  * its content, which a store can check) or sealed (its id is an HMAC; nobody
@@ -30,6 +30,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+struct buf;
 struct err;
 
 #define STORE_ID_LEN      32         /* bytes of a chunk's id */
@@ -64,5 +65,9 @@ size_t store_record_put(const struct store_record *record, uint8_t *out);
  * (malformed, a length that can't be), ERR_UNSUPPORTED (version, codec). */
 int store_record_get(
 	struct store_record *record, const uint8_t *bytes, size_t len, struct err *err);
+
+/* The content of an open record into `out` (cleared first), compared with its id. Returns 0, or -1
+ * with err set: ERR_FORMAT (it is sealed, or malformed), ERR_DAMAGE (not what its id says). */
+int store_record_content(const struct store_record *record, struct buf *out, struct err *err);
 
 #endif

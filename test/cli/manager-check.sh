@@ -1,11 +1,8 @@
 #!/bin/bash
 # Goal: fdump manager check accepts a right configuration and shows what an agent
 # has to do; of a wrong one it names each problem with file and line, status 3.
-set -eu
-FDUMP=${FDUMP:-build/test/fdump}
-scratch=$(mktemp -d)
-trap 'rm -rf "$scratch"' EXIT
-cd "$scratch"
+. "$(dirname "$0")/lib.sh"
+workspace
 failed=0
 
 # expect STATUS OUTPUT ERROR ARGUMENTS...: parts of what is printed; "" for nothing.

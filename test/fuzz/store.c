@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "cmd/agent/seal.h"
+#include "cmd/dump/crypt.h"
 #include "cmd/store/dump.h"
 #include "cmd/store/record.h"
 #include "lib/buf.h"
@@ -23,8 +23,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
 /* Opened as an open record, and with a key that it is not for. */
 static void record(const uint8_t *data, size_t len)
 {
-	static struct agent_keys *keys;
-	static struct agent_opener *opener;
+	static struct dump_keys *keys;
+	static struct dump_opener *opener;
 	static const uint8_t domain[STORE_DOMAIN_LEN] = "domain";
 	struct store_record r;
 	struct buf out;
@@ -35,8 +35,8 @@ static void record(const uint8_t *data, size_t len)
 		struct key_secret key = {.secret = {1}};
 
 		MUST(hash_crypto_init(&err) == 0);
-		MUST((keys = agent_keys_new(&key, 1, &err)) != NULL);
-		MUST((opener = agent_opener_new(keys, domain, &err)) != NULL);
+		MUST((keys = dump_keys_new(&key, 1, &err)) != NULL);
+		MUST((opener = dump_opener_new(keys, domain, &err)) != NULL);
 	}
 	if (store_record_get(&r, data, len, &err) != 0)
 		return;
@@ -45,7 +45,7 @@ static void record(const uint8_t *data, size_t len)
 	MUST(copy != NULL);
 	memcpy(copy, data, len);
 	buf_init(&out, STORE_CONTENT_MAX);
-	if (agent_opener_open(opener, r.id, copy, len, &out, &err) == 0)
+	if (dump_opener_open(opener, r.id, copy, len, &out, &err) == 0)
 		MUST(out.len == r.raw_len);
 	buf_fini(&out);
 	free(copy);

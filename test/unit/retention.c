@@ -9,12 +9,12 @@
 
 #include <cmocka.h>
 
-#include "cmd/agent/retention.h"
+#include "cmd/dump/retention.h"
 
 #define HOUR 3600
 #define DAY  (24 * HOUR)
 
-static struct agent_candidate dumps[4000];
+static struct dump_candidate dumps[4000];
 static size_t count;
 static const int64_t now = 1795500000; /* 2026-11-24T06:00Z */
 
@@ -38,32 +38,32 @@ static size_t kept(void)
 	return n;
 }
 
-static void judge(struct agent_rules rules)
+static void judge(struct dump_rules rules)
 {
-	agent_retention(&rules, dumps, count, now);
+	dump_retention(&rules, dumps, count, now);
 }
 
 static void counts(void **state)
 {
 	(void)state;
 	fill(1000, HOUR);
-	judge((struct agent_rules){.keep = {[AGENT_LAST] = 5}});
+	judge((struct dump_rules){.keep = {[DUMP_LAST] = 5}});
 	assert_int_equal(kept(), 5);
 	assert_true(dumps[999].keep && dumps[995].keep);
-	judge((struct agent_rules){.keep = {[AGENT_DAILY] = 7}});
+	judge((struct dump_rules){.keep = {[DUMP_DAILY] = 7}});
 	assert_int_equal(kept(), 7);
 	assert_string_equal(dumps[999].reason, "daily 1");
 	assert_true(dumps[998].time % DAY > dumps[999].time % DAY || !dumps[998].keep);
-	judge((struct agent_rules){.keep = {[AGENT_HOURLY] = 10}});
+	judge((struct dump_rules){.keep = {[DUMP_HOURLY] = 10}});
 	assert_int_equal(kept(), 10);
 	fill(3000, DAY);
-	judge((struct agent_rules){.keep = {[AGENT_MONTHLY] = 12}});
+	judge((struct dump_rules){.keep = {[DUMP_MONTHLY] = 12}});
 	assert_int_equal(kept(), 12);
-	judge((struct agent_rules){.keep = {[AGENT_YEARLY] = 3}});
+	judge((struct dump_rules){.keep = {[DUMP_YEARLY] = 3}});
 	assert_int_equal(kept(), 3);
-	judge((struct agent_rules){.keep = {[AGENT_WEEKLY] = 60}}); /* over a year's end */
+	judge((struct dump_rules){.keep = {[DUMP_WEEKLY] = 60}}); /* over a year's end */
 	assert_int_equal(kept(), 60);
-	judge((struct agent_rules){.within_sec = 10 * DAY});
+	judge((struct dump_rules){.within_sec = 10 * DAY});
 	assert_int_equal(kept(), 11);
 }
 
@@ -72,7 +72,7 @@ static void gaps(void **state)
 {
 	(void)state;
 	fill(10, 40 * DAY);
-	judge((struct agent_rules){.keep = {[AGENT_DAILY] = 5, [AGENT_LAST] = 2}});
+	judge((struct dump_rules){.keep = {[DUMP_DAILY] = 5, [DUMP_LAST] = 2}});
 	assert_int_equal(kept(), 5);
 	assert_string_equal(dumps[9].reason, "last 1, daily 1");
 	assert_string_equal(dumps[5].reason, "daily 5");
@@ -84,11 +84,11 @@ static void newest(void **state)
 {
 	(void)state;
 	fill(3, DAY);
-	agent_retention(&(struct agent_rules){.within_sec = 1}, dumps, count, now + 100 * DAY);
+	dump_retention(&(struct dump_rules){.within_sec = 1}, dumps, count, now + 100 * DAY);
 	assert_int_equal(kept(), 1);
 	assert_string_equal(dumps[2].reason, "the newest");
 	fill(0, DAY);
-	judge((struct agent_rules){.keep = {[AGENT_LAST] = 1}});
+	judge((struct dump_rules){.keep = {[DUMP_LAST] = 1}});
 }
 
 /* Incomplete dumps push no complete one out, and stand in where there is none. */
@@ -99,29 +99,29 @@ static void incomplete(void **state)
 	(void)state;
 	fill(2, HOUR); /* good, then failed */
 	dumps[1].incomplete = true;
-	judge((struct agent_rules){.keep = {[AGENT_DAILY] = 7}});
+	judge((struct dump_rules){.keep = {[DUMP_DAILY] = 7}});
 	assert_string_equal(dumps[0].reason, "daily 1");
 	assert_string_equal(dumps[1].reason, "the newest");
 	fill(20, DAY); /* ten good days, ten bad ones */
 	for (i = 10; i < 20; i++)
 		dumps[i].incomplete = true;
-	judge((struct agent_rules){.keep = {[AGENT_DAILY] = 3}});
+	judge((struct dump_rules){.keep = {[DUMP_DAILY] = 3}});
 	assert_int_equal(kept(), 6);
 	assert_string_equal(dumps[9].reason, "daily 1");
 	assert_string_equal(dumps[7].reason, "daily 3");
 	assert_string_equal(dumps[19].reason, "incomplete daily 1");
 	assert_string_equal(dumps[17].reason, "incomplete daily 3");
-	judge((struct agent_rules){.within_sec = 5 * HOUR});
+	judge((struct dump_rules){.within_sec = 5 * HOUR});
 	assert_int_equal(kept(), 2);
 	assert_string_equal(dumps[9].reason, "the newest complete");
 	fill(20, DAY); /* an old failure goes */
 	dumps[0].incomplete = true;
-	judge((struct agent_rules){.keep = {[AGENT_LAST] = 19}});
+	judge((struct dump_rules){.keep = {[DUMP_LAST] = 19}});
 	assert_true(!dumps[0].keep && kept() == 19);
 	fill(20, DAY); /* a log that always grows */
 	for (i = 0; i < 20; i++)
 		dumps[i].incomplete = true;
-	judge((struct agent_rules){.keep = {[AGENT_DAILY] = 7}});
+	judge((struct dump_rules){.keep = {[DUMP_DAILY] = 7}});
 	assert_int_equal(kept(), 7);
 }
 

@@ -1,0 +1,240 @@
+/*
+ * A hash table of buckets, and a list of those that nobody has, in the order in
+ * which they are given up: the least recently used first, but before all others
+ * those that are done with, whose memory, still in the processor's cache, serves
+ * the next chunk.
+ */
+#include "cmd/dump/cache.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cmd/dump/source.h"
+#include "cmd/store/record.h"
+#include "lib/err.h"
+#include "lib/hash.h"
+
+#define BUCKETS 1024
+#define IDLE    4096 /* chunks that are kept, at most: small ones are many */
+
+enum state { OPENING, THERE, FAILED };
+
+struct dump_cached {
+	struct dump_cached *next; /* in the bucket */
+	struct dump_cached *older, *newer;
+	unsigned taken; /* by so many */
+	bool done;
+	enum state state;
+	struct err why; /* FAILED */
+	struct buf content;
+	uint8_t id[STORE_ID_LEN];
+};
+
+struct dump_cache {
+	pthread_mutex_t lock;
+	pthread_cond_t opened;
+	size_t limit, bytes; /* bytes: of memory, of all that are there */
+	size_t idle;
+	struct dump_cached *oldest, *newest; /* of those that nobody has */
+	struct dump_cached *buckets[BUCKETS];
+};
+
+struct dump_cache *dump_cache_new(size_t limit, struct err *err)
+{
+	struct dump_cache *c = calloc(1, sizeof *c);
+
+	if (c == NULL) {
+		err_set(err, ERR_NOMEM, "out of memory");
+		return NULL;
+	}
+	c->limit = limit;
+	pthread_mutex_init(&c->lock, NULL);
+	pthread_cond_init(&c->opened, NULL);
+	return c;
+}
+
+/* --- under the lock ------------------------------------------------------- */
+
+static struct dump_cached **bucket(struct dump_cache *c, const uint8_t *id)
+{
+	return &c->buckets[hash_xxh3(id, STORE_ID_LEN) % BUCKETS];
+}
+
+static struct dump_cached *find(struct dump_cache *c, const uint8_t *id)
+{
+	struct dump_cached *e = *bucket(c, id);
+
+	while (e != NULL && memcmp(e->id, id, STORE_ID_LEN) != 0)
+		e = e->next;
+	return e;
+}
+
+/* Out of the list of those that nobody has. */
+static void unlist(struct dump_cache *c, struct dump_cached *e)
+{
+	*(e->older != NULL ? &e->older->newer : &c->oldest) = e->newer;
+	*(e->newer != NULL ? &e->newer->older : &c->newest) = e->older;
+	e->older = e->newer = NULL;
+	c->idle--;
+}
+
+static void list(struct dump_cache *c, struct dump_cached *e)
+{
+	if (e->done) {
+		e->newer = c->oldest;
+		*(c->oldest != NULL ? &c->oldest->older : &c->newest) = e;
+		c->oldest = e;
+	} else {
+		e->older = c->newest;
+		*(c->newest != NULL ? &c->newest->newer : &c->oldest) = e;
+		c->newest = e;
+	}
+	c->idle++;
+}
+
+/* Out of its bucket. */
+static void forget(struct dump_cache *c, struct dump_cached *e)
+{
+	struct dump_cached **at = bucket(c, e->id);
+
+	while (*at != e)
+		at = &(*at)->next;
+	*at = e->next;
+	c->bytes -= e->content.cap;
+}
+
+static void destroy(struct dump_cached *e)
+{
+	buf_fini(&e->content);
+	free(e);
+}
+
+/* The oldest that nobody has, to be used for another chunk; NULL: there is none. */
+static struct dump_cached *pop(struct dump_cache *c)
+{
+	struct dump_cached *e = c->oldest;
+
+	if (e == NULL)
+		return NULL;
+	unlist(c, e);
+	forget(c, e);
+	return e;
+}
+
+static void trim(struct dump_cache *c)
+{
+	while (c->idle > 0 && (c->bytes > c->limit || c->idle > IDLE))
+		destroy(pop(c));
+}
+
+/* One that is being opened. */
+static struct dump_cached *add(struct dump_cache *c, const uint8_t *id)
+{
+	bool again = c->oldest != NULL && (c->oldest->done || c->bytes >= c->limit);
+	struct dump_cached *e = again ? pop(c) : calloc(1, sizeof *e), **at = bucket(c, id);
+
+	if (e == NULL)
+		return NULL;
+	if (!again)
+		buf_init(&e->content, STORE_CONTENT_MAX);
+	c->bytes += e->content.cap;
+	e->taken = 1;
+	e->done = false;
+	e->state = OPENING;
+	memcpy(e->id, id, STORE_ID_LEN);
+	e->next = *at;
+	*at = e;
+	return e;
+}
+
+static void give(struct dump_cache *c, struct dump_cached *e)
+{
+	if (--e->taken > 0)
+		return;
+	if (e->state == THERE) {
+		list(c, e);
+		trim(c);
+		return;
+	}
+	forget(c, e);
+	destroy(e);
+}
+
+/* --- for all ---------------------------------------------------------------- */
+
+/* Opens it; others wait meanwhile. */
+static void open_chunk(struct dump_cache *c, struct dump_cached *e, struct dump_taker *taker)
+{
+	size_t before = e->content.cap;
+	struct err why = {0};
+	int got;
+
+	pthread_mutex_unlock(&c->lock);
+	got = dump_taker_chunk(taker, e->id, &e->content, &why);
+	pthread_mutex_lock(&c->lock);
+	c->bytes += e->content.cap - before;
+	e->state = got == 0 ? THERE : FAILED;
+	e->why = why;
+	trim(c);
+	pthread_cond_broadcast(&c->opened);
+}
+
+struct dump_cached *dump_cache_take(
+	struct dump_cache *c, struct dump_taker *taker, const uint8_t *id, struct err *err)
+{
+	struct dump_cached *e;
+
+	pthread_mutex_lock(&c->lock);
+	e = find(c, id);
+	if (e != NULL) {
+		if (e->taken++ == 0)
+			unlist(c, e);
+		while (e->state == OPENING)
+			pthread_cond_wait(&c->opened, &c->lock);
+	} else if ((e = add(c, id)) != NULL) {
+		open_chunk(c, e, taker);
+	} else {
+		err_set(err, ERR_NOMEM, "out of memory");
+	}
+	if (e != NULL && e->state == FAILED) {
+		*err = e->why;
+		give(c, e);
+		e = NULL;
+	}
+	pthread_mutex_unlock(&c->lock);
+	return e;
+}
+
+void dump_cache_give(struct dump_cache *c, struct dump_cached *e, bool done)
+{
+	if (e == NULL)
+		return;
+	pthread_mutex_lock(&c->lock);
+	e->done = done;
+	give(c, e);
+	pthread_mutex_unlock(&c->lock);
+}
+
+const struct buf *dump_cached_content(const struct dump_cached *e)
+{
+	return &e->content;
+}
+
+bool dump_cached_is(const struct dump_cached *e, const uint8_t *id)
+{
+	return memcmp(e->id, id, STORE_ID_LEN) == 0;
+}
+
+void dump_cache_free(struct dump_cache *c)
+{
+	struct dump_cached *e;
+
+	if (c == NULL)
+		return;
+	while ((e = pop(c)) != NULL)
+		destroy(e);
+	pthread_mutex_destroy(&c->lock);
+	pthread_cond_destroy(&c->opened);
+	free(c);
+}

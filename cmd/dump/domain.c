@@ -1,0 +1,136 @@
+/* A domain's secret, and what is derived from it. */
+#include "cmd/dump/domain.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "lib/err.h"
+#include "lib/le.h"
+#include "lib/seal.h"
+
+#define LABEL "fdump domain"
+
+static int by_public(const void *a, const void *b)
+{
+	const struct key_public *x = a, *y = b;
+
+	return memcmp(x->public, y->public, KEY_LEN);
+}
+
+static int sort_keys(struct dump_domain *d, const struct key_public *to, size_t n, struct err *err)
+{
+	size_t i;
+
+	if (n > STORE_WRAPS_MAX)
+		return err_set(err, ERR_LIMIT, "more than %d keys to seal to", STORE_WRAPS_MAX);
+	if (n > 0)
+		memcpy(d->to, to, n * sizeof *to);
+	d->to_count = n;
+	qsort(d->to, n, sizeof *d->to, by_public);
+	for (i = 1; i < n; i++)
+		if (by_public(&d->to[i - 1], &d->to[i]) == 0)
+			return err_set(err, ERR_USAGE, "the same key is given twice");
+	return 0;
+}
+
+/* The HMAC's key: what the shared keys carry, else the agent's secret. */
+static size_t base_secret(
+	const struct dump_domain *d, const uint8_t *agent, uint8_t base[STORE_WRAPS_MAX * KEY_LEN])
+{
+	size_t i, len = 0;
+
+	for (i = 0; i < d->to_count; i++)
+		if (d->to[i].has_shared) {
+			memcpy(base + len, d->to[i].shared, KEY_LEN);
+			len += KEY_LEN;
+		}
+	if (len > 0)
+		return len;
+	memcpy(base, agent, DUMP_SECRET_LEN);
+	return DUMP_SECRET_LEN;
+}
+
+static int subkey(
+	const struct dump_domain *d, const char *info, void *out, size_t len, struct err *err)
+{
+	return seal_hkdf(d->secret, sizeof d->secret, "", 0, info, strlen(info), out, len, err);
+}
+
+static int make_gear(struct dump_domain *d, struct err *err)
+{
+	static const uint8_t zeros[HASH_LEN];
+	static const char info[] = "fdump gear";
+	uint8_t bytes[sizeof d->gear];
+	size_t i;
+
+	if (seal_hkdf(d->open ? zeros : d->secret, HASH_LEN, "", 0, info, sizeof info - 1, bytes,
+		    sizeof bytes, err) != 0)
+		return -1;
+	for (i = 0; i < 256; i++)
+		d->gear[i] = le_get64(bytes + 8 * i);
+	seal_wipe(bytes, sizeof bytes);
+	return 0;
+}
+
+static int derive(struct dump_domain *d, struct err *err)
+{
+	uint8_t print[HASH_LEN];
+
+	if (subkey(d, "fdump chunk id", d->id_key, HASH_LEN, err) != 0 ||
+		subkey(d, "fdump dump", d->dump_key, HASH_LEN, err) != 0 ||
+		subkey(d, "fdump fingerprint", print, sizeof print, err) != 0 ||
+		make_gear(d, err) != 0)
+		return -1;
+	memcpy(d->fingerprint, print, STORE_DOMAIN_LEN);
+	return 0;
+}
+
+int dump_domain_init(struct dump_domain *d, const uint8_t agent[DUMP_SECRET_LEN],
+	const struct key_public *to, size_t to_count, struct err *err)
+{
+	uint8_t base[STORE_WRAPS_MAX * KEY_LEN];
+	uint8_t text[sizeof LABEL - 1 + STORE_WRAPS_MAX * KEY_LEN];
+	size_t i, len = sizeof LABEL - 1;
+	int got;
+
+	*d = (struct dump_domain){.open = to_count == 0};
+	if (sort_keys(d, to, to_count, err) != 0)
+		return -1;
+	memcpy(text, LABEL, len);
+	for (i = 0; i < d->to_count; i++, len += KEY_LEN)
+		memcpy(text + len, d->to[i].public, KEY_LEN);
+	got = hash_hmac(base, base_secret(d, agent, base), text, len, d->secret, err);
+	seal_wipe(base, sizeof base);
+	if (got == 0)
+		got = derive(d, err);
+	if (got != 0)
+		dump_domain_wipe(d);
+	return got;
+}
+
+int dump_domain_of_secret(struct dump_domain *d, const uint8_t secret[HASH_LEN], struct err *err)
+{
+	*d = (struct dump_domain){0};
+	memcpy(d->secret, secret, HASH_LEN);
+	return derive(d, err);
+}
+
+void dump_domain_wipe(struct dump_domain *d)
+{
+	seal_wipe(d, sizeof *d);
+}
+
+int dump_domain_id(const struct dump_domain *d, const void *content, size_t len,
+	uint8_t id[STORE_ID_LEN], struct err *err)
+{
+	if (!d->open)
+		return hash_hmac(d->id_key, sizeof d->id_key, content, len, id, err);
+	hash_sha256(content, len, id);
+	return 0;
+}
+
+int dump_domain_mac(const struct dump_domain *d, const void *map, size_t len,
+	uint8_t mac[STORE_MAC_LEN], struct err *err)
+{
+	return hash_hmac(d->dump_key, sizeof d->dump_key, map, len, mac, err);
+}

@@ -1,0 +1,64 @@
+/*
+ * Domains: within what chunks are shared, and the secrets that come of it. See
+ * cmd/dump/CHUNKS.md, section 1.
+ *
+ * A domain is a set of recipients on one agent. Its secret is
+ * HMAC-SHA-256(agent's secret, "fdump domain" || public keys, sorted bytewise);
+ * if any of the keys is shared, the shared secrets (sorted by their public
+ * keys) take the agent's secret's place. An open domain, without recipients,
+ * has a secret too, which only names it.
+ *
+ * Subkeys of a secret are HKDF-SHA-256(secret, no salt, info), 32 bytes (gear: 2048):
+ *   "fdump chunk id"      HMAC key of chunk ids; open domains have plain SHA-256
+ *   "fdump dump"          HMAC key of dumps' records
+ *   "fdump fingerprint"   its first 16 bytes are the domain's fingerprint
+ *   "fdump gear"          the chunker's table; open: of a secret of 32 zeros
+ *
+ * Structs are the caller's; thread-safe after init.
+ */
+#ifndef FDUMP_CMD_DUMP_DOMAIN_H
+#define FDUMP_CMD_DUMP_DOMAIN_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "cmd/store/dump.h"
+#include "lib/hash.h"
+#include "lib/key.h"
+
+struct err;
+
+#define DUMP_SECRET_LEN 32
+
+struct dump_domain {
+	uint8_t fingerprint[STORE_DOMAIN_LEN];
+	bool open;
+	uint8_t secret[HASH_LEN];
+	uint8_t id_key[HASH_LEN];
+	uint8_t dump_key[HASH_LEN];
+	uint64_t gear[256];
+	struct key_public to[STORE_WRAPS_MAX]; /* the recipients, sorted by public key */
+	size_t to_count;
+};
+
+/* Of an agent's secret and the recipients (none: open). Returns 0, or -1 with
+ * err set: ERR_LIMIT (over STORE_WRAPS_MAX), ERR_USAGE (a key twice). */
+int dump_domain_init(struct dump_domain *domain, const uint8_t agent[DUMP_SECRET_LEN],
+	const struct key_public *to, size_t to_count, struct err *err);
+
+/* Of a domain's secret, as a dump's record yields it. No recipients. */
+int dump_domain_of_secret(
+	struct dump_domain *domain, const uint8_t secret[HASH_LEN], struct err *err);
+
+void dump_domain_wipe(struct dump_domain *domain);
+
+/* The id of a content: HMAC, or plain SHA-256 if open. Returns 0, or -1 with err set. */
+int dump_domain_id(const struct dump_domain *domain, const void *content, size_t len,
+	uint8_t id[STORE_ID_LEN], struct err *err);
+
+/* The HMAC of a dump's record, over its map. */
+int dump_domain_mac(const struct dump_domain *domain, const void *map, size_t len,
+	uint8_t mac[STORE_MAC_LEN], struct err *err);
+
+#endif

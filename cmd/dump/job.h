@@ -1,0 +1,84 @@
+/*
+ * A job of a backup: a chunk in the making, the entries whose content it is, and
+ * what the manifest will say of them. Not for others than cmd/dump/pipeline.c.
+ *
+ *   dump_job_new -> (dump_job_reset -> planned, built, pressed, emitted)* ->
+ *   dump_job_free
+ *
+ * Whoever has the job may use it; the lanes see to that. All that can fail is
+ * for want of memory, but where said.
+ */
+#ifndef FDUMP_CMD_DUMP_JOB_H
+#define FDUMP_CMD_DUMP_JOB_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "cmd/dump/previous.h"
+#include "cmd/store/record.h"
+#include "lib/buf.h"
+#include "pack/batch.h"
+
+struct err;
+
+#define DUMP_JOB_ITEMS 4096 /* entries in a job */
+#define DUMP_JOB_DEPTH 8    /* of CBOR that is passed by */
+
+/* What a backup knows of a planned entry (struct pack_plan) beside that. */
+struct dump_plan {
+	size_t carried, carried_len; /* its items, in the batch's text; none: it is read */
+	struct dump_stat stat;       /* for the local copy */
+	size_t out_end;              /* its items end here, in .out */
+};
+
+/* A piece of a large file's content: bytes of the chunk, or a hole. */
+struct dump_piece {
+	bool hole;
+	uint64_t len;
+};
+
+/* Where an id goes, in .out. */
+struct dump_ref {
+	size_t at;
+	size_t chunk;
+};
+
+struct dump_chunk {
+	size_t at, len; /* of its content, in .content */
+	uint8_t id[STORE_ID_LEN];
+	uint32_t lacks; /* the stores that it is put to */
+	struct buf record;
+};
+
+struct dump_job {
+	struct pack_batch batch;
+	struct buf plans; /* struct dump_plan, of the batch's plans */
+	size_t bundle;    /* bytes of content that are planned */
+	struct buf content;
+	struct dump_chunk *chunks;
+	size_t chunk_count, chunks_cap;
+	struct buf out;  /* items of the manifest, in order */
+	struct buf refs; /* struct dump_ref */
+	struct buf runs; /* struct dump_piece: of the large file */
+};
+
+/* NULL with err set. */
+struct dump_job *dump_job_new(struct err *err);
+void dump_job_free(struct dump_job *job);
+/* Forgets what was in it. */
+void dump_job_reset(struct dump_job *job);
+
+struct dump_plan *dump_job_plans(struct dump_job *job);
+
+/* A chunk that can take bytes: the last, or a new one behind it. */
+int dump_job_chunk(struct dump_job *job, struct dump_chunk **chunk, struct err *err);
+/* Adds a REF to .out; the chunk's id is put in later. */
+int dump_job_ref(struct dump_job *job, size_t chunk, size_t offset, size_t len, struct err *err);
+
+/* Turns the entries that were read into the parts, and those that are carried over,
+ * into items of the manifest, in order, and contents into chunks. Returns 0, or -1 with err
+ * set. */
+int dump_job_convert(struct dump_job *job, struct err *err);
+
+#endif

@@ -1,0 +1,727 @@
+/*
+ * The lanes (lib/lane) of a backup:
+ *
+ *   plan   serial    walk on, beside the last manifest; gather small files
+ *                    into a job, or read and cut the next chunk of a large one
+ *   build  parallel  open, read and hash the small files; items of the manifest
+ *   join   serial    hash the large file's chunk
+ *   press  parallel  name the chunk; if a store lacks it, compress and seal it
+ *   emit   serial    store it; manifest; report
+ *
+ * A job is a chunk: small files whole, or a piece of a large one. Entries that
+ * are carried over from the last manifest go through a job as they are.
+ */
+#include "cmd/dump/pipeline.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "cmd/dump/fanout.h"
+#include "cmd/dump/cutter.h"
+#include "cmd/dump/job.h"
+#include "cmd/dump/previous.h"
+#include "cmd/dump/manifest.h"
+#include "cmd/dump/crypt.h"
+#include "lib/buf.h"
+#include "lib/cbor.h"
+#include "lib/err.h"
+#include "lib/hash.h"
+#include "lib/lane.h"
+#include "pack/batch.h"
+#include "pack/feed.h"
+#include "pack/part.h"
+#include "pack/walk.h"
+
+#define DIRS_MAX  256          /* directories that a job keeps open */
+#define CARRY_MAX (512u << 10) /* bytes of carried entries in a job */
+#define STEP      (256u << 10) /* a large file is read by */
+
+struct worker {
+	struct pack_batch_reader *reader;
+	struct dump_maker *maker;
+};
+
+struct backup {
+	const struct dump_pipeline_options *o;
+	struct store_time began;
+	struct dump_run run;
+	struct dump_maker *maker; /* emit's own, for the manifest */
+	struct dump_manifest *manifest;
+	struct dump_previous_out *last_out;
+	/* plan */
+	struct dump_previous *last;
+	struct dump_old old;
+	bool has_old;
+	struct pack_walk walk;
+	struct pack_large large;
+	size_t next_command;
+	struct pack_part *part;
+	struct buf ahead, ahead_runs; /* of the large file, behind the last cut */
+	/* join */
+	struct hash *hash;
+	/* emit */
+	struct buf record;
+	struct dump_pipeline_result *result;
+};
+
+/* --- the last manifest --------------------------------------------------- */
+
+/* "." stands before everything, "/" before all other bytes. */
+int dump_path_order(const char *a, size_t a_len, const char *b, size_t b_len)
+{
+	size_t i, n;
+
+	a_len = a_len == 1 && a[0] == '.' ? 0 : a_len;
+	b_len = b_len == 1 && b[0] == '.' ? 0 : b_len;
+	n = a_len < b_len ? a_len : b_len;
+	for (i = 0; i < n; i++)
+		if (a[i] != b[i]) {
+			int x = a[i] == '/' ? 0 : (unsigned char)a[i];
+			int y = b[i] == '/' ? 0 : (unsigned char)b[i];
+
+			return x - y;
+		}
+	return (a_len > b_len) - (a_len < b_len);
+}
+
+/* Goes on to the pending item in the last manifest. Returns whether it is
+ * there, and was not touched. */
+static bool find_old(struct backup *b)
+{
+	const struct dump_old *old = &b->old;
+	int order;
+
+	for (;;) {
+		if (!b->has_old)
+			return false;
+		order = dump_path_order((const char *)old->head.path.at, old->head.path.len,
+			b->walk.item.path, b->walk.item.path_len);
+		if (old->head.type != PACK_COMMAND && order > 0)
+			return false;
+		if (old->head.type != PACK_COMMAND && order == 0)
+			break; /* commands stand outside the order */
+		b->has_old = dump_previous_next(b->last, &b->old);
+	}
+	if (b->walk.item.error != 0 || !dump_stat_same(&old->stat, &b->walk.item.st) ||
+		b->walk.linked != (old->head.type == PACK_HARDLINK))
+		return false;
+	return !b->walk.linked ||
+	       (old->head.link.len == b->walk.link.len &&
+		       memcmp(old->head.link.at, b->walk.link.data, b->walk.link.len) == 0);
+}
+
+/* --- plan ---------------------------------------------------------------- */
+
+/* Plans the pending item, to be carried over or to be read. */
+static int plan_item(struct backup *b, struct dump_job *job, bool carry, struct err *err)
+{
+	struct dump_plan p = {0};
+
+	if (carry) {
+		p.stat = b->old.stat;
+		p.carried_len = b->old.len;
+		p.carried = pack_batch_text(&job->batch, b->old.bytes, b->old.len, err);
+		if (p.carried == SIZE_MAX)
+			return -1;
+	}
+	if (buf_add(&job->plans, &p, sizeof p, err) != 0)
+		return -1;
+	return pack_batch_add(&job->batch, &b->walk, !carry, err);
+}
+
+/* Bytes of content that the pending item will add to a bundle. */
+static uint64_t content_of(const struct backup *b)
+{
+	return S_ISREG(b->walk.item.st.st_mode) && !b->walk.linked
+		       ? (uint64_t)b->walk.item.st.st_size
+		       : 0;
+}
+
+/* Whether the job's chunk ends behind the item that was planned last. */
+static bool job_full(
+	const struct backup *b, const struct dump_job *job, const char *name, uint64_t size)
+{
+	if (job->plans.len >= DUMP_JOB_ITEMS * sizeof(struct dump_plan) ||
+		job->batch.dirs >= DIRS_MAX || job->batch.text.len >= CARRY_MAX + job->bundle)
+		return true;
+	return size > 0 &&
+	       dump_cut_behind(b->o->domain->gear, name, strlen(name), size, job->bundle);
+}
+
+/* --- plan: large files ---------------------------------------------------- */
+
+static int add_run(struct buf *runs, bool hole, uint64_t len, struct err *err)
+{
+	struct dump_piece r = {hole, len};
+
+	return len > 0 ? buf_add(runs, &r, sizeof r, err) : 0;
+}
+
+/* Takes what was read out of the part. */
+static int take_part(struct backup *b, struct err *err)
+{
+	struct pack_item item;
+	struct cbor_in in;
+
+	cbor_in_init(
+		&in, b->part->raw.data + b->part->content, b->part->raw.len - b->part->content);
+	for (;;) {
+		if (pack_item_get(&in, &item, err) != 0)
+			return -1;
+		if (item.kind == PACK_ITEM_DATA) {
+			if (buf_add(&b->ahead, item.data.at, item.data.len, err) != 0 ||
+				add_run(&b->ahead_runs, false, item.data.len, err) != 0)
+				return -1;
+		} else if (item.kind == PACK_ITEM_HOLE) {
+			if (add_run(&b->ahead_runs, true, item.hole, err) != 0)
+				return -1;
+		} else {
+			return 0;
+		}
+	}
+}
+
+/* Moves the first `len` bytes of content, and the runs that they are of, to the
+ * job; with `all`, holes behind them too. */
+static int move_content(
+	struct backup *b, struct dump_job *job, size_t len, bool all, struct err *err)
+{
+	struct dump_piece *r = (struct dump_piece *)(void *)b->ahead_runs.data;
+	size_t i = 0, count = b->ahead_runs.len / sizeof *r, left = len;
+
+	for (; i < count && (left > 0 || all || r[i].hole); i++) {
+		uint64_t n = r[i].len;
+
+		if (!r[i].hole && n > left)
+			n = left;
+		if (add_run(&job->runs, r[i].hole, n, err) != 0)
+			return -1;
+		left -= r[i].hole ? 0 : (size_t)n;
+		r[i].len -= n;
+		if (r[i].len > 0)
+			break;
+	}
+	buf_drop(&b->ahead_runs, i * sizeof *r);
+	if (buf_add(&job->content, b->ahead.data, len, err) != 0)
+		return -1;
+	buf_drop(&b->ahead, len);
+	return 0;
+}
+
+/* Reads on up to the next cut, or the end. */
+static int read_chunk(struct backup *b, struct dump_job *job, struct err *err)
+{
+	struct dump_cutter cutter;
+	size_t cut = 0;
+	bool ends = false;
+	int got;
+
+	dump_cutter_start(&cutter, b->o->domain->gear);
+	for (;;) {
+		size_t len = b->ahead.len < DUMP_CUT_MAX ? b->ahead.len : DUMP_CUT_MAX;
+
+		if (len > 0)
+			cut = dump_cutter_cut(&cutter, b->ahead.data, len, ends);
+		if (cut > 0 || ends)
+			break;
+		pack_part_reset(b->part);
+		got = pack_feed_fill(b->part, &b->large.stream, NULL, err);
+		if (got < 0 || take_part(b, err) != 0)
+			return -1;
+		ends = got == 0;
+	}
+	if (b->ahead.len > cut)
+		ends = false;
+	job->batch.large = true;
+	if (move_content(b, job, cut, b->large.stream.fd < 0 && b->ahead.len == cut, err) != 0)
+		return -1;
+	if (b->large.stream.fd >= 0 || b->ahead.len > 0)
+		return 0;
+	return pack_large_end(&b->large, &job->batch, err);
+}
+
+/* A large file has begun: its HEAD goes into the job, and its first chunk. */
+static int first_chunk(struct backup *b, struct dump_job *job, struct err *err)
+{
+	struct pack_part *part = job->batch.parts[0];
+
+	buf_clear(&b->ahead);
+	buf_clear(&b->ahead_runs);
+	if (buf_add(&job->out, part->raw.data, part->raw.len, err) != 0)
+		return -1;
+	pack_part_reset(part);
+	return read_chunk(b, job, err);
+}
+
+/* Opens the pending large file. */
+static int begin_large(struct backup *b, struct dump_job *job, struct worker *w, struct err *err)
+{
+	int got;
+
+	b->walk.pending = false;
+	got = pack_large_begin(&b->large, &job->batch, w->reader, &b->walk.item, err);
+	if (got != 0)
+		return got < 0 ? -1 : 0;
+	return first_chunk(b, job, err);
+}
+
+static int plan(void *ctx, void *worker, void *job_, struct err *err)
+{
+	struct backup *b = ctx;
+	struct dump_job *job = job_;
+	uint64_t size;
+	int got;
+
+	dump_job_reset(job);
+	if (b->large.running)
+		return read_chunk(b, job, err);
+	if (b->o->commands != NULL && b->o->commands[b->next_command] != NULL)
+		return pack_large_command(
+			       &b->large, &job->batch, b->o->commands[b->next_command++], err) == 0
+			       ? first_chunk(b, job, err)
+			       : -1;
+	for (;;) {
+		got = pack_walk_next(&b->walk, &job->batch, err);
+		if (got < 0)
+			return -1;
+		if (got > 0)
+			return job->plans.len == 0 && job->batch.notes.len == 0;
+		size = 0;
+		if (find_old(b)) {
+			if (plan_item(b, job, true, err) != 0)
+				return -1;
+		} else {
+			size = content_of(b);
+			if (size >= DUMP_CUT_LARGE)
+				return job->plans.len > 0 ? 0 : begin_large(b, job, worker, err);
+			if (job->bundle > 0 && job->bundle + size > DUMP_CUT_MEAN)
+				return 0;
+			if (plan_item(b, job, false, err) != 0)
+				return -1;
+			job->bundle += size;
+		}
+		if (job_full(b, job, b->walk.item.name, size))
+			return 0;
+	}
+}
+
+/* --- build --------------------------------------------------------------- */
+
+static int build(void *ctx, void *worker, void *job_, struct err *err)
+{
+	struct backup *b = ctx;
+	struct worker *w = worker;
+	struct dump_job *job = job_;
+	struct dump_plan *own = dump_job_plans(job);
+	const struct pack_plan *plans;
+	size_t i, count;
+
+	if (job->batch.large)
+		return 0;
+	if (pack_batch_read(&job->batch, w->reader, err) != 0)
+		return -1;
+	plans = pack_batch_plans(&job->batch, &count);
+	for (i = 0; i < count; i++)
+		if (own[i].carried_len == 0)
+			dump_stat_set(&own[i].stat, &plans[i].st, plans[i].sound, b->began);
+	return dump_job_convert(job, err);
+}
+
+/* --- join, press, emit ---------------------------------------------------- */
+
+/* The items of a large file's chunk, its content's hash, its TAIL. */
+static int join(void *ctx, void *worker, void *job_, struct err *err)
+{
+	struct backup *b = ctx;
+	struct dump_job *job = job_;
+	const struct dump_piece *r = (const struct dump_piece *)(const void *)job->runs.data;
+	size_t i, at = 0;
+	uint8_t sum[HASH_LEN], *to;
+	const struct pack_part *part;
+	struct cbor_out out;
+	struct dump_chunk *c;
+
+	(void)worker;
+	if (!job->batch.large)
+		return 0;
+	if (job->content.len > 0) {
+		if (dump_job_chunk(job, &c, err) != 0)
+			return -1;
+		c->at = 0;
+		c->len = job->content.len;
+		job->batch.read += c->len;
+	}
+	for (i = 0; i < job->runs.len / sizeof *r; i++) {
+		if (!r[i].hole) {
+			hash_add(b->hash, job->content.data + at, (size_t)r[i].len);
+			if (dump_job_ref(job, 0, at, (size_t)r[i].len, err) != 0)
+				return -1;
+			at += (size_t)r[i].len;
+			continue;
+		}
+		hash_add_zeros(b->hash, r[i].len);
+		if ((to = buf_room(&job->out, PACK_HOLE_MAX, err)) == NULL)
+			return -1;
+		cbor_out_init(&out, to, PACK_HOLE_MAX);
+		cbor_put_uint(&out, r[i].len);
+		buf_took(&job->out, cbor_out_len(&out));
+	}
+	if (!job->batch.large_ends)
+		return 0;
+	hash_end(b->hash, sum);
+	if (pack_large_tail(&job->batch, sum, err) != 0)
+		return -1;
+	part = job->batch.parts[0];
+	return buf_add(&job->out, part->raw.data, part->raw.len, err);
+}
+
+static int press(void *ctx, void *worker, void *job_, struct err *err)
+{
+	struct backup *b = ctx;
+	struct worker *w = worker;
+	struct dump_job *job = job_;
+	size_t i;
+
+	for (i = 0; i < job->chunk_count; i++) {
+		struct dump_chunk *c = &job->chunks[i];
+		const uint8_t *content = job->content.data + c->at;
+
+		if (dump_domain_id(b->o->domain, content, c->len, c->id, err) != 0 ||
+			dump_fanout_have(b->o->copies, c->id, &c->lacks, err) != 0)
+			return -1;
+		if (c->lacks != 0 && dump_maker_make(w->maker, false, c->id, content, c->len,
+					     &c->record, err) != 0)
+			return -1;
+	}
+	return 0;
+}
+
+/* Keeps a piece of the manifest, or of the list. */
+static int keep_piece(void *ctx, bool list, const void *content, size_t len,
+	uint8_t id[STORE_ID_LEN], struct err *err)
+{
+	struct backup *b = ctx;
+	uint32_t lacks;
+
+	if (list)
+		hash_sha256(content, len, id);
+	else if (dump_domain_id(b->o->domain, content, len, id, err) != 0)
+		return -1;
+	if (dump_fanout_have(b->o->copies, id, &lacks, err) != 0)
+		return -1;
+	if (lacks == 0)
+		return 0;
+	if (dump_maker_make(b->maker, list, id, content, len, &b->record, err) != 0)
+		return -1;
+	return dump_fanout_put(b->o->copies, b->record.data, b->record.len, lacks, err);
+}
+
+static void report(struct backup *b, struct dump_job *job)
+{
+	const struct pack_batch *batch = &job->batch;
+	const struct dump_plan *own = dump_job_plans(job);
+	size_t i, count;
+	const struct pack_plan *plans = pack_batch_plans(batch, &count);
+
+	for (i = 0; i < count && b->o->entry != NULL; i++)
+		if (!plans[i].left_out)
+			b->o->entry(b->o->ctx, pack_batch_at(batch, plans[i].path),
+				plans[i].path_len, own[i].carried_len > 0);
+	if (batch->large_ends && b->o->entry != NULL)
+		b->o->entry(b->o->ctx, (const char *)batch->large_path.data, batch->large_path.len,
+			false);
+	b->result->problems += pack_batch_report(batch, b->o->problem, b->o->ctx);
+}
+
+/* The content's size and status, out of an entry's TAIL, for the dump's totals. */
+static int count_entry(struct backup *b, const uint8_t *items, size_t len, struct err *err)
+{
+	struct pack_item item;
+	struct pack_tail tail = {0};
+	struct cbor_in in;
+
+	cbor_in_init(&in, items, len);
+	if (cbor_skip(&in, DUMP_JOB_DEPTH) != CBOR_OK)
+		return err_set(err, ERR_FAILED, "an entry can't be read back");
+	do {
+		if (pack_manifest_item_get(&in, &item, err) != 0)
+			return -1;
+	} while (item.kind == PACK_ITEM_REF || item.kind == PACK_ITEM_HOLE);
+	if (pack_tail_get(&in, &tail, err) < 0)
+		return -1;
+	b->result->entries++;
+	b->result->content += tail.has_content ? tail.size : 0;
+	b->result->statuses += tail.status != PACK_OK;
+	return 0;
+}
+
+static int emit_plans(struct backup *b, struct dump_job *job, struct err *err)
+{
+	const struct dump_plan *own = dump_job_plans(job);
+	size_t i, count, from = 0;
+	const struct pack_plan *plans = pack_batch_plans(&job->batch, &count);
+
+	for (i = 0; i < count; from = own[i++].out_end) {
+		const uint8_t *items = job->out.data + from;
+		size_t len = own[i].out_end - from;
+
+		if (len == 0)
+			continue;
+		b->result->carried += own[i].carried_len > 0;
+		if (count_entry(b, items, len, err) != 0 ||
+			dump_manifest_add(b->manifest, items, len, err) != 0 ||
+			dump_manifest_entry(b->manifest, pack_batch_at(&job->batch, plans[i].path),
+				plans[i].path_len, &own[i].stat, err) != 0)
+			return -1;
+	}
+	return 0;
+}
+
+static int emit_large(struct backup *b, struct dump_job *job, struct err *err)
+{
+	const struct pack_batch *batch = &job->batch;
+	const struct pack_tail *tail = &batch->end.tail;
+	struct dump_stat stat;
+
+	if (dump_manifest_add(b->manifest, job->out.data, job->out.len, err) != 0)
+		return -1;
+	if (!batch->large_ends)
+		return 0;
+	b->result->entries++;
+	b->result->content += tail->size;
+	b->result->statuses += tail->status != PACK_OK;
+	dump_stat_set(&stat, &batch->end.st, tail->status == PACK_OK && batch->end.problem[0] == 0,
+		b->began);
+	return dump_manifest_entry(b->manifest, (const char *)batch->large_path.data,
+		batch->large_path.len, &stat, err);
+}
+
+static int emit(void *ctx, void *worker, void *job_, struct err *err)
+{
+	struct backup *b = ctx;
+	struct dump_job *job = job_;
+	const struct dump_ref *ref = (const struct dump_ref *)(const void *)job->refs.data;
+	uint64_t content = b->result->content, entries = b->result->entries;
+	size_t i;
+
+	(void)worker;
+	for (i = 0; i < job->chunk_count; i++) {
+		const struct dump_chunk *c = &job->chunks[i];
+
+		if (c->lacks != 0 && dump_fanout_put(b->o->copies, c->record.data, c->record.len,
+					     c->lacks, err) != 0)
+			return -1;
+	}
+	for (i = 0; i < job->refs.len / sizeof *ref; i++)
+		memcpy(job->out.data + ref[i].at, job->chunks[ref[i].chunk].id, STORE_ID_LEN);
+	b->result->read += job->batch.read;
+	if (job->batch.large ? emit_large(b, job, err) : emit_plans(b, job, err))
+		return -1;
+	report(b, job);
+	/* A large file's content is in the totals at its end only. */
+	content = job->batch.large ? job->batch.read : b->result->content - content;
+	if (b->o->progress != NULL)
+		b->o->progress(b->o->ctx, content + job->out.len, b->result->entries - entries);
+	return 0;
+}
+
+/* --- the whole ----------------------------------------------------------- */
+
+static void worker_free(struct worker *w)
+{
+	if (w == NULL)
+		return;
+	pack_batch_reader_free(w->reader);
+	dump_maker_free(w->maker);
+	free(w);
+}
+
+static struct worker *worker_new(struct backup *b, struct err *err)
+{
+	struct worker *w = calloc(1, sizeof *w);
+
+	if (w == NULL) {
+		err_set(err, ERR_NOMEM, "out of memory");
+		return NULL;
+	}
+	w->reader = pack_batch_reader_new(b->o->xattrs, b->o->owner_names, err);
+	w->maker = w->reader != NULL ? dump_maker_new(&b->run, b->o->level, err) : NULL;
+	if (w->maker != NULL)
+		return w;
+	worker_free(w);
+	return NULL;
+}
+
+static struct store_time now(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_REALTIME, &t);
+	return (struct store_time){t.tv_sec, (uint32_t)t.tv_nsec};
+}
+
+/* Begins the run in the stores: with the local copy, if a store still holds the dump that it is
+ * of. */
+static int open_last(struct backup *b, struct err *err)
+{
+	const uint8_t *base = NULL;
+	bool has;
+
+	if (!b->o->reread)
+		b->last = dump_previous_open(b->o->last, b->o->domain->fingerprint);
+	if (b->last != NULL)
+		base = dump_previous_dump(b->last);
+	if (dump_fanout_begin(b->o->copies, base, &has, err) != 0)
+		return -1;
+	b->has_old = has && dump_previous_next(b->last, &b->old);
+	return 0;
+}
+
+static int backup_init(struct backup *b, struct err *err)
+{
+	pack_large_init(&b->large);
+	buf_init(&b->ahead, SIZE_MAX);
+	buf_init(&b->ahead_runs, SIZE_MAX);
+	buf_init(&b->record, STORE_RECORD_MAX);
+	b->began = now();
+	if (dump_run_init(&b->run, b->o->domain, err) != 0 || open_last(b, err) != 0)
+		return -1;
+	b->last_out = dump_previous_make(b->o->last, b->o->domain->fingerprint, err);
+	if (b->last_out == NULL)
+		return -1;
+	if (pack_walk_init(&b->walk, &b->o->scan, err) != 0)
+		return -1;
+	b->hash = hash_new(err);
+	b->part = b->hash != NULL ? pack_part_new(STEP, err) : NULL;
+	b->maker = b->part != NULL ? dump_maker_new(&b->run, b->o->level, err) : NULL;
+	if (b->maker == NULL)
+		return -1;
+	b->manifest = dump_manifest_new(b->o->domain->gear, b->last_out, keep_piece, b, err);
+	return b->manifest != NULL ? 0 : -1;
+}
+
+static void backup_fini(struct backup *b)
+{
+	pack_large_fini(&b->large);
+	pack_walk_fini(&b->walk);
+	hash_free(b->hash);
+	pack_part_free(b->part);
+	dump_maker_free(b->maker);
+	dump_manifest_free(b->manifest);
+	dump_previous_drop(b->last_out);
+	dump_previous_close(b->last);
+	dump_run_wipe(&b->run);
+	buf_fini(&b->ahead);
+	buf_fini(&b->ahead_runs);
+	buf_fini(&b->record);
+}
+
+/* The dump's record, with its HMAC. */
+static int make_record(struct backup *b, struct buf *out, struct err *err)
+{
+	struct dump_pipeline_result *r = b->result;
+	struct store_dump d = {
+		.id = r->dump,
+		.agent = b->o->agent,
+		.agent_len = strlen(b->o->agent),
+		.name = b->o->name,
+		.name_len = strlen(b->o->name),
+		.domain = b->o->domain->fingerprint,
+		.sealed = !b->o->domain->open,
+		.ephemeral = b->run.ephemeral,
+		.wraps = b->run.domain_wraps,
+		.wrap_count = b->o->domain->to_count,
+		.began = b->began,
+		.base = (const uint8_t *)b->o->base,
+		.base_len = strlen(b->o->base),
+		.paths = b->o->paths,
+		.paths_len = b->o->paths_len,
+		.path_count = b->o->path_count,
+		.lock = b->o->lock,
+	};
+
+	if (dump_manifest_finish(b->manifest, &d, err) != 0 ||
+		seal_random(r->dump, sizeof r->dump, err) != 0)
+		return -1;
+	d.ended = now();
+	d.entries = r->entries;
+	d.content = r->content;
+	d.statuses = r->statuses;
+	if (store_dump_put(&d, out, err) != 0)
+		return -1;
+	if (b->o->domain->open)
+		return 0;
+	return dump_domain_mac(
+		b->o->domain, out->data + STORE_MAC_LEN, out->len - STORE_MAC_LEN, out->data, err);
+}
+
+static int commit(struct backup *b, struct err *err)
+{
+	struct dump_previous_out *last = b->last_out;
+	struct buf record;
+	int got;
+
+	b->result->statuses += b->walk.missing;
+	if (b->result->entries == 0 && b->walk.missing > 0)
+		return err_set(err, ERR_NOTFOUND,
+			"nothing of what was asked for can be read: there is no dump");
+	buf_init(&record, STORE_DUMP_MAX);
+	got = make_record(b, &record, err);
+	if (got == 0)
+		got = dump_fanout_commit(b->o->copies, record.data, record.len,
+			&b->result->acknowledged, &b->result->stored, err);
+	buf_fini(&record);
+	if (got != 0)
+		return got;
+	b->last_out = NULL;
+	return dump_previous_commit(last, b->result->dump, err);
+}
+
+static int run_lanes(struct backup *b, struct dump_job **jobs, size_t job_count,
+	struct worker **workers, size_t worker_count, struct err *err)
+{
+	static const struct lane_stage stages[] = {
+		{LANE_SERIAL, plan, NULL},
+		{LANE_PARALLEL, build, NULL},
+		{LANE_SERIAL, join, NULL},
+		{LANE_PARALLEL, press, NULL},
+		{LANE_SERIAL, emit, NULL},
+	};
+	size_t i;
+
+	for (i = 0; i < job_count; i++)
+		if ((jobs[i] = dump_job_new(err)) == NULL)
+			return -1;
+	for (i = 0; i < worker_count; i++)
+		if ((workers[i] = worker_new(b, err)) == NULL)
+			return -1;
+	return lane_run(stages, sizeof stages / sizeof *stages, (void **)jobs, job_count,
+		(void **)workers, worker_count, b, err);
+}
+
+int dump_pipeline_run(const struct dump_pipeline_options *options,
+	struct dump_pipeline_result *result, struct err *err)
+{
+	struct backup b = {.o = options, .result = result};
+	size_t worker_count = options->threads, job_count = worker_count * 2 + 2, i;
+	struct dump_job **jobs = calloc(job_count, sizeof *jobs);
+	struct worker **workers = calloc(worker_count, sizeof *workers);
+	int got = -1;
+
+	*result = (struct dump_pipeline_result){0};
+	if (jobs == NULL || workers == NULL)
+		err_set(err, ERR_NOMEM, "out of memory");
+	else if (backup_init(&b, err) == 0 &&
+		 run_lanes(&b, jobs, job_count, workers, worker_count, err) == 0)
+		got = commit(&b, err);
+	result->problems += b.walk.untold;
+	for (i = 0; jobs != NULL && i < job_count; i++)
+		dump_job_free(jobs[i]);
+	for (i = 0; workers != NULL && i < worker_count; i++)
+		worker_free(workers[i]);
+	free(jobs);
+	free(workers);
+	backup_fini(&b);
+	return got;
+}

@@ -1,0 +1,73 @@
+/*
+ * The agent's own copy of the last manifest of a backup, with what the system
+ * said of each file beside: what was not touched since is not read again. See
+ * cmd/dump/CHUNKS.md, section 5. Losing it costs time, never correctness.
+ *
+ *   writing: dump_previous_make -> _piece ... -> _commit | _drop
+ *   reading: dump_previous_open -> _next ... -> dump_previous_close
+ *
+ * The file is this machine's own: numbers stand as the processor has them.
+ * Every piece has a check; at the first that does not agree reading ends as if
+ * there were no more.
+ */
+#ifndef FDUMP_CMD_DUMP_PREVIOUS_H
+#define FDUMP_CMD_DUMP_PREVIOUS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/stat.h>
+
+#include "cmd/store/dump.h"
+#include "pack/entry.h"
+
+struct err;
+struct dump_previous;
+struct dump_previous_out;
+
+/* Times must lie this long before the run that read the file: what was written
+ * in the same moment can't be told from it. */
+#define DUMP_SETTLED_SEC 3
+
+struct dump_stat {
+	uint64_t dev, ino, size;
+	int64_t mtime, ctime;
+	uint32_t mtime_ns, ctime_ns;
+	uint32_t mode;
+	uint32_t settled; /* may be compared with; else the file is to be read again */
+};
+
+/* Of a file that was read well, or not, in a run that began at `began`. */
+void dump_stat_set(struct dump_stat *to, const struct stat *st, bool ok, struct store_time began);
+/* Whether it is the same file, and was not touched. */
+bool dump_stat_same(const struct dump_stat *old, const struct stat *now);
+
+/* Writes to a temporary name beside path. NULL with err set. */
+struct dump_previous_out *dump_previous_make(
+	const char *path, const uint8_t domain[STORE_DOMAIN_LEN], struct err *err);
+/* The next piece of the manifest, and of each entry that ends in it. Returns 0, or -1 with err set.
+ */
+int dump_previous_piece(struct dump_previous_out *out, const void *piece, size_t len,
+	const struct dump_stat *stats, size_t count, struct err *err);
+/* Puts it in place, as what this dump has. It is freed in any case. */
+int dump_previous_commit(
+	struct dump_previous_out *out, const uint8_t dump[STORE_DUMP_ID], struct err *err);
+void dump_previous_drop(struct dump_previous_out *out);
+
+/* An entry: HEAD decoded; all its encoded bytes, HEAD to TAIL. */
+struct dump_old {
+	struct pack_head head;
+	const uint8_t *bytes;
+	size_t len;
+	struct dump_stat stat;
+};
+
+/* NULL if there is none of this domain, or none that can be used. */
+struct dump_previous *dump_previous_open(const char *path, const uint8_t domain[STORE_DOMAIN_LEN]);
+void dump_previous_close(struct dump_previous *last);
+/* The dump that it is of. */
+const uint8_t *dump_previous_dump(const struct dump_previous *last);
+/* Returns false at the end. *old is good until the next call. */
+bool dump_previous_next(struct dump_previous *last, struct dump_old *old);
+
+#endif

@@ -1,0 +1,654 @@
+/*
+ * A plan is a slice of the manifest: a head (struct slice; the HEAD of the entry that is open
+ * where it begins), then items as they stand there, mostly those of one chunk. It ends
+ * where a chunk begins, so that each is fetched once. Building it copies all of that. The chunk
+ * that most of it names is lent to the load, and its references stay; in place of others
+ * the chunks' bytes come as DATA.
+ */
+#include "cmd/dump/replay.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cmd/dump/prefetch.h"
+#include "cmd/dump/cache.h"
+#include "cmd/dump/source.h"
+#include "cmd/store/marks.h"
+#include "lib/buf.h"
+#include "lib/cbor.h"
+#include "lib/err.h"
+#include "lib/hash.h"
+#include "pack/block.h"
+#include "pack/entry.h"
+#include "pack/heirs.h"
+#include "pack/load.h"
+
+#define JOB_SOON  (512u << 10) /* a plan with this much ends at the next chunk's beginning */
+#define JOB_FULL  (2u << 20)   /* content that a plan names, but for a single REF */
+#define LEND_MIN  (64u << 10)  /* bytes that are wanted of a chunk that is lent */
+#define JOB_ITEMS (256u << 10) /* bytes of the manifest in a plan */
+#define DEPTH     8
+#define AHEAD     16          /* plans that are made ahead of their turn */
+#define CACHE     (32u << 20) /* bytes of opened chunks that are kept */
+
+/* What a plan begins with. */
+struct slice {
+	uint32_t head_len, lent; /* lent: bytes of that chunk that it names */
+	uint8_t id[STORE_ID_LEN];
+};
+
+/* An entry without all of its content. Threads run ahead of what is told, but not far. */
+struct gap {
+	struct gap *next;
+	uint64_t path; /* its hash */
+	char why[];
+};
+
+struct dump_replay {
+	struct dump_replay_options o;
+	struct pack_read_feed feed;
+	struct dump_taker **takers; /* of each thread */
+	struct dump_cache *cache;
+	pthread_mutex_t lock; /* over the gaps */
+	struct gap *gaps;     /* that were not told yet */
+	bool any_gap;
+	/* plan */
+	struct dump_taker *taker;
+	struct dump_prefetch *ahead;
+	struct buf piece, head; /* head: of the open entry */
+	struct cbor_in in;
+	uint64_t piece_number, content; /* content: that REFs of this plan name */
+	uint32_t run;                   /* of that, from the chunk that was named last */
+	struct slice slice;             /* of this plan */
+	/* Plans ahead of their turn, a ring, and the chunks that the new ones name. */
+	struct buf plans[AHEAD], ids;
+	size_t first, count;
+	int ended; /* what the next plan would return: 1, or -1 with .why set */
+	struct err why;
+	size_t entries;             /* that begin in this plan */
+	bool clean;                 /* the piece began with an entry */
+	bool open, skipping;        /* an entry is running; it is not wanted */
+	uint8_t last[STORE_ID_LEN]; /* the chunk that was named last */
+	/* While an heir's content is fetched from elsewhere in the manifest: where that was left.
+	 */
+	const struct pack_heir *heir; /* the next one, behind this entry */
+	bool away;
+	struct buf home;
+	struct cbor_in home_in;
+	uint64_t home_number;
+};
+
+/* --- plan ---------------------------------------------------------------- */
+
+/* Whether a piece, which begins and ends with an entry, was met before. */
+static bool piece_met(const struct dump_replay *r, uint64_t number)
+{
+	const uint8_t *id = dump_taker_piece_id(r->taker, number);
+
+	return r->o.seen != NULL && id != NULL &&
+	       store_marks_has(r->o.seen, hash_xxh3(id, STORE_ID_LEN));
+}
+
+/* The piece that was read to its end may be passed by the next time. */
+static int piece_done(struct dump_replay *r, struct err *err)
+{
+	const uint8_t *id;
+
+	if (r->o.seen == NULL || r->piece_number == 0 || !r->clean || r->open)
+		return 0;
+	id = dump_taker_piece_id(r->taker, r->piece_number - 1);
+	return store_marks_add(r->o.seen, hash_xxh3(id, STORE_ID_LEN), err) < 0 ? -1 : 0;
+}
+
+static int next_piece(struct dump_replay *r, struct err *err)
+{
+	uint64_t next;
+	int got;
+
+	if (piece_done(r, err) != 0)
+		return -1;
+	while (!r->open && piece_met(r, r->piece_number))
+		r->piece_number++;
+	r->clean = !r->open;
+	got = dump_prefetch_take(r->ahead, r->piece_number, &r->piece, err);
+	if (got == 0) {
+		r->piece_number++;
+		cbor_in_init(&r->in, r->piece.data, r->piece.len);
+		for (next = r->piece_number; piece_met(r, next);)
+			next++;
+		dump_prefetch_want(r->ahead, next);
+	} else {
+		r->clean = false;
+	}
+	return got;
+}
+
+/* Whether the entry's content was met before: then it is passed. One that goes over the end of a
+ * piece is taken for new, as is one whose status is not ok, of which each dump tells. Returns 0, 1
+ * or -1. */
+static int pass_met(struct dump_replay *r, struct err *err)
+{
+	struct cbor_in in = r->in;
+	struct pack_tail tail = {0};
+	struct pack_item item;
+	int met;
+
+	if (r->o.seen == NULL)
+		return 0;
+	do {
+		if (pack_manifest_item_get(&in, &item, NULL) != 0 || item.kind == PACK_ITEM_NONE)
+			return 0;
+	} while (item.kind != PACK_ITEM_TAIL);
+	if (pack_tail_get(&in, &tail, NULL) != 0)
+		return 0;
+	if (tail.status != PACK_OK) {
+		r->clean = false;
+		return 0;
+	}
+	met = store_marks_add(r->o.seen, hash_xxh3(r->in.at, (size_t)(in.at - r->in.at)), err);
+	if (met > 0)
+		r->in = in;
+	return met;
+}
+
+static bool is_selected(const struct dump_replay *r, const struct pack_head *head)
+{
+	return r->o.selected == NULL ||
+	       r->o.selected(r->o.ctx, head->path.at, head->path.len, head->type == PACK_DIRECTORY);
+}
+
+/* A link to what is not wanted: its heir gets the content, as soon as its own entry has passed, and
+ * others become links to that. Returns whether the entry is wanted as it is now. */
+static bool inherit(struct dump_replay *r, struct pack_head *head, bool *changed)
+{
+	const struct pack_heir *heir = NULL;
+	struct pack_bytes path;
+
+	if (!is_selected(r, head))
+		return false;
+	if (r->o.heirs != NULL && head->type == PACK_HARDLINK)
+		heir = pack_heirs_find(r->o.heirs, head->link);
+	if (heir == NULL || !heir->done)
+		return true;
+	path = pack_heirs_path(r->o.heirs, heir);
+	if (path.len == head->path.len && memcmp(path.at, head->path.at, path.len) == 0) {
+		r->heir = heir;
+		return false;
+	}
+	head->link = path;
+	*changed = true;
+	return true;
+}
+
+static int put_head(struct buf *plan, const struct pack_head *head, struct err *err)
+{
+	struct cbor_out out;
+	uint8_t *to = buf_room(plan, PACK_HEAD_MAX, err);
+
+	if (to == NULL)
+		return -1;
+	cbor_out_init(&out, to, PACK_HEAD_MAX);
+	pack_head_put(&out, head, false);
+	if (cbor_out_full(&out))
+		return err_set(err, ERR_LIMIT, "manifest: an entry's head is too long");
+	buf_took(plan, cbor_out_len(&out));
+	return 0;
+}
+
+/* The wanted entry's HEAD, as it stands at `start`, or changed. */
+static int begin_entry(struct dump_replay *r, struct buf *plan, const struct pack_head *head,
+	const uint8_t *start, struct err *err)
+{
+	size_t before = plan->len;
+
+	if (r->o.there != NULL && head->type == PACK_REGULAR)
+		r->skipping = r->o.there(r->o.ctx, head);
+	if (r->skipping)
+		return 0;
+	r->entries++;
+	if ((start != NULL ? buf_add(plan, start, (size_t)(r->in.at - start), err)
+			   : put_head(plan, head, err)) != 0)
+		return -1;
+	buf_clear(&r->head);
+	return buf_add(&r->head, plan->data + before, plan->len - before, err);
+}
+
+/* Where all is wanted, and nothing is known of it, what is in it is the reader's to judge. */
+static int get_head(struct dump_replay *r, struct pack_head *head, struct err *err)
+{
+	if (r->o.selected != NULL || r->o.heirs != NULL || r->o.there != NULL)
+		return pack_head_get(&r->in, head, err);
+	return cbor_skip(&r->in, DEPTH) == CBOR_OK ? 0 : err_set(err, ERR_DAMAGE, "malformed");
+}
+
+/* A HEAD: is the entry wanted? */
+static int plan_head(struct dump_replay *r, struct buf *plan, struct err *err)
+{
+	const uint8_t *start = r->in.at;
+	struct pack_head head = {0};
+	bool changed = false;
+	int met;
+
+	if (get_head(r, &head, err) != 0)
+		return err_prefix(err, "manifest");
+	if ((met = pass_met(r, err)) != 0)
+		return met < 0 ? -1 : 0;
+	r->open = true;
+	r->skipping = !inherit(r, &head, &changed);
+	return r->skipping ? 0 : begin_entry(r, plan, &head, changed ? NULL : start, err);
+}
+
+/* There and back again. */
+static void swap(struct dump_replay *r)
+{
+	struct buf piece = r->piece;
+	struct cbor_in in = r->in;
+	uint64_t number = r->piece_number;
+
+	r->piece = r->home;
+	r->in = r->home_in;
+	r->piece_number = r->home_number;
+	r->home = piece;
+	r->home_in = in;
+	r->home_number = number;
+}
+
+/* To the entry whose content the heir gets; its TAIL leads back. */
+static int plan_heir(struct dump_replay *r, struct buf *plan, struct err *err)
+{
+	const struct pack_heir *heir = r->heir;
+	struct pack_head head = {0};
+	int got;
+
+	r->heir = NULL;
+	r->away = true;
+	swap(r);
+	r->piece_number = heir->piece;
+	got = dump_taker_piece(r->taker, r->piece_number++, &r->piece, err);
+	if (got == 1 || (got == 0 && heir->at >= r->piece.len))
+		got = err_set(err, ERR_DAMAGE, "manifest: it has changed");
+	if (got != 0)
+		return -1;
+	cbor_in_init(&r->in, r->piece.data + heir->at, r->piece.len - heir->at);
+	if (pack_head_get(&r->in, &head, err) != 0)
+		return err_prefix(err, "manifest");
+	head.path = pack_heirs_path(r->o.heirs, heir);
+	r->open = true;
+	r->skipping = false;
+	return begin_entry(r, plan, &head, NULL, err);
+}
+
+/* Which chunk the plan names most of: of those that come again later, what is together. */
+static int count_ref(
+	struct dump_replay *r, const struct pack_item *item, bool other, struct err *err)
+{
+	if (other && buf_add(&r->ids, item->data.at, STORE_ID_LEN, err) != 0)
+		return -1;
+	memcpy(r->last, item->data.at, STORE_ID_LEN);
+	r->content += item->len;
+	r->run = (other ? 0 : r->run) + item->len;
+	if (r->run > r->slice.lent) {
+		r->slice.lent = r->run;
+		memcpy(r->slice.id, r->last, STORE_ID_LEN);
+	}
+	return 0;
+}
+
+/* An item of the open entry. Returns 0; 1: it belongs into the next job. */
+static int plan_item(struct dump_replay *r, struct buf *plan, struct err *err)
+{
+	const uint8_t *start = r->in.at;
+	struct pack_item item;
+
+	if (pack_manifest_item_get(&r->in, &item, err) != 0)
+		return err_prefix(err, "manifest");
+	if (item.kind == PACK_ITEM_REF && !r->skipping) {
+		bool other = memcmp(r->last, item.data.at, STORE_ID_LEN) != 0;
+
+		if (r->content + item.len > JOB_FULL ? r->content > 0
+						     : other && r->content >= JOB_SOON) {
+			r->in.at = start;
+			return 1;
+		}
+		if (count_ref(r, &item, other, err) != 0)
+			return -1;
+	}
+	if (item.kind == PACK_ITEM_TAIL) {
+		if (cbor_skip(&r->in, DEPTH) != CBOR_OK)
+			return err_set(err, ERR_DAMAGE, "manifest: malformed");
+		r->open = false;
+	}
+	if (!r->skipping && buf_add(plan, start, (size_t)(r->in.at - start), err) != 0)
+		return -1;
+	if (!r->open && r->away) {
+		r->away = false;
+		swap(r);
+	}
+	return !r->open && r->heir != NULL ? plan_heir(r, plan, err) : 0;
+}
+
+static int make_plan(struct dump_replay *r, struct buf *plan, struct err *err)
+{
+	uint32_t head_len = r->open && !r->skipping ? (uint32_t)r->head.len : 0;
+	size_t start = sizeof r->slice + head_len;
+	int got = 0;
+
+	buf_clear(plan);
+	r->slice = (struct slice){.head_len = head_len};
+	r->content = r->run = 0;
+	r->entries = 0;
+	if (buf_add(plan, &r->slice, sizeof r->slice, err) != 0 ||
+		(head_len > 0 && buf_add(plan, r->head.data, head_len, err) != 0))
+		return -1;
+	while (got == 0 && plan->len - start < JOB_ITEMS && r->entries < PACK_BLOCK_ENTRIES) {
+		if (r->in.at == r->in.end) {
+			got = next_piece(r, err);
+			if (got == 1 && r->open)
+				return err_set(err, ERR_DAMAGE, "manifest: the last entry is cut");
+			continue;
+		}
+		got = r->open ? plan_item(r, plan, err) : plan_head(r, plan, err);
+	}
+	memcpy(plan->data, &r->slice, sizeof r->slice);
+	return got < 0 ? -1 : got > 0 && plan->len == start;
+}
+
+/* Makes more plans when half of them are used up, and lets the stores fetch what those name, in
+ * the order in which it lies there. */
+static void plan_ahead(struct dump_replay *r)
+{
+	if (r->count > AHEAD / 2 || r->ended != 0)
+		return;
+	buf_clear(&r->ids);
+	while (r->count < AHEAD && r->ended == 0) {
+		r->ended = make_plan(r, &r->plans[(r->first + r->count) % AHEAD], &r->why);
+		r->count += r->ended == 0;
+	}
+	dump_taker_ahead(r->taker, r->ids.data, r->ids.len / STORE_ID_LEN);
+}
+
+static int plan(void *ctx, struct buf *plan, struct err *err)
+{
+	struct dump_replay *r = ctx;
+	struct buf *next, mine = *plan;
+
+	plan_ahead(r);
+	if (r->count == 0) {
+		if (r->ended < 0)
+			*err = r->why;
+		return r->ended;
+	}
+	next = &r->plans[r->first];
+	*plan = *next;
+	*next = mine;
+	r->first = (r->first + 1) % AHEAD;
+	r->count--;
+	return 0;
+}
+
+/* --- build --------------------------------------------------------------- */
+
+/* What is at work on a plan. */
+struct build {
+	struct dump_replay *r;
+	struct dump_taker *taker;
+	struct pack_load *load;
+	struct slice slice;
+	struct dump_cached *other; /* the chunk that was copied from last */
+	bool other_done;           /* to its end */
+	struct pack_bytes head;    /* of the open entry */
+	bool open, gap;
+};
+
+/* The chunk, which stays taken: by the load if it is the one to be lent, else by the build. NULL
+ * with err set. */
+static const struct buf *need_chunk(struct build *b, const uint8_t *id, bool lent, struct err *err)
+{
+	struct dump_cache *cache = b->r->cache;
+	struct dump_cached *e = lent ? b->load->lender : b->other;
+
+	if (e != NULL && dump_cached_is(e, id))
+		return dump_cached_content(e);
+	if (!lent) {
+		dump_cache_give(cache, b->other, b->other_done);
+		b->other_done = false;
+		e = b->other = dump_cache_take(cache, b->taker, id, err);
+		return e != NULL ? dump_cached_content(e) : NULL;
+	}
+	e = b->load->lender = dump_cache_take(cache, b->taker, id, err);
+	if (e == NULL)
+		return NULL;
+	b->load->lent.at = dump_cached_content(e)->data;
+	b->load->lent.len = dump_cached_content(e)->len;
+	return dump_cached_content(e);
+}
+
+/* Where the gap of this path is, or would be; the lock is held. */
+static struct gap **find_gap(struct dump_replay *r, uint64_t path)
+{
+	struct gap **at = &r->gaps;
+
+	while (*at != NULL && (*at)->path != path)
+		at = &(*at)->next;
+	return at;
+}
+
+/* Keeps the reason of a gap, the first that is met; without memory there is none. */
+static void note_gap(struct build *b, const char *why)
+{
+	struct dump_replay *r = b->r;
+	size_t size = strlen(why) + 1;
+	struct gap *gap = malloc(sizeof *gap + size), **at;
+	struct pack_head head = {0};
+	struct cbor_in in;
+	uint64_t path;
+
+	cbor_in_init(&in, b->head.at, b->head.len);
+	pack_head_get(&in, &head, NULL);
+	path = hash_xxh3(head.path.at, head.path.len);
+	pthread_mutex_lock(&r->lock);
+	r->any_gap = true;
+	at = find_gap(r, path);
+	if (gap != NULL && *at == NULL) {
+		*gap = (struct gap){.path = path};
+		memcpy(gap->why, why, size);
+		*at = gap;
+		gap = NULL;
+	}
+	pthread_mutex_unlock(&r->lock);
+	free(gap);
+}
+
+static bool take_gap(void *ctx, struct pack_bytes path, struct err *why)
+{
+	struct dump_replay *r = ctx;
+	struct gap **at, *gap;
+
+	if (path.at == NULL)
+		return false;
+	pthread_mutex_lock(&r->lock);
+	at = find_gap(r, hash_xxh3(path.at, path.len));
+	gap = *at;
+	if (gap != NULL)
+		*at = gap->next;
+	pthread_mutex_unlock(&r->lock);
+	if (gap == NULL)
+		return false;
+	err_set(why, ERR_DAMAGE, "lost: %s", gap->why);
+	free(gap);
+	return true;
+}
+
+/* A REF, which begins at `start`. A chunk that can't be had leaves a gap: the TAIL's size and
+ * checksum tell. */
+static int put_ref(struct build *b, const struct pack_item *item, const uint8_t *start, size_t len,
+	struct err *err)
+{
+	struct buf *out = &b->load->unpacked;
+	const struct buf *chunk;
+	struct err why = {0};
+	uint8_t head[PACK_DATA_HEAD];
+	bool lent =
+		b->slice.lent >= LEND_MIN && memcmp(b->slice.id, item->data.at, STORE_ID_LEN) == 0;
+
+	chunk = need_chunk(b, item->data.at, lent, &why);
+	if (chunk != NULL && (uint64_t)item->offset + item->len <= chunk->len) {
+		if ((uint64_t)item->offset + item->len == chunk->len)
+			*(lent ? &b->load->lent_done : &b->other_done) = true;
+		if (lent) {
+			b->load->named += item->len;
+			return buf_add(out, start, len, err);
+		}
+		pack_data_head_put(head, (uint32_t)item->len);
+		return buf_add(out, head, sizeof head, err) != 0
+			       ? -1
+			       : buf_add(out, chunk->data + item->offset, item->len, err);
+	}
+	if (why.code == ERR_NOMEM || why.code == ERR_DENIED) {
+		*err = why;
+		return -1;
+	}
+	if (!b->gap)
+		note_gap(b, why.code != ERR_NONE ? why.message
+						 : "a chunk is shorter than it should be");
+	b->gap = true;
+	return 0;
+}
+
+/* The next HEAD, TAIL, HOLE or REF. */
+static int build_item(struct build *b, struct cbor_in *in, struct err *err)
+{
+	const uint8_t *start = in->at;
+	struct pack_item item;
+
+	if (!b->open) {
+		if (cbor_skip(in, DEPTH) != CBOR_OK)
+			return err_set(err, ERR_DAMAGE, "manifest: malformed");
+		b->head = (struct pack_bytes){start, (size_t)(in->at - start)};
+		b->open = true;
+		b->gap = false;
+		return buf_add(&b->load->unpacked, start, (size_t)(in->at - start), err);
+	}
+	if (pack_manifest_item_get(in, &item, err) != 0)
+		return -1;
+	if (item.kind == PACK_ITEM_REF)
+		return put_ref(b, &item, start, (size_t)(in->at - start), err);
+	if (item.kind == PACK_ITEM_TAIL) {
+		b->open = false;
+		if (cbor_skip(in, DEPTH) != CBOR_OK)
+			return err_set(err, ERR_DAMAGE, "manifest: malformed");
+	}
+	return buf_add(&b->load->unpacked, start, (size_t)(in->at - start), err);
+}
+
+static int build(
+	void *ctx, unsigned worker, const struct buf *plan, struct pack_load *load, struct err *err)
+{
+	struct dump_replay *r = ctx;
+	struct build b = {.r = r, .taker = r->takers[worker], .load = load};
+	uint32_t *first = &load->block.first;
+	struct cbor_in in;
+	int got = 0;
+
+	memcpy(&b.slice, plan->data, sizeof b.slice);
+	memcpy(load->lent_id, b.slice.id, sizeof load->lent_id);
+	b.head = (struct pack_bytes){plan->data + sizeof b.slice, b.slice.head_len};
+	b.open = b.head.len > 0;
+	cbor_in_init(&in, b.head.at + b.head.len, plan->len - sizeof b.slice - b.head.len);
+	*first = b.open ? PACK_BLOCK_NONE : 0;
+	while (in.at < in.end && got == 0) {
+		if (!b.open && *first == PACK_BLOCK_NONE)
+			*first = (uint32_t)load->unpacked.len;
+		got = build_item(&b, &in, err);
+	}
+	dump_cache_give(r->cache, b.other, b.other_done);
+	return got;
+}
+
+static void take_back(void *ctx, struct pack_load *load)
+{
+	struct dump_replay *r = ctx;
+
+	dump_cache_give(r->cache, load->lender, load->lent_done);
+	load->lender = NULL;
+}
+
+/* --- the whole ----------------------------------------------------------- */
+
+void dump_replay_free(struct dump_replay *r)
+{
+	struct gap *next;
+	unsigned i;
+
+	if (r == NULL)
+		return;
+	for (i = 0; r->takers != NULL && i < r->o.threads; i++)
+		dump_taker_free(r->takers[i]);
+	free(r->takers);
+	dump_cache_free(r->cache);
+	for (; r->gaps != NULL; r->gaps = next) {
+		next = r->gaps->next;
+		free(r->gaps);
+	}
+	dump_prefetch_free(r->ahead);
+	dump_taker_free(r->taker);
+	buf_fini(&r->piece);
+	buf_fini(&r->home);
+	buf_fini(&r->head);
+	buf_fini(&r->ids);
+	for (i = 0; i < AHEAD; i++)
+		buf_fini(&r->plans[i]);
+	pthread_mutex_destroy(&r->lock);
+	free(r);
+}
+
+static int make_workers(struct dump_replay *r, struct err *err)
+{
+	unsigned i;
+
+	r->taker = dump_taker_new(r->o.source, err);
+	r->takers = calloc(r->o.threads, sizeof(struct dump_taker *));
+	r->cache = dump_cache_new(CACHE, err);
+	r->ahead = dump_prefetch_new(r->o.source, err);
+	if (r->taker == NULL || r->takers == NULL || r->cache == NULL || r->ahead == NULL)
+		return err->code != ERR_NONE ? -1 : err_set(err, ERR_NOMEM, "out of memory");
+	for (i = 0; i < r->o.threads; i++)
+		if ((r->takers[i] = dump_taker_new(r->o.source, err)) == NULL)
+			return -1;
+	return 0;
+}
+
+struct dump_replay *dump_replay_new(const struct dump_replay_options *options, struct err *err)
+{
+	struct dump_replay *r = calloc(1, sizeof *r);
+	unsigned i;
+
+	if (r == NULL) {
+		err_set(err, ERR_NOMEM, "out of memory");
+		return NULL;
+	}
+	r->o = *options;
+	r->feed = (struct pack_read_feed){plan, build, take_back, take_gap, r};
+	pthread_mutex_init(&r->lock, NULL);
+	buf_init(&r->piece, STORE_CONTENT_MAX);
+	buf_init(&r->home, STORE_CONTENT_MAX);
+	buf_init(&r->head, PACK_HEAD_MAX);
+	buf_init(&r->ids, SIZE_MAX);
+	for (i = 0; i < AHEAD; i++)
+		buf_init(&r->plans[i], PACK_BLOCK_VOLUME_MAX);
+	if (make_workers(r, err) == 0)
+		return r;
+	dump_replay_free(r);
+	return NULL;
+}
+
+const struct pack_read_feed *dump_replay_feed(const struct dump_replay *r)
+{
+	return &r->feed;
+}
+
+bool dump_replay_gaps(const struct dump_replay *r)
+{
+	return r->any_gap;
+}

@@ -1,0 +1,561 @@
+/* Stores asked in turn, until one has a chunk that opens. */
+#include "cmd/dump/source.h"
+
+#include <assert.h>
+#include <ctype.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "lib/buf.h"
+#include "lib/err.h"
+#include "lib/esc.h"
+#include "lib/hash.h"
+
+#define PREFIX_MIN 4
+#define OTHERS     3 /* hosts' names that are told */
+
+struct dump_source {
+	struct store *stores[STORES_MAX];
+	uint32_t bits[STORES_MAX]; /* each by its place among those that were given */
+	size_t count;
+	struct dump_keys *keys;
+	struct buf record; /* the dump's that was chosen */
+	struct store_dump dump;
+	struct dump_domain domain;
+	struct buf pieces; /* ids of the manifest's pieces */
+};
+
+struct dump_source *dump_source_new(
+	struct store *const *stores, size_t count, struct dump_keys *keys, struct err *err)
+{
+	struct dump_source *s = calloc(1, sizeof *s);
+	size_t i;
+
+	if (s == NULL) {
+		err_set(err, ERR_NOMEM, "out of memory");
+		return NULL;
+	}
+	s->keys = keys;
+	buf_init(&s->record, STORE_DUMP_MAX);
+	buf_init(&s->pieces, SIZE_MAX);
+	for (i = 0; i < count; i++)
+		if (store_is_open(stores[i])) {
+			s->stores[s->count] = stores[i];
+			s->bits[s->count++] = (uint32_t)1 << i;
+		}
+	assert(s->count > 0);
+	return s;
+}
+
+struct dump_source *dump_source_share(const struct dump_source *source, struct err *err)
+{
+	struct dump_source *s = calloc(1, sizeof *s);
+
+	if (s == NULL) {
+		err_set(err, ERR_NOMEM, "out of memory");
+		return NULL;
+	}
+	s->keys = source->keys;
+	s->count = source->count;
+	memcpy(s->stores, source->stores, sizeof s->stores);
+	memcpy(s->bits, source->bits, sizeof s->bits);
+	buf_init(&s->record, STORE_DUMP_MAX);
+	buf_init(&s->pieces, SIZE_MAX);
+	return s;
+}
+
+void dump_source_free(struct dump_source *s)
+{
+	if (s == NULL)
+		return;
+	buf_fini(&s->record);
+	buf_fini(&s->pieces);
+	dump_domain_wipe(&s->domain);
+	free(s);
+}
+
+const struct store_dump *dump_source_dump(const struct dump_source *s)
+{
+	return &s->dump;
+}
+
+/* --- choosing ------------------------------------------------------------- */
+
+struct listed {
+	uint8_t id[STORE_DUMP_ID];
+	int64_t committed;
+	uint64_t seq;
+	uint32_t stores;           /* that have it */
+	size_t record, record_len; /* in .records */
+	bool damaged;              /* its record can't be read; committed: the one before's */
+	int64_t lock;
+	struct store_receipt receipt;
+};
+
+struct listing {
+	struct buf all, records;
+	uint32_t store; /* the bit of the one that is read */
+	int64_t before; /* when the last one of this store was committed */
+};
+
+static int add_listed(void *ctx, const struct store_entry *e, struct err *err)
+{
+	struct listing *l = ctx;
+	struct listed d = {
+		.damaged = e->damaged,
+		.committed = e->damaged ? l->before : e->committed,
+		.seq = e->seq,
+		.stores = e->damaged ? 0 : l->store,
+		.record = l->records.len,
+		.record_len = e->record_len,
+		.lock = e->lock,
+		.receipt = e->receipt,
+	};
+	struct listed *old = (struct listed *)(void *)l->all.data;
+	size_t i, count = l->all.len / sizeof *old;
+
+	l->before = d.committed;
+	memcpy(d.id, e->dump.id, sizeof d.id);
+	for (i = 0; i < count && memcmp(old[i].id, d.id, sizeof d.id) != 0; i++)
+		;
+	if (i < count && (d.damaged || !old[i].damaged)) {
+		old[i].stores |= d.stores;
+		return 0;
+	}
+	if (d.damaged)
+		return buf_add(&l->all, &d, sizeof d, err);
+	if (i < count) {
+		old[i] = d;
+		return buf_add(&l->records, e->record, e->record_len, err);
+	}
+	if (buf_add(&l->records, e->record, e->record_len, err) != 0)
+		return -1;
+	return buf_add(&l->all, &d, sizeof d, err);
+}
+
+static int by_time(const void *a, const void *b)
+{
+	const struct listed *x = a, *y = b;
+
+	if (x->committed != y->committed)
+		return (x->committed > y->committed) - (x->committed < y->committed);
+	return (x->seq > y->seq) - (x->seq < y->seq);
+}
+
+int dump_source_dumps(struct dump_source *s, dump_each_dump *each, void *ctx, struct err *err)
+{
+	struct listing l = {.store = 0};
+	struct listed *d;
+	size_t i;
+	int got = 0;
+
+	buf_init(&l.all, SIZE_MAX);
+	buf_init(&l.records, SIZE_MAX);
+	for (i = 0; i < s->count && got == 0; i++) {
+		l.before = 0;
+		l.store = s->bits[i];
+		got = store_dumps(s->stores[i], &(struct store_filter){0}, add_listed, &l, err);
+	}
+	d = (struct listed *)(void *)l.all.data;
+	if (l.all.len > 0)
+		qsort(d, l.all.len / sizeof *d, sizeof *d, by_time);
+	for (i = 0; i < l.all.len / sizeof *d && got == 0; i++) {
+		struct store_entry e = {
+			.record = l.records.data + d[i].record,
+			.record_len = d[i].record_len,
+			.committed = d[i].committed,
+			.lock = d[i].lock,
+			.seq = d[i].seq,
+			.receipt = d[i].receipt,
+			.damaged = d[i].damaged,
+		};
+
+		if (e.damaged) {
+			e.dump.id = d[i].id;
+			e.record = NULL;
+		} else {
+			got = store_dump_get(&e.dump, e.record, e.record_len, err);
+		}
+		if (got == 0)
+			got = each(ctx, &e, d[i].stores, err);
+	}
+	buf_fini(&l.all);
+	buf_fini(&l.records);
+	return got < 0 ? -1 : 0;
+}
+
+/* A dump as it is asked for: AGENT/NAME. */
+struct asked {
+	char agent[STORE_NAME_MAX + 1], name[STORE_NAME_MAX + 1];
+};
+
+/* What is looked for. */
+struct wish {
+	struct dump_source *source;
+	uint8_t id[STORE_DUMP_ID];
+	size_t digits; /* of the id; 0: by name */
+	char agent[STORE_NAME_MAX + 1], name[STORE_NAME_MAX + 1];
+	bool any_name, any_host; /* any_host: no AGENT was given */
+	int64_t until;
+	const char *when;                /* "latest", or the TIME; borrowed */
+	struct asked others[OTHERS + 1]; /* of other hosts, if it is any_host; the last first */
+	size_t other_count;
+	size_t found, unreadable; /* unreadable: since the last that was found */
+	uint8_t *to;              /* the id of what was found */
+	bool damaged;             /* its record can't be read */
+};
+
+static int digit(char c)
+{
+	return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+static bool parse_id(const char *text, struct wish *w)
+{
+	size_t len = strlen(text), i;
+
+	if (len < PREFIX_MIN || len > 2 * STORE_DUMP_ID)
+		return false;
+	for (i = 0; i < len; i++) {
+		int d = digit((char)tolower((unsigned char)text[i]));
+
+		if (d < 0)
+			return false;
+		w->id[i / 2] |= (uint8_t)(i % 2 ? d : d << 4);
+	}
+	w->digits = len;
+	return true;
+}
+
+/* 2026-11-24, 2026-11-24T06:20 (or a blank), with seconds, with Z; local time if not. A day and a
+ * minute mean their end. */
+static bool parse_time(const char *text, int64_t *time)
+{
+	static const char *const forms[] = {"%Y-%m-%dT%H:%M:%S", "%Y-%m-%d %H:%M:%S",
+		"%Y-%m-%dT%H:%M", "%Y-%m-%d %H:%M", "%Y-%m-%d"};
+	size_t i;
+
+	for (i = 0; i < sizeof forms / sizeof *forms; i++) {
+		struct tm tm = {.tm_isdst = -1, .tm_sec = i >= 2 ? 59 : 0};
+		const char *end;
+
+		if (i == 4)
+			tm = (struct tm){.tm_hour = 23, .tm_min = 59, .tm_sec = 59, .tm_isdst = -1};
+		end = strptime(text, forms[i], &tm);
+		if (end == NULL || (*end != 0 && strcmp(end, "Z") != 0))
+			continue;
+		*time = *end == 'Z' ? timegm(&tm) : mktime(&tm);
+		return true;
+	}
+	return false;
+}
+
+static int parse_wish(const char *text, const char *host, struct wish *w, struct err *err)
+{
+	const char *at = strchr(text, '@'), *slash = strchr(text, '/');
+	const char *name = slash != NULL && at != NULL && slash < at ? slash + 1 : text;
+	const char *agent = name != text ? text : host;
+	size_t agent_len = name != text ? (size_t)(name - 1 - text) : strlen(host);
+
+	w->until = INT64_MAX;
+	w->any_host = name == text;
+	w->when = at != NULL ? at + 1 : text;
+	if ((!w->any_host && !name_ok(agent, agent_len)) ||
+		(at != NULL && !name_ok(name, (size_t)(at - name))))
+		return err_set(err, ERR_USAGE, "%s: not the name of a dump: " NAME_RULE, text);
+	snprintf(w->agent, sizeof w->agent, "%.*s", (int)agent_len, agent);
+	if (strcmp(text, "latest") == 0) {
+		w->any_name = true;
+		return 0;
+	}
+	if (at == NULL)
+		return parse_id(text, w)
+			       ? 0
+			       : err_set(err, ERR_USAGE,
+					 "%s: is no dump: give its id (4 digits or more), "
+					 "'latest', or [AGENT/]NAME@latest or @TIME",
+					 text);
+	snprintf(w->name, sizeof w->name, "%.*s", (int)(at - name), name);
+	if (strcmp(at + 1, "latest") != 0 && !parse_time(at + 1, &w->until))
+		return err_set(err, ERR_USAGE, "%s: is no time (2026-11-24T06:20)", at + 1);
+	return 0;
+}
+
+static bool same_text(const char *text, const char *bytes, size_t len)
+{
+	return strlen(text) == len && memcmp(text, bytes, len) == 0;
+}
+
+static bool wanted(const struct wish *w, const struct store_entry *e)
+{
+	size_t whole = w->digits / 2;
+
+	if (e->damaged && w->digits == 0)
+		return false;
+	if (w->digits > 0)
+		return memcmp(w->id, e->dump.id, whole) == 0 &&
+		       (w->digits % 2 == 0 || (e->dump.id[whole] & 0xf0) == w->id[whole]);
+	return e->committed <= w->until && same_text(w->agent, e->dump.agent, e->dump.agent_len) &&
+	       (w->any_name || same_text(w->name, e->dump.name, e->dump.name_len));
+}
+
+/* One of another host, that would else be wanted, to be told of. */
+static void note_other(struct wish *w, const struct store_dump *d)
+{
+	struct asked a;
+	size_t i;
+
+	snprintf(a.agent, sizeof a.agent, "%.*s", (int)d->agent_len, d->agent);
+	snprintf(a.name, sizeof a.name, "%.*s", (int)d->name_len, d->name);
+	for (i = 0; i < w->other_count; i++)
+		if (strcmp(a.agent, w->others[i].agent) == 0 &&
+			strcmp(a.name, w->others[i].name) == 0)
+			break;
+	if (i == w->other_count && i <= OTHERS)
+		w->other_count++;
+	i = i > OTHERS ? OTHERS : i;
+	memmove(w->others + 1, w->others, i * sizeof a);
+	w->others[0] = a;
+}
+
+/* There is none of this host; of which others there are some. */
+static int none_of(const struct wish *w, const char *text, struct err *err)
+{
+	char agent[ESC_MAX(STORE_NAME_MAX)], name[ESC_MAX(STORE_NAME_MAX)];
+	struct buf list;
+	size_t i;
+	int got = 0;
+
+	buf_init(&list, SIZE_MAX);
+	for (i = 0; i < w->other_count && i < OTHERS && got == 0; i++) {
+		esc_name(agent, sizeof agent, w->others[i].agent, strlen(w->others[i].agent));
+		esc_name(name, sizeof name, w->others[i].name, strlen(w->others[i].name));
+		got = buf_addf(&list, err, "%s%s/%s@%s", i > 0 ? ", " : "", agent, name, w->when);
+	}
+	if (got == 0)
+		err_set(err, ERR_NOTFOUND, "%s: there is none of this host, %s; of others: %.*s%s",
+			text, w->agent, (int)list.len, (const char *)list.data,
+			w->other_count > OTHERS ? ", ..." : "");
+	buf_fini(&list);
+	return -1;
+}
+
+static int consider(void *ctx, const struct store_entry *e, uint32_t stores, struct err *err)
+{
+	struct wish *w = ctx;
+
+	(void)stores;
+
+	if (!wanted(w, e)) {
+		if (w->any_host && w->digits == 0 && !e->damaged && e->committed <= w->until &&
+			(w->any_name || same_text(w->name, e->dump.name, e->dump.name_len)))
+			note_other(w, &e->dump);
+		w->unreadable += e->damaged && w->digits == 0 && e->committed <= w->until;
+		return 0;
+	}
+	w->found++;
+	w->unreadable = 0;
+	w->damaged = e->damaged;
+	memcpy(w->to, e->dump.id, STORE_DUMP_ID);
+	buf_clear(&w->source->record);
+	return e->damaged ? 0 : buf_add(&w->source->record, e->record, e->record_len, err);
+}
+
+int dump_source_find(struct dump_source *s, const char *text, const char *host,
+	uint8_t id[STORE_DUMP_ID], struct err *err)
+{
+	struct wish w = {.source = s, .to = id};
+
+	if (parse_wish(text, host, &w, err) != 0 || dump_source_dumps(s, consider, &w, err) != 0)
+		return -1;
+	if (w.unreadable > 0)
+		return err_set(err, ERR_DAMAGE,
+			"%s: may be one of %zu dumps whose records can't be read (fdump verify "
+			"STORE "
+			"says more): give the id of one that fdump dumps lists",
+			text, w.unreadable);
+	if (w.found == 0 && w.other_count > 0)
+		return none_of(&w, text, err);
+	if (w.found == 0)
+		return err_set(err, ERR_NOTFOUND,
+			"%s: there is no such dump (fdump dumps lists them)", text);
+	if (w.digits > 0 && w.found > 1)
+		return err_set(
+			err, ERR_USAGE, "%s: could be %zu dumps: give more digits", text, w.found);
+	return w.damaged;
+}
+
+int dump_source_choose(struct dump_source *s, const char *text, const char *host, struct err *err)
+{
+	uint8_t id[STORE_DUMP_ID];
+	int got = dump_source_find(s, text, host, id, err);
+
+	if (got == 1)
+		return err_set(err, ERR_DAMAGE,
+			"the dump's record can't be read (fdump verify STORE says more)");
+	return got == 0 ? store_dump_get(&s->dump, s->record.data, s->record.len, err) : -1;
+}
+
+/* --- chunks --------------------------------------------------------------- */
+
+/* What the dump itself consists of can't be read: none of its files can. */
+static int unreadable(const char *what, struct err *err)
+{
+	struct err why = *err;
+
+	if (why.code != ERR_DAMAGE && why.code != ERR_FORMAT)
+		return err_prefix(err, "%s", what);
+	return err_set(
+		err, why.code, "%s can't be read: %s: %s", what, why.message, DUMP_SOURCE_ADVICE);
+}
+
+/* A piece of the list, from whichever store has it whole. */
+static int list_piece(
+	struct dump_source *s, struct dump_taker *t, size_t i, struct buf *out, struct err *err)
+{
+	const uint8_t *id = s->dump.lists + i * STORE_ID_LEN;
+	uint8_t sum[HASH_LEN];
+
+	if (dump_taker_chunk(t, id, out, err) != 0)
+		return unreadable("the dump's list of chunks", err);
+	hash_sha256(out->data, out->len, sum);
+	if (memcmp(sum, id, HASH_LEN) != 0 || out->len % STORE_ID_LEN != 0)
+		return err_set(
+			err, ERR_DAMAGE, "the dump's list of chunks is not what it should be");
+	return 0;
+}
+
+static int load_pieces(struct dump_source *s, struct err *err)
+{
+	size_t want = s->dump.manifest_chunks * STORE_ID_LEN, i, n;
+	struct dump_taker *t = dump_taker_new(s, err);
+	struct buf piece;
+	int got = t != NULL ? 0 : -1;
+
+	buf_init(&piece, STORE_CONTENT_MAX);
+	for (i = 0; got == 0 && s->pieces.len < want && i < s->dump.list_count; i++) {
+		got = list_piece(s, t, i, &piece, err);
+		n = want - s->pieces.len < piece.len ? want - s->pieces.len : piece.len;
+		if (got == 0)
+			got = buf_add(&s->pieces, piece.data, n, err);
+	}
+	if (got == 0 && s->pieces.len < want)
+		got = err_set(err, ERR_DAMAGE, "the dump's list of chunks is too short");
+	buf_fini(&piece);
+	dump_taker_free(t);
+	return got;
+}
+
+int dump_source_unlock(struct dump_source *s, struct err *err)
+{
+	dump_domain_wipe(&s->domain);
+	buf_clear(&s->pieces);
+	if (!s->dump.sealed)
+		s->domain.open = true;
+	else if (dump_keys_domain(s->keys, &s->dump, &s->domain, err) != 0)
+		return -1;
+	return load_pieces(s, err);
+}
+
+struct dump_taker {
+	struct dump_source *source;
+	struct dump_opener *opener;
+	struct buf record;
+};
+
+struct dump_taker *dump_taker_new(struct dump_source *s, struct err *err)
+{
+	struct dump_taker *t = calloc(1, sizeof *t);
+
+	if (t == NULL) {
+		err_set(err, ERR_NOMEM, "out of memory");
+		return NULL;
+	}
+	t->source = s;
+	buf_init(&t->record, STORE_DOMAIN_LEN + STORE_RECORD_MAX);
+	t->opener = dump_opener_new(s->keys, s->dump.domain, err);
+	if (t->opener != NULL)
+		return t;
+	dump_taker_free(t);
+	return NULL;
+}
+
+void dump_taker_free(struct dump_taker *t)
+{
+	if (t == NULL)
+		return;
+	dump_opener_free(t->opener);
+	buf_fini(&t->record);
+	free(t);
+}
+
+int dump_taker_chunk(struct dump_taker *t, const uint8_t *id, struct buf *out, struct err *err)
+{
+	struct dump_source *s = t->source;
+	struct err why = {0};
+	size_t i;
+	int got;
+
+	for (i = 0; i < s->count; i++) {
+		got = store_get(s->stores[i], s->dump.domain, id, &t->record, &why);
+		if (got == 0)
+			got = dump_opener_open(
+				t->opener, id, t->record.data, t->record.len, out, &why);
+		if (got == 0)
+			return 0;
+		if (got == 1)
+			err_set(&why, ERR_DAMAGE, "it is not in the store");
+	}
+	*err = why;
+	return err_prefix(
+		err, "chunk %02x%02x%02x%02x%02x%02x", id[0], id[1], id[2], id[3], id[4], id[5]);
+}
+
+void dump_taker_ahead(struct dump_taker *t, const uint8_t *ids, size_t count)
+{
+	struct dump_source *s = t->source;
+	struct buf left, lacks;
+	struct err why = {0};
+	size_t i;
+
+	buf_init(&left, SIZE_MAX);
+	buf_init(&lacks, SIZE_MAX);
+	for (i = 0; i < s->count && count > 0; i++) {
+		struct buf used = left;
+
+		if (store_ahead(s->stores[i], s->dump.domain, ids, count, &lacks, &why) != 0)
+			break;
+		left = lacks;
+		lacks = used;
+		buf_clear(&lacks);
+		ids = left.data;
+		count = left.len / STORE_ID_LEN;
+	}
+	buf_fini(&left);
+	buf_fini(&lacks);
+}
+
+const uint8_t *dump_taker_piece_id(const struct dump_taker *t, uint64_t n)
+{
+	const struct buf *ids = &t->source->pieces;
+
+	return n < ids->len / STORE_ID_LEN ? ids->data + n * STORE_ID_LEN : NULL;
+}
+
+int dump_taker_piece(struct dump_taker *t, uint64_t n, struct buf *out, struct err *err)
+{
+	struct dump_source *s = t->source;
+	const uint8_t *want = dump_taker_piece_id(t, n);
+	uint8_t id[STORE_ID_LEN];
+
+	if (want == NULL)
+		return 1;
+	if (dump_taker_chunk(t, want, out, err) != 0 ||
+		dump_domain_id(&s->domain, out->data, out->len, id, err) != 0)
+		return unreadable("the dump's list of files (manifest)", err);
+	if (memcmp(id, want, sizeof id) != 0)
+		return err_set(err, ERR_DAMAGE, "manifest: a piece is not what its id says");
+	return 0;
+}

@@ -1,0 +1,333 @@
+/* Dumps, as commands see them. */
+#include "cmd/ui/dump.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cmd/agent/state.h"
+#include "cmd/ui/json.h"
+#include "cmd/ui/report.h"
+#include "cmd/ui/show.h"
+#include "lib/buf.h"
+#include "lib/cbor.h"
+#include "lib/esc.h"
+#include "lib/pass.h"
+#include "pack/entry.h"
+
+struct ui_dump_walk {
+	struct dump_taker *taker;
+	struct buf piece, head;
+	uint64_t number;
+	struct cbor_in in;
+	uint64_t entry_piece; /* where the HEAD of the last entry stands */
+	size_t entry_at;
+};
+
+static void on_behind(void *ctx, size_t i, const char *why)
+{
+	struct ui_dump *d = ctx;
+	const char *store = d->o->stores[i];
+	char id[32];
+	json_t *object;
+	int failed;
+
+	d->behind |= (uint32_t)1 << i;
+	ui_say(NULL, "store %s can't be read, others may: %s", store, why);
+	if (!d->o->json)
+		return;
+	snprintf(id, sizeof id, "%s.store", d->o->command);
+	object = ui_json_new("problem", id);
+	failed = ui_json_name(object, "store", store, strlen(store));
+	failed |= ui_json_name(object, "what", why, strlen(why));
+	ui_json_print(object, failed, NULL);
+}
+
+int ui_dump_all(const struct ui_dump *d, struct err *err)
+{
+	return d->behind == 0 ? 0
+			      : err_set(err, ERR_FAILED,
+					"not all stores could be read: what only they have is not "
+					"listed");
+}
+
+static struct dump_keys *load_keys(struct ui_options *o, struct err *err)
+{
+	struct ui_unseal *u = &o->unseal;
+	size_t i;
+
+	for (i = 0; i < u->count; i++)
+		if (key_secret_load(u->paths[i], pass_ask, u->passphrase_file, &u->keys[i], err) !=
+			0)
+			return NULL;
+	return dump_keys_new(u->keys, u->count, err);
+}
+
+static int choose(struct ui_dump *d, const char *dump, struct err *err)
+{
+	char agent[NAME_LEN_MAX + 1];
+
+	if (agent_state_name(d->o->agent, agent, err) != 0 ||
+		dump_source_choose(d->source, dump, agent, err) != 0)
+		return -1;
+	return dump_source_unlock(d->source, err);
+}
+
+int ui_dump_open(struct ui_dump *d, struct ui_options *o, const char *dump, struct err *err)
+{
+	d->o = o;
+	if (o->store_count == 0)
+		return err_set(err, ERR_USAGE, "no STORE given (-s DIR)");
+	d->keys = load_keys(o, err);
+	if (d->keys == NULL)
+		return -1;
+	if (ui_stores_new(&d->stores, o->stores, o->store_count, &o->access, err) != 0 ||
+		ui_stores_open(&d->stores, STORE_READ, on_behind, d, err) != 0)
+		return -1;
+	d->source = dump_source_new(d->stores.stores, d->stores.count, d->keys, err);
+	if (d->source == NULL)
+		return -1;
+	return dump != NULL ? choose(d, dump, err) : 0;
+}
+
+int ui_dump_another(
+	struct ui_dump *d, const struct ui_dump *first, const char *dump, struct err *err)
+{
+	d->o = first->o;
+	d->source = dump_source_share(first->source, err);
+	return d->source != NULL ? choose(d, dump, err) : -1;
+}
+
+void ui_dump_close(struct ui_dump *d)
+{
+	dump_replay_free(d->replay);
+	if (d->adopts)
+		pack_heirs_fini(&d->heirs);
+	dump_source_free(d->source);
+	ui_stores_free(&d->stores);
+	dump_keys_free(d->keys);
+}
+
+static bool selected(void *ctx, const uint8_t *path, size_t len, bool is_dir)
+{
+	struct ui_dump *d = ctx;
+
+	return ui_select_test(&d->o->select, path, len, is_dir);
+}
+
+static bool there(void *ctx, const struct pack_head *head)
+{
+	struct ui_dump *d = ctx;
+
+	return d->there(d->there_ctx, head);
+}
+
+static bool selects(const struct ui_dump *d)
+{
+	return d->o->select.count > 0 || d->o->select.exclude != NULL;
+}
+
+int ui_dump_feed(struct ui_dump *d, struct pack_read_options *reading, struct err *err)
+{
+	struct dump_replay_options options = {
+		.source = d->source,
+		.threads = d->o->threads,
+		.seen = d->seen,
+		.ctx = d,
+	};
+
+	if (d->there != NULL)
+		options.there = there;
+	if (d->adopts)
+		options.heirs = &d->heirs;
+	if (selects(d))
+		options.selected = selected;
+	dump_replay_free(d->replay);
+	d->replay = dump_replay_new(&options, err);
+	if (d->replay == NULL)
+		return -1;
+	reading->feed = dump_replay_feed(d->replay);
+	reading->threads = options.threads;
+	return 0;
+}
+
+int ui_dump_gaps(const struct ui_dump *d, struct err *err)
+{
+	if (d->replay == NULL || !dump_replay_gaps(d->replay))
+		return 0;
+	return err_set(err, ERR_DAMAGE, "chunks are lost: " DUMP_SOURCE_ADVICE);
+}
+
+static int note_selected(
+	void *ctx, const struct pack_head *head, const struct pack_tail *tail, struct err *err)
+{
+	struct ui_dump *d = ctx;
+
+	if (!ui_select_test(
+		    &d->o->select, head->path.at, head->path.len, head->type == PACK_DIRECTORY))
+		return 0;
+	d->content += tail->size;
+	if (head->type != PACK_HARDLINK ||
+		ui_select_test(&d->o->select, head->link.at, head->link.len, false))
+		return 0;
+	return pack_heirs_add(&d->heirs, head->link, head->path, err);
+}
+
+/* Where the content is that the heirs get. */
+static int find_targets(struct ui_dump *d, struct err *err)
+{
+	struct ui_dump_walk *w = ui_dump_walk_new(d, err);
+	struct pack_head head;
+	struct pack_tail tail;
+	struct pack_heir *heir;
+	int got = w != NULL ? 0 : -1;
+
+	while (got == 0 && (got = ui_dump_walk_next(w, &head, &tail, err)) == 0) {
+		heir = head.type != PACK_HARDLINK && head.type != PACK_DIRECTORY
+			       ? pack_heirs_find(&d->heirs, head.path)
+			       : NULL;
+		if (heir == NULL)
+			continue;
+		d->content += tail.size;
+		heir->done = true;
+		heir->piece = w->entry_piece;
+		heir->at = w->entry_at;
+	}
+	ui_dump_walk_free(w);
+	return got < 0 ? -1 : 0;
+}
+
+int ui_dump_adopt(struct ui_dump *d, struct err *err)
+{
+	d->content = selects(d) ? 0 : dump_source_dump(d->source)->content;
+	if (!selects(d))
+		return 0;
+	pack_heirs_init(&d->heirs);
+	d->adopts = true;
+	if (ui_dump_walk(d, note_selected, d, err) != 0)
+		return -1;
+	pack_heirs_ready(&d->heirs);
+	return d->heirs.rows.len > 0 ? find_targets(d, err) : 0;
+}
+
+/* --- shown --------------------------------------------------------------- */
+
+void ui_dump_name(char text[UI_DUMP_NAME_MAX], const struct store_entry *e)
+{
+	char id[2 * STORE_DUMP_ID + 1], agent[ESC_MAX(STORE_NAME_MAX)],
+		name[ESC_MAX(STORE_NAME_MAX)], when[UI_SHOW_TIME_MAX];
+
+	esc_hex(id, e->dump.id, STORE_DUMP_ID);
+	snprintf(text, UI_DUMP_NAME_MAX, "%.12s", id);
+	if (e->record == NULL)
+		return;
+	ui_show_time(when, e->committed);
+	esc_name(agent, sizeof agent, e->dump.agent, e->dump.agent_len);
+	esc_name(name, sizeof name, e->dump.name, e->dump.name_len);
+	snprintf(text, UI_DUMP_NAME_MAX, "%.12s (%s/%s, %s)", id, agent, name, when);
+}
+
+int ui_dump_json(json_t *object, const struct store_entry *e)
+{
+	int failed = ui_json_hex(object, "dump", e->dump.id, STORE_DUMP_ID);
+
+	if (e->record == NULL)
+		return failed;
+	failed |= ui_json_name(object, "agent", e->dump.agent, e->dump.agent_len);
+	failed |= ui_json_name(object, "name", e->dump.name, e->dump.name_len);
+	failed |= ui_json_add(object, "began", json_integer(e->dump.began.sec));
+	return failed | ui_json_add(object, "committed", json_integer(e->committed));
+}
+
+/* --- the manifest ---------------------------------------------------------- */
+
+struct ui_dump_walk *ui_dump_walk_new(struct ui_dump *d, struct err *err)
+{
+	struct ui_dump_walk *w = calloc(1, sizeof *w);
+
+	if (w == NULL) {
+		err_set(err, ERR_NOMEM, "out of memory");
+		return NULL;
+	}
+	buf_init(&w->piece, STORE_CONTENT_MAX);
+	buf_init(&w->head, PACK_HEAD_KEEP);
+	w->taker = dump_taker_new(d->source, err);
+	if (w->taker != NULL)
+		return w;
+	ui_dump_walk_free(w);
+	return NULL;
+}
+
+void ui_dump_walk_free(struct ui_dump_walk *w)
+{
+	if (w == NULL)
+		return;
+	buf_fini(&w->piece);
+	buf_fini(&w->head);
+	dump_taker_free(w->taker);
+	free(w);
+}
+
+static int next_piece(struct ui_dump_walk *w, struct err *err)
+{
+	int got = dump_taker_piece(w->taker, w->number, &w->piece, err);
+
+	if (got == 0) {
+		w->number++;
+		cbor_in_init(&w->in, w->piece.data, w->piece.len);
+	}
+	return got;
+}
+
+/* From behind a HEAD to behind its TAIL, maybe over pieces. */
+static int find_tail(struct ui_dump_walk *w, struct pack_tail *tail, struct err *err)
+{
+	struct pack_item item;
+	int got;
+
+	for (;;) {
+		if (pack_manifest_item_get(&w->in, &item, err) != 0)
+			return -1;
+		if (item.kind == PACK_ITEM_TAIL)
+			return pack_tail_get(&w->in, tail, err) == 0 ? 0 : -1;
+		if (item.kind == PACK_ITEM_NONE && (got = next_piece(w, err)) != 0)
+			return got < 0 ? -1 : err_set(err, ERR_DAMAGE, "manifest: it is cut");
+	}
+}
+
+int ui_dump_walk_next(
+	struct ui_dump_walk *w, struct pack_head *head, struct pack_tail *tail, struct err *err)
+{
+	struct pack_head met = {0};
+	int got;
+
+	while (w->in.at == w->in.end)
+		if ((got = next_piece(w, err)) != 0)
+			return got;
+	*tail = (struct pack_tail){0};
+	w->entry_piece = w->number - 1;
+	w->entry_at = (size_t)(w->in.at - w->piece.data);
+	if (pack_head_get(&w->in, &met, err) != 0 || pack_head_keep(&w->head, head, &met, err) != 0)
+		return -1;
+	return find_tail(w, tail, err);
+}
+
+int ui_dump_walk(struct ui_dump *d, ui_dump_entry *each, void *ctx, struct err *err)
+{
+	struct ui_dump_walk *w = ui_dump_walk_new(d, err);
+	struct pack_head head;
+	struct pack_tail tail;
+	int got = w != NULL ? 0 : -1;
+
+	while (got == 0) {
+		got = ui_dump_walk_next(w, &head, &tail, err);
+		if (got == 1) {
+			got = 0;
+			break;
+		}
+		if (got == 0)
+			got = each(ctx, &head, &tail, err);
+	}
+	ui_dump_walk_free(w);
+	return got;
+}

@@ -1,0 +1,315 @@
+/*
+ * No printf and no localtime where each entry passes: room for the longest
+ * line is made first, then bytes are put one after the other.
+ */
+#include "cmd/ui/line.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cmd/store/dump.h"
+#include "cmd/ui/json.h"
+#include "cmd/ui/show.h"
+#include "lib/civil.h"
+#include "lib/err.h"
+#include "lib/esc.h"
+
+#define OUT_MAX   (64u << 20) /* bytes of the lines of one block */
+#define FIXED_MAX 256         /* bytes of a line beside its names */
+#define WIDTH     19          /* of owner, group and size, as in tar */
+
+void ui_line_init(
+	struct ui_line *line, enum ui_line_format format, bool numeric, const struct tz *tz)
+{
+	*line = (struct ui_line){.format = format, .numeric = numeric, .tz = tz};
+	buf_init(&line->out, OUT_MAX);
+	line->span = (struct tz_span){1, 0, 0}; /* holds no time */
+	line->day = INT64_MAX;
+}
+
+void ui_line_fini(struct ui_line *line)
+{
+	buf_fini(&line->out);
+}
+
+static bool has_content(const struct pack_head *head)
+{
+	return head->type == PACK_REGULAR || head->type == PACK_COMMAND;
+}
+
+/* --- pieces; each returns the place behind it ---------------------------- */
+
+static char *put(char *to, const void *bytes, size_t len)
+{
+	memcpy(to, bytes, len);
+	return to + len;
+}
+
+static char *put_text(char *to, const char *text)
+{
+	return put(to, text, strlen(text));
+}
+
+/* Escaped; most names need none. */
+static char *put_name(char *to, struct pack_bytes name)
+{
+	size_t i;
+
+	for (i = 0; i < name.len; i++)
+		if (name.at[i] < 0x20 || name.at[i] > 0x7e || name.at[i] == '\\')
+			return to + esc_name(to, ESC_MAX(name.len), name.at, name.len);
+	return put(to, name.at, name.len);
+}
+
+static char *put_number(char *to, uint64_t n)
+{
+	char digits[20];
+	size_t at = sizeof digits;
+
+	do
+		digits[--at] = (char)('0' + n % 10);
+	while ((n /= 10) > 0);
+	return put(to, digits + at, sizeof digits - at);
+}
+
+static char *put_two(char *to, unsigned n)
+{
+	to[0] = (char)('0' + n / 10);
+	to[1] = (char)('0' + n % 10);
+	return to + 2;
+}
+
+static char *put_mode(char *to, const struct pack_head *head)
+{
+	static const char types[] = "?-dlhpscb-", bits[] = "rwxrwxrwx";
+	uint32_t m = head->has & PACK_HAS_MODE ? head->mode : 0;
+	int i;
+
+	*to++ = types[head->type];
+	for (i = 0; i < 9; i++)
+		to[i] = m & 0400u >> i ? bits[i] : '-';
+	if (m & 04000)
+		to[2] = m & 0100 ? 's' : 'S';
+	if (m & 02000)
+		to[5] = m & 0010 ? 's' : 'S';
+	if (m & 01000)
+		to[8] = m & 0001 ? 't' : 'T';
+	return to + 9;
+}
+
+static char *put_owner(char *to, struct pack_bytes name, bool has, uint32_t id)
+{
+	if (name.at != NULL)
+		return put_name(to, name);
+	return has ? put_number(to, id) : put_text(to, "-");
+}
+
+/* owner/group and the size, in columns where they fit. */
+static char *put_owners(
+	char *to, const struct ui_line *line, const struct pack_head *h, const struct pack_tail *t)
+{
+	static const struct pack_bytes none = {0};
+	char *start = to, size[24], *end = size;
+	size_t used;
+
+	to = put_owner(to, line->numeric ? none : h->user, h->has & PACK_HAS_UID, h->uid);
+	*to++ = '/';
+	to = put_owner(to, line->numeric ? none : h->group, h->has & PACK_HAS_GID, h->gid);
+	if (h->has & PACK_HAS_RDEV) {
+		end = put_number(end, h->rdev_major);
+		*end++ = ',';
+		end = put_number(end, h->rdev_minor);
+	} else {
+		end = put_number(end, t->has_content ? t->size : 0);
+	}
+	used = (size_t)(to - start) + (size_t)(end - size);
+	do
+		*to++ = ' ';
+	while (++used < WIDTH);
+	return put(to, size, (size_t)(end - size));
+}
+
+/* Local, to the minute. The zone's span and the day are kept. */
+static char *put_time(char *to, struct ui_line *line, const struct pack_head *h)
+{
+	int64_t sec = h->mtime.sec, local, day;
+	unsigned left;
+
+	if (!(h->has & PACK_HAS_MTIME) || sec > INT64_MAX / 2 || sec < INT64_MIN / 2)
+		return put_text(to, "---------- --:--");
+	if (sec < line->span.start || sec >= line->span.end)
+		tz_span(line->tz, sec, &line->span);
+	local = sec + line->span.offset;
+	day = civil_day_of(local);
+	if (day != line->day) {
+		struct civil_date d = civil_date(day);
+
+		line->day = day;
+		line->date_len = (size_t)snprintf(line->date, sizeof line->date, "%04lld-%02u-%02u",
+			(long long)d.year, d.month, d.day);
+		if (line->date_len >= sizeof line->date)
+			line->date_len = sizeof line->date - 1;
+	}
+	left = (unsigned)(local - day * 86400);
+	to = put(to, line->date, line->date_len);
+	*to++ = ' ';
+	to = put_two(to, left / 3600);
+	*to++ = ':';
+	return put_two(to, left / 60 % 60);
+}
+
+static char *put_verbose(
+	char *to, struct ui_line *line, const struct pack_head *h, const struct pack_tail *t)
+{
+	to = put_mode(to, h);
+	*to++ = ' ';
+	to = put_owners(to, line, h, t);
+	*to++ = ' ';
+	to = put_time(to, line, h);
+	*to++ = ' ';
+	to = put_name(to, h->path);
+	if (h->target.at != NULL) {
+		to = put_text(to, " -> ");
+		to = put_name(to, h->target);
+	} else if (h->link.at != NULL) {
+		to = put_text(to, " link to ");
+		to = put_name(to, h->link);
+	}
+	if (t->status != PACK_OK) {
+		char status[UI_SHOW_STATUS_MAX];
+
+		ui_show_status(status, t);
+		to = put_text(to, " [");
+		to = put_text(to, status);
+		to = put_text(to, "]");
+	}
+	return to;
+}
+
+/* As GNU sha256sum prints: a name with a backslash or a line's end in it is
+ * escaped, and the line then begins with a backslash. */
+static char *put_sum(char *to, const struct pack_head *h, const struct pack_tail *t)
+{
+	const uint8_t *p = h->path.at, *end = p + h->path.len;
+	bool escape = memchr(p, '\\', h->path.len) != NULL ||
+		      memchr(p, '\n', h->path.len) != NULL || memchr(p, '\r', h->path.len) != NULL;
+
+	if (escape)
+		*to++ = '\\';
+	esc_hex(to, t->sum, HASH_LEN);
+	to = put_text(to + 2 * (ptrdiff_t)HASH_LEN, "  ");
+	if (h->path.len == 1 && *p == '-')
+		to = put_text(to, "./"); /* to sha256sum "-" is standard input */
+	for (; p < end; p++) {
+		const char *what = *p == '\\'   ? "\\\\"
+				   : *p == '\n' ? "\\n"
+				   : *p == '\r' ? "\\r"
+						: NULL;
+
+		if (what != NULL)
+			to = put(to, what, 2);
+		else
+			*to++ = (char)*p;
+	}
+	return to;
+}
+
+/* --- JSON --------------------------------------------------------------- */
+
+static int number(json_t *json, const char *key, uint64_t value)
+{
+	return ui_json_add(json, key, json_integer((json_int_t)value));
+}
+
+static int put_json_time(json_t *json, const struct pack_time *time)
+{
+	char text[CIVIL_TEXT_MAX];
+	int failed = 0;
+
+	/* Beyond a million years there is only the number. */
+	if (time->sec > -31556952000000 && time->sec < 31556952000000)
+		failed |= ui_json_add(json, "mtime", json_string(civil_print(text, time->sec, 0)));
+	failed |= ui_json_add(json, "epoch", json_integer(time->sec));
+	return failed | number(json, "nsec", time->nsec);
+}
+
+static int put_json(
+	struct ui_line *line, const struct pack_head *h, const struct pack_tail *t, struct err *err)
+{
+	json_t *json = ui_json_new("entry", "list.entry");
+	char text[UI_SHOW_STATUS_MAX];
+	int failed = 0;
+
+	if (line->dump != NULL)
+		failed |= ui_json_hex(json, "dump", line->dump, STORE_DUMP_ID);
+	failed |= ui_json_name(json, "path", h->path.at, h->path.len);
+	failed |= ui_json_add(json, "kind", json_string(pack_type_name(h->type)));
+	if (h->has & PACK_HAS_MODE) {
+		snprintf(text, sizeof text, "%04o", h->mode);
+		failed |= ui_json_add(json, "mode", json_string(text));
+	}
+	if (h->has & PACK_HAS_UID)
+		failed |= number(json, "uid", h->uid);
+	if (h->has & PACK_HAS_GID)
+		failed |= number(json, "gid", h->gid);
+	failed |= ui_json_name(json, "user", h->user.at, h->user.len);
+	failed |= ui_json_name(json, "group", h->group.at, h->group.len);
+	if (h->has & PACK_HAS_MTIME)
+		failed |= put_json_time(json, &h->mtime);
+	if (h->has & PACK_HAS_RDEV) {
+		failed |= number(json, "major", h->rdev_major);
+		failed |= number(json, "minor", h->rdev_minor);
+	}
+	failed |= ui_json_name(json, "target", h->target.at, h->target.len);
+	failed |= ui_json_name(json, "link", h->link.at, h->link.len);
+	if (t->has_content) {
+		failed |= number(json, "size", t->size);
+		failed |= ui_json_hex(json, "sha256", t->sum, HASH_LEN);
+	}
+	failed |= ui_json_add(json, "status", json_string(pack_status_name(t->status)));
+	if (t->status != PACK_OK) {
+		ui_show_status(text, t);
+		failed |= ui_json_add(json, "what", json_string(text));
+	}
+	return ui_json_put(json, failed, &line->out, err);
+}
+
+/* --- a line ------------------------------------------------------------- */
+
+int ui_line_add(struct ui_line *line, const struct pack_head *head, const struct pack_tail *tail,
+	struct err *err)
+{
+	size_t room = FIXED_MAX + UI_SHOW_STATUS_MAX + ESC_MAX(head->path.len);
+	char *start, *to;
+
+	if (line->format == UI_LINE_JSON)
+		return put_json(line, head, tail, err);
+	if (line->format == UI_LINE_SUM && (!has_content(head) || !tail->has_content))
+		return 0;
+	if (line->format == UI_LINE_VERBOSE)
+		room += ESC_MAX(head->user.len) + ESC_MAX(head->group.len) +
+			ESC_MAX(head->target.len) + ESC_MAX(head->link.len);
+	start = to = (char *)buf_room(&line->out, room, err);
+	if (to == NULL)
+		return -1;
+	switch (line->format) {
+	case UI_LINE_NUL:
+		to = put(to, head->path.at, head->path.len);
+		*to++ = 0;
+		break;
+	case UI_LINE_VERBOSE:
+		to = put_verbose(to, line, head, tail);
+		*to++ = '\n';
+		break;
+	case UI_LINE_SUM:
+		to = put_sum(to, head, tail);
+		*to++ = '\n';
+		break;
+	default:
+		to = put_name(to, head->path);
+		*to++ = '\n';
+	}
+	buf_took(&line->out, (size_t)(to - start));
+	return 0;
+}

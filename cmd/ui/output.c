@@ -1,0 +1,187 @@
+/* An unnamed file (O_TMPFILE) that gets its name last; else a temporary name. */
+#include "cmd/ui/output.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "lib/err.h"
+#include "lib/fs.h"
+
+#define PIPE_SIZE (1 << 20)
+
+static int use_stdout(struct ui_output *out, struct err *err)
+{
+	out->fd = fcntl(1, F_DUPFD_CLOEXEC, 3);
+	if (out->fd < 0)
+		return err_errno(err, errno, "standard output");
+	if (isatty(out->fd)) {
+		close(out->fd);
+		out->fd = -1;
+		return err_set(err, ERR_USAGE,
+			"will not write to a terminal: redirect standard output or name a file "
+			"with -f");
+	}
+	return 0;
+}
+
+/* Something that is there and is no regular file. */
+static int use_special(struct ui_output *out, const char *path, struct err *err)
+{
+	out->fd = open(path, O_WRONLY | O_NOCTTY | O_CLOEXEC);
+	if (out->fd < 0)
+		return err_errno(err, errno, "%s", path);
+	if (isatty(out->fd)) {
+		close(out->fd);
+		out->fd = -1;
+		return err_set(err, ERR_USAGE, "%s: will not write to a terminal", path);
+	}
+	return 0;
+}
+
+/* Opens the directory of a path; the name in it is left in out->name. */
+static int open_dir(struct ui_output *out, const char *path, struct err *err)
+{
+	char *copy = realpath(path, NULL), *slash;
+
+	/* A link to a file stays; what it leads to is replaced. */
+	if (copy == NULL && (copy = strdup(path)) == NULL)
+		return err_set(err, ERR_NOMEM, "out of memory");
+	slash = strrchr(copy, '/');
+	out->name = strdup(slash != NULL ? slash + 1 : copy);
+	if (slash != NULL)
+		slash[slash == copy] = 0;
+	out->dir = open(slash != NULL ? copy : ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	free(copy);
+	if (out->name == NULL)
+		return err_set(err, ERR_NOMEM, "out of memory");
+	if (out->name[0] == 0)
+		return err_set(err, ERR_USAGE, "%s: is a directory", path);
+	return out->dir >= 0 ? 0 : err_errno(err, errno, "%s", path);
+}
+
+/* A name beside the final one. */
+static int temporary_name(struct ui_output *out, struct err *err)
+{
+	free(out->temporary);
+	if (asprintf(&out->temporary, ".%.200s.fdump-%d", out->name, (int)getpid()) < 0) {
+		out->temporary = NULL;
+		return err_set(err, ERR_NOMEM, "out of memory");
+	}
+	unlinkat(out->dir, out->temporary, 0);
+	return 0;
+}
+
+static int use_regular(
+	struct ui_output *out, const char *path, const struct stat *old, struct err *err)
+{
+	if (open_dir(out, path, err) != 0)
+		return -1;
+	out->regular = true;
+	out->fd = openat(out->dir, ".", O_TMPFILE | O_RDWR | O_CLOEXEC, 0666);
+	out->unnamed = out->fd >= 0;
+	if (out->fd < 0) {
+		if (temporary_name(out, err) != 0)
+			return -1;
+		out->fd = openat(out->dir, out->temporary,
+			O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0666);
+	}
+	if (out->fd < 0)
+		return err_errno(err, errno, "%s", path);
+	if (old != NULL && fchmod(out->fd, old->st_mode & 07777) != 0)
+		return err_errno(err, errno, "%s", path);
+	return 0;
+}
+
+int ui_output_open(struct ui_output *out, const char *path, struct err *err)
+{
+	struct stat st;
+	int got;
+
+	*out = (struct ui_output){.fd = -1, .dir = -1};
+	if (path == NULL || strcmp(path, "-") == 0)
+		got = use_stdout(out, err);
+	else if (stat(path, &st) != 0 && lstat(path, &st) == 0)
+		got = err_set(err, ERR_USAGE, "%s: is a link that leads nowhere", path);
+	else if (stat(path, &st) != 0)
+		got = use_regular(out, path, NULL, err);
+	else if (S_ISDIR(st.st_mode))
+		got = err_set(err, ERR_USAGE, "%s: is a directory", path);
+	else if (S_ISREG(st.st_mode))
+		got = use_regular(out, path, &st, err);
+	else
+		got = use_special(out, path, err);
+	if (got == 0 && fstat(out->fd, &out->st) != 0)
+		got = err_errno(err, errno, "%s", path != NULL ? path : "standard output");
+	if (got != 0) {
+		ui_output_drop(out);
+		return -1;
+	}
+	if (S_ISFIFO(out->st.st_mode))
+		fcntl(out->fd, F_SETPIPE_SZ, PIPE_SIZE); /* as large as it may be */
+	return 0;
+}
+
+/* Gives the unnamed file a name. */
+static int name_it(struct ui_output *out, const char *name)
+{
+	char path[FS_PROC_MAX];
+
+	fs_proc_path(out->fd, path);
+	return linkat(AT_FDCWD, path, out->dir, name, AT_SYMLINK_FOLLOW);
+}
+
+int ui_output_commit(struct ui_output *out, struct err *err)
+{
+	int got = 0;
+
+	if (out->regular) {
+		if (fsync(out->fd) != 0) {
+			got = err_errno(err, errno, "%s: could not be brought to disk", out->name);
+			goto out;
+		}
+		if (out->unnamed && name_it(out, out->name) == 0)
+			goto placed;
+		if (out->unnamed &&
+			(temporary_name(out, err) != 0 || name_it(out, out->temporary) != 0)) {
+			got = err_errno(err, errno, "%s", out->name);
+			free(out->temporary);
+			out->temporary = NULL;
+			goto out;
+		}
+		if (renameat(out->dir, out->temporary, out->dir, out->name) != 0) {
+			got = err_errno(err, errno, "%s", out->name);
+			goto out;
+		}
+		free(out->temporary);
+		out->temporary = NULL;
+	placed:
+		if (fsync(out->dir) != 0)
+			got = err_errno(err, errno, "directory of %s", out->name);
+	} else if (close(out->fd) != 0) {
+		got = err_errno(err, errno, "output");
+		out->fd = -1;
+	} else {
+		out->fd = -1;
+	}
+out:
+	ui_output_drop(out);
+	return got;
+}
+
+void ui_output_drop(struct ui_output *out)
+{
+	if (out->fd >= 0)
+		close(out->fd);
+	if (out->temporary != NULL)
+		unlinkat(out->dir, out->temporary, 0);
+	if (out->dir >= 0)
+		close(out->dir);
+	free(out->temporary);
+	free(out->name);
+	*out = (struct ui_output){.fd = -1, .dir = -1};
+}

@@ -1,0 +1,159 @@
+/* How commands report. */
+#include "cmd/ui/report.h"
+
+#include <stdarg.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "cmd/ui/json.h"
+#include "lib/err.h"
+#include "lib/esc.h"
+
+#define SAY_MAX 8192 /* bytes of a message, two escaped paths and more */
+
+static struct {
+	FILE *json;     /* where its object goes; NULL: none is wanted */
+	struct err err; /* the last that was told */
+} failure;
+
+void ui_fail_json(FILE *to)
+{
+	failure.json = to;
+}
+
+bool ui_fail_wants_json(int argc, char **argv)
+{
+	int i;
+
+	for (i = 1; i < argc && strcmp(argv[i], "--") != 0; i++)
+		if (strcmp(argv[i], "--json") == 0)
+			return true;
+	return false;
+}
+
+void ui_say(const char *command, const char *fmt, ...)
+{
+	char text[SAY_MAX], line[ESC_MAX(SAY_MAX)];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof text, fmt, ap);
+	va_end(ap);
+	esc_line(line, sizeof line, text, strlen(text));
+	fprintf(stderr, "fdump%s%s: %s\n", command != NULL ? " " : "",
+		command != NULL ? command : "", line);
+}
+
+int ui_fail(const char *command, const struct err *err)
+{
+	failure.err = *err;
+	ui_say(command, "%s", err->message);
+	return err_exit_status(err->code);
+}
+
+void ui_fail_end(int status)
+{
+	const struct err *err = &failure.err;
+	char id[32];
+	json_t *object;
+	int failed;
+
+	if (failure.json == NULL || err->code == ERR_NONE || status < UI_FAILED)
+		return;
+	snprintf(id, sizeof id, "error.%s", err_name(err->code));
+	object = ui_json_new("error", id);
+	failed = ui_json_name(object, "what", err->message, strlen(err->message));
+	failed |= ui_json_add(object, "exit", json_integer(status));
+	ui_json_print_to(failure.json, object, failed, NULL);
+	fflush(failure.json);
+}
+
+int ui_usage(const char *command, const char *fmt, ...)
+{
+	struct err err = {.code = ERR_USAGE};
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(err.message, sizeof err.message, fmt, ap);
+	va_end(ap);
+	ui_fail(command, &err);
+	fprintf(stderr, "Try 'fdump %s --help'.\n", command);
+	return UI_FAILED;
+}
+
+int ui_number(const char *text, long min, long max, long *value)
+{
+	char *end;
+
+	errno = 0;
+	*value = strtol(text, &end, 10);
+	return *text == 0 || *end != 0 || errno != 0 || *value < min || *value > max ? -1 : 0;
+}
+
+/* A number, and one of the letters, each with its factor. */
+static int scaled(const char *text, const char *letters, const uint64_t *factors, uint64_t *value)
+{
+	const char *letter;
+	char *end;
+
+	if (*text < '0' || *text > '9')
+		return -1;
+	errno = 0;
+	*value = strtoull(text, &end, 10);
+	if (errno != 0)
+		return -1;
+	if (*end == 0)
+		return 1;
+	letter = strchr(letters, *end);
+	if (letter == NULL || end[1] != 0)
+		return -1;
+	return __builtin_mul_overflow(*value, factors[letter - letters], value) ? -1 : 0;
+}
+
+int ui_duration(const char *text, int64_t *seconds)
+{
+	static const uint64_t factors[] = {1, 60, 3600, 86400, 7 * 86400, 366 * 86400};
+	uint64_t value;
+
+	if (scaled(text, "smhdwy", factors, &value) != 0 || value > INT64_MAX / 4)
+		return -1;
+	*seconds = (int64_t)value;
+	return 0;
+}
+
+int ui_size(const char *text, uint64_t *bytes)
+{
+	static const uint64_t factors[] = {1u << 10, 1u << 20, 1u << 30, (uint64_t)1 << 40};
+
+	return scaled(text, "KMGT", factors, bytes) < 0 ? -1 : 0;
+}
+
+unsigned ui_processors(void)
+{
+	cpu_set_t set;
+	int n = sched_getaffinity(0, sizeof set, &set) == 0 ? CPU_COUNT(&set) : 1;
+
+	return n < 1 ? 1 : n > 64 ? 64 : (unsigned)n;
+}
+
+int ui_open_input(const char *file, struct err *err)
+{
+	int fd;
+
+	if (file != NULL && strcmp(file, "-") != 0) {
+		fd = open(file, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+		return fd >= 0 ? fd : err_errno(err, errno, "%s", file);
+	}
+	fd = fcntl(0, F_DUPFD_CLOEXEC, 3);
+	if (fd < 0)
+		return err_errno(err, errno, "standard input");
+	if (!isatty(fd))
+		return fd;
+	close(fd);
+	return err_set(err, ERR_USAGE, "will not read from a terminal: name a file with -f");
+}

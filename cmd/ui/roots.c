@@ -1,0 +1,220 @@
+/* Paths in the order of a walk. */
+#include "cmd/ui/roots.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cmd/dump/pipeline.h"
+#include "cmd/ui/select.h"
+#include "cmd/ui/show.h"
+#include "lib/cbor.h"
+#include "lib/err.h"
+
+#define SHOWN 3 /* paths, of many */
+
+/* Whether "..", which names in a dump can't have, is in a path. */
+static bool goes_up(const char *path)
+{
+	for (; *path != 0; path += strspn(path, "/")) {
+		size_t n = strcspn(path, "/");
+
+		if (n == 2 && memcmp(path, "..", 2) == 0)
+			return true;
+		path += n;
+	}
+	return false;
+}
+
+/* For the record; of very many the first. */
+static int encode(struct ui_roots *r, const char *path, struct err *err)
+{
+	size_t len = strlen(path), room = len + CBOR_HEAD_MAX;
+	struct cbor_out out;
+	uint8_t *to;
+
+	if (r->room == 0)
+		buf_init(&r->encoded, SIZE_MAX);
+	if (r->encoded_count < r->count || r->count == STORE_PATHS_MAX ||
+		r->encoded.len + room > STORE_PATHS_LEN)
+		return 0;
+	if ((to = buf_room(&r->encoded, room, err)) == NULL)
+		return -1;
+	cbor_out_init(&out, to, room);
+	cbor_put_bytes(&out, path, len);
+	buf_took(&r->encoded, cbor_out_len(&out));
+	r->encoded_count++;
+	return 0;
+}
+
+int ui_roots_add(struct ui_roots *r, const char *path, struct err *err)
+{
+	char **grown;
+
+	if (goes_up(path))
+		return err_set(err, ERR_USAGE,
+			"%s: '..' in a PATH of a backup: give it from / on, or its folder by -C",
+			path);
+	if (r->count > 0 && (path[0] == '/') != (r->paths[0][0] == '/'))
+		return err_set(
+			err, ERR_USAGE, "%s: paths must be all absolute or all relative", path);
+	if (encode(r, path, err) != 0)
+		return -1;
+	if (r->count + 1 >= r->room) { /* one for the NULL */
+		grown = realloc(r->paths, (r->room * 2 + 16) * sizeof *grown);
+		if (grown == NULL)
+			return err_set(err, ERR_NOMEM, "out of memory");
+		r->paths = grown;
+		r->room = r->room * 2 + 16;
+	}
+	if ((r->paths[r->count] = strdup(path)) == NULL)
+		return err_set(err, ERR_NOMEM, "out of memory");
+	r->count++;
+	return 0;
+}
+
+int ui_roots_read(struct ui_roots *r, const char *file, bool null, struct err *err)
+{
+	FILE *f = strcmp(file, "-") == 0 ? stdin : fopen(file, "re");
+	char *line = NULL;
+	size_t cap = 0;
+	int got = 0;
+
+	if (f == NULL)
+		return err_errno(err, errno, "%s", file);
+	while (got == 0 && (got = ui_select_line(f, file, null, &line, &cap, err)) == 0)
+		got = ui_roots_add(r, line, err);
+	free(line);
+	if (f != stdin)
+		fclose(f);
+	return got < 0 ? -1 : 0;
+}
+
+/* A path's name in the dump; the caller frees it. */
+static char *name_of(const char *path, size_t *len)
+{
+	char *out = malloc(strlen(path) + 2);
+	bool cut;
+
+	if (out != NULL)
+		*len = pack_scan_name(path, out, &cut);
+	return out;
+}
+
+static int by_name(const void *a, const void *b)
+{
+	size_t x_len = 0, y_len = 0;
+	char *x = name_of(*(char *const *)a, &x_len), *y = name_of(*(char *const *)b, &y_len);
+	int order = x != NULL && y != NULL ? dump_path_order(x, x_len, y, y_len) : 0;
+
+	free(x);
+	free(y);
+	return order;
+}
+
+/* Whether b is a, or in it. */
+static bool holds(const char *a, const char *b)
+{
+	size_t x_len = 0, y_len = 0;
+	char *x = name_of(a, &x_len), *y = name_of(b, &y_len);
+	bool in = x != NULL && y != NULL &&
+		  ((x_len == 1 && x[0] == '.') || (y_len >= x_len && memcmp(x, y, x_len) == 0 &&
+							  (y_len == x_len || y[x_len] == '/')));
+
+	free(x);
+	free(y);
+	return in;
+}
+
+void ui_roots_order(struct ui_roots *r, bool nested)
+{
+	size_t i, kept = 0;
+
+	if (r->count > 0)
+		qsort(r->paths, r->count, sizeof *r->paths, by_name);
+	for (i = 0; i < r->count; i++)
+		if (kept == 0 || !(nested ? holds(r->paths[kept - 1], r->paths[i])
+					  : by_name(&r->paths[kept - 1], &r->paths[i]) == 0))
+			r->paths[kept++] = r->paths[i];
+		else
+			free(r->paths[i]);
+	r->count = kept;
+	if (r->paths != NULL)
+		r->paths[kept] = NULL;
+}
+
+int ui_roots_of(struct ui_roots *r, const struct store_dump *dump, bool nested, struct err *err)
+{
+	const uint8_t *at = NULL, *path;
+	size_t len;
+	int got = 0;
+
+	while (got == 0 && store_dump_path(dump, &at, &path, &len)) {
+		char *text = strndup((const char *)path, len);
+
+		got = text != NULL ? ui_roots_add(r, text, err)
+				   : err_set(err, ERR_NOMEM, "out of memory");
+		free(text);
+	}
+	ui_roots_order(r, nested);
+	return got;
+}
+
+bool ui_roots_same(const struct ui_roots *a, const struct ui_roots *b)
+{
+	size_t i;
+
+	if (a->count != b->count)
+		return false;
+	for (i = 0; i < a->count; i++)
+		if (by_name(&a->paths[i], &b->paths[i]) != 0)
+			return false;
+	return true;
+}
+
+void ui_roots_print(FILE *to, const struct ui_roots *r, const char *base)
+{
+	size_t i, len = 0;
+
+	base = strcmp(base, "/") == 0 ? "" : base;
+	for (i = 0; i < r->count && i < SHOWN; i++) {
+		char *name = name_of(r->paths[i], &len), *whole = NULL, *shown = NULL;
+		const char *below = name == NULL || strcmp(name, ".") == 0 ? "" : name;
+
+		if (asprintf(&whole, "%s%s%s", base, *below || !*base ? "/" : "", below) < 0)
+			whole = NULL;
+		if (whole != NULL)
+			shown = ui_show_name(
+				(struct pack_bytes){(const uint8_t *)whole, strlen(whole)});
+		fprintf(to, "%s%s", i > 0 ? ", " : "", shown != NULL ? shown : "?");
+		free(name);
+		free(whole);
+		free(shown);
+	}
+	if (i < r->count)
+		fprintf(to, " and %zu more", r->count - i);
+	if (r->count == 0)
+		fputs("no PATH", to);
+}
+
+int ui_roots_next(void *ctx, const char **path, struct err *err)
+{
+	struct ui_roots *r = ctx;
+
+	(void)err;
+	if (r->next == r->count)
+		return 1;
+	*path = r->paths[r->next++];
+	return 0;
+}
+
+void ui_roots_fini(struct ui_roots *r)
+{
+	size_t i;
+
+	for (i = 0; i < r->count; i++)
+		free(r->paths[i]);
+	free(r->paths);
+	buf_fini(&r->encoded);
+}

@@ -1,0 +1,207 @@
+/* Paths in a sorted list; an entry looks for itself and those above it. */
+#include "cmd/ui/select.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cmd/ui/report.h"
+#include "lib/err.h"
+#include "lib/esc.h"
+#include "lib/match.h"
+#include "pack/scan.h"
+
+int ui_select_path(struct ui_select *s, const char *path, struct err *err)
+{
+	struct ui_selected *grown, *p;
+	bool cut;
+
+	if (s->count == s->cap) {
+		size_t cap = s->cap ? s->cap * 2 : 16;
+
+		grown = realloc(s->paths, cap * sizeof *grown);
+		if (grown == NULL)
+			return err_set(err, ERR_NOMEM, "out of memory");
+		s->paths = grown;
+		s->cap = cap;
+	}
+	p = &s->paths[s->count];
+	*p = (struct ui_selected){.path = malloc(strlen(path) + 2)};
+	if (p->path == NULL)
+		return err_set(err, ERR_NOMEM, "out of memory");
+	p->len = pack_scan_name(path, p->path, &cut);
+	s->count++;
+	return 0;
+}
+
+int ui_select_line(
+	FILE *list, const char *file, bool nul, char **line, size_t *cap, struct err *err)
+{
+	int end = nul ? 0 : '\n';
+	ssize_t n;
+
+	do {
+		errno = 0;
+		n = getdelim(line, cap, end, list);
+		if (n < 0)
+			return ferror(list) ? err_errno(err, errno, "%s", file) : 1;
+		if (n > 0 && (*line)[n - 1] == end)
+			(*line)[--n] = 0;
+		if (strlen(*line) < (size_t)n)
+			return err_set(err, ERR_USAGE,
+				"%s: has NUL bytes: --null reads what "
+				"find -print0 prints",
+				file);
+	} while (n == 0);
+	return 0;
+}
+
+int ui_select_paths_from(struct ui_select *s, const char *file, bool nul, struct err *err)
+{
+	FILE *f = strcmp(file, "-") == 0 ? stdin : fopen(file, "re");
+	char *line = NULL;
+	size_t cap = 0;
+	int got = 0;
+
+	if (f == NULL)
+		return err_errno(err, errno, "%s", file);
+	while (got == 0 && (got = ui_select_line(f, file, nul, &line, &cap, err)) == 0)
+		got = ui_select_path(s, line, err);
+	free(line);
+	if (f != stdin)
+		fclose(f);
+	return got < 0 ? -1 : 0;
+}
+
+static int need_match(struct ui_select *s, struct err *err)
+{
+	return s->exclude != NULL || (s->exclude = match_new(err)) != NULL ? 0 : -1;
+}
+
+int ui_select_pattern(struct ui_select *s, const char *pattern, struct err *err)
+{
+	return need_match(s, err) != 0 ? -1 : match_add(s->exclude, pattern, strlen(pattern), err);
+}
+
+int ui_select_patterns_from(struct ui_select *s, const char *file, bool nul, struct err *err)
+{
+	return need_match(s, err) != 0 ? -1 : match_load(s->exclude, file, nul, err);
+}
+
+static int compare(const char *a, size_t a_len, const char *b, size_t b_len)
+{
+	size_t n = a_len < b_len ? a_len : b_len;
+	int got = memcmp(a, b, n);
+
+	return got != 0 ? got : (a_len > b_len) - (a_len < b_len);
+}
+
+static int by_path(const void *a, const void *b)
+{
+	const struct ui_selected *x = a, *y = b;
+
+	return compare(x->path, x->len, y->path, y->len);
+}
+
+void ui_select_ready(struct ui_select *s)
+{
+	size_t i, kept = 0;
+
+	if (s->count > 1)
+		qsort(s->paths, s->count, sizeof *s->paths, by_path);
+	for (i = 0; i < s->count; i++)
+		if (kept == 0 || by_path(&s->paths[kept - 1], &s->paths[i]) != 0)
+			s->paths[kept++] = s->paths[i];
+		else
+			free(s->paths[i].path);
+	s->count = kept;
+}
+
+static struct ui_selected *find(struct ui_select *s, const char *path, size_t len)
+{
+	size_t low = 0, high = s->count;
+
+	while (low < high) {
+		size_t mid = low + (high - low) / 2;
+		int got = compare(path, len, s->paths[mid].path, s->paths[mid].len);
+
+		if (got == 0)
+			return &s->paths[mid];
+		if (got < 0)
+			high = mid;
+		else
+			low = mid + 1;
+	}
+	return NULL;
+}
+
+static bool named(struct ui_select *s, const char *path, size_t len)
+{
+	struct ui_selected *hit;
+	bool any = false;
+	size_t n;
+
+	if (s->count == 0)
+		return true;
+	for (n = 1; n <= len; n++) {
+		if (n < len && path[n] != '/')
+			continue;
+		hit = find(s, path, n);
+		if (hit == NULL)
+			continue;
+		any = true;
+		__atomic_store_n(&hit->met, true, __ATOMIC_RELAXED);
+	}
+	hit = find(s, ".", 1);
+	if (hit != NULL)
+		__atomic_store_n(&hit->met, true, __ATOMIC_RELAXED);
+	return any || hit != NULL;
+}
+
+bool ui_select_test(struct ui_select *s, const uint8_t *path, size_t len, bool is_dir)
+{
+	if (!named(s, (const char *)path, len) ||
+		(s->exclude != NULL && match_test_deep(s->exclude, (const char *)path, len,
+					       is_dir) == MATCH_EXCLUDED))
+		return false;
+	__atomic_store_n(&s->any, true, __ATOMIC_RELAXED);
+	return true;
+}
+
+bool ui_select_any(const struct ui_select *s)
+{
+	return s->any || (s->count == 0 && s->exclude == NULL);
+}
+
+size_t ui_select_unmet(const struct ui_select *s, const char *command, const char *in)
+{
+	char text[ESC_MAX(1024)];
+	struct err err;
+	size_t i, unmet = 0;
+
+	for (i = 0; i < s->count; i++) {
+		if (s->paths[i].met)
+			continue;
+		esc_name(text, sizeof text, s->paths[i].path, s->paths[i].len);
+		err_set(&err, ERR_NOTFOUND, "%s: not in the %s", text, in);
+		ui_fail(command, &err);
+		unmet++;
+	}
+	if (unmet > 0 || ui_select_any(s))
+		return unmet;
+	err_set(&err, ERR_NOTFOUND, "nothing is selected: all of it is excluded");
+	ui_fail(command, &err);
+	return 1;
+}
+
+void ui_select_fini(struct ui_select *s)
+{
+	size_t i;
+
+	for (i = 0; i < s->count; i++)
+		free(s->paths[i].path);
+	free(s->paths);
+	match_free(s->exclude);
+	*s = (struct ui_select){0};
+}

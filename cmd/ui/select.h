@@ -1,0 +1,61 @@
+/*
+ * Which entries of a pack are meant: the paths a user names (PATH..., -T), less
+ * the patterns he excludes (--exclude, -X). A path means the entry of this
+ * name and all below it; one that is named twice counts once; no path at all means everything.
+ *
+ *   zeroed -> ui_select_path, _paths_from, _pattern, _patterns_from ->
+ *   ui_select_ready -> ui_select_test ... -> ui_select_unmet -> _fini
+ *
+ * After _ready any number of threads may test.
+ */
+#ifndef FDUMP_CMD_UI_SELECT_H
+#define FDUMP_CMD_UI_SELECT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+struct err;
+struct match;
+
+struct ui_selected {
+	char *path;
+	size_t len;
+	bool met; /* something matched; written by any thread, only ever to true */
+};
+
+struct ui_select {
+	struct ui_selected *paths; /* sorted after _ready */
+	size_t count, cap;
+	struct match *exclude;
+	bool any; /* an entry was meant; as met */
+};
+
+/* Each returns 0, or -1 with err set. */
+int ui_select_path(struct ui_select *select, const char *path, struct err *err);
+/* The next line of a list of paths that was opened from `file`, empty ones left out, into *line
+ * (*cap: as getdelim). Returns 0; 1: at the end; -1 with err set: ERR_USAGE, a NUL in it, which
+ * only a list for --null has. */
+int ui_select_line(
+	FILE *list, const char *file, bool nul, char **line, size_t *cap, struct err *err);
+
+int ui_select_paths_from(struct ui_select *select, const char *file, bool nul, struct err *err);
+int ui_select_pattern(struct ui_select *select, const char *pattern, struct err *err);
+int ui_select_patterns_from(struct ui_select *select, const char *file, bool nul, struct err *err);
+
+void ui_select_ready(struct ui_select *select);
+
+/* Whether an entry of this path is meant. */
+bool ui_select_test(struct ui_select *select, const uint8_t *path, size_t len, bool is_dir);
+
+/* Whether an entry of all that were tested was meant, or all are. */
+bool ui_select_any(const struct ui_select *select);
+
+/* Says on standard error which paths matched nothing, or that the patterns exclude all; returns how
+ * many that is. in: what they are not in: "pack", "dump". */
+size_t ui_select_unmet(const struct ui_select *select, const char *command, const char *in);
+
+void ui_select_fini(struct ui_select *select);
+
+#endif

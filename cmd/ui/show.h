@@ -1,0 +1,24 @@
+/*
+ * What commands show of entries, for people.
+ */
+#ifndef FDUMP_CMD_UI_SHOW_H
+#define FDUMP_CMD_UI_SHOW_H
+
+#include <stddef.h>
+
+#include "pack/entry.h"
+
+/* An entry's status with what belongs to it: "ok", "changed (size, mtime)",
+ * "read-error at 4096: Input/output error", "command-failed (exit status 1)". */
+#define UI_SHOW_STATUS_MAX 128
+void ui_show_status(char text[UI_SHOW_STATUS_MAX], const struct pack_tail *tail);
+
+/* A path (or other name) escaped as lib/esc.h has it, to be freed; NULL: out
+ * of memory. */
+char *ui_show_name(struct pack_bytes name);
+
+/* Local time, "2026-11-24 06:00:01"; "?" where there is none. */
+#define UI_SHOW_TIME_MAX 32
+void ui_show_time(char text[UI_SHOW_TIME_MAX], int64_t sec);
+
+#endif
