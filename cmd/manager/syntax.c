@@ -216,8 +216,20 @@ static void first_pass(struct parse *parse, char *text, size_t len)
 
 static void on_error(cfg_t *cfg, const char *fmt, va_list ap)
 {
+	/* Its words, where FDump has better ones for the same values. */
+	static const struct {
+		const char *theirs, *ours;
+	} words[] = {
+		{"no such option '%s'", "unknown key or section '%s'"},
+		{"found duplicate title '%s'", "a section named '%s' is given twice"},
+		{"missing title for section '%s'", "section '%s' needs a name, in quotes"},
+	};
 	char text[ERR_MESSAGE_MAX];
+	size_t i;
 
+	for (i = 0; i < sizeof words / sizeof words[0]; i++)
+		if (strcmp(fmt, words[i].theirs) == 0)
+			fmt = words[i].ours;
 	vsnprintf(text, sizeof text, fmt, ap);
 	problem(parsing, cfg->line > 0 ? (unsigned)cfg->line : 0, "%s", text);
 }

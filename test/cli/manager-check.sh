@@ -71,7 +71,7 @@ job "j" {
   keep = 3
 }
 END
-expect 3 "" "fdump manager: bad.conf:10: no such option 'keep'" check bad.conf
+expect 3 "" "fdump manager: bad.conf:10: unknown key or section 'keep'" check bad.conf
 grep -qF "bad.conf:5: zone: no such time zone" err || { cat err; failed=1; }
 sed -i /keep/d bad.conf
 expect 3 "" "bad.conf:9: schedule: minute (field 1), column 2: a step goes only after" check bad.conf

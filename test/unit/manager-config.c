@@ -223,9 +223,9 @@ static void deterministic(void **state)
 static void refused_syntax(void **state)
 {
 	(void)state;
-	refuse("# one\n/* two\n */\nkeep = 1\n", "m.conf:4: no such option 'keep'");
-	refuse(STORES JOB("keep = 3"), "m.conf:2: no such option 'keep'");
-	refuse("# c\n\njobs \"x\" { }", "m.conf:3: no such option 'jobs'");
+	refuse("# one\n/* two\n */\nkeep = 1\n", "m.conf:4: unknown key or section 'keep'");
+	refuse(STORES JOB("keep = 3"), "m.conf:2: unknown key or section 'keep'");
+	refuse("# c\n\njobs \"x\" { }", "m.conf:3: unknown key or section 'jobs'");
 	refuse(STORES "# c\njob \"j\" {\n# d\n  level = 1\n", "m.conf:3: this section is never");
 	refuse("defaults { zone = \"UTC }\n", "m.conf:1: this quote is never closed");
 	refuse("/* defaults { }\n", "m.conf:1: this comment is never closed");
@@ -233,11 +233,11 @@ static void refused_syntax(void **state)
 	refuse("defaults {\n zone = \"UTC\" // x\n zone = \"UTC\"\n}\n",
 		"m.conf:3: 'zone' is given twice, first in line 2");
 	refuse("defaults { }\n defaults { }\n", "m.conf:2: section 'defaults' is given twice");
-	refuse(STORES JOB("") JOB(""), "m.conf:3: found duplicate title 'j'");
+	refuse(STORES JOB("") JOB(""), "m.conf:3: a section named 'j' is given twice");
 	refuse("defaults { zone = \"${HOME}\" }\n", "m.conf:1: '${' would be replaced");
 	refuse("defaults { zone = ${HOME} }\n", "m.conf:1: '${' would be replaced");
 	refuse("defaults { exclude = {/etc//x} }\n", "m.conf:1: a value that contains");
-	refuse("job { }\n", "missing title");
+	refuse("job { }\n", "needs a name, in quotes");
 	refuse("defaults { copies = {1} }\n", "unexpected token");
 	accept("");
 	manager_config_free(config);
