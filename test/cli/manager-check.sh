@@ -92,4 +92,7 @@ expect 2 "" "nothere.conf" check nothere.conf
 expect 0 "" "no job is for this agent" check --agent a /dev/null
 printf 'defaults { zone = "UTC" }\n\0' >nul.conf
 expect 3 "" "nul.conf:2: a zero byte" check nul.conf
+# libconfuse prints nothing by itself, not even what it can't make sense of.
+printf 'agent "lap\\' >open.conf
+expect 3 "" "open.conf:1: this quote is never closed" check open.conf
 exit $failed

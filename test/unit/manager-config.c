@@ -233,11 +233,12 @@ static void refused_syntax(void **state)
 	refuse("defaults {\n zone = \"UTC\" // x\n zone = \"UTC\"\n}\n",
 		"m.conf:3: 'zone' is given twice, first in line 2");
 	refuse("defaults { }\n defaults { }\n", "m.conf:2: section 'defaults' is given twice");
-	refuse(STORES JOB("") JOB(""), "m.conf:3: a section named 'j' is given twice");
+	refuse(STORES JOB("") JOB(""), "m.conf:3: found duplicate title 'j'");
 	refuse("defaults { zone = \"${HOME}\" }\n", "m.conf:1: '${' would be replaced");
 	refuse("defaults { zone = ${HOME} }\n", "m.conf:1: '${' would be replaced");
 	refuse("defaults { exclude = {/etc//x} }\n", "m.conf:1: a value that contains");
 	refuse("job { }\n", "needs a name, in quotes");
+	refuse("defaults {\n zone = UTC\"\"\n}\n", "m.conf:2: syntax error in this line");
 	refuse("defaults { copies = {1} }\n", "unexpected token");
 	accept("");
 	manager_config_free(config);
