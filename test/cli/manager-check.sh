@@ -87,7 +87,7 @@ status=0
 expect 2 "" "check is missing"
 expect 2 "" "unknown command 'chekc'" chekc
 expect 2 "" "one FILE at most" check a b
-expect 2 "" "--agent: 'Web' is not a name" check --agent Web manager.conf
+expect 2 "" "--agent 'Web': not a name" check --agent Web manager.conf
 expect 2 "" "nothere.conf" check nothere.conf
 expect 0 "" "no job is for this agent" check --agent a /dev/null
 printf 'defaults { zone = "UTC" }\n\0' >nul.conf

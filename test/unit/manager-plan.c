@@ -147,7 +147,7 @@ static void refused(void **state)
 	jobs[1].name = "web";
 	refuse("job web: there are two jobs of this name");
 	jobs[0].name = "Web";
-	refuse("is no name");
+	refuse("is not a name");
 	jobs[0].schedule = "61 * * * *";
 	refuse("job web: minute");
 	jobs[0].schedule = "@reboot";
