@@ -51,6 +51,7 @@ static int get_options(int argc, char **argv, struct options *opt)
 		{"json", no_argument, NULL, 'j'},
 		{NULL, 0, NULL, 0},
 	};
+	struct err err = {0};
 	uint64_t seen = 0;
 	int c;
 
@@ -69,10 +70,8 @@ static int get_options(int argc, char **argv, struct options *opt)
 	if (optind + 1 < argc)
 		return ui_usage("manager", "check: one FILE at most");
 	opt->file = optind < argc ? argv[optind] : MANAGER_CONFIG_PATH;
-	if (opt->agent != NULL && !name_ok(opt->agent, strlen(opt->agent)))
-		return ui_usage("manager",
-			"--agent: '%s' is not a name (a-z, 0-9, '-' and '.'; 1 to %d)", opt->agent,
-			NAME_LEN_MAX);
+	if (opt->agent != NULL && name_check("--agent", opt->agent, &err) != 0)
+		return ui_usage("manager", "%s", err.message);
 	return UI_OK;
 }
 
