@@ -730,6 +730,7 @@ static int run_all(struct options *o)
 int cmd_backup(int argc, char **argv)
 {
 	struct options o = {.o = {.command = "backup",
+				    .as_agent = true,
 				    .help = help,
 				    .shared = "asSCT0Xvjtxnrcw",
 				    .own = own,
