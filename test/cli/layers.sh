@@ -31,12 +31,12 @@ only() {
 	may cron 'lib|cron'
 	may rpc 'lib|rpc'
 	may cmd 'lib|pack|cron|rpc|cmd'
-	only 'gcrypt\.h' 'lib/(gcm|hash|seal)\.c'
 	[ ! -d cmd/manager ] || includes cmd/manager | grep ':"cmd/agent/' |
 		sed 's~$~  (a manager uses nothing of the agent)~'
 	[ ! -d cmd/agent ] || includes cmd/agent | grep ':"cmd/manager/' |
-		grep -vE ':"cmd/manager/(plan|slots|report)\.h"' |
-		sed 's~$~  (an agent uses of the manager only plan, slots and report)~'
+		grep -vE ':"cmd/manager/(plan|slots|report|proto|uplink)\.h"' |
+		sed 's~$~  (an agent uses of the manager only what the two say to each other)~'
+	only 'gcrypt\.h' 'lib/(gcm|hash|seal)\.c'
 	only 'intel-ipsec-mb\.h' 'lib/(sums|gcm)\.c'
 	only 'xxhash\.h' 'lib/hash\.c'
 	only 'z(std|dict)[^>]*\.h' 'lib/zst\.c'
