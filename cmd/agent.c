@@ -146,44 +146,6 @@ static int read_conf(struct agent *a, struct err *err)
 	return ret;
 }
 
-/* Lines NAME HOST[:PORT]. Returns 0, or -1 with err set. */
-static int read_managers(struct agent *a, struct err *err)
-{
-	FILE *file = fopen(a->role.managers, "re");
-	char line[1024], *save, *name, *text;
-	struct store_address address;
-	int ret = 0;
-
-	if (file == NULL)
-		return err_set(err, ERR_CONFIG,
-			"%s: %s: this machine has joined no fleet ('fdump join' does)",
-			a->role.managers, strerror(errno));
-	while (ret == 0 && fgets(line, sizeof line, file) != NULL) {
-		struct manager_uplink_peer *peer = &a->managers[a->manager_count];
-
-		name = strtok_r(line, " \t\n", &save);
-		text = name != NULL ? strtok_r(NULL, " \t\n", &save) : NULL;
-		if (name == NULL || name[0] == '#')
-			continue;
-		if (text == NULL || !name_ok(name, strlen(name)))
-			ret = err_set(err, ERR_CONFIG, "%s: a line is not NAME HOST[:PORT]",
-				a->role.managers);
-		else if (a->manager_count == MANAGER_UPLINKS_MAX)
-			ret = err_set(err, ERR_CONFIG, "%s: over %d managers", a->role.managers,
-				MANAGER_UPLINKS_MAX);
-		else if ((ret = ui_address(&address, text, MANAGER_PORT, err)) == 0) {
-			snprintf(peer->name, sizeof peer->name, "%s", name);
-			snprintf(peer->host, sizeof peer->host, "%s", address.host);
-			snprintf(peer->port, sizeof peer->port, "%s", address.port);
-			a->manager_count++;
-		}
-	}
-	fclose(file);
-	if (ret == 0 && a->manager_count == 0)
-		ret = err_set(err, ERR_CONFIG, "%s: no manager is listed", a->role.managers);
-	return ret;
-}
-
 /* --- events -------------------------------------------------------------------- */
 
 static void on_wake(void *arg)
@@ -280,7 +242,8 @@ static int set_up(struct agent *a, struct err *err)
 		return err_errno(err, errno, "/proc/self/exe");
 	a->program[n] = 0;
 	snprintf(a->recipients, sizeof a->recipients, "%.4000s/recipients", a->role.config);
-	if (read_conf(a, err) != 0 || read_managers(a, err) != 0 ||
+	if (read_conf(a, err) != 0 ||
+		ui_role_managers(&a->role, a->managers, &a->manager_count, err) != 0 ||
 		rpc_join_mend(a->role.key, a->role.cert, err) != 0 ||
 		rpc_deny_load(&a->deny, a->role.deny, err) != 0 || load_tls(a, err) != 0)
 		return -1;

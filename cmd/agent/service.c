@@ -59,6 +59,7 @@ struct talk {
 	struct buf blob; /* of the plan that comes */
 	struct buf out;  /* of the report that goes */
 	size_t out_at;
+	char why[ERR_MESSAGE_MAX]; /* it was not reached when it was tried last */
 	bool has_digest;
 	uint8_t digest[MANAGER_DIGEST_LEN]; /* of our plan, as this manager has it */
 };
@@ -785,6 +786,7 @@ static void on_welcome(void *ctx, size_t peer, struct manager_welcome *w)
 		note(s, LOG_LEVEL_WARNING,
 			"this machine's clock and that of manager %s differ by %lld s", name,
 			(long long)off);
+	t->why[0] = 0;
 	t->has_digest = w->has_digest;
 	memcpy(t->digest, w->digest, sizeof t->digest);
 	if (w->acked > 0 && w->acked <= agent_journal_last(s->journal) &&
@@ -798,9 +800,14 @@ static void on_down(void *ctx, size_t peer, const struct err *why)
 {
 	struct agent_service *s = ctx;
 
-	s->talks[peer].has_digest = false;
-	note(s, LOG_LEVEL_WARNING, "manager %s: %s", manager_uplink_name(s->uplink, peer),
-		why->code != ERR_NONE ? why->message : "it has ended the connection");
+	struct talk *t = &s->talks[peer];
+	const char *text = why->code != ERR_NONE ? why->message : "it has ended the connection";
+
+	t->has_digest = false;
+	if (strcmp(t->why, text) != 0)
+		note(s, LOG_LEVEL_WARNING, "manager %s: %s", manager_uplink_name(s->uplink, peer),
+			text);
+	snprintf(t->why, sizeof t->why, "%s", text);
 	look_for_plan(s);
 }
 
