@@ -270,27 +270,42 @@ static int drop_named(struct forget *f, struct store *s, const char *path, struc
 	return got;
 }
 
-static int forget_in(struct forget *f, const char *path, struct err *err)
+static int forget_in(struct forget *f, struct store *s, struct err *err)
 {
-	struct store *s = store_open(path, f->dry_run ? STORE_READ : STORE_WRITE, err);
+	const char *name = store_name(s);
 	const struct item *items;
 	char shown[ESC_MAX(4096)];
 	size_t i;
-	int got = -1;
+	int got;
 
 	buf_clear(&f->dumps);
-	esc_name(shown, sizeof shown, path, strlen(path));
-	if (s != NULL && f->o.store_count > 1 && !f->o.json)
+	esc_name(shown, sizeof shown, name, strlen(name));
+	if (f->o.store_count > 1 && !f->o.json)
 		printf("%s:\n", shown);
-	if (s != NULL)
-		got = store_dumps(s, add_dump, f, err);
+	got = store_dumps(s, &(struct store_filter){0}, add_dump, f, err);
 	if (got == 0 && !f->ruled)
-		got = drop_named(f, s, path, err);
+		got = drop_named(f, s, name, err);
 	items = (const struct item *)(const void *)f->dumps.data;
 	for (i = 0; f->ruled && i < f->dumps.len / sizeof *items && got == 0; i++)
 		if (!items[i].judged)
-			got = judge(f, s, path, i, err);
-	store_close(s);
+			got = judge(f, s, name, i, err);
+	return got;
+}
+
+/* One store after the other, each open only as long as it is worked on. */
+static int forget_all(struct forget *f, struct err *err)
+{
+	struct ui_stores s = {.count = 0};
+	size_t i;
+	int got = ui_stores_new(&s, f->o.stores, f->o.store_count, &f->o.access, err);
+
+	for (i = 0; i < s.count && got == 0; i++) {
+		got = store_open(s.stores[i], f->dry_run ? STORE_READ : STORE_WRITE, err);
+		if (got == 0)
+			got = forget_in(f, s.stores[i], err);
+		store_close(s.stores[i]);
+	}
+	ui_stores_free(&s);
 	return got;
 }
 
@@ -309,12 +324,10 @@ static int json_result(const struct forget *f, struct err *err)
 static int forget(struct forget *f)
 {
 	struct err err = {0};
-	size_t i;
 
 	f->gone = f->locked = f->unreadable = f->lasts = 0;
-	for (i = 0; i < f->o.store_count; i++)
-		if (forget_in(f, f->o.stores[i], &err) != 0)
-			return ui_fail("forget", &err);
+	if (forget_all(f, &err) != 0)
+		return ui_fail("forget", &err);
 	if (!f->met && (f->agent != NULL || f->name != NULL)) {
 		err_set(&err, ERR_NOTFOUND, "%s/%s: there is no such dump (fdump dumps lists them)",
 			f->agent != NULL ? f->agent : "*", f->name != NULL ? f->name : "*");
@@ -352,20 +365,6 @@ static int forget_asked(struct forget *f)
 	return UI_OK;
 }
 
-/* Of some of the stores the latest dump may be another one. */
-static int need_all(const struct forget *f, struct err *err)
-{
-	struct store *s;
-	size_t i;
-
-	for (i = 0; i < f->o.store_count; i++) {
-		if ((s = store_open(f->o.stores[i], STORE_READ, err)) == NULL)
-			return -1;
-		store_close(s);
-	}
-	return 0;
-}
-
 /* Finds out what is named. */
 static int name_dumps(struct forget *f, char **dumps, size_t count, struct err *err)
 {
@@ -373,10 +372,13 @@ static int name_dumps(struct forget *f, char **dumps, size_t count, struct err *
 	char host[STORE_NAME_MAX + 1];
 	uint8_t id[STORE_DUMP_ID];
 	size_t i;
-	int got = need_all(f, err);
+	int got = ui_dump_open(&d, &f->o, NULL, err);
 
-	if (got == 0)
-		got = ui_dump_open(&d, &f->o, NULL, err);
+	for (i = 0; i < d.stores.count && got == 0; i++)
+		if (!store_is_open(d.stores.stores[i])) { /* its latest may be another one */
+			*err = d.stores.why[i];
+			got = -1;
+		}
 	if (got == 0)
 		got = agent_state_host(host, err);
 	for (i = 0; i < count && got == 0; i++)
@@ -415,7 +417,6 @@ int cmd_forget(int argc, char **argv)
 				 : "without a terminal to ask: --dry-run shows what would be "
 				   "deleted, --yes does it");
 	else if (hash_crypto_init(&err) != 0 ||
-		 store_distinct(f.o.stores, f.o.store_count, &err) != 0 ||
 		 (!f.ruled && name_dumps(&f, argv + optind, (size_t)(argc - optind), &err) != 0))
 		status = ui_fail("forget", &err);
 	else if (f.dry_run || f.yes)
