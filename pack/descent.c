@@ -389,10 +389,39 @@ static struct due *find_way(struct pack_descent *s, struct pack_bytes path)
 	return NULL;
 }
 
+/* The level's place among those that are bare, or NULL. */
+static struct bare *find_bare(const struct pack_descent *s, const struct level *f)
+{
+	struct bare *list = (void *)s->bare.data;
+	size_t i, count = s->bare.len / sizeof *list;
+
+	for (i = 0; i < count; i++)
+		if (list[i].dev == f->dev && list[i].ino == f->ino)
+			return &list[i];
+	return NULL;
+}
+
+/* A directory on the way was entered. way: what is due to it; NULL: not known. */
+static void note_way(
+	struct pack_descent *s, struct level *f, struct due *way, struct pack_bytes path)
+{
+	struct bare new = {f->dev, f->ino}, *bare = find_bare(s, f);
+
+	if (bare != NULL && (way = find_way(s, path)) != NULL)
+		*bare = (struct bare){0};
+	if (way != NULL) { /* moves */
+		f->due = *way;
+		way->meta = NULL;
+	} else if (f->fresh && bare == NULL) {
+		buf_add(&s->bare, &new, sizeof new, NULL);
+	}
+}
+
 int pack_descent_way(struct pack_descent *s, const struct pack_head *head, struct pack_bytes path,
 	struct err *err)
 {
 	struct way *w;
+	size_t i;
 
 	while (s->way_count > 0 &&
 		!is_in(path, s->ways_path.data, s->ways[s->way_count - 1].path_len))
@@ -411,35 +440,13 @@ int pack_descent_way(struct pack_descent *s, const struct pack_head *head, struc
 		return -1;
 	w = &s->ways[s->way_count++];
 	*w = (struct way){.path_len = path.len};
-	return set_due(&w->due, head, err);
-}
-
-/* The level's place among those that are bare, or NULL. */
-static struct bare *find_bare(const struct pack_descent *s, const struct level *f)
-{
-	struct bare *list = (void *)s->bare.data;
-	size_t i, count = s->bare.len / sizeof *list;
-
-	for (i = 0; i < count; i++)
-		if (list[i].dev == f->dev && list[i].ino == f->ino)
-			return &list[i];
-	return NULL;
-}
-
-/* A directory on the way was entered. way: what is due to it; NULL: not known. */
-static void note_way(
-	struct pack_descent *s, struct level *f, struct due *way, struct pack_bytes path)
-{
-	struct bare new = {f->dev, f->ino}, *bare = f->fresh ? NULL : find_bare(s, f);
-
-	if (bare != NULL && (way = find_way(s, path)) != NULL)
-		*bare = (struct bare){0};
-	if (way != NULL) { /* moves */
-		f->due = *way;
-		way->meta = NULL;
-	} else if (f->fresh) {
-		buf_add(&s->bare, &new, sizeof new, NULL);
-	}
+	if (set_due(&w->due, head, err) != 0)
+		return -1;
+	for (i = 1; i < s->depth; i++) /* it may be entered, and bare */
+		if (s->levels[i].path_len == path.len && s->path.len >= path.len &&
+			memcmp(s->path.data, path.at, path.len) == 0)
+			note_way(s, &s->levels[i], NULL, path);
+	return 0;
 }
 
 /* Opens the next directory on the way to an entry, or makes it. *way: what is due to it then. */
