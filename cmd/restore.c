@@ -51,8 +51,9 @@ static const char help[] =
 	"      --json               problems and the result as JSON, one object a line\n"
 	"      --threads N          default: the number of processors\n"
 	"\n"
-	"Exit status: 0 complete; 1 done, but some entries were not whole when backed up\n"
-	"or not all of their metadata could be restored; 2 failed, or entries could\n"
+	"Exit status: 0 complete; 1 done, but some entries were not whole when backed\n"
+	"up, something of another type was kept, or not all of their metadata could be\n"
+	"restored; 2 failed, or entries could\n"
 	"not be restored; 3 a key file is not as it must be; 5 damage found; 6 wrong key;\n"
 	"7 no space; 8 a store was busy.\n";
 

@@ -13,7 +13,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/sysmacros.h>
 #include <unistd.h>
 
 #include "lib/buf.h"
@@ -23,16 +22,17 @@
 #include "lib/names.h"
 #include "pack/absent.h"
 #include "pack/borders.h"
-#include "pack/command.h"
 #include "pack/descent.h"
 #include "pack/hardlink.h"
 #include "pack/load.h"
 #include "pack/newfile.h"
+#include "pack/node.h"
+#include "pack/remark.h"
 #include "pack/restore.h"
 
 #define TEXT_MAX 256 /* of a problem */
 /* Descriptors that are not for prepared files: frames, inputs, the rest. */
-#define FILES_KEPT (PACK_DESCENT_OPEN + 64)
+#define FILES_KEPT (PACK_DESCENT_OPEN + PACK_BORDERS_MAX + 64)
 
 static int put_member(
 	struct pack_extract *x, struct pack_load *load, struct pack_member *m, struct err *err);
@@ -41,7 +41,7 @@ struct pack_extract {
 	struct pack_extract_options o;
 	struct pack_restore restore;
 	struct pack_descent *descent;
-	bool setgid;       /* the target hands its group down */
+	bool setgid;       /* the target may hand its group down */
 	atomic_long files; /* prepared ones that may still be opened */
 	unsigned serial;   /* of temporary names */
 	struct pack_borders borders;
@@ -107,7 +107,8 @@ struct pack_extract *pack_extract_new(const struct pack_extract_options *o, stru
 	pack_borders_init(&x->borders);
 	clock_gettime(CLOCK_REALTIME_COARSE, &x->start);
 	x->parent = -1;
-	x->setgid = fstat(o->target, &st) == 0 && (st.st_mode & S_ISGID);
+	x->setgid =
+		fstat(o->target, &st) == 0 && (st.st_mode & S_ISGID || st.st_gid != x->restore.gid);
 	atomic_init(&x->files, o->files > FILES_KEPT ? (long)(o->files - FILES_KEPT) : 0);
 	x->descent = pack_descent_new(&descent, err);
 	if (x->descent == NULL ||
@@ -238,53 +239,19 @@ static bool is_file(const struct pack_head *head)
 	return head->type == PACK_REGULAR || head->type == PACK_COMMAND;
 }
 
-/* What the TAIL's status means for the one who restores. Returns 0 to restore
- * the entry, 1 to leave it out; both reported if the status is not ok. */
+/* Says what the TAIL's status gives reason to. Returns 0 to restore the entry, 1 to leave it out.
+ */
 static int heed_status(struct pack_extract *x, struct pack_bytes path, const struct pack_head *head,
 	const struct pack_tail *tail)
 {
 	char text[TEXT_MAX];
+	enum pack_remark got = pack_remark(head, tail, x->o.made, text, sizeof text);
 
-	switch (tail->status) {
-	case PACK_OK:
+	if (got == PACK_REMARK_NONE)
 		return 0;
-	case PACK_CHANGED:
-	case PACK_GROWN:
-	case PACK_SHRUNK:
-		problem(x, path, PACK_EXTRACT_NOTE, "restored as it was read: it %s meanwhile",
-			tail->status == PACK_CHANGED ? "was written to"
-			: tail->status == PACK_GROWN ? "grew"
-						     : "shrank");
-		return 0;
-	case PACK_VANISHED:
-		if (tail->has_content && !tail->has_error && tail->size == head->size) {
-			problem(x, path, PACK_EXTRACT_NOTE,
-				"restored: it was removed while it was %s", x->o.made);
-			return 0;
-		}
-		problem(x, path, PACK_EXTRACT_ABSENT, "not restored: it vanished while it was %s",
-			x->o.made);
-		return 1;
-	case PACK_INCOMPLETE:
-		problem(x, path, PACK_EXTRACT_NOTE,
-			"restored without attributes or flags that could not be read when it was "
-			"%s",
-			x->o.made);
-		return 0;
-	case PACK_COMMAND_FAILED:
-		pack_command_failed(tail->exit, text, sizeof text);
-		problem(x, path, PACK_EXTRACT_ABSENT, "not restored: %s", text);
-		return 1;
-	default:
-		if (!is_file(head)) { /* all that it needs is in its HEAD */
-			problem(x, path, PACK_EXTRACT_NOTE, "could not be listed when it was %s",
-				x->o.made);
-			return 0;
-		}
-		problem(x, path, PACK_EXTRACT_ABSENT,
-			"not restored: it could not be read when it was %s", x->o.made);
-		return 1;
-	}
+	problem(x, path, got == PACK_REMARK_NOTE ? PACK_EXTRACT_NOTE : PACK_EXTRACT_ABSENT, "%s",
+		text);
+	return got == PACK_REMARK_LEAVE;
 }
 
 /* Metadata, and the size; in_target: it was made in the target itself, whose
@@ -637,50 +604,6 @@ static int put_dir(struct pack_extract *x, const struct pack_member *m, struct p
 	return got < 0 ? -1 : 0;
 }
 
-/* Metadata of something that was just made under a name: only if it still is
- * what was made. */
-static void dress(struct pack_extract *x, int dir, const char *name, const struct pack_head *head,
-	struct pack_bytes path)
-{
-	int fd = openat(dir, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
-	unsigned how = PACK_RESTORE_PATH;
-	char text[TEXT_MAX];
-	struct stat st = {0};
-
-	if (fd >= 0 && fstat(fd, &st) == 0 && S_ISLNK(st.st_mode))
-		how |= PACK_RESTORE_SYMLINK;
-	else if (pack_descent_acl(x->descent))
-		how |= PACK_RESTORE_ACL;
-	if (st.st_mode == 0 || st.st_uid != geteuid() || st.st_nlink != 1 || S_ISREG(st.st_mode) ||
-		S_ISDIR(st.st_mode))
-		problem(x, path, PACK_EXTRACT_NOTE,
-			"metadata not restored: it was replaced meanwhile");
-	else if (pack_restore_meta(&x->restore, fd, how, 0, head, text, sizeof text) != 0)
-		problem(x, path, PACK_EXTRACT_NOTE, "%s", text);
-	if (fd >= 0)
-		close(fd);
-}
-
-/* Makes a symbolic link, fifo, socket or device. Returns 0, or -1 with errno
- * set. */
-static int make_node(int dir, const char *name, const struct pack_head *head, const char *target)
-{
-	dev_t dev = makedev(head->rdev_major, head->rdev_minor);
-
-	switch (head->type) {
-	case PACK_SYMLINK:
-		return symlinkat(target, dir, name);
-	case PACK_FIFO:
-		return mknodat(dir, name, S_IFIFO | 0600, 0);
-	case PACK_SOCKET:
-		return mknodat(dir, name, S_IFSOCK | 0600, 0);
-	case PACK_CHAR:
-		return mknodat(dir, name, S_IFCHR | 0600, dev);
-	default:
-		return mknodat(dir, name, S_IFBLK | 0600, dev);
-	}
-}
-
 /* Makes way if something has the name. Returns 0 if it may be tried again, 1
  * if what is there stays, which was booked, -1 with errno set. */
 static int replace(struct pack_extract *x, int dir, const char *name, struct pack_bytes path,
@@ -700,7 +623,7 @@ static int replace(struct pack_extract *x, int dir, const char *name, struct pac
 static int put_node(struct pack_extract *x, const struct pack_member *m, struct pack_bytes path,
 	struct err *err)
 {
-	char name[PACK_NAME_MAX + 1], *target = NULL;
+	char name[PACK_NAME_MAX + 1], text[TEXT_MAX], *target = NULL;
 	bool device = m->head.type == PACK_CHAR || m->head.type == PACK_BLOCK;
 	int dir, got;
 
@@ -715,17 +638,19 @@ static int put_node(struct pack_extract *x, const struct pack_member *m, struct 
 		(target = strndup((const char *)m->head.target.at, m->head.target.len)) == NULL)
 		return err_set(err, ERR_NOMEM, "out of memory");
 	pack_descent_name(path, name);
-	got = make_node(dir, name, &m->head, target);
+	got = pack_node_make(dir, name, &m->head, target);
 	if (got != 0 && errno == EEXIST) {
 		got = replace(x, dir, name, path, &m->head);
 		if (got == 0)
-			got = make_node(dir, name, &m->head, target);
+			got = pack_node_make(dir, name, &m->head, target);
 	}
 	free(target);
 	if (got < 0)
 		problem_errno(x, path, "can't be made", errno);
 	if (got == 0) {
-		dress(x, dir, name, &m->head, path);
+		if (pack_node_dress(&x->restore, dir, name, pack_descent_acl(x->descent), &m->head,
+			    text, sizeof text) != 0)
+			problem(x, path, PACK_EXTRACT_NOTE, "%s", text);
 		done(x, path);
 	}
 	return 0;

@@ -21,6 +21,8 @@ static const char acl_default[] = "system.posix_acl_default";
 /* FS_COMPR_FL and FS_NOCOW_FL: btrfs passes over the latter once there is content. */
 #define EARLY_FLAGS 0x00800004u
 
+#define NO_MODE ((mode_t)-1)
+
 /* What is missing, collected. */
 struct missing {
 	char *text;
@@ -64,49 +66,57 @@ static int chown_fd(int fd, uid_t uid, gid_t gid)
 	return fchownat(fd, "", uid, gid, AT_EMPTY_PATH);
 }
 
-/* The mode without set-id bits of another owner or group than the entry's. */
-static mode_t limit_mode(mode_t mode, bool owner, bool group)
+/* Whose an object is to be; (uid_t)-1: not known. */
+struct owner {
+	uid_t uid;
+	gid_t gid;
+};
+
+static struct owner find_owner(const struct pack_restore *r, const struct pack_head *head)
 {
-	if (!owner)
-		mode &= ~(mode_t)S_ISUID;
-	if (!group)
-		mode &= ~(mode_t)S_ISGID;
-	return mode;
+	struct owner o = {(uid_t)-1, (gid_t)-1};
+
+	if (head->has & PACK_HAS_UID)
+		o.uid = head->uid;
+	if (head->has & PACK_HAS_GID)
+		o.gid = head->gid;
+	if (r->numeric_owner || r->names == NULL)
+		return o;
+	if (head->has & PACK_HAS_UID && head->user.at != NULL)
+		names_uid(r->names, head->user.at, head->user.len, &o.uid);
+	if (head->has & PACK_HAS_GID && head->group.at != NULL)
+		names_gid(r->names, head->group.at, head->group.len, &o.gid);
+	return o;
+}
+
+static bool is_owner(const struct owner *o, const struct stat *st)
+{
+	return (o->uid == (uid_t)-1 || o->uid == st->st_uid) &&
+	       (o->gid == (gid_t)-1 || o->gid == st->st_gid);
 }
 
 /* Sets owner and group; takes off *mode what they would give rights to. */
-static void set_owner(const struct pack_restore *r, int fd, unsigned how,
-	const struct pack_head *head, mode_t *mode, struct missing *m)
+static void set_owner(int fd, const struct owner *o, mode_t *mode, struct missing *m)
 {
-	uid_t uid = head->has & PACK_HAS_UID ? head->uid : (uid_t)-1;
-	gid_t gid = head->has & PACK_HAS_GID ? head->gid : (gid_t)-1;
-	bool has_uid = uid != (uid_t)-1, has_gid = gid != (gid_t)-1;
 	struct stat st = {.st_uid = (uid_t)-1, .st_gid = (gid_t)-1};
-	int errnum = 0;
+	int errnum = EOPNOTSUPP;
 
-	if (!r->privileged)
-		return;
-	if (!r->numeric_owner && r->names != NULL) {
-		if (has_uid && head->user.at != NULL)
-			names_uid(r->names, head->user.at, head->user.len, &uid);
-		if (has_gid && head->group.at != NULL)
-			names_gid(r->names, head->group.at, head->group.len, &gid);
-	}
-	if (how & PACK_RESTORE_FRESH && uid == r->uid && gid == r->gid)
-		return;
-	if ((has_uid || has_gid) && chown_fd(fd, uid, gid) != 0) {
+	if ((o->uid != (uid_t)-1 || o->gid != (gid_t)-1) && chown_fd(fd, o->uid, o->gid) != 0) {
 		errnum = errno;
-		chown_fd(fd, (uid_t)-1, gid); /* one of them may be allowed */
-		chown_fd(fd, uid, (gid_t)-1);
+		chown_fd(fd, (uid_t)-1, o->gid); /* one of them may be allowed */
+		chown_fd(fd, o->uid, (gid_t)-1);
 	}
-	if (fstat(fd, &st) != 0 && errnum == 0)
+	if (fstat(fd, &st) != 0)
 		errnum = errno;
-	if ((has_uid && st.st_uid != uid) || (has_gid && st.st_gid != gid)) {
-		errno = errnum != 0 ? errnum : EOPNOTSUPP;
+	if (!is_owner(o, &st)) {
+		errno = errnum;
 		miss_errno(m, "owner not restored");
 	}
-	*mode = limit_mode(*mode, has_uid && st.st_uid == uid, has_gid && st.st_gid == gid);
-	if (has_gid && st.st_gid != gid) /* its rights would be another group's */
+	if (o->uid != st.st_uid)
+		*mode &= ~(mode_t)S_ISUID;
+	if (o->gid != st.st_gid)
+		*mode &= ~(mode_t)S_ISGID;
+	if (o->gid != (gid_t)-1 && o->gid != st.st_gid) /* its rights would be another group's */
 		*mode &= ~(mode_t)S_IRWXG | ((*mode & S_IRWXO) << 3);
 }
 
@@ -184,8 +194,7 @@ static void set_mode(const struct pack_restore *r, int fd, unsigned how, mode_t 
 			(unsigned)pack_restore_mode(r, head), (unsigned)mode);
 	if (how & PACK_RESTORE_SYMLINK)
 		return;
-	if (how & PACK_RESTORE_FRESH && fresh_mode == mode && head->xattrs.at == NULL &&
-		!(how & PACK_RESTORE_ACL))
+	if (fresh_mode == mode && head->xattrs.at == NULL && !(how & PACK_RESTORE_ACL))
 		return;
 	fs_proc_path(fd, path);
 	if (how & PACK_RESTORE_PATH ? chmod(path, mode) != 0 : fchmod(fd, mode) != 0)
@@ -206,24 +215,19 @@ static void set_times(int fd, unsigned how, const struct pack_head *head, struct
 }
 
 /* What the file system did not keep, and did not say so. */
-static void look_again(
-	int fd, unsigned how, mode_t mode, const struct pack_head *head, struct missing *m)
+static void look_again(const struct stat *st, unsigned how, mode_t mode,
+	const struct pack_head *head, struct missing *m)
 {
-	struct stat st;
-
 	if (m->any)
-		return; /* it did say so */
-	if (fstat(fd, &st) != 0) {
-		miss_errno(m, "metadata can't be compared");
-		return;
-	}
-	if (!(how & PACK_RESTORE_SYMLINK) && (st.st_mode & 07777) != mode)
+		return; /* something was said */
+	if (!(how & PACK_RESTORE_SYMLINK) && (st->st_mode & 07777) != mode)
 		miss(m, "mode not restored: it is %04o here, not %04o",
-			(unsigned)st.st_mode & 07777, (unsigned)mode);
-	if (head->has & PACK_HAS_MTIME && (st.st_mtim.tv_sec != head->mtime.sec ||
-						  (uint32_t)st.st_mtim.tv_nsec != head->mtime.nsec))
+			(unsigned)st->st_mode & 07777, (unsigned)mode);
+	if (head->has & PACK_HAS_MTIME &&
+		(st->st_mtim.tv_sec != head->mtime.sec ||
+			(uint32_t)st->st_mtim.tv_nsec != head->mtime.nsec))
 		miss(m, "modification time not kept exactly: it is %lld.%09ld here, not %lld.%09u",
-			(long long)st.st_mtim.tv_sec, st.st_mtim.tv_nsec,
+			(long long)st->st_mtim.tv_sec, st->st_mtim.tv_nsec,
 			(long long)head->mtime.sec, head->mtime.nsec);
 }
 
@@ -232,15 +236,24 @@ int pack_restore_meta(const struct pack_restore *r, int fd, unsigned how, mode_t
 {
 	struct missing m = {text, text_len, 0};
 	mode_t mode = pack_restore_mode(r, head);
+	struct owner owner = find_owner(r, head);
+	bool fresh = how & PACK_RESTORE_FRESH && (mode & 06000) == 0;
+	struct stat st;
 
 	/* A change of owner takes set-id bits and capabilities off: what depends on it comes
 	 * later. */
-	set_owner(r, fd, how, head, &mode, &m);
+	if (r->privileged && !(fresh && owner.uid == r->uid && owner.gid == r->gid))
+		set_owner(fd, &owner, &mode, &m);
 	set_xattrs(r, fd, how, head, &m);
-	set_mode(r, fd, mode & 06000 ? how & ~(unsigned)PACK_RESTORE_FRESH : how, fresh_mode, mode,
-		head, &m);
+	set_mode(r, fd, how, fresh ? fresh_mode : NO_MODE, mode, head, &m);
 	set_times(fd, how, head, &m);
-	look_again(fd, how, mode, head, &m);
+	if (fstat(fd, &st) != 0)
+		miss_errno(&m, "metadata can't be compared");
+	else if (r->privileged && fresh && !is_owner(&owner, &st)) /* it is made as another here */
+		return pack_restore_meta(
+			r, fd, how & ~(unsigned)PACK_RESTORE_FRESH, 0, head, text, text_len);
+	else
+		look_again(&st, how, mode, head, &m);
 	return m.any;
 }
 
