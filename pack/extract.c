@@ -305,14 +305,9 @@ struct prepared {
 	char text[TEXT_MAX];
 };
 
-static bool wanted_path(const struct pack_extract *x, struct pack_bytes path)
+static bool wanted(const struct pack_extract *x, struct pack_bytes path)
 {
 	return x->o.selected == NULL || x->o.selected(x->o.ctx, path.at, path.len);
-}
-
-static bool wanted(const struct pack_extract *x, const struct pack_head *head)
-{
-	return wanted_path(x, head->path);
 }
 
 /* Writes a whole member's file. Returns 0, or -1 with errno set. */
@@ -358,7 +353,7 @@ void pack_extract_prepare(struct pack_extract *x, struct pack_load *load)
 	for (i = 0; i < count; i++) {
 		path = m[i].head.path;
 		if (!is_file(&m[i].head) || m[i].verdict != PACK_GOOD ||
-			m[i].tail.status > PACK_SHRUNK || !wanted(x, &m[i].head) ||
+			m[i].tail.status > PACK_SHRUNK || !wanted(x, m[i].head.path) ||
 			!strip(x, &path))
 			continue;
 		if (atomic_fetch_sub(&x->files, 1) <= 0 || (p = malloc(sizeof *p)) == NULL) {
@@ -510,7 +505,7 @@ int pack_extract_head(struct pack_extract *x, const struct pack_head *head, stru
 		x->head.path = (struct pack_bytes){0};
 		return -1;
 	}
-	if (!wanted(x, head) || !strip(x, &path) || !is_file(head))
+	if (!wanted(x, head->path) || !strip(x, &path) || !is_file(head))
 		return 0;
 	dir = pack_descent_go(x->descent, path, err);
 	if (dir < 0)
@@ -550,7 +545,7 @@ int pack_extract_tail(struct pack_extract *x, const struct pack_tail *tail,
 		x->open = false;
 		return put_member(x, NULL, &m, err);
 	}
-	if (!wanted(x, &x->head) || !strip(x, &path)) {
+	if (!wanted(x, x->head.path) || !strip(x, &path)) {
 		close_file(x);
 		return 0;
 	}
@@ -717,7 +712,7 @@ static int put_link(struct pack_extract *x, const struct pack_member *m, struct 
 	};
 	struct pack_bytes link = m->head.link;
 
-	if (!wanted_path(x, link) || !strip(x, &link)) {
+	if (!wanted(x, link) || !strip(x, &link)) {
 		problem(x, path, PACK_EXTRACT_LOST,
 			"hard link to an entry that is not unpacked along with it");
 		return 0;
@@ -731,7 +726,7 @@ static int put_link(struct pack_extract *x, const struct pack_member *m, struct 
 		memcmp(link.at, path.at, pack_descent_parent(path)) != 0)
 		make.from = pack_descent_open(x->descent, link.at, pack_descent_parent(link));
 	if (is_foreign(x, path, link, make.from, old)) {
-		/* reported */
+		/* which was reported */
 	} else if (make.from < 0) {
 		problem_errno(x, path, "can't be linked", errno);
 	} else {
@@ -764,7 +759,7 @@ static int put_member(
 
 	if (path.at == NULL || !strip(x, &path) || (is_root(path) && !directory))
 		return 0;
-	if (!wanted(x, &m->head))
+	if (!wanted(x, m->head.path))
 		return directory && m->verdict == PACK_GOOD && !is_root(path)
 			       ? pack_descent_way(x->descent, &m->head, path, err)
 			       : 0;
