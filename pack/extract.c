@@ -158,28 +158,51 @@ static void problem_errno(
 	x->o.problem(x->o.ctx, path, PACK_EXTRACT_LOST, errnum, text);
 }
 
-/* An entry that is not restored, because what is there (a type and a time) is kept. sum: the
- * entry's SHA-256, or NULL. */
+/* The entry's SHA-256; NULL if it has none. */
+static const uint8_t *sum_of(const struct pack_tail *tail)
+{
+	return tail->has_content && !tail->sparse ? tail->sum : NULL;
+}
+
+/* An entry that is not restored, because what is there is kept. sum: as sum_of. */
 static void kept(struct pack_extract *x, struct pack_bytes path, const struct pack_head *head,
 	const struct stat *there, int dir, const uint8_t *sum)
 {
 	bool same = pack_overwrite_same(head, there, dir);
 
-	x->why = !same || sum == NULL                       ? PACK_ABSENT_KEPT
-		 : x->o.overwrite == PACK_OVERWRITE_CHANGED ? PACK_ABSENT_NOT
-							    : PACK_ABSENT_SAME;
+	x->why = PACK_ABSENT_KEPT;
+	if (same && x->o.overwrite == PACK_OVERWRITE_CHANGED)
+		x->why = PACK_ABSENT_NOT;
+	else if (same && sum != NULL)
+		x->why = PACK_ABSENT_SAME;
 	if (!pack_overwrite_alike(head->type, there->st_mode))
 		problem(x, path, PACK_EXTRACT_KEPT,
 			"not restored: what has its name is something else, and is kept");
 }
 
-/* Books whether an entry was restored. sum: as in `kept`. */
+/* Books whether an entry was restored. */
 static void book(struct pack_extract *x, struct pack_bytes path, const uint8_t *sum)
 {
 	if (x->why == PACK_ABSENT_NOT)
 		pack_absent_remove(&x->absent, path);
 	else
 		pack_absent_add(&x->absent, path, x->why, sum);
+}
+
+/* A file can't be written: EFBIG is the one reason that asks for the size. */
+static void problem_write(struct pack_extract *x, struct pack_bytes path, uint64_t size, int errnum)
+{
+	char text[TEXT_MAX];
+
+	if (errnum != EFBIG) {
+		problem_errno(x, path, "can't be written", errnum != 0 ? errnum : EIO);
+		return;
+	}
+	snprintf(text, sizeof text,
+		"can't be written: its %llu bytes are more than this file system, or a limit "
+		"(ulimit -f), allows in one file",
+		(unsigned long long)size);
+	x->o.problem(x->o.ctx, path, PACK_EXTRACT_LOST, errnum, text);
 }
 
 /* --- paths -------------------------------------------------------------- */
@@ -406,7 +429,7 @@ static int put_file(struct pack_extract *x, struct pack_load *load, struct pack_
 	struct pack_bytes path, struct err *err)
 {
 	struct prepared *p = m->user, mine = {.file = {.fd = -1}};
-	const uint8_t *sum = m->tail.has_content ? m->tail.sum : NULL;
+	const uint8_t *sum = sum_of(&m->tail);
 	int dir;
 
 	if (heed_status(x, path, &m->head, &m->tail) != 0)
@@ -422,7 +445,7 @@ static int put_file(struct pack_extract *x, struct pack_load *load, struct pack_
 	if (pack_newfile_open(&mine.file, dir, pack_restore_mode(&x->restore, &m->head), &m->head,
 		    &x->serial) != 0 ||
 		write_member(x, load, m, &mine.file, false, mine.text) != 0)
-		problem_errno(x, path, "can't be written", errno != 0 ? errno : EIO);
+		problem_write(x, path, m->tail.size, errno);
 	else if (file_commit(x, &mine.file, dir, path, &m->head, sum, mine.text) != 0)
 		problem_errno(x, path, "can't be put in place", EXDEV);
 	pack_newfile_drop(&mine.file, dir);
@@ -459,7 +482,7 @@ static void spoil(struct pack_extract *x)
 	struct pack_bytes path = x->head.path;
 
 	strip(x, &path);
-	problem_errno(x, path, "can't be written", errno != 0 ? errno : EIO);
+	problem_write(x, path, x->head.size, errno);
 	x->bad = true;
 }
 
@@ -537,6 +560,7 @@ int pack_extract_tail(struct pack_extract *x, const struct pack_tail *tail,
 	enum pack_verdict verdict, struct err *err)
 {
 	struct pack_bytes path = x->head.path;
+	const uint8_t *sum = sum_of(tail);
 	char text[TEXT_MAX];
 
 	if (!is_file(&x->head)) {
@@ -551,14 +575,12 @@ int pack_extract_tail(struct pack_extract *x, const struct pack_tail *tail,
 	}
 	x->why = PACK_ABSENT_LOST;
 	if (!x->bad && verdict == PACK_GOOD && heed_status(x, path, &x->head, tail) == 0) {
-		const uint8_t *sum = tail->has_content ? tail->sum : NULL;
-
 		if (file_finish(x, &x->file, false, &x->head, x->at, x->hole, text) != 0)
-			problem_errno(x, path, "can't be written", errno);
+			problem_write(x, path, x->at, errno);
 		else if (file_commit(x, &x->file, x->parent, path, &x->head, sum, text) != 0)
 			problem_errno(x, path, "can't be put in place", EXDEV);
 	}
-	book(x, path, tail->has_content ? tail->sum : NULL);
+	book(x, path, sum);
 	close_file(x);
 	return 0;
 }
@@ -767,7 +789,7 @@ static int put_member(
 	if (m->verdict == PACK_GOOD)
 		ret = put_selected(x, load, m, path, err);
 	if (!directory)
-		book(x, path, m->tail.has_content ? m->tail.sum : NULL);
+		book(x, path, sum_of(&m->tail));
 	return ret;
 }
 

@@ -96,10 +96,10 @@ static int copy_content(int from, int to, off_t size)
 	uint8_t *piece = malloc(PIECE);
 	off_t at = 0, end;
 	struct err err;
-	ssize_t n = 1;
+	ssize_t n;
 	int ret = piece != NULL ? ftruncate(to, size) : -1;
 
-	while (ret == 0 && at < size && n > 0) {
+	while (ret == 0 && at < size) {
 		at = lseek(from, at, SEEK_DATA);
 		if (at < 0) {
 			ret = errno == ENXIO ? 0 : -1; /* the rest is a hole */
@@ -108,12 +108,12 @@ static int copy_content(int from, int to, off_t size)
 		end = lseek(from, at, SEEK_HOLE);
 		if (end < 0 || lseek(from, at, SEEK_SET) < 0)
 			ret = -1;
-		while (ret == 0 && at < end && n > 0) {
+		while (ret == 0 && at < end) {
 			size_t want = end - at < PIECE ? (size_t)(end - at) : PIECE;
 
+			errno = EIO; /* if it has become shorter */
 			n = read(from, piece, want);
-			if (n < 0 || (n > 0 && fs_write_at(to, piece, (size_t)n, (uint64_t)at,
-						       &err) != 0))
+			if (n <= 0 || fs_write_at(to, piece, (size_t)n, (uint64_t)at, &err) != 0)
 				ret = -1;
 			else
 				at += n;

@@ -841,6 +841,11 @@ const struct rpc_identity *rpc_call_peer(const struct rpc_call *call)
 	return &call->conn->peer;
 }
 
+const char *rpc_call_address(const struct rpc_call *call)
+{
+	return call->conn->address;
+}
+
 bool rpc_call_has_blob(const struct rpc_call *call)
 {
 	return call->in != RPC_HALF_NONE;
