@@ -442,10 +442,13 @@ int pack_descent_way(struct pack_descent *s, const struct pack_head *head, struc
 	*w = (struct way){.path_len = path.len};
 	if (set_due(&w->due, head, err) != 0)
 		return -1;
-	for (i = 1; i < s->depth; i++) /* it may be entered, and bare */
-		if (s->levels[i].path_len == path.len && s->path.len >= path.len &&
-			memcmp(s->path.data, path.at, path.len) == 0)
-			note_way(s, &s->levels[i], NULL, path);
+	for (i = 1; i < s->depth; i++) { /* it may be entered, and bare */
+		struct level *f = &s->levels[i];
+
+		if (f->path_len == path.len && memcmp(s->path.data, path.at, path.len) == 0 &&
+			f->due.meta == NULL && find_bare(s, f) != NULL)
+			note_way(s, f, NULL, path);
+	}
 	return 0;
 }
 

@@ -40,7 +40,7 @@ for how in "unpack -f p" "unpack --threads 1 -f p" "restore -s st --state state 
 
 	for text in usr/lib /usr/lib ../usr/lib; do
 		again $text
-		for n in 1 2; do
+		for _ in 1 2; do
 			status_of "$@" --keep-directory-symlink
 			[ $status = 0 ] || { cat out; fail "$how, $text: status $status"; }
 			[ "$(readlink t/lib)" = $text ] || fail "$how, $text: the link is gone"

@@ -70,9 +70,9 @@ chmod 755 t
 # Where it ends at damage.
 again
 size=$(stat -c %s p)
-head -c $((size / 2)) p >cut
-chmod 644 cut
-check 5 damage -- ./fdump unpack -f cut -C t
+head -c $((size / 2)) p >half
+chmod 644 half
+check 5 damage -- ./fdump unpack -f half -C t
 # And by a signal, which comes while more of the pack is waited for.
 cat >ended.py <<'PY'
 import os, signal, subprocess, sys, time
