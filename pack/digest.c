@@ -138,7 +138,6 @@ void pack_digest_hole(struct pack_digest *d, uint64_t len)
 
 void pack_digest_end(struct pack_digest *d, uint8_t sum[HASH_LEN])
 {
-	bool wrong = !d->sparse && d->holes > PACK_HOLES_MAX;
 	size_t left = (size_t)(d->at % BLOCK);
 	uint8_t size[8];
 
@@ -149,8 +148,6 @@ void pack_digest_end(struct pack_digest *d, uint8_t sum[HASH_LEN])
 		hash_add(d->hash, size, sizeof size);
 	}
 	hash_end(d->hash, sum);
-	if (wrong)
-		memset(sum, 0, HASH_LEN);
 	d->sparse = false;
 	d->at = d->holes = 0;
 }

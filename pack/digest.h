@@ -40,9 +40,9 @@ void pack_digest_begin(struct pack_digest *digest, bool sparse);
 void pack_digest_data(struct pack_digest *digest, const void *bytes, size_t len);
 void pack_digest_hole(struct pack_digest *digest, uint64_t len);
 
-/* Writes the digest, and begins a plain one. Of a plain content with more than
- * PACK_HOLES_MAX bytes of holes, which no writer makes, and which would take hours,
- * it is all zeros: it agrees with nothing. */
+/* Writes the digest, and begins a plain one. No writer makes a plain one of more than
+ * PACK_HOLES_MAX bytes of holes, which would take hours. Here such holes are left out: a
+ * reader counts them too, and refuses what has more. */
 void pack_digest_end(struct pack_digest *digest, uint8_t sum[HASH_LEN]);
 
 #endif

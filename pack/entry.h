@@ -157,6 +157,8 @@ bool pack_tail_same_sum(const struct pack_tail *a, const struct pack_tail *b);
 
 /* Of an entry whose content has another digest than its TAIL says. */
 #define PACK_SUM_WRONG "checksum does not agree with the content"
+/* Of an entry without a sparse digest that has over PACK_HOLES_MAX bytes of holes. */
+#define PACK_HOLES_WRONG "more than 1 GiB of holes, without the checksum that goes with them"
 
 /* What stands between HEAD and TAIL. */
 enum pack_item_kind {

@@ -93,7 +93,7 @@ static int broken(struct pack_load *load, const uint8_t *at, const struct err *w
 
 /* Content up to a TAIL or the end. */
 struct content {
-	uint64_t size;
+	uint64_t size, holes;
 	unsigned items;
 	const uint8_t *piece; /* all of it, if it is one DATA */
 };
@@ -140,6 +140,7 @@ static int pass_content(const struct pack_load *load, struct cbor_in *in,
 		if (n > PACK_CONTENT_MAX - c->size)
 			return err_set(why, ERR_LIMIT, "content over the limit of 16 TiB");
 		c->size += n;
+		c->holes += item.kind == PACK_ITEM_HOLE ? n : 0;
 		c->piece = c->items++ == 0 && item.kind == PACK_ITEM_DATA ? item.data.at : NULL;
 		if (digest == NULL)
 			continue;
@@ -193,7 +194,8 @@ static int judge_sum(
 }
 
 /* What only the TAIL can tell. */
-static int judge(struct pack_load *load, struct pack_member *m, uint64_t size, struct err *err)
+static int judge(
+	struct pack_load *load, struct pack_member *m, const struct content *c, struct err *err)
 {
 	struct err why = {0};
 
@@ -201,11 +203,15 @@ static int judge(struct pack_load *load, struct pack_member *m, uint64_t size, s
 		return 0;
 	if (pack_tail_fits(&m->head, &m->tail, &why) != 0)
 		return refuse_member(load, m, why.message, err);
-	if (size > 0 && !has_content(&m->head))
+	if (c->size > 0 && !has_content(&m->head))
 		return refuse_member(load, m, "content where none can be", err);
 	if (!m->tail.has_content)
 		return 0;
-	if (size != m->tail.size) {
+	if (!m->tail.sparse && c->holes > PACK_HOLES_MAX) {
+		m->verdict = PACK_WRONG;
+		return keep(load, PACK_HOLES_WRONG, &m->why, err);
+	}
+	if (c->size != m->tail.size) {
 		m->verdict = PACK_WRONG;
 		return keep(load, "size does not agree with the content", &m->why, err);
 	}
@@ -286,7 +292,7 @@ static int decode_entry(
 		return broken(load, start, &why, err) != 0 ? -1 : 1;
 	if (got > 0 && m.verdict == PACK_GOOD && refuse_member(load, &m, why.message, err) != 0)
 		return -1;
-	if (judge(load, &m, content.size, err) != 0 || prove(load, &m, &content, digest, err) != 0)
+	if (judge(load, &m, &content, err) != 0 || prove(load, &m, &content, digest, err) != 0)
 		return -1;
 	if (load->want_meta && m.verdict != PACK_REFUSED && add_meta(load, &m, err) != 0)
 		return -1;

@@ -48,8 +48,8 @@ struct pack_reader {
 	struct pack_head head; /* without borrowed parts, but for the path */
 	enum pack_verdict verdict;
 	struct pack_digest *content_sum;
-	uint64_t size, open_at; /* open_at: of the block, in the input */
-	uint32_t open_head;     /* of the HEAD in it */
+	uint64_t size, holes, open_at; /* open_at: of the block, in the input */
+	uint32_t open_head;            /* of the HEAD in it */
 
 	/* Records since the last index. */
 	struct buf seen;
@@ -285,6 +285,7 @@ static void add_lead(struct pack_reader *r, const struct pack_load *load)
 		uint64_t n = item.kind == PACK_ITEM_DATA ? item.data.len : item.hole;
 
 		r->size += n;
+		r->holes += item.kind == PACK_ITEM_HOLE ? n : 0;
 		if (r->size > PACK_CONTENT_MAX)
 			r->verdict = PACK_WRONG;
 		if (!r->prove || load->summed || r->verdict != PACK_GOOD)
@@ -321,6 +322,9 @@ static int end_open(struct pack_reader *r, struct pack_load *load, struct err *e
 	} else if (tail->has_content && (r->size != tail->size || r->verdict == PACK_WRONG)) {
 		load->lead_verdict = PACK_WRONG;
 		reason = "size does not agree with the content";
+	} else if (tail->has_content && !tail->sparse && r->holes > PACK_HOLES_MAX) {
+		load->lead_verdict = PACK_WRONG;
+		reason = PACK_HOLES_WRONG;
 	} else if (tail->has_content && r->prove && memcmp(sum, tail->sum, HASH_LEN) != 0) {
 		load->lead_verdict = PACK_WRONG;
 		reason = PACK_SUM_WRONG;
@@ -355,7 +359,7 @@ static int begin_open(struct pack_reader *r, struct pack_load *load, struct err 
 	r->open_at = load->at;
 	r->open_head = m->at;
 	r->verdict = m->verdict;
-	r->size = 0;
+	r->size = r->holes = 0;
 	pack_digest_begin(r->content_sum, m->head.has & PACK_HAS_SPARSE);
 	buf_clear(&r->path);
 	buf_clear(&r->record);
@@ -376,6 +380,7 @@ static int begin_open(struct pack_reader *r, struct pack_load *load, struct err 
 	cbor_in_init(&in, load->raw + m->content, m->content_end - m->content);
 	while (pack_load_item(load, &in, &item, NULL) == 0 && item.kind < PACK_ITEM_TAIL) {
 		r->size += item.kind == PACK_ITEM_DATA ? item.data.len : item.hole;
+		r->holes += item.kind == PACK_ITEM_HOLE ? item.hole : 0;
 		if (!r->prove || load->summed)
 			continue;
 		if (item.kind == PACK_ITEM_DATA)

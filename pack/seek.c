@@ -422,7 +422,7 @@ struct member {
 	const struct pack_index_record *record;
 	uint32_t pack;
 	uint64_t at, seq; /* of the block that is next */
-	uint64_t size;
+	uint64_t size, holes;
 	struct cbor_in in;
 };
 
@@ -478,6 +478,9 @@ static int take_item(struct member *m, const struct pack_item *item, struct err 
 		pack_digest_data(m->hand->digest, item->data.at, n);
 		return sink->data != NULL ? sink->data(sink->ctx, item->data.at, n, err) : 0;
 	}
+	m->holes += n;
+	if (!(m->record->head.has & PACK_HAS_SPARSE) && m->holes > PACK_HOLES_MAX)
+		return err_set(err, ERR_DAMAGE, PACK_HOLES_WRONG);
 	pack_digest_hole(m->hand->digest, n);
 	return sink->hole != NULL ? sink->hole(sink->ctx, n, err) : 0;
 }

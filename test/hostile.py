@@ -519,7 +519,9 @@ def integrity(outside):
     refused("F06", "sparse digest of an unknown kind", b"f", data=[b"good"], head={"Z": 2}, inside={"f": "none"})
     refused("F06", "sparse digest of a folder", b"f", type=2, head={"Z": 1}, inside={"f": "none"})
     refused("F06", "sparse digest of a command", b"f", type=9, data=[b"good"], head={"Z": 1}, inside={"f": "none"})
-    refused("F06", "holes of 15 TiB, each byte to be hashed", b"f", data=[15 << 40], inside={"f": "none"})
+    for what, data in ("in one piece", [15 << 40]), ("in two blocks", [(1 << 30) + 1, bytes((1 << 20) - 9), 1]):
+        for digest in bytes(32), sparse_sum(data), content_sum([d for d in data if isinstance(d, bytes)])[1]:
+            refused("F06", "too large holes %s, %s" % (what, digest[:2].hex()), b"f", data=data, tail={"h": digest}, inside={"f": "none"})
     refused("F06", "unknown key that must be understood", b"f", data=[b"good"], tail={"Sum": b"x"}, inside={"f": "none"})
     refused("F06", "unknown key that must be understood, in HEAD", b"f", data=[b"good"], head={"Enc": 1}, inside={"f": "none"})
     for key, value in (("H", "none"), ("H", ""), ("H", "md5"), ("H", None), ("F", 2), ("F", None), ("K", "store"), ("Z", 1)):

@@ -47,14 +47,10 @@ static void say_hello(struct peer *p);
 static void take_denied(struct peer *p, const struct manager_welcome *w)
 {
 	struct manager_uplink *u = p->uplink;
-	const struct rpc_identity *peer = rpc_conn_peer(p->conn);
-	struct rpc_issuer by;
 	struct err err = {0};
-	int ret;
+	int ret = rpc_deny_replace(u->o.deny, &rpc_conn_peer(p->conn)->issuer, w->denied,
+		w->denied_count, &err);
 
-	memcpy(by.manager, peer->name, sizeof by.manager);
-	memcpy(by.host, peer->host, sizeof by.host);
-	ret = rpc_deny_replace(u->o.deny, &by, w->denied, w->denied_count, &err);
 	if (ret == 0)
 		ret = rpc_deny_save(u->o.deny, u->o.deny_path, &err) == 0 ? 2 : -1;
 	if (ret < 0)

@@ -11,7 +11,7 @@
 #include <stdint.h>
 
 #include "cmd/store/dump.h"
-#include "cmd/store/store.h"
+#include "cmd/store/receipt.h"
 #include "lib/seal.h"
 
 struct err;

@@ -34,16 +34,18 @@ only() {
 	[ ! -d cmd/manager ] || includes cmd/manager | grep ':"cmd/agent/' |
 		sed 's~$~  (a manager uses nothing of the agent)~'
 	[ ! -d cmd/agent ] || includes cmd/agent | grep ':"cmd/manager/' |
-		grep -vE ':"cmd/manager/(plan|slots|report)\.h"' |
-		sed 's~$~  (an agent uses of the manager only plan, slots and report)~'
-	only 'gcrypt\.h' 'lib/(hash|seal)\.c'
+		grep -vE ':"cmd/manager/(plan|slots|report|proto|uplink)\.h"' |
+		sed 's~$~  (an agent uses of the manager only what the two say to each other)~'
+	only 'gcrypt\.h' 'lib/(gcm|hash|seal)\.c'
 	only 'intel-ipsec-mb\.h' 'lib/(sums|gcm)\.c'
 	only 'xxhash\.h' 'lib/hash\.c'
 	only 'z(std|dict)[^>]*\.h' 'lib/zst\.c'
 	only 'cbor[./][^>]*' 'lib/cbor\.c'
 	only 'lmdb\.h' 'lib/[a-z]*\.c'
 	only 'confuse\.h' 'cmd/manager/syntax\.c'
-	only 'ev\.h' 'rpc/[^:]*'
+	only 'ev\.h' 'rpc/loop\.c'
+	# The link is below calls and connections.
+	[ ! -d rpc ] || includes rpc | grep -E '^rpc/(link|tls|loop|wire)\.[ch]:"rpc/(inner|call|conn)\.h'
 	only '(mbedtls|psa)/[^>]*' 'rpc/[^:]*\.c'
 	only '(jansson|microhttpd)\.h' 'cmd/[^:]*'
 } >"$bad"

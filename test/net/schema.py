@@ -167,7 +167,7 @@ row = {k: re.findall(r"\b\d+(?=,|;| |$)", v) for k, v in rows.items() if "connec
 expect("limits of connections", [n for k in row for n in row[k] if n != "64:"],
        [c[0], c[1], c[3], c[2]])
 
-times = dict(re.findall(r"^\t\.(\w+) = (\d+) \* 1000,", c_files[root / "rpc/conn.c"], re.M))
+times = dict(re.findall(r"^\t\.(\w+) = (\d+) \* 1000,", c_files[root / "rpc/link.c"], re.M))
 life = text[text.index("## 9."):text.index("## 10.")]
 expect("deadlines, section 9", re.findall(r"(\d+) s\b", life),
        [times[k] for k in ("handshake", "frame", "cancel", "ping", "dead", "bye")])
