@@ -31,7 +31,8 @@
 #include "lib/zst.h"
 
 static const char help[] =
-	"usage: fdump backup -s STORE... (--to KEY.pub... | --open) [options] [PATH...]\n"
+	"usage: fdump backup -s STORE... (--to KEY.pub... | --unencrypted) [options]\n"
+	"                    [PATH...]\n"
 	"\n"
 	"Keeps trees of files as a new dump in each STORE. What was not touched since\n"
 	"the last dump is not read again; equal content is stored once.\n"
@@ -40,7 +41,7 @@ static const char help[] =
 	"                          in each)\n"
 	"      --copies N          enough when N stores have it; default: all\n"
 	"      --to FILE.pub       seal it to this public key (repeatable)\n"
-	"      --open              not sealed: whoever has the store can read it\n"
+	"      --unencrypted       not sealed: whoever has the store can read it\n"
 	"      --name NAME         of this backup; default: backup\n"
 	"  -C, --directory DIR     PATHs are in DIR\n"
 	"  -T, --files-from FILE   read more PATHs from FILE\n"
@@ -103,7 +104,7 @@ struct options {
 enum {
 	OPT_COPIES = UI_OPTIONS_OWN,
 	OPT_TO,
-	OPT_OPEN,
+	OPT_UNENCRYPTED,
 	OPT_NAME,
 	OPT_ONE_FS,
 	OPT_CACHES,
@@ -120,7 +121,7 @@ enum {
 static const struct option own[] = {
 	{"copies", required_argument, NULL, OPT_COPIES},
 	{"to", required_argument, NULL, OPT_TO},
-	{"open", no_argument, NULL, OPT_OPEN},
+	{"unencrypted", no_argument, NULL, OPT_UNENCRYPTED},
 	{"name", required_argument, NULL, OPT_NAME},
 	{"one-file-system", no_argument, NULL, OPT_ONE_FS},
 	{"exclude-caches", no_argument, NULL, OPT_CACHES},
@@ -217,7 +218,7 @@ static int take(void *ctx, int c)
 	struct options *o = ctx;
 
 	switch (c) {
-	case OPT_OPEN:
+	case OPT_UNENCRYPTED:
 		o->open = true;
 		return -1;
 	case OPT_ONE_FS:
@@ -247,10 +248,10 @@ static int check(const struct options *o)
 		return ui_usage("backup", "--copies %ld wants as many stores", o->copies);
 	if (o->to_count == 0 && !o->open)
 		return ui_usage("backup",
-			"to whom is it sealed? --to KEY.pub (fdump key new KEY makes "
-			"KEY and KEY.pub), or --open for nobody");
+			"choose encryption: --to KEY.pub ('fdump key new KEY' makes the pair), or "
+			"--unencrypted");
 	if (o->to_count > 0 && o->open)
-		return ui_usage("backup", "--to and --open exclude each other");
+		return ui_usage("backup", "--to and --unencrypted exclude each other");
 	return -1;
 }
 

@@ -18,7 +18,7 @@ back() {
 	echo other >t/other
 	status=0
 	(cd t && exec timeout 30 strace -f -qq -o /dev/null -P f -P "$PWD/f" -e trace=read,pread64 \
-		-e "inject=read,pread64:delay_enter=500000:when=$1" "$FDUMP" backup -s ../store --open \
+		-e "inject=read,pread64:delay_enter=500000:when=$1" "$FDUMP" backup -s ../store --unencrypted \
 		--state ../state --threads 1 .) >result 2>err &
 	sleep 0.25
 	for i in $2; do

@@ -7,7 +7,7 @@ cd "$work"
 fdump() { "$FDUMP" "$@"; }
 fail() { echo "$*"; cat out err; exit 1; }
 status_of() { status=0; "$@" >out 2>err || status=$?; }
-back() { fdump backup --open --state state -C tree -s one -s two . "$@"; }
+back() { fdump backup --unencrypted --state state -C tree -s one -s two . "$@"; }
 stored() { sed -n 's/.* \([0-9]*\) bytes stored, .*/\1/p' out; }
 
 mkdir tree

@@ -14,7 +14,7 @@ head -c 6000000 /dev/urandom >tree/b
 touch -d '10 seconds ago' tree/a tree/b
 for store in one two three; do fdump store init $store; done
 # shellcheck disable=SC2120 # status_of passes them
-back() { fdump backup --open --state state -C tree -s one -s two -s three . "$@"; }
+back() { fdump backup --unencrypted --state state -C tree -s one -s two -s three . "$@"; }
 sleep 4 # what was touched just now would be read again
 back >/dev/null
 

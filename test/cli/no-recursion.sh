@@ -10,7 +10,7 @@ for f in tree/one tree/a/two tree/a/b/three tree/cache/four; do echo $f >$f; don
 ln tree/one tree/a/link
 touch -d '1 hour ago' tree/one tree/a/b/three tree/cache/four
 "$FDUMP" store init s >/dev/null
-back() { "$FDUMP" backup -s s --open --state state --no-recursion "$@" >/dev/null; }
+back() { "$FDUMP" backup -s s --unencrypted --state state --no-recursion "$@" >/dev/null; }
 same() { LC_ALL=C sort "$1" | cmp - "$2" || fail "$3: $(cat "$1")"; }
 # What is in the pack and in the last dump is in `want`.
 both() {
@@ -34,7 +34,7 @@ same got want "from standard input"
 find tree -newer tree/one ! -name b -print0 >list
 both --null -T list
 # With recursion nothing has changed: what is in a PATH is there, and once.
-"$FDUMP" backup -s s --open --state state tree tree/a >/dev/null
+"$FDUMP" backup -s s --unencrypted --state state tree tree/a >/dev/null
 "$FDUMP" files -s s latest >got
 find tree | LC_ALL=C sort >want
 same got want "with recursion"
@@ -55,7 +55,7 @@ diff -r tree out/tree && diff -r tree back/tree || fail "differs"
 # As a second run finds the first.
 sleep 4
 back -T list
-"$FDUMP" backup -s s --open --state state --no-recursion --json -T list >got
+"$FDUMP" backup -s s --unencrypted --state state --no-recursion --json -T list >got
 grep -q '"read":0,' got || fail "read again: $(cat got)"
 
 # More than a dump's record has room for.

@@ -75,7 +75,7 @@ def asked(words, feed=None, times=1, **more):
 
 rate = r"[0-9.]+ (B|KiB|MiB|GiB)/s"
 slow = ["pack", "-f", "q", "-C", "tree", "--command", "slow=sleep 1.8", "."]
-back = ["backup", "-s", "store", "--open", "--state", "state", "-C", "tree", "--command", "slow=sleep 1.8", "."]
+back = ["backup", "-s", "store", "--unencrypted", "--state", "state", "-C", "tree", "--command", "slow=sleep 1.8", "."]
 for words, feed in ((["verify", "-"], pack), (["unpack", "-C", "out"], pack), (slow, None), (back, None)):
     status, said = on_terminal(words, feed)
     assert status == 0, (words, status, said)

@@ -7,7 +7,7 @@ trap 'rm -rf "$work"; [ -z "$pid" ] || kill $pid 2>/dev/null || true' EXIT
 cd "$work"
 fdump() { "$FDUMP" "$@"; }
 fail() { echo "$*"; exit 1; }
-back() { fdump backup --open --state state -C tree . -s store >/dev/null; }
+back() { fdump backup --unencrypted --state state -C tree . -s store >/dev/null; }
 damaged() { fdump store stat store | sed -n 's/^damaged *//p'; }
 
 # Each run has 5 MB of its own, as has the first, whose volume gc takes from under the scrub.

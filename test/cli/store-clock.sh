@@ -14,7 +14,7 @@ $shift_by 200000 true 2>/dev/null || exit 77
 mkdir tree
 echo content >tree/a
 fdump store init one
-back() { "$@" backup -s one --open --state state -C tree . ; }
+back() { "$@" backup -s one --unencrypted --state state -C tree . ; }
 for i in 1 2 3; do
 	echo $i >tree/a
 	back fdump >/dev/null

@@ -10,7 +10,7 @@ status_of() { status=0; "$FDUMP" "$@" >out 2>err || status=$?; }
 # Has a backup that writes to the store for so many seconds.
 hold() {
 	rm -f held
-	"$FDUMP" backup --open --state state-held -s one --command "x=$work/holder $1" >/dev/null 2>&1 &
+	"$FDUMP" backup --unencrypted --state state-held -s one --command "x=$work/holder $1" >/dev/null 2>&1 &
 	pid=$!
 	for _ in $(seq 100); do [ ! -e held ] || return 0; sleep 0.1; done
 	fail "the backup did not begin"
@@ -27,12 +27,12 @@ mkdir tree
 echo one >tree/a
 "$FDUMP" store init one
 "$FDUMP" store init two
-"$FDUMP" backup --open --state state -C tree . -s one >/dev/null
-"$FDUMP" backup --open --state state -C tree . -s one >/dev/null
+"$FDUMP" backup --unencrypted --state state -C tree . -s one >/dev/null
+"$FDUMP" backup --unencrypted --state state -C tree . -s one >/dev/null
 
 hold 4
 began=$SECONDS
-for command in "backup --open --state state -C tree . -s one" "forget -s one --keep-last 1 --yes" "store gc one" \
+for command in "backup --unencrypted --state state -C tree . -s one" "forget -s one --keep-last 1 --yes" "store gc one" \
 	"store quota one host 10G" "store trust-clock one" "store replicate --from two one" "store rebuild one"; do
 	# shellcheck disable=SC2086 # words
 	status_of $command --lock-wait 0s
@@ -45,7 +45,7 @@ status_of store gc one --lock-wait 1s
 release
 
 hold 4
-status_of backup --open --state state -C tree . -s one -v --lock-wait 1m
+status_of backup --unencrypted --state state -C tree . -s one -v --lock-wait 1m
 [ $status = 0 ] && grep -q "one: process $pid on .* writes to it: waiting" err || fail "backup -v: status $status"
 release
 hold 3
@@ -59,7 +59,7 @@ if command -v script >/dev/null; then
 	release
 fi
 
-for command in "backup --open -s one ." "forget -s one --keep-last 1 -n" "store gc one"; do
+for command in "backup --unencrypted -s one ." "forget -s one --keep-last 1 -n" "store gc one"; do
 	# shellcheck disable=SC2086 # words
 	status_of $command --lock-wait long
 	[ $status = 2 ] && grep -q 'lock-wait wants a time' err || fail "$command --lock-wait long: status $status"

@@ -7,7 +7,7 @@ cd "$work"
 fdump() { "$FDUMP" "$@"; }
 fail() { echo "$*"; cat out err; exit 1; }
 status_of() { status=0; "$@" >out 2>err || status=$?; }
-back() { fdump backup --open --state state -C tree . "$@"; }
+back() { fdump backup --unencrypted --state state -C tree . "$@"; }
 # The newest dump of a store is whole.
 whole() {
 	rm -rf back
