@@ -19,8 +19,9 @@
 
 struct err;
 
-/* Bytes before the record in a DUMP block: commit time 8, signature 64. */
-#define STORE_DUMP_HEAD 72
+/* Bytes before the record in a DUMP block: commit time 8, signature 64, whether it was copied from
+ * another store 1. */
+#define STORE_DUMP_HEAD 73
 
 #define STORE_INDEX_KEY 24 /* bytes of a chunk's key: domain's number, 20 of its id */
 

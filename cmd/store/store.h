@@ -115,7 +115,7 @@ int store_commit(struct store *store, const uint8_t *record, size_t len,
 	struct store_receipt *receipt, struct buf *missing, struct err *err);
 
 /* The same for a dump that was committed at this time in another store, which is then its time
- * here too: it is as old as it was. Later than now is now. */
+ * here too: it is as old as it was, or dated in the future as it was. */
 int store_commit_again(struct store *store, const uint8_t *record, size_t len, int64_t time,
 	struct store_receipt *receipt, struct buf *missing, struct err *err);
 
@@ -126,7 +126,8 @@ struct store_entry {
 	size_t record_len;
 	int64_t committed; /* seconds since 1970: the clock of the store that had it first */
 	int64_t lock;      /* the later of the record's and what LOCK blocks say; 0: none */
-	uint64_t seq;      /* order of commits */
+	uint64_t seq;      /* order of commits in this store */
+	bool copied;       /* from another store: seq says nothing of when it was made */
 	struct store_receipt receipt;
 	bool damaged; /* chunks of it are missing, or its record can't be read */
 };

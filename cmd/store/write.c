@@ -403,9 +403,7 @@ static int sign(
 static int make_receipt(struct store *s, const struct store_dump *dump, const uint8_t *record,
 	size_t len, int64_t time, struct store_receipt *r, struct err *err)
 {
-	int64_t now = store_now();
-
-	*r = (struct store_receipt){.time = time < now ? time : now};
+	*r = (struct store_receipt){.time = time != INT64_MAX ? time : store_now()};
 	memcpy(r->store, s->uid, sizeof r->store);
 	memcpy(r->dump, dump->id, sizeof r->dump);
 	hash_sha256(record, len, r->record);
@@ -449,6 +447,7 @@ static int commit_in(struct store *s, struct db_txn *txn, const struct store_dum
 	row.committed = receipt->time;
 	le_put64(to, (uint64_t)receipt->time);
 	memcpy(to + 8, receipt->signature, sizeof receipt->signature);
+	to[STORE_DUMP_HEAD - 1] = time != INT64_MAX;
 	memcpy(to + STORE_DUMP_HEAD, record, len);
 	if (store_append(s, STORE_BLOCK_DUMP, STORE_DUMP_HEAD + len, &row.place, err) != 0)
 		return -1;
