@@ -142,12 +142,13 @@ static int read_dump(struct check *c, struct ui_dump *d, struct err *err)
 	return got == 0 ? 0 : -1;
 }
 
-static int note_dump(void *ctx, const struct store_entry *e, uint32_t stores, struct err *err)
+static int note_dump(
+	void *ctx, const struct store_entry *e, const struct dump_listed *listed, struct err *err)
 {
 	struct check *c = ctx;
 	struct noted n = {.committed = e->committed};
 
-	(void)stores;
+	(void)listed;
 	if (c->o->unseal.count == 0 && (e->damaged || e->dump.sealed)) {
 		c->sealed += !e->damaged; /* store_scrub tells of the other */
 		return 0;

@@ -156,11 +156,12 @@ static int list(struct files *f, const char *dump, struct err *err)
 	return ui_dump_walk(&f->dump, add_entry, f, err);
 }
 
-static int note_dump(void *ctx, const struct store_entry *e, uint32_t stores, struct err *err)
+static int note_dump(
+	void *ctx, const struct store_entry *e, const struct dump_listed *listed, struct err *err)
 {
 	struct files *f = ctx;
 
-	(void)stores;
+	(void)listed;
 	return buf_add(&f->ids, e->dump.id, STORE_DUMP_ID, err);
 }
 

@@ -63,12 +63,36 @@ static struct dump_keys *load_keys(struct ui_options *o, struct err *err)
 	return dump_keys_new(u->keys, u->count, err);
 }
 
+/* What else could have been meant, and what may be missing. */
+static void tell_choice(const struct ui_dump *d, const char *dump)
+{
+	const uint8_t *passed = dump_source_passed(d->source);
+	const struct store_dump *chosen = dump_source_dump(d->source);
+	char id[2 * STORE_DUMP_ID + 1];
+
+	if (passed != NULL) {
+		esc_hex(id, passed, STORE_DUMP_ID);
+		ui_say(d->o->command,
+			"note: dump %.12s is dated in the future: it is not taken for %s (give its "
+			"id to have it)",
+			id, dump);
+	}
+	if (chosen->fewer_than == 0)
+		return;
+	esc_hex(id, chosen->id, STORE_DUMP_ID);
+	ui_say(d->o->command,
+		"note: dump %.12s has %llu entries, the one before had %llu: fdump dumps lists "
+		"others",
+		id, (unsigned long long)chosen->entries, (unsigned long long)chosen->fewer_than);
+}
+
 static int choose(struct ui_dump *d, const char *dump, struct err *err)
 {
 	char host[STORE_NAME_MAX + 1];
 
 	if (agent_state_host(host, err) != 0 || dump_source_choose(d->source, dump, host, err) != 0)
 		return -1;
+	tell_choice(d, dump);
 	return dump_source_unlock(d->source, err);
 }
 
