@@ -9,7 +9,7 @@ usage: liar.py STORE HOW     swap: two chunks' contents change places
                              manifest: the first piece of each manifest is malformed; the store
                              is open, and not compressed
 The index is removed: `fdump store rebuild` makes one that fits."""
-import glob, hashlib, os, shutil, struct, sys
+import glob, hashlib, os, shutil, struct, sys, time
 import reader, storereader
 from storereader import CHUNK, DUMP
 
@@ -42,7 +42,7 @@ def main(store, how):
         old, = [d for d in parts if d[1] == dumps[0]][:1]
         record = old[1][73:]
         ident = reader.cbor_all(record[32:])["I"]
-        parts.append([DUMP, struct.pack("<q", 2**33) + old[1][8:73] + record.replace(ident, os.urandom(16))])
+        parts.append([DUMP, struct.pack("<q", int(time.time())) + old[1][8:73] + record.replace(ident, os.urandom(16))])
     elif how in ("list", "cut"):
         for p in [p for p in lists if len(p[1]) >= 56 + 64]:
             content = p[1][56:]
