@@ -17,6 +17,7 @@
 #include "cmd/ui/ending.h"
 #include "cmd/ui/estimate.h"
 #include "cmd/ui/json.h"
+#include "cmd/ui/missed.h"
 #include "cmd/ui/options.h"
 #include "cmd/ui/progress.h"
 #include "cmd/ui/report.h"
@@ -58,6 +59,7 @@ static const char help[] =
 	"      --command NAME=PROGRAM  the output of PROGRAM as member NAME (repeatable); what\n"
 	"                          is there in the tree is left out, and listed\n"
 	"      --reread            read everything, whether it was touched or not\n"
+	"      --accept-fewer      that there is far less than in the last dump is right\n"
 	"      --lock TIME         can't be deleted for 30d, 12h, ...\n"
 	"      --lock-wait TIME    wait so long while others write to a STORE; default: 30s\n"
 	"      --level N           zstd level 0 (none) to 19, default 2\n"
@@ -93,7 +95,7 @@ struct options {
 	struct ui_roots roots;
 	const char *hooks, *before, *after;
 	char base[4096];
-	bool told_paths;               /* that they are others than before */
+	bool accept_fewer;
 	char *inside[DUMP_STORES_MAX]; /* names in the dump that the stores would have; NULL: none
 					*/
 	bool running;                  /* all stores were tried */
@@ -115,7 +117,8 @@ enum {
 	OPT_AFTER,
 	OPT_HOOKS,
 	OPT_NICE,
-	OPT_IONICE
+	OPT_IONICE,
+	OPT_ACCEPT_FEWER
 };
 
 static const struct option own[] = {
@@ -133,6 +136,7 @@ static const struct option own[] = {
 	{"hooks", required_argument, NULL, OPT_HOOKS},
 	{"nice", required_argument, NULL, OPT_NICE},
 	{"ionice", required_argument, NULL, OPT_IONICE},
+	{"accept-fewer", no_argument, NULL, OPT_ACCEPT_FEWER},
 	{0},
 };
 
@@ -230,6 +234,9 @@ static int take(void *ctx, int c)
 	case OPT_REREAD:
 		o->backup.reread = true;
 		return -1;
+	case OPT_ACCEPT_FEWER:
+		o->accept_fewer = true;
+		return -1;
 	default:
 		return take_value(o, c);
 	}
@@ -322,8 +329,10 @@ static void note(json_t *list, const char *key, const char *whose, const char *w
 	json_array_append_new(list, object);
 }
 
-static void warn(struct options *o, const char *what)
+static void warn(void *ctx, const char *what)
 {
+	struct options *o = ctx;
+
 	ui_progress_hush();
 	ui_say("backup", "%s", what);
 	note(o->warnings, NULL, NULL, what);
@@ -361,6 +370,23 @@ static bool excluded(void *ctx, const char *path, size_t len, bool is_dir)
 		return true;
 	}
 	return left_out(ctx, path, len, is_dir);
+}
+
+static bool enters(void *ctx, const char *path, size_t len)
+{
+	const struct options *o = ctx;
+
+	return ui_roots_within(&o->roots, path, len);
+}
+
+/* --one-file-system: what is mounted there is not in the dump. */
+static void on_border(void *ctx, const char *path, size_t len)
+{
+	char text[ERR_MESSAGE_MAX];
+
+	snprintf(text, sizeof text,
+		"note: %.*s: another file system is mounted there: not gone into", (int)len, path);
+	warn(ctx, text);
 }
 
 /* Which stores lie below the base: a backup must not go into them. */
@@ -518,6 +544,9 @@ static int tell(const struct options *o, const struct dump_pipeline_result *r, s
 	failed |= ui_json_add(object, "stored", json_integer((json_int_t)r->stored));
 	failed |= ui_json_add(object, "not_ok", json_integer((json_int_t)r->statuses));
 	failed |= ui_json_add(object, "problems", json_integer((json_int_t)r->problems));
+	if (r->fewer_than > 0)
+		failed |=
+			ui_json_add(object, "fewer_than", json_integer((json_int_t)r->fewer_than));
 	failed |= ui_json_add(object, "copies", json_integer((json_int_t)r->acknowledged));
 	failed |= add_behind(o, object);
 	failed |= ui_json_add(object, "hooks", json_incref(o->hook_failures));
@@ -542,39 +571,6 @@ static int load_domain(
 	seal_wipe(keys, sizeof keys);
 	seal_wipe(secret, sizeof secret);
 	return got;
-}
-
-/* forget counts by the name: two trees under one would drive each other out. What -T lists may
- * be other files each time. */
-static void compare_paths(void *ctx, const char *store, const struct store_dump *last)
-{
-	struct options *o = ctx;
-	struct ui_roots roots = {0};
-	char base[4096], *text = NULL;
-	size_t len;
-	struct err err;
-	FILE *to;
-
-	snprintf(base, sizeof base, "%.*s", (int)last->base_len, (const char *)last->base);
-	if (!o->told_paths && o->o.files_from == NULL &&
-		ui_roots_of(&roots, last, !o->o.no_recursion, &err) == 0 &&
-		(!ui_roots_same(&roots, &o->roots) ||
-			(roots.count > 0 && strcmp(base, o->base) != 0))) {
-		o->told_paths = true;
-		to = open_memstream(&text, &len);
-		if (to == NULL)
-			goto out;
-		fprintf(to, "warning: in %s the last dump named %s is of ", store, o->backup.name);
-		ui_roots_print(to, &roots, base);
-		fputs(", this one of ", to);
-		ui_roots_print(to, &o->roots, o->base);
-		fputs(": fdump forget counts both as one backup (--name gives another name)", to);
-		if (fclose(to) == 0)
-			warn(o, text);
-		free(text);
-	}
-out:
-	ui_roots_fini(&roots);
 }
 
 /* As dump_pipeline_run, with progress. */
@@ -617,6 +613,14 @@ static int backup(struct options *o, struct dump_pipeline_result *result, struct
 		.behind = on_behind,
 		.ctx = o,
 	};
+	struct ui_missed missed = {
+		.name = o->backup.name,
+		.roots = &o->roots,
+		.listed = o->o.files_from != NULL,
+		.no_recursion = o->o.no_recursion,
+		.warn = warn,
+		.ctx = o,
+	};
 	struct dump_domain domain = {0};
 	char *state = agent_state_dir(o->o.state, err), *last = NULL, host[STORE_NAME_MAX + 1];
 	size_t i;
@@ -636,9 +640,15 @@ static int backup(struct options *o, struct dump_pipeline_result *result, struct
 	o->backup.copies = dump_fanout_open(&copies, domain.fingerprint, err);
 	if (o->backup.copies != NULL) {
 		o->running = true;
-		dump_fanout_last(o->backup.copies, o->backup.name, compare_paths, o);
+		missed.base = o->base;
+		dump_fanout_before(o->backup.copies, o->backup.name, ui_missed_compare, &missed);
+		ui_missed_links(&missed, o->backup.scan.base);
+		o->backup.full = o->accept_fewer ? 0 : missed.full;
 		got = run(o, result, err);
 	}
+	if (got == 0)
+		result->problems +=
+			ui_missed_after(&missed, &o->o.select, result->entries, result->fewer_than);
 	if (got == 0)
 		result->acknowledged += dump_fanout_catch_up(
 			o->backup.copies, result->dump, on_catch_up, &result->stored);
@@ -745,6 +755,8 @@ int cmd_backup(int argc, char **argv)
 		goto out;
 	o.backup.scan.next_root = next_root;
 	o.backup.scan.excluded = o.o.select.exclude != NULL ? excluded : NULL;
+	o.backup.scan.enters = enters;
+	o.backup.scan.border = on_border;
 	o.backup.scan.ctx = &o;
 	o.backup.entry = o.o.verbose ? on_entry : NULL;
 	o.backup.problem = on_problem;

@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 #include <time.h>
 
+#include "cmd/dump/before.h"
 #include "cmd/store/care.h"
 #include "lib/buf.h"
 #include "lib/err.h"
@@ -417,44 +418,22 @@ int dump_fanout_has_dump(struct dump_fanout *c, const uint8_t *dump, bool *has, 
 	return any_left(c, err);
 }
 
-struct newest {
-	const char *agent, *name;
-	struct buf record; /* of the last that was met */
-};
-
-static int note_newest(void *ctx, const struct store_entry *e, struct err *err)
+void dump_fanout_before(
+	struct dump_fanout *c, const char *name, dump_fanout_each_before *each, void *ctx)
 {
-	struct newest *n = ctx;
-
-	if (e->damaged || e->dump.agent_len != strlen(n->agent) ||
-		e->dump.name_len != strlen(n->name) ||
-		memcmp(e->dump.agent, n->agent, e->dump.agent_len) != 0 ||
-		memcmp(e->dump.name, n->name, e->dump.name_len) != 0)
-		return 0;
-	buf_clear(&n->record);
-	return buf_add(&n->record, e->record, e->record_len, err);
-}
-
-void dump_fanout_last(
-	struct dump_fanout *c, const char *name, dump_fanout_each_last *each, void *ctx)
-{
-	struct newest n = {.agent = c->o.agent, .name = name};
-	struct store_dump dump;
+	struct dump_before before;
 	struct err why = {0};
 	size_t i;
 
-	buf_init(&n.record, STORE_DUMP_MAX);
 	for (i = 0; i < c->o.count; i++) {
 		if (is_behind(&c->copies[i]))
 			continue;
-		buf_clear(&n.record);
-		if (store_dumps(c->copies[i].store, note_newest, &n, &why) != 0)
+		if (dump_before_read(&before, c->copies[i].store, c->o.agent, name, &why) != 0)
 			leave_unlocked(&c->copies[i], &why);
-		else if (n.record.len > 0 &&
-			 store_dump_get(&dump, n.record.data, n.record.len, &why) == 0)
-			each(ctx, c->o.paths[i], &dump);
+		else
+			each(ctx, c->o.paths[i], &before);
+		dump_before_fini(&before);
 	}
-	buf_fini(&n.record);
 }
 
 /* --- the end -------------------------------------------------------------- */

@@ -27,6 +27,7 @@
 
 struct dump_fanout;
 struct buf;
+struct dump_before;
 struct err;
 
 #define DUMP_STORES_MAX 16
@@ -59,12 +60,12 @@ int dump_fanout_put(struct dump_fanout *copies, const uint8_t *record, size_t le
 int dump_fanout_has_dump(
 	struct dump_fanout *copies, const uint8_t *dump, bool *has, struct err *err);
 
-/* Calls `each` for each store that has a dump of this agent and this name, with the last one,
- * borrowed for the call. Such that are told as damaged count as none. Stores that can't be read are
- * left behind. */
-typedef void dump_fanout_each_last(void *ctx, const char *store, const struct store_dump *dump);
-void dump_fanout_last(
-	struct dump_fanout *copies, const char *name, dump_fanout_each_last *each, void *ctx);
+/* Calls `each` for each store with what it has of this agent's dumps of this name, borrowed for the
+ * call. Such that are told as damaged count as none. Stores that can't be read are left behind. */
+typedef void dump_fanout_each_before(
+	void *ctx, const char *store, const struct dump_before *before);
+void dump_fanout_before(
+	struct dump_fanout *copies, const char *name, dump_fanout_each_before *each, void *ctx);
 
 /* Commits everywhere. *acknowledged: by how many stores; *stored: bytes of new records that one of
  * these took in, the one that took most. Returns 0: one at least has it, and a store that lacks

@@ -17,6 +17,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "cmd/dump/before.h"
 #include "cmd/dump/fanout.h"
 #include "cmd/dump/cutter.h"
 #include "cmd/dump/job.h"
@@ -647,6 +648,8 @@ static int make_record(struct backup *b, struct buf *out, struct err *err)
 	d.entries = r->entries;
 	d.content = r->content;
 	d.statuses = r->statuses;
+	if (dump_before_fewer(r->entries, b->o->full, b->o->path_count))
+		d.fewer_than = r->fewer_than = b->o->full;
 	if (store_dump_put(&d, out, err) != 0)
 		return -1;
 	if (b->o->domain->open)

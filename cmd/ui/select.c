@@ -174,12 +174,51 @@ bool ui_select_any(const struct ui_select *s)
 	return s->any || (s->count == 0 && s->exclude == NULL);
 }
 
+#define SHOWN 3 /* patterns, of many */
+
+struct unmet {
+	FILE *to;
+	size_t count;
+};
+
+static void add_unmet(void *ctx, const char *text, size_t len)
+{
+	char shown[ESC_MAX(1024)];
+	struct unmet *u = ctx;
+
+	if (u->count++ >= SHOWN)
+		return;
+	esc_name(shown, sizeof shown, text, len);
+	fprintf(u->to, "%s'%s'", u->count > 1 ? ", " : "pattern matched nothing: ", shown);
+}
+
+char *ui_select_patterns_unmet(const struct ui_select *s)
+{
+	char *text = NULL;
+	size_t len = 0;
+	struct unmet u = {open_memstream(&text, &len), 0};
+
+	if (u.to == NULL)
+		return NULL;
+	match_unmet(s->exclude, add_unmet, &u);
+	if (u.count > SHOWN)
+		fprintf(u.to, " and %zu more", u.count - SHOWN);
+	if (fclose(u.to) == 0 && u.count > 0)
+		return text;
+	free(text);
+	return NULL;
+}
+
 size_t ui_select_unmet(const struct ui_select *s, const char *command, const char *in)
 {
 	char text[ESC_MAX(1024)];
+	char *patterns = ui_select_patterns_unmet(s);
 	struct err err;
 	size_t i, unmet = 0;
 
+	if (patterns != NULL)
+		ui_say(command, "note: %s", patterns);
+	free(patterns);
 	for (i = 0; i < s->count; i++) {
 		if (s->paths[i].met)
 			continue;
