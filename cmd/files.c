@@ -12,6 +12,7 @@
 #include "cmd/ui/report.h"
 #include "lib/buf.h"
 #include "lib/err.h"
+#include "lib/esc.h"
 #include "lib/hash.h"
 #include "lib/tz.h"
 
@@ -56,6 +57,7 @@ struct files {
 	struct ui_options o;
 	bool sums;
 	const char *pattern;
+	char *printed;      /* the name that is printed so; NULL: none is */
 	bool whole;         /* it is for whole paths */
 	const char *prefix; /* of each line that is not JSON, find's */
 	struct ui_line line;
@@ -101,9 +103,20 @@ static int matches(struct files *f, struct pack_bytes path, bool *yes, struct er
 		return err_set(err, ERR_NOMEM, "out of memory");
 	name = strrchr(text, '/');
 	name = name != NULL && !f->whole ? name + 1 : text;
-	*yes = fnmatch(f->pattern, name, 0) == 0;
+	*yes = fnmatch(f->pattern, name, 0) == 0 ||
+	       (f->printed != NULL && strcmp(f->printed, name) == 0);
 	free(text);
 	return 0;
+}
+
+/* The pattern may be a name as fdump prints it. */
+static void take_printed(struct files *f)
+{
+	f->printed = f->pattern != NULL ? malloc(strlen(f->pattern) + 1) : NULL;
+	if (f->printed != NULL && !esc_back(f->printed, f->pattern)) {
+		free(f->printed);
+		f->printed = NULL;
+	}
 }
 
 /* Names in a dump do not begin with '/' or './', nor end with '/', as people type them. pattern:
@@ -114,13 +127,16 @@ static void take_pattern(struct files *f, char *pattern)
 
 	f->pattern = pattern;
 	f->whole = pattern != NULL && strchr(pattern, '/') != NULL;
-	if (!f->whole)
+	if (!f->whole) {
+		take_printed(f);
 		return;
+	}
 	while (*pattern == '/' || strncmp(pattern, "./", 2) == 0)
 		pattern += *pattern == '/' ? 1 : 2;
 	for (len = strlen(pattern); len > 0 && pattern[len - 1] == '/'; len--)
 		pattern[len - 1] = 0;
 	f->pattern = len > 0 ? pattern : ".";
+	take_printed(f);
 }
 
 static int add_entry(
@@ -248,6 +264,7 @@ static int run(
 	ui_dump_close(&f->dump);
 	ui_line_fini(&f->line);
 	buf_fini(&f->ids);
+	free(f->printed);
 	tz_free(tz);
 	return status;
 }

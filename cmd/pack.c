@@ -285,15 +285,15 @@ static void on_border(void *ctx, const char *path, size_t len)
 	struct options *o = ctx;
 	char text[ERR_MESSAGE_MAX], *name;
 	char *const *at;
-	bool own = false, cut;
+	bool listed = false, cut;
 
-	for (at = o->all_paths; *at != NULL && !own; at++) {
+	for (at = o->all_paths; *at != NULL && !listed; at++) {
 		name = malloc(strlen(*at) + 2);
-		own = name != NULL && pack_scan_name(*at, name, &cut) == len &&
+		listed = name != NULL && pack_scan_name(*at, name, &cut) == len &&
 		      memcmp(name, path, len) == 0;
 		free(name);
 	}
-	if (own)
+	if (listed)
 		return;
 	snprintf(text, sizeof text, "%.*s: another file system is mounted there: not gone into",
 		(int)len, path);

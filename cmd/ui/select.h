@@ -22,17 +22,23 @@ struct match;
 struct ui_selected {
 	char *path;
 	size_t len;
-	bool met; /* something matched; written by any thread, only ever to true */
+	size_t number; /* in .met */
+	bool twin;     /* the other reading of a path: one of both is to be met */
 };
 
 struct ui_select {
 	struct ui_selected *paths; /* sorted after _ready */
 	size_t count, cap;
+	/* By number, of each path that was named: something matched. Written by any thread, only
+	 * ever to true. */
+	bool *met;
+	size_t named, met_cap;
 	struct match *exclude;
 	bool any; /* an entry was meant; as met */
 };
 
-/* Each returns 0, or -1 with err set. */
+/* Each returns 0, or -1 with err set; ERR_USAGE: an empty path. A path is meant as it is, and as
+ * the name that fdump prints so (lib/esc.h); of a list that is ended by NUL as it is only. */
 int ui_select_path(struct ui_select *select, const char *path, struct err *err);
 /* The next line of a list of paths that was opened from `file`, empty ones left out, into *line
  * (*cap: as getdelim). Returns 0; 1: at the end; -1 with err set: ERR_USAGE, a NUL in it, which
