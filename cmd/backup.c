@@ -22,6 +22,7 @@
 #include "cmd/ui/progress.h"
 #include "cmd/ui/report.h"
 #include "cmd/ui/roots.h"
+#include "cmd/ui/stores.h"
 #include "lib/err.h"
 #include "lib/esc.h"
 #include "lib/fs.h"
@@ -93,13 +94,14 @@ struct options {
 	bool open;
 	struct dump_pipeline_options backup;
 	struct ui_roots roots;
+	struct ui_stores stores;
 	const char *hooks, *before, *after;
 	char base[4096];
 	bool accept_fewer;
-	char *inside[DUMP_STORES_MAX]; /* names in the dump that the stores would have; NULL: none
-					*/
-	bool running;                  /* all stores were tried */
-	struct behind behind[DUMP_STORES_MAX];
+	char *inside[STORES_MAX]; /* names in the dump that the stores would have; NULL: none
+				   */
+	bool running;             /* all stores were tried */
+	struct behind behind[STORES_MAX];
 	json_t *hook_failures, *warnings; /* for the result */
 };
 
@@ -177,8 +179,8 @@ static int take_value(struct options *o, int c)
 
 	switch (c) {
 	case OPT_COPIES:
-		if (ui_number(optarg, 1, DUMP_STORES_MAX, &o->copies) != 0)
-			return ui_usage("backup", "--copies wants 1 to %d", DUMP_STORES_MAX);
+		if (ui_number(optarg, 1, STORES_MAX, &o->copies) != 0)
+			return ui_usage("backup", "--copies wants 1 to %d", STORES_MAX);
 		return -1;
 	case OPT_TO:
 		if (o->to_count == STORE_WRAPS_MAX)
@@ -242,14 +244,14 @@ static int take(void *ctx, int c)
 	}
 }
 
-static int check(const struct options *o)
+static int check(struct options *o)
 {
-	struct err err;
+	struct err err = {0};
 
 	if (o->o.store_count == 0)
 		return ui_usage(
 			"backup", "no STORE given (-s DIR; fdump store init DIR makes one)");
-	if (store_distinct(o->o.stores, o->o.store_count, &err) != 0)
+	if (ui_stores_new(&o->stores, o->o.stores, o->o.store_count, &o->o.access, &err) != 0)
 		return ui_usage("backup", "%s", err.message);
 	if ((size_t)o->copies > o->o.store_count)
 		return ui_usage("backup", "--copies %ld wants as many stores", o->copies);
@@ -449,15 +451,6 @@ static void on_problem(void *ctx, const char *path, size_t len, const char *what
 	fprintf(stderr, "fdump backup: %s: %s\n", text, what);
 }
 
-static size_t number_of(const struct options *o, const char *store)
-{
-	size_t i = 0;
-
-	while (o->o.stores[i] != store)
-		i++;
-	return i;
-}
-
 static void tell_behind(struct options *o, size_t i)
 {
 	struct behind *b = &o->behind[i];
@@ -470,10 +463,9 @@ static void tell_behind(struct options *o, size_t i)
 }
 
 /* One that had been written to may catch up, and then there was nothing to tell. */
-static void on_behind(void *ctx, const char *store, const char *why)
+static void on_behind(void *ctx, size_t i, const char *why)
 {
 	struct options *o = ctx;
-	size_t i = number_of(o, store);
 
 	tell_behind(o, i);
 	o->behind[i].told = false;
@@ -482,17 +474,17 @@ static void on_behind(void *ctx, const char *store, const char *why)
 		tell_behind(o, i);
 }
 
-static void on_catch_up(void *ctx, const char *store, bool done)
+static void on_catch_up(void *ctx, size_t i, bool done)
 {
 	struct options *o = ctx;
-	struct behind *b = &o->behind[number_of(o, store)];
+	struct behind *b = &o->behind[i];
 
 	b->caught_up = done;
 	if (b->told)
 		ui_say("backup",
 			done ? "store %s has caught up"
 			     : "the dump is made; store %s gets it from the others now",
-			store);
+			o->o.stores[i]);
 }
 
 static void on_progress(void *ctx, uint64_t bytes, uint64_t entries)
@@ -607,8 +599,9 @@ static int run(struct options *o, struct dump_pipeline_result *result, struct er
 static int backup(struct options *o, struct dump_pipeline_result *result, struct err *err)
 {
 	struct dump_fanout_options copies = {
-		.paths = o->o.stores,
-		.count = o->o.store_count,
+		.stores = o->stores.stores,
+		.count = o->stores.count,
+		.name = o->backup.name,
 		.wanted = o->copies > 0 ? (size_t)o->copies : o->o.store_count,
 		.behind = on_behind,
 		.ctx = o,
@@ -616,6 +609,7 @@ static int backup(struct options *o, struct dump_pipeline_result *result, struct
 	struct ui_missed missed = {
 		.name = o->backup.name,
 		.roots = &o->roots,
+		.stores = o->o.stores,
 		.listed = o->o.files_from != NULL,
 		.no_recursion = o->o.no_recursion,
 		.warn = warn,
@@ -637,11 +631,14 @@ static int backup(struct options *o, struct dump_pipeline_result *result, struct
 		goto out;
 	if (!domain.open && agent_state_know(state, domain.fingerprint, err) != 0)
 		goto out;
-	o->backup.copies = dump_fanout_open(&copies, domain.fingerprint, err);
+	copies.domain = domain.fingerprint;
+	if (ui_stores_open(&o->stores, STORE_WRITE, on_behind, o, err) != 0)
+		goto out;
+	o->backup.copies = dump_fanout_new(&copies, err);
 	if (o->backup.copies != NULL) {
 		o->running = true;
 		missed.base = o->base;
-		dump_fanout_before(o->backup.copies, o->backup.name, ui_missed_compare, &missed);
+		dump_fanout_before(o->backup.copies, ui_missed_compare, &missed);
 		ui_missed_links(&missed, o->backup.scan.base);
 		o->backup.full = o->accept_fewer ? 0 : missed.full;
 		got = run(o, result, err);
@@ -652,10 +649,12 @@ static int backup(struct options *o, struct dump_pipeline_result *result, struct
 	if (got == 0)
 		result->acknowledged += dump_fanout_catch_up(
 			o->backup.copies, result->dump, on_catch_up, &result->stored);
-	dump_fanout_close(o->backup.copies);
 	for (i = 0; i < o->o.store_count; i++)
 		tell_behind(o, i);
 out:
+	/* The stores first: they may use what the run was begun with. */
+	ui_stores_free(&o->stores);
+	dump_fanout_free(o->backup.copies);
 	dump_domain_wipe(&domain);
 	free(state);
 	free(last);
@@ -771,8 +770,9 @@ int cmd_backup(int argc, char **argv)
 	if (o.o.directory != NULL && o.backup.scan.base >= 0)
 		close(o.backup.scan.base);
 out:
-	for (i = 0; i < DUMP_STORES_MAX; i++)
+	for (i = 0; i < STORES_MAX; i++)
 		free(o.inside[i]);
+	ui_stores_free(&o.stores);
 	ui_roots_fini(&o.roots);
 	ui_options_fini(&o.o);
 	return status;

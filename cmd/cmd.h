@@ -20,6 +20,7 @@ int cmd_find(int argc, char **argv);
 int cmd_forget(int argc, char **argv);
 int cmd_key(int argc, char **argv);
 int cmd_list(int argc, char **argv);
+int cmd_manager(int argc, char **argv);
 int cmd_pack(int argc, char **argv);
 int cmd_restore(int argc, char **argv);
 int cmd_store(int argc, char **argv);

@@ -49,8 +49,8 @@ static const char help[] =
 	"      --agent AGENT       the rules look at the dumps of this agent only\n"
 	"      --name NAME         ... of this name\n"
 	"\n"
-	"Exit status: 0 done; 1 done, but some are locked; 2 failed, or done in some of\n"
-	"several stores, and the others could not be used; 5 done, but there\n"
+	"Exit status: 0 done; 1 done, but some are locked; 2 failed, or some of several\n"
+	"stores could not be used; 5 done, but there\n"
 	"are dumps whose records can't be read: they stay; 7 no space; 8 a store was busy.\n";
 
 struct forget {
@@ -160,9 +160,11 @@ static int drop(struct forget *f, struct store *s, const struct item *item, stru
 		f->locked++;
 		return 0;
 	}
+	if (!f->dry_run && store_delete(s, item->id, err) < 0)
+		return -1;
 	f->gone++;
 	f->lasts += item->last;
-	return f->dry_run || store_delete(s, item->id, err) >= 0 ? 0 : -1;
+	return 0;
 }
 
 static int tell_json(const struct item *item, const struct dump_candidate *c, const char *store,
@@ -305,41 +307,28 @@ static int order(struct forget *f, struct err *err)
 	return 0;
 }
 
-static int forget_in(struct forget *f, const char *path, struct err *err)
+static int forget_in(struct forget *f, struct store *s, struct err *err)
 {
-	struct store *s = store_open(path, f->dry_run ? STORE_READ : STORE_WRITE, err);
+	const char *name = store_name(s);
 	const struct item *items;
 	char shown[ESC_MAX(4096)];
 	size_t i;
-	int got = -1;
+	int got;
 
 	buf_clear(&f->dumps);
-	esc_name(shown, sizeof shown, path, strlen(path));
-	if (s != NULL && f->o.store_count > 1 && !f->o.json)
+	esc_name(shown, sizeof shown, name, strlen(name));
+	if (f->o.store_count > 1 && !f->o.json)
 		printf("%s:\n", shown);
-	if (s != NULL)
-		got = store_dumps(s, add_dump, f, err);
+	got = store_dumps(s, &(struct store_filter){0}, add_dump, f, err);
 	if (got == 0)
 		got = order(f, err);
 	if (got == 0 && !f->ruled)
-		got = drop_named(f, s, path, err);
+		got = drop_named(f, s, name, err);
 	items = (const struct item *)(const void *)f->dumps.data;
 	for (i = 0; f->ruled && i < f->dumps.len / sizeof *items && got == 0; i++)
 		if (!items[i].judged)
-			got = judge(f, s, path, i, err);
-	store_close(s);
+			got = judge(f, s, name, i, err);
 	return got;
-}
-
-static int json_result(const struct forget *f, struct err *err)
-{
-	json_t *object = ui_json_new("result", "forget.result");
-	int failed = ui_json_add(object, "dry_run", json_boolean(f->dry_run));
-
-	failed |= ui_json_add(object, "forgotten", json_integer((json_int_t)f->gone));
-	failed |= ui_json_add(object, "locked", json_integer((json_int_t)f->locked));
-	failed |= ui_json_add(object, "unreadable", json_integer((json_int_t)f->unreadable));
-	return ui_json_print(object, failed, err);
 }
 
 /* A store that could not be gone through to its end; the others are. */
@@ -358,20 +347,45 @@ static void tell_store(struct forget *f, const char *store, const struct err *wh
 	ui_json_print(object, failed, NULL);
 }
 
+/* One store after the other, each open only as long as it is worked on. */
+static int forget_all(struct forget *f, struct err *err)
+{
+	struct ui_stores s = {.count = 0};
+	size_t i;
+	int got = ui_stores_new(&s, f->o.stores, f->o.store_count, &f->o.access, err);
+
+	for (i = 0; i < s.count && got == 0; i++) {
+		struct err why = {0};
+
+		if (store_open(s.stores[i], f->dry_run ? STORE_READ : STORE_WRITE, &why) != 0 ||
+			forget_in(f, s.stores[i], &why) != 0)
+			tell_store(f, f->o.stores[i], &why);
+		store_close(s.stores[i]);
+	}
+	ui_stores_free(&s);
+	return got;
+}
+
+static int json_result(const struct forget *f, struct err *err)
+{
+	json_t *object = ui_json_new("result", "forget.result");
+	int failed = ui_json_add(object, "dry_run", json_boolean(f->dry_run));
+
+	failed |= ui_json_add(object, "forgotten", json_integer((json_int_t)f->gone));
+	failed |= ui_json_add(object, "locked", json_integer((json_int_t)f->locked));
+	failed |= ui_json_add(object, "unreadable", json_integer((json_int_t)f->unreadable));
+	return ui_json_print(object, failed, err);
+}
+
 /* In all stores. Returns the exit status. */
 static int forget(struct forget *f)
 {
 	struct err err = {0};
-	size_t i;
 
 	f->gone = f->locked = f->unreadable = f->lasts = 0;
 	f->failed = 0;
-	for (i = 0; i < f->o.store_count; i++) {
-		struct err why = {0};
-
-		if (forget_in(f, f->o.stores[i], &why) != 0)
-			tell_store(f, f->o.stores[i], &why);
-	}
+	if (forget_all(f, &err) != 0)
+		return ui_fail("forget", &err);
 	if (!f->met && f->failed == 0 && (f->agent != NULL || f->name != NULL)) {
 		err_set(&err, ERR_NOTFOUND, "%s/%s: there is no such dump (fdump dumps lists them)",
 			f->agent != NULL ? f->agent : "*", f->name != NULL ? f->name : "*");
@@ -411,20 +425,6 @@ static int forget_asked(struct forget *f)
 	return f->failed > 0 ? status : UI_OK;
 }
 
-/* Of some of the stores the latest dump may be another one. */
-static int need_all(const struct forget *f, struct err *err)
-{
-	struct store *s;
-	size_t i;
-
-	for (i = 0; i < f->o.store_count; i++) {
-		if ((s = store_open(f->o.stores[i], STORE_READ, err)) == NULL)
-			return -1;
-		store_close(s);
-	}
-	return 0;
-}
-
 /* Finds out what is named. */
 static int name_dumps(struct forget *f, char **dumps, size_t count, struct err *err)
 {
@@ -432,13 +432,16 @@ static int name_dumps(struct forget *f, char **dumps, size_t count, struct err *
 	char host[STORE_NAME_MAX + 1];
 	uint8_t id[STORE_DUMP_ID];
 	size_t i;
-	int got = 0;
+	int got = ui_dump_open(&d, &f->o, NULL, err);
+	bool by_name = false;
 
-	for (i = 0; i < count && got == 0; i++)
-		if (strcmp(dumps[i], "latest") == 0 || strchr(dumps[i], '@') != NULL)
-			got = need_all(f, err);
-	if (got == 0)
-		got = ui_dump_open(&d, &f->o, NULL, err);
+	for (i = 0; i < count; i++)
+		by_name |= strcmp(dumps[i], "latest") == 0 || strchr(dumps[i], '@') != NULL;
+	for (i = 0; i < d.stores.count && got == 0 && by_name; i++)
+		if (!store_is_open(d.stores.stores[i])) { /* its latest may be another one */
+			*err = d.stores.why[i];
+			got = -1;
+		}
 	if (got == 0)
 		got = agent_state_host(host, err);
 	for (i = 0; i < count && got == 0; i++)
@@ -477,7 +480,6 @@ int cmd_forget(int argc, char **argv)
 				 : "without a terminal to ask: --dry-run shows what would be "
 				   "deleted, --yes does it");
 	else if (hash_crypto_init(&err) != 0 ||
-		 store_distinct(f.o.stores, f.o.store_count, &err) != 0 ||
 		 (!f.ruled && name_dumps(&f, argv + optind, (size_t)(argc - optind), &err) != 0))
 		status = ui_fail("forget", &err);
 	else if (f.dry_run || f.yes)

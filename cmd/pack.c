@@ -290,7 +290,7 @@ static void on_border(void *ctx, const char *path, size_t len)
 	for (at = o->all_paths; *at != NULL && !listed; at++) {
 		name = malloc(strlen(*at) + 2);
 		listed = name != NULL && pack_scan_name(*at, name, &cut) == len &&
-		      memcmp(name, path, len) == 0;
+			 memcmp(name, path, len) == 0;
 		free(name);
 	}
 	if (listed)

@@ -13,9 +13,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Credit is said when this much was taken since. */
-#define CREDIT_STEP (RPC_WINDOW / 4)
-
 static void on_deadline(void *arg);
 
 /* --- The table --- */
@@ -73,7 +70,8 @@ static struct rpc_call *call_new(
 	call->timeout_ms = timeout_ms;
 	call->start_ms = rpc_loop_now_ms(conn->loop);
 	call->deadline_ms = call->start_ms + timeout_ms;
-	call->in_window = call->out_credit = RPC_WINDOW;
+	call->in_size = call->in_window = conn->credit;
+	call->out_credit = conn->peer_credit;
 	call->ready = true;
 	call->hash_next = t->chains[id & (t->size - 1)];
 	t->chains[id & (t->size - 1)] = call;
@@ -91,9 +89,24 @@ static enum rpc_half *request_half(struct rpc_call *call)
 /* Every end of a blob comes here. */
 static void end_half(struct rpc_call *call, enum rpc_half *half)
 {
-	if (*half == RPC_HALF_OPEN && half == request_half(call))
-		table_of(call->conn, call->mine)->blobs--;
+	struct rpc_table *t = table_of(call->conn, call->mine);
+
+	if (call->counted && half == request_half(call)) {
+		assert(*half == RPC_HALF_OPEN && t->blobs > 0);
+		t->blobs--;
+		call->counted = false;
+	}
 	*half = RPC_HALF_DONE;
+}
+
+/* The blob of the request begins. What it is sent with is the sender's choice,
+ * so it counts, unless the receiver has yet to give it its first credit. */
+static void open_request_half(struct rpc_call *call, uint32_t credit)
+{
+	*request_half(call) = RPC_HALF_OPEN;
+	call->counted = credit > 0;
+	if (call->counted)
+		table_of(call->conn, call->mine)->blobs++;
 }
 
 static void remove_sender(struct rpc_call *call)
@@ -166,6 +179,20 @@ static void send_status(
 	size_t len = rpc_status_put(payload, status);
 
 	send_frame(call, kind, flags | RPC_ERROR, payload, len);
+}
+
+/* Lets the peer send that many more bytes of its blob. */
+static void send_credit(struct rpc_call *call, uint32_t more)
+{
+	uint8_t payload[4];
+	unsigned i;
+
+	call->in_window += more;
+	assert(call->in_size <= RPC_WINDOW_MAX &&
+		call->in_window + call->in_held + call->in_taken <= call->in_size);
+	for (i = 0; i < 4; i++)
+		payload[i] = (uint8_t)(more >> 8 * i);
+	send_frame(call, RPC_WINDOW_MORE, 0, payload, sizeof payload);
 }
 
 /* --- Ends --- */
@@ -395,6 +422,7 @@ static void add_sender(struct rpc_call *call)
 
 static void send_piece(struct rpc_call *call, const uint8_t *bytes, size_t len, bool last)
 {
+	assert(len <= call->out_credit);
 	send_frame(call, RPC_BLOB, last ? RPC_LAST : 0, bytes, len);
 	call->out_credit -= (uint32_t)len;
 	call->bytes_out += len;
@@ -495,8 +523,8 @@ static void on_request(struct rpc_conn *conn, const struct rpc_header *h, const 
 		return;
 	}
 	conn->their_next++;
-	if (conn->theirs.count >= RPC_CALLS_MAX ||
-		((h->flags & RPC_MORE) && conn->theirs.blobs >= RPC_BLOBS_MAX)) {
+	if (conn->theirs.count >= RPC_CALLS_MAX || ((h->flags & RPC_MORE) && conn->credit > 0 &&
+							   conn->theirs.blobs >= RPC_BLOBS_MAX)) {
 		rpc_conn_failf(conn, ERR_LIMIT, "more requests open than %d, or blobs than %d",
 			RPC_CALLS_MAX, RPC_BLOBS_MAX);
 		return;
@@ -507,10 +535,8 @@ static void on_request(struct rpc_conn *conn, const struct rpc_header *h, const 
 		return;
 	}
 	call->method = m;
-	if (h->flags & RPC_MORE) {
-		call->in = RPC_HALF_OPEN;
-		conn->theirs.blobs++;
-	}
+	if (h->flags & RPC_MORE)
+		open_request_half(call, conn->credit);
 	if (verdict != NULL)
 		rpc_call_fail(call, verdict);
 	else
@@ -537,8 +563,18 @@ static void on_reply(struct rpc_conn *conn, const struct rpc_header *h, const ui
 			end_mine(call, &err);
 		return;
 	}
-	if (h->flags & RPC_MORE)
+	if (h->flags & RPC_MORE) {
 		call->in = RPC_HALF_OPEN;
+		if (!call->ghost && call->in_max == 0) {
+			err_set(&err, ERR_LIMIT, "the reply has a blob, and none was asked for");
+			abort_mine(call, &err);
+			return;
+		}
+		if (!call->ghost && call->in_size == 0) {
+			call->in_size = RPC_WINDOW;
+			send_credit(call, RPC_WINDOW);
+		}
+	}
 	if (!call->ghost && call->ops != NULL && call->ops->reply != NULL)
 		call->ops->reply(call->arg, payload, h->len, (h->flags & RPC_MORE) != 0);
 	check_mine(call);
@@ -553,6 +589,15 @@ static void deliver(struct rpc_call *call, const uint8_t *bytes, size_t len, boo
 		err_set(&err, ERR_LIMIT, "method %s: its blob is longer than %llu bytes",
 			call->method->name, (unsigned long long)call->method->blob_max);
 		fail_theirs_now(call, &err);
+		return;
+	}
+	if (call->mine && call->bytes_in > call->in_max) {
+		err_set(&err, ERR_LIMIT, "the reply's blob is longer than %llu bytes",
+			(unsigned long long)call->in_max);
+		if (last)
+			end_mine(call, &err);
+		else
+			abort_mine(call, &err);
 		return;
 	}
 	call->in_held += (uint32_t)len;
@@ -611,7 +656,7 @@ static void on_window(struct rpc_conn *conn, const struct rpc_header *h, const u
 			breach(conn, h, "credit for what never was");
 		return;
 	}
-	if (more == 0 || more > RPC_WINDOW - call->out_credit) {
+	if (more == 0 || more > RPC_WINDOW_MAX - call->out_credit) {
 		breach(conn, h, "credit beyond the window");
 		return;
 	}
@@ -694,7 +739,9 @@ struct rpc_call *rpc_call_start(struct rpc_conn *conn, const struct rpc_request 
 
 	if (may_start(conn, r->len, err) != 0)
 		return NULL;
-	if (conn->mine.count >= RPC_CALLS_MAX || (r->blob && conn->mine.blobs >= RPC_BLOBS_MAX)) {
+	assert(r->reply_window <= RPC_WINDOW_MAX);
+	if (conn->mine.count >= RPC_CALLS_MAX ||
+		(r->blob && conn->peer_credit > 0 && conn->mine.blobs >= RPC_BLOBS_MAX)) {
 		conn->refused_busy = true;
 		err_set(err, ERR_BUSY, "too many requests to %s are open", conn->address);
 		return NULL;
@@ -707,10 +754,14 @@ struct rpc_call *rpc_call_start(struct rpc_conn *conn, const struct rpc_request 
 	call->arg = r->arg;
 	if (r->blob) {
 		h.flags = RPC_MORE;
-		call->out = RPC_HALF_OPEN;
-		conn->mine.blobs++;
+		open_request_half(call, conn->peer_credit);
 	}
+	call->in_max = r->reply_max;
 	rpc_conn_send(conn, &h, r->params);
+	if (r->reply_max > 0 && r->reply_window > conn->credit) {
+		call->in_size = r->reply_window;
+		send_credit(call, r->reply_window - conn->credit);
+	}
 	add_sender(call);
 	return call;
 }
@@ -754,20 +805,29 @@ void rpc_call_reply(struct rpc_call *call, const void *bytes, size_t len, bool b
 
 void rpc_call_took(struct rpc_call *call, size_t len)
 {
-	uint8_t more[4];
-	unsigned i;
+	uint32_t more;
 
 	assert(len <= call->in_held);
 	call->in_held -= (uint32_t)len;
 	call->in_taken += (uint32_t)len;
 	progress(call);
-	if (call->in != RPC_HALF_OPEN || call->in_taken < CREDIT_STEP)
+	/* Said by the quarter of the window, not for each piece. */
+	if (call->in != RPC_HALF_OPEN || call->in_taken == 0 || call->in_taken < call->in_size / 4)
 		return;
-	for (i = 0; i < 4; i++)
-		more[i] = (uint8_t)(call->in_taken >> 8 * i);
-	call->in_window += call->in_taken;
+	more = call->in_taken;
 	call->in_taken = 0;
-	send_frame(call, RPC_WINDOW_MORE, 0, more, sizeof more);
+	send_credit(call, more);
+}
+
+void rpc_call_grant(struct rpc_call *call, uint32_t bytes)
+{
+	assert(!call->mine && bytes > 0);
+	if (call->in != RPC_HALF_OPEN || call->ghost || call->finished)
+		return;
+	assert(bytes <= RPC_WINDOW_MAX - call->in_size);
+	call->in_size += bytes;
+	progress(call);
+	send_credit(call, bytes);
 }
 
 void rpc_call_resume(struct rpc_call *call)

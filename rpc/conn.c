@@ -236,7 +236,7 @@ static void start_closing(struct rpc_conn *conn)
 
 static void on_hello(struct rpc_conn *conn, const struct rpc_header *h, const uint8_t *payload)
 {
-	const struct rpc_hello ours = {RPC_VERSION_MIN, RPC_VERSION, 0};
+	const struct rpc_hello ours = {RPC_VERSION_MIN, RPC_VERSION, 0, conn->credit};
 	struct rpc_hello theirs;
 	struct err err = {0};
 
@@ -244,6 +244,7 @@ static void on_hello(struct rpc_conn *conn, const struct rpc_header *h, const ui
 		rpc_conn_fail(conn, &err);
 		return;
 	}
+	conn->peer_credit = theirs.credit;
 	conn->version = rpc_hello_agree(&ours, &theirs);
 	if (conn->version == 0) {
 		rpc_conn_failf(conn, ERR_UNSUPPORTED,
@@ -469,7 +470,7 @@ static void read_some(struct rpc_conn *conn)
 
 static void say_hello(struct rpc_conn *conn)
 {
-	const struct rpc_hello hello = {RPC_VERSION_MIN, RPC_VERSION, 0};
+	const struct rpc_hello hello = {RPC_VERSION_MIN, RPC_VERSION, 0, conn->credit};
 	struct rpc_header h = {.kind = RPC_HELLO};
 	uint8_t payload[RPC_HELLO_MAX];
 
@@ -683,6 +684,10 @@ struct rpc_conn *rpc_conn_new(
 	conn->times = opts->times != NULL ? opts->times : &rpc_times_default;
 	conn->ops = opts->ops;
 	conn->arg = opts->arg;
+	conn->credit = opts->credit != 0 ? opts->credit : RPC_WINDOW;
+	if (opts->credit == RPC_CREDIT_NONE)
+		conn->credit = 0;
+	assert(conn->credit <= RPC_WINDOW_MAX);
 	conn->fd = fd;
 	conn->next_id = conn->their_next = 1;
 	conn->send_last = &conn->send_first;
@@ -738,6 +743,11 @@ const char *rpc_conn_address(const struct rpc_conn *conn)
 bool rpc_conn_is_up(const struct rpc_conn *conn)
 {
 	return conn->state == RPC_UP && !conn->closing;
+}
+
+bool rpc_conn_is_lost(const struct rpc_conn *conn)
+{
+	return !rpc_conn_alive(conn);
 }
 
 void rpc_conn_recheck(struct rpc_conn *conn)

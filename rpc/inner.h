@@ -38,11 +38,13 @@ struct rpc_call {
 	bool over;     /* not in the table any more, but in the grave */
 	bool ready;    /* fill may be asked */
 	bool sending;  /* in the list of senders */
+	bool counted;  /* its request blob is among the table's blobs */
 	enum rpc_half out, in;
 	uint32_t out_credit; /* bytes that may be sent */
-	uint32_t in_window;  /* bytes that the peer may send */
-	uint32_t in_held;    /* bytes given to data and not taken */
-	uint32_t in_taken;   /* bytes taken and not yet said to the peer */
+	/* Of in_size bytes of credit, the peer may send in_window, in_held were
+	 * given to data and not taken, in_taken taken and not yet said to the peer. */
+	uint32_t in_size, in_window, in_held, in_taken;
+	uint64_t in_max; /* own: longest reply blob that is accepted */
 	const struct rpc_call_ops *ops;
 	void *arg;
 	int64_t timeout_ms, deadline_ms, start_ms;
@@ -61,7 +63,8 @@ struct rpc_call {
 struct rpc_table {
 	struct rpc_call **chains;
 	size_t count, size;
-	unsigned blobs; /* of them, with a request blob that is not at its end */
+	unsigned blobs; /* of them, with a request blob that began with credit and is not at its end
+			 */
 };
 
 enum rpc_state {
@@ -88,6 +91,7 @@ struct rpc_conn {
 	struct rpc_tls *tls; /* NULL until the first byte has come */
 	enum rpc_state state;
 	unsigned version;
+	uint32_t credit, peer_credit; /* that blobs to this side, to the peer, begin with */
 	unsigned busy;
 	struct err *why;
 	bool shake_due; /* there is something to shake hands with */

@@ -6,10 +6,10 @@
 set -eu
 cd "$(dirname "$0")/.."
 
-packaging/quickstart.sh --deps libcmocka-dev e2fsprogs openssl python3 python3-lmdb scdoc strace tzdata
+packaging/quickstart.sh --deps libcmocka-dev e2fsprogs mount openssl python3 python3-lmdb scdoc strace tzdata
 build=${BUILD:-build/test}
 # shellcheck disable=SC2086
-cmake -S . -B "$build" -DFDUMP_WERROR=ON ${OPTIONS:-} >/dev/null
+cmake -S . -B "$build" -DFDUMP_TESTS=ON -DFDUMP_WERROR=ON ${OPTIONS:-} >/dev/null
 cmake --build "$build" -j "$(nproc)"
 
 out=$(mktemp)

@@ -17,14 +17,8 @@ struct row {
 };
 
 struct reading {
-	const char *agent, *name;
 	struct buf rows, *records;
 };
-
-static bool is(const char *text, const char *bytes, size_t len)
-{
-	return strlen(text) == len && memcmp(text, bytes, len) == 0;
-}
 
 static int add_row(void *ctx, const struct store_entry *e, struct err *err)
 {
@@ -33,8 +27,7 @@ static int add_row(void *ctx, const struct store_entry *e, struct err *err)
 		.record_len = e->record_len,
 		.fewer = e->dump.fewer_than > 0};
 
-	if (e->damaged || !is(r->agent, e->dump.agent, e->dump.agent_len) ||
-		!is(r->name, e->dump.name, e->dump.name_len))
+	if (e->damaged)
 		return 0;
 	dump_dated_set(&row.at, e);
 	if (buf_add(r->records, e->record, e->record_len, err) != 0)
@@ -88,13 +81,14 @@ static int choose(struct dump_before *b, struct row *rows, size_t count, struct 
 int dump_before_read(struct dump_before *b, struct store *store, const char *agent,
 	const char *name, struct err *err)
 {
-	struct reading r = {.agent = agent, .name = name, .records = &b->records};
+	const struct store_filter filter = {.agent = agent, .name = name};
+	struct reading r = {.records = &b->records};
 	int ret;
 
 	*b = (struct dump_before){.ahead = 0};
 	buf_init(&b->records, SIZE_MAX);
 	buf_init(&r.rows, SIZE_MAX);
-	ret = store_dumps(store, add_row, &r, err);
+	ret = store_dumps(store, &filter, add_row, &r, err);
 	if (ret == 0)
 		ret = choose(
 			b, (struct row *)(void *)r.rows.data, r.rows.len / sizeof(struct row), err);

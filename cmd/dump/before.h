@@ -24,7 +24,7 @@ struct dump_before {
 	struct buf records;
 };
 
-/* Reads all entries of the store. Returns 0, or -1 with err set. To be ended by _fini in any case.
+/* Returns 0, or -1 with err set. To be ended by _fini in any case.
  */
 int dump_before_read(struct dump_before *before, struct store *store, const char *agent,
 	const char *name, struct err *err);

@@ -383,18 +383,16 @@ static int press(void *ctx, void *worker, void *job_, struct err *err)
 	struct worker *w = worker;
 	struct dump_job *job = job_;
 	size_t i;
-	bool has;
 
 	for (i = 0; i < job->chunk_count; i++) {
 		struct dump_chunk *c = &job->chunks[i];
 		const uint8_t *content = job->content.data + c->at;
 
 		if (dump_domain_id(b->o->domain, content, c->len, c->id, err) != 0 ||
-			dump_fanout_have(b->o->copies, c->id, &has, err) != 0)
+			dump_fanout_have(b->o->copies, c->id, &c->lacks, err) != 0)
 			return -1;
-		c->wanted = !has;
-		if (c->wanted && dump_maker_make(w->maker, false, c->id, content, c->len,
-					 &c->record, err) != 0)
+		if (c->lacks != 0 && dump_maker_make(w->maker, false, c->id, content, c->len,
+					     &c->record, err) != 0)
 			return -1;
 	}
 	return 0;
@@ -405,19 +403,19 @@ static int keep_piece(void *ctx, bool list, const void *content, size_t len,
 	uint8_t id[STORE_ID_LEN], struct err *err)
 {
 	struct backup *b = ctx;
-	bool has;
+	uint32_t lacks;
 
 	if (list)
 		hash_sha256(content, len, id);
 	else if (dump_domain_id(b->o->domain, content, len, id, err) != 0)
 		return -1;
-	if (dump_fanout_have(b->o->copies, id, &has, err) != 0)
+	if (dump_fanout_have(b->o->copies, id, &lacks, err) != 0)
 		return -1;
-	if (has)
+	if (lacks == 0)
 		return 0;
 	if (dump_maker_make(b->maker, list, id, content, len, &b->record, err) != 0)
 		return -1;
-	return dump_fanout_put(b->o->copies, b->record.data, b->record.len, err);
+	return dump_fanout_put(b->o->copies, b->record.data, b->record.len, lacks, err);
 }
 
 static void report(struct backup *b, struct dump_job *job)
@@ -512,8 +510,8 @@ static int emit(void *ctx, void *worker, void *job_, struct err *err)
 	for (i = 0; i < job->chunk_count; i++) {
 		const struct dump_chunk *c = &job->chunks[i];
 
-		if (c->wanted &&
-			dump_fanout_put(b->o->copies, c->record.data, c->record.len, err) != 0)
+		if (c->lacks != 0 && dump_fanout_put(b->o->copies, c->record.data, c->record.len,
+					     c->lacks, err) != 0)
 			return -1;
 	}
 	for (i = 0; i < job->refs.len / sizeof *ref; i++)
@@ -564,15 +562,18 @@ static struct store_time now(void)
 	return (struct store_time){t.tv_sec, (uint32_t)t.tv_nsec};
 }
 
-/* The local copy, if a store still holds the dump that it is of. */
+/* Begins the run in the stores: with the local copy, if a store still holds the dump that it is
+ * of. */
 static int open_last(struct backup *b, struct err *err)
 {
+	const uint8_t *base = NULL;
 	bool has;
 
-	if (b->o->reread ||
-		(b->last = dump_previous_open(b->o->last, b->o->domain->fingerprint)) == NULL)
-		return 0;
-	if (dump_fanout_has_dump(b->o->copies, dump_previous_dump(b->last), &has, err) != 0)
+	if (!b->o->reread)
+		b->last = dump_previous_open(b->o->last, b->o->domain->fingerprint);
+	if (b->last != NULL)
+		base = dump_previous_dump(b->last);
+	if (dump_fanout_begin(b->o->copies, base, &has, err) != 0)
 		return -1;
 	b->has_old = has && dump_previous_next(b->last, &b->old);
 	return 0;

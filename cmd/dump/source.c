@@ -1,13 +1,13 @@
 /* Stores asked in turn, until one has a chunk that opens. */
 #include "cmd/dump/source.h"
 
+#include <assert.h>
 #include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
-#include "cmd/dump/fanout.h"
 #include "lib/buf.h"
 #include "lib/err.h"
 #include "lib/esc.h"
@@ -17,10 +17,9 @@
 #define OTHERS     3 /* hosts' names that are told */
 
 struct dump_source {
-	struct store *stores[DUMP_STORES_MAX];
-	uint32_t bits[DUMP_STORES_MAX]; /* each by its place among the paths */
+	struct store *stores[STORES_MAX];
+	uint32_t bits[STORES_MAX]; /* each by its place among those that were given */
 	size_t count;
-	bool shared; /* the stores are another's */
 	struct dump_keys *keys;
 	struct buf record; /* the dump's that was chosen */
 	struct store_dump dump;
@@ -30,37 +29,26 @@ struct dump_source {
 	bool has_passed;
 };
 
-struct dump_source *dump_source_open(const char *const *paths, size_t count, struct dump_keys *keys,
-	void (*behind)(void *ctx, size_t store, const char *why), void *ctx, struct err *err)
+struct dump_source *dump_source_new(
+	struct store *const *stores, size_t count, struct dump_keys *keys, struct err *err)
 {
-	struct dump_source *s;
-	struct err why = {0};
+	struct dump_source *s = calloc(1, sizeof *s);
 	size_t i;
 
-	if (store_distinct(paths, count, err) != 0)
-		return NULL;
-	if ((s = calloc(1, sizeof *s)) == NULL) {
+	if (s == NULL) {
 		err_set(err, ERR_NOMEM, "out of memory");
 		return NULL;
 	}
 	s->keys = keys;
 	buf_init(&s->record, STORE_DUMP_MAX);
 	buf_init(&s->pieces, SIZE_MAX);
-	for (i = 0; i < count; i++) {
-		s->stores[s->count] = store_open(paths[i], STORE_READ, &why);
-		if (s->stores[s->count] != NULL)
+	for (i = 0; i < count; i++)
+		if (store_is_open(stores[i])) {
+			s->stores[s->count] = stores[i];
 			s->bits[s->count++] = (uint32_t)1 << i;
-		else if (count > 1)
-			behind(ctx, i, why.message);
-	}
-	if (s->count > 0)
-		return s;
-	if (count > 1) /* each was told */
-		err_set(err, why.code, "no store can be read");
-	else
-		*err = why;
-	dump_source_close(s);
-	return NULL;
+		}
+	assert(s->count > 0);
+	return s;
 }
 
 struct dump_source *dump_source_share(const struct dump_source *source, struct err *err)
@@ -71,7 +59,6 @@ struct dump_source *dump_source_share(const struct dump_source *source, struct e
 		err_set(err, ERR_NOMEM, "out of memory");
 		return NULL;
 	}
-	s->shared = true;
 	s->keys = source->keys;
 	s->count = source->count;
 	memcpy(s->stores, source->stores, sizeof s->stores);
@@ -81,23 +68,14 @@ struct dump_source *dump_source_share(const struct dump_source *source, struct e
 	return s;
 }
 
-void dump_source_close(struct dump_source *s)
+void dump_source_free(struct dump_source *s)
 {
-	size_t i;
-
 	if (s == NULL)
 		return;
-	for (i = 0; i < s->count && !s->shared; i++)
-		store_close(s->stores[i]);
 	buf_fini(&s->record);
 	buf_fini(&s->pieces);
 	dump_domain_wipe(&s->domain);
 	free(s);
-}
-
-struct store *dump_source_store(const struct dump_source *s)
-{
-	return s->stores[0];
 }
 
 const struct store_dump *dump_source_dump(const struct dump_source *s)
@@ -210,7 +188,8 @@ static int list_store(
 {
 	buf_clear(&l->one);
 	l->store = s->bits[number];
-	if (store_dumps(s->stores[number], add_listed, l, err) != 0 || order_one(l, err) != 0)
+	if (store_dumps(s->stores[number], &(struct store_filter){0}, add_listed, l, err) != 0 ||
+		order_one(l, err) != 0)
 		return -1;
 	return join_one(l, err);
 }
@@ -604,6 +583,7 @@ void dump_taker_ahead(struct dump_taker *t, const uint8_t *ids, size_t count)
 {
 	struct dump_source *s = t->source;
 	struct buf left, lacks;
+	struct err why = {0};
 	size_t i;
 
 	buf_init(&left, SIZE_MAX);
@@ -611,7 +591,7 @@ void dump_taker_ahead(struct dump_taker *t, const uint8_t *ids, size_t count)
 	for (i = 0; i < s->count && count > 0; i++) {
 		struct buf used = left;
 
-		if (store_ahead(s->stores[i], s->dump.domain, ids, count, &lacks) != 0)
+		if (store_ahead(s->stores[i], s->dump.domain, ids, count, &lacks, &why) != 0)
 			break;
 		left = lacks;
 		lacks = used;

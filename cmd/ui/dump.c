@@ -104,7 +104,10 @@ int ui_dump_open(struct ui_dump *d, struct ui_options *o, const char *dump, stru
 	d->keys = load_keys(o, err);
 	if (d->keys == NULL)
 		return -1;
-	d->source = dump_source_open(o->stores, o->store_count, d->keys, on_behind, d, err);
+	if (ui_stores_new(&d->stores, o->stores, o->store_count, &o->access, err) != 0 ||
+		ui_stores_open(&d->stores, STORE_READ, on_behind, d, err) != 0)
+		return -1;
+	d->source = dump_source_new(d->stores.stores, d->stores.count, d->keys, err);
 	if (d->source == NULL)
 		return -1;
 	return dump != NULL ? choose(d, dump, err) : 0;
@@ -123,7 +126,8 @@ void ui_dump_close(struct ui_dump *d)
 	dump_replay_free(d->replay);
 	if (d->adopts)
 		pack_heirs_fini(&d->heirs);
-	dump_source_close(d->source);
+	dump_source_free(d->source);
+	ui_stores_free(&d->stores);
 	dump_keys_free(d->keys);
 }
 

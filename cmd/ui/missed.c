@@ -48,7 +48,7 @@ out:
 	ui_roots_fini(&roots);
 }
 
-void ui_missed_compare(void *missed, const char *store, const struct dump_before *before)
+void ui_missed_compare(void *missed, size_t store, const struct dump_before *before)
 {
 	struct ui_missed *m = missed;
 	struct ui_roots roots = {0};
@@ -61,12 +61,12 @@ void ui_missed_compare(void *missed, const char *store, const struct dump_before
 			"warning: %s has %zu dump%s of this backup %s in the future (a '~' in "
 			"fdump "
 			"dumps): fdump forget keeps %s, and counts by the others",
-			store, n, n > 1 ? "s" : "", n > 1 ? "that are dated" : "that is dated",
-			n > 1 ? "them" : "it");
+			m->stores[store], n, n > 1 ? "s" : "",
+			n > 1 ? "that are dated" : "that is dated", n > 1 ? "them" : "it");
 		m->warn(m->ctx, text);
 	}
 	if (before->has_last)
-		compare_paths(m, store, &before->last);
+		compare_paths(m, m->stores[store], &before->last);
 	if (before->has_full && full->began.sec >= m->full_began && same_paths(m, full, &roots)) {
 		m->full_began = full->began.sec;
 		m->full = full->entries;

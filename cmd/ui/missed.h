@@ -20,7 +20,8 @@ struct ui_select;
 struct ui_missed {
 	const char *name, *base; /* of the backup; what relative paths begin at */
 	const struct ui_roots *roots;
-	bool listed; /* the paths are of a list, which may be another one each time */
+	const char *const *stores; /* their names */
+	bool listed;               /* the paths are of a list, which may be another one each time */
 	bool no_recursion;
 	void (*warn)(void *ctx, const char *what);
 	void *ctx;
@@ -32,7 +33,7 @@ struct ui_missed {
 };
 
 /* missed: a struct ui_missed. A dump_fanout_each_before. */
-void ui_missed_compare(void *missed, const char *store, const struct dump_before *before);
+void ui_missed_compare(void *missed, size_t store, const struct dump_before *before);
 
 /* Tells of paths that are links to directories. base: as in struct pack_scan_options. */
 void ui_missed_links(const struct ui_missed *missed, int base);

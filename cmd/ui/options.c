@@ -91,13 +91,17 @@ static void tell_wait(void *ctx, const char *text)
 		ui_say(NULL, "%s", text);
 }
 
-int ui_options_lock_wait(const char *command, const char *time, const bool *verbose)
+int ui_options_lock_wait(
+	const char *command, const char *time, const bool *verbose, struct store_access *access)
 {
 	int64_t sec = STORE_LOCK_SEC;
 
 	if (time != NULL && ui_duration(time, &sec) != 0)
 		return ui_usage(command, "--lock-wait wants a time as 30s, 10m or 2h");
-	store_set_wait(sec, tell_wait, (void *)(uintptr_t)verbose);
+	*access = (struct store_access){.wait_sec = sec,
+		.patience_ms = STORE_PATIENCE_MS,
+		.waits = tell_wait,
+		.ctx = (void *)(uintptr_t)verbose};
 	return -1;
 }
 
@@ -157,8 +161,8 @@ static int take(struct ui_options *o, int c)
 		o->no_recursion = true;
 		break;
 	case 's':
-		if (o->store_count == UI_STORES_MAX)
-			return ui_usage(o->command, "over %d stores", UI_STORES_MAX);
+		if (o->store_count == STORES_MAX)
+			return ui_usage(o->command, "over %d stores", STORES_MAX);
 		o->stores[o->store_count++] = optarg;
 		break;
 	case OPT_STATE:
@@ -167,7 +171,7 @@ static int take(struct ui_options *o, int c)
 	case OPT_COMMAND:
 		return add_command(o, optarg);
 	case OPT_LOCK_WAIT:
-		return ui_options_lock_wait(o->command, optarg, &o->verbose);
+		return ui_options_lock_wait(o->command, optarg, &o->verbose, &o->access);
 	case 'h':
 	case OPT_HELP:
 		fputs(o->help, stdout);
@@ -243,7 +247,7 @@ int ui_options_parse(struct ui_options *o, int argc, char **argv)
 		add(longs, &count, shorts, own);
 	o->threads = ui_processors();
 	if (strchr(o->shared, 'w') != NULL)
-		ui_options_lock_wait(o->command, NULL, &o->verbose);
+		ui_options_lock_wait(o->command, NULL, &o->verbose, &o->access);
 	opterr = 0;
 	optind = 1;
 	while (status < 0 && (c = getopt_long(argc, argv, shorts, longs, NULL)) != -1) {

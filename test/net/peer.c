@@ -79,6 +79,8 @@ struct task {
 	uint64_t offset, len, random;
 	int64_t ms;
 	bool bad, ended;
+	bool granted; /* put: it is running */
+	struct task *put_next;
 	struct buf held; /* duplex */
 };
 
@@ -334,6 +336,90 @@ static void note(void *ctx, const struct rpc_identity *peer, const struct rpc_va
 	((struct peer_state *)ctx)->notes += v[0].number;
 }
 
+/* --- PEER_PUT: a blob is sent when it has its turn, or not at all --- */
+
+static void put_grant(struct peer_state *state)
+{
+	while (state->put_first != NULL && state->puts_running < state->put_max) {
+		struct task *t = state->put_first;
+
+		state->put_first = t->put_next;
+		state->puts_waiting--;
+		state->puts_running++;
+		t->granted = true;
+		rpc_call_grant(t->call, (uint32_t)t->len);
+	}
+}
+
+static void put_reply(struct rpc_call *call, bool had)
+{
+	uint8_t mem[16];
+	struct cbor_out out;
+
+	cbor_out_init(&out, mem, sizeof mem);
+	cbor_put_map(&out, 1);
+	cbor_put_text(&out, "had");
+	cbor_put_bool(&out, had);
+	rpc_call_reply(call, mem, cbor_out_len(&out), false);
+}
+
+static void put_data(void *arg, const uint8_t *bytes, size_t len, bool last)
+{
+	struct task *t = arg;
+	struct err err = {0};
+
+	if (!peer_check(bytes, t->offset, len))
+		t->bad = true;
+	t->offset += len;
+	if (!last)
+		return;
+	if (t->bad || t->offset != t->len) {
+		err_set(&err, ERR_DAMAGE, "put: the blob is not what it should be");
+		rpc_call_fail(t->call, &err);
+		return;
+	}
+	t->state->sunk += t->offset;
+	put_reply(t->call, false);
+}
+
+static void put_done(void *arg, const struct err *err)
+{
+	struct task *t = arg, **at = &t->state->put_first;
+	struct peer_state *state = t->state;
+
+	if (t->granted) {
+		state->puts_running--;
+	} else {
+		while (*at != NULL && *at != t)
+			at = &(*at)->put_next;
+		if (*at == t) {
+			*at = t->put_next;
+			state->puts_waiting--;
+		}
+	}
+	task_done(t, err);
+	put_grant(state);
+}
+
+static void put(void *ctx, struct rpc_call *call, const struct rpc_value *v)
+{
+	static const struct rpc_call_ops ops = {.data = put_data, .done = put_done};
+	struct peer_state *state = ctx;
+	struct task *t = task_new(ctx, call, &ops), **at = &state->put_first;
+
+	t->len = v[0].number;
+	if (v[1].number != 0 || !rpc_call_has_blob(call)) {
+		put_reply(call, true);
+		return;
+	}
+	while (*at != NULL)
+		at = &(*at)->put_next;
+	*at = t;
+	if (++state->puts_waiting > state->puts_most)
+		state->puts_most = state->puts_waiting;
+	put_grant(state);
+}
+
 /* --- PEER_WORK: the call may be over before the thread is --- */
 
 static void work_work(struct pool_job *job)
@@ -394,6 +480,15 @@ static const struct rpc_field source_fields[] = {
 	{.key = "seed", .type = RPC_UINT, .max = UINT64_MAX},
 	{0},
 };
+static const struct rpc_field put_fields[] = {
+	{.key = "len",
+		.type = RPC_UINT,
+		.need = true,
+		.min = 1,
+		.max = RPC_WINDOW_MAX - RPC_WINDOW},
+	{.key = "had", .type = RPC_BOOL},
+	{0},
+};
 static const struct rpc_field ms_fields[] = {
 	{.key = "ms", .type = RPC_UINT, .need = true, .max = 60000},
 	{0},
@@ -423,6 +518,7 @@ const struct rpc_method peer_methods[] = {
 	{PEER_HOLD, "hold", ANYBODY, 16, 0, 300, NULL, hold, NULL},
 	{PEER_TIGHT, "tight", ANYBODY, 100, 1000, 10000, tight_fields, tight, NULL},
 	{PEER_NOTE, "note", ANYBODY, 64, 0, 0, note_fields, NULL, note},
+	{PEER_PUT, "put", ANYBODY, 64, RPC_WINDOW_MAX, 10000, put_fields, put, NULL},
 	{PEER_WORK, "work", ANYBODY, 64, 0, 70000, ms_fields, work, NULL},
 	{PEER_ABORT, "abort", ANYBODY, 64, 0, 10000, source_fields, abort_source, NULL},
 	{PEER_STUCK, "stuck", ANYBODY, 16, ENDLESS, 10000, NULL, stuck, NULL},

@@ -19,6 +19,7 @@
 #include "rpc/tls.h"
 
 struct pool;
+struct task;
 
 enum peer_method {
 	PEER_ECHO = 1,    /* {data} -> {data} */
@@ -35,6 +36,7 @@ enum peer_method {
 	PEER_STUCK = 12,  /* {} + blob -> never takes any of it */
 	PEER_EARLY = 13,  /* {} + blob -> {} at once, before the blob */
 	PEER_WHOAMI = 14, /* {} -> {name, role, host} */
+	PEER_PUT = 15,    /* {len, had} + blob -> {had}; see put_max */
 	PEER_FOR_AGENTS = 21,
 	PEER_FOR_MANAGERS = 22,
 	PEER_FOR_STORES = 23,
@@ -54,7 +56,11 @@ struct peer_state {
 	unsigned logged;
 	uint64_t sunk;          /* bytes of the blobs that PEER_SINK took for whole */
 	struct rpc_access last; /* its strings are not valid */
-	bool print;             /* the access log to standard error */
+	/* PEER_PUT, as a store would do it: where no credit comes by itself, blobs
+	 * are granted to the first put_max of the queue. */
+	unsigned put_max, puts_running, puts_waiting, puts_most;
+	struct task *put_first;
+	bool print; /* the access log to standard error */
 };
 
 /* A service over peer_methods. */

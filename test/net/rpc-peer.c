@@ -140,6 +140,8 @@ static int serve(const char *folder, const char *name, char **args)
 	limits.conns_per_peer = (unsigned)number(args, "per-peer", limits.conns_per_peer);
 	state.loop = loop;
 	state.print = option(args, "log", NULL) != NULL;
+	state.put_max = (unsigned)number(args, "puts", 4);
+	opts.credit = (uint32_t)number(args, "credit", 0);
 	opts.arg = state.print ? &state : NULL;
 	rpc_async_start(&wake, loop, on_pool, NULL);
 	state.pool = pool_new(2, 100, rpc_async_send, &wake, &err);
@@ -234,6 +236,7 @@ static void next_call(struct rpc_conn *conn)
 	struct cbor_out out;
 	struct rpc_request r = {.method = client.method,
 		.timeout_ms = (int64_t)number(client.args, "timeout", 10000),
+		.reply_max = UINT64_MAX,
 		.ops = &call_ops};
 	uint64_t ms = number(client.args, "ms", 0);
 

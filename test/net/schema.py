@@ -21,7 +21,8 @@ TABLES = {"hello_fields": "hello", "status_fields": "status", "enroll_fields": "
 LIMITS = {
     "payload": ["RPC_PAYLOAD_MAX"], "HELLO": ["RPC_HELLO_MAX"],
     "status": ["RPC_STATUS_MAX", "RPC_TEXT_MAX"], "requests open, each side": ["RPC_CALLS_MAX"],
-    "request blobs open, each side": ["RPC_BLOBS_MAX"], "credit of a blob": ["RPC_WINDOW"],
+    "request blobs open that began with credit, each side": ["RPC_BLOBS_MAX"],
+    "credit of a blob, at first and at most": ["RPC_WINDOW", "RPC_WINDOW_MAX"],
     "written and not read by the peer": ["RPC_OUT_MAX"],
     "depth of arrays and maps in a parameter": ["RPC_DEPTH_MAX"],
 }
@@ -117,7 +118,8 @@ for row, names in LIMITS.items():
 for what, pattern, name in [
         ("requests open, section 6", r"most \*\*(\d+)\*\* requests", "RPC_CALLS_MAX"),
         ("request blobs, section 6", r"most \*\*(\d+)\*\* of these", "RPC_BLOBS_MAX"),
-        ("credit, section 7", r"credit of \*\*(\d+)\*\*", "RPC_WINDOW"),
+        ("credit, section 7", r"gave, \*\*(\d+)\*\* bytes", "RPC_WINDOW"),
+        ("most credit, section 7", r"never above \*\*(\d+)\*\*", "RPC_WINDOW_MAX"),
         ("HELLO, section 4", r"1 to (\d+) bytes, CBOR", "RPC_HELLO_MAX"),
         ("message, section 8", r"message: text .size \(0..(\d+)\)", "RPC_TEXT_MAX")]:
     expect(what, re.findall(pattern, text), [str(number(name))])
