@@ -44,6 +44,8 @@ static const char help[] =
 	"      --copies N          enough when N stores have it; default: all\n"
 	"      --to FILE.pub       seal it to this public key (repeatable)\n"
 	"      --unencrypted       not sealed: whoever has the store can read it\n"
+	"      --agent NAME        the agent's name in the store; default: the host's, in\n"
+	"                          lower case, with '-' for '_'\n"
 	"      --name NAME         of this backup; default: backup\n"
 	"  -C, --directory DIR     PATHs are in DIR\n"
 	"  -T, --files-from FILE   read more PATHs from FILE\n"
@@ -174,6 +176,7 @@ static int set_ionice(const char *text)
 /* One of backup's own options that have a value. */
 static int take_value(struct options *o, int c)
 {
+	struct err err = {0};
 	int64_t seconds;
 	long n;
 
@@ -188,8 +191,8 @@ static int take_value(struct options *o, int c)
 		o->to[o->to_count++] = optarg;
 		return -1;
 	case OPT_NAME:
-		if (!name_ok(optarg, strlen(optarg)))
-			return ui_usage("backup", "--name wants letters, digits, '.', '_', '-'");
+		if (name_check("--name", optarg, &err) != 0)
+			return ui_usage("backup", "%s", err.message);
 		o->backup.name = optarg;
 		return -1;
 	case OPT_LOCK:
@@ -616,15 +619,15 @@ static int backup(struct options *o, struct dump_pipeline_result *result, struct
 		.ctx = o,
 	};
 	struct dump_domain domain = {0};
-	char *state = agent_state_dir(o->o.state, err), *last = NULL, host[STORE_NAME_MAX + 1];
+	char *state = agent_state_dir(o->o.state, err), *last = NULL, agent[NAME_LEN_MAX + 1];
 	size_t i;
 	int got = -1;
 
 	if (state == NULL || load_domain(o, state, &domain, err) != 0 ||
-		agent_state_host(host, err) != 0 || find_base(o, err) != 0 ||
+		agent_state_name(o->o.agent, agent, err) != 0 || find_base(o, err) != 0 ||
 		find_inside(o, err) != 0)
 		goto out;
-	o->backup.agent = copies.agent = host;
+	o->backup.agent = copies.agent = agent;
 	o->backup.domain = &domain;
 	o->backup.last = last = agent_state_last(state, o->backup.name, domain.fingerprint, err);
 	if (last == NULL)
@@ -739,7 +742,7 @@ int cmd_backup(int argc, char **argv)
 {
 	struct options o = {.o = {.command = "backup",
 				    .help = help,
-				    .shared = "sSCT0Xvjtxnrcw",
+				    .shared = "asSCT0Xvjtxnrcw",
 				    .own = own,
 				    .repeats = OPT_TO,
 				    .take = take},

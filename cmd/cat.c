@@ -33,6 +33,7 @@ static const char help[] =
 	"\n"
 	"  -f, --file FILE         read FILE ('-': standard input, the default)\n"
 	"  -s, --store STORE       of a dump in this store (repeatable)\n"
+	"      --agent NAME        whose 'latest' is meant; default: this host\n"
 	"      --key FILE          open a sealed pack with this secret key (repeatable)\n"
 	"      --passphrase-file FILE  its first line is the passphrase\n"
 	"      --threads N         default: the number of processors\n"
@@ -469,7 +470,7 @@ static int tell_status(const struct cat *c)
 
 int cmd_cat(int argc, char **argv)
 {
-	struct cat c = {.o = {.command = "cat", .help = help, .shared = "fkpst", .file = "-"}};
+	struct cat c = {.o = {.command = "cat", .help = help, .shared = "afkpst", .file = "-"}};
 	struct err err = {0};
 	char *name = NULL;
 	int status = ui_options_parse(&c.o, argc, argv);

@@ -42,6 +42,7 @@ static const char help[] =
 	"  -C, --directory DIR     the tree\n"
 	"      --live              the tree that the dump is of\n"
 	"  -s, --store STORE       of a dump in this store (repeatable)\n"
+	"      --agent NAME        whose 'latest' is meant; default: this host\n"
 	"  -X, --exclude-from FILE leave out what matches the patterns in FILE\n"
 	"      --exclude PATTERN   leave out what matches (as in .gitignore)\n"
 	"      --no-xattrs         do not compare extended attributes and ACLs\n"
@@ -424,7 +425,7 @@ static int open_dump(struct diff *d, int argc, char **argv)
 int cmd_diff(int argc, char **argv)
 {
 	struct ui_options o = {
-		.command = "diff", .help = help, .shared = "fCXjkpxst", .own = own, .take = take};
+		.command = "diff", .help = help, .shared = "afCXjkpxst", .own = own, .take = take};
 	struct diff d = {.o = &o};
 	struct err err = {0};
 	int status;

@@ -21,7 +21,7 @@
 #include "lib/hash.h"
 
 static const char help[] =
-	"usage: fdump forget -s STORE [-n] --keep-daily N ... [--agent AGENT] [--name NAME]\n"
+	"usage: fdump forget -s STORE [-n] --keep-daily N ... [--agent NAME] [--name NAME]\n"
 	"       fdump forget -s STORE [-n] DUMP...\n"
 	"\n"
 	"Deletes the dumps that none of the rules keeps; each agent and name is counted\n"
@@ -46,8 +46,9 @@ static const char help[] =
 	"      --keep-monthly N    ... of months\n"
 	"      --keep-yearly N     ... of years\n"
 	"      --keep-within TIME  all up to 30d, 12h, ... before the newest\n"
-	"      --agent AGENT       the rules look at the dumps of this agent only\n"
-	"      --name NAME         ... of this name\n"
+	"      --agent NAME        the rules look at the dumps of this agent only; of\n"
+	"                          DUMPs: whose 'latest' is meant; default: this host\n"
+	"      --name NAME         the rules look at the dumps of this name only\n"
 	"\n"
 	"Exit status: 0 done; 1 done, but some are locked; 2 failed, or some of several\n"
 	"stores could not be used; 5 done, but there\n"
@@ -56,8 +57,8 @@ static const char help[] =
 struct forget {
 	struct ui_options o;
 	bool dry_run, yes, ruled;
-	const char *agent, *name; /* the rules are for these; NULL: all */
-	struct buf named;         /* ids of dumps, if there are no rules */
+	const char *name; /* the rules are for this name and .o.agent; NULL: all */
+	struct buf named; /* ids of dumps, if there are no rules */
 	struct dump_rules rules;
 	struct buf dumps;                         /* struct item, in the order they were made */
 	bool met;                                 /* a dump of .agent and .name */
@@ -76,12 +77,11 @@ struct item {
 	bool named, last; /* last: all others of its name, if any, are named too */
 };
 
-enum { OPT_YES = UI_OPTIONS_OWN, OPT_AGENT, OPT_NAME, OPT_WITHIN, OPT_KEEP };
+enum { OPT_YES = UI_OPTIONS_OWN, OPT_NAME, OPT_WITHIN, OPT_KEEP };
 
 static const struct option own[] = {
 	{"dry-run", no_argument, NULL, 'n'},
 	{"yes", no_argument, NULL, OPT_YES},
-	{"agent", required_argument, NULL, OPT_AGENT},
 	{"name", required_argument, NULL, OPT_NAME},
 	{"keep-last", required_argument, NULL, OPT_KEEP + DUMP_LAST},
 	{"keep-hourly", required_argument, NULL, OPT_KEEP + DUMP_HOURLY},
@@ -102,8 +102,6 @@ static int take(void *ctx, int c)
 		f->dry_run = true;
 	} else if (c == OPT_YES) {
 		f->yes = true;
-	} else if (c == OPT_AGENT) {
-		f->agent = optarg;
 	} else if (c == OPT_NAME) {
 		f->name = optarg;
 	} else if (c == OPT_WITHIN) {
@@ -146,7 +144,7 @@ static int add_dump(void *ctx, const struct store_entry *e, struct err *err)
 		item.fewer_than = e->dump.fewer_than;
 		dump_dated_set(&item.at, e);
 	}
-	if ((f->agent != NULL && strcmp(f->agent, item.at.agent) != 0) ||
+	if ((f->o.agent != NULL && strcmp(f->o.agent, item.at.agent) != 0) ||
 		(f->name != NULL && strcmp(f->name, item.at.name) != 0))
 		return 0;
 	f->met = true;
@@ -386,9 +384,9 @@ static int forget(struct forget *f)
 	f->failed = 0;
 	if (forget_all(f, &err) != 0)
 		return ui_fail("forget", &err);
-	if (!f->met && f->failed == 0 && (f->agent != NULL || f->name != NULL)) {
+	if (!f->met && f->failed == 0 && (f->o.agent != NULL || f->name != NULL)) {
 		err_set(&err, ERR_NOTFOUND, "%s/%s: there is no such dump (fdump dumps lists them)",
-			f->agent != NULL ? f->agent : "*", f->name != NULL ? f->name : "*");
+			f->o.agent != NULL ? f->o.agent : "*", f->name != NULL ? f->name : "*");
 		return ui_fail("forget", &err);
 	}
 	if (f->o.json && json_result(f, &err) != 0)
@@ -429,7 +427,7 @@ static int forget_asked(struct forget *f)
 static int name_dumps(struct forget *f, char **dumps, size_t count, struct err *err)
 {
 	struct ui_dump d = {.source = NULL};
-	char host[STORE_NAME_MAX + 1];
+	char agent[NAME_LEN_MAX + 1];
 	uint8_t id[STORE_DUMP_ID];
 	size_t i;
 	int got = ui_dump_open(&d, &f->o, NULL, err);
@@ -443,9 +441,9 @@ static int name_dumps(struct forget *f, char **dumps, size_t count, struct err *
 			got = -1;
 		}
 	if (got == 0)
-		got = agent_state_host(host, err);
+		got = agent_state_name(f->o.agent, agent, err);
 	for (i = 0; i < count && got == 0; i++)
-		if (dump_source_find(d.source, dumps[i], host, id, err) < 0 ||
+		if (dump_source_find(d.source, dumps[i], agent, id, err) < 0 ||
 			buf_add(&f->named, id, sizeof id, err) != 0)
 			got = -1;
 	ui_dump_close(&d);
@@ -456,7 +454,7 @@ int cmd_forget(int argc, char **argv)
 {
 	struct forget f = {.o = {.command = "forget",
 				   .help = help,
-				   .shared = "sjw",
+				   .shared = "asjw",
 				   .own = own,
 				   .take = take}};
 	struct err err = {0};
@@ -471,8 +469,8 @@ int cmd_forget(int argc, char **argv)
 	if (f.o.store_count == 0 || f.ruled == (optind < argc))
 		status = ui_usage(
 			"forget", "wants -s STORE, and either --keep-... rules or DUMPs, not both");
-	else if (!f.ruled && (f.agent != NULL || f.name != NULL))
-		status = ui_usage("forget", "--agent and --name go with --keep-... rules");
+	else if (!f.ruled && f.name != NULL)
+		status = ui_usage("forget", "--name goes with --keep-... rules");
 	else if (!f.dry_run && !f.yes && (!isatty(0) || f.o.json))
 		status = ui_usage("forget",
 			f.o.json ? "--json does not ask: --dry-run shows what would be deleted, "

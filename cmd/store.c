@@ -188,8 +188,8 @@ static int set_quota(const struct options *o, struct err *err)
 	struct engine *s;
 	int got;
 
-	if (!name_ok(o->words[0], strlen(o->words[0])))
-		return err_set(err, ERR_USAGE, "%s: is no name of an agent", o->words[0]);
+	if (name_check("agent", o->words[0], err) != 0)
+		return -1;
 	if (strcmp(o->words[1], "none") != 0 && ui_size(o->words[1], &bytes) != 0)
 		return err_set(
 			err, ERR_USAGE, "%s: is no quota: a size as 10G, or none", o->words[1]);

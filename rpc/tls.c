@@ -17,6 +17,7 @@
 #include <mbedtls/error.h>
 #include <mbedtls/net_sockets.h>
 #include <mbedtls/ssl.h>
+#include <mbedtls/version.h>
 
 #include "lib/err.h"
 #include "rpc/deny.h"
@@ -48,7 +49,8 @@ struct rpc_tls {
 	size_t retry;            /* length of a write that must be repeated */
 	mbedtls_x509_time until; /* the peer's certificate */
 	struct rpc_identity peer;
-	struct err *refused; /* why the callback refused; only in a handshake */
+	struct rpc_issuer signer; /* what the certificate at depth 1 says; only in a handshake */
+	struct err *refused;      /* why the callback refused; only in a handshake */
 };
 
 /* ECDHE, ECDSA and AEAD only. The 128-bit suites stand first: what matters is
@@ -85,7 +87,7 @@ static int setup(mbedtls_ssl_config *ssl, struct rpc_tls_conf *conf, int endpoin
 	mbedtls_ssl_conf_min_version(ssl, MBEDTLS_SSL_MAJOR_VERSION_3, MBEDTLS_SSL_MINOR_VERSION_3);
 #endif
 	mbedtls_ssl_conf_ciphersuites(ssl, suites);
-	mbedtls_ssl_conf_cert_profile(ssl, &rpc_x509_profile);
+	mbedtls_ssl_conf_cert_profile(ssl, rpc_x509_profile());
 	mbedtls_ssl_conf_rng(ssl, rpc_x509_random, NULL);
 	mbedtls_ssl_conf_renegotiation(ssl, MBEDTLS_SSL_RENEGOTIATION_DISABLED);
 #if defined(MBEDTLS_SSL_SESSION_TICKETS) && defined(MBEDTLS_SSL_CLI_C)
@@ -100,18 +102,6 @@ static int setup(mbedtls_ssl_config *ssl, struct rpc_tls_conf *conf, int endpoin
 	return status == 0 ? 0 : rpc_x509_fail(err, ERR_FAILED, status, "TLS configuration");
 }
 
-/* The key must be that of the first certificate: else every handshake would
- * fail with an error that tells nothing. */
-static int check_pair(struct rpc_tls_conf *conf, const char *cert, struct err *err)
-{
-#if RPC_MBEDTLS3
-	int status = mbedtls_pk_check_pair(&conf->chain.pk, &conf->key, rpc_x509_random, NULL);
-#else
-	int status = mbedtls_pk_check_pair(&conf->chain.pk, &conf->key);
-#endif
-	return status == 0 ? 0 : err_set(err, ERR_CONFIG, "%s: the private key is another's", cert);
-}
-
 static int load(struct rpc_tls_conf *conf, const struct rpc_tls_opts *opts, struct err *err)
 {
 	int status;
@@ -124,7 +114,7 @@ static int load(struct rpc_tls_conf *conf, const struct rpc_tls_opts *opts, stru
 	if (rpc_x509_load_chain(&conf->ca, opts->ca, err) != 0 ||
 		rpc_x509_load_chain(&conf->chain, opts->cert, err) != 0 ||
 		rpc_x509_load_key(&conf->key, opts->key, err) != 0 ||
-		check_pair(conf, opts->cert, err) != 0)
+		rpc_x509_check_pair(&conf->chain, &conf->key, opts->cert, err) != 0)
 		return -1;
 	if (rpc_x509_identity(&conf->self, &conf->chain, err) != 0) {
 		err->code = ERR_CONFIG;
@@ -184,20 +174,41 @@ const struct rpc_identity *rpc_tls_conf_self(const struct rpc_tls_conf *conf)
 	return &conf->self;
 }
 
-/* What the library has not checked: identity, role, deny list, and that the
- * peer is not ourselves. */
+/* A CA that may sign for a peer: the root, or a manager's intermediate, and
+ * that one not of a manager that is denied. */
+static int check_signer(struct rpc_tls *tls, mbedtls_x509_crt *crt, struct err *err)
+{
+	const struct rpc_deny *deny = tls->conf->deny;
+
+	if (rpc_x509_authority(&tls->signer, crt, err) != 0)
+		return -1;
+	if (deny != NULL && tls->signer.host[0] != 0 && rpc_deny_has(deny, tls->signer.host))
+		return err_set(err, ERR_DENIED,
+			"certificate: signed by manager %s, which is on the deny list",
+			tls->signer.manager);
+	return 0;
+}
+
+/* What the library has not checked: identity, who signed it, role, deny list,
+ * and that the peer is not ourselves. */
 static int check_peer(struct rpc_tls *tls, mbedtls_x509_crt *crt, struct err *err)
 {
 	const struct rpc_tls_conf *conf = tls->conf;
+	const struct rpc_identity *peer = &tls->peer;
 
 	if (rpc_x509_identity(&tls->peer, crt, err) != 0)
 		return -1;
-	if (tls->expect != RPC_NOBODY && tls->peer.role != tls->expect)
+	if (strcmp(peer->issuer.manager, tls->signer.manager) != 0 ||
+		strcmp(peer->issuer.host, tls->signer.host) != 0)
+		return err_set(err, ERR_DENIED, "certificate: its issuer is not who signed it");
+	if (rpc_identity_accepts(conf->kind == RPC_TLS_MUTUAL ? &conf->self : NULL, peer, err) != 0)
+		return -1;
+	if (tls->expect != RPC_NOBODY && peer->role != tls->expect)
 		return err_set(err, ERR_DENIED, "certificate: %s %s, where a %s is expected",
-			rpc_role_name(tls->peer.role), tls->peer.name, rpc_role_name(tls->expect));
-	if (conf->deny != NULL && rpc_deny_has(conf->deny, tls->peer.host))
+			rpc_role_name(peer->role), peer->name, rpc_role_name(tls->expect));
+	if (conf->deny != NULL && rpc_deny_has(conf->deny, peer->host))
 		return err_set(err, ERR_DENIED, "certificate: host %s (%s) is on the deny list",
-			tls->peer.host, tls->peer.name);
+			peer->host, peer->name);
 	if (conf->chain.pk_raw.len == crt->pk_raw.len &&
 		memcmp(conf->chain.pk_raw.p, crt->pk_raw.p, crt->pk_raw.len) == 0)
 		return err_set(
@@ -206,11 +217,16 @@ static int check_peer(struct rpc_tls *tls, mbedtls_x509_crt *crt, struct err *er
 	return 0;
 }
 
+/* Runs from the root (the highest depth) down to the peer (depth 0). */
 static int verify(void *arg, mbedtls_x509_crt *crt, int depth, uint32_t *flags)
 {
 	struct rpc_tls *tls = arg;
+	int status = 0;
 
-	if (depth == 0 && *flags == 0 && check_peer(tls, crt, tls->refused) != 0) {
+	if (tls->refused->code == ERR_NONE && *flags == 0)
+		status = depth > 0 ? check_signer(tls, crt, tls->refused)
+				   : check_peer(tls, crt, tls->refused);
+	if (status != 0 || (depth == 0 && tls->refused->code != ERR_NONE)) {
 		tls->peer = (struct rpc_identity){0};
 		*flags |= MBEDTLS_X509_BADCERT_OTHER;
 	}
@@ -388,7 +404,9 @@ bool rpc_tls_peer_valid(const struct rpc_tls *tls)
 	if (tls->peer.role == RPC_NOBODY)
 		return tls->conf->kind == RPC_TLS_ENROLL_SERVER;
 	return !mbedtls_x509_time_is_past(&tls->until) &&
-	       (deny == NULL || !rpc_deny_has(deny, tls->peer.host));
+	       (deny == NULL || (!rpc_deny_has(deny, tls->peer.host) &&
+					(tls->peer.issuer.host[0] == 0 ||
+						!rpc_deny_has(deny, tls->peer.issuer.host))));
 }
 
 int rpc_tls_read(struct rpc_tls *tls, uint8_t *to, size_t cap, size_t *len, struct err *err)

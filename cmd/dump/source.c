@@ -314,8 +314,9 @@ static int parse_wish(const char *text, const char *host, struct wish *w, struct
 	w->until = INT64_MAX;
 	w->any_host = name == text;
 	w->when = at != NULL ? at + 1 : text;
-	if (agent_len > STORE_NAME_MAX || (at != NULL && (size_t)(at - name) > STORE_NAME_MAX))
-		return err_set(err, ERR_USAGE, "%s: the name is too long", text);
+	if ((!w->any_host && !name_ok(agent, agent_len)) ||
+		(at != NULL && !name_ok(name, (size_t)(at - name))))
+		return err_set(err, ERR_USAGE, "%s: not the name of a dump: " NAME_RULE, text);
 	snprintf(w->agent, sizeof w->agent, "%.*s", (int)agent_len, agent);
 	if (strcmp(text, "latest") == 0) {
 		w->any_name = true;

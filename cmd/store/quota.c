@@ -58,9 +58,9 @@ static int parse(struct engine *s, char *text, struct err *err)
 
 	while ((line = strsep(&rest, "\n")) != NULL && rest != NULL) {
 		end = 0;
-		/* 64: STORE_NAME_MAX */
-		if (sscanf(line, "%" SCNu64 " %64s%n", &bytes, agent, &end) != 2 ||
-			line[end] != 0 || find(s, agent, strlen(agent)) != NULL)
+		if (sscanf(line, "%" SCNu64 " %63s%n", &bytes, agent, &end) != 2 ||
+			line[end] != 0 || !name_ok(agent, strlen(agent)) ||
+			find(s, agent, strlen(agent)) != NULL)
 			return err_set(
 				err, ERR_CONFIG, "%s/%s: is malformed: %s", s->path, QUOTAS, line);
 		if (add(s, agent, bytes, err) == NULL)

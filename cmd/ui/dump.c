@@ -88,9 +88,10 @@ static void tell_choice(const struct ui_dump *d, const char *dump)
 
 static int choose(struct ui_dump *d, const char *dump, struct err *err)
 {
-	char host[STORE_NAME_MAX + 1];
+	char agent[NAME_LEN_MAX + 1];
 
-	if (agent_state_host(host, err) != 0 || dump_source_choose(d->source, dump, host, err) != 0)
+	if (agent_state_name(d->o->agent, agent, err) != 0 ||
+		dump_source_choose(d->source, dump, agent, err) != 0)
 		return -1;
 	tell_choice(d, dump);
 	return dump_source_unlock(d->source, err);

@@ -11,6 +11,7 @@
 #include "lib/err.h"
 #include "lib/lane.h"
 #include "lib/match.h"
+#include "lib/name.h"
 
 #define OWN_MAX 32
 
@@ -25,6 +26,7 @@ enum {
 	OPT_NUMERIC,
 	OPT_NO_RECURSION,
 	OPT_STATE,
+	OPT_AGENT,
 	OPT_COMMAND,
 	OPT_LOCK_WAIT,
 	OPT_HELP
@@ -50,6 +52,7 @@ static const struct {
 	{'r', {"no-recursion", no_argument, NULL, OPT_NO_RECURSION}},
 	{'s', {"store", required_argument, NULL, 's'}},
 	{'S', {"state", required_argument, NULL, OPT_STATE}},
+	{'a', {"agent", required_argument, NULL, OPT_AGENT}},
 	{'c', {"command", required_argument, NULL, OPT_COMMAND}},
 	{'w', {"lock-wait", required_argument, NULL, OPT_LOCK_WAIT}},
 	{0, {"help", no_argument, NULL, OPT_HELP}},
@@ -167,6 +170,11 @@ static int take(struct ui_options *o, int c)
 		break;
 	case OPT_STATE:
 		o->state = optarg;
+		break;
+	case OPT_AGENT:
+		if (name_check("--agent", optarg, &err) != 0)
+			return ui_usage(o->command, "%s", err.message);
+		o->agent = optarg;
 		break;
 	case OPT_COMMAND:
 		return add_command(o, optarg);

@@ -11,7 +11,7 @@
  *   X -X, --exclude-from FILE,   t --threads N           n --numeric-owner
  *     and --exclude PATTERN      r --no-recursion
  *   s -s, --store STORE          S --state DIR           c --command NAME=PROGRAM
- *   w --lock-wait TIME           (--help: always)
+ *   w --lock-wait TIME           a --agent NAME          (--help: always)
  */
 #ifndef FDUMP_CMD_UI_OPTIONS_H
 #define FDUMP_CMD_UI_OPTIONS_H
@@ -39,7 +39,7 @@ struct ui_options {
 	int (*take)(void *ctx, int c); /* one of its own, with optarg: -1, or the exit status */
 	void *ctx;
 	/* What was given; borrowed from argv. */
-	const char *file, *directory, *files_from, *state;
+	const char *file, *directory, *files_from, *state, *agent;
 	bool has_file, has_directory; /* were given */
 	const char *stores[STORES_MAX];
 	struct store_access access; /* how they are accessed: --lock-wait */

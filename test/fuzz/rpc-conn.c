@@ -28,7 +28,8 @@ struct rpc_tls_conf {
 	int unused;
 };
 static struct rpc_tls_conf the_conf;
-static const struct rpc_identity the_peer = {RPC_AGENT, "fuzz", "00000000000000000000000000000000"};
+static const struct rpc_identity the_peer = {
+	.role = RPC_AGENT, .name = "fuzz", .host = "00000000000000000000000000000000"};
 
 struct rpc_tls_conf *rpc_tls_conf_new(const struct rpc_tls_opts *opts, struct err *err)
 {

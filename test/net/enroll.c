@@ -333,7 +333,7 @@ static int set_up(void **unused)
 	peer_make_cert(folder, "m1", "manager", NULL, 0, 0);
 	peer_make_cert(folder, "s1", "store", NULL, 0, 0);
 	loop = rpc_loop_new(&err);
-	ca = rpc_ca_open(path("int.key"), path("int.crt"), &err);
+	ca = rpc_ca_open(path("int.key"), path("int.crt"), NULL, NULL, &err);
 	opts.cert = path("m1.crt");
 	opts.key = path("m1.key");
 	opts.ca_cert = path("root.crt");

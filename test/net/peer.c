@@ -4,10 +4,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "lib/buf.h"
 #include "lib/cbor.h"
+#include "lib/file.h"
 #include "lib/pool.h"
 #include "rpc/ca.h"
 #include "rpc/wire.h"
@@ -579,29 +581,50 @@ static struct paths paths_of(const char *folder, const char *name)
 	return p;
 }
 
-void peer_make_ca(const char *folder)
+void peer_make_intermediate(const char *folder, const char *file, const char *manager)
 {
-	struct paths root = paths_of(folder, "root"), inter = paths_of(folder, "int");
+	struct paths root = paths_of(folder, "root"), own = paths_of(folder, file);
+	char host[RPC_HOST_LEN + 1];
 	struct err err = {0};
-	struct rpc_ca *ca;
+	struct buf csr, cert;
+	struct rpc_ca *ca = rpc_ca_open(root.key, root.cert, NULL, NULL, &err);
 
-	must(rpc_ca_make(root.key, root.cert, "test-root", &err), &err);
-	ca = rpc_ca_open(root.key, root.cert, &err);
 	must(ca == NULL ? -1 : 0, &err);
-	must(rpc_ca_intermediate(ca, inter.key, inter.cert, "test-manager", &err), &err);
+	buf_init(&csr, RPC_CSR_MAX);
+	buf_init(&cert, RPC_CHAIN_MAX);
+	must(rpc_host_new(host, &err), &err);
+	must(rpc_key_make(own.key, &err), &err);
+	must(rpc_csr_make(own.key, &csr, &err), &err);
+	must(rpc_ca_intermediate(ca, csr.data, csr.len, manager, host, &cert, &err), &err);
+	must(file_write(own.cert, cert.data, cert.len, 0644, &err), &err);
+	buf_fini(&csr);
+	buf_fini(&cert);
 	rpc_ca_close(ca);
 }
 
-void peer_make_cert(const char *folder, const char *name, const char *role, const char *host,
-	int64_t not_before, int64_t not_after)
+void peer_make_root(const char *folder)
 {
-	struct paths inter = paths_of(folder, "int"), own = paths_of(folder, name);
+	struct paths root = paths_of(folder, "root");
+	struct err err = {0};
+
+	must(rpc_ca_make(root.key, root.cert, "test-root", NULL, &err), &err);
+}
+
+void peer_make_ca(const char *folder)
+{
+	peer_make_root(folder);
+	peer_make_intermediate(folder, "int", "m1");
+}
+
+void peer_make_cert_by(const char *folder, const char *issuer, const char *file, const char *name,
+	const char *role, const char *host, int64_t not_before, int64_t not_after)
+{
+	struct paths above = paths_of(folder, issuer), own = paths_of(folder, file);
 	char new_host[RPC_HOST_LEN + 1];
 	struct rpc_identity id;
 	struct err err = {0};
 	struct buf csr, chain;
-	struct rpc_ca *ca = rpc_ca_open(inter.key, inter.cert, &err);
-	FILE *f;
+	struct rpc_ca *ca = rpc_ca_open(above.key, above.cert, NULL, NULL, &err);
 
 	must(ca == NULL ? -1 : 0, &err);
 	buf_init(&csr, RPC_CSR_MAX);
@@ -613,12 +636,41 @@ void peer_make_cert(const char *folder, const char *name, const char *role, cons
 	must(rpc_key_make(own.key, &err), &err);
 	must(rpc_csr_make(own.key, &csr, &err), &err);
 	must(rpc_ca_sign(ca, csr.data, csr.len, &id, not_before, not_after, &chain, &err), &err);
-	f = fopen(own.cert, "w");
-	if (f == NULL || fwrite(chain.data, chain.len, 1, f) != 1 || fclose(f) != 0)
-		exit(2);
+	must(file_write(own.cert, chain.data, chain.len, 0644, &err), &err);
 	buf_fini(&csr);
 	buf_fini(&chain);
 	rpc_ca_close(ca);
+}
+
+void peer_make_cert(const char *folder, const char *name, const char *role, const char *host,
+	int64_t not_before, int64_t not_after)
+{
+	peer_make_cert_by(folder, strcmp(role, "operator") == 0 ? "root" : "int", name, name, role,
+		host, not_before, not_after);
+}
+
+void peer_make_fleet(const char *folder)
+{
+	static const char *const below[][4] = {
+		{"int", "m1", "a1", "s1"}, {"int2", "m2", "a2", "s2"}};
+	int64_t now = time(NULL);
+	size_t i;
+
+	peer_make_ca(folder);
+	peer_make_intermediate(folder, "int2", "m2");
+	for (i = 0; i < 2; i++) {
+		const char *const *b = below[i];
+		char operator[8];
+
+		snprintf(operator, sizeof operator, "o-%s", b[1]);
+		peer_make_cert_by(folder, b[0], b[1], b[1], "manager", NULL, 0, 0);
+		peer_make_cert_by(folder, b[0], b[2], b[2], "agent", NULL, 0, 0);
+		peer_make_cert_by(folder, b[0], b[3], b[3], "store", NULL, 0, 0);
+		peer_make_cert_by(folder, b[0], operator, b[1], "operator", NULL, 0, 0);
+	}
+	peer_make_cert(folder, "o1", "operator", NULL, 0, 0);
+	peer_make_cert(folder, "expired", "agent", NULL, now - 1000, now - 10);
+	peer_make_cert(folder, "early", "agent", NULL, now + 1000, now + 2000);
 }
 
 struct rpc_tls_conf *peer_conf(

@@ -72,12 +72,25 @@ bool peer_check(const uint8_t *bytes, uint64_t offset, size_t len);
 /* A small generator of numbers below limit. */
 uint32_t peer_random(uint64_t *state, uint32_t limit);
 
-/* In folder: root.key root.crt int.key int.crt. Exits on failure. */
+/* All of these make files NAME.key and NAME.crt in folder, and exit on failure. */
+
+/* "root". */
+void peer_make_root(const char *folder);
+/* The intermediate of a manager. */
+void peer_make_intermediate(const char *folder, const char *file, const char *manager);
+/* "root", and "int": the intermediate of manager m1. */
 void peer_make_ca(const char *folder);
-/* NAME.key and NAME.crt below the intermediate; host NULL: a new one. Times as
- * rpc_ca_sign. Exits on failure. */
+/* One that issuer (the files' name) signs; host NULL: a new one. Times as
+ * rpc_ca_sign. */
+void peer_make_cert_by(const char *folder, const char *issuer, const char *file, const char *name,
+	const char *role, const char *host, int64_t not_before, int64_t not_after);
+/* The same by "int", or of an operator by "root"; the files have the name. */
 void peer_make_cert(const char *folder, const char *name, const char *role, const char *host,
 	int64_t not_before, int64_t not_after);
+/* A fleet: "root"; "int" and "int2" of managers m1 and m2; below each a manager (m1, m2), an
+ * agent (a1, a2), a store (s1, s2) and an operator of its own (o-m1, o-m2); the root's
+ * operator o1; and agents whose time is over ("expired"), and has not come ("early"). */
+void peer_make_fleet(const char *folder);
 /* The configuration of NAME. NULL with err set. */
 struct rpc_tls_conf *peer_conf(
 	const char *folder, const char *name, const struct rpc_deny *deny, struct err *err);

@@ -3,6 +3,7 @@
  * proxies and the campaigns in test/net/ speak to.
  *
  *   rpc-peer ca DIR
+ *   rpc-peer fleet DIR       see peer.h
  *   rpc-peer cert DIR NAME ROLE [HOST|- [NOT-BEFORE NOT-AFTER]]
  *   rpc-peer serve DIR NAME [key=value ...]
  *       listens on 127.0.0.1, prints "port N"; USR1 prints counts
@@ -357,6 +358,9 @@ int main(int argc, char **argv)
 		die(&err);
 	if (argc == 3 && strcmp(argv[1], "ca") == 0) {
 		peer_make_ca(argv[2]);
+		status = 0;
+	} else if (argc == 3 && strcmp(argv[1], "fleet") == 0) {
+		peer_make_fleet(argv[2]);
 		status = 0;
 	} else if (argc >= 5 && strcmp(argv[1], "cert") == 0) {
 		const char *host = argc > 5 && strcmp(argv[5], "-") != 0 ? argv[5] : NULL;

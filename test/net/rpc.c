@@ -855,13 +855,20 @@ static void refused_by(const char *client, const char *server, const struct rpc_
 	free_pair(&p);
 }
 
+static void deny_host(struct rpc_deny *deny, const char *host)
+{
+	const struct rpc_issuer m1 = {"m1", "00000000000000000000000000000001"};
+	struct err err = {0};
+
+	assert_int_equal(rpc_deny_replace(deny, &m1, host, 1, &err), 0);
+}
+
 static void identities_are_held_against_what_is_expected(void **unused)
 {
 	const struct rpc_expect s1 = {RPC_STORE, "s1"}, other = {RPC_STORE, "s2"},
 				role = {RPC_MANAGER, "s1"};
 	struct rpc_deny deny;
 	struct rpc_tls_conf *conf = conf_of("a1", NULL);
-	struct err err = {0};
 
 	(void)unused;
 	refused_by("a1", "s1", &other, NULL);
@@ -871,7 +878,7 @@ static void identities_are_held_against_what_is_expected(void **unused)
 	refused_by("a1", "expired", &(struct rpc_expect){RPC_AGENT, "expired"}, NULL);
 	refused_by("s1", "s1", &s1, NULL); /* ourselves */
 	rpc_deny_init(&deny);
-	assert_int_equal(rpc_deny_add(&deny, rpc_tls_conf_self(conf)->host, &err), 0);
+	deny_host(&deny, rpc_tls_conf_self(conf)->host);
 	refused_by("a1", "s1", &s1, &deny);
 	rpc_deny_fini(&deny);
 	rpc_tls_conf_unref(conf);
@@ -881,7 +888,6 @@ static void denied_while_connected(void **unused)
 {
 	const struct rpc_expect s1 = {RPC_STORE, "s1"};
 	struct rpc_deny deny;
-	struct err err = {0};
 	struct outcome o = {0};
 	struct pair p;
 
@@ -890,7 +896,7 @@ static void denied_while_connected(void **unused)
 	make_pair_as(&p, "a1", "s1", &s1, &deny, NULL);
 	wait_up(&p);
 	assert_int_equal(p.server.up, 1);
-	rpc_deny_add(&deny, rpc_conn_peer(p.server.conn)->host, &err);
+	deny_host(&deny, rpc_conn_peer(p.server.conn)->host);
 	start(p.client.conn, &o, PEER_EARLY, NULL, 0, false);
 	wait_closed(&p.server);
 	wait_done(&o);
@@ -904,7 +910,7 @@ static void denied_while_connected(void **unused)
 	rpc_conn_recheck(p.server.conn);
 	run_ms(50);
 	assert_int_equal(p.server.closed, 0);
-	rpc_deny_add(&deny, rpc_conn_peer(p.server.conn)->host, &err);
+	deny_host(&deny, rpc_conn_peer(p.server.conn)->host);
 	rpc_conn_recheck(p.server.conn);
 	assert_int_equal(p.server.closed, 0);
 	wait_closed(&p.server);
