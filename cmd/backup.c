@@ -599,6 +599,15 @@ static int run(struct options *o, struct dump_pipeline_result *result, struct er
 			: got;
 }
 
+/* What the agent keeps of its own is not the dump. */
+static void warn_state(struct options *o, const struct err *why, const char *what)
+{
+	char text[ERR_MESSAGE_MAX + 64];
+
+	snprintf(text, sizeof text, "warning: %s: %s", why->message, what);
+	warn(o, text);
+}
+
 static int backup(struct options *o, struct dump_pipeline_result *result, struct err *err)
 {
 	struct dump_fanout_options copies = {
@@ -619,6 +628,7 @@ static int backup(struct options *o, struct dump_pipeline_result *result, struct
 		.ctx = o,
 	};
 	struct dump_domain domain = {0};
+	struct err why = {0};
 	char *state = agent_state_dir(o->o.state, err), *last = NULL, agent[NAME_LEN_MAX + 1];
 	size_t i;
 	int got = -1;
@@ -632,8 +642,8 @@ static int backup(struct options *o, struct dump_pipeline_result *result, struct
 	o->backup.last = last = agent_state_last(state, o->backup.name, domain.fingerprint, err);
 	if (last == NULL)
 		goto out;
-	if (!domain.open && agent_state_know(state, domain.fingerprint, err) != 0)
-		goto out;
+	if (!domain.open && agent_state_know(state, domain.fingerprint, &why) != 0)
+		warn_state(o, &why, "fdump restore needs --any-origin for this dump");
 	copies.domain = domain.fingerprint;
 	if (ui_stores_open(&o->stores, STORE_WRITE, on_behind, o, err) != 0)
 		goto out;
@@ -646,6 +656,8 @@ static int backup(struct options *o, struct dump_pipeline_result *result, struct
 		o->backup.full = o->accept_fewer ? 0 : missed.full;
 		got = run(o, result, err);
 	}
+	if (got == 0 && result->unkept_last)
+		warn_state(o, &result->unkept, "the next backup reads everything");
 	if (got == 0)
 		result->problems +=
 			ui_missed_after(&missed, &o->o.select, result->entries, result->fewer_than);

@@ -69,6 +69,8 @@ static int get_options(int argc, char **argv, struct options *opt)
 	if (optind + 1 < argc)
 		return ui_usage("manager", "check: one FILE at most");
 	opt->file = optind < argc ? argv[optind] : MANAGER_CONFIG_PATH;
+	if (ui_options_path("manager", opt->file) >= 0)
+		return UI_FAILED;
 	if (opt->agent != NULL && !name_ok(opt->agent, strlen(opt->agent)))
 		return ui_usage("manager",
 			"--agent: '%s' is not a name (a-z, 0-9, '-' and '.'; 1 to %d)", opt->agent,

@@ -401,6 +401,9 @@ int cmd_store(int argc, char **argv)
 	if (argc - optind < 2)
 		return ui_usage("store", "wants a verb and a DIR");
 	o.dir = o.scrub.dir = argv[optind + 1];
+	for (i = (size_t)optind; i < (size_t)argc; i++)
+		if (ui_options_path("store", argv[i]) >= 0)
+			return UI_FAILED;
 	o.wait = o.scrub.wait =
 		(struct engine_wait){o.access.wait_sec, o.access.waits, o.access.ctx};
 	o.words = argv + optind + 2;

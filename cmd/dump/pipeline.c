@@ -678,7 +678,9 @@ static int commit(struct backup *b, struct err *err)
 	if (got != 0)
 		return got;
 	b->last_out = NULL;
-	return dump_previous_commit(last, b->result->dump, err);
+	if (dump_previous_commit(last, b->result->dump, &b->result->unkept) != 0)
+		b->result->unkept_last = true;
+	return 0;
 }
 
 static int run_lanes(struct backup *b, struct dump_job **jobs, size_t job_count,

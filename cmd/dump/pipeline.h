@@ -17,6 +17,7 @@
 
 #include "cmd/dump/domain.h"
 #include "cmd/store/dump.h"
+#include "lib/err.h"
 #include "pack/scan.h"
 
 struct dump_fanout;
@@ -61,6 +62,8 @@ struct dump_pipeline_result {
 	uint64_t stored;           /* bytes of new records: dump_fanout_commit */
 	uint64_t problems, statuses;
 	size_t acknowledged; /* stores that have it */
+	bool unkept_last;    /* the local copy of the manifest could not be kept */
+	struct err unkept;   /* why */
 };
 
 /* Returns 0; 1: a store lacks what was carried over: again, with `reread`; -1
