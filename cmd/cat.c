@@ -6,6 +6,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -490,6 +491,7 @@ int cmd_cat(int argc, char **argv)
 	buf_init(&c.other, PACK_PATH_MAX);
 	name = ui_show_name((struct pack_bytes){(const uint8_t *)c.o.file, strlen(c.o.file)});
 	c.name = name != NULL ? name : "?";
+	signal(SIGPIPE, SIG_DFL); /* as cat(1): what was not written was not proved */
 	status = hash_crypto_init(&err) != 0 ? -1 : cat(&c, &err);
 	if (status < 0) {
 		if (c.dump == NULL)

@@ -123,6 +123,7 @@ int cmd_dumps(int argc, char **argv)
 		status = ui_usage("dumps", "no arguments are wanted");
 	if (status >= 0)
 		goto out;
+	ui_pipe_ends(UI_OK);
 	if (hash_crypto_init(&err) != 0 || ui_dump_open(&dumps.d, &dumps.o, NULL, &err) != 0 ||
 		dump_source_dumps(dumps.d.source, print_dump, &dumps, &err) != 0)
 		status = ui_fail("dumps", &err);

@@ -247,6 +247,7 @@ static int run(
 	struct tz *tz = NULL;
 	int status;
 
+	ui_pipe_ends(UI_OK);
 	buf_init(&f->ids, SIZE_MAX);
 	if (hash_crypto_init(&err) != 0 ||
 		(tz_local(&tz, &err) != 0 && tz_load("UTC", &tz, &err) != 0))
@@ -303,6 +304,8 @@ int cmd_find(int argc, char **argv)
 
 	if (status < 0 && argc - optind != 1)
 		status = ui_usage("find", "wants a PATTERN");
+	if (status < 0 && *argv[optind] == 0)
+		status = ui_usage("find", "'': empty PATTERN");
 	if (status < 0) {
 		take_pattern(&f, argv[optind]);
 		status = run(&f, find, NULL);

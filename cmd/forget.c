@@ -466,6 +466,8 @@ int cmd_forget(int argc, char **argv)
 	status = ui_options_parse(&f.o, argc, argv);
 	if (status >= 0)
 		goto out;
+	if (f.dry_run)
+		ui_pipe_ends(UI_OK);
 	if (f.o.store_count == 0 || f.ruled == (optind < argc))
 		status = ui_usage(
 			"forget", "wants -s STORE, and either --keep-... rules or DUMPs, not both");

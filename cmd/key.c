@@ -390,6 +390,8 @@ int cmd_key(int argc, char **argv)
 		return UI_FAILED;
 	if (hash_crypto_init(&err) != 0)
 		return ui_fail(NAME, &err);
+	if (strcmp(verb->name, "show") == 0)
+		ui_pipe_ends(UI_OK);
 	if (verb->run(&opt, &err) != 0 && err.code != ERR_NONE)
 		return ui_fail(NAME, &err);
 	return flushed();

@@ -176,6 +176,7 @@ static int stat_store(const struct options *o, struct err *err)
 	struct engine_stat t;
 	int got = s == NULL ? -1 : engine_stat(s, &t, err);
 
+	ui_pipe_ends(UI_OK);
 	if (got == 0)
 		got = print_stat(o, s, &t, err);
 	engine_close(s);

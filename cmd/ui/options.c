@@ -182,6 +182,7 @@ static int take(struct ui_options *o, int c)
 		return ui_options_lock_wait(o->command, optarg, &o->verbose, &o->access);
 	case 'h':
 	case OPT_HELP:
+		ui_pipe_ends(UI_OK);
 		fputs(o->help, stdout);
 		return UI_OK;
 	default:
