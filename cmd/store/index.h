@@ -78,6 +78,8 @@ struct store_meta {
 };
 
 struct db *store_index_open(const char *path, bool write, struct err *err);
+/* db_open_copy. */
+struct db *store_index_copy(const char *path, struct err *err);
 
 void store_chunk_key(uint32_t domain, const uint8_t *id, uint8_t key[STORE_INDEX_KEY]);
 
