@@ -3,6 +3,7 @@
 
 #include <assert.h>
 #include <ctype.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -27,6 +28,9 @@ struct dump_source {
 	struct buf pieces; /* ids of the manifest's pieces */
 	uint8_t passed[STORE_DUMP_ID];
 	bool has_passed;
+	uint32_t holders; /* bits of the stores that have the chosen dump */
+	pthread_mutex_t lock;
+	struct buf healed; /* struct dump_healed; under the lock */
 };
 
 struct dump_source *dump_source_new(
@@ -42,6 +46,8 @@ struct dump_source *dump_source_new(
 	s->keys = keys;
 	buf_init(&s->record, STORE_DUMP_MAX);
 	buf_init(&s->pieces, SIZE_MAX);
+	buf_init(&s->healed, DUMP_HEALED_MAX * sizeof(struct dump_healed));
+	pthread_mutex_init(&s->lock, NULL);
 	for (i = 0; i < count; i++)
 		if (store_is_open(stores[i])) {
 			s->stores[s->count] = stores[i];
@@ -65,6 +71,8 @@ struct dump_source *dump_source_share(const struct dump_source *source, struct e
 	memcpy(s->bits, source->bits, sizeof s->bits);
 	buf_init(&s->record, STORE_DUMP_MAX);
 	buf_init(&s->pieces, SIZE_MAX);
+	buf_init(&s->healed, DUMP_HEALED_MAX * sizeof(struct dump_healed));
+	pthread_mutex_init(&s->lock, NULL);
 	return s;
 }
 
@@ -74,6 +82,8 @@ void dump_source_free(struct dump_source *s)
 		return;
 	buf_fini(&s->record);
 	buf_fini(&s->pieces);
+	buf_fini(&s->healed);
+	pthread_mutex_destroy(&s->lock);
 	dump_domain_wipe(&s->domain);
 	free(s);
 }
@@ -415,6 +425,7 @@ static int consider(
 		return 0;
 	}
 	w->source->has_passed = false;
+	w->source->holders = listed->stores;
 	w->ahead = ahead;
 	w->found++;
 	w->unreadable = 0;
@@ -558,6 +569,42 @@ void dump_taker_free(struct dump_taker *t)
 	free(t);
 }
 
+static size_t place_of(const struct dump_source *s, size_t i)
+{
+	return (size_t)__builtin_ctz(s->bits[i]);
+}
+
+/* The store `from` had what those before it that have the dump had not. What can't be noted for
+ * want of memory is read all the same. */
+static void note_healed(struct dump_source *s, size_t from, const uint8_t *id)
+{
+	struct dump_healed h = {.from = place_of(s, from)};
+	const struct dump_healed *old;
+	size_t i, k, count;
+
+	memcpy(h.id, id, sizeof h.id);
+	pthread_mutex_lock(&s->lock);
+	for (i = 0; i < from; i++) {
+		if ((s->holders & s->bits[i]) == 0)
+			continue;
+		h.store = place_of(s, i);
+		old = (const struct dump_healed *)(const void *)s->healed.data;
+		count = s->healed.len / sizeof h;
+		for (k = 0; k < count; k++)
+			if (old[k].store == h.store && memcmp(old[k].id, id, STORE_ID_LEN) == 0)
+				break;
+		if (k == count)
+			buf_add(&s->healed, &h, sizeof h, NULL);
+	}
+	pthread_mutex_unlock(&s->lock);
+}
+
+const struct dump_healed *dump_source_healed(const struct dump_source *s, size_t *count)
+{
+	*count = s->healed.len / sizeof(struct dump_healed);
+	return (const struct dump_healed *)(const void *)s->healed.data;
+}
+
 int dump_taker_chunk(struct dump_taker *t, const uint8_t *id, struct buf *out, struct err *err)
 {
 	struct dump_source *s = t->source;
@@ -570,8 +617,11 @@ int dump_taker_chunk(struct dump_taker *t, const uint8_t *id, struct buf *out, s
 		if (got == 0)
 			got = dump_opener_open(
 				t->opener, id, t->record.data, t->record.len, out, &why);
-		if (got == 0)
+		if (got == 0) {
+			if (i > 0)
+				note_healed(s, i, id);
 			return 0;
+		}
 		if (got == 1)
 			err_set(&why, ERR_DAMAGE, "it is not in the store");
 	}

@@ -76,6 +76,16 @@ int dump_source_unlock(struct dump_source *source, struct err *err);
 struct dump_taker *dump_taker_new(struct dump_source *source, struct err *err);
 void dump_taker_free(struct dump_taker *taker);
 
+/* A chunk that a store which has the dump could not give, and another could. */
+struct dump_healed {
+	size_t store, from; /* places among the stores */
+	uint8_t id[STORE_ID_LEN];
+};
+/* Those that were met so far, DUMP_HEALED_MAX at most; each once for a store. Borrowed; no taker
+ * may be at work. */
+#define DUMP_HEALED_MAX 65536
+const struct dump_healed *dump_source_healed(const struct dump_source *source, size_t *count);
+
 /* A chunk's content into `out`. Returns 0, or -1 with err set: no store has it
  * whole. What is in it is not held against its id. */
 int dump_taker_chunk(struct dump_taker *taker, const uint8_t *id, struct buf *out, struct err *err);

@@ -184,6 +184,12 @@ int store_delete(struct store *store, const uint8_t *dump, struct err *err);
 /* Sets a dump's lock date later; never earlier. Returns 0; 1: there is none. */
 int store_lock(struct store *store, const uint8_t *dump, int64_t until, struct err *err);
 
+/* Looks at chunks that a reader found damaged (count ids); those that are so are marked: then they
+ * count as not there, and are taken when they are put again. The store is open to write. *marked:
+ * how many. -1: ERR_UNSUPPORTED: a service looks after its store by itself. */
+int store_doubt(struct store *store, const uint8_t *domain, const uint8_t *ids, size_t count,
+	size_t *marked, struct err *err);
+
 /* What a check met, in words. dump: the one that is concerned, of which the id is known, and the
  * rest if its record is not NULL; NULL: none is. All is borrowed. */
 typedef void store_problem(void *ctx, const struct store_entry *dump, const char *what);

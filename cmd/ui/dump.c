@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "cmd/agent/state.h"
+#include "cmd/ui/heal.h"
 #include "cmd/ui/json.h"
 #include "cmd/ui/report.h"
 #include "cmd/ui/show.h"
@@ -127,6 +128,11 @@ void ui_dump_close(struct ui_dump *d)
 	dump_replay_free(d->replay);
 	if (d->adopts)
 		pack_heirs_fini(&d->heirs);
+	if (d->source != NULL && d->o != NULL) {
+		if (!d->told_healed)
+			ui_heal_tell(d->o, d->source);
+		ui_heal_mend(d->o, &d->stores, d->source);
+	}
 	dump_source_free(d->source);
 	ui_stores_free(&d->stores);
 	dump_keys_free(d->keys);
@@ -175,8 +181,10 @@ int ui_dump_feed(struct ui_dump *d, struct pack_read_options *reading, struct er
 	return 0;
 }
 
-int ui_dump_gaps(const struct ui_dump *d, struct err *err)
+int ui_dump_gaps(struct ui_dump *d, struct err *err)
 {
+	ui_heal_tell(d->o, d->source);
+	d->told_healed = true;
 	if (d->replay == NULL || !dump_replay_gaps(d->replay))
 		return 0;
 	return err_set(err, ERR_DAMAGE, "chunks are lost: " DUMP_SOURCE_ADVICE);
