@@ -105,6 +105,7 @@ void ui_heal_mend(
 	size_t i, n, marked;
 
 	access.wait_sec = 0;
+	access.patience_ms = STORE_PATIENCE_MS;
 	for (i = 0; i < stores->count; i++) {
 		struct err why = {0};
 		struct store *to;
