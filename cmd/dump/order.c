@@ -6,8 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define NONE SIZE_MAX
-
 void dump_dated_set(struct dump_dated *d, const struct store_entry *e)
 {
 	assert(e->record != NULL);
@@ -34,20 +32,20 @@ static int by_seq(const void *a, const void *b)
 	return got != 0 ? got : (x->seq > y->seq) - (x->seq < y->seq);
 }
 
-/* Whether its time is held against the order. */
+/* Whether its time is compared with the order. */
 static bool counts(const struct dump_dated *d)
 {
-	return !d->copied && d->clock != DUMP_CLOCK_AHEAD;
+	return !d->copied && d->clock == DUMP_CLOCK_RIGHT;
 }
 
-/* d[i].tail: the dump that ends the best row of i + 1. */
-static void find_astray(struct dump_dated **d, size_t count)
+/* Sets .length of each dump: of the longest row that ends with it. d[i].tail: the dump with the
+ * earliest time that ends a row of i + 1. Returns the length of the longest. */
+static size_t find_lengths(struct dump_dated **d, size_t count)
 {
-	size_t i, rows = 0, low, high, mid, at;
+	size_t i, rows = 0, low, high, mid;
 	const struct dump_dated *last = NULL;
 
 	for (i = 0; i < count; i++) {
-		d[i]->when = d[i]->time;
 		if (!counts(d[i]))
 			continue;
 		if (last != NULL && d[i]->when < last->when &&
@@ -61,13 +59,41 @@ static void find_astray(struct dump_dated **d, size_t count)
 			else
 				high = mid;
 		}
-		d[i]->before = low > 0 ? d[low - 1]->tail : NONE;
 		d[low]->tail = i;
+		d[i]->length = low + 1;
 		rows += low == rows;
-		d[i]->clock = DUMP_CLOCK_ASTRAY;
 	}
-	for (at = rows > 0 ? d[rows - 1]->tail : NONE; at != NONE; at = d[at]->before)
-		d[at]->clock = DUMP_CLOCK_RIGHT;
+	return rows;
+}
+
+/* Only what is in every longest row is believed: where two times contradict each other, and nothing
+ * says which is wrong, neither is. d[l].latest: of the dumps whose length is l + 1, that are in a
+ * longest row; d[l].alike: how many these are. */
+static void find_astray(struct dump_dated **d, size_t count)
+{
+	size_t longest, i, l;
+
+	for (i = 0; i < count; i++) {
+		d[i]->when = d[i]->time;
+		d[i]->length = d[i]->alike = 0;
+		d[i]->latest = INT64_MIN;
+	}
+	longest = find_lengths(d, count);
+	for (i = count; i-- > 0;) {
+		l = d[i]->length;
+		if (l == 0)
+			continue;
+		if (l < longest && d[i]->when > d[l]->latest) {
+			d[i]->clock = DUMP_CLOCK_ASTRAY; /* in none */
+			continue;
+		}
+		d[l - 1]->alike++;
+		if (d[i]->when > d[l - 1]->latest)
+			d[l - 1]->latest = d[i]->when;
+	}
+	for (i = 0; i < count; i++)
+		if (d[i]->length > 0 && d[d[i]->length - 1]->alike > 1)
+			d[i]->clock = DUMP_CLOCK_ASTRAY;
 }
 
 /* Dumps of one agent and name. */
@@ -78,8 +104,9 @@ static void order(struct dump_dated **d, size_t count, int64_t now)
 	long rank = 0;
 
 	for (i = 0; i < count; i++)
-		d[i]->clock =
-			d[i]->time > now + DUMP_AHEAD_SEC ? DUMP_CLOCK_AHEAD : DUMP_CLOCK_RIGHT;
+		d[i]->clock = d[i]->time > now + DUMP_AHEAD_SEC ? DUMP_CLOCK_AHEAD
+			      : d[i]->time < DUMP_TIME_MIN      ? DUMP_CLOCK_ASTRAY
+								: DUMP_CLOCK_RIGHT;
 	find_astray(d, count);
 	for (i = 0; i < count && first == NULL; i++)
 		if (d[i]->clock == DUMP_CLOCK_RIGHT)

@@ -2,8 +2,9 @@
  * The order in which dumps were made, where clocks were wrong. Pure; the time is an argument.
  *
  * Within one agent and name of one store the order is that of the commits, as sequence numbers tell
- * it. A time is not believed if it lies in the future, or if it contradicts the order: the times
- * that are believed are the longest row that never goes back. A dump whose time is not believed
+ * it. A time is not believed if it lies in the future, or before there were dumps, or if it
+ * contradicts the order: the times that are believed are in every longest row that never goes back.
+ * A dump whose time is not believed
  * takes its place behind the one before it. A dump that was copied from another store has no place
  * in the order of commits: its time is believed unless it lies in the future.
  */
@@ -16,7 +17,8 @@
 
 #include "cmd/store/store.h"
 
-#define DUMP_AHEAD_SEC 3600 /* what the clocks of two machines may differ by */
+#define DUMP_AHEAD_SEC 3600       /* what the clocks of two machines may differ by */
+#define DUMP_TIME_MIN  1735689600 /* 2025-01-01: before it there was no dump */
 
 enum dump_clock {
 	DUMP_CLOCK_RIGHT,
@@ -37,7 +39,8 @@ struct dump_dated {
 	int64_t when;
 	long rank; /* of several that have the same `when` */
 	/* The computation's own. */
-	size_t tail, before;
+	size_t tail, length, alike;
+	int64_t latest;
 };
 
 /* What is given, of an entry whose record can be read. */

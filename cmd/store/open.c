@@ -382,9 +382,8 @@ static struct db *copy_index(struct engine *s, const char *path, struct err *err
 	}
 	if (got > 0) {
 		err_set(err, ERR_BUSY,
-			"somebody writes to it, and who may not write to it can't begin to read "
-			"meanwhile (waited %lld s: --lock-wait)",
-			(long long)s->wait.sec);
+			"somebody writes to it: who may not write to it himself can't begin to "
+			"read meanwhile (try again later)");
 		return NULL;
 	}
 	db = store_index_copy(path, err);

@@ -183,7 +183,8 @@ int ui_dump_feed(struct ui_dump *d, struct pack_read_options *reading, struct er
 
 int ui_dump_gaps(struct ui_dump *d, struct err *err)
 {
-	ui_heal_tell(d->o, d->source);
+	if (d->source != NULL)
+		ui_heal_tell(d->o, d->source);
 	d->told_healed = true;
 	if (d->replay == NULL || !dump_replay_gaps(d->replay))
 		return 0;

@@ -24,6 +24,7 @@ later() { $shift_by 200000 "$FDUMP" "$@"; }
 status_of later forget -s one --keep-last 2 --yes
 [ $status = 2 ] || fail "forget: status $status"
 grep -q "clock was set by more than a day.*trust-clock" err || fail "not said"
+! grep -q ^forget out || fail "printed as deleted what is not"
 status_of back later
 [ $status = 0 ] || fail "backup: status $status"
 status_of fdump forget -s one --keep-last 2 --yes

@@ -53,6 +53,17 @@ static void wrong(void **state)
 	order((const int[]){-1, -5, -4, -3}, 4);
 	in_order(4);
 	assert_int_equal(dumps[0].clock, DUMP_CLOCK_ASTRAY);
+	/* Nothing says which one is wrong. */
+	order((const int[]){-9, -20, -3}, 3);
+	in_order(3);
+	assert_int_equal(dumps[0].clock, DUMP_CLOCK_ASTRAY);
+	assert_int_equal(dumps[1].clock, DUMP_CLOCK_ASTRAY);
+	assert_int_equal(dumps[2].clock, DUMP_CLOCK_RIGHT);
+	/* Without a battery. */
+	order((const int[]){-9, -20700, -3}, 3);
+	in_order(3);
+	assert_int_equal(dumps[0].clock, DUMP_CLOCK_RIGHT);
+	assert_int_equal(dumps[1].clock, DUMP_CLOCK_ASTRAY);
 	/* All of them are ahead. */
 	order((const int[]){900, 901, 902}, 3);
 	in_order(3);
