@@ -1,6 +1,8 @@
 /* lib/esc: one name is one line, and nothing is lost. */
 #include "test/unit/unit.h"
 
+#include <stdlib.h>
+
 #include "lib/esc.h"
 
 static void check(const char *in, size_t len, const char *want)
