@@ -644,7 +644,7 @@ static int backup(struct options *o, struct dump_pipeline_result *result, struct
 		goto out;
 	if (!domain.open && agent_state_know(state, domain.fingerprint, &why) != 0)
 		warn_state(o, &why, "fdump restore needs --any-origin for this dump");
-	copies.domain = domain.fingerprint;
+	copies.domain = &domain;
 	if (ui_stores_open(&o->stores, STORE_WRITE, on_behind, o, err) != 0)
 		goto out;
 	o->backup.copies = dump_fanout_new(&copies, err);
@@ -753,6 +753,7 @@ static int run_all(struct options *o)
 int cmd_backup(int argc, char **argv)
 {
 	struct options o = {.o = {.command = "backup",
+				    .as_agent = true,
 				    .help = help,
 				    .shared = "asSCT0Xvjtxnrcw",
 				    .own = own,

@@ -23,6 +23,7 @@
 #include "lib/fs.h"
 #include "lib/hash.h"
 #include "lib/match.h"
+#include "pack/digest.h"
 #include "pack/feed.h"
 #include "pack/follow.h"
 #include "pack/load.h"
@@ -64,7 +65,7 @@ struct diff {
 	struct pack_scan *scan;
 	struct pack_feed *feed;
 	struct pack_part *part;
-	struct hash *hash;
+	struct pack_digest *digest;
 	char *root; /* the path that is walked; NULL: none */
 	bool root_given;
 	bool met; /* item is the next of the live tree, not dealt with */
@@ -242,12 +243,15 @@ static int compare(struct diff *d, const struct pack_head *head, const struct pa
 		cmd_words_add(w, true, "size");
 		goto out;
 	}
+	/* The entry's kind of digest, whatever holes the live file has. */
+	stream.tail.sparse = tail->sparse;
+	pack_digest_begin(d->digest, tail->sparse);
 	do {
 		/* The head is not needed any more; only the content is looked at. */
 		pack_part_reset(d->part);
-		got = pack_feed_fill(d->part, &stream, d->hash, err);
+		got = pack_feed_fill(d->part, &stream, d->digest, err);
 	} while (got == 1);
-	hash_end(d->hash, sum);
+	pack_digest_end(d->digest, sum);
 	cmd_words_add(w, stream.tail.status == PACK_READ_ERROR, "unreadable");
 	cmd_words_add(w, got == 0 && memcmp(sum, tail->sum, sizeof sum) != 0, "content");
 out:
@@ -366,8 +370,8 @@ static int run(struct diff *d, struct err *err)
 	}
 	d->feed = pack_feed_new(!d->o->no_xattrs, false, err);
 	d->part = pack_part_new(65536, err);
-	d->hash = hash_new(err);
-	got = d->feed != NULL && d->part != NULL && d->hash != NULL
+	d->digest = pack_digest_new(err);
+	got = d->feed != NULL && d->part != NULL && d->digest != NULL
 		      ? pack_read_run(&ro, &result, err)
 		      : -1;
 	while (got == 0 && (got = look(d, err)) == 0 && d->met)
@@ -454,7 +458,7 @@ int cmd_diff(int argc, char **argv)
 		pack_scan_free(d.scan);
 		pack_feed_free(d.feed);
 		pack_part_free(d.part);
-		hash_free(d.hash);
+		pack_digest_free(d.digest);
 		pack_follow_fini(&d.follow);
 		buf_fini(&d.told);
 		buf_fini(&d.commands);

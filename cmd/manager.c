@@ -4,7 +4,6 @@
  * check: whether a configuration is right, and what it means for an agent.
  */
 #include "cmd/cmd.h"
-#include "cmd/ui/report.h"
 
 #include <getopt.h>
 #include <jansson.h>
@@ -14,10 +13,11 @@
 #include <string.h>
 #include <time.h>
 
-#include "cmd/ui/json.h"
 #include "cmd/manager/config.h"
 #include "cmd/manager/slots.h"
+#include "cmd/ui/json.h"
 #include "cmd/ui/options.h"
+#include "cmd/ui/report.h"
 #include "lib/buf.h"
 #include "lib/civil.h"
 #include "lib/err.h"
@@ -40,7 +40,7 @@ static void help(void)
 	      "      --agent NAME  also print what this agent has to do, and when next\n"
 	      "      --json        one JSON object a line\n"
 	      "  -h, --help        this text\n\n"
-	      "Exit status: 0 it is right, 2 failed or wrong usage, 3 it is wrong.\n",
+	      "Exit status: 0 valid, 2 failed or wrong usage, 3 the configuration is wrong.\n",
 		stdout);
 }
 
@@ -51,6 +51,7 @@ static int get_options(int argc, char **argv, struct options *opt)
 		{"json", no_argument, NULL, 'j'},
 		{NULL, 0, NULL, 0},
 	};
+	struct err err = {0};
 	uint64_t seen = 0;
 	int c;
 
@@ -71,10 +72,8 @@ static int get_options(int argc, char **argv, struct options *opt)
 	opt->file = optind < argc ? argv[optind] : MANAGER_CONFIG_PATH;
 	if (ui_options_path("manager", opt->file) >= 0)
 		return UI_FAILED;
-	if (opt->agent != NULL && !name_ok(opt->agent, strlen(opt->agent)))
-		return ui_usage("manager",
-			"--agent: '%s' is not a name (a-z, 0-9, '-' and '.'; 1 to %d)", opt->agent,
-			NAME_LEN_MAX);
+	if (opt->agent != NULL && name_check("--agent", opt->agent, &err) != 0)
+		return ui_usage("manager", "%s", err.message);
 	return UI_OK;
 }
 
@@ -238,7 +237,7 @@ static int run_check(struct options *opt)
 	if (status == UI_OK && opt->json)
 		status = json_result(config);
 	else if (status == UI_OK && opt->agent == NULL)
-		printf("%s: right; %zu file%s, %zu job%s, %zu store%s\n", opt->file,
+		printf("%s: valid; %zu file%s, %zu job%s, %zu store%s\n", opt->file,
 			config->file_count, config->file_count == 1 ? "" : "s", config->job_count,
 			config->job_count == 1 ? "" : "s", config->all_stores.count,
 			config->all_stores.count == 1 ? "" : "s");

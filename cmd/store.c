@@ -18,7 +18,8 @@
 #include "lib/name.h"
 
 static const char help[] =
-	"usage: fdump store init DIR [--reserve SIZE] [--json]\n"
+	"usage: fdump store [--config DIR] [--state DIR]\n"
+	"       fdump store init DIR [--reserve SIZE] [--json]\n"
 	"       fdump store stat DIR [--json]\n"
 	"       fdump store gc DIR [--dry-run] [--threshold PERCENT] [--lock-wait TIME]\n"
 	"                         [--json]\n"
@@ -29,6 +30,9 @@ static const char help[] =
 	"       fdump store quota DIR AGENT SIZE|none [--lock-wait TIME] [--json]\n"
 	"       fdump store trust-clock DIR [--lock-wait TIME] [--json]\n"
 	"\n"
+	"  without a verb          the store service, in the foreground, as systemd runs it\n"
+	"      --config DIR        where store.conf is; default: /etc/fdump\n"
+	"      --state DIR         the service's own files; default: /var/lib/fdump\n"
 	"  init                    makes a store in DIR, which is new or empty\n"
 	"      --reserve SIZE      keep so much of the file system free; default: 64M\n"
 	"  stat                    what is in it, in numbers; what each agent uses\n"
@@ -59,7 +63,7 @@ static const char help[] =
 	"Exit status: 0 done; 2 failed; 5 damage found; 7 no space; 8 busy.\n";
 
 struct options {
-	const char *dir, *from;
+	const char *dir, *from, *config, *state;
 	char **words; /* behind DIR */
 	struct cmd_scrub scrub;
 	uint64_t reserve;
@@ -79,6 +83,8 @@ enum {
 	OPT_FROM,
 	OPT_THRESHOLD,
 	OPT_LOCK_WAIT,
+	OPT_CONFIG,
+	OPT_STATE,
 	OPT_HELP
 };
 
@@ -93,6 +99,8 @@ static const struct option long_options[] = {
 	{"tz", required_argument, NULL, OPT_TZ},
 	{"lock-wait", required_argument, NULL, OPT_LOCK_WAIT},
 	{"from", required_argument, NULL, OPT_FROM},
+	{"config", required_argument, NULL, OPT_CONFIG},
+	{"state", required_argument, NULL, OPT_STATE},
 	{"help", no_argument, NULL, OPT_HELP},
 	{0},
 };
@@ -380,8 +388,16 @@ int cmd_store(int argc, char **argv)
 			if (ui_options_lock_wait("store", optarg, &quiet, &o.access) >= 0)
 				return UI_FAILED;
 			break;
+		case OPT_CONFIG:
+			o.config = optarg;
+			break;
+		case OPT_STATE:
+			o.state = optarg;
+			break;
 		case OPT_FROM:
 			o.from = optarg;
+			if (ui_options_path("store", o.from) >= 0)
+				return UI_FAILED;
 			break;
 		case 'n':
 			o.dry_run = true;
@@ -399,6 +415,8 @@ int cmd_store(int argc, char **argv)
 	}
 	if (o.scrub.zone != NULL && o.scrub.schedule == NULL)
 		return ui_usage("store", "--tz goes with --schedule");
+	if (argc == optind)
+		return cmd_store_service(o.config, o.state);
 	if (argc - optind < 2)
 		return ui_usage("store", "wants a verb and a DIR");
 	o.dir = o.scrub.dir = argv[optind + 1];

@@ -543,6 +543,26 @@ int rpc_ca_check(const void *root_der, size_t root_len, const void *pem, size_t 
 	return status;
 }
 
+int rpc_key_fits(const char *key_path, const char *cert_path, struct err *err)
+{
+	mbedtls_pk_context key;
+	mbedtls_x509_crt crt;
+	int ret;
+
+	mbedtls_pk_init(&key);
+	mbedtls_x509_crt_init(&crt);
+	ret = rpc_x509_start(err);
+	if (ret == 0)
+		ret = rpc_x509_load_key(&key, key_path, err);
+	if (ret == 0)
+		ret = rpc_x509_load_chain(&crt, cert_path, err);
+	if (ret == 0)
+		ret = rpc_x509_check_pair(&crt, &key, cert_path, NULL) == 0 ? 0 : 1;
+	mbedtls_pk_free(&key);
+	mbedtls_x509_crt_free(&crt);
+	return ret;
+}
+
 bool rpc_cert_due(const struct rpc_cert_info *info, int64_t now)
 {
 	return info->not_after - now <= (int64_t)RPC_CERT_RENEW_DAYS * DAY_SEC;

@@ -69,6 +69,10 @@ int rpc_ca_intermediate(struct rpc_ca *ca, const void *csr, size_t len, const ch
 /* Makes a private key at path. Returns 0 or -1. */
 int rpc_key_make(const char *path, struct err *err);
 
+/* Whether the key is that of the (first) certificate. Returns 0, 1 if not, or
+ * -1 with err set (ERR_NOTFOUND: one of them is not there). */
+int rpc_key_fits(const char *key_path, const char *cert_path, struct err *err);
+
 /* Adds to csr the request (DER) of the key at path. Returns 0 or -1. */
 int rpc_csr_make(const char *key_path, struct buf *csr, struct err *err);
 

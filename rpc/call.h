@@ -108,6 +108,8 @@ void rpc_call_resume(struct rpc_call *call);
 
 /* Of a served call: who asks. Borrowed, valid as long as the call. */
 const struct rpc_identity *rpc_call_peer(const struct rpc_call *call);
+/* Of a served call: the peer's address, for logs. Borrowed likewise. */
+const char *rpc_call_address(const struct rpc_call *call);
 /* Of a served call: true if a blob comes with it. */
 bool rpc_call_has_blob(const struct rpc_call *call);
 

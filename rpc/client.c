@@ -27,6 +27,7 @@
 
 #define PATIENCE_MS (600 * 1000)
 #define BYTES_MAX   (64 * 1024 * 1024)
+#define BUSY_MS     1000
 /* In place of no deadline at all. */
 #define LONG_MS (365ll * 24 * 3600 * 1000)
 
@@ -81,6 +82,14 @@ struct rpc_client {
 	int64_t progress_ms;
 	int64_t close_at; /* 0: not closing */
 	struct err last;  /* why there is no connection */
+	struct {
+		uint16_t method;
+		void *params; /* NULL: there is none */
+		size_t len;
+		bool due; /* to be sent on this connection */
+		bool flying;
+		struct rpc_timer again; /* the peer was busy */
+	} greeting;
 };
 
 static void step(void *arg);
@@ -230,6 +239,18 @@ static int on_fill(void *arg, uint8_t *to, size_t cap, size_t *len, bool *last, 
 	return 0;
 }
 
+/* From now on each connection begins with it. */
+static void keep_greeting(struct rpc_client_job *job)
+{
+	struct rpc_client *c = job->client;
+
+	free(c->greeting.params);
+	c->greeting.method = job->r.method;
+	c->greeting.params = (void *)job->r.params;
+	c->greeting.len = job->r.len;
+	job->r.params = NULL;
+}
+
 static void on_done(void *arg, const struct err *err)
 {
 	struct rpc_client_job *job = arg;
@@ -246,6 +267,8 @@ static void on_done(void *arg, const struct err *err)
 	progress(c);
 	atomic_fetch_add(&c->answered, 1);
 	if (err == NULL) {
+		if (job->r.greeting)
+			keep_greeting(job);
 		finish(job, NULL);
 		return;
 	}
@@ -254,12 +277,68 @@ static void on_done(void *arg, const struct err *err)
 	finish(job, &copy);
 }
 
+static void give_up(struct rpc_client *c, const struct err *why);
+
+static void greet_again(void *arg)
+{
+	struct rpc_client *c = arg;
+
+	c->greeting.due = c->conn != NULL;
+	kick(c);
+}
+
+static void on_greeted(void *arg, const struct err *err)
+{
+	struct rpc_client *c = arg;
+	struct err why;
+
+	c->greeting.flying = false;
+	if (err == NULL) {
+		progress(c);
+		kick(c);
+		return;
+	}
+	if (c->conn == NULL || rpc_conn_is_lost(c->conn))
+		return;
+	if (err->code == ERR_BUSY) {
+		rpc_timer_start(&c->greeting.again, c->loop, BUSY_MS, greet_again, c);
+		return;
+	}
+	why = *err;
+	err_prefix(&why, "%s", c->name);
+	give_up(c, &why);
+}
+
+/* Whether the connection can be used: it has been begun with the greeting. */
+static bool is_greeted(struct rpc_client *c)
+{
+	static const struct rpc_call_ops ops = {.done = on_greeted};
+	const struct rpc_request q = {
+		.method = c->greeting.method,
+		.params = c->greeting.params,
+		.len = c->greeting.len,
+		.timeout_ms = LONG_MS,
+		.ops = &ops,
+		.arg = c,
+	};
+
+	if (c->greeting.flying || rpc_timer_on(&c->greeting.again))
+		return false;
+	if (!c->greeting.due)
+		return true;
+	c->greeting.flying = rpc_call_start(c->conn, &q, NULL) != NULL;
+	c->greeting.due = !c->greeting.flying; /* busy: `room` comes */
+	return false;
+}
+
 /* Hands the queue to the connection, as far as it has room. */
 static void send_queue(struct rpc_client *c)
 {
 	static const struct rpc_call_ops ops = {on_reply, on_data, on_fill, on_done};
 
-	while (c->conn != NULL && c->queue != NULL && !c->shut) {
+	if (c->conn != NULL && !c->shut)
+		is_greeted(c); /* also when there is nothing else to send */
+	while (c->conn != NULL && c->queue != NULL && !c->shut && is_greeted(c)) {
 		struct rpc_client_job *job = c->queue;
 		struct rpc_request q = {
 			.method = job->r.method,
@@ -309,6 +388,7 @@ static void give_up(struct rpc_client *c, const struct err *why)
 	pthread_cond_broadcast(&c->room);
 	pthread_mutex_unlock(&c->lock);
 	/* What is flying returns to the queue. */
+	rpc_timer_stop(&c->greeting.again);
 	rpc_dial_free(c->dial);
 	c->dial = NULL;
 	c->conn = NULL;
@@ -431,6 +511,7 @@ static void on_up(void *arg, struct rpc_conn *conn)
 	struct rpc_client *c = arg;
 
 	c->conn = conn;
+	c->greeting.due = c->greeting.params != NULL;
 	c->was_up = true;
 	atomic_store(&c->up, true);
 	atomic_fetch_add(&c->connections, 1);
@@ -451,6 +532,7 @@ static void on_down(void *arg, const struct err *why, int64_t wait_ms)
 	(void)wait_ms;
 	assert(c->flying == 0);
 	c->conn = NULL;
+	rpc_timer_stop(&c->greeting.again);
 	atomic_store(&c->up, false);
 	c->last = *why;
 	if (c->last.code == ERR_NONE)
@@ -471,6 +553,7 @@ static void *run(void *arg)
 	rpc_loop_run(c->loop);
 	rpc_soon_stop(&c->soon);
 	rpc_timer_stop(&c->timer);
+	rpc_timer_stop(&c->greeting.again);
 	rpc_dial_free(c->dial);
 	c->dial = NULL;
 	return NULL;
@@ -486,6 +569,7 @@ static void free_client(struct rpc_client *c)
 	rpc_async_stop(&c->pool_wake);
 	rpc_loop_free(c->loop);
 	rpc_tls_conf_unref(c->conf);
+	free(c->greeting.params);
 	pthread_cond_destroy(&c->room);
 	pthread_cond_destroy(&c->over);
 	pthread_mutex_destroy(&c->lock);

@@ -78,6 +78,11 @@ struct rpc_client_request {
 	 * must not block, and not start or wait for anything here. */
 	void (*done)(void *arg, const struct rpc_client_answer *answer);
 	void *arg;
+	/* Once it has gone well, it is sent again on each further connection, before
+	 * anything else, until another such request takes its place: what the peer
+	 * must know of this client. A refusal then makes the client give up; busy is
+	 * tried again. It has no blob. */
+	bool greeting;
 };
 
 struct rpc_client_stats {

@@ -23,23 +23,13 @@
 
 #include "lib/err.h"
 #include "rpc/identity.h"
+#include "rpc/times.h"
 
 struct rpc_conn;
 struct rpc_expect;
 struct rpc_loop;
 struct rpc_service;
 struct rpc_tls_conf;
-
-/* Deadlines, in milliseconds. */
-struct rpc_times {
-	int64_t handshake; /* from the beginning to the peer's HELLO */
-	int64_t frame;     /* from a frame's first byte to its last */
-	int64_t ping;      /* of silence, after which it is asked for life */
-	int64_t dead;      /* of silence, or of nothing written, after which it is cut */
-	int64_t bye;       /* from shutdown to the end */
-	int64_t cancel;    /* for the peer to end a request that was cancelled */
-};
-extern const struct rpc_times rpc_times_default;
 
 struct rpc_conn_ops {
 	/* The peer is known and has said HELLO: calls may start. */

@@ -45,8 +45,9 @@ void rpc_deny_fini(struct rpc_deny *deny);
 bool rpc_deny_has(const struct rpc_deny *deny, const char *host);
 
 /* Takes `count` host ids of RPC_HOST_LEN bytes, one after the other, as all
- * that this manager denies. by is who the connection's peer is: its name and
- * its certificate's host id. A denial of its own host id is left out. Returns
+ * that this manager denies. by is the issuer of the certificate of the manager
+ * at the other end: &rpc_conn_peer(conn)->issuer. A denial of its own host id
+ * is left out. Returns
  * 0, 1 if nothing has changed, or -1 with err set, and nothing has changed:
  * ERR_DENIED (another manager denies this one), ERR_FORMAT, ERR_LIMIT. */
 int rpc_deny_replace(struct rpc_deny *deny, const struct rpc_issuer *by, const void *hosts,

@@ -43,6 +43,8 @@ bool rpc_host_ok(const void *text, size_t len)
 int rpc_identity_set(struct rpc_identity *id, enum rpc_role role, const char *name,
 	const char *host, struct err *err)
 {
+	struct rpc_identity got = {.role = role};
+
 	if (role <= RPC_NOBODY || role >= RPC_ROLES)
 		return err_set(err, ERR_FORMAT, "identity: no such role");
 	if (name_check("identity", name, err) != 0) {
@@ -52,9 +54,10 @@ int rpc_identity_set(struct rpc_identity *id, enum rpc_role role, const char *na
 	}
 	if (!rpc_host_ok(host, strlen(host)))
 		return err_set(err, ERR_FORMAT, "identity: the host id has to be 32 hex digits");
-	*id = (struct rpc_identity){.role = role};
-	strcpy(id->name, name);
-	strcpy(id->host, host);
+	/* name and host may be id's own. */
+	strcpy(got.name, name);
+	strcpy(got.host, host);
+	*id = got;
 	return 0;
 }
 

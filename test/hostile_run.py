@@ -12,7 +12,7 @@ is written, linked, changed or removed (names, inodes, modes, owners, times, con
 compared); inside is what the case says; verify, list and diff change nothing at all; list prints no
 control character. A line for each failure, a count at the end; exit status 1 if there was one.
 """
-import json, os, re, resource, shutil, signal, stat, subprocess, sys, tempfile
+import json, os, re, resource, signal, stat, subprocess, sys, tempfile
 
 import hostile
 
@@ -159,6 +159,13 @@ def set_up(spec, target, outside):
             os.mknod(path, 0o666 | stat.S_IFCHR, os.makedev(1, 3))
 
 
+def can_trace():
+    try:
+        return subprocess.run(["strace", "-qq", "-o", os.devnull, "true"], stderr=subprocess.DEVNULL).returncode == 0
+    except FileNotFoundError:
+        return False
+
+
 def modes_traced(trace):
     """From strace: what was made under a name and open to others, if only for a moment."""
     for line in open(trace, errors="replace"):
@@ -195,7 +202,7 @@ def one(runner, base, scratch, trace, keep):
         into = os.path.join(scratch, "by-link")
         os.symlink(target, into)
         os.lchown(into, *[NOBODY if runner.user else 0] * 2)
-    traced = any(s[0] == "trace-modes" for s in spec["setup"]) and shutil.which("strace") and not runner.user
+    traced = any(s[0] == "trace-modes" for s in spec["setup"]) and can_trace() and not runner.user
 
     before = snapshot(scratch, target)
     for i, pack in enumerate(packs):

@@ -18,7 +18,7 @@ trap 'rm -f "$out"' EXIT
 {
 	ctest --test-dir "$build" -j "$(nproc)" --output-on-failure --no-tests=error "$@" 2>&1 &&
 		echo "ctest: 0" || echo "ctest: $?"
-} | tee "$out" | grep -v '^ctest: '
+} | tee "$out" | grep --line-buffered -v '^ctest: '
 awk '
 	/ Test +#/ && / Passed /        { passed++ }
 	/ Test +#/ && /\*\*\*Skipped/   { skipped++; next }

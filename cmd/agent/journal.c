@@ -14,6 +14,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "cmd/agent/acked.h"
 #include "cmd/agent/schedule.h"
 #include "lib/cbor.h"
 #include "lib/err.h"
@@ -25,15 +26,9 @@
 #define MARK_EVERY 256
 #define WINDOW     (2 * MANAGER_FRAME_MAX)
 #define STATES_MAX 512 /* jobs that the head has room for */
-#define ACKED_MAX  (64u << 10)
 
 struct mark {
 	uint64_t number, offset;
-};
-
-struct acked {
-	char manager[NAME_LEN_MAX + 1];
-	uint64_t number;
 };
 
 struct agent_journal {
@@ -48,8 +43,7 @@ struct agent_journal {
 	uint64_t since_mark;
 	struct agent_job_state *states;
 	size_t state_count;
-	struct acked acked[AGENT_MANAGERS_MAX];
-	size_t acked_count;
+	struct agent_acked acked;
 };
 
 static int no_memory(struct err *err)
@@ -453,124 +447,20 @@ static int open_locked(const char *path, int flags, struct err *err)
 
 /* ---- what managers have acknowledged ---- */
 
-enum { ACK_NAME, ACK_NUMBER, ACK_FIELDS };
-
-static const struct rpc_field ack_fields[] = {
-	[ACK_NAME] = {.key = "name", .type = RPC_NAME, .need = true},
-	[ACK_NUMBER] = {.key = "number", .type = RPC_UINT, .need = true, .max = INT64_MAX},
-	[ACK_FIELDS] = {0},
-};
-
-static const struct rpc_field ack_item = {.type = RPC_MAP, .sub = ack_fields};
-
-enum { ACKED_JOURNAL, ACKED_MANAGERS, ACKED_FIELDS };
-
-static const struct rpc_field acked_fields[] = {
-	[ACKED_JOURNAL] = {.key = "journal",
-		.type = RPC_BYTES,
-		.need = true,
-		.min = AGENT_JOURNAL_ID_LEN,
-		.max = AGENT_JOURNAL_ID_LEN},
-	[ACKED_MANAGERS] = {.key = "managers",
-		.type = RPC_LIST,
-		.need = true,
-		.max = AGENT_MANAGERS_MAX,
-		.of = &ack_item},
-	[ACKED_FIELDS] = {0},
-};
-
-/* A file that is not there, damaged or of another journal counts as empty. */
-static int load_acked(struct agent_journal *journal, struct err *err)
-{
-	uint8_t *mem = malloc(ACKED_MAX);
-	struct rpc_value v[ACKED_FIELDS], a[ACK_FIELDS], item;
-	struct err ignored = {0};
-	const uint8_t *payload;
-	size_t len, skipped, payload_len;
-	struct acked *acked;
-
-	if (mem == NULL)
-		return no_memory(err);
-	if (file_read(journal->acked_path, mem, ACKED_MAX, &len, NULL, &ignored) == 0 &&
-		manager_frame_find(mem, len, &skipped, &payload, &payload_len) &&
-		rpc_params_get(v, acked_fields, payload, payload_len, &ignored) == 0 &&
-		memcmp(v[ACKED_JOURNAL].bytes, journal->id, sizeof journal->id) == 0) {
-		while (rpc_list_next(&v[ACKED_MANAGERS], &ack_item, &item)) {
-			if (rpc_params_get(a, ack_fields, item.bytes, item.len, &ignored) != 0)
-				break;
-			acked = &journal->acked[journal->acked_count++];
-			memcpy(acked->manager, a[ACK_NAME].bytes, a[ACK_NAME].len);
-			acked->number = a[ACK_NUMBER].number;
-			/* Damage at the end: numbers are never given twice. */
-			if (acked->number > journal->last)
-				journal->last = acked->number;
-		}
-	}
-	free(mem);
-	return 0;
-}
-
-static int save_acked(struct agent_journal *journal, struct err *err)
-{
-	uint8_t frame[MANAGER_RECORD_MAX];
-	struct cbor_out out;
-	size_t i;
-
-	cbor_out_init(&out, frame + MANAGER_FRAME_HEAD, sizeof frame - MANAGER_FRAME_HEAD);
-	cbor_put_map(&out, 2);
-	cbor_put_text(&out, "journal");
-	cbor_put_bytes(&out, journal->id, sizeof journal->id);
-	cbor_put_text(&out, "managers");
-	cbor_put_array(&out, journal->acked_count);
-	for (i = 0; i < journal->acked_count; i++) {
-		cbor_put_map(&out, 2);
-		cbor_put_text(&out, "name");
-		cbor_put_text(&out, journal->acked[i].manager);
-		cbor_put_text(&out, "number");
-		cbor_put_uint(&out, journal->acked[i].number);
-	}
-	assert(!cbor_out_full(&out));
-	manager_frame_seal(frame, cbor_out_len(&out));
-	return file_write(
-		journal->acked_path, frame, MANAGER_FRAME_HEAD + cbor_out_len(&out), 0600, err);
-}
-
 uint64_t agent_journal_acknowledged(const struct agent_journal *journal, const char *manager)
 {
-	size_t i;
-
-	for (i = 0; i < journal->acked_count; i++)
-		if (strcmp(journal->acked[i].manager, manager) == 0)
-			return journal->acked[i].number;
-	return 0;
+	return agent_acked_get(&journal->acked, manager);
 }
 
 int agent_journal_acknowledge(
 	struct agent_journal *journal, const char *manager, uint64_t number, struct err *err)
 {
-	struct acked *acked;
-	size_t i;
-
-	assert(name_ok(manager, strlen(manager)));
 	if (number > journal->last)
 		return err_set(err, ERR_USAGE,
 			"manager %s acknowledges %llu, the last record is %llu", manager,
 			(unsigned long long)number, (unsigned long long)journal->last);
-	for (i = 0; i < journal->acked_count; i++)
-		if (strcmp(journal->acked[i].manager, manager) == 0)
-			break;
-	if (i == AGENT_MANAGERS_MAX)
-		return err_set(err, ERR_LIMIT, "more than %d managers", AGENT_MANAGERS_MAX);
-	acked = &journal->acked[i];
-	if (i == journal->acked_count) {
-		*acked = (struct acked){0};
-		strcpy(acked->manager, manager);
-		journal->acked_count++;
-	}
-	if (number <= acked->number)
-		return 0;
-	acked->number = number;
-	return save_acked(journal, err);
+	return agent_acked_set(
+		&journal->acked, journal->acked_path, journal->id, manager, number, err);
 }
 
 /* ---- dropping old records ---- */
@@ -579,12 +469,9 @@ int agent_journal_acknowledge(
  * that a manager has not acknowledged, if that makes enough room. */
 static size_t choose_cut(const struct agent_journal *journal)
 {
-	uint64_t acked = UINT64_MAX;
-	size_t i, half, kept;
+	uint64_t acked = agent_acked_least(&journal->acked, UINT64_MAX);
+	size_t half, kept;
 
-	for (i = 0; i < journal->acked_count; i++)
-		if (journal->acked[i].number < acked)
-			acked = journal->acked[i].number;
 	for (half = 0; half + 1 < journal->mark_count; half++)
 		if (journal->size - journal->marks[half].offset <= journal->max / 2)
 			break;
@@ -734,15 +621,11 @@ out:
 
 static int drop_old(struct agent_journal *journal, uint64_t *lost, struct err *err)
 {
-	uint64_t acked = journal->last;
+	uint64_t acked = agent_acked_least(&journal->acked, journal->last);
 	const struct mark *mark;
-	size_t i;
 
 	if (journal->mark_count < 2)
 		return 0; /* a limit that no real journal has */
-	for (i = 0; i < journal->acked_count; i++)
-		if (journal->acked[i].number < acked)
-			acked = journal->acked[i].number;
 	mark = &journal->marks[choose_cut(journal)];
 	if (lost != NULL && mark->number > acked + 1)
 		*lost = mark->number - acked - 1;
@@ -775,8 +658,13 @@ int agent_journal_open(const char *path, uint64_t max, struct agent_journal **ou
 		found->created = true;
 		journal->fd = open_locked(path, 0, err);
 	}
-	if (journal->fd < 0 || load(journal, found, err) != 0 || load_acked(journal, err) != 0)
+	if (journal->fd < 0 || load(journal, found, err) != 0 ||
+		agent_acked_load(&journal->acked, journal->acked_path, journal->id, err) != 0)
 		goto fail;
+	/* If records at the end are damaged: a number is never given twice. */
+	journal->last = agent_acked_most(&journal->acked, 0) > journal->last
+				? agent_acked_most(&journal->acked, 0)
+				: journal->last;
 	*out = journal;
 	return 0;
 fail:
@@ -832,8 +720,12 @@ int agent_journal_append(struct agent_journal *journal, struct manager_record *r
 	len = manager_record_encode(record, frame + MANAGER_FRAME_HEAD);
 	manager_frame_seal(frame, len);
 	len += MANAGER_FRAME_HEAD;
-	if (journal->size + len > journal->max && drop_old(journal, lost, err) != 0)
-		return -1;
+	if (journal->size + len > journal->max && drop_old(journal, lost, err) != 0) {
+		/* Full disk or not: a journal that is too long is better than none. */
+		if (journal->broken || journal->size > 2 * journal->max)
+			return -1;
+		*err = (struct err){0};
+	}
 	if (fs_write_at(journal->fd, frame, len, journal->size, err) != 0) {
 		take_back(journal);
 		return err_prefix(err, "%s", journal->path);

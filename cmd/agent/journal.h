@@ -19,9 +19,7 @@
  * and all others are records. A state's result is its place in enum manager_result. The states are
  * those before the first record; they are empty until old records are dropped for the first time.
  *
- * What each manager has acknowledged stands beside it, in PATH.acked: one frame
- * with { journal: bytes .size 16, managers: [* { name: name, number: uint }] },
- * replaced as a whole. Lost, it only means that records are sent again.
+ * What each manager has acknowledged stands beside it, in PATH.acked (acked.h).
  */
 #ifndef FDUMP_CMD_AGENT_JOURNAL_H
 #define FDUMP_CMD_AGENT_JOURNAL_H
@@ -30,15 +28,14 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "cmd/agent/acked.h"
 #include "cmd/manager/report.h"
 
 struct agent_job_state;
 struct agent_journal;
 struct err;
 
-#define AGENT_JOURNAL_MAX    (64u << 20) /* bytes of the file */
-#define AGENT_JOURNAL_ID_LEN 16
-#define AGENT_MANAGERS_MAX   64
+#define AGENT_JOURNAL_MAX (64u << 20) /* bytes of the file */
 
 /* What was found at the opening; worth a line in the log if not zero. */
 struct agent_journal_found {
@@ -67,10 +64,11 @@ struct agent_job_state *agent_journal_state(struct agent_journal *journal, const
 struct agent_job_state *agent_journal_states(struct agent_journal *journal, size_t *count);
 
 /* Gives the record its number, makes it durable, applies it to its job's state.
- * Returns 0; -1 with err set, and the record is not in the journal: what it announces
- * must not be done. After ERR_NOSPACE it can be tried again; after any other
- * error the journal refuses everything until it is opened again, for a failed
- * sync says nothing about what is on the disk. *lost (may be NULL): records that
+ * Returns 0; -1 with err set: what the record announces must not be done. A failed
+ * write (a full disk) leaves the journal as it was, and can be tried again. A
+ * failed sync says nothing about what is on the disk: every further call fails
+ * until the journal is opened again, and then the record may be there. (A
+ * `starting` found so is a run that was lost.) *lost (may be NULL): records that
  * some manager had not acknowledged, and that had to be dropped. */
 int agent_journal_append(struct agent_journal *journal, struct manager_record *record,
 	uint64_t *lost, struct err *err);

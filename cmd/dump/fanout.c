@@ -7,6 +7,7 @@
 #include <time.h>
 
 #include "cmd/dump/before.h"
+#include "cmd/dump/domain.h"
 #include "cmd/store/parcel.h"
 #include "lib/buf.h"
 #include "lib/err.h"
@@ -89,6 +90,15 @@ static int any_left(struct dump_fanout *f, struct err *err)
 
 /* --- life ------------------------------------------------------------------ */
 
+static int prove(void *domain, const struct store_proof *proof, uint8_t public[SEAL_SIGN_LEN],
+	uint8_t signature[SEAL_SIG_LEN], struct err *err)
+{
+	const struct dump_domain *d = domain;
+
+	memcpy(public, d->public, SEAL_SIGN_LEN);
+	return dump_domain_prove(d, proof, signature, err);
+}
+
 struct dump_fanout *dump_fanout_new(const struct dump_fanout_options *options, struct err *err)
 {
 	struct dump_fanout *f = calloc(1, sizeof *f);
@@ -100,7 +110,11 @@ struct dump_fanout *dump_fanout_new(const struct dump_fanout_options *options, s
 		return NULL;
 	}
 	f->o = *options;
-	f->run = (struct store_run){options->agent, options->name, options->domain, NULL};
+	f->run = (struct store_run){.agent = options->agent,
+		.name = options->name,
+		.domain = options->domain->fingerprint,
+		.prove = prove,
+		.ctx = (void *)(uintptr_t)options->domain};
 	pthread_mutex_init(&f->lock, NULL);
 	for (i = 0; i < f->o.count; i++) {
 		f->copies[i].store = f->o.stores[i];
@@ -359,13 +373,14 @@ static void ignore(void *ctx, const struct store_entry *dump, const char *what)
 static int catch_up(struct dump_fanout *f, struct copy *copy, struct store *from,
 	const uint8_t *dump, uint64_t *bytes, struct err *err)
 {
-	const struct store_run run = {f->o.agent, f->o.name, f->o.domain, NULL};
+	struct store_run run = f->run;
 	struct store_replicated result;
 	struct buf record;
 	struct store_entry entry;
 	int ret;
 	bool has;
 
+	run.base = NULL;
 	buf_init(&record, STORE_DUMP_MAX);
 	ret = store_replicate(from, copy->store, dump, ignore, NULL, &result, err);
 	if (ret == 0 && result.failed > 0)

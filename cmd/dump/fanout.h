@@ -25,6 +25,7 @@
 #include "cmd/store/store.h"
 
 struct dump_before;
+struct dump_domain;
 struct dump_fanout;
 struct err;
 
@@ -35,7 +36,7 @@ struct dump_fanout_options {
 	struct store **stores; /* some open to write; those that are not count as left behind */
 	size_t count;
 	const char *agent, *name; /* who backs up, and what */
-	const uint8_t *domain;
+	const struct dump_domain *domain;
 	size_t wanted; /* this many are enough; 1 to count */
 	/* A store is left behind; by its place among the stores. */
 	void (*behind)(void *ctx, size_t store, const char *why);

@@ -30,6 +30,7 @@
 #include "lib/hash.h"
 #include "lib/lane.h"
 #include "pack/batch.h"
+#include "pack/digest.h"
 #include "pack/feed.h"
 #include "pack/part.h"
 #include "pack/walk.h"
@@ -60,7 +61,7 @@ struct backup {
 	struct pack_part *part;
 	struct buf ahead, ahead_runs; /* of the large file, behind the last cut */
 	/* join */
-	struct hash *hash;
+	struct pack_digest *digest;
 	/* emit */
 	struct buf record;
 	struct dump_pipeline_result *result;
@@ -346,6 +347,8 @@ static int join(void *ctx, void *worker, void *job_, struct err *err)
 	(void)worker;
 	if (!job->batch.large)
 		return 0;
+	if (job->batch.large_begins)
+		pack_digest_begin(b->digest, job->batch.large_sparse);
 	if (job->content.len > 0) {
 		if (dump_job_chunk(job, &c, err) != 0)
 			return -1;
@@ -355,13 +358,13 @@ static int join(void *ctx, void *worker, void *job_, struct err *err)
 	}
 	for (i = 0; i < job->runs.len / sizeof *r; i++) {
 		if (!r[i].hole) {
-			hash_add(b->hash, job->content.data + at, (size_t)r[i].len);
+			pack_digest_data(b->digest, job->content.data + at, (size_t)r[i].len);
 			if (dump_job_ref(job, 0, at, (size_t)r[i].len, err) != 0)
 				return -1;
 			at += (size_t)r[i].len;
 			continue;
 		}
-		hash_add_zeros(b->hash, r[i].len);
+		pack_digest_hole(b->digest, r[i].len);
 		if ((to = buf_room(&job->out, PACK_HOLE_MAX, err)) == NULL)
 			return -1;
 		cbor_out_init(&out, to, PACK_HOLE_MAX);
@@ -370,7 +373,7 @@ static int join(void *ctx, void *worker, void *job_, struct err *err)
 	}
 	if (!job->batch.large_ends)
 		return 0;
-	hash_end(b->hash, sum);
+	pack_digest_end(b->digest, sum);
 	if (pack_large_tail(&job->batch, sum, err) != 0)
 		return -1;
 	part = job->batch.parts[0];
@@ -593,8 +596,8 @@ static int backup_init(struct backup *b, struct err *err)
 		return -1;
 	if (pack_walk_init(&b->walk, &b->o->scan, err) != 0)
 		return -1;
-	b->hash = hash_new(err);
-	b->part = b->hash != NULL ? pack_part_new(STEP, err) : NULL;
+	b->digest = pack_digest_new(err);
+	b->part = b->digest != NULL ? pack_part_new(STEP, err) : NULL;
 	b->maker = b->part != NULL ? dump_maker_new(&b->run, b->o->level, err) : NULL;
 	if (b->maker == NULL)
 		return -1;
@@ -606,7 +609,7 @@ static void backup_fini(struct backup *b)
 {
 	pack_large_fini(&b->large);
 	pack_walk_fini(&b->walk);
-	hash_free(b->hash);
+	pack_digest_free(b->digest);
 	pack_part_free(b->part);
 	dump_maker_free(b->maker);
 	dump_manifest_free(b->manifest);

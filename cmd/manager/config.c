@@ -162,7 +162,7 @@ static void take_list(struct check *check, const struct manager_key *key, bool (
 	char text[SHOWN];
 	size_t i, k;
 
-	*list = (struct manager_list){key->values, key->count};
+	*list = (struct manager_list){(const char **)key->values, key->count};
 	if (key->count == 0)
 		wrong_at(
 			check, check->section->file, key->line, "%s: the list is empty", key->name);
@@ -193,7 +193,7 @@ static void take_patterns(
 	struct match *match = match_new(&err);
 	size_t i;
 
-	*list = (struct manager_list){key->values, key->count};
+	*list = (struct manager_list){(const char **)key->values, key->count};
 	check->no_memory = check->no_memory || match == NULL;
 	if (key->count > MANAGER_PATHS_MAX)
 		wrong_at(check, check->section->file, key->line,
@@ -238,8 +238,7 @@ static void take_name(struct check *check, const struct manager_key *key, const 
 	*name = key->values[0];
 	if (!ok_name(*name))
 		wrong_at(check, check->section->file, key->line,
-			"%s: '%s' is not a name (a-z, 0-9, '-' and '.')", key->name,
-			shown(text, *name));
+			"%s: '%s' is not a name: " NAME_RULE, key->name, shown(text, *name));
 }
 
 static void take_path(struct check *check, const struct manager_key *key, const char **path)
@@ -284,8 +283,8 @@ static void take_shared(
 	const char *name = key->name;
 
 	if (strcmp(name, "stores") == 0) {
-		take_list(check, key, ok_name, "a store's name (a-z, 0-9, '-' and '.')",
-			MANAGER_JOB_STORES_MAX, &s->stores);
+		take_list(check, key, ok_name, "a store's name: " NAME_RULE, MANAGER_JOB_STORES_MAX,
+			&s->stores);
 	} else if (strcmp(name, "exclude") == 0) {
 		take_patterns(check, key, &s->exclude);
 	} else if (strcmp(name, "recipients") == 0) {
@@ -347,10 +346,8 @@ static void check_title(struct check *check, const char *kind, bool glob)
 	char text[SHOWN];
 
 	if (glob ? !is_glob(s->title) : !ok_name(s->title))
-		wrong_at(check, s->file, s->line,
-			"%s \"%s\": not a name (a-z, 0-9, '-' and '.'; 1 to %d%s)", kind,
-			shown(text, s->title), NAME_LEN_MAX,
-			glob ? "; '*' stands for any of them" : "");
+		wrong_at(check, s->file, s->line, "%s \"%s\": not a name: " NAME_RULE "%s", kind,
+			shown(text, s->title), glob ? "; '*' stands for any part of one" : "");
 }
 
 static void wrong_twice(struct check *check, const char *kind, const char *file, unsigned line)
@@ -385,8 +382,7 @@ static void take_job(struct check *check)
 
 		if (strcmp(key->name, "agents") == 0)
 			take_list(check, key, is_glob,
-				"an agent's name (a-z, 0-9, '-' and '.'; '*' stands for any of "
-				"them)",
+				"an agent's name, in which '*' can stand for any part: " NAME_RULE,
 				MANAGER_PATHS_MAX, &job->agents);
 		else if (strcmp(key->name, "paths") == 0)
 			take_list(check, key, ok_path, "an absolute path", MANAGER_PATHS_MAX,
@@ -516,7 +512,7 @@ static int collect_stores(struct manager_config *config)
 		all->items[all->count++] = config->defaults.stores.items[i];
 	for (i = 0; i < config->store_count; i++)
 		if (!has_item(all, config->stores[i].name))
-			all->items[all->count++] = (char *)config->stores[i].name;
+			all->items[all->count++] = config->stores[i].name;
 	return 0;
 }
 

@@ -189,18 +189,18 @@ static int add_store(struct manager_plan *plan, const struct manager_config *con
 		return err_set(err, ERR_LIMIT, "plan of %s: more than %d stores", plan->agent,
 			MANAGER_STORES_MAX);
 	store = &plan->stores[plan->store_count++];
-	*store = (struct manager_plan_store){.name = (char *)name};
+	*store = (struct manager_plan_store){.name = name};
 	for (i = 0; i < known_count; i++) {
 		if (strcmp(known[i].name, name) != 0)
 			continue;
-		store->address = (char *)known[i].address;
+		store->address = known[i].address;
 		store->has_uid = store->has_key = true;
 		memcpy(store->uid, known[i].uid, sizeof store->uid);
 		memcpy(store->key, known[i].key, sizeof store->key);
 	}
 	for (i = 0; i < config->store_count; i++)
 		if (strcmp(config->stores[i].name, name) == 0 && config->stores[i].address != NULL)
-			store->address = (char *)config->stores[i].address;
+			store->address = config->stores[i].address;
 	return 0;
 }
 
@@ -213,11 +213,11 @@ static int make_job(struct manager_plan_job *out, const struct manager_config *c
 
 	if (manager_inner_merge(config, agent, job, &s) != 0)
 		return no_memory(err);
-	*out = (struct manager_plan_job){.name = (char *)job->name,
-		.schedule = (char *)s.schedule,
-		.zone = (char *)s.zone,
-		.before = (char *)s.before,
-		.after = (char *)s.after,
+	*out = (struct manager_plan_job){.name = job->name,
+		.schedule = s.schedule,
+		.zone = s.zone,
+		.before = s.before,
+		.after = s.after,
 		.paths = job->paths,
 		.exclude = s.exclude,
 		.stores = s.stores,
@@ -238,7 +238,7 @@ int manager_config_plan(const struct manager_config *config, const char *agent,
 	struct err *err)
 {
 	const struct manager_config_agent *section = manager_config_agent(config, agent);
-	struct manager_plan plan = {.agent = (char *)agent};
+	struct manager_plan plan = {.agent = agent};
 	size_t i, k;
 	int ret = -1;
 

@@ -240,7 +240,7 @@ static int no_memory(struct err *err)
 }
 
 /* A copy with a NUL; *text stays NULL if the value is not there. */
-static int get_text(char **text, const struct rpc_value *value, struct err *err)
+static int get_text(const char **text, const struct rpc_value *value, struct err *err)
 {
 	if (!value->has)
 		return 0;
@@ -395,7 +395,7 @@ static void free_list(struct manager_list *list)
 	size_t i;
 
 	for (i = 0; i < list->count; i++)
-		free(list->items[i]);
+		free((void *)list->items[i]);
 	free(list->items);
 }
 
@@ -406,23 +406,23 @@ void manager_plan_free(struct manager_plan *plan)
 	for (i = 0; i < plan->job_count; i++) {
 		struct manager_plan_job *job = &plan->jobs[i];
 
-		free(job->name);
-		free(job->schedule);
-		free(job->zone);
-		free(job->before);
-		free(job->after);
+		free((void *)job->name);
+		free((void *)job->schedule);
+		free((void *)job->zone);
+		free((void *)job->before);
+		free((void *)job->after);
 		free_list(&job->paths);
 		free_list(&job->exclude);
 		free_list(&job->stores);
 		free_list(&job->recipients);
 	}
 	for (i = 0; i < plan->store_count; i++) {
-		free(plan->stores[i].name);
-		free(plan->stores[i].address);
+		free((void *)plan->stores[i].name);
+		free((void *)plan->stores[i].address);
 	}
 	free(plan->jobs);
 	free(plan->stores);
-	free(plan->agent);
+	free((void *)plan->agent);
 	*plan = (struct manager_plan){0};
 }
 

@@ -53,13 +53,13 @@ struct err;
 #define MANAGER_KEY_LEN        32
 
 struct manager_list {
-	char **items;
+	const char **items;
 	size_t count;
 };
 
 struct manager_plan_job {
-	char *name, *schedule, *zone;
-	char *before, *after; /* hooks; NULL: none */
+	const char *name, *schedule, *zone;
+	const char *before, *after; /* hooks; NULL: none */
 	struct manager_list paths, exclude, stores, recipients;
 	unsigned copies, level;
 	int64_t jitter_sec, lock_sec, alarm_after_sec; /* 0: none */
@@ -67,13 +67,13 @@ struct manager_plan_job {
 };
 
 struct manager_plan_store {
-	char *name, *address; /* address NULL: as the agent's own list has it */
+	const char *name, *address; /* address NULL: as the agent's own list has it */
 	bool has_uid, has_key;
 	uint8_t uid[MANAGER_UID_LEN], key[MANAGER_KEY_LEN];
 };
 
 struct manager_plan {
-	char *agent;
+	const char *agent;
 	struct manager_plan_job *jobs;
 	size_t job_count;
 	struct manager_plan_store *stores;

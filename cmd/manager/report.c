@@ -99,7 +99,7 @@ size_t manager_record_encode(const struct manager_record *record, uint8_t bytes[
 	assert(record->kind > MANAGER_OTHER && record->kind < MANAGER_KINDS);
 	assert(record->receipt_count <= MANAGER_RECEIPTS_MAX);
 	cbor_out_init(&out, bytes, MANAGER_RECORD_MAX);
-	cbor_put_map(&out, 3u + (record->job[0] != 0) + has_run + record->has_dump +
+	cbor_put_map(&out, 3u + (record->job[0] != 0) + has_run + 2u * record->has_dump +
 				   (record->slot != 0) + (record->text[0] != 0) +
 				   record->has_stats + has_digest + has_result +
 				   (record->receipt_count > 0));
@@ -129,6 +129,8 @@ size_t manager_record_encode(const struct manager_record *record, uint8_t bytes[
 		put_bytes(&out, "digest", record->digest, sizeof record->digest);
 	cbor_put_text(&out, "number");
 	cbor_put_uint(&out, record->number);
+	if (record->has_dump)
+		put_bytes(&out, "record", record->record, sizeof record->record);
 	if (has_result) {
 		cbor_put_text(&out, "result");
 		cbor_put_text(&out, results[record->result]);
@@ -187,6 +189,7 @@ enum {
 	REC_STATS,
 	REC_DIGEST,
 	REC_NUMBER,
+	REC_RECORD,
 	REC_RESULT,
 	REC_RECEIPTS,
 	REC_FIELDS
@@ -213,6 +216,10 @@ static const struct rpc_field record_fields[] = {
 		.max = MANAGER_DIGEST_LEN},
 	[REC_NUMBER] =
 		{.key = "number", .type = RPC_UINT, .need = true, .min = 1, .max = INT64_MAX},
+	[REC_RECORD] = {.key = "record",
+		.type = RPC_BYTES,
+		.min = MANAGER_DIGEST_LEN,
+		.max = MANAGER_DIGEST_LEN},
 	[REC_RESULT] = {.key = "result", .type = RPC_TEXT, .min = 1, .max = 32},
 	[REC_RECEIPTS] = {.key = "receipts",
 		.type = RPC_LIST,
@@ -313,9 +320,11 @@ int manager_record_decode(
 		memcpy(record->run, v[REC_RUN].bytes, sizeof record->run);
 	if (v[REC_DIGEST].has)
 		memcpy(record->digest, v[REC_DIGEST].bytes, sizeof record->digest);
-	record->has_dump = v[REC_DUMP].has;
-	if (record->has_dump)
+	record->has_dump = v[REC_DUMP].has && v[REC_RECORD].has;
+	if (record->has_dump) {
 		memcpy(record->dump, v[REC_DUMP].bytes, sizeof record->dump);
+		memcpy(record->record, v[REC_RECORD].bytes, sizeof record->record);
+	}
 	if ((v[REC_STATS].has && get_stats(record, &v[REC_STATS], err) != 0) ||
 		(v[REC_RECEIPTS].has && get_receipts(record, &v[REC_RECEIPTS], err) != 0))
 		return err_prefix(err, "record %llu", (unsigned long long)record->number);

@@ -10,7 +10,8 @@
  *
  *   record = { kind: text, time: int, number: uint,      number: from 1, rising
  *     ? job: name, ? run: bytes .size 16, ? slot: int, ? text: text,
- *     ? digest: bytes .size 32, ? result: text, ? dump: bytes .size 16,
+ *     ? digest: bytes .size 32, ? result: text,
+ *     ? dump: bytes .size 16, ? record: bytes .size 32,   SHA-256 of the dump's record
  *     ? stats: { read: uint, stored: uint, content: uint, entries: uint, problems: uint },
  *     ? receipts: [1*16 { uid: bytes .size 16, time: int, store: name,
  *                         signature: bytes .size 64 }] }
@@ -18,7 +19,7 @@
  *   kind      has
  *   plan      digest                  the agent follows this plan from now on
  *   starting  run, job, slot          durable before the run's process starts
- *   ended     run, job, slot, result; dump, stats, receipts, text as there are
+ *   ended     run, job, slot, result; dump with record, stats, receipts, text as there are
  *   held      job                     nothing runs until
  *   released  job
  *   clock     job                     the clock was set back: slots after `time` come
@@ -97,6 +98,7 @@ struct manager_record {
 	uint8_t digest[MANAGER_DIGEST_LEN];
 	bool has_dump, has_stats;
 	uint8_t dump[MANAGER_DUMP_LEN];
+	uint8_t record[MANAGER_DIGEST_LEN]; /* of the dump's record: what receipts sign */
 	struct manager_stats stats;
 	struct manager_receipt receipts[MANAGER_RECEIPTS_MAX];
 	size_t receipt_count;

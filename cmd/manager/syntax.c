@@ -31,6 +31,7 @@ struct parse {
 	manager_problem *problem;
 	void *ctx;
 	bool wrong, no_memory;
+	bool open;        /* a quote or a comment has no end: all that follows is of no meaning */
 	unsigned *braces; /* lines of the braces that open sections */
 	size_t brace_count, sections;
 	struct note *notes;
@@ -100,8 +101,10 @@ static void skip_quoted(struct parse *parse, struct scan *s)
 		if (s->text[s->at] == '\\' && s->at + 1 < s->len)
 			s->line += s->text[++s->at] == '\n';
 	}
-	if (s->at >= s->len)
+	if (s->at >= s->len) {
 		problem(parse, began, "this quote is never closed");
+		parse->open = true;
+	}
 }
 
 /* Overwrites a comment with blanks; lines stay. */
@@ -126,8 +129,10 @@ static void blank_comment(struct parse *parse, struct scan *s, bool block)
 		}
 		s->text[s->at] = ' ';
 	}
-	if (block)
+	if (block) {
 		problem(parse, began, "this comment is never closed");
+		parse->open = true;
+	}
 }
 
 static bool begins_comment(const struct scan *s, bool *block)
@@ -214,12 +219,23 @@ static void first_pass(struct parse *parse, char *text, size_t len)
 
 /* ---- the second pass ---- */
 
+static void on_error(cfg_t *cfg, const char *fmt, va_list ap) __attribute__((format(printf, 2, 0)));
+
+/* Says what libconfuse says, in better words for the two things that happen most. */
 static void on_error(cfg_t *cfg, const char *fmt, va_list ap)
 {
+	unsigned line = cfg->line > 0 ? (unsigned)cfg->line : 0;
 	char text[ERR_MESSAGE_MAX];
 
-	vsnprintf(text, sizeof text, fmt, ap);
-	problem(parsing, cfg->line > 0 ? (unsigned)cfg->line : 0, "%s", text);
+	if (strcmp(fmt, "no such option '%s'") == 0) {
+		problem(parsing, line, "unknown key or section '%s'", va_arg(ap, const char *));
+	} else if (strcmp(fmt, "missing title for section '%s'") == 0) {
+		problem(parsing, line, "section '%s' needs a name, in quotes",
+			va_arg(ap, const char *));
+	} else {
+		vsnprintf(text, sizeof text, fmt, ap);
+		problem(parsing, line, "%s", text);
+	}
 }
 
 static struct note *find_note(const struct parse *parse, const void *what)
@@ -310,8 +326,12 @@ static cfg_t *second_pass(struct parse *parse, char *text, size_t len)
 		parse->no_memory = true;
 	} else if (in != NULL) {
 		parsing = parse;
-		if (cfg_parse_fp(cfg, in) != CFG_SUCCESS)
-			parse->wrong = true;
+		/* Some errors it keeps for itself; the last key that was read is near. */
+		if (cfg_parse_fp(cfg, in) != CFG_SUCCESS && !parse->wrong)
+			problem(parse,
+				parse->note_count > 0 ? parse->notes[parse->note_count - 1].line
+						      : 1,
+				"syntax error in this line, or in the next ones");
 		parsing = NULL;
 	}
 	if (in != NULL)
@@ -418,9 +438,12 @@ int manager_syntax_read(struct manager_syntax *syntax, const char *file, const c
 		goto out;
 	memcpy(copy, text, len);
 	first_pass(&parse, copy, len);
-	if (!parse.no_memory)
+	if (!parse.no_memory && !parse.open) {
 		cfg = second_pass(&parse, copy, len);
-	if (cfg == NULL || parse.no_memory || copy_all(syntax, &parse, cfg) != 0)
+		if (cfg == NULL)
+			goto out;
+	}
+	if (parse.no_memory || (cfg != NULL && copy_all(syntax, &parse, cfg) != 0))
 		goto out;
 	ret = parse.wrong;
 out:

@@ -23,6 +23,7 @@ struct err;
 struct engine_gc_options {
 	bool dry_run;
 	unsigned keep_percent;
+	const atomic_bool *stop; /* begins no further volume once it is true; NULL: never */
 };
 struct engine_gc_result {
 	uint64_t volumes; /* rewritten, or that would be */

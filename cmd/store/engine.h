@@ -112,6 +112,10 @@ int engine_dumps(struct engine *store, const struct store_filter *filter, store_
 int engine_hold(struct engine *store, const uint8_t *dump, struct buf *record,
 	struct store_entry *entry, struct err *err);
 
+/* Whether a sync or the index has failed: nothing is written any more, and the store must be opened
+ * again. */
+bool engine_failed(struct engine *store);
+
 int engine_about(struct engine *store, struct store_about *about, struct err *err);
 
 /* Deletes a dump: it is gone at once, for ever; its space comes back by gc.

@@ -603,7 +603,7 @@ static int sweep(struct gc *g, struct buf *shares, struct err *err)
 	if (count > 0)
 		qsort(s, count, sizeof *s, cost <= free ? by_volume : by_cost);
 	for (i = 0; i < count && got == 0; i++)
-		if (s[i].cost > 0)
+		if (s[i].cost > 0 && (g->o.stop == NULL || !atomic_load(g->o.stop)))
 			got = sweep_chosen(g, &s[i], &free, err);
 	if (got == 0 && !g->o.dry_run)
 		got = engine_drop_lost(g->store, (const struct engine_cut *)(const void *)lost.data,

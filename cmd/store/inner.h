@@ -9,6 +9,7 @@
 #define FDUMP_CMD_STORE_INNER_H
 
 #include <pthread.h>
+#include <stdatomic.h>
 
 #include "cmd/store/care.h"
 #include "cmd/store/index.h"
@@ -52,7 +53,7 @@ struct engine {
 	struct db *db;
 	pthread_mutex_t writer; /* held by the one who writes; over what is not under `lock` */
 	pthread_mutex_t lock;   /* held for moments, inside of it too: pending, slots, domains */
-	bool failed;            /* a sync or the index failed: nothing is written any more */
+	atomic_bool failed;     /* a sync or the index failed: nothing is written any more */
 	struct store_meta meta;
 	struct store_volume current; /* fd -1: none yet */
 	bool fresh;                  /* its name is not on the disk yet */

@@ -59,5 +59,6 @@ struct store {
 
 /* With .kind set and the rest zero. NULL with err set. */
 struct store *store_local_new(struct err *err);
+struct store *store_remote_new(struct err *err);
 
 #endif

@@ -11,6 +11,11 @@
 
 /* --- life ----------------------------------------------------------------- */
 
+static bool is_path(const char *text)
+{
+	return strchr(text, '/') != NULL || strcmp(text, ".") == 0;
+}
+
 struct store *store_new(const char *text, const struct store_access *access, struct err *err)
 {
 	struct store *s;
@@ -19,7 +24,7 @@ struct store *store_new(const char *text, const struct store_access *access, str
 		err_set(err, ERR_USAGE, "'': empty name of a store");
 		return NULL;
 	}
-	s = store_local_new(err);
+	s = is_path(text) || access->net == NULL ? store_local_new(err) : store_remote_new(err);
 	if (s == NULL)
 		return NULL;
 	s->access = *access;

@@ -33,6 +33,7 @@ struct err;
 struct store;
 struct store_net;
 struct store_parcel;
+struct store_proof;
 
 #define STORES_MAX        16 /* -s in one command; a set of them fits 32 bits */
 #define STORE_LOCK_SEC    30
@@ -94,6 +95,11 @@ struct store_run {
 	const char *agent, *name;
 	const uint8_t *domain; /* STORE_DOMAIN_LEN */
 	const uint8_t *base;   /* the dump whose entries may be carried over; NULL: none */
+	/* Proves to a service that this run is of the domain (cmd/store/proof.h); NULL: it can't.
+	 */
+	int (*prove)(void *ctx, const struct store_proof *proof, uint8_t public[SEAL_SIGN_LEN],
+		uint8_t signature[SEAL_SIG_LEN], struct err *err);
+	void *ctx;
 };
 /* Begins a run, also after another one; its strings and ids must stay until the store is closed.
  * Pins the domain and the base dump. *has_base: it is there and its record can be read. */
@@ -212,7 +218,7 @@ enum store_check {
 	STORE_CHECK_LISTS, /* compares every dump with the chunks there are; of a store that is open
 			      to write, lost volumes leave the index if none is incomplete */
 };
-/* ERR_UNSUPPORTED: a service checks its store by itself. */
+/* Returns 0; 1: not from here, a service checks its store by itself; -1 with err set. */
 int store_check(struct store *store, enum store_check what, store_problem *problem, void *ctx,
 	struct store_checked *result, struct err *err);
 

@@ -25,6 +25,11 @@
 
 /* --- space --------------------------------------------------------------- */
 
+bool engine_failed(struct engine *s)
+{
+	return atomic_load(&s->failed);
+}
+
 int engine_about(struct engine *s, struct store_about *about, struct err *err)
 {
 	struct statvfs vfs;

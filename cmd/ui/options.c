@@ -29,6 +29,8 @@ enum {
 	OPT_AGENT,
 	OPT_COMMAND,
 	OPT_LOCK_WAIT,
+	OPT_CONFIG,
+	OPT_IDENTITY,
 	OPT_HELP
 };
 
@@ -51,6 +53,8 @@ static const struct {
 	{'n', {"numeric-owner", no_argument, NULL, OPT_NUMERIC}},
 	{'r', {"no-recursion", no_argument, NULL, OPT_NO_RECURSION}},
 	{'s', {"store", required_argument, NULL, 's'}},
+	{'s', {"config", required_argument, NULL, OPT_CONFIG}},
+	{'s', {"identity", required_argument, NULL, OPT_IDENTITY}},
 	{'S', {"state", required_argument, NULL, OPT_STATE}},
 	{'a', {"agent", required_argument, NULL, OPT_AGENT}},
 	{'c', {"command", required_argument, NULL, OPT_COMMAND}},
@@ -168,6 +172,12 @@ static int take(struct ui_options *o, int c)
 			return ui_usage(o->command, "over %d stores", STORES_MAX);
 		o->stores[o->store_count++] = optarg;
 		break;
+	case OPT_CONFIG:
+		o->config = optarg;
+		break;
+	case OPT_IDENTITY:
+		o->identity = optarg;
+		break;
 	case OPT_STATE:
 		o->state = optarg;
 		break;
@@ -222,7 +232,7 @@ int ui_options_wrong(const char *command, int c, char **argv)
 static int check_value(const char *command, const struct option *option)
 {
 	static const char *const paths[] = {"file", "directory", "files-from", "exclude-from",
-		"store", "state", "to", "key", "passphrase-file", "hooks"};
+		"store", "state", "to", "key", "passphrase-file", "hooks", "config", "identity"};
 	size_t i;
 
 	if (option->has_arg != required_argument || *optarg != 0)
@@ -230,7 +240,7 @@ static int check_value(const char *command, const struct option *option)
 	for (i = 0; i < sizeof paths / sizeof *paths; i++)
 		if (strcmp(option->name, paths[i]) == 0)
 			return ui_usage(command, "--%s '': empty path", option->name);
-	return ui_usage(command, "--%s '': empty value", option->name);
+	return -1; /* what else is empty the option refuses in its own words */
 }
 
 int ui_options_path(const char *command, const char *path)
@@ -246,8 +256,8 @@ int ui_options_once(const char *command, uint64_t *seen, const struct option *op
 		i++;
 	if (options[i].name == NULL || options[i].has_arg != required_argument)
 		return -1;
-	if (*optarg == 0)
-		return check_value(command, &options[i]);
+	if (check_value(command, &options[i]) >= 0)
+		return UI_FAILED;
 	if (*seen >> i & 1)
 		return ui_usage(command, "--%s can be given once%s", options[i].name,
 			c == 'C' ? ": all PATHs are in it" : "");
@@ -271,6 +281,26 @@ static int check_repeated(const struct ui_options *o, const struct option *optio
 	return check_value(o->command, &options[i]);
 }
 
+/* How the services among the stores are reached. Returns as ui_options_parse. */
+static int find_net(struct ui_options *o)
+{
+	struct err err = {0};
+	int ret;
+
+	if (o->as_agent)
+		ret = ui_role_set(&o->role, o->config, o->state, "agent", &err);
+	else
+		ret = ui_role_find(&o->role, o->config, o->state, o->identity, &err);
+	if (ret < 0)
+		return ui_fail(o->command, &err);
+	if (ret > 0 || access(o->role.cert, F_OK) != 0)
+		return -1; /* without an identity none is reached */
+	ui_net_set(&o->net, &o->role);
+	ui_test_times(&o->access.patience_ms);
+	o->access.net = &o->net.net;
+	return -1;
+}
+
 int ui_options_parse(struct ui_options *o, int argc, char **argv)
 {
 	struct option longs[TABLE + OWN_MAX + 1] = {0};
@@ -286,7 +316,7 @@ int ui_options_parse(struct ui_options *o, int argc, char **argv)
 	for (own = o->own; own != NULL && own->name != NULL; own++)
 		add(longs, &count, shorts, own);
 	o->threads = ui_processors();
-	if (strchr(o->shared, 'w') != NULL)
+	if (strchr(o->shared, 'w') != NULL || strchr(o->shared, 's') != NULL)
 		ui_options_lock_wait(o->command, NULL, &o->verbose, &o->access);
 	opterr = 0;
 	optind = 1;
@@ -301,7 +331,7 @@ int ui_options_parse(struct ui_options *o, int argc, char **argv)
 			continue;
 		status = own != NULL && own->name != NULL ? o->take(o->ctx, c) : take(o, c);
 	}
-	return status;
+	return status >= 0 || o->store_count == 0 ? status : find_net(o);
 }
 
 int ui_options_paths(struct ui_options *o, int argc, char **argv)

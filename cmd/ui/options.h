@@ -10,7 +10,8 @@
  *   T -T, --files-from FILE      0 --null                x --no-xattrs
  *   X -X, --exclude-from FILE,   t --threads N           n --numeric-owner
  *     and --exclude PATTERN      r --no-recursion
- *   s -s, --store STORE          S --state DIR           c --command NAME=PROGRAM
+ *   s -s, --store STORE,         S --state DIR           c --command NAME=PROGRAM
+ *     --config, --identity DIR
  *   w --lock-wait TIME           a --agent NAME          (--help: always)
  */
 #ifndef FDUMP_CMD_UI_OPTIONS_H
@@ -21,6 +22,7 @@
 #include <stdint.h>
 
 #include "cmd/store/store.h"
+#include "cmd/ui/role.h"
 #include "cmd/ui/select.h"
 #include "cmd/ui/unseal.h"
 
@@ -42,7 +44,11 @@ struct ui_options {
 	const char *file, *directory, *files_from, *state, *agent;
 	bool has_file, has_directory; /* were given */
 	const char *stores[STORES_MAX];
-	struct store_access access; /* how they are accessed: --lock-wait */
+	struct store_access access; /* how they are accessed: --lock-wait, --identity */
+	const char *config, *identity;
+	bool as_agent; /* set by the command: it dials as this machine's agent */
+	struct ui_role role;
+	struct ui_net net;
 	size_t store_count;
 	char *commands[UI_COMMANDS_MAX + 1]; /* no two of one NAME; ended by NULL */
 	size_t command_count;
@@ -64,7 +70,7 @@ int ui_options_lock_wait(
 /* A path that is an argument: if it is empty says so. Returns -1 to go on, else the exit status. */
 int ui_options_path(const char *command, const char *path);
 
-/* Whether an option that has a value is given for the second time, or has an empty one, for which
+/* Whether an option that has a value is given for the second time, or has an empty path, for which
  * it then says that it can't be. seen: zero at first; table: at most 64. Returns -1 to go on, else
  * the exit status. */
 int ui_options_once(const char *command, uint64_t *seen, const struct option *table, int c);

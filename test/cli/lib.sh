@@ -4,13 +4,14 @@
 #	needs root strace
 #	workspace
 #
-# and may then be run by hand, by its name. Its exit status is its own, whatever comes of cleaning up:
-# 77 stays a skip where nothing was mounted yet, and a failure stays a failure.
+# and may then be run by hand: bash test/cli/NAME.sh (with the program of build/test, or of BUILD).
+# Its exit status is its own, whatever comes of cleaning up: 77 stays a skip where nothing was
+# mounted yet, and a failure stays a failure.
 # shellcheck shell=bash
 
 set -eu
 SRC=$(cd "${SRC:-$(dirname "${BASH_SOURCE[0]}")/../..}" && pwd)
-BUILD=${BUILD:-$SRC/build/test}
+BUILD=$(realpath -m "${BUILD:-$SRC/build/test}")
 FDUMP=${FDUMP:-$BUILD/fdump}
 export SRC BUILD FDUMP
 

@@ -1,21 +1,17 @@
+#!/bin/bash
 # Goal: one grammar of names. A host name with capitals and '_' becomes the agent's name, which can
 # be given a quota; --agent NAME chooses another, also of whom 'latest' is meant; what breaks the
 # rule is refused at once, and the message has the rule.
-set -u
-t=$(mktemp -d) || exit 1
-trap 'rm -rf "$t"' EXIT
-cd "$t" || exit 1
+. "$(dirname "$0")/lib.sh"
+workspace
 apart=(unshare -u)
 unshare -u true 2>/dev/null || apart=(unshare -Uru)
 rule="names are made of lower-case letters, digits, '-' and '.', 1 to 63 bytes"
 
-fail() {
-	echo "$*"
-	exit 1
-}
 refused() { # its status is 2 or 3, and the rule is in the message
-	"$FDUMP" "$@" >out 2>&1
-	case $? in 2 | 3) ;; *) fail "not refused: $*" ;; esac
+	status=0
+	"$FDUMP" "$@" >out 2>&1 || status=$?
+	case $status in 2 | 3) ;; *) fail "not refused: $*" ;; esac
 	grep -qF "$rule" out || fail "no rule in: $(cat out)"
 }
 here() {
@@ -23,11 +19,13 @@ here() {
 }
 
 mkdir d && echo one >d/file
-"$FDUMP" store init s >/dev/null || exit 1
+"$FDUMP" store init s >/dev/null
 back=(backup -s s --unencrypted --state state)
 "$FDUMP" "${back[@]}" --agent other.host d >/dev/null 2>&1 || fail "backup --agent"
 echo two >d/file
+named=no
 if here dumps -s s >/dev/null 2>&1; then
+	named=yes
 	here "${back[@]}" d >/dev/null 2>&1 || fail "backup of a host with capitals and '_'"
 	"$FDUMP" dumps -s s | grep -q "web-1.example" || fail "the agent's name is not the host's: $("$FDUMP" dumps -s s)"
 	[ "$(here cat -s s latest d/file)" = two ] || fail "latest is not this host's"
@@ -47,5 +45,5 @@ done
 refused store quota s Web_1 10G
 refused backup -s s --unencrypted --hooks . --before Hook d
 refused cat -s s Web_1/backup@latest d/file
-"$FDUMP" dumps -s s | grep -q Web && fail "a refused name was used"
-exit 0
+if "$FDUMP" dumps -s s | grep -q Web; then fail "a refused name was used"; fi
+[ $named = yes ] || skip "may not have a host name of its own; all else was looked at"

@@ -12,6 +12,10 @@ import shutil
 import subprocess
 import sys
 
+if shutil.which("openssl") is None:
+    print("skipped: needs openssl")
+    sys.exit(77)
+
 HOST = "0123456789abcdef0123456789abcdef"
 
 # file: role, name, who signed it ("" is the root), in the order of peer_make_fleet.
