@@ -601,7 +601,7 @@ static int run(struct options *o, struct dump_pipeline_result *result, struct er
 		return got;
 	warn(o, "a store has lost chunks: everything is read again");
 	o->roots.next = 0;
-	o->backup.reread = true;
+	o->backup.store_all = true;
 	got = run_once(o, result, err);
 	return got == 1 ? err_set(err, ERR_FAILED, "chunks are missing that were just stored")
 			: got;

@@ -58,10 +58,25 @@ size_t dump_cutter_cut(struct dump_cutter *c, const uint8_t *chunk, size_t len, 
 	return cut;
 }
 
-bool dump_cut_behind(
-	const uint64_t gear[256], const void *name, size_t name_len, uint64_t size, size_t len)
+#ifndef B_MIN
+#define B_MIN  (256u << 10)
+#define B_MAX  (1u << 20)
+#define B_BITS 19
+#endif
+#ifndef P_MIN
+#define P_MIN  (8u << 10)
+#define P_MAX  (64u << 10)
+#define P_BITS 13
+#endif
+const struct dump_cut_rule dump_cut_files = {
+	.min = B_MIN, .max = B_MAX, .base = 256, .bits = B_BITS};
+const struct dump_cut_rule dump_cut_entries = {
+	.min = P_MIN, .max = P_MAX, .base = 0, .bits = P_BITS};
+
+bool dump_cut_behind(const struct dump_cut_rule *rule, const uint64_t gear[256], const void *name,
+	size_t name_len, uint64_t size, size_t len)
 {
 	uint64_t h = (hash_xxh3(name, name_len) + size * 0x9e3779b97f4a7c15u) * (gear[0] | 1);
 
-	return len >= DUMP_CUT_MIN && (h >> 45) < size + 256;
+	return len >= rule->min && (h >> (64 - rule->bits)) < size + rule->base;
 }
