@@ -340,13 +340,13 @@ static const char *own_folder(const struct options *o, size_t i)
 static bool is_own(const struct options *o, const char *path, size_t len, size_t *i)
 {
 	for (*i = 0; *i <= o->o.store_count; ++*i) {
-		const char *own = o->inside[*i];
-		size_t own_len = own != NULL ? strlen(own) : 0;
+		const char *folder = o->inside[*i];
+		size_t folder_len = folder != NULL ? strlen(folder) : 0;
 
-		if (own != NULL && strcmp(own, ".") == 0)
+		if (folder != NULL && strcmp(folder, ".") == 0)
 			return true;
-		if (own != NULL && len >= own_len && memcmp(own, path, own_len) == 0 &&
-			(len == own_len || path[own_len] == '/'))
+		if (folder != NULL && len >= folder_len && memcmp(folder, path, folder_len) == 0 &&
+			(len == folder_len || path[folder_len] == '/'))
 			return true;
 	}
 	return false;
