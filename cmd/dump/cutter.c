@@ -58,20 +58,10 @@ size_t dump_cutter_cut(struct dump_cutter *c, const uint8_t *chunk, size_t len, 
 	return cut;
 }
 
-#ifndef B_MIN
-#define B_MIN  (256u << 10)
-#define B_MAX  (1u << 20)
-#define B_BITS 19
-#endif
-#ifndef P_MIN
-#define P_MIN  (8u << 10)
-#define P_MAX  (64u << 10)
-#define P_BITS 13
-#endif
+/* Chosen by curves: test/bench/README.md, "What a run stores". */
 const struct dump_cut_rule dump_cut_files = {
-	.min = B_MIN, .max = B_MAX, .base = 256, .bits = B_BITS};
-const struct dump_cut_rule dump_cut_entries = {
-	.min = P_MIN, .max = P_MAX, .base = 0, .bits = P_BITS};
+	.min = 32u << 10, .max = 512u << 10, .base = 256, .bits = 16};
+const struct dump_cut_rule dump_cut_entries = {.min = 4u << 10, .max = 64u << 10, .bits = 12};
 
 bool dump_cut_behind(const struct dump_cut_rule *rule, const uint64_t gear[256], const void *name,
 	size_t name_len, uint64_t size, size_t len)

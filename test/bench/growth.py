@@ -9,10 +9,10 @@ chown    20,000 files: all get another owner (another mode, if not root), 1 in 1
 moved    20,000 files: copied to another disk or folder, 1 in 100 rewritten; fdump keeps its state
 renamed  20,000 files: half of the folders get another name
 btrfs    four daily snapshots of 5,000 files, 10 in 100 rewritten each day (root, loop mount)
-usr      two machines' /usr/share and /usr/lib that differ in some packages (dpkg), one shared key
+usr      two machines' /usr that differ in some packages (dpkg), one shared key
 
 Prints a line for each: bytes of either, their ratio, and for fdump what of it is in the index."""
-import argparse, os, random, shutil, subprocess, sys, time
+import argparse, glob, os, random, shutil, subprocess, sys, time
 
 def du(path):
     return sum(os.lstat(os.path.join(p, f)).st_blocks * 512 for p, ds, fs in os.walk(path) for f in fs + ds)
@@ -162,34 +162,30 @@ class Bench:
         finally:
             run(["umount", m])
     def usr(self):
-        """Each machine lacks a tenth of the packages, other ones; the excluded files are the lists."""
-        packages = run(["dpkg-query", "-W", "-f", "${Package}:${Architecture}\n"]).split()
-        lacks = {}
-        for machine in ("one", "two"):
-            names = []
-            for package in random.Random(machine).sample(packages, len(packages) // 10):
-                for path in run(["dpkg", "-L", package], ok=range(256)).splitlines():
-                    if path.startswith("/usr/") and not os.path.isdir(path) or os.path.islink(path):
-                        names.append(path[4:])
-            lacks[machine] = self.at("lacks-" + machine)
-            with open(lacks[machine], "w") as f:
-                f.write("".join(n.replace("\\", "\\\\").replace("[", "\\[").replace("*", "\\*").replace("?", "\\?") + "\n"
-                                for n in names + self.heavy()))
+        """Files of half of the packages here, at most 1 MiB each; each machine lacks some of them."""
+        packages = sorted(os.path.basename(p) for p in glob.glob("/var/lib/dpkg/info/*.list"))
+        packages = random.Random(1).sample(packages, len(packages) // 2)
+        old, share = self.to, {"a fiftieth": 50, "a tenth": 10}
         run([self.fdump, "key", "new", "--shared", "--no-passphrase", self.at("shared")])
-        self.to, old = ["--to", self.at("shared.pub")], self.to
-        self.start()
-        for machine in ("one", "two"):
-            with open(lacks[machine]) as f, open(self.at("restic-lacks"), "w") as g:
-                g.write("".join("/usr" + line for line in f))
-            grown = self.backup("/usr", "state-" + machine, machine,
-                                (["--exclude-from", lacks[machine]], ["--exclude-file", self.at("restic-lacks")]))
-            self.row("usr, machine " + machine, grown, 1.5)
+        self.to = ["--to", self.at("shared.pub")]
+        for what, part in share.items():
+            self.start()
+            for machine in ("one", "two"):
+                lacks = set(random.Random(machine).sample(packages, len(packages) // part))
+                self.install(self.at("tree"), [p for p in packages if p not in lacks])
+                grown = self.backup(self.at("tree"), "state-" + machine, machine)
+                self.row("usr, %s, %s" % (what, machine), grown, 1.5)
+                shutil.rmtree(self.at("tree"))
+                shutil.rmtree(self.at("state-" + machine))
         self.to = old
-    def heavy(self):
-        """What is not packages' own, or makes /usr too large for a quick look."""
-        return ["/local", "/src"] + [os.path.join(p, f)[4:] for p, _, fs in os.walk("/usr") for f in fs
-                                     if os.path.islink(os.path.join(p, f)) is False
-                                     and os.path.getsize(os.path.join(p, f)) > 4 << 20]
+    def install(self, root, packages):
+        for package in packages:
+            with open("/var/lib/dpkg/info/" + package) as f:
+                for path in f.read().split("\n"):
+                    if path.startswith("/usr/") and os.path.isfile(path) and os.path.getsize(path) <= 1 << 20:
+                        os.makedirs(os.path.dirname(root + path), exist_ok=True)
+                        if not os.path.lexists(root + path):
+                            shutil.copy2(path, root + path, follow_symlinks=False)
     def all(self, only):
         for name in only:
             getattr(self, name)()
