@@ -21,6 +21,7 @@
 #include "cmd/ui/progress.h"
 #include "cmd/ui/report.h"
 #include "cmd/ui/roots.h"
+#include "cmd/ui/stores.h"
 #include "lib/err.h"
 #include "lib/esc.h"
 #include "lib/fs.h"
@@ -41,6 +42,8 @@ static const char help[] =
 	"      --copies N          enough when N stores have it; default: all\n"
 	"      --to FILE.pub       seal it to this public key (repeatable)\n"
 	"      --open              not sealed: whoever has the store can read it\n"
+	"      --agent NAME        the agent's name in the store; default: the host's, in\n"
+	"                          lower case, with '-' for '_'\n"
 	"      --name NAME         of this backup; default: backup\n"
 	"  -C, --directory DIR     PATHs are in DIR\n"
 	"  -T, --files-from FILE   read more PATHs from FILE\n"
@@ -90,15 +93,16 @@ struct options {
 	bool open;
 	struct dump_pipeline_options backup;
 	struct ui_roots roots;
+	struct ui_stores stores;
 	const char *hooks, *before, *after;
 	char base[4096];
 	bool told_paths; /* that they are others than before */
 	/* Names in the dump that the stores, and behind them the state folder, would have; NULL:
 	 * none. */
-	char *inside[DUMP_STORES_MAX + 1];
+	char *inside[STORES_MAX + 1];
 	const char *state;
 	bool running; /* all stores were tried */
-	struct behind behind[DUMP_STORES_MAX];
+	struct behind behind[STORES_MAX];
 	json_t *hook_failures, *warnings; /* for the result */
 };
 
@@ -169,13 +173,14 @@ static int set_ionice(const char *text)
 /* One of backup's own options that have a value. */
 static int take_value(struct options *o, int c)
 {
+	struct err err = {0};
 	int64_t seconds;
 	long n;
 
 	switch (c) {
 	case OPT_COPIES:
-		if (ui_number(optarg, 1, DUMP_STORES_MAX, &o->copies) != 0)
-			return ui_usage("backup", "--copies wants 1 to %d", DUMP_STORES_MAX);
+		if (ui_number(optarg, 1, STORES_MAX, &o->copies) != 0)
+			return ui_usage("backup", "--copies wants 1 to %d", STORES_MAX);
 		return -1;
 	case OPT_TO:
 		if (o->to_count == STORE_WRAPS_MAX)
@@ -183,8 +188,8 @@ static int take_value(struct options *o, int c)
 		o->to[o->to_count++] = optarg;
 		return -1;
 	case OPT_NAME:
-		if (!name_ok(optarg, strlen(optarg)))
-			return ui_usage("backup", "--name wants letters, digits, '.', '_', '-'");
+		if (name_check("--name", optarg, &err) != 0)
+			return ui_usage("backup", "%s", err.message);
 		o->backup.name = optarg;
 		return -1;
 	case OPT_LOCK:
@@ -236,14 +241,14 @@ static int take(void *ctx, int c)
 	}
 }
 
-static int check(const struct options *o)
+static int check(struct options *o)
 {
-	struct err err;
+	struct err err = {0};
 
 	if (o->o.store_count == 0)
 		return ui_usage(
 			"backup", "no STORE given (-s DIR; fdump store init DIR makes one)");
-	if (store_distinct(o->o.stores, o->o.store_count, &err) != 0)
+	if (ui_stores_new(&o->stores, o->o.stores, o->o.store_count, &o->o.access, &err) != 0)
 		return ui_usage("backup", "%s", err.message);
 	if ((size_t)o->copies > o->o.store_count)
 		return ui_usage("backup", "--copies %ld wants as many stores", o->copies);
@@ -449,15 +454,6 @@ static void on_problem(void *ctx, const char *path, size_t len, const char *what
 	fprintf(stderr, "fdump backup: %s: %s\n", text, what);
 }
 
-static size_t number_of(const struct options *o, const char *store)
-{
-	size_t i = 0;
-
-	while (o->o.stores[i] != store)
-		i++;
-	return i;
-}
-
 static void tell_behind(struct options *o, size_t i)
 {
 	struct behind *b = &o->behind[i];
@@ -470,10 +466,9 @@ static void tell_behind(struct options *o, size_t i)
 }
 
 /* One that had been written to may catch up, and then there was nothing to tell. */
-static void on_behind(void *ctx, const char *store, const char *why)
+static void on_behind(void *ctx, size_t i, const char *why)
 {
 	struct options *o = ctx;
-	size_t i = number_of(o, store);
 
 	tell_behind(o, i);
 	o->behind[i].told = false;
@@ -482,17 +477,17 @@ static void on_behind(void *ctx, const char *store, const char *why)
 		tell_behind(o, i);
 }
 
-static void on_catch_up(void *ctx, const char *store, bool done)
+static void on_catch_up(void *ctx, size_t i, bool done)
 {
 	struct options *o = ctx;
-	struct behind *b = &o->behind[number_of(o, store)];
+	struct behind *b = &o->behind[i];
 
 	b->caught_up = done;
 	if (b->told)
 		ui_say("backup",
 			done ? "store %s has caught up"
 			     : "the dump is made; store %s gets it from the others now",
-			store);
+			o->o.stores[i]);
 }
 
 static void on_progress(void *ctx, uint64_t bytes, uint64_t entries)
@@ -572,7 +567,7 @@ static int load_domain(
 
 /* forget counts by the name: two trees under one would drive each other out. What -T lists may
  * be other files each time. */
-static void compare_paths(void *ctx, const char *store, const struct store_dump *last)
+static void compare_paths(void *ctx, size_t store, const struct store_dump *last)
 {
 	struct options *o = ctx;
 	struct ui_roots roots = {0};
@@ -590,7 +585,8 @@ static void compare_paths(void *ctx, const char *store, const struct store_dump 
 		to = open_memstream(&text, &len);
 		if (to == NULL)
 			goto out;
-		fprintf(to, "warning: in %s the last dump named %s is of ", store, o->backup.name);
+		fprintf(to, "warning: in %s the last dump named %s is of ", o->o.stores[store],
+			o->backup.name);
 		ui_roots_print(to, &roots, base);
 		fputs(", this one of ", to);
 		ui_roots_print(to, &o->roots, o->base);
@@ -637,41 +633,47 @@ static int run(struct options *o, struct dump_pipeline_result *result, struct er
 static int backup(struct options *o, struct dump_pipeline_result *result, struct err *err)
 {
 	struct dump_fanout_options copies = {
-		.paths = o->o.stores,
-		.count = o->o.store_count,
+		.stores = o->stores.stores,
+		.count = o->stores.count,
+		.name = o->backup.name,
 		.wanted = o->copies > 0 ? (size_t)o->copies : o->o.store_count,
 		.behind = on_behind,
 		.ctx = o,
 	};
 	struct dump_domain domain = {0};
-	char *state = agent_state_dir(o->o.state, err), *last = NULL, host[STORE_NAME_MAX + 1];
+	char *state = agent_state_dir(o->o.state, err), *last = NULL, agent[NAME_LEN_MAX + 1];
 	size_t i;
 	int got = -1;
 
 	if (state == NULL || load_domain(o, state, &domain, err) != 0 ||
-		agent_state_host(host, err) != 0 || find_base(o, err) != 0 ||
+		agent_state_name(o->o.agent, agent, err) != 0 || find_base(o, err) != 0 ||
 		find_inside(o, state, err) != 0)
 		goto out;
-	o->backup.agent = copies.agent = host;
+	o->backup.agent = copies.agent = agent;
 	o->backup.domain = &domain;
 	o->backup.last = last = agent_state_last(state, o->backup.name, domain.fingerprint, err);
 	if (last == NULL)
 		goto out;
 	if (!domain.open && agent_state_know(state, domain.fingerprint, err) != 0)
 		goto out;
-	o->backup.copies = dump_fanout_open(&copies, domain.fingerprint, err);
+	copies.domain = &domain;
+	if (ui_stores_open(&o->stores, STORE_WRITE, on_behind, o, err) != 0)
+		goto out;
+	o->backup.copies = dump_fanout_new(&copies, err);
 	if (o->backup.copies != NULL) {
 		o->running = true;
-		dump_fanout_last(o->backup.copies, o->backup.name, compare_paths, o);
+		dump_fanout_previous(o->backup.copies, compare_paths, o);
 		got = run(o, result, err);
 	}
 	if (got == 0)
 		result->acknowledged += dump_fanout_catch_up(
 			o->backup.copies, result->dump, on_catch_up, &result->stored);
-	dump_fanout_close(o->backup.copies);
 	for (i = 0; i < o->o.store_count; i++)
 		tell_behind(o, i);
 out:
+	/* The stores first: they may use what the run was begun with. */
+	ui_stores_free(&o->stores);
+	dump_fanout_free(o->backup.copies);
 	dump_domain_wipe(&domain);
 	free(state);
 	free(last);
@@ -755,8 +757,9 @@ static int run_all(struct options *o)
 int cmd_backup(int argc, char **argv)
 {
 	struct options o = {.o = {.command = "backup",
+				    .as_agent = true,
 				    .help = help,
-				    .shared = "sSCT0Xvjtxnrcw",
+				    .shared = "asSCT0Xvjtxnrcw",
 				    .own = own,
 				    .repeats = OPT_TO,
 				    .take = take},
@@ -785,8 +788,9 @@ int cmd_backup(int argc, char **argv)
 	if (o.o.directory != NULL && o.backup.scan.base >= 0)
 		close(o.backup.scan.base);
 out:
-	for (i = 0; i <= DUMP_STORES_MAX; i++)
+	for (i = 0; i <= STORES_MAX; i++)
 		free(o.inside[i]);
+	ui_stores_free(&o.stores);
 	ui_roots_fini(&o.roots);
 	ui_options_fini(&o.o);
 	return status;

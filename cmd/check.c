@@ -8,7 +8,6 @@
 #include <unistd.h>
 
 #include "cmd/cmd.h"
-#include "cmd/store/care.h"
 #include "cmd/store/marks.h"
 #include "cmd/ui/dump.h"
 #include "cmd/ui/json.h"
@@ -200,13 +199,12 @@ static int check_files(struct check *c, struct ui_dump *d, struct err *err)
 static int check_all(
 	struct check *c, struct ui_dump *d, struct store_checked *result, struct err *err)
 {
-	const struct store_scrub_options how = {.mark = false};
-	struct store *store = dump_source_store(d->source);
+	struct store *store = d->stores.stores[0];
 
-	store_note_reads(store);
-	if (check_files(c, d, err) != 0)
+	if (store_check(store, STORE_CHECK_NOTE, on_store_problem, c, result, err) != 0 ||
+		check_files(c, d, err) != 0)
 		return -1;
-	return store_scrub(store, &how, on_store_problem, c, result, err);
+	return store_check(store, STORE_CHECK_BLOCKS, on_store_problem, c, result, err);
 }
 
 static int tell_result(const struct check *c, const struct store_checked *r, struct err *err)

@@ -20,9 +20,12 @@ int cmd_find(int argc, char **argv);
 int cmd_forget(int argc, char **argv);
 int cmd_key(int argc, char **argv);
 int cmd_list(int argc, char **argv);
+int cmd_manager(int argc, char **argv);
 int cmd_pack(int argc, char **argv);
 int cmd_restore(int argc, char **argv);
 int cmd_store(int argc, char **argv);
+/* The store service, in the foreground. config, state: as given, or NULL. */
+int cmd_store_service(const char *config, const char *state);
 int cmd_unpack(int argc, char **argv);
 int cmd_verify(int argc, char **argv);
 

@@ -23,6 +23,7 @@
 #include "lib/fs.h"
 #include "lib/hash.h"
 #include "lib/match.h"
+#include "pack/digest.h"
 #include "pack/feed.h"
 #include "pack/follow.h"
 #include "pack/load.h"
@@ -42,6 +43,7 @@ static const char help[] =
 	"  -C, --directory DIR     the tree\n"
 	"      --live              the tree that the dump is of\n"
 	"  -s, --store STORE       of a dump in this store (repeatable)\n"
+	"      --agent NAME        whose 'latest' is meant; default: this host\n"
 	"  -X, --exclude-from FILE leave out what matches the patterns in FILE\n"
 	"      --exclude PATTERN   leave out what matches (as in .gitignore)\n"
 	"      --no-xattrs         do not compare extended attributes and ACLs\n"
@@ -63,7 +65,7 @@ struct diff {
 	struct pack_scan *scan;
 	struct pack_feed *feed;
 	struct pack_part *part;
-	struct hash *hash;
+	struct pack_digest *digest;
 	char *root; /* the path that is walked; NULL: none */
 	bool root_given;
 	bool met; /* item is the next of the live tree, not dealt with */
@@ -241,12 +243,15 @@ static int compare(struct diff *d, const struct pack_head *head, const struct pa
 		cmd_words_add(w, true, "size");
 		goto out;
 	}
+	/* The entry's kind of digest, whatever holes the live file has. */
+	stream.tail.sparse = tail->sparse;
+	pack_digest_begin(d->digest, tail->sparse);
 	do {
 		/* The head is not needed any more; only the content is looked at. */
 		pack_part_reset(d->part);
-		got = pack_feed_fill(d->part, &stream, d->hash, err);
+		got = pack_feed_fill(d->part, &stream, d->digest, err);
 	} while (got == 1);
-	hash_end(d->hash, sum);
+	pack_digest_end(d->digest, sum);
 	cmd_words_add(w, stream.tail.status == PACK_READ_ERROR, "unreadable");
 	cmd_words_add(w, got == 0 && memcmp(sum, tail->sum, sizeof sum) != 0, "content");
 out:
@@ -365,8 +370,8 @@ static int run(struct diff *d, struct err *err)
 	}
 	d->feed = pack_feed_new(!d->o->no_xattrs, false, err);
 	d->part = pack_part_new(65536, err);
-	d->hash = hash_new(err);
-	got = d->feed != NULL && d->part != NULL && d->hash != NULL
+	d->digest = pack_digest_new(err);
+	got = d->feed != NULL && d->part != NULL && d->digest != NULL
 		      ? pack_read_run(&ro, &result, err)
 		      : -1;
 	while (got == 0 && (got = look(d, err)) == 0 && d->met)
@@ -424,7 +429,7 @@ static int open_dump(struct diff *d, int argc, char **argv)
 int cmd_diff(int argc, char **argv)
 {
 	struct ui_options o = {
-		.command = "diff", .help = help, .shared = "fCXjkpxst", .own = own, .take = take};
+		.command = "diff", .help = help, .shared = "afCXjkpxst", .own = own, .take = take};
 	struct diff d = {.o = &o};
 	struct err err = {0};
 	int status;
@@ -452,7 +457,7 @@ int cmd_diff(int argc, char **argv)
 		pack_scan_free(d.scan);
 		pack_feed_free(d.feed);
 		pack_part_free(d.part);
-		hash_free(d.hash);
+		pack_digest_free(d.digest);
 		pack_follow_fini(&d.follow);
 		buf_fini(&d.told);
 		buf_fini(&d.commands);

@@ -82,7 +82,7 @@ static int print_dump(void *ctx, const struct store_entry *e, uint32_t stores, s
 {
 	struct dumps *d = ctx;
 	char id[2 * STORE_DUMP_ID + 1], when[UI_SHOW_TIME_MAX], agent[ESC_MAX(STORE_NAME_MAX)],
-		name[ESC_MAX(STORE_NAME_MAX)], where[UI_STORES_MAX + 3];
+		name[ESC_MAX(STORE_NAME_MAX)], where[STORES_MAX + 3];
 	struct err why;
 
 	esc_hex(id, e->dump.id, STORE_DUMP_ID);

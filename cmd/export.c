@@ -29,6 +29,7 @@ static const char help[] =
 	"The pack is not sealed. DUMP: see fdump restore.\n"
 	"\n"
 	"  -s, --store STORE        directory of a store (repeatable)\n"
+	"      --agent NAME         whose 'latest' is meant; default: this host\n"
 	"  -f, --file FILE          write to FILE ('-': standard output, the default)\n"
 	"  -X, --exclude-from FILE  leave out what matches the patterns in FILE\n"
 	"      --exclude PATTERN    leave out what matches (as in .gitignore)\n"
@@ -206,7 +207,7 @@ static int export(struct ui_options *o, const char *dump, struct err *err)
 
 int cmd_export(int argc, char **argv)
 {
-	struct ui_options o = {.command = "export", .help = help, .shared = "sSfXT0tkp"};
+	struct ui_options o = {.command = "export", .help = help, .shared = "asSfXT0tkp"};
 	struct err err = {0};
 	const char *dump;
 	int status = ui_options_parse(&o, argc, argv);

@@ -23,6 +23,7 @@ static const char help_files[] =
 	"without '/', for the name. DUMP: see fdump restore.\n"
 	"\n"
 	"  -s, --store STORE       directory of a store (repeatable)\n"
+	"      --agent NAME        whose 'latest' is meant; default: this host\n"
 	"  -v, --verbose           mode, owner, size, time, status\n"
 	"      --sums              SHA-256 of each file, as sha256sum prints it\n"
 	"      --numeric-owner     owners by number\n"
@@ -255,7 +256,7 @@ int cmd_files(int argc, char **argv)
 {
 	struct files f = {.o = {.command = "files",
 				  .help = help_files,
-				  .shared = "sSvnjkp",
+				  .shared = "asSvnjkp",
 				  .own = own,
 				  .take = take}};
 	const char *dump;

@@ -21,7 +21,7 @@
 #include "lib/hash.h"
 
 static const char help[] =
-	"usage: fdump forget -s STORE [-n] --keep-daily N ... [--agent AGENT] [--name NAME]\n"
+	"usage: fdump forget -s STORE [-n] --keep-daily N ... [--agent NAME] [--name NAME]\n"
 	"       fdump forget -s STORE [-n] DUMP...\n"
 	"\n"
 	"Deletes the dumps that none of the rules keeps; each agent and name is counted\n"
@@ -44,8 +44,9 @@ static const char help[] =
 	"      --keep-monthly N    ... of months\n"
 	"      --keep-yearly N     ... of years\n"
 	"      --keep-within TIME  all that are not older than 30d, 12h, ...\n"
-	"      --agent AGENT       the rules look at the dumps of this agent only\n"
-	"      --name NAME         ... of this name\n"
+	"      --agent NAME        the rules look at the dumps of this agent only; of\n"
+	"                          DUMPs: whose 'latest' is meant; default: this host\n"
+	"      --name NAME         the rules look at the dumps of this name only\n"
 	"\n"
 	"Exit status: 0 done; 1 done, but some are locked; 2 failed; 5 done, but there\n"
 	"are dumps whose records can't be read: they stay; 7 no space; 8 a store was busy.\n";
@@ -53,8 +54,8 @@ static const char help[] =
 struct forget {
 	struct ui_options o;
 	bool dry_run, yes, ruled;
-	const char *agent, *name; /* the rules are for these; NULL: all */
-	struct buf named;         /* ids of dumps, if there are no rules */
+	const char *name; /* the rules are for this name and .o.agent; NULL: all */
+	struct buf named; /* ids of dumps, if there are no rules */
 	struct dump_rules rules;
 	struct buf dumps;                         /* struct item, in the order of commits */
 	bool met;                                 /* a dump of .agent and .name */
@@ -70,12 +71,11 @@ struct item {
 	bool named, last; /* last: all others of its name, if any, are named too */
 };
 
-enum { OPT_YES = UI_OPTIONS_OWN, OPT_AGENT, OPT_NAME, OPT_WITHIN, OPT_KEEP };
+enum { OPT_YES = UI_OPTIONS_OWN, OPT_NAME, OPT_WITHIN, OPT_KEEP };
 
 static const struct option own[] = {
 	{"dry-run", no_argument, NULL, 'n'},
 	{"yes", no_argument, NULL, OPT_YES},
-	{"agent", required_argument, NULL, OPT_AGENT},
 	{"name", required_argument, NULL, OPT_NAME},
 	{"keep-last", required_argument, NULL, OPT_KEEP + DUMP_LAST},
 	{"keep-hourly", required_argument, NULL, OPT_KEEP + DUMP_HOURLY},
@@ -96,8 +96,6 @@ static int take(void *ctx, int c)
 		f->dry_run = true;
 	} else if (c == OPT_YES) {
 		f->yes = true;
-	} else if (c == OPT_AGENT) {
-		f->agent = optarg;
 	} else if (c == OPT_NAME) {
 		f->name = optarg;
 	} else if (c == OPT_WITHIN) {
@@ -143,7 +141,7 @@ static int add_dump(void *ctx, const struct store_entry *e, struct err *err)
 			e->dump.agent);
 		snprintf(item.name, sizeof item.name, "%.*s", (int)e->dump.name_len, e->dump.name);
 	}
-	if ((f->agent != NULL && strcmp(f->agent, item.agent) != 0) ||
+	if ((f->o.agent != NULL && strcmp(f->o.agent, item.agent) != 0) ||
 		(f->name != NULL && strcmp(f->name, item.name) != 0))
 		return 0;
 	f->met = true;
@@ -270,27 +268,42 @@ static int drop_named(struct forget *f, struct store *s, const char *path, struc
 	return got;
 }
 
-static int forget_in(struct forget *f, const char *path, struct err *err)
+static int forget_in(struct forget *f, struct store *s, struct err *err)
 {
-	struct store *s = store_open(path, f->dry_run ? STORE_READ : STORE_WRITE, err);
+	const char *name = store_name(s);
 	const struct item *items;
 	char shown[ESC_MAX(4096)];
 	size_t i;
-	int got = -1;
+	int got;
 
 	buf_clear(&f->dumps);
-	esc_name(shown, sizeof shown, path, strlen(path));
-	if (s != NULL && f->o.store_count > 1 && !f->o.json)
+	esc_name(shown, sizeof shown, name, strlen(name));
+	if (f->o.store_count > 1 && !f->o.json)
 		printf("%s:\n", shown);
-	if (s != NULL)
-		got = store_dumps(s, add_dump, f, err);
+	got = store_dumps(s, &(struct store_filter){0}, add_dump, f, err);
 	if (got == 0 && !f->ruled)
-		got = drop_named(f, s, path, err);
+		got = drop_named(f, s, name, err);
 	items = (const struct item *)(const void *)f->dumps.data;
 	for (i = 0; f->ruled && i < f->dumps.len / sizeof *items && got == 0; i++)
 		if (!items[i].judged)
-			got = judge(f, s, path, i, err);
-	store_close(s);
+			got = judge(f, s, name, i, err);
+	return got;
+}
+
+/* One store after the other, each open only as long as it is worked on. */
+static int forget_all(struct forget *f, struct err *err)
+{
+	struct ui_stores s = {.count = 0};
+	size_t i;
+	int got = ui_stores_new(&s, f->o.stores, f->o.store_count, &f->o.access, err);
+
+	for (i = 0; i < s.count && got == 0; i++) {
+		got = store_open(s.stores[i], f->dry_run ? STORE_READ : STORE_WRITE, err);
+		if (got == 0)
+			got = forget_in(f, s.stores[i], err);
+		store_close(s.stores[i]);
+	}
+	ui_stores_free(&s);
 	return got;
 }
 
@@ -309,15 +322,13 @@ static int json_result(const struct forget *f, struct err *err)
 static int forget(struct forget *f)
 {
 	struct err err = {0};
-	size_t i;
 
 	f->gone = f->locked = f->unreadable = f->lasts = 0;
-	for (i = 0; i < f->o.store_count; i++)
-		if (forget_in(f, f->o.stores[i], &err) != 0)
-			return ui_fail("forget", &err);
-	if (!f->met && (f->agent != NULL || f->name != NULL)) {
+	if (forget_all(f, &err) != 0)
+		return ui_fail("forget", &err);
+	if (!f->met && (f->o.agent != NULL || f->name != NULL)) {
 		err_set(&err, ERR_NOTFOUND, "%s/%s: there is no such dump (fdump dumps lists them)",
-			f->agent != NULL ? f->agent : "*", f->name != NULL ? f->name : "*");
+			f->o.agent != NULL ? f->o.agent : "*", f->name != NULL ? f->name : "*");
 		return ui_fail("forget", &err);
 	}
 	if (f->o.json && json_result(f, &err) != 0)
@@ -352,35 +363,24 @@ static int forget_asked(struct forget *f)
 	return UI_OK;
 }
 
-/* Of some of the stores the latest dump may be another one. */
-static int need_all(const struct forget *f, struct err *err)
-{
-	struct store *s;
-	size_t i;
-
-	for (i = 0; i < f->o.store_count; i++) {
-		if ((s = store_open(f->o.stores[i], STORE_READ, err)) == NULL)
-			return -1;
-		store_close(s);
-	}
-	return 0;
-}
-
 /* Finds out what is named. */
 static int name_dumps(struct forget *f, char **dumps, size_t count, struct err *err)
 {
 	struct ui_dump d = {.source = NULL};
-	char host[STORE_NAME_MAX + 1];
+	char agent[NAME_LEN_MAX + 1];
 	uint8_t id[STORE_DUMP_ID];
 	size_t i;
-	int got = need_all(f, err);
+	int got = ui_dump_open(&d, &f->o, NULL, err);
 
+	for (i = 0; i < d.stores.count && got == 0; i++)
+		if (!store_is_open(d.stores.stores[i])) { /* its latest may be another one */
+			*err = d.stores.why[i];
+			got = -1;
+		}
 	if (got == 0)
-		got = ui_dump_open(&d, &f->o, NULL, err);
-	if (got == 0)
-		got = agent_state_host(host, err);
+		got = agent_state_name(f->o.agent, agent, err);
 	for (i = 0; i < count && got == 0; i++)
-		if (dump_source_find(d.source, dumps[i], host, id, err) < 0 ||
+		if (dump_source_find(d.source, dumps[i], agent, id, err) < 0 ||
 			buf_add(&f->named, id, sizeof id, err) != 0)
 			got = -1;
 	ui_dump_close(&d);
@@ -391,7 +391,7 @@ int cmd_forget(int argc, char **argv)
 {
 	struct forget f = {.o = {.command = "forget",
 				   .help = help,
-				   .shared = "sjw",
+				   .shared = "asjw",
 				   .own = own,
 				   .take = take}};
 	struct err err = {0};
@@ -406,8 +406,8 @@ int cmd_forget(int argc, char **argv)
 	if (f.o.store_count == 0 || f.ruled == (optind < argc))
 		status = ui_usage(
 			"forget", "wants -s STORE, and either --keep-... rules or DUMPs, not both");
-	else if (!f.ruled && (f.agent != NULL || f.name != NULL))
-		status = ui_usage("forget", "--agent and --name go with --keep-... rules");
+	else if (!f.ruled && f.name != NULL)
+		status = ui_usage("forget", "--name goes with --keep-... rules");
 	else if (!f.dry_run && !f.yes && (!isatty(0) || f.o.json))
 		status = ui_usage("forget",
 			f.o.json ? "--json does not ask: --dry-run shows what would be deleted, "
@@ -415,7 +415,6 @@ int cmd_forget(int argc, char **argv)
 				 : "without a terminal to ask: --dry-run shows what would be "
 				   "deleted, --yes does it");
 	else if (hash_crypto_init(&err) != 0 ||
-		 store_distinct(f.o.stores, f.o.store_count, &err) != 0 ||
 		 (!f.ruled && name_dumps(&f, argv + optind, (size_t)(argc - optind), &err) != 0))
 		status = ui_fail("forget", &err);
 	else if (f.dry_run || f.yes)

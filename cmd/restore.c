@@ -27,6 +27,7 @@ static const char help[] =
 	"\n"
 	"  -s, --store STORE        directory of a store (repeatable: what one lacks is\n"
 	"                           taken from another)\n"
+	"      --agent NAME         whose 'latest' is meant; default: this host\n"
 	"  -C, --directory DIR      restore into DIR\n"
 	"      --in-place           restore to where it was\n"
 	"  -T, --files-from FILE    read more PATHs from FILE\n"
@@ -148,7 +149,7 @@ static bool is_there(void *ctx, const struct pack_head *head)
  * domains is compared. Returns 0, or -1 with err set. */
 static int check_origin(const struct restore *r, const struct store_dump *dump, struct err *err)
 {
-	char host[STORE_NAME_MAX + 1], text[ESC_MAX(STORE_NAME_MAX)];
+	char host[NAME_LEN_MAX + 1], text[ESC_MAX(STORE_NAME_MAX)];
 	int known;
 
 	if (!dump->sealed)
@@ -157,7 +158,7 @@ static int check_origin(const struct restore *r, const struct store_dump *dump, 
 	if (known == 0)
 		return 0;
 	esc_name(text, sizeof text, dump->agent, dump->agent_len);
-	if (agent_state_host(host, err) != 0)
+	if (agent_state_name(r->u.o.agent, host, err) != 0)
 		return -1;
 	if (known == 1 && strlen(host) == dump->agent_len &&
 		memcmp(host, dump->agent, dump->agent_len) == 0 && !r->any_origin)
@@ -199,7 +200,7 @@ int cmd_restore(int argc, char **argv)
 {
 	struct restore r = {.u.o = {.command = "restore",
 				    .help = help,
-				    .shared = "sSCT0Xvjtkpxn",
+				    .shared = "asSCT0Xvjtkpxn",
 				    .own = own,
 				    .take = take}};
 	struct ui_dump d = {.source = NULL};

@@ -87,13 +87,13 @@ static int print_result(const struct cmd_scrub *o, const struct store_checked *r
 
 static int run(const struct cmd_scrub *o, struct store_checked *r, struct err *err)
 {
-	const struct store_scrub_options how = {
+	const struct engine_scrub_options how = {
 		.mark = true, .rate = o->rate, .for_sec = o->for_sec, .stop = &stop};
-	struct store *s = store_open(o->dir, STORE_TEND, err);
+	struct engine *s = engine_open(o->dir, ENGINE_TEND, &o->wait, err);
 	int got =
-		s != NULL ? store_scrub(s, &how, cmd_scrub_problem, (void *)&o->json, r, err) : -1;
+		s != NULL ? engine_scrub(s, &how, cmd_scrub_problem, (void *)&o->json, r, err) : -1;
 
-	store_close(s);
+	engine_close(s);
 	if (got != 0 || print_result(o, r, err) != 0)
 		return -1;
 	if (is_ok(r))

@@ -7,6 +7,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "cmd/store/engine.h"
+
 struct err;
 struct store_entry;
 
@@ -16,6 +18,7 @@ struct cmd_scrub {
 	int64_t for_sec;      /* a run begins no volume after so long; 0: reads all */
 	const char *schedule; /* NULL: once, now */
 	const char *zone;     /* of the schedule; NULL: the machine's */
+	struct engine_wait wait;
 	bool json;
 };
 

@@ -12,12 +12,14 @@
 #include "cmd/ui/json.h"
 #include "cmd/ui/options.h"
 #include "cmd/ui/report.h"
+#include "cmd/ui/stores.h"
 #include "lib/err.h"
 #include "lib/hash.h"
 #include "lib/name.h"
 
 static const char help[] =
-	"usage: fdump store init DIR [--reserve SIZE] [--json]\n"
+	"usage: fdump store [--config DIR] [--state DIR]\n"
+	"       fdump store init DIR [--reserve SIZE] [--json]\n"
 	"       fdump store stat DIR [--json]\n"
 	"       fdump store gc DIR [--dry-run] [--threshold PERCENT] [--lock-wait TIME]\n"
 	"                         [--json]\n"
@@ -28,6 +30,9 @@ static const char help[] =
 	"       fdump store quota DIR AGENT SIZE|none [--lock-wait TIME] [--json]\n"
 	"       fdump store trust-clock DIR [--lock-wait TIME] [--json]\n"
 	"\n"
+	"  without a verb          the store service, in the foreground, as systemd runs it\n"
+	"      --config DIR        where store.conf is; default: /etc/fdump\n"
+	"      --state DIR         the service's own files; default: /var/lib/fdump\n"
 	"  init                    makes a store in DIR, which is new or empty\n"
 	"      --reserve SIZE      keep so much of the file system free; default: 64M\n"
 	"  stat                    what is in it, in numbers; what each agent uses\n"
@@ -58,10 +63,12 @@ static const char help[] =
 	"Exit status: 0 done; 2 failed; 5 damage found; 7 no space; 8 busy.\n";
 
 struct options {
-	const char *dir, *from;
+	const char *dir, *from, *config, *state;
 	char **words; /* behind DIR */
 	struct cmd_scrub scrub;
 	uint64_t reserve;
+	struct store_access access;
+	struct engine_wait wait; /* the same */
 	bool json, dry_run;
 	long threshold;
 };
@@ -76,6 +83,8 @@ enum {
 	OPT_FROM,
 	OPT_THRESHOLD,
 	OPT_LOCK_WAIT,
+	OPT_CONFIG,
+	OPT_STATE,
 	OPT_HELP
 };
 
@@ -90,6 +99,8 @@ static const struct option long_options[] = {
 	{"tz", required_argument, NULL, OPT_TZ},
 	{"lock-wait", required_argument, NULL, OPT_LOCK_WAIT},
 	{"from", required_argument, NULL, OPT_FROM},
+	{"config", required_argument, NULL, OPT_CONFIG},
+	{"state", required_argument, NULL, OPT_STATE},
 	{"help", no_argument, NULL, OPT_HELP},
 	{0},
 };
@@ -109,17 +120,17 @@ static int init(const struct options *o, struct err *err)
 {
 	const struct ui_json_row row = {"reserve", o->reserve};
 
-	return store_make(o->dir, o->reserve, err) == 0
+	return engine_make(o->dir, o->reserve, err) == 0
 		       ? print_result(o, "store.init", &row, 1, err)
 		       : -1;
 }
 
 /* An agent's line, or what it is in JSON: ctx is the array. */
-static int print_use(void *ctx, const struct store_use *use, struct err *err)
+static int print_use(void *ctx, const struct engine_use *use, struct err *err)
 {
 	const struct ui_json_row rows[] = {
 		{"dumps", use->dumps}, {"bytes", use->used}, {"quota", use->quota}};
-	size_t count = use->quota != STORE_QUOTA_NONE ? 3 : 2, i;
+	size_t count = use->quota != ENGINE_QUOTA_NONE ? 3 : 2, i;
 	json_t *agent;
 
 	if (ctx == NULL) {
@@ -138,7 +149,7 @@ static int print_use(void *ctx, const struct store_use *use, struct err *err)
 }
 
 static int print_stat(
-	const struct options *o, struct store *s, const struct store_stat *t, struct err *err)
+	const struct options *o, struct engine *s, const struct engine_stat *t, struct err *err)
 {
 	const struct ui_json_row rows[] = {{"volumes", t->volumes}, {"bytes", t->bytes},
 		{"chunks", t->chunks}, {"content", t->raw}, {"dumps", t->dumps},
@@ -150,14 +161,14 @@ static int print_stat(
 	if (!o->json) {
 		for (i = 0; i < count; i++)
 			printf("%-8s %" PRIu64 "\n", rows[i].name, rows[i].value);
-		if (store_uses(s, print_use, NULL, err) != 0)
+		if (engine_uses(s, print_use, NULL, err) != 0)
 			return -1;
 		return fflush(stdout) == 0 ? 0 : err_errno(err, errno, "standard output");
 	}
 	agents = json_array();
 	if (agents == NULL)
 		return err_set(err, ERR_NOMEM, "out of memory");
-	if (store_uses(s, print_use, agents, err) != 0) {
+	if (engine_uses(s, print_use, agents, err) != 0) {
 		json_decref(agents);
 		return -1;
 	}
@@ -169,37 +180,37 @@ static int print_stat(
 
 static int stat_store(const struct options *o, struct err *err)
 {
-	struct store *s = store_open(o->dir, STORE_READ, err);
-	struct store_stat t;
-	int got = s == NULL ? -1 : store_stat(s, &t, err);
+	struct engine *s = engine_open(o->dir, ENGINE_READ, &o->wait, err);
+	struct engine_stat t;
+	int got = s == NULL ? -1 : engine_stat(s, &t, err);
 
 	if (got == 0)
 		got = print_stat(o, s, &t, err);
-	store_close(s);
+	engine_close(s);
 	return got;
 }
 
 static int set_quota(const struct options *o, struct err *err)
 {
-	uint64_t bytes = STORE_QUOTA_NONE;
-	struct store *s;
+	uint64_t bytes = ENGINE_QUOTA_NONE;
+	struct engine *s;
 	int got;
 
-	if (!name_ok(o->words[0], strlen(o->words[0])))
-		return err_set(err, ERR_USAGE, "%s: is no name of an agent", o->words[0]);
+	if (name_check("agent", o->words[0], err) != 0)
+		return -1;
 	if (strcmp(o->words[1], "none") != 0 && ui_size(o->words[1], &bytes) != 0)
 		return err_set(
 			err, ERR_USAGE, "%s: is no quota: a size as 10G, or none", o->words[1]);
-	s = store_open(o->dir, STORE_WRITE, err);
-	got = s != NULL ? store_quota_set(s, o->words[0], bytes, err) : -1;
-	store_close(s);
+	s = engine_open(o->dir, ENGINE_WRITE, &o->wait, err);
+	got = s != NULL ? engine_quota_set(s, o->words[0], bytes, err) : -1;
+	engine_close(s);
 	if (got != 0)
 		return -1;
 	return print_result(o, "store.quota", &(struct ui_json_row){"quota", bytes},
-		bytes != STORE_QUOTA_NONE, err);
+		bytes != ENGINE_QUOTA_NONE, err);
 }
 
-static int print_gc(const struct options *o, const struct store_gc_result *r, struct err *err)
+static int print_gc(const struct options *o, const struct engine_gc_result *r, struct err *err)
 {
 	const struct ui_json_row rows[] = {{"bytes", r->bytes}, {"volumes", r->volumes},
 		{"chunks", r->chunks}, {"left", r->left}, {"damaged", r->damaged},
@@ -230,13 +241,13 @@ static int print_gc(const struct options *o, const struct store_gc_result *r, st
 
 static int gc(const struct options *o, struct err *err)
 {
-	struct store_gc_options how = {
+	struct engine_gc_options how = {
 		.dry_run = o->dry_run, .keep_percent = 100 - (unsigned)o->threshold};
-	struct store *s = store_open(o->dir, STORE_WRITE, err);
-	struct store_gc_result r;
-	int got = s != NULL ? store_gc(s, &how, &r, err) : -1;
+	struct engine *s = engine_open(o->dir, ENGINE_WRITE, &o->wait, err);
+	struct engine_gc_result r;
+	int got = s != NULL ? engine_gc(s, &how, &r, err) : -1;
 
-	store_close(s);
+	engine_close(s);
 	if (got != 0 || print_gc(o, &r, err) != 0)
 		return -1;
 	if (r.damaged > 0)
@@ -261,7 +272,7 @@ static int rebuild(const struct options *o, struct err *err)
 {
 	struct store_checked r;
 
-	if (store_rebuild(o->dir, cmd_scrub_problem, (void *)&o->json, &r, err) != 0)
+	if (engine_rebuild(o->dir, &o->wait, cmd_scrub_problem, (void *)&o->json, &r, err) != 0)
 		return -1;
 	if (!o->json)
 		printf("%" PRIu64 " blocks, %" PRIu64 " bytes, %" PRIu64 " dumps\n", r.blocks,
@@ -283,21 +294,19 @@ static int rebuild(const struct options *o, struct err *err)
 
 static int replicate(const struct options *o, struct err *err)
 {
-	struct store *from, *to = NULL;
+	const char *const texts[2] = {o->from, o->dir};
+	struct ui_stores s = {.count = 0};
 	struct store_replicated r;
 	int got = -1;
 
 	if (o->from == NULL)
 		return err_set(err, ERR_USAGE, "replicate wants --from STORE");
-	if (store_distinct((const char *[]){o->from, o->dir}, 2, err) != 0)
-		return -1;
-	from = store_open(o->from, STORE_READ, err);
-	if (from != NULL)
-		to = store_open(o->dir, STORE_WRITE, err);
-	if (to != NULL)
-		got = store_replicate(from, to, NULL, cmd_scrub_problem, (void *)&o->json, &r, err);
-	store_close(from);
-	store_close(to);
+	if (ui_stores_new(&s, texts, 2, &o->access, err) == 0 &&
+		store_open(s.stores[0], STORE_READ, err) == 0 &&
+		store_open(s.stores[1], STORE_WRITE, err) == 0)
+		got = store_replicate(s.stores[0], s.stores[1], NULL, cmd_scrub_problem,
+			(void *)&o->json, &r, err);
+	ui_stores_free(&s);
 	if (got != 0)
 		return -1;
 	if (!o->json)
@@ -321,10 +330,10 @@ static int replicate(const struct options *o, struct err *err)
 
 static int trust_clock(const struct options *o, struct err *err)
 {
-	struct store *s = store_open(o->dir, STORE_WRITE, err);
-	int got = s != NULL ? store_trust_clock(s, err) : -1;
+	struct engine *s = engine_open(o->dir, ENGINE_WRITE, &o->wait, err);
+	int got = s != NULL ? engine_trust_clock(s, err) : -1;
 
-	store_close(s);
+	engine_close(s);
 	return got == 0 ? print_result(o, "store.trust-clock", NULL, 0, err) : -1;
 }
 
@@ -345,7 +354,7 @@ int cmd_store(int argc, char **argv)
 	size_t i;
 	int c;
 
-	ui_options_lock_wait("store", NULL, &quiet);
+	ui_options_lock_wait("store", NULL, &quiet, &o.access);
 	opterr = 0;
 	optind = 1;
 	while ((c = getopt_long(argc, argv, ":hn", long_options, NULL)) != -1) {
@@ -375,8 +384,14 @@ int cmd_store(int argc, char **argv)
 				return ui_usage("store", "--threshold wants 1 to 100");
 			break;
 		case OPT_LOCK_WAIT:
-			if (ui_options_lock_wait("store", optarg, &quiet) >= 0)
+			if (ui_options_lock_wait("store", optarg, &quiet, &o.access) >= 0)
 				return UI_FAILED;
+			break;
+		case OPT_CONFIG:
+			o.config = optarg;
+			break;
+		case OPT_STATE:
+			o.state = optarg;
 			break;
 		case OPT_FROM:
 			o.from = optarg;
@@ -397,9 +412,13 @@ int cmd_store(int argc, char **argv)
 	}
 	if (o.scrub.zone != NULL && o.scrub.schedule == NULL)
 		return ui_usage("store", "--tz goes with --schedule");
+	if (argc == optind)
+		return cmd_store_service(o.config, o.state);
 	if (argc - optind < 2)
 		return ui_usage("store", "wants a verb and a DIR");
 	o.dir = o.scrub.dir = argv[optind + 1];
+	o.wait = o.scrub.wait =
+		(struct engine_wait){o.access.wait_sec, o.access.waits, o.access.ctx};
 	o.words = argv + optind + 2;
 	for (i = 0; i < sizeof verbs / sizeof *verbs; i++)
 		if (strcmp(argv[optind], verbs[i].name) == 0 && argc - optind - 2 != verbs[i].words)

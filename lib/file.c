@@ -142,3 +142,20 @@ int file_write(const char *path, const void *bytes, size_t len, mode_t mode, str
 {
 	return write_file(path, bytes, len, mode, true, err);
 }
+
+int file_append(const char *path, const void *bytes, size_t len, mode_t mode, struct err *err)
+{
+	int fd = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOFOLLOW, mode);
+	ssize_t n = 0;
+	size_t at;
+	int ret = 0;
+
+	if (fd < 0)
+		return err_errno(err, errno, "%s", path);
+	for (at = 0; at < len && n >= 0; at += n > 0 ? (size_t)n : 0)
+		n = write(fd, (const char *)bytes + at, len - at);
+	if (n < 0 || fsync(fd) != 0)
+		ret = err_errno(err, errno, "%s", path);
+	close(fd);
+	return ret;
+}

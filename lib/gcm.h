@@ -1,35 +1,44 @@
 /*
- * AES-256-GCM by libipsec-mb, where the build and the processor have what it
- * takes: about twice as fast as libgcrypt, which does it elsewhere. For
- * lib/seal alone.
+ * AES-GCM (NIST SP 800-38D) with keys of 128 or 256 bits, nonces of 12 bytes
+ * and tags of 16: by libipsec-mb where the build and the processor have what it
+ * takes, else by libgcrypt, at about half the speed. For lib/seal and the TLS of
+ * rpc/.
  *
- *   if (gcm_there()) gcm_new -> (gcm_seal | gcm_open)... -> gcm_free
+ *   gcm_new -> (gcm_seal | gcm_open)... -> gcm_free
  *
- * A key is not changed by use: threads may share it. Buffers as in lib/seal.
+ * Use a struct gcm from one thread at a time. hash_crypto_init (lib/hash) must
+ * have been called first. What lib/seal says of nonces holds here.
  */
 #ifndef FDUMP_LIB_GCM_H
 #define FDUMP_LIB_GCM_H
 
-#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 struct err;
 struct gcm;
 
-/* Whether there is any; without, nothing else here may be called. Thread-safe. */
-bool gcm_there(void);
+#define GCM_NONCE_LEN 12
+#define GCM_TAG_LEN   16
 
-/* A key of 32 bytes, made ready. NULL with err set: out of memory. */
-struct gcm *gcm_new(const uint8_t *key, struct err *err);
-/* Wipes and frees it. */
+/* A context for this key of 16 or 32 bytes, which is copied. NULL with err
+ * set: out of memory. */
+struct gcm *gcm_new(const uint8_t *key, size_t key_len, struct err *err);
+/* The same by libgcrypt wherever it runs. For tests. */
+struct gcm *gcm_new_narrow(const uint8_t *key, size_t key_len, struct err *err);
+/* Wipes and frees it. NULL does nothing. */
 void gcm_free(struct gcm *gcm);
 
-/* Writes len bytes to out, and the tag of 16. nonce: 12 bytes. */
-void gcm_seal(const struct gcm *gcm, const uint8_t *nonce, const void *ad, size_t ad_len,
-	const void *in, size_t len, void *out, uint8_t *tag);
-/* The same back; the tag that it should have is the caller's to compare. */
-void gcm_open(const struct gcm *gcm, const uint8_t *nonce, const void *ad, size_t ad_len,
-	const void *in, size_t len, void *out, uint8_t *tag);
+/* Writes len bytes to out, and the tag. out may be in, else they must not
+ * overlap. Returns 0, or -1 with err set: then out is of no use. */
+int gcm_seal(struct gcm *gcm, const uint8_t *nonce, const void *ad, size_t ad_len, const void *in,
+	size_t len, void *out, uint8_t *tag, struct err *err);
+/* The same back. Returns 0; 1 if bytes, nonce, associated data and tag do not
+ * belong together: out is then zeroed and err not set; -1 with err set. */
+int gcm_open(struct gcm *gcm, const uint8_t *nonce, const void *ad, size_t ad_len, const void *in,
+	size_t len, void *out, const uint8_t *tag, struct err *err);
+
+/* "libipsec-mb" or "libgcrypt": what gcm_new takes here. Thread-safe. */
+const char *gcm_library(void);
 
 #endif

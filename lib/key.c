@@ -15,12 +15,9 @@
 #include "lib/file.h"
 #include "lib/hash.h"
 #include "lib/pass.h"
+#include "lib/sealed.h"
 
-#define SALT_LEN  16
-#define COST_LEN  12
 #define CHECK_LEN 8
-/* Where sealed begins in a protected body. */
-#define SEALED_AT (KEY_LEN + SALT_LEN + COST_LEN)
 /* The longest header line. */
 #define HEADER_MAX 40
 
@@ -82,8 +79,7 @@ size_t key_body_len(unsigned kind)
 {
 	if (kind >= 8 || headers[kind] == NULL)
 		return 0;
-	return KEY_LEN + (kind & KEY_PROTECTED ? SALT_LEN + COST_LEN + SEAL_TAG_LEN : 0) +
-	       secrets_len(kind) + CHECK_LEN;
+	return KEY_LEN + (kind & KEY_PROTECTED ? SEALED_EXTRA : 0) + secrets_len(kind) + CHECK_LEN;
 }
 
 /* Writes the header line and the first len bytes of the body to out. Returns
@@ -245,56 +241,14 @@ void key_file_of_public(struct key_file *file, const struct key_public *key)
 	finish(file);
 }
 
-static void put_le32(uint8_t *out, uint32_t value)
-{
-	int i;
-
-	for (i = 0; i < 4; i++)
-		out[i] = (uint8_t)(value >> 8 * i);
-}
-
-static uint32_t get_le32(const uint8_t *in)
-{
-	return in[0] | (uint32_t)in[1] << 8 | (uint32_t)in[2] << 16 | (uint32_t)in[3] << 24;
-}
-
-/* The sealing context that the passphrase gives, by salt and cost of a
- * protected body. NULL with err set. */
-static struct seal *seal_of_pass(
-	const struct key_file *file, const struct pass *pass, struct err *err)
-{
-	const uint8_t *salt = file->body + KEY_LEN, *at = salt + SALT_LEN;
-	struct seal_argon2 cost = {get_le32(at), get_le32(at + 4), get_le32(at + 8)};
-	uint8_t key[SEAL_KEY_LEN];
-	struct seal *seal = NULL;
-
-	if (seal_argon2id(pass->bytes, pass->len, salt, SALT_LEN, &cost, key, err) == 0)
-		seal = seal_new(key, err);
-	seal_wipe(key, sizeof key);
-	return seal;
-}
-
-static const uint8_t nonce[SEAL_NONCE_LEN]; /* the key is used once: the salt is fresh */
-
 /* Seals the secrets to their place in a body that has all before it. */
 static int protect(
 	struct key_file *file, const uint8_t *secrets, const struct pass *pass, struct err *err)
 {
-	uint8_t ad[HEADER_MAX + KEY_BODY_MAX], *at = file->body + KEY_LEN;
-	struct seal *seal = NULL;
-	int ret = -1;
+	uint8_t ad[HEADER_MAX + KEY_BODY_MAX];
 
-	if (seal_random(at, SALT_LEN, err) != 0)
-		return -1;
-	put_le32(at + SALT_LEN, seal_argon2_default.passes);
-	put_le32(at + SALT_LEN + 4, seal_argon2_default.memory);
-	put_le32(at + SALT_LEN + 8, seal_argon2_default.lanes);
-	seal = seal_of_pass(file, pass, err);
-	if (seal != NULL)
-		ret = seal_seal(seal, nonce, ad, bound(file, SEALED_AT, ad), secrets,
-			secrets_len(file->kind), file->body + SEALED_AT, err);
-	seal_free(seal);
-	return ret;
+	return sealed_put(pass, ad, bound(file, KEY_LEN, ad), secrets, secrets_len(file->kind),
+		file->body + KEY_LEN, err);
 }
 
 int key_file_of_secret(struct key_file *file, const struct key_secret *key, const struct pass *pass,
@@ -323,18 +277,11 @@ static int unprotect(
 	const struct key_file *file, const struct pass *pass, uint8_t *secrets, struct err *err)
 {
 	uint8_t ad[HEADER_MAX + KEY_BODY_MAX];
-	struct seal *seal;
-	int ret;
 
 	if (pass == NULL)
 		return err_set(err, ERR_USAGE, "the key is protected by a passphrase");
-	seal = seal_of_pass(file, pass, err);
-	if (seal == NULL)
-		return -1;
-	ret = seal_open(seal, nonce, ad, bound(file, SEALED_AT, ad), file->body + SEALED_AT,
-		secrets_len(file->kind) + SEAL_TAG_LEN, secrets, err);
-	seal_free(seal);
-	return ret == 1 ? err_set(err, ERR_DENIED, "wrong passphrase") : ret;
+	return sealed_get(pass, ad, bound(file, KEY_LEN, ad), file->body + KEY_LEN,
+		secrets_len(file->kind) + SEALED_EXTRA, secrets, err);
 }
 
 int key_file_unlock(const struct key_file *file, const struct pass *pass, struct key_secret *key,

@@ -47,50 +47,38 @@ int seal_random(void *bytes, size_t len, struct err *err)
 }
 
 struct seal {
-	struct gcm *wide;        /* or, where there is none: */
-	gcry_cipher_hd_t cipher; /* wiped when it is closed */
+	struct gcm *gcm;
 };
 
-static int set_key(struct seal *seal, const uint8_t *key, struct err *err)
+static struct seal *make(struct gcm *gcm, struct err *err)
 {
-	gcry_error_t code =
-		gcry_cipher_open(&seal->cipher, GCRY_CIPHER_AES256, GCRY_CIPHER_MODE_GCM, 0);
-
-	if (code == 0)
-		code = gcry_cipher_setkey(seal->cipher, key, SEAL_KEY_LEN);
-	return code == 0 ? 0 : failed(err, "AES-256-GCM", code);
-}
-
-static struct seal *make(const uint8_t *key, bool wide, struct err *err)
-{
-	struct seal *seal = calloc(1, sizeof *seal);
+	struct seal *seal = gcm != NULL ? malloc(sizeof *seal) : NULL;
 
 	if (seal == NULL) {
-		err_set(err, ERR_NOMEM, "out of memory");
+		if (gcm != NULL)
+			err_set(err, ERR_NOMEM, "out of memory");
+		gcm_free(gcm);
 		return NULL;
 	}
-	if (wide ? (seal->wide = gcm_new(key, err)) != NULL : set_key(seal, key, err) == 0)
-		return seal;
-	seal_free(seal);
-	return NULL;
+	seal->gcm = gcm;
+	return seal;
 }
 
 struct seal *seal_new(const uint8_t key[SEAL_KEY_LEN], struct err *err)
 {
-	return make(key, gcm_there(), err);
+	return make(gcm_new(key, SEAL_KEY_LEN, err), err);
 }
 
 struct seal *seal_new_narrow(const uint8_t key[SEAL_KEY_LEN], struct err *err)
 {
-	return make(key, false, err);
+	return make(gcm_new_narrow(key, SEAL_KEY_LEN, err), err);
 }
 
 void seal_free(struct seal *seal)
 {
 	if (seal == NULL)
 		return;
-	gcm_free(seal->wide);
-	gcry_cipher_close(seal->cipher);
+	gcm_free(seal->gcm);
 	free(seal);
 }
 
@@ -103,70 +91,19 @@ void seal_nonce(uint64_t n, uint8_t nonce[SEAL_NONCE_LEN])
 		nonce[4 + i] = (uint8_t)(n >> (56 - 8 * i));
 }
 
-/* Nonce and associated data; the start of sealing and of opening. */
-static gcry_error_t begin(gcry_cipher_hd_t cipher, const uint8_t *nonce, const void *ad, size_t len)
-{
-	gcry_error_t code = gcry_cipher_setiv(cipher, nonce, SEAL_NONCE_LEN);
-
-	if (code == 0 && len > 0)
-		code = gcry_cipher_authenticate(cipher, ad, len);
-	return code;
-}
-
 int seal_seal(struct seal *seal, const uint8_t nonce[SEAL_NONCE_LEN], const void *ad, size_t ad_len,
 	const void *in, size_t len, void *out, struct err *err)
 {
-	gcry_cipher_hd_t cipher = seal->cipher;
-	gcry_error_t code;
-
-	if (seal->wide != NULL) {
-		gcm_seal(seal->wide, nonce, ad, ad_len, in, len, out, (uint8_t *)out + len);
-		return 0;
-	}
-	code = begin(cipher, nonce, ad, ad_len);
-	if (code == 0)
-		code = gcry_cipher_encrypt(
-			cipher, out, len, in == out ? NULL : in, in == out ? 0 : len);
-	if (code == 0)
-		code = gcry_cipher_gettag(cipher, (uint8_t *)out + len, SEAL_TAG_LEN);
-	return code == 0 ? 0 : failed(err, "AES-256-GCM", code);
-}
-
-static gcry_error_t open_narrow(gcry_cipher_hd_t cipher, const uint8_t *nonce, const void *ad,
-	size_t ad_len, const uint8_t *in, size_t len, void *out)
-{
-	gcry_error_t code = begin(cipher, nonce, ad, ad_len);
-
-	if (code == 0)
-		code = gcry_cipher_decrypt(
-			cipher, out, len, in == out ? NULL : in, in == out ? 0 : len);
-	return code == 0 ? gcry_cipher_checktag(cipher, in + len, SEAL_TAG_LEN) : code;
-}
-
-static gcry_error_t open_wide(const struct gcm *wide, const uint8_t *nonce, const void *ad,
-	size_t ad_len, const uint8_t *in, size_t len, void *out)
-{
-	uint8_t tag[SEAL_TAG_LEN];
-
-	gcm_open(wide, nonce, ad, ad_len, in, len, out, tag);
-	return seal_equal(tag, in + len, sizeof tag) ? 0 : gcry_error(GPG_ERR_CHECKSUM);
+	return gcm_seal(seal->gcm, nonce, ad, ad_len, in, len, out, (uint8_t *)out + len, err);
 }
 
 int seal_open(struct seal *seal, const uint8_t nonce[SEAL_NONCE_LEN], const void *ad, size_t ad_len,
 	const void *in, size_t len, void *out, struct err *err)
 {
-	gcry_error_t code;
-
 	if (len < SEAL_TAG_LEN)
 		return 1;
 	len -= SEAL_TAG_LEN;
-	code = seal->wide != NULL ? open_wide(seal->wide, nonce, ad, ad_len, in, len, out)
-				  : open_narrow(seal->cipher, nonce, ad, ad_len, in, len, out);
-	if (code == 0)
-		return 0;
-	if (len > 0)
-		memset(out, 0, len);
-	return gcry_err_code(code) == GPG_ERR_CHECKSUM ? 1 : failed(err, "AES-256-GCM", code);
+	return gcm_open(seal->gcm, nonce, ad, ad_len, in, len, out, (const uint8_t *)in + len, err);
 }
 
 int seal_hkdf(const void *ikm, size_t ikm_len, const void *salt, size_t salt_len, const void *info,

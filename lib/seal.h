@@ -1,8 +1,7 @@
 /*
  * Keeping and proving secrets: random bytes, AES-256-GCM, HKDF, X25519,
  * Argon2id, Ed25519. Each is a published algorithm; libgcrypt does the work
- * (AES-256-GCM: lib/gcm where it is there), and this is the only module besides
- * lib/hash that knows it.
+ * (AES-256-GCM: lib/gcm), and only lib/hash and lib/gcm know it too.
  *
  * AES-256-GCM: seal_new -> (seal_seal | seal_open) again and again ->
  * seal_free. A struct seal is one key's context: use it from one thread at a

@@ -10,9 +10,9 @@
 #include <unistd.h>
 
 #include "lib/err.h"
-#include "lib/hash.h"
 #include "lib/sums.h"
 #include "pack/command.h"
+#include "pack/digest.h"
 #include "pack/part.h"
 #include "pack/scan.h"
 #include "pack/walk.h"
@@ -26,7 +26,7 @@ struct owed {
 
 struct pack_batch_reader {
 	struct pack_feed *feed;
-	struct hash *hash;
+	struct pack_digest *digest;
 	struct sums *sums;
 	struct buf owed;
 };
@@ -112,7 +112,8 @@ void pack_batch_reset(struct pack_batch *batch)
 	buf_clear(&batch->notes);
 	batch->dirs = 0;
 	batch->read = 0;
-	batch->large = batch->large_ends = false;
+	batch->large = batch->large_begins = batch->large_ends = false;
+	batch->large_sparse = false;
 }
 
 size_t pack_batch_text(struct pack_batch *batch, const void *text, size_t len, struct err *err)
@@ -214,8 +215,8 @@ struct pack_batch_reader *pack_batch_reader_new(bool xattrs, bool owner_names, s
 	}
 	buf_init(&r->owed, SIZE_MAX);
 	r->feed = pack_feed_new(xattrs, owner_names, err);
-	r->hash = r->feed != NULL ? hash_new(err) : NULL;
-	r->sums = r->hash != NULL ? sums_new(err) : NULL;
+	r->digest = r->feed != NULL ? pack_digest_new(err) : NULL;
+	r->sums = r->digest != NULL ? sums_new(err) : NULL;
 	if (r->sums != NULL)
 		return r;
 	pack_batch_reader_free(r);
@@ -227,7 +228,7 @@ void pack_batch_reader_free(struct pack_batch_reader *r)
 	if (r == NULL)
 		return;
 	pack_feed_free(r->feed);
-	hash_free(r->hash);
+	pack_digest_free(r->digest);
 	sums_free(r->sums);
 	buf_fini(&r->owed);
 	free(r);
@@ -249,7 +250,8 @@ static int read_rest(struct pack_batch *batch, struct pack_batch_reader *r, stru
 	uint8_t sum[HASH_LEN] = {0};
 	int got;
 
-	while ((got = pack_feed_fill(part, s, owes ? NULL : r->hash, err)) == 1)
+	pack_digest_begin(r->digest, s->tail.sparse);
+	while ((got = pack_feed_fill(part, s, owes ? NULL : r->digest, err)) == 1)
 		if ((part = add_part(batch, err)) == NULL)
 			break;
 	if (got != 0) {
@@ -259,7 +261,7 @@ static int read_rest(struct pack_batch *batch, struct pack_batch_reader *r, stru
 	batch->read += s->at;
 	owes = owes && s->at > 0;
 	if (s->tail.has_content && !owes)
-		hash_end(r->hash, sum);
+		pack_digest_end(r->digest, sum);
 	if (pack_feed_end(part, s, sum, err) != 0)
 		return -1;
 	owed.len = (size_t)s->at;
@@ -391,6 +393,8 @@ int pack_large_begin(struct pack_large *large, struct pack_batch *batch,
 			       ? 1
 			       : -1;
 	large->running = true;
+	batch->large_begins = true;
+	batch->large_sparse = large->stream.tail.sparse;
 	buf_clear(&large->path);
 	return buf_add(&large->path, item->path, item->path_len, err);
 }
@@ -402,6 +406,7 @@ int pack_large_command(
 		    text, batch->parts[0], &large->stream, &large->command, &large->path, err) != 0)
 		return -1;
 	large->running = true;
+	batch->large_begins = true;
 	return 0;
 }
 

@@ -53,7 +53,8 @@ struct pack_batch {
 	uint64_t read; /* bytes of content */
 	/* A piece of a large file or of a command's output; its HEAD and TAIL are in
 	 * .parts[0]. */
-	bool large, large_ends;
+	bool large, large_begins, large_ends;
+	bool large_sparse;      /* of which kind its digest is; where it begins */
 	struct pack_stream end; /* its outcome */
 	struct buf large_path;
 };

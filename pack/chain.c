@@ -4,11 +4,11 @@
 #include <string.h>
 
 #include "lib/cbor.h"
-#include "lib/hash.h"
+#include "pack/digest.h"
 #include "pack/load.h"
 
 /* Adds the content that stands from offset `at` to `end`. */
-static void add(struct hash *hash, const struct pack_load *load, uint32_t at, uint32_t end)
+static void add(struct pack_digest *digest, const struct pack_load *load, uint32_t at, uint32_t end)
 {
 	struct pack_item item;
 	struct cbor_in in;
@@ -16,9 +16,9 @@ static void add(struct hash *hash, const struct pack_load *load, uint32_t at, ui
 	cbor_in_init(&in, load->raw + at, end - at);
 	while (pack_load_item(load, &in, &item, NULL) == 0 && item.kind < PACK_ITEM_TAIL)
 		if (item.kind == PACK_ITEM_DATA)
-			hash_add(hash, item.data.at, item.data.len);
+			pack_digest_data(digest, item.data.at, item.data.len);
 		else
-			hash_add_zeros(hash, item.hole);
+			pack_digest_hole(digest, item.hole);
 }
 
 int pack_chain_begin(struct pack_chain *c, const struct pack_load *load, struct err *err)
@@ -27,9 +27,10 @@ int pack_chain_begin(struct pack_chain *c, const struct pack_load *load, struct 
 
 	if (!load->has_trail || m->verdict != PACK_GOOD)
 		return 0;
-	c->trail = hash_new(err);
+	c->trail = pack_digest_new(err);
 	if (c->trail == NULL)
 		return -1;
+	pack_digest_begin(c->trail, m->head.has & PACK_HAS_SPARSE);
 	add(c->trail, load, m->content, m->content_end);
 	return 0;
 }
@@ -76,12 +77,12 @@ void pack_chain_add(struct pack_chain *c, struct pack_load *load)
 		return;
 	add(c->lead, load, 0, load->lead_end);
 	if (c->ends)
-		hash_end(c->lead, load->lead_sum);
+		pack_digest_end(c->lead, load->lead_sum);
 }
 
 void pack_chain_done(struct pack_chain *c)
 {
-	hash_free(c->trail);
-	hash_free(c->drop);
+	pack_digest_free(c->trail);
+	pack_digest_free(c->drop);
 	*c = (struct pack_chain){0};
 }

@@ -1,5 +1,5 @@
 /*
- * Chains: SHA-256 of contents that go over the ends of blocks, made beside the
+ * Chains: digests (pack/digest.h) of contents that go over the ends of blocks, made beside the
  * reader. One chain can't be made faster, for each block's part goes on from
  * the one before; but the chains of two files have nothing to do with each
  * other. So the parts of one chain keep their order, nothing else does, and a
@@ -22,21 +22,21 @@
 #include <stdint.h>
 
 struct err;
-struct hash;
+struct pack_digest;
 struct pack_load;
 
 /* What goes on from load to load; zeroed at first. Free .open at the end. */
 struct pack_chains {
-	struct hash *open; /* a chain that goes on */
+	struct pack_digest *open; /* a chain that goes on */
 	uint64_t next_seq;
 };
 
 /* Beside each load; zeroed at first. Call pack_chain_done before it is used
  * again or forgotten. */
 struct pack_chain {
-	struct hash *trail; /* begins here; owned until it is linked */
-	struct hash *lead;  /* goes on here; borrowed */
-	struct hash *drop;  /* not wanted after this load; owned */
+	struct pack_digest *trail; /* begins here; owned until it is linked */
+	struct pack_digest *lead;  /* goes on here; borrowed */
+	struct pack_digest *drop;  /* not wanted after this load; owned */
 	bool ends;
 };
 

@@ -24,6 +24,7 @@
 #include "lib/hash.h"
 #include "lib/lane.h"
 #include "pack/batch.h"
+#include "pack/digest.h"
 #include "pack/part.h"
 #include "pack/press.h"
 #include "pack/walk.h"
@@ -56,7 +57,7 @@ struct create {
 	size_t files;            /* that a job may keep open */
 	size_t next_command;
 	/* join */
-	struct hash *hash;
+	struct pack_digest *digest;
 	/* emit */
 	uint64_t problems;
 };
@@ -186,20 +187,22 @@ static int join_large(struct create *c, struct pack_batch *batch, struct err *er
 	struct pack_item item;
 	struct cbor_in in;
 
+	if (batch->large_begins)
+		pack_digest_begin(c->digest, batch->large_sparse);
 	cbor_in_init(&in, part->raw.data + part->content, part->raw.len - part->content);
 	for (;;) {
 		if (pack_item_get(&in, &item, err) != 0)
 			return -1;
 		if (item.kind == PACK_ITEM_DATA)
-			hash_add(c->hash, item.data.at, item.data.len);
+			pack_digest_data(c->digest, item.data.at, item.data.len);
 		else if (item.kind == PACK_ITEM_HOLE)
-			hash_add_zeros(c->hash, item.hole);
+			pack_digest_hole(c->digest, item.hole);
 		else
 			break;
 	}
 	if (!batch->large_ends)
 		return 0;
-	hash_end(c->hash, sum);
+	pack_digest_end(c->digest, sum);
 	return pack_large_tail(batch, sum, err);
 }
 
@@ -311,8 +314,8 @@ static int create_init(struct create *c, struct err *err)
 	pack_large_init(&c->large);
 	if (pack_walk_init(&c->walk, &c->o->scan, err) != 0)
 		return -1;
-	c->hash = hash_new(err);
-	c->own_press = c->hash != NULL ? make_press(c->o, err) : NULL;
+	c->digest = pack_digest_new(err);
+	c->own_press = c->digest != NULL ? make_press(c->o, err) : NULL;
 	if (c->own_press == NULL)
 		return -1;
 	c->writer = pack_writer_new(&c->o->writer, c->own_press, c->o->sink, c->o->sink_ctx, err);
@@ -323,7 +326,7 @@ static void create_fini(struct create *c)
 {
 	pack_large_fini(&c->large);
 	pack_walk_fini(&c->walk);
-	hash_free(c->hash);
+	pack_digest_free(c->digest);
 	pack_writer_free(c->writer);
 	pack_press_free(c->own_press);
 }

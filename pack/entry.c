@@ -17,6 +17,7 @@
 /* Nesting of a value that is passed by because its key is unknown. */
 #define DATA_HEAD  0x5a /* CBOR: bytes, their number in 4 bytes */
 #define SKIP_DEPTH 8
+#define SPARSE     1 /* HEAD's Z: the one digest of that kind */
 
 static const char *const type_names[] = {"?", "regular", "directory", "symlink", "hardlink", "fifo",
 	"socket", "char-device", "block-device", "command"};
@@ -124,6 +125,8 @@ void pack_head_put(struct cbor_out *out, const struct pack_head *h, bool index)
 	}
 	if (has & PACK_HAS_FLAGS)
 		put_number(out, "f", h->flags);
+	if (has & PACK_HAS_SPARSE)
+		put_number(out, "Z", SPARSE);
 }
 
 size_t pack_tail_put(struct cbor_out *out, const struct pack_tail *t)
@@ -134,7 +137,7 @@ size_t pack_tail_put(struct cbor_out *out, const struct pack_tail *t)
 				  t->has_error + t->has_mtime + t->has_exit);
 	if (t->has_content) {
 		put_number(out, "n", t->size);
-		put_bytes(out, "h", (struct pack_bytes){t->sum, HASH_LEN});
+		put_bytes(out, t->sparse ? "Z" : "h", (struct pack_bytes){t->sum, HASH_LEN});
 		sum = cbor_out_len(out) - start - HASH_LEN;
 	}
 	if (t->status != PACK_OK)
@@ -386,14 +389,14 @@ static int read_map(struct map_read *map, const char *const *keys, int count, si
 	return map->refused ? 1 : 0;
 }
 
-enum { K_P, K_T, K_m, K_u, K_g, K_un, K_gn, K_t, K_s, K_D, K_L, K_H, K_x, K_f, HEAD_KEYS };
+enum { K_P, K_T, K_m, K_u, K_g, K_un, K_gn, K_t, K_s, K_D, K_L, K_H, K_x, K_f, K_Z, HEAD_KEYS };
 static const char *const head_keys[HEAD_KEYS] = {
-	"P", "T", "m", "u", "g", "un", "gn", "t", "s", "D", "L", "H", "x", "f"};
+	"P", "T", "m", "u", "g", "un", "gn", "t", "s", "D", "L", "H", "x", "f", "Z"};
 
 static bool head_value(struct map_read *map, int key, void *into)
 {
 	struct pack_head *h = into;
-	uint32_t type = 0;
+	uint32_t type = 0, kind = 0;
 
 	switch (key) {
 	case K_P:
@@ -434,9 +437,16 @@ static bool head_value(struct map_read *map, int key, void *into)
 		return get_path(map, &h->link);
 	case K_x:
 		return get_xattrs(map, &h->xattrs);
-	default:
+	case K_f:
 		h->has |= PACK_HAS_FLAGS;
 		return get_u32(map, UINT32_MAX, &h->flags);
+	default:
+		h->has |= PACK_HAS_SPARSE;
+		if (!get_u32(map, UINT32_MAX, &kind))
+			return false;
+		if (kind != SPARSE)
+			refuse(map, ERR_UNSUPPORTED, "a checksum of a kind that is not known here");
+		return true;
 	}
 }
 
@@ -455,6 +465,8 @@ static const char *head_wrong(const struct pack_head *h, unsigned seen)
 		return "a device, and only that, has a number";
 	if (h->path.len == 1 && h->path.at[0] == '.' && h->type != PACK_DIRECTORY)
 		return "the root entry is no directory";
+	if (h->has & PACK_HAS_SPARSE && h->type != PACK_REGULAR)
+		return "only a regular file has a checksum that leaves out zeros";
 	if (h->type == PACK_HARDLINK && h->link.len == 1 && h->link.at[0] == '.')
 		return "a hard link to the root";
 	return NULL;
@@ -476,8 +488,8 @@ int pack_head_get(struct cbor_in *in, struct pack_head *head, struct err *err)
 	return map.refused ? 1 : 0;
 }
 
-enum { K_n, K_h, K_S, K_c, K_e, K_tt, K_X, TAIL_KEYS };
-static const char *const tail_keys[TAIL_KEYS] = {"n", "h", "S", "c", "e", "t", "X"};
+enum { K_n, K_h, K_S, K_c, K_e, K_tt, K_X, K_TZ, TAIL_KEYS };
+static const char *const tail_keys[TAIL_KEYS] = {"n", "h", "S", "c", "e", "t", "X", "Z"};
 
 static bool get_changed(struct map_read *map, unsigned *changed)
 {
@@ -509,6 +521,8 @@ static bool tail_value(struct map_read *map, int key, void *into)
 	case K_n:
 		return get_uint(map, INT64_MAX, &t->size);
 	case K_h:
+	case K_TZ:
+		t->sparse = key == K_TZ;
 		if (!get_bytes(map, HASH_LEN, &sum))
 			return false;
 		if (sum.len != HASH_LEN)
@@ -539,13 +553,14 @@ static bool tail_value(struct map_read *map, int key, void *into)
 int pack_tail_get(struct cbor_in *in, struct pack_tail *tail, struct err *err)
 {
 	struct map_read map = {.in = in, .what = "end of entry", .err = err};
-	int got;
+	int got, sums;
 
 	memset(tail, 0, sizeof *tail);
 	got = read_map(&map, tail_keys, TAIL_KEYS, PACK_TAIL_MAX, tail_value, tail);
 	if (got != 0)
 		return got;
-	if (!(map.seen & 1u << K_n) != !(map.seen & 1u << K_h))
+	sums = !!(map.seen & 1u << K_h) + !!(map.seen & 1u << K_TZ);
+	if (sums != !!(map.seen & 1u << K_n))
 		refuse(&map, ERR_FORMAT, "size without checksum, or checksum without size");
 	tail->has_content = map.seen & 1u << K_n;
 	tail->passed_by = map.passed_by;
@@ -560,12 +575,20 @@ int pack_tail_fits(const struct pack_head *head, const struct pack_tail *tail, s
 		err_set(err, ERR_FORMAT, "end of entry refused: no size and checksum");
 	else if (!content && tail->has_content)
 		err_set(err, ERR_FORMAT, "end of entry refused: content where none can be");
+	else if (content && tail->sparse != !!(head->has & PACK_HAS_SPARSE))
+		err_set(err, ERR_FORMAT,
+			"end of entry refused: a checksum of another kind than was announced");
 	else if ((head->type == PACK_COMMAND) != tail->has_exit)
 		err_set(err, ERR_FORMAT,
 			"end of entry refused: a command, and only that, has an exit status");
 	else
 		return 0;
 	return 1;
+}
+
+bool pack_tail_same_sum(const struct pack_tail *a, const struct pack_tail *b)
+{
+	return a->sparse == b->sparse && memcmp(a->sum, b->sum, HASH_LEN) == 0;
 }
 
 /* What follows the head of a REF's array. */

@@ -69,6 +69,7 @@ enum {
 	PACK_HAS_SIZE = 1 << 4,
 	PACK_HAS_FLAGS = 1 << 5,
 	PACK_HAS_RDEV = 1 << 6,
+	PACK_HAS_SPARSE = 1 << 7, /* its digest is a sparse one (pack/digest.h) */
 };
 
 struct pack_head {
@@ -109,6 +110,7 @@ enum {
 struct pack_tail {
 	bool has_content; /* size and sum are there */
 	uint64_t size;
+	bool sparse; /* of which kind the sum is (pack/digest.h) */
 	uint8_t sum[HASH_LEN];
 	enum pack_status status;
 	unsigned changed;
@@ -149,6 +151,14 @@ int pack_tail_get(struct cbor_in *in, struct pack_tail *tail, struct err *err);
 /* Whether a TAIL fits its entry: content where the type has some, and so on.
  * Returns 0, or 1 with err set. */
 int pack_tail_fits(const struct pack_head *head, const struct pack_tail *tail, struct err *err);
+
+/* Whether both have the same digest: of one kind, and equal. Two without content have. */
+bool pack_tail_same_sum(const struct pack_tail *a, const struct pack_tail *b);
+
+/* Of an entry whose content has another digest than its TAIL says. */
+#define PACK_SUM_WRONG "checksum does not agree with the content"
+/* Of an entry without a sparse digest that has over PACK_HOLES_MAX bytes of holes. */
+#define PACK_HOLES_WRONG "more than 1 GiB of holes, without the checksum that goes with them"
 
 /* What stands between HEAD and TAIL. */
 enum pack_item_kind {

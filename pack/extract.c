@@ -167,6 +167,22 @@ static void problem_errno(
 	x->o.problem(x->o.ctx, path, PACK_EXTRACT_LOST, errnum, text);
 }
 
+/* A file can't be written: EFBIG is the one reason that asks for the size. */
+static void problem_write(struct pack_extract *x, struct pack_bytes path, uint64_t size, int errnum)
+{
+	char text[TEXT_MAX];
+
+	if (errnum != EFBIG) {
+		problem_errno(x, path, "can't be written", errnum != 0 ? errnum : EIO);
+		return;
+	}
+	snprintf(text, sizeof text,
+		"can't be written: its %llu bytes are more than this file system, or a limit "
+		"(ulimit -f), allows in one file",
+		(unsigned long long)size);
+	x->o.problem(x->o.ctx, path, PACK_EXTRACT_LOST, errnum, text);
+}
+
 /* --- paths -------------------------------------------------------------- */
 
 /* The path without the components that are to be left off. False: nothing of
@@ -434,7 +450,7 @@ static int put_file(struct pack_extract *x, struct pack_load *load, struct pack_
 	if (pack_newfile_open(
 		    &mine.file, dir, pack_restore_mode(&x->restore, &m->head), &x->serial) != 0 ||
 		write_member(x, load, m, &mine.file, false, mine.text) != 0)
-		problem_errno(x, path, "can't be written", errno != 0 ? errno : EIO);
+		problem_write(x, path, m->tail.size, errno);
 	else
 		file_commit(x, &mine.file, dir, path, &m->head, mine.text);
 	pack_newfile_drop(&mine.file, dir);
@@ -460,7 +476,7 @@ static void spoil(struct pack_extract *x)
 	struct pack_bytes path = x->head.path;
 
 	strip(x, &path);
-	problem_errno(x, path, "can't be written", errno != 0 ? errno : EIO);
+	problem_write(x, path, x->head.size, errno);
 	x->bad = true;
 }
 
@@ -546,7 +562,7 @@ int pack_extract_tail(struct pack_extract *x, const struct pack_tail *tail,
 	if (!x->bad && verdict == PACK_GOOD && strip(x, &path) &&
 		heed_status(x, path, &x->head, tail) == 0) {
 		if (file_finish(x, &x->file, false, &x->head, x->at, x->hole, text) != 0)
-			problem_errno(x, path, "can't be written", errno);
+			problem_write(x, path, x->at, errno);
 		else
 			file_commit(x, &x->file, x->parent, path, &x->head, text);
 	}

@@ -17,8 +17,8 @@
 #include "lib/cbor.h"
 #include "lib/err.h"
 #include "lib/fs.h"
-#include "lib/hash.h"
 #include "lib/names.h"
+#include "pack/digest.h"
 #include "pack/part.h"
 #include "pack/scan.h"
 
@@ -401,6 +401,31 @@ static int link_head(struct pack_part *part, const struct pack_feed_item *item, 
 	return pack_part_head(part, &h, err);
 }
 
+/* Whether a file has more than PACK_HOLES_MAX bytes of holes, as the file system tells it.
+ * Looks no further than it takes to know. */
+static bool has_large_holes(int fd, off_t size)
+{
+	const off_t most = PACK_HOLES_MAX;
+	off_t at = 0, holes = 0, data;
+	bool large = false;
+
+	/* Behind `at` there is no room for what is missing, unless it is all hole. */
+	while (!large && size - at > most - holes) {
+		data = lseek(fd, at, SEEK_DATA);
+		if (data < 0 && errno != ENXIO)
+			break; /* can't be asked here: it has none */
+		if (data < 0 || data > size)
+			data = size;
+		holes += data - at;
+		large = holes > most;
+		at = lseek(fd, data, SEEK_HOLE);
+		if (at <= data)
+			break;
+	}
+	lseek(fd, 0, SEEK_SET);
+	return large;
+}
+
 int pack_feed_begin(struct pack_feed *f, struct pack_part *part, const struct pack_feed_item *item,
 	struct pack_stream *s, struct err *err)
 {
@@ -421,7 +446,11 @@ int pack_feed_begin(struct pack_feed *f, struct pack_part *part, const struct pa
 	if (h.type == PACK_SYMLINK && (got = read_target(f, s, item, &h, err)) != 0)
 		return got;
 	s->tail.has_content = h.type == PACK_REGULAR;
-	s->sparse = h.type == PACK_REGULAR && s->st.st_blocks * 512 < s->st.st_size;
+	s->sparse = s->fd >= 0 && (s->st.st_blocks * 512 < s->st.st_size ||
+					  (uint64_t)s->st.st_size > PACK_HOLES_MAX);
+	s->tail.sparse = s->fd >= 0 && has_large_holes(s->fd, s->st.st_size);
+	if (s->tail.sparse)
+		h.has |= PACK_HAS_SPARSE;
 	got = finish_head(f, part, s, item, &h, err);
 	if (got != 0)
 		pack_feed_drop(s);
@@ -507,7 +536,7 @@ static int ended(struct pack_stream *s)
  * Adds the hole before it. Returns 0 with data_end set, 1 at the end of the
  * file, -1 with err set. */
 static int skip_hole(
-	struct pack_part *part, struct pack_stream *s, struct hash *hash, struct err *err)
+	struct pack_part *part, struct pack_stream *s, struct pack_digest *digest, struct err *err)
 {
 	off_t size = s->st.st_size, at = (off_t)s->at, data, end;
 
@@ -528,11 +557,21 @@ static int skip_hole(
 	}
 	if (data > size)
 		data = size;
+	/* It was made to have so large holes since it was opened. They are read as zeros, for
+	 * its digest is of the other kind. */
+	if (!s->tail.sparse && s->holes + (uint64_t)(data - at) > PACK_HOLES_MAX) {
+		s->sparse = false;
+		if (lseek(s->fd, at, SEEK_SET) >= 0)
+			return 0;
+		failed(s, PACK_READ_ERROR, errno, "can't be read on");
+		return 1;
+	}
 	if (data > at) {
 		if (pack_part_hole(part, (uint64_t)(data - at), err) != 0)
 			return -1;
-		if (hash != NULL)
-			hash_add_zeros(hash, (uint64_t)(data - at));
+		if (digest != NULL)
+			pack_digest_hole(digest, (uint64_t)(data - at));
+		s->holes += (uint64_t)(data - at);
 		s->at = (uint64_t)data;
 	}
 	if (data == size)
@@ -578,7 +617,7 @@ static size_t want(const struct pack_part *part, const struct pack_stream *s)
 }
 
 int pack_feed_fill(
-	struct pack_part *part, struct pack_stream *s, struct hash *hash, struct err *err)
+	struct pack_part *part, struct pack_stream *s, struct pack_digest *digest, struct err *err)
 {
 	while (s->fd >= 0) {
 		size_t len, got = 0;
@@ -590,7 +629,7 @@ int pack_feed_fill(
 		if (pack_part_full(part))
 			return 1;
 		if (s->sparse && s->at >= s->data_end) {
-			int at_end = skip_hole(part, s, hash, err);
+			int at_end = skip_hole(part, s, digest, err);
 
 			if (at_end < 0)
 				return -1;
@@ -606,8 +645,8 @@ int pack_feed_fill(
 		if (n < 0)
 			failed(s, PACK_READ_ERROR, errno, "can't be read on");
 		pack_part_took(part, got);
-		if (hash != NULL && got > 0)
-			hash_add(hash, to, got);
+		if (digest != NULL && got > 0)
+			pack_digest_data(digest, to, got);
 		s->at += got;
 		if (n < 0)
 			s->tail.error_offset = s->at;
@@ -628,7 +667,7 @@ int pack_feed_end(
 	}
 	if (s->tail.has_content) {
 		s->tail.size = s->at;
-		memcpy(s->tail.sum, sum, HASH_LEN);
+		memcpy(s->tail.sum, sum, sizeof s->tail.sum);
 	}
 	return pack_part_tail(part, &s->tail, err);
 }

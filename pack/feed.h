@@ -23,7 +23,7 @@
 #include "pack/entry.h"
 
 struct err;
-struct hash;
+struct pack_digest;
 struct pack_dir;
 struct pack_feed;
 struct pack_part;
@@ -50,15 +50,16 @@ struct pack_feed_item {
 
 /* A running entry. */
 struct pack_stream {
-	int fd;            /* -1: there is no (more) content */
-	struct stat st;    /* when it was opened */
-	bool sparse;       /* holes are asked for */
-	bool command;      /* fd is a pipe that a command writes to */
-	uint64_t at;       /* content bytes so far */
-	uint64_t data_end; /* sparse: end of the data that `at` is in */
-	struct pack_tail tail;
-	int missing;       /* errno: attributes or flags that could not be read */
-	char problem[160]; /* for a person: what went wrong; empty: nothing */
+	int fd;                /* -1: there is no (more) content */
+	struct stat st;        /* when it was opened */
+	bool sparse;           /* holes are asked for */
+	bool command;          /* fd is a pipe that a command writes to */
+	uint64_t at;           /* content bytes so far */
+	uint64_t holes;        /* bytes of holes so far */
+	uint64_t data_end;     /* sparse: end of the data that `at` is in */
+	struct pack_tail tail; /* .sparse from the beginning: the kind of its digest */
+	int missing;           /* errno: attributes or flags that could not be read */
+	char problem[160];     /* for a person: what went wrong; empty: nothing */
 };
 
 /* Returns 0; 1 if the entry is left out (stream->problem says why); -1 with
@@ -72,10 +73,10 @@ int pack_feed_begin_command(struct pack_part *part, const char *path, int fd, st
 	struct pack_stream *stream, struct err *err);
 
 /* Adds content until the part is full (returns 1: go on in the next part) or
- * the content ends (returns 0). hash, if not NULL, gets the content. -1 with
+ * the content ends (returns 0). digest, if not NULL, gets the content. -1 with
  * err set: out of memory. */
-int pack_feed_fill(
-	struct pack_part *part, struct pack_stream *stream, struct hash *hash, struct err *err);
+int pack_feed_fill(struct pack_part *part, struct pack_stream *stream, struct pack_digest *digest,
+	struct err *err);
 
 /* Writes TAIL with this checksum, NULL for an entry without content, and
  * closes the stream. */

@@ -7,6 +7,7 @@
 #include "lib/cbor.h"
 #include "lib/hash.h"
 #include "lib/sums.h"
+#include "pack/digest.h"
 #include "pack/press.h"
 
 struct pack_load *pack_load_new(struct err *err)
@@ -92,7 +93,7 @@ static int broken(struct pack_load *load, const uint8_t *at, const struct err *w
 
 /* Content up to a TAIL or the end. */
 struct content {
-	uint64_t size;
+	uint64_t size, holes;
 	unsigned items;
 	const uint8_t *piece; /* all of it, if it is one DATA */
 };
@@ -119,10 +120,10 @@ int pack_load_item(
 	return 0;
 }
 
-/* Passes content by; adds it to the hash, if not NULL. Returns 0 before a
+/* Passes content by; adds it to the digest, if not NULL. Returns 0 before a
  * TAIL, 1 at the end, -1 malformed with why set. */
-static int pass_content(const struct pack_load *load, struct cbor_in *in, struct hash *hash,
-	struct content *c, struct err *why)
+static int pass_content(const struct pack_load *load, struct cbor_in *in,
+	struct pack_digest *digest, struct content *c, struct err *why)
 {
 	*c = (struct content){0};
 	for (;;) {
@@ -139,13 +140,14 @@ static int pass_content(const struct pack_load *load, struct cbor_in *in, struct
 		if (n > PACK_CONTENT_MAX - c->size)
 			return err_set(why, ERR_LIMIT, "content over the limit of 16 TiB");
 		c->size += n;
+		c->holes += item.kind == PACK_ITEM_HOLE ? n : 0;
 		c->piece = c->items++ == 0 && item.kind == PACK_ITEM_DATA ? item.data.at : NULL;
-		if (hash == NULL)
+		if (digest == NULL)
 			continue;
 		if (item.kind == PACK_ITEM_DATA)
-			hash_add(hash, item.data.at, item.data.len);
+			pack_digest_data(digest, item.data.at, item.data.len);
 		else
-			hash_add_zeros(hash, n);
+			pack_digest_hole(digest, n);
 	}
 }
 
@@ -188,11 +190,12 @@ static int judge_sum(
 	if (memcmp(sum, m->tail.sum, HASH_LEN) == 0)
 		return 0;
 	m->verdict = PACK_WRONG;
-	return keep(load, "SHA-256 does not agree with the content", &m->why, err);
+	return keep(load, PACK_SUM_WRONG, &m->why, err);
 }
 
 /* What only the TAIL can tell. */
-static int judge(struct pack_load *load, struct pack_member *m, uint64_t size, struct err *err)
+static int judge(
+	struct pack_load *load, struct pack_member *m, const struct content *c, struct err *err)
 {
 	struct err why = {0};
 
@@ -200,11 +203,15 @@ static int judge(struct pack_load *load, struct pack_member *m, uint64_t size, s
 		return 0;
 	if (pack_tail_fits(&m->head, &m->tail, &why) != 0)
 		return refuse_member(load, m, why.message, err);
-	if (size > 0 && !has_content(&m->head))
+	if (c->size > 0 && !has_content(&m->head))
 		return refuse_member(load, m, "content where none can be", err);
 	if (!m->tail.has_content)
 		return 0;
-	if (size != m->tail.size) {
+	if (!m->tail.sparse && c->holes > PACK_HOLES_MAX) {
+		m->verdict = PACK_WRONG;
+		return keep(load, PACK_HOLES_WRONG, &m->why, err);
+	}
+	if (c->size != m->tail.size) {
 		m->verdict = PACK_WRONG;
 		return keep(load, "size does not agree with the content", &m->why, err);
 	}
@@ -214,7 +221,7 @@ static int judge(struct pack_load *load, struct pack_member *m, uint64_t size, s
 /* Proves a member's content: at once, or along with the others of the load if
  * it is in one piece. */
 static int prove(struct pack_load *load, struct pack_member *m, const struct content *c,
-	struct hash *hash, struct err *err)
+	struct pack_digest *digest, struct err *err)
 {
 	struct content again;
 	struct cbor_in in;
@@ -222,13 +229,14 @@ static int prove(struct pack_load *load, struct pack_member *m, const struct con
 
 	if (!load->want_hash || m->verdict != PACK_GOOD || !m->tail.has_content)
 		return 0;
-	if (c->piece != NULL) {
+	if (c->piece != NULL && !m->tail.sparse) {
 		m->piece = c->piece;
 		return 0;
 	}
 	cbor_in_init(&in, load->raw + m->content, load->block.raw_len - m->content);
-	pass_content(load, &in, hash, &again, NULL);
-	hash_end(hash, sum);
+	pack_digest_begin(digest, m->tail.sparse);
+	pass_content(load, &in, digest, &again, NULL);
+	pack_digest_end(digest, sum);
 	return judge_sum(load, m, sum, err);
 }
 
@@ -256,7 +264,7 @@ static int prove_pieces(struct pack_load *load, struct sums *sums, struct err *e
 
 /* One entry. Returns 0 (a member, or the trail), 1 broken, -1 with err set. */
 static int decode_entry(
-	struct pack_load *load, struct cbor_in *in, struct hash *hash, struct err *err)
+	struct pack_load *load, struct cbor_in *in, struct pack_digest *digest, struct err *err)
 {
 	struct pack_member m = {.at = (uint32_t)(in->at - load->raw)};
 	const uint8_t *start = in->at;
@@ -284,7 +292,7 @@ static int decode_entry(
 		return broken(load, start, &why, err) != 0 ? -1 : 1;
 	if (got > 0 && m.verdict == PACK_GOOD && refuse_member(load, &m, why.message, err) != 0)
 		return -1;
-	if (judge(load, &m, content.size, err) != 0 || prove(load, &m, &content, hash, err) != 0)
+	if (judge(load, &m, &content, err) != 0 || prove(load, &m, &content, digest, err) != 0)
 		return -1;
 	if (load->want_meta && m.verdict != PACK_REFUSED && add_meta(load, &m, err) != 0)
 		return -1;
@@ -313,7 +321,8 @@ static int decode_lead(struct pack_load *load, struct cbor_in *in, struct err *e
 	return got > 0 ? keep(load, why.message, &load->lead_why, err) : 0;
 }
 
-static int decode(struct pack_load *load, struct hash *hash, struct sums *sums, struct err *err)
+static int decode(
+	struct pack_load *load, struct pack_digest *digest, struct sums *sums, struct err *err)
 {
 	static const struct err misplaced = {ERR_FORMAT, "an entry begins where none should"};
 	static const struct err many = {ERR_LIMIT, "more than 4096 entries begin in the block"};
@@ -331,7 +340,7 @@ static int decode(struct pack_load *load, struct hash *hash, struct sums *sums, 
 	if (got != 0 || first == PACK_BLOCK_NONE)
 		return got < 0 ? -1 : 0;
 	while (got == 0 && in.at < in.end && !load->has_trail)
-		got = load->members.len < most               ? decode_entry(load, &in, hash, err)
+		got = load->members.len < most               ? decode_entry(load, &in, digest, err)
 		      : broken(load, in.at, &many, err) != 0 ? -1
 							     : 1;
 	if (got < 0)
@@ -339,7 +348,7 @@ static int decode(struct pack_load *load, struct hash *hash, struct sums *sums, 
 	return load->want_hash ? prove_pieces(load, sums, err) : 0;
 }
 
-int pack_load_open(struct pack_load *load, struct pack_press *press, struct hash *hash,
+int pack_load_open(struct pack_load *load, struct pack_press *press, struct pack_digest *digest,
 	struct sums *sums, struct err *err)
 {
 	const struct pack_block *b = &load->block;
@@ -357,12 +366,13 @@ int pack_load_open(struct pack_load *load, struct pack_press *press, struct hash
 	}
 	if (b->kind != PACK_ENTRY)
 		return 0;
-	return decode(load, hash, sums, err);
+	return decode(load, digest, sums, err);
 }
 
-int pack_load_decode(struct pack_load *load, struct hash *hash, struct sums *sums, struct err *err)
+int pack_load_decode(
+	struct pack_load *load, struct pack_digest *digest, struct sums *sums, struct err *err)
 {
 	load->raw = load->unpacked.data;
 	load->block.raw_len = (uint32_t)load->unpacked.len;
-	return decode(load, hash, sums, err);
+	return decode(load, digest, sums, err);
 }

@@ -25,7 +25,7 @@
 #include "pack/entry.h"
 
 struct cbor_in;
-struct hash;
+struct pack_digest;
 struct pack_press;
 struct sums;
 
@@ -98,16 +98,17 @@ void pack_load_free(struct pack_load *load);
  * room for the stored payload, or NULL with err set. */
 uint8_t *pack_load_room(struct pack_load *load, const struct pack_block *block, struct err *err);
 
-/* Opens and decodes. hash, sums: the thread's own, used if want_hash. What is wrong
+/* Opens and decodes. digest, sums: the thread's own, used if want_hash. What is wrong
  * with the block is found in the load afterwards. Returns 0, or -1 with err
  * set: out of memory only. */
-int pack_load_open(struct pack_load *load, struct pack_press *press, struct hash *hash,
+int pack_load_open(struct pack_load *load, struct pack_press *press, struct pack_digest *digest,
 	struct sums *sums, struct err *err);
 
 /* The same without a block: entries that the caller wrote to .unpacked itself,
  * as PACK_ENTRY blocks have them, but for REFs of what is in .lent. .block: kind, seq and
  * first are set. */
-int pack_load_decode(struct pack_load *load, struct hash *hash, struct sums *sums, struct err *err);
+int pack_load_decode(
+	struct pack_load *load, struct pack_digest *digest, struct sums *sums, struct err *err);
 
 /* pack_item_get (pack/entry.h) for content of a load: a REF comes as the DATA that it names,
  * which is the load's. */

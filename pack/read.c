@@ -24,6 +24,7 @@
 #include "lib/seal.h"
 #include "lib/sums.h"
 #include "pack/chain.h"
+#include "pack/digest.h"
 #include "pack/frame.h"
 #include "pack/load.h"
 #include "pack/press.h"
@@ -41,7 +42,7 @@ struct job {
 };
 
 struct worker {
-	struct hash *hash;
+	struct pack_digest *digest;
 	struct sums *sums;
 	struct pack_press *press;
 	uint64_t key_number;
@@ -238,7 +239,7 @@ static int build_load(struct run *r, struct worker *w, struct pack_load *load, s
 
 	if (feed->build(feed->ctx, w->number, &load->stored, load, err) != 0)
 		return -1;
-	return pack_load_decode(load, w->hash, w->sums, err);
+	return pack_load_decode(load, w->digest, w->sums, err);
 }
 
 /* What a block has. */
@@ -251,7 +252,7 @@ static int open_block(struct worker *w, struct job *job, struct err *err)
 	}
 	if (job->load->block.sealed && job->key_number == 0)
 		check_sealed(job->load);
-	return pack_load_open(job->load, w->press, w->hash, w->sums, err);
+	return pack_load_open(job->load, w->press, w->digest, w->sums, err);
 }
 
 static int open_load(void *ctx, void *worker, void *job_, struct err *err)
@@ -386,7 +387,7 @@ static void worker_free(struct worker *w)
 {
 	if (w == NULL)
 		return;
-	hash_free(w->hash);
+	pack_digest_free(w->digest);
 	sums_free(w->sums);
 	pack_press_free(w->press);
 	free(w);
@@ -401,8 +402,8 @@ static struct worker *worker_new(size_t number, struct err *err)
 		return NULL;
 	}
 	w->number = (unsigned)number;
-	w->hash = hash_new(err);
-	w->sums = w->hash != NULL ? sums_new(err) : NULL;
+	w->digest = pack_digest_new(err);
+	w->sums = w->digest != NULL ? sums_new(err) : NULL;
 	w->press = w->sums != NULL ? pack_press_new(0, err) : NULL;
 	if (w->press == NULL) {
 		worker_free(w);
@@ -473,7 +474,7 @@ int pack_read_run(
 	free(workers);
 	free(r.window);
 	pack_reader_free(r.reader);
-	hash_free(r.chains.open);
+	pack_digest_free(r.chains.open);
 	seal_wipe(r.key, sizeof r.key);
 	return got;
 }

@@ -16,6 +16,7 @@
 #include "lib/cbor.h"
 #include "lib/err.h"
 #include "lib/hash.h"
+#include "pack/digest.h"
 #include "pack/index.h"
 #include "pack/keyblock.h"
 #include "pack/load.h"
@@ -46,9 +47,9 @@ struct pack_reader {
 	struct buf record;     /* its HEAD, then its TAIL, as in an index */
 	struct pack_head head; /* without borrowed parts, but for the path */
 	enum pack_verdict verdict;
-	struct hash *hash;
-	uint64_t size, open_at; /* open_at: of the block, in the input */
-	uint32_t open_head;     /* of the HEAD in it */
+	struct pack_digest *content_sum;
+	uint64_t size, holes, open_at; /* open_at: of the block, in the input */
+	uint32_t open_head;            /* of the HEAD in it */
 
 	/* Records since the last index. */
 	struct buf seen;
@@ -77,8 +78,8 @@ struct pack_reader *pack_reader_new(
 	buf_init(&r->seen, 4 * PACK_BLOCK_RAW_MAX);
 	buf_init(&r->lost, LOST_MAX * sizeof(uint64_t));
 	r->digest = hash_new(err);
-	r->hash = r->digest != NULL ? hash_new(err) : NULL;
-	if (r->hash == NULL) {
+	r->content_sum = r->digest != NULL ? pack_digest_new(err) : NULL;
+	if (r->content_sum == NULL) {
 		pack_reader_free(r);
 		return NULL;
 	}
@@ -90,7 +91,7 @@ void pack_reader_free(struct pack_reader *r)
 	if (r == NULL)
 		return;
 	hash_free(r->digest);
-	hash_free(r->hash);
+	pack_digest_free(r->content_sum);
 	buf_fini(&r->path);
 	buf_fini(&r->key);
 	buf_fini(&r->record);
@@ -284,14 +285,15 @@ static void add_lead(struct pack_reader *r, const struct pack_load *load)
 		uint64_t n = item.kind == PACK_ITEM_DATA ? item.data.len : item.hole;
 
 		r->size += n;
+		r->holes += item.kind == PACK_ITEM_HOLE ? n : 0;
 		if (r->size > PACK_CONTENT_MAX)
 			r->verdict = PACK_WRONG;
 		if (!r->prove || load->summed || r->verdict != PACK_GOOD)
 			continue;
 		if (item.kind == PACK_ITEM_DATA)
-			hash_add(r->hash, item.data.at, item.data.len);
+			pack_digest_data(r->content_sum, item.data.at, item.data.len);
 		else
-			hash_add_zeros(r->hash, n);
+			pack_digest_hole(r->content_sum, n);
 	}
 }
 
@@ -305,7 +307,7 @@ static int end_open(struct pack_reader *r, struct pack_load *load, struct err *e
 	const char *reason = NULL;
 
 	r->open = false;
-	hash_end(r->hash, sum);
+	pack_digest_end(r->content_sum, sum);
 	if (load->summed)
 		memcpy(sum, load->lead_sum, sizeof sum);
 	load->lead_verdict = r->verdict;
@@ -320,9 +322,12 @@ static int end_open(struct pack_reader *r, struct pack_load *load, struct err *e
 	} else if (tail->has_content && (r->size != tail->size || r->verdict == PACK_WRONG)) {
 		load->lead_verdict = PACK_WRONG;
 		reason = "size does not agree with the content";
+	} else if (tail->has_content && !tail->sparse && r->holes > PACK_HOLES_MAX) {
+		load->lead_verdict = PACK_WRONG;
+		reason = PACK_HOLES_WRONG;
 	} else if (tail->has_content && r->prove && memcmp(sum, tail->sum, HASH_LEN) != 0) {
 		load->lead_verdict = PACK_WRONG;
-		reason = "SHA-256 does not agree with the content";
+		reason = PACK_SUM_WRONG;
 	} else if (!tail->has_content && r->size > 0) {
 		load->lead_verdict = PACK_REFUSED;
 		reason = "content where none can be";
@@ -343,7 +348,6 @@ static int end_open(struct pack_reader *r, struct pack_load *load, struct err *e
 static int begin_open(struct pack_reader *r, struct pack_load *load, struct err *err)
 {
 	const struct pack_member *m = &load->trail;
-	uint8_t unused[HASH_LEN];
 	struct cbor_out out;
 	size_t room = 1024 + m->head.path.len + m->head.user.len + m->head.group.len +
 		      m->head.target.len + m->head.link.len;
@@ -355,8 +359,8 @@ static int begin_open(struct pack_reader *r, struct pack_load *load, struct err 
 	r->open_at = load->at;
 	r->open_head = m->at;
 	r->verdict = m->verdict;
-	r->size = 0;
-	hash_end(r->hash, unused);
+	r->size = r->holes = 0;
+	pack_digest_begin(r->content_sum, m->head.has & PACK_HAS_SPARSE);
 	buf_clear(&r->path);
 	buf_clear(&r->record);
 	if (m->verdict == PACK_REFUSED) {
@@ -371,17 +375,18 @@ static int begin_open(struct pack_reader *r, struct pack_load *load, struct err 
 	cbor_out_init(&out, to, room);
 	pack_head_put(&out, &m->head, true);
 	buf_took(&r->record, cbor_out_len(&out));
-	r->head = (struct pack_head){.type = m->head.type};
+	r->head = (struct pack_head){.type = m->head.type, .has = m->head.has & PACK_HAS_SPARSE};
 	/* Its content so far. */
 	cbor_in_init(&in, load->raw + m->content, m->content_end - m->content);
 	while (pack_load_item(load, &in, &item, NULL) == 0 && item.kind < PACK_ITEM_TAIL) {
 		r->size += item.kind == PACK_ITEM_DATA ? item.data.len : item.hole;
+		r->holes += item.kind == PACK_ITEM_HOLE ? item.hole : 0;
 		if (!r->prove || load->summed)
 			continue;
 		if (item.kind == PACK_ITEM_DATA)
-			hash_add(r->hash, item.data.at, item.data.len);
+			pack_digest_data(r->content_sum, item.data.at, item.data.len);
 		else
-			hash_add_zeros(r->hash, item.hole);
+			pack_digest_hole(r->content_sum, item.hole);
 	}
 	return 0;
 }

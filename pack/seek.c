@@ -19,6 +19,7 @@
 #include "lib/fs.h"
 #include "lib/hash.h"
 #include "lib/seal.h"
+#include "pack/digest.h"
 #include "pack/keyblock.h"
 #include "pack/press.h"
 #include "pack/writer.h"
@@ -50,7 +51,7 @@ struct got {
 
 struct pack_seek_hand {
 	struct pack_press *press;
-	struct hash *hash;
+	struct pack_digest *digest;
 	uint64_t key_of; /* 1 + the pack whose key the press has; 0: none */
 	struct got index, data;
 	uint64_t index_at; /* which one .index has; 0: none */
@@ -311,8 +312,8 @@ struct pack_seek_hand *pack_seek_hand_new(struct err *err)
 	got_init(&hand->index);
 	got_init(&hand->data);
 	hand->press = pack_press_new(0, err);
-	hand->hash = hand->press != NULL ? hash_new(err) : NULL;
-	if (hand->hash == NULL) {
+	hand->digest = hand->press != NULL ? pack_digest_new(err) : NULL;
+	if (hand->digest == NULL) {
 		pack_seek_hand_free(hand);
 		return NULL;
 	}
@@ -326,7 +327,7 @@ void pack_seek_hand_free(struct pack_seek_hand *hand)
 	got_fini(&hand->index);
 	got_fini(&hand->data);
 	pack_press_free(hand->press);
-	hash_free(hand->hash);
+	pack_digest_free(hand->digest);
 	free(hand);
 }
 
@@ -421,7 +422,7 @@ struct member {
 	const struct pack_index_record *record;
 	uint32_t pack;
 	uint64_t at, seq; /* of the block that is next */
-	uint64_t size;
+	uint64_t size, holes;
 	struct cbor_in in;
 };
 
@@ -474,10 +475,13 @@ static int take_item(struct member *m, const struct pack_item *item, struct err 
 		return err_set(err, ERR_LIMIT, "content over the limit of 16 TiB");
 	m->size += n;
 	if (item->kind == PACK_ITEM_DATA) {
-		hash_add(m->hand->hash, item->data.at, n);
+		pack_digest_data(m->hand->digest, item->data.at, n);
 		return sink->data != NULL ? sink->data(sink->ctx, item->data.at, n, err) : 0;
 	}
-	hash_add_zeros(m->hand->hash, n);
+	m->holes += n;
+	if (!(m->record->head.has & PACK_HAS_SPARSE) && m->holes > PACK_HOLES_MAX)
+		return err_set(err, ERR_DAMAGE, PACK_HOLES_WRONG);
+	pack_digest_hole(m->hand->digest, n);
 	return sink->hole != NULL ? sink->hole(sink->ctx, n, err) : 0;
 }
 
@@ -492,9 +496,9 @@ static int take_tail(struct member *m, struct err *err)
 		pack_tail_fits(&m->record->head, &tail, err) != 0)
 		return -1;
 	if (tail.has_content != want->has_content || tail.size != want->size ||
-		memcmp(tail.sum, want->sum, sizeof tail.sum) != 0)
+		!pack_tail_same_sum(&tail, want))
 		return err_set(err, ERR_DAMAGE, "the index does not agree with the entry");
-	hash_end(m->hand->hash, sum);
+	pack_digest_end(m->hand->digest, sum);
 	if (tail.has_content && (m->size != tail.size || memcmp(sum, tail.sum, sizeof sum) != 0))
 		verdict = PACK_WRONG;
 	if (!tail.has_content && m->size > 0)
@@ -527,14 +531,13 @@ int pack_seek_member(const struct pack_seek *s, struct pack_seek_hand *hand, uin
 {
 	struct member m = {.s = s, .hand = hand, .sink = sink, .record = record, .pack = pack};
 	const struct pack *p = pack_of(s, pack);
-	uint8_t unused[HASH_LEN];
 	struct pack_item item;
 	int got;
 
 	if (record->block >= p->end - p->start)
 		return err_set(err, ERR_DAMAGE, "the index does not agree with the entry");
 	m.at = p->start + record->block;
-	hash_end(hand->hash, unused);
+	pack_digest_begin(hand->digest, record->head.has & PACK_HAS_SPARSE);
 	got = take_head(&m, err);
 	while (got == 0) {
 		if (pack_item_get(&m.in, &item, err) != 0)

@@ -13,10 +13,13 @@
 #include <mbedtls/oid.h>
 #include <mbedtls/pem.h>
 #include <mbedtls/platform_util.h>
+#include <mbedtls/version.h>
+#include <mbedtls/x509_crt.h>
 #include <mbedtls/x509_csr.h>
 
 #include "lib/buf.h"
 #include "lib/file.h"
+#include "lib/pass.h"
 #include "rpc/file.h"
 #include "rpc/x509.h"
 
@@ -25,6 +28,7 @@
 struct rpc_ca {
 	mbedtls_pk_context key;
 	mbedtls_x509_crt crt;
+	struct rpc_issuer issuer;
 };
 
 /* What a certificate to be written has. */
@@ -39,9 +43,8 @@ struct plan {
 
 /* --- Keys --- */
 
-static int make_key(mbedtls_pk_context *key, const char *path, struct err *err)
+static int make_key(mbedtls_pk_context *key, struct err *err)
 {
-	unsigned char pem[2048];
 	int status = rpc_x509_start(err);
 
 	if (status != 0)
@@ -50,13 +53,41 @@ static int make_key(mbedtls_pk_context *key, const char *path, struct err *err)
 	if (status == 0)
 		status = mbedtls_ecp_gen_key(
 			MBEDTLS_ECP_DP_SECP256R1, mbedtls_pk_ec(*key), rpc_x509_random, NULL);
-	if (status == 0)
-		status = mbedtls_pk_write_key_pem(key, pem, sizeof pem);
+	return status == 0 ? 0 : rpc_x509_fail(err, ERR_FAILED, status, "make a private key");
+}
+
+typedef int write_file(
+	const char *path, const void *bytes, size_t len, mode_t mode, struct err *err);
+
+/* As PEM, in the clear. */
+static int save_key(
+	mbedtls_pk_context *key, const char *path, write_file *write_it, struct err *err)
+{
+	unsigned char pem[2048];
+	int status = mbedtls_pk_write_key_pem(key, pem, sizeof pem);
+
 	if (status != 0)
 		status = rpc_x509_fail(err, ERR_FAILED, status, "private key %s", path);
 	else
-		status = file_write(path, pem, strlen((char *)pem), 0600, err);
+		status = write_it(path, pem, strlen((char *)pem), 0600, err);
 	mbedtls_platform_zeroize(pem, sizeof pem);
+	return status;
+}
+
+/* As DER, under a passphrase. */
+static int seal_key(
+	mbedtls_pk_context *key, const char *path, const struct pass *pass, struct err *err)
+{
+	unsigned char der[SEALED_SECRET_MAX];
+	int status = mbedtls_pk_write_key_der(key, der, sizeof der);
+
+	/* It is written to the end of the buffer. */
+	if (status < 0)
+		status = rpc_x509_fail(err, ERR_FAILED, status, "private key %s", path);
+	else
+		status = sealed_save(path, RPC_ROOT_HEADER, pass, der + sizeof der - status,
+			(size_t)status, err);
+	mbedtls_platform_zeroize(der, sizeof der);
 	return status;
 }
 
@@ -66,7 +97,9 @@ int rpc_key_make(const char *path, struct err *err)
 	int status;
 
 	mbedtls_pk_init(&key);
-	status = make_key(&key, path, err);
+	status = make_key(&key, err);
+	if (status == 0)
+		status = save_key(&key, path, file_write, err);
 	mbedtls_pk_free(&key);
 	return status;
 }
@@ -241,48 +274,53 @@ static int write_certificate(const struct plan *plan, struct buf *out, struct er
 
 /* --- Authorities --- */
 
-static int make_authority(const struct rpc_ca *issuer, const char *key_path, const char *cert_path,
-	const char *name, int days, struct err *err)
+int rpc_ca_make(const char *key_path, const char *cert_path, const char *label,
+	const struct pass *pass, struct err *err)
 {
 	char subject[NAME_LEN_MAX + 32];
-	struct plan plan = {.issuer = issuer, .subject = subject};
+	struct plan plan = {.subject = subject, .path_len = 1};
 	mbedtls_pk_context key;
 	struct buf pem;
 	int status;
 
-	if (!name_ok(name, strlen(name)))
-		return err_set(err, ERR_USAGE, "CA: its name has to be of a-z, 0-9, '-' and '.'");
-	snprintf(subject, sizeof subject, "CN=%s,O=fdump CA", name);
+	if (name_check("CA", label, err) != 0)
+		return -1;
+	snprintf(subject, sizeof subject, "CN=%s,O=" RPC_ROOT_O, label);
 	buf_init(&pem, RPC_FILE_MAX);
 	mbedtls_pk_init(&key);
 	plan.subject_key = &key;
-	plan.path_len = issuer == NULL ? 1 : 0;
 	plan.not_before = time(NULL) - RPC_CERT_SKEW_SEC;
-	plan.not_after = time(NULL) + (int64_t)days * DAY_SEC;
-	if (issuer != NULL && plan.not_after > time_from(&issuer->crt.valid_to))
-		plan.not_after = time_from(&issuer->crt.valid_to);
-	status = make_key(&key, key_path, err);
+	plan.not_after = time(NULL) + (int64_t)RPC_ROOT_DAYS * DAY_SEC;
+	status = make_key(&key, err);
 	if (status == 0)
 		status = write_certificate(&plan, &pem, err);
 	if (status == 0)
-		status = file_write(cert_path, pem.data, pem.len, 0644, err);
+		status = pass != NULL ? seal_key(&key, key_path, pass, err)
+				      : save_key(&key, key_path, file_write_new, err);
+	if (status == 0)
+		status = file_write_new(cert_path, pem.data, pem.len, 0644, err);
 	mbedtls_pk_free(&key);
 	buf_fini(&pem);
 	return status;
 }
 
-int rpc_ca_make(const char *key_path, const char *cert_path, const char *name, struct err *err)
+static int load_ca_key(
+	struct rpc_ca *ca, const char *path, sealed_ask *ask, const char *ctx, struct err *err)
 {
-	return make_authority(NULL, key_path, cert_path, name, RPC_ROOT_DAYS, err);
+	uint8_t der[SEALED_SECRET_MAX];
+	size_t len;
+	int status = sealed_load(path, RPC_ROOT_HEADER, ask, ctx, der, &len, err);
+
+	if (status == 1)
+		return rpc_x509_load_key(&ca->key, path, err);
+	if (status == 0)
+		status = rpc_x509_parse_key(&ca->key, der, len, err);
+	mbedtls_platform_zeroize(der, sizeof der);
+	return status;
 }
 
-int rpc_ca_intermediate(struct rpc_ca *ca, const char *key_path, const char *cert_path,
-	const char *name, struct err *err)
-{
-	return make_authority(ca, key_path, cert_path, name, RPC_INTERMEDIATE_DAYS, err);
-}
-
-struct rpc_ca *rpc_ca_open(const char *key_path, const char *cert_path, struct err *err)
+struct rpc_ca *rpc_ca_open(const char *key_path, const char *cert_path, sealed_ask *ask,
+	const char *ctx, struct err *err)
 {
 	struct rpc_ca *ca = calloc(1, sizeof *ca);
 
@@ -292,8 +330,10 @@ struct rpc_ca *rpc_ca_open(const char *key_path, const char *cert_path, struct e
 	}
 	mbedtls_pk_init(&ca->key);
 	mbedtls_x509_crt_init(&ca->crt);
-	if (rpc_x509_start(err) != 0 || rpc_x509_load_key(&ca->key, key_path, err) != 0 ||
-		rpc_x509_load_chain(&ca->crt, cert_path, err) != 0) {
+	if (rpc_x509_start(err) != 0 || rpc_x509_load_chain(&ca->crt, cert_path, err) != 0 ||
+		rpc_x509_authority(&ca->issuer, &ca->crt, err) != 0 ||
+		load_ca_key(ca, key_path, ask, ctx, err) != 0 ||
+		rpc_x509_check_pair(&ca->crt, &ca->key, cert_path, err) != 0) {
 		rpc_ca_close(ca);
 		return NULL;
 	}
@@ -334,21 +374,20 @@ static int check_possession(mbedtls_x509_csr *csr, struct err *err)
 	return 0;
 }
 
-static int add_intermediate(const struct rpc_ca *ca, struct buf *chain, struct err *err)
+const struct rpc_issuer *rpc_ca_issuer(const struct rpc_ca *ca)
 {
-	const mbedtls_x509_crt *crt = &ca->crt;
-
-	if (crt->issuer_raw.len == crt->subject_raw.len &&
-		memcmp(crt->issuer_raw.p, crt->subject_raw.p, crt->subject_raw.len) == 0)
-		return 0;
-	return rpc_ca_pem(crt->raw.p, crt->raw.len, chain, err);
+	return &ca->issuer;
 }
 
-int rpc_ca_sign(struct rpc_ca *ca, const void *csr_der, size_t len, const struct rpc_identity *id,
-	int64_t not_before, int64_t not_after, struct buf *chain, struct err *err)
+int64_t rpc_ca_until(const struct rpc_ca *ca)
 {
-	char subject[NAME_LEN_MAX + 96], dns[RPC_DNS_MAX];
-	struct plan plan = {.issuer = ca, .subject = subject, .dns = dns, .path_len = -1};
+	return time_from(&ca->crt.valid_to);
+}
+
+/* Writes the certificate that plan describes for the request's public key. */
+static int sign_request(struct rpc_ca *ca, const void *csr_der, size_t len, struct plan *plan,
+	struct buf *out, struct err *err)
+{
 	mbedtls_x509_csr csr;
 	int status;
 
@@ -361,25 +400,67 @@ int rpc_ca_sign(struct rpc_ca *ca, const void *csr_der, size_t len, const struct
 		status = rpc_x509_fail(err, ERR_FORMAT, status, "certificate request");
 	else
 		status = check_possession(&csr, err);
-	if (status != 0)
-		goto out;
-	snprintf(subject, sizeof subject, "CN=%s,OU=%s,serialNumber=%s", id->name,
-		rpc_role_name(id->role), id->host);
-	rpc_identity_dns(dns, id->role, id->name);
-	plan.subject_key = &csr.pk;
-	plan.not_before = not_before != 0 ? not_before : time(NULL) - RPC_CERT_SKEW_SEC;
-	plan.not_after = not_after != 0 ? not_after : time(NULL) + (int64_t)RPC_CERT_DAYS * DAY_SEC;
-	if (plan.not_after > time_from(&ca->crt.valid_to))
-		plan.not_after = time_from(&ca->crt.valid_to);
-	status = write_certificate(&plan, chain, err);
-	if (status == 0)
-		status = add_intermediate(ca, chain, err);
-out:
+	if (status == 0) {
+		plan->issuer = ca;
+		plan->subject_key = &csr.pk;
+		if (plan->not_before == 0)
+			plan->not_before = time(NULL) - RPC_CERT_SKEW_SEC;
+		if (plan->not_after > time_from(&ca->crt.valid_to))
+			plan->not_after = time_from(&ca->crt.valid_to);
+		status = write_certificate(plan, out, err);
+	}
 	mbedtls_x509_csr_free(&csr);
 	return status;
 }
 
+int rpc_ca_intermediate(struct rpc_ca *ca, const void *csr, size_t len, const char *manager,
+	const char *host, struct buf *cert, struct err *err)
+{
+	char subject[NAME_LEN_MAX + 96];
+	struct plan plan = {.subject = subject, .path_len = 0};
+	struct rpc_identity id;
+
+	if (ca->issuer.manager[0] != 0)
+		return err_set(err, ERR_DENIED, "CA: only the root signs for a manager");
+	if (rpc_identity_set(&id, RPC_MANAGER, manager, host, err) != 0)
+		return -1;
+	snprintf(subject, sizeof subject, "CN=%s,O=" RPC_MANAGER_O ",serialNumber=%s", manager,
+		host);
+	plan.not_after = time(NULL) + (int64_t)RPC_INTERMEDIATE_DAYS * DAY_SEC;
+	return sign_request(ca, csr, len, &plan, cert, err);
+}
+
+int rpc_ca_sign(struct rpc_ca *ca, const void *csr, size_t len, const struct rpc_identity *id,
+	int64_t not_before, int64_t not_after, struct buf *chain, struct err *err)
+{
+	char subject[NAME_LEN_MAX + 96], dns[RPC_DNS_MAX];
+	struct plan plan = {.subject = subject,
+		.dns = dns,
+		.path_len = -1,
+		.not_before = not_before,
+		.not_after = not_after};
+	int days = id->role == RPC_OPERATOR ? RPC_OPERATOR_DAYS : RPC_CERT_DAYS;
+
+	if (rpc_identity_signed(&ca->issuer, id->role, id->name, err) != 0)
+		return -1;
+	snprintf(subject, sizeof subject, "CN=%s,OU=%s,serialNumber=%s", id->name,
+		rpc_role_name(id->role), id->host);
+	rpc_identity_dns(dns, id->role, id->name);
+	if (not_after == 0)
+		plan.not_after = time(NULL) + (int64_t)days * DAY_SEC;
+	if (sign_request(ca, csr, len, &plan, chain, err) != 0)
+		return -1;
+	return ca->issuer.manager[0] == 0 ? 0
+					  : rpc_ca_pem(ca->crt.raw.p, ca->crt.raw.len, chain, err);
+}
+
 /* --- Looking at certificates --- */
+
+static void get_info(struct rpc_cert_info *info, const mbedtls_x509_crt *crt)
+{
+	info->not_before = time_from(&crt->valid_from);
+	info->not_after = time_from(&crt->valid_to);
+}
 
 int rpc_cert_info(const char *path, struct rpc_cert_info *info, struct err *err)
 {
@@ -392,12 +473,94 @@ int rpc_cert_info(const char *path, struct rpc_cert_info *info, struct err *err)
 		status = rpc_x509_load_chain(&crt, path, err);
 	if (status == 0)
 		status = rpc_x509_identity(&info->id, &crt, err);
-	if (status == 0) {
-		info->not_before = time_from(&crt.valid_from);
-		info->not_after = time_from(&crt.valid_to);
-	}
+	if (status == 0)
+		get_info(info, &crt);
 	mbedtls_x509_crt_free(&crt);
 	return status;
+}
+
+/* Parses root and chain, and verifies the one by the other and by the key. */
+static int check_chain(mbedtls_x509_crt *root, const void *root_der, size_t root_len,
+	mbedtls_x509_crt *chain, const void *pem, size_t len, const char *key_path, struct err *err)
+{
+	mbedtls_pk_context key;
+	struct buf text;
+	uint32_t flags;
+	int status;
+
+	mbedtls_pk_init(&key);
+	buf_init(&text, RPC_CHAIN_MAX + 1);
+	status = buf_add(&text, pem, len, err) != 0 || buf_add(&text, "", 1, err) != 0 ? -1 : 0;
+	if (status == 0 &&
+		((status = mbedtls_x509_crt_parse_der(root, root_der, root_len)) != 0 ||
+			(status = mbedtls_x509_crt_parse(chain, text.data, text.len)) != 0))
+		status = rpc_x509_fail(err, ERR_FORMAT, status, "certificate");
+	if (status == 0 && (status = mbedtls_x509_crt_verify_with_profile(chain, root, NULL,
+				    rpc_x509_profile(), NULL, &flags, NULL, NULL)) != 0)
+		status = rpc_x509_fail(err, ERR_DENIED, status, "certificate");
+	if (status == 0)
+		status = rpc_x509_load_key(&key, key_path, err);
+	if (status == 0)
+		status = rpc_x509_check_pair(chain, &key, "certificate", err);
+	mbedtls_pk_free(&key);
+	buf_fini(&text);
+	return status;
+}
+
+int rpc_cert_check(const void *root_der, size_t root_len, const void *chain_pem, size_t len,
+	const char *key_path, struct rpc_cert_info *info, struct err *err)
+{
+	mbedtls_x509_crt root, chain;
+	int status;
+
+	mbedtls_x509_crt_init(&root);
+	mbedtls_x509_crt_init(&chain);
+	status = check_chain(&root, root_der, root_len, &chain, chain_pem, len, key_path, err);
+	if (status == 0)
+		status = rpc_x509_identity(&info->id, &chain, err);
+	if (status == 0)
+		get_info(info, &chain);
+	mbedtls_x509_crt_free(&root);
+	mbedtls_x509_crt_free(&chain);
+	return status;
+}
+
+int rpc_ca_check(const void *root_der, size_t root_len, const void *pem, size_t len,
+	const char *key_path, struct rpc_issuer *issuer, struct err *err)
+{
+	mbedtls_x509_crt root, crt;
+	int status;
+
+	mbedtls_x509_crt_init(&root);
+	mbedtls_x509_crt_init(&crt);
+	status = check_chain(&root, root_der, root_len, &crt, pem, len, key_path, err);
+	if (status == 0)
+		status = rpc_x509_authority(issuer, &crt, err);
+	if (status == 0 && (issuer->manager[0] == 0 || !crt.MBEDTLS_PRIVATE(ca_istrue)))
+		status = err_set(err, ERR_DENIED, "certificate: not a manager's intermediate");
+	mbedtls_x509_crt_free(&root);
+	mbedtls_x509_crt_free(&crt);
+	return status;
+}
+
+int rpc_key_fits(const char *key_path, const char *cert_path, struct err *err)
+{
+	mbedtls_pk_context key;
+	mbedtls_x509_crt crt;
+	int ret;
+
+	mbedtls_pk_init(&key);
+	mbedtls_x509_crt_init(&crt);
+	ret = rpc_x509_start(err);
+	if (ret == 0)
+		ret = rpc_x509_load_key(&key, key_path, err);
+	if (ret == 0)
+		ret = rpc_x509_load_chain(&crt, cert_path, err);
+	if (ret == 0)
+		ret = rpc_x509_check_pair(&crt, &key, cert_path, NULL) == 0 ? 0 : 1;
+	mbedtls_pk_free(&key);
+	mbedtls_x509_crt_free(&crt);
+	return ret;
 }
 
 bool rpc_cert_due(const struct rpc_cert_info *info, int64_t now)

@@ -13,47 +13,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Credit is said when this much was taken since. */
-#define CREDIT_STEP (RPC_WINDOW / 4)
-
 static void on_deadline(void *arg);
 
-/* --- The table --- */
+/* --- Life --- */
 
 static struct rpc_table *table_of(struct rpc_conn *conn, bool mine)
 {
 	return mine ? &conn->mine : &conn->theirs;
-}
-
-static struct rpc_call *find(const struct rpc_table *t, uint64_t id)
-{
-	struct rpc_call *call = t->size > 0 ? t->chains[id & (t->size - 1)] : NULL;
-
-	while (call != NULL && call->id != id)
-		call = call->hash_next;
-	return call;
-}
-
-static int grow(struct rpc_table *t)
-{
-	size_t size = t->size > 0 ? 2 * t->size : 8, i;
-	struct rpc_call **chains = calloc(size, sizeof *chains);
-
-	if (chains == NULL)
-		return -1;
-	for (i = 0; i < t->size; i++) {
-		while (t->chains[i] != NULL) {
-			struct rpc_call *call = t->chains[i];
-
-			t->chains[i] = call->hash_next;
-			call->hash_next = chains[call->id & (size - 1)];
-			chains[call->id & (size - 1)] = call;
-		}
-	}
-	free(t->chains);
-	t->chains = chains;
-	t->size = size;
-	return 0;
 }
 
 static struct rpc_call *call_new(
@@ -62,7 +28,7 @@ static struct rpc_call *call_new(
 	struct rpc_table *t = table_of(conn, mine);
 	struct rpc_call *call = calloc(1, sizeof *call);
 
-	if (call == NULL || (t->count >= t->size && grow(t) != 0)) {
+	if (call == NULL || rpc_table_room(t) != 0) {
 		free(call);
 		err_set(err, ERR_NOMEM, "request: out of memory");
 		return NULL;
@@ -71,14 +37,13 @@ static struct rpc_call *call_new(
 	call->mine = mine;
 	call->id = id;
 	call->timeout_ms = timeout_ms;
-	call->start_ms = rpc_loop_now_ms(conn->loop);
+	call->start_ms = rpc_loop_now_ms(conn->link.loop);
 	call->deadline_ms = call->start_ms + timeout_ms;
-	call->in_window = call->out_credit = RPC_WINDOW;
+	call->in_size = call->in_window = conn->link.credit;
+	call->out_credit = conn->link.peer_credit;
 	call->ready = true;
-	call->hash_next = t->chains[id & (t->size - 1)];
-	t->chains[id & (t->size - 1)] = call;
-	t->count++;
-	rpc_timer_start(&call->timer, conn->loop, timeout_ms, on_deadline, call);
+	rpc_table_add(t, call);
+	rpc_timer_start(&call->timer, conn->link.loop, timeout_ms, on_deadline, call);
 	return call;
 }
 
@@ -91,9 +56,24 @@ static enum rpc_half *request_half(struct rpc_call *call)
 /* Every end of a blob comes here. */
 static void end_half(struct rpc_call *call, enum rpc_half *half)
 {
-	if (*half == RPC_HALF_OPEN && half == request_half(call))
-		table_of(call->conn, call->mine)->blobs--;
+	struct rpc_table *t = table_of(call->conn, call->mine);
+
+	if (call->counted && half == request_half(call)) {
+		assert(*half == RPC_HALF_OPEN && t->blobs > 0);
+		t->blobs--;
+		call->counted = false;
+	}
 	*half = RPC_HALF_DONE;
+}
+
+/* The blob of the request begins. What it is sent with is the sender's choice,
+ * so it counts, unless the receiver has yet to give it its first credit. */
+static void open_request_half(struct rpc_call *call, uint32_t credit)
+{
+	*request_half(call) = RPC_HALF_OPEN;
+	call->counted = credit > 0;
+	if (call->counted)
+		table_of(call->conn, call->mine)->blobs++;
 }
 
 static void remove_sender(struct rpc_call *call)
@@ -115,23 +95,18 @@ static void remove_sender(struct rpc_call *call)
 static void remove_call(struct rpc_call *call)
 {
 	struct rpc_conn *conn = call->conn;
-	struct rpc_table *t = table_of(conn, call->mine);
-	struct rpc_call **at = &t->chains[call->id & (t->size - 1)];
 
 	assert(!call->over && !call->finished);
 	end_half(call, &call->out);
 	end_half(call, &call->in);
 	remove_sender(call);
 	rpc_timer_stop(&call->timer);
-	while (*at != call)
-		at = &(*at)->hash_next;
-	*at = call->hash_next;
-	t->count--;
+	rpc_table_remove(table_of(conn, call->mine), call);
 	call->over = true;
 	call->list_next = conn->grave;
 	conn->grave = call;
 	/* Shutting down may have waited for this, or a new call. */
-	rpc_conn_kick(conn);
+	rpc_link_kick(&conn->link);
 }
 
 void rpc_call_bury(struct rpc_conn *conn)
@@ -156,7 +131,7 @@ static void send_frame(
 		.id = call->id,
 	};
 
-	rpc_conn_send(call->conn, &h, payload);
+	rpc_link_send(&call->conn->link, &h, payload);
 }
 
 static void send_status(
@@ -168,18 +143,32 @@ static void send_status(
 	send_frame(call, kind, flags | RPC_ERROR, payload, len);
 }
 
+/* Lets the peer send that many more bytes of its blob. */
+static void send_credit(struct rpc_call *call, uint32_t more)
+{
+	uint8_t payload[4];
+	unsigned i;
+
+	call->in_window += more;
+	assert(call->in_size <= RPC_WINDOW_MAX &&
+		call->in_window + call->in_held + call->in_taken <= call->in_size);
+	for (i = 0; i < 4; i++)
+		payload[i] = (uint8_t)(more >> 8 * i);
+	send_frame(call, RPC_WINDOW_MORE, 0, payload, sizeof payload);
+}
+
 /* --- Ends --- */
 
 static void log_call(struct rpc_call *call, const struct err *err)
 {
 	struct rpc_conn *conn = call->conn;
 	struct rpc_access access = {
-		.peer = &conn->peer,
-		.address = conn->address,
+		.peer = &conn->link.peer,
+		.address = conn->link.address,
 		.method = call->method != NULL ? call->method->name : "?",
 		.status = err != NULL ? err->code : call->status,
 		.message = err != NULL ? err->message : "",
-		.ms = rpc_loop_now_ms(conn->loop) - call->start_ms,
+		.ms = rpc_loop_now_ms(conn->link.loop) - call->start_ms,
 		.bytes_in = call->bytes_in,
 		.bytes_out = call->bytes_out,
 	};
@@ -207,9 +196,9 @@ static void make_ghost(struct rpc_call *call)
 
 	call->ghost = true;
 	remove_sender(call);
-	call->timeout_ms = conn->times->cancel;
-	call->deadline_ms = rpc_loop_now_ms(conn->loop) + call->timeout_ms;
-	rpc_timer_start(&call->timer, conn->loop, call->timeout_ms, on_deadline, call);
+	call->timeout_ms = conn->link.times->cancel;
+	call->deadline_ms = rpc_loop_now_ms(conn->link.loop) + call->timeout_ms;
+	rpc_timer_start(&call->timer, conn->link.loop, call->timeout_ms, on_deadline, call);
 }
 
 /* Tells the peer that this own call is not wanted any more. */
@@ -257,7 +246,7 @@ static void finish_theirs(struct rpc_call *call)
 	call->finished = true;
 	call->list_next = conn->finished;
 	conn->finished = call;
-	rpc_conn_kick(conn);
+	rpc_link_kick(&conn->link);
 }
 
 void rpc_call_settle(struct rpc_conn *conn)
@@ -353,27 +342,28 @@ static void on_deadline(void *arg)
 {
 	struct rpc_call *call = arg;
 	struct rpc_conn *conn = call->conn;
-	int64_t left = call->deadline_ms - rpc_loop_now_ms(conn->loop);
+	int64_t left = call->deadline_ms - rpc_loop_now_ms(conn->link.loop);
 	struct err err = {0};
 
 	if (left > 0) { /* it has moved */
-		rpc_timer_start(&call->timer, conn->loop, left, on_deadline, call);
+		rpc_timer_start(&call->timer, conn->link.loop, left, on_deadline, call);
 		return;
 	}
-	conn->busy++;
+	rpc_link_enter(&conn->link);
 	err_set(&err, ERR_TIMEOUT, "no progress for %lld ms", (long long)call->timeout_ms);
 	if (call->ghost)
-		rpc_conn_failf(conn, ERR_TIMEOUT, "the peer does not end a cancelled request");
+		rpc_link_failf(
+			&conn->link, ERR_TIMEOUT, "the peer does not end a cancelled request");
 	else if (call->mine)
 		abort_mine(call, &err);
 	else
 		fail_theirs_now(call, &err);
-	rpc_conn_leave(conn);
+	rpc_link_leave(&conn->link);
 }
 
 static void progress(struct rpc_call *call)
 {
-	call->deadline_ms = rpc_loop_now_ms(call->conn->loop) + call->timeout_ms;
+	call->deadline_ms = rpc_loop_now_ms(call->conn->link.loop) + call->timeout_ms;
 }
 
 /* --- Blobs out --- */
@@ -390,11 +380,12 @@ static void add_sender(struct rpc_call *call)
 	call->send_next = NULL;
 	*conn->send_last = call;
 	conn->send_last = &call->send_next;
-	rpc_conn_kick(conn);
+	rpc_link_kick(&conn->link);
 }
 
 static void send_piece(struct rpc_call *call, const uint8_t *bytes, size_t len, bool last)
 {
+	assert(len <= call->out_credit);
 	send_frame(call, RPC_BLOB, last ? RPC_LAST : 0, bytes, len);
 	call->out_credit -= (uint32_t)len;
 	call->bytes_out += len;
@@ -411,7 +402,7 @@ static void send_piece(struct rpc_call *call, const uint8_t *bytes, size_t len, 
 static void fill_from(struct rpc_call *call)
 {
 	struct rpc_conn *conn = call->conn;
-	uint8_t *scratch = rpc_loop_scratch(conn->loop);
+	uint8_t *scratch = rpc_loop_scratch(conn->link.loop);
 	size_t cap = call->out_credit < RPC_PAYLOAD_MAX ? call->out_credit : RPC_PAYLOAD_MAX;
 	size_t len = 0;
 	bool last = false;
@@ -419,7 +410,7 @@ static void fill_from(struct rpc_call *call)
 	int status = call->ops->fill(call->arg, scratch, cap, &len, &last, &err);
 
 	/* The callback may have ended the call, or the connection. */
-	if (call->ghost || call->over || call->out != RPC_HALF_OPEN || !rpc_conn_alive(conn))
+	if (call->ghost || call->over || call->out != RPC_HALF_OPEN || !rpc_link_alive(&conn->link))
 		return;
 	assert(len <= cap && (status != 0 || len > 0 || last));
 	if (status == 0)
@@ -434,8 +425,8 @@ static void fill_from(struct rpc_call *call)
 
 void rpc_call_refill(struct rpc_conn *conn)
 {
-	while (conn->send_first != NULL && rpc_conn_behind(conn) < RPC_OUT_LOW &&
-		rpc_conn_alive(conn)) {
+	while (conn->send_first != NULL && rpc_link_behind(&conn->link) < RPC_OUT_LOW &&
+		rpc_link_alive(&conn->link)) {
 		struct rpc_call *call = conn->send_first;
 
 		remove_sender(call);
@@ -447,7 +438,7 @@ void rpc_call_refill(struct rpc_conn *conn)
 
 static void breach(struct rpc_conn *conn, const struct rpc_header *h, const char *what)
 {
-	rpc_conn_failf(conn, ERR_FORMAT, "frame of kind %u, id %llu: %s", h->kind,
+	rpc_link_failf(&conn->link, ERR_FORMAT, "frame of kind %u, id %llu: %s", h->kind,
 		(unsigned long long)h->id, what);
 }
 
@@ -475,12 +466,12 @@ static void on_notify(struct rpc_conn *conn, const struct rpc_header *h, const u
 	struct err err = {0};
 	struct rpc_call record = {.conn = conn, .method = m};
 
-	record.start_ms = rpc_loop_now_ms(conn->loop);
+	record.start_ms = rpc_loop_now_ms(conn->link.loop);
 	if (verdict == NULL && rpc_params_get(values, m->fields != NULL ? m->fields : no_fields,
 				       payload, h->len, &err) != 0)
 		verdict = &err;
 	if (verdict == NULL)
-		m->notified(conn->service->ctx, &conn->peer, values);
+		m->notified(conn->service->ctx, &conn->link.peer, values);
 	log_call(&record, verdict);
 }
 
@@ -490,27 +481,28 @@ static void on_request(struct rpc_conn *conn, const struct rpc_header *h, const 
 	struct rpc_call *call;
 	struct err err = {0};
 
-	if (h->id != conn->their_next || conn->peer_bye) {
+	if (h->id != conn->their_next || conn->link.peer_bye) {
 		breach(conn, h, "not the next request");
 		return;
 	}
 	conn->their_next++;
 	if (conn->theirs.count >= RPC_CALLS_MAX ||
-		((h->flags & RPC_MORE) && conn->theirs.blobs >= RPC_BLOBS_MAX)) {
-		rpc_conn_failf(conn, ERR_LIMIT, "more requests open than %d, or blobs than %d",
-			RPC_CALLS_MAX, RPC_BLOBS_MAX);
+		((h->flags & RPC_MORE) && conn->link.credit > 0 &&
+			conn->theirs.blobs >= RPC_BLOBS_MAX)) {
+		rpc_link_failf(&conn->link, ERR_LIMIT,
+			"more requests open than %d, or blobs than %d", RPC_CALLS_MAX,
+			RPC_BLOBS_MAX);
 		return;
 	}
-	call = call_new(conn, false, h->id, m != NULL ? m->deadline_ms : conn->times->cancel, &err);
+	call = call_new(
+		conn, false, h->id, m != NULL ? m->deadline_ms : conn->link.times->cancel, &err);
 	if (call == NULL) {
-		rpc_conn_fail(conn, &err);
+		rpc_link_fail(&conn->link, &err);
 		return;
 	}
 	call->method = m;
-	if (h->flags & RPC_MORE) {
-		call->in = RPC_HALF_OPEN;
-		conn->theirs.blobs++;
-	}
+	if (h->flags & RPC_MORE)
+		open_request_half(call, conn->link.credit);
 	if (verdict != NULL)
 		rpc_call_fail(call, verdict);
 	else
@@ -519,7 +511,7 @@ static void on_request(struct rpc_conn *conn, const struct rpc_header *h, const 
 
 static void on_reply(struct rpc_conn *conn, const struct rpc_header *h, const uint8_t *payload)
 {
-	struct rpc_call *call = find(&conn->mine, h->id);
+	struct rpc_call *call = rpc_table_find(&conn->mine, h->id);
 	struct err err = {0};
 
 	if (call == NULL || call->replied) {
@@ -530,15 +522,25 @@ static void on_reply(struct rpc_conn *conn, const struct rpc_header *h, const ui
 	progress(call);
 	if (h->flags & RPC_ERROR) {
 		if (rpc_status_get(&err, payload, h->len, &err) != 0)
-			rpc_conn_fail(conn, &err);
+			rpc_link_fail(&conn->link, &err);
 		else if (call->ghost)
 			remove_call(call);
 		else
 			end_mine(call, &err);
 		return;
 	}
-	if (h->flags & RPC_MORE)
+	if (h->flags & RPC_MORE) {
 		call->in = RPC_HALF_OPEN;
+		if (!call->ghost && call->in_max == 0) {
+			err_set(&err, ERR_LIMIT, "the reply has a blob, and none was asked for");
+			abort_mine(call, &err);
+			return;
+		}
+		if (!call->ghost && call->in_size == 0) {
+			call->in_size = RPC_WINDOW;
+			send_credit(call, RPC_WINDOW);
+		}
+	}
 	if (!call->ghost && call->ops != NULL && call->ops->reply != NULL)
 		call->ops->reply(call->arg, payload, h->len, (h->flags & RPC_MORE) != 0);
 	check_mine(call);
@@ -555,6 +557,15 @@ static void deliver(struct rpc_call *call, const uint8_t *bytes, size_t len, boo
 		fail_theirs_now(call, &err);
 		return;
 	}
+	if (call->mine && call->bytes_in > call->in_max) {
+		err_set(&err, ERR_LIMIT, "the reply's blob is longer than %llu bytes",
+			(unsigned long long)call->in_max);
+		if (last)
+			end_mine(call, &err);
+		else
+			abort_mine(call, &err);
+		return;
+	}
 	call->in_held += (uint32_t)len;
 	if (call->ops != NULL && call->ops->data != NULL)
 		call->ops->data(call->arg, bytes, len, last);
@@ -565,7 +576,7 @@ static void deliver(struct rpc_call *call, const uint8_t *bytes, size_t len, boo
 static void on_blob(struct rpc_conn *conn, const struct rpc_header *h, const uint8_t *payload)
 {
 	bool mine = (h->flags & RPC_RESPONSE) != 0, last = (h->flags & RPC_LAST) != 0;
-	struct rpc_call *call = find(table_of(conn, mine), h->id);
+	struct rpc_call *call = rpc_table_find(table_of(conn, mine), h->id);
 	struct err err = {0};
 
 	if (call == NULL || call->in != RPC_HALF_OPEN) {
@@ -575,7 +586,7 @@ static void on_blob(struct rpc_conn *conn, const struct rpc_header *h, const uin
 	if (h->flags & RPC_ERROR) {
 		end_half(call, &call->in);
 		if (rpc_status_get(&err, payload, h->len, &err) != 0)
-			rpc_conn_fail(conn, &err);
+			rpc_link_fail(&conn->link, &err);
 		else if (call->ghost)
 			remove_call(call);
 		else
@@ -583,7 +594,7 @@ static void on_blob(struct rpc_conn *conn, const struct rpc_header *h, const uin
 		return;
 	}
 	if (h->len > call->in_window) {
-		rpc_conn_failf(conn, ERR_LIMIT, "a blob goes over its window");
+		rpc_link_failf(&conn->link, ERR_LIMIT, "a blob goes over its window");
 		return;
 	}
 	call->in_window -= h->len;
@@ -602,7 +613,7 @@ static void on_blob(struct rpc_conn *conn, const struct rpc_header *h, const uin
 static void on_window(struct rpc_conn *conn, const struct rpc_header *h, const uint8_t *payload)
 {
 	bool mine = (h->flags & RPC_RESPONSE) != 0;
-	struct rpc_call *call = find(table_of(conn, mine), h->id);
+	struct rpc_call *call = rpc_table_find(table_of(conn, mine), h->id);
 	uint32_t more = (uint32_t)payload[0] | (uint32_t)payload[1] << 8 |
 			(uint32_t)payload[2] << 16 | (uint32_t)payload[3] << 24;
 
@@ -611,7 +622,7 @@ static void on_window(struct rpc_conn *conn, const struct rpc_header *h, const u
 			breach(conn, h, "credit for what never was");
 		return;
 	}
-	if (more == 0 || more > RPC_WINDOW - call->out_credit) {
+	if (more == 0 || more > RPC_WINDOW_MAX - call->out_credit) {
 		breach(conn, h, "credit beyond the window");
 		return;
 	}
@@ -622,7 +633,7 @@ static void on_window(struct rpc_conn *conn, const struct rpc_header *h, const u
 
 static void on_cancel(struct rpc_conn *conn, const struct rpc_header *h)
 {
-	struct rpc_call *call = find(&conn->theirs, h->id);
+	struct rpc_call *call = rpc_table_find(&conn->theirs, h->id);
 	struct err err = {0};
 
 	if (call == NULL) { /* it may have crossed the reply */
@@ -649,7 +660,7 @@ void rpc_call_frame(struct rpc_conn *conn, const struct rpc_header *h, const uin
 	struct err err = {0};
 
 	if (verdict == NULL && (h->kind == RPC_REQUEST || h->kind == RPC_NOTIFY))
-		rpc_dispatch_check(conn->service, &conn->peer, h, &found, &err);
+		rpc_dispatch_check(conn->service, &conn->link.peer, h, &found, &err);
 	switch (h->kind) {
 	case RPC_REQUEST:
 		on_request(conn, h, payload, found, verdict);
@@ -675,14 +686,15 @@ void rpc_call_frame(struct rpc_conn *conn, const struct rpc_header *h, const uin
 
 static int may_start(struct rpc_conn *conn, size_t len, struct err *err)
 {
-	if (conn->state != RPC_UP || conn->closing)
-		return err_set(err, ERR_CLOSED, "the connection to %s is not up", conn->address);
+	if (!rpc_link_is_up(&conn->link))
+		return err_set(
+			err, ERR_CLOSED, "the connection to %s is not up", conn->link.address);
 	if (len > RPC_PAYLOAD_MAX)
 		return err_set(err, ERR_LIMIT, "request: %zu bytes of parameters, at most %d", len,
 			RPC_PAYLOAD_MAX);
-	if (rpc_conn_behind(conn) > RPC_OUT_HIGH) {
+	if (rpc_link_behind(&conn->link) > RPC_OUT_HIGH) {
 		conn->refused_busy = true;
-		return err_set(err, ERR_BUSY, "the connection to %s is behind", conn->address);
+		return err_set(err, ERR_BUSY, "the connection to %s is behind", conn->link.address);
 	}
 	return 0;
 }
@@ -694,9 +706,11 @@ struct rpc_call *rpc_call_start(struct rpc_conn *conn, const struct rpc_request 
 
 	if (may_start(conn, r->len, err) != 0)
 		return NULL;
-	if (conn->mine.count >= RPC_CALLS_MAX || (r->blob && conn->mine.blobs >= RPC_BLOBS_MAX)) {
+	assert(r->reply_window <= RPC_WINDOW_MAX);
+	if (conn->mine.count >= RPC_CALLS_MAX ||
+		(r->blob && conn->link.peer_credit > 0 && conn->mine.blobs >= RPC_BLOBS_MAX)) {
 		conn->refused_busy = true;
-		err_set(err, ERR_BUSY, "too many requests to %s are open", conn->address);
+		err_set(err, ERR_BUSY, "too many requests to %s are open", conn->link.address);
 		return NULL;
 	}
 	call = call_new(conn, true, conn->next_id, r->timeout_ms, err);
@@ -707,10 +721,14 @@ struct rpc_call *rpc_call_start(struct rpc_conn *conn, const struct rpc_request 
 	call->arg = r->arg;
 	if (r->blob) {
 		h.flags = RPC_MORE;
-		call->out = RPC_HALF_OPEN;
-		conn->mine.blobs++;
+		open_request_half(call, conn->link.peer_credit);
 	}
-	rpc_conn_send(conn, &h, r->params);
+	call->in_max = r->reply_max;
+	rpc_link_send(&conn->link, &h, r->params);
+	if (r->reply_max > 0 && r->reply_window > conn->link.credit) {
+		call->in_size = r->reply_window;
+		send_credit(call, r->reply_window - conn->link.credit);
+	}
 	add_sender(call);
 	return call;
 }
@@ -729,7 +747,7 @@ int rpc_notify(
 
 	if (may_start(conn, len, err) != 0)
 		return -1;
-	rpc_conn_send(conn, &h, params);
+	rpc_link_send(&conn->link, &h, params);
 	return 0;
 }
 
@@ -754,20 +772,29 @@ void rpc_call_reply(struct rpc_call *call, const void *bytes, size_t len, bool b
 
 void rpc_call_took(struct rpc_call *call, size_t len)
 {
-	uint8_t more[4];
-	unsigned i;
+	uint32_t more;
 
 	assert(len <= call->in_held);
 	call->in_held -= (uint32_t)len;
 	call->in_taken += (uint32_t)len;
 	progress(call);
-	if (call->in != RPC_HALF_OPEN || call->in_taken < CREDIT_STEP)
+	/* Said by the quarter of the window, not for each piece. */
+	if (call->in != RPC_HALF_OPEN || call->in_taken == 0 || call->in_taken < call->in_size / 4)
 		return;
-	for (i = 0; i < 4; i++)
-		more[i] = (uint8_t)(call->in_taken >> 8 * i);
-	call->in_window += call->in_taken;
+	more = call->in_taken;
 	call->in_taken = 0;
-	send_frame(call, RPC_WINDOW_MORE, 0, more, sizeof more);
+	send_credit(call, more);
+}
+
+void rpc_call_grant(struct rpc_call *call, uint32_t bytes)
+{
+	assert(!call->mine && bytes > 0);
+	if (call->in != RPC_HALF_OPEN || call->ghost || call->finished)
+		return;
+	assert(bytes <= RPC_WINDOW_MAX - call->in_size);
+	call->in_size += bytes;
+	progress(call);
+	send_credit(call, bytes);
 }
 
 void rpc_call_resume(struct rpc_call *call)
@@ -778,7 +805,12 @@ void rpc_call_resume(struct rpc_call *call)
 
 const struct rpc_identity *rpc_call_peer(const struct rpc_call *call)
 {
-	return &call->conn->peer;
+	return &call->conn->link.peer;
+}
+
+const char *rpc_call_address(const struct rpc_call *call)
+{
+	return call->conn->link.address;
 }
 
 bool rpc_call_has_blob(const struct rpc_call *call)

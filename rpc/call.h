@@ -14,9 +14,11 @@
  * Blobs are pulled: `fill` is asked for the next bytes when there is room for
  * them, and `data` hands out what came. Bytes handed out count against the
  * sender's window until rpc_call_took says that they are out of memory again:
- * a slow consumer so stops its own blob and nothing else. A blob is whole only
- * when `data` said `last`; one that ends in any other way ends in `done` with
- * an error.
+ * a slow consumer so stops its own blob and nothing else. The window is what
+ * this side's HELLO gave to each blob (rpc_conn_opts.credit), what
+ * rpc_call_grant gave to a request's, or what rpc_request.reply_window has for
+ * a reply's. A blob is whole only when `data` said `last`; one that ends in any other way ends in
+ * `done` with an error.
  */
 #ifndef FDUMP_RPC_CALL_H
 #define FDUMP_RPC_CALL_H
@@ -55,7 +57,15 @@ struct rpc_request {
 	uint16_t method;
 	const void *params; /* a CBOR map; copied */
 	size_t len;
-	bool blob; /* ops->fill gives a blob */
+	/* ops->fill gives a blob. The responder may answer before it wants any of
+	 * it: `done` then has no error, and what the reply says is all there is. */
+	bool blob;
+	/* Longest blob of the reply that is accepted; 0: none. A longer one ends
+	 * the call with ERR_LIMIT. */
+	uint64_t reply_max;
+	/* Bytes of it that may be under way at once, up to RPC_WINDOW_MAX; what
+	 * is less than the connection's credit, or 0, is the usual window. */
+	uint32_t reply_window;
 	/* Longest time without progress: until the reply, then between pieces. */
 	int64_t timeout_ms;
 	const struct rpc_call_ops *ops; /* borrowed until done */
@@ -63,7 +73,7 @@ struct rpc_request {
 };
 
 /* Starts a call. NULL with err set: ERR_BUSY if RPC_CALLS_MAX are open, or
- * RPC_BLOBS_MAX with blobs, or the peer is behind with reading (the
+ * RPC_BLOBS_MAX with blobs that may be sent at once, or the peer is behind with reading (the
  * connection's `room` will say when), ERR_CLOSED if it is not up, ERR_LIMIT if
  * the parameters are too long. */
 struct rpc_call *rpc_call_start(
@@ -78,6 +88,12 @@ int rpc_notify(
 
 /* Sets the callbacks of a served call. Without, there are none. */
 void rpc_call_serve(struct rpc_call *call, const struct rpc_call_ops *ops, void *arg);
+/* Of a served call: that many more bytes of the request's blob may be sent,
+ * beside what rpc_call_took gives back; with RPC_CREDIT_NONE the first ones.
+ * What was granted and not taken may be RPC_WINDOW_MAX bytes at most. What is
+ * never granted is never sent: a handler may reply without it. Nothing happens
+ * if the blob is at its end. */
+void rpc_call_grant(struct rpc_call *call, uint32_t bytes);
 /* Answers a served call, once; bytes are a CBOR map, len at most
  * RPC_PAYLOAD_MAX. With blob, ops->fill gives one. What the request's blob
  * still sends is thrown away, unless the own blob is not at its end. */
@@ -92,6 +108,8 @@ void rpc_call_resume(struct rpc_call *call);
 
 /* Of a served call: who asks. Borrowed, valid as long as the call. */
 const struct rpc_identity *rpc_call_peer(const struct rpc_call *call);
+/* Of a served call: the peer's address, for logs. Borrowed likewise. */
+const char *rpc_call_address(const struct rpc_call *call);
 /* Of a served call: true if a blob comes with it. */
 bool rpc_call_has_blob(const struct rpc_call *call);
 

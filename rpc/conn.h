@@ -12,7 +12,8 @@
  * some 6 KiB, mbedTLS) and about 2 KiB here. The most a peer that may ask
  * can make it hold: 16 KiB of a frame that is not whole, RPC_CALLS_MAX calls
  * of 400 bytes, RPC_OUT_MAX bytes of output it does not read; and, in the
- * hands of handlers, RPC_BLOBS_MAX windows of blob bytes they have not taken.
+ * hands of handlers, RPC_BLOBS_MAX windows of blob bytes they have not taken,
+ * or, with RPC_CREDIT_NONE, what they have granted.
  */
 #ifndef FDUMP_RPC_CONN_H
 #define FDUMP_RPC_CONN_H
@@ -22,23 +23,13 @@
 
 #include "lib/err.h"
 #include "rpc/identity.h"
+#include "rpc/times.h"
 
 struct rpc_conn;
 struct rpc_expect;
 struct rpc_loop;
 struct rpc_service;
 struct rpc_tls_conf;
-
-/* Deadlines, in milliseconds. */
-struct rpc_times {
-	int64_t handshake; /* from the beginning to the peer's HELLO */
-	int64_t frame;     /* from a frame's first byte to its last */
-	int64_t ping;      /* of silence, after which it is asked for life */
-	int64_t dead;      /* of silence, or of nothing written, after which it is cut */
-	int64_t bye;       /* from shutdown to the end */
-	int64_t cancel;    /* for the peer to end a request that was cancelled */
-};
-extern const struct rpc_times rpc_times_default;
 
 struct rpc_conn_ops {
 	/* The peer is known and has said HELLO: calls may start. */
@@ -50,6 +41,9 @@ struct rpc_conn_ops {
 	void (*closed)(void *arg, const struct err *why);
 };
 
+/* See rpc_conn_opts. */
+#define RPC_CREDIT_NONE UINT32_MAX
+
 struct rpc_conn_opts {
 	struct rpc_tls_conf *conf;
 	const struct rpc_expect *expect;   /* whom we dialled; NULL: we accepted */
@@ -58,6 +52,10 @@ struct rpc_conn_opts {
 	const struct rpc_conn_ops *ops;
 	void *arg;
 	const char *address; /* of the peer, for logs; copied */
+	/* Bytes with which each blob to this side begins, up to RPC_WINDOW_MAX; 0
+	 * is RPC_WINDOW. RPC_CREDIT_NONE: the peer sends nothing of a request's
+	 * blob before rpc_call_grant. */
+	uint32_t credit;
 };
 
 /* A connection over fd, a connected non-blocking stream socket, which it takes
@@ -79,6 +77,9 @@ const struct rpc_identity *rpc_conn_peer(const struct rpc_conn *conn);
 const char *rpc_conn_address(const struct rpc_conn *conn);
 /* True while calls may start. */
 bool rpc_conn_is_up(const struct rpc_conn *conn);
+/* True once it has failed, or is being freed. In an own call's `done` it tells a
+ * call that was lost with its connection from one that ended by itself. */
+bool rpc_conn_is_lost(const struct rpc_conn *conn);
 /* Ends the connection if the peer's certificate has expired or its host has
  * been denied since. To be called after the deny list has changed; requests
  * ask it anyway. */

@@ -1,118 +1,231 @@
-/* A sorted array of host ids. */
+/* A sorted array of denials. What changes it makes a new array and puts that in
+ * the place of the old one, so that a failure changes nothing. */
 #include "rpc/deny.h"
 
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "lib/err.h"
 #include "lib/file.h"
 #include "rpc/file.h"
 
+#define LINE_MAX_LEN (2 * RPC_HOST_LEN + NAME_LEN_MAX + 3)
+
 void rpc_deny_init(struct rpc_deny *deny)
 {
-	buf_init(&deny->ids, (size_t)RPC_DENY_MAX * RPC_HOST_LEN);
+	buf_init(&deny->denials, RPC_DENY_MAX * sizeof(struct rpc_denial));
 }
 
 void rpc_deny_fini(struct rpc_deny *deny)
 {
-	buf_fini(&deny->ids);
+	buf_fini(&deny->denials);
 }
 
-/* Where the id is, or would be; *found says which. In bytes. */
-static size_t place(const struct rpc_deny *deny, const char *host, bool *found)
+static const struct rpc_denial *at(const struct rpc_deny *deny, size_t i)
 {
-	size_t low = 0, high = deny->ids.len / RPC_HOST_LEN;
+	return (const struct rpc_denial *)(const void *)deny->denials.data + i;
+}
 
-	*found = false;
-	while (low < high && !*found) {
+static size_t count_of(const struct rpc_deny *deny)
+{
+	return deny->denials.len / sizeof(struct rpc_denial);
+}
+
+static int compare(const void *a, const void *b)
+{
+	const struct rpc_denial *x = a, *y = b;
+	int order = strcmp(x->host, y->host);
+
+	return order != 0 ? order : strcmp(x->by.manager, y->by.manager);
+}
+
+/* Where the first denial of the host is, or would be. */
+static size_t find(const struct rpc_deny *deny, const char *host)
+{
+	size_t low = 0, high = count_of(deny);
+
+	while (low < high) {
 		size_t mid = low + (high - low) / 2;
-		int order = memcmp(host, deny->ids.data + mid * RPC_HOST_LEN, RPC_HOST_LEN);
 
-		if (order == 0)
-			*found = true;
-		if (order <= 0)
-			high = mid;
-		else
+		if (strcmp(at(deny, mid)->host, host) < 0)
 			low = mid + 1;
+		else
+			high = mid;
 	}
-	return high * RPC_HOST_LEN;
+	return low;
 }
 
 bool rpc_deny_has(const struct rpc_deny *deny, const char *host)
 {
-	bool found;
+	size_t i = find(deny, host);
 
-	place(deny, host, &found);
-	return found;
+	return i < count_of(deny) && strcmp(at(deny, i)->host, host) == 0;
 }
 
-int rpc_deny_add(struct rpc_deny *deny, const char *host, struct err *err)
+/* Whether another manager than this one denies it. */
+static bool denied_by_others(const struct rpc_deny *deny, const struct rpc_issuer *by)
 {
-	bool found;
-	size_t at;
+	size_t i;
 
-	if (!rpc_host_ok(host, strlen(host)))
-		return err_set(err, ERR_FORMAT, "deny list: a host id is 32 hex digits");
-	at = place(deny, host, &found);
-	if (found)
-		return 1;
-	if (buf_room(&deny->ids, RPC_HOST_LEN, err) == NULL)
-		return err_prefix(err, "deny list");
-	memmove(deny->ids.data + at + RPC_HOST_LEN, deny->ids.data + at, deny->ids.len - at);
-	memcpy(deny->ids.data + at, host, RPC_HOST_LEN);
-	buf_took(&deny->ids, RPC_HOST_LEN);
+	for (i = find(deny, by->host); i < count_of(deny); i++) {
+		if (strcmp(at(deny, i)->host, by->host) != 0)
+			return false;
+		if (strcmp(at(deny, i)->by.manager, by->manager) != 0)
+			return true;
+	}
+	return false;
+}
+
+static int add(struct rpc_deny *deny, const struct rpc_denial *denial, struct err *err)
+{
+	return buf_add(&deny->denials, denial, sizeof *denial, err);
+}
+
+/* Brings it into order, each denial once. */
+static void sort(struct rpc_deny *deny)
+{
+	struct rpc_denial *d = (void *)deny->denials.data;
+	size_t i, n = 0, count = count_of(deny);
+
+	if (count == 0)
+		return;
+	qsort(d, count, sizeof *d, compare);
+	for (i = 0; i < count; i++)
+		if (n == 0 || compare(&d[n - 1], &d[i]) != 0)
+			d[n++] = d[i];
+	deny->denials.len = n * sizeof *d;
+}
+
+/* What the manager denies, in order. */
+static int take_hosts(struct rpc_deny *set, const struct rpc_issuer *by, const char *hosts,
+	size_t count, struct err *err)
+{
+	struct rpc_denial denial = {0}; /* all bytes count when lists are compared */
+	size_t i;
+
+	strcpy(denial.by.manager, by->manager);
+	strcpy(denial.by.host, by->host);
+	for (i = 0; i < count; i++, hosts += RPC_HOST_LEN) {
+		if (!rpc_host_ok(hosts, RPC_HOST_LEN))
+			return err_set(err, ERR_FORMAT, "deny list: a host id is 32 hex digits");
+		memcpy(denial.host, hosts, RPC_HOST_LEN);
+		if (strcmp(denial.host, by->host) != 0 && add(set, &denial, err) != 0)
+			return err_prefix(err, "deny list");
+	}
+	sort(set);
 	return 0;
 }
 
-/* Each line in turn: checked in a first pass, added in a second. */
-static int each_line(
-	struct rpc_deny *deny, const char *path, const struct buf *text, bool add, struct err *err)
+int rpc_deny_replace(struct rpc_deny *deny, const struct rpc_issuer *by, const void *hosts,
+	size_t count, struct err *err)
 {
-	char host[RPC_HOST_LEN + 1] = "";
-	size_t at;
+	struct rpc_deny set, all;
+	size_t i;
+	int ret;
 
-	for (at = 0; at < text->len; at += RPC_HOST_LEN + 1) {
-		const char *line = (const char *)text->data + at;
+	if (denied_by_others(deny, by))
+		return err_set(err, ERR_DENIED, "deny list: manager %s is denied by another one",
+			by->manager);
+	rpc_deny_init(&set);
+	rpc_deny_init(&all);
+	ret = take_hosts(&set, by, hosts, count, err);
+	/* The others' stay, but for those of managers that are denied now. */
+	for (i = 0; i < count_of(deny) && ret == 0; i++) {
+		const struct rpc_denial *d = at(deny, i);
 
-		if (text->len - at <= RPC_HOST_LEN || line[RPC_HOST_LEN] != '\n' ||
-			!rpc_host_ok(line, RPC_HOST_LEN))
-			return err_set(err, ERR_CONFIG, "%s:%zu: is no host id (32 hex digits)",
-				path, at / (RPC_HOST_LEN + 1) + 1);
-		memcpy(host, line, RPC_HOST_LEN);
-		if (add && rpc_deny_add(deny, host, err) < 0)
-			return -1;
+		if (strcmp(d->by.manager, by->manager) != 0 && !rpc_deny_has(&set, d->by.host))
+			ret = add(&all, d, err);
 	}
+	for (i = 0; i < count_of(&set) && ret == 0; i++)
+		ret = add(&all, at(&set, i), err);
+	sort(&all);
+	rpc_deny_fini(&set);
+	if (ret == 0 && all.denials.len == deny->denials.len &&
+		(all.denials.len == 0 ||
+			memcmp(all.denials.data, deny->denials.data, all.denials.len) == 0))
+		ret = 1;
+	if (ret == 0) {
+		rpc_deny_fini(deny);
+		*deny = all;
+	} else {
+		rpc_deny_fini(&all);
+	}
+	return ret;
+}
+
+/* --- As a file --- */
+
+static bool parse(struct rpc_denial *denial, const char *line, size_t len)
+{
+	const char *name = line + RPC_HOST_LEN + 1, *host = line + len - RPC_HOST_LEN;
+	size_t name_len;
+
+	memset(denial, 0, sizeof *denial);
+	if (len < 2 * RPC_HOST_LEN + 3 || len > LINE_MAX_LEN || name[-1] != ' ' || host[-1] != ' ')
+		return false;
+	name_len = (size_t)(host - 1 - name);
+	if (!rpc_host_ok(line, RPC_HOST_LEN) || !rpc_host_ok(host, RPC_HOST_LEN) ||
+		!name_ok(name, name_len))
+		return false;
+	memcpy(denial->host, line, RPC_HOST_LEN);
+	memcpy(denial->by.manager, name, name_len);
+	memcpy(denial->by.host, host, RPC_HOST_LEN);
+	return true;
+}
+
+static int parse_all(
+	struct rpc_deny *deny, const char *path, const struct buf *text, struct err *err)
+{
+	const char *p = (const char *)text->data, *end = p + text->len, *newline;
+	struct rpc_denial denial;
+	size_t n = 1;
+
+	for (; p < end; p = newline + 1, n++) {
+		newline = memchr(p, '\n', (size_t)(end - p));
+		if (newline == NULL || !parse(&denial, p, (size_t)(newline - p)))
+			return err_set(err, ERR_CONFIG,
+				"%s:%zu: malformed: expected HOST MANAGER MANAGER'S-HOST", path, n);
+		if (add(deny, &denial, err) != 0)
+			return err_prefix(err, "%s", path);
+	}
+	sort(deny);
 	return 0;
 }
 
 int rpc_deny_load(struct rpc_deny *deny, const char *path, struct err *err)
 {
+	struct rpc_deny got;
 	struct buf text;
-	int status;
+	int ret;
 
-	buf_init(&text, (size_t)RPC_DENY_MAX * (RPC_HOST_LEN + 1) + 4096);
-	status = rpc_file_read(path, &text, false, err);
-	if (status == 0)
-		status = each_line(deny, path, &text, false, err);
-	if (status == 0)
-		status = each_line(deny, path, &text, true, err);
+	rpc_deny_init(&got);
+	buf_init(&text, (size_t)RPC_DENY_MAX * (LINE_MAX_LEN + 1) + 4096);
+	ret = rpc_file_read(path, &text, false, err);
+	if (ret >= 0)
+		ret = parse_all(&got, path, &text, err);
 	buf_fini(&text);
-	return status < 0 ? -1 : 0;
+	if (ret != 0) {
+		rpc_deny_fini(&got);
+		return -1;
+	}
+	rpc_deny_fini(deny);
+	*deny = got;
+	return 0;
 }
 
 int rpc_deny_save(const struct rpc_deny *deny, const char *path, struct err *err)
 {
 	struct buf text;
-	size_t at;
-	int status = 0;
+	size_t i;
+	int ret = 0;
 
-	buf_init(&text, (size_t)RPC_DENY_MAX * (RPC_HOST_LEN + 1));
-	for (at = 0; at < deny->ids.len && status == 0; at += RPC_HOST_LEN) {
-		status = buf_add(&text, deny->ids.data + at, RPC_HOST_LEN, err);
-		if (status == 0)
-			status = buf_add(&text, "\n", 1, err);
-	}
-	if (status == 0)
-		status = file_write(path, text.data, text.len, 0600, err);
+	buf_init(&text, (size_t)RPC_DENY_MAX * (LINE_MAX_LEN + 1));
+	for (i = 0; i < count_of(deny) && ret == 0; i++)
+		ret = buf_addf(&text, err, "%s %s %s\n", at(deny, i)->host, at(deny, i)->by.manager,
+			at(deny, i)->by.host);
+	if (ret == 0)
+		ret = file_write(path, text.data, text.len, 0600, err);
 	buf_fini(&text);
-	return status;
+	return ret;
 }

@@ -133,6 +133,7 @@ static void start_conn(struct rpc_dial *dial)
 		.ops = &conn_ops,
 		.arg = dial,
 		.address = dial->address,
+		.credit = dial->opts.credit,
 	};
 	struct err err = {0};
 	int fd = dial->fd;

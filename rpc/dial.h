@@ -28,6 +28,7 @@ struct rpc_dial_opts {
 	const struct rpc_service *service; /* what the peer may ask us */
 	const struct rpc_times *times;     /* NULL: default; handshake also bounds connecting */
 	const char *host, *port;           /* copied */
+	uint32_t credit;                   /* as in rpc_conn_opts */
 	struct pool *pool;                 /* NULL: host must be numeric */
 	int64_t wait_min_ms, wait_max_ms;  /* 0, 0: 1 s to 60 s */
 	bool once;                         /* never again after it was lost, or did not come up */

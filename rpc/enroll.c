@@ -1,27 +1,222 @@
-/*
- * Both sides of enrolment and renewal. The new key lies beside the old one as
- * KEY.new until its certificate is there; the key is put in place last.
- */
+/* The enrolment listener, renewal, and what comes with a certificate as CBOR. */
 #include "rpc/enroll.h"
 
-#include <errno.h>
-#include <limits.h>
-#include <stdio.h>
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "lib/buf.h"
 #include "lib/cbor.h"
-#include "lib/file.h"
 #include "rpc/call.h"
-#include "rpc/dial.h"
-#include "rpc/file.h"
 #include "rpc/listen.h"
 #include "rpc/loop.h"
+#include "rpc/tls.h"
 #include "rpc/wire.h"
 
-#define DEADLINE_MS 10000
+/* --- What is sent --- */
+
+static const struct rpc_field enroll_fields[] = {
+	{.key = "ticket",
+		.type = RPC_BYTES,
+		.need = true,
+		.min = RPC_DIGEST_LEN,
+		.max = RPC_DIGEST_LEN},
+	{.key = "csr", .type = RPC_BYTES, .need = true, .min = 1, .max = RPC_CSR_MAX},
+	{.key = "proof",
+		.type = RPC_BYTES,
+		.need = true,
+		.min = RPC_DIGEST_LEN,
+		.max = RPC_DIGEST_LEN},
+	{0},
+};
+enum { TICKET, CSR, PROOF };
+
+const struct rpc_field rpc_renew_fields[] = {
+	{.key = "csr", .type = RPC_BYTES, .need = true, .min = 1, .max = RPC_CSR_MAX},
+	{0},
+};
+
+static const struct rpc_field recipient_field = {
+	.type = RPC_BYTES, .min = 1, .max = RPC_RECIPIENT_LEN_MAX};
+static const struct rpc_field address_field = {
+	.type = RPC_TEXT, .min = 1, .max = RPC_HOST_PORT_MAX};
+static const struct rpc_field manager_fields[] = {
+	{.key = "name", .type = RPC_NAME, .need = true},
+	{.key = "addresses",
+		.type = RPC_LIST,
+		.need = true,
+		.min = 0,
+		.max = RPC_ADDRESSES_MAX,
+		.of = &address_field},
+	{0},
+};
+static const struct rpc_field manager_field = {.type = RPC_MAP, .sub = manager_fields};
+static const struct rpc_field store_fields[] = {
+	{.key = "name", .type = RPC_NAME, .need = true},
+	{.key = "uid",
+		.type = RPC_BYTES,
+		.need = true,
+		.min = RPC_STORE_UID_LEN,
+		.max = RPC_STORE_UID_LEN},
+	{.key = "key",
+		.type = RPC_BYTES,
+		.need = true,
+		.min = RPC_STORE_KEY_LEN,
+		.max = RPC_STORE_KEY_LEN},
+	{.key = "address", .type = RPC_TEXT, .need = true, .min = 1, .max = RPC_HOST_PORT_MAX},
+	{0},
+};
+static const struct rpc_field store_field = {.type = RPC_MAP, .sub = store_fields};
+static const struct rpc_field result_fields[] = {
+	{.key = "chain", .type = RPC_TEXT, .need = true, .min = 1, .max = RPC_CHAIN_MAX},
+	{.key = "recipients",
+		.type = RPC_LIST,
+		.need = true,
+		.min = 0,
+		.max = RPC_RECIPIENTS_MAX,
+		.of = &recipient_field},
+	{.key = "managers",
+		.type = RPC_LIST,
+		.need = true,
+		.min = 0,
+		.max = RPC_MANAGERS_MAX,
+		.of = &manager_field},
+	{.key = "stores",
+		.type = RPC_LIST,
+		.need = true,
+		.min = 0,
+		.max = RPC_STORES_MAX,
+		.of = &store_field},
+	{0},
+};
+enum { CHAIN, RECIPIENTS, MANAGERS, STORES, RESULT_FIELDS };
+
+static void put_manager(struct cbor_out *out, const struct rpc_enroll_manager *m)
+{
+	size_t i;
+
+	cbor_put_map(out, 2);
+	cbor_put_text(out, "name");
+	cbor_put_text(out, m->name);
+	cbor_put_text(out, "addresses");
+	cbor_put_array(out, m->address_count);
+	for (i = 0; i < m->address_count; i++)
+		cbor_put_text(out, m->addresses[i]);
+}
+
+static void put_store(struct cbor_out *out, const struct rpc_enroll_store *s)
+{
+	cbor_put_map(out, 4);
+	cbor_put_text(out, "name");
+	cbor_put_text(out, s->name);
+	cbor_put_text(out, "uid");
+	cbor_put_bytes(out, s->uid, RPC_STORE_UID_LEN);
+	cbor_put_text(out, "key");
+	cbor_put_bytes(out, s->key, RPC_STORE_KEY_LEN);
+	cbor_put_text(out, "address");
+	cbor_put_text(out, s->address);
+}
+
+static void put_result(struct cbor_out *out, const struct rpc_enroll_result *r, size_t stores)
+{
+	size_t i;
+
+	cbor_put_map(out, RESULT_FIELDS);
+	cbor_put_text(out, "chain");
+	cbor_put_textn(out, r->chain, r->chain_len);
+	cbor_put_text(out, "recipients");
+	cbor_put_array(out, r->recipient_count);
+	for (i = 0; i < r->recipient_count; i++)
+		cbor_put_bytes(out, r->recipients[i].bytes, r->recipients[i].len);
+	cbor_put_text(out, "managers");
+	cbor_put_array(out, r->manager_count);
+	for (i = 0; i < r->manager_count; i++)
+		put_manager(out, &r->managers[i]);
+	cbor_put_text(out, "stores");
+	cbor_put_array(out, stores);
+	for (i = 0; i < stores; i++)
+		put_store(out, &r->stores[i]);
+}
+
+size_t rpc_enroll_result_put(uint8_t *to, const struct rpc_enroll_result *result)
+{
+	size_t stores = result->store_count;
+	struct cbor_out out;
+
+	for (;; stores--) {
+		cbor_out_init(&out, to, RPC_PAYLOAD_MAX);
+		put_result(&out, result, stores);
+		if (!cbor_out_full(&out))
+			return cbor_out_len(&out);
+		if (stores == 0)
+			return 0;
+	}
+}
+
+static void copy_text(char *to, const struct rpc_value *value)
+{
+	memcpy(to, value->bytes, value->len);
+	to[value->len] = 0;
+}
+
+static void get_manager(struct rpc_enroll_manager *m, const struct rpc_value *map)
+{
+	struct rpc_value v[2], address;
+	int got = rpc_params_get(v, manager_fields, map->bytes, map->len, NULL);
+
+	assert(got == 0);
+	(void)got;
+	copy_text(m->name, &v[0]);
+	for (m->address_count = 0; rpc_list_next(&v[1], &address_field, &address);)
+		copy_text(m->addresses[m->address_count++], &address);
+}
+
+static void get_store(struct rpc_enroll_store *s, const struct rpc_value *map)
+{
+	struct rpc_value v[4];
+	int got = rpc_params_get(v, store_fields, map->bytes, map->len, NULL);
+
+	assert(got == 0);
+	(void)got;
+	copy_text(s->name, &v[0]);
+	memcpy(s->uid, v[1].bytes, RPC_STORE_UID_LEN);
+	memcpy(s->key, v[2].bytes, RPC_STORE_KEY_LEN);
+	copy_text(s->address, &v[3]);
+}
+
+/* Text that comes from elsewhere: it must be what it says. */
+static bool addresses_ok(const struct rpc_enroll_result *r, struct err *err)
+{
+	char host[RPC_HOST_PORT_MAX + 1], port[8];
+	size_t i, k;
+	int ret = 0;
+
+	for (i = 0; i < r->manager_count; i++)
+		for (k = 0; k < r->managers[i].address_count && ret == 0; k++)
+			ret = rpc_address_split(r->managers[i].addresses[k], host, port, "", err);
+	for (i = 0; i < r->store_count && ret == 0; i++)
+		ret = rpc_address_split(r->stores[i].address, host, port, "", err);
+	return ret == 0;
+}
+
+int rpc_enroll_result_get(
+	struct rpc_enroll_result *r, const uint8_t *bytes, size_t len, struct err *err)
+{
+	struct rpc_value v[RESULT_FIELDS], item;
+
+	memset(r, 0, sizeof *r);
+	if (rpc_params_get(v, result_fields, bytes, len, err) != 0)
+		return -1;
+	r->chain = v[CHAIN].bytes;
+	r->chain_len = v[CHAIN].len;
+	while (rpc_list_next(&v[RECIPIENTS], &recipient_field, &item))
+		r->recipients[r->recipient_count++] = (struct rpc_bytes){item.bytes, item.len};
+	while (rpc_list_next(&v[MANAGERS], &manager_field, &item))
+		get_manager(&r->managers[r->manager_count++], &item);
+	while (rpc_list_next(&v[STORES], &store_field, &item))
+		get_store(&r->stores[r->store_count++], &item);
+	return addresses_ok(r, err) ? 0 : -1;
+}
 
 /* --- The manager's side --- */
 
@@ -33,24 +228,7 @@ struct rpc_enroll_server {
 	struct buf prelude;
 };
 
-static const struct rpc_field enroll_fields[] = {
-	{.key = "secret",
-		.type = RPC_BYTES,
-		.need = true,
-		.min = RPC_SECRET_LEN,
-		.max = RPC_SECRET_LEN},
-	{.key = "csr", .type = RPC_BYTES, .need = true, .min = 1, .max = RPC_CSR_MAX},
-	{0},
-};
-
-const struct rpc_field rpc_renew_fields[] = {
-	{.key = "csr", .type = RPC_BYTES, .need = true, .min = 1, .max = RPC_CSR_MAX},
-	{0},
-};
-
-/* Answers with a certificate for id, or with an error. */
-static void answer(struct rpc_ca *ca, struct rpc_call *call, const struct rpc_identity *id,
-	const struct rpc_value *csr)
+void rpc_renew_serve(struct rpc_ca *ca, struct rpc_call *call, const struct rpc_value *values)
 {
 	uint8_t mem[RPC_CHAIN_MAX + 32];
 	struct cbor_out out;
@@ -58,7 +236,8 @@ static void answer(struct rpc_ca *ca, struct rpc_call *call, const struct rpc_id
 	struct err err = {0};
 
 	buf_init(&chain, RPC_CHAIN_MAX);
-	if (rpc_ca_sign(ca, csr->bytes, csr->len, id, 0, 0, &chain, &err) != 0) {
+	if (rpc_ca_sign(ca, values[0].bytes, values[0].len, rpc_call_peer(call), 0, 0, &chain,
+		    &err) != 0) {
 		rpc_call_fail(call, &err);
 	} else {
 		cbor_out_init(&out, mem, sizeof mem);
@@ -70,32 +249,65 @@ static void answer(struct rpc_ca *ca, struct rpc_call *call, const struct rpc_id
 	buf_fini(&chain);
 }
 
-void rpc_renew_serve(struct rpc_ca *ca, struct rpc_call *call, const struct rpc_value *values)
+static void ask_done(void *arg, const struct err *err)
 {
-	answer(ca, call, rpc_call_peer(call), &values[0]);
+	struct rpc_enroll_ask *ask = arg;
+	const struct rpc_enroll_server_opts *opts = &ask->server->opts;
+
+	(void)err;
+	if (!ask->answered && opts->gone != NULL)
+		opts->gone(opts->arg, ask);
+	free(ask);
 }
 
 static void handle_enroll(void *ctx, struct rpc_call *call, const struct rpc_value *values)
 {
+	static const struct rpc_call_ops ops = {.done = ask_done};
 	struct rpc_enroll_server *server = ctx;
-	uint8_t hash[RPC_DIGEST_LEN];
-	struct rpc_identity id;
+	struct rpc_enroll_ask *ask = calloc(1, sizeof *ask);
 	struct err err = {0};
-	int status = rpc_token_hash(hash, values[0].bytes, &err);
 
-	if (status == 0)
-		status = server->opts.take(server->opts.arg, hash, &id, &err);
-	if (status == 1)
-		err_set(&err, ERR_DENIED,
-			"token: there is no such one: it was used, or is too old: make a new one");
-	if (status != 0)
+	if (ask == NULL) {
+		err_set(&err, ERR_NOMEM, "enrolment: out of memory");
 		rpc_call_fail(call, &err);
-	else
-		answer(server->opts.ca, call, &id, &values[1]);
+		return;
+	}
+	ask->server = server;
+	ask->call = call;
+	ask->address = rpc_call_address(call);
+	rpc_ticket_hash(ask->hash, values[TICKET].bytes);
+	memcpy(ask->proof, values[PROOF].bytes, RPC_DIGEST_LEN);
+	memcpy(ask->csr, values[CSR].bytes, values[CSR].len);
+	ask->csr_len = values[CSR].len;
+	rpc_call_serve(call, &ops, ask);
+	server->opts.asked(server->opts.arg, ask);
+}
+
+void rpc_enroll_answer(struct rpc_enroll_ask *ask, const struct rpc_enroll_result *result)
+{
+	uint8_t mem[RPC_PAYLOAD_MAX];
+	size_t len = rpc_enroll_result_put(mem, result);
+	struct err err = {0};
+
+	assert(!ask->answered);
+	if (len == 0) {
+		err_set(&err, ERR_LIMIT, "enrolment: the result is too long");
+		rpc_enroll_refuse(ask, &err);
+		return;
+	}
+	ask->answered = true;
+	rpc_call_reply(ask->call, mem, len, false);
+}
+
+void rpc_enroll_refuse(struct rpc_enroll_ask *ask, const struct err *why)
+{
+	assert(!ask->answered);
+	ask->answered = true;
+	rpc_call_fail(ask->call, why);
 }
 
 static const struct rpc_method enroll_methods[] = {
-	{RPC_METHOD_ENROLL, "enroll", RPC_ROLE_BIT(RPC_NOBODY), RPC_CSR_MAX + 128, 0, DEADLINE_MS,
+	{RPC_METHOD_ENROLL, "enroll", RPC_ROLE_BIT(RPC_NOBODY), RPC_ENROLL_MAX, 0, RPC_ENROLL_MS,
 		enroll_fields, handle_enroll, NULL},
 };
 
@@ -177,193 +389,4 @@ void rpc_enroll_server_free(struct rpc_enroll_server *server)
 	rpc_tls_conf_unref(server->conf);
 	buf_fini(&server->prelude);
 	free(server);
-}
-
-/* --- The side that gets a certificate --- */
-
-struct rpc_enroll {
-	struct rpc_dial *dial; /* NULL: a renewal */
-	struct rpc_call *call;
-	struct rpc_token token;
-	char key[PATH_MAX], new_key[PATH_MAX], cert[PATH_MAX], ca[PATH_MAX];
-	struct buf csr;
-	struct err result;
-	bool answered;
-	void *arg;
-	void (*done)(void *arg, const struct err *err);
-};
-
-static void enroll_free(struct rpc_enroll *e)
-{
-	rpc_dial_free(e->dial);
-	unlink(e->new_key);
-	explicit_bzero(&e->token, sizeof e->token);
-	buf_fini(&e->csr);
-	free(e);
-}
-
-static void finish(struct rpc_enroll *e, const struct err *err)
-{
-	void (*done)(void *arg, const struct err *err) = e->done;
-	void *arg = e->arg;
-	struct err copy = {0};
-
-	if (err != NULL)
-		copy = *err;
-	enroll_free(e);
-	done(arg, err != NULL ? &copy : NULL);
-}
-
-static int write_ca(struct rpc_enroll *e, struct err *err)
-{
-	size_t len;
-	const uint8_t *der = rpc_dial_pinned(e->dial, &len);
-	struct buf pem;
-	int status;
-
-	buf_init(&pem, RPC_FILE_MAX);
-	status = rpc_ca_pem(der, len, &pem, err);
-	if (status == 0)
-		status = file_write(e->ca, pem.data, pem.len, 0644, err);
-	buf_fini(&pem);
-	return status;
-}
-
-static void on_reply(void *arg, const uint8_t *bytes, size_t len, bool more)
-{
-	static const struct rpc_field fields[] = {
-		{.key = "chain", .type = RPC_TEXT, .need = true, .min = 1, .max = RPC_CHAIN_MAX},
-		{0},
-	};
-	struct rpc_enroll *e = arg;
-	struct err *err = &e->result;
-	struct rpc_value chain;
-
-	(void)more;
-	if (rpc_params_get(&chain, fields, bytes, len, err) != 0 ||
-		(e->dial != NULL && write_ca(e, err) != 0) ||
-		file_write(e->cert, chain.bytes, chain.len, 0644, err) != 0)
-		return;
-	if (rename(e->new_key, e->key) != 0)
-		err_errno(err, errno, "put %s in place", e->key);
-}
-
-static void on_done(void *arg, const struct err *err)
-{
-	struct rpc_enroll *e = arg;
-
-	e->call = NULL;
-	if (err == NULL && e->result.code != ERR_NONE)
-		err = &e->result;
-	finish(e, err);
-}
-
-static int ask(struct rpc_enroll *e, struct rpc_conn *conn, struct err *err)
-{
-	static const struct rpc_call_ops ops = {.reply = on_reply, .done = on_done};
-	uint8_t mem[RPC_CSR_MAX + 128];
-	struct cbor_out out;
-	struct rpc_request r = {.params = mem, .timeout_ms = DEADLINE_MS, .ops = &ops, .arg = e};
-
-	cbor_out_init(&out, mem, sizeof mem);
-	cbor_put_map(&out, e->dial != NULL ? 2 : 1);
-	if (e->dial != NULL) {
-		cbor_put_text(&out, "secret");
-		cbor_put_bytes(&out, e->token.secret, RPC_SECRET_LEN);
-	}
-	cbor_put_text(&out, "csr");
-	cbor_put_bytes(&out, e->csr.data, e->csr.len);
-	r.method = e->dial != NULL ? RPC_METHOD_ENROLL : RPC_METHOD_RENEW;
-	r.len = cbor_out_len(&out);
-	e->call = rpc_call_start(conn, &r, err);
-	explicit_bzero(mem, sizeof mem);
-	return e->call != NULL ? 0 : -1;
-}
-
-static void on_up(void *arg, struct rpc_conn *conn)
-{
-	struct rpc_enroll *e = arg;
-	struct err err = {0};
-
-	if (ask(e, conn, &err) != 0)
-		finish(e, &err);
-}
-
-static void on_down(void *arg, const struct err *why, int64_t wait_ms)
-{
-	(void)wait_ms;
-	finish(arg, why);
-}
-
-static struct rpc_enroll *enroll_new(const struct rpc_enroll_paths *paths,
-	void (*done)(void *arg, const struct err *err), void *arg, struct err *err)
-{
-	struct rpc_enroll *e = calloc(1, sizeof *e);
-
-	if (e == NULL) {
-		err_set(err, ERR_NOMEM, "enrolment: out of memory");
-		return NULL;
-	}
-	e->done = done;
-	e->arg = arg;
-	snprintf(e->key, sizeof e->key, "%s", paths->key);
-	snprintf(e->cert, sizeof e->cert, "%s", paths->cert);
-	snprintf(e->ca, sizeof e->ca, "%s", paths->ca != NULL ? paths->ca : "");
-	buf_init(&e->csr, RPC_CSR_MAX);
-	if (snprintf(e->new_key, sizeof e->new_key, "%s.new", paths->key) >= PATH_MAX) {
-		err_set(err, ERR_USAGE, "%s: the path is too long", paths->key);
-		free(e);
-		return NULL;
-	}
-	if (rpc_key_make(e->new_key, err) != 0 || rpc_csr_make(e->new_key, &e->csr, err) != 0) {
-		enroll_free(e);
-		return NULL;
-	}
-	return e;
-}
-
-struct rpc_enroll *rpc_enroll_start(
-	struct rpc_loop *loop, const struct rpc_enroll_opts *opts, struct err *err)
-{
-	struct rpc_enroll *e = enroll_new(&opts->paths, opts->done, opts->arg, err);
-	struct rpc_dial_opts dial = {
-		.expect = {RPC_MANAGER, opts->token.manager},
-		.host = opts->host,
-		.port = opts->port,
-		.pool = opts->pool,
-		.pin = opts->token.fingerprint,
-		.once = true,
-		.arg = e,
-		.up = on_up,
-		.down = on_down,
-	};
-
-	if (e == NULL)
-		return NULL;
-	e->token = opts->token;
-	e->dial = rpc_dial_new(loop, &dial, err);
-	if (e->dial == NULL) {
-		enroll_free(e);
-		return NULL;
-	}
-	return e;
-}
-
-struct rpc_enroll *rpc_renew_start(struct rpc_conn *conn, const struct rpc_enroll_paths *paths,
-	void (*done)(void *arg, const struct err *err), void *arg, struct err *err)
-{
-	struct rpc_enroll *e = enroll_new(paths, done, arg, err);
-
-	if (e != NULL && ask(e, conn, err) != 0) {
-		enroll_free(e);
-		return NULL;
-	}
-	return e;
-}
-
-void rpc_enroll_cancel(struct rpc_enroll *e)
-{
-	if (e->call != NULL)
-		rpc_call_cancel(e->call);
-	enroll_free(e);
 }

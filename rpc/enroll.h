@@ -1,17 +1,17 @@
 /*
- * How a machine comes to its certificate, and to the next one.
+ * How a manager gives machines their certificates: the other side of rpc/join.
  *
  * Enrolment has its own listener and its own TLS configuration, so that on no
  * other connection a certificate is optional. Before TLS the listener sends
- * the CA's certificate in the clear; the one who enrols holds it against the
+ * the root's certificate in the clear; who enrols compares it with the
  * fingerprint in its token and then trusts it alone, with verification
- * REQUIRED and the manager's name expected. It shows the token's secret and a
+ * REQUIRED and the manager's name expected. It shows the token's ticket and a
  * request for a certificate, and gets one for the identity that the token was
- * made for, whatever the request says.
+ * made for, whatever the request says; with it come the fleet's public keys,
+ * which the token vouches for, and where managers and stores are.
  *
  * Renewal is a method on an ordinary connection: a new key, the same identity.
- *
- * The client's side writes its three small files from the loop's thread.
+ * For managers and operators, whom only the root signs, see rpc/sponsor.
  */
 #ifndef FDUMP_RPC_ENROLL_H
 #define FDUMP_RPC_ENROLL_H
@@ -19,74 +19,103 @@
 #include "rpc/dispatch.h"
 #include "rpc/token.h"
 
-struct pool;
 struct rpc_call;
-struct rpc_conn;
-struct rpc_listen;
 struct rpc_loop;
 
 /* Numbers of rpc's own methods; those of services begin at 16. */
-enum { RPC_METHOD_ENROLL = 1, RPC_METHOD_RENEW = 2 };
+enum { RPC_METHOD_ENROLL = 1, RPC_METHOD_RENEW = 2, RPC_METHOD_SPONSOR = 3, RPC_METHOD_GRANT = 4 };
 
-/* --- The manager's side --- */
+/* What comes with the certificate. */
+#define RPC_RECIPIENTS_MAX    16
+#define RPC_RECIPIENT_LEN_MAX 256
+#define RPC_MANAGERS_MAX      16
+#define RPC_STORES_MAX        64
+#define RPC_STORE_UID_LEN     16
+#define RPC_STORE_KEY_LEN     32
+
+struct rpc_enroll_manager {
+	char name[NAME_LEN_MAX + 1];
+	char addresses[RPC_ADDRESSES_MAX][RPC_HOST_PORT_MAX + 1];
+	size_t address_count;
+};
+
+struct rpc_enroll_store {
+	char name[NAME_LEN_MAX + 1];
+	uint8_t uid[RPC_STORE_UID_LEN];
+	uint8_t key[RPC_STORE_KEY_LEN]; /* its permanent one, public half */
+	char address[RPC_HOST_PORT_MAX + 1];
+};
+
+struct rpc_enroll_result {
+	/* PEM: the certificate and its intermediate; of a manager the
+	 * intermediate alone. */
+	const void *chain;
+	size_t chain_len;
+	struct rpc_bytes recipients[RPC_RECIPIENTS_MAX]; /* public key files */
+	size_t recipient_count;
+	struct rpc_enroll_manager managers[RPC_MANAGERS_MAX];
+	size_t manager_count;
+	/* As many as fit; a fleet's plan says the rest. */
+	struct rpc_enroll_store stores[RPC_STORES_MAX];
+	size_t store_count;
+};
+
+/* As CBOR, into RPC_PAYLOAD_MAX bytes (rpc/wire.h). Returns the length; 0: it
+ * does not fit, even without its stores. */
+size_t rpc_enroll_result_put(uint8_t *to, const struct rpc_enroll_result *result);
+/* *result borrows from the bytes. Returns 0, or -1 with err set. */
+int rpc_enroll_result_get(
+	struct rpc_enroll_result *result, const uint8_t *bytes, size_t len, struct err *err);
 
 struct rpc_enroll_server;
 
+/* One who asks. It lives until it is answered, refused, or `gone`. */
+struct rpc_enroll_ask {
+	uint8_t hash[RPC_DIGEST_LEN];  /* of the ticket: which token */
+	uint8_t proof[RPC_DIGEST_LEN]; /* rpc_token_proof, for who knows the token */
+	const char *address;           /* of who asks, for logs */
+	uint8_t csr[RPC_CSR_MAX];
+	size_t csr_len;
+	void *tag; /* the service's */
+	/* Private. */
+	struct rpc_enroll_server *server;
+	struct rpc_call *call;
+	bool answered;
+};
+
 struct rpc_enroll_server_opts {
 	const char *cert, *key, *ca_cert; /* paths: the manager's own, and the root */
-	struct rpc_ca *ca;                /* signs; borrowed */
 	const char *host, *port;          /* to listen on, as rpc_listen_opts */
 	void *arg;
-	/* Takes the token with this hash out for ever, durably, before it
-	 * returns 0 with the identity it was made for; 1 if there is none (never
-	 * was, was used, is too old), -1 with err set. */
-	int (*take)(void *arg, const uint8_t hash[RPC_DIGEST_LEN], struct rpc_identity *id,
-		struct err *err);
+	/* Decides, now or within RPC_ENROLL_MS, by rpc_enroll_answer or
+	 * rpc_enroll_refuse. A token is to be marked as used, durably, before it is
+	 * answered. */
+	void (*asked)(void *arg, struct rpc_enroll_ask *ask);
+	/* It went, or was late, before it was answered. May be NULL. */
+	void (*gone)(void *arg, struct rpc_enroll_ask *ask);
 	void (*log)(void *arg, const struct rpc_access *access);                /* may be NULL */
 	void (*refused)(void *arg, const char *address, const struct err *why); /* may be NULL */
 };
+
+#define RPC_ENROLL_MS  60000               /* who asks waits so long */
+#define RPC_ENROLL_MAX (RPC_CSR_MAX + 192) /* bytes of parameters */
 
 /* NULL with err set. */
 struct rpc_enroll_server *rpc_enroll_server_new(
 	struct rpc_loop *loop, const struct rpc_enroll_server_opts *opts, struct err *err);
 unsigned rpc_enroll_server_port(const struct rpc_enroll_server *server);
+/* gone runs for each that was not answered. */
 void rpc_enroll_server_free(struct rpc_enroll_server *server);
+
+/* Each ends the ask. Strings must be within their limits. */
+void rpc_enroll_answer(struct rpc_enroll_ask *ask, const struct rpc_enroll_result *result);
+void rpc_enroll_refuse(struct rpc_enroll_ask *ask, const struct err *why);
 
 /* For a service's table: the line {RPC_METHOD_RENEW, "renew", roles,
  * RPC_RENEW_MAX, 0, ms, rpc_renew_fields, handler, NULL}, with a handler that
- * calls rpc_renew_serve with the values it got. */
+ * calls rpc_renew_serve with the values it got. Roles are agent and store. */
 #define RPC_RENEW_MAX (RPC_CSR_MAX + 64)
 extern const struct rpc_field rpc_renew_fields[];
 void rpc_renew_serve(struct rpc_ca *ca, struct rpc_call *call, const struct rpc_value *values);
-
-/* --- The side that gets a certificate --- */
-
-struct rpc_enroll;
-
-struct rpc_enroll_paths {
-	const char *key, *cert; /* written when the certificate is there; 0600, 0644 */
-	const char *ca;         /* enrolment only */
-};
-
-struct rpc_enroll_opts {
-	struct rpc_token token;
-	const char *host, *port;
-	struct pool *pool; /* looks up the host; NULL: it must be numeric */
-	struct rpc_enroll_paths paths;
-	void *arg;
-	/* Once; err is NULL if the files are there. */
-	void (*done)(void *arg, const struct err *err);
-};
-
-/* Starts; done does not run from inside. NULL with err set. What is needed
- * later is copied. */
-struct rpc_enroll *rpc_enroll_start(
-	struct rpc_loop *loop, const struct rpc_enroll_opts *opts, struct err *err);
-/* Renews over a connection to a manager. */
-struct rpc_enroll *rpc_renew_start(struct rpc_conn *conn, const struct rpc_enroll_paths *paths,
-	void (*done)(void *arg, const struct err *err), void *arg, struct err *err);
-/* done will not run; frees. To be called only before done has run, which frees
- * by itself. */
-void rpc_enroll_cancel(struct rpc_enroll *enroll);
 
 #endif

@@ -43,18 +43,53 @@ bool rpc_host_ok(const void *text, size_t len)
 int rpc_identity_set(struct rpc_identity *id, enum rpc_role role, const char *name,
 	const char *host, struct err *err)
 {
+	struct rpc_identity got = {.role = role};
+
 	if (role <= RPC_NOBODY || role >= RPC_ROLES)
 		return err_set(err, ERR_FORMAT, "identity: no such role");
-	if (!name_ok(name, strlen(name)))
-		return err_set(err, ERR_FORMAT,
-			"identity: the name has to be of a-z, 0-9, '-' and '.', at most %d",
-			NAME_LEN_MAX);
+	if (name_check("identity", name, err) != 0) {
+		if (err != NULL)
+			err->code = ERR_FORMAT;
+		return -1;
+	}
 	if (!rpc_host_ok(host, strlen(host)))
 		return err_set(err, ERR_FORMAT, "identity: the host id has to be 32 hex digits");
-	id->role = role;
-	strcpy(id->name, name);
-	strcpy(id->host, host);
+	/* name and host may be id's own. */
+	strcpy(got.name, name);
+	strcpy(got.host, host);
+	*id = got;
 	return 0;
+}
+
+int rpc_identity_signed(
+	const struct rpc_issuer *issuer, enum rpc_role role, const char *name, struct err *err)
+{
+	const char *manager = issuer->manager;
+	bool ok;
+
+	if (manager[0] == 0)
+		ok = role == RPC_OPERATOR;
+	else if (role == RPC_MANAGER || role == RPC_OPERATOR)
+		ok = strcmp(manager, name) == 0;
+	else
+		ok = role == RPC_AGENT || role == RPC_STORE;
+	if (ok)
+		return 0;
+	return err_set(err, ERR_DENIED, "certificate: %s%s may not sign for %s %s",
+		manager[0] != 0 ? "manager " : "the root", manager, rpc_role_name(role), name);
+}
+
+int rpc_identity_accepts(
+	const struct rpc_identity *self, const struct rpc_identity *peer, struct err *err)
+{
+	if (peer->role != RPC_OPERATOR || peer->issuer.manager[0] == 0)
+		return 0;
+	if (self != NULL && self->role == RPC_MANAGER &&
+		strcmp(self->name, peer->issuer.manager) == 0)
+		return 0;
+	return err_set(err, ERR_DENIED,
+		"certificate: operator %s, signed by manager %s, is accepted there alone",
+		peer->name, peer->issuer.manager);
 }
 
 void rpc_identity_dns(char dns[RPC_DNS_MAX], enum rpc_role role, const char *name)

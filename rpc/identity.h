@@ -1,11 +1,28 @@
 /*
- * Who a peer is: role, name and host id, as its certificate says.
+ * Who a peer is, and whose word that is: role, name and host id, as its
+ * certificate has them, and the issuer that signed it.
  *
- * In a certificate the subject is CN=name, OU=role, serialNumber=host id, each
- * once, and the one DNS subjectAltName is "name.role.fdump": that is the name
- * a dialler expects, so that TLS itself checks role and name together. The
- * host id is 128 random bits, given at enrolment and kept through renewals;
- * deny lists go by it. Pure.
+ * There is one root and, for each manager, an intermediate below it.
+ *
+ *   certificate    subject                                        signed by
+ *   root           CN=label, O=fdump root                         itself
+ *   intermediate   CN=manager, O=fdump manager, serialNumber=host  root
+ *   end            CN=name, OU=role, serialNumber=host            either
+ *
+ * Each attribute stands exactly once. An end certificate has one
+ * subjectAltName, the DNS name NAME.ROLE.fdump: the name that a dialler
+ * expects, so that TLS itself checks role and name together. Names follow
+ * lib/name; role is agent, manager, store or operator. The host id is 128
+ * random bits, given at enrolment and kept through renewals; deny lists go by
+ * it. An intermediate has the host id of its manager.
+ *
+ * Who may sign what; every peer checks it:
+ *
+ *   the root           operators of any name
+ *   manager M's        agents and stores of any name, M.manager, M.operator
+ *
+ * An operator that the root signed is accepted by all. M.operator, signed by
+ * M, is accepted by manager M alone. Pure.
  */
 #ifndef FDUMP_RPC_IDENTITY_H
 #define FDUMP_RPC_IDENTITY_H
@@ -32,10 +49,17 @@ enum rpc_role {
 
 #define RPC_HOST_LEN 32 /* hex digits of a host id */
 
+/* Whose intermediate signed a certificate; both empty: the root. */
+struct rpc_issuer {
+	char manager[NAME_LEN_MAX + 1];
+	char host[RPC_HOST_LEN + 1];
+};
+
 struct rpc_identity {
 	enum rpc_role role;
 	char name[NAME_LEN_MAX + 1];
 	char host[RPC_HOST_LEN + 1];
+	struct rpc_issuer issuer;
 };
 
 /* "agent"; of RPC_NOBODY "nobody". */
@@ -43,11 +67,22 @@ const char *rpc_role_name(enum rpc_role role);
 /* The role of that name; RPC_NOBODY if there is none. */
 enum rpc_role rpc_role_get(const void *text, size_t len);
 
-/* Fills *id. Returns 0, or -1 with err set to ERR_FORMAT: the name is outside
- * the grammar, the role is none that a certificate can have, or the host id
- * is not 32 lower-case hex digits. */
+/* Fills role, name and host, and clears the issuer, which is the signer's to
+ * say. Returns 0, or -1 with err set to ERR_FORMAT: the name is outside the
+ * grammar, the role is none that a certificate can have, or the host id is not
+ * 32 lower-case hex digits. */
 int rpc_identity_set(struct rpc_identity *id, enum rpc_role role, const char *name,
 	const char *host, struct err *err);
+
+/* Whether this issuer may sign for such an identity: the second table. Returns
+ * 0, or -1 with err set to ERR_DENIED. */
+int rpc_identity_signed(
+	const struct rpc_issuer *issuer, enum rpc_role role, const char *name, struct err *err);
+
+/* Whether self talks to a peer whose certificate rpc_identity_signed allows.
+ * self NULL is who enrols. Returns 0, or -1 with err set to ERR_DENIED. */
+int rpc_identity_accepts(
+	const struct rpc_identity *self, const struct rpc_identity *peer, struct err *err);
 
 /* True for 32 lower-case hex digits. */
 bool rpc_host_ok(const void *text, size_t len);

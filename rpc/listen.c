@@ -168,6 +168,7 @@ static int start(struct rpc_listen *listen, int fd, const struct sockaddr_storag
 		.ops = &conn_ops,
 		.arg = e,
 		.address = text,
+		.credit = listen->opts.credit,
 	};
 
 	if (e == NULL)

@@ -34,6 +34,7 @@ struct rpc_listen_opts {
 	const struct rpc_times *times;          /* NULL: default */
 	const struct rpc_listen_limits *limits; /* NULL: default */
 	const char *host, *port;                /* numeric; host NULL: all; port "0": any */
+	uint32_t credit;                        /* as in rpc_conn_opts */
 	/* Sent before TLS begins (enrolment); borrowed, at most 4 KiB. */
 	const void *prelude;
 	size_t prelude_len;

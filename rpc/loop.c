@@ -6,9 +6,10 @@
 #include "rpc/loop.h"
 
 #include <assert.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <time.h>
+
+#include <ev.h>
 
 #include "lib/err.h"
 
@@ -23,6 +24,39 @@ struct rpc_loop {
 	unsigned heavy; /* done in this turn */
 	uint8_t scratch[RPC_SCRATCH_LEN];
 };
+
+/* libev's watchers lie in memory that the header declares as a union. */
+_Static_assert(sizeof(ev_io) <= sizeof(union rpc_watcher) &&
+		       sizeof(ev_timer) <= sizeof(union rpc_watcher) &&
+		       sizeof(ev_periodic) <= sizeof(union rpc_watcher) &&
+		       sizeof(ev_signal) <= sizeof(union rpc_watcher) &&
+		       sizeof(ev_async) <= sizeof(union rpc_watcher),
+	"union rpc_watcher is too small");
+
+static ev_io *io_of(const struct rpc_fd *w)
+{
+	return (ev_io *)(void *)&w->ev;
+}
+
+static ev_timer *timer_of(const struct rpc_timer *w)
+{
+	return (ev_timer *)(void *)&w->ev;
+}
+
+static ev_periodic *clock_of(const struct rpc_clock *w)
+{
+	return (ev_periodic *)(void *)&w->ev;
+}
+
+static ev_signal *signal_of(const struct rpc_signal *w)
+{
+	return (ev_signal *)(void *)&w->ev;
+}
+
+static ev_async *async_of(const struct rpc_async *w)
+{
+	return (ev_async *)(void *)&w->ev;
+}
 
 static void on_idle(struct ev_loop *ev, ev_idle *w, int revents)
 {
@@ -77,7 +111,6 @@ struct rpc_loop *rpc_loop_new(struct err *err)
 		free(loop);
 		return NULL;
 	}
-	signal(SIGPIPE, SIG_IGN);
 	loop->soon_end = &loop->soon;
 	ev_prepare_init(&loop->prepare, on_prepare);
 	loop->prepare.data = loop;
@@ -149,22 +182,22 @@ void rpc_fd_want(struct rpc_fd *w, struct rpc_loop *loop, int fd, int events,
 	w->loop = loop;
 	w->ready = ready;
 	w->arg = arg;
-	if (ev_is_active(&w->ev)) {
-		if (w->ev.fd == fd && (w->ev.events & (EV_READ | EV_WRITE)) == wanted)
+	if (ev_is_active(io_of(w))) {
+		if (io_of(w)->fd == fd && (io_of(w)->events & (EV_READ | EV_WRITE)) == wanted)
 			return;
-		ev_io_stop(loop->ev, &w->ev);
+		ev_io_stop(loop->ev, io_of(w));
 	}
 	if (wanted == 0)
 		return;
-	ev_io_init(&w->ev, on_io, fd, wanted);
-	w->ev.data = w;
-	ev_io_start(loop->ev, &w->ev);
+	ev_io_init(io_of(w), on_io, fd, wanted);
+	io_of(w)->data = w;
+	ev_io_start(loop->ev, io_of(w));
 }
 
 void rpc_fd_stop(struct rpc_fd *w)
 {
 	if (w->loop != NULL)
-		ev_io_stop(w->loop->ev, &w->ev);
+		ev_io_stop(w->loop->ev, io_of(w));
 }
 
 static void on_timer(struct ev_loop *ev, ev_timer *timer, int revents)
@@ -183,20 +216,20 @@ void rpc_timer_start(
 	w->fire = fire;
 	w->arg = arg;
 	/* libev counts from the beginning of this turn, which may lie back. */
-	ev_timer_init(&w->ev, on_timer, (double)ms / 1000 + ev_time() - ev_now(loop->ev), 0);
-	w->ev.data = w;
-	ev_timer_start(loop->ev, &w->ev);
+	ev_timer_init(timer_of(w), on_timer, (double)ms / 1000 + ev_time() - ev_now(loop->ev), 0);
+	timer_of(w)->data = w;
+	ev_timer_start(loop->ev, timer_of(w));
 }
 
 void rpc_timer_stop(struct rpc_timer *w)
 {
 	if (w->loop != NULL)
-		ev_timer_stop(w->loop->ev, &w->ev);
+		ev_timer_stop(w->loop->ev, timer_of(w));
 }
 
 bool rpc_timer_on(const struct rpc_timer *w)
 {
-	return ev_is_active(&w->ev);
+	return ev_is_active(timer_of(w));
 }
 
 static void on_clock(struct ev_loop *ev, ev_periodic *periodic, int revents)
@@ -214,15 +247,15 @@ void rpc_clock_start(struct rpc_clock *w, struct rpc_loop *loop, int64_t unix_se
 	w->loop = loop;
 	w->fire = fire;
 	w->arg = arg;
-	ev_periodic_init(&w->ev, on_clock, (double)unix_sec, 0, NULL);
-	w->ev.data = w;
-	ev_periodic_start(loop->ev, &w->ev);
+	ev_periodic_init(clock_of(w), on_clock, (double)unix_sec, 0, NULL);
+	clock_of(w)->data = w;
+	ev_periodic_start(loop->ev, clock_of(w));
 }
 
 void rpc_clock_stop(struct rpc_clock *w)
 {
 	if (w->loop != NULL)
-		ev_periodic_stop(w->loop->ev, &w->ev);
+		ev_periodic_stop(w->loop->ev, clock_of(w));
 }
 
 static void on_signal(struct ev_loop *ev, ev_signal *signal_watcher, int revents)
@@ -242,18 +275,18 @@ void rpc_signal_start(
 	w->loop = loop;
 	w->fire = fire;
 	w->arg = arg;
-	ev_signal_init(&w->ev, on_signal, signum);
-	w->ev.data = w;
-	ev_signal_start(loop->ev, &w->ev);
+	ev_signal_init(signal_of(w), on_signal, signum);
+	signal_of(w)->data = w;
+	ev_signal_start(loop->ev, signal_of(w));
 	ev_unref(loop->ev);
 }
 
 void rpc_signal_stop(struct rpc_signal *w)
 {
-	if (w->loop == NULL || !ev_is_active(&w->ev))
+	if (w->loop == NULL || !ev_is_active(signal_of(w)))
 		return;
 	ev_ref(w->loop->ev);
-	ev_signal_stop(w->loop->ev, &w->ev);
+	ev_signal_stop(w->loop->ev, signal_of(w));
 }
 
 static void on_async(struct ev_loop *ev, ev_async *async, int revents)
@@ -270,25 +303,25 @@ void rpc_async_start(struct rpc_async *w, struct rpc_loop *loop, void (*fire)(vo
 	w->loop = loop;
 	w->fire = fire;
 	w->arg = arg;
-	ev_async_init(&w->ev, on_async);
-	w->ev.data = w;
-	ev_async_start(loop->ev, &w->ev);
+	ev_async_init(async_of(w), on_async);
+	async_of(w)->data = w;
+	ev_async_start(loop->ev, async_of(w));
 	ev_unref(loop->ev);
 }
 
 void rpc_async_stop(struct rpc_async *w)
 {
-	if (w->loop == NULL || !ev_is_active(&w->ev))
+	if (w->loop == NULL || !ev_is_active(async_of(w)))
 		return;
 	ev_ref(w->loop->ev);
-	ev_async_stop(w->loop->ev, &w->ev);
+	ev_async_stop(w->loop->ev, async_of(w));
 }
 
 void rpc_async_send(void *watcher)
 {
 	struct rpc_async *w = watcher;
 
-	ev_async_send(w->loop->ev, &w->ev);
+	ev_async_send(w->loop->ev, async_of(w));
 }
 
 void rpc_soon_start(struct rpc_soon *w, struct rpc_loop *loop, void (*fire)(void *arg), void *arg)

@@ -3,9 +3,9 @@
  * to know it.
  *
  * rpc_loop_new -> watchers are started -> rpc_loop_run ... rpc_loop_stop ->
- * rpc_loop_free. One loop a process; all calls but rpc_async_send come from
- * the thread that runs it. Nothing may block in a callback: that is work for
- * lib/pool, whose wake function is rpc_async_send.
+ * rpc_loop_free. One loop a service, one of its own for each rpc/client; all
+ * calls but rpc_async_send come from the thread that runs it. Nothing may block in a callback: that
+ * is work for lib/pool, whose wake function is rpc_async_send.
  *
  * Watchers are embedded in the object that they serve; zero-initialised is
  * "not started". Callback and argument are set at every start. Stopping one
@@ -19,15 +19,13 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include <ev.h>
-
 struct err;
 struct rpc_loop;
 
 /* Bytes at rpc_loop_scratch. */
 #define RPC_SCRATCH_LEN (32 * 1024)
 
-/* NULL with err set if the system refuses. Ignores SIGPIPE for the process. */
+/* NULL with err set if the system refuses. */
 struct rpc_loop *rpc_loop_new(struct err *err);
 /* All watchers must be stopped. NULL does nothing. */
 void rpc_loop_free(struct rpc_loop *loop);
@@ -47,8 +45,15 @@ bool rpc_loop_may(struct rpc_loop *loop);
 /* What a descriptor is ready for, and what is waited for. */
 enum { RPC_READ = 1, RPC_WRITE = 2 };
 
+/* Room for a watcher of the library's; loop.c checks that it is enough. */
+union rpc_watcher {
+	void *pointer;
+	double number;
+	uint8_t room[96];
+} __attribute__((__may_alias__));
+
 struct rpc_fd {
-	ev_io ev;
+	union rpc_watcher ev;
 	struct rpc_loop *loop;
 	void (*ready)(void *arg, int events);
 	void *arg;
@@ -59,7 +64,7 @@ void rpc_fd_want(struct rpc_fd *w, struct rpc_loop *loop, int fd, int events,
 void rpc_fd_stop(struct rpc_fd *w);
 
 struct rpc_timer {
-	ev_timer ev;
+	union rpc_watcher ev;
 	struct rpc_loop *loop;
 	void (*fire)(void *arg);
 	void *arg;
@@ -72,7 +77,7 @@ bool rpc_timer_on(const struct rpc_timer *w);
 
 /* Fires once, when the wall clock reaches a time; follows clock changes. */
 struct rpc_clock {
-	ev_periodic ev;
+	union rpc_watcher ev;
 	struct rpc_loop *loop;
 	void (*fire)(void *arg);
 	void *arg;
@@ -82,7 +87,7 @@ void rpc_clock_start(struct rpc_clock *w, struct rpc_loop *loop, int64_t unix_se
 void rpc_clock_stop(struct rpc_clock *w);
 
 struct rpc_signal {
-	ev_signal ev;
+	union rpc_watcher ev;
 	struct rpc_loop *loop;
 	void (*fire)(void *arg);
 	void *arg;
@@ -95,7 +100,7 @@ void rpc_signal_stop(struct rpc_signal *w);
 /* Wakes the loop from another thread. Several sends may come as one: the
  * callback drains a queue. Does not keep the loop running. */
 struct rpc_async {
-	ev_async ev;
+	union rpc_watcher ev;
 	struct rpc_loop *loop;
 	void (*fire)(void *arg);
 	void *arg;

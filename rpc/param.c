@@ -46,7 +46,7 @@ static int get_string(struct rpc_value *value, const struct rpc_field *field,
 	if (field->type == RPC_TEXT && !is_text(item->bytes, item->len))
 		return err_set(err, ERR_FORMAT, "is no well-formed text");
 	if (field->type == RPC_NAME && !name_ok(item->bytes, item->len))
-		return err_set(err, ERR_FORMAT, "is no name: a-z, 0-9, '-' and '.' make one");
+		return err_set(err, ERR_FORMAT, "is not a name: " NAME_RULE);
 	value->bytes = item->bytes;
 	value->len = item->len;
 	return 0;

@@ -6,7 +6,7 @@
  * rpc_tls_handshake until 0 -> rpc_tls_peer -> rpc_tls_read, rpc_tls_write ->
  * rpc_tls_bye -> rpc_tls_free.
  *
- * TLS 1.2 or later, ECDHE with an AEAD, no tickets, no resumption, no
+ * TLS 1.2, ECDHE with an AEAD, no tickets, no resumption, no
  * renegotiation. The handshake succeeds only if the peer's certificate chains
  * to the CA, is within its time, has an identity (rpc/identity) that is not on
  * the deny list and is not our own, and is what was expected, if something
@@ -100,6 +100,11 @@ int rpc_tls_bye(struct rpc_tls *tls, struct err *err);
 
 /* RPC_READ or RPC_WRITE: what the last call that returned 1 waits for. */
 int rpc_tls_wants(const struct rpc_tls *tls);
+
+/* What does the AES-GCM of TLS in this process: "libipsec-mb", "libgcrypt", or
+ * that it is mbedTLS's own, which is slow. NULL with err set: it is wrong, and
+ * there is no TLS. */
+const char *rpc_tls_gcm(struct err *err);
 
 /* "TLSv1.2 TLS-ECDHE-ECDSA-WITH-AES-128-GCM-SHA256", for logs. */
 void rpc_tls_describe(const struct rpc_tls *tls, char *text, size_t cap);

@@ -1,85 +1,299 @@
-/* Tokens as text and back. */
+/* Tokens as text and back, and what is derived from them. */
 #include "rpc/token.h"
 
+#include <assert.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
-#include "rpc/x509.h"
+#include "lib/base64.h"
+#include "lib/cbor.h"
+#include "lib/err.h"
+#include "lib/hash.h"
+#include "lib/le.h"
+#include "lib/seal.h"
+#include "rpc/param.h"
 
-#define PREFIX "fdump-token:1:"
+#define PREFIX   "fdump-token:"
+#define VERSION  "2:"
+#define TEXT_LEN (RPC_TOKEN_MAX - 1 - (sizeof PREFIX VERSION - 1))
+#define CBOR_MAX (TEXT_LEN / 4 * 3)
 
-int rpc_token_new(struct rpc_token *token, const char *manager,
-	const uint8_t fingerprint[RPC_DIGEST_LEN], struct err *err)
+static const struct rpc_field address_field = {
+	.type = RPC_TEXT, .min = 1, .max = RPC_HOST_PORT_MAX};
+static const struct rpc_field token_fields[] = {
+	{.key = "manager", .type = RPC_NAME, .need = true},
+	{.key = "addresses",
+		.type = RPC_LIST,
+		.need = true,
+		.min = 1,
+		.max = RPC_ADDRESSES_MAX,
+		.of = &address_field},
+	{.key = "role", .type = RPC_TEXT, .need = true, .min = 1, .max = 16},
+	{.key = "name", .type = RPC_NAME, .need = true},
+	{.key = "secret",
+		.type = RPC_BYTES,
+		.need = true,
+		.min = RPC_SECRET_LEN,
+		.max = RPC_SECRET_LEN},
+	{.key = "ca",
+		.type = RPC_BYTES,
+		.need = true,
+		.min = RPC_DIGEST_LEN,
+		.max = RPC_DIGEST_LEN},
+	{.key = "recipients",
+		.type = RPC_BYTES,
+		.need = true,
+		.min = RPC_DIGEST_LEN,
+		.max = RPC_DIGEST_LEN},
+	{0},
+};
+enum { MANAGER, ADDRESSES, ROLE, NAME, SECRET, CA, RECIPIENTS, FIELDS };
+
+int rpc_token_secret(struct rpc_token *token, struct err *err)
 {
-	if (!name_ok(manager, strlen(manager)))
-		return err_set(err, ERR_USAGE, "token: '%s' is no name of a manager", manager);
-	strcpy(token->manager, manager);
-	memcpy(token->fingerprint, fingerprint, RPC_DIGEST_LEN);
-	if (rpc_x509_random(NULL, token->secret, RPC_SECRET_LEN) != 0)
-		return err_set(err, ERR_FAILED, "the system gives no random numbers");
-	return 0;
+	return seal_random(token->secret, RPC_SECRET_LEN, err);
 }
 
-static char *put_hex(char *to, const uint8_t *bytes, size_t len)
+/* --- As text --- */
+
+static int check(const struct rpc_token *t, struct err *err)
 {
+	char host[RPC_HOST_PORT_MAX + 1], port[8];
 	size_t i;
 
-	for (i = 0; i < len; i++)
-		to += sprintf(to, "%02x", bytes[i]);
-	return to;
-}
-
-void rpc_token_text(char text[RPC_TOKEN_MAX], const struct rpc_token *token)
-{
-	char *at = text + sprintf(text, PREFIX "%s:", token->manager);
-
-	at = put_hex(at, token->secret, RPC_SECRET_LEN);
-	*at++ = ':';
-	put_hex(at, token->fingerprint, RPC_DIGEST_LEN);
-}
-
-static int digit(char c)
-{
-	return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
-static int get_hex(uint8_t *to, size_t len, const char *text)
-{
-	size_t i;
-
-	for (i = 0; i < len; i++) {
-		int high = digit(text[2 * i]), low = high < 0 ? -1 : digit(text[2 * i + 1]);
-
-		if (high < 0 || low < 0)
+	if (name_check("token: manager", t->manager, err) != 0 ||
+		name_check("token: name", t->name, err) != 0)
+		return -1;
+	if (t->role <= RPC_NOBODY || t->role >= RPC_ROLES)
+		return err_set(err, ERR_USAGE, "token: no such role");
+	if (t->address_count == 0 || t->address_count > RPC_ADDRESSES_MAX)
+		return err_set(
+			err, ERR_USAGE, "token: expected 1 to %d addresses", RPC_ADDRESSES_MAX);
+	for (i = 0; i < t->address_count; i++)
+		if (rpc_address_split(t->addresses[i], host, port, RPC_ENROLL_PORT, err) != 0)
 			return -1;
-		to[i] = (uint8_t)(high << 4 | low);
-	}
 	return 0;
+}
+
+/* base64url without padding: '-' and '_' for '+' and '/'. */
+static void to_url(char *text)
+{
+	text[strcspn(text, "=")] = 0;
+	for (; *text != 0; text++)
+		*text = *text == '+' ? '-' : *text == '/' ? '_' : *text;
+}
+
+int rpc_token_text(char text[RPC_TOKEN_MAX], const struct rpc_token *t, struct err *err)
+{
+	uint8_t mem[CBOR_MAX];
+	struct cbor_out out;
+	size_t i;
+	int ret = 0;
+
+	if (check(t, err) != 0)
+		return -1;
+	cbor_out_init(&out, mem, sizeof mem);
+	cbor_put_map(&out, FIELDS);
+	cbor_put_text(&out, "manager");
+	cbor_put_text(&out, t->manager);
+	cbor_put_text(&out, "addresses");
+	cbor_put_array(&out, t->address_count);
+	for (i = 0; i < t->address_count; i++)
+		cbor_put_text(&out, t->addresses[i]);
+	cbor_put_text(&out, "role");
+	cbor_put_text(&out, rpc_role_name(t->role));
+	cbor_put_text(&out, "name");
+	cbor_put_text(&out, t->name);
+	cbor_put_text(&out, "secret");
+	cbor_put_bytes(&out, t->secret, RPC_SECRET_LEN);
+	cbor_put_text(&out, "ca");
+	cbor_put_bytes(&out, t->fingerprint, RPC_DIGEST_LEN);
+	cbor_put_text(&out, "recipients");
+	cbor_put_bytes(&out, t->recipients, RPC_DIGEST_LEN);
+	if (cbor_out_full(&out)) {
+		ret = err_set(err, ERR_LIMIT, "token: too long: give fewer or shorter addresses");
+	} else {
+		strcpy(text, PREFIX VERSION);
+		base64_encode(mem, cbor_out_len(&out), text + strlen(text));
+		to_url(text + strlen(PREFIX VERSION));
+	}
+	seal_wipe(mem, sizeof mem);
+	return ret;
+}
+
+/* The text behind the prefix to CBOR. Returns its length; 0: malformed. */
+static size_t decode(const char *text, size_t len, uint8_t mem[CBOR_MAX])
+{
+	char plain[TEXT_LEN + 4];
+	size_t i, got;
+	bool ok;
+
+	if (len > TEXT_LEN || len % 4 == 1)
+		return 0;
+	for (i = 0; i < len; i++)
+		plain[i] = text[i] == '-' ? '+' : text[i] == '_' ? '/' : text[i];
+	ok = memchr(text, '+', len) == NULL && memchr(text, '/', len) == NULL;
+	for (; i % 4 != 0; i++)
+		plain[i] = '=';
+	ok = ok && base64_decode(plain, i, mem, CBOR_MAX, &got) == 0;
+	seal_wipe(plain, sizeof plain);
+	return ok ? got : 0;
+}
+
+static void copy(char *to, const struct rpc_value *value)
+{
+	memcpy(to, value->bytes, value->len);
+	to[value->len] = 0;
+}
+
+static int fill(struct rpc_token *t, struct rpc_value *v)
+{
+	struct rpc_value address;
+
+	memset(t, 0, sizeof *t);
+	copy(t->manager, &v[MANAGER]);
+	copy(t->name, &v[NAME]);
+	t->role = rpc_role_get(v[ROLE].bytes, v[ROLE].len);
+	while (rpc_list_next(&v[ADDRESSES], &address_field, &address))
+		copy(t->addresses[t->address_count++], &address);
+	memcpy(t->secret, v[SECRET].bytes, RPC_SECRET_LEN);
+	memcpy(t->fingerprint, v[CA].bytes, RPC_DIGEST_LEN);
+	memcpy(t->recipients, v[RECIPIENTS].bytes, RPC_DIGEST_LEN);
+	return check(t, NULL);
 }
 
 int rpc_token_parse(struct rpc_token *token, const char *text, size_t len, struct err *err)
 {
-	const char *name = text + strlen(PREFIX), *colon, *end;
+	static const char white[] = " \t\r\n";
+	const size_t prefix = strlen(PREFIX), whole = strlen(PREFIX VERSION);
+	struct rpc_value v[FIELDS];
+	uint8_t mem[CBOR_MAX];
+	size_t got = 0;
+	int ret = -1;
 
-	while (len > 0 && strchr(" \t\r\n", text[len - 1]) != NULL && text[len - 1] != 0)
-		len--;
-	end = text + len;
-	if (len <= strlen(PREFIX) || memcmp(text, PREFIX, strlen(PREFIX)) != 0)
-		goto bad;
-	colon = memchr(name, ':', (size_t)(end - name));
-	if (colon == NULL || !name_ok(name, (size_t)(colon - name)) || end - colon != 130 ||
-		colon[65] != ':' || get_hex(token->secret, RPC_SECRET_LEN, colon + 1) != 0 ||
-		get_hex(token->fingerprint, RPC_DIGEST_LEN, colon + 66) != 0)
-		goto bad;
-	memcpy(token->manager, name, (size_t)(colon - name));
-	token->manager[colon - name] = 0;
-	return 0;
-bad:
-	return err_set(err, ERR_FORMAT, "token: this is none, or not the whole of it");
+	for (; len > 0 && memchr(white, text[len - 1], 4) != NULL; len--)
+		continue;
+	for (; len > 0 && memchr(white, text[0], 4) != NULL; text++, len--)
+		continue;
+	if (len > whole && memcmp(text, PREFIX, prefix) == 0 && text[prefix + 1] == ':' &&
+		memcmp(text, PREFIX VERSION, whole) != 0)
+		return err_set(err, ERR_UNSUPPORTED, "token: of another version than 2");
+	if (len > whole && memcmp(text, PREFIX VERSION, whole) == 0)
+		got = decode(text + whole, len - whole, mem);
+	if (got > 0 && rpc_params_get(v, token_fields, mem, got, NULL) == 0)
+		ret = fill(token, v);
+	seal_wipe(mem, sizeof mem);
+	if (ret != 0)
+		seal_wipe(token, sizeof *token);
+	return ret == 0 ? 0 : err_set(err, ERR_FORMAT, "token: malformed or incomplete");
 }
 
-int rpc_token_hash(
-	uint8_t hash[RPC_DIGEST_LEN], const uint8_t secret[RPC_SECRET_LEN], struct err *err)
+/* --- What is derived from it --- */
+
+int rpc_token_ticket(uint8_t ticket[RPC_DIGEST_LEN], const struct rpc_token *token, struct err *err)
 {
-	return rpc_digest(hash, secret, RPC_SECRET_LEN, err);
+	static const char label[] = "fdump token ticket";
+
+	return hash_hmac(token->secret, RPC_SECRET_LEN, label, sizeof label - 1, ticket, err);
+}
+
+void rpc_ticket_hash(uint8_t hash[RPC_DIGEST_LEN], const uint8_t ticket[RPC_DIGEST_LEN])
+{
+	hash_sha256(ticket, RPC_DIGEST_LEN, hash);
+}
+
+int rpc_token_proof(uint8_t proof[RPC_DIGEST_LEN], const struct rpc_token *token, const void *csr,
+	size_t len, struct err *err)
+{
+	static const char label[] = "fdump token proof";
+	uint8_t text[sizeof label - 1 + HASH_LEN];
+
+	memcpy(text, label, sizeof label - 1);
+	hash_sha256(csr, len, text + sizeof label - 1);
+	return hash_hmac(token->secret, RPC_SECRET_LEN, text, sizeof text, proof, err);
+}
+
+int rpc_token_check(bool known, int64_t until, int64_t used, int64_t now, struct err *err)
+{
+	if (!known)
+		return err_set(err, ERR_DENIED, "token: not one of this manager's");
+	if (used != 0)
+		return err_set(err, ERR_DENIED, "token: already used; make a new one");
+	if (now >= until)
+		return err_set(err, ERR_DENIED, "token: expired; make a new one");
+	return 0;
+}
+
+static int by_bytes(const void *a, const void *b)
+{
+	const struct rpc_bytes *x = a, *y = b;
+	size_t common = x->len < y->len ? x->len : y->len;
+	int order = common > 0 ? memcmp(x->bytes, y->bytes, common) : 0;
+
+	return order != 0 ? order : (x->len > y->len) - (x->len < y->len);
+}
+
+int rpc_recipients_digest(
+	uint8_t digest[RPC_DIGEST_LEN], struct rpc_bytes *files, size_t count, struct err *err)
+{
+	struct hash *hash = hash_new(err);
+	uint8_t len[4];
+	size_t i;
+
+	if (hash == NULL)
+		return -1;
+	if (count > 0)
+		qsort(files, count, sizeof *files, by_bytes);
+	for (i = 0; i < count; i++) {
+		le_put32(len, (uint32_t)files[i].len);
+		hash_add(hash, len, sizeof len);
+		hash_add(hash, files[i].bytes, files[i].len);
+	}
+	hash_end(hash, digest);
+	hash_free(hash);
+	return 0;
+}
+
+/* --- Addresses --- */
+
+/* Where the host ends, without brackets; *host is where it begins. NULL: malformed. */
+static const char *host_end(const char *text, const char **host)
+{
+	const char *end;
+
+	*host = text;
+	if (text[0] != '[') {
+		end = text + strcspn(text, ":");
+		return strspn(text, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
+				    ".-_") == (size_t)(end - text)
+			       ? end
+			       : NULL;
+	}
+	*host = text + 1;
+	end = *host + strspn(*host, "0123456789abcdefABCDEF:.");
+	return *end == ']' ? end : NULL;
+}
+
+int rpc_address_split(const char *text, char host[RPC_HOST_PORT_MAX + 1], char port[8],
+	const char *port_default, struct err *err)
+{
+	const char *from, *end = host_end(text, &from), *rest;
+	size_t digits;
+
+	if (end == NULL || end == from || strlen(text) > RPC_HOST_PORT_MAX)
+		goto bad;
+	rest = *end == ']' ? end + 1 : end;
+	digits = strspn(*rest == ':' ? rest + 1 : rest, "0123456789");
+	if (*rest == ':' && (digits == 0 || digits > 5 || rest[1 + digits] != 0 ||
+				    atoi(rest + 1) < 1 || atoi(rest + 1) > 65535))
+		goto bad;
+	if (*rest != ':' && *rest != 0)
+		goto bad;
+	memcpy(host, from, (size_t)(end - from));
+	host[end - from] = 0;
+	strcpy(port, *rest == ':' ? rest + 1 : port_default);
+	return 0;
+bad:
+	return err_set(err, ERR_USAGE, "address: expected HOST, HOST:PORT or [IPv6]:PORT");
 }

@@ -112,6 +112,7 @@ static const struct rpc_field hello_fields[] = {
 	{.key = "max", .type = RPC_UINT, .need = true, .min = 1, .max = UINT16_MAX},
 	{.key = "min", .type = RPC_UINT, .need = true, .min = 1, .max = UINT16_MAX},
 	{.key = "features", .type = RPC_UINT, .max = UINT64_MAX},
+	{.key = "credit", .type = RPC_UINT, .max = RPC_WINDOW_MAX},
 	{0},
 };
 
@@ -120,11 +121,13 @@ size_t rpc_hello_put(uint8_t *to, const struct rpc_hello *hello)
 	struct cbor_out out;
 
 	cbor_out_init(&out, to, RPC_HELLO_MAX);
-	cbor_put_map(&out, 3);
+	cbor_put_map(&out, 4);
 	cbor_put_text(&out, "max");
 	cbor_put_uint(&out, hello->version_max);
 	cbor_put_text(&out, "min");
 	cbor_put_uint(&out, hello->version_min);
+	cbor_put_text(&out, "credit");
+	cbor_put_uint(&out, hello->credit);
 	cbor_put_text(&out, "features");
 	cbor_put_uint(&out, hello->features);
 	return cbor_out_len(&out);
@@ -132,13 +135,14 @@ size_t rpc_hello_put(uint8_t *to, const struct rpc_hello *hello)
 
 int rpc_hello_get(struct rpc_hello *hello, const uint8_t *bytes, size_t len, struct err *err)
 {
-	struct rpc_value v[3];
+	struct rpc_value v[4];
 
 	if (rpc_params_get(v, hello_fields, bytes, len, err) != 0)
 		return err_prefix(err, "HELLO");
 	hello->version_max = (unsigned)v[0].number;
 	hello->version_min = (unsigned)v[1].number;
 	hello->features = v[2].number;
+	hello->credit = v[3].has ? (uint32_t)v[3].number : RPC_WINDOW;
 	if (hello->version_min > hello->version_max)
 		return err_set(err, ERR_FORMAT, "HELLO: versions %u to %u", hello->version_min,
 			hello->version_max);

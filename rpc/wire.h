@@ -26,10 +26,11 @@ struct err;
 #define RPC_TEXT_MAX   480 /* an error's message in it, in bytes */
 
 /* Limits of a connection, for each side; what goes over ends it. */
-#define RPC_CALLS_MAX 256               /* requests open at once */
-#define RPC_BLOBS_MAX 32                /* request blobs open at once */
-#define RPC_WINDOW    (1024 * 1024)     /* blob bytes sent before credit is needed */
-#define RPC_OUT_MAX   (6 * 1024 * 1024) /* bytes waiting to be written */
+#define RPC_CALLS_MAX  256               /* requests open at once */
+#define RPC_BLOBS_MAX  32                /* request blobs open at once that began with credit */
+#define RPC_WINDOW     (1024 * 1024)     /* credit a blob begins with, unless HELLO says other */
+#define RPC_WINDOW_MAX (8 * 1024 * 1024) /* most credit a blob may have */
+#define RPC_OUT_MAX    (6 * 1024 * 1024) /* bytes waiting to be written */
 
 enum rpc_kind {
 	RPC_HELLO = 1,       /* first frame of each side: versions, features */
@@ -73,11 +74,14 @@ int rpc_header_get(struct rpc_header *h, const uint8_t *from, unsigned version, 
 struct rpc_hello {
 	unsigned version_min, version_max; /* 1..65535 */
 	uint64_t features;                 /* none is defined yet: send 0, ignore */
+	uint32_t credit; /* bytes each blob to this side begins with, to RPC_WINDOW_MAX */
 };
 
 /* Writes a HELLO's payload to RPC_HELLO_MAX bytes; returns its length. */
 size_t rpc_hello_put(uint8_t *to, const struct rpc_hello *hello);
-/* Returns 0, or -1 with err set to ERR_FORMAT. */
+/* Without a credit it is RPC_WINDOW. Returns 0, or -1 with err set: ERR_LIMIT
+ * for a number out of its limits, ERR_UNSUPPORTED for a key that must be
+ * understood, else ERR_FORMAT. */
 int rpc_hello_get(struct rpc_hello *hello, const uint8_t *bytes, size_t len, struct err *err);
 /* The highest version both speak; 0 if there is none. */
 unsigned rpc_hello_agree(const struct rpc_hello *a, const struct rpc_hello *b);

@@ -1,5 +1,8 @@
 /* Shared by tls.c and ca.c; the differences between mbedTLS 2.28 and 3.6 in
- * loading are here. */
+ * loading are here. mbedTLS comes first: x509.h defines what 2.28 lacks. */
+#include <mbedtls/version.h>
+#include <mbedtls/x509_crt.h>
+
 #include "rpc/x509.h"
 
 #include <errno.h>
@@ -18,7 +21,7 @@
 #include "lib/buf.h"
 #include "rpc/file.h"
 
-const mbedtls_x509_crt_profile rpc_x509_profile = {
+static const mbedtls_x509_crt_profile accepted = {
 	MBEDTLS_X509_ID_FLAG(MBEDTLS_MD_SHA256) | MBEDTLS_X509_ID_FLAG(MBEDTLS_MD_SHA384) |
 		MBEDTLS_X509_ID_FLAG(MBEDTLS_MD_SHA512),
 	MBEDTLS_X509_ID_FLAG(MBEDTLS_PK_ECDSA) | MBEDTLS_X509_ID_FLAG(MBEDTLS_PK_ECKEY),
@@ -26,6 +29,11 @@ const mbedtls_x509_crt_profile rpc_x509_profile = {
 		MBEDTLS_X509_ID_FLAG(MBEDTLS_ECP_DP_SECP384R1),
 	2048, /* RSA is not among the algorithms above */
 };
+
+const void *rpc_x509_profile(void)
+{
+	return &accepted;
+}
 
 int rpc_x509_start(struct err *err)
 {
@@ -68,7 +76,7 @@ int rpc_x509_fail(struct err *err, enum err_code code, int mbedtls_code, const c
 	return err_set(err, code, "%s: %s", what, text);
 }
 
-int rpc_x509_load_chain(mbedtls_x509_crt *chain, const char *path, struct err *err)
+int rpc_x509_load_chain(void *chain, const char *path, struct err *err)
 {
 	struct buf pem;
 	int status;
@@ -87,37 +95,52 @@ int rpc_x509_load_chain(mbedtls_x509_crt *chain, const char *path, struct err *e
 	return status == 0 ? 0 : -1;
 }
 
-int rpc_x509_load_key(mbedtls_pk_context *key, const char *path, struct err *err)
+int rpc_x509_parse_key(void *key, const void *bytes, size_t len, struct err *err)
+{
+#if RPC_MBEDTLS3
+	int status = mbedtls_pk_parse_key(key, bytes, len, NULL, 0, rpc_x509_random, NULL);
+#else
+	int status = mbedtls_pk_parse_key(key, bytes, len, NULL, 0);
+#endif
+	return status == 0 ? 0 : rpc_x509_fail(err, ERR_CONFIG, status, "private key");
+}
+
+int rpc_x509_load_key(void *key, const char *path, struct err *err)
 {
 	struct buf pem;
 	int status;
 
 	buf_init(&pem, RPC_FILE_MAX);
 	status = rpc_file_read(path, &pem, true, err);
-	if (status == 0) {
-#if RPC_MBEDTLS3
-		status = mbedtls_pk_parse_key(
-			key, pem.data, pem.len + 1, NULL, 0, rpc_x509_random, NULL);
-#else
-		status = mbedtls_pk_parse_key(key, pem.data, pem.len + 1, NULL, 0);
-#endif
-		if (status != 0)
-			status = rpc_x509_fail(err, ERR_CONFIG, status, "private key %s", path);
-	}
+	if (status == 1)
+		err_set(err, ERR_NOTFOUND, "private key %s: not found", path);
+	if (status == 0 && rpc_x509_parse_key(key, pem.data, pem.len + 1, err) != 0)
+		status = err_prefix(err, "%s", path);
 	if (pem.data != NULL)
 		mbedtls_platform_zeroize(pem.data, pem.cap);
 	buf_fini(&pem);
 	return status == 0 ? 0 : -1;
 }
 
-/* Copies the one value that the subject has for an attribute. */
+int rpc_x509_check_pair(const void *cert, const void *key, const char *path, struct err *err)
+{
+	const mbedtls_x509_crt *crt = cert;
+#if RPC_MBEDTLS3
+	int status = mbedtls_pk_check_pair(&crt->pk, key, rpc_x509_random, NULL);
+#else
+	int status = mbedtls_pk_check_pair(&crt->pk, key);
+#endif
+	return status == 0 ? 0 : err_set(err, ERR_CONFIG, "%s: the private key is another's", path);
+}
+
+/* Copies the one value that a distinguished name has for an attribute. */
 static int get_attribute(
-	char *to, size_t cap, const mbedtls_x509_crt *crt, const char *oid, size_t oid_len)
+	char *to, size_t cap, const mbedtls_x509_name *dn, const char *oid, size_t oid_len)
 {
 	const mbedtls_x509_name *n;
 	int count = 0;
 
-	for (n = &crt->subject; n != NULL; n = n->next) {
+	for (n = dn; n != NULL; n = n->next) {
 		if (n->oid.len != oid_len || memcmp(n->oid.p, oid, oid_len) != 0)
 			continue;
 		if (n->val.len >= cap || memchr(n->val.p, 0, n->val.len) != NULL)
@@ -129,7 +152,27 @@ static int get_attribute(
 	return count == 1 ? 0 : -1;
 }
 
-#define GET(to, crt, oid) get_attribute(to, sizeof(to), crt, oid, sizeof(oid) - 1)
+#define GET(to, dn, oid) get_attribute(to, sizeof(to), dn, oid, sizeof(oid) - 1)
+
+/* The subject of a CA, as rpc/identity.h has it. */
+static int get_issuer(struct rpc_issuer *issuer, const mbedtls_x509_name *dn, struct err *err)
+{
+	char kind[32];
+
+	memset(issuer, 0, sizeof *issuer);
+	if (GET(kind, dn, MBEDTLS_OID_AT_ORGANIZATION) != 0)
+		goto bad;
+	if (strcmp(kind, RPC_ROOT_O) == 0)
+		return 0;
+	if (strcmp(kind, RPC_MANAGER_O) == 0 && GET(issuer->manager, dn, MBEDTLS_OID_AT_CN) == 0 &&
+		GET(issuer->host, dn, MBEDTLS_OID_AT_SERIAL_NUMBER) == 0 &&
+		name_ok(issuer->manager, strlen(issuer->manager)) &&
+		rpc_host_ok(issuer->host, strlen(issuer->host)))
+		return 0;
+bad:
+	return err_set(err, ERR_DENIED,
+		"certificate: signed by neither the root nor a manager's intermediate");
+}
 
 static bool has_dns(const mbedtls_x509_crt *crt, const char *dns)
 {
@@ -142,21 +185,34 @@ static bool has_dns(const mbedtls_x509_crt *crt, const char *dns)
 	       memcmp(san->buf.p, dns, len) == 0;
 }
 
-int rpc_x509_identity(struct rpc_identity *id, const mbedtls_x509_crt *crt, struct err *err)
+int rpc_x509_identity(struct rpc_identity *id, const void *cert, struct err *err)
 {
+	const mbedtls_x509_crt *crt = cert;
 	char name[NAME_LEN_MAX + 1], role[16], host[RPC_HOST_LEN + 1], dns[RPC_DNS_MAX];
+	struct rpc_identity got;
 
-	if (GET(name, crt, MBEDTLS_OID_AT_CN) != 0 ||
-		GET(role, crt, MBEDTLS_OID_AT_ORG_UNIT) != 0 ||
-		GET(host, crt, MBEDTLS_OID_AT_SERIAL_NUMBER) != 0)
+	if (GET(name, &crt->subject, MBEDTLS_OID_AT_CN) != 0 ||
+		GET(role, &crt->subject, MBEDTLS_OID_AT_ORG_UNIT) != 0 ||
+		GET(host, &crt->subject, MBEDTLS_OID_AT_SERIAL_NUMBER) != 0)
 		return err_set(
 			err, ERR_DENIED, "certificate: its subject has no name, role and host id");
-	if (rpc_identity_set(id, rpc_role_get(role, strlen(role)), name, host, err) != 0) {
+	if (rpc_identity_set(&got, rpc_role_get(role, strlen(role)), name, host, err) != 0) {
 		err->code = ERR_DENIED;
 		return err_prefix(err, "certificate");
 	}
-	rpc_identity_dns(dns, id->role, id->name);
+	rpc_identity_dns(dns, got.role, got.name);
 	if (!has_dns(crt, dns))
 		return err_set(err, ERR_DENIED, "certificate: its DNS name is not %s", dns);
+	if (get_issuer(&got.issuer, &crt->issuer, err) != 0 ||
+		rpc_identity_signed(&got.issuer, got.role, got.name, err) != 0)
+		return -1;
+	*id = got;
 	return 0;
+}
+
+int rpc_x509_authority(struct rpc_issuer *issuer, const void *cert, struct err *err)
+{
+	const mbedtls_x509_crt *crt = cert;
+
+	return get_issuer(issuer, &crt->subject, err);
 }

@@ -2,16 +2,16 @@
  * What the files that use mbedTLS share: random numbers, errors, loading of
  * keys and certificates, the identity in a certificate. Nobody outside rpc/
  * includes this.
+ *
+ * mbedTLS is included by .c files only; so its objects are void pointers here:
+ * `chain` and `crt` are a mbedtls_x509_crt, `key` is a mbedtls_pk_context,
+ * `profile` a mbedtls_x509_crt_profile.
  */
 #ifndef FDUMP_RPC_X509_H
 #define FDUMP_RPC_X509_H
 
 #include <stdbool.h>
 #include <stddef.h>
-
-#include <mbedtls/pk.h>
-#include <mbedtls/version.h>
-#include <mbedtls/x509_crt.h>
 
 #include "lib/err.h"
 #include "rpc/identity.h"
@@ -33,15 +33,31 @@ int rpc_x509_fail(struct err *err, enum err_code code, int mbedtls_code, const c
 	__attribute__((format(printf, 4, 5)));
 
 /* Adds the PEM certificates of a file to the chain. Returns 0, or -1. */
-int rpc_x509_load_chain(mbedtls_x509_crt *chain, const char *path, struct err *err);
+int rpc_x509_load_chain(void *chain, const char *path, struct err *err);
 /* Loads a private key; the file has to be for its owner only. 0, or -1. */
-int rpc_x509_load_key(mbedtls_pk_context *key, const char *path, struct err *err);
+int rpc_x509_load_key(void *key, const char *path, struct err *err);
+/* Reads a private key: PEM with its NUL counted, or DER. 0, or -1. */
+int rpc_x509_parse_key(void *key, const void *bytes, size_t len, struct err *err);
 
-/* Reads the identity from an end certificate. Returns 0, or -1 with err set
- * to ERR_DENIED: it is no certificate of this kind. */
-int rpc_x509_identity(struct rpc_identity *id, const mbedtls_x509_crt *crt, struct err *err);
+/* Whether the key is that of the (first) certificate. Returns 0, or -1 with err
+ * set to ERR_CONFIG: else every handshake would fail with an error that says
+ * nothing. */
+int rpc_x509_check_pair(const void *crt, const void *key, const char *path, struct err *err);
+
+/* Reads the identity, its issuer included, from an end certificate, and checks
+ * that this issuer may sign it. That the issuer did sign it is for the chain's
+ * verification to say. Returns 0, or -1 with err set to ERR_DENIED: it is no
+ * certificate of this kind. */
+int rpc_x509_identity(struct rpc_identity *id, const void *crt, struct err *err);
+/* Of a CA's certificate: who signs with it. Returns 0, or -1 as above: it is
+ * neither a root nor an intermediate. */
+int rpc_x509_authority(struct rpc_issuer *issuer, const void *crt, struct err *err);
 
 /* What is accepted in a chain: ECDSA over P-256 and P-384, SHA-2. */
-extern const mbedtls_x509_crt_profile rpc_x509_profile;
+const void *rpc_x509_profile(void);
+
+/* The O of both kinds of CA. */
+#define RPC_ROOT_O    "fdump root"
+#define RPC_MANAGER_O "fdump manager"
 
 #endif

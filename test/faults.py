@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """faults.py - makes system calls and allocations of fdump fail one after the other, and looks what became of it.
 
-usage: faults.py FDUMP SHIM.so [--only TEXT] [--stride N] [--seconds N] [--jobs N] [--seed N]
+usage: faults.py FDUMP SHIM.so [--only TEXT] [--stride N] [--sample N] [--seconds N] [--jobs N] [--seed N]
                  [--kinds calls,kill,malloc,short,limits]
        faults.py FDUMP SHIM.so --one RUN CALL ERROR N       one case; its files stay
 
@@ -18,6 +18,7 @@ is perfect (verify, and a deep comparison of the unpacked tree with the first; f
 restore), status 1 only with a message, status 2 and up with a message; an older pack is untouched, or replaced by a whole one; what unpack left
 under a real name is what it should be; no temporary file stays behind, but after a kill.
 
+--sample makes each kind of call fail with each error in N of the runs that make it, once each, at a place by chance;
 --stride takes every N-th case from a start by chance, --seconds ends the campaign then. A line for
 each failure, a count at the end; exit status 1 if there was one.
 """
@@ -266,6 +267,33 @@ class Campaign:
         self.judge(case, what == "KILL", (call, what) in LESS)
         return reached
 
+    def places(self, run):
+        """Call -> the N at which a fault would meet it: strace counts by thread, and the loader's are not ours."""
+        case = Case(self.place, run, "")
+        log, ours, counts, found = os.path.join(case.dir, "strace"), False, {}, {}
+        case.go(["strace", "-f", "-qq", "-o", log, "-e", "trace=rt_sigaction," + ",".join(ERRORS)])
+        for line in open(log, errors="replace"):
+            m = re.match(r"(\d+) +(\w+)\(", line)
+            if not m:
+                continue
+            ours = ours or "rt_sigaction(SIGPIPE" in line
+            n = counts[m.groups()] = counts.get(m.groups(), 0) + 1
+            if ours:
+                found.setdefault(m.group(2), set()).add(n)
+        case.clean()
+        return found
+
+    def sampled(self, kinds):
+        """For each call and error --sample runs, and a place in each."""
+        places, tasks = {run: self.places(run) for run in self.place.runs}, []
+        faults = [(call, what) for call in ERRORS for what in ERRORS[call].split()] if "calls" in kinds else []
+        faults += [(call, "KILL") for call in KILLED] if "kill" in kinds else []
+        for call, what in faults:
+            runs = [r for r in places if call in places[r] and (what != "KILL" or r.startswith(("pack-file", "unpack")))]
+            for run in self.random.sample(runs, min(self.o.sample, len(runs))):
+                tasks.append((self.injected, run, call, what, self.random.choice(sorted(places[run][call]))))
+        return tasks
+
     def calls(self, run, call, what):
         stride, n = self.o.stride, 1
         if stride > 1:
@@ -302,7 +330,7 @@ class Campaign:
             case = Case(self.place, run, "RLIMIT_FSIZE=%d" % size)
             case.go(limit=(resource.RLIMIT_FSIZE, (size, size)))
             self.judge(case)
-        for files in range(6, 48, 1):
+        for files in range(6, 48, 1 + self.o.stride // 5):
             if self.over():
                 return
             case = Case(self.place, run, "RLIMIT_NOFILE=%d" % files)
@@ -311,11 +339,11 @@ class Campaign:
 
     def tasks(self):
         kinds = self.o.kinds.split(",")
-        out = []
+        out = self.sampled(kinds) if self.o.sample else []
         for run in self.place.runs:
-            if "calls" in kinds:
+            if "calls" in kinds and not self.o.sample:
                 out += [(self.calls, run, call, what) for call in ERRORS for what in ERRORS[call].split()]
-            if "kill" in kinds and run.startswith(("pack-file", "unpack")):
+            if "kill" in kinds and not self.o.sample and run.startswith(("pack-file", "unpack")):
                 out += [(self.calls, run, call, "KILL") for call in KILLED]
             if "malloc" in kinds:
                 out += [(self.mallocs, run, key) for key in ("SHIM_MALLOC", "SHIM_MALLOC_FROM")]
@@ -346,6 +374,7 @@ def main():
     p.add_argument("shim")
     p.add_argument("--only", default="")
     p.add_argument("--stride", type=int, default=1)
+    p.add_argument("--sample", type=int, default=0)
     p.add_argument("--seconds", type=int, default=0)
     p.add_argument("--seed", type=int, default=time.time_ns() % 10**6)
     p.add_argument("--jobs", type=int, default=2)

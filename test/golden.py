@@ -8,6 +8,8 @@ each object that unpacking leaves. Never change one of them; add new ones beside
 """
 import base64, hashlib, json, os, re, shutil, stat, subprocess, sys, tempfile
 
+from reader import Digest
+
 HERE = os.path.dirname(os.path.abspath(__file__))
 MTIME = 1700000000123456789
 # What the one who reads a pack must have, and the exit status of verify and unpack; else nothing, and 0.
@@ -24,6 +26,22 @@ def run(want, *command, **more):
 
 def text(path):
     return os.fsencode(path).decode("latin-1")
+
+
+def sparse_sum(f, size):
+    """pack/FORMAT.md, section 4.5."""
+    digest, at = Digest(), 0
+    while at < size:
+        try:
+            data = os.lseek(f.fileno(), at, os.SEEK_DATA)
+            end = os.lseek(f.fileno(), data, os.SEEK_HOLE)
+        except OSError:  # a hole up to the end
+            data = end = size
+        digest.hole(data - at)
+        for at in range(data, end, 1 << 20):
+            digest.data(os.pread(f.fileno(), min(1 << 20, end - at), at))
+        at = end
+    return digest.digest().hex()
 
 
 def tree(top):
@@ -43,7 +61,10 @@ def tree(top):
                 row["mode"] = oct(s.st_mode & 0o777)
             if stat.S_ISREG(s.st_mode):
                 with open(path, "rb") as f:
-                    row["sha256"] = hashlib.sha256(f.read()).hexdigest()
+                    if s.st_size > 1 << 30:
+                        row["sparse_sha256"] = sparse_sum(f, s.st_size)
+                    else:
+                        row["sha256"] = hashlib.sha256(f.read()).hexdigest()
                 row["same"] = names.setdefault((s.st_dev, s.st_ino), row["path"])
             lines.append(json.dumps(row))
     return "".join(line + "\n" for line in lines)
@@ -122,6 +143,7 @@ def sources(top):
     os.makedirs(top + "/tree/sub/empty")
     os.makedirs(top + "/links/other")
     os.makedirs(top + "/holes")
+    os.makedirs(top + "/large-holes")
     for path, content in {"tree/text": b"text\n" * 200, "tree/sub/old": b"", "tree/sub/noise": bytes(
             hashlib.shake_128(b"noise").digest(3000)), "tree/odd\n\x1b": b"odd", "links/first": b"one file"}.items():
         with open(os.path.join(top, path), "wb") as f:
@@ -140,6 +162,13 @@ def sources(top):
         f.write(b"data")
     with open(top + "/holes/all", "wb") as f:
         f.truncate(200000)
+    with open(top + "/large-holes/image", "wb") as f:
+        f.truncate((1 << 40) + 5)
+        for at in (100, 1 << 30, (1 << 40) + 2):
+            f.seek(at)
+            f.write(b"data"[:(1 << 40) + 5 - at])
+    with open(top + "/large-holes/lastlog", "wb") as f:
+        f.truncate(1 << 31)
     settle(top)
 
 
@@ -196,6 +225,7 @@ def make(fdump, folder, new):
         pack("sealed-passphrase", "tree", "--passphrase-file", new + "/golden.passphrase", ".")
         pack("links", "links", ".")
         pack("holes", "holes", ".")
+        pack("large-holes", "large-holes", ".")
         pack("empty", "tree/sub/empty", ".")
         pack("command", ".", "--command", "good=%s/program 0" % top, "--command", "bad=%s/program 3" % top, status=1)
     statuses(new + "/statuses.fdump")

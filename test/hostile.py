@@ -19,7 +19,7 @@ Strings in it are bytes as Latin-1.
 """
 import hashlib, json, os, re, sys
 
-from packmake import BLOCK_ENTRIES, ENTRY, Pack, Raw, blocks, content_sum, encode
+from packmake import BLOCK_ENTRIES, ENTRY, Pack, Raw, blocks, content_sum, encode, sparse_sum
 
 OK, SOME, REFUSED, DAMAGE = [0], [0, 1], [5], [5]
 FAILS = [2]  # a sound entry that can't be made here
@@ -508,6 +508,20 @@ def integrity(outside):
     refused("F06", "size and checksum missing", b"f", data=[b"good"], tail={"h": None, "n": None}, inside={"f": "none"})
     refused("F06", "checksum of 31 bytes", b"f", data=[b"good"], tail={"h": b"\1" * 31}, inside={"f": "none"})
     refused("F06", "empty checksum", b"f", data=[b"good"], tail={"h": b""}, inside={"f": "none"})
+    holes = [b"good", 1 << 31]
+    Case("F06", "sparse digest", pack((b"f", {"data": holes, "head": {"Z": 1}})),
+         inside={"f": {"type": "file", "size": (1 << 31) + 4}, **GOOD_AFTER})
+    refused("F06", "sparse digest altered", b"f", data=holes, head={"Z": 1}, tail={"Z": b"\1" * 32}, inside={"f": "none"})
+    refused("F06", "sparse digest announced and missing", b"f", data=[b"good"], head={"Z": 1},
+            tail={"Z": None, "h": content_sum([b"good"])[1]}, inside={"f": "none"})
+    refused("F06", "sparse digest not announced", b"f", data=[b"good"], tail={"h": None, "Z": sparse_sum([b"good"])}, inside={"f": "none"})
+    refused("F06", "two digests", b"f", data=[b"good"], head={"Z": 1}, tail={"h": content_sum([b"good"])[1]}, inside={"f": "none"})
+    refused("F06", "sparse digest of an unknown kind", b"f", data=[b"good"], head={"Z": 2}, inside={"f": "none"})
+    refused("F06", "sparse digest of a folder", b"f", type=2, head={"Z": 1}, inside={"f": "none"})
+    refused("F06", "sparse digest of a command", b"f", type=9, data=[b"good"], head={"Z": 1}, inside={"f": "none"})
+    for what, data in ("in one piece", [15 << 40]), ("in two blocks", [(1 << 30) + 1, bytes((1 << 20) - 9), 1]):
+        for digest in bytes(32), sparse_sum(data), content_sum([d for d in data if isinstance(d, bytes)])[1]:
+            refused("F06", "too large holes %s, %s" % (what, digest[:2].hex()), b"f", data=data, tail={"h": digest}, inside={"f": "none"})
     refused("F06", "unknown key that must be understood", b"f", data=[b"good"], tail={"Sum": b"x"}, inside={"f": "none"})
     refused("F06", "unknown key that must be understood, in HEAD", b"f", data=[b"good"], head={"Enc": 1}, inside={"f": "none"})
     for key, value in (("H", "none"), ("H", ""), ("H", "md5"), ("H", None), ("F", 2), ("F", None), ("K", "store"), ("Z", 1)):

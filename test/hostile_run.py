@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
 """hostile_run.py - unpacks, verifies, lists and compares every pack of hostile.py, and looks what it did.
 
-usage: hostile_run.py FDUMP [--user] [--long] [--only TEXT] [--keep]     run as root
+usage: hostile_run.py FDUMP [--user] [--long] [--sample N I] [--only TEXT] [--keep]     run as root
 --user   the program runs as uid 65534 with no groups; --only: cases whose name contains TEXT
+--sample of each kind of case (A01, ...) only the I-th of every N, or the last
 --keep   only the first case, and its files stay
 
 For each case: unpack (and verify, list, list -v, list --json, diff) ends by itself, in 20 s (120 with --long) and 600 MB
@@ -11,7 +12,7 @@ is written, linked, changed or removed (names, inodes, modes, owners, times, con
 compared); inside is what the case says; verify, list and diff change nothing at all; list prints no
 control character. A line for each failure, a count at the end; exit status 1 if there was one.
 """
-import json, os, re, resource, shutil, signal, stat, subprocess, sys, tempfile
+import json, os, re, resource, signal, stat, subprocess, sys, tempfile
 
 import hostile
 
@@ -158,6 +159,13 @@ def set_up(spec, target, outside):
             os.mknod(path, 0o666 | stat.S_IFCHR, os.makedev(1, 3))
 
 
+def can_trace():
+    try:
+        return subprocess.run(["strace", "-qq", "-o", os.devnull, "true"], stderr=subprocess.DEVNULL).returncode == 0
+    except FileNotFoundError:
+        return False
+
+
 def modes_traced(trace):
     """From strace: what was made under a name and open to others, if only for a moment."""
     for line in open(trace, errors="replace"):
@@ -194,7 +202,7 @@ def one(runner, base, scratch, trace, keep):
         into = os.path.join(scratch, "by-link")
         os.symlink(target, into)
         os.lchown(into, *[NOBODY if runner.user else 0] * 2)
-    traced = any(s[0] == "trace-modes" for s in spec["setup"]) and shutil.which("strace") and not runner.user
+    traced = any(s[0] == "trace-modes" for s in spec["setup"]) and can_trace() and not runner.user
 
     before = snapshot(scratch, target)
     for i, pack in enumerate(packs):
@@ -235,6 +243,14 @@ def one(runner, base, scratch, trace, keep):
         subprocess.run(["rm", "-rf", *[os.path.join(scratch, n) for n in os.listdir(scratch)]], check=True)
 
 
+def sample(bases, every, which):
+    """Of each kind the which-th of every so many, at least one."""
+    kinds = {}
+    for base in bases:
+        kinds.setdefault(os.path.basename(base).split(".")[0], []).append(base)
+    return [base for kind in kinds.values() for base in kind[min(which, len(kind)) - 1::every]]
+
+
 def main(args):
     global MEMORY
     with open(args[0] if args else os.devnull, "rb") as f:
@@ -251,6 +267,9 @@ def main(args):
     runner = Runner(args[0], "--user" in args, SECONDS if "--long" not in args else 120)
     hostile.main([cases, os.path.join(scratch, "top", "outside")] + ["--long"] * ("--long" in args))
     bases = sorted(os.path.join(cases, f[:-5]) for f in os.listdir(cases) if f.endswith(".json") and only in f)
+    if "--sample" in args:
+        at = args.index("--sample")
+        bases = sample(bases, int(args[at + 1]), int(args[at + 2]))
     for case in bases:
         one(runner, case, scratch, trace, "--keep" in args)
         if "--keep" in args:

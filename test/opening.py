@@ -56,6 +56,29 @@ def x25519(secret, point=b"\x09" + bytes(31)):
             x2, z2, x3, z3 = x3, z3, x2, z2
     return (x2 * pow(z2, p - 2, p) % p).to_bytes(32, "little")
 
+def ed25519_public(secret):
+    """RFC 8032, section 5.1.5: the point in extended coordinates, doubled and added."""
+    p = 2**255 - 19
+    d = -121665 * pow(121666, p - 2, p) % p
+    def add(a, b):
+        u, v = (a[1] - a[0]) * (b[1] - b[0]), (a[1] + a[0]) * (b[1] + b[0])
+        w, z = 2 * a[3] * b[3] * d, 2 * a[2] * b[2]
+        e, f, g, h = v - u, z - w, z + w, v + u
+        return e * f % p, g * h % p, f * g % p, e * h % p
+    y = 4 * pow(5, p - 2, p) % p
+    x = pow((y * y - 1) * pow(d * y * y + 1, p - 2, p) % p, (p + 3) // 8, p)
+    if (x * x * (d * y * y + 1) - (y * y - 1)) % p:
+        x = x * pow(2, (p - 1) // 4, p) % p
+    point, sum = (x if x % 2 == 0 else p - x, y, 1, 0), (0, 1, 1, 0)
+    point = point[:3] + (point[0] * y % p,)
+    k = int.from_bytes(hashlib.sha512(secret).digest()[:32], "little") & (1 << 255) - 8 | 1 << 254
+    while k:
+        if k & 1:
+            sum = add(sum, point)
+        point, k = add(point, point), k >> 1
+    z = pow(sum[2], p - 2, p)
+    return (sum[1] * z % p | (sum[0] * z % p % 2) << 255).to_bytes(32, "little")
+
 def argon2id(passphrase, salt, passes, memory, lanes):
     lib, handle, n = library("libgcrypt.so.20"), ctypes.c_void_p(), ctypes.c_size_t
     if not hasattr(lib, "gcry_kdf_open"):

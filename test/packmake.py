@@ -11,11 +11,11 @@ What is right by itself follows pack/FORMAT.md; nothing here checks anything. Co
 """
 import ctypes, hashlib, os, struct
 
-from reader import BLOCK_ENTRIES, END, ENTRY, INDEX, MAGIC, NONE, START, cbor_head, cbor_put, xxh3
+from reader import BLOCK_ENTRIES, Digest, END, ENTRY, INDEX, MAGIC, NONE, START, cbor_head, cbor_put, xxh3
 
-HEAD_ORDER = ("P", "T", "m", "u", "g", "un", "gn", "t", "s", "D", "L", "H", "x", "f")
-TAIL_ORDER = ("n", "h", "S", "c", "e", "t", "X")
-INDEX_ORDER = ("P", "T", "m", "u", "g", "un", "gn", "t", "D", "L", "H")
+HEAD_ORDER = ("P", "T", "m", "u", "g", "un", "gn", "t", "s", "D", "L", "H", "x", "f", "Z")
+TAIL_ORDER = ("n", "h", "Z", "S", "c", "e", "t", "X")
+INDEX_ORDER = ("P", "T", "m", "u", "g", "un", "gn", "t", "D", "L", "H", "Z")
 MTIME = [1700000000, 123456789]
 
 
@@ -63,6 +63,14 @@ def content_sum(data):
                 sha.update(bytes(1 << 20))
             sha.update(bytes(d & 0xFFFFF))
     return size, sha.digest()
+
+
+def sparse_sum(data):
+    """The digest of pack/FORMAT.md, section 4.5, of a list of DATA and HOLE."""
+    digest = Digest()
+    for d in data:
+        digest.data(d) if isinstance(d, bytes) else digest.hole(d)
+    return digest.digest()
 
 
 class Pack:
@@ -129,7 +137,7 @@ class Pack:
                 d = d[room:]
 
     def entry(self, path, type=1, data=(), head=None, tail=None, no_tail=False):
-        """One entry; the keys in head and tail go over those that come by themselves."""
+        """One entry; the keys in head and tail go over those that come by themselves. head={"Z": 1}: the TAIL fits."""
         has_content = type in (1, 9)
         size, digest = content_sum(data)
         h = {"P": path, "T": type, "m": 0o755 if type == 2 else 0o777 if type == 3 else 0o644,
@@ -137,6 +145,8 @@ class Pack:
         if type == 4:
             h.update(m=None, u=None, g=None, t=None)
         t = {"n": size & (1 << 64) - 1, "h": digest} if has_content else {}
+        if head and head.get("Z") == 1:
+            t.update(h=None, Z=sparse_sum(data))
         if type == 9:
             t["X"] = 0
         h, t = ordered({**h, **(head or {})}, HEAD_ORDER), ordered({**t, **(tail or {})}, TAIL_ORDER)

@@ -19,7 +19,7 @@ MAGIC, NONE = b"\xf7DMP", 0xFFFFFFFF
 START, KEY, ENTRY, INDEX, END = 1, 2, 3, 4, 5
 KINDS = (None, "START", "KEY", "ENTRY", "INDEX", "END")
 U32, U63, U64 = (1 << 32) - 1, (1 << 63) - 1, (1 << 64) - 1
-CONTENT_MAX, BLOCK_ENTRIES, HOLES_MAX = 1 << 44, 4096, 1 << 37  # what has more holes is not hashed, and said so
+CONTENT_MAX, BLOCK_ENTRIES, HOLES_MAX = 1 << 44, 4096, 1 << 30
 NAMES = dict(P="path", T="type", m="mode", u="uid", g="gid", un="user", gn="group", t="mtime",
              D="device", L="target", H="link", x="xattrs", f="flags", n="size", h="sha256",
              S="status", c="changed", e="error", X="exit")
@@ -183,14 +183,14 @@ START_RULES = {"F": lambda v: v == 1, "K": lambda v: v == "pack", "H": lambda v:
                "w": lambda v: isinstance(v, str), "t": TIME}
 KEY_RULES = {"A": lambda v: v == 1, "C": string(32, 32), "W": lambda v: isinstance(v, list)
              and 1 <= len(v) <= 64 and all(map(is_wrap, v))}
-HEAD_RULES = {  # the first eleven stand in an INDEX too, in this order
+HEAD_RULES = {  # the first twelve stand in an INDEX too, in this order
     "P": lambda v: is_path(v) or v == b".", "T": uint(9, 1), "m": uint(4095), "u": uint(U32 - 1),
     "g": uint(U32 - 1), "un": string(255), "gn": string(255), "t": TIME, "D": array(uint(U32), uint(U32)),
-    "L": string(65535, nul=False), "H": is_path, "s": uint(U63), "f": uint(U32),
+    "L": string(65535, nul=False), "H": is_path, "Z": lambda v: v == 1 and v is not True, "s": uint(U63), "f": uint(U32),
     "x": lambda v: isinstance(v, dict) and all(
         string(255, nul=False)(k) and string(65536, 0)(a) for k, a in v.items())}
 TAIL_RULES = {
-    "n": uint(CONTENT_MAX), "h": string(32, 32), "S": uint(7, 1), "e": array(uint(U63), uint(U32)), "t": TIME,
+    "n": uint(CONTENT_MAX), "h": string(32, 32), "Z": string(32, 32), "S": uint(7, 1), "e": array(uint(U63), uint(U32)), "t": TIME,
     "c": lambda v: isinstance(v, list) and all(isinstance(x, str) for x in v), "X": uint(255)}
 
 def check(m, rules, required, what):
@@ -213,11 +213,13 @@ def only_with(m, what, kind, pairs):
 def check_head(m, length):
     kind = check(m, HEAD_RULES, "PT", "HEAD")["T"]
     only_with(m, "HEAD", kind, (("D", (7, 8)), ("L", (3,)), ("H", (4,))))
+    if "Z" in m and kind != 1:
+        raise Malformed("HEAD: key 'Z' and type %d" % kind)
     if "m" not in m and kind not in (4, 9) or m["P"] == b"." and kind != 2 or length > 1 << 20:
         raise Malformed("HEAD: no mode, or a root that is no directory, or too long")
-def check_tail(m, length, kind):
+def check_tail(m, length, kind, sparse):
     status = check(m, TAIL_RULES, "", "TAIL").get("S", 0)
-    only_with(m, "TAIL", kind, (("n", (1, 9)), ("h", (1, 9)), ("X", (9,))))
+    only_with(m, "TAIL", kind, (("n", (1, 9)), ("Z" if sparse else "h", (1, 9)), ("h" if sparse else "Z", ()), ("X", (9,))))
     if ("c" in m and status not in (1, 2, 3) or "e" in m and status not in (4, 5, 7) or length > 4096
             or status in (0, 6) and (status == 6) != (m.get("X", 0) != 0)):
         raise Malformed("TAIL: status %d does not go with the rest, or too long" % status)
@@ -246,11 +248,35 @@ class Header:
             raise Malformed("a block's header has a value that is not allowed")
         self.at, self.end = at, at + 64 + self.stored
 
+class Digest:
+    """Section 4.5: of blocks that are not all zero."""
+    def __init__(self):
+        self.sha, self.at, self.block = hashlib.sha256(), 0, b""  # block: the one that begins at .at, so far
+    def put(self, block):
+        if block.strip(b"\0"):
+            self.sha.update(struct.pack("<Q", self.at) + block)
+        self.at += len(block)
+    def data(self, b):
+        b = self.block + b
+        for at in range(0, len(b) - 4095, 4096):
+            self.put(b[at:at + 4096])
+        self.block = b[len(b) - len(b) % 4096:]
+    def hole(self, n):
+        fill = min(n, -len(self.block) % 4096)
+        self.data(bytes(fill))
+        self.at += (n - fill) // 4096 * 4096
+        self.data(bytes((n - fill) % 4096))
+    def digest(self):
+        self.put(self.block)
+        self.sha.update(struct.pack("<Q", self.at))
+        return self.sha.digest()
+
 class Entry:
     """.head and .tail (maps), .block and .offset, .problem (text or None)"""
     def __init__(self, block, offset, head, length):
         self.block, self.offset, self.head, self.tail, self.problem = block, offset, head, None, None
         self.size, self.holes, self.sha = 0, 0, hashlib.sha256()
+        self.sparse = Digest() if isinstance(head, dict) and "Z" in head else None
         self.attempt(check_head, head, length)
 
     def attempt(self, f, *args):
@@ -265,17 +291,21 @@ class Entry:
             raise Malformed("an item of content that is not allowed")
         self.size += v if hole else len(v)
         self.holes += v if hole else 0
+        if self.sparse:
+            self.sparse.hole(v) if hole else self.sparse.data(v)
+            return
         if self.holes > HOLES_MAX:
-            raise Malformed("holes of more than %d bytes are not hashed here" % HOLES_MAX)
+            raise Malformed("holes of more than %d bytes, and no Z" % HOLES_MAX)
         for _ in range(v >> 20 if hole else 0):
             self.sha.update(bytes(1 << 20))
         self.sha.update(bytes(v & 0xFFFFF) if hole else v)
 
     def finish(self, tail, length):
         self.tail = tail
-        check_tail(tail, length, self.head["T"])
-        if "n" in tail and (tail["n"], tail["h"]) != (self.size, self.sha.digest()):
-            raise Malformed("size or SHA-256 of the content is not the TAIL's")
+        check_tail(tail, length, self.head["T"], self.sparse)
+        key, digest = ("Z", self.sparse) if self.sparse else ("h", self.sha)
+        if "n" in tail and (tail["n"], tail[key]) != (self.size, digest.digest()):
+            raise Malformed("size or checksum of the content is not the TAIL's")
 
 class Reader:
     """Reads all packs in data: .entries in their order, .findings as (offset, text)."""
@@ -429,7 +459,7 @@ class Reader:
             want = [cbor_put([self.last_index, self.listed, len(new)])]
             for e in new:
                 want += [cbor_put([e.block - self.start, e.offset]),
-                         cbor_put({k: e.head[k] for k in list(HEAD_RULES)[:11] if k in e.head}), cbor_put(e.tail)]
+                         cbor_put({k: e.head[k] for k in list(HEAD_RULES)[:12] if k in e.head}), cbor_put(e.tail)]
             if not new or b"".join(want) != payload:
                 raise Malformed("is not what the entries give")
             self.listed, self.last_index = len(self.done), h.at - self.start
@@ -472,7 +502,9 @@ def row(e):
     tail = {"mtime_after" if k == "t" else k: v for k, v in e.tail.items()}
     out = {NAMES.get(k, k): plain(v) for k, v in {**e.head, **tail}.items()}
     out.update(type=TYPES[e.head["T"]], status=STATUS[e.tail.get("S", 0)])
-    return dict(out, sha256=e.tail["h"].hex()) if "h" in tail else out
+    out.pop("Z", None)
+    sums = {name: tail[key].hex() for key, name in (("h", "sha256"), ("Z", "sparse_sha256")) if key in tail}
+    return {**out, **sums}
 
 def main(args):
     options, known = {}, ("--secret-hex", "--passphrase-file")

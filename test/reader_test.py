@@ -105,7 +105,7 @@ class Packs(unittest.TestCase):
                           ({"u": 2**32 - 1}, "'u'"), ({"t": [0, 10**9]}, "'t'"), ({"L": b"x"}, "'L'"),
                           ({"Q": 1}, "'Q' is not known"), ({"x": {"a": b""}}, "'x'"), ({"P": b"."}, "root")):
             self.bad(one(head=head), why)
-        for tail, why in (({"n": 7}, "size or SHA-256"), ({"h": bytes(32)}, "size or SHA-256"), ({"h": None}, "'h'"),
+        for tail, why in (({"n": 7}, "size or checksum"), ({"h": bytes(32)}, "size or checksum"), ({"h": None}, "'h'"),
                           ({"S": 8}, "'S'"), ({"X": 0}, "'X'"), ({"c": ["size"]}, "status"), ({"Q": 1}, "'Q' is not known")):
             self.bad(one(tail=tail), why)
         for data, why in (([Raw(b"\x00")], "not allowed"), ([Raw(b"\x40")], "not allowed"), ([Raw(b"\x80")], "not allowed"),

@@ -13,6 +13,7 @@
 #include "lib/err.h"
 #include "lib/hash.h"
 #include "lib/sums.h"
+#include "pack/digest.h"
 #include "pack/frame.h"
 #include "pack/load.h"
 #include "pack/press.h"
@@ -21,7 +22,7 @@
 struct reading {
 	struct pack_load *load; /* .want_hash, .want_meta are the caller's */
 	struct pack_press *press;
-	struct hash *hash;
+	struct pack_digest *digest;
 	struct sums *sums;
 	struct pack_reader *reader; /* the caller's, for this stream */
 	/* A load was taken. 0, or -1 with err set. */
@@ -34,7 +35,7 @@ static inline int reading_init(struct reading *r, struct err *err)
 {
 	return hash_crypto_init(err) == 0 && (r->load = pack_load_new(err)) != NULL &&
 			       (r->press = pack_press_new(0, err)) != NULL &&
-			       (r->hash = hash_new(err)) != NULL &&
+			       (r->digest = pack_digest_new(err)) != NULL &&
 			       (r->sums = sums_new(err)) != NULL
 		       ? 0
 		       : -1;
@@ -42,7 +43,7 @@ static inline int reading_init(struct reading *r, struct err *err)
 
 static inline void reading_fini(struct reading *r)
 {
-	hash_free(r->hash);
+	pack_digest_free(r->digest);
 	sums_free(r->sums);
 	pack_press_free(r->press);
 	pack_load_free(r->load);
@@ -59,7 +60,7 @@ static inline int reading_block(struct reading *r, const uint8_t *data, size_t a
 	memcpy(to, data + at + PACK_BLOCK_HEADER, block->stored_len);
 	r->load->at = at;
 	r->load->misplaced = misplaced;
-	if (pack_load_open(r->load, r->press, r->hash, r->sums, err) != 0 ||
+	if (pack_load_open(r->load, r->press, r->digest, r->sums, err) != 0 ||
 		pack_reader_take(r->reader, r->load, err) != 0)
 		return -1;
 	return r->apply(r->ctx, r->load, err);

@@ -6,10 +6,10 @@
 set -eu
 cd "$(dirname "$0")/.."
 
-packaging/quickstart.sh --deps libcmocka-dev e2fsprogs openssl python3 python3-lmdb scdoc strace tzdata
+packaging/quickstart.sh --deps libcmocka-dev e2fsprogs mount openssl python3 python3-lmdb scdoc strace tzdata
 build=${BUILD:-build/test}
 # shellcheck disable=SC2086
-cmake -S . -B "$build" -DFDUMP_WERROR=ON ${OPTIONS:-} >/dev/null
+cmake -S . -B "$build" -DFDUMP_TESTS=ON -DFDUMP_WERROR=ON ${OPTIONS:-} >/dev/null
 cmake --build "$build" -j "$(nproc)"
 
 out=$(mktemp)
@@ -18,7 +18,7 @@ trap 'rm -f "$out"' EXIT
 {
 	ctest --test-dir "$build" -j "$(nproc)" --output-on-failure --no-tests=error "$@" 2>&1 &&
 		echo "ctest: 0" || echo "ctest: $?"
-} | tee "$out" | grep -v '^ctest: '
+} | tee "$out" | grep --line-buffered -v '^ctest: '
 awk '
 	/ Test +#/ && / Passed /        { passed++ }
 	/ Test +#/ && /\*\*\*Skipped/   { skipped++; next }

@@ -5,6 +5,8 @@
  *   SHIM_MALLOC=N         the N-th allocation fails
  *   SHIM_MALLOC_FROM=N    that and all behind it
  *   SHIM_MAP=BYTES        LMDB's file may not grow over that
+ *   SHIM_CLOCK=FILE       time() is what stands in the file, in seconds
+ *   SHIM_AGED=SECONDS     files were changed (ctime) so long before
  *   SHIM_SAID=FILE        is made when a fault has come to pass
  *
  * What is allocated before the program's main is not counted: the loader's is
@@ -20,12 +22,15 @@
 #include <stdatomic.h>
 #include <stdint.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
+#include <time.h>
 #include <unistd.h>
 
 static atomic_ulong counted, fail_at, fail_from, seed;
-static const char *said;
+static const char *said, *clock_file;
+static time_t aged;
 static int begun;
 
 __attribute__((constructor)) static void begin(void)
@@ -39,6 +44,9 @@ __attribute__((constructor)) static void begin(void)
 		fail_at = strtoul(text, NULL, 10);
 	if ((text = getenv("SHIM_MALLOC_FROM")) != NULL)
 		fail_from = strtoul(text, NULL, 10);
+	if ((text = getenv("SHIM_AGED")) != NULL)
+		aged = (time_t)strtoul(text, NULL, 10);
+	clock_file = getenv("SHIM_CLOCK");
 	begun = 1;
 }
 
@@ -149,6 +157,45 @@ ssize_t readv(int fd, const struct iovec *v, int count)
 ssize_t writev(int fd, const struct iovec *v, int count)
 {
 	return vectors(SYS_writev, fd, v, count);
+}
+
+/* --- time ---------------------------------------------------------------- */
+
+time_t time(time_t *to)
+{
+	char text[32] = "";
+	struct timespec now;
+	int fd;
+
+	syscall(SYS_clock_gettime, CLOCK_REALTIME, &now);
+	if (clock_file != NULL &&
+		(fd = (int)syscall(SYS_openat, AT_FDCWD, clock_file, O_RDONLY)) >= 0) {
+		if (syscall(SYS_read, fd, text, sizeof text - 1) > 0)
+			now.tv_sec = (time_t)strtoull(text, NULL, 10);
+		syscall(SYS_close, fd);
+	}
+	if (to != NULL)
+		*to = now.tv_sec;
+	return now.tv_sec;
+}
+
+/* fstatat and fstat, as a program with _FILE_OFFSET_BITS=64 calls them. */
+int fstatat64(int dir, const char *name, struct stat64 *st, int flags)
+{
+	static int (*next)(int, const char *, struct stat64 *, int);
+	int got;
+
+	if (next == NULL)
+		*(void **)&next = dlsym(RTLD_NEXT, "fstatat64");
+	got = next(dir, name, st, flags);
+	if (got == 0)
+		st->st_ctim.tv_sec -= aged;
+	return got;
+}
+
+int fstat64(int fd, struct stat64 *st)
+{
+	return fstatat64(fd, "", st, AT_EMPTY_PATH);
 }
 
 /* --- LMDB ---------------------------------------------------------------- */

@@ -102,7 +102,8 @@ class Dump:
         if "W" in m:
             ephemeral, wraps = m["W"]
             domain_secret = unwrap(wraps, ephemeral, self.domain, secret, b"fdump domain wrap")
-            if hkdf(domain_secret, b"fdump fingerprint")[:16] != self.domain:
+            public = opening.ed25519_public(hkdf(domain_secret, b"fdump access"))
+            if hashlib.sha256(public).digest()[:16] != self.domain:
                 raise Malformed("the domain's secret is another's")
             if hmac.digest(hkdf(domain_secret, b"fdump dump"), record[32:], "sha256") != record[:32]:
                 raise Malformed("the dump's record is not authentic")
@@ -143,6 +144,9 @@ class Dump:
                     raise Malformed("a chunk of %r is not on the list" % head["P"])
             yield head, items[:-1], item
     def content(self, items, tail):
+        """The pieces of a file, [(offset, bytes)], and its size."""
+        if "Z" in tail:
+            return self.sparse(items, tail)
         out, cache = bytearray(), {}
         for item in items:
             if isinstance(item, int):
@@ -154,7 +158,21 @@ class Dump:
             out += cache["content"][offset:offset + length]
         if len(out) != tail["n"] or hashlib.sha256(out).digest() != tail["h"]:
             raise Malformed("content does not agree with its SHA-256")
-        return out
+        return [(0, out)], len(out)
+    def sparse(self, items, tail):
+        at, pieces, digest = 0, [], reader.Digest()
+        for item in items:
+            if isinstance(item, int):
+                digest.hole(item)
+                at += item
+                continue
+            data = self.chunk(item[0])[item[1]:item[1] + item[2]]
+            digest.data(data)
+            pieces.append((at, data))
+            at += len(data)
+        if at != tail["n"] or digest.digest() != tail["Z"]:
+            raise Malformed("content does not agree with its sparse digest")
+        return pieces, at
 
 def restore(dump, target):
     late, wrong = [], 0
@@ -163,7 +181,11 @@ def restore(dump, target):
         try:
             if head["T"] == 1:
                 with open(path, "wb") as f:
-                    f.write(dump.content(items, tail))
+                    pieces, size = dump.content(items, tail)
+                    for at, data in pieces:
+                        f.seek(at)
+                        f.write(data)
+                    f.truncate(size)
             elif head["T"] == 2:
                 os.makedirs(path, exist_ok=True)
             elif head["T"] == 3:

@@ -102,8 +102,8 @@ int agent_hook_run(const char *folder, const char *name, char *const *environmen
 	bool late = false;
 	pid_t pid;
 
-	if (!name_ok(name, strlen(name)))
-		return err_set(err, ERR_USAGE, "hook %s: is no name of a hook", name);
+	if (name_check("hook", name, err) != 0)
+		return -1;
 	if ((size_t)snprintf(path, sizeof path, "%s/%s", folder, name) >= sizeof path)
 		return err_set(err, ERR_USAGE, "hook %s: the path is too long", name);
 	if (check(folder, true, err) != 0 || check(path, false, err) != 0 ||

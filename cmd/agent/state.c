@@ -1,7 +1,9 @@
 /* Where an agent keeps what is its own. */
 #include "cmd/agent/state.h"
 
+#include <assert.h>
 #include <errno.h>
+#include <limits.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -182,10 +184,17 @@ char *agent_state_last(
 	return NULL;
 }
 
-int agent_state_host(char name[STORE_NAME_MAX + 1], struct err *err)
+int agent_state_name(const char *agent, char name[NAME_LEN_MAX + 1], struct err *err)
 {
-	if (gethostname(name, STORE_NAME_MAX + 1) != 0)
+	char host[HOST_NAME_MAX + 1];
+
+	if (agent != NULL) {
+		assert(name_ok(agent, strlen(agent)));
+		strcpy(name, agent);
+		return 0;
+	}
+	if (gethostname(host, sizeof host) != 0)
 		return err_errno(err, errno, "host name");
-	name[STORE_NAME_MAX] = 0;
-	return name[0] != 0 ? 0 : err_set(err, ERR_CONFIG, "this host has no name");
+	host[sizeof host - 1] = 0;
+	return name_from_host(name, host, err);
 }

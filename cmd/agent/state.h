@@ -13,6 +13,7 @@
 #include <stdint.h>
 
 #include "cmd/dump/domain.h"
+#include "lib/name.h"
 
 struct err;
 
@@ -36,7 +37,8 @@ int agent_state_know(const char *dir, const uint8_t domain[STORE_DOMAIN_LEN], st
  * not, though others are; 2: there is none to compare. */
 int agent_state_knows(const char *dir, const uint8_t domain[STORE_DOMAIN_LEN]);
 
-/* This host's name, as dumps carry it: at most STORE_NAME_MAX bytes. Returns 0, or -1. */
-int agent_state_host(char name[STORE_NAME_MAX + 1], struct err *err);
+/* The agent's name, as its dumps carry it: agent (what --agent says, already checked), or if that
+ * is NULL the host's name by name_from_host. Returns 0, or -1 with err set. */
+int agent_state_name(const char *agent, char name[NAME_LEN_MAX + 1], struct err *err);
 
 #endif

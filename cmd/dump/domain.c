@@ -74,14 +74,12 @@ static int make_gear(struct dump_domain *d, struct err *err)
 
 static int derive(struct dump_domain *d, struct err *err)
 {
-	uint8_t print[HASH_LEN];
-
 	if (subkey(d, "fdump chunk id", d->id_key, HASH_LEN, err) != 0 ||
 		subkey(d, "fdump dump", d->dump_key, HASH_LEN, err) != 0 ||
-		subkey(d, "fdump fingerprint", print, sizeof print, err) != 0 ||
-		make_gear(d, err) != 0)
+		subkey(d, "fdump access", d->access, sizeof d->access, err) != 0 ||
+		seal_sign_public(d->access, d->public, err) != 0 || make_gear(d, err) != 0)
 		return -1;
-	memcpy(d->fingerprint, print, STORE_DOMAIN_LEN);
+	store_proof_fingerprint(d->public, d->fingerprint);
 	return 0;
 }
 
@@ -127,6 +125,15 @@ int dump_domain_id(const struct dump_domain *d, const void *content, size_t len,
 		return hash_hmac(d->id_key, sizeof d->id_key, content, len, id, err);
 	hash_sha256(content, len, id);
 	return 0;
+}
+
+int dump_domain_prove(const struct dump_domain *d, const struct store_proof *proof,
+	uint8_t signature[SEAL_SIG_LEN], struct err *err)
+{
+	uint8_t message[STORE_PROOF_LEN];
+
+	store_proof_message(proof, message);
+	return seal_sign(d->access, message, sizeof message, signature, err);
 }
 
 int dump_domain_mac(const struct dump_domain *d, const void *map, size_t len,

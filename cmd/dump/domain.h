@@ -11,8 +11,9 @@
  * Subkeys of a secret are HKDF-SHA-256(secret, no salt, info), 32 bytes (gear: 2048):
  *   "fdump chunk id"      HMAC key of chunk ids; open domains have plain SHA-256
  *   "fdump dump"          HMAC key of dumps' records
- *   "fdump fingerprint"   its first 16 bytes are the domain's fingerprint
- *   "fdump gear"          the chunker's table; open: of a secret of 32 zeros
+ *   "fdump access"        secret half of the Ed25519 pair that proves who is of the domain; the
+ *                         first 16 bytes of SHA-256 of its public half are the fingerprint
+ *   "fdump gear"          the chunker's table, which hides nothing; open: of a secret of 32 zeros
  *
  * Structs are the caller's; thread-safe after init.
  */
@@ -24,6 +25,7 @@
 #include <stdint.h>
 
 #include "cmd/store/dump.h"
+#include "cmd/store/proof.h"
 #include "lib/hash.h"
 #include "lib/key.h"
 
@@ -33,10 +35,12 @@ struct err;
 
 struct dump_domain {
 	uint8_t fingerprint[STORE_DOMAIN_LEN];
+	uint8_t public[SEAL_SIGN_LEN]; /* which the fingerprint is made of */
 	bool open;
 	uint8_t secret[HASH_LEN];
 	uint8_t id_key[HASH_LEN];
 	uint8_t dump_key[HASH_LEN];
+	uint8_t access[SEAL_SIGN_LEN]; /* secret half of .public */
 	uint64_t gear[256];
 	struct key_public to[STORE_WRAPS_MAX]; /* the recipients, sorted by public key */
 	size_t to_count;
@@ -56,6 +60,11 @@ void dump_domain_wipe(struct dump_domain *domain);
 /* The id of a content: HMAC, or plain SHA-256 if open. Returns 0, or -1 with err set. */
 int dump_domain_id(const struct dump_domain *domain, const void *content, size_t len,
 	uint8_t id[STORE_ID_LEN], struct err *err);
+
+/* Proves to a store that this run is of the domain: with .public and the signature it calls
+ * store_proof_check (cmd/store/proof.h). Returns 0, or -1 with err set. */
+int dump_domain_prove(const struct dump_domain *domain, const struct store_proof *proof,
+	uint8_t signature[SEAL_SIG_LEN], struct err *err);
 
 /* The HMAC of a dump's record, over its map. */
 int dump_domain_mac(const struct dump_domain *domain, const void *map, size_t len,

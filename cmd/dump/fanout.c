@@ -1,55 +1,37 @@
-/*
- * One lock over all queues, one condition for every change of them. Records
- * are shared between queues, and counted.
- */
 #include "cmd/dump/fanout.h"
 
+#include <assert.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <time.h>
 
-#include "cmd/store/care.h"
+#include "cmd/dump/domain.h"
+#include "cmd/store/parcel.h"
 #include "lib/buf.h"
 #include "lib/err.h"
 
-#define SLOTS     1024 /* records that wait for one store */
-#define CLOSE_SEC 5    /* that a thread is waited for at the end */
-
-struct parcel {
-	size_t users, len;
-	uint8_t bytes[];
-};
+#define SLICE_MS 250 /* that one store is waited for before the others are looked at again */
 
 struct copy {
-	struct dump_fanout *owner;
 	struct store *store;
-	pthread_t thread;
-	bool running; /* the thread was made */
 	bool behind;
-	struct err why; /* it was left behind */
-	bool acked;     /* its commit was answered well */
-	/* The queue, a ring. */
-	struct parcel *queue[SLOTS];
-	size_t first, count, bytes;
-	bool commit, done; /* it is to commit; it has answered */
-	int answer;
-	uint64_t stored, taken; /* bytes that were new; records taken, to see it move */
-	int64_t held_up;        /* milliseconds that the others waited for it alone */
+	struct err why;     /* it was left behind */
+	bool waits;         /* its commit was started, and not answered */
+	bool lacks;         /* its commit named missing chunks */
+	bool acked;         /* it has given a receipt */
+	uint64_t stored;    /* bytes that were new */
+	int64_t held_up_ms; /* that the others waited for it alone */
+	struct store_receipt receipt;
 };
 
 struct dump_fanout {
 	struct dump_fanout_options o;
-	const uint8_t *domain;
-	pthread_mutex_t lock;
-	pthread_cond_t change;
+	struct store_run run;
+	pthread_mutex_t lock; /* over .behind, .why and .alive */
 	size_t alive;
 	struct err why; /* the last one was left behind */
-	bool closing;
-	const uint8_t *record; /* to commit */
-	size_t record_len;
-	struct copy copies[DUMP_STORES_MAX];
+	struct copy copies[STORES_MAX];
 };
 
 static int64_t now_ms(void)
@@ -60,471 +42,334 @@ static int64_t now_ms(void)
 	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
 }
 
-/* Waits for a change, for at most a second. */
-static void wait_change(struct dump_fanout *c)
-{
-	struct timespec until;
+/* --- leaving behind -------------------------------------------------------- */
 
-	clock_gettime(CLOCK_MONOTONIC, &until);
-	until.tv_sec++;
-	pthread_cond_timedwait(&c->change, &c->lock, &until);
-}
-
-static void release(struct parcel *p)
+static void leave(struct dump_fanout *f, struct copy *copy, const struct err *why)
 {
-	if (--p->users == 0)
-		free(p);
-}
-
-static void empty(struct copy *copy)
-{
-	for (; copy->count > 0; copy->count--) {
-		release(copy->queue[copy->first]);
-		copy->first = (copy->first + 1) % SLOTS;
+	pthread_mutex_lock(&f->lock);
+	if (!copy->behind) {
+		assert(f->alive > 0);
+		copy->behind = true;
+		f->alive--;
+		copy->why = f->why = *why;
+		f->o.behind(f->o.ctx, (size_t)(copy - f->copies), why->message);
 	}
-	copy->bytes = 0;
+	pthread_mutex_unlock(&f->lock);
 }
 
-/* A store is given up; the lock is held. */
-static void leave(struct copy *copy, const struct err *why)
-{
-	struct dump_fanout *c = copy->owner;
-
-	if (copy->behind)
-		return;
-	copy->behind = true;
-	c->alive--;
-	empty(copy);
-	copy->why = c->why = *why;
-	c->o.behind(c->o.ctx, c->o.paths[copy - c->copies], why->message);
-	pthread_cond_broadcast(&c->change);
-}
-
-static void leave_unlocked(struct copy *copy, const struct err *why)
-{
-	pthread_mutex_lock(&copy->owner->lock);
-	leave(copy, why);
-	pthread_mutex_unlock(&copy->owner->lock);
-}
-
-static void leave_for(struct copy *copy, const char *what)
+static void leave_for(struct dump_fanout *f, struct copy *copy, const char *what)
 {
 	struct err why = {0};
 
 	err_set(&why, ERR_FAILED, "%s", what);
-	leave(copy, &why);
+	leave(f, copy, &why);
 }
 
-static bool is_behind(struct copy *copy)
+static bool is_behind(struct dump_fanout *f, const struct copy *copy)
 {
 	bool behind;
 
-	pthread_mutex_lock(&copy->owner->lock);
+	pthread_mutex_lock(&f->lock);
 	behind = copy->behind;
-	pthread_mutex_unlock(&copy->owner->lock);
+	pthread_mutex_unlock(&f->lock);
 	return behind;
 }
 
-/* Why, was told of each; the lock is held. */
-static int none_left(const struct dump_fanout *c, struct err *err)
+/* Returns 0, or -1 with err set; why was reported for each. */
+static int any_left(struct dump_fanout *f, struct err *err)
 {
-	return err_set(err, c->why.code, "no store is left");
+	int ret = 0;
+
+	pthread_mutex_lock(&f->lock);
+	if (f->alive == 0)
+		ret = err_set(err, f->why.code, "no store is left");
+	pthread_mutex_unlock(&f->lock);
+	return ret;
 }
 
-static int any_left(struct dump_fanout *c, struct err *err)
-{
-	int got;
+/* --- life ------------------------------------------------------------------ */
 
-	pthread_mutex_lock(&c->lock);
-	got = c->alive > 0 ? 0 : none_left(c, err);
-	pthread_mutex_unlock(&c->lock);
-	return got;
+static int prove(void *domain, const struct store_proof *proof, uint8_t public[SEAL_SIGN_LEN],
+	uint8_t signature[SEAL_SIG_LEN], struct err *err)
+{
+	const struct dump_domain *d = domain;
+
+	memcpy(public, d->public, SEAL_SIGN_LEN);
+	return dump_domain_prove(d, proof, signature, err);
 }
 
-/* --- a store's thread ------------------------------------------------------ */
-
-/* One record; the lock is held, but not meanwhile. */
-static void put_next(struct copy *copy)
+struct dump_fanout *dump_fanout_new(const struct dump_fanout_options *options, struct err *err)
 {
-	struct dump_fanout *c = copy->owner;
-	struct parcel *p = copy->queue[copy->first];
-	struct err why = {0};
-	int got;
+	struct dump_fanout *f = calloc(1, sizeof *f);
+	size_t i;
 
-	copy->first = (copy->first + 1) % SLOTS;
-	copy->count--;
-	pthread_mutex_unlock(&c->lock);
-	got = store_put(copy->store, c->o.agent, c->domain, p->bytes, p->len, &why);
-	pthread_mutex_lock(&c->lock);
-	copy->taken++;
-	if (!copy->behind)
-		copy->bytes -= p->len;
-	if (got == 0)
-		copy->stored += p->len;
-	if (got < 0)
-		leave(copy, &why);
-	release(p);
-	pthread_cond_broadcast(&c->change);
-}
-
-static void commit(struct copy *copy)
-{
-	struct dump_fanout *c = copy->owner;
-	struct store_receipt receipt;
-	struct err why = {0};
-	int got;
-
-	copy->commit = false;
-	pthread_mutex_unlock(&c->lock);
-	got = store_commit(copy->store, c->record, c->record_len, &receipt, NULL, &why);
-	pthread_mutex_lock(&c->lock);
-	copy->done = true;
-	copy->answer = got;
-	if (got < 0)
-		leave(copy, &why);
-	pthread_cond_broadcast(&c->change);
-}
-
-static void *run(void *copy_)
-{
-	struct copy *copy = copy_;
-	struct dump_fanout *c = copy->owner;
-
-	pthread_mutex_lock(&c->lock);
-	while (!c->closing && !copy->behind)
-		if (copy->count > 0)
-			put_next(copy);
-		else if (copy->commit)
-			commit(copy);
-		else
-			wait_change(c);
-	pthread_mutex_unlock(&c->lock);
-	return NULL;
-}
-
-/* --- the whole ----------------------------------------------------------- */
-
-static int start(struct copy *copy, struct err *err)
-{
-	int got;
-
-	copy->store =
-		store_open(copy->owner->o.paths[copy - copy->owner->copies], STORE_WRITE, err);
-	if (copy->store == NULL)
-		return -1;
-	got = pthread_create(&copy->thread, NULL, run, copy);
-	copy->running = got == 0;
-	return got == 0 ? 0 : err_errno(err, got, "thread");
-}
-
-static bool is_before(const struct stat *a, const struct stat *b)
-{
-	return a->st_dev != b->st_dev ? a->st_dev < b->st_dev : a->st_ino < b->st_ino;
-}
-
-/* Stores are locked in the same order by all, however they are named: else two backups could wait
- * for each other. */
-static void lock_order(const struct dump_fanout_options *o, size_t order[DUMP_STORES_MAX])
-{
-	struct stat st[DUMP_STORES_MAX] = {0};
-	size_t i, k;
-
-	for (i = 0; i < o->count; i++) {
-		stat(o->paths[i], &st[i]); /* one that is not there is not locked either */
-		for (k = i; k > 0 && is_before(&st[i], &st[order[k - 1]]); k--)
-			order[k] = order[k - 1];
-		order[k] = i;
-	}
-}
-
-struct dump_fanout *dump_fanout_open(
-	const struct dump_fanout_options *options, const uint8_t *domain, struct err *err)
-{
-	struct dump_fanout *c = calloc(1, sizeof *c);
-	pthread_condattr_t attr;
-	struct err why = {0};
-	size_t i, order[DUMP_STORES_MAX];
-
-	if (c == NULL) {
+	assert(options->count > 0 && options->count <= STORES_MAX && options->wanted >= 1);
+	if (f == NULL) {
 		err_set(err, ERR_NOMEM, "out of memory");
 		return NULL;
 	}
-	c->o = *options;
-	c->domain = domain;
-	c->alive = options->count;
-	pthread_mutex_init(&c->lock, NULL);
-	pthread_condattr_init(&attr);
-	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-	pthread_cond_init(&c->change, &attr);
-	pthread_condattr_destroy(&attr);
-	lock_order(options, order);
-	for (i = 0; i < options->count; i++)
-		c->copies[i].owner = c;
-	for (i = 0; i < options->count; i++)
-		if (start(&c->copies[order[i]], &why) != 0)
-			leave_unlocked(&c->copies[order[i]], &why);
-	if (any_left(c, err) == 0)
-		return c;
-	dump_fanout_close(c);
+	f->o = *options;
+	f->run = (struct store_run){.agent = options->agent,
+		.name = options->name,
+		.domain = options->domain->fingerprint,
+		.prove = prove,
+		.ctx = (void *)(uintptr_t)options->domain};
+	pthread_mutex_init(&f->lock, NULL);
+	for (i = 0; i < f->o.count; i++) {
+		f->copies[i].store = f->o.stores[i];
+		f->copies[i].behind = !store_is_open(f->o.stores[i]);
+		f->alive += !f->copies[i].behind;
+	}
+	if (f->alive > 0)
+		return f;
+	err_set(err, ERR_NOTFOUND, "no store is left");
+	dump_fanout_free(f);
 	return NULL;
 }
 
-/* Returns whether the thread has ended: one that hangs in a store can't be
- * stopped, and what it uses must stay. */
-static bool end_thread(struct copy *copy)
+void dump_fanout_free(struct dump_fanout *f)
 {
-	struct timespec until;
-
-	if (!copy->running)
-		return true;
-	clock_gettime(CLOCK_REALTIME, &until);
-	until.tv_sec += copy->behind ? CLOSE_SEC : DUMP_STALL_SEC;
-	if (pthread_timedjoin_np(copy->thread, NULL, &until) != 0)
-		return false;
-	copy->running = false;
-	return true;
-}
-
-void dump_fanout_close(struct dump_fanout *c)
-{
-	bool ended = true;
-	size_t i;
-
-	if (c == NULL)
+	if (f == NULL)
 		return;
-	pthread_mutex_lock(&c->lock);
-	c->closing = true;
-	pthread_cond_broadcast(&c->change);
-	pthread_mutex_unlock(&c->lock);
-	for (i = 0; i < c->o.count; i++)
-		if (end_thread(&c->copies[i])) {
-			empty(&c->copies[i]);
-			store_close(c->copies[i].store);
-		} else
-			ended = false;
-	if (!ended)
-		return;
-	pthread_cond_destroy(&c->change);
-	pthread_mutex_destroy(&c->lock);
-	free(c);
+	pthread_mutex_destroy(&f->lock);
+	free(f);
 }
 
-int dump_fanout_have(struct dump_fanout *c, const uint8_t *id, bool *has, struct err *err)
-{
-	struct err why = {0};
-	bool one;
-	size_t i;
-
-	*has = true;
-	for (i = 0; i < c->o.count && *has; i++) {
-		if (is_behind(&c->copies[i]))
-			continue;
-		if (store_have(c->copies[i].store, c->domain, id, 1, &one, &why) != 0)
-			leave_unlocked(&c->copies[i], &why);
-		else
-			*has = one;
-	}
-	return any_left(c, err);
-}
-
-/* --- putting ------------------------------------------------------------- */
-
-static bool fits(const struct copy *copy, size_t len)
-{
-	return copy->count == 0 || (copy->count < SLOTS && copy->bytes + len <= DUMP_QUEUE);
-}
-
-/* Whether enough others could take it at once. */
-static bool can_be_spared(const struct dump_fanout *c, const struct copy *copy, size_t len)
-{
-	size_t ready = 0, i;
-
-	for (i = 0; i < c->o.count; i++)
-		ready += &c->copies[i] != copy && !c->copies[i].behind && fits(&c->copies[i], len);
-	return ready >= c->o.wanted;
-}
-
-/* Waits for room in a queue, or leaves the store behind. */
-static void wait_room(struct copy *copy, size_t len)
-{
-	struct dump_fanout *c = copy->owner;
-	int64_t moved = now_ms();
-	uint64_t taken = copy->taken;
-
-	while (!copy->behind && !fits(copy, len)) {
-		int64_t before = now_ms();
-		bool spare = can_be_spared(c, copy, len);
-
-		wait_change(c);
-		if (spare)
-			copy->held_up += now_ms() - before;
-		if (copy->taken != taken)
-			moved = now_ms();
-		taken = copy->taken;
-		if (copy->held_up > DUMP_SLOW_SEC * 1000)
-			leave_for(copy, "it is slower than the others, which are enough");
-		else if (now_ms() - moved > DUMP_STALL_SEC * 1000)
-			leave_for(copy, "it takes nothing any more");
-	}
-}
-
-static void queue(struct copy *copy, struct parcel *p)
-{
-	copy->queue[(copy->first + copy->count++) % SLOTS] = p;
-	copy->bytes += p->len;
-	p->users++;
-}
-
-int dump_fanout_put(struct dump_fanout *c, const uint8_t *record, size_t len, struct err *err)
-{
-	struct parcel *p = malloc(sizeof *p + len);
-	size_t i;
-	int got;
-
-	if (p == NULL)
-		return err_set(err, ERR_NOMEM, "out of memory");
-	p->users = 1;
-	p->len = len;
-	memcpy(p->bytes, record, len);
-	pthread_mutex_lock(&c->lock);
-	for (i = 0; i < c->o.count; i++) {
-		wait_room(&c->copies[i], len);
-		if (!c->copies[i].behind)
-			queue(&c->copies[i], p);
-	}
-	release(p);
-	got = c->alive > 0 ? 0 : none_left(c, err);
-	pthread_cond_broadcast(&c->change);
-	pthread_mutex_unlock(&c->lock);
-	return got;
-}
-
-int dump_fanout_has_dump(struct dump_fanout *c, const uint8_t *dump, bool *has, struct err *err)
-{
-	struct err why = {0};
-	size_t i;
-	int got;
-
-	*has = false;
-	for (i = 0; i < c->o.count && !*has; i++) {
-		if (is_behind(&c->copies[i]))
-			continue;
-		got = store_has_dump(c->copies[i].store, dump, &why);
-		if (got < 0)
-			leave_unlocked(&c->copies[i], &why);
-		*has = got == 0;
-	}
-	return any_left(c, err);
-}
-
-struct newest {
-	const char *agent, *name;
-	struct buf record; /* of the last that was met */
+struct previous {
+	dump_fanout_each *each;
+	void *ctx;
+	size_t store;
 };
 
-static int note_newest(void *ctx, const struct store_entry *e, struct err *err)
+static int give_previous(void *ctx, const struct store_entry *e, struct err *err)
 {
-	struct newest *n = ctx;
+	struct previous *p = ctx;
 
-	if (e->damaged || e->dump.agent_len != strlen(n->agent) ||
-		e->dump.name_len != strlen(n->name) ||
-		memcmp(e->dump.agent, n->agent, e->dump.agent_len) != 0 ||
-		memcmp(e->dump.name, n->name, e->dump.name_len) != 0)
-		return 0;
-	buf_clear(&n->record);
-	return buf_add(&n->record, e->record, e->record_len, err);
+	(void)err;
+	p->each(p->ctx, p->store, &e->dump);
+	return 0;
 }
 
-void dump_fanout_last(
-	struct dump_fanout *c, const char *name, dump_fanout_each_last *each, void *ctx)
+void dump_fanout_previous(struct dump_fanout *f, dump_fanout_each *each, void *ctx)
 {
-	struct newest n = {.agent = c->o.agent, .name = name};
-	struct store_dump dump;
+	const struct store_filter filter = {.agent = f->o.agent, .name = f->o.name, .newest = true};
+	struct previous p = {.each = each, .ctx = ctx};
+	struct err why = {0};
+
+	for (p.store = 0; p.store < f->o.count; p.store++) {
+		struct copy *copy = &f->copies[p.store];
+
+		if (!copy->behind &&
+			store_dumps(copy->store, &filter, give_previous, &p, &why) != 0)
+			leave(f, copy, &why);
+	}
+}
+
+int dump_fanout_begin(struct dump_fanout *f, const uint8_t *base, bool *has_base, struct err *err)
+{
+	struct err why = {0};
+	size_t i;
+	bool has;
+
+	*has_base = false;
+	f->run.base = base;
+	for (i = 0; i < f->o.count; i++) {
+		struct copy *copy = &f->copies[i];
+
+		if (copy->behind)
+			continue;
+		if (store_begin(copy->store, &f->run, &has, &why) != 0)
+			leave(f, copy, &why);
+		else
+			*has_base |= has;
+	}
+	return any_left(f, err);
+}
+
+/* --- putting --------------------------------------------------------------- */
+
+int dump_fanout_have(struct dump_fanout *f, const uint8_t *id, uint32_t *lacks, struct err *err)
+{
+	struct err why = {0};
+	enum store_answer has;
+	size_t i;
+
+	*lacks = 0;
+	for (i = 0; i < f->o.count; i++) {
+		struct copy *copy = &f->copies[i];
+
+		if (is_behind(f, copy))
+			continue;
+		if (store_have(copy->store, id, 1, &has, &why) != 0)
+			leave(f, copy, &why);
+		else if (has != STORE_HAS)
+			*lacks |= (uint32_t)1 << i;
+	}
+	return any_left(f, err);
+}
+
+/* Tries each store of the set at once; takes those that took it, or failed, out of the set. */
+static void put_once(struct dump_fanout *f, struct store_parcel *parcel, uint32_t *to)
+{
+	struct err why = {0};
+	size_t i;
+	int ret;
+
+	for (i = 0; i < f->o.count; i++) {
+		struct copy *copy = &f->copies[i];
+
+		if (!(*to >> i & 1))
+			continue;
+		ret = copy->behind ? STORE_TAKEN : store_put(copy->store, parcel, 0, &why);
+		if (ret < 0)
+			leave(f, copy, &why);
+		if (ret != STORE_NO_ROOM)
+			*to &= ~((uint32_t)1 << i);
+	}
+}
+
+static size_t count_bits(uint32_t set)
+{
+	size_t n = 0;
+
+	for (; set != 0; set &= set - 1)
+		n++;
+	return n;
+}
+
+/* Waits a while for the first store of the set that has no room, or leaves it behind. */
+static void wait_room(
+	struct dump_fanout *f, struct store_parcel *parcel, uint32_t *to, int64_t since_ms)
+{
+	size_t i = 0;
+	struct copy *copy;
+	struct err why = {0};
+	int64_t before = now_ms();
+	bool spare;
+	int ret;
+
+	while (!(*to >> i & 1))
+		i++;
+	copy = &f->copies[i];
+	spare = f->alive - count_bits(*to) >= f->o.wanted;
+	ret = store_put(copy->store, parcel, SLICE_MS, &why);
+	if (spare)
+		copy->held_up_ms += now_ms() - before;
+	if (ret < 0)
+		leave(f, copy, &why);
+	else if (ret == STORE_NO_ROOM && copy->held_up_ms > DUMP_SLOW_MS)
+		leave_for(f, copy, "it is slower than the others, which are enough");
+	else if (ret == STORE_NO_ROOM && now_ms() - since_ms > DUMP_STALL_MS)
+		leave_for(f, copy, "it takes nothing any more");
+	if (ret != STORE_NO_ROOM || copy->behind)
+		*to &= ~((uint32_t)1 << i);
+}
+
+int dump_fanout_put(
+	struct dump_fanout *f, const uint8_t *record, size_t len, uint32_t to, struct err *err)
+{
+	struct store_parcel *parcel = store_parcel_new(record, len, err);
+	int64_t since_ms = now_ms();
+
+	if (parcel == NULL)
+		return -1;
+	put_once(f, parcel, &to);
+	while (to != 0) {
+		wait_room(f, parcel, &to, since_ms);
+		put_once(f, parcel, &to);
+	}
+	store_parcel_unref(parcel);
+	return any_left(f, err);
+}
+
+/* --- the end --------------------------------------------------------------- */
+
+static void start_commits(struct dump_fanout *f, const uint8_t *record, size_t len)
+{
 	struct err why = {0};
 	size_t i;
 
-	buf_init(&n.record, STORE_DUMP_MAX);
-	for (i = 0; i < c->o.count; i++) {
-		if (is_behind(&c->copies[i]))
-			continue;
-		buf_clear(&n.record);
-		if (store_dumps(c->copies[i].store, note_newest, &n, &why) != 0)
-			leave_unlocked(&c->copies[i], &why);
-		else if (n.record.len > 0 &&
-			 store_dump_get(&dump, n.record.data, n.record.len, &why) == 0)
-			each(ctx, c->o.paths[i], &dump);
+	for (i = 0; i < f->o.count; i++) {
+		struct copy *copy = &f->copies[i];
+
+		copy->acked = copy->lacks = false;
+		copy->waits = !copy->behind &&
+			      store_commit_start(copy->store, record, len, STORE_NOW, &why) == 0;
+		if (!copy->behind && !copy->waits)
+			leave(f, copy, &why);
 	}
-	buf_fini(&n.record);
 }
 
-/* --- the end -------------------------------------------------------------- */
-
-/* Stores that have not answered yet, are not behind; the lock is held. */
-static size_t pending(const struct dump_fanout *c, size_t *acked, bool *lacks)
+/* Takes a store's answer, if it comes within wait_ms. */
+static void take_answer(struct dump_fanout *f, struct copy *copy, int64_t wait_ms)
 {
-	size_t left = 0, i;
+	struct err why = {0};
+	int ret = store_commit_wait(copy->store, wait_ms, &copy->receipt, NULL, &why);
 
-	*acked = 0;
-	*lacks = false;
-	for (i = 0; i < c->o.count; i++) {
-		const struct copy *copy = &c->copies[i];
-
-		left += !copy->behind && !copy->done;
-		*acked += copy->done && copy->answer == 0;
-		*lacks |= copy->done && copy->answer == 1;
-	}
-	return left;
+	copy->waits = ret == STORE_PENDING;
+	copy->acked = ret == STORE_COMMITTED;
+	copy->lacks = ret == STORE_MISSING;
+	if (copy->acked)
+		ret = store_settle(copy->store, &copy->stored, &why);
+	if (ret < 0)
+		leave(f, copy, &why);
 }
 
-/* Until all have answered; when enough have, the others get DUMP_SLOW_SEC. */
-static void wait_answers(struct dump_fanout *c, size_t *acked, bool *lacks)
+static size_t count_acked(const struct dump_fanout *f)
 {
-	int64_t end = now_ms() + DUMP_STALL_SEC * 1000;
-	bool enough = false;
+	size_t acked = 0, i;
+
+	for (i = 0; i < f->o.count; i++)
+		acked += f->copies[i].acked;
+	return acked;
+}
+
+/* Until all have answered; when enough have, the others get DUMP_SLOW_MS. */
+static void wait_answers(struct dump_fanout *f)
+{
+	int64_t end = now_ms() + DUMP_STALL_MS;
+	bool enough = false, waits = true;
 	size_t i;
 
-	while (pending(c, acked, lacks) > 0 && now_ms() < end) {
-		if (*acked >= c->o.wanted && !enough) {
+	while (waits && now_ms() < end) {
+		waits = false;
+		for (i = 0; i < f->o.count; i++)
+			if (f->copies[i].waits) {
+				take_answer(f, &f->copies[i], SLICE_MS);
+				waits |= f->copies[i].waits;
+			}
+		if (!enough && count_acked(f) >= f->o.wanted) {
 			enough = true;
-			end = now_ms() + DUMP_SLOW_SEC * 1000;
+			end = now_ms() + DUMP_SLOW_MS;
 		}
-		wait_change(c);
 	}
-	for (i = 0; i < c->o.count; i++)
-		if (!c->copies[i].done)
-			leave_for(&c->copies[i], "it did not acknowledge in time");
-	pending(c, acked, lacks);
+	for (i = 0; i < f->o.count; i++)
+		if (f->copies[i].waits)
+			leave_for(f, &f->copies[i], "it did not acknowledge in time");
 }
 
-int dump_fanout_commit(struct dump_fanout *c, const uint8_t *record, size_t len,
+int dump_fanout_commit(struct dump_fanout *f, const uint8_t *record, size_t len,
 	size_t *acknowledged, uint64_t *stored, struct err *err)
 {
-	bool lacks;
+	bool lacks = false;
 	size_t i;
-	int got;
 
-	pthread_mutex_lock(&c->lock);
-	c->record = record;
-	c->record_len = len;
-	for (i = 0; i < c->o.count; i++) {
-		c->copies[i].done = false;
-		c->copies[i].commit = !c->copies[i].behind;
-	}
-	pthread_cond_broadcast(&c->change);
-	wait_answers(c, acknowledged, &lacks);
+	start_commits(f, record, len);
+	wait_answers(f);
+	*acknowledged = count_acked(f);
 	*stored = 0;
-	for (i = 0; i < c->o.count; i++) {
-		struct copy *copy = &c->copies[i];
+	for (i = 0; i < f->o.count; i++) {
+		struct copy *copy = &f->copies[i];
 
-		copy->acked = copy->done && copy->answer == 0;
+		lacks |= copy->lacks;
 		if (copy->acked && copy->stored > *stored)
 			*stored = copy->stored;
-		if (*acknowledged > 0 && copy->done && copy->answer == 1)
-			leave_for(copy, "it lacks chunks of earlier dumps");
+		if (*acknowledged > 0 && copy->lacks)
+			leave_for(f, copy, "it lacks chunks of earlier dumps");
 	}
-	got = *acknowledged > 0 ? 0 : lacks ? 1 : none_left(c, err);
-	pthread_mutex_unlock(&c->lock);
-	return got;
+	if (*acknowledged > 0)
+		return 0;
+	return lacks ? 1 : any_left(f, err);
 }
 
 static void ignore(void *ctx, const struct store_entry *dump, const char *what)
@@ -534,50 +379,75 @@ static void ignore(void *ctx, const struct store_entry *dump, const char *what)
 	(void)what;
 }
 
-/* Returns 0, or -1 with err set. */
-static int reopen(struct copy *copy, struct err *err)
+/* Gets the dump for one store from another one. Returns 0, or -1 with err set. */
+static int catch_up(struct dump_fanout *f, struct copy *copy, struct store *from,
+	const uint8_t *dump, uint64_t *bytes, struct err *err)
 {
-	if (!end_thread(copy))
-		return err_set(err, ERR_FAILED, "it does not answer");
-	store_close(copy->store);
-	copy->store =
-		store_open(copy->owner->o.paths[copy - copy->owner->copies], STORE_WRITE, err);
-	return copy->store != NULL ? 0 : -1;
+	struct store_run run = f->run;
+	struct store_replicated result;
+	struct buf record;
+	struct store_entry entry;
+	int ret;
+	bool has;
+
+	run.base = NULL;
+	buf_init(&record, STORE_DUMP_MAX);
+	ret = store_replicate(from, copy->store, dump, ignore, NULL, &result, err);
+	if (ret == 0 && result.failed > 0)
+		ret = err_set(err, ERR_DAMAGE, "the store that has the dump has not all of it");
+	*bytes = result.bytes;
+	/* Asked for again, for the receipt: the same commit gives the same. */
+	if (ret == 0)
+		ret = store_hold(from, dump, &record, &entry, err);
+	if (ret == 0)
+		ret = store_begin(copy->store, &run, &has, err);
+	if (ret == 0)
+		ret = store_commit(copy->store, record.data, record.len, entry.committed,
+			&copy->receipt, NULL, err);
+	copy->acked = ret == 0;
+	buf_fini(&record);
+	return ret == 1 ? err_set(err, ERR_DAMAGE, "the dump is not there any more") : ret;
 }
 
-size_t dump_fanout_catch_up(struct dump_fanout *c, const uint8_t *dump,
-	void (*each)(void *ctx, const char *store, bool done), uint64_t *stored)
+size_t dump_fanout_catch_up(struct dump_fanout *f, const uint8_t *dump,
+	void (*each)(void *ctx, size_t store, bool done), uint64_t *stored)
 {
-	struct store_replicated result;
 	struct store *from = NULL;
 	size_t count = 0, i;
 
-	for (i = 0; i < c->o.count; i++)
-		if (c->copies[i].acked)
-			from = c->copies[i].store;
-	for (i = 0; i < c->o.count && from != NULL; i++) {
-		struct copy *copy = &c->copies[i];
+	for (i = 0; i < f->o.count; i++)
+		if (f->copies[i].acked)
+			from = f->copies[i].store;
+	for (i = 0; i < f->o.count && from != NULL; i++) {
+		struct copy *copy = &f->copies[i];
 		struct err why = {0};
-		int got;
+		uint64_t bytes = 0;
 
 		if (!copy->behind)
 			continue;
-		got = reopen(copy, &why);
-		if (got == 0) {
-			each(c->o.ctx, c->o.paths[i], false);
-			got = store_replicate(from, copy->store, dump, ignore, NULL, &result, &why);
-		} else if (strcmp(why.message, copy->why.message) == 0) {
-			continue; /* as it was told */
-		}
-		if (got != 0) {
-			if (why.code != ERR_NOSPACE || copy->why.code != ERR_NOSPACE)
-				c->o.behind(c->o.ctx, c->o.paths[i], why.message);
+		if (store_open(copy->store, STORE_WRITE, &why) != 0) {
+			/* One that could not be opened before was reported then. */
+			if (copy->why.code != ERR_NONE &&
+				strcmp(why.message, copy->why.message) != 0)
+				f->o.behind(f->o.ctx, i, why.message);
 			continue;
 		}
-		each(c->o.ctx, c->o.paths[i], true);
-		if (copy->stored + result.bytes > *stored)
-			*stored = copy->stored + result.bytes;
+		each(f->o.ctx, i, false);
+		if (catch_up(f, copy, from, dump, &bytes, &why) != 0) {
+			if (why.code != ERR_NOSPACE || copy->why.code != ERR_NOSPACE)
+				f->o.behind(f->o.ctx, i, why.message);
+			continue;
+		}
+		each(f->o.ctx, i, true);
+		if (copy->stored + bytes > *stored)
+			*stored = copy->stored + bytes;
 		count++;
 	}
 	return count;
+}
+
+const struct store_receipt *dump_fanout_receipt(const struct dump_fanout *f, size_t store)
+{
+	assert(store < f->o.count);
+	return f->copies[store].acked ? &f->copies[store].receipt : NULL;
 }

@@ -1,20 +1,19 @@
 /*
- * The stores of a backup: one reading feeds all of them. Each has a thread and
- * a bounded queue of its own, so that none waits for another longer than it
- * must:
+ * The fan-out: the stores of a backup. One reading feeds all of them, and none waits for another
+ * longer than it must. Their queues are the stores' own (store_put); this is policy only:
  *
- * - A store that fails is left behind, and said to be.
- * - So is a store that holds up the others for more than DUMP_SLOW_SEC in
- *   all, if there are enough without it.
- * - A store that is needed is waited for, but not without end: after
- *   DUMP_STALL_SEC in which it took nothing it is left behind too.
+ * - A store that fails is left behind, and reported.
+ * - So is a store that holds up the others for more than DUMP_SLOW_MS in all, if there are enough
+ *   without it.
+ * - A store that is needed is waited for, but not for ever: after DUMP_STALL_MS in which it took
+ *   nothing it is left behind too.
  *
  * What was left behind catches up from the others: dump_fanout_catch_up.
  *
- *   dump_fanout_open -> _have, _put ... -> _commit -> [_catch_up] ->
- *   dump_fanout_close
+ *   dump_fanout_new -> dump_fanout_previous -> dump_fanout_begin -> _have, _put ... -> _commit ->
+ *   [dump_fanout_catch_up] -> dump_fanout_free
  *
- * Any thread may ask and put.
+ * Any thread may call dump_fanout_have; all else is called by one thread at a time.
  */
 #ifndef FDUMP_CMD_DUMP_FANOUT_H
 #define FDUMP_CMD_DUMP_FANOUT_H
@@ -25,60 +24,63 @@
 
 #include "cmd/store/store.h"
 
+struct dump_domain;
 struct dump_fanout;
-struct buf;
 struct err;
 
-#define DUMP_STORES_MAX 16
-#define DUMP_QUEUE      (4u << 20) /* bytes of records that wait for one store */
-#define DUMP_SLOW_SEC   20
-#define DUMP_STALL_SEC  600
+#define DUMP_SLOW_MS  20000
+#define DUMP_STALL_MS 600000
 
 struct dump_fanout_options {
-	const char *const *paths;
+	struct store **stores; /* some open to write; those that are not count as left behind */
 	size_t count;
-	const char *agent; /* who puts */
-	size_t wanted;     /* this many are enough; 1 to count */
-	/* A store is left behind. */
-	void (*behind)(void *ctx, const char *store, const char *why);
+	const char *agent, *name; /* who backs up, and what */
+	const struct dump_domain *domain;
+	size_t wanted; /* this many are enough; 1 to count */
+	/* A store is left behind; by its place among the stores. */
+	void (*behind)(void *ctx, size_t store, const char *why);
 	void *ctx;
 };
 
-/* Opens the stores to write. NULL with err set if not one can be. */
-struct dump_fanout *dump_fanout_open(
-	const struct dump_fanout_options *options, const uint8_t *domain, struct err *err);
-void dump_fanout_close(struct dump_fanout *copies);
+/* The options are copied; what they point to is borrowed. NULL with err set if no store is open. */
+struct dump_fanout *dump_fanout_new(const struct dump_fanout_options *options, struct err *err);
+/* The stores stay the caller's. NULL does nothing. */
+void dump_fanout_free(struct dump_fanout *fanout);
 
-/* Whether every store that is not behind has it, or will have when its queue is worked off.
+/* Calls `each` for each store that has a dump of this agent and name, with the newest, borrowed
+ * for the call. Stores that can't be read are left behind. */
+typedef void dump_fanout_each(void *ctx, size_t store, const struct store_dump *dump);
+void dump_fanout_previous(struct dump_fanout *fanout, dump_fanout_each *each, void *ctx);
+
+/* Begins a run in all stores, also after one whose commit failed. base: the dump whose entries may
+ * be carried over, or NULL. *has_base: a store holds it, so that what it names need not be read
+ * again. Returns 0, or -1 with err set: no store is left. */
+int dump_fanout_begin(
+	struct dump_fanout *fanout, const uint8_t *base, bool *has_base, struct err *err);
+
+/* Which stores lack a chunk, or don't know, bit n for the n-th: none if it need not be made.
  * Returns 0, or -1 with err set: no store is left. */
-int dump_fanout_have(struct dump_fanout *copies, const uint8_t *id, bool *has, struct err *err);
-/* Queues a record for where it is not. Returns 0, or -1 with err set: no store is left. */
-int dump_fanout_put(struct dump_fanout *copies, const uint8_t *record, size_t len, struct err *err);
+int dump_fanout_have(
+	struct dump_fanout *fanout, const uint8_t *id, uint32_t *lacks, struct err *err);
+/* Puts a record to the stores of a set. Returns 0, or -1 with err set: no store is left. */
+int dump_fanout_put(struct dump_fanout *fanout, const uint8_t *record, size_t len, uint32_t to,
+	struct err *err);
 
-/* Whether a store holds this dump, so that what it names need not be read again. */
-int dump_fanout_has_dump(
-	struct dump_fanout *copies, const uint8_t *dump, bool *has, struct err *err);
-
-/* Calls `each` for each store that has a dump of this agent and this name, with the last one,
- * borrowed for the call. Such that are told as damaged count as none. Stores that can't be read are
- * left behind. */
-typedef void dump_fanout_each_last(void *ctx, const char *store, const struct store_dump *dump);
-void dump_fanout_last(
-	struct dump_fanout *copies, const char *name, dump_fanout_each_last *each, void *ctx);
-
-/* Commits everywhere. *acknowledged: by how many stores; *stored: bytes of new records that one of
- * these took in, the one that took most. Returns 0: one at least has it, and a store that lacks
- * chunks was left behind; 1: none has, and one lacks chunks that were not sent in this run: what
- * was carried over must be read again; -1 with err set: no store is left. */
-int dump_fanout_commit(struct dump_fanout *copies, const uint8_t *record, size_t len,
+/* Commits everywhere. *acknowledged: how many stores gave a receipt; *stored: bytes of new records
+ * that one of these took in, the one that took most. Returns 0: one at least has it, and a store
+ * that lacks chunks was left behind; 1: none has, and one lacks chunks that were not sent in this
+ * run: what was carried over must be read again; -1 with err set: no store is left. */
+int dump_fanout_commit(struct dump_fanout *fanout, const uint8_t *record, size_t len,
 	size_t *acknowledged, uint64_t *stored, struct err *err);
 
-/* Opens again what was left behind, and copies this dump to it from a store that has
- * acknowledged it. each: told of each before (done: false) and when
- * it has it (done: true). Failures are told by `behind`, but not a second time that there is no
- * space. *stored grows to what one of these took in, in all, if that is more.
- * Returns how many have caught up. */
-size_t dump_fanout_catch_up(struct dump_fanout *copies, const uint8_t *dump,
-	void (*each)(void *ctx, const char *store, bool done), uint64_t *stored);
+/* Opens again what was left behind, and copies this dump to it from a store that has acknowledged
+ * it. each: called for each before (done: false) and when it has it (done: true). Failures are
+ * reported by `behind`, but not a second time that there is no space. *stored grows to what one of
+ * these took in, if that is more. Returns how many have caught up. */
+size_t dump_fanout_catch_up(struct dump_fanout *fanout, const uint8_t *dump,
+	void (*each)(void *ctx, size_t store, bool done), uint64_t *stored);
+
+/* A store's receipt for the dump; NULL: it has given none. Borrowed. */
+const struct store_receipt *dump_fanout_receipt(const struct dump_fanout *fanout, size_t store);
 
 #endif

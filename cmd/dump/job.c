@@ -186,7 +186,7 @@ static int keep_content(
 	struct pack_bytes items;
 	const uint8_t *old = (const uint8_t *)pack_batch_at(&k->job->batch, plan->old);
 
-	if (!skip_content(&behind, &tail) || !tail.has_content || tail.size == 0)
+	if (!skip_content(&behind, &tail) || !tail.has_content || tail.sparse || tail.size == 0)
 		return 0;
 	if (!(plan->old_len > 0 &&
 		    dump_old_content(old, plan->old_len, tail.sum, tail.size, &items)) &&

@@ -48,7 +48,7 @@ struct dump_ref {
 struct dump_chunk {
 	size_t at, len; /* of its content, in .content */
 	uint8_t id[STORE_ID_LEN];
-	bool wanted;
+	uint32_t lacks; /* the stores that it is put to */
 	struct buf record;
 };
 

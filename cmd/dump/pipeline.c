@@ -31,6 +31,7 @@
 #include "lib/lane.h"
 #include "lib/le.h"
 #include "pack/batch.h"
+#include "pack/digest.h"
 #include "pack/feed.h"
 #include "pack/part.h"
 #include "pack/walk.h"
@@ -65,7 +66,7 @@ struct backup {
 	struct pack_part *part;
 	struct buf ahead, ahead_runs; /* of the large file, behind the last cut */
 	/* join */
-	struct hash *hash;
+	struct pack_digest *digest;
 	/* emit */
 	struct buf record;
 	struct dump_pipeline_result *result;
@@ -376,6 +377,8 @@ static int join(void *ctx, void *worker, void *job_, struct err *err)
 	(void)worker;
 	if (!job->batch.large)
 		return 0;
+	if (job->batch.large_begins)
+		pack_digest_begin(b->digest, job->batch.large_sparse);
 	if (job->content.len > 0) {
 		if (dump_job_chunk(job, &c, err) != 0)
 			return -1;
@@ -385,13 +388,13 @@ static int join(void *ctx, void *worker, void *job_, struct err *err)
 	}
 	for (i = 0; i < job->runs.len / sizeof *r; i++) {
 		if (!r[i].hole) {
-			hash_add(b->hash, job->content.data + at, (size_t)r[i].len);
+			pack_digest_data(b->digest, job->content.data + at, (size_t)r[i].len);
 			if (dump_job_ref(job, 0, at, (size_t)r[i].len, err) != 0)
 				return -1;
 			at += (size_t)r[i].len;
 			continue;
 		}
-		hash_add_zeros(b->hash, r[i].len);
+		pack_digest_hole(b->digest, r[i].len);
 		if ((to = buf_room(&job->out, PACK_HOLE_MAX, err)) == NULL)
 			return -1;
 		cbor_out_init(&out, to, PACK_HOLE_MAX);
@@ -400,7 +403,7 @@ static int join(void *ctx, void *worker, void *job_, struct err *err)
 	}
 	if (!job->batch.large_ends)
 		return 0;
-	hash_end(b->hash, sum);
+	pack_digest_end(b->digest, sum);
 	if (pack_large_tail(&job->batch, sum, err) != 0)
 		return -1;
 	part = job->batch.parts[0];
@@ -413,18 +416,16 @@ static int press(void *ctx, void *worker, void *job_, struct err *err)
 	struct worker *w = worker;
 	struct dump_job *job = job_;
 	size_t i;
-	bool has;
 
 	for (i = 0; i < job->chunk_count; i++) {
 		struct dump_chunk *c = &job->chunks[i];
 		const uint8_t *content = job->content.data + c->at;
 
 		if (dump_domain_id(b->o->domain, content, c->len, c->id, err) != 0 ||
-			dump_fanout_have(b->o->copies, c->id, &has, err) != 0)
+			dump_fanout_have(b->o->copies, c->id, &c->lacks, err) != 0)
 			return -1;
-		c->wanted = !has;
-		if (c->wanted && dump_maker_make(w->maker, false, c->id, content, c->len,
-					 &c->record, err) != 0)
+		if (c->lacks != 0 && dump_maker_make(w->maker, false, c->id, content, c->len,
+					     &c->record, err) != 0)
 			return -1;
 	}
 	return 0;
@@ -435,19 +436,19 @@ static int keep_piece(void *ctx, bool list, const void *content, size_t len,
 	uint8_t id[STORE_ID_LEN], struct err *err)
 {
 	struct backup *b = ctx;
-	bool has;
+	uint32_t lacks;
 
 	if (list)
 		hash_sha256(content, len, id);
 	else if (dump_domain_id(b->o->domain, content, len, id, err) != 0)
 		return -1;
-	if (dump_fanout_have(b->o->copies, id, &has, err) != 0)
+	if (dump_fanout_have(b->o->copies, id, &lacks, err) != 0)
 		return -1;
-	if (has)
+	if (lacks == 0)
 		return 0;
 	if (dump_maker_make(b->maker, list, id, content, len, &b->record, err) != 0)
 		return -1;
-	return dump_fanout_put(b->o->copies, b->record.data, b->record.len, err);
+	return dump_fanout_put(b->o->copies, b->record.data, b->record.len, lacks, err);
 }
 
 static void report(struct backup *b, struct dump_job *job)
@@ -488,7 +489,7 @@ static int count_entry(
 	b->result->entries++;
 	b->result->content += tail.has_content ? tail.size : 0;
 	b->result->statuses += tail.status != PACK_OK;
-	if (tail.has_content && tail.size > 0 && tail.size < DUMP_CUT_LARGE)
+	if (tail.has_content && !tail.sparse && tail.size > 0 && tail.size < DUMP_CUT_LARGE)
 		stat->sum = le_get64(tail.sum);
 	return 0;
 }
@@ -546,8 +547,8 @@ static int emit(void *ctx, void *worker, void *job_, struct err *err)
 	for (i = 0; i < job->chunk_count; i++) {
 		const struct dump_chunk *c = &job->chunks[i];
 
-		if (c->wanted &&
-			dump_fanout_put(b->o->copies, c->record.data, c->record.len, err) != 0)
+		if (c->lacks != 0 && dump_fanout_put(b->o->copies, c->record.data, c->record.len,
+					     c->lacks, err) != 0)
 			return -1;
 	}
 	for (i = 0; i < job->refs.len / sizeof *ref; i++)
@@ -598,15 +599,18 @@ static struct store_time now(void)
 	return (struct store_time){t.tv_sec, (uint32_t)t.tv_nsec};
 }
 
-/* The local copy, if a store still holds the dump that it is of. */
+/* Begins the run in the stores: with the local copy, if a store still holds the dump that it is
+ * of. */
 static int open_last(struct backup *b, struct err *err)
 {
+	const uint8_t *base = NULL;
 	bool has;
 
-	if (b->o->store_all ||
-		(b->last = dump_previous_open(b->o->last, b->o->domain->fingerprint)) == NULL)
-		return 0;
-	if (dump_fanout_has_dump(b->o->copies, dump_previous_dump(b->last), &has, err) != 0)
+	if (!b->o->store_all)
+		b->last = dump_previous_open(b->o->last, b->o->domain->fingerprint);
+	if (b->last != NULL)
+		base = dump_previous_dump(b->last);
+	if (dump_fanout_begin(b->o->copies, base, &has, err) != 0)
 		return -1;
 	if (has) {
 		b->has_old = dump_previous_next(b->last, &b->old);
@@ -631,8 +635,8 @@ static int backup_init(struct backup *b, struct err *err)
 		return -1;
 	if (pack_walk_init(&b->walk, &b->o->scan, err) != 0)
 		return -1;
-	b->hash = hash_new(err);
-	b->part = b->hash != NULL ? pack_part_new(STEP, err) : NULL;
+	b->digest = pack_digest_new(err);
+	b->part = b->digest != NULL ? pack_part_new(STEP, err) : NULL;
 	b->maker = b->part != NULL ? dump_maker_new(&b->run, b->o->level, err) : NULL;
 	if (b->maker == NULL)
 		return -1;
@@ -644,7 +648,7 @@ static void backup_fini(struct backup *b)
 {
 	pack_large_fini(&b->large);
 	pack_walk_fini(&b->walk);
-	hash_free(b->hash);
+	pack_digest_free(b->digest);
 	pack_part_free(b->part);
 	dump_maker_free(b->maker);
 	dump_manifest_free(b->manifest);

@@ -291,7 +291,7 @@ bool dump_old_content(const uint8_t *entry, size_t len, const uint8_t sum[HASH_L
 			return false;
 	} while (item.kind == PACK_ITEM_REF);
 	return item.kind == PACK_ITEM_TAIL && pack_tail_get(&in, &tail, NULL) == 0 &&
-	       tail.has_content && size > 0 && tail.size == size &&
+	       tail.has_content && !tail.sparse && size > 0 && tail.size == size &&
 	       memcmp(tail.sum, sum, HASH_LEN) == 0;
 }
 

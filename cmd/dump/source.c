@@ -1,13 +1,13 @@
 /* Stores asked in turn, until one has a chunk that opens. */
 #include "cmd/dump/source.h"
 
+#include <assert.h>
 #include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
-#include "cmd/dump/fanout.h"
 #include "lib/buf.h"
 #include "lib/err.h"
 #include "lib/esc.h"
@@ -17,10 +17,9 @@
 #define OTHERS     3 /* hosts' names that are told */
 
 struct dump_source {
-	struct store *stores[DUMP_STORES_MAX];
-	uint32_t bits[DUMP_STORES_MAX]; /* each by its place among the paths */
+	struct store *stores[STORES_MAX];
+	uint32_t bits[STORES_MAX]; /* each by its place among those that were given */
 	size_t count;
-	bool shared; /* the stores are another's */
 	struct dump_keys *keys;
 	struct buf record; /* the dump's that was chosen */
 	struct store_dump dump;
@@ -28,37 +27,26 @@ struct dump_source {
 	struct buf pieces; /* ids of the manifest's pieces */
 };
 
-struct dump_source *dump_source_open(const char *const *paths, size_t count, struct dump_keys *keys,
-	void (*behind)(void *ctx, size_t store, const char *why), void *ctx, struct err *err)
+struct dump_source *dump_source_new(
+	struct store *const *stores, size_t count, struct dump_keys *keys, struct err *err)
 {
-	struct dump_source *s;
-	struct err why = {0};
+	struct dump_source *s = calloc(1, sizeof *s);
 	size_t i;
 
-	if (store_distinct(paths, count, err) != 0)
-		return NULL;
-	if ((s = calloc(1, sizeof *s)) == NULL) {
+	if (s == NULL) {
 		err_set(err, ERR_NOMEM, "out of memory");
 		return NULL;
 	}
 	s->keys = keys;
 	buf_init(&s->record, STORE_DUMP_MAX);
 	buf_init(&s->pieces, SIZE_MAX);
-	for (i = 0; i < count; i++) {
-		s->stores[s->count] = store_open(paths[i], STORE_READ, &why);
-		if (s->stores[s->count] != NULL)
+	for (i = 0; i < count; i++)
+		if (store_is_open(stores[i])) {
+			s->stores[s->count] = stores[i];
 			s->bits[s->count++] = (uint32_t)1 << i;
-		else if (count > 1)
-			behind(ctx, i, why.message);
-	}
-	if (s->count > 0)
-		return s;
-	if (count > 1) /* each was told */
-		err_set(err, why.code, "no store can be read");
-	else
-		*err = why;
-	dump_source_close(s);
-	return NULL;
+		}
+	assert(s->count > 0);
+	return s;
 }
 
 struct dump_source *dump_source_share(const struct dump_source *source, struct err *err)
@@ -69,7 +57,6 @@ struct dump_source *dump_source_share(const struct dump_source *source, struct e
 		err_set(err, ERR_NOMEM, "out of memory");
 		return NULL;
 	}
-	s->shared = true;
 	s->keys = source->keys;
 	s->count = source->count;
 	memcpy(s->stores, source->stores, sizeof s->stores);
@@ -79,23 +66,14 @@ struct dump_source *dump_source_share(const struct dump_source *source, struct e
 	return s;
 }
 
-void dump_source_close(struct dump_source *s)
+void dump_source_free(struct dump_source *s)
 {
-	size_t i;
-
 	if (s == NULL)
 		return;
-	for (i = 0; i < s->count && !s->shared; i++)
-		store_close(s->stores[i]);
 	buf_fini(&s->record);
 	buf_fini(&s->pieces);
 	dump_domain_wipe(&s->domain);
 	free(s);
-}
-
-struct store *dump_source_store(const struct dump_source *s)
-{
-	return s->stores[0];
 }
 
 const struct store_dump *dump_source_dump(const struct dump_source *s)
@@ -178,7 +156,7 @@ int dump_source_dumps(struct dump_source *s, dump_each_dump *each, void *ctx, st
 	for (i = 0; i < s->count && got == 0; i++) {
 		l.before = 0;
 		l.store = s->bits[i];
-		got = store_dumps(s->stores[i], add_listed, &l, err);
+		got = store_dumps(s->stores[i], &(struct store_filter){0}, add_listed, &l, err);
 	}
 	d = (struct listed *)(void *)l.all.data;
 	if (l.all.len > 0)
@@ -284,8 +262,9 @@ static int parse_wish(const char *text, const char *host, struct wish *w, struct
 	w->until = INT64_MAX;
 	w->any_host = name == text;
 	w->when = at != NULL ? at + 1 : text;
-	if (agent_len > STORE_NAME_MAX || (at != NULL && (size_t)(at - name) > STORE_NAME_MAX))
-		return err_set(err, ERR_USAGE, "%s: the name is too long", text);
+	if ((!w->any_host && !name_ok(agent, agent_len)) ||
+		(at != NULL && !name_ok(name, (size_t)(at - name))))
+		return err_set(err, ERR_USAGE, "%s: not the name of a dump: " NAME_RULE, text);
 	snprintf(w->agent, sizeof w->agent, "%.*s", (int)agent_len, agent);
 	if (strcmp(text, "latest") == 0) {
 		w->any_name = true;
@@ -538,6 +517,7 @@ void dump_taker_ahead(struct dump_taker *t, const uint8_t *ids, size_t count)
 {
 	struct dump_source *s = t->source;
 	struct buf left, lacks;
+	struct err why = {0};
 	size_t i;
 
 	buf_init(&left, SIZE_MAX);
@@ -545,7 +525,7 @@ void dump_taker_ahead(struct dump_taker *t, const uint8_t *ids, size_t count)
 	for (i = 0; i < s->count && count > 0; i++) {
 		struct buf used = left;
 
-		if (store_ahead(s->stores[i], s->dump.domain, ids, count, &lacks) != 0)
+		if (store_ahead(s->stores[i], s->dump.domain, ids, count, &lacks, &why) != 0)
 			break;
 		left = lacks;
 		lacks = used;

@@ -1,9 +1,9 @@
 /*
- * Reading dumps: stores opened together, a dump chosen, its chunks taken from
+ * Reading dumps: stores read together, a dump chosen, its chunks taken from
  * whichever store has them whole.
  *
- *   dump_source_open -> dump_source_choose -> one dump_taker a thread ->
- *   ... -> dump_source_close
+ *   dump_source_new -> dump_source_choose -> one dump_taker a thread ->
+ *   ... -> dump_source_free
  */
 #ifndef FDUMP_CMD_DUMP_SOURCE_H
 #define FDUMP_CMD_DUMP_SOURCE_H
@@ -20,16 +20,14 @@ struct dump_taker;
 struct buf;
 struct err;
 
-/* Opens the stores to read; at least one must be there, of the others `behind` is told, by their
- * places among the paths. keys: borrowed. NULL with err set. */
-struct dump_source *dump_source_open(const char *const *paths, size_t count, struct dump_keys *keys,
-	void (*behind)(void *ctx, size_t store, const char *why), void *ctx, struct err *err);
+/* Reads from these stores, of which at least one is open; the others are passed over. stores, keys:
+ * borrowed. NULL with err set: out of memory. */
+struct dump_source *dump_source_new(
+	struct store *const *stores, size_t count, struct dump_keys *keys, struct err *err);
 /* Another view of the same stores, to choose another dump; close it before the first. NULL with
  * err set: out of memory. */
 struct dump_source *dump_source_share(const struct dump_source *source, struct err *err);
-void dump_source_close(struct dump_source *source);
-/* The first store that could be opened; borrowed. A store is opened once in a process. */
-struct store *dump_source_store(const struct dump_source *source);
+void dump_source_free(struct dump_source *source);
 
 /* What to do about chunks that can't be had. */
 #define DUMP_SOURCE_ADVICE                                                                         \

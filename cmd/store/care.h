@@ -1,6 +1,6 @@
 /*
  * What is done to a store as a whole: collecting garbage, scrubbing,
- * rebuilding the index, replicating, checking. See cmd/store/LAYOUT.md,
+ * rebuilding the index, checking. See cmd/store/LAYOUT.md,
  * sections 7 and 8. All block until they are done.
  */
 #ifndef FDUMP_CMD_STORE_CARE_H
@@ -11,7 +11,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "cmd/store/store.h"
+#include "cmd/store/engine.h"
 
 struct err;
 
@@ -19,12 +19,13 @@ struct err;
  * most keep_percent is needed are rewritten. The store is opened to
  * write. Rewriting may use three quarters of the reserve; volumes whose rewriting does not fit are
  * left, and if not all fit the cheapest are first. Returns 0, or -1 with err set, ERR_BUSY (readers
- * did not end in time: store_set_wait); what was collected until then is. */
-struct store_gc_options {
+ * did not end in time); what was collected until then is. */
+struct engine_gc_options {
 	bool dry_run;
 	unsigned keep_percent;
+	const atomic_bool *stop; /* begins no further volume once it is true; NULL: never */
 };
-struct store_gc_result {
+struct engine_gc_result {
 	uint64_t volumes; /* rewritten, or that would be */
 	uint64_t bytes;   /* given back */
 	uint64_t chunks;  /* that left the index */
@@ -33,26 +34,11 @@ struct store_gc_result {
 	uint64_t unfit;        /* volumes that were left, for there is no space to rewrite them */
 	uint64_t wanted, free; /* bytes that the first of these needs; that may be used */
 };
-int store_gc(struct store *store, const struct store_gc_options *options,
-	struct store_gc_result *result, struct err *err);
+int engine_gc(struct engine *store, const struct engine_gc_options *options,
+	struct engine_gc_result *result, struct err *err);
 
-/* What a check met: in words. dump: the one that is meant, of which the id is known, and all if
- * its record is not NULL; NULL: none is. All is borrowed. */
-typedef void store_problem(void *ctx, const struct store_entry *dump, const char *what);
-
-struct store_checked {
-	uint64_t blocks, bytes, chunks, dumps;
-	uint64_t damaged;    /* blocks that are needed, and ranges where such were */
-	uint64_t stale;      /* the same, but not needed any more: gc drops them in time */
-	uint64_t missing;    /* chunks that the index has and the volumes have not */
-	uint64_t incomplete; /* dumps */
-	uint64_t lost; /* volumes that a rebuild finds missing or cut, as far as can be told */
-	uint64_t left; /* volumes that a scrub did not come to */
-	bool stopped;  /* a scrub, before it had looked at all dumps */
-};
-
-struct store_scrub_options {
-	bool mark;       /* the store is opened by STORE_TEND or STORE_WRITE */
+struct engine_scrub_options {
+	bool mark;       /* the store is opened by ENGINE_TEND or ENGINE_WRITE */
 	uint64_t rate;   /* bytes a second; 0: all there is */
 	int64_t for_sec; /* begins no volume after so long; 0: reads all */
 	const atomic_bool
@@ -65,26 +51,20 @@ struct store_scrub_options {
  * are damaged are marked, so that the next backup, or replicate, puts them again; and when each
  * volume was read. Others may write to the store meanwhile: what they put, moved or deleted since
  * it was read is no damage. Returns 0 (result says how well), or -1 with err set. */
-int store_scrub(struct store *store, const struct store_scrub_options *options,
+int engine_scrub(struct engine *store, const struct engine_scrub_options *options,
 	store_problem *problem, void *ctx, struct store_checked *result, struct err *err);
 
 /* Makes the index anew, from the volumes; of the old one is taken only, if it can be read, what to
  * tell as lost: volumes, and dumps whose records were there. Then all dumps are held against the
  * chunks. The store must not be open; the process has one thread. Returns 0 (result says how well),
  * or -1 with err set: the old index is as it was, or the new one could not be read to the end. */
-int store_rebuild(const char *path, store_problem *problem, void *ctx, struct store_checked *result,
-	struct err *err);
+int engine_rebuild(const char *path, const struct engine_wait *wait, store_problem *problem,
+	void *ctx, struct store_checked *result, struct err *err);
 
-/* Copies to `to` (opened to write) all dumps of `from` that it lacks, or whose records it can't
- * read, and did not delete, and all chunks of its dumps that it lacks or has damaged. dump: only
- * this one; NULL: all. If it was all, the dumps of `to` are held against its chunks; if none is
- * incomplete, volumes whose files are missing, and what was cut off others, leave its index. */
-struct store_replicated {
-	uint64_t dumps, chunks, bytes;
-	uint64_t failed;     /* dumps that `from` has not whole either */
-	uint64_t incomplete; /* dumps of `to`, after that */
-};
-int store_replicate(struct store *from, struct store *to, const uint8_t *dump,
-	store_problem *problem, void *ctx, struct store_replicated *result, struct err *err);
+/* Compares all dumps with the chunks there are, counts and reports those that are not whole. If the
+ * store is open to write and none is incomplete, volumes whose files are missing, and what was cut
+ * off others, leave the index. Returns 0, or -1 with err set. */
+int engine_check_lists(struct engine *store, store_problem *problem, void *ctx,
+	uint64_t *incomplete, struct err *err);
 
 #endif

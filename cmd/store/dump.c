@@ -135,7 +135,7 @@ static bool get_name(struct cbor_in *in, const char **name, size_t *len)
 {
 	struct cbor_item item;
 
-	if (!get(in, CBOR_TEXT, &item) || item.len == 0 || item.len > STORE_NAME_MAX)
+	if (!get(in, CBOR_TEXT, &item) || !name_ok(item.bytes, item.len))
 		return false;
 	*name = (const char *)item.bytes;
 	*len = item.len;

@@ -20,6 +20,7 @@
 #include <stdint.h>
 
 #include "cmd/store/record.h"
+#include "lib/name.h"
 
 struct err;
 struct buf;
@@ -28,7 +29,7 @@ struct buf;
 #define STORE_DOMAIN_LEN  16         /* a domain's fingerprint */
 #define STORE_DUMP_MAX    (1u << 20) /* bytes of a dump's record */
 #define STORE_MAC_LEN     32
-#define STORE_NAME_MAX    64 /* bytes of an agent's name, of a backup's (lib/name.h) */
+#define STORE_NAME_MAX    NAME_LEN_MAX /* bytes of an agent's name, of a backup's */
 #define STORE_PATHS_MAX   4096
 #define STORE_PATHS_LEN   (256u << 10) /* bytes of these that a backup names */
 #define STORE_LIST_ENTRY  36

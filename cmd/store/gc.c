@@ -27,11 +27,11 @@ static uint64_t hash_of(const uint8_t key[STORE_INDEX_KEY])
 }
 
 struct gc {
-	struct store *store;
+	struct engine *store;
 	struct store_marks marks;
 	uint32_t domain; /* of the dump that is being marked */
-	struct store_gc_options o;
-	struct store_gc_result *result;
+	struct engine_gc_options o;
+	struct engine_gc_result *result;
 	uint64_t kept; /* bytes of DELETE and LOCK blocks */
 	/* the sweep */
 	uint32_t victim;
@@ -62,13 +62,13 @@ static int mark_dump(void *ctx, const struct store_entry *e, struct err *err)
 		return err_set(err, ERR_DAMAGE,
 			"a dump's record can't be read: nothing is collected before it is mended "
 			"(fdump store replicate) or deleted (fdump forget)");
-	got = store_domain_number(g->store, e->dump.domain, &g->domain, err);
+	got = engine_domain_number(g->store, e->dump.domain, &g->domain, err);
 	if (got != 0)
 		return got < 0 ? -1 : 0; /* nothing of it is there */
 	for (i = 0; i < e->dump.list_count; i++)
 		if (mark_chunk(g, e->dump.lists + i * STORE_ID_LEN, err) != 0)
 			return -1;
-	got = store_list_walk(g->store, &e->dump, mark_chunk, g, NULL, err);
+	got = engine_list_walk(g->store, &e->dump, mark_chunk, g, NULL, err);
 	if (got == 1)
 		return err_set(err, ERR_DAMAGE,
 			"a dump's list of chunks is damaged: nothing is collected before it is "
@@ -202,7 +202,7 @@ static int settle_full(struct gc *g, struct err *err)
 		return -1;
 	if (settle(g, err) == 0) {
 		g->settled = g->out.len;
-		return store_commit_index(g->store, g->txn, err);
+		return engine_commit_index(g->store, g->txn, err);
 	}
 	db_abort(g->txn);
 	return -1;
@@ -233,7 +233,7 @@ static int open_out(struct gc *g, uint64_t seq, struct err *err)
 		return -1;
 	store_volume_close(&g->out);
 	g->settled = 0;
-	return store_new_volume(
+	return engine_new_volume(
 		g->store, STORE_VOLUME_BUILDING, seq > 0 ? seq - 1 : 0, &g->out, err);
 }
 
@@ -297,7 +297,7 @@ static int sweep_chunk(struct sweep *w, uint64_t offset, const struct pack_block
 		store_record_get(&record, payload + STORE_DOMAIN_LEN,
 			block->stored_len - STORE_DOMAIN_LEN, NULL) != 0)
 		return 0;
-	got = store_domain_number(g->store, payload, &domain, err);
+	got = engine_domain_number(g->store, payload, &domain, err);
 	if (got != 0)
 		return got < 0 ? -1 : lacks(err);
 	store_chunk_key(domain, record.id, m.key);
@@ -473,7 +473,7 @@ static int sweep_volume(struct gc *g, const struct share *share, struct err *err
 			 store_volume_put(g->txn, number, &row, err) != 0) {
 			db_abort(g->txn);
 			got = -1;
-		} else if ((got = store_commit_index(g->store, g->txn, err)) == 0) {
+		} else if ((got = engine_commit_index(g->store, g->txn, err)) == 0) {
 			g->settled = g->out.len;
 			kept = true;
 			if (number == current)
@@ -520,8 +520,8 @@ static int choose(struct gc *g, struct share *s, struct buf *lost, struct err *e
 
 	if (store_volume_open(g->store->volumes, s->volume, false, &v, &why) != 0) {
 		if (why.code == ERR_NOTFOUND && !s->needed)
-			return buf_add(lost, &(struct store_cut){.volume = s->volume},
-				sizeof(struct store_cut), err);
+			return buf_add(lost, &(struct engine_cut){.volume = s->volume},
+				sizeof(struct engine_cut), err);
 		g->result->damaged++;
 		return 0;
 	}
@@ -590,7 +590,7 @@ static int sweep(struct gc *g, struct buf *shares, struct err *err)
 	struct share *s = (struct share *)(void *)shares->data;
 	size_t count = shares->len / sizeof *s, i;
 	uint64_t cost = 0, free = 0;
-	struct buf lost; /* struct store_cut */
+	struct buf lost; /* struct engine_cut */
 	int got = free_space(g, &free, err);
 
 	buf_init(&lost, SIZE_MAX);
@@ -603,39 +603,39 @@ static int sweep(struct gc *g, struct buf *shares, struct err *err)
 	if (count > 0)
 		qsort(s, count, sizeof *s, cost <= free ? by_volume : by_cost);
 	for (i = 0; i < count && got == 0; i++)
-		if (s[i].cost > 0)
+		if (s[i].cost > 0 && (g->o.stop == NULL || !atomic_load(g->o.stop)))
 			got = sweep_chosen(g, &s[i], &free, err);
 	if (got == 0 && !g->o.dry_run)
-		got = store_drop_lost(g->store, (const struct store_cut *)(const void *)lost.data,
-			lost.len / sizeof(struct store_cut), err);
+		got = engine_drop_lost(g->store, (const struct engine_cut *)(const void *)lost.data,
+			lost.len / sizeof(struct engine_cut), err);
 	buf_fini(&lost);
 	g->result->bytes -= g->made < g->result->bytes ? g->made : g->result->bytes;
 	g->result->left -= g->kept < g->result->left ? g->kept : g->result->left;
 	return got;
 }
 
-int store_gc(struct store *s, const struct store_gc_options *options,
-	struct store_gc_result *result, struct err *err)
+int engine_gc(struct engine *s, const struct engine_gc_options *options,
+	struct engine_gc_result *result, struct err *err)
 {
 	struct gc g = {.store = s, .o = *options, .result = result, .out = {.fd = -1}};
 	struct buf shares;
 	int got;
 
-	*result = (struct store_gc_result){0};
+	*result = (struct engine_gc_result){0};
 	/* Who opens the store from here on sees no dump that was deleted. */
-	if (!g.o.dry_run && store_wait_readers(s, err) != 0)
+	if (!g.o.dry_run && engine_wait_readers(s, err) != 0)
 		return -1;
 	buf_init(&shares, SIZE_MAX);
 	pthread_mutex_lock(&s->writer);
-	got = store_flush_all(s, err);
+	got = engine_flush_all(s, err);
 	if (got == 0)
-		got = store_dumps(s, mark_dump, &g, err);
+		got = engine_dumps(s, &(struct store_filter){0}, mark_dump, &g, err);
 	if (got == 0)
 		got = measure(&g, &shares, err);
 	if (got == 0)
 		got = sweep(&g, &shares, err);
 	store_volume_close(&g.out);
-	store_quotas_forget(s);
+	engine_quotas_forget(s);
 	pthread_mutex_unlock(&s->writer);
 	store_marks_fini(&g.marks);
 	buf_fini(&shares);

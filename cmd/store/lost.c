@@ -11,14 +11,14 @@
 
 static int by_volume(const void *a, const void *b)
 {
-	const struct store_cut *x = a, *y = b;
+	const struct engine_cut *x = a, *y = b;
 
 	return (x->volume > y->volume) - (x->volume < y->volume);
 }
 
-bool store_is_lost(const struct store *s, const struct store_place *place)
+bool engine_is_lost(const struct engine *s, const struct store_place *place)
 {
-	const struct store_cut key = {.volume = place->volume}, *cut;
+	const struct engine_cut key = {.volume = place->volume}, *cut;
 
 	if (s->cut.len == 0)
 		return false;
@@ -33,7 +33,7 @@ struct timed {
 
 /* The rows of a table are written as new blocks: the index vouches for them. */
 static int write_times(
-	struct store *s, enum store_table table, enum store_block kind, struct err *err)
+	struct engine *s, enum store_table table, enum store_block kind, struct err *err)
 {
 	struct db_bytes key = {NULL, 0};
 	struct db_txn *txn;
@@ -54,7 +54,7 @@ static int write_times(
 	db_abort(txn);
 	t = (const struct timed *)(const void *)all.data;
 	for (i = 0; i < all.len / sizeof *t && got >= 0; i++)
-		got = store_write_time(s, kind, t[i].dump, t[i].time, err);
+		got = engine_write_time(s, kind, t[i].dump, t[i].time, err);
 	buf_fini(&all);
 	return got < 0 ? -1 : 0;
 }
@@ -77,7 +77,7 @@ static bool known(void *ctx, uint64_t offset)
 }
 
 /* A volume that was cut ends behind its last block; what is left of the next goes. */
-static int shorten(struct store *s, struct db_txn *txn, uint32_t number, struct err *err)
+static int shorten(struct engine *s, struct db_txn *txn, uint32_t number, struct err *err)
 {
 	struct store_volume_row row;
 	struct store_volume v;
@@ -98,7 +98,7 @@ static int shorten(struct store *s, struct db_txn *txn, uint32_t number, struct 
 
 /* Takes what is lost of a volume out of the index. */
 static int drop_rows(
-	struct store *s, struct db_txn *txn, const struct store_cut *cut, struct err *err)
+	struct engine *s, struct db_txn *txn, const struct engine_cut *cut, struct err *err)
 {
 	struct db_bytes key = {NULL, 0};
 	struct store_chunk_row row;
@@ -108,7 +108,7 @@ static int drop_rows(
 	while ((got = store_chunk_next(txn, &key, &row, err)) == 0) {
 		memcpy(copy, key.at, sizeof copy);
 		key.at = copy;
-		if (row.place.volume == cut->volume && store_is_lost(s, &row.place) &&
+		if (row.place.volume == cut->volume && engine_is_lost(s, &row.place) &&
 			db_del(txn, STORE_CHUNKS, key, err) < 0)
 			return -1;
 	}
@@ -118,7 +118,7 @@ static int drop_rows(
 			    : store_volume_del(txn, cut->volume, err);
 }
 
-int store_drop_lost(struct store *s, const struct store_cut *cut, size_t count, struct err *err)
+int engine_drop_lost(struct engine *s, const struct engine_cut *cut, size_t count, struct err *err)
 {
 	struct db_txn *txn;
 	size_t i;
@@ -126,7 +126,7 @@ int store_drop_lost(struct store *s, const struct store_cut *cut, size_t count, 
 
 	if (count == 0)
 		return 0;
-	if (store_flush_all(s, err) != 0 ||
+	if (engine_flush_all(s, err) != 0 ||
 		write_times(s, STORE_DELETED, STORE_BLOCK_DELETE, err) != 0 ||
 		write_times(s, STORE_LOCKS, STORE_BLOCK_LOCK, err) != 0 ||
 		db_begin(s->db, true, &txn, err) != 0)
@@ -134,7 +134,40 @@ int store_drop_lost(struct store *s, const struct store_cut *cut, size_t count, 
 	for (i = 0; i < count && got >= 0; i++)
 		got = drop_rows(s, txn, &cut[i], err);
 	if (got >= 0)
-		return store_commit_index(s, txn, err);
+		return engine_commit_index(s, txn, err);
 	db_abort(txn);
 	return -1;
+}
+
+/* --- how the dumps stand --------------------------------------------------- */
+
+struct listed {
+	struct engine *store;
+	store_problem *problem;
+	void *ctx;
+	uint64_t *incomplete;
+};
+
+static int check_dump(void *ctx, const struct store_entry *e, struct err *err)
+{
+	struct listed *l = ctx;
+
+	return engine_tell_whole(l->store, e, l->problem, l->ctx, l->incomplete, err);
+}
+
+int engine_check_lists(
+	struct engine *s, store_problem *problem, void *ctx, uint64_t *incomplete, struct err *err)
+{
+	struct listed l = {s, problem, ctx, incomplete};
+	int ret;
+
+	*incomplete = 0;
+	pthread_mutex_lock(&s->writer);
+	ret = engine_dumps(s, &(struct store_filter){0}, check_dump, &l, err);
+	if (ret == 0 && *incomplete == 0 && s->mode == ENGINE_WRITE)
+		/* All that is needed is elsewhere. */
+		ret = engine_drop_lost(s, (const struct engine_cut *)(const void *)s->cut.data,
+			s->cut.len / sizeof(struct engine_cut), err);
+	pthread_mutex_unlock(&s->writer);
+	return ret;
 }

@@ -20,16 +20,16 @@
 
 /* --- the file ------------------------------------------------------------ */
 
-static struct store_quota *quotas_of(const struct store *s, size_t *count)
+static struct engine_quota *quotas_of(const struct engine *s, size_t *count)
 {
-	*count = s->quotas.len / sizeof(struct store_quota);
-	return (struct store_quota *)(void *)s->quotas.data;
+	*count = s->quotas.len / sizeof(struct engine_quota);
+	return (struct engine_quota *)(void *)s->quotas.data;
 }
 
-static struct store_quota *find(const struct store *s, const char *agent, size_t len)
+static struct engine_quota *find(const struct engine *s, const char *agent, size_t len)
 {
 	size_t count, i;
-	struct store_quota *q = quotas_of(s, &count);
+	struct engine_quota *q = quotas_of(s, &count);
 
 	for (i = 0; i < count; i++)
 		if (strlen(q[i].agent) == len && memcmp(q[i].agent, agent, len) == 0)
@@ -37,9 +37,10 @@ static struct store_quota *find(const struct store *s, const char *agent, size_t
 	return NULL;
 }
 
-static struct store_quota *add(struct store *s, const char *agent, uint64_t bytes, struct err *err)
+static struct engine_quota *add(
+	struct engine *s, const char *agent, uint64_t bytes, struct err *err)
 {
-	struct store_quota q = {.bytes = bytes};
+	struct engine_quota q = {.bytes = bytes};
 
 	assert(strlen(agent) <= STORE_NAME_MAX);
 	snprintf(q.agent, sizeof q.agent, "%s", agent);
@@ -49,7 +50,7 @@ static struct store_quota *add(struct store *s, const char *agent, uint64_t byte
 	return find(s, agent, strlen(agent));
 }
 
-static int parse(struct store *s, char *text, struct err *err)
+static int parse(struct engine *s, char *text, struct err *err)
 {
 	char agent[STORE_NAME_MAX + 1], *line, *rest = text;
 	uint64_t bytes;
@@ -57,9 +58,9 @@ static int parse(struct store *s, char *text, struct err *err)
 
 	while ((line = strsep(&rest, "\n")) != NULL && rest != NULL) {
 		end = 0;
-		/* 64: STORE_NAME_MAX */
-		if (sscanf(line, "%" SCNu64 " %64s%n", &bytes, agent, &end) != 2 ||
-			line[end] != 0 || find(s, agent, strlen(agent)) != NULL)
+		if (sscanf(line, "%" SCNu64 " %63s%n", &bytes, agent, &end) != 2 ||
+			line[end] != 0 || !name_ok(agent, strlen(agent)) ||
+			find(s, agent, strlen(agent)) != NULL)
 			return err_set(
 				err, ERR_CONFIG, "%s/%s: is malformed: %s", s->path, QUOTAS, line);
 		if (add(s, agent, bytes, err) == NULL)
@@ -68,7 +69,7 @@ static int parse(struct store *s, char *text, struct err *err)
 	return 0;
 }
 
-static char *file_path(const struct store *s, struct err *err)
+static char *file_path(const struct engine *s, struct err *err)
 {
 	char *path;
 
@@ -78,7 +79,7 @@ static char *file_path(const struct store *s, struct err *err)
 	return NULL;
 }
 
-int store_quotas_load(struct store *s, struct err *err)
+int engine_quotas_load(struct engine *s, struct err *err)
 {
 	char *path = file_path(s, err), *text = malloc(FILE_MAX + 1);
 	struct err why = {0};
@@ -100,27 +101,27 @@ int store_quotas_load(struct store *s, struct err *err)
 	return got;
 }
 
-void store_quotas_drop(struct store *s)
+void engine_quotas_drop(struct engine *s)
 {
 	size_t count, i;
-	struct store_quota *q = quotas_of(s, &count);
+	struct engine_quota *q = quotas_of(s, &count);
 
 	for (i = 0; i < count; i++)
 		buf_fini(&q[i].domains);
 	buf_fini(&s->quotas);
 }
 
-static int save(struct store *s, struct err *err)
+static int save(struct engine *s, struct err *err)
 {
 	size_t count, i;
-	struct store_quota *q = quotas_of(s, &count);
+	struct engine_quota *q = quotas_of(s, &count);
 	char *path = file_path(s, err);
 	struct buf text;
 	int got = path != NULL ? 0 : -1;
 
 	buf_init(&text, FILE_MAX);
 	for (i = 0; i < count && got == 0; i++)
-		if (q[i].bytes != STORE_QUOTA_NONE)
+		if (q[i].bytes != ENGINE_QUOTA_NONE)
 			got = buf_addf(&text, err, "%" PRIu64 " %s\n", q[i].bytes, q[i].agent);
 	if (got == 0)
 		got = file_write(path, text.data, text.len, 0600, err);
@@ -129,9 +130,9 @@ static int save(struct store *s, struct err *err)
 	return got;
 }
 
-int store_quota_set(struct store *s, const char *agent, uint64_t bytes, struct err *err)
+int engine_quota_set(struct engine *s, const char *agent, uint64_t bytes, struct err *err)
 {
-	struct store_quota *q;
+	struct engine_quota *q;
 	int got = -1;
 
 	pthread_mutex_lock(&s->writer);
@@ -149,7 +150,7 @@ int store_quota_set(struct store *s, const char *agent, uint64_t bytes, struct e
 /* --- use ----------------------------------------------------------------- */
 
 /* Bytes of a domain's chunks, those that are pending too. By the writer, or a reader. */
-static int domain_bytes(struct store *s, uint32_t number, uint64_t *bytes, struct err *err)
+static int domain_bytes(struct engine *s, uint32_t number, uint64_t *bytes, struct err *err)
 {
 	uint8_t first[STORE_INDEX_KEY];
 	struct store_chunk_row row;
@@ -173,7 +174,7 @@ static int domain_bytes(struct store *s, uint32_t number, uint64_t *bytes, struc
 }
 
 /* Counts a domain among those of an agent, once. */
-static int join(struct store *s, struct store_quota *q, uint32_t number, struct err *err)
+static int join(struct engine *s, struct engine_quota *q, uint32_t number, struct err *err)
 {
 	const uint32_t *have = (const uint32_t *)(const void *)q->domains.data;
 	size_t i;
@@ -187,14 +188,14 @@ static int join(struct store *s, struct store_quota *q, uint32_t number, struct 
 }
 
 struct count {
-	struct store *store;
-	struct store_quota *quota; /* of whom; NULL: all */
+	struct engine *store;
+	struct engine_quota *quota; /* of whom; NULL: all */
 };
 
 static int count_dump(void *ctx, const struct store_entry *e, struct err *err)
 {
 	struct count *c = ctx;
-	struct store_quota *q = c->quota;
+	struct engine_quota *q = c->quota;
 	char agent[STORE_NAME_MAX + 1];
 	uint32_t number;
 	int got;
@@ -205,61 +206,61 @@ static int count_dump(void *ctx, const struct store_entry *e, struct err *err)
 	if (q != NULL && strcmp(q->agent, agent) != 0)
 		return 0;
 	if (q == NULL && (q = find(c->store, agent, strlen(agent))) == NULL &&
-		(q = add(c->store, agent, STORE_QUOTA_NONE, err)) == NULL)
+		(q = add(c->store, agent, ENGINE_QUOTA_NONE, err)) == NULL)
 		return -1;
-	got = store_domain_number(c->store, e->dump.domain, &number, err);
+	got = engine_domain_number(c->store, e->dump.domain, &number, err);
 	q->dumps++;
 	return got != 0 ? (got < 0 ? -1 : 0) : join(c->store, q, number, err);
 }
 
-static void forget(struct store_quota *q)
+static void forget(struct engine_quota *q)
 {
 	q->known = false;
 	q->used = q->dumps = 0;
 	buf_clear(&q->domains);
 }
 
-void store_quotas_forget(struct store *s)
+void engine_quotas_forget(struct engine *s)
 {
 	size_t count, i;
-	struct store_quota *q = quotas_of(s, &count);
+	struct engine_quota *q = quotas_of(s, &count);
 
 	for (i = 0; i < count; i++)
 		forget(&q[i]);
 }
 
-int store_uses(struct store *s, store_each_use *each, void *ctx, struct err *err)
+int engine_uses(struct engine *s, engine_each_use *each, void *ctx, struct err *err)
 {
 	struct count all = {.store = s};
 	size_t count, i;
-	struct store_quota *q;
+	struct engine_quota *q;
 	int got;
 
 	pthread_mutex_lock(&s->writer);
-	store_quotas_forget(s);
-	got = store_dumps(s, count_dump, &all, err);
+	engine_quotas_forget(s);
+	got = engine_dumps(s, &(struct store_filter){0}, count_dump, &all, err);
 	q = quotas_of(s, &count);
 	for (i = 0; i < count && got == 0; i++) {
-		struct store_use use = {q[i].agent, q[i].dumps, q[i].used, q[i].bytes};
+		struct engine_use use = {q[i].agent, q[i].dumps, q[i].used, q[i].bytes};
 
 		got = each(ctx, &use, err);
 	}
-	store_quotas_forget(s);
+	engine_quotas_forget(s);
 	pthread_mutex_unlock(&s->writer);
 	return got;
 }
 
-int store_quota_take(struct store *s, const char *agent, size_t agent_len, uint32_t domain,
+int engine_quota_take(struct engine *s, const char *agent, size_t agent_len, uint32_t domain,
 	uint64_t more, struct err *err)
 {
-	struct store_quota *q = find(s, agent, agent_len);
+	struct engine_quota *q = find(s, agent, agent_len);
 	struct count one = {s, q};
 
-	if (q == NULL || q->bytes == STORE_QUOTA_NONE)
+	if (q == NULL || q->bytes == ENGINE_QUOTA_NONE)
 		return 0;
 	if (!q->known) {
 		forget(q);
-		if (store_dumps(s, count_dump, &one, err) != 0)
+		if (engine_dumps(s, &(struct store_filter){0}, count_dump, &one, err) != 0)
 			return -1;
 		q->known = true;
 	}

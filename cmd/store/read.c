@@ -7,18 +7,17 @@
 #include <string.h>
 
 #include "cmd/store/inner.h"
-#include "cmd/store/store.h"
+#include "cmd/store/engine.h"
 #include "lib/buf.h"
 #include "lib/db.h"
 #include "lib/err.h"
 #include "lib/hash.h"
 #include "lib/le.h"
-#include "lib/zst.h"
 
 /* --- finding ------------------------------------------------------------- */
 
 /* Under the lock. */
-static int known_domain(const struct store *s, const uint8_t *domain, uint32_t *number)
+static int known_domain(const struct engine *s, const uint8_t *domain, uint32_t *number)
 {
 	size_t i;
 
@@ -30,7 +29,7 @@ static int known_domain(const struct store *s, const uint8_t *domain, uint32_t *
 	return 1;
 }
 
-int store_domain_number(struct store *s, const uint8_t *domain, uint32_t *number, struct err *err)
+int engine_domain_number(struct engine *s, const uint8_t *domain, uint32_t *number, struct err *err)
 {
 	struct db_txn *txn;
 	int got;
@@ -47,9 +46,9 @@ int store_domain_number(struct store *s, const uint8_t *domain, uint32_t *number
 	return got;
 }
 
-const struct store_pending *store_pending_find(const struct store *s, const uint8_t *key)
+const struct engine_pending *engine_pending_find(const struct engine *s, const uint8_t *key)
 {
-	size_t mask = 4 * (size_t)STORE_PENDING_MAX - 1, at;
+	size_t mask = 4 * (size_t)ENGINE_PENDING_MAX - 1, at;
 
 	if (s->pending_count == 0)
 		return NULL;
@@ -59,10 +58,10 @@ const struct store_pending *store_pending_find(const struct store *s, const uint
 	return NULL;
 }
 
-int store_find(struct store *s, struct db_txn *txn, const uint8_t *key, struct store_chunk_row *row,
-	struct err *err)
+int engine_find(struct engine *s, struct db_txn *txn, const uint8_t *key,
+	struct store_chunk_row *row, struct err *err)
 {
-	const struct store_pending *pending = store_pending_find(s, key);
+	const struct engine_pending *pending = engine_pending_find(s, key);
 	int got;
 
 	if (pending != NULL) {
@@ -70,20 +69,20 @@ int store_find(struct store *s, struct db_txn *txn, const uint8_t *key, struct s
 		return 0;
 	}
 	got = store_chunk_get(txn, key, row, err);
-	if (got == 0 && store_is_lost(s, &row->place))
+	if (got == 0 && engine_is_lost(s, &row->place))
 		row->damaged = true;
 	return got;
 }
 
 /* Looks chunks up, one after the other; the lock is held only for those that are pending. */
-static int find_all(struct store *s, const uint8_t *domain, const uint8_t *ids, size_t count,
+static int find_all(struct engine *s, const uint8_t *domain, const uint8_t *ids, size_t count,
 	struct store_chunk_row *rows, struct err *err)
 {
 	uint8_t key[STORE_INDEX_KEY];
 	struct db_txn *txn = NULL;
 	uint32_t number;
 	size_t i;
-	int got = store_domain_number(s, domain, &number, err);
+	int got = engine_domain_number(s, domain, &number, err);
 
 	for (i = 0; i < count; i++)
 		rows[i].damaged = true;
@@ -91,11 +90,11 @@ static int find_all(struct store *s, const uint8_t *domain, const uint8_t *ids, 
 		return got < 0 ? -1 : 0;
 	/* What leaves the pending ones is in the index by then: first here, then there. */
 	for (i = 0; i < count && got == 0; i++) {
-		const struct store_pending *pending;
+		const struct engine_pending *pending;
 
 		store_chunk_key(number, ids + i * STORE_ID_LEN, key);
 		pthread_mutex_lock(&s->lock);
-		pending = store_pending_find(s, key);
+		pending = engine_pending_find(s, key);
 		if (pending != NULL)
 			rows[i] = pending->row;
 		pthread_mutex_unlock(&s->lock);
@@ -105,7 +104,7 @@ static int find_all(struct store *s, const uint8_t *domain, const uint8_t *ids, 
 			got = db_begin(s->db, false, &txn, err);
 		if (got == 0)
 			got = store_chunk_get(txn, key, &rows[i], err);
-		if (got == 0 && store_is_lost(s, &rows[i].place))
+		if (got == 0 && engine_is_lost(s, &rows[i].place))
 			rows[i].damaged = true;
 		if (got == 1) {
 			rows[i].damaged = true;
@@ -116,8 +115,8 @@ static int find_all(struct store *s, const uint8_t *domain, const uint8_t *ids, 
 	return got;
 }
 
-int store_have(struct store *s, const uint8_t *domain, const uint8_t *ids, size_t count, bool *has,
-	struct err *err)
+int engine_have(struct engine *s, const uint8_t *domain, const uint8_t *ids, size_t count,
+	bool *has, struct err *err)
 {
 	struct store_chunk_row row;
 	size_t i;
@@ -140,7 +139,7 @@ static int by_place(const void *a, const void *b)
 }
 
 /* Rows of one volume after the other; neighbours are one piece. */
-static void fetch(struct store *s, const struct store_chunk_row *rows, size_t count)
+static void fetch(struct engine *s, const struct store_chunk_row *rows, size_t count)
 {
 	struct store_volume v = {.fd = -1};
 	size_t i, n;
@@ -165,18 +164,19 @@ static void fetch(struct store *s, const struct store_chunk_row *rows, size_t co
 	store_volume_close(&v);
 }
 
-int store_ahead(
-	struct store *s, const uint8_t *domain, const uint8_t *ids, size_t count, struct buf *lacks)
+int engine_ahead(struct engine *s, const uint8_t *domain, const uint8_t *ids, size_t count,
+	struct buf *lacks, struct err *err)
 {
 	struct store_chunk_row *rows = calloc(count, sizeof *rows);
 	size_t i, n = 0;
-	int got = rows != NULL ? find_all(s, domain, ids, count, rows, NULL) : -1;
+	int got = rows != NULL ? find_all(s, domain, ids, count, rows, err)
+			       : err_set(err, ERR_NOMEM, "out of memory");
 
 	for (i = 0; i < count && got == 0; i++)
 		if (!rows[i].damaged)
 			rows[n++] = rows[i];
 		else
-			got = buf_add(lacks, ids + i * STORE_ID_LEN, STORE_ID_LEN, NULL);
+			got = buf_add(lacks, ids + i * STORE_ID_LEN, STORE_ID_LEN, err);
 	if (got == 0 && n > 0) {
 		qsort(rows, n, sizeof *rows, by_place);
 		fetch(s, rows, n);
@@ -192,20 +192,20 @@ static uint64_t mark_of(uint32_t volume, uint64_t offset)
 	return hash_xxh3(place, sizeof place);
 }
 
-void store_note_reads(struct store *s)
+void engine_note_reads(struct engine *s)
 {
 	s->notes = true;
 }
 
 /* What can't be noted is read again. */
-static void note_read(struct store *s, const struct store_place *place)
+static void note_read(struct engine *s, const struct store_place *place)
 {
 	pthread_mutex_lock(&s->lock);
 	store_marks_add(&s->read, mark_of(place->volume, place->offset), NULL);
 	pthread_mutex_unlock(&s->lock);
 }
 
-bool store_was_read(struct store *s, uint32_t volume, uint64_t offset)
+bool engine_was_read(struct engine *s, uint32_t volume, uint64_t offset)
 {
 	bool was;
 
@@ -215,7 +215,7 @@ bool store_was_read(struct store *s, uint32_t volume, uint64_t offset)
 	return was;
 }
 
-int store_read_place(struct store *s, const struct store_place *place, struct pack_block *block,
+int engine_read_place(struct engine *s, const struct store_place *place, struct pack_block *block,
 	struct buf *out, struct err *err)
 {
 	struct store_volume volume;
@@ -231,13 +231,13 @@ int store_read_place(struct store *s, const struct store_place *place, struct pa
 }
 
 /* Reads a chunk's block; `out` then holds the record. */
-static int read_chunk(struct store *s, const struct store_place *place, const uint8_t *domain,
+static int read_chunk(struct engine *s, const struct store_place *place, const uint8_t *domain,
 	const uint8_t *id, struct buf *out, struct err *err)
 {
 	struct store_record record;
 	struct pack_block block;
 
-	if (store_read_place(s, place, &block, out, err) != 0)
+	if (engine_read_place(s, place, &block, out, err) != 0)
 		return -1;
 	if (block.kind != STORE_BLOCK_CHUNK || out->len < STORE_DOMAIN_LEN ||
 		memcmp(out->data, domain, STORE_DOMAIN_LEN) != 0)
@@ -254,8 +254,8 @@ static int read_chunk(struct store *s, const struct store_place *place, const ui
 	return 0;
 }
 
-int store_get(
-	struct store *s, const uint8_t *domain, const uint8_t *id, struct buf *out, struct err *err)
+int engine_get(struct engine *s, const uint8_t *domain, const uint8_t *id, struct buf *out,
+	struct err *err)
 {
 	struct store_chunk_row row = {.damaged = false};
 	struct store_place was;
@@ -277,52 +277,24 @@ int store_get(
 
 /* --- lists of chunks ----------------------------------------------------- */
 
-int store_open_content(const struct store_record *r, struct buf *out, struct err *err)
-{
-	uint8_t sum[HASH_LEN], *to;
-	struct zst *zst;
-	int got;
-
-	if (r->wrap_count > 0)
-		return err_set(err, ERR_FORMAT, "a record that must be open is sealed");
-	buf_clear(out);
-	if ((to = buf_room(out, r->raw_len, err)) == NULL)
-		return -1;
-	if (r->codec == 0) {
-		memcpy(to, r->body, r->raw_len);
-	} else {
-		if ((zst = zst_new(1, err)) == NULL)
-			return -1;
-		got = zst_unpack(zst, r->body, r->body_len, to, r->raw_len, err);
-		zst_free(zst);
-		if (got != 0)
-			return -1;
-	}
-	buf_took(out, r->raw_len);
-	hash_sha256(out->data, out->len, sum);
-	if (memcmp(sum, r->id, HASH_LEN) != 0)
-		return err_set(err, ERR_DAMAGE, "a chunk is not what its id says");
-	return 0;
-}
-
 /* One piece: its entries. Returns 0, 1: it is not to be had; -1. */
-static int read_piece(struct store *s, const struct store_dump *dump, size_t i, struct buf *record,
+static int read_piece(struct engine *s, const struct store_dump *dump, size_t i, struct buf *record,
 	struct buf *out, struct err *err)
 {
 	const uint8_t *id = dump->lists + i * STORE_ID_LEN;
 	struct store_record r;
-	int got = store_get(s, dump->domain, id, record, err);
+	int got = engine_get(s, dump->domain, id, record, err);
 
 	if (got == 0)
 		got = store_record_get(&r, record->data, record->len, err);
 	if (got == 0)
-		got = store_open_content(&r, out, err);
+		got = store_record_content(&r, out, err);
 	if (got == 0 && out->len % STORE_ID_LEN != 0)
 		got = err_set(err, ERR_FORMAT, "a piece of a list has a wrong length");
 	return got < 0 && (err->code == ERR_DAMAGE || err->code == ERR_NOTFOUND) ? 1 : got;
 }
 
-int store_list_walk(struct store *s, const struct store_dump *dump, store_each_chunk *each,
+int engine_list_walk(struct engine *s, const struct store_dump *dump, engine_each_chunk *each,
 	void *ctx, struct buf *missing, struct err *err)
 {
 	struct buf record, piece;
@@ -354,7 +326,7 @@ int store_list_walk(struct store *s, const struct store_dump *dump, store_each_c
 }
 
 struct whole {
-	struct store *store;
+	struct engine *store;
 	struct db_txn *txn;
 	uint32_t domain;
 	struct buf *missing;
@@ -369,7 +341,7 @@ static int look_for(void *ctx, const uint8_t *id, struct err *err)
 	int got;
 
 	store_chunk_key(w->domain, id, key);
-	got = store_find(w->store, w->txn, key, &row, err);
+	got = engine_find(w->store, w->txn, key, &row, err);
 	if (got < 0 || (got == 0 && !row.damaged))
 		return got;
 	w->lacks = true;
@@ -378,7 +350,7 @@ static int look_for(void *ctx, const uint8_t *id, struct err *err)
 	return buf_add(w->missing, id, STORE_ID_LEN, err);
 }
 
-int store_whole(struct store *s, struct db_txn *txn, const struct store_dump *dump,
+int engine_whole(struct engine *s, struct db_txn *txn, const struct store_dump *dump,
 	struct buf *missing, struct err *err)
 {
 	struct whole w = {.store = s, .txn = txn, .missing = missing};
@@ -391,11 +363,11 @@ int store_whole(struct store *s, struct db_txn *txn, const struct store_dump *du
 		return 1;
 	}
 	if (got == 0)
-		got = store_list_walk(s, dump, look_for, &w, missing, err);
+		got = engine_list_walk(s, dump, look_for, &w, missing, err);
 	return got != 0 ? got : w.lacks;
 }
 
-int store_tell_whole(struct store *s, const struct store_entry *e, store_problem *problem,
+int engine_tell_whole(struct engine *s, const struct store_entry *e, store_problem *problem,
 	void *ctx, uint64_t *incomplete, struct err *err)
 {
 	struct err why = {0};
@@ -405,7 +377,7 @@ int store_tell_whole(struct store *s, const struct store_entry *e, store_problem
 	if (db_begin(s->db, false, &txn, err) != 0)
 		return -1;
 	if (e->record != NULL)
-		got = store_whole(s, txn, &e->dump, NULL, &why);
+		got = engine_whole(s, txn, &e->dump, NULL, &why);
 	db_abort(txn);
 	if (got == 0)
 		return 0;
@@ -437,7 +409,7 @@ static int by_time(const void *a, const void *b)
 	return (x->row.seq > y->row.seq) - (x->row.seq < y->row.seq);
 }
 
-static int collect(struct store *s, struct buf *all, struct err *err)
+static int collect(struct engine *s, struct buf *all, struct err *err)
 {
 	struct db_bytes key = {NULL, 0};
 	struct db_txn *txn;
@@ -464,12 +436,12 @@ static int collect(struct store *s, struct buf *all, struct err *err)
 }
 
 /* Reads what a dump's block says. Returns 0, or -1: it is damaged. */
-static int read_dump(struct store *s, const struct found *f, struct buf *payload,
+static int read_dump(struct engine *s, const struct found *f, struct buf *payload,
 	struct store_entry *e, struct err *err)
 {
 	struct pack_block block;
 
-	if (store_read_place(s, &f->row.place, &block, payload, err) != 0)
+	if (engine_read_place(s, &f->row.place, &block, payload, err) != 0)
 		return -1;
 	if (block.kind != STORE_BLOCK_DUMP || payload->len <= STORE_DUMP_HEAD)
 		return err_set(err, ERR_DAMAGE, "a dump's block is none");
@@ -488,7 +460,7 @@ static int read_dump(struct store *s, const struct found *f, struct buf *payload
 	return 0;
 }
 
-bool store_has_record(struct store *s, const uint8_t *id, const struct store_dump_row *row)
+bool engine_has_record(struct engine *s, const uint8_t *id, const struct store_dump_row *row)
 {
 	struct store_entry e = {0};
 	struct found f = {.row = *row};
@@ -502,7 +474,26 @@ bool store_has_record(struct store *s, const uint8_t *id, const struct store_dum
 	return has;
 }
 
-int store_dump_now(struct store *s, const uint8_t *id, struct store_dump_row *row, struct err *err)
+int engine_same_record(struct engine *s, const uint8_t *id, const struct store_dump_row *row,
+	const uint8_t *record, size_t len, struct store_receipt *receipt)
+{
+	struct store_entry e = {0};
+	struct found f = {.row = *row};
+	struct buf payload;
+	int ret = 0;
+
+	memcpy(f.id, id, sizeof f.id);
+	buf_init(&payload, PACK_BLOCK_VOLUME_MAX);
+	if (read_dump(s, &f, &payload, &e, NULL) == 0) {
+		ret = e.record_len == len && memcmp(e.record, record, len) == 0 ? 1 : -1;
+		*receipt = e.receipt;
+	}
+	buf_fini(&payload);
+	return ret;
+}
+
+int engine_dump_now(
+	struct engine *s, const uint8_t *id, struct store_dump_row *row, struct err *err)
 {
 	struct db_txn *txn;
 	int got;
@@ -515,7 +506,8 @@ int store_dump_now(struct store *s, const uint8_t *id, struct store_dump_row *ro
 }
 
 /* The same, wherever gc moves it meanwhile. Returns 1 if it was deleted meanwhile. */
-static int follow_dump(struct store *s, struct found *f, struct buf *payload, struct store_entry *e)
+static int follow_dump(
+	struct engine *s, struct found *f, struct buf *payload, struct store_entry *e)
 {
 	struct store_place was;
 	struct err why = {0};
@@ -525,49 +517,104 @@ static int follow_dump(struct store *s, struct found *f, struct buf *payload, st
 		was = f->row.place;
 		if (read_dump(s, f, payload, e, &why) == 0)
 			return 0;
-		got = store_dump_now(s, f->id, &f->row, &why);
+		got = engine_dump_now(s, f->id, &f->row, &why);
 		if (got != 0)
 			return got;
 	} while (memcmp(&was, &f->row.place, sizeof was) != 0);
 	return -1;
 }
 
-int store_dumps(struct store *s, store_each_dump *each, void *ctx, struct err *err)
+static bool text_is(const char *text, const char *bytes, size_t len)
+{
+	return text == NULL || (strlen(text) == len && memcmp(text, bytes, len) == 0);
+}
+
+/* Agents and names that were met, for the newest of each. */
+struct names {
+	struct buf rows; /* struct name */
+};
+struct name {
+	char agent[STORE_NAME_MAX + 1], name[STORE_NAME_MAX + 1];
+};
+
+/* Returns 0: it is the first of its agent and name; 1: it is not; -1 with err set. */
+static int names_met(struct names *names, const struct store_entry *e, struct err *err)
+{
+	const struct name *row = (const struct name *)(const void *)names->rows.data;
+	size_t count = names->rows.len / sizeof *row, i;
+	struct name new = {0};
+
+	memcpy(new.agent, e->dump.agent, e->dump.agent_len);
+	memcpy(new.name, e->dump.name, e->dump.name_len);
+	for (i = 0; i < count; i++)
+		if (memcmp(&row[i], &new, sizeof new) == 0)
+			return 1;
+	return buf_add(&names->rows, &new, sizeof new, err);
+}
+
+static bool passes(const struct store_filter *filter, const struct store_entry *e)
+{
+	if (e->record == NULL)
+		return filter->agent == NULL && filter->name == NULL && !filter->newest;
+	return text_is(filter->agent, e->dump.agent, e->dump.agent_len) &&
+	       text_is(filter->name, e->dump.name, e->dump.name_len);
+}
+
+int engine_dumps(struct engine *s, const struct store_filter *filter, store_each_dump *each,
+	void *ctx, struct err *err)
 {
 	struct buf all, payload;
 	struct found *f;
-	size_t i;
+	struct names seen;
+	size_t count, n, i;
 	int got;
 
 	buf_init(&all, SIZE_MAX);
 	buf_init(&payload, PACK_BLOCK_VOLUME_MAX);
+	buf_init(&seen.rows, SIZE_MAX);
 	got = collect(s, &all, err);
 	f = (struct found *)(void *)all.data;
-	if (all.len > 0)
-		qsort(f, all.len / sizeof *f, sizeof *f, by_time);
-	for (i = 0; i < all.len / sizeof *f && got == 0; i++) {
+	count = all.len / sizeof *f;
+	if (count > 0)
+		qsort(f, count, sizeof *f, by_time);
+	for (n = 0; n < count && got == 0; n++) {
 		struct store_entry e = {0};
-		int read = follow_dump(s, &f[i], &payload, &e);
+		int read;
 
+		i = filter->newest ? count - 1 - n : n;
+		if (f[i].row.seq <= filter->after)
+			continue;
+		read = follow_dump(s, &f[i], &payload, &e);
 		if (read == 1)
 			continue;
 		if (read < 0) {
 			e = (struct store_entry){.seq = f[i].row.seq, .damaged = true};
 			e.dump.id = f[i].id;
 		}
-		got = each(ctx, &e, err);
+		if (!passes(filter, &e))
+			continue;
+		if (filter->newest)
+			got = names_met(&seen, &e, err);
+		if (got == 0)
+			got = each(ctx, &e, err);
+		else if (got == 1)
+			got = 0;
+		if (got == 0 && filter->newest && filter->agent != NULL && filter->name != NULL)
+			break;
 	}
+	buf_fini(&seen.rows);
 	buf_fini(&all);
 	buf_fini(&payload);
 	return got < 0 ? -1 : 0;
 }
 
-int store_has_dump(struct store *s, const uint8_t *dump, struct err *err)
+int engine_hold(struct engine *s, const uint8_t *dump, struct buf *record,
+	struct store_entry *entry, struct err *err)
 {
 	struct store_entry e = {0};
 	struct found f = {.lock = 0};
 	struct buf payload;
-	int got = store_dump_now(s, dump, &f.row, err);
+	int got = engine_dump_now(s, dump, &f.row, err);
 
 	if (got != 0)
 		return got;
@@ -575,11 +622,20 @@ int store_has_dump(struct store *s, const uint8_t *dump, struct err *err)
 	buf_init(&payload, PACK_BLOCK_VOLUME_MAX);
 	got = follow_dump(s, &f, &payload, &e);
 	got = got != 0 || e.damaged;
+	if (got == 0 && record != NULL) {
+		buf_clear(record);
+		got = buf_add(record, e.record, e.record_len, err);
+	}
+	if (got == 0 && entry != NULL) {
+		*entry = e;
+		entry->record = record->data;
+		got = store_dump_get(&entry->dump, record->data, record->len, err);
+	}
 	buf_fini(&payload);
 	return got;
 }
 
-int store_stat(struct store *s, struct store_stat *stat, struct err *err)
+int engine_stat(struct engine *s, struct engine_stat *stat, struct err *err)
 {
 	struct db_bytes key = {NULL, 0};
 	struct store_chunk_row chunk;
@@ -588,7 +644,7 @@ int store_stat(struct store *s, struct store_stat *stat, struct err *err)
 	uint32_t number;
 	int got;
 
-	*stat = (struct store_stat){0};
+	*stat = (struct engine_stat){0};
 	if (db_begin(s->db, false, &txn, err) != 0)
 		return -1;
 	got = db_count(txn, STORE_DUMPS, &stat->dumps, err);

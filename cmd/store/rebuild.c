@@ -24,7 +24,7 @@
 
 struct rebuild {
 	struct buf old; /* struct old */
-	struct store *store;
+	struct engine *store;
 	struct db *db;
 	struct db_txn *txn;
 	struct store_meta meta;
@@ -197,7 +197,7 @@ static int check_store(const char *path, const char *volumes, struct err *err)
 	snprintf(about, sizeof about, "%s/fdump-store", path);
 	if (access(about, F_OK) != 0 &&
 		(fd < 0 || list_volumes(fd, &numbers, NULL) != 0 || numbers.len == 0))
-		got = store_is_none(path, err);
+		got = engine_is_none(path, err);
 	buf_fini(&numbers);
 	if (fd >= 0)
 		close(fd);
@@ -205,7 +205,7 @@ static int check_store(const char *path, const char *volumes, struct err *err)
 }
 
 /* Only one may write, or rebuild, at a time; and nobody scrubs meanwhile. */
-static int lock(const char *path, struct err *err)
+static int lock(const char *path, const struct engine_wait *wait, struct err *err)
 {
 	char file[4200];
 	int fd;
@@ -214,8 +214,8 @@ static int lock(const char *path, struct err *err)
 	fd = open(file, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
 	if (fd < 0)
 		return err_errno(err, errno, "%s", file);
-	if (store_lock_byte(fd, F_WRLCK, 0, path, err) == 0 &&
-		store_lock_byte(fd, F_WRLCK, 2, path, err) == 0)
+	if (engine_lock_byte(fd, F_WRLCK, 0, wait, path, err) == 0 &&
+		engine_lock_byte(fd, F_WRLCK, 2, wait, path, err) == 0)
 		return fd;
 	close(fd);
 	return -1;
@@ -226,7 +226,7 @@ static int swap_alone(const char *fresh, const char *index, int dir, int lock_fd
 	struct err *err)
 {
 	struct flock none = {.l_type = F_UNLCK, .l_whence = SEEK_SET, .l_start = 3, .l_len = 1};
-	int got = store_lock_byte(lock_fd, F_WRLCK, 3, path, err);
+	int got = engine_lock_byte(lock_fd, F_WRLCK, 3, NULL, path, err);
 
 	if (got == 0)
 		got = swap(fresh, index, dir, err);
@@ -298,7 +298,7 @@ static void ask_old(struct rebuild *r, const char *path, const char *index)
 	ssize_t n = 1;
 	pid_t child;
 
-	if (store_check_files(path, true, NULL) != 0 || pipe2(ends, O_CLOEXEC) != 0)
+	if (engine_check_files(path, true, NULL) != 0 || pipe2(ends, O_CLOEXEC) != 0)
 		return;
 	child = fork();
 	if (child == 0) {
@@ -379,22 +379,23 @@ static int check_dump(void *ctx, const struct store_entry *e, struct err *err)
 	struct rebuild *r = ctx;
 
 	r->result->dumps++;
-	return store_tell_whole(r->store, e, r->problem, r->ctx, &r->result->incomplete, err);
+	return engine_tell_whole(r->store, e, r->problem, r->ctx, &r->result->incomplete, err);
 }
 
-static int check(struct rebuild *r, const char *path, struct err *err)
+static int check(
+	struct rebuild *r, const char *path, const struct engine_wait *wait, struct err *err)
 {
 	int got = -1;
 
-	r->store = store_open(path, STORE_READ, err);
+	r->store = engine_open(path, ENGINE_READ, wait, err);
 	if (r->store != NULL && check_old(r, err) == 0)
-		got = store_dumps(r->store, check_dump, r, err);
-	store_close(r->store);
+		got = engine_dumps(r->store, &(struct store_filter){0}, check_dump, r, err);
+	engine_close(r->store);
 	return got;
 }
 
-int store_rebuild(const char *path, store_problem *problem, void *ctx, struct store_checked *result,
-	struct err *err)
+int engine_rebuild(const char *path, const struct engine_wait *wait, store_problem *problem,
+	void *ctx, struct store_checked *result, struct err *err)
 {
 	struct rebuild r = {.meta = {.seq = 1, .volume = 1, .domain = 1},
 		.problem = problem,
@@ -408,8 +409,8 @@ int store_rebuild(const char *path, store_problem *problem, void *ctx, struct st
 	snprintf(fresh, sizeof fresh, "%.4000s/index.new", path);
 	snprintf(index, sizeof index, "%.4000s/index", path);
 	snprintf(volumes, sizeof volumes, "%.4000s/volumes", path);
-	if (store_check_files(path, false, err) != 0 || check_store(path, volumes, err) != 0 ||
-		(fd = lock(path, err)) < 0)
+	if (engine_check_files(path, false, err) != 0 || check_store(path, volumes, err) != 0 ||
+		(fd = lock(path, wait, err)) < 0)
 		return -1;
 	dir = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	r.volumes = open(volumes, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -417,14 +418,14 @@ int store_rebuild(const char *path, store_problem *problem, void *ctx, struct st
 		err_errno(err, errno, "%s", volumes);
 	else if (ask_old(&r, path, index), build(&r, fresh, err) == 0)
 		got = swap_alone(fresh, index, dir, fd, path, err);
-	if (got == 0 && (got = store_mend_identity(path, err)) > 0) {
+	if (got == 0 && (got = engine_mend_identity(path, err)) > 0) {
 		problem(ctx, NULL,
 			"fdump-store or identity was missing: the store has a new identity, "
 			"and no reserve if that was lost");
 		got = 0;
 	}
 	if (got == 0)
-		got = check(&r, path, err);
+		got = check(&r, path, wait, err);
 	buf_fini(&r.old);
 	if (r.volumes >= 0)
 		close(r.volumes);

@@ -4,8 +4,11 @@
 #include <assert.h>
 #include <string.h>
 
+#include "lib/buf.h"
 #include "lib/err.h"
+#include "lib/hash.h"
 #include "lib/le.h"
+#include "lib/zst.h"
 
 #define VERSION   1
 #define CODEC_MAX 1
@@ -73,5 +76,33 @@ int store_record_get(struct store_record *r, const uint8_t *bytes, size_t len, s
 	r->body_len = len - r->head_len;
 	if (!body_fits(r))
 		return err_set(err, ERR_FORMAT, "record's lengths do not agree");
+	return 0;
+}
+
+int store_record_content(const struct store_record *r, struct buf *out, struct err *err)
+{
+	uint8_t sum[HASH_LEN], *to;
+	struct zst *zst;
+	int got;
+
+	if (r->wrap_count > 0)
+		return err_set(err, ERR_FORMAT, "a record that must be open is sealed");
+	buf_clear(out);
+	if ((to = buf_room(out, r->raw_len, err)) == NULL)
+		return -1;
+	if (r->codec == 0) {
+		memcpy(to, r->body, r->raw_len);
+	} else {
+		if ((zst = zst_new(1, err)) == NULL)
+			return -1;
+		got = zst_unpack(zst, r->body, r->body_len, to, r->raw_len, err);
+		zst_free(zst);
+		if (got != 0)
+			return -1;
+	}
+	buf_took(out, r->raw_len);
+	hash_sha256(out->data, out->len, sum);
+	if (memcmp(sum, r->id, HASH_LEN) != 0)
+		return err_set(err, ERR_DAMAGE, "a chunk is not what its id says");
 	return 0;
 }

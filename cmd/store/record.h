@@ -30,6 +30,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+struct buf;
 struct err;
 
 #define STORE_ID_LEN      32         /* bytes of a chunk's id */
@@ -64,5 +65,9 @@ size_t store_record_put(const struct store_record *record, uint8_t *out);
  * (malformed, a length that can't be), ERR_UNSUPPORTED (version, codec). */
 int store_record_get(
 	struct store_record *record, const uint8_t *bytes, size_t len, struct err *err);
+
+/* The content of an open record into `out` (cleared first), compared with its id. Returns 0, or -1
+ * with err set: ERR_FORMAT (it is sealed, or malformed), ERR_DAMAGE (not what its id says). */
+int store_record_content(const struct store_record *record, struct buf *out, struct err *err);
 
 #endif

@@ -1,128 +1,183 @@
-/* From store to store: records as they are, and with no key. */
+/* From store to store over the contract: records as they are, and with no key. */
 #include <stdio.h>
 #include <string.h>
 
-#include "cmd/store/care.h"
-#include "cmd/store/inner.h"
+#include "cmd/store/parcel.h"
+#include "cmd/store/record.h"
+#include "cmd/store/store.h"
 #include "lib/buf.h"
-#include "lib/db.h"
 #include "lib/err.h"
 
 struct replicate {
 	struct store *from, *to;
-	const uint8_t *only; /* this dump; NULL: all */
 	const struct store_dump *dump;
 	char agent[STORE_NAME_MAX + 1]; /* its */
-	struct buf record;
-	bool lacks; /* `from` has not all of this dump */
+	uint8_t domain[STORE_DOMAIN_LEN];
+	struct buf record, ids; /* ids: that wait for a question */
+	bool lacks;             /* `from` has not all of this dump */
 	store_problem *problem;
 	void *ctx;
 	struct store_replicated *result;
 };
 
-static int copy_chunk(void *ctx, const uint8_t *id, struct err *err)
+static int copy_chunk(struct replicate *r, const uint8_t *id, struct err *err)
 {
-	struct replicate *r = ctx;
+	struct store_parcel *parcel;
 	struct err why = {0};
-	bool has;
-	int got;
+	int ret = store_get(r->from, r->domain, id, &r->record, &why);
 
-	if (store_have(r->to, r->dump->domain, id, 1, &has, err) != 0)
-		return -1;
-	if (has)
-		return 0;
-	got = store_get(r->from, r->dump->domain, id, &r->record, &why);
-	if (got != 0) {
+	if (ret != 0) {
 		r->lacks = true;
 		return 0;
 	}
-	got = store_put(r->to, r->agent, r->dump->domain, r->record.data, r->record.len, err);
-	if (got < 0)
+	parcel = store_parcel_new(r->record.data, r->record.len, err);
+	if (parcel == NULL)
+		return -1;
+	do
+		ret = store_put(r->to, parcel, 60000, err);
+	while (ret == STORE_NO_ROOM);
+	store_parcel_unref(parcel);
+	if (ret < 0)
 		return -1;
 	r->result->chunks++;
 	r->result->bytes += r->record.len;
 	return 0;
 }
 
-static int copy_dump(void *ctx, const struct store_entry *e, struct err *err)
+/* Asks for the ids that wait, and copies what is missing. */
+static int copy_ids(struct replicate *r, struct err *err)
 {
-	struct replicate *r = ctx;
+	enum store_answer has[STORE_HAVE_MAX];
+	size_t count = r->ids.len / STORE_ID_LEN, i;
+	int ret = 0;
+
+	if (count > 0 && store_have(r->to, r->ids.data, count, has, err) != 0)
+		return -1;
+	for (i = 0; i < count && ret == 0 && !r->lacks; i++)
+		if (has[i] != STORE_HAS)
+			ret = copy_chunk(r, r->ids.data + i * STORE_ID_LEN, err);
+	buf_clear(&r->ids);
+	return ret;
+}
+
+static int add_id(struct replicate *r, const uint8_t *id, struct err *err)
+{
+	if (buf_add(&r->ids, id, STORE_ID_LEN, err) != 0)
+		return -1;
+	return r->ids.len < STORE_HAVE_MAX * STORE_ID_LEN ? 0 : copy_ids(r, err);
+}
+
+/* A piece of the list: it is copied, and then what it names. */
+static int copy_piece(struct replicate *r, const uint8_t *id, struct err *err)
+{
+	struct store_record record;
+	struct err why = {0};
+	struct buf ids;
+	size_t at;
+	int ret;
+
+	buf_init(&ids, STORE_CONTENT_MAX);
+	if (store_get(r->from, r->domain, id, &r->record, &why) != 0 ||
+		store_record_get(&record, r->record.data, r->record.len, &why) != 0 ||
+		store_record_content(&record, &ids, &why) != 0 || ids.len % STORE_ID_LEN != 0) {
+		r->lacks = true;
+		buf_fini(&ids);
+		return 0;
+	}
+	ret = add_id(r, id, err);
+	for (at = 0; at < ids.len && ret == 0 && !r->lacks; at += STORE_ID_LEN)
+		ret = add_id(r, ids.data + at, err);
+	buf_fini(&ids);
+	return ret;
+}
+
+static int commit(struct replicate *r, const struct store_entry *e, struct err *err)
+{
 	struct store_receipt receipt;
 	struct err why = {0};
-	size_t i;
-	int got = 0;
+	bool known = store_hold(r->to, e->dump.id, NULL, NULL, &why) == 0;
+	int ret = store_commit(r->to, e->record, e->record_len, e->committed, &receipt, NULL, &why);
 
-	if (r->only != NULL && memcmp(r->only, e->dump.id, STORE_DUMP_ID) != 0)
-		return 0;
-	r->dump = &e->dump;
-	snprintf(r->agent, sizeof r->agent, "%.*s", (int)e->dump.agent_len, e->dump.agent);
-	r->lacks = e->record == NULL;
-	for (i = 0; !r->lacks && i < e->dump.list_count && got == 0; i++)
-		got = copy_chunk(r, e->dump.lists + i * STORE_ID_LEN, err);
-	if (got == 0 && !r->lacks)
-		got = store_list_walk(r->from, &e->dump, copy_chunk, r, NULL, err);
-	if (got < 0)
-		return -1;
-	if (r->lacks || got == 1) {
-		r->result->failed++;
-		r->problem(r->ctx, e, "the store that it is copied from has not all of it");
-		return 0;
-	}
-	got = store_commit_again(
-		r->to, e->record, e->record_len, e->committed, &receipt, NULL, &why);
-	if (got < 0 && why.code == ERR_EXISTS)
-		return 0; /* it is there, or was deleted there */
-	if (got != 0) {
+	if (ret < 0 && why.code == ERR_EXISTS)
+		return 0; /* it was deleted there */
+	if (ret != 0) {
 		*err = why;
-		return got < 0 ? -1
+		return ret < 0 ? -1
 			       : err_set(err, ERR_DAMAGE, "chunks are missing that were copied");
 	}
-	r->result->dumps++;
+	r->result->dumps += !known;
 	return 0;
 }
 
-/* What of `to` could not be mended. */
-static int check_dump(void *ctx, const struct store_entry *e, struct err *err)
+static int copy_dump(void *ctx, const struct store_entry *e, struct err *err)
 {
 	struct replicate *r = ctx;
+	struct store_run run = {.agent = r->agent, .domain = r->domain};
+	bool has_base;
+	size_t i;
+	int ret = 0;
 
-	return store_tell_whole(r->to, e, r->problem, r->ctx, &r->result->incomplete, err);
+	r->lacks = e->record == NULL;
+	if (!r->lacks) {
+		uint64_t stored;
+
+		r->dump = &e->dump;
+		snprintf(r->agent, sizeof r->agent, "%.*s", (int)e->dump.agent_len, e->dump.agent);
+		memcpy(r->domain, e->dump.domain, sizeof r->domain);
+		buf_clear(&r->ids);
+		if (store_begin(r->to, &run, &has_base, err) != 0)
+			return -1;
+		for (i = 0; i < e->dump.list_count && ret == 0 && !r->lacks; i++)
+			ret = copy_piece(r, e->dump.lists + i * STORE_ID_LEN, err);
+		if (ret == 0 && !r->lacks)
+			ret = copy_ids(r, err);
+		if (ret == 0)
+			ret = store_settle(r->to, &stored, err);
+	}
+	if (ret != 0)
+		return -1;
+	if (!r->lacks)
+		return commit(r, e, err);
+	r->result->failed++;
+	r->problem(r->ctx, e, "the store that it is copied from has not all of it");
+	return 0;
 }
 
-/* How `to` stands. */
-static int check(struct replicate *r, struct err *err)
+/* One dump, whose record is looked at first. */
+static int copy_one(struct replicate *r, const uint8_t *id, struct err *err)
 {
-	const struct buf *cut = &r->to->cut;
-	int got;
+	struct store_entry e = {.dump.id = id};
+	struct buf record;
+	int ret;
 
-	pthread_mutex_lock(&r->to->writer);
-	got = store_dumps(r->to, check_dump, r, err);
-	if (got == 0 && r->result->incomplete == 0)
-		/* All that is needed is elsewhere. */
-		got = store_drop_lost(r->to, (const struct store_cut *)(const void *)cut->data,
-			cut->len / sizeof(struct store_cut), err);
-	pthread_mutex_unlock(&r->to->writer);
-	return got;
+	buf_init(&record, STORE_DUMP_MAX);
+	ret = store_hold(r->from, id, &record, &e, err);
+	if (ret >= 0)
+		ret = copy_dump(r, &e, err);
+	buf_fini(&record);
+	return ret;
 }
 
 int store_replicate(struct store *from, struct store *to, const uint8_t *dump,
 	store_problem *problem, void *ctx, struct store_replicated *result, struct err *err)
 {
-	struct replicate r = {.from = from,
-		.to = to,
-		.only = dump,
-		.problem = problem,
-		.ctx = ctx,
-		.result = result};
-	int got;
+	struct replicate r = {
+		.from = from, .to = to, .problem = problem, .ctx = ctx, .result = result};
+	struct store_checked checked = {0};
+	int ret;
 
 	*result = (struct store_replicated){0};
 	buf_init(&r.record, STORE_DOMAIN_LEN + STORE_RECORD_MAX);
-	got = store_dumps(from, copy_dump, &r, err);
-	if (got == 0)
-		got = store_flush(to, err);
-	if (got == 0 && dump == NULL)
-		got = check(&r, err);
+	buf_init(&r.ids, SIZE_MAX);
+	if (dump != NULL)
+		ret = copy_one(&r, dump, err);
+	else
+		ret = store_dumps(from, &(struct store_filter){0}, copy_dump, &r, err);
+	if (ret == 0 && dump == NULL) {
+		ret = store_check(to, STORE_CHECK_LISTS, problem, ctx, &checked, err);
+		result->incomplete = checked.incomplete;
+	}
 	buf_fini(&r.record);
-	return got;
+	buf_fini(&r.ids);
+	return ret;
 }

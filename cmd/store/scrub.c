@@ -37,8 +37,8 @@ struct turn {
 };
 
 struct scrub {
-	struct store *store;
-	const struct store_scrub_options *o;
+	struct engine *store;
+	const struct engine_scrub_options *o;
 	struct timespec began;
 	store_problem *problem;
 	void *ctx;
@@ -139,7 +139,7 @@ static bool known(void *ctx, uint64_t offset)
 {
 	const struct scrub *s = ctx;
 
-	return store_was_read(s->store, s->reading, offset);
+	return engine_was_read(s->store, s->reading, offset);
 }
 
 static int met(void *ctx, uint64_t offset, const struct pack_block *block, const uint8_t *payload,
@@ -285,7 +285,7 @@ static int note_checked(struct scrub *s, struct err *err)
 		got = store_volume_get(txn, v[i].number, &row, err);
 		if (got != 0 || row.state != STORE_VOLUME_LIVE)
 			continue;
-		row.checked = store_now();
+		row.checked = engine_now();
 		got = store_volume_put(txn, v[i].number, &row, err);
 	}
 	return end(s, txn, got, err);
@@ -504,7 +504,7 @@ static int is_whole(struct scrub *s, const struct store_dump *dump, struct err *
 		return -1;
 	got = store_domain_get(s->txn, dump->domain, &s->domain, err);
 	if (got == 0)
-		got = store_list_walk(s->store, dump, look_for, s, NULL, err);
+		got = engine_list_walk(s->store, dump, look_for, s, NULL, err);
 	db_abort(s->txn);
 	return got;
 }
@@ -525,7 +525,7 @@ static int check_dump(void *ctx, const struct store_entry *e, struct err *err)
 	s->result->dumps++;
 	if (whole == 0)
 		return 0;
-	got = store_dump_now(s->store, e->dump.id, &row, err);
+	got = engine_dump_now(s->store, e->dump.id, &row, err);
 	if (got != 0) /* deleted meanwhile, and its chunks collected */
 		return got < 0 ? -1 : 0;
 	if (whole < 0 && why.code != ERR_FORMAT && why.code != ERR_DAMAGE &&
@@ -564,10 +564,10 @@ static int scrub_all(struct scrub *s, struct buf *turns, struct err *err)
 		return 0;
 	if (s->bad.len > 0)
 		qsort(s->bad.data, s->bad.len / sizeof(struct bad), sizeof(struct bad), by_key);
-	return store_dumps(s->store, check_dump, s, err);
+	return engine_dumps(s->store, &(struct store_filter){0}, check_dump, s, err);
 }
 
-int store_scrub(struct store *store, const struct store_scrub_options *options,
+int engine_scrub(struct engine *store, const struct engine_scrub_options *options,
 	store_problem *problem, void *ctx, struct store_checked *result, struct err *err)
 {
 	struct scrub s = {

@@ -1,537 +1,232 @@
-/* A store made, opened, closed. What is read from it: read.c. */
+/* The contract's calls: what is the same for all kinds of store. */
 #include "cmd/store/store.h"
 
-#include <errno.h>
-#include <fcntl.h>
-#include <inttypes.h>
-#include <stdio.h>
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <time.h>
-#include <unistd.h>
 
-#include "cmd/store/inner.h"
-#include "lib/db.h"
+#include "cmd/store/kind.h"
 #include "lib/err.h"
-#include "lib/esc.h"
-#include "lib/file.h"
 
-#define ABOUT     "fdump-store"
-#define ABOUT_MAX 512
-#define IDENTITY  "identity"
-#define POLL_MS   50
-#define WHO_MAX   96 /* bytes that the lock file has */
-#define WHOM_MAX  (ESC_MAX(WHO_MAX) + 32)
+/* --- life ----------------------------------------------------------------- */
 
-int64_t store_now(void)
+static bool is_path(const char *text)
 {
-	struct timespec now;
-
-	clock_gettime(CLOCK_REALTIME, &now);
-	return now.tv_sec;
+	return strchr(text, '/') != NULL || strcmp(text, ".") == 0;
 }
 
-/* --- making -------------------------------------------------------------- */
-
-static char *join(const char *dir, const char *name, struct err *err)
+struct store *store_new(const char *text, const struct store_access *access, struct err *err)
 {
-	char *path;
+	struct store *s;
 
-	if (asprintf(&path, "%s/%s", dir, name) >= 0)
-		return path;
+	if (text[0] == 0) {
+		err_set(err, ERR_USAGE, "'': empty name of a store");
+		return NULL;
+	}
+	s = is_path(text) || access->net == NULL ? store_local_new(err) : store_remote_new(err);
+	if (s == NULL)
+		return NULL;
+	s->access = *access;
+	s->name = strdup(text);
+	if (s->name != NULL)
+		return s;
+	s->kind->free(s);
 	err_set(err, ERR_NOMEM, "out of memory");
 	return NULL;
 }
 
-static int make_folders(const char *path, struct err *err)
+int store_open(struct store *s, enum store_mode mode, struct err *err)
 {
-	static const char *const names[] = {"volumes", "index"};
-	size_t i;
-
-	if (mkdir(path, 0700) != 0 && errno != EEXIST)
-		return err_errno(err, errno, "%s", path);
-	if (rmdir(path) != 0) /* is it empty? */
-		return errno == ENOTEMPTY || errno == EEXIST
-			       ? err_set(err, ERR_EXISTS, "%s: is not empty", path)
-			       : err_errno(err, errno, "%s", path);
-	if (mkdir(path, 0700) != 0)
-		return err_errno(err, errno, "%s", path);
-	for (i = 0; i < 2; i++) {
-		char *folder = join(path, names[i], err);
-		int got = folder == NULL ? -1 : mkdir(folder, 0700);
-
-		if (got != 0 && folder != NULL)
-			err_errno(err, errno, "%s", folder);
-		free(folder);
-		if (got != 0)
-			return -1;
-	}
-	return 0;
-}
-
-static int write_file(
-	const char *path, const char *name, const void *bytes, size_t len, struct err *err)
-{
-	char *file = join(path, name, err);
-	int got = file != NULL ? file_write_new(file, bytes, len, 0600, err) : -1;
-
-	free(file);
-	return got;
-}
-
-static int write_about(const char *path, const uint8_t *uid, const uint8_t *public,
-	uint64_t reserve, struct err *err)
-{
-	char uid_text[2 * STORE_UID_LEN + 1], public_text[2 * SEAL_SIGN_LEN + 1], about[ABOUT_MAX];
-	char *file = join(path, ABOUT, err);
-	int got = -1, len;
-
-	esc_hex(uid_text, uid, STORE_UID_LEN);
-	esc_hex(public_text, public, SEAL_SIGN_LEN);
-	len = snprintf(about, sizeof about,
-		"fdump-store 1\nuid %s\npublic %s\nreserve %" PRIu64 "\n", uid_text, public_text,
-		reserve);
-	if (file != NULL)
-		got = file_write(file, about, (size_t)len, 0600, err);
-	free(file);
-	return got;
-}
-
-/* The row without which an index is none. */
-static int put_first_meta(struct db *db, struct err *err)
-{
-	const struct store_meta meta = {.seq = 1, .volume = 1, .domain = 1};
-	struct db_txn *txn;
-
-	if (db_begin(db, true, &txn, err) != 0)
-		return -1;
-	if (store_meta_put(txn, &meta, err) == 0)
-		return db_commit(txn, err);
-	db_abort(txn);
-	return -1;
-}
-
-int store_make(const char *path, uint64_t reserve, struct err *err)
-{
-	uint8_t uid[STORE_UID_LEN], public[SEAL_SIGN_LEN], secret[SEAL_SIGN_LEN];
-	struct db *db = NULL;
-	char *index = NULL;
-	int got = -1;
-
-	if (seal_random(uid, sizeof uid, err) != 0 || seal_sign_new(secret, public, err) != 0 ||
-		make_folders(path, err) != 0)
-		return -1;
-	index = join(path, "index", err);
-	if (index != NULL)
-		db = store_index_open(index, true, err);
-	/* The file that makes it a store comes last. */
-	if (db != NULL && put_first_meta(db, err) == 0 &&
-		write_file(path, IDENTITY, secret, sizeof secret, err) == 0 &&
-		write_about(path, uid, public, reserve, err) == 0)
-		got = 0;
-	db_close(db);
-	free(index);
-	seal_wipe(secret, sizeof secret);
-	return got;
-}
-
-/* --- opening ------------------------------------------------------------- */
-
-static int unhex(const char *text, uint8_t *bytes, size_t len)
-{
-	size_t i;
-	unsigned byte;
-
-	for (i = 0; i < len; i++, text += 2) {
-		if (sscanf(text, "%2x", &byte) != 1)
-			return -1;
-		bytes[i] = (uint8_t)byte;
-	}
-	return 0;
-}
-
-int store_is_none(const char *path, struct err *err)
-{
-	return err_set(err, ERR_NOTFOUND,
-		"%s: is no store: a store is a directory that fdump store init made", path);
-}
-
-static int read_about(struct store *s, struct err *err)
-{
-	char text[ABOUT_MAX + 1], uid[2 * STORE_UID_LEN + 1], public[2 * SEAL_SIGN_LEN + 1];
-	char *path = join(s->path, ABOUT, err);
-	int version = 0, got;
-	size_t len;
-
-	if (path == NULL)
-		return -1;
-	got = file_read(path, text, ABOUT_MAX, &len, NULL, err);
-	free(path);
-	if (got != 0)
-		return err->code == ERR_NOTFOUND ? store_is_none(s->path, err) : -1;
-	text[len] = 0;
-	got = sscanf(text, "fdump-store %d\nuid %32[0-9a-f]\npublic %64[0-9a-f]\nreserve %" SCNu64,
-		&version, uid, public, &s->reserve);
-	if (got >= 1 && version != 1)
-		return err_set(
-			err, ERR_UNSUPPORTED, "%s: is a store of version %d", s->path, version);
-	if (got != 4 || unhex(uid, s->uid, sizeof s->uid) != 0 ||
-		unhex(public, s->public, sizeof s->public) != 0)
-		return err_set(err, ERR_FORMAT, "%s/%s: is malformed", s->path, ABOUT);
-	return 0;
-}
-
-static int read_identity(struct store *s, struct err *err)
-{
-	char *path = join(s->path, IDENTITY, err);
-	size_t len;
-	int got;
-
-	if (path == NULL)
-		return -1;
-	got = file_read(path, s->secret, sizeof s->secret, &len, NULL, err);
-	free(path);
-	if (got == 0 && len != sizeof s->secret)
-		got = err_set(err, ERR_FORMAT, "%s/%s: is malformed", s->path, IDENTITY);
-	return got;
-}
-
-int store_mend_identity(const char *path, struct err *err)
-{
-	struct store s = {.path = strdup(path)};
-	struct err why = {0};
-	bool about, identity;
-	char *file = s.path != NULL ? join(path, IDENTITY, err) : NULL;
-	int got = -1;
-
-	if (file == NULL)
-		goto out;
-	about = read_about(&s, &why) == 0;
-	identity = (about || why.code == ERR_NOTFOUND || why.code == ERR_FORMAT) &&
-		   read_identity(&s, &why) == 0;
-	if (!identity && why.code != ERR_NOTFOUND && why.code != ERR_FORMAT) {
-		*err = why;
-		goto out;
-	}
-	got = 0;
-	if (about && identity)
-		goto out;
-	if (!about)
-		s.reserve = 0;
-	if ((!about && seal_random(s.uid, sizeof s.uid, err) != 0) ||
-		(identity ? seal_sign_public(s.secret, s.public, err)
-			  : seal_sign_new(s.secret, s.public, err)) != 0 ||
-		write_about(path, s.uid, s.public, s.reserve, err) != 0 ||
-		(!identity && file_write(file, s.secret, sizeof s.secret, 0600, err) != 0))
-		got = -1;
-	else
-		got = 1;
-out:
-	seal_wipe(s.secret, sizeof s.secret);
-	free(s.path);
-	free(file);
-	return got;
-}
-
-/* --- locks --------------------------------------------------------------- */
-
-/* How long all stores of the process wait. */
-static struct {
-	int64_t sec;
-	store_waits *waits;
-	void *ctx;
-} patience = {.sec = STORE_LOCK_SEC};
-
-void store_set_wait(int64_t sec, store_waits *waits, void *ctx)
-{
-	patience.sec = sec;
-	patience.waits = waits;
-	patience.ctx = ctx;
-}
-
-/* Who is waited for, in words. */
-static void whom(int fd, short type, off_t byte, char text[WHOM_MAX])
-{
-	char said[WHO_MAX], who[ESC_MAX(WHO_MAX)] = "another process";
-	ssize_t len;
-
-	if (byte == 0) {
-		len = pread(fd, said, sizeof said - 1, 0);
-		said[len > 0 ? len : 0] = 0;
-		if (strcspn(said, "\n") > 0)
-			esc_name(who, sizeof who, said, strcspn(said, "\n"));
-		snprintf(text, WHOM_MAX, "%s writes to it", who);
-	} else if (byte == 1) {
-		snprintf(text, WHOM_MAX, "is being read from, maybe a dump that was deleted");
-	} else if (byte == 3 && type == F_WRLCK) {
-		snprintf(text, WHOM_MAX, "its index is being opened");
-	} else {
-		snprintf(text, WHOM_MAX,
-			type == F_RDLCK ? "its index is being rebuilt" : "it is being scrubbed");
-	}
-}
-
-/* For people: who writes. A disk may be full. */
-static void sign_lock(int fd)
-{
-	char host[65] = "", text[WHO_MAX];
-	int len;
-
-	gethostname(host, sizeof host - 1);
-	len = snprintf(text, sizeof text, "process %ld on %s\n", (long)getpid(), host);
-	if (ftruncate(fd, 0) != 0 || pwrite(fd, text, (size_t)len, 0) != len)
-		return;
-}
-
-/* Returns 0; 1: not to be had in time; -1 with errno set. */
-static int take_lock(int fd, short type, off_t byte, int64_t sec, const char *path)
-{
-	struct flock lock = {.l_type = type, .l_whence = SEEK_SET, .l_start = byte, .l_len = 1};
-	struct timespec pause = {0, POLL_MS * 1000000L};
-	char who[WHOM_MAX], text[4400];
-	int64_t waited;
-
-	for (waited = 0; fcntl(fd, F_OFD_SETLK, &lock) != 0; waited += POLL_MS) {
-		if (errno != EAGAIN && errno != EACCES)
-			return -1;
-		if (waited / 1000 >= sec)
-			return 1;
-		if (waited == 1000 && patience.waits != NULL) {
-			whom(fd, type, byte, who);
-			snprintf(text, sizeof text, "%s: %s: waiting, at most %lld s", path, who,
-				(long long)sec);
-			patience.waits(patience.ctx, text);
-		}
-		nanosleep(&pause, NULL);
-	}
-	return 0;
-}
-
-int store_lock_byte(int fd, short type, off_t byte, const char *path, struct err *err)
-{
-	/* Byte 3 is had for moments: there is nobody to wait for. */
-	int64_t sec = byte == 3 ? STORE_LOCK_SEC : patience.sec;
-	char who[WHOM_MAX];
-	int got = take_lock(fd, type, byte, sec, path);
-
-	if (got < 0)
-		return err_errno(err, errno, "%s/lock", path);
-	if (got > 0) {
-		whom(fd, type, byte, who);
-		return err_set(err, ERR_BUSY, "%s: %s (waited %lld s%s)", path, who, (long long)sec,
-			byte == 3 ? "" : ": --lock-wait");
-	}
-	if (byte == 0)
-		sign_lock(fd);
-	return 0;
-}
-
-static int lock_writer(struct store *s, struct err *err)
-{
-	s->lock_fd = openat(s->dir, "lock", O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-	if (s->lock_fd < 0)
-		return err_errno(err, errno, "%s/lock", s->path);
-	return store_lock_byte(s->lock_fd, F_WRLCK, 0, s->path, err);
-}
-
-/* Where there can't be locks, nobody collects garbage either, or a reader does without. */
-static void lock_reader(struct store *s)
-{
-	s->lock_fd = openat(s->dir, "lock", O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-	if (s->lock_fd >= 0)
-		take_lock(s->lock_fd, F_RDLCK, 1, STORE_LOCK_SEC, s->path);
-}
-
-/* A rebuild would take the index away. */
-static int lock_tender(struct store *s, struct err *err)
-{
-	s->lock_fd = openat(s->dir, "lock", O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-	if (s->lock_fd < 0)
-		return err_errno(err, errno, "%s/lock", s->path);
-	return store_lock_byte(s->lock_fd, F_RDLCK, 2, s->path, err);
-}
-
-static int lock_store(struct store *s, struct err *err)
-{
-	switch (s->mode) {
-	case STORE_WRITE:
-		return lock_writer(s, err);
-	case STORE_TEND:
-		return lock_tender(s, err);
-	default:
-		lock_reader(s);
-		return 0;
-	}
-}
-
-static void unlock(int fd, off_t byte)
-{
-	struct flock none = {.l_type = F_UNLCK, .l_whence = SEEK_SET, .l_start = byte, .l_len = 1};
-
-	fcntl(fd, F_OFD_SETLK, &none);
-}
-
-int store_wait_readers(struct store *s, struct err *err)
-{
-	if (store_lock_byte(s->lock_fd, F_WRLCK, 1, s->path, err) != 0)
-		return -1;
-	unlock(s->lock_fd, 1);
-	return 0;
-}
-
-/* Its files are of one folder: a rebuild does not put another one in its place meanwhile. */
-static int open_index(struct store *s, struct err *err)
-{
-	char *path = join(s->path, "index", err);
-	struct db_txn *txn;
-	int got;
-
-	if (path == NULL)
-		return -1;
-	if (s->mode == STORE_READ && s->lock_fd >= 0)
-		take_lock(s->lock_fd, F_RDLCK, 3, STORE_LOCK_SEC, s->path);
-	s->db = store_index_open(path, s->mode != STORE_READ, err);
-	if (s->mode == STORE_READ && s->lock_fd >= 0)
-		unlock(s->lock_fd, 3);
-	free(path);
-	if (s->db == NULL && err->code == ERR_NOTFOUND)
-		err_set(err, ERR_DAMAGE, "index: it is lost (fdump store rebuild makes it anew)");
-	if (s->db == NULL || db_begin(s->db, false, &txn, err) != 0)
-		return err_prefix(err, "%s", s->path);
-	got = store_meta_get(txn, &s->meta, err);
-	db_abort(txn);
-	if (got == 1)
-		err_set(err, ERR_DAMAGE, "index: it is lost (fdump store rebuild makes it anew)");
-	return got != 0 ? err_prefix(err, "%s", s->path) : 0;
-}
-
-static int open_writer(struct store *s, struct err *err)
-{
-	s->pending = calloc(STORE_PENDING_MAX, sizeof *s->pending);
-	s->slots = calloc(4 * (size_t)STORE_PENDING_MAX, sizeof *s->slots);
-	s->block = malloc(PACK_BLOCK_HEADER + PACK_BLOCK_VOLUME_MAX);
-	if (s->pending == NULL || s->slots == NULL || s->block == NULL)
-		return err_set(err, ERR_NOMEM, "out of memory");
-	return store_recover(s, err);
-}
-
-int store_check_files(const char *path, bool index, struct err *err)
-{
-	static const struct {
-		const char *name;
-		mode_t type;
-		bool index;
-	} files[] = {{ABOUT, S_IFREG, false}, {IDENTITY, S_IFREG, false}, {"lock", S_IFREG, false},
-		{"quotas", S_IFREG, false}, {"volumes", S_IFDIR, false}, {"index", S_IFDIR, true},
-		{"index/data.mdb", S_IFREG, true}, {"index/lock.mdb", S_IFREG, true}};
-	char file[4200];
-	struct stat st;
-	size_t i;
-
-	for (i = 0; i < sizeof files / sizeof *files; i++) {
-		snprintf(file, sizeof file, "%.4096s/%s", path, files[i].name);
-		if ((files[i].index && !index) || lstat(file, &st) != 0 ||
-			(st.st_mode & S_IFMT) == files[i].type)
-			continue;
-		return err_set(err, ERR_CONFIG,
-			"%s: is no %s: somebody else has written to the store's folder", file,
-			files[i].type == S_IFREG ? "regular file" : "directory");
-	}
-	return 0;
-}
-
-struct store *store_open(const char *path, enum store_mode mode, struct err *err)
-{
-	struct store *s = calloc(1, sizeof *s);
-
-	if (s == NULL || (s->path = strdup(path)) == NULL) {
-		free(s);
-		err_set(err, ERR_NOMEM, "out of memory");
-		return NULL;
-	}
-	s->mode = mode;
-	s->dir = s->volumes = s->lock_fd = s->current.fd = -1;
-	pthread_mutex_init(&s->writer, NULL);
-	pthread_mutex_init(&s->lock, NULL);
-	buf_init(&s->quotas, SIZE_MAX);
-	buf_init(&s->cut, SIZE_MAX);
-	if (store_check_files(path, true, err) != 0 || read_about(s, err) != 0 ||
-		store_quotas_load(s, err) != 0)
-		goto fail;
-	s->dir = open(path, O_DIRECTORY | O_RDONLY | O_CLOEXEC);
-	if (s->dir >= 0)
-		s->volumes =
-			openat(s->dir, "volumes", O_DIRECTORY | O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-	if (s->volumes < 0) {
-		err_errno(err, errno, "%s/volumes", path);
-		goto fail;
-	}
-	if ((mode == STORE_WRITE && read_identity(s, err) != 0) || lock_store(s, err) != 0 ||
-		open_index(s, err) != 0 || (mode == STORE_WRITE && open_writer(s, err) != 0))
-		goto fail;
-	return s;
-fail:
 	store_close(s);
-	return NULL;
-}
-
-static bool same_place(const char *a, const char *b)
-{
-	struct stat x, y;
-
-	return stat(a, &x) == 0 && stat(b, &y) == 0 && x.st_dev == y.st_dev && x.st_ino == y.st_ino;
-}
-
-int store_distinct(const char *const *paths, size_t count, struct err *err)
-{
-	size_t i, j;
-
-	for (i = 1; i < count; i++)
-		for (j = 0; j < i; j++)
-			if (same_place(paths[i], paths[j]))
-				return err_set(err, ERR_USAGE, "%s and %s are the same store",
-					paths[j], paths[i]);
+	s->mode = mode;
+	if (s->kind->open(s, mode, err) != 0)
+		return -1;
+	s->open = true;
 	return 0;
+}
+
+bool store_is_open(const struct store *s)
+{
+	return s->open;
 }
 
 void store_close(struct store *s)
 {
-	if (s == NULL)
+	if (!s->open)
 		return;
-	db_close(s->db);
-	store_quotas_drop(s);
-	buf_fini(&s->cut);
-	store_volume_close(&s->current);
-	if (s->volumes >= 0)
-		close(s->volumes);
-	if (s->dir >= 0)
-		close(s->dir);
-	if (s->lock_fd >= 0)
-		close(s->lock_fd); /* and with it the lock */
-	seal_wipe(s->secret, sizeof s->secret);
-	pthread_mutex_destroy(&s->writer);
-	pthread_mutex_destroy(&s->lock);
-	free(s->pending);
-	free(s->slots);
-	free(s->block);
-	free(s->domains);
-	store_marks_fini(&s->read);
-	free(s->path);
-	free(s);
+	s->kind->close(s);
+	s->open = s->begun = false;
+	s->record = NULL;
 }
 
-const char *store_path(const struct store *s)
+void store_free(struct store *s)
 {
-	return s->path;
+	if (s == NULL)
+		return;
+	store_close(s);
+	free(s->name);
+	s->kind->free(s);
+}
+
+const char *store_name(const struct store *s)
+{
+	return s->name;
 }
 
 const uint8_t *store_uid(const struct store *s)
 {
+	assert(s->open);
 	return s->uid;
 }
 
 const uint8_t *store_public(const struct store *s)
 {
+	assert(s->open);
 	return s->public;
+}
+
+int store_lock_order(const struct store *a, const struct store *b)
+{
+	struct stat x = {0}, y = {0};
+
+	/* One that does not exist is not locked either. */
+	if (stat(a->name, &x) != 0 || stat(b->name, &y) != 0)
+		return strcmp(a->name, b->name);
+	if (x.st_dev != y.st_dev)
+		return x.st_dev < y.st_dev ? -1 : 1;
+	return (x.st_ino > y.st_ino) - (x.st_ino < y.st_ino);
+}
+
+const char *store_directory(const struct store *s)
+{
+	return s->name;
+}
+
+int store_about(struct store *s, struct store_about *about, struct err *err)
+{
+	assert(s->open);
+	return s->kind->about(s, about, err);
+}
+
+/* --- writing -------------------------------------------------------------- */
+
+int store_begin(struct store *s, const struct store_run *run, bool *has_base, struct err *err)
+{
+	assert(s->open && s->mode == STORE_WRITE && s->record == NULL);
+	if (s->kind->begin(s, run, has_base, err) != 0)
+		return -1;
+	s->run = *run;
+	s->begun = true;
+	return 0;
+}
+
+int store_have(struct store *s, const uint8_t *ids, size_t count, enum store_answer *answers,
+	struct err *err)
+{
+	assert(s->begun && count <= STORE_HAVE_MAX);
+	return s->kind->have(s, ids, count, answers, err);
+}
+
+int store_put(struct store *s, struct store_parcel *parcel, int64_t wait_ms, struct err *err)
+{
+	assert(s->begun);
+	return s->kind->put(s, parcel, wait_ms, err);
+}
+
+int store_settle(struct store *s, uint64_t *stored, struct err *err)
+{
+	assert(s->begun);
+	return s->kind->settle(s, stored, err);
+}
+
+int store_commit_start(
+	struct store *s, const uint8_t *record, size_t len, int64_t time, struct err *err)
+{
+	assert(s->begun && s->record == NULL);
+	if (s->kind->commit_start(s, record, len, time, err) != 0)
+		return -1;
+	s->record = record;
+	s->record_len = len;
+	return 0;
+}
+
+int store_commit_wait(struct store *s, int64_t wait_ms, struct store_receipt *receipt,
+	struct buf *missing, struct err *err)
+{
+	struct store_dump dump;
+	int ret;
+
+	assert(s->record != NULL);
+	ret = s->kind->commit_wait(s, wait_ms, receipt, missing, err);
+	if (ret == STORE_PENDING)
+		return ret;
+	if (ret == STORE_COMMITTED && (store_dump_get(&dump, s->record, s->record_len, err) != 0 ||
+					      store_receipt_check(receipt, s->uid, s->public, &dump,
+						      s->record, s->record_len, err) != 0))
+		ret = -1;
+	s->record = NULL;
+	return ret;
+}
+
+int store_commit(struct store *s, const uint8_t *record, size_t len, int64_t time,
+	struct store_receipt *receipt, struct buf *missing, struct err *err)
+{
+	int ret;
+
+	if (store_commit_start(s, record, len, time, err) != 0)
+		return -1;
+	ret = store_commit_wait(s, s->access.patience_ms, receipt, missing, err);
+	if (ret == STORE_PENDING)
+		return err_set(err, ERR_TIMEOUT, "it did not acknowledge in time");
+	return ret;
+}
+
+/* --- reading, and what operators do ---------------------------------------- */
+
+int store_dumps(struct store *s, const struct store_filter *filter, store_each_dump *each,
+	void *ctx, struct err *err)
+{
+	assert(s->open);
+	return s->kind->dumps(s, filter, each, ctx, err);
+}
+
+int store_hold(struct store *s, const uint8_t *dump, struct buf *record, struct store_entry *entry,
+	struct err *err)
+{
+	assert(s->open && (record != NULL || entry == NULL));
+	return s->kind->hold(s, dump, record, entry, err);
+}
+
+int store_ahead(struct store *s, const uint8_t *domain, const uint8_t *ids, size_t count,
+	struct buf *lacks, struct err *err)
+{
+	assert(s->open);
+	return s->kind->ahead(s, domain, ids, count, lacks, err);
+}
+
+int store_get(
+	struct store *s, const uint8_t *domain, const uint8_t *id, struct buf *out, struct err *err)
+{
+	assert(s->open);
+	return s->kind->get(s, domain, id, out, err);
+}
+
+int store_delete(struct store *s, const uint8_t *dump, struct err *err)
+{
+	assert(s->open && s->mode == STORE_WRITE);
+	return s->kind->delete (s, dump, err);
+}
+
+int store_lock(struct store *s, const uint8_t *dump, int64_t until, struct err *err)
+{
+	assert(s->open && s->mode == STORE_WRITE);
+	return s->kind->lock(s, dump, until, err);
+}
+
+int store_check(struct store *s, enum store_check what, store_problem *problem, void *ctx,
+	struct store_checked *result, struct err *err)
+{
+	assert(s->open);
+	return s->kind->check(s, what, problem, ctx, result, err);
 }

@@ -1,20 +1,22 @@
 /*
- * A store in a directory: chunks and dumps, kept in volumes, found by an
- * index. See cmd/store/LAYOUT.md. The same engine serves `fdump backup -s DIR`
- * in-process and, later, a service.
+ * The contract: a store as everything above it sees one, whether a directory or a service. Who
+ * backs up, restores, lists or deletes knows this header and no engine.
  *
- *   store_make -> store_open -> have, put, commit, get ... -> store_close
+ *   store_new -> store_open -> write: store_begin -> store_have, store_put ... -> store_commit
+ *                              read:  store_dumps, store_hold, store_ahead, store_get
+ *             -> store_close -> store_free
  *
- * One process at a time writes (a lock with a time-out), any number read; gc waits for those
- * who do, so that nothing that they see goes away. Scrub goes on beside all of them.
- * Thread-safe: all functions on one struct store may be called from any
- * thread; puts are taken one at a time.
+ * A STORE text that contains a `/`, or is `.`, is a directory; any other is the name of a service,
+ * NAME[:PORT].
  *
- * Durability: a put is not yet durable; store_commit answers, with a receipt,
- * only when volumes (data, then directory) and then index are on disk.
- * store_flush does the same for chunks alone. A write to the index
- * or an fsync that failed is never tried again: from then on every write to this struct fails, and
- * the store must be opened anew.
+ * All calls block, and each ends: within the access's patience, if the store makes no progress.
+ * Any thread may call but the one of an event loop; of a store that was begun, one thread at a time
+ * puts and commits, while others may ask with store_have.
+ *
+ * Unless said otherwise a call returns 0, or -1 with err set. ERR_BUSY: others use the store, try
+ * again later. ERR_NOSPACE: no space, or the agent's quota. ERR_DENIED: the store refuses who
+ * asks. ERR_DAMAGE: what was asked for is there, but damaged. ERR_TIMEOUT, ERR_CLOSED: it can't be
+ * reached any more. After an error of store_put or store_commit the store must be opened again.
  */
 #ifndef FDUMP_CMD_STORE_STORE_H
 #define FDUMP_CMD_STORE_STORE_H
@@ -24,105 +26,126 @@
 #include <stdint.h>
 
 #include "cmd/store/dump.h"
-#include "cmd/store/record.h"
-#include "lib/seal.h"
+#include "cmd/store/receipt.h"
 
 struct buf;
 struct err;
 struct store;
+struct store_net;
+struct store_parcel;
+struct store_proof;
 
-#define STORE_UID_LEN  16 /* a store's own random id */
-#define STORE_LOCK_SEC 30 /* how long others are waited for, if store_set_wait says nothing */
-
-/* Makes a store in a directory that is not there or empty. reserve: bytes of
- * the file system that stay free. Returns 0, or -1 with err set, ERR_EXISTS. */
-int store_make(const char *path, uint64_t reserve, struct err *err);
+#define STORES_MAX        16 /* -s in one command; a set of them fits 32 bits */
+#define STORE_LOCK_SEC    30
+#define STORE_PATIENCE_MS 600000
+#define STORE_HAVE_MAX    500    /* ids in one question */
+#define STORE_MISSING_MAX 65536u /* ids that a commit names as missing */
 
 enum store_mode {
 	STORE_READ,
-	STORE_WRITE,
-	STORE_TEND, /* for store_scrub: beside a writer, and gc does not wait for it */
+	STORE_WRITE, /* also to delete and to lock */
 };
 
-/* How long stores that this process opens from now on wait for others, at most: to write for who
- * writes, gc for who reads, a rebuild for who scrubs, and the other way round. After a second of it
- * `waits` is told, in words, for whom; or NULL. */
+/* Called after a second of waiting for others, with words that say for whom. */
 typedef void store_waits(void *ctx, const char *text);
-void store_set_wait(int64_t sec, store_waits *waits, void *ctx);
 
-/* NULL with err set: ERR_NOTFOUND (no store), ERR_BUSY (STORE_WRITE: another writes; STORE_TEND:
- * the index is being rebuilt; any: this process has it open), ERR_UNSUPPORTED, ERR_DAMAGE (the
- * index is lost or damaged: `fdump store rebuild`). */
-struct store *store_open(const char *path, enum store_mode mode, struct err *err);
-/* What was put and not flushed is given up, unless it was flushed before. */
+/* How stores are accessed: the same for all of a command. */
+struct store_access {
+	int64_t wait_sec;    /* for the locks of a directory */
+	int64_t patience_ms; /* without progress, then a store is given up */
+	store_waits *waits;  /* or NULL */
+	void *ctx;
+	const struct store_net *net; /* how services are reached; NULL: they can't be */
+};
+
+/* --- life ----------------------------------------------------------------- */
+
+/* Looks at the text only. The access is copied. NULL with err set: ERR_USAGE. */
+struct store *store_new(const char *text, const struct store_access *access, struct err *err);
+/* Opens it, also again after an error. ERR_NOTFOUND: there is no store; ERR_CONFIG. */
+int store_open(struct store *store, enum store_mode mode, struct err *err);
+bool store_is_open(const struct store *store);
+/* What was put and not committed may be given up. A store that still works on something after
+ * its patience is abandoned: its memory stays. */
 void store_close(struct store *store);
+/* Closes. NULL does nothing. */
+void store_free(struct store *store);
 
-/* Stores that are to be opened together are not one, by whatever names. Returns 0, or -1 with err
- * set: ERR_USAGE. */
-int store_distinct(const char *const *paths, size_t count, struct err *err);
-
-const char *store_path(const struct store *store);
-/* Its id and the public half of the key that signs its receipts. */
+/* As it was given; borrowed. */
+const char *store_name(const struct store *store);
+/* Of an open store: its random id, and the public half of the key that signs its receipts. Two
+ * texts whose uids are equal are the same store. */
 const uint8_t *store_uid(const struct store *store);
 const uint8_t *store_public(const struct store *store);
+/* For who opens several: below 0 if a's locks must be taken before b's, so that two commands that
+ * name the same stores in another order don't wait for each other. 0: the same directory. */
+int store_lock_order(const struct store *a, const struct store *b);
+/* The directory, or NULL: it is a service. Borrowed. */
+const char *store_directory(const struct store *store);
 
-/* For each of count ids (STORE_ID_LEN bytes each) sets has[i] to whether this
- * domain has it, whole as far as is known. Returns 0, or -1 with err set. */
-int store_have(struct store *store, const uint8_t *domain, const uint8_t *ids, size_t count,
-	bool *has, struct err *err);
+struct store_about {
+	int64_t time;           /* the store's clock */
+	uint64_t free, reserve; /* bytes of its file system */
+};
+int store_about(struct store *store, struct store_about *about, struct err *err);
 
-/* Adds a record to a domain. An open one's content is held against its id. agent: who does, whose
- * quota holds. Returns 0; 1: it was there already; -1 with err set: ERR_FORMAT,
- * ERR_DAMAGE (not what its id says), ERR_NOSPACE. */
-int store_put(struct store *store, const char *agent, const uint8_t *domain, const uint8_t *record,
-	size_t len, struct err *err);
+/* --- writing -------------------------------------------------------------- */
 
-/* Makes durable what was put. Returns 0, or -1 with err set. */
-int store_flush(struct store *store, struct err *err);
+struct store_run {
+	const char *agent, *name;
+	const uint8_t *domain; /* STORE_DOMAIN_LEN */
+	const uint8_t *base;   /* the dump whose entries may be carried over; NULL: none */
+	/* Proves to a service that this run is of the domain (cmd/store/proof.h); NULL: it can't.
+	 */
+	int (*prove)(void *ctx, const struct store_proof *proof, uint8_t public[SEAL_SIGN_LEN],
+		uint8_t signature[SEAL_SIG_LEN], struct err *err);
+	void *ctx;
+};
+/* Begins a run, also after another one; its strings and ids must stay until the store is closed.
+ * Pins the domain and the base dump. *has_base: it is there and its record can be read. */
+int store_begin(struct store *store, const struct store_run *run, bool *has_base, struct err *err);
 
-/* Reads a record into `out` (cleared first) and checks the block's check and the id, not the
- * content. Returns 0, 1 if this domain has none, -1 with err set: ERR_DAMAGE. */
-int store_get(struct store *store, const uint8_t *domain, const uint8_t *id, struct buf *out,
+enum store_answer {
+	STORE_LACKS,
+	STORE_HAS,
+	STORE_UNKNOWN, /* put it and be told: nothing is sent that is there */
+};
+/* Of count ids (STORE_ID_LEN bytes each, at most STORE_HAVE_MAX). */
+int store_have(struct store *store, const uint8_t *ids, size_t count, enum store_answer *answers,
 	struct err *err);
 
-/* From now on it is noted which blocks are read, and are whole: store_scrub that changes nothing
- * does not read those again. 16 to 32 bytes of memory a block. */
-void store_note_reads(struct store *store);
+enum store_taken { STORE_TAKEN = 0, STORE_NO_ROOM = 1 };
+/* Puts a record, of which it takes a reference. It may arrive later: what goes wrong then is the
+ * error of a later call. STORE_NO_ROOM: nothing could be taken within wait_ms; -1. */
+int store_put(struct store *store, struct store_parcel *parcel, int64_t wait_ms, struct err *err);
+/* Waits until all that was put is durable. *stored: bytes that were new, since the store was
+ * opened. */
+int store_settle(struct store *store, uint64_t *stored, struct err *err);
 
-/* Has the operating system fetch records that will be read (count ids) into its cache, in the order
- * in which they lie in the volumes. Ids that the domain lacks are appended to `lacks`. Returns 0,
- * or -1: nothing was fetched. */
-int store_ahead(struct store *store, const uint8_t *domain, const uint8_t *ids, size_t count,
-	struct buf *lacks);
-
-/* A receipt: the store's word that a dump is whole and durable. Signed:
- * "fdump receipt 1" NUL, store, dump, record, time (64 bits, little-endian),
- * agent's name. */
-struct store_receipt {
-	uint8_t store[STORE_UID_LEN];
-	uint8_t dump[STORE_DUMP_ID];
-	uint8_t record[32]; /* SHA-256 of the dump's record */
-	int64_t time;       /* seconds since 1970: the store's clock */
-	uint8_t signature[SEAL_SIG_LEN];
-};
-
-/* Makes a dump visible, if all chunks of its list, and the list's pieces, are
- * there. Durable when it returns 0; the receipt is set. Returns 1 if chunks are
- * missing: their ids are appended to `missing` (STORE_ID_LEN bytes each, at
- * most 65,536 of them); -1 with err set: ERR_EXISTS (the id is taken, or was
- * deleted), ERR_FORMAT, ERR_NOSPACE. */
-int store_commit(struct store *store, const uint8_t *record, size_t len,
+enum store_committed { STORE_COMMITTED = 0, STORE_MISSING = 1, STORE_PENDING = 2 };
+/* Makes a dump visible, if all chunks of its list, and the list's pieces, are there: begins it
+ * behind all that was put. The record must stay until store_commit_wait has answered. time: of the
+ * commit, as another store's receipt has it, or STORE_NOW; one in the future is now. Idempotent:
+ * the same record again gives the same receipt. */
+#define STORE_NOW INT64_MAX
+int store_commit_start(
+	struct store *store, const uint8_t *record, size_t len, int64_t time, struct err *err);
+/* STORE_COMMITTED: durable, and the receipt is set; it was verified. STORE_MISSING: nothing was
+ * changed; ids of missing chunks are appended to `missing`, if that is not NULL. STORE_PENDING:
+ * no answer within wait_ms. -1 with err set: ERR_EXISTS (the id is taken by another record, or was
+ * deleted). */
+int store_commit_wait(struct store *store, int64_t wait_ms, struct store_receipt *receipt,
+	struct buf *missing, struct err *err);
+/* Both, within the patience: never STORE_PENDING. */
+int store_commit(struct store *store, const uint8_t *record, size_t len, int64_t time,
 	struct store_receipt *receipt, struct buf *missing, struct err *err);
 
-/* The same for a dump that was committed at this time in another store, which is then its time
- * here too: it is as old as it was. Later than now is now. */
-int store_commit_again(struct store *store, const uint8_t *record, size_t len, int64_t time,
-	struct store_receipt *receipt, struct buf *missing, struct err *err);
+/* --- reading -------------------------------------------------------------- */
 
 /* A dump that is visible. */
 struct store_entry {
 	struct store_dump dump;
-	const uint8_t *record;
+	const uint8_t *record; /* NULL: it can't be read; of the dump only the id is known */
 	size_t record_len;
 	int64_t committed; /* seconds since 1970: the clock of the store that had it first */
 	int64_t lock;      /* the later of the record's and what LOCK blocks say; 0: none */
@@ -131,49 +154,76 @@ struct store_entry {
 	bool damaged; /* chunks of it are missing, or its record can't be read */
 };
 
-/* Calls `each` for every dump, in the order of the times of their commits. All is borrowed for the
- * call. The callback returns 0; 1 to stop; -1 with err set. Returns 0, or -1. A dump whose record
- * is damaged is told by `each` with record NULL and its id in dump.id. */
-typedef int store_each_dump(void *ctx, const struct store_entry *entry, struct err *err);
-int store_dumps(struct store *store, store_each_dump *each, void *ctx, struct err *err);
-
-/* Returns 0 if there is a dump of this id, and its record can be read; 1 if not; -1 with err set.
- */
-int store_has_dump(struct store *store, const uint8_t *dump, struct err *err);
-
-/* Deletes a dump: it is gone at once, for ever; its space comes back by gc.
- * Returns 0; 1 if there is none; -1 with err set: ERR_DENIED before its lock
- * date; ERR_FAILED while the clock is not believed: it was set by more than a day since the last
- * write, which the time since the machine was started tells, or stands before that write. */
-int store_delete(struct store *store, const uint8_t *dump, struct err *err);
-/* An operator's word that the clock is right now. Returns 0, or -1 with err set. */
-int store_trust_clock(struct store *store, struct err *err);
-
-/* Sets a dump's lock date later; never earlier. Returns 0; 1: there is none;
+/* Zeroed: all dumps. */
+struct store_filter {
+	const char *agent, *name; /* NULL: any */
+	bool newest;              /* of each agent and name, that whose record can be read */
+	uint64_t after;           /* only commits after this one (seq) */
+};
+/* Calls `each` for the dumps that pass, in the order of the times of their commits; with
+ * `newest` the newest comes first. All is borrowed for the call. The callback returns 0; 1 to stop;
  * -1 with err set. */
+typedef int store_each_dump(void *ctx, const struct store_entry *entry, struct err *err);
+int store_dumps(struct store *store, const struct store_filter *filter, store_each_dump *each,
+	void *ctx, struct err *err);
+
+/* Pins a dump for reading until the store is closed, and reads its record into `record` and
+ * `entry`, which borrows from it; each may be NULL, but not the first alone. Returns 0; 1: there is
+ * no such dump, or it is damaged. */
+int store_hold(struct store *store, const uint8_t *dump, struct buf *record,
+	struct store_entry *entry, struct err *err);
+
+/* Tells that count ids will be read soon; ids that the domain lacks are appended to `lacks`. */
+int store_ahead(struct store *store, const uint8_t *domain, const uint8_t *ids, size_t count,
+	struct buf *lacks, struct err *err);
+/* Reads a record into `out` (cleared first); its block's check and its id are checked, not the
+ * content. Returns 0; 1: this domain has none. */
+int store_get(struct store *store, const uint8_t *domain, const uint8_t *id, struct buf *out,
+	struct err *err);
+
+/* --- operators ------------------------------------------------------------ */
+
+/* Deletes a dump for ever; its space comes back by gc. Returns 0; 1: there is none; -1: ERR_DENIED
+ * before its lock date; ERR_FAILED while the store doubts its clock. */
+int store_delete(struct store *store, const uint8_t *dump, struct err *err);
+/* Sets a dump's lock date later; never earlier. Returns 0; 1: there is none. */
 int store_lock(struct store *store, const uint8_t *dump, int64_t until, struct err *err);
 
-/* An agent may use so many bytes: of the chunks of all domains that it has dumps in, or puts into,
- * also if other agents share them, and if they wait for gc. Held at put and commit, in whoever
- * opens the store from now on. bytes: STORE_QUOTA_NONE lifts it. The store is opened to write.
- * agent: lib/name.h. Returns 0, or -1 with err set. */
-#define STORE_QUOTA_NONE UINT64_MAX
-int store_quota_set(struct store *store, const char *agent, uint64_t bytes, struct err *err);
+/* What a check met, in words. dump: the one that is concerned, of which the id is known, and the
+ * rest if its record is not NULL; NULL: none is. All is borrowed. */
+typedef void store_problem(void *ctx, const struct store_entry *dump, const char *what);
 
-struct store_use {
-	const char *agent;
-	uint64_t dumps, used, quota; /* quota: STORE_QUOTA_NONE, or bytes */
+struct store_checked {
+	uint64_t blocks, bytes, chunks, dumps;
+	uint64_t damaged;    /* blocks that are needed, and ranges where such were */
+	uint64_t stale;      /* the same, but not needed any more: gc drops them in time */
+	uint64_t missing;    /* chunks that the index has and the volumes have not */
+	uint64_t incomplete; /* dumps */
+	uint64_t lost; /* volumes that a rebuild finds missing or cut, as far as can be told */
+	uint64_t left; /* volumes that a scrub did not come to */
+	bool stopped;  /* a scrub, before it had looked at all dumps */
 };
-/* Calls `each` for every agent that has dumps or a quota. Returns 0, what `each` returned if that
- * is not 0, or -1 with err set. */
-typedef int store_each_use(void *ctx, const struct store_use *use, struct err *err);
-int store_uses(struct store *store, store_each_use *each, void *ctx, struct err *err);
 
-struct store_stat {
-	uint64_t volumes, bytes; /* of volumes */
-	uint64_t chunks, dumps, deleted, damaged;
-	uint64_t raw; /* bytes of the chunks' contents */
+enum store_check {
+	STORE_CHECK_NOTE,   /* only: blocks that are read from now on need not be read by BLOCKS */
+	STORE_CHECK_BLOCKS, /* reads every block, and compares every dump with the chunks there are
+			     */
+	STORE_CHECK_LISTS, /* compares every dump with the chunks there are; of a store that is open
+			      to write, lost volumes leave the index if none is incomplete */
 };
-int store_stat(struct store *store, struct store_stat *stat, struct err *err);
+/* Returns 0; 1: not from here, a service checks its store by itself; -1 with err set. */
+int store_check(struct store *store, enum store_check what, store_problem *problem, void *ctx,
+	struct store_checked *result, struct err *err);
+
+/* Copies to `to`, which is open to write, all dumps of `from` that it lacks or whose records it
+ * can't read, and did not delete, and all chunks of its dumps that it lacks or has damaged. dump:
+ * only this one; NULL: all, and then a check of LISTS. Needs no key. */
+struct store_replicated {
+	uint64_t dumps, chunks, bytes;
+	uint64_t failed;     /* dumps that `from` has not whole either */
+	uint64_t incomplete; /* dumps of `to`, after that */
+};
+int store_replicate(struct store *from, struct store *to, const uint8_t *dump,
+	store_problem *problem, void *ctx, struct store_replicated *result, struct err *err);
 
 #endif

@@ -23,11 +23,26 @@
 #define STATFS_STEP (16u << 20)
 #define CLOCK_JUMP  86400 /* seconds */
 
-static const char receipt_label[] = "fdump receipt 1";
-
 /* --- space --------------------------------------------------------------- */
 
-static int check_space(struct store *s, size_t len, struct err *err)
+bool engine_failed(struct engine *s)
+{
+	return atomic_load(&s->failed);
+}
+
+int engine_about(struct engine *s, struct store_about *about, struct err *err)
+{
+	struct statvfs vfs;
+
+	if (fstatvfs(s->volumes, &vfs) != 0)
+		return err_errno(err, errno, "%s", s->path);
+	about->time = engine_now();
+	about->free = (uint64_t)vfs.f_bavail * vfs.f_frsize;
+	about->reserve = s->reserve;
+	return 0;
+}
+
+static int check_space(struct engine *s, size_t len, struct err *err)
 {
 	struct statvfs vfs;
 	uint64_t free;
@@ -51,7 +66,7 @@ static int check_space(struct store *s, size_t len, struct err *err)
 
 /* After a sync that failed what was written may be in memory only, and another sync says nothing
  * of it: it must not be there for who opens the store next. */
-static void cut_back(struct store *s)
+static void cut_back(struct engine *s)
 {
 	struct store_volume_row row;
 	struct db_txn *txn;
@@ -64,7 +79,7 @@ static void cut_back(struct store *s)
 	db_abort(txn);
 }
 
-static int sync_current(struct store *s, struct err *err)
+static int sync_current(struct engine *s, struct err *err)
 {
 	if (s->current.fd < 0)
 		return 0;
@@ -79,7 +94,7 @@ static int sync_current(struct store *s, struct err *err)
 	return 0;
 }
 
-int store_commit_index(struct store *s, struct db_txn *txn, struct err *err)
+int engine_commit_index(struct engine *s, struct db_txn *txn, struct err *err)
 {
 	if (db_commit(txn, err) == 0)
 		return 0;
@@ -89,7 +104,7 @@ int store_commit_index(struct store *s, struct db_txn *txn, struct err *err)
 
 /* The index knows a volume before there is its file. */
 static int announce(
-	struct store *s, enum store_volume_state state, uint32_t *number, struct err *err)
+	struct engine *s, enum store_volume_state state, uint32_t *number, struct err *err)
 {
 	struct store_volume_row row = {.state = state};
 	struct store_meta meta = s->meta;
@@ -103,13 +118,13 @@ static int announce(
 		db_abort(txn);
 		return -1;
 	}
-	if (store_commit_index(s, txn, err) != 0)
+	if (engine_commit_index(s, txn, err) != 0)
 		return -1;
 	s->meta.volume = meta.volume;
 	return 0;
 }
 
-int store_new_volume(struct store *s, enum store_volume_state state, uint64_t seq,
+int engine_new_volume(struct engine *s, enum store_volume_state state, uint64_t seq,
 	struct store_volume *volume, struct err *err)
 {
 	uint8_t block[PACK_BLOCK_HEADER + 1 + STORE_UID_LEN];
@@ -130,15 +145,15 @@ int store_new_volume(struct store *s, enum store_volume_state state, uint64_t se
 }
 
 /* A volume that can take one more block. */
-static int have_volume(struct store *s, struct err *err)
+static int have_volume(struct engine *s, struct err *err)
 {
 	struct store_volume volume;
 
 	if (s->current.fd >= 0 && s->current.len < STORE_VOLUME_FULL)
 		return 0;
-	if (store_flush_all(s, err) != 0)
+	if (engine_flush_all(s, err) != 0)
 		return -1;
-	if (store_new_volume(s, STORE_VOLUME_LIVE, s->meta.seq, &volume, err) != 0)
+	if (engine_new_volume(s, STORE_VOLUME_LIVE, s->meta.seq, &volume, err) != 0)
 		return -1;
 	s->meta.seq++;
 	store_volume_close(&s->current);
@@ -147,7 +162,7 @@ static int have_volume(struct store *s, struct err *err)
 	return 0;
 }
 
-int store_append(struct store *s, enum store_block kind, size_t len, struct store_place *place,
+int engine_append(struct engine *s, enum store_block kind, size_t len, struct store_place *place,
 	struct err *err)
 {
 	uint64_t offset;
@@ -170,10 +185,10 @@ int store_append(struct store *s, enum store_block kind, size_t len, struct stor
 
 /* --- chunks -------------------------------------------------------------- */
 
-static void add_pending(struct store *s, const uint8_t *key, const struct store_chunk_row *row)
+static void add_pending(struct engine *s, const uint8_t *key, const struct store_chunk_row *row)
 {
-	size_t mask = 4 * (size_t)STORE_PENDING_MAX - 1, at;
-	struct store_pending *p = &s->pending[s->pending_count];
+	size_t mask = 4 * (size_t)ENGINE_PENDING_MAX - 1, at;
+	struct engine_pending *p = &s->pending[s->pending_count];
 
 	memcpy(p->key, key, STORE_INDEX_KEY);
 	p->row = *row;
@@ -182,21 +197,21 @@ static void add_pending(struct store *s, const uint8_t *key, const struct store_
 	s->slots[at] = (uint32_t)++s->pending_count;
 }
 
-static void drop_pending(struct store *s)
+static void drop_pending(struct engine *s)
 {
 	pthread_mutex_lock(&s->lock);
 	s->pending_count = 0;
-	memset(s->slots, 0, 4 * (size_t)STORE_PENDING_MAX * sizeof *s->slots);
+	memset(s->slots, 0, 4 * (size_t)ENGINE_PENDING_MAX * sizeof *s->slots);
 	pthread_mutex_unlock(&s->lock);
 	s->unflushed = 0;
 }
 
 /* The clock as it is by now, unless it is not to be believed: it was set by more than a day while
- * the machine ran. That stays until store_trust_clock. */
-static void see_clock(struct store *s)
+ * the machine ran. That stays until engine_trust_clock. */
+static void see_clock(struct engine *s)
 {
 	struct store_meta *m = &s->meta;
-	int64_t now = store_now(), uptime, off;
+	int64_t now = engine_now(), uptime, off;
 	uint64_t boot;
 
 	if (m->clock == STORE_CLOCK_DOUBTED)
@@ -213,7 +228,7 @@ static void see_clock(struct store *s)
 }
 
 /* What a transaction says of the volume that is written, and of all. */
-static int put_state(struct store *s, struct db_txn *txn, struct err *err)
+static int put_state(struct engine *s, struct db_txn *txn, struct err *err)
 {
 	struct store_volume_row row = {.state = STORE_VOLUME_LIVE};
 
@@ -228,7 +243,7 @@ static int put_state(struct store *s, struct db_txn *txn, struct err *err)
 	return store_meta_put(txn, &s->meta, err);
 }
 
-static int put_pending(struct store *s, struct db_txn *txn, struct err *err)
+static int put_pending(struct engine *s, struct db_txn *txn, struct err *err)
 {
 	size_t i;
 
@@ -238,7 +253,7 @@ static int put_pending(struct store *s, struct db_txn *txn, struct err *err)
 	return 0;
 }
 
-int store_flush_all(struct store *s, struct err *err)
+int engine_flush_all(struct engine *s, struct err *err)
 {
 	struct db_txn *txn;
 
@@ -255,29 +270,29 @@ int store_flush_all(struct store *s, struct err *err)
 		s->failed = true;
 		return -1;
 	}
-	if (store_commit_index(s, txn, err) != 0)
+	if (engine_commit_index(s, txn, err) != 0)
 		return -1;
 	drop_pending(s);
 	return 0;
 }
 
-int store_flush(struct store *s, struct err *err)
+int engine_flush(struct engine *s, struct err *err)
 {
 	int got;
 
 	pthread_mutex_lock(&s->writer);
-	got = store_flush_all(s, err);
+	got = engine_flush_all(s, err);
 	pthread_mutex_unlock(&s->writer);
 	return got;
 }
 
 /* The number of a domain; a new one is durable before anything of it is. */
-static int need_domain(struct store *s, const uint8_t *domain, uint32_t *number, struct err *err)
+static int need_domain(struct engine *s, const uint8_t *domain, uint32_t *number, struct err *err)
 {
 	struct store_meta meta = s->meta;
 	struct db_txn *txn;
 	void *grown;
-	int got = store_domain_number(s, domain, number, err);
+	int got = engine_domain_number(s, domain, number, err);
 
 	if (got < 0)
 		return -1;
@@ -289,7 +304,7 @@ static int need_domain(struct store *s, const uint8_t *domain, uint32_t *number,
 			db_abort(txn);
 			return -1;
 		}
-		if (store_commit_index(s, txn, err) != 0)
+		if (engine_commit_index(s, txn, err) != 0)
 			return -1;
 		s->meta.domain = meta.domain;
 	}
@@ -308,7 +323,7 @@ static int need_domain(struct store *s, const uint8_t *domain, uint32_t *number,
 	return 0;
 }
 
-static int put_new(struct store *s, const uint8_t *domain, const uint8_t *key,
+static int put_new(struct engine *s, const uint8_t *domain, const uint8_t *key,
 	const struct store_record *record, size_t len, struct err *err)
 {
 	struct store_chunk_row row = {.raw_len = record->raw_len};
@@ -316,18 +331,18 @@ static int put_new(struct store *s, const uint8_t *domain, const uint8_t *key,
 
 	memcpy(to, domain, STORE_DOMAIN_LEN);
 	memcpy(to + STORE_DOMAIN_LEN, record->head, len);
-	if (store_append(s, STORE_BLOCK_CHUNK, STORE_DOMAIN_LEN + len, &row.place, err) != 0)
+	if (engine_append(s, STORE_BLOCK_CHUNK, STORE_DOMAIN_LEN + len, &row.place, err) != 0)
 		return -1;
 	pthread_mutex_lock(&s->lock);
 	add_pending(s, key, &row);
 	pthread_mutex_unlock(&s->lock);
 	s->unflushed += len;
-	if (s->pending_count == STORE_PENDING_MAX || s->unflushed >= FLUSH_BYTES)
-		return store_flush_all(s, err);
+	if (s->pending_count == ENGINE_PENDING_MAX || s->unflushed >= FLUSH_BYTES)
+		return engine_flush_all(s, err);
 	return 0;
 }
 
-static int put_locked(struct store *s, const char *agent, const uint8_t *domain,
+static int put_locked(struct engine *s, const char *agent, const uint8_t *domain,
 	const struct store_record *record, size_t len, struct err *err)
 {
 	uint8_t key[STORE_INDEX_KEY];
@@ -339,11 +354,11 @@ static int put_locked(struct store *s, const char *agent, const uint8_t *domain,
 	if (need_domain(s, domain, &number, err) != 0 || db_begin(s->db, false, &txn, err) != 0)
 		return -1;
 	store_chunk_key(number, record->id, key);
-	got = store_find(s, txn, key, &row, err);
+	got = engine_find(s, txn, key, &row, err);
 	db_abort(txn);
 	if (got < 0 || (got == 0 && !row.damaged))
 		return got < 0 ? -1 : 1;
-	if (store_quota_take(s, agent, strlen(agent), number, STORE_DOMAIN_LEN + len, err) != 0)
+	if (engine_quota_take(s, agent, strlen(agent), number, STORE_DOMAIN_LEN + len, err) != 0)
 		return -1;
 	return put_new(s, domain, key, record, len, err);
 }
@@ -356,12 +371,12 @@ static int check_open(const struct store_record *record, struct err *err)
 	if (record->wrap_count > 0)
 		return 0;
 	buf_init(&content, STORE_CONTENT_MAX);
-	got = store_open_content(record, &content, err);
+	got = store_record_content(record, &content, err);
 	buf_fini(&content);
 	return got;
 }
 
-int store_put(struct store *s, const char *agent, const uint8_t *domain, const uint8_t *bytes,
+int engine_put(struct engine *s, const char *agent, const uint8_t *domain, const uint8_t *bytes,
 	size_t len, struct err *err)
 {
 	struct store_record record;
@@ -377,80 +392,50 @@ int store_put(struct store *s, const char *agent, const uint8_t *domain, const u
 
 /* --- dumps --------------------------------------------------------------- */
 
-static int sign(
-	struct store *s, const struct store_dump *dump, struct store_receipt *r, struct err *err)
-{
-	uint8_t text[sizeof receipt_label + STORE_UID_LEN + STORE_DUMP_ID + 32 + 8 +
-		     STORE_NAME_MAX];
-	uint8_t *at = text;
-
-	memcpy(at, receipt_label, sizeof receipt_label);
-	at += sizeof receipt_label;
-	memcpy(at, s->uid, STORE_UID_LEN);
-	at += STORE_UID_LEN;
-	memcpy(at, dump->id, STORE_DUMP_ID);
-	at += STORE_DUMP_ID;
-	memcpy(at, r->record, 32);
-	at += 32;
-	le_put64(at, (uint64_t)r->time);
-	at += 8;
-	memcpy(at, dump->agent, dump->agent_len);
-	at += dump->agent_len;
-	return seal_sign(s->secret, text, (size_t)(at - text), r->signature, err);
-}
-
-/* time: of the commit that this one repeats. */
-static int make_receipt(struct store *s, const struct store_dump *dump, const uint8_t *record,
-	size_t len, int64_t time, struct store_receipt *r, struct err *err)
-{
-	int64_t now = store_now();
-
-	*r = (struct store_receipt){.time = time < now ? time : now};
-	memcpy(r->store, s->uid, sizeof r->store);
-	memcpy(r->dump, dump->id, sizeof r->dump);
-	hash_sha256(record, len, r->record);
-	return sign(s, dump, r, err);
-}
-
 /* Whether a dump's id was never used here, or was, by a dump whose record is lost: that comes
- * again. */
-static int check_new(struct store *s, struct db_txn *txn, const uint8_t *id, struct err *err)
+ * again. Returns 0; 1: this very dump is there, and the receipt is set; -1 with err set. */
+static int check_new(struct engine *s, struct db_txn *txn, const struct store_dump *dump,
+	const uint8_t *record, size_t len, struct store_receipt *receipt, struct err *err)
 {
 	struct store_dump_row row;
 	int64_t time;
-	int got = store_dump_row_get(txn, id, &row, err);
+	int got = store_dump_row_get(txn, dump->id, &row, err);
 
-	if (got == 0 && !store_has_record(s, id, &row))
-		return 0;
-	if (got == 0)
-		return err_set(err, ERR_EXISTS, "there is a dump of this id");
-	if (got < 0 || (got = store_time_get(txn, STORE_DELETED, id, &time, err)) < 0)
+	if (got == 0) {
+		got = engine_same_record(s, dump->id, &row, record, len, receipt);
+		return got < 0 ? err_set(err, ERR_EXISTS, "there is another dump of this id") : got;
+	}
+	if (got < 0 || (got = store_time_get(txn, STORE_DELETED, dump->id, &time, err)) < 0)
 		return -1;
 	return got == 1 ? 0 : err_set(err, ERR_EXISTS, "a dump of this id was deleted");
 }
 
-/* Within the transaction that makes it visible. Returns 0, 1 or -1. */
-static int commit_in(struct store *s, struct db_txn *txn, const struct store_dump *dump,
+enum { COMMIT_KNOWN = 2 }; /* it was there already */
+
+/* Within the transaction that makes it visible. Returns as commit_locked. */
+static int commit_in(struct engine *s, struct db_txn *txn, const struct store_dump *dump,
 	const uint8_t *record, size_t len, int64_t time, struct store_receipt *receipt,
 	struct buf *missing, struct err *err)
 {
 	struct store_dump_row row = {.seq = 0};
 	uint8_t *to = s->block + PACK_BLOCK_HEADER;
-	int got;
+	int64_t now = engine_now();
+	int got = check_new(s, txn, dump, record, len, receipt, err);
 
-	if (check_new(s, txn, dump->id, err) != 0)
-		return -1;
-	got = store_whole(s, txn, dump, missing, err);
+	if (got != 0)
+		return got < 0 ? -1 : COMMIT_KNOWN;
+	got = engine_whole(s, txn, dump, missing, err);
 	if (got != 0)
 		return got;
-	if (make_receipt(s, dump, record, len, time, receipt, err) != 0)
+	if (store_receipt_make(receipt, s->uid, s->secret, dump, record, len,
+		    time < now ? time : now, err) != 0)
 		return -1;
 	row.seq = s->meta.seq;
 	row.committed = receipt->time;
 	le_put64(to, (uint64_t)receipt->time);
 	memcpy(to + 8, receipt->signature, sizeof receipt->signature);
 	memcpy(to + STORE_DUMP_HEAD, record, len);
-	if (store_append(s, STORE_BLOCK_DUMP, STORE_DUMP_HEAD + len, &row.place, err) != 0)
+	if (engine_append(s, STORE_BLOCK_DUMP, STORE_DUMP_HEAD + len, &row.place, err) != 0)
 		return -1;
 	if (sync_current(s, err) == 0 && store_dump_row_put(txn, dump->id, &row, err) == 0 &&
 		put_state(s, txn, err) == 0)
@@ -459,31 +444,32 @@ static int commit_in(struct store *s, struct db_txn *txn, const struct store_dum
 	return -1;
 }
 
-static int commit_locked(struct store *s, const struct store_dump *dump, const uint8_t *record,
+/* Returns 0, 1 (chunks are missing), COMMIT_KNOWN or -1. */
+static int commit_locked(struct engine *s, const struct store_dump *dump, const uint8_t *record,
 	size_t len, int64_t time, struct store_receipt *receipt, struct buf *missing,
 	struct err *err)
 {
 	struct db_txn *txn;
 	uint32_t number;
-	int got = store_domain_number(s, dump->domain, &number, err);
+	int got = engine_domain_number(s, dump->domain, &number, err);
 
 	if (got == 0) /* also of who joins a domain, and puts nothing */
-		got = store_quota_take(s, dump->agent, dump->agent_len, number, 0, err);
+		got = engine_quota_take(s, dump->agent, dump->agent_len, number, 0, err);
 	if (got < 0)
 		return -1;
 	/* The volume that takes the record is made first: it is a transaction
 	 * of its own. */
-	if (store_flush_all(s, err) != 0 || have_volume(s, err) != 0 ||
+	if (engine_flush_all(s, err) != 0 || have_volume(s, err) != 0 ||
 		db_begin(s->db, true, &txn, err) != 0)
 		return -1;
 	got = commit_in(s, txn, dump, record, len, time, receipt, missing, err);
 	if (got == 0)
-		return store_commit_index(s, txn, err);
+		return engine_commit_index(s, txn, err);
 	db_abort(txn);
 	return got;
 }
 
-int store_commit_again(struct store *s, const uint8_t *record, size_t len, int64_t time,
+int engine_commit(struct engine *s, const uint8_t *record, size_t len, int64_t time,
 	struct store_receipt *receipt, struct buf *missing, struct err *err)
 {
 	struct store_dump dump;
@@ -494,18 +480,12 @@ int store_commit_again(struct store *s, const uint8_t *record, size_t len, int64
 	pthread_mutex_lock(&s->writer);
 	got = commit_locked(s, &dump, record, len, time, receipt, missing, err);
 	pthread_mutex_unlock(&s->writer);
-	return got;
-}
-
-int store_commit(struct store *s, const uint8_t *record, size_t len, struct store_receipt *receipt,
-	struct buf *missing, struct err *err)
-{
-	return store_commit_again(s, record, len, INT64_MAX, receipt, missing, err);
+	return got == COMMIT_KNOWN ? 0 : got;
 }
 
 /* The later of the lock dates of record and LOCK blocks. Returns 0, 1: no such dump, -1. */
 static int lock_of(
-	struct store *s, struct db_txn *txn, const uint8_t *id, int64_t *lock, struct err *err)
+	struct engine *s, struct db_txn *txn, const uint8_t *id, int64_t *lock, struct err *err)
 {
 	struct store_dump_row row;
 	struct pack_block block;
@@ -520,7 +500,7 @@ static int lock_of(
 		return -1;
 	buf_init(&payload, PACK_BLOCK_VOLUME_MAX);
 	/* A record that can't be read locks nothing any more: the dump is lost. */
-	if (store_read_place(s, &row.place, &block, &payload, NULL) == 0 &&
+	if (engine_read_place(s, &row.place, &block, &payload, NULL) == 0 &&
 		payload.len > STORE_DUMP_HEAD &&
 		store_dump_get(&dump, payload.data + STORE_DUMP_HEAD, payload.len - STORE_DUMP_HEAD,
 			NULL) == 0 &&
@@ -530,8 +510,8 @@ static int lock_of(
 	return 0;
 }
 
-int store_write_time(
-	struct store *s, enum store_block kind, const uint8_t *id, int64_t time, struct err *err)
+int engine_write_time(
+	struct engine *s, enum store_block kind, const uint8_t *id, int64_t time, struct err *err)
 {
 	uint8_t *to = s->block + PACK_BLOCK_HEADER;
 	struct pack_block block = {
@@ -541,7 +521,7 @@ int store_write_time(
 
 	memcpy(to, id, STORE_DUMP_ID);
 	le_put64(to + STORE_DUMP_ID, (uint64_t)time);
-	if (store_append(s, kind, STORE_DUMP_ID + 8, &place, err) != 0 ||
+	if (engine_append(s, kind, STORE_DUMP_ID + 8, &place, err) != 0 ||
 		sync_current(s, err) != 0 || db_begin(s->db, true, &txn, err) != 0)
 		return -1;
 	block.seq = s->meta.seq - 1;
@@ -551,26 +531,26 @@ int store_write_time(
 		s->failed = true;
 		return -1;
 	}
-	if (store_commit_index(s, txn, err) != 0)
+	if (engine_commit_index(s, txn, err) != 0)
 		return -1;
 	drop_pending(s);
 	return 0;
 }
 
-static int put_meta(struct store *s, struct err *err)
+static int put_meta(struct engine *s, struct err *err)
 {
 	struct db_txn *txn;
 
 	if (db_begin(s->db, true, &txn, err) != 0)
 		return -1;
 	if (store_meta_put(txn, &s->meta, err) == 0)
-		return store_commit_index(s, txn, err);
+		return engine_commit_index(s, txn, err);
 	db_abort(txn);
 	return -1;
 }
 
 /* Whether the clock is right, as far as can be told. Returns 0, or -1 with err set. */
-static int believe_clock(struct store *s, struct err *err)
+static int believe_clock(struct engine *s, struct err *err)
 {
 	bool doubted = s->meta.clock == STORE_CLOCK_DOUBTED;
 
@@ -583,7 +563,7 @@ static int believe_clock(struct store *s, struct err *err)
 			"somebody says that it is right (fdump store trust-clock)",
 			s->path);
 	}
-	if (store_now() < s->meta.clock)
+	if (engine_now() < s->meta.clock)
 		return err_set(err, ERR_FAILED,
 			"%s: the clock stands before the time of the last write: nothing is "
 			"deleted, until it has passed, or somebody says that the clock is right "
@@ -592,12 +572,12 @@ static int believe_clock(struct store *s, struct err *err)
 	return 0;
 }
 
-int store_trust_clock(struct store *s, struct err *err)
+int engine_trust_clock(struct engine *s, struct err *err)
 {
 	int got;
 
 	pthread_mutex_lock(&s->writer);
-	s->meta.clock = store_now();
+	s->meta.clock = engine_now();
 	s->meta.uptime = uptime_get(&s->meta.boot);
 	got = s->failed ? err_set(err, ERR_IO, "%s: an earlier write failed: open it anew", s->path)
 			: put_meta(s, err);
@@ -605,9 +585,9 @@ int store_trust_clock(struct store *s, struct err *err)
 	return got;
 }
 
-static int delete_locked(struct store *s, const uint8_t *id, struct err *err)
+static int delete_locked(struct engine *s, const uint8_t *id, struct err *err)
 {
-	int64_t lock, now = store_now();
+	int64_t lock, now = engine_now();
 	struct db_txn *txn;
 	int got;
 
@@ -622,10 +602,10 @@ static int delete_locked(struct store *s, const uint8_t *id, struct err *err)
 	if (now < lock)
 		return err_set(err, ERR_DENIED, "the dump is locked for %lld more seconds",
 			(long long)(lock - now));
-	return store_write_time(s, STORE_BLOCK_DELETE, id, now, err);
+	return engine_write_time(s, STORE_BLOCK_DELETE, id, now, err);
 }
 
-int store_delete(struct store *s, const uint8_t *dump, struct err *err)
+int engine_delete(struct engine *s, const uint8_t *dump, struct err *err)
 {
 	int got;
 
@@ -635,7 +615,7 @@ int store_delete(struct store *s, const uint8_t *dump, struct err *err)
 	return got;
 }
 
-static int lock_locked(struct store *s, const uint8_t *id, int64_t until, struct err *err)
+static int lock_locked(struct engine *s, const uint8_t *id, int64_t until, struct err *err)
 {
 	struct db_txn *txn;
 	int64_t lock;
@@ -647,10 +627,10 @@ static int lock_locked(struct store *s, const uint8_t *id, int64_t until, struct
 	db_abort(txn);
 	if (got != 0 || lock >= until)
 		return got;
-	return store_write_time(s, STORE_BLOCK_LOCK, id, until, err);
+	return engine_write_time(s, STORE_BLOCK_LOCK, id, until, err);
 }
 
-int store_lock(struct store *s, const uint8_t *dump, int64_t until, struct err *err)
+int engine_lock(struct engine *s, const uint8_t *dump, int64_t until, struct err *err)
 {
 	int got;
 
@@ -663,7 +643,7 @@ int store_lock(struct store *s, const uint8_t *dump, int64_t until, struct err *
 /* --- after a crash ------------------------------------------------------- */
 
 struct tail {
-	struct store *store;
+	struct engine *store;
 	struct db_txn *txn;
 	uint32_t number;
 	uint64_t good; /* end of what was taken */
@@ -684,7 +664,7 @@ static int take_tail(void *ctx, uint64_t offset, const struct pack_block *block,
 	return got;
 }
 
-static int recover_tail(struct store *s, struct db_txn *txn, uint32_t number,
+static int recover_tail(struct engine *s, struct db_txn *txn, uint32_t number,
 	struct store_volume_row *row, struct store_volume *v, struct err *err)
 {
 	struct tail t = {s, txn, number, row->len};
@@ -718,11 +698,11 @@ static int read_id(struct store_volume *v)
 	return 0;
 }
 
-static int recover_volume(struct store *s, struct db_txn *txn, uint32_t number,
+static int recover_volume(struct engine *s, struct db_txn *txn, uint32_t number,
 	struct store_volume_row *row, struct err *err)
 {
 	struct store_volume v = {.fd = -1};
-	struct store_cut cut = {.volume = number};
+	struct engine_cut cut = {.volume = number};
 	struct err why = {0};
 	int got = 0;
 
@@ -752,7 +732,7 @@ static int recover_volume(struct store *s, struct db_txn *txn, uint32_t number,
 	return got;
 }
 
-int store_recover(struct store *s, struct err *err)
+int engine_recover(struct engine *s, struct err *err)
 {
 	struct db_bytes key = {NULL, 0};
 	struct store_volume_row row;

@@ -65,9 +65,10 @@ static struct dump_keys *load_keys(struct ui_options *o, struct err *err)
 
 static int choose(struct ui_dump *d, const char *dump, struct err *err)
 {
-	char host[STORE_NAME_MAX + 1];
+	char agent[NAME_LEN_MAX + 1];
 
-	if (agent_state_host(host, err) != 0 || dump_source_choose(d->source, dump, host, err) != 0)
+	if (agent_state_name(d->o->agent, agent, err) != 0 ||
+		dump_source_choose(d->source, dump, agent, err) != 0)
 		return -1;
 	return dump_source_unlock(d->source, err);
 }
@@ -80,7 +81,10 @@ int ui_dump_open(struct ui_dump *d, struct ui_options *o, const char *dump, stru
 	d->keys = load_keys(o, err);
 	if (d->keys == NULL)
 		return -1;
-	d->source = dump_source_open(o->stores, o->store_count, d->keys, on_behind, d, err);
+	if (ui_stores_new(&d->stores, o->stores, o->store_count, &o->access, err) != 0 ||
+		ui_stores_open(&d->stores, STORE_READ, on_behind, d, err) != 0)
+		return -1;
+	d->source = dump_source_new(d->stores.stores, d->stores.count, d->keys, err);
 	if (d->source == NULL)
 		return -1;
 	return dump != NULL ? choose(d, dump, err) : 0;
@@ -99,7 +103,8 @@ void ui_dump_close(struct ui_dump *d)
 	dump_replay_free(d->replay);
 	if (d->adopts)
 		pack_heirs_fini(&d->heirs);
-	dump_source_close(d->source);
+	dump_source_free(d->source);
+	ui_stores_free(&d->stores);
 	dump_keys_free(d->keys);
 }
 

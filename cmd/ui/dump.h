@@ -14,6 +14,7 @@
 #include "cmd/dump/replay.h"
 #include "cmd/dump/source.h"
 #include "cmd/ui/options.h"
+#include "cmd/ui/stores.h"
 #include "lib/err.h"
 #include "lib/esc.h"
 #include "pack/heirs.h"
@@ -21,6 +22,7 @@
 struct ui_dump {
 	struct ui_options *o;
 	struct dump_keys *keys;
+	struct ui_stores stores;
 	struct dump_source *source;
 	struct store_marks *seen; /* for dump_replay; set before ui_dump_feed; or NULL */
 	bool (*there)(void *ctx, const struct pack_head *head); /* the same; or NULL */

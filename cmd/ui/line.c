@@ -10,6 +10,7 @@
 
 #include "cmd/store/dump.h"
 #include "cmd/ui/json.h"
+#include "cmd/ui/report.h"
 #include "cmd/ui/show.h"
 #include "lib/civil.h"
 #include "lib/err.h"
@@ -265,7 +266,8 @@ static int put_json(
 	failed |= ui_json_name(json, "link", h->link.at, h->link.len);
 	if (t->has_content) {
 		failed |= number(json, "size", t->size);
-		failed |= ui_json_hex(json, "sha256", t->sum, HASH_LEN);
+		failed |=
+			ui_json_hex(json, t->sparse ? "sparse_sha256" : "sha256", t->sum, HASH_LEN);
 	}
 	failed |= ui_json_add(json, "status", json_string(pack_status_name(t->status)));
 	if (t->status != PACK_OK) {
@@ -273,6 +275,19 @@ static int put_json(
 		failed |= ui_json_add(json, "what", json_string(text));
 	}
 	return ui_json_put(json, failed, &line->out, err);
+}
+
+/* A file that has no checksum as sha256sum makes it. */
+static int leave_out(const struct pack_head *head)
+{
+	char name[ESC_MAX(4096)];
+
+	esc_name(name, sizeof name, head->path.at, head->path.len);
+	ui_say(NULL,
+		"%s: left out: a file with more than 1 GiB of holes is kept without the SHA-256 "
+		"of all its bytes",
+		name);
+	return 0;
 }
 
 /* --- a line ------------------------------------------------------------- */
@@ -287,6 +302,8 @@ int ui_line_add(struct ui_line *line, const struct pack_head *head, const struct
 		return put_json(line, head, tail, err);
 	if (line->format == UI_LINE_SUM && (!has_content(head) || !tail->has_content))
 		return 0;
+	if (line->format == UI_LINE_SUM && tail->sparse)
+		return leave_out(head);
 	if (line->format == UI_LINE_VERBOSE)
 		room += ESC_MAX(head->user.len) + ESC_MAX(head->group.len) +
 			ESC_MAX(head->target.len) + ESC_MAX(head->link.len);

@@ -21,7 +21,8 @@ enum ui_line_format {
 	UI_LINE_NAME,    /* the name, escaped */
 	UI_LINE_NUL,     /* the name as it is, and a NUL */
 	UI_LINE_VERBOSE, /* as `tar -tv` has it */
-	UI_LINE_SUM,     /* as `sha256sum` has it; entries with content only */
+	UI_LINE_SUM,     /* as `sha256sum` has it; entries with content only. Those with a sparse
+			  * digest (pack/digest.h) are left out, with a message */
 	UI_LINE_JSON,
 };
 

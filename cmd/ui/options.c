@@ -11,6 +11,7 @@
 #include "lib/err.h"
 #include "lib/lane.h"
 #include "lib/match.h"
+#include "lib/name.h"
 
 #define OWN_MAX 32
 
@@ -25,8 +26,11 @@ enum {
 	OPT_NUMERIC,
 	OPT_NO_RECURSION,
 	OPT_STATE,
+	OPT_AGENT,
 	OPT_COMMAND,
 	OPT_LOCK_WAIT,
+	OPT_CONFIG,
+	OPT_IDENTITY,
 	OPT_HELP
 };
 
@@ -49,7 +53,10 @@ static const struct {
 	{'n', {"numeric-owner", no_argument, NULL, OPT_NUMERIC}},
 	{'r', {"no-recursion", no_argument, NULL, OPT_NO_RECURSION}},
 	{'s', {"store", required_argument, NULL, 's'}},
+	{'s', {"config", required_argument, NULL, OPT_CONFIG}},
+	{'s', {"identity", required_argument, NULL, OPT_IDENTITY}},
 	{'S', {"state", required_argument, NULL, OPT_STATE}},
+	{'a', {"agent", required_argument, NULL, OPT_AGENT}},
 	{'c', {"command", required_argument, NULL, OPT_COMMAND}},
 	{'w', {"lock-wait", required_argument, NULL, OPT_LOCK_WAIT}},
 	{0, {"help", no_argument, NULL, OPT_HELP}},
@@ -91,13 +98,17 @@ static void tell_wait(void *ctx, const char *text)
 		ui_say(NULL, "%s", text);
 }
 
-int ui_options_lock_wait(const char *command, const char *time, const bool *verbose)
+int ui_options_lock_wait(
+	const char *command, const char *time, const bool *verbose, struct store_access *access)
 {
 	int64_t sec = STORE_LOCK_SEC;
 
 	if (time != NULL && ui_duration(time, &sec) != 0)
 		return ui_usage(command, "--lock-wait wants a time as 30s, 10m or 2h");
-	store_set_wait(sec, tell_wait, (void *)(uintptr_t)verbose);
+	*access = (struct store_access){.wait_sec = sec,
+		.patience_ms = STORE_PATIENCE_MS,
+		.waits = tell_wait,
+		.ctx = (void *)(uintptr_t)verbose};
 	return -1;
 }
 
@@ -157,17 +168,28 @@ static int take(struct ui_options *o, int c)
 		o->no_recursion = true;
 		break;
 	case 's':
-		if (o->store_count == UI_STORES_MAX)
-			return ui_usage(o->command, "over %d stores", UI_STORES_MAX);
+		if (o->store_count == STORES_MAX)
+			return ui_usage(o->command, "over %d stores", STORES_MAX);
 		o->stores[o->store_count++] = optarg;
+		break;
+	case OPT_CONFIG:
+		o->config = optarg;
+		break;
+	case OPT_IDENTITY:
+		o->identity = optarg;
 		break;
 	case OPT_STATE:
 		o->state = optarg;
 		break;
+	case OPT_AGENT:
+		if (name_check("--agent", optarg, &err) != 0)
+			return ui_usage(o->command, "%s", err.message);
+		o->agent = optarg;
+		break;
 	case OPT_COMMAND:
 		return add_command(o, optarg);
 	case OPT_LOCK_WAIT:
-		return ui_options_lock_wait(o->command, optarg, &o->verbose);
+		return ui_options_lock_wait(o->command, optarg, &o->verbose, &o->access);
 	case 'h':
 	case OPT_HELP:
 		fputs(o->help, stdout);
@@ -227,6 +249,26 @@ static bool repeats(const struct ui_options *o, int c)
 	       c == OPT_COMMAND;
 }
 
+/* How the services among the stores are reached. Returns as ui_options_parse. */
+static int find_net(struct ui_options *o)
+{
+	struct err err = {0};
+	int ret;
+
+	if (o->as_agent)
+		ret = ui_role_set(&o->role, o->config, o->state, "agent", &err);
+	else
+		ret = ui_role_find(&o->role, o->config, o->state, o->identity, &err);
+	if (ret < 0)
+		return ui_fail(o->command, &err);
+	if (ret > 0 || access(o->role.cert, F_OK) != 0)
+		return -1; /* without an identity none is reached */
+	ui_net_set(&o->net, &o->role);
+	ui_test_times(&o->access.patience_ms);
+	o->access.net = &o->net.net;
+	return -1;
+}
+
 int ui_options_parse(struct ui_options *o, int argc, char **argv)
 {
 	struct option longs[TABLE + OWN_MAX + 1] = {0};
@@ -242,8 +284,8 @@ int ui_options_parse(struct ui_options *o, int argc, char **argv)
 	for (own = o->own; own != NULL && own->name != NULL; own++)
 		add(longs, &count, shorts, own);
 	o->threads = ui_processors();
-	if (strchr(o->shared, 'w') != NULL)
-		ui_options_lock_wait(o->command, NULL, &o->verbose);
+	if (strchr(o->shared, 'w') != NULL || strchr(o->shared, 's') != NULL)
+		ui_options_lock_wait(o->command, NULL, &o->verbose, &o->access);
 	opterr = 0;
 	optind = 1;
 	while (status < 0 && (c = getopt_long(argc, argv, shorts, longs, NULL)) != -1) {
@@ -255,7 +297,7 @@ int ui_options_parse(struct ui_options *o, int argc, char **argv)
 			continue;
 		status = own != NULL && own->name != NULL ? o->take(o->ctx, c) : take(o, c);
 	}
-	return status;
+	return status >= 0 || o->store_count == 0 ? status : find_net(o);
 }
 
 int ui_options_paths(struct ui_options *o, int argc, char **argv)

@@ -10,8 +10,9 @@
  *   T -T, --files-from FILE      0 --null                x --no-xattrs
  *   X -X, --exclude-from FILE,   t --threads N           n --numeric-owner
  *     and --exclude PATTERN      r --no-recursion
- *   s -s, --store STORE          S --state DIR           c --command NAME=PROGRAM
- *   w --lock-wait TIME           (--help: always)
+ *   s -s, --store STORE,         S --state DIR           c --command NAME=PROGRAM
+ *     --config, --identity DIR
+ *   w --lock-wait TIME           a --agent NAME          (--help: always)
  */
 #ifndef FDUMP_CMD_UI_OPTIONS_H
 #define FDUMP_CMD_UI_OPTIONS_H
@@ -20,6 +21,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "cmd/store/store.h"
+#include "cmd/ui/role.h"
 #include "cmd/ui/select.h"
 #include "cmd/ui/unseal.h"
 
@@ -27,7 +30,6 @@
  * short one. */
 #define UI_OPTIONS_OWN 512
 
-#define UI_STORES_MAX   16 /* -s in one command */
 #define UI_COMMANDS_MAX 64 /* --command */
 
 struct ui_options {
@@ -39,9 +41,14 @@ struct ui_options {
 	int (*take)(void *ctx, int c); /* one of its own, with optarg: -1, or the exit status */
 	void *ctx;
 	/* What was given; borrowed from argv. */
-	const char *file, *directory, *files_from, *state;
+	const char *file, *directory, *files_from, *state, *agent;
 	bool has_file, has_directory; /* were given */
-	const char *stores[UI_STORES_MAX];
+	const char *stores[STORES_MAX];
+	struct store_access access; /* how they are accessed: --lock-wait, --identity */
+	const char *config, *identity;
+	bool as_agent; /* set by the command: it dials as this machine's agent */
+	struct ui_role role;
+	struct ui_net net;
 	size_t store_count;
 	char *commands[UI_COMMANDS_MAX + 1]; /* no two of one NAME; ended by NULL */
 	size_t command_count;
@@ -57,7 +64,8 @@ int ui_options_parse(struct ui_options *options, int argc, char **argv);
 
 /* The value of --lock-wait, NULL: the default; verbose: whether it is told also where there is no
  * terminal; kept. Returns -1 to go on, else the exit status. */
-int ui_options_lock_wait(const char *command, const char *time, const bool *verbose);
+int ui_options_lock_wait(
+	const char *command, const char *time, const bool *verbose, struct store_access *access);
 
 /* Whether an option that has a value is given for the second time, for which it then says that it
  * can't be. seen: zero at first; table: at most 64. Returns -1 to go on, else the exit status. */

@@ -244,6 +244,7 @@ static double blob_rate(struct rpc_conn *conn, bool up)
 	struct cbor_out out;
 	struct rpc_request r = {.method = up ? PEER_SINK : PEER_SOURCE,
 		.blob = up,
+		.reply_max = UINT64_MAX,
 		.timeout_ms = 10000,
 		.ops = &ops};
 	double from = now();

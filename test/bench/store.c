@@ -14,11 +14,13 @@
 #include <unistd.h>
 
 #include "cmd/store/index.h"
-#include "cmd/store/store.h"
+#include "cmd/store/engine.h"
 #include "lib/db.h"
 #include "lib/err.h"
 #include "lib/hash.h"
 #include "lib/le.h"
+
+static const struct engine_wait no_wait = {.sec = STORE_LOCK_SEC};
 
 #define LOOKUPS 1000000u
 #define ROUNDS  5
@@ -151,7 +153,7 @@ static double plain(const char *dir, const uint8_t *bytes, unsigned mib)
 }
 
 /* Seconds, for as much as sealed records. */
-static double puts_of(struct store *s, const uint8_t *bytes, unsigned mib, unsigned round)
+static double puts_of(struct engine *s, const uint8_t *bytes, unsigned mib, unsigned round)
 {
 	static uint8_t record[STORE_RECORD_MAX];
 	static const uint8_t domain[STORE_DOMAIN_LEN] = "bench", wrap[STORE_WRAP_LEN];
@@ -169,9 +171,9 @@ static double puts_of(struct store *s, const uint8_t *bytes, unsigned mib, unsig
 		le_put32(id + 4, i);
 		head = store_record_put(&r, record);
 		memcpy(record + head, bytes + i, MIB + 16);
-		must(store_put(s, "bench", domain, record, head + MIB + 16, &err) == 0);
+		must(engine_put(s, "bench", domain, record, head + MIB + 16, &err) == 0);
 	}
-	must(store_flush(s, &err) == 0);
+	must(engine_flush(s, &err) == 0);
 	return now() - before;
 }
 
@@ -179,14 +181,14 @@ static void bench_put(const char *dir, unsigned mib)
 {
 	double ratio[ROUNDS], a, b;
 	char path[4200];
-	struct store *s;
+	struct engine *s;
 	uint8_t *bytes;
 	unsigned i;
 
 	must(mkdir(dir, 0700) == 0);
 	snprintf(path, sizeof path, "%s/store", dir);
-	must(hash_crypto_init(&err) == 0 && store_make(path, 0, &err) == 0);
-	s = store_open(path, STORE_WRITE, &err);
+	must(hash_crypto_init(&err) == 0 && engine_make(path, 0, &err) == 0);
+	s = engine_open(path, ENGINE_WRITE, &no_wait, &err);
 	must(s != NULL);
 	bytes = malloc((size_t)2 * MIB + mib);
 	must(bytes != NULL);
@@ -201,7 +203,7 @@ static void bench_put(const char *dir, unsigned mib)
 	}
 	qsort(ratio, ROUNDS, sizeof *ratio, up);
 	printf("median %.2f\n", ratio[ROUNDS / 2]);
-	store_close(s);
+	engine_close(s);
 	free(bytes);
 }
 

@@ -1,39 +1,37 @@
 #!/bin/bash
 # Goal: a file that changes while it is read is read again, and is whole then; one that never
 # stands still is kept, and said to have changed.
-set -eu
-command -v strace >/dev/null || { echo "needs strace"; exit 77; }
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
-cd "$work"
-strace -qq -o /dev/null true 2>/dev/null || { echo "strace may not trace here"; exit 77; }
+. "$(dirname "$0")/lib.sh"
+needs strace
+workspace
 fail() { echo "$*"; cat err; exit 1; }
 "$FDUMP" store init store
 
-# back WHEN: a backup in which these reads of the file are held up for a while.
+# back WHEN HOW: a backup in which these reads of the file are held up for a while; it changes once, or always.
 back() {
-	rm -rf t out
+	rm -rf t out trace
 	mkdir t out
 	head -c 100000 /dev/zero | tr '\0' x >t/f
 	echo other >t/other
 	status=0
-	(cd t && exec timeout 30 strace -f -qq -o /dev/null -P f -P "$PWD/f" -e trace=read,pread64 \
+	(cd t && exec timeout 30 strace -f -qq -o ../trace -P f -P "$PWD/f" -e trace=read,pread64 \
 		-e "inject=read,pread64:delay_enter=500000:when=$1" "$FDUMP" backup -s ../store --open \
 		--state ../state --threads 1 .) >result 2>err &
-	sleep 0.25
-	for i in $2; do
-		printf $i | dd of=t/f conv=notrunc 2>/dev/null
-		sleep 0.5
+	await 20 grep -qs "read(\|pread64(" trace
+	printf y | dd of=t/f conv=notrunc 2>/dev/null
+	while [ "$2" = always ] && kill -0 $! 2>/dev/null; do
+		date +%N | dd of=t/f conv=notrunc 2>/dev/null
+		sleep 0.05
 	done
 	wait $! || status=$?
 	"$FDUMP" restore -s store latest -C out || [ $? = "$status" ]
 }
 
-back 1 y
+back 1 once
 [ $status = 0 ] || fail "changed once: status $status"
 cmp t/f out/f
 
-back 1+ "a b c d e f g h i"
+back 1+ always
 [ $status = 1 ] || fail "changes all the time: status $status"
 grep -q "f: changed while it was read" err || fail "not said"
 cmp t/other out/other

@@ -1,24 +1,20 @@
+#!/bin/bash
 # Goal: a tree through backup and restore is the same in all that is kept; the second run
 # reads nothing that was not touched; equal content is stored once; no key, no content.
-set -eu
-work=$(mktemp -d)
-trap 'chattr -R -ia "$work" 2>/dev/null || true; chmod -R u+rwX "$work"; rm -rf "$work"' EXIT
-src=$(cd "${SRC:-.}" && pwd)
-cd "$work"
+. "$(dirname "$0")/lib.sh"
+workspace
 fdump() { "$FDUMP" "$@"; }
-fail() { echo "$*"; exit 1; }
 # The names of the things in a JSON line.
 field() { sed -n "s/.*\"$1\": *\\([0-9]*\\).*/\\1/p"; }
 
-python3 "$src/test/tree.py" --small tree >/dev/null
+python3 "$SRC/test/tree.py" --small tree >/dev/null
 head -c 9000000 /dev/urandom >tree/large
 touch -d '10 seconds ago' tree/large
 fdump key new --no-passphrase key >/dev/null
 fdump store init one
 fdump store init two
-back() { fdump backup -s one -s two --to key.pub --state state --json -C tree . "$@"; }
+back() { aged "$FDUMP" backup -s one -s two --to key.pub --state state --json -C tree . "$@"; }
 
-sleep 4 # what was touched just now would be read again
 back >first || fail "first: status $?"
 back >second || fail "second: status $?"
 [ "$(field read <second)" = 0 ] || fail "the second run read $(cat second)"
@@ -38,7 +34,7 @@ for s in one two; do
 	mkdir out-$s
 	fdump restore --state state -s $s --key key latest -C out-$s || fail "restore: status $?"
 	if [ "$(id -u)" = 0 ]; then user=; else user=--user; fi
-	python3 "$src/test/compare.py" tree out-$s $user || fail "differs"
+	python3 "$SRC/test/compare.py" tree out-$s $user || fail "differs"
 done
 fdump diff -s one --key key latest --live || fail "diff says otherwise"
 fdump cat -s one --key key latest large | cmp - tree/large
@@ -85,11 +81,11 @@ back --copies 1 >/dev/null 2>&1 || status=$?
 [ $status = 0 ] || fail "enough copies: status $status"
 
 # A command's output is a member; a failed one can't pass for a good one; the rest is carried over.
-fdump backup -s one --open --state state --name db --command 'z.sql=seq 200000' -C tree . >/dev/null
+aged "$FDUMP" backup -s one --open --state state --name db --command 'z.sql=seq 200000' -C tree . >/dev/null
 fdump cat -s one db@latest z.sql >z.sql
 seq 200000 | cmp - z.sql
 status=0
-fdump backup -s one --open --state state --name db --command 'a.sql=false' --json -C tree . >sixth || status=$?
+aged "$FDUMP" backup -s one --open --state state --name db --command 'a.sql=false' --json -C tree . >sixth || status=$?
 [ $status = 1 ] || fail "a failed command: status $status"
 # The command, and the file that was touched just before.
 [ "$(field unchanged <sixth | tail -1)" -ge $(($(field entries <sixth | tail -1) - 2)) ] || fail "read again beside a command: $(cat sixth)"

@@ -1,10 +1,7 @@
+#!/bin/bash
 # Goal: two backups that name the same stores in another order do not wait for each other.
-set -eu
-command -v python3 >/dev/null || exit 77
-work=$(mktemp -d)
-pids=
-trap 'rm -rf "$work"; [ -z "$pids" ] || kill $pids 2>/dev/null || true' EXIT
-cd "$work"
+. "$(dirname "$0")/lib.sh"
+workspace
 fail() { echo "$*"; cat out1 out2; exit 1; }
 mkdir tree
 echo one >tree/a
@@ -20,8 +17,7 @@ fcntl.fcntl(f, 37, struct.pack("hhqqi4x", fcntl.F_WRLCK, 0, 0, 1, 0))
 open("held-" + sys.argv[1], "w")
 while not os.path.exists("go-" + sys.argv[1]):
     time.sleep(0.01)' "$1" &
-	pids="$pids $!"
-	for _ in $(seq 100); do [ ! -e "held-$1" ] || return 0; sleep 0.1; done
+	await 10 test -e "held-$1" || fail "no lock of $1"
 }
 hold one
 hold two
@@ -29,7 +25,6 @@ hold two
 first=$!
 "$FDUMP" backup --open --state state2 -C tree . --name second -s two -s one --lock-wait 8s >out2 2>&1 &
 second=$!
-pids="$pids $first $second"
 sleep 0.5
 began=$SECONDS
 touch go-one # who asks for it first has it now, and waits for the other one
@@ -40,5 +35,4 @@ sleep 0.5
 kill -CONT $first
 wait $first || fail "the first: status $?"
 wait $second || fail "the second: status $?"
-pids=
 [ $((SECONDS - began)) -lt 6 ] || fail "it took $((SECONDS - began)) s"

@@ -1,9 +1,8 @@
+#!/bin/bash
 # Goal: a store that lacks chunks, or could not be written, is left behind and has caught up at the
 # end of the run; the dump is whole in each.
-set -eu
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
-cd "$work"
+. "$(dirname "$0")/lib.sh"
+workspace
 fdump() { "$FDUMP" "$@"; }
 fail() { echo "$*"; cat out err; exit 1; }
 status_of() { status=0; "$@" >out 2>err || status=$?; }
@@ -14,8 +13,7 @@ head -c 6000000 /dev/urandom >tree/b
 touch -d '10 seconds ago' tree/a tree/b
 for store in one two three; do fdump store init $store; done
 # shellcheck disable=SC2120 # status_of passes them
-back() { fdump backup --open --state state -C tree -s one -s two -s three . "$@"; }
-sleep 4 # what was touched just now would be read again
+back() { aged "$FDUMP" backup --open --state state -C tree -s one -s two -s three . "$@"; }
 back >/dev/null
 
 # Two has lost its chunks: what is carried over is not read again, but copied.

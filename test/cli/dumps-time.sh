@@ -1,9 +1,8 @@
+#!/bin/bash
 # Goal: the time that `fdump dumps` prints is the one that NAME@TIME chooses by: the commit's, at the end of the
 # backup; a day and a minute mean their end, Z is UTC.
-set -eu
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
-cd "$work"
+. "$(dirname "$0")/lib.sh"
+workspace
 export TZ=Asia/Tokyo
 fail() { echo "$*"; cat out; exit 1; }
 # NAME@TIME is the dump with this in its file, or none.
@@ -16,10 +15,9 @@ before() { date "${@:3}" -d "@$(($(date -d "$1" +%s) - $2))" "+%FT%T"; }
 mkdir t
 "$FDUMP" store init s
 echo 1 >t/f
-"$FDUMP" backup -s s --open --state state -C t f --command 'slow=sleep 2.2' >/dev/null
-sleep 1.1
+"$FDUMP" backup -s s --open --state state -C t f --command 'slow=sleep 1.2' >/dev/null
 echo 22 >t/f
-"$FDUMP" backup -s s --open --state state -C t f --command 'slow=sleep 2.2' >/dev/null
+"$FDUMP" backup -s s --open --state state -C t f --command 'slow=sleep 1.2' >/dev/null
 "$FDUMP" dumps -s s >out
 first=$(sed -n '1s/^[0-9a-f]*  \([-0-9]* [:0-9]*\).*/\1/p' out)
 second=$(sed -n '2s/^[0-9a-f]*  \([-0-9]* [:0-9]*\).*/\1/p' out)

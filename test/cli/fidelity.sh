@@ -2,11 +2,9 @@
 # Goal: a hard tree (test/tree.py) comes back without a difference: through a
 # file, a pipe, with one thread, not compressed, sealed; twice over itself. And
 # equal trees give equal bytes, whatever the number of threads.
-set -eu
-[ "$(id -u)" = 0 ] || { echo "needs root"; exit 77; }
-dir=$(mktemp -d)
-trap 'cd /; python3 "$SRC/test/tree.py" --remove "$dir"' EXIT
-cd "$dir"
+. "$(dirname "$0")/lib.sh"
+needs root
+workspace
 
 python3 "$SRC/test/tree.py" tree --many 300
 "$FDUMP" key new --no-passphrase key >/dev/null

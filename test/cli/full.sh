@@ -2,13 +2,10 @@
 # Goal: a full disk ends pack and unpack with status 7 and a word; nothing stands under a real
 # name that is not whole, nothing is left behind, an older pack is untouched, and
 # when there is room again all goes well. On a tmpfs of its own (root).
-set -eu
-[ "$(id -u)" = 0 ] || { echo "needs root"; exit 77; }
-dir=$(mktemp -d)
-trap 'umount "$dir/full" 2>/dev/null; rm -rf "$dir"' EXIT
-cd "$dir"
+. "$(dirname "$0")/lib.sh"
+workspace
 mkdir tree full
-mount -t tmpfs -o size=4m,nr_inodes=200 none full 2>/dev/null || { echo "may not mount"; exit 77; }
+mount_tmpfs size=4m,nr_inodes=200 full
 for n in 1 2 3; do head -c 2000000 /dev/urandom >tree/$n; done
 for n in $(seq 100); do head -c 1000 /dev/urandom >tree/small$n; done
 "$FDUMP" pack -f p -C tree .

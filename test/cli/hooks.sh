@@ -1,9 +1,8 @@
+#!/bin/bash
 # Goal: hooks run by name, before and after; one that fails stops the backup; what others may
 # write to is not run. A restore that was cut off goes on without fetching what is there.
-set -eu
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
-cd "$work"
+. "$(dirname "$0")/lib.sh"
+workspace
 fdump() { "$FDUMP" "$@"; }
 fail() { echo "$*"; cat out err; exit 1; }
 status_of() { status=0; "$@" >out 2>err || status=$?; }

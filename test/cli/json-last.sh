@@ -1,10 +1,8 @@
+#!/bin/bash
 # Goal: with --json there is a last object also of a backup that a signal ends, where there is no such time, and of
 # what prints nothing else.
-set -eu
-command -v python3 >/dev/null || exit 77
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
-cd "$work"
+. "$(dirname "$0")/lib.sh"
+workspace
 fail() { echo "$*"; cat out err; exit 1; }
 last() { # ID WHAT
 	python3 -c 'import json, sys

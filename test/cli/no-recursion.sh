@@ -1,16 +1,15 @@
+#!/bin/bash
 # Goal: with --no-recursion pack and backup have exactly the PATHs, of directories the directory alone;
 # what find lists, and nothing else, also when that is very much.
-set -eu
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
-cd "$work"
-fail() { echo "$*"; exit 1; }
+. "$(dirname "$0")/lib.sh"
+workspace
 mkdir -p tree/a/b tree/cache
 for f in tree/one tree/a/two tree/a/b/three tree/cache/four; do echo $f >$f; done
 ln tree/one tree/a/link
+find tree -exec touch -d '10 seconds ago' {} +
 touch -d '1 hour ago' tree/one tree/a/b/three tree/cache/four
 "$FDUMP" store init s >/dev/null
-back() { "$FDUMP" backup -s s --open --state state --no-recursion "$@" >/dev/null; }
+back() { aged "$FDUMP" backup -s s --open --state state --no-recursion "$@" >/dev/null; }
 same() { LC_ALL=C sort "$1" | cmp - "$2" || fail "$3: $(cat "$1")"; }
 # What is in the pack and in the last dump is in `want`.
 both() {
@@ -53,9 +52,8 @@ diff -r tree out/tree && diff -r tree back/tree || fail "differs"
 [ "$(stat -c %i out/tree/one)" = "$(stat -c %i out/tree/a/link)" ] || fail "no link"
 
 # As a second run finds the first.
-sleep 4
 back -T list
-"$FDUMP" backup -s s --open --state state --no-recursion --json -T list >got
+aged "$FDUMP" backup -s s --open --state state --no-recursion --json -T list >got
 grep -q '"read":0,' got || fail "read again: $(cat got)"
 
 # More than a dump's record has room for.

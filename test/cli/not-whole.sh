@@ -1,14 +1,12 @@
 #!/bin/bash
 # Goal: what was not whole already when it was packed or backed up is named when it is taken out again
 # (status 1), and that is no failure of taking it out (2).
-set -eu
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
-cd "$work"
+. "$(dirname "$0")/lib.sh"
+workspace
 fail() { echo "$*"; cat said; exit 1; }
 as=()
 if [ "$(id -u)" = 0 ]; then
-	command -v setpriv >/dev/null || { echo "needs setpriv"; exit 77; }
+	needs setpriv
 	as=(setpriv --reuid=65534 --regid=65534 --clear-groups)
 	chown 65534:65534 "$work"
 fi

@@ -1,12 +1,9 @@
 #!/bin/bash
 # Goal: attributes that can't be read are left out, and it is said: by pack (status 1), in the
 # entry's end, by list, verify and unpack.
-set -eu
-command -v strace >/dev/null || { echo "needs strace"; exit 77; }
-strace -qq -o /dev/null true 2>/dev/null || { echo "strace may not trace here"; exit 77; }
-dir=$(mktemp -d)
-trap 'rm -rf "$dir"' EXIT
-cd "$dir"
+. "$(dirname "$0")/lib.sh"
+needs strace
+workspace
 mkdir tree out
 echo content >tree/file
 ln -s file tree/soft

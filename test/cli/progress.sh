@@ -1,18 +1,18 @@
 #!/bin/bash
 # Goal: on a terminal a long command shows how far it is, with rate and time left, and takes
 # that away in the end; in a pipe it says nothing but when SIGUSR1 asks, also while it waits.
-set -eu
-command -v python3 >/dev/null || exit 77
-dir=$(mktemp -d)
-trap 'rm -rf "$dir"' EXIT
-cd "$dir"
+. "$(dirname "$0")/lib.sh"
+workspace
 mkdir tree out
 head -c 9000000 /dev/urandom >tree/big
 echo small >tree/small
 "$FDUMP" pack -f p -C tree .
 "$FDUMP" store init store
-python3 - "$FDUMP" <<'PY'
-import os, pty, re, select, signal, subprocess, sys, time
+"$FDUMP" backup -s store --open --state state -C tree . >/dev/null
+traced=traced
+strace -qq -o /dev/null true 2>/dev/null || traced=not
+ASAN_OPTIONS=${ASAN_OPTIONS:+$ASAN_OPTIONS:}detect_leaks=0 python3 - "$FDUMP" $traced <<'PY'
+import concurrent.futures, os, pty, re, signal, subprocess, sys, time
 fdump = sys.argv[1]
 pack = open("p", "rb").read()
 tsan = b"__tsan_init" in open(fdump, "rb").read()  # hands on no signal to a thread that waits in readv
@@ -74,32 +74,46 @@ def asked(words, feed=None, times=1, **more):
 
 
 rate = r"[0-9.]+ (B|KiB|MiB|GiB)/s"
-slow = ["pack", "-f", "q", "-C", "tree", "--command", "slow=sleep 1.8", "."]
-back = ["backup", "-s", "store", "--open", "--state", "state", "-C", "tree", "--command", "slow=sleep 1.8", "."]
-for words, feed in ((["verify", "-"], pack), (["unpack", "-C", "out"], pack), (slow, None), (back, None)):
+
+
+def slow(n):
+    return ["pack", "-f", "q%d" % n, "-C", "tree", "--command", "slow=sleep 1.8", "."]
+
+
+def back(n):
+    subprocess.run([fdump, "store", "init", "store%d" % n], check=True)
+    return ["backup", "-s", "store%d" % n, "--open", "--state", "state%d" % n, "-C", "tree", "--command", "slow=sleep 1.8", "."]
+
+
+def unpack(n):
+    os.mkdir("out%d" % n)
+    return ["unpack", "-C", "out%d" % n]
+
+
+def seen(words, feed):
     status, said = on_terminal(words, feed)
     assert status == 0, (words, status, said)
     assert re.search(r"\rfdump %s: [0-9.]+ (B|KiB|MiB)[^,]*, \d+ entr\w+, %s *\r" % (words[0], rate), said), (words, said)
     assert screen(said) == [], (words, screen(said))
+
+
+def answered(words, feed):
     if feed and tsan:
-        continue
+        return
     line = asked(words, feed)
     assert re.fullmatch(r"fdump %s: [0-9.]+ (B|KiB|MiB), \d+ entr\w+, %s\n" % (words[0], rate), line), (words, line)
 
-# pack and backup find out how much there is when they are asked first.
-for words in slow, back:
+def answered_twice(words):
+    """pack and backup find out how much there is when they are asked first."""
     line = asked(words, times=2)
     assert re.fullmatch(r"fdump %s: .*B of [0-9.]+ MiB \(\d+ %%\), \d+ entr.*\n" % words[0], line), (words, line)
 
-# Of a file, and of what is restored, it is known how much there is: the share, and the time left. It takes long enough
-# under strace only.
-traced = subprocess.run(["strace", "-qq", "-o", "/dev/null", "true"], stderr=subprocess.DEVNULL).returncode == 0
-restore = ["restore", "-s", "store", "--state", "state", "-C", "out", "backup@latest", "big"]
-for call, words in (("readv", ["verify", "p"]), ("pread64", restore)) if traced else ():
+def share(call, words):
+    """Of a file, and of what is restored, it is known how much there is: the share, and the time left. It takes long
+    enough under strace only."""
     main, sub = pty.openpty()
     child = subprocess.Popen(["strace", "-f", "-qq", "-o", "/dev/null", "-e", f"inject={call}:delay_enter=250000", fdump, *words],
-                             stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=sub,
-                             env={**os.environ, "ASAN_OPTIONS": "detect_leaks=0"})  # not under strace
+                             stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=sub)
     os.close(sub)
     said = b""
     try:
@@ -111,16 +125,31 @@ for call, words in (("readv", ["verify", "p"]), ("pread64", restore)) if traced 
     assert re.search(rb"B of [0-9.]+ MiB \(\d+ %\), \d+ entr\w+, [0-9.]+ .iB/s, 0:00:\d\d left", said), said
     assert screen(said.decode()) == [], said
 
-# pack and backup count beforehand, where somebody watches.
-for words in slow, back:
+def counted(words):
+    """pack and backup count beforehand, where somebody watches."""
     status, said = on_terminal(words)
     assert re.search(r"[0-9.]+ (B|KiB|MiB) of [0-9.]+ MiB \(\d+ %\), ", said), said
 
-# A short command shows nothing; a problem is not mixed up with the line.
+def troubled(words):
+    """A problem is not mixed up with the line."""
+    status, said = on_terminal(words)
+    assert status == 1 and screen(said) == ["fdump pack: nowhere: No such file or directory"] or "nowhere" in screen(said)[0], said
+    assert len(screen(said)) == 1, screen(said)
+
+
+# A short command shows nothing.
 status, said = on_terminal(["verify", "p"])
 assert (status, said) == (0, ""), said
-os.chmod("tree/small", 0o600)
-status, said = on_terminal(slow[:-1] + [".", "nowhere"])
-assert status == 1 and screen(said) == ["fdump pack: nowhere: No such file or directory"] or "nowhere" in screen(said)[0], said
-assert len(screen(said)) == 1, screen(said)
+# The others wait, more than they do: at once.
+restore = ["restore", "-s", "store", "--state", "state", "-C", "out", "backup@latest", "big"]
+cases = [(seen, ["verify", "-"], pack), (seen, unpack(1), pack), (seen, slow(1), None), (seen, back(1), None),
+         (answered, ["verify", "-"], pack), (answered, unpack(2), pack), (answered, slow(2), None), (answered, back(2), None),
+         (answered_twice, slow(3)), (answered_twice, back(3)), (counted, slow(4)), (counted, back(4)),
+         (troubled, slow(5) + ["nowhere"])]
+if sys.argv[2] == "traced":
+    cases += [(share, "readv", ["verify", "p"]), (share, "pread64", restore)]
+with concurrent.futures.ThreadPoolExecutor(5) as at_once:
+    for case in [at_once.submit(*c) for c in cases]:
+        case.result()
 PY
+[ $traced = traced ] || skip "strace may not trace here; all but the share was looked at"

@@ -1,25 +1,20 @@
 #!/bin/bash
 # Goal: a tree that was backed up again, every other file new, lies in chunks of both runs
 # by turns; a restore reads each chunk about once all the same.
-set -eu
-command -v strace >/dev/null || { echo "needs strace"; exit 77; }
-dir=$(mktemp -d)
-trap 'rm -rf "$dir"' EXIT
-cd "$dir"
-strace -qq -o /dev/null true 2>/dev/null || { echo "strace may not trace here"; exit 77; }
+. "$(dirname "$0")/lib.sh"
+needs strace
+workspace
 
-export ASAN_OPTIONS=detect_leaks=0 # not under strace
 mkdir t out
 for i in $(seq 100 499); do
 	head -c 30000 /dev/urandom >"t/$i"
 done
 "$FDUMP" store init s
-sleep 4 # what is younger is read again
-"$FDUMP" backup -s s --open --state state -C t . >/dev/null
+aged "$FDUMP" backup -s s --open --state state -C t . >/dev/null
 for i in $(seq 100 2 499); do
 	printf new | dd of="t/$i" conv=notrunc 2>/dev/null
 done
-"$FDUMP" backup -s s --open --state state -C t . >/dev/null
+aged "$FDUMP" backup -s s --open --state state -C t . >/dev/null
 strace -f -qq -e trace=pread64 -o trace -P "$PWD/s/volumes/00000001.vol" \
 	"$FDUMP" restore -s s --state state latest -C out
 diff -r t out

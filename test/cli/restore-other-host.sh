@@ -1,12 +1,11 @@
 #!/bin/bash
 # Goal: where this host has no dump, but others have, it is said what to ask for.
-set -eu
+. "$(dirname "$0")/lib.sh"
+needs unshare
 apart=(unshare --map-root-user --uts)
 "${apart[@]}" true 2>/dev/null || apart=(unshare --uts)
-"${apart[@]}" sh -c 'echo other >/proc/sys/kernel/hostname' 2>/dev/null || { echo "needs a host name of its own"; exit 77; }
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
-cd "$work"
+"${apart[@]}" sh -c 'echo other >/proc/sys/kernel/hostname' 2>/dev/null || skip "may not have a host name of its own"
+workspace
 fail() { echo "$*"; cat said; exit 1; }
 on() { # HOST ARGUMENTS
 	host=$1

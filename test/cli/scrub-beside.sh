@@ -1,10 +1,8 @@
+#!/bin/bash
 # Goal: a scrub that takes its time holds up nobody: backup, forget and gc are done meanwhile, and
 # what they change is no damage to it; a chunk that is put anew meanwhile is not marked.
-set -eu
-work=$(mktemp -d)
-pid=
-trap 'rm -rf "$work"; [ -z "$pid" ] || kill $pid 2>/dev/null || true' EXIT
-cd "$work"
+. "$(dirname "$0")/lib.sh"
+workspace
 fdump() { "$FDUMP" "$@"; }
 fail() { echo "$*"; exit 1; }
 back() { fdump backup --open --state state -C tree . -s store >/dev/null; }

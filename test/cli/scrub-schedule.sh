@@ -1,27 +1,23 @@
+#!/bin/bash
 # Goal: scrub by a schedule runs when it is due, tells what it found, goes on, and ends at SIGTERM
 # within moments, also in the midst of a volume.
-set -eu
-work=$(mktemp -d)
-pid=
-trap 'rm -rf "$work"; [ -z "$pid" ] || kill -9 $pid 2>/dev/null || true' EXIT
-cd "$work"
+. "$(dirname "$0")/lib.sh"
+workspace
 fdump() { "$FDUMP" "$@"; }
-fail() { echo "$*"; exit 1; }
-# Waits for a line in a file, for so many seconds.
-await() {
-	for _ in $(seq $(($3 * 10))); do
-		grep -q "$1" "$2" && return
-		sleep 0.1
-	done
-	fail "no '$1' in $2: $(cat "$2")"
+# Starts a scrub in the background whose clock is the file `clock`.
+scrub() {
+	LD_PRELOAD=$BUILD/test/shim.so SHIM_CLOCK=clock "$FDUMP" store scrub store "$@" >out 2>err &
+	pid=$!
 }
+at() { echo $((1800000000 + $1)) >clock.new && mv clock.new clock; } # 1800000000 is 08:00:00 UTC
+# Waits for a line in a file.
+told() { await 20 grep -q "$1" "$2" || fail "no '$1' in $2: $(cat "$2")"; }
 # Ends the process in the background, at once; sets status.
 end() {
 	local began=$SECONDS
 	kill -"$1" $pid
 	status=0
 	wait $pid || status=$?
-	pid=
 	[ $((SECONDS - began)) -le 5 ] || fail "it took $((SECONDS - began)) s to end"
 }
 flip() {
@@ -48,25 +44,33 @@ for wrong in "--schedule nonsense" "--schedule @reboot" "--for 0" "--for long" \
 done
 
 # Between two times.
-"$FDUMP" store scrub store --schedule "0 0 29 2 *" --tz UTC >out 2>err &
-pid=$!
+at 0
+scrub --schedule "0 9 * * *" --tz UTC
 sleep 0.5
+at 3590
+sleep 1.5
+[ ! -s err ] || fail "it says: $(cat err)"
 end TERM
 [ $status = 0 ] || fail "waiting, ended: status $status: $(cat err)"
 [ ! -s out ] || fail "it was not due: $(cat out)"
 
 # By the minute, of a store that is not there at first, then there, then damaged.
 mv store away
-"$FDUMP" store scrub store --schedule "* * * * *" --json >out 2>err &
-pid=$!
-await "is no store" err 70
+at 30
+scrub --schedule "* * * * *" --json
+sleep 0.5 # it looks at the clock as it starts
+at 61
+told "is no store" err
 mv away store
+at 125
+told '"type": *"result"' out
+grep '"id": *"store.scrub"' out | grep -q '"missing": *0' || fail "result: $(cat out)"
 flip 00000001
-await '"type": *"result"' out 70
-grep '"id": *"store.scrub"' out | grep -q '"missing": *1' || fail "result: $(cat out)"
+at 185
+told '"missing": *1' out
 end INT
 [ $status = 5 ] || fail "it found damage: status $status"
-[ "$(grep -c '"result"' out)" = 1 ] || fail "results: $(cat out)"
+[ "$(grep -c '"result"' out)" = 2 ] || fail "results: $(cat out)"
 
 # In the midst of a volume: what it takes there is a pause of the rate.
 rm -rf store state

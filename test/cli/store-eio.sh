@@ -1,5 +1,8 @@
+#!/bin/bash
 # Goal: a call that fails while a store is written is told, and nothing that was acknowledged is
 # lost. A few places; test/storeeio.py has all.
-command -v strace >/dev/null || exit 77
-strace -o /dev/null true 2>/dev/null || exit 77
-python3 "${SRC:-.}/test/storeeio.py" "$FDUMP" --stride 9
+. "$(dirname "$0")/lib.sh"
+needs strace
+stride=15
+! whole || stride=1
+python3 "$SRC/test/storeeio.py" "$FDUMP" --stride $stride

@@ -1,5 +1,11 @@
+#!/bin/bash
 # Goal: on a full disk every command says so, loses nothing, and works again once there is room. A few
 # steps; test/storefull.py has more.
-[ "$(id -u)" = 0 ] && mkdir -p mount && mount -t tmpfs none mount 2>/dev/null || exit 77
-umount mount
-python3 "${SRC:-.}/test/storefull.py" "$FDUMP" --step 512 --inodes 3 --pages 4 --shim "$BUILD/test/shim.so"
+. "$(dirname "$0")/lib.sh"
+workspace
+mkdir probe
+mount_tmpfs size=1m probe # it makes its own
+steps="--step 512 --inodes 3 --pages 4"
+! whole || steps=""
+# shellcheck disable=SC2086 # words
+python3 "$SRC/test/storefull.py" "$FDUMP" $steps --shim "$BUILD/test/shim.so"

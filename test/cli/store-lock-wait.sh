@@ -1,26 +1,23 @@
+#!/bin/bash
 # Goal: who writes to a store waits for another one as long as --lock-wait says, and tells for whom: with -v, on a
 # terminal, and when it gives up (status 8).
-set -eu
-work=$(mktemp -d)
-pid=
-trap 'rm -rf "$work"; [ -z "$pid" ] || kill $pid 2>/dev/null || true' EXIT
-cd "$work"
+. "$(dirname "$0")/lib.sh"
+workspace
 fail() { echo "$*"; cat out err; exit 1; }
 status_of() { status=0; "$FDUMP" "$@" >out 2>err || status=$?; }
-# Has a backup that writes to the store for so many seconds.
+# Has a backup that writes to the store until it is released.
 hold() {
-	rm -f held
-	"$FDUMP" backup --open --state state-held -s one --command "x=$work/holder $1" >/dev/null 2>&1 &
+	rm -f held go
+	"$FDUMP" backup --open --state state-held -s one --command "x=$work/holder" >/dev/null 2>&1 &
 	pid=$!
-	for _ in $(seq 100); do [ ! -e held ] || return 0; sleep 0.1; done
-	fail "the backup did not begin"
+	await 10 test -e held || fail "the backup did not begin"
 }
-release() { wait $pid || fail "the other backup: status $?"; pid=; }
+release() { touch go; wait $pid || fail "the other backup: status $?"; }
 
 cat >holder <<END
 #!/bin/sh
 touch $work/held
-sleep \$1
+while [ ! -e $work/go ]; do sleep 0.05; done
 END
 chmod +x holder
 mkdir tree
@@ -30,7 +27,7 @@ echo one >tree/a
 "$FDUMP" backup --open --state state -C tree . -s one >/dev/null
 "$FDUMP" backup --open --state state -C tree . -s one >/dev/null
 
-hold 4
+hold
 began=$SECONDS
 for command in "backup --open --state state -C tree . -s one" "forget -s one --keep-last 1 --yes" "store gc one" \
 	"store quota one host 10G" "store trust-clock one" "store replicate --from two one" "store rebuild one"; do
@@ -44,20 +41,27 @@ status_of store gc one --lock-wait 1s
 [ $((SECONDS - began)) -le 3 ] || fail "it took $((SECONDS - began)) s"
 release
 
-hold 4
-status_of backup --open --state state -C tree . -s one -v --lock-wait 1m
-[ $status = 0 ] && grep -q "one: process $pid on .* writes to it: waiting" err || fail "backup -v: status $status"
+# Each begins to wait, and goes on when the store is released.
+hold
+"$FDUMP" backup --open --state state -C tree . -s one -v --lock-wait 1m >out 2>err &
+waits=$!
+await 10 grep -q "one: process $pid on .* writes to it: waiting" err || fail "backup -v does not say that it waits"
 release
-hold 3
-status_of store gc one
-[ $status = 0 ] && [ ! -s err ] || fail "gc: status $status"
+wait $waits || fail "backup -v: status $?"
+hold
+"$FDUMP" store gc one >out 2>err &
+waits=$!
+sleep 0.5
+kill -0 $waits || fail "gc did not wait"
 release
-if command -v script >/dev/null; then
-	hold 3
-	script -qec "'$FDUMP' store gc one" /dev/null >out 2>err || fail "gc on a terminal: status $?"
-	grep -q "process $pid on .* writes to it: waiting" out || fail "not told on a terminal"
-	release
-fi
+wait $waits && [ ! -s err ] || fail "gc: status $?"
+hold
+python3 -c 'import os, pty, sys
+sys.exit(os.waitstatus_to_exitcode(pty.spawn(sys.argv[1:])))' "$FDUMP" store gc one >out 2>err </dev/null &
+waits=$!
+await 10 grep -q "process $pid on .* writes to it: waiting" out || fail "not told on a terminal"
+release
+wait $waits || fail "gc on a terminal: status $?"
 
 for command in "backup --open -s one ." "forget -s one --keep-last 1 -n" "store gc one"; do
 	# shellcheck disable=SC2086 # words

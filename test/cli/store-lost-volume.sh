@@ -1,13 +1,12 @@
+#!/bin/bash
 # Goal: a volume whose file is lost, or cut, before any scrub: what was in it counts as missing, so that the next
 # backup stores it again, in one store or two.
-set -eu
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
-cd "$work"
+. "$(dirname "$0")/lib.sh"
+workspace
 fdump() { "$FDUMP" "$@"; }
 fail() { echo "$*"; cat out err; exit 1; }
 status_of() { status=0; "$@" >out 2>err || status=$?; }
-back() { fdump backup --open --state state -C tree . "$@"; }
+back() { aged "$FDUMP" backup --open --state state -C tree . "$@"; }
 # The newest dump of a store is whole.
 whole() {
 	rm -rf back
@@ -20,7 +19,6 @@ mkdir tree
 head -c 3000000 /dev/urandom >tree/a
 touch -d '10 seconds ago' tree/a
 for store in one two; do fdump store init $store; done
-sleep 4 # what was touched just now would be read again
 
 back -s one >out
 rm one/volumes/*

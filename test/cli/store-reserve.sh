@@ -2,11 +2,8 @@
 # Goal: with free space below the reserve dumps can be forgotten, and gc gives space back: volumes that are cheap to rewrite
 # first, none that does not fit; it says what it needs, leaves no part of a volume behind, and some of the
 # reserve. On a tmpfs of its own (root).
-set -eu
-[ "$(id -u)" = 0 ] || { echo "needs root"; exit 77; }
-dir=$(mktemp -d)
-trap 'umount "$dir/disk" 2>/dev/null; rm -rf "$dir"' EXIT
-cd "$dir"
+. "$(dirname "$0")/lib.sh"
+workspace
 fail() { echo "$*"; cat out err; df -k disk; ls -l disk/one/volumes; exit 1; }
 status_of() { status=0; "$@" >out 2>err || status=$?; }
 fdump() { "$FDUMP" "$@"; }
@@ -15,7 +12,7 @@ free() { df -k --output=avail disk | tail -n 1; }
 
 # Volumes of 64 MB that is kept and 210 MB that is not, and of 20 and 50.
 mkdir disk
-mount -t tmpfs -o size=700m none disk 2>/dev/null || { echo "may not mount"; exit 77; }
+mount_tmpfs size=700m disk
 fdump store init disk/one --reserve 16M
 for n in keep:64 drop:210 keep2:20 drop2:50; do
 	mkdir ${n%:*}

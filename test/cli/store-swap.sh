@@ -1,11 +1,8 @@
+#!/bin/bash
 # Goal: who begins to read waits for the moment in which rebuild puts the new index in the old one's place; and
 # dumps are listed right while the index is made anew again and again.
-set -eu
-command -v python3 >/dev/null || exit 77
-work=$(mktemp -d)
-pid=
-trap 'rm -rf "$work"; [ -z "$pid" ] || kill $pid 2>/dev/null || true' EXIT
-cd "$work"
+. "$(dirname "$0")/lib.sh"
+workspace
 fail() { echo "$*"; cat out err; exit 1; }
 mkdir tree
 echo one >tree/a
@@ -19,13 +16,12 @@ f = open("one/lock", "r+")
 fcntl.fcntl(f, 37, struct.pack("hhqqi4x", fcntl.F_WRLCK, 0, 3, 1, 0))
 os.rename("one/index", "one/index.away")
 open("locked", "w")
-time.sleep(2)
+time.sleep(1)
 os.rename("one/index.away", "one/index")' &
 pid=$!
-for _ in $(seq 100); do [ ! -e locked ] || break; sleep 0.1; done
+await 10 test -e locked
 "$FDUMP" dumps -s one >out 2>err || fail "in the moment: status $?"
 wait $pid
-pid=
 
 # And rebuild waits, whatever --lock-wait says, until nobody is about to open the index.
 python3 -c '
@@ -33,12 +29,11 @@ import fcntl, struct, time
 f = open("one/lock", "r+")
 fcntl.fcntl(f, 37, struct.pack("hhqqi4x", fcntl.F_RDLCK, 0, 3, 1, 0))
 open("opening", "w")
-time.sleep(2)' &
+time.sleep(1)' &
 pid=$!
-for _ in $(seq 100); do [ ! -e opening ] || break; sleep 0.1; done
+await 10 test -e opening
 "$FDUMP" store rebuild one --lock-wait 0s >out 2>err || fail "beside who opens the index: status $?"
 wait $pid
-pid=
 
 (while [ ! -e stop ] && "$FDUMP" store rebuild one >/dev/null; do :; done) &
 pid=$!
@@ -48,4 +43,3 @@ for _ in $(seq 100); do
 done
 touch stop
 wait $pid || fail "rebuild: status $?"
-pid=

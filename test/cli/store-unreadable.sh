@@ -1,10 +1,8 @@
 #!/bin/bash
 # Goal: dumps whose records are lost are told of; "latest" is not quietly an older one; a store without its
 # identity is rebuilt; who reads keeps what is read from gc.
-set -eu
-work=$(mktemp -d)
-trap 'rm -rf "$work"; [ -z "${reader:-}" ] || kill $reader 2>/dev/null || :' EXIT
-cd "$work"
+. "$(dirname "$0")/lib.sh"
+workspace
 fail() { echo "$*"; cat out err; exit 1; }
 status_of() { status=0; "$@" >out 2>err || status=$?; }
 mkdir tree
@@ -45,13 +43,12 @@ fcntl.fcntl(f, 37, struct.pack("hhqqi4x", fcntl.F_RDLCK, 0, 1, 1, 0))
 print(flush=True)
 time.sleep(60)' one/lock >locked &
 reader=$!
-for ((i = 0; i < 100; i++)); do [ -s locked ] && break || sleep 0.1; done
+await 10 test -s locked
 status=0
 timeout 2 "$FDUMP" store gc one --threshold 1 >out 2>err || status=$?
 [ $status = 124 ] || fail "gc beside a reader: status $status"
 kill $reader
 wait $reader 2>/dev/null || :
-reader=
 "$FDUMP" store gc one --threshold 1 >out || fail "gc: status $?"
 
 for gone in fdump-store identity "fdump-store one/identity"; do

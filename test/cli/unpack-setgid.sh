@@ -1,11 +1,9 @@
 #!/bin/bash
 # Goal: a file that goes into a directory which hands its group down gets its own group all
 # the same, whether it is small or goes over blocks.
-set -eu
-[ "$(id -u)" = 0 ] || exit 77
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
-cd "$work"
+. "$(dirname "$0")/lib.sh"
+needs root
+workspace
 mkdir -p tree/d target/d
 head -c 3000000 /dev/urandom >tree/d/large
 echo small >tree/d/small

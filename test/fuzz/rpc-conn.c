@@ -28,7 +28,8 @@ struct rpc_tls_conf {
 	int unused;
 };
 static struct rpc_tls_conf the_conf;
-static const struct rpc_identity the_peer = {RPC_AGENT, "fuzz", "00000000000000000000000000000000"};
+static const struct rpc_identity the_peer = {
+	.role = RPC_AGENT, .name = "fuzz", .host = "00000000000000000000000000000000"};
 
 struct rpc_tls_conf *rpc_tls_conf_new(const struct rpc_tls_opts *opts, struct err *err)
 {
@@ -165,7 +166,7 @@ static void on_done(void *arg, const struct err *err)
 static void on_up(void *arg)
 {
 	static const struct rpc_call_ops ops = {.data = on_data, .fill = on_fill, .done = on_done};
-	struct rpc_request r = {.method = 1, .timeout_ms = 10000, .ops = &ops};
+	struct rpc_request r = {.method = 1, .timeout_ms = 10000, .reply_max = 300, .ops = &ops};
 	int i;
 
 	(void)arg;
@@ -192,6 +193,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	static struct rpc_service service;
 	struct rpc_conn_opts opts = {
 		.conf = &the_conf, .service = &service, .ops = &ops, .address = "fuzz"};
+	struct peer_state fresh = {.put_max = 2};
 	struct err err = {0};
 	/* Always readable and writable. */
 	int fd = eventfd(1, EFD_NONBLOCK);
@@ -202,8 +204,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		loop = rpc_loop_new(&err);
 		state.loop = loop;
 		peer_service(&service, &state);
-		service.count = 9; /* without those that want a pool, */
+		service.count = 10; /* without those that want a pool */
 	}
+	fresh.loop = loop;
+	state = fresh;
+	opts.credit = data[0] % 2 == 1 ? RPC_CREDIT_NONE : 0;
 	input.data = data + 1;
 	input.size = size - 1;
 	input.at = 0;

@@ -1,7 +1,7 @@
 /*
  * Connections cut off, or with one bit changed, at every place that matters.
  *
- *   net-cut                  cuts at 200 places in 3 ways; a sample of flips
+ *   net-cut [N]              cuts at 200 places in 3 ways; a sample of flips; of either each N-th
  *   net-cut flip FIRST STEP [AT-ONCE]
  *                            flips bit FIRST, FIRST+STEP, ... of an exchange
  *
@@ -140,7 +140,8 @@ static void next_call(struct run *r)
 	static const char echo[] = "\xa1\x64"
 				   "data\x45hello";
 	static const char source[] = "\xa1\x63len\x19\xea\x60"; /* 60000 */
-	struct rpc_request q = {.timeout_ms = call_ms, .ops = &ops, .arg = r};
+	struct rpc_request q = {
+		.timeout_ms = call_ms, .reply_max = BLOB_LEN, .ops = &ops, .arg = r};
 	int last = r->plan.blobs ? 3 : 1;
 
 	if (r->started == last) {
@@ -443,6 +444,7 @@ static void measure(bool blobs)
 }
 
 static int harmed, unharmed;
+static int cut_step = 1;
 
 /* 100 places in each direction: 40 in the handshake, 20 in the small request
  * behind it, 40 in what follows, which is blobs. */
@@ -460,7 +462,7 @@ static bool next_cut(struct plan *plan)
 		plan->at = shaken + (uint64_t)(place - 40) * 6;
 	else
 		plan->at = shaken + 120 + (all - shaken - 120) * (uint64_t)(place - 60) / 40;
-	count++;
+	count += cut_step;
 	return true;
 }
 
@@ -550,8 +552,10 @@ int main(int argc, char **argv)
 			at_once = atoi(argv[4]) < AT_ONCE_MAX ? atoi(argv[4]) : AT_ONCE_MAX;
 		flips(strtoull(argv[2], NULL, 10), strtoull(argv[3], NULL, 10));
 	} else {
+		if (argc > 1)
+			cut_step = atoi(argv[1]) > 1 ? atoi(argv[1]) : 1;
 		cuts();
-		flips(3, 211);
+		flips(3, 211u * (unsigned)cut_step);
 	}
 	rpc_loop_free(loop);
 	rpc_tls_conf_unref(client_conf);

@@ -20,7 +20,7 @@ from wire import (BLOB, BYE, CANCEL, ERROR, HELLO, LAST, MORE, NOTIFY, PING, PON
 
 peer = sys.argv[1]
 size = int(sys.argv[2]) if len(sys.argv) > 2 else 48 << 20
-ECHO, SINK, SOURCE, SLEEP, FAIL, TIGHT, ABORT, STUCK, EARLY = 1, 2, 3, 4, 6, 8, 11, 12, 13
+ECHO, SINK, SOURCE, SLEEP, FAIL, TIGHT, ABORT, STUCK, EARLY, PUT = 1, 2, 3, 4, 6, 8, 11, 12, 13, 15
 
 
 def run(*args):
@@ -156,7 +156,8 @@ def breaches():
     yield "over the window", True, stuck + full * 65
     yield "credit for nothing", True, header(WINDOW_MORE, length=4, id=1) + b"\1\0\0\0"
     yield "credit beyond the window", True, (sleep(1) + header(WINDOW_MORE, length=4, id=1) +
-                                             b"\1\0\0\0")
+                                             b"\1\0\x70\0")
+    yield "credit of nothing", True, sleep(1) + header(WINDOW_MORE, length=4, id=1) + bytes(4)
     yield "PONG without PING", True, header(PONG, RESPONSE, id=1)
     yield "BYE twice", True, header(BYE) * 2
     yield "request after BYE", True, header(BYE) + ask
@@ -182,6 +183,86 @@ def breaks(folder, port):
         c.close()
         assert well.call(ECHO, {"data": name.encode()}) == {"data": name.encode()}
     well.bye()
+
+
+def ends(c, code):
+    try:
+        while True:
+            c.receive()
+    except Ended as e:
+        assert e.args[0] == code, e
+    c.close()
+
+
+def credit(folder):
+    """HELLO's credit, both ways: nothing of a blob comes before its receiver says so."""
+    server, port = serve(folder, "credit=%d" % 0xffffffff, "puts=2")
+    try:
+        # A hundred blobs are offered. Two are wanted at a time; every third never.
+        c = Connection.dial(folder, "a1", port)
+        assert c.peer_hello["credit"] == 0
+        wanted = {}
+        for i in range(100):
+            length = 1000 + 40000 * (i % 7)
+            id = c.start(PUT, {"len": length, "had": i % 3 == 0}, more=True)
+            wanted[id] = length
+        c.flush()
+        sent = had = running = 0
+        while wanted:
+            kind, flags, id, payload = c.receive()
+            assert flags & RESPONSE
+            if kind == WINDOW_MORE:
+                length = wanted[id]
+                assert struct.unpack("<I", payload)[0] == length
+                running += 1
+                assert running <= 2
+                for at in range(0, length, wire.PAYLOAD_MAX):
+                    piece = wire.pattern(at, min(wire.PAYLOAD_MAX, length - at))
+                    c.send(BLOB, LAST if at + len(piece) == length else 0, id=id, payload=piece)
+                c.flush()
+                sent += 1
+                continue
+            assert kind == REPLY and not flags & (MORE | ERROR), (kind, flags)
+            if wire.loads(payload) == {"had": True}:
+                c.send(CANCEL, id=id)
+                had += 1
+            else:
+                running -= 1
+            del wanted[id]
+        assert (sent, had) == (66, 34)
+        c.bye()
+        # A byte without credit is a breach, an empty blob is not.
+        c = Connection.dial(folder, "a1", port)
+        c.start(STUCK, more=True)
+        c.send(BLOB, id=1, payload=b"x")
+        ends(c, "limit")
+        c = Connection.dial(folder, "a1", port)
+        id = c.start(SINK, more=True)
+        c.send(BLOB, LAST, id=id)
+        assert c.reply(id)[0] == {"len": 0, "good": True}
+        c.bye()
+        # The other way: a reply's blob.
+        c = Connection.dial(folder, "a1", port, credit=0)
+        id = c.start(SOURCE, {"len": 3 << 20, "seed": 0})
+        assert c.reply(id)[1]
+        assert c.call(ECHO, {"data": b"nothing before it"})
+        c.send(WINDOW_MORE, id=id, payload=struct.pack("<I", 8 << 20))
+        assert c.receive_blob(id) == 3 << 20
+        # Most credit at once, and one byte more.
+        id = c.start(SLEEP, {"ms": 9000})
+        c.send(WINDOW_MORE, id=id, payload=struct.pack("<I", 8 << 20))
+        assert c.call(ECHO, {"data": b"x"})
+        c.send(WINDOW_MORE, id=id, payload=struct.pack("<I", 1))
+        ends(c, "format")
+        # HELLO with more than there may be.
+        try:
+            Connection.dial(folder, "a1", port, credit=(8 << 20) + 1).receive()
+            raise AssertionError("a credit of more than 8 MiB was taken")
+        except Ended as e:
+            assert e.args[0] == "limit", e
+    finally:
+        server.terminate()
+        assert server.wait(20) == 0
 
 
 def never_reads(folder, port):
@@ -228,6 +309,7 @@ with tempfile.TemporaryDirectory() as folder:
         breaks(folder, port)
         never_reads(folder, port)
         notes_and_refused_requests_keep_it(folder, port)
+        credit(folder)
     finally:
         server.terminate()
         assert server.wait(20) == 0

@@ -4,10 +4,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "lib/buf.h"
 #include "lib/cbor.h"
+#include "lib/file.h"
 #include "lib/pool.h"
 #include "rpc/ca.h"
 #include "rpc/wire.h"
@@ -79,6 +81,8 @@ struct task {
 	uint64_t offset, len, random;
 	int64_t ms;
 	bool bad, ended;
+	bool granted; /* put: it is running */
+	struct task *put_next;
 	struct buf held; /* duplex */
 };
 
@@ -334,6 +338,90 @@ static void note(void *ctx, const struct rpc_identity *peer, const struct rpc_va
 	((struct peer_state *)ctx)->notes += v[0].number;
 }
 
+/* --- PEER_PUT: a blob is sent when it has its turn, or not at all --- */
+
+static void put_grant(struct peer_state *state)
+{
+	while (state->put_first != NULL && state->puts_running < state->put_max) {
+		struct task *t = state->put_first;
+
+		state->put_first = t->put_next;
+		state->puts_waiting--;
+		state->puts_running++;
+		t->granted = true;
+		rpc_call_grant(t->call, (uint32_t)t->len);
+	}
+}
+
+static void put_reply(struct rpc_call *call, bool had)
+{
+	uint8_t mem[16];
+	struct cbor_out out;
+
+	cbor_out_init(&out, mem, sizeof mem);
+	cbor_put_map(&out, 1);
+	cbor_put_text(&out, "had");
+	cbor_put_bool(&out, had);
+	rpc_call_reply(call, mem, cbor_out_len(&out), false);
+}
+
+static void put_data(void *arg, const uint8_t *bytes, size_t len, bool last)
+{
+	struct task *t = arg;
+	struct err err = {0};
+
+	if (!peer_check(bytes, t->offset, len))
+		t->bad = true;
+	t->offset += len;
+	if (!last)
+		return;
+	if (t->bad || t->offset != t->len) {
+		err_set(&err, ERR_DAMAGE, "put: the blob is not what it should be");
+		rpc_call_fail(t->call, &err);
+		return;
+	}
+	t->state->sunk += t->offset;
+	put_reply(t->call, false);
+}
+
+static void put_done(void *arg, const struct err *err)
+{
+	struct task *t = arg, **at = &t->state->put_first;
+	struct peer_state *state = t->state;
+
+	if (t->granted) {
+		state->puts_running--;
+	} else {
+		while (*at != NULL && *at != t)
+			at = &(*at)->put_next;
+		if (*at == t) {
+			*at = t->put_next;
+			state->puts_waiting--;
+		}
+	}
+	task_done(t, err);
+	put_grant(state);
+}
+
+static void put(void *ctx, struct rpc_call *call, const struct rpc_value *v)
+{
+	static const struct rpc_call_ops ops = {.data = put_data, .done = put_done};
+	struct peer_state *state = ctx;
+	struct task *t = task_new(ctx, call, &ops), **at = &state->put_first;
+
+	t->len = v[0].number;
+	if (v[1].number != 0 || !rpc_call_has_blob(call)) {
+		put_reply(call, true);
+		return;
+	}
+	while (*at != NULL)
+		at = &(*at)->put_next;
+	*at = t;
+	if (++state->puts_waiting > state->puts_most)
+		state->puts_most = state->puts_waiting;
+	put_grant(state);
+}
+
 /* --- PEER_WORK: the call may be over before the thread is --- */
 
 static void work_work(struct pool_job *job)
@@ -394,6 +482,15 @@ static const struct rpc_field source_fields[] = {
 	{.key = "seed", .type = RPC_UINT, .max = UINT64_MAX},
 	{0},
 };
+static const struct rpc_field put_fields[] = {
+	{.key = "len",
+		.type = RPC_UINT,
+		.need = true,
+		.min = 1,
+		.max = RPC_WINDOW_MAX - RPC_WINDOW},
+	{.key = "had", .type = RPC_BOOL},
+	{0},
+};
 static const struct rpc_field ms_fields[] = {
 	{.key = "ms", .type = RPC_UINT, .need = true, .max = 60000},
 	{0},
@@ -423,6 +520,7 @@ const struct rpc_method peer_methods[] = {
 	{PEER_HOLD, "hold", ANYBODY, 16, 0, 300, NULL, hold, NULL},
 	{PEER_TIGHT, "tight", ANYBODY, 100, 1000, 10000, tight_fields, tight, NULL},
 	{PEER_NOTE, "note", ANYBODY, 64, 0, 0, note_fields, NULL, note},
+	{PEER_PUT, "put", ANYBODY, 64, RPC_WINDOW_MAX, 10000, put_fields, put, NULL},
 	{PEER_WORK, "work", ANYBODY, 64, 0, 70000, ms_fields, work, NULL},
 	{PEER_ABORT, "abort", ANYBODY, 64, 0, 10000, source_fields, abort_source, NULL},
 	{PEER_STUCK, "stuck", ANYBODY, 16, ENDLESS, 10000, NULL, stuck, NULL},
@@ -483,29 +581,50 @@ static struct paths paths_of(const char *folder, const char *name)
 	return p;
 }
 
-void peer_make_ca(const char *folder)
+void peer_make_intermediate(const char *folder, const char *file, const char *manager)
 {
-	struct paths root = paths_of(folder, "root"), inter = paths_of(folder, "int");
+	struct paths root = paths_of(folder, "root"), own = paths_of(folder, file);
+	char host[RPC_HOST_LEN + 1];
 	struct err err = {0};
-	struct rpc_ca *ca;
+	struct buf csr, cert;
+	struct rpc_ca *ca = rpc_ca_open(root.key, root.cert, NULL, NULL, &err);
 
-	must(rpc_ca_make(root.key, root.cert, "test-root", &err), &err);
-	ca = rpc_ca_open(root.key, root.cert, &err);
 	must(ca == NULL ? -1 : 0, &err);
-	must(rpc_ca_intermediate(ca, inter.key, inter.cert, "test-manager", &err), &err);
+	buf_init(&csr, RPC_CSR_MAX);
+	buf_init(&cert, RPC_CHAIN_MAX);
+	must(rpc_host_new(host, &err), &err);
+	must(rpc_key_make(own.key, &err), &err);
+	must(rpc_csr_make(own.key, &csr, &err), &err);
+	must(rpc_ca_intermediate(ca, csr.data, csr.len, manager, host, &cert, &err), &err);
+	must(file_write(own.cert, cert.data, cert.len, 0644, &err), &err);
+	buf_fini(&csr);
+	buf_fini(&cert);
 	rpc_ca_close(ca);
 }
 
-void peer_make_cert(const char *folder, const char *name, const char *role, const char *host,
-	int64_t not_before, int64_t not_after)
+void peer_make_root(const char *folder)
 {
-	struct paths inter = paths_of(folder, "int"), own = paths_of(folder, name);
+	struct paths root = paths_of(folder, "root");
+	struct err err = {0};
+
+	must(rpc_ca_make(root.key, root.cert, "test-root", NULL, &err), &err);
+}
+
+void peer_make_ca(const char *folder)
+{
+	peer_make_root(folder);
+	peer_make_intermediate(folder, "int", "m1");
+}
+
+void peer_make_cert_by(const char *folder, const char *issuer, const char *file, const char *name,
+	const char *role, const char *host, int64_t not_before, int64_t not_after)
+{
+	struct paths above = paths_of(folder, issuer), own = paths_of(folder, file);
 	char new_host[RPC_HOST_LEN + 1];
 	struct rpc_identity id;
 	struct err err = {0};
 	struct buf csr, chain;
-	struct rpc_ca *ca = rpc_ca_open(inter.key, inter.cert, &err);
-	FILE *f;
+	struct rpc_ca *ca = rpc_ca_open(above.key, above.cert, NULL, NULL, &err);
 
 	must(ca == NULL ? -1 : 0, &err);
 	buf_init(&csr, RPC_CSR_MAX);
@@ -517,12 +636,41 @@ void peer_make_cert(const char *folder, const char *name, const char *role, cons
 	must(rpc_key_make(own.key, &err), &err);
 	must(rpc_csr_make(own.key, &csr, &err), &err);
 	must(rpc_ca_sign(ca, csr.data, csr.len, &id, not_before, not_after, &chain, &err), &err);
-	f = fopen(own.cert, "w");
-	if (f == NULL || fwrite(chain.data, chain.len, 1, f) != 1 || fclose(f) != 0)
-		exit(2);
+	must(file_write(own.cert, chain.data, chain.len, 0644, &err), &err);
 	buf_fini(&csr);
 	buf_fini(&chain);
 	rpc_ca_close(ca);
+}
+
+void peer_make_cert(const char *folder, const char *name, const char *role, const char *host,
+	int64_t not_before, int64_t not_after)
+{
+	peer_make_cert_by(folder, strcmp(role, "operator") == 0 ? "root" : "int", name, name, role,
+		host, not_before, not_after);
+}
+
+void peer_make_fleet(const char *folder)
+{
+	static const char *const below[][4] = {
+		{"int", "m1", "a1", "s1"}, {"int2", "m2", "a2", "s2"}};
+	int64_t now = time(NULL);
+	size_t i;
+
+	peer_make_ca(folder);
+	peer_make_intermediate(folder, "int2", "m2");
+	for (i = 0; i < 2; i++) {
+		const char *const *b = below[i];
+		char operator[8];
+
+		snprintf(operator, sizeof operator, "o-%s", b[1]);
+		peer_make_cert_by(folder, b[0], b[1], b[1], "manager", NULL, 0, 0);
+		peer_make_cert_by(folder, b[0], b[2], b[2], "agent", NULL, 0, 0);
+		peer_make_cert_by(folder, b[0], b[3], b[3], "store", NULL, 0, 0);
+		peer_make_cert_by(folder, b[0], operator, b[1], "operator", NULL, 0, 0);
+	}
+	peer_make_cert(folder, "o1", "operator", NULL, 0, 0);
+	peer_make_cert(folder, "expired", "agent", NULL, now - 1000, now - 10);
+	peer_make_cert(folder, "early", "agent", NULL, now + 1000, now + 2000);
 }
 
 struct rpc_tls_conf *peer_conf(

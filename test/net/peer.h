@@ -19,6 +19,7 @@
 #include "rpc/tls.h"
 
 struct pool;
+struct task;
 
 enum peer_method {
 	PEER_ECHO = 1,    /* {data} -> {data} */
@@ -35,6 +36,7 @@ enum peer_method {
 	PEER_STUCK = 12,  /* {} + blob -> never takes any of it */
 	PEER_EARLY = 13,  /* {} + blob -> {} at once, before the blob */
 	PEER_WHOAMI = 14, /* {} -> {name, role, host} */
+	PEER_PUT = 15,    /* {len, had} + blob -> {had}; see put_max */
 	PEER_FOR_AGENTS = 21,
 	PEER_FOR_MANAGERS = 22,
 	PEER_FOR_STORES = 23,
@@ -54,7 +56,11 @@ struct peer_state {
 	unsigned logged;
 	uint64_t sunk;          /* bytes of the blobs that PEER_SINK took for whole */
 	struct rpc_access last; /* its strings are not valid */
-	bool print;             /* the access log to standard error */
+	/* PEER_PUT, as a store would do it: where no credit comes by itself, blobs
+	 * are granted to the first put_max of the queue. */
+	unsigned put_max, puts_running, puts_waiting, puts_most;
+	struct task *put_first;
+	bool print; /* the access log to standard error */
 };
 
 /* A service over peer_methods. */
@@ -66,12 +72,25 @@ bool peer_check(const uint8_t *bytes, uint64_t offset, size_t len);
 /* A small generator of numbers below limit. */
 uint32_t peer_random(uint64_t *state, uint32_t limit);
 
-/* In folder: root.key root.crt int.key int.crt. Exits on failure. */
+/* All of these make files NAME.key and NAME.crt in folder, and exit on failure. */
+
+/* "root". */
+void peer_make_root(const char *folder);
+/* The intermediate of a manager. */
+void peer_make_intermediate(const char *folder, const char *file, const char *manager);
+/* "root", and "int": the intermediate of manager m1. */
 void peer_make_ca(const char *folder);
-/* NAME.key and NAME.crt below the intermediate; host NULL: a new one. Times as
- * rpc_ca_sign. Exits on failure. */
+/* One that issuer (the files' name) signs; host NULL: a new one. Times as
+ * rpc_ca_sign. */
+void peer_make_cert_by(const char *folder, const char *issuer, const char *file, const char *name,
+	const char *role, const char *host, int64_t not_before, int64_t not_after);
+/* The same by "int", or of an operator by "root"; the files have the name. */
 void peer_make_cert(const char *folder, const char *name, const char *role, const char *host,
 	int64_t not_before, int64_t not_after);
+/* A fleet: "root"; "int" and "int2" of managers m1 and m2; below each a manager (m1, m2), an
+ * agent (a1, a2), a store (s1, s2) and an operator of its own (o-m1, o-m2); the root's
+ * operator o1; and agents whose time is over ("expired"), and has not come ("early"). */
+void peer_make_fleet(const char *folder);
 /* The configuration of NAME. NULL with err set. */
 struct rpc_tls_conf *peer_conf(
 	const char *folder, const char *name, const struct rpc_deny *deny, struct err *err);

@@ -3,6 +3,7 @@
  * proxies and the campaigns in test/net/ speak to.
  *
  *   rpc-peer ca DIR
+ *   rpc-peer fleet DIR       see peer.h
  *   rpc-peer cert DIR NAME ROLE [HOST|- [NOT-BEFORE NOT-AFTER]]
  *   rpc-peer serve DIR NAME [key=value ...]
  *       listens on 127.0.0.1, prints "port N"; USR1 prints counts
@@ -140,6 +141,8 @@ static int serve(const char *folder, const char *name, char **args)
 	limits.conns_per_peer = (unsigned)number(args, "per-peer", limits.conns_per_peer);
 	state.loop = loop;
 	state.print = option(args, "log", NULL) != NULL;
+	state.put_max = (unsigned)number(args, "puts", 4);
+	opts.credit = (uint32_t)number(args, "credit", 0);
 	opts.arg = state.print ? &state : NULL;
 	rpc_async_start(&wake, loop, on_pool, NULL);
 	state.pool = pool_new(2, 100, rpc_async_send, &wake, &err);
@@ -234,6 +237,7 @@ static void next_call(struct rpc_conn *conn)
 	struct cbor_out out;
 	struct rpc_request r = {.method = client.method,
 		.timeout_ms = (int64_t)number(client.args, "timeout", 10000),
+		.reply_max = UINT64_MAX,
 		.ops = &call_ops};
 	uint64_t ms = number(client.args, "ms", 0);
 
@@ -354,6 +358,9 @@ int main(int argc, char **argv)
 		die(&err);
 	if (argc == 3 && strcmp(argv[1], "ca") == 0) {
 		peer_make_ca(argv[2]);
+		status = 0;
+	} else if (argc == 3 && strcmp(argv[1], "fleet") == 0) {
+		peer_make_fleet(argv[2]);
 		status = 0;
 	} else if (argc >= 5 && strcmp(argv[1], "cert") == 0) {
 		const char *host = argc > 5 && strcmp(argv[5], "-") != 0 ? argv[5] : NULL;

@@ -51,6 +51,8 @@ struct outcome {
 	bool lazy; /* takes nothing */
 	uint64_t cancel_at;
 	struct rpc_conn *free_at_reply;
+	uint64_t reply_max; /* 0: any */
+	uint32_t reply_window;
 };
 
 static void on_up(void *arg)
@@ -142,6 +144,8 @@ static void start(struct rpc_conn *conn, struct outcome *o, unsigned method, con
 		.len = len,
 		.blob = blob,
 		.timeout_ms = 5000,
+		.reply_max = o->reply_max != 0 ? o->reply_max : UINT64_MAX,
+		.reply_window = o->reply_window,
 		.ops = &out_ops,
 		.arg = o,
 	};
@@ -151,6 +155,8 @@ static void start(struct rpc_conn *conn, struct outcome *o, unsigned method, con
 	assert_non_null(o->call);
 	assert_int_equal(o->dones, 0);
 }
+
+static uint32_t server_credit; /* of the pairs made from now on */
 
 static void stop_loop(void *arg)
 {
@@ -204,7 +210,8 @@ static void make_end(struct end *e, int fd, struct rpc_tls_conf *conf,
 		.times = times,
 		.ops = &conn_ops,
 		.arg = e,
-		.address = "pair"};
+		.address = "pair",
+		.credit = expect == NULL ? server_credit : 0};
 	struct err err = {0};
 
 	*e = (struct end){0};
@@ -510,6 +517,154 @@ static void a_slow_consumer_stops_only_its_blob(void **unused)
 	assert_int_equal(up.err.code, ERR_CLOSED);
 }
 
+static size_t put_params(uint8_t *mem, uint64_t len, bool had)
+{
+	struct cbor_out out;
+
+	cbor_out_init(&out, mem, 64);
+	cbor_put_map(&out, 2);
+	cbor_put_text(&out, "len");
+	cbor_put_uint(&out, len);
+	cbor_put_text(&out, "had");
+	cbor_put_bool(&out, had);
+	return cbor_out_len(&out);
+}
+
+/* More blobs are offered than may be open, each larger than a window. The
+ * server takes them by threes, and some never. */
+static void the_server_decides_when_a_blob_is_sent(void **unused)
+{
+	enum { PUTS = 250, LEN = 100 * 1024, LARGE = 3 * 1024 * 1024 };
+	static struct outcome o[PUTS];
+	struct pair p;
+	struct outcome other = {0};
+	uint64_t wanted = 0, sunk;
+	unsigned over;
+	uint8_t mem[64];
+	int i;
+
+	(void)unused;
+	memset(o, 0, sizeof o);
+	server_credit = RPC_CREDIT_NONE;
+	make_pair(&p);
+	state.put_max = 0; /* nothing yet */
+	state.puts_most = 0;
+	sunk = state.sunk;
+	over = state.over;
+	for (i = 0; i < PUTS; i++) {
+		o[i].len = i == 3 ? LARGE : LEN;
+		if (i % 5 != 0)
+			wanted += o[i].len;
+		start(p.client.conn, &o[i], PEER_PUT, mem, put_params(mem, o[i].len, i % 5 == 0),
+			true);
+	}
+	for (i = 0; i < PUTS; i += 5) {
+		wait_done(&o[i]);
+		assert_true(o[i].ok && o[i].sent == 0);
+		assert_non_null(memmem(o[i].reply, o[i].reply_len, "\x63had\xf5", 5));
+	}
+	start(p.client.conn, &other, PEER_ECHO, mem, echo_params(mem, sizeof mem, "x", 1), false);
+	wait_done(&other);
+	assert_int_equal(state.puts_most, PUTS - PUTS / 5);
+	for (i = 0; i < PUTS; i++)
+		assert_int_equal(o[i].sent, 0);
+	state.put_max = 3;
+	memset(&other, 0, sizeof other);
+	other.len = 1; /* a put starts the rest */
+	start(p.client.conn, &other, PEER_PUT, mem, put_params(mem, 1, false), true);
+	for (i = 0; i < PUTS; i++) {
+		wait_done(&o[i]);
+		assert_true(o[i].ok);
+		assert_int_equal(o[i].sent, i % 5 == 0 ? 0 : o[i].len);
+	}
+	wait_done(&other);
+	assert_true(other.ok);
+	assert_int_equal(state.sunk - sunk, wanted + 1);
+	run_ms(50);
+	assert_int_equal(state.over, over + PUTS + 1);
+	assert_int_equal(p.client.closed + p.server.closed, 0);
+	rpc_conn_shutdown(p.client.conn);
+	wait_closed(&p.client);
+	assert_int_equal(p.client.why.code, ERR_NONE);
+	free_pair(&p);
+	server_credit = 0;
+}
+
+/* What is offered and not granted is cancelled like all others. */
+static void a_blob_without_credit_is_cancelled(void **unused)
+{
+	struct pair p;
+	struct outcome gone = {.len = 1000}, o = {0};
+	unsigned over;
+	uint8_t mem[64];
+
+	(void)unused;
+	server_credit = RPC_CREDIT_NONE;
+	make_pair(&p);
+	state.put_max = 0;
+	over = state.over;
+	start(p.client.conn, &gone, PEER_PUT, mem, put_params(mem, 1000, false), true);
+	run_ms(20);
+	rpc_call_cancel(gone.call);
+	start(p.client.conn, &o, PEER_ECHO, mem, echo_params(mem, sizeof mem, "x", 1), false);
+	wait_done(&o);
+	assert_int_equal(state.over, over + 1);
+	assert_int_equal(state.puts_waiting, 0);
+	assert_int_equal(gone.sent + (uint64_t)gone.dones, 0);
+	/* The other way credit is as usual. */
+	memset(&gone, 0, sizeof gone);
+	gone.len = 2 * RPC_WINDOW;
+	start(p.server.conn, &gone, PEER_SINK, NULL, 0, true);
+	wait_done(&gone);
+	assert_true(gone.ok);
+	free_pair(&p);
+	server_credit = 0;
+}
+
+static void reply_blobs_have_a_limit_and_a_window(void **unused)
+{
+	struct pair p;
+	struct outcome none = {.reply_max = 1}, fits = {.reply_max = 100000},
+		       wide = {.reply_window = 8 * RPC_WINDOW, .lazy = true}, o = {0}, credit = {0};
+	struct rpc_request r = {
+		.method = PEER_SOURCE, .timeout_ms = 5000, .ops = &out_ops, .arg = &o};
+	struct err err = {0};
+	uint8_t mem[64];
+	int i;
+
+	(void)unused;
+	server_credit = RPC_CREDIT_NONE;
+	make_pair(&p);
+	start(p.client.conn, &none, PEER_SOURCE, mem, number_params(mem, "len", 100000, 0), false);
+	start(p.client.conn, &fits, PEER_SOURCE, mem, number_params(mem, "len", 100000, 0), false);
+	start(p.client.conn, &wide, PEER_SOURCE, mem, number_params(mem, "len", 1ull << 40, 0),
+		false);
+	/* None is accepted unless asked for. */
+	r.params = mem;
+	r.len = number_params(mem, "len", 1, 0);
+	assert_non_null(rpc_call_start(p.client.conn, &r, &err));
+	wait_done(&none);
+	assert_int_equal(none.err.code, ERR_LIMIT);
+	wait_done(&fits);
+	assert_true(fits.ok && fits.ended && !fits.bad);
+	wait_done(&o);
+	assert_int_equal(o.err.code, ERR_LIMIT);
+	assert_int_equal(o.replies + (int)o.got, 0);
+	for (i = 0; i < 500 && wide.got < 8 * RPC_WINDOW; i++)
+		run_ms(20);
+	run_ms(50);
+	assert_int_equal(wide.got, 8 * RPC_WINDOW);
+	rpc_call_cancel(wide.call);
+	/* A side that gives no credit by itself gives it to what it asks for. */
+	start(p.server.conn, &credit, PEER_SOURCE, mem,
+		number_params(mem, "len", 3 * RPC_WINDOW, 0), false);
+	wait_done(&credit);
+	assert_true(credit.ok && credit.ended && credit.got == 3 * RPC_WINDOW);
+	assert_int_equal(p.client.closed + p.server.closed, 0);
+	free_pair(&p);
+	server_credit = 0;
+}
+
 static void deadlines_end_calls(void **unused)
 {
 	struct pair p;
@@ -700,13 +855,20 @@ static void refused_by(const char *client, const char *server, const struct rpc_
 	free_pair(&p);
 }
 
+static void deny_host(struct rpc_deny *deny, const char *host)
+{
+	const struct rpc_issuer m1 = {"m1", "00000000000000000000000000000001"};
+	struct err err = {0};
+
+	assert_int_equal(rpc_deny_replace(deny, &m1, host, 1, &err), 0);
+}
+
 static void identities_are_held_against_what_is_expected(void **unused)
 {
 	const struct rpc_expect s1 = {RPC_STORE, "s1"}, other = {RPC_STORE, "s2"},
 				role = {RPC_MANAGER, "s1"};
 	struct rpc_deny deny;
 	struct rpc_tls_conf *conf = conf_of("a1", NULL);
-	struct err err = {0};
 
 	(void)unused;
 	refused_by("a1", "s1", &other, NULL);
@@ -716,7 +878,7 @@ static void identities_are_held_against_what_is_expected(void **unused)
 	refused_by("a1", "expired", &(struct rpc_expect){RPC_AGENT, "expired"}, NULL);
 	refused_by("s1", "s1", &s1, NULL); /* ourselves */
 	rpc_deny_init(&deny);
-	assert_int_equal(rpc_deny_add(&deny, rpc_tls_conf_self(conf)->host, &err), 0);
+	deny_host(&deny, rpc_tls_conf_self(conf)->host);
 	refused_by("a1", "s1", &s1, &deny);
 	rpc_deny_fini(&deny);
 	rpc_tls_conf_unref(conf);
@@ -726,7 +888,6 @@ static void denied_while_connected(void **unused)
 {
 	const struct rpc_expect s1 = {RPC_STORE, "s1"};
 	struct rpc_deny deny;
-	struct err err = {0};
 	struct outcome o = {0};
 	struct pair p;
 
@@ -735,7 +896,7 @@ static void denied_while_connected(void **unused)
 	make_pair_as(&p, "a1", "s1", &s1, &deny, NULL);
 	wait_up(&p);
 	assert_int_equal(p.server.up, 1);
-	rpc_deny_add(&deny, rpc_conn_peer(p.server.conn)->host, &err);
+	deny_host(&deny, rpc_conn_peer(p.server.conn)->host);
 	start(p.client.conn, &o, PEER_EARLY, NULL, 0, false);
 	wait_closed(&p.server);
 	wait_done(&o);
@@ -749,7 +910,7 @@ static void denied_while_connected(void **unused)
 	rpc_conn_recheck(p.server.conn);
 	run_ms(50);
 	assert_int_equal(p.server.closed, 0);
-	rpc_deny_add(&deny, rpc_conn_peer(p.server.conn)->host, &err);
+	deny_host(&deny, rpc_conn_peer(p.server.conn)->host);
 	rpc_conn_recheck(p.server.conn);
 	assert_int_equal(p.server.closed, 0);
 	wait_closed(&p.server);
@@ -965,6 +1126,9 @@ int main(void)
 		cmocka_unit_test(a_failing_source_is_no_whole_blob),
 		cmocka_unit_test(an_early_reply_stops_the_blob),
 		cmocka_unit_test(a_slow_consumer_stops_only_its_blob),
+		cmocka_unit_test(the_server_decides_when_a_blob_is_sent),
+		cmocka_unit_test(a_blob_without_credit_is_cancelled),
+		cmocka_unit_test(reply_blobs_have_a_limit_and_a_window),
 		cmocka_unit_test(deadlines_end_calls),
 		cmocka_unit_test(shutdown_waits_for_calls),
 		cmocka_unit_test(silence_is_noticed),

@@ -16,12 +16,21 @@ problems = []
 
 # Which table has which schema; a table that is not here is one without a schema.
 TABLES = {"hello_fields": "hello", "status_fields": "status", "enroll_fields": "enroll",
-          "rpc_renew_fields": "renew", "fields": "certificate"}
+          "result_fields": "enroll-result", "rpc_renew_fields": "renew",
+          "certificate_fields": "certificate", "token_fields": "token",
+          "manager_fields": "manager", "store_fields": "store",
+          "rpc_sponsor_fields": "sponsor", "sponsor_result_fields": "sponsor-result",
+          "rpc_grant_fields": "grant"}
+# Of each method: its longest parameters, its deadline in milliseconds.
+METHODS = {"enroll": ("RPC_ENROLL_MAX", "RPC_ENROLL_MS"), "renew": ("RPC_RENEW_MAX", "RENEW_MS"),
+           "sponsor": ("RPC_SPONSOR_MAX", "RPC_TOKEN_SEC * 1000"),
+           "grant": ("RPC_GRANT_MAX", "GRANT_MS")}
 # Rows of section 11: the numbers in them, in order.
 LIMITS = {
     "payload": ["RPC_PAYLOAD_MAX"], "HELLO": ["RPC_HELLO_MAX"],
     "status": ["RPC_STATUS_MAX", "RPC_TEXT_MAX"], "requests open, each side": ["RPC_CALLS_MAX"],
-    "request blobs open, each side": ["RPC_BLOBS_MAX"], "credit of a blob": ["RPC_WINDOW"],
+    "request blobs open that began with credit, each side": ["RPC_BLOBS_MAX"],
+    "credit of a blob, at first and at most": ["RPC_WINDOW", "RPC_WINDOW_MAX"],
     "written and not read by the peer": ["RPC_OUT_MAX"],
     "depth of arrays and maps in a parameter": ["RPC_DEPTH_MAX"],
 }
@@ -52,27 +61,62 @@ def number(text):
 
 # --- tables in C --------------------------------------------------------------
 
-KINDS = {"RPC_UINT": "uint", "RPC_BYTES": "bytes", "RPC_TEXT": "text"}
+KINDS = {"RPC_UINT": "uint", "RPC_BYTES": "bytes", "RPC_TEXT": "text", "RPC_NAME": "name"}
 tables = {}
+items = {}  # named types: of single fields that lists are made of
+
+
+def c_field(body):
+    """A field's kind and limits; of a list the kind is its items' name in brackets."""
+    values = dict(re.findall(r"\.(\w+) = ([^,}]+)", body))
+    kind = values["type"].strip()
+    if kind == "RPC_MAP":
+        return TABLES[values["sub"].strip()], 0, 0
+    kind = "[%s]" % values["of"].strip()[1:-len("_field")] if kind == "RPC_LIST" else KINDS[kind]
+    return (kind, number(values.get("min", "0").strip()), number(values.get("max", "0").strip()))
+
+
 for path, source in c_files.items():
     if path.suffix != ".c":
         continue
     for name, body in re.findall(r"struct rpc_field (\w+)\[\] = \{\n(.*?)\n\s*\};", source, re.S):
         fields = {}
         for entry in re.findall(r"\{(\.key.*?)\}", body, re.S):
-            values = dict(re.findall(r"\.(\w+) = ([^,}]+)", entry))
-            fields[values["key"].strip('"')] = (
-                KINDS[values["type"].strip()], values.get("need", "").strip() == "true",
-                number(values.get("min", "0").strip()), number(values.get("max", "0").strip()))
+            key = re.search(r'\.key = "(\w+)"', entry)[1]
+            kind, low, high = c_field(entry)
+            fields[key] = (kind, ".need = true" in entry, low, high)
         if name not in TABLES:
             problems.append(f"{path}: {name}: has no schema in PROTOCOL.md")
         else:
             tables[TABLES[name]] = fields
+    for name, body in re.findall(r"struct rpc_field (\w+)_field = \{(.*?)\};", source, re.S):
+        if items.setdefault(name, c_field(body)) != c_field(body):
+            problems.append(f"{path}: {name}_field: differs from the one in another file")
 
 # --- schemas ------------------------------------------------------------------
 
 cddl = "\n".join(re.findall(r"```cddl\n(.*?)```", text, re.S))
 schemas = {}
+named = {}
+
+
+def cddl_type(kind):
+    low, high = 0, 0
+    if size := re.fullmatch(r"(\w+) \.size \(?(\d+)(?:\.\.(\d+))?\)?", kind):
+        kind, low, high = size[1], int(size[2]), int(size[3] or size[2])
+    elif size := re.fullmatch(r"(\d+)\.\.(\d+)", kind):
+        kind, low, high = "uint", int(size[1]), int(size[2])
+    elif size := re.fullmatch(r"\[(\d+)\*(\d+) ([\w-]+)\]", kind):
+        kind, low, high = f"[{size[3]}]", int(size[1]), int(size[2])
+    elif kind == "uint":
+        high = 2 ** 64 - 1
+    elif kind in named:
+        kind, low, high = named[kind]
+    return kind, low, high
+
+
+for name, kind in re.findall(r"^([\w-]+) = ((?:text|bytes) \.size [^;\n]+)", cddl, re.M):
+    named[name] = cddl_type(kind.strip())
 for name, body in re.findall(r"^([\w-]+) = \{\n(.*?)\n\}", cddl, re.M | re.S):
     fields = {}
     for line in body.splitlines():
@@ -80,13 +124,7 @@ for name, body in re.findall(r"^([\w-]+) = \{\n(.*?)\n\}", cddl, re.M | re.S):
         if line in ("* extension", ""):
             continue
         m = re.fullmatch(r"(\? )?([\w-]+): (.+)", line)
-        kind, low, high = m.group(3), 0, None
-        if size := re.fullmatch(r"(\w+) \.size \(?(\d+)(?:\.\.(\d+))?\)?", kind):
-            kind, low, high = size[1], int(size[2]), int(size[3] or size[2])
-        elif size := re.fullmatch(r"(\d+)\.\.(\d+)", kind):
-            kind, low, high = "uint", int(size[1]), int(size[2])
-        elif kind == "uint":
-            high = 2 ** 64 - 1
+        kind, low, high = cddl_type(m.group(3))
         fields[m.group(2)] = (kind, m.group(1) is None, low, high)
     schemas[name] = fields
 
@@ -98,15 +136,13 @@ for name in sorted(set(tables) | set(schemas)):
 # --- methods, limits, codes -----------------------------------------------------
 
 methods = re.findall(r"^; method (\d+), (\w+): .*?at most (\d+) bytes; (\d+) s", cddl, re.M)
-enroll = c_files[root / "rpc/enroll.c"]
-table = dict(re.findall(r'\{RPC_METHOD_(\w+), "\w+", [^,]+, ([^,]+),', enroll))
 for n, name, longest, seconds in methods:
     expect(f"number of {name}", int(n), number(f"RPC_METHOD_{name.upper()}"))
-    c = number(table.get(name.upper(), "RPC_RENEW_MAX"))
-    expect(f"longest parameters of {name}", int(longest), c)
-    expect(f"deadline of {name}, s", int(seconds), number("DEADLINE_MS") // 1000)
-if len(methods) != 2:
-    problems.append(f"{len(methods)} methods in the schemas, and not 2")
+    expect(f"longest parameters of {name}", int(longest), number(METHODS[name][0]))
+    expect(f"deadline of {name}, s", int(seconds), number(METHODS[name][1]) // 1000)
+expect("methods", sorted(m[1] for m in methods), sorted(METHODS))
+for name, item in items.items():
+    expect(f"{name}", named.get(name, (name, 0, 0)), item)
 
 rows = dict(re.findall(r"^\| ([^|]+) \| ([^|]+) \|$", text[text.index("## 11."):], re.M))
 for row, names in LIMITS.items():
@@ -117,7 +153,8 @@ for row, names in LIMITS.items():
 for what, pattern, name in [
         ("requests open, section 6", r"most \*\*(\d+)\*\* requests", "RPC_CALLS_MAX"),
         ("request blobs, section 6", r"most \*\*(\d+)\*\* of these", "RPC_BLOBS_MAX"),
-        ("credit, section 7", r"credit of \*\*(\d+)\*\*", "RPC_WINDOW"),
+        ("credit, section 7", r"gave, \*\*(\d+)\*\* bytes", "RPC_WINDOW"),
+        ("most credit, section 7", r"never above \*\*(\d+)\*\*", "RPC_WINDOW_MAX"),
         ("HELLO, section 4", r"1 to (\d+) bytes, CBOR", "RPC_HELLO_MAX"),
         ("message, section 8", r"message: text .size \(0..(\d+)\)", "RPC_TEXT_MAX")]:
     expect(what, re.findall(pattern, text), [str(number(name))])
@@ -130,7 +167,7 @@ row = {k: re.findall(r"\b\d+(?=,|;| |$)", v) for k, v in rows.items() if "connec
 expect("limits of connections", [n for k in row for n in row[k] if n != "64:"],
        [c[0], c[1], c[3], c[2]])
 
-times = dict(re.findall(r"^\t\.(\w+) = (\d+) \* 1000,", c_files[root / "rpc/conn.c"], re.M))
+times = dict(re.findall(r"^\t\.(\w+) = (\d+) \* 1000,", c_files[root / "rpc/link.c"], re.M))
 life = text[text.index("## 9."):text.index("## 10.")]
 expect("deadlines, section 9", re.findall(r"(\d+) s\b", life),
        [times[k] for k in ("handshake", "frame", "cancel", "ping", "dead", "bye")])

@@ -6,80 +6,19 @@ gets beyond the TLS handshake; what is refused has not a byte parsed.
 
 import os
 import shutil
-import signal
 import socket
 import ssl
-import subprocess
 import sys
 import tempfile
 import threading
 import time
 
 import wire
+from fleet import ext, must, odd_cert, run, subject
+from server import Server
 from wire import Connection
 
 peer = sys.argv[1]
-HOST = "0123456789abcdef0123456789abcdef"
-
-
-def run(*args, **rest):
-    return subprocess.run([*map(str, args)], capture_output=True, text=True, timeout=60,
-                          errors="replace", **rest)
-
-
-def must(*args):
-    r = run(*args)
-    assert r.returncode == 0, (args, r.stdout, r.stderr)
-    return r
-
-
-class Server:
-    def __init__(self, folder, name="s1", *options):
-        self.p = subprocess.Popen([peer, "serve", folder, name, "per-peer=1000", *options],
-                                  stdout=subprocess.PIPE, text=True)
-        self.port = int(self.p.stdout.readline().split()[1])
-
-    def counts(self):
-        self.p.send_signal(signal.SIGUSR1)
-        words = self.p.stdout.readline().split()
-        return dict(zip(words[::2], map(int, words[1::2])))
-
-    def stop(self):
-        self.p.terminate()
-        assert self.p.wait(20) == 0
-
-
-def odd_cert(folder, name, subject, extensions, ca="int", days="1"):
-    """A certificate that rpc/ca would never make, by openssl."""
-    base = os.path.join(folder, name)
-    ext = base + ".ext"
-    with open(ext, "w") as f:
-        f.write("\n".join(extensions) + "\n")
-    must("openssl", "ecparam", "-name", "prime256v1", "-genkey", "-noout", "-out", base + ".key")
-    must("openssl", "req", "-new", "-key", base + ".key", "-subj", subject, "-out", base + ".csr")
-    if ca is None:
-        must("openssl", "x509", "-req", "-in", base + ".csr", "-signkey", base + ".key",
-             "-days", days, "-extfile", ext, "-out", base + ".crt")
-        return
-    ca = os.path.join(folder, ca)
-    must("openssl", "x509", "-req", "-in", base + ".csr", "-CA", ca + ".crt", "-CAkey", ca + ".key",
-         "-CAcreateserial", "-days", days, "-extfile", ext, "-out", base + ".crt")
-    with open(base + ".crt", "a") as f, open(ca + ".crt") as g:
-        f.write(g.read())
-
-
-GOOD = {"bc": "basicConstraints=CA:FALSE", "ku": "keyUsage=digitalSignature",
-        "eku": "extendedKeyUsage=serverAuth,clientAuth", "san": "subjectAltName=DNS:{}"}
-
-
-def ext(dns, **change):
-    e = dict(GOOD, san=GOOD["san"].format(dns))
-    e.update(change)
-    return [v for v in e.values() if v]
-
-
-def subject(name, role="agent", host=HOST):
-    return "/CN=%s/OU=%s/serialNumber=%s" % (name, role, host)
 
 
 def odd_clients(folder):
@@ -122,7 +61,7 @@ def odd_clients(folder):
 
 
 def clients(folder):
-    server = Server(folder, "s1", "deny=" + os.path.join(folder, "deny"))
+    server = Server(peer, folder, "s1", "deny=" + os.path.join(folder, "deny"))
     tried = 0
     versions = [ssl.TLSVersion.TLSv1_2, None]
     for name in [*odd_clients(folder), None]:
@@ -149,13 +88,13 @@ def servers(folder):
     """The C client against servers that are not what it expects."""
     now = int(time.time())
     must(peer, "cert", folder, "s2", "store")
-    must(peer, "cert", folder, "m-s1", "manager")
+    must(peer, "cert", folder, "m1", "manager")
     must(peer, "cert", folder, "s-expired", "store", "-", now - 1000, now - 1)
     odd_cert(folder, "s-client-only", subject("s-client-only", "store"),
              ext("s-client-only.store.fdump", eku="extendedKeyUsage=clientAuth"))
     odd_cert(folder, "s-self", subject("s-self", "store"), ext("s-self.store.fdump"), ca=None)
     tries = (("s1", "store", "s1", True), ("s2", "store", "s1", False),
-             ("m-s1", "store", "m-s1", False), ("s-expired", "store", "s-expired", False),
+             ("m1", "store", "m1", False), ("s-expired", "store", "s-expired", False),
              ("s-client-only", "store", "s-client-only", False),
              ("s-self", "store", "s-self", False), ("a1", "agent", "a1", False))
     for name, role, expect, good in tries:
@@ -185,7 +124,7 @@ def s_client(folder, port, *args, cert="a1", stdin=""):
 
 
 def old_tls(folder):
-    server = Server(folder)
+    server = Server(peer, folder)
     tried = [("-tls1",), ("-tls1_1",)]
     tried += [("-tls1_2", "-cipher", c + ":@SECLEVEL=0") for c in (
         "NULL", "aNULL", "EXPORT:LOW", "RSA", "DHE", "ECDHE-ECDSA-AES128-SHA",
@@ -209,7 +148,7 @@ def old_tls(folder):
 
 
 def resumption(folder):
-    server = Server(folder)
+    server = Server(peer, folder)
     for tls in (ssl.TLSVersion.TLSv1_2, None):
         ctx = wire.context(folder, "a1", False, tls)
         session = None
@@ -231,7 +170,7 @@ with tempfile.TemporaryDirectory() as folder:
     must(peer, "cert", folder, "a1", "agent")
     must(peer, "cert", folder, "s1", "store")
     with open(os.path.join(folder, "deny"), "w") as f:
-        f.write("f" * 32 + "\n")
+        f.write("f" * 32 + " m1 " + "0" * 32 + "\n")
     clients(folder)
     servers(folder)
     old_tls(folder)

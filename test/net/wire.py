@@ -120,14 +120,14 @@ def context(folder, name, server, tls=None):
 class Connection:
     """Frames over one TLS connection; both sides use it."""
 
-    def __init__(self, tls, versions=(1, 1), hello=True):
+    def __init__(self, tls, versions=(1, 1), hello=True, credit=None):
         self.tls = tls
         self.next_id = 1
         self.buffer = bytearray()
         self.random = None  # a random.Random: writes of random size
         self.pending = bytearray()
         if hello:
-            self.hello(versions)
+            self.hello(versions, credit)
 
     @classmethod
     def dial(cls, folder, name, port, peer="s1.store.fdump", tls=None, **rest):
@@ -136,8 +136,11 @@ class Connection:
         ctx = context(folder, name, False, tls)
         return cls(ctx.wrap_socket(raw, server_hostname=peer, suppress_ragged_eofs=False), **rest)
 
-    def hello(self, versions):
-        self.send(HELLO, payload=dumps({"min": versions[0], "max": versions[1], "features": 0}))
+    def hello(self, versions, credit=None):
+        ours = {"min": versions[0], "max": versions[1], "features": 0}
+        if credit is not None:
+            ours["credit"] = credit
+        self.send(HELLO, payload=dumps(ours))
         kind, _, _, payload = self.receive()
         assert kind == HELLO, kind
         self.peer_hello = loads(payload)
@@ -220,7 +223,7 @@ class Connection:
         """Sends length bytes of the pattern, in pieces of random size with a seed."""
         side = RESPONSE if response else 0
         rnd = random.Random(seed) if seed is not None else None
-        credit, sent = WINDOW, 0
+        credit, sent = self.peer_hello.get("credit", WINDOW), 0
         while True:
             while credit == 0:
                 self.flush()

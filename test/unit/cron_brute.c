@@ -369,7 +369,7 @@ static void run_case(size_t n, long count)
 
 int main(int argc, char **argv)
 {
-	long count = argc > 1 ? atol(argv[1]) : 2100;
+	long count = argc > 1 ? atol(argv[1]) : 1050;
 	size_t i;
 
 	random_state = argc > 2 ? strtoull(argv[2], NULL, 10) : 1;

@@ -68,6 +68,72 @@ static void shared(void **state)
 	assert_memory_not_equal(x.fingerprint, y.fingerprint, STORE_DOMAIN_LEN);
 }
 
+/* Whoever has the domain's secret proves it, to one store, for one run of one host. */
+static void proofs(void **state)
+{
+	struct store_proof proof = {"a store's uid 16", "host id: 16 byte", "run id: 16 bytes"};
+	struct store_proof wrong;
+	struct dump_domain x, y, again;
+	uint8_t signature[SEAL_SIG_LEN];
+	size_t i;
+
+	(void)state;
+	assert_int_equal(dump_domain_init(&x, agent, &one.half, 1, &err), 0);
+	assert_int_equal(dump_domain_init(&y, agent, &two.half, 1, &err), 0);
+	assert_int_equal(dump_domain_prove(&x, &proof, signature, &err), 0);
+	assert_int_equal(store_proof_check(x.public, x.fingerprint, &proof, signature, &err), 0);
+	/* Of another domain, with another's key. */
+	assert_int_equal(store_proof_check(y.public, x.fingerprint, &proof, signature, &err), 1);
+	assert_int_equal(store_proof_check(y.public, y.fingerprint, &proof, signature, &err), 1);
+	assert_int_equal(store_proof_check(x.public, y.fingerprint, &proof, signature, &err), 1);
+	/* To another store, for another host, in another run. */
+	for (i = 0; i < sizeof proof; i++) {
+		wrong = proof;
+		((uint8_t *)&wrong)[i] ^= 1;
+		assert_int_equal(
+			store_proof_check(x.public, x.fingerprint, &wrong, signature, &err), 1);
+	}
+	for (i = 0; i < sizeof signature; i++) {
+		signature[i] ^= 1;
+		assert_int_equal(
+			store_proof_check(x.public, x.fingerprint, &proof, signature, &err), 1);
+		signature[i] ^= 1;
+	}
+	/* A dump's record yields the secret, and so the same pair. */
+	assert_int_equal(dump_domain_of_secret(&again, x.secret, &err), 0);
+	assert_memory_equal(again.public, x.public, sizeof x.public);
+	assert_memory_equal(again.fingerprint, x.fingerprint, sizeof x.fingerprint);
+	assert_int_equal(dump_domain_prove(&again, &proof, signature, &err), 0);
+	assert_int_equal(store_proof_check(x.public, x.fingerprint, &proof, signature, &err), 0);
+	/* An unencrypted domain is one agent's, which can prove it like any other. */
+	assert_int_equal(dump_domain_init(&x, agent, NULL, 0, &err), 0);
+	assert_int_equal(dump_domain_init(&y, (const uint8_t *)"the secret of another agent, 32.",
+				 NULL, 0, &err),
+		0);
+	assert_memory_not_equal(x.fingerprint, y.fingerprint, STORE_DOMAIN_LEN);
+	assert_int_equal(dump_domain_prove(&x, &proof, signature, &err), 0);
+	assert_int_equal(store_proof_check(x.public, x.fingerprint, &proof, signature, &err), 0);
+	assert_int_equal(store_proof_check(y.public, y.fingerprint, &proof, signature, &err), 1);
+}
+
+/* The bytes that CHUNKS.md gives, computed by another program. */
+static void known_domain(void **state)
+{
+	static const uint8_t secret[HASH_LEN] = "a domain's secret of 32 bytes...";
+	static const uint8_t print[STORE_DOMAIN_LEN] = {0x02, 0x85, 0x01, 0x5f, 0xee, 0x05, 0x9a,
+		0xb9, 0xa8, 0xbe, 0x3b, 0x3e, 0x46, 0xa0, 0xd7, 0x93};
+	static const uint8_t start[8] = {0x81, 0x8a, 0x34, 0x53, 0xfd, 0x06, 0x54, 0x7e};
+	struct store_proof proof = {"a store's uid 16", "host id: 16 byte", "run id: 16 bytes"};
+	uint8_t signature[SEAL_SIG_LEN];
+	struct dump_domain d;
+
+	(void)state;
+	assert_int_equal(dump_domain_of_secret(&d, secret, &err), 0);
+	assert_memory_equal(d.fingerprint, print, sizeof print);
+	assert_int_equal(dump_domain_prove(&d, &proof, signature, &err), 0);
+	assert_memory_equal(signature, start, sizeof start);
+}
+
 struct fixture {
 	struct dump_domain domain;
 	struct dump_run run;
@@ -287,6 +353,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(domains),
 		cmocka_unit_test(shared),
+		cmocka_unit_test(proofs),
+		cmocka_unit_test(known_domain),
 		cmocka_unit_test(round_trip),
 		cmocka_unit_test(flips),
 		cmocka_unit_test(nonces),

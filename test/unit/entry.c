@@ -246,6 +246,26 @@ static void keys(void **state)
 	assert_int_equal(err.code, ERR_LIMIT);
 }
 
+static void sparse(void)
+{
+	cbor_put_text(&out, "Z");
+	cbor_put_uint(&out, 1);
+}
+
+static void sparse_of_another_kind(void)
+{
+	cbor_put_text(&out, "Z");
+	cbor_put_uint(&out, 2);
+}
+
+static void kind_of_checksum(void **state)
+{
+	(void)state;
+	assert_int_equal(head_with(sparse, 1), 0);
+	assert_int_equal(head_with(sparse_of_another_kind, 1), 1);
+	assert_int_equal(err.code, ERR_UNSUPPORTED);
+}
+
 /* --- TAIL and items --------------------------------------------------------- */
 
 static int tail_again(const struct pack_tail *tail, struct pack_tail *again)
@@ -411,6 +431,24 @@ static void kept(void **state)
 	buf_fini(&buf);
 }
 
+static void tails_of_two_kinds(void **state)
+{
+	struct pack_head plain = {.type = PACK_REGULAR};
+	struct pack_head announced = {.type = PACK_REGULAR, .has = PACK_HAS_SPARSE};
+	struct pack_tail tail = {.has_content = true, .sum = {1}}, other = tail, again;
+
+	(void)state;
+	tail.sparse = true;
+	assert_int_equal(tail_again(&tail, &again), 0);
+	assert_true(again.sparse && again.has_content && again.sum[0] == 1);
+	assert_true(pack_tail_same_sum(&tail, &again));
+	assert_false(pack_tail_same_sum(&tail, &other));
+	assert_int_equal(pack_tail_fits(&announced, &tail, &err), 0);
+	assert_int_equal(pack_tail_fits(&plain, &tail, &err), 1);
+	assert_int_equal(pack_tail_fits(&plain, &other, &err), 0);
+	assert_int_equal(pack_tail_fits(&announced, &other, &err), 1);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -419,6 +457,8 @@ int main(void)
 		cmocka_unit_test(rules_of_types),
 		cmocka_unit_test(refused_has_its_path),
 		cmocka_unit_test(keys),
+		cmocka_unit_test(kind_of_checksum),
+		cmocka_unit_test(tails_of_two_kinds),
 		cmocka_unit_test(tails),
 		cmocka_unit_test(what_fits),
 		cmocka_unit_test(items),

@@ -9,6 +9,7 @@
 
 #include "lib/cbor.h"
 #include "lib/hash.h"
+#include "pack/digest.h"
 #include "pack/feed.h"
 #include "pack/part.h"
 #include "pack/scan.h"
@@ -19,6 +20,7 @@ static struct pack_dir dir;
 static struct pack_feed *feed;
 static struct pack_part *part;
 static struct hash *hash;
+static struct pack_digest *digest;
 static struct pack_stream stream;
 static uint8_t sum[HASH_LEN];
 static unsigned parts; /* the entry went over */
@@ -32,7 +34,8 @@ static int make_base(void **state)
 	feed = pack_feed_new(true, true, &err);
 	part = pack_part_new(8192, &err);
 	hash = hash_new(&err);
-	return feed == NULL || part == NULL || hash == NULL ? -1 : 0;
+	digest = pack_digest_new(&err);
+	return feed == NULL || part == NULL || hash == NULL || digest == NULL ? -1 : 0;
 }
 
 static int remove_base(void **state)
@@ -43,6 +46,7 @@ static int remove_base(void **state)
 	pack_feed_free(feed);
 	pack_part_free(part);
 	hash_free(hash);
+	pack_digest_free(digest);
 	close(dir.fd);
 	snprintf(command, sizeof command, "rm -rf '%s'", base);
 	return system(command);
@@ -86,7 +90,8 @@ static void finish(void)
 {
 	int got;
 
-	while ((got = pack_feed_fill(part, &stream, hash, &err)) == 1) {
+	pack_digest_begin(digest, stream.tail.sparse);
+	while ((got = pack_feed_fill(part, &stream, digest, &err)) == 1) {
 		assert_true(pack_part_full(part));
 		assert_true(part->raw.len < 8192 + 4096);
 		pack_part_reset(part);
@@ -94,7 +99,7 @@ static void finish(void)
 	}
 	assert_int_equal(got, 0);
 	assert_int_equal(stream.fd, -1);
-	hash_end(hash, sum);
+	pack_digest_end(digest, sum);
 	assert_int_equal(pack_feed_end(part, &stream, sum, &err), 0);
 }
 
@@ -158,6 +163,76 @@ static void holes(void **state)
 	assert_int_equal(ftruncate(fd, (off_t)1 << 28), 0); /* nothing but a hole */
 	whole("holes", PACK_OK, (uint64_t)1 << 28);
 	assert_int_equal(parts, 1);
+	close(fd);
+}
+
+/* What is digested is the content, with holes of more than 1 GiB by the other kind. */
+static void large_holes(void **state)
+{
+	const off_t gib = (off_t)1 << 30;
+	struct pack_feed_item what;
+	int fd = openat(dir.fd, "large", O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	uint8_t want[HASH_LEN];
+
+	(void)state;
+	assert_int_equal(ftruncate(fd, 4 * gib), 0);
+	assert_int_equal(pwrite(fd, "data", 4, 2 * gib), 4);
+	whole("large", PACK_OK, (uint64_t)(4 * gib));
+	assert_true(stream.tail.sparse);
+	assert_true(stream.holes > (uint64_t)(4 * gib) - (1 << 20));
+	assert_int_equal(parts, 1);
+	pack_digest_begin(digest, true);
+	pack_digest_hole(digest, (uint64_t)(2 * gib));
+	pack_digest_data(digest, "data", 4);
+	pack_digest_hole(digest, (uint64_t)(2 * gib - 4));
+	pack_digest_end(digest, want);
+	assert_memory_equal(sum, want, HASH_LEN);
+	/* All hole, and one byte more than is still plain. */
+	assert_int_equal(ftruncate(fd, 0), 0);
+	assert_int_equal(ftruncate(fd, gib + 1), 0);
+	what = item("large");
+	assert_int_equal(begin(&what), 0);
+	assert_true(stream.tail.sparse && head().has & PACK_HAS_SPARSE);
+	/* It shrinks meanwhile: the kind stays. */
+	assert_int_equal(ftruncate(fd, 5000), 0);
+	finish();
+	assert_int_equal(stream.tail.status, PACK_SHRUNK);
+	assert_true(stream.tail.sparse && stream.tail.size == 5000);
+	assert_int_equal(ftruncate(fd, gib), 0);
+	what = item("large");
+	assert_int_equal(begin(&what), 0);
+	assert_false(stream.tail.sparse || head().has & PACK_HAS_SPARSE);
+	pack_feed_drop(&stream);
+	close(fd);
+}
+
+/* Of the plain kind when it was opened, with large holes when it is read: they come as zeros. */
+static void large_holes_too_late(void **state)
+{
+	const off_t size = ((off_t)1 << 30) + (8 << 20);
+	int fd = openat(dir.fd, "late", O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	struct pack_feed_item what;
+	int got;
+
+	(void)state;
+	assert_int_equal(ftruncate(fd, size), 0);
+	if (fallocate(fd, 0, 0, 8 << 20) != 0)
+		skip();
+	{
+		static char ones[8 << 20];
+
+		memset(ones, 1, sizeof ones);
+		assert_int_equal(pwrite(fd, ones, sizeof ones, 0), sizeof ones);
+	}
+	what = item("late");
+	assert_int_equal(begin(&what), 0);
+	assert_false(stream.tail.sparse);
+	assert_int_equal(ftruncate(fd, 0), 0);
+	assert_int_equal(ftruncate(fd, size), 0);
+	got = pack_feed_fill(part, &stream, NULL, &err);
+	assert_int_equal(got, 1); /* DATA, as much as there is room for */
+	assert_int_equal(stream.holes, 0);
+	pack_feed_drop(&stream);
 	close(fd);
 }
 
@@ -329,6 +404,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(unchanged),
 		cmocka_unit_test(holes),
+		cmocka_unit_test(large_holes),
+		cmocka_unit_test(large_holes_too_late),
 		cmocka_unit_test(fates),
 		cmocka_unit_test(gone_before),
 		cmocka_unit_test(no_content),

@@ -79,8 +79,8 @@ static void headers_are_strict(void **state)
 
 static void versions_are_agreed_on(void **state)
 {
-	const struct rpc_hello ours = {2, 3, 0}, back = {1, 2, 0}, later = {3, 9, 0},
-			       far = {4, 9, 0}, old = {1, 1, 0};
+	const struct rpc_hello ours = {2, 3, 0, 77}, back = {1, 2, 0, 0}, later = {3, 9, 0, 0},
+			       far = {4, 9, 0, 0}, old = {1, 1, 0, 0};
 	uint8_t bytes[RPC_HELLO_MAX];
 	struct rpc_hello got;
 	struct err err = {0};
@@ -91,13 +91,20 @@ static void versions_are_agreed_on(void **state)
 	assert_int_equal(rpc_hello_agree(&ours, &far), 0);
 	assert_int_equal(rpc_hello_agree(&old, &ours), 0);
 	assert_int_equal(rpc_hello_get(&got, bytes, rpc_hello_put(bytes, &ours), &err), 0);
-	assert_true(got.version_min == 2 && got.version_max == 3);
+	assert_true(got.version_min == 2 && got.version_max == 3 && got.credit == 77);
 	assert_int_equal(rpc_hello_get(&got, (const uint8_t *)"\xa0", 1, &err), -1);
 	/* A key of a later version is passed by, unless it must be understood. */
 	assert_int_equal(
 		rpc_hello_get(
 			&got, (const uint8_t *)"\xa3\x63max\x01\x63min\x01\x63new\x80", 16, &err),
 		0);
+	assert_int_equal(got.credit, RPC_WINDOW);
+	assert_int_equal(rpc_hello_get(&got,
+				 (const uint8_t *)"\xa3\x63max\x01\x63min\x01\x66"
+						  "credit\x1a\x00\x80\x00\x01",
+				 23, &err),
+		-1);
+	assert_int_equal(err.code, ERR_LIMIT);
 	assert_int_equal(
 		rpc_hello_get(
 			&got, (const uint8_t *)"\xa3\x63max\x01\x63min\x01\x63New\x80", 16, &err),

@@ -8,6 +8,7 @@
 #include "lib/buf.h"
 #include "lib/hash.h"
 #include "lib/sums.h"
+#include "pack/digest.h"
 #include "pack/frame.h"
 #include "pack/load.h"
 #include "pack/part.h"
@@ -110,7 +111,7 @@ static unsigned read_pack(const struct pack_totals *totals, bool sealed)
 	struct pack_reader *reader = pack_reader_new(true, sealed, on_problem, NULL, &err);
 	struct pack_press *press = pack_press_new(0, &err);
 	struct pack_load *load = pack_load_new(&err);
-	struct hash *hash = hash_new(&err);
+	struct pack_digest *digest = pack_digest_new(&err);
 	struct sums *sums = sums_new(&err);
 	struct pack_read read;
 	struct pack_frame frame;
@@ -129,7 +130,7 @@ static unsigned read_pack(const struct pack_totals *totals, bool sealed)
 			block.stored_len);
 		load->at = at;
 		load->want_hash = load->want_meta = true;
-		assert_int_equal(pack_load_open(load, press, hash, sums, &err), 0);
+		assert_int_equal(pack_load_open(load, press, digest, sums, &err), 0);
 		assert_int_equal(pack_reader_take(reader, load, &err), 0);
 		at += n;
 	}
@@ -143,7 +144,7 @@ static unsigned read_pack(const struct pack_totals *totals, bool sealed)
 	pack_reader_free(reader);
 	pack_press_free(press);
 	pack_load_free(load);
-	hash_free(hash);
+	pack_digest_free(digest);
 	sums_free(sums);
 	return indexes;
 }

@@ -1,0 +1,780 @@
+/*
+ * The file behind journal.h. An offset is noted for each MARK_EVERY records, so
+ * that reading from a number on does not begin at the front.
+ */
+#include "cmd/agent/journal.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "cmd/agent/acked.h"
+#include "cmd/agent/schedule.h"
+#include "lib/cbor.h"
+#include "lib/err.h"
+#include "lib/file.h"
+#include "lib/fs.h"
+#include "lib/seal.h"
+#include "rpc/param.h"
+
+#define MARK_EVERY 256
+#define WINDOW     (2 * MANAGER_FRAME_MAX)
+#define STATES_MAX 512 /* jobs that the head has room for */
+
+struct mark {
+	uint64_t number, offset;
+};
+
+struct agent_journal {
+	char *path, *acked_path;
+	int fd;
+	bool broken;
+	uint8_t id[AGENT_JOURNAL_ID_LEN];
+	uint64_t max, size, first_at; /* first_at: where the head ends */
+	uint64_t first, last;         /* numbers; 0: there is none */
+	struct mark *marks;
+	size_t mark_count, mark_cap;
+	uint64_t since_mark;
+	struct agent_job_state *states;
+	size_t state_count;
+	struct agent_acked acked;
+};
+
+static int no_memory(struct err *err)
+{
+	return err_set(err, ERR_NOMEM, "journal: out of memory");
+}
+
+/* ---- the head ---- */
+
+enum {
+	STATE_JOB,
+	STATE_RUN,
+	STATE_HELD,
+	STATE_ONCE,
+	STATE_SEEN,
+	STATE_SLOT,
+	STATE_ENDED,
+	STATE_SINCE,
+	STATE_LOSSES,
+	STATE_RESULT,
+	STATE_FAILURES,
+	STATE_RUNNING,
+	STATE_STARTED,
+	STATE_SUCCEEDED,
+	STATE_FIELDS
+};
+
+static const struct rpc_field state_fields[] = {
+	[STATE_JOB] = {.key = "job", .type = RPC_NAME, .need = true},
+	[STATE_RUN] = {.key = "run",
+		.type = RPC_BYTES,
+		.need = true,
+		.min = MANAGER_RUN_LEN,
+		.max = MANAGER_RUN_LEN},
+	[STATE_HELD] = {.key = "held", .type = RPC_BOOL, .need = true},
+	[STATE_ONCE] = {.key = "once", .type = RPC_BOOL, .need = true},
+	[STATE_SEEN] = {.key = "seen", .type = RPC_INT, .need = true},
+	[STATE_SLOT] = {.key = "slot", .type = RPC_INT, .need = true},
+	[STATE_ENDED] = {.key = "ended", .type = RPC_INT, .need = true},
+	[STATE_SINCE] = {.key = "since", .type = RPC_INT, .need = true},
+	[STATE_LOSSES] = {.key = "losses", .type = RPC_UINT, .need = true, .max = UINT32_MAX},
+	[STATE_RESULT] = {.key = "result",
+		.type = RPC_UINT,
+		.need = true,
+		.max = MANAGER_RESULTS - 1},
+	[STATE_FAILURES] = {.key = "failures", .type = RPC_UINT, .need = true, .max = UINT32_MAX},
+	[STATE_RUNNING] = {.key = "running", .type = RPC_BOOL, .need = true},
+	[STATE_STARTED] = {.key = "started", .type = RPC_INT, .need = true},
+	[STATE_SUCCEEDED] = {.key = "succeeded", .type = RPC_INT, .need = true},
+	[STATE_FIELDS] = {0},
+};
+
+static const struct rpc_field state_item = {.type = RPC_MAP, .sub = state_fields};
+
+enum { HEAD_STATES, HEAD_JOURNAL, HEAD_FIELDS };
+
+static const struct rpc_field head_fields[] = {
+	[HEAD_STATES] = {.key = "states",
+		.type = RPC_LIST,
+		.need = true,
+		.max = STATES_MAX,
+		.of = &state_item},
+	[HEAD_JOURNAL] = {.key = "journal",
+		.type = RPC_BYTES,
+		.need = true,
+		.min = AGENT_JOURNAL_ID_LEN,
+		.max = AGENT_JOURNAL_ID_LEN},
+	[HEAD_FIELDS] = {0},
+};
+
+static void put_int(struct cbor_out *out, const char *key, int64_t value)
+{
+	cbor_put_text(out, key);
+	cbor_put_int(out, value);
+}
+
+static void put_bool(struct cbor_out *out, const char *key, bool value)
+{
+	cbor_put_text(out, key);
+	cbor_put_bool(out, value);
+}
+
+static void put_state(struct cbor_out *out, const struct agent_job_state *state)
+{
+	cbor_put_map(out, STATE_FIELDS);
+	cbor_put_text(out, "job");
+	cbor_put_text(out, state->job);
+	cbor_put_text(out, "run");
+	cbor_put_bytes(out, state->run, sizeof state->run);
+	put_bool(out, "held", state->held);
+	put_bool(out, "once", state->started_once);
+	put_int(out, "seen", state->seen);
+	put_int(out, "slot", state->slot);
+	put_int(out, "ended", state->ended);
+	put_int(out, "since", state->since);
+	put_int(out, "losses", state->losses);
+	put_int(out, "result", state->result);
+	put_bool(out, "running", state->running);
+	put_int(out, "started", state->started);
+	put_int(out, "failures", state->failures);
+	put_int(out, "succeeded", state->succeeded);
+}
+
+static void get_state(struct agent_job_state *state, const struct rpc_value *v)
+{
+	*state = (struct agent_job_state){.held = v[STATE_HELD].number != 0,
+		.started_once = v[STATE_ONCE].number != 0,
+		.running = v[STATE_RUNNING].number != 0,
+		.seen = v[STATE_SEEN].integer,
+		.slot = v[STATE_SLOT].integer,
+		.ended = v[STATE_ENDED].integer,
+		.since = v[STATE_SINCE].integer,
+		.started = v[STATE_STARTED].integer,
+		.succeeded = v[STATE_SUCCEEDED].integer,
+		.losses = (unsigned)v[STATE_LOSSES].number,
+		.failures = (unsigned)v[STATE_FAILURES].number,
+		.result = (enum manager_result)v[STATE_RESULT].number};
+	memcpy(state->job, v[STATE_JOB].bytes, v[STATE_JOB].len);
+	memcpy(state->run, v[STATE_RUN].bytes, sizeof state->run);
+}
+
+/* The head's frame, with these states. The caller frees it. */
+static uint8_t *make_head(const uint8_t id[AGENT_JOURNAL_ID_LEN],
+	const struct agent_job_state *states, size_t count, size_t *len, struct err *err)
+{
+	uint8_t *frame = malloc(MANAGER_FRAME_MAX);
+	struct cbor_out out;
+	size_t i;
+
+	if (frame == NULL) {
+		no_memory(err);
+		return NULL;
+	}
+	cbor_out_init(&out, frame + MANAGER_FRAME_HEAD, MANAGER_FRAME_MAX - MANAGER_FRAME_HEAD);
+	cbor_put_map(&out, 2);
+	cbor_put_text(&out, "states");
+	cbor_put_array(&out, count);
+	for (i = 0; i < count; i++)
+		put_state(&out, &states[i]);
+	cbor_put_text(&out, "journal");
+	cbor_put_bytes(&out, id, AGENT_JOURNAL_ID_LEN);
+	assert(!cbor_out_full(&out)); /* STATES_MAX of them fit */
+	manager_frame_seal(frame, cbor_out_len(&out));
+	*len = MANAGER_FRAME_HEAD + cbor_out_len(&out);
+	return frame;
+}
+
+struct agent_job_state *agent_journal_state(struct agent_journal *journal, const char *job)
+{
+	struct agent_job_state *grown;
+	size_t i;
+
+	assert(strlen(job) <= NAME_LEN_MAX);
+	for (i = 0; i < journal->state_count; i++)
+		if (strcmp(journal->states[i].job, job) == 0)
+			return &journal->states[i];
+	grown = realloc(journal->states, (journal->state_count + 1) * sizeof *grown);
+	if (grown == NULL)
+		return NULL;
+	journal->states = grown;
+	grown += journal->state_count++;
+	*grown = (struct agent_job_state){0};
+	strcpy(grown->job, job);
+	return grown;
+}
+
+struct agent_job_state *agent_journal_states(struct agent_journal *journal, size_t *count)
+{
+	*count = journal->state_count;
+	return journal->states;
+}
+
+static int take_head(
+	struct agent_journal *journal, const uint8_t *payload, size_t len, struct err *err)
+{
+	struct rpc_value v[HEAD_FIELDS], s[STATE_FIELDS], item;
+	struct agent_job_state *state, found;
+
+	if (rpc_params_get(v, head_fields, payload, len, err) != 0)
+		return err_prefix(err, "%s: head", journal->path);
+	memcpy(journal->id, v[HEAD_JOURNAL].bytes, sizeof journal->id);
+	while (rpc_list_next(&v[HEAD_STATES], &state_item, &item)) {
+		if (rpc_params_get(s, state_fields, item.bytes, item.len, err) != 0)
+			return err_prefix(err, "%s: head", journal->path);
+		get_state(&found, s);
+		state = agent_journal_state(journal, found.job);
+		if (state == NULL)
+			return no_memory(err);
+		*state = found;
+	}
+	return 0;
+}
+
+/* ---- walking through the file ---- */
+
+struct walk {
+	int fd;
+	uint8_t *window; /* WINDOW bytes */
+	uint64_t offset; /* of the window's first byte */
+	size_t at, end;
+	bool eof;
+};
+
+/* Makes the window hold a whole frame from `at` on, or all to the end. */
+static int walk_fill(struct walk *walk, struct err *err)
+{
+	ssize_t n;
+
+	if (walk->eof || walk->end - walk->at >= MANAGER_FRAME_MAX)
+		return 0;
+	memmove(walk->window, walk->window + walk->at, walk->end - walk->at);
+	walk->offset += walk->at;
+	walk->end -= walk->at;
+	walk->at = 0;
+	while (!walk->eof && walk->end < WINDOW) {
+		n = pread(walk->fd, walk->window + walk->end, WINDOW - walk->end,
+			(off_t)(walk->offset + walk->end));
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return err_errno(err, errno, "read the journal");
+		walk->eof = n == 0;
+		walk->end += (size_t)n;
+	}
+	return 0;
+}
+
+struct found {
+	uint64_t offset; /* of the frame */
+	size_t len;      /* of the frame */
+	const uint8_t *payload;
+	size_t payload_len;
+	uint64_t skipped; /* bytes before it that belong to no frame */
+};
+
+/* The next frame. Returns 0; 1: there is none, and found->skipped has what
+ * stands behind the last one; -1 with err set. */
+static int walk_next(struct walk *walk, struct found *found, struct err *err)
+{
+	size_t skipped, skip;
+
+	*found = (struct found){0};
+	for (;;) {
+		if (walk_fill(walk, err) != 0)
+			return -1;
+		if (manager_frame_find(walk->window + walk->at, walk->end - walk->at, &skipped,
+			    &found->payload, &found->payload_len)) {
+			found->skipped += skipped;
+			walk->at += skipped;
+			found->offset = walk->offset + walk->at;
+			found->len = MANAGER_FRAME_HEAD + found->payload_len;
+			walk->at += found->len;
+			return 0;
+		}
+		if (walk->eof) {
+			found->skipped += walk->end - walk->at;
+			walk->at = walk->end;
+			return 1;
+		}
+		/* No frame that is whole in the window; one may begin at its end. */
+		skip = walk->end - walk->at - (MANAGER_FRAME_MAX - 1);
+		found->skipped += skip;
+		walk->at += skip;
+	}
+}
+
+static int walk_init(struct walk *walk, int fd, uint64_t offset, struct err *err)
+{
+	*walk = (struct walk){.fd = fd, .offset = offset, .window = malloc(WINDOW)};
+	return walk->window != NULL ? 0 : no_memory(err);
+}
+
+/* ---- opening ---- */
+
+static int add_mark(struct agent_journal *journal, uint64_t number, uint64_t offset)
+{
+	struct mark *grown;
+
+	if (journal->mark_count > 0 && ++journal->since_mark < MARK_EVERY)
+		return 0;
+	if (journal->mark_count == journal->mark_cap) {
+		size_t cap = journal->mark_cap == 0 ? 64 : 2 * journal->mark_cap;
+
+		grown = realloc(journal->marks, cap * sizeof *grown);
+		if (grown == NULL)
+			return -1;
+		journal->marks = grown;
+		journal->mark_cap = cap;
+	}
+	journal->marks[journal->mark_count++] = (struct mark){number, offset};
+	journal->since_mark = 0;
+	return 0;
+}
+
+/* Takes a record of the file in. */
+static int take_record(struct agent_journal *journal, const struct found *found, struct err *err)
+{
+	struct agent_job_state *state;
+	struct manager_record record;
+
+	if (manager_record_decode(&record, found->payload, found->payload_len, err) != 0)
+		return -1;
+	if (record.number <= journal->last)
+		return err_set(err, ERR_DAMAGE, "record %llu comes after record %llu",
+			(unsigned long long)record.number, (unsigned long long)journal->last);
+	if (add_mark(journal, record.number, found->offset) != 0)
+		return no_memory(err);
+	journal->last = record.number;
+	if (journal->first == 0)
+		journal->first = record.number;
+	if (record.job[0] == 0)
+		return 0;
+	state = agent_journal_state(journal, record.job);
+	if (state == NULL)
+		return no_memory(err);
+	agent_state_apply(state, &record);
+	return 0;
+}
+
+static int load(struct agent_journal *journal, struct agent_journal_found *seen, struct err *err)
+{
+	struct found found;
+	struct walk walk;
+	int ret = -1, got;
+
+	if (walk_init(&walk, journal->fd, 0, err) != 0)
+		return -1;
+	got = walk_next(&walk, &found, err);
+	if (got != 0 || found.offset != 0) {
+		if (got >= 0)
+			err_set(err, ERR_DAMAGE,
+				"%s: not a journal, or its head is damaged (move it away to begin "
+				"a new one)",
+				journal->path);
+		goto out;
+	}
+	if (take_head(journal, found.payload, found.payload_len, err) != 0)
+		goto out;
+	journal->first_at = journal->size = found.len;
+	while ((got = walk_next(&walk, &found, err)) == 0) {
+		seen->damaged += found.skipped;
+		if (take_record(journal, &found, err) != 0) {
+			err_prefix(err, "%s", journal->path);
+			goto out;
+		}
+		journal->size = found.offset + found.len;
+	}
+	if (got < 0)
+		goto out;
+	/* Behind the last whole frame there is only what a crash cut short. */
+	seen->cut = found.skipped;
+	if (found.skipped > 0 &&
+		(ftruncate(journal->fd, (off_t)journal->size) != 0 || fsync(journal->fd) != 0)) {
+		err_errno(err, errno, "%s: cut off its torn end", journal->path);
+		goto out;
+	}
+	ret = 0;
+out:
+	free(walk.window);
+	return ret;
+}
+
+/* Begins a journal where there is none: whole under its name, or not there. */
+static int create(struct agent_journal *journal, struct err *err)
+{
+	uint8_t *head;
+	size_t len;
+	int ret;
+
+	if (seal_random(journal->id, sizeof journal->id, err) != 0)
+		return -1;
+	head = make_head(journal->id, NULL, 0, &len, err);
+	if (head == NULL)
+		return -1;
+	ret = file_write_new(journal->path, head, len, 0600, err);
+	free(head);
+	return ret;
+}
+
+static int open_locked(const char *path, int flags, struct err *err)
+{
+	int fd = open(path, O_RDWR | O_CLOEXEC | O_NOFOLLOW | flags, 0600);
+	struct stat opened, named;
+
+	if (fd < 0 && errno == ENOENT)
+		return err_set(err, ERR_NOTFOUND, "%s: not found", path);
+	if (fd < 0)
+		return err_errno(err, errno, "%s", path);
+	if (flock(fd, LOCK_EX | LOCK_NB) != 0 && errno != EWOULDBLOCK) {
+		err_errno(err, errno, "%s: lock", path);
+	} else if (flock(fd, LOCK_EX | LOCK_NB) != 0 || fstat(fd, &opened) != 0 ||
+		   stat(path, &named) != 0 || opened.st_ino != named.st_ino) {
+		/* Another inode: it was rewritten between our open and our lock. */
+		err_set(err, ERR_BUSY, "%s: another process has it open", path);
+	} else {
+		return fd;
+	}
+	close(fd);
+	return -1;
+}
+
+/* ---- what managers have acknowledged ---- */
+
+uint64_t agent_journal_acknowledged(const struct agent_journal *journal, const char *manager)
+{
+	return agent_acked_get(&journal->acked, manager);
+}
+
+int agent_journal_acknowledge(
+	struct agent_journal *journal, const char *manager, uint64_t number, struct err *err)
+{
+	if (number > journal->last)
+		return err_set(err, ERR_USAGE,
+			"manager %s acknowledges %llu, the last record is %llu", manager,
+			(unsigned long long)number, (unsigned long long)journal->last);
+	return agent_acked_set(
+		&journal->acked, journal->acked_path, journal->id, manager, number, err);
+}
+
+/* ---- dropping old records ---- */
+
+/* Where to cut: in the middle of the file; or before, so that nothing is lost
+ * that a manager has not acknowledged, if that makes enough room. */
+static size_t choose_cut(const struct agent_journal *journal)
+{
+	uint64_t acked = agent_acked_least(&journal->acked, UINT64_MAX);
+	size_t half, kept;
+
+	for (half = 0; half + 1 < journal->mark_count; half++)
+		if (journal->size - journal->marks[half].offset <= journal->max / 2)
+			break;
+	for (kept = half; kept > 0 && acked != UINT64_MAX; kept--)
+		if (journal->marks[kept].number <= acked + 1)
+			break;
+	return journal->size - journal->marks[kept].offset <= journal->max / 4 * 3 ? kept : half;
+}
+
+/* The states before a record: from the old head, by all records up to it. */
+static int states_before(
+	struct agent_journal *journal, uint64_t offset, struct agent_journal *old, struct err *err)
+{
+	struct found found;
+	struct walk walk;
+	int got, ret = -1;
+
+	*old = (struct agent_journal){.fd = journal->fd, .path = journal->path};
+	if (walk_init(&walk, journal->fd, 0, err) != 0)
+		return -1;
+	got = walk_next(&walk, &found, err);
+	if (got == 0 && take_head(old, found.payload, found.payload_len, err) != 0)
+		goto out;
+	while (got == 0 && (got = walk_next(&walk, &found, err)) == 0) {
+		if (found.offset >= offset)
+			break;
+		if (take_record(old, &found, err) != 0)
+			goto out;
+	}
+	ret = got < 0 ? -1 : 0;
+out:
+	free(walk.window);
+	return ret;
+}
+
+static int copy_range(int from, uint64_t offset, uint64_t end, int to, struct err *err)
+{
+	uint8_t *mem = malloc(WINDOW);
+	int ret = 0;
+
+	if (mem == NULL)
+		return no_memory(err);
+	while (ret == 0 && offset < end) {
+		size_t n = end - offset < WINDOW ? (size_t)(end - offset) : WINDOW;
+
+		ret = fs_read_at(from, mem, n, offset, err);
+		if (ret == 0 && fs_write_two(to, mem, n, NULL, 0) != 0)
+			ret = err_errno(err, errno, "write the new journal");
+		offset += n;
+	}
+	free(mem);
+	return ret;
+}
+
+static int sync_folder(const char *path, struct err *err)
+{
+	char *folder = strdup(path), *slash;
+	int fd, ret = 0;
+
+	if (folder == NULL)
+		return no_memory(err);
+	slash = strrchr(folder, '/');
+	if (slash != NULL)
+		slash[slash == folder] = 0;
+	fd = open(slash != NULL ? folder : ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0 || fsync(fd) != 0)
+		ret = err_errno(err, errno, "%s: sync", folder);
+	if (fd >= 0)
+		close(fd);
+	free(folder);
+	return ret;
+}
+
+/* The most recent first. */
+static int by_activity(const void *a, const void *b)
+{
+	const struct agent_job_state *x = a, *y = b;
+	int64_t s = x->started > x->since ? x->started : x->since;
+	int64_t t = y->started > y->since ? y->started : y->since;
+
+	return (s < t) - (s > t);
+}
+
+/* Writes the journal anew without the records before this offset. The old file
+ * stays until the new one is durable; from the rename on the new one counts. */
+static int rewrite(struct agent_journal *journal, uint64_t offset, struct err *err)
+{
+	struct agent_journal old = {0};
+	uint8_t *head = NULL;
+	char *path = NULL;
+	size_t head_len = 0, i, n = 0;
+	int fd = -1, ret = -1;
+
+	if (states_before(journal, offset, &old, err) != 0)
+		goto out;
+	if (old.state_count > 0)
+		qsort(old.states, old.state_count, sizeof *old.states, by_activity);
+	head = make_head(journal->id, old.states,
+		old.state_count < STATES_MAX ? old.state_count : STATES_MAX, &head_len, err);
+	if (head == NULL)
+		goto out;
+	if (asprintf(&path, "%s.new", journal->path) < 0) {
+		path = NULL;
+		no_memory(err);
+		goto out;
+	}
+	fd = open_locked(path, O_CREAT | O_TRUNC, err);
+	if (fd < 0)
+		goto out;
+	if (fs_write_two(fd, head, head_len, NULL, 0) != 0) {
+		err_errno(err, errno, "%s", path);
+		goto out;
+	}
+	if (copy_range(journal->fd, offset, journal->size, fd, err) != 0)
+		goto out;
+	if (fsync(fd) != 0 || rename(path, journal->path) != 0) {
+		err_errno(err, errno, "%s", path);
+		goto out;
+	}
+	for (i = 0; i < journal->mark_count; i++) {
+		if (journal->marks[i].offset < offset)
+			continue;
+		journal->marks[n] = journal->marks[i];
+		journal->marks[n++].offset -= offset - head_len;
+	}
+	assert(n > 0 && journal->marks[0].offset == head_len);
+	journal->mark_count = n;
+	journal->first = journal->marks[0].number;
+	journal->first_at = head_len;
+	journal->size -= offset - head_len;
+	close(journal->fd);
+	journal->fd = fd;
+	fd = -1;
+	journal->broken = sync_folder(journal->path, err) != 0;
+	ret = journal->broken ? -1 : 0;
+out:
+	if (fd >= 0) {
+		unlink(path);
+		close(fd);
+	}
+	free(path);
+	free(head);
+	free(old.states);
+	free(old.marks);
+	return ret;
+}
+
+static int drop_old(struct agent_journal *journal, uint64_t *lost, struct err *err)
+{
+	uint64_t acked = agent_acked_least(&journal->acked, journal->last);
+	const struct mark *mark;
+
+	if (journal->mark_count < 2)
+		return 0; /* a limit that no real journal has */
+	mark = &journal->marks[choose_cut(journal)];
+	if (lost != NULL && mark->number > acked + 1)
+		*lost = mark->number - acked - 1;
+	return rewrite(journal, mark->offset, err);
+}
+
+/* ---- the interface ---- */
+
+int agent_journal_open(const char *path, uint64_t max, struct agent_journal **out,
+	struct agent_journal_found *found, struct err *err)
+{
+	struct agent_journal *journal = calloc(1, sizeof *journal);
+
+	*found = (struct agent_journal_found){0};
+	if (journal == NULL)
+		return no_memory(err);
+	journal->fd = -1;
+	journal->max = max != 0 ? max : AGENT_JOURNAL_MAX;
+	journal->path = strdup(path);
+	if (journal->path == NULL || asprintf(&journal->acked_path, "%s.acked", path) < 0) {
+		journal->acked_path = NULL;
+		no_memory(err);
+		goto fail;
+	}
+	journal->fd = open_locked(path, 0, err);
+	if (journal->fd < 0 && err->code == ERR_NOTFOUND) {
+		*err = (struct err){0};
+		if (create(journal, err) != 0)
+			goto fail;
+		found->created = true;
+		journal->fd = open_locked(path, 0, err);
+	}
+	if (journal->fd < 0 || load(journal, found, err) != 0 ||
+		agent_acked_load(&journal->acked, journal->acked_path, journal->id, err) != 0)
+		goto fail;
+	/* If records at the end are damaged: a number is never given twice. */
+	journal->last = agent_acked_most(&journal->acked, 0) > journal->last
+				? agent_acked_most(&journal->acked, 0)
+				: journal->last;
+	*out = journal;
+	return 0;
+fail:
+	agent_journal_close(journal);
+	return -1;
+}
+
+void agent_journal_close(struct agent_journal *journal)
+{
+	if (journal == NULL)
+		return;
+	if (journal->fd >= 0)
+		close(journal->fd);
+	free(journal->path);
+	free(journal->acked_path);
+	free(journal->marks);
+	free(journal->states);
+	free(journal);
+}
+
+const uint8_t *agent_journal_id(const struct agent_journal *journal)
+{
+	return journal->id;
+}
+
+uint64_t agent_journal_last(const struct agent_journal *journal)
+{
+	return journal->last;
+}
+
+/* Takes back what a failed write left. */
+static void take_back(struct agent_journal *journal)
+{
+	journal->broken =
+		ftruncate(journal->fd, (off_t)journal->size) != 0 || fsync(journal->fd) != 0;
+}
+
+int agent_journal_append(struct agent_journal *journal, struct manager_record *record,
+	uint64_t *lost, struct err *err)
+{
+	uint8_t frame[MANAGER_FRAME_HEAD + MANAGER_RECORD_MAX];
+	struct agent_job_state *state = NULL;
+	size_t len;
+
+	if (lost != NULL)
+		*lost = 0;
+	if (journal->broken)
+		return err_set(err, ERR_IO, "%s: a write failed before; it must be opened again",
+			journal->path);
+	if (record->job[0] != 0 && (state = agent_journal_state(journal, record->job)) == NULL)
+		return no_memory(err);
+	record->number = journal->last + 1;
+	len = manager_record_encode(record, frame + MANAGER_FRAME_HEAD);
+	manager_frame_seal(frame, len);
+	len += MANAGER_FRAME_HEAD;
+	if (journal->size + len > journal->max && drop_old(journal, lost, err) != 0) {
+		/* Full disk or not: a journal that is too long is better than none. */
+		if (journal->broken || journal->size > 2 * journal->max)
+			return -1;
+		*err = (struct err){0};
+	}
+	if (fs_write_at(journal->fd, frame, len, journal->size, err) != 0) {
+		take_back(journal);
+		return err_prefix(err, "%s", journal->path);
+	}
+	if (fdatasync(journal->fd) != 0) {
+		journal->broken = true;
+		return err_errno(err, errno, "%s: sync", journal->path);
+	}
+	if (add_mark(journal, record->number, journal->size) != 0) {
+		journal->broken = true;
+		return no_memory(err);
+	}
+	journal->size += len;
+	journal->last = record->number;
+	if (journal->first == 0)
+		journal->first = record->number;
+	if (state != NULL)
+		agent_state_apply(state, record);
+	return 0;
+}
+
+int agent_journal_read(struct agent_journal *journal, uint64_t number, void *mem, size_t cap,
+	size_t *len, uint64_t *last, struct err *err)
+{
+	uint64_t offset = journal->first_at;
+	struct manager_record record;
+	struct found found;
+	struct walk walk;
+	size_t i;
+	int got;
+
+	assert(cap >= MANAGER_FRAME_HEAD + MANAGER_RECORD_MAX);
+	*len = 0;
+	for (i = 0; i < journal->mark_count && journal->marks[i].number <= number; i++)
+		offset = journal->marks[i].offset;
+	if (number > journal->last)
+		return 1;
+	if (walk_init(&walk, journal->fd, offset, err) != 0)
+		return -1;
+	while ((got = walk_next(&walk, &found, err)) == 0) {
+		got = manager_record_decode(&record, found.payload, found.payload_len, err);
+		if (got != 0 || *len + found.len > cap)
+			break;
+		if (record.number < number)
+			continue;
+		memcpy((uint8_t *)mem + *len, found.payload - MANAGER_FRAME_HEAD, found.len);
+		*len += found.len;
+		*last = record.number;
+	}
+	free(walk.window);
+	return got < 0 ? -1 : *len == 0;
+}

@@ -1,0 +1,155 @@
+/* The rules of schedule.h. */
+#include "cmd/agent/schedule.h"
+
+#include <assert.h>
+#include <string.h>
+
+#include "cmd/manager/slots.h"
+
+/* After the n-th failure, and after the n-th loss, of a slot's runs. */
+static const int64_t retry_sec[] = {5 * 60, 15 * 60, 45 * 60};
+#define RETRIES (sizeof retry_sec / sizeof retry_sec[0])
+
+static void apply_starting(struct agent_job_state *state, const struct manager_record *record)
+{
+	if (record->slot != 0 && record->slot != state->slot) {
+		state->slot = record->slot;
+		state->failures = 0;
+		state->losses = 0;
+	}
+	memcpy(state->run, record->run, sizeof state->run);
+	state->started_once = true;
+	state->running = true;
+	state->started = record->time;
+	if (record->time > state->seen) /* the clock may have been set back a little */
+		state->seen = record->time;
+	state->result = MANAGER_NONE;
+}
+
+static void apply_ended(struct agent_job_state *state, const struct manager_record *record)
+{
+	if (!state->running || memcmp(state->run, record->run, sizeof state->run) != 0)
+		return;
+	state->running = false;
+	state->ended = record->time;
+	state->result = record->result;
+	switch (record->result) {
+	case MANAGER_FAILED:
+		state->failures++;
+		state->losses = 0;
+		break;
+	case MANAGER_LOST:
+		state->losses++;
+		break;
+	default:
+		state->failures = 0;
+		state->losses = 0;
+	}
+	if (manager_result_kept(record->result))
+		state->succeeded = record->time;
+}
+
+void agent_state_apply(struct agent_job_state *state, const struct manager_record *record)
+{
+	if (strcmp(state->job, record->job) != 0)
+		return;
+	if (state->since == 0)
+		state->since = record->time;
+	switch (record->kind) {
+	case MANAGER_STARTING:
+		apply_starting(state, record);
+		break;
+	case MANAGER_ENDED:
+		apply_ended(state, record);
+		break;
+	case MANAGER_HELD:
+		state->held = true;
+		break;
+	case MANAGER_RELEASED:
+		state->held = false;
+		break;
+	case MANAGER_CLOCK:
+		state->seen = record->time;
+		break;
+	default:
+		break;
+	}
+}
+
+/* When the last run's slot is tried again; INT64_MAX: not. */
+static int64_t retry_at(const struct agent_job_state *state, int64_t now)
+{
+	int64_t delay;
+
+	if (state->result == MANAGER_LOST) {
+		assert(state->losses > 0);
+		delay = state->losses == 1         ? 0
+			: state->losses <= RETRIES ? retry_sec[state->losses - 2]
+						   : retry_sec[RETRIES - 1];
+	} else if (state->result == MANAGER_FAILED && state->failures <= RETRIES) {
+		assert(state->failures > 0);
+		delay = retry_sec[state->failures - 1];
+	} else {
+		return INT64_MAX;
+	}
+	return state->ended > now ? now : state->ended + delay; /* now: the clock was set back */
+}
+
+static int64_t later(int64_t a, int64_t b)
+{
+	return a > b ? a : b;
+}
+
+struct agent_next agent_schedule_next(const struct manager_slots *slots,
+	struct agent_job_state *state, int64_t min_interval_sec, int64_t now)
+{
+	struct agent_next next = {.at = INT64_MAX};
+	int64_t done = state->seen, earliest = INT64_MIN, retry, slot;
+
+	if (state->held || state->running) {
+		next.action = state->held && !state->running ? AGENT_HELD : AGENT_RUNNING;
+		return next;
+	}
+	if (!state->started_once) {
+		next.action = AGENT_RUN;
+		if (manager_slots_prev(slots, now + 1, &next.slot) != 0)
+			next.slot = now;
+		return next;
+	}
+	if (state->started <= now)
+		earliest = state->started + min_interval_sec;
+	if (manager_slots_due(slots, &done, now)) {
+		if (earliest > now) {
+			next.at = earliest;
+			return next;
+		}
+		next.action = AGENT_RUN;
+		if (manager_slots_prev(slots, now + 1, &next.slot) != 0)
+			assert(!"a slot is due, so there is one");
+		return next;
+	}
+	if (done != state->seen) {
+		state->seen = done;
+		next.clock_set = true;
+	}
+	retry = retry_at(state, now);
+	if (later(retry, earliest) <= now) {
+		next.action = AGENT_RUN;
+		next.slot = state->slot;
+		return next;
+	}
+	if (retry != INT64_MAX)
+		next.at = later(retry, earliest);
+	if (manager_slots_next(slots, later(now, state->seen), &slot) == 0 &&
+		later(slot, earliest) < next.at)
+		next.at = later(slot, earliest);
+	return next;
+}
+
+bool agent_schedule_overdue(
+	const struct agent_job_state *state, int64_t warn_after_sec, int64_t now)
+{
+	int64_t from = state->succeeded != 0 ? state->succeeded : state->since;
+
+	return from != 0 && now - from > warn_after_sec;
+}

@@ -1,0 +1,303 @@
+#include "cmd/manager/uplink.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "lib/buf.h"
+#include "lib/err.h"
+#include "lib/le.h"
+#include "lib/uptime.h"
+#include "rpc/call.h"
+#include "rpc/deny.h"
+#include "rpc/dial.h"
+#include "rpc/loop.h"
+#include "rpc/wire.h"
+
+#define CALL_MS  60000
+#define RENEW_MS 3600000 /* between looks at the certificate */
+
+struct peer {
+	struct manager_uplink *uplink;
+	struct manager_uplink_peer at;
+	struct rpc_dial *dial;
+	struct rpc_conn *conn; /* it is up */
+	struct rpc_call *call; /* a hello is under way */
+	bool welcome;          /* the manager has answered on this connection */
+	bool again;            /* to be said again after it */
+	bool was_up;
+	int64_t lost_ms; /* when it was up last */
+};
+
+struct manager_uplink {
+	struct manager_uplink_opts o;
+	struct peer peers[MANAGER_UPLINKS_MAX];
+	size_t count;
+	struct rpc_timer hello_timer, renew_timer;
+	struct rpc_join *renewal;
+};
+
+/* --- hello ----------------------------------------------------------------- */
+
+static void say_hello(struct peer *p);
+
+/* What this manager denies takes the place of what it denied before. */
+static void take_denied(struct peer *p, const struct manager_welcome *w)
+{
+	struct manager_uplink *u = p->uplink;
+	struct err err = {0};
+	int ret = rpc_deny_replace(u->o.deny, &rpc_conn_peer(p->conn)->issuer, w->denied,
+		w->denied_count, &err);
+
+	if (ret == 0)
+		ret = rpc_deny_save(u->o.deny, u->o.deny_path, &err) == 0 ? 2 : -1;
+	if (ret < 0)
+		u->o.log(u->o.ctx, true, err.message);
+	if (ret == 2 && u->o.denied != NULL)
+		u->o.denied(u->o.ctx);
+}
+
+static void on_reply(void *arg, const uint8_t *bytes, size_t len, bool more)
+{
+	struct peer *p = arg;
+	struct manager_uplink *u = p->uplink;
+	struct manager_welcome w;
+	struct err err = {0};
+
+	(void)more;
+	if (manager_welcome_get(&w, bytes, len, &err) != 0) {
+		u->o.log(u->o.ctx, true, err.message);
+		return;
+	}
+	p->welcome = true;
+	take_denied(p, &w);
+	u->o.welcome(u->o.ctx, (size_t)(p - u->peers), &w);
+}
+
+static void on_hello_done(void *arg, const struct err *err)
+{
+	struct peer *p = arg;
+	char text[ERR_MESSAGE_MAX + NAME_LEN_MAX + 32];
+
+	p->call = NULL;
+	if (err != NULL && p->conn != NULL && !rpc_conn_is_lost(p->conn)) {
+		snprintf(text, sizeof text, "manager %s: hello: %s", p->at.name, err->message);
+		p->uplink->o.log(p->uplink->o.ctx, true, text);
+	}
+	if (err == NULL && p->again)
+		say_hello(p);
+}
+
+static void say_hello(struct peer *p)
+{
+	static const struct rpc_call_ops ops = {.reply = on_reply, .done = on_hello_done};
+	struct manager_uplink *u = p->uplink;
+	struct manager_hello hello = {.version = FDUMP_VERSION, .clock = time(NULL)};
+	struct rpc_request request = {
+		.method = MANAGER_METHOD_HELLO, .timeout_ms = CALL_MS, .ops = &ops, .arg = p};
+	struct err err = {0};
+	struct buf params;
+	uint64_t boot;
+
+	p->again = p->call != NULL;
+	if (p->call != NULL || p->conn == NULL)
+		return;
+	uptime_get(&boot);
+	le_put64(hello.boot, boot);
+	u->o.hello(u->o.ctx, (size_t)(p - u->peers), &hello);
+	buf_init(&params, RPC_PAYLOAD_MAX);
+	if (manager_hello_put(&params, &hello, &err) == 0) {
+		request.params = params.data;
+		request.len = params.len;
+		p->call = rpc_call_start(p->conn, &request, &err);
+	}
+	if (p->call == NULL)
+		u->o.log(u->o.ctx, true, err.message);
+	buf_fini(&params);
+}
+
+static void on_hello_timer(void *arg)
+{
+	struct manager_uplink *u = arg;
+
+	manager_uplink_changed(u);
+	rpc_timer_start(&u->hello_timer, u->o.loop, MANAGER_HELLO_EVERY_MS, on_hello_timer, u);
+}
+
+void manager_uplink_changed(struct manager_uplink *u)
+{
+	size_t i;
+
+	for (i = 0; i < u->count; i++)
+		if (u->peers[i].conn != NULL)
+			say_hello(&u->peers[i]);
+}
+
+/* --- renewal --------------------------------------------------------------- */
+
+static void on_renewed(void *arg, const struct err *err)
+{
+	struct manager_uplink *u = arg;
+
+	u->renewal = NULL;
+	if (err != NULL) {
+		u->o.log(u->o.ctx, true, err->message);
+		return;
+	}
+	u->o.log(u->o.ctx, false, "the certificate was renewed");
+	u->o.renewed(u->o.ctx);
+}
+
+static void renew_if_due(struct manager_uplink *u)
+{
+	struct rpc_cert_info info;
+	struct err err = {0};
+	size_t i;
+
+	if (u->renewal != NULL)
+		return;
+	if (rpc_cert_info(u->o.paths.cert, &info, &err) != 0) {
+		u->o.log(u->o.ctx, true, err.message);
+		return;
+	}
+	for (i = 0; i < u->count && u->renewal == NULL && rpc_cert_due(&info, time(NULL)); i++)
+		if (u->peers[i].welcome) {
+			u->renewal =
+				rpc_join_renew(u->peers[i].conn, &u->o.paths, on_renewed, u, &err);
+			if (u->renewal == NULL)
+				u->o.log(u->o.ctx, true, err.message);
+		}
+}
+
+static void on_renew_timer(void *arg)
+{
+	struct manager_uplink *u = arg;
+
+	renew_if_due(u);
+	rpc_timer_start(&u->renew_timer, u->o.loop, RENEW_MS, on_renew_timer, u);
+}
+
+/* --- connections ----------------------------------------------------------- */
+
+static void on_up(void *arg, struct rpc_conn *conn)
+{
+	struct peer *p = arg;
+
+	p->conn = conn;
+	p->was_up = true;
+	say_hello(p);
+	renew_if_due(p->uplink);
+}
+
+static void on_down(void *arg, const struct err *why, int64_t wait_ms)
+{
+	struct peer *p = arg;
+	struct manager_uplink *u = p->uplink;
+
+	(void)wait_ms;
+	if (p->conn != NULL)
+		p->lost_ms = rpc_loop_now_ms(u->o.loop);
+	p->conn = NULL;
+	p->call = NULL;
+	p->welcome = p->again = false;
+	if (u->o.down != NULL)
+		u->o.down(u->o.ctx, (size_t)(p - u->peers), why);
+}
+
+struct manager_uplink *manager_uplink_new(const struct manager_uplink_opts *opts, struct err *err)
+{
+	struct manager_uplink *u = calloc(1, sizeof *u);
+	size_t i;
+
+	if (u == NULL) {
+		err_set(err, ERR_NOMEM, "out of memory");
+		return NULL;
+	}
+	assert(opts->peer_count <= MANAGER_UPLINKS_MAX);
+	u->o = *opts;
+	for (i = 0; i < opts->peer_count; i++) {
+		struct peer *p = &u->peers[i];
+		struct rpc_dial_opts dial = {
+			.conf = opts->conf,
+			.service = opts->service,
+			.times = opts->times,
+			.pool = opts->pool,
+			.arg = p,
+			.up = on_up,
+			.down = on_down,
+		};
+
+		p->uplink = u;
+		p->at = opts->peers[i];
+		dial.expect = (struct rpc_expect){RPC_MANAGER, p->at.name};
+		dial.host = p->at.host;
+		dial.port = p->at.port;
+		p->dial = rpc_dial_new(opts->loop, &dial, err);
+		if (p->dial == NULL) {
+			manager_uplink_free(u);
+			return NULL;
+		}
+		u->count++;
+	}
+	rpc_timer_start(&u->hello_timer, u->o.loop, MANAGER_HELLO_EVERY_MS, on_hello_timer, u);
+	rpc_timer_start(&u->renew_timer, u->o.loop, RENEW_MS, on_renew_timer, u);
+	return u;
+}
+
+void manager_uplink_free(struct manager_uplink *u)
+{
+	size_t i;
+
+	if (u == NULL)
+		return;
+	if (u->renewal != NULL)
+		rpc_join_cancel(u->renewal);
+	rpc_timer_stop(&u->hello_timer);
+	rpc_timer_stop(&u->renew_timer);
+	for (i = 0; i < u->count; i++)
+		rpc_dial_free(u->peers[i].dial);
+	free(u);
+}
+
+size_t manager_uplink_count(const struct manager_uplink *u)
+{
+	return u->count;
+}
+
+const char *manager_uplink_name(const struct manager_uplink *u, size_t peer)
+{
+	assert(peer < u->count);
+	return u->peers[peer].at.name;
+}
+
+struct rpc_conn *manager_uplink_conn(const struct manager_uplink *u, size_t peer)
+{
+	assert(peer < u->count);
+	return u->peers[peer].welcome ? u->peers[peer].conn : NULL;
+}
+
+size_t manager_uplink_followed(const struct manager_uplink *u)
+{
+	int64_t now = rpc_loop_now_ms(u->o.loop);
+	size_t i;
+
+	for (i = 0; i < u->count; i++) {
+		const struct peer *p = &u->peers[i];
+
+		if (p->welcome ||
+			(p->was_up && now - p->lost_ms < (int64_t)MANAGER_FOLLOW_SEC * 1000))
+			return i;
+	}
+	return SIZE_MAX;
+}
+
+void manager_uplink_conf(struct manager_uplink *u, struct rpc_tls_conf *conf)
+{
+	size_t i;
+
+	u->o.conf = conf;
+	for (i = 0; i < u->count; i++)
+		rpc_dial_conf(u->peers[i].dial, conf);
+}

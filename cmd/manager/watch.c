@@ -1,0 +1,268 @@
+/* One row for each agent and job: compute, compare, say why, sort. */
+#include "cmd/manager/watch.h"
+
+#include <assert.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cmd/manager/config.h"
+#include "cmd/manager/inner.h"
+#include "cmd/manager/slots.h"
+#include "lib/err.h"
+
+static const char *const names[MANAGER_STATES] = {[MANAGER_STATE_OK] = "ok",
+	[MANAGER_STATE_RUNNING] = "running",
+	[MANAGER_STATE_EXPECTED] = "not expected",
+	[MANAGER_STATE_NEVER] = "never",
+	[MANAGER_STATE_HELD] = "held",
+	[MANAGER_STATE_PARTIAL] = "partial",
+	[MANAGER_STATE_COPIES] = "under-replicated",
+	[MANAGER_STATE_FAILED] = "failed",
+	[MANAGER_STATE_LATE] = "late"};
+
+const char *manager_state_name(enum manager_state state)
+{
+	assert(state < MANAGER_STATES);
+	return names[state];
+}
+
+/* "3d 4h", "12m"; of the two largest units. */
+#define AGE_MAX 32
+static const char *age(char text[AGE_MAX], int64_t sec)
+{
+	long long s = sec < 0 ? 0 : sec;
+
+	if (s >= 86400)
+		snprintf(text, AGE_MAX, "%lldd %lldh", s / 86400, s % 86400 / 3600);
+	else if (s >= 3600)
+		snprintf(text, AGE_MAX, "%lldh %lldm", s / 3600, s % 3600 / 60);
+	else
+		snprintf(text, AGE_MAX, "%lldm", s / 60);
+	return text;
+}
+
+static void reason(struct manager_row *row, const char *fmt, ...)
+	__attribute__((format(printf, 2, 3)));
+
+static void reason(struct manager_row *row, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(row->reason, sizeof row->reason, fmt, ap);
+	va_end(ap);
+}
+
+struct watched {
+	const struct manager_slots *slots;
+	const struct manager_settings *settings;
+	const struct manager_last *last; /* zeros if nothing is known */
+	int64_t since, expect_sec, now;
+};
+
+/* Whether the job is late by its slots alone: the slot before the last one has no dump. Sets
+ * row->due to the end of that slot's time, or of the next that can be late. */
+static bool late_by_slots(const struct watched *w, struct manager_row *row)
+{
+	int64_t before;
+
+	row->due = row->next;
+	if (row->last == 0 || manager_slots_prev(w->slots, row->last, &before) != 0)
+		return false;
+	if (before < w->since || w->last->kept_slot >= before || w->last->kept_started >= before)
+		return false;
+	row->due = row->last;
+	return true;
+}
+
+static bool late_by_age(const struct watched *w, int64_t allowed, struct manager_row *row)
+{
+	int64_t from = w->last->kept_ended != 0 ? w->last->kept_ended : w->since;
+
+	row->due = from + allowed;
+	return w->now > row->due;
+}
+
+/* Judges lateness. Returns whether it is late; *away: it would be, but for `expect`. */
+static bool is_late(const struct watched *w, struct manager_row *row, bool *away)
+{
+	int64_t allowed = w->settings->alarm_after_sec;
+	bool late;
+
+	*away = false;
+	late = allowed > 0 ? late_by_age(w, allowed, row) : late_by_slots(w, row);
+	if (w->expect_sec <= allowed)
+		return late;
+	*away = late;
+	late = late_by_age(w, w->expect_sec, row);
+	*away = *away && !late;
+	return late;
+}
+
+/* The last run's end, if it was no good. Returns whether it was so. */
+static bool judge_result(const struct watched *w, struct manager_row *row)
+{
+	const struct manager_last *last = w->last;
+	char text[AGE_MAX];
+
+	switch (last->result) {
+	case MANAGER_FAILED:
+	case MANAGER_LOST:
+	case MANAGER_CANCELLED:
+		row->state = MANAGER_STATE_FAILED;
+		reason(row, "the last run was %s %s ago%s",
+			last->result == MANAGER_FAILED ? "a failure"
+			: last->result == MANAGER_LOST ? "lost"
+						       : "cancelled",
+			age(text, w->now - last->ended),
+			last->kept_ended == 0 ? "; there is no dump yet" : "");
+		return true;
+	case MANAGER_COPIES:
+	case MANAGER_OK:
+	case MANAGER_PARTIAL:
+		if (last->copies < w->settings->copies) {
+			row->state = MANAGER_STATE_COPIES;
+			reason(row, "the last dump is on %u of %lld stores", last->copies,
+				(long long)w->settings->copies);
+			return true;
+		}
+		if (last->result != MANAGER_PARTIAL)
+			return false;
+		row->state = MANAGER_STATE_PARTIAL;
+		reason(row, "some files changed or could not be read");
+		return true;
+	default:
+		return false;
+	}
+}
+
+static void judge(const struct watched *w, struct manager_row *row)
+{
+	const struct manager_last *last = w->last;
+	bool away, late = is_late(w, row, &away);
+	char text[AGE_MAX], text2[AGE_MAX];
+
+	if (last->held) {
+		row->state = MANAGER_STATE_HELD;
+		reason(row, "held%s", late ? "; it would be late" : "");
+	} else if (late && last->kept_ended == 0) {
+		row->state = MANAGER_STATE_LATE;
+		reason(row, "no dump since it was first seen, %s ago%s",
+			age(text, w->now - w->since), last->running ? "; a run is under way" : "");
+	} else if (late) {
+		row->state = MANAGER_STATE_LATE;
+		reason(row, "the last dump was made %s ago; due %s ago%s",
+			age(text, w->now - last->kept_ended), age(text2, w->now - row->due),
+			last->running ? "; a run is under way" : "");
+	} else if (last->running) {
+		row->state = MANAGER_STATE_RUNNING;
+		reason(row, "for %s", age(text, w->now - last->started));
+	} else if (judge_result(w, row)) {
+		return;
+	} else if (away) {
+		row->state = MANAGER_STATE_EXPECTED;
+		reason(row, "not expected for another %s", age(text, row->due - w->now));
+	} else if (last->kept_ended == 0) {
+		row->state = MANAGER_STATE_NEVER;
+		reason(row, "no run yet; first seen %s ago", age(text, w->now - w->since));
+	} else {
+		row->state = MANAGER_STATE_OK;
+		row->reason[0] = 0;
+	}
+}
+
+static int by_names(const void *a, const void *b)
+{
+	const struct manager_last *x = a, *y = b;
+	int order = strcmp(x->agent, y->agent);
+
+	return order != 0 ? order : strcmp(x->job, y->job);
+}
+
+static int by_severity(const void *a, const void *b)
+{
+	const struct manager_row *x = a, *y = b;
+	int order;
+
+	if (x->state != y->state)
+		return x->state < y->state ? 1 : -1;
+	order = strcmp(x->agent, y->agent);
+	return order != 0 ? order : strcmp(x->job, y->job);
+}
+
+static int watch_job(const struct manager_config *config, const struct manager_config_job *job,
+	const struct manager_host *host, const struct manager_last *last, int64_t now,
+	struct manager_row *row, struct err *err)
+{
+	static const struct manager_last nothing;
+	struct manager_slots slots;
+	struct manager_settings s;
+	struct watched w = {.slots = &slots,
+		.settings = &s,
+		.last = last != NULL ? last : &nothing,
+		.since = host->since,
+		.now = now};
+
+	if (manager_inner_merge(config, manager_config_agent(config, host->name), job, &s) != 0)
+		return err_set(err, ERR_NOMEM, "status: out of memory");
+	free(s.exclude.items);
+	w.expect_sec = manager_config_expect(config, host->name);
+	*row = (struct manager_row){.agent = host->name, .job = job->name};
+	if (manager_slots_init(&slots, s.schedule, manager_config_zone(config, s.zone),
+		    s.jitter_sec, host->name, job->name, err) != 0)
+		return -1;
+	if (manager_slots_prev(&slots, now + 1, &row->last) != 0)
+		row->last = 0;
+	if (manager_slots_next(&slots, now, &row->next) != 0)
+		row->next = 0;
+	judge(&w, row);
+	return 0;
+}
+
+int manager_watch(const struct manager_config *config, const struct manager_host *hosts,
+	size_t host_count, const struct manager_last *lasts, size_t last_count, int64_t now,
+	struct manager_row **rows, size_t *count, struct err *err)
+{
+	struct manager_last *sorted = calloc(last_count + 1, sizeof *sorted), key;
+	size_t h, j, n = 0;
+	int ret = -1;
+
+	*count = 0;
+	for (h = 0; h < host_count; h++)
+		for (j = 0; j < config->job_count; j++)
+			n += manager_config_job_for(&config->jobs[j], hosts[h].name);
+	*rows = calloc(n + 1, sizeof **rows);
+	if (sorted == NULL || *rows == NULL) {
+		err_set(err, ERR_NOMEM, "status: out of memory");
+		goto out;
+	}
+	if (last_count > 0) {
+		memcpy(sorted, lasts, last_count * sizeof *sorted);
+		qsort(sorted, last_count, sizeof *sorted, by_names);
+	}
+	for (h = 0; h < host_count; h++) {
+		for (j = 0; j < config->job_count; j++) {
+			const struct manager_config_job *job = &config->jobs[j];
+
+			if (!manager_config_job_for(job, hosts[h].name))
+				continue;
+			key = (struct manager_last){.agent = hosts[h].name, .job = job->name};
+			if (watch_job(config, job, &hosts[h],
+				    bsearch(&key, sorted, last_count, sizeof *sorted, by_names),
+				    now, &(*rows)[*count], err) != 0)
+				goto out;
+			++*count;
+		}
+	}
+	qsort(*rows, *count, sizeof **rows, by_severity);
+	ret = 0;
+out:
+	free(sorted);
+	if (ret != 0) {
+		free(*rows);
+		*rows = NULL;
+	}
+	return ret;
+}

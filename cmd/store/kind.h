@@ -1,0 +1,61 @@
+/*
+ * What a kind of store provides: the calls of cmd/store/store.h, with the checks that are the same
+ * for all kinds done before. Included by the kinds and by store.c only.
+ */
+#ifndef FDUMP_CMD_STORE_KIND_H
+#define FDUMP_CMD_STORE_KIND_H
+
+#include "cmd/store/store.h"
+#include "lib/seal.h"
+
+struct store_kind {
+	/* Fills .uid and .public. After -1 nothing is open. */
+	int (*open)(struct store *store, enum store_mode mode, struct err *err);
+	void (*close)(struct store *store);
+	/* Frees the struct itself. */
+	void (*free)(struct store *store);
+	int (*about)(struct store *store, struct store_about *about, struct err *err);
+	/* Also again, for another run: then all that was put before has arrived first. */
+	int (*begin)(
+		struct store *store, const struct store_run *run, bool *has_base, struct err *err);
+	int (*have)(struct store *store, const uint8_t *ids, size_t count,
+		enum store_answer *answers, struct err *err);
+	int (*put)(
+		struct store *store, struct store_parcel *parcel, int64_t wait_ms, struct err *err);
+	int (*settle)(struct store *store, uint64_t *stored, struct err *err);
+	int (*commit_start)(struct store *store, const uint8_t *record, size_t len, int64_t time,
+		struct err *err);
+	int (*commit_wait)(struct store *store, int64_t wait_ms, struct store_receipt *receipt,
+		struct buf *missing, struct err *err);
+	int (*dumps)(struct store *store, const struct store_filter *filter, store_each_dump *each,
+		void *ctx, struct err *err);
+	int (*hold)(struct store *store, const uint8_t *dump, struct buf *record,
+		struct store_entry *entry, struct err *err);
+	int (*ahead)(struct store *store, const uint8_t *domain, const uint8_t *ids, size_t count,
+		struct buf *lacks, struct err *err);
+	int (*get)(struct store *store, const uint8_t *domain, const uint8_t *id, struct buf *out,
+		struct err *err);
+	int (*delete)(struct store *store, const uint8_t *dump, struct err *err);
+	int (*lock)(struct store *store, const uint8_t *dump, int64_t until, struct err *err);
+	int (*check)(struct store *store, enum store_check what, store_problem *problem, void *ctx,
+		struct store_checked *result, struct err *err);
+};
+
+/* What each kind's own struct begins with. */
+struct store {
+	const struct store_kind *kind;
+	struct store_access access;
+	char *name;
+	bool open, begun;
+	enum store_mode mode;
+	struct store_run run;
+	uint8_t uid[STORE_UID_LEN], public[SEAL_SIGN_LEN];
+	const uint8_t *record; /* of the commit that was started; or NULL */
+	size_t record_len;
+};
+
+/* With .kind set and the rest zero. NULL with err set. */
+struct store *store_local_new(struct err *err);
+struct store *store_remote_new(struct err *err);
+
+#endif

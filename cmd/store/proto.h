@@ -1,0 +1,92 @@
+/*
+ * The methods of a store: their numbers, the form of their parameters and results, as the service
+ * (service.c) and its client (remote.c) share them. rpc/PROTOCOL.md has the same in CDDL. Pure.
+ */
+#ifndef FDUMP_CMD_STORE_PROTO_H
+#define FDUMP_CMD_STORE_PROTO_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "cmd/store/proof.h"
+#include "cmd/store/store.h"
+#include "lib/buf.h"
+#include "lib/cbor.h"
+#include "rpc/param.h"
+
+#define STORE_PORT "7421"
+
+enum store_method {
+	STORE_METHOD_ABOUT = 16,
+	STORE_METHOD_BEGIN = 17,
+	STORE_METHOD_HAVE = 18,
+	STORE_METHOD_PUT = 19,
+	STORE_METHOD_COMMIT = 20,
+	STORE_METHOD_END = 21,
+	STORE_METHOD_DUMPS = 22,
+	STORE_METHOD_HOLD = 23,
+	STORE_METHOD_GET = 24,
+	STORE_METHOD_DELETE = 25,
+	STORE_METHOD_LOCK = 26,
+	STORE_METHOD_TRUST_CLOCK = 32,
+};
+
+#define STORE_LISTING_MAX (64u << 20) /* bytes of a list of dumps */
+#define STORE_PARAMS_MAX  1024        /* bytes of parameters, but for STORE_METHOD_HAVE */
+
+/* Parameters, in the order of their tables. */
+enum {
+	STORE_BEGIN_RUN,
+	STORE_BEGIN_DOMAIN,
+	STORE_BEGIN_NAME,
+	STORE_BEGIN_BASE,
+	STORE_BEGIN_PUBLIC,
+	STORE_BEGIN_PROOF,
+	STORE_BEGIN_FIELDS
+};
+enum { STORE_HAVE_DOMAIN, STORE_HAVE_IDS, STORE_HAVE_FIELDS };
+enum { STORE_PUT_DOMAIN, STORE_PUT_ID, STORE_PUT_SIZE, STORE_PUT_FIELDS };
+enum { STORE_COMMIT_TIME, STORE_COMMIT_FIELDS };
+enum { STORE_END_RUN, STORE_END_FIELDS };
+enum {
+	STORE_DUMPS_AGENT,
+	STORE_DUMPS_NAME,
+	STORE_DUMPS_NEWEST,
+	STORE_DUMPS_AFTER,
+	STORE_DUMPS_FIELDS
+};
+enum { STORE_DUMP_DUMP, STORE_DUMP_UNTIL, STORE_DUMP_FIELDS };
+enum { STORE_GET_DOMAIN, STORE_GET_ID, STORE_GET_FIELDS };
+extern const struct rpc_field store_begin_fields[], store_have_fields[], store_have_id[],
+	store_put_fields[], store_commit_fields[], store_end_fields[], store_dumps_fields[],
+	store_dump_fields[], store_get_fields[];
+
+/* Results. */
+enum {
+	STORE_ABOUT_UID,
+	STORE_ABOUT_PUBLIC,
+	STORE_ABOUT_VERSION,
+	STORE_ABOUT_TIME,
+	STORE_ABOUT_FREE,
+	STORE_ABOUT_RESERVE,
+	STORE_ABOUT_FIELDS
+};
+enum { STORE_FLAG_IS, STORE_FLAG_FIELDS }; /* "is": yes or no, what the method asks or does */
+enum { STORE_BITS_HAS, STORE_BITS_FIELDS };
+enum { STORE_RECEIPT_TIME, STORE_RECEIPT_SIGNATURE, STORE_RECEIPT_MISSING, STORE_RECEIPT_FIELDS };
+extern const struct rpc_field store_about_fields[], store_flag_fields[], store_bits_fields[],
+	store_receipt_fields[];
+
+/* A list of dumps, and the answer to STORE_METHOD_HOLD: for each one item, one after the other.
+ *
+ *   entry = [seq: uint, committed: int, lock: int, damaged: bool, signature: bytes .size 64,
+ *            id: bytes .size 16, record: bytes / null]
+ */
+int store_entry_put(struct buf *out, const struct store_entry *entry, struct err *err);
+/* Takes the next entry, which borrows from the bytes; uid: the store's, for the receipt. Returns 0,
+ * 1 at the end, or -1 with err set. */
+int store_entry_next(struct cbor_in *in, const uint8_t uid[STORE_UID_LEN],
+	struct store_entry *entry, struct err *err);
+
+#endif

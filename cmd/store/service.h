@@ -1,0 +1,77 @@
+/*
+ * The service in front of the engine: answers the methods of a store (proto.h, rpc/PROTOCOL.md)
+ * to whoever may ask them.
+ *
+ *   store_service_new -> [store_service_tend] ... -> store_service_shutdown -> store_service_free
+ *
+ * All from the loop's thread; the engine's work runs in the pool's threads, one or more for each
+ * call. Identity: an agent reaches only dumps of its own name, and puts only into domains that it
+ * has proved on this service; operators of the root list, read, delete and lock; other managers'
+ * operators are refused. Crash-only: what the engine can't go on from is given to `failed`, and the
+ * process ends.
+ *
+ * Memory: `budget` bytes of records that have not reached the engine, STORE_DUMP_MAX for each
+ * commit and STORE_RECORD_MAX for each read under way, of which there are READS_MAX; the rest wait
+ * in order.
+ */
+#ifndef FDUMP_CMD_STORE_SERVICE_H
+#define FDUMP_CMD_STORE_SERVICE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "cmd/store/care.h"
+#include "rpc/dispatch.h"
+#include "rpc/listen.h"
+
+struct engine;
+struct err;
+struct pool;
+struct rpc_loop;
+struct rpc_tls_conf;
+struct store_service;
+
+#define STORE_BUDGET (64u << 20)
+
+struct store_service_opts {
+	struct rpc_loop *loop;
+	struct pool *pool;     /* drained by the caller's loop */
+	struct engine *engine; /* open to write; borrowed */
+	struct rpc_tls_conf *conf;
+	const char *host, *port;       /* as rpc/listen.h has them */
+	const struct rpc_times *times; /* NULL: default */
+	uint64_t budget;               /* 0: STORE_BUDGET */
+	void *ctx;
+	/* Once for each request. May be NULL. */
+	void (*log)(void *ctx, const struct rpc_access *access);
+	/* A connection that was refused. May be NULL. */
+	void (*refused)(void *ctx, const char *address, const struct err *why);
+	/* What a scrub met. */
+	store_problem *problem;
+	/* The engine has failed: end the process, and start it again. */
+	void (*failed)(void *ctx, const struct err *why);
+};
+
+/* NULL with err set. */
+struct store_service *store_service_new(const struct store_service_opts *opts, struct err *err);
+/* The port it listens on. */
+unsigned store_service_port(const struct store_service *service);
+/* A renewed certificate, for connections that come from now on. */
+void store_service_conf(struct store_service *service, struct rpc_tls_conf *conf);
+/* The deny list has changed. */
+void store_service_recheck(struct store_service *service);
+
+/* Tends the store in a thread of the pool: gc (once no run and no dump that is read is open;
+ * meanwhile new ones are told to come back; it stops after a volume as soon as one waits), or a
+ * scrub. done: once, with what came of it, or err. Returns 0, or 1: it is being tended already. */
+enum store_tending { STORE_TEND_GC, STORE_TEND_SCRUB };
+typedef void store_tended(void *ctx, enum store_tending what, const struct engine_gc_result *gc,
+	const struct store_checked *scrub, const struct err *err);
+int store_service_tend(struct store_service *service, enum store_tending what, store_tended *done);
+
+/* Takes no more connections, and ends those there are in order. */
+void store_service_shutdown(struct store_service *service);
+/* Ends all. The pool must be freed before: work may be under way. NULL does nothing. */
+void store_service_free(struct store_service *service);
+
+#endif

@@ -1,0 +1,394 @@
+/*
+ * fdump store, without a verb: the store service, in the foreground. One loop; the engine's work in
+ * the threads of a pool; gc and scrub by the schedules of store.conf. Crash-only: when the engine
+ * fails the process ends, and systemd starts it again; not after damage, which is status 5.
+ */
+#include <errno.h>
+#include <getopt.h>
+#include <inttypes.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "cmd/cmd.h"
+#include "cmd/manager/syntax.h"
+#include "cmd/store/engine.h"
+#include "cmd/store/proto.h"
+#include "cmd/store/service.h"
+#include "cmd/ui/dump.h"
+#include "cmd/ui/log.h"
+#include "cmd/ui/options.h"
+#include "cmd/ui/report.h"
+#include "cmd/ui/role.h"
+#include "cron/cron.h"
+#include "lib/buf.h"
+#include "lib/err.h"
+#include "lib/file.h"
+#include "lib/hash.h"
+#include "lib/notify.h"
+#include "lib/pool.h"
+#include "lib/tz.h"
+#include "rpc/deny.h"
+#include "rpc/join.h"
+#include "rpc/loop.h"
+#include "rpc/tls.h"
+
+#define THREADS    4
+#define QUEUE_MAX  65536
+#define CONF_MAX   65536
+#define TICK_MS    1000
+#define SHUTDOWN_S 10
+
+/* store.conf. */
+struct conf {
+	char path[4096], listen[256], gc[256], scrub[256], zone[128];
+};
+
+struct schedule {
+	enum store_tending what;
+	bool set;
+	struct cron cron;
+	int64_t due; /* when it is next */
+};
+
+struct serve {
+	struct ui_role role;
+	struct conf conf;
+	struct rpc_deny deny;
+	struct rpc_loop *loop;
+	struct rpc_async wake;
+	struct rpc_signal term, interrupt, hangup;
+	struct rpc_timer tick, end;
+	struct pool *pool;
+	struct engine *engine;
+	struct rpc_tls_conf *tls;
+	struct store_service *service;
+	struct tz *tz;
+	struct schedule gc, scrub;
+	bool ending;
+	int status;
+};
+
+/* --- the configuration ------------------------------------------------------ */
+
+static const struct manager_syntax_key keys[] = {{"path", false}, {"listen", false}, {"gc", false},
+	{"scrub", false}, {"zone", false}, {NULL, false}};
+static const struct manager_syntax_rule rules[] = {{"store", false, keys}, {NULL, false, NULL}};
+
+static void tell_problem(void *ctx, const char *file, unsigned line, const char *what)
+{
+	(void)ctx;
+	if (line > 0)
+		ui_say("store", "%s: line %u: %s", file, line, what);
+	else
+		ui_say("store", "%s: %s", file, what);
+}
+
+static char *value_of(struct conf *c, const char *key, size_t *cap)
+{
+	if (strcmp(key, "path") == 0)
+		return *cap = sizeof c->path, c->path;
+	if (strcmp(key, "listen") == 0)
+		return *cap = sizeof c->listen, c->listen;
+	if (strcmp(key, "gc") == 0)
+		return *cap = sizeof c->gc, c->gc;
+	if (strcmp(key, "scrub") == 0)
+		return *cap = sizeof c->scrub, c->scrub;
+	return *cap = sizeof c->zone, c->zone;
+}
+
+/* Returns 0, or -1 with err set: ERR_CONFIG. */
+static int read_conf(const char *dir, struct conf *conf, struct err *err)
+{
+	struct manager_syntax syntax = {.file = NULL};
+	char path[4200], *text = malloc(CONF_MAX);
+	size_t len, i, cap;
+	int ret = -1;
+
+	*conf = (struct conf){
+		.listen = "[::]:" STORE_PORT, .gc = "~ 2 * * *", .scrub = "~ 3 * * 0"};
+	snprintf(path, sizeof path, "%.4096s/store.conf", dir);
+	if (text == NULL) {
+		err_set(err, ERR_NOMEM, "out of memory");
+	} else if (file_read(path, text, CONF_MAX, &len, NULL, err) != 0) {
+		if (err->code == ERR_NOTFOUND)
+			err_set(err, ERR_CONFIG,
+				"%s: not found: this store is not configured ('fdump setup' or "
+				"'fdump join' writes it)",
+				path);
+	} else {
+		ret = manager_syntax_read(&syntax, path, text, len, rules, tell_problem, NULL, err);
+		if (ret == 1)
+			ret = err_set(err, ERR_CONFIG, "%s: not taken", path);
+	}
+	for (i = 0; ret == 0 && syntax.count > 0 && i < syntax.sections[0].count; i++) {
+		const struct manager_key *k = &syntax.sections[0].keys[i];
+		char *to = value_of(conf, k->name, &cap);
+
+		if ((size_t)snprintf(to, cap, "%s", k->values[0]) >= cap)
+			ret = err_set(err, ERR_CONFIG, "%s: line %u: %s: too long", path, k->line,
+				k->name);
+	}
+	if (ret == 0 && conf->path[0] == 0)
+		ret = err_set(err, ERR_CONFIG,
+			"%s: 'path' is missing: where the store's directory is", path);
+	manager_syntax_free(&syntax);
+	free(text);
+	return ret;
+}
+
+/* --- tending by schedule ---------------------------------------------------- */
+
+static int set_schedule(struct serve *s, struct schedule *schedule, const char *key,
+	const char *text, struct err *err)
+{
+	schedule->set = false;
+	if (strcmp(text, "never") == 0)
+		return 0;
+	if (cron_parse(&schedule->cron, text, s->conf.path, NULL, err) != 0)
+		return err_prefix(err, "store.conf: %s", key);
+	schedule->set = cron_next(&schedule->cron, s->tz, time(NULL), &schedule->due) == 0;
+	return 0;
+}
+
+static void on_tended(void *ctx, enum store_tending what, const struct engine_gc_result *gc,
+	const struct store_checked *scrub, const struct err *err)
+{
+	(void)ctx;
+	if (err != NULL)
+		ui_log(UI_LOG_ERROR, "%s: %s", what == STORE_TEND_GC ? "gc" : "scrub",
+			err->message);
+	else if (what == STORE_TEND_GC)
+		ui_log(UI_LOG_NOTICE,
+			"gc: %" PRIu64 " bytes given back, %" PRIu64 " volumes rewritten",
+			gc->bytes, gc->volumes);
+	else
+		ui_log(scrub->damaged + scrub->missing + scrub->incomplete > 0 ? UI_LOG_ERROR
+									       : UI_LOG_NOTICE,
+			"scrub: %" PRIu64 " blocks, %" PRIu64 " bytes: %" PRIu64
+			" damaged, %" PRIu64 " chunks lost, %" PRIu64 " dumps not whole",
+			scrub->blocks, scrub->bytes, scrub->damaged, scrub->missing,
+			scrub->incomplete);
+}
+
+static void look_at(struct serve *s, struct schedule *schedule)
+{
+	int64_t now = time(NULL);
+
+	if (!schedule->set || now < schedule->due ||
+		store_service_tend(s->service, schedule->what, on_tended) != 0)
+		return;
+	schedule->set = cron_next(&schedule->cron, s->tz, now, &schedule->due) == 0;
+}
+
+static void on_tick(void *arg)
+{
+	struct serve *s = arg;
+
+	if (s->ending)
+		return;
+	look_at(s, &s->gc);
+	look_at(s, &s->scrub);
+	rpc_timer_start(&s->tick, s->loop, TICK_MS, on_tick, s);
+}
+
+/* --- events ----------------------------------------------------------------- */
+
+static void on_wake(void *arg)
+{
+	pool_drain(((struct serve *)arg)->pool);
+}
+
+static void on_end(void *arg)
+{
+	rpc_loop_stop(((struct serve *)arg)->loop);
+}
+
+static void on_term(void *arg)
+{
+	struct serve *s = arg;
+
+	if (s->ending) {
+		rpc_loop_stop(s->loop);
+		return;
+	}
+	s->ending = true;
+	ui_log(UI_LOG_NOTICE, "ending");
+	notify_send("STOPPING=1");
+	store_service_shutdown(s->service);
+	rpc_timer_start(&s->end, s->loop, SHUTDOWN_S * 1000, on_end, s);
+}
+
+/* The schedules and the certificate are read again, or nothing changes. */
+static void on_hangup(void *arg)
+{
+	struct serve *s = arg;
+	struct rpc_tls_opts opts = {.kind = RPC_TLS_MUTUAL,
+		.cert = s->role.cert,
+		.key = s->role.key,
+		.ca = s->role.ca,
+		.deny = &s->deny};
+	struct schedule gc = s->gc, scrub = s->scrub;
+	struct conf conf = s->conf;
+	struct rpc_tls_conf *tls = NULL;
+	struct err err = {0};
+
+	notify_send("RELOADING=1");
+	if (read_conf(s->role.config, &s->conf, &err) != 0 ||
+		set_schedule(s, &s->gc, "gc", s->conf.gc, &err) != 0 ||
+		set_schedule(s, &s->scrub, "scrub", s->conf.scrub, &err) != 0 ||
+		(tls = rpc_tls_conf_new(&opts, &err)) == NULL) {
+		s->conf = conf;
+		s->gc = gc;
+		s->scrub = scrub;
+		ui_log(UI_LOG_ERROR, "not reloaded, all is as before: %s", err.message);
+	} else {
+		rpc_tls_conf_unref(s->tls);
+		s->tls = tls;
+		store_service_conf(s->service, tls);
+		ui_log(UI_LOG_NOTICE, "reloaded");
+	}
+	notify_send("READY=1");
+}
+
+static void on_failed(void *ctx, const struct err *why)
+{
+	struct serve *s = ctx;
+
+	if (s->status == UI_OK)
+		ui_log(UI_LOG_ERROR, "the store can't go on, and ends: %s", why->message);
+	s->status = why->code == ERR_DAMAGE ? UI_DAMAGE : UI_FAILED;
+	rpc_loop_stop(s->loop);
+}
+
+static void on_access(void *ctx, const struct rpc_access *access)
+{
+	(void)ctx;
+	ui_log_access(access);
+}
+
+static void on_refused(void *ctx, const char *address, const struct err *why)
+{
+	(void)ctx;
+	ui_log(UI_LOG_WARNING, "%s: refused: %s", address, why->message);
+}
+
+static void on_problem(void *ctx, const struct store_entry *dump, const char *what)
+{
+	char whose[UI_DUMP_NAME_MAX] = "";
+
+	(void)ctx;
+	if (dump != NULL)
+		ui_dump_name(whose, dump);
+	ui_log(UI_LOG_ERROR, "scrub: %s%s%s%s", whose[0] ? "dump " : "", whose,
+		whose[0] ? ": " : "", what);
+}
+
+/* --- the whole -------------------------------------------------------------- */
+
+static int set_up(struct serve *s, struct err *err)
+{
+	const struct engine_wait wait = {.sec = STORE_LOCK_SEC};
+	const struct rpc_tls_opts tls = {.kind = RPC_TLS_MUTUAL,
+		.cert = s->role.cert,
+		.key = s->role.key,
+		.ca = s->role.ca,
+		.deny = &s->deny};
+	struct store_service_opts opts = {
+		.times = ui_test_times(NULL),
+		.ctx = s,
+		.log = on_access,
+		.refused = on_refused,
+		.problem = on_problem,
+		.failed = on_failed,
+	};
+	struct store_address address;
+
+	if (read_conf(s->role.config, &s->conf, err) != 0 ||
+		rpc_join_mend(s->role.key, s->role.cert, err) != 0 ||
+		rpc_deny_load(&s->deny, s->role.deny, err) != 0 ||
+		ui_address(&address, s->conf.listen, STORE_PORT, err) != 0)
+		return -1;
+	if ((s->conf.zone[0] != 0 ? tz_load(s->conf.zone, &s->tz, err) : tz_local(&s->tz, err)) !=
+		0)
+		return -1;
+	s->gc.what = STORE_TEND_GC;
+	s->scrub.what = STORE_TEND_SCRUB;
+	if (set_schedule(s, &s->gc, "gc", s->conf.gc, err) != 0 ||
+		set_schedule(s, &s->scrub, "scrub", s->conf.scrub, err) != 0)
+		return -1;
+	s->tls = rpc_tls_conf_new(&tls, err);
+	if (s->tls == NULL || rpc_tls_conf_self(s->tls)->role != RPC_STORE)
+		return s->tls == NULL ? -1
+				      : err_set(err, ERR_CONFIG, "%s: not a store's certificate",
+						s->role.cert);
+	s->engine = engine_open(s->conf.path, ENGINE_WRITE, &wait, err);
+	if (s->engine == NULL)
+		return -1;
+	s->loop = rpc_loop_new(err);
+	if (s->loop == NULL)
+		return -1;
+	rpc_async_start(&s->wake, s->loop, on_wake, s);
+	s->pool = pool_new(THREADS, QUEUE_MAX, rpc_async_send, &s->wake, err);
+	if (s->pool == NULL)
+		return -1;
+	opts.loop = s->loop;
+	opts.pool = s->pool;
+	opts.engine = s->engine;
+	opts.conf = s->tls;
+	opts.host = strcmp(address.host, "*") == 0 ? NULL : address.host;
+	opts.port = address.port;
+	s->service = store_service_new(&opts, err);
+	if (s->service == NULL)
+		return err_prefix(err, "%s", s->conf.listen);
+	rpc_signal_start(&s->term, s->loop, SIGTERM, on_term, s);
+	rpc_signal_start(&s->interrupt, s->loop, SIGINT, on_term, s);
+	rpc_signal_start(&s->hangup, s->loop, SIGHUP, on_hangup, s);
+	on_tick(s);
+	return 0;
+}
+
+static void tear_down(struct serve *s)
+{
+	if (s->loop != NULL) {
+		rpc_timer_stop(&s->tick);
+		rpc_timer_stop(&s->end);
+		rpc_signal_stop(&s->term);
+		rpc_signal_stop(&s->interrupt);
+		rpc_signal_stop(&s->hangup);
+	}
+	pool_free(s->pool);
+	store_service_free(s->service);
+	engine_close(s->engine);
+	if (s->loop != NULL)
+		rpc_async_stop(&s->wake);
+	rpc_loop_free(s->loop);
+	rpc_tls_conf_unref(s->tls);
+	rpc_deny_fini(&s->deny);
+	tz_free(s->tz);
+}
+
+int cmd_store_service(const char *config, const char *state)
+{
+	struct serve s = {.status = UI_OK};
+	struct err err = {0};
+	int status;
+
+	ui_log_start(true);
+	rpc_deny_init(&s.deny);
+	if (hash_crypto_init(&err) != 0 ||
+		ui_role_set(&s.role, config, state, "store", &err) != 0 || set_up(&s, &err) != 0) {
+		status = ui_fail("store", &err);
+		tear_down(&s);
+		return status;
+	}
+	ui_log(UI_LOG_NOTICE, "store %s at %s, port %u", rpc_tls_conf_self(s.tls)->name,
+		s.conf.path, store_service_port(s.service));
+	notify_send("READY=1");
+	rpc_loop_run(s.loop);
+	tear_down(&s);
+	return s.status;
+}

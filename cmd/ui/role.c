@@ -1,0 +1,217 @@
+#include "cmd/ui/role.h"
+
+#include <pwd.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "cmd/store/proto.h"
+#include "lib/err.h"
+#include "lib/esc.h"
+#include "lib/file.h"
+#include "lib/name.h"
+#include "rpc/conn.h"
+
+/* --- paths ----------------------------------------------------------------- */
+
+static int join(char to[PATH_MAX], const char *dir, const char *name, struct err *err)
+{
+	if ((size_t)snprintf(to, PATH_MAX, "%s/%s", dir, name) < PATH_MAX)
+		return 0;
+	return err_set(err, ERR_LIMIT, "%.64s...: the path is too long", dir);
+}
+
+int ui_role_at(struct ui_role *r, const char *config, const char *dir, struct err *err)
+{
+	if (dir[0] == 0)
+		return err_set(err, ERR_USAGE, "'': empty path");
+	if ((size_t)snprintf(r->dir, sizeof r->dir, "%s", dir) >= sizeof r->dir ||
+		(size_t)snprintf(r->config, sizeof r->config, "%s",
+			config != NULL ? config : UI_CONFIG_DIR) >= sizeof r->config)
+		return err_set(err, ERR_LIMIT, "%.64s...: the path is too long", dir);
+	return join(r->key, dir, "key.pem", err) != 0 || join(r->cert, dir, "cert.pem", err) != 0 ||
+			       join(r->ca, dir, "ca.pem", err) != 0 ||
+			       join(r->deny, dir, "deny", err) != 0 ||
+			       join(r->managers, dir, "managers", err) != 0 ||
+			       join(r->stores, dir, "stores", err) != 0
+		       ? -1
+		       : 0;
+}
+
+int ui_role_set(
+	struct ui_role *r, const char *config, const char *state, const char *name, struct err *err)
+{
+	char dir[PATH_MAX];
+
+	if (state != NULL && state[0] == 0)
+		return err_set(err, ERR_USAGE, "'': empty path");
+	if (join(dir, state != NULL ? state : UI_STATE_DIR, name, err) != 0)
+		return -1;
+	return ui_role_at(r, config, dir, err);
+}
+
+/* The folder of an operator's files. Returns 0, or -1: there can be none. */
+static int operator_dir(char dir[PATH_MAX])
+{
+	const char *base = getenv("XDG_CONFIG_HOME"), *home = getenv("HOME");
+	const struct passwd *user;
+
+	if (base != NULL && base[0] == '/')
+		return (size_t)snprintf(dir, PATH_MAX, "%s/fdump", base) < PATH_MAX ? 0 : -1;
+	if (home == NULL || home[0] != '/') {
+		user = getpwuid(getuid());
+		home = user != NULL ? user->pw_dir : NULL;
+	}
+	if (home == NULL)
+		return -1;
+	return (size_t)snprintf(dir, PATH_MAX, "%s/.config/fdump", home) < PATH_MAX ? 0 : -1;
+}
+
+int ui_role_find(struct ui_role *r, const char *config, const char *state, const char *identity,
+	struct err *err)
+{
+	char dir[PATH_MAX];
+
+	if (identity != NULL)
+		return ui_role_at(r, config, identity, err);
+	if (operator_dir(dir) == 0) {
+		if (ui_role_at(r, config, dir, err) != 0)
+			return -1;
+		if (access(r->cert, F_OK) == 0)
+			return 0;
+	}
+	if (ui_role_set(r, config, state, "agent", err) != 0)
+		return -1;
+	return access(r->cert, F_OK) == 0 ? 0 : 1;
+}
+
+/* --- files of lines -------------------------------------------------------- */
+
+size_t ui_role_line(const char *path, const char *name, char text[1024], char *fields[4])
+{
+	FILE *file = fopen(path, "re");
+	char *save, *word;
+	size_t n = 0;
+
+	while (file != NULL && n == 0 && fgets(text, 1024, file) != NULL) {
+		word = strtok_r(text, " \t\n", &save);
+		if (word == NULL || word[0] == '#' || strcmp(word, name) != 0)
+			continue;
+		while (n < 4 && (fields[n] = strtok_r(NULL, " \t\n", &save)) != NULL)
+			n++;
+	}
+	if (file != NULL)
+		fclose(file);
+	return n;
+}
+
+int ui_address(struct store_address *a, const char *text, const char *port, struct err *err)
+{
+	const char *host = text, *end, *colon;
+	size_t len;
+
+	if (text[0] == '[') {
+		host = text + 1;
+		end = strchr(host, ']');
+		if (end == NULL || (end[1] != 0 && end[1] != ':'))
+			goto malformed;
+		colon = end[1] == ':' ? end + 1 : NULL;
+	} else {
+		colon = strchr(text, ':');
+		if (colon != NULL && strchr(colon + 1, ':') != NULL)
+			colon = NULL; /* an IPv6 address by itself */
+		end = colon != NULL ? colon : text + strlen(text);
+	}
+	len = (size_t)(end - host);
+	if (len == 0 || len >= sizeof a->host ||
+		(colon != NULL && (colon[1] == 0 || strlen(colon + 1) >= sizeof a->port)))
+		goto malformed;
+	memcpy(a->host, host, len);
+	a->host[len] = 0;
+	strcpy(a->port, colon != NULL ? colon + 1 : port);
+	return 0;
+malformed:
+	return err_set(err, ERR_USAGE, "'%s' is not an address: write HOST or HOST:PORT", text);
+}
+
+/* --- services -------------------------------------------------------------- */
+
+static int find_store(void *ctx, const char *name, struct store_address *to, struct err *err)
+{
+	const struct ui_role *role = ctx;
+	char text[1024], path[PATH_MAX], *fields[4];
+
+	/* What an administrator has written comes first. */
+	if (join(path, role->config, "stores", err) != 0)
+		return -1;
+	if (ui_role_line(path, name, text, fields) > 0 ||
+		ui_role_line(role->stores, name, text, fields) > 0)
+		return ui_address(to, fields[0], STORE_PORT, err);
+	return err_set(err, ERR_NOTFOUND,
+		"%s: no store of this name is known (%s, %s); a directory is written with a slash, "
+		"as ./%s",
+		name, role->stores, path, name);
+}
+
+static int pin_store(void *ctx, const char *name, const uint8_t uid[STORE_UID_LEN],
+	const uint8_t public[SEAL_SIGN_LEN], struct err *err)
+{
+	const struct ui_role *role = ctx;
+	char uid_hex[2 * STORE_UID_LEN + 1], public_hex[2 * SEAL_SIGN_LEN + 1], path[PATH_MAX],
+		text[1024], *fields[4];
+
+	esc_hex(uid_hex, uid, STORE_UID_LEN);
+	esc_hex(public_hex, public, SEAL_SIGN_LEN);
+	if (join(path, role->dir, "pins", err) != 0)
+		return -1;
+	if (ui_role_line(path, name, text, fields) >= 2) {
+		if (strcmp(fields[0], uid_hex) == 0 && strcmp(fields[1], public_hex) == 0)
+			return 0;
+		return err_set(err, ERR_DENIED,
+			"refused: the store %s is another one than before (uid %.12s, was %.12s); "
+			"if "
+			"it was replaced on purpose: fdump agent accept %s",
+			name, uid_hex, fields[0], name);
+	}
+	/* What the managers told at enrolment is worth as much as a first use. */
+	if (ui_role_line(role->stores, name, text, fields) >= 3 &&
+		(strcmp(fields[1], uid_hex) != 0 || strcmp(fields[2], public_hex) != 0))
+		return err_set(err, ERR_DENIED,
+			"refused: the store that answers as %s is not the one that the managers "
+			"told of (uid %.12s, told %.12s)",
+			name, uid_hex, fields[1]);
+	snprintf(text, sizeof text, "%s %s %s\n", name, uid_hex, public_hex);
+	return file_append(path, text, strlen(text), 0600, err);
+}
+
+void ui_net_set(struct ui_net *net, const struct ui_role *role)
+{
+	*net = (struct ui_net){.role = role};
+	net->net = (struct store_net){
+		.cert = role->cert,
+		.key = role->key,
+		.ca = role->ca,
+		.find = find_store,
+		.pin = pin_store,
+		.ctx = (void *)(uintptr_t)role,
+		.times = ui_test_times(NULL),
+		.connect_ms = 30000,
+	};
+}
+
+const struct rpc_times *ui_test_times(int64_t *patience_ms)
+{
+	static struct rpc_times times;
+	const char *text = getenv("FDUMP_TEST_TIMES");
+	long long ping, dead, patience;
+
+	if (text == NULL || sscanf(text, "%lld,%lld,%lld", &ping, &dead, &patience) != 3)
+		return NULL;
+	times = rpc_times_default;
+	times.ping = ping;
+	times.dead = dead;
+	if (patience_ms != NULL)
+		*patience_ms = patience;
+	return &times;
+}

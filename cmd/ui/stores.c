@@ -1,0 +1,83 @@
+#include "cmd/ui/stores.h"
+
+#include <assert.h>
+#include <string.h>
+
+static int same(const struct ui_stores *s, size_t a, size_t b, struct err *err)
+{
+	return err_set(err, ERR_USAGE, "%s and %s are the same store", store_name(s->stores[a]),
+		store_name(s->stores[b]));
+}
+
+int ui_stores_new(struct ui_stores *s, const char *const *texts, size_t count,
+	const struct store_access *access, struct err *err)
+{
+	size_t i, k;
+
+	assert(s->count == 0 && count <= STORES_MAX);
+	for (i = 0; i < count; i++) {
+		s->stores[i] = store_new(texts[i], access, err);
+		if (s->stores[i] == NULL)
+			return -1;
+		s->count++;
+		for (k = 0; k < i; k++)
+			if (store_lock_order(s->stores[k], s->stores[i]) == 0)
+				return same(s, k, i, err);
+	}
+	return 0;
+}
+
+/* Places of the stores, sorted for locking. */
+static void lock_order(const struct ui_stores *s, size_t order[STORES_MAX])
+{
+	size_t i, k;
+
+	for (i = 0; i < s->count; i++) {
+		for (k = i; k > 0 && store_lock_order(s->stores[i], s->stores[order[k - 1]]) < 0;
+			k--)
+			order[k] = order[k - 1];
+		order[k] = i;
+	}
+}
+
+int ui_stores_open(struct ui_stores *s, enum store_mode mode,
+	void (*failed)(void *ctx, size_t store, const char *why), void *ctx, struct err *err)
+{
+	size_t order[STORES_MAX], open = 0, i, k;
+
+	lock_order(s, order);
+	for (i = 0; i < s->count; i++)
+		if (store_open(s->stores[order[i]], mode, &s->why[order[i]]) == 0)
+			s->why[order[i]] = (struct err){0};
+	for (i = 0; i < s->count; i++) {
+		if (!store_is_open(s->stores[i])) {
+			if (s->count > 1 || mode == STORE_WRITE)
+				failed(ctx, i, s->why[i].message);
+			continue;
+		}
+		open++;
+		for (k = 0; k < i; k++)
+			if (mode == STORE_WRITE && store_is_open(s->stores[k]) &&
+				memcmp(store_uid(s->stores[k]), store_uid(s->stores[i]),
+					STORE_UID_LEN) == 0)
+				return same(s, k, i, err);
+	}
+	if (open > 0)
+		return 0;
+	if (mode == STORE_WRITE)
+		return err_set(err, s->why[s->count - 1].code, "no store is left");
+	if (s->count == 1)
+		*err = s->why[0];
+	else
+		err_set(err, s->why[s->count - 1].code, "no store can be read");
+	return -1;
+}
+
+void ui_stores_free(struct ui_stores *s)
+{
+	size_t i;
+
+	for (i = 0; i < s->count; i++)
+		store_free(s->stores[i]);
+	s->count = 0;
+}

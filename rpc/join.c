@@ -1,0 +1,441 @@
+/*
+ * Joining and renewing. A new key lies beside the old one as KEY.new until its
+ * certificate is there; the key is put in place last.
+ */
+#include "rpc/join.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "lib/buf.h"
+#include "lib/cbor.h"
+#include "lib/file.h"
+#include "lib/seal.h"
+#include "rpc/call.h"
+#include "rpc/dial.h"
+#include "rpc/file.h"
+#include "rpc/loop.h"
+#include "rpc/param.h"
+
+#define RENEW_MS 10000
+
+static const struct rpc_field certificate_fields[] = {
+	{.key = "chain", .type = RPC_TEXT, .need = true, .min = 1, .max = RPC_CHAIN_MAX},
+	{0},
+};
+
+struct rpc_join {
+	struct rpc_loop *loop;
+	struct rpc_dial *dial; /* NULL: a renewal */
+	struct rpc_call *call;
+	struct pool *pool;
+	struct rpc_token token;
+	size_t next; /* of the token's addresses */
+	/* Paths; request: of the key that the request is for, until it is in place. */
+	char key[PATH_MAX], cert[PATH_MAX], ca[PATH_MAX], int_key[PATH_MAX], int_cert[PATH_MAX],
+		request[PATH_MAX];
+	struct buf csr;
+	struct err result;
+	void *arg;
+	int (*take)(void *arg, const struct rpc_enroll_result *result, struct err *err);
+	void (*done)(void *arg, const struct err *err);
+};
+
+static void join_free(struct rpc_join *j)
+{
+	rpc_dial_free(j->dial);
+	if (j->request[0] != 0)
+		unlink(j->request);
+	seal_wipe(&j->token, sizeof j->token);
+	buf_fini(&j->csr);
+	free(j);
+}
+
+static void finish(struct rpc_join *j, const struct err *err)
+{
+	void (*done)(void *arg, const struct err *err) = j->done;
+	void *arg = j->arg;
+	struct err copy = {0};
+
+	if (err != NULL)
+		copy = *err;
+	join_free(j);
+	done(arg, err != NULL ? &copy : NULL);
+}
+
+/* A new key beside its place, and the request for it. */
+static int make_request(const char *key, char request[PATH_MAX], struct buf *csr, struct err *err)
+{
+	if (snprintf(request, PATH_MAX, "%s.new", key) >= PATH_MAX) {
+		request[0] = 0;
+		return err_set(err, ERR_USAGE, "%s: the path is too long", key);
+	}
+	if (rpc_key_make(request, err) != 0)
+		return -1;
+	return rpc_csr_make(request, csr, err);
+}
+
+/* The certificate, then the key. */
+static int put_in_place(char *request, const char *key, const char *cert, const void *chain,
+	size_t len, struct err *err)
+{
+	if (file_write(cert, chain, len, 0644, err) != 0)
+		return -1;
+	if (rename(request, key) != 0)
+		return err_errno(err, errno, "put %s in place", key);
+	request[0] = 0;
+	return 0;
+}
+
+int rpc_join_issue(struct rpc_ca *ca, const struct rpc_identity *id, const char *key_path,
+	const char *cert_path, struct err *err)
+{
+	char request[PATH_MAX] = "";
+	struct buf csr, chain;
+	int ret;
+
+	buf_init(&csr, RPC_CSR_MAX);
+	buf_init(&chain, RPC_CHAIN_MAX);
+	ret = make_request(key_path, request, &csr, err);
+	if (ret == 0)
+		ret = rpc_ca_sign(ca, csr.data, csr.len, id, 0, 0, &chain, err);
+	if (ret == 0)
+		ret = put_in_place(request, key_path, cert_path, chain.data, chain.len, err);
+	if (request[0] != 0)
+		unlink(request);
+	buf_fini(&csr);
+	buf_fini(&chain);
+	return ret;
+}
+
+int rpc_join_mend(const char *key_path, const char *cert_path, struct err *err)
+{
+	char request[PATH_MAX];
+	struct err why = {0};
+	int fits;
+
+	if (snprintf(request, sizeof request, "%s.new", key_path) >= PATH_MAX)
+		return err_set(err, ERR_USAGE, "%s: the path is too long", key_path);
+	fits = rpc_key_fits(request, cert_path, &why);
+	if (fits == 0 && rename(request, key_path) != 0)
+		return err_errno(err, errno, "put %s in place", key_path);
+	if (fits == 1 && unlink(request) != 0)
+		return err_errno(err, errno, "remove %s", request);
+	if (fits >= 0 || why.code == ERR_NOTFOUND)
+		return 0;
+	if (err != NULL)
+		*err = why;
+	return -1;
+}
+
+/* --- Enrolment --- */
+
+static int check_recipients(
+	const struct rpc_join *j, const struct rpc_enroll_result *result, struct err *err)
+{
+	struct rpc_bytes files[RPC_RECIPIENTS_MAX];
+	uint8_t digest[RPC_DIGEST_LEN];
+
+	memcpy(files, result->recipients, sizeof files);
+	if (rpc_recipients_digest(digest, files, result->recipient_count, err) != 0)
+		return -1;
+	if (memcmp(digest, j->token.recipients, sizeof digest) == 0)
+		return 0;
+	return err_set(err, ERR_DENIED,
+		"enrolment: the manager sent other public keys than the token vouches for");
+}
+
+static int check_identity(const struct rpc_join *j, const struct rpc_enroll_result *result,
+	const void *root, size_t root_len, struct err *err)
+{
+	struct rpc_cert_info info;
+	struct rpc_issuer issuer;
+
+	if (j->token.role == RPC_MANAGER) {
+		if (rpc_ca_check(root, root_len, result->chain, result->chain_len, j->request,
+			    &issuer, err) != 0)
+			return -1;
+		if (strcmp(issuer.manager, j->token.name) == 0)
+			return 0;
+	} else {
+		if (rpc_cert_check(root, root_len, result->chain, result->chain_len, j->request,
+			    &info, err) != 0)
+			return -1;
+		if (info.id.role == j->token.role && strcmp(info.id.name, j->token.name) == 0)
+			return 0;
+	}
+	return err_set(err, ERR_DENIED,
+		"enrolment: the manager sent a certificate for another than %s %s",
+		rpc_role_name(j->token.role), j->token.name);
+}
+
+static int write_ca(struct rpc_join *j, const void *der, size_t len, struct err *err)
+{
+	struct buf pem;
+	int ret;
+
+	buf_init(&pem, RPC_FILE_MAX);
+	ret = rpc_ca_pem(der, len, &pem, err);
+	if (ret == 0)
+		ret = file_write(j->ca, pem.data, pem.len, 0644, err);
+	buf_fini(&pem);
+	return ret;
+}
+
+/* With its intermediate in place a manager signs for itself. */
+static int install_manager(
+	struct rpc_join *j, const struct rpc_enroll_result *result, struct err *err)
+{
+	struct rpc_ca *ca = NULL;
+	struct rpc_identity id;
+	int ret = put_in_place(
+		j->request, j->int_key, j->int_cert, result->chain, result->chain_len, err);
+
+	if (ret == 0) {
+		ca = rpc_ca_open(j->int_key, j->int_cert, NULL, NULL, err);
+		ret = ca != NULL ? rpc_identity_set(&id, RPC_MANAGER, j->token.name,
+					   rpc_ca_issuer(ca)->host, err)
+				 : -1;
+	}
+	if (ret == 0)
+		ret = rpc_join_issue(ca, &id, j->key, j->cert, err);
+	rpc_ca_close(ca);
+	return ret;
+}
+
+static int install(struct rpc_join *j, const uint8_t *bytes, size_t len, struct err *err)
+{
+	struct rpc_enroll_result result;
+	size_t root_len;
+	const uint8_t *root = rpc_dial_pinned(j->dial, &root_len);
+
+	if (rpc_enroll_result_get(&result, bytes, len, err) != 0 ||
+		check_identity(j, &result, root, root_len, err) != 0 ||
+		check_recipients(j, &result, err) != 0 ||
+		(j->take != NULL && j->take(j->arg, &result, err) != 0) ||
+		write_ca(j, root, root_len, err) != 0)
+		return -1;
+	if (j->token.role == RPC_MANAGER)
+		return install_manager(j, &result, err);
+	return put_in_place(j->request, j->key, j->cert, result.chain, result.chain_len, err);
+}
+
+/* --- Renewal --- */
+
+/* Who we are, by the old certificate and by the new one. */
+static int install_renewed(struct rpc_join *j, const uint8_t *bytes, size_t len, struct err *err)
+{
+	struct rpc_cert_info before, after;
+	uint8_t digest[RPC_DIGEST_LEN];
+	struct rpc_value chain;
+	struct buf root;
+	int ret;
+
+	if (rpc_params_get(&chain, certificate_fields, bytes, len, err) != 0)
+		return -1;
+	buf_init(&root, RPC_CA_DER_MAX);
+	ret = rpc_ca_der(j->ca, &root, digest, err);
+	if (ret == 0)
+		ret = rpc_cert_info(j->cert, &before, err);
+	if (ret == 0)
+		ret = rpc_cert_check(
+			root.data, root.len, chain.bytes, chain.len, j->request, &after, err);
+	if (ret == 0 &&
+		(before.id.role != after.id.role || strcmp(before.id.name, after.id.name) != 0 ||
+			strcmp(before.id.host, after.id.host) != 0))
+		ret = err_set(err, ERR_DENIED,
+			"renewal: the manager sent a certificate of another identity");
+	if (ret == 0)
+		ret = put_in_place(j->request, j->key, j->cert, chain.bytes, chain.len, err);
+	buf_fini(&root);
+	return ret;
+}
+
+/* --- Both --- */
+
+static void on_reply(void *arg, const uint8_t *bytes, size_t len, bool more)
+{
+	struct rpc_join *j = arg;
+	int ret = j->dial != NULL ? install(j, bytes, len, &j->result)
+				  : install_renewed(j, bytes, len, &j->result);
+
+	(void)more;
+	if (ret != 0 && j->result.code == ERR_NONE)
+		err_set(&j->result, ERR_FAILED, "enrolment failed");
+}
+
+static void on_done(void *arg, const struct err *err)
+{
+	struct rpc_join *j = arg;
+
+	j->call = NULL;
+	if (err == NULL && j->result.code != ERR_NONE)
+		err = &j->result;
+	finish(j, err);
+}
+
+static int start_call(
+	struct rpc_join *j, struct rpc_conn *conn, struct rpc_request *r, struct err *err)
+{
+	static const struct rpc_call_ops ops = {.reply = on_reply, .done = on_done};
+
+	r->ops = &ops;
+	r->arg = j;
+	j->call = rpc_call_start(conn, r, err);
+	return j->call != NULL ? 0 : -1;
+}
+
+static int ask_enroll(struct rpc_join *j, struct rpc_conn *conn, struct err *err)
+{
+	uint8_t mem[RPC_ENROLL_MAX], ticket[RPC_DIGEST_LEN], proof[RPC_DIGEST_LEN];
+	struct cbor_out out;
+	struct rpc_request r = {
+		.method = RPC_METHOD_ENROLL, .params = mem, .timeout_ms = RPC_ENROLL_MS};
+
+	if (rpc_token_ticket(ticket, &j->token, err) != 0 ||
+		rpc_token_proof(proof, &j->token, j->csr.data, j->csr.len, err) != 0)
+		return -1;
+	cbor_out_init(&out, mem, sizeof mem);
+	cbor_put_map(&out, 3);
+	cbor_put_text(&out, "ticket");
+	cbor_put_bytes(&out, ticket, sizeof ticket);
+	cbor_put_text(&out, "csr");
+	cbor_put_bytes(&out, j->csr.data, j->csr.len);
+	cbor_put_text(&out, "proof");
+	cbor_put_bytes(&out, proof, sizeof proof);
+	r.len = cbor_out_len(&out);
+	return start_call(j, conn, &r, err);
+}
+
+static int ask_renew(struct rpc_join *j, struct rpc_conn *conn, struct err *err)
+{
+	uint8_t mem[RPC_RENEW_MAX];
+	struct cbor_out out;
+	struct rpc_request r = {.method = RPC_METHOD_RENEW, .params = mem, .timeout_ms = RENEW_MS};
+
+	cbor_out_init(&out, mem, sizeof mem);
+	cbor_put_map(&out, 1);
+	cbor_put_text(&out, "csr");
+	cbor_put_bytes(&out, j->csr.data, j->csr.len);
+	r.len = cbor_out_len(&out);
+	return start_call(j, conn, &r, err);
+}
+
+static void on_up(void *arg, struct rpc_conn *conn)
+{
+	struct rpc_join *j = arg;
+	struct err err = {0};
+
+	j->next = j->token.address_count; /* the ticket is shown once */
+	if (ask_enroll(j, conn, &err) != 0)
+		finish(j, &err);
+}
+
+static void on_down(void *arg, const struct err *why, int64_t wait_ms);
+
+static int dial_next(struct rpc_join *j, struct err *err)
+{
+	char host[RPC_HOST_PORT_MAX + 1], port[8];
+	struct rpc_dial_opts dial = {
+		.expect = {RPC_MANAGER, j->token.manager},
+		.host = host,
+		.port = port,
+		.pool = j->pool,
+		.pin = j->token.fingerprint,
+		.once = true,
+		.arg = j,
+		.up = on_up,
+		.down = on_down,
+	};
+
+	if (rpc_address_split(j->token.addresses[j->next++], host, port, RPC_ENROLL_PORT, err) != 0)
+		return -1;
+	j->dial = rpc_dial_new(j->loop, &dial, err);
+	return j->dial != NULL ? 0 : -1;
+}
+
+static void on_down(void *arg, const struct err *why, int64_t wait_ms)
+{
+	struct rpc_join *j = arg;
+	struct err err = *why;
+
+	(void)wait_ms;
+	if (j->next < j->token.address_count) {
+		rpc_dial_free(j->dial);
+		j->dial = NULL;
+		if (dial_next(j, &err) == 0)
+			return;
+	}
+	finish(j, &err);
+}
+
+static int keep_paths(
+	struct rpc_join *j, const struct rpc_join_paths *paths, bool manager, struct err *err)
+{
+	const char *from[] = {paths->key, paths->cert, paths->ca, manager ? paths->int_key : "",
+		manager ? paths->int_cert : ""};
+	char *to[] = {j->key, j->cert, j->ca, j->int_key, j->int_cert};
+	size_t i;
+
+	for (i = 0; i < sizeof to / sizeof *to; i++)
+		if ((size_t)snprintf(to[i], PATH_MAX, "%s", from[i]) >= PATH_MAX)
+			return err_set(err, ERR_USAGE, "%s: the path is too long", from[i]);
+	return make_request(manager ? j->int_key : j->key, j->request, &j->csr, err);
+}
+
+static struct rpc_join *join_new(
+	void (*done)(void *arg, const struct err *err), void *arg, struct err *err)
+{
+	struct rpc_join *j = calloc(1, sizeof *j);
+
+	if (j == NULL) {
+		err_set(err, ERR_NOMEM, "enrolment: out of memory");
+		return NULL;
+	}
+	j->done = done;
+	j->arg = arg;
+	buf_init(&j->csr, RPC_CSR_MAX);
+	return j;
+}
+
+struct rpc_join *rpc_join_start(
+	struct rpc_loop *loop, const struct rpc_join_opts *opts, struct err *err)
+{
+	struct rpc_join *j = join_new(opts->done, opts->arg, err);
+
+	if (j == NULL)
+		return NULL;
+	j->loop = loop;
+	j->pool = opts->pool;
+	j->token = opts->token;
+	j->take = opts->take;
+	if (keep_paths(j, &opts->paths, j->token.role == RPC_MANAGER, err) != 0 ||
+		dial_next(j, err) != 0) {
+		join_free(j);
+		return NULL;
+	}
+	return j;
+}
+
+struct rpc_join *rpc_join_renew(struct rpc_conn *conn, const struct rpc_join_paths *paths,
+	void (*done)(void *arg, const struct err *err), void *arg, struct err *err)
+{
+	struct rpc_join *j = join_new(done, arg, err);
+
+	if (j != NULL && (keep_paths(j, paths, false, err) != 0 || ask_renew(j, conn, err) != 0)) {
+		join_free(j);
+		return NULL;
+	}
+	return j;
+}
+
+void rpc_join_cancel(struct rpc_join *j)
+{
+	if (j->call != NULL)
+		rpc_call_cancel(j->call);
+	join_free(j);
+}

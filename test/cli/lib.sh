@@ -1,0 +1,109 @@
+# What the shell tests share: their surroundings, skipping, and cleaning up. A test begins with
+#
+#	. "$(dirname "$0")/lib.sh"
+#	needs root strace
+#	workspace
+#
+# and may then be run by hand: bash test/cli/NAME.sh (with the program of build/test, or of BUILD).
+# Its exit status is its own, whatever comes of cleaning up: 77 stays a skip where nothing was
+# mounted yet, and a failure stays a failure.
+# shellcheck shell=bash
+
+set -eu
+SRC=$(cd "${SRC:-$(dirname "${BASH_SOURCE[0]}")/../..}" && pwd)
+BUILD=$(realpath -m "${BUILD:-$SRC/build/test}")
+FDUMP=${FDUMP:-$BUILD/fdump}
+export SRC BUILD FDUMP
+
+work=
+mounts=()
+
+fail() {
+	echo "$*"
+	exit 1
+}
+
+# skip WHY...: ends the test as skipped.
+skip() {
+	echo "skipped: $*"
+	exit 77
+}
+
+# needs WHAT...: skips the test unless all of it is there: root, strace (one that may trace), or any
+# program.
+needs() {
+	local what
+	for what; do
+		case $what in
+		root) [ "$(id -u)" = 0 ] || skip "needs root" ;;
+		*) command -v "$what" >/dev/null || skip "needs $what" ;;
+		esac
+		if [ "$what" = strace ]; then
+			strace -qq -o /dev/null true 2>/dev/null || skip "strace may not trace here"
+			# The leak sanitizer can't run under strace.
+			export ASAN_OPTIONS="${ASAN_OPTIONS:+$ASAN_OPTIONS:}detect_leaks=0"
+		fi
+	done
+}
+
+# workspace: makes a folder, $work, and goes there. It is removed at the end.
+workspace() {
+	work=$(mktemp -d)
+	cd "$work"
+}
+
+# mount_tmpfs OPTIONS DIR: until the end of the test. Skips the test where that can't be done.
+mount_tmpfs() {
+	needs root mount umount
+	mount -t tmpfs -o "$1" none "$2" 2>/dev/null || skip "may not mount"
+	mounts+=("$(cd "$2" && pwd)")
+}
+
+# await SECONDS COMMAND...: until it succeeds, asked twenty times a second.
+await() {
+	local tries=$(($1 * 20)) i
+	shift
+	for ((i = 0; i < tries; i++)); do
+		! "$@" || return 0
+		sleep 0.05
+	done
+	return 1
+}
+
+# whole: whether all of a campaign is asked for (test/all.sh campaign), and not its sample.
+whole() {
+	[ -n "${FDUMP_WHOLE:-}" ]
+}
+
+# aged PROGRAM...: runs it; to it all that was done to files was done ten seconds before (their ctime; mtime
+# can be set by touch). What was touched just before a backup is read again by the next one.
+aged() {
+	LD_PRELOAD=$BUILD/test/shim.so SHIM_AGED=10 "$@"
+}
+
+clean_up() {
+	local status=$? i
+	trap - EXIT
+	set +eu
+	cd /
+	# What a test that failed left running in the background.
+	if [ -n "$(jobs -p)" ]; then
+		for i in TERM KILL; do
+			# shellcheck disable=SC2046 # words
+			kill -$i $(jobs -p)
+			sleep 0.1
+		done
+		wait
+	fi 2>/dev/null
+	for ((i = ${#mounts[@]} - 1; i >= 0; i--)); do
+		umount "${mounts[i]}" || umount -l "${mounts[i]}"
+	done
+	if [ -n "$work" ] && ! rm -rf "$work" 2>/dev/null; then
+		# Flags and modes that a test has given.
+		chattr -R -f -i -a "$work" 2>/dev/null
+		chmod -R u+rwX "$work" 2>/dev/null
+		rm -rf "$work"
+	fi
+	exit $status
+}
+trap clean_up EXIT

@@ -1,0 +1,42 @@
+/* Any bytes as a token, and as what is behind its prefix: refused, or a token
+ * that says the same when it is written and read again. */
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "lib/base64.h"
+#include "lib/err.h"
+#include "rpc/token.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static void try(const char *text, size_t len)
+{
+	struct rpc_token token, again;
+	char written[RPC_TOKEN_MAX];
+	struct err err = {0};
+
+	if (rpc_token_parse(&token, text, len, &err) != 0)
+		return;
+	if (rpc_token_text(written, &token, &err) != 0 ||
+		rpc_token_parse(&again, written, strlen(written), &err) != 0 ||
+		memcmp(&token, &again, sizeof token) != 0)
+		abort();
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	static const char prefix[] = "fdump-token:2:";
+	char text[sizeof prefix + BASE64_LEN(1024)], *p;
+
+	try((const char *)data, size);
+	if (size > 1024)
+		return 0;
+	strcpy(text, prefix);
+	base64_encode(data, size, text + sizeof prefix - 1);
+	for (p = text + sizeof prefix - 1; *p != 0; p++)
+		*p = *p == '+' ? '-' : *p == '/' ? '_' : *p;
+	text[strcspn(text, "=")] = 0;
+	try(text, strlen(text));
+	return 0;
+}

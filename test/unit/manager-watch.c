@@ -1,0 +1,228 @@
+/* What is said of each agent and job, and in which order. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "cmd/manager/config.h"
+#include "cmd/manager/watch.h"
+#include "lib/err.h"
+#include "lib/hash.h"
+
+#define HOUR     3600
+#define DAY      86400
+#define T0       1767225600 /* 2026-01-01T00:00:00Z */
+#define AT(d, h) (T0 + (d)*DAY + (h)*HOUR)
+
+static const char text[] =
+	"defaults { stores = {\"s\", \"t\"} copies = 2 }\n"
+	"job \"daily\" { agents = {\"*\"} paths = {\"/\"} schedule = \"0 2 * * *\" }\n"
+	"job \"web\" { agents = {\"web*\"} paths = {\"/srv\"} schedule = \"15 */6 * * *\"\n"
+	"  alarm_after = \"8h\" }\n"
+	"agent \"lap*\" { expect = \"14d\" }\n";
+
+static struct manager_config *config;
+
+static void on_problem(void *ctx, const char *file, unsigned line, const char *what)
+{
+	(void)ctx;
+	(void)file;
+	(void)line;
+	(void)what;
+}
+
+static int setup(void **state)
+{
+	const char *name = "m", *texts[] = {text};
+	struct err err = {0};
+
+	(void)state;
+	if (hash_crypto_init(&err) != 0)
+		return -1;
+	return manager_config_parse(&config, &name, texts, 1, on_problem, NULL, &err);
+}
+
+static int teardown(void **state)
+{
+	(void)state;
+	manager_config_free(config);
+	return 0;
+}
+
+/* Of one host and what is known of one job of it. */
+static struct manager_row row_of(
+	const char *host, int64_t since, const struct manager_last *last, int64_t now)
+{
+	struct manager_host hosts[] = {{host, since}};
+	struct manager_row *rows, found = {0};
+	struct err err = {0};
+	size_t count, i;
+
+	if (manager_watch(config, hosts, 1, last, last != NULL, now, &rows, &count, &err) != 0)
+		fail_msg("%s", err.message);
+	for (i = 0; i < count; i++)
+		if (strcmp(rows[i].job, last != NULL ? last->job : "daily") == 0)
+			found = rows[i];
+	free(rows);
+	assert_non_null(found.job);
+	return found;
+}
+
+static void expect(struct manager_row row, enum manager_state state, const char *reason)
+{
+	assert_string_equal(manager_state_name(row.state), manager_state_name(state));
+	if (reason == NULL)
+		return;
+	if (strstr(row.reason, reason) == NULL || (reason[0] == 0 && row.reason[0] != 0))
+		fail_msg("'%s' is not '%s'", row.reason, reason);
+}
+
+/* A run that ended well at that time. */
+static struct manager_last kept(const char *agent, const char *job, int64_t slot)
+{
+	return (struct manager_last){.agent = agent,
+		.job = job,
+		.started = slot,
+		.ended = slot + 600,
+		.result = MANAGER_OK,
+		.kept_slot = slot,
+		.kept_started = slot,
+		.kept_ended = slot + 600,
+		.copies = 2};
+}
+
+/* A slot has until the next one. */
+static void by_slots(void **state)
+{
+	struct manager_last last = kept("a", "daily", AT(5, 2));
+	struct manager_row row;
+
+	(void)state;
+	row = row_of("a", T0, &last, AT(5, 3));
+	expect(row, MANAGER_STATE_OK, "");
+	assert_int_equal(row.last, AT(5, 2));
+	assert_int_equal(row.next, AT(6, 2));
+	expect(row_of("a", T0, &last, AT(6, 3)), MANAGER_STATE_OK, "");
+	expect(row_of("a", T0, &last, AT(7, 2) - 1), MANAGER_STATE_OK, "");
+	row = row_of("a", T0, &last, AT(7, 2));
+	expect(row, MANAGER_STATE_LATE, "the last dump was made 1d 23h ago; due 0m ago");
+	assert_int_equal(row.due, AT(7, 2));
+	/* A run by order counts. */
+	last = kept("a", "daily", AT(5, 2));
+	last.kept_slot = 0;
+	last.kept_started = AT(6, 12);
+	expect(row_of("a", T0, &last, AT(7, 12)), MANAGER_STATE_OK, "");
+	/* One that made up for a missed slot counts for that. */
+	last = kept("a", "daily", AT(6, 2));
+	expect(row_of("a", T0, &last, AT(7, 12)), MANAGER_STATE_OK, "");
+}
+
+static void by_age(void **state)
+{
+	struct manager_last last = kept("web1", "web", AT(5, 6));
+
+	(void)state;
+	expect(row_of("web1", T0, &last, AT(5, 14)), MANAGER_STATE_OK, "");
+	expect(row_of("web1", T0, &last, AT(5, 15)), MANAGER_STATE_LATE, "8h 50m ago");
+	last.running = true;
+	last.started = AT(5, 12);
+	expect(row_of("web1", T0, &last, AT(5, 14)), MANAGER_STATE_RUNNING, "for 2h 0m");
+	expect(row_of("web1", T0, &last, AT(5, 15)), MANAGER_STATE_LATE, "a run is under way");
+}
+
+static void never(void **state)
+{
+	(void)state;
+	expect(row_of("a", AT(5, 12), NULL, AT(5, 13)), MANAGER_STATE_NEVER, "first seen 1h 0m");
+	expect(row_of("a", AT(5, 12), NULL, AT(7, 1)), MANAGER_STATE_NEVER, NULL);
+	expect(row_of("a", AT(5, 12), NULL, AT(7, 2)), MANAGER_STATE_LATE, "no dump since");
+}
+
+static void results(void **state)
+{
+	struct manager_last last = kept("a", "daily", AT(5, 2));
+
+	(void)state;
+	last.result = MANAGER_PARTIAL;
+	expect(row_of("a", T0, &last, AT(5, 3)), MANAGER_STATE_PARTIAL, "changed or");
+	last.copies = 1;
+	expect(row_of("a", T0, &last, AT(5, 3)), MANAGER_STATE_COPIES, "on 1 of 2 stores");
+	/* It caught up. */
+	last.result = MANAGER_COPIES;
+	last.copies = 2;
+	expect(row_of("a", T0, &last, AT(5, 3)), MANAGER_STATE_OK, "");
+	last.ended = AT(6, 3);
+	last.result = MANAGER_FAILED;
+	expect(row_of("a", T0, &last, AT(6, 4)), MANAGER_STATE_FAILED, "a failure 1h 0m ago");
+	last.result = MANAGER_LOST;
+	expect(row_of("a", T0, &last, AT(6, 4)), MANAGER_STATE_FAILED, "lost");
+	expect(row_of("a", T0, &last, AT(7, 4)), MANAGER_STATE_LATE, NULL);
+	last.held = true;
+	expect(row_of("a", T0, &last, AT(7, 4)), MANAGER_STATE_HELD, "it would be late");
+	last.held = false;
+	last.kept_slot = last.kept_started = last.kept_ended = 0;
+	expect(row_of("a", AT(5, 3), &last, AT(6, 4)), MANAGER_STATE_FAILED, "no dump yet");
+}
+
+/* A machine that is seldom on. */
+static void seldom(void **state)
+{
+	struct manager_last last = kept("lap", "daily", AT(5, 2));
+
+	(void)state;
+	expect(row_of("lap", T0, &last, AT(5, 9)), MANAGER_STATE_OK, "");
+	expect(row_of("lap", T0, &last, AT(9, 9)), MANAGER_STATE_EXPECTED, "another 9d 17h");
+	expect(row_of("lap", T0, &last, AT(19, 3)), MANAGER_STATE_LATE, "14d 0h ago");
+	last.result = MANAGER_FAILED; /* it was on, and failed */
+	expect(row_of("lap", T0, &last, AT(9, 9)), MANAGER_STATE_FAILED, NULL);
+}
+
+/* The worst first; then by names. */
+static void order(void **state)
+{
+	struct manager_host hosts[] = {{"web2", T0}, {"web1", T0}, {"b", T0}, {"a", T0}};
+	struct manager_last lasts[] = {kept("web2", "web", AT(7, 0)), kept("web1", "web", AT(6, 0)),
+		kept("a", "daily", AT(7, 2)), kept("b", "daily", AT(7, 2)),
+		kept("web1", "daily", AT(7, 2)), kept("web2", "daily", AT(7, 2)),
+		kept("gone", "daily", AT(7, 2))};
+	static const char *const names[] = {
+		"web1 web", "b daily", "web1 daily", "a daily", "web2 daily", "web2 web"};
+	struct manager_row *rows;
+	struct err err = {0};
+	size_t count, i;
+	char name[64];
+
+	(void)state;
+	lasts[3].result = MANAGER_FAILED;
+	lasts[4].copies = 0;
+	assert_int_equal(
+		manager_watch(config, hosts, 4, lasts, 7, AT(7, 4), &rows, &count, &err), 0);
+	assert_int_equal(count, 6);
+	for (i = 0; i < count; i++) {
+		snprintf(name, sizeof name, "%s %s", rows[i].agent, rows[i].job);
+		assert_string_equal(name, names[i]);
+	}
+	free(rows);
+	assert_int_equal(manager_watch(config, NULL, 0, NULL, 0, T0, &rows, &count, &err), 0);
+	assert_int_equal(count, 0);
+	free(rows);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(by_slots),
+		cmocka_unit_test(by_age),
+		cmocka_unit_test(never),
+		cmocka_unit_test(results),
+		cmocka_unit_test(seldom),
+		cmocka_unit_test(order),
+	};
+
+	return cmocka_run_group_tests(tests, setup, teardown);
+}
