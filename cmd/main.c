@@ -45,6 +45,7 @@ static const struct command {
 	{"setup", cmd_setup, "make this machine the first of a fleet"},
 	{"token", cmd_token, "let a machine or a person join the fleet"},
 	{"join", cmd_join, "join a fleet by a token"},
+	{"agent", cmd_agent, "the agent service: backs up by the managers' plan"},
 	{"manager", cmd_manager, "the manager service; check its configuration"},
 	{"cron", cmd_cron, "when a schedule is due, and what it means"},
 	{NULL, NULL, NULL},
