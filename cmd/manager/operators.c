@@ -166,6 +166,8 @@ static int list_host(void *ctx, const struct manager_db_key *key, const void *ro
 	const struct manager_link *link;
 
 	(void)key;
+	if (strcmp(host.role, "store") == 0)
+		snprintf(host.reach, sizeof host.reach, "%s", manager_inner_reach(l->service, row));
 	host.denied = rpc_deny_has(&l->service->deny, host.host);
 	for (link = l->service->links; link != NULL; link = link->next)
 		host.up |= strcmp(rpc_conn_peer(link->conn)->host, host.host) == 0;
