@@ -162,7 +162,7 @@ static void denied_changed(struct manager_service *s)
 	if (manager_inner_load_denied(s, &err) != 0 || manager_inner_load_stores(s, &err) != 0)
 		manager_inner_log(s, MANAGER_ERROR, "%s", err.message);
 	rpc_listen_recheck(s->listen);
-	manager_inner_plans_changed(s);
+	manager_inner_call_all(s);
 }
 
 /* --- tokens ---------------------------------------------------------------- */

@@ -96,6 +96,8 @@ const char *manager_inner_reach(
 	const struct manager_service *service, const struct manager_host_row *store);
 /* Reads the rows of stores again. */
 int manager_inner_load_stores(struct manager_service *service, struct err *err);
+/* Has all agents and stores say hello again: what a welcome has is another for all. */
+void manager_inner_call_all(struct manager_service *service);
 /* Tells agents whose plan has changed. */
 void manager_inner_plans_changed(struct manager_service *service);
 /* Says what was done, by whom, in the log and in the audit, with the next commit. */

@@ -267,6 +267,16 @@ int manager_inner_plan(struct manager_service *s, const char *agent, struct buf 
 	return 0;
 }
 
+void manager_inner_call_all(struct manager_service *s)
+{
+	struct manager_link *link;
+
+	for (link = s->links; link != NULL; link = link->next)
+		/* One that could not be told hears it with its next hello. */
+		if (link->hello)
+			rpc_notify(link->conn, MANAGER_METHOD_PLAN_CHANGED, "\xa0", 1, NULL);
+}
+
 void manager_inner_plans_changed(struct manager_service *s)
 {
 	uint8_t digest[MANAGER_DIGEST_LEN];
@@ -288,7 +298,6 @@ void manager_inner_plans_changed(struct manager_service *s)
 		if (memcmp(digest, link->digest, sizeof digest) == 0)
 			continue;
 		memcpy(link->digest, digest, sizeof digest);
-		/* One that could not be told hears it with its next hello. */
 		rpc_notify(link->conn, MANAGER_METHOD_PLAN_CHANGED, "\xa0", 1, NULL);
 	}
 	buf_fini(&plan);
@@ -607,9 +616,16 @@ unsigned manager_service_enroll_port(const struct manager_service *s)
 
 void manager_service_config(struct manager_service *s, struct manager_config *config)
 {
+	struct manager_peer before[MANAGER_PEERS_MAX] = {0}, after[MANAGER_PEERS_MAX] = {0};
+
+	manager_inner_peers(s, before);
 	manager_config_free(s->config);
 	s->config = config;
-	manager_inner_plans_changed(s);
+	manager_inner_peers(s, after);
+	if (memcmp(before, after, sizeof before) != 0)
+		manager_inner_call_all(s);
+	else
+		manager_inner_plans_changed(s);
 }
 
 int manager_service_reload(struct manager_service *s, struct err *err)

@@ -15,6 +15,7 @@
 #include "rpc/call.h"
 #include "rpc/deny.h"
 #include "rpc/dial.h"
+#include "rpc/dispatch.h"
 #include "rpc/loop.h"
 #include "rpc/wire.h"
 
@@ -39,6 +40,7 @@ struct manager_uplink {
 	size_t count;
 	struct rpc_timer hello_timer, renew_timer;
 	struct rpc_join *renewal;
+	struct rpc_service own; /* if the owner has none */
 };
 
 /* --- hello ----------------------------------------------------------------- */
@@ -261,13 +263,26 @@ static void on_down(void *arg, const struct err *why, int64_t wait_ms)
 		u->o.down(u->o.ctx, (size_t)(p - u->peers), why);
 }
 
+/* Of one who has no methods of its own: a store. */
+static void on_plan_changed(
+	void *ctx, const struct rpc_identity *peer, const struct rpc_value *values)
+{
+	(void)peer, (void)values;
+	manager_uplink_changed(ctx);
+}
+
+static const struct rpc_method own_methods[] = {
+	{MANAGER_METHOD_PLAN_CHANGED, "plan-changed", RPC_ROLE_BIT(RPC_MANAGER), 64, 0, CALL_MS,
+		NULL, NULL, on_plan_changed},
+};
+
 static int add_peer(struct manager_uplink *u, const struct manager_uplink_peer *at, struct err *err)
 {
 	struct peer *p = &u->peers[u->count];
 	struct rpc_dial_opts dial = {
 		.conf = u->o.conf,
 		.expect = {RPC_MANAGER, p->at.name},
-		.service = u->o.service,
+		.service = u->o.service != NULL ? u->o.service : &u->own,
 		.times = u->o.times,
 		.host = p->at.host,
 		.port = p->at.port,
@@ -297,6 +312,7 @@ struct manager_uplink *manager_uplink_new(const struct manager_uplink_opts *opts
 	}
 	assert(opts->peer_count <= MANAGER_UPLINKS_MAX);
 	u->o = *opts;
+	u->own = (struct rpc_service){own_methods, 1, u, NULL};
 	for (i = 0; i < opts->peer_count; i++)
 		if (add_peer(u, &opts->peers[i], err) != 0) {
 			manager_uplink_free(u);

@@ -48,7 +48,7 @@ struct manager_uplink_opts {
 	const char *deny_path;                   /* and kept there; borrowed */
 	const struct manager_uplink_peer *peers; /* copied */
 	size_t peer_count;
-	const struct rpc_service *service; /* what managers may ask: of an agent; or NULL */
+	const struct rpc_service *service; /* what managers may ask: of an agent; NULL: only to say hello again */
 	const struct rpc_times *times;     /* NULL: default */
 	void *ctx;
 	/* Fills what is said. Version and clock are set already. */
