@@ -199,5 +199,5 @@ void manager_inner_hello(void *ctx, struct rpc_call *call, const struct rpc_valu
 		manager_inner_log(s, MANAGER_ERROR, "%s", err.message);
 	welcome(s, call, link, &row);
 	if (changed)
-		manager_inner_plans_changed(s);
+		manager_inner_call_all(s);
 }

@@ -29,7 +29,7 @@ struct manager_link {
 	struct rpc_conn *conn;
 	bool hello; /* it has said hello */
 	uint8_t boot[MANAGER_BOOT_LEN];
-	uint8_t digest[MANAGER_DIGEST_LEN]; /* of the plan that it was told of */
+	uint8_t digest[MANAGER_DIGEST_LEN]; /* of its plan, when it said hello */
 };
 
 struct manager_report;
@@ -56,7 +56,7 @@ struct manager_service {
 	/* Reports that wait for the commit, and for a place. */
 	struct manager_report *committing, *first_waiting, **last_waiting;
 	unsigned reports; /* that have a place */
-	struct rpc_timer commit, tend;
+	struct rpc_timer commit, tend, call;
 	/* Enrolment. */
 	struct rpc_enroll_server *enroll;
 	struct rpc_sponsors *sponsors;
@@ -96,10 +96,9 @@ const char *manager_inner_reach(
 	const struct manager_service *service, const struct manager_host_row *store);
 /* Reads the rows of stores again. */
 int manager_inner_load_stores(struct manager_service *service, struct err *err);
-/* Has all agents and stores say hello again: what a welcome has is another for all. */
+/* Has all agents and stores say hello again, soon: plans, stores, managers or denials have changed.
+ */
 void manager_inner_call_all(struct manager_service *service);
-/* Tells agents whose plan has changed. */
-void manager_inner_plans_changed(struct manager_service *service);
 /* Says what was done, by whom, in the log and in the audit, with the next commit. */
 void manager_inner_audit(struct manager_service *service, const struct rpc_identity *who,
 	const char *fmt, ...) __attribute__((format(printf, 3, 4)));

@@ -18,7 +18,9 @@
 #include "rpc/tls.h"
 
 #define DEADLINE_MS 60000
-#define TEND_MS     3600000 /* between looks at the own certificates */
+#define TEND_MS     3600000       /* between looks at the own certificates */
+#define CALL_MS     250           /* until all are told of something: once for several changes */
+#define KEEP_SEC    (400 * 86400) /* that runs and the audit are kept */
 
 /* --- small things ---------------------------------------------------------- */
 
@@ -267,8 +269,9 @@ int manager_inner_plan(struct manager_service *s, const char *agent, struct buf 
 	return 0;
 }
 
-void manager_inner_call_all(struct manager_service *s)
+static void call_all(void *arg)
 {
+	struct manager_service *s = arg;
 	struct manager_link *link;
 
 	for (link = s->links; link != NULL; link = link->next)
@@ -277,30 +280,10 @@ void manager_inner_call_all(struct manager_service *s)
 			rpc_notify(link->conn, MANAGER_METHOD_PLAN_CHANGED, "\xa0", 1, NULL);
 }
 
-void manager_inner_plans_changed(struct manager_service *s)
+void manager_inner_call_all(struct manager_service *s)
 {
-	uint8_t digest[MANAGER_DIGEST_LEN];
-	struct manager_link *link;
-	struct err err = {0};
-	struct buf plan;
-
-	buf_init(&plan, MANAGER_PLAN_MAX);
-	for (link = s->links; link != NULL; link = link->next) {
-		const struct rpc_identity *peer = rpc_conn_peer(link->conn);
-
-		if (!link->hello || peer->role != RPC_AGENT)
-			continue;
-		buf_clear(&plan);
-		if (manager_inner_plan(s, peer->name, &plan, digest, &err) != 0) {
-			manager_inner_log(s, MANAGER_ERROR, "%s: %s", peer->name, err.message);
-			continue;
-		}
-		if (memcmp(digest, link->digest, sizeof digest) == 0)
-			continue;
-		memcpy(link->digest, digest, sizeof digest);
-		rpc_notify(link->conn, MANAGER_METHOD_PLAN_CHANGED, "\xa0", 1, NULL);
-	}
-	buf_fini(&plan);
+	if (!s->ending && !rpc_timer_on(&s->call))
+		rpc_timer_start(&s->call, s->o.loop, CALL_MS, call_all, s);
 }
 
 static int fill_bytes(void *arg, uint8_t *to, size_t cap, size_t *len, bool *last, struct err *err);
@@ -385,7 +368,6 @@ static void handle_plan(void *ctx, struct rpc_call *call, const struct rpc_value
 		rpc_call_fail(call, &err);
 		return;
 	}
-	memcpy(manager_inner_link(s, call)->digest, digest, sizeof digest);
 	reply_blob(call, "\xa0", 1, &plan);
 }
 
@@ -464,6 +446,20 @@ static int load_tls(struct manager_service *s, struct rpc_tls_conf **conf, struc
 	return *conf != NULL ? 0 : -1;
 }
 
+/* What is too old goes; a commit holds some of it. */
+static void drop_old(struct manager_service *s)
+{
+	struct manager_db_key key;
+	struct err err = {0};
+
+	manager_db_time(&key, time(NULL) - KEEP_SEC, "", NULL, 0);
+	if (manager_db_drop_after(s->db, MANAGER_TABLE_RUNS, &key, &err) != 0 ||
+		manager_db_drop_after(s->db, MANAGER_TABLE_AUDIT, &key, &err) != 0)
+		manager_inner_log(s, MANAGER_ERROR, "state: %s", err.message);
+	if (manager_db_changed(s->db))
+		manager_inner_commit_soon(s);
+}
+
 /* Own certificates are renewed when they are due. */
 static void on_tend(void *arg)
 {
@@ -479,6 +475,7 @@ static void on_tend(void *arg)
 		err = (struct err){0}; /* there is none */
 	if (err.code != ERR_NONE)
 		manager_inner_log(s, MANAGER_ERROR, "certificates: %s", err.message);
+	drop_old(s);
 	rpc_timer_start(&s->tend, s->o.loop, TEND_MS, on_tend, s);
 }
 
@@ -529,11 +526,14 @@ static int open_all(struct manager_service *s, struct err *err)
 
 static int listen_all(struct manager_service *s, struct err *err)
 {
+	/* Agents stay connected. */
+	static const struct rpc_listen_limits limits = {256, 64, 8192, 16};
 	struct rpc_listen_opts opts = {.conf = s->tls,
 		.service = &s->methods,
 		.times = s->o.times,
 		.host = s->o.host,
 		.port = s->o.port,
+		.limits = &limits,
 		.credit = RPC_CREDIT_NONE,
 		.arg = s,
 		.up = on_up,
@@ -616,16 +616,9 @@ unsigned manager_service_enroll_port(const struct manager_service *s)
 
 void manager_service_config(struct manager_service *s, struct manager_config *config)
 {
-	struct manager_peer before[MANAGER_PEERS_MAX] = {0}, after[MANAGER_PEERS_MAX] = {0};
-
-	manager_inner_peers(s, before);
 	manager_config_free(s->config);
 	s->config = config;
-	manager_inner_peers(s, after);
-	if (memcmp(before, after, sizeof before) != 0)
-		manager_inner_call_all(s);
-	else
-		manager_inner_plans_changed(s);
+	manager_inner_call_all(s);
 }
 
 int manager_service_reload(struct manager_service *s, struct err *err)
@@ -666,6 +659,7 @@ void manager_service_free(struct manager_service *s)
 		return;
 	s->ending = true;
 	rpc_timer_stop(&s->tend);
+	rpc_timer_stop(&s->call);
 	if (s->db != NULL && manager_inner_commit(s, &err) != 0)
 		manager_inner_log(s, MANAGER_ERROR, "state: %s", err.message);
 	rpc_timer_stop(&s->commit);

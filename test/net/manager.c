@@ -15,6 +15,7 @@
 #include "lib/buf.h"
 #include "lib/cbor.h"
 #include "lib/hash.h"
+#include "rpc/ca.h"
 #include "rpc/call.h"
 #include "rpc/dial.h"
 #include "rpc/loop.h"
@@ -25,6 +26,7 @@ static char folder[256];
 static struct rpc_loop *loop;
 static struct manager_service *service;
 static struct err err;
+static int64_t began; /* some hours ago */
 
 /* What the manager logged. */
 static char logged[65536];
@@ -61,6 +63,12 @@ static struct manager_config *config_of(const char *paths)
 		paths);
 	assert_int_equal(manager_config_parse(&config, &name, texts, 1, on_problem, NULL, &err), 0);
 	return config;
+}
+
+static const char *manager_file(char path[300], const char *name)
+{
+	snprintf(path, 300, "%s/manager/%s", folder, name);
+	return path;
 }
 
 static void start(void)
@@ -267,12 +275,12 @@ static void add_record(struct buf *frames, uint64_t number, enum manager_kind ki
 	int64_t when, enum manager_result result, size_t receipts)
 {
 	struct manager_record r = {.number = number,
-		.time = when,
+		.time = began + when,
 		.kind = kind,
 		.result = result,
 		.job = "system",
 		.run = {run},
-		.slot = 1000,
+		.slot = began + 1000,
 		.has_dump = kind == MANAGER_ENDED && manager_result_kept(result),
 		.receipt_count = receipts};
 	uint8_t *to = buf_room(frames, MANAGER_FRAME_HEAD + MANAGER_RECORD_MAX, &err);
@@ -362,11 +370,11 @@ static void test_agent(void **unused)
 	assert_string_equal(plan.agent, "a1");
 	assert_string_equal(plan.jobs[0].name, "system");
 	manager_plan_free(&plan);
-	/* Another configuration: it is told; the same again: it is not. */
+	/* Another configuration: it is told, once for several. */
+	manager_service_config(service, config_of("\"/home\""));
 	manager_service_config(service, config_of("\"/home\""));
 	while (a.notified == 0)
 		rpc_loop_run(loop);
-	manager_service_config(service, config_of("\"/home\""));
 	assert_int_equal(hello(&a, &h, &w), ERR_NONE);
 	assert_memory_not_equal(digest, w.digest, sizeof digest);
 	assert_int_equal(a.notified, 1);
@@ -383,8 +391,8 @@ static void test_agent(void **unused)
 	assert_string_equal(run.agent, "a1");
 	assert_string_equal(run.result, "ok");
 	assert_int_equal(run.copies, 1);
-	assert_int_equal(run.started, 2200);
-	assert_int_equal(run.ended, 2300);
+	assert_int_equal(run.started, began + 2200);
+	assert_int_equal(run.ended, began + 2300);
 	assert_int_equal(runs(&o, 1, &run), 2);
 	assert_string_equal(run.result, "failed");
 	assert_int_equal(hello(&a, &h, &w), ERR_NONE);
@@ -407,6 +415,41 @@ static void test_agent(void **unused)
 	start();
 	dial(&o, "o-m1");
 	assert_int_equal(runs(&o, 0, &run), 2);
+	hang_up(&o);
+	manager_service_free(service);
+}
+
+/* A manager renews its own certificate, and a record of the future counts as one of now. */
+static void test_times(void **unused)
+{
+	struct manager_hello h = {.boot = {1}, .has_journal = true, .journal = {9}, .number = 1};
+	char command[1024], cert[300];
+	struct manager_welcome w;
+	struct manager_run_row run;
+	struct rpc_cert_info info;
+	struct buf frames;
+	struct peer a, o;
+
+	(void)unused;
+	assert_int_equal(rpc_cert_info(manager_file(cert, "cert.pem"), &info, &err), 0);
+	peer_make_cert_by(folder, "int", "m1-old", "m1", "manager", info.id.host,
+		time(NULL) - 86400, time(NULL) + 10 * 86400);
+	snprintf(command, sizeof command,
+		"cd %s && cp m1-old.key manager/key.pem && cp m1-old.crt manager/cert.pem", folder);
+	assert_int_equal(system(command), 0);
+	start();
+	assert_int_equal(rpc_cert_info(cert, &info, &err), 0);
+	assert_true(info.not_after > time(NULL) + 80 * 86400);
+	dial(&a, "a1");
+	dial(&o, "o1");
+	assert_int_equal(hello(&a, &h, &w), ERR_NONE);
+	buf_init(&frames, MANAGER_REPORT_MAX);
+	add_record(&frames, 1, MANAGER_ENDED, 5, 1000000, MANAGER_OK, 1);
+	assert_int_equal(report(&a, 9, &frames), 1);
+	assert_int_equal(runs(&o, 0, &run), 3);
+	assert_in_range(run.ended, time(NULL) - 2, time(NULL));
+	buf_fini(&frames);
+	hang_up(&a);
 	hang_up(&o);
 	manager_service_free(service);
 }
@@ -626,9 +669,9 @@ static void test_denied(void **unused)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {cmocka_unit_test(test_agent),
-		cmocka_unit_test(test_strangers), cmocka_unit_test(test_roles),
-		cmocka_unit_test(test_store), cmocka_unit_test(test_orders),
-		cmocka_unit_test(test_denied)};
+		cmocka_unit_test(test_times), cmocka_unit_test(test_strangers),
+		cmocka_unit_test(test_roles), cmocka_unit_test(test_store),
+		cmocka_unit_test(test_orders), cmocka_unit_test(test_denied)};
 	char command[2048];
 	int ret;
 
@@ -637,6 +680,7 @@ int main(void)
 	if (system(command) != 0 || hash_crypto_init(&err) != 0)
 		return 1;
 	peer_make_fleet(folder);
+	began = time(NULL) - 20000;
 	snprintf(command, sizeof command,
 		"cd %s && mkdir -p manager && cp m1.key manager/key.pem && cp m1.crt "
 		"manager/cert.pem && "
