@@ -61,6 +61,7 @@ struct join {
 	int status; /* of the first backup */
 	struct ui_role role;
 	char int_key[PATH_MAX], int_cert[PATH_MAX];
+	char store_path[PATH_MAX]; /* that was made, or found; "": none */
 	struct rpc_token token;
 	struct rpc_loop *loop;
 	struct rpc_async wake;
@@ -339,17 +340,17 @@ static int make_operator(const struct join *j, struct err *err)
 static int make_store(struct join *j, struct err *err)
 {
 	const char *dir = j->store != NULL ? j->store : "/srv/fdump";
-	char text[PATH_MAX + 512], full[PATH_MAX];
+	char text[PATH_MAX + 512];
 
 	if (engine_make(dir, 64u << 20, err) != 0 && err->code != ERR_EXISTS)
 		return -1;
 	*err = (struct err){0};
-	if (realpath(dir, full) == NULL)
+	if (realpath(dir, j->store_path) == NULL)
 		return err_errno(err, errno, "%s", dir);
 	snprintf(text, sizeof text,
 		"# The store on this machine: see fdump-store(1).\n"
 		"store {\n  path = \"%s\"\n  listen = \"%s\"\n}\n",
-		full, j->listen != NULL ? j->listen : "[::]:" STORE_PORT);
+		j->store_path, j->listen != NULL ? j->listen : "[::]:" STORE_PORT);
 	return write_conf(j, "store.conf", text, err);
 }
 
@@ -520,7 +521,9 @@ static int run(struct join *j, bool from_input, struct err *err)
 {
 	if (hash_crypto_init(err) != 0 || read_token(j, from_input, err) != 0 ||
 		find_role(j, err) != 0 || enrol(j, err) != 0 || configure(j, err) != 0 ||
-		(j->token.role != RPC_OPERATOR && ui_role_give(&j->role, err) != 0))
+		(j->token.role != RPC_OPERATOR &&
+			ui_role_give(&j->role, j->store_path[0] != 0 ? j->store_path : NULL, err) !=
+				0))
 		return -1;
 	if (tell(j, err) != 0)
 		return -1;

@@ -373,7 +373,8 @@ static int run(struct setup *s, struct err *err)
 		goto out;
 	}
 	if (configure(s, err) == 0 && make_identities(s, &pass, err) == 0 &&
-		ui_role_give(&s->manager, err) == 0 && ui_role_give(&s->store_role, err) == 0)
+		ui_role_give(&s->manager, NULL, err) == 0 &&
+		ui_role_give(&s->store_role, s->store_path, err) == 0)
 		ret = tell(s, err);
 out:
 	key_public_wipe(&to);

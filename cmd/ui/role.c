@@ -126,7 +126,7 @@ static int give(const char *dir, uid_t uid, gid_t gid, int depth, struct err *er
 	return ret;
 }
 
-int ui_role_give(const struct ui_role *r, struct err *err)
+int ui_role_give(const struct ui_role *r, const char *also, struct err *err)
 {
 	struct stat st;
 
@@ -134,7 +134,13 @@ int ui_role_give(const struct ui_role *r, struct err *err)
 		return 0;
 	if (stat(r->dir, &st) != 0)
 		return err_errno(err, errno, "%s", r->dir);
-	return st.st_uid == 0 ? 0 : give(r->dir, st.st_uid, st.st_gid, 2, err);
+	if (st.st_uid == 0)
+		return 0;
+	if (also != NULL && (lchown(also, st.st_uid, st.st_gid) != 0
+					    ? err_errno(err, errno, "%s", also)
+					    : give(also, st.st_uid, st.st_gid, 2, err)) != 0)
+		return -1;
+	return give(r->dir, st.st_uid, st.st_gid, 2, err);
 }
 
 int ui_role_find(struct ui_role *r, const char *config, const char *state, const char *identity,
