@@ -480,6 +480,13 @@ static void test_strangers(void **unused)
 	assert_non_null(strstr(other.result.message, "another machine is known as the agent a1"));
 	assert_int_equal(ask(&other, MANAGER_METHOD_PLAN, "\xa0", 1), ERR_DENIED);
 	hang_up(&other);
+	/* One whose plan is another one on the manager that it follows. */
+	strcpy(h.follows, "m2");
+	h.has_digest = true;
+	assert_int_equal(hello(&a, &h, &w), ERR_NONE);
+	assert_non_null(strstr(logged, "alarm: the plan of a1 is another one on the manager m2"));
+	h.follows[0] = 0;
+	h.has_digest = false;
 	/* Another manager's agent says hello as well: it is of the fleet. Its operator may not. */
 	dial(&b, "a2");
 	assert_int_equal(hello(&b, &h, &w), ERR_NONE);
