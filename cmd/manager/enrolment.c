@@ -369,7 +369,7 @@ static void make_result(
 
 		strcpy(to->name, s->stores[i].name);
 		snprintf(to->address, sizeof to->address, "%.*s", RPC_HOST_PORT_MAX,
-			s->stores[i].reach);
+			manager_inner_reach(s, i));
 		memcpy(to->uid, s->stores[i].uid, sizeof to->uid);
 		memcpy(to->key, s->stores[i].key, sizeof to->key);
 	}

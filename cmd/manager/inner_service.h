@@ -124,4 +124,7 @@ void manager_inner_order(void *ctx, struct rpc_call *call, const struct rpc_valu
 /* Answers with a map {now, manager} and the bytes of buf as blob, which is taken over. */
 void manager_inner_listing(struct manager_service *service, struct rpc_call *call, struct buf *buf);
 
+/* The address of the store at this place of .stores, as others are to dial it. Borrowed. */
+const char *manager_inner_reach(const struct manager_service *service, size_t store);
+
 #endif

@@ -240,6 +240,18 @@ size_t manager_inner_peers(
 	return n;
 }
 
+/* HOST:PORT of a store: what the configuration says wins over what the store says. */
+const char *manager_inner_reach(const struct manager_service *s, size_t store)
+{
+	size_t i;
+
+	for (i = 0; i < s->config->store_count; i++)
+		if (strcmp(s->config->stores[i].name, s->stores[store].name) == 0 &&
+			s->config->stores[i].address != NULL)
+			return s->config->stores[i].address;
+	return s->stores[store].reach;
+}
+
 /* --- plans ----------------------------------------------------------------- */
 
 /* Appends the plan of an agent, with its digest. Returns 0, or -1 with err set. */
@@ -251,7 +263,7 @@ static int make_plan(struct manager_service *s, const char *agent, struct buf *p
 
 	for (i = 0; i < s->store_count && n < MANAGER_STORES_MAX; i++, n++) {
 		known[n].name = s->stores[i].name;
-		known[n].address = s->stores[i].reach;
+		known[n].address = manager_inner_reach(s, i);
 		memcpy(known[n].uid, s->stores[i].uid, MANAGER_UID_LEN);
 		memcpy(known[n].key, s->stores[i].key, MANAGER_KEY_LEN);
 	}
@@ -423,18 +435,19 @@ static void look_at_agent(struct manager_service *s, const struct manager_hello 
 	}
 }
 
-/* HOST:PORT of a store: as it says, else where it came from. */
+/* HOST:PORT of a store: as it says, or :PORT at the address that it came from. */
 static void set_reach(struct manager_host_row *row, const char *says, const char *address)
 {
 	char host[RPC_HOST_PORT_MAX + 1], port[8];
 	const char *end = strrchr(address, ':');
 
-	if (says[0] != 0 && strlen(says) < sizeof row->reach &&
+	snprintf(port, sizeof port, "%.7s", says[0] == ':' ? says + 1 : STORE_PORT_TEXT);
+	if (says[0] != ':' && says[0] != 0 && strlen(says) < sizeof row->reach &&
 		rpc_address_split(says, host, port, STORE_PORT_TEXT, NULL) == 0)
 		snprintf(row->reach, sizeof row->reach, "%s", says);
 	else if (end != NULL)
-		snprintf(row->reach, sizeof row->reach, "%.*s:" STORE_PORT_TEXT,
-			(int)(end - address), address);
+		snprintf(row->reach, sizeof row->reach, "%.*s:%s", (int)(end - address), address,
+			port);
 }
 
 /* Returns 0, or -1 with err set: it is another store. *changed: agents are to know. */
@@ -512,7 +525,7 @@ static void welcome(struct manager_service *s, struct rpc_call *call, struct man
 	w.denied_count = manager_inner_denied(s, &w.denied);
 	for (i = 0; i < s->store_count && n < MANAGER_STORES_MAX; i++, n++) {
 		stores[n] = (struct manager_plan_store){.name = s->stores[i].name,
-			.address = s->stores[i].reach,
+			.address = (char *)(uintptr_t)manager_inner_reach(s, i),
 			.has_uid = true,
 			.has_key = true};
 		memcpy(stores[n].uid, s->stores[i].uid, MANAGER_UID_LEN);
