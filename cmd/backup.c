@@ -702,6 +702,7 @@ static int run_all(struct options *o)
 	struct dump_pipeline_result result = {0};
 	struct err err = {0};
 	const bool catch = o->after != NULL || o->o.json;
+	const bool hidden = !o->o.no_xattrs && fs_trusted_hidden();
 	bool made = false;
 	int status;
 
@@ -711,6 +712,9 @@ static int run_all(struct options *o)
 		err.code = ERR_FAILED;
 		err_prefix(&err, "there is no backup, for the hook before it failed");
 	} else {
+		if (hidden)
+			warn(o, "trusted.* attributes can't be seen and are left out: root needs "
+				"CAP_SYS_ADMIN for them (--no-xattrs leaves out all)");
 		made = hash_crypto_init(&err) == 0 && backup(o, &result, &err) == 0;
 	}
 	if (!made) {
@@ -718,7 +722,7 @@ static int run_all(struct options *o)
 	} else if (result.acknowledged < (o->copies > 0 ? (size_t)o->copies : o->o.store_count)) {
 		status = UI_COPIES;
 	} else {
-		status = result.problems > 0 ? UI_SOME : UI_OK;
+		status = result.problems > 0 || hidden ? UI_SOME : UI_OK;
 	}
 	if (catch)
 		ui_ending_stop();
