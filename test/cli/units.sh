@@ -6,14 +6,14 @@ needs systemd-analyze
 workspace
 
 units=$SRC/packaging/systemd
-# What the units start is not installed here.
-for unit in "$units"/fdump-{agent,manager,store}.service; do
-	name=${unit##*/}
-	role=${name#fdump-} role=${role%.service}
-	grep -qx "ExecStart=/usr/bin/fdump $role" "$unit" || fail "$name: ExecStart"
+for role in agent manager store; do
+	name=fdump-$role.service
+	unit=$units/$name.in
+	grep -qx "ExecStart=@CMAKE_INSTALL_FULL_BINDIR@/fdump $role" "$unit" || fail "$name: ExecStart"
 	grep -qx 'Type=notify' "$unit" || fail "$name: Type"
 	grep -qx 'RestartPreventExitStatus=3 5 6' "$unit" || fail "$name: RestartPreventExitStatus"
 	grep -q '^ConditionPathExists=' "$unit" || fail "$name: starts where nothing is configured"
+	# It need not be installed.
 	sed "s|^ExecStart=[^ ]*|ExecStart=$FDUMP|" "$unit" >"$name"
 	systemd-analyze verify --man=no "./$name" >out 2>&1 || fail "$name: $(cat out)"
 	! grep "$name" out || fail "$name: see above"
@@ -21,7 +21,7 @@ for unit in "$units"/fdump-{agent,manager,store}.service; do
 		fail "$name: $(tail -n 1 out)"
 done
 
-agent=$units/fdump-agent.service
+agent=$units/fdump-agent.service.in
 ! grep -nE '^(Private(Tmp|Devices|Users)|Protect(Home|Proc|KernelModules)|InaccessiblePaths|TemporaryFileSystem|Bind.*Paths|Root.*|User)=' \
 	"$agent" || fail "fdump-agent.service: would change what is backed up"
 grep -qx 'CapabilityBoundingSet=CAP_DAC_READ_SEARCH CAP_SYS_ADMIN' "$agent" ||
