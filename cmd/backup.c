@@ -17,6 +17,7 @@
 #include "cmd/ui/ending.h"
 #include "cmd/ui/estimate.h"
 #include "cmd/ui/json.h"
+#include "cmd/ui/missed.h"
 #include "cmd/ui/options.h"
 #include "cmd/ui/progress.h"
 #include "cmd/ui/report.h"
@@ -32,7 +33,8 @@
 #include "lib/zst.h"
 
 static const char help[] =
-	"usage: fdump backup -s STORE... (--to KEY.pub... | --open) [options] [PATH...]\n"
+	"usage: fdump backup -s STORE... (--to KEY.pub... | --unencrypted) [options]\n"
+	"                    [PATH...]\n"
 	"\n"
 	"Keeps trees of files as a new dump in each STORE. What was not touched since\n"
 	"the last dump is not read again; equal content is stored once.\n"
@@ -41,7 +43,7 @@ static const char help[] =
 	"                          in each)\n"
 	"      --copies N          enough when N stores have it; default: all\n"
 	"      --to FILE.pub       seal it to this public key (repeatable)\n"
-	"      --open              not sealed: whoever has the store can read it\n"
+	"      --unencrypted       not sealed: whoever has the store can read it\n"
 	"      --agent NAME        the agent's name in the store; default: the host's, in\n"
 	"                          lower case, with '-' for '_'\n"
 	"      --name NAME         of this backup; default: backup\n"
@@ -60,6 +62,7 @@ static const char help[] =
 	"      --command NAME=PROGRAM  the output of PROGRAM as member NAME (repeatable); what\n"
 	"                          is there in the tree is left out, and listed\n"
 	"      --reread            read everything, whether it was touched or not\n"
+	"      --accept-fewer      that there is far less than in the last dump is right\n"
 	"      --lock TIME         can't be deleted for 30d, 12h, ...\n"
 	"      --lock-wait TIME    wait so long while others write to a STORE; default: 30s\n"
 	"      --level N           zstd level 0 (none) to 19, default 2\n"
@@ -96,10 +99,12 @@ struct options {
 	struct ui_stores stores;
 	const char *hooks, *before, *after;
 	char base[4096];
-	bool told_paths;          /* that they are others than before */
-	char *inside[STORES_MAX]; /* names in the dump that the stores would have; NULL: none
-				   */
-	bool running;             /* all stores were tried */
+	bool accept_fewer;
+	/* Names in the dump that the stores, and behind them the state folder, would have; NULL:
+	 * none. */
+	char *inside[STORES_MAX + 1];
+	const char *state;
+	bool running; /* all stores were tried */
 	struct behind behind[STORES_MAX];
 	json_t *hook_failures, *warnings; /* for the result */
 };
@@ -107,7 +112,7 @@ struct options {
 enum {
 	OPT_COPIES = UI_OPTIONS_OWN,
 	OPT_TO,
-	OPT_OPEN,
+	OPT_UNENCRYPTED,
 	OPT_NAME,
 	OPT_ONE_FS,
 	OPT_CACHES,
@@ -118,13 +123,14 @@ enum {
 	OPT_AFTER,
 	OPT_HOOKS,
 	OPT_NICE,
-	OPT_IONICE
+	OPT_IONICE,
+	OPT_ACCEPT_FEWER
 };
 
 static const struct option own[] = {
 	{"copies", required_argument, NULL, OPT_COPIES},
 	{"to", required_argument, NULL, OPT_TO},
-	{"open", no_argument, NULL, OPT_OPEN},
+	{"unencrypted", no_argument, NULL, OPT_UNENCRYPTED},
 	{"name", required_argument, NULL, OPT_NAME},
 	{"one-file-system", no_argument, NULL, OPT_ONE_FS},
 	{"exclude-caches", no_argument, NULL, OPT_CACHES},
@@ -136,6 +142,7 @@ static const struct option own[] = {
 	{"hooks", required_argument, NULL, OPT_HOOKS},
 	{"nice", required_argument, NULL, OPT_NICE},
 	{"ionice", required_argument, NULL, OPT_IONICE},
+	{"accept-fewer", no_argument, NULL, OPT_ACCEPT_FEWER},
 	{0},
 };
 
@@ -222,7 +229,7 @@ static int take(void *ctx, int c)
 	struct options *o = ctx;
 
 	switch (c) {
-	case OPT_OPEN:
+	case OPT_UNENCRYPTED:
 		o->open = true;
 		return -1;
 	case OPT_ONE_FS:
@@ -233,6 +240,9 @@ static int take(void *ctx, int c)
 		return -1;
 	case OPT_REREAD:
 		o->backup.reread = true;
+		return -1;
+	case OPT_ACCEPT_FEWER:
+		o->accept_fewer = true;
 		return -1;
 	default:
 		return take_value(o, c);
@@ -252,10 +262,10 @@ static int check(struct options *o)
 		return ui_usage("backup", "--copies %ld wants as many stores", o->copies);
 	if (o->to_count == 0 && !o->open)
 		return ui_usage("backup",
-			"to whom is it sealed? --to KEY.pub (fdump key new KEY makes "
-			"KEY and KEY.pub), or --open for nobody");
+			"choose encryption: --to KEY.pub ('fdump key new KEY' makes the pair), or "
+			"--unencrypted");
 	if (o->to_count > 0 && o->open)
-		return ui_usage("backup", "--to and --open exclude each other");
+		return ui_usage("backup", "--to and --unencrypted exclude each other");
 	return -1;
 }
 
@@ -326,62 +336,106 @@ static void note(json_t *list, const char *key, const char *whose, const char *w
 	json_array_append_new(list, object);
 }
 
-static void warn(struct options *o, const char *what)
+static void warn(void *ctx, const char *what)
 {
+	struct options *o = ctx;
+
 	ui_progress_hush();
 	ui_say("backup", "%s", what);
 	note(o->warnings, NULL, NULL, what);
 }
 
-/* The store of this backup that a path is; NULL: none. */
-static const char *store_at(const struct options *o, const char *path, size_t len)
+/* The i-th folder that this backup does not go into: a store, or the state folder. */
+static const char *own_folder(const struct options *o, size_t i)
 {
-	size_t i;
+	return i < o->o.store_count ? o->o.stores[i] : o->state;
+}
 
-	for (i = 0; i < o->o.store_count; i++)
-		if (o->inside[i] != NULL && strlen(o->inside[i]) == len &&
-			memcmp(o->inside[i], path, len) == 0)
-			return o->o.stores[i];
-	return NULL;
+/* Whether a path is such a folder, or in it, and in which. */
+static bool is_own(const struct options *o, const char *path, size_t len, size_t *i)
+{
+	for (*i = 0; *i <= o->o.store_count; ++*i) {
+		const char *folder = o->inside[*i];
+		size_t folder_len = folder != NULL ? strlen(folder) : 0;
+
+		if (folder != NULL && strcmp(folder, ".") == 0)
+			return true;
+		if (folder != NULL && len >= folder_len && memcmp(folder, path, folder_len) == 0 &&
+			(len == folder_len || path[folder_len] == '/'))
+			return true;
+	}
+	return false;
 }
 
 /* For the walk ahead, which says nothing. */
 static bool left_out(void *ctx, const char *path, size_t len, bool is_dir)
 {
 	const struct options *o = ctx;
+	size_t i;
 
-	return (is_dir && store_at(o, path, len) != NULL) ||
-	       ui_options_excluded(&o->o, path, len, is_dir);
+	return is_own(o, path, len, &i) || ui_options_excluded(&o->o, path, len, is_dir);
 }
 
 static bool excluded(void *ctx, const char *path, size_t len, bool is_dir)
 {
-	const char *store = is_dir ? store_at(ctx, path, len) : NULL;
+	struct options *o = ctx;
 	char text[ERR_MESSAGE_MAX];
+	size_t i;
 
-	if (store != NULL) {
-		snprintf(text, sizeof text, "%s: is a store of this backup: left out", store);
-		warn(ctx, text);
+	if (is_own(o, path, len, &i)) {
+		snprintf(text, sizeof text, "%s: is %s: left out", own_folder(o, i),
+			i < o->o.store_count ? "a store of this backup"
+					     : "the state folder of this backup (--state)");
+		warn(o, text);
 		return true;
 	}
 	return left_out(ctx, path, len, is_dir);
 }
 
-/* Which stores lie below the base: a backup must not go into them. */
-static int find_inside(struct options *o, struct err *err)
+static bool enters(void *ctx, const char *path, size_t len)
 {
-	size_t base = strcmp(o->base, "/") == 0 ? 0 : strlen(o->base), i;
+	const struct options *o = ctx;
 
-	for (i = 0; i < o->o.store_count; i++) {
-		char *real = realpath(o->o.stores[i], NULL);
-		bool in = real != NULL && strncmp(real, o->base, base) == 0 && real[base] == '/';
+	return ui_roots_within(&o->roots, path, len);
+}
 
-		if (in && (o->inside[i] = strdup(real + base + 1)) == NULL)
+/* --one-file-system: what is mounted there is not in the dump. */
+static void on_border(void *ctx, const char *path, size_t len)
+{
+	char text[ERR_MESSAGE_MAX];
+
+	snprintf(text, sizeof text,
+		"note: %.*s: another file system is mounted there: not gone into", (int)len, path);
+	warn(ctx, text);
+}
+
+/* The name that a folder has below the base; "." if the base is or lies in it; NULL: none. */
+static const char *name_below(const char *base, const char *real)
+{
+	size_t base_len = strcmp(base, "/") == 0 ? 0 : strlen(base), len = strlen(real);
+
+	if (strncmp(real, base, base_len) == 0 && real[base_len] == '/' && real[base_len + 1] != 0)
+		return real + base_len + 1;
+	return strncmp(base, real, len) == 0 && (base[len] == 0 || base[len] == '/') ? "." : NULL;
+}
+
+/* Which stores lie below the base, and whether the state folder does: a backup must not go into
+ * them, for they change with it, and in an unencrypted one the agent's secret could be read. */
+static int find_inside(struct options *o, const char *state, struct err *err)
+{
+	size_t i;
+
+	o->state = state;
+	for (i = 0; i <= o->o.store_count; i++) {
+		char *real = realpath(own_folder(o, i), NULL);
+		const char *name = real != NULL ? name_below(o->base, real) : NULL;
+
+		if (name != NULL && (o->inside[i] = strdup(name)) == NULL)
 			err_set(err, ERR_NOMEM, "out of memory");
 		free(real);
-		if (in && o->inside[i] == NULL)
+		if (name != NULL && o->inside[i] == NULL)
 			return -1;
-		if (in)
+		if (name != NULL)
 			o->backup.scan.excluded = excluded;
 	}
 	return 0;
@@ -512,6 +566,9 @@ static int tell(const struct options *o, const struct dump_pipeline_result *r, s
 	failed |= ui_json_add(object, "stored", json_integer((json_int_t)r->stored));
 	failed |= ui_json_add(object, "not_ok", json_integer((json_int_t)r->statuses));
 	failed |= ui_json_add(object, "problems", json_integer((json_int_t)r->problems));
+	if (r->fewer_than > 0)
+		failed |=
+			ui_json_add(object, "fewer_than", json_integer((json_int_t)r->fewer_than));
 	failed |= ui_json_add(object, "copies", json_integer((json_int_t)r->acknowledged));
 	failed |= add_behind(o, object);
 	failed |= ui_json_add(object, "hooks", json_incref(o->hook_failures));
@@ -536,40 +593,6 @@ static int load_domain(
 	seal_wipe(keys, sizeof keys);
 	seal_wipe(secret, sizeof secret);
 	return got;
-}
-
-/* forget counts by the name: two trees under one would drive each other out. What -T lists may
- * be other files each time. */
-static void compare_paths(void *ctx, size_t store, const struct store_dump *last)
-{
-	struct options *o = ctx;
-	struct ui_roots roots = {0};
-	char base[4096], *text = NULL;
-	size_t len;
-	struct err err;
-	FILE *to;
-
-	snprintf(base, sizeof base, "%.*s", (int)last->base_len, (const char *)last->base);
-	if (!o->told_paths && o->o.files_from == NULL &&
-		ui_roots_of(&roots, last, !o->o.no_recursion, &err) == 0 &&
-		(!ui_roots_same(&roots, &o->roots) ||
-			(roots.count > 0 && strcmp(base, o->base) != 0))) {
-		o->told_paths = true;
-		to = open_memstream(&text, &len);
-		if (to == NULL)
-			goto out;
-		fprintf(to, "warning: in %s the last dump named %s is of ", o->o.stores[store],
-			o->backup.name);
-		ui_roots_print(to, &roots, base);
-		fputs(", this one of ", to);
-		ui_roots_print(to, &o->roots, o->base);
-		fputs(": fdump forget counts both as one backup (--name gives another name)", to);
-		if (fclose(to) == 0)
-			warn(o, text);
-		free(text);
-	}
-out:
-	ui_roots_fini(&roots);
 }
 
 /* As dump_pipeline_run, with progress. */
@@ -597,10 +620,19 @@ static int run(struct options *o, struct dump_pipeline_result *result, struct er
 		return got;
 	warn(o, "a store has lost chunks: everything is read again");
 	o->roots.next = 0;
-	o->backup.reread = true;
+	o->backup.store_all = true;
 	got = run_once(o, result, err);
 	return got == 1 ? err_set(err, ERR_FAILED, "chunks are missing that were just stored")
 			: got;
+}
+
+/* What the agent keeps of its own is not the dump. */
+static void warn_state(struct options *o, const struct err *why, const char *what)
+{
+	char text[ERR_MESSAGE_MAX + 64];
+
+	snprintf(text, sizeof text, "warning: %s: %s", why->message, what);
+	warn(o, text);
 }
 
 static int backup(struct options *o, struct dump_pipeline_result *result, struct err *err)
@@ -613,31 +645,49 @@ static int backup(struct options *o, struct dump_pipeline_result *result, struct
 		.behind = on_behind,
 		.ctx = o,
 	};
+	struct ui_missed missed = {
+		.name = o->backup.name,
+		.roots = &o->roots,
+		.stores = o->o.stores,
+		.listed = o->o.files_from != NULL,
+		.no_recursion = o->o.no_recursion,
+		.warn = warn,
+		.ctx = o,
+	};
 	struct dump_domain domain = {0};
+	struct err why = {0};
 	char *state = agent_state_dir(o->o.state, err), *last = NULL, agent[NAME_LEN_MAX + 1];
 	size_t i;
 	int got = -1;
 
 	if (state == NULL || load_domain(o, state, &domain, err) != 0 ||
 		agent_state_name(o->o.agent, agent, err) != 0 || find_base(o, err) != 0 ||
-		find_inside(o, err) != 0)
+		find_inside(o, state, err) != 0)
 		goto out;
 	o->backup.agent = copies.agent = agent;
 	o->backup.domain = &domain;
 	o->backup.last = last = agent_state_last(state, o->backup.name, domain.fingerprint, err);
 	if (last == NULL)
 		goto out;
-	if (!domain.open && agent_state_know(state, domain.fingerprint, err) != 0)
-		goto out;
+	if (!domain.open && agent_state_know(state, domain.fingerprint, &why) != 0)
+		warn_state(o, &why, "fdump restore needs --any-origin for this dump");
 	copies.domain = &domain;
 	if (ui_stores_open(&o->stores, STORE_WRITE, on_behind, o, err) != 0)
 		goto out;
 	o->backup.copies = dump_fanout_new(&copies, err);
 	if (o->backup.copies != NULL) {
 		o->running = true;
-		dump_fanout_previous(o->backup.copies, compare_paths, o);
+		missed.base = o->base;
+		dump_fanout_before(o->backup.copies, ui_missed_compare, &missed);
+		ui_missed_links(&missed, o->backup.scan.base);
+		o->backup.full = o->accept_fewer ? 0 : missed.full;
 		got = run(o, result, err);
 	}
+	if (got == 0 && result->unkept_last)
+		warn_state(o, &result->unkept, "the next backup reads everything");
+	if (got == 0)
+		result->problems +=
+			ui_missed_after(&missed, &o->o.select, result->entries, result->fewer_than);
 	if (got == 0)
 		result->acknowledged += dump_fanout_catch_up(
 			o->backup.copies, result->dump, on_catch_up, &result->stored);
@@ -751,6 +801,8 @@ int cmd_backup(int argc, char **argv)
 		goto out;
 	o.backup.scan.next_root = next_root;
 	o.backup.scan.excluded = o.o.select.exclude != NULL ? excluded : NULL;
+	o.backup.scan.enters = enters;
+	o.backup.scan.border = on_border;
 	o.backup.scan.ctx = &o;
 	o.backup.entry = o.o.verbose ? on_entry : NULL;
 	o.backup.problem = on_problem;
@@ -765,7 +817,7 @@ int cmd_backup(int argc, char **argv)
 	if (o.o.directory != NULL && o.backup.scan.base >= 0)
 		close(o.backup.scan.base);
 out:
-	for (i = 0; i < STORES_MAX; i++)
+	for (i = 0; i <= STORES_MAX; i++)
 		free(o.inside[i]);
 	ui_stores_free(&o.stores);
 	ui_roots_fini(&o.roots);

@@ -20,7 +20,7 @@ touch -d '10 seconds ago' tree/one
 printf '#!/bin/sh\nexit 3\n' >hooks/bad
 chmod 755 hooks/bad
 for store in a b c; do "$FDUMP" store init $store; done
-back() { status_of backup --open --state state --hooks hooks "$@"; }
+back() { status_of backup --unencrypted --state state --hooks hooks "$@"; }
 back -s a -C tree . --json
 check "assert status == 0 and r['behind'] == r['hooks'] == r['warnings'] == [], r"
 
@@ -50,6 +50,7 @@ back -s a -C tree . --json --before bad
 [ $status = 2 ] && grep -q '"what":".*hook bad: .*status 3"' out || fail "a hook before it: status $status"
 
 # Warnings: other paths than before; a store in the tree.
+echo two >tree/one
 "$FDUMP" store init tree/store
 back -s a -s tree/store tree --json
 [ $status = 0 ] && [ "$(wc -l <err)" = 2 ] || fail "warnings on standard error"
