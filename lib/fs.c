@@ -284,7 +284,6 @@ int fs_flags_set(int fd, uint32_t flags)
 	return ioctl(fd, FS_IOC_SETFLAGS, &value);
 }
 
-<<<<<<< HEAD
 bool fs_trusted_hidden(void)
 {
 	struct __user_cap_header_struct head = {.version = _LINUX_CAPABILITY_VERSION_3};
@@ -298,7 +297,8 @@ bool fs_trusted_hidden(void)
 			      memcmp(space, USER_NAMESPACE, sizeof USER_NAMESPACE - 1) != 0))
 		return false;
 	return (data[0].effective & CAP_TO_MASK(CAP_SYS_ADMIN)) == 0;
-=======
+}
+
 int fs_project(int fd, uint32_t *project)
 {
 	struct fsxattr attr = {0};
@@ -306,7 +306,6 @@ int fs_project(int fd, uint32_t *project)
 
 	*project = ret == 0 ? attr.fsx_projid : 0;
 	return ret;
->>>>>>> main
 }
 
 int fs_list(int dirfd, void *mem, size_t mem_len, fs_list_entry *entry, void *ctx)
