@@ -10,7 +10,7 @@ touch tree/a tree/b
 setfattr -n trusted.test -v one tree/a 2>/dev/null || skip "trusted.* can't be set here"
 "$FDUMP" store init ./store >out
 backup() {
-	"$@" "$FDUMP" backup -s ./store --state state --open -C tree . >out 2>err
+	"$@" "$FDUMP" backup -s ./store --state state --unencrypted -C tree . >out 2>err
 }
 
 backup env || fail "status $? of a backup with all capabilities: $(cat err)"
@@ -26,15 +26,15 @@ for ((i = 0; i < 2; i++)); do # also where nothing has changed
 	[ "$(grep -c 'trusted\.\*' err)" = 1 ] && [ "$(wc -l <err)" = 1 ] || fail "it says: $(cat err)"
 done
 
-setpriv --bounding-set=-sys_admin "$FDUMP" backup -s ./store --state state --open --json -C tree . \
+setpriv --bounding-set=-sys_admin "$FDUMP" backup -s ./store --state state --unencrypted --json -C tree . \
 	>out 2>err && fail "status 0 with --json"
 grep -q '"warnings": *\[{[^]]*trusted' out || fail "not among the warnings: $(cat out)"
-setpriv --bounding-set=-sys_admin "$FDUMP" backup -s ./store --state state --open --no-xattrs \
+setpriv --bounding-set=-sys_admin "$FDUMP" backup -s ./store --state state --unencrypted --no-xattrs \
 	-C tree . >out 2>err || fail "status $? with --no-xattrs"
 [ ! -s err ] || fail "with --no-xattrs it says: $(cat err)"
 
 # In a user namespace nobody can make such attributes: nothing is said.
 if unshare --user --map-root-user true 2>/dev/null; then
-	unshare --user --map-root-user "$FDUMP" backup -s ./store --state state --open -C tree . \
+	unshare --user --map-root-user "$FDUMP" backup -s ./store --state state --unencrypted -C tree . \
 		>out 2>err || fail "status $? in a user namespace: $(cat err)"
 fi
