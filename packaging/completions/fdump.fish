@@ -13,9 +13,10 @@ function __fdump_complete
         printf '%s\n' always if-changed if-newer never
     else if string match -q -- '-*' "$current"
         # The first line that an option begins says what it is.
-        $fdump $command --help 2>/dev/null |
-            sed -nE 's/^ +(-., )?(--[a-z][a-z-]+)( [A-Z][^ ]*)? +(.*)/\2\t\4/p'
-        echo --help
+        set -l options ($fdump $command --help 2>/dev/null |
+            sed -nE 's/^ +(-., )?(--[a-z][a-z-]+)( [A-Z][^ ]*)? +(.*)/\2\t\4/p')
+        string match -q -- '--help*' $options; or set -a options --help
+        printf '%s\n' $options
     else
         set -l verbs
         if test (count $before) = 2

@@ -14,7 +14,8 @@ elif [[ $words[CURRENT-1] == --overwrite ]]; then
 elif [[ $PREFIX == -* ]]; then
 	# The first line that an option begins says what it is.
 	found=(${(f)"$($fdump $command --help 2>/dev/null | sed -nE \
-		-e 's/^ +(-., )?(--[a-z][a-z-]+)( [A-Z][^ ]*)? +(.*)/\2:\4/p')"} --help)
+		-e 's/^ +(-., )?(--[a-z][a-z-]+)( [A-Z][^ ]*)? +(.*)/\2:\4/p')"})
+	((found[(I)--help*])) || found+=(--help)
 	_describe -o option found
 else
 	if ((CURRENT == 3)); then
