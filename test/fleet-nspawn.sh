@@ -288,7 +288,10 @@ by_the_manual() {
 	on first sh -c 'umask 077; echo "a long passphrase" >/root/passphrase'
 	must first fdump setup --passphrase-file /root/passphrase
 	for m in fdump-manager fdump-store; do
-		running first $m || fail "after setup $m does not run"
+		running first $m || {
+			journal first
+			fail "after setup $m does not run; setup said: $(cat out)"
+		}
 	done
 	for m in web1 web2; do
 		on first fdump token agent $m >token || fail "no token: status $?"
@@ -296,13 +299,19 @@ by_the_manual() {
 			journal $m
 			fail "$m can't join: status $?: $(cat out)"
 		}
-		running $m fdump-agent || fail "after join $m has no agent running"
-		await 60 kept $m || { journal $m && journal first && fail "$m: no first dump"; }
+		running $m fdump-agent || {
+			journal $m
+			fail "after join $m has no agent running; join said: $(cat out)"
+		}
+		await 30 kept $m || {
+			journal $m
+			fail "$m: no first dump: $(cat err)"
+		}
 	done
 }
 
 kept() {
-	on first fdump dumps -s first --json 2>/dev/null | grep -q "\"agent\": *\"$1\""
+	on first fdump dumps -s first --json 2>err | grep -q "\"agent\": *\"$1\""
 }
 
 # --- the whole -----------------------------------------------------------------------
