@@ -294,7 +294,7 @@ by_the_manual() {
 		}
 	done
 	for m in web1 web2; do
-		on first fdump token agent $m >token || fail "no token: status $?"
+		on first fdump token agent $m >token 2>err || fail "no token: status $?: $(cat err)"
 		on $m fdump join - <token >out 2>&1 || {
 			journal $m
 			fail "$m can't join: status $?: $(cat out)"
@@ -308,10 +308,18 @@ by_the_manual() {
 			fail "$m: no first dump: $(cat err)"
 		}
 	done
+	must first find /srv/fdump /var/lib/fdump/store ! -user _fdump-store
+	[ ! -s out ] || fail "not the store's own: $(cat out)"
+	# With the keys that were moved away, and nothing but the store's directory.
+	must first mkdir /root/back
+	must first fdump restore -s /srv/fdump --key /root/fdump-keys/backup.key \
+		--passphrase-file /root/passphrase -C /root/back web1/system@latest etc/hostname
+	[ "$(on first cat /root/back/etc/hostname)" = web1 ] || fail "web1's /etc/hostname is not back"
 }
 
+# What the machine itself sees in the store.
 kept() {
-	on first fdump dumps -s first --json 2>err | grep -q "\"agent\": *\"$1\""
+	on "$1" fdump dumps -s first --json 2>err | grep -q "\"agent\": *\"$1\""
 }
 
 # --- the whole -----------------------------------------------------------------------
