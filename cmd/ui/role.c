@@ -139,6 +139,21 @@ int ui_role_give(const struct ui_role *r, struct err *err)
 	return st.st_uid == 0 ? 0 : give(r->dir, st.st_uid, st.st_gid, 2, err);
 }
 
+int ui_role_give_dir(const struct ui_role *r, const char *dir, struct err *err)
+{
+	struct stat st;
+
+	if (geteuid() != 0)
+		return 0;
+	if (stat(r->dir, &st) != 0)
+		return err_errno(err, errno, "%s", r->dir);
+	if (st.st_uid == 0)
+		return 0;
+	if (lchown(dir, st.st_uid, st.st_gid) != 0)
+		return err_errno(err, errno, "%s", dir);
+	return give(dir, st.st_uid, st.st_gid, 2, err);
+}
+
 int ui_role_find(struct ui_role *r, const char *config, const char *state, const char *identity,
 	struct err *err)
 {
