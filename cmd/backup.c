@@ -73,8 +73,8 @@ static const char help[] =
 	"      --hooks DIR         where hooks are; default: /etc/fdump/hooks\n"
 	"      --nice N            let others go first, 0 to 19, as nice(1)\n"
 	"      --ionice CLASS      the same for disks: idle, or 0 (first) to 7 (last)\n"
-	"      --state DIR         the agent's own files; default: /var/lib/fdump for root,\n"
-	"                          else ~/.local/state/fdump\n"
+	"      --state DIR         the agent's own files are in DIR/agent; default:\n"
+	"                          /var/lib/fdump for root, else ~/.local/state/fdump\n"
 	"\n"
 	"Exit status: 0 complete; 1 done, but some entries changed or could not be\n"
 	"read, and are listed; 2 failed; 3 a key file is not as it must be; 4 fewer copies\n"
@@ -752,6 +752,7 @@ static int run_all(struct options *o)
 	struct dump_pipeline_result result = {0};
 	struct err err = {0};
 	const bool catch = o->after != NULL || o->o.json;
+	const bool hidden = !o->o.no_xattrs && fs_trusted_hidden();
 	bool made = false;
 	int status;
 
@@ -761,6 +762,9 @@ static int run_all(struct options *o)
 		err.code = ERR_FAILED;
 		err_prefix(&err, "there is no backup, for the hook before it failed");
 	} else {
+		if (hidden)
+			warn(o, "trusted.* attributes can't be seen and are left out: root needs "
+				"CAP_SYS_ADMIN for them (--no-xattrs leaves out all)");
 		made = hash_crypto_init(&err) == 0 && backup(o, &result, &err) == 0;
 	}
 	if (!made) {
@@ -768,7 +772,7 @@ static int run_all(struct options *o)
 	} else if (result.acknowledged < (o->copies > 0 ? (size_t)o->copies : o->o.store_count)) {
 		status = UI_COPIES;
 	} else {
-		status = result.problems > 0 ? UI_SOME : UI_OK;
+		status = result.problems > 0 || hidden ? UI_SOME : UI_OK;
 	}
 	if (catch)
 		ui_ending_stop();

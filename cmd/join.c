@@ -529,7 +529,9 @@ static int run(struct join *j, bool from_input, struct err *err)
 		find_role(j, err) != 0 || make_store(j, err) != 0 || enrol(j, err) != 0 ||
 		configure(j, err) != 0 ||
 		(j->token.role != RPC_OPERATOR &&
-			ui_role_give(&j->role, j->made_store ? j->store_path : NULL, err) != 0))
+			(ui_role_give(&j->role, err) != 0 ||
+				(j->made_store &&
+					ui_role_give_dir(&j->role, j->store_path, err) != 0))))
 		return -1;
 	if (tell(j, err) != 0)
 		return -1;

@@ -4,6 +4,7 @@
  */
 #include <ctype.h>
 #include <errno.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -389,8 +390,8 @@ static int run(struct setup *s, struct err *err)
 		goto out;
 	}
 	if (configure(s, err) == 0 && make_identities(s, &pass, err) == 0 &&
-		ui_role_give(&s->manager, NULL, err) == 0 &&
-		ui_role_give(&s->store_role, made == 0 ? s->store_path : NULL, err) == 0)
+		ui_role_give(&s->manager, err) == 0 && ui_role_give(&s->store_role, err) == 0 &&
+		(made != 0 || ui_role_give_dir(&s->store_role, s->store_path, err) == 0))
 		ret = tell(s, err);
 out:
 	key_public_wipe(&to);

@@ -564,6 +564,19 @@ static void test_store(void **unused)
 	assert_int_equal(manager_plan_decode(&plan, a.blob.data, a.blob.len, &err), 0);
 	assert_true(plan.stores[0].has_key && plan.stores[0].key[0] == 4);
 	manager_plan_free(&plan);
+	/* An address that would be a line of its own in a list. */
+	strcpy(sh.address, "x\ns9 6.6.6.6:1 00 00");
+	assert_int_equal(hello(&s, &sh, &w), ERR_NONE);
+	assert_true(manager_welcome_store(&w, &told));
+	assert_string_equal(told.address, "127.0.0.1:7421");
+	strcpy(sh.address, ":1 0");
+	assert_int_equal(hello(&s, &sh, &w), ERR_NONE);
+	assert_true(manager_welcome_store(&w, &told));
+	assert_string_equal(told.address, "127.0.0.1:7421");
+	strcpy(sh.address, ":7422");
+	assert_int_equal(hello(&s, &sh, &w), ERR_NONE);
+	assert_true(manager_welcome_store(&w, &told));
+	assert_string_equal(told.address, "127.0.0.1:7422");
 	/* Another store with the same certificate. */
 	sh.uid[0] = 9;
 	assert_int_equal(hello(&s, &sh, &w), ERR_DENIED);
