@@ -673,7 +673,7 @@ static int commit(struct backup *b, struct err *err)
 	got = make_record(b, &record, err);
 	if (got == 0)
 		got = dump_fanout_commit(b->o->copies, record.data, record.len,
-			&b->result->acknowledged, &b->result->stored, err);
+			&b->result->acknowledged, &b->result->stored, NULL, err);
 	buf_fini(&record);
 	if (got != 0)
 		return got;
