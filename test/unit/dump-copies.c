@@ -554,7 +554,8 @@ static void take_any(void **state)
 {
 	struct fixture f;
 	struct reading r;
-	size_t i;
+	const struct dump_healed *healed;
+	size_t i, count;
 
 	(void)state;
 	fixture_init(&f, &sealed, STORES);
@@ -566,6 +567,15 @@ static void take_any(void **state)
 	reading_init(&r, &f);
 	take(&r, &f, 0, CHUNKS);
 	assert_int_equal(dump_taker_piece(r.taker, 0, &r.out, &err), 0);
+	take(&r, &f, 0, CHUNKS);
+	/* What was lacking is known, each once: of those that were asked before one had it. */
+	healed = dump_source_healed(r.source, &count);
+	for (i = 0; i < count; i++) {
+		assert_true(healed[i].store < healed[i].from);
+		assert_false(fake_store_has(f.fake[healed[i].store], healed[i].id));
+		assert_true(fake_store_has(f.fake[healed[i].from], healed[i].id));
+	}
+	assert_int_equal(count, 6 * 2 + 6); /* 6 are in the third only, 6 in the second */
 	/* What none has is an error that names the chunk. */
 	assert_true(fake_store_lose(f.fake[(5 + 2) % 3], f.ids[5]));
 	assert_int_equal(dump_taker_chunk(r.taker, f.ids[5], &r.out, &err), -1);
@@ -579,6 +589,7 @@ static void take_from_survivor(void **state)
 {
 	struct fixture f;
 	struct reading r;
+	size_t count;
 
 	(void)state;
 	fixture_init(&f, &sealed, STORES);
@@ -588,6 +599,12 @@ static void take_from_survivor(void **state)
 	f.fake[1]->gets_left = 7;
 	take(&r, &f, 0, CHUNKS);
 	assert_true(f.fake[0]->dead && f.fake[1]->dead);
+	/* Neither was asked again, nor is anything of it damaged. */
+	assert_int_equal(dump_source_lost(r.source), 3);
+	assert_int_equal(f.fake[0]->gets, 1 + 6); /* the list; the last was not answered */
+	assert_int_equal(f.fake[1]->gets, 8);
+	dump_source_healed(r.source, &count);
+	assert_int_equal(count, 0);
 	/* What it asks to be fetched ahead goes on past the dead ones. */
 	dump_taker_ahead(r.taker, f.ids[0], CHUNKS);
 	reading_fini(&r);
