@@ -88,6 +88,13 @@ struct behind {
 	bool told, caught_up;
 };
 
+/* What a store has signed for the dump. */
+struct signed_for {
+	bool is;
+	uint8_t public[SEAL_SIGN_LEN]; /* that checks it */
+	struct store_receipt receipt;
+};
+
 struct options {
 	struct ui_options o; /* .select: its patterns */
 	long copies;
@@ -104,6 +111,7 @@ struct options {
 				   */
 	bool running;             /* all stores were tried */
 	struct behind behind[STORES_MAX];
+	struct signed_for receipts[STORES_MAX];
 	json_t *hook_failures, *warnings; /* for the result */
 };
 
@@ -514,6 +522,35 @@ static int add_behind(const struct options *o, json_t *object)
 	return failed | ui_json_add(object, "behind", list);
 }
 
+/* Of the stores that have the dump, in the order in which they were given; and the digest of what
+ * all of them have signed. */
+static int add_receipts(const struct options *o, json_t *object)
+{
+	json_t *list = json_array();
+	size_t i;
+	int failed = 0;
+
+	for (i = 0; i < o->o.store_count; i++) {
+		const struct signed_for *s = &o->receipts[i];
+		json_t *one;
+
+		if (!s->is)
+			continue;
+		if (json_array_size(list) == 0)
+			failed |= ui_json_hex(
+				object, "record", s->receipt.record, sizeof s->receipt.record);
+		one = json_object();
+		failed |= ui_json_name(one, "store", o->o.stores[i], strlen(o->o.stores[i]));
+		failed |= ui_json_hex(one, "uid", s->receipt.store, sizeof s->receipt.store);
+		failed |= ui_json_hex(one, "public", s->public, sizeof s->public);
+		failed |= ui_json_add(one, "time", json_integer(s->receipt.time));
+		failed |= ui_json_hex(
+			one, "signature", s->receipt.signature, sizeof s->receipt.signature);
+		failed |= json_array_append_new(list, one);
+	}
+	return failed | ui_json_add(object, "receipts", list);
+}
+
 static int tell(const struct options *o, const struct dump_pipeline_result *r, struct err *err)
 {
 	char id[2 * STORE_DUMP_ID + 1];
@@ -543,6 +580,7 @@ static int tell(const struct options *o, const struct dump_pipeline_result *r, s
 		failed |=
 			ui_json_add(object, "fewer_than", json_integer((json_int_t)r->fewer_than));
 	failed |= ui_json_add(object, "copies", json_integer((json_int_t)r->acknowledged));
+	failed |= add_receipts(o, object);
 	failed |= add_behind(o, object);
 	failed |= ui_json_add(object, "hooks", json_incref(o->hook_failures));
 	failed |= ui_json_add(object, "warnings", json_incref(o->warnings));
@@ -597,6 +635,21 @@ static int run(struct options *o, struct dump_pipeline_result *result, struct er
 	got = run_once(o, result, err);
 	return got == 1 ? err_set(err, ERR_FAILED, "chunks are missing that were just stored")
 			: got;
+}
+
+/* For the result, before the stores are closed. */
+static void keep_receipts(struct options *o)
+{
+	size_t i;
+
+	for (i = 0; i < o->o.store_count && o->backup.copies != NULL; i++) {
+		const struct store_receipt *r = dump_fanout_receipt(o->backup.copies, i);
+
+		if (r == NULL)
+			continue;
+		o->receipts[i] = (struct signed_for){.is = true, .receipt = *r};
+		memcpy(o->receipts[i].public, store_public(o->stores.stores[i]), SEAL_SIGN_LEN);
+	}
 }
 
 /* What the agent keeps of its own is not the dump. */
@@ -664,6 +717,7 @@ static int backup(struct options *o, struct dump_pipeline_result *result, struct
 	if (got == 0)
 		result->acknowledged += dump_fanout_catch_up(
 			o->backup.copies, result->dump, on_catch_up, &result->stored);
+	keep_receipts(o);
 	for (i = 0; i < o->o.store_count; i++)
 		tell_behind(o, i);
 out:
