@@ -14,6 +14,7 @@
 #include "cmd/cmd.h"
 #include "cmd/dump/fanout.h"
 #include "cmd/dump/pipeline.h"
+#include "cmd/store/marks.h"
 #include "cmd/ui/ending.h"
 #include "cmd/ui/estimate.h"
 #include "cmd/ui/json.h"
@@ -80,7 +81,8 @@ static const char help[] =
 	"read, and are listed; 2 failed; 3 a key file is not as it must be; 4 fewer copies\n"
 	"than asked for; 5 a store is damaged; 7 no space; 8 a store was busy.\n";
 
-#define LOCK_MAX ((int64_t)10 * 366 * 86400) /* seconds: what is mistyped can't be undone */
+#define HEAL_ROUNDS 3                           /* in which lost chunks may turn up */
+#define LOCK_MAX    ((int64_t)10 * 366 * 86400) /* seconds: what is mistyped can't be undone */
 
 /* A store that was left behind. */
 struct behind {
@@ -344,10 +346,18 @@ static void note(json_t *list, const char *key, const char *whose, const char *w
 	json_array_append_new(list, object);
 }
 
+/* What a second run would say again is said once. */
 static void warn(void *ctx, const char *what)
 {
 	struct options *o = ctx;
+	size_t i;
 
+	for (i = 0; i < json_array_size(o->warnings); i++) {
+		const json_t *said = json_object_get(json_array_get(o->warnings, i), "what");
+
+		if (said != NULL && strcmp(json_string_value(said), what) == 0)
+			return;
+	}
 	ui_progress_hush();
 	ui_say("backup", "%s", what);
 	note(o->warnings, NULL, NULL, what);
@@ -649,17 +659,30 @@ static int run_once(struct options *o, struct dump_pipeline_result *result, stru
 	return got;
 }
 
-/* Runs it; once more, reading all, if what was carried over is not there any more. */
+/* Runs it; again if what was carried over is not there any more: first only what names the chunks
+ * that are missing is read, at last everything. */
 static int run(struct options *o, struct dump_pipeline_result *result, struct err *err)
 {
-	int got = run_once(o, result, err);
+	struct store_marks lost = {0};
+	char text[128];
+	int rounds, got;
 
-	if (got != 1)
-		return got;
-	warn(o, "a store has lost chunks: everything is read again");
-	o->roots.next = 0;
-	o->backup.store_all = true;
+	o->backup.lost = &lost;
 	got = run_once(o, result, err);
+	for (rounds = 0; got == 1 && !o->backup.store_all; rounds++) {
+		o->backup.store_all = result->lost == 0 || rounds == HEAL_ROUNDS;
+		snprintf(text, sizeof text,
+			"the stores have lost %zu chunk%s: the files that need %s are read again",
+			result->lost, result->lost > 1 ? "s" : "",
+			result->lost > 1 ? "them" : "it");
+		warn(o, o->backup.store_all
+				? "the stores have lost chunks: everything is read again"
+				: text);
+		o->roots.next = 0;
+		got = run_once(o, result, err);
+	}
+	store_marks_fini(&lost);
+	o->backup.lost = NULL;
 	return got == 1 ? err_set(err, ERR_FAILED, "chunks are missing that were just stored")
 			: got;
 }
