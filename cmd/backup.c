@@ -445,7 +445,9 @@ static int find_inside(struct options *o, const char *state, struct err *err)
 
 	o->state = state;
 	for (i = 0; i <= o->o.store_count; i++) {
-		char *real = realpath(own_folder(o, i), NULL);
+		const char *folder =
+			i < o->o.store_count ? store_directory(o->stores.stores[i]) : state;
+		char *real = folder != NULL ? realpath(folder, NULL) : NULL;
 		const char *name = real != NULL ? name_below(o->base, real) : NULL;
 
 		if (name != NULL && (o->inside[i] = strdup(name)) == NULL)

@@ -9,7 +9,6 @@
 #include "cmd/dump/before.h"
 #include "cmd/dump/domain.h"
 #include "cmd/store/parcel.h"
-#include "lib/buf.h"
 #include "lib/err.h"
 
 #define SLICE_MS 250 /* that one store is waited for before the others are looked at again */
@@ -376,30 +375,17 @@ static void ignore(void *ctx, const struct store_entry *dump, const char *what)
 static int catch_up(struct dump_fanout *f, struct copy *copy, struct store *from,
 	const uint8_t *dump, uint64_t *bytes, struct err *err)
 {
-	struct store_run run = f->run;
 	struct store_replicated result;
-	struct buf record;
-	struct store_entry entry;
-	int ret;
-	bool has;
+	int ret = store_replicate(from, copy->store, dump, &f->run, ignore, NULL, &result, err);
 
-	run.base = NULL;
-	buf_init(&record, STORE_DUMP_MAX);
-	ret = store_replicate(from, copy->store, dump, ignore, NULL, &result, err);
 	if (ret == 0 && result.failed > 0)
 		ret = err_set(err, ERR_DAMAGE, "the store that has the dump has not all of it");
+	if (ret == 0 && memcmp(result.receipt.dump, dump, STORE_DUMP_ID) != 0)
+		ret = err_set(err, ERR_EXISTS, "the dump was deleted there");
 	*bytes = result.bytes;
-	/* Asked for again, for the receipt: the same commit gives the same. */
-	if (ret == 0)
-		ret = store_hold(from, dump, &record, &entry, err);
-	if (ret == 0)
-		ret = store_begin(copy->store, &run, &has, err);
-	if (ret == 0)
-		ret = store_commit(copy->store, record.data, record.len, entry.committed,
-			&copy->receipt, NULL, err);
 	copy->acked = ret == 0;
-	buf_fini(&record);
-	return ret == 1 ? err_set(err, ERR_DAMAGE, "the dump is not there any more") : ret;
+	copy->receipt = result.receipt;
+	return ret;
 }
 
 /* A store that could not be opened before may be one that is written to under another name. */
