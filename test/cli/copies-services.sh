@@ -68,7 +68,7 @@ grep -qx s2/file err || fail "left out: $(cat err)"
 
 # One has died: the other is enough to restore, and is told; a backup is one copy short.
 kill -9 "${pid[s1]}"
-wait "${pid[s1]}" || true
+wait "${pid[s1]}" 2>/dev/null || true
 mkdir back
 status_of restore --config config --state agent --identity agent/agent --any-origin -s s1 -s s2 a1/backup@latest -C back
 [ $status = 0 ] || fail "restore: status $status: $(cat out err)"
