@@ -16,7 +16,7 @@
 #include "lib/name.h"
 #include "rpc/conn.h"
 
-#define CONNECT_MS 30000 /* until a store that does not answer at all is given up */
+#define CONNECT_MS 30000 /* until a store's first connection */
 
 /* --- paths ----------------------------------------------------------------- */
 
@@ -311,8 +311,8 @@ static int pin_store(void *ctx, const char *name, const uint8_t uid[STORE_UID_LE
 
 void ui_net_set(struct ui_net *net, const struct ui_role *role)
 {
-	int64_t patience_ms = CONNECT_MS;
-	const struct rpc_times *times = ui_test_times(&patience_ms);
+	int64_t connect_ms = CONNECT_MS;
+	const struct rpc_times *times = ui_test_times(&connect_ms);
 
 	*net = (struct ui_net){.role = role};
 	net->net = (struct store_net){
@@ -323,7 +323,7 @@ void ui_net_set(struct ui_net *net, const struct ui_role *role)
 		.pin = pin_store,
 		.ctx = (void *)(uintptr_t)role,
 		.times = times,
-		.connect_ms = patience_ms < CONNECT_MS ? patience_ms : CONNECT_MS,
+		.connect_ms = connect_ms,
 	};
 }
 
