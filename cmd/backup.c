@@ -17,6 +17,7 @@
 #include "cmd/ui/ending.h"
 #include "cmd/ui/estimate.h"
 #include "cmd/ui/json.h"
+#include "cmd/ui/missed.h"
 #include "cmd/ui/options.h"
 #include "cmd/ui/progress.h"
 #include "cmd/ui/report.h"
@@ -32,7 +33,8 @@
 #include "lib/zst.h"
 
 static const char help[] =
-	"usage: fdump backup -s STORE... (--to KEY.pub... | --open) [options] [PATH...]\n"
+	"usage: fdump backup -s STORE... (--to KEY.pub... | --unencrypted) [options]\n"
+	"                    [PATH...]\n"
 	"\n"
 	"Keeps trees of files as a new dump in each STORE. What was not touched since\n"
 	"the last dump is not read again; equal content is stored once.\n"
@@ -41,7 +43,7 @@ static const char help[] =
 	"                          in each)\n"
 	"      --copies N          enough when N stores have it; default: all\n"
 	"      --to FILE.pub       seal it to this public key (repeatable)\n"
-	"      --open              not sealed: whoever has the store can read it\n"
+	"      --unencrypted       not sealed: whoever has the store can read it\n"
 	"      --agent NAME        the agent's name in the store; default: the host's, in\n"
 	"                          lower case, with '-' for '_'\n"
 	"      --name NAME         of this backup; default: backup\n"
@@ -60,6 +62,7 @@ static const char help[] =
 	"      --command NAME=PROGRAM  the output of PROGRAM as member NAME (repeatable); what\n"
 	"                          is there in the tree is left out, and listed\n"
 	"      --reread            read everything, whether it was touched or not\n"
+	"      --accept-fewer      that there is far less than in the last dump is right\n"
 	"      --lock TIME         can't be deleted for 30d, 12h, ...\n"
 	"      --lock-wait TIME    wait so long while others write to a STORE; default: 30s\n"
 	"      --level N           zstd level 0 (none) to 19, default 2\n"
@@ -96,7 +99,7 @@ struct options {
 	struct ui_stores stores;
 	const char *hooks, *before, *after;
 	char base[4096];
-	bool told_paths;          /* that they are others than before */
+	bool accept_fewer;
 	char *inside[STORES_MAX]; /* names in the dump that the stores would have; NULL: none
 				   */
 	bool running;             /* all stores were tried */
@@ -107,7 +110,7 @@ struct options {
 enum {
 	OPT_COPIES = UI_OPTIONS_OWN,
 	OPT_TO,
-	OPT_OPEN,
+	OPT_UNENCRYPTED,
 	OPT_NAME,
 	OPT_ONE_FS,
 	OPT_CACHES,
@@ -118,13 +121,14 @@ enum {
 	OPT_AFTER,
 	OPT_HOOKS,
 	OPT_NICE,
-	OPT_IONICE
+	OPT_IONICE,
+	OPT_ACCEPT_FEWER
 };
 
 static const struct option own[] = {
 	{"copies", required_argument, NULL, OPT_COPIES},
 	{"to", required_argument, NULL, OPT_TO},
-	{"open", no_argument, NULL, OPT_OPEN},
+	{"unencrypted", no_argument, NULL, OPT_UNENCRYPTED},
 	{"name", required_argument, NULL, OPT_NAME},
 	{"one-file-system", no_argument, NULL, OPT_ONE_FS},
 	{"exclude-caches", no_argument, NULL, OPT_CACHES},
@@ -136,6 +140,7 @@ static const struct option own[] = {
 	{"hooks", required_argument, NULL, OPT_HOOKS},
 	{"nice", required_argument, NULL, OPT_NICE},
 	{"ionice", required_argument, NULL, OPT_IONICE},
+	{"accept-fewer", no_argument, NULL, OPT_ACCEPT_FEWER},
 	{0},
 };
 
@@ -222,7 +227,7 @@ static int take(void *ctx, int c)
 	struct options *o = ctx;
 
 	switch (c) {
-	case OPT_OPEN:
+	case OPT_UNENCRYPTED:
 		o->open = true;
 		return -1;
 	case OPT_ONE_FS:
@@ -233,6 +238,9 @@ static int take(void *ctx, int c)
 		return -1;
 	case OPT_REREAD:
 		o->backup.reread = true;
+		return -1;
+	case OPT_ACCEPT_FEWER:
+		o->accept_fewer = true;
 		return -1;
 	default:
 		return take_value(o, c);
@@ -252,10 +260,10 @@ static int check(struct options *o)
 		return ui_usage("backup", "--copies %ld wants as many stores", o->copies);
 	if (o->to_count == 0 && !o->open)
 		return ui_usage("backup",
-			"to whom is it sealed? --to KEY.pub (fdump key new KEY makes "
-			"KEY and KEY.pub), or --open for nobody");
+			"choose encryption: --to KEY.pub ('fdump key new KEY' makes the pair), or "
+			"--unencrypted");
 	if (o->to_count > 0 && o->open)
-		return ui_usage("backup", "--to and --open exclude each other");
+		return ui_usage("backup", "--to and --unencrypted exclude each other");
 	return -1;
 }
 
@@ -326,8 +334,10 @@ static void note(json_t *list, const char *key, const char *whose, const char *w
 	json_array_append_new(list, object);
 }
 
-static void warn(struct options *o, const char *what)
+static void warn(void *ctx, const char *what)
 {
+	struct options *o = ctx;
+
 	ui_progress_hush();
 	ui_say("backup", "%s", what);
 	note(o->warnings, NULL, NULL, what);
@@ -365,6 +375,23 @@ static bool excluded(void *ctx, const char *path, size_t len, bool is_dir)
 		return true;
 	}
 	return left_out(ctx, path, len, is_dir);
+}
+
+static bool enters(void *ctx, const char *path, size_t len)
+{
+	const struct options *o = ctx;
+
+	return ui_roots_within(&o->roots, path, len);
+}
+
+/* --one-file-system: what is mounted there is not in the dump. */
+static void on_border(void *ctx, const char *path, size_t len)
+{
+	char text[ERR_MESSAGE_MAX];
+
+	snprintf(text, sizeof text,
+		"note: %.*s: another file system is mounted there: not gone into", (int)len, path);
+	warn(ctx, text);
 }
 
 /* Which stores lie below the base: a backup must not go into them. */
@@ -512,6 +539,9 @@ static int tell(const struct options *o, const struct dump_pipeline_result *r, s
 	failed |= ui_json_add(object, "stored", json_integer((json_int_t)r->stored));
 	failed |= ui_json_add(object, "not_ok", json_integer((json_int_t)r->statuses));
 	failed |= ui_json_add(object, "problems", json_integer((json_int_t)r->problems));
+	if (r->fewer_than > 0)
+		failed |=
+			ui_json_add(object, "fewer_than", json_integer((json_int_t)r->fewer_than));
 	failed |= ui_json_add(object, "copies", json_integer((json_int_t)r->acknowledged));
 	failed |= add_behind(o, object);
 	failed |= ui_json_add(object, "hooks", json_incref(o->hook_failures));
@@ -536,40 +566,6 @@ static int load_domain(
 	seal_wipe(keys, sizeof keys);
 	seal_wipe(secret, sizeof secret);
 	return got;
-}
-
-/* forget counts by the name: two trees under one would drive each other out. What -T lists may
- * be other files each time. */
-static void compare_paths(void *ctx, size_t store, const struct store_dump *last)
-{
-	struct options *o = ctx;
-	struct ui_roots roots = {0};
-	char base[4096], *text = NULL;
-	size_t len;
-	struct err err;
-	FILE *to;
-
-	snprintf(base, sizeof base, "%.*s", (int)last->base_len, (const char *)last->base);
-	if (!o->told_paths && o->o.files_from == NULL &&
-		ui_roots_of(&roots, last, !o->o.no_recursion, &err) == 0 &&
-		(!ui_roots_same(&roots, &o->roots) ||
-			(roots.count > 0 && strcmp(base, o->base) != 0))) {
-		o->told_paths = true;
-		to = open_memstream(&text, &len);
-		if (to == NULL)
-			goto out;
-		fprintf(to, "warning: in %s the last dump named %s is of ", o->o.stores[store],
-			o->backup.name);
-		ui_roots_print(to, &roots, base);
-		fputs(", this one of ", to);
-		ui_roots_print(to, &o->roots, o->base);
-		fputs(": fdump forget counts both as one backup (--name gives another name)", to);
-		if (fclose(to) == 0)
-			warn(o, text);
-		free(text);
-	}
-out:
-	ui_roots_fini(&roots);
 }
 
 /* As dump_pipeline_run, with progress. */
@@ -603,6 +599,15 @@ static int run(struct options *o, struct dump_pipeline_result *result, struct er
 			: got;
 }
 
+/* What the agent keeps of its own is not the dump. */
+static void warn_state(struct options *o, const struct err *why, const char *what)
+{
+	char text[ERR_MESSAGE_MAX + 64];
+
+	snprintf(text, sizeof text, "warning: %s: %s", why->message, what);
+	warn(o, text);
+}
+
 static int backup(struct options *o, struct dump_pipeline_result *result, struct err *err)
 {
 	struct dump_fanout_options copies = {
@@ -613,7 +618,17 @@ static int backup(struct options *o, struct dump_pipeline_result *result, struct
 		.behind = on_behind,
 		.ctx = o,
 	};
+	struct ui_missed missed = {
+		.name = o->backup.name,
+		.roots = &o->roots,
+		.stores = o->o.stores,
+		.listed = o->o.files_from != NULL,
+		.no_recursion = o->o.no_recursion,
+		.warn = warn,
+		.ctx = o,
+	};
 	struct dump_domain domain = {0};
+	struct err why = {0};
 	char *state = agent_state_dir(o->o.state, err), *last = NULL, agent[NAME_LEN_MAX + 1];
 	size_t i;
 	int got = -1;
@@ -627,17 +642,25 @@ static int backup(struct options *o, struct dump_pipeline_result *result, struct
 	o->backup.last = last = agent_state_last(state, o->backup.name, domain.fingerprint, err);
 	if (last == NULL)
 		goto out;
-	if (!domain.open && agent_state_know(state, domain.fingerprint, err) != 0)
-		goto out;
+	if (!domain.open && agent_state_know(state, domain.fingerprint, &why) != 0)
+		warn_state(o, &why, "fdump restore needs --any-origin for this dump");
 	copies.domain = &domain;
 	if (ui_stores_open(&o->stores, STORE_WRITE, on_behind, o, err) != 0)
 		goto out;
 	o->backup.copies = dump_fanout_new(&copies, err);
 	if (o->backup.copies != NULL) {
 		o->running = true;
-		dump_fanout_previous(o->backup.copies, compare_paths, o);
+		missed.base = o->base;
+		dump_fanout_before(o->backup.copies, ui_missed_compare, &missed);
+		ui_missed_links(&missed, o->backup.scan.base);
+		o->backup.full = o->accept_fewer ? 0 : missed.full;
 		got = run(o, result, err);
 	}
+	if (got == 0 && result->unkept_last)
+		warn_state(o, &result->unkept, "the next backup reads everything");
+	if (got == 0)
+		result->problems +=
+			ui_missed_after(&missed, &o->o.select, result->entries, result->fewer_than);
 	if (got == 0)
 		result->acknowledged += dump_fanout_catch_up(
 			o->backup.copies, result->dump, on_catch_up, &result->stored);
@@ -747,6 +770,8 @@ int cmd_backup(int argc, char **argv)
 		goto out;
 	o.backup.scan.next_root = next_root;
 	o.backup.scan.excluded = o.o.select.exclude != NULL ? excluded : NULL;
+	o.backup.scan.enters = enters;
+	o.backup.scan.border = on_border;
 	o.backup.scan.ctx = &o;
 	o.backup.entry = o.o.verbose ? on_entry : NULL;
 	o.backup.problem = on_problem;

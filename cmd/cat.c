@@ -6,6 +6,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -50,9 +51,10 @@ struct cat {
 	const char *dump; /* with -s; else NULL */
 	struct ui_dump *from;
 	int fd;
-	struct buf want; /* the path that is looked for */
-	char *shown;     /* the path asked for, escaped */
-	bool found;      /* its content has begun */
+	struct buf want;  /* the path that is looked for */
+	struct buf other; /* the same as an escaped name; empty: it is none */
+	char *shown;      /* the path asked for, escaped */
+	bool found;       /* its content has begun */
 	struct pack_tail tail;
 	/* In sequence. */
 	bool open, linked;
@@ -68,12 +70,15 @@ static int on_key(void *ctx, const uint8_t *payload, size_t len, uint8_t key[32]
 
 static bool wanted(const struct cat *c, const struct pack_bytes path)
 {
-	return path.len == c->want.len && memcmp(path.at, c->want.data, path.len) == 0;
+	return (path.len == c->want.len && memcmp(path.at, c->want.data, path.len) == 0) ||
+	       (path.len == c->other.len && path.len > 0 &&
+		       memcmp(path.at, c->other.data, path.len) == 0);
 }
 
 static int want(struct cat *c, const void *path, size_t len, struct err *err)
 {
 	buf_clear(&c->want);
+	buf_clear(&c->other);
 	return buf_add(&c->want, path, len, err);
 }
 
@@ -416,16 +421,38 @@ out:
 	return got;
 }
 
+/* Of the one path that was named. NULL: it has no such reading. */
+static const struct ui_selected *path_of(const struct ui_select *s, bool twin)
+{
+	size_t i;
+
+	for (i = 0; i < s->count; i++)
+		if (s->paths[i].twin == twin)
+			return &s->paths[i];
+	return NULL;
+}
+
+static int want_both(struct cat *c, struct err *err)
+{
+	const struct ui_selected *path = path_of(&c->o.select, false);
+	const struct ui_selected *twin = path_of(&c->o.select, true);
+
+	if (want(c, path->path, path->len, err) != 0)
+		return -1;
+	return twin != NULL ? buf_add(&c->other, twin->path, twin->len, err) : 0;
+}
+
 static int cat(struct cat *c, struct err *err)
 {
-	const struct ui_selected *path = c->o.select.paths;
+	const struct ui_select *s = &c->o.select;
 	bool sequence = false;
 	int got;
 
-	c->shown = ui_show_name((struct pack_bytes){(const uint8_t *)path->path, path->len});
+	c->shown = ui_show_name((struct pack_bytes){
+		(const uint8_t *)path_of(s, false)->path, path_of(s, false)->len});
 	if (c->shown == NULL)
 		return err_set(err, ERR_NOMEM, "out of memory");
-	if (want(c, path->path, path->len, err) != 0)
+	if (want_both(c, err) != 0)
 		return -1;
 	if (c->dump != NULL)
 		return cat_dump(c, err);
@@ -442,7 +469,7 @@ static int cat(struct cat *c, struct err *err)
 		return got;
 	fprintf(stderr, "fdump cat: %s: %s: reading all of it\n", c->name, err->message);
 	*err = (struct err){0};
-	if (want(c, path->path, path->len, err) != 0)
+	if (want_both(c, err) != 0)
 		return -1;
 	return cat_sequence(c, true, err);
 }
@@ -478,8 +505,10 @@ int cmd_cat(int argc, char **argv)
 	if ((status = ui_options_paths(&c.o, argc, argv)) >= 0)
 		goto out;
 	buf_init(&c.want, PACK_PATH_MAX);
+	buf_init(&c.other, PACK_PATH_MAX);
 	name = ui_show_name((struct pack_bytes){(const uint8_t *)c.o.file, strlen(c.o.file)});
 	c.name = name != NULL ? name : "?";
+	signal(SIGPIPE, SIG_DFL); /* as cat(1): what was not written was not proved */
 	status = hash_crypto_init(&err) != 0 ? -1 : cat(&c, &err);
 	if (status < 0) {
 		if (c.dump == NULL)
@@ -495,6 +524,7 @@ int cmd_cat(int argc, char **argv)
 	if (c.fd > 0)
 		close(c.fd);
 	buf_fini(&c.want);
+	buf_fini(&c.other);
 	free(c.shown);
 out:
 	free(name);

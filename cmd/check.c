@@ -126,7 +126,9 @@ static int read_dump(struct check *c, struct ui_dump *d, struct err *err)
 		.problem = on_read_problem,
 		.ctx = c,
 	};
+	const struct store_dump *dump = dump_source_dump(d->source);
 	struct pack_read result = {0};
+	uint64_t damaged = c->damaged;
 	int got;
 
 	if (ui_dump_feed(d, &options, err) != 0)
@@ -136,17 +138,19 @@ static int read_dump(struct check *c, struct ui_dump *d, struct err *err)
 	pack_follow_fini(&c->follow);
 	dump_replay_free(d->replay); /* its thread may be in the source, which gets another dump */
 	d->replay = NULL;
-	c->entries += result.entries;
-	c->content += result.content;
+	/* What an earlier dump has too was proved with that, and counts in each. */
+	c->entries += c->damaged == damaged ? dump->entries : result.entries;
+	c->content += c->damaged == damaged ? dump->content : result.content;
 	return got == 0 ? 0 : -1;
 }
 
-static int note_dump(void *ctx, const struct store_entry *e, uint32_t stores, struct err *err)
+static int note_dump(
+	void *ctx, const struct store_entry *e, const struct dump_listed *listed, struct err *err)
 {
 	struct check *c = ctx;
 	struct noted n = {.committed = e->committed};
 
-	(void)stores;
+	(void)listed;
 	if (c->o->unseal.count == 0 && (e->damaged || e->dump.sealed)) {
 		c->sealed += !e->damaged; /* store_scrub tells of the other */
 		return 0;

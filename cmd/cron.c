@@ -369,6 +369,7 @@ int cmd_cron(int argc, char **argv)
 	size_t i;
 	int j, status;
 
+	ui_pipe_ends(UI_OK);
 	for (j = 1; j < argc && strcmp(argv[j], "--") != 0; j++) {
 		if (strcmp(argv[j], "--help") == 0 || strcmp(argv[j], "-h") == 0) {
 			help();

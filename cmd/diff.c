@@ -442,6 +442,7 @@ int cmd_diff(int argc, char **argv)
 		pack_follow_init(&d.follow);
 		buf_init(&d.told, PACK_PATH_MAX);
 		buf_init(&d.commands, 1 << 20);
+		ui_pipe_ends(1); /* what was printed differs */
 		if (hash_crypto_init(&err) != 0 ||
 			(d.other.source != NULL ? cmd_difference_dumps(
 							  &o, &d.from, &d.other, &d.different, &err)

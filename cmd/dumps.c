@@ -19,7 +19,9 @@ static const char help[] =
 	"Lists the dumps in stores, the oldest first: id, time of the commit (by which\n"
 	"NAME@TIME and fdump forget choose), size of the content, number of entries,\n"
 	"AGENT/NAME. A '!' marks one with entries that were not whole when they were\n"
-	"read, a '+' one that is locked. Of several STOREs the column before the name\n"
+	"read, a '<' one with far fewer entries than the one before, a '~' one whose\n"
+	"time can't be right, a '+' one that is locked. Of several STOREs the column before the "
+	"name\n"
 	"says which have it, by their places: 1-3 is the first and the third; a '?' is\n"
 	"of one that can't be read. No key is needed.\n"
 	"\n"
@@ -59,8 +61,8 @@ static int add_stores(const struct dumps *d, uint32_t stores, json_t *object)
 	return ui_json_add(object, "stores", list);
 }
 
-static int print_json(
-	const struct dumps *d, const struct store_entry *e, uint32_t stores, struct err *err)
+static int print_json(const struct dumps *d, const struct store_entry *e,
+	const struct dump_listed *listed, struct err *err)
 {
 	json_t *object = ui_json_new("dump", "dumps.dump");
 	int failed = ui_dump_json(object, e);
@@ -69,16 +71,22 @@ static int print_json(
 	failed |= ui_json_add(object, "entries", json_integer((json_int_t)e->dump.entries));
 	failed |= ui_json_add(object, "content", json_integer((json_int_t)e->dump.content));
 	failed |= ui_json_add(object, "not_ok", json_integer((json_int_t)e->dump.statuses));
+	if (e->dump.fewer_than > 0)
+		failed |= ui_json_add(
+			object, "fewer_than", json_integer((json_int_t)e->dump.fewer_than));
+	if (listed->clock != DUMP_CLOCK_RIGHT)
+		failed |= ui_json_add(object, "clock", json_string(dump_clock_text(listed->clock)));
 	failed |= ui_json_add(object, "chunks", json_integer((json_int_t)e->dump.chunks));
 	failed |= ui_json_add(object, "sealed", json_boolean(e->dump.sealed));
 	failed |= ui_json_add(object, "locked_until", json_integer(e->lock));
 	failed |= ui_json_name(object, "base", e->dump.base, e->dump.base_len);
 	if (d->o.store_count > 1)
-		failed |= add_stores(d, stores, object);
+		failed |= add_stores(d, listed->stores, object);
 	return ui_json_print(object, failed, err);
 }
 
-static int print_dump(void *ctx, const struct store_entry *e, uint32_t stores, struct err *err)
+static int print_dump(
+	void *ctx, const struct store_entry *e, const struct dump_listed *listed, struct err *err)
 {
 	struct dumps *d = ctx;
 	char id[2 * STORE_DUMP_ID + 1], when[UI_SHOW_TIME_MAX], agent[ESC_MAX(STORE_NAME_MAX)],
@@ -93,14 +101,15 @@ static int print_dump(void *ctx, const struct store_entry *e, uint32_t stores, s
 		return 0;
 	}
 	if (d->o.json)
-		return print_json(d, e, stores, err);
+		return print_json(d, e, listed, err);
 	ui_show_time(when, e->committed);
 	esc_name(agent, sizeof agent, e->dump.agent, e->dump.agent_len);
 	esc_name(name, sizeof name, e->dump.name, e->dump.name_len);
-	printf("%.12s  %s  %14llu  %10llu  %s%s/%s%s%s\n", id, when,
+	printf("%.12s  %s  %14llu  %10llu  %s%s/%s%s%s%s%s\n", id, when,
 		(unsigned long long)e->dump.content, (unsigned long long)e->dump.entries,
-		show_stores(d, stores, where), agent, name, e->dump.statuses > 0 ? " !" : "",
-		e->lock > time(NULL) ? " +" : "");
+		show_stores(d, listed->stores, where), agent, name,
+		e->dump.statuses > 0 ? " !" : "", e->dump.fewer_than > 0 ? " <" : "",
+		listed->clock != DUMP_CLOCK_RIGHT ? " ~" : "", e->lock > time(NULL) ? " +" : "");
 	return 0;
 }
 
@@ -114,6 +123,7 @@ int cmd_dumps(int argc, char **argv)
 		status = ui_usage("dumps", "no arguments are wanted");
 	if (status >= 0)
 		goto out;
+	ui_pipe_ends(UI_OK);
 	if (hash_crypto_init(&err) != 0 || ui_dump_open(&dumps.d, &dumps.o, NULL, &err) != 0 ||
 		dump_source_dumps(dumps.d.source, print_dump, &dumps, &err) != 0)
 		status = ui_fail("dumps", &err);

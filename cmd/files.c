@@ -12,6 +12,7 @@
 #include "cmd/ui/report.h"
 #include "lib/buf.h"
 #include "lib/err.h"
+#include "lib/esc.h"
 #include "lib/hash.h"
 #include "lib/tz.h"
 
@@ -57,6 +58,7 @@ struct files {
 	struct ui_options o;
 	bool sums;
 	const char *pattern;
+	char *printed;      /* the name that is printed so; NULL: none is */
 	bool whole;         /* it is for whole paths */
 	const char *prefix; /* of each line that is not JSON, find's */
 	struct ui_line line;
@@ -102,9 +104,20 @@ static int matches(struct files *f, struct pack_bytes path, bool *yes, struct er
 		return err_set(err, ERR_NOMEM, "out of memory");
 	name = strrchr(text, '/');
 	name = name != NULL && !f->whole ? name + 1 : text;
-	*yes = fnmatch(f->pattern, name, 0) == 0;
+	*yes = fnmatch(f->pattern, name, 0) == 0 ||
+	       (f->printed != NULL && strcmp(f->printed, name) == 0);
 	free(text);
 	return 0;
+}
+
+/* The pattern may be a name as fdump prints it. */
+static void take_printed(struct files *f)
+{
+	f->printed = f->pattern != NULL ? malloc(strlen(f->pattern) + 1) : NULL;
+	if (f->printed != NULL && !esc_back(f->printed, f->pattern)) {
+		free(f->printed);
+		f->printed = NULL;
+	}
 }
 
 /* Names in a dump do not begin with '/' or './', nor end with '/', as people type them. pattern:
@@ -115,13 +128,16 @@ static void take_pattern(struct files *f, char *pattern)
 
 	f->pattern = pattern;
 	f->whole = pattern != NULL && strchr(pattern, '/') != NULL;
-	if (!f->whole)
+	if (!f->whole) {
+		take_printed(f);
 		return;
+	}
 	while (*pattern == '/' || strncmp(pattern, "./", 2) == 0)
 		pattern += *pattern == '/' ? 1 : 2;
 	for (len = strlen(pattern); len > 0 && pattern[len - 1] == '/'; len--)
 		pattern[len - 1] = 0;
 	f->pattern = len > 0 ? pattern : ".";
+	take_printed(f);
 }
 
 static int add_entry(
@@ -157,11 +173,12 @@ static int list(struct files *f, const char *dump, struct err *err)
 	return ui_dump_walk(&f->dump, add_entry, f, err);
 }
 
-static int note_dump(void *ctx, const struct store_entry *e, uint32_t stores, struct err *err)
+static int note_dump(
+	void *ctx, const struct store_entry *e, const struct dump_listed *listed, struct err *err)
 {
 	struct files *f = ctx;
 
-	(void)stores;
+	(void)listed;
 	return buf_add(&f->ids, e->dump.id, STORE_DUMP_ID, err);
 }
 
@@ -230,6 +247,7 @@ static int run(
 	struct tz *tz = NULL;
 	int status;
 
+	ui_pipe_ends(UI_OK);
 	buf_init(&f->ids, SIZE_MAX);
 	if (hash_crypto_init(&err) != 0 ||
 		(tz_local(&tz, &err) != 0 && tz_load("UTC", &tz, &err) != 0))
@@ -248,6 +266,7 @@ static int run(
 	ui_dump_close(&f->dump);
 	ui_line_fini(&f->line);
 	buf_fini(&f->ids);
+	free(f->printed);
 	tz_free(tz);
 	return status;
 }
@@ -285,6 +304,8 @@ int cmd_find(int argc, char **argv)
 
 	if (status < 0 && argc - optind != 1)
 		status = ui_usage("find", "wants a PATTERN");
+	if (status < 0 && *argv[optind] == 0)
+		status = ui_usage("find", "'': empty PATTERN");
 	if (status < 0) {
 		take_pattern(&f, argv[optind]);
 		status = run(&f, find, NULL);

@@ -27,9 +27,11 @@ static const char help[] =
 	"Deletes the dumps that none of the rules keeps; each agent and name is counted\n"
 	"by itself, by the time of the commit. The newest of each is always kept, and\n"
 	"the newest complete one: dumps with a '!', of which entries changed or could\n"
-	"not be read, push no complete one out. Or deletes each DUMP, also the last of\n"
-	"its name: an id or the beginning of one, [AGENT/]NAME@latest or @TIME. On a\n"
-	"terminal they are listed, and it asks. The space comes back by fdump store gc.\n"
+	"not be read, and with a '<', of far fewer entries than the one before, push no\n"
+	"complete one out. One with a '~', whose time can't be right, counts for no rule\n"
+	"and is kept. Or deletes each DUMP, also the last of its name: an id or the\n"
+	"beginning of one, [AGENT/]NAME@latest or @TIME. On a terminal they are listed,\n"
+	"and it asks. The space comes back by fdump store gc.\n"
 	"\n"
 	"  -s, --store STORE       directory of a store (repeatable)\n"
 	"  -n, --dry-run           only prints what would be kept, and why\n"
@@ -43,12 +45,13 @@ static const char help[] =
 	"      --keep-weekly N     ... of weeks\n"
 	"      --keep-monthly N    ... of months\n"
 	"      --keep-yearly N     ... of years\n"
-	"      --keep-within TIME  all that are not older than 30d, 12h, ...\n"
+	"      --keep-within TIME  all up to 30d, 12h, ... before the newest\n"
 	"      --agent NAME        the rules look at the dumps of this agent only; of\n"
 	"                          DUMPs: whose 'latest' is meant; default: this host\n"
 	"      --name NAME         the rules look at the dumps of this name only\n"
 	"\n"
-	"Exit status: 0 done; 1 done, but some are locked; 2 failed; 5 done, but there\n"
+	"Exit status: 0 done; 1 done, but some are locked; 2 failed, or some of several\n"
+	"stores could not be used; 5 done, but there\n"
 	"are dumps whose records can't be read: they stay; 7 no space; 8 a store was busy.\n";
 
 struct forget {
@@ -57,16 +60,19 @@ struct forget {
 	const char *name; /* the rules are for this name and .o.agent; NULL: all */
 	struct buf named; /* ids of dumps, if there are no rules */
 	struct dump_rules rules;
-	struct buf dumps;                         /* struct item, in the order of commits */
+	struct buf dumps;                         /* struct item, in the order they were made */
 	bool met;                                 /* a dump of .agent and .name */
+	size_t failed;                            /* stores */
+	int status;                               /* of the last of them */
 	uint64_t gone, locked, unreadable, lasts; /* lasts: of .gone, the last of their names */
 };
 
 struct item {
 	uint8_t id[STORE_DUMP_ID];
-	char agent[STORE_NAME_MAX + 1], name[STORE_NAME_MAX + 1];
-	int64_t time, lock;
-	uint64_t not_ok; /* entries */
+	struct dump_dated at; /* and whose it is */
+	int64_t lock;
+	uint64_t not_ok;     /* entries */
+	uint64_t fewer_than; /* as in struct store_dump */
 	bool judged, unreadable;
 	bool named, last; /* last: all others of its name, if any, are named too */
 };
@@ -125,10 +131,8 @@ static bool is_named(const struct forget *f, const uint8_t *id)
 static int add_dump(void *ctx, const struct store_entry *e, struct err *err)
 {
 	struct forget *f = ctx;
-	struct item item = {.time = e->committed,
-		.lock = e->lock,
-		.unreadable = e->damaged,
-		.named = is_named(f, e->dump.id)};
+	struct item item = {
+		.lock = e->lock, .unreadable = e->damaged, .named = is_named(f, e->dump.id)};
 
 	memcpy(item.id, e->dump.id, sizeof item.id);
 	if (e->damaged && !item.named) {
@@ -137,12 +141,11 @@ static int add_dump(void *ctx, const struct store_entry *e, struct err *err)
 	}
 	if (!e->damaged) {
 		item.not_ok = e->dump.statuses;
-		snprintf(item.agent, sizeof item.agent, "%.*s", (int)e->dump.agent_len,
-			e->dump.agent);
-		snprintf(item.name, sizeof item.name, "%.*s", (int)e->dump.name_len, e->dump.name);
+		item.fewer_than = e->dump.fewer_than;
+		dump_dated_set(&item.at, e);
 	}
-	if ((f->o.agent != NULL && strcmp(f->o.agent, item.agent) != 0) ||
-		(f->name != NULL && strcmp(f->name, item.name) != 0))
+	if ((f->o.agent != NULL && strcmp(f->o.agent, item.at.agent) != 0) ||
+		(f->name != NULL && strcmp(f->name, item.at.name) != 0))
 		return 0;
 	f->met = true;
 	return buf_add(&f->dumps, &item, sizeof item, err);
@@ -155,9 +158,11 @@ static int drop(struct forget *f, struct store *s, const struct item *item, stru
 		f->locked++;
 		return 0;
 	}
+	if (!f->dry_run && store_delete(s, item->id, err) < 0)
+		return -1;
 	f->gone++;
 	f->lasts += item->last;
-	return f->dry_run || store_delete(s, item->id, err) >= 0 ? 0 : -1;
+	return 0;
 }
 
 static int tell_json(const struct item *item, const struct dump_candidate *c, const char *store,
@@ -168,11 +173,14 @@ static int tell_json(const struct item *item, const struct dump_candidate *c, co
 
 	failed |= ui_json_hex(object, "dump", item->id, sizeof item->id);
 	if (!item->unreadable) {
-		failed |= ui_json_name(object, "agent", item->agent, strlen(item->agent));
-		failed |= ui_json_name(object, "name", item->name, strlen(item->name));
-		failed |= ui_json_add(object, "committed", json_integer(item->time));
+		failed |= ui_json_name(object, "agent", item->at.agent, strlen(item->at.agent));
+		failed |= ui_json_name(object, "name", item->at.name, strlen(item->at.name));
+		failed |= ui_json_add(object, "committed", json_integer(item->at.time));
 		failed |= ui_json_add(object, "locked_until", json_integer(item->lock));
 		failed |= ui_json_add(object, "not_ok", json_integer((json_int_t)item->not_ok));
+		if (item->fewer_than > 0)
+			failed |= ui_json_add(
+				object, "fewer_than", json_integer((json_int_t)item->fewer_than));
 	}
 	failed |= ui_json_add(object, "verdict", json_string(verdict));
 	if (c->keep)
@@ -199,15 +207,16 @@ static int tell(const struct forget *f, const struct item *item, const struct du
 		printf("%-6s  %s  its record can't be read\n", verdict, id);
 		return 0;
 	}
-	ui_show_time(when, item->time);
+	ui_show_time(when, item->at.time);
 	if (locked) {
 		strcpy(until, "until ");
 		ui_show_time(until + strlen(until), item->lock);
 	}
-	esc_name(agent, sizeof agent, item->agent, strlen(item->agent));
-	esc_name(name, sizeof name, item->name, strlen(item->name));
-	printf("%-6s  %s  %s  %s/%s%s  %s\n", verdict, id, when, agent, name,
-		item->not_ok > 0 ? " !" : "",
+	esc_name(agent, sizeof agent, item->at.agent, strlen(item->at.agent));
+	esc_name(name, sizeof name, item->at.name, strlen(item->at.name));
+	printf("%-6s  %s  %s  %s/%s%s%s%s  %s\n", verdict, id, when, agent, name,
+		item->not_ok > 0 ? " !" : "", item->fewer_than > 0 ? " <" : "",
+		item->at.clock != DUMP_CLOCK_RIGHT ? " ~" : "",
 		c->keep      ? c->reason
 		: locked     ? until
 		: item->last ? "the last of its name"
@@ -225,20 +234,23 @@ static int judge(struct forget *f, struct store *s, const char *path, size_t fir
 	int got = c != NULL && at != NULL ? 0 : err_set(err, ERR_NOMEM, "out of memory");
 
 	for (i = first; i < count && got == 0; i++)
-		if (strcmp(items[i].agent, items[first].agent) == 0 &&
-			strcmp(items[i].name, items[first].name) == 0) {
+		if (strcmp(items[i].at.agent, items[first].at.agent) == 0 &&
+			strcmp(items[i].at.name, items[first].at.name) == 0) {
 			items[i].judged = true;
 			at[n] = i;
-			c[n].incomplete = items[i].not_ok > 0;
-			c[n++].time = items[i].time;
+			c[n].incomplete = items[i].not_ok > 0 || items[i].fewer_than > 0;
+			c[n].undated = items[i].at.clock != DUMP_CLOCK_RIGHT
+					       ? dump_clock_text(items[i].at.clock)
+					       : NULL;
+			c[n++].time = items[i].at.when;
 		}
 	if (got == 0)
-		dump_retention(&f->rules, c, n, (int64_t)time(NULL));
+		got = dump_retention(&f->rules, c, n, err);
 	for (i = 0; i < n && got == 0; i++) {
-		if (f->dry_run || !c[i].keep)
-			got = tell(f, &items[at[i]], &c[i], path, err);
-		if (!c[i].keep && got == 0)
+		if (!c[i].keep)
 			got = drop(f, s, &items[at[i]], err);
+		if (got == 0 && (f->dry_run || !c[i].keep))
+			got = tell(f, &items[at[i]], &c[i], path, err);
 	}
 	free(c);
 	free(at);
@@ -259,13 +271,38 @@ static int drop_named(struct forget *f, struct store *s, const char *path, struc
 		items[i].last = !items[i].unreadable;
 		for (k = 0; k < count && items[i].last; k++)
 			items[i].last = items[k].named ||
-					strcmp(items[i].agent, items[k].agent) != 0 ||
-					strcmp(items[i].name, items[k].name) != 0;
-		got = tell(f, &items[i], &c, path, err);
+					strcmp(items[i].at.agent, items[k].at.agent) != 0 ||
+					strcmp(items[i].at.name, items[k].at.name) != 0;
+		got = drop(f, s, &items[i], err);
 		if (got == 0)
-			got = drop(f, s, &items[i], err);
+			got = tell(f, &items[i], &c, path, err);
 	}
 	return got;
+}
+
+static int by_order(const void *a, const void *b)
+{
+	const struct item *x = a, *y = b;
+
+	return dump_order_compare(&x->at, &y->at);
+}
+
+/* Brings the dumps into the order in which they were made. */
+static int order(struct forget *f, struct err *err)
+{
+	struct item *items = (struct item *)(void *)f->dumps.data;
+	size_t count = f->dumps.len / sizeof *items, i;
+	struct dump_dated **dated = calloc(count + 1, sizeof(struct dump_dated *));
+
+	if (dated == NULL)
+		return err_set(err, ERR_NOMEM, "out of memory");
+	for (i = 0; i < count; i++)
+		dated[i] = &items[i].at;
+	dump_order(dated, count, (int64_t)time(NULL));
+	if (count > 0)
+		qsort(items, count, sizeof *items, by_order);
+	free(dated);
+	return 0;
 }
 
 static int forget_in(struct forget *f, struct store *s, struct err *err)
@@ -281,6 +318,8 @@ static int forget_in(struct forget *f, struct store *s, struct err *err)
 	if (f->o.store_count > 1 && !f->o.json)
 		printf("%s:\n", shown);
 	got = store_dumps(s, &(struct store_filter){0}, add_dump, f, err);
+	if (got == 0)
+		got = order(f, err);
 	if (got == 0 && !f->ruled)
 		got = drop_named(f, s, name, err);
 	items = (const struct item *)(const void *)f->dumps.data;
@@ -288,6 +327,22 @@ static int forget_in(struct forget *f, struct store *s, struct err *err)
 		if (!items[i].judged)
 			got = judge(f, s, name, i, err);
 	return got;
+}
+
+/* A store that could not be gone through to its end; the others are. */
+static void tell_store(struct forget *f, const char *store, const struct err *why)
+{
+	json_t *object;
+	int failed;
+
+	f->failed++;
+	f->status = ui_fail("forget", why);
+	if (!f->o.json)
+		return;
+	object = ui_json_new("problem", "forget.store");
+	failed = ui_json_name(object, "store", store, strlen(store));
+	failed |= ui_json_name(object, "what", why->message, strlen(why->message));
+	ui_json_print(object, failed, NULL);
 }
 
 /* One store after the other, each open only as long as it is worked on. */
@@ -298,9 +353,11 @@ static int forget_all(struct forget *f, struct err *err)
 	int got = ui_stores_new(&s, f->o.stores, f->o.store_count, &f->o.access, err);
 
 	for (i = 0; i < s.count && got == 0; i++) {
-		got = store_open(s.stores[i], f->dry_run ? STORE_READ : STORE_WRITE, err);
-		if (got == 0)
-			got = forget_in(f, s.stores[i], err);
+		struct err why = {0};
+
+		if (store_open(s.stores[i], f->dry_run ? STORE_READ : STORE_WRITE, &why) != 0 ||
+			forget_in(f, s.stores[i], &why) != 0)
+			tell_store(f, f->o.stores[i], &why);
 		store_close(s.stores[i]);
 	}
 	ui_stores_free(&s);
@@ -324,9 +381,10 @@ static int forget(struct forget *f)
 	struct err err = {0};
 
 	f->gone = f->locked = f->unreadable = f->lasts = 0;
+	f->failed = 0;
 	if (forget_all(f, &err) != 0)
 		return ui_fail("forget", &err);
-	if (!f->met && (f->o.agent != NULL || f->name != NULL)) {
+	if (!f->met && f->failed == 0 && (f->o.agent != NULL || f->name != NULL)) {
 		err_set(&err, ERR_NOTFOUND, "%s/%s: there is no such dump (fdump dumps lists them)",
 			f->o.agent != NULL ? f->o.agent : "*", f->name != NULL ? f->name : "*");
 		return ui_fail("forget", &err);
@@ -335,6 +393,8 @@ static int forget(struct forget *f)
 		return ui_fail("forget", &err);
 	if (fflush(stdout) != 0 || ferror(stdout))
 		return ui_fail("forget", (err_errno(&err, errno, "standard output"), &err));
+	if (f->failed > 0)
+		return f->o.store_count > 1 ? UI_FAILED : f->status;
 	if (f->unreadable == 0)
 		return f->locked > 0 ? UI_SOME : UI_OK;
 	err_set(&err, ERR_DAMAGE, "%llu dump%s can't be read and stay%s (fdump verify says more)",
@@ -352,7 +412,7 @@ static int forget_asked(struct forget *f)
 	f->dry_run = true;
 	status = forget(f);
 	f->dry_run = false;
-	if (f->gone == 0 || (status != UI_OK && status != UI_SOME))
+	if (f->gone == 0 || (status != UI_OK && status != UI_SOME && f->failed == 0))
 		return status;
 	fprintf(stderr, "Delete %s%s? [y/N] ",
 		f->gone > 1 ? "the dumps marked forget" : "the dump marked forget",
@@ -360,7 +420,7 @@ static int forget_asked(struct forget *f)
 	if (fgets(answer, sizeof answer, stdin) != NULL && (answer[0] == 'y' || answer[0] == 'Y'))
 		return forget(f);
 	fprintf(stderr, "Nothing is deleted.\n");
-	return UI_OK;
+	return f->failed > 0 ? status : UI_OK;
 }
 
 /* Finds out what is named. */
@@ -371,8 +431,11 @@ static int name_dumps(struct forget *f, char **dumps, size_t count, struct err *
 	uint8_t id[STORE_DUMP_ID];
 	size_t i;
 	int got = ui_dump_open(&d, &f->o, NULL, err);
+	bool by_name = false;
 
-	for (i = 0; i < d.stores.count && got == 0; i++)
+	for (i = 0; i < count; i++)
+		by_name |= strcmp(dumps[i], "latest") == 0 || strchr(dumps[i], '@') != NULL;
+	for (i = 0; i < d.stores.count && got == 0 && by_name; i++)
 		if (!store_is_open(d.stores.stores[i])) { /* its latest may be another one */
 			*err = d.stores.why[i];
 			got = -1;
@@ -403,6 +466,8 @@ int cmd_forget(int argc, char **argv)
 	status = ui_options_parse(&f.o, argc, argv);
 	if (status >= 0)
 		goto out;
+	if (f.dry_run)
+		ui_pipe_ends(UI_OK);
 	if (f.o.store_count == 0 || f.ruled == (optind < argc))
 		status = ui_usage(
 			"forget", "wants -s STORE, and either --keep-... rules or DUMPs, not both");

@@ -366,7 +366,7 @@ static int get_options(int argc, char **argv, const struct verb *verb, struct op
 	if (argc - optind != 1)
 		return ui_usage(NAME, "%s takes one FILE", verb->name), -1;
 	opt->file = argv[optind];
-	return 0;
+	return ui_options_path(NAME, opt->file) < 0 ? 0 : -1;
 }
 
 int cmd_key(int argc, char **argv)
@@ -390,6 +390,8 @@ int cmd_key(int argc, char **argv)
 		return UI_FAILED;
 	if (hash_crypto_init(&err) != 0)
 		return ui_fail(NAME, &err);
+	if (strcmp(verb->name, "show") == 0)
+		ui_pipe_ends(UI_OK);
 	if (verb->run(&opt, &err) != 0 && err.code != ERR_NONE)
 		return ui_fail(NAME, &err);
 	return flushed();

@@ -402,6 +402,7 @@ int cmd_list(int argc, char **argv)
 	name = (struct pack_bytes){(const uint8_t *)l.o.file, strlen(l.o.file)};
 	shown = ui_show_name(name);
 	l.name = shown != NULL ? shown : "?";
+	ui_pipe_ends(UI_OK);
 	if (hash_crypto_init(&err) != 0 || list(&l, &err) != 0) {
 		err_prefix(&err, "%s", l.name);
 		status = ui_fail("list", &err);

@@ -70,6 +70,8 @@ static int get_options(int argc, char **argv, struct options *opt)
 	if (optind + 1 < argc)
 		return ui_usage("manager", "check: one FILE at most");
 	opt->file = optind < argc ? argv[optind] : MANAGER_CONFIG_PATH;
+	if (ui_options_path("manager", opt->file) >= 0)
+		return UI_FAILED;
 	if (opt->agent != NULL && name_check("--agent", opt->agent, &err) != 0)
 		return ui_usage("manager", "%s", err.message);
 	return UI_OK;

@@ -15,6 +15,7 @@
 #include "cmd/ui/output.h"
 #include "cmd/ui/progress.h"
 #include "cmd/ui/report.h"
+#include "cmd/ui/roots.h"
 #include "lib/err.h"
 #include "lib/esc.h"
 #include "lib/fs.h"
@@ -67,7 +68,7 @@ struct options {
 	uint8_t key_payload[PACK_KEYBLOCK_MAX], payload_key[SEAL_KEY_LEN];
 	struct pack_create_options create;
 	/* The paths: arguments, then lines of files_from. */
-	char **paths;
+	char **paths, **all_paths; /* paths: those that are left */
 	FILE *list;
 	char *line;
 	size_t line_cap;
@@ -124,12 +125,16 @@ static FILE *json_to(const struct options *o)
 static int parse(struct options *o, int argc, char **argv)
 {
 	int status = ui_options_parse(&o->o, argc, argv);
+	char **at;
 
 	if (status >= 0)
 		return status;
 	if (o->reproducible && (o->to_count > 0 || o->o.unseal.passphrase_file != NULL))
 		return ui_usage("pack", "a sealed pack can't be reproducible");
-	o->paths = argv + optind;
+	o->paths = o->all_paths = argv + optind;
+	for (at = o->paths; *at != NULL; at++)
+		if (**at == 0)
+			return ui_usage("pack", "'': empty path");
 	if (*o->paths == NULL && o->o.files_from == NULL && o->o.command_count == 0)
 		return ui_usage("pack", "no PATH given ('.' for all that is here)");
 	if (o->o.json)
@@ -139,6 +144,22 @@ static int parse(struct options *o, int argc, char **argv)
 	o->create.xattrs = !o->o.no_xattrs;
 	o->create.owner_names = !o->o.numeric_owner;
 	return -1;
+}
+
+/* What does not change the status. */
+static void note(const struct options *o, const char *what)
+{
+	struct err err;
+	json_t *object;
+	int failed;
+
+	ui_progress_hush();
+	ui_say("pack", "note: %s", what);
+	if (!o->o.json)
+		return;
+	object = ui_json_new("note", "pack.note");
+	failed = ui_json_name(object, "what", what, strlen(what));
+	ui_json_print_to(json_to(o), object, failed, &err);
 }
 
 /* Says once that a leading "/" or ".." is not stored. */
@@ -157,6 +178,19 @@ static void tell_cut(struct options *o, const char *path)
 	free(out);
 }
 
+/* Says what a PATH does not mean. */
+static void tell_path(struct options *o, const char *path)
+{
+	char text[ERR_MESSAGE_MAX];
+
+	tell_cut(o, path);
+	if (o->o.no_recursion || !ui_roots_link(o->create.scan.base, path))
+		return;
+	snprintf(text, sizeof text,
+		"%s is a symbolic link: only the link is packed (%s/ follows it)", path, path);
+	note(o, text);
+}
+
 static int next_root(void *ctx, const char **path, struct err *err)
 {
 	struct options *o = ctx;
@@ -165,7 +199,7 @@ static int next_root(void *ctx, const char **path, struct err *err)
 	if (*o->paths != NULL) {
 		*path = *o->paths++;
 		o->any_path = true;
-		tell_cut(o, *path);
+		tell_path(o, *path);
 		return 0;
 	}
 	if (o->list == NULL)
@@ -177,7 +211,7 @@ static int next_root(void *ctx, const char **path, struct err *err)
 		return got;
 	*path = o->line;
 	o->any_path = true;
-	tell_cut(o, *path);
+	tell_path(o, *path);
 	return 0;
 }
 
@@ -245,6 +279,27 @@ static int write_out(void *ctx, const void *head, size_t head_len, const void *b
 	return 0;
 }
 
+/* --one-file-system: what is mounted there is not in the pack, unless it is a PATH of its own. */
+static void on_border(void *ctx, const char *path, size_t len)
+{
+	struct options *o = ctx;
+	char text[ERR_MESSAGE_MAX], *name;
+	char *const *at;
+	bool listed = false, cut;
+
+	for (at = o->all_paths; *at != NULL && !listed; at++) {
+		name = malloc(strlen(*at) + 2);
+		listed = name != NULL && pack_scan_name(*at, name, &cut) == len &&
+			 memcmp(name, path, len) == 0;
+		free(name);
+	}
+	if (listed)
+		return;
+	snprintf(text, sizeof text, "%.*s: another file system is mounted there: not gone into",
+		(int)len, path);
+	note(o, text);
+}
+
 static bool excluded(void *ctx, const char *path, size_t len, bool is_dir)
 {
 	struct options *o = ctx;
@@ -283,6 +338,19 @@ static int seal(struct options *o, struct err *err)
 	return got;
 }
 
+/* A PATH that is the pack to be replaced would be lost. */
+static int check_output(const struct options *o, const struct ui_output *out, struct err *err)
+{
+	char *const *at;
+	struct stat st;
+
+	for (at = o->paths; *at != NULL; at++)
+		if (fstatat(o->create.scan.base, *at, &st, 0) == 0 &&
+			st.st_dev == out->old.st_dev && st.st_ino == out->old.st_ino)
+			return err_set(err, ERR_USAGE, "%s: is the output too", *at);
+	return 0;
+}
+
 static int prepare(struct options *o, struct ui_output *out, struct err *err)
 {
 	struct timespec now;
@@ -302,6 +370,8 @@ static int prepare(struct options *o, struct ui_output *out, struct err *err)
 		if (o->create.scan.base < 0)
 			return err_errno(err, errno, "%s", o->o.directory);
 	}
+	if (out->replaces && check_output(o, out, err) != 0)
+		return -1;
 	o->create.scan.skip_known = S_ISREG(out->st.st_mode);
 	o->create.scan.skip_dev = out->st.st_dev;
 	o->create.scan.skip_ino = out->st.st_ino;
@@ -322,6 +392,7 @@ static int prepare(struct options *o, struct ui_output *out, struct err *err)
 static int run(
 	struct options *o, struct ui_output *out, struct pack_created *created, struct err *err)
 {
+	char *patterns;
 	int got;
 
 	ui_progress_start("pack", 0, o->o.verbose);
@@ -332,6 +403,10 @@ static int run(
 		got = ui_output_commit(out, err);
 	ui_progress_stop();
 	ui_estimate_stop();
+	if (got == 0 && (patterns = ui_select_patterns_unmet(&o->o.select)) != NULL) {
+		note(o, patterns);
+		free(patterns);
+	}
 	return got == 0 && o->o.json ? json_result(o, created, err) : got;
 }
 
@@ -356,6 +431,7 @@ int cmd_pack(int argc, char **argv)
 	o.create.commands = o.create.scan.taken = o.o.commands;
 	o.create.scan.next_root = next_root;
 	o.create.scan.excluded = o.o.select.exclude != NULL ? excluded : NULL;
+	o.create.scan.border = on_border;
 	o.create.scan.ctx = &o;
 	o.create.sink = write_out;
 	o.create.sink_ctx = &out;

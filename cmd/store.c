@@ -184,6 +184,7 @@ static int stat_store(const struct options *o, struct err *err)
 	struct engine_stat t;
 	int got = s == NULL ? -1 : engine_stat(s, &t, err);
 
+	ui_pipe_ends(UI_OK);
 	if (got == 0)
 		got = print_stat(o, s, &t, err);
 	engine_close(s);
@@ -417,6 +418,9 @@ int cmd_store(int argc, char **argv)
 	if (argc - optind < 2)
 		return ui_usage("store", "wants a verb and a DIR");
 	o.dir = o.scrub.dir = argv[optind + 1];
+	for (i = (size_t)optind; i < (size_t)argc; i++)
+		if (ui_options_path("store", argv[i]) >= 0)
+			return UI_FAILED;
 	o.wait = o.scrub.wait =
 		(struct engine_wait){o.access.wait_sec, o.access.waits, o.access.ctx};
 	o.words = argv + optind + 2;

@@ -282,7 +282,7 @@ int cmd_verify(int argc, char **argv)
 {
 	struct ui_options o = {.command = "verify", .help = help, .shared = "jkptv"};
 	struct err err = {0};
-	int status = ui_options_parse(&o, argc, argv);
+	int status = ui_options_parse(&o, argc, argv), i;
 
 	if (status >= 0)
 		return status;
@@ -290,6 +290,9 @@ int cmd_verify(int argc, char **argv)
 		return ui_usage("verify", "no FILE given ('-' for standard input)");
 	if (hash_crypto_init(&err) != 0)
 		return ui_fail("verify", &err);
+	for (i = optind; i < argc; i++)
+		if (ui_options_path("verify", argv[i]) >= 0)
+			return UI_FAILED;
 	status = UI_OK;
 	for (; optind < argc; optind++)
 		status = worse(status, cmd_is_store(argv[optind])

@@ -9,12 +9,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
 
 #include "lib/err.h"
+#include "lib/fs.h"
 
 #define READERS   254
 #define LOCK_FILE 16384 /* bytes that so many readers take */
@@ -210,13 +212,23 @@ static int open_tables(
 	return got == 0 ? 0 : fail(err, got, "open");
 }
 
-struct db *db_open(const char *path, const char *const *tables, size_t count, uint64_t map,
-	bool write, struct err *err)
+static int make_env(MDB_env **env, uint64_t map)
+{
+	int got = mdb_env_create(env);
+
+	if (got == 0)
+		got = mdb_env_set_assert(*env, on_assert);
+	if (got == 0)
+		got = mdb_env_set_maxdbs(*env, DB_TABLES_MAX);
+	if (got == 0)
+		got = mdb_env_set_maxreaders(*env, READERS);
+	return got == 0 ? mdb_env_set_mapsize(*env, map) : got;
+}
+
+static struct db *db_new(const char *path, struct err *err)
 {
 	static pthread_once_t once = PTHREAD_ONCE_INIT;
 	struct db *db = calloc(1, sizeof *db);
-	unsigned flags = MDB_NOTLS | MDB_NORDAHEAD | (write ? 0 : MDB_RDONLY);
-	int got, dead;
 
 	if (db == NULL || (db->path = strdup(path)) == NULL) {
 		free(db);
@@ -224,28 +236,92 @@ struct db *db_open(const char *path, const char *const *tables, size_t count, ui
 		return NULL;
 	}
 	pthread_once(&once, catch_signals);
-	if (enlist(db, err) != 0 || have_lock_file(path, err) != 0) {
+	if (enlist(db, err) == 0)
+		return db;
+	db_close(db);
+	return NULL;
+}
+
+struct db *db_open(const char *path, const char *const *tables, size_t count, uint64_t map,
+	bool write, struct err *err)
+{
+	struct db *db = db_new(path, err);
+	unsigned flags = MDB_NOTLS | MDB_NORDAHEAD | (write ? 0 : MDB_RDONLY);
+	int got, dead;
+
+	if (db == NULL)
+		return NULL;
+	if (have_lock_file(path, err) != 0) {
 		db_close(db);
 		return NULL;
 	}
-	got = mdb_env_create(&db->env);
-	if (got == 0)
-		got = mdb_env_set_assert(db->env, on_assert);
-	if (got == 0)
-		got = mdb_env_set_maxdbs(db->env, DB_TABLES_MAX);
-	if (got == 0)
-		got = mdb_env_set_maxreaders(db->env, READERS);
-	if (got == 0)
-		got = mdb_env_set_mapsize(db->env, map);
+	got = make_env(&db->env, map);
 	if (got == 0)
 		got = SAFE(db, mdb_env_open(db->env, path, flags, 0600));
 	if (got == EROFS && !write) /* a medium that can't be written to needs no lock */
 		got = SAFE(db, mdb_env_open(db->env, path, flags | MDB_NOLOCK, 0600));
 	if (got == 0)
 		mdb_reader_check(db->env, &dead);
+	else if (got == EACCES && !write)
+		err_set(err, ERR_DENIED, "index: open: %s", strerror(got));
 	else
 		fail(err, got, "open");
 	if (got == 0 && open_tables(db, tables, count, write, err) == 0)
+		return db;
+	db_close(db);
+	return NULL;
+}
+
+/* An unnamed file. */
+static int temporary(struct err *err)
+{
+	const char *dir = getenv("TMPDIR");
+	int fd;
+
+	dir = dir != NULL && dir[0] == '/' ? dir : "/tmp";
+	fd = open(dir, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+	if (fd < 0)
+		fd = memfd_create("fdump-index", MFD_CLOEXEC);
+	return fd >= 0 ? fd : err_errno(err, errno, "index: a copy in %s", dir);
+}
+
+/* Copies the database as it is. Returns 0, or -1 with err set. */
+static int copy_to(struct db *db, int fd, uint64_t map, struct err *err)
+{
+	MDB_env *from = NULL;
+	int got = make_env(&from, map);
+
+	if (got == 0)
+		got = SAFE(db, mdb_env_open(from, db->path,
+				       MDB_NOTLS | MDB_NORDAHEAD | MDB_RDONLY | MDB_NOLOCK, 0600));
+	if (got == 0)
+		got = SAFE(db, mdb_env_copyfd(from, fd));
+	if (from != NULL)
+		enter(db), mdb_env_close(from), leave(0);
+	return got == 0 ? 0 : fail(err, got, "copy");
+}
+
+struct db *db_open_copy(
+	const char *path, const char *const *tables, size_t count, uint64_t map, struct err *err)
+{
+	struct db *db = db_new(path, err);
+	char copy[FS_PROC_MAX];
+	int got = -1, fd = db != NULL ? temporary(err) : -1;
+
+	if (fd >= 0 && copy_to(db, fd, map, err) == 0) {
+		fs_proc_path(fd, copy);
+		got = make_env(&db->env, map);
+		if (got == 0)
+			got = SAFE(db, mdb_env_open(db->env, copy,
+					       MDB_NOTLS | MDB_NORDAHEAD | MDB_RDONLY | MDB_NOLOCK |
+						       MDB_NOSUBDIR,
+					       0600));
+		if (got != 0)
+			fail(err, got, "open the copy");
+	}
+	if (fd >= 0)
+		close(fd);
+	if (got == 0 && open_tables(db, tables, count, false, err) == 0)
 		return db;
 	db_close(db);
 	return NULL;

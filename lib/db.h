@@ -40,9 +40,15 @@ struct db_bytes {
 /* Opens, or makes if `write`, the database in an existing directory. tables: their
  * names; they are numbered in this order. map: bytes that it may grow to; they
  * are address space only. NULL with err set: ERR_NOTFOUND, ERR_DAMAGE, ERR_BUSY (this process
- * has it open), ERR_NOSPACE, ERR_IO. */
+ * has it open), ERR_NOSPACE, ERR_IO; ERR_DENIED: to read, but its lock file can't be written:
+ * db_open_copy. */
 struct db *db_open(const char *path, const char *const *tables, size_t count, uint64_t map,
 	bool write, struct err *err);
+/* Opens a copy, of the moment, to read: for who may not write to the directory, not even a lock.
+ * Nobody may write to it during the call. The copy is an unnamed file in $TMPDIR or /tmp. As
+ * db_open. */
+struct db *db_open_copy(
+	const char *path, const char *const *tables, size_t count, uint64_t map, struct err *err);
 void db_close(struct db *db);
 
 /* Returns 0, or -1 with err set. */

@@ -101,6 +101,55 @@ size_t esc_line(char *out, size_t cap, const void *bytes, size_t len)
 	return escape(out, cap, bytes, len, false);
 }
 
+/* The byte that an escape at text stands for; its length in *len. Returns -1 if it is none. */
+static int escape_get(const char *text, size_t *len)
+{
+	static const char from[] = "ntr\\", to[] = "\n\t\r\\";
+	const char *hit = text[1] != 0 ? strchr(from, text[1]) : NULL;
+	int value = 0;
+
+	*len = 2;
+	if (hit != NULL)
+		return to[hit - from];
+	for (*len = 1; *len < 4; ++*len) {
+		if (text[*len] < '0' || text[*len] > '7')
+			return -1;
+		value = value * 8 + (text[*len] - '0');
+	}
+	return value > 0 && value < 256 ? value : -1;
+}
+
+bool esc_back(char *out, const char *text)
+{
+	size_t len = strlen(text), n, used = 0;
+	char again[20];
+	const char *at;
+	int byte;
+
+	if (strchr(text, '\\') == NULL)
+		return false;
+	for (at = text; *at != 0; at += n) {
+		n = 1;
+		byte = *at == '\\' ? escape_get(at, &n) : (unsigned char)*at;
+		if (byte < 0)
+			return false;
+		out[used++] = (char)byte;
+	}
+	out[used] = 0;
+	/* It is what is printed, or it was not printed. */
+	for (at = text, n = 0; n < used && *at != 0;) {
+		size_t step = esc_utf8_len(out + n, used - n), made;
+
+		step = step == 0 ? 1 : step;
+		made = esc_name(again, sizeof again, out + n, step);
+		if (strncmp(at, again, made) != 0)
+			return false;
+		at += made;
+		n += step;
+	}
+	return n == used && (size_t)(at - text) == len;
+}
+
 void esc_hex(char *out, const void *bytes, size_t len)
 {
 	static const char digits[] = "0123456789abcdef";

@@ -11,6 +11,7 @@
 #ifndef FDUMP_LIB_ESC_H
 #define FDUMP_LIB_ESC_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 /* The largest text of len bytes, its NUL included. */
@@ -21,8 +22,13 @@
  * length of the text, without the NUL. cap must be at least 1. */
 size_t esc_name(char *out, size_t cap, const void *bytes, size_t len);
 
-/* The same of a message, in which names may be escaped already: backslashes stay, so that it can't
- * be turned back. */
+/* Turns an escaped name back: exactly what esc_name makes of some bytes. out has room for
+ * strlen(text) + 1; a NUL is put at its end. Returns true; false: esc_name prints no name so, or
+ * one of the same bytes. */
+bool esc_back(char *out, const char *text);
+
+/* The same as esc_name of a message, in which names may be escaped already: backslashes stay, so
+ * that it can't be turned back. */
 size_t esc_line(char *out, size_t cap, const void *bytes, size_t len);
 
 /* How many bytes at text form one well-formed UTF-8 character (RFC 3629);

@@ -29,7 +29,10 @@ struct part {
 };
 
 struct pattern {
-	char *text;
+	char *text;    /* as it was given */
+	size_t len;    /* of it */
+	bool one_path; /* it can match one path only */
+	bool met;      /* it did; written by any thread, only ever to true */
 	struct part *parts;
 	size_t count;
 	bool include;  /* began with '!' */
@@ -40,6 +43,7 @@ struct pattern {
 struct match {
 	struct pattern *patterns;
 	size_t count, cap;
+	bool one_path; /* there is such a pattern */
 };
 
 /* --- one component ------------------------------------------------------- */
@@ -215,25 +219,70 @@ static bool path_matches(const struct pattern *pattern, const char *path, size_t
 	}
 }
 
-enum match_result match_test(const struct match *match, const char *path, size_t len, bool is_dir)
+static bool matches(
+	const struct pattern *p, const char *path, size_t len, struct span name, bool is_dir)
 {
+	if (p->dir_only && !is_dir)
+		return false;
+	return p->any_level ? part_matches(p->parts, name) : path_matches(p, path, len);
+}
+
+/* note: patterns that name one path are told that it was met. */
+static enum match_result decide(
+	const struct match *match, const char *path, size_t len, bool is_dir, bool note)
+{
+	enum match_result result = MATCH_NONE;
 	const char *end = path + len, *slash;
 	struct span name;
 	size_t i;
 
 	if (match == NULL || match->count == 0 || len == 0 || (len == 1 && *path == '.'))
 		return MATCH_NONE;
+	note = note && match->one_path;
 	slash = memrchr(path, '/', len);
 	name = (struct span){slash != NULL ? slash + 1 : path, end};
-	for (i = match->count; i-- > 0;) {
+	for (i = match->count; i-- > 0 && (result == MATCH_NONE || note);) {
+		struct pattern *p = &match->patterns[i];
+		bool news = note && p->one_path && !__atomic_load_n(&p->met, __ATOMIC_RELAXED);
+
+		if ((result != MATCH_NONE && !news) || !matches(p, path, len, name, is_dir))
+			continue;
+		if (news)
+			__atomic_store_n(&p->met, true, __ATOMIC_RELAXED);
+		if (result == MATCH_NONE)
+			result = p->include ? MATCH_INCLUDED : MATCH_EXCLUDED;
+	}
+	return result;
+}
+
+enum match_result match_test(const struct match *match, const char *path, size_t len, bool is_dir)
+{
+	return decide(match, path, len, is_dir, true);
+}
+
+/* Whether it can't be met, for a directory on its way is excluded. */
+static bool is_hidden(const struct match *match, const struct pattern *p)
+{
+	const char *start = p->parts[0].text.at;
+	size_t i;
+
+	for (i = 0; i + 1 < p->count; i++)
+		if (decide(match, start, (size_t)(p->parts[i].text.end - start), true, false) ==
+			MATCH_EXCLUDED)
+			return true;
+	return false;
+}
+
+void match_unmet(const struct match *match, match_each_unmet *each, void *ctx)
+{
+	size_t i;
+
+	for (i = 0; match != NULL && i < match->count; i++) {
 		const struct pattern *p = &match->patterns[i];
 
-		if (p->dir_only && !is_dir)
-			continue;
-		if (p->any_level ? part_matches(p->parts, name) : path_matches(p, path, len))
-			return p->include ? MATCH_INCLUDED : MATCH_EXCLUDED;
+		if (p->one_path && !p->met && !is_hidden(match, p))
+			each(ctx, p->text, p->len);
 	}
-	return MATCH_NONE;
 }
 
 enum match_result match_test_deep(
@@ -377,7 +426,13 @@ static int compile(struct pattern *p, const char *pattern, size_t len, struct er
 	p->parts = calloc(slashes + 2, sizeof *p->parts);
 	if (p->parts == NULL)
 		return err_set(err, ERR_NOMEM, "pattern: out of memory");
-	return cut(p, at, end, &why) == 0 ? 0 : never(pattern, len, why, err);
+	if (cut(p, at, end, &why) != 0)
+		return never(pattern, len, why, err);
+	p->len = len;
+	p->one_path = !p->any_level && !p->include;
+	for (i = 0; i < p->count; i++)
+		p->one_path = p->one_path && p->parts[i].literal && !p->parts[i].deep;
+	return 0;
 }
 
 int match_add(struct match *match, const char *pattern, size_t len, struct err *err)
@@ -402,6 +457,7 @@ int match_add(struct match *match, const char *pattern, size_t len, struct err *
 		pattern_fini(&p);
 		return -1;
 	}
+	match->one_path |= p.one_path;
 	match->patterns[match->count++] = p;
 	return 0;
 }

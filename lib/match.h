@@ -77,6 +77,12 @@ int match_load(struct match *match, const char *path, bool nul, struct err *err)
  * match may be NULL: an empty set. */
 enum match_result match_test(const struct match *match, const char *path, size_t len, bool is_dir);
 
+/* Calls `each` for every pattern that names one path (a slash before its end, no wildcards, no '!')
+ * and has matched none of those that were tested: maybe it is mistyped. One in a directory that
+ * another pattern excludes is not meant. text: as it was given. When all tests are over. */
+typedef void match_each_unmet(void *ctx, const char *text, size_t len);
+void match_unmet(const struct match *match, match_each_unmet *each, void *ctx);
+
 /* The same where there is no walk: excluded is also what is in an excluded
  * directory. */
 enum match_result match_test_deep(

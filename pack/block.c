@@ -72,6 +72,11 @@ static const char *wrong(const struct pack_block *b)
 	return NULL;
 }
 
+bool pack_block_begins(const uint8_t in[4])
+{
+	return memcmp(in, magic, sizeof magic) == 0;
+}
+
 int pack_block_get(struct pack_block *block, const uint8_t in[PACK_BLOCK_HEADER], struct err *err)
 {
 	const char *why;

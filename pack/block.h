@@ -7,6 +7,7 @@
 #ifndef FDUMP_PACK_BLOCK_H
 #define FDUMP_PACK_BLOCK_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -53,6 +54,9 @@ struct pack_block {
 
 /* Writes a header; computes its check. All fields must be right. */
 void pack_block_put(const struct pack_block *block, uint8_t out[PACK_BLOCK_HEADER]);
+
+/* Whether a header begins here, good or damaged. */
+bool pack_block_begins(const uint8_t in[4]);
 
 /* Reads a header. Returns
  *   0  it is good

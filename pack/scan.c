@@ -42,11 +42,10 @@ struct pack_scan {
 	struct pack_dir *root_dir; /* where the root's own name is */
 	char *root_name;
 	struct pack_dir *current; /* the directory that was handed out last */
-	dev_t root_dev;
-	size_t to_open; /* regular files */
-	size_t lists;   /* bytes of names in memory */
-	bool any;       /* an item was met, or a problem */
-	bool dropped;   /* something was excluded */
+	size_t to_open;           /* regular files */
+	size_t lists;             /* bytes of names in memory */
+	bool any;                 /* an item was met, or a problem */
+	bool dropped;             /* something was excluded */
 	uint64_t *mem;
 	struct pack_dir *entering; /* the last item, a directory to go into */
 	struct pack_names entering_names;
@@ -395,16 +394,22 @@ static int pop(struct pack_scan *s, struct err *err)
 }
 
 /* Splits a path into the directory, which may be reached through links, and
- * the name in it, which is not followed. Returns the directory opened, or -1
- * with errno set. *name points into path, or is ".". */
+ * the name in it, which is not followed, unless a "/" says that it is to be. Returns the directory
+ * opened, or -1 with errno set. *name points into path, or is ".". */
 static int open_parent(int base, char *path, const char **name)
 {
 	size_t len = strlen(path);
+	bool slash = len > 1 && path[len - 1] == '/';
+	struct stat st;
 	char *last, saved;
 	int fd;
 
 	while (len > 1 && path[len - 1] == '/')
 		path[--len] = 0;
+	if (slash && fstatat(base, path, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISLNK(st.st_mode)) {
+		*name = ".";
+		return openat(base, path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	}
 	last = strrchr(path, '/');
 	last = last != NULL ? last + 1 : path;
 	if (*last == 0 || strcmp(last, ".") == 0 || strcmp(last, "..") == 0) {
@@ -454,8 +459,6 @@ static int next_root(struct pack_scan *s, struct pack_scan_item *item, struct er
 	if (s->root_dir == NULL)
 		return -1;
 	got = look(s, s->root_dir, name, DT_UNKNOWN, item, err);
-	if (got == 0)
-		s->root_dev = item->st.st_dev;
 	return got == 1 ? 2 : got;
 }
 
@@ -489,6 +492,19 @@ static int next_name(struct pack_scan *s, struct pack_scan_item *item, struct er
 void pack_scan_open(struct pack_scan *s, size_t count)
 {
 	s->to_open = count;
+}
+
+/* Whether a directory is not gone into, for it is of another file system than the one above. */
+static bool stays_out(struct pack_scan *s, const struct pack_scan_item *item)
+{
+	if (!s->o.one_file_system || s->depth == 0 ||
+		item->st.st_dev == s->frames[s->depth - 1].dev)
+		return false;
+	if (s->o.enters != NULL && s->o.enters(s->o.ctx, item->path, item->path_len))
+		return false;
+	if (s->o.border != NULL)
+		s->o.border(s->o.ctx, item->path, item->path_len);
+	return true;
 }
 
 int pack_scan_next(struct pack_scan *s, struct pack_scan_item *item, struct err *err)
@@ -525,8 +541,7 @@ int pack_scan_next(struct pack_scan *s, struct pack_scan_item *item, struct err 
 	item->path_len = s->path.len;
 	s->current = item->self;
 	s->any = true;
-	if (item->self == NULL || s->o.no_recursion ||
-		(s->o.one_file_system && item->st.st_dev != s->root_dev))
+	if (item->self == NULL || s->o.no_recursion || stays_out(s, item))
 		return 0;
 	return list_dir(s, item, err);
 }

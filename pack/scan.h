@@ -5,7 +5,8 @@
  *
  *   pack_scan_new -> pack_scan_next ... -> pack_scan_free
  *
- * Nothing is followed through a link below the paths given. Depth, length of
+ * Nothing is followed through a link below the paths given; a path that is a link is followed if
+ * it ends in "/" and leads to a directory. Depth, length of
  * a path (up to the format's limit) and number of names in a directory are
  * without effect on memory, but for a few bytes a level; at most
  * PACK_SCAN_OPEN directories stay open.
@@ -48,12 +49,17 @@ struct pack_scan_options {
 	char *const *taken;
 	/* True if this path is to be left out; may be NULL. */
 	bool (*excluded)(void *ctx, const char *path, size_t len, bool is_dir);
+	/* one_file_system: a directory of another file system was met. `enters` is true where it
+	 * is gone into all the same, for it is a path of its own; `border` is told of it else. Both
+	 * may be NULL. */
+	bool (*enters)(void *ctx, const char *path, size_t len);
+	void (*border)(void *ctx, const char *path, size_t len);
 	/* The next path to walk; returns 0, 1 when there are no more, -1 with
 	 * err set. The text is good until the next call. */
 	int (*next_root)(void *ctx, const char **path, struct err *err);
 	/* Something that could not be looked at; errnum may be 0. */
 	void (*problem)(void *ctx, const char *path, size_t len, const char *what, int errnum);
-	void *ctx, *problem_ctx; /* for `excluded` and `next_root`; for `problem` */
+	void *ctx, *problem_ctx; /* problem_ctx: for `problem`; ctx: for all others */
 };
 
 /* What was met. All is borrowed until the next call; keep a directory by

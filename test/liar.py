@@ -9,7 +9,7 @@ usage: liar.py STORE HOW     swap: two chunks' contents change places
                              manifest: the first piece of each manifest is malformed; the store
                              is open, and not compressed
 The index is removed: `fdump store rebuild` makes one that fits."""
-import glob, hashlib, os, shutil, struct, sys
+import glob, hashlib, os, shutil, struct, sys, time
 import reader, storereader
 from storereader import CHUNK, DUMP
 
@@ -26,7 +26,7 @@ def open_record(content):
     return struct.pack("<4BI", 1, 0, 0, 0, len(content)) + hashlib.sha256(content).digest() + content
 
 def is_list(payload, dumps):
-    return payload[24:56] in b"".join(reader.cbor_all(d[72 + 32:])["L"] for d in dumps)
+    return payload[24:56] in b"".join(reader.cbor_all(d[73 + 32:])["L"] for d in dumps)
 
 def main(store, how):
     path, = glob.glob(os.path.join(glob.escape(store), "volumes", "*.vol"))
@@ -40,9 +40,9 @@ def main(store, how):
         a[1], b[1] = a[1][:24] + b[1][24:56] + a[1][56:], b[1][:24] + a[1][24:56] + b[1][56:]
     elif how == "relabel":
         old, = [d for d in parts if d[1] == dumps[0]][:1]
-        record = old[1][72:]
+        record = old[1][73:]
         ident = reader.cbor_all(record[32:])["I"]
-        parts.append([DUMP, struct.pack("<q", 2**33) + old[1][8:72] + record.replace(ident, os.urandom(16))])
+        parts.append([DUMP, struct.pack("<q", int(time.time())) + old[1][8:73] + record.replace(ident, os.urandom(16))])
     elif how in ("list", "cut"):
         for p in [p for p in lists if len(p[1]) >= 56 + 64]:
             content = p[1][56:]
@@ -53,7 +53,7 @@ def main(store, how):
     elif how == "manifest":
         content = {p[1][24:56]: p[1][56:] for p in parts if p[0] == CHUNK}
         for d in [d for d in parts if d[0] == DUMP]:
-            first = reader.cbor_all(d[1][72 + 32:])["L"][:32]
+            first = reader.cbor_all(d[1][73 + 32:])["L"][:32]
             piece = content[content[first][:32]]
             bad = open_record(piece[: len(piece) * 3 // 4] + b"\xff" * 2000)
             ids = open_record(bad[8:40] + content[first][32:])

@@ -44,7 +44,7 @@ class Store:
     def backup(self, tree, state, name="backup", ok=(0,)):
         return run(*self.backup_args(tree, state, name), ok=ok)
     def backup_args(self, tree, state, name="backup"):
-        return [self.fdump, "backup", "-s", self.path, "--open", "--state", state, "--name", name, "-C", tree, "."]
+        return [self.fdump, "backup", "-s", self.path, "--unencrypted", "--state", state, "--name", name, "-C", tree, "."]
     def dumps(self):
         """Names of the dumps in the order of commits: [(id, name)]"""
         lines = run(self.fdump, "dumps", "-s", self.path, "--json").stdout.splitlines()

@@ -39,7 +39,7 @@ class Kill:
                 f.write("%d %d\n" % (seed, i))
     def command(self, which, store):
         state = os.path.join(self.work, "state")
-        return {"backup": [self.fdump, "backup", "-s", store, "--open", "--state", state, "-C", self.tree, "."],
+        return {"backup": [self.fdump, "backup", "-s", store, "--unencrypted", "--state", state, "-C", self.tree, "."],
                 "gc": [self.fdump, "store", "gc", store],
                 "scrub": [self.fdump, "store", "scrub", store],
                 "rebuild": [self.fdump, "store", "rebuild", store],

@@ -84,7 +84,7 @@ class Store:
                     r = Record(payload[16:])
                     self.chunks.setdefault((payload[:16], r.id), r)
                 elif kind == DUMP:
-                    record = payload[72:]
+                    record = payload[73:]
                     m, = reader.cbor_all(record[32:]),
                     self.dumps[m["I"]] = (reader.le(payload, 0), record, m)
                 elif kind == DELETE:

@@ -50,6 +50,10 @@ static char *where(const char *dir, struct err *err)
 {
 	const char *home = getenv("HOME"), *state = getenv("XDG_STATE_HOME");
 
+	if (dir != NULL && *dir == 0) {
+		err_set(err, ERR_USAGE, "'': empty path");
+		return NULL;
+	}
 	if (dir != NULL)
 		return text(err, dir, "");
 	if (geteuid() == 0)
@@ -72,6 +76,10 @@ char *agent_state_dir(const char *dir, struct err *err)
 	last = text(err, path, "/last");
 	got = last != NULL ? make_path(last, err) : -1;
 	free(last);
+	if (got != 0 && access(path, F_OK) == 0) { /* what can't be kept there is told later */
+		*err = (struct err){0};
+		got = 0;
+	}
 	if (got == 0)
 		return path;
 	free(path);

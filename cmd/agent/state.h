@@ -17,7 +17,7 @@
 
 struct err;
 
-/* The folder, made (0700) if it is not there. dir: what --state says, or NULL.
+/* The folder, made (0700) if it is not there; one that is there may be read-only. dir: what --state says, or NULL.
  * The caller frees it. NULL with err set. */
 char *agent_state_dir(const char *dir, struct err *err);
 

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "cmd/dump/before.h"
 #include "cmd/dump/domain.h"
 #include "cmd/store/parcel.h"
 #include "lib/buf.h"
@@ -135,33 +136,22 @@ void dump_fanout_free(struct dump_fanout *f)
 	free(f);
 }
 
-struct previous {
-	dump_fanout_each *each;
-	void *ctx;
-	size_t store;
-};
-
-static int give_previous(void *ctx, const struct store_entry *e, struct err *err)
+void dump_fanout_before(struct dump_fanout *f, dump_fanout_each_before *each, void *ctx)
 {
-	struct previous *p = ctx;
-
-	(void)err;
-	p->each(p->ctx, p->store, &e->dump);
-	return 0;
-}
-
-void dump_fanout_previous(struct dump_fanout *f, dump_fanout_each *each, void *ctx)
-{
-	const struct store_filter filter = {.agent = f->o.agent, .name = f->o.name, .newest = true};
-	struct previous p = {.each = each, .ctx = ctx};
+	struct dump_before before;
 	struct err why = {0};
+	size_t i;
 
-	for (p.store = 0; p.store < f->o.count; p.store++) {
-		struct copy *copy = &f->copies[p.store];
+	for (i = 0; i < f->o.count; i++) {
+		struct copy *copy = &f->copies[i];
 
-		if (!copy->behind &&
-			store_dumps(copy->store, &filter, give_previous, &p, &why) != 0)
+		if (copy->behind)
+			continue;
+		if (dump_before_read(&before, copy->store, f->o.agent, f->o.name, &why) != 0)
 			leave(f, copy, &why);
+		else
+			each(ctx, i, &before);
+		dump_before_fini(&before);
 	}
 }
 

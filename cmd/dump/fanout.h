@@ -24,6 +24,7 @@
 
 #include "cmd/store/store.h"
 
+struct dump_before;
 struct dump_domain;
 struct dump_fanout;
 struct err;
@@ -47,10 +48,10 @@ struct dump_fanout *dump_fanout_new(const struct dump_fanout_options *options, s
 /* The stores stay the caller's. NULL does nothing. */
 void dump_fanout_free(struct dump_fanout *fanout);
 
-/* Calls `each` for each store that has a dump of this agent and name, with the newest, borrowed
- * for the call. Stores that can't be read are left behind. */
-typedef void dump_fanout_each(void *ctx, size_t store, const struct store_dump *dump);
-void dump_fanout_previous(struct dump_fanout *fanout, dump_fanout_each *each, void *ctx);
+/* Calls `each` for each store with what it has of this backup, borrowed for the call. Stores that
+ * can't be read are left behind. */
+typedef void dump_fanout_each_before(void *ctx, size_t store, const struct dump_before *before);
+void dump_fanout_before(struct dump_fanout *fanout, dump_fanout_each_before *each, void *ctx);
 
 /* Begins a run in all stores, also after one whose commit failed. base: the dump whose entries may
  * be carried over, or NULL. *has_base: a store holds it, so that what it names need not be read

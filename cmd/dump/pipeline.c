@@ -17,6 +17,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "cmd/dump/before.h"
 #include "cmd/dump/fanout.h"
 #include "cmd/dump/cutter.h"
 #include "cmd/dump/job.h"
@@ -651,6 +652,8 @@ static int make_record(struct backup *b, struct buf *out, struct err *err)
 	d.entries = r->entries;
 	d.content = r->content;
 	d.statuses = r->statuses;
+	if (dump_before_fewer(r->entries, b->o->full, b->o->path_count))
+		d.fewer_than = r->fewer_than = b->o->full;
 	if (store_dump_put(&d, out, err) != 0)
 		return -1;
 	if (b->o->domain->open)
@@ -678,7 +681,9 @@ static int commit(struct backup *b, struct err *err)
 	if (got != 0)
 		return got;
 	b->last_out = NULL;
-	return dump_previous_commit(last, b->result->dump, err);
+	if (dump_previous_commit(last, b->result->dump, &b->result->unkept) != 0)
+		b->result->unkept_last = true;
+	return 0;
 }
 
 static int run_lanes(struct backup *b, struct dump_job **jobs, size_t job_count,

@@ -17,6 +17,7 @@
 
 #include "cmd/dump/domain.h"
 #include "cmd/store/dump.h"
+#include "lib/err.h"
 #include "pack/scan.h"
 
 struct dump_fanout;
@@ -38,7 +39,8 @@ struct dump_pipeline_options {
 	bool reread;           /* read everything */
 	const uint8_t *paths;  /* as in struct store_dump */
 	size_t paths_len, path_count;
-	int64_t lock; /* seconds since 1970; 0: none */
+	int64_t lock;  /* seconds since 1970; 0: none */
+	uint64_t full; /* entries of the last whole dump of these paths; 0: not compared */
 
 	/* An entry was dealt with; carried: it was not read again. May be NULL. */
 	void (*entry)(void *ctx, const char *path, size_t len, bool carried);
@@ -54,11 +56,14 @@ struct dump_pipeline_options {
 struct dump_pipeline_result {
 	uint8_t dump[STORE_DUMP_ID];
 	uint64_t entries, content; /* of the dump */
+	uint64_t fewer_than;       /* as in its record: .full if it has far fewer entries */
 	uint64_t carried;          /* entries that were not read again */
 	uint64_t read;             /* bytes of content that were */
 	uint64_t stored;           /* bytes of new records: dump_fanout_commit */
 	uint64_t problems, statuses;
 	size_t acknowledged; /* stores that have it */
+	bool unkept_last;    /* the local copy of the manifest could not be kept */
+	struct err unkept;   /* why */
 };
 
 /* Returns 0; 1: a store lacks what was carried over: again, with `reread`; -1

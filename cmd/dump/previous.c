@@ -59,6 +59,7 @@ struct dump_previous_out {
 	FILE *file;
 	char *path, *temporary;
 	struct file_head head;
+	struct err why; /* it can't be written: nothing more is tried */
 };
 
 static void out_free(struct dump_previous_out *o)
@@ -89,13 +90,12 @@ struct dump_previous_out *dump_previous_make(
 	/* The head follows when it is whole. */
 	if (o->file != NULL && fwrite(&o->head, sizeof o->head, 1, o->file) == 1)
 		return o;
-	err_errno(err, errno, "%s", o->temporary);
-	out_free(o);
-	return NULL;
+	err_errno(&o->why, errno, "%s", o->temporary);
+	return o;
 }
 
-int dump_previous_piece(struct dump_previous_out *o, const void *piece, size_t len,
-	const struct dump_stat *stats, size_t count, struct err *err)
+void dump_previous_piece(struct dump_previous_out *o, const void *piece, size_t len,
+	const struct dump_stat *stats, size_t count)
 {
 	struct piece_head head = {
 		.len = (uint32_t)len,
@@ -104,10 +104,11 @@ int dump_previous_piece(struct dump_previous_out *o, const void *piece, size_t l
 		.stats_check = hash_xxh3(stats, count * sizeof *stats),
 	};
 
+	if (o->why.code != ERR_NONE)
+		return;
 	if (fwrite(&head, sizeof head, 1, o->file) != 1 || fwrite(piece, 1, len, o->file) != len ||
 		fwrite(stats, sizeof *stats, count, o->file) != count)
-		return err_errno(err, errno, "%s", o->temporary);
-	return 0;
+		err_errno(&o->why, errno, "%s", o->temporary);
 }
 
 int dump_previous_commit(
@@ -118,9 +119,16 @@ int dump_previous_commit(
 
 	memcpy(head.domain, o->head.domain, STORE_DOMAIN_LEN);
 	memcpy(head.dump, dump, STORE_DUMP_ID);
+	if (o->why.code != ERR_NONE) {
+		*err = o->why;
+		dump_previous_drop(o);
+		return -1;
+	}
 	if (fflush(o->file) != 0 || pwrite(fileno(o->file), &head, sizeof head, 0) != sizeof head ||
 		rename(o->temporary, o->path) != 0)
 		got = err_errno(err, errno, "%s", o->path);
+	if (got != 0)
+		unlink(o->temporary);
 	out_free(o);
 	return got;
 }

@@ -42,14 +42,15 @@ void dump_stat_set(struct dump_stat *to, const struct stat *st, bool ok, struct 
 /* Whether it is the same file, and was not touched. */
 bool dump_stat_same(const struct dump_stat *old, const struct stat *now);
 
-/* Writes to a temporary name beside path. NULL with err set. */
+/* Writes to a temporary name beside path. That it can't be written is told at the end, for a backup
+ * is one without it. NULL with err set: out of memory. */
 struct dump_previous_out *dump_previous_make(
 	const char *path, const uint8_t domain[STORE_DOMAIN_LEN], struct err *err);
-/* The next piece of the manifest, and of each entry that ends in it. Returns 0, or -1 with err set.
- */
-int dump_previous_piece(struct dump_previous_out *out, const void *piece, size_t len,
-	const struct dump_stat *stats, size_t count, struct err *err);
-/* Puts it in place, as what this dump has. It is freed in any case. */
+/* The next piece of the manifest, and of each entry that ends in it. */
+void dump_previous_piece(struct dump_previous_out *out, const void *piece, size_t len,
+	const struct dump_stat *stats, size_t count);
+/* Puts it in place, as what this dump has. It is freed in any case. Returns 0, or -1 with err set:
+ * why it could not be written; what was there stays. */
 int dump_previous_commit(
 	struct dump_previous_out *out, const uint8_t dump[STORE_DUMP_ID], struct err *err);
 void dump_previous_drop(struct dump_previous_out *out);

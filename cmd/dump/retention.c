@@ -2,8 +2,11 @@
 #include "cmd/dump/retention.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
+
+#include "lib/err.h"
 
 static const char *const names[DUMP_SPANS] = {
 	"last", "hourly", "daily", "weekly", "monthly", "yearly"};
@@ -58,21 +61,21 @@ static void keep(struct dump_candidate *dump, const char *name, unsigned n)
 /* The dump that stands for the span in which the last of count dumps is: the newest complete one,
  * else the newest. first: set to where the span begins. */
 static struct dump_candidate *best_of(
-	enum dump_span span, struct dump_candidate *dumps, size_t count, size_t *first)
+	enum dump_span span, struct dump_candidate **dumps, size_t count, size_t *first)
 {
-	int64_t here = span_of(span, dumps[count - 1].time, count - 1);
+	int64_t here = span_of(span, dumps[count - 1]->time, count - 1);
 	size_t best = count - 1, i = count - 1;
 
-	while (i > 0 && span_of(span, dumps[i - 1].time, i - 1) == here) {
+	while (i > 0 && span_of(span, dumps[i - 1]->time, i - 1) == here) {
 		i--;
-		if (dumps[best].incomplete && !dumps[i].incomplete)
+		if (dumps[best]->incomplete && !dumps[i]->incomplete)
 			best = i;
 	}
 	*first = i;
-	return &dumps[best];
+	return dumps[best];
 }
 
-static void apply(enum dump_span span, unsigned n, struct dump_candidate *dumps, size_t count)
+static void apply(enum dump_span span, unsigned n, struct dump_candidate **dumps, size_t count)
 {
 	unsigned complete = 0, incomplete = 0;
 
@@ -86,25 +89,35 @@ static void apply(enum dump_span span, unsigned n, struct dump_candidate *dumps,
 	}
 }
 
-void dump_retention(
-	const struct dump_rules *rules, struct dump_candidate *dumps, size_t count, int64_t now)
+int dump_retention(
+	const struct dump_rules *rules, struct dump_candidate *dumps, size_t count, struct err *err)
 {
+	struct dump_candidate **dated = calloc(count + 1, sizeof(struct dump_candidate *));
 	enum dump_span span;
-	size_t i;
+	size_t i, n = 0;
 
+	if (dated == NULL)
+		return err_set(err, ERR_NOMEM, "out of memory");
 	for (i = 0; i < count; i++) {
 		dumps[i].keep = false;
 		dumps[i].reason[0] = 0;
+		if (dumps[i].undated != NULL)
+			keep(&dumps[i], dumps[i].undated, 0);
+		else
+			dated[n++] = &dumps[i];
 	}
 	for (span = DUMP_LAST; span < DUMP_SPANS; span++)
-		apply(span, rules->keep[span], dumps, count);
-	for (i = 0; i < count; i++)
-		if (rules->within_sec > 0 && now - dumps[i].time <= rules->within_sec)
-			keep(&dumps[i], "within", 0);
-	if (count > 0 && !dumps[count - 1].keep)
-		keep(&dumps[count - 1], "the newest", 0);
-	for (i = count; i > 0 && dumps[i - 1].incomplete; i--)
+		apply(span, rules->keep[span], dated, n);
+	for (i = 0; i < n; i++)
+		if (rules->within_sec > 0 &&
+			dated[n - 1]->time - dated[i]->time <= rules->within_sec)
+			keep(dated[i], "within", 0);
+	if (n > 0 && !dated[n - 1]->keep)
+		keep(dated[n - 1], "the newest", 0);
+	for (i = n; i > 0 && dated[i - 1]->incomplete; i--)
 		continue;
-	if (i > 0 && !dumps[i - 1].keep)
-		keep(&dumps[i - 1], "the newest complete", 0);
+	if (i > 0 && !dated[i - 1]->keep)
+		keep(dated[i - 1], "the newest complete", 0);
+	free(dated);
+	return 0;
 }

@@ -3,6 +3,7 @@
 
 #include <assert.h>
 #include <ctype.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -25,6 +26,11 @@ struct dump_source {
 	struct store_dump dump;
 	struct dump_domain domain;
 	struct buf pieces; /* ids of the manifest's pieces */
+	uint8_t passed[STORE_DUMP_ID];
+	bool has_passed;
+	uint32_t holders; /* bits of the stores that have the chosen dump */
+	pthread_mutex_t lock;
+	struct buf healed; /* struct dump_healed; under the lock */
 };
 
 struct dump_source *dump_source_new(
@@ -40,6 +46,8 @@ struct dump_source *dump_source_new(
 	s->keys = keys;
 	buf_init(&s->record, STORE_DUMP_MAX);
 	buf_init(&s->pieces, SIZE_MAX);
+	buf_init(&s->healed, DUMP_HEALED_MAX * sizeof(struct dump_healed));
+	pthread_mutex_init(&s->lock, NULL);
 	for (i = 0; i < count; i++)
 		if (store_is_open(stores[i])) {
 			s->stores[s->count] = stores[i];
@@ -63,6 +71,8 @@ struct dump_source *dump_source_share(const struct dump_source *source, struct e
 	memcpy(s->bits, source->bits, sizeof s->bits);
 	buf_init(&s->record, STORE_DUMP_MAX);
 	buf_init(&s->pieces, SIZE_MAX);
+	buf_init(&s->healed, DUMP_HEALED_MAX * sizeof(struct dump_healed));
+	pthread_mutex_init(&s->lock, NULL);
 	return s;
 }
 
@@ -72,6 +82,8 @@ void dump_source_free(struct dump_source *s)
 		return;
 	buf_fini(&s->record);
 	buf_fini(&s->pieces);
+	buf_fini(&s->healed);
+	pthread_mutex_destroy(&s->lock);
 	dump_domain_wipe(&s->domain);
 	free(s);
 }
@@ -85,19 +97,18 @@ const struct store_dump *dump_source_dump(const struct dump_source *s)
 
 struct listed {
 	uint8_t id[STORE_DUMP_ID];
-	int64_t committed;
-	uint64_t seq;
+	struct dump_dated at;
 	uint32_t stores;           /* that have it */
 	size_t record, record_len; /* in .records */
-	bool damaged;              /* its record can't be read; committed: the one before's */
+	bool damaged;              /* its record can't be read; at.when: the one before's */
 	int64_t lock;
 	struct store_receipt receipt;
 };
 
 struct listing {
 	struct buf all, records;
-	uint32_t store; /* the bit of the one that is read */
-	int64_t before; /* when the last one of this store was committed */
+	struct buf one; /* of the store that is read */
+	uint32_t store; /* its bit */
 };
 
 static int add_listed(void *ctx, const struct store_entry *e, struct err *err)
@@ -105,43 +116,92 @@ static int add_listed(void *ctx, const struct store_entry *e, struct err *err)
 	struct listing *l = ctx;
 	struct listed d = {
 		.damaged = e->damaged,
-		.committed = e->damaged ? l->before : e->committed,
-		.seq = e->seq,
 		.stores = e->damaged ? 0 : l->store,
 		.record = l->records.len,
 		.record_len = e->record_len,
 		.lock = e->lock,
 		.receipt = e->receipt,
 	};
-	struct listed *old = (struct listed *)(void *)l->all.data;
-	size_t i, count = l->all.len / sizeof *old;
 
-	l->before = d.committed;
 	memcpy(d.id, e->dump.id, sizeof d.id);
-	for (i = 0; i < count && memcmp(old[i].id, d.id, sizeof d.id) != 0; i++)
-		;
-	if (i < count && (d.damaged || !old[i].damaged)) {
-		old[i].stores |= d.stores;
-		return 0;
-	}
-	if (d.damaged)
-		return buf_add(&l->all, &d, sizeof d, err);
-	if (i < count) {
-		old[i] = d;
-		return buf_add(&l->records, e->record, e->record_len, err);
-	}
-	if (buf_add(&l->records, e->record, e->record_len, err) != 0)
+	d.at.time = e->committed;
+	if (!e->damaged)
+		dump_dated_set(&d.at, e);
+	d.at.seq = e->seq;
+	if (!e->damaged && buf_add(&l->records, e->record, e->record_len, err) != 0)
 		return -1;
-	return buf_add(&l->all, &d, sizeof d, err);
+	return buf_add(&l->one, &d, sizeof d, err);
 }
 
-static int by_time(const void *a, const void *b)
+/* When and in which order those of the store that was read were made. */
+static int order_one(struct listing *l, struct err *err)
+{
+	struct listed *d = (struct listed *)(void *)l->one.data;
+	size_t i, n = 0, count = l->one.len / sizeof *d;
+	struct dump_dated **dated = calloc(count + 1, sizeof(struct dump_dated *));
+
+	if (dated == NULL)
+		return err_set(err, ERR_NOMEM, "out of memory");
+	for (i = 0; i < count; i++)
+		if (!d[i].damaged)
+			dated[n++] = &d[i].at;
+	dump_order(dated, n, (int64_t)time(NULL));
+	for (i = 0; i < count; i++)
+		if (d[i].damaged)
+			d[i].at.when = i > 0 ? d[i - 1].at.when : 0;
+	free(dated);
+	return 0;
+}
+
+/* A dump that was met in an earlier store: one store may know better when it was made. */
+static void join(struct listed *old, const struct listed *d)
+{
+	if (d->damaged)
+		return;
+	if (old->damaged) {
+		*old = *d;
+		return;
+	}
+	old->stores |= d->stores;
+	if (old->at.clock == DUMP_CLOCK_RIGHT && d->at.clock != DUMP_CLOCK_RIGHT)
+		old->at = d->at;
+}
+
+static int join_one(struct listing *l, struct err *err)
+{
+	const struct listed *d = (const struct listed *)(const void *)l->one.data;
+	size_t count = l->one.len / sizeof *d, before = l->all.len / sizeof *d, i, k;
+
+	for (i = 0; i < count; i++) {
+		struct listed *all = (struct listed *)(void *)l->all.data;
+
+		for (k = 0; k < before && memcmp(all[k].id, d[i].id, sizeof d->id) != 0; k++)
+			continue;
+		if (k < before)
+			join(&all[k], &d[i]);
+		else if (buf_add(&l->all, &d[i], sizeof *d, err) != 0)
+			return -1;
+	}
+	return 0;
+}
+
+static int by_order(const void *a, const void *b)
 {
 	const struct listed *x = a, *y = b;
 
-	if (x->committed != y->committed)
-		return (x->committed > y->committed) - (x->committed < y->committed);
-	return (x->seq > y->seq) - (x->seq < y->seq);
+	return dump_order_compare(&x->at, &y->at);
+}
+
+/* The dumps of one more store. */
+static int list_store(
+	struct listing *l, const struct dump_source *s, size_t number, struct err *err)
+{
+	buf_clear(&l->one);
+	l->store = s->bits[number];
+	if (store_dumps(s->stores[number], &(struct store_filter){0}, add_listed, l, err) != 0 ||
+		order_one(l, err) != 0)
+		return -1;
+	return join_one(l, err);
 }
 
 int dump_source_dumps(struct dump_source *s, dump_each_dump *each, void *ctx, struct err *err)
@@ -152,22 +212,22 @@ int dump_source_dumps(struct dump_source *s, dump_each_dump *each, void *ctx, st
 	int got = 0;
 
 	buf_init(&l.all, SIZE_MAX);
+	buf_init(&l.one, SIZE_MAX);
 	buf_init(&l.records, SIZE_MAX);
-	for (i = 0; i < s->count && got == 0; i++) {
-		l.before = 0;
-		l.store = s->bits[i];
-		got = store_dumps(s->stores[i], &(struct store_filter){0}, add_listed, &l, err);
-	}
+	for (i = 0; i < s->count && got == 0; i++)
+		got = list_store(&l, s, i, err);
 	d = (struct listed *)(void *)l.all.data;
 	if (l.all.len > 0)
-		qsort(d, l.all.len / sizeof *d, sizeof *d, by_time);
+		qsort(d, l.all.len / sizeof *d, sizeof *d, by_order);
 	for (i = 0; i < l.all.len / sizeof *d && got == 0; i++) {
+		const struct dump_listed listed = {d[i].stores, d[i].at.clock, d[i].at.when};
 		struct store_entry e = {
 			.record = l.records.data + d[i].record,
 			.record_len = d[i].record_len,
-			.committed = d[i].committed,
+			.committed = d[i].at.time,
 			.lock = d[i].lock,
-			.seq = d[i].seq,
+			.seq = d[i].at.seq,
+			.copied = d[i].at.copied,
 			.receipt = d[i].receipt,
 			.damaged = d[i].damaged,
 		};
@@ -179,9 +239,10 @@ int dump_source_dumps(struct dump_source *s, dump_each_dump *each, void *ctx, st
 			got = store_dump_get(&e.dump, e.record, e.record_len, err);
 		}
 		if (got == 0)
-			got = each(ctx, &e, d[i].stores, err);
+			got = each(ctx, &e, &listed, err);
 	}
 	buf_fini(&l.all);
+	buf_fini(&l.one);
 	buf_fini(&l.records);
 	return got < 0 ? -1 : 0;
 }
@@ -204,6 +265,7 @@ struct wish {
 	size_t other_count;
 	size_t found, unreadable; /* unreadable: since the last that was found */
 	uint8_t *to;              /* the id of what was found */
+	bool ahead;               /* it is dated in the future */
 	bool damaged;             /* its record can't be read */
 };
 
@@ -288,7 +350,8 @@ static bool same_text(const char *text, const char *bytes, size_t len)
 	return strlen(text) == len && memcmp(text, bytes, len) == 0;
 }
 
-static bool wanted(const struct wish *w, const struct store_entry *e)
+static bool wanted(
+	const struct wish *w, const struct store_entry *e, const struct dump_listed *listed)
 {
 	size_t whole = w->digits / 2;
 
@@ -297,7 +360,7 @@ static bool wanted(const struct wish *w, const struct store_entry *e)
 	if (w->digits > 0)
 		return memcmp(w->id, e->dump.id, whole) == 0 &&
 		       (w->digits % 2 == 0 || (e->dump.id[whole] & 0xf0) == w->id[whole]);
-	return e->committed <= w->until && same_text(w->agent, e->dump.agent, e->dump.agent_len) &&
+	return listed->when <= w->until && same_text(w->agent, e->dump.agent, e->dump.agent_len) &&
 	       (w->any_name || same_text(w->name, e->dump.name, e->dump.name_len));
 }
 
@@ -342,19 +405,28 @@ static int none_of(const struct wish *w, const char *text, struct err *err)
 	return -1;
 }
 
-static int consider(void *ctx, const struct store_entry *e, uint32_t stores, struct err *err)
+/* The last that was met is the one, but none that is dated in the future pushes out another. */
+static int consider(
+	void *ctx, const struct store_entry *e, const struct dump_listed *listed, struct err *err)
 {
 	struct wish *w = ctx;
+	bool ahead = listed->clock == DUMP_CLOCK_AHEAD && w->digits == 0;
 
-	(void)stores;
-
-	if (!wanted(w, e)) {
-		if (w->any_host && w->digits == 0 && !e->damaged && e->committed <= w->until &&
+	if (!wanted(w, e, listed)) {
+		if (w->any_host && w->digits == 0 && !e->damaged && listed->when <= w->until &&
 			(w->any_name || same_text(w->name, e->dump.name, e->dump.name_len)))
 			note_other(w, &e->dump);
-		w->unreadable += e->damaged && w->digits == 0 && e->committed <= w->until;
+		w->unreadable += e->damaged && w->digits == 0 && listed->when <= w->until;
 		return 0;
 	}
+	if (ahead && w->found > 0 && !w->ahead) {
+		w->source->has_passed = true;
+		memcpy(w->source->passed, e->dump.id, STORE_DUMP_ID);
+		return 0;
+	}
+	w->source->has_passed = false;
+	w->source->holders = listed->stores;
+	w->ahead = ahead;
 	w->found++;
 	w->unreadable = 0;
 	w->damaged = e->damaged;
@@ -368,6 +440,7 @@ int dump_source_find(struct dump_source *s, const char *text, const char *host,
 {
 	struct wish w = {.source = s, .to = id};
 
+	s->has_passed = false;
 	if (parse_wish(text, host, &w, err) != 0 || dump_source_dumps(s, consider, &w, err) != 0)
 		return -1;
 	if (w.unreadable > 0)
@@ -385,6 +458,11 @@ int dump_source_find(struct dump_source *s, const char *text, const char *host,
 		return err_set(
 			err, ERR_USAGE, "%s: could be %zu dumps: give more digits", text, w.found);
 	return w.damaged;
+}
+
+const uint8_t *dump_source_passed(const struct dump_source *s)
+{
+	return s->has_passed ? s->passed : NULL;
 }
 
 int dump_source_choose(struct dump_source *s, const char *text, const char *host, struct err *err)
@@ -491,6 +569,42 @@ void dump_taker_free(struct dump_taker *t)
 	free(t);
 }
 
+static size_t place_of(const struct dump_source *s, size_t i)
+{
+	return (size_t)__builtin_ctz(s->bits[i]);
+}
+
+/* The store `from` had what those before it that have the dump had not. What can't be noted for
+ * want of memory is read all the same. */
+static void note_healed(struct dump_source *s, size_t from, const uint8_t *id)
+{
+	struct dump_healed h = {.from = place_of(s, from)};
+	const struct dump_healed *old;
+	size_t i, k, count;
+
+	memcpy(h.id, id, sizeof h.id);
+	pthread_mutex_lock(&s->lock);
+	for (i = 0; i < from; i++) {
+		if ((s->holders & s->bits[i]) == 0)
+			continue;
+		h.store = place_of(s, i);
+		old = (const struct dump_healed *)(const void *)s->healed.data;
+		count = s->healed.len / sizeof h;
+		for (k = 0; k < count; k++)
+			if (old[k].store == h.store && memcmp(old[k].id, id, STORE_ID_LEN) == 0)
+				break;
+		if (k == count)
+			buf_add(&s->healed, &h, sizeof h, NULL);
+	}
+	pthread_mutex_unlock(&s->lock);
+}
+
+const struct dump_healed *dump_source_healed(const struct dump_source *s, size_t *count)
+{
+	*count = s->healed.len / sizeof(struct dump_healed);
+	return (const struct dump_healed *)(const void *)s->healed.data;
+}
+
 int dump_taker_chunk(struct dump_taker *t, const uint8_t *id, struct buf *out, struct err *err)
 {
 	struct dump_source *s = t->source;
@@ -503,8 +617,11 @@ int dump_taker_chunk(struct dump_taker *t, const uint8_t *id, struct buf *out, s
 		if (got == 0)
 			got = dump_opener_open(
 				t->opener, id, t->record.data, t->record.len, out, &why);
-		if (got == 0)
+		if (got == 0) {
+			if (i > 0)
+				note_healed(s, i, id);
 			return 0;
+		}
 		if (got == 1)
 			err_set(&why, ERR_DAMAGE, "it is not in the store");
 	}

@@ -13,6 +13,7 @@
 #include <stdint.h>
 
 #include "cmd/dump/crypt.h"
+#include "cmd/dump/order.h"
 #include "cmd/store/store.h"
 
 struct dump_source;
@@ -34,19 +35,31 @@ void dump_source_free(struct dump_source *source);
 	"name by -s another store that has the dump, or mend this one (fdump store scrub, then "   \
 	"replicate)"
 
-/* Calls `each` for the dumps of all stores, each once, in the order of commit times. As
- * store_dumps; one whose record no store can read stands behind the one that was committed
- * before it. stores: which have it, bit n for the n-th path. */
-typedef int dump_each_dump(
-	void *ctx, const struct store_entry *entry, uint32_t stores, struct err *err);
+/* A dump among those of all stores. */
+struct dump_listed {
+	uint32_t stores;       /* which have it, bit n for the n-th path */
+	enum dump_clock clock; /* whether its time is believed */
+	int64_t when;          /* cmd/dump/order.h */
+};
+
+/* Calls `each` for the dumps of all stores, each once, in the order in which they were made
+ * (cmd/dump/order.h). As store_dumps; one whose record no store can read stands behind the one that
+ * was committed before it. */
+typedef int dump_each_dump(void *ctx, const struct store_entry *entry,
+	const struct dump_listed *listed, struct err *err);
 int dump_source_dumps(struct dump_source *source, dump_each_dump *each, void *ctx, struct err *err);
 
 /* Finds a dump's id: an id or at least 4 digits of one, "latest" (of this host),
- * or [AGENT/]NAME@latest or @TIME: the last one at that time, in ISO 8601. host: this host's
+ * or [AGENT/]NAME@latest or @TIME: the last one at that time, in ISO 8601. One that is dated in the
+ * future is the last only if there is no other: dump_source_passed. host: this host's
  * name. Returns 0; 1: the same, by digits, but its record can't be read; -1 with err set:
  * ERR_NOTFOUND, ERR_USAGE (more than one), ERR_DAMAGE (which is the last can't be told). */
 int dump_source_find(struct dump_source *source, const char *text, const char *host,
 	uint8_t id[STORE_DUMP_ID], struct err *err);
+
+/* The one dated in the future that dump_source_find passed over last, for it would have been the
+ * last; NULL: none. STORE_DUMP_ID bytes, good until the next call. */
+const uint8_t *dump_source_passed(const struct dump_source *source);
 
 /* Chooses the dump that dump_source_find finds. Returns 0, or -1 with err set: ERR_DAMAGE (its
  * record can't be read), as dump_source_find. */
@@ -62,6 +75,16 @@ int dump_source_unlock(struct dump_source *source, struct err *err);
 
 struct dump_taker *dump_taker_new(struct dump_source *source, struct err *err);
 void dump_taker_free(struct dump_taker *taker);
+
+/* A chunk that a store which has the dump could not give, and another could. */
+struct dump_healed {
+	size_t store, from; /* places among the stores */
+	uint8_t id[STORE_ID_LEN];
+};
+/* Those that were met so far, DUMP_HEALED_MAX at most; each once for a store. Borrowed; no taker
+ * may be at work. */
+#define DUMP_HEALED_MAX 65536
+const struct dump_healed *dump_source_healed(const struct dump_source *source, size_t *count);
 
 /* A chunk's content into `out`. Returns 0, or -1 with err set: no store has it
  * whole. What is in it is not held against its id. */

@@ -29,7 +29,7 @@ static void put_time(struct cbor_out *out, const char *key, struct store_time ti
 
 static void put_map(struct cbor_out *out, const struct store_dump *d)
 {
-	cbor_put_map(out, 13u + d->sealed + (d->lock != 0));
+	cbor_put_map(out, 13u + d->sealed + (d->lock != 0) + (d->fewer_than != 0));
 	cbor_put_text(out, "F");
 	cbor_put_uint(out, VERSION);
 	put_bytes(out, "I", d->id, STORE_DUMP_ID);
@@ -65,6 +65,10 @@ static void put_map(struct cbor_out *out, const struct store_dump *d)
 	if (d->lock != 0) {
 		cbor_put_text(out, "l");
 		cbor_put_int(out, d->lock);
+	}
+	if (d->fewer_than != 0) {
+		cbor_put_text(out, "u");
+		cbor_put_uint(out, d->fewer_than);
 	}
 }
 
@@ -217,10 +221,11 @@ enum {
 	LISTS,
 	WRAPS,
 	LOCK,
+	FEWER,
 	KEYS
 };
 static const char *const keys[KEYS] = {
-	"F", "I", "A", "N", "D", "t", "e", "b", "p", "s", "M", "C", "L", "W", "l"};
+	"F", "I", "A", "N", "D", "t", "e", "b", "p", "s", "M", "C", "L", "W", "l", "u"};
 
 static bool get_value(struct cbor_in *in, int key, struct store_dump *d, uint64_t *version)
 {
@@ -258,6 +263,8 @@ static bool get_value(struct cbor_in *in, int key, struct store_dump *d, uint64_
 		return get_wraps(in, d);
 	case LOCK:
 		return get_int(in, &d->lock);
+	case FEWER:
+		return get_uint(in, UINT64_MAX, &d->fewer_than);
 	default: /* a key that is not known here, and may be ignored */
 		return cbor_skip(in, SKIP_DEPTH) == CBOR_OK;
 	}

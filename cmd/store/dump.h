@@ -67,6 +67,8 @@ struct store_dump {
 	uint64_t chunks;                        /* "C": chunks in the list */
 	const uint8_t *lists; /* "L": ids of the list's pieces, STORE_ID_LEN bytes each */
 	size_t list_count;
+	/* "u": it has far fewer entries than so many, which the one before had; 0: it has not. */
+	uint64_t fewer_than;
 	int64_t lock; /* "l": not to be deleted before; seconds since 1970; 0: none */
 };
 

@@ -90,12 +90,16 @@ void engine_note_reads(struct engine *store);
 int engine_ahead(struct engine *store, const uint8_t *domain, const uint8_t *ids, size_t count,
 	struct buf *lacks, struct err *err);
 
+/* As store_doubt. */
+int engine_doubt(struct engine *store, const uint8_t *domain, const uint8_t *ids, size_t count,
+	size_t *marked, struct err *err);
+
 /* Makes a dump visible, if all chunks of its list, and the list's pieces, are there. Durable when
  * it returns 0; the receipt is set. The same record again gives the same receipt. time: of the
- * commit in another store, which is then its time here too; STORE_NOW, or one in the future, is
- * now. Returns 1 if chunks are missing: their ids are appended to `missing` (STORE_ID_LEN bytes
- * each, at most STORE_MISSING_MAX); -1 with err set: ERR_EXISTS (the id is taken by another record,
- * or was deleted), ERR_FORMAT, ERR_NOSPACE. */
+ * commit in another store, which is then its time here too, or STORE_NOW. Returns 1 if chunks are
+ * missing: their ids are appended to `missing` (STORE_ID_LEN bytes each, at most
+ * STORE_MISSING_MAX); -1 with err set: ERR_EXISTS (the id is taken by another record, or was
+ * deleted), ERR_FORMAT, ERR_NOSPACE. */
 int engine_commit(struct engine *store, const uint8_t *record, size_t len, int64_t time,
 	struct store_receipt *receipt, struct buf *missing, struct err *err);
 

@@ -21,6 +21,11 @@ struct db *store_index_open(const char *path, bool write, struct err *err)
 	return db_open(path, tables, STORE_TABLES, MAP, write, err);
 }
 
+struct db *store_index_copy(const char *path, struct err *err)
+{
+	return db_open_copy(path, tables, STORE_TABLES, MAP, err);
+}
+
 static uint32_t check(enum store_table table, struct db_bytes key, const uint8_t *row, size_t len)
 {
 	uint8_t all[1 + KEY_MAX + 4 * COLS_MAX];

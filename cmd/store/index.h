@@ -19,8 +19,9 @@
 
 struct err;
 
-/* Bytes before the record in a DUMP block: commit time 8, signature 64. */
-#define STORE_DUMP_HEAD 72
+/* Bytes before the record in a DUMP block: commit time 8, signature 64, whether it was copied from
+ * another store 1. */
+#define STORE_DUMP_HEAD 73
 
 #define STORE_INDEX_KEY 24 /* bytes of a chunk's key: domain's number, 20 of its id */
 
@@ -77,6 +78,8 @@ struct store_meta {
 };
 
 struct db *store_index_open(const char *path, bool write, struct err *err);
+/* db_open_copy. */
+struct db *store_index_copy(const char *path, struct err *err);
 
 void store_chunk_key(uint32_t domain, const uint8_t *id, uint8_t key[STORE_INDEX_KEY]);
 

@@ -172,6 +172,12 @@ static int local_lock(struct store *s, const uint8_t *dump, int64_t until, struc
 	return engine_lock(((struct local *)s)->engine, dump, until, err);
 }
 
+static int local_doubt(struct store *s, const uint8_t *domain, const uint8_t *ids, size_t count,
+	size_t *marked, struct err *err)
+{
+	return engine_doubt(((struct local *)s)->engine, domain, ids, count, marked, err);
+}
+
 static int local_check(struct store *s, enum store_check what, store_problem *problem, void *ctx,
 	struct store_checked *result, struct err *err)
 {
@@ -206,6 +212,7 @@ static const struct store_kind local_kind = {
 	.get = local_get,
 	.delete = local_delete,
 	.lock = local_lock,
+	.doubt = local_doubt,
 	.check = local_check,
 };
 

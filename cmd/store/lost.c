@@ -171,3 +171,54 @@ int engine_check_lists(
 	pthread_mutex_unlock(&s->writer);
 	return ret;
 }
+
+/* --- what a reader met ----------------------------------------------------- */
+
+/* Marks one chunk. Returns 0, or -1. */
+static int mark(
+	struct engine *s, uint32_t domain, const uint8_t *id, size_t *marked, struct err *err)
+{
+	uint8_t key[STORE_INDEX_KEY];
+	struct store_chunk_row row;
+	struct db_txn *txn;
+	int got;
+
+	store_chunk_key(domain, id, key);
+	if (db_begin(s->db, true, &txn, err) != 0)
+		return -1;
+	got = store_chunk_get(txn, key, &row, err);
+	if (got == 0 && !row.damaged) {
+		row.damaged = true;
+		got = store_chunk_put(txn, key, &row, err);
+		++*marked;
+	}
+	if (got >= 0)
+		return engine_commit_index(s, txn, err);
+	db_abort(txn);
+	return -1;
+}
+
+int engine_doubt(struct engine *s, const uint8_t *domain, const uint8_t *ids, size_t count,
+	size_t *marked, struct err *err)
+{
+	struct buf record;
+	uint32_t number;
+	size_t i;
+	int ret;
+
+	*marked = 0;
+	buf_init(&record, STORE_DOMAIN_LEN + STORE_RECORD_MAX);
+	pthread_mutex_lock(&s->writer);
+	ret = engine_domain_number(s, domain, &number, err);
+	for (i = 0; i < count && ret == 0; i++) {
+		const uint8_t *id = ids + i * STORE_ID_LEN;
+		struct err why = {0};
+
+		if (engine_get(s, domain, id, &record, &why) < 0 &&
+			(why.code == ERR_DAMAGE || why.code == ERR_FORMAT))
+			ret = mark(s, number, id, marked, err);
+	}
+	pthread_mutex_unlock(&s->writer);
+	buf_fini(&record);
+	return ret < 0 ? -1 : 0;
+}

@@ -370,10 +370,33 @@ int engine_wait_readers(struct engine *s, struct err *err)
 	return 0;
 }
 
+/* The index, for who may read the store and not write to it: a copy, made while nobody writes. */
+static struct db *copy_index(struct engine *s, const char *path, struct err *err)
+{
+	struct db *db;
+	int got = s->lock_fd >= 0 ? take_lock(s->lock_fd, F_RDLCK, 0, &s->wait, s->path) : 0;
+
+	if (got < 0) {
+		err_errno(err, errno, "lock");
+		return NULL;
+	}
+	if (got > 0) {
+		err_set(err, ERR_BUSY,
+			"somebody writes to it: who may not write to it himself can't begin to "
+			"read meanwhile (try again later)");
+		return NULL;
+	}
+	db = store_index_copy(path, err);
+	if (s->lock_fd >= 0)
+		unlock(s->lock_fd, 0);
+	return db;
+}
+
 /* Its files are of one folder: a rebuild does not put another one in its place meanwhile. */
 static int open_index(struct engine *s, struct err *err)
 {
 	char *path = join(s->path, "index", err);
+	struct err why = {0};
 	struct db_txn *txn;
 	int got;
 
@@ -381,7 +404,11 @@ static int open_index(struct engine *s, struct err *err)
 		return -1;
 	if (s->mode == ENGINE_READ && s->lock_fd >= 0)
 		take_lock(s->lock_fd, F_RDLCK, 3, &moments, s->path);
-	s->db = store_index_open(path, s->mode != ENGINE_READ, err);
+	s->db = store_index_open(path, s->mode != ENGINE_READ, &why);
+	if (s->db == NULL && s->mode == ENGINE_READ && why.code == ERR_DENIED)
+		s->db = copy_index(s, path, err);
+	else if (s->db == NULL)
+		*err = why;
 	if (s->mode == ENGINE_READ && s->lock_fd >= 0)
 		unlock(s->lock_fd, 3);
 	free(path);

@@ -456,6 +456,7 @@ static int read_dump(struct engine *s, const struct found *f, struct buf *payloa
 	hash_sha256(e->record, e->record_len, e->receipt.record);
 	e->lock = e->dump.lock > f->lock ? e->dump.lock : f->lock;
 	e->seq = f->row.seq;
+	e->copied = payload->data[STORE_DUMP_HEAD - 1] != 0;
 	e->damaged = f->row.damaged;
 	return 0;
 }

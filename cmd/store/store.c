@@ -224,6 +224,17 @@ int store_lock(struct store *s, const uint8_t *dump, int64_t until, struct err *
 	return s->kind->lock(s, dump, until, err);
 }
 
+int store_doubt(struct store *s, const uint8_t *domain, const uint8_t *ids, size_t count,
+	size_t *marked, struct err *err)
+{
+	assert(s->open && s->mode == STORE_WRITE);
+	*marked = 0;
+	if (s->kind->doubt == NULL)
+		return err_set(
+			err, ERR_UNSUPPORTED, "%s: looks after its chunks by itself", s->name);
+	return s->kind->doubt(s, domain, ids, count, marked, err);
+}
+
 int store_check(struct store *s, enum store_check what, store_problem *problem, void *ctx,
 	struct store_checked *result, struct err *err)
 {

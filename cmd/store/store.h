@@ -125,7 +125,7 @@ int store_settle(struct store *store, uint64_t *stored, struct err *err);
 enum store_committed { STORE_COMMITTED = 0, STORE_MISSING = 1, STORE_PENDING = 2 };
 /* Makes a dump visible, if all chunks of its list, and the list's pieces, are there: begins it
  * behind all that was put. The record must stay until store_commit_wait has answered. time: of the
- * commit, as another store's receipt has it, or STORE_NOW; one in the future is now. Idempotent:
+ * commit, as another store's receipt has it, also one in the future, or STORE_NOW. Idempotent:
  * the same record again gives the same receipt. */
 #define STORE_NOW INT64_MAX
 int store_commit_start(
@@ -149,7 +149,8 @@ struct store_entry {
 	size_t record_len;
 	int64_t committed; /* seconds since 1970: the clock of the store that had it first */
 	int64_t lock;      /* the later of the record's and what LOCK blocks say; 0: none */
-	uint64_t seq;      /* order of commits */
+	uint64_t seq;      /* order of commits in this store */
+	bool copied;       /* from another store: seq says nothing of when it was made */
 	struct store_receipt receipt;
 	bool damaged; /* chunks of it are missing, or its record can't be read */
 };
@@ -188,6 +189,12 @@ int store_get(struct store *store, const uint8_t *domain, const uint8_t *id, str
 int store_delete(struct store *store, const uint8_t *dump, struct err *err);
 /* Sets a dump's lock date later; never earlier. Returns 0; 1: there is none. */
 int store_lock(struct store *store, const uint8_t *dump, int64_t until, struct err *err);
+
+/* Looks at chunks that a reader found damaged (count ids); those that are so are marked: then they
+ * count as not there, and are taken when they are put again. The store is open to write. *marked:
+ * how many. -1: ERR_UNSUPPORTED: a service looks after its store by itself. */
+int store_doubt(struct store *store, const uint8_t *domain, const uint8_t *ids, size_t count,
+	size_t *marked, struct err *err);
 
 /* What a check met, in words. dump: the one that is concerned, of which the id is known, and the
  * rest if its record is not NULL; NULL: none is. All is borrowed. */

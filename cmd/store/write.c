@@ -428,12 +428,13 @@ static int commit_in(struct engine *s, struct db_txn *txn, const struct store_du
 	if (got != 0)
 		return got;
 	if (store_receipt_make(receipt, s->uid, s->secret, dump, record, len,
-		    time < now ? time : now, err) != 0)
+		    time != STORE_NOW ? time : now, err) != 0)
 		return -1;
 	row.seq = s->meta.seq;
 	row.committed = receipt->time;
 	le_put64(to, (uint64_t)receipt->time);
 	memcpy(to + 8, receipt->signature, sizeof receipt->signature);
+	to[STORE_DUMP_HEAD - 1] = time != STORE_NOW;
 	memcpy(to + STORE_DUMP_HEAD, record, len);
 	if (engine_append(s, STORE_BLOCK_DUMP, STORE_DUMP_HEAD + len, &row.place, err) != 0)
 		return -1;

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "cmd/agent/state.h"
+#include "cmd/ui/heal.h"
 #include "cmd/ui/json.h"
 #include "cmd/ui/report.h"
 #include "cmd/ui/show.h"
@@ -63,6 +64,29 @@ static struct dump_keys *load_keys(struct ui_options *o, struct err *err)
 	return dump_keys_new(u->keys, u->count, err);
 }
 
+/* What else could have been meant, and what may be missing. */
+static void tell_choice(const struct ui_dump *d, const char *dump)
+{
+	const uint8_t *passed = dump_source_passed(d->source);
+	const struct store_dump *chosen = dump_source_dump(d->source);
+	char id[2 * STORE_DUMP_ID + 1];
+
+	if (passed != NULL) {
+		esc_hex(id, passed, STORE_DUMP_ID);
+		ui_say(d->o->command,
+			"note: dump %.12s is dated in the future: it is not taken for %s (give its "
+			"id to have it)",
+			id, dump);
+	}
+	if (chosen->fewer_than == 0)
+		return;
+	esc_hex(id, chosen->id, STORE_DUMP_ID);
+	ui_say(d->o->command,
+		"note: dump %.12s has %llu entries, the one before had %llu: fdump dumps lists "
+		"others",
+		id, (unsigned long long)chosen->entries, (unsigned long long)chosen->fewer_than);
+}
+
 static int choose(struct ui_dump *d, const char *dump, struct err *err)
 {
 	char agent[NAME_LEN_MAX + 1];
@@ -70,6 +94,7 @@ static int choose(struct ui_dump *d, const char *dump, struct err *err)
 	if (agent_state_name(d->o->agent, agent, err) != 0 ||
 		dump_source_choose(d->source, dump, agent, err) != 0)
 		return -1;
+	tell_choice(d, dump);
 	return dump_source_unlock(d->source, err);
 }
 
@@ -103,6 +128,11 @@ void ui_dump_close(struct ui_dump *d)
 	dump_replay_free(d->replay);
 	if (d->adopts)
 		pack_heirs_fini(&d->heirs);
+	if (d->source != NULL && d->o != NULL) {
+		if (!d->told_healed)
+			ui_heal_tell(d->o, d->source);
+		ui_heal_mend(d->o, &d->stores, d->source);
+	}
 	dump_source_free(d->source);
 	ui_stores_free(&d->stores);
 	dump_keys_free(d->keys);
@@ -151,8 +181,11 @@ int ui_dump_feed(struct ui_dump *d, struct pack_read_options *reading, struct er
 	return 0;
 }
 
-int ui_dump_gaps(const struct ui_dump *d, struct err *err)
+int ui_dump_gaps(struct ui_dump *d, struct err *err)
 {
+	if (d->source != NULL)
+		ui_heal_tell(d->o, d->source);
+	d->told_healed = true;
 	if (d->replay == NULL || !dump_replay_gaps(d->replay))
 		return 0;
 	return err_set(err, ERR_DAMAGE, "chunks are lost: " DUMP_SOURCE_ADVICE);

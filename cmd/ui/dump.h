@@ -30,6 +30,7 @@ struct ui_dump {
 	struct dump_replay *replay;
 	struct pack_heirs heirs;
 	bool adopts;      /* there are heirs */
+	bool told_healed; /* of chunks that another store had */
 	uint32_t behind;  /* stores that can't be read, bit n for the n-th; each was told */
 	uint64_t content; /* after ui_dump_adopt: bytes of all that is selected */
 };
@@ -53,8 +54,8 @@ int ui_dump_feed(struct ui_dump *d, struct pack_read_options *reading, struct er
  * content. Sets .content. Returns 0, or -1 with err set. */
 int ui_dump_adopt(struct ui_dump *d, struct err *err);
 /* After reading: 0, or -1 with err set, to what can be done, if chunks were lost; of which entries,
- * the reading has told. */
-int ui_dump_gaps(const struct ui_dump *d, struct err *err);
+ * the reading has told. Tells of chunks that another store had; _close mends them. */
+int ui_dump_gaps(struct ui_dump *d, struct err *err);
 
 /* A dump for people: "b7be4344ca95 (web/backup, 2026-11-24 06:00:01)", the time of the commit; if
  * its record is NULL the digits alone. */

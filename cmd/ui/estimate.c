@@ -36,6 +36,12 @@ static bool excluded(void *ctx, const char *path, size_t len, bool is_dir)
 	return e.scan->excluded(e.scan->ctx, path, len, is_dir);
 }
 
+static bool enters(void *ctx, const char *path, size_t len)
+{
+	(void)ctx;
+	return e.scan->enters(e.scan->ctx, path, len);
+}
+
 /* Whoever reads it will say so. */
 static void problem(void *ctx, const char *path, size_t len, const char *what, int errnum)
 {
@@ -66,6 +72,8 @@ static void *run(void *unused)
 	(void)unused;
 	options.next_root = next_root;
 	options.excluded = options.excluded != NULL ? excluded : NULL;
+	options.enters = options.enters != NULL ? enters : NULL;
+	options.border = NULL;
 	options.problem = problem;
 	options.problem_ctx = options.ctx;
 	options.ctx = NULL;

@@ -192,6 +192,7 @@ static int take(struct ui_options *o, int c)
 		return ui_options_lock_wait(o->command, optarg, &o->verbose, &o->access);
 	case 'h':
 	case OPT_HELP:
+		ui_pipe_ends(UI_OK);
 		fputs(o->help, stdout);
 		return UI_OK;
 	default:
@@ -227,6 +228,26 @@ int ui_options_wrong(const char *command, int c, char **argv)
 	return ui_usage(command, "unrecognized option '%s'", word);
 }
 
+/* The value of an option, if it has one. Returns -1 to go on, else the exit status. */
+static int check_value(const char *command, const struct option *option)
+{
+	static const char *const paths[] = {"file", "directory", "files-from", "exclude-from",
+		"store", "state", "to", "key", "passphrase-file", "hooks"};
+	size_t i;
+
+	if (option->has_arg != required_argument || *optarg != 0)
+		return -1;
+	for (i = 0; i < sizeof paths / sizeof *paths; i++)
+		if (strcmp(option->name, paths[i]) == 0)
+			return ui_usage(command, "--%s '': empty path", option->name);
+	return ui_usage(command, "--%s '': empty value", option->name);
+}
+
+int ui_options_path(const char *command, const char *path)
+{
+	return *path != 0 ? -1 : ui_usage(command, "'': empty path");
+}
+
 int ui_options_once(const char *command, uint64_t *seen, const struct option *options, int c)
 {
 	size_t i = 0;
@@ -235,6 +256,8 @@ int ui_options_once(const char *command, uint64_t *seen, const struct option *op
 		i++;
 	if (options[i].name == NULL || options[i].has_arg != required_argument)
 		return -1;
+	if (*optarg == 0)
+		return check_value(command, &options[i]);
 	if (*seen >> i & 1)
 		return ui_usage(command, "--%s can be given once%s", options[i].name,
 			c == 'C' ? ": all PATHs are in it" : "");
@@ -269,6 +292,15 @@ static int find_net(struct ui_options *o)
 	return -1;
 }
 
+static int check_repeated(const struct ui_options *o, const struct option *options, int c)
+{
+	size_t i = 0;
+
+	while (options[i].val != c)
+		i++;
+	return check_value(o->command, &options[i]);
+}
+
 int ui_options_parse(struct ui_options *o, int argc, char **argv)
 {
 	struct option longs[TABLE + OWN_MAX + 1] = {0};
@@ -291,7 +323,9 @@ int ui_options_parse(struct ui_options *o, int argc, char **argv)
 	while (status < 0 && (c = getopt_long(argc, argv, shorts, longs, NULL)) != -1) {
 		if (c == '?' || c == ':')
 			return ui_options_wrong(o->command, c, argv);
-		if (!repeats(o, c) && (status = ui_options_once(o->command, &seen, longs, c)) >= 0)
+		status = repeats(o, c) ? check_repeated(o, longs, c)
+				       : ui_options_once(o->command, &seen, longs, c);
+		if (status >= 0)
 			break;
 		for (own = o->own; own != NULL && own->name != NULL && own->val != c; own++)
 			continue;

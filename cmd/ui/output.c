@@ -11,6 +11,7 @@
 
 #include "lib/err.h"
 #include "lib/fs.h"
+#include "pack/block.h"
 
 #define PIPE_SIZE (1 << 20)
 
@@ -76,11 +77,37 @@ static int temporary_name(struct ui_output *out, struct err *err)
 	return 0;
 }
 
+/* Whether what is there may be replaced. */
+static int check_old(const char *path, const struct stat *old, struct err *err)
+{
+	uint8_t head[PACK_BLOCK_HEADER];
+	struct pack_block block;
+	ssize_t got;
+	int fd;
+
+	if (old->st_size == 0)
+		return 0;
+	fd = open(path, O_RDONLY | O_NOCTTY | O_CLOEXEC);
+	if (fd < 0)
+		return err_errno(err, errno, "%s: exists, and is not replaced", path);
+	got = fs_read_full(fd, head, sizeof head, NULL);
+	close(fd);
+	if (got >= 4 && pack_block_begins(head) &&
+		(got < (ssize_t)sizeof head || pack_block_get(&block, head, NULL) != 0 ||
+			block.kind < PACK_VOLUME_KINDS))
+		return 0;
+	return err_set(err, ERR_EXISTS,
+		"%s: exists and is not an FDump pack; not replaced (remove it first)", path);
+}
+
 static int use_regular(
 	struct ui_output *out, const char *path, const struct stat *old, struct err *err)
 {
-	if (open_dir(out, path, err) != 0)
+	if ((old != NULL && check_old(path, old, err) != 0) || open_dir(out, path, err) != 0)
 		return -1;
+	out->replaces = old != NULL;
+	if (old != NULL)
+		out->old = *old;
 	out->regular = true;
 	out->fd = openat(out->dir, ".", O_TMPFILE | O_RDWR | O_CLOEXEC, 0666);
 	out->unnamed = out->fd >= 0;

@@ -1,11 +1,13 @@
 /*
- * Where a command writes a file: nothing stands under the name before all of
+ * Where a command writes a pack: nothing stands under the name before all of
  * it is there and on disk.
  *
  *   ui_output_open -> write to .fd -> ui_output_commit | ui_output_drop
  *
  * A new file has mode 0666 less the umask, one in place of another has its mode.
  * No path, or "-", is standard output, which must not be a terminal. An
+ * regular file that is there is replaced only if it is a pack, or empty: what was named by mistake
+ * stays. An
  * existing path that is no regular file (a device, a pipe) is written
  * through, never replaced. A link to a file stays, and one that leads nowhere
  * is refused.
@@ -26,6 +28,8 @@ struct ui_output {
 	char *name;      /* in dir */
 	char *temporary; /* in dir; NULL: unnamed */
 	struct stat st;  /* of fd */
+	bool replaces;   /* there is a file of this name */
+	struct stat old; /* of that */
 };
 
 /* Returns 0, or -1 with err set. */

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <sched.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -47,6 +48,20 @@ void ui_say(const char *command, const char *fmt, ...)
 	esc_line(line, sizeof line, text, strlen(text));
 	fprintf(stderr, "fdump%s%s: %s\n", command != NULL ? " " : "",
 		command != NULL ? command : "", line);
+}
+
+static volatile sig_atomic_t pipe_status;
+
+static void on_pipe(int sig)
+{
+	(void)sig;
+	_exit(pipe_status);
+}
+
+void ui_pipe_ends(int status)
+{
+	pipe_status = status;
+	signal(SIGPIPE, on_pipe);
 }
 
 int ui_fail(const char *command, const struct err *err)

@@ -36,6 +36,10 @@ int ui_fail(const char *command, const struct err *err);
  * returns UI_FAILED. */
 int ui_usage(const char *command, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
+/* For a command that lists: when who reads its output has enough (head(1)) it ends with this status
+ * and without a word. Not for one that changes anything, or holds more than locks. */
+void ui_pipe_ends(int status);
+
 /* With --json what was told last by the two above is also the last object of a command whose
  * exit status says that it failed: "type" error, "id" error.CODE (err_name), "what", "exit".
  * main.c sees to that: _wants_json, _json, the command, _end. A command whose objects do not

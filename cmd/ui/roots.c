@@ -2,9 +2,11 @@
 #include "cmd/ui/roots.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "cmd/dump/pipeline.h"
 #include "cmd/ui/select.h"
@@ -52,6 +54,8 @@ int ui_roots_add(struct ui_roots *r, const char *path, struct err *err)
 {
 	char **grown;
 
+	if (*path == 0)
+		return err_set(err, ERR_USAGE, "'': empty path");
 	if (goes_up(path))
 		return err_set(err, ERR_USAGE,
 			"%s: '..' in a PATH of a backup: give it from / on, or its folder by -C",
@@ -127,21 +131,67 @@ static bool holds(const char *a, const char *b)
 	return in;
 }
 
+static bool ends_in_slash(const char *path)
+{
+	return path[strlen(path) - 1] == '/';
+}
+
+/* Of two of one name the one with a slash stays: it is followed. */
+static void drop(struct ui_roots *r, char **kept, char *path)
+{
+	char *out = path;
+
+	if (by_name(kept, &path) == 0) {
+		if (ends_in_slash(path)) {
+			out = *kept;
+			*kept = path;
+		}
+		free(out);
+	} else {
+		r->within[r->within_count++] = path;
+	}
+}
+
 void ui_roots_order(struct ui_roots *r, bool nested)
 {
 	size_t i, kept = 0;
 
-	if (r->count > 0)
-		qsort(r->paths, r->count, sizeof *r->paths, by_name);
+	if (r->count == 0)
+		return;
+	qsort(r->paths, r->count, sizeof *r->paths, by_name);
+	r->within = calloc(r->count, sizeof *r->within);
+	nested = nested && r->within != NULL;
 	for (i = 0; i < r->count; i++)
 		if (kept == 0 || !(nested ? holds(r->paths[kept - 1], r->paths[i])
 					  : by_name(&r->paths[kept - 1], &r->paths[i]) == 0))
 			r->paths[kept++] = r->paths[i];
 		else
-			free(r->paths[i]);
+			drop(r, &r->paths[kept - 1], r->paths[i]);
 	r->count = kept;
-	if (r->paths != NULL)
-		r->paths[kept] = NULL;
+	r->paths[kept] = NULL;
+}
+
+bool ui_roots_within(const struct ui_roots *r, const char *name, size_t len)
+{
+	bool is = false;
+	size_t i, n = 0;
+
+	for (i = 0; i < r->within_count && !is; i++) {
+		char *other = name_of(r->within[i], &n);
+
+		is = other != NULL && n == len && memcmp(other, name, len) == 0;
+		free(other);
+	}
+	return is;
+}
+
+bool ui_roots_link(int base, const char *path)
+{
+	struct stat st;
+
+	return *path != 0 && !ends_in_slash(path) &&
+	       fstatat(base, path, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISLNK(st.st_mode) &&
+	       fstatat(base, path, &st, 0) == 0 && S_ISDIR(st.st_mode);
 }
 
 int ui_roots_of(struct ui_roots *r, const struct store_dump *dump, bool nested, struct err *err)
@@ -216,5 +266,8 @@ void ui_roots_fini(struct ui_roots *r)
 	for (i = 0; i < r->count; i++)
 		free(r->paths[i]);
 	free(r->paths);
+	for (i = 0; i < r->within_count; i++)
+		free(r->within[i]);
+	free(r->within);
 	buf_fini(&r->encoded);
 }

@@ -24,15 +24,26 @@ struct ui_roots {
 	 */
 	struct buf encoded;
 	size_t encoded_count;
+	/* After _order: those that are walked with others, owned. */
+	char **within;
+	size_t within_count;
 };
 
-/* Each returns 0, or -1 with err set: ERR_USAGE ("..", absolute beside relative ones), ERR_NOMEM,
- * the file's error. */
+/* Each returns 0, or -1 with err set: ERR_USAGE (an empty one, "..", absolute beside relative
+ * ones), ERR_NOMEM, the file's error. */
 int ui_roots_add(struct ui_roots *roots, const char *path, struct err *err);
 /* Lines of a file, '-': of standard input; null: ended by NUL. Empty ones are passed by. */
 int ui_roots_read(struct ui_roots *roots, const char *file, bool null, struct err *err);
 /* nested: what is in a path is walked with it; else only what is there twice is left out. */
 void ui_roots_order(struct ui_roots *roots, bool nested);
+
+/* Whether a name in the dump is that of a path which is walked with another one: what lies on a
+ * file system of its own there was asked for. */
+bool ui_roots_within(const struct ui_roots *roots, const char *name, size_t len);
+
+/* Whether a path is a symbolic link to a directory that is not followed. base: as in struct
+ * pack_scan_options. */
+bool ui_roots_link(int base, const char *path);
 
 /* Adds and orders what a dump's record has. As ui_roots_add. */
 int ui_roots_of(

@@ -1,4 +1,5 @@
-/* Paths in a sorted list; an entry looks for itself and those above it. */
+/* Paths in a sorted list; an entry looks for itself and those above it. Of a path that may be an
+ * escaped name both readings are in the list. */
 #include "cmd/ui/select.h"
 
 #include <errno.h>
@@ -12,11 +13,13 @@
 #include "lib/match.h"
 #include "pack/scan.h"
 
-int ui_select_path(struct ui_select *s, const char *path, struct err *err)
+static int add_path(struct ui_select *s, const char *path, bool twin, struct err *err)
 {
 	struct ui_selected *grown, *p;
 	bool cut;
 
+	if (*path == 0)
+		return err_set(err, ERR_USAGE, "'': empty path");
 	if (s->count == s->cap) {
 		size_t cap = s->cap ? s->cap * 2 : 16;
 
@@ -27,12 +30,46 @@ int ui_select_path(struct ui_select *s, const char *path, struct err *err)
 		s->cap = cap;
 	}
 	p = &s->paths[s->count];
-	*p = (struct ui_selected){.path = malloc(strlen(path) + 2)};
+	*p = (struct ui_selected){
+		.path = malloc(strlen(path) + 2), .number = s->named, .twin = twin};
 	if (p->path == NULL)
 		return err_set(err, ERR_NOMEM, "out of memory");
 	p->len = pack_scan_name(path, p->path, &cut);
 	s->count++;
 	return 0;
+}
+
+static int add_as_it_is(struct ui_select *s, const char *path, struct err *err)
+{
+	bool *grown;
+
+	if (s->named == s->met_cap) {
+		size_t cap = s->met_cap ? s->met_cap * 2 : 16;
+
+		grown = realloc(s->met, cap * sizeof *grown);
+		if (grown == NULL)
+			return err_set(err, ERR_NOMEM, "out of memory");
+		s->met = grown;
+		s->met_cap = cap;
+	}
+	if (add_path(s, path, false, err) != 0)
+		return -1;
+	s->met[s->named++] = false;
+	return 0;
+}
+
+int ui_select_path(struct ui_select *s, const char *path, struct err *err)
+{
+	char *name = malloc(strlen(path) + 1);
+	int ret;
+
+	if (name == NULL)
+		return err_set(err, ERR_NOMEM, "out of memory");
+	ret = esc_back(name, path) ? add_path(s, name, true, err) : 0;
+	if (ret == 0)
+		ret = add_as_it_is(s, path, err);
+	free(name);
+	return ret;
 }
 
 int ui_select_line(
@@ -67,7 +104,7 @@ int ui_select_paths_from(struct ui_select *s, const char *file, bool nul, struct
 	if (f == NULL)
 		return err_errno(err, errno, "%s", file);
 	while (got == 0 && (got = ui_select_line(f, file, nul, &line, &cap, err)) == 0)
-		got = ui_select_path(s, line, err);
+		got = nul ? add_as_it_is(s, line, err) : ui_select_path(s, line, err);
 	free(line);
 	if (f != stdin)
 		fclose(f);
@@ -100,8 +137,11 @@ static int compare(const char *a, size_t a_len, const char *b, size_t b_len)
 static int by_path(const void *a, const void *b)
 {
 	const struct ui_selected *x = a, *y = b;
+	int got = compare(x->path, x->len, y->path, y->len);
 
-	return compare(x->path, x->len, y->path, y->len);
+	if (got != 0 || x->twin != y->twin) /* a twin stays, for what it is one of */
+		return got != 0 ? got : (int)y->twin - (int)x->twin;
+	return (x->number > y->number) - (x->number < y->number);
 }
 
 void ui_select_ready(struct ui_select *s)
@@ -111,7 +151,8 @@ void ui_select_ready(struct ui_select *s)
 	if (s->count > 1)
 		qsort(s->paths, s->count, sizeof *s->paths, by_path);
 	for (i = 0; i < s->count; i++)
-		if (kept == 0 || by_path(&s->paths[kept - 1], &s->paths[i]) != 0)
+		if (kept == 0 || compare(s->paths[kept - 1].path, s->paths[kept - 1].len,
+					 s->paths[i].path, s->paths[i].len) != 0)
 			s->paths[kept++] = s->paths[i];
 		else
 			free(s->paths[i].path);
@@ -151,11 +192,11 @@ static bool named(struct ui_select *s, const char *path, size_t len)
 		if (hit == NULL)
 			continue;
 		any = true;
-		__atomic_store_n(&hit->met, true, __ATOMIC_RELAXED);
+		__atomic_store_n(&s->met[hit->number], true, __ATOMIC_RELAXED);
 	}
 	hit = find(s, ".", 1);
 	if (hit != NULL)
-		__atomic_store_n(&hit->met, true, __ATOMIC_RELAXED);
+		__atomic_store_n(&s->met[hit->number], true, __ATOMIC_RELAXED);
 	return any || hit != NULL;
 }
 
@@ -174,14 +215,53 @@ bool ui_select_any(const struct ui_select *s)
 	return s->any || (s->count == 0 && s->exclude == NULL);
 }
 
+#define SHOWN 3 /* patterns, of many */
+
+struct unmet {
+	FILE *to;
+	size_t count;
+};
+
+static void add_unmet(void *ctx, const char *text, size_t len)
+{
+	char shown[ESC_MAX(1024)];
+	struct unmet *u = ctx;
+
+	if (u->count++ >= SHOWN)
+		return;
+	esc_name(shown, sizeof shown, text, len);
+	fprintf(u->to, "%s'%s'", u->count > 1 ? ", " : "pattern matched nothing: ", shown);
+}
+
+char *ui_select_patterns_unmet(const struct ui_select *s)
+{
+	char *text = NULL;
+	size_t len = 0;
+	struct unmet u = {open_memstream(&text, &len), 0};
+
+	if (u.to == NULL)
+		return NULL;
+	match_unmet(s->exclude, add_unmet, &u);
+	if (u.count > SHOWN)
+		fprintf(u.to, " and %zu more", u.count - SHOWN);
+	if (fclose(u.to) == 0 && u.count > 0)
+		return text;
+	free(text);
+	return NULL;
+}
+
 size_t ui_select_unmet(const struct ui_select *s, const char *command, const char *in)
 {
 	char text[ESC_MAX(1024)];
+	char *patterns = ui_select_patterns_unmet(s);
 	struct err err;
 	size_t i, unmet = 0;
 
+	if (patterns != NULL)
+		ui_say(command, "note: %s", patterns);
+	free(patterns);
 	for (i = 0; i < s->count; i++) {
-		if (s->paths[i].met)
+		if (s->paths[i].twin || s->met[s->paths[i].number])
 			continue;
 		esc_name(text, sizeof text, s->paths[i].path, s->paths[i].len);
 		err_set(&err, ERR_NOTFOUND, "%s: not in the %s", text, in);
@@ -202,6 +282,7 @@ void ui_select_fini(struct ui_select *s)
 	for (i = 0; i < s->count; i++)
 		free(s->paths[i].path);
 	free(s->paths);
+	free(s->met);
 	match_free(s->exclude);
 	*s = (struct ui_select){0};
 }

@@ -22,17 +22,23 @@ struct match;
 struct ui_selected {
 	char *path;
 	size_t len;
-	bool met; /* something matched; written by any thread, only ever to true */
+	size_t number; /* in .met */
+	bool twin;     /* the other reading of a path: one of both is to be met */
 };
 
 struct ui_select {
 	struct ui_selected *paths; /* sorted after _ready */
 	size_t count, cap;
+	/* By number, of each path that was named: something matched. Written by any thread, only
+	 * ever to true. */
+	bool *met;
+	size_t named, met_cap;
 	struct match *exclude;
 	bool any; /* an entry was meant; as met */
 };
 
-/* Each returns 0, or -1 with err set. */
+/* Each returns 0, or -1 with err set; ERR_USAGE: an empty path. A path is meant as it is, and as
+ * the name that fdump prints so (lib/esc.h); of a list that is ended by NUL as it is only. */
 int ui_select_path(struct ui_select *select, const char *path, struct err *err);
 /* The next line of a list of paths that was opened from `file`, empty ones left out, into *line
  * (*cap: as getdelim). Returns 0; 1: at the end; -1 with err set: ERR_USAGE, a NUL in it, which
@@ -53,8 +59,13 @@ bool ui_select_test(struct ui_select *select, const uint8_t *path, size_t len, b
 bool ui_select_any(const struct ui_select *select);
 
 /* Says on standard error which paths matched nothing, or that the patterns exclude all; returns how
- * many that is. in: what they are not in: "pack", "dump". */
+ * many that is. Patterns that matched nothing are told too, and not counted. in: what they are not
+ * in: "pack", "dump". */
 size_t ui_select_unmet(const struct ui_select *select, const char *command, const char *in);
+
+/* The same as a note, of patterns that name one path and matched nothing: "pattern matched
+ * nothing: '/a/b', '/c' and 3 more"; the caller frees it. NULL: there are none. */
+char *ui_select_patterns_unmet(const struct ui_select *select);
 
 void ui_select_fini(struct ui_select *select);
 

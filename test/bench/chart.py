@@ -44,7 +44,7 @@ def measure(fdump, work, make, count):
     make(tree, count)
     time.sleep(4)
     subprocess.check_call([fdump, "store", "init", store], stdout=subprocess.DEVNULL)
-    back = [fdump, "backup", "-s", store, "--open", "--state", state, "-C", tree, "."]
+    back = [fdump, "backup", "-s", store, "--unencrypted", "--state", state, "-C", tree, "."]
     row = run(back) + run(back)
     for path in (tree, store, state):
         shutil.rmtree(path)

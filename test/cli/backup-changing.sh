@@ -15,7 +15,7 @@ back() {
 	echo other >t/other
 	status=0
 	(cd t && exec timeout 30 strace -f -qq -o ../trace -P f -P "$PWD/f" -e trace=read,pread64 \
-		-e "inject=read,pread64:delay_enter=500000:when=$1" "$FDUMP" backup -s ../store --open \
+		-e "inject=read,pread64:delay_enter=500000:when=$1" "$FDUMP" backup -s ../store --unencrypted \
 		--state ../state --threads 1 .) >result 2>err &
 	await 20 grep -qs "read(\|pread64(" trace
 	printf y | dd of=t/f conv=notrunc 2>/dev/null

@@ -20,7 +20,7 @@ touch -d '10 seconds ago' tree/one
 printf '#!/bin/sh\nexit 3\n' >hooks/bad
 chmod 755 hooks/bad
 for store in a b c; do "$FDUMP" store init $store; done
-back() { status_of backup --open --state state --hooks hooks "$@"; }
+back() { status_of backup --unencrypted --state state --hooks hooks "$@"; }
 back -s a -C tree . --json
 check "assert status == 0 and r['behind'] == r['hooks'] == r['warnings'] == [], r"
 

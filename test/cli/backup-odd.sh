@@ -7,7 +7,7 @@ trap 'rm -rf "$work"' EXIT
 cd "$work"
 fail() { echo "$*"; cat out err; exit 1; }
 status_of() { status=0; "$@" >out 2>err || status=$?; }
-back() { status_of "$FDUMP" backup -s "$work/one" --open --state "$work/state" "$@"; }
+back() { status_of "$FDUMP" backup -s "$work/one" --unencrypted --state "$work/state" "$@"; }
 mkdir tree tree/sub
 echo x >tree/sub/file
 "$FDUMP" store init one
@@ -42,12 +42,12 @@ cd ..
 "$FDUMP" store init tree/store
 for path in tree "$work/tree"; do
 	for store in tree/store tree/sub/../store; do
-		status_of "$FDUMP" backup -s $store --open --state state "$path"
+		status_of "$FDUMP" backup -s $store --unencrypted --state state "$path"
 		[ $status = 0 ] && grep -q 'is a store of this backup' err || fail "$path $store: status $status"
 		"$FDUMP" files -s $store latest >out
 		! grep -q store out && grep -q sub/file out || fail "$path: has the store"
 	done
 done
 # Twice the same.
-status_of "$FDUMP" backup -s one -s tree/../one --open --state state tree
+status_of "$FDUMP" backup -s one -s tree/../one --unencrypted --state state tree
 [ $status = 2 ] && grep -q 'same store' err || fail "twice the same store: status $status"

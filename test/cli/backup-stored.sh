@@ -6,7 +6,7 @@ workspace
 fdump() { "$FDUMP" "$@"; }
 fail() { echo "$*"; cat out err; exit 1; }
 status_of() { status=0; "$@" >out 2>err || status=$?; }
-back() { aged "$FDUMP" backup --open --state state -C tree -s one -s two . "$@"; }
+back() { aged "$FDUMP" backup --unencrypted --state state -C tree -s one -s two . "$@"; }
 stored() { sed -n 's/.* \([0-9]*\) bytes stored, .*/\1/p' out; }
 
 mkdir tree

@@ -62,11 +62,11 @@ mkdir again
 fdump restore --state state -s two --key key latest -C again
 cmp again/large tree/large
 
-# Neither key nor --open: it does not go.
+# Neither key nor --unencrypted: it does not go.
 status=0
 fdump backup -s one --state state tree 2>/dev/null || status=$?
 [ $status = 2 ] || fail "unsealed by mistake: status $status"
-fdump backup -s one --open --state state tree >/dev/null
+fdump backup -s one --unencrypted --state state tree >/dev/null
 mkdir open
 fdump restore --state state -s one latest -C open
 cmp open/tree/large tree/large
@@ -81,11 +81,11 @@ back --copies 1 >/dev/null 2>&1 || status=$?
 [ $status = 0 ] || fail "enough copies: status $status"
 
 # A command's output is a member; a failed one can't pass for a good one; the rest is carried over.
-aged "$FDUMP" backup -s one --open --state state --name db --command 'z.sql=seq 200000' -C tree . >/dev/null
+aged "$FDUMP" backup -s one --unencrypted --state state --name db --command 'z.sql=seq 200000' -C tree . >/dev/null
 fdump cat -s one db@latest z.sql >z.sql
 seq 200000 | cmp - z.sql
 status=0
-aged "$FDUMP" backup -s one --open --state state --name db --command 'a.sql=false' --json -C tree . >sixth || status=$?
+aged "$FDUMP" backup -s one --unencrypted --state state --name db --command 'a.sql=false' --json -C tree . >sixth || status=$?
 [ $status = 1 ] || fail "a failed command: status $status"
 # The command, and the file that was touched just before.
 [ "$(field unchanged <sixth | tail -1)" -ge $(($(field entries <sixth | tail -1) - 2)) ] || fail "read again beside a command: $(cat sixth)"

@@ -7,7 +7,7 @@ cd "$work"
 fail() { echo "$*"; cat err; exit 1; }
 
 "$FDUMP" store init s
-for how in "pack -f p" "backup -s s --open --state state"; do
+for how in "pack -f p" "backup -s s --unencrypted --state state"; do
 	status=0
 	# shellcheck disable=SC2086 # words
 	"$FDUMP" $how --command "a=echo x" --command b=true --command "a=echo y" 2>err || status=$?

@@ -13,7 +13,7 @@ head -c 6000000 /dev/urandom >tree/b
 touch -d '10 seconds ago' tree/a tree/b
 for store in one two three; do fdump store init $store; done
 # shellcheck disable=SC2120 # status_of passes them
-back() { aged "$FDUMP" backup --open --state state -C tree -s one -s two -s three . "$@"; }
+back() { aged "$FDUMP" backup --unencrypted --state state -C tree -s one -s two -s three . "$@"; }
 back >/dev/null
 
 # Two has lost its chunks: what is carried over is not read again, but copied.

@@ -53,7 +53,7 @@ says 'not a pack: it is empty' out
 
 # A store with a damaged chunk: each command names the entry once, and the way out of it.
 for s in one two; do "$FDUMP" store init $s >/dev/null; done
-"$FDUMP" backup -s one -s two --open --state state -C tree . >/dev/null
+"$FDUMP" backup -s one -s two --unencrypted --state state -C tree . >/dev/null
 hurt one/volumes/00000001.vol 2500000
 for command in "restore -C back latest" "cat latest big" "export latest -f p" "restore -C back latest big"; do
 	# shellcheck disable=SC2086 # words

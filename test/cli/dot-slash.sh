@@ -19,10 +19,10 @@ for how in "--exclude ./x" "-X list"; do
 	"$FDUMP" pack -f p -C t $how .
 	"$FDUMP" list -f p | is ". d d/x d/x/1 y"
 	# shellcheck disable=SC2086
-	"$FDUMP" backup -s s --open --state state -C t $how . >/dev/null
+	"$FDUMP" backup -s s --unencrypted --state state -C t $how . >/dev/null
 	"$FDUMP" files -s s latest | is ". d d/x d/x/1 y"
 done
-"$FDUMP" backup -s s --open --state state --name all -C t . >/dev/null
+"$FDUMP" backup -s s --unencrypted --state state --name all -C t . >/dev/null
 for path in ./x /x ./x/ .//x; do
 	"$FDUMP" files -s s all@latest $path | is "x x/2"
 	"$FDUMP" restore -s s -n all@latest $path | is "x x/2"

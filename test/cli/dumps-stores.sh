@@ -4,7 +4,7 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 cd "$work"
 fail() { echo "$*"; cat out; exit 1; }
-back() { "$FDUMP" backup "$@" --open --state state t >/dev/null; }
+back() { "$FDUMP" backup "$@" --unencrypted --state state t >/dev/null; }
 
 mkdir t
 for store in a b c; do "$FDUMP" store init $store; done

@@ -15,9 +15,9 @@ before() { date "${@:3}" -d "@$(($(date -d "$1" +%s) - $2))" "+%FT%T"; }
 mkdir t
 "$FDUMP" store init s
 echo 1 >t/f
-"$FDUMP" backup -s s --open --state state -C t f --command 'slow=sleep 1.2' >/dev/null
+"$FDUMP" backup -s s --unencrypted --state state -C t f --command 'slow=sleep 1.2' >/dev/null
 echo 22 >t/f
-"$FDUMP" backup -s s --open --state state -C t f --command 'slow=sleep 1.2' >/dev/null
+"$FDUMP" backup -s s --unencrypted --state state -C t f --command 'slow=sleep 1.2' >/dev/null
 "$FDUMP" dumps -s s >out
 first=$(sed -n '1s/^[0-9a-f]*  \([-0-9]* [:0-9]*\).*/\1/p' out)
 second=$(sed -n '2s/^[0-9a-f]*  \([-0-9]* [:0-9]*\).*/\1/p' out)

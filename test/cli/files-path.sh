@@ -8,7 +8,7 @@ fail() { echo "$*"; cat got; exit 1; }
 mkdir -p tree/dir/sub tree/dir2 'tree/[x]/in' tree/dir2/sub
 for f in dir/one dir/sub/two dir2/three '[x]/in/four' sub; do echo "$f" >"tree/$f"; done
 "$FDUMP" store init s >/dev/null
-"$FDUMP" backup -s s --open --state state -C tree . >/dev/null
+"$FDUMP" backup -s s --unencrypted --state state -C tree . >/dev/null
 "$FDUMP" pack -f p -C tree .
 files() { "$FDUMP" files -s s latest "$@" >got || fail "files $*: status $?"; }
 # The same as list says.

@@ -7,11 +7,11 @@ fail() { echo "$*"; cat out err; exit 1; }
 status_of() { status=0; "$FDUMP" "$@" >out 2>err </dev/null || status=$?; }
 
 "$FDUMP" store init one
-status_of backup -s one --open --state state --name db --command db=true
+status_of backup -s one --unencrypted --state state --name db --command db=true
 [ $status = 0 ] || fail "a good one: status $status"
 good=$(sed -n 's/^dump \([0-9a-f]\{12\}\).*/\1/p' out)
 for i in 1 2; do
-	status_of backup -s one --open --state state --name db --command db=false
+	status_of backup -s one --unencrypted --state state --name db --command db=false
 	[ $status = 1 ] || fail "a failed one $i: status $status"
 done
 status_of forget -s one --keep-daily 7 --dry-run

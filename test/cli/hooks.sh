@@ -16,7 +16,7 @@ printf '#!/bin/sh\necho "before $FDUMP_NAME" >>%s/log\n' "$work" >hooks/ready
 printf '#!/bin/sh\necho "after $FDUMP_STATUS $FDUMP_DUMP" >>%s/log\necho said\n' "$work" >hooks/told
 printf '#!/bin/sh\nexit 3\n' >hooks/bad
 chmod 755 hooks/*
-back() { status_of fdump backup -s store --open --state state --hooks hooks --name n -C tree "$@" .; }
+back() { status_of fdump backup -s store --unencrypted --state state --hooks hooks --name n -C tree "$@" .; }
 
 back --before ready --after told --json
 [ $status = 0 ] || fail "status $status"
@@ -31,7 +31,7 @@ back --before bad --after told
 back --after bad
 [ $status = 1 ] || fail "a hook failed after: status $status"
 for signal in TERM HUP; do
-	"$FDUMP" backup -s store --open --state state --hooks hooks --name n --before ready --after told \
+	"$FDUMP" backup -s store --unencrypted --state state --hooks hooks --name n --before ready --after told \
 		--command "slow=sleep 20" -C tree . >out 2>err &
 	pid=$!
 	for _ in $(seq 50); do

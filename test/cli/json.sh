@@ -28,11 +28,11 @@ echo two >"$(printf 'tree/\377')"
 "$FDUMP" store init s >/dev/null
 "$FDUMP" key new --no-passphrase key >/dev/null
 back() { "$FDUMP" backup -s s --state state -C tree "$@" . >/dev/null; }
-back --open
-back --open
-back --open --name locked
-back --open --name locked --lock 1d
-back --open --name locked
+back --unencrypted
+back --unencrypted
+back --unencrypted --name locked
+back --unencrypted --name locked --lock 1d
+back --unencrypted --name locked
 
 # find
 status_of find -s s --json one
@@ -92,7 +92,7 @@ done
 # errors
 for command in "find -s nowhere x" "forget -s nowhere --keep-last 1 --yes" "dumps -s nowhere" "files -s nowhere latest" \
 	"restore -s nowhere latest -C ." "verify nowhere" "unpack -f nowhere" "store stat nowhere" "diff -f nowhere" \
-	"backup -s nowhere --open --state state tree" "pack -f nowhere/p tree"; do
+	"backup -s nowhere --unencrypted --state state tree" "pack -f nowhere/p tree"; do
 	# shellcheck disable=SC2086 # words
 	status_of $command --json
 	check "assert l[-1]['type'] == 'error', l"

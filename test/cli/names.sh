@@ -19,8 +19,8 @@ here() {
 }
 
 mkdir d && echo one >d/file
-"$FDUMP" store init s >/dev/null
-back=(backup -s s --open --state state)
+"$FDUMP" store init s >/dev/null || exit 1
+back=(backup -s s --unencrypted --state state)
 "$FDUMP" "${back[@]}" --agent other.host d >/dev/null 2>&1 || fail "backup --agent"
 echo two >d/file
 named=no
@@ -38,12 +38,12 @@ fi
 "$FDUMP" forget -s s --agent other.host -n latest | grep -q other.host || fail "forget --agent"
 
 for name in Web1 web_1 -web a..b ''; do
-	refused backup -s s --open --agent="$name" d
-	refused backup -s s --open --name="$name" d
+	refused backup -s s --unencrypted --agent="$name" d
+	refused backup -s s --unencrypted --name="$name" d
 	refused cat -s s --agent="$name" latest d/file
 done
 refused store quota s Web_1 10G
-refused backup -s s --open --hooks . --before Hook d
+refused backup -s s --unencrypted --hooks . --before Hook d
 refused cat -s s Web_1/backup@latest d/file
 if "$FDUMP" dumps -s s | grep -q Web; then fail "a refused name was used"; fi
 [ $named = yes ] || skip "may not have a host name of its own; all else was looked at"

@@ -29,7 +29,7 @@ chmod +x part
 [ "$(id -u)" != 0 ] || chown -R 65534:65534 tree
 run 0 store init s
 run 1 pack -f p --command "c=./part" tree
-run 1 backup -s s --open --state state --command "c=./part" tree
+run 1 backup -s s --unencrypted --state state --command "c=./part" tree
 for how in "packed unpack -f p" "backed+up restore -s s --state state latest"; do
 	made=${how%% *}
 	# shellcheck disable=SC2086 # words

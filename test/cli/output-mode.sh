@@ -9,7 +9,7 @@ mkdir tree
 echo x >tree/x
 "$FDUMP" store init s >/dev/null
 "$FDUMP" key new --no-passphrase key >/dev/null
-"$FDUMP" backup -s s --open --state state -C tree . >/dev/null
+"$FDUMP" backup -s s --unencrypted --state state -C tree . >/dev/null
 write() { # PROGRAM FILE
 	case $1 in
 	pack) "$FDUMP" pack -C tree . -f "$2" ;;

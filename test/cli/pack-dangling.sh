@@ -7,7 +7,7 @@ trap 'rm -rf "$dir"' EXIT
 cd "$dir"
 mkdir tree
 echo content >tree/file
-echo old >real
+"$FDUMP" pack -f real -C tree file
 ln -s real link
 "$FDUMP" pack -f link -C tree .
 [ -L link ] && "$FDUMP" verify real >/dev/null

@@ -21,7 +21,7 @@ run 0 store init s
 back() { # STATUS ARGUMENTS
 	want=$1
 	shift
-	run "$want" backup -s s --open --state state "$@"
+	run "$want" backup -s s --unencrypted --state state "$@"
 }
 
 run 0 pack -f p --exclude home d/etc d/home

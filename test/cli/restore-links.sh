@@ -21,7 +21,7 @@ for d in b b/c z; do
 done
 ln tree/b/large tree/m/zlarge
 fdump store init one
-fdump backup -s one --open --state state -C tree . >/dev/null
+fdump backup -s one --unencrypted --state state -C tree . >/dev/null
 
 check() { # out: the tree that came back, of these
 	out=$1

@@ -27,7 +27,7 @@ said() { # DUMP TEXT
 	done
 }
 back() { # HOST NAME
-	on "$1" backup -s s --open --state "state-$1" --name "$2" tree >/dev/null 2>&1
+	on "$1" backup -s s --unencrypted --state "state-$1" --name "$2" tree >/dev/null 2>&1
 }
 
 mkdir tree

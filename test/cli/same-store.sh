@@ -7,10 +7,10 @@ fail() { echo "$*"; cat out err; exit 1; }
 mkdir tree
 "$FDUMP" store init one
 ln -s one link
-"$FDUMP" backup -s one --open --state state -C tree . >out
-"$FDUMP" backup -s one --open --state state -C tree . >out
+"$FDUMP" backup -s one --unencrypted --state state -C tree . >out
+"$FDUMP" backup -s one --unencrypted --state state -C tree . >out
 for other in one link ./one/; do
-	for command in "backup -s one -s $other --open --state state -C tree ." "dumps -s one -s $other" \
+	for command in "backup -s one -s $other --unencrypted --state state -C tree ." "dumps -s one -s $other" \
 		"files -s one -s $other latest" "forget -s one -s $other --keep-last 1 --yes" \
 		"forget -s one -s $other latest --yes" "store replicate --from one $other" \
 		"restore -s one -s $other latest -C tree -n"; do

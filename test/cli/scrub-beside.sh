@@ -5,7 +5,7 @@
 workspace
 fdump() { "$FDUMP" "$@"; }
 fail() { echo "$*"; exit 1; }
-back() { fdump backup --open --state state -C tree . -s store >/dev/null; }
+back() { fdump backup --unencrypted --state state -C tree . -s store >/dev/null; }
 damaged() { fdump store stat store | sed -n 's/^damaged *//p'; }
 
 # Each run has 5 MB of its own, as has the first, whose volume gc takes from under the scrub.

@@ -6,7 +6,7 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 cd "$work"
 fail() { echo "$*"; cat out; exit 1; }
-back() { "$FDUMP" backup --open --state state -C tree . -s one >/dev/null; }
+back() { "$FDUMP" backup --unencrypted --state state -C tree . -s one >/dev/null; }
 
 mkdir tree
 "$FDUMP" store init one

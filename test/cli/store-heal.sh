@@ -26,7 +26,7 @@ mkdir tree/many
 for i in $(seq 200); do echo "file $i" >tree/many/$i; done
 fdump store init one
 fdump store init two
-back() { fdump backup --open --state state -C tree . "$@"; }
+back() { fdump backup --unencrypted --state state -C tree . "$@"; }
 back -s one -s two >/dev/null
 
 # Different blocks of the two.
@@ -117,5 +117,5 @@ status_of fdump restore -s two -s none latest -C whole nonesuch
 grep -q "nonesuch: not in the dump" err || fail "not said: $(cat err)"
 status_of fdump dumps -s none -s nor
 [ "$(grep -c "nor: is no store" err)" = 1 ] || fail "not once: $(cat err)"
-status_of fdump backup --open --state state -C tree -s none -s nor .
+status_of fdump backup --unencrypted --state state -C tree -s none -s nor .
 [ "$(grep -c "nor: is no store" err)" = 1 ] || fail "not once: $(cat err)"

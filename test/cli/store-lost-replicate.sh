@@ -7,7 +7,7 @@ cd "$work"
 fdump() { "$FDUMP" "$@"; }
 fail() { echo "$*"; cat out err; exit 1; }
 status_of() { status=0; "$@" >out 2>err || status=$?; }
-back() { fdump backup --open --state state -C tree . "$@" >/dev/null; }
+back() { fdump backup --unencrypted --state state -C tree . "$@" >/dev/null; }
 
 mkdir tree
 for store in one two; do fdump store init $store; done

@@ -15,7 +15,7 @@ mkdir tree
 head -c 3000000 /dev/urandom >tree/a
 fdump store init one
 fdump store init two
-back() { fdump backup --open --state state -C tree "$@" .; }
+back() { fdump backup --unencrypted --state state -C tree "$@" .; }
 back -s one >/dev/null
 me=$(fdump dumps -s one --json | python3 -c 'import json, sys; print(json.loads(sys.stdin.readline())["agent"])')
 before=$(used)

@@ -15,7 +15,7 @@ ln tree/large tree/linked
 ln -s large tree/link
 "$FDUMP" key new --no-passphrase key >/dev/null
 tail -n 1 key | base64 -d | tail -c +33 | head -c 32 | od -An -v -tx1 | tr -d ' \n' >hex
-for to in "--to key.pub" --open; do
+for to in "--to key.pub" --unencrypted; do
 	"$FDUMP" store init store
 	for i in 1 2; do
 		echo $i >tree/changed
@@ -26,7 +26,7 @@ for to in "--to key.pub" --open; do
 	reader restore store "$dump" out hex
 	diff -r tree out
 	[ "$(stat -c %i out/large)" = "$(stat -c %i out/linked)" ]
-	if [ "$to" != --open ]; then # nothing without the key
+	if [ "$to" != --unencrypted ]; then # nothing without the key
 		status=0
 		reader restore store "$dump" out2 2>/dev/null || status=$?
 		[ $status = 6 ]

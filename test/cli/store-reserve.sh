@@ -7,7 +7,7 @@ workspace
 fail() { echo "$*"; cat out err; df -k disk; ls -l disk/one/volumes; exit 1; }
 status_of() { status=0; "$@" >out 2>err || status=$?; }
 fdump() { "$FDUMP" "$@"; }
-back() { fdump backup --open --state state -C "$1" -s disk/one . --name "$1" >/dev/null; }
+back() { fdump backup --unencrypted --state state -C "$1" -s disk/one . --name "$1" >/dev/null; }
 free() { df -k --output=avail disk | tail -n 1; }
 
 # Volumes of 64 MB that is kept and 210 MB that is not, and of 20 and 50.

@@ -7,7 +7,7 @@ fail() { echo "$*"; cat out err; exit 1; }
 mkdir tree
 echo one >tree/a
 "$FDUMP" store init one
-"$FDUMP" backup --open --state state -C tree . -s one >/dev/null
+"$FDUMP" backup --unencrypted --state state -C tree . -s one >/dev/null
 
 # That moment, drawn out.
 python3 -c '

@@ -9,7 +9,7 @@ mkdir tree
 "$FDUMP" store init one
 for i in 1 2 3; do
 	head -c 200000 /dev/urandom >tree/$i
-	"$FDUMP" backup -s one --open --state state -C tree . >out
+	"$FDUMP" backup -s one --unencrypted --state state -C tree . >out
 	eval "id$i=\$(sed -n 's/^dump \([0-9a-f]*\):.*/\1/p' out)"
 	[ $i != 1 ] || end=$(stat -c %s one/volumes/00000001.vol)
 done
@@ -28,8 +28,8 @@ status_of "$FDUMP" forget -s cut --keep-last 1 -n
 [ $status = 5 ] && grep -q "2 dumps can't be read" err || fail "forget: status $status"
 
 # Locked ones are said to be, by -n too.
-"$FDUMP" backup -s one --open --state state --lock 1d -C tree . >out
-"$FDUMP" backup -s one --open --state state -C tree . >out
+"$FDUMP" backup -s one --unencrypted --state state --lock 1d -C tree . >out
+"$FDUMP" backup -s one --unencrypted --state state -C tree . >out
 status_of "$FDUMP" forget -s one --keep-last 1 -n
 [ $status = 1 ] && [ "$(grep -c ^locked out)" = 1 ] && [ "$(grep -c ^forget out)" = 3 ] || fail "forget -n: status $status"
 status_of "$FDUMP" forget -s one --keep-last 1 --yes
@@ -55,7 +55,7 @@ for gone in fdump-store identity "fdump-store one/identity"; do
 	(cd one && rm ${gone//one\//})
 	status_of "$FDUMP" store rebuild one
 	[ $status = 0 ] && grep -q 'new identity' out err || fail "rebuild without $gone: status $status"
-	"$FDUMP" verify one >out && "$FDUMP" backup -s one --open --state state -C tree . >out || fail "after it"
+	"$FDUMP" verify one >out && "$FDUMP" backup -s one --unencrypted --state state -C tree . >out || fail "after it"
 done
 
 # What could not be printed is a failure.

@@ -1,6 +1,8 @@
 /* lib/esc: one name is one line, and nothing is lost. */
 #include "test/unit/unit.h"
 
+#include <stdlib.h>
+
 #include "lib/esc.h"
 
 static void check(const char *in, size_t len, const char *want)
@@ -61,6 +63,32 @@ static void writes_digits(void **state)
 	assert_string_equal(out, "");
 }
 
+/* What is printed can be given back, and nothing else is taken for that. */
+static void turns_back(void **state)
+{
+	static const char *const no[] = {"", "plain", "back\\slash", "a\\", "\\08", "\\000",
+		"\\400", "\\101", "\\012", "\\303\\244", "a\nb\\n"};
+	char name[300], text[ESC_MAX(300)], back[ESC_MAX(300)];
+	unsigned seed = 1;
+	size_t i, len, round;
+
+	(void)state;
+	for (i = 0; i < sizeof no / sizeof *no; i++)
+		assert_false(esc_back(back, no[i]));
+	assert_true(esc_back(back, "new\\nline\\\\ lat\\344"));
+	assert_string_equal(back, "new\nline\\ lat\344");
+	for (round = 0; round < 3000; round++) {
+		len = 1 + (size_t)rand_r(&seed) % 20;
+		for (i = 0; i < len; i++)
+			name[i] = (char)(1 + rand_r(&seed) % (round % 2 ? 255 : 127));
+		name[len] = 0;
+		esc_name(text, sizeof text, name, len);
+		assert_int_equal(esc_back(back, text), strchr(text, '\\') != NULL);
+		if (strchr(text, '\\') != NULL)
+			assert_string_equal(back, name);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -68,6 +96,7 @@ int main(void)
 		cmocka_unit_test(keeps_backslashes),
 		cmocka_unit_test(cuts_at_a_character),
 		cmocka_unit_test(writes_digits),
+		cmocka_unit_test(turns_back),
 	};
 	return RUN(tests);
 }

@@ -359,6 +359,42 @@ static void as_git(void **state)
 	assert_int_equal(system(command), 0);
 }
 
+static void add_unmet(void *ctx, const char *text, size_t len)
+{
+	char *all = ctx;
+
+	snprintf(all + strlen(all), 100 - strlen(all), "%.*s ", (int)len, text);
+}
+
+/* Patterns for one path that matched nothing; also one that another has decided about is met. */
+static void tells_unmet(void **state)
+{
+	static const char lines[] = "/a/b\n*.tmp\n/c/*\n/d\n/d/in\ne/f\n!/g\n/h/\nfoo\n./x\n/y\n";
+	struct match *match = match_new(&err);
+	char all[100] = "";
+
+	(void)state;
+	assert_int_equal(match_add_lines(match, "test", lines, strlen(lines), false, &err), 0);
+	assert_int_equal(match_test(match, "y", 1, false), MATCH_EXCLUDED);
+	assert_int_equal(match_test(match, "h", 1, false), MATCH_NONE);
+	match_unmet(match, add_unmet, all);
+	assert_string_equal(all, "/a/b /d e/f /h/ ./x "); /* /d/in can't be met */
+	assert_int_equal(match_test(match, "a/b", 3, false), MATCH_EXCLUDED);
+	assert_int_equal(match_test(match, "h", 1, true), MATCH_EXCLUDED);
+	all[0] = 0;
+	match_unmet(match, add_unmet, all);
+	assert_string_equal(all, "/d e/f ./x ");
+	match_free(match);
+	match = match_new(&err);
+	assert_int_equal(match_add_lines(match, "test", "/a\n/*", 5, false, &err), 0);
+	assert_int_equal(match_test(match, "a", 1, false), MATCH_EXCLUDED);
+	all[0] = 0;
+	match_unmet(match, add_unmet, all);
+	assert_string_equal(all, "");
+	match_free(match);
+	match_unmet(NULL, add_unmet, all);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -370,6 +406,7 @@ int main(void)
 		cmocka_unit_test(nul_separated),
 		cmocka_unit_test(no_blow_up),
 		cmocka_unit_test(as_git),
+		cmocka_unit_test(tells_unmet),
 	};
 	return RUN(tests);
 }

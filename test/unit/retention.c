@@ -40,7 +40,7 @@ static size_t kept(void)
 
 static void judge(struct dump_rules rules)
 {
-	dump_retention(&rules, dumps, count, now);
+	assert_int_equal(dump_retention(&rules, dumps, count, NULL), 0);
 }
 
 static void counts(void **state)
@@ -84,9 +84,9 @@ static void newest(void **state)
 {
 	(void)state;
 	fill(3, DAY);
-	dump_retention(&(struct dump_rules){.within_sec = 1}, dumps, count, now + 100 * DAY);
+	judge((struct dump_rules){.within_sec = 1});
 	assert_int_equal(kept(), 1);
-	assert_string_equal(dumps[2].reason, "the newest");
+	assert_string_equal(dumps[2].reason, "within");
 	fill(0, DAY);
 	judge((struct dump_rules){.keep = {[DUMP_LAST] = 1}});
 }
@@ -125,6 +125,26 @@ static void incomplete(void **state)
 	assert_int_equal(kept(), 7);
 }
 
+/* A dump whose time is not believed counts for nothing, and stays. */
+static void undated(void **state)
+{
+	(void)state;
+	fill(10, DAY);
+	dumps[9].undated = "dated in the future";
+	dumps[9].time = now + 1000 * DAY;
+	dumps[5].undated = "dated against the order";
+	dumps[5].time = 0;
+	judge((struct dump_rules){.keep = {[DUMP_DAILY] = 2}});
+	assert_int_equal(kept(), 4);
+	assert_string_equal(dumps[9].reason, "dated in the future");
+	assert_string_equal(dumps[8].reason, "daily 1");
+	assert_string_equal(dumps[7].reason, "daily 2");
+	assert_true(dumps[5].keep);
+	judge((struct dump_rules){.within_sec = 4 * DAY}); /* than the newest that is dated */
+	assert_int_equal(kept(), 6);
+	assert_true(dumps[4].keep && !dumps[3].keep);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -132,6 +152,7 @@ int main(void)
 		cmocka_unit_test(gaps),
 		cmocka_unit_test(newest),
 		cmocka_unit_test(incomplete),
+		cmocka_unit_test(undated),
 	};
 
 	setenv("TZ", "UTC", 1);

@@ -1,0 +1,155 @@
+/* The longest row of times that never goes back, by patience sorting: O(n log n). */
+#include "cmd/dump/order.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+void dump_dated_set(struct dump_dated *d, const struct store_entry *e)
+{
+	assert(e->record != NULL);
+	snprintf(d->agent, sizeof d->agent, "%.*s", (int)e->dump.agent_len, e->dump.agent);
+	snprintf(d->name, sizeof d->name, "%.*s", (int)e->dump.name_len, e->dump.name);
+	d->time = e->committed;
+	d->seq = e->seq;
+	d->copied = e->copied;
+}
+
+static int by_backup(const struct dump_dated *a, const struct dump_dated *b)
+{
+	int got = strcmp(a->agent, b->agent);
+
+	return got != 0 ? got : strcmp(a->name, b->name);
+}
+
+static int by_seq(const void *a, const void *b)
+{
+	const struct dump_dated *x = *(struct dump_dated *const *)a;
+	const struct dump_dated *y = *(struct dump_dated *const *)b;
+	int got = by_backup(x, y);
+
+	return got != 0 ? got : (x->seq > y->seq) - (x->seq < y->seq);
+}
+
+/* Whether its time is compared with the order. */
+static bool counts(const struct dump_dated *d)
+{
+	return !d->copied && d->clock == DUMP_CLOCK_RIGHT;
+}
+
+/* Sets .length of each dump: of the longest row that ends with it. d[i].tail: the dump with the
+ * earliest time that ends a row of i + 1. Returns the length of the longest. */
+static size_t find_lengths(struct dump_dated **d, size_t count)
+{
+	size_t i, rows = 0, low, high, mid;
+	const struct dump_dated *last = NULL;
+
+	for (i = 0; i < count; i++) {
+		if (!counts(d[i]))
+			continue;
+		if (last != NULL && d[i]->when < last->when &&
+			d[i]->when >= last->when - DUMP_AHEAD_SEC)
+			d[i]->when = last->when;
+		last = d[i];
+		for (low = 0, high = rows; low < high;) {
+			mid = low + (high - low) / 2;
+			if (d[d[mid]->tail]->when <= d[i]->when)
+				low = mid + 1;
+			else
+				high = mid;
+		}
+		d[low]->tail = i;
+		d[i]->length = low + 1;
+		rows += low == rows;
+	}
+	return rows;
+}
+
+/* Only what is in every longest row is believed: where two times contradict each other, and nothing
+ * says which is wrong, neither is. d[l].latest: of the dumps whose length is l + 1, that are in a
+ * longest row; d[l].alike: how many these are. */
+static void find_astray(struct dump_dated **d, size_t count)
+{
+	size_t longest, i, l;
+
+	for (i = 0; i < count; i++) {
+		d[i]->when = d[i]->time;
+		d[i]->length = d[i]->alike = 0;
+		d[i]->latest = INT64_MIN;
+	}
+	longest = find_lengths(d, count);
+	for (i = count; i-- > 0;) {
+		l = d[i]->length;
+		if (l == 0)
+			continue;
+		if (l < longest && d[i]->when > d[l]->latest) {
+			d[i]->clock = DUMP_CLOCK_ASTRAY; /* in none */
+			continue;
+		}
+		d[l - 1]->alike++;
+		if (d[i]->when > d[l - 1]->latest)
+			d[l - 1]->latest = d[i]->when;
+	}
+	for (i = 0; i < count; i++)
+		if (d[i]->length > 0 && d[d[i]->length - 1]->alike > 1)
+			d[i]->clock = DUMP_CLOCK_ASTRAY;
+}
+
+/* Dumps of one agent and name. */
+static void order(struct dump_dated **d, size_t count, int64_t now)
+{
+	const struct dump_dated *last = NULL, *first = NULL;
+	size_t i;
+	long rank = 0;
+
+	for (i = 0; i < count; i++)
+		d[i]->clock = d[i]->time > now + DUMP_AHEAD_SEC ? DUMP_CLOCK_AHEAD
+			      : d[i]->time < DUMP_TIME_MIN      ? DUMP_CLOCK_ASTRAY
+								: DUMP_CLOCK_RIGHT;
+	find_astray(d, count);
+	for (i = 0; i < count && first == NULL; i++)
+		if (d[i]->clock == DUMP_CLOCK_RIGHT)
+			first = d[i];
+	for (i = 0; i < count; i++) {
+		if (d[i]->clock == DUMP_CLOCK_RIGHT) {
+			last = d[i];
+			d[i]->rank = rank = 0;
+		} else if (last != NULL) {
+			d[i]->when = last->when;
+			d[i]->rank = ++rank;
+		} else {
+			d[i]->when = first != NULL ? first->when : now;
+			d[i]->rank = (long)i - (long)count;
+		}
+	}
+}
+
+void dump_order(struct dump_dated **d, size_t count, int64_t now)
+{
+	size_t i, n;
+
+	if (count > 0)
+		qsort(d, count, sizeof *d, by_seq);
+	for (i = 0; i < count; i += n) {
+		for (n = 1; i + n < count && by_backup(d[i], d[i + n]) == 0; n++)
+			continue;
+		order(d + i, n, now);
+	}
+}
+
+int dump_order_compare(const struct dump_dated *a, const struct dump_dated *b)
+{
+	if (a->when != b->when)
+		return (a->when > b->when) - (a->when < b->when);
+	if (a->rank != b->rank)
+		return (a->rank > b->rank) - (a->rank < b->rank);
+	return (a->seq > b->seq) - (a->seq < b->seq);
+}
+
+const char *dump_clock_text(enum dump_clock clock)
+{
+	return clock == DUMP_CLOCK_AHEAD    ? "dated in the future"
+	       : clock == DUMP_CLOCK_ASTRAY ? "dated against the order"
+					    : "";
+}

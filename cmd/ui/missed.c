@@ -1,0 +1,111 @@
+/* Comparisons with what the stores have. */
+#include "cmd/ui/missed.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cmd/dump/before.h"
+#include "cmd/ui/select.h"
+#include "lib/err.h"
+
+/* Whether a dump is of what this one will be of. */
+static bool same_paths(
+	const struct ui_missed *m, const struct store_dump *d, struct ui_roots *roots)
+{
+	struct err err;
+
+	return ui_roots_of(roots, d, !m->no_recursion, &err) != 0 ||
+	       (ui_roots_same(roots, m->roots) &&
+		       (roots->count == 0 || (d->base_len == strlen(m->base) &&
+						     memcmp(d->base, m->base, d->base_len) == 0)));
+}
+
+/* forget counts by the name: two trees under one would drive each other out. */
+static void compare_paths(struct ui_missed *m, const char *store, const struct store_dump *last)
+{
+	struct ui_roots roots = {0};
+	char base[4096], *text = NULL;
+	size_t len;
+	FILE *to;
+
+	snprintf(base, sizeof base, "%.*s", (int)last->base_len, (const char *)last->base);
+	if (!m->told_paths && !m->listed && !same_paths(m, last, &roots)) {
+		m->told_paths = true;
+		to = open_memstream(&text, &len);
+		if (to == NULL)
+			goto out;
+		fprintf(to, "warning: in %s the last dump named %s is of ", store, m->name);
+		ui_roots_print(to, &roots, base);
+		fputs(", this one of ", to);
+		ui_roots_print(to, m->roots, m->base);
+		fputs(": fdump forget counts both as one backup (--name gives another name)", to);
+		if (fclose(to) == 0)
+			m->warn(m->ctx, text);
+		free(text);
+	}
+out:
+	ui_roots_fini(&roots);
+}
+
+void ui_missed_compare(void *missed, size_t store, const struct dump_before *before)
+{
+	struct ui_missed *m = missed;
+	struct ui_roots roots = {0};
+	const struct store_dump *full = &before->full;
+	char text[ERR_MESSAGE_MAX];
+	size_t n = before->ahead;
+
+	if (n > 0) {
+		snprintf(text, sizeof text,
+			"warning: %s has %zu dump%s of this backup %s in the future (a '~' in "
+			"fdump "
+			"dumps): fdump forget keeps %s, and counts by the others",
+			m->stores[store], n, n > 1 ? "s" : "",
+			n > 1 ? "that are dated" : "that is dated", n > 1 ? "them" : "it");
+		m->warn(m->ctx, text);
+	}
+	if (before->has_last)
+		compare_paths(m, m->stores[store], &before->last);
+	if (before->has_full && full->began.sec >= m->full_began && same_paths(m, full, &roots)) {
+		m->full_began = full->began.sec;
+		m->full = full->entries;
+	}
+	ui_roots_fini(&roots);
+}
+
+void ui_missed_links(const struct ui_missed *m, int base)
+{
+	char text[ERR_MESSAGE_MAX];
+	size_t i;
+
+	for (i = 0; i < m->roots->count && !m->no_recursion; i++) {
+		if (!ui_roots_link(base, m->roots->paths[i]))
+			continue;
+		snprintf(text, sizeof text,
+			"note: %s is a symbolic link: only the link is kept (%s/ follows it)",
+			m->roots->paths[i], m->roots->paths[i]);
+		m->warn(m->ctx, text);
+	}
+}
+
+size_t ui_missed_after(const struct ui_missed *m, const struct ui_select *select, uint64_t entries,
+	uint64_t fewer_than)
+{
+	char *patterns = ui_select_patterns_unmet(select), text[ERR_MESSAGE_MAX];
+
+	if (patterns != NULL) {
+		snprintf(text, sizeof text, "note: %s", patterns);
+		m->warn(m->ctx, text);
+	}
+	free(patterns);
+	if (fewer_than == 0)
+		return 0;
+	snprintf(text, sizeof text,
+		"warning: %llu entr%s, the last whole dump had %llu: is everything mounted? fdump "
+		"forget does not count this dump as whole (--accept-fewer, if it is)",
+		(unsigned long long)entries, entries == 1 ? "y" : "ies",
+		(unsigned long long)fewer_than);
+	m->warn(m->ctx, text);
+	return 1;
+}

@@ -1,0 +1,21 @@
+# Goal: that who reads a listing has enough (head) is no error of it: no message, and the status of a
+# listing that was made.
+. "$(dirname "$0")/lib.sh"
+workspace
+mkdir t
+(cd t && for i in $(seq 3000); do : >"a-name-that-is-long-enough-to-fill-what-a-pipe-holds-$i"; done)
+"$FDUMP" store init s
+"$FDUMP" backup -s s --unencrypted --state state -C t . >/dev/null
+"$FDUMP" pack -f p.fdump -C t .
+mkdir none
+head_of() { # STATUS COMMAND...
+	{ got=0; "$FDUMP" "${@:2}" 2>err || got=$?; echo $got >status; } | head -n 1 >/dev/null
+	[ "$(cat status)" = "$1" ] && [ ! -s err ] || fail "${*:2}: status $(cat status): $(cat err)"
+}
+head_of 0 list -f p.fdump
+head_of 0 list -f p.fdump --json
+head_of 0 files -s s latest
+head_of 0 files -s s latest -v
+head_of 0 find -s s '*'
+head_of 0 cron next -n 5000 '* * * * *'
+head_of 1 diff -f p.fdump -C none
