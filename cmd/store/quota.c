@@ -3,13 +3,16 @@
  * agent uses is counted from the index when it is first asked for, kept in
  * step by the writer, and counted anew after garbage was collected.
  */
+#include "cmd/store/quota.h"
+
 #include <assert.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "cmd/store/inner.h"
+#include "cmd/store/engine.h"
+#include "cmd/store/state.h"
 #include "lib/buf.h"
 #include "lib/db.h"
 #include "lib/err.h"

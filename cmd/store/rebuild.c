@@ -15,7 +15,10 @@
 #include <unistd.h>
 
 #include "cmd/store/care.h"
-#include "cmd/store/inner.h"
+#include "cmd/store/identity.h"
+#include "cmd/store/list.h"
+#include "cmd/store/lock.h"
+#include "cmd/store/state.h"
 #include "lib/buf.h"
 #include "lib/db.h"
 #include "lib/err.h"

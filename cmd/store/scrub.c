@@ -19,7 +19,9 @@
 #include <time.h>
 
 #include "cmd/store/care.h"
-#include "cmd/store/inner.h"
+#include "cmd/store/list.h"
+#include "cmd/store/listing.h"
+#include "cmd/store/state.h"
 #include "lib/buf.h"
 #include "lib/db.h"
 #include "lib/err.h"

@@ -15,7 +15,7 @@
 #include <cmocka.h>
 
 #include "cmd/store/care.h"
-#include "cmd/store/inner.h"
+#include "cmd/store/state.h"
 #include "cmd/store/index.h"
 #include "cmd/store/engine.h"
 #include "lib/buf.h"
