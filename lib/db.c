@@ -124,7 +124,8 @@ static int fail(struct err *err, int code, const char *what)
 		return err_set(
 			err, ERR_DAMAGE, "index: %s: it is damaged (%s)", what, mdb_strerror(code));
 	case MDB_NOTFOUND:
-		return err_set(err, ERR_DAMAGE, "index: %s: a table is missing", what);
+		return err_set(err, ERR_DAMAGE,
+			"index: %s: a table is missing (fdump store rebuild makes it anew)", what);
 	case ENOENT:
 		return err_set(err, ERR_NOTFOUND, "index: %s: it is not there", what);
 	default:
@@ -197,14 +198,20 @@ static int open_tables(
 	struct db *db, const char *const *tables, size_t count, bool write, struct err *err)
 {
 	MDB_txn *txn;
+	MDB_dbi main;
+	MDB_stat stat = {0};
 	size_t i;
 	int got = SAFE(db, mdb_txn_begin(db->env, NULL, write ? 0 : MDB_RDONLY, &txn));
 
 	if (got != 0)
 		return fail(err, got, "begin");
+	got = SAFE(db, mdb_dbi_open(txn, NULL, 0, &main));
+	if (got == 0)
+		got = SAFE(db, mdb_stat(txn, main, &stat));
 	for (i = 0; i < count && got == 0; i++)
-		got = SAFE(
-			db, mdb_dbi_open(txn, tables[i], write ? MDB_CREATE : 0, &db->tables[i]));
+		got = SAFE(db,
+			mdb_dbi_open(txn, tables[i], write && stat.ms_entries == 0 ? MDB_CREATE : 0,
+				&db->tables[i]));
 	if (got == 0)
 		got = SAFE(db, mdb_txn_commit(txn));
 	else

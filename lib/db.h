@@ -29,7 +29,7 @@ struct db;
 struct db_txn;
 struct err;
 
-#define DB_TABLES_MAX 8
+#define DB_TABLES_MAX 16
 #define DB_BATCH      5000
 
 struct db_bytes {
@@ -37,11 +37,11 @@ struct db_bytes {
 	size_t len;
 };
 
-/* Opens, or makes if `write`, the database in an existing directory. tables: their
- * names; they are numbered in this order. map: bytes that it may grow to; they
- * are address space only. NULL with err set: ERR_NOTFOUND, ERR_DAMAGE, ERR_BUSY (this process
- * has it open), ERR_NOSPACE, ERR_IO; ERR_DENIED: to read, but its lock file can't be written:
- * db_open_copy. */
+/* Opens, or makes if `write` and there is none, the database in an existing directory. tables:
+ * their names; they are numbered in this order; one that is missing is damage. map: bytes that it
+ * may grow to; they are address space only. NULL with err set: ERR_NOTFOUND, ERR_DAMAGE, ERR_BUSY
+ * (this process has it open), ERR_NOSPACE, ERR_IO; ERR_DENIED: to read, but its lock file can't be
+ * written: db_open_copy. */
 struct db *db_open(const char *path, const char *const *tables, size_t count, uint64_t map,
 	bool write, struct err *err);
 /* Opens a copy, of the moment, to read: for who may not write to the directory, not even a lock.

@@ -59,7 +59,8 @@ static int commit_in(struct engine *s, struct db_txn *txn, const struct store_du
 	memcpy(to + STORE_DUMP_HEAD, record, len);
 	if (engine_append(s, STORE_BLOCK_DUMP, STORE_DUMP_HEAD + len, &row.place, err) != 0)
 		return -1;
-	if (engine_sync(s, err) == 0 && store_dump_row_put(txn, dump->id, &row, err) == 0 &&
+	if (engine_sync(s, err) == 0 &&
+		store_dump_enter(txn, dump, &row, to, STORE_DUMP_HEAD + len, err) == 0 &&
 		engine_put_state(s, txn, err) == 0)
 		return 0;
 	s->failed = true; /* the block must not come below the committed length */
@@ -108,13 +109,11 @@ int engine_commit(struct engine *s, const uint8_t *record, size_t len, int64_t t
 /* --- deletion and locks --------------------------------------------------- */
 
 /* The later of the lock dates of record and LOCK blocks. Returns 0, 1: no such dump, -1. */
-static int lock_of(
-	struct engine *s, struct db_txn *txn, const uint8_t *id, int64_t *lock, struct err *err)
+static int lock_of(struct db_txn *txn, const uint8_t *id, int64_t *lock, struct err *err)
 {
 	struct store_dump_row row;
-	struct pack_block block;
 	struct store_dump dump;
-	struct buf payload;
+	struct db_bytes bytes;
 	int got = store_dump_row_get(txn, id, &row, err);
 
 	*lock = 0;
@@ -122,15 +121,14 @@ static int lock_of(
 		return got;
 	if (store_index_check(txn, err) != 0 || store_time_get(txn, STORE_LOCKS, id, lock, err) < 0)
 		return -1;
-	buf_init(&payload, PACK_BLOCK_VOLUME_MAX);
-	/* A record that can't be read locks nothing any more: the dump is lost. */
-	if (engine_read_place(s, &row.place, &block, &payload, NULL) == 0 &&
-		payload.len > STORE_DUMP_HEAD &&
-		store_dump_get(&dump, payload.data + STORE_DUMP_HEAD, payload.len - STORE_DUMP_HEAD,
-			NULL) == 0 &&
-		dump.lock > *lock)
+	if (row.damaged) /* its record locks nothing any more: the dump is lost */
+		return 0;
+	if (store_dump_record(txn, id, &bytes, err) != 0 ||
+		store_dump_get(&dump, (const uint8_t *)bytes.at + STORE_DUMP_HEAD - 8,
+			bytes.len - (STORE_DUMP_HEAD - 8), err) != 0)
+		return -1;
+	if (dump.lock > *lock)
 		*lock = dump.lock;
-	buf_fini(&payload);
 	return 0;
 }
 
@@ -142,7 +140,7 @@ static int delete_locked(struct engine *s, const uint8_t *id, struct err *err)
 
 	if (db_begin(s->db, false, &txn, err) != 0)
 		return -1;
-	got = lock_of(s, txn, id, &lock, err);
+	got = lock_of(txn, id, &lock, err);
 	db_abort(txn);
 	if (got != 0)
 		return got;
@@ -172,7 +170,7 @@ static int lock_locked(struct engine *s, const uint8_t *id, int64_t until, struc
 
 	if (db_begin(s->db, false, &txn, err) != 0)
 		return -1;
-	got = lock_of(s, txn, id, &lock, err);
+	got = lock_of(txn, id, &lock, err);
 	db_abort(txn);
 	if (got != 0 || lock >= until)
 		return got;

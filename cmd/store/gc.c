@@ -431,6 +431,7 @@ static int put_moved(struct gc *g, const struct buf *moved, struct err *err)
 			if (store_dump_row_get(g->txn, m[i].key, &dump, err) != 0)
 				return -1;
 			dump.place = m[i].place;
+			dump.damaged = false;
 			if (store_dump_row_put(g->txn, m[i].key, &dump, err) != 0)
 				return -1;
 			continue;

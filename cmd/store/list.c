@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "cmd/store/engine.h"
+#include "cmd/store/listing.h"
 #include "cmd/store/state.h"
 #include "lib/buf.h"
 #include "lib/db.h"
@@ -104,12 +105,13 @@ int engine_tell_whole(struct engine *s, const struct store_entry *e, store_probl
 {
 	struct err why = {0};
 	struct db_txn *txn;
-	int got = 1;
+	int readable = engine_is_readable(s, e->dump.id, err), got;
 
+	if (readable < 0 || readable == ENGINE_GONE)
+		return readable < 0 ? -1 : 0;
 	if (db_begin(s->db, false, &txn, err) != 0)
 		return -1;
-	if (e->record != NULL)
-		got = engine_whole(s, txn, &e->dump, NULL, &why);
+	got = readable && e->record != NULL ? engine_whole(s, txn, &e->dump, NULL, &why) : 1;
 	db_abort(txn);
 	if (got == 0)
 		return 0;
@@ -119,7 +121,7 @@ int engine_tell_whole(struct engine *s, const struct store_entry *e, store_probl
 	}
 	++*incomplete;
 	problem(ctx, e,
-		e->record != NULL ? "is not whole: chunks of it are missing or damaged"
-				  : "its record can't be read");
+		readable ? "is not whole: chunks of it are missing or damaged"
+			 : "its record can't be read");
 	return 0;
 }

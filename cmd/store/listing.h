@@ -7,12 +7,10 @@
 #include "cmd/store/engine.h"
 #include "cmd/store/index.h"
 
-/* A dump's row as it is by now. Returns 0; 1: the dump is not there (any more); -1. */
-int engine_dump_now(
-	struct engine *s, const uint8_t *id, struct store_dump_row *row, struct err *err);
-
-/* Whether the record of a dump, which has this row, can be read. By the writer. */
-bool engine_has_record(struct engine *s, const uint8_t *id, const struct store_dump_row *row);
+/* Whether a dump's record can be read from its volume. Returns 1, 0, ENGINE_GONE: there is no such
+ * dump (any more), or -1 with err set. */
+enum { ENGINE_GONE = 2 };
+int engine_is_readable(struct engine *s, const uint8_t *id, struct err *err);
 
 /* Compares the record of the dump that has this row. Returns 0: that can't be read; 1: it is the
  * same, and the receipt is set; -1: it is another. */

@@ -263,7 +263,8 @@ int engine_quota_take(struct engine *s, const char *agent, size_t agent_len, uin
 		return 0;
 	if (!q->known) {
 		forget(q);
-		if (engine_dumps(s, &(struct store_filter){0}, count_dump, &one, err) != 0)
+		if (engine_dumps(s, &(struct store_filter){.agent = q->agent}, count_dump, &one,
+			    err) != 0)
 			return -1;
 		q->known = true;
 	}

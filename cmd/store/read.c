@@ -39,8 +39,6 @@ static int find_all(struct engine *s, const uint8_t *domain, const uint8_t *ids,
 			got = db_begin(s->db, false, &txn, err);
 		if (got == 0)
 			got = store_chunk_get(txn, key, &rows[i], err);
-		if (got == 0 && engine_is_lost(s, &rows[i].place))
-			rows[i].damaged = true;
 		if (got == 1) {
 			rows[i].damaged = true;
 			got = 0;

@@ -100,7 +100,7 @@ static int recover_volume(struct engine *s, struct db_txn *txn, uint32_t number,
 	return got;
 }
 
-int engine_recover(struct engine *s, struct err *err)
+static int recover_all(struct engine *s, struct err *err)
 {
 	struct db_bytes key = {NULL, 0};
 	struct store_volume_row row;
@@ -124,4 +124,83 @@ int engine_recover(struct engine *s, struct err *err)
 		return -1;
 	}
 	return db_commit(txn, err);
+}
+
+/* --- what is lost ---------------------------------------------------------- */
+
+/* Marks up to DB_BATCH chunks from *key on. Returns 0; 1: that was all; -1. */
+static int mark_chunks(
+	struct engine *s, struct db_bytes *key, uint8_t copy[STORE_INDEX_KEY], struct err *err)
+{
+	struct store_chunk_row row;
+	struct db_txn *txn;
+	size_t n = 0;
+	int got = 0;
+
+	if (db_begin(s->db, true, &txn, err) != 0)
+		return -1;
+	while (n < DB_BATCH && (got = store_chunk_next(txn, key, &row, err)) == 0) {
+		memcpy(copy, key->at, STORE_INDEX_KEY);
+		key->at = copy;
+		if (row.damaged || !engine_is_lost(s, &row.place))
+			continue;
+		row.damaged = true;
+		n++;
+		if (store_chunk_put(txn, copy, &row, err) != 0) {
+			got = -1;
+			break;
+		}
+	}
+	if (got < 0) {
+		db_abort(txn);
+		return -1;
+	}
+	return db_commit(txn, err) != 0 ? -1 : got;
+}
+
+static int mark_dumps(struct engine *s, struct err *err)
+{
+	struct db_bytes key = {NULL, 0};
+	uint8_t copy[STORE_DUMP_ID];
+	struct store_dump_row row;
+	struct db_txn *txn;
+	int got;
+
+	if (db_begin(s->db, true, &txn, err) != 0)
+		return -1;
+	while ((got = store_dump_row_next(txn, &key, &row, err)) == 0) {
+		memcpy(copy, key.at, sizeof copy);
+		key.at = copy;
+		if (row.damaged || !engine_is_lost(s, &row.place))
+			continue;
+		row.damaged = true;
+		if (store_dump_row_put(txn, copy, &row, err) != 0) {
+			got = -1;
+			break;
+		}
+	}
+	if (got >= 0)
+		return db_commit(txn, err);
+	db_abort(txn);
+	return -1;
+}
+
+/* What was in volumes that are missing, or behind the end of those that are cut, counts as not
+ * there from now on, for readers too. */
+static int mark_lost(struct engine *s, struct err *err)
+{
+	struct db_bytes key = {NULL, STORE_INDEX_KEY};
+	uint8_t copy[STORE_INDEX_KEY];
+	int got;
+
+	while ((got = mark_chunks(s, &key, copy, err)) == 0)
+		;
+	return got < 0 ? -1 : mark_dumps(s, err);
+}
+
+int engine_recover(struct engine *s, struct err *err)
+{
+	if (recover_all(s, err) != 0)
+		return -1;
+	return s->cut.len > 0 ? mark_lost(s, err) : 0;
 }

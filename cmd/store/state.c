@@ -117,16 +117,12 @@ int engine_find(struct engine *s, struct db_txn *txn, const uint8_t *key,
 	struct store_chunk_row *row, struct err *err)
 {
 	const struct engine_pending *pending = engine_pending_find(s, key);
-	int got;
 
 	if (pending != NULL) {
 		*row = pending->row;
 		return 0;
 	}
-	got = store_chunk_get(txn, key, row, err);
-	if (got == 0 && engine_is_lost(s, &row->place))
-		row->damaged = true;
-	return got;
+	return store_chunk_get(txn, key, row, err);
 }
 
 /* --- reading a block ------------------------------------------------------ */

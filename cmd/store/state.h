@@ -6,8 +6,8 @@
  *
  *   state
  *   lock  identity  clock  read  recover
- *   list  listing
- *   quota
+ *   listing
+ *   list  quota
  *   write
  *   commit  lost
  *   open  gc  scrub
@@ -92,8 +92,8 @@ int engine_find(struct engine *s, struct db_txn *txn, const uint8_t *key,
 	struct store_chunk_row *row, struct err *err);
 const struct engine_pending *engine_pending_find(const struct engine *s, const uint8_t *key);
 
-/* Whether a place is in a volume that is missing, or behind the end of one that was cut: what the
- * index has there is not there. Only a writer knows: for others gc may have moved it. */
+/* Whether a place is in a volume that was missing when the store was opened to write, or behind the
+ * end of one that was cut. */
 bool engine_is_lost(const struct engine *s, const struct store_place *place);
 
 /* Whether the block that begins there was read since engine_note_reads, and is whole. */
