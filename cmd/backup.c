@@ -100,9 +100,11 @@ struct options {
 	const char *hooks, *before, *after;
 	char base[4096];
 	bool accept_fewer;
-	char *inside[STORES_MAX]; /* names in the dump that the stores would have; NULL: none
-				   */
-	bool running;             /* all stores were tried */
+	/* Names in the dump that the stores, and behind them the state folder, would have; NULL:
+	 * none. */
+	char *inside[STORES_MAX + 1];
+	const char *state;
+	bool running; /* all stores were tried */
 	struct behind behind[STORES_MAX];
 	json_t *hook_failures, *warnings; /* for the result */
 };
@@ -343,35 +345,48 @@ static void warn(void *ctx, const char *what)
 	note(o->warnings, NULL, NULL, what);
 }
 
-/* The store of this backup that a path is; NULL: none. */
-static const char *store_at(const struct options *o, const char *path, size_t len)
+/* The i-th folder that this backup does not go into: a store, or the state folder. */
+static const char *own_folder(const struct options *o, size_t i)
 {
-	size_t i;
+	return i < o->o.store_count ? o->o.stores[i] : o->state;
+}
 
-	for (i = 0; i < o->o.store_count; i++)
-		if (o->inside[i] != NULL && strlen(o->inside[i]) == len &&
-			memcmp(o->inside[i], path, len) == 0)
-			return o->o.stores[i];
-	return NULL;
+/* Whether a path is such a folder, or in it, and in which. */
+static bool is_own(const struct options *o, const char *path, size_t len, size_t *i)
+{
+	for (*i = 0; *i <= o->o.store_count; ++*i) {
+		const char *folder = o->inside[*i];
+		size_t folder_len = folder != NULL ? strlen(folder) : 0;
+
+		if (folder != NULL && strcmp(folder, ".") == 0)
+			return true;
+		if (folder != NULL && len >= folder_len && memcmp(folder, path, folder_len) == 0 &&
+			(len == folder_len || path[folder_len] == '/'))
+			return true;
+	}
+	return false;
 }
 
 /* For the walk ahead, which says nothing. */
 static bool left_out(void *ctx, const char *path, size_t len, bool is_dir)
 {
 	const struct options *o = ctx;
+	size_t i;
 
-	return (is_dir && store_at(o, path, len) != NULL) ||
-	       ui_options_excluded(&o->o, path, len, is_dir);
+	return is_own(o, path, len, &i) || ui_options_excluded(&o->o, path, len, is_dir);
 }
 
 static bool excluded(void *ctx, const char *path, size_t len, bool is_dir)
 {
-	const char *store = is_dir ? store_at(ctx, path, len) : NULL;
+	struct options *o = ctx;
 	char text[ERR_MESSAGE_MAX];
+	size_t i;
 
-	if (store != NULL) {
-		snprintf(text, sizeof text, "%s: is a store of this backup: left out", store);
-		warn(ctx, text);
+	if (is_own(o, path, len, &i)) {
+		snprintf(text, sizeof text, "%s: is %s: left out", own_folder(o, i),
+			i < o->o.store_count ? "a store of this backup"
+					     : "the state folder of this backup (--state)");
+		warn(o, text);
 		return true;
 	}
 	return left_out(ctx, path, len, is_dir);
@@ -394,21 +409,33 @@ static void on_border(void *ctx, const char *path, size_t len)
 	warn(ctx, text);
 }
 
-/* Which stores lie below the base: a backup must not go into them. */
-static int find_inside(struct options *o, struct err *err)
+/* The name that a folder has below the base; "." if the base is or lies in it; NULL: none. */
+static const char *name_below(const char *base, const char *real)
 {
-	size_t base = strcmp(o->base, "/") == 0 ? 0 : strlen(o->base), i;
+	size_t base_len = strcmp(base, "/") == 0 ? 0 : strlen(base), len = strlen(real);
 
-	for (i = 0; i < o->o.store_count; i++) {
-		char *real = realpath(o->o.stores[i], NULL);
-		bool in = real != NULL && strncmp(real, o->base, base) == 0 && real[base] == '/';
+	if (strncmp(real, base, base_len) == 0 && real[base_len] == '/' && real[base_len + 1] != 0)
+		return real + base_len + 1;
+	return strncmp(base, real, len) == 0 && (base[len] == 0 || base[len] == '/') ? "." : NULL;
+}
 
-		if (in && (o->inside[i] = strdup(real + base + 1)) == NULL)
+/* Which stores lie below the base, and whether the state folder does: a backup must not go into
+ * them, for they change with it, and in an unencrypted one the agent's secret could be read. */
+static int find_inside(struct options *o, const char *state, struct err *err)
+{
+	size_t i;
+
+	o->state = state;
+	for (i = 0; i <= o->o.store_count; i++) {
+		char *real = realpath(own_folder(o, i), NULL);
+		const char *name = real != NULL ? name_below(o->base, real) : NULL;
+
+		if (name != NULL && (o->inside[i] = strdup(name)) == NULL)
 			err_set(err, ERR_NOMEM, "out of memory");
 		free(real);
-		if (in && o->inside[i] == NULL)
+		if (name != NULL && o->inside[i] == NULL)
 			return -1;
-		if (in)
+		if (name != NULL)
 			o->backup.scan.excluded = excluded;
 	}
 	return 0;
@@ -593,7 +620,7 @@ static int run(struct options *o, struct dump_pipeline_result *result, struct er
 		return got;
 	warn(o, "a store has lost chunks: everything is read again");
 	o->roots.next = 0;
-	o->backup.reread = true;
+	o->backup.store_all = true;
 	got = run_once(o, result, err);
 	return got == 1 ? err_set(err, ERR_FAILED, "chunks are missing that were just stored")
 			: got;
@@ -635,7 +662,7 @@ static int backup(struct options *o, struct dump_pipeline_result *result, struct
 
 	if (state == NULL || load_domain(o, state, &domain, err) != 0 ||
 		agent_state_name(o->o.agent, agent, err) != 0 || find_base(o, err) != 0 ||
-		find_inside(o, err) != 0)
+		find_inside(o, state, err) != 0)
 		goto out;
 	o->backup.agent = copies.agent = agent;
 	o->backup.domain = &domain;
@@ -786,7 +813,7 @@ int cmd_backup(int argc, char **argv)
 	if (o.o.directory != NULL && o.backup.scan.base >= 0)
 		close(o.backup.scan.base);
 out:
-	for (i = 0; i < STORES_MAX; i++)
+	for (i = 0; i <= STORES_MAX; i++)
 		free(o.inside[i]);
 	ui_stores_free(&o.stores);
 	ui_roots_fini(&o.roots);

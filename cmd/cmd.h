@@ -9,6 +9,7 @@
 #ifndef FDUMP_CMD_CMD_H
 #define FDUMP_CMD_CMD_H
 
+int cmd_agent(int argc, char **argv);
 int cmd_backup(int argc, char **argv);
 int cmd_cat(int argc, char **argv);
 int cmd_cron(int argc, char **argv);

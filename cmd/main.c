@@ -42,6 +42,7 @@ static const struct command {
 	{"restore", cmd_restore, "bring files of a dump back, each proved first"},
 	{"forget", cmd_forget, "delete the dumps that no rule keeps"},
 	{"export", cmd_export, "write a dump as a pack"},
+	{"agent", cmd_agent, "the agent service: backs up by the managers' plan"},
 	{"manager", cmd_manager, "check the managers' configuration"},
 	{"cron", cmd_cron, "when a schedule is due, and what it means"},
 	{NULL, NULL, NULL},

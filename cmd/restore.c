@@ -16,6 +16,7 @@
 #include "lib/esc.h"
 #include "lib/fs.h"
 #include "lib/hash.h"
+#include "pack/descent.h"
 #include "pack/entry.h"
 
 static const char help[] =
@@ -40,6 +41,8 @@ static const char help[] =
 	"      --no-xattrs          without extended attributes and ACLs\n"
 	"      --overwrite WHEN     always (default), if-changed (a restore that was cut off\n"
 	"                           goes on), if-newer, never\n"
+	"      --keep-directory-symlink  restore into directories that links in DIR lead\n"
+	"                           to, if they are in DIR too\n"
 	"      --untrusted          also as root: no owners, set-id bits, devices,\n"
 	"                           privileged attributes\n"
 	"      --any-origin         also what says it is of this host, and was not made here\n"
@@ -49,8 +52,9 @@ static const char help[] =
 	"      --json               problems and the result as JSON, one object a line\n"
 	"      --threads N          default: the number of processors\n"
 	"\n"
-	"Exit status: 0 complete; 1 done, but some entries were not whole when backed up\n"
-	"or not all of their metadata could be restored; 2 failed, or entries could\n"
+	"Exit status: 0 complete; 1 done, but some entries were not whole when backed\n"
+	"up, something of another type was kept, or not all of their metadata could be\n"
+	"restored; 2 failed, or entries could\n"
 	"not be restored; 3 a key file is not as it must be; 5 damage found; 6 wrong key;\n"
 	"7 no space; 8 a store was busy.\n";
 
@@ -61,12 +65,13 @@ struct restore {
 	struct ui_line line;
 };
 
-enum { OPT_OVERWRITE = UI_OPTIONS_OWN, OPT_UNTRUSTED, OPT_IN_PLACE, OPT_ANY };
+enum { OPT_OVERWRITE = UI_OPTIONS_OWN, OPT_UNTRUSTED, OPT_IN_PLACE, OPT_ANY, OPT_KEEP_LINK };
 
 static const struct option own[] = {
 	{"overwrite", required_argument, NULL, OPT_OVERWRITE},
 	{"untrusted", no_argument, NULL, OPT_UNTRUSTED},
 	{"any-origin", no_argument, NULL, OPT_ANY},
+	{"keep-directory-symlink", no_argument, NULL, OPT_KEEP_LINK},
 	{"in-place", no_argument, NULL, OPT_IN_PLACE},
 	{"dry-run", no_argument, NULL, 'n'},
 	{0},
@@ -84,6 +89,9 @@ static int take(void *ctx, int c)
 		return -1;
 	case OPT_UNTRUSTED:
 		r->u.untrusted = true;
+		return -1;
+	case OPT_KEEP_LINK:
+		r->u.extract.follow_links = true;
 		return -1;
 	case OPT_ANY:
 		r->any_origin = true;
@@ -131,17 +139,20 @@ static int dry_run(struct restore *r, struct ui_dump *d, struct err *err)
 static bool is_there(void *ctx, const struct pack_head *head)
 {
 	const struct restore *r = ctx;
-	const unsigned need = PACK_HAS_SIZE | PACK_HAS_MTIME;
+	size_t parent = pack_descent_parent(head->path);
+	const char *path = (const char *)head->path.at;
+	char name[PACK_NAME_MAX + 1];
 	struct stat st;
-	int fd = fs_open_beneath(r->target, (const char *)head->path.at, head->path.len,
-		O_PATH | O_NOFOLLOW | O_CLOEXEC, 0);
-	bool there = fd >= 0 && fstat(fd, &st) == 0 && (head->has & need) == need &&
-		     S_ISREG(st.st_mode) && (uint64_t)st.st_size == head->size &&
-		     st.st_mtim.tv_sec == head->mtime.sec &&
-		     (uint32_t)st.st_mtim.tv_nsec == head->mtime.nsec;
+	int dir = r->u.extract.follow_links
+			  ? fs_open_within(r->target, path, parent, O_PATH | O_DIRECTORY)
+			  : fs_open_beneath(r->target, path, parent, O_PATH | O_DIRECTORY, 0);
+	bool there;
 
-	if (fd >= 0)
-		close(fd);
+	pack_descent_name(head->path, name);
+	there = dir >= 0 && fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+		pack_overwrite_same(head, &st, dir);
+	if (dir >= 0)
+		close(dir);
 	return there;
 }
 
@@ -184,6 +195,7 @@ static int restore(struct restore *r, struct ui_dump *d, struct err *err)
 		d->there_ctx = r;
 	}
 
+	d->ways = true;
 	if (ui_dump_adopt(d, err) != 0 || ui_dump_feed(d, &r->u.read, err) != 0)
 		return ui_fail("restore", err);
 	r->u.total = d->content;
@@ -238,6 +250,7 @@ int cmd_restore(int argc, char **argv)
 		const struct store_dump *s = dump_source_dump(d.source);
 
 		if (r.in_place) {
+			r.u.extract.in_place = true;
 			snprintf(
 				base, sizeof base, "%.*s", (int)s->base_len, (const char *)s->base);
 			r.u.o.directory = base;

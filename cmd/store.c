@@ -396,6 +396,8 @@ int cmd_store(int argc, char **argv)
 			break;
 		case OPT_FROM:
 			o.from = optarg;
+			if (ui_options_path("store", o.from) >= 0)
+				return UI_FAILED;
 			break;
 		case 'n':
 			o.dry_run = true;

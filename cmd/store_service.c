@@ -15,6 +15,7 @@
 
 #include "cmd/cmd.h"
 #include "cmd/manager/syntax.h"
+#include "cmd/manager/uplink.h"
 #include "cmd/store/engine.h"
 #include "cmd/store/proto.h"
 #include "cmd/store/service.h"
@@ -36,15 +37,16 @@
 #include "rpc/loop.h"
 #include "rpc/tls.h"
 
-#define THREADS    4
-#define QUEUE_MAX  65536
-#define CONF_MAX   65536
-#define TICK_MS    1000
-#define SHUTDOWN_S 10
+#define THREADS     4
+#define QUEUE_MAX   65536
+#define CONF_MAX    65536
+#define TICK_MS     1000
+#define SHUTDOWN_MS 10000
+#define END_MS      20 /* between looks whether all connections have ended */
 
 /* store.conf. */
 struct conf {
-	char path[4096], listen[256], gc[256], scrub[256], zone[128];
+	char path[4096], listen[256], address[256], gc[256], scrub[256], zone[128];
 };
 
 struct schedule {
@@ -66,16 +68,20 @@ struct serve {
 	struct engine *engine;
 	struct rpc_tls_conf *tls;
 	struct store_service *service;
+	struct manager_uplink *uplink; /* NULL: no manager is known */
+	struct manager_uplink_peer managers[MANAGER_UPLINKS_MAX];
+	size_t manager_count;
 	struct tz *tz;
 	struct schedule gc, scrub;
 	bool ending;
+	int64_t end_ms;
 	int status;
 };
 
 /* --- the configuration ------------------------------------------------------ */
 
-static const struct manager_syntax_key keys[] = {{"path", false}, {"listen", false}, {"gc", false},
-	{"scrub", false}, {"zone", false}, {NULL, false}};
+static const struct manager_syntax_key keys[] = {{"path", false}, {"listen", false},
+	{"address", false}, {"gc", false}, {"scrub", false}, {"zone", false}, {NULL, false}};
 static const struct manager_syntax_rule rules[] = {{"store", false, keys}, {NULL, false, NULL}};
 
 static void tell_problem(void *ctx, const char *file, unsigned line, const char *what)
@@ -93,6 +99,8 @@ static char *value_of(struct conf *c, const char *key, size_t *cap)
 		return *cap = sizeof c->path, c->path;
 	if (strcmp(key, "listen") == 0)
 		return *cap = sizeof c->listen, c->listen;
+	if (strcmp(key, "address") == 0)
+		return *cap = sizeof c->address, c->address;
 	if (strcmp(key, "gc") == 0)
 		return *cap = sizeof c->gc, c->gc;
 	if (strcmp(key, "scrub") == 0)
@@ -202,9 +210,15 @@ static void on_wake(void *arg)
 	pool_drain(((struct serve *)arg)->pool);
 }
 
+/* Until the last connection has ended, but not for long. */
 static void on_end(void *arg)
 {
-	rpc_loop_stop(((struct serve *)arg)->loop);
+	struct serve *s = arg;
+
+	if (store_service_count(s->service) == 0 || rpc_loop_now_ms(s->loop) >= s->end_ms)
+		rpc_loop_stop(s->loop);
+	else
+		rpc_timer_start(&s->end, s->loop, END_MS, on_end, s);
 }
 
 static void on_term(void *arg)
@@ -218,8 +232,11 @@ static void on_term(void *arg)
 	s->ending = true;
 	ui_log(UI_LOG_NOTICE, "ending");
 	notify_send("STOPPING=1");
+	manager_uplink_free(s->uplink);
+	s->uplink = NULL;
 	store_service_shutdown(s->service);
-	rpc_timer_start(&s->end, s->loop, SHUTDOWN_S * 1000, on_end, s);
+	s->end_ms = rpc_loop_now_ms(s->loop) + SHUTDOWN_MS;
+	rpc_timer_start(&s->end, s->loop, END_MS, on_end, s);
 }
 
 /* The schedules and the certificate are read again, or nothing changes. */
@@ -249,6 +266,8 @@ static void on_hangup(void *arg)
 		rpc_tls_conf_unref(s->tls);
 		s->tls = tls;
 		store_service_conf(s->service, tls);
+		if (s->uplink != NULL)
+			manager_uplink_conf(s->uplink, tls);
 		ui_log(UI_LOG_NOTICE, "reloaded");
 	}
 	notify_send("READY=1");
@@ -285,6 +304,74 @@ static void on_problem(void *ctx, const struct store_entry *dump, const char *wh
 		ui_dump_name(whose, dump);
 	ui_log(UI_LOG_ERROR, "scrub: %s%s%s%s", whose[0] ? "dump " : "", whose,
 		whose[0] ? ": " : "", what);
+}
+
+/* --- managers ---------------------------------------------------------------- */
+
+static void on_hello(void *ctx, size_t peer, struct manager_hello *hello)
+{
+	struct serve *s = ctx;
+	struct store_about about;
+	struct err err;
+
+	(void)peer;
+	hello->is_store = true;
+	memcpy(hello->uid, engine_uid(s->engine), sizeof hello->uid);
+	memcpy(hello->key, engine_public(s->engine), sizeof hello->key);
+	if (engine_about(s->engine, &about, &err) == 0)
+		hello->free = about.free > about.reserve ? about.free - about.reserve : 0;
+	snprintf(hello->address, sizeof hello->address, "%s", s->conf.address);
+}
+
+static void on_welcome(void *ctx, size_t peer, struct manager_welcome *w)
+{
+	struct serve *s = ctx;
+	int64_t off = w->clock - time(NULL);
+
+	if (off > 300 || off < -300)
+		ui_log(UI_LOG_WARNING,
+			"this machine's clock and that of manager %s differ by %lld s",
+			manager_uplink_name(s->uplink, peer), (long long)off);
+}
+
+static void on_denied(void *ctx)
+{
+	store_service_recheck(((struct serve *)ctx)->service);
+}
+
+static void on_uplink_log(void *ctx, bool is_error, const char *text)
+{
+	(void)ctx;
+	ui_log(is_error ? UI_LOG_ERROR : UI_LOG_NOTICE, "%s", text);
+}
+
+/* A store serves without managers too, as long as its certificate is good. */
+static int start_uplink(struct serve *s, struct err *err)
+{
+	struct manager_uplink_opts opts = {
+		.loop = s->loop,
+		.pool = s->pool,
+		.conf = s->tls,
+		.paths = {.key = s->role.key, .cert = s->role.cert, .ca = s->role.ca},
+		.deny = &s->deny,
+		.deny_path = s->role.deny,
+		.peers = s->managers,
+		.times = ui_test_times(NULL),
+		.ctx = s,
+		.hello = on_hello,
+		.welcome = on_welcome,
+		.renewed = on_hangup,
+		.denied = on_denied,
+		.log = on_uplink_log,
+	};
+
+	if (access(s->role.managers, F_OK) != 0)
+		return 0;
+	if (ui_role_managers(&s->role, s->managers, &s->manager_count, err) != 0)
+		return -1;
+	opts.peer_count = s->manager_count;
+	s->uplink = manager_uplink_new(&opts, err);
+	return s->uplink != NULL ? 0 : -1;
 }
 
 /* --- the whole -------------------------------------------------------------- */
@@ -348,7 +435,7 @@ static int set_up(struct serve *s, struct err *err)
 	rpc_signal_start(&s->interrupt, s->loop, SIGINT, on_term, s);
 	rpc_signal_start(&s->hangup, s->loop, SIGHUP, on_hangup, s);
 	on_tick(s);
-	return 0;
+	return start_uplink(s, err);
 }
 
 static void tear_down(struct serve *s)
@@ -360,6 +447,7 @@ static void tear_down(struct serve *s)
 		rpc_signal_stop(&s->interrupt);
 		rpc_signal_stop(&s->hangup);
 	}
+	manager_uplink_free(s->uplink);
 	pool_free(s->pool);
 	store_service_free(s->service);
 	engine_close(s->engine);

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "cmd/cmd.h"
+#include "cmd/ui/ending.h"
 #include "cmd/ui/json.h"
 #include "cmd/ui/options.h"
 #include "cmd/ui/progress.h"
@@ -41,6 +42,8 @@ static const char help[] =
 	"      --no-xattrs          without extended attributes and ACLs\n"
 	"  -k, --keep-old-files     as --overwrite=never\n"
 	"      --overwrite WHEN     always (default), if-changed, if-newer, never\n"
+	"      --keep-directory-symlink  restore into directories that links in DIR lead\n"
+	"                           to, if they are in DIR too\n"
 	"      --untrusted          also as root: no owners, set-id bits, devices,\n"
 	"                           privileged attributes\n"
 	"      --skip-damaged       go on behind damage\n"
@@ -49,19 +52,20 @@ static const char help[] =
 	"      --json               problems and the result as JSON, one object a line\n"
 	"      --threads N          default: the number of processors\n"
 	"\n"
-	"Exit status: 0 complete; 1 done, but some entries were not whole when packed\n"
-	"or not all of their metadata could be restored; 2 failed, or entries could\n"
+	"Exit status: 0 complete; 1 done, but some entries were not whole when packed,\n"
+	"something of another type was kept, or not all of their metadata could be\n"
+	"restored; 2 failed, or entries could\n"
 	"not be restored; 3 a key file is not as it must be; 5 damage found; 6 wrong key,\n"
 	"or not sealed; 7 no space.\n";
 
 struct unpack {
 	struct cmd_unpack *o;
 	struct pack_extract *extract;
-	size_t lost, absent, notes, damaged;
+	size_t lost, absent, kept, notes, damaged;
 	bool no_space;
 };
 
-enum { OPT_STRIP = UI_OPTIONS_OWN, OPT_OVERWRITE, OPT_UNTRUSTED, OPT_SKIP };
+enum { OPT_STRIP = UI_OPTIONS_OWN, OPT_OVERWRITE, OPT_UNTRUSTED, OPT_SKIP, OPT_KEEP_LINK };
 
 static const struct option own[] = {
 	{"strip-components", required_argument, NULL, OPT_STRIP},
@@ -69,6 +73,7 @@ static const struct option own[] = {
 	{"overwrite", required_argument, NULL, OPT_OVERWRITE},
 	{"untrusted", no_argument, NULL, OPT_UNTRUSTED},
 	{"skip-damaged", no_argument, NULL, OPT_SKIP},
+	{"keep-directory-symlink", no_argument, NULL, OPT_KEEP_LINK},
 	{0},
 };
 
@@ -107,6 +112,9 @@ static int take(void *ctx, int c)
 		return -1;
 	case OPT_UNTRUSTED:
 		o->untrusted = true;
+		return -1;
+	case OPT_KEEP_LINK:
+		o->extract.follow_links = true;
 		return -1;
 	default:
 		o->read.skip_damaged = true;
@@ -181,9 +189,15 @@ static void on_extract_problem(void *ctx, struct pack_bytes path, enum pack_extr
 		u->notes++;
 	else if (kind == PACK_EXTRACT_ABSENT)
 		u->absent++;
+	else if (kind == PACK_EXTRACT_KEPT)
+		u->kept++;
 	else
 		u->lost++;
-	tell(u, kind == PACK_EXTRACT_NOTE ? "metadata" : "entry", -1, path, what);
+	tell(u,
+		kind == PACK_EXTRACT_NOTE   ? "metadata"
+		: kind == PACK_EXTRACT_KEPT ? "kept"
+					    : "entry",
+		-1, path, what);
 }
 
 static void on_read_problem(void *ctx, enum pack_problem_kind kind, uint64_t offset,
@@ -285,6 +299,15 @@ static int advise(
 	return got;
 }
 
+/* A signal ends the process. */
+static void ended(void *ctx, int status)
+{
+	struct unpack *u = ctx;
+
+	(void)status;
+	pack_extract_back(u->extract);
+}
+
 static int run(struct unpack *u, struct err *err)
 {
 	struct cmd_unpack *o = u->o;
@@ -295,7 +318,8 @@ static int run(struct unpack *u, struct err *err)
 		o->o.directory != NULL ? o->o.directory : ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (o->extract.target < 0) {
 		err_errno(err, errno, "%s", o->o.directory != NULL ? o->o.directory : ".");
-	} else if ((u->extract = pack_extract_new(&o->extract, err)) != NULL) {
+	} else if ((u->extract = pack_extract_new(&o->extract, err)) != NULL &&
+		   ui_ending_start(ended, u, err) == 0) {
 		got = 1;
 		if (o->read.feed == NULL && o->o.select.count > 0 && pack_seek_can(o->read.fd))
 			got = pick(u, err);
@@ -309,6 +333,7 @@ static int run(struct unpack *u, struct err *err)
 		}
 		pack_extract_finish(u->extract);
 		ui_progress_stop();
+		ui_ending_stop();
 	}
 	pack_extract_free(u->extract);
 	if (o->extract.target >= 0)
@@ -323,6 +348,7 @@ static void json_result(const struct unpack *u, int status)
 	int failed =
 		ui_json_add(object, "missing", json_integer((json_int_t)(u->lost + u->absent)));
 
+	failed |= ui_json_add(object, "kept", json_integer((json_int_t)u->kept));
 	failed |= ui_json_add(object, "notes", json_integer((json_int_t)u->notes));
 	failed |= ui_json_add(object, "damaged", json_integer((json_int_t)u->damaged));
 	failed |= ui_json_add(object, "exit", json_integer(status));
@@ -378,7 +404,7 @@ int cmd_unpack_run(struct cmd_unpack *o, int fd)
 		 u.lost > 0)
 		status = UI_FAILED;
 	else
-		status = u.notes + u.absent > 0 ? UI_SOME : UI_OK;
+		status = u.notes + u.absent + u.kept > 0 ? UI_SOME : UI_OK;
 	if (o->o.json)
 		json_result(&u, status);
 	return status;

@@ -129,14 +129,14 @@ int fs_temporary(struct err *err)
 	return fd;
 }
 
-static int open2(int dirfd, const char *path, int flags, mode_t mode)
+static int open2(int dirfd, const char *path, int flags, mode_t mode, uint64_t resolve)
 {
 	/* O_TMPFILE contains O_DIRECTORY. A mode is only allowed where it is of use. */
 	bool makes = flags & O_CREAT || (flags & O_TMPFILE) == O_TMPFILE;
 	struct open_how how = {
 		.flags = (uint64_t)(flags | O_CLOEXEC),
 		.mode = makes ? mode : 0,
-		.resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS,
+		.resolve = resolve | RESOLVE_NO_MAGICLINKS,
 	};
 	int fd;
 
@@ -175,7 +175,7 @@ static int open_steps(int dirfd, char *path, int flags, mode_t mode)
 
 static int open_piece(int dirfd, char *path, int flags, mode_t mode)
 {
-	int fd = open2(dirfd, path, flags, mode);
+	int fd = open2(dirfd, path, flags, mode, RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS);
 
 	if (fd < 0 && (errno == ENOSYS || errno == EPERM))
 		fd = open_steps(dirfd, path, flags, mode);
@@ -241,6 +241,19 @@ int fs_open_beneath(int dirfd, const char *path, size_t len, int flags, mode_t m
 	return fd;
 }
 
+int fs_open_within(int dirfd, const char *path, size_t len, int flags)
+{
+	char piece[PIECE_MAX + 2];
+
+	if (len > PIECE_MAX) {
+		errno = ENAMETOOLONG;
+		return -1;
+	}
+	memcpy(piece, path, len);
+	piece[len] = 0;
+	return open2(dirfd, len > 0 ? piece : ".", flags, 0, RESOLVE_IN_ROOT);
+}
+
 int fs_open_read(int dirfd, const char *name, int flags)
 {
 	int fd;
@@ -265,6 +278,15 @@ int fs_flags_set(int fd, uint32_t flags)
 	long value = flags;
 
 	return ioctl(fd, FS_IOC_SETFLAGS, &value);
+}
+
+int fs_project(int fd, uint32_t *project)
+{
+	struct fsxattr attr = {0};
+	int ret = ioctl(fd, FS_IOC_FSGETXATTR, &attr);
+
+	*project = ret == 0 ? attr.fsx_projid : 0;
+	return ret;
 }
 
 int fs_list(int dirfd, void *mem, size_t mem_len, fs_list_entry *entry, void *ctx)

@@ -38,6 +38,11 @@ int fs_temporary(struct err *err);
  * where there is a link, EXDEV where the path would leave. */
 int fs_open_beneath(int dirfd, const char *path, size_t len, int flags, mode_t mode);
 
+/* The same, but links are followed, as if the directory were the root: so they
+ * don't lead out of it. The path is shorter than PATH_MAX. Returns the
+ * descriptor, or -1 with errno set: ENOSYS on kernels before 5.6. */
+int fs_open_within(int dirfd, const char *path, size_t len, int flags);
+
 /* Opens a name in a directory for reading: it is not followed if it is a link,
  * nothing is waited for, and its access time stays as it is where that is
  * allowed. flags: O_DIRECTORY or 0. Returns the descriptor, or -1 with errno
@@ -48,6 +53,10 @@ int fs_open_read(int dirfd, const char *name, int flags);
  * EOPNOTSUPP: this file system has none). */
 int fs_flags_get(int fd, uint32_t *flags);
 int fs_flags_set(int fd, uint32_t flags);
+
+/* The project that quotas count a file to. Returns 0, or -1 with errno set and *project 0: this
+ * file system has none. */
+int fs_project(int fd, uint32_t *project);
 
 /* A directory's entries, in the order of the file system, without "." and
  * "..". The callback returns 0, or -1 to stop. type is DT_*. mem: scratch of

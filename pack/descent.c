@@ -1,6 +1,6 @@
 /*
  * A level for each directory from the target down. The outermost is the
- * target, whose descriptor is the caller's; of the others the innermost
+ * target; of the others the innermost
  * PACK_DESCENT_OPEN stay open, and the rest are opened again, and known by
  * their inode, when it is their turn.
  */
@@ -20,25 +20,53 @@
 #include "lib/err.h"
 #include "lib/fs.h"
 #include "pack/restore.h"
+#include "pack/widen.h"
 
 #define TEXT_MAX 256 /* of a problem */
 
-/* Names of directories on the way down, and what is due to them. */
+/* A directory's metadata that may be due. */
+struct due {
+	uint8_t *meta; /* copies of what the HEAD borrows; NULL: nothing is due */
+	struct pack_head head;
+};
+
+/* A directory on the way down. */
 struct level {
 	int fd; /* -1: closed for now */
 	dev_t dev;
 	ino_t ino;
 	size_t path_len; /* of .path of the stack */
-	uint8_t *meta;   /* copies of what the HEAD borrows; NULL: nothing is due */
-	struct pack_head head;
+	struct due due;
 	bool fresh; /* made by us */
+	bool wide;  /* see pack/widen.h */
+};
+
+/* A directory that was made without its metadata. */
+struct bare {
+	dev_t dev;
+	ino_t ino;
+};
+
+#define BARE_MAX (4096 * sizeof(struct bare))
+
+/* A directory that is made if something in it is wanted. */
+struct way {
+	size_t path_len; /* of .ways_path */
+	struct due due;
 };
 
 struct pack_descent {
 	struct pack_descent_options o;
+	struct pack_widen *widen;
 	struct level *levels;
 	size_t depth, cap;
 	struct buf path; /* of the innermost level, in the target */
+	struct way *ways;
+	size_t way_count, way_cap;
+	struct buf ways_path; /* of the innermost one */
+	struct buf bare;      /* struct bare, while there is room */
+	struct buf closed;    /* what is in this directory can't be reached: that was reported */
+	bool keep_target;     /* it has metadata of its own */
 	atomic_bool acl;
 };
 
@@ -48,7 +76,7 @@ static void problem_errno(
 	char text[TEXT_MAX], reason[96];
 
 	snprintf(text, sizeof text, "%s: %s", what, strerror_r(errnum, reason, sizeof reason));
-	s->o.problem(s->o.ctx, path, true, errnum, text);
+	s->o.problem(s->o.ctx, path, PACK_DESCENT_LOST, errnum, text);
 }
 
 size_t pack_descent_parent(struct pack_bytes path)
@@ -76,9 +104,29 @@ static bool has_default_acl(int fd)
 	return n > 0 || (n < 0 && errno != ENODATA && errno != EOPNOTSUPP);
 }
 
+static int on_listed(void *ctx, const char *name, uint8_t type)
+{
+	(void)ctx;
+	(void)type;
+	return strcmp(name, "lost+found") == 0 ? 0 : -1; /* any file system has that */
+}
+
+/* Whether there is something in a directory; true also if it can't be told. */
+static bool holds_something(int dir)
+{
+	uint64_t mem[4096];
+	int fd = openat(dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	bool holds = fd < 0 || fs_list(fd, mem, sizeof mem, on_listed, NULL) != 0;
+
+	if (fd >= 0)
+		close(fd);
+	return holds;
+}
+
 struct pack_descent *pack_descent_new(const struct pack_descent_options *o, struct err *err)
 {
 	struct pack_descent *s = calloc(1, sizeof *s);
+	struct level *target;
 	struct stat st;
 
 	if (s == NULL || (s->levels = calloc(1, sizeof *s->levels)) == NULL) {
@@ -88,13 +136,26 @@ struct pack_descent *pack_descent_new(const struct pack_descent_options *o, stru
 	}
 	s->o = *o;
 	buf_init(&s->path, PACK_PATH_MAX + 1);
-	s->cap = s->depth = 1;
-	s->levels[0] = (struct level){.fd = o->target};
-	if (fstat(o->target, &st) == 0) {
-		s->levels[0].dev = st.st_dev;
-		s->levels[0].ino = st.st_ino;
-	}
+	buf_init(&s->ways_path, PACK_PATH_MAX + 1);
+	buf_init(&s->closed, PACK_PATH_MAX + 1);
+	buf_init(&s->bare, BARE_MAX);
 	atomic_init(&s->acl, has_default_acl(o->target));
+	s->cap = s->depth = 1;
+	target = &s->levels[0];
+	*target = (struct level){.fd = -1};
+	s->widen = pack_widen_new(err);
+	if (s->widen == NULL) {
+		pack_descent_free(s);
+		return NULL;
+	}
+	target->fd = pack_widen_open(s->widen, o->target, ".", &target->wide);
+	if (target->fd < 0)
+		target->fd = fcntl(o->target, F_DUPFD_CLOEXEC, 0);
+	if (fstat(o->target, &st) == 0) {
+		target->dev = st.st_dev;
+		target->ino = st.st_ino;
+	}
+	s->keep_target = !o->in_place && holds_something(o->target);
 	return s;
 }
 
@@ -102,16 +163,28 @@ void pack_descent_free(struct pack_descent *s)
 {
 	if (s == NULL)
 		return;
+	pack_widen_free(s->widen);
 	while (s->depth > 0) {
 		struct level *f = &s->levels[--s->depth];
 
-		if (f->fd >= 0 && s->depth > 0)
+		if (f->fd >= 0)
 			close(f->fd);
-		free(f->meta);
+		free(f->due.meta);
 	}
+	while (s->way_count > 0)
+		free(s->ways[--s->way_count].due.meta);
+	free(s->ways);
 	free(s->levels);
 	buf_fini(&s->path);
+	buf_fini(&s->ways_path);
+	buf_fini(&s->closed);
+	buf_fini(&s->bare);
 	free(s);
+}
+
+void pack_descent_back(struct pack_descent *s)
+{
+	pack_widen_back(s->widen);
 }
 
 bool pack_descent_acl(const struct pack_descent *s)
@@ -119,17 +192,29 @@ bool pack_descent_acl(const struct pack_descent *s)
 	return s->acl;
 }
 
+int pack_descent_open(const struct pack_descent *s, const uint8_t *path, size_t len)
+{
+	const int flags = O_PATH | O_DIRECTORY;
+
+	return s->o.follow_links ? fs_open_within(s->o.target, (const char *)path, len, flags)
+				 : fs_open_beneath(s->o.target, (const char *)path, len,
+					   flags | O_NOFOLLOW, 0);
+}
+
 /* The level's descriptor, opened again if need be. -1 with errno set. */
 static int level_fd(struct pack_descent *s, size_t i)
 {
 	struct level *f = &s->levels[i];
 	struct stat st;
-	int fd;
+	int path_fd, fd;
 
 	if (f->fd >= 0)
 		return f->fd;
-	fd = fs_open_beneath(s->o.target, (const char *)s->path.data, f->path_len,
-		O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0);
+	path_fd = pack_descent_open(s, s->path.data, f->path_len);
+	if (path_fd < 0)
+		return -1;
+	fd = openat(path_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	close(path_fd);
 	if (fd < 0)
 		return -1;
 	if (fstat(fd, &st) != 0 || st.st_dev != f->dev || st.st_ino != f->ino) {
@@ -141,30 +226,48 @@ static int level_fd(struct pack_descent *s, size_t i)
 	return fd;
 }
 
+/* Copies what will be due, without the path: far down the paths of all levels are large. */
+static int set_due(struct due *due, const struct pack_head *given, struct err *err)
+{
+	struct pack_head head = *given;
+	struct buf copy;
+
+	head.path = (struct pack_bytes){0};
+	buf_init(&copy, PACK_HEAD_KEEP);
+	if (pack_head_keep(&copy, &due->head, &head, err) != 0)
+		return -1;
+	free(due->meta);
+	due->meta = copy.data;
+	return 0;
+}
+
 /* Applies what is due to a directory and forgets it. */
 static void settle(struct pack_descent *s, size_t i)
 {
 	struct level *f = &s->levels[i];
 	struct pack_bytes path = {s->path.data, f->path_len};
+	unsigned how =
+		(s->acl && f->fresh) || (!f->fresh && s->o.restore->xattrs) ? PACK_RESTORE_ACL : 0;
 	char text[TEXT_MAX];
 	int fd;
 
-	if (f->meta == NULL)
-		return;
 	if (path.len == 0)
 		path = (struct pack_bytes){(const uint8_t *)".", 1};
-	fd = level_fd(s, i);
-	if (fd < 0) {
+	fd = f->due.meta != NULL ? level_fd(s, i) : -1;
+	if (f->due.meta != NULL && fd < 0) {
 		problem_errno(s, path, "metadata not restored", errno);
-	} else {
-		if (pack_restore_meta(s->o.restore, fd, s->acl && f->fresh ? PACK_RESTORE_ACL : 0,
-			    0, &f->head, text, sizeof text) != 0)
-			s->o.problem(s->o.ctx, path, false, 0, text);
-		if (pack_restore_flags(s->o.restore, fd, &f->head, text, sizeof text) != 0)
-			s->o.problem(s->o.ctx, path, false, 0, text);
+	} else if (fd >= 0) {
+		if (pack_restore_meta(s->o.restore, fd, how, 0, &f->due.head, text, sizeof text) !=
+			0)
+			s->o.problem(s->o.ctx, path, PACK_DESCENT_NOTE, 0, text);
+		if (pack_restore_flags(s->o.restore, fd, &f->due.head, text, sizeof text) != 0)
+			s->o.problem(s->o.ctx, path, PACK_DESCENT_NOTE, 0, text);
 	}
-	free(f->meta);
-	f->meta = NULL;
+	if (f->wide && pack_widen_narrow(s->widen, fd >= 0) != 0)
+		problem_errno(s, path, "it could not be given its mode back", errno);
+	f->wide = false;
+	free(f->due.meta);
+	f->due.meta = NULL;
 }
 
 static void leave(struct pack_descent *s)
@@ -185,9 +288,16 @@ void pack_descent_finish(struct pack_descent *s)
 	settle(s, 0);
 }
 
-/* Enters a directory that was just opened; fd moves. */
+/* A directory that was just opened. */
+struct opened {
+	int fd; /* -1: not, errno is set */
+	bool fresh, wide;
+	bool linked; /* by way of a link */
+};
+
+/* Enters a directory; its descriptor moves. Returns 0, or -1 with err set. */
 static int enter(
-	struct pack_descent *s, int fd, struct pack_bytes path, bool fresh, struct err *err)
+	struct pack_descent *s, const struct opened *o, struct pack_bytes path, struct err *err)
 {
 	struct level *f;
 	struct stat st;
@@ -195,7 +305,7 @@ static int enter(
 	if (s->depth == s->cap) {
 		f = realloc(s->levels, s->cap * 2 * sizeof *f);
 		if (f == NULL) {
-			close(fd);
+			close(o->fd);
 			return err_set(err, ERR_NOMEM, "out of memory");
 		}
 		s->levels = f;
@@ -203,16 +313,16 @@ static int enter(
 	}
 	buf_clear(&s->path);
 	if (buf_add(&s->path, path.at, path.len, err) != 0) {
-		close(fd);
+		close(o->fd);
 		return -1;
 	}
 	f = &s->levels[s->depth++];
-	*f = (struct level){.fd = fd, .path_len = path.len, .fresh = fresh};
-	if (fstat(fd, &st) == 0) {
+	*f = (struct level){.fd = o->fd, .path_len = path.len, .fresh = o->fresh, .wide = o->wide};
+	if (fstat(o->fd, &st) == 0) {
 		f->dev = st.st_dev;
 		f->ino = st.st_ino;
 	}
-	if (!fresh && has_default_acl(fd))
+	if (!o->fresh && has_default_acl(o->fd))
 		s->acl = true;
 	if (s->depth > PACK_DESCENT_OPEN + 1) {
 		f = &s->levels[s->depth - 1 - PACK_DESCENT_OPEN];
@@ -232,34 +342,131 @@ int pack_descent_clear(int parent, const char *name)
 	return -1;
 }
 
-/* Makes or finds a directory. Returns its descriptor, or -1 with errno set. */
-static int make_dir(int parent, const char *name, bool *fresh)
+/* Opens what a link leads to, if that is a directory in the target. path: the link's. */
+static int open_link(const struct pack_descent *s, struct pack_bytes path)
 {
-	int flags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC, fd;
+	int path_fd, fd;
 
-	*fresh = mkdirat(parent, name, 0700) == 0;
-	if (!*fresh && errno != EEXIST)
+	path_fd = pack_descent_open(s, path.at, path.len);
+	if (path_fd < 0)
 		return -1;
-	fd = openat(parent, name, flags);
-	if (fd >= 0 || *fresh || (errno != ENOTDIR && errno != ELOOP))
-		return fd;
-	/* Something else has the name: it goes. */
-	if (pack_descent_clear(parent, name) != 0 || mkdirat(parent, name, 0700) != 0)
-		return -1;
-	*fresh = true;
-	return openat(parent, name, flags);
+	fd = openat(path_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	close(path_fd);
+	return fd;
 }
 
-/* Finds a directory, or makes it. Returns its descriptor, or -1 with errno set. */
-static int find_dir(int parent, const char *name, mode_t mode, bool *fresh)
+/* Opens a directory that is there, of this name in the parent. */
+static struct opened open_dir(
+	struct pack_descent *s, int parent, const char *name, struct pack_bytes path)
 {
-	int flags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
-	int fd = openat(parent, name, flags);
+	struct opened o = {.fd = -1};
 
-	if (fd >= 0 || errno != ENOENT)
-		return fd;
-	*fresh = mkdirat(parent, name, mode) == 0;
-	return openat(parent, name, flags);
+	o.fd = pack_widen_open(s->widen, parent, name, &o.wide);
+	if (o.fd < 0 && (errno == ENOTDIR || errno == ELOOP) && s->o.follow_links) {
+		int saved = errno;
+
+		o.fd = open_link(s, path);
+		o.linked = o.fd >= 0;
+		errno = saved;
+	}
+	return o;
+}
+
+static bool is_in(struct pack_bytes path, const uint8_t *dir, size_t len)
+{
+	return path.len > len && path.at[len] == '/' && memcmp(path.at, dir, len) == 0;
+}
+
+/* What was noted of a directory that is not there, if it was. */
+static struct due *find_way(struct pack_descent *s, struct pack_bytes path)
+{
+	size_t i;
+
+	for (i = 0; i < s->way_count; i++)
+		if (s->ways[i].path_len == path.len &&
+			memcmp(s->ways_path.data, path.at, path.len) == 0)
+			return s->ways[i].due.meta != NULL ? &s->ways[i].due : NULL;
+	return NULL;
+}
+
+/* The level's place among those that are bare, or NULL. */
+static struct bare *find_bare(const struct pack_descent *s, const struct level *f)
+{
+	struct bare *list = (void *)s->bare.data;
+	size_t i, count = s->bare.len / sizeof *list;
+
+	for (i = 0; i < count; i++)
+		if (list[i].dev == f->dev && list[i].ino == f->ino)
+			return &list[i];
+	return NULL;
+}
+
+/* A directory on the way was entered. way: what is due to it; NULL: not known. */
+static void note_way(
+	struct pack_descent *s, struct level *f, struct due *way, struct pack_bytes path)
+{
+	struct bare new = {f->dev, f->ino}, *bare = find_bare(s, f);
+
+	if (bare != NULL && (way = find_way(s, path)) != NULL)
+		*bare = (struct bare){0};
+	if (way != NULL) { /* moves */
+		f->due = *way;
+		way->meta = NULL;
+	} else if (f->fresh && bare == NULL) {
+		buf_add(&s->bare, &new, sizeof new, NULL);
+	}
+}
+
+int pack_descent_way(struct pack_descent *s, const struct pack_head *head, struct pack_bytes path,
+	struct err *err)
+{
+	struct way *w;
+	size_t i;
+
+	while (s->way_count > 0 &&
+		!is_in(path, s->ways_path.data, s->ways[s->way_count - 1].path_len))
+		free(s->ways[--s->way_count].due.meta);
+	if (s->way_count == s->way_cap) {
+		size_t cap = s->way_cap > 0 ? 2 * s->way_cap : 16;
+
+		w = realloc(s->ways, cap * sizeof *w);
+		if (w == NULL)
+			return err_set(err, ERR_NOMEM, "out of memory");
+		s->ways = w;
+		s->way_cap = cap;
+	}
+	buf_clear(&s->ways_path);
+	if (buf_add(&s->ways_path, path.at, path.len, err) != 0)
+		return -1;
+	w = &s->ways[s->way_count++];
+	*w = (struct way){.path_len = path.len};
+	if (set_due(&w->due, head, err) != 0)
+		return -1;
+	for (i = 1; i < s->depth; i++) { /* it may be entered, and bare */
+		struct level *f = &s->levels[i];
+
+		if (f->path_len == path.len && memcmp(s->path.data, path.at, path.len) == 0 &&
+			f->due.meta == NULL && find_bare(s, f) != NULL)
+			note_way(s, f, NULL, path);
+	}
+	return 0;
+}
+
+/* Opens the next directory on the way to an entry, or makes it. *way: what is due to it then. */
+static struct opened find_dir(struct pack_descent *s, int parent, const char *name,
+	struct pack_bytes path, struct due **way)
+{
+	struct opened o = open_dir(s, parent, name, path);
+
+	*way = NULL;
+	if (o.fd >= 0 || errno != ENOENT)
+		return o;
+	*way = find_way(s, path);
+	o.fresh = mkdirat(parent, name, *way != NULL ? 0700 : 0777 & ~s->o.restore->umask) == 0;
+	if (!o.fresh)
+		*way = NULL;
+	o.fd = openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	return o;
 }
 
 /* Whether the level's path is this path's beginning. */
@@ -271,6 +478,24 @@ static bool is_above(
 		       (f->path_len == len || path.at[f->path_len] == '/'));
 }
 
+/* Whether it was reported that nothing in this directory can be reached. Behind it that is
+ * forgotten. */
+static bool is_closed(struct pack_descent *s, struct pack_bytes path)
+{
+	if (s->closed.len > 0 && !is_in(path, s->closed.data, s->closed.len))
+		buf_clear(&s->closed);
+	return s->closed.len > 0;
+}
+
+static void cant_enter(struct pack_descent *s, struct pack_bytes path, int errnum)
+{
+	if (errnum != ENOTDIR && errnum != ELOOP)
+		problem_errno(s, path, "its directory can't be entered", errnum);
+	else
+		s->o.problem(s->o.ctx, path, PACK_DESCENT_LOST, errnum,
+			"refused: its path goes through something that is not a directory");
+}
+
 int pack_descent_go(struct pack_descent *s, struct pack_bytes path, struct err *err)
 {
 	size_t len = pack_descent_parent(path), at;
@@ -279,11 +504,14 @@ int pack_descent_go(struct pack_descent *s, struct pack_bytes path, struct err *
 
 	while (!is_above(s, &s->levels[s->depth - 1], path, len))
 		leave(s);
+	if (is_closed(s, path))
+		return -1;
 	while ((f = &s->levels[s->depth - 1])->path_len < len) {
 		char name[PACK_NAME_MAX + 1];
 		struct pack_bytes dir = {path.at, 0};
+		struct opened o = {.fd = -1};
+		struct due *way = NULL;
 		const uint8_t *slash;
-		bool fresh = false;
 
 		at = f->path_len > 0 ? f->path_len + 1 : 0;
 		slash = memchr(path.at + at, '/', len - at);
@@ -292,18 +520,14 @@ int pack_descent_go(struct pack_descent *s, struct pack_bytes path, struct err *
 		name[dir.len - at] = 0;
 		fd = level_fd(s, s->depth - 1);
 		if (fd >= 0)
-			fd = find_dir(fd, name, 0777 & ~s->o.restore->umask, &fresh);
-		if (fd < 0) {
-			if (errno != ENOTDIR && errno != ELOOP)
-				problem_errno(s, path, "its directory can't be entered", errno);
-			else
-				s->o.problem(s->o.ctx, path, true, errno,
-					"refused: its path goes through something that is no "
-					"directory");
+			o = find_dir(s, fd, name, dir, &way);
+		if (o.fd < 0) {
+			cant_enter(s, path, errno);
 			return -1;
 		}
-		if (enter(s, fd, dir, fresh, err) != 0)
+		if (enter(s, &o, dir, err) != 0)
 			return -2;
+		note_way(s, &s->levels[s->depth - 1], way, dir);
 	}
 	fd = level_fd(s, s->depth - 1);
 	if (fd < 0)
@@ -311,42 +535,158 @@ int pack_descent_go(struct pack_descent *s, struct pack_bytes path, struct err *
 	return fd;
 }
 
-int pack_descent_put(struct pack_descent *s, const struct pack_head *given, struct pack_bytes path,
-	bool keep, struct err *err)
+/* Nothing in this directory can be reached, which is reported with it. */
+static void close_dir(struct pack_descent *s, struct pack_bytes path)
+{
+	buf_clear(&s->closed);
+	buf_add(&s->closed, path.at, path.len, NULL); /* without room each is reported */
+}
+
+/* What is there is no directory: it goes, or stays. Returns 0 if it went; 1 if it stays, which was
+ * reported; -1 with errno set. */
+static int clear_way(struct pack_descent *s, const struct pack_head *head, struct pack_bytes path,
+	int parent, const char *name)
+{
+	struct stat st, to;
+
+	if (fstatat(parent, name, &st, AT_SYMLINK_NOFOLLOW) != 0)
+		return errno == ENOENT ? 0 : -1;
+	if (!pack_overwrite_may(s->o.overwrite, head, &st, parent)) {
+		s->o.problem(s->o.ctx, path, PACK_DESCENT_KEPT, 0,
+			"not restored, nor what is in it: what has its name is not a directory, "
+			"and is kept");
+		return 1;
+	}
+	if (S_ISLNK(st.st_mode) && fstatat(parent, name, &to, 0) == 0 && S_ISDIR(to.st_mode)) {
+		s->o.problem(s->o.ctx, path, PACK_DESCENT_LOST, 0,
+			"not restored, nor what is in it: a link to a directory has its name "
+			"(remove the link, or follow it: --keep-directory-symlink)");
+		return 1;
+	}
+	return pack_descent_clear(parent, name);
+}
+
+/* Makes or finds a directory that is an entry. Returns 0; 1 if something else stays there, which
+ * was reported; -1 with errno set. */
+static int make_dir(struct pack_descent *s, const struct pack_head *head, struct pack_bytes path,
+	int parent, struct opened *o)
 {
 	char name[PACK_NAME_MAX + 1];
-	struct pack_head head = *given;
-	struct buf copy;
-	struct level *f;
-	bool fresh = false;
-	int dir, fd;
+	int got;
 
-	if (path.len == 1 && path.at[0] == '.') {
-		while (s->depth > 1)
-			leave(s);
-	} else {
-		dir = pack_descent_go(s, path, err);
-		if (dir < 0)
-			return dir == -2 ? -1 : 1;
-		pack_descent_name(path, name);
-		fd = make_dir(dir, name, &fresh);
-		if (fd < 0) {
-			problem_errno(s, path, "can't be made", errno);
-			return 1;
-		}
-		if (enter(s, fd, path, fresh, err) != 0)
-			return -1;
-	}
-	f = &s->levels[s->depth - 1];
-	if (!fresh && keep)
-		return 1;
-	free(f->meta);
-	f->meta = NULL;
-	/* Without the path: far down the paths of all levels are large. */
-	head.path = (struct pack_bytes){0};
-	buf_init(&copy, PACK_HEAD_KEEP);
-	if (pack_head_keep(&copy, &f->head, &head, err) != 0)
+	pack_descent_name(path, name);
+	*o = (struct opened){.fd = -1};
+	o->fresh = mkdirat(parent, name, 0700) == 0;
+	if (!o->fresh && errno != EEXIST)
 		return -1;
-	f->meta = copy.data;
-	return 0;
+	if (!o->fresh) {
+		*o = open_dir(s, parent, name, path);
+		if (o->fd >= 0 || (errno != ENOTDIR && errno != ELOOP))
+			return o->fd >= 0 ? 0 : -1;
+		got = clear_way(s, head, path, parent, name);
+		if (got != 0)
+			return got;
+		if (mkdirat(parent, name, 0700) != 0)
+			return -1;
+		o->fresh = true;
+	}
+	o->fd = openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	return o->fd >= 0 ? 0 : -1;
+}
+
+/* Whether a directory that was there keeps its metadata. */
+static bool keeps(struct pack_descent *s, const struct pack_head *head, const struct opened *o)
+{
+	struct level level;
+	struct stat st;
+
+	if (o->linked || o->fresh)
+		return o->linked;
+	if (fstat(o->fd, &st) != 0)
+		return true;
+	level = (struct level){.dev = st.st_dev, .ino = st.st_ino};
+	return find_bare(s, &level) == NULL &&
+	       !pack_overwrite_may(s->o.overwrite, head, &st, o->fd);
+}
+
+/* The target itself. Returns as pack_descent_put. */
+static int put_target(struct pack_descent *s, const struct pack_head *head, struct err *err)
+{
+	struct opened o = {.fd = s->levels[0].fd};
+	char text[TEXT_MAX];
+
+	while (s->depth > 1)
+		leave(s);
+	if (s->keep_target || keeps(s, head, &o))
+		return 1;
+	/* Who goes on with a restore that was cut off finds something in it, and leaves it as it
+	 * is. */
+	if (s->o.restore->privileged)
+		pack_restore_meta(s->o.restore, o.fd, 0, 0, head, text, sizeof text);
+	return set_due(&s->levels[0].due, head, err);
+}
+
+int pack_descent_put(struct pack_descent *s, const struct pack_head *head, struct pack_bytes path,
+	struct err *err)
+{
+	struct opened o;
+	bool keep;
+	int dir, got;
+
+	if (path.len == 1 && path.at[0] == '.')
+		return put_target(s, head, err);
+	dir = pack_descent_go(s, path, err);
+	if (dir < 0)
+		return dir == -2 ? -1 : 1;
+	got = make_dir(s, head, path, dir, &o);
+	if (got != 0) {
+		if (got < 0)
+			problem_errno(s, path, "can't be made, nor what is in it", errno);
+		close_dir(s, path);
+		return 1;
+	}
+	keep = keeps(s, head, &o);
+	if (enter(s, &o, path, err) != 0)
+		return -1;
+	return keep ? 1 : set_due(&s->levels[s->depth - 1].due, head, err);
+}
+
+/* What two directories differ in that are on different sides of a border; not of all borders. */
+struct side {
+	uint32_t dev_major, dev_minor, project;
+	uint64_t mount;
+};
+
+static struct side side_of(int fd)
+{
+	struct side side = {0};
+	struct statx st;
+
+	fs_project(fd, &side.project);
+	if (statx(fd, "", AT_EMPTY_PATH, STATX_MNT_ID, &st) != 0)
+		return side;
+	side.dev_major = st.stx_dev_major;
+	side.dev_minor = st.stx_dev_minor;
+	side.mount = st.stx_mask & STATX_MNT_ID ? st.stx_mnt_id : 0;
+	return side;
+}
+
+static bool same_side(struct side a, struct side b)
+{
+	return a.dev_major == b.dev_major && a.dev_minor == b.dev_minor && a.project == b.project &&
+	       a.mount == b.mount;
+}
+
+int pack_descent_border(struct pack_descent *s, const uint8_t **path, size_t *len)
+{
+	size_t last = s->depth - 1, at = last;
+	struct side side = side_of(s->levels[last].fd);
+
+	while (at > 0 && level_fd(s, at - 1) >= 0 && same_side(side_of(s->levels[at - 1].fd), side))
+		at--;
+	if (at == 0) /* it does not show where it is */
+		at = last;
+	*path = s->path.data;
+	*len = s->levels[at].path_len;
+	return level_fd(s, at);
 }

@@ -5,8 +5,8 @@
  *
  *   pack_descent_new -> (pack_descent_put | pack_descent_go)* -> pack_descent_finish -> _free
  *
- * No component of a path is followed through a link. One thread; but
- * pack_descent_acl may be asked by any. At most PACK_DESCENT_OPEN descriptors
+ * No component of a path is followed through a link, but as .follow_links says.
+ * One thread; but pack_descent_acl may be asked by any. At most PACK_DESCENT_OPEN descriptors
  * beside the target's; memory for the metadata of the directories on the way
  * down, at most PACK_HEAD_KEEP each.
  */
@@ -17,6 +17,7 @@
 #include <stddef.h>
 
 #include "pack/entry.h"
+#include "pack/overwrite.h"
 
 struct err;
 struct pack_descent;
@@ -24,31 +25,59 @@ struct pack_restore;
 
 #define PACK_DESCENT_OPEN 64
 
+enum pack_descent_problem {
+	PACK_DESCENT_NOTE, /* not given its metadata */
+	PACK_DESCENT_KEPT, /* what has its name stays there */
+	PACK_DESCENT_LOST, /* could not be reached or made */
+};
+
 struct pack_descent_options {
 	int target;                         /* the directory; borrowed, as is: */
 	const struct pack_restore *restore; /* how metadata are applied */
-	/* An entry could not be reached (lost), or not be given its metadata. */
-	void (*problem)(void *ctx, struct pack_bytes path, bool lost, int errnum, const char *what);
+	enum pack_overwrite overwrite;
+	bool in_place; /* the target gets the metadata of "." also if there is something in it */
+	bool follow_links; /* links to directories that lie in the target are directories */
+	void (*problem)(void *ctx, struct pack_bytes path, enum pack_descent_problem kind,
+		int errnum, const char *what);
 	void *ctx;
 };
 
-/* NULL with err set: out of memory. Freeing applies nothing. */
+/* NULL with err set: out of memory. Freeing gives directories that were widened (pack/widen.h)
+ * their modes back, and applies nothing else. */
 struct pack_descent *pack_descent_new(const struct pack_descent_options *options, struct err *err);
 void pack_descent_free(struct pack_descent *descent);
 
-/* Goes to the directory that an entry is in; makes those that are missing, as
- * tar does, with ordinary modes. Returns its descriptor, which is borrowed until
- * the next call; -1 if it can't be reached, which was reported; -2 with err
- * set: out of memory. */
+/* Goes to the directory that an entry is in; makes those that are missing, with the
+ * metadata that _way gave, else, as tar does, with ordinary modes. Returns its descriptor, which is
+ * borrowed until the next call; -1 if it can't be reached, which was reported (once for all that is
+ * in a directory that _put could not make); -2 with err set: out of memory. */
 int pack_descent_go(struct pack_descent *descent, struct pack_bytes path, struct err *err);
 
 /* Makes or finds a directory, and enters it; what is in its way and is no
- * directory is removed. The metadata in head, of which copies are kept, are
- * applied when it is left; keep: not if it was there before. Path `.` is the
- * target. Returns 0; 1 if nothing will be applied: it was kept, or can't be
- * made, which was reported; -1 with err set: out of memory. */
+ * directory is removed, if .overwrite lets it; but not a link to a directory. The
+ * metadata in head, of which copies are kept, are applied when it is left, if
+ * .overwrite lets them. Path `.` is the target. Returns 0; 1 if nothing will be
+ * applied: it was kept, or can't be made, which was reported; -1 with err set:
+ * out of memory. */
 int pack_descent_put(struct pack_descent *descent, const struct pack_head *head,
-	struct pack_bytes path, bool keep, struct err *err);
+	struct pack_bytes path, struct err *err);
+
+/* A directory that is not to be restored itself; but it will be if something in
+ * it is, and nothing has its name, or _go made it before. Copies are kept until the next one that
+ * is not in it. Returns 0, or -1 with err set: out of memory. */
+int pack_descent_way(struct pack_descent *descent, const struct pack_head *head,
+	struct pack_bytes path, struct err *err);
+
+/* Opens a directory in the target (O_PATH), through links as in .follow_links. Returns the
+ * descriptor, or -1 with errno set. */
+int pack_descent_open(const struct pack_descent *descent, const uint8_t *path, size_t len);
+
+/* The directory that is entered, or one above it: the outermost that seems to be on the same side
+ * of a border of file systems; *path: its path, *len bytes. Borrowed as from _go. */
+int pack_descent_border(struct pack_descent *descent, const uint8_t **path, size_t *len);
+
+/* Gives directories that were widened their modes back, from any thread: the process ends. */
+void pack_descent_back(struct pack_descent *descent);
 
 /* Leaves all levels: applies what is still due. */
 void pack_descent_finish(struct pack_descent *descent);

@@ -13,7 +13,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/sysmacros.h>
 #include <unistd.h>
 
 #include "lib/buf.h"
@@ -21,18 +20,19 @@
 #include "lib/err.h"
 #include "lib/fs.h"
 #include "lib/names.h"
-#include "pack/command.h"
+#include "pack/absent.h"
+#include "pack/borders.h"
 #include "pack/descent.h"
+#include "pack/hardlink.h"
 #include "pack/load.h"
 #include "pack/newfile.h"
+#include "pack/node.h"
+#include "pack/remark.h"
 #include "pack/restore.h"
 
 #define TEXT_MAX 256 /* of a problem */
 /* Descriptors that are not for prepared files: frames, inputs, the rest. */
-#define FILES_KEPT (PACK_DESCENT_OPEN + 64)
-
-/* What is remembered of PACK_EXTRACT_ABSENT, for hard links to it. */
-#define ABSENT_MAX (4u << 20)
+#define FILES_KEPT (PACK_DESCENT_OPEN + PACK_BORDERS_MAX + 64)
 
 static int put_member(
 	struct pack_extract *x, struct pack_load *load, struct pack_member *m, struct err *err);
@@ -41,10 +41,14 @@ struct pack_extract {
 	struct pack_extract_options o;
 	struct pack_restore restore;
 	struct pack_descent *descent;
-	bool setgid;       /* the target hands its group down */
+	bool setgid;       /* the target may hand its group down */
 	atomic_long files; /* prepared ones that may still be opened */
 	unsigned serial;   /* of temporary names */
-	struct buf absent; /* paths of what is not restored, each between NULs */
+	struct pack_borders borders;
+	struct pack_absent absent; /* what is not restored: hard links to it are not made */
+	enum pack_absent_why why;  /* what will be booked of this entry, unless it is restored */
+	bool gaps;                 /* there may be more of those, of which nothing was read */
+	struct timespec start;
 	/* The file that goes on from load to load. */
 	bool open;
 	struct pack_newfile file;
@@ -58,11 +62,17 @@ struct pack_extract {
 
 /* --- the beginning and the end ------------------------------------------ */
 
-static void on_descent(void *ctx, struct pack_bytes path, bool lost, int errnum, const char *what)
+static void on_descent(void *ctx, struct pack_bytes path, enum pack_descent_problem kind,
+	int errnum, const char *what)
 {
+	static const enum pack_extract_kind kinds[] = {
+		[PACK_DESCENT_NOTE] = PACK_EXTRACT_NOTE,
+		[PACK_DESCENT_KEPT] = PACK_EXTRACT_KEPT,
+		[PACK_DESCENT_LOST] = PACK_EXTRACT_LOST,
+	};
 	const struct pack_extract *x = ctx;
 
-	x->o.problem(x->o.ctx, path, lost ? PACK_EXTRACT_LOST : PACK_EXTRACT_NOTE, errnum, what);
+	x->o.problem(x->o.ctx, path, kinds[kind], errnum, what);
 }
 
 struct pack_extract *pack_extract_new(const struct pack_extract_options *o, struct err *err)
@@ -87,13 +97,18 @@ struct pack_extract *pack_extract_new(const struct pack_extract_options *o, stru
 	descent = (struct pack_descent_options){
 		.target = o->target,
 		.restore = &x->restore,
+		.overwrite = o->overwrite,
+		.in_place = o->in_place,
+		.follow_links = o->follow_links,
 		.problem = on_descent,
 		.ctx = x,
 	};
 	buf_init(&x->open_head, PACK_HEAD_KEEP);
-	buf_init(&x->absent, ABSENT_MAX);
+	pack_borders_init(&x->borders);
+	clock_gettime(CLOCK_REALTIME_COARSE, &x->start);
 	x->parent = -1;
-	x->setgid = fstat(o->target, &st) == 0 && (st.st_mode & S_ISGID);
+	x->setgid =
+		fstat(o->target, &st) == 0 && (st.st_mode & S_ISGID || st.st_gid != x->restore.gid);
 	atomic_init(&x->files, o->files > FILES_KEPT ? (long)(o->files - FILES_KEPT) : 0);
 	x->descent = pack_descent_new(&descent, err);
 	if (x->descent == NULL ||
@@ -115,33 +130,9 @@ void pack_extract_free(struct pack_extract *x)
 	names_free(x->restore.names);
 	pack_descent_free(x->descent);
 	buf_fini(&x->open_head);
-	buf_fini(&x->absent);
+	pack_borders_fini(&x->borders);
+	pack_absent_fini(&x->absent);
 	free(x);
-}
-
-/* Without room only what is said of links to it is less exact. */
-static void remember(struct pack_extract *x, struct pack_bytes path)
-{
-	uint8_t *to = buf_room(&x->absent, path.len + 2, NULL);
-
-	if (to == NULL)
-		return;
-	to[0] = to[path.len + 1] = 0;
-	memcpy(to + 1, path.at, path.len);
-	buf_took(&x->absent, path.len + 2);
-}
-
-static bool is_absent(const struct pack_extract *x, struct pack_bytes path)
-{
-	const uint8_t *at = x->absent.data, *end = at + x->absent.len;
-
-	while (x->absent.len > 0 &&
-		(at = memmem(at, (size_t)(end - at), path.at, path.len)) != NULL) {
-		if (at[-1] == 0 && at[path.len] == 0)
-			return true;
-		at++;
-	}
-	return false;
 }
 
 __attribute__((format(printf, 4, 5))) static void problem(struct pack_extract *x,
@@ -154,7 +145,7 @@ __attribute__((format(printf, 4, 5))) static void problem(struct pack_extract *x
 	vsnprintf(text, sizeof text, fmt, ap);
 	va_end(ap);
 	if (kind == PACK_EXTRACT_ABSENT)
-		remember(x, path);
+		x->why = PACK_ABSENT_NONE;
 	x->o.problem(x->o.ctx, path, kind, 0, text);
 }
 
@@ -165,6 +156,37 @@ static void problem_errno(
 
 	snprintf(text, sizeof text, "%s: %s", what, strerror_r(errnum, reason, sizeof reason));
 	x->o.problem(x->o.ctx, path, PACK_EXTRACT_LOST, errnum, text);
+}
+
+/* The entry's SHA-256; NULL if it has none. */
+static const uint8_t *sum_of(const struct pack_tail *tail)
+{
+	return tail->has_content && !tail->sparse ? tail->sum : NULL;
+}
+
+/* An entry that is not restored, because what is there is kept. sum: as sum_of. */
+static void kept(struct pack_extract *x, struct pack_bytes path, const struct pack_head *head,
+	const struct stat *there, int dir, const uint8_t *sum)
+{
+	bool same = pack_overwrite_same(head, there, dir);
+
+	x->why = PACK_ABSENT_KEPT;
+	if (same && x->o.overwrite == PACK_OVERWRITE_CHANGED)
+		x->why = PACK_ABSENT_NOT;
+	else if (same && sum != NULL)
+		x->why = PACK_ABSENT_SAME;
+	if (!pack_overwrite_alike(head->type, there->st_mode))
+		problem(x, path, PACK_EXTRACT_KEPT,
+			"not restored: what has its name is something else, and is kept");
+}
+
+/* Books whether an entry was restored. */
+static void book(struct pack_extract *x, struct pack_bytes path, const uint8_t *sum)
+{
+	if (x->why == PACK_ABSENT_NOT)
+		pack_absent_remove(&x->absent, path);
+	else
+		pack_absent_add(&x->absent, path, x->why, sum);
 }
 
 /* A file can't be written: EFBIG is the one reason that asks for the size. */
@@ -209,42 +231,20 @@ static bool is_root(struct pack_bytes path)
 
 /* --- files -------------------------------------------------------------- */
 
-/* Whether what is there gives way to the entry. */
-static bool may_replace(
-	const struct pack_extract *x, const struct pack_head *head, const struct stat *st)
-{
-	struct pack_time now = {st->st_mtim.tv_sec, (uint32_t)st->st_mtim.tv_nsec};
-
-	switch (x->o.overwrite) {
-	case PACK_OVERWRITE_NEVER:
-		return false;
-	case PACK_OVERWRITE_NEWER:
-		return head->mtime.sec > now.sec ||
-		       (head->mtime.sec == now.sec && head->mtime.nsec > now.nsec);
-	case PACK_OVERWRITE_CHANGED:
-		return head->type != PACK_REGULAR || !S_ISREG(st->st_mode) ||
-		       head->mtime.sec != now.sec || head->mtime.nsec != now.nsec ||
-		       !(head->has & PACK_HAS_SIZE) || head->size != (uint64_t)st->st_size;
-	default:
-		return true;
-	}
-}
-
 /* Puts a finished file under its name, over what is there if that may go.
- * Returns 0; 1 if what is there stays; -1 with errno set. The file's
+ * Returns 0; 1 if what is there stays (*there); -1 with errno set. The file's
  * temporary name is gone on success. */
 static int file_place(struct pack_extract *x, struct pack_newfile *file, int dir, const char *name,
-	const struct pack_head *head)
+	const struct pack_head *head, struct stat *there)
 {
 	int got = pack_newfile_place(file, dir, name);
-	struct stat st;
 
 	if (got != 1)
 		return got;
-	if (fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) == 0) {
-		if (!may_replace(x, head, &st))
+	if (fstatat(dir, name, there, AT_SYMLINK_NOFOLLOW) == 0) {
+		if (!pack_overwrite_may(x->o.overwrite, head, there, dir))
 			return 1;
-		if (S_ISDIR(st.st_mode) && unlinkat(dir, name, AT_REMOVEDIR) != 0)
+		if (S_ISDIR(there->st_mode) && unlinkat(dir, name, AT_REMOVEDIR) != 0)
 			return -1;
 	}
 	return pack_newfile_replace(file, dir, name, &x->serial);
@@ -252,6 +252,7 @@ static int file_place(struct pack_extract *x, struct pack_newfile *file, int dir
 
 static void done(struct pack_extract *x, struct pack_bytes path)
 {
+	x->why = PACK_ABSENT_NOT;
 	if (x->o.entry != NULL)
 		x->o.entry(x->o.ctx, path);
 }
@@ -261,53 +262,19 @@ static bool is_file(const struct pack_head *head)
 	return head->type == PACK_REGULAR || head->type == PACK_COMMAND;
 }
 
-/* What the TAIL's status means for the one who restores. Returns 0 to restore
- * the entry, 1 to leave it out; both reported if the status is not ok. */
+/* Says what the TAIL's status gives reason to. Returns 0 to restore the entry, 1 to leave it out.
+ */
 static int heed_status(struct pack_extract *x, struct pack_bytes path, const struct pack_head *head,
 	const struct pack_tail *tail)
 {
 	char text[TEXT_MAX];
+	enum pack_remark got = pack_remark(head, tail, x->o.made, text, sizeof text);
 
-	switch (tail->status) {
-	case PACK_OK:
+	if (got == PACK_REMARK_NONE)
 		return 0;
-	case PACK_CHANGED:
-	case PACK_GROWN:
-	case PACK_SHRUNK:
-		problem(x, path, PACK_EXTRACT_NOTE, "restored as it was read: it %s meanwhile",
-			tail->status == PACK_CHANGED ? "was written to"
-			: tail->status == PACK_GROWN ? "grew"
-						     : "shrank");
-		return 0;
-	case PACK_VANISHED:
-		if (tail->has_content && !tail->has_error && tail->size == head->size) {
-			problem(x, path, PACK_EXTRACT_NOTE,
-				"restored: it was removed while it was %s", x->o.made);
-			return 0;
-		}
-		problem(x, path, PACK_EXTRACT_ABSENT, "not restored: it vanished while it was %s",
-			x->o.made);
-		return 1;
-	case PACK_INCOMPLETE:
-		problem(x, path, PACK_EXTRACT_NOTE,
-			"restored without attributes or flags that could not be read when it was "
-			"%s",
-			x->o.made);
-		return 0;
-	case PACK_COMMAND_FAILED:
-		pack_command_failed(tail->exit, text, sizeof text);
-		problem(x, path, PACK_EXTRACT_ABSENT, "not restored: %s", text);
-		return 1;
-	default:
-		if (!is_file(head)) { /* all that it needs is in its HEAD */
-			problem(x, path, PACK_EXTRACT_NOTE, "could not be listed when it was %s",
-				x->o.made);
-			return 0;
-		}
-		problem(x, path, PACK_EXTRACT_ABSENT,
-			"not restored: it could not be read when it was %s", x->o.made);
-		return 1;
-	}
+	problem(x, path, got == PACK_REMARK_NOTE ? PACK_EXTRACT_NOTE : PACK_EXTRACT_ABSENT, "%s",
+		text);
+	return got == PACK_REMARK_LEAVE;
 }
 
 /* Metadata, and the size; in_target: it was made in the target itself, whose
@@ -322,28 +289,35 @@ static int file_finish(struct pack_extract *x, struct pack_newfile *file, bool i
 	return pack_newfile_finish(file, &x->restore, how, head, size, sparse_end, text, TEXT_MAX);
 }
 
-/* The last steps of a file, small or large. dir is where it goes. */
-static void file_commit(struct pack_extract *x, struct pack_newfile *file, int dir,
-	struct pack_bytes path, const struct pack_head *head, const char *text)
+/* The last steps of a file, small or large. dir is where it goes. Returns 0; 1 if it was made where
+ * it can't be put in place from. */
+static int file_commit(struct pack_extract *x, struct pack_newfile *file, int dir,
+	struct pack_bytes path, const struct pack_head *head, const uint8_t *sum, const char *text)
 {
 	char name[PACK_NAME_MAX + 1], more[TEXT_MAX];
+	struct stat there;
 	int got;
 
 	pack_descent_name(path, name);
-	got = file_place(x, file, dir, name, head);
+	got = file_place(x, file, dir, name, head, &there);
+	if (got < 0 && errno == EXDEV)
+		return 1;
 	if (got < 0)
 		problem_errno(x, path, "can't be put in place", errno);
+	if (got == 1)
+		kept(x, path, head, &there, dir, sum);
 	if (got != 0) {
 		if (file->temporary[0] != 0)
 			unlinkat(dir, file->temporary, 0);
 		file->temporary[0] = 0;
-		return;
+		return 0;
 	}
 	if (text[0] != 0)
 		problem(x, path, PACK_EXTRACT_NOTE, "%s", text);
 	if (pack_restore_flags(&x->restore, file->fd, head, more, sizeof more) != 0)
 		problem(x, path, PACK_EXTRACT_NOTE, "%s", more);
 	done(x, path);
+	return 0;
 }
 
 /* --- small files, ahead of their turn ----------------------------------- */
@@ -354,14 +328,9 @@ struct prepared {
 	char text[TEXT_MAX];
 };
 
-static bool wanted_path(const struct pack_extract *x, struct pack_bytes path)
+static bool wanted(const struct pack_extract *x, struct pack_bytes path)
 {
 	return x->o.selected == NULL || x->o.selected(x->o.ctx, path.at, path.len);
-}
-
-static bool wanted(const struct pack_extract *x, const struct pack_head *head)
-{
-	return wanted_path(x, head->path);
 }
 
 /* Writes a whole member's file. Returns 0, or -1 with errno set. */
@@ -374,6 +343,24 @@ static int write_member(struct pack_extract *x, const struct pack_load *load,
 	if (pack_newfile_write(file->fd, load, m->content, m->content_end, &at, &hole) != 0)
 		return -1;
 	return file_finish(x, file, in_target, &m->head, at, hole, text);
+}
+
+/* Makes the file of a member in the target, or behind the border that it is known to be behind.
+ * Returns 0, or -1: it is tried once more in its turn, and reported then. */
+static int prepare_member(struct pack_extract *x, const struct pack_load *load,
+	const struct pack_member *m, struct pack_bytes path, struct prepared *p)
+{
+	int behind = pack_borders_find(&x->borders, path);
+	int ret = pack_newfile_open(&p->file, behind >= 0 ? behind : x->o.target,
+		pack_restore_mode(&x->restore, &m->head), &m->head, NULL);
+
+	if (ret == 0)
+		ret = write_member(x, load, m, &p->file, behind < 0, p->text);
+	if (ret != 0 && p->file.fd >= 0)
+		close(p->file.fd);
+	if (behind >= 0)
+		close(behind);
+	return ret;
 }
 
 void pack_extract_prepare(struct pack_extract *x, struct pack_load *load)
@@ -389,19 +376,14 @@ void pack_extract_prepare(struct pack_extract *x, struct pack_load *load)
 	for (i = 0; i < count; i++) {
 		path = m[i].head.path;
 		if (!is_file(&m[i].head) || m[i].verdict != PACK_GOOD ||
-			m[i].tail.status > PACK_SHRUNK || !wanted(x, &m[i].head) ||
+			m[i].tail.status > PACK_SHRUNK || !wanted(x, m[i].head.path) ||
 			!strip(x, &path))
 			continue;
 		if (atomic_fetch_sub(&x->files, 1) <= 0 || (p = malloc(sizeof *p)) == NULL) {
 			atomic_fetch_add(&x->files, 1);
 			return; /* the rest is written in its turn */
 		}
-		if (pack_newfile_open(&p->file, x->o.target,
-			    pack_restore_mode(&x->restore, &m[i].head), NULL) != 0 ||
-			write_member(x, load, &m[i], &p->file, true, p->text) != 0) {
-			/* It is tried once more in its turn, and reported then. */
-			if (p->file.fd >= 0)
-				close(p->file.fd);
+		if (prepare_member(x, load, &m[i], path, p) != 0) {
 			free(p);
 			atomic_fetch_add(&x->files, 1);
 			continue;
@@ -431,11 +413,23 @@ void pack_extract_drop(struct pack_extract *x, struct pack_load *load)
 		drop_prepared(x, &m[i]);
 }
 
+/* What is made in the target can't get into this directory. */
+static void note_border(struct pack_extract *x)
+{
+	size_t len;
+	const uint8_t *path;
+	int fd = pack_descent_border(x->descent, &path, &len);
+
+	if (fd >= 0 && len > 0)
+		pack_borders_add(&x->borders, path, len, fd);
+}
+
 /* A whole regular file in its turn. Returns 0, or -1 with err set. */
 static int put_file(struct pack_extract *x, struct pack_load *load, struct pack_member *m,
 	struct pack_bytes path, struct err *err)
 {
 	struct prepared *p = m->user, mine = {.file = {.fd = -1}};
+	const uint8_t *sum = sum_of(&m->tail);
 	int dir;
 
 	if (heed_status(x, path, &m->head, &m->tail) != 0)
@@ -444,30 +438,42 @@ static int put_file(struct pack_extract *x, struct pack_load *load, struct pack_
 	if (dir < 0)
 		return dir == -2 ? -1 : 0;
 	if (p != NULL) {
-		file_commit(x, &p->file, dir, path, &m->head, p->text);
-		return 0;
+		if (file_commit(x, &p->file, dir, path, &m->head, sum, p->text) == 0)
+			return 0;
+		note_border(x);
 	}
-	if (pack_newfile_open(
-		    &mine.file, dir, pack_restore_mode(&x->restore, &m->head), &x->serial) != 0 ||
+	if (pack_newfile_open(&mine.file, dir, pack_restore_mode(&x->restore, &m->head), &m->head,
+		    &x->serial) != 0 ||
 		write_member(x, load, m, &mine.file, false, mine.text) != 0)
 		problem_write(x, path, m->tail.size, errno);
-	else
-		file_commit(x, &mine.file, dir, path, &m->head, mine.text);
+	else if (file_commit(x, &mine.file, dir, path, &m->head, sum, mine.text) != 0)
+		problem_errno(x, path, "can't be put in place", EXDEV);
 	pack_newfile_drop(&mine.file, dir);
 	return 0;
 }
 
 /* --- large files, from load to load ------------------------------------- */
 
-static void stop_file(struct pack_extract *x)
+static void close_file(struct pack_extract *x)
 {
-	if (!x->open)
-		return;
 	pack_newfile_drop(&x->file, x->parent);
 	if (x->parent >= 0)
 		close(x->parent);
 	x->parent = -1;
 	x->open = false;
+}
+
+/* The open entry is lost, if there is one. */
+static void stop_file(struct pack_extract *x)
+{
+	struct pack_bytes path = x->head.path;
+
+	if (!x->open)
+		return;
+	x->why = PACK_ABSENT_LOST;
+	if (path.at != NULL && strip(x, &path))
+		book(x, path, NULL);
+	close_file(x);
 }
 
 /* Books that the open file can't be written. */
@@ -516,17 +522,20 @@ int pack_extract_head(struct pack_extract *x, const struct pack_head *head, stru
 	x->file = (struct pack_newfile){.fd = -1};
 	x->at = 0;
 	x->hole = false;
+	x->head.path = (struct pack_bytes){0};
 	/* Entries without content can be cut in two as well. */
-	if (pack_head_keep(&x->open_head, &x->head, head, err) != 0)
+	if (pack_head_keep(&x->open_head, &x->head, head, err) != 0) {
+		x->head.path = (struct pack_bytes){0};
 		return -1;
-	if (!wanted(x, head) || !strip(x, &path) || !is_file(head))
+	}
+	if (!wanted(x, head->path) || !strip(x, &path) || !is_file(head))
 		return 0;
 	dir = pack_descent_go(x->descent, path, err);
 	if (dir < 0)
 		return dir == -2 ? -1 : 0;
 	x->parent = fcntl(dir, F_DUPFD_CLOEXEC, 0);
 	if (x->parent < 0 || pack_newfile_open(&x->file, x->parent,
-				     pack_restore_mode(&x->restore, head), &x->serial) != 0) {
+				     pack_restore_mode(&x->restore, head), head, &x->serial) != 0) {
 		problem_errno(x, path, "can't be written", errno);
 		return 0;
 	}
@@ -551,6 +560,7 @@ int pack_extract_tail(struct pack_extract *x, const struct pack_tail *tail,
 	enum pack_verdict verdict, struct err *err)
 {
 	struct pack_bytes path = x->head.path;
+	const uint8_t *sum = sum_of(tail);
 	char text[TEXT_MAX];
 
 	if (!is_file(&x->head)) {
@@ -559,25 +569,41 @@ int pack_extract_tail(struct pack_extract *x, const struct pack_tail *tail,
 		x->open = false;
 		return put_member(x, NULL, &m, err);
 	}
-	if (!x->bad && verdict == PACK_GOOD && strip(x, &path) &&
-		heed_status(x, path, &x->head, tail) == 0) {
+	if (!wanted(x, x->head.path) || !strip(x, &path)) {
+		close_file(x);
+		return 0;
+	}
+	x->why = PACK_ABSENT_LOST;
+	if (!x->bad && verdict == PACK_GOOD && heed_status(x, path, &x->head, tail) == 0) {
 		if (file_finish(x, &x->file, false, &x->head, x->at, x->hole, text) != 0)
 			problem_write(x, path, x->at, errno);
-		else
-			file_commit(x, &x->file, x->parent, path, &x->head, text);
+		else if (file_commit(x, &x->file, x->parent, path, &x->head, sum, text) != 0)
+			problem_errno(x, path, "can't be put in place", EXDEV);
 	}
-	stop_file(x);
+	book(x, path, sum);
+	close_file(x);
 	return 0;
 }
 
 void pack_extract_lost(struct pack_extract *x)
 {
+	x->gaps = true;
 	stop_file(x);
+}
+
+int pack_extract_way(struct pack_extract *x, struct pack_bytes path, struct err *err)
+{
+	return strip(x, &path) && pack_descent_go(x->descent, path, err) == -2 ? -1 : 0;
 }
 
 void pack_extract_finish(struct pack_extract *x)
 {
 	pack_descent_finish(x->descent);
+}
+
+void pack_extract_back(struct pack_extract *x)
+{
+	pack_descent_back(x->descent);
 }
 
 /* --- everything else ---------------------------------------------------- */
@@ -589,73 +615,32 @@ static int put_dir(struct pack_extract *x, const struct pack_member *m, struct p
 	int got;
 
 	heed_status(x, path, &m->head, &m->tail);
-	/* What is there already, and stays, keeps its metadata. */
-	got = pack_descent_put(
-		x->descent, &m->head, path, x->o.overwrite == PACK_OVERWRITE_NEVER, err);
+	got = pack_descent_put(x->descent, &m->head, path, err);
 	if (got == 0)
 		done(x, path);
 	return got < 0 ? -1 : 0;
 }
 
-/* Metadata of something that was just made under a name: only if it still is
- * what was made. */
-static void dress(struct pack_extract *x, int dir, const char *name, const struct pack_head *head,
-	struct pack_bytes path)
-{
-	int fd = openat(dir, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
-	char text[TEXT_MAX];
-	struct stat st;
-
-	if (fd < 0 || fstat(fd, &st) != 0 || st.st_uid != geteuid() || st.st_nlink != 1 ||
-		S_ISREG(st.st_mode) || S_ISDIR(st.st_mode))
-		problem(x, path, PACK_EXTRACT_NOTE,
-			"metadata not restored: it was replaced meanwhile");
-	else if (pack_restore_meta(&x->restore, fd,
-			 PACK_RESTORE_PATH |
-				 (S_ISLNK(st.st_mode) ? (unsigned)PACK_RESTORE_SYMLINK : 0),
-			 0, head, text, sizeof text) != 0)
-		problem(x, path, PACK_EXTRACT_NOTE, "%s", text);
-	if (fd >= 0)
-		close(fd);
-}
-
-/* Makes a symbolic link, fifo, socket or device. Returns 0, or -1 with errno
- * set. */
-static int make_node(int dir, const char *name, const struct pack_head *head, const char *target)
-{
-	dev_t dev = makedev(head->rdev_major, head->rdev_minor);
-
-	switch (head->type) {
-	case PACK_SYMLINK:
-		return symlinkat(target, dir, name);
-	case PACK_FIFO:
-		return mknodat(dir, name, S_IFIFO | 0600, 0);
-	case PACK_SOCKET:
-		return mknodat(dir, name, S_IFSOCK | 0600, 0);
-	case PACK_CHAR:
-		return mknodat(dir, name, S_IFCHR | 0600, dev);
-	default:
-		return mknodat(dir, name, S_IFBLK | 0600, dev);
-	}
-}
-
 /* Makes way if something has the name. Returns 0 if it may be tried again, 1
- * if what is there stays, -1 with errno set. */
-static int replace(struct pack_extract *x, int dir, const char *name, const struct pack_head *head)
+ * if what is there stays, which was booked, -1 with errno set. */
+static int replace(struct pack_extract *x, int dir, const char *name, struct pack_bytes path,
+	const struct pack_head *head)
 {
 	struct stat st;
 
 	if (fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) != 0)
 		return errno == ENOENT ? 0 : -1;
-	if (!may_replace(x, head, &st))
+	if (!pack_overwrite_may(x->o.overwrite, head, &st, dir)) {
+		kept(x, path, head, &st, dir, NULL);
 		return 1;
+	}
 	return pack_descent_clear(dir, name);
 }
 
 static int put_node(struct pack_extract *x, const struct pack_member *m, struct pack_bytes path,
 	struct err *err)
 {
-	char name[PACK_NAME_MAX + 1], *target = NULL;
+	char name[PACK_NAME_MAX + 1], text[TEXT_MAX], *target = NULL;
 	bool device = m->head.type == PACK_CHAR || m->head.type == PACK_BLOCK;
 	int dir, got;
 
@@ -670,146 +655,142 @@ static int put_node(struct pack_extract *x, const struct pack_member *m, struct 
 		(target = strndup((const char *)m->head.target.at, m->head.target.len)) == NULL)
 		return err_set(err, ERR_NOMEM, "out of memory");
 	pack_descent_name(path, name);
-	got = make_node(dir, name, &m->head, target);
+	got = pack_node_make(dir, name, &m->head, target);
 	if (got != 0 && errno == EEXIST) {
-		got = replace(x, dir, name, &m->head);
+		got = replace(x, dir, name, path, &m->head);
 		if (got == 0)
-			got = make_node(dir, name, &m->head, target);
+			got = pack_node_make(dir, name, &m->head, target);
 	}
 	free(target);
 	if (got < 0)
 		problem_errno(x, path, "can't be made", errno);
 	if (got == 0) {
-		dress(x, dir, name, &m->head, path);
+		if (pack_node_dress(&x->restore, dir, name, pack_descent_acl(x->descent), &m->head,
+			    text, sizeof text) != 0)
+			problem(x, path, PACK_EXTRACT_NOTE, "%s", text);
 		done(x, path);
 	}
 	return 0;
 }
 
-/* Links name to an entry that was put before. Returns 0, 1 it stays, -1. */
-static int make_link(struct pack_extract *x, int from, const char *old, int dir, const char *name)
+/* Whether what has a hard link's first name is not the entry, which is reported then. */
+static bool is_foreign(struct pack_extract *x, struct pack_bytes path, struct pack_bytes link,
+	int from, const char *old)
 {
-	char temporary[PACK_NEWFILE_TEMPORARY];
-	struct stat a, b;
-
-	if (linkat(from, old, dir, name, 0) == 0)
-		return 0;
-	if (errno != EEXIST)
-		return -1;
-	if (fstatat(from, old, &a, AT_SYMLINK_NOFOLLOW) != 0 ||
-		fstatat(dir, name, &b, AT_SYMLINK_NOFOLLOW) != 0)
-		return -1;
-	if (a.st_dev == b.st_dev && a.st_ino == b.st_ino)
-		return 0; /* it is that file already */
-	if (x->o.overwrite == PACK_OVERWRITE_NEVER)
-		return 1;
-	if (S_ISDIR(b.st_mode) && unlinkat(dir, name, AT_REMOVEDIR) != 0)
-		return -1;
-	pack_newfile_temporary(temporary, x->serial++);
-	unlinkat(dir, temporary, 0);
-	if (linkat(from, old, dir, temporary, 0) != 0)
-		return -1;
-	if (renameat(dir, temporary, dir, name) != 0) {
-		int saved = errno;
-
-		unlinkat(dir, temporary, 0);
-		errno = saved;
-		return -1;
-	}
-	return 0;
-}
-
-/* As make_link. What is immutable or append-only can't be linked, so it is
- * neither for as long as that takes. */
-static int make_any_link(
-	struct pack_extract *x, int from, const char *old, int dir, const char *name)
-{
-	const uint32_t bars = PACK_FLAG_IMMUTABLE | PACK_FLAG_APPEND;
-	int got = make_link(x, from, old, dir, name), fd, saved = EPERM;
-	uint32_t flags;
+	enum pack_absent_why why = pack_absent_get(&x->absent, link, from, old);
 	struct stat st;
 
-	if (got >= 0 || errno != EPERM || !x->o.privileged)
-		return got;
-	if (fstatat(from, old, &st, AT_SYMLINK_NOFOLLOW) != 0 || !S_ISREG(st.st_mode)) {
-		errno = EPERM;
-		return -1;
+	/* Nothing was read of it, and it was not touched since we are here. */
+	if (why == PACK_ABSENT_NOT && x->gaps &&
+		fstatat(from, old, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+		(st.st_ctim.tv_sec < x->start.tv_sec ||
+			(st.st_ctim.tv_sec == x->start.tv_sec &&
+				st.st_ctim.tv_nsec < x->start.tv_nsec)))
+		why = PACK_ABSENT_LOST;
+	if (why == PACK_ABSENT_KEPT)
+		problem(x, path, PACK_EXTRACT_KEPT,
+			"not restored: a hard link to an entry in whose place something else is "
+			"kept");
+	else if (why != PACK_ABSENT_NOT)
+		problem(x, path, why == PACK_ABSENT_NONE ? PACK_EXTRACT_ABSENT : PACK_EXTRACT_LOST,
+			"not restored: a hard link to an entry that is not");
+	return why != PACK_ABSENT_NOT;
+}
+
+/* Makes the link, or if it leads over a border a copy. */
+static void link_or_copy(
+	struct pack_extract *x, const struct pack_hardlink *link, struct pack_bytes path)
+{
+	struct stat there, old;
+	int got = pack_hardlink_make(link, &there), errnum = errno;
+
+	if (got < 0 &&
+		(errnum == EXDEV || errnum == EPERM || errnum == EMLINK || errnum == EOPNOTSUPP) &&
+		pack_hardlink_copy(link, &x->restore) == 0) {
+		problem(x, path, PACK_EXTRACT_NOTE,
+			"restored as a copy: no hard link can be made here");
+		got = 0;
 	}
-	fd = openat(from, old, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
-	if (fd >= 0 && fstat(fd, &st) == 0 && S_ISREG(st.st_mode) &&
-		fs_flags_get(fd, &flags) == 0 && (flags & bars) != 0 &&
-		fs_flags_set(fd, flags & ~bars) == 0) {
-		got = make_link(x, from, old, dir, name);
-		saved = errno;
-		if (fs_flags_set(fd, flags) != 0 && got >= 0) {
-			got = -1;
-			saved = errno;
-		}
-	}
-	if (fd >= 0)
-		close(fd);
-	errno = saved;
-	return got;
+	if (got < 0)
+		problem_errno(x, path, "can't be linked", errnum);
+	else if (got == 0)
+		done(x, path);
+	else if (fstatat(link->from, link->old, &old, AT_SYMLINK_NOFOLLOW) != 0 ||
+		 (old.st_mode & S_IFMT) != (there.st_mode & S_IFMT))
+		problem(x, path, PACK_EXTRACT_KEPT,
+			"not restored: what has its name is something else, and is kept");
 }
 
 static int put_link(struct pack_extract *x, const struct pack_member *m, struct pack_bytes path,
 	struct err *err)
 {
 	char name[PACK_NAME_MAX + 1], old[PACK_NAME_MAX + 1];
+	struct pack_hardlink make = {
+		.old = old,
+		.name = name,
+		.when = x->o.overwrite,
+		.privileged = x->o.privileged,
+		.serial = &x->serial,
+	};
 	struct pack_bytes link = m->head.link;
-	int dir, from, got;
 
-	if (!wanted_path(x, link) || !strip(x, &link)) {
+	if (!wanted(x, link) || !strip(x, &link)) {
 		problem(x, path, PACK_EXTRACT_LOST,
 			"hard link to an entry that is not unpacked along with it");
 		return 0;
 	}
-	if (is_absent(x, link)) { /* what has its name is something else */
-		problem(x, path, PACK_EXTRACT_ABSENT,
-			"not restored: a hard link to an entry that is not");
-		return 0;
-	}
-	dir = pack_descent_go(x->descent, path, err);
-	if (dir < 0)
-		return dir == -2 ? -1 : 0;
+	make.dir = make.from = pack_descent_go(x->descent, path, err);
+	if (make.dir < 0)
+		return make.dir == -2 ? -1 : 0;
 	pack_descent_name(path, name);
 	pack_descent_name(link, old);
-	from = dir;
 	if (pack_descent_parent(link) != pack_descent_parent(path) ||
 		memcmp(link.at, path.at, pack_descent_parent(path)) != 0)
-		from = fs_open_beneath(x->o.target, (const char *)link.at,
-			pack_descent_parent(link), O_PATH | O_DIRECTORY | O_NOFOLLOW, 0);
-	got = from < 0 ? -1 : make_any_link(x, from, old, dir, name);
-	if (got < 0)
+		make.from = pack_descent_open(x->descent, link.at, pack_descent_parent(link));
+	if (is_foreign(x, path, link, make.from, old)) {
+		/* which was reported */
+	} else if (make.from < 0) {
 		problem_errno(x, path, "can't be linked", errno);
-	if (from >= 0 && from != dir)
-		close(from);
-	if (got == 0)
-		done(x, path);
+	} else {
+		link_or_copy(x, &make, path);
+	}
+	if (make.from >= 0 && make.from != make.dir)
+		close(make.from);
 	return 0;
 }
 
-static int put_member(
-	struct pack_extract *x, struct pack_load *load, struct pack_member *m, struct err *err)
+static int put_selected(struct pack_extract *x, struct pack_load *load, struct pack_member *m,
+	struct pack_bytes path, struct err *err)
 {
-	struct pack_bytes path = m->head.path;
-
-	if (m->verdict != PACK_GOOD || !wanted(x, &m->head) || !strip(x, &path))
-		return 0;
-	if (is_root(path) && m->head.type != PACK_DIRECTORY)
-		return 0;
 	if (is_file(&m->head))
 		return put_file(x, load, m, path, err);
 	if (m->head.type == PACK_DIRECTORY)
 		return put_dir(x, m, path, err);
 	if (heed_status(x, path, &m->head, &m->tail) != 0)
 		return 0;
-	switch (m->head.type) {
-	case PACK_HARDLINK:
-		return put_link(x, m, path, err);
-	default:
-		return put_node(x, m, path, err);
-	}
+	return m->head.type == PACK_HARDLINK ? put_link(x, m, path, err)
+					     : put_node(x, m, path, err);
+}
+
+static int put_member(
+	struct pack_extract *x, struct pack_load *load, struct pack_member *m, struct err *err)
+{
+	struct pack_bytes path = m->head.path;
+	bool directory = m->head.type == PACK_DIRECTORY;
+	int ret = 0;
+
+	if (path.at == NULL || !strip(x, &path) || (is_root(path) && !directory))
+		return 0;
+	if (!wanted(x, m->head.path))
+		return directory && m->verdict == PACK_GOOD && !is_root(path)
+			       ? pack_descent_way(x->descent, &m->head, path, err)
+			       : 0;
+	x->why = PACK_ABSENT_LOST;
+	if (m->verdict == PACK_GOOD)
+		ret = put_selected(x, load, m, path, err);
+	if (!directory)
+		book(x, path, sum_of(&m->tail));
+	return ret;
 }
 
 int pack_extract_load(struct pack_extract *x, struct pack_load *load, struct err *err)
@@ -818,6 +799,9 @@ int pack_extract_load(struct pack_extract *x, struct pack_load *load, struct err
 	size_t count, i;
 	int result = 0;
 
+	if (load->bad.code != ERR_NONE || load->misplaced || load->gap || load->lost_open ||
+		load->broken_at != PACK_BLOCK_NONE)
+		x->gaps = true;
 	if (load->lost_open)
 		stop_file(x);
 	if (load->lead_live && x->open) {

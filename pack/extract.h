@@ -7,7 +7,9 @@
  * - A file is written unnamed (O_TMPFILE; else under a temporary name), held
  *   against its checksum, given owner, attributes, mode and times, and only
  *   then put under its name. What carries the real name is whole.
- * - A directory's metadata are applied when its subtree is left.
+ * - A directory's metadata are applied when its subtree is left; those of one that
+ *   is not selected itself if it had to be made.
+ * - What is kept (.overwrite) is not touched, and nothing is linked to it.
  *
  *   pack_extract_new -> pack_extract_prepare (any thread, any order) and
  *   pack_extract_load (in order) for each load -> pack_extract_finish -> _free
@@ -26,21 +28,15 @@
 
 #include "pack/entry.h"
 #include "pack/load.h"
+#include "pack/overwrite.h"
 
 struct err;
 struct pack_extract;
 
-/* What to do where something is already. */
-enum pack_overwrite {
-	PACK_OVERWRITE_ALWAYS,
-	PACK_OVERWRITE_CHANGED, /* if size or modification time differ */
-	PACK_OVERWRITE_NEWER,   /* if the entry is newer */
-	PACK_OVERWRITE_NEVER,
-};
-
 enum pack_extract_kind {
 	PACK_EXTRACT_NOTE,   /* restored, but not as it was */
 	PACK_EXTRACT_ABSENT, /* not restored: there is nothing whole of it to restore */
+	PACK_EXTRACT_KEPT,   /* not restored, for something of another type is kept */
 	PACK_EXTRACT_LOST,   /* not restored, which failed here */
 };
 
@@ -50,7 +46,8 @@ struct pack_extract_options {
 	bool numeric_owner; /* by number, also where the name is known here */
 	bool xattrs;
 	enum pack_overwrite overwrite;
-	unsigned strip;      /* leading components to leave off */
+	bool in_place, follow_links; /* as in pack/descent.h */
+	unsigned strip;              /* leading components to leave off */
 	mode_t umask;        /* taken off the mode if not privileged; the process's own must be 0 */
 	unsigned long files; /* descriptors that may be open at once */
 	/* Whether this entry is wanted; NULL: all. */
@@ -84,10 +81,18 @@ int pack_extract_tail(struct pack_extract *extract, const struct pack_tail *tail
 	enum pack_verdict verdict, struct err *err);
 void pack_extract_lost(struct pack_extract *extract);
 
+/* Goes to the directory of an entry that was restored before that one was there to be read.
+ * Returns 0, or -1 with err set. */
+int pack_extract_way(struct pack_extract *extract, struct pack_bytes path, struct err *err);
+
 /* Gives back what _prepare opened, of a load that will not be put in place. */
 void pack_extract_drop(struct pack_extract *extract, struct pack_load *load);
 
 /* Applies what is still due to directories. */
 void pack_extract_finish(struct pack_extract *extract);
+
+/* From any thread, when the process is about to end: directories that were made accessible for the
+ * time of the work get their modes back. */
+void pack_extract_back(struct pack_extract *extract);
 
 #endif

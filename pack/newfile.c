@@ -22,14 +22,14 @@ void pack_newfile_temporary(char name[PACK_NEWFILE_TEMPORARY], unsigned serial)
 	snprintf(name, PACK_NEWFILE_TEMPORARY, ".fdump-%d-%u", (int)getpid(), serial);
 }
 
-int pack_newfile_open(struct pack_newfile *file, int dir, mode_t mode, unsigned *serial)
+static int open_file(struct pack_newfile *file, int dir, mode_t mode, unsigned *serial)
 {
 	file->temporary[0] = 0;
 	file->made = mode & 0777;
 	file->fd = openat(dir, ".", O_TMPFILE | O_RDWR | O_CLOEXEC, file->made);
 	if (file->fd >= 0 || serial == NULL)
 		return file->fd >= 0 ? 0 : -1;
-	if (errno != EOPNOTSUPP && errno != EISDIR && errno != ENOENT)
+	if (errno != EOPNOTSUPP && errno != EISDIR && errno != ENOENT && errno != EINVAL)
 		return -1;
 	file->made = 0600;
 	pack_newfile_temporary(file->temporary, (*serial)++);
@@ -38,6 +38,16 @@ int pack_newfile_open(struct pack_newfile *file, int dir, mode_t mode, unsigned 
 	if (file->fd < 0)
 		file->temporary[0] = 0;
 	return file->fd >= 0 ? 0 : -1;
+}
+
+int pack_newfile_open(struct pack_newfile *file, int dir, mode_t mode, const struct pack_head *head,
+	unsigned *serial)
+{
+	int ret = open_file(file, dir, mode, serial);
+
+	if (ret == 0 && head != NULL)
+		pack_restore_early_flags(file->fd, head);
+	return ret;
 }
 
 void pack_newfile_drop(struct pack_newfile *file, int dir)

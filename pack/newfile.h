@@ -28,9 +28,11 @@ struct pack_newfile {
 };
 
 /* A new file in a directory. Unnamed it has this mode at once, for nobody can
- * get at it. serial counts temporary names; NULL: no temporary name. Returns 0,
+ * get at it. Then come the flags that it needs before its content; head: of the
+ * entry, or NULL. serial counts temporary names; NULL: no temporary name. Returns 0,
  * or -1 with errno set (nothing is left of it). */
-int pack_newfile_open(struct pack_newfile *file, int dir, mode_t mode, unsigned *serial);
+int pack_newfile_open(struct pack_newfile *file, int dir, mode_t mode, const struct pack_head *head,
+	unsigned *serial);
 
 /* Writes the load's content from one offset to another (up to a TAIL), holes left
  * out, from *at on, which follows; *hole tells whether it ends in one. Returns

@@ -6,11 +6,21 @@
 
 #include <string.h>
 
+#include <stdlib.h>
+
 #include "lib/buf.h"
 #include "lib/err.h"
 #include "pack/extract.h"
 #include "pack/heirs.h"
 #include "pack/seek.h"
+
+/* A directory that is not chosen itself: it is read when something in it is. */
+struct way {
+	struct pack_index_record record;
+	uint32_t pack;
+	struct buf head; /* what its HEAD borrows */
+	bool read;
+};
 
 struct pick {
 	const struct pack_pick_options *o;
@@ -18,6 +28,8 @@ struct pick {
 	struct pack_seek_hand *hand, *reader;
 	struct buf places; /* struct pack_seek_place, last first */
 	struct pack_heirs heirs;
+	struct way *ways; /* each in the one before */
+	size_t way_count, way_cap;
 	/* The entry that is read. */
 	const struct pack_index_record *record;
 	struct pack_bytes as; /* the path it gets */
@@ -96,6 +108,50 @@ static int fetch(struct pick *p, uint32_t pack, const struct pack_index_record *
 	return 0;
 }
 
+static bool is_in(struct pack_bytes path, struct pack_bytes dir)
+{
+	return path.len > dir.len && path.at[dir.len] == '/' &&
+	       memcmp(path.at, dir.at, dir.len) == 0;
+}
+
+/* Notes a directory that is not chosen. */
+static int note_way(
+	struct pick *p, uint32_t pack, const struct pack_index_record *r, struct err *err)
+{
+	struct way *w;
+
+	while (p->way_count > 0 && !is_in(r->head.path, p->ways[p->way_count - 1].record.head.path))
+		buf_fini(&p->ways[--p->way_count].head);
+	if (p->way_count == p->way_cap) {
+		size_t cap = p->way_cap > 0 ? 2 * p->way_cap : 16;
+
+		w = realloc(p->ways, cap * sizeof *w);
+		if (w == NULL)
+			return err_set(err, ERR_NOMEM, "out of memory");
+		p->ways = w;
+		p->way_cap = cap;
+	}
+	w = &p->ways[p->way_count++];
+	*w = (struct way){.record = *r, .pack = pack};
+	buf_init(&w->head, PACK_HEAD_KEEP);
+	return pack_head_keep(&w->head, &w->record.head, &r->head, err);
+}
+
+/* Hands the extractor the directories on the way to an entry. */
+static int fetch_ways(struct pick *p, struct pack_bytes path, struct err *err)
+{
+	size_t i;
+
+	for (i = 0; i < p->way_count && is_in(path, p->ways[i].record.head.path); i++) {
+		struct way *w = &p->ways[i];
+
+		if (!w->read && fetch(p, w->pack, &w->record, w->record.head.path, err) != 0)
+			return -1;
+		w->read = true;
+	}
+	return 0;
+}
+
 /* A chosen link whose target is not: its content is there under the name of
  * the first such link. */
 static int relink(struct pick *p, const struct pack_index_record *r, const struct pack_heir *first,
@@ -105,7 +161,7 @@ static int relink(struct pick *p, const struct pack_index_record *r, const struc
 	struct pack_head head = r->head;
 
 	if (path.len == head.path.len && memcmp(path.at, head.path.at, path.len) == 0)
-		return 0; /* it is that one */
+		return pack_extract_way(p->o->extract, path, err); /* it is that one */
 	head.link = path;
 	if (pack_extract_head(p->o->extract, &head, err) != 0)
 		return -1;
@@ -118,13 +174,19 @@ static int take(struct pick *p, uint32_t pack, const struct pack_index_record *r
 	struct pack_heir *heir;
 
 	if (chosen(p, r->head.path)) {
+		if (fetch_ways(p, r->head.path, err) != 0)
+			return -1;
 		if (r->head.type == PACK_HARDLINK &&
 			(heir = pack_heirs_find(&p->heirs, r->head.link)) != NULL && heir->done)
 			return relink(p, r, heir, err);
 		return fetch(p, pack, r, r->head.path, err);
 	}
+	if (r->head.type == PACK_DIRECTORY)
+		return r->head.path.len == 1 && r->head.path.at[0] == '.'
+			       ? 0
+			       : note_way(p, pack, r, err);
 	heir = pack_heirs_find(&p->heirs, r->head.path);
-	if (heir == NULL || r->head.type == PACK_HARDLINK || r->head.type == PACK_DIRECTORY)
+	if (heir == NULL || r->head.type == PACK_HARDLINK)
 		return 0;
 	heir->done = true;
 	return fetch(p, pack, r, pack_heirs_path(&p->heirs, heir), err);
@@ -198,5 +260,8 @@ int pack_pick_run(const struct pack_pick_options *options, struct err *err)
 	pack_seek_free(p.seek);
 	buf_fini(&p.places);
 	pack_heirs_fini(&p.heirs);
+	while (p.way_count > 0)
+		buf_fini(&p.ways[--p.way_count].head);
+	free(p.ways);
 	return got;
 }

@@ -18,6 +18,11 @@
 static const char acl_access[] = "system.posix_acl_access";
 static const char acl_default[] = "system.posix_acl_default";
 
+/* FS_COMPR_FL and FS_NOCOW_FL: btrfs passes over the latter once there is content. */
+#define EARLY_FLAGS 0x00800004u
+
+#define NO_MODE ((mode_t)-1)
+
 /* What is missing, collected. */
 struct missing {
 	char *text;
@@ -55,24 +60,64 @@ mode_t pack_restore_mode(const struct pack_restore *r, const struct pack_head *h
 	return r->privileged ? mode : mode & 01777 & ~r->umask;
 }
 
-static void set_owner(const struct pack_restore *r, int fd, unsigned how,
-	const struct pack_head *head, struct missing *m)
+/* Sets the owner, the group or both. */
+static int chown_fd(int fd, uid_t uid, gid_t gid)
 {
-	uint32_t uid = head->uid, gid = head->gid;
+	return fchownat(fd, "", uid, gid, AT_EMPTY_PATH);
+}
 
-	if (!r->privileged || !(head->has & (PACK_HAS_UID | PACK_HAS_GID)))
-		return;
-	if (!r->numeric_owner && r->names != NULL) {
-		if (head->user.at != NULL)
-			names_uid(r->names, head->user.at, head->user.len, &uid);
-		if (head->group.at != NULL)
-			names_gid(r->names, head->group.at, head->group.len, &gid);
+/* Whose an object is to be; (uid_t)-1: not known. */
+struct owner {
+	uid_t uid;
+	gid_t gid;
+};
+
+static struct owner find_owner(const struct pack_restore *r, const struct pack_head *head)
+{
+	struct owner o = {(uid_t)-1, (gid_t)-1};
+
+	if (head->has & PACK_HAS_UID)
+		o.uid = head->uid;
+	if (head->has & PACK_HAS_GID)
+		o.gid = head->gid;
+	if (r->numeric_owner || r->names == NULL)
+		return o;
+	if (head->has & PACK_HAS_UID && head->user.at != NULL)
+		names_uid(r->names, head->user.at, head->user.len, &o.uid);
+	if (head->has & PACK_HAS_GID && head->group.at != NULL)
+		names_gid(r->names, head->group.at, head->group.len, &o.gid);
+	return o;
+}
+
+static bool is_owner(const struct owner *o, const struct stat *st)
+{
+	return (o->uid == (uid_t)-1 || o->uid == st->st_uid) &&
+	       (o->gid == (gid_t)-1 || o->gid == st->st_gid);
+}
+
+/* Sets owner and group; takes off *mode what they would give rights to. */
+static void set_owner(int fd, const struct owner *o, mode_t *mode, struct missing *m)
+{
+	struct stat st = {.st_uid = (uid_t)-1, .st_gid = (gid_t)-1};
+	int errnum = EOPNOTSUPP;
+
+	if ((o->uid != (uid_t)-1 || o->gid != (gid_t)-1) && chown_fd(fd, o->uid, o->gid) != 0) {
+		errnum = errno;
+		chown_fd(fd, (uid_t)-1, o->gid); /* one of them may be allowed */
+		chown_fd(fd, o->uid, (gid_t)-1);
 	}
-	if (how & PACK_RESTORE_FRESH && uid == r->uid && gid == r->gid)
-		return;
-	if (fchownat(fd, "", head->has & PACK_HAS_UID ? uid : (uid_t)-1,
-		    head->has & PACK_HAS_GID ? gid : (gid_t)-1, AT_EMPTY_PATH) != 0)
+	if (fstat(fd, &st) != 0)
+		errnum = errno;
+	if (!is_owner(o, &st)) {
+		errno = errnum;
 		miss_errno(m, "owner not restored");
+	}
+	if (o->uid != st.st_uid)
+		*mode &= ~(mode_t)S_ISUID;
+	if (o->gid != st.st_gid)
+		*mode &= ~(mode_t)S_ISGID;
+	if (o->gid != (gid_t)-1 && o->gid != st.st_gid) /* its rights would be another group's */
+		*mode &= ~(mode_t)S_IRWXG | ((*mode & S_IRWXO) << 3);
 }
 
 /* Attributes that give rights; not for an unprivileged restore. */
@@ -87,10 +132,13 @@ static bool is_name(struct pack_bytes name, const char *text)
 	return name.len == strlen(text) && memcmp(name.at, text, name.len) == 0;
 }
 
-/* 0 if it is not there. */
-static int remove_xattr(int fd, const char *name)
+/* By descriptor, or the path of one that was opened with O_PATH. Returns 0 also
+ * if it is not there. */
+static int remove_xattr(int fd, const char *path, const char *name)
 {
-	return fremovexattr(fd, name) == 0 || errno == ENODATA || errno == EOPNOTSUPP ? 0 : -1;
+	int ret = path != NULL ? removexattr(path, name) : fremovexattr(fd, name);
+
+	return ret == 0 || errno == ENODATA || errno == EOPNOTSUPP ? 0 : -1;
 }
 
 static void set_xattrs(const struct pack_restore *r, int fd, unsigned how,
@@ -125,25 +173,28 @@ static void set_xattrs(const struct pack_restore *r, int fd, unsigned how,
 			miss_errno(m, shown);
 		}
 	}
-	if (how & PACK_RESTORE_ACL && !(how & PACK_RESTORE_PATH)) {
-		if ((!access && remove_xattr(fd, acl_access) != 0) ||
-			(!def && remove_xattr(fd, acl_default) != 0))
-			miss_errno(m, "an ACL from its directory stays");
+	if (how & PACK_RESTORE_ACL && !(how & PACK_RESTORE_SYMLINK)) {
+		const char *by = how & PACK_RESTORE_PATH ? path : NULL;
+
+		if ((!access && remove_xattr(fd, by, acl_access) != 0) ||
+			(!def && remove_xattr(fd, by, acl_default) != 0))
+			miss_errno(m, "an ACL that is not the entry's stays");
 	}
 }
 
 static void set_mode(const struct pack_restore *r, int fd, unsigned how, mode_t fresh_mode,
-	const struct pack_head *head, struct missing *m)
+	mode_t mode, const struct pack_head *head, struct missing *m)
 {
-	mode_t mode = pack_restore_mode(r, head);
 	char path[FS_PROC_MAX];
 
 	if (!r->privileged && head->mode & 06000)
 		miss(m, "set-id bits not restored: needs privilege");
+	else if (mode != pack_restore_mode(r, head) && !(how & PACK_RESTORE_SYMLINK))
+		miss(m, "mode %04o restored as %04o: rights were another owner's or group's",
+			(unsigned)pack_restore_mode(r, head), (unsigned)mode);
 	if (how & PACK_RESTORE_SYMLINK)
 		return;
-	if (how & PACK_RESTORE_FRESH && fresh_mode == mode && head->xattrs.at == NULL &&
-		!(how & PACK_RESTORE_ACL))
+	if (fresh_mode == mode && head->xattrs.at == NULL && !(how & PACK_RESTORE_ACL))
 		return;
 	fs_proc_path(fd, path);
 	if (how & PACK_RESTORE_PATH ? chmod(path, mode) != 0 : fchmod(fd, mode) != 0)
@@ -163,19 +214,58 @@ static void set_times(int fd, unsigned how, const struct pack_head *head, struct
 		miss_errno(m, "modification time not restored");
 }
 
+/* What the file system did not keep, and did not say so. */
+static void look_again(const struct stat *st, unsigned how, mode_t mode,
+	const struct pack_head *head, struct missing *m)
+{
+	if (m->any)
+		return; /* something was said */
+	if (!(how & PACK_RESTORE_SYMLINK) && (st->st_mode & 07777) != mode)
+		miss(m, "mode not restored: it is %04o here, not %04o",
+			(unsigned)st->st_mode & 07777, (unsigned)mode);
+	if (head->has & PACK_HAS_MTIME &&
+		(st->st_mtim.tv_sec != head->mtime.sec ||
+			(uint32_t)st->st_mtim.tv_nsec != head->mtime.nsec))
+		miss(m, "modification time not kept exactly: it is %lld.%09ld here, not %lld.%09u",
+			(long long)st->st_mtim.tv_sec, st->st_mtim.tv_nsec,
+			(long long)head->mtime.sec, head->mtime.nsec);
+}
+
 int pack_restore_meta(const struct pack_restore *r, int fd, unsigned how, mode_t fresh_mode,
 	const struct pack_head *head, char *text, size_t text_len)
 {
 	struct missing m = {text, text_len, 0};
 	mode_t mode = pack_restore_mode(r, head);
+	struct owner owner = find_owner(r, head);
+	bool fresh = how & PACK_RESTORE_FRESH && (mode & 06000) == 0;
+	struct stat st;
 
-	/* A change of owner takes set-id bits off, so the mode comes after it. */
-	set_owner(r, fd, how, head, &m);
+	/* A change of owner takes set-id bits and capabilities off: what depends on it comes
+	 * later. */
+	if (r->privileged && !(fresh && owner.uid == r->uid && owner.gid == r->gid))
+		set_owner(fd, &owner, &mode, &m);
 	set_xattrs(r, fd, how, head, &m);
-	set_mode(r, fd, mode & 06000 ? how & ~(unsigned)PACK_RESTORE_FRESH : how, fresh_mode, head,
-		&m);
+	set_mode(r, fd, how, fresh ? fresh_mode : NO_MODE, mode, head, &m);
 	set_times(fd, how, head, &m);
+	if (fstat(fd, &st) != 0)
+		miss_errno(&m, "metadata can't be compared");
+	else if (r->privileged && fresh && !is_owner(&owner, &st)) /* it is made as another here */
+		return pack_restore_meta(
+			r, fd, how & ~(unsigned)PACK_RESTORE_FRESH, 0, head, text, text_len);
+	else
+		look_again(&st, how, mode, head, &m);
 	return m.any;
+}
+
+void pack_restore_early_flags(int fd, const struct pack_head *head)
+{
+	uint32_t now, want;
+
+	if (!(head->has & PACK_HAS_FLAGS) || fs_flags_get(fd, &now) != 0)
+		return;
+	want = (now & ~EARLY_FLAGS) | (head->flags & EARLY_FLAGS);
+	if (want != now)
+		fs_flags_set(fd, want);
 }
 
 int pack_restore_flags(const struct pack_restore *r, int fd, const struct pack_head *head,
@@ -192,7 +282,11 @@ int pack_restore_flags(const struct pack_restore *r, int fd, const struct pack_h
 	}
 	if (fs_flags_get(fd, &now) != 0 ||
 		(((now ^ want) & PACK_FLAGS_MASK) != 0 &&
-			fs_flags_set(fd, (now & ~PACK_FLAGS_MASK) | want) != 0))
+			(fs_flags_set(fd, (now & ~PACK_FLAGS_MASK) | want) != 0 ||
+				fs_flags_get(fd, &now) != 0)))
 		miss_errno(&m, "flags not restored");
+	else if (((now ^ want) & PACK_FLAGS_MASK) != 0)
+		miss(&m, "flags not restored: they are 0x%x here, not 0x%x",
+			(unsigned)(now & PACK_FLAGS_MASK), (unsigned)want);
 	return m.any;
 }

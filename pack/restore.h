@@ -1,6 +1,10 @@
 /*
  * Metadata onto an object of the file system: owner, extended attributes,
- * mode, times, flags, in this order, by descriptor.
+ * mode, times, flags, in this order, by descriptor. Then what became of them is
+ * looked at: not all that fails says so.
+ *
+ * Nothing gets more rights than its entry has: where the owner or the group can't
+ * be set there are no set-id bits, and the group gets no more than all others.
  *
  * One thread at a time may use a struct pack_restore's names; all other
  * calls are free of state.
@@ -26,7 +30,7 @@ struct pack_restore {
 enum {
 	PACK_RESTORE_PATH = 1,    /* fd was opened with O_PATH */
 	PACK_RESTORE_FRESH = 2,   /* just made, by us, as us: owner and mode are known */
-	PACK_RESTORE_ACL = 4,     /* may have inherited an ACL: take it off */
+	PACK_RESTORE_ACL = 4,     /* may have an ACL that the entry has not: take it off */
 	PACK_RESTORE_SYMLINK = 8, /* has no mode */
 };
 
@@ -35,6 +39,10 @@ enum {
  * if something is missing. */
 int pack_restore_meta(const struct pack_restore *restore, int fd, unsigned how, mode_t fresh_mode,
 	const struct pack_head *head, char *text, size_t text_len);
+
+/* Flags that a file only takes while it is empty. What does not hold is found by
+ * pack_restore_flags. */
+void pack_restore_early_flags(int fd, const struct pack_head *head);
 
 /* Applies the inode flags: last, when nothing more changes. Returns as above. */
 int pack_restore_flags(const struct pack_restore *restore, int fd, const struct pack_head *head,

@@ -173,6 +173,8 @@ class Case:
         over = self.run.startswith("unpack-over")
         if self.code == 0:
             found = compare.differences(place.scan, now)
+            if over:  # a target that holds something keeps its own metadata
+                found = [f for f in found if f[0] != b"."]
             if found and not less:
                 self.bad("status 0, and differences: %s" % found[:3])
         for path, e in now.items():

@@ -58,10 +58,15 @@ size_t dump_cutter_cut(struct dump_cutter *c, const uint8_t *chunk, size_t len, 
 	return cut;
 }
 
-bool dump_cut_behind(
-	const uint64_t gear[256], const void *name, size_t name_len, uint64_t size, size_t len)
+/* Chosen by curves: test/bench/README.md, "What a run stores". */
+const struct dump_cut_rule dump_cut_files = {
+	.min = 32u << 10, .max = 512u << 10, .base = 256, .bits = 16};
+const struct dump_cut_rule dump_cut_entries = {.min = 4u << 10, .max = 64u << 10, .bits = 12};
+
+bool dump_cut_behind(const struct dump_cut_rule *rule, const uint64_t gear[256], const void *name,
+	size_t name_len, uint64_t size, size_t len)
 {
 	uint64_t h = (hash_xxh3(name, name_len) + size * 0x9e3779b97f4a7c15u) * (gear[0] | 1);
 
-	return len >= DUMP_CUT_MIN && (h >> 45) < size + 256;
+	return len >= rule->min && (h >> (64 - rule->bits)) < size + rule->base;
 }

@@ -9,7 +9,7 @@
  * contents.
  *
  * Small files, whole, are put into one chunk after the other: dump_cut_behind
- * says behind which a chunk ends. The same for a manifest's entries.
+ * says behind which a chunk ends. The same for a manifest's entries, in smaller pieces.
  */
 #ifndef FDUMP_CMD_DUMP_CUTTER_H
 #define FDUMP_CMD_DUMP_CUTTER_H
@@ -40,12 +40,19 @@ void dump_cutter_start(struct dump_cutter *cutter, const uint64_t gear[256]);
  * len is not 0, it never returns 0. */
 size_t dump_cutter_cut(struct dump_cutter *cutter, const uint8_t *chunk, size_t len, bool end);
 
-/* Chunks of whole things (files, entries): a chunk of `len` bytes, the last of
- * which is a thing of this name and size, ends if it has DUMP_CUT_MIN bytes
- * and chance, made of name, size and the domain's gear, wants it: in
- * (size + 256) of 2^19 cases, so after 512 KiB more on average. The caller
- * ends a chunk too before what would take it over DUMP_CUT_MEAN. */
-bool dump_cut_behind(
-	const uint64_t gear[256], const void *name, size_t name_len, uint64_t size, size_t len);
+/* Where chunks of whole things end: bundles of small files, pieces of the manifest, which are
+ * made of entries. At least `min` bytes, then 2^bits more on average, and never over `max`. */
+struct dump_cut_rule {
+	uint32_t min, max, base;
+	unsigned bits;
+};
+extern const struct dump_cut_rule dump_cut_files, dump_cut_entries;
+
+/* Whether a chunk of `len` bytes, the last of which is a thing of this name and size, ends there:
+ * if it has rule->min bytes and chance, made of name, size and the domain's gear, wants it, in
+ * (size + rule->base) of 2^bits cases. The caller ends a chunk too before what would take it over
+ * rule->max. */
+bool dump_cut_behind(const struct dump_cut_rule *rule, const uint64_t gear[256], const void *name,
+	size_t name_len, uint64_t size, size_t len);
 
 #endif

@@ -33,6 +33,7 @@ void dump_job_free(struct dump_job *job)
 	buf_fini(&job->out);
 	buf_fini(&job->refs);
 	buf_fini(&job->runs);
+	buf_fini(&job->found);
 	free(job);
 }
 
@@ -49,6 +50,7 @@ struct dump_job *dump_job_new(struct err *err)
 	buf_init(&job->out, SIZE_MAX);
 	buf_init(&job->refs, SIZE_MAX);
 	buf_init(&job->runs, SIZE_MAX);
+	buf_init(&job->found, SIZE_MAX);
 	if (pack_batch_init(&job->batch, PACK_PART_TARGET_MAX, err) != 0) {
 		dump_job_free(job);
 		return NULL;
@@ -156,15 +158,54 @@ static int next_part(struct walk *k, struct err *err)
 	return 0;
 }
 
+/* Goes on to an entry's TAIL, and reads it. Returns false if it has holes, or can't be read. */
+static bool skip_content(struct walk *k, struct pack_tail *tail)
+{
+	struct pack_item item;
+	struct cbor_in in;
+
+	for (;;) {
+		if (pack_item_get(&k->in, &item, NULL) != 0 || item.kind == PACK_ITEM_HOLE)
+			return false;
+		if (item.kind == PACK_ITEM_TAIL)
+			break;
+		if (item.kind == PACK_ITEM_NONE && next_part(k, NULL) != 0)
+			return false;
+	}
+	in = k->in;
+	return pack_tail_get(&in, tail, NULL) == 0;
+}
+
+/* Puts references in place of content that the last manifest has; then the walk stands before the
+ * TAIL. Returns 1, 0 if it has not, -1 with err set. */
+static int keep_content(
+	struct walk *k, struct dump_previous *last, const struct dump_plan *plan, struct err *err)
+{
+	struct walk behind = *k;
+	struct pack_tail tail = {0};
+	struct pack_bytes items;
+	const uint8_t *old = (const uint8_t *)pack_batch_at(&k->job->batch, plan->old);
+
+	if (!skip_content(&behind, &tail) || !tail.has_content || tail.sparse || tail.size == 0)
+		return 0;
+	if (!(plan->old_len > 0 &&
+		    dump_old_content(old, plan->old_len, tail.sum, tail.size, &items)) &&
+		!dump_previous_find(last, tail.sum, tail.size, &k->job->found, &items))
+		return 0;
+	*k = behind;
+	return buf_add(&k->job->out, items.at, items.len, err) != 0 ? -1 : 1;
+}
+
 /* The next entry's items, with its content moved into chunks. */
-static int convert_entry(struct walk *k, struct err *err)
+static int convert_entry(
+	struct walk *k, struct dump_previous *last, const struct dump_plan *plan, struct err *err)
 {
 	struct pack_item item;
 	const uint8_t *start;
 
 	if (k->in.at == k->in.end && next_part(k, err) != 0)
 		return -1;
-	if (copy_map(k, err) != 0)
+	if (copy_map(k, err) != 0 || (last != NULL && keep_content(k, last, plan, err) < 0))
 		return -1;
 	for (;;) {
 		start = k->in.at;
@@ -188,7 +229,7 @@ static int convert_entry(struct walk *k, struct err *err)
 	}
 }
 
-int dump_job_convert(struct dump_job *job, struct err *err)
+int dump_job_convert(struct dump_job *job, struct dump_previous *last, struct err *err)
 {
 	struct walk k = {.job = job};
 	size_t i, count;
@@ -196,11 +237,11 @@ int dump_job_convert(struct dump_job *job, struct err *err)
 	struct dump_plan *own = dump_job_plans(job);
 
 	for (i = 0; i < count; i++) {
-		if (own[i].carried_len > 0) {
-			if (buf_add(&job->out, pack_batch_at(&job->batch, own[i].carried),
-				    own[i].carried_len, err) != 0)
+		if (own[i].carried) {
+			if (buf_add(&job->out, pack_batch_at(&job->batch, own[i].old),
+				    own[i].old_len, err) != 0)
 				return -1;
-		} else if (!plans[i].left_out && convert_entry(&k, err) != 0) {
+		} else if (!plans[i].left_out && convert_entry(&k, last, &own[i], err) != 0) {
 			return -1;
 		}
 		own[i].out_end = job->out.len;

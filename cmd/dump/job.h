@@ -27,9 +27,10 @@ struct err;
 
 /* What a backup knows of a planned entry (struct pack_plan) beside that. */
 struct dump_plan {
-	size_t carried, carried_len; /* its items, in the batch's text; none: it is read */
-	struct dump_stat stat;       /* for the local copy */
-	size_t out_end;              /* its items end here, in .out */
+	size_t old, old_len;   /* its entry in the last manifest, in the batch's text; or none */
+	bool carried;          /* goes through as it is there; else it is read */
+	struct dump_stat stat; /* for the local copy; .fs is set when it is planned */
+	size_t out_end;        /* its items end here, in .out */
 };
 
 /* A piece of a large file's content: bytes of the chunk, or a hole. */
@@ -61,6 +62,8 @@ struct dump_job {
 	struct buf out;  /* items of the manifest, in order */
 	struct buf refs; /* struct dump_ref */
 	struct buf runs; /* struct dump_piece: of the large file */
+	uint64_t fs;     /* that it is on */
+	struct buf found;
 };
 
 /* NULL with err set. */
@@ -77,8 +80,9 @@ int dump_job_chunk(struct dump_job *job, struct dump_chunk **chunk, struct err *
 int dump_job_ref(struct dump_job *job, size_t chunk, size_t offset, size_t len, struct err *err);
 
 /* Turns the entries that were read into the parts, and those that are carried over,
- * into items of the manifest, in order, and contents into chunks. Returns 0, or -1 with err
- * set. */
-int dump_job_convert(struct dump_job *job, struct err *err);
+ * into items of the manifest, in order, and contents into chunks; but content that the last
+ * manifest (NULL: none) has, at the same path or another, keeps its references. Returns 0, or -1
+ * with err set. */
+int dump_job_convert(struct dump_job *job, struct dump_previous *last, struct err *err);
 
 #endif

@@ -11,6 +11,9 @@
 #include "lib/le.h"
 #include "pack/entry.h"
 
+#define LIST_BITS_MIN 5
+#define LIST_BITS_MAX 15
+
 /* Ids in order of first use. */
 struct list {
 	struct buf ids;
@@ -134,7 +137,7 @@ static int end_piece(struct dump_manifest *m, struct err *err)
 
 static int add_item(struct dump_manifest *m, const uint8_t *item, size_t len, struct err *err)
 {
-	if (m->piece.len + len > DUMP_CUT_MEAN && end_piece(m, err) != 0)
+	if (m->piece.len + len > dump_cut_entries.max && end_piece(m, err) != 0)
 		return -1;
 	m->entry_at += len;
 	return buf_add(&m->piece, item, len, err);
@@ -165,19 +168,38 @@ int dump_manifest_add(struct dump_manifest *m, const uint8_t *items, size_t len,
 int dump_manifest_entry(struct dump_manifest *m, const char *path, size_t len,
 	const struct dump_stat *stat, struct err *err)
 {
-	bool ends = dump_cut_behind(m->gear, path, len, m->entry_at, m->piece.len);
+	bool ends =
+		dump_cut_behind(&dump_cut_entries, m->gear, path, len, m->entry_at, m->piece.len);
+	struct dump_stat own = *stat;
 
+	own.at = m->entry_at <= m->piece.len ? (uint32_t)(m->piece.len - m->entry_at)
+					     : DUMP_STAT_NOWHERE;
 	m->entry_at = 0;
-	if (buf_add(&m->stats, stat, sizeof *stat, err) != 0)
+	if (buf_add(&m->stats, &own, sizeof own, err) != 0)
 		return -1;
 	return ends ? end_piece(m, err) : 0;
 }
 
 /* --- the end ------------------------------------------------------------- */
 
-static bool list_ends(const uint8_t *id)
+/* How many of an id's last bits are zero where a piece of the list ends. A run stores the pieces in
+ * which an id changed, and in the dump's record the id of each: so pieces grow with the list as
+ * their number does. */
+static unsigned list_bits(size_t count)
 {
-	return id[31] == 0 && (id[30] & 0x0f) == 0;
+	unsigned bits = LIST_BITS_MIN;
+
+	while (bits < LIST_BITS_MAX &&
+		(count >> bits > (size_t)8 << bits || count >> bits > STORE_LIST_PIECES / 4))
+		bits++;
+	return bits;
+}
+
+static bool list_ends(const uint8_t *id, unsigned bits)
+{
+	uint32_t last = (uint32_t)id[30] << 8 | id[31];
+
+	return (last & ((1u << bits) - 1)) == 0;
 }
 
 /* Cuts a row of ids into pieces. */
@@ -185,10 +207,11 @@ static int put_lists(struct dump_manifest *m, const struct buf *ids, struct err 
 {
 	uint8_t id[STORE_ID_LEN];
 	size_t from = 0, at;
+	unsigned bits = list_bits(ids->len / STORE_ID_LEN);
 
 	for (at = STORE_ID_LEN; at <= ids->len; at += STORE_ID_LEN) {
 		if (at < ids->len && at - from < (size_t)STORE_LIST_MAX * STORE_ID_LEN &&
-			!list_ends(ids->data + at - STORE_ID_LEN))
+			!list_ends(ids->data + at - STORE_ID_LEN, bits))
 			continue;
 		if (m->sink(m->ctx, true, ids->data + from, at - from, id, err) != 0 ||
 			buf_add(&m->lists, id, sizeof id, err) != 0)

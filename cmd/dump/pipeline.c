@@ -27,8 +27,10 @@
 #include "lib/buf.h"
 #include "lib/cbor.h"
 #include "lib/err.h"
+#include "lib/fsid.h"
 #include "lib/hash.h"
 #include "lib/lane.h"
+#include "lib/le.h"
 #include "pack/batch.h"
 #include "pack/digest.h"
 #include "pack/feed.h"
@@ -53,8 +55,12 @@ struct backup {
 	struct dump_previous_out *last_out;
 	/* plan */
 	struct dump_previous *last;
-	struct dump_old old;
-	bool has_old;
+	struct dump_old
+		old; /* has_old: the next entry there; at_old: it has the pending one's path */
+	bool has_old, at_old;
+	dev_t dev; /* that `fs` is of; fs_known */
+	uint64_t fs;
+	bool fs_known;
 	struct pack_walk walk;
 	struct pack_large large;
 	size_t next_command;
@@ -87,13 +93,31 @@ int dump_path_order(const char *a, size_t a_len, const char *b, size_t b_len)
 	return (a_len > b_len) - (a_len < b_len);
 }
 
+/* The file system of the pending item. Most are on the same as the one before. */
+static uint64_t fs_of(struct backup *b)
+{
+	const struct pack_scan_item *item = &b->walk.item;
+	int fd = item->fd >= 0 ? item->fd : item->self != NULL ? item->self->fd : item->dir->fd;
+	struct stat st;
+	bool same;
+
+	if (b->fs_known && b->dev == item->st.st_dev)
+		return b->fs;
+	same = fstat(fd, &st) == 0 && st.st_dev == item->st.st_dev;
+	b->fs = fsid_of(same ? fd : -1, item->st.st_dev);
+	b->dev = item->st.st_dev;
+	b->fs_known = same;
+	return b->fs;
+}
+
 /* Goes on to the pending item in the last manifest. Returns whether it is
- * there, and was not touched. */
-static bool find_old(struct backup *b)
+ * there, and was not touched; .at_old: it is there. */
+static bool find_old(struct backup *b, uint64_t fs)
 {
 	const struct dump_old *old = &b->old;
 	int order;
 
+	b->at_old = false;
 	for (;;) {
 		if (!b->has_old)
 			return false;
@@ -105,7 +129,9 @@ static bool find_old(struct backup *b)
 			break; /* commands stand outside the order */
 		b->has_old = dump_previous_next(b->last, &b->old);
 	}
-	if (b->walk.item.error != 0 || !dump_stat_same(&old->stat, &b->walk.item.st) ||
+	b->at_old = true;
+	if (b->o->reread || b->walk.item.error != 0 ||
+		!dump_stat_same(&old->stat, &b->walk.item.st, fs) ||
 		b->walk.linked != (old->head.type == PACK_HARDLINK))
 		return false;
 	return !b->walk.linked ||
@@ -116,15 +142,17 @@ static bool find_old(struct backup *b)
 /* --- plan ---------------------------------------------------------------- */
 
 /* Plans the pending item, to be carried over or to be read. */
-static int plan_item(struct backup *b, struct dump_job *job, bool carry, struct err *err)
+static int plan_item(
+	struct backup *b, struct dump_job *job, uint64_t fs, bool carry, struct err *err)
 {
-	struct dump_plan p = {0};
+	struct dump_plan p = {.carried = carry, .stat = {.fs = fs}};
 
-	if (carry) {
+	if (carry)
 		p.stat = b->old.stat;
-		p.carried_len = b->old.len;
-		p.carried = pack_batch_text(&job->batch, b->old.bytes, b->old.len, err);
-		if (p.carried == SIZE_MAX)
+	if (carry || (b->at_old && b->old.head.type == PACK_REGULAR)) {
+		p.old_len = b->old.len;
+		p.old = pack_batch_text(&job->batch, b->old.bytes, b->old.len, err);
+		if (p.old == SIZE_MAX)
 			return -1;
 	}
 	if (buf_add(&job->plans, &p, sizeof p, err) != 0)
@@ -147,8 +175,8 @@ static bool job_full(
 	if (job->plans.len >= DUMP_JOB_ITEMS * sizeof(struct dump_plan) ||
 		job->batch.dirs >= DIRS_MAX || job->batch.text.len >= CARRY_MAX + job->bundle)
 		return true;
-	return size > 0 &&
-	       dump_cut_behind(b->o->domain->gear, name, strlen(name), size, job->bundle);
+	return size > 0 && dump_cut_behind(&dump_cut_files, b->o->domain->gear, name, strlen(name),
+				   size, job->bundle);
 }
 
 /* --- plan: large files ---------------------------------------------------- */
@@ -236,6 +264,7 @@ static int read_chunk(struct backup *b, struct dump_job *job, struct err *err)
 	if (b->ahead.len > cut)
 		ends = false;
 	job->batch.large = true;
+	job->fs = b->fs;
 	if (move_content(b, job, cut, b->large.stream.fd < 0 && b->ahead.len == cut, err) != 0)
 		return -1;
 	if (b->large.stream.fd >= 0 || b->ahead.len > 0)
@@ -272,7 +301,7 @@ static int plan(void *ctx, void *worker, void *job_, struct err *err)
 {
 	struct backup *b = ctx;
 	struct dump_job *job = job_;
-	uint64_t size;
+	uint64_t size, fs;
 	int got;
 
 	dump_job_reset(job);
@@ -290,16 +319,17 @@ static int plan(void *ctx, void *worker, void *job_, struct err *err)
 		if (got > 0)
 			return job->plans.len == 0 && job->batch.notes.len == 0;
 		size = 0;
-		if (find_old(b)) {
-			if (plan_item(b, job, true, err) != 0)
+		fs = fs_of(b);
+		if (find_old(b, fs)) {
+			if (plan_item(b, job, fs, true, err) != 0)
 				return -1;
 		} else {
 			size = content_of(b);
 			if (size >= DUMP_CUT_LARGE)
 				return job->plans.len > 0 ? 0 : begin_large(b, job, worker, err);
-			if (job->bundle > 0 && job->bundle + size > DUMP_CUT_MEAN)
+			if (job->bundle > 0 && job->bundle + size > dump_cut_files.max)
 				return 0;
-			if (plan_item(b, job, false, err) != 0)
+			if (plan_item(b, job, fs, false, err) != 0)
 				return -1;
 			job->bundle += size;
 		}
@@ -325,9 +355,10 @@ static int build(void *ctx, void *worker, void *job_, struct err *err)
 		return -1;
 	plans = pack_batch_plans(&job->batch, &count);
 	for (i = 0; i < count; i++)
-		if (own[i].carried_len == 0)
-			dump_stat_set(&own[i].stat, &plans[i].st, plans[i].sound, b->began);
-	return dump_job_convert(job, err);
+		if (!own[i].carried)
+			dump_stat_set(&own[i].stat, &plans[i].st, own[i].stat.fs, plans[i].sound,
+				b->began);
+	return dump_job_convert(job, b->last, err);
 }
 
 /* --- join, press, emit ---------------------------------------------------- */
@@ -431,15 +462,17 @@ static void report(struct backup *b, struct dump_job *job)
 	for (i = 0; i < count && b->o->entry != NULL; i++)
 		if (!plans[i].left_out)
 			b->o->entry(b->o->ctx, pack_batch_at(batch, plans[i].path),
-				plans[i].path_len, own[i].carried_len > 0);
+				plans[i].path_len, own[i].carried);
 	if (batch->large_ends && b->o->entry != NULL)
 		b->o->entry(b->o->ctx, (const char *)batch->large_path.data, batch->large_path.len,
 			false);
 	b->result->problems += pack_batch_report(batch, b->o->problem, b->o->ctx);
 }
 
-/* The content's size and status, out of an entry's TAIL, for the dump's totals. */
-static int count_entry(struct backup *b, const uint8_t *items, size_t len, struct err *err)
+/* The content's size and status, out of an entry's TAIL, for the dump's totals; and its checksum,
+ * by which the next run finds what was moved. */
+static int count_entry(
+	struct backup *b, const uint8_t *items, size_t len, struct dump_stat *stat, struct err *err)
 {
 	struct pack_item item;
 	struct pack_tail tail = {0};
@@ -457,12 +490,14 @@ static int count_entry(struct backup *b, const uint8_t *items, size_t len, struc
 	b->result->entries++;
 	b->result->content += tail.has_content ? tail.size : 0;
 	b->result->statuses += tail.status != PACK_OK;
+	if (tail.has_content && !tail.sparse && tail.size > 0 && tail.size < DUMP_CUT_LARGE)
+		stat->sum = le_get64(tail.sum);
 	return 0;
 }
 
 static int emit_plans(struct backup *b, struct dump_job *job, struct err *err)
 {
-	const struct dump_plan *own = dump_job_plans(job);
+	struct dump_plan *own = dump_job_plans(job);
 	size_t i, count, from = 0;
 	const struct pack_plan *plans = pack_batch_plans(&job->batch, &count);
 
@@ -472,8 +507,8 @@ static int emit_plans(struct backup *b, struct dump_job *job, struct err *err)
 
 		if (len == 0)
 			continue;
-		b->result->carried += own[i].carried_len > 0;
-		if (count_entry(b, items, len, err) != 0 ||
+		b->result->carried += own[i].carried;
+		if (count_entry(b, items, len, &own[i].stat, err) != 0 ||
 			dump_manifest_add(b->manifest, items, len, err) != 0 ||
 			dump_manifest_entry(b->manifest, pack_batch_at(&job->batch, plans[i].path),
 				plans[i].path_len, &own[i].stat, err) != 0)
@@ -495,8 +530,8 @@ static int emit_large(struct backup *b, struct dump_job *job, struct err *err)
 	b->result->entries++;
 	b->result->content += tail->size;
 	b->result->statuses += tail->status != PACK_OK;
-	dump_stat_set(&stat, &batch->end.st, tail->status == PACK_OK && batch->end.problem[0] == 0,
-		b->began);
+	dump_stat_set(&stat, &batch->end.st, job->fs,
+		tail->status == PACK_OK && batch->end.problem[0] == 0, b->began);
 	return dump_manifest_entry(b->manifest, (const char *)batch->large_path.data,
 		batch->large_path.len, &stat, err);
 }
@@ -572,13 +607,18 @@ static int open_last(struct backup *b, struct err *err)
 	const uint8_t *base = NULL;
 	bool has;
 
-	if (!b->o->reread)
+	if (!b->o->store_all)
 		b->last = dump_previous_open(b->o->last, b->o->domain->fingerprint);
 	if (b->last != NULL)
 		base = dump_previous_dump(b->last);
 	if (dump_fanout_begin(b->o->copies, base, &has, err) != 0)
 		return -1;
-	b->has_old = has && dump_previous_next(b->last, &b->old);
+	if (has) {
+		b->has_old = dump_previous_next(b->last, &b->old);
+		return 0;
+	}
+	dump_previous_close(b->last);
+	b->last = NULL;
 	return 0;
 }
 

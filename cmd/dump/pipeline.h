@@ -37,6 +37,7 @@ struct dump_pipeline_options {
 	const char *last;      /* path of the local copy of the last manifest */
 	char *const *commands; /* as in pack/create.h; NULL: none */
 	bool reread;           /* read everything */
+	bool store_all;        /* and store everything: the last manifest is not used */
 	const uint8_t *paths;  /* as in struct store_dump */
 	size_t paths_len, path_count;
 	int64_t lock;  /* seconds since 1970; 0: none */
@@ -66,7 +67,7 @@ struct dump_pipeline_result {
 	struct err unkept;   /* why */
 };
 
-/* Returns 0; 1: a store lacks what was carried over: again, with `reread`; -1
+/* Returns 0; 1: a store lacks what was carried over: again, with `store_all`; -1
  * with err set: there is no dump. */
 int dump_pipeline_run(const struct dump_pipeline_options *options,
 	struct dump_pipeline_result *result, struct err *err);

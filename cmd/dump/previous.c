@@ -2,6 +2,7 @@
 #include "cmd/dump/previous.h"
 
 #include <errno.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,8 +12,9 @@
 #include "lib/cbor.h"
 #include "lib/err.h"
 #include "lib/hash.h"
+#include "lib/le.h"
 
-#define MAGIC     0x317473616c646600u /* and, with it, the order of bytes */
+#define MAGIC     0x327473616c646600u /* and, with it, the order of bytes */
 #define PIECE_MAX (4u << 20)
 #define STATS_MAX (1u << 20)
 
@@ -26,13 +28,14 @@ struct piece_head {
 	uint64_t check, stats_check;
 };
 
-void dump_stat_set(struct dump_stat *to, const struct stat *st, bool ok, struct store_time began)
+void dump_stat_set(
+	struct dump_stat *to, const struct stat *st, uint64_t fs, bool ok, struct store_time began)
 {
 	int64_t latest =
 		st->st_mtim.tv_sec > st->st_ctim.tv_sec ? st->st_mtim.tv_sec : st->st_ctim.tv_sec;
 
 	*to = (struct dump_stat){
-		.dev = st->st_dev,
+		.fs = fs,
 		.ino = st->st_ino,
 		.size = (uint64_t)st->st_size,
 		.mtime = st->st_mtim.tv_sec,
@@ -44,9 +47,9 @@ void dump_stat_set(struct dump_stat *to, const struct stat *st, bool ok, struct 
 	};
 }
 
-bool dump_stat_same(const struct dump_stat *old, const struct stat *now)
+bool dump_stat_same(const struct dump_stat *old, const struct stat *now, uint64_t fs)
 {
-	return old->settled && old->dev == now->st_dev && old->ino == now->st_ino &&
+	return old->settled && old->fs == fs && old->ino == now->st_ino &&
 	       old->mode == now->st_mode && old->size == (uint64_t)now->st_size &&
 	       old->mtime == now->st_mtim.tv_sec &&
 	       old->mtime_ns == (uint32_t)now->st_mtim.tv_nsec &&
@@ -149,6 +152,12 @@ struct dump_previous {
 	size_t stat_at;
 	struct cbor_in in;
 	struct buf entry; /* one that goes over pieces, whole */
+	/* To find contents. */
+	pthread_mutex_t lock; /* over the making of what follows */
+	bool made;
+	uint64_t *slots; /* what of a checksum is not the slot's number, piece, entry; 0: free */
+	size_t slot_count;
+	struct buf pieces; /* where each begins in the file */
 };
 
 struct dump_previous *dump_previous_open(const char *path, const uint8_t domain[STORE_DOMAIN_LEN])
@@ -160,6 +169,8 @@ struct dump_previous *dump_previous_open(const char *path, const uint8_t domain[
 	buf_init(&l->piece, PIECE_MAX);
 	buf_init(&l->stats, STATS_MAX * sizeof(struct dump_stat));
 	buf_init(&l->entry, SIZE_MAX);
+	buf_init(&l->pieces, SIZE_MAX);
+	pthread_mutex_init(&l->lock, NULL);
 	l->file = fopen(path, "re");
 	if (l->file != NULL && fread(&l->head, sizeof l->head, 1, l->file) == 1 &&
 		l->head.magic == MAGIC && memcmp(l->head.domain, domain, STORE_DOMAIN_LEN) == 0)
@@ -177,6 +188,9 @@ void dump_previous_close(struct dump_previous *l)
 	buf_fini(&l->piece);
 	buf_fini(&l->stats);
 	buf_fini(&l->entry);
+	buf_fini(&l->pieces);
+	free(l->slots);
+	pthread_mutex_destroy(&l->lock);
 	free(l);
 }
 
@@ -257,4 +271,144 @@ bool dump_previous_next(struct dump_previous *l, struct dump_old *old)
 		return false;
 	memcpy(&old->stat, l->stats.data + l->stat_at++ * sizeof old->stat, sizeof old->stat);
 	return true;
+}
+
+/* --- contents ------------------------------------------------------------- */
+
+/*
+ * A slot of the table is 24 bits of the checksum, 24 of the piece's number and 16 of the entry's
+ * number in it, plus one. What it says is only where to look.
+ */
+#define SLOT_PIECES ((size_t)1 << 24)
+#define SLOT_STATS  UINT16_MAX
+
+bool dump_old_content(const uint8_t *entry, size_t len, const uint8_t sum[HASH_LEN], uint64_t size,
+	struct pack_bytes *items)
+{
+	struct pack_item item;
+	struct pack_tail tail = {0};
+	struct cbor_in in;
+
+	cbor_in_init(&in, entry, len);
+	if (cbor_skip(&in, 8) != CBOR_OK)
+		return false;
+	items->at = in.at;
+	do {
+		items->len = (size_t)(in.at - items->at);
+		if (pack_manifest_item_get(&in, &item, NULL) != 0)
+			return false;
+	} while (item.kind == PACK_ITEM_REF);
+	return item.kind == PACK_ITEM_TAIL && pack_tail_get(&in, &tail, NULL) == 0 &&
+	       tail.has_content && !tail.sparse && size > 0 && tail.size == size &&
+	       memcmp(tail.sum, sum, HASH_LEN) == 0;
+}
+
+/* Reads a piece's head, and what `to` has room for behind it. */
+static bool read_at(const struct dump_previous *l, uint64_t at, void *to, size_t len)
+{
+	return pread(fileno(l->file), to, len, (off_t)at) == (ssize_t)len;
+}
+
+static void enter(struct dump_previous *l, uint64_t sum, size_t piece, size_t number)
+{
+	size_t mask = l->slot_count - 1, at = (size_t)sum & mask;
+
+	for (; l->slots[at] != 0; at = (at + 1) & mask)
+		if (l->slots[at] >> 40 == sum >> 40)
+			return; /* the same content again: one is enough */
+	l->slots[at] = (sum >> 40) << 40 | (uint64_t)piece << 16 | (number + 1);
+}
+
+/* Goes through all pieces; `each` of their small files is counted, or entered. */
+static size_t go_through(struct dump_previous *l, bool entered)
+{
+	struct piece_head head;
+	struct buf stats;
+	uint64_t at = sizeof l->head;
+	size_t count = 0, i, n;
+
+	buf_init(&stats, STATS_MAX * sizeof(struct dump_stat));
+	for (n = 0; n < SLOT_PIECES && read_at(l, at, &head, sizeof head); n++) {
+		size_t len = head.count * sizeof(struct dump_stat);
+		uint8_t *room;
+
+		buf_clear(&stats);
+		room = head.len < PIECE_MAX && head.count < STATS_MAX
+			       ? buf_room(&stats, len + 1, NULL)
+			       : NULL;
+		if (room == NULL || !read_at(l, at + sizeof head + head.len, room, len) ||
+			hash_xxh3(room, len) != head.stats_check ||
+			(!entered && buf_add(&l->pieces, &at, sizeof at, NULL) != 0))
+			break;
+		for (i = 0; i < head.count && i < SLOT_STATS && count < DUMP_FIND_MAX; i++) {
+			const struct dump_stat *s =
+				(const struct dump_stat *)(const void *)room + i;
+
+			if (s->sum == 0 || s->at == DUMP_STAT_NOWHERE)
+				continue;
+			if (entered)
+				enter(l, s->sum, n, i);
+			count++;
+		}
+		at += sizeof head + head.len + len;
+	}
+	buf_fini(&stats);
+	return count;
+}
+
+static void make_table(struct dump_previous *l)
+{
+	size_t count = go_through(l, false);
+
+	l->made = true;
+	if (count == 0)
+		return;
+	for (l->slot_count = 1024; l->slot_count < count + count / 4;)
+		l->slot_count *= 2;
+	l->slots = calloc(l->slot_count, sizeof *l->slots);
+	if (l->slots != NULL)
+		go_through(l, true);
+}
+
+/* Whether the entry that a slot tells of has this content. */
+static bool look(const struct dump_previous *l, uint64_t slot, const uint8_t *sum, uint64_t size,
+	struct buf *piece, struct pack_bytes *items)
+{
+	const uint64_t *pieces = (const uint64_t *)(const void *)l->pieces.data;
+	uint64_t at = pieces[slot >> 16 & (SLOT_PIECES - 1)];
+	size_t number = (size_t)(slot & UINT16_MAX) - 1;
+	struct piece_head head;
+	struct dump_stat stat;
+	uint8_t *room;
+
+	if (!read_at(l, at, &head, sizeof head) || head.len >= PIECE_MAX || number >= head.count ||
+		!read_at(l, at + sizeof head + head.len + number * sizeof stat, &stat,
+			sizeof stat) ||
+		stat.sum != le_get64(sum) || stat.size != size || stat.at >= head.len)
+		return false;
+	buf_clear(piece);
+	room = buf_room(piece, head.len, NULL);
+	return room != NULL && read_at(l, at + sizeof head, room, head.len) &&
+	       hash_xxh3(room, head.len) == head.check &&
+	       dump_old_content(room + stat.at, head.len - stat.at, sum, size, items);
+}
+
+bool dump_previous_find(struct dump_previous *l, const uint8_t sum[HASH_LEN], uint64_t size,
+	struct buf *piece, struct pack_bytes *items)
+{
+	uint64_t key = le_get64(sum);
+	size_t at, mask;
+
+	pthread_mutex_lock(&l->lock);
+	if (!l->made)
+		make_table(l);
+	pthread_mutex_unlock(&l->lock);
+	if (l->slots == NULL)
+		return false;
+	mask = l->slot_count - 1;
+	for (at = (size_t)key & mask; l->slots[at] != 0; at = (at + 1) & mask)
+		if (l->slots[at] >> 40 == key >> 40 &&
+			look(l, l->slots[at], sum, size, piece, items))
+			return true;
+	return false;
 }

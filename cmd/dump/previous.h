@@ -21,6 +21,7 @@
 #include "cmd/store/dump.h"
 #include "pack/entry.h"
 
+struct buf;
 struct err;
 struct dump_previous;
 struct dump_previous_out;
@@ -29,18 +30,25 @@ struct dump_previous_out;
  * in the same moment can't be told from it. */
 #define DUMP_SETTLED_SEC 3
 
+#define DUMP_STAT_NOWHERE UINT32_MAX
+
 struct dump_stat {
-	uint64_t dev, ino, size;
+	uint64_t fs; /* lib/fsid.h */
+	uint64_t ino, size;
 	int64_t mtime, ctime;
+	uint64_t sum; /* the first bytes of a small file's checksum; 0: of none */
 	uint32_t mtime_ns, ctime_ns;
 	uint32_t mode;
 	uint32_t settled; /* may be compared with; else the file is to be read again */
+	uint32_t at;      /* where its entry begins in the piece; or DUMP_STAT_NOWHERE */
+	uint32_t zero;
 };
 
-/* Of a file that was read well, or not, in a run that began at `began`. */
-void dump_stat_set(struct dump_stat *to, const struct stat *st, bool ok, struct store_time began);
+/* Of a file on this file system that was read well, or not, in a run that began at `began`. */
+void dump_stat_set(
+	struct dump_stat *to, const struct stat *st, uint64_t fs, bool ok, struct store_time began);
 /* Whether it is the same file, and was not touched. */
-bool dump_stat_same(const struct dump_stat *old, const struct stat *now);
+bool dump_stat_same(const struct dump_stat *old, const struct stat *now, uint64_t fs);
 
 /* Writes to a temporary name beside path. That it can't be written is told at the end, for a backup
  * is one without it. NULL with err set: out of memory. */
@@ -70,5 +78,16 @@ void dump_previous_close(struct dump_previous *last);
 const uint8_t *dump_previous_dump(const struct dump_previous *last);
 /* Returns false at the end. *old is good until the next call. */
 bool dump_previous_next(struct dump_previous *last, struct dump_old *old);
+
+/* What names the content of an entry, HEAD to TAIL, in *items (borrowed from it; no HOLE is among
+ * them): if it has this checksum and size, which is not 0. Pure. */
+bool dump_old_content(const uint8_t *entry, size_t len, const uint8_t sum[HASH_LEN], uint64_t size,
+	struct pack_bytes *items);
+/* Finds an entry of a small file with this content, wherever it stands; *items go into *piece. The
+ * first call makes a table: 8 to 16 bytes for each small file, DUMP_FIND_MAX files at most, and
+ * what is beyond is not found. Any thread, beside dump_previous_next. */
+#define DUMP_FIND_MAX (1u << 20)
+bool dump_previous_find(struct dump_previous *last, const uint8_t sum[HASH_LEN], uint64_t size,
+	struct buf *piece, struct pack_bytes *items);
 
 #endif

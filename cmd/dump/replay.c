@@ -24,7 +24,7 @@
 #include "pack/heirs.h"
 #include "pack/load.h"
 
-#define JOB_SOON  (512u << 10) /* a plan with this much ends at the next chunk's beginning */
+#define JOB_SOON  (64u << 10) /* a plan with this much ends at the next chunk's beginning */
 #define JOB_FULL  (2u << 20)   /* content that a plan names, but for a single REF */
 #define LEND_MIN  (64u << 10)  /* bytes that are wanted of a chunk that is lent */
 #define JOB_ITEMS (256u << 10) /* bytes of the manifest in a plan */
@@ -43,6 +43,13 @@ struct gap {
 	struct gap *next;
 	uint64_t path; /* its hash */
 	char why[];
+};
+
+/* A directory that is not wanted, while what is in it is passed. */
+struct way {
+	size_t path_len;  /* of .ways_path */
+	struct buf entry; /* HEAD and TAIL */
+	bool put;
 };
 
 struct dump_replay {
@@ -70,6 +77,10 @@ struct dump_replay {
 	bool clean;                 /* the piece began with an entry */
 	bool open, skipping;        /* an entry is running; it is not wanted */
 	uint8_t last[STORE_ID_LEN]; /* the chunk that was named last */
+	struct way *ways;           /* each in the one before */
+	size_t way_count, way_cap;
+	struct buf ways_path; /* of the innermost one */
+	bool in_way;          /* its entry is running */
 	/* While an heir's content is fetched from elsewhere in the manifest: where that was left.
 	 */
 	const struct pack_heir *heir; /* the next one, behind this entry */
@@ -196,16 +207,71 @@ static int put_head(struct buf *plan, const struct pack_head *head, struct err *
 	return 0;
 }
 
+static bool is_in(const struct dump_replay *r, struct pack_bytes path, const struct way *way)
+{
+	return path.len > way->path_len && path.at[way->path_len] == '/' &&
+	       memcmp(path.at, r->ways_path.data, way->path_len) == 0;
+}
+
+/* Notes a directory that is not wanted; its TAIL is to come. */
+static int note_way(
+	struct dump_replay *r, struct pack_bytes path, const uint8_t *start, struct err *err)
+{
+	struct way *w;
+
+	while (r->way_count > 0 && !is_in(r, path, &r->ways[r->way_count - 1]))
+		buf_fini(&r->ways[--r->way_count].entry);
+	if (r->way_count == r->way_cap) {
+		size_t cap = r->way_cap > 0 ? 2 * r->way_cap : 16;
+
+		w = realloc(r->ways, cap * sizeof *w);
+		if (w == NULL)
+			return err_set(err, ERR_NOMEM, "out of memory");
+		r->ways = w;
+		r->way_cap = cap;
+	}
+	buf_clear(&r->ways_path);
+	if (buf_add(&r->ways_path, path.at, path.len, err) != 0)
+		return -1;
+	w = &r->ways[r->way_count++];
+	*w = (struct way){.path_len = path.len};
+	buf_init(&w->entry, PACK_HEAD_MAX + PACK_TAIL_MAX);
+	r->in_way = true;
+	return buf_add(&w->entry, start, (size_t)(r->in.at - start), err);
+}
+
+/* The directories on the way to an entry. */
+static int put_ways(
+	struct dump_replay *r, struct buf *plan, struct pack_bytes path, struct err *err)
+{
+	size_t i;
+
+	for (i = 0; i < r->way_count && is_in(r, path, &r->ways[i]); i++) {
+		struct way *w = &r->ways[i];
+
+		if (w->put)
+			continue;
+		if (buf_add(plan, w->entry.data, w->entry.len, err) != 0)
+			return -1;
+		w->put = true;
+		r->entries++;
+	}
+	return 0;
+}
+
 /* The wanted entry's HEAD, as it stands at `start`, or changed. */
 static int begin_entry(struct dump_replay *r, struct buf *plan, const struct pack_head *head,
 	const uint8_t *start, struct err *err)
 {
-	size_t before = plan->len;
+	size_t before;
 
 	if (r->o.there != NULL && head->type == PACK_REGULAR)
 		r->skipping = r->o.there(r->o.ctx, head);
 	if (r->skipping)
 		return 0;
+	if (put_ways(r, plan, head->path, err) != 0)
+		return -1;
+	before = plan->len;
 	r->entries++;
 	if ((start != NULL ? buf_add(plan, start, (size_t)(r->in.at - start), err)
 			   : put_head(plan, head, err)) != 0)
@@ -236,6 +302,8 @@ static int plan_head(struct dump_replay *r, struct buf *plan, struct err *err)
 		return met < 0 ? -1 : 0;
 	r->open = true;
 	r->skipping = !inherit(r, &head, &changed);
+	if (r->skipping && r->o.ways && head.type == PACK_DIRECTORY)
+		return note_way(r, head.path, start, err);
 	return r->skipping ? 0 : begin_entry(r, plan, &head, changed ? NULL : start, err);
 }
 
@@ -319,6 +387,10 @@ static int plan_item(struct dump_replay *r, struct buf *plan, struct err *err)
 			return err_set(err, ERR_DAMAGE, "manifest: malformed");
 		r->open = false;
 	}
+	if (r->in_way && buf_add(&r->ways[r->way_count - 1].entry, start,
+				 (size_t)(r->in.at - start), err) != 0)
+		return -1;
+	r->in_way = r->in_way && r->open;
 	if (!r->skipping && buf_add(plan, start, (size_t)(r->in.at - start), err) != 0)
 		return -1;
 	if (!r->open && r->away) {
@@ -597,6 +669,10 @@ void dump_replay_free(struct dump_replay *r)
 	buf_fini(&r->home);
 	buf_fini(&r->head);
 	buf_fini(&r->ids);
+	while (r->way_count > 0)
+		buf_fini(&r->ways[--r->way_count].entry);
+	free(r->ways);
+	buf_fini(&r->ways_path);
 	for (i = 0; i < AHEAD; i++)
 		buf_fini(&r->plans[i]);
 	pthread_mutex_destroy(&r->lock);
@@ -635,6 +711,7 @@ struct dump_replay *dump_replay_new(const struct dump_replay_options *options, s
 	buf_init(&r->home, STORE_CONTENT_MAX);
 	buf_init(&r->head, PACK_HEAD_MAX);
 	buf_init(&r->ids, SIZE_MAX);
+	buf_init(&r->ways_path, PACK_PATH_MAX);
 	for (i = 0; i < AHEAD; i++)
 		buf_init(&r->plans[i], PACK_BLOCK_VOLUME_MAX);
 	if (make_workers(r, err) == 0)

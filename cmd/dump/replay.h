@@ -29,6 +29,8 @@ struct dump_replay_options {
 	unsigned threads;           /* at least 1; that of the reading */
 	/* Whether an entry is wanted; NULL: all. */
 	bool (*selected)(void *ctx, const uint8_t *path, size_t len, bool is_dir);
+	/* Directories that are not wanted come all the same, if something in them is. */
+	bool ways;
 	/* Hard links that are wanted while what they are links to is not; ready, with the places of
 	 * those in the manifest. NULL: none. */
 	struct pack_heirs *heirs;

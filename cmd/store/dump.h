@@ -9,8 +9,8 @@
  *
  * The list of chunks is plain: the 32 bytes of each one's id. The manifest's pieces come first, in
  * their order; then every other chunk once, in order of first use. It is cut into pieces, open
- * records of kind STORE_LIST, after a chunk whose id ends in the 12 bits zero, at the latest after
- * STORE_LIST_MAX chunks.
+ * records of kind STORE_LIST, after a chunk whose id ends in zero bits, at the latest after
+ * STORE_LIST_MAX chunks; readers don't depend on where.
  */
 #ifndef FDUMP_CMD_STORE_DUMP_H
 #define FDUMP_CMD_STORE_DUMP_H

@@ -51,18 +51,19 @@ const struct rpc_field store_receipt_fields[] = {{.key = "time", .type = RPC_INT
 
 int store_entry_put(struct buf *out, const struct store_entry *e, struct err *err)
 {
-	size_t room = 8 * (size_t)CBOR_HEAD_MAX + SEAL_SIG_LEN + STORE_DUMP_ID + e->record_len;
+	size_t room = 9 * (size_t)CBOR_HEAD_MAX + SEAL_SIG_LEN + STORE_DUMP_ID + e->record_len;
 	uint8_t *to = buf_room(out, room, err);
 	struct cbor_out o;
 
 	if (to == NULL)
 		return -1;
 	cbor_out_init(&o, to, room);
-	cbor_put_array(&o, 7);
+	cbor_put_array(&o, 8);
 	cbor_put_uint(&o, e->seq);
 	cbor_put_int(&o, e->committed);
 	cbor_put_int(&o, e->lock);
 	cbor_put_bool(&o, e->damaged);
+	cbor_put_bool(&o, e->copied);
 	cbor_put_bytes(&o, e->receipt.signature, SEAL_SIG_LEN);
 	cbor_put_bytes(&o, e->dump.id, STORE_DUMP_ID);
 	if (e->record != NULL)
@@ -101,7 +102,7 @@ int store_entry_next(struct cbor_in *in, const uint8_t uid[STORE_UID_LEN], struc
 	*e = (struct store_entry){0};
 	if (got == CBOR_END)
 		return 1;
-	if (got != CBOR_OK || item.type != CBOR_ARRAY || item.value != 7 ||
+	if (got != CBOR_OK || item.type != CBOR_ARRAY || item.value != 8 ||
 		cbor_get(in, &item) != CBOR_OK || item.type != CBOR_UINT)
 		goto malformed;
 	e->seq = item.value;
@@ -109,6 +110,9 @@ int store_entry_next(struct cbor_in *in, const uint8_t uid[STORE_UID_LEN], struc
 		cbor_get(in, &item) != CBOR_OK || item.type != CBOR_BOOL)
 		goto malformed;
 	damaged = (int64_t)item.value;
+	if (cbor_get(in, &item) != CBOR_OK || item.type != CBOR_BOOL)
+		goto malformed;
+	e->copied = item.value != 0;
 	if (!get_bytes(in, SEAL_SIG_LEN, &signature) || !get_bytes(in, STORE_DUMP_ID, &id) ||
 		cbor_get(in, &item) != CBOR_OK ||
 		(item.type != CBOR_BYTES && item.type != CBOR_NULL))

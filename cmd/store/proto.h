@@ -80,8 +80,8 @@ extern const struct rpc_field store_about_fields[], store_flag_fields[], store_b
 
 /* A list of dumps, and the answer to STORE_METHOD_HOLD: for each one item, one after the other.
  *
- *   entry = [seq: uint, committed: int, lock: int, damaged: bool, signature: bytes .size 64,
- *            id: bytes .size 16, record: bytes / null]
+ *   entry = [seq: uint, committed: int, lock: int, damaged: bool, copied: bool,
+ *            signature: bytes .size 64, id: bytes .size 16, record: bytes / null]
  */
 int store_entry_put(struct buf *out, const struct store_entry *entry, struct err *err);
 /* Takes the next entry, which borrows from the bytes; uid: the store's, for the receipt. Returns 0,

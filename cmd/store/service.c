@@ -1130,6 +1130,11 @@ void store_service_shutdown(struct store_service *s)
 	rpc_listen_shutdown(s->listen);
 }
 
+unsigned store_service_count(const struct store_service *s)
+{
+	return rpc_listen_count(s->listen);
+}
+
 void store_service_free(struct store_service *s)
 {
 	struct guest *g;

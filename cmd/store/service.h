@@ -71,6 +71,8 @@ int store_service_tend(struct store_service *service, enum store_tending what, s
 
 /* Takes no more connections, and ends those there are in order. */
 void store_service_shutdown(struct store_service *service);
+/* Connections that are left, known or not. */
+unsigned store_service_count(const struct store_service *service);
 /* Ends all. The pool must be freed before: work may be under way. NULL does nothing. */
 void store_service_free(struct store_service *service);
 

@@ -163,6 +163,7 @@ int ui_dump_feed(struct ui_dump *d, struct pack_read_options *reading, struct er
 		.source = d->source,
 		.threads = d->o->threads,
 		.seen = d->seen,
+		.ways = d->ways,
 		.ctx = d,
 	};
 

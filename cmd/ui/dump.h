@@ -29,6 +29,7 @@ struct ui_dump {
 	void *there_ctx;
 	struct dump_replay *replay;
 	struct pack_heirs heirs;
+	bool ways;        /* for dump_replay; set before ui_dump_feed */
 	bool adopts;      /* there are heirs */
 	bool told_healed; /* of chunks that another store had */
 	uint32_t behind;  /* stores that can't be read, bit n for the n-th; each was told */

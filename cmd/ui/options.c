@@ -232,7 +232,7 @@ int ui_options_wrong(const char *command, int c, char **argv)
 static int check_value(const char *command, const struct option *option)
 {
 	static const char *const paths[] = {"file", "directory", "files-from", "exclude-from",
-		"store", "state", "to", "key", "passphrase-file", "hooks"};
+		"store", "state", "to", "key", "passphrase-file", "hooks", "config", "identity"};
 	size_t i;
 
 	if (option->has_arg != required_argument || *optarg != 0)
@@ -240,7 +240,7 @@ static int check_value(const char *command, const struct option *option)
 	for (i = 0; i < sizeof paths / sizeof *paths; i++)
 		if (strcmp(option->name, paths[i]) == 0)
 			return ui_usage(command, "--%s '': empty path", option->name);
-	return ui_usage(command, "--%s '': empty value", option->name);
+	return -1; /* what else is empty the option refuses in its own words */
 }
 
 int ui_options_path(const char *command, const char *path)
@@ -256,8 +256,8 @@ int ui_options_once(const char *command, uint64_t *seen, const struct option *op
 		i++;
 	if (options[i].name == NULL || options[i].has_arg != required_argument)
 		return -1;
-	if (*optarg == 0)
-		return check_value(command, &options[i]);
+	if (check_value(command, &options[i]) >= 0)
+		return UI_FAILED;
 	if (*seen >> i & 1)
 		return ui_usage(command, "--%s can be given once%s", options[i].name,
 			c == 'C' ? ": all PATHs are in it" : "");
@@ -270,6 +270,15 @@ static bool repeats(const struct ui_options *o, int c)
 {
 	return c == o->repeats || c == 's' || c == 'X' || c == OPT_EXCLUDE || c == OPT_KEY ||
 	       c == OPT_COMMAND;
+}
+
+static int check_repeated(const struct ui_options *o, const struct option *options, int c)
+{
+	size_t i = 0;
+
+	while (options[i].val != c)
+		i++;
+	return check_value(o->command, &options[i]);
 }
 
 /* How the services among the stores are reached. Returns as ui_options_parse. */
@@ -290,15 +299,6 @@ static int find_net(struct ui_options *o)
 	ui_test_times(&o->access.patience_ms);
 	o->access.net = &o->net.net;
 	return -1;
-}
-
-static int check_repeated(const struct ui_options *o, const struct option *options, int c)
-{
-	size_t i = 0;
-
-	while (options[i].val != c)
-		i++;
-	return check_value(o->command, &options[i]);
 }
 
 int ui_options_parse(struct ui_options *o, int argc, char **argv)

@@ -70,7 +70,7 @@ int ui_options_lock_wait(
 /* A path that is an argument: if it is empty says so. Returns -1 to go on, else the exit status. */
 int ui_options_path(const char *command, const char *path);
 
-/* Whether an option that has a value is given for the second time, or has an empty one, for which
+/* Whether an option that has a value is given for the second time, or has an empty path, for which
  * it then says that it can't be. seen: zero at first; table: at most 64. Returns -1 to go on, else
  * the exit status. */
 int ui_options_once(const char *command, uint64_t *seen, const struct option *table, int c);

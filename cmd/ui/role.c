@@ -1,5 +1,6 @@
 #include "cmd/ui/role.h"
 
+#include <errno.h>
 #include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -133,6 +134,44 @@ int ui_address(struct store_address *a, const char *text, const char *port, stru
 	return 0;
 malformed:
 	return err_set(err, ERR_USAGE, "'%s' is not an address: write HOST or HOST:PORT", text);
+}
+
+int ui_role_managers(const struct ui_role *role,
+	struct manager_uplink_peer peers[MANAGER_UPLINKS_MAX], size_t *count, struct err *err)
+{
+	FILE *file = fopen(role->managers, "re");
+	char line[1024], *save, *name, *text;
+	struct store_address address;
+	int ret = 0;
+
+	*count = 0;
+	if (file == NULL)
+		return err_set(err, ERR_CONFIG,
+			"%s: %s: this machine has joined no fleet ('fdump join' does)",
+			role->managers, strerror(errno));
+	while (ret == 0 && fgets(line, sizeof line, file) != NULL) {
+		name = strtok_r(line, " \t\n", &save);
+		text = name != NULL ? strtok_r(NULL, " \t\n", &save) : NULL;
+		if (name == NULL || name[0] == '#')
+			continue;
+		if (text == NULL || !name_ok(name, strlen(name)))
+			ret = err_set(err, ERR_CONFIG, "%s: a line is not NAME HOST[:PORT]",
+				role->managers);
+		else if (*count == MANAGER_UPLINKS_MAX)
+			ret = err_set(err, ERR_CONFIG, "%s: over %d managers", role->managers,
+				MANAGER_UPLINKS_MAX);
+		else if ((ret = ui_address(&address, text, MANAGER_PORT, err)) == 0) {
+			struct manager_uplink_peer *peer = &peers[(*count)++];
+
+			snprintf(peer->name, sizeof peer->name, "%s", name);
+			snprintf(peer->host, sizeof peer->host, "%s", address.host);
+			snprintf(peer->port, sizeof peer->port, "%s", address.port);
+		}
+	}
+	fclose(file);
+	if (ret == 0 && *count == 0)
+		ret = err_set(err, ERR_CONFIG, "%s: no manager is listed", role->managers);
+	return ret;
 }
 
 /* --- services -------------------------------------------------------------- */

@@ -15,6 +15,7 @@
 
 #include <limits.h>
 
+#include "cmd/manager/uplink.h"
 #include "cmd/store/net.h"
 
 struct err;
@@ -41,6 +42,11 @@ int ui_role_at(struct ui_role *role, const char *config, const char *dir, struct
  * with err set. */
 int ui_role_find(struct ui_role *role, const char *config, const char *state, const char *identity,
 	struct err *err);
+
+/* The managers of the role's file, lines NAME HOST[:PORT]. Returns 0, or -1 with err set:
+ * ERR_CONFIG (this machine has joined no fleet, or a line is malformed). */
+int ui_role_managers(const struct ui_role *role,
+	struct manager_uplink_peer peers[MANAGER_UPLINKS_MAX], size_t *count, struct err *err);
 
 /* How services are reached with the role's identity. Both must stay as long as `net` is used. */
 struct ui_net {

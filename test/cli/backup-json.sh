@@ -50,6 +50,7 @@ back -s a -C tree . --json --before bad
 [ $status = 2 ] && grep -q '"what":".*hook bad: .*status 3"' out || fail "a hook before it: status $status"
 
 # Warnings: other paths than before; a store in the tree.
+echo two >tree/one
 "$FDUMP" store init tree/store
 back -s a -s tree/store tree --json
 [ $status = 0 ] && [ "$(wc -l <err)" = 2 ] || fail "warnings on standard error"

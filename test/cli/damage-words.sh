@@ -73,7 +73,8 @@ once ': big: '
 says 'dump [0-9a-f]{12} \(.*\): big: lost: chunk'
 says 'one: damaged: fdump store scrub marks what is lost, .*replicate'
 # As it says: another store has it.
-run 0 restore -s one -s two --state state -C back latest
+cp -a one mended # a restore mends it
+run 0 restore -s mended -s two --state state -C back latest
 cmp tree/big back/big
 run 5 store scrub one
 run 5 restore -s one --state state -C back latest

@@ -90,7 +90,7 @@ rm -r unpacked
 
 # Backed up, sealed and not; the second run keeps it.
 fdump key new --no-passphrase key >/dev/null
-for how in "--to key.pub" --open; do
+for how in "--to key.pub" --unencrypted; do
 	fdump store init "store$how"
 	# shellcheck disable=SC2086
 	fdump backup -s "./store$how" --state state $how -C tree . >/dev/null
@@ -114,11 +114,11 @@ truncate -s 1060M both/f
 touch stamp
 touch -r stamp both/f
 fdump store init s
-fdump backup -s ./s --state state --open -C both f >/dev/null
+fdump backup -s ./s --state state --unencrypted -C both f >/dev/null
 dd if=/dev/zero of=both/f bs=1M count=40 conv=notrunc status=none
 touch -r stamp both/f
 fdump diff -s ./s -C both latest f || fail "zeros are not zeros"
-fdump backup -s ./s --state state --open -C both f >/dev/null
+fdump backup -s ./s --state state --unencrypted -C both f >/dev/null
 fdump files -s ./s --json latest | grep -q '"sha256"' || fail "not plain"
 ids=$(fdump dumps -s ./s --json | sed -n 's/.*"dump":"\([0-9a-f]*\)".*/\1/p')
 # shellcheck disable=SC2086

@@ -19,7 +19,7 @@ here() {
 }
 
 mkdir d && echo one >d/file
-"$FDUMP" store init s >/dev/null || exit 1
+"$FDUMP" store init s >/dev/null
 back=(backup -s s --unencrypted --state state)
 "$FDUMP" "${back[@]}" --agent other.host d >/dev/null 2>&1 || fail "backup --agent"
 echo two >d/file

@@ -1094,6 +1094,8 @@ static int set_up(void **unused)
 	peer_make_cert(folder, "o1", "operator", NULL, 0, 0);
 	peer_make_cert(folder, "expired", "agent", NULL, time(NULL) - 1000, time(NULL) - 10);
 	peer_make_cert(folder, "early", "agent", NULL, time(NULL) + 1000, time(NULL) + 2000);
+	if (rpc_tls_gcm(&err) == NULL)
+		return -1;
 	loop = rpc_loop_new(&err);
 	state.loop = loop;
 	rpc_async_start(&pool_wake, loop, drain, NULL);

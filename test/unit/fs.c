@@ -144,6 +144,33 @@ static void nothing_is_followed(void **state)
 	assert_true(fs_open_beneath(base_fd, "dirXXX", 3, O_RDONLY | O_DIRECTORY, 0) >= 0);
 }
 
+static bool opens_within(const char *path)
+{
+	int fd = fs_open_within(base_fd, path, strlen(path), O_RDONLY);
+
+	if (fd >= 0)
+		close(fd);
+	return fd >= 0;
+}
+
+/* Behind nothing_is_followed: its links. */
+static void links_stay_within(void **state)
+{
+	(void)state;
+	assert_int_equal(symlinkat("/dir/file", base_fd, "absolute"), 0);
+	assert_int_equal(symlinkat("../../../../dir", base_fd, "dir/up"), 0);
+	if (!opens_within("dir/file") && errno == ENOSYS)
+		skip();
+	assert_true(opens_within("link/file"));
+	assert_true(opens_within("link"));
+	assert_true(opens_within("absolute"));
+	assert_true(opens_within("dir/up/link"));
+	assert_true(opens_within(""));
+	assert_false(opens_within("out"));
+	assert_false(opens_within("out/passwd"));
+	assert_false(opens_within("../../../etc/passwd"));
+}
+
 /* Paths of 20,000 bytes, and with a link far down in one. */
 static void beyond_path_max(void **state)
 {
@@ -250,6 +277,7 @@ int main(void)
 		cmocka_unit_test(temporary_elsewhere),
 		cmocka_unit_test(whole_through_a_pipe),
 		cmocka_unit_test(nothing_is_followed),
+		cmocka_unit_test(links_stay_within),
 		cmocka_unit_test(beyond_path_max),
 		cmocka_unit_test(lists),
 		cmocka_unit_test(small_things),

@@ -1,0 +1,387 @@
+/*
+ * fdump agent: the agent service, in the foreground; and what an administrator confirms on the
+ * agent's machine.
+ */
+#include <errno.h>
+#include <getopt.h>
+#include <limits.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "cmd/agent/service.h"
+#include "cmd/agent/state.h"
+#include "cmd/cmd.h"
+#include "cmd/manager/syntax.h"
+#include "cmd/ui/log.h"
+#include "cmd/ui/options.h"
+#include "cmd/ui/report.h"
+#include "cmd/ui/role.h"
+#include "lib/err.h"
+#include "lib/file.h"
+#include "lib/hash.h"
+#include "lib/notify.h"
+#include "lib/pool.h"
+#include "rpc/deny.h"
+#include "rpc/loop.h"
+
+static const char help[] =
+	"usage: fdump agent [--config DIR] [--state DIR]\n"
+	"       fdump agent accept STORE [--config DIR] [--state DIR]\n"
+	"\n"
+	"The agent service, in the foreground, as systemd runs it: asks the managers for\n"
+	"the plan, backs up by its schedules, reports every run. It goes on by the last\n"
+	"plan while no manager can be reached.\n"
+	"\n"
+	"  accept STORE            forgets which store answered by this name until now:\n"
+	"                          it was replaced on purpose\n"
+	"      --config DIR        where agent.conf and recipients are; default: /etc/fdump\n"
+	"      --state DIR         the agent's own files are in DIR/agent; default:\n"
+	"                          /var/lib/fdump\n"
+	"\n"
+	"Exit status: 0 ended as told; 2 failed; 3 the configuration is wrong, or this\n"
+	"machine has joined no fleet.\n";
+
+#define QUEUE_MAX 64
+#define CONF_MAX  65536
+#define HOUR      3600
+
+enum { OPT_CONFIG = 256, OPT_STATE, OPT_HELP };
+
+static const struct option long_options[] = {
+	{"config", required_argument, NULL, OPT_CONFIG},
+	{"state", required_argument, NULL, OPT_STATE},
+	{"help", no_argument, NULL, OPT_HELP},
+	{0},
+};
+
+struct agent {
+	struct ui_role role;
+	const char *state;
+	char program[PATH_MAX], recipients[PATH_MAX], hooks[PATH_MAX];
+	struct manager_syntax conf;
+	struct agent_own own;
+	struct manager_uplink_peer managers[MANAGER_UPLINKS_MAX];
+	size_t manager_count;
+	struct rpc_deny deny;
+	struct rpc_tls_conf *tls;
+	struct rpc_loop *loop;
+	struct rpc_async wake;
+	struct rpc_signal term, interrupt, hangup;
+	struct pool *pool;
+	struct agent_service *service;
+	bool ending;
+};
+
+/* --- agent.conf --------------------------------------------------------------- */
+
+static const struct manager_syntax_key keys[] = {{"read", true}, {"unencrypted", false},
+	{"min_interval", false}, {"warn_after", false}, {"hooks", false}, {NULL, false}};
+static const struct manager_syntax_rule rules[] = {{"agent", false, keys}, {NULL, false, NULL}};
+
+static void tell_problem(void *ctx, const char *file, unsigned line, const char *what)
+{
+	(void)ctx;
+	if (line > 0)
+		ui_say("agent", "%s: line %u: %s", file, line, what);
+	else
+		ui_say("agent", "%s: %s", file, what);
+}
+
+/* Returns 0, or -1 with err set: ERR_CONFIG. */
+static int take_key(struct agent *a, const struct manager_key *k, struct err *err)
+{
+	const char *value = k->count > 0 ? k->values[0] : "";
+
+	if (strcmp(k->name, "read") == 0) {
+		a->own.read = (const char *const *)k->values;
+		a->own.read_count = k->count;
+		return 0;
+	}
+	if (strcmp(k->name, "hooks") == 0) {
+		snprintf(a->hooks, sizeof a->hooks, "%s", value);
+		return 0;
+	}
+	if (strcmp(k->name, "unencrypted") == 0) {
+		a->own.unencrypted = strcmp(value, "yes") == 0;
+		if (a->own.unencrypted || strcmp(value, "no") == 0)
+			return 0;
+		return err_set(err, ERR_CONFIG, "line %u: unencrypted: '%s' is not yes or no",
+			k->line, value);
+	}
+	if (ui_duration(value, strcmp(k->name, "warn_after") == 0 ? &a->own.warn_after_sec
+								  : &a->own.min_interval_sec) == 0)
+		return 0;
+	return err_set(err, ERR_CONFIG, "line %u: %s: '%s' is not a time as 12h or 3d", k->line,
+		k->name, value);
+}
+
+/* A machine without agent.conf has the defaults. */
+static int read_conf(struct agent *a, struct err *err)
+{
+	char path[PATH_MAX + 16], *text = malloc(CONF_MAX);
+	size_t len, i;
+	int ret = 0;
+
+	a->own = (struct agent_own){.warn_after_sec = 3 * 24 * HOUR, .hooks = a->hooks};
+	snprintf(a->hooks, sizeof a->hooks, "%.4000s/hooks", a->role.config);
+	snprintf(path, sizeof path, "%s/agent.conf", a->role.config);
+	if (text == NULL) {
+		ret = err_set(err, ERR_NOMEM, "out of memory");
+	} else if (file_read(path, text, CONF_MAX, &len, NULL, err) != 0) {
+		ret = err->code == ERR_NOTFOUND ? 0 : -1;
+	} else {
+		ret = manager_syntax_read(
+			&a->conf, path, text, len, rules, tell_problem, NULL, err);
+		if (ret == 1)
+			ret = err_set(err, ERR_CONFIG, "%s: not taken", path);
+	}
+	for (i = 0; ret == 0 && a->conf.count > 0 && i < a->conf.sections[0].count; i++)
+		if (take_key(a, &a->conf.sections[0].keys[i], err) != 0)
+			ret = err_prefix(err, "%s", path);
+	free(text);
+	return ret;
+}
+
+/* --- events -------------------------------------------------------------------- */
+
+static void on_wake(void *arg)
+{
+	pool_drain(((struct agent *)arg)->pool);
+}
+
+static void on_idle(void *ctx)
+{
+	rpc_loop_stop(((struct agent *)ctx)->loop);
+}
+
+static void on_term(void *arg)
+{
+	struct agent *a = arg;
+
+	if (a->ending) {
+		rpc_loop_stop(a->loop);
+		return;
+	}
+	a->ending = true;
+	ui_log(UI_LOG_NOTICE, "ending");
+	notify_send("STOPPING=1");
+	agent_service_shutdown(a->service, on_idle);
+}
+
+static int load_tls(struct agent *a, struct err *err)
+{
+	const struct rpc_tls_opts opts = {.kind = RPC_TLS_MUTUAL,
+		.cert = a->role.cert,
+		.key = a->role.key,
+		.ca = a->role.ca,
+		.deny = &a->deny};
+	struct rpc_tls_conf *tls = rpc_tls_conf_new(&opts, err);
+
+	if (tls == NULL)
+		return -1;
+	if (rpc_tls_conf_self(tls)->role != RPC_AGENT) {
+		rpc_tls_conf_unref(tls);
+		return err_set(err, ERR_CONFIG, "%s: not an agent's certificate", a->role.cert);
+	}
+	rpc_tls_conf_unref(a->tls);
+	a->tls = tls;
+	return 0;
+}
+
+static void on_renewed(void *ctx)
+{
+	struct agent *a = ctx;
+	struct err err = {0};
+
+	if (load_tls(a, &err) != 0)
+		ui_log(UI_LOG_ERROR, "the certificate is not loaded: %s", err.message);
+	else
+		agent_service_conf(a->service, a->tls);
+}
+
+static void on_hangup(void *arg)
+{
+	notify_send("RELOADING=1");
+	on_renewed(arg);
+	notify_send("READY=1");
+}
+
+static void on_log(void *ctx, int priority, const char *text)
+{
+	(void)ctx;
+	ui_log((enum ui_priority)priority, "%s", text);
+}
+
+/* --- the whole ------------------------------------------------------------------- */
+
+static int set_up(struct agent *a, struct err *err)
+{
+	struct agent_service_opts opts = {
+		.deny = &a->deny,
+		.program = a->program,
+		.config = a->role.config,
+		.state = a->state,
+		.dir = a->role.dir,
+		.paths = {.key = a->role.key, .cert = a->role.cert, .ca = a->role.ca},
+		.deny_path = a->role.deny,
+		.stores_path = a->role.stores,
+		.recipients = a->recipients,
+		.managers = a->managers,
+		.times = ui_test_times(NULL),
+		.ctx = a,
+		.log = on_log,
+		.renewed = on_renewed,
+	};
+	ssize_t n = readlink("/proc/self/exe", a->program, sizeof a->program - 1);
+
+	if (n < 0)
+		return err_errno(err, errno, "/proc/self/exe");
+	a->program[n] = 0;
+	snprintf(a->recipients, sizeof a->recipients, "%.4000s/recipients", a->role.config);
+	if (read_conf(a, err) != 0 ||
+		ui_role_managers(&a->role, a->managers, &a->manager_count, err) != 0 ||
+		rpc_join_mend(a->role.key, a->role.cert, err) != 0 ||
+		rpc_deny_load(&a->deny, a->role.deny, err) != 0 || load_tls(a, err) != 0)
+		return -1;
+	a->loop = rpc_loop_new(err);
+	if (a->loop == NULL)
+		return -1;
+	rpc_async_start(&a->wake, a->loop, on_wake, a);
+	a->pool = pool_new(2, QUEUE_MAX, rpc_async_send, &a->wake, err);
+	if (a->pool == NULL)
+		return -1;
+	opts.loop = a->loop;
+	opts.pool = a->pool;
+	opts.conf = a->tls;
+	opts.own = a->own;
+	opts.manager_count = a->manager_count;
+	a->service = agent_service_new(&opts, err);
+	if (a->service == NULL)
+		return -1;
+	rpc_signal_start(&a->term, a->loop, SIGTERM, on_term, a);
+	rpc_signal_start(&a->interrupt, a->loop, SIGINT, on_term, a);
+	rpc_signal_start(&a->hangup, a->loop, SIGHUP, on_hangup, a);
+	return 0;
+}
+
+static void tear_down(struct agent *a)
+{
+	if (a->loop != NULL) {
+		rpc_signal_stop(&a->term);
+		rpc_signal_stop(&a->interrupt);
+		rpc_signal_stop(&a->hangup);
+	}
+	agent_service_free(a->service);
+	pool_free(a->pool);
+	if (a->loop != NULL)
+		rpc_async_stop(&a->wake);
+	rpc_loop_free(a->loop);
+	rpc_tls_conf_unref(a->tls);
+	rpc_deny_fini(&a->deny);
+	manager_syntax_free(&a->conf);
+}
+
+static int serve(struct agent *a)
+{
+	struct err err = {0};
+	int status = UI_OK;
+
+	ui_log_start(true);
+	if (set_up(a, &err) != 0) {
+		status = ui_fail("agent", &err);
+	} else {
+		ui_log(UI_LOG_NOTICE, "agent %s, %zu managers", rpc_tls_conf_self(a->tls)->name,
+			a->manager_count);
+		notify_send("READY=1");
+		rpc_loop_run(a->loop);
+	}
+	tear_down(a);
+	return status;
+}
+
+/* Takes the lines of a store out of the file of pins. */
+static int accept_store(const struct agent *a, const char *name, struct err *err)
+{
+	char path[PATH_MAX + 8], *text = malloc(CONF_MAX), *line, *next, *kept = NULL;
+	size_t len = 0, kept_len = 0, name_len = strlen(name);
+	bool met = false;
+	int ret;
+
+	snprintf(path, sizeof path, "%s/pins", a->role.dir);
+	kept = malloc(CONF_MAX);
+	if (text == NULL || kept == NULL) {
+		ret = err_set(err, ERR_NOMEM, "out of memory");
+		goto out;
+	}
+	ret = file_read(path, text, CONF_MAX - 1, &len, NULL, err);
+	if (ret != 0 && err->code == ERR_NOTFOUND)
+		ret = 0;
+	text[len] = 0;
+	for (line = text; ret == 0 && *line != 0; line = next) {
+		next = strchr(line, '\n');
+		next = next != NULL ? next + 1 : line + strlen(line);
+		if (strncmp(line, name, name_len) == 0 && line[name_len] == ' ') {
+			met = true;
+			continue;
+		}
+		memcpy(kept + kept_len, line, (size_t)(next - line));
+		kept_len += (size_t)(next - line);
+	}
+	if (ret == 0 && !met)
+		ret = err_set(
+			err, ERR_NOTFOUND, "%s: this agent knows no store of this name", name);
+	if (ret == 0)
+		ret = file_write(path, kept, kept_len, 0600, err);
+out:
+	free(text);
+	free(kept);
+	return ret;
+}
+
+int cmd_agent(int argc, char **argv)
+{
+	struct agent a = {.tls = NULL};
+	const char *config = NULL;
+	struct err err = {0};
+	uint64_t seen = 0;
+	int c;
+
+	opterr = 0;
+	optind = 1;
+	while ((c = getopt_long(argc, argv, ":h", long_options, NULL)) != -1) {
+		if (ui_options_once("agent", &seen, long_options, c) >= 0)
+			return UI_FAILED;
+		switch (c) {
+		case OPT_CONFIG:
+			config = optarg;
+			break;
+		case OPT_STATE:
+			a.state = optarg;
+			break;
+		case 'h':
+		case OPT_HELP:
+			fputs(help, stdout);
+			return UI_OK;
+		default:
+			return ui_options_wrong("agent", c, argv);
+		}
+	}
+	rpc_deny_init(&a.deny);
+	if (hash_crypto_init(&err) != 0 ||
+		ui_role_set(&a.role, config, a.state, "agent", &err) != 0)
+		return ui_fail("agent", &err);
+	if (a.state == NULL)
+		a.state = UI_STATE_DIR;
+	if (optind == argc)
+		return serve(&a);
+	if (strcmp(argv[optind], "accept") != 0 || argc - optind != 2)
+		return ui_usage("agent", "expected no argument, or 'accept STORE'");
+	if (accept_store(&a, argv[optind + 1], &err) != 0)
+		return ui_fail("agent", &err);
+	printf("The next store that answers as %s is taken for it.\n", argv[optind + 1]);
+	return UI_OK;
+}

@@ -1,0 +1,68 @@
+/*
+ * The agent service: asks its managers for the plan, schedules itself by it, runs its jobs as child
+ * processes (run.h), keeps a journal (journal.h), and reports it to every manager.
+ *
+ *   agent_service_new -> ... -> agent_service_free
+ *
+ * All from the loop's thread; the journal, the plan and the other small files are written there
+ * too. With no manager reachable it goes on by the plan that it has. What no plan can change is
+ * struct agent_own.
+ */
+#ifndef FDUMP_CMD_AGENT_SERVICE_H
+#define FDUMP_CMD_AGENT_SERVICE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "cmd/manager/uplink.h"
+
+struct agent_service;
+struct err;
+struct pool;
+struct rpc_loop;
+struct rpc_tls_conf;
+
+#define AGENT_RUNS_MAX       4 /* at the same time */
+#define AGENT_RECIPIENTS_MAX 16
+
+/* What the agent's own file decides. */
+struct agent_own {
+	const char *const *read; /* paths below which a plan may back up; NULL: everywhere */
+	size_t read_count;
+	bool unencrypted;         /* whether a plan may ask for that */
+	int64_t min_interval_sec; /* the shortest time between two starts of a job */
+	int64_t warn_after_sec;   /* without any dump */
+	const char *hooks;        /* the folder that hooks are in */
+};
+
+struct agent_service_opts {
+	struct rpc_loop *loop;
+	struct pool *pool;
+	struct rpc_tls_conf *conf;
+	struct rpc_deny *deny;
+	const char *program;        /* path of this executable */
+	const char *config, *state; /* folders, as its children get them */
+	const char *dir;            /* the agent's own: STATE/agent */
+	struct rpc_join_paths paths;
+	const char *deny_path;
+	const char *stores_path; /* what managers tell of stores is kept there */
+	const char *recipients;  /* folder of the pinned public keys, NAME.pub */
+	const struct manager_uplink_peer *managers;
+	size_t manager_count;
+	const struct rpc_times *times;
+	struct agent_own own;
+	void *ctx;
+	/* priority: as syslog's. */
+	void (*log)(void *ctx, int priority, const char *text);
+	void (*renewed)(void *ctx); /* as manager_uplink_opts has it */
+};
+
+/* All is borrowed. NULL with err set. */
+struct agent_service *agent_service_new(const struct agent_service_opts *opts, struct err *err);
+void agent_service_conf(struct agent_service *service, struct rpc_tls_conf *conf);
+/* Starts nothing more, and cancels the runs. idle: once, when none is left; perhaps from inside. */
+void agent_service_shutdown(struct agent_service *service, void (*idle)(void *ctx));
+void agent_service_free(struct agent_service *service);
+
+#endif

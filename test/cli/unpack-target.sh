@@ -1,0 +1,42 @@
+#!/bin/bash
+# Goal: a target that holds something keeps its mode, owner and access list, unless it is restored in
+# place; one that is empty, or a new file system, gets those of the root entry.
+. "$(dirname "$0")/lib.sh"
+needs root
+workspace
+
+mkdir -p src/d
+echo content >src/f
+chown -R 4321:4322 src
+chmod 710 src
+touch -d 2001-02-03 src
+"$FDUMP" pack -f p -C src .
+"$FDUMP" store init st >/dev/null
+"$FDUMP" backup -s st --open --state state -C src . >/dev/null
+show() { stat -c '%a %u %g' "$1"; }
+for how in "unpack -f p" "unpack --overwrite if-changed -f p" "restore -s st --state state latest"; do
+	rm -rf t
+	mkdir t
+	chmod 1777 t
+	echo other >t/other
+	# shellcheck disable=SC2086 # words
+	set -- "$FDUMP" $how
+	"$@" -C t
+	[ "$(show t), $(cat t/f)" = "1777 0 0, content" ] || fail "$how: the target is $(show t)"
+	[ "$(show t/d)" = "755 4321 4322" ] || fail "$how: a folder in it is $(show t/d)"
+	for new in empty lost+found; do
+		rm -rf t
+		mkdir t
+		[ $new = empty ] || mkdir t/$new
+		"$@" -C t
+		[ "$(show t) $(stat -c %Y t)" = "710 4321 4322 $(stat -c %Y src)" ] || fail "$how: $new: $(show t)"
+	done
+done
+chmod 755 src
+chown 0:0 src
+rm src/f
+"$FDUMP" restore -s st --state state latest --in-place
+[ "$(show src), $(cat src/f)" = "710 4321 4322, content" ] || fail "in place: $(show src)"
+chmod 755 src
+"$FDUMP" restore -s st --state state latest --in-place --overwrite never
+[ "$(show src)" = "755 4321 4322" ] || fail "in place, never: $(show src)"
