@@ -5,7 +5,6 @@
 #include <fcntl.h>
 #include <lmdb.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,7 +20,6 @@
 #define READERS   254
 #define LOCK_FILE 16384 /* bytes that so many readers take */
 #define ROOM      65536 /* a disk with less is full */
-#define EXIT_DEAD 5     /* damage found */
 
 struct db {
 	MDB_env *env;
@@ -44,50 +42,17 @@ struct db_txn {
 /* The database that this thread is within LMDB for. */
 static _Thread_local const char *volatile within;
 
-#define SIGNALS 4
-static const int signals[SIGNALS] = {SIGSEGV, SIGBUS, SIGFPE, SIGABRT};
-static struct sigaction before[SIGNALS];
-
-static void say(const char *text)
+const char *db_within(void)
 {
-	if (write(STDERR_FILENO, text, strlen(text)) < 0)
-		return;
+	return within;
 }
 
-static void end(void)
-{
-	say("fdump: ");
-	say(within);
-	say(": the index is damaged: fdump store rebuild makes it anew\n");
-	_exit(EXIT_DEAD);
-}
-
-static void on_signal(int sig)
-{
-	size_t i;
-
-	if (within != NULL)
-		end();
-	for (i = 0; i < SIGNALS; i++) /* not ours: it happens again, to whoever had it */
-		if (signals[i] == sig)
-			sigaction(sig, &before[i], NULL);
-}
-
+/* What LMDB would do too, after a line of its own. */
 static void on_assert(MDB_env *env, const char *text)
 {
 	(void)env;
 	(void)text;
-	if (within != NULL)
-		end();
-}
-
-static void catch_signals(void)
-{
-	struct sigaction action = {.sa_handler = on_signal, .sa_flags = SA_NODEFER};
-	size_t i;
-
-	for (i = 0; i < SIGNALS; i++)
-		sigaction(signals[i], &action, &before[i]);
+	abort();
 }
 
 static void enter(const struct db *db)
@@ -234,7 +199,6 @@ static int make_env(MDB_env **env, uint64_t map)
 
 static struct db *db_new(const char *path, struct err *err)
 {
-	static pthread_once_t once = PTHREAD_ONCE_INIT;
 	struct db *db = calloc(1, sizeof *db);
 
 	if (db == NULL || (db->path = strdup(path)) == NULL) {
@@ -242,7 +206,6 @@ static struct db *db_new(const char *path, struct err *err)
 		err_set(err, ERR_NOMEM, "out of memory");
 		return NULL;
 	}
-	pthread_once(&once, catch_signals);
 	if (enlist(db, err) == 0)
 		return db;
 	db_close(db);

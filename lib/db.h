@@ -13,9 +13,8 @@
  *
  * A commit is durable when db_commit has returned; one that failed may be
  * there all the same: open anew. Pages carry no checksum: what must be trusted
- * carries its own. LMDB may crash over a damaged page; the process then says
- * so, and ends with status 5: db_open takes SIGSEGV, SIGBUS, SIGFPE and
- * SIGABRT, and what is not LMDB's ends the process as ever. Keys have at most 511 bytes. Put at
+ * carries its own. LMDB may crash over a damaged page: SIGSEGV, SIGBUS, SIGFPE or SIGABRT. Whoever
+ * catches these asks db_within whether it was that. Keys have at most 511 bytes. Put at
  * most DB_BATCH values in one transaction, for they stay in memory.
  */
 #ifndef FDUMP_LIB_DB_H
@@ -50,6 +49,10 @@ struct db *db_open(const char *path, const char *const *tables, size_t count, ui
 struct db *db_open_copy(
 	const char *path, const char *const *tables, size_t count, uint64_t map, struct err *err);
 void db_close(struct db *db);
+
+/* The directory of the database that this thread is within LMDB for; NULL: it is not. For handlers
+ * of signals. */
+const char *db_within(void);
 
 /* Returns 0, or -1 with err set. */
 int db_begin(struct db *db, bool write, struct db_txn **txn, struct err *err);

@@ -1,8 +1,7 @@
 /*
  * The index from the volumes alone: all blocks, taken in one after the other.
  *
- * The old index is asked only what there should be, to tell what is lost: by a process of its own,
- * for LMDB may crash, or never end, over a damaged one.
+ * The old index is asked only what there should be, to tell what is lost.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -11,7 +10,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "cmd/store/care.h"
@@ -22,8 +20,6 @@
 #include "lib/buf.h"
 #include "lib/db.h"
 #include "lib/err.h"
-
-#define ASK_SEC 60 /* how long the old index is asked, at most */
 
 struct rebuild {
 	struct buf old; /* struct old */
@@ -264,18 +260,16 @@ struct old {
 	uint8_t dump[STORE_DUMP_ID]; /* if volume is 0 */
 };
 
-static int list_old(const char *index, struct buf *out)
+/* Within a transaction of the old index. */
+static int list_old(struct db_txn *txn, struct buf *out)
 {
+	struct db_bytes key = {NULL, 0};
 	struct store_volume_row volume;
 	struct store_dump_row dump;
 	struct store_meta meta;
-	struct db_bytes key = {NULL, 0};
 	struct old old = {.volume = 0};
-	struct db *db = store_index_open(index, false, NULL);
-	struct db_txn *txn;
 
-	if (db == NULL || db_begin(db, false, &txn, NULL) != 0 ||
-		store_meta_get(txn, &meta, NULL) != 0)
+	if (store_meta_get(txn, &meta, NULL) != 0)
 		return -1;
 	old.len = meta.seq;
 	buf_add(out, &old, sizeof old, NULL);
@@ -293,33 +287,21 @@ static int list_old(const char *index, struct buf *out)
 	return 0;
 }
 
-/* Into r->old, or nothing, if it can't be told. */
-static void ask_old(struct rebuild *r, const char *path, const char *index)
+int engine_old(const char *path, struct buf *out)
 {
-	int ends[2], null;
-	uint8_t *to;
-	ssize_t n = 1;
-	pid_t child;
+	char index[4160];
+	struct db_txn *txn;
+	struct db *db;
+	int got = -1;
 
-	if (engine_check_files(path, true, NULL) != 0 || pipe2(ends, O_CLOEXEC) != 0)
-		return;
-	child = fork();
-	if (child == 0) {
-		alarm(ASK_SEC);
-		null = open("/dev/null", O_WRONLY | O_CLOEXEC);
-		if (null < 0 || dup2(null, STDERR_FILENO) < 0 || list_old(index, &r->old) != 0)
-			_exit(1);
-		for (; r->old.len > 0 && n > 0; buf_drop(&r->old, n > 0 ? (size_t)n : 0))
-			n = write(ends[1], r->old.data, r->old.len);
-		_exit(0);
+	snprintf(index, sizeof index, "%.4000s/index", path);
+	db = store_index_open(index, false, NULL);
+	if (db != NULL && db_begin(db, false, &txn, NULL) == 0) {
+		got = list_old(txn, out);
+		db_abort(txn);
 	}
-	close(ends[1]);
-	while (n > 0 && (to = buf_room(&r->old, 65536, NULL)) != NULL)
-		if ((n = read(ends[0], to, 65536)) > 0)
-			buf_took(&r->old, (size_t)n);
-	close(ends[0]);
-	if (child > 0)
-		waitpid(child, NULL, 0);
+	db_close(db);
+	return got;
 }
 
 static void check_old_volume(struct rebuild *r, const struct old *old)
@@ -397,8 +379,8 @@ static int check(
 	return got;
 }
 
-int engine_rebuild(const char *path, const struct engine_wait *wait, store_problem *problem,
-	void *ctx, struct store_checked *result, struct err *err)
+int engine_rebuild(const char *path, const struct engine_wait *wait, engine_ask_old *ask,
+	store_problem *problem, void *ctx, struct store_checked *result, struct err *err)
 {
 	struct rebuild r = {.meta = {.seq = 1, .volume = 1, .domain = 1},
 		.problem = problem,
@@ -419,7 +401,9 @@ int engine_rebuild(const char *path, const struct engine_wait *wait, store_probl
 	r.volumes = open(volumes, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (dir < 0 || r.volumes < 0)
 		err_errno(err, errno, "%s", volumes);
-	else if (ask_old(&r, path, index), build(&r, fresh, err) == 0)
+	else if (ask != NULL && engine_check_files(path, true, NULL) == 0)
+		ask(ctx, path, &r.old);
+	if (dir >= 0 && r.volumes >= 0 && build(&r, fresh, err) == 0)
 		got = swap_alone(fresh, index, dir, fd, path, err);
 	if (got == 0 && (got = engine_mend_identity(path, err)) > 0) {
 		problem(ctx, NULL,

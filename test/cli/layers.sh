@@ -38,6 +38,10 @@ only() {
 	[ ! -d cmd/agent ] || includes cmd/agent | grep ':"cmd/manager/' |
 		grep -vE ':"cmd/manager/(plan|slots|report|proto|uplink)\.h"' |
 		sed 's~$~  (an agent uses of the manager only what the two say to each other)~'
+	# Signals, processes and their ends are the commands'.
+	for where in cmd/store cmd/dump cron lib/db.c; do
+		[ ! -e $where ] || grep -rnE --include='*.c' '\b(sigaction|signal|fork|alarm|_?exit) ?\(' $where
+	done
 	only 'gcrypt\.h' 'lib/(gcm|hash|seal)\.c'
 	only 'intel-ipsec-mb\.h' 'lib/(sums|gcm)\.c'
 	only 'xxhash\.h' 'lib/hash\.c'
