@@ -140,22 +140,23 @@ static void strike(const struct db *db)
 	pthread_mutex_unlock(&opened_lock);
 }
 
-/* LMDB writes to the lock file through memory: on a full disk that would be SIGBUS. */
-static int have_lock_file(const char *path, struct err *err)
+/* Makes the files, so that they have the owner of their directory. LMDB writes to the lock file
+ * through memory: on a full disk that would be SIGBUS. */
+static int have_files(const char *path, bool write, struct err *err)
 {
-	char *file;
-	int fd, got = 0;
+	int dir = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC), fd = -1, got = 0;
 
-	if (asprintf(&file, "%s/lock.mdb", path) < 0)
-		return err_set(err, ERR_NOMEM, "out of memory");
-	fd = open(file, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-	if (fd >= 0 && fallocate(fd, 0, 0, LOCK_FILE) != 0 && (errno == ENOSPC || errno == EDQUOT))
-		got = err_errno(err, errno, "index: %s", file);
-	else if (fd < 0 && (errno == ENOSPC || errno == EDQUOT))
-		got = err_errno(err, errno, "index: %s", file);
+	if (dir >= 0)
+		fd = fs_open_owned(dir, "lock.mdb", O_RDWR, 0600);
+	if ((fd < 0 || fallocate(fd, 0, 0, LOCK_FILE) != 0) && (errno == ENOSPC || errno == EDQUOT))
+		got = err_errno(err, errno, "index: %s/lock.mdb", path);
 	if (fd >= 0)
 		close(fd);
-	free(file);
+	fd = dir >= 0 && write ? fs_open_owned(dir, "data.mdb", O_RDWR, 0600) : -1;
+	if (fd >= 0)
+		close(fd);
+	if (dir >= 0)
+		close(dir);
 	return got;
 }
 
@@ -221,7 +222,7 @@ struct db *db_open(const char *path, const char *const *tables, size_t count, ui
 
 	if (db == NULL)
 		return NULL;
-	if (have_lock_file(path, err) != 0) {
+	if (have_files(path, write, err) != 0) {
 		db_close(db);
 		return NULL;
 	}

@@ -39,7 +39,7 @@ int engine_write_about(const char *path, const uint8_t *uid, const uint8_t *publ
 		"fdump-store 1\nuid %s\npublic %s\nreserve %" PRIu64 "\n", uid_text, public_text,
 		reserve);
 	if (file != NULL)
-		got = file_write(file, about, (size_t)len, 0600, err);
+		got = file_write_owned(file, about, (size_t)len, 0600, err);
 	free(file);
 	return got;
 }
@@ -106,7 +106,7 @@ int engine_read_identity(struct engine *s, struct err *err)
 int engine_write_identity(const char *path, const uint8_t secret[SEAL_SIGN_LEN], struct err *err)
 {
 	char *file = join(path, IDENTITY, err);
-	int got = file != NULL ? file_write_new(file, secret, SEAL_SIGN_LEN, 0600, err) : -1;
+	int got = file != NULL ? file_write_owned(file, secret, SEAL_SIGN_LEN, 0600, err) : -1;
 
 	free(file);
 	return got;
@@ -138,7 +138,7 @@ int engine_mend_identity(const char *path, struct err *err)
 		(identity ? seal_sign_public(s.secret, s.public, err)
 			  : seal_sign_new(s.secret, s.public, err)) != 0 ||
 		engine_write_about(path, s.uid, s.public, s.reserve, err) != 0 ||
-		(!identity && file_write(file, s.secret, sizeof s.secret, 0600, err) != 0))
+		(!identity && file_write_owned(file, s.secret, sizeof s.secret, 0600, err) != 0))
 		got = -1;
 	else
 		got = 1;

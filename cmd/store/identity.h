@@ -15,7 +15,7 @@ int engine_check_files(const char *path, bool index, struct err *err);
 int engine_read_about(struct engine *s, struct err *err);
 int engine_read_identity(struct engine *s, struct err *err);
 
-/* Write the two files; that of the secret must not be there. */
+/* Write the two files. */
 int engine_write_about(const char *path, const uint8_t *uid, const uint8_t *public,
 	uint64_t reserve, struct err *err);
 int engine_write_identity(const char *path, const uint8_t secret[SEAL_SIGN_LEN], struct err *err);

@@ -11,6 +11,7 @@
 #include "cmd/store/state.h"
 #include "lib/err.h"
 #include "lib/esc.h"
+#include "lib/fs.h"
 
 #define POLL_MS  50
 #define WHO_MAX  96 /* bytes that the lock file has */
@@ -101,7 +102,7 @@ int engine_lock_byte(int fd, short type, off_t byte, const struct engine_wait *w
 
 static int lock_writer(struct engine *s, struct err *err)
 {
-	s->lock_fd = openat(s->dir, "lock", O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+	s->lock_fd = fs_open_owned(s->dir, "lock", O_RDWR, 0600);
 	if (s->lock_fd < 0)
 		return err_errno(err, errno, "%s/lock", s->path);
 	return engine_lock_byte(s->lock_fd, F_WRLCK, 0, &s->wait, s->path, err);
@@ -118,7 +119,7 @@ static void lock_reader(struct engine *s)
 /* A rebuild would take the index away. */
 static int lock_tender(struct engine *s, struct err *err)
 {
-	s->lock_fd = openat(s->dir, "lock", O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+	s->lock_fd = fs_open_owned(s->dir, "lock", O_RDWR, 0600);
 	if (s->lock_fd < 0)
 		return err_errno(err, errno, "%s/lock", s->path);
 	return engine_lock_byte(s->lock_fd, F_RDLCK, 2, &s->wait, s->path, err);

@@ -1,4 +1,5 @@
 /* A store made, opened, closed: the top of the engine. */
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -15,7 +16,7 @@
 #include "cmd/store/state.h"
 #include "lib/db.h"
 #include "lib/err.h"
-#include "lib/file.h"
+#include "lib/fs.h"
 
 /* --- making --------------------------------------------------------------- */
 
@@ -29,30 +30,58 @@ static char *join(const char *dir, const char *name, struct err *err)
 	return NULL;
 }
 
+/* Whether nothing is in a directory. Returns 1, 0, or -1 with errno set. */
+static int is_empty(int dir)
+{
+	int fd = openat(dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC), empty = 1;
+	DIR *d = fd >= 0 ? fdopendir(fd) : NULL;
+	const struct dirent *e;
+
+	if (d == NULL)
+		return -1;
+	while (empty && (e = readdir(d)) != NULL)
+		empty = strcmp(e->d_name, ".") == 0 || strcmp(e->d_name, "..") == 0;
+	closedir(d);
+	return empty;
+}
+
+/* The owner of a directory that is there keeps it. */
 static int make_folders(const char *path, struct err *err)
 {
 	static const char *const names[] = {"volumes", "index"};
+	int dir = -1, fd, empty, ret = -1;
 	size_t i;
 
 	if (mkdir(path, 0700) != 0 && errno != EEXIST)
 		return err_errno(err, errno, "%s", path);
-	if (rmdir(path) != 0) /* is it empty? */
-		return errno == ENOTEMPTY || errno == EEXIST
-			       ? err_set(err, ERR_EXISTS, "%s: is not empty", path)
-			       : err_errno(err, errno, "%s", path);
-	if (mkdir(path, 0700) != 0)
-		return err_errno(err, errno, "%s", path);
-	for (i = 0; i < 2; i++) {
-		char *folder = join(path, names[i], err);
-		int got = folder == NULL ? -1 : mkdir(folder, 0700);
-
-		if (got != 0 && folder != NULL)
-			err_errno(err, errno, "%s", folder);
-		free(folder);
-		if (got != 0)
-			return -1;
+	dir = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	empty = dir >= 0 ? is_empty(dir) : -1;
+	if (empty == 0) {
+		err_set(err, ERR_EXISTS, "%s: is not empty", path);
+		goto out;
 	}
-	return 0;
+	if (empty < 0 || fchmod(dir, 0700) != 0) {
+		err_errno(err, errno, "%s", path);
+		goto out;
+	}
+	for (i = 0; i < sizeof names / sizeof *names; i++) {
+		fd = -1;
+		if (mkdirat(dir, names[i], 0700) != 0 ||
+			(fd = openat(dir, names[i],
+				 O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW)) < 0 ||
+			fs_own(fd, dir) != 0) {
+			err_errno(err, errno, "%s/%s", path, names[i]);
+			if (fd >= 0)
+				close(fd);
+			goto out;
+		}
+		close(fd);
+	}
+	ret = 0;
+out:
+	if (dir >= 0)
+		close(dir);
+	return ret;
 }
 
 /* The row without which an index is none. */

@@ -127,7 +127,7 @@ static int save(struct engine *s, struct err *err)
 		if (q[i].bytes != ENGINE_QUOTA_NONE)
 			got = buf_addf(&text, err, "%" PRIu64 " %s\n", q[i].bytes, q[i].agent);
 	if (got == 0)
-		got = file_write(path, text.data, text.len, 0600, err);
+		got = file_write_owned(path, text.data, text.len, 0600, err);
 	buf_fini(&text);
 	free(path);
 	return got;

@@ -20,6 +20,7 @@
 #include "lib/buf.h"
 #include "lib/db.h"
 #include "lib/err.h"
+#include "lib/fs.h"
 
 struct rebuild {
 	struct buf old; /* struct old */
@@ -204,15 +205,12 @@ static int check_store(const char *path, const char *volumes, struct err *err)
 }
 
 /* Only one may write, or rebuild, at a time; and nobody scrubs meanwhile. */
-static int lock(const char *path, const struct engine_wait *wait, struct err *err)
+static int lock(const char *path, int dir, const struct engine_wait *wait, struct err *err)
 {
-	char file[4200];
-	int fd;
+	int fd = fs_open_owned(dir, "lock", O_RDWR, 0600);
 
-	snprintf(file, sizeof file, "%s/lock", path);
-	fd = open(file, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
 	if (fd < 0)
-		return err_errno(err, errno, "%s", file);
+		return err_errno(err, errno, "%s/lock", path);
 	if (engine_lock_byte(fd, F_WRLCK, 0, wait, path, err) == 0 &&
 		engine_lock_byte(fd, F_WRLCK, 2, wait, path, err) == 0)
 		return fd;
@@ -233,13 +231,18 @@ static int swap_alone(const char *fresh, const char *index, int dir, int lock_fd
 	return got;
 }
 
-static int build(struct rebuild *r, const char *fresh, struct err *err)
+static int build(struct rebuild *r, const char *fresh, int dir, struct err *err)
 {
-	int got;
+	int got, fd;
 
 	clear(fresh); /* of a rebuild that was killed */
-	if (mkdir(fresh, 0700) != 0)
+	if (mkdir(fresh, 0700) != 0 ||
+		(fd = open(fresh, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW)) < 0)
 		return err_errno(err, errno, "%s", fresh);
+	got = fs_own(fd, dir) == 0 ? 0 : err_errno(err, errno, "%s", fresh);
+	close(fd);
+	if (got != 0)
+		return -1;
 	r->db = store_index_open(fresh, true, err);
 	if (r->db == NULL)
 		return -1;
@@ -387,23 +390,28 @@ int engine_rebuild(const char *path, const struct engine_wait *wait, engine_ask_
 		.ctx = ctx,
 		.result = result};
 	char fresh[4160], index[4160], volumes[4160];
-	int fd, dir, got = -1;
+	int fd = -1, dir = -1, got = -1;
 
 	*result = (struct store_checked){0};
 	buf_init(&r.old, SIZE_MAX);
+	r.volumes = -1;
 	snprintf(fresh, sizeof fresh, "%.4000s/index.new", path);
 	snprintf(index, sizeof index, "%.4000s/index", path);
 	snprintf(volumes, sizeof volumes, "%.4000s/volumes", path);
-	if (engine_check_files(path, false, err) != 0 || check_store(path, volumes, err) != 0 ||
-		(fd = lock(path, wait, err)) < 0)
-		return -1;
+	if (engine_check_files(path, false, err) != 0 || check_store(path, volumes, err) != 0)
+		goto out;
 	dir = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	r.volumes = open(volumes, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (dir < 0 || r.volumes < 0)
+	if (dir < 0 || r.volumes < 0) {
 		err_errno(err, errno, "%s", volumes);
-	else if (ask != NULL && engine_check_files(path, true, NULL) == 0)
+		goto out;
+	}
+	fd = lock(path, dir, wait, err);
+	if (fd < 0)
+		goto out;
+	if (ask != NULL && engine_check_files(path, true, NULL) == 0)
 		ask(ctx, path, &r.old);
-	if (dir >= 0 && r.volumes >= 0 && build(&r, fresh, err) == 0)
+	if (build(&r, fresh, dir, err) == 0)
 		got = swap_alone(fresh, index, dir, fd, path, err);
 	if (got == 0 && (got = engine_mend_identity(path, err)) > 0) {
 		problem(ctx, NULL,
@@ -413,11 +421,13 @@ int engine_rebuild(const char *path, const struct engine_wait *wait, engine_ask_
 	}
 	if (got == 0)
 		got = check(&r, path, wait, err);
+out:
 	buf_fini(&r.old);
 	if (r.volumes >= 0)
 		close(r.volumes);
 	if (dir >= 0)
 		close(dir);
-	close(fd);
+	if (fd >= 0)
+		close(fd);
 	return got;
 }
