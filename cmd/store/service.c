@@ -68,7 +68,7 @@ static uint64_t *counter(struct store_guest *g, const char *method)
 
 static void on_log(void *ctx, const struct rpc_access *access)
 {
-	struct store_service *s = ctx;
+	struct store_service *s = ((struct store_methods *)ctx)->ctx;
 	struct store_guest *g = store_guests_find(&s->jobs.guests, access->peer->host);
 	uint64_t *count = access->status == ERR_NONE ? counter(g, access->method) : NULL;
 
