@@ -108,20 +108,21 @@ int engine_commit(struct engine *s, const uint8_t *record, size_t len, int64_t t
 
 /* --- deletion and locks --------------------------------------------------- */
 
-/* The later of the lock dates of record and LOCK blocks. Returns 0, 1: no such dump, -1. */
-static int lock_of(struct db_txn *txn, const uint8_t *id, int64_t *lock, struct err *err)
+/* A dump's row, and the later of the lock dates of record and LOCK blocks. Returns 0, 1: no such
+ * dump, -1. */
+static int lock_of(struct db_txn *txn, const uint8_t *id, int64_t *lock, struct store_dump_row *row,
+	struct err *err)
 {
-	struct store_dump_row row;
 	struct store_dump dump;
 	struct db_bytes bytes;
-	int got = store_dump_row_get(txn, id, &row, err);
+	int got = store_dump_row_get(txn, id, row, err);
 
 	*lock = 0;
 	if (got != 0)
 		return got;
 	if (store_index_check(txn, err) != 0 || store_time_get(txn, STORE_LOCKS, id, lock, err) < 0)
 		return -1;
-	if (row.damaged) /* its record locks nothing any more: the dump is lost */
+	if (row->damaged) /* its record locks nothing any more: the dump is lost */
 		return 0;
 	if (store_dump_record(txn, id, &bytes, err) != 0 ||
 		store_dump_get(&dump, (const uint8_t *)bytes.at + STORE_DUMP_HEAD - 8,
@@ -134,13 +135,14 @@ static int lock_of(struct db_txn *txn, const uint8_t *id, int64_t *lock, struct 
 
 static int delete_locked(struct engine *s, const uint8_t *id, struct err *err)
 {
-	int64_t lock, now = engine_now();
+	int64_t lock, now = engine_now(), age = engine_min_age(s);
+	struct store_dump_row row;
 	struct db_txn *txn;
 	int got;
 
 	if (db_begin(s->db, false, &txn, err) != 0)
 		return -1;
-	got = lock_of(txn, id, &lock, err);
+	got = lock_of(txn, id, &lock, &row, err);
 	db_abort(txn);
 	if (got != 0)
 		return got;
@@ -149,6 +151,11 @@ static int delete_locked(struct engine *s, const uint8_t *id, struct err *err)
 	if (now < lock)
 		return err_set(err, ERR_DENIED, "the dump is locked for %lld more seconds",
 			(long long)(lock - now));
+	if (age > 0 && now - row.committed < age)
+		return err_set(err, ERR_DENIED,
+			"the dump is too young: this store keeps each one for %lld seconds at "
+			"least",
+			(long long)age);
 	return engine_write_time(s, STORE_BLOCK_DELETE, id, now, err);
 }
 
@@ -164,13 +171,14 @@ int engine_delete(struct engine *s, const uint8_t *dump, struct err *err)
 
 static int lock_locked(struct engine *s, const uint8_t *id, int64_t until, struct err *err)
 {
+	struct store_dump_row row;
 	struct db_txn *txn;
 	int64_t lock;
 	int got;
 
 	if (db_begin(s->db, false, &txn, err) != 0)
 		return -1;
-	got = lock_of(txn, id, &lock, err);
+	got = lock_of(txn, id, &lock, &row, err);
 	db_abort(txn);
 	if (got != 0 || lock >= until)
 		return got;

@@ -203,6 +203,8 @@ struct engine *engine_open(
 	pthread_mutex_init(&s->writer, NULL);
 	pthread_mutex_init(&s->lock, NULL);
 	buf_init(&s->quotas, SIZE_MAX);
+	buf_init(&s->limit_quotas, SIZE_MAX);
+	s->limit_quota = ENGINE_QUOTA_NONE;
 	buf_init(&s->cut, SIZE_MAX);
 	if (engine_check_files(path, true, err) != 0 || engine_read_about(s, err) != 0 ||
 		engine_quotas_load(s, err) != 0)
@@ -231,6 +233,7 @@ void engine_close(struct engine *s)
 		return;
 	db_close(s->db);
 	engine_quotas_drop(s);
+	buf_fini(&s->limit_quotas);
 	buf_fini(&s->cut);
 	store_volume_close(&s->current);
 	if (s->volumes >= 0)

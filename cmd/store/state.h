@@ -57,6 +57,10 @@ struct engine {
 	uint8_t uid[STORE_UID_LEN], public[SEAL_SIGN_LEN], secret[SEAL_SIGN_LEN];
 	uint64_t reserve;
 	struct buf quotas; /* struct engine_quota; by the writer */
+	/* As engine_limits_set has them, under `lock`: */
+	struct buf limit_quotas; /* struct engine_agent_quota */
+	uint64_t limit_quota;
+	int64_t limit_age;
 	struct db *db;
 	pthread_mutex_t writer; /* held by the one who writes; over what is not under `lock` */
 	pthread_mutex_t lock;   /* held for moments, inside of it too: pending, slots, domains */
