@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "cmd/store/index.h"
 #include "lib/buf.h"
@@ -126,9 +127,31 @@ static void by_name(void **state)
 	assert_int_equal(store_index_check(txn, &err), -1);
 }
 
+/* An index of before a table is not taken for one whose table is empty. */
+static void lacks_table(void **state)
+{
+	static const char *const some[] = {"meta", "dumps"};
+	char path[80];
+	struct db *old;
+	int write;
+
+	(void)state;
+	snprintf(path, sizeof path, "%s/old", folder);
+	assert_int_equal(mkdir(path, 0700), 0);
+	old = db_open(path, some, 2, 1 << 20, true, &err);
+	assert_non_null(old);
+	db_close(old);
+	for (write = 0; write < 2; write++) {
+		assert_null(store_index_open(path, write, &err));
+		assert_int_equal(err.code, ERR_DAMAGE);
+		assert_non_null(strstr(err.message, "fdump store rebuild"));
+	}
+}
+
 int main(void)
 {
-	const struct CMUnitTest tests[] = {cmocka_unit_test(by_name)};
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(by_name), cmocka_unit_test(lacks_table)};
 
 	return cmocka_run_group_tests(tests, setup, teardown);
 }
