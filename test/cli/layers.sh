@@ -61,8 +61,9 @@ folders=
 for folder in lib pack cron rpc cmd cmd/*/; do
 	[ ! -d "$folder" ] || folders="$folders ${folder%/}"
 done
+# The one that is known: the manager service's own files, which share cmd/manager/inner_service.h.
 # shellcheck disable=SC2086 # a row of folders
-python3 "$circles" $folders | grep -v '^cmd/manager: circle of enrolment.c operators.c' >>"$bad" # known
+python3 "$circles" $folders | grep -v '^cmd/manager: circle of enrolment\.c .*service\.c:' >>"$bad"
 cat "$bad"
 [ ! -s "$bad" ] || exit 1
 
