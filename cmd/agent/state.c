@@ -55,13 +55,13 @@ static char *where(const char *dir, struct err *err)
 		return NULL;
 	}
 	if (dir != NULL)
-		return text(err, dir, "");
+		return text(err, dir, "/agent");
 	if (geteuid() == 0)
-		return text(err, "/var/lib/fdump", "");
+		return text(err, "/var/lib/fdump/agent", "");
 	if (state != NULL && state[0] == '/')
-		return text(err, state, "/fdump");
+		return text(err, state, "/fdump/agent");
 	if (home != NULL && home[0] == '/')
-		return text(err, home, "/.local/state/fdump");
+		return text(err, home, "/.local/state/fdump/agent");
 	err_set(err, ERR_USAGE, "no home folder: say where to keep state (--state DIR)");
 	return NULL;
 }

@@ -45,7 +45,7 @@ static int is_empty(int dir)
 	return empty;
 }
 
-/* The owner of a directory that is there keeps it. */
+/* A directory that is there stays, with its owner and mode: a mount point, say. */
 static int make_folders(const char *path, struct err *err)
 {
 	static const char *const names[] = {"volumes", "index"};
@@ -60,7 +60,7 @@ static int make_folders(const char *path, struct err *err)
 		err_set(err, ERR_EXISTS, "%s: is not empty", path);
 		goto out;
 	}
-	if (empty < 0 || fchmod(dir, 0700) != 0) {
+	if (empty < 0) {
 		err_errno(err, errno, "%s", path);
 		goto out;
 	}

@@ -18,15 +18,17 @@ static bool is_path(const char *text)
 
 struct store *store_new(const char *text, const struct store_access *access, struct err *err)
 {
+	bool service = !is_path(text) && access->net != NULL;
 	struct store *s;
 
 	if (text[0] == 0) {
 		err_set(err, ERR_USAGE, "'': empty name of a store");
 		return NULL;
 	}
-	s = is_path(text) || access->net == NULL ? store_local_new(err) : store_remote_new(err);
+	s = service ? store_remote_new(err) : store_local_new(err);
 	if (s == NULL)
 		return NULL;
+	s->service = service;
 	s->access = *access;
 	s->name = strdup(text);
 	if (s->name != NULL)
@@ -90,8 +92,10 @@ int store_lock_order(const struct store *a, const struct store *b)
 {
 	struct stat x = {0}, y = {0};
 
+	if (a->service != b->service)
+		return a->service - b->service;
 	/* One that does not exist is not locked either. */
-	if (stat(a->name, &x) != 0 || stat(b->name, &y) != 0)
+	if (a->service || stat(a->name, &x) != 0 || stat(b->name, &y) != 0)
 		return strcmp(a->name, b->name);
 	if (x.st_dev != y.st_dev)
 		return x.st_dev < y.st_dev ? -1 : 1;
@@ -100,7 +104,7 @@ int store_lock_order(const struct store *a, const struct store *b)
 
 const char *store_directory(const struct store *s)
 {
-	return s->name;
+	return s->service ? NULL : s->name;
 }
 
 int store_about(struct store *s, struct store_about *about, struct err *err)
@@ -111,12 +115,32 @@ int store_about(struct store *s, struct store_about *about, struct err *err)
 
 /* --- writing -------------------------------------------------------------- */
 
+/* Keeps what a run is of: a store may still work on it when whoever began it has gone on. */
+static void keep_run(struct store *s, const struct store_run *run)
+{
+	s->run = *run;
+	assert(strlen(run->agent) < sizeof s->agent);
+	strcpy(s->agent, run->agent);
+	s->run.agent = s->agent;
+	if (run->name != NULL) {
+		assert(strlen(run->name) < sizeof s->backup);
+		strcpy(s->backup, run->name);
+		s->run.name = s->backup;
+	}
+	memcpy(s->domain, run->domain, sizeof s->domain);
+	s->run.domain = s->domain;
+	if (run->base != NULL) {
+		memcpy(s->base, run->base, sizeof s->base);
+		s->run.base = s->base;
+	}
+}
+
 int store_begin(struct store *s, const struct store_run *run, bool *has_base, struct err *err)
 {
 	assert(s->open && s->mode == STORE_WRITE && s->record == NULL);
 	if (s->kind->begin(s, run, has_base, err) != 0)
 		return -1;
-	s->run = *run;
+	keep_run(s, run);
 	s->begun = true;
 	return 0;
 }

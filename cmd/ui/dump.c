@@ -16,6 +16,9 @@
 #include "lib/pass.h"
 #include "pack/entry.h"
 
+/* Without progress, then a store is given up if there are others to read from. */
+#define OTHERS_MS 60000
+
 struct ui_dump_walk {
 	struct dump_taker *taker;
 	struct buf piece, head;
@@ -100,13 +103,17 @@ static int choose(struct ui_dump *d, const char *dump, struct err *err)
 
 int ui_dump_open(struct ui_dump *d, struct ui_options *o, const char *dump, struct err *err)
 {
+	struct store_access access = o->access;
+
 	d->o = o;
 	if (o->store_count == 0)
 		return err_set(err, ERR_USAGE, "no STORE given (-s DIR)");
 	d->keys = load_keys(o, err);
 	if (d->keys == NULL)
 		return -1;
-	if (ui_stores_new(&d->stores, o->stores, o->store_count, &o->access, err) != 0 ||
+	if (o->store_count > 1 && access.patience_ms > OTHERS_MS)
+		access.patience_ms = OTHERS_MS;
+	if (ui_stores_new(&d->stores, o->stores, o->store_count, &access, err) != 0 ||
 		ui_stores_open(&d->stores, STORE_READ, on_behind, d, err) != 0)
 		return -1;
 	d->source = dump_source_new(d->stores.stores, d->stores.count, d->keys, err);

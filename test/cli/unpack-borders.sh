@@ -28,7 +28,7 @@ ln src/top src/below/vol/top
 python3 -c "open('src/z/sparse', 'w').truncate(200000)"
 "$FDUMP" pack -f p -C src .
 "$FDUMP" store init st >/dev/null
-"$FDUMP" backup -s st --open --state state -C src . >/dev/null
+"$FDUMP" backup -s st --unencrypted --state state -C src . >/dev/null
 list() { (cd "$1" && find . -mindepth 1 ! -type d -printf '%p %y %s %m %U %G %T@ %l\n' | sort); }
 
 # check NAME TARGET: everything comes back into it; the links to top, over the border, are a copy.

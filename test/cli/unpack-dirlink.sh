@@ -14,7 +14,7 @@ chmod 700 src/lib
 head -c 3000000 /dev/urandom >src/lib/large
 "$FDUMP" pack -f p -C src a lib z
 "$FDUMP" store init st >/dev/null
-"$FDUMP" backup -s st --open --state state -C src a lib z >/dev/null
+"$FDUMP" backup -s st --unencrypted --state state -C src a lib z >/dev/null
 again() { # the target, with a link of this text
 	rm -rf t
 	mkdir -p t/usr/lib t/usr/lib64

@@ -33,7 +33,7 @@ find src -exec touch -h -d 2001-02-03 {} +
 find src -mindepth 1 -type d -exec chmod 711 {} +
 "$FDUMP" pack -f p -C src .
 "$FDUMP" store init st >/dev/null
-"$FDUMP" backup -s st --open --state state -C src . >/dev/null
+"$FDUMP" backup -s st --unencrypted --state state -C src . >/dev/null
 
 # What was there: type, mode and content, of folders no content.
 show() { (cd "$1" && find . -mindepth 1 \( -name 'only*' -o -name new \) -prune -o ! -name . -printf '%p %y %m %l ' \

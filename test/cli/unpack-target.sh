@@ -12,7 +12,7 @@ chmod 710 src
 touch -d 2001-02-03 src
 "$FDUMP" pack -f p -C src .
 "$FDUMP" store init st >/dev/null
-"$FDUMP" backup -s st --open --state state -C src . >/dev/null
+"$FDUMP" backup -s st --unencrypted --state state -C src . >/dev/null
 show() { stat -c '%a %u %g' "$1"; }
 for how in "unpack -f p" "unpack --overwrite if-changed -f p" "restore -s st --state state latest"; do
 	rm -rf t

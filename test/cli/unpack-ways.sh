@@ -22,7 +22,7 @@ setfacl -m u:77:rx src/a/b 2>/dev/null || true
 for d in src/a/b/c src/a/b src/a src/h/i src/h; do touch -d 2001-02-03 $d; done
 "$FDUMP" pack -f p -C src .
 "$FDUMP" store init st >/dev/null
-"$FDUMP" backup -s st --open --state state -C src . >/dev/null
+"$FDUMP" backup -s st --unencrypted --state state -C src . >/dev/null
 echo a/b/c/f >list
 show() { (cd "$1" && shift && stat -c '%n %A %u %g %Y' "$@" && getfacl -nsc "$@" 2>/dev/null); } # DIR FOLDERS
 check() { # FOLDERS -- COMMAND...
