@@ -41,6 +41,11 @@ int cmd_status(int argc, char **argv);
 int cmd_store(int argc, char **argv);
 /* The store service, in the foreground. config, state: as given, or NULL. */
 int cmd_store_service(const char *config, const char *state);
+/* Crashes of LMDB's over a damaged index are told as damage, status 5. */
+void cmd_guard(void);
+/* As engine_ask_old: asks in a child. The process has one thread. */
+struct buf;
+void cmd_ask_old(void *ctx, const char *path, struct buf *old);
 int cmd_token(int argc, char **argv);
 int cmd_unpack(int argc, char **argv);
 int cmd_verify(int argc, char **argv);
