@@ -35,6 +35,8 @@ static const char help[] =
 	"\n"
 	"  -f, --file FILE         read FILE ('-': standard input, the default)\n"
 	"  -s, --store STORE       of a dump in this store (repeatable)\n"
+	"      --config DIR        where the names of stores are; default: /etc/fdump\n"
+	"      --identity DIR      who asks a store service; default: ~/.config/fdump\n"
 	"      --agent NAME        whose 'latest' is meant; default: this host\n"
 	"      --key FILE          open a sealed pack with this secret key (repeatable)\n"
 	"      --passphrase-file FILE  its first line is the passphrase\n"

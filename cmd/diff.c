@@ -43,6 +43,8 @@ static const char help[] =
 	"  -C, --directory DIR     the tree\n"
 	"      --live              the tree that the dump is of\n"
 	"  -s, --store STORE       of a dump in this store (repeatable)\n"
+	"      --config DIR        where the names of stores are; default: /etc/fdump\n"
+	"      --identity DIR      who asks a store service; default: ~/.config/fdump\n"
 	"      --agent NAME        whose 'latest' is meant; default: this host\n"
 	"  -X, --exclude-from FILE leave out what matches the patterns in FILE\n"
 	"      --exclude PATTERN   leave out what matches (as in .gitignore)\n"

@@ -60,7 +60,7 @@ at 30
 scrub --schedule "* * * * *" --json
 sleep 0.5 # it looks at the clock as it starts
 at 61
-told "is no store" err
+told "not an FDump store" err
 mv away store
 at 125
 told '"type": *"result"' out

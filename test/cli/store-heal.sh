@@ -117,6 +117,6 @@ status_of fdump restore -s two -s none latest -C whole nonesuch
 [ $status = 2 ] || fail "a path that is not there: status $status"
 grep -q "nonesuch: not in the dump" err || fail "not said: $(cat err)"
 status_of fdump dumps -s none -s nor
-[ "$(grep -c "nor: is no store" err)" = 1 ] || fail "not once: $(cat err)"
+[ "$(grep -c "nor: not an FDump store" err)" = 1 ] || fail "not once: $(cat err)"
 status_of fdump backup --unencrypted --state state -C tree -s none -s nor .
-[ "$(grep -c "nor: is no store" err)" = 1 ] || fail "not once: $(cat err)"
+[ "$(grep -c "nor: not an FDump store" err)" = 1 ] || fail "not once: $(cat err)"

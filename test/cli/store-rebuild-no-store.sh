@@ -14,9 +14,9 @@ status_of "$FDUMP" store rebuild data
 find data >after
 cmp before after || fail "something was written"
 [ $status = 2 ] || fail "status $status"
-grep -q '^fdump store: data: is no store' err || fail "not said"
+grep -q '^fdump store: data: not an FDump store' err || fail "not said"
 status_of "$FDUMP" store rebuild nowhere
-[ $status = 2 ] && grep -q 'nowhere: is no store' err || fail "nowhere: status $status"
+[ $status = 2 ] && grep -q 'nowhere: not an FDump store' err || fail "nowhere: status $status"
 
 "$FDUMP" store init one
 echo content >tree/a
