@@ -348,7 +348,7 @@ static void warn(void *ctx, const char *what)
 /* The i-th folder that this backup does not go into: a store, or the state folder. */
 static const char *own_folder(const struct options *o, size_t i)
 {
-	return i < o->o.store_count ? o->o.stores[i] : o->state;
+	return i < o->stores.count ? store_directory(o->stores.stores[i]) : o->state;
 }
 
 /* Whether a path is such a folder, or in it, and in which. */
@@ -427,7 +427,8 @@ static int find_inside(struct options *o, const char *state, struct err *err)
 
 	o->state = state;
 	for (i = 0; i <= o->o.store_count; i++) {
-		char *real = realpath(own_folder(o, i), NULL);
+		const char *folder = own_folder(o, i);
+		char *real = folder != NULL ? realpath(folder, NULL) : NULL;
 		const char *name = real != NULL ? name_below(o->base, real) : NULL;
 
 		if (name != NULL && (o->inside[i] = strdup(name)) == NULL)

@@ -295,14 +295,14 @@ static int rebuild(const struct options *o, struct err *err)
 
 static int replicate(const struct options *o, struct err *err)
 {
-	const char *const texts[2] = {o->from, o->dir};
 	struct ui_stores s = {.count = 0};
 	struct store_replicated r;
 	int got = -1;
 
 	if (o->from == NULL)
 		return err_set(err, ERR_USAGE, "replicate wants --from STORE");
-	if (ui_stores_new(&s, texts, 2, &o->access, err) == 0 &&
+	if (ui_stores_add(&s, o->from, false, &o->access, err) == 0 &&
+		ui_stores_add(&s, o->dir, true, &o->access, err) == 0 &&
 		store_open(s.stores[0], STORE_READ, err) == 0 &&
 		store_open(s.stores[1], STORE_WRITE, err) == 0)
 		got = store_replicate(s.stores[0], s.stores[1], NULL, cmd_scrub_problem,

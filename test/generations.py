@@ -121,11 +121,11 @@ def main(args):
         for g in range(generations):
             for _ in range(rng.randrange(1, 40)):
                 tree.step()
-            out = run(fdump, "backup", "-s", "one", "-s", "two", "--to", "key.pub", "--state", "state", "-C", "tree", ".")
+            out = run(fdump, "backup", "-s", "./one", "-s", "./two", "--to", "key.pub", "--state", "state", "-C", "tree", ".")
             was[re.match(r"dump (\w+)", out).group(1)] = picture("tree")
         for dump in was:
             check(dump, [rng.choice(["one", "two"])])
-        run(fdump, "forget", "-s", "one", "-s", "two", "--keep-last", str(generations // 2), "--yes")
+        run(fdump, "forget", "-s", "./one", "-s", "./two", "--keep-last", str(generations // 2), "--yes")
         before = len(was)
         was = dict(list(was.items())[-(generations // 2):])
         for s in ("one", "two"):

@@ -27,6 +27,15 @@ static char *text(struct err *err, const char *a, const char *b)
 }
 
 /* Makes all folders of a path. */
+/* Whether a path ends in /agent or /agent/last. */
+static bool is_own(const char *path)
+{
+	const char *end = path + strlen(path);
+
+	return (end - path > 6 && strcmp(end - 6, "/agent") == 0) ||
+	       (end - path > 11 && strcmp(end - 11, "/agent/last") == 0);
+}
+
 static int make_path(char *path, struct err *err)
 {
 	char *at;
@@ -37,7 +46,10 @@ static int make_path(char *path, struct err *err)
 		if (end != '/' && end != 0)
 			continue;
 		*at = 0;
-		if (mkdir(path, 0700) != 0 && errno != EEXIST)
+		/* Other roles' users go through root's; what is in the last two is the agent's own.
+		 */
+		if (mkdir(path, geteuid() == 0 && !is_own(path) ? 0755 : 0700) != 0 &&
+			errno != EEXIST)
 			return err_errno(err, errno, "%s", path);
 		*at = end;
 		if (end == 0)
@@ -55,13 +67,13 @@ static char *where(const char *dir, struct err *err)
 		return NULL;
 	}
 	if (dir != NULL)
-		return text(err, dir, "");
+		return text(err, dir, "/agent");
 	if (geteuid() == 0)
-		return text(err, "/var/lib/fdump", "");
+		return text(err, "/var/lib/fdump", "/agent");
 	if (state != NULL && state[0] == '/')
-		return text(err, state, "/fdump");
+		return text(err, state, "/fdump/agent");
 	if (home != NULL && home[0] == '/')
-		return text(err, home, "/.local/state/fdump");
+		return text(err, home, "/.local/state/fdump/agent");
 	err_set(err, ERR_USAGE, "no home folder: say where to keep state (--state DIR)");
 	return NULL;
 }

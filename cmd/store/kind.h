@@ -49,6 +49,7 @@ struct store {
 	const struct store_kind *kind;
 	struct store_access access;
 	char *name;
+	bool directory; /* not a service */
 	bool open, begun;
 	enum store_mode mode;
 	struct store_run run;

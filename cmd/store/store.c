@@ -16,15 +16,24 @@ static bool is_path(const char *text)
 	return strchr(text, '/') != NULL || strcmp(text, ".") == 0;
 }
 
-struct store *store_new(const char *text, const struct store_access *access, struct err *err)
+/* No service can be reached: perhaps a directory was meant. */
+static void no_service(const char *text, struct err *err)
 {
-	struct store *s;
+	struct stat st;
 
-	if (text[0] == 0) {
-		err_set(err, ERR_USAGE, "'': empty name of a store");
-		return NULL;
-	}
-	s = is_path(text) || access->net == NULL ? store_local_new(err) : store_remote_new(err);
+	if (stat(text, &st) == 0 && S_ISDIR(st.st_mode))
+		err_set(err, ERR_USAGE,
+			"'%s' is the name of a service: write ./%s for the directory", text, text);
+	else
+		err_set(err, ERR_USAGE,
+			"'%s' is the name of a service, and this machine has joined no fleet "
+			"('fdump join'); a directory is written with a slash, as ./%s",
+			text, text);
+}
+
+static struct store *named(
+	struct store *s, const char *text, const struct store_access *access, struct err *err)
+{
 	if (s == NULL)
 		return NULL;
 	s->access = *access;
@@ -34,6 +43,32 @@ struct store *store_new(const char *text, const struct store_access *access, str
 	s->kind->free(s);
 	err_set(err, ERR_NOMEM, "out of memory");
 	return NULL;
+}
+
+struct store *store_new(const char *text, const struct store_access *access, struct err *err)
+{
+	if (is_path(text) || text[0] == 0)
+		return store_new_directory(text, access, err);
+	if (access->net == NULL) {
+		no_service(text, err);
+		return NULL;
+	}
+	return named(store_remote_new(err), text, access, err);
+}
+
+struct store *store_new_directory(
+	const char *path, const struct store_access *access, struct err *err)
+{
+	struct store *s;
+
+	if (path[0] == 0) {
+		err_set(err, ERR_USAGE, "'': empty name of a store");
+		return NULL;
+	}
+	s = named(store_local_new(err), path, access, err);
+	if (s != NULL)
+		s->directory = true;
+	return s;
 }
 
 int store_open(struct store *s, enum store_mode mode, struct err *err)
@@ -90,7 +125,11 @@ int store_lock_order(const struct store *a, const struct store *b)
 {
 	struct stat x = {0}, y = {0};
 
-	/* One that does not exist is not locked either. */
+	/* Directories come first; one that does not exist is not locked either. */
+	if (a->directory != b->directory)
+		return a->directory ? -1 : 1;
+	if (!a->directory)
+		return strcmp(a->name, b->name);
 	if (stat(a->name, &x) != 0 || stat(b->name, &y) != 0)
 		return strcmp(a->name, b->name);
 	if (x.st_dev != y.st_dev)
@@ -100,7 +139,7 @@ int store_lock_order(const struct store *a, const struct store *b)
 
 const char *store_directory(const struct store *s)
 {
-	return s->name;
+	return s->directory ? s->name : NULL;
 }
 
 int store_about(struct store *s, struct store_about *about, struct err *err)

@@ -8,7 +8,7 @@ head -c 9000000 /dev/urandom >tree/big
 echo small >tree/small
 "$FDUMP" pack -f p -C tree .
 "$FDUMP" store init store
-"$FDUMP" backup -s store --unencrypted --state state -C tree . >/dev/null
+"$FDUMP" backup -s ./store --unencrypted --state state -C tree . >/dev/null
 traced=traced
 strace -qq -o /dev/null true 2>/dev/null || traced=not
 ASAN_OPTIONS=${ASAN_OPTIONS:+$ASAN_OPTIONS:}detect_leaks=0 python3 - "$FDUMP" $traced <<'PY'

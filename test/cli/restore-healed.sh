@@ -10,7 +10,7 @@ mkdir t
 for i in 1 2 3; do head -c 300000 /dev/urandom >t/$i; done
 "$FDUMP" store init a
 "$FDUMP" store init b
-"$FDUMP" backup -s a -s b --unencrypted --state state -C t . >/dev/null
+"$FDUMP" backup -s ./a -s ./b --unencrypted --state state -C t . >/dev/null
 hurt() { # a byte in the middle of a's data
 	python3 -c '
 f = open("a/volumes/00000001.vol", "r+b")
@@ -22,7 +22,7 @@ f.write(bytes([b[0] ^ 1]))'
 restore() {
 	rm -rf back
 	mkdir back
-	status_of restore -s a -s b --state state latest -C back "$@"
+	status_of restore -s ./a -s ./b --state state latest -C back "$@"
 	[ $status = 0 ] || fail "restore $*: status $status"
 	diff -r t back >/dev/null || fail "restore $*: not the same"
 }
@@ -37,7 +37,7 @@ restore
 ! grep -q 'note:' err || fail "it was not mended"
 rm -rf back
 mkdir back
-status_of restore -s a --state state latest -C back
+status_of restore -s ./a --state state latest -C back
 [ $status = 0 ] && diff -r t back >/dev/null || fail "from a alone: status $status"
 
 # A store that can't be written: told, and nothing else.

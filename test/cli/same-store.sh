@@ -7,13 +7,13 @@ fail() { echo "$*"; cat out err; exit 1; }
 mkdir tree
 "$FDUMP" store init one
 ln -s one link
-"$FDUMP" backup -s one --unencrypted --state state -C tree . >out
-"$FDUMP" backup -s one --unencrypted --state state -C tree . >out
+"$FDUMP" backup -s ./one --unencrypted --state state -C tree . >out
+"$FDUMP" backup -s ./one --unencrypted --state state -C tree . >out
 for other in one link ./one/; do
-	for command in "backup -s one -s $other --unencrypted --state state -C tree ." "dumps -s one -s $other" \
-		"files -s one -s $other latest" "forget -s one -s $other --keep-last 1 --yes" \
-		"forget -s one -s $other latest --yes" "store replicate --from one $other" \
-		"restore -s one -s $other latest -C tree -n"; do
+	for command in "backup -s ./one -s $other --unencrypted --state state -C tree ." "dumps -s ./one -s $other" \
+		"files -s ./one -s $other latest" "forget -s ./one -s $other --keep-last 1 --yes" \
+		"forget -s ./one -s $other latest --yes" "store replicate --from ./one $other" \
+		"restore -s ./one -s $other latest -C tree -n"; do
 		status=0
 		# shellcheck disable=SC2086 # words
 		"$FDUMP" $command >out 2>err || status=$?
@@ -22,4 +22,4 @@ for other in one link ./one/; do
 		[ ! -s out ] || fail "$command: did something"
 	done
 done
-[ "$("$FDUMP" dumps -s one | wc -l)" = 2 ] || fail "not two dumps"
+[ "$("$FDUMP" dumps -s ./one | wc -l)" = 2 ] || fail "not two dumps"

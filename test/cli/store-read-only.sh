@@ -11,10 +11,10 @@ mkdir t back
 chown 65534 back
 echo content >t/f
 "$FDUMP" store init s
-"$FDUMP" backup -s s --unencrypted --state state -C t . >/dev/null
+"$FDUMP" backup -s ./s --unencrypted --state state -C t . >/dev/null
 chmod -R a+rX,go-w s
-reader ./fdump dumps -s s >out 2>err || fail "dumps: $(cat err)"
-reader ./fdump restore -s s --state none latest -C back >out 2>err || fail "restore: $(cat err)"
+reader ./fdump dumps -s ./s >out 2>err || fail "dumps: $(cat err)"
+reader ./fdump restore -s ./s --state none latest -C back >out 2>err || fail "restore: $(cat err)"
 diff -r t back || fail "not the same"
 reader ./fdump verify s >out 2>err || fail "verify: $(cat err)"
 python3 -c '
