@@ -112,7 +112,7 @@ def main(args):
             nonlocal wrong
             shutil.rmtree("out", ignore_errors=True)
             os.mkdir("out")
-            run(fdump, "restore", "--state", "state", *sum((["-s", s] for s in stores), []), "--key", "key", "-C", "out", dump)
+            run(fdump, "restore", "--state", "state", *sum((["-s", "./" + s] for s in stores), []), "--key", "key", "-C", "out", dump)
             if picture("out") != was[dump]:
                 wrong += 1
                 a, b = picture("out")[0], was[dump][0]
@@ -138,7 +138,7 @@ def main(args):
         for dump in was:
             check(dump, ["one", "whole"])
         run(fdump, "store", "scrub", "one", ok=(0, 5))
-        run(fdump, "store", "replicate", "--from", "whole", "one")
+        run(fdump, "store", "replicate", "--from", "./whole", "one")
         run(fdump, "store", "gc", "--threshold", "1", "one", ok=(0, 5))
         for dump in was:
             check(dump, ["one"])

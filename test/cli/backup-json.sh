@@ -29,16 +29,16 @@ back -s ./a -s ./b -C tree . --json
 [ ! -s err ] || fail "noise of a success"
 check "assert status == 0 and r['copies'] == 2, r
 b, = r['behind']
-assert b['store'] == 'b' and 'lacks' in b['what'] and b['caught_up'] is True, r"
+assert b['store'] == './b' and 'lacks' in b['what'] and b['caught_up'] is True, r"
 back -s ./a -s ./c -C tree . -v
-grep -q "store c is left behind: .*lacks" err && grep -q "c has caught up" err || fail "-v says nothing"
+grep -q "store ./c is left behind: .*lacks" err && grep -q "c has caught up" err || fail "-v says nothing"
 
 # One that is none.
 back -s ./a -s ./nowhere --copies 1 -C tree . --json
 [ "$(grep -c nowhere err)" = 1 ] || fail "not told once"
 check "assert status == 0 and r['copies'] == 1, r
 b, = r['behind']
-assert b['store'] == 'nowhere' and 'nowhere' in b['what'] and b['caught_up'] is False, r"
+assert b['store'] == './nowhere' and 'nowhere' in b['what'] and b['caught_up'] is False, r"
 
 # A hook.
 back -s ./a -C tree . --json --after bad

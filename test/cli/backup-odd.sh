@@ -49,13 +49,13 @@ for path in tree "$work/tree"; do
 	done
 done
 # So is the state folder, however it is named: an unencrypted dump would show the secret.
-for args in '-C tree .' '-C tree sub state' '-C tree sub state/secret' "$work/tree"; do
+for args in '-C tree .' '-C tree sub state' '-C tree sub state/agent/secret' "$work/tree"; do
 	status_of "$FDUMP" backup -s ./one --unencrypted --state tree/state $args
-	[ $status = 0 ] && grep -q 'tree/state: is the state folder' err || fail "state in $args: status $status"
+	[ $status = 0 ] && grep -q 'tree/state/agent: is the state folder' err || fail "state in $args: status $status"
 	"$FDUMP" files -s ./one latest >out
-	! grep -q state out && grep -q sub/file out || fail "$args: has the state folder"
+	! grep -q agent out && grep -q sub/file out || fail "$args: has the state folder"
 done
-for args in '-C tree/state .' '-C tree/state last' '-C tree state'; do
+for args in '-C tree/state/agent .' '-C tree/state agent/last' '-C tree state/agent'; do
 	status_of "$FDUMP" backup -s ./one --unencrypted --state tree/state $args
 	[ $status = 2 ] || fail "nothing but state: $args: status $status"
 done

@@ -32,7 +32,7 @@ back >third
 # Each of the stores has all of it.
 for s in one two; do
 	mkdir out-$s
-	fdump restore --state state -s $s --key key latest -C out-$s || fail "restore: status $?"
+	fdump restore --state state -s ./$s --key key latest -C out-$s || fail "restore: status $?"
 	if [ "$(id -u)" = 0 ]; then user=; else user=--user; fi
 	python3 "$SRC/test/compare.py" tree out-$s $user || fail "differs"
 done

@@ -6,10 +6,10 @@ workspace
 at() { local t=$1; shift; faketime "$t" "$FDUMP" "$@"; }
 back() { echo "$2" >src/f; at "$1" backup -s ./s --unencrypted --state state -C src . >out 2>err || fail "backup: $(cat err)"; }
 contents() { # of all dumps, in the order of dumps
-	at "$now" dumps -s "$1" --json | python3 -c '
+	at "$now" dumps -s "./$1" --json | python3 -c '
 import json, sys
 for line in sys.stdin: print(json.loads(line)["dump"])' >ids
-	while read -r id; do at "$now" cat -s "$1" "$id" f 2>/dev/null; done <ids | tr '\n' ' '
+	while read -r id; do at "$now" cat -s "./$1" "$id" f 2>/dev/null; done <ids | tr '\n' ' '
 }
 now='2026-11-10 10:00'
 mkdir src

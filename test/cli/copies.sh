@@ -24,7 +24,7 @@ status_of fdump store rebuild two
 status_of back --json
 [ $status = 0 ] || fail "a store that lacks chunks: status $status"
 [ ! -s err ] || fail "noise of a success"
-grep -q '"store": *"two",.*"caught_up": *true' out || fail "has not caught up"
+grep -q '"store": *"./two",.*"caught_up": *true' out || fail "has not caught up"
 grep -q '"copies": *3' out || fail "not three copies"
 status_of fdump verify two
 [ $status = 0 ] || fail "verify two: status $status"

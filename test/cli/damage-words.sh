@@ -60,7 +60,7 @@ for command in "restore -C back latest" "cat latest big" "export latest -f p" "r
 	run 5 $command -s ./one
 	[ "$(wc -l <err)" = 2 ] || fail "$command: not two lines"
 	says 'big: lost: chunk [0-9a-f]{12}: volume 00000001 at [0-9]+: a block does not agree with its check'
-	says "fdump ${command%% *}: chunks are lost: name by -s ./another store .*fdump store scrub, then replicate"
+	says "fdump ${command%% *}: chunks are lost: name by -s another store .*fdump store scrub, then replicate"
 done
 run 5 diff -s ./one latest --live
 once 'big: '

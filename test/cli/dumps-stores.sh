@@ -18,9 +18,9 @@ for line in "123  [^ ]*/all" "1--  [^ ]*/first" "-23  [^ ]*/others"; do
 done
 status=0
 "$FDUMP" dumps -s ./c -s ./a -s ./nowhere --json >out 2>err || status=$?
-[ $status = 2 ] && grep -q '"id": *"dumps.store","store": *"nowhere"' out && tail -n 1 out | grep -q '"exit": *2' || fail "JSON: status $status"
-grep '"name": *"all"' out | grep -q '"stores": *\["c","a"\]' || fail "all, JSON"
-grep '"name": *"others"' out | grep -q '"stores": *\["c"\]' || fail "others, JSON"
+[ $status = 2 ] && grep -q '"id": *"dumps.store","store": *"./nowhere"' out && tail -n 1 out | grep -q '"exit": *2' || fail "JSON: status $status"
+grep '"name": *"all"' out | grep -q '"stores": *\["./c","./a"\]' || fail "all, JSON"
+grep '"name": *"others"' out | grep -q '"stores": *\["./c"\]' || fail "others, JSON"
 status=0
 "$FDUMP" dumps -s ./nowhere -s ./a -s ./c >out 2>err || status=$?
 [ $status = 2 ] && grep -q -- "  ?2-  [^ ]*/first\$" out || fail "a store that can't be read: status $status"

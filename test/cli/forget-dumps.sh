@@ -7,7 +7,7 @@ trap 'rm -rf "$work"' EXIT
 cd "$work"
 fail() { echo "$*"; cat out err; exit 1; }
 status_of() { status=0; "$FDUMP" "$@" >out 2>err </dev/null || status=$?; }
-back() { "$FDUMP" backup -s "$1" --unencrypted --state state -C tree . --name "$2" ${3+--lock "$3"} >out; sed -n 's/^dump \([0-9a-f]*\):.*/\1/p' out; }
+back() { "$FDUMP" backup -s "./$1" --unencrypted --state state -C tree . --name "$2" ${3+--lock "$3"} >out; sed -n 's/^dump \([0-9a-f]*\):.*/\1/p' out; }
 count() { "$FDUMP" dumps -s ./one | grep -c "/$1\( +\)\?$" || :; }
 # Runs a command on a terminal and answers its question.
 asked() { # ANSWER ARGUMENTS

@@ -12,7 +12,7 @@ for order in "missing a" "a missing"; do
 	done
 	first=$("$FDUMP" dumps -s ./a | sed -n '1s/ .*//p')
 	# shellcheck disable=SC2046 # words
-	set -- $(printf -- '-s %s ' $order)
+	set -- $(printf -- '-s ./%s ' $order)
 	status=0
 	"$FDUMP" forget "$@" --keep-last 2 --yes >out 2>err || status=$?
 	[ $status = 2 ] && [ "$("$FDUMP" dumps -s ./a | wc -l)" = 2 ] || fail "$order: status $status: $(cat err)"

@@ -50,7 +50,7 @@ status_of forget -s ./s --keep-last 1 -n --json
 [ $status = 1 ] || fail "forget -n: status $status"
 check "assert [o['id'] for o in l] == 6 * ['forget.dump'] + ['forget.result'], l
 assert sorted(o['verdict'] for o in l[:-1]) == ['forget', 'forget', 'keep', 'keep', 'keep', 'locked'], l
-assert all(o['store'] == 's' and o['agent'] and ('reason' in o) == (o['verdict'] == 'keep') for o in l[:-1]), l
+assert all(o['store'] == './s' and o['agent'] and ('reason' in o) == (o['verdict'] == 'keep') for o in l[:-1]), l
 assert (l[-1]['dry_run'], l[-1]['forgotten'], l[-1]['locked'], l[-1]['unreadable']) == (True, 2, 1, 0), l"
 status_of forget -s ./s --keep-last 1 --json
 failed 2 error.usage

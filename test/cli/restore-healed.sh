@@ -30,7 +30,7 @@ restore() {
 hurt
 cp -a a unmended
 restore
-grep -q 'note: a: 1 chunk was damaged' err && grep -q 'note: a: mended: 1 chunk' err || fail "not told"
+grep -q 'note: ./a: 1 chunk was damaged' err && grep -q 'note: ./a: mended: 1 chunk' err || fail "not told"
 status_of verify a
 [ $status = 0 ] || fail "verify: status $status"
 restore
@@ -51,5 +51,5 @@ python3 -c '
 import fcntl, struct, subprocess, sys
 f = open("a/lock", "r+b")
 fcntl.fcntl(f, 37, struct.pack("hhqqi4x", fcntl.F_WRLCK, 0, 0, 1, 0))
-sys.exit(subprocess.call(["mkdir", "-p", "back2"]) or subprocess.call([sys.argv[1], "restore", "-s", "a", "-s", "b", "--state", "state", "latest", "-C", "back2"]))' "$FDUMP" >out 2>err || fail "beside a writer: status $?"
-grep -q "a can't be mended now" err || fail "not told that it can't be mended"
+sys.exit(subprocess.call(["mkdir", "-p", "back2"]) or subprocess.call([sys.argv[1], "restore", "-s", "./a", "-s", "./b", "--state", "state", "latest", "-C", "back2"]))' "$FDUMP" >out 2>err || fail "beside a writer: status $?"
+grep -q "./a can't be mended now" err || fail "not told that it can't be mended"

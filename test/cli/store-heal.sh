@@ -36,7 +36,7 @@ for s in one two; do
 	status_of fdump verify $s
 	[ $status = 5 ] || fail "verify $s: status $status"
 	mkdir out-$s
-	status_of fdump restore -s $s latest -C out-$s
+	status_of fdump restore -s ./$s latest -C out-$s
 	[ $status = 5 ] || fail "restore from $s: status $status"
 	grep -qE 'restore: (a|b):' err || fail "does not say which file: $(cat err)"
 done

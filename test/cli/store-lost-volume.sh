@@ -11,7 +11,7 @@ back() { aged "$FDUMP" backup --unencrypted --state state -C tree . "$@"; }
 whole() {
 	rm -rf back
 	mkdir back
-	fdump restore -s "$1" latest -C back >/dev/null || fail "restore from $1"
+	fdump restore -s "./$1" latest -C back >/dev/null || fail "restore from $1"
 	diff -r tree back
 }
 

@@ -6,7 +6,7 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 cd "$work"
 fail() { echo "$*"; exit 1; }
-back() { "$FDUMP" backup -s "$1" --unencrypted --state state --name x t >/dev/null; }
+back() { "$FDUMP" backup -s "./$1" --unencrypted --state state --name x t >/dev/null; }
 
 mkdir t
 "$FDUMP" store init one
