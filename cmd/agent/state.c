@@ -26,7 +26,6 @@ static char *text(struct err *err, const char *a, const char *b)
 	return NULL;
 }
 
-/* Makes all folders of a path. */
 /* Whether a path ends in /agent or /agent/last. */
 static bool is_own(const char *path)
 {
@@ -36,6 +35,7 @@ static bool is_own(const char *path)
 	       (end - path > 11 && strcmp(end - 11, "/agent/last") == 0);
 }
 
+/* Makes all folders of a path. */
 static int make_path(char *path, struct err *err)
 {
 	char *at;
@@ -46,8 +46,7 @@ static int make_path(char *path, struct err *err)
 		if (end != '/' && end != 0)
 			continue;
 		*at = 0;
-		/* Other roles' users go through root's; what is in the last two is the agent's own.
-		 */
+		/* Other roles' users reach theirs through root's; the last two are private. */
 		if (mkdir(path, geteuid() == 0 && !is_own(path) ? 0755 : 0700) != 0 &&
 			errno != EEXIST)
 			return err_errno(err, errno, "%s", path);

@@ -2,10 +2,10 @@
  * The agent's own files, in the folder `agent` of --state DIR: by default /var/lib/fdump for root,
  * else $XDG_STATE_HOME/fdump or ~/.local/state/fdump.
  *
- *   DIR/agent/secret          32 random bytes, 0600: names chunks, opens nothing
+ *   DIR/agent/secret            32 random bytes, 0600: names chunks, opens nothing
  *   DIR/agent/last/NAME-DOMAIN  local copy of the last manifest (cmd/dump/previous.h)
- *   DIR/agent/domains         fingerprints of the domains that this agent made dumps in,
- *                       STORE_DOMAIN_LEN bytes each: what a restore compares
+ *   DIR/agent/domains           fingerprints of the domains that this agent made dumps in,
+ *                               STORE_DOMAIN_LEN bytes each: what a restore compares
  */
 #ifndef FDUMP_CMD_AGENT_STATE_H
 #define FDUMP_CMD_AGENT_STATE_H

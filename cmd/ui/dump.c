@@ -104,7 +104,7 @@ int ui_dump_open(struct ui_dump *d, struct ui_options *o, const char *dump, stru
 
 	d->o = o;
 	if (o->store_count == 0)
-		return err_set(err, ERR_USAGE, "no STORE given (-s DIR)");
+		return err_set(err, ERR_USAGE, "no STORE given (-s STORE)");
 	d->keys = load_keys(o, err);
 	if (d->keys == NULL)
 		return -1;

@@ -46,7 +46,7 @@ struct ui_options {
 	const char *stores[STORES_MAX];
 	struct store_access access; /* how they are accessed: --lock-wait, --identity */
 	const char *config, *identity;
-	bool as_agent; /* set by the command: it dials as this machine's agent */
+	bool as_agent; /* set by the command: without --identity it dials as the agent */
 	struct ui_role role;
 	struct ui_net net;
 	size_t store_count;
