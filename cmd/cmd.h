@@ -19,14 +19,19 @@ int cmd_export(int argc, char **argv);
 int cmd_files(int argc, char **argv);
 int cmd_find(int argc, char **argv);
 int cmd_forget(int argc, char **argv);
+int cmd_join(int argc, char **argv);
 int cmd_key(int argc, char **argv);
 int cmd_list(int argc, char **argv);
 int cmd_manager(int argc, char **argv);
+/* The manager service, in the foreground. config, state: as given, or NULL. */
+int cmd_manager_service(const char *config, const char *state);
 int cmd_pack(int argc, char **argv);
 int cmd_restore(int argc, char **argv);
+int cmd_setup(int argc, char **argv);
 int cmd_store(int argc, char **argv);
 /* The store service, in the foreground. config, state: as given, or NULL. */
 int cmd_store_service(const char *config, const char *state);
+int cmd_token(int argc, char **argv);
 int cmd_unpack(int argc, char **argv);
 int cmd_verify(int argc, char **argv);
 

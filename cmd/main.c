@@ -42,8 +42,11 @@ static const struct command {
 	{"restore", cmd_restore, "bring files of a dump back, each proved first"},
 	{"forget", cmd_forget, "delete the dumps that no rule keeps"},
 	{"export", cmd_export, "write a dump as a pack"},
+	{"setup", cmd_setup, "make this machine the first of a fleet"},
+	{"token", cmd_token, "let a machine or a person join the fleet"},
+	{"join", cmd_join, "join a fleet by a token"},
 	{"agent", cmd_agent, "the agent service: backs up by the managers' plan"},
-	{"manager", cmd_manager, "check the managers' configuration"},
+	{"manager", cmd_manager, "the manager service; check its configuration"},
 	{"cron", cmd_cron, "when a schedule is due, and what it means"},
 	{NULL, NULL, NULL},
 };

@@ -1,5 +1,5 @@
 /*
- * fdump manager: the manager's side, seen from the command line.
+ * fdump manager: the manager service (manager_service.c), and
  *
  * check: whether a configuration is right, and what it means for an agent.
  */
@@ -34,9 +34,14 @@ struct options {
 
 static void help(void)
 {
-	fputs("usage: fdump manager check [--agent NAME] [--json] [FILE]\n\n"
-	      "Checks the managers' configuration: FILE (" MANAGER_CONFIG_PATH ") and\n"
-	      "the *.conf files of the folder conf.d beside it. Changes nothing.\n\n"
+	fputs("usage: fdump manager [--config DIR] [--state DIR]\n"
+	      "       fdump manager check [--agent NAME] [--json] [FILE]\n\n"
+	      "Without a verb: the manager service, in the foreground, as systemd runs it.\n"
+	      "'fdump setup' or 'fdump join' makes a machine a manager.\n\n"
+	      "      --config DIR  where manager.conf and local.conf are; default: /etc/fdump\n"
+	      "      --state DIR   the service's own files; default: /var/lib/fdump\n\n"
+	      "check looks at the managers' configuration: FILE (" MANAGER_CONFIG_PATH ") and\n"
+	      "the *.conf files of the folder conf.d beside it. It changes nothing.\n\n"
 	      "      --agent NAME  also print what this agent has to do, and when next\n"
 	      "      --json        one JSON object a line\n"
 	      "  -h, --help        this text\n\n"
@@ -245,6 +250,34 @@ static int run_check(struct options *opt)
 	return status;
 }
 
+static int run_service(int argc, char **argv)
+{
+	static const struct option longs[] = {
+		{"config", required_argument, NULL, 'c'},
+		{"state", required_argument, NULL, 's'},
+		{NULL, 0, NULL, 0},
+	};
+	const char *config = NULL, *state = NULL;
+	uint64_t seen = 0;
+	int c;
+
+	opterr = 0;
+	optind = 0;
+	while ((c = getopt_long(argc, argv, ":", longs, NULL)) != -1) {
+		if (ui_options_once("manager", &seen, longs, c) >= 0)
+			return UI_FAILED;
+		if (c == 'c')
+			config = optarg;
+		else if (c == 's')
+			state = optarg;
+		else
+			return ui_options_wrong("manager", c, argv);
+	}
+	if (optind < argc)
+		return ui_usage("manager", "unknown command '%s'; there is: check", argv[optind]);
+	return cmd_manager_service(config, state);
+}
+
 int cmd_manager(int argc, char **argv)
 {
 	struct options opt = {0};
@@ -256,8 +289,8 @@ int cmd_manager(int argc, char **argv)
 			return UI_OK;
 		}
 	}
-	if (argc < 2)
-		return ui_usage("manager", "check is missing");
+	if (argc < 2 || strncmp(argv[1], "--", 2) == 0)
+		return run_service(argc, argv);
 	if (strcmp(argv[1], "check") != 0)
 		return ui_usage("manager", "unknown command '%s'; there is: check", argv[1]);
 	status = get_options(argc - 1, argv + 1, &opt);

@@ -150,6 +150,11 @@ int pass_ask(const char *file, const char *what, struct pass *pass, struct err *
 	return from_terminal("Passphrase for", what, pass, err);
 }
 
+int pass_ask_secret(const char *what, struct pass *pass, struct err *err)
+{
+	return from_terminal("Paste the", what, pass, err);
+}
+
 int pass_ask_new(const char *file, const char *what, struct pass *pass, struct err *err)
 {
 	struct pass again = {0};

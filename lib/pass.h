@@ -34,6 +34,10 @@ int pass_ask(const char *file, const char *what, struct pass *pass, struct err *
  * says that the two were not the same. */
 int pass_ask_new(const char *file, const char *what, struct pass *pass, struct err *err);
 
+/* The same for another secret of one line, as a token: asks the terminal, without echo. what
+ * stands in the prompt. */
+int pass_ask_secret(const char *what, struct pass *pass, struct err *err);
+
 /* Overwrites it. */
 void pass_wipe(struct pass *pass);
 

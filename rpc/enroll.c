@@ -376,6 +376,22 @@ fail:
 	return NULL;
 }
 
+int rpc_enroll_server_reload(struct rpc_enroll_server *server, struct err *err)
+{
+	struct rpc_tls_opts tls = {.kind = RPC_TLS_ENROLL_SERVER,
+		.cert = server->opts.cert,
+		.key = server->opts.key,
+		.ca = server->opts.ca_cert};
+	struct rpc_tls_conf *conf = rpc_tls_conf_new(&tls, err);
+
+	if (conf == NULL)
+		return -1;
+	rpc_tls_conf_unref(server->conf);
+	server->conf = conf;
+	rpc_listen_conf(server->listen, conf);
+	return 0;
+}
+
 unsigned rpc_enroll_server_port(const struct rpc_enroll_server *server)
 {
 	return rpc_listen_port(server->listen);

@@ -104,6 +104,9 @@ struct rpc_enroll_server_opts {
 struct rpc_enroll_server *rpc_enroll_server_new(
 	struct rpc_loop *loop, const struct rpc_enroll_server_opts *opts, struct err *err);
 unsigned rpc_enroll_server_port(const struct rpc_enroll_server *server);
+/* Loads the certificate again, for connections that come from now on. Returns 0, or -1 with err
+ * set: all is as before. */
+int rpc_enroll_server_reload(struct rpc_enroll_server *server, struct err *err);
 /* gone runs for each that was not answered. */
 void rpc_enroll_server_free(struct rpc_enroll_server *server);
 

@@ -21,7 +21,7 @@
 #include "lib/name.h"
 #include "lib/tz.h"
 
-enum { RULE_DEFAULTS, RULE_JOB, RULE_AGENT, RULE_STORE, RULE_ALARM };
+enum { RULE_DEFAULTS, RULE_JOB, RULE_AGENT, RULE_STORE, RULE_MANAGER, RULE_ALARM };
 
 #define SHARED_KEYS                                                                                \
 	{"stores", true}, {"exclude", true}, {"recipients", true}, {"schedule", false},            \
@@ -46,6 +46,7 @@ static const struct manager_syntax_rule rules[] = {
 	[RULE_JOB] = {"job", true, job_keys},
 	[RULE_AGENT] = {"agent", true, agent_keys},
 	[RULE_STORE] = {"store", true, store_keys},
+	[RULE_MANAGER] = {"manager", true, store_keys},
 	[RULE_ALARM] = {"alarm", false, alarm_keys},
 	{NULL, false, NULL},
 };
@@ -423,25 +424,26 @@ static void take_agent(struct check *check)
 	}
 }
 
-static void take_store(struct check *check)
+/* A store, or a manager: a name, and where it is. */
+static void take_peer(struct check *check, struct manager_config_store **peers, size_t *count)
 {
-	struct manager_config *config = check->config;
 	const struct manager_section *s = check->section;
-	struct manager_config_store *store;
+	const char *kind = rules[s->rule].kind;
+	struct manager_config_store *peer;
 	size_t i;
 
-	for (i = 0; i < config->store_count; i++)
-		if (strcmp(config->stores[i].name, s->title) == 0)
-			wrong_twice(check, "store", config->stores[i].file, config->stores[i].line);
-	store = add(check, &config->stores, &config->store_count, sizeof *store);
-	if (store == NULL)
+	for (i = 0; i < *count; i++)
+		if (strcmp((*peers)[i].name, s->title) == 0)
+			wrong_twice(check, kind, (*peers)[i].file, (*peers)[i].line);
+	peer = add(check, peers, count, sizeof *peer);
+	if (peer == NULL)
 		return;
-	store->name = s->title;
-	store->file = s->file;
-	store->line = s->line;
-	check_title(check, "store", false);
+	peer->name = s->title;
+	peer->file = s->file;
+	peer->line = s->line;
+	check_title(check, kind, false);
 	for (i = 0; i < s->count; i++)
-		take_address(check, &s->keys[i], &store->address);
+		take_address(check, &s->keys[i], &peer->address);
 }
 
 static void take_alarm(struct check *check)
@@ -470,7 +472,10 @@ static void take_section(struct check *check)
 		take_agent(check);
 		return;
 	case RULE_STORE:
-		take_store(check);
+		take_peer(check, &config->stores, &config->store_count);
+		return;
+	case RULE_MANAGER:
+		take_peer(check, &config->managers, &config->manager_count);
 		return;
 	default:
 		break;
@@ -747,6 +752,7 @@ void manager_config_free(struct manager_config *config)
 	free(config->jobs);
 	free(config->agents);
 	free(config->stores);
+	free(config->managers);
 	free(config->all_stores.items);
 	free(config);
 }

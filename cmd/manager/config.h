@@ -61,10 +61,10 @@ struct manager_config_agent {
 	struct manager_settings settings;
 };
 
-struct manager_config_store {
+struct manager_config_store { /* or a manager */
 	const char *name, *file;
 	unsigned line;
-	const char *address; /* NULL: as the store says */
+	const char *address; /* NULL: as it says itself */
 };
 
 struct manager_config {
@@ -73,7 +73,8 @@ struct manager_config {
 	struct manager_config_job *jobs;
 	struct manager_config_agent *agents;
 	struct manager_config_store *stores; /* sections of their own */
-	size_t job_count, agent_count, store_count;
+	struct manager_config_store *managers;
+	size_t job_count, agent_count, store_count, manager_count;
 	struct manager_list all_stores; /* every store that may be named */
 	const char *alarm_hook, *metrics;
 	bool has_alarm;

@@ -5,6 +5,7 @@
 
 #include "lib/cbor.h"
 #include "lib/err.h"
+#include "rpc/ca.h"
 
 /* --- tables ---------------------------------------------------------------- */
 
@@ -79,12 +80,26 @@ static const struct rpc_field store_fields[] = {
 };
 static const struct rpc_field store_item = {.type = RPC_MAP, .sub = store_fields};
 
+enum { PEER_NAME, PEER_ADDRESS, PEER_COUNT };
+
+static const struct rpc_field peer_fields[] = {
+	[PEER_NAME] = {.key = "name", .type = RPC_NAME, .need = true},
+	[PEER_ADDRESS] = {.key = "address",
+		.type = RPC_TEXT,
+		.need = true,
+		.min = 1,
+		.max = MANAGER_HOST_PORT},
+	[PEER_COUNT] = {0},
+};
+static const struct rpc_field peer_item = {.type = RPC_MAP, .sub = peer_fields};
+
 enum {
 	WELCOME_CLOCK,
 	WELCOME_ACKED,
 	WELCOME_DIGEST,
 	WELCOME_DENIED,
 	WELCOME_STORES,
+	WELCOME_MANAGERS,
 	WELCOME_COUNT
 };
 
@@ -102,6 +117,10 @@ const struct rpc_field manager_welcome_fields[] = {
 		.type = RPC_LIST,
 		.max = MANAGER_STORES_MAX,
 		.of = &store_item},
+	[WELCOME_MANAGERS] = {.key = "managers",
+		.type = RPC_LIST,
+		.max = MANAGER_PEERS_MAX,
+		.of = &peer_item},
 	[WELCOME_COUNT] = {0},
 };
 
@@ -139,6 +158,67 @@ const struct rpc_field manager_progress_fields[] = {
 		.need = true,
 		.max = UINT64_MAX},
 	[MANAGER_PROGRESS_FIELDS] = {0},
+};
+
+/* --- operators ------------------------------------------------------------- */
+
+const struct rpc_field manager_listing_fields[] = {
+	[MANAGER_LISTING_NOW] = {.key = "now", .type = RPC_INT, .need = true},
+	[MANAGER_LISTING_MANAGER] = {.key = "manager", .type = RPC_NAME, .need = true},
+	[MANAGER_LISTING_FIELDS] = {0},
+};
+const struct rpc_field manager_runs_fields_in[] = {
+	[MANAGER_RUNS_AGENT] = {.key = "agent", .type = RPC_NAME},
+	[MANAGER_RUNS_JOB] = {.key = "job", .type = RPC_NAME},
+	[MANAGER_RUNS_COUNT] = {.key = "count",
+		.type = RPC_UINT,
+		.min = 1,
+		.max = MANAGER_RUNS_MAX},
+	[MANAGER_RUNS_FIELDS] = {0},
+};
+const struct rpc_field manager_token_fields_in[] = {
+	[MANAGER_TOKEN_ROLE] = {.key = "role", .type = RPC_TEXT, .need = true, .min = 1, .max = 16},
+	[MANAGER_TOKEN_NAME] = {.key = "name", .type = RPC_NAME, .need = true},
+	[MANAGER_TOKEN_REPLACE] = {.key = "replace", .type = RPC_BOOL, .max = 1},
+	[MANAGER_TOKEN_VALID] = {.key = "valid",
+		.type = RPC_UINT,
+		.min = 1,
+		.max = MANAGER_TOKEN_SEC_MAX},
+	[MANAGER_TOKEN_HASH] = {.key = "hash",
+		.type = RPC_BYTES,
+		.min = RPC_DIGEST_LEN,
+		.max = RPC_DIGEST_LEN},
+	[MANAGER_TOKEN_HOST] = {.key = "host",
+		.type = RPC_TEXT,
+		.min = RPC_HOST_LEN,
+		.max = RPC_HOST_LEN},
+	[MANAGER_TOKEN_FIELDS] = {0},
+};
+const struct rpc_field manager_made_fields[] = {
+	[MANAGER_MADE_TOKEN] = {.key = "token", .type = RPC_TEXT, .min = 1, .max = 1024},
+	[MANAGER_MADE_MANAGER] = {.key = "manager", .type = RPC_NAME, .need = true},
+	[MANAGER_MADE_ADDRESS] = {.key = "address",
+		.type = RPC_TEXT,
+		.need = true,
+		.min = 1,
+		.max = MANAGER_HOST_PORT},
+	[MANAGER_MADE_FIELDS] = {0},
+};
+const struct rpc_field manager_revoke_fields[] = {
+	[MANAGER_REVOKE_ROLE] =
+		{.key = "role", .type = RPC_TEXT, .need = true, .min = 1, .max = 16},
+	[MANAGER_REVOKE_NAME] = {.key = "name", .type = RPC_NAME, .need = true},
+	[MANAGER_REVOKE_FIELDS] = {0},
+};
+const struct rpc_field manager_order_fields_in[] = {
+	[MANAGER_ORDER_METHOD] = {.key = "method",
+		.type = RPC_UINT,
+		.need = true,
+		.min = MANAGER_METHOD_RUN,
+		.max = MANAGER_METHOD_RELEASE},
+	[MANAGER_ORDER_JOB] = {.key = "job", .type = RPC_NAME, .need = true},
+	[MANAGER_ORDER_AGENT] = {.key = "agent", .type = RPC_NAME},
+	[MANAGER_ORDER_FIELDS] = {0},
 };
 
 /* --- hello ----------------------------------------------------------------- */
@@ -235,8 +315,41 @@ static size_t store_room(const struct manager_plan_store *s)
 	return 64 + MANAGER_UID_LEN + MANAGER_KEY_LEN + strlen(s->name) + strlen(s->address);
 }
 
+static void put_managers(struct cbor_out *out, const struct manager_peer *managers, size_t count)
+{
+	size_t i;
+
+	cbor_put_text(out, "managers");
+	cbor_put_array(out, count);
+	for (i = 0; i < count; i++) {
+		cbor_put_map(out, 2);
+		cbor_put_text(out, "name");
+		cbor_put_text(out, managers[i].name);
+		cbor_put_text(out, "address");
+		cbor_put_text(out, managers[i].address);
+	}
+}
+
+/* Without any store a welcome has room. */
+_Static_assert(256 + MANAGER_DENIED_MAX * RPC_HOST_LEN +
+			       MANAGER_PEERS_MAX * (24 + NAME_LEN_MAX + MANAGER_HOST_PORT) <=
+		       MANAGER_WELCOME_MAX,
+	"welcome");
+
+/* What is left for stores, once all else is in. */
+static size_t room_for_stores(
+	const struct manager_welcome *w, const struct manager_peer *managers, size_t count)
+{
+	size_t left = MANAGER_WELCOME_MAX - 256 - w->denied_count * RPC_HOST_LEN, i;
+
+	for (i = 0; i < count; i++)
+		left -= 24 + strlen(managers[i].name) + strlen(managers[i].address);
+	return left;
+}
+
 int manager_welcome_put(struct buf *buf, const struct manager_welcome *w,
-	const struct manager_plan_store *stores, size_t store_count, struct err *err)
+	const struct manager_plan_store *stores, size_t store_count,
+	const struct manager_peer *managers, size_t manager_count, struct err *err)
 {
 	uint8_t *to = buf_room(buf, MANAGER_WELCOME_MAX, err);
 	size_t told = 0, left, i, n;
@@ -244,16 +357,16 @@ int manager_welcome_put(struct buf *buf, const struct manager_welcome *w,
 
 	if (to == NULL)
 		return -1;
-	assert(w->denied_count <= MANAGER_DENIED_MAX);
+	assert(w->denied_count <= MANAGER_DENIED_MAX && manager_count <= MANAGER_PEERS_MAX);
 	cbor_out_init(&out, to, MANAGER_WELCOME_MAX);
-	left = MANAGER_WELCOME_MAX - 256 - w->denied_count * RPC_HOST_LEN;
+	left = room_for_stores(w, managers, manager_count);
 	for (i = 0; i < store_count && told < MANAGER_STORES_MAX; i++)
 		if (is_told(&stores[i]) && store_room(&stores[i]) <= left) {
 			left -= store_room(&stores[i]);
 			told++;
 		}
-	cbor_put_map(&out,
-		2 + (size_t)w->has_digest + (size_t)(w->denied_count > 0) + (size_t)(told > 0));
+	cbor_put_map(&out, 2 + (size_t)w->has_digest + (size_t)(w->denied_count > 0) +
+				   (size_t)(told > 0) + (size_t)(manager_count > 0));
 	cbor_put_text(&out, "clock");
 	cbor_put_int(&out, w->clock);
 	cbor_put_text(&out, "acked");
@@ -268,7 +381,7 @@ int manager_welcome_put(struct buf *buf, const struct manager_welcome *w,
 		cbor_put_text(&out, "stores");
 		cbor_put_array(&out, told);
 	}
-	left = MANAGER_WELCOME_MAX - 256 - w->denied_count * RPC_HOST_LEN;
+	left = room_for_stores(w, managers, manager_count);
 	for (i = n = 0; i < store_count && n < told; i++) {
 		if (!is_told(&stores[i]) || store_room(&stores[i]) > left)
 			continue;
@@ -282,6 +395,8 @@ int manager_welcome_put(struct buf *buf, const struct manager_welcome *w,
 		put_bytes(&out, "uid", stores[i].uid, MANAGER_UID_LEN);
 		put_bytes(&out, "key", stores[i].key, MANAGER_KEY_LEN);
 	}
+	if (manager_count > 0)
+		put_managers(&out, managers, manager_count);
 	assert(!cbor_out_full(&out));
 	buf_took(buf, cbor_out_len(&out));
 	return 0;
@@ -298,7 +413,8 @@ int manager_welcome_get(struct manager_welcome *w, const void *bytes, size_t len
 		.has_digest = v[WELCOME_DIGEST].has,
 		.denied = (const char *)v[WELCOME_DENIED].bytes,
 		.denied_count = v[WELCOME_DENIED].has ? v[WELCOME_DENIED].len / RPC_HOST_LEN : 0,
-		.stores = v[WELCOME_STORES]};
+		.stores = v[WELCOME_STORES],
+		.managers = v[WELCOME_MANAGERS]};
 	copy_bytes(w->digest, sizeof w->digest, &v[WELCOME_DIGEST]);
 	return 0;
 }
@@ -314,5 +430,17 @@ bool manager_welcome_store(struct manager_welcome *w, struct manager_store_text 
 	copy_text(store->address, &v[STORE_ADDRESS]);
 	copy_bytes(store->uid, sizeof store->uid, &v[STORE_UID]);
 	copy_bytes(store->key, sizeof store->key, &v[STORE_KEY]);
+	return true;
+}
+
+bool manager_welcome_manager(struct manager_welcome *w, struct manager_peer *manager)
+{
+	struct rpc_value item, v[PEER_COUNT];
+
+	if (!w->managers.has || !rpc_list_next(&w->managers, &peer_item, &item) ||
+		rpc_params_get(v, peer_fields, item.bytes, item.len, NULL) != 0)
+		return false;
+	copy_text(manager->name, &v[PEER_NAME]);
+	copy_text(manager->address, &v[PEER_ADDRESS]);
 	return true;
 }

@@ -34,22 +34,27 @@ enum manager_method {
 	MANAGER_METHOD_CANCEL = 82,       /* job_fields -> {}: end its run */
 	MANAGER_METHOD_HOLD = 83,         /* job_fields -> {}: nothing runs until released */
 	MANAGER_METHOD_RELEASE = 84,      /* job_fields -> {} */
-	/* Asked by operators. */
-	MANAGER_METHOD_STATUS = 96,
-	MANAGER_METHOD_HOSTS = 97,
-	MANAGER_METHOD_JOBS = 98,
-	MANAGER_METHOD_RUNS = 99,
-	MANAGER_METHOD_TOKEN = 100,
-	MANAGER_METHOD_REVOKE = 101,
-	MANAGER_METHOD_ORDER = 102, /* one of the orders above, to agents */
+	/* Asked by operators. Rows (row.h) come as a blob, one after the other. */
+	MANAGER_METHOD_STATUS = 96, /* {} -> listing, blob: manager_status_row */
+	MANAGER_METHOD_HOSTS = 97,  /* {} -> listing, blob: manager_host_row */
+	MANAGER_METHOD_RUNS =
+		99, /* runs_fields -> listing, blob: manager_run_row, the newest first */
+	MANAGER_METHOD_TOKEN = 100,  /* token_fields -> token_result */
+	MANAGER_METHOD_REVOKE = 101, /* revoke_fields -> {} */
+	MANAGER_METHOD_ORDER = 102,  /* order_fields -> listing, blob: manager_order_row */
 };
 
-#define MANAGER_HELLO_MAX   1024
-#define MANAGER_REPORT_MAX  (1u << 20) /* bytes of frames in one report */
-#define MANAGER_VERSION_MAX 64
-#define MANAGER_DENIED_MAX  500 /* host ids in a welcome; more follow in further ones */
-#define MANAGER_WELCOME_MAX 15000
-#define MANAGER_BOOT_LEN    8
+#define MANAGER_HELLO_MAX     1024
+#define MANAGER_REPORT_MAX    (1u << 20) /* bytes of frames in one report */
+#define MANAGER_VERSION_MAX   64
+#define MANAGER_DENIED_MAX    280 /* host ids in a welcome: the newest */
+#define MANAGER_WELCOME_MAX   15000
+#define MANAGER_PEERS_MAX     16 /* managers in a welcome */
+#define MANAGER_HOST_PORT     261
+#define MANAGER_LISTING_MAX   (64u << 20) /* bytes of the rows that an operator gets */
+#define MANAGER_RUNS_MAX      100000
+#define MANAGER_TOKEN_SEC_MAX (7 * 86400) /* a token is good for so long at most */
+#define MANAGER_BOOT_LEN      8
 
 enum { MANAGER_REPORT_JOURNAL, MANAGER_REPORT_FIRST, MANAGER_REPORT_FIELDS };
 enum { MANAGER_ACKED_NUMBER, MANAGER_ACKED_FIELDS };
@@ -60,6 +65,30 @@ enum {
 	MANAGER_PROGRESS_ENTRIES,
 	MANAGER_PROGRESS_FIELDS
 };
+/* Of operators. */
+enum { MANAGER_LISTING_NOW, MANAGER_LISTING_MANAGER, MANAGER_LISTING_FIELDS };
+enum { MANAGER_RUNS_AGENT, MANAGER_RUNS_JOB, MANAGER_RUNS_COUNT, MANAGER_RUNS_FIELDS };
+enum {
+	MANAGER_TOKEN_ROLE,
+	MANAGER_TOKEN_NAME,
+	MANAGER_TOKEN_REPLACE,
+	MANAGER_TOKEN_VALID, /* seconds */
+	MANAGER_TOKEN_HASH,  /* of a token that who holds the root's key has made, */
+	MANAGER_TOKEN_HOST,  /* and the host id that will be given */
+	MANAGER_TOKEN_FIELDS
+};
+/* The token; or, if its hash was given, what it needs beside: whom to ask, and where. */
+enum { MANAGER_MADE_TOKEN, MANAGER_MADE_MANAGER, MANAGER_MADE_ADDRESS, MANAGER_MADE_FIELDS };
+enum { MANAGER_REVOKE_ROLE, MANAGER_REVOKE_NAME, MANAGER_REVOKE_FIELDS };
+enum {
+	MANAGER_ORDER_METHOD, /* 81 to 84 */
+	MANAGER_ORDER_JOB,
+	MANAGER_ORDER_AGENT, /* absent: all that have the job */
+	MANAGER_ORDER_FIELDS
+};
+extern const struct rpc_field manager_listing_fields[], manager_runs_fields_in[],
+	manager_token_fields_in[], manager_made_fields[], manager_revoke_fields[],
+	manager_order_fields_in[];
 extern const struct rpc_field manager_hello_fields[], manager_welcome_fields[],
 	manager_report_fields[], manager_acked_fields[], manager_job_fields[],
 	manager_progress_fields[];
@@ -94,14 +123,23 @@ struct manager_welcome {
 	/* Who this manager denies: host ids of RPC_HOST_LEN digits, one after the other. */
 	const char *denied;
 	size_t denied_count;
-	struct rpc_value stores; /* the fleet's: a list, for manager_welcome_store */
+	struct rpc_value stores;   /* the fleet's: a list, for manager_welcome_store */
+	struct rpc_value managers; /* likewise, for manager_welcome_manager */
+};
+
+/* A manager, and where agents and stores reach it. */
+struct manager_peer {
+	char name[NAME_LEN_MAX + 1];
+	char address[MANAGER_HOST_PORT + 1]; /* HOST:PORT */
 };
 
 /* Each appends the encoded map to buf. Returns 0, or -1 with err set. */
 int manager_hello_put(struct buf *buf, const struct manager_hello *hello, struct err *err);
-/* stores: those that are known by uid, key and address; as many as fit. */
+/* stores: those that are known by uid, key and address; as many as fit. managers: at most
+ * MANAGER_PEERS_MAX. */
 int manager_welcome_put(struct buf *buf, const struct manager_welcome *welcome,
-	const struct manager_plan_store *stores, size_t store_count, struct err *err);
+	const struct manager_plan_store *stores, size_t store_count,
+	const struct manager_peer *managers, size_t manager_count, struct err *err);
 /* From the values of manager_hello_fields; from bytes, which *welcome borrows from. */
 void manager_hello_get(struct manager_hello *hello, const struct rpc_value *values);
 int manager_welcome_get(
@@ -112,5 +150,7 @@ struct manager_store_text {
 	uint8_t uid[MANAGER_UID_LEN], key[MANAGER_KEY_LEN];
 };
 bool manager_welcome_store(struct manager_welcome *welcome, struct manager_store_text *store);
+/* The same of managers. */
+bool manager_welcome_manager(struct manager_welcome *welcome, struct manager_peer *manager);
 
 #endif

@@ -11,7 +11,7 @@
  *   X -X, --exclude-from FILE,   t --threads N           n --numeric-owner
  *     and --exclude PATTERN      r --no-recursion
  *   s -s, --store STORE,         S --state DIR           c --command NAME=PROGRAM
- *     --config, --identity DIR
+ *     --config, --identity DIR   i --config, --identity   I --config DIR
  *   w --lock-wait TIME           a --agent NAME          (--help: always)
  */
 #ifndef FDUMP_CMD_UI_OPTIONS_H

@@ -1,10 +1,12 @@
 #include "cmd/ui/role.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "cmd/store/proto.h"
@@ -67,6 +69,72 @@ static int operator_dir(char dir[PATH_MAX])
 	if (home == NULL)
 		return -1;
 	return (size_t)snprintf(dir, PATH_MAX, "%s/.config/fdump", home) < PATH_MAX ? 0 : -1;
+}
+
+int ui_role_operator_dir(char dir[PATH_MAX], struct err *err)
+{
+	return operator_dir(dir) == 0 ? 0
+				      : err_set(err, ERR_CONFIG, "no home folder: HOME is not set");
+}
+
+/* Makes a folder and those above it. */
+static int make_dirs(const char *path, mode_t mode, struct err *err)
+{
+	char part[PATH_MAX];
+	size_t len = strlen(path), i;
+
+	if (len >= sizeof part)
+		return err_set(err, ERR_LIMIT, "%.64s...: the path is too long", path);
+	for (i = 1; i <= len; i++) {
+		if (path[i] != '/' && path[i] != 0)
+			continue;
+		memcpy(part, path, i);
+		part[i] = 0;
+		if (mkdir(part, i == len ? mode : 0755) != 0 && errno != EEXIST)
+			return err_errno(err, errno, "%s", part);
+	}
+	return 0;
+}
+
+int ui_role_make(const struct ui_role *r, struct err *err)
+{
+	return make_dirs(r->dir, 0700, err);
+}
+
+/* Files, and folders within, one level deep. */
+static int give(const char *dir, uid_t uid, gid_t gid, int depth, struct err *err)
+{
+	char path[PATH_MAX];
+	struct dirent *entry;
+	struct stat st;
+	DIR *d = opendir(dir);
+	int ret = 0;
+
+	if (d == NULL)
+		return err_errno(err, errno, "%s", dir);
+	while (ret == 0 && (entry = readdir(d)) != NULL) {
+		if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0)
+			continue;
+		if ((ret = join(path, dir, entry->d_name, err)) != 0)
+			break;
+		if (lchown(path, uid, gid) != 0 || lstat(path, &st) != 0)
+			ret = err_errno(err, errno, "%s", path);
+		else if (S_ISDIR(st.st_mode) && depth > 0)
+			ret = give(path, uid, gid, depth - 1, err);
+	}
+	closedir(d);
+	return ret;
+}
+
+int ui_role_give(const struct ui_role *r, struct err *err)
+{
+	struct stat st;
+
+	if (geteuid() != 0)
+		return 0;
+	if (stat(r->dir, &st) != 0)
+		return err_errno(err, errno, "%s", r->dir);
+	return st.st_uid == 0 ? 0 : give(r->dir, st.st_uid, st.st_gid, 2, err);
 }
 
 int ui_role_find(struct ui_role *r, const char *config, const char *state, const char *identity,

@@ -37,6 +37,15 @@ int ui_role_set(struct ui_role *role, const char *config, const char *state, con
 	struct err *err);
 /* The same for a folder with an identity: --identity DIR, or an operator's. */
 int ui_role_at(struct ui_role *role, const char *config, const char *dir, struct err *err);
+/* Makes the role's folder (0700), and those above it (0755). Returns 0, or -1 with err set. */
+int ui_role_make(const struct ui_role *role, struct err *err);
+/* As root: gives what is in the role's folder to the owner of the folder, who is the service's
+ * user where a package has made it. Returns 0, or -1 with err set. */
+int ui_role_give(const struct ui_role *role, struct err *err);
+/* The folder of the calling user's operator files, ~/.config/fdump. Returns 0, or -1 with err set.
+ */
+int ui_role_operator_dir(char dir[PATH_MAX], struct err *err);
+
 /* Which identity a command dials with: `identity` if given, else the user's operator certificate
  * if there is one, else, as root, the agent's. Returns 0; 1: there is no certificate, this machine
  * has joined no fleet; -1 with err set. */

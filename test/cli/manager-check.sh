@@ -84,7 +84,7 @@ status=0
 	tail -n 1 out | grep -q '"id":"error.config".*"exit":3' || { cat out; failed=1; }
 
 # Wrong usage, and files that are not there.
-expect 2 "" "check is missing"
+expect 3 "" "this machine is no manager" --config . --state .
 expect 2 "" "unknown command 'chekc'" chekc
 expect 2 "" "one FILE at most" check a b
 expect 2 "" "--agent 'Web': not a name" check --agent Web manager.conf

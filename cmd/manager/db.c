@@ -1,0 +1,266 @@
+/* One writing transaction is kept open from the first change to the commit. */
+#include "cmd/manager/db.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "lib/buf.h"
+#include "lib/db.h"
+#include "lib/err.h"
+#include "lib/hash.h"
+#include "lib/le.h"
+
+#define MAP_MAX   (UINT64_C(64) << 30)
+#define CHECK_LEN 8
+
+/* The rows of a table. */
+static const struct {
+	const char *name;
+	const struct manager_row_field *fields;
+	size_t size;
+} tables[MANAGER_TABLES] = {
+	[MANAGER_TABLE_META] = {"meta", NULL, 0},
+	[MANAGER_TABLE_HOSTS] = {"hosts", manager_host_fields, sizeof(struct manager_host_row)},
+	[MANAGER_TABLE_TOKENS] = {"tokens", manager_token_fields, sizeof(struct manager_token_row)},
+	[MANAGER_TABLE_LAST] = {"last", manager_last_fields, sizeof(struct manager_last_row)},
+	[MANAGER_TABLE_RUNS] = {"runs", manager_run_fields, sizeof(struct manager_run_row)},
+	[MANAGER_TABLE_DENIED] = {"denied", manager_denied_fields,
+		sizeof(struct manager_denied_row)},
+	[MANAGER_TABLE_AUDIT] = {"audit", manager_audit_fields, sizeof(struct manager_audit_row)},
+};
+
+union any_row {
+	struct manager_host_row host;
+	struct manager_token_row token;
+	struct manager_last_row last;
+	struct manager_run_row run;
+	struct manager_denied_row denied;
+	struct manager_audit_row audit;
+};
+
+struct manager_db {
+	struct db *db;
+	struct db_txn *txn; /* the changes; NULL: none */
+	unsigned changes;   /* in it */
+	struct buf value;
+	uint64_t damaged;
+};
+
+struct manager_db *manager_db_open(const char *path, struct err *err)
+{
+	struct manager_db *s = calloc(1, sizeof *s);
+	const char *names[MANAGER_TABLES];
+	size_t i;
+
+	if (s == NULL) {
+		err_set(err, ERR_NOMEM, "out of memory");
+		return NULL;
+	}
+	buf_init(&s->value, CHECK_LEN + MANAGER_ROW_MAX);
+	for (i = 0; i < MANAGER_TABLES; i++)
+		names[i] = tables[i].name;
+	if (mkdir(path, 0700) != 0 && errno != EEXIST) {
+		err_errno(err, errno, "%s", path);
+		manager_db_close(s);
+		return NULL;
+	}
+	s->db = db_open(path, names, MANAGER_TABLES, MAP_MAX, true, err);
+	if (s->db == NULL) {
+		manager_db_close(s);
+		return NULL;
+	}
+	return s;
+}
+
+void manager_db_close(struct manager_db *s)
+{
+	if (s == NULL)
+		return;
+	if (s->txn != NULL)
+		db_abort(s->txn);
+	if (s->db != NULL)
+		db_close(s->db);
+	buf_fini(&s->value);
+	free(s);
+}
+
+/* --- keys ------------------------------------------------------------------ */
+
+static void add(struct manager_db_key *key, const void *bytes, size_t len)
+{
+	assert(key->len + len <= sizeof key->bytes);
+	memcpy(key->bytes + key->len, bytes, len);
+	key->len += len;
+}
+
+void manager_db_words(struct manager_db_key *key, const char *first, const char *second)
+{
+	key->len = 0;
+	add(key, first, strlen(first) + 1);
+	add(key, second, strlen(second));
+}
+
+void manager_db_time(
+	struct manager_db_key *key, int64_t time, const char *word, const void *bytes, size_t len)
+{
+	/* Big-endian, and inverted: the order of the bytes is from the newest to the oldest. */
+	uint64_t at = ~((uint64_t)time ^ (UINT64_C(1) << 63));
+	uint8_t order[8];
+	int i;
+
+	for (i = 0; i < 8; i++)
+		order[i] = (uint8_t)(at >> (56 - 8 * i));
+	key->len = 0;
+	add(key, order, sizeof order);
+	add(key, word, strlen(word) + 1);
+	add(key, bytes, len);
+}
+
+void manager_db_bytes(struct manager_db_key *key, const void *bytes, size_t len)
+{
+	key->len = 0;
+	add(key, bytes, len);
+}
+
+static struct db_bytes key_bytes(const struct manager_db_key *key)
+{
+	return (struct db_bytes){key->bytes, key->len};
+}
+
+/* --- rows ------------------------------------------------------------------ */
+
+/* Returns 0, or -1: damaged. */
+static int decode(
+	struct manager_db *s, enum manager_table table, const struct db_bytes *value, void *row)
+{
+	const uint8_t *at = value->at;
+	size_t len = value->len;
+
+	if (len >= CHECK_LEN && hash_xxh3(at + CHECK_LEN, len - CHECK_LEN) == le_get64(at)) {
+		at += CHECK_LEN;
+		len -= CHECK_LEN;
+		if (manager_row_get(
+			    row, tables[table].size, tables[table].fields, &at, &len, NULL) == 0)
+			return 0;
+	}
+	s->damaged++;
+	return -1;
+}
+
+/* A transaction to read in: the one with the changes, if there are any. */
+static int begin_read(struct manager_db *s, struct db_txn **txn, struct err *err)
+{
+	*txn = s->txn;
+	return s->txn != NULL ? 0 : db_begin(s->db, false, txn, err);
+}
+
+static void end_read(struct manager_db *s, struct db_txn *txn)
+{
+	if (txn != s->txn)
+		db_abort(txn);
+}
+
+int manager_db_get(struct manager_db *s, enum manager_table table, const struct manager_db_key *key,
+	void *row, struct err *err)
+{
+	struct db_bytes value;
+	struct db_txn *txn;
+	int ret;
+
+	if (begin_read(s, &txn, err) != 0)
+		return -1;
+	ret = db_get(txn, table, key_bytes(key), &value, err);
+	/* One that is damaged is as one that is not there: it comes again, or is made again. */
+	if (ret == 0 && decode(s, table, &value, row) != 0)
+		ret = 1;
+	end_read(s, txn);
+	return ret;
+}
+
+/* A transaction stays in memory: what is too much for one is made durable early, which harms
+ * nobody. */
+static int begin_change(struct manager_db *s, struct err *err)
+{
+	if (s->txn != NULL && s->changes >= DB_BATCH && manager_db_commit(s, err) != 0)
+		return -1;
+	s->changes++;
+	return s->txn != NULL ? 0 : db_begin(s->db, true, &s->txn, err);
+}
+
+int manager_db_put(struct manager_db *s, enum manager_table table, const struct manager_db_key *key,
+	const void *row, struct err *err)
+{
+	if (begin_change(s, err) != 0)
+		return -1;
+	buf_clear(&s->value);
+	if (buf_add(&s->value, "\0\0\0\0\0\0\0", CHECK_LEN, err) != 0 ||
+		manager_row_put(&s->value, tables[table].fields, row, err) != 0)
+		return -1;
+	le_put64(s->value.data, hash_xxh3(s->value.data + CHECK_LEN, s->value.len - CHECK_LEN));
+	return db_put(
+		s->txn, table, key_bytes(key), (struct db_bytes){s->value.data, s->value.len}, err);
+}
+
+int manager_db_del(struct manager_db *s, enum manager_table table, const struct manager_db_key *key,
+	struct err *err)
+{
+	if (begin_change(s, err) != 0)
+		return -1;
+	return db_del(s->txn, table, key_bytes(key), err);
+}
+
+int manager_db_each(struct manager_db *s, enum manager_table table,
+	const struct manager_db_key *prefix, manager_db_row *each, void *ctx, struct err *err)
+{
+	struct db_bytes key = {NULL, 0}, value;
+	struct manager_db_key copy;
+	struct db_txn *txn;
+	union any_row row;
+	int ret;
+
+	if (begin_read(s, &txn, err) != 0)
+		return -1;
+	if (prefix != NULL)
+		key = key_bytes(prefix);
+	while ((ret = db_next(txn, table, &key, &value, err)) == 0) {
+		if (key.len > sizeof copy.bytes)
+			continue;
+		if (prefix != NULL && (key.len < prefix->len ||
+					      memcmp(key.at, prefix->bytes, prefix->len) != 0)) {
+			ret = 1;
+			break;
+		}
+		manager_db_bytes(&copy, key.at, key.len);
+		if (decode(s, table, &value, &row) != 0)
+			continue;
+		ret = each(ctx, &copy, &row);
+		if (ret != 0)
+			break;
+	}
+	end_read(s, txn);
+	return ret == 1 ? 0 : ret;
+}
+
+/* --- changes --------------------------------------------------------------- */
+
+bool manager_db_changed(const struct manager_db *s)
+{
+	return s->txn != NULL;
+}
+
+int manager_db_commit(struct manager_db *s, struct err *err)
+{
+	struct db_txn *txn = s->txn;
+
+	s->txn = NULL;
+	s->changes = 0;
+	return txn != NULL ? db_commit(txn, err) : 0;
+}
+
+uint64_t manager_db_damaged(const struct manager_db *s)
+{
+	return s->damaged;
+}

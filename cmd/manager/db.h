@@ -1,0 +1,87 @@
+/*
+ * A manager's state: what it knows beside its configuration, in a database of its own (lib/db).
+ *
+ *   manager_db_open -> _get, _put, _del, _each ... -> manager_db_commit -> ... -> _close
+ *
+ * Changes are gathered: they are seen at once by who reads here, and are durable when
+ * manager_db_commit has returned 0. What a peer is to rely on is answered after that. One thread.
+ *
+ * All of it can be had again: hosts and their runs come back from the agents' journals; of tokens,
+ * denials and the audit a copy is a matter of backup.
+ *
+ *   table     key                                value (row.h)
+ *   meta      a word                             bytes
+ *   hosts     role NUL name                      manager_host_row
+ *   tokens    hash of the ticket                 manager_token_row
+ *   last      agent NUL job                      manager_last_row
+ *   runs      end (inverted, so that the newest  manager_run_row
+ *             comes first), agent NUL run
+ *   denied    host id                            manager_denied_row
+ *   audit     time, counter (as runs)            manager_audit_row
+ *
+ * Each value begins with the XXH3 of its rest; one that does not agree is skipped and counted.
+ */
+#ifndef FDUMP_CMD_MANAGER_DB_H
+#define FDUMP_CMD_MANAGER_DB_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "cmd/manager/row.h"
+
+struct err;
+struct manager_db;
+
+enum manager_table {
+	MANAGER_TABLE_META,
+	MANAGER_TABLE_HOSTS,
+	MANAGER_TABLE_TOKENS,
+	MANAGER_TABLE_LAST,
+	MANAGER_TABLE_RUNS,
+	MANAGER_TABLE_DENIED,
+	MANAGER_TABLE_AUDIT,
+	MANAGER_TABLES
+};
+
+#define MANAGER_KEY_ROOM 256
+
+struct manager_db_key {
+	uint8_t bytes[MANAGER_KEY_ROOM];
+	size_t len;
+};
+
+/* Opens the database in a folder, which is made if it is not there. NULL with err set. */
+struct manager_db *manager_db_open(const char *path, struct err *err);
+/* What was not committed is lost. NULL does nothing. */
+void manager_db_close(struct manager_db *db);
+
+/* The key of two words; of a time (the newest first) and a word with some bytes; of bytes. */
+void manager_db_words(struct manager_db_key *key, const char *first, const char *second);
+void manager_db_time(
+	struct manager_db_key *key, int64_t time, const char *word, const void *bytes, size_t len);
+void manager_db_bytes(struct manager_db_key *key, const void *bytes, size_t len);
+
+/* Each returns 0; 1: there is none (_get, _del); -1 with err set. A blob in a row is lost with the
+ * next call. */
+int manager_db_get(struct manager_db *db, enum manager_table table,
+	const struct manager_db_key *key, void *row, struct err *err);
+int manager_db_put(struct manager_db *db, enum manager_table table,
+	const struct manager_db_key *key, const void *row, struct err *err);
+int manager_db_del(struct manager_db *db, enum manager_table table,
+	const struct manager_db_key *key, struct err *err);
+
+/* Calls each for the rows whose key begins with prefix (NULL: all), in order, until it returns 1
+ * (enough) or -1. It must change nothing here. Returns 0, or -1 with err set. */
+typedef int manager_db_row(void *ctx, const struct manager_db_key *key, const void *row);
+int manager_db_each(struct manager_db *db, enum manager_table table,
+	const struct manager_db_key *prefix, manager_db_row *each, void *ctx, struct err *err);
+
+/* Whether there are changes that are not durable yet. */
+bool manager_db_changed(const struct manager_db *db);
+/* Makes them so. Returns 0, or -1 with err set: none of them is there. */
+int manager_db_commit(struct manager_db *db, struct err *err);
+/* Values that were damaged, since the opening. */
+uint64_t manager_db_damaged(const struct manager_db *db);
+
+#endif

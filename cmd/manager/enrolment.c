@@ -1,0 +1,605 @@
+/* Tokens, who joins, who is denied. What is decided here is durable before it is answered. */
+#include "cmd/manager/inner_service.h"
+
+#include <assert.h>
+#include <dirent.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "lib/cbor.h"
+#include "lib/file.h"
+#include "rpc/sponsor.h"
+
+/* --- public keys ----------------------------------------------------------- */
+
+static int is_public(const struct dirent *entry)
+{
+	size_t len = strlen(entry->d_name);
+
+	return entry->d_name[0] != '.' && len > 4 && strcmp(entry->d_name + len - 4, ".pub") == 0;
+}
+
+/* Adds the files to bytes; their lengths to lens. Returns how many, or -1 with err set. */
+static int read_recipients(
+	const char *dir, struct buf *bytes, size_t lens[RPC_RECIPIENTS_MAX], struct err *err)
+{
+	char path[PATH_MAX], text[RPC_RECIPIENT_LEN_MAX];
+	struct dirent **names = NULL;
+	int i, count = scandir(dir, &names, is_public, alphasort), ret;
+
+	if (count < 0)
+		return errno == ENOENT ? 0 : err_errno(err, errno, "%s", dir);
+	ret = count <= RPC_RECIPIENTS_MAX ? count
+					  : err_set(err, ERR_LIMIT, "%s: more than %d public keys",
+						    dir, RPC_RECIPIENTS_MAX);
+	for (i = 0; i < count && ret >= 0; i++) {
+		snprintf(path, sizeof path, "%.2000s/%s", dir, names[i]->d_name);
+		if (file_read(path, text, sizeof text, &lens[i], NULL, err) != 0 ||
+			buf_add(bytes, text, lens[i], err) != 0)
+			ret = -1;
+	}
+	for (i = 0; i < count; i++)
+		free(names[i]);
+	free(names);
+	return ret;
+}
+
+int manager_inner_load_recipients(struct manager_service *s, struct err *err)
+{
+	char path[PATH_MAX];
+	size_t lens[RPC_RECIPIENTS_MAX];
+	uint8_t *at;
+	struct buf bytes;
+	int i, count;
+
+	buf_init(&bytes, RPC_RECIPIENTS_MAX * RPC_RECIPIENT_LEN_MAX);
+	snprintf(path, sizeof path, "%.4000s/recipients", s->dir);
+	count = read_recipients(path, &bytes, lens, err);
+	if (count < 0) {
+		buf_fini(&bytes);
+		return -1;
+	}
+	buf_fini(&s->recipient_bytes);
+	s->recipient_bytes = bytes;
+	s->recipient_count = (size_t)count;
+	for (i = 0, at = bytes.data; i < count; at += lens[i], i++)
+		s->recipients[i] = (struct rpc_bytes){at, lens[i]};
+	return 0;
+}
+
+/* --- denials --------------------------------------------------------------- */
+
+static int add_denied(void *ctx, const struct manager_db_key *key, const void *row)
+{
+	const struct manager_denied_row *denied = row;
+
+	(void)key;
+	return buf_add(ctx, denied->host, RPC_HOST_LEN, NULL);
+}
+
+int manager_inner_load_denied(struct manager_service *s, struct err *err)
+{
+	struct rpc_issuer by;
+	struct buf hosts;
+	int ret;
+
+	by = *rpc_ca_issuer(s->ca);
+	buf_init(&hosts, (size_t)RPC_DENY_MAX * RPC_HOST_LEN);
+	ret = manager_db_each(s->db, MANAGER_TABLE_DENIED, NULL, add_denied, &hosts, err);
+	if (ret == 0 &&
+		rpc_deny_replace(&s->deny, &by, hosts.data, hosts.len / RPC_HOST_LEN, err) < 0)
+		ret = -1;
+	buf_fini(&hosts);
+	return ret;
+}
+
+/* The newest, in the order of their time. */
+struct newest {
+	struct {
+		int64_t time;
+		char host[RPC_HOST_LEN];
+	} at[MANAGER_DENIED_MAX];
+	size_t count;
+};
+
+static int add_newest(void *ctx, const struct manager_db_key *key, const void *row)
+{
+	const struct manager_denied_row *denied = row;
+	struct newest *n = ctx;
+	size_t i = n->count;
+
+	(void)key;
+	if (n->count == MANAGER_DENIED_MAX) {
+		if (denied->time <= n->at[n->count - 1].time)
+			return 0;
+		i--;
+	} else {
+		n->count++;
+	}
+	for (; i > 0 && n->at[i - 1].time < denied->time; i--)
+		n->at[i] = n->at[i - 1];
+	n->at[i].time = denied->time;
+	memcpy(n->at[i].host, denied->host, RPC_HOST_LEN);
+	return 0;
+}
+
+size_t manager_inner_denied(struct manager_service *s, const char **text)
+{
+	static char hosts[MANAGER_DENIED_MAX * RPC_HOST_LEN];
+	struct newest newest = {.count = 0};
+	size_t i;
+
+	*text = hosts;
+	manager_db_each(s->db, MANAGER_TABLE_DENIED, NULL, add_newest, &newest, NULL);
+	for (i = 0; i < newest.count; i++)
+		memcpy(hosts + i * RPC_HOST_LEN, newest.at[i].host, RPC_HOST_LEN);
+	return newest.count;
+}
+
+/* With the next commit. */
+static int put_denied(struct manager_service *s, const char *role, const char *name,
+	const char *host, const char *by, struct err *err)
+{
+	struct manager_denied_row row = {.time = time(NULL)};
+	struct manager_db_key key;
+
+	snprintf(row.host, sizeof row.host, "%s", host);
+	snprintf(row.name, sizeof row.name, "%s", name);
+	snprintf(row.role, sizeof row.role, "%s", role);
+	snprintf(row.by, sizeof row.by, "%s", by);
+	manager_db_bytes(&key, row.host, RPC_HOST_LEN);
+	return manager_db_put(s->db, MANAGER_TABLE_DENIED, &key, &row, err);
+}
+
+/* After the commit: who is denied is cut off, here at once. */
+static void denied_changed(struct manager_service *s)
+{
+	struct err err = {0};
+
+	if (manager_inner_load_denied(s, &err) != 0 || manager_inner_load_stores(s, &err) != 0)
+		manager_inner_log(s, MANAGER_ERROR, "%s", err.message);
+	rpc_listen_recheck(s->listen);
+	manager_inner_plans_changed(s);
+}
+
+/* --- tokens ---------------------------------------------------------------- */
+
+/* HOST:PORT where machines enrol. */
+static int enroll_address(
+	const struct manager_service *s, char to[RPC_HOST_PORT_MAX + 1], struct err *err)
+{
+	bool v6 = strchr(s->host, ':') != NULL;
+
+	if ((size_t)snprintf(to, RPC_HOST_PORT_MAX + 1, "%s%s%s:%u", v6 ? "[" : "", s->host,
+		    v6 ? "]" : "", rpc_enroll_server_port(s->enroll)) <= RPC_HOST_PORT_MAX)
+		return 0;
+	return err_set(err, ERR_LIMIT, "%.64s...: the address is too long", s->host);
+}
+
+/* A token of an agent or a store. */
+static int make_token(struct manager_service *s, enum rpc_role role, const char *name,
+	struct rpc_token *token, struct err *err)
+{
+	struct rpc_bytes files[RPC_RECIPIENTS_MAX];
+	struct buf der;
+	int ret;
+
+	*token = (struct rpc_token){.role = role, .address_count = 1};
+	strcpy(token->manager, s->self.name);
+	strcpy(token->name, name);
+	memcpy(files, s->recipients, sizeof files);
+	buf_init(&der, RPC_CA_DER_MAX);
+	ret = enroll_address(s, token->addresses[0], err);
+	if (ret == 0)
+		ret = rpc_ca_der(s->ca_cert, &der, token->fingerprint, err);
+	if (ret == 0)
+		ret = rpc_recipients_digest(token->recipients, files, s->recipient_count, err);
+	if (ret == 0)
+		ret = rpc_token_secret(token, err);
+	buf_fini(&der);
+	return ret;
+}
+
+/* Whether a token may be made for this name: it is free, or its machine is to be replaced. */
+static int check_free(struct manager_service *s, const char *role, const char *name, bool replace,
+	struct err *err)
+{
+	struct manager_db_key key;
+	struct manager_host_row row;
+	int got;
+
+	manager_db_words(&key, role, name);
+	got = manager_db_get(s->db, MANAGER_TABLE_HOSTS, &key, &row, err);
+	if (got != 0)
+		return got < 0 ? -1 : 0;
+	if (replace || rpc_deny_has(&s->deny, row.host))
+		return 0;
+	return err_set(err, ERR_EXISTS,
+		"the %s %s has joined already; --replace makes a token by which a new machine "
+		"takes its place, and denies the old one",
+		role, name);
+}
+
+static void reply_made(struct manager_service *s, struct rpc_call *call, const char *token)
+{
+	uint8_t mem[RPC_TOKEN_MAX + RPC_HOST_PORT_MAX + NAME_LEN_MAX + 64];
+	char address[RPC_HOST_PORT_MAX + 1];
+	struct err err = {0};
+	struct cbor_out out;
+
+	if (enroll_address(s, address, &err) != 0) {
+		rpc_call_fail(call, &err);
+		return;
+	}
+	cbor_out_init(&out, mem, sizeof mem);
+	cbor_put_map(&out, token != NULL ? 3 : 2);
+	if (token != NULL) {
+		cbor_put_text(&out, "token");
+		cbor_put_text(&out, token);
+	}
+	cbor_put_text(&out, "manager");
+	cbor_put_text(&out, s->self.name);
+	cbor_put_text(&out, "address");
+	cbor_put_text(&out, address);
+	assert(!cbor_out_full(&out));
+	rpc_call_reply(call, mem, cbor_out_len(&out), false);
+}
+
+static void copy_value(char *to, size_t size, const struct rpc_value *v)
+{
+	snprintf(to, size, "%.*s", v->has ? (int)v->len : 0, v->has ? (const char *)v->bytes : "");
+}
+
+/* The row of a token, by what is asked; its hash, and its text if it is made here. */
+static int new_token(struct manager_service *s, const struct rpc_value *v,
+	struct manager_token_row *row, uint8_t hash[RPC_DIGEST_LEN], char text[RPC_TOKEN_MAX],
+	struct err *err)
+{
+	enum rpc_role role = rpc_role_get(v[MANAGER_TOKEN_ROLE].bytes, v[MANAGER_TOKEN_ROLE].len);
+	bool by_root = role == RPC_MANAGER || role == RPC_OPERATOR;
+	const struct rpc_value *host = &v[MANAGER_TOKEN_HOST];
+	uint8_t ticket[RPC_DIGEST_LEN];
+	struct rpc_token token;
+
+	if (role == RPC_NOBODY)
+		return err_set(
+			err, ERR_USAGE, "token: the role is agent, store, manager or operator");
+	if (by_root != v[MANAGER_TOKEN_HASH].has ||
+		by_root != (host->has && rpc_host_ok(host->bytes, host->len)))
+		return err_set(err, ERR_USAGE, "token: of a %s it is made by %s",
+			rpc_role_name(role),
+			by_root ? "who holds the root's key (--keys)" : "the manager");
+	*row = (struct manager_token_row){.replace = v[MANAGER_TOKEN_REPLACE].number != 0};
+	row->until =
+		time(NULL) + (v[MANAGER_TOKEN_VALID].has ? (int64_t)v[MANAGER_TOKEN_VALID].number
+							 : RPC_TOKEN_SEC);
+	copy_value(row->name, sizeof row->name, &v[MANAGER_TOKEN_NAME]);
+	strcpy(row->role, rpc_role_name(role));
+	copy_value(row->host, sizeof row->host, host);
+	if (check_free(s, row->role, row->name, row->replace, err) != 0)
+		return -1;
+	if (by_root) {
+		memcpy(hash, v[MANAGER_TOKEN_HASH].bytes, RPC_DIGEST_LEN);
+		return 0;
+	}
+	if (make_token(s, role, row->name, &token, err) != 0 ||
+		rpc_token_text(text, &token, err) != 0 ||
+		rpc_token_ticket(ticket, &token, err) != 0)
+		return -1;
+	rpc_ticket_hash(hash, ticket);
+	return 0;
+}
+
+/* Tokens that ended long ago are of no use even for a message. */
+struct old {
+	int64_t before;
+	struct manager_db_key keys[64];
+	size_t count;
+};
+
+static int find_old(void *ctx, const struct manager_db_key *key, const void *row)
+{
+	const struct manager_token_row *token = row;
+	struct old *old = ctx;
+
+	if (token->until < old->before)
+		old->keys[old->count++] = *key;
+	return old->count == sizeof old->keys / sizeof *old->keys;
+}
+
+static void drop_old(struct manager_service *s)
+{
+	struct old old = {.before = time(NULL) - 30 * 86400};
+	size_t i;
+
+	manager_db_each(s->db, MANAGER_TABLE_TOKENS, NULL, find_old, &old, NULL);
+	for (i = 0; i < old.count; i++)
+		manager_db_del(s->db, MANAGER_TABLE_TOKENS, &old.keys[i], NULL);
+}
+
+void manager_inner_token(void *ctx, struct rpc_call *call, const struct rpc_value *values)
+{
+	struct manager_service *s = ctx;
+	uint8_t hash[RPC_DIGEST_LEN];
+	char text[RPC_TOKEN_MAX] = "";
+	struct manager_token_row row;
+	struct manager_db_key key;
+	struct err err = {0};
+
+	if (new_token(s, values, &row, hash, text, &err) != 0) {
+		rpc_call_fail(call, &err);
+		return;
+	}
+	drop_old(s);
+	manager_db_bytes(&key, hash, sizeof hash);
+	manager_inner_audit(s, rpc_call_peer(call), "token for %s %s%s, for %lld minutes", row.role,
+		row.name, row.replace ? ", in place of the one that is known" : "",
+		(long long)(row.until - time(NULL) + 59) / 60);
+	if (manager_db_put(s->db, MANAGER_TABLE_TOKENS, &key, &row, &err) != 0 ||
+		manager_inner_commit(s, &err) != 0)
+		rpc_call_fail(call, &err);
+	else
+		reply_made(s, call, text[0] != 0 ? text : NULL);
+}
+
+/* --- who joins ------------------------------------------------------------- */
+
+/* What comes with a certificate. */
+static void make_result(
+	struct manager_service *s, const void *chain, size_t len, struct rpc_enroll_result *result)
+{
+	struct manager_peer peers[MANAGER_PEERS_MAX];
+	size_t count = manager_inner_peers(s, peers), i;
+
+	*result = (struct rpc_enroll_result){.chain = chain, .chain_len = len};
+	memcpy(result->recipients, s->recipients, sizeof s->recipients);
+	result->recipient_count = s->recipient_count;
+	for (i = 0; i < count && i < RPC_MANAGERS_MAX; i++) {
+		struct rpc_enroll_manager *m = &result->managers[result->manager_count++];
+
+		strcpy(m->name, peers[i].name);
+		strcpy(m->addresses[0], peers[i].address);
+		m->address_count = 1;
+	}
+	for (i = 0; i < s->store_count && i < RPC_STORES_MAX; i++) {
+		struct rpc_enroll_store *to = &result->stores[result->store_count++];
+
+		strcpy(to->name, s->stores[i].name);
+		snprintf(to->address, sizeof to->address, "%.*s", RPC_HOST_PORT_MAX,
+			s->stores[i].reach);
+		memcpy(to->uid, s->stores[i].uid, sizeof to->uid);
+		memcpy(to->key, s->stores[i].key, sizeof to->key);
+	}
+}
+
+/* The token that was shown. Returns 0, or -1 with err set: it is not good. */
+static int find_token(struct manager_service *s, const struct rpc_enroll_ask *ask,
+	struct manager_db_key *key, struct manager_token_row *row, struct err *err)
+{
+	int got;
+
+	manager_db_bytes(key, ask->hash, sizeof ask->hash);
+	got = manager_db_get(s->db, MANAGER_TABLE_TOKENS, key, row, err);
+	if (got < 0)
+		return -1;
+	return rpc_token_check(got == 0, row->until, row->used, time(NULL), err);
+}
+
+/* The token is used; the name is the new host's. Durable when it has returned 0. *denied: an old
+ * one was. */
+static int use_token(struct manager_service *s, const struct manager_db_key *token_key,
+	struct manager_token_row *token, const char *host, const char *address, bool *denied,
+	struct err *err)
+{
+	struct manager_host_row row;
+	struct manager_db_key key;
+	int got;
+
+	*denied = false;
+	manager_db_words(&key, token->role, token->name);
+	if (check_free(s, token->role, token->name, token->replace, err) != 0)
+		return -1;
+	got = manager_db_get(s->db, MANAGER_TABLE_HOSTS, &key, &row, err);
+	if (got < 0)
+		return -1;
+	if (got == 0 && !rpc_deny_has(&s->deny, row.host)) {
+		*denied = true;
+		if (put_denied(s, token->role, token->name, row.host, s->self.name, err) != 0)
+			return -1;
+	}
+	row = (struct manager_host_row){.since = time(NULL), .seen = time(NULL)};
+	strcpy(row.name, token->name);
+	strcpy(row.role, token->role);
+	snprintf(row.host, sizeof row.host, "%s", host);
+	snprintf(row.address, sizeof row.address, "%s", address);
+	token->used = time(NULL);
+	if (manager_db_put(s->db, MANAGER_TABLE_HOSTS, &key, &row, err) != 0 ||
+		manager_db_put(s->db, MANAGER_TABLE_TOKENS, token_key, token, err) != 0)
+		return -1;
+	return manager_inner_commit(s, err);
+}
+
+static void say_joined(struct manager_service *s, const struct manager_token_row *token,
+	const struct rpc_enroll_ask *ask, bool denied)
+{
+	manager_inner_log(s, MANAGER_NOTICE, "%s %s has joined from %s%s", token->role, token->name,
+		ask->address, denied ? "; the one before is denied" : "");
+	if (denied)
+		denied_changed(s);
+}
+
+/* An agent or a store: this manager signs. */
+static int enrol(struct manager_service *s, struct rpc_enroll_ask *ask,
+	const struct manager_db_key *key, struct manager_token_row *token, struct err *err)
+{
+	struct rpc_enroll_result result;
+	char host[RPC_HOST_LEN + 1];
+	struct rpc_identity id;
+	struct buf chain;
+	bool denied = false;
+	int ret;
+
+	buf_init(&chain, RPC_CHAIN_MAX);
+	ret = rpc_host_new(host, err);
+	if (ret == 0)
+		ret = rpc_identity_set(&id, rpc_role_get(token->role, strlen(token->role)),
+			token->name, host, err);
+	if (ret == 0)
+		ret = rpc_ca_sign(s->ca, ask->csr, ask->csr_len, &id, 0, 0, &chain, err);
+	if (ret == 0)
+		ret = use_token(s, key, token, host, ask->address, &denied, err);
+	if (ret == 0) {
+		make_result(s, chain.data, chain.len, &result);
+		say_joined(s, token, ask, denied);
+		rpc_enroll_answer(ask, &result);
+	}
+	buf_fini(&chain);
+	return ret;
+}
+
+static void on_asked(void *arg, struct rpc_enroll_ask *ask)
+{
+	struct manager_service *s = arg;
+	struct manager_token_row token;
+	struct manager_db_key key;
+	struct err err = {0};
+	int ret = find_token(s, ask, &key, &token, &err);
+
+	if (ret == 0 && token.host[0] != 0)
+		ret = rpc_sponsors_park(s->sponsors, ask, &err);
+	else if (ret == 0)
+		ret = enrol(s, ask, &key, &token, &err);
+	if (ret == 0)
+		return;
+	manager_inner_log(s, MANAGER_WARNING, "%s: may not join: %s", ask->address, err.message);
+	rpc_enroll_refuse(ask, &err);
+}
+
+static void on_gone(void *arg, struct rpc_enroll_ask *ask)
+{
+	rpc_sponsors_gone(((struct manager_service *)arg)->sponsors, ask);
+}
+
+/* A manager or an operator, whom the root has signed. */
+static int on_granted(
+	void *arg, struct rpc_enroll_ask *ask, const void *chain, size_t len, struct err *err)
+{
+	struct manager_service *s = arg;
+	struct rpc_enroll_result result;
+	struct manager_token_row token;
+	struct manager_db_key key;
+	bool denied;
+
+	if (find_token(s, ask, &key, &token, err) != 0 ||
+		use_token(s, &key, &token, token.host, ask->address, &denied, err) != 0)
+		return -1;
+	make_result(s, chain, len, &result);
+	say_joined(s, &token, ask, denied);
+	rpc_enroll_answer(ask, &result);
+	return 0;
+}
+
+void manager_inner_sponsor(void *ctx, struct rpc_call *call, const struct rpc_value *values)
+{
+	rpc_sponsor_serve(((struct manager_service *)ctx)->sponsors, call, values);
+}
+
+void manager_inner_grant(void *ctx, struct rpc_call *call, const struct rpc_value *values)
+{
+	rpc_grant_serve(((struct manager_service *)ctx)->sponsors, call, values);
+}
+
+/* --- revocation ------------------------------------------------------------ */
+
+static int revoke(struct manager_service *s, const struct rpc_identity *who, const char *role,
+	const char *name, struct err *err)
+{
+	struct manager_db_key key;
+	struct manager_host_row row;
+	int got;
+
+	manager_db_words(&key, role, name);
+	got = manager_db_get(s->db, MANAGER_TABLE_HOSTS, &key, &row, err);
+	if (got == 1)
+		return err_set(err, ERR_NOTFOUND, "no %s %s has joined here", role, name);
+	if (got < 0)
+		return -1;
+	if (strcmp(row.host, s->self.host) == 0)
+		return err_set(err, ERR_USAGE, "a manager can't deny itself");
+	if (rpc_deny_has(&s->deny, row.host))
+		return err_set(err, ERR_EXISTS, "the %s %s is denied already", role, name);
+	manager_inner_audit(s, who, "%s %s is denied (host id %s)", role, name, row.host);
+	if (put_denied(s, role, name, row.host, who->name, err) != 0 ||
+		manager_inner_commit(s, err) != 0)
+		return -1;
+	return 0;
+}
+
+void manager_inner_revoke(void *ctx, struct rpc_call *call, const struct rpc_value *values)
+{
+	struct manager_service *s = ctx;
+	char role[MANAGER_ROLE_MAX + 1], name[NAME_LEN_MAX + 1];
+	struct err err = {0};
+
+	copy_value(role, sizeof role, &values[MANAGER_REVOKE_ROLE]);
+	copy_value(name, sizeof name, &values[MANAGER_REVOKE_NAME]);
+	if (rpc_role_get(role, strlen(role)) == RPC_NOBODY)
+		err_set(&err, ERR_USAGE, "revoke: the role is agent, store, manager or operator");
+	if (err.code != ERR_NONE || revoke(s, rpc_call_peer(call), role, name, &err) != 0) {
+		rpc_call_fail(call, &err);
+		return;
+	}
+	rpc_call_reply(call, "\xa0", 1, false);
+	denied_changed(s);
+}
+
+/* --- listening ------------------------------------------------------------- */
+
+static void on_access(void *arg, const struct rpc_access *access)
+{
+	struct manager_service *s = arg;
+
+	s->o.access(s->o.ctx, access);
+}
+
+static void on_refused(void *arg, const char *address, const struct err *why)
+{
+	manager_inner_log(
+		arg, MANAGER_WARNING, "enrolment: %s: refused: %s", address, why->message);
+}
+
+int manager_inner_enrolment_start(struct manager_service *s, struct err *err)
+{
+	struct rpc_enroll_server_opts opts = {.cert = s->cert,
+		.key = s->key,
+		.ca_cert = s->ca_cert,
+		.host = s->enroll_host[0] != 0 ? s->enroll_host : NULL,
+		.port = s->enroll_port,
+		.arg = s,
+		.asked = on_asked,
+		.gone = on_gone,
+		.log = on_access,
+		.refused = on_refused};
+
+	s->sponsors = rpc_sponsors_new(on_granted, s, err);
+	if (s->sponsors == NULL)
+		return -1;
+	s->enroll = rpc_enroll_server_new(s->o.loop, &opts, err);
+	return s->enroll != NULL ? 0 : -1;
+}
+
+int manager_inner_enrolment_listen(struct manager_service *s, struct err *err)
+{
+	return rpc_enroll_server_reload(s->enroll, err);
+}
+
+void manager_inner_enrolment_stop(struct manager_service *s)
+{
+	rpc_sponsors_free(s->sponsors);
+	s->sponsors = NULL;
+	rpc_enroll_server_free(s->enroll);
+	s->enroll = NULL;
+}

@@ -1,0 +1,127 @@
+/*
+ * What the files of the service share: service.c (connections, what agents and stores ask),
+ * reports.c (what agents report), enrolment.c (tokens, who joins, who is denied), operators.c (what
+ * operators ask).
+ */
+#ifndef FDUMP_CMD_MANAGER_INNER_SERVICE_H
+#define FDUMP_CMD_MANAGER_INNER_SERVICE_H
+
+#include <limits.h>
+
+#include "cmd/manager/config.h"
+#include "cmd/manager/proto.h"
+#include "cmd/manager/service.h"
+#include "cmd/manager/db.h"
+#include "lib/buf.h"
+#include "lib/err.h"
+#include "rpc/ca.h"
+#include "rpc/call.h"
+#include "rpc/deny.h"
+#include "rpc/enroll.h"
+#include "rpc/listen.h"
+#include "rpc/loop.h"
+
+struct rpc_sponsors;
+
+/* A connection. */
+struct manager_link {
+	struct manager_link *next;
+	struct rpc_conn *conn;
+	bool hello; /* it has said hello */
+	uint8_t boot[MANAGER_BOOT_LEN];
+	uint8_t digest[MANAGER_DIGEST_LEN]; /* of the plan that it was told of */
+};
+
+struct manager_report;
+
+struct manager_service {
+	struct manager_service_opts o;
+	char dir[PATH_MAX];
+	char host[256];                      /* of this machine, as others dial it */
+	char address[MANAGER_HOST_PORT + 1]; /* and with the port */
+	char key[PATH_MAX], cert[PATH_MAX], ca_cert[PATH_MAX];
+	char enroll_host[64], enroll_port[8];
+	struct rpc_identity self;
+	struct manager_config *config;
+	struct manager_db *db;
+	struct rpc_service methods, enrolment;
+	struct rpc_tls_conf *tls;
+	struct rpc_listen *listen;
+	struct rpc_ca *ca;
+	struct rpc_deny deny;
+	struct manager_link *links;
+	/* Stores that have said who they are: their rows. */
+	struct manager_host_row *stores;
+	size_t store_count;
+	/* Reports that wait for the commit, and for a place. */
+	struct manager_report *committing, *first_waiting, **last_waiting;
+	unsigned reports; /* that have a place */
+	struct rpc_timer commit, tend;
+	/* Enrolment. */
+	struct rpc_enroll_server *enroll;
+	struct rpc_sponsors *sponsors;
+	struct buf recipient_bytes;
+	struct rpc_bytes recipients[RPC_RECIPIENTS_MAX];
+	size_t recipient_count;
+	uint64_t audits;
+	bool ending;
+};
+
+/* --- service.c --- */
+
+void manager_inner_log(struct manager_service *service, enum manager_level level, const char *fmt,
+	...) __attribute__((format(printf, 3, 4)));
+/* Answers with a map of one pair. */
+void manager_inner_reply_uint(struct rpc_call *call, const char *key, uint64_t value);
+/* The connection that a call came by. */
+struct manager_link *manager_inner_link(struct manager_service *service, struct rpc_call *call);
+/* The row of an agent or store that asks. Returns 0; -1: it is not the one that is known by this
+ * name, or has not said hello, and the call was answered. */
+int manager_inner_host(
+	struct manager_service *service, struct rpc_call *call, struct manager_host_row *row);
+/* The managers of the fleet: at most MANAGER_PEERS_MAX. Returns how many. */
+size_t manager_inner_peers(
+	const struct manager_service *service, struct manager_peer peers[MANAGER_PEERS_MAX]);
+/* Reads the rows of stores again. */
+int manager_inner_load_stores(struct manager_service *service, struct err *err);
+/* Tells agents whose plan has changed. */
+void manager_inner_plans_changed(struct manager_service *service);
+/* Says what was done, by whom, in the log and in the audit, with the next commit. */
+void manager_inner_audit(struct manager_service *service, const struct rpc_identity *who,
+	const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+
+/* --- reports.c --- */
+
+void manager_inner_report(void *ctx, struct rpc_call *call, const struct rpc_value *values);
+/* Makes changes durable within a few milliseconds. */
+void manager_inner_commit_soon(struct manager_service *service);
+/* At once; and answers the reports that waited for it. Returns 0, or -1 with err set. */
+int manager_inner_commit(struct manager_service *service, struct err *err);
+
+/* --- enrolment.c --- */
+
+int manager_inner_enrolment_start(struct manager_service *service, struct err *err);
+/* Listens anew, with a renewed certificate. */
+int manager_inner_enrolment_listen(struct manager_service *service, struct err *err);
+void manager_inner_enrolment_stop(struct manager_service *service);
+int manager_inner_load_recipients(struct manager_service *service, struct err *err);
+/* Who is denied, from the state into the list that TLS asks. */
+int manager_inner_load_denied(struct manager_service *service, struct err *err);
+/* The host ids that are told in a welcome, the newest first. Returns how many; *text is good until
+ * the next call. */
+size_t manager_inner_denied(struct manager_service *service, const char **text);
+void manager_inner_token(void *ctx, struct rpc_call *call, const struct rpc_value *values);
+void manager_inner_revoke(void *ctx, struct rpc_call *call, const struct rpc_value *values);
+void manager_inner_sponsor(void *ctx, struct rpc_call *call, const struct rpc_value *values);
+void manager_inner_grant(void *ctx, struct rpc_call *call, const struct rpc_value *values);
+
+/* --- operators.c --- */
+
+void manager_inner_status(void *ctx, struct rpc_call *call, const struct rpc_value *values);
+void manager_inner_hosts(void *ctx, struct rpc_call *call, const struct rpc_value *values);
+void manager_inner_runs(void *ctx, struct rpc_call *call, const struct rpc_value *values);
+void manager_inner_order(void *ctx, struct rpc_call *call, const struct rpc_value *values);
+/* Answers with a map {now, manager} and the bytes of buf as blob, which is taken over. */
+void manager_inner_listing(struct manager_service *service, struct rpc_call *call, struct buf *buf);
+
+#endif

@@ -1,0 +1,323 @@
+/*
+ * What agents report: records of their journals become rows of runs and of last. Changes of several
+ * reports are made durable together; a report is acknowledged after that.
+ */
+#include "cmd/manager/inner_service.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "lib/esc.h"
+
+#define REPORTS_MAX 16 /* at once */
+#define COMMIT_MS   10
+#define LASTS_MAX   (2 * MANAGER_JOBS_MAX) /* of one agent: jobs come and go */
+#define CLOCK_AHEAD 86400
+
+struct manager_report {
+	struct manager_service *service;
+	struct rpc_call *call;       /* NULL: it is over */
+	struct manager_report *next; /* in either row */
+	bool placed;                 /* it counts among the reports */
+	struct buf frames;
+	uint8_t journal[MANAGER_RUN_LEN];
+	uint64_t acked;
+};
+
+/* --- rows of reports ------------------------------------------------------- */
+
+static void start_waiting(struct manager_service *s)
+{
+	struct manager_report *r;
+
+	while (!s->ending && s->reports < REPORTS_MAX && (r = s->first_waiting) != NULL) {
+		s->first_waiting = r->next;
+		if (s->first_waiting == NULL)
+			s->last_waiting = &s->first_waiting;
+		r->placed = true;
+		s->reports++;
+		rpc_call_grant(r->call, MANAGER_REPORT_MAX);
+	}
+}
+
+static void remove_from(struct manager_report **at, const struct manager_report *r)
+{
+	while (*at != NULL && *at != r)
+		at = &(*at)->next;
+	if (*at != NULL)
+		*at = r->next;
+}
+
+static void on_done(void *arg, const struct err *err)
+{
+	struct manager_report *r = arg;
+	struct manager_service *s = r->service;
+
+	(void)err;
+	remove_from(&s->committing, r);
+	remove_from(&s->first_waiting, r);
+	for (s->last_waiting = &s->first_waiting; *s->last_waiting != NULL;)
+		s->last_waiting = &(*s->last_waiting)->next;
+	if (r->placed)
+		s->reports--;
+	buf_fini(&r->frames);
+	free(r);
+	start_waiting(s);
+}
+
+/* --- commits --------------------------------------------------------------- */
+
+int manager_inner_commit(struct manager_service *s, struct err *err)
+{
+	int ret = manager_db_commit(s->db, err);
+	struct manager_report *r;
+
+	rpc_timer_stop(&s->commit);
+	while ((r = s->committing) != NULL) {
+		s->committing = r->next;
+		if (ret == 0)
+			manager_inner_reply_uint(r->call, "acked", r->acked);
+		else
+			rpc_call_fail(r->call, err);
+	}
+	return ret;
+}
+
+static void on_commit(void *arg)
+{
+	struct manager_service *s = arg;
+	struct err err = {0};
+
+	if (manager_inner_commit(s, &err) != 0)
+		manager_inner_log(s, MANAGER_ERROR, "state: %s", err.message);
+}
+
+void manager_inner_commit_soon(struct manager_service *s)
+{
+	if (!rpc_timer_on(&s->commit))
+		rpc_timer_start(&s->commit, s->o.loop, COMMIT_MS, on_commit, s);
+}
+
+/* --- records --------------------------------------------------------------- */
+
+static int count_row(void *ctx, const struct manager_db_key *key, const void *row)
+{
+	(void)key, (void)row;
+	++*(size_t *)ctx;
+	return 0;
+}
+
+/* The row of a job on an agent, a new one if there is none. Returns 0; 1: the agent has too many;
+ * -1 with err set. */
+static int get_last(struct manager_service *s, const char *agent, const char *job,
+	struct manager_db_key *key, struct manager_last_row *row, struct err *err)
+{
+	struct manager_db_key prefix;
+	size_t count = 0;
+	int ret;
+
+	manager_db_words(key, agent, job);
+	ret = manager_db_get(s->db, MANAGER_TABLE_LAST, key, row, err);
+	if (ret != 1)
+		return ret;
+	manager_db_words(&prefix, agent, "");
+	if (manager_db_each(s->db, MANAGER_TABLE_LAST, &prefix, count_row, &count, err) != 0)
+		return -1;
+	if (count >= LASTS_MAX)
+		return 1;
+	*row = (struct manager_last_row){0};
+	strcpy(row->agent, agent);
+	strcpy(row->job, job);
+	return 0;
+}
+
+/* Appends the run to the table of runs. Written again, it is the same row. */
+static int put_run(struct manager_service *s, const char *agent, const struct manager_record *rec,
+	int64_t started, const uint8_t *bytes, size_t len, struct err *err)
+{
+	struct manager_run_row run = {.slot = rec->slot,
+		.started = started,
+		.ended = rec->time,
+		.copies = rec->receipt_count,
+		.entries = rec->stats.entries,
+		.content = rec->stats.content,
+		.read = rec->stats.read,
+		.stored = rec->stats.stored,
+		.problems = rec->stats.problems,
+		.record = {bytes, len}};
+	struct manager_db_key key;
+	int64_t limit = time(NULL) + CLOCK_AHEAD;
+
+	strcpy(run.agent, agent);
+	strcpy(run.job, rec->job);
+	strcpy(run.result, manager_result_name(rec->result));
+	memcpy(run.run, rec->run, sizeof run.run);
+	if (rec->has_dump)
+		memcpy(run.dump, rec->dump, sizeof run.dump);
+	esc_line(run.text, sizeof run.text, rec->text, strlen(rec->text));
+	/* A clock that is ahead does not put a run before all others for ever. */
+	manager_db_time(
+		&key, rec->time < limit ? rec->time : limit, agent, rec->run, sizeof rec->run);
+	return manager_db_put(s->db, MANAGER_TABLE_RUNS, &key, &run, err);
+}
+
+static void take_ended(struct manager_last_row *row, const struct manager_record *rec)
+{
+	bool same = memcmp(row->run, rec->run, sizeof row->run) == 0;
+
+	if (!same)
+		row->started = 0;
+	row->running = false;
+	row->ended = rec->time;
+	row->result = rec->result;
+	memcpy(row->run, rec->run, sizeof row->run);
+	esc_line(row->text, sizeof row->text, rec->text, strlen(rec->text));
+	if (!manager_result_kept(rec->result))
+		return;
+	row->kept_slot = rec->slot;
+	row->kept_started = row->started != 0 ? row->started : rec->time;
+	row->kept_ended = rec->time;
+	row->copies = rec->receipt_count;
+}
+
+/* Returns 0, or -1 with err set: the state can't be written. */
+static int apply(struct manager_service *s, const char *agent, const struct manager_record *rec,
+	const uint8_t *bytes, size_t len, struct err *err)
+{
+	char text[ESC_MAX(MANAGER_NOTE_MAX)];
+	struct manager_db_key key;
+	struct manager_last_row row;
+	int ret;
+
+	if (rec->kind == MANAGER_ALARM) {
+		esc_line(text, sizeof text, rec->text, strlen(rec->text));
+		manager_inner_log(s, MANAGER_ERROR, "alarm: agent %s%s%s: %s", agent,
+			rec->job[0] != 0 ? ", job " : "", rec->job, text);
+	}
+	if (rec->kind != MANAGER_STARTING && rec->kind != MANAGER_ENDED &&
+		rec->kind != MANAGER_HELD && rec->kind != MANAGER_RELEASED)
+		return 0;
+	ret = get_last(s, agent, rec->job, &key, &row, err);
+	if (ret != 0)
+		return ret < 0 ? -1 : 0;
+	switch (rec->kind) {
+	case MANAGER_STARTING:
+		row.running = true;
+		row.started = rec->time;
+		memcpy(row.run, rec->run, sizeof row.run);
+		break;
+	case MANAGER_ENDED:
+		take_ended(&row, rec);
+		if (put_run(s, agent, rec, row.started, bytes, len, err) != 0)
+			return -1;
+		manager_inner_log(s,
+			manager_result_kept(rec->result) ? MANAGER_INFO : MANAGER_WARNING,
+			"%s: %s: %s, %zu cop%s%s%s", agent, rec->job,
+			manager_result_name(rec->result), rec->receipt_count,
+			rec->receipt_count == 1 ? "y" : "ies", row.text[0] != 0 ? ": " : "",
+			row.text);
+		break;
+	default:
+		row.held = rec->kind == MANAGER_HELD;
+	}
+	return manager_db_put(s->db, MANAGER_TABLE_LAST, &key, &row, err);
+}
+
+/* All records that are new here. Returns 0, or -1 with err set. */
+static int apply_all(struct manager_report *r, struct manager_host_row *host, struct err *err)
+{
+	struct manager_service *s = r->service;
+	const uint8_t *at = r->frames.data, *payload;
+	size_t left = r->frames.len, skipped, len, frames = 0;
+	struct manager_record rec;
+	struct err why;
+
+	for (; manager_frame_find(at, left, &skipped, &payload, &len); frames++) {
+		left -= (size_t)(payload + len - at);
+		at = payload + len;
+		why = (struct err){0};
+		if (manager_record_decode(&rec, payload, len, &why) != 0) {
+			/* It would come again for ever: the agent's later records count. */
+			manager_inner_log(s, MANAGER_WARNING, "%s: not understood: %s", host->name,
+				why.message);
+			continue;
+		}
+		if (rec.number <= host->acked)
+			continue;
+		if (apply(s, host->name, &rec, payload, len, err) != 0)
+			return -1;
+		host->acked = rec.number;
+	}
+	return frames > 0 ? 0 : err_set(err, ERR_FORMAT, "report: no record in it");
+}
+
+static void take_report(struct manager_report *r)
+{
+	struct manager_service *s = r->service;
+	struct manager_db_key key;
+	struct manager_host_row host;
+	struct err err = {0};
+
+	if (manager_inner_host(s, r->call, &host) != 0)
+		return;
+	if (memcmp(host.journal, r->journal, sizeof host.journal) != 0) {
+		memcpy(host.journal, r->journal, sizeof host.journal);
+		host.acked = 0;
+	}
+	if (apply_all(r, &host, &err) != 0) {
+		rpc_call_fail(r->call, &err);
+		return;
+	}
+	host.seen = time(NULL);
+	manager_db_words(&key, host.role, host.name);
+	if (manager_db_put(s->db, MANAGER_TABLE_HOSTS, &key, &host, &err) != 0) {
+		rpc_call_fail(r->call, &err);
+		return;
+	}
+	r->acked = host.acked;
+	r->next = s->committing;
+	s->committing = r;
+	manager_inner_commit_soon(s);
+}
+
+static void on_data(void *arg, const uint8_t *bytes, size_t len, bool last)
+{
+	struct manager_report *r = arg;
+	struct err err = {0};
+
+	if (buf_add(&r->frames, bytes, len, &err) != 0)
+		rpc_call_fail(r->call, &err);
+	else if (last)
+		take_report(r);
+}
+
+void manager_inner_report(void *ctx, struct rpc_call *call, const struct rpc_value *values)
+{
+	static const struct rpc_call_ops ops = {.data = on_data, .done = on_done};
+	struct manager_service *s = ctx;
+	struct manager_host_row host;
+	struct manager_report *r;
+	struct err err = {0};
+
+	if (manager_inner_host(s, call, &host) != 0)
+		return;
+	r = rpc_call_has_blob(call) ? calloc(1, sizeof *r) : NULL;
+	if (r == NULL) {
+		if (rpc_call_has_blob(call))
+			err_set(&err, ERR_NOMEM, "report: out of memory");
+		else
+			err_set(&err, ERR_FORMAT, "report: no record in it");
+		rpc_call_fail(call, &err);
+		return;
+	}
+	r->service = s;
+	r->call = call;
+	memcpy(r->journal, values[MANAGER_REPORT_JOURNAL].bytes, sizeof r->journal);
+	buf_init(&r->frames, MANAGER_REPORT_MAX);
+	*s->last_waiting = r;
+	s->last_waiting = &r->next;
+	rpc_call_serve(call, &ops, r);
+	start_waiting(s);
+}

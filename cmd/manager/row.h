@@ -1,0 +1,142 @@
+/*
+ * Rows: what a manager keeps in its state and tells operators: structs of plain data, each with a
+ * table of its fields, by which it is written as one CBOR map, read, and printed.
+ *
+ *   struct manager_run_row run = {...};
+ *   manager_row_put(&buf, manager_run_fields, &run, err);
+ *
+ * A field that is zero, or an empty text, is left out, and so reads as zero again. A key that is
+ * not known is ignored, unless it begins with an upper-case letter. Pure; texts and bytes are
+ * within the struct, except for MANAGER_ROW_BLOB, which is borrowed.
+ */
+#ifndef FDUMP_CMD_MANAGER_ROW_H
+#define FDUMP_CMD_MANAGER_ROW_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "cmd/manager/plan.h"
+#include "cmd/manager/report.h"
+#include "lib/name.h"
+#include "rpc/identity.h"
+
+struct buf;
+struct err;
+
+#define MANAGER_ROW_MAX 12000 /* bytes of an encoded row */
+
+enum manager_row_type {
+	MANAGER_ROW_TEXT = 1, /* char[size], terminated */
+	MANAGER_ROW_BYTES,    /* uint8_t[size]; all zero: none */
+	MANAGER_ROW_INT,      /* int64_t: a time, mostly */
+	MANAGER_ROW_UINT,     /* uint64_t */
+	MANAGER_ROW_BOOL,     /* bool */
+	MANAGER_ROW_BLOB,     /* struct manager_blob */
+};
+
+struct manager_blob {
+	const uint8_t *bytes;
+	size_t len;
+};
+
+/* A table ends with a field without key. */
+struct manager_row_field {
+	const char *key;
+	enum manager_row_type type;
+	bool is_time; /* seconds since 1970, for people to be printed as a date */
+	size_t at, size;
+};
+
+/* Appends the row. Returns 0, or -1 with err set. */
+int manager_row_put(
+	struct buf *buf, const struct manager_row_field *fields, const void *row, struct err *err);
+/* Reads one row from the front of *bytes, and moves it and *len behind it. row is zeroed first.
+ * Returns 0; 1: no byte is left; -1 with err set: ERR_FORMAT, ERR_UNSUPPORTED. */
+int manager_row_get(void *row, size_t row_size, const struct manager_row_field *fields,
+	const uint8_t **bytes, size_t *len, struct err *err);
+
+/* --- the rows --- */
+
+#define MANAGER_ADDRESS_MAX 300
+#define MANAGER_ROLE_MAX    16
+#define MANAGER_WORD_MAX    24
+
+/* A machine that has joined, of any role. */
+struct manager_host_row {
+	char name[NAME_LEN_MAX + 1], role[MANAGER_ROLE_MAX], host[RPC_HOST_LEN + 1];
+	int64_t since, seen; /* first and last hello, or enrolment; seconds since 1970 */
+	char address[MANAGER_ADDRESS_MAX], version[72];
+	uint8_t boot[8];
+	int64_t clock_off; /* seconds that its clock is ahead */
+	bool up, denied;   /* only told, not kept */
+	/* Of an agent. */
+	uint8_t journal[MANAGER_RUN_LEN];
+	uint64_t acked; /* the last record of that journal that is kept here */
+	char follows[NAME_LEN_MAX + 1];
+	uint8_t digest[MANAGER_DIGEST_LEN]; /* of the plan that it follows */
+	/* Of a store. */
+	uint8_t uid[MANAGER_UID_LEN], key[MANAGER_KEY_LEN];
+	char reach[MANAGER_ADDRESS_MAX]; /* HOST:PORT that agents dial */
+	uint64_t free;
+};
+
+/* A job on an agent: its last run, and its last dump. */
+struct manager_last_row {
+	char agent[NAME_LEN_MAX + 1], job[NAME_LEN_MAX + 1];
+	bool running, held;
+	uint8_t run[MANAGER_RUN_LEN];
+	int64_t started, ended;
+	uint64_t result; /* enum manager_result */
+	int64_t kept_slot, kept_started, kept_ended;
+	uint64_t copies;
+	char text[MANAGER_NOTE_MAX + 1];
+};
+
+/* A run that has ended. */
+struct manager_run_row {
+	char agent[NAME_LEN_MAX + 1], job[NAME_LEN_MAX + 1], result[MANAGER_WORD_MAX];
+	uint8_t run[MANAGER_RUN_LEN], dump[MANAGER_DUMP_LEN];
+	int64_t slot, started, ended;
+	uint64_t copies, entries, content, read, stored, problems;
+	char text[MANAGER_NOTE_MAX + 1];
+	struct manager_blob record; /* as the agent reported it, with its receipts; only kept */
+};
+
+/* A job on an agent, compared with what should be. */
+struct manager_status_row {
+	char agent[NAME_LEN_MAX + 1], job[NAME_LEN_MAX + 1], state[MANAGER_WORD_MAX];
+	char reason[160];
+	int64_t last, next, due,
+		kept;      /* slots around now; when a dump must be there; the last dump */
+	uint64_t severity; /* enum manager_state */
+};
+
+struct manager_token_row {
+	char name[NAME_LEN_MAX + 1], role[MANAGER_ROLE_MAX];
+	int64_t until, used; /* seconds since 1970; used 0: not yet */
+	bool replace;
+	char host[RPC_HOST_LEN + 1]; /* of a manager or operator: as its sponsor chose it */
+};
+
+struct manager_denied_row {
+	char host[RPC_HOST_LEN + 1], name[NAME_LEN_MAX + 1], role[MANAGER_ROLE_MAX];
+	int64_t time;
+	char by[NAME_LEN_MAX + 1];
+};
+
+struct manager_audit_row {
+	int64_t time;
+	char who[NAME_LEN_MAX + 20], what[200];
+};
+
+/* What became of an order on one agent. */
+struct manager_order_row {
+	char agent[NAME_LEN_MAX + 1], error[MANAGER_NOTE_MAX + 1]; /* "": it was taken */
+};
+
+extern const struct manager_row_field manager_host_fields[], manager_last_fields[],
+	manager_run_fields[], manager_status_fields[], manager_token_fields[],
+	manager_denied_fields[], manager_audit_fields[], manager_order_fields[];
+
+#endif

@@ -1,0 +1,261 @@
+/*
+ * fdump manager, without a verb: the manager service, in the foreground. One loop. manager.conf is
+ * the same on every manager; what is this machine's own stands in local.conf beside it.
+ */
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "cmd/cmd.h"
+#include "cmd/manager/config.h"
+#include "cmd/manager/proto.h"
+#include "cmd/manager/service.h"
+#include "cmd/manager/syntax.h"
+#include "cmd/ui/log.h"
+#include "cmd/ui/report.h"
+#include "cmd/ui/role.h"
+#include "lib/err.h"
+#include "lib/file.h"
+#include "lib/hash.h"
+#include "lib/notify.h"
+#include "rpc/loop.h"
+
+#define LOCAL_MAX   65536
+#define SHUTDOWN_MS 10000
+#define END_LOOK_MS 20
+
+/* local.conf. */
+struct local {
+	char listen[256], enroll[256], address[256];
+};
+
+struct serve {
+	struct ui_role role;
+	struct local local;
+	char config_path[PATH_MAX + 16];
+	struct rpc_loop *loop;
+	struct rpc_signal term, interrupt, hangup;
+	struct rpc_timer end;
+	struct manager_service *service;
+	bool ending;
+	int64_t end_ms; /* then it ends in any case */
+};
+
+/* --- configuration ---------------------------------------------------------- */
+
+static const struct manager_syntax_key keys[] = {
+	{"listen", false}, {"enroll", false}, {"address", false}, {NULL, false}};
+static const struct manager_syntax_rule rules[] = {{"manager", false, keys}, {NULL, false, NULL}};
+
+static void on_problem(void *ctx, const char *file, unsigned line, const char *what)
+{
+	(void)ctx;
+	if (line > 0)
+		ui_log(UI_LOG_ERROR, "%s:%u: %s", file, line, what);
+	else
+		ui_log(UI_LOG_ERROR, "%s: %s", file, what);
+}
+
+/* This machine's own name is its address, unless local.conf has another. */
+static int default_local(struct local *local, struct err *err)
+{
+	*local = (struct local){
+		.listen = "[::]:" MANAGER_PORT, .enroll = "[::]:" MANAGER_ENROLL_PORT};
+	if (gethostname(local->address, sizeof local->address - 1) != 0)
+		return err_set(err, ERR_FAILED, "this machine has no name");
+	return 0;
+}
+
+/* Returns 0, or -1 with err set: ERR_CONFIG. */
+static int read_local(const char *dir, struct local *local, struct err *err)
+{
+	struct manager_syntax syntax = {.file = NULL};
+	char path[PATH_MAX + 16], *text = malloc(LOCAL_MAX), *to;
+	size_t len, i;
+	int ret;
+
+	snprintf(path, sizeof path, "%s/local.conf", dir);
+	ret = text != NULL ? default_local(local, err) : err_set(err, ERR_NOMEM, "out of memory");
+	if (ret == 0 && file_read(path, text, LOCAL_MAX, &len, NULL, err) != 0) {
+		ret = err->code == ERR_NOTFOUND ? 0 : -1;
+	} else if (ret == 0) {
+		ret = manager_syntax_read(&syntax, path, text, len, rules, on_problem, NULL, err);
+		if (ret == 1)
+			ret = err_set(err, ERR_CONFIG, "%s: not taken", path);
+	}
+	for (i = 0; ret == 0 && syntax.count > 0 && i < syntax.sections[0].count; i++) {
+		const struct manager_key *k = &syntax.sections[0].keys[i];
+
+		to = strcmp(k->name, "listen") == 0   ? local->listen
+		     : strcmp(k->name, "enroll") == 0 ? local->enroll
+						      : local->address;
+		if ((size_t)snprintf(to, sizeof local->listen, "%s", k->values[0]) >=
+			sizeof local->listen)
+			ret = err_set(
+				err, ERR_CONFIG, "%s:%u: %s: too long", path, k->line, k->name);
+	}
+	manager_syntax_free(&syntax);
+	free(text);
+	return ret;
+}
+
+/* NULL with err set. */
+static struct manager_config *load_config(struct serve *s, struct err *err)
+{
+	struct manager_config *config = NULL;
+	int got = manager_config_load(&config, s->config_path, on_problem, NULL, err);
+
+	if (got > 0)
+		err_set(err, ERR_CONFIG, "%s: not taken", s->config_path);
+	return got == 0 ? config : NULL;
+}
+
+/* --- events ------------------------------------------------------------------ */
+
+static void on_log(void *ctx, enum manager_level level, const char *text)
+{
+	(void)ctx;
+	ui_log((enum ui_priority)level, "%s", text);
+}
+
+static void on_access(void *ctx, const struct rpc_access *access)
+{
+	(void)ctx;
+	ui_log_access(access);
+}
+
+static void on_end(void *arg)
+{
+	struct serve *s = arg;
+
+	if (manager_service_is_idle(s->service) || rpc_loop_now_ms(s->loop) > s->end_ms)
+		rpc_loop_stop(s->loop);
+	else
+		rpc_timer_start(&s->end, s->loop, END_LOOK_MS, on_end, s);
+}
+
+static void on_term(void *arg)
+{
+	struct serve *s = arg;
+
+	if (s->ending) {
+		rpc_loop_stop(s->loop);
+		return;
+	}
+	s->ending = true;
+	ui_log(UI_LOG_NOTICE, "ending");
+	notify_send("STOPPING=1");
+	manager_service_shutdown(s->service);
+	s->end_ms = rpc_loop_now_ms(s->loop) + SHUTDOWN_MS;
+	on_end(s);
+}
+
+/* Configuration, certificates and public keys are read again, or nothing changes. */
+static void on_hangup(void *arg)
+{
+	struct serve *s = arg;
+	struct manager_config *config;
+	struct err err = {0};
+
+	notify_send("RELOADING=1");
+	config = load_config(s, &err);
+	if (config != NULL && manager_service_reload(s->service, &err) != 0) {
+		manager_config_free(config);
+		config = NULL;
+	}
+	if (config == NULL) {
+		ui_log(UI_LOG_ERROR, "not reloaded, all is as before: %s", err.message);
+	} else {
+		manager_service_config(s->service, config);
+		ui_log(UI_LOG_NOTICE, "reloaded");
+	}
+	notify_send("READY=1");
+}
+
+/* --- the whole ---------------------------------------------------------------- */
+
+static const char *any(const char *host)
+{
+	return strcmp(host, "*") == 0 ? NULL : host;
+}
+
+static int set_up(struct serve *s, struct err *err)
+{
+	struct manager_service_opts opts = {.dir = s->role.dir,
+		.times = ui_test_times(NULL),
+		.ctx = s,
+		.log = on_log,
+		.access = on_access};
+	struct store_address listen, enroll, address;
+
+	if (access(s->role.cert, F_OK) != 0)
+		return err_set(err, ERR_CONFIG,
+			"%s: not found: this machine is no manager ('fdump setup' or 'fdump join' "
+			"makes it one)",
+			s->role.cert);
+	snprintf(s->config_path, sizeof s->config_path, "%s/manager.conf", s->role.config);
+	if (read_local(s->role.config, &s->local, err) != 0 ||
+		ui_address(&listen, s->local.listen, MANAGER_PORT, err) != 0 ||
+		ui_address(&enroll, s->local.enroll, MANAGER_ENROLL_PORT, err) != 0 ||
+		ui_address(&address, s->local.address, "", err) != 0)
+		return -1;
+	opts.config = load_config(s, err);
+	if (opts.config == NULL)
+		return -1;
+	s->loop = rpc_loop_new(err);
+	if (s->loop == NULL) {
+		manager_config_free(opts.config);
+		return -1;
+	}
+	opts.loop = s->loop;
+	opts.host = any(listen.host);
+	opts.port = listen.port;
+	opts.enroll_host = any(enroll.host);
+	opts.enroll_port = enroll.port;
+	opts.address = address.host;
+	opts.address_port = address.port;
+	s->service = manager_service_new(&opts, err);
+	if (s->service == NULL)
+		return -1;
+	rpc_signal_start(&s->term, s->loop, SIGTERM, on_term, s);
+	rpc_signal_start(&s->interrupt, s->loop, SIGINT, on_term, s);
+	rpc_signal_start(&s->hangup, s->loop, SIGHUP, on_hangup, s);
+	return 0;
+}
+
+static void tear_down(struct serve *s)
+{
+	if (s->loop != NULL) {
+		rpc_timer_stop(&s->end);
+		rpc_signal_stop(&s->term);
+		rpc_signal_stop(&s->interrupt);
+		rpc_signal_stop(&s->hangup);
+	}
+	manager_service_free(s->service);
+	rpc_loop_free(s->loop);
+}
+
+int cmd_manager_service(const char *config, const char *state)
+{
+	struct serve s = {.ending = false};
+	struct err err = {0};
+	int status;
+
+	ui_log_start(false);
+	if (hash_crypto_init(&err) != 0 ||
+		ui_role_set(&s.role, config, state, "manager", &err) != 0 ||
+		set_up(&s, &err) != 0) {
+		status = ui_fail("manager", &err);
+		tear_down(&s);
+		return status;
+	}
+	ui_log(UI_LOG_NOTICE, "manager %s, port %u, enrolment port %u",
+		manager_service_name(s.service), manager_service_port(s.service),
+		manager_service_enroll_port(s.service));
+	notify_send("READY=1");
+	rpc_loop_run(s.loop);
+	tear_down(&s);
+	return UI_OK;
+}

@@ -1,0 +1,445 @@
+/*
+ * fdump setup: the first machine of a fleet: a manager, a store, the fleet's keys, and a
+ * configuration with one job.
+ */
+#include <ctype.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "cmd/cmd.h"
+#include "cmd/manager/proto.h"
+#include "cmd/store/engine.h"
+#include "cmd/ui/json.h"
+#include "cmd/ui/keys.h"
+#include "cmd/ui/options.h"
+#include "cmd/ui/report.h"
+#include "cmd/ui/role.h"
+#include "cmd/ui/systemd.h"
+#include "lib/buf.h"
+#include "lib/err.h"
+#include "lib/file.h"
+#include "lib/hash.h"
+#include "lib/key.h"
+#include "lib/pass.h"
+#include "lib/tz.h"
+#include "rpc/join.h"
+
+static const char help[] =
+	"usage: fdump setup [--name NAME] [--listen ADDRESS] [--address HOST] [--store DIR]\n"
+	"                   [--keys DIR] [--to FILE.pub] [--passphrase-file FILE] [--json]\n"
+	"\n"
+	"Makes this machine the first of a fleet: a manager, and a store. Makes the\n"
+	"fleet's keys, under a passphrase that it asks for, in a folder that is then to be\n"
+	"moved away from this machine; and a configuration with one job. Says what to type\n"
+	"next.\n"
+	"\n"
+	"      --name NAME        of the manager and of the store; default: the host's\n"
+	"      --listen ADDRESS   HOST:PORT of the manager; the store has the next port,\n"
+	"                         enrolment the one after it; default: [::]:7420\n"
+	"      --address HOST     by which other machines reach this one; default: its name\n"
+	"      --store DIR        the store's directory; default: /srv/fdump\n"
+	"      --keys DIR         where the fleet's keys go; default: ./fdump-keys\n"
+	"      --to FILE.pub      seal the fleet's backups to this key, and make none\n"
+	"      --passphrase-file FILE  take the passphrase from its first line\n"
+	"      --config DIR       where configuration is; default: /etc/fdump\n"
+	"      --state DIR        the services' own files; default: /var/lib/fdump\n"
+	"      --json             one JSON object a line\n"
+	"  -h, --help             this text\n"
+	"\n"
+	"Exit status: 0 done; 2 failed, or wrong usage; 3 it is set up already.\n";
+
+#define ADDRESS_MAX 300
+
+struct setup {
+	struct ui_options o;
+	const char *name, *listen, *address, *store, *keys, *to;
+	/* Found out. */
+	char own_name[NAME_LEN_MAX + 1], host[256], store_path[PATH_MAX], keys_path[PATH_MAX];
+	struct store_address at; /* of the manager */
+	unsigned port;
+	struct ui_role manager, store_role, operator;
+	struct rpc_ca *ca;
+};
+
+/* --- what is asked and found out ----------------------------------------------- */
+
+static int find_names(struct setup *s, struct err *err)
+{
+	char host[256] = "";
+
+	if (gethostname(host, sizeof host - 1) != 0)
+		return err_errno(err, errno, "this machine's name");
+	if (s->name == NULL) {
+		if (name_from_host(s->own_name, host, err) != 0)
+			return err_prefix(err, "give a --name");
+		s->name = s->own_name;
+	}
+	if (s->listen == NULL)
+		s->listen = "[::]:" MANAGER_PORT;
+	if (ui_address(&s->at, s->listen, MANAGER_PORT, err) != 0)
+		return -1;
+	s->port = (unsigned)strtoul(s->at.port, NULL, 10);
+	if (s->port < 1 || s->port > 65533)
+		return err_set(err, ERR_USAGE, "--listen: expected a port from 1 to 65533");
+	if (s->address != NULL)
+		snprintf(s->host, sizeof s->host, "%s", s->address);
+	else if (strcmp(s->at.host, "::") != 0 && strcmp(s->at.host, "0.0.0.0") != 0)
+		snprintf(s->host, sizeof s->host, "%s", s->at.host);
+	else
+		snprintf(s->host, sizeof s->host, "%s", host);
+	if (s->store == NULL)
+		s->store = "/srv/fdump";
+	if (s->keys == NULL)
+		s->keys = "fdump-keys";
+	return 0;
+}
+
+/* HOST:PORT, `plus` ports on. */
+static const char *address_of(
+	char text[ADDRESS_MAX], const char *host, const struct setup *s, unsigned plus)
+{
+	snprintf(text, ADDRESS_MAX, strchr(host, ':') != NULL ? "[%s]:%u" : "%s:%u", host,
+		s->port + plus);
+	return text;
+}
+
+static int find_roles(struct setup *s, struct err *err)
+{
+	char dir[PATH_MAX + 16];
+
+	if (ui_role_set(&s->manager, s->o.config, s->o.state, "manager", err) != 0 ||
+		ui_role_set(&s->store_role, s->o.config, s->o.state, "store", err) != 0)
+		return -1;
+	snprintf(dir, sizeof dir, "%s/operator", s->manager.dir);
+	if (ui_role_at(&s->operator, s->o.config, dir, err) != 0)
+		return -1;
+	if (access(s->manager.cert, F_OK) == 0)
+		return err_set(err, ERR_CONFIG, "%s: there already: this machine is a manager",
+			s->manager.cert);
+	if (access(s->store_role.cert, F_OK) == 0)
+		return err_set(err, ERR_CONFIG,
+			"%s: there already: this machine is a store of a fleet",
+			s->store_role.cert);
+	return 0;
+}
+
+/* --- identities ----------------------------------------------------------------- */
+
+static int copy_file(const char *from, const char *to, struct err *err)
+{
+	uint8_t bytes[16384];
+	size_t len;
+
+	return file_read(from, bytes, sizeof bytes, &len, NULL, err) == 0
+		       ? file_write(to, bytes, len, 0644, err)
+		       : -1;
+}
+
+/* The manager's intermediate, signed by the root. */
+static int make_intermediate(struct setup *s, const struct pass *pass, struct err *err)
+{
+	char key[PATH_MAX + 16], cert[PATH_MAX + 16], root_key[PATH_MAX + 16],
+		root_cert[PATH_MAX + 16], host[RPC_HOST_LEN + 1];
+	struct rpc_ca *root = NULL;
+	struct buf csr, pem;
+	int ret = -1;
+
+	snprintf(key, sizeof key, "%s/int.key", s->manager.dir);
+	snprintf(cert, sizeof cert, "%s/int.pem", s->manager.dir);
+	snprintf(root_key, sizeof root_key, "%s/root.key", s->keys_path);
+	snprintf(root_cert, sizeof root_cert, "%s/root.pem", s->keys_path);
+	buf_init(&csr, RPC_CSR_MAX);
+	buf_init(&pem, RPC_CHAIN_MAX);
+	root = rpc_ca_open(root_key, root_cert, ui_keys_known, (const void *)pass, err);
+	if (root != NULL && rpc_key_make(key, err) == 0 && rpc_csr_make(key, &csr, err) == 0 &&
+		rpc_host_new(host, err) == 0 &&
+		rpc_ca_intermediate(root, csr.data, csr.len, s->name, host, &pem, err) == 0 &&
+		file_write(cert, pem.data, pem.len, 0644, err) == 0) {
+		s->ca = rpc_ca_open(key, cert, NULL, NULL, err);
+		ret = s->ca != NULL ? copy_file(root_cert, s->manager.ca, err) : -1;
+	}
+	rpc_ca_close(root);
+	buf_fini(&csr);
+	buf_fini(&pem);
+	return ret;
+}
+
+/* A certificate by the intermediate. host: NULL for a new host id. */
+static int issue(struct setup *s, const struct ui_role *role, enum rpc_role kind, const char *host,
+	struct err *err)
+{
+	char fresh[RPC_HOST_LEN + 1];
+	struct rpc_identity id;
+
+	if (host == NULL) {
+		if (rpc_host_new(fresh, err) != 0)
+			return -1;
+		host = fresh;
+	}
+	return ui_role_make(role, err) != 0 ||
+			       rpc_identity_set(&id, kind, s->name, host, err) != 0 ||
+			       copy_file(s->manager.ca, role->ca, err) != 0 ||
+			       rpc_join_issue(s->ca, &id, role->key, role->cert, err) != 0
+		       ? -1
+		       : 0;
+}
+
+static int make_identities(struct setup *s, const struct pass *pass, struct err *err)
+{
+	char from[PATH_MAX + 32], dir[PATH_MAX + 32], to[PATH_MAX + 64], line[ADDRESS_MAX + 80],
+		address[ADDRESS_MAX];
+	struct ui_role recipients;
+
+	snprintf(dir, sizeof dir, "%s/recipients", s->manager.dir);
+	snprintf(from, sizeof from, "%s/backup.key.pub", s->keys_path);
+	snprintf(to, sizeof to, "%s/backup.pub", dir);
+	snprintf(line, sizeof line, "%s %s\n", s->name, address_of(address, s->host, s, 0));
+	if (ui_role_make(&s->manager, err) != 0 || make_intermediate(s, pass, err) != 0 ||
+		ui_role_at(&recipients, NULL, dir, err) != 0 ||
+		ui_role_make(&recipients, err) != 0 || copy_file(from, to, err) != 0 ||
+		issue(s, &s->operator, RPC_OPERATOR, NULL, err) != 0 ||
+		issue(s, &s->store_role, RPC_STORE, NULL, err) != 0 ||
+		file_write(s->store_role.managers, line, strlen(line), 0644, err) != 0)
+		return -1;
+	/* With its certificate this machine is a manager: that comes last. */
+	return issue(s, &s->manager, RPC_MANAGER, rpc_ca_issuer(s->ca)->host, err);
+}
+
+/* --- configuration ---------------------------------------------------------------- */
+
+static int write_conf(
+	const struct setup *s, const char *name, const struct buf *text, struct err *err)
+{
+	char path[PATH_MAX + 32];
+
+	snprintf(path, sizeof path, "%s/%s", s->manager.config, name);
+	if (access(path, F_OK) == 0) {
+		ui_say("setup", "%s: there already, and stays as it is", path);
+		return 0;
+	}
+	return file_write_new(path, text->data, text->len, 0644, err);
+}
+
+/* The machine's time zone, by its name; UTC if it has none. */
+static void find_zone(char zone[128])
+{
+	char path[PATH_MAX];
+	ssize_t len = readlink("/etc/localtime", path, sizeof path - 1);
+	const char *at;
+	struct tz *tz;
+
+	strcpy(zone, "UTC");
+	path[len > 0 ? len : 0] = 0;
+	at = strstr(path, "zoneinfo/");
+	if (at == NULL || strlen(at + 9) >= 128 || tz_load(at + 9, &tz, NULL) != 0)
+		return;
+	tz_free(tz);
+	strcpy(zone, at + 9);
+}
+
+static int put_manager_conf(const struct setup *s, struct buf *text, struct err *err)
+{
+	char zone[128], address[ADDRESS_MAX];
+
+	find_zone(zone);
+	return buf_addf(text, err,
+		"# What this fleet backs up, when and where: see fdump-manager(1).\n"
+		"# Check it with 'fdump manager check', then 'systemctl reload fdump-manager'.\n"
+		"\n"
+		"defaults {\n"
+		"  stores = {\"%s\"}\n"
+		"  zone = \"%s\"\n"
+		"  exclude = {\"%s/\", \"/var/lib/fdump/\", \"/var/cache/\"}\n"
+		"}\n"
+		"\n"
+		"# Every machine, once a night, at a minute of its own.\n"
+		"job \"system\" {\n"
+		"  agents = {\"*\"}\n"
+		"  paths = {\"/etc\", \"/home\", \"/root\", \"/var/lib\"}\n"
+		"  schedule = \"~ 1~4 * * *\"\n"
+		"}\n"
+		"\n"
+		"store \"%s\" { address = \"%s\" }\n",
+		s->name, zone, s->store_path, s->name, address_of(address, s->host, s, 1));
+}
+
+static int configure(struct setup *s, struct err *err)
+{
+	char listen[ADDRESS_MAX], enroll[ADDRESS_MAX], store[ADDRESS_MAX];
+	struct buf text;
+	struct ui_role at;
+	int ret = -1;
+
+	buf_init(&text, 65536);
+	if (access(s->manager.config, F_OK) != 0 &&
+		(ui_role_at(&at, NULL, s->manager.config, err) != 0 ||
+			ui_role_make(&at, err) != 0 || chmod(s->manager.config, 0755) != 0))
+		goto out;
+	if (put_manager_conf(s, &text, err) != 0 || write_conf(s, "manager.conf", &text, err) != 0)
+		goto out;
+	buf_clear(&text);
+	if (buf_addf(&text, err,
+		    "# Of this machine alone, as a manager: see fdump-manager(1).\n"
+		    "manager {\n"
+		    "  listen = \"%s\"\n"
+		    "  enroll = \"%s\"\n"
+		    "  address = \"%s\"\n"
+		    "}\n",
+		    address_of(listen, s->at.host, s, 0), address_of(enroll, s->at.host, s, 2),
+		    s->host) != 0 ||
+		write_conf(s, "local.conf", &text, err) != 0)
+		goto out;
+	buf_clear(&text);
+	if (buf_addf(&text, err,
+		    "# The store on this machine: see fdump-store(1).\n"
+		    "store {\n"
+		    "  path = \"%s\"\n"
+		    "  listen = \"%s\"\n"
+		    "}\n",
+		    s->store_path, address_of(store, s->at.host, s, 1)) == 0)
+		ret = write_conf(s, "store.conf", &text, err);
+out:
+	buf_fini(&text);
+	return ret;
+}
+
+/* --- what comes next ---------------------------------------------------------------- */
+
+static int tell(struct setup *s, struct err *err)
+{
+	bool usual = s->o.config == NULL && s->o.state == NULL;
+	bool started = usual && ui_systemd_start("fdump-manager.service") == 0;
+	char options[2 * PATH_MAX + 32] = "";
+	json_t *object;
+	int failed;
+
+	started = started && ui_systemd_start("fdump-store.service") == 0;
+	if (s->o.json) {
+		object = ui_json_new("result", "setup.result");
+		failed = ui_json_add(object, "name", json_string(s->name));
+		failed |= ui_json_name(object, "keys", s->keys_path, strlen(s->keys_path));
+		failed |= ui_json_name(object, "store", s->store_path, strlen(s->store_path));
+		failed |= ui_json_add(object, "started", json_boolean(started));
+		return ui_json_print(object, failed, err);
+	}
+	if (!usual)
+		snprintf(options, sizeof options, "%s%s%s%s",
+			s->o.config != NULL ? " --config " : "",
+			s->o.config != NULL ? s->o.config : "",
+			s->o.state != NULL ? " --state " : "",
+			s->o.state != NULL ? s->o.state : "");
+	printf("This machine is the manager and the store %s.\n\n"
+	       "The fleet's keys are in %s.\n"
+	       "Move this folder away, to a safe place, and keep a copy elsewhere: without it and\n"
+	       "its passphrase no backup can be read%s.\n\n",
+		s->name, s->keys_path,
+		s->to != NULL ? " (the key itself is where you have it)" : "");
+	if (!started)
+		printf("Start the services:\n  fdump manager%s\n  fdump store%s\n\n", options,
+			options);
+	printf("For each machine to be backed up, type here\n  fdump token agent NAME%s\n"
+	       "and there, with the token that it prints\n  fdump join\n",
+		options);
+	return 0;
+}
+
+/* --- the whole ------------------------------------------------------------------------ */
+
+static int run(struct setup *s, struct err *err)
+{
+	struct pass pass = {0};
+	struct key_public to = {0};
+	int ret = -1;
+
+	if (hash_crypto_init(err) != 0 || find_names(s, err) != 0 || find_roles(s, err) != 0 ||
+		(s->to != NULL && key_public_load(s->to, &to, err) != 0) ||
+		pass_ask_new(s->o.unseal.passphrase_file, "the fleet's keys", &pass, err) != 0)
+		goto out;
+	if (ui_keys_make(s->keys, s->name, s->to, &pass, err) != 0)
+		goto out;
+	if (realpath(s->keys, s->keys_path) == NULL) {
+		err_errno(err, errno, "%s", s->keys);
+		goto out;
+	}
+	if (engine_make(s->store, 64u << 20, err) != 0 && err->code != ERR_EXISTS)
+		goto out;
+	*err = (struct err){0};
+	if (realpath(s->store, s->store_path) == NULL) {
+		err_errno(err, errno, "%s", s->store);
+		goto out;
+	}
+	if (configure(s, err) == 0 && make_identities(s, &pass, err) == 0 &&
+		ui_role_give(&s->manager, err) == 0 && ui_role_give(&s->store_role, err) == 0)
+		ret = tell(s, err);
+out:
+	key_public_wipe(&to);
+	pass_wipe(&pass);
+	rpc_ca_close(s->ca);
+	return ret;
+}
+
+enum { OPT_NAME = UI_OPTIONS_OWN, OPT_LISTEN, OPT_ADDRESS, OPT_STORE, OPT_KEYS, OPT_TO };
+
+static const struct option own[] = {
+	{"name", required_argument, NULL, OPT_NAME},
+	{"listen", required_argument, NULL, OPT_LISTEN},
+	{"address", required_argument, NULL, OPT_ADDRESS},
+	{"store", required_argument, NULL, OPT_STORE},
+	{"keys", required_argument, NULL, OPT_KEYS},
+	{"to", required_argument, NULL, OPT_TO},
+	{0},
+};
+
+static int take(void *ctx, int c)
+{
+	struct setup *s = ctx;
+	struct err err = {0};
+
+	switch (c) {
+	case OPT_NAME:
+		s->name = optarg;
+		if (name_check("--name", optarg, &err) != 0)
+			return ui_usage("setup", "%s", err.message);
+		break;
+	case OPT_LISTEN:
+		s->listen = optarg;
+		break;
+	case OPT_ADDRESS:
+		s->address = optarg;
+		break;
+	case OPT_STORE:
+		s->store = optarg;
+		break;
+	case OPT_KEYS:
+		s->keys = optarg;
+		break;
+	default:
+		s->to = optarg;
+	}
+	return -1;
+}
+
+int cmd_setup(int argc, char **argv)
+{
+	static struct setup s = {.o = {.command = "setup",
+					 .help = help,
+					 .shared = "jISp",
+					 .own = own,
+					 .take = take}};
+	struct err err = {0};
+	int status;
+
+	s.o.ctx = &s;
+	status = ui_options_parse(&s.o, argc, argv);
+	if (status >= 0)
+		return status;
+	if (optind < argc)
+		return ui_usage("setup", "'%s': it takes no arguments", argv[optind]);
+	status = run(&s, &err) == 0 ? UI_OK : ui_fail("setup", &err);
+	ui_options_fini(&s.o);
+	return status;
+}

@@ -1,0 +1,351 @@
+/*
+ * fdump token: lets a machine, or a person, join the fleet once. Tokens of agents and stores are
+ * the manager's; those of managers and operators are made here, with the root's key, and this
+ * command waits until they were used.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "cmd/cmd.h"
+#include "cmd/ui/fleet.h"
+#include "cmd/ui/json.h"
+#include "cmd/ui/keys.h"
+#include "cmd/ui/options.h"
+#include "cmd/ui/report.h"
+#include "lib/buf.h"
+#include "lib/err.h"
+#include "lib/hash.h"
+#include "lib/pool.h"
+#include "lib/seal.h"
+#include "rpc/dial.h"
+#include "rpc/loop.h"
+#include "rpc/sponsor.h"
+#include "rpc/wire.h"
+
+static const char help[] =
+	"usage: fdump token agent|store NAME [--replace] [--valid TIME] [--json]\n"
+	"       fdump token manager|operator NAME --keys DIR [--passphrase-file FILE]\n"
+	"                        [--replace] [--valid TIME] [--json]\n"
+	"\n"
+	"Prints a token, by which one machine (an agent, a store, a manager) or one\n"
+	"person (an operator) joins the fleet: 'fdump join' there asks for it. It is good\n"
+	"once, and for an hour.\n"
+	"\n"
+	"Managers and operators are signed by the fleet's root key, which 'fdump setup'\n"
+	"has put into a folder: --keys names it. The command then waits until the token\n"
+	"was used.\n"
+	"\n"
+	"      --replace          NAME has joined before: the new machine takes its place, and\n"
+	"                         the old one is denied\n"
+	"      --valid TIME       how long it is good, as 30m or 2h; at most 7d\n"
+	"      --keys DIR         the folder with the fleet's keys\n"
+	"      --passphrase-file FILE  take the root key's passphrase from its first line\n"
+	"      --config DIR       where configuration is; default: /etc/fdump\n"
+	"      --state DIR        the services' own files; default: /var/lib/fdump\n"
+	"      --identity DIR     who asks: a folder with an operator's files\n"
+	"      --json             one JSON object a line\n"
+	"  -h, --help             this text\n"
+	"\n"
+	"Exit status: 0 done; 2 failed, or wrong usage; 6 not allowed, or wrong passphrase.\n";
+
+struct token {
+	struct ui_options o;
+	struct ui_fleet fleet;
+	const char *keys, *name;
+	enum rpc_role role;
+	bool replace;
+	int64_t valid_sec;
+	/* While it is waited for. */
+	struct rpc_loop *loop;
+	struct rpc_async wake;
+	struct pool *pool;
+	struct rpc_ca *root;
+	struct rpc_token token;
+	char host[RPC_HOST_LEN + 1];
+	struct rpc_sponsor *sponsor;
+	struct err err;
+	bool done;
+};
+
+/* --- asking the manager -------------------------------------------------------- */
+
+/* hash: of a token that is made here; NULL: the manager makes it. */
+static int ask(struct token *t, const uint8_t *hash, struct rpc_value made[MANAGER_MADE_FIELDS],
+	struct buf *reply, struct err *err)
+{
+	uint8_t mem[256];
+	struct cbor_out out;
+
+	cbor_out_init(&out, mem, sizeof mem);
+	cbor_put_map(&out, 3 + (size_t)(t->valid_sec > 0) + (hash != NULL ? 2 : 0));
+	cbor_put_text(&out, "role");
+	cbor_put_text(&out, rpc_role_name(t->role));
+	cbor_put_text(&out, "name");
+	cbor_put_text(&out, t->name);
+	cbor_put_text(&out, "replace");
+	cbor_put_bool(&out, t->replace);
+	if (t->valid_sec > 0) {
+		cbor_put_text(&out, "valid");
+		cbor_put_uint(&out, (uint64_t)t->valid_sec);
+	}
+	if (hash != NULL) {
+		cbor_put_text(&out, "hash");
+		cbor_put_bytes(&out, hash, RPC_DIGEST_LEN);
+		cbor_put_text(&out, "host");
+		cbor_put_text(&out, t->host);
+	}
+	if (ui_fleet_call(&t->fleet, MANAGER_METHOD_TOKEN, &out, reply, NULL, err) != 0)
+		return -1;
+	return rpc_params_get(made, manager_made_fields, reply->data, reply->len, err);
+}
+
+static int print(const struct token *t, const char *text, struct err *err)
+{
+	json_t *object;
+	int failed;
+
+	if (t->o.json) {
+		object = ui_json_new("token", "token.token");
+		failed = ui_json_add(object, "token", json_string(text));
+		failed |= ui_json_add(object, "role", json_string(rpc_role_name(t->role)));
+		failed |= ui_json_add(object, "name", json_string(t->name));
+		if (ui_json_print(object, failed, err) != 0)
+			return -1;
+	} else {
+		printf("%s\n", text);
+		ui_say(NULL, "paste it into 'fdump join' on %s%s; it is good once",
+			t->role == RPC_OPERATOR ? "the machine of " : "", t->name);
+	}
+	return fflush(stdout) == 0 ? 0 : err_errno(err, errno, "standard output");
+}
+
+static int by_manager(struct token *t, struct err *err)
+{
+	struct rpc_value made[MANAGER_MADE_FIELDS];
+	char text[RPC_TOKEN_MAX];
+	struct buf reply;
+	int ret;
+
+	buf_init(&reply, RPC_PAYLOAD_MAX);
+	ret = ask(t, NULL, made, &reply, err);
+	if (ret == 0 && !made[MANAGER_MADE_TOKEN].has)
+		ret = err_set(err, ERR_FORMAT, "the manager sent no token");
+	if (ret == 0) {
+		snprintf(text, sizeof text, "%.*s", (int)made[MANAGER_MADE_TOKEN].len,
+			(const char *)made[MANAGER_MADE_TOKEN].bytes);
+		ret = print(t, text, err);
+		explicit_bzero(text, sizeof text);
+	}
+	buf_fini(&reply);
+	return ret;
+}
+
+/* --- with the root's key ------------------------------------------------------- */
+
+static void on_wake(void *arg)
+{
+	pool_drain(((struct token *)arg)->pool);
+}
+
+static void on_sponsored(void *arg, const struct err *err)
+{
+	struct token *t = arg;
+
+	t->sponsor = NULL;
+	t->done = true;
+	if (err != NULL)
+		t->err = *err;
+	rpc_loop_stop(t->loop);
+}
+
+static void on_up(void *arg, struct rpc_conn *conn)
+{
+	struct token *t = arg;
+
+	if (t->done)
+		return;
+	t->sponsor = rpc_sponsor_start(conn, t->root, &t->token, t->host, on_sponsored, t, &t->err);
+	if (t->sponsor == NULL)
+		rpc_loop_stop(t->loop);
+}
+
+static void on_down(void *arg, const struct err *why, int64_t wait_ms)
+{
+	struct token *t = arg;
+
+	(void)wait_ms;
+	if (t->done)
+		return;
+	t->err = *why;
+	rpc_loop_stop(t->loop);
+}
+
+/* Waits until the machine has joined, and signs for it. */
+static int sponsor(struct token *t, struct err *err)
+{
+	const struct rpc_tls_opts tls = {.kind = RPC_TLS_MUTUAL,
+		.cert = t->fleet.role.cert,
+		.key = t->fleet.role.key,
+		.ca = t->fleet.role.ca};
+	const struct manager_peer *manager = &t->fleet.managers[t->fleet.at];
+	struct store_address address;
+	struct rpc_dial_opts opts = {.expect = {RPC_MANAGER, manager->name},
+		.host = address.host,
+		.port = address.port,
+		.once = true,
+		.arg = t,
+		.up = on_up,
+		.down = on_down};
+	struct rpc_dial *dial = NULL;
+	int ret = -1;
+
+	if (ui_address(&address, manager->address, MANAGER_PORT, err) != 0)
+		return -1;
+	opts.conf = rpc_tls_conf_new(&tls, err);
+	t->loop = opts.conf != NULL ? rpc_loop_new(err) : NULL;
+	if (t->loop == NULL)
+		goto out;
+	rpc_async_start(&t->wake, t->loop, on_wake, t);
+	opts.pool = t->pool = pool_new(1, 16, rpc_async_send, &t->wake, err);
+	dial = t->pool != NULL ? rpc_dial_new(t->loop, &opts, err) : NULL;
+	if (dial == NULL)
+		goto out;
+	rpc_loop_run(t->loop);
+	ret = t->done && t->err.code == ERR_NONE ? 0 : -1;
+	if (ret != 0)
+		*err = t->err;
+out:
+	if (t->sponsor != NULL)
+		rpc_sponsor_cancel(t->sponsor);
+	rpc_dial_free(dial);
+	pool_free(t->pool);
+	if (t->loop != NULL)
+		rpc_async_stop(&t->wake);
+	rpc_loop_free(t->loop);
+	rpc_tls_conf_unref(opts.conf);
+	return ret;
+}
+
+/* A token that only this process can use, but for who gets it. */
+static int prepare(struct token *t, struct ui_keys *keys, struct err *err)
+{
+	uint8_t ticket[RPC_DIGEST_LEN], hash[RPC_DIGEST_LEN];
+	struct rpc_value made[MANAGER_MADE_FIELDS];
+	struct buf reply;
+	int ret = -1;
+
+	t->token = (struct rpc_token){.role = t->role, .address_count = 1};
+	strcpy(t->token.name, t->name);
+	memcpy(t->token.fingerprint, keys->fingerprint, RPC_DIGEST_LEN);
+	memcpy(t->token.recipients, keys->recipients, RPC_DIGEST_LEN);
+	buf_init(&reply, RPC_PAYLOAD_MAX);
+	if (rpc_host_new(t->host, err) != 0 || rpc_token_secret(&t->token, err) != 0 ||
+		rpc_token_ticket(ticket, &t->token, err) != 0)
+		goto out;
+	rpc_ticket_hash(hash, ticket);
+	if (ask(t, hash, made, &reply, err) != 0)
+		goto out;
+	snprintf(t->token.manager, sizeof t->token.manager, "%.*s",
+		(int)made[MANAGER_MADE_MANAGER].len,
+		(const char *)made[MANAGER_MADE_MANAGER].bytes);
+	snprintf(t->token.addresses[0], sizeof t->token.addresses[0], "%.*s",
+		(int)made[MANAGER_MADE_ADDRESS].len,
+		(const char *)made[MANAGER_MADE_ADDRESS].bytes);
+	ret = 0;
+out:
+	buf_fini(&reply);
+	return ret;
+}
+
+static int by_root(struct token *t, struct err *err)
+{
+	char text[RPC_TOKEN_MAX];
+	struct ui_keys keys;
+	int ret = -1;
+
+	if (ui_keys_open(&keys, t->keys, t->o.unseal.passphrase_file, err) != 0)
+		return -1;
+	t->root = keys.root;
+	if (prepare(t, &keys, err) == 0 && rpc_token_text(text, &t->token, err) == 0 &&
+		print(t, text, err) == 0) {
+		explicit_bzero(text, sizeof text);
+		if (!t->o.json)
+			ui_say(NULL, "waiting until it was used ...");
+		ret = sponsor(t, err);
+	}
+	if (ret == 0 && !t->o.json)
+		ui_say(NULL, "the %s %s has joined", rpc_role_name(t->role), t->name);
+	explicit_bzero(&t->token, sizeof t->token);
+	ui_keys_close(&keys);
+	return ret;
+}
+
+/* --- options ------------------------------------------------------------------- */
+
+enum { OPT_REPLACE = UI_OPTIONS_OWN, OPT_VALID, OPT_KEYS };
+
+static const struct option own[] = {
+	{"replace", no_argument, NULL, OPT_REPLACE},
+	{"valid", required_argument, NULL, OPT_VALID},
+	{"keys", required_argument, NULL, OPT_KEYS},
+	{0},
+};
+
+static int take(void *ctx, int c)
+{
+	struct token *t = ctx;
+
+	if (c == OPT_REPLACE)
+		t->replace = true;
+	else if (c == OPT_KEYS)
+		t->keys = optarg;
+	else if (ui_duration(optarg, &t->valid_sec) != 0 || t->valid_sec < 1 ||
+		 t->valid_sec > MANAGER_TOKEN_SEC_MAX)
+		return ui_usage("token", "--valid: expected a time as 30m or 2h, at most 7d");
+	return -1;
+}
+
+int cmd_token(int argc, char **argv)
+{
+	static struct token t = {.o = {.command = "token",
+					 .help = help,
+					 .shared = "jiSp",
+					 .own = own,
+					 .take = take}};
+	struct err err = {0};
+	bool by_keys;
+	int status;
+
+	t.o.ctx = &t;
+	status = ui_options_parse(&t.o, argc, argv);
+	if (status >= 0)
+		return status;
+	if (argc - optind != 2)
+		return ui_usage("token", "expected a role and a NAME: fdump token agent web1");
+	t.role = rpc_role_get(argv[optind], strlen(argv[optind]));
+	t.name = argv[optind + 1];
+	if (t.role == RPC_NOBODY)
+		return ui_usage("token", "'%s' is not a role: agent, store, manager or operator",
+			argv[optind]);
+	if (name_check("NAME", t.name, &err) != 0)
+		return ui_usage("token", "%s", err.message);
+	by_keys = t.role == RPC_MANAGER || t.role == RPC_OPERATOR;
+	if (by_keys != (t.keys != NULL))
+		return ui_usage("token",
+			by_keys ? "a %s is signed by the root's key: --keys DIR"
+				: "--keys is for managers and operators, not for "
+				  "a %s",
+			rpc_role_name(t.role));
+	if (hash_crypto_init(&err) != 0 ||
+		ui_fleet_open(&t.fleet, t.o.config, t.o.state, t.o.identity, &err) != 0 ||
+		(by_keys ? by_root(&t, &err) : by_manager(&t, &err)) != 0)
+		status = ui_fail("token", &err);
+	else
+		status = UI_OK;
+	ui_fleet_close(&t.fleet);
+	ui_options_fini(&t.o);
+	return status;
+}

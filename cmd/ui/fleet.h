@@ -1,0 +1,59 @@
+/*
+ * How an operator's command reaches a manager: who it is, where managers are, and calls.
+ *
+ *   ui_fleet_open -> ui_fleet_call, ui_fleet_rows ... -> ui_fleet_close
+ *
+ * The identity is the one of --identity DIR, else the user's own (~/.config/fdump), else, for who
+ * may read it, the local operator's of a manager on this machine. The managers of its file are
+ * tried in order, until one answers.
+ */
+#ifndef FDUMP_CMD_UI_FLEET_H
+#define FDUMP_CMD_UI_FLEET_H
+
+#include "cmd/manager/proto.h"
+#include "cmd/manager/row.h"
+#include "cmd/ui/role.h"
+#include "lib/cbor.h"
+
+struct err;
+struct rpc_client;
+
+struct ui_fleet {
+	struct ui_role role;
+	struct manager_peer managers[MANAGER_PEERS_MAX];
+	size_t count, at; /* managers; the one that is asked */
+	struct rpc_client *client;
+	/* What a listing said. */
+	int64_t now;
+	char manager[NAME_LEN_MAX + 1];
+};
+
+/* Opens nothing yet but files. Returns 0, or -1 with err set: there is no identity here. */
+int ui_fleet_open(struct ui_fleet *fleet, const char *config, const char *state,
+	const char *identity, struct err *err);
+void ui_fleet_close(struct ui_fleet *fleet);
+
+/* The lines NAME HOST[:PORT] of a file. Returns how many; one that can't be read has none. */
+size_t ui_fleet_managers(const char *path, struct manager_peer managers[MANAGER_PEERS_MAX]);
+
+/* Asks a method; params is a CBOR map. reply and blob are the caller's, initialised; blob may be
+ * NULL: there is none. Returns 0, or -1 with err set. */
+int ui_fleet_call(struct ui_fleet *fleet, uint16_t method, const struct cbor_out *params,
+	struct buf *reply, struct buf *blob, struct err *err);
+
+/* Asks for rows, and calls each for one after the other; it returns 0, or -1 with err set. */
+typedef int ui_fleet_row(void *ctx, const void *row, struct err *err);
+int ui_fleet_rows(struct ui_fleet *fleet, uint16_t method, const struct cbor_out *params,
+	const struct manager_row_field *fields, size_t row_size, ui_fleet_row *each, void *ctx,
+	struct err *err);
+
+/* A row as JSON: times are "KEY" in RFC 3339 and "KEY_epoch", bytes are hex. Returns 0, or -1 with
+ * err set. */
+int ui_fleet_json(const char *type, const char *id, const struct manager_row_field *fields,
+	const void *row, struct err *err);
+
+/* "2026-11-28 14:05", in the machine's zone; "-" for 0. */
+#define UI_FLEET_TIME 24
+const char *ui_fleet_time(char text[UI_FLEET_TIME], int64_t time);
+
+#endif

@@ -1,0 +1,152 @@
+#include "cmd/ui/keys.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "lib/buf.h"
+#include "lib/err.h"
+#include "lib/file.h"
+#include "lib/key.h"
+#include "lib/pass.h"
+#include "rpc/enroll.h"
+
+static int path_of(char path[PATH_MAX], const char *dir, const char *name, struct err *err)
+{
+	if ((size_t)snprintf(path, PATH_MAX, "%s/%s", dir, name) < PATH_MAX)
+		return 0;
+	return err_set(err, ERR_LIMIT, "%.64s...: the path is too long", dir);
+}
+
+static int is_name(const struct dirent *entry)
+{
+	return entry->d_name[0] != '.';
+}
+
+static int is_public(const struct dirent *entry)
+{
+	size_t len = strlen(entry->d_name);
+
+	return is_name(entry) && len > 4 && strcmp(entry->d_name + len - 4, ".pub") == 0;
+}
+
+static void free_names(struct dirent **names, int count)
+{
+	int i;
+
+	for (i = 0; i < count; i++)
+		free(names[i]);
+	free(names);
+}
+
+/* --- making ----------------------------------------------------------------- */
+
+static int make_backup_key(const char *dir, const struct pass *pass, struct err *err)
+{
+	char path[PATH_MAX], public[PATH_MAX];
+	struct key_secret key = {0};
+	int ret = -1;
+
+	if (path_of(path, dir, "backup.key", err) == 0 &&
+		path_of(public, dir, "backup.key.pub", err) == 0 &&
+		key_make(false, &key, err) == 0 && key_secret_save(path, &key, pass, err) == 0)
+		ret = key_public_save(public, &key.half, err);
+	key_secret_wipe(&key);
+	return ret;
+}
+
+static int copy_public(const char *dir, const char *from, struct err *err)
+{
+	struct key_public key = {0};
+	char path[PATH_MAX];
+	int ret = -1;
+
+	if (path_of(path, dir, "backup.key.pub", err) == 0 && key_public_load(from, &key, err) == 0)
+		ret = key_public_save(path, &key, err);
+	key_public_wipe(&key);
+	return ret;
+}
+
+int ui_keys_make(const char *dir, const char *label, const char *to, const struct pass *pass,
+	struct err *err)
+{
+	char key[PATH_MAX], cert[PATH_MAX];
+	struct dirent **names;
+	int count;
+
+	if (mkdir(dir, 0700) != 0 && errno != EEXIST)
+		return err_errno(err, errno, "%s", dir);
+	count = scandir(dir, &names, is_name, NULL);
+	if (count < 0)
+		return err_errno(err, errno, "%s", dir);
+	free_names(names, count);
+	if (count > 0)
+		return err_set(err, ERR_EXISTS,
+			"%s: not empty: the fleet's keys get a folder of their own (--keys DIR)",
+			dir);
+	if (path_of(key, dir, "root.key", err) != 0 || path_of(cert, dir, "root.pem", err) != 0 ||
+		rpc_ca_make(key, cert, label, pass, err) != 0)
+		return -1;
+	return to != NULL ? copy_public(dir, to, err) : make_backup_key(dir, pass, err);
+}
+
+/* --- opening ---------------------------------------------------------------- */
+
+static int digest_public(struct ui_keys *keys, const char *dir, struct err *err)
+{
+	char path[PATH_MAX], text[RPC_RECIPIENTS_MAX][RPC_RECIPIENT_LEN_MAX];
+	struct rpc_bytes files[RPC_RECIPIENTS_MAX];
+	struct dirent **names;
+	int i, count = scandir(dir, &names, is_public, alphasort), ret = 0;
+
+	if (count < 0)
+		return err_errno(err, errno, "%s", dir);
+	if (count > RPC_RECIPIENTS_MAX)
+		ret = err_set(
+			err, ERR_LIMIT, "%s: more than %d public keys", dir, RPC_RECIPIENTS_MAX);
+	for (i = 0; i < count && ret == 0; i++) {
+		files[i].bytes = text[i];
+		ret = path_of(path, dir, names[i]->d_name, err) == 0
+			      ? file_read(path, text[i], sizeof text[i], &files[i].len, NULL, err)
+			      : -1;
+	}
+	free_names(names, count);
+	return ret == 0 ? rpc_recipients_digest(keys->recipients, files, (size_t)count, err) : -1;
+}
+
+int ui_keys_open(
+	struct ui_keys *keys, const char *dir, const char *passphrase_file, struct err *err)
+{
+	char key[PATH_MAX], cert[PATH_MAX];
+	struct buf der;
+	int ret;
+
+	*keys = (struct ui_keys){NULL};
+	if (path_of(key, dir, "root.key", err) != 0 || path_of(cert, dir, "root.pem", err) != 0 ||
+		digest_public(keys, dir, err) != 0)
+		return -1;
+	buf_init(&der, RPC_CA_DER_MAX);
+	ret = rpc_ca_der(cert, &der, keys->fingerprint, err);
+	buf_fini(&der);
+	if (ret != 0)
+		return -1;
+	keys->root = rpc_ca_open(key, cert, pass_ask, passphrase_file, err);
+	return keys->root != NULL ? 0 : -1;
+}
+
+void ui_keys_close(struct ui_keys *keys)
+{
+	rpc_ca_close(keys->root);
+	keys->root = NULL;
+}
+
+int ui_keys_known(const char *ctx, const char *path, struct pass *pass, struct err *err)
+{
+	(void)path, (void)err;
+	memcpy(pass, ctx, sizeof *pass);
+	return 0;
+}
