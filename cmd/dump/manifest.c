@@ -11,7 +11,7 @@
 #include "lib/le.h"
 #include "pack/entry.h"
 
-#define LIST_BITS_MIN 5
+#define LIST_BITS_MIN 4
 #define LIST_BITS_MAX 15
 
 /* Ids in order of first use. */
@@ -190,7 +190,7 @@ static unsigned list_bits(size_t count)
 	unsigned bits = LIST_BITS_MIN;
 
 	while (bits < LIST_BITS_MAX &&
-		(count >> bits > (size_t)8 << bits || count >> bits > STORE_LIST_PIECES / 4))
+		(count >> bits > (size_t)16 << bits || count >> bits > STORE_LIST_PIECES / 4))
 		bits++;
 	return bits;
 }

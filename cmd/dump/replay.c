@@ -24,7 +24,7 @@
 #include "pack/heirs.h"
 #include "pack/load.h"
 
-#define JOB_SOON  (64u << 10) /* a plan with this much ends at the next chunk's beginning */
+#define JOB_SOON  (512u << 10) /* a plan with this much ends at the next chunk's beginning */
 #define JOB_FULL  (2u << 20)   /* content that a plan names, but for a single REF */
 #define LEND_MIN  (64u << 10)  /* bytes that are wanted of a chunk that is lent */
 #define JOB_ITEMS (256u << 10) /* bytes of the manifest in a plan */
