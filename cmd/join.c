@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "cmd/cmd.h"
@@ -27,17 +28,19 @@
 #include "rpc/loop.h"
 
 static const char help[] =
-	"usage: fdump join [-] [--store DIR] [--listen ADDRESS] [--json]\n"
+	"usage: fdump join [-] [--store DIR] [--listen ADDRESS] [--wait] [--json]\n"
 	"\n"
 	"Joins a fleet: asks for a token, which 'fdump token' on a manager has made, and\n"
 	"gets a certificate for the role and the name in it. The token is read from the\n"
 	"terminal, without echo, or from standard input with '-'.\n"
 	"\n"
 	"An agent's service is started, if systemd runs it, and begins with a first\n"
-	"backup. An operator is the user who calls it.\n"
+	"backup, which is waited for. An operator is the user who calls it.\n"
 	"\n"
 	"      --store DIR       of a store: its directory, made if it is not there;\n"
 	"                        default: /srv/fdump\n"
+	"      --wait            of an agent: wait for the first backup also if its service is\n"
+	"                        started by other means\n"
 	"      --listen ADDRESS  of a store or a manager: HOST:PORT to listen on\n"
 	"      --config DIR      where configuration is; default: /etc/fdump\n"
 	"      --state DIR       the services' own files; default: /var/lib/fdump\n"
@@ -46,13 +49,16 @@ static const char help[] =
 	"  -h, --help            this text\n"
 	"\n"
 	"Exit status: 0 done; 2 failed, or wrong usage; 3 it has joined before; 6 the token\n"
-	"was refused.\n";
+	"was refused. Of an agent whose first backup was waited for: as fdump-backup(1).\n";
 
-#define PUBLIC_MAX 256
+#define POLL_MS  200
+#define START_MS 60000 /* until the first backup must have begun */
 
 struct join {
 	struct ui_options o;
 	const char *store, *listen;
+	bool wait;
+	int status; /* of the first backup */
 	struct ui_role role;
 	char int_key[PATH_MAX], int_cert[PATH_MAX];
 	struct rpc_token token;
@@ -278,32 +284,172 @@ static int write_conf(const struct join *j, const char *name, const char *text, 
 	return file_write_new(path, text, strlen(text), 0644, err);
 }
 
-static int configure(struct join *j, struct err *err)
+/* What a manager's local.conf has: as setup writes it. */
+static int write_local(const struct join *j, struct err *err)
+{
+	struct store_address at;
+	char text[1024];
+	unsigned port;
+	bool any, v6;
+
+	if (ui_address(&at, j->listen, MANAGER_PORT, err) != 0)
+		return -1;
+	port = (unsigned)strtoul(at.port, NULL, 10);
+	if (port < 1 || port > 65533)
+		return err_set(err, ERR_USAGE, "--listen: expected a port from 1 to 65533");
+	any = strcmp(at.host, "::") == 0 || strcmp(at.host, "0.0.0.0") == 0;
+	v6 = strchr(at.host, ':') != NULL;
+	snprintf(text, sizeof text,
+		"# Of this machine alone, as a manager: see fdump-manager(1).\n"
+		"manager {\n"
+		"  listen = \"%s%s%s:%u\"\n"
+		"  enroll = \"%s%s%s:%u\"\n"
+		"%s%s%s%s%s"
+		"}\n",
+		v6 ? "[" : "", at.host, v6 ? "]" : "", port, v6 ? "[" : "", at.host, v6 ? "]" : "",
+		port + 2, any ? "" : "  address = \"", !any && v6 ? "[" : "", any ? "" : at.host,
+		!any && v6 ? "]" : "", any ? "" : "\"\n");
+	return write_conf(j, "local.conf", text, err);
+}
+
+/* The certificate of root on this manager, by its own intermediate. */
+static int make_operator(const struct join *j, struct err *err)
+{
+	char dir[PATH_MAX + 16];
+	struct rpc_identity id;
+	struct ui_role operator;
+	struct rpc_ca *ca;
+	char host[RPC_HOST_LEN + 1];
+	uint8_t root[16384];
+	size_t len;
+	int ret = -1;
+
+	snprintf(dir, sizeof dir, "%s/operator", j->role.dir);
+	ca = rpc_ca_open(j->int_key, j->int_cert, NULL, NULL, err);
+	if (ca != NULL && ui_role_at(&operator, NULL, dir, err) == 0 &&
+		ui_role_make(&operator, err) == 0 && rpc_host_new(host, err) == 0 &&
+		rpc_identity_set(&id, RPC_OPERATOR, j->token.name, host, err) == 0 &&
+		file_read(j->role.ca, root, sizeof root, &len, NULL, err) == 0 &&
+		file_write(operator.ca, root, len, 0644, err) == 0)
+		ret = rpc_join_issue(ca, &id, operator.key, operator.cert, err);
+	rpc_ca_close(ca);
+	return ret;
+}
+
+static int make_store(struct join *j, struct err *err)
 {
 	const char *dir = j->store != NULL ? j->store : "/srv/fdump";
 	char text[PATH_MAX + 512], full[PATH_MAX];
 
-	if (j->token.role == RPC_AGENT)
-		return write_conf(j, "agent.conf",
-			"# What this machine allows, whatever managers say: see "
-			"fdump-agent(1).\n",
-			err);
-	if (j->token.role == RPC_MANAGER) {
-		if (j->listen == NULL)
-			return 0;
-		snprintf(text, sizeof text, "manager {\n  listen = \"%s\"\n}\n", j->listen);
-		return write_conf(j, "local.conf", text, err);
-	}
-	if (j->token.role != RPC_STORE)
-		return 0;
 	if (engine_make(dir, 64u << 20, err) != 0 && err->code != ERR_EXISTS)
 		return -1;
 	*err = (struct err){0};
 	if (realpath(dir, full) == NULL)
 		return err_errno(err, errno, "%s", dir);
-	snprintf(text, sizeof text, "store {\n  path = \"%s\"\n  listen = \"%s\"\n}\n", full,
-		j->listen != NULL ? j->listen : "[::]:" STORE_PORT);
+	snprintf(text, sizeof text,
+		"# The store on this machine: see fdump-store(1).\n"
+		"store {\n  path = \"%s\"\n  listen = \"%s\"\n}\n",
+		full, j->listen != NULL ? j->listen : "[::]:" STORE_PORT);
 	return write_conf(j, "store.conf", text, err);
+}
+
+static int configure(struct join *j, struct err *err)
+{
+	switch (j->token.role) {
+	case RPC_AGENT:
+		return write_conf(j, "agent.conf",
+			"# What this machine allows, whatever managers say: see fdump-agent(1).\n",
+			err);
+	case RPC_STORE:
+		return make_store(j, err);
+	case RPC_MANAGER:
+		if (make_operator(j, err) != 0)
+			return -1;
+		return j->listen != NULL ? write_local(j, err) : 0;
+	default:
+		return 0;
+	}
+}
+
+/* --- the first backup ------------------------------------------------------------- */
+
+/* What the agent's journal has: whether a run has started, and the first that has ended. */
+static bool read_journal(const char *path, bool *started, struct manager_record *ended)
+{
+	size_t cap = 1u << 20, len, skipped, n;
+	uint8_t *mem = malloc(cap);
+	const uint8_t *at = mem, *payload;
+	struct manager_record record;
+	bool found = false;
+
+	if (mem == NULL || file_read(path, mem, cap, &len, NULL, NULL) != 0)
+		len = 0;
+	while (!found && manager_frame_find(at, len, &skipped, &payload, &n)) {
+		len -= (size_t)(payload + n - at);
+		at = payload + n;
+		if (manager_record_decode(&record, payload, n, NULL) != 0)
+			continue;
+		*started |= record.kind == MANAGER_STARTING;
+		found = record.kind == MANAGER_ENDED;
+		*ended = record;
+	}
+	free(mem);
+	return found;
+}
+
+static int show_first(struct join *j, const struct manager_record *ended, struct err *err)
+{
+	bool kept = manager_result_kept(ended->result);
+	char text[ESC_MAX(MANAGER_NOTE_MAX)];
+	json_t *object;
+	int failed;
+
+	esc_line(text, sizeof text, ended->text, strlen(ended->text));
+	j->status = ended->result == MANAGER_OK        ? UI_OK
+		    : ended->result == MANAGER_PARTIAL ? UI_SOME
+		    : ended->result == MANAGER_COPIES  ? UI_COPIES
+						       : UI_FAILED;
+	if (j->o.json) {
+		object = ui_json_new("run", "join.run");
+		failed = ui_json_add(object, "job", json_string(ended->job));
+		failed |= ui_json_add(
+			object, "result", json_string(manager_result_name(ended->result)));
+		failed |= ui_json_add(object, "what", json_string(text));
+		return ui_json_print(object, failed, err);
+	}
+	if (kept)
+		printf("The first backup (%s) is kept%s%s.\n", ended->job, text[0] != 0 ? ": " : "",
+			text);
+	else
+		ui_say("join",
+			"the first backup (%s) has failed%s%s; it is tried again, see "
+			"'journalctl -u fdump-agent'",
+			ended->job, text[0] != 0 ? ": " : "", text);
+	return 0;
+}
+
+/* Waits for it, by the agent's journal. An agent without a job has none. */
+static int wait_first(struct join *j, struct err *err)
+{
+	const struct timespec pause = {.tv_nsec = POLL_MS * 1000000L};
+	struct manager_record ended;
+	char path[PATH_MAX + 16];
+	bool started = false;
+	unsigned polls;
+
+	snprintf(path, sizeof path, "%s/journal", j->role.dir);
+	if (!j->o.json)
+		printf("Waiting for the first backup (Ctrl-C ends only the waiting) ...\n");
+	fflush(stdout);
+	for (polls = 0; !read_journal(path, &started, &ended); polls++) {
+		if (!started && polls > START_MS / POLL_MS) {
+			ui_say("join", "no backup has begun yet: is there a job for this agent in "
+				       "the manager's manager.conf?");
+			return 0;
+		}
+		nanosleep(&pause, NULL);
+	}
+	return show_first(j, &ended, err);
 }
 
 /* --- what comes next ----------------------------------------------------------- */
@@ -317,8 +463,9 @@ static int tell(struct join *j, struct err *err)
 	int started = 1, failed;
 
 	snprintf(unit, sizeof unit, "fdump-%s.service", role);
-	if (usual && j->token.role != RPC_OPERATOR)
+	if (usual && j->token.role != RPC_OPERATOR && j->token.role != RPC_MANAGER)
 		started = ui_systemd_start(unit);
+	j->wait = j->token.role == RPC_AGENT && (j->wait || started == 0);
 	if (j->o.json) {
 		object = ui_json_new("result", "join.result");
 		failed = ui_json_add(object, "role", json_string(role));
@@ -330,11 +477,14 @@ static int tell(struct join *j, struct err *err)
 	printf("Joined as the %s %s, by the manager %s.\n", role, j->token.name, j->token.manager);
 	if (j->token.role == RPC_OPERATOR)
 		printf("Next: fdump status\n");
+	else if (j->token.role == RPC_MANAGER)
+		printf("Next: copy manager.conf and conf.d from %s to %s: they are the same on "
+		       "every\n"
+		       "manager; name both there (manager \"%s\" { address = ... }); then\n"
+		       "'systemctl enable --now fdump-manager' here, and reload it on %s.\n",
+			j->token.manager, j->role.config, j->token.name, j->token.manager);
 	else if (started == 0)
-		printf("%s is running%s.\n", unit,
-			j->token.role == RPC_AGENT ? ", and begins with a first backup: 'fdump "
-						     "status' on the manager shows it"
-						   : "");
+		printf("%s is running.\n", unit);
 	else
 		printf("Next, start its service: fdump %s%s%s%s%s\n", role,
 			j->o.config != NULL ? " --config " : "",
@@ -344,11 +494,12 @@ static int tell(struct join *j, struct err *err)
 	return 0;
 }
 
-enum { OPT_STORE = UI_OPTIONS_OWN, OPT_LISTEN };
+enum { OPT_STORE = UI_OPTIONS_OWN, OPT_LISTEN, OPT_WAIT };
 
 static const struct option own[] = {
 	{"store", required_argument, NULL, OPT_STORE},
 	{"listen", required_argument, NULL, OPT_LISTEN},
+	{"wait", no_argument, NULL, OPT_WAIT},
 	{0},
 };
 
@@ -358,6 +509,8 @@ static int take(void *ctx, int c)
 
 	if (c == OPT_STORE)
 		j->store = optarg;
+	else if (c == OPT_WAIT)
+		j->wait = true;
 	else
 		j->listen = optarg;
 	return -1;
@@ -369,7 +522,9 @@ static int run(struct join *j, bool from_input, struct err *err)
 		find_role(j, err) != 0 || enrol(j, err) != 0 || configure(j, err) != 0 ||
 		(j->token.role != RPC_OPERATOR && ui_role_give(&j->role, err) != 0))
 		return -1;
-	return tell(j, err);
+	if (tell(j, err) != 0)
+		return -1;
+	return j->wait ? wait_first(j, err) : 0;
 }
 
 int cmd_join(int argc, char **argv)
@@ -387,7 +542,7 @@ int cmd_join(int argc, char **argv)
 		return ui_usage("join",
 			"a token is never an argument: it is asked for, or read from standard "
 			"input with '-'");
-	status = run(&j, argc > optind, &err) == 0 ? UI_OK : ui_fail("join", &err);
+	status = run(&j, argc > optind, &err) == 0 ? j.status : ui_fail("join", &err);
 	explicit_bzero(&j.token, sizeof j.token);
 	ui_options_fini(&j.o);
 	return status;

@@ -51,6 +51,8 @@ static const char help[] =
 	"\n"
 	"Exit status: 0 done; 2 failed, or wrong usage; 6 not allowed, or wrong passphrase.\n";
 
+#define SHOW_MS 100 /* from the request to sponsor it until the token is shown */
+
 struct token {
 	struct ui_options o;
 	struct ui_fleet fleet;
@@ -66,6 +68,7 @@ struct token {
 	struct rpc_token token;
 	char host[RPC_HOST_LEN + 1];
 	struct rpc_sponsor *sponsor;
+	struct rpc_timer shown;
 	struct err err;
 	bool done;
 };
@@ -161,6 +164,22 @@ static void on_sponsored(void *arg, const struct err *err)
 	rpc_loop_stop(t->loop);
 }
 
+/* Once the manager knows that it is waited for: whoever has it may be quick. */
+static void show_token(void *arg)
+{
+	struct token *t = arg;
+	char text[RPC_TOKEN_MAX];
+	int ret = rpc_token_text(text, &t->token, &t->err);
+
+	if (ret == 0)
+		ret = print(t, text, &t->err);
+	explicit_bzero(text, sizeof text);
+	if (ret != 0)
+		rpc_loop_stop(t->loop);
+	else if (!t->o.json)
+		ui_say(NULL, "waiting until it was used ...");
+}
+
 static void on_up(void *arg, struct rpc_conn *conn)
 {
 	struct token *t = arg;
@@ -170,6 +189,8 @@ static void on_up(void *arg, struct rpc_conn *conn)
 	t->sponsor = rpc_sponsor_start(conn, t->root, &t->token, t->host, on_sponsored, t, &t->err);
 	if (t->sponsor == NULL)
 		rpc_loop_stop(t->loop);
+	else
+		rpc_timer_start(&t->shown, t->loop, SHOW_MS, show_token, t);
 }
 
 static void on_down(void *arg, const struct err *why, int64_t wait_ms)
@@ -218,6 +239,7 @@ static int sponsor(struct token *t, struct err *err)
 	if (ret != 0)
 		*err = t->err;
 out:
+	rpc_timer_stop(&t->shown);
 	if (t->sponsor != NULL)
 		rpc_sponsor_cancel(t->sponsor);
 	rpc_dial_free(dial);
@@ -262,20 +284,14 @@ out:
 
 static int by_root(struct token *t, struct err *err)
 {
-	char text[RPC_TOKEN_MAX];
 	struct ui_keys keys;
 	int ret = -1;
 
 	if (ui_keys_open(&keys, t->keys, t->o.unseal.passphrase_file, err) != 0)
 		return -1;
 	t->root = keys.root;
-	if (prepare(t, &keys, err) == 0 && rpc_token_text(text, &t->token, err) == 0 &&
-		print(t, text, err) == 0) {
-		explicit_bzero(text, sizeof text);
-		if (!t->o.json)
-			ui_say(NULL, "waiting until it was used ...");
+	if (prepare(t, &keys, err) == 0)
 		ret = sponsor(t, err);
-	}
 	if (ret == 0 && !t->o.json)
 		ui_say(NULL, "the %s %s has joined", rpc_role_name(t->role), t->name);
 	explicit_bzero(&t->token, sizeof t->token);

@@ -15,6 +15,7 @@
 
 #define MAP_MAX   (UINT64_C(64) << 30)
 #define CHECK_LEN 8
+#define DROP_MAX  2000 /* entries that are removed at a time */
 
 /* The rows of a table. */
 static const struct {
@@ -242,6 +243,32 @@ int manager_db_each(struct manager_db *s, enum manager_table table,
 	}
 	end_read(s, txn);
 	return ret == 1 ? 0 : ret;
+}
+
+int manager_db_drop_after(struct manager_db *s, enum manager_table table,
+	const struct manager_db_key *key, struct err *err)
+{
+	struct db_bytes at, value;
+	struct manager_db_key copy;
+	unsigned i;
+	int ret;
+
+	for (i = 0; i < DROP_MAX; i++) {
+		struct db_txn *txn;
+
+		at = key_bytes(key);
+		if (begin_read(s, &txn, err) != 0)
+			return -1;
+		ret = db_next(txn, table, &at, &value, err);
+		if (ret == 0 && at.len <= sizeof copy.bytes)
+			manager_db_bytes(&copy, at.at, at.len);
+		end_read(s, txn);
+		if (ret != 0)
+			return ret == 1 ? 0 : -1;
+		if (manager_db_del(s, table, &copy, err) < 0)
+			return -1;
+	}
+	return 0;
 }
 
 /* --- changes --------------------------------------------------------------- */

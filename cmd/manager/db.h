@@ -77,6 +77,11 @@ typedef int manager_db_row(void *ctx, const struct manager_db_key *key, const vo
 int manager_db_each(struct manager_db *db, enum manager_table table,
 	const struct manager_db_key *prefix, manager_db_row *each, void *ctx, struct err *err);
 
+/* Removes entries whose key is above this one, some thousands at most: call it again later. Returns
+ * 0, or -1 with err set. */
+int manager_db_drop_after(struct manager_db *db, enum manager_table table,
+	const struct manager_db_key *key, struct err *err);
+
 /* Whether there are changes that are not durable yet. */
 bool manager_db_changed(const struct manager_db *db);
 /* Makes them so. Returns 0, or -1 with err set: none of them is there. */

@@ -162,7 +162,7 @@ static void denied_changed(struct manager_service *s)
 	if (manager_inner_load_denied(s, &err) != 0 || manager_inner_load_stores(s, &err) != 0)
 		manager_inner_log(s, MANAGER_ERROR, "%s", err.message);
 	rpc_listen_recheck(s->listen);
-	manager_inner_plans_changed(s);
+	manager_inner_call_all(s);
 }
 
 /* --- tokens ---------------------------------------------------------------- */
@@ -369,7 +369,7 @@ static void make_result(
 
 		strcpy(to->name, s->stores[i].name);
 		snprintf(to->address, sizeof to->address, "%.*s", RPC_HOST_PORT_MAX,
-			s->stores[i].reach);
+			manager_inner_reach(s, &s->stores[i]));
 		memcpy(to->uid, s->stores[i].uid, sizeof to->uid);
 		memcpy(to->key, s->stores[i].key, sizeof to->key);
 	}

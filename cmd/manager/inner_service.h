@@ -1,7 +1,7 @@
 /*
- * What the files of the service share: service.c (connections, what agents and stores ask),
- * reports.c (what agents report), enrolment.c (tokens, who joins, who is denied), operators.c (what
- * operators ask).
+ * What the files of the service share: service.c (connections, plans), hello.c (what agents and
+ * stores say of themselves), reports.c (what agents report), enrolment.c (tokens, who joins, who is
+ * denied), operators.c (what operators ask).
  */
 #ifndef FDUMP_CMD_MANAGER_INNER_SERVICE_H
 #define FDUMP_CMD_MANAGER_INNER_SERVICE_H
@@ -29,7 +29,7 @@ struct manager_link {
 	struct rpc_conn *conn;
 	bool hello; /* it has said hello */
 	uint8_t boot[MANAGER_BOOT_LEN];
-	uint8_t digest[MANAGER_DIGEST_LEN]; /* of the plan that it was told of */
+	uint8_t digest[MANAGER_DIGEST_LEN]; /* of its plan, when it said hello */
 };
 
 struct manager_report;
@@ -56,7 +56,7 @@ struct manager_service {
 	/* Reports that wait for the commit, and for a place. */
 	struct manager_report *committing, *first_waiting, **last_waiting;
 	unsigned reports; /* that have a place */
-	struct rpc_timer commit, tend;
+	struct rpc_timer commit, tend, call;
 	/* Enrolment. */
 	struct rpc_enroll_server *enroll;
 	struct rpc_sponsors *sponsors;
@@ -75,6 +75,15 @@ void manager_inner_log(struct manager_service *service, enum manager_level level
 void manager_inner_reply_uint(struct rpc_call *call, const char *key, uint64_t value);
 /* The connection that a call came by. */
 struct manager_link *manager_inner_link(struct manager_service *service, struct rpc_call *call);
+/* The key of a peer's row. */
+void manager_inner_host_key(struct manager_db_key *key, const struct rpc_identity *peer);
+/* The row of a peer; one that is not known yet is begun. Returns 0, or -1 with err set: another
+ * machine is known by this name. */
+int manager_inner_find_host(struct manager_service *service, const struct rpc_identity *peer,
+	struct manager_host_row *row, struct err *err);
+/* Appends the plan of an agent, with its digest. Returns 0, or -1 with err set. */
+int manager_inner_plan(struct manager_service *service, const char *agent, struct buf *plan,
+	uint8_t digest[MANAGER_DIGEST_LEN], struct err *err);
 /* The row of an agent or store that asks. Returns 0; -1: it is not the one that is known by this
  * name, or has not said hello, and the call was answered. */
 int manager_inner_host(
@@ -82,13 +91,21 @@ int manager_inner_host(
 /* The managers of the fleet: at most MANAGER_PEERS_MAX. Returns how many. */
 size_t manager_inner_peers(
 	const struct manager_service *service, struct manager_peer peers[MANAGER_PEERS_MAX]);
+/* HOST:PORT of a store: as the configuration says, else as the store does. */
+const char *manager_inner_reach(
+	const struct manager_service *service, const struct manager_host_row *store);
 /* Reads the rows of stores again. */
 int manager_inner_load_stores(struct manager_service *service, struct err *err);
-/* Tells agents whose plan has changed. */
-void manager_inner_plans_changed(struct manager_service *service);
+/* Has all agents and stores say hello again, soon: plans, stores, managers or denials have changed.
+ */
+void manager_inner_call_all(struct manager_service *service);
 /* Says what was done, by whom, in the log and in the audit, with the next commit. */
 void manager_inner_audit(struct manager_service *service, const struct rpc_identity *who,
 	const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+
+/* --- hello.c --- */
+
+void manager_inner_hello(void *ctx, struct rpc_call *call, const struct rpc_value *values);
 
 /* --- reports.c --- */
 

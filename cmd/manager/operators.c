@@ -104,15 +104,22 @@ static void forget(struct known *k)
 	buf_fini(&k->last_rows);
 }
 
+static int by_names(const void *a, const void *b)
+{
+	const struct manager_last *x = a, *y = b;
+	int order = strcmp(x->agent, y->agent);
+
+	return order != 0 ? order : strcmp(x->job, y->job);
+}
+
+/* The rows came in the order of agents and jobs. */
 static int64_t kept_of(const struct known *k, const struct manager_row *row)
 {
-	size_t i;
+	const struct manager_last key = {.agent = row->agent, .job = row->job};
+	const struct manager_last *last =
+		bsearch(&key, k->lasts, k->last_count, sizeof *k->lasts, by_names);
 
-	for (i = 0; i < k->last_count; i++)
-		if (strcmp(k->lasts[i].agent, row->agent) == 0 &&
-			strcmp(k->lasts[i].job, row->job) == 0)
-			return k->lasts[i].kept_ended;
-	return 0;
+	return last != NULL ? last->kept_ended : 0;
 }
 
 void manager_inner_status(void *ctx, struct rpc_call *call, const struct rpc_value *values)
@@ -166,6 +173,8 @@ static int list_host(void *ctx, const struct manager_db_key *key, const void *ro
 	const struct manager_link *link;
 
 	(void)key;
+	if (strcmp(host.role, "store") == 0)
+		snprintf(host.reach, sizeof host.reach, "%s", manager_inner_reach(l->service, row));
 	host.denied = rpc_deny_has(&l->service->deny, host.host);
 	for (link = l->service->links; link != NULL; link = link->next)
 		host.up |= strcmp(rpc_conn_peer(link->conn)->host, host.host) == 0;

@@ -60,7 +60,7 @@ const struct rpc_field manager_hello_fields[] = {
 
 enum { STORE_NAME, STORE_ADDRESS, STORE_UID, STORE_KEY, STORE_COUNT };
 
-static const struct rpc_field store_fields[] = {
+static const struct rpc_field fleet_store_fields[] = {
 	[STORE_NAME] = {.key = "name", .type = RPC_NAME, .need = true},
 	[STORE_ADDRESS] = {.key = "address",
 		.type = RPC_TEXT,
@@ -78,11 +78,11 @@ static const struct rpc_field store_fields[] = {
 		.max = MANAGER_KEY_LEN},
 	[STORE_COUNT] = {0},
 };
-static const struct rpc_field store_item = {.type = RPC_MAP, .sub = store_fields};
+static const struct rpc_field fleet_store_field = {.type = RPC_MAP, .sub = fleet_store_fields};
 
 enum { PEER_NAME, PEER_ADDRESS, PEER_COUNT };
 
-static const struct rpc_field peer_fields[] = {
+static const struct rpc_field fleet_manager_fields[] = {
 	[PEER_NAME] = {.key = "name", .type = RPC_NAME, .need = true},
 	[PEER_ADDRESS] = {.key = "address",
 		.type = RPC_TEXT,
@@ -91,7 +91,7 @@ static const struct rpc_field peer_fields[] = {
 		.max = MANAGER_HOST_PORT},
 	[PEER_COUNT] = {0},
 };
-static const struct rpc_field peer_item = {.type = RPC_MAP, .sub = peer_fields};
+static const struct rpc_field fleet_manager_field = {.type = RPC_MAP, .sub = fleet_manager_fields};
 
 enum {
 	WELCOME_CLOCK,
@@ -116,11 +116,11 @@ const struct rpc_field manager_welcome_fields[] = {
 	[WELCOME_STORES] = {.key = "stores",
 		.type = RPC_LIST,
 		.max = MANAGER_STORES_MAX,
-		.of = &store_item},
+		.of = &fleet_store_field},
 	[WELCOME_MANAGERS] = {.key = "managers",
 		.type = RPC_LIST,
 		.max = MANAGER_PEERS_MAX,
-		.of = &peer_item},
+		.of = &fleet_manager_field},
 	[WELCOME_COUNT] = {0},
 };
 
@@ -179,7 +179,7 @@ const struct rpc_field manager_runs_fields_in[] = {
 const struct rpc_field manager_token_fields_in[] = {
 	[MANAGER_TOKEN_ROLE] = {.key = "role", .type = RPC_TEXT, .need = true, .min = 1, .max = 16},
 	[MANAGER_TOKEN_NAME] = {.key = "name", .type = RPC_NAME, .need = true},
-	[MANAGER_TOKEN_REPLACE] = {.key = "replace", .type = RPC_BOOL, .max = 1},
+	[MANAGER_TOKEN_REPLACE] = {.key = "replace", .type = RPC_BOOL},
 	[MANAGER_TOKEN_VALID] = {.key = "valid",
 		.type = RPC_UINT,
 		.min = 1,
@@ -423,8 +423,8 @@ bool manager_welcome_store(struct manager_welcome *w, struct manager_store_text 
 {
 	struct rpc_value item, v[STORE_COUNT];
 
-	if (!w->stores.has || !rpc_list_next(&w->stores, &store_item, &item) ||
-		rpc_params_get(v, store_fields, item.bytes, item.len, NULL) != 0)
+	if (!w->stores.has || !rpc_list_next(&w->stores, &fleet_store_field, &item) ||
+		rpc_params_get(v, fleet_store_fields, item.bytes, item.len, NULL) != 0)
 		return false;
 	copy_text(store->name, &v[STORE_NAME]);
 	copy_text(store->address, &v[STORE_ADDRESS]);
@@ -437,8 +437,8 @@ bool manager_welcome_manager(struct manager_welcome *w, struct manager_peer *man
 {
 	struct rpc_value item, v[PEER_COUNT];
 
-	if (!w->managers.has || !rpc_list_next(&w->managers, &peer_item, &item) ||
-		rpc_params_get(v, peer_fields, item.bytes, item.len, NULL) != 0)
+	if (!w->managers.has || !rpc_list_next(&w->managers, &fleet_manager_field, &item) ||
+		rpc_params_get(v, fleet_manager_fields, item.bytes, item.len, NULL) != 0)
 		return false;
 	copy_text(manager->name, &v[PEER_NAME]);
 	copy_text(manager->address, &v[PEER_ADDRESS]);

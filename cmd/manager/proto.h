@@ -28,8 +28,8 @@ enum manager_method {
 	MANAGER_METHOD_PLAN = 65,     /* {} -> {}, blob: the agent's plan (plan.h) */
 	MANAGER_METHOD_REPORT = 66,   /* report_fields, blob: frames (report.h) -> acked_fields */
 	MANAGER_METHOD_PROGRESS = 67, /* NOTIFY: progress_fields */
-	/* Asked of agents. */
-	MANAGER_METHOD_PLAN_CHANGED = 80, /* NOTIFY: {} */
+	/* Asked of agents, the first of stores too. */
+	MANAGER_METHOD_PLAN_CHANGED = 80, /* NOTIFY: {}: say hello again, there is something new */
 	MANAGER_METHOD_RUN = 81,          /* job_fields -> {}: run a job now, as a person wished */
 	MANAGER_METHOD_CANCEL = 82,       /* job_fields -> {}: end its run */
 	MANAGER_METHOD_HOLD = 83,         /* job_fields -> {}: nothing runs until released */

@@ -14,7 +14,6 @@
 #define REPORTS_MAX 16 /* at once */
 #define COMMIT_MS   10
 #define LASTS_MAX   (2 * MANAGER_JOBS_MAX) /* of one agent: jobs come and go */
-#define CLOCK_AHEAD 86400
 
 struct manager_report {
 	struct manager_service *service;
@@ -148,7 +147,6 @@ static int put_run(struct manager_service *s, const char *agent, const struct ma
 		.problems = rec->stats.problems,
 		.record = {bytes, len}};
 	struct manager_db_key key;
-	int64_t limit = time(NULL) + CLOCK_AHEAD;
 
 	strcpy(run.agent, agent);
 	strcpy(run.job, rec->job);
@@ -157,9 +155,7 @@ static int put_run(struct manager_service *s, const char *agent, const struct ma
 	if (rec->has_dump)
 		memcpy(run.dump, rec->dump, sizeof run.dump);
 	esc_line(run.text, sizeof run.text, rec->text, strlen(rec->text));
-	/* A clock that is ahead does not put a run before all others for ever. */
-	manager_db_time(
-		&key, rec->time < limit ? rec->time : limit, agent, rec->run, sizeof rec->run);
+	manager_db_time(&key, rec->time, agent, rec->run, sizeof rec->run);
 	return manager_db_put(s->db, MANAGER_TABLE_RUNS, &key, &run, err);
 }
 
@@ -183,14 +179,18 @@ static void take_ended(struct manager_last_row *row, const struct manager_record
 }
 
 /* Returns 0, or -1 with err set: the state can't be written. */
-static int apply(struct manager_service *s, const char *agent, const struct manager_record *rec,
+static int apply(struct manager_service *s, const char *agent, struct manager_record *rec,
 	const uint8_t *bytes, size_t len, struct err *err)
 {
 	char text[ESC_MAX(MANAGER_NOTE_MAX)];
+	int64_t now = time(NULL);
 	struct manager_db_key key;
 	struct manager_last_row row;
 	int ret;
 
+	/* By a clock that is ahead a job would never be late. */
+	rec->time = rec->time < now ? rec->time : now;
+	rec->slot = rec->slot < now ? rec->slot : now;
 	if (rec->kind == MANAGER_ALARM) {
 		esc_line(text, sizeof text, rec->text, strlen(rec->text));
 		manager_inner_log(s, MANAGER_ERROR, "alarm: agent %s%s%s: %s", agent,

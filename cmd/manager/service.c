@@ -12,16 +12,15 @@
 
 #include "cmd/manager/inner_service.h"
 #include "lib/cbor.h"
-#include "lib/esc.h"
 #include "lib/file.h"
 #include "rpc/join.h"
 #include "rpc/sponsor.h"
 #include "rpc/tls.h"
 
-#define DEADLINE_MS     60000
-#define TEND_MS         3600000 /* between looks at the own certificates */
-#define CLOCK_SEC       300     /* a clock that differs by more is reported */
-#define STORE_PORT_TEXT "7421"
+#define DEADLINE_MS 60000
+#define TEND_MS     3600000       /* between looks at the own certificates */
+#define CALL_MS     250           /* until all are told of something: once for several changes */
+#define KEEP_SEC    (400 * 86400) /* that runs and the audit are kept */
 
 /* --- small things ---------------------------------------------------------- */
 
@@ -136,20 +135,18 @@ struct manager_link *manager_inner_link(struct manager_service *s, struct rpc_ca
 
 /* --- hosts ----------------------------------------------------------------- */
 
-static void host_key(struct manager_db_key *key, const struct rpc_identity *peer)
+void manager_inner_host_key(struct manager_db_key *key, const struct rpc_identity *peer)
 {
 	manager_db_words(key, rpc_role_name(peer->role), peer->name);
 }
 
-/* The row of a peer; one that is not known yet is begun. Returns 0, or -1 with err set: another
- * machine is known by this name. */
-static int find_host(struct manager_service *s, const struct rpc_identity *peer,
+int manager_inner_find_host(struct manager_service *s, const struct rpc_identity *peer,
 	struct manager_host_row *row, struct err *err)
 {
 	struct manager_db_key key;
 	int ret;
 
-	host_key(&key, peer);
+	manager_inner_host_key(&key, peer);
 	ret = manager_db_get(s->db, MANAGER_TABLE_HOSTS, &key, row, err);
 	if (ret < 0)
 		return -1;
@@ -178,7 +175,7 @@ int manager_inner_host(
 
 	if (link == NULL || !link->hello)
 		err_set(&err, ERR_DENIED, "say hello first");
-	else if (find_host(s, rpc_call_peer(call), row, &err) == 0)
+	else if (manager_inner_find_host(s, rpc_call_peer(call), row, &err) == 0)
 		return 0;
 	rpc_call_fail(call, &err);
 	return -1;
@@ -214,6 +211,18 @@ int manager_inner_load_stores(struct manager_service *s, struct err *err)
 		       : err_set(err, ERR_NOMEM, "stores: out of memory");
 }
 
+const char *manager_inner_reach(
+	const struct manager_service *s, const struct manager_host_row *store)
+{
+	size_t i;
+
+	for (i = 0; i < s->config->store_count; i++)
+		if (strcmp(s->config->stores[i].name, store->name) == 0 &&
+			s->config->stores[i].address != NULL)
+			return s->config->stores[i].address;
+	return store->reach;
+}
+
 size_t manager_inner_peers(
 	const struct manager_service *s, struct manager_peer peers[MANAGER_PEERS_MAX])
 {
@@ -242,8 +251,7 @@ size_t manager_inner_peers(
 
 /* --- plans ----------------------------------------------------------------- */
 
-/* Appends the plan of an agent, with its digest. Returns 0, or -1 with err set. */
-static int make_plan(struct manager_service *s, const char *agent, struct buf *plan,
+int manager_inner_plan(struct manager_service *s, const char *agent, struct buf *plan,
 	uint8_t digest[MANAGER_DIGEST_LEN], struct err *err)
 {
 	struct manager_known_store known[MANAGER_STORES_MAX];
@@ -261,31 +269,21 @@ static int make_plan(struct manager_service *s, const char *agent, struct buf *p
 	return 0;
 }
 
-void manager_inner_plans_changed(struct manager_service *s)
+static void call_all(void *arg)
 {
-	uint8_t digest[MANAGER_DIGEST_LEN];
+	struct manager_service *s = arg;
 	struct manager_link *link;
-	struct err err = {0};
-	struct buf plan;
 
-	buf_init(&plan, MANAGER_PLAN_MAX);
-	for (link = s->links; link != NULL; link = link->next) {
-		const struct rpc_identity *peer = rpc_conn_peer(link->conn);
-
-		if (!link->hello || peer->role != RPC_AGENT)
-			continue;
-		buf_clear(&plan);
-		if (make_plan(s, peer->name, &plan, digest, &err) != 0) {
-			manager_inner_log(s, MANAGER_ERROR, "%s: %s", peer->name, err.message);
-			continue;
-		}
-		if (memcmp(digest, link->digest, sizeof digest) == 0)
-			continue;
-		memcpy(link->digest, digest, sizeof digest);
+	for (link = s->links; link != NULL; link = link->next)
 		/* One that could not be told hears it with its next hello. */
-		rpc_notify(link->conn, MANAGER_METHOD_PLAN_CHANGED, "\xa0", 1, NULL);
-	}
-	buf_fini(&plan);
+		if (link->hello)
+			rpc_notify(link->conn, MANAGER_METHOD_PLAN_CHANGED, "\xa0", 1, NULL);
+}
+
+void manager_inner_call_all(struct manager_service *s)
+{
+	if (!s->ending && !rpc_timer_on(&s->call))
+		rpc_timer_start(&s->call, s->o.loop, CALL_MS, call_all, s);
 }
 
 static int fill_bytes(void *arg, uint8_t *to, size_t cap, size_t *len, bool *last, struct err *err);
@@ -365,206 +363,15 @@ static void handle_plan(void *ctx, struct rpc_call *call, const struct rpc_value
 	if (manager_inner_host(s, call, &row) != 0)
 		return;
 	buf_init(&plan, MANAGER_PLAN_MAX);
-	if (make_plan(s, row.name, &plan, digest, &err) != 0) {
+	if (manager_inner_plan(s, row.name, &plan, digest, &err) != 0) {
 		buf_fini(&plan);
 		rpc_call_fail(call, &err);
 		return;
 	}
-	memcpy(manager_inner_link(s, call)->digest, digest, sizeof digest);
 	reply_blob(call, "\xa0", 1, &plan);
 }
 
-/* --- hello ----------------------------------------------------------------- */
-
-/* One machine that is there twice, since it started at different times: its files were copied. */
-static void look_for_clone(struct manager_service *s, const struct manager_link *link)
-{
-	static const uint8_t unknown[MANAGER_BOOT_LEN];
-	const struct rpc_identity *peer = rpc_conn_peer(link->conn);
-	const struct manager_link *other;
-
-	for (other = s->links; other != NULL; other = other->next)
-		if (other != link && other->hello &&
-			strcmp(rpc_conn_peer(other->conn)->host, peer->host) == 0 &&
-			memcmp(other->boot, link->boot, sizeof link->boot) != 0 &&
-			memcmp(other->boot, unknown, sizeof unknown) != 0 &&
-			memcmp(link->boot, unknown, sizeof unknown) != 0)
-			manager_inner_log(s, MANAGER_ERROR,
-				"alarm: cloned %s: two machines use the identity of %s, at %s and "
-				"at %s: make a new token for one of them",
-				rpc_role_name(peer->role), peer->name, rpc_conn_address(link->conn),
-				rpc_conn_address(other->conn));
-}
-
-static void look_at_agent(struct manager_service *s, const struct manager_hello *h,
-	const struct manager_link *link, struct manager_host_row *row)
-{
-	bool differs = h->has_digest && h->follows[0] != 0 &&
-		       strcmp(h->follows, s->self.name) != 0 &&
-		       memcmp(h->digest, link->digest, sizeof h->digest) != 0;
-
-	if (differs && (memcmp(row->digest, h->digest, sizeof row->digest) != 0 ||
-			       strcmp(row->follows, h->follows) != 0))
-		manager_inner_log(s, MANAGER_ERROR,
-			"alarm: the plan of %s is another one on the manager %s: is manager.conf "
-			"the same there?",
-			row->name, h->follows);
-	strcpy(row->follows, h->follows);
-	memcpy(row->digest, h->digest, sizeof row->digest);
-	if (!h->has_journal)
-		return;
-	if (memcmp(row->journal, h->journal, sizeof row->journal) != 0) {
-		if (row->acked > 0)
-			manager_inner_log(s, MANAGER_WARNING,
-				"%s has a new journal: it lost its state, or was set up again",
-				row->name);
-		memcpy(row->journal, h->journal, sizeof row->journal);
-		row->acked = 0;
-	}
-}
-
-/* HOST:PORT of a store: as it says, else where it came from. */
-static void set_reach(struct manager_host_row *row, const char *says, const char *address)
-{
-	char host[RPC_HOST_PORT_MAX + 1], port[8];
-	const char *end = strrchr(address, ':');
-
-	if (says[0] != 0 && strlen(says) < sizeof row->reach &&
-		rpc_address_split(says, host, port, STORE_PORT_TEXT, NULL) == 0)
-		snprintf(row->reach, sizeof row->reach, "%s", says);
-	else if (end != NULL)
-		snprintf(row->reach, sizeof row->reach, "%.*s:" STORE_PORT_TEXT,
-			(int)(end - address), address);
-}
-
-/* Returns 0, or -1 with err set: it is another store. *changed: agents are to know. */
-static int look_at_store(const struct manager_hello *h, const char *address,
-	struct manager_host_row *row, bool *changed, struct err *err)
-{
-	struct manager_host_row before = *row;
-
-	if (!h->is_store)
-		return err_set(err, ERR_USAGE, "hello: a store says its uid and its key");
-	if (row->reach[0] != 0 && (memcmp(row->uid, h->uid, sizeof row->uid) != 0 ||
-					  memcmp(row->key, h->key, sizeof row->key) != 0))
-		return err_set(err, ERR_DENIED,
-			"the store %s is another one than before: its uid or its key has changed; "
-			"if it was replaced on purpose: fdump token store %s --replace",
-			row->name, row->name);
-	memcpy(row->uid, h->uid, sizeof row->uid);
-	memcpy(row->key, h->key, sizeof row->key);
-	row->free = h->free;
-	set_reach(row, h->address, address);
-	*changed = strcmp(before.reach, row->reach) != 0;
-	return 0;
-}
-
-/* What a hello says goes into the row. Returns 0, or -1 with err set. */
-static int take_hello(struct manager_service *s, const struct manager_hello *h,
-	struct manager_link *link, struct manager_host_row *row, bool *changed, struct err *err)
-{
-	const struct rpc_identity *peer = rpc_conn_peer(link->conn);
-	const char *address = rpc_conn_address(link->conn);
-	struct manager_db_key key;
-	int64_t now = time(NULL), off = h->clock - now;
-	struct buf plan;
-	int ret = 0;
-
-	*changed = false;
-	if (find_host(s, peer, row, err) != 0)
-		return -1;
-	if (peer->role == RPC_STORE && look_at_store(h, address, row, changed, err) != 0)
-		return -1;
-	if (peer->role == RPC_AGENT) {
-		buf_init(&plan, MANAGER_PLAN_MAX);
-		ret = make_plan(s, peer->name, &plan, link->digest, err);
-		buf_fini(&plan);
-		look_at_agent(s, h, link, row);
-	}
-	if (ret != 0)
-		return -1;
-	if ((off > CLOCK_SEC || off < -CLOCK_SEC) &&
-		!(row->clock_off > CLOCK_SEC || row->clock_off < -CLOCK_SEC))
-		manager_inner_log(s, MANAGER_WARNING, "alarm: the clock of %s %s is %s by %lld s",
-			row->role, row->name, off > 0 ? "ahead" : "behind",
-			(long long)(off > 0 ? off : -off));
-	row->clock_off = off;
-	row->seen = now;
-	snprintf(row->address, sizeof row->address, "%s", address);
-	esc_line(row->version, sizeof row->version, h->version, strlen(h->version));
-	memcpy(row->boot, h->boot, sizeof row->boot);
-	host_key(&key, peer);
-	return manager_db_put(s->db, MANAGER_TABLE_HOSTS, &key, row, err);
-}
-
-static void welcome(struct manager_service *s, struct rpc_call *call, struct manager_link *link,
-	const struct manager_host_row *row)
-{
-	struct manager_welcome w = {.clock = time(NULL), .acked = row->acked};
-	struct manager_plan_store stores[MANAGER_STORES_MAX];
-	struct manager_peer peers[MANAGER_PEERS_MAX];
-	size_t i, n = 0, peer_count = manager_inner_peers(s, peers);
-	struct err err = {0};
-	struct buf reply;
-
-	w.has_digest = rpc_conn_peer(link->conn)->role == RPC_AGENT;
-	memcpy(w.digest, link->digest, sizeof w.digest);
-	w.denied_count = manager_inner_denied(s, &w.denied);
-	for (i = 0; i < s->store_count && n < MANAGER_STORES_MAX; i++, n++) {
-		stores[n] = (struct manager_plan_store){.name = s->stores[i].name,
-			.address = s->stores[i].reach,
-			.has_uid = true,
-			.has_key = true};
-		memcpy(stores[n].uid, s->stores[i].uid, MANAGER_UID_LEN);
-		memcpy(stores[n].key, s->stores[i].key, MANAGER_KEY_LEN);
-	}
-	buf_init(&reply, MANAGER_WELCOME_MAX);
-	if (manager_welcome_put(&reply, &w, stores, n, peers, peer_count, &err) == 0)
-		rpc_call_reply(call, reply.data, reply.len, false);
-	else
-		rpc_call_fail(call, &err);
-	buf_fini(&reply);
-}
-
-static void handle_hello(void *ctx, struct rpc_call *call, const struct rpc_value *values)
-{
-	struct manager_service *s = ctx;
-	struct manager_link *link = manager_inner_link(s, call);
-	const struct rpc_identity *peer = rpc_call_peer(call);
-	struct manager_host_row row;
-	struct manager_hello h;
-	struct err err = {0};
-	bool changed, first;
-
-	if (link == NULL) {
-		err_set(&err, ERR_CLOSED, "the connection is ending");
-		rpc_call_fail(call, &err);
-		return;
-	}
-	manager_hello_get(&h, values);
-	if (take_hello(s, &h, link, &row, &changed, &err) != 0) {
-		if (err.code == ERR_DENIED)
-			manager_inner_log(s, MANAGER_ERROR, "alarm: %s: %s",
-				rpc_conn_address(link->conn), err.message);
-		rpc_call_fail(call, &err);
-		return;
-	}
-	first = !link->hello;
-	link->hello = true;
-	memcpy(link->boot, h.boot, sizeof link->boot);
-	if (first) {
-		manager_inner_log(s, MANAGER_INFO, "%s %s at %s: hello, FDump %s",
-			rpc_role_name(peer->role), peer->name, rpc_conn_address(link->conn),
-			row.version);
-		look_for_clone(s, link);
-	}
-	manager_inner_commit_soon(s);
-	if (changed && manager_inner_load_stores(s, &err) != 0)
-		manager_inner_log(s, MANAGER_ERROR, "%s", err.message);
-	welcome(s, call, link, &row);
-	if (changed)
-		manager_inner_plans_changed(s);
-}
+/* --- methods ------------------------------------------------------------- */
 
 static void handle_renew(void *ctx, struct rpc_call *call, const struct rpc_value *values)
 {
@@ -593,7 +400,7 @@ static const struct rpc_method methods[] = {
 	{RPC_METHOD_GRANT, "grant", OPERATOR, RPC_GRANT_MAX, 0, 10000, rpc_grant_fields,
 		manager_inner_grant, NULL},
 	{MANAGER_METHOD_HELLO, "hello", BOTH, MANAGER_HELLO_MAX + MANAGER_TEXT_MAX, 0, DEADLINE_MS,
-		manager_hello_fields, handle_hello, NULL},
+		manager_hello_fields, manager_inner_hello, NULL},
 	{MANAGER_METHOD_PLAN, "plan", AGENT, 64, 0, DEADLINE_MS, NULL, handle_plan, NULL},
 	{MANAGER_METHOD_REPORT, "report", AGENT, 128, MANAGER_REPORT_MAX, DEADLINE_MS,
 		manager_report_fields, manager_inner_report, NULL},
@@ -639,6 +446,20 @@ static int load_tls(struct manager_service *s, struct rpc_tls_conf **conf, struc
 	return *conf != NULL ? 0 : -1;
 }
 
+/* What is too old goes; a commit holds some of it. */
+static void drop_old(struct manager_service *s)
+{
+	struct manager_db_key key;
+	struct err err = {0};
+
+	manager_db_time(&key, time(NULL) - KEEP_SEC, "", NULL, 0);
+	if (manager_db_drop_after(s->db, MANAGER_TABLE_RUNS, &key, &err) != 0 ||
+		manager_db_drop_after(s->db, MANAGER_TABLE_AUDIT, &key, &err) != 0)
+		manager_inner_log(s, MANAGER_ERROR, "state: %s", err.message);
+	if (manager_db_changed(s->db))
+		manager_inner_commit_soon(s);
+}
+
 /* Own certificates are renewed when they are due. */
 static void on_tend(void *arg)
 {
@@ -654,6 +475,7 @@ static void on_tend(void *arg)
 		err = (struct err){0}; /* there is none */
 	if (err.code != ERR_NONE)
 		manager_inner_log(s, MANAGER_ERROR, "certificates: %s", err.message);
+	drop_old(s);
 	rpc_timer_start(&s->tend, s->o.loop, TEND_MS, on_tend, s);
 }
 
@@ -704,11 +526,14 @@ static int open_all(struct manager_service *s, struct err *err)
 
 static int listen_all(struct manager_service *s, struct err *err)
 {
+	/* Agents stay connected. */
+	static const struct rpc_listen_limits limits = {256, 64, 8192, 16};
 	struct rpc_listen_opts opts = {.conf = s->tls,
 		.service = &s->methods,
 		.times = s->o.times,
 		.host = s->o.host,
 		.port = s->o.port,
+		.limits = &limits,
 		.credit = RPC_CREDIT_NONE,
 		.arg = s,
 		.up = on_up,
@@ -793,7 +618,7 @@ void manager_service_config(struct manager_service *s, struct manager_config *co
 {
 	manager_config_free(s->config);
 	s->config = config;
-	manager_inner_plans_changed(s);
+	manager_inner_call_all(s);
 }
 
 int manager_service_reload(struct manager_service *s, struct err *err)
@@ -834,6 +659,7 @@ void manager_service_free(struct manager_service *s)
 		return;
 	s->ending = true;
 	rpc_timer_stop(&s->tend);
+	rpc_timer_stop(&s->call);
 	if (s->db != NULL && manager_inner_commit(s, &err) != 0)
 		manager_inner_log(s, MANAGER_ERROR, "state: %s", err.message);
 	rpc_timer_stop(&s->commit);

@@ -55,7 +55,7 @@ const char *manager_service_name(const struct manager_service *service);
 unsigned manager_service_port(const struct manager_service *service);
 unsigned manager_service_enroll_port(const struct manager_service *service);
 
-/* Another configuration, which it takes over: agents whose plan has changed are told. */
+/* Another configuration, which it takes over: agents and stores are told to say hello again. */
 void manager_service_config(struct manager_service *service, struct manager_config *config);
 /* The certificates and public keys are loaded again. Returns 0, or -1 with err set: all is as
  * before. */

@@ -1,6 +1,7 @@
 #include "cmd/manager/uplink.h"
 
 #include <assert.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -8,11 +9,13 @@
 
 #include "lib/buf.h"
 #include "lib/err.h"
+#include "lib/file.h"
 #include "lib/le.h"
 #include "lib/uptime.h"
 #include "rpc/call.h"
 #include "rpc/deny.h"
 #include "rpc/dial.h"
+#include "rpc/dispatch.h"
 #include "rpc/loop.h"
 #include "rpc/wire.h"
 
@@ -37,6 +40,7 @@ struct manager_uplink {
 	size_t count;
 	struct rpc_timer hello_timer, renew_timer;
 	struct rpc_join *renewal;
+	struct rpc_service own; /* if the owner has none */
 };
 
 /* --- hello ----------------------------------------------------------------- */
@@ -48,8 +52,8 @@ static void take_denied(struct peer *p, const struct manager_welcome *w)
 {
 	struct manager_uplink *u = p->uplink;
 	struct err err = {0};
-	int ret = rpc_deny_replace(u->o.deny, &rpc_conn_peer(p->conn)->issuer, w->denied,
-		w->denied_count, &err);
+	int ret = rpc_deny_replace(
+		u->o.deny, &rpc_conn_peer(p->conn)->issuer, w->denied, w->denied_count, &err);
 
 	if (ret == 0)
 		ret = rpc_deny_save(u->o.deny, u->o.deny_path, &err) == 0 ? 2 : -1;
@@ -57,6 +61,58 @@ static void take_denied(struct peer *p, const struct manager_welcome *w)
 		u->o.log(u->o.ctx, true, err.message);
 	if (ret == 2 && u->o.denied != NULL)
 		u->o.denied(u->o.ctx);
+}
+
+static int add_peer(
+	struct manager_uplink *u, const struct manager_uplink_peer *at, struct err *err);
+
+static bool is_known(const struct manager_uplink *u, const char *name)
+{
+	size_t i;
+
+	for (i = 0; i < u->count; i++)
+		if (strcmp(u->peers[i].at.name, name) == 0)
+			return true;
+	return false;
+}
+
+/* A manager that is not known yet: dialled from now on, and by the next start. */
+static int keep_manager(
+	struct manager_uplink *u, const struct manager_peer *manager, struct err *err)
+{
+	char path[PATH_MAX], line[NAME_LEN_MAX + MANAGER_HOST_PORT + 3],
+		host[RPC_HOST_PORT_MAX + 1];
+	const char *slash = strrchr(u->o.paths.cert, '/');
+	struct manager_uplink_peer at;
+	int dir = slash != NULL ? (int)(slash - u->o.paths.cert) + 1 : 0;
+
+	strcpy(at.name, manager->name);
+	if (rpc_address_split(manager->address, host, at.port, MANAGER_PORT, err) != 0)
+		return -1;
+	if (strlen(host) >= sizeof at.host ||
+		snprintf(path, sizeof path, "%.*smanagers", dir, u->o.paths.cert) >= PATH_MAX)
+		return err_set(err, ERR_LIMIT, "manager %s: the address is too long", at.name);
+	strcpy(at.host, host);
+	snprintf(line, sizeof line, "%s %s\n", manager->name, manager->address);
+	return file_append(path, line, strlen(line), 0644, err) == 0 ? add_peer(u, &at, err) : -1;
+}
+
+static void take_managers(struct manager_uplink *u, struct manager_welcome *w)
+{
+	char text[ERR_MESSAGE_MAX + NAME_LEN_MAX + 64];
+	struct manager_peer manager;
+	struct err err;
+
+	while (manager_welcome_manager(w, &manager)) {
+		if (u->count == MANAGER_UPLINKS_MAX || is_known(u, manager.name))
+			continue;
+		err = (struct err){0};
+		if (keep_manager(u, &manager, &err) == 0)
+			snprintf(text, sizeof text, "a further manager: %s", manager.name);
+		else
+			snprintf(text, sizeof text, "manager %s: %s", manager.name, err.message);
+		u->o.log(u->o.ctx, err.code != ERR_NONE, text);
+	}
 }
 
 static void on_reply(void *arg, const uint8_t *bytes, size_t len, bool more)
@@ -73,6 +129,7 @@ static void on_reply(void *arg, const uint8_t *bytes, size_t len, bool more)
 	}
 	p->welcome = true;
 	take_denied(p, &w);
+	take_managers(u, &w);
 	u->o.welcome(u->o.ctx, (size_t)(p - u->peers), &w);
 }
 
@@ -206,6 +263,44 @@ static void on_down(void *arg, const struct err *why, int64_t wait_ms)
 		u->o.down(u->o.ctx, (size_t)(p - u->peers), why);
 }
 
+/* Of one who has no methods of its own: a store. */
+static void on_plan_changed(
+	void *ctx, const struct rpc_identity *peer, const struct rpc_value *values)
+{
+	(void)peer, (void)values;
+	manager_uplink_changed(ctx);
+}
+
+static const struct rpc_method own_methods[] = {
+	{MANAGER_METHOD_PLAN_CHANGED, "plan-changed", RPC_ROLE_BIT(RPC_MANAGER), 64, 0, CALL_MS,
+		NULL, NULL, on_plan_changed},
+};
+
+static int add_peer(struct manager_uplink *u, const struct manager_uplink_peer *at, struct err *err)
+{
+	struct peer *p = &u->peers[u->count];
+	struct rpc_dial_opts dial = {
+		.conf = u->o.conf,
+		.expect = {RPC_MANAGER, p->at.name},
+		.service = u->o.service != NULL ? u->o.service : &u->own,
+		.times = u->o.times,
+		.host = p->at.host,
+		.port = p->at.port,
+		.pool = u->o.pool,
+		.arg = p,
+		.up = on_up,
+		.down = on_down,
+	};
+
+	assert(u->count < MANAGER_UPLINKS_MAX);
+	*p = (struct peer){.uplink = u, .at = *at};
+	p->dial = rpc_dial_new(u->o.loop, &dial, err);
+	if (p->dial == NULL)
+		return -1;
+	u->count++;
+	return 0;
+}
+
 struct manager_uplink *manager_uplink_new(const struct manager_uplink_opts *opts, struct err *err)
 {
 	struct manager_uplink *u = calloc(1, sizeof *u);
@@ -217,30 +312,12 @@ struct manager_uplink *manager_uplink_new(const struct manager_uplink_opts *opts
 	}
 	assert(opts->peer_count <= MANAGER_UPLINKS_MAX);
 	u->o = *opts;
-	for (i = 0; i < opts->peer_count; i++) {
-		struct peer *p = &u->peers[i];
-		struct rpc_dial_opts dial = {
-			.conf = opts->conf,
-			.service = opts->service,
-			.times = opts->times,
-			.pool = opts->pool,
-			.arg = p,
-			.up = on_up,
-			.down = on_down,
-		};
-
-		p->uplink = u;
-		p->at = opts->peers[i];
-		dial.expect = (struct rpc_expect){RPC_MANAGER, p->at.name};
-		dial.host = p->at.host;
-		dial.port = p->at.port;
-		p->dial = rpc_dial_new(opts->loop, &dial, err);
-		if (p->dial == NULL) {
+	u->own = (struct rpc_service){own_methods, 1, u, NULL};
+	for (i = 0; i < opts->peer_count; i++)
+		if (add_peer(u, &opts->peers[i], err) != 0) {
 			manager_uplink_free(u);
 			return NULL;
 		}
-		u->count++;
-	}
 	rpc_timer_start(&u->hello_timer, u->o.loop, MANAGER_HELLO_EVERY_MS, on_hello_timer, u);
 	rpc_timer_start(&u->renew_timer, u->o.loop, RENEW_MS, on_renew_timer, u);
 	return u;

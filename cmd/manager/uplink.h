@@ -5,6 +5,10 @@
  *
  *   manager_uplink_new -> callbacks ... -> manager_uplink_free
  *
+ * A manager tells of the others (manager.conf). One that is not in the list is dialled from then
+ * on, and kept in the file `managers` beside the certificate. It needs a certificate of its name
+ * under the fleet's root, so no manager can make up another one.
+ *
  * All from the loop's thread. Which manager is followed: the first of the list whose connection is
  * up, or was within the last hour (manager_uplink_followed).
  */
@@ -44,7 +48,7 @@ struct manager_uplink_opts {
 	const char *deny_path;                   /* and kept there; borrowed */
 	const struct manager_uplink_peer *peers; /* copied */
 	size_t peer_count;
-	const struct rpc_service *service; /* what managers may ask: of an agent; or NULL */
+	const struct rpc_service *service; /* what managers may ask: of an agent; NULL: only to say hello again */
 	const struct rpc_times *times;     /* NULL: default */
 	void *ctx;
 	/* Fills what is said. Version and clock are set already. */

@@ -13,7 +13,8 @@
 #include "rpc/client.h"
 #include "rpc/wire.h"
 
-#define CONNECT_MS 10000 /* then the next manager is tried */
+#define NEXT_MS    2000  /* then the next manager is tried */
+#define CONNECT_MS 10000 /* of the last one */
 #define CLOSE_MS   2000
 
 /* --- who and where ---------------------------------------------------------- */
@@ -98,7 +99,7 @@ static int dial(struct ui_fleet *f, struct err *err)
 		.port = address.port,
 		.times = ui_test_times(NULL),
 		.patience_ms = 3700000,
-		.connect_ms = CONNECT_MS};
+		.connect_ms = f->at + 1 < f->count ? NEXT_MS : CONNECT_MS};
 
 	if (ui_address(&address, f->managers[f->at].address, MANAGER_PORT, err) != 0)
 		return -1;

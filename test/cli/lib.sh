@@ -81,6 +81,50 @@ aged() {
 	LD_PRELOAD=$BUILD/test/shim.so SHIM_AGED=10 "$@"
 }
 
+# free_ports: prints a port on loopback at which, and at the five after it, nobody listens.
+free_ports() {
+	local port i tries
+	for ((tries = 0; tries < 50; tries++)); do
+		port=$((20000 + (RANDOM * 32768 + RANDOM) % 12000))
+		for ((i = port; i < port + 6; i++)); do
+			! (exec 3<>"/dev/tcp/127.0.0.1/$i") 2>/dev/null || continue 2
+		done
+		echo "$port"
+		return
+	done
+	skip "no free ports"
+}
+
+# fleet: a manager named m1 with its store's directory, on free ports, its log in m1.log; $pid is the
+# manager's. m1 COMMAND ARGUMENTS...: runs a command as root on that machine. Each NAME has its own
+# configuration and state in NAME/etc and NAME/var.
+at() {
+	local name=$1 command=$2
+	shift 2
+	"$FDUMP" "$command" --config "$work/$name/etc" --state "$work/$name/var" "$@"
+}
+m1() {
+	at m1 "$@"
+}
+start() { # NAME COMMAND: a service, its log in NAME.COMMAND.log, its process in $pid
+	"$FDUMP" "$2" --config "$work/$1/etc" --state "$work/$1/var" 2>"$1.$2.log" &
+	pid=$!
+}
+start_manager() { # NAME
+	: >"$1.log"
+	"$FDUMP" manager --config "$work/$1/etc" --state "$work/$1/var" 2>"$1.log" &
+	pid=$!
+	await 10 grep -q "manager $1, port" "$1.log" || fail "manager $1 did not start: $(cat "$1.log")"
+}
+fleet() {
+	echo passphrase >passphrase
+	chmod 600 passphrase
+	base=$(free_ports)
+	m1 setup --name m1 --listen "127.0.0.1:$base" --store "$work/store" --keys "$work/keys" \
+		--passphrase-file passphrase >setup.out
+	start_manager m1
+}
+
 clean_up() {
 	local status=$? i
 	trap - EXIT

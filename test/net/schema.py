@@ -12,6 +12,8 @@ root = Path(sys.argv[1] if len(sys.argv) > 1 else ".")
 text = (root / "rpc/PROTOCOL.md").read_text()
 c_files = {p: p.read_text() for p in sorted((root / "rpc").glob("*.[ch]"))}
 c_files[root / "lib/err.c"] = (root / "lib/err.c").read_text()
+for name in ("proto.c", "proto.h", "plan.h", "report.h", "service.c"):
+    c_files[root / "cmd/manager" / name] = (root / "cmd/manager" / name).read_text()
 problems = []
 
 # Which table has which schema; a table that is not here is one without a schema.
@@ -20,7 +22,14 @@ TABLES = {"hello_fields": "hello", "status_fields": "status", "enroll_fields": "
           "certificate_fields": "certificate", "token_fields": "token",
           "manager_fields": "manager", "store_fields": "store",
           "rpc_sponsor_fields": "sponsor", "sponsor_result_fields": "sponsor-result",
-          "rpc_grant_fields": "grant"}
+          "rpc_grant_fields": "grant",
+          "manager_hello_fields": "manager-hello", "manager_welcome_fields": "manager-welcome",
+          "fleet_store_fields": "fleet-store", "fleet_manager_fields": "fleet-manager",
+          "manager_report_fields": "report", "manager_acked_fields": "report-result",
+          "manager_job_fields": "order-job", "manager_progress_fields": "progress",
+          "manager_listing_fields": "listing", "manager_runs_fields_in": "runs",
+          "manager_token_fields_in": "token-order", "manager_made_fields": "token-made",
+          "manager_revoke_fields": "revoke", "manager_order_fields_in": "order"}
 # Of each method: its longest parameters, its deadline in milliseconds.
 METHODS = {"enroll": ("RPC_ENROLL_MAX", "RPC_ENROLL_MS"), "renew": ("RPC_RENEW_MAX", "RENEW_MS"),
            "sponsor": ("RPC_SPONSOR_MAX", "RPC_TOKEN_SEC * 1000"),
@@ -47,21 +56,23 @@ defines = {"UINT16_MAX": "65535", "UINT64_MAX": "18446744073709551615"}
 for source in c_files.values():
     for name, value in re.findall(r"^#define (\w+)[ \t]+([^\n/]+)", source, re.M):
         defines[name] = value.strip()
+    defines.update(re.findall(r"^\t(MANAGER_METHOD_\w+) =\s+(\d+)", source, re.M))
     for body in re.findall(r"^enum \{ ([^}]*) \};", source, re.M):
         for name, value in re.findall(r"(\w+) = (\d+)", body):
             defines[name] = value
 
 
 def number(text):
+    text = re.sub(r"\b(\d+)u\b", r"\1", text)
     text = re.sub(r"[A-Za-z_]\w+", lambda m: str(number(defines[m.group()])), text)
-    if not re.fullmatch(r"[0-9 ()*+-]+", text):
+    if not re.fullmatch(r"[0-9 ()*+<-]+", text):
         raise SystemExit(f"schema.py: not a number: {text}")
     return eval(text)
 
 
 # --- tables in C --------------------------------------------------------------
 
-KINDS = {"RPC_UINT": "uint", "RPC_BYTES": "bytes", "RPC_TEXT": "text", "RPC_NAME": "name"}
+KINDS = {"RPC_UINT": "uint", "RPC_INT": "int", "RPC_BOOL": "bool", "RPC_BYTES": "bytes", "RPC_TEXT": "text", "RPC_NAME": "name"}
 tables = {}
 items = {}  # named types: of single fields that lists are made of
 
@@ -72,7 +83,7 @@ def c_field(body):
     kind = values["type"].strip()
     if kind == "RPC_MAP":
         return TABLES[values["sub"].strip()], 0, 0
-    kind = "[%s]" % values["of"].strip()[1:-len("_field")] if kind == "RPC_LIST" else KINDS[kind]
+    kind = "[%s]" % values["of"].strip()[1:-len("_field")].replace("_", "-") if kind == "RPC_LIST" else KINDS[kind]
     return (kind, number(values.get("min", "0").strip()), number(values.get("max", "0").strip()))
 
 
@@ -90,7 +101,7 @@ for path, source in c_files.items():
         else:
             tables[TABLES[name]] = fields
     for name, body in re.findall(r"struct rpc_field (\w+)_field = \{(.*?)\};", source, re.S):
-        if items.setdefault(name, c_field(body)) != c_field(body):
+        if items.setdefault(name.replace("_", "-"), c_field(body)) != c_field(body):
             problems.append(f"{path}: {name}_field: differs from the one in another file")
 
 # --- schemas ------------------------------------------------------------------
@@ -135,12 +146,27 @@ for name in sorted(set(tables) | set(schemas)):
 
 # --- methods, limits, codes -----------------------------------------------------
 
-methods = re.findall(r"^; method (\d+), (\w+): .*?at most (\d+) bytes; (\d+) s", cddl, re.M)
-for n, name, longest, seconds in methods:
+# The managers' methods stand in one table, with their roles.
+ROLES = {"BOTH": "agent, store", "AGENT": "agent", "OPERATOR": "operator"}
+c_methods = {}
+for number_text, name, roles, longest, blob, ms in re.findall(
+        r'^\t\{((?:RPC|MANAGER)_METHOD_\w+), "([\w-]+)", (\w+), ([^,]+), ([^,]+),\s+([^,]+),',
+        c_files[root / "cmd/manager/service.c"], re.M):
+    c_methods[name] = (number(number_text), ROLES[roles], number(longest), number(blob),
+                       number(ms) // 1000)
+
+methods = re.findall(
+    r"^; method (\d+), (\w+): ([a-z, ]+); at most (\d+) bytes(?:; blob of at most (\d+) bytes)?; (\d+) s",
+    cddl, re.M)
+for n, name, roles, longest, blob, seconds in methods:
+    if name in c_methods:
+        expect(name, (int(n), roles, int(longest), int(blob or 0), int(seconds)), c_methods[name])
+    if name not in METHODS:
+        continue
     expect(f"number of {name}", int(n), number(f"RPC_METHOD_{name.upper()}"))
     expect(f"longest parameters of {name}", int(longest), number(METHODS[name][0]))
     expect(f"deadline of {name}, s", int(seconds), number(METHODS[name][1]) // 1000)
-expect("methods", sorted(m[1] for m in methods), sorted(METHODS))
+expect("methods", sorted(m[1] for m in methods), sorted({*METHODS, *c_methods}))
 for name, item in items.items():
     expect(f"{name}", named.get(name, (name, 0, 0)), item)
 

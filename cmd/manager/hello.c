@@ -1,0 +1,203 @@
+/*
+ * Hello: an agent or a store says who and how it is, and is told what it has to know. What is wrong
+ * with it is an alarm: another machine under its name, one that is there twice, a clock, a plan.
+ */
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "cmd/manager/inner_service.h"
+#include "lib/esc.h"
+
+#define CLOCK_SEC       300 /* a clock that differs by more is reported */
+#define STORE_PORT_TEXT "7421"
+
+/* One machine that is there twice, since it started at different times: its files were copied. */
+static void look_for_clone(struct manager_service *s, const struct manager_link *link)
+{
+	static const uint8_t unknown[MANAGER_BOOT_LEN];
+	const struct rpc_identity *peer = rpc_conn_peer(link->conn);
+	const struct manager_link *other;
+
+	for (other = s->links; other != NULL; other = other->next)
+		if (other != link && other->hello &&
+			strcmp(rpc_conn_peer(other->conn)->host, peer->host) == 0 &&
+			memcmp(other->boot, link->boot, sizeof link->boot) != 0 &&
+			memcmp(other->boot, unknown, sizeof unknown) != 0 &&
+			memcmp(link->boot, unknown, sizeof unknown) != 0)
+			manager_inner_log(s, MANAGER_ERROR,
+				"alarm: cloned %s: two machines use the identity of %s, at %s and "
+				"at %s: make a new token for one of them",
+				rpc_role_name(peer->role), peer->name, rpc_conn_address(link->conn),
+				rpc_conn_address(other->conn));
+}
+
+static void look_at_agent(struct manager_service *s, const struct manager_hello *h,
+	const struct manager_link *link, struct manager_host_row *row)
+{
+	bool differs = h->has_digest && h->follows[0] != 0 &&
+		       strcmp(h->follows, s->self.name) != 0 &&
+		       memcmp(h->digest, link->digest, sizeof h->digest) != 0;
+
+	if (differs && (memcmp(row->digest, h->digest, sizeof row->digest) != 0 ||
+			       strcmp(row->follows, h->follows) != 0))
+		manager_inner_log(s, MANAGER_ERROR,
+			"alarm: the plan of %s is another one on the manager %s: is manager.conf "
+			"the same there?",
+			row->name, h->follows);
+	strcpy(row->follows, h->follows);
+	memcpy(row->digest, h->digest, sizeof row->digest);
+	if (!h->has_journal)
+		return;
+	if (memcmp(row->journal, h->journal, sizeof row->journal) != 0) {
+		if (row->acked > 0)
+			manager_inner_log(s, MANAGER_WARNING,
+				"%s has a new journal: it lost its state, or was set up again",
+				row->name);
+		memcpy(row->journal, h->journal, sizeof row->journal);
+		row->acked = 0;
+	}
+}
+
+/* HOST:PORT of a store: as it says, else where it came from. */
+static void set_reach(struct manager_host_row *row, const char *says, const char *address)
+{
+	char host[RPC_HOST_PORT_MAX + 1], port[8];
+	const char *end = strrchr(address, ':');
+
+	if (says[0] != 0 && strlen(says) < sizeof row->reach &&
+		rpc_address_split(says, host, port, STORE_PORT_TEXT, NULL) == 0)
+		snprintf(row->reach, sizeof row->reach, "%s", says);
+	else if (end != NULL)
+		snprintf(row->reach, sizeof row->reach, "%.*s:" STORE_PORT_TEXT,
+			(int)(end - address), address);
+}
+
+/* Returns 0, or -1 with err set: it is another store. *changed: agents are to know. */
+static int look_at_store(const struct manager_hello *h, const char *address,
+	struct manager_host_row *row, bool *changed, struct err *err)
+{
+	struct manager_host_row before = *row;
+
+	if (!h->is_store)
+		return err_set(err, ERR_USAGE, "hello: a store says its uid and its key");
+	if (row->reach[0] != 0 && (memcmp(row->uid, h->uid, sizeof row->uid) != 0 ||
+					  memcmp(row->key, h->key, sizeof row->key) != 0))
+		return err_set(err, ERR_DENIED,
+			"the store %s is another one than before: its uid or its key has changed; "
+			"if it was replaced on purpose: fdump token store %s --replace",
+			row->name, row->name);
+	memcpy(row->uid, h->uid, sizeof row->uid);
+	memcpy(row->key, h->key, sizeof row->key);
+	row->free = h->free;
+	set_reach(row, h->address, address);
+	*changed = strcmp(before.reach, row->reach) != 0;
+	return 0;
+}
+
+/* What a hello says goes into the row. Returns 0, or -1 with err set. */
+static int take_hello(struct manager_service *s, const struct manager_hello *h,
+	struct manager_link *link, struct manager_host_row *row, bool *changed, struct err *err)
+{
+	const struct rpc_identity *peer = rpc_conn_peer(link->conn);
+	const char *address = rpc_conn_address(link->conn);
+	struct manager_db_key key;
+	int64_t now = time(NULL), off = h->clock - now;
+	struct buf plan;
+	int ret = 0;
+
+	*changed = false;
+	if (manager_inner_find_host(s, peer, row, err) != 0)
+		return -1;
+	if (peer->role == RPC_STORE && look_at_store(h, address, row, changed, err) != 0)
+		return -1;
+	if (peer->role == RPC_AGENT) {
+		buf_init(&plan, MANAGER_PLAN_MAX);
+		ret = manager_inner_plan(s, peer->name, &plan, link->digest, err);
+		buf_fini(&plan);
+		look_at_agent(s, h, link, row);
+	}
+	if (ret != 0)
+		return -1;
+	if ((off > CLOCK_SEC || off < -CLOCK_SEC) &&
+		!(row->clock_off > CLOCK_SEC || row->clock_off < -CLOCK_SEC))
+		manager_inner_log(s, MANAGER_WARNING, "alarm: the clock of %s %s is %s by %lld s",
+			row->role, row->name, off > 0 ? "ahead" : "behind",
+			(long long)(off > 0 ? off : -off));
+	row->clock_off = off;
+	row->seen = now;
+	snprintf(row->address, sizeof row->address, "%s", address);
+	esc_line(row->version, sizeof row->version, h->version, strlen(h->version));
+	memcpy(row->boot, h->boot, sizeof row->boot);
+	manager_inner_host_key(&key, peer);
+	return manager_db_put(s->db, MANAGER_TABLE_HOSTS, &key, row, err);
+}
+
+static void welcome(struct manager_service *s, struct rpc_call *call, struct manager_link *link,
+	const struct manager_host_row *row)
+{
+	struct manager_welcome w = {.clock = time(NULL), .acked = row->acked};
+	struct manager_plan_store stores[MANAGER_STORES_MAX];
+	struct manager_peer peers[MANAGER_PEERS_MAX];
+	size_t i, n = 0, peer_count = manager_inner_peers(s, peers);
+	struct err err = {0};
+	struct buf reply;
+
+	w.has_digest = rpc_conn_peer(link->conn)->role == RPC_AGENT;
+	memcpy(w.digest, link->digest, sizeof w.digest);
+	w.denied_count = manager_inner_denied(s, &w.denied);
+	for (i = 0; i < s->store_count && n < MANAGER_STORES_MAX; i++, n++) {
+		stores[n] = (struct manager_plan_store){.name = s->stores[i].name,
+			.address = manager_inner_reach(s, &s->stores[i]),
+			.has_uid = true,
+			.has_key = true};
+		memcpy(stores[n].uid, s->stores[i].uid, MANAGER_UID_LEN);
+		memcpy(stores[n].key, s->stores[i].key, MANAGER_KEY_LEN);
+	}
+	buf_init(&reply, MANAGER_WELCOME_MAX);
+	if (manager_welcome_put(&reply, &w, stores, n, peers, peer_count, &err) == 0)
+		rpc_call_reply(call, reply.data, reply.len, false);
+	else
+		rpc_call_fail(call, &err);
+	buf_fini(&reply);
+}
+
+void manager_inner_hello(void *ctx, struct rpc_call *call, const struct rpc_value *values)
+{
+	struct manager_service *s = ctx;
+	struct manager_link *link = manager_inner_link(s, call);
+	const struct rpc_identity *peer = rpc_call_peer(call);
+	struct manager_host_row row;
+	struct manager_hello h;
+	struct err err = {0};
+	bool changed, first;
+
+	if (link == NULL) {
+		err_set(&err, ERR_CLOSED, "the connection is ending");
+		rpc_call_fail(call, &err);
+		return;
+	}
+	manager_hello_get(&h, values);
+	if (take_hello(s, &h, link, &row, &changed, &err) != 0) {
+		if (err.code == ERR_DENIED)
+			manager_inner_log(s, MANAGER_ERROR, "alarm: %s: %s",
+				rpc_conn_address(link->conn), err.message);
+		rpc_call_fail(call, &err);
+		return;
+	}
+	first = !link->hello;
+	link->hello = true;
+	memcpy(link->boot, h.boot, sizeof link->boot);
+	if (first) {
+		manager_inner_log(s, MANAGER_INFO, "%s %s at %s: hello, FDump %s",
+			rpc_role_name(peer->role), peer->name, rpc_conn_address(link->conn),
+			row.version);
+		look_for_clone(s, link);
+	}
+	manager_inner_commit_soon(s);
+	if (changed && manager_inner_load_stores(s, &err) != 0)
+		manager_inner_log(s, MANAGER_ERROR, "%s", err.message);
+	welcome(s, call, link, &row);
+	if (changed)
+		manager_inner_call_all(s);
+}

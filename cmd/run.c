@@ -1,0 +1,305 @@
+/* fdump run: a job now, as a person wishes. */
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "cmd/cmd.h"
+#include "cmd/ui/fleet.h"
+#include "cmd/ui/json.h"
+#include "cmd/ui/options.h"
+#include "cmd/ui/report.h"
+#include "lib/err.h"
+#include "lib/hash.h"
+
+static const char help[] =
+	"usage: fdump run JOB [--agent NAME] [--wait] [--json]\n"
+	"       fdump run JOB --cancel|--hold|--release [--agent NAME] [--json]\n"
+	"\n"
+	"Has agents run a job now: all that have it and are connected, or one.\n"
+	"\n"
+	"      --agent NAME    only this agent\n"
+	"      --wait          wait until the runs have ended, and say how\n"
+	"      --cancel        instead: end the runs that are under way\n"
+	"      --hold          instead: no run of it begins until it is released\n"
+	"      --release       instead: runs begin again\n"
+	"      --identity DIR  who asks: a folder with an operator's files\n"
+	"      --config DIR    where configuration is; default: /etc/fdump\n"
+	"      --state DIR     the services' own files; default: /var/lib/fdump\n"
+	"      --json          one JSON object a line\n"
+	"  -h, --help          this text\n"
+	"\n"
+	"Exit status: 0 done; 1 some entries changed or could not be read; 2 failed on an\n"
+	"agent, or wrong usage; 4 fewer copies than asked; 6 not allowed.\n";
+
+#define POLL_MS 500
+
+/* An agent that has taken the order. */
+struct waited {
+	char agent[NAME_LEN_MAX + 1];
+	uint8_t before[MANAGER_RUN_LEN]; /* its last run until now */
+	bool ended;
+	struct manager_run_row run;
+};
+
+struct run {
+	struct ui_options o;
+	struct ui_fleet fleet;
+	const char *job;
+	unsigned method;
+	bool wait;
+	struct waited *waited;
+	size_t count;
+	int status;
+};
+
+/* --- the order ----------------------------------------------------------------- */
+
+static const char *verb_done(const struct run *r)
+{
+	static const char *const done[] = {"taken", "cancelled", "held", "released"};
+
+	return done[r->method - MANAGER_METHOD_RUN];
+}
+
+static int show_order(void *ctx, const void *row, struct err *err)
+{
+	const struct manager_order_row *order = row;
+	struct run *r = ctx;
+	struct waited *grown;
+
+	if (order->error[0] != 0) {
+		r->status = UI_FAILED;
+	} else {
+		grown = realloc(r->waited, (r->count + 1) * sizeof *grown);
+		if (grown == NULL)
+			return err_set(err, ERR_NOMEM, "out of memory");
+		r->waited = grown;
+		grown[r->count] = (struct waited){.ended = false};
+		strcpy(grown[r->count++].agent, order->agent);
+	}
+	if (r->o.json)
+		return ui_fleet_json("order", "run.order", manager_order_fields, row, err);
+	if (order->error[0] != 0)
+		ui_say("run", "%s: %s", order->agent, order->error);
+	else
+		printf("%s: %s\n", order->agent, verb_done(r));
+	return fflush(stdout) == 0 ? 0 : -1;
+}
+
+static int order(struct run *r, struct err *err)
+{
+	uint8_t mem[256];
+	struct cbor_out out;
+
+	cbor_out_init(&out, mem, sizeof mem);
+	cbor_put_map(&out, 2 + (size_t)(r->o.agent != NULL));
+	cbor_put_text(&out, "method");
+	cbor_put_uint(&out, r->method);
+	cbor_put_text(&out, "job");
+	cbor_put_text(&out, r->job);
+	if (r->o.agent != NULL) {
+		cbor_put_text(&out, "agent");
+		cbor_put_text(&out, r->o.agent);
+	}
+	return ui_fleet_rows(&r->fleet, MANAGER_METHOD_ORDER, &out, manager_order_fields,
+		sizeof(struct manager_order_row), show_order, r, err);
+}
+
+/* --- waiting ------------------------------------------------------------------- */
+
+/* The newest run of an agent, if there is one. */
+static int keep_run(void *ctx, const void *row, struct err *err)
+{
+	(void)err;
+	*(struct manager_run_row *)ctx = *(const struct manager_run_row *)row;
+	return 0;
+}
+
+static int newest(struct run *r, const char *agent, struct manager_run_row *run, struct err *err)
+{
+	uint8_t mem[256];
+	struct cbor_out out;
+
+	*run = (struct manager_run_row){.slot = 0};
+	cbor_out_init(&out, mem, sizeof mem);
+	cbor_put_map(&out, 3);
+	cbor_put_text(&out, "agent");
+	cbor_put_text(&out, agent);
+	cbor_put_text(&out, "job");
+	cbor_put_text(&out, r->job);
+	cbor_put_text(&out, "count");
+	cbor_put_uint(&out, 1);
+	return ui_fleet_rows(&r->fleet, MANAGER_METHOD_RUNS, &out, manager_run_fields,
+		sizeof(struct manager_run_row), keep_run, run, err);
+}
+
+/* What was the newest run of each agent, before the order. */
+struct before {
+	struct {
+		char agent[NAME_LEN_MAX + 1];
+		uint8_t run[MANAGER_RUN_LEN];
+	} * of;
+	size_t count;
+};
+
+static int keep_before(void *ctx, const void *row, struct err *err)
+{
+	const struct manager_run_row *run = row;
+	struct before *b = ctx;
+	void *grown;
+	size_t i;
+
+	for (i = 0; i < b->count; i++)
+		if (strcmp(b->of[i].agent, run->agent) == 0)
+			return 0; /* an older one */
+	grown = realloc(b->of, (b->count + 1) * sizeof *b->of);
+	if (grown == NULL)
+		return err_set(err, ERR_NOMEM, "out of memory");
+	b->of = grown;
+	strcpy(b->of[b->count].agent, run->agent);
+	memcpy(b->of[b->count++].run, run->run, sizeof run->run);
+	return 0;
+}
+
+static int look_before(struct run *r, struct before *b, struct err *err)
+{
+	uint8_t mem[256];
+	struct cbor_out out;
+
+	cbor_out_init(&out, mem, sizeof mem);
+	cbor_put_map(&out, 2 + (size_t)(r->o.agent != NULL));
+	cbor_put_text(&out, "job");
+	cbor_put_text(&out, r->job);
+	cbor_put_text(&out, "count");
+	cbor_put_uint(&out, r->o.agent != NULL ? 1 : MANAGER_RUNS_MAX);
+	if (r->o.agent != NULL) {
+		cbor_put_text(&out, "agent");
+		cbor_put_text(&out, r->o.agent);
+	}
+	return ui_fleet_rows(&r->fleet, MANAGER_METHOD_RUNS, &out, manager_run_fields,
+		sizeof(struct manager_run_row), keep_before, b, err);
+}
+
+static int status_of(const struct manager_run_row *run)
+{
+	if (strcmp(run->result, manager_result_name(MANAGER_OK)) == 0)
+		return UI_OK;
+	if (strcmp(run->result, manager_result_name(MANAGER_PARTIAL)) == 0)
+		return UI_SOME;
+	return strcmp(run->result, manager_result_name(MANAGER_COPIES)) == 0 ? UI_COPIES
+									     : UI_FAILED;
+}
+
+static int show_run(struct run *r, const struct manager_run_row *run, struct err *err)
+{
+	int status = status_of(run);
+
+	/* Of several the worst: failed, then too few copies, then some entries. */
+	if (r->status != UI_FAILED && (status == UI_FAILED || status > r->status))
+		r->status = status;
+	if (r->o.json)
+		return ui_fleet_json("run", "run.run", manager_run_fields, run, err);
+	printf("%s: %s, %" PRIu64 " cop%s, %" PRIu64 " bytes stored%s%s\n", run->agent, run->result,
+		run->copies, run->copies == 1 ? "y" : "ies", run->stored,
+		run->text[0] != 0 ? ": " : "", run->text);
+	return fflush(stdout) == 0 ? 0 : -1;
+}
+
+static int wait_all(struct run *r, const struct before *b, struct err *err)
+{
+	const struct timespec pause = {.tv_nsec = POLL_MS * 1000000L};
+	size_t i, k, left = r->count;
+
+	for (i = 0; i < r->count; i++)
+		for (k = 0; k < b->count; k++)
+			if (strcmp(b->of[k].agent, r->waited[i].agent) == 0)
+				memcpy(r->waited[i].before, b->of[k].run, MANAGER_RUN_LEN);
+	while (left > 0) {
+		nanosleep(&pause, NULL);
+		for (i = 0; i < r->count; i++) {
+			struct waited *w = &r->waited[i];
+
+			if (w->ended)
+				continue;
+			if (newest(r, w->agent, &w->run, err) != 0)
+				return -1;
+			if (w->run.agent[0] == 0 ||
+				memcmp(w->run.run, w->before, sizeof w->before) == 0)
+				continue;
+			w->ended = true;
+			left--;
+			if (show_run(r, &w->run, err) != 0)
+				return -1;
+		}
+	}
+	return 0;
+}
+
+/* --- the whole ------------------------------------------------------------------- */
+
+static int run(struct run *r, struct err *err)
+{
+	struct before before = {NULL, 0};
+	int ret = -1;
+
+	if (hash_crypto_init(err) == 0 &&
+		ui_fleet_open(&r->fleet, r->o.config, r->o.state, r->o.identity, err) == 0 &&
+		(!r->wait || look_before(r, &before, err) == 0) && order(r, err) == 0)
+		ret = r->wait ? wait_all(r, &before, err) : 0;
+	ui_fleet_close(&r->fleet);
+	free(before.of);
+	free(r->waited);
+	return ret;
+}
+
+enum { OPT_WAIT = UI_OPTIONS_OWN, OPT_CANCEL, OPT_HOLD, OPT_RELEASE };
+
+static const struct option own[] = {
+	{"wait", no_argument, NULL, OPT_WAIT},
+	{"cancel", no_argument, NULL, OPT_CANCEL},
+	{"hold", no_argument, NULL, OPT_HOLD},
+	{"release", no_argument, NULL, OPT_RELEASE},
+	{0},
+};
+
+static int take(void *ctx, int c)
+{
+	struct run *r = ctx;
+
+	if (c == OPT_WAIT) {
+		r->wait = true;
+		return -1;
+	}
+	if (r->method != MANAGER_METHOD_RUN)
+		return ui_usage("run", "--cancel, --hold and --release exclude each other");
+	r->method = c == OPT_CANCEL ? MANAGER_METHOD_CANCEL
+		    : c == OPT_HOLD ? MANAGER_METHOD_HOLD
+				    : MANAGER_METHOD_RELEASE;
+	return -1;
+}
+
+int cmd_run(int argc, char **argv)
+{
+	static struct run r = {
+		.o = {.command = "run", .help = help, .shared = "jiSa", .own = own, .take = take},
+		.method = MANAGER_METHOD_RUN};
+	struct err err = {0};
+	int status;
+
+	r.o.ctx = &r;
+	status = ui_options_parse(&r.o, argc, argv);
+	if (status >= 0)
+		return status;
+	if (argc - optind != 1)
+		return ui_usage("run", "expected one JOB");
+	r.job = argv[optind];
+	if (name_check("JOB", r.job, &err) != 0)
+		return ui_usage("run", "%s", err.message);
+	if (r.wait && r.method != MANAGER_METHOD_RUN)
+		return ui_usage("run", "--wait goes with a run only");
+	status = run(&r, &err) == 0 ? r.status : ui_fail("run", &err);
+	ui_options_fini(&r.o);
+	return status;
+}

@@ -1,0 +1,68 @@
+#!/bin/bash
+# Goal: a first fleet takes a few commands and no editing: setup on the server; a token, and join on the
+# machine, which waits until the first backup is kept. Then status, runs, hosts and run say what is, and the
+# dump can be restored with the fleet's key.
+. "$(dirname "$0")/lib.sh"
+workspace
+fleet
+manager=$pid
+grep -q "^  fdump token agent NAME" setup.out || fail "$(cat setup.out)"
+grep -q "^The fleet's keys are in $work/keys" setup.out || fail "$(cat setup.out)"
+[ "$(stat -c %a keys keys/root.key keys/backup.key m1/var/manager | tr '\n' ' ')" = "700 600 600 700 " ] ||
+	fail "modes"
+status=0
+m1 setup --passphrase-file passphrase 2>err || status=$?
+[ $status = 3 ] && grep -q "this machine is a manager" err || fail "twice: $status $(cat err)"
+m1 status | grep -q "nothing is backed up yet: 'fdump token agent NAME'" || fail "$(m1 status)"
+
+start m1 store
+store=$pid
+# (Not /etc and the like, here.)
+mkdir src
+echo hello >src/file
+sed -i "s|paths = .*|paths = {\"$work/src\"}|; s|exclude = .*||" m1/etc/manager.conf
+kill -HUP "$manager"
+await 5 grep -q reloaded m1.log || fail "$(cat m1.log)"
+connected() { m1 hosts | grep -q "^store *m1 *connected"; }
+await 10 connected || fail "$(m1 hosts)"
+
+m1 token agent web1 2>/dev/null >token
+at web1 join - --wait <token >join.out &
+join=$!
+await 10 test -f web1/var/agent/cert.pem || fail "$(cat join.out)"
+start web1 agent
+agent=$pid
+wait $join || fail "join: $? $(cat join.out)"
+grep -q "^The first backup (system) is kept" join.out || fail "$(cat join.out)"
+
+known() { [ "$(m1 runs --agent web1 --job system --json | grep -c '"result":"ok"')" -ge "$1" ]; }
+await 10 known 1 || fail "$(m1 runs)"
+m1 runs | grep -q "web1 *system *ok" || fail "$(m1 runs)"
+[ -z "$(m1 runs --agent other)" ] || fail "runs of another agent"
+m1 status --all | grep -q "1 job on 1 agent (1 connected)" || fail "$(m1 status --all)"
+m1 status --json | grep -q '"id":"status.job","agent":"web1","job":"system",.*"next_epoch":' || fail "$(m1 status --json)"
+m1 run system --agent web1 --wait >out || fail "run: $? $(cat out)"
+grep -q "^web1: ok, " out || fail "$(cat out)"
+await 10 known 2 || fail "$(m1 runs)"
+! m1 run system --agent web2 2>err || fail "a run on nobody"
+m1 run system --hold >out
+held() { m1 status | grep -q "web1 *system *held"; }
+await 5 held || fail "$(m1 status)"
+m1 run system --release >/dev/null
+
+# For a monitoring system, also where nobody answers.
+status=0
+m1 status --check >out || status=$?
+[ $status -le 1 ] && grep -qE "^FDUMP (OK|WARNING) - 1 job on 1 agent.* \| jobs=1 late=0 failed=0 " out ||
+	fail "check: $status $(cat out)"
+status=0
+"$FDUMP" status --check --identity "$work/nobody" >out || status=$?
+[ $status = 3 ] && grep -q "^FDUMP UNKNOWN - " out || fail "unknown: $status $(cat out)"
+
+kill "$agent" "$store"
+wait "$agent" "$store" || :
+mkdir back
+"$FDUMP" restore -s "$work/store" --key keys/backup.key --passphrase-file passphrase --agent web1 -C back latest
+[ "$(cat "back$work/src/file" 2>/dev/null || cat back/src/file)" = hello ] || fail "$(find back)"
+kill "$manager"
+wait "$manager" || fail "the manager's status: $?"

@@ -1,0 +1,84 @@
+#!/bin/bash
+# Goal: machines join by tokens: each is good once, for its time, for its name; --replace denies the
+# machine before; who was revoked is refused at once, and its name is free again.
+. "$(dirname "$0")/lib.sh"
+workspace
+fleet
+
+# Tokens are never arguments; what is none says nothing of what it was.
+! at a join fdump-token:2:abc 2>err || fail "a token as argument"
+grep -q "never an argument" err || fail "$(cat err)"
+! echo fdump-token:2:geheim | at a join - 2>err || fail "a malformed token"
+! grep -q geheim err || fail "the message tells the token"
+
+m1 token agent late --valid 1s >late.token 2>/dev/null
+m1 token agent a >token 2>err
+grep -q "paste it into 'fdump join' on a" err || fail "$(cat err)"
+at a join - <token >out
+grep -q "^Joined as the agent a, by the manager m1" out || fail "$(cat out)"
+grep -q "^Backups are sealed to the key $("$FDUMP" key show keys/backup.key.pub | sed -n 's/^key *//p')" out ||
+	fail "$(cat out)"
+cmp keys/backup.key.pub a/etc/recipients/*.pub
+[ "$(cat a/var/agent/managers)" = "m1 127.0.0.1:$base" ] || fail "managers: $(cat a/var/agent/managers)"
+[ "$(stat -c %a a/var/agent a/var/agent/key.pem | tr '\n' ' ')" = "700 600 " ] || fail "modes"
+
+# Used; joined already; a byte of the secret changed; another fleet's.
+status=0
+at b join - <token 2>err || status=$?
+[ $status = 6 ] && grep -q "already used" err || fail "used: $status $(cat err)"
+grep -q "warning: 127.0.0.1:.*may not join: token: already used" m1.log || fail "$(cat m1.log)"
+[ ! -e b/var/agent/cert.pem ] && [ ! -e b/var/agent/key.pem ] || fail "a refused one left files"
+m1 token agent b >token 2>/dev/null
+status=0
+at a join - <token 2>err || status=$?
+[ $status = 3 ] && grep -q "has joined a fleet" err || fail "twice: $status $(cat err)"
+python3 - token >wrong <<'END'
+import base64, sys
+head, text = open(sys.argv[1]).read().strip().rsplit(":", 1)
+raw = bytearray(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)))
+raw[raw.index(b"secret") + 8 + 5] ^= 1
+print(head + ":" + base64.urlsafe_b64encode(raw).decode().rstrip("="))
+END
+status=0
+at b join - <wrong 2>err || status=$?
+[ $status = 6 ] && grep -q "not one of this manager's" err || fail "wrong: $status $(cat err)"
+at b join - <token >/dev/null || fail "the right one is good still"
+
+# A name that is taken.
+! m1 token agent a 2>err || fail "a second token of a"
+grep -q "has joined already; --replace" err || fail "$(cat err)"
+m1 token agent a --replace 2>/dev/null | at a2 join - >/dev/null
+m1 hosts --json | grep -c '"name":"a","role":"agent".*"denied":false' >/dev/null || fail "$(m1 hosts)"
+host() { openssl x509 -in "$1/var/agent/cert.pem" -noout -subject | grep -o '[0-9a-f]\{32\}'; }
+if command -v openssl >/dev/null; then
+	m1 hosts --json | grep -q "\"host\":\"$(host a2)\"" || fail "the new one is not the known one"
+fi
+
+# Stores too; the store's directory is made.
+m1 token store s1 2>/dev/null | at s1 join - --store "$work/s1/store" --listen "127.0.0.1:$((base + 1))" >out
+[ -f s1/store/identity ] || fail "no store was made"
+grep -q "listen = \"127.0.0.1:$((base + 1))\"" s1/etc/store.conf || fail "$(cat s1/etc/store.conf)"
+
+# Revoked.
+m1 revoke agent a >out
+grep -qx "m1 denies the agent a" out || fail "$(cat out)"
+status=0
+m1 revoke agent nobody 2>err || status=$?
+[ $status = 2 ] && grep -q "no agent nobody has joined" err || fail "$status $(cat err)"
+m1 hosts | grep -q "^agent *a .*denied" || fail "$(m1 hosts)"
+m1 token agent a >/dev/null 2>&1 || fail "the name of a revoked one is not free"
+
+# Nobody without an operator's certificate is heard.
+status=0
+"$FDUMP" hosts --config m1/etc --state m1/var --identity b/var/agent 2>err || status=$?
+[ $status = 6 ] && grep -q "agent" err || fail "an agent as operator: $status $(cat err)"
+
+# Expired by now, or soon.
+is_old() { [ $(($(date +%s) - $(stat -c %Y late.token))) -ge 2 ]; }
+await 5 is_old
+status=0
+at late join - <late.token 2>err || status=$?
+[ $status = 6 ] && grep -q "expired" err || fail "expired: $status $(cat err)"
+
+kill $pid
+wait $pid || fail "the manager's status: $?"

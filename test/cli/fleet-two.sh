@@ -1,0 +1,66 @@
+#!/bin/bash
+# Goal: a second manager joins with the root's key; it signs for itself, agents and stores learn of
+# it from the first, and its knowledge of runs comes from the agents' journals. An operator whom the
+# root signed reaches both; revoking reaches both.
+. "$(dirname "$0")/lib.sh"
+workspace
+fleet
+mkdir src
+echo hello >src/file
+sed -i "s|paths = .*|paths = {\"$work/src\"}|; s|exclude = .*||" m1/etc/manager.conf
+kill -HUP $pid
+first=$pid
+start m1 store
+store=$pid
+m1 token agent a 2>/dev/null | at a join - >/dev/null
+start a agent
+agent=$pid
+seen() { "$FDUMP" runs --config "$1/etc" --state "$1/var" --json | grep -q '"agent":"a","job":"system"'; }
+await 10 seen m1 || fail "no run: $(cat a.agent.log m1.log)"
+
+# The operator and the second manager: with the folder of keys, and its passphrase. Each command waits.
+join() { # ROLE NAME OPTIONS...: of the one who joins
+	local role=$1 name=$2 token
+	shift 2
+	m1 token "$role" "$name" --keys keys --passphrase-file passphrase >"$name.token" 2>"$name.err" &
+	token=$!
+	await 10 test -s "$name.token" || fail "$(cat "$name.err")"
+	at "$name" join - "$@" <"$name.token" >"$name.out" || fail "join $role $name: $(cat "$name.err")"
+	wait $token || fail "token $role $name: $(cat "$name.err")"
+}
+join operator alice --identity "$work/alice"
+join manager m2 --listen "127.0.0.1:$((base + 3))"
+grep -q "the manager m2 has joined" m2.err || fail "$(cat m2.err)"
+! m1 token manager m3 2>err || fail "a manager's token without the root's key"
+grep -q "signed by the root's key: --keys DIR" err || fail "$(cat err)"
+
+# The configuration is the same on both, but for local.conf; it names both.
+cat >>m1/etc/manager.conf <<END
+manager "m1" { address = "127.0.0.1:$base" }
+manager "m2" { address = "127.0.0.1:$((base + 3))" }
+END
+cp m1/etc/manager.conf m2/etc/
+start_manager m2
+second=$pid
+kill -HUP "$first"
+
+# The agent hears of m2 with its next hello; here, by another plan.
+await 5 grep -q "^m2 " a/var/agent/managers || fail "$(cat a/var/agent/managers a.agent.log)"
+op() { local command=$1; shift; "$FDUMP" "$command" --identity "$work/alice" "$@"; }
+on_m2() { "$FDUMP" runs --identity "$work/alice2" --json | grep -q '"agent":"a","job":"system"'; }
+cp -r alice alice2
+echo "m2 127.0.0.1:$((base + 3))" >alice2/managers
+await 10 on_m2 || fail "m2 does not know of the run: $(cat m2.log a.agent.log)"
+
+# Both deny.
+echo "m2 127.0.0.1:$((base + 3))" >>alice/managers
+op revoke agent a >out || fail "$(cat out)"
+grep -qx "m1 denies the agent a" out && grep -qx "m2 denies the agent a" out || fail "$(cat out)"
+
+# The first one that answers is asked: m1 is gone.
+kill "$first"
+wait "$first" || fail "m1's status: $?"
+op hosts | grep -q "^agent *a .*denied" || fail "m2 was not asked"
+
+kill "$agent" "$store" "$second"
+wait "$second" || fail "m2's status: $?"
