@@ -14,6 +14,7 @@
 #include "cmd/cmd.h"
 #include "cmd/dump/fanout.h"
 #include "cmd/dump/pipeline.h"
+#include "cmd/store/marks.h"
 #include "cmd/ui/ending.h"
 #include "cmd/ui/estimate.h"
 #include "cmd/ui/json.h"
@@ -76,19 +77,27 @@ static const char help[] =
 	"      --hooks DIR         where hooks are; default: /etc/fdump/hooks\n"
 	"      --nice N            let others go first, 0 to 19, as nice(1)\n"
 	"      --ionice CLASS      the same for disks: idle, or 0 (first) to 7 (last)\n"
-	"      --state DIR         the agent's own files; default: /var/lib/fdump for root,\n"
-	"                          else ~/.local/state/fdump\n"
+	"      --state DIR         the agent's own files are in DIR/agent; default:\n"
+	"                          /var/lib/fdump for root, else ~/.local/state/fdump\n"
 	"\n"
 	"Exit status: 0 complete; 1 done, but some entries changed or could not be\n"
 	"read, and are listed; 2 failed; 3 a key file is not as it must be; 4 fewer copies\n"
 	"than asked for; 5 a store is damaged; 7 no space; 8 a store was busy.\n";
 
-#define LOCK_MAX ((int64_t)10 * 366 * 86400) /* seconds: what is mistyped can't be undone */
+#define HEAL_ROUNDS 3                           /* in which lost chunks may turn up */
+#define LOCK_MAX    ((int64_t)10 * 366 * 86400) /* seconds: what is mistyped can't be undone */
 
 /* A store that was left behind. */
 struct behind {
 	char why[ERR_MESSAGE_MAX]; /* empty: it was not */
 	bool told, caught_up;
+};
+
+/* What a store has signed for the dump. */
+struct signed_for {
+	bool is;
+	uint8_t public[SEAL_SIGN_LEN]; /* that checks it */
+	struct store_receipt receipt;
 };
 
 struct options {
@@ -109,6 +118,7 @@ struct options {
 	const char *state;
 	bool running; /* all stores were tried */
 	struct behind behind[STORES_MAX];
+	struct signed_for receipts[STORES_MAX];
 	json_t *hook_failures, *warnings; /* for the result */
 };
 
@@ -339,10 +349,18 @@ static void note(json_t *list, const char *key, const char *whose, const char *w
 	json_array_append_new(list, object);
 }
 
+/* What a second run would say again is said once. */
 static void warn(void *ctx, const char *what)
 {
 	struct options *o = ctx;
+	size_t i;
 
+	for (i = 0; i < json_array_size(o->warnings); i++) {
+		const json_t *said = json_object_get(json_array_get(o->warnings, i), "what");
+
+		if (said != NULL && strcmp(json_string_value(said), what) == 0)
+			return;
+	}
 	ui_progress_hush();
 	ui_say("backup", "%s", what);
 	note(o->warnings, NULL, NULL, what);
@@ -545,6 +563,35 @@ static int add_behind(const struct options *o, json_t *object)
 	return failed | ui_json_add(object, "behind", list);
 }
 
+/* Of the stores that have the dump, in the order in which they were given; and the digest of what
+ * all of them have signed. */
+static int add_receipts(const struct options *o, json_t *object)
+{
+	json_t *list = json_array();
+	size_t i;
+	int failed = 0;
+
+	for (i = 0; i < o->o.store_count; i++) {
+		const struct signed_for *s = &o->receipts[i];
+		json_t *one;
+
+		if (!s->is)
+			continue;
+		if (json_array_size(list) == 0)
+			failed |= ui_json_hex(
+				object, "record", s->receipt.record, sizeof s->receipt.record);
+		one = json_object();
+		failed |= ui_json_name(one, "store", o->o.stores[i], strlen(o->o.stores[i]));
+		failed |= ui_json_hex(one, "uid", s->receipt.store, sizeof s->receipt.store);
+		failed |= ui_json_hex(one, "public", s->public, sizeof s->public);
+		failed |= ui_json_add(one, "time", json_integer(s->receipt.time));
+		failed |= ui_json_hex(
+			one, "signature", s->receipt.signature, sizeof s->receipt.signature);
+		failed |= json_array_append_new(list, one);
+	}
+	return failed | ui_json_add(object, "receipts", list);
+}
+
 static int tell(const struct options *o, const struct dump_pipeline_result *r, struct err *err)
 {
 	char id[2 * STORE_DUMP_ID + 1];
@@ -574,6 +621,7 @@ static int tell(const struct options *o, const struct dump_pipeline_result *r, s
 		failed |=
 			ui_json_add(object, "fewer_than", json_integer((json_int_t)r->fewer_than));
 	failed |= ui_json_add(object, "copies", json_integer((json_int_t)r->acknowledged));
+	failed |= add_receipts(o, object);
 	failed |= add_behind(o, object);
 	failed |= ui_json_add(object, "hooks", json_incref(o->hook_failures));
 	failed |= ui_json_add(object, "warnings", json_incref(o->warnings));
@@ -615,19 +663,47 @@ static int run_once(struct options *o, struct dump_pipeline_result *result, stru
 	return got;
 }
 
-/* Runs it; once more, reading all, if what was carried over is not there any more. */
+/* Runs it; again if what was carried over is not there any more: first only what names the chunks
+ * that are missing is read, at last everything. */
 static int run(struct options *o, struct dump_pipeline_result *result, struct err *err)
 {
-	int got = run_once(o, result, err);
+	struct store_marks lost = {0};
+	char text[128];
+	int rounds, got;
 
-	if (got != 1)
-		return got;
-	warn(o, "a store has lost chunks: everything is read again");
-	o->roots.next = 0;
-	o->backup.store_all = true;
+	o->backup.lost = &lost;
 	got = run_once(o, result, err);
+	for (rounds = 0; got == 1 && !o->backup.store_all; rounds++) {
+		o->backup.store_all = result->lost == 0 || rounds == HEAL_ROUNDS;
+		snprintf(text, sizeof text,
+			"the stores have lost %zu chunk%s: the files that need %s are read again",
+			result->lost, result->lost > 1 ? "s" : "",
+			result->lost > 1 ? "them" : "it");
+		warn(o, o->backup.store_all
+				? "the stores have lost chunks: everything is read again"
+				: text);
+		o->roots.next = 0;
+		got = run_once(o, result, err);
+	}
+	store_marks_fini(&lost);
+	o->backup.lost = NULL;
 	return got == 1 ? err_set(err, ERR_FAILED, "chunks are missing that were just stored")
 			: got;
+}
+
+/* For the result, before the stores are closed. */
+static void keep_receipts(struct options *o)
+{
+	size_t i;
+
+	for (i = 0; i < o->o.store_count && o->backup.copies != NULL; i++) {
+		const struct store_receipt *r = dump_fanout_receipt(o->backup.copies, i);
+
+		if (r == NULL)
+			continue;
+		o->receipts[i] = (struct signed_for){.is = true, .receipt = *r};
+		memcpy(o->receipts[i].public, store_public(o->stores.stores[i]), SEAL_SIGN_LEN);
+	}
 }
 
 /* What the agent keeps of its own is not the dump. */
@@ -695,6 +771,7 @@ static int backup(struct options *o, struct dump_pipeline_result *result, struct
 	if (got == 0)
 		result->acknowledged += dump_fanout_catch_up(
 			o->backup.copies, result->dump, on_catch_up, &result->stored);
+	keep_receipts(o);
 	for (i = 0; i < o->o.store_count; i++)
 		tell_behind(o, i);
 out:
@@ -756,6 +833,7 @@ static int run_all(struct options *o)
 	struct dump_pipeline_result result = {0};
 	struct err err = {0};
 	const bool catch = o->after != NULL || o->o.json;
+	const bool hidden = !o->o.no_xattrs && fs_trusted_hidden();
 	bool made = false;
 	int status;
 
@@ -765,6 +843,9 @@ static int run_all(struct options *o)
 		err.code = ERR_FAILED;
 		err_prefix(&err, "there is no backup, for the hook before it failed");
 	} else {
+		if (hidden)
+			warn(o, "trusted.* attributes can't be seen and are left out: root needs "
+				"CAP_SYS_ADMIN for them (--no-xattrs leaves out all)");
 		made = hash_crypto_init(&err) == 0 && backup(o, &result, &err) == 0;
 	}
 	if (!made) {
@@ -772,7 +853,7 @@ static int run_all(struct options *o)
 	} else if (result.acknowledged < (o->copies > 0 ? (size_t)o->copies : o->o.store_count)) {
 		status = UI_COPIES;
 	} else {
-		status = result.problems > 0 ? UI_SOME : UI_OK;
+		status = result.problems > 0 || hidden ? UI_SOME : UI_OK;
 	}
 	if (catch)
 		ui_ending_stop();

@@ -341,9 +341,13 @@ static int make_store(struct join *j, struct err *err)
 	const char *dir = j->store != NULL ? j->store : "/srv/fdump";
 	char text[PATH_MAX + 512], full[PATH_MAX];
 
-	if (engine_make(dir, 64u << 20, err) != 0 && err->code != ERR_EXISTS)
+	if (engine_make(dir, 64u << 20, err) != 0) {
+		if (err->code != ERR_EXISTS)
+			return -1;
+		*err = (struct err){0};
+	} else if (ui_role_give_dir(&j->role, dir, err) != 0) {
 		return -1;
-	*err = (struct err){0};
+	}
 	if (realpath(dir, full) == NULL)
 		return err_errno(err, errno, "%s", dir);
 	snprintf(text, sizeof text,

@@ -4,6 +4,7 @@
  */
 #include <ctype.h>
 #include <errno.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -353,6 +354,7 @@ static int run(struct setup *s, struct err *err)
 {
 	struct pass pass = {0};
 	struct key_public to = {0};
+	bool made;
 	int ret = -1;
 
 	if (hash_crypto_init(err) != 0 || find_names(s, err) != 0 || find_roles(s, err) != 0 ||
@@ -365,7 +367,8 @@ static int run(struct setup *s, struct err *err)
 		err_errno(err, errno, "%s", s->keys);
 		goto out;
 	}
-	if (engine_make(s->store, 64u << 20, err) != 0 && err->code != ERR_EXISTS)
+	made = engine_make(s->store, 64u << 20, err) == 0;
+	if (!made && err->code != ERR_EXISTS)
 		goto out;
 	*err = (struct err){0};
 	if (realpath(s->store, s->store_path) == NULL) {
@@ -373,7 +376,8 @@ static int run(struct setup *s, struct err *err)
 		goto out;
 	}
 	if (configure(s, err) == 0 && make_identities(s, &pass, err) == 0 &&
-		ui_role_give(&s->manager, err) == 0 && ui_role_give(&s->store_role, err) == 0)
+		ui_role_give(&s->manager, err) == 0 && ui_role_give(&s->store_role, err) == 0 &&
+		(!made || ui_role_give_dir(&s->store_role, s->store_path, err) == 0))
 		ret = tell(s, err);
 out:
 	key_public_wipe(&to);

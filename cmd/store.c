@@ -322,7 +322,7 @@ static int replicate(const struct options *o, struct err *err)
 		ui_stores_add(&s, o->dir, true, &access, err) == 0 &&
 		store_open(s.stores[0], STORE_READ, err) == 0 &&
 		store_open(s.stores[1], STORE_WRITE, err) == 0)
-		got = store_replicate(s.stores[0], s.stores[1], NULL, cmd_scrub_problem,
+		got = store_replicate(s.stores[0], s.stores[1], NULL, NULL, cmd_scrub_problem,
 			(void *)&o->json, &r, err);
 	ui_stores_free(&s);
 	if (got != 0)

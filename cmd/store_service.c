@@ -320,7 +320,12 @@ static void on_hello(void *ctx, size_t peer, struct manager_hello *hello)
 	memcpy(hello->key, engine_public(s->engine), sizeof hello->key);
 	if (engine_about(s->engine, &about, &err) == 0)
 		hello->free = about.free > about.reserve ? about.free - about.reserve : 0;
-	snprintf(hello->address, sizeof hello->address, "%s", s->conf.address);
+	/* Without an address: the port, at wherever the manager sees this store. */
+	if (s->conf.address[0] != 0)
+		snprintf(hello->address, sizeof hello->address, "%s", s->conf.address);
+	else
+		snprintf(hello->address, sizeof hello->address, ":%u",
+			store_service_port(s->service));
 }
 
 static void on_welcome(void *ctx, size_t peer, struct manager_welcome *w)

@@ -4,6 +4,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/capability.h>
 #include <linux/fs.h>
 #include <linux/openat2.h>
 #include <stdio.h>
@@ -16,6 +17,9 @@
 #include <unistd.h>
 
 #include "lib/err.h"
+
+/* Of the first user namespace, in all kernels that have them. */
+#define USER_NAMESPACE "user:[4026531837]"
 
 /* Longest piece of a path that is given to the kernel at once. */
 #define PIECE_MAX 4000
@@ -278,6 +282,21 @@ int fs_flags_set(int fd, uint32_t flags)
 	long value = flags;
 
 	return ioctl(fd, FS_IOC_SETFLAGS, &value);
+}
+
+bool fs_trusted_hidden(void)
+{
+	struct __user_cap_header_struct head = {.version = _LINUX_CAPABILITY_VERSION_3};
+	struct __user_cap_data_struct data[_LINUX_CAPABILITY_U32S_3];
+	char space[64];
+	ssize_t n = readlink("/proc/self/ns/user", space, sizeof space);
+
+	if (geteuid() != 0 || syscall(SYS_capget, &head, data) != 0)
+		return false;
+	if (n >= 0 && (n != sizeof USER_NAMESPACE - 1 ||
+			      memcmp(space, USER_NAMESPACE, sizeof USER_NAMESPACE - 1) != 0))
+		return false;
+	return (data[0].effective & CAP_TO_MASK(CAP_SYS_ADMIN)) == 0;
 }
 
 int fs_project(int fd, uint32_t *project)

@@ -54,6 +54,10 @@ int fs_open_read(int dirfd, const char *name, int flags);
 int fs_flags_get(int fd, uint32_t *flags);
 int fs_flags_set(int fd, uint32_t flags);
 
+/* Whether the kernel leaves trusted.* attributes out of what it lists, although this process is
+ * root: it lacks CAP_SYS_ADMIN. Not so in a user namespace, where nobody can make any. */
+bool fs_trusted_hidden(void);
+
 /* The project that quotas count a file to. Returns 0, or -1 with errno set and *project 0: this
  * file system has none. */
 int fs_project(int fd, uint32_t *project);

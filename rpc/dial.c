@@ -18,6 +18,9 @@
 #include "rpc/loop.h"
 #include "rpc/net.h"
 
+/* More than all attempts of the system's resolver take together, as it is usually set up. */
+#define LOOKUP_MS 45000
+
 /* A look-up that outlives its dialler: owned by the pool until done or drop. */
 struct lookup {
 	struct pool_job job;
@@ -299,6 +302,17 @@ static void lookup_drop(struct pool_job *job)
 	free(l);
 }
 
+static void on_unresolved(void *arg)
+{
+	struct rpc_dial *dial = arg;
+
+	pool_cancel(dial->opts.pool, &dial->lookup->job);
+	dial->lookup = NULL;
+	err_set(&dial->last, ERR_TIMEOUT, "look up %s: no answer", dial->host);
+	lost(dial, &dial->last);
+}
+
+/* The timer also keeps a loop going that has nothing else to wait for. */
 static int start_lookup(struct rpc_dial *dial)
 {
 	struct lookup *l = dial->opts.pool != NULL ? calloc(1, sizeof *l) : NULL;
@@ -316,6 +330,7 @@ static int start_lookup(struct rpc_dial *dial)
 		return -1;
 	}
 	dial->lookup = l;
+	rpc_timer_start(&dial->timer, dial->loop, LOOKUP_MS, on_unresolved, dial);
 	return 0;
 }
 

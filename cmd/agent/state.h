@@ -1,11 +1,11 @@
 /*
- * The agent's own files, in the folder `agent` of --state DIR: by default /var/lib/fdump for root,
+ * The agent's own files in the folder "agent" of --state DIR, by default /var/lib/fdump for root,
  * else $XDG_STATE_HOME/fdump or ~/.local/state/fdump.
  *
- *   DIR/agent/secret            32 random bytes, 0600: names chunks, opens nothing
- *   DIR/agent/last/NAME-DOMAIN  local copy of the last manifest (cmd/dump/previous.h)
- *   DIR/agent/domains           fingerprints of the domains that this agent made dumps in,
- *                               STORE_DOMAIN_LEN bytes each: what a restore compares
+ *   agent/secret            32 random bytes, 0600: names chunks, opens nothing
+ *   agent/last/NAME-DOMAIN  local copy of the last manifest (cmd/dump/previous.h)
+ *   agent/domains           fingerprints of the domains that this agent made dumps in,
+ *                           STORE_DOMAIN_LEN bytes each: what a restore compares
  */
 #ifndef FDUMP_CMD_AGENT_STATE_H
 #define FDUMP_CMD_AGENT_STATE_H
@@ -17,8 +17,9 @@
 
 struct err;
 
-/* The folder, made (0700) if it is not there; one that is there may be read-only. dir: what --state says, or NULL.
- * The caller frees it. NULL with err set. */
+/* The folder, made (0700) if it is not there; one that is there may be read-only. dir: what --state
+ * says, or NULL. The caller frees it. NULL with err set. The functions below take this folder as
+ * their dir, but for agent_state_knows. */
 char *agent_state_dir(const char *dir, struct err *err);
 
 /* The agent's secret; made at first use. Returns 0, or -1 with err set; ERR_CONFIG if
@@ -33,7 +34,7 @@ char *agent_state_last(
 
 /* Keeps a fingerprint among those known. Returns 0, or -1 with err set. */
 int agent_state_know(const char *dir, const uint8_t domain[STORE_DOMAIN_LEN], struct err *err);
-/* Whether a domain is known. dir: as for agent_state_dir, but nothing is made. Returns 0 known; 1
+/* Whether a domain is known. dir: what --state says, or NULL; nothing is made. Returns 0 known; 1
  * not, though others are; 2: there is none to compare. */
 int agent_state_knows(const char *dir, const uint8_t domain[STORE_DOMAIN_LEN]);
 

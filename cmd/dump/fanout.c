@@ -9,7 +9,6 @@
 #include "cmd/dump/before.h"
 #include "cmd/dump/domain.h"
 #include "cmd/store/parcel.h"
-#include "lib/buf.h"
 #include "lib/err.h"
 
 #define SLICE_MS 250 /* that one store is waited for before the others are looked at again */
@@ -35,7 +34,7 @@ struct dump_fanout {
 	struct copy copies[STORES_MAX];
 };
 
-static int64_t now_ms(void)
+static int64_t monotonic_ms(void)
 {
 	struct timespec t;
 
@@ -110,6 +109,8 @@ struct dump_fanout *dump_fanout_new(const struct dump_fanout_options *options, s
 		return NULL;
 	}
 	f->o = *options;
+	if (f->o.now_ms == NULL)
+		f->o.now_ms = monotonic_ms;
 	f->run = (struct store_run){.agent = options->agent,
 		.name = options->name,
 		.domain = options->domain->fingerprint,
@@ -234,7 +235,7 @@ static void wait_room(
 	size_t i = 0;
 	struct copy *copy;
 	struct err why = {0};
-	int64_t before = now_ms();
+	int64_t before = f->o.now_ms();
 	bool spare;
 	int ret;
 
@@ -244,12 +245,12 @@ static void wait_room(
 	spare = f->alive - count_bits(*to) >= f->o.wanted;
 	ret = store_put(copy->store, parcel, SLICE_MS, &why);
 	if (spare)
-		copy->held_up_ms += now_ms() - before;
+		copy->held_up_ms += f->o.now_ms() - before;
 	if (ret < 0)
 		leave(f, copy, &why);
 	else if (ret == STORE_NO_ROOM && copy->held_up_ms > DUMP_SLOW_MS)
 		leave_for(f, copy, "it is slower than the others, which are enough");
-	else if (ret == STORE_NO_ROOM && now_ms() - since_ms > DUMP_STALL_MS)
+	else if (ret == STORE_NO_ROOM && f->o.now_ms() - since_ms > DUMP_STALL_MS)
 		leave_for(f, copy, "it takes nothing any more");
 	if (ret != STORE_NO_ROOM || copy->behind)
 		*to &= ~((uint32_t)1 << i);
@@ -259,7 +260,7 @@ int dump_fanout_put(
 	struct dump_fanout *f, const uint8_t *record, size_t len, uint32_t to, struct err *err)
 {
 	struct store_parcel *parcel = store_parcel_new(record, len, err);
-	int64_t since_ms = now_ms();
+	int64_t since_ms = f->o.now_ms();
 
 	if (parcel == NULL)
 		return -1;
@@ -291,10 +292,11 @@ static void start_commits(struct dump_fanout *f, const uint8_t *record, size_t l
 }
 
 /* Takes a store's answer, if it comes within wait_ms. */
-static void take_answer(struct dump_fanout *f, struct copy *copy, int64_t wait_ms)
+static void take_answer(
+	struct dump_fanout *f, struct copy *copy, int64_t wait_ms, struct buf *missing)
 {
 	struct err why = {0};
-	int ret = store_commit_wait(copy->store, wait_ms, &copy->receipt, NULL, &why);
+	int ret = store_commit_wait(copy->store, wait_ms, &copy->receipt, missing, &why);
 
 	copy->waits = ret == STORE_PENDING;
 	copy->acked = ret == STORE_COMMITTED;
@@ -315,22 +317,22 @@ static size_t count_acked(const struct dump_fanout *f)
 }
 
 /* Until all have answered; when enough have, the others get DUMP_SLOW_MS. */
-static void wait_answers(struct dump_fanout *f)
+static void wait_answers(struct dump_fanout *f, struct buf *missing)
 {
-	int64_t end = now_ms() + DUMP_STALL_MS;
+	int64_t end = f->o.now_ms() + DUMP_STALL_MS;
 	bool enough = false, waits = true;
 	size_t i;
 
-	while (waits && now_ms() < end) {
+	while (waits && f->o.now_ms() < end) {
 		waits = false;
 		for (i = 0; i < f->o.count; i++)
 			if (f->copies[i].waits) {
-				take_answer(f, &f->copies[i], SLICE_MS);
+				take_answer(f, &f->copies[i], SLICE_MS, missing);
 				waits |= f->copies[i].waits;
 			}
 		if (!enough && count_acked(f) >= f->o.wanted) {
 			enough = true;
-			end = now_ms() + DUMP_SLOW_MS;
+			end = f->o.now_ms() + DUMP_SLOW_MS;
 		}
 	}
 	for (i = 0; i < f->o.count; i++)
@@ -339,13 +341,13 @@ static void wait_answers(struct dump_fanout *f)
 }
 
 int dump_fanout_commit(struct dump_fanout *f, const uint8_t *record, size_t len,
-	size_t *acknowledged, uint64_t *stored, struct err *err)
+	size_t *acknowledged, uint64_t *stored, struct buf *missing, struct err *err)
 {
 	bool lacks = false;
 	size_t i;
 
 	start_commits(f, record, len);
-	wait_answers(f);
+	wait_answers(f, missing);
 	*acknowledged = count_acked(f);
 	*stored = 0;
 	for (i = 0; i < f->o.count; i++) {
@@ -373,57 +375,90 @@ static void ignore(void *ctx, const struct store_entry *dump, const char *what)
 static int catch_up(struct dump_fanout *f, struct copy *copy, struct store *from,
 	const uint8_t *dump, uint64_t *bytes, struct err *err)
 {
-	struct store_run run = f->run;
 	struct store_replicated result;
-	struct buf record;
-	struct store_entry entry;
-	int ret;
-	bool has;
+	int ret = store_replicate(from, copy->store, dump, &f->run, ignore, NULL, &result, err);
 
-	run.base = NULL;
-	buf_init(&record, STORE_DUMP_MAX);
-	ret = store_replicate(from, copy->store, dump, ignore, NULL, &result, err);
 	if (ret == 0 && result.failed > 0)
 		ret = err_set(err, ERR_DAMAGE, "the store that has the dump has not all of it");
+	if (ret == 0 && memcmp(result.receipt.dump, dump, STORE_DUMP_ID) != 0)
+		ret = err_set(err, ERR_EXISTS, "the dump was deleted there");
 	*bytes = result.bytes;
-	/* Asked for again, for the receipt: the same commit gives the same. */
-	if (ret == 0)
-		ret = store_hold(from, dump, &record, &entry, err);
-	if (ret == 0)
-		ret = store_begin(copy->store, &run, &has, err);
-	if (ret == 0)
-		ret = store_commit(copy->store, record.data, record.len, entry.committed,
-			&copy->receipt, NULL, err);
 	copy->acked = ret == 0;
-	buf_fini(&record);
-	return ret == 1 ? err_set(err, ERR_DAMAGE, "the dump is not there any more") : ret;
+	copy->receipt = result.receipt;
+	return ret;
+}
+
+/* A store that could not be opened before may be one that is written to under another name. */
+static int check_other(const struct dump_fanout *f, const struct copy *copy, struct err *err)
+{
+	size_t i;
+
+	for (i = 0; i < f->o.count; i++) {
+		struct store *other = f->copies[i].store;
+
+		if (other != copy->store && store_is_open(other) &&
+			memcmp(store_uid(other), store_uid(copy->store), STORE_UID_LEN) == 0)
+			return err_set(
+				err, ERR_USAGE, "is the same store as %s", store_name(other));
+	}
+	return 0;
+}
+
+/* Opens a store that was left behind. Returns 0, or -1: reported, if it was not before. */
+static int open_again(struct dump_fanout *f, struct copy *copy)
+{
+	struct err why = {0};
+	bool known = false;
+
+	if (store_open(copy->store, STORE_WRITE, &why) != 0) {
+		/* One that could not be opened before was reported then. */
+		known = copy->why.code == ERR_NONE || strcmp(why.message, copy->why.message) == 0;
+	} else if (check_other(f, copy, &why) == 0) {
+		return 0;
+	}
+	store_close(copy->store);
+	if (!known)
+		f->o.behind(f->o.ctx, (size_t)(copy - f->copies), why.message);
+	return -1;
+}
+
+/* From one store after the other that has the dump, until it has caught up. */
+static int catch_up_any(struct dump_fanout *f, struct copy *copy, const uint8_t *dump,
+	uint32_t from, uint64_t *bytes, struct err *err)
+{
+	bool first = true;
+	size_t i;
+
+	for (i = 0; i < f->o.count; i++) {
+		if (!(from >> i & 1))
+			continue;
+		/* After an error it must be opened again. */
+		if (!first && open_again(f, copy) != 0)
+			return -1;
+		first = false;
+		if (catch_up(f, copy, f->copies[i].store, dump, bytes, err) == 0)
+			return 0;
+	}
+	return -1;
 }
 
 size_t dump_fanout_catch_up(struct dump_fanout *f, const uint8_t *dump,
 	void (*each)(void *ctx, size_t store, bool done), uint64_t *stored)
 {
-	struct store *from = NULL;
+	uint32_t from = 0;
 	size_t count = 0, i;
 
 	for (i = 0; i < f->o.count; i++)
-		if (f->copies[i].acked)
-			from = f->copies[i].store;
-	for (i = 0; i < f->o.count && from != NULL; i++) {
+		from |= (uint32_t)f->copies[i].acked << i;
+	for (i = 0; i < f->o.count && from != 0; i++) {
 		struct copy *copy = &f->copies[i];
 		struct err why = {0};
 		uint64_t bytes = 0;
 
-		if (!copy->behind)
+		if (!copy->behind || open_again(f, copy) != 0)
 			continue;
-		if (store_open(copy->store, STORE_WRITE, &why) != 0) {
-			/* One that could not be opened before was reported then. */
-			if (copy->why.code != ERR_NONE &&
-				strcmp(why.message, copy->why.message) != 0)
-				f->o.behind(f->o.ctx, i, why.message);
-			continue;
-		}
 		each(f->o.ctx, i, false);
-		if (catch_up(f, copy, from, dump, &bytes, &why) != 0) {
+		if (catch_up_any(f, copy, dump, from, &bytes, &why) != 0) {
 			if (why.code != ERR_NOSPACE || copy->why.code != ERR_NOSPACE)
 				f->o.behind(f->o.ctx, i, why.message);
 			continue;

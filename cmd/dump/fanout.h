@@ -24,6 +24,7 @@
 
 #include "cmd/store/store.h"
 
+struct buf;
 struct dump_before;
 struct dump_domain;
 struct dump_fanout;
@@ -41,6 +42,7 @@ struct dump_fanout_options {
 	/* A store is left behind; by its place among the stores. */
 	void (*behind)(void *ctx, size_t store, const char *why);
 	void *ctx;
+	int64_t (*now_ms)(void); /* NULL: the monotonic clock; a test has its own */
 };
 
 /* The options are copied; what they point to is borrowed. NULL with err set if no store is open. */
@@ -70,9 +72,10 @@ int dump_fanout_put(struct dump_fanout *fanout, const uint8_t *record, size_t le
 /* Commits everywhere. *acknowledged: how many stores gave a receipt; *stored: bytes of new records
  * that one of these took in, the one that took most. Returns 0: one at least has it, and a store
  * that lacks chunks was left behind; 1: none has, and one lacks chunks that were not sent in this
- * run: what was carried over must be read again; -1 with err set: no store is left. */
+ * run: what was carried over must be read again; the ids of these chunks are appended to `missing`
+ * (NULL: they are not wanted), some of them perhaps twice; -1 with err set: no store is left. */
 int dump_fanout_commit(struct dump_fanout *fanout, const uint8_t *record, size_t len,
-	size_t *acknowledged, uint64_t *stored, struct err *err);
+	size_t *acknowledged, uint64_t *stored, struct buf *missing, struct err *err);
 
 /* Opens again what was left behind, and copies this dump to it from a store that has acknowledged
  * it. each: called for each before (done: false) and when it has it (done: true). Failures are

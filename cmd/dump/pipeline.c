@@ -24,6 +24,8 @@
 #include "cmd/dump/previous.h"
 #include "cmd/dump/manifest.h"
 #include "cmd/dump/crypt.h"
+#include "cmd/store/marks.h"
+#include "cmd/store/store.h"
 #include "lib/buf.h"
 #include "lib/cbor.h"
 #include "lib/err.h"
@@ -130,7 +132,7 @@ static bool find_old(struct backup *b, uint64_t fs)
 		b->has_old = dump_previous_next(b->last, &b->old);
 	}
 	b->at_old = true;
-	if (b->o->reread || b->walk.item.error != 0 ||
+	if (b->o->reread || old->lost || b->walk.item.error != 0 ||
 		!dump_stat_same(&old->stat, &b->walk.item.st, fs) ||
 		b->walk.linked != (old->head.type == PACK_HARDLINK))
 		return false;
@@ -149,7 +151,7 @@ static int plan_item(
 
 	if (carry)
 		p.stat = b->old.stat;
-	if (carry || (b->at_old && b->old.head.type == PACK_REGULAR)) {
+	if (carry || (b->at_old && !b->old.lost && b->old.head.type == PACK_REGULAR)) {
 		p.old_len = b->old.len;
 		p.old = pack_batch_text(&job->batch, b->old.bytes, b->old.len, err);
 		if (p.old == SIZE_MAX)
@@ -609,8 +611,10 @@ static int open_last(struct backup *b, struct err *err)
 
 	if (!b->o->store_all)
 		b->last = dump_previous_open(b->o->last, b->o->domain->fingerprint);
-	if (b->last != NULL)
+	if (b->last != NULL) {
 		base = dump_previous_dump(b->last);
+		dump_previous_lose(b->last, b->o->lost);
+	}
 	if (dump_fanout_begin(b->o->copies, base, &has, err) != 0)
 		return -1;
 	if (has) {
@@ -702,10 +706,28 @@ static int make_record(struct backup *b, struct buf *out, struct err *err)
 		b->o->domain, out->data + STORE_MAC_LEN, out->len - STORE_MAC_LEN, out->data, err);
 }
 
+/* The ids that a commit has named. */
+static int add_lost(struct backup *b, const struct buf *missing, struct err *err)
+{
+	size_t count = missing->len / STORE_ID_LEN, i;
+
+	for (i = 0; i < count; i++) {
+		const uint8_t *id = missing->data + i * STORE_ID_LEN;
+		int got = store_marks_add(b->o->lost, hash_xxh3(id, STORE_ID_LEN), err);
+
+		if (got < 0)
+			return -1;
+		b->result->lost += got == 0;
+	}
+	if (count >= STORE_MISSING_MAX) /* there may be more */
+		b->result->lost = 0;
+	return 0;
+}
+
 static int commit(struct backup *b, struct err *err)
 {
 	struct dump_previous_out *last = b->last_out;
-	struct buf record;
+	struct buf record, missing;
 	int got;
 
 	b->result->statuses += b->walk.missing;
@@ -713,11 +735,15 @@ static int commit(struct backup *b, struct err *err)
 		return err_set(err, ERR_NOTFOUND,
 			"nothing of what was asked for can be read: there is no dump");
 	buf_init(&record, STORE_DUMP_MAX);
+	buf_init(&missing, SIZE_MAX);
 	got = make_record(b, &record, err);
 	if (got == 0)
 		got = dump_fanout_commit(b->o->copies, record.data, record.len,
-			&b->result->acknowledged, &b->result->stored, err);
+			&b->result->acknowledged, &b->result->stored, &missing, err);
+	if (got == 1 && add_lost(b, &missing, err) != 0)
+		got = -1;
 	buf_fini(&record);
+	buf_fini(&missing);
 	if (got != 0)
 		return got;
 	b->last_out = NULL;

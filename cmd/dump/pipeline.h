@@ -21,6 +21,7 @@
 #include "pack/scan.h"
 
 struct dump_fanout;
+struct store_marks;
 struct err;
 
 struct dump_pipeline_options {
@@ -38,7 +39,10 @@ struct dump_pipeline_options {
 	char *const *commands; /* as in pack/create.h; NULL: none */
 	bool reread;           /* read everything */
 	bool store_all;        /* and store everything: the last manifest is not used */
-	const uint8_t *paths;  /* as in struct store_dump */
+	/* Chunks that the stores have lost (hash_xxh3 of their ids): what names one is read again.
+	 * The run adds those that are missing when it commits. */
+	struct store_marks *lost;
+	const uint8_t *paths; /* as in struct store_dump */
 	size_t paths_len, path_count;
 	int64_t lock;  /* seconds since 1970; 0: none */
 	uint64_t full; /* entries of the last whole dump of these paths; 0: not compared */
@@ -63,12 +67,14 @@ struct dump_pipeline_result {
 	uint64_t stored;           /* bytes of new records: dump_fanout_commit */
 	uint64_t problems, statuses;
 	size_t acknowledged; /* stores that have it */
+	size_t lost;         /* chunks that are missing, and were not in .lost before */
 	bool unkept_last;    /* the local copy of the manifest could not be kept */
 	struct err unkept;   /* why */
 };
 
-/* Returns 0; 1: a store lacks what was carried over: again, with `store_all`; -1
- * with err set: there is no dump. */
+/* Returns 0; 1: the stores lack what was carried over: again, as .lost has grown; if result.lost is
+ * 0, with `store_all`, for what they lack is not known, or not all of it; -1 with err set: there is
+ * no dump. */
 int dump_pipeline_run(const struct dump_pipeline_options *options,
 	struct dump_pipeline_result *result, struct err *err);
 

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "cmd/store/marks.h"
 #include "lib/buf.h"
 #include "lib/cbor.h"
 #include "lib/err.h"
@@ -152,6 +153,7 @@ struct dump_previous {
 	size_t stat_at;
 	struct cbor_in in;
 	struct buf entry; /* one that goes over pieces, whole */
+	const struct store_marks *lost;
 	/* To find contents. */
 	pthread_mutex_t lock; /* over the making of what follows */
 	bool made;
@@ -192,6 +194,26 @@ void dump_previous_close(struct dump_previous *l)
 	free(l->slots);
 	pthread_mutex_destroy(&l->lock);
 	free(l);
+}
+
+void dump_previous_lose(struct dump_previous *l, const struct store_marks *lost)
+{
+	l->lost = lost;
+}
+
+/* Whether one of the items, up to a TAIL or the end, is a REF to a chunk that is lost. */
+static bool names_lost(const struct dump_previous *l, struct cbor_in in)
+{
+	struct pack_item item;
+
+	if (l->lost == NULL || l->lost->count == 0)
+		return false;
+	while (pack_manifest_item_get(&in, &item, NULL) == 0 && item.kind != PACK_ITEM_NONE &&
+		item.kind != PACK_ITEM_TAIL)
+		if (item.kind == PACK_ITEM_REF &&
+			store_marks_has(l->lost, hash_xxh3(item.data.at, STORE_ID_LEN)))
+			return true;
+	return false;
 }
 
 const uint8_t *dump_previous_dump(const struct dump_previous *l)
@@ -270,6 +292,7 @@ bool dump_previous_next(struct dump_previous *l, struct dump_old *old)
 		(l->stat_at + 1) * sizeof old->stat > l->stats.len)
 		return false;
 	memcpy(&old->stat, l->stats.data + l->stat_at++ * sizeof old->stat, sizeof old->stat);
+	old->lost = names_lost(l, head);
 	return true;
 }
 
@@ -379,6 +402,7 @@ static bool look(const struct dump_previous *l, uint64_t slot, const uint8_t *su
 	size_t number = (size_t)(slot & UINT16_MAX) - 1;
 	struct piece_head head;
 	struct dump_stat stat;
+	struct cbor_in in;
 	uint8_t *room;
 
 	if (!read_at(l, at, &head, sizeof head) || head.len >= PIECE_MAX || number >= head.count ||
@@ -388,9 +412,12 @@ static bool look(const struct dump_previous *l, uint64_t slot, const uint8_t *su
 		return false;
 	buf_clear(piece);
 	room = buf_room(piece, head.len, NULL);
-	return room != NULL && read_at(l, at + sizeof head, room, head.len) &&
-	       hash_xxh3(room, head.len) == head.check &&
-	       dump_old_content(room + stat.at, head.len - stat.at, sum, size, items);
+	if (room == NULL || !read_at(l, at + sizeof head, room, head.len) ||
+		hash_xxh3(room, head.len) != head.check ||
+		!dump_old_content(room + stat.at, head.len - stat.at, sum, size, items))
+		return false;
+	cbor_in_init(&in, items->at, items->len);
+	return !names_lost(l, in);
 }
 
 bool dump_previous_find(struct dump_previous *l, const uint8_t sum[HASH_LEN], uint64_t size,

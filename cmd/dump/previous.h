@@ -25,6 +25,7 @@ struct buf;
 struct err;
 struct dump_previous;
 struct dump_previous_out;
+struct store_marks;
 
 /* Times must lie this long before the run that read the file: what was written
  * in the same moment can't be told from it. */
@@ -69,11 +70,15 @@ struct dump_old {
 	const uint8_t *bytes;
 	size_t len;
 	struct dump_stat stat;
+	bool lost; /* it names a chunk that is lost: dump_previous_lose */
 };
 
 /* NULL if there is none of this domain, or none that can be used. */
 struct dump_previous *dump_previous_open(const char *path, const uint8_t domain[STORE_DOMAIN_LEN]);
 void dump_previous_close(struct dump_previous *last);
+/* These chunks (hash_xxh3 of their ids) are not in the stores any more: what names one is no use.
+ * Borrowed, and not changed until it is closed. */
+void dump_previous_lose(struct dump_previous *last, const struct store_marks *lost);
 /* The dump that it is of. */
 const uint8_t *dump_previous_dump(const struct dump_previous *last);
 /* Returns false at the end. *old is good until the next call. */
@@ -83,7 +88,8 @@ bool dump_previous_next(struct dump_previous *last, struct dump_old *old);
  * them): if it has this checksum and size, which is not 0. Pure. */
 bool dump_old_content(const uint8_t *entry, size_t len, const uint8_t sum[HASH_LEN], uint64_t size,
 	struct pack_bytes *items);
-/* Finds an entry of a small file with this content, wherever it stands; *items go into *piece. The
+/* Finds an entry of a small file with this content, wherever it stands, of which no chunk is lost;
+ * *items go into *piece. The
  * first call makes a table: 8 to 16 bytes for each small file, DUMP_FIND_MAX files at most, and
  * what is beyond is not found. Any thread, beside dump_previous_next. */
 #define DUMP_FIND_MAX (1u << 20)

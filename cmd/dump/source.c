@@ -9,6 +9,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "cmd/store/marks.h"
 #include "lib/buf.h"
 #include "lib/err.h"
 #include "lib/esc.h"
@@ -28,9 +29,12 @@ struct dump_source {
 	struct buf pieces; /* ids of the manifest's pieces */
 	uint8_t passed[STORE_DUMP_ID];
 	bool has_passed;
-	uint32_t holders; /* bits of the stores that have the chosen dump */
-	pthread_mutex_t lock;
-	struct buf healed; /* struct dump_healed; under the lock */
+	uint32_t holders;     /* bits of the stores that have the chosen dump, and hold it */
+	pthread_mutex_t lock; /* over all below */
+	uint32_t lost;        /* bits of stores that can't be reached any more */
+	struct err lost_why;  /* the last of them */
+	struct buf healed;    /* struct dump_healed */
+	struct store_marks healed_met;
 };
 
 struct dump_source *dump_source_new(
@@ -83,6 +87,7 @@ void dump_source_free(struct dump_source *s)
 	buf_fini(&s->record);
 	buf_fini(&s->pieces);
 	buf_fini(&s->healed);
+	store_marks_fini(&s->healed_met);
 	pthread_mutex_destroy(&s->lock);
 	dump_domain_wipe(&s->domain);
 	free(s);
@@ -91,6 +96,41 @@ void dump_source_free(struct dump_source *s)
 const struct store_dump *dump_source_dump(const struct dump_source *s)
 {
 	return &s->dump;
+}
+
+/* --- stores that die ------------------------------------------------------ */
+
+static size_t place_of(const struct dump_source *s, size_t i)
+{
+	return (size_t)__builtin_ctz(s->bits[i]);
+}
+
+static bool is_lost(struct dump_source *s, size_t i)
+{
+	bool lost;
+
+	pthread_mutex_lock(&s->lock);
+	lost = (s->lost & s->bits[i]) != 0;
+	pthread_mutex_unlock(&s->lock);
+	return lost;
+}
+
+/* Takes note of an error of a store: one that can't be reached is not asked again, for each
+ * question takes its patience. Returns whether it is that. */
+static bool note_lost(struct dump_source *s, size_t i, const struct err *why)
+{
+	if (why->code != ERR_TIMEOUT && why->code != ERR_CLOSED)
+		return false;
+	pthread_mutex_lock(&s->lock);
+	s->lost |= s->bits[i];
+	s->lost_why = *why;
+	pthread_mutex_unlock(&s->lock);
+	return true;
+}
+
+uint32_t dump_source_lost(const struct dump_source *s)
+{
+	return s->lost;
 }
 
 /* --- choosing ------------------------------------------------------------- */
@@ -109,6 +149,7 @@ struct listing {
 	struct buf all, records;
 	struct buf one; /* of the store that is read */
 	uint32_t store; /* its bit */
+	size_t listed;  /* stores */
 };
 
 static int add_listed(void *ctx, const struct store_entry *e, struct err *err)
@@ -192,16 +233,21 @@ static int by_order(const void *a, const void *b)
 	return dump_order_compare(&x->at, &y->at);
 }
 
-/* The dumps of one more store. */
-static int list_store(
-	struct listing *l, const struct dump_source *s, size_t number, struct err *err)
+/* The dumps of one more store, if it can be reached. */
+static int list_store(struct listing *l, struct dump_source *s, size_t number, struct err *err)
 {
+	struct err why = {0};
+
+	if (is_lost(s, number))
+		return 0;
 	buf_clear(&l->one);
 	l->store = s->bits[number];
-	if (store_dumps(s->stores[number], &(struct store_filter){0}, add_listed, l, err) != 0 ||
-		order_one(l, err) != 0)
-		return -1;
-	return join_one(l, err);
+	if (store_dumps(s->stores[number], &(struct store_filter){0}, add_listed, l, &why) != 0) {
+		*err = why;
+		return note_lost(s, number, &why) ? 0 : -1;
+	}
+	l->listed++;
+	return order_one(l, err) != 0 ? -1 : join_one(l, err);
 }
 
 int dump_source_dumps(struct dump_source *s, dump_each_dump *each, void *ctx, struct err *err)
@@ -216,6 +262,10 @@ int dump_source_dumps(struct dump_source *s, dump_each_dump *each, void *ctx, st
 	buf_init(&l.records, SIZE_MAX);
 	for (i = 0; i < s->count && got == 0; i++)
 		got = list_store(&l, s, i, err);
+	if (got == 0 && l.listed == 0) {
+		*err = s->lost_why;
+		got = -1;
+	}
 	d = (struct listed *)(void *)l.all.data;
 	if (l.all.len > 0)
 		qsort(d, l.all.len / sizeof *d, sizeof *d, by_order);
@@ -465,6 +515,55 @@ const uint8_t *dump_source_passed(const struct dump_source *s)
 	return s->has_passed ? s->passed : NULL;
 }
 
+/* Those that hold the dump are asked first, in the order in which they were given. */
+static void sort_stores(struct dump_source *s)
+{
+	size_t i, k;
+
+	for (i = 1; i < s->count; i++)
+		for (k = i; k > 0; k--) {
+			bool a = (s->holders & s->bits[k - 1]) != 0,
+			     b = (s->holders & s->bits[k]) != 0;
+			struct store *store = s->stores[k];
+			uint32_t bit = s->bits[k];
+
+			if (a != b ? a : s->bits[k - 1] < s->bits[k])
+				break;
+			s->stores[k] = s->stores[k - 1];
+			s->bits[k] = s->bits[k - 1];
+			s->stores[k - 1] = store;
+			s->bits[k - 1] = bit;
+		}
+}
+
+/* Pins the dump in every store that has it. One store is enough: what another has is read all the
+ * same, if it is there. Returns 0, or -1 with err set: none holds it. */
+static int hold(struct dump_source *s, struct err *err)
+{
+	uint32_t held = 0;
+	size_t i;
+	int got;
+
+	for (i = 0; i < s->count; i++) {
+		struct err why = {0};
+
+		if ((s->holders & s->bits[i]) == 0 || is_lost(s, i))
+			continue;
+		got = store_hold(s->stores[i], s->dump.id, NULL, NULL, &why);
+		if (got == 0)
+			held |= s->bits[i];
+		if (got == 1)
+			err_set(&why, ERR_NOTFOUND, "the dump is not there any more");
+		if (got < 0)
+			note_lost(s, i, &why);
+		if (got != 0)
+			*err = why;
+	}
+	s->holders = held;
+	sort_stores(s);
+	return held != 0 ? 0 : -1;
+}
+
 int dump_source_choose(struct dump_source *s, const char *text, const char *host, struct err *err)
 {
 	uint8_t id[STORE_DUMP_ID];
@@ -473,7 +572,9 @@ int dump_source_choose(struct dump_source *s, const char *text, const char *host
 	if (got == 1)
 		return err_set(err, ERR_DAMAGE,
 			"the dump's record can't be read (fdump verify STORE says more)");
-	return got == 0 ? store_dump_get(&s->dump, s->record.data, s->record.len, err) : -1;
+	if (got != 0 || store_dump_get(&s->dump, s->record.data, s->record.len, err) != 0)
+		return -1;
+	return hold(s, err);
 }
 
 /* --- chunks --------------------------------------------------------------- */
@@ -569,31 +670,20 @@ void dump_taker_free(struct dump_taker *t)
 	free(t);
 }
 
-static size_t place_of(const struct dump_source *s, size_t i)
-{
-	return (size_t)__builtin_ctz(s->bits[i]);
-}
-
-/* The store `from` had what those before it that have the dump had not. What can't be noted for
- * want of memory is read all the same. */
-static void note_healed(struct dump_source *s, size_t from, const uint8_t *id)
+/* The store `from` had what others that have the dump (bits) had not. What can't be noted for want
+ * of memory is read all the same. */
+static void note_healed(struct dump_source *s, uint32_t stores, size_t from, const uint8_t *id)
 {
 	struct dump_healed h = {.from = place_of(s, from)};
-	const struct dump_healed *old;
-	size_t i, k, count;
 
 	memcpy(h.id, id, sizeof h.id);
 	pthread_mutex_lock(&s->lock);
-	for (i = 0; i < from; i++) {
-		if ((s->holders & s->bits[i]) == 0)
-			continue;
-		h.store = place_of(s, i);
-		old = (const struct dump_healed *)(const void *)s->healed.data;
-		count = s->healed.len / sizeof h;
-		for (k = 0; k < count; k++)
-			if (old[k].store == h.store && memcmp(old[k].id, id, STORE_ID_LEN) == 0)
-				break;
-		if (k == count)
+	for (stores &= s->holders; stores != 0; stores &= stores - 1) {
+		uint64_t mark;
+
+		h.store = (size_t)__builtin_ctz(stores);
+		mark = hash_xxh3(id, STORE_ID_LEN) + h.store;
+		if (store_marks_add(&s->healed_met, mark, NULL) == 0)
 			buf_add(&s->healed, &h, sizeof h, NULL);
 	}
 	pthread_mutex_unlock(&s->lock);
@@ -605,27 +695,65 @@ const struct dump_healed *dump_source_healed(const struct dump_source *s, size_t
 	return (const struct dump_healed *)(const void *)s->healed.data;
 }
 
+/* Whether the content of an open record is what its id says; a sealed one has proved it. In a
+ * sealed dump only pieces of the list are open. */
+static bool is_right(
+	const struct buf *bytes, const uint8_t *id, const struct buf *content, struct err *err)
+{
+	struct store_record record;
+	uint8_t sum[HASH_LEN];
+
+	if (store_record_get(&record, bytes->data, bytes->len, err) != 0)
+		return false;
+	if (record.wrap_count > 0)
+		return true;
+	hash_sha256(content->data, content->len, sum);
+	if (memcmp(sum, id, sizeof sum) == 0)
+		return true;
+	err_set(err, ERR_DAMAGE, "it is not what its id says");
+	return false;
+}
+
+/* From one store. Returns 0, or -1 with err set. */
+static int take_from(
+	struct dump_taker *t, size_t i, const uint8_t *id, struct buf *out, struct err *err)
+{
+	struct dump_source *s = t->source;
+	int got = store_get(s->stores[i], s->dump.domain, id, &t->record, err);
+
+	if (got == 1)
+		return err_set(err, ERR_DAMAGE, "it is not in the store");
+	if (got == 0)
+		got = dump_opener_open(t->opener, id, t->record.data, t->record.len, out, err);
+	/* Of an unencrypted dump in a single store the files' own checksums tell. */
+	if (got == 0 && (s->dump.sealed || s->count > 1) && !is_right(&t->record, id, out, err))
+		got = -1;
+	return got;
+}
+
 int dump_taker_chunk(struct dump_taker *t, const uint8_t *id, struct buf *out, struct err *err)
 {
 	struct dump_source *s = t->source;
-	struct err why = {0};
+	struct err why = {0}, damage = {0};
+	uint32_t bad = 0; /* stores that have it not, or damaged */
 	size_t i;
-	int got;
 
 	for (i = 0; i < s->count; i++) {
-		got = store_get(s->stores[i], s->dump.domain, id, &t->record, &why);
-		if (got == 0)
-			got = dump_opener_open(
-				t->opener, id, t->record.data, t->record.len, out, &why);
-		if (got == 0) {
-			if (i > 0)
-				note_healed(s, i, id);
+		if (is_lost(s, i))
+			continue;
+		if (take_from(t, i, id, out, &why) == 0) {
+			note_healed(s, bad, i, id);
 			return 0;
 		}
-		if (got == 1)
-			err_set(&why, ERR_DAMAGE, "it is not in the store");
+		if (note_lost(s, i, &why))
+			continue;
+		bad |= s->bits[i];
+		if (damage.code == ERR_NONE || (s->holders & s->bits[i]) != 0)
+			damage = why;
 	}
-	*err = why;
+	pthread_mutex_lock(&s->lock);
+	*err = damage.code != ERR_NONE ? damage : s->lost_why;
+	pthread_mutex_unlock(&s->lock);
 	return err_prefix(
 		err, "chunk %02x%02x%02x%02x%02x%02x", id[0], id[1], id[2], id[3], id[4], id[5]);
 }
@@ -642,11 +770,13 @@ void dump_taker_ahead(struct dump_taker *t, const uint8_t *ids, size_t count)
 	for (i = 0; i < s->count && count > 0; i++) {
 		struct buf used = left;
 
+		if (is_lost(s, i))
+			continue;
+		buf_clear(&lacks);
 		if (store_ahead(s->stores[i], s->dump.domain, ids, count, &lacks, &why) != 0)
-			break;
+			continue; /* who takes them will know */
 		left = lacks;
 		lacks = used;
-		buf_clear(&lacks);
 		ids = left.data;
 		count = left.len / STORE_ID_LEN;
 	}

@@ -61,8 +61,9 @@ int dump_source_find(struct dump_source *source, const char *text, const char *h
  * last; NULL: none. STORE_DUMP_ID bytes, good until the next call. */
 const uint8_t *dump_source_passed(const struct dump_source *source);
 
-/* Chooses the dump that dump_source_find finds. Returns 0, or -1 with err set: ERR_DAMAGE (its
- * record can't be read), as dump_source_find. */
+/* Chooses the dump that dump_source_find finds, and holds it in every store that has it, until
+ * that is closed: what is read meanwhile is not deleted. Returns 0, or -1 with err set: ERR_DAMAGE
+ * (its record can't be read), ERR_BUSY (no store could hold it), as dump_source_find. */
 int dump_source_choose(
 	struct dump_source *source, const char *text, const char *host, struct err *err);
 
@@ -86,8 +87,12 @@ struct dump_healed {
 #define DUMP_HEALED_MAX 65536
 const struct dump_healed *dump_source_healed(const struct dump_source *source, size_t *count);
 
-/* A chunk's content into `out`. Returns 0, or -1 with err set: no store has it
- * whole. What is in it is not held against its id. */
+/* Stores that could not be reached any more, and are not asked again; bit n for the n-th path. */
+uint32_t dump_source_lost(const struct dump_source *source);
+
+/* A chunk's content into `out`, from the first store that has it whole: those that have the dump
+ * are asked before the others. Returns 0, or -1 with err set: no store has it whole. Whether it is
+ * what its id says only the checksum of what is made of it tells, if there is a single store. */
 int dump_taker_chunk(struct dump_taker *taker, const uint8_t *id, struct buf *out, struct err *err);
 /* Lets the stores fetch chunks that will be taken (count ids), each from the first that has it. A
  * hint: nothing is told. */

@@ -59,18 +59,21 @@ static void look_at_agent(struct manager_service *s, const struct manager_hello 
 	}
 }
 
-/* HOST:PORT of a store: as it says, else where it came from. */
+/* HOST:PORT of a store: as it says, or :PORT at the address that it came from. */
 static void set_reach(struct manager_host_row *row, const char *says, const char *address)
 {
 	char host[RPC_HOST_PORT_MAX + 1], port[8];
 	const char *end = strrchr(address, ':');
 
-	if (says[0] != 0 && strlen(says) < sizeof row->reach &&
-		rpc_address_split(says, host, port, STORE_PORT_TEXT, NULL) == 0)
+	if (says[0] != ':' && says[0] != 0 && strlen(says) < sizeof row->reach &&
+		rpc_address_split(says, host, port, STORE_PORT_TEXT, NULL) == 0) {
 		snprintf(row->reach, sizeof row->reach, "%s", says);
-	else if (end != NULL)
-		snprintf(row->reach, sizeof row->reach, "%.*s:" STORE_PORT_TEXT,
-			(int)(end - address), address);
+		return;
+	}
+	snprintf(port, sizeof port, "%.7s", says[0] == ':' ? says + 1 : STORE_PORT_TEXT);
+	if (end != NULL)
+		snprintf(row->reach, sizeof row->reach, "%.*s:%s", (int)(end - address), address,
+			port);
 }
 
 /* Returns 0, or -1 with err set: it is another store. *changed: agents are to know. */

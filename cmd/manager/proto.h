@@ -111,7 +111,7 @@ struct manager_hello {
 	bool is_store;
 	uint8_t uid[MANAGER_UID_LEN], key[MANAGER_KEY_LEN];
 	char address[MANAGER_TEXT_MAX +
-		     1]; /* HOST[:PORT] that agents dial; "": where it came from */
+		     1]; /* HOST[:PORT] that agents dial, or :PORT at where it came from */
 	uint64_t free;
 };
 

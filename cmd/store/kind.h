@@ -49,10 +49,12 @@ struct store {
 	const struct store_kind *kind;
 	struct store_access access;
 	char *name;
-	bool directory; /* not a service */
+	bool service; /* its name is no path */
 	bool open, begun;
 	enum store_mode mode;
-	struct store_run run;
+	struct store_run run; /* its strings and ids are those below */
+	char agent[STORE_NAME_MAX + 1], backup[STORE_NAME_MAX + 1];
+	uint8_t domain[STORE_DOMAIN_LEN], base[STORE_DUMP_ID];
 	uint8_t uid[STORE_UID_LEN], public[SEAL_SIGN_LEN];
 	const uint8_t *record; /* of the commit that was started; or NULL */
 	size_t record_len;

@@ -1,6 +1,7 @@
 /* A store made, opened, closed. What is read from it: read.c. */
 #include "cmd/store/engine.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -44,19 +45,39 @@ static char *join(const char *dir, const char *name, struct err *err)
 	return NULL;
 }
 
+/* Returns 0, or -1 with err set. */
+static int must_be_empty(const char *path, struct err *err)
+{
+	DIR *dir = opendir(path);
+	const struct dirent *entry;
+	int ret;
+
+	if (dir == NULL)
+		return err_errno(err, errno, "%s", path);
+	do {
+		errno = 0;
+		entry = readdir(dir);
+	} while (entry != NULL &&
+		 (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0));
+	if (entry != NULL)
+		ret = err_set(err, ERR_EXISTS, "%s: is not empty", path);
+	else
+		ret = errno != 0 ? err_errno(err, errno, "%s", path) : 0;
+	closedir(dir);
+	return ret;
+}
+
+/* A directory that is there stays, with its owner and mode: a mount point, say. */
 static int make_folders(const char *path, struct err *err)
 {
 	static const char *const names[] = {"volumes", "index"};
+	const bool made = mkdir(path, 0700) == 0;
 	size_t i;
 
-	if (mkdir(path, 0700) != 0 && errno != EEXIST)
+	if (!made && errno != EEXIST)
 		return err_errno(err, errno, "%s", path);
-	if (rmdir(path) != 0) /* is it empty? */
-		return errno == ENOTEMPTY || errno == EEXIST
-			       ? err_set(err, ERR_EXISTS, "%s: is not empty", path)
-			       : err_errno(err, errno, "%s", path);
-	if (mkdir(path, 0700) != 0)
-		return err_errno(err, errno, "%s", path);
+	if (!made && must_be_empty(path, err) != 0)
+		return -1;
 	for (i = 0; i < 2; i++) {
 		char *folder = join(path, names[i], err);
 		int got = folder == NULL ? -1 : mkdir(folder, 0700);

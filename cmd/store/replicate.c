@@ -10,6 +10,7 @@
 
 struct replicate {
 	struct store *from, *to;
+	const struct store_run *prover;
 	const struct store_dump *dump;
 	char agent[STORE_NAME_MAX + 1]; /* its */
 	uint8_t domain[STORE_DOMAIN_LEN];
@@ -93,10 +94,12 @@ static int copy_piece(struct replicate *r, const uint8_t *id, struct err *err)
 
 static int commit(struct replicate *r, const struct store_entry *e, struct err *err)
 {
-	struct store_receipt receipt;
+	/* To a service an agent can't say when a dump was made elsewhere. */
+	bool now = r->prover != NULL && store_directory(r->to) == NULL;
 	struct err why = {0};
 	bool known = store_hold(r->to, e->dump.id, NULL, NULL, &why) == 0;
-	int ret = store_commit(r->to, e->record, e->record_len, e->committed, &receipt, NULL, &why);
+	int ret = store_commit(r->to, e->record, e->record_len, now ? STORE_NOW : e->committed,
+		&r->result->receipt, NULL, &why);
 
 	if (ret < 0 && why.code == ERR_EXISTS)
 		return 0; /* it was deleted there */
@@ -117,6 +120,10 @@ static int copy_dump(void *ctx, const struct store_entry *e, struct err *err)
 	size_t i;
 	int ret = 0;
 
+	if (r->prover != NULL) {
+		run.prove = r->prover->prove;
+		run.ctx = r->prover->ctx;
+	}
 	r->lacks = e->record == NULL;
 	if (!r->lacks) {
 		uint64_t stored;
@@ -159,10 +166,15 @@ static int copy_one(struct replicate *r, const uint8_t *id, struct err *err)
 }
 
 int store_replicate(struct store *from, struct store *to, const uint8_t *dump,
-	store_problem *problem, void *ctx, struct store_replicated *result, struct err *err)
+	const struct store_run *prover, store_problem *problem, void *ctx,
+	struct store_replicated *result, struct err *err)
 {
-	struct replicate r = {
-		.from = from, .to = to, .problem = problem, .ctx = ctx, .result = result};
+	struct replicate r = {.from = from,
+		.to = to,
+		.prover = prover,
+		.problem = problem,
+		.ctx = ctx,
+		.result = result};
 	struct store_checked checked = {0};
 	int ret;
 

@@ -47,28 +47,28 @@ static struct store *named(
 
 struct store *store_new(const char *text, const struct store_access *access, struct err *err)
 {
+	struct store *s;
+
 	if (is_path(text) || text[0] == 0)
 		return store_new_directory(text, access, err);
 	if (access->net == NULL) {
 		no_service(text, err);
 		return NULL;
 	}
-	return named(store_remote_new(err), text, access, err);
+	s = named(store_remote_new(err), text, access, err);
+	if (s != NULL)
+		s->service = true;
+	return s;
 }
 
 struct store *store_new_directory(
 	const char *path, const struct store_access *access, struct err *err)
 {
-	struct store *s;
-
 	if (path[0] == 0) {
 		err_set(err, ERR_USAGE, "'': empty name of a store");
 		return NULL;
 	}
-	s = named(store_local_new(err), path, access, err);
-	if (s != NULL)
-		s->directory = true;
-	return s;
+	return named(store_local_new(err), path, access, err);
 }
 
 int store_open(struct store *s, enum store_mode mode, struct err *err)
@@ -125,12 +125,10 @@ int store_lock_order(const struct store *a, const struct store *b)
 {
 	struct stat x = {0}, y = {0};
 
-	/* Directories come first; one that does not exist is not locked either. */
-	if (a->directory != b->directory)
-		return a->directory ? -1 : 1;
-	if (!a->directory)
-		return strcmp(a->name, b->name);
-	if (stat(a->name, &x) != 0 || stat(b->name, &y) != 0)
+	if (a->service != b->service)
+		return a->service - b->service;
+	/* One that does not exist is not locked either. */
+	if (a->service || stat(a->name, &x) != 0 || stat(b->name, &y) != 0)
 		return strcmp(a->name, b->name);
 	if (x.st_dev != y.st_dev)
 		return x.st_dev < y.st_dev ? -1 : 1;
@@ -139,7 +137,7 @@ int store_lock_order(const struct store *a, const struct store *b)
 
 const char *store_directory(const struct store *s)
 {
-	return s->directory ? s->name : NULL;
+	return s->service ? NULL : s->name;
 }
 
 int store_about(struct store *s, struct store_about *about, struct err *err)
@@ -150,12 +148,32 @@ int store_about(struct store *s, struct store_about *about, struct err *err)
 
 /* --- writing -------------------------------------------------------------- */
 
+/* Keeps what a run is of: a store may still work on it when whoever began it has gone on. */
+static void keep_run(struct store *s, const struct store_run *run)
+{
+	s->run = *run;
+	assert(strlen(run->agent) < sizeof s->agent);
+	strcpy(s->agent, run->agent);
+	s->run.agent = s->agent;
+	if (run->name != NULL) {
+		assert(strlen(run->name) < sizeof s->backup);
+		strcpy(s->backup, run->name);
+		s->run.name = s->backup;
+	}
+	memcpy(s->domain, run->domain, sizeof s->domain);
+	s->run.domain = s->domain;
+	if (run->base != NULL) {
+		memcpy(s->base, run->base, sizeof s->base);
+		s->run.base = s->base;
+	}
+}
+
 int store_begin(struct store *s, const struct store_run *run, bool *has_base, struct err *err)
 {
 	assert(s->open && s->mode == STORE_WRITE && s->record == NULL);
 	if (s->kind->begin(s, run, has_base, err) != 0)
 		return -1;
-	s->run = *run;
+	keep_run(s, run);
 	s->begun = true;
 	return 0;
 }

@@ -104,8 +104,9 @@ struct store_run {
 		uint8_t signature[SEAL_SIG_LEN], struct err *err);
 	void *ctx;
 };
-/* Begins a run, also after another one; its strings and ids must stay until the store is closed.
- * Pins the domain and the base dump. *has_base: it is there and its record can be read. */
+/* Begins a run, also after another one; its strings and ids are copied, .ctx must stay until the
+ * store is closed. Pins the domain and the base dump. *has_base: it is there and its record can be
+ * read. */
 int store_begin(struct store *store, const struct store_run *run, bool *has_base, struct err *err);
 
 enum store_answer {
@@ -227,13 +228,16 @@ int store_check(struct store *store, enum store_check what, store_problem *probl
 
 /* Copies to `to`, which is open to write, all dumps of `from` that it lacks or whose records it
  * can't read, and did not delete, and all chunks of its dumps that it lacks or has damaged. dump:
- * only this one; NULL: all, and then a check of LISTS. Needs no key. */
+ * only this one; NULL: all, and then a check of LISTS. prover: a run whose .prove and .ctx vouch
+ * for the dumps' domain to a service; NULL: none does. Needs no key. */
 struct store_replicated {
 	uint64_t dumps, chunks, bytes;
-	uint64_t failed;     /* dumps that `from` has not whole either */
-	uint64_t incomplete; /* dumps of `to`, after that */
+	struct store_receipt receipt; /* of `to`, for the dump that was copied last; or zeros */
+	uint64_t failed;              /* dumps that `from` has not whole either */
+	uint64_t incomplete;          /* dumps of `to`, after that */
 };
 int store_replicate(struct store *from, struct store *to, const uint8_t *dump,
-	store_problem *problem, void *ctx, struct store_replicated *result, struct err *err);
+	const struct store_run *prover, store_problem *problem, void *ctx,
+	struct store_replicated *result, struct err *err);
 
 #endif

@@ -16,6 +16,9 @@
 #include "lib/pass.h"
 #include "pack/entry.h"
 
+/* Without progress, then a store is given up if there are others to read from. */
+#define OTHERS_MS 60000
+
 struct ui_dump_walk {
 	struct dump_taker *taker;
 	struct buf piece, head;
@@ -100,6 +103,7 @@ static int choose(struct ui_dump *d, const char *dump, struct err *err)
 
 int ui_dump_open(struct ui_dump *d, struct ui_options *o, const char *dump, struct err *err)
 {
+	struct store_access access = o->access;
 	size_t i;
 
 	d->o = o;
@@ -108,9 +112,11 @@ int ui_dump_open(struct ui_dump *d, struct ui_options *o, const char *dump, stru
 	d->keys = load_keys(o, err);
 	if (d->keys == NULL)
 		return -1;
+	if (o->store_count > 1 && access.patience_ms > OTHERS_MS)
+		access.patience_ms = OTHERS_MS;
 	for (i = 0; i < o->store_count; i++)
-		if (ui_stores_add(
-			    &d->stores, o->stores[i], o->store_is_directory, &o->access, err) != 0)
+		if (ui_stores_add(&d->stores, o->stores[i], o->store_is_directory, &access, err) !=
+			0)
 			return -1;
 	if (ui_stores_open(&d->stores, STORE_READ, on_behind, d, err) != 0)
 		return -1;

@@ -23,29 +23,45 @@ static size_t count_of(const struct dump_source *source, size_t store)
 	return n;
 }
 
+/* A note on a store, as a line, and with --json as an object. healed: 0: there is no such number.
+ */
+static void tell(
+	const struct ui_options *o, size_t store, const char *kind, size_t healed, const char *what)
+{
+	const char *name = o->stores[store];
+	json_t *object;
+	char id[32];
+	int failed;
+
+	ui_progress_hush();
+	ui_say(o->command, "note: %s: %s", name, what);
+	if (!o->json)
+		return;
+	snprintf(id, sizeof id, "%s.%s", o->command, kind);
+	object = ui_json_new("note", id);
+	failed = ui_json_name(object, "store", name, strlen(name));
+	if (healed > 0)
+		failed |= ui_json_add(object, "healed", json_integer((json_int_t)healed));
+	failed |= ui_json_name(object, "what", what, strlen(what));
+	ui_json_print(object, failed, NULL);
+}
+
 void ui_heal_tell(const struct ui_options *o, const struct dump_source *source)
 {
-	static const char what[] = "damaged or missing, and read from another store";
+	uint32_t lost = dump_source_lost(source);
+	char text[ERR_MESSAGE_MAX];
 	size_t i, n;
-	char id[32];
 
 	for (i = 0; i < o->store_count; i++) {
-		json_t *object;
-		int failed;
-
-		if ((n = count_of(source, i)) == 0)
-			continue;
-		ui_progress_hush();
-		ui_say(o->command, "note: %s: %zu chunk%s %s", o->stores[i], n,
-			n > 1 ? "s were" : " was", what);
-		if (!o->json)
-			continue;
-		snprintf(id, sizeof id, "%s.healed", o->command);
-		object = ui_json_new("note", id);
-		failed = ui_json_name(object, "store", o->stores[i], strlen(o->stores[i]));
-		failed |= ui_json_add(object, "healed", json_integer((json_int_t)n));
-		failed |= ui_json_name(object, "what", what, strlen(what));
-		ui_json_print(object, failed, NULL);
+		n = count_of(source, i);
+		snprintf(text, sizeof text,
+			"%zu chunk%s damaged or missing, and read from another store", n,
+			n > 1 ? "s were" : " was");
+		if (n > 0)
+			tell(o, i, "healed", n, text);
+		if ((lost >> i & 1) != 0)
+			tell(o, i, "lost", 0,
+				"could not be reached any more: the rest was read from the others");
 	}
 }
 

@@ -16,6 +16,8 @@
 #include "lib/name.h"
 #include "rpc/conn.h"
 
+#define CONNECT_MS 30000 /* until a store's first connection */
+
 /* --- paths ----------------------------------------------------------------- */
 
 static int join(char to[PATH_MAX], const char *dir, const char *name, struct err *err)
@@ -135,6 +137,21 @@ int ui_role_give(const struct ui_role *r, struct err *err)
 	if (stat(r->dir, &st) != 0)
 		return err_errno(err, errno, "%s", r->dir);
 	return st.st_uid == 0 ? 0 : give(r->dir, st.st_uid, st.st_gid, 2, err);
+}
+
+int ui_role_give_dir(const struct ui_role *r, const char *dir, struct err *err)
+{
+	struct stat st;
+
+	if (geteuid() != 0)
+		return 0;
+	if (stat(r->dir, &st) != 0)
+		return err_errno(err, errno, "%s", r->dir);
+	if (st.st_uid == 0)
+		return 0;
+	if (lchown(dir, st.st_uid, st.st_gid) != 0)
+		return err_errno(err, errno, "%s", dir);
+	return give(dir, st.st_uid, st.st_gid, 2, err);
 }
 
 int ui_role_find(struct ui_role *r, const char *config, const char *state, const char *identity,
@@ -297,6 +314,9 @@ static int pin_store(void *ctx, const char *name, const uint8_t uid[STORE_UID_LE
 
 void ui_net_set(struct ui_net *net, const struct ui_role *role)
 {
+	int64_t connect_ms = CONNECT_MS;
+	const struct rpc_times *times = ui_test_times(&connect_ms);
+
 	*net = (struct ui_net){.role = role};
 	net->net = (struct store_net){
 		.cert = role->cert,
@@ -305,8 +325,8 @@ void ui_net_set(struct ui_net *net, const struct ui_role *role)
 		.find = find_store,
 		.pin = pin_store,
 		.ctx = (void *)(uintptr_t)role,
-		.times = ui_test_times(NULL),
-		.connect_ms = 30000,
+		.times = times,
+		.connect_ms = connect_ms,
 	};
 }
 

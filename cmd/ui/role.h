@@ -42,6 +42,8 @@ int ui_role_make(const struct ui_role *role, struct err *err);
 /* As root: gives what is in the role's folder to the owner of the folder, who is the service's
  * user where a package has made it. Returns 0, or -1 with err set. */
 int ui_role_give(const struct ui_role *role, struct err *err);
+/* The same for a directory that lies elsewhere and was made for this role's service: a store. */
+int ui_role_give_dir(const struct ui_role *role, const char *dir, struct err *err);
 /* The folder of the calling user's operator files, ~/.config/fdump. Returns 0, or -1 with err set.
  */
 int ui_role_operator_dir(char dir[PATH_MAX], struct err *err);

@@ -11,10 +11,11 @@ _fdump() {
 	elif [ "$prev" = --overwrite ]; then
 		words="always if-changed if-newer never"
 	elif [[ $cur == -* ]]; then
-		words=$("$fdump" "$command" --help 2>/dev/null | grep -oE -- '--[a-z][a-z-]+' | sort -u)
+		words=$("$fdump" "$command" --help 2>/dev/null | grep -oE -- '--[a-z][a-z-]+')
+		words="$words --help"
 	elif [ "$COMP_CWORD" = 2 ]; then
 		words=$("$fdump" "$command" --help 2>/dev/null |
-			sed -n "s/^\(usage:\|      \) fdump $command \([a-z]\+\) .*/\2/p")
+			sed -nE "s/^(usage:|      ) fdump $command ([a-z][a-z-]*)( .*)?$/\2/p")
 	fi
 	[ -z "$words" ] || mapfile -t COMPREPLY < <(compgen -W "$words" -- "$cur")
 	# No words: files, by -o default.

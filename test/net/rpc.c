@@ -958,6 +958,74 @@ static struct rpc_listen *listen_on(const char *port, struct rpc_tls_conf *conf)
 	return l;
 }
 
+struct lonely {
+	struct rpc_loop *loop;
+	struct pool *pool;
+	int down;
+};
+
+static void lonely_wake(void *arg)
+{
+	pool_drain(((struct lonely *)arg)->pool);
+}
+
+static void lonely_down(void *arg, const struct err *why, int64_t wait)
+{
+	struct lonely *l = arg;
+
+	(void)why;
+	assert_int_equal(wait, -1);
+	l->down++;
+	rpc_loop_stop(l->loop);
+}
+
+static void work_a_while(struct pool_job *job)
+{
+	const struct timespec while_ = {.tv_nsec = 50000000};
+
+	(void)job;
+	nanosleep(&while_, NULL);
+}
+
+static void nothing(struct pool_job *job)
+{
+	(void)job;
+}
+
+/* A loop that has nothing but a name to wait for waits for it. */
+static void waits_for_a_name(void **unused)
+{
+	struct pool_job before = {.work = work_a_while, .done = nothing, .drop = nothing};
+	struct err err = {0};
+	struct lonely l = {.loop = rpc_loop_new(&err)};
+	struct rpc_tls_conf *a1 = conf_of("a1", NULL);
+	struct rpc_dial_opts opts = {.conf = a1,
+		.expect = {RPC_STORE, "s1"},
+		.host = "localhost",
+		.port = "1",
+		.once = true,
+		.arg = &l,
+		.down = lonely_down};
+	struct rpc_async wake = {0};
+	struct rpc_dial *dial;
+
+	(void)unused;
+	assert_non_null(l.loop);
+	rpc_async_start(&wake, l.loop, lonely_wake, &l);
+	opts.pool = l.pool = pool_new(1, 4, rpc_async_send, &wake, &err);
+	assert_non_null(l.pool);
+	assert_int_equal(pool_start(l.pool, &before), 0);
+	dial = rpc_dial_new(l.loop, &opts, &err);
+	assert_non_null(dial);
+	rpc_loop_run(l.loop);
+	assert_int_equal(l.down, 1);
+	rpc_dial_free(dial);
+	pool_free(l.pool);
+	rpc_async_stop(&wake);
+	rpc_loop_free(l.loop);
+	rpc_tls_conf_unref(a1);
+}
+
 static void dials_and_dials_again(void **unused)
 {
 	struct rpc_tls_conf *s1 = conf_of("s1", NULL), *a1 = conf_of("a1", NULL);
@@ -1140,6 +1208,7 @@ int main(void)
 		cmocka_unit_test(roles_and_methods),
 		cmocka_unit_test(identities_are_held_against_what_is_expected),
 		cmocka_unit_test(denied_while_connected),
+		cmocka_unit_test(waits_for_a_name),
 		cmocka_unit_test(dials_and_dials_again),
 		cmocka_unit_test(slow_ones_give_way),
 	};

@@ -8,6 +8,7 @@
 #include "cmd/dump/cutter.h"
 #include "cmd/dump/manifest.h"
 #include "cmd/dump/previous.h"
+#include "cmd/store/marks.h"
 #include "lib/buf.h"
 #include "lib/cbor.h"
 #include "lib/hash.h"
@@ -164,6 +165,28 @@ static void contents(void **state)
 	dump_previous_close(last);
 }
 
+/* The twenty entries that name a chunk that is lost are known, and not found. */
+static void lost(void **state)
+{
+	struct dump_previous *last = dump_previous_open(path, domain);
+	struct store_marks chunks = {0};
+	const uint32_t chunk = 5;
+	uint8_t id[STORE_ID_LEN];
+	struct dump_old old;
+	unsigned n;
+
+	(void)state;
+	hash_sha256(&chunk, sizeof chunk, id);
+	assert_int_equal(store_marks_add(&chunks, hash_xxh3(id, sizeof id), &err), 0);
+	dump_previous_lose(last, &chunks);
+	for (n = 0; dump_previous_next(last, &old); n++)
+		assert_int_equal(old.lost, n / 20 == chunk);
+	assert_int_equal(n, COUNT);
+	assert_int_equal(find_all(last), COUNT - COUNT / 10 - 18);
+	dump_previous_close(last);
+	store_marks_fini(&chunks);
+}
+
 static void damaged(void **state)
 {
 	struct dump_previous *last;
@@ -200,6 +223,7 @@ int main(void)
 		cmocka_unit_test(cuts),
 		cmocka_unit_test(order),
 		cmocka_unit_test(contents),
+		cmocka_unit_test(lost),
 		cmocka_unit_test(damaged),
 	};
 

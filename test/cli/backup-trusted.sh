@@ -1,0 +1,40 @@
+#!/bin/bash
+# Goal: where root can't see trusted.* attributes (no CAP_SYS_ADMIN) a backup says so once, with
+# status 1; where it can, they come back.
+. "$(dirname "$0")/lib.sh"
+needs root setpriv setfattr getfattr
+workspace
+
+mkdir tree
+touch tree/a tree/b
+setfattr -n trusted.test -v one tree/a 2>/dev/null || skip "trusted.* can't be set here"
+"$FDUMP" store init ./store >out
+backup() {
+	"$@" "$FDUMP" backup -s ./store --state state --unencrypted -C tree . >out 2>err
+}
+
+backup env || fail "status $? of a backup with all capabilities: $(cat err)"
+[ ! -s err ] || fail "it says: $(cat err)"
+mkdir back
+"$FDUMP" restore -s ./store --state state latest -C back >out
+[ "$(getfattr --only-values -n trusted.test back/a)" = one ] || fail "trusted.test is not back"
+
+for ((i = 0; i < 2; i++)); do # also where nothing has changed
+	status=0
+	backup setpriv --bounding-set=-sys_admin || status=$?
+	[ $status = 1 ] || fail "status $status without CAP_SYS_ADMIN"
+	[ "$(grep -c 'trusted\.\*' err)" = 1 ] && [ "$(wc -l <err)" = 1 ] || fail "it says: $(cat err)"
+done
+
+setpriv --bounding-set=-sys_admin "$FDUMP" backup -s ./store --state state --unencrypted --json -C tree . \
+	>out 2>err && fail "status 0 with --json"
+grep -q '"warnings": *\[{[^]]*trusted' out || fail "not among the warnings: $(cat out)"
+setpriv --bounding-set=-sys_admin "$FDUMP" backup -s ./store --state state --unencrypted --no-xattrs \
+	-C tree . >out 2>err || fail "status $? with --no-xattrs"
+[ ! -s err ] || fail "with --no-xattrs it says: $(cat err)"
+
+# In a user namespace nobody can make such attributes: nothing is said.
+if unshare --user --map-root-user true 2>/dev/null; then
+	unshare --user --map-root-user "$FDUMP" backup -s ./store --state state --unencrypted -C tree . \
+		>out 2>err || fail "status $? in a user namespace: $(cat err)"
+fi

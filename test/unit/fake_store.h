@@ -1,0 +1,55 @@
+/*
+ * A store in memory, behind the contract (cmd/store/kind.h), that does on demand what real ones do
+ * on bad days.
+ *
+ *   fake_store_new -> set what it does wrong, before and between calls -> store_free(&fake->base)
+ *
+ * What it keeps survives store_close and store_open, as a disk's content does. No call ever waits.
+ */
+#ifndef FDUMP_TEST_FAKE_STORE_H
+#define FDUMP_TEST_FAKE_STORE_H
+
+#include <limits.h>
+#include <pthread.h>
+
+#include "cmd/store/kind.h"
+
+#define FAKE_FOR_EVER UINT_MAX
+
+struct fake_store {
+	struct store base;
+	/* What it does wrong. */
+	bool absent;                /* it can't be opened */
+	bool unknown;               /* "not known" to every store_have */
+	unsigned slow;              /* each put is taken after so many refusals */
+	unsigned puts_left;         /* then it dies: every call fails until it is opened again */
+	unsigned gets_left;         /* the same, for reading */
+	bool hangs;                 /* a commit is never answered */
+	bool foreign_receipts;      /* signed by another key than its own */
+	bool lies;                  /* what it gives back is not what was put */
+	uint8_t uid[STORE_UID_LEN]; /* of its name; another's, and they are the same store */
+	/* A clock that is moved on by the time for which others wait for it; NULL: none. */
+	int64_t *clock_ms;
+	/* What was done with it. */
+	unsigned puts, gets, commits, holds, begins;
+	/* Its own. */
+	bool dead;
+	unsigned refused; /* of the put that is under way */
+	uint64_t stored;
+	uint8_t secret[SEAL_SIGN_LEN], other[SEAL_SIGN_LEN];
+	pthread_mutex_t lock; /* over the chunks and the numbers */
+	struct fake_chunk *chunks;
+	struct fake_dump *dumps; /* the newest first */
+	int64_t time;            /* of the commit that was started */
+	uint64_t seq;
+};
+
+/* NULL: out of memory. uid and keys are made of its name. */
+struct fake_store *fake_store_new(const char *name);
+/* The number of its chunks. */
+size_t fake_store_count(const struct fake_store *fake);
+bool fake_store_has(struct fake_store *fake, const uint8_t id[STORE_ID_LEN]);
+/* Loses a chunk. Returns whether it was there. */
+bool fake_store_lose(struct fake_store *fake, const uint8_t id[STORE_ID_LEN]);
+
+#endif
