@@ -130,7 +130,7 @@ static void on_run(void *ctx, struct rpc_call *call, const struct rpc_value *v)
 	snprintf(p->job, sizeof p->job, "%.*s", (int)v[MANAGER_JOB_JOB].len,
 		(const char *)v[MANAGER_JOB_JOB].bytes);
 	if (p->ordered++ == 0) {
-		rpc_call_reply(call, "\xa0", 1, false);
+		rpc_call_reply(call, "\xa1\x63run\x50sixteen of a run", 22, false);
 		return;
 	}
 	err_set(&why, ERR_BUSY, "it is running");
@@ -659,6 +659,7 @@ static void test_orders(void **unused)
 	assert_int_equal(hello(&a, &h, &w), ERR_NONE);
 	assert_int_equal(order(&o, "a1", &row), 1);
 	assert_string_equal(row.error, "");
+	assert_memory_equal(row.run, "sixteen of a run", sizeof row.run);
 	assert_string_equal(a.job, "system");
 	assert_int_equal(order(&o, "a1", &row), 1);
 	assert_non_null(strstr(row.error, "it is running"));
