@@ -1,12 +1,13 @@
 #!/usr/bin/env python3
 """fleetkill.py - kills the services of a fleet while its agents back up, and looks at what is left.
 
-usage: fleetkill.py FDUMP [--kills N] [--seed S] [--keep]
+usage: fleetkill.py FDUMP [--kills N] [--together N] [--down SECONDS] [--seed S] [--keep]
 
 A manager, two stores and two agents on loopback, and a job with two copies: every minute, and ordered
 in each round on trees that change. In a round one service is killed (SIGKILL) at a random moment of
-the runs, and started again after a random while; N times each of manager, stores and agents (default
-20). After each round the next run has to be whole on both stores, and of all that was said:
+the runs, and started again after a random while (--down: seconds at most, default 8): --kills times
+each of manager, stores and agents
+(default 20), and --together times (default 5) one of each in the same round. After each round the next run has to be whole on both stores, and of all that was said:
 
 - each run that an agent started has ended once, and a slot only runs again if its run was lost or failed;
 - the manager lists each run that ended, once, with what came of it, and none besides;
@@ -256,7 +257,7 @@ class Fleet:
         """How long a run takes where nobody dies."""
         since = self.lengths()
         self.change(AGENTS[0])
-        thread = threading.Thread(target=self.order_quietly, args=(AGENTS[0],))
+        thread = threading.Thread(target=self.quietly, args=(self.order, AGENTS[0]))
         thread.start()
         self.await_line(AGENTS[:1], since, "started")
         begun = time.monotonic()
@@ -264,46 +265,55 @@ class Fleet:
         self.length = 1.3 * (time.monotonic() - begun)
         thread.join()
 
-    def round(self, victim, number):
-        runs, begun = [], self.lengths()
-        for name in AGENTS:
-            self.change(name)
-            runs.append(threading.Thread(target=self.order_quietly, args=(name,)))
-        for thread in runs:
-            thread.start()
+    def kill(self, victim, begun):
+        """Somewhere in a run."""
         self.await_line(AGENTS if victim.role != "agent" else [victim.machine], begun, "started")
         time.sleep(random.uniform(0, self.length))
         victim.kill()
-        time.sleep(random.choice([0, random.uniform(0, 1), random.uniform(0, 6)]))
+        time.sleep(random.choice([0, random.uniform(0, 1), random.uniform(0, self.down),
+                                  random.uniform(self.down / 2, self.down)]))
         victim.start()
-        for thread in runs:
+    def round(self, victims, number):
+        threads, begun = [], self.lengths()
+        for name in AGENTS:
+            self.change(name)
+            threads.append(threading.Thread(target=self.quietly, args=(self.order, name)))
+        for victim in victims:
+            threads.append(threading.Thread(target=self.quietly, args=(self.kill, victim, begun)))
+        for thread in threads:
+            thread.start()
+        for thread in threads:
             thread.join()
         for name in AGENTS:
             self.heal(name)
         self.look(number % 10 == 9)
-    def order_quietly(self, name):
+    def quietly(self, what, *args):
+        """In a thread."""
         try:
-            self.order(name)
+            what(*args)
         except Failure as e:
             self.said.append(str(e))
 
-    def campaign(self, kills):
+    def campaign(self, kills, together, down):
+        self.down = down
         self.said, self.healed_late, failed = [], 0, 0
         self.set_up()
         for name in AGENTS:
             self.heal(name)
         self.measure()
-        rounds = [kind for kind in ("managers", "stores", "agents") for _ in range(kills)]
+        kinds = [self.managers, self.stores, self.agents]
+        rounds = [[random.choice(kind)] for kind in kinds for _ in range(kills)]
+        rounds += [[random.choice(kind) for kind in kinds] for _ in range(together)]
         random.shuffle(rounds)
-        for number, kind in enumerate(rounds):
-            victim = random.choice(getattr(self, kind))
+        for number, victims in enumerate(rounds):
             try:
-                self.round(victim, number)
+                self.round(victims, number)
             except Failure as e:
                 self.said.append(str(e))
             for text in self.said:
                 failed += 1
-                print("round %d, %s %s killed: %s" % (number, victim.machine, victim.role, text), flush=True)
+                print("round %d, %s killed: %s" % (
+                    number, ", ".join("%s %s" % (v.machine, v.role) for v in victims), text), flush=True)
             self.said = []
         try:
             self.look(True)
@@ -313,20 +323,21 @@ class Fleet:
         ends = [run["result"] for name in AGENTS for run in self.runs.get(name, {}).values()]
         print("%d kills, %d runs (%s), %d receipts, %d healed later than by the next run, "
               "%.2f s a run, %d failed" % (
-            len(rounds), len(ends), ", ".join("%d %s" % (ends.count(r), r) for r in sorted(set(ends))),
+            sum(map(len, rounds)), len(ends), ", ".join("%d %s" % (ends.count(r), r) for r in sorted(set(ends))),
             self.receipts, self.healed_late, self.length / 1.3, failed))
         return failed
 
 def main(args):
-    kills = int(args[args.index("--kills") + 1]) if "--kills" in args else 20
-    seed = int(args[args.index("--seed") + 1]) if "--seed" in args else random.randrange(1000000)
+    def number(option, default):
+        return int(args[args.index(option) + 1]) if option in args else default
+    seed = number("--seed", random.randrange(1000000))
     random.seed(seed)
     os.umask(0o077)
     work = tempfile.mkdtemp()
     fleet = Fleet(os.path.abspath(args[0]), work)
     failed = 1
     try:
-        failed = fleet.campaign(kills)
+        failed = fleet.campaign(number("--kills", 20), number("--together", 5), number("--down", 8))
     finally:
         fleet.stop()
         if failed:
