@@ -6,8 +6,8 @@ usage: fleetkill.py FDUMP [--kills N] [--together N] [--down SECONDS] [--seed S]
 A manager, two stores and two agents on loopback, and a job with two copies: every minute, and ordered
 in each round on trees that change. In a round one service is killed (SIGKILL) at a random moment of
 the runs, and started again after a random while (--down: seconds at most, default 8): --kills times
-each of manager, stores and agents
-(default 20), and --together times (default 5) one of each in the same round. After each round the next run has to be whole on both stores, and of all that was said:
+each of manager, stores and agents (default 20), and --together times (default 5) one of each in the
+same round. After each round the next run has to be whole on both stores, and of all that was said:
 
 - each run that an agent started has ended once, and a slot only runs again if its run was lost or failed;
 - the manager lists each run that ended, once, with what came of it, and none besides;
@@ -169,20 +169,20 @@ class Fleet:
         return records
     def look_at_journal(self, name):
         """Runs that ended, by id."""
-        open_, ended, slots = None, {}, {}
+        open_, ended, done = None, {}, set()
         for r in self.journal(name):
             if r["kind"] == "starting":
                 if open_:
                     raise Failure("%s: a run began while another one was under way" % name)
                 open_, slot = r["run"], r.get("slot")
-                if slot is not None and slots.get(slot) in KEPT:
+                if slot in done:
                     raise Failure("%s: the slot %d ran again, and was done" % (name, slot))
             elif r["kind"] == "ended":
-                if r["run"] != open_:
+                if r["run"] != open_ or r.get("slot") != slot:
                     raise Failure("%s: a run ended that was not under way" % name)
                 open_, result, receipts = None, r["result"], r.get("receipts", [])
-                if r.get("slot") is not None:
-                    slots[r["slot"]] = result
+                if slot is not None and result in KEPT:
+                    done.add(slot)
                 if (result == "ok") != (len(receipts) == 2 and "dump" in r) and result != "partial":
                     raise Failure("%s: %s with %d receipts" % (name, result, len(receipts)))
                 if receipts and "dump" not in r:
@@ -209,15 +209,27 @@ class Fleet:
                     name, r["run"], r["result"], r["copies"], e["result"]))
         return len(rows) == len(ended)
 
-    def dumps(self, name):
-        return {json.loads(line)["dump"] for line in
-                self.call("dumps", "-s", self.store(name), "--json").splitlines()}
+    def dumps(self, store):
+        """Whose they are, by id."""
+        rows = [json.loads(line) for line in self.call("dumps", "-s", self.store(store), "--json").splitlines()]
+        return {row["dump"]: row["agent"] for row in rows}
+    def look_at_dumps(self, name, has):
+        """A store may have dumps of a run that was lost after its commit, and of one under way; no more."""
+        ended, open_ = self.look_at_journal(name)
+        known = {run["dump"].hex() for run in ended.values() if "dump" in run}
+        lost = sum("dump" not in run for run in ended.values()) + (open_ is not None)
+        for store in STORES:
+            more = [dump for dump, agent in has[store].items() if agent == name and dump not in known]
+            if len(more) > lost:
+                raise Failure("%s: %s has %d dumps that no run made" % (name, store, len(more) - lost))
     def look(self, verify):
         journals = {name: self.look_at_journal(name)[0] for name in AGENTS}
         for name in AGENTS:
             await_(lambda: self.look_at_list(name, journals[name]), "%s: all runs in the manager's list" % name,
                    seconds=20)
         has = {store: self.dumps(store) for store in STORES}
+        for name in AGENTS:
+            self.look_at_dumps(name, has)
         self.receipts = 0
         for name in AGENTS:
             for run in journals[name].values():
