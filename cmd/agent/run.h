@@ -19,9 +19,10 @@ struct agent_run;
 struct err;
 struct rpc_loop;
 
-#define AGENT_RUN_LINE_MAX (256u << 10) /* bytes of a line that is read; a longer one is skipped   \
-					 */
-#define AGENT_CANCEL_SEC 60             /* after which a cancelled run is killed */
+#define AGENT_RUN_LINE_MAX                                                                         \
+	(256u << 10)        /* bytes of a line that is read; a longer one is skipped               \
+			     */
+#define AGENT_CANCEL_SEC 60 /* after which a cancelled run is killed */
 
 struct agent_run_result {
 	enum manager_result result;

@@ -1,5 +1,6 @@
 /*
- * What the files of the service share: service.c (connections, plans), hello.c (what agents and
+ * What the files of the service share: service.c (connections, the table of methods), peers.c (what
+ * all the others use), hello.c (what agents and
  * stores say of themselves), reports.c (what agents report), enrolment.c (tokens, who joins, who is
  * denied), operators.c (what operators ask).
  */
@@ -57,7 +58,7 @@ struct manager_service {
 	struct manager_report *committing, *first_waiting, **last_waiting;
 	unsigned reports; /* that have a place */
 	bool unsaved;     /* records of reports are not durable yet */
-	struct rpc_timer commit, tend, call;
+	struct rpc_timer commit, tend, call, alarms;
 	/* Enrolment. */
 	struct rpc_enroll_server *enroll;
 	struct rpc_sponsors *sponsors;
@@ -68,12 +69,16 @@ struct manager_service {
 	bool ending;
 };
 
-/* --- service.c --- */
+/* --- peers.c --- */
 
 void manager_inner_log(struct manager_service *service, enum manager_level level, const char *fmt,
 	...) __attribute__((format(printf, 3, 4)));
 /* Answers with a map of one pair. */
 void manager_inner_reply_uint(struct rpc_call *call, const char *key, uint64_t value);
+/* Answers with a map and the bytes of buf as blob, which is taken over. */
+void manager_inner_reply_blob(struct rpc_call *call, const void *map, size_t len, struct buf *buf);
+/* The same with a map {now, manager}. */
+void manager_inner_listing(struct manager_service *service, struct rpc_call *call, struct buf *buf);
 /* The connection that a call came by. */
 struct manager_link *manager_inner_link(struct manager_service *service, struct rpc_call *call);
 /* The key of a peer's row. */
@@ -110,6 +115,10 @@ void manager_inner_hello(void *ctx, struct rpc_call *call, const struct rpc_valu
 
 /* --- reports.c --- */
 
+/* The row of a job on an agent, a new one if there is none. Returns 0; 1: the agent has too many;
+ * -1 with err set. */
+int manager_inner_last(struct manager_service *service, const char *agent, const char *job,
+	struct manager_db_key *key, struct manager_last_row *row, struct err *err);
 void manager_inner_report(void *ctx, struct rpc_call *call, const struct rpc_value *values);
 /* Makes changes durable within a few milliseconds. */
 void manager_inner_commit_soon(struct manager_service *service);
@@ -133,13 +142,20 @@ void manager_inner_revoke(void *ctx, struct rpc_call *call, const struct rpc_val
 void manager_inner_sponsor(void *ctx, struct rpc_call *call, const struct rpc_value *values);
 void manager_inner_grant(void *ctx, struct rpc_call *call, const struct rpc_value *values);
 
+/* --- alarms.c --- */
+
+/* Looks at all jobs, now and every minute. */
+void manager_inner_alarms_start(struct manager_service *service);
+void manager_inner_alarms_stop(struct manager_service *service);
+
 /* --- operators.c --- */
 
+/* Adds a struct manager_status_row for each job on each agent, the worst first. Returns 0, or -1
+ * with err set. */
+int manager_inner_watch(struct manager_service *service, struct buf *rows, struct err *err);
 void manager_inner_status(void *ctx, struct rpc_call *call, const struct rpc_value *values);
 void manager_inner_hosts(void *ctx, struct rpc_call *call, const struct rpc_value *values);
 void manager_inner_runs(void *ctx, struct rpc_call *call, const struct rpc_value *values);
 void manager_inner_order(void *ctx, struct rpc_call *call, const struct rpc_value *values);
-/* Answers with a map {now, manager} and the bytes of buf as blob, which is taken over. */
-void manager_inner_listing(struct manager_service *service, struct rpc_call *call, struct buf *buf);
 
 #endif
