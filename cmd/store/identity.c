@@ -59,14 +59,8 @@ static int unhex(const char *text, uint8_t *bytes, size_t len)
 
 int engine_is_none(const char *path, struct err *err)
 {
-	/* A name without '/' may have been meant for a service, which needs an identity. */
-	const char *service = strchr(path, '/') == NULL
-				      ? ", and to ask a store service of that name this user needs "
-					"an identity ('fdump join', or --identity DIR)"
-				      : "";
-
-	return err_set(err, ERR_NOTFOUND,
-		"%s: not an FDump store ('fdump store init' creates one)%s", path, service);
+	return err_set(
+		err, ERR_NOTFOUND, "%s: not an FDump store ('fdump store init' creates one)", path);
 }
 
 int engine_read_about(struct engine *s, struct err *err)
