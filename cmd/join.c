@@ -75,6 +75,7 @@ struct join {
 static int read_token(struct join *j, bool from_input, struct err *err)
 {
 	struct pass pass = {0};
+	struct err why = {0};
 	int ret;
 
 	if (from_input || !isatty(STDIN_FILENO)) {
@@ -83,8 +84,10 @@ static int read_token(struct join *j, bool from_input, struct err *err)
 	} else {
 		ret = pass_ask_secret("token", &pass, err);
 	}
-	if (ret == 0)
-		ret = rpc_token_parse(&j->token, pass.bytes, pass.len, err);
+	if (ret == 0 && rpc_token_parse(&j->token, pass.bytes, pass.len, &why) != 0)
+		ret = err_set(err, ERR_USAGE,
+			"%s; paste the whole line fdump-token:... that 'fdump token' printed",
+			why.message);
 	pass_wipe(&pass);
 	return ret;
 }
@@ -498,6 +501,10 @@ static int tell(struct join *j, struct err *err)
 			j->o.config != NULL ? j->o.config : "",
 			j->o.state != NULL ? " --state " : "",
 			j->o.state != NULL ? j->o.state : "");
+	if (j->token.role == RPC_STORE)
+		printf("Then name it in manager.conf on the managers, under 'stores': backups go "
+		       "to the\n"
+		       "stores that are named there.\n");
 	return 0;
 }
 

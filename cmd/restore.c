@@ -183,8 +183,8 @@ static int check_origin(const struct restore *r, const struct store_dump *dump, 
 			"if you are sure)",
 			text);
 	fprintf(stderr,
-		"fdump restore: no fingerprint of %s is known here: that the dump is of %s is the "
-		"store's word\n",
+		"fdump restore: %s has no fingerprint on this machine: only the store vouches that "
+		"this is a dump of %s\n",
 		text, text);
 	return 0;
 }

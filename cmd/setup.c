@@ -17,6 +17,7 @@
 #include "cmd/ui/json.h"
 #include "cmd/ui/keys.h"
 #include "cmd/ui/options.h"
+#include "cmd/ui/ready.h"
 #include "cmd/ui/report.h"
 #include "cmd/ui/role.h"
 #include "cmd/ui/systemd.h"
@@ -370,6 +371,24 @@ static int tell(struct setup *s, struct err *err)
 
 /* --- the whole ------------------------------------------------------------------------ */
 
+/* All that can be known to be in the way, before anything is made. */
+static int look(const struct setup *s, struct err *err)
+{
+	unsigned i;
+
+	if (ui_ready_folder(s->manager.config, err) != 0 ||
+		ui_ready_folder(s->manager.dir, err) != 0 ||
+		ui_ready_folder(s->store_role.dir, err) != 0 ||
+		ui_ready_folder(s->store, err) != 0 || ui_ready_folder(s->keys, err) != 0 ||
+		ui_keys_look(s->keys, err) != 0)
+		return -1;
+	/* The manager's, the store's and enrolment's. */
+	for (i = 0; i < 3; i++)
+		if (ui_ready_port(s->at.host, s->port + i, "--listen", err) != 0)
+			return -1;
+	return 0;
+}
+
 static int run(struct setup *s, struct err *err)
 {
 	struct pass pass = {0};
@@ -377,13 +396,16 @@ static int run(struct setup *s, struct err *err)
 	int ret = -1, made;
 
 	if (hash_crypto_init(err) != 0 || find_names(s, err) != 0 || find_roles(s, err) != 0 ||
-		(s->to != NULL && key_public_load(s->to, &to, err) != 0) ||
+		look(s, err) != 0 || (s->to != NULL && key_public_load(s->to, &to, err) != 0) ||
 		pass_ask_new(s->o.unseal.passphrase_file, "the fleet's keys", &pass, err) != 0)
+		goto out;
+	if (ui_ready_parents(s->store, err) != 0)
 		goto out;
 	made = cmd_setup_store(s->store, s->store_path, err);
 	if (made < 0)
 		goto out;
-	if (ui_keys_make(s->keys, s->name, s->to, &pass, err) != 0)
+	if (ui_ready_parents(s->keys, err) != 0 ||
+		ui_keys_make(s->keys, s->name, s->to, &pass, err) != 0)
 		goto out;
 	if (realpath(s->keys, s->keys_path) == NULL) {
 		err_errno(err, errno, "%s", s->keys);

@@ -351,7 +351,8 @@ int cmd_token(int argc, char **argv)
 	by_keys = t.role == RPC_MANAGER || t.role == RPC_OPERATOR;
 	if (by_keys != (t.keys != NULL))
 		return ui_usage("token",
-			by_keys ? "a %s is signed by the root's key: --keys DIR"
+			by_keys ? "the fleet's root key signs this role (%s): give the folder "
+				  "that 'fdump setup' made (--keys DIR)"
 				: "--keys is for managers and operators, not for "
 				  "a %s",
 			rpc_role_name(t.role));

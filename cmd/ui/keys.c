@@ -71,23 +71,30 @@ static int copy_public(const char *dir, const char *from, struct err *err)
 	return ret;
 }
 
+int ui_keys_look(const char *dir, struct err *err)
+{
+	struct dirent **names;
+	int count = scandir(dir, &names, is_name, NULL);
+
+	if (count < 0)
+		return errno == ENOENT ? 0 : err_errno(err, errno, "%s", dir);
+	free_names(names, count);
+	return count == 0 ? 0
+			  : err_set(err, ERR_EXISTS,
+				    "%s: not empty: the fleet's keys need a folder of their own "
+				    "(--keys DIR)",
+				    dir);
+}
+
 int ui_keys_make(const char *dir, const char *label, const char *to, const struct pass *pass,
 	struct err *err)
 {
 	char key[PATH_MAX], cert[PATH_MAX];
-	struct dirent **names;
-	int count;
 
 	if (mkdir(dir, 0700) != 0 && errno != EEXIST)
 		return err_errno(err, errno, "%s", dir);
-	count = scandir(dir, &names, is_name, NULL);
-	if (count < 0)
-		return err_errno(err, errno, "%s", dir);
-	free_names(names, count);
-	if (count > 0)
-		return err_set(err, ERR_EXISTS,
-			"%s: not empty: the fleet's keys get a folder of their own (--keys DIR)",
-			dir);
+	if (ui_keys_look(dir, err) != 0)
+		return -1;
 	if (path_of(key, dir, "root.key", err) != 0 || path_of(cert, dir, "root.pem", err) != 0 ||
 		rpc_ca_make(key, cert, label, pass, err) != 0)
 		return -1;

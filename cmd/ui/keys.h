@@ -19,6 +19,9 @@ struct ui_keys {
 	uint8_t recipients[RPC_DIGEST_LEN];  /* rpc_recipients_digest of *.pub */
 };
 
+/* A folder for ui_keys_make: new or empty. Returns 0, or -1 with err set. */
+int ui_keys_look(const char *dir, struct err *err);
+
 /* Makes it, with a root; and a key for backups, or a copy of the public key `to`. The folder must
  * be new or empty. Returns 0, or -1 with err set. */
 int ui_keys_make(const char *dir, const char *label, const char *to, const struct pass *pass,

@@ -32,7 +32,7 @@ join operator alice --identity "$work/alice"
 join manager m2 --listen "127.0.0.1:$((base + 3))"
 grep -q "the manager m2 has joined" m2.err || fail "$(cat m2.err)"
 ! m1 token manager m3 2>err || fail "a manager's token without the root's key"
-grep -q "signed by the root's key: --keys DIR" err || fail "$(cat err)"
+grep -q "give the folder that 'fdump setup' made (--keys DIR)" err || fail "$(cat err)"
 
 # The configuration is the same on both, but for local.conf; it names both.
 cat >>m1/etc/manager.conf <<END

@@ -1,0 +1,48 @@
+#!/bin/bash
+# Goal: fdump setup looks before it makes anything: a folder that can't be made, keys that are there
+# already, a store's directory with other files, a port that is taken: each is named, and nothing is
+# left behind. Missing parents of the store's directory are made.
+. "$(dirname "$0")/lib.sh"
+workspace
+echo secret >passphrase
+chmod 600 passphrase
+port=$((21000 + $$ % 20000))
+
+setup() { "$FDUMP" setup --name m1 --passphrase-file passphrase --listen 127.0.0.1:$port "$@"; }
+refused() { # WHAT OPTIONS...: it fails, says WHAT, and leaves nothing
+	what=$1
+	shift
+	before=$(find . | sort)
+	! setup "$@" 2>err >out || fail "done: $*"
+	grep -qF "$what" err || fail "$what: $(cat err)"
+	[ "$(find . | sort)" = "$before" ] || fail "left behind: $(diff <(echo "$before") <(find . | sort))"
+}
+
+touch file err out
+mkdir keys other
+touch keys/root.key other/letter
+refused "$PWD/file: not a folder" --config "$PWD/file/etc" --state var --store store --keys new
+refused "$PWD/file: not a folder" --config etc --state "$PWD/file/var" --store store --keys new
+refused "file: not a folder" --config etc --state var --store file/store --keys new
+refused "keys: not empty: the fleet's keys need a folder of their own" \
+	--config etc --state var --store store --keys keys
+refused "other" --config etc --state var --store other --keys new
+
+python3 - $((port + 1)) >listening <<-'END' &
+	import socket, sys, time
+	s = socket.socket()
+	s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+	s.bind(("127.0.0.1", int(sys.argv[1])))
+	s.listen(1)
+	print("yes", flush=True)
+	time.sleep(60)
+END
+taken=$!
+await 10 grep -q yes listening
+refused "127.0.0.1 port $((port + 1)): another program listens there; choose other ports with --listen" \
+	--config etc --state var --store store --keys new
+kill $taken
+wait $taken || :
+
+setup --config etc --state var --store deep/er/store --keys deep/keys >out 2>err || fail "$(cat err)"
+[ -d deep/er/store/volumes ] && [ -f deep/keys/root.key ] || fail "$(find deep)"
