@@ -179,10 +179,18 @@ int agent_state_secret(const char *dir, uint8_t secret[DUMP_SECRET_LEN], struct 
 	got = file_read(path, secret, DUMP_SECRET_LEN, &len, &st, err);
 	if (got != 0 && err->code == ERR_NOTFOUND) {
 		*err = (struct err){0};
-		got = seal_random(secret, DUMP_SECRET_LEN, err);
+		len = DUMP_SECRET_LEN;
+		got = seal_random(secret, len, err);
 		if (got == 0)
-			got = file_write_new(path, secret, DUMP_SECRET_LEN, 0600, err);
-	} else if (got == 0 && len != DUMP_SECRET_LEN) {
+			got = file_write_new(path, secret, len, 0600, err);
+		st.st_mode = 0600;
+	}
+	/* Two first backups at the same time: the other one's secret is the agent's. */
+	if (got != 0 && err->code == ERR_EXISTS) {
+		*err = (struct err){0};
+		got = file_read(path, secret, DUMP_SECRET_LEN, &len, &st, err);
+	}
+	if (got == 0 && len != DUMP_SECRET_LEN) {
 		got = err_set(err, ERR_CONFIG, "%s: has not %d bytes", path, DUMP_SECRET_LEN);
 	} else if (got == 0 && (st.st_mode & 077) != 0) {
 		got = err_set(err, ERR_CONFIG, "%s: others can read it (chmod 600 %s)", path, path);
