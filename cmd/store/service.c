@@ -492,6 +492,33 @@ static int work_commit(struct job *job)
 		&job->receipt, &job->out, &job->err);
 }
 
+/* As engine_hold; but an agent learns nothing of others' dumps: for it there is none (1). */
+static int hold_own(struct job *job, struct buf *record, struct store_entry *entry)
+{
+	int ret = engine_hold(job->service->o.engine, job->dump, record, entry, &job->err);
+
+	if (ret == 0 && job->agent[0] != 0 &&
+		(entry->dump.agent_len != strlen(job->agent) ||
+			memcmp(entry->dump.agent, job->agent, entry->dump.agent_len) != 0))
+		return 1;
+	return ret;
+}
+
+/* Whether the dump that the run is based on is there. */
+static int work_begin(struct job *job)
+{
+	struct store_entry entry;
+	struct buf record;
+	int ret;
+
+	if (!job->has_dump)
+		return 1;
+	buf_init(&record, STORE_DUMP_MAX);
+	ret = hold_own(job, &record, &entry);
+	buf_fini(&record);
+	return ret;
+}
+
 static int work_hold(struct job *job)
 {
 	struct store_entry entry;
@@ -499,11 +526,7 @@ static int work_hold(struct job *job)
 	int ret;
 
 	buf_init(&record, STORE_DUMP_MAX);
-	ret = engine_hold(job->service->o.engine, job->dump, &record, &entry, &job->err);
-	if (ret == 0 && job->agent[0] != 0 &&
-		(entry.dump.agent_len != strlen(job->agent) ||
-			memcmp(entry.dump.agent, job->agent, entry.dump.agent_len) != 0))
-		ret = 1; /* an agent learns nothing of others' dumps */
+	ret = hold_own(job, &record, &entry);
 	if (ret == 0)
 		ret = store_entry_put(&job->out, &entry, &job->err);
 	buf_fini(&record);
@@ -532,8 +555,7 @@ static void job_work(struct pool_job *work)
 		job->ret = engine_about(engine, &job->about, &job->err);
 		break;
 	case STORE_METHOD_BEGIN:
-		job->ret =
-			job->has_dump ? engine_hold(engine, job->dump, NULL, NULL, &job->err) : 1;
+		job->ret = work_begin(job);
 		break;
 	case STORE_METHOD_HAVE:
 		job->ret = work_have(job);
