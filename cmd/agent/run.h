@@ -19,9 +19,10 @@ struct agent_run;
 struct err;
 struct rpc_loop;
 
-#define AGENT_RUN_LINE_MAX (256u << 10) /* bytes of a line that is read; a longer one is skipped   \
-					 */
-#define AGENT_CANCEL_SEC 60             /* after which a cancelled run is killed */
+#define AGENT_RUN_LINE_MAX                                                                         \
+	(256u << 10)        /* bytes of a line that is read; a longer one is skipped               \
+			     */
+#define AGENT_CANCEL_SEC 60 /* after which a cancelled run is killed */
 
 struct agent_run_result {
 	enum manager_result result;
@@ -30,6 +31,7 @@ struct agent_run_result {
 	struct manager_stats stats;
 	struct manager_receipt receipts[MANAGER_RECEIPTS_MAX];
 	size_t receipt_count;
+	bool store_changed;              /* another store answers by the name of one */
 	char text[MANAGER_NOTE_MAX + 1]; /* what was wrong; "": nothing */
 };
 

@@ -175,12 +175,27 @@ static bool is_below(const char *path, const char *folder)
 	       (path[len] == '/' || path[len] == 0 || (len == 1 && folder[0] == '/'));
 }
 
+/* Whether the path leads upwards by "..". */
+static bool has_dots(const char *path)
+{
+	const char *at = path;
+
+	while ((at = strstr(at, "/..")) != NULL) {
+		if (at[3] == '/' || at[3] == 0)
+			return true;
+		at += 3;
+	}
+	return false;
+}
+
 static bool may_read(const struct agent_own *own, const char *path)
 {
 	size_t i;
 
 	if (own->read == NULL || own->read_count == 0)
 		return true;
+	if (has_dots(path))
+		return false;
 	for (i = 0; i < own->read_count; i++)
 		if (is_below(path, own->read[i]))
 			return true;
@@ -470,6 +485,8 @@ static void end_run(void *ctx, const struct agent_run_result *r)
 		"job %s: %s%s%s", running->job, manager_result_name(r->result),
 		r->text[0] ? ": " : "", record.text);
 	append(s, &record);
+	if (r->store_changed)
+		alarm_record(s, "store.changed", running->job);
 	for (at = &s->running; *at != running; at = &(*at)->next)
 		;
 	*at = running->next;
