@@ -59,6 +59,7 @@ back() {
 		-C "$name" a/hard@latest >"$name.out" 2>&1 || fail "$name: status $?: $(tail "$name.out")"
 	"$compare" "$tree" "$name$tree" >"$name.differences" ||
 		fail "$name: $(wc -l <"$name.differences") differences: $(head "$name.differences")"
+	chattr -R -f -i -a "$name" 2>/dev/null || :
 	python3 "$SRC/test/tree.py" --remove "$name"
 }
 # A machine that has the program, and HOME.
