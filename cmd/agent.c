@@ -222,14 +222,10 @@ static int set_up(struct agent *a, struct err *err)
 {
 	struct agent_service_opts opts = {
 		.deny = &a->deny,
-		.program = a->program,
-		.config = a->role.config,
-		.state = a->state,
 		.dir = a->role.dir,
 		.paths = {.key = a->role.key, .cert = a->role.cert, .ca = a->role.ca},
 		.deny_path = a->role.deny,
 		.stores_path = a->role.stores,
-		.recipients = a->recipients,
 		.managers = a->managers,
 		.times = ui_test_times(NULL),
 		.ctx = a,
@@ -258,6 +254,11 @@ static int set_up(struct agent *a, struct err *err)
 	opts.pool = a->pool;
 	opts.conf = a->tls;
 	opts.own = a->own;
+	opts.place = (struct agent_place){.program = a->program,
+		.config = a->role.config,
+		.state = a->state,
+		.recipients = a->recipients,
+		.hooks = a->hooks};
 	opts.manager_count = a->manager_count;
 	a->service = agent_service_new(&opts, err);
 	if (a->service == NULL)

@@ -9,6 +9,8 @@
 #ifndef FDUMP_CMD_CMD_H
 #define FDUMP_CMD_CMD_H
 
+struct err;
+
 int cmd_agent(int argc, char **argv);
 int cmd_backup(int argc, char **argv);
 int cmd_cat(int argc, char **argv);
@@ -32,10 +34,18 @@ int cmd_revoke(int argc, char **argv);
 int cmd_run(int argc, char **argv);
 int cmd_runs(int argc, char **argv);
 int cmd_setup(int argc, char **argv);
+/* Makes a store in a directory, or finds that there is one; path: its real name, of PATH_MAX bytes.
+ * Returns 0; 1: it was there before; -1 with err set: also if it is another directory with files. */
+int cmd_setup_store(const char *dir, char *path, struct err *err);
 int cmd_status(int argc, char **argv);
 int cmd_store(int argc, char **argv);
 /* The store service, in the foreground. config, state: as given, or NULL. */
 int cmd_store_service(const char *config, const char *state);
+/* Crashes of LMDB's over a damaged index are told as damage, status 5. */
+void cmd_guard(void);
+/* As engine_ask_old: asks in a child. The process has one thread. */
+struct buf;
+void cmd_ask_old(void *ctx, const char *path, struct buf *old);
 int cmd_token(int argc, char **argv);
 int cmd_unpack(int argc, char **argv);
 int cmd_verify(int argc, char **argv);

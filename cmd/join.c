@@ -9,7 +9,6 @@
 
 #include "cmd/cmd.h"
 #include "cmd/manager/proto.h"
-#include "cmd/store/engine.h"
 #include "cmd/store/proto.h"
 #include "cmd/ui/json.h"
 #include "cmd/ui/options.h"
@@ -61,6 +60,8 @@ struct join {
 	int status; /* of the first backup */
 	struct ui_role role;
 	char int_key[PATH_MAX], int_cert[PATH_MAX];
+	char store_path[PATH_MAX];
+	bool made_store; /* it was not there before */
 	struct rpc_token token;
 	struct rpc_loop *loop;
 	struct rpc_async wake;
@@ -336,24 +337,26 @@ static int make_operator(const struct join *j, struct err *err)
 	return ret;
 }
 
+/* Before the token is used up. */
 static int make_store(struct join *j, struct err *err)
 {
-	const char *dir = j->store != NULL ? j->store : "/srv/fdump";
-	char text[PATH_MAX + 512], full[PATH_MAX];
+	int made;
 
-	if (engine_make(dir, 64u << 20, err) != 0) {
-		if (err->code != ERR_EXISTS)
-			return -1;
-		*err = (struct err){0};
-	} else if (ui_role_give_dir(&j->role, dir, err) != 0) {
-		return -1;
-	}
-	if (realpath(dir, full) == NULL)
-		return err_errno(err, errno, "%s", dir);
+	if (j->token.role != RPC_STORE)
+		return 0;
+	made = cmd_setup_store(j->store != NULL ? j->store : "/srv/fdump", j->store_path, err);
+	j->made_store = made == 0;
+	return made < 0 ? -1 : 0;
+}
+
+static int write_store(struct join *j, struct err *err)
+{
+	char text[PATH_MAX + 512];
+
 	snprintf(text, sizeof text,
 		"# The store on this machine: see fdump-store(1).\n"
 		"store {\n  path = \"%s\"\n  listen = \"%s\"\n}\n",
-		full, j->listen != NULL ? j->listen : "[::]:" STORE_PORT);
+		j->store_path, j->listen != NULL ? j->listen : "[::]:" STORE_PORT);
 	return write_conf(j, "store.conf", text, err);
 }
 
@@ -365,7 +368,7 @@ static int configure(struct join *j, struct err *err)
 			"# What this machine allows, whatever managers say: see fdump-agent(1).\n",
 			err);
 	case RPC_STORE:
-		return make_store(j, err);
+		return write_store(j, err);
 	case RPC_MANAGER:
 		if (make_operator(j, err) != 0)
 			return -1;
@@ -523,8 +526,12 @@ static int take(void *ctx, int c)
 static int run(struct join *j, bool from_input, struct err *err)
 {
 	if (hash_crypto_init(err) != 0 || read_token(j, from_input, err) != 0 ||
-		find_role(j, err) != 0 || enrol(j, err) != 0 || configure(j, err) != 0 ||
-		(j->token.role != RPC_OPERATOR && ui_role_give(&j->role, err) != 0))
+		find_role(j, err) != 0 || make_store(j, err) != 0 || enrol(j, err) != 0 ||
+		configure(j, err) != 0 ||
+		(j->token.role != RPC_OPERATOR &&
+			(ui_role_give(&j->role, err) != 0 ||
+				(j->made_store &&
+					ui_role_give_dir(&j->role, j->store_path, err) != 0))))
 		return -1;
 	if (tell(j, err) != 0)
 		return -1;

@@ -105,6 +105,7 @@ int main(int argc, char **argv)
 	signal(SIGPIPE, SIG_IGN); /* a broken pipe is an error of write */
 	signal(SIGUSR1, SIG_IGN); /* asks for progress, where there is some to tell */
 	signal(SIGXFSZ, SIG_IGN); /* so is a limit on the size of files */
+	cmd_guard();
 	fs_raise_file_limit();
 	self = self != NULL ? self + 1 : argc > 0 ? argv[0] : "fdump";
 	if (strncmp(self, "fdump-", 6) == 0 && (c = find(self + 6)) != NULL)

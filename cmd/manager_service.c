@@ -6,16 +6,21 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "cmd/cmd.h"
 #include "cmd/manager/config.h"
 #include "cmd/manager/proto.h"
+#include "cmd/manager/row.h"
 #include "cmd/manager/service.h"
 #include "cmd/manager/syntax.h"
+#include "cmd/ui/hook.h"
+#include "cmd/ui/json.h"
 #include "cmd/ui/log.h"
 #include "cmd/ui/report.h"
 #include "cmd/ui/role.h"
+#include "lib/buf.h"
 #include "lib/err.h"
 #include "lib/file.h"
 #include "lib/hash.h"
@@ -36,7 +41,7 @@ struct serve {
 	struct local local;
 	char config_path[PATH_MAX + 16];
 	struct rpc_loop *loop;
-	struct rpc_signal term, interrupt, hangup;
+	struct rpc_signal term, interrupt, hangup, child;
 	struct rpc_timer end;
 	struct manager_service *service;
 	bool ending;
@@ -126,6 +131,52 @@ static void on_access(void *ctx, const struct rpc_access *access)
 	ui_log_access(access);
 }
 
+/* Runs the hook, with the alarm as a line of JSON on its standard input. */
+static bool on_alarm(void *ctx, const char *hook, const struct manager_status_row *row, bool raised)
+{
+	struct serve *s = ctx;
+	struct err err = {0};
+	struct buf line;
+	bool ret = true;
+	json_t *object;
+	int failed;
+
+	ui_log(raised ? UI_LOG_ERROR : UI_LOG_NOTICE, "alarm%s: %s on %s: %s%s%s",
+		raised ? "" : " over", row->job, row->agent, row->state,
+		row->reason[0] != 0 ? ": " : "", row->reason);
+	if (hook == NULL)
+		return true;
+	object = ui_json_new("alarm", raised ? "alarm.raised" : "alarm.over");
+	failed = ui_json_add(object, "agent", json_string(row->agent));
+	failed |= ui_json_add(object, "job", json_string(row->job));
+	failed |= ui_json_add(object, "state", json_string(row->state));
+	failed |= ui_json_add(object, "reason", json_string(row->reason));
+	failed |= ui_json_add(object, "last_dump", json_integer(row->kept));
+	failed |= ui_json_add(object, "manager", json_string(manager_service_name(s->service)));
+	buf_init(&line, 4096);
+	if (ui_json_put(object, failed, &line, &err) != 0 ||
+		ui_hook_start(hook, line.data, line.len, &err) != 0) {
+		ui_log(UI_LOG_ERROR, "alarm: %s", err.message);
+		ret = err.code == ERR_NOTFOUND; /* it would be so again */
+	}
+	buf_fini(&line);
+	return ret;
+}
+
+/* Hooks that have ended. */
+static void on_child(void *arg)
+{
+	int status;
+	pid_t pid;
+
+	(void)arg;
+	while ((pid = waitpid(-1, &status, WNOHANG)) > 0)
+		if (status != 0)
+			ui_log(UI_LOG_WARNING, "the alarm's hook (process %ld) failed: %s %d",
+				(long)pid, WIFEXITED(status) ? "status" : "signal",
+				WIFEXITED(status) ? WEXITSTATUS(status) : WTERMSIG(status));
+}
+
 static void on_end(void *arg)
 {
 	struct serve *s = arg;
@@ -187,7 +238,8 @@ static int set_up(struct serve *s, struct err *err)
 		.times = ui_test_times(NULL),
 		.ctx = s,
 		.log = on_log,
-		.access = on_access};
+		.access = on_access,
+		.alarm = on_alarm};
 	struct store_address listen, enroll, address;
 
 	if (access(s->role.cert, F_OK) != 0)
@@ -222,6 +274,7 @@ static int set_up(struct serve *s, struct err *err)
 	rpc_signal_start(&s->term, s->loop, SIGTERM, on_term, s);
 	rpc_signal_start(&s->interrupt, s->loop, SIGINT, on_term, s);
 	rpc_signal_start(&s->hangup, s->loop, SIGHUP, on_hangup, s);
+	rpc_signal_start(&s->child, s->loop, SIGCHLD, on_child, s);
 	return 0;
 }
 
@@ -232,6 +285,7 @@ static void tear_down(struct serve *s)
 		rpc_signal_stop(&s->term);
 		rpc_signal_stop(&s->interrupt);
 		rpc_signal_stop(&s->hangup);
+		rpc_signal_stop(&s->child);
 	}
 	manager_service_free(s->service);
 	rpc_loop_free(s->loop);

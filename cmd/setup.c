@@ -66,6 +66,26 @@ struct setup {
 	struct rpc_ca *ca;
 };
 
+int cmd_setup_store(const char *dir, char *path, struct err *err)
+{
+	const struct engine_wait wait = {.sec = 0};
+	struct engine *engine;
+	int made = engine_make(dir, 64u << 20, err);
+
+	if (made != 0 && (err == NULL || err->code != ERR_EXISTS))
+		return -1;
+	if (made != 0) {
+		engine = engine_open(dir, ENGINE_READ, &wait, err);
+		if (engine == NULL)
+			return -1;
+		engine_close(engine);
+		*err = (struct err){0};
+	}
+	if (realpath(dir, path) == NULL)
+		return err_errno(err, errno, "%s", dir);
+	return made != 0;
+}
+
 /* --- what is asked and found out ----------------------------------------------- */
 
 static int find_names(struct setup *s, struct err *err)
@@ -354,12 +374,14 @@ static int run(struct setup *s, struct err *err)
 {
 	struct pass pass = {0};
 	struct key_public to = {0};
-	bool made;
-	int ret = -1;
+	int ret = -1, made;
 
 	if (hash_crypto_init(err) != 0 || find_names(s, err) != 0 || find_roles(s, err) != 0 ||
 		(s->to != NULL && key_public_load(s->to, &to, err) != 0) ||
 		pass_ask_new(s->o.unseal.passphrase_file, "the fleet's keys", &pass, err) != 0)
+		goto out;
+	made = cmd_setup_store(s->store, s->store_path, err);
+	if (made < 0)
 		goto out;
 	if (ui_keys_make(s->keys, s->name, s->to, &pass, err) != 0)
 		goto out;
@@ -367,17 +389,9 @@ static int run(struct setup *s, struct err *err)
 		err_errno(err, errno, "%s", s->keys);
 		goto out;
 	}
-	made = engine_make(s->store, 64u << 20, err) == 0;
-	if (!made && err->code != ERR_EXISTS)
-		goto out;
-	*err = (struct err){0};
-	if (realpath(s->store, s->store_path) == NULL) {
-		err_errno(err, errno, "%s", s->store);
-		goto out;
-	}
 	if (configure(s, err) == 0 && make_identities(s, &pass, err) == 0 &&
 		ui_role_give(&s->manager, err) == 0 && ui_role_give(&s->store_role, err) == 0 &&
-		(!made || ui_role_give_dir(&s->store_role, s->store_path, err) == 0))
+		(made != 0 || ui_role_give_dir(&s->store_role, s->store_path, err) == 0))
 		ret = tell(s, err);
 out:
 	key_public_wipe(&to);

@@ -273,7 +273,8 @@ static int rebuild(const struct options *o, struct err *err)
 {
 	struct store_checked r;
 
-	if (engine_rebuild(o->dir, &o->wait, cmd_scrub_problem, (void *)&o->json, &r, err) != 0)
+	if (engine_rebuild(o->dir, &o->wait, cmd_ask_old, cmd_scrub_problem, (void *)&o->json, &r,
+		    err) != 0)
 		return -1;
 	if (!o->json)
 		printf("%" PRIu64 " blocks, %" PRIu64 " bytes, %" PRIu64 " dumps\n", r.blocks,

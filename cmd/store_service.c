@@ -14,11 +14,11 @@
 #include <unistd.h>
 
 #include "cmd/cmd.h"
-#include "cmd/manager/syntax.h"
 #include "cmd/manager/uplink.h"
 #include "cmd/store/engine.h"
 #include "cmd/store/proto.h"
 #include "cmd/store/service.h"
+#include "cmd/store_conf.h"
 #include "cmd/ui/dump.h"
 #include "cmd/ui/log.h"
 #include "cmd/ui/options.h"
@@ -39,15 +39,9 @@
 
 #define THREADS     4
 #define QUEUE_MAX   65536
-#define CONF_MAX    65536
 #define TICK_MS     1000
 #define SHUTDOWN_MS 10000
 #define END_MS      20 /* between looks whether all connections have ended */
-
-/* store.conf. */
-struct conf {
-	char path[4096], listen[256], address[256], gc[256], scrub[256], zone[128];
-};
 
 struct schedule {
 	enum store_tending what;
@@ -58,7 +52,7 @@ struct schedule {
 
 struct serve {
 	struct ui_role role;
-	struct conf conf;
+	struct cmd_store_conf conf;
 	struct rpc_deny deny;
 	struct rpc_loop *loop;
 	struct rpc_async wake;
@@ -77,76 +71,6 @@ struct serve {
 	int64_t end_ms;
 	int status;
 };
-
-/* --- the configuration ------------------------------------------------------ */
-
-static const struct manager_syntax_key keys[] = {{"path", false}, {"listen", false},
-	{"address", false}, {"gc", false}, {"scrub", false}, {"zone", false}, {NULL, false}};
-static const struct manager_syntax_rule rules[] = {{"store", false, keys}, {NULL, false, NULL}};
-
-static void tell_problem(void *ctx, const char *file, unsigned line, const char *what)
-{
-	(void)ctx;
-	if (line > 0)
-		ui_say("store", "%s: line %u: %s", file, line, what);
-	else
-		ui_say("store", "%s: %s", file, what);
-}
-
-static char *value_of(struct conf *c, const char *key, size_t *cap)
-{
-	if (strcmp(key, "path") == 0)
-		return *cap = sizeof c->path, c->path;
-	if (strcmp(key, "listen") == 0)
-		return *cap = sizeof c->listen, c->listen;
-	if (strcmp(key, "address") == 0)
-		return *cap = sizeof c->address, c->address;
-	if (strcmp(key, "gc") == 0)
-		return *cap = sizeof c->gc, c->gc;
-	if (strcmp(key, "scrub") == 0)
-		return *cap = sizeof c->scrub, c->scrub;
-	return *cap = sizeof c->zone, c->zone;
-}
-
-/* Returns 0, or -1 with err set: ERR_CONFIG. */
-static int read_conf(const char *dir, struct conf *conf, struct err *err)
-{
-	struct manager_syntax syntax = {.file = NULL};
-	char path[4200], *text = malloc(CONF_MAX);
-	size_t len, i, cap;
-	int ret = -1;
-
-	*conf = (struct conf){
-		.listen = "[::]:" STORE_PORT, .gc = "~ 2 * * *", .scrub = "~ 3 * * 0"};
-	snprintf(path, sizeof path, "%.4096s/store.conf", dir);
-	if (text == NULL) {
-		err_set(err, ERR_NOMEM, "out of memory");
-	} else if (file_read(path, text, CONF_MAX, &len, NULL, err) != 0) {
-		if (err->code == ERR_NOTFOUND)
-			err_set(err, ERR_CONFIG,
-				"%s: not found: this store is not configured ('fdump setup' or "
-				"'fdump join' writes it)",
-				path);
-	} else {
-		ret = manager_syntax_read(&syntax, path, text, len, rules, tell_problem, NULL, err);
-		if (ret == 1)
-			ret = err_set(err, ERR_CONFIG, "%s: not taken", path);
-	}
-	for (i = 0; ret == 0 && syntax.count > 0 && i < syntax.sections[0].count; i++) {
-		const struct manager_key *k = &syntax.sections[0].keys[i];
-		char *to = value_of(conf, k->name, &cap);
-
-		if ((size_t)snprintf(to, cap, "%s", k->values[0]) >= cap)
-			ret = err_set(err, ERR_CONFIG, "%s: line %u: %s: too long", path, k->line,
-				k->name);
-	}
-	if (ret == 0 && conf->path[0] == 0)
-		ret = err_set(err, ERR_CONFIG,
-			"%s: 'path' is missing: where the store's directory is", path);
-	manager_syntax_free(&syntax);
-	free(text);
-	return ret;
-}
 
 /* --- tending by schedule ---------------------------------------------------- */
 
@@ -249,23 +173,29 @@ static void on_hangup(void *arg)
 		.ca = s->role.ca,
 		.deny = &s->deny};
 	struct schedule gc = s->gc, scrub = s->scrub;
-	struct conf conf = s->conf;
+	struct cmd_store_conf old = s->conf;
 	struct rpc_tls_conf *tls = NULL;
 	struct err err = {0};
 
 	notify_send("RELOADING=1");
-	if (read_conf(s->role.config, &s->conf, &err) != 0 ||
+	s->conf = (struct cmd_store_conf){.limits.quotas = NULL};
+	if (cmd_store_conf_read(&s->conf, s->role.config, &err) != 0 ||
 		set_schedule(s, &s->gc, "gc", s->conf.gc, &err) != 0 ||
 		set_schedule(s, &s->scrub, "scrub", s->conf.scrub, &err) != 0 ||
-		(tls = rpc_tls_conf_new(&opts, &err)) == NULL) {
-		s->conf = conf;
+		(tls = rpc_tls_conf_new(&opts, &err)) == NULL ||
+		engine_limits_set(s->engine, &s->conf.limits, &err) != 0) {
+		cmd_store_conf_free(&s->conf);
+		rpc_tls_conf_unref(tls);
+		s->conf = old;
 		s->gc = gc;
 		s->scrub = scrub;
 		ui_log(UI_LOG_ERROR, "not reloaded, all is as before: %s", err.message);
 	} else {
+		cmd_store_conf_free(&old);
 		rpc_tls_conf_unref(s->tls);
 		s->tls = tls;
 		store_service_conf(s->service, tls);
+		store_service_limits(s->service, s->conf.lock_max_sec);
 		if (s->uplink != NULL)
 			manager_uplink_conf(s->uplink, tls);
 		ui_log(UI_LOG_NOTICE, "reloaded");
@@ -287,6 +217,16 @@ static void on_access(void *ctx, const struct rpc_access *access)
 {
 	(void)ctx;
 	ui_log_access(access);
+}
+
+static void on_tally(void *ctx, const struct rpc_identity *peer, const struct store_tally *t)
+{
+	(void)ctx;
+	ui_log(UI_LOG_INFO,
+		"%s.%s %.8s: %" PRIu64 " put, %" PRIu64 " get, %" PRIu64 " have: %" PRIu64
+		" bytes in, %" PRIu64 " out",
+		peer->name, rpc_role_name(peer->role), peer->host, t->puts, t->gets, t->haves,
+		t->bytes_in, t->bytes_out);
 }
 
 static void on_refused(void *ctx, const char *address, const struct err *why)
@@ -393,13 +333,14 @@ static int set_up(struct serve *s, struct err *err)
 		.times = ui_test_times(NULL),
 		.ctx = s,
 		.log = on_access,
+		.tallied = on_tally,
 		.refused = on_refused,
 		.problem = on_problem,
 		.failed = on_failed,
 	};
 	struct store_address address;
 
-	if (read_conf(s->role.config, &s->conf, err) != 0 ||
+	if (cmd_store_conf_read(&s->conf, s->role.config, err) != 0 ||
 		rpc_join_mend(s->role.key, s->role.cert, err) != 0 ||
 		rpc_deny_load(&s->deny, s->role.deny, err) != 0 ||
 		ui_address(&address, s->conf.listen, STORE_PORT, err) != 0)
@@ -418,7 +359,7 @@ static int set_up(struct serve *s, struct err *err)
 				      : err_set(err, ERR_CONFIG, "%s: not a store's certificate",
 						s->role.cert);
 	s->engine = engine_open(s->conf.path, ENGINE_WRITE, &wait, err);
-	if (s->engine == NULL)
+	if (s->engine == NULL || engine_limits_set(s->engine, &s->conf.limits, err) != 0)
 		return -1;
 	s->loop = rpc_loop_new(err);
 	if (s->loop == NULL)
@@ -436,6 +377,7 @@ static int set_up(struct serve *s, struct err *err)
 	s->service = store_service_new(&opts, err);
 	if (s->service == NULL)
 		return err_prefix(err, "%s", s->conf.listen);
+	store_service_limits(s->service, s->conf.lock_max_sec);
 	rpc_signal_start(&s->term, s->loop, SIGTERM, on_term, s);
 	rpc_signal_start(&s->interrupt, s->loop, SIGINT, on_term, s);
 	rpc_signal_start(&s->hangup, s->loop, SIGHUP, on_hangup, s);
@@ -461,6 +403,7 @@ static void tear_down(struct serve *s)
 	rpc_loop_free(s->loop);
 	rpc_tls_conf_unref(s->tls);
 	rpc_deny_fini(&s->deny);
+	cmd_store_conf_free(&s->conf);
 	tz_free(s->tz);
 }
 

@@ -5,7 +5,6 @@
 #include <fcntl.h>
 #include <lmdb.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,7 +20,6 @@
 #define READERS   254
 #define LOCK_FILE 16384 /* bytes that so many readers take */
 #define ROOM      65536 /* a disk with less is full */
-#define EXIT_DEAD 5     /* damage found */
 
 struct db {
 	MDB_env *env;
@@ -44,50 +42,17 @@ struct db_txn {
 /* The database that this thread is within LMDB for. */
 static _Thread_local const char *volatile within;
 
-#define SIGNALS 4
-static const int signals[SIGNALS] = {SIGSEGV, SIGBUS, SIGFPE, SIGABRT};
-static struct sigaction before[SIGNALS];
-
-static void say(const char *text)
+const char *db_within(void)
 {
-	if (write(STDERR_FILENO, text, strlen(text)) < 0)
-		return;
+	return within;
 }
 
-static void end(void)
-{
-	say("fdump: ");
-	say(within);
-	say(": the index is damaged: fdump store rebuild makes it anew\n");
-	_exit(EXIT_DEAD);
-}
-
-static void on_signal(int sig)
-{
-	size_t i;
-
-	if (within != NULL)
-		end();
-	for (i = 0; i < SIGNALS; i++) /* not ours: it happens again, to whoever had it */
-		if (signals[i] == sig)
-			sigaction(sig, &before[i], NULL);
-}
-
+/* What LMDB would do too, after a line of its own. */
 static void on_assert(MDB_env *env, const char *text)
 {
 	(void)env;
 	(void)text;
-	if (within != NULL)
-		end();
-}
-
-static void catch_signals(void)
-{
-	struct sigaction action = {.sa_handler = on_signal, .sa_flags = SA_NODEFER};
-	size_t i;
-
-	for (i = 0; i < SIGNALS; i++)
-		sigaction(signals[i], &action, &before[i]);
+	abort();
 }
 
 static void enter(const struct db *db)
@@ -124,7 +89,8 @@ static int fail(struct err *err, int code, const char *what)
 		return err_set(
 			err, ERR_DAMAGE, "index: %s: it is damaged (%s)", what, mdb_strerror(code));
 	case MDB_NOTFOUND:
-		return err_set(err, ERR_DAMAGE, "index: %s: a table is missing", what);
+		return err_set(err, ERR_DAMAGE,
+			"index: %s: a table is missing (fdump store rebuild makes it anew)", what);
 	case ENOENT:
 		return err_set(err, ERR_NOTFOUND, "index: %s: it is not there", what);
 	default:
@@ -174,22 +140,23 @@ static void strike(const struct db *db)
 	pthread_mutex_unlock(&opened_lock);
 }
 
-/* LMDB writes to the lock file through memory: on a full disk that would be SIGBUS. */
-static int have_lock_file(const char *path, struct err *err)
+/* Makes the files, so that they have the owner of their directory. LMDB writes to the lock file
+ * through memory: on a full disk that would be SIGBUS. */
+static int have_files(const char *path, bool write, struct err *err)
 {
-	char *file;
-	int fd, got = 0;
+	int dir = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC), fd = -1, got = 0;
 
-	if (asprintf(&file, "%s/lock.mdb", path) < 0)
-		return err_set(err, ERR_NOMEM, "out of memory");
-	fd = open(file, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-	if (fd >= 0 && fallocate(fd, 0, 0, LOCK_FILE) != 0 && (errno == ENOSPC || errno == EDQUOT))
-		got = err_errno(err, errno, "index: %s", file);
-	else if (fd < 0 && (errno == ENOSPC || errno == EDQUOT))
-		got = err_errno(err, errno, "index: %s", file);
+	if (dir >= 0)
+		fd = fs_open_owned(dir, "lock.mdb", O_RDWR, 0600);
+	if ((fd < 0 || fallocate(fd, 0, 0, LOCK_FILE) != 0) && (errno == ENOSPC || errno == EDQUOT))
+		got = err_errno(err, errno, "index: %s/lock.mdb", path);
 	if (fd >= 0)
 		close(fd);
-	free(file);
+	fd = dir >= 0 && write ? fs_open_owned(dir, "data.mdb", O_RDWR, 0600) : -1;
+	if (fd >= 0)
+		close(fd);
+	if (dir >= 0)
+		close(dir);
 	return got;
 }
 
@@ -197,14 +164,20 @@ static int open_tables(
 	struct db *db, const char *const *tables, size_t count, bool write, struct err *err)
 {
 	MDB_txn *txn;
+	MDB_dbi main;
+	MDB_stat stat = {0};
 	size_t i;
 	int got = SAFE(db, mdb_txn_begin(db->env, NULL, write ? 0 : MDB_RDONLY, &txn));
 
 	if (got != 0)
 		return fail(err, got, "begin");
+	got = SAFE(db, mdb_dbi_open(txn, NULL, 0, &main));
+	if (got == 0)
+		got = SAFE(db, mdb_stat(txn, main, &stat));
 	for (i = 0; i < count && got == 0; i++)
-		got = SAFE(
-			db, mdb_dbi_open(txn, tables[i], write ? MDB_CREATE : 0, &db->tables[i]));
+		got = SAFE(db,
+			mdb_dbi_open(txn, tables[i], write && stat.ms_entries == 0 ? MDB_CREATE : 0,
+				&db->tables[i]));
 	if (got == 0)
 		got = SAFE(db, mdb_txn_commit(txn));
 	else
@@ -227,7 +200,6 @@ static int make_env(MDB_env **env, uint64_t map)
 
 static struct db *db_new(const char *path, struct err *err)
 {
-	static pthread_once_t once = PTHREAD_ONCE_INIT;
 	struct db *db = calloc(1, sizeof *db);
 
 	if (db == NULL || (db->path = strdup(path)) == NULL) {
@@ -235,7 +207,6 @@ static struct db *db_new(const char *path, struct err *err)
 		err_set(err, ERR_NOMEM, "out of memory");
 		return NULL;
 	}
-	pthread_once(&once, catch_signals);
 	if (enlist(db, err) == 0)
 		return db;
 	db_close(db);
@@ -251,7 +222,7 @@ struct db *db_open(const char *path, const char *const *tables, size_t count, ui
 
 	if (db == NULL)
 		return NULL;
-	if (have_lock_file(path, err) != 0) {
+	if (have_files(path, write, err) != 0) {
 		db_close(db);
 		return NULL;
 	}

@@ -13,9 +13,8 @@
  *
  * A commit is durable when db_commit has returned; one that failed may be
  * there all the same: open anew. Pages carry no checksum: what must be trusted
- * carries its own. LMDB may crash over a damaged page; the process then says
- * so, and ends with status 5: db_open takes SIGSEGV, SIGBUS, SIGFPE and
- * SIGABRT, and what is not LMDB's ends the process as ever. Keys have at most 511 bytes. Put at
+ * carries its own. LMDB may crash over a damaged page: SIGSEGV, SIGBUS, SIGFPE or SIGABRT. Whoever
+ * catches these asks db_within whether it was that. Keys have at most 511 bytes. Put at
  * most DB_BATCH values in one transaction, for they stay in memory.
  */
 #ifndef FDUMP_LIB_DB_H
@@ -29,7 +28,7 @@ struct db;
 struct db_txn;
 struct err;
 
-#define DB_TABLES_MAX 8
+#define DB_TABLES_MAX 16
 #define DB_BATCH      5000
 
 struct db_bytes {
@@ -37,11 +36,11 @@ struct db_bytes {
 	size_t len;
 };
 
-/* Opens, or makes if `write`, the database in an existing directory. tables: their
- * names; they are numbered in this order. map: bytes that it may grow to; they
- * are address space only. NULL with err set: ERR_NOTFOUND, ERR_DAMAGE, ERR_BUSY (this process
- * has it open), ERR_NOSPACE, ERR_IO; ERR_DENIED: to read, but its lock file can't be written:
- * db_open_copy. */
+/* Opens, or makes if `write` and there is none, the database in an existing directory. tables:
+ * their names; they are numbered in this order; one that is missing is damage. map: bytes that it
+ * may grow to; they are address space only. NULL with err set: ERR_NOTFOUND, ERR_DAMAGE, ERR_BUSY
+ * (this process has it open), ERR_NOSPACE, ERR_IO; ERR_DENIED: to read, but its lock file can't be
+ * written: db_open_copy. */
 struct db *db_open(const char *path, const char *const *tables, size_t count, uint64_t map,
 	bool write, struct err *err);
 /* Opens a copy, of the moment, to read: for who may not write to the directory, not even a lock.
@@ -50,6 +49,10 @@ struct db *db_open(const char *path, const char *const *tables, size_t count, ui
 struct db *db_open_copy(
 	const char *path, const char *const *tables, size_t count, uint64_t map, struct err *err);
 void db_close(struct db *db);
+
+/* The directory of the database that this thread is within LMDB for; NULL: it is not. For handlers
+ * of signals. */
+const char *db_within(void);
 
 /* Returns 0, or -1 with err set. */
 int db_begin(struct db *db, bool write, struct db_txn **txn, struct err *err);

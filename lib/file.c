@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "lib/err.h"
+#include "lib/fs.h"
 
 int file_read(
 	const char *path, void *mem, size_t cap, size_t *len, struct stat *st, struct err *err)
@@ -81,43 +82,48 @@ static int put_in_place(const char *temporary, const char *path, bool replace)
 	return 0;
 }
 
-static int sync_folder_of(const char *path)
+/* The folder that a path is in. Returns a descriptor, or -1 with errno set. */
+static int open_folder_of(const char *path)
 {
 	const char *slash = strrchr(path, '/');
 	char *folder = slash == NULL ? strdup(".") : strndup(path, (size_t)(slash - path) + 1);
-	int fd, ret = -1;
+	int fd;
 
 	if (folder == NULL)
 		return -1;
 	fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	free(folder);
-	if (fd < 0)
-		return -1;
-	/* EINVAL: a file system that does not sync folders. */
-	if (fsync(fd) == 0 || errno == EINVAL)
-		ret = 0;
-	close(fd);
-	return ret;
+	return fd;
 }
 
+/* EINVAL: a file system that does not sync folders. */
+static int sync_folder(int fd)
+{
+	return fsync(fd) == 0 || errno == EINVAL ? 0 : -1;
+}
+
+/* How a file is written. */
+enum { NEW, REPLACE, OWNED };
+
 static int write_file(
-	const char *path, const void *bytes, size_t len, mode_t mode, bool replace, struct err *err)
+	const char *path, const void *bytes, size_t len, mode_t mode, int how, struct err *err)
 {
 	char *temporary = NULL;
-	bool made = false, placed = false;
-	int fd = -1, bad;
+	bool made = false, placed = false, replace = how != NEW;
+	int fd = -1, folder = -1, bad;
 
 	if (asprintf(&temporary, "%s.XXXXXX", path) < 0)
 		return err_set(err, ERR_NOMEM, "%s: out of memory", path);
 	fd = mkostemp(temporary, O_CLOEXEC);
 	made = fd >= 0;
-	bad = !made || write_all(fd, bytes, len) != 0 || fchmod(fd, mode) != 0 || fsync(fd) != 0;
+	bad = !made || (folder = open_folder_of(path)) < 0 || write_all(fd, bytes, len) != 0 ||
+	      fchmod(fd, mode) != 0 || (how == OWNED && fs_own(fd, folder) != 0) || fsync(fd) != 0;
 	if (!bad) {
 		bad = put_in_place(temporary, path, replace) != 0;
 		placed = !bad;
 	}
 	if (!bad)
-		bad = sync_folder_of(path) != 0;
+		bad = sync_folder(folder) != 0;
 	if (bad) {
 		if (errno == EEXIST)
 			err_set(err, ERR_EXISTS, "%s: is there already, and is not replaced", path);
@@ -129,18 +135,25 @@ static int write_file(
 	}
 	if (made)
 		close(fd);
+	if (folder >= 0)
+		close(folder);
 	free(temporary);
 	return bad ? -1 : 0;
 }
 
 int file_write_new(const char *path, const void *bytes, size_t len, mode_t mode, struct err *err)
 {
-	return write_file(path, bytes, len, mode, false, err);
+	return write_file(path, bytes, len, mode, NEW, err);
 }
 
 int file_write(const char *path, const void *bytes, size_t len, mode_t mode, struct err *err)
 {
-	return write_file(path, bytes, len, mode, true, err);
+	return write_file(path, bytes, len, mode, REPLACE, err);
+}
+
+int file_write_owned(const char *path, const void *bytes, size_t len, mode_t mode, struct err *err)
+{
+	return write_file(path, bytes, len, mode, OWNED, err);
 }
 
 int file_append(const char *path, const void *bytes, size_t len, mode_t mode, struct err *err)

@@ -28,8 +28,11 @@ int file_write_new(const char *path, const void *bytes, size_t len, mode_t mode,
  * the old content, or, if only the folder could not be synced, the new. */
 int file_write(const char *path, const void *bytes, size_t len, mode_t mode, struct err *err);
 
-/* Adds to the end of a file, which is made if it is not there, and brings it to the disk. Returns 0,
- * or -1 with err set. */
+/* The same, and as root with the owner and group of its folder. */
+int file_write_owned(const char *path, const void *bytes, size_t len, mode_t mode, struct err *err);
+
+/* Adds to the end of a file, which is made if it is not there, and brings it to the disk. Returns
+ * 0, or -1 with err set. */
 int file_append(const char *path, const void *bytes, size_t len, mode_t mode, struct err *err);
 
 #endif

@@ -12,6 +12,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
 #include <unistd.h>
@@ -256,6 +257,38 @@ int fs_open_within(int dirfd, const char *path, size_t len, int flags)
 	memcpy(piece, path, len);
 	piece[len] = 0;
 	return open2(dirfd, len > 0 ? piece : ".", flags, 0, RESOLVE_IN_ROOT);
+}
+
+int fs_own(int fd, int dirfd)
+{
+	struct stat st;
+
+	if (geteuid() != 0)
+		return 0;
+	if (fstat(dirfd, &st) != 0)
+		return -1;
+	return fchown(fd, st.st_uid, st.st_gid);
+}
+
+int fs_open_owned(int dirfd, const char *name, int flags, mode_t mode)
+{
+	int fd, saved;
+
+	flags |= O_CLOEXEC | O_NOFOLLOW;
+	do { /* it may come or go meanwhile */
+		fd = openat(dirfd, name, flags);
+		if (fd >= 0 || errno != ENOENT)
+			return fd;
+		fd = openat(dirfd, name, flags | O_CREAT | O_EXCL, mode);
+	} while (fd < 0 && errno == EEXIST);
+	if (fd >= 0 && fs_own(fd, dirfd) != 0) {
+		saved = errno;
+		close(fd);
+		unlinkat(dirfd, name, 0);
+		errno = saved;
+		return -1;
+	}
+	return fd;
 }
 
 int fs_open_read(int dirfd, const char *name, int flags)

@@ -43,6 +43,13 @@ int fs_open_beneath(int dirfd, const char *path, size_t len, int flags, mode_t m
  * descriptor, or -1 with errno set: ENOSYS on kernels before 5.6. */
 int fs_open_within(int dirfd, const char *path, size_t len, int flags);
 
+/* Gives what was just made in a directory its owner and group, if root made it: others can't, and
+ * need not. Returns 0, or -1 with errno set. */
+int fs_own(int fd, int dirfd);
+/* Opens a file in a directory; if it is not there it is made, with fs_own. No link is followed.
+ * Returns the descriptor, or -1 with errno set. */
+int fs_open_owned(int dirfd, const char *name, int flags, mode_t mode);
+
 /* Opens a name in a directory for reading: it is not followed if it is a link,
  * nothing is waited for, and its access time stays as it is where that is
  * allowed. flags: O_DIRECTORY or 0. Returns the descriptor, or -1 with errno

@@ -278,11 +278,15 @@ static const char *host_end(const char *text, const char **host)
 int rpc_address_split(const char *text, char host[RPC_HOST_PORT_MAX + 1], char port[8],
 	const char *port_default, struct err *err)
 {
-	const char *from, *end = host_end(text, &from), *rest;
+	const char *from, *end = host_end(text, &from), *rest, *at;
 	size_t digits;
 
 	if (end == NULL || end == from || strlen(text) > RPC_HOST_PORT_MAX)
 		goto bad;
+	/* It is a word in lists and logs. */
+	for (at = text; *at != 0; at++)
+		if (*at <= ' ' || *at >= 0x7f)
+			goto bad;
 	rest = *end == ']' ? end + 1 : end;
 	digits = strspn(*rest == ':' ? rest + 1 : rest, "0123456789");
 	if (*rest == ':' && (digits == 0 || digits > 5 || rest[1 + digits] != 0 ||

@@ -21,10 +21,10 @@ def flip(path, at, bit):
 def index_of(path):
     """What an index says, but when volumes were scrubbed last, and the clock."""
     import lmdb
-    env = lmdb.open(os.path.join(path, "index"), max_dbs=8, readonly=True, lock=False)
+    env = lmdb.open(os.path.join(path, "index"), max_dbs=16, readonly=True, lock=False)
     out = {}
     with env.begin() as txn:
-        for name in (b"domains", b"chunks", b"dumps", b"deleted", b"locks", b"volumes"):
+        for name in (b"domains", b"chunks", b"dumps", b"deleted", b"locks", b"volumes", b"names", b"records"):
             table = env.open_db(name, txn=txn, create=False)
             for key, row in txn.cursor(table):
                 out[name, key] = row[:12] if name == b"volumes" else row

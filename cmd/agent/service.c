@@ -1,7 +1,6 @@
 #include "cmd/agent/service.h"
 
 #include <assert.h>
-#include <dirent.h>
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -10,17 +9,17 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "cmd/agent/command.h"
+#include "cmd/agent/jobs.h"
 #include "cmd/agent/journal.h"
 #include "cmd/agent/run.h"
 #include "cmd/agent/schedule.h"
-#include "cmd/manager/slots.h"
 #include "lib/buf.h"
 #include "lib/cbor.h"
 #include "lib/err.h"
 #include "lib/esc.h"
 #include "lib/file.h"
 #include "lib/seal.h"
-#include "lib/tz.h"
 #include "rpc/call.h"
 #include "rpc/loop.h"
 #include "rpc/wire.h"
@@ -28,18 +27,8 @@
 #define TICK_MS    1000
 #define CALL_MS    60000
 #define REPORT_LEN (256u << 10) /* bytes of one report */
-#define ARGS_MAX   8192
 
 enum { LOG_LEVEL_ERROR = 3, LOG_LEVEL_WARNING = 4, LOG_LEVEL_NOTICE = 5 };
-
-/* A job of the plan. */
-struct job {
-	struct agent_service *service;
-	const struct manager_plan_job *plan;
-	struct tz *tz;
-	struct manager_slots slots;
-	bool valid; /* its slots could be computed */
-};
 
 /* A run under way. It outlives its job's place in a plan. */
 struct running {
@@ -71,11 +60,9 @@ struct agent_service {
 	struct agent_journal *journal;
 	struct rpc_timer tick;
 	struct talk talks[MANAGER_UPLINKS_MAX];
-	struct manager_plan plan;
-	bool has_plan, plan_refused;
-	uint8_t digest[MANAGER_DIGEST_LEN], refused[MANAGER_DIGEST_LEN];
-	struct job *jobs;
-	size_t job_count;
+	struct agent_jobs jobs;
+	bool plan_refused;
+	uint8_t refused[MANAGER_DIGEST_LEN];
 	struct running *running;
 	size_t running_count;
 	bool ending, warned;
@@ -154,118 +141,6 @@ static int end_lost(struct agent_service *s)
 
 /* --- the plan --------------------------------------------------------------- */
 
-static void drop_jobs(struct agent_service *s)
-{
-	size_t i;
-
-	for (i = 0; i < s->job_count; i++)
-		tz_free(s->jobs[i].tz);
-	free(s->jobs);
-	s->jobs = NULL;
-	s->job_count = 0;
-}
-
-static bool is_below(const char *path, const char *folder)
-{
-	size_t len = strlen(folder);
-
-	while (len > 1 && folder[len - 1] == '/')
-		len--;
-	return strncmp(path, folder, len) == 0 &&
-	       (path[len] == '/' || path[len] == 0 || (len == 1 && folder[0] == '/'));
-}
-
-/* Whether the path leads upwards by "..". */
-static bool has_dots(const char *path)
-{
-	const char *at = path;
-
-	while ((at = strstr(at, "/..")) != NULL) {
-		if (at[3] == '/' || at[3] == 0)
-			return true;
-		at += 3;
-	}
-	return false;
-}
-
-static bool may_read(const struct agent_own *own, const char *path)
-{
-	size_t i;
-
-	if (own->read == NULL || own->read_count == 0)
-		return true;
-	if (has_dots(path))
-		return false;
-	for (i = 0; i < own->read_count; i++)
-		if (is_below(path, own->read[i]))
-			return true;
-	return false;
-}
-
-static bool has_recipient(const struct agent_service *s, const char *name)
-{
-	char path[4200];
-
-	snprintf(path, sizeof path, "%.4000s/%s.pub", s->o.recipients, name);
-	return access(path, R_OK) == 0;
-}
-
-/* What the agent's own file forbids. Returns 0, or -1 with err set. */
-static int check_plan(
-	const struct agent_service *s, const struct manager_plan *plan, struct err *err)
-{
-	size_t i, k;
-
-	for (i = 0; i < plan->job_count; i++) {
-		const struct manager_plan_job *job = &plan->jobs[i];
-
-		if (job->unencrypted && !s->o.own.unencrypted)
-			return err_set(err, ERR_DENIED,
-				"job %s is to be stored unencrypted, which agent.conf does not "
-				"allow",
-				job->name);
-		for (k = 0; k < job->recipients.count; k++)
-			if (!has_recipient(s, job->recipients.items[k]))
-				return err_set(err, ERR_DENIED,
-					"job %s is to be sealed to %s, which is not among the "
-					"recipients that this agent was enrolled with",
-					job->name, job->recipients.items[k]);
-		for (k = 0; k < job->paths.count; k++)
-			if (!may_read(&s->o.own, job->paths.items[k]))
-				return err_set(err, ERR_DENIED,
-					"job %s is to read %s, which agent.conf does not allow",
-					job->name, job->paths.items[k]);
-	}
-	return 0;
-}
-
-/* Makes jobs of the plan; one whose slots can't be computed is reported and stays idle. */
-static int make_jobs(struct agent_service *s, struct err *err)
-{
-	size_t i;
-
-	drop_jobs(s);
-	s->jobs = calloc(s->plan.job_count + 1, sizeof *s->jobs);
-	if (s->jobs == NULL)
-		return err_set(err, ERR_NOMEM, "out of memory");
-	s->job_count = s->plan.job_count;
-	for (i = 0; i < s->job_count; i++) {
-		struct job *job = &s->jobs[i];
-		struct err why = {0};
-
-		job->service = s;
-		job->plan = &s->plan.jobs[i];
-		job->valid =
-			tz_load(job->plan->zone, &job->tz, &why) == 0 &&
-			manager_slots_init(&job->slots, job->plan->schedule, job->tz,
-				job->plan->jitter_sec, s->plan.agent, job->plan->name, &why) == 0;
-		if (!job->valid)
-			note(s, LOG_LEVEL_ERROR, "job %s can't be scheduled: %s", job->plan->name,
-				why.message);
-	}
-	return 0;
-}
-
 static void plan_path(const struct agent_service *s, char path[4200])
 {
 	snprintf(path, 4200, "%.4000s/plan", s->o.dir);
@@ -276,23 +151,17 @@ static void keep_stores(struct agent_service *s);
 /* Takes a plan on. Returns 0, or -1 with err set: the one before counts. */
 static int take_plan(struct agent_service *s, const void *bytes, size_t len, struct err *err)
 {
-	struct manager_plan plan;
+	size_t i;
 
-	if (manager_plan_decode(&plan, bytes, len, err) != 0)
+	if (agent_jobs_take(&s->jobs, &s->o.own, rpc_tls_conf_self(s->o.conf)->name,
+		    s->o.place.recipients, bytes, len, err) != 0)
 		return -1;
-	if (check_plan(s, &plan, err) != 0) {
-		manager_plan_free(&plan);
-		return -1;
-	}
-	if (s->has_plan) {
-		drop_jobs(s);
-		manager_plan_free(&s->plan);
-	}
-	s->plan = plan;
-	s->has_plan = true;
-	manager_plan_digest(bytes, len, s->digest);
+	for (i = 0; i < s->jobs.count; i++)
+		if (!s->jobs.jobs[i].valid)
+			note(s, LOG_LEVEL_ERROR, "job %s can't be scheduled: %s",
+				s->jobs.jobs[i].plan->name, s->jobs.jobs[i].why);
 	keep_stores(s);
-	return make_jobs(s, err);
+	return 0;
 }
 
 static int load_plan(struct agent_service *s, struct err *err)
@@ -325,7 +194,7 @@ static void new_plan(struct agent_service *s, size_t peer, const void *bytes, si
 	char path[4200];
 
 	manager_plan_digest(bytes, len, record.digest);
-	if (s->has_plan && memcmp(record.digest, s->digest, sizeof s->digest) == 0)
+	if (s->jobs.taken && memcmp(record.digest, s->jobs.digest, sizeof s->jobs.digest) == 0)
 		return;
 	if (take_plan(s, bytes, len, &err) != 0) {
 		if (!s->plan_refused || memcmp(s->refused, record.digest, sizeof s->refused) != 0) {
@@ -342,7 +211,7 @@ static void new_plan(struct agent_service *s, size_t peer, const void *bytes, si
 	plan_path(s, path);
 	if (file_write(path, bytes, len, 0600, &err) != 0)
 		note(s, LOG_LEVEL_WARNING, "%s", err.message);
-	note(s, LOG_LEVEL_NOTICE, "plan of manager %s: %zu jobs", manager, s->job_count);
+	note(s, LOG_LEVEL_NOTICE, "plan of manager %s: %zu jobs", manager, s->jobs.count);
 	append(s, &record);
 	manager_uplink_changed(s->uplink);
 }
@@ -358,8 +227,8 @@ static void keep_stores(struct agent_service *s)
 	int ret = 0;
 
 	buf_init(&lines, 1u << 20);
-	for (i = 0; i < s->plan.store_count && ret == 0; i++) {
-		const struct manager_plan_store *store = &s->plan.stores[i];
+	for (i = 0; i < s->jobs.plan.store_count && ret == 0; i++) {
+		const struct manager_plan_store *store = &s->jobs.plan.stores[i];
 		char uid[2 * MANAGER_UID_LEN + 1], key[2 * MANAGER_KEY_LEN + 1];
 
 		if (store->address == NULL)
@@ -379,89 +248,6 @@ static void keep_stores(struct agent_service *s)
 }
 
 /* --- runs ------------------------------------------------------------------- */
-
-struct args {
-	char *at[ARGS_MAX];
-	size_t count;
-	bool failed;
-};
-
-static void add_arg(struct args *a, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
-
-static void add_arg(struct args *a, const char *fmt, ...)
-{
-	va_list list;
-	char *text;
-
-	va_start(list, fmt);
-	if (a->count + 1 >= ARGS_MAX || vasprintf(&text, fmt, list) < 0)
-		a->failed = true;
-	else
-		a->at[a->count++] = text;
-	va_end(list);
-}
-
-/* The public keys that the job names; none: all that are pinned. */
-static void add_recipients(
-	const struct agent_service *s, const struct manager_plan_job *job, struct args *a)
-{
-	DIR *dir;
-	struct dirent *entry;
-	size_t i, len;
-
-	for (i = 0; i < job->recipients.count; i++)
-		add_arg(a, "--to=%s/%s.pub", s->o.recipients, job->recipients.items[i]);
-	if (job->recipients.count > 0)
-		return;
-	dir = opendir(s->o.recipients);
-	while (dir != NULL && (entry = readdir(dir)) != NULL) {
-		len = strlen(entry->d_name);
-		if (len > 4 && strcmp(entry->d_name + len - 4, ".pub") == 0)
-			add_arg(a, "--to=%s/%s", s->o.recipients, entry->d_name);
-	}
-	if (dir != NULL)
-		closedir(dir);
-}
-
-/* The command line of a job. */
-static void make_args(
-	const struct agent_service *s, const struct manager_plan_job *job, struct args *a)
-{
-	size_t i;
-
-	add_arg(a, "%s", s->o.program);
-	add_arg(a, "backup");
-	add_arg(a, "--json");
-	add_arg(a, "--config=%s", s->o.config);
-	add_arg(a, "--state=%s", s->o.state);
-	add_arg(a, "--agent=%s", s->plan.agent);
-	add_arg(a, "--name=%s", job->name);
-	for (i = 0; i < job->stores.count; i++)
-		add_arg(a, "--store=%s", job->stores.items[i]);
-	if (job->copies > 0)
-		add_arg(a, "--copies=%u", job->copies);
-	if (job->unencrypted)
-		add_arg(a, "--unencrypted");
-	else
-		add_recipients(s, job, a);
-	for (i = 0; i < job->exclude.count; i++)
-		add_arg(a, "--exclude=%s", job->exclude.items[i]);
-	add_arg(a, "--level=%u", job->level);
-	if (job->lock_sec > 0)
-		add_arg(a, "--lock=%llds", (long long)job->lock_sec);
-	if (job->one_file_system)
-		add_arg(a, "--one-file-system");
-	if (job->exclude_caches)
-		add_arg(a, "--exclude-caches");
-	if (job->before != NULL)
-		add_arg(a, "--before=%s", job->before);
-	if (job->after != NULL)
-		add_arg(a, "--after=%s", job->after);
-	add_arg(a, "--hooks=%s", s->o.own.hooks);
-	add_arg(a, "--");
-	for (i = 0; i < job->paths.count; i++)
-		add_arg(a, "%s", job->paths.items[i]);
-}
 
 static void end_run(void *ctx, const struct agent_run_result *r)
 {
@@ -502,21 +288,17 @@ static int start_run(
 {
 	struct running *running = calloc(1, sizeof *running);
 	struct manager_record record = {.kind = MANAGER_STARTING, .slot = slot};
-	struct args *args = calloc(1, sizeof *args);
+	struct agent_command *command = NULL;
 	struct agent_run_result failed = {.result = MANAGER_FAILED};
-	size_t i;
 	int ret = -1;
 
-	if (running == NULL || args == NULL ||
-		seal_random(record.run, sizeof record.run, err) != 0) {
+	if (running == NULL || seal_random(record.run, sizeof record.run, err) != 0) {
 		err_set(err, ERR_NOMEM, "out of memory");
 		goto out;
 	}
-	make_args(s, job, args);
-	if (args->failed) {
-		err_set(err, ERR_LIMIT, "the job has too many paths and patterns");
+	command = agent_command_make(&s->o.place, s->jobs.plan.agent, job, err);
+	if (command == NULL)
 		goto out;
-	}
 	snprintf(record.job, sizeof record.job, "%s", job->name);
 	if (append(s, &record) != 0) {
 		err_set(err, ERR_IO, "the journal can't be written: no run is started");
@@ -530,7 +312,7 @@ static int start_run(
 	s->running = running;
 	s->running_count++;
 	note(s, LOG_LEVEL_NOTICE, "job %s: started", job->name);
-	running->run = agent_run_start(s->o.loop, args->at, end_run, running, err);
+	running->run = agent_run_start(s->o.loop, command->argv, end_run, running, err);
 	ret = 0;
 	if (running->run == NULL) {
 		snprintf(failed.text, sizeof failed.text, "%.400s", err->message);
@@ -539,9 +321,7 @@ static int start_run(
 	}
 	running = NULL;
 out:
-	for (i = 0; args != NULL && i < args->count; i++)
-		free(args->at[i]);
-	free(args);
+	agent_command_free(command);
 	free(running);
 	return ret;
 }
@@ -557,7 +337,7 @@ static struct running *find_running(struct agent_service *s, const char *job)
 
 /* --- the schedule ----------------------------------------------------------- */
 
-static void look_at(struct agent_service *s, struct job *job, int64_t now)
+static void look_at(struct agent_service *s, struct agent_job *job, int64_t now)
 {
 	struct agent_job_state *state = agent_journal_state(s->journal, job->plan->name);
 	struct manager_record record = {.kind = MANAGER_CLOCK};
@@ -583,9 +363,9 @@ static void warn_if_overdue(struct agent_service *s, int64_t now)
 	int64_t last = s->since;
 	size_t i;
 
-	for (i = 0; i < s->job_count; i++) {
+	for (i = 0; i < s->jobs.count; i++) {
 		const struct agent_job_state *state =
-			agent_journal_state(s->journal, s->jobs[i].plan->name);
+			agent_journal_state(s->journal, s->jobs.jobs[i].plan->name);
 
 		if (state != NULL && state->succeeded > last)
 			last = state->succeeded;
@@ -608,8 +388,8 @@ static void on_tick(void *arg)
 
 	if (s->ending)
 		return;
-	for (i = 0; i < s->job_count; i++)
-		look_at(s, &s->jobs[i], now);
+	for (i = 0; i < s->jobs.count; i++)
+		look_at(s, &s->jobs.jobs[i], now);
 	warn_if_overdue(s, now);
 	rpc_timer_start(&s->tick, s->o.loop, TICK_MS, on_tick, s);
 }
@@ -628,7 +408,7 @@ static void look_for_plan(struct agent_service *s)
 		return;
 	t = &s->talks[peer];
 	if (t->has_digest &&
-		(!s->has_plan || memcmp(t->digest, s->digest, sizeof t->digest) != 0) &&
+		(!s->jobs.taken || memcmp(t->digest, s->jobs.digest, sizeof t->digest) != 0) &&
 		!(s->plan_refused && memcmp(t->digest, s->refused, sizeof t->digest) == 0))
 		ask_plan(s, peer);
 }
@@ -784,8 +564,8 @@ static void on_hello(void *ctx, size_t peer, struct manager_hello *hello)
 	hello->has_journal = true;
 	memcpy(hello->journal, agent_journal_id(s->journal), sizeof hello->journal);
 	hello->number = agent_journal_last(s->journal);
-	hello->has_digest = s->has_plan;
-	memcpy(hello->digest, s->digest, sizeof hello->digest);
+	hello->has_digest = s->jobs.taken;
+	memcpy(hello->digest, s->jobs.digest, sizeof hello->digest);
 	if (followed != SIZE_MAX)
 		snprintf(hello->follows, sizeof hello->follows, "%s",
 			manager_uplink_name(s->uplink, followed));
@@ -846,7 +626,7 @@ static const struct manager_plan_job *job_of(struct agent_service *s, const stru
 
 	memcpy(name, v[MANAGER_JOB_JOB].bytes, v[MANAGER_JOB_JOB].len);
 	name[v[MANAGER_JOB_JOB].len] = 0;
-	job = s->has_plan ? manager_plan_job(&s->plan, name) : NULL;
+	job = s->jobs.taken ? manager_plan_job(&s->jobs.plan, name) : NULL;
 	if (job == NULL)
 		err_set(err, ERR_NOTFOUND, "this agent has no job '%s'", name);
 	return job;
@@ -1046,9 +826,7 @@ void agent_service_free(struct agent_service *s)
 		agent_run_free(r->run);
 		free(r);
 	}
-	drop_jobs(s);
-	if (s->has_plan)
-		manager_plan_free(&s->plan);
+	agent_jobs_free(&s->jobs);
 	agent_journal_close(s->journal);
 	for (i = 0; i < MANAGER_UPLINKS_MAX; i++) {
 		buf_fini(&s->talks[i].out);

@@ -6,7 +6,7 @@
  *
  * All from the loop's thread; the journal, the plan and the other small files are written there
  * too. With no manager reachable it goes on by the plan that it has. What no plan can change is
- * struct agent_own.
+ * struct agent_own (jobs.h).
  */
 #ifndef FDUMP_CMD_AGENT_SERVICE_H
 #define FDUMP_CMD_AGENT_SERVICE_H
@@ -15,6 +15,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "cmd/agent/command.h"
+#include "cmd/agent/jobs.h"
 #include "cmd/manager/uplink.h"
 
 struct agent_service;
@@ -24,30 +26,17 @@ struct rpc_loop;
 struct rpc_tls_conf;
 
 #define AGENT_RUNS_MAX       4 /* at the same time */
-#define AGENT_RECIPIENTS_MAX 16
-
-/* What the agent's own file decides. */
-struct agent_own {
-	const char *const *read; /* paths below which a plan may back up; NULL: everywhere */
-	size_t read_count;
-	bool unencrypted;         /* whether a plan may ask for that */
-	int64_t min_interval_sec; /* the shortest time between two starts of a job */
-	int64_t warn_after_sec;   /* without any dump */
-	const char *hooks;        /* the folder that hooks are in */
-};
 
 struct agent_service_opts {
 	struct rpc_loop *loop;
 	struct pool *pool;
 	struct rpc_tls_conf *conf;
 	struct rpc_deny *deny;
-	const char *program;        /* path of this executable */
-	const char *config, *state; /* folders, as its children get them */
-	const char *dir;            /* the agent's own: STATE/agent */
+	struct agent_place place;
+	const char *dir; /* the agent's own: STATE/agent */
 	struct rpc_join_paths paths;
 	const char *deny_path;
 	const char *stores_path; /* what managers tell of stores is kept there */
-	const char *recipients;  /* folder of the pinned public keys, NAME.pub */
 	const struct manager_uplink_peer *managers;
 	size_t manager_count;
 	const struct rpc_times *times;

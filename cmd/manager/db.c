@@ -93,7 +93,8 @@ void manager_db_close(struct manager_db *s)
 static void add(struct manager_db_key *key, const void *bytes, size_t len)
 {
 	assert(key->len + len <= sizeof key->bytes);
-	memcpy(key->bytes + key->len, bytes, len);
+	if (len > 0)
+		memcpy(key->bytes + key->len, bytes, len);
 	key->len += len;
 }
 

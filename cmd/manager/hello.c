@@ -62,18 +62,15 @@ static void look_at_agent(struct manager_service *s, const struct manager_hello 
 /* HOST:PORT of a store: as it says, or :PORT at the address that it came from. */
 static void set_reach(struct manager_host_row *row, const char *says, const char *address)
 {
-	char host[RPC_HOST_PORT_MAX + 1], port[8];
+	char host[RPC_HOST_PORT_MAX + 1], port[8], text[MANAGER_ADDRESS_MAX];
 	const char *end = strrchr(address, ':');
+	int from = end != NULL ? (int)(end - address) : 0;
 
-	if (says[0] != ':' && says[0] != 0 && strlen(says) < sizeof row->reach &&
-		rpc_address_split(says, host, port, STORE_PORT_TEXT, NULL) == 0) {
-		snprintf(row->reach, sizeof row->reach, "%s", says);
-		return;
-	}
-	snprintf(port, sizeof port, "%.7s", says[0] == ':' ? says + 1 : STORE_PORT_TEXT);
-	if (end != NULL)
-		snprintf(row->reach, sizeof row->reach, "%.*s:%s", (int)(end - address), address,
-			port);
+	/* It stands in lists of other machines: what is no address is none. */
+	snprintf(text, sizeof text, "%.*s%.200s", says[0] == ':' ? from : 0, address, says);
+	if (says[0] == 0 || rpc_address_split(text, host, port, STORE_PORT_TEXT, NULL) != 0)
+		snprintf(text, sizeof text, "%.*s:" STORE_PORT_TEXT, from, address);
+	strcpy(row->reach, text);
 }
 
 /* Returns 0, or -1 with err set: it is another store. *changed: agents are to know. */

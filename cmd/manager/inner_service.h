@@ -56,7 +56,7 @@ struct manager_service {
 	/* Reports that wait for the commit, and for a place. */
 	struct manager_report *committing, *first_waiting, **last_waiting;
 	unsigned reports; /* that have a place */
-	struct rpc_timer commit, tend, call;
+	struct rpc_timer commit, tend, call, alarms;
 	/* Enrolment. */
 	struct rpc_enroll_server *enroll;
 	struct rpc_sponsors *sponsors;
@@ -109,6 +109,10 @@ void manager_inner_hello(void *ctx, struct rpc_call *call, const struct rpc_valu
 
 /* --- reports.c --- */
 
+/* The row of a job on an agent, a new one if there is none. Returns 0; 1: the agent has too many;
+ * -1 with err set. */
+int manager_inner_last(struct manager_service *service, const char *agent, const char *job,
+	struct manager_db_key *key, struct manager_last_row *row, struct err *err);
 void manager_inner_report(void *ctx, struct rpc_call *call, const struct rpc_value *values);
 /* Makes changes durable within a few milliseconds. */
 void manager_inner_commit_soon(struct manager_service *service);
@@ -132,8 +136,17 @@ void manager_inner_revoke(void *ctx, struct rpc_call *call, const struct rpc_val
 void manager_inner_sponsor(void *ctx, struct rpc_call *call, const struct rpc_value *values);
 void manager_inner_grant(void *ctx, struct rpc_call *call, const struct rpc_value *values);
 
+/* --- alarms.c --- */
+
+/* Looks at all jobs, now and every minute. */
+void manager_inner_alarms_start(struct manager_service *service);
+void manager_inner_alarms_stop(struct manager_service *service);
+
 /* --- operators.c --- */
 
+/* Adds a struct manager_status_row for each job on each agent, the worst first. Returns 0, or -1
+ * with err set. */
+int manager_inner_watch(struct manager_service *service, struct buf *rows, struct err *err);
 void manager_inner_status(void *ctx, struct rpc_call *call, const struct rpc_value *values);
 void manager_inner_hosts(void *ctx, struct rpc_call *call, const struct rpc_value *values);
 void manager_inner_runs(void *ctx, struct rpc_call *call, const struct rpc_value *values);

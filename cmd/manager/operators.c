@@ -122,23 +122,18 @@ static int64_t kept_of(const struct known *k, const struct manager_row *row)
 	return last != NULL ? last->kept_ended : 0;
 }
 
-void manager_inner_status(void *ctx, struct rpc_call *call, const struct rpc_value *values)
+int manager_inner_watch(struct manager_service *s, struct buf *out, struct err *err)
 {
-	struct manager_service *s = ctx;
 	struct manager_status_row row;
 	struct manager_row *rows = NULL;
-	struct err err = {0};
 	struct known known;
-	struct buf out;
 	size_t i, count = 0;
 	int ret;
 
-	(void)values;
-	buf_init(&out, MANAGER_LISTING_MAX);
-	ret = know(&known, s, &err);
+	ret = know(&known, s, err);
 	if (ret == 0)
 		ret = manager_watch(s->config, known.hosts, known.host_count, known.lasts,
-			known.last_count, time(NULL), &rows, &count, &err);
+			known.last_count, time(NULL), &rows, &count, err);
 	for (i = 0; i < count && ret == 0; i++) {
 		row = (struct manager_status_row){.last = rows[i].last,
 			.next = rows[i].next,
@@ -149,10 +144,30 @@ void manager_inner_status(void *ctx, struct rpc_call *call, const struct rpc_val
 		snprintf(row.job, sizeof row.job, "%s", rows[i].job);
 		snprintf(row.state, sizeof row.state, "%s", manager_state_name(rows[i].state));
 		snprintf(row.reason, sizeof row.reason, "%s", rows[i].reason);
-		ret = manager_row_put(&out, manager_status_fields, &row, &err);
+		ret = buf_add(out, &row, sizeof row, err);
 	}
 	free(rows);
 	forget(&known);
+	return ret;
+}
+
+void manager_inner_status(void *ctx, struct rpc_call *call, const struct rpc_value *values)
+{
+	struct manager_service *s = ctx;
+	const struct manager_status_row *row;
+	struct err err = {0};
+	struct buf rows, out;
+	size_t i;
+	int ret;
+
+	(void)values;
+	buf_init(&rows, MANAGER_LISTING_MAX);
+	buf_init(&out, MANAGER_LISTING_MAX);
+	ret = manager_inner_watch(s, &rows, &err);
+	row = (const void *)rows.data;
+	for (i = 0; i < rows.len / sizeof *row && ret == 0; i++)
+		ret = manager_row_put(&out, manager_status_fields, &row[i], &err);
+	buf_fini(&rows);
 	answer(s, call, &out, ret, &err);
 }
 

@@ -13,6 +13,7 @@
 #include "lib/err.h"
 #include "lib/hash.h"
 #include "rpc/param.h"
+#include "rpc/token.h"
 
 /* ---- encoding ---- */
 
@@ -331,6 +332,7 @@ static int get_job(struct manager_plan *plan, const struct rpc_value *item, stru
 static int get_store(struct manager_plan *plan, const struct rpc_value *item, struct err *err)
 {
 	struct manager_plan_store *store = &plan->stores[plan->store_count++];
+	char host[RPC_HOST_PORT_MAX + 1], port[8];
 	struct rpc_value v[STORE_FIELDS];
 	size_t i;
 
@@ -338,6 +340,9 @@ static int get_store(struct manager_plan *plan, const struct rpc_value *item, st
 		get_text(&store->name, &v[STORE_NAME], err) != 0 ||
 		get_text(&store->address, &v[STORE_ADDRESS], err) != 0)
 		return -1;
+	/* The agent keeps it in a list of lines. */
+	if (store->address != NULL && rpc_address_split(store->address, host, port, "", err) != 0)
+		return err_prefix(err, "store %s", store->name);
 	store->has_key = v[STORE_KEY].has;
 	if (store->has_key)
 		memcpy(store->key, v[STORE_KEY].bytes, sizeof store->key);

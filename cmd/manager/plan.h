@@ -90,7 +90,7 @@ void manager_plan_digest(const void *bytes, size_t len, uint8_t digest[MANAGER_D
 
 /* Reads a plan from bytes of outside, into memory of its own. What it accepts
  * is within the limits, its jobs and its stores have different names, schedules
- * are valid and come to pass, and each store of a job is in the plan's list.
+ * are valid and come to pass, addresses are ones, and each store of a job is in the plan's list.
  * Not checked: whether this machine knows the zone (manager_slots_load does),
  * whether recipients and hooks exist. Returns 0, or -1 with err set (ERR_FORMAT,
  * ERR_LIMIT, ERR_UNSUPPORTED, ERR_NOMEM) and nothing to free. */

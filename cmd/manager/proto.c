@@ -6,6 +6,7 @@
 #include "lib/cbor.h"
 #include "lib/err.h"
 #include "rpc/ca.h"
+#include "rpc/token.h"
 
 /* --- tables ---------------------------------------------------------------- */
 
@@ -419,28 +420,42 @@ int manager_welcome_get(struct manager_welcome *w, const void *bytes, size_t len
 	return 0;
 }
 
+/* What is no address is not handed on: it would get into lists. */
+static bool is_address(const char *text)
+{
+	char host[RPC_HOST_PORT_MAX + 1], port[8];
+
+	return rpc_address_split(text, host, port, "", NULL) == 0;
+}
+
 bool manager_welcome_store(struct manager_welcome *w, struct manager_store_text *store)
 {
 	struct rpc_value item, v[STORE_COUNT];
 
-	if (!w->stores.has || !rpc_list_next(&w->stores, &fleet_store_field, &item) ||
-		rpc_params_get(v, fleet_store_fields, item.bytes, item.len, NULL) != 0)
-		return false;
-	copy_text(store->name, &v[STORE_NAME]);
-	copy_text(store->address, &v[STORE_ADDRESS]);
-	copy_bytes(store->uid, sizeof store->uid, &v[STORE_UID]);
-	copy_bytes(store->key, sizeof store->key, &v[STORE_KEY]);
-	return true;
+	while (w->stores.has && rpc_list_next(&w->stores, &fleet_store_field, &item)) {
+		if (rpc_params_get(v, fleet_store_fields, item.bytes, item.len, NULL) != 0)
+			return false;
+		copy_text(store->name, &v[STORE_NAME]);
+		copy_text(store->address, &v[STORE_ADDRESS]);
+		copy_bytes(store->uid, sizeof store->uid, &v[STORE_UID]);
+		copy_bytes(store->key, sizeof store->key, &v[STORE_KEY]);
+		if (is_address(store->address))
+			return true;
+	}
+	return false;
 }
 
 bool manager_welcome_manager(struct manager_welcome *w, struct manager_peer *manager)
 {
 	struct rpc_value item, v[PEER_COUNT];
 
-	if (!w->managers.has || !rpc_list_next(&w->managers, &fleet_manager_field, &item) ||
-		rpc_params_get(v, fleet_manager_fields, item.bytes, item.len, NULL) != 0)
-		return false;
-	copy_text(manager->name, &v[PEER_NAME]);
-	copy_text(manager->address, &v[PEER_ADDRESS]);
-	return true;
+	while (w->managers.has && rpc_list_next(&w->managers, &fleet_manager_field, &item)) {
+		if (rpc_params_get(v, fleet_manager_fields, item.bytes, item.len, NULL) != 0)
+			return false;
+		copy_text(manager->name, &v[PEER_NAME]);
+		copy_text(manager->address, &v[PEER_ADDRESS]);
+		if (is_address(manager->address))
+			return true;
+	}
+	return false;
 }

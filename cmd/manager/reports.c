@@ -108,9 +108,7 @@ static int count_row(void *ctx, const struct manager_db_key *key, const void *ro
 	return 0;
 }
 
-/* The row of a job on an agent, a new one if there is none. Returns 0; 1: the agent has too many;
- * -1 with err set. */
-static int get_last(struct manager_service *s, const char *agent, const char *job,
+int manager_inner_last(struct manager_service *s, const char *agent, const char *job,
 	struct manager_db_key *key, struct manager_last_row *row, struct err *err)
 {
 	struct manager_db_key prefix;
@@ -199,7 +197,7 @@ static int apply(struct manager_service *s, const char *agent, struct manager_re
 	if (rec->kind != MANAGER_STARTING && rec->kind != MANAGER_ENDED &&
 		rec->kind != MANAGER_HELD && rec->kind != MANAGER_RELEASED)
 		return 0;
-	ret = get_last(s, agent, rec->job, &key, &row, err);
+	ret = manager_inner_last(s, agent, rec->job, &key, &row, err);
 	if (ret != 0)
 		return ret < 0 ? -1 : 0;
 	switch (rec->kind) {

@@ -62,6 +62,9 @@ const struct manager_row_field manager_last_fields[] = {
 	TIME(manager_last_row, kept_ended),
 	FIELD(manager_last_row, UINT, copies),
 	FIELD(manager_last_row, TEXT, text),
+	FIELD(manager_last_row, UINT, bad),
+	FIELD(manager_last_row, UINT, told),
+	TIME(manager_last_row, bad_since),
 	END,
 };
 

@@ -91,6 +91,9 @@ struct manager_last_row {
 	int64_t kept_slot, kept_started, kept_ended;
 	uint64_t copies;
 	char text[MANAGER_NOTE_MAX + 1];
+	/* Of alarms: states of at least MANAGER_STATE_PARTIAL, else 0. */
+	uint64_t bad, told; /* what it is, what was told last */
+	int64_t bad_since;
 };
 
 /* A run that has ended. */

@@ -596,6 +596,7 @@ struct manager_service *manager_service_new(
 		return NULL;
 	}
 	on_tend(s);
+	manager_inner_alarms_start(s);
 	return s;
 }
 
@@ -660,6 +661,7 @@ void manager_service_free(struct manager_service *s)
 	s->ending = true;
 	rpc_timer_stop(&s->tend);
 	rpc_timer_stop(&s->call);
+	manager_inner_alarms_stop(s);
 	if (s->db != NULL && manager_inner_commit(s, &err) != 0)
 		manager_inner_log(s, MANAGER_ERROR, "state: %s", err.message);
 	rpc_timer_stop(&s->commit);

@@ -13,6 +13,7 @@
 
 #include "cmd/store/engine.h"
 
+struct buf;
 struct err;
 
 /* Gives back the space of chunks that no dump names. Volumes of which at
@@ -37,6 +38,11 @@ struct engine_gc_result {
 int engine_gc(struct engine *store, const struct engine_gc_options *options,
 	struct engine_gc_result *result, struct err *err);
 
+/* What the index that there is says of dumps and volumes, in bytes for engine_rebuild. LMDB may
+ * crash, or never end, over a damaged one: call it in a process of its own, with a time-out.
+ * Returns 0 or -1. */
+int engine_old(const char *path, struct buf *out);
+
 struct engine_scrub_options {
 	bool mark;       /* the store is opened by ENGINE_TEND or ENGINE_WRITE */
 	uint64_t rate;   /* bytes a second; 0: all there is */
@@ -56,10 +62,12 @@ int engine_scrub(struct engine *store, const struct engine_scrub_options *option
 
 /* Makes the index anew, from the volumes; of the old one is taken only, if it can be read, what to
  * tell as lost: volumes, and dumps whose records were there. Then all dumps are held against the
- * chunks. The store must not be open; the process has one thread. Returns 0 (result says how well),
- * or -1 with err set: the old index is as it was, or the new one could not be read to the end. */
-int engine_rebuild(const char *path, const struct engine_wait *wait, store_problem *problem,
-	void *ctx, struct store_checked *result, struct err *err);
+ * chunks. The store must not be open. Returns 0 (result says how well),
+ * or -1 with err set: the old index is as it was, or the new one could not be read to the end. ask:
+ * has what engine_old says of it in `old`, or nothing; NULL: it is not asked. ctx: of both. */
+typedef void engine_ask_old(void *ctx, const char *path, struct buf *old);
+int engine_rebuild(const char *path, const struct engine_wait *wait, engine_ask_old *ask,
+	store_problem *problem, void *ctx, struct store_checked *result, struct err *err);
 
 /* Compares all dumps with the chunks there are, counts and reports those that are not whole. If the
  * store is open to write and none is incomplete, volumes whose files are missing, and what was cut

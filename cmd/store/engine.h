@@ -120,8 +120,9 @@ int engine_about(struct engine *store, struct store_about *about, struct err *er
 
 /* Deletes a dump: it is gone at once, for ever; its space comes back by gc.
  * Returns 0; 1 if there is none; -1 with err set: ERR_DENIED before its lock
- * date; ERR_FAILED while the clock is not believed: it was set by more than a day since the last
- * write, which the time since the machine was started tells, or stands before that write. */
+ * date, or before it is min_age_sec old; ERR_FAILED while the clock is not believed: it was set by
+ * more than a day since the last write, which the time since the machine was started tells, or
+ * stands before that write. */
 int engine_delete(struct engine *store, const uint8_t *dump, struct err *err);
 /* An operator's word that the clock is right now. Returns 0, or -1 with err set. */
 int engine_trust_clock(struct engine *store, struct err *err);
@@ -136,6 +137,22 @@ int engine_lock(struct engine *store, const uint8_t *dump, int64_t until, struct
  * agent: lib/name.h. Returns 0, or -1 with err set. */
 #define ENGINE_QUOTA_NONE UINT64_MAX
 int engine_quota_set(struct engine *store, const char *agent, uint64_t bytes, struct err *err);
+
+/* What whoever opens a store for others allows them, beside the store's own quotas, until it is
+ * closed. */
+struct engine_agent_quota {
+	char agent[STORE_NAME_MAX + 1];
+	uint64_t bytes; /* ENGINE_QUOTA_NONE: as much as there is */
+};
+struct engine_limits {
+	const struct engine_agent_quota *quotas; /* these come before the store's own */
+	size_t count;
+	uint64_t quota;      /* of agents that have none; ENGINE_QUOTA_NONE */
+	int64_t min_age_sec; /* a dump is not deleted before; 0 */
+};
+/* Copies them. Does not wait for who writes. Returns 0, or -1 with err set: out of memory, and all
+ * is as before. */
+int engine_limits_set(struct engine *store, const struct engine_limits *limits, struct err *err);
 
 struct engine_use {
 	const char *agent;

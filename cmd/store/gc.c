@@ -11,8 +11,13 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
-#include "cmd/store/inner.h"
-#include "cmd/store/marks.h"
+#include "cmd/store/list.h"
+#include "cmd/store/listing.h"
+#include "cmd/store/lock.h"
+#include "cmd/store/lost.h"
+#include "cmd/store/quota.h"
+#include "cmd/store/state.h"
+#include "cmd/store/write.h"
 #include "lib/buf.h"
 #include "lib/db.h"
 #include "lib/err.h"
@@ -426,6 +431,7 @@ static int put_moved(struct gc *g, const struct buf *moved, struct err *err)
 			if (store_dump_row_get(g->txn, m[i].key, &dump, err) != 0)
 				return -1;
 			dump.place = m[i].place;
+			dump.damaged = false;
 			if (store_dump_row_put(g->txn, m[i].key, &dump, err) != 0)
 				return -1;
 			continue;

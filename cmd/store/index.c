@@ -5,16 +5,17 @@
 #include <string.h>
 
 #include "cmd/store/volume.h"
+#include "lib/buf.h"
 #include "lib/err.h"
 #include "lib/hash.h"
 #include "lib/le.h"
 
 #define MAP      ((uint64_t)256 << 30)
 #define COLS_MAX 8
-#define KEY_MAX  32
+#define KEY_MAX  STORE_NAME_KEY
 
 static const char *const tables[STORE_TABLES] = {
-	"meta", "domains", "chunks", "dumps", "deleted", "locks", "volumes"};
+	"meta", "domains", "chunks", "dumps", "deleted", "locks", "volumes", "names", "records"};
 
 struct db *store_index_open(const char *path, bool write, struct err *err)
 {
@@ -39,7 +40,8 @@ static uint32_t check(enum store_table table, struct db_bytes key, const uint8_t
 
 /* Tables whose rows must not get lost unnoticed: a dump that gc would not know of, a deletion, a
  * lock, a volume. The sum of hashes of all of them is a row of its own. */
-static const enum store_table summed[] = {STORE_DUMPS, STORE_DELETED, STORE_LOCKS, STORE_VOLUMES};
+static const enum store_table summed[] = {
+	STORE_DUMPS, STORE_DELETED, STORE_LOCKS, STORE_VOLUMES, STORE_NAMES};
 #define SUMMED (sizeof summed / sizeof *summed)
 
 static const struct db_bytes sum_key = {"rows", 4};
@@ -76,6 +78,12 @@ static int put(struct db_txn *txn, enum store_table table, struct db_bytes key,
 	return db_put(txn, table, key, (struct db_bytes){row, 4 * (n + 1)}, err);
 }
 
+static int bad_row(struct err *err)
+{
+	return err_set(err, ERR_DAMAGE,
+		"index: a row does not agree with its check (fdump store rebuild mends it)");
+}
+
 static int decode(enum store_table table, struct db_bytes key, struct db_bytes value,
 	uint32_t *cols, size_t n, struct err *err)
 {
@@ -84,9 +92,7 @@ static int decode(enum store_table table, struct db_bytes key, struct db_bytes v
 
 	if (key.len > KEY_MAX || value.len != 4 * (n + 1) ||
 		check(table, key, row, 4 * n) != le_get32(row + 4 * n))
-		return err_set(err, ERR_DAMAGE,
-			"index: a row does not agree with its check (fdump store rebuild mends "
-			"it)");
+		return bad_row(err);
 	for (i = 0; i < n; i++)
 		cols[i] = le_get32(row + 4 * i);
 	return 0;
@@ -109,7 +115,7 @@ static int next(struct db_txn *txn, enum store_table table, size_t key_len, stru
 
 	if (got != 0)
 		return got;
-	if (key->len != key_len)
+	if (key_len > 0 && key->len != key_len)
 		return err_set(err, ERR_DAMAGE, "index: a key of the wrong length");
 	return decode(table, *key, value, cols, n, err);
 }
@@ -310,6 +316,202 @@ int store_dump_row_put(
 	return put(txn, STORE_DUMPS, (struct db_bytes){dump, STORE_DUMP_ID}, c, 8, err);
 }
 
+/* --- dumps by name, and their records -------------------------------------- */
+
+static void put_be64(uint8_t *to, uint64_t value)
+{
+	size_t i;
+
+	for (i = 0; i < 8; i++)
+		to[i] = (uint8_t)(value >> (56 - 8 * i));
+}
+
+static uint64_t get_be64(const uint8_t *from)
+{
+	uint64_t value = 0;
+	size_t i;
+
+	for (i = 0; i < 8; i++)
+		value = value << 8 | from[i];
+	return value;
+}
+
+#define SIGN ((uint64_t)1 << 63)
+
+/* agent, NUL, name, NUL, and time and sequence number so that later ones come first. */
+static struct db_bytes name_key(
+	uint8_t key[STORE_NAME_KEY], const struct store_dump *d, const struct store_dump_row *row)
+{
+	uint8_t *to = key;
+
+	assert(d->agent_len <= STORE_NAME_MAX && d->name_len <= STORE_NAME_MAX);
+	memcpy(to, d->agent, d->agent_len);
+	to += d->agent_len;
+	*to++ = 0;
+	memcpy(to, d->name, d->name_len);
+	to += d->name_len;
+	*to++ = 0;
+	put_be64(to, ~((uint64_t)row->committed ^ SIGN));
+	put_be64(to + 8, ~row->seq);
+	return (struct db_bytes){key, (size_t)(to + 16 - key)};
+}
+
+/* The check of a record's row: over the hash of its bytes instead of columns. */
+static uint32_t check_record(const uint8_t *dump, const void *bytes, size_t len)
+{
+	uint8_t hash[8];
+
+	le_put64(hash, hash_xxh3(bytes, len));
+	return check(STORE_RECORDS, (struct db_bytes){dump, STORE_DUMP_ID}, hash, sizeof hash);
+}
+
+int store_dump_record(
+	struct db_txn *txn, const uint8_t *dump, struct db_bytes *bytes, struct err *err)
+{
+	int got = db_get(txn, STORE_RECORDS, (struct db_bytes){dump, STORE_DUMP_ID}, bytes, err);
+	const uint8_t *at = bytes->at;
+
+	if (got != 0)
+		return got;
+	if (bytes->len <= STORE_DUMP_HEAD - 8 + 4)
+		return bad_row(err);
+	bytes->len -= 4;
+	return check_record(dump, at, bytes->len) == le_get32(at + bytes->len) ? 0 : bad_row(err);
+}
+
+static int put_record(
+	struct db_txn *txn, const uint8_t *dump, const uint8_t *bytes, size_t len, struct err *err)
+{
+	struct buf row;
+	uint8_t end[4];
+	int got;
+
+	le_put32(end, check_record(dump, bytes, len));
+	buf_init(&row, SIZE_MAX);
+	got = buf_add(&row, bytes, len, err);
+	if (got == 0)
+		got = buf_add(&row, end, sizeof end, err);
+	if (got == 0)
+		got = db_put(txn, STORE_RECORDS, (struct db_bytes){dump, STORE_DUMP_ID},
+			(struct db_bytes){row.data, row.len}, err);
+	buf_fini(&row);
+	return got;
+}
+
+/* Of a table whose rows are summed. Returns 0; 1: it was not there; -1. */
+static int del(struct db_txn *txn, enum store_table table, struct db_bytes key, struct err *err)
+{
+	return change_sum(txn, table, key, NULL, err) != 0 ? -1 : db_del(txn, table, key, err);
+}
+
+int store_dump_leave(struct db_txn *txn, const uint8_t *id, struct err *err)
+{
+	struct db_bytes key = {id, STORE_DUMP_ID}, bytes;
+	uint8_t name[STORE_NAME_KEY];
+	struct store_dump_row row;
+	struct store_dump dump;
+	int got = store_dump_row_get(txn, id, &row, err);
+
+	if (got != 0)
+		return got;
+	got = store_dump_record(txn, id, &bytes, err);
+	if (got == 1)
+		return bad_row(err);
+	if (got < 0 || store_dump_get(&dump, (const uint8_t *)bytes.at + STORE_DUMP_HEAD - 8,
+			       bytes.len - (STORE_DUMP_HEAD - 8), err) != 0)
+		return -1;
+	/* What is borrowed from the table ends with the first change. */
+	if (del(txn, STORE_NAMES, name_key(name, &dump, &row), err) < 0 ||
+		db_del(txn, STORE_RECORDS, key, err) < 0 || del(txn, STORE_DUMPS, key, err) < 0)
+		return -1;
+	return 0;
+}
+
+int store_dump_enter(struct db_txn *txn, const struct store_dump *dump,
+	const struct store_dump_row *row, const uint8_t *payload, size_t len, struct err *err)
+{
+	uint8_t key[STORE_NAME_KEY];
+	uint32_t id[4];
+	size_t i;
+
+	assert(len > STORE_DUMP_HEAD);
+	for (i = 0; i < 4; i++)
+		id[i] = le_get32(dump->id + 4 * i);
+	if (store_dump_leave(txn, dump->id, err) < 0 ||
+		put(txn, STORE_NAMES, name_key(key, dump, row), id, 4, err) != 0 ||
+		put_record(txn, dump->id, payload + 8, len - 8, err) != 0)
+		return -1;
+	return store_dump_row_put(txn, dump->id, row, err);
+}
+
+/* How much of a key is `text` and its NUL; 0: it begins otherwise. */
+static size_t starts(const uint8_t *key, size_t len, const char *text)
+{
+	size_t n = strlen(text) + 1;
+
+	return len >= n && memcmp(key, text, n) == 0 ? n : 0;
+}
+
+/* What a key says. Returns 0, or 1: it is malformed. */
+static int name_of(struct store_name_at *at)
+{
+	const uint8_t *end = at->key + at->len, *nul;
+
+	nul = memchr(at->key, 0, at->len);
+	if (nul != NULL)
+		nul = memchr(nul + 1, 0, (size_t)(end - nul - 1));
+	if (nul == NULL || end - nul != 17)
+		return 1;
+	at->committed = (int64_t)(~get_be64(nul + 1) ^ SIGN);
+	at->seq = ~get_be64(nul + 9);
+	return 0;
+}
+
+int store_name_next(struct db_txn *txn, const char *agent, const char *name,
+	struct store_name_at *at, struct err *err)
+{
+	struct db_bytes key = {at->len > 0 ? at->key : NULL, at->len};
+	uint32_t id[4];
+	size_t n = 0, i;
+	int got;
+
+	if (at->len == 0 && agent != NULL) {
+		n = strlen(agent) + 1;
+		memcpy(at->key, agent, n);
+		if (name != NULL)
+			memcpy(at->key + n, name, strlen(name) + 1);
+		key = (struct db_bytes){at->key, n + (name != NULL ? strlen(name) + 1 : 0)};
+	}
+	for (;;) {
+		got = next(txn, STORE_NAMES, 0, &key, id, 4, err);
+		if (got != 0)
+			return got;
+		at->len = key.len;
+		memcpy(at->key, key.at, key.len);
+		if (name_of(at) != 0)
+			return bad_row(err);
+		n = agent != NULL ? starts(at->key, at->len, agent)
+				  : (size_t)((uint8_t *)memchr(at->key, 0, at->len) - at->key) + 1;
+		if (n == 0)
+			return 1;
+		if (name == NULL || starts(at->key + n, at->len - n, name) > 0)
+			break;
+		if (agent != NULL)
+			return 1;
+		store_name_skip(at);
+		key = (struct db_bytes){at->key, at->len};
+	}
+	for (i = 0; i < 4; i++)
+		le_put32(at->dump + 4 * i, id[i]);
+	return 0;
+}
+
+void store_name_skip(struct store_name_at *at)
+{
+	assert(at->len > 16);
+	memset(at->key + at->len - 16, 0xff, 16);
+}
+
 static void volume_of(const uint32_t *c, struct store_volume_row *row)
 {
 	*row = (struct store_volume_row){
@@ -355,9 +557,7 @@ int store_volume_del(struct db_txn *txn, uint32_t number, struct err *err)
 	uint8_t key[4];
 
 	volume_key(number, key);
-	if (change_sum(txn, STORE_VOLUMES, (struct db_bytes){key, 4}, NULL, err) != 0)
-		return -1;
-	return db_del(txn, STORE_VOLUMES, (struct db_bytes){key, 4}, err);
+	return del(txn, STORE_VOLUMES, (struct db_bytes){key, 4}, err);
 }
 
 int store_volume_next(struct db_txn *txn, struct db_bytes *key, uint32_t *number,
@@ -448,12 +648,12 @@ static int absorb_dump(struct db_txn *txn, struct store_place place, uint64_t se
 	int64_t deleted;
 	int got;
 
-	if (place.len < STORE_DUMP_HEAD || store_dump_get(&dump, payload + STORE_DUMP_HEAD,
-						   place.len - STORE_DUMP_HEAD, NULL) != 0)
+	if (place.len <= STORE_DUMP_HEAD || store_dump_get(&dump, payload + STORE_DUMP_HEAD,
+						    place.len - STORE_DUMP_HEAD, NULL) != 0)
 		return 1;
 	row.committed = (int64_t)le_get64(payload);
 	got = store_time_get(txn, STORE_DELETED, dump.id, &deleted, err);
-	return got == 1 ? store_dump_row_put(txn, dump.id, &row, err) : got;
+	return got == 1 ? store_dump_enter(txn, &dump, &row, payload, place.len, err) : got;
 }
 
 /* DELETE and LOCK: a dump's id and a time. */
@@ -461,7 +661,6 @@ static int absorb_time(struct db_txn *txn, uint8_t kind, const uint8_t *payload,
 {
 	enum store_table table = kind == STORE_BLOCK_DELETE ? STORE_DELETED : STORE_LOCKS;
 	int64_t time = (int64_t)le_get64(payload + STORE_DUMP_ID), before;
-	struct db_bytes dump = {payload, STORE_DUMP_ID};
 	int got = store_time_get(txn, table, payload, &before, err);
 
 	if (got < 0 || (got == 0 && before >= time))
@@ -470,10 +669,7 @@ static int absorb_time(struct db_txn *txn, uint8_t kind, const uint8_t *payload,
 		return -1;
 	if (kind != STORE_BLOCK_DELETE)
 		return 0;
-	return change_sum(txn, STORE_DUMPS, dump, NULL, err) != 0 ||
-			       db_del(txn, STORE_DUMPS, dump, err) < 0
-		       ? -1
-		       : 0;
+	return store_dump_leave(txn, payload, err) < 0 ? -1 : 0;
 }
 
 int store_index_absorb(struct db_txn *txn, struct store_meta *meta, uint32_t volume,

@@ -23,6 +23,7 @@ struct err;
  * another store 1. */
 #define STORE_DUMP_HEAD 73
 
+#define STORE_NAME_KEY  (2 * (STORE_NAME_MAX + 1) + 16)
 #define STORE_INDEX_KEY 24 /* bytes of a chunk's key: domain's number, 20 of its id */
 
 enum store_table {
@@ -33,6 +34,8 @@ enum store_table {
 	STORE_DELETED,
 	STORE_LOCKS,
 	STORE_VOLUMES,
+	STORE_NAMES,
+	STORE_RECORDS,
 	STORE_TABLES
 };
 
@@ -51,7 +54,7 @@ struct store_dump_row {
 	struct store_place place;
 	uint64_t seq;
 	int64_t committed;
-	bool damaged; /* not whole */
+	bool damaged; /* its block can't be read, as far as is known */
 };
 
 enum store_volume_state {
@@ -98,6 +101,31 @@ int store_dump_row_get(
 	struct db_txn *txn, const uint8_t *dump, struct store_dump_row *row, struct err *err);
 int store_dump_row_put(
 	struct db_txn *txn, const uint8_t *dump, const struct store_dump_row *row, struct err *err);
+/* A dump that is new, with its rows by name and its record, out of a DUMP block's payload; or one
+ * that is there already, which gives way. dump: decoded from it. */
+int store_dump_enter(struct db_txn *txn, const struct store_dump *dump,
+	const struct store_dump_row *row, const uint8_t *payload, size_t len, struct err *err);
+/* Takes all of them out. Returns 0; 1: there was none; -1. */
+int store_dump_leave(struct db_txn *txn, const uint8_t *dump, struct err *err);
+/* What a DUMP block has behind its time: STORE_DUMP_HEAD - 8 bytes, and the record. Borrowed until
+ * the transaction changes or ends. */
+int store_dump_record(
+	struct db_txn *txn, const uint8_t *dump, struct db_bytes *bytes, struct err *err);
+
+/* Dumps by agent and name, of each the newest first. agent, name: NULL: all of them; *at begins
+ * zeroed. Returns 0; 1 at the end; -1 with err set. */
+struct store_name_at {
+	uint8_t key[STORE_NAME_KEY]; /* of the row that was met last */
+	size_t len;
+	uint8_t dump[STORE_DUMP_ID];
+	int64_t committed;
+	uint64_t seq;
+};
+int store_name_next(struct db_txn *txn, const char *agent, const char *name,
+	struct store_name_at *at, struct err *err);
+/* The next one is of another agent or name. */
+void store_name_skip(struct store_name_at *at);
+
 int store_volume_get(
 	struct db_txn *txn, uint32_t number, struct store_volume_row *row, struct err *err);
 int store_volume_put(

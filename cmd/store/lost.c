@@ -1,30 +1,18 @@
 /* Volumes whose files are lost: what was in them is not there, and in the end nor are they. */
+#include "cmd/store/lost.h"
+
 #include <errno.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-#include "cmd/store/inner.h"
+#include "cmd/store/care.h"
+#include "cmd/store/engine.h"
+#include "cmd/store/list.h"
+#include "cmd/store/state.h"
+#include "cmd/store/write.h"
 #include "lib/buf.h"
 #include "lib/db.h"
 #include "lib/err.h"
-
-static int by_volume(const void *a, const void *b)
-{
-	const struct engine_cut *x = a, *y = b;
-
-	return (x->volume > y->volume) - (x->volume < y->volume);
-}
-
-bool engine_is_lost(const struct engine *s, const struct store_place *place)
-{
-	const struct engine_cut key = {.volume = place->volume}, *cut;
-
-	if (s->cut.len == 0)
-		return false;
-	cut = bsearch(&key, s->cut.data, s->cut.len / sizeof key, sizeof key, by_volume);
-	return cut != NULL && (uint64_t)place->offset + PACK_BLOCK_HEADER + place->len > cut->len;
-}
 
 struct timed {
 	uint8_t dump[STORE_DUMP_ID];
@@ -139,7 +127,7 @@ int engine_drop_lost(struct engine *s, const struct engine_cut *cut, size_t coun
 	return -1;
 }
 
-/* --- how the dumps stand --------------------------------------------------- */
+/* --- how the dumps stand -------------------------------------------------- */
 
 struct listed {
 	struct engine *store;
@@ -172,7 +160,7 @@ int engine_check_lists(
 	return ret;
 }
 
-/* --- what a reader met ----------------------------------------------------- */
+/* --- what a reader met ---------------------------------------------------- */
 
 /* Marks one chunk. Returns 0, or -1. */
 static int mark(

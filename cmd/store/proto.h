@@ -1,6 +1,6 @@
 /*
  * The methods of a store: their numbers, the form of their parameters and results, as the service
- * (service.c) and its client (remote.c) share them. rpc/PROTOCOL.md has the same in CDDL. Pure.
+ * (methods.c) and its client (remote_*.c) share them. rpc/PROTOCOL.md has the same in CDDL. Pure.
  */
 #ifndef FDUMP_CMD_STORE_PROTO_H
 #define FDUMP_CMD_STORE_PROTO_H

@@ -3,13 +3,16 @@
  * agent uses is counted from the index when it is first asked for, kept in
  * step by the writer, and counted anew after garbage was collected.
  */
+#include "cmd/store/quota.h"
+
 #include <assert.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "cmd/store/inner.h"
+#include "cmd/store/engine.h"
+#include "cmd/store/state.h"
 #include "lib/buf.h"
 #include "lib/db.h"
 #include "lib/err.h"
@@ -124,7 +127,7 @@ static int save(struct engine *s, struct err *err)
 		if (q[i].bytes != ENGINE_QUOTA_NONE)
 			got = buf_addf(&text, err, "%" PRIu64 " %s\n", q[i].bytes, q[i].agent);
 	if (got == 0)
-		got = file_write(path, text.data, text.len, 0600, err);
+		got = file_write_owned(path, text.data, text.len, 0600, err);
 	buf_fini(&text);
 	free(path);
 	return got;
@@ -145,6 +148,54 @@ int engine_quota_set(struct engine *s, const char *agent, uint64_t bytes, struct
 	}
 	pthread_mutex_unlock(&s->writer);
 	return got;
+}
+
+/* --- limits ---------------------------------------------------------------- */
+
+int engine_limits_set(struct engine *s, const struct engine_limits *limits, struct err *err)
+{
+	struct buf quotas, old;
+
+	buf_init(&quotas, SIZE_MAX);
+	if (limits->count > 0 &&
+		buf_add(&quotas, limits->quotas, limits->count * sizeof *limits->quotas, err) != 0)
+		return -1;
+	pthread_mutex_lock(&s->lock);
+	old = s->limit_quotas;
+	s->limit_quotas = quotas;
+	s->limit_quota = limits->quota;
+	s->limit_age = limits->min_age_sec;
+	pthread_mutex_unlock(&s->lock);
+	buf_fini(&old);
+	return 0;
+}
+
+int64_t engine_min_age(struct engine *s)
+{
+	int64_t age;
+
+	pthread_mutex_lock(&s->lock);
+	age = s->limit_age;
+	pthread_mutex_unlock(&s->lock);
+	return age;
+}
+
+/* What an agent may use. own: by the store's file, or ENGINE_QUOTA_NONE. */
+static uint64_t quota_of(struct engine *s, const char *agent, size_t len, uint64_t own)
+{
+	const struct engine_agent_quota *q;
+	uint64_t bytes;
+	size_t count, i;
+
+	pthread_mutex_lock(&s->lock);
+	q = (const struct engine_agent_quota *)(const void *)s->limit_quotas.data;
+	count = s->limit_quotas.len / sizeof *q;
+	bytes = own != ENGINE_QUOTA_NONE ? own : s->limit_quota;
+	for (i = 0; i < count; i++)
+		if (strlen(q[i].agent) == len && memcmp(q[i].agent, agent, len) == 0)
+			bytes = q[i].bytes;
+	pthread_mutex_unlock(&s->lock);
+	return bytes;
 }
 
 /* --- use ----------------------------------------------------------------- */
@@ -241,7 +292,8 @@ int engine_uses(struct engine *s, engine_each_use *each, void *ctx, struct err *
 	got = engine_dumps(s, &(struct store_filter){0}, count_dump, &all, err);
 	q = quotas_of(s, &count);
 	for (i = 0; i < count && got == 0; i++) {
-		struct engine_use use = {q[i].agent, q[i].dumps, q[i].used, q[i].bytes};
+		struct engine_use use = {q[i].agent, q[i].dumps, q[i].used,
+			quota_of(s, q[i].agent, strlen(q[i].agent), q[i].bytes)};
 
 		got = each(ctx, &use, err);
 	}
@@ -254,23 +306,33 @@ int engine_quota_take(struct engine *s, const char *agent, size_t agent_len, uin
 	uint64_t more, struct err *err)
 {
 	struct engine_quota *q = find(s, agent, agent_len);
-	struct count one = {s, q};
+	uint64_t bytes = quota_of(s, agent, agent_len, q != NULL ? q->bytes : ENGINE_QUOTA_NONE);
+	char name[STORE_NAME_MAX + 1];
+	struct count one = {.store = s};
 
-	if (q == NULL || q->bytes == ENGINE_QUOTA_NONE)
+	if (bytes == ENGINE_QUOTA_NONE)
 		return 0;
+	if (q == NULL) {
+		snprintf(name, sizeof name, "%.*s", (int)agent_len, agent);
+		q = add(s, name, ENGINE_QUOTA_NONE, err);
+		if (q == NULL)
+			return -1;
+	}
 	if (!q->known) {
 		forget(q);
-		if (engine_dumps(s, &(struct store_filter){0}, count_dump, &one, err) != 0)
+		one.quota = q;
+		if (engine_dumps(s, &(struct store_filter){.agent = q->agent}, count_dump, &one,
+			    err) != 0)
 			return -1;
 		q->known = true;
 	}
 	if (join(s, q, domain, err) != 0)
 		return -1;
-	if (q->used > q->bytes || q->bytes - q->used < more)
+	if (q->used > bytes || bytes - q->used < more)
 		return err_set(err, ERR_NOSPACE,
 			"%s: the quota of %s is full: %" PRIu64 " bytes, of which %" PRIu64
 			" are used, and %" PRIu64 " more wanted",
-			s->path, q->agent, q->bytes, q->used, more);
+			s->path, q->agent, bytes, q->used, more);
 	q->used += more;
 	return 0;
 }

@@ -1,8 +1,7 @@
 /*
  * The index from the volumes alone: all blocks, taken in one after the other.
  *
- * The old index is asked only what there should be, to tell what is lost: by a process of its own,
- * for LMDB may crash, or never end, over a damaged one.
+ * The old index is asked only what there should be, to tell what is lost.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -11,16 +10,17 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "cmd/store/care.h"
-#include "cmd/store/inner.h"
+#include "cmd/store/identity.h"
+#include "cmd/store/list.h"
+#include "cmd/store/lock.h"
+#include "cmd/store/state.h"
 #include "lib/buf.h"
 #include "lib/db.h"
 #include "lib/err.h"
-
-#define ASK_SEC 60 /* how long the old index is asked, at most */
+#include "lib/fs.h"
 
 struct rebuild {
 	struct buf old; /* struct old */
@@ -205,15 +205,12 @@ static int check_store(const char *path, const char *volumes, struct err *err)
 }
 
 /* Only one may write, or rebuild, at a time; and nobody scrubs meanwhile. */
-static int lock(const char *path, const struct engine_wait *wait, struct err *err)
+static int lock(const char *path, int dir, const struct engine_wait *wait, struct err *err)
 {
-	char file[4200];
-	int fd;
+	int fd = fs_open_owned(dir, "lock", O_RDWR, 0600);
 
-	snprintf(file, sizeof file, "%s/lock", path);
-	fd = open(file, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
 	if (fd < 0)
-		return err_errno(err, errno, "%s", file);
+		return err_errno(err, errno, "%s/lock", path);
 	if (engine_lock_byte(fd, F_WRLCK, 0, wait, path, err) == 0 &&
 		engine_lock_byte(fd, F_WRLCK, 2, wait, path, err) == 0)
 		return fd;
@@ -234,13 +231,18 @@ static int swap_alone(const char *fresh, const char *index, int dir, int lock_fd
 	return got;
 }
 
-static int build(struct rebuild *r, const char *fresh, struct err *err)
+static int build(struct rebuild *r, const char *fresh, int dir, struct err *err)
 {
-	int got;
+	int got, fd;
 
 	clear(fresh); /* of a rebuild that was killed */
-	if (mkdir(fresh, 0700) != 0)
+	if (mkdir(fresh, 0700) != 0 ||
+		(fd = open(fresh, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW)) < 0)
 		return err_errno(err, errno, "%s", fresh);
+	got = fs_own(fd, dir) == 0 ? 0 : err_errno(err, errno, "%s", fresh);
+	close(fd);
+	if (got != 0)
+		return -1;
 	r->db = store_index_open(fresh, true, err);
 	if (r->db == NULL)
 		return -1;
@@ -261,18 +263,16 @@ struct old {
 	uint8_t dump[STORE_DUMP_ID]; /* if volume is 0 */
 };
 
-static int list_old(const char *index, struct buf *out)
+/* Within a transaction of the old index. */
+static int list_old(struct db_txn *txn, struct buf *out)
 {
+	struct db_bytes key = {NULL, 0};
 	struct store_volume_row volume;
 	struct store_dump_row dump;
 	struct store_meta meta;
-	struct db_bytes key = {NULL, 0};
 	struct old old = {.volume = 0};
-	struct db *db = store_index_open(index, false, NULL);
-	struct db_txn *txn;
 
-	if (db == NULL || db_begin(db, false, &txn, NULL) != 0 ||
-		store_meta_get(txn, &meta, NULL) != 0)
+	if (store_meta_get(txn, &meta, NULL) != 0)
 		return -1;
 	old.len = meta.seq;
 	buf_add(out, &old, sizeof old, NULL);
@@ -290,33 +290,21 @@ static int list_old(const char *index, struct buf *out)
 	return 0;
 }
 
-/* Into r->old, or nothing, if it can't be told. */
-static void ask_old(struct rebuild *r, const char *path, const char *index)
+int engine_old(const char *path, struct buf *out)
 {
-	int ends[2], null;
-	uint8_t *to;
-	ssize_t n = 1;
-	pid_t child;
+	char index[4160];
+	struct db_txn *txn;
+	struct db *db;
+	int got = -1;
 
-	if (engine_check_files(path, true, NULL) != 0 || pipe2(ends, O_CLOEXEC) != 0)
-		return;
-	child = fork();
-	if (child == 0) {
-		alarm(ASK_SEC);
-		null = open("/dev/null", O_WRONLY | O_CLOEXEC);
-		if (null < 0 || dup2(null, STDERR_FILENO) < 0 || list_old(index, &r->old) != 0)
-			_exit(1);
-		for (; r->old.len > 0 && n > 0; buf_drop(&r->old, n > 0 ? (size_t)n : 0))
-			n = write(ends[1], r->old.data, r->old.len);
-		_exit(0);
+	snprintf(index, sizeof index, "%.4000s/index", path);
+	db = store_index_open(index, false, NULL);
+	if (db != NULL && db_begin(db, false, &txn, NULL) == 0) {
+		got = list_old(txn, out);
+		db_abort(txn);
 	}
-	close(ends[1]);
-	while (n > 0 && (to = buf_room(&r->old, 65536, NULL)) != NULL)
-		if ((n = read(ends[0], to, 65536)) > 0)
-			buf_took(&r->old, (size_t)n);
-	close(ends[0]);
-	if (child > 0)
-		waitpid(child, NULL, 0);
+	db_close(db);
+	return got;
 }
 
 static void check_old_volume(struct rebuild *r, const struct old *old)
@@ -394,29 +382,36 @@ static int check(
 	return got;
 }
 
-int engine_rebuild(const char *path, const struct engine_wait *wait, store_problem *problem,
-	void *ctx, struct store_checked *result, struct err *err)
+int engine_rebuild(const char *path, const struct engine_wait *wait, engine_ask_old *ask,
+	store_problem *problem, void *ctx, struct store_checked *result, struct err *err)
 {
 	struct rebuild r = {.meta = {.seq = 1, .volume = 1, .domain = 1},
 		.problem = problem,
 		.ctx = ctx,
 		.result = result};
 	char fresh[4160], index[4160], volumes[4160];
-	int fd, dir, got = -1;
+	int fd = -1, dir = -1, got = -1;
 
 	*result = (struct store_checked){0};
 	buf_init(&r.old, SIZE_MAX);
+	r.volumes = -1;
 	snprintf(fresh, sizeof fresh, "%.4000s/index.new", path);
 	snprintf(index, sizeof index, "%.4000s/index", path);
 	snprintf(volumes, sizeof volumes, "%.4000s/volumes", path);
-	if (engine_check_files(path, false, err) != 0 || check_store(path, volumes, err) != 0 ||
-		(fd = lock(path, wait, err)) < 0)
-		return -1;
+	if (engine_check_files(path, false, err) != 0 || check_store(path, volumes, err) != 0)
+		goto out;
 	dir = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	r.volumes = open(volumes, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (dir < 0 || r.volumes < 0)
+	if (dir < 0 || r.volumes < 0) {
 		err_errno(err, errno, "%s", volumes);
-	else if (ask_old(&r, path, index), build(&r, fresh, err) == 0)
+		goto out;
+	}
+	fd = lock(path, dir, wait, err);
+	if (fd < 0)
+		goto out;
+	if (ask != NULL && engine_check_files(path, true, NULL) == 0)
+		ask(ctx, path, &r.old);
+	if (build(&r, fresh, dir, err) == 0)
 		got = swap_alone(fresh, index, dir, fd, path, err);
 	if (got == 0 && (got = engine_mend_identity(path, err)) > 0) {
 		problem(ctx, NULL,
@@ -426,11 +421,13 @@ int engine_rebuild(const char *path, const struct engine_wait *wait, store_probl
 	}
 	if (got == 0)
 		got = check(&r, path, wait, err);
+out:
 	buf_fini(&r.old);
 	if (r.volumes >= 0)
 		close(r.volumes);
 	if (dir >= 0)
 		close(dir);
-	close(fd);
+	if (fd >= 0)
+		close(fd);
 	return got;
 }

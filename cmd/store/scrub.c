@@ -19,7 +19,9 @@
 #include <time.h>
 
 #include "cmd/store/care.h"
-#include "cmd/store/inner.h"
+#include "cmd/store/list.h"
+#include "cmd/store/listing.h"
+#include "cmd/store/state.h"
 #include "lib/buf.h"
 #include "lib/db.h"
 #include "lib/err.h"
@@ -45,12 +47,13 @@ struct scrub {
 	struct store_checked *result;
 	struct buf group; /* struct seen: volumes that were read, and not held against the index */
 	double group_began;
-	double stopped;   /* when that was seen; 0: it was not */
-	uint32_t reading; /* the volume that is read */
-	struct buf good;  /* offsets of their good CHUNK blocks, 32 bits each */
-	struct buf holes; /* struct hole: what is damaged in them */
-	struct buf bad;   /* struct bad: chunks whose mark is wrong */
-	uint32_t domain;  /* of the dump that is checked */
+	double stopped;       /* when that was seen; 0: it was not */
+	uint32_t reading;     /* the volume that is read */
+	struct buf good;      /* offsets of their good CHUNK blocks, 32 bits each */
+	struct buf holes;     /* struct hole: what is damaged in them */
+	struct buf bad;       /* struct bad: chunks whose mark is wrong */
+	struct buf bad_dumps; /* the same of dumps */
+	uint32_t domain;      /* of the dump that is checked */
 	struct db_txn *txn;
 };
 
@@ -58,14 +61,15 @@ struct scrub {
 struct seen {
 	uint32_t number;
 	uint64_t len;       /* what is behind was written since */
+	uint64_t there;     /* of it, in its file */
 	size_t good, goods; /* the first in .good, and how many; both ascend by offset */
 	size_t hole, holes;
 };
 
-/* A chunk that is not to be had, and where the index had it; or, good, one that was marked, and is
- * whole all the same. */
+/* A chunk, or dump's record, that can't be read, and where the index had it; or, good, one that was
+ * marked, and is whole all the same. */
 struct bad {
-	uint8_t key[STORE_INDEX_KEY];
+	uint8_t key[STORE_INDEX_KEY]; /* of a dump its id */
 	uint32_t volume, offset, good;
 };
 
@@ -255,6 +259,28 @@ static int mark_some(struct scrub *s, const struct bad *bad, size_t count, struc
 	return end(s, txn, got, err);
 }
 
+static int mark_dumps(struct scrub *s, const struct bad *bad, size_t count, struct err *err)
+{
+	struct store_dump_row row;
+	struct db_txn *txn;
+	size_t i;
+	int got = 0;
+
+	if (count == 0)
+		return 0;
+	if (db_begin(s->store->db, true, &txn, err) != 0)
+		return -1;
+	for (i = 0; i < count && got >= 0; i++) {
+		got = store_dump_row_get(txn, bad[i].key, &row, err);
+		if (got != 0 || row.place.volume != bad[i].volume ||
+			row.place.offset != bad[i].offset)
+			continue;
+		row.damaged = !bad[i].good;
+		got = store_dump_row_put(txn, bad[i].key, &row, err);
+	}
+	return end(s, txn, got, err);
+}
+
 static int mark_bad(struct scrub *s, struct err *err)
 {
 	const struct bad *bad = (const struct bad *)(const void *)s->bad.data;
@@ -266,6 +292,10 @@ static int mark_bad(struct scrub *s, struct err *err)
 		if (mark_some(s, &bad[i], count - i < DB_BATCH ? count - i : DB_BATCH, err) != 0)
 			return -1;
 	buf_clear(&s->bad);
+	if (mark_dumps(s, (const struct bad *)(const void *)s->bad_dumps.data,
+		    s->bad_dumps.len / sizeof *bad, err) != 0)
+		return -1;
+	buf_clear(&s->bad_dumps);
 	return 0;
 }
 
@@ -328,6 +358,7 @@ static int check_volume(struct scrub *s, const struct turn *turn, struct err *er
 		s->problem(s->ctx, NULL, why.message);
 		return buf_add(&s->group, &seen, sizeof seen, err);
 	}
+	seen.there = v.len < turn->len ? v.len : turn->len;
 	if (v.len < turn->len) {
 		s->result->damaged++;
 		tell(s, "volume %08x: has %llu bytes, and had %llu", turn->number,
@@ -360,8 +391,8 @@ static const struct seen *seen_at(const struct scrub *s, const struct store_plac
 	return v != NULL && place->offset < v->len ? v : NULL;
 }
 
-/* What is at an offset is needed. */
-static void need(struct scrub *s, const struct seen *v, uint32_t offset)
+/* What is at an offset is needed. Returns whether it is good. */
+static bool need(struct scrub *s, const struct seen *v, uint32_t offset)
 {
 	struct hole *h = (struct hole *)(void *)s->holes.data;
 	size_t low = v->hole, high = v->hole + v->holes;
@@ -374,20 +405,31 @@ static void need(struct scrub *s, const struct seen *v, uint32_t offset)
 		else
 			high = middle;
 	}
-	if (low < v->hole + v->holes && h[low].at <= offset)
-		h[low].needed = true;
+	if (low == v->hole + v->holes || h[low].at > offset)
+		return offset < v->there;
+	h[low].needed = true;
+	return false;
 }
 
 static int need_dumps(struct scrub *s, struct db_txn *txn, struct err *err)
 {
 	struct db_bytes key = {NULL, 0};
+	struct bad bad = {.good = 0};
 	struct store_dump_row row;
 	const struct seen *v;
 	int got;
 
-	while ((got = store_dump_row_next(txn, &key, &row, err)) == 0)
-		if ((v = seen_at(s, &row.place)) != NULL)
-			need(s, v, row.place.offset);
+	while ((got = store_dump_row_next(txn, &key, &row, err)) == 0) {
+		if ((v = seen_at(s, &row.place)) == NULL)
+			continue;
+		bad.good = need(s, v, row.place.offset);
+		bad.volume = row.place.volume;
+		bad.offset = row.place.offset;
+		memcpy(bad.key, key.at, STORE_DUMP_ID);
+		if (row.damaged == (bad.good != 0) &&
+			buf_add(&s->bad_dumps, &bad, sizeof bad, err) != 0)
+			return -1;
+	}
 	return got < 0 ? -1 : 0;
 }
 
@@ -512,22 +554,25 @@ static int is_whole(struct scrub *s, const struct store_dump *dump, struct err *
 static int check_dump(void *ctx, const struct store_entry *e, struct err *err)
 {
 	struct scrub *s = ctx;
-	struct store_dump_row row;
 	struct err why = {0};
-	int whole = 1, got;
+	int readable = engine_is_readable(s->store, e->dump.id, err), whole = 1;
 
-	if (e->record != NULL)
+	if (readable < 0)
+		return -1;
+	if (readable == 1 && e->record != NULL)
 		whole = is_whole(s, &e->dump, &why);
 	if (is_stopped(s)) {
 		s->result->stopped = true;
 		return 1;
 	}
+	/* Deleted meanwhile, and its chunks collected? */
+	if (whole != 0 && readable != ENGINE_GONE)
+		readable = engine_is_readable(s->store, e->dump.id, err);
+	if (readable < 0)
+		return -1;
 	s->result->dumps++;
-	if (whole == 0)
+	if (whole == 0 || readable == ENGINE_GONE)
 		return 0;
-	got = engine_dump_now(s->store, e->dump.id, &row, err);
-	if (got != 0) /* deleted meanwhile, and its chunks collected */
-		return got < 0 ? -1 : 0;
 	if (whole < 0 && why.code != ERR_FORMAT && why.code != ERR_DAMAGE &&
 		why.code != ERR_NOTFOUND) {
 		*err = why;
@@ -535,8 +580,8 @@ static int check_dump(void *ctx, const struct store_entry *e, struct err *err)
 	}
 	s->result->incomplete++;
 	s->problem(s->ctx, e,
-		e->record != NULL ? "is not whole: chunks of it are missing or damaged"
-				  : "its record can't be read");
+		readable ? "is not whole: chunks of it are missing or damaged"
+			 : "its record can't be read");
 	return 0;
 }
 
@@ -580,12 +625,14 @@ int engine_scrub(struct engine *store, const struct engine_scrub_options *option
 	buf_init(&s.group, SIZE_MAX);
 	buf_init(&s.good, SIZE_MAX);
 	buf_init(&s.bad, SIZE_MAX);
+	buf_init(&s.bad_dumps, SIZE_MAX);
 	buf_init(&s.holes, SIZE_MAX);
 	buf_init(&turns, SIZE_MAX);
 	got = scrub_all(&s, &turns, err);
 	buf_fini(&s.group);
 	buf_fini(&s.good);
 	buf_fini(&s.bad);
+	buf_fini(&s.bad_dumps);
 	buf_fini(&s.holes);
 	buf_fini(&turns);
 	return got;

@@ -20,7 +20,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "cmd/store/care.h"
+#include "cmd/store/guest.h"
+#include "cmd/store/tend.h"
 #include "rpc/dispatch.h"
 #include "rpc/listen.h"
 
@@ -42,8 +43,12 @@ struct store_service_opts {
 	const struct rpc_times *times; /* NULL: default */
 	uint64_t budget;               /* 0: STORE_BUDGET */
 	void *ctx;
-	/* Once for each request. May be NULL. */
+	/* Once for each request, but those of `tallied`. May be NULL. */
 	void (*log)(void *ctx, const struct rpc_access *access);
+	/* How many requests put, get and have of a guest went well, when a run or its last
+	 * connection ends. May be NULL. */
+	void (*tallied)(
+		void *ctx, const struct rpc_identity *peer, const struct store_tally *tally);
 	/* A connection that was refused. May be NULL. */
 	void (*refused)(void *ctx, const char *address, const struct err *why);
 	/* What a scrub met. */
@@ -54,6 +59,9 @@ struct store_service_opts {
 
 /* NULL with err set. */
 struct store_service *store_service_new(const struct store_service_opts *opts, struct err *err);
+/* How far in the future agents may lock their dumps: STORE_LOCK_MAX_SEC at first. */
+#define STORE_LOCK_MAX_SEC (90 * 86400)
+void store_service_limits(struct store_service *service, int64_t lock_max_sec);
 /* The port it listens on. */
 unsigned store_service_port(const struct store_service *service);
 /* A renewed certificate, for connections that come from now on. */
@@ -64,9 +72,6 @@ void store_service_recheck(struct store_service *service);
 /* Tends the store in a thread of the pool: gc (once no run and no dump that is read is open;
  * meanwhile new ones are told to come back; it stops after a volume as soon as one waits), or a
  * scrub. done: once, with what came of it, or err. Returns 0, or 1: it is being tended already. */
-enum store_tending { STORE_TEND_GC, STORE_TEND_SCRUB };
-typedef void store_tended(void *ctx, enum store_tending what, const struct engine_gc_result *gc,
-	const struct store_checked *scrub, const struct err *err);
 int store_service_tend(struct store_service *service, enum store_tending what, store_tended *done);
 
 /* Takes no more connections, and ends those there are in order. */

@@ -36,7 +36,11 @@ int store_volume_make(int dir, uint32_t number, struct store_volume *v, struct e
 	if (seal_random(v->id, sizeof v->id, err) != 0)
 		return -1;
 	v->fd = openat(dir, name, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
-	return v->fd >= 0 ? 0 : err_errno(err, errno, "volume %s", name);
+	if (v->fd >= 0 && fs_own(v->fd, dir) == 0)
+		return 0;
+	err_errno(err, errno, "volume %s", name);
+	store_volume_close(v);
+	return -1;
 }
 
 int store_volume_open(int dir, uint32_t number, bool write, struct store_volume *v, struct err *err)

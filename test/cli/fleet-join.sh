@@ -59,6 +59,15 @@ m1 token store s1 2>/dev/null | at s1 join - --store "$work/s1/store" --listen "
 [ -f s1/store/identity ] || fail "no store was made"
 grep -q "listen = \"127.0.0.1:$((base + 1))\"" s1/etc/store.conf || fail "$(cat s1/etc/store.conf)"
 
+# A directory with other files is no store.
+mkdir other
+touch other/file
+m1 token store s2 2>/dev/null >token
+status=0
+at s2 join - --store "$work/other" --listen 127.0.0.1:1 <token >out 2>err || status=$?
+[ ! -e s2/var/store/cert.pem ] || fail "the token was used up"
+[ $status != 0 ] && [ ! -e s2/etc/store.conf ] && [ "$(ls other)" = file ] || fail "another directory as store: $(cat out err)"
+
 # Revoked.
 m1 revoke agent a >out
 grep -qx "m1 denies the agent a" out || fail "$(cat out)"

@@ -15,6 +15,7 @@ for i in 1 2 3; do
 done
 cp -a one cut
 truncate -s "$end" cut/volumes/00000001.vol
+"$FDUMP" store quota cut nobody 1T >/dev/null # a writer finds it, and marks what is lost
 status_of "$FDUMP" dumps -s cut
 [ $status = 5 ] && [ "$(grep -c "can't be read" err)" = 2 ] && [ "$(wc -l <out)" = 1 ] || fail "dumps: status $status"
 status_of "$FDUMP" restore -s cut latest -C back

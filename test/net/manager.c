@@ -480,6 +480,13 @@ static void test_strangers(void **unused)
 	assert_non_null(strstr(other.result.message, "another machine is known as the agent a1"));
 	assert_int_equal(ask(&other, MANAGER_METHOD_PLAN, "\xa0", 1), ERR_DENIED);
 	hang_up(&other);
+	/* One whose plan is another one on the manager that it follows. */
+	strcpy(h.follows, "m2");
+	h.has_digest = true;
+	assert_int_equal(hello(&a, &h, &w), ERR_NONE);
+	assert_non_null(strstr(logged, "alarm: the plan of a1 is another one on the manager m2"));
+	h.follows[0] = 0;
+	h.has_digest = false;
 	/* Another manager's agent says hello as well: it is of the fleet. Its operator may not. */
 	dial(&b, "a2");
 	assert_int_equal(hello(&b, &h, &w), ERR_NONE);
@@ -557,6 +564,19 @@ static void test_store(void **unused)
 	assert_int_equal(manager_plan_decode(&plan, a.blob.data, a.blob.len, &err), 0);
 	assert_true(plan.stores[0].has_key && plan.stores[0].key[0] == 4);
 	manager_plan_free(&plan);
+	/* An address that would be a line of its own in a list. */
+	strcpy(sh.address, "x\ns9 6.6.6.6:1 00 00");
+	assert_int_equal(hello(&s, &sh, &w), ERR_NONE);
+	assert_true(manager_welcome_store(&w, &told));
+	assert_string_equal(told.address, "127.0.0.1:7421");
+	strcpy(sh.address, ":1 0");
+	assert_int_equal(hello(&s, &sh, &w), ERR_NONE);
+	assert_true(manager_welcome_store(&w, &told));
+	assert_string_equal(told.address, "127.0.0.1:7421");
+	strcpy(sh.address, ":7422");
+	assert_int_equal(hello(&s, &sh, &w), ERR_NONE);
+	assert_true(manager_welcome_store(&w, &told));
+	assert_string_equal(told.address, "127.0.0.1:7422");
 	/* Another store with the same certificate. */
 	sh.uid[0] = 9;
 	assert_int_equal(hello(&s, &sh, &w), ERR_DENIED);

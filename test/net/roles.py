@@ -38,7 +38,7 @@ end          ok      ok      denied  denied  denied  denied
 dumps        ok      none    ok      ok      ok      ok
 hold         ok      none    ok      denied  denied  ok
 get          ok      denied  ok      denied  denied  ok
-lock         denied  denied  denied  ok      ok      ok
+lock         ok      none    denied  ok      ok      ok
 trust-clock  denied  denied  denied  denied  denied  ok
 delete       denied  denied  denied  denied  denied  ok
 """
@@ -72,7 +72,7 @@ def table(text):
     return {line[0]: dict(zip(head[1:], line[1:], strict=True)) for line in lines}
 
 
-def methods(path, expected):
+def methods(path, table, expected):
     """Number of each method in the C table; all of them are expected."""
     with open(os.path.join(source, path)) as f:
         text = f.read()
@@ -82,7 +82,7 @@ def methods(path, expected):
         with open(os.path.join(source, header)) as f:
             numbers.update(re.findall(r"\b((?:STORE|MANAGER|RPC)_METHOD_\w+)(?: =|[ \t]+)\s*(\d+)",
                                       f.read()))
-    body = text[text.index("struct rpc_method methods[]"):]
+    body = text[text.index("struct rpc_method %s[]" % table):]
     found = re.findall(r'^\t\{(\w+), "([\w-]+)"', body[:body.index("\n};")], re.M)
     assert len(found) > 8, found
     lacks = {name for _, name in found} ^ set(expected) - NOTIFIED
@@ -235,7 +235,7 @@ def is_there(method, answer, target):
 
 def check_store(folder, port):
     expected = table(STORE)
-    numbers = methods("cmd/store/service.c", expected)
+    numbers = methods("cmd/store/methods.c", "store_methods", expected)
     who = list(expected["about"])
     conns = {w: dial(folder, w, port, "s1.store.fdump") for w in who}
     hosts = {w: bytes.fromhex(host_of(folder, w)) for w in who}
@@ -286,7 +286,7 @@ def check_store(folder, port):
 
 def check_manager(folder, port):
     expected = table(MANAGER)
-    numbers = methods("cmd/manager/service.c", expected)
+    numbers = methods("cmd/manager/service.c", "methods", expected)
     who = [*expected["hello"], "denied"]
     conns = {w: dial(folder, w, port, "m1.manager.fdump") for w in who}
     for w in ("a1", "a2", "s1", "s2", "denied"):

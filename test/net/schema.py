@@ -17,7 +17,7 @@ for name in ("proto.c", "proto.h", "plan.h", "report.h", "service.c"):
 for name in ("dump.h", "proof.h", "proto.c", "proto.h", "receipt.h", "record.h", "store.h"):
     c_files[root / "cmd/store" / name] = (root / "cmd/store" / name).read_text()
 c_files[root / "lib/seal.h"] = (root / "lib/seal.h").read_text()
-store_service = (root / "cmd/store/service.c").read_text()
+store_methods = (root / "cmd/store/methods.c").read_text()
 problems = []
 
 # Which table has which schema; a table that is not here is one without a schema.
@@ -178,10 +178,10 @@ for number_text, name, roles, longest, blob, ms in re.findall(
 
 # The stores' too.
 ROLE = {"A": "agent", "O": "operator", "M": "manager", "S": "store"}
-longest_of = dict(re.findall(r"^#define (HAVE_PARAMS|DEADLINE_MS)\s+([^\n/]+)", store_service, re.M))
+longest_of = dict(re.findall(r"^#define (HAVE_PARAMS|DEADLINE_MS)\s+([^\n/]+)", store_methods, re.M))
 for number_text, name, roles, longest, blob, ms in re.findall(
         r'^\t\{(STORE_METHOD_\w+), "([\w-]+)", ([AOMS |]+), (\w+), (\w+),\s+(\w+),',
-        store_service, re.M):
+        store_methods, re.M):
     c_methods[name] = (number(number_text), ", ".join(ROLE[r] for r in roles.split(" | ")),
                        number(longest_of.get(longest, longest)), number(blob),
                        number(longest_of.get(ms, ms)) // 1000)

@@ -53,6 +53,30 @@ static void wake(void *arg)
 	rpc_async_send(&((struct server *)arg)->wake);
 }
 
+static struct store_tally told;
+
+static void on_tally(void *ctx, const struct rpc_identity *peer, const struct store_tally *t)
+{
+	(void)ctx;
+	if (strcmp(peer->name, "a1") != 0)
+		return;
+	told.puts += t->puts;
+	told.gets += t->gets;
+	told.bytes_in += t->bytes_in;
+	told.bytes_out += t->bytes_out;
+}
+
+/* What is counted goes into no log by itself. */
+static void on_log(void *ctx, const struct rpc_access *access)
+{
+	(void)ctx;
+	if (access->status == ERR_NONE &&
+		(strcmp(access->method, "put") == 0 || strcmp(access->method, "get") == 0)) {
+		fprintf(stderr, "a line for %s\n", access->method);
+		abort();
+	}
+}
+
 static void on_failed(void *ctx, const struct err *why)
 {
 	(void)ctx;
@@ -65,8 +89,11 @@ static void *serve(void *arg)
 	static const struct engine_wait wait = {.sec = 5};
 	struct server *s = arg;
 	struct err why = {0};
-	struct store_service_opts opts = {
-		.host = "127.0.0.1", .port = s->port, .failed = on_failed};
+	struct store_service_opts opts = {.host = "127.0.0.1",
+		.port = s->port,
+		.failed = on_failed,
+		.log = on_log,
+		.tallied = on_tally};
 
 	s->loop = opts.loop = rpc_loop_new(&why);
 	rpc_async_start(&s->wake, s->loop, on_wake, s);
@@ -189,6 +216,8 @@ static void put(struct store *s, const void *content, size_t len, uint8_t id[STO
 	buf_fini(&record);
 }
 
+static int64_t lock_until; /* of the next dump */
+
 /* The record of a dump of these chunks, whose list is put too. */
 static void dump_of(
 	struct store *s, const uint8_t *ids, size_t count, uint8_t first, struct buf *out)
@@ -213,6 +242,7 @@ static void dump_of(
 		.chunks = count,
 		.lists = list,
 		.list_count = 1,
+		.lock = lock_until,
 	};
 
 	memset(id, first, sizeof id);
@@ -446,11 +476,54 @@ static void test_restart(void **state)
 	store_free(c.store);
 }
 
+/* An agent locks its own dumps, up to the store's longest; an operator any, for as long as he
+ * likes. */
+static void test_locks(void **state)
+{
+	const int64_t day = 86400, now = time(NULL);
+	struct client c;
+	struct store_run r = store_run();
+	struct store_receipt receipt;
+	uint8_t dump[STORE_DUMP_ID];
+	struct buf record;
+	bool has_base;
+
+	(void)state;
+	memset(dump, 2, sizeof dump);
+	client_open(&c, "a2", STORE_WRITE);
+	assert_int_equal(store_lock(c.store, dump, now + day, &err), 1);
+	store_free(c.store);
+	client_open(&c, "a1", STORE_WRITE);
+	assert_int_equal(store_lock(c.store, dump, now + 91 * day, &err), -1);
+	assert_int_equal(err.code, ERR_DENIED);
+	assert_int_equal(store_lock(c.store, dump, now + 89 * day, &err), 0);
+	assert_int_equal(store_begin(c.store, &r, &has_base, &err), 0);
+	lock_until = now + 91 * day;
+	dump_of(c.store, ids[0], 1, 3, &record);
+	assert_int_equal(
+		store_commit(c.store, record.data, record.len, STORE_NOW, &receipt, NULL, &err),
+		-1);
+	assert_int_equal(err.code, ERR_DENIED);
+	buf_fini(&record);
+	store_free(c.store);
+	client_open(&c, "o1", STORE_WRITE);
+	assert_int_equal(store_delete(c.store, dump, &err), -1);
+	assert_int_equal(err.code, ERR_DENIED);
+	assert_int_equal(store_lock(c.store, dump, now + 400 * day, &err), 0);
+	store_free(c.store);
+	stop();
+	start();
+	/* All tests': at least each chunk once, and one dump read. */
+	assert_true(told.puts >= CHUNKS && told.gets >= 1);
+	assert_true(told.bytes_in >= (uint64_t)CHUNKS * LEN && told.bytes_out > 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {cmocka_unit_test(test_backup),
 		cmocka_unit_test(test_restore), cmocka_unit_test(test_strangers),
-		cmocka_unit_test(test_operator), cmocka_unit_test(test_restart)};
+		cmocka_unit_test(test_operator), cmocka_unit_test(test_restart),
+		cmocka_unit_test(test_locks)};
 	uint8_t agent[DUMP_SECRET_LEN] = {7};
 	char command[512];
 	int ret;

@@ -15,7 +15,7 @@
 #include <cmocka.h>
 
 #include "cmd/store/care.h"
-#include "cmd/store/inner.h"
+#include "cmd/store/state.h"
 #include "cmd/store/index.h"
 #include "cmd/store/engine.h"
 #include "lib/buf.h"
@@ -30,6 +30,12 @@ static struct err err;
 static const struct engine_scrub_options scrub_all = {.mark = true};
 static char folder[64], path[80];
 static const uint8_t domain[STORE_DOMAIN_LEN] = "a domain", foreign[STORE_DOMAIN_LEN] = "another";
+
+static void ask_old(void *ctx, const char *store, struct buf *old)
+{
+	(void)ctx;
+	engine_old(store, old);
+}
 
 static int setup(void **state)
 {
@@ -405,7 +411,8 @@ static void lost_index(void **state)
 		assert_null(engine_open(path, i % 2 ? ENGINE_WRITE : ENGINE_READ, &no_wait, &err));
 		assert_int_equal(err.code, ERR_DAMAGE);
 	}
-	assert_int_equal(engine_rebuild(path, &no_wait, no_problem, NULL, &checked, &err), 0);
+	assert_int_equal(
+		engine_rebuild(path, &no_wait, ask_old, no_problem, NULL, &checked, &err), 0);
 	s = reopen(NULL);
 	assert_int_equal(dumps(s), before);
 	/* And is open once in a process. */
@@ -453,7 +460,8 @@ static void lost_rows(void **state)
 	assert_int_equal(err.code, ERR_DAMAGE);
 	assert_int_equal(engine_gc(s, &all, &result, &err), -1);
 	engine_close(s);
-	assert_int_equal(engine_rebuild(path, &no_wait, no_problem, NULL, &checked, &err), 0);
+	assert_int_equal(
+		engine_rebuild(path, &no_wait, ask_old, no_problem, NULL, &checked, &err), 0);
 	s = reopen(NULL);
 	assert_int_equal(dumps(s), before + 2);
 	assert_int_equal(engine_gc(s, &all, &result, &err), 0);
@@ -513,7 +521,8 @@ static void lost_kept(void **state)
 		assert_int_equal(err.code, ERR_DAMAGE);
 		engine_close(s);
 		assert_int_equal(
-			engine_rebuild(path, &no_wait, no_problem, NULL, &checked, &err), 0);
+			engine_rebuild(path, &no_wait, ask_old, no_problem, NULL, &checked, &err),
+			0);
 		s = reopen(NULL);
 		assert_int_equal(dumps(s), before);
 		engine_close(s);
@@ -574,7 +583,8 @@ static void hidden_dump(void **state)
 	assert_int_equal(engine_gc(s, &all, &result, &err), -1);
 	assert_int_equal(err.code, ERR_DAMAGE);
 	engine_close(s);
-	assert_int_equal(engine_rebuild(path, &no_wait, no_problem, NULL, &checked, &err), 0);
+	assert_int_equal(
+		engine_rebuild(path, &no_wait, ask_old, no_problem, NULL, &checked, &err), 0);
 	s = reopen(NULL);
 	assert_int_equal(dumps(s), before + 1);
 	assert_int_equal(engine_gc(s, &all, &result, &err), 0);
@@ -778,7 +788,8 @@ static void lost_blocks(void **state)
 		engine_close(s);
 		snprintf(index, sizeof index, "%s/index/data.mdb", path);
 		assert_int_equal(unlink(index), 0);
-		assert_int_equal(engine_rebuild(path, &no_wait, ignore, NULL, &checked, &err), 0);
+		assert_int_equal(
+			engine_rebuild(path, &no_wait, ask_old, ignore, NULL, &checked, &err), 0);
 		s = reopen(NULL);
 		assert_int_equal(engine_hold(s, deleted[round], NULL, NULL, &err), 1);
 		assert_int_equal(engine_hold(s, kept, NULL, NULL, &err), 0);
@@ -1048,13 +1059,13 @@ static void torn_rebuilt(void **state)
 	engine_close(s);
 	snprintf(file, sizeof file, "%s/volumes/%08x.vol", path, torn.volume);
 	assert_int_equal(truncate(file, torn.offset + 100), 0);
-	assert_int_equal(engine_rebuild(path, &no_wait, ignore, NULL, &checked, &err), 0);
+	assert_int_equal(engine_rebuild(path, &no_wait, ask_old, ignore, NULL, &checked, &err), 0);
 	assert_true(checked.damaged > 0);
 	s = reopen(NULL);
 	assert_int_equal(put(s, "written behind", id), 0);
 	assert_int_equal(engine_flush(s, &err), 0);
 	engine_close(s);
-	assert_int_equal(engine_rebuild(path, &no_wait, ignore, NULL, &checked, &err), 0);
+	assert_int_equal(engine_rebuild(path, &no_wait, ask_old, ignore, NULL, &checked, &err), 0);
 	s = reopen(NULL);
 	assert_int_equal(put(s, "written behind", id), 1);
 	engine_close(s);

@@ -1,0 +1,36 @@
+/*
+ * The command line of a job: `fdump backup` with all that the plan and the agent's own file say.
+ *
+ *   agent_command_make -> use .argv -> agent_command_free
+ */
+#ifndef FDUMP_CMD_AGENT_COMMAND_H
+#define FDUMP_CMD_AGENT_COMMAND_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "cmd/manager/plan.h"
+
+struct err;
+
+#define AGENT_COMMAND_MAX 8192 /* arguments: a job's paths and patterns are fewer */
+
+/* Where the agent's things are; borrowed. */
+struct agent_place {
+	const char *program;        /* path of this executable */
+	const char *config, *state; /* folders, as its children get them */
+	const char *recipients;     /* folder of the pinned public keys, NAME.pub */
+	const char *hooks;          /* folder of the hooks */
+};
+
+struct agent_command {
+	char *argv[AGENT_COMMAND_MAX + 1]; /* ended by NULL */
+	size_t count;
+};
+
+/* NULL with err set: out of memory, or ERR_LIMIT. */
+struct agent_command *agent_command_make(const struct agent_place *place, const char *agent,
+	const struct manager_plan_job *job, struct err *err);
+void agent_command_free(struct agent_command *command);
+
+#endif

@@ -1,0 +1,196 @@
+/* Dumps made visible, deleted and locked. */
+#include <string.h>
+
+#include "cmd/store/clock.h"
+#include "cmd/store/engine.h"
+#include "cmd/store/list.h"
+#include "cmd/store/listing.h"
+#include "cmd/store/quota.h"
+#include "cmd/store/state.h"
+#include "cmd/store/write.h"
+#include "lib/buf.h"
+#include "lib/db.h"
+#include "lib/err.h"
+#include "lib/le.h"
+
+/* Whether a dump's id was never used here, or was, by a dump whose record is lost: that comes
+ * again. Returns 0; 1: this very dump is there, and the receipt is set; -1 with err set. */
+static int check_new(struct engine *s, struct db_txn *txn, const struct store_dump *dump,
+	const uint8_t *record, size_t len, struct store_receipt *receipt, struct err *err)
+{
+	struct store_dump_row row;
+	int64_t time;
+	int got = store_dump_row_get(txn, dump->id, &row, err);
+
+	if (got == 0) {
+		got = engine_same_record(s, dump->id, &row, record, len, receipt);
+		return got < 0 ? err_set(err, ERR_EXISTS, "there is another dump of this id") : got;
+	}
+	if (got < 0 || (got = store_time_get(txn, STORE_DELETED, dump->id, &time, err)) < 0)
+		return -1;
+	return got == 1 ? 0 : err_set(err, ERR_EXISTS, "a dump of this id was deleted");
+}
+
+enum { COMMIT_KNOWN = 2 }; /* it was there already */
+
+/* Within the transaction that makes it visible. Returns as commit_locked. */
+static int commit_in(struct engine *s, struct db_txn *txn, const struct store_dump *dump,
+	const uint8_t *record, size_t len, int64_t time, struct store_receipt *receipt,
+	struct buf *missing, struct err *err)
+{
+	struct store_dump_row row = {.seq = 0};
+	uint8_t *to = s->block + PACK_BLOCK_HEADER;
+	int64_t now = engine_now();
+	int got = check_new(s, txn, dump, record, len, receipt, err);
+
+	if (got != 0)
+		return got < 0 ? -1 : COMMIT_KNOWN;
+	got = engine_whole(s, txn, dump, missing, err);
+	if (got != 0)
+		return got;
+	if (store_receipt_make(receipt, s->uid, s->secret, dump, record, len,
+		    time != STORE_NOW ? time : now, err) != 0)
+		return -1;
+	row.seq = s->meta.seq;
+	row.committed = receipt->time;
+	le_put64(to, (uint64_t)receipt->time);
+	memcpy(to + 8, receipt->signature, sizeof receipt->signature);
+	to[STORE_DUMP_HEAD - 1] = time != STORE_NOW;
+	memcpy(to + STORE_DUMP_HEAD, record, len);
+	if (engine_append(s, STORE_BLOCK_DUMP, STORE_DUMP_HEAD + len, &row.place, err) != 0)
+		return -1;
+	if (engine_sync(s, err) == 0 &&
+		store_dump_enter(txn, dump, &row, to, STORE_DUMP_HEAD + len, err) == 0 &&
+		engine_put_state(s, txn, err) == 0)
+		return 0;
+	s->failed = true; /* the block must not come below the committed length */
+	return -1;
+}
+
+/* Returns 0, 1 (chunks are missing), COMMIT_KNOWN or -1. */
+static int commit_locked(struct engine *s, const struct store_dump *dump, const uint8_t *record,
+	size_t len, int64_t time, struct store_receipt *receipt, struct buf *missing,
+	struct err *err)
+{
+	struct db_txn *txn;
+	uint32_t number;
+	int got = engine_domain_number(s, dump->domain, &number, err);
+
+	if (got == 0) /* also of who joins a domain, and puts nothing */
+		got = engine_quota_take(s, dump->agent, dump->agent_len, number, 0, err);
+	if (got < 0)
+		return -1;
+	/* The volume that takes the record is made first: it is a transaction
+	 * of its own. */
+	if (engine_flush_all(s, err) != 0 || engine_have_volume(s, err) != 0 ||
+		db_begin(s->db, true, &txn, err) != 0)
+		return -1;
+	got = commit_in(s, txn, dump, record, len, time, receipt, missing, err);
+	if (got == 0)
+		return engine_commit_index(s, txn, err);
+	db_abort(txn);
+	return got;
+}
+
+int engine_commit(struct engine *s, const uint8_t *record, size_t len, int64_t time,
+	struct store_receipt *receipt, struct buf *missing, struct err *err)
+{
+	struct store_dump dump;
+	int got;
+
+	if (store_dump_get(&dump, record, len, err) != 0)
+		return -1;
+	pthread_mutex_lock(&s->writer);
+	got = commit_locked(s, &dump, record, len, time, receipt, missing, err);
+	pthread_mutex_unlock(&s->writer);
+	return got == COMMIT_KNOWN ? 0 : got;
+}
+
+/* --- deletion and locks --------------------------------------------------- */
+
+/* A dump's row, and the later of the lock dates of record and LOCK blocks. Returns 0, 1: no such
+ * dump, -1. */
+static int lock_of(struct db_txn *txn, const uint8_t *id, int64_t *lock, struct store_dump_row *row,
+	struct err *err)
+{
+	struct store_dump dump;
+	struct db_bytes bytes;
+	int got = store_dump_row_get(txn, id, row, err);
+
+	*lock = 0;
+	if (got != 0)
+		return got;
+	if (store_index_check(txn, err) != 0 || store_time_get(txn, STORE_LOCKS, id, lock, err) < 0)
+		return -1;
+	if (row->damaged) /* its record locks nothing any more: the dump is lost */
+		return 0;
+	if (store_dump_record(txn, id, &bytes, err) != 0 ||
+		store_dump_get(&dump, (const uint8_t *)bytes.at + STORE_DUMP_HEAD - 8,
+			bytes.len - (STORE_DUMP_HEAD - 8), err) != 0)
+		return -1;
+	if (dump.lock > *lock)
+		*lock = dump.lock;
+	return 0;
+}
+
+static int delete_locked(struct engine *s, const uint8_t *id, struct err *err)
+{
+	int64_t lock, now = engine_now(), age = engine_min_age(s);
+	struct store_dump_row row;
+	struct db_txn *txn;
+	int got;
+
+	if (db_begin(s->db, false, &txn, err) != 0)
+		return -1;
+	got = lock_of(txn, id, &lock, &row, err);
+	db_abort(txn);
+	if (got != 0)
+		return got;
+	if (engine_believe_clock(s, err) != 0)
+		return -1;
+	if (now < lock)
+		return err_set(err, ERR_DENIED, "the dump is locked for %lld more seconds",
+			(long long)(lock - now));
+	if (age > 0 && now - row.committed < age)
+		return err_set(err, ERR_DENIED,
+			"the dump is too young: this store keeps each one for %lld seconds at "
+			"least",
+			(long long)age);
+	return engine_write_time(s, STORE_BLOCK_DELETE, id, now, err);
+}
+
+int engine_delete(struct engine *s, const uint8_t *dump, struct err *err)
+{
+	int got;
+
+	pthread_mutex_lock(&s->writer);
+	got = delete_locked(s, dump, err);
+	pthread_mutex_unlock(&s->writer);
+	return got;
+}
+
+static int lock_locked(struct engine *s, const uint8_t *id, int64_t until, struct err *err)
+{
+	struct store_dump_row row;
+	struct db_txn *txn;
+	int64_t lock;
+	int got;
+
+	if (db_begin(s->db, false, &txn, err) != 0)
+		return -1;
+	got = lock_of(txn, id, &lock, &row, err);
+	db_abort(txn);
+	if (got != 0 || lock >= until)
+		return got;
+	return engine_write_time(s, STORE_BLOCK_LOCK, id, until, err);
+}
+
+int engine_lock(struct engine *s, const uint8_t *dump, int64_t until, struct err *err)
+{
+	int got;
+
+	pthread_mutex_lock(&s->writer);
+	got = lock_locked(s, dump, until, err);
+	pthread_mutex_unlock(&s->writer);
+	return got;
+}

@@ -1,0 +1,250 @@
+/* Rows of jobs that wait, and the callbacks of their calls. */
+#include "cmd/store/job.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "cmd/store/engine.h"
+#include "cmd/store/record.h"
+#include "cmd/store/proto.h"
+#include "lib/cbor.h"
+#include "rpc/call.h"
+
+/* --- rows ------------------------------------------------------------------ */
+
+static void row_add(struct store_job_row *row, struct store_job *job)
+{
+	job->next = NULL;
+	*row->last = job;
+	row->last = &job->next;
+	job->waits = true;
+}
+
+static struct store_job *row_take(struct store_job_row *row)
+{
+	struct store_job *job = row->first;
+
+	if (job == NULL)
+		return NULL;
+	row->first = job->next;
+	if (row->first == NULL)
+		row->last = &row->first;
+	job->waits = false;
+	return job;
+}
+
+static void row_remove(struct store_job_row *row, struct store_job *job)
+{
+	struct store_job **at = &row->first;
+
+	while (*at != job)
+		at = &(*at)->next;
+	*at = job->next;
+	if (*at == NULL)
+		row->last = at;
+	job->waits = false;
+}
+
+void store_jobs_init(struct store_jobs *s, uint64_t budget)
+{
+	*s = (struct store_jobs){.budget = budget, .free = budget};
+	s->puts.last = &s->puts.first;
+	s->gets.last = &s->gets.first;
+}
+
+static void start_waiting(struct store_jobs *s);
+
+/* Frees a job once its call and its work are over. */
+static void end(struct store_job *job)
+{
+	struct store_jobs *s = job->jobs;
+
+	if (job->call != NULL || job->working)
+		return;
+	if (job->waits)
+		row_remove(job->reads ? &s->gets : &s->puts, job);
+	else if (job->reads)
+		s->reads--;
+	s->free += job->budget;
+	buf_fini(&job->in);
+	buf_fini(&job->out);
+	free(job);
+	start_waiting(s);
+}
+
+/* --- answers --------------------------------------------------------------- */
+
+void store_job_fail(struct store_job *job, const struct err *why)
+{
+	if (job->call != NULL)
+		rpc_call_fail(job->call, why);
+}
+
+void store_job_failf(struct store_job *job, enum err_code code, const char *text)
+{
+	struct err why = {0};
+
+	err_set(&why, code, "%s", text);
+	store_job_fail(job, &why);
+}
+
+void store_job_reply(struct store_job *job, bool is, bool blob)
+{
+	struct cbor_out out;
+	uint8_t mem[16];
+
+	if (job->call == NULL)
+		return;
+	cbor_out_init(&out, mem, sizeof mem);
+	cbor_put_map(&out, 1);
+	cbor_put_text(&out, "is");
+	cbor_put_bool(&out, is);
+	rpc_call_reply(job->call, mem, cbor_out_len(&out), blob);
+}
+
+/* --- work ------------------------------------------------------------------ */
+
+static void work(struct pool_job *pool)
+{
+	struct store_job *job = (struct store_job *)(void *)pool;
+
+	job->ret = job->work(job);
+}
+
+static void work_done(struct pool_job *pool)
+{
+	struct store_job *job = (struct store_job *)(void *)pool;
+	struct store_jobs *s = job->jobs;
+	struct err why = job->err;
+
+	job->working = false;
+	if (engine_failed(s->engine)) {
+		store_job_fail(job, &why);
+		s->failed(s->ctx, &why);
+	} else if (job->ret < 0) {
+		store_job_fail(job, &why);
+	} else if (job->call != NULL) {
+		job->answer(job);
+	}
+	end(job);
+}
+
+static void work_drop(struct pool_job *pool)
+{
+	struct store_job *job = (struct store_job *)(void *)pool;
+
+	job->working = false;
+	end(job);
+}
+
+void store_job_start(struct store_job *job)
+{
+	job->pool = (struct pool_job){.work = work, .done = work_done, .drop = work_drop};
+	job->working = true;
+	if (pool_start(job->jobs->pool, &job->pool) == 0)
+		return;
+	job->working = false;
+	store_job_failf(job, ERR_BUSY, "the store has too much to do; try again later");
+}
+
+/* Starts what waits, as far as there is room for it. */
+static void start_waiting(struct store_jobs *s)
+{
+	struct store_job *job;
+
+	while ((job = s->puts.first) != NULL && (s->free >= job->size || s->free == s->budget)) {
+		row_take(&s->puts);
+		job->budget = job->size < s->free ? job->size : s->free;
+		s->free -= job->budget;
+		rpc_call_grant(job->call, (uint32_t)job->size);
+	}
+	while (s->gets.first != NULL && s->reads < STORE_READS_MAX) {
+		job = row_take(&s->gets);
+		s->reads++;
+		store_job_start(job);
+	}
+}
+
+void store_job_take(struct store_job *job)
+{
+	row_add(&job->jobs->puts, job);
+	start_waiting(job->jobs);
+}
+
+void store_job_read(struct store_job *job)
+{
+	job->reads = true;
+	row_add(&job->jobs->gets, job);
+	start_waiting(job->jobs);
+}
+
+/* --- a call's own callbacks ------------------------------------------------ */
+
+static void on_data(void *arg, const uint8_t *bytes, size_t len, bool last)
+{
+	struct store_job *job = arg;
+	struct err err = {0};
+
+	if (buf_add(&job->in, bytes, len, &err) != 0) {
+		store_job_fail(job, &err);
+		return;
+	}
+	/* Nothing is taken back of the window: it was granted for all of the blob. */
+	if (!last)
+		return;
+	if (job->arrived != NULL)
+		job->arrived(job);
+	else
+		store_job_start(job);
+}
+
+static int on_fill(void *arg, uint8_t *to, size_t cap, size_t *len, bool *last, struct err *err)
+{
+	struct store_job *job = arg;
+
+	(void)err;
+	*len = job->out.len - job->out_at < cap ? job->out.len - job->out_at : cap;
+	if (*len > 0)
+		memcpy(to, job->out.data + job->out_at, *len);
+	job->out_at += *len;
+	*last = job->out_at == job->out.len;
+	return 0;
+}
+
+static void on_done(void *arg, const struct err *err)
+{
+	struct store_job *job = arg;
+
+	(void)err;
+	job->call = NULL;
+	end(job);
+}
+
+static const struct rpc_call_ops call_ops = {.data = on_data, .fill = on_fill, .done = on_done};
+
+/* A job for a call. NULL: the call was answered. */
+struct store_job *store_job_new(struct store_jobs *s, struct rpc_call *call)
+{
+	const struct rpc_identity *peer = rpc_call_peer(call);
+	struct store_job *job = calloc(1, sizeof *job);
+	struct err why = {0};
+
+	if (job == NULL) {
+		err_set(&why, ERR_NOMEM, "out of memory");
+		rpc_call_fail(call, &why);
+		return NULL;
+	}
+	job->jobs = s;
+	job->call = call;
+	if (peer->role == RPC_AGENT)
+		memcpy(job->agent, peer->name, sizeof job->agent);
+	buf_init(&job->in, STORE_RECORD_MAX > STORE_DUMP_MAX ? STORE_RECORD_MAX : STORE_DUMP_MAX);
+	buf_init(&job->out, STORE_LISTING_MAX);
+	rpc_call_serve(call, &call_ops, job);
+	return job;
+}
+
+struct store_guest *store_job_guest(const struct store_job *job)
+{
+	return store_guests_find(&job->jobs->guests, rpc_call_peer(job->call)->host);
+}

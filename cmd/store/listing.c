@@ -1,0 +1,301 @@
+/* A list comes from the index alone; what is held, or checked, from the volumes. */
+#include "cmd/store/listing.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "cmd/store/engine.h"
+#include "cmd/store/state.h"
+#include "lib/buf.h"
+#include "lib/db.h"
+#include "lib/err.h"
+#include "lib/hash.h"
+#include "lib/le.h"
+
+/* --- one dump, from its block ----------------------------------------------- */
+
+/* What a block, or a row of the index, has of a dump: signature, whether it was copied, record. */
+static int fill(struct engine *s, const uint8_t *id, const struct store_dump_row *row,
+	const uint8_t *bytes, size_t len, struct store_entry *e, struct err *err)
+{
+	*e = (struct store_entry){.record = bytes + STORE_DUMP_HEAD - 8,
+		.record_len = len - (STORE_DUMP_HEAD - 8),
+		.committed = row->committed,
+		.seq = row->seq,
+		.copied = bytes[STORE_DUMP_HEAD - 9] != 0,
+		.damaged = row->damaged,
+		.receipt.time = row->committed};
+	if (store_dump_get(&e->dump, e->record, e->record_len, err) != 0)
+		return -1;
+	e->lock = e->dump.lock;
+	memcpy(e->receipt.signature, bytes, sizeof e->receipt.signature);
+	memcpy(e->receipt.store, s->uid, sizeof e->receipt.store);
+	memcpy(e->receipt.dump, id, sizeof e->receipt.dump);
+	hash_sha256(e->record, e->record_len, e->receipt.record);
+	return 0;
+}
+
+/* Reads a dump's block. Returns 0, or -1: it is damaged. */
+static int read_block(struct engine *s, const uint8_t *id, const struct store_dump_row *row,
+	struct buf *payload, struct store_entry *e, struct err *err)
+{
+	struct pack_block block;
+
+	if (engine_read_place(s, &row->place, &block, payload, err) != 0)
+		return -1;
+	if (block.kind != STORE_BLOCK_DUMP || payload->len <= STORE_DUMP_HEAD)
+		return err_set(err, ERR_DAMAGE, "expected a DUMP block, found another kind");
+	return fill(s, id, row, payload->data + 8, payload->len - 8, e, err);
+}
+
+int engine_same_record(struct engine *s, const uint8_t *id, const struct store_dump_row *row,
+	const uint8_t *record, size_t len, struct store_receipt *receipt)
+{
+	struct store_entry e;
+	struct buf payload;
+	int ret = 0;
+
+	buf_init(&payload, PACK_BLOCK_VOLUME_MAX);
+	if (read_block(s, id, row, &payload, &e, NULL) == 0) {
+		ret = e.record_len == len && memcmp(e.record, record, len) == 0 ? 1 : -1;
+		*receipt = e.receipt;
+	}
+	buf_fini(&payload);
+	return ret;
+}
+
+/* A dump's row and lock date as they are by now. */
+static int look_up(struct engine *s, const uint8_t *id, struct store_dump_row *row, int64_t *lock,
+	struct err *err)
+{
+	struct db_txn *txn;
+	int got;
+
+	*lock = 0;
+	if (db_begin(s->db, false, &txn, err) != 0)
+		return -1;
+	got = store_dump_row_get(txn, id, row, err);
+	if (got == 0 && store_time_get(txn, STORE_LOCKS, id, lock, err) < 0)
+		got = -1;
+	db_abort(txn);
+	return got;
+}
+
+/* Reads a dump's block, wherever gc moves it meanwhile. Returns 0; 1: there is no such dump; 2: it
+ * can't be read; -1 with err set. */
+enum { UNREADABLE = 2 };
+static int follow(struct engine *s, const uint8_t *id, struct buf *payload, struct store_entry *e,
+	struct err *err)
+{
+	struct store_dump_row row = {.seq = 0};
+	struct store_place was;
+	int64_t lock;
+	int got;
+
+	do {
+		was = row.place;
+		got = look_up(s, id, &row, &lock, err);
+		if (got != 0)
+			return got;
+		if (memcmp(&was, &row.place, sizeof was) == 0)
+			return UNREADABLE;
+	} while (read_block(s, id, &row, payload, e, NULL) != 0);
+	if (lock > e->lock)
+		e->lock = lock;
+	return 0;
+}
+
+int engine_is_readable(struct engine *s, const uint8_t *id, struct err *err)
+{
+	struct store_entry e;
+	struct buf payload;
+	int got;
+
+	buf_init(&payload, PACK_BLOCK_VOLUME_MAX);
+	got = follow(s, id, &payload, &e, err);
+	buf_fini(&payload);
+	return got == UNREADABLE ? 0 : got == 0 ? 1 : got < 0 ? -1 : ENGINE_GONE;
+}
+
+int engine_hold(struct engine *s, const uint8_t *dump, struct buf *record,
+	struct store_entry *entry, struct err *err)
+{
+	struct store_entry e;
+	struct buf payload;
+	int got;
+
+	buf_init(&payload, PACK_BLOCK_VOLUME_MAX);
+	got = follow(s, dump, &payload, &e, err);
+	if (got > 0 || (got == 0 && e.damaged))
+		got = 1;
+	if (got == 0 && record != NULL) {
+		buf_clear(record);
+		got = buf_add(record, e.record, e.record_len, err);
+	}
+	if (got == 0 && entry != NULL) {
+		*entry = e;
+		entry->record = record->data;
+		got = store_dump_get(&entry->dump, record->data, record->len, err);
+	}
+	buf_fini(&payload);
+	return got;
+}
+
+/* --- many, from the index --------------------------------------------------- */
+
+struct found {
+	uint8_t id[STORE_DUMP_ID];
+	int64_t committed;
+	uint64_t seq;
+};
+
+static int by_time(const void *a, const void *b)
+{
+	const struct found *x = a, *y = b;
+
+	if (x->committed != y->committed)
+		return x->committed < y->committed ? -1 : 1;
+	return (x->seq > y->seq) - (x->seq < y->seq);
+}
+
+static int collect_in(
+	struct db_txn *txn, const struct store_filter *filter, struct buf *all, struct err *err)
+{
+	struct store_name_at at = {.len = 0};
+	bool any = filter->agent == NULL && filter->name == NULL && !filter->newest;
+	struct store_dump_row row;
+	struct found f;
+	int got;
+
+	while ((got = store_name_next(txn, filter->agent, filter->name, &at, err)) == 0) {
+		if (at.seq <= filter->after)
+			continue;
+		got = store_dump_row_get(txn, at.dump, &row, err);
+		if (got != 0)
+			return got < 0 ? -1
+				       : err_set(err, ERR_DAMAGE,
+						 "index: lacks a dump "
+						 "(fdump store rebuild mends it)");
+		if (row.damaged && !any)
+			continue;
+		memcpy(f.id, at.dump, sizeof f.id);
+		f.committed = at.committed;
+		f.seq = at.seq;
+		if (buf_add(all, &f, sizeof f, err) != 0)
+			return -1;
+		if (filter->newest)
+			store_name_skip(&at);
+	}
+	return got < 0 ? -1 : 0;
+}
+
+/* Those that pass, in order. */
+static int collect(
+	struct engine *s, const struct store_filter *filter, struct buf *all, struct err *err)
+{
+	struct db_txn *txn;
+	int got;
+
+	if (db_begin(s->db, false, &txn, err) != 0)
+		return -1;
+	got = store_index_check(txn, err);
+	if (got == 0)
+		got = collect_in(txn, filter, all, err);
+	db_abort(txn);
+	if (got == 0 && all->len > 0)
+		qsort(all->data, all->len / sizeof(struct found), sizeof(struct found), by_time);
+	return got;
+}
+
+/* What the index has of a dump; `bytes` has the memory. Returns 0; 1: it was deleted meanwhile;
+ * -1 with err set. */
+static int take_entry(struct engine *s, const uint8_t *id, struct buf *bytes, struct store_entry *e,
+	struct err *err)
+{
+	struct store_dump_row row;
+	struct db_bytes record;
+	struct db_txn *txn;
+	int64_t lock = 0;
+	int got;
+
+	buf_clear(bytes);
+	if (db_begin(s->db, false, &txn, err) != 0)
+		return -1;
+	got = store_dump_row_get(txn, id, &row, err);
+	if (got == 0 && !row.damaged) {
+		got = store_dump_record(txn, id, &record, err);
+		if (got == 1)
+			got = err_set(err, ERR_DAMAGE,
+				"index: lacks a dump's record (fdump store rebuild mends it)");
+		if (got == 0)
+			got = buf_add(bytes, record.at, record.len, err);
+		if (got == 0 && store_time_get(txn, STORE_LOCKS, id, &lock, err) < 0)
+			got = -1;
+	}
+	db_abort(txn);
+	if (got != 0)
+		return got;
+	if (row.damaged) {
+		*e = (struct store_entry){.dump.id = id, .seq = row.seq, .damaged = true};
+		return 0;
+	}
+	got = fill(s, id, &row, bytes->data, bytes->len, e, err);
+	if (lock > e->lock)
+		e->lock = lock;
+	return got;
+}
+
+int engine_dumps(struct engine *s, const struct store_filter *filter, store_each_dump *each,
+	void *ctx, struct err *err)
+{
+	struct store_entry e;
+	struct buf all, bytes;
+	const struct found *f;
+	size_t count, n;
+	int got;
+
+	buf_init(&all, SIZE_MAX);
+	buf_init(&bytes, SIZE_MAX);
+	got = collect(s, filter, &all, err);
+	f = (const struct found *)(const void *)all.data;
+	count = all.len / sizeof *f;
+	for (n = 0; n < count && got == 0; n++) {
+		got = take_entry(s, f[filter->newest ? count - 1 - n : n].id, &bytes, &e, err);
+		if (got == 0)
+			got = each(ctx, &e, err);
+		else if (got == 1)
+			got = 0;
+	}
+	buf_fini(&all);
+	buf_fini(&bytes);
+	return got < 0 ? -1 : 0;
+}
+
+int engine_stat(struct engine *s, struct engine_stat *stat, struct err *err)
+{
+	struct db_bytes key = {NULL, 0};
+	struct store_chunk_row chunk;
+	struct store_volume_row volume;
+	struct db_txn *txn;
+	uint32_t number;
+	int got;
+
+	*stat = (struct engine_stat){0};
+	if (db_begin(s->db, false, &txn, err) != 0)
+		return -1;
+	got = db_count(txn, STORE_DUMPS, &stat->dumps, err);
+	if (got == 0)
+		got = db_count(txn, STORE_DELETED, &stat->deleted, err);
+	while (got == 0 && (got = store_chunk_next(txn, &key, &chunk, err)) == 0) {
+		stat->chunks++;
+		stat->raw += chunk.raw_len;
+		stat->damaged += chunk.damaged;
+	}
+	key.at = NULL;
+	while (got >= 0 && (got = store_volume_next(txn, &key, &number, &volume, err)) == 0) {
+		stat->volumes += volume.state == STORE_VOLUME_LIVE;
+		stat->bytes += volume.state == STORE_VOLUME_LIVE ? volume.len : 0;
+	}
+	db_abort(txn);
+	return got < 0 ? -1 : 0;
+}

@@ -1,0 +1,627 @@
+/* The methods of a store: what may be asked, what is done for it, what is answered. */
+#include "cmd/store/methods.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "cmd/store/engine.h"
+#include "cmd/store/job.h"
+#include "cmd/store/proof.h"
+#include "cmd/store/proto.h"
+#include "cmd/store/record.h"
+#include "cmd/store/tend.h"
+#include "rpc/call.h"
+#include "rpc/wire.h"
+
+#define DEADLINE_MS 600000
+#define REPLY_MAX   512
+
+typedef int store_work(struct store_job *job);
+typedef void store_answer(struct store_job *job);
+
+static struct store_job *new_job(
+	struct store_methods *s, struct rpc_call *call, store_work *work, store_answer *answer)
+{
+	struct store_job *job = store_job_new(s->jobs, call);
+	const struct rpc_identity *peer;
+
+	if (job == NULL)
+		return NULL;
+	peer = rpc_call_peer(call);
+	if (peer->role == RPC_AGENT)
+		memcpy(job->agent, peer->name, sizeof job->agent);
+	job->work = work;
+	job->answer = answer;
+	return job;
+}
+
+/* Whether it went well, or was there. */
+static void reply_ret(struct store_job *job)
+{
+	store_job_reply(job, job->ret == 0, false);
+}
+
+/* The same, with a blob if it was. */
+static void reply_blob(struct store_job *job)
+{
+	store_job_reply(job, job->ret == 0, job->ret == 0);
+}
+
+/* Whether a dump is of the agent that asks, or that may ask for any. */
+static bool is_own(const struct store_job *job, const struct store_dump *dump)
+{
+	return job->agent[0] == 0 || (dump->agent_len == strlen(job->agent) &&
+					     memcmp(dump->agent, job->agent, dump->agent_len) == 0);
+}
+
+/* As engine_hold, with the record; an agent learns nothing of others' dumps: for it there is none
+ * (1). */
+static int hold_own(struct store_job *job, struct buf *record, struct store_entry *entry)
+{
+	int ret = engine_hold(job->jobs->engine, job->dump, record, entry, &job->err);
+
+	return ret == 0 && !is_own(job, &entry->dump) ? 1 : ret;
+}
+
+/* The same, for whom the record is not wanted. */
+static int hold_own_only(struct store_job *job)
+{
+	struct store_entry entry;
+	struct buf record;
+	int ret;
+
+	buf_init(&record, STORE_DUMP_MAX);
+	ret = hold_own(job, &record, &entry);
+	buf_fini(&record);
+	return ret;
+}
+
+/* How far an agent may lock a dump: a store that is full of locks can't be emptied by anybody. */
+static bool is_lock_too_long(const struct store_job *job, int64_t until, struct err *err)
+{
+	int64_t longest = job->jobs->lock_max_sec;
+
+	if (job->agent[0] == 0 || until == 0 || until <= time(NULL) + longest)
+		return false;
+	err_set(err, ERR_DENIED, "the lock is too long: this store takes %lld days at the most",
+		(long long)(longest / 86400));
+	return true;
+}
+
+/* --- about, trust-clock ------------------------------------------------------- */
+
+static void reply_about(struct store_job *job)
+{
+	const struct engine *engine = job->jobs->engine;
+	struct cbor_out out;
+	uint8_t mem[REPLY_MAX];
+
+	cbor_out_init(&out, mem, sizeof mem);
+	cbor_put_map(&out, STORE_ABOUT_FIELDS);
+	cbor_put_text(&out, "uid");
+	cbor_put_bytes(&out, engine_uid(engine), STORE_UID_LEN);
+	cbor_put_text(&out, "public");
+	cbor_put_bytes(&out, engine_public(engine), SEAL_SIGN_LEN);
+	cbor_put_text(&out, "version");
+	cbor_put_text(&out, FDUMP_VERSION);
+	cbor_put_text(&out, "time");
+	cbor_put_int(&out, job->about.time);
+	cbor_put_text(&out, "free");
+	cbor_put_uint(&out, job->about.free);
+	cbor_put_text(&out, "reserve");
+	cbor_put_uint(&out, job->about.reserve);
+	assert(!cbor_out_full(&out));
+	rpc_call_reply(job->call, mem, cbor_out_len(&out), false);
+}
+
+static int work_about(struct store_job *job)
+{
+	return engine_about(job->jobs->engine, &job->about, &job->err);
+}
+
+static void on_about(void *ctx, struct rpc_call *call, const struct rpc_value *v)
+{
+	struct store_job *job = new_job(ctx, call, work_about, reply_about);
+
+	(void)v;
+	if (job != NULL)
+		store_job_start(job);
+}
+
+static int work_trust_clock(struct store_job *job)
+{
+	return engine_trust_clock(job->jobs->engine, &job->err);
+}
+
+static void on_trust_clock(void *ctx, struct rpc_call *call, const struct rpc_value *v)
+{
+	struct store_job *job = new_job(ctx, call, work_trust_clock, reply_ret);
+
+	(void)v;
+	if (job != NULL)
+		store_job_start(job);
+}
+
+/* --- begin, end --------------------------------------------------------------- */
+
+/* An agent proves that it is of the domain. */
+static bool is_proved(const struct store_job *job, const struct rpc_value *v)
+{
+	const char *host = rpc_call_peer(job->call)->host;
+	struct store_proof proof;
+	struct err err;
+	size_t i;
+	unsigned byte;
+
+	if (!v[STORE_BEGIN_PUBLIC].has || !v[STORE_BEGIN_PROOF].has)
+		return false;
+	memcpy(proof.uid, engine_uid(job->jobs->engine), sizeof proof.uid);
+	for (i = 0; i < sizeof proof.host; i++) {
+		if (sscanf(host + 2 * i, "%2x", &byte) != 1)
+			return false;
+		proof.host[i] = (uint8_t)byte;
+	}
+	memcpy(proof.run, v[STORE_BEGIN_RUN].bytes, sizeof proof.run);
+	return store_proof_check(v[STORE_BEGIN_PUBLIC].bytes, v[STORE_BEGIN_DOMAIN].bytes, &proof,
+		       v[STORE_BEGIN_PROOF].bytes, &err) == 0;
+}
+
+static int work_begin(struct store_job *job)
+{
+	return job->has_dump ? hold_own_only(job) : 1;
+}
+
+static void on_begin(void *ctx, struct rpc_call *call, const struct rpc_value *v)
+{
+	struct store_methods *s = ctx;
+	struct store_job *job = new_job(s, call, work_begin, reply_ret);
+	struct store_guest *g;
+
+	if (job == NULL)
+		return;
+	g = store_job_guest(job);
+	if (g == NULL) {
+		store_job_failf(job, ERR_NOMEM, "out of memory");
+		return;
+	}
+	if (store_tend_gives_way(s->tend)) {
+		store_job_failf(job, ERR_BUSY, "the store collects garbage; try again in a moment");
+		return;
+	}
+	if (!is_proved(job, v)) {
+		store_job_failf(job, ERR_DENIED,
+			"the proof that this agent is of the domain is missing or wrong");
+		return;
+	}
+	if (store_guest_begin(g, v[STORE_BEGIN_RUN].bytes) != 0) {
+		store_job_failf(job, ERR_BUSY, "this agent has too many runs open");
+		return;
+	}
+	store_domains_add(&g->proved, v[STORE_BEGIN_DOMAIN].bytes);
+	job->has_dump = v[STORE_BEGIN_BASE].has;
+	if (job->has_dump)
+		memcpy(job->dump, v[STORE_BEGIN_BASE].bytes, sizeof job->dump);
+	store_job_start(job);
+}
+
+static void on_end(void *ctx, struct rpc_call *call, const struct rpc_value *v)
+{
+	struct store_methods *s = ctx;
+	struct store_job *job = new_job(s, call, NULL, NULL);
+	struct store_guest *g = job != NULL ? store_job_guest(job) : NULL;
+
+	if (job == NULL)
+		return;
+	if (g != NULL) {
+		store_guest_end(g, v[STORE_END_RUN].bytes);
+		s->ended(s->ctx, g);
+	}
+	store_job_reply(job, true, false);
+}
+
+/* --- have, put ---------------------------------------------------------------- */
+
+/* Whether the call's agent may put into a domain. */
+static bool may_put(struct store_job *job, const uint8_t *domain)
+{
+	struct store_guest *g = store_job_guest(job);
+
+	if (g != NULL && store_domains_has(&g->proved, domain))
+		return true;
+	store_job_failf(
+		job, ERR_DENIED, "the domain was not proved on this store since it was started");
+	return false;
+}
+
+static int work_have(struct store_job *job)
+{
+	size_t count = job->in.len / STORE_ID_LEN, i;
+	bool has[STORE_HAVE_MAX];
+	uint8_t *bits;
+
+	if (engine_have(job->jobs->engine, job->domain, job->in.data, count, has, &job->err) != 0 ||
+		(bits = buf_room(&job->out, (count + 7) / 8, &job->err)) == NULL)
+		return -1;
+	memset(bits, 0, (count + 7) / 8);
+	for (i = 0; i < count; i++)
+		bits[i / 8] |= (uint8_t)(has[i] << i % 8);
+	buf_took(&job->out, (count + 7) / 8);
+	return 0;
+}
+
+static void reply_bits(struct store_job *job)
+{
+	struct cbor_out out;
+	uint8_t mem[REPLY_MAX];
+
+	cbor_out_init(&out, mem, sizeof mem);
+	cbor_put_map(&out, 1);
+	cbor_put_text(&out, "has");
+	cbor_put_bytes(&out, job->out.data, job->out.len);
+	rpc_call_reply(job->call, mem, cbor_out_len(&out), false);
+}
+
+static void on_have(void *ctx, struct rpc_call *call, const struct rpc_value *v)
+{
+	struct store_methods *s = ctx;
+	struct store_job *job = new_job(s, call, work_have, reply_bits);
+	struct err err = {0};
+
+	if (job == NULL)
+		return;
+	if (job->agent[0] != 0 && !may_put(job, v[STORE_HAVE_DOMAIN].bytes))
+		return;
+	memcpy(job->domain, v[STORE_HAVE_DOMAIN].bytes, sizeof job->domain);
+	if (v[STORE_HAVE_IDS].len % STORE_ID_LEN != 0)
+		store_job_failf(job, ERR_FORMAT, "ids have 32 bytes each");
+	else if (buf_add(&job->in, v[STORE_HAVE_IDS].bytes, v[STORE_HAVE_IDS].len, &err) != 0)
+		store_job_fail(job, &err);
+	else
+		store_job_start(job);
+}
+
+static int work_put(struct store_job *job)
+{
+	struct engine *engine = job->jobs->engine;
+	struct store_record record;
+	bool has;
+
+	if (job->in.len == 0) /* the question */
+		return engine_have(engine, job->domain, job->id, 1, &has, &job->err) != 0 ? -1
+											  : has;
+	if (store_record_get(&record, job->in.data, job->in.len, &job->err) != 0)
+		return -1;
+	if (memcmp(record.id, job->id, STORE_ID_LEN) != 0)
+		return err_set(&job->err, ERR_FORMAT, "the record has another id than announced");
+	return engine_put(engine, job->agent, job->domain, job->in.data, job->in.len, &job->err);
+}
+
+/* The question is answered: the record is there, or its bytes are to come; or they have come. */
+static void answer_put(struct store_job *job)
+{
+	if (job->in.len == 0 && job->ret == 0)
+		store_job_take(job);
+	else
+		store_job_reply(job, job->ret == 1, false);
+}
+
+static void put_arrived(struct store_job *job)
+{
+	if (job->in.len == job->size)
+		store_job_start(job);
+	else
+		store_job_failf(
+			job, ERR_FORMAT, "the record has another length than was announced");
+}
+
+static void on_put(void *ctx, struct rpc_call *call, const struct rpc_value *v)
+{
+	struct store_methods *s = ctx;
+	struct store_job *job = new_job(s, call, work_put, answer_put);
+
+	if (job == NULL || !may_put(job, v[STORE_PUT_DOMAIN].bytes))
+		return;
+	if (v[STORE_PUT_SIZE].number == 0 || !rpc_call_has_blob(call)) {
+		store_job_failf(job, ERR_FORMAT, "a record comes as a blob");
+		return;
+	}
+	memcpy(job->domain, v[STORE_PUT_DOMAIN].bytes, sizeof job->domain);
+	memcpy(job->id, v[STORE_PUT_ID].bytes, sizeof job->id);
+	job->size = (size_t)v[STORE_PUT_SIZE].number;
+	job->arrived = put_arrived;
+	store_job_start(job);
+}
+
+/* --- commit ------------------------------------------------------------------- */
+
+/* Whether the record may be committed; else the call has failed. */
+static void commit_arrived(struct store_job *job)
+{
+	const struct store_guest *g = store_job_guest(job);
+	struct store_dump dump;
+	struct err why = {0};
+
+	if (store_dump_get(&dump, job->in.data, job->in.len, &why) != 0)
+		store_job_fail(job, &why);
+	else if (g == NULL || !store_domains_has(&g->proved, dump.domain))
+		store_job_failf(job, ERR_DENIED,
+			"the dump is of a domain that was not proved on this store");
+	else if (!is_own(job, &dump))
+		store_job_failf(job, ERR_DENIED, "the dump is of another agent");
+	else if (is_lock_too_long(job, dump.lock, &why))
+		store_job_fail(job, &why);
+	else
+		store_job_start(job);
+}
+
+static int work_commit(struct store_job *job)
+{
+	return engine_commit(job->jobs->engine, job->in.data, job->in.len, job->time, &job->receipt,
+		&job->out, &job->err);
+}
+
+static void reply_commit(struct store_job *job)
+{
+	struct cbor_out out;
+	uint8_t mem[REPLY_MAX];
+
+	cbor_out_init(&out, mem, sizeof mem);
+	if (job->ret == 1) {
+		cbor_put_map(&out, 1);
+		cbor_put_text(&out, "missing");
+		cbor_put_bool(&out, true);
+	} else {
+		cbor_put_map(&out, 2);
+		cbor_put_text(&out, "time");
+		cbor_put_int(&out, job->receipt.time);
+		cbor_put_text(&out, "signature");
+		cbor_put_bytes(&out, job->receipt.signature, SEAL_SIG_LEN);
+	}
+	rpc_call_reply(job->call, mem, cbor_out_len(&out), job->ret == 1 && job->out.len > 0);
+}
+
+static void on_commit(void *ctx, struct rpc_call *call, const struct rpc_value *v)
+{
+	struct store_methods *s = ctx;
+	struct store_job *job = new_job(s, call, work_commit, reply_commit);
+	struct store_guest *g = job != NULL ? store_job_guest(job) : NULL;
+
+	if (job == NULL)
+		return;
+	if (!rpc_call_has_blob(call) || g == NULL || g->proved.count == 0) {
+		store_job_failf(job, g != NULL && g->proved.count > 0 ? ERR_FORMAT : ERR_DENIED,
+			"a commit needs a run and a dump's record");
+		return;
+	}
+	if (v[STORE_COMMIT_TIME].has) {
+		store_job_failf(job, ERR_DENIED, "an agent can't commit for another time than now");
+		return;
+	}
+	job->time = STORE_NOW;
+	job->size = STORE_DUMP_MAX;
+	job->arrived = commit_arrived;
+	rpc_call_grant(call, STORE_DUMP_MAX);
+}
+
+/* --- dumps -------------------------------------------------------------------- */
+
+static int add_entry(void *ctx, const struct store_entry *e, struct err *err)
+{
+	return store_entry_put(&((struct store_job *)ctx)->out, e, err);
+}
+
+static int work_dumps(struct store_job *job)
+{
+	const struct store_filter filter = {
+		.agent = job->filter_agent[0] != 0 ? job->filter_agent : NULL,
+		.name = job->name[0] != 0 ? job->name : NULL,
+		.newest = job->newest,
+		.after = job->after,
+	};
+
+	return engine_dumps(job->jobs->engine, &filter, add_entry, job, &job->err);
+}
+
+static void copy_text(char to[NAME_LEN_MAX + 1], const struct rpc_value *v)
+{
+	if (v->has)
+		memcpy(to, v->bytes, v->len);
+	to[v->has ? v->len : 0] = 0;
+}
+
+static void reply_list(struct store_job *job)
+{
+	store_job_reply(job, true, job->out.len > 0);
+}
+
+static void on_dumps(void *ctx, struct rpc_call *call, const struct rpc_value *v)
+{
+	struct store_job *job = new_job(ctx, call, work_dumps, reply_list);
+
+	if (job == NULL)
+		return;
+	copy_text(job->filter_agent, &v[STORE_DUMPS_AGENT]);
+	copy_text(job->name, &v[STORE_DUMPS_NAME]);
+	job->newest = v[STORE_DUMPS_NEWEST].has && v[STORE_DUMPS_NEWEST].number != 0;
+	job->after = v[STORE_DUMPS_AFTER].has ? v[STORE_DUMPS_AFTER].number : 0;
+	if (job->agent[0] != 0) {
+		/* An agent sees its own, whatever it asks for; of others there are none. */
+		if (job->filter_agent[0] != 0 && strcmp(job->filter_agent, job->agent) != 0) {
+			store_job_reply(job, true, false);
+			return;
+		}
+		memcpy(job->filter_agent, job->agent, sizeof job->filter_agent);
+	}
+	store_job_start(job);
+}
+
+/* --- hold, get ---------------------------------------------------------------- */
+
+static struct store_job *dump_job(void *ctx, struct rpc_call *call, const struct rpc_value *v,
+	store_work *work, store_answer *answer)
+{
+	struct store_job *job = new_job(ctx, call, work, answer);
+
+	if (job == NULL)
+		return NULL;
+	memcpy(job->dump, v[STORE_DUMP_DUMP].bytes, sizeof job->dump);
+	job->time = v[STORE_DUMP_UNTIL].has ? v[STORE_DUMP_UNTIL].integer : 0;
+	return job;
+}
+
+static int work_hold(struct store_job *job)
+{
+	struct store_entry entry;
+	struct buf record;
+	int ret;
+
+	buf_init(&record, STORE_DUMP_MAX);
+	ret = hold_own(job, &record, &entry);
+	if (ret == 0)
+		ret = store_entry_put(&job->out, &entry, &job->err);
+	buf_fini(&record);
+	return ret;
+}
+
+static void answer_hold(struct store_job *job)
+{
+	struct store_guest *g = store_job_guest(job);
+
+	if (job->ret == 0 && g != NULL)
+		g->holds = true;
+	reply_blob(job);
+}
+
+static void on_hold(void *ctx, struct rpc_call *call, const struct rpc_value *v)
+{
+	struct store_job *job = dump_job(ctx, call, v, work_hold, answer_hold);
+
+	if (job == NULL)
+		return;
+	if (store_tend_gives_way(((struct store_methods *)ctx)->tend))
+		store_job_failf(job, ERR_BUSY, "the store collects garbage; try again in a moment");
+	else
+		store_job_start(job);
+}
+
+/* Whether the agent has a dump in the domain. */
+static int met_domain(void *ctx, const struct store_entry *e, struct err *err)
+{
+	struct store_job *job = ctx;
+
+	(void)err;
+	if (e->record == NULL || memcmp(e->dump.domain, job->domain, STORE_DOMAIN_LEN) != 0)
+		return 0;
+	job->checked = true;
+	return 1;
+}
+
+static int work_get(struct store_job *job)
+{
+	struct engine *engine = job->jobs->engine;
+	const struct store_filter own = {.agent = job->agent};
+
+	if (!job->checked && engine_dumps(engine, &own, met_domain, job, &job->err) != 0)
+		return -1;
+	if (!job->checked)
+		return err_set(&job->err, ERR_DENIED, "this agent has no dump in that domain");
+	return engine_get(engine, job->domain, job->id, &job->out, &job->err);
+}
+
+static void answer_get(struct store_job *job)
+{
+	struct store_guest *g = store_job_guest(job);
+
+	if (g != NULL && job->agent[0] != 0)
+		store_domains_add(&g->readable, job->domain);
+	reply_blob(job);
+}
+
+static void on_get(void *ctx, struct rpc_call *call, const struct rpc_value *v)
+{
+	struct store_methods *s = ctx;
+	struct store_job *job = new_job(s, call, work_get, answer_get);
+	struct store_guest *g = job != NULL ? store_job_guest(job) : NULL;
+
+	if (job == NULL)
+		return;
+	memcpy(job->domain, v[STORE_GET_DOMAIN].bytes, sizeof job->domain);
+	memcpy(job->id, v[STORE_GET_ID].bytes, sizeof job->id);
+	job->checked =
+		job->agent[0] == 0 || (g != NULL && store_domains_has(&g->readable, job->domain));
+	store_job_read(job);
+}
+
+/* --- delete, lock ------------------------------------------------------------- */
+
+static int work_delete(struct store_job *job)
+{
+	return engine_delete(job->jobs->engine, job->dump, &job->err);
+}
+
+static void on_delete(void *ctx, struct rpc_call *call, const struct rpc_value *v)
+{
+	struct store_job *job = dump_job(ctx, call, v, work_delete, reply_ret);
+
+	if (job != NULL)
+		store_job_start(job);
+}
+
+static int work_lock(struct store_job *job)
+{
+	int ret = job->agent[0] != 0 ? hold_own_only(job) : 0;
+
+	return ret == 0 ? engine_lock(job->jobs->engine, job->dump, job->time, &job->err) : ret;
+}
+
+static void on_lock(void *ctx, struct rpc_call *call, const struct rpc_value *v)
+{
+	struct store_job *job = dump_job(ctx, call, v, work_lock, reply_ret);
+	struct err why = {0};
+
+	if (job == NULL)
+		return;
+	if (is_lock_too_long(job, job->time, &why))
+		store_job_fail(job, &why);
+	else
+		store_job_start(job);
+}
+
+/* --- the table ---------------------------------------------------------------- */
+
+#define A RPC_ROLE_BIT(RPC_AGENT)
+#define M RPC_ROLE_BIT(RPC_MANAGER)
+#define O RPC_ROLE_BIT(RPC_OPERATOR)
+#define S RPC_ROLE_BIT(RPC_STORE)
+
+#define HAVE_PARAMS (128 + STORE_HAVE_MAX * STORE_ID_LEN)
+
+const struct rpc_method store_methods[] = {
+	{STORE_METHOD_ABOUT, "about", A | O | M | S, STORE_PARAMS_MAX, 0, DEADLINE_MS, NULL,
+		on_about, NULL},
+	{STORE_METHOD_BEGIN, "begin", A, STORE_PARAMS_MAX, 0, DEADLINE_MS, store_begin_fields,
+		on_begin, NULL},
+	{STORE_METHOD_HAVE, "have", A | S | O, HAVE_PARAMS, 0, DEADLINE_MS, store_have_fields,
+		on_have, NULL},
+	{STORE_METHOD_PUT, "put", A, STORE_PARAMS_MAX, STORE_RECORD_MAX, DEADLINE_MS,
+		store_put_fields, on_put, NULL},
+	{STORE_METHOD_COMMIT, "commit", A, STORE_PARAMS_MAX, STORE_DUMP_MAX, DEADLINE_MS,
+		store_commit_fields, on_commit, NULL},
+	{STORE_METHOD_END, "end", A, STORE_PARAMS_MAX, 0, DEADLINE_MS, store_end_fields, on_end,
+		NULL},
+	{STORE_METHOD_DUMPS, "dumps", A | O | M | S, STORE_PARAMS_MAX, 0, DEADLINE_MS,
+		store_dumps_fields, on_dumps, NULL},
+	{STORE_METHOD_HOLD, "hold", A | O | S, STORE_PARAMS_MAX, 0, DEADLINE_MS, store_dump_fields,
+		on_hold, NULL},
+	{STORE_METHOD_GET, "get", A | O | S, STORE_PARAMS_MAX, 0, DEADLINE_MS, store_get_fields,
+		on_get, NULL},
+	{STORE_METHOD_DELETE, "delete", O, STORE_PARAMS_MAX, 0, DEADLINE_MS, store_dump_fields,
+		on_delete, NULL},
+	{STORE_METHOD_LOCK, "lock", A | O | M, STORE_PARAMS_MAX, 0, DEADLINE_MS, store_dump_fields,
+		on_lock, NULL},
+	{STORE_METHOD_TRUST_CLOCK, "trust-clock", O, STORE_PARAMS_MAX, 0, DEADLINE_MS, NULL,
+		on_trust_clock, NULL},
+};
+const size_t store_methods_count = sizeof store_methods / sizeof *store_methods;

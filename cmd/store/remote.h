@@ -1,0 +1,110 @@
+/*
+ * What the files of a store behind a service share: remote.c opens and closes, and is the kind;
+ * remote_write.c puts and commits; remote_read.c lists and gets; remote_call.c asks. Not for
+ * others.
+ *
+ * Puts are requests that are under way at the same time, at most STORE_REMOTE_WINDOW bytes of them;
+ * the service takes a record's bytes only if it lacks them. The client (rpc/client.h) sends again
+ * what a lost connection left unanswered. The functions of remote_write.c and remote_read.c are
+ * those of struct store_kind.
+ */
+#ifndef FDUMP_CMD_STORE_REMOTE_H
+#define FDUMP_CMD_STORE_REMOTE_H
+
+#include <pthread.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "cmd/store/kind.h"
+#include "cmd/store/proof.h"
+#include "cmd/store/record.h"
+#include "lib/buf.h"
+#include "lib/cbor.h"
+#include "lib/err.h"
+
+struct rpc_client;
+struct rpc_client_request;
+struct rpc_field;
+struct rpc_value;
+
+#define STORE_REMOTE_WINDOW (8u << 20) /* bytes of records under way */
+#define STORE_REMOTE_PUTS   200        /* of them */
+#define STORE_REMOTE_AHEAD  32         /* records that are fetched ahead, or wait to be taken */
+#define STORE_REMOTE_BLOB   (STORE_DOMAIN_LEN + STORE_RECORD_MAX)
+
+/* A record that was asked for before it was wanted. */
+struct ahead {
+	struct remote *remote;
+	uint8_t domain[STORE_DOMAIN_LEN], id[STORE_ID_LEN];
+	bool used, done;
+	int ret; /* as store_get's */
+	struct buf record;
+	struct err why;
+};
+
+enum commit_state { COMMIT_NONE, COMMIT_SETTLING, COMMIT_ASKED, COMMIT_DONE };
+
+struct remote {
+	struct store base;
+	struct rpc_client *client;
+	uint8_t host[STORE_HOST_LEN]; /* our own host id */
+	uint8_t run_id[STORE_RUN_LEN];
+	pthread_mutex_t lock; /* over all below */
+	pthread_cond_t change;
+	size_t puts, bytes; /* under way */
+	bool failed;
+	struct err why;
+	uint64_t stored;
+	enum commit_state commit;
+	struct buf record; /* to commit: a copy, for who waits may give up */
+	int64_t time;
+	int answer;
+	struct err commit_why;
+	struct store_receipt receipt;
+	struct buf missing;
+	struct ahead aheads[STORE_REMOTE_AHEAD];
+	size_t next_ahead; /* the slot that is used again next */
+};
+
+/* --- asking: remote_call.c ------------------------------------------------ */
+
+int64_t store_remote_now_ms(void);
+/* Waits for .change, with .lock held. */
+void store_remote_wait(struct remote *r, int64_t until_ms);
+void store_remote_pause(int64_t ms);
+
+/* Asks, and reads the result into values. blob: of the reply, may be NULL. Returns 0 or -1. */
+int store_remote_call(struct remote *r, struct rpc_client_request *request, struct cbor_out *params,
+	const struct rpc_field *fields, struct rpc_value *values, struct buf *reply,
+	struct buf *blob, struct err *err);
+/* The same for a result that is a yes or no. Returns 0 (yes), 1 or -1. */
+int store_remote_flag(struct remote *r, struct rpc_client_request *request, struct cbor_out *params,
+	struct buf *blob, struct err *err);
+
+/* --- writing: remote_write.c ----------------------------------------------- */
+
+int store_remote_begin(
+	struct store *s, const struct store_run *run, bool *has_base, struct err *err);
+int store_remote_have(struct store *s, const uint8_t *ids, size_t count, enum store_answer *answers,
+	struct err *err);
+int store_remote_put(
+	struct store *s, struct store_parcel *parcel, int64_t wait_ms, struct err *err);
+int store_remote_settle(struct store *s, uint64_t *stored, struct err *err);
+int store_remote_commit_start(
+	struct store *s, const uint8_t *record, size_t len, int64_t time, struct err *err);
+int store_remote_commit_wait(struct store *s, int64_t wait_ms, struct store_receipt *receipt,
+	struct buf *missing, struct err *err);
+
+/* --- reading: remote_read.c ------------------------------------------------ */
+
+int store_remote_dumps(struct store *s, const struct store_filter *filter, store_each_dump *each,
+	void *ctx, struct err *err);
+int store_remote_hold(struct store *s, const uint8_t *dump, struct buf *record,
+	struct store_entry *entry, struct err *err);
+int store_remote_ahead(struct store *s, const uint8_t *domain, const uint8_t *ids, size_t count,
+	struct buf *lacks, struct err *err);
+int store_remote_get(struct store *s, const uint8_t *domain, const uint8_t *id, struct buf *out,
+	struct err *err);
+
+#endif

@@ -1,0 +1,351 @@
+/* Puts are under way side by side; a commit is asked once all of them were answered. */
+#include "cmd/store/remote.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cmd/store/parcel.h"
+#include "cmd/store/proto.h"
+#include "lib/hash.h"
+#include "rpc/client.h"
+#include "rpc/wire.h"
+
+#define BUSY_MS 1000 /* between questions of who is told that the store is busy */
+
+struct put {
+	struct remote *remote;
+	struct store_parcel *parcel;
+};
+
+int store_remote_begin(
+	struct store *s, const struct store_run *run, bool *has_base, struct err *err)
+{
+	struct remote *r = (struct remote *)s;
+	struct rpc_client_request request = {.method = STORE_METHOD_BEGIN, .greeting = true};
+	uint8_t mem[512], public[SEAL_SIGN_LEN], signature[SEAL_SIG_LEN];
+	struct store_proof proof;
+	struct cbor_out params;
+	int64_t end = store_remote_now_ms() + s->access.patience_ms;
+	uint64_t stored;
+	int ret;
+
+	if (s->begun && store_remote_settle(s, &stored, err) != 0)
+		return -1;
+	if (seal_random(r->run_id, sizeof r->run_id, err) != 0)
+		return -1;
+	memcpy(proof.uid, s->uid, sizeof proof.uid);
+	memcpy(proof.host, r->host, sizeof proof.host);
+	memcpy(proof.run, r->run_id, sizeof proof.run);
+	if (run->prove != NULL && run->prove(run->ctx, &proof, public, signature, err) != 0)
+		return -1;
+	cbor_out_init(&params, mem, sizeof mem);
+	cbor_put_map(&params, 2 + (size_t)(run->name != NULL) + (size_t)(run->base != NULL) +
+				      2 * (size_t)(run->prove != NULL));
+	cbor_put_text(&params, "run");
+	cbor_put_bytes(&params, r->run_id, sizeof r->run_id);
+	cbor_put_text(&params, "domain");
+	cbor_put_bytes(&params, run->domain, STORE_DOMAIN_LEN);
+	if (run->name != NULL) {
+		cbor_put_text(&params, "name");
+		cbor_put_text(&params, run->name);
+	}
+	if (run->base != NULL) {
+		cbor_put_text(&params, "base");
+		cbor_put_bytes(&params, run->base, STORE_DUMP_ID);
+	}
+	if (run->prove != NULL) {
+		cbor_put_text(&params, "public");
+		cbor_put_bytes(&params, public, sizeof public);
+		cbor_put_text(&params, "proof");
+		cbor_put_bytes(&params, signature, sizeof signature);
+	}
+	while ((ret = store_remote_flag(r, &request, &params, NULL, err)) < 0 &&
+		err->code == ERR_BUSY && store_remote_now_ms() < end)
+		store_remote_pause(BUSY_MS);
+	*has_base = ret == 0;
+	return ret < 0 ? -1 : 0;
+}
+
+/* Of ids there is nothing to ask: a put is the question. But what is copied from another store
+ * is worth one, since it has to be read there first. */
+int store_remote_have(struct store *s, const uint8_t *ids, size_t count, enum store_answer *answers,
+	struct err *err)
+{
+	struct remote *r = (struct remote *)s;
+	struct rpc_client_request request = {.method = STORE_METHOD_HAVE};
+	struct rpc_value v[STORE_BITS_FIELDS];
+	size_t room = 64 + STORE_DOMAIN_LEN + count * STORE_ID_LEN, i;
+	struct cbor_out params;
+	struct buf reply;
+	uint8_t *mem;
+	int ret;
+
+	for (i = 0; i < count; i++)
+		answers[i] = STORE_UNKNOWN;
+	if (count <= 1)
+		return 0;
+	mem = malloc(room);
+	if (mem == NULL)
+		return err_set(err, ERR_NOMEM, "out of memory");
+	cbor_out_init(&params, mem, room);
+	cbor_put_map(&params, 2);
+	cbor_put_text(&params, "domain");
+	cbor_put_bytes(&params, s->run.domain, STORE_DOMAIN_LEN);
+	cbor_put_text(&params, "ids");
+	cbor_put_bytes(&params, ids, count * STORE_ID_LEN);
+	buf_init(&reply, RPC_PAYLOAD_MAX);
+	ret = store_remote_call(r, &request, &params, store_bits_fields, v, &reply, NULL, err);
+	if (ret == 0 && v[STORE_BITS_HAS].len != (count + 7) / 8)
+		ret = err_set(err, ERR_FORMAT, "%s: malformed answer", s->name);
+	for (i = 0; i < count && ret == 0; i++)
+		answers[i] = v[STORE_BITS_HAS].bytes[i / 8] >> i % 8 & 1 ? STORE_HAS : STORE_LACKS;
+	buf_fini(&reply);
+	free(mem);
+	return ret;
+}
+
+/* In the client's thread. */
+static void put_done(void *arg, const struct rpc_client_answer *answer)
+{
+	struct put *put = arg;
+	struct remote *r = put->remote;
+	struct rpc_value v[STORE_FLAG_FIELDS];
+	const struct err *failure = answer->err;
+	struct err why = {0};
+
+	if (failure == NULL &&
+		rpc_params_get(v, store_flag_fields, answer->reply, answer->reply_len, &why) != 0)
+		failure = &why;
+	pthread_mutex_lock(&r->lock);
+	assert(r->puts > 0 && r->bytes >= put->parcel->len);
+	r->puts--;
+	r->bytes -= put->parcel->len;
+	if (failure != NULL && !r->failed) {
+		r->failed = true;
+		r->why = *failure;
+	}
+	if (failure == NULL && v[STORE_FLAG_IS].number == 0)
+		r->stored += put->parcel->len;
+	pthread_cond_broadcast(&r->change);
+	pthread_mutex_unlock(&r->lock);
+	store_parcel_unref(put->parcel);
+	free(put);
+}
+
+static bool has_room(const struct remote *r, size_t len)
+{
+	return r->puts == 0 ||
+	       (r->puts < STORE_REMOTE_PUTS && r->bytes + len <= STORE_REMOTE_WINDOW);
+}
+
+/* Takes a place in the window. Returns as store_put. */
+static int take_room(struct remote *r, size_t len, int64_t wait_ms, struct err *err)
+{
+	int64_t end = store_remote_now_ms() + wait_ms;
+	int ret = STORE_TAKEN;
+
+	pthread_mutex_lock(&r->lock);
+	while (!r->failed && !has_room(r, len) && store_remote_now_ms() < end)
+		store_remote_wait(r, end);
+	if (r->failed) {
+		*err = r->why;
+		ret = -1;
+	} else if (!has_room(r, len)) {
+		ret = STORE_NO_ROOM;
+	} else {
+		r->puts++;
+		r->bytes += len;
+	}
+	pthread_mutex_unlock(&r->lock);
+	return ret;
+}
+
+static void give_room(struct remote *r, size_t len)
+{
+	pthread_mutex_lock(&r->lock);
+	r->puts--;
+	r->bytes -= len;
+	pthread_mutex_unlock(&r->lock);
+}
+
+int store_remote_put(struct store *s, struct store_parcel *parcel, int64_t wait_ms, struct err *err)
+{
+	struct remote *r = (struct remote *)s;
+	struct rpc_client_request request = {
+		.method = STORE_METHOD_PUT,
+		.blob = parcel->bytes,
+		.blob_len = parcel->len,
+		.done = put_done,
+	};
+	struct store_record record;
+	struct cbor_out params;
+	uint8_t mem[128];
+	struct put *put;
+	int ret;
+
+	if (store_record_get(&record, parcel->bytes, parcel->len, err) != 0)
+		return -1;
+	ret = take_room(r, parcel->len, wait_ms, err);
+	if (ret != STORE_TAKEN)
+		return ret;
+	put = malloc(sizeof *put);
+	if (put == NULL) {
+		give_room(r, parcel->len);
+		return err_set(err, ERR_NOMEM, "out of memory");
+	}
+	*put = (struct put){r, store_parcel_ref(parcel)};
+	cbor_out_init(&params, mem, sizeof mem);
+	cbor_put_map(&params, 3);
+	cbor_put_text(&params, "domain");
+	cbor_put_bytes(&params, s->run.domain, STORE_DOMAIN_LEN);
+	cbor_put_text(&params, "id");
+	cbor_put_bytes(&params, record.id, STORE_ID_LEN);
+	cbor_put_text(&params, "size");
+	cbor_put_uint(&params, parcel->len);
+	assert(!cbor_out_full(&params));
+	request.params = mem;
+	request.len = cbor_out_len(&params);
+	request.arg = put;
+	if (rpc_client_start(r->client, &request, err) != NULL)
+		return STORE_TAKEN;
+	give_room(r, parcel->len);
+	store_parcel_unref(parcel);
+	free(put);
+	return -1;
+}
+
+int store_remote_settle(struct store *s, uint64_t *stored, struct err *err)
+{
+	struct remote *r = (struct remote *)s;
+	int ret = 0;
+
+	pthread_mutex_lock(&r->lock);
+	while (!r->failed && r->puts > 0) /* the client's patience ends each of them */
+		pthread_cond_wait(&r->change, &r->lock);
+	if (r->failed) {
+		*err = r->why;
+		ret = -1;
+	}
+	*stored = r->stored;
+	pthread_mutex_unlock(&r->lock);
+	return ret;
+}
+
+int store_remote_commit_start(
+	struct store *s, const uint8_t *record, size_t len, int64_t time, struct err *err)
+{
+	struct remote *r = (struct remote *)s;
+
+	assert(r->commit == COMMIT_NONE);
+	buf_clear(&r->record);
+	buf_clear(&r->missing);
+	if (buf_add(&r->record, record, len, err) != 0)
+		return -1;
+	r->time = time;
+	r->commit = COMMIT_SETTLING;
+	return 0;
+}
+
+/* What a commit was answered: fills .receipt or .missing. Returns as store_commit_wait. */
+static int read_commit(struct remote *r, const struct rpc_client_answer *a, struct err *err)
+{
+	struct rpc_value v[STORE_RECEIPT_FIELDS];
+	struct store_dump dump;
+
+	if (a->err != NULL) {
+		*err = *a->err;
+		return -1;
+	}
+	if (rpc_params_get(v, store_receipt_fields, a->reply, a->reply_len, err) != 0)
+		return -1;
+	if (v[STORE_RECEIPT_MISSING].number != 0) {
+		if (!a->has_blob || a->blob->len % STORE_ID_LEN != 0)
+			return err_set(err, ERR_FORMAT, "malformed answer to a commit");
+		return buf_add(&r->missing, a->blob->data, a->blob->len, err) == 0 ? STORE_MISSING
+										   : -1;
+	}
+	if (!v[STORE_RECEIPT_TIME].has || !v[STORE_RECEIPT_SIGNATURE].has ||
+		store_dump_get(&dump, r->record.data, r->record.len, err) != 0)
+		return err_set(err, ERR_FORMAT, "malformed answer to a commit");
+	memcpy(r->receipt.store, r->base.uid, sizeof r->receipt.store);
+	memcpy(r->receipt.dump, dump.id, sizeof r->receipt.dump);
+	hash_sha256(r->record.data, r->record.len, r->receipt.record);
+	r->receipt.time = v[STORE_RECEIPT_TIME].integer;
+	memcpy(r->receipt.signature, v[STORE_RECEIPT_SIGNATURE].bytes, SEAL_SIG_LEN);
+	return STORE_COMMITTED;
+}
+
+/* In the client's thread. */
+static void commit_done(void *arg, const struct rpc_client_answer *answer)
+{
+	struct remote *r = arg;
+
+	pthread_mutex_lock(&r->lock);
+	r->answer = read_commit(r, answer, &r->commit_why);
+	r->commit = COMMIT_DONE;
+	pthread_cond_broadcast(&r->change);
+	pthread_mutex_unlock(&r->lock);
+}
+
+static int ask_commit(struct remote *r, struct err *err)
+{
+	struct rpc_client_request request = {
+		.method = STORE_METHOD_COMMIT,
+		.blob = r->record.data,
+		.blob_len = r->record.len,
+		.reply_max = (size_t)STORE_MISSING_MAX * STORE_ID_LEN,
+		.done = commit_done,
+		.arg = r,
+	};
+	struct cbor_out params;
+	uint8_t mem[32];
+
+	cbor_out_init(&params, mem, sizeof mem);
+	cbor_put_map(&params, r->time != STORE_NOW);
+	if (r->time != STORE_NOW) {
+		cbor_put_text(&params, "time");
+		cbor_put_int(&params, r->time);
+	}
+	request.params = mem;
+	request.len = cbor_out_len(&params);
+	return rpc_client_start(r->client, &request, err) != NULL ? 0 : -1;
+}
+
+int store_remote_commit_wait(struct store *s, int64_t wait_ms, struct store_receipt *receipt,
+	struct buf *missing, struct err *err)
+{
+	struct remote *r = (struct remote *)s;
+	int64_t end = store_remote_now_ms() + wait_ms;
+	int ret = STORE_PENDING;
+	bool ask;
+
+	pthread_mutex_lock(&r->lock);
+	while (!r->failed && r->puts > 0 && store_remote_now_ms() < end)
+		store_remote_wait(r, end);
+	ask = !r->failed && r->puts == 0 && r->commit == COMMIT_SETTLING;
+	if (ask)
+		r->commit = COMMIT_ASKED;
+	pthread_mutex_unlock(&r->lock);
+	if (ask && ask_commit(r, err) != 0) {
+		r->commit = COMMIT_NONE;
+		return -1;
+	}
+	pthread_mutex_lock(&r->lock);
+	while (!r->failed && r->commit == COMMIT_ASKED && store_remote_now_ms() < end)
+		store_remote_wait(r, end);
+	if (r->failed || r->commit == COMMIT_DONE) {
+		ret = r->failed ? -1 : r->answer;
+		if (ret < 0)
+			*err = r->failed ? r->why : r->commit_why;
+		if (r->commit != COMMIT_ASKED)
+			r->commit = COMMIT_NONE;
+	}
+	pthread_mutex_unlock(&r->lock);
+	if (ret == STORE_COMMITTED)
+		*receipt = r->receipt;
+	if (ret == STORE_MISSING && missing != NULL &&
+		buf_add(missing, r->missing.data, r->missing.len, err) != 0)
+		ret = -1;
+	return ret;
+}

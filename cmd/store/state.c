@@ -1,0 +1,195 @@
+/* What all other files of the engine stand on. Nothing here writes to a volume. */
+#include "cmd/store/state.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/statvfs.h>
+#include <time.h>
+
+#include "cmd/store/engine.h"
+#include "lib/db.h"
+#include "lib/err.h"
+#include "lib/hash.h"
+
+int64_t engine_now(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_REALTIME, &now);
+	return now.tv_sec;
+}
+
+const char *engine_path(const struct engine *s)
+{
+	return s->path;
+}
+
+const uint8_t *engine_uid(const struct engine *s)
+{
+	return s->uid;
+}
+
+const uint8_t *engine_public(const struct engine *s)
+{
+	return s->public;
+}
+
+bool engine_failed(struct engine *s)
+{
+	return atomic_load(&s->failed);
+}
+
+int engine_about(struct engine *s, struct store_about *about, struct err *err)
+{
+	struct statvfs vfs;
+
+	if (fstatvfs(s->volumes, &vfs) != 0)
+		return err_errno(err, errno, "%s", s->path);
+	about->time = engine_now();
+	about->free = (uint64_t)vfs.f_bavail * vfs.f_frsize;
+	about->reserve = s->reserve;
+	return 0;
+}
+
+/* --- finding -------------------------------------------------------------- */
+
+/* Under the lock. */
+static int known_domain(const struct engine *s, const uint8_t *domain, uint32_t *number)
+{
+	size_t i;
+
+	for (i = 0; i < s->domain_count; i++)
+		if (memcmp(s->domains[i].domain, domain, STORE_DOMAIN_LEN) == 0) {
+			*number = s->domains[i].number;
+			return 0;
+		}
+	return 1;
+}
+
+int engine_domain_number(struct engine *s, const uint8_t *domain, uint32_t *number, struct err *err)
+{
+	struct db_txn *txn;
+	int got;
+
+	pthread_mutex_lock(&s->lock);
+	got = known_domain(s, domain, number);
+	pthread_mutex_unlock(&s->lock);
+	if (got == 0)
+		return 0;
+	if (db_begin(s->db, false, &txn, err) != 0)
+		return -1;
+	got = store_domain_get(txn, domain, number, err);
+	db_abort(txn);
+	return got;
+}
+
+const struct engine_pending *engine_pending_find(const struct engine *s, const uint8_t *key)
+{
+	size_t mask = 4 * (size_t)ENGINE_PENDING_MAX - 1, at;
+
+	if (s->pending_count == 0)
+		return NULL;
+	for (at = hash_xxh3(key, STORE_INDEX_KEY) & mask; s->slots[at] != 0; at = (at + 1) & mask)
+		if (memcmp(s->pending[s->slots[at] - 1].key, key, STORE_INDEX_KEY) == 0)
+			return &s->pending[s->slots[at] - 1];
+	return NULL;
+}
+
+static int by_volume(const void *a, const void *b)
+{
+	const struct engine_cut *x = a, *y = b;
+
+	return (x->volume > y->volume) - (x->volume < y->volume);
+}
+
+bool engine_is_lost(const struct engine *s, const struct store_place *place)
+{
+	const struct engine_cut key = {.volume = place->volume}, *cut;
+
+	if (s->cut.len == 0)
+		return false;
+	cut = bsearch(&key, s->cut.data, s->cut.len / sizeof key, sizeof key, by_volume);
+	return cut != NULL && (uint64_t)place->offset + PACK_BLOCK_HEADER + place->len > cut->len;
+}
+
+int engine_find(struct engine *s, struct db_txn *txn, const uint8_t *key,
+	struct store_chunk_row *row, struct err *err)
+{
+	const struct engine_pending *pending = engine_pending_find(s, key);
+
+	if (pending != NULL) {
+		*row = pending->row;
+		return 0;
+	}
+	return store_chunk_get(txn, key, row, err);
+}
+
+/* --- reading a block ------------------------------------------------------ */
+
+static uint64_t mark_of(uint32_t volume, uint64_t offset)
+{
+	const uint64_t place[2] = {volume, offset};
+
+	return hash_xxh3(place, sizeof place);
+}
+
+void engine_note_reads(struct engine *s)
+{
+	s->notes = true;
+}
+
+/* What can't be noted is read again. */
+static void note_read(struct engine *s, const struct store_place *place)
+{
+	pthread_mutex_lock(&s->lock);
+	store_marks_add(&s->read, mark_of(place->volume, place->offset), NULL);
+	pthread_mutex_unlock(&s->lock);
+}
+
+bool engine_was_read(struct engine *s, uint32_t volume, uint64_t offset)
+{
+	bool was;
+
+	pthread_mutex_lock(&s->lock);
+	was = store_marks_has(&s->read, mark_of(volume, offset));
+	pthread_mutex_unlock(&s->lock);
+	return was;
+}
+
+int engine_read_place(struct engine *s, const struct store_place *place, struct pack_block *block,
+	struct buf *out, struct err *err)
+{
+	struct store_volume volume;
+	int got;
+
+	if (store_volume_open(s->volumes, place->volume, false, &volume, err) != 0)
+		return -1;
+	got = store_volume_read(&volume, place->offset, place->len, block, out, err);
+	store_volume_close(&volume);
+	if (got == 0 && s->notes)
+		note_read(s, place);
+	return got;
+}
+
+/* --- the index ------------------------------------------------------------ */
+
+int engine_commit_index(struct engine *s, struct db_txn *txn, struct err *err)
+{
+	if (db_commit(txn, err) == 0)
+		return 0;
+	s->failed = true; /* whether it is on the disk nobody knows */
+	return -1;
+}
+
+int engine_put_meta(struct engine *s, struct err *err)
+{
+	struct db_txn *txn;
+
+	if (db_begin(s->db, true, &txn, err) != 0)
+		return -1;
+	if (store_meta_put(txn, &s->meta, err) == 0)
+		return engine_commit_index(s, txn, err);
+	db_abort(txn);
+	return -1;
+}

@@ -1,0 +1,188 @@
+/* store.conf, by the managers' syntax. */
+#include "cmd/store_conf.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/statvfs.h>
+
+#include "cmd/manager/syntax.h"
+#include "cmd/store/proto.h"
+#include "cmd/ui/report.h"
+#include "lib/err.h"
+#include "lib/file.h"
+#include "lib/name.h"
+
+#define CONF_MAX (1u << 20)
+
+enum { STORE, AGENT };
+static const struct manager_syntax_key store_keys[] = {{"path", false}, {"listen", false},
+	{"address", false}, {"gc", false}, {"scrub", false}, {"zone", false}, {"quota", false},
+	{"min_age", false}, {"lock_max", false}, {NULL, false}};
+static const struct manager_syntax_key agent_keys[] = {{"quota", false}, {NULL, false}};
+static const struct manager_syntax_rule rules[] = {
+	{"store", false, store_keys}, {"agent", true, agent_keys}, {NULL, false, NULL}};
+
+static void tell_problem(void *ctx, const char *file, unsigned line, const char *what)
+{
+	(void)ctx;
+	if (line > 0)
+		ui_say("store", "%s: line %u: %s", file, line, what);
+	else
+		ui_say("store", "%s: %s", file, what);
+}
+
+/* Where a key's text goes. */
+static char *value_of(struct cmd_store_conf *c, const char *key, size_t *cap)
+{
+	const struct {
+		const char *key;
+		char *to;
+		size_t cap;
+	} rows[] = {{"path", c->path, sizeof c->path}, {"listen", c->listen, sizeof c->listen},
+		{"address", c->address, sizeof c->address}, {"gc", c->gc, sizeof c->gc},
+		{"scrub", c->scrub, sizeof c->scrub}, {"zone", c->zone, sizeof c->zone},
+		{"quota", c->quota, sizeof c->quota}, {"min_age", c->min_age, sizeof c->min_age},
+		{"lock_max", c->lock_max, sizeof c->lock_max}};
+	size_t i = 0;
+
+	while (strcmp(rows[i].key, key) != 0)
+		i++;
+	*cap = rows[i].cap;
+	return rows[i].to;
+}
+
+/* A size, a share of the file system, or none. Returns 0 or -1. */
+static int get_quota(const struct cmd_store_conf *c, const char *text, uint64_t *bytes)
+{
+	struct statvfs vfs;
+	char *end;
+	long percent = strtol(text, &end, 10);
+
+	*bytes = ENGINE_QUOTA_NONE;
+	if (strcmp(text, "none") == 0)
+		return 0;
+	if (end == text || strcmp(end, "%") != 0)
+		return ui_size(text, bytes);
+	if (percent < 1 || percent > 100 || statvfs(c->path, &vfs) != 0)
+		return -1;
+	*bytes = (uint64_t)vfs.f_blocks * vfs.f_frsize / 100 * (uint64_t)percent;
+	return 0;
+}
+
+static int wrong(struct err *err, const char *path, unsigned line, const char *what)
+{
+	return err_set(err, ERR_CONFIG, "%s: line %u: %s", path, line, what);
+}
+
+static int take_agent(struct cmd_store_conf *c, const struct manager_section *section,
+	const char *path, struct err *err)
+{
+	struct engine_agent_quota *grown, *q;
+	size_t i = c->limits.count;
+
+	if (!name_ok(section->title, strlen(section->title)))
+		return wrong(err, path, section->line, "agent: " NAME_RULE);
+	if (section->count == 0)
+		return 0;
+	grown = realloc((void *)(uintptr_t)c->limits.quotas, (i + 1) * sizeof *grown);
+	if (grown == NULL)
+		return err_set(err, ERR_NOMEM, "out of memory");
+	c->limits.quotas = grown;
+	q = &grown[c->limits.count++];
+	snprintf(q->agent, sizeof q->agent, "%s", section->title);
+	if (get_quota(c, section->keys[0].values[0], &q->bytes) == 0)
+		return 0;
+	return wrong(err, path, section->keys[0].line,
+		"quota: expected a size as 10G, a share as 50%, or none");
+}
+
+static int take_store(struct cmd_store_conf *c, const struct manager_section *section,
+	const char *path, struct err *err)
+{
+	size_t i, cap;
+
+	for (i = 0; i < section->count; i++) {
+		const struct manager_key *k = &section->keys[i];
+		char *to = value_of(c, k->name, &cap);
+
+		if ((size_t)snprintf(to, cap, "%s", k->values[0]) >= cap)
+			return err_set(err, ERR_CONFIG, "%s: line %u: %s: too long", path, k->line,
+				k->name);
+	}
+	if (c->path[0] == 0)
+		return err_set(err, ERR_CONFIG,
+			"%s: 'path' is missing: where the store's directory is", path);
+	if (get_quota(c, c->quota, &c->limits.quota) != 0)
+		return err_set(err, ERR_CONFIG,
+			"%s: quota: expected a size as 10G, a share as 50%%, or none; and the "
+			"store's directory must be there",
+			path);
+	if (ui_duration(c->min_age, &c->limits.min_age_sec) != 0 ||
+		ui_duration(c->lock_max, &c->lock_max_sec) != 0)
+		return err_set(err, ERR_CONFIG,
+			"%s: min_age, lock_max: expected a time as 12h or 90d", path);
+	return 0;
+}
+
+/* What the sections say: the store's first, for the agents' quotas may be shares of its disk. */
+static int take(struct cmd_store_conf *c, const struct manager_syntax *syntax, const char *path,
+	struct err *err)
+{
+	const struct manager_section none = {.rule = STORE}, *store = &none;
+	size_t i;
+
+	for (i = 0; i < syntax->count; i++)
+		if (syntax->sections[i].rule == STORE)
+			store = &syntax->sections[i];
+	if (take_store(c, store, path, err) != 0)
+		return -1;
+	for (i = 0; i < syntax->count; i++)
+		if (syntax->sections[i].rule == AGENT &&
+			take_agent(c, &syntax->sections[i], path, err) != 0)
+			return -1;
+	return 0;
+}
+
+int cmd_store_conf_read(struct cmd_store_conf *conf, const char *folder, struct err *err)
+{
+	struct manager_syntax syntax = {.file = NULL};
+	char path[4200], *text = malloc(CONF_MAX);
+	size_t len;
+	int ret = -1;
+
+	*conf = (struct cmd_store_conf){.listen = "[::]:" STORE_PORT,
+		.gc = "~ 2 * * *",
+		.scrub = "~ 3 * * 0",
+		.quota = "50%",
+		.min_age = "0s",
+		.lock_max = "90d"};
+	snprintf(path, sizeof path, "%.4096s/store.conf", folder);
+	if (text == NULL) {
+		err_set(err, ERR_NOMEM, "out of memory");
+	} else if (file_read(path, text, CONF_MAX, &len, NULL, err) != 0) {
+		if (err->code == ERR_NOTFOUND)
+			err_set(err, ERR_CONFIG,
+				"%s: not found: this store is not configured ('fdump setup' or "
+				"'fdump join' writes it)",
+				path);
+	} else {
+		ret = manager_syntax_read(&syntax, path, text, len, rules, tell_problem, NULL, err);
+		if (ret == 1)
+			ret = err_set(err, ERR_CONFIG, "%s: not taken", path);
+	}
+	if (ret == 0)
+		ret = take(conf, &syntax, path, err);
+	if (ret != 0)
+		cmd_store_conf_free(conf);
+	manager_syntax_free(&syntax);
+	free(text);
+	return ret;
+}
+
+void cmd_store_conf_free(struct cmd_store_conf *conf)
+{
+	free((void *)(uintptr_t)conf->limits.quotas);
+	conf->limits.quotas = NULL;
+	conf->limits.count = 0;
+}

@@ -1,0 +1,127 @@
+/*
+ * What an agent's own file decides, against what a plan asks for.
+ */
+#include "test/unit/unit.h"
+
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "cmd/agent/jobs.h"
+#include "lib/buf.h"
+#include "lib/err.h"
+
+static char folder[] = "/tmp/fdump-agent-jobs-XXXXXX";
+static struct err err;
+
+/* A plan of one job, encoded. */
+static void plan_of(struct buf *buf, const char *agent, const char *path, const char *recipient,
+	bool unencrypted)
+{
+	const char *paths[] = {path}, *recipients[] = {recipient}, *stores[] = {"nas"};
+	struct manager_plan_store store = {.name = "nas"};
+	struct manager_plan_job job = {.name = "job",
+		.schedule = "@daily",
+		.zone = "UTC",
+		.paths = {paths, 1},
+		.stores = {stores, 1},
+		.recipients = {recipients, recipient != NULL},
+		.copies = 1,
+		.level = 2,
+		.unencrypted = unencrypted};
+	struct manager_plan plan = {
+		.agent = agent, .jobs = &job, .job_count = 1, .stores = &store, .store_count = 1};
+
+	buf_init(buf, MANAGER_PLAN_MAX);
+	assert_int_equal(manager_plan_encode(&plan, buf, &err), 0);
+}
+
+/* Whether it is taken; if not, for want of a right. */
+static bool takes(const struct agent_own *own, const char *agent, const char *path,
+	const char *recipient, bool unencrypted)
+{
+	struct agent_jobs jobs = {.taken = false};
+	struct buf buf;
+	int ret;
+
+	plan_of(&buf, agent, path, recipient, unencrypted);
+	ret = agent_jobs_take(&jobs, own, "web1", folder, buf.data, buf.len, &err);
+	if (ret != 0)
+		assert_int_equal(err.code, ERR_DENIED);
+	else
+		assert_true(jobs.taken && jobs.count == 1 && jobs.jobs[0].valid);
+	agent_jobs_free(&jobs);
+	buf_fini(&buf);
+	return ret == 0;
+}
+
+static void test_rights(void **state)
+{
+	const char *read[] = {folder, "/nowhere/at/all/"};
+	const struct agent_own free_own = {.unencrypted = true},
+			       bound = {.read = read, .read_count = 2};
+	char path[512], link[256];
+
+	(void)state;
+	assert_true(takes(&free_own, "web1", "/root", NULL, true));
+	assert_false(takes(&free_own, "web2", "/root", NULL, true));
+	/* Encryption, and to whom. */
+	assert_false(takes(&bound, "web1", folder, NULL, true));
+	assert_true(takes(&bound, "web1", folder, "fleet", false));
+	assert_false(takes(&bound, "web1", folder, "stranger", false));
+	/* Paths: below, not beside, not around by dots or links. */
+	assert_true(takes(&bound, "web1", "/nowhere/at/all/x", NULL, false));
+	assert_false(takes(&bound, "web1", "/nowhere/at/alls", NULL, false));
+	assert_false(takes(&bound, "web1", "/etc", NULL, false));
+	assert_false(takes(&bound, "web1", "/", NULL, false));
+	snprintf(path, sizeof path, "%s/../../etc", folder);
+	assert_false(takes(&bound, "web1", path, NULL, false));
+	snprintf(link, sizeof link, "%s/link", folder);
+	assert_int_equal(symlink("/etc", link), 0);
+	snprintf(path, sizeof path, "%s/", link);
+	assert_false(takes(&bound, "web1", path, NULL, false));
+	assert_int_equal(unlink(link), 0);
+}
+
+/* The plan before counts as long as the next is refused. */
+static void test_before(void **state)
+{
+	const struct agent_own own = {.warn_after_sec = 1};
+	struct agent_jobs jobs = {.taken = false};
+	uint8_t digest[MANAGER_DIGEST_LEN];
+	struct buf good, bad;
+
+	(void)state;
+	plan_of(&good, "web1", "/etc", NULL, false);
+	plan_of(&bad, "web1", "/etc", "stranger", false);
+	assert_int_equal(
+		agent_jobs_take(&jobs, &own, "web1", folder, good.data, good.len, &err), 0);
+	memcpy(digest, jobs.digest, sizeof digest);
+	assert_int_equal(agent_jobs_take(&jobs, &own, "web1", folder, bad.data, bad.len, &err), -1);
+	assert_int_equal(agent_jobs_take(&jobs, &own, "web1", folder, "nonsense", 8, &err), -1);
+	assert_true(jobs.taken);
+	assert_memory_equal(jobs.digest, digest, sizeof digest);
+	agent_jobs_free(&jobs);
+	buf_fini(&good);
+	buf_fini(&bad);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_rights), cmocka_unit_test(test_before)};
+	char key[256];
+	FILE *file;
+	int ret;
+
+	if (mkdtemp(folder) == NULL)
+		return 1;
+	snprintf(key, sizeof key, "%s/fleet.pub", folder);
+	file = fopen(key, "w");
+	if (file == NULL || fclose(file) != 0)
+		return 1;
+	ret = cmocka_run_group_tests(tests, NULL, NULL);
+	unlink(key);
+	rmdir(folder);
+	return ret;
+}
