@@ -40,8 +40,11 @@ static const char help[] =
 	"Keeps trees of files as a new dump in each STORE. What was not touched since\n"
 	"the last dump is not read again; equal content is stored once.\n"
 	"\n"
-	"  -s, --store STORE       directory of a store (repeatable: one reading, a copy\n"
-	"                          in each)\n"
+	"  -s, --store STORE       a store: a directory (with a slash), or a service's\n"
+	"                          NAME[:PORT] (repeatable: one reading, a copy in each)\n"
+	"      --config DIR        where stores' addresses are; default: /etc/fdump\n"
+	"      --identity DIR      key and certificate to reach services with; default:\n"
+	"                          the agent's, in the folder of --state\n"
 	"      --copies N          enough when N stores have it; default: all\n"
 	"      --to FILE.pub       seal it to this public key (repeatable)\n"
 	"      --unencrypted       not sealed: whoever has the store can read it\n"
@@ -265,7 +268,7 @@ static int check(struct options *o)
 
 	if (o->o.store_count == 0)
 		return ui_usage(
-			"backup", "no STORE given (-s DIR; fdump store init DIR makes one)");
+			"backup", "no STORE given (-s STORE; fdump store init DIR makes one)");
 	if (ui_stores_new(&o->stores, o->o.stores, o->o.store_count, &o->o.access, &err) != 0)
 		return ui_usage("backup", "%s", err.message);
 	if ((size_t)o->copies > o->o.store_count)
@@ -366,7 +369,7 @@ static void warn(void *ctx, const char *what)
 /* The i-th folder that this backup does not go into: a store, or the state folder. */
 static const char *own_folder(const struct options *o, size_t i)
 {
-	return i < o->o.store_count ? o->o.stores[i] : o->state;
+	return i < o->stores.count ? store_directory(o->stores.stores[i]) : o->state;
 }
 
 /* Whether a path is such a folder, or in it, and in which. */
@@ -445,8 +448,7 @@ static int find_inside(struct options *o, const char *state, struct err *err)
 
 	o->state = state;
 	for (i = 0; i <= o->o.store_count; i++) {
-		const char *folder =
-			i < o->o.store_count ? store_directory(o->stores.stores[i]) : state;
+		const char *folder = own_folder(o, i);
 		char *real = folder != NULL ? realpath(folder, NULL) : NULL;
 		const char *name = real != NULL ? name_below(o->base, real) : NULL;
 

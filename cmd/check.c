@@ -260,6 +260,7 @@ int cmd_verify_store(struct ui_options *o, const char *path)
 	esc_name(c.shown, sizeof c.shown, path, strlen(path));
 	o->stores[0] = path;
 	o->store_count = 1;
+	o->store_is_directory = true;
 	got = ui_dump_open(&d, o, NULL, &err);
 	if (got == 0)
 		got = check_all(&c, &d, &r, &err);

@@ -26,12 +26,14 @@ static const char help[] =
 	"       fdump store scrub DIR [--rate SIZE] [--for TIME] [--lock-wait TIME] [--json]\n"
 	"                         [--schedule SCHEDULE [--tz ZONE]]\n"
 	"       fdump store rebuild DIR [--lock-wait TIME] [--json]\n"
-	"       fdump store replicate --from STORE STORE [--lock-wait TIME] [--json]\n"
+	"       fdump store replicate --from STORE DIR [--identity DIR] [--lock-wait TIME]\n"
+	"                         [--json]\n"
 	"       fdump store quota DIR AGENT SIZE|none [--lock-wait TIME] [--json]\n"
 	"       fdump store trust-clock DIR [--lock-wait TIME] [--json]\n"
 	"\n"
 	"  without a verb          the store service, in the foreground, as systemd runs it\n"
-	"      --config DIR        where store.conf is; default: /etc/fdump\n"
+	"      --config DIR        where store.conf and stores' addresses are; default:\n"
+	"                          /etc/fdump\n"
 	"      --state DIR         the service's own files; default: /var/lib/fdump\n"
 	"  init                    makes a store in DIR, which is new or empty\n"
 	"      --reserve SIZE      keep so much of the file system free; default: 64M\n"
@@ -52,7 +54,10 @@ static const char help[] =
 	"  replicate               copies all dumps that it lacks, or can't read, and all\n"
 	"                          chunks that are missing or damaged; status 5 if a dump\n"
 	"                          of it is not whole after that\n"
-	"      --from STORE        from there\n"
+	"      --from STORE        from there: a directory (with a slash), or a service's\n"
+	"                          NAME[:PORT]\n"
+	"      --identity DIR      key and certificate to reach it with; default:\n"
+	"                          ~/.config/fdump, else this machine's agent's\n"
 	"  quota                   lets an agent use so much of it, at most\n"
 	"  trust-clock             says that the machine's clock is right: after it was set by\n"
 	"                          more than a day, or back, nothing is deleted until then\n"
@@ -63,7 +68,7 @@ static const char help[] =
 	"Exit status: 0 done; 2 failed; 5 damage found; 7 no space; 8 busy.\n";
 
 struct options {
-	const char *dir, *from, *config, *state;
+	const char *dir, *from, *config, *state, *identity;
 	char **words; /* behind DIR */
 	struct cmd_scrub scrub;
 	uint64_t reserve;
@@ -85,6 +90,7 @@ enum {
 	OPT_LOCK_WAIT,
 	OPT_CONFIG,
 	OPT_STATE,
+	OPT_IDENTITY,
 	OPT_HELP
 };
 
@@ -101,6 +107,7 @@ static const struct option long_options[] = {
 	{"from", required_argument, NULL, OPT_FROM},
 	{"config", required_argument, NULL, OPT_CONFIG},
 	{"state", required_argument, NULL, OPT_STATE},
+	{"identity", required_argument, NULL, OPT_IDENTITY},
 	{"help", no_argument, NULL, OPT_HELP},
 	{0},
 };
@@ -296,14 +303,24 @@ static int rebuild(const struct options *o, struct err *err)
 
 static int replicate(const struct options *o, struct err *err)
 {
-	const char *const texts[2] = {o->from, o->dir};
 	struct ui_stores s = {.count = 0};
+	struct store_access access = o->access;
 	struct store_replicated r;
-	int got = -1;
+	struct ui_role role;
+	struct ui_net net;
+	int found, got = -1;
 
 	if (o->from == NULL)
 		return err_set(err, ERR_USAGE, "replicate wants --from STORE");
-	if (ui_stores_new(&s, texts, 2, &o->access, err) == 0 &&
+	found = ui_role_find(&role, o->config, o->state, o->identity, err);
+	if (found < 0)
+		return -1;
+	if (found == 0) {
+		ui_net_set(&net, &role);
+		access.net = &net.net;
+	}
+	if (ui_stores_add(&s, o->from, false, &access, err) == 0 &&
+		ui_stores_add(&s, o->dir, true, &access, err) == 0 &&
 		store_open(s.stores[0], STORE_READ, err) == 0 &&
 		store_open(s.stores[1], STORE_WRITE, err) == 0)
 		got = store_replicate(s.stores[0], s.stores[1], NULL, NULL, cmd_scrub_problem,
@@ -394,6 +411,9 @@ int cmd_store(int argc, char **argv)
 			break;
 		case OPT_STATE:
 			o.state = optarg;
+			break;
+		case OPT_IDENTITY:
+			o.identity = optarg;
 			break;
 		case OPT_FROM:
 			o.from = optarg;

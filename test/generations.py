@@ -112,7 +112,7 @@ def main(args):
             nonlocal wrong
             shutil.rmtree("out", ignore_errors=True)
             os.mkdir("out")
-            run(fdump, "restore", "--state", "state", *sum((["-s", s] for s in stores), []), "--key", "key", "-C", "out", dump)
+            run(fdump, "restore", "--state", "state", *sum((["-s", "./" + s] for s in stores), []), "--key", "key", "-C", "out", dump)
             if picture("out") != was[dump]:
                 wrong += 1
                 a, b = picture("out")[0], was[dump][0]
@@ -121,11 +121,11 @@ def main(args):
         for g in range(generations):
             for _ in range(rng.randrange(1, 40)):
                 tree.step()
-            out = run(fdump, "backup", "-s", "one", "-s", "two", "--to", "key.pub", "--state", "state", "-C", "tree", ".")
+            out = run(fdump, "backup", "-s", "./one", "-s", "./two", "--to", "key.pub", "--state", "state", "-C", "tree", ".")
             was[re.match(r"dump (\w+)", out).group(1)] = picture("tree")
         for dump in was:
             check(dump, [rng.choice(["one", "two"])])
-        run(fdump, "forget", "-s", "one", "-s", "two", "--keep-last", str(generations // 2), "--yes")
+        run(fdump, "forget", "-s", "./one", "-s", "./two", "--keep-last", str(generations // 2), "--yes")
         before = len(was)
         was = dict(list(was.items())[-(generations // 2):])
         for s in ("one", "two"):
@@ -138,7 +138,7 @@ def main(args):
         for dump in was:
             check(dump, ["one", "whole"])
         run(fdump, "store", "scrub", "one", ok=(0, 5))
-        run(fdump, "store", "replicate", "--from", "whole", "one")
+        run(fdump, "store", "replicate", "--from", "./whole", "one")
         run(fdump, "store", "gc", "--threshold", "1", "one", ok=(0, 5))
         for dump in was:
             check(dump, ["one"])

@@ -26,6 +26,15 @@ static char *text(struct err *err, const char *a, const char *b)
 	return NULL;
 }
 
+/* Whether a path ends in /agent or /agent/last. */
+static bool is_own(const char *path)
+{
+	const char *end = path + strlen(path);
+
+	return (end - path > 6 && strcmp(end - 6, "/agent") == 0) ||
+	       (end - path > 11 && strcmp(end - 11, "/agent/last") == 0);
+}
+
 /* Makes all folders of a path. */
 static int make_path(char *path, struct err *err)
 {
@@ -37,7 +46,9 @@ static int make_path(char *path, struct err *err)
 		if (end != '/' && end != 0)
 			continue;
 		*at = 0;
-		if (mkdir(path, 0700) != 0 && errno != EEXIST)
+		/* Other roles' users reach theirs through root's; the last two are private. */
+		if (mkdir(path, geteuid() == 0 && !is_own(path) ? 0755 : 0700) != 0 &&
+			errno != EEXIST)
 			return err_errno(err, errno, "%s", path);
 		*at = end;
 		if (end == 0)
@@ -57,7 +68,7 @@ static char *where(const char *dir, struct err *err)
 	if (dir != NULL)
 		return text(err, dir, "/agent");
 	if (geteuid() == 0)
-		return text(err, "/var/lib/fdump/agent", "");
+		return text(err, "/var/lib/fdump", "/agent");
 	if (state != NULL && state[0] == '/')
 		return text(err, state, "/fdump/agent");
 	if (home != NULL && home[0] == '/')

@@ -1,5 +1,6 @@
 /*
- * What the files of the service share: service.c (connections, plans), hello.c (what agents and
+ * What the files of the service share: service.c (connections, the table of methods), peers.c (what
+ * all the others use), hello.c (what agents and
  * stores say of themselves), reports.c (what agents report), enrolment.c (tokens, who joins, who is
  * denied), operators.c (what operators ask).
  */
@@ -67,12 +68,16 @@ struct manager_service {
 	bool ending;
 };
 
-/* --- service.c --- */
+/* --- peers.c --- */
 
 void manager_inner_log(struct manager_service *service, enum manager_level level, const char *fmt,
 	...) __attribute__((format(printf, 3, 4)));
 /* Answers with a map of one pair. */
 void manager_inner_reply_uint(struct rpc_call *call, const char *key, uint64_t value);
+/* Answers with a map and the bytes of buf as blob, which is taken over. */
+void manager_inner_reply_blob(struct rpc_call *call, const void *map, size_t len, struct buf *buf);
+/* The same with a map {now, manager}. */
+void manager_inner_listing(struct manager_service *service, struct rpc_call *call, struct buf *buf);
 /* The connection that a call came by. */
 struct manager_link *manager_inner_link(struct manager_service *service, struct rpc_call *call);
 /* The key of a peer's row. */
@@ -151,7 +156,5 @@ void manager_inner_status(void *ctx, struct rpc_call *call, const struct rpc_val
 void manager_inner_hosts(void *ctx, struct rpc_call *call, const struct rpc_value *values);
 void manager_inner_runs(void *ctx, struct rpc_call *call, const struct rpc_value *values);
 void manager_inner_order(void *ctx, struct rpc_call *call, const struct rpc_value *values);
-/* Answers with a map {now, manager} and the bytes of buf as blob, which is taken over. */
-void manager_inner_listing(struct manager_service *service, struct rpc_call *call, struct buf *buf);
 
 #endif

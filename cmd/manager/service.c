@@ -1,9 +1,7 @@
-/* Connections, and what agents and stores ask. */
+/* Connections, the table of methods, own certificates; beginning and end. */
 #include "cmd/manager/service.h"
 
-#include <assert.h>
 #include <errno.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,7 +9,6 @@
 #include <time.h>
 
 #include "cmd/manager/inner_service.h"
-#include "lib/cbor.h"
 #include "lib/file.h"
 #include "rpc/join.h"
 #include "rpc/sponsor.h"
@@ -19,53 +16,7 @@
 
 #define DEADLINE_MS 60000
 #define TEND_MS     3600000       /* between looks at the own certificates */
-#define CALL_MS     250           /* until all are told of something: once for several changes */
 #define KEEP_SEC    (400 * 86400) /* that runs and the audit are kept */
-
-/* --- small things ---------------------------------------------------------- */
-
-void manager_inner_log(struct manager_service *s, enum manager_level level, const char *fmt, ...)
-{
-	char text[1024];
-	va_list args;
-
-	va_start(args, fmt);
-	vsnprintf(text, sizeof text, fmt, args);
-	va_end(args);
-	s->o.log(s->o.ctx, level, text);
-}
-
-void manager_inner_audit(
-	struct manager_service *s, const struct rpc_identity *who, const char *fmt, ...)
-{
-	struct manager_audit_row row = {.time = time(NULL)};
-	struct manager_db_key key;
-	struct err err = {0};
-	va_list args;
-
-	va_start(args, fmt);
-	vsnprintf(row.what, sizeof row.what, fmt, args);
-	va_end(args);
-	snprintf(row.who, sizeof row.who, "%s %s", rpc_role_name(who->role), who->name);
-	manager_inner_log(s, MANAGER_NOTICE, "%s: %s", row.who, row.what);
-	s->audits++;
-	manager_db_time(&key, row.time, s->self.name, &s->audits, sizeof s->audits);
-	if (manager_db_put(s->db, MANAGER_TABLE_AUDIT, &key, &row, &err) != 0)
-		manager_inner_log(s, MANAGER_ERROR, "audit: %s", err.message);
-}
-
-void manager_inner_reply_uint(struct rpc_call *call, const char *key, uint64_t value)
-{
-	struct cbor_out out;
-	uint8_t mem[64];
-
-	cbor_out_init(&out, mem, sizeof mem);
-	cbor_put_map(&out, 1);
-	cbor_put_text(&out, key);
-	cbor_put_uint(&out, value);
-	assert(!cbor_out_full(&out));
-	rpc_call_reply(call, mem, cbor_out_len(&out), false);
-}
 
 static int join_path(char to[PATH_MAX], const char *dir, const char *name, struct err *err)
 {
@@ -122,235 +73,6 @@ static void on_access(void *ctx, const struct rpc_access *access)
 	s->o.access(s->o.ctx, access);
 }
 
-struct manager_link *manager_inner_link(struct manager_service *s, struct rpc_call *call)
-{
-	const struct rpc_identity *peer = rpc_call_peer(call);
-	struct manager_link *link;
-
-	for (link = s->links; link != NULL; link = link->next)
-		if (rpc_conn_peer(link->conn) == peer)
-			return link;
-	return NULL;
-}
-
-/* --- hosts ----------------------------------------------------------------- */
-
-void manager_inner_host_key(struct manager_db_key *key, const struct rpc_identity *peer)
-{
-	manager_db_words(key, rpc_role_name(peer->role), peer->name);
-}
-
-int manager_inner_find_host(struct manager_service *s, const struct rpc_identity *peer,
-	struct manager_host_row *row, struct err *err)
-{
-	struct manager_db_key key;
-	int ret;
-
-	manager_inner_host_key(&key, peer);
-	ret = manager_db_get(s->db, MANAGER_TABLE_HOSTS, &key, row, err);
-	if (ret < 0)
-		return -1;
-	/* A name whose machine was denied is free for another one. */
-	if (ret == 0 && strcmp(row->host, peer->host) != 0 && rpc_deny_has(&s->deny, row->host))
-		ret = 1;
-	if (ret == 1) {
-		*row = (struct manager_host_row){.since = time(NULL)};
-		strcpy(row->name, peer->name);
-		strcpy(row->role, rpc_role_name(peer->role));
-		strcpy(row->host, peer->host);
-	}
-	if (strcmp(row->host, peer->host) == 0)
-		return 0;
-	return err_set(err, ERR_DENIED,
-		"another machine is known as the %s %s (host id %.8s, this one is %.8s): "
-		"'fdump token %s %s --replace' makes a token that lets a new one take its place",
-		row->role, row->name, row->host, peer->host, row->role, row->name);
-}
-
-int manager_inner_host(
-	struct manager_service *s, struct rpc_call *call, struct manager_host_row *row)
-{
-	struct manager_link *link = manager_inner_link(s, call);
-	struct err err = {0};
-
-	if (link == NULL || !link->hello)
-		err_set(&err, ERR_DENIED, "say hello first");
-	else if (manager_inner_find_host(s, rpc_call_peer(call), row, &err) == 0)
-		return 0;
-	rpc_call_fail(call, &err);
-	return -1;
-}
-
-static int keep_store(void *ctx, const struct manager_db_key *key, const void *row)
-{
-	struct manager_service *s = ctx;
-	const struct manager_host_row *host = row;
-	struct manager_host_row *grown;
-
-	(void)key;
-	if (host->reach[0] == 0 || rpc_deny_has(&s->deny, host->host))
-		return 0;
-	grown = realloc(s->stores, (s->store_count + 1) * sizeof *grown);
-	if (grown == NULL)
-		return -1;
-	s->stores = grown;
-	grown[s->store_count++] = *host;
-	return 0;
-}
-
-int manager_inner_load_stores(struct manager_service *s, struct err *err)
-{
-	struct manager_db_key prefix;
-
-	s->store_count = 0;
-	manager_db_words(&prefix, "store", "");
-	if (manager_db_each(s->db, MANAGER_TABLE_HOSTS, &prefix, keep_store, s, err) == 0)
-		return 0;
-	return err != NULL && err->code != ERR_NONE
-		       ? -1
-		       : err_set(err, ERR_NOMEM, "stores: out of memory");
-}
-
-const char *manager_inner_reach(
-	const struct manager_service *s, const struct manager_host_row *store)
-{
-	size_t i;
-
-	for (i = 0; i < s->config->store_count; i++)
-		if (strcmp(s->config->stores[i].name, store->name) == 0 &&
-			s->config->stores[i].address != NULL)
-			return s->config->stores[i].address;
-	return store->reach;
-}
-
-size_t manager_inner_peers(
-	const struct manager_service *s, struct manager_peer peers[MANAGER_PEERS_MAX])
-{
-	size_t i, n = 0;
-	bool self = false;
-
-	for (i = 0; i < s->config->manager_count && n < MANAGER_PEERS_MAX - 1; i++) {
-		const struct manager_config_store *m = &s->config->managers[i];
-		bool is_self = strcmp(m->name, s->self.name) == 0;
-
-		self |= is_self;
-		if (m->address == NULL && !is_self)
-			continue;
-		snprintf(peers[n].name, sizeof peers[n].name, "%s", m->name);
-		snprintf(peers[n].address, sizeof peers[n].address, "%s",
-			m->address != NULL ? m->address : s->address);
-		n++;
-	}
-	if (!self) {
-		strcpy(peers[n].name, s->self.name);
-		strcpy(peers[n].address, s->address);
-		n++;
-	}
-	return n;
-}
-
-/* --- plans ----------------------------------------------------------------- */
-
-int manager_inner_plan(struct manager_service *s, const char *agent, struct buf *plan,
-	uint8_t digest[MANAGER_DIGEST_LEN], struct err *err)
-{
-	struct manager_known_store known[MANAGER_STORES_MAX];
-	size_t i, n = 0;
-
-	for (i = 0; i < s->store_count && n < MANAGER_STORES_MAX; i++, n++) {
-		known[n].name = s->stores[i].name;
-		known[n].address = s->stores[i].reach;
-		memcpy(known[n].uid, s->stores[i].uid, MANAGER_UID_LEN);
-		memcpy(known[n].key, s->stores[i].key, MANAGER_KEY_LEN);
-	}
-	if (manager_config_plan(s->config, agent, known, n, plan, err) != 0)
-		return -1;
-	manager_plan_digest(plan->data, plan->len, digest);
-	return 0;
-}
-
-static void call_all(void *arg)
-{
-	struct manager_service *s = arg;
-	struct manager_link *link;
-
-	for (link = s->links; link != NULL; link = link->next)
-		/* One that could not be told hears it with its next hello. */
-		if (link->hello)
-			rpc_notify(link->conn, MANAGER_METHOD_PLAN_CHANGED, "\xa0", 1, NULL);
-}
-
-void manager_inner_call_all(struct manager_service *s)
-{
-	if (!s->ending && !rpc_timer_on(&s->call))
-		rpc_timer_start(&s->call, s->o.loop, CALL_MS, call_all, s);
-}
-
-static int fill_bytes(void *arg, uint8_t *to, size_t cap, size_t *len, bool *last, struct err *err);
-static void free_bytes(void *arg, const struct err *err);
-
-/* Bytes that are sent as a blob. */
-struct sent {
-	struct buf bytes;
-	size_t at;
-};
-static const struct rpc_call_ops sent_ops = {.fill = fill_bytes, .done = free_bytes};
-
-static int fill_bytes(void *arg, uint8_t *to, size_t cap, size_t *len, bool *last, struct err *err)
-{
-	struct sent *sent = arg;
-	size_t left = sent->bytes.len - sent->at;
-
-	(void)err;
-	*len = left < cap ? left : cap;
-	if (*len > 0)
-		memcpy(to, sent->bytes.data + sent->at, *len);
-	sent->at += *len;
-	*last = sent->at == sent->bytes.len;
-	return 0;
-}
-
-static void free_bytes(void *arg, const struct err *err)
-{
-	struct sent *sent = arg;
-
-	(void)err;
-	buf_fini(&sent->bytes);
-	free(sent);
-}
-
-/* Takes buf over. */
-static void reply_blob(struct rpc_call *call, const void *map, size_t len, struct buf *buf)
-{
-	struct sent *sent = calloc(1, sizeof *sent);
-	struct err err = {0};
-
-	if (sent == NULL) {
-		buf_fini(buf);
-		err_set(&err, ERR_NOMEM, "out of memory");
-		rpc_call_fail(call, &err);
-		return;
-	}
-	sent->bytes = *buf;
-	rpc_call_serve(call, &sent_ops, sent);
-	rpc_call_reply(call, map, len, true);
-}
-
-void manager_inner_listing(struct manager_service *s, struct rpc_call *call, struct buf *buf)
-{
-	uint8_t mem[NAME_LEN_MAX + 64];
-	struct cbor_out out;
-
-	cbor_out_init(&out, mem, sizeof mem);
-	cbor_put_map(&out, 2);
-	cbor_put_text(&out, "now");
-	cbor_put_int(&out, time(NULL));
-	cbor_put_text(&out, "manager");
-	cbor_put_text(&out, s->self.name);
-	assert(!cbor_out_full(&out));
-	reply_blob(call, mem, cbor_out_len(&out), buf);
-}
-
 static void handle_plan(void *ctx, struct rpc_call *call, const struct rpc_value *values)
 {
 	struct manager_service *s = ctx;
@@ -368,7 +90,7 @@ static void handle_plan(void *ctx, struct rpc_call *call, const struct rpc_value
 		rpc_call_fail(call, &err);
 		return;
 	}
-	reply_blob(call, "\xa0", 1, &plan);
+	manager_inner_reply_blob(call, "\xa0", 1, &plan);
 }
 
 /* --- methods ------------------------------------------------------------- */

@@ -16,19 +16,26 @@ static bool is_path(const char *text)
 	return strchr(text, '/') != NULL || strcmp(text, ".") == 0;
 }
 
-struct store *store_new(const char *text, const struct store_access *access, struct err *err)
+/* No service can be reached: perhaps a directory was meant. */
+static void no_service(const char *text, struct err *err)
 {
-	bool service = !is_path(text) && access->net != NULL;
-	struct store *s;
+	struct stat st;
 
-	if (text[0] == 0) {
-		err_set(err, ERR_USAGE, "'': empty name of a store");
-		return NULL;
-	}
-	s = service ? store_remote_new(err) : store_local_new(err);
+	if (stat(text, &st) == 0 && S_ISDIR(st.st_mode))
+		err_set(err, ERR_USAGE,
+			"'%s' is the name of a service: write ./%s for the directory", text, text);
+	else
+		err_set(err, ERR_USAGE,
+			"'%s' is the name of a service, and this machine has joined no fleet "
+			"('fdump join'); a directory is written with a slash, as ./%s",
+			text, text);
+}
+
+static struct store *named(
+	struct store *s, const char *text, const struct store_access *access, struct err *err)
+{
 	if (s == NULL)
 		return NULL;
-	s->service = service;
 	s->access = *access;
 	s->name = strdup(text);
 	if (s->name != NULL)
@@ -36,6 +43,32 @@ struct store *store_new(const char *text, const struct store_access *access, str
 	s->kind->free(s);
 	err_set(err, ERR_NOMEM, "out of memory");
 	return NULL;
+}
+
+struct store *store_new(const char *text, const struct store_access *access, struct err *err)
+{
+	struct store *s;
+
+	if (is_path(text) || text[0] == 0)
+		return store_new_directory(text, access, err);
+	if (access->net == NULL) {
+		no_service(text, err);
+		return NULL;
+	}
+	s = named(store_remote_new(err), text, access, err);
+	if (s != NULL)
+		s->service = true;
+	return s;
+}
+
+struct store *store_new_directory(
+	const char *path, const struct store_access *access, struct err *err)
+{
+	if (path[0] == 0) {
+		err_set(err, ERR_USAGE, "'': empty name of a store");
+		return NULL;
+	}
+	return named(store_local_new(err), path, access, err);
 }
 
 int store_open(struct store *s, enum store_mode mode, struct err *err)

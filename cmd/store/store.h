@@ -62,6 +62,9 @@ struct store_access {
 
 /* Looks at the text only. The access is copied. NULL with err set: ERR_USAGE. */
 struct store *store_new(const char *text, const struct store_access *access, struct err *err);
+/* The same for what can only be a directory: an argument without -s. */
+struct store *store_new_directory(
+	const char *path, const struct store_access *access, struct err *err);
 /* Opens it, also again after an error. ERR_NOTFOUND: there is no store; ERR_CONFIG. */
 int store_open(struct store *store, enum store_mode mode, struct err *err);
 bool store_is_open(const struct store *store);

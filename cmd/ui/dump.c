@@ -104,17 +104,21 @@ static int choose(struct ui_dump *d, const char *dump, struct err *err)
 int ui_dump_open(struct ui_dump *d, struct ui_options *o, const char *dump, struct err *err)
 {
 	struct store_access access = o->access;
+	size_t i;
 
 	d->o = o;
 	if (o->store_count == 0)
-		return err_set(err, ERR_USAGE, "no STORE given (-s DIR)");
+		return err_set(err, ERR_USAGE, "no STORE given (-s STORE)");
 	d->keys = load_keys(o, err);
 	if (d->keys == NULL)
 		return -1;
 	if (o->store_count > 1 && access.patience_ms > OTHERS_MS)
 		access.patience_ms = OTHERS_MS;
-	if (ui_stores_new(&d->stores, o->stores, o->store_count, &access, err) != 0 ||
-		ui_stores_open(&d->stores, STORE_READ, on_behind, d, err) != 0)
+	for (i = 0; i < o->store_count; i++)
+		if (ui_stores_add(&d->stores, o->stores[i], o->store_is_directory, &access, err) !=
+			0)
+			return -1;
+	if (ui_stores_open(&d->stores, STORE_READ, on_behind, d, err) != 0)
 		return -1;
 	d->source = dump_source_new(d->stores.stores, d->stores.count, d->keys, err);
 	if (d->source == NULL)

@@ -290,7 +290,7 @@ static int find_net(struct ui_options *o)
 	struct err err = {0};
 	int ret;
 
-	if (o->as_agent)
+	if (o->as_agent && o->identity == NULL)
 		ret = ui_role_set(&o->role, o->config, o->state, "agent", &err);
 	else
 		ret = ui_role_find(&o->role, o->config, o->state, o->identity, &err);

@@ -46,10 +46,11 @@ struct ui_options {
 	const char *stores[STORES_MAX];
 	struct store_access access; /* how they are accessed: --lock-wait, --identity */
 	const char *config, *identity;
-	bool as_agent; /* set by the command: it dials as this machine's agent */
+	bool as_agent; /* set by the command: without --identity it dials as the agent */
 	struct ui_role role;
 	struct ui_net net;
 	size_t store_count;
+	bool store_is_directory; /* set by a command whose store is an argument */
 	char *commands[UI_COMMANDS_MAX + 1]; /* no two of one NAME; ended by NULL */
 	size_t command_count;
 	bool verbose, json, null, no_xattrs, numeric_owner, no_recursion;

@@ -159,8 +159,11 @@ int ui_role_find(struct ui_role *r, const char *config, const char *state, const
 {
 	char dir[PATH_MAX];
 
-	if (identity != NULL)
-		return ui_role_at(r, config, identity, err);
+	if (identity != NULL) {
+		if (ui_role_at(r, config, identity, err) != 0)
+			return -1;
+		return access(r->cert, F_OK) == 0 ? 0 : 1;
+	}
 	if (operator_dir(dir) == 0) {
 		if (ui_role_at(r, config, dir, err) != 0)
 			return -1;

@@ -49,8 +49,8 @@ int ui_role_give_dir(const struct ui_role *role, const char *dir, struct err *er
 int ui_role_operator_dir(char dir[PATH_MAX], struct err *err);
 
 /* Which identity a command dials with: `identity` if given, else the user's operator certificate
- * if there is one, else, as root, the agent's. Returns 0; 1: this machine has joined no fleet; -1
- * with err set. */
+ * if there is one, else, as root, the agent's. Returns 0; 1: there is no certificate, this machine
+ * has joined no fleet; -1 with err set. */
 int ui_role_find(struct ui_role *role, const char *config, const char *state, const char *identity,
 	struct err *err);
 

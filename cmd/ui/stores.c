@@ -9,21 +9,31 @@ static int same(const struct ui_stores *s, size_t a, size_t b, struct err *err)
 		store_name(s->stores[b]));
 }
 
+int ui_stores_add(struct ui_stores *s, const char *text, bool directory,
+	const struct store_access *access, struct err *err)
+{
+	struct store *store =
+		directory ? store_new_directory(text, access, err) : store_new(text, access, err);
+	size_t i;
+
+	if (store == NULL)
+		return -1;
+	assert(s->count < STORES_MAX);
+	s->stores[s->count++] = store;
+	for (i = 0; i + 1 < s->count; i++)
+		if (store_lock_order(s->stores[i], store) == 0)
+			return same(s, i, s->count - 1, err);
+	return 0;
+}
+
 int ui_stores_new(struct ui_stores *s, const char *const *texts, size_t count,
 	const struct store_access *access, struct err *err)
 {
-	size_t i, k;
+	size_t i;
 
-	assert(s->count == 0 && count <= STORES_MAX);
-	for (i = 0; i < count; i++) {
-		s->stores[i] = store_new(texts[i], access, err);
-		if (s->stores[i] == NULL)
+	for (i = 0; i < count; i++)
+		if (ui_stores_add(s, texts[i], false, access, err) != 0)
 			return -1;
-		s->count++;
-		for (k = 0; k < i; k++)
-			if (store_lock_order(s->stores[k], s->stores[i]) == 0)
-				return same(s, k, i, err);
-	}
 	return 0;
 }
 

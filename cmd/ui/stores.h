@@ -20,6 +20,10 @@ struct ui_stores {
 int ui_stores_new(struct ui_stores *s, const char *const *texts, size_t count,
 	const struct store_access *access, struct err *err);
 
+/* One more; directory: it is an argument, and so can only be that. As ui_stores_new. */
+int ui_stores_add(struct ui_stores *s, const char *text, bool directory,
+	const struct store_access *access, struct err *err);
+
 /* Opens all, in the order that keeps two commands from waiting for each other. `failed`: called
  * for each that could not be opened, in the order of the texts. Returns 0: one at least is open; -1
  * with err set: none is, and err says why, of a single one in its own words; or two that are opened

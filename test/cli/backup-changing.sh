@@ -24,7 +24,7 @@ back() {
 		sleep 0.05
 	done
 	wait $! || status=$?
-	"$FDUMP" restore -s store latest -C out || [ $? = "$status" ]
+	"$FDUMP" restore -s ./store latest -C out || [ $? = "$status" ]
 }
 
 back 1 once

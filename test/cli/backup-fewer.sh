@@ -3,7 +3,7 @@
 # --accept-fewer.
 . "$(dirname "$0")/lib.sh"
 workspace
-back() { status=0; "$FDUMP" backup -s s --unencrypted --state state -C src . "$@" >out 2>err || status=$?; }
+back() { status=0; "$FDUMP" backup -s ./s --unencrypted --state state -C src . "$@" >out 2>err || status=$?; }
 mkdir src
 "$FDUMP" store init s
 for i in $(seq 40); do echo "$i" >src/"$i"; done
@@ -16,11 +16,11 @@ for i in 1 2 3; do # compared with the whole one, not with one another
 	back
 	[ $status = 1 ] && grep -q '1 entry.* 41' err || fail "emptied, run $i: status $status: $(cat err)"
 done
-"$FDUMP" dumps -s s | grep -q ' <$' || fail "not marked in the list"
-"$FDUMP" cat -s s latest 1 >/dev/null 2>err || true
+"$FDUMP" dumps -s ./s | grep -q ' <$' || fail "not marked in the list"
+"$FDUMP" cat -s ./s latest 1 >/dev/null 2>err || true
 grep -q 'has 1 entries, the one before had 41' err || fail "latest does not say it: $(cat err)"
-"$FDUMP" forget -s s --keep-last 1 --yes >/dev/null
-"$FDUMP" dumps -s s | grep -q "^${whole:0:12}" || fail "the whole dump was deleted"
+"$FDUMP" forget -s ./s --keep-last 1 --yes >/dev/null
+"$FDUMP" dumps -s ./s | grep -q "^${whole:0:12}" || fail "the whole dump was deleted"
 back --json
 [ $status = 1 ] && grep -q '"fewer_than": *41' out || fail "JSON: status $status"
 back --accept-fewer
@@ -35,5 +35,5 @@ rm src/1?
 back
 [ $status = 0 ] || fail "a quarter less: status $status"
 status=0
-"$FDUMP" backup -s s --unencrypted --state state -C src 1 >out 2>err || status=$?
+"$FDUMP" backup -s ./s --unencrypted --state state -C src 1 >out 2>err || status=$?
 [ $status = 0 ] || fail "one path of it: status $status"

@@ -7,13 +7,13 @@ trap 'rm -rf "$work"' EXIT
 cd "$work"
 fail() { echo "$*"; cat out err; exit 1; }
 back() {   # backup -> stored
-	"$FDUMP" backup -s st --to key.pub --state state -C tree . "$@" >out 2>err || fail "backup: status $?"
+	"$FDUMP" backup -s ./st --to key.pub --state state -C tree . "$@" >out 2>err || fail "backup: status $?"
 	stored=$(sed -n 's/.* \([0-9]*\) bytes stored, .*/\1/p' out)
 }
 at_most() { [ "$stored" -le "$1" ] || fail "$2: stored $stored bytes, at most $1 expected"; }
 same() {
 	rm -rf back; mkdir back
-	"$FDUMP" restore -s st --key key --state state latest -C back >out 2>err || fail "restore: status $?"
+	"$FDUMP" restore -s ./st --key key --state state latest -C back >out 2>err || fail "restore: status $?"
 	diff -r tree back >out 2>&1 || fail "$1: another content"
 }
 "$FDUMP" key new --no-passphrase key >/dev/null

@@ -13,7 +13,7 @@ find tree -exec touch -d '10 seconds ago' {} +
 for store in a b; do "$FDUMP" store init $store; done
 back() {
 	status=0
-	aged "$FDUMP" backup -s a -s b --unencrypted --state state -C tree . --json -v "$@" >out 2>err || status=$?
+	aged "$FDUMP" backup -s ./a -s ./b --unencrypted --state state -C tree . --json -v "$@" >out 2>err || status=$?
 	[ $status = 0 ] || fail "backup $*: status $status: $(cat out err)"
 }
 # lose CONTENT STORE...: damages, where they lie, the first bytes of a content that can't be
@@ -44,7 +44,7 @@ END
 	for store in a b; do
 		rm -rf back
 		mkdir back
-		"$FDUMP" restore -s $store --state state latest -C back >out 2>&1 || fail "from $store: $(cat out)"
+		"$FDUMP" restore -s ./$store --state state latest -C back >out 2>&1 || fail "from $store: $(cat out)"
 		diff -r tree back
 	done
 }
@@ -74,4 +74,4 @@ cmp tree/moved copy
 # Only one has lost it: it comes from the other, and no file is read.
 lose tree/moved a
 back
-check 'r["read"] == 0 and read <= 1 and [b["store"] for b in r["behind"]] == ["a"] and r["behind"][0]["caught_up"]'
+check 'r["read"] == 0 and read <= 1 and [b["store"] for b in r["behind"]] == ["./a"] and r["behind"][0]["caught_up"]'

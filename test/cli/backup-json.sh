@@ -21,38 +21,38 @@ printf '#!/bin/sh\nexit 3\n' >hooks/bad
 chmod 755 hooks/bad
 for store in a b c; do "$FDUMP" store init $store; done
 back() { status_of backup --unencrypted --state state --hooks hooks "$@"; }
-back -s a -C tree . --json
+back -s ./a -C tree . --json
 check "assert status == 0 and r['behind'] == r['hooks'] == r['warnings'] == [], r"
 
 # b lacks what is carried over, and gets it.
-back -s a -s b -C tree . --json
+back -s ./a -s ./b -C tree . --json
 [ ! -s err ] || fail "noise of a success"
 check "assert status == 0 and r['copies'] == 2, r
 b, = r['behind']
-assert b['store'] == 'b' and 'lacks' in b['what'] and b['caught_up'] is True, r"
-back -s a -s c -C tree . -v
-grep -q "store c is left behind: .*lacks" err && grep -q "c has caught up" err || fail "-v says nothing"
+assert b['store'] == './b' and 'lacks' in b['what'] and b['caught_up'] is True, r"
+back -s ./a -s ./c -C tree . -v
+grep -q "store ./c is left behind: .*lacks" err && grep -q "c has caught up" err || fail "-v says nothing"
 
 # One that is none.
-back -s a -s nowhere --copies 1 -C tree . --json
+back -s ./a -s ./nowhere --copies 1 -C tree . --json
 [ "$(grep -c nowhere err)" = 1 ] || fail "not told once"
 check "assert status == 0 and r['copies'] == 1, r
 b, = r['behind']
-assert b['store'] == 'nowhere' and 'nowhere' in b['what'] and b['caught_up'] is False, r"
+assert b['store'] == './nowhere' and 'nowhere' in b['what'] and b['caught_up'] is False, r"
 
 # A hook.
-back -s a -C tree . --json --after bad
+back -s ./a -C tree . --json --after bad
 grep -q "hook bad" err || fail "not told"
 check "assert status == 1, r
 h, = r['hooks']
 assert h['hook'] == 'bad' and 'status 3' in h['what'], r"
-back -s a -C tree . --json --before bad
+back -s ./a -C tree . --json --before bad
 [ $status = 2 ] && grep -q '"what":".*hook bad: .*status 3"' out || fail "a hook before it: status $status"
 
 # Warnings: other paths than before; a store in the tree.
 echo two >tree/one
 "$FDUMP" store init tree/store
-back -s a -s tree/store tree --json
+back -s ./a -s tree/store tree --json
 [ $status = 0 ] && [ "$(wc -l <err)" = 2 ] || fail "warnings on standard error"
 check "assert len(r['warnings']) == 2 and r['behind'] == [], r
 assert any('--name' in w['what'] and 'tree' in w['what'] for w in r['warnings']), r

@@ -16,7 +16,7 @@ echo x >tree/sub/file
 back scr
 [ $status = 2 ] || fail "a PATH that is not there: status $status"
 grep -q 'scr: can.t be looked at: No such file' err || fail "does not say why"
-"$FDUMP" dumps -s one >out
+"$FDUMP" dumps -s ./one >out
 [ ! -s out ] || fail "there is a dump of nothing"
 "$FDUMP" pack -f p.fdump tree
 cp p.fdump old
@@ -25,7 +25,7 @@ status_of "$FDUMP" pack -f p.fdump missing
 # One of two: made, and marked.
 back tree scr
 [ $status = 1 ] || fail "one of two PATHs: status $status"
-"$FDUMP" dumps -s one | grep -q '!$' || fail "the dump passes for whole"
+"$FDUMP" dumps -s ./one | grep -q '!$' || fail "the dump passes for whole"
 
 # "..": names in a dump can't have it.
 mkdir in
@@ -50,15 +50,15 @@ for path in tree "$work/tree"; do
 done
 # So is the state folder, however it is named: an unencrypted dump would show the secret.
 for args in '-C tree .' '-C tree sub state' '-C tree sub state/agent/secret' "$work/tree"; do
-	status_of "$FDUMP" backup -s one --unencrypted --state tree/state $args
+	status_of "$FDUMP" backup -s ./one --unencrypted --state tree/state $args
 	[ $status = 0 ] && grep -q 'tree/state/agent: is the state folder' err || fail "state in $args: status $status"
-	"$FDUMP" files -s one latest >out
-	! grep -q state/agent out && grep -q sub/file out || fail "$args: has the state folder"
+	"$FDUMP" files -s ./one latest >out
+	! grep -q agent out && grep -q sub/file out || fail "$args: has the state folder"
 done
 for args in '-C tree/state/agent .' '-C tree/state agent/last' '-C tree state/agent'; do
-	status_of "$FDUMP" backup -s one --unencrypted --state tree/state $args
+	status_of "$FDUMP" backup -s ./one --unencrypted --state tree/state $args
 	[ $status = 2 ] || fail "nothing but state: $args: status $status"
 done
 # Twice the same.
-status_of "$FDUMP" backup -s one -s tree/../one --unencrypted --state state tree
+status_of "$FDUMP" backup -s ./one -s tree/../one --unencrypted --state state tree
 [ $status = 2 ] && grep -q 'same store' err || fail "twice the same store: status $status"

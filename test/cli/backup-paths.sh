@@ -9,7 +9,7 @@ mkdir a b
 echo a >a/x
 echo b >b/x
 for s in one two; do "$FDUMP" store init $s >/dev/null; done
-back() { "$FDUMP" backup -s one -s two --unencrypted --state "${state:-state}" "$@" >out 2>err || fail "backup $*: status $?"; }
+back() { "$FDUMP" backup -s ./one -s ./two --unencrypted --state "${state:-state}" "$@" >out 2>err || fail "backup $*: status $?"; }
 quiet() { back "$@"; [ ! -s err ] || fail "told of $*"; }
 told() { # OLD NEW ARGUMENTS
 	old=$1 new=$2
@@ -40,5 +40,5 @@ echo b >list
 quiet -T list
 # It depends on the store.
 "$FDUMP" store init three >/dev/null
-"$FDUMP" backup -s three --unencrypted --state state 1 2>err >out
+"$FDUMP" backup -s ./three --unencrypted --state state 1 2>err >out
 [ ! -s err ] || fail "told of a new store"

@@ -18,7 +18,7 @@ check() {
 	python3 - "$@" <<'END'
 import json, subprocess, sys
 r = [json.loads(line) for line in open("out")][-1]
-assert [s["store"] for s in r["receipts"]] == sys.argv[1:], r
+assert [s["store"] for s in r["receipts"]] == ["./" + name for name in sys.argv[1:]], r
 assert len(bytes.fromhex(r["record"])) == 32
 for s in r["receipts"]:
     about = dict(line.split(" ", 1) for line in open(s["store"] + "/fdump-store").read().splitlines())
@@ -32,14 +32,14 @@ for s in r["receipts"]:
 END
 }
 
-back -s a -s b
+back -s ./a -s ./b
 check 0 a b
-back -s nowhere -s b
+back -s ./nowhere -s ./b
 check 4 b
-back -s nowhere -s b --copies 1
+back -s ./nowhere -s ./b --copies 1
 check 0 b
 # What caught up has signed too.
 rm -r b
 "$FDUMP" store init b
-back -s a -s b
+back -s ./a -s ./b
 check 0 a b

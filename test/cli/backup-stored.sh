@@ -6,7 +6,7 @@ workspace
 fdump() { "$FDUMP" "$@"; }
 fail() { echo "$*"; cat out err; exit 1; }
 status_of() { status=0; "$@" >out 2>err || status=$?; }
-back() { aged "$FDUMP" backup --unencrypted --state state -C tree -s one -s two . "$@"; }
+back() { aged "$FDUMP" backup --unencrypted --state state -C tree -s ./one -s ./two . "$@"; }
 stored() { sed -n 's/.* \([0-9]*\) bytes stored, .*/\1/p' out; }
 
 mkdir tree
@@ -26,7 +26,7 @@ status_of back
 [ "$(stored)" -gt 100000 ] && [ "$(stored)" -lt 5000000 ] || fail "of what came back: $(stored)"
 
 # One is over its quota, the other one has all.
-me=$(fdump dumps -s one --json | sed -n 's/.*"agent": *"\([^"]*\)".*/\1/p' | head -n 1)
+me=$(fdump dumps -s ./one --json | sed -n 's/.*"agent": *"\([^"]*\)".*/\1/p' | head -n 1)
 rm -r one
 fdump store init one
 fdump store quota one "$me" 1M

@@ -13,7 +13,7 @@ touch -d '10 seconds ago' tree/large
 fdump key new --no-passphrase key >/dev/null
 fdump store init one
 fdump store init two
-back() { aged "$FDUMP" backup -s one -s two --to key.pub --state state --json -C tree . "$@"; }
+back() { aged "$FDUMP" backup -s ./one -s ./two --to key.pub --state state --json -C tree . "$@"; }
 
 back >first || fail "first: status $?"
 back >second || fail "second: status $?"
@@ -27,31 +27,31 @@ echo more >>tree/large
 back >third
 [ "$(field read <third)" = 9000005 ] || fail "read $(field read <third)"
 [ "$(field stored <third)" -lt 5000000 ] || fail "stored $(field stored <third)"
-[ "$(fdump dumps -s one | wc -l)" = 3 ] || fail "three dumps"
+[ "$(fdump dumps -s ./one | wc -l)" = 3 ] || fail "three dumps"
 
 # Each of the stores has all of it.
 for s in one two; do
 	mkdir out-$s
-	fdump restore --state state -s $s --key key latest -C out-$s || fail "restore: status $?"
+	fdump restore --state state -s ./$s --key key latest -C out-$s || fail "restore: status $?"
 	if [ "$(id -u)" = 0 ]; then user=; else user=--user; fi
 	python3 "$SRC/test/compare.py" tree out-$s $user || fail "differs"
 done
-fdump diff -s one --key key latest --live || fail "diff says otherwise"
-fdump cat -s one --key key latest large | cmp - tree/large
-fdump export -s one --key key latest >p.fdump
+fdump diff -s ./one --key key latest --live || fail "diff says otherwise"
+fdump cat -s ./one --key key latest large | cmp - tree/large
+fdump export -s ./one --key key latest >p.fdump
 fdump verify p.fdump >/dev/null || fail "no good pack"
 fdump list -f p.fdump | sort >listed
-fdump files -s one --key key latest | sort | cmp - listed || fail "other names"
-[ "$(fdump find -s one --key key large | wc -l)" = 3 ] || fail "find"
+fdump files -s ./one --key key latest | sort | cmp - listed || fail "other names"
+[ "$(fdump find -s ./one --key key large | wc -l)" = 3 ] || fail "find"
 fdump verify --key key one >/dev/null || fail "verify: status $?"
 
 # The agent's own files open nothing.
 status=0
-fdump restore --state state -s one latest -C out-one 2>/dev/null || status=$?
+fdump restore --state state -s ./one latest -C out-one 2>/dev/null || status=$?
 [ $status = 6 ] || fail "without a key: status $status"
 fdump key new --no-passphrase other >/dev/null
 status=0
-fdump restore --state state -s one --key other latest -C out-one 2>/dev/null || status=$?
+fdump restore --state state -s ./one --key other latest -C out-one 2>/dev/null || status=$?
 [ $status = 6 ] || fail "with another key: status $status"
 
 # A lost state costs a reading, and a store nothing new but the names.
@@ -59,16 +59,16 @@ rm -rf state
 back >fourth
 [ "$(field unchanged <fourth)" = 0 ] || fail "carried over from nothing"
 mkdir again
-fdump restore --state state -s two --key key latest -C again
+fdump restore --state state -s ./two --key key latest -C again
 cmp again/large tree/large
 
 # Neither key nor --unencrypted: it does not go.
 status=0
-fdump backup -s one --state state tree 2>/dev/null || status=$?
+fdump backup -s ./one --state state tree 2>/dev/null || status=$?
 [ $status = 2 ] || fail "unsealed by mistake: status $status"
-fdump backup -s one --unencrypted --state state tree >/dev/null
+fdump backup -s ./one --unencrypted --state state tree >/dev/null
 mkdir open
-fdump restore --state state -s one latest -C open
+fdump restore --state state -s ./one latest -C open
 cmp open/tree/large tree/large
 
 # With one store gone the other takes it, and that is told.
@@ -81,11 +81,11 @@ back --copies 1 >/dev/null 2>&1 || status=$?
 [ $status = 0 ] || fail "enough copies: status $status"
 
 # A command's output is a member; a failed one can't pass for a good one; the rest is carried over.
-aged "$FDUMP" backup -s one --unencrypted --state state --name db --command 'z.sql=seq 200000' -C tree . >/dev/null
-fdump cat -s one db@latest z.sql >z.sql
+aged "$FDUMP" backup -s ./one --unencrypted --state state --name db --command 'z.sql=seq 200000' -C tree . >/dev/null
+fdump cat -s ./one db@latest z.sql >z.sql
 seq 200000 | cmp - z.sql
 status=0
-aged "$FDUMP" backup -s one --unencrypted --state state --name db --command 'a.sql=false' --json -C tree . >sixth || status=$?
+aged "$FDUMP" backup -s ./one --unencrypted --state state --name db --command 'a.sql=false' --json -C tree . >sixth || status=$?
 [ $status = 1 ] || fail "a failed command: status $status"
 # The command, and the file that was touched just before.
 [ "$(field unchanged <sixth | tail -1)" -ge $(($(field entries <sixth | tail -1) - 2)) ] || fail "read again beside a command: $(cat sixth)"

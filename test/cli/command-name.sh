@@ -24,11 +24,11 @@ try() { # NAME LEFT-OUT ENTRIES
 
 	for again in 1 2; do
 		status=0
-		"$FDUMP" backup -s s --unencrypted --state state --command "$1=echo output" m >/dev/null 2>said || status=$?
+		"$FDUMP" backup -s ./s --unencrypted --state state --command "$1=echo output" m >/dev/null 2>said || status=$?
 		[ $status = 1 ] || fail "backup $again, $1: status $status"
 		grep -q "^fdump backup: $2: is where" said || fail "backup $again, $1: not said"
 		rm -rf out && mkdir out
-		"$FDUMP" restore -s s --state state latest -C out 2>said || fail "restore $again, $1"
+		"$FDUMP" restore -s ./s --state state latest -C out 2>said || fail "restore $again, $1"
 		[ "$(cat "out/$1")" = output ] || fail "restore $again, $1: not the output"
 	done
 }

@@ -7,7 +7,7 @@ cd "$work"
 fail() { echo "$*"; cat err; exit 1; }
 
 "$FDUMP" store init s
-for how in "pack -f p" "backup -s s --unencrypted --state state"; do
+for how in "pack -f p" "backup -s ./s --unencrypted --state state"; do
 	status=0
 	# shellcheck disable=SC2086 # words
 	"$FDUMP" $how --command "a=echo x" --command b=true --command "a=echo y" 2>err || status=$?
@@ -24,4 +24,4 @@ for how in "pack -f p" "backup -s s --unencrypted --state state"; do
 	"$FDUMP" $how --command "a=echo x" --command "ab=echo y" >out 2>err || fail "$how: two names"
 done
 [ "$("$FDUMP" list -f p | tr '\n' ' ')" = "a ab " ] || fail "not both"
-[ "$("$FDUMP" dumps -s s | wc -l)" = 1 ] || fail "a dump of it"
+[ "$("$FDUMP" dumps -s ./s | wc -l)" = 1 ] || fail "a dump of it"

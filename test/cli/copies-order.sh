@@ -21,9 +21,9 @@ while not os.path.exists("go-" + sys.argv[1]):
 }
 hold one
 hold two
-"$FDUMP" backup --unencrypted --state state1 -C tree . --name first -s one -s two --lock-wait 8s >out1 2>&1 &
+"$FDUMP" backup --unencrypted --state state1 -C tree . --name first -s ./one -s ./two --lock-wait 8s >out1 2>&1 &
 first=$!
-"$FDUMP" backup --unencrypted --state state2 -C tree . --name second -s two -s one --lock-wait 8s >out2 2>&1 &
+"$FDUMP" backup --unencrypted --state state2 -C tree . --name second -s ./two -s ./one --lock-wait 8s >out2 2>&1 &
 second=$!
 sleep 0.5
 began=$SECONDS

@@ -13,7 +13,7 @@ head -c 6000000 /dev/urandom >tree/b
 touch -d '10 seconds ago' tree/a tree/b
 for store in one two three; do fdump store init $store; done
 # shellcheck disable=SC2120 # status_of passes them
-back() { aged "$FDUMP" backup --unencrypted --state state -C tree -s one -s two -s three . "$@"; }
+back() { aged "$FDUMP" backup --unencrypted --state state -C tree -s ./one -s ./two -s ./three . "$@"; }
 back >/dev/null
 
 # Two has lost its chunks: what is carried over is not read again, but copied.
@@ -24,12 +24,12 @@ status_of fdump store rebuild two
 status_of back --json
 [ $status = 0 ] || fail "a store that lacks chunks: status $status"
 [ ! -s err ] || fail "noise of a success"
-grep -q '"store": *"two",.*"caught_up": *true' out || fail "has not caught up"
+grep -q '"store": *"./two",.*"caught_up": *true' out || fail "has not caught up"
 grep -q '"copies": *3' out || fail "not three copies"
 status_of fdump verify two
 [ $status = 0 ] || fail "verify two: status $status"
 mkdir back
-fdump restore -s two latest -C back
+fdump restore -s ./two latest -C back
 cmp back/a tree/a
 
 # Without one of the stores: fewer copies, unless fewer were asked for.
@@ -42,4 +42,4 @@ status_of back --copies 2
 mv gone three
 status_of back
 [ $status = 0 ] || fail "it is back: status $status"
-[ "$(fdump dumps -s three | wc -l)" -ge 2 ] || fail "three has no new dump"
+[ "$(fdump dumps -s ./three | wc -l)" -ge 2 ] || fail "three has no new dump"

@@ -53,18 +53,18 @@ says 'not a pack: it is empty' out
 
 # A store with a damaged chunk: each command names the entry once, and the way out of it.
 for s in one two; do "$FDUMP" store init $s >/dev/null; done
-"$FDUMP" backup -s one -s two --unencrypted --state state -C tree . >/dev/null
+"$FDUMP" backup -s ./one -s ./two --unencrypted --state state -C tree . >/dev/null
 hurt one/volumes/00000001.vol 2500000
 for command in "restore -C back latest" "cat latest big" "export latest -f p" "restore -C back latest big"; do
 	# shellcheck disable=SC2086 # words
-	run 5 $command -s one
+	run 5 $command -s ./one
 	[ "$(wc -l <err)" = 2 ] || fail "$command: not two lines"
 	says 'big: lost: chunk [0-9a-f]{12}: volume 00000001 at [0-9]+: a block does not agree with its check'
 	says "fdump ${command%% *}: chunks are lost: name by -s another store .*fdump store scrub, then replicate"
 done
-run 5 diff -s one latest --live
+run 5 diff -s ./one latest --live
 once 'big: '
-run 5 restore -s one --state state -C back latest --json
+run 5 restore -s ./one --state state -C back latest --json
 [ "$(grep -c '"path":"big".*"what":"lost: chunk' out)" = 1 ] || fail "--json: not the entry"
 ! grep -q '"offset"' out || fail "--json: an offset in nothing"
 "$FDUMP" key new --no-passphrase key >/dev/null
@@ -74,13 +74,13 @@ says 'dump [0-9a-f]{12} \(.*\): big: lost: chunk'
 says 'one: damaged: fdump store scrub marks what is lost, .*replicate'
 # As it says: another store has it.
 cp -a one mended # a restore mends it
-run 0 restore -s mended -s two --state state -C back latest
+run 0 restore -s ./mended -s ./two --state state -C back latest
 cmp tree/big back/big
 run 5 store scrub one
-run 5 restore -s one --state state -C back latest
+run 5 restore -s ./one --state state -C back latest
 says 'big: lost: chunk [0-9a-f]{12}: it is not in the store'
-run 0 store replicate --from two one
-run 0 restore -s one --state state -C back latest
+run 0 store replicate --from ./two one
+run 0 restore -s ./one --state state -C back latest
 
 # The list of files: nothing can be read without it, and restore has no --skip-damaged to offer.
 size=$(stat -c %s two/volumes/00000001.vol)
@@ -88,7 +88,7 @@ for at in $(seq $((size - 400)) -100 $((size - 3000))); do
 	rm -rf three
 	cp -r two three
 	hurt three/volumes/00000001.vol "$at"
-	"$FDUMP" restore -s three --state state -C back latest >out 2>err || true
+	"$FDUMP" restore -s ./three --state state -C back latest >out 2>err || true
 	! grep -q 'skip-damaged' err || fail "offers what is not there"
 	grep -q manifest err && found=1
 done

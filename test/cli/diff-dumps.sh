@@ -12,11 +12,11 @@ fdump store init one
 mkdir -p tree/d tree/gone.d
 for i in a b c d/e gone gone.d/x; do echo "$i" >tree/$i; done
 ln -s a tree/link
-back() { fdump backup -s one --to key.pub --state state -C tree "$@" . >/dev/null; }
-diff() { status_of fdump diff -s one --key key "$@"; }
+back() { fdump backup -s ./one --to key.pub --state state -C tree "$@" . >/dev/null; }
+diff() { status_of fdump diff -s ./one --key key "$@"; }
 back --command 'z.sql=echo 1' --command 'a.sql=echo 2'
-first=$(fdump dumps -s one --json | sed -n 's/.*"dump": *"\([0-9a-f]*\)".*/\1/p' | head -1)
-[ -n "$first" ] || fail "no dump: $(fdump dumps -s one --json)"
+first=$(fdump dumps -s ./one --json | sed -n 's/.*"dump": *"\([0-9a-f]*\)".*/\1/p' | head -1)
+[ -n "$first" ] || fail "no dump: $(fdump dumps -s ./one --json)"
 diff $first latest
 [ $status = 0 ] && [ ! -s out ] || fail "the same dump: status $status"
 
@@ -48,5 +48,5 @@ diff --json $first latest d
 grep -q '"path": *"d/new"' out || fail "no JSON"
 ! grep -q sql out || fail "more than was asked for"
 status=0
-fdump diff -s one --key key latest 2>/dev/null || status=$?
+fdump diff -s ./one --key key latest 2>/dev/null || status=$?
 [ $status = 2 ] || fail "one dump alone: status $status"

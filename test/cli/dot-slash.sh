@@ -19,20 +19,20 @@ for how in "--exclude ./x" "-X list"; do
 	"$FDUMP" pack -f p -C t $how .
 	"$FDUMP" list -f p | is ". d d/x d/x/1 y"
 	# shellcheck disable=SC2086
-	"$FDUMP" backup -s s --unencrypted --state state -C t $how . >/dev/null
-	"$FDUMP" files -s s latest | is ". d d/x d/x/1 y"
+	"$FDUMP" backup -s ./s --unencrypted --state state -C t $how . >/dev/null
+	"$FDUMP" files -s ./s latest | is ". d d/x d/x/1 y"
 done
-"$FDUMP" backup -s s --unencrypted --state state --name all -C t . >/dev/null
+"$FDUMP" backup -s ./s --unencrypted --state state --name all -C t . >/dev/null
 for path in ./x /x ./x/ .//x; do
-	"$FDUMP" files -s s all@latest $path | is "x x/2"
-	"$FDUMP" restore -s s -n all@latest $path | is "x x/2"
+	"$FDUMP" files -s ./s all@latest $path | is "x x/2"
+	"$FDUMP" restore -s ./s -n all@latest $path | is "x x/2"
 done
-"$FDUMP" restore -s s -n all@latest --exclude ./x d x y | is "d d/x d/x/1 y"
-"$FDUMP" files -s s all@latest './d/x*' | is "d/x d/x/1"
-"$FDUMP" files -s s all@latest '/x*' | is "x x/2"
-"$FDUMP" files -s s all@latest '*x' | is "d/x x"
+"$FDUMP" restore -s ./s -n all@latest --exclude ./x d x y | is "d d/x d/x/1 y"
+"$FDUMP" files -s ./s all@latest './d/x*' | is "d/x d/x/1"
+"$FDUMP" files -s ./s all@latest '/x*' | is "x x/2"
+"$FDUMP" files -s ./s all@latest '*x' | is "d/x x"
 for pattern in './x/*' '/x/*' 'x/*'; do
-	"$FDUMP" find -s s "$pattern" | sed 's/.* //' | is "x/2"
+	"$FDUMP" find -s ./s "$pattern" | sed 's/.* //' | is "x/2"
 done
 status=0
 "$FDUMP" pack -f p -C t --exclude ./ . 2>/dev/null || status=$?

@@ -7,7 +7,7 @@ export TZ=Asia/Tokyo
 fail() { echo "$*"; cat out; exit 1; }
 # NAME@TIME is the dump with this in its file, or none.
 is() {
-	said=$("$FDUMP" cat -s s "$1" f 2>out) || true
+	said=$("$FDUMP" cat -s ./s "$1" f 2>out) || true
 	[ "$said" = "$2" ] || fail "$1: $said, not $2"
 }
 before() { date "${@:3}" -d "@$(($(date -d "$1" +%s) - $2))" "+%FT%T"; }
@@ -15,10 +15,10 @@ before() { date "${@:3}" -d "@$(($(date -d "$1" +%s) - $2))" "+%FT%T"; }
 mkdir t
 "$FDUMP" store init s
 echo 1 >t/f
-"$FDUMP" backup -s s --unencrypted --state state -C t f --command 'slow=sleep 1.2' >/dev/null
+"$FDUMP" backup -s ./s --unencrypted --state state -C t f --command 'slow=sleep 1.2' >/dev/null
 echo 22 >t/f
-"$FDUMP" backup -s s --unencrypted --state state -C t f --command 'slow=sleep 1.2' >/dev/null
-"$FDUMP" dumps -s s >out
+"$FDUMP" backup -s ./s --unencrypted --state state -C t f --command 'slow=sleep 1.2' >/dev/null
+"$FDUMP" dumps -s ./s >out
 first=$(sed -n '1s/^[0-9a-f]*  \([-0-9]* [:0-9]*\).*/\1/p' out)
 second=$(sed -n '2s/^[0-9a-f]*  \([-0-9]* [:0-9]*\).*/\1/p' out)
 is "backup@$first" 1

@@ -4,7 +4,7 @@ workspace
 mkdir t
 echo live >t/a
 "$FDUMP" store init s
-"$FDUMP" backup -s s --unencrypted --state state -C t . >/dev/null
+"$FDUMP" backup -s ./s --unencrypted --state state -C t . >/dev/null
 "$FDUMP" pack -f p.fdump -C t .
 refused() {
 	status=0
@@ -12,27 +12,27 @@ refused() {
 	[ $status = 2 ] && grep -q "'': empty" err || fail "$*: status $status: $(cat err)"
 }
 echo kept >t/a
-refused restore -s s --state state latest --in-place ""
-refused restore -s s --state state latest -C ""
-refused restore -s s --state "" latest -C t
+refused restore -s ./s --state state latest --in-place ""
+refused restore -s ./s --state state latest -C ""
+refused restore -s ./s --state "" latest -C t
 refused unpack -f p.fdump -C t ""
 refused unpack -f "" -C t
 refused list -f p.fdump ""
 refused cat -f p.fdump ""
-refused cat -s s latest ""
-refused files -s s latest ""
-refused find -s s ""
+refused cat -s ./s latest ""
+refused files -s ./s latest ""
+refused find -s ./s ""
 refused diff -f p.fdump -C t ""
-refused diff -s s latest -C t ""
-refused export -s s latest -f x ""
+refused diff -s ./s latest -C t ""
+refused export -s ./s latest -f x ""
 refused pack -f x ""
 refused pack -C "" -f x .
 refused pack -f "" t
 refused pack -T "" -f x
-refused backup -s s --unencrypted --state state ""
-refused backup -s s --unencrypted --state "" t
+refused backup -s ./s --unencrypted --state state ""
+refused backup -s ./s --unencrypted --state "" t
 refused backup -s "" --unencrypted --state state t
-refused backup -s s --to "" --state state t
+refused backup -s ./s --to "" --state state t
 refused dumps -s ""
 refused forget -s "" --keep-last 1 --yes
 refused verify ""

@@ -8,9 +8,9 @@ fail() { echo "$*"; cat got; exit 1; }
 mkdir -p tree/dir/sub tree/dir2 'tree/[x]/in' tree/dir2/sub
 for f in dir/one dir/sub/two dir2/three '[x]/in/four' sub; do echo "$f" >"tree/$f"; done
 "$FDUMP" store init s >/dev/null
-"$FDUMP" backup -s s --unencrypted --state state -C tree . >/dev/null
+"$FDUMP" backup -s ./s --unencrypted --state state -C tree . >/dev/null
 "$FDUMP" pack -f p -C tree .
-files() { "$FDUMP" files -s s latest "$@" >got || fail "files $*: status $?"; }
+files() { "$FDUMP" files -s ./s latest "$@" >got || fail "files $*: status $?"; }
 # The same as list says.
 for path in dir dir/ ./dir /dir dir/sub '[x]' . dir2/three; do
 	files -- "$path"
@@ -33,13 +33,13 @@ files 'dir*/s?b/'
 [ "$(sort got | tr '\n' ' ')" = "dir/sub dir2/sub " ] || fail "a path with '/' at its end"
 # find takes a path as files does.
 for path in dir/sub /dir/sub ./dir/sub/ dir/sub/ '/d*r/s?b//'; do
-	"$FDUMP" find -s s "$path" >got || fail "find $path: status $?"
+	"$FDUMP" find -s ./s "$path" >got || fail "find $path: status $?"
 	[ "$(sed 's/.*  //' got)" = dir/sub ] || fail "find $path"
 done
-"$FDUMP" find -s s dir/ >got || fail "find dir/: status $?"
+"$FDUMP" find -s ./s dir/ >got || fail "find dir/: status $?"
 [ "$(sed 's/.*  //' got)" = dir ] || fail "find dir/"
-"$FDUMP" find -s s / >got || fail "find /: status $?"
+"$FDUMP" find -s ./s / >got || fail "find /: status $?"
 [ "$(sed 's/.*  //' got)" = . ] || fail "find /"
 status=0
-"$FDUMP" files -s s latest nowhere >got || status=$?
+"$FDUMP" files -s ./s latest nowhere >got || status=$?
 [ $status = 1 ] && [ ! -s got ] || fail "nothing: status $status"

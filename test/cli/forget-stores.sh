@@ -8,20 +8,20 @@ for order in "missing a" "a missing"; do
 	"$FDUMP" store init a
 	for i in 1 2 3; do
 		echo $i >t/f
-		"$FDUMP" backup -s a --unencrypted --state state -C t . >/dev/null
+		"$FDUMP" backup -s ./a --unencrypted --state state -C t . >/dev/null
 	done
-	first=$("$FDUMP" dumps -s a | sed -n '1s/ .*//p')
+	first=$("$FDUMP" dumps -s ./a | sed -n '1s/ .*//p')
 	# shellcheck disable=SC2046 # words
-	set -- $(printf -- '-s %s ' $order)
+	set -- $(printf -- '-s ./%s ' $order)
 	status=0
 	"$FDUMP" forget "$@" --keep-last 2 --yes >out 2>err || status=$?
-	[ $status = 2 ] && [ "$("$FDUMP" dumps -s a | wc -l)" = 2 ] || fail "$order: status $status: $(cat err)"
+	[ $status = 2 ] && [ "$("$FDUMP" dumps -s ./a | wc -l)" = 2 ] || fail "$order: status $status: $(cat err)"
 	grep -q "^forget  $first" out && grep -q missing err || fail "$order: $(cat out err)"
 	status=0
 	"$FDUMP" forget "$@" backup@latest --yes >out 2>err || status=$?
-	[ $status = 2 ] && [ "$("$FDUMP" dumps -s a | wc -l)" = 2 ] || fail "$order, by name: the latest may be another one"
-	second=$("$FDUMP" dumps -s a | sed -n '1s/ .*//p')
+	[ $status = 2 ] && [ "$("$FDUMP" dumps -s ./a | wc -l)" = 2 ] || fail "$order, by name: the latest may be another one"
+	second=$("$FDUMP" dumps -s ./a | sed -n '1s/ .*//p')
 	status=0
 	"$FDUMP" forget "$@" "$second" --yes --json >out 2>err || status=$?
-	[ $status = 2 ] && [ "$("$FDUMP" dumps -s a | wc -l)" = 1 ] && grep -q '"forget.store"' out || fail "$order, by id: status $status"
+	[ $status = 2 ] && [ "$("$FDUMP" dumps -s ./a | wc -l)" = 1 ] && grep -q '"forget.store"' out || fail "$order, by id: status $status"
 done

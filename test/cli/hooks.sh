@@ -16,7 +16,7 @@ printf '#!/bin/sh\necho "before $FDUMP_NAME" >>%s/log\n' "$work" >hooks/ready
 printf '#!/bin/sh\necho "after $FDUMP_STATUS $FDUMP_DUMP" >>%s/log\necho said\n' "$work" >hooks/told
 printf '#!/bin/sh\nexit 3\n' >hooks/bad
 chmod 755 hooks/*
-back() { status_of fdump backup -s store --unencrypted --state state --hooks hooks --name n -C tree "$@" .; }
+back() { status_of fdump backup -s ./store --unencrypted --state state --hooks hooks --name n -C tree "$@" .; }
 
 back --before ready --after told --json
 [ $status = 0 ] || fail "status $status"
@@ -27,11 +27,11 @@ printf 'before n\nafter 0 %s\n' "$id" | cmp - log
 back --before bad --after told
 [ $status = 2 ] || fail "a hook failed before: status $status"
 [ "$(tail -1 log)" = "after 2 " ] || fail "the hook after it: $(tail -1 log)"
-[ "$(fdump dumps -s store | grep -c n)" = 1 ] || fail "a dump in spite of the hook"
+[ "$(fdump dumps -s ./store | grep -c n)" = 1 ] || fail "a dump in spite of the hook"
 back --after bad
 [ $status = 1 ] || fail "a hook failed after: status $status"
 for signal in TERM HUP; do
-	"$FDUMP" backup -s store --unencrypted --state state --hooks hooks --name n --before ready --after told \
+	"$FDUMP" backup -s ./store --unencrypted --state state --hooks hooks --name n --before ready --after told \
 		--command "slow=sleep 20" -C tree . >out 2>err &
 	pid=$!
 	for _ in $(seq 50); do
@@ -55,12 +55,12 @@ grep -q "others may write" err || fail "not said why"
 
 # The chunks of what is there already are not needed any more.
 mkdir back
-fdump restore -s store latest -C back
+fdump restore -s ./store latest -C back
 rm back/b
 head -c 3000000 /dev/zero | tr '\0' x >kept
 touch -r back/a kept
 cp -p kept back/a
-status_of fdump restore -s store latest -C back --overwrite=if-changed
+status_of fdump restore -s ./store latest -C back --overwrite=if-changed
 [ $status = 0 ] || fail "restore goes on: status $status"
 cmp back/b tree/b
 cmp back/a kept

@@ -32,7 +32,7 @@ for signal in TERM HUP; do
 	rm -f begun
 	printf '#!/bin/sh\n: >begun\nexec sleep 20\n' >slow
 	chmod +x slow
-	"$FDUMP" backup -s a --unencrypted --state state --json --command "slow=./slow" >out 2>err &
+	"$FDUMP" backup -s ./a --unencrypted --state state --json --command "slow=./slow" >out 2>err &
 	pid=$!
 	for _ in $(seq 100); do
 		[ ! -e begun ] || break

@@ -24,14 +24,14 @@ chmod 644 shown
 "$FDUMP" pack -f p --to key.pub t
 "$FDUMP" pack -f plain t
 "$FDUMP" store init store
-"$FDUMP" backup -s store --to key.pub --state state t >/dev/null
+"$FDUMP" backup -s ./store --to key.pub --state state t >/dev/null
 
 for bad in pass key; do # no key, the wrong half
 	wants 3 pack -f new --to $bad t
-	wants 3 backup -s store --to $bad --state state t
+	wants 3 backup -s ./store --to $bad --state state t
 done
 for bad in pass key.pub; do
-	for command in "list -f p" "verify p" "unpack -f p -C t" "cat -f p t/file" "diff -f p" "files -s store latest" "find -s store file" "restore -s store latest -C t" "export -s store latest"; do
+	for command in "list -f p" "verify p" "unpack -f p -C t" "cat -f p t/file" "diff -f p" "files -s ./store latest" "find -s ./store file" "restore -s ./store latest -C t" "export -s ./store latest"; do
 		# shellcheck disable=SC2086 # words
 		wants 3 ${command%% *} --key $bad ${command#* }
 	done

@@ -16,7 +16,7 @@ done
 
 wrong() {
 	"$FDUMP" key "$@" >out 2>err
-	[ $? = 2 ] && [ ! -s out ] && grep -q "^fdump key: " err && grep -q -- "--help" err || exit 1
+	[ $? = 2 ] && [ ! -s ./out ] && grep -q "^fdump key: " err && grep -q -- "--help" err || exit 1
 }
 wrong
 wrong frobnicate

@@ -13,8 +13,8 @@ run() { # pack or backup, ARGUMENTS; sets names
 		"$FDUMP" pack -f p.fdump "${@:2}" 2>err || fail "pack: $(cat err)"
 		names=$("$FDUMP" list -f p.fdump) ;;
 	backup)
-		"$FDUMP" backup -s s --unencrypted --state state "${@:2}" >out 2>err || fail "backup: $(cat err)"
-		names=$("$FDUMP" files -s s latest) ;;
+		"$FDUMP" backup -s ./s --unencrypted --state state "${@:2}" >out 2>err || fail "backup: $(cat err)"
+		names=$("$FDUMP" files -s ./s latest) ;;
 	esac
 }
 for how in pack backup; do

@@ -16,7 +16,7 @@ for list in nul empty; do
 	"$FDUMP" pack -f good.fdump -T list 2>err || status=$?
 	[ $status = 2 ] && cmp good.fdump before || fail "pack, $list: $status"
 	status=0
-	"$FDUMP" backup -s s --unencrypted --state state -T list 2>err || status=$?
+	"$FDUMP" backup -s ./s --unencrypted --state state -T list 2>err || status=$?
 	[ $status = 2 ] || fail "backup, $list: $status"
 done
 find t -print0 >list

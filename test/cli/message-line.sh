@@ -19,21 +19,23 @@ mkdir t
 echo content >t/file
 "$FDUMP" store init a
 "$FDUMP" pack -f p t
-"$FDUMP" backup -s a --unencrypted --state state t >/dev/null
+"$FDUMP" backup -s ./a --unencrypted --state state t >/dev/null
 one 1 dumps -s "$name"
-one 2 dumps -s a -s "$name"
+one 1 dumps -s "./$name"
+one 1 dumps -s ./a -s "$name"
+one 2 dumps -s ./a -s "./$name"
 one 1 key show "$name"
 one 1 unpack -f p -C "$name"
 one 1 unpack -f "$name" -C t
-one 1 restore -s a latest -C "$name"
-one 1 restore -s a "$name" -C t
-one 1 cat -s a latest "$name"
-one 1 cat -s a "$name" file
+one 1 restore -s ./a latest -C "$name"
+one 1 restore -s ./a "$name" -C t
+one 1 cat -s ./a latest "$name"
+one 1 cat -s ./a "$name" file
 one 1 store stat "$name"
 one 2 store "$name" a # and where the help is
-one 1 files -s a "$name"
-one 2 backup -s "$name" --unencrypted --state state t
-one 1 backup -s a -s "$name" --copies 1 --unencrypted --state state t
+one 1 files -s ./a "$name"
+one 2 backup -s "./$name" --unencrypted --state state t
+one 1 backup -s ./a -s "./$name" --copies 1 --unencrypted --state state t
 one 1 diff -f p -C "$name"
 one 1 list -f "$name"
 one 1 verify "$name"

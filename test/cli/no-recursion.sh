@@ -9,7 +9,7 @@ ln tree/one tree/a/link
 find tree -exec touch -d '10 seconds ago' {} +
 touch -d '1 hour ago' tree/one tree/a/b/three tree/cache/four
 "$FDUMP" store init s >/dev/null
-back() { aged "$FDUMP" backup -s s --unencrypted --state state --no-recursion "$@" >/dev/null; }
+back() { aged "$FDUMP" backup -s ./s --unencrypted --state state --no-recursion "$@" >/dev/null; }
 same() { LC_ALL=C sort "$1" | cmp - "$2" || fail "$3: $(cat "$1")"; }
 # What is in the pack and in the last dump is in `want`.
 both() {
@@ -17,7 +17,7 @@ both() {
 	"$FDUMP" list -f p >got
 	same got want "pack $*"
 	back "$@"
-	"$FDUMP" files -s s latest >got
+	"$FDUMP" files -s ./s latest >got
 	same got want "backup $*"
 }
 
@@ -33,8 +33,8 @@ same got want "from standard input"
 find tree -newer tree/one ! -name b -print0 >list
 both --null -T list
 # With recursion nothing has changed: what is in a PATH is there, and once.
-"$FDUMP" backup -s s --unencrypted --state state tree tree/a >/dev/null
-"$FDUMP" files -s s latest >got
+"$FDUMP" backup -s ./s --unencrypted --state state tree tree/a >/dev/null
+"$FDUMP" files -s ./s latest >got
 find tree | LC_ALL=C sort >want
 same got want "with recursion"
 
@@ -47,13 +47,13 @@ find tree | LC_ALL=C sort >want
 both -T list
 mkdir out back
 "$FDUMP" unpack -f p -C out
-"$FDUMP" restore -s s --state state latest -C back
+"$FDUMP" restore -s ./s --state state latest -C back
 diff -r tree out/tree && diff -r tree back/tree || fail "differs"
 [ "$(stat -c %i out/tree/one)" = "$(stat -c %i out/tree/a/link)" ] || fail "no link"
 
 # As a second run finds the first.
 back -T list
-aged "$FDUMP" backup -s s --unencrypted --state state --no-recursion --json -T list >got
+aged "$FDUMP" backup -s ./s --unencrypted --state state --no-recursion --json -T list >got
 grep -q '"read":0,' got || fail "read again: $(cat got)"
 
 # More than a dump's record has room for.

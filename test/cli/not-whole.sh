@@ -29,8 +29,8 @@ chmod +x part
 [ "$(id -u)" != 0 ] || chown -R 65534:65534 tree
 run 0 store init s
 run 1 pack -f p --command "c=./part" tree
-run 1 backup -s s --unencrypted --state state --command "c=./part" tree
-for how in "packed unpack -f p" "backed+up restore -s s --state state latest"; do
+run 1 backup -s ./s --unencrypted --state state --command "c=./part" tree
+for how in "packed unpack -f p" "backed+up restore -s ./s --state state latest"; do
 	made=${how%% *}
 	# shellcheck disable=SC2086 # words
 	{
@@ -55,7 +55,7 @@ for how in "packed unpack -f p" "backed+up restore -s s --state state latest"; d
 		run 2 ${how#* } -C o
 	}
 done
-for from in "-f p" "-s s latest"; do
+for from in "-f p" "-s ./s latest"; do
 	# shellcheck disable=SC2086
 	run 1 cat $from c
 	[ "$(cat out)" = part ] || fail "cat $from: not what there is"

@@ -5,9 +5,9 @@ trap 'rm -rf "$work"' EXIT
 cd "$work"
 mkdir t
 "$FDUMP" store init a
-for command in "backup -s a --unencrypted --before x --before y t" "backup -s a --unencrypted --level 1 --level 2 t" "backup -s a --unencrypted --name x --name x t" \
-	"backup -s a --unencrypted --state x --state y t" "pack -T x -T y" "pack -f x --file y t" "pack -C t -C t ." "pack --threads 1 --threads 2 t" \
-	"forget -s a -n --keep-last 1 --keep-last 2" "restore -s a latest -C t --overwrite never --overwrite always" \
+for command in "backup -s ./a --unencrypted --before x --before y t" "backup -s ./a --unencrypted --level 1 --level 2 t" "backup -s ./a --unencrypted --name x --name x t" \
+	"backup -s ./a --unencrypted --state x --state y t" "pack -T x -T y" "pack -f x --file y t" "pack -C t -C t ." "pack --threads 1 --threads 2 t" \
+	"forget -s ./a -n --keep-last 1 --keep-last 2" "restore -s ./a latest -C t --overwrite never --overwrite always" \
 	"verify --passphrase-file x --passphrase-file y p" "store scrub a --rate 1 --rate 2" "store gc a --lock-wait 1s --lock-wait 2s" \
 	"cron next -n 1 --count 2 @daily" "cron next --tz UTC --tz UTC @daily" "key new --passphrase-file x --passphrase-file y k"; do
 	status=0

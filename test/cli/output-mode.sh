@@ -9,12 +9,12 @@ mkdir tree
 echo x >tree/x
 "$FDUMP" store init s >/dev/null
 "$FDUMP" key new --no-passphrase key >/dev/null
-"$FDUMP" backup -s s --unencrypted --state state -C tree . >/dev/null
+"$FDUMP" backup -s ./s --unencrypted --state state -C tree . >/dev/null
 write() { # PROGRAM FILE
 	case $1 in
 	pack) "$FDUMP" pack -C tree . -f "$2" ;;
 	sealed) "$FDUMP" pack --to key.pub -C tree . -f "$2" ;;
-	export) "$FDUMP" export -s s latest -f "$2" ;;
+	export) "$FDUMP" export -s ./s latest -f "$2" ;;
 	esac
 }
 mode() { # MODE FILE WHAT

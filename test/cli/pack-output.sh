@@ -4,7 +4,7 @@ workspace
 mkdir t
 echo content >t/f
 "$FDUMP" store init s
-"$FDUMP" backup -s s --unencrypted --state state -C t . >/dev/null
+"$FDUMP" backup -s ./s --unencrypted --state state -C t . >/dev/null
 refused() { # WHAT COMMAND...
 	status=0
 	"$FDUMP" "${@:2}" 2>err || status=$?
@@ -14,7 +14,7 @@ not='exists and is not an FDump pack; not replaced'
 echo mine >x
 refused "x: $not" pack -f x x
 refused "x: $not" pack -f x t
-refused "x: $not" export -s s latest -f x
+refused "x: $not" export -s ./s latest -f x
 [ "$(cat x)" = mine ] || fail "it was replaced"
 volume=$(echo s/volumes/*.vol)
 refused "$not" pack -f "$volume" t

@@ -21,13 +21,13 @@ run 0 store init s
 back() { # STATUS ARGUMENTS
 	want=$1
 	shift
-	run "$want" backup -s s --unencrypted --state state "$@"
+	run "$want" backup -s ./s --unencrypted --state state "$@"
 }
 
 run 0 pack -f p --exclude home d/etc d/home
 [ "$("$FDUMP" list -f p | tr '\n' ' ')" = "d/etc d/etc/conf " ] || fail "pack: not the rest"
 back 0 --exclude home d/etc d/home
-[ "$("$FDUMP" files -s s latest | tr '\n' ' ')" = "d/etc d/etc/conf " ] || fail "backup: not the rest"
+[ "$("$FDUMP" files -s ./s latest | tr '\n' ' ')" = "d/etc d/etc/conf " ] || fail "backup: not the rest"
 
 cp p before
 for path in d/home ./d//home "$work/d/home"; do
@@ -37,7 +37,7 @@ for path in d/home ./d//home "$work/d/home"; do
 	back 2 --exclude home "$path"
 	told "nothing is left"
 done
-[ "$("$FDUMP" dumps -s s | wc -l)" = 1 ] || fail "a dump of nothing"
+[ "$("$FDUMP" dumps -s ./s | wc -l)" = 1 ] || fail "a dump of nothing"
 
 printf '%s\n' d/etc/conf d/home d/home/x >list
 run 0 pack -f p --no-recursion --exclude home -T list
@@ -49,7 +49,7 @@ told "nothing is left"
 cmp p before || fail "list: the old one is gone"
 back 2 --no-recursion --exclude /d -T list
 told "nothing is left"
-[ "$("$FDUMP" dumps -s s | wc -l)" = 2 ] || fail "a dump of nothing listed"
+[ "$("$FDUMP" dumps -s ./s | wc -l)" = 2 ] || fail "a dump of nothing listed"
 run 0 pack -f p --no-recursion --exclude /d --command "c=echo c" -T list
 
 # Taking out.
@@ -58,8 +58,8 @@ run 0 pack -f p d
 mkdir o
 cp p before
 for path in "" d/home; do
-	for how in "restore -s s --state state latest -C o" "restore -s s --state state latest -n" \
-		"export -s s latest -f before" "unpack -f p -C o" "diff -f p"; do
+	for how in "restore -s ./s --state state latest -C o" "restore -s ./s --state state latest -n" \
+		"export -s ./s latest -f before" "unpack -f p -C o" "diff -f p"; do
 		# shellcheck disable=SC2086 # words
 		run 2 $how --exclude d $path
 		told "nothing is selected"
@@ -69,7 +69,7 @@ for path in "" d/home; do
 done
 cmp p before || fail "export: the old one is gone"
 [ -z "$(ls o)" ] || fail "something was taken out"
-run 2 export -s s latest -f before nothere
+run 2 export -s ./s latest -f before nothere
 cmp p before || fail "export of what is not there: the old one is gone"
 run 0 unpack -f p -C o --exclude home d
 [ -e o/d/etc/conf ] || fail "not the rest"

@@ -10,11 +10,11 @@ mkdir -p d/etc
 echo e >d/etc/conf
 printf '%s\n' d/etc/conf d/etc/conf >list
 "$FDUMP" store init s 2>/dev/null
-"$FDUMP" backup -s s --unencrypted --state state d >/dev/null
+"$FDUMP" backup -s ./s --unencrypted --state state d >/dev/null
 "$FDUMP" pack -f p d
 for paths in "d/etc/conf /d/etc/conf" "d/etc/conf d/etc/ ./d/etc d/etc/conf" "-T list" "-T list d/etc/conf"; do
-	for how in "restore -s s --state state latest -C o" "restore -s s --state state latest -n" \
-		"export -s s latest -f q" "unpack -f p -C o" "list -f p" "diff -f p" "diff -s s -C . latest"; do
+	for how in "restore -s ./s --state state latest -C o" "restore -s ./s --state state latest -n" \
+		"export -s ./s latest -f q" "unpack -f p -C o" "list -f p" "diff -f p" "diff -s ./s -C . latest"; do
 		case "$how $paths" in list*-T* | diff*-T*) continue ;; esac
 		rm -rf o && mkdir o
 		# shellcheck disable=SC2086 # words

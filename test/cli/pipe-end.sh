@@ -5,7 +5,7 @@ workspace
 mkdir t
 (cd t && for i in $(seq 3000); do : >"a-name-that-is-long-enough-to-fill-what-a-pipe-holds-$i"; done)
 "$FDUMP" store init s
-"$FDUMP" backup -s s --unencrypted --state state -C t . >/dev/null
+"$FDUMP" backup -s ./s --unencrypted --state state -C t . >/dev/null
 "$FDUMP" pack -f p.fdump -C t .
 mkdir none
 head_of() { # STATUS COMMAND...
@@ -14,8 +14,8 @@ head_of() { # STATUS COMMAND...
 }
 head_of 0 list -f p.fdump
 head_of 0 list -f p.fdump --json
-head_of 0 files -s s latest
-head_of 0 files -s s latest -v
-head_of 0 find -s s '*'
+head_of 0 files -s ./s latest
+head_of 0 files -s ./s latest -v
+head_of 0 find -s ./s '*'
 head_of 0 cron next -n 5000 '* * * * *'
 head_of 1 diff -f p.fdump -C none

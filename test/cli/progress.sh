@@ -8,7 +8,7 @@ head -c 9000000 /dev/urandom >tree/big
 echo small >tree/small
 "$FDUMP" pack -f p -C tree .
 "$FDUMP" store init store
-"$FDUMP" backup -s store --unencrypted --state state -C tree . >/dev/null
+"$FDUMP" backup -s ./store --unencrypted --state state -C tree . >/dev/null
 traced=traced
 strace -qq -o /dev/null true 2>/dev/null || traced=not
 ASAN_OPTIONS=${ASAN_OPTIONS:+$ASAN_OPTIONS:}detect_leaks=0 python3 - "$FDUMP" $traced <<'PY'
@@ -82,7 +82,7 @@ def slow(n):
 
 def back(n):
     subprocess.run([fdump, "store", "init", "store%d" % n], check=True)
-    return ["backup", "-s", "store%d" % n, "--unencrypted", "--state", "state%d" % n, "-C", "tree", "--command", "slow=sleep 1.8", "."]
+    return ["backup", "-s", "./store%d" % n, "--unencrypted", "--state", "state%d" % n, "-C", "tree", "--command", "slow=sleep 1.8", "."]
 
 
 def unpack(n):
@@ -141,7 +141,7 @@ def troubled(words):
 status, said = on_terminal(["verify", "p"])
 assert (status, said) == (0, ""), said
 # The others wait, more than they do: at once.
-restore = ["restore", "-s", "store", "--state", "state", "-C", "out", "backup@latest", "big"]
+restore = ["restore", "-s", "./store", "--state", "state", "-C", "out", "backup@latest", "big"]
 cases = [(seen, ["verify", "-"], pack), (seen, unpack(1), pack), (seen, slow(1), None), (seen, back(1), None),
          (answered, ["verify", "-"], pack), (answered, unpack(2), pack), (answered, slow(2), None), (answered, back(2), None),
          (answered_twice, slow(3)), (answered_twice, back(3)), (counted, slow(4)), (counted, back(4)),

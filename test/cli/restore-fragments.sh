@@ -10,13 +10,13 @@ for i in $(seq 100 499); do
 	head -c 30000 /dev/urandom >"t/$i"
 done
 "$FDUMP" store init s
-aged "$FDUMP" backup -s s --unencrypted --state state -C t . >/dev/null
+aged "$FDUMP" backup -s ./s --unencrypted --state state -C t . >/dev/null
 for i in $(seq 100 2 499); do
 	printf new | dd of="t/$i" conv=notrunc 2>/dev/null
 done
-aged "$FDUMP" backup -s s --unencrypted --state state -C t . >/dev/null
+aged "$FDUMP" backup -s ./s --unencrypted --state state -C t . >/dev/null
 strace -f -qq -e trace=pread64 -o trace -P "$PWD/s/volumes/00000001.vol" \
-	"$FDUMP" restore -s s --state state latest -C out
+	"$FDUMP" restore -s ./s --state state latest -C out
 diff -r t out
 # Header and payload of each; the dump's record, its lists and manifest are read too.
 chunks=$("$FDUMP" store stat s | sed -n 's/^chunks *//p')

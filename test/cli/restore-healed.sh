@@ -10,7 +10,7 @@ mkdir t
 for i in 1 2 3; do head -c 300000 /dev/urandom >t/$i; done
 "$FDUMP" store init a
 "$FDUMP" store init b
-"$FDUMP" backup -s a -s b --unencrypted --state state -C t . >/dev/null
+"$FDUMP" backup -s ./a -s ./b --unencrypted --state state -C t . >/dev/null
 hurt() { # a byte in the middle of a's data
 	python3 -c '
 f = open("a/volumes/00000001.vol", "r+b")
@@ -22,7 +22,7 @@ f.write(bytes([b[0] ^ 1]))'
 restore() {
 	rm -rf back
 	mkdir back
-	status_of restore -s a -s b --state state latest -C back "$@"
+	status_of restore -s ./a -s ./b --state state latest -C back "$@"
 	[ $status = 0 ] || fail "restore $*: status $status"
 	diff -r t back >/dev/null || fail "restore $*: not the same"
 }
@@ -30,14 +30,14 @@ restore() {
 hurt
 cp -a a unmended
 restore
-grep -q 'note: a: 1 chunk was damaged' err && grep -q 'note: a: mended: 1 chunk' err || fail "not told"
+grep -q 'note: ./a: 1 chunk was damaged' err && grep -q 'note: ./a: mended: 1 chunk' err || fail "not told"
 status_of verify a
 [ $status = 0 ] || fail "verify: status $status"
 restore
 ! grep -q 'note:' err || fail "it was not mended"
 rm -rf back
 mkdir back
-status_of restore -s a --state state latest -C back
+status_of restore -s ./a --state state latest -C back
 [ $status = 0 ] && diff -r t back >/dev/null || fail "from a alone: status $status"
 
 # A store that can't be written: told, and nothing else.
@@ -51,5 +51,5 @@ python3 -c '
 import fcntl, struct, subprocess, sys
 f = open("a/lock", "r+b")
 fcntl.fcntl(f, 37, struct.pack("hhqqi4x", fcntl.F_WRLCK, 0, 0, 1, 0))
-sys.exit(subprocess.call(["mkdir", "-p", "back2"]) or subprocess.call([sys.argv[1], "restore", "-s", "a", "-s", "b", "--state", "state", "latest", "-C", "back2"]))' "$FDUMP" >out 2>err || fail "beside a writer: status $?"
-grep -q "a can't be mended now" err || fail "not told that it can't be mended"
+sys.exit(subprocess.call(["mkdir", "-p", "back2"]) or subprocess.call([sys.argv[1], "restore", "-s", "./a", "-s", "./b", "--state", "state", "latest", "-C", "back2"]))' "$FDUMP" >out 2>err || fail "beside a writer: status $?"
+grep -q "./a can't be mended now" err || fail "not told that it can't be mended"

@@ -21,7 +21,7 @@ for d in b b/c z; do
 done
 ln tree/b/large tree/m/zlarge
 fdump store init one
-fdump backup -s one --unencrypted --state state -C tree . >/dev/null
+fdump backup -s ./one --unencrypted --state state -C tree . >/dev/null
 
 check() { # out: the tree that came back, of these
 	out=$1
@@ -36,13 +36,13 @@ check() { # out: the tree that came back, of these
 for threads in 1 4; do
 	rm -rf r p u x
 	mkdir r p u x
-	status_of fdump restore -s one latest -C r --state state --threads $threads b z
+	status_of fdump restore -s ./one latest -C r --state state --threads $threads b z
 	[ $status = 0 ] || fail "restore: status $status"
 	check r b z
-	status_of fdump restore -s one latest -C x --state state --threads $threads --exclude /a
+	status_of fdump restore -s ./one latest -C x --state state --threads $threads --exclude /a
 	[ $status = 0 ] || fail "restore --exclude: status $status"
 	check x b z m
-	status_of fdump export -s one latest -f p/x.fdump --threads $threads b z
+	status_of fdump export -s ./one latest -f p/x.fdump --threads $threads b z
 	[ $status = 0 ] || fail "export: status $status"
 	fdump verify p/x.fdump >/dev/null
 	fdump unpack -f p/x.fdump -C u
@@ -51,10 +51,10 @@ for threads in 1 4; do
 	grep -q "^content\|^missing\|^extra" out && fail "export: another content"
 done
 # Once more over it: what is there is not fetched, and stays.
-status_of fdump restore -s one latest -C r --state state --overwrite if-changed b z
+status_of fdump restore -s ./one latest -C r --state state --overwrite if-changed b z
 [ $status = 0 ] || fail "restore again: status $status"
 check r b z
 # A single one.
 mkdir one-link
-fdump restore -s one latest -C one-link --state state z/large
+fdump restore -s ./one latest -C one-link --state state z/large
 cmp tree/a/large one-link/z/large

@@ -10,9 +10,9 @@ mkdir tree
 echo content >tree/a
 fdump key new --no-passphrase key >/dev/null
 fdump store init store
-fdump backup -s store --to key.pub --state mine -C tree . >/dev/null
-fdump backup -s store --to key.pub --state forged --name other -C tree . >/dev/null
-back() { rm -rf out; mkdir out; status=0; fdump restore -s store --key key -C out "$@" 2>err || status=$?; }
+fdump backup -s ./store --to key.pub --state mine -C tree . >/dev/null
+fdump backup -s ./store --to key.pub --state forged --name other -C tree . >/dev/null
+back() { rm -rf out; mkdir out; status=0; fdump restore -s ./store --key key -C out "$@" 2>err || status=$?; }
 back --state mine backup@latest
 [ $status = 0 ] && [ ! -s err ] && cmp out/a tree/a || fail "its own: status $status"
 back --state mine other@latest

@@ -15,7 +15,7 @@ on() { # HOST ARGUMENTS
 }
 # What is said of a dump that is not there.
 said() { # DUMP TEXT
-	for how in "restore -s s --state new" "files -s s" "forget --dry-run -s s"; do
+	for how in "restore -s ./s --state new" "files -s ./s" "forget --dry-run -s ./s"; do
 		status=0
 		# shellcheck disable=SC2086 # words
 		case $how in
@@ -27,7 +27,7 @@ said() { # DUMP TEXT
 	done
 }
 back() { # HOST NAME
-	on "$1" backup -s s --unencrypted --state "state-$1" --name "$2" tree >/dev/null 2>&1
+	on "$1" backup -s ./s --unencrypted --state "state-$1" --name "$2" tree >/dev/null 2>&1
 }
 
 mkdir tree
@@ -50,4 +50,4 @@ back four x
 back one db
 said latest "$here one/db@latest, four/x@latest, three/x@latest, ..."
 back here x
-on here files -s s latest >/dev/null || fail "not its own"
+on here files -s ./s latest >/dev/null || fail "not its own"

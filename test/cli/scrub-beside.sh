@@ -5,7 +5,7 @@
 workspace
 fdump() { "$FDUMP" "$@"; }
 fail() { echo "$*"; exit 1; }
-back() { fdump backup --unencrypted --state state -C tree . -s store >/dev/null; }
+back() { fdump backup --unencrypted --state state -C tree . -s ./store >/dev/null; }
 damaged() { fdump store stat store | sed -n 's/^damaged *//p'; }
 
 # Each run has 5 MB of its own, as has the first, whose volume gc takes from under the scrub.
@@ -20,7 +20,7 @@ pid=$!
 sleep 0.5
 head -c 5000000 /dev/urandom >tree/a
 back
-fdump forget -s store --keep-last 1 --yes >/dev/null
+fdump forget -s ./store --keep-last 1 --yes >/dev/null
 fdump store gc store >gc
 grep -qv "^0 bytes" gc || fail "gc gave nothing back: $(cat gc)"
 kill -0 $pid || fail "the scrub was over before: $(cat out err)"

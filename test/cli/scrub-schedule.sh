@@ -34,7 +34,7 @@ END2
 mkdir tree
 head -c 3000000 /dev/urandom >tree/a
 fdump store init store
-fdump backup --unencrypted --state state -C tree . -s store >/dev/null
+fdump backup --unencrypted --state state -C tree . -s ./store >/dev/null
 
 for wrong in "--schedule nonsense" "--schedule @reboot" "--for 0" "--for long" \
 	"--schedule @daily --tz Nowhere/Land"; do
@@ -75,7 +75,7 @@ end INT
 # In the midst of a volume: what it takes there is a pause of the rate.
 rm -rf store state
 fdump store init store
-fdump backup --unencrypted --state state -C tree . -s store >/dev/null
+fdump backup --unencrypted --state state -C tree . -s ./store >/dev/null
 "$FDUMP" store scrub store --rate 10K >out 2>err &
 pid=$!
 sleep 1

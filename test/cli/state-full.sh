@@ -6,7 +6,7 @@ mkdir t small
 echo content >t/a
 "$FDUMP" store init s
 "$FDUMP" key new --no-passphrase key >/dev/null
-back() { status=0; "$FDUMP" backup -s s --to key.pub --state small/state -C t . >out 2>err || status=$?; }
+back() { status=0; "$FDUMP" backup -s ./s --to key.pub --state small/state -C t . >out 2>err || status=$?; }
 mount_tmpfs size=64k small
 back
 [ $status = 0 ] && [ ! -s err ] || fail "the first: $(cat err)"
@@ -17,4 +17,4 @@ rm small/fill
 mount -o remount,ro small
 back
 [ $status = 0 ] && grep -q '^dump ' out && grep -q 'Read-only' err || fail "read-only: status $status: $(cat err)"
-[ "$("$FDUMP" dumps -s s | wc -l)" = 3 ] || fail "dumps are missing"
+[ "$("$FDUMP" dumps -s ./s | wc -l)" = 3 ] || fail "dumps are missing"

@@ -14,23 +14,23 @@ $shift_by 200000 true 2>/dev/null || skip "may not have a time of its own"
 mkdir tree
 echo content >tree/a
 fdump store init one
-back() { "$@" backup -s one --unencrypted --state state -C tree . ; }
+back() { "$@" backup -s ./one --unencrypted --state state -C tree . ; }
 for i in 1 2 3; do
 	echo $i >tree/a
 	back fdump >/dev/null
 done
 # shellcheck disable=SC2086 # words
 later() { $shift_by 200000 "$FDUMP" "$@"; }
-status_of later forget -s one --keep-last 2 --yes
+status_of later forget -s ./one --keep-last 2 --yes
 [ $status = 2 ] || fail "forget: status $status"
 grep -q "clock was set by more than a day.*trust-clock" err || fail "not said"
 ! grep -q ^forget out || fail "printed as deleted what is not"
 status_of back later
 [ $status = 0 ] || fail "backup: status $status"
-status_of fdump forget -s one --keep-last 2 --yes
+status_of fdump forget -s ./one --keep-last 2 --yes
 [ $status = 2 ] || fail "forget, once more: status $status"
-[ "$(fdump dumps -s one | wc -l)" = 4 ] || fail "a dump is gone"
+[ "$(fdump dumps -s ./one | wc -l)" = 4 ] || fail "a dump is gone"
 fdump store trust-clock one
-status_of fdump forget -s one --keep-last 2 --yes
+status_of fdump forget -s ./one --keep-last 2 --yes
 [ $status = 0 ] || fail "forget, trusted: status $status"
-[ "$(fdump dumps -s one | wc -l)" = 2 ] || fail "dumps are left"
+[ "$(fdump dumps -s ./one | wc -l)" = 2 ] || fail "dumps are left"

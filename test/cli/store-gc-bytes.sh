@@ -6,7 +6,7 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 cd "$work"
 fail() { echo "$*"; cat out; exit 1; }
-back() { "$FDUMP" backup --unencrypted --state state -C tree . -s one >/dev/null; }
+back() { "$FDUMP" backup --unencrypted --state state -C tree . -s ./one >/dev/null; }
 
 mkdir tree
 "$FDUMP" store init one
@@ -14,7 +14,7 @@ head -c 4000000 /dev/urandom >tree/a
 back
 head -c 3000000 /dev/urandom >tree/a
 back
-"$FDUMP" forget -s one --keep-last 1 --yes >/dev/null
+"$FDUMP" forget -s ./one --keep-last 1 --yes >/dev/null
 size=$(stat -c %s one/volumes/00000001.vol)
 dd if=/dev/zero of=one/volumes/00000001.vol bs=1 seek=$((size - 1000000)) count=1 conv=notrunc 2>/dev/null
 status=0

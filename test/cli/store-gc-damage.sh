@@ -8,10 +8,10 @@ mkdir keep drop
 "$FDUMP" store init one
 for tree in keep drop; do
 	head -c 3000000 /dev/urandom >$tree/a
-	"$FDUMP" backup -s one --unencrypted --state state -C $tree . --name $tree >/dev/null
+	"$FDUMP" backup -s ./one --unencrypted --state state -C $tree . --name $tree >/dev/null
 done
 dd if=/dev/zero of=one/volumes/00000001.vol bs=1000 seek=2900 count=2 conv=notrunc 2>/dev/null
-"$FDUMP" forget -s one "$("$FDUMP" dumps -s one | sed -n '/drop/s/ .*//p')" --yes >/dev/null
+"$FDUMP" forget -s ./one "$("$FDUMP" dumps -s ./one | sed -n '/drop/s/ .*//p')" --yes >/dev/null
 status=0
 "$FDUMP" store gc one --json >out 2>err || status=$?
 [ $status = 5 ] || fail "status $status"

@@ -6,7 +6,7 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 cd "$work"
 fail() { echo "$*"; cat out; exit 1; }
-back() { "$FDUMP" backup --unencrypted --state state -C tree . -s one >/dev/null; }
+back() { "$FDUMP" backup --unencrypted --state state -C tree . -s ./one >/dev/null; }
 left() { python3 -c 'import json; print(json.load(open("out"))["left"])'; }
 
 mkdir tree
@@ -17,7 +17,7 @@ head -c 4000000 /dev/urandom >tree/a
 back
 "$FDUMP" store gc one >out
 grep -q 'stay' out && fail "nothing is garbage"
-"$FDUMP" forget -s one --keep-last 1 --yes >/dev/null
+"$FDUMP" forget -s ./one --keep-last 1 --yes >/dev/null
 for how in --dry-run ""; do
 	# shellcheck disable=SC2086 # no word
 	"$FDUMP" store gc one $how --json >out

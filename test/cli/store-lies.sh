@@ -14,7 +14,7 @@ echo small >tree/small
 "$FDUMP" store init honest
 for i in 1 2; do
 	echo $i >tree/changed
-	"$FDUMP" backup -s honest --to key.pub --state state -C tree . >/dev/null
+	"$FDUMP" backup -s ./honest --to key.pub --state state -C tree . >/dev/null
 done
 
 lie() { # sets how; makes the store
@@ -24,7 +24,7 @@ lie() { # sets how; makes the store
 	python3 "$src/test/liar.py" store "$how"
 	"$FDUMP" store rebuild store >/dev/null 2>&1 || [ $? = 5 ]
 	mkdir back
-	status_of "$FDUMP" restore --state state -s store --key key latest -C back
+	status_of "$FDUMP" restore --state state -s ./store --key key latest -C back
 }
 
 lie swap

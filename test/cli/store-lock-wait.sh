@@ -8,7 +8,7 @@ status_of() { status=0; "$FDUMP" "$@" >out 2>err || status=$?; }
 # Has a backup that writes to the store until it is released.
 hold() {
 	rm -f held go
-	"$FDUMP" backup --unencrypted --state state-held -s one --command "x=$work/holder" >/dev/null 2>&1 &
+	"$FDUMP" backup --unencrypted --state state-held -s ./one --command "x=$work/holder" >/dev/null 2>&1 &
 	pid=$!
 	await 10 test -e held || fail "the backup did not begin"
 }
@@ -24,13 +24,13 @@ mkdir tree
 echo one >tree/a
 "$FDUMP" store init one
 "$FDUMP" store init two
-"$FDUMP" backup --unencrypted --state state -C tree . -s one >/dev/null
-"$FDUMP" backup --unencrypted --state state -C tree . -s one >/dev/null
+"$FDUMP" backup --unencrypted --state state -C tree . -s ./one >/dev/null
+"$FDUMP" backup --unencrypted --state state -C tree . -s ./one >/dev/null
 
 hold
 began=$SECONDS
-for command in "backup --unencrypted --state state -C tree . -s one" "forget -s one --keep-last 1 --yes" "store gc one" \
-	"store quota one host 10G" "store trust-clock one" "store replicate --from two one" "store rebuild one"; do
+for command in "backup --unencrypted --state state -C tree . -s ./one" "forget -s ./one --keep-last 1 --yes" "store gc one" \
+	"store quota one host 10G" "store trust-clock one" "store replicate --from ./two one" "store rebuild one"; do
 	# shellcheck disable=SC2086 # words
 	status_of $command --lock-wait 0s
 	[ $status = 8 ] || [ $status = 4 ] || fail "$command: status $status"
@@ -43,7 +43,7 @@ release
 
 # Each begins to wait, and goes on when the store is released.
 hold
-"$FDUMP" backup --unencrypted --state state -C tree . -s one -v --lock-wait 1m >out 2>err &
+"$FDUMP" backup --unencrypted --state state -C tree . -s ./one -v --lock-wait 1m >out 2>err &
 waits=$!
 await 10 grep -q "one: process $pid on .* writes to it: waiting" err || fail "backup -v does not say that it waits"
 release
@@ -63,7 +63,7 @@ await 10 grep -q "process $pid on .* writes to it: waiting" out || fail "not tol
 release
 wait $waits || fail "gc on a terminal: status $?"
 
-for command in "backup --unencrypted -s one ." "forget -s one --keep-last 1 -n" "store gc one"; do
+for command in "backup --unencrypted -s ./one ." "forget -s ./one --keep-last 1 -n" "store gc one"; do
 	# shellcheck disable=SC2086 # words
 	status_of $command --lock-wait long
 	[ $status = 2 ] && grep -q 'lock-wait wants a time' err || fail "$command --lock-wait long: status $status"

@@ -6,17 +6,17 @@ workspace
 mkdir tree
 head -c 3000000 /dev/urandom >tree/a
 "$FDUMP" store init s >/dev/null
-"$FDUMP" backup -s s --unencrypted --state state -C tree . >/dev/null
+"$FDUMP" backup -s ./s --unencrypted --state state -C tree . >/dev/null
 damaged() { "$FDUMP" store stat s | sed -n 's/^damaged *//p'; }
 
 mv s/volumes/00000001.vol kept
-"$FDUMP" dumps -s s >out || fail "a reader: status $?"
+"$FDUMP" dumps -s ./s >out || fail "a reader: status $?"
 [ "$(damaged)" = 0 ] || fail "a reader has marked"
 "$FDUMP" store trust-clock s
 n=$(damaged)
 [ "$n" -gt 0 ] || fail "a writer has marked nothing"
 status=0
-"$FDUMP" dumps -s s >out 2>err || status=$?
+"$FDUMP" dumps -s ./s >out 2>err || status=$?
 [ $status = 5 ] && grep -q "can't be read" err || fail "dumps: status $status: $(cat out err)"
 "$FDUMP" store trust-clock s
 [ "$(damaged)" = "$n" ] || fail "marked twice"
@@ -26,6 +26,6 @@ mv kept s/volumes/00000001.vol
 [ "$(damaged)" = "$n" ] || fail "taken back without a look"
 "$FDUMP" store scrub s >out 2>&1 || fail "scrub: status $?: $(cat out)"
 [ "$(damaged)" = 0 ] || fail "scrub left marks"
-"$FDUMP" dumps -s s >out || fail "dumps after it: status $?"
+"$FDUMP" dumps -s ./s >out || fail "dumps after it: status $?"
 mkdir back
-"$FDUMP" restore -s s latest -C back && cmp tree/a back/a || fail "restore"
+"$FDUMP" restore -s ./s latest -C back && cmp tree/a back/a || fail "restore"

@@ -11,7 +11,7 @@ back() { aged "$FDUMP" backup --unencrypted --state state -C tree . "$@"; }
 whole() {
 	rm -rf back
 	mkdir back
-	fdump restore -s "$1" latest -C back >/dev/null || fail "restore from $1"
+	fdump restore -s "./$1" latest -C back >/dev/null || fail "restore from $1"
 	diff -r tree back
 }
 
@@ -20,25 +20,25 @@ head -c 3000000 /dev/urandom >tree/a
 touch -d '10 seconds ago' tree/a
 for store in one two; do fdump store init $store; done
 
-back -s one >out
+back -s ./one >out
 rm one/volumes/*
 for n in 1 2; do
-	status_of back -s one
+	status_of back -s ./one
 	[ $status = 0 ] || fail "one store, run $n: status $status"
 	whole one
 done
 
 # Its end is gone.
 truncate -s 1000000 one/volumes/*2.vol
-status_of back -s one
+status_of back -s ./one
 [ $status = 0 ] || fail "cut: status $status"
 whole one
 
 # One of two.
 rm -r state
-back -s one -s two >out
+back -s ./one -s ./two >out
 rm one/volumes/*
-status_of back -s one -s two
+status_of back -s ./one -s ./two
 [ $status = 0 ] || fail "one of two: status $status"
 grep -q '2 of 2 copies' out || fail "not two copies"
 whole one

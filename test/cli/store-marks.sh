@@ -22,7 +22,7 @@ fdump() { "$FDUMP" "$@"; }
 mkdir t
 head -c 3000000 /dev/urandom >t/keep
 fdump store init s
-fdump backup -s s --unencrypted --state state --name keep -C t . >/dev/null
+fdump backup -s ./s --unencrypted --state state --name keep -C t . >/dev/null
 flip 500000
 status_of fdump store scrub s
 [ $status = 5 ] || fail "scrub of damage: $status"
@@ -37,14 +37,14 @@ status_of fdump store scrub s
 flip 500000
 for i in 1 2; do
 	head -c 9000000 /dev/urandom >t/garbage
-	fdump backup -s s --unencrypted --state state --name other -C t garbage >/dev/null
+	fdump backup -s ./s --unencrypted --state state --name other -C t garbage >/dev/null
 done
-fdump forget -s s --keep-last 1 --yes >/dev/null
+fdump forget -s ./s --keep-last 1 --yes >/dev/null
 fdump store gc s >out
 grep -q "[1-9] volumes rewritten" out || fail "gc rewrote nothing"
 fdump verify s >out 2>&1 || fail "gc dropped what was whole"
 mkdir back
-fdump restore -s s --state state keep@latest -C back >/dev/null
+fdump restore -s ./s --state state keep@latest -C back >/dev/null
 cmp t/keep back/keep
 
 rm s/volumes/*

@@ -9,7 +9,7 @@ fail() { echo "$*"; cat out err; exit 1; }
 mkdir tree
 head -c 300000 /dev/urandom >tree/a
 fdump store init store
-fdump backup -s store --unencrypted --state state -C tree . >/dev/null
+fdump backup -s ./store --unencrypted --state state -C tree . >/dev/null
 echo precious >victim
 cp victim before
 
@@ -26,8 +26,8 @@ try() {
 }
 for file in fdump-store volumes/00000001.vol index/data.mdb index/lock.mdb; do
 	[ -e store/$file ] || continue
-	for command in "dumps -s odd" "verify odd" "store gc odd" "store scrub odd" "store rebuild odd" \
-		"backup -s odd --unencrypted --state state -C tree ." "restore -s odd latest -C out.d"; do
+	for command in "dumps -s ./odd" "verify odd" "store gc odd" "store scrub odd" "store rebuild odd" \
+		"backup -s ./odd --unencrypted --state state -C tree ." "restore -s ./odd latest -C out.d"; do
 		mkdir -p out.d
 		try "rm odd/$file; ln -s ../../victim odd/$file; ln -sf ../victim odd/fdump-store.x" $command
 		try "rm odd/$file; mkfifo odd/$file" $command

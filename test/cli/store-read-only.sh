@@ -11,16 +11,16 @@ mkdir t back
 chown 65534 back
 echo content >t/f
 "$FDUMP" store init s
-"$FDUMP" backup -s s --unencrypted --state state -C t . >/dev/null
+"$FDUMP" backup -s ./s --unencrypted --state state -C t . >/dev/null
 chmod -R a+rX,go-w s
-reader ./fdump dumps -s s >out 2>err || fail "dumps: $(cat err)"
-reader ./fdump restore -s s --state none latest -C back >out 2>err || fail "restore: $(cat err)"
+reader ./fdump dumps -s ./s >out 2>err || fail "dumps: $(cat err)"
+reader ./fdump restore -s ./s --state none latest -C back >out 2>err || fail "restore: $(cat err)"
 diff -r t back || fail "not the same"
 reader ./fdump verify s >out 2>err || fail "verify: $(cat err)"
 python3 -c '
 import fcntl, struct, subprocess, sys
 f = open("s/lock", "r+b")
 fcntl.fcntl(f, 37, struct.pack("hhqqi4x", fcntl.F_WRLCK, 0, 0, 1, 0))
-sys.exit(subprocess.call(["setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups", "./fdump", "forget", "-n", "-s", "s", "--keep-last", "1", "--lock-wait", "0s"]))' \
+sys.exit(subprocess.call(["setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups", "./fdump", "forget", "-n", "-s", "./s", "--keep-last", "1", "--lock-wait", "0s"]))' \
 	>out 2>err && fail "read while it was written" || [ $? = 8 ] || fail "beside a writer: status $?"
 grep -q 'may not write' err || fail "not told: $(cat err)"

@@ -19,7 +19,7 @@ for to in "--to key.pub" --unencrypted; do
 	"$FDUMP" store init store
 	for i in 1 2; do
 		echo $i >tree/changed
-		"$FDUMP" backup -s store $to --state state -C tree . >/dev/null
+		"$FDUMP" backup -s ./store $to --state state -C tree . >/dev/null
 	done
 	rm -r store/index
 	dump=$(reader list store | tail -n 1 | cut -c1-12)

@@ -20,7 +20,7 @@ status_of "$FDUMP" store rebuild nowhere
 
 "$FDUMP" store init one
 echo content >tree/a
-"$FDUMP" backup -s one --unencrypted --state state -C tree . >out
+"$FDUMP" backup -s ./one --unencrypted --state state -C tree . >out
 rm one/fdump-store
 status_of "$FDUMP" store rebuild one
 [ $status = 0 ] || fail "a store without its file: status $status"

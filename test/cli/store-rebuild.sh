@@ -6,7 +6,7 @@ trap 'rm -rf "$work"' EXIT
 cd "$work"
 fail() { echo "$*"; cat out err; exit 1; }
 status_of() { status=0; "$@" >out 2>err || status=$?; }
-back() { "$FDUMP" backup -s one --unencrypted --state state -C tree . --name "$1" >out; sed -n 's/^dump \([0-9a-f]*\):.*/\1/p' out; }
+back() { "$FDUMP" backup -s ./one --unencrypted --state state -C tree . --name "$1" >out; sed -n 's/^dump \([0-9a-f]*\):.*/\1/p' out; }
 
 mkdir tree
 "$FDUMP" store init one

@@ -7,7 +7,7 @@ fail() { echo "$*"; cat out err; exit 1; }
 mkdir tree
 echo one >tree/a
 "$FDUMP" store init one
-"$FDUMP" backup --unencrypted --state state -C tree . -s one >/dev/null
+"$FDUMP" backup --unencrypted --state state -C tree . -s ./one >/dev/null
 
 # That moment, drawn out.
 python3 -c '
@@ -20,7 +20,7 @@ time.sleep(1)
 os.rename("one/index.away", "one/index")' &
 pid=$!
 await 10 test -e locked
-"$FDUMP" dumps -s one >out 2>err || fail "in the moment: status $?"
+"$FDUMP" dumps -s ./one >out 2>err || fail "in the moment: status $?"
 wait $pid
 
 # And rebuild waits, whatever --lock-wait says, until nobody is about to open the index.
@@ -38,7 +38,7 @@ wait $pid
 (while [ ! -e stop ] && "$FDUMP" store rebuild one >/dev/null; do :; done) &
 pid=$!
 for _ in $(seq 100); do
-	"$FDUMP" dumps -s one >out 2>err || fail "beside rebuild: status $?"
+	"$FDUMP" dumps -s ./one >out 2>err || fail "beside rebuild: status $?"
 	[ "$(wc -l <out)" = 1 ] || fail "not all dumps"
 done
 touch stop

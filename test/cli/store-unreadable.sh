@@ -9,31 +9,31 @@ mkdir tree
 "$FDUMP" store init one
 for i in 1 2 3; do
 	head -c 200000 /dev/urandom >tree/$i
-	"$FDUMP" backup -s one --unencrypted --state state -C tree . >out
+	"$FDUMP" backup -s ./one --unencrypted --state state -C tree . >out
 	eval "id$i=\$(sed -n 's/^dump \([0-9a-f]*\):.*/\1/p' out)"
 	[ $i != 1 ] || end=$(stat -c %s one/volumes/00000001.vol)
 done
 cp -a one cut
 truncate -s "$end" cut/volumes/00000001.vol
 "$FDUMP" store quota cut nobody 1T >/dev/null # a writer finds it, and marks what is lost
-status_of "$FDUMP" dumps -s cut
+status_of "$FDUMP" dumps -s ./cut
 [ $status = 5 ] && [ "$(grep -c "can't be read" err)" = 2 ] && [ "$(wc -l <out)" = 1 ] || fail "dumps: status $status"
-status_of "$FDUMP" restore -s cut latest -C back
+status_of "$FDUMP" restore -s ./cut latest -C back
 [ $status = 5 ] && grep -q 'may be one of 2 dumps' err && [ ! -e back/1 ] || fail "latest: status $status"
-status_of "$FDUMP" restore -s cut "${id3:?}" -C back
+status_of "$FDUMP" restore -s ./cut "${id3:?}" -C back
 [ $status = 5 ] && grep -q "can't be read" err || fail "by id: status $status"
 mkdir back back2
-"$FDUMP" restore -s cut "${id1:?}" -C back && cmp back/1 tree/1 || fail "the one that is there"
-"$FDUMP" restore -s cut -s one latest -C back2 && cmp back2/3 tree/3 || fail "the other store has it"
-status_of "$FDUMP" forget -s cut --keep-last 1 -n
+"$FDUMP" restore -s ./cut "${id1:?}" -C back && cmp back/1 tree/1 || fail "the one that is there"
+"$FDUMP" restore -s ./cut -s ./one latest -C back2 && cmp back2/3 tree/3 || fail "the other store has it"
+status_of "$FDUMP" forget -s ./cut --keep-last 1 -n
 [ $status = 5 ] && grep -q "2 dumps can't be read" err || fail "forget: status $status"
 
 # Locked ones are said to be, by -n too.
-"$FDUMP" backup -s one --unencrypted --state state --lock 1d -C tree . >out
-"$FDUMP" backup -s one --unencrypted --state state -C tree . >out
-status_of "$FDUMP" forget -s one --keep-last 1 -n
+"$FDUMP" backup -s ./one --unencrypted --state state --lock 1d -C tree . >out
+"$FDUMP" backup -s ./one --unencrypted --state state -C tree . >out
+status_of "$FDUMP" forget -s ./one --keep-last 1 -n
 [ $status = 1 ] && [ "$(grep -c ^locked out)" = 1 ] && [ "$(grep -c ^forget out)" = 3 ] || fail "forget -n: status $status"
-status_of "$FDUMP" forget -s one --keep-last 1 --yes
+status_of "$FDUMP" forget -s ./one --keep-last 1 --yes
 [ $status = 1 ] && [ "$(grep -c ^locked out)" = 1 ] && [ "$(grep -c ^forget out)" = 3 ] || fail "forget: status $status"
 
 # A reader, as FDump's are: gc waits for it.
@@ -56,13 +56,13 @@ for gone in fdump-store identity "fdump-store one/identity"; do
 	(cd one && rm ${gone//one\//})
 	status_of "$FDUMP" store rebuild one
 	[ $status = 0 ] && grep -q 'new identity' out err || fail "rebuild without $gone: status $status"
-	"$FDUMP" verify one >out && "$FDUMP" backup -s one --unencrypted --state state -C tree . >out || fail "after it"
+	"$FDUMP" verify one >out && "$FDUMP" backup -s ./one --unencrypted --state state -C tree . >out || fail "after it"
 done
 
 # What could not be printed is a failure.
 if [ -c /dev/full ]; then
-	for command in "dumps -s one" "forget -s one --keep-last 1 -n" "store gc one" "store scrub one" "restore -s one latest -n -C back" \
-		"find -s one 1" "verify one"; do
+	for command in "dumps -s ./one" "forget -s ./one --keep-last 1 -n" "store gc one" "store scrub one" "restore -s ./one latest -n -C back" \
+		"find -s ./one 1" "verify one"; do
 		status=0
 		# shellcheck disable=SC2086
 		"$FDUMP" $command >/dev/full 2>err || status=$?
@@ -70,16 +70,16 @@ if [ -c /dev/full ]; then
 	done
 fi
 # A minute, and a day, mean their end; a blank does for the T.
-"$FDUMP" files -s one "backup@$(date '+%F %H:%M')" >out 2>err || fail "a minute"
-"$FDUMP" files -s one "backup@$(date +%F)" >out 2>err || fail "a day"
+"$FDUMP" files -s ./one "backup@$(date '+%F %H:%M')" >out 2>err || fail "a minute"
+"$FDUMP" files -s ./one "backup@$(date +%F)" >out 2>err || fail "a day"
 
 # A sealed dump and no key: find can't say that nothing matches.
 "$FDUMP" key new --no-passphrase key >/dev/null
 "$FDUMP" store init sealed
-"$FDUMP" backup -s sealed --to key.pub --state state -C tree . >/dev/null
-status_of "$FDUMP" find -s sealed 1
+"$FDUMP" backup -s ./sealed --to key.pub --state state -C tree . >/dev/null
+status_of "$FDUMP" find -s ./sealed 1
 [ $status = 6 ] || fail "find without a key: status $status"
-status_of "$FDUMP" find -s sealed --key key 1
+status_of "$FDUMP" find -s ./sealed --key key 1
 [ $status = 0 ] || fail "find with it: status $status"
 
 # A key for a pack that is not sealed is told once, however many blocks there are.

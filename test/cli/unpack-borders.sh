@@ -28,7 +28,7 @@ ln src/top src/below/vol/top
 python3 -c "open('src/z/sparse', 'w').truncate(200000)"
 "$FDUMP" pack -f p -C src .
 "$FDUMP" store init st >/dev/null
-"$FDUMP" backup -s st --unencrypted --state state -C src . >/dev/null
+"$FDUMP" backup -s ./st --unencrypted --state state -C src . >/dev/null
 list() { (cd "$1" && find . -mindepth 1 ! -type d -printf '%p %y %s %m %U %G %T@ %l\n' | sort); }
 
 # check NAME TARGET: everything comes back into it; the links to top, over the border, are a copy.
@@ -41,7 +41,7 @@ check() {
 		file) "$FDUMP" unpack -f p -C "$2" ;;
 		pipe) "$FDUMP" unpack -C "$2" <p ;;
 		one) "$FDUMP" unpack --threads 1 -f p -C "$2" ;;
-		dump | again) "$FDUMP" restore -s st --state state latest -C "$2" ;;
+		dump | again) "$FDUMP" restore -s ./st --state state latest -C "$2" ;;
 		esac >out 2>&1 || status=$?
 		diff <(list src) <(list "$2") || { cat out; fail "$1, $how: not as it was"; }
 		diff -r --no-dereference -x fifo src "$2" || { cat out; fail "$1, $how: other content"; }

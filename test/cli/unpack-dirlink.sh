@@ -14,7 +14,7 @@ chmod 700 src/lib
 head -c 3000000 /dev/urandom >src/lib/large
 "$FDUMP" pack -f p -C src a lib z
 "$FDUMP" store init st >/dev/null
-"$FDUMP" backup -s st --unencrypted --state state -C src a lib z >/dev/null
+"$FDUMP" backup -s ./st --unencrypted --state state -C src a lib z >/dev/null
 again() { # the target, with a link of this text
 	rm -rf t
 	mkdir -p t/usr/lib t/usr/lib64
@@ -26,7 +26,7 @@ status_of() {
 	status=0
 	"$@" >out 2>&1 || status=$?
 }
-for how in "unpack -f p" "unpack --threads 1 -f p" "restore -s st --state state latest"; do
+for how in "unpack -f p" "unpack --threads 1 -f p" "restore -s ./st --state state latest"; do
 	# shellcheck disable=SC2086 # words
 	set -- "$FDUMP" $how -C t
 	again usr/lib

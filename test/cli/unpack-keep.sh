@@ -33,7 +33,7 @@ find src -exec touch -h -d 2001-02-03 {} +
 find src -mindepth 1 -type d -exec chmod 711 {} +
 "$FDUMP" pack -f p -C src .
 "$FDUMP" store init st >/dev/null
-"$FDUMP" backup -s st --unencrypted --state state -C src . >/dev/null
+"$FDUMP" backup -s ./st --unencrypted --state state -C src . >/dev/null
 
 # What was there: type, mode and content, of folders no content.
 show() { (cd "$1" && find . -mindepth 1 \( -name 'only*' -o -name new \) -prune -o ! -name . -printf '%p %y %m %l ' \
@@ -68,7 +68,7 @@ check() {
 check "$FDUMP" unpack --overwrite never -f p
 check "$FDUMP" unpack -k <p
 check "$FDUMP" unpack --overwrite if-newer --threads 1 -f p
-check "$FDUMP" restore --overwrite never -s st --state state latest
+check "$FDUMP" restore --overwrite never -s ./st --state state latest
 
 # The same file as in the pack may be linked to; one of its size and time, with other content, not.
 for text in first FIRST; do

@@ -66,7 +66,7 @@ mkdir ext4
 if mkfs.ext4 -q -F -I 128 ext4.img >/dev/null 2>&1 && mounted -o loop ext4.img ext4; then
 	"$FDUMP" pack -f p -C time dir
 	"$FDUMP" store init st >/dev/null
-	"$FDUMP" backup -s st --unencrypted --state state -C time dir >/dev/null
+	"$FDUMP" backup -s ./st --unencrypted --state state -C time dir >/dev/null
 	mkdir ext4/t
 	status_of "$FDUMP" unpack -f p -C ext4/t
 	[ $status = 1 ] || { cat out; fail "time: status $status"; }
@@ -75,7 +75,7 @@ if mkfs.ext4 -q -F -I 128 ext4.img >/dev/null 2>&1 && mounted -o loop ext4.img e
 	done
 	touch -d 2001-02-03T04:05:08 ext4/t/dir/other
 	before=$(stat -c '%n %i' ext4/t/dir/file ext4/t/dir/large)
-	for how in "unpack -f p" "restore -s st --state state latest"; do
+	for how in "unpack -f p" "restore -s ./st --state state latest"; do
 		# shellcheck disable=SC2086 # words
 		status_of "$FDUMP" $how --overwrite if-changed -C ext4/t
 		[ "$before" = "$(stat -c '%n %i' ext4/t/dir/file ext4/t/dir/large)" ] ||

@@ -12,9 +12,9 @@ chmod 710 src
 touch -d 2001-02-03 src
 "$FDUMP" pack -f p -C src .
 "$FDUMP" store init st >/dev/null
-"$FDUMP" backup -s st --unencrypted --state state -C src . >/dev/null
+"$FDUMP" backup -s ./st --unencrypted --state state -C src . >/dev/null
 show() { stat -c '%a %u %g' "$1"; }
-for how in "unpack -f p" "unpack --overwrite if-changed -f p" "restore -s st --state state latest"; do
+for how in "unpack -f p" "unpack --overwrite if-changed -f p" "restore -s ./st --state state latest"; do
 	rm -rf t
 	mkdir t
 	chmod 1777 t
@@ -35,8 +35,8 @@ done
 chmod 755 src
 chown 0:0 src
 rm src/f
-"$FDUMP" restore -s st --state state latest --in-place
+"$FDUMP" restore -s ./st --state state latest --in-place
 [ "$(show src), $(cat src/f)" = "710 4321 4322, content" ] || fail "in place: $(show src)"
 chmod 755 src
-"$FDUMP" restore -s st --state state latest --in-place --overwrite never
+"$FDUMP" restore -s ./st --state state latest --in-place --overwrite never
 [ "$(show src)" = "755 4321 4322" ] || fail "in place, never: $(show src)"

@@ -22,7 +22,7 @@ setfacl -m u:77:rx src/a/b 2>/dev/null || true
 for d in src/a/b/c src/a/b src/a src/h/i src/h; do touch -d 2001-02-03 $d; done
 "$FDUMP" pack -f p -C src .
 "$FDUMP" store init st >/dev/null
-"$FDUMP" backup -s st --unencrypted --state state -C src . >/dev/null
+"$FDUMP" backup -s ./st --unencrypted --state state -C src . >/dev/null
 echo a/b/c/f >list
 show() { (cd "$1" && shift && stat -c '%n %A %u %g %Y' "$@" && getfacl -nsc "$@" 2>/dev/null); } # DIR FOLDERS
 check() { # FOLDERS -- COMMAND...
@@ -38,7 +38,7 @@ check() { # FOLDERS -- COMMAND...
 	[ "$(stat -c '%a %u' t)" = "755 0" ] || fail "$*: the target has got metadata"
 }
 for threads in 1 4; do
-	for how in "unpack -f p" "restore -s st --state state latest"; do
+	for how in "unpack -f p" "restore -s ./st --state state latest"; do
 		# shellcheck disable=SC2086 # words
 		set -- "$FDUMP" $how --threads $threads -C t
 		check a a/b a/b/c -- "$@" a/b/c/f
@@ -54,7 +54,7 @@ rm -rf t; mkdir t
 "$FDUMP" unpack --strip-components 1 -f p -C t a/b/c/f
 cmp <(cd src/a && stat -c '%n %A %u %g %Y' b b/c) <(cd t && stat -c '%n %A %u %g %Y' b b/c) || fail "stripped"
 
-for how in "unpack -f p" "restore -s st --state state latest"; do
+for how in "unpack -f p" "restore -s ./st --state state latest"; do
 	rm -rf t
 	mkdir -p t/a/b
 	chmod 777 t/a

@@ -16,7 +16,7 @@ name=$(printf '%060d' 0)
 "$FDUMP" store init store
 for i in 1 2 3; do
 	echo $i >tree/changed
-	"$FDUMP" backup -s store --unencrypted --level 0 --state state -C tree . >/dev/null
+	"$FDUMP" backup -s ./store --unencrypted --level 0 --state state -C tree . >/dev/null
 done
 python3 "$src/test/liar.py" store manifest
 status_of "$FDUMP" store rebuild store

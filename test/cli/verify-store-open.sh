@@ -10,8 +10,8 @@ mkdir t
 echo content >t/file
 "$FDUMP" key new --no-passphrase key >/dev/null
 for store in open sealed both; do "$FDUMP" store init $store; done
-"$FDUMP" backup -s open -s both --unencrypted --state state -C t . >/dev/null
-"$FDUMP" backup -s sealed -s both --to key.pub --state state -C t . >/dev/null
+"$FDUMP" backup -s ./open -s ./both --unencrypted --state state -C t . >/dev/null
+"$FDUMP" backup -s ./sealed -s ./both --to key.pub --state state -C t . >/dev/null
 
 status_of verify open
 [ $status = 0 ] && grep -q '; 2 entries, 8 bytes of content proved: ok$' out || fail "open: status $status"

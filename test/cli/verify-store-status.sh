@@ -10,11 +10,11 @@ mkdir t
 echo x >t/ok
 "$FDUMP" key new --no-passphrase key >/dev/null
 for store in good bad; do "$FDUMP" store init $store; done
-"$FDUMP" backup -s good --to key.pub --state state -C t . >/dev/null
+"$FDUMP" backup -s ./good --to key.pub --state state -C t . >/dev/null
 status_of verify good --key key
 [ $status = 0 ] && grep -q ": ok$" out || fail "good: status $status"
 for _ in 1 2; do
-	status_of backup -s bad --to key.pub --state state -C t --command one=false --command two=false .
+	status_of backup -s ./bad --to key.pub --state state -C t --command one=false --command two=false .
 	[ $status = 1 ] || fail "backup: status $status"
 done
 status_of verify bad --key key

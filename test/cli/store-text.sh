@@ -1,0 +1,60 @@
+# Goal: what -s, --store and --from name is a directory if it contains a slash, or is ".", and else a
+# service: of a directory that is there the message says how to write it. An argument without -s is a
+# directory, with or without a slash.
+. "$(dirname "$0")/lib.sh"
+workspace
+fail() { echo "$*"; cat out err; exit 1; }
+refused() { # WHAT IT SAYS, ARGUMENTS
+	local says=$1 status=0
+	shift
+	"$FDUMP" "$@" >out 2>err || status=$?
+	[ $status = 2 ] && [ ! -s out ] && grep -qF -- "$says" err || fail "$*: status $status"
+}
+fine() { "$FDUMP" "$@" >out 2>err || fail "$*: status $?"; }
+# Of this machine, whatever it has joined, no identity is used.
+no="--identity $work/none"
+mkdir none tree
+echo content >tree/file
+"$FDUMP" store init one
+"$FDUMP" store init two
+"$FDUMP" backup -s ./one --unencrypted --state state -C tree . >out
+before=$("$FDUMP" dumps -s ./one)
+
+# A directory without a slash: how to write it.
+hint="'one' is the name of a service: write ./one for the directory"
+for s in "-s one" "-sone" "--store one" "--store=one" "-s ./two -s one"; do
+	for command in "dumps" "files latest" "find file" "cat latest file" "export latest" "diff latest latest" \
+		"forget --keep-last 1 --yes" "restore latest -C none --state state" "backup --unencrypted --state state -C tree ."; do
+		# shellcheck disable=SC2086 # words
+		refused "$hint" $command $s $no
+	done
+done
+refused "$hint" store replicate --from one two $no
+[ "$before" = "$("$FDUMP" dumps -s ./one)" ] && [ -z "$(ls none)" ] || fail "something was done"
+
+# A file is no directory; what is not there neither: they can only be services.
+for s in web web:7421 tree.txt; do
+	echo >tree.txt
+	# shellcheck disable=SC2086 # words
+	refused "'$s' is the name of a service, and this machine has joined no fleet" dumps -s $s $no
+	grep -qF "as ./$s" err || fail "$s: not told how to write a directory"
+	# shellcheck disable=SC2086 # words
+	refused "'$s' is the name of a service, and" store replicate --from $s two $no
+done
+refused "empty" dumps -s ""
+refused "empty" store replicate --from "" two
+
+# Directories.
+for s in ./one one/ "$work/one" ./two/../one; do
+	fine dumps -s "$s"
+	[ "$before" = "$(cat out)" ] || fail "-s $s: other dumps"
+done
+(cd one && "$FDUMP" dumps -s .) >out 2>err && [ "$before" = "$(cat out)" ] || fail "-s ."
+(cd one/index && "$FDUMP" dumps -s .. $no) >out 2>err && fail "-s .. passes for a directory" || grep -q "write ./.. for" err || fail "-s .."
+
+# Arguments.
+fine verify one
+fine store stat one
+fine store replicate --from ./one two
+fine verify two
+(cd one && "$FDUMP" store stat .) >out 2>err || fail "stat ."
