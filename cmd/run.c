@@ -33,12 +33,13 @@ static const char help[] =
 	"Exit status: 0 done; 1 some entries changed or could not be read; 2 failed on an\n"
 	"agent, or wrong usage; 4 fewer copies than asked; 6 not allowed.\n";
 
-#define POLL_MS 500
+#define POLL_MS    500
+#define LOOK_COUNT 16 /* runs of an agent that are looked at: more can't end between two looks */
 
 /* An agent that has taken the order. */
 struct waited {
 	char agent[NAME_LEN_MAX + 1];
-	uint8_t before[MANAGER_RUN_LEN]; /* its last run until now */
+	uint8_t id[MANAGER_RUN_LEN]; /* of the run that began */
 	bool ended;
 	struct manager_run_row run;
 };
@@ -77,6 +78,7 @@ static int show_order(void *ctx, const void *row, struct err *err)
 			return err_set(err, ERR_NOMEM, "out of memory");
 		r->waited = grown;
 		grown[r->count] = (struct waited){.ended = false};
+		memcpy(grown[r->count].id, order->run, sizeof order->run);
 		strcpy(grown[r->count++].agent, order->agent);
 	}
 	if (r->o.json)
@@ -109,77 +111,35 @@ static int order(struct run *r, struct err *err)
 
 /* --- waiting ------------------------------------------------------------------- */
 
-/* The newest run of an agent, if there is one. */
 static int keep_run(void *ctx, const void *row, struct err *err)
 {
+	const struct manager_run_row *run = row;
+	struct waited *w = ctx;
+
 	(void)err;
-	*(struct manager_run_row *)ctx = *(const struct manager_run_row *)row;
+	if (memcmp(run->run, w->id, sizeof w->id) == 0) {
+		w->run = *run;
+		w->ended = true;
+	}
 	return 0;
 }
 
-static int newest(struct run *r, const char *agent, struct manager_run_row *run, struct err *err)
+/* Looks whether the run that was ordered is among the newest ones of its agent that have ended. */
+static int look(struct run *r, struct waited *w, struct err *err)
 {
 	uint8_t mem[256];
 	struct cbor_out out;
 
-	*run = (struct manager_run_row){.slot = 0};
 	cbor_out_init(&out, mem, sizeof mem);
 	cbor_put_map(&out, 3);
 	cbor_put_text(&out, "agent");
-	cbor_put_text(&out, agent);
+	cbor_put_text(&out, w->agent);
 	cbor_put_text(&out, "job");
 	cbor_put_text(&out, r->job);
 	cbor_put_text(&out, "count");
-	cbor_put_uint(&out, 1);
+	cbor_put_uint(&out, LOOK_COUNT);
 	return ui_fleet_rows(&r->fleet, MANAGER_METHOD_RUNS, &out, manager_run_fields,
-		sizeof(struct manager_run_row), keep_run, run, err);
-}
-
-/* What was the newest run of each agent, before the order. */
-struct before {
-	struct {
-		char agent[NAME_LEN_MAX + 1];
-		uint8_t run[MANAGER_RUN_LEN];
-	} * of;
-	size_t count;
-};
-
-static int keep_before(void *ctx, const void *row, struct err *err)
-{
-	const struct manager_run_row *run = row;
-	struct before *b = ctx;
-	void *grown;
-	size_t i;
-
-	for (i = 0; i < b->count; i++)
-		if (strcmp(b->of[i].agent, run->agent) == 0)
-			return 0; /* an older one */
-	grown = realloc(b->of, (b->count + 1) * sizeof *b->of);
-	if (grown == NULL)
-		return err_set(err, ERR_NOMEM, "out of memory");
-	b->of = grown;
-	strcpy(b->of[b->count].agent, run->agent);
-	memcpy(b->of[b->count++].run, run->run, sizeof run->run);
-	return 0;
-}
-
-static int look_before(struct run *r, struct before *b, struct err *err)
-{
-	uint8_t mem[256];
-	struct cbor_out out;
-
-	cbor_out_init(&out, mem, sizeof mem);
-	cbor_put_map(&out, 2 + (size_t)(r->o.agent != NULL));
-	cbor_put_text(&out, "job");
-	cbor_put_text(&out, r->job);
-	cbor_put_text(&out, "count");
-	cbor_put_uint(&out, r->o.agent != NULL ? 1 : MANAGER_RUNS_MAX);
-	if (r->o.agent != NULL) {
-		cbor_put_text(&out, "agent");
-		cbor_put_text(&out, r->o.agent);
-	}
-	return ui_fleet_rows(&r->fleet, MANAGER_METHOD_RUNS, &out, manager_run_fields,
-		sizeof(struct manager_run_row), keep_before, b, err);
+		sizeof(struct manager_run_row), keep_run, w, err);
 }
 
 static int status_of(const struct manager_run_row *run)
@@ -207,15 +167,11 @@ static int show_run(struct run *r, const struct manager_run_row *run, struct err
 	return fflush(stdout) == 0 ? 0 : -1;
 }
 
-static int wait_all(struct run *r, const struct before *b, struct err *err)
+static int wait_all(struct run *r, struct err *err)
 {
 	const struct timespec pause = {.tv_nsec = POLL_MS * 1000000L};
-	size_t i, k, left = r->count;
+	size_t i, left = r->count;
 
-	for (i = 0; i < r->count; i++)
-		for (k = 0; k < b->count; k++)
-			if (strcmp(b->of[k].agent, r->waited[i].agent) == 0)
-				memcpy(r->waited[i].before, b->of[k].run, MANAGER_RUN_LEN);
 	while (left > 0) {
 		nanosleep(&pause, NULL);
 		for (i = 0; i < r->count; i++) {
@@ -223,12 +179,10 @@ static int wait_all(struct run *r, const struct before *b, struct err *err)
 
 			if (w->ended)
 				continue;
-			if (newest(r, w->agent, &w->run, err) != 0)
+			if (look(r, w, err) != 0)
 				return -1;
-			if (w->run.agent[0] == 0 ||
-				memcmp(w->run.run, w->before, sizeof w->before) == 0)
+			if (!w->ended)
 				continue;
-			w->ended = true;
 			left--;
 			if (show_run(r, &w->run, err) != 0)
 				return -1;
@@ -241,15 +195,13 @@ static int wait_all(struct run *r, const struct before *b, struct err *err)
 
 static int run(struct run *r, struct err *err)
 {
-	struct before before = {NULL, 0};
 	int ret = -1;
 
 	if (hash_crypto_init(err) == 0 &&
 		ui_fleet_open(&r->fleet, r->o.config, r->o.state, r->o.identity, err) == 0 &&
-		(!r->wait || look_before(r, &before, err) == 0) && order(r, err) == 0)
-		ret = r->wait ? wait_all(r, &before, err) : 0;
+		order(r, err) == 0)
+		ret = r->wait ? wait_all(r, err) : 0;
 	ui_fleet_close(&r->fleet);
-	free(before.of);
 	free(r->waited);
 	return ret;
 }

@@ -13,10 +13,10 @@ static const int64_t retry_sec[] = {5 * 60, 15 * 60, 45 * 60};
 static void apply_starting(struct agent_job_state *state, const struct manager_record *record)
 {
 	if (record->slot != 0 && record->slot != state->slot) {
-		state->slot = record->slot;
 		state->failures = 0;
 		state->losses = 0;
 	}
+	state->slot = record->slot;
 	memcpy(state->run, record->run, sizeof state->run);
 	state->started_once = true;
 	state->running = true;

@@ -17,7 +17,8 @@
  *   slot comes. One that was lost is tried again at once, and, if it is lost
  *   again, after 5, 15, 45, 45, ... minutes. What made a dump, whole or not, is
  *   not tried again; nor what a person cancelled.
- * - A run by order (slot 0) counts as a try of the slot before it.
+ * - A run by order (slot 0) counts as a try of the slot before it; when it is tried
+ *   again it is by order too, for that slot may have been done.
  * - Held: nothing runs until released, and then the newest slot, once.
  * - The clock: set back by up to three hours, no slot comes twice. If by more, it
  *   is taken for set right, and slots come as it says (cron/due.h).
@@ -45,7 +46,7 @@ struct agent_job_state {
 	bool running, held;
 	/* The last run. */
 	uint8_t run[MANAGER_RUN_LEN];
-	int64_t slot; /* 0: only by order so far */
+	int64_t slot; /* 0: by order */
 	int64_t started, ended;
 	enum manager_result result; /* MANAGER_NONE: under way, or never */
 	unsigned failures, losses;  /* of this slot's runs */

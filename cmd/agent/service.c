@@ -282,9 +282,10 @@ static void end_run(void *ctx, const struct agent_run_result *r)
 		s->idle(s->o.ctx);
 }
 
-/* Starts a run: its record is durable before. slot: 0 by order. Returns 0, or -1 with err set. */
-static int start_run(
-	struct agent_service *s, const struct manager_plan_job *job, int64_t slot, struct err *err)
+/* Starts a run: its record is durable before. slot: 0 by order. id (may be NULL) gets the run's.
+ * Returns 0, or -1 with err set. */
+static int start_run(struct agent_service *s, const struct manager_plan_job *job, int64_t slot,
+	uint8_t id[MANAGER_RUN_LEN], struct err *err)
 {
 	struct running *running = calloc(1, sizeof *running);
 	struct manager_record record = {.kind = MANAGER_STARTING, .slot = slot};
@@ -307,6 +308,8 @@ static int start_run(
 	running->service = s;
 	memcpy(running->job, record.job, sizeof running->job);
 	memcpy(running->id, record.run, sizeof running->id);
+	if (id != NULL)
+		memcpy(id, record.run, MANAGER_RUN_LEN);
 	running->slot = slot;
 	running->next = s->running;
 	s->running = running;
@@ -353,7 +356,7 @@ static void look_at(struct agent_service *s, struct agent_job *job, int64_t now)
 	}
 	if (next.action != AGENT_RUN || s->running_count >= AGENT_RUNS_MAX)
 		return;
-	if (start_run(s, job->plan, next.slot, &err) != 0)
+	if (start_run(s, job->plan, next.slot, NULL, &err) != 0)
 		note(s, LOG_LEVEL_ERROR, "job %s: %s", job->plan->name, err.message);
 }
 
@@ -638,14 +641,25 @@ static void on_run(void *ctx, struct rpc_call *call, const struct rpc_value *v)
 	char name[NAME_LEN_MAX + 1];
 	struct err err = {0};
 	const struct manager_plan_job *job = job_of(s, v, name, &err);
+	uint8_t id[MANAGER_RUN_LEN], mem[64];
+	struct cbor_out out;
 
 	if (job != NULL && s->ending)
 		err_set(&err, ERR_BUSY, "the agent is ending");
 	else if (job != NULL && find_running(s, name) != NULL)
 		err_set(&err, ERR_BUSY, "job '%s' is running", name);
 	else if (job != NULL)
-		start_run(s, job, 0, &err);
-	answer(call, &err);
+		start_run(s, job, 0, id, &err);
+	if (err.code != ERR_NONE) {
+		rpc_call_fail(call, &err);
+		return;
+	}
+	cbor_out_init(&out, mem, sizeof mem);
+	cbor_put_map(&out, 1);
+	cbor_put_text(&out, "run");
+	cbor_put_bytes(&out, id, sizeof id);
+	assert(!cbor_out_full(&out));
+	rpc_call_reply(call, mem, cbor_out_len(&out), false);
 }
 
 static void on_cancel(void *ctx, struct rpc_call *call, const struct rpc_value *v)

@@ -136,13 +136,15 @@ static int take_hello(struct manager_service *s, const struct manager_hello *h,
 static void welcome(struct manager_service *s, struct rpc_call *call, struct manager_link *link,
 	const struct manager_host_row *row)
 {
-	struct manager_welcome w = {.clock = time(NULL), .acked = row->acked};
+	struct manager_welcome w = {.clock = time(NULL)};
 	struct manager_plan_store stores[MANAGER_STORES_MAX];
 	struct manager_peer peers[MANAGER_PEERS_MAX];
 	size_t i, n = 0, peer_count = manager_inner_peers(s, peers);
 	struct err err = {0};
 	struct buf reply;
 
+	/* What is not durable yet would be lost if this process died now, and not be sent again. */
+	w.acked = s->unsaved ? 0 : row->acked;
 	w.has_digest = rpc_conn_peer(link->conn)->role == RPC_AGENT;
 	memcpy(w.digest, link->digest, sizeof w.digest);
 	w.denied_count = manager_inner_denied(s, &w.denied);

@@ -253,6 +253,9 @@ struct order {
 struct part {
 	struct order *order;
 	char agent[NAME_LEN_MAX + 1];
+	bool run; /* the order is to run the job */
+	uint8_t id[MANAGER_RUN_LEN];
+	struct err err; /* of its answer */
 };
 
 static void order_end(struct order *o)
@@ -268,14 +271,28 @@ static void order_end(struct order *o)
 	free(o);
 }
 
-static void put_outcome(struct order *o, const char *agent, const char *error)
+/* run: the one that began; NULL: none. */
+static void put_outcome(
+	struct order *o, const char *agent, const char *error, const uint8_t run[MANAGER_RUN_LEN])
 {
-	struct manager_order_row row;
+	struct manager_order_row row = {.agent = ""};
 
+	if (run != NULL)
+		memcpy(row.run, run, sizeof row.run);
 	snprintf(row.agent, sizeof row.agent, "%s", agent);
 	snprintf(row.error, sizeof row.error, "%.*s", MANAGER_NOTE_MAX, error);
 	if (manager_row_put(&o->rows, manager_order_fields, &row, &o->err) != 0)
 		o->failed = true;
+}
+
+static void part_reply(void *arg, const uint8_t *bytes, size_t len, bool more)
+{
+	struct part *part = arg;
+	struct rpc_value v[MANAGER_STARTED_FIELDS];
+
+	(void)more;
+	if (part->run && rpc_params_get(v, manager_started_fields, bytes, len, &part->err) == 0)
+		memcpy(part->id, v[MANAGER_STARTED_RUN].bytes, sizeof part->id);
 }
 
 static void part_done(void *arg, const struct err *err)
@@ -283,7 +300,7 @@ static void part_done(void *arg, const struct err *err)
 	struct part *part = arg;
 	struct order *o = part->order;
 
-	put_outcome(o, part->agent, err != NULL ? err->message : "");
+	put_outcome(o, part->agent, err != NULL ? err->message : part->err.message, part->id);
 	free(part);
 	o->open--;
 	order_end(o);
@@ -300,7 +317,7 @@ static void order_gone(void *arg, const struct err *err)
 /* Hands the order to an agent. */
 static void start_part(struct order *o, struct manager_link *link, const struct rpc_value *v)
 {
-	static const struct rpc_call_ops ops = {.done = part_done};
+	static const struct rpc_call_ops ops = {.reply = part_reply, .done = part_done};
 	const char *agent = rpc_conn_peer(link->conn)->name;
 	struct part *part = calloc(1, sizeof *part);
 	struct err err = {0};
@@ -319,13 +336,14 @@ static void start_part(struct order *o, struct manager_link *link, const struct 
 	assert(!cbor_out_full(&out));
 	request.len = cbor_out_len(&out);
 	if (part == NULL) {
-		put_outcome(o, agent, "out of memory");
+		put_outcome(o, agent, "out of memory", NULL);
 		return;
 	}
 	part->order = o;
+	part->run = request.method == MANAGER_METHOD_RUN;
 	strcpy(part->agent, agent);
 	if (rpc_call_start(link->conn, &request, &err) == NULL) {
-		put_outcome(o, agent, err.message);
+		put_outcome(o, agent, err.message, NULL);
 		free(part);
 		return;
 	}
@@ -370,7 +388,7 @@ static int order_agent(void *ctx, const struct manager_db_key *key, const void *
 	if (link != NULL)
 		start_part(t->order, link, t->values);
 	else
-		put_outcome(t->order, host->name, "not connected");
+		put_outcome(t->order, host->name, "not connected", NULL);
 	return 0;
 }
 

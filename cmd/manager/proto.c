@@ -148,6 +148,14 @@ const struct rpc_field manager_job_fields[] = {
 	[MANAGER_JOB_JOB] = {.key = "job", .type = RPC_NAME, .need = true},
 	[MANAGER_JOB_FIELDS] = {0},
 };
+const struct rpc_field manager_started_fields[] = {
+	[MANAGER_STARTED_RUN] = {.key = "run",
+		.type = RPC_BYTES,
+		.need = true,
+		.min = MANAGER_RUN_LEN,
+		.max = MANAGER_RUN_LEN},
+	[MANAGER_STARTED_FIELDS] = {0},
+};
 const struct rpc_field manager_progress_fields[] = {
 	[MANAGER_PROGRESS_JOB] = {.key = "job", .type = RPC_NAME, .need = true},
 	[MANAGER_PROGRESS_BYTES] = {.key = "bytes",

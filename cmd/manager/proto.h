@@ -58,6 +58,7 @@ enum manager_method {
 
 enum { MANAGER_REPORT_JOURNAL, MANAGER_REPORT_FIRST, MANAGER_REPORT_FIELDS };
 enum { MANAGER_ACKED_NUMBER, MANAGER_ACKED_FIELDS };
+enum { MANAGER_STARTED_RUN, MANAGER_STARTED_FIELDS };
 enum { MANAGER_JOB_JOB, MANAGER_JOB_FIELDS };
 enum {
 	MANAGER_PROGRESS_JOB,
@@ -91,7 +92,7 @@ extern const struct rpc_field manager_listing_fields[], manager_runs_fields_in[]
 	manager_order_fields_in[];
 extern const struct rpc_field manager_hello_fields[], manager_welcome_fields[],
 	manager_report_fields[], manager_acked_fields[], manager_job_fields[],
-	manager_progress_fields[];
+	manager_started_fields[], manager_progress_fields[];
 
 /* What an agent or a store says when its connection is up, and again when something of it has
  * changed. */

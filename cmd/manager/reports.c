@@ -74,6 +74,7 @@ int manager_inner_commit(struct manager_service *s, struct err *err)
 	struct manager_report *r;
 
 	rpc_timer_stop(&s->commit);
+	s->unsaved = false;
 	while ((r = s->committing) != NULL) {
 		s->committing = r->next;
 		if (ret == 0)
@@ -274,6 +275,7 @@ static void take_report(struct manager_report *r)
 		rpc_call_fail(r->call, &err);
 		return;
 	}
+	s->unsaved = true;
 	r->acked = host.acked;
 	r->next = s->committing;
 	s->committing = r;

@@ -130,6 +130,7 @@ const struct manager_row_field manager_audit_fields[] = {
 const struct manager_row_field manager_order_fields[] = {
 	FIELD(manager_order_row, TEXT, agent),
 	FIELD(manager_order_row, TEXT, error),
+	FIELD(manager_order_row, BYTES, run),
 	END,
 };
 

@@ -136,6 +136,7 @@ struct manager_audit_row {
 /* What became of an order on one agent. */
 struct manager_order_row {
 	char agent[NAME_LEN_MAX + 1], error[MANAGER_NOTE_MAX + 1]; /* "": it was taken */
+	uint8_t run[MANAGER_RUN_LEN];                              /* that it began; zeros: none */
 };
 
 extern const struct manager_row_field manager_host_fields[], manager_last_fields[],

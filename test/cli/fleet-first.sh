@@ -44,6 +44,11 @@ m1 status --json | grep -q '"id":"status.job","agent":"web1","job":"system",.*"n
 m1 run system --agent web1 --wait >out || fail "run: $? $(cat out)"
 grep -q "^web1: ok, 1 copy, " out || fail "$(cat out)"
 await 10 known 2 || fail "$(m1 runs)"
+# What is waited for is the run that was ordered, also where several end within a second.
+for _ in 1 2 3; do
+	m1 run system --agent web1 --wait --json >out || fail "run: $? $(cat out)"
+	[ "$(grep -o '"run":"[0-9a-f]*"' out | sort | uniq -c | awk '{ print $1 }')" = 2 ] || fail "$(cat out)"
+done
 ! m1 run system --agent web2 2>err || fail "a run on nobody"
 m1 run system --hold >out
 held() { m1 status | grep -q "web1 *system *held"; }

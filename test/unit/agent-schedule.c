@@ -236,7 +236,14 @@ static void ordered(void **state)
 	starting(0, AT(3, 0));
 	ended(MANAGER_FAILED, AT(3, 1));
 	expect(&daily, AT(3, 1), AGENT_WAIT, AT(3, 6));
-	expect(&daily, AT(3, 6), AGENT_RUN, AT(2, 0));
+	expect(&daily, AT(3, 6), AGENT_RUN, 0);
+	/* Lost: again, and the slot that was done is not. */
+	starting(AT(26, 0), AT(26, 0));
+	ended(MANAGER_OK, AT(26, 1));
+	starting(0, AT(27, 0));
+	assert_int_equal(job.slot, 0);
+	ended(MANAGER_LOST, AT(27, 1));
+	expect(&daily, AT(27, 1), AGENT_RUN, 0);
 }
 
 static void shortest_interval(void **state)
@@ -379,6 +386,7 @@ struct day {
 	unsigned kills;      /* one in so many ticks; 0: none */
 	unsigned ends_badly; /* one run in so many; 0: none */
 	bool far;            /* steps may be over three hours */
+	unsigned orders;     /* one in so many ticks; 0: none */
 };
 
 /* Whether the slot had a run that made a dump, or was given up, before log entry n. */
@@ -440,12 +448,18 @@ static void play(const struct day *day)
 				.time = now};
 
 			assert_false(job.running);
-			if (!day->far) /* no slot is done twice */
+			if (!day->far && next.slot != 0) /* no slot is done twice */
 				assert_false(is_settled(next.slot, log_count));
 			record.run[0] = (uint8_t)++run;
 			record.run[1] = (uint8_t)(run >> 8);
 			record.run[2] = 1;
 			append(record);
+			end_at = t + pick(2 * HOUR);
+		} else if (day->orders > 0 && !job.running && pick(day->orders) == 0) {
+			append((struct manager_record){.kind = MANAGER_STARTING,
+				.job = "j",
+				.time = now,
+				.run = {(uint8_t)++run, (uint8_t)(run >> 8), 2}});
 			end_at = t + pick(2 * HOUR);
 		} else if (next.action == AGENT_WAIT) {
 			/* No slot is lost: all up to now are dealt with, and the next one is
@@ -498,6 +512,8 @@ static void bad_days(void **state)
 		{.slots = &hourly, .length = 3 * DAY, .step_max = HOUR, .ends_badly = 3},
 		{.slots = &hourly, .length = 3 * DAY, .step_max = HOUR, .kills = 60},
 		{.slots = &daily, .length = 10 * DAY, .step_max = HOUR, .kills = 300},
+		{.slots = &hourly, .length = 3 * DAY, .kills = 20, .ends_badly = 2, .orders = 20},
+		{.slots = &daily, .length = 10 * DAY, .kills = 100, .orders = 300},
 		{.slots = &hourly,
 			.length = 3 * DAY,
 			.step_max = 5 * DAY,

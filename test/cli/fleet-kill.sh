@@ -1,0 +1,8 @@
+#!/bin/bash
+# Goal: a fleet whose services are killed during runs loses nothing that an agent acknowledged, says
+# what did not come of a run, and heals with the next one. One round; test/fleetkill.py has more.
+. "$(dirname "$0")/lib.sh"
+rounds="--kills 0 --together 1 --down 1"
+! whole || rounds="--kills 20 --together 10"
+# shellcheck disable=SC2086 # words
+python3 "$SRC/test/fleetkill.py" "$FDUMP" $rounds
