@@ -536,6 +536,9 @@ static void answer_get(struct store_job *job)
 
 	if (g != NULL && job->agent[0] != 0)
 		store_domains_add(&g->readable, job->domain);
+	/* A restore goes on after its connection was lost, and with it the hold. */
+	if (g != NULL)
+		g->holds = true;
 	reply_blob(job);
 }
 
