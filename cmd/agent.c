@@ -295,7 +295,7 @@ static int serve(struct agent *a)
 	if (set_up(a, &err) != 0) {
 		status = ui_fail("agent", &err);
 	} else {
-		ui_log(UI_LOG_NOTICE, "agent %s, %zu managers", rpc_tls_conf_self(a->tls)->name,
+		ui_log(UI_LOG_NOTICE, "agent %s, managers: %zu", rpc_tls_conf_self(a->tls)->name,
 			a->manager_count);
 		notify_send("READY=1");
 		rpc_loop_run(a->loop);

@@ -36,7 +36,7 @@ static const char help[] =
 #define POLL_MS    500
 #define LOOK_COUNT 16 /* runs of an agent that are looked at: more can't end between two looks */
 
-/* An agent that has taken the order. */
+/* An agent that has accepted the order. */
 struct waited {
 	char agent[NAME_LEN_MAX + 1];
 	uint8_t id[MANAGER_RUN_LEN]; /* of the run that began */
@@ -59,7 +59,7 @@ struct run {
 
 static const char *verb_done(const struct run *r)
 {
-	static const char *const done[] = {"taken", "cancelled", "held", "released"};
+	static const char *const done[] = {"accepted", "cancelled", "held", "released"};
 
 	return done[r->method - MANAGER_METHOD_RUN];
 }

@@ -17,7 +17,8 @@
 #include "pack/entry.h"
 
 /* Without progress, then a store is given up if there are others to read from. */
-#define OTHERS_MS 60000
+#define OTHERS_MS         60000
+#define OTHERS_CONNECT_MS 10000 /* until the first connection */
 
 struct ui_dump_walk {
 	struct dump_taker *taker;
@@ -114,6 +115,8 @@ int ui_dump_open(struct ui_dump *d, struct ui_options *o, const char *dump, stru
 		return -1;
 	if (o->store_count > 1 && access.patience_ms > OTHERS_MS)
 		access.patience_ms = OTHERS_MS;
+	if (o->store_count > 1 && o->net.net.connect_ms > OTHERS_CONNECT_MS)
+		o->net.net.connect_ms = OTHERS_CONNECT_MS;
 	for (i = 0; i < o->store_count; i++)
 		if (ui_stores_add(&d->stores, o->stores[i], o->store_is_directory, &access, err) !=
 			0)
