@@ -78,6 +78,22 @@ static void take_receipts(struct agent_run_result *r, const json_t *list)
 	}
 }
 
+/* Why there are too few copies, unless something worse was told. */
+static void take_behind(struct agent_run_result *r, const json_t *behind)
+{
+	const json_t *one;
+	size_t i;
+
+	json_array_foreach(behind, i, one)
+	{
+		const char *what = text_of(one, "what");
+
+		if (r->text[0] == 0 && what != NULL &&
+			!json_is_true(json_object_get(one, "caught_up")))
+			snprintf(r->text, sizeof r->text, "%s", what);
+	}
+}
+
 static void take_object(struct agent_run_result *r, const json_t *object)
 {
 	const char *type = text_of(object, "type"), *id = text_of(object, "id"),
@@ -95,6 +111,7 @@ static void take_object(struct agent_run_result *r, const json_t *object)
 			.problems = number_of(object, "problems")};
 		unhex(text_of(object, "record"), r->record, sizeof r->record);
 		take_receipts(r, json_object_get(object, "receipts"));
+		take_behind(r, json_object_get(object, "behind"));
 		return;
 	}
 	if (strcmp(id, "backup.store_changed") == 0)
