@@ -514,11 +514,29 @@ static void tell_behind(struct options *o, size_t i)
 	ui_say("backup", "store %s is left behind: %s", o->o.stores[i], b->why);
 }
 
+/* For the agent service, which makes an alarm of it. */
+static void tell_changed(struct options *o, size_t i, const char *why)
+{
+	struct err err;
+	json_t *object;
+	int failed;
+
+	if (!o->o.json || strcmp(o->o.net.changed, o->o.stores[i]) != 0)
+		return;
+	object = ui_json_new("problem", "backup.store_changed");
+	failed = ui_json_add(object, "store", json_string(o->o.stores[i]));
+	failed |= ui_json_add(object, "what", json_string(why));
+	if (ui_json_print(object, failed, &err) != 0)
+		ui_say("backup", "%s", err.message);
+	o->o.net.changed[0] = 0;
+}
+
 /* One that had been written to may catch up, and then there was nothing to tell. */
 static void on_behind(void *ctx, size_t i, const char *why)
 {
 	struct options *o = ctx;
 
+	tell_changed(o, i, why);
 	tell_behind(o, i);
 	o->behind[i].told = false;
 	snprintf(o->behind[i].why, sizeof o->behind[i].why, "%s", why);

@@ -95,8 +95,12 @@ static void take_object(struct agent_run_result *r, const json_t *object)
 			.problems = number_of(object, "problems")};
 		unhex(text_of(object, "record"), r->record, sizeof r->record);
 		take_receipts(r, json_object_get(object, "receipts"));
-	} else if (what != NULL && (strcmp(type, "error") == 0 ||
-					   (strcmp(type, "problem") == 0 && r->text[0] == 0))) {
+		return;
+	}
+	if (strcmp(id, "backup.store_changed") == 0)
+		r->store_changed = true;
+	if (what != NULL &&
+		(strcmp(type, "error") == 0 || (strcmp(type, "problem") == 0 && r->text[0] == 0))) {
 		const char *path = text_of(object, "path");
 
 		snprintf(r->text, sizeof r->text, "%s%s%s", path != NULL ? path : "",

@@ -31,6 +31,7 @@ struct agent_run_result {
 	struct manager_stats stats;
 	struct manager_receipt receipts[MANAGER_RECEIPTS_MAX];
 	size_t receipt_count;
+	bool store_changed;              /* another store answers by the name of one */
 	char text[MANAGER_NOTE_MAX + 1]; /* what was wrong; "": nothing */
 };
 

@@ -271,6 +271,8 @@ static void end_run(void *ctx, const struct agent_run_result *r)
 		"job %s: %s%s%s", running->job, manager_result_name(r->result),
 		r->text[0] ? ": " : "", record.text);
 	append(s, &record);
+	if (r->store_changed)
+		alarm_record(s, "store.changed", running->job);
 	for (at = &s->running; *at != running; at = &(*at)->next)
 		;
 	*at = running->next;

@@ -56,6 +56,28 @@ static bool is_own(const struct store_job *job, const struct store_dump *dump)
 					     memcmp(dump->agent, job->agent, dump->agent_len) == 0);
 }
 
+/* As engine_hold, with the record; an agent learns nothing of others' dumps: for it there is none
+ * (1). */
+static int hold_own(struct store_job *job, struct buf *record, struct store_entry *entry)
+{
+	int ret = engine_hold(job->jobs->engine, job->dump, record, entry, &job->err);
+
+	return ret == 0 && !is_own(job, &entry->dump) ? 1 : ret;
+}
+
+/* The same, for whom the record is not wanted. */
+static int hold_own_only(struct store_job *job)
+{
+	struct store_entry entry;
+	struct buf record;
+	int ret;
+
+	buf_init(&record, STORE_DUMP_MAX);
+	ret = hold_own(job, &record, &entry);
+	buf_fini(&record);
+	return ret;
+}
+
 /* How far an agent may lock a dump: a store that is full of locks can't be emptied by anybody. */
 static bool is_lock_too_long(const struct store_job *job, int64_t until, struct err *err)
 {
@@ -148,9 +170,7 @@ static bool is_proved(const struct store_job *job, const struct rpc_value *v)
 
 static int work_begin(struct store_job *job)
 {
-	if (!job->has_dump)
-		return 1;
-	return engine_hold(job->jobs->engine, job->dump, NULL, NULL, &job->err);
+	return job->has_dump ? hold_own_only(job) : 1;
 }
 
 static void on_begin(void *ctx, struct rpc_call *call, const struct rpc_value *v)
@@ -458,9 +478,7 @@ static int work_hold(struct store_job *job)
 	int ret;
 
 	buf_init(&record, STORE_DUMP_MAX);
-	ret = engine_hold(job->jobs->engine, job->dump, &record, &entry, &job->err);
-	if (ret == 0 && !is_own(job, &entry.dump))
-		ret = 1; /* an agent learns nothing of others' dumps */
+	ret = hold_own(job, &record, &entry);
 	if (ret == 0)
 		ret = store_entry_put(&job->out, &entry, &job->err);
 	buf_fini(&record);
@@ -518,6 +536,9 @@ static void answer_get(struct store_job *job)
 
 	if (g != NULL && job->agent[0] != 0)
 		store_domains_add(&g->readable, job->domain);
+	/* A restore goes on after its connection was lost, and with it the hold. */
+	if (g != NULL)
+		g->holds = true;
 	reply_blob(job);
 }
 
@@ -551,21 +572,11 @@ static void on_delete(void *ctx, struct rpc_call *call, const struct rpc_value *
 		store_job_start(job);
 }
 
-/* An agent locks its own, and of others' learns nothing. */
 static int work_lock(struct store_job *job)
 {
-	struct engine *engine = job->jobs->engine;
-	struct store_entry entry;
-	struct buf record;
-	int ret = 0;
+	int ret = job->agent[0] != 0 ? hold_own_only(job) : 0;
 
-	buf_init(&record, STORE_DUMP_MAX);
-	if (job->agent[0] != 0)
-		ret = engine_hold(engine, job->dump, &record, &entry, &job->err);
-	if (ret == 0 && job->agent[0] != 0 && !is_own(job, &entry.dump))
-		ret = 1;
-	buf_fini(&record);
-	return ret == 0 ? engine_lock(engine, job->dump, job->time, &job->err) : ret;
+	return ret == 0 ? engine_lock(job->jobs->engine, job->dump, job->time, &job->err) : ret;
 }
 
 static void on_lock(void *ctx, struct rpc_call *call, const struct rpc_value *v)

@@ -22,8 +22,6 @@ const struct rpc_field store_begin_fields[] = {BYTES("run", STORE_RUN_LEN),
 	BYTES("domain", STORE_DOMAIN_LEN), {.key = "name", .type = RPC_NAME},
 	MAYBE("base", STORE_DUMP_ID), MAYBE("public", SEAL_SIGN_LEN), MAYBE("proof", SEAL_SIG_LEN),
 	{0}};
-const struct rpc_field store_have_id[] = {
-	{.type = RPC_BYTES, .min = STORE_ID_LEN, .max = STORE_ID_LEN}, {0}};
 const struct rpc_field store_have_fields[] = {BYTES("domain", STORE_DOMAIN_LEN),
 	{.key = "ids", .type = RPC_BYTES, .need = true, .max = STORE_HAVE_MAX * STORE_ID_LEN}, {0}};
 const struct rpc_field store_put_fields[] = {BYTES("domain", STORE_DOMAIN_LEN),

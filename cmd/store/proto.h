@@ -58,9 +58,9 @@ enum {
 };
 enum { STORE_DUMP_DUMP, STORE_DUMP_UNTIL, STORE_DUMP_FIELDS };
 enum { STORE_GET_DOMAIN, STORE_GET_ID, STORE_GET_FIELDS };
-extern const struct rpc_field store_begin_fields[], store_have_fields[], store_have_id[],
-	store_put_fields[], store_commit_fields[], store_end_fields[], store_dumps_fields[],
-	store_dump_fields[], store_get_fields[];
+extern const struct rpc_field store_begin_fields[], store_have_fields[], store_put_fields[],
+	store_commit_fields[], store_end_fields[], store_dumps_fields[], store_dump_fields[],
+	store_get_fields[];
 
 /* Results. */
 enum {

@@ -266,7 +266,7 @@ int ui_role_managers(const struct ui_role *role,
 
 static int find_store(void *ctx, const char *name, struct store_address *to, struct err *err)
 {
-	const struct ui_role *role = ctx;
+	const struct ui_role *role = ((const struct ui_net *)ctx)->role;
 	char text[1024], path[PATH_MAX], *fields[4];
 
 	/* What an administrator has written comes first. */
@@ -284,7 +284,8 @@ static int find_store(void *ctx, const char *name, struct store_address *to, str
 static int pin_store(void *ctx, const char *name, const uint8_t uid[STORE_UID_LEN],
 	const uint8_t public[SEAL_SIGN_LEN], struct err *err)
 {
-	const struct ui_role *role = ctx;
+	struct ui_net *net = ctx;
+	const struct ui_role *role = net->role;
 	char uid_hex[2 * STORE_UID_LEN + 1], public_hex[2 * SEAL_SIGN_LEN + 1], path[PATH_MAX],
 		text[1024], *fields[4];
 
@@ -295,6 +296,7 @@ static int pin_store(void *ctx, const char *name, const uint8_t uid[STORE_UID_LE
 	if (ui_role_line(path, name, text, fields) >= 2) {
 		if (strcmp(fields[0], uid_hex) == 0 && strcmp(fields[1], public_hex) == 0)
 			return 0;
+		snprintf(net->changed, sizeof net->changed, "%s", name);
 		return err_set(err, ERR_DENIED,
 			"refused: the store %s is another one than before (uid %.12s, was %.12s); "
 			"if "
@@ -303,11 +305,13 @@ static int pin_store(void *ctx, const char *name, const uint8_t uid[STORE_UID_LE
 	}
 	/* What the managers told at enrolment is worth as much as a first use. */
 	if (ui_role_line(role->stores, name, text, fields) >= 3 &&
-		(strcmp(fields[1], uid_hex) != 0 || strcmp(fields[2], public_hex) != 0))
+		(strcmp(fields[1], uid_hex) != 0 || strcmp(fields[2], public_hex) != 0)) {
+		snprintf(net->changed, sizeof net->changed, "%s", name);
 		return err_set(err, ERR_DENIED,
 			"refused: the store that answers as %s is not the one that the managers "
 			"told of (uid %.12s, told %.12s)",
 			name, uid_hex, fields[1]);
+	}
 	snprintf(text, sizeof text, "%s %s %s\n", name, uid_hex, public_hex);
 	return file_append(path, text, strlen(text), 0600, err);
 }
@@ -324,7 +328,7 @@ void ui_net_set(struct ui_net *net, const struct ui_role *role)
 		.ca = role->ca,
 		.find = find_store,
 		.pin = pin_store,
-		.ctx = (void *)(uintptr_t)role,
+		.ctx = net,
 		.times = times,
 		.connect_ms = connect_ms,
 	};

@@ -63,6 +63,8 @@ int ui_role_managers(const struct ui_role *role,
 struct ui_net {
 	struct store_net net;
 	const struct ui_role *role;
+	/* The store that was refused last because another one answers by its name; "": none. */
+	char changed[NAME_LEN_MAX + 1];
 };
 void ui_net_set(struct ui_net *net, const struct ui_role *role);
 

@@ -14,6 +14,10 @@ c_files = {p: p.read_text() for p in sorted((root / "rpc").glob("*.[ch]"))}
 c_files[root / "lib/err.c"] = (root / "lib/err.c").read_text()
 for name in ("proto.c", "proto.h", "plan.h", "report.h", "service.c"):
     c_files[root / "cmd/manager" / name] = (root / "cmd/manager" / name).read_text()
+for name in ("dump.h", "proof.h", "proto.c", "proto.h", "receipt.h", "record.h", "store.h"):
+    c_files[root / "cmd/store" / name] = (root / "cmd/store" / name).read_text()
+c_files[root / "lib/seal.h"] = (root / "lib/seal.h").read_text()
+store_methods = (root / "cmd/store/methods.c").read_text()
 problems = []
 
 # Which table has which schema; a table that is not here is one without a schema.
@@ -29,7 +33,12 @@ TABLES = {"hello_fields": "hello", "status_fields": "status", "enroll_fields": "
           "manager_job_fields": "order-job", "manager_started_fields": "order-started", "manager_progress_fields": "progress",
           "manager_listing_fields": "listing", "manager_runs_fields_in": "runs",
           "manager_token_fields_in": "token-order", "manager_made_fields": "token-made",
-          "manager_revoke_fields": "revoke", "manager_order_fields_in": "order"}
+          "manager_revoke_fields": "revoke", "manager_order_fields_in": "order",
+          "store_begin_fields": "begin", "store_have_fields": "have", "store_put_fields": "put",
+          "store_commit_fields": "commit", "store_end_fields": "end",
+          "store_dumps_fields": "dumps", "store_dump_fields": "dump", "store_get_fields": "get",
+          "store_about_fields": "about-result", "store_flag_fields": "flag",
+          "store_bits_fields": "have-result", "store_receipt_fields": "commit-result"}
 # Of each method: its longest parameters, its deadline in milliseconds.
 METHODS = {"enroll": ("RPC_ENROLL_MAX", "RPC_ENROLL_MS"), "renew": ("RPC_RENEW_MAX", "RENEW_MS"),
            "sponsor": ("RPC_SPONSOR_MAX", "RPC_TOKEN_SEC * 1000"),
@@ -56,7 +65,7 @@ defines = {"UINT16_MAX": "65535", "UINT64_MAX": "18446744073709551615"}
 for source in c_files.values():
     for name, value in re.findall(r"^#define (\w+)[ \t]+([^\n/]+)", source, re.M):
         defines[name] = value.strip()
-    defines.update(re.findall(r"^\t(MANAGER_METHOD_\w+) =\s+(\d+)", source, re.M))
+    defines.update(re.findall(r"^\t((?:MANAGER|STORE)_METHOD_\w+) =\s+(\d+)", source, re.M))
     for body in re.findall(r"^enum \{ ([^}]*) \};", source, re.M):
         for name, value in re.findall(r"(\w+) = (\d+)", body):
             defines[name] = value
@@ -65,9 +74,9 @@ for source in c_files.values():
 def number(text):
     text = re.sub(r"\b(\d+)u\b", r"\1", text)
     text = re.sub(r"[A-Za-z_]\w+", lambda m: str(number(defines[m.group()])), text)
-    if not re.fullmatch(r"[0-9 ()*+<-]+", text):
+    if not re.fullmatch(r"[0-9 ()*/+<-]+", text):
         raise SystemExit(f"schema.py: not a number: {text}")
-    return eval(text)
+    return eval(text.replace("/", "//"))
 
 
 # --- tables in C --------------------------------------------------------------
@@ -87,7 +96,19 @@ def c_field(body):
     return (kind, number(values.get("min", "0").strip()), number(values.get("max", "0").strip()))
 
 
+def expanded(source):
+    """The macros of cmd/store/proto.c, and its tables, as the others are written."""
+    field = '{.key = %s, .type = RPC_BYTES, %s.min = %s, .max = %s}'
+    source = re.sub(r'\bBYTES\(("\w+"), (\w+)\)',
+                    lambda m: field % (m[1], ".need = true, ", m[2], m[2]), source)
+    source = re.sub(r'\bMAYBE\(("\w+"), (\w+)\)', lambda m: field % (m[1], "", m[2], m[2]), source)
+    source = re.sub(r'\bNUMBER\(("\w+"), (\w+)\)',
+                    r'{.key = \1, .type = RPC_UINT, .need = true, .max = \2}', source)
+    return re.sub(r"(\[\] = \{)\s*(.*?)\{0\}\};", r"\1\n\2\n};", source, flags=re.S)
+
+
 for path, source in c_files.items():
+    source = expanded(source) if path.parts[-2:] == ("store", "proto.c") else source
     if path.suffix != ".c":
         continue
     for name, body in re.findall(r"struct rpc_field (\w+)\[\] = \{\n(.*?)\n\s*\};", source, re.S):
@@ -155,8 +176,18 @@ for number_text, name, roles, longest, blob, ms in re.findall(
     c_methods[name] = (number(number_text), ROLES[roles], number(longest), number(blob),
                        number(ms) // 1000)
 
+# The stores' too.
+ROLE = {"A": "agent", "O": "operator", "M": "manager", "S": "store"}
+longest_of = dict(re.findall(r"^#define (HAVE_PARAMS|DEADLINE_MS)\s+([^\n/]+)", store_methods, re.M))
+for number_text, name, roles, longest, blob, ms in re.findall(
+        r'^\t\{(STORE_METHOD_\w+), "([\w-]+)", ([AOMS |]+), (\w+), (\w+),\s+(\w+),',
+        store_methods, re.M):
+    c_methods[name] = (number(number_text), ", ".join(ROLE[r] for r in roles.split(" | ")),
+                       number(longest_of.get(longest, longest)), number(blob),
+                       number(longest_of.get(ms, ms)) // 1000)
+
 methods = re.findall(
-    r"^; method (\d+), (\w+): ([a-z, ]+); at most (\d+) bytes(?:; blob of at most (\d+) bytes)?; (\d+) s",
+    r"^; method (\d+), ([\w-]+): ([a-z, ]+); at most (\d+) bytes(?:; blob of at most (\d+) bytes)?; (\d+) s",
     cddl, re.M)
 for n, name, roles, longest, blob, seconds in methods:
     if name in c_methods:

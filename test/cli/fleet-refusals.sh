@@ -1,0 +1,83 @@
+#!/bin/bash
+# Goal: what an agent refuses, whatever its managers say: a plan with a recipient that is not pinned, with
+# a path outside of what it may read, or without encryption; a store that is not the one it knew. Each is
+# said in its log, and is an alarm in its journal, which the manager gets; the plan before goes on.
+. "$(dirname "$0")/lib.sh"
+workspace
+fleet
+manager=$pid
+mkdir -p src a/etc
+echo hello >src/file
+printf 'agent {\n  read = {"%s/src"}\n}\n' "$work" >a/etc/agent.conf
+
+# plan TEXT: a configuration with it in the job.
+plan() {
+	cat >m1/etc/manager.conf <<END
+defaults { stores = {"s1"} }
+job "system" { agents = {"a"}  schedule = "0 0 1 1 *"  $1 }
+END
+	"$FDUMP" manager check m1/etc/manager.conf >check.out 2>&1 || fail "$(cat check.out)"
+	kill -HUP "$manager"
+}
+store() { # FOLDER OPTIONS...: a machine in that folder joins as the store s1, and serves
+	local name=$1
+	shift
+	m1 token store s1 "$@" 2>/dev/null |
+		at "$name" join - --store "$work/$name/store" --listen "127.0.0.1:$((base + 3))" >join.out
+	start "$name" store
+	await 10 grep -q "port $((base + 3))" "$name.store.log" || fail "$(cat "$name.store.log")"
+}
+alarms() { grep -ao "alarm: agent a[^:]*: $1" m1.log | wc -l; }
+has_alarms() { [ "$(alarms "$1")" -ge "$2" ]; }
+
+plan "paths = {\"$work/src\"}"
+store one
+one=$pid
+m1 token agent a 2>/dev/null | at a join - >/dev/null
+start a agent
+agent=$pid
+kept() { [ "$(m1 runs --agent a --json | grep -c '"result":"ok"')" -ge "$1" ]; }
+await 20 kept 1 || fail "$(cat a.agent.log)"
+cp a/var/agent/plan plan
+
+n=0
+refuses() { # TEXT-OF-JOB MESSAGE
+	plan "$1"
+	await 10 grep -qF "the plan of manager m1 is refused: job system is to $2" a.agent.log ||
+		fail "not refused: $1: $(cat a.agent.log)"
+	n=$((n + 1))
+	await 10 has_alarms plan.refused $n || fail "no alarm at the manager: $(cat m1.log)"
+	[ "$(grep -ao plan.refused a/var/agent/journal | wc -l)" = $n ] || fail "no alarm in the journal"
+	cmp plan a/var/agent/plan || fail "the plan was kept: $1"
+}
+refuses "paths = {\"$work/src\"}  recipients = {\"mallory\"}" "be sealed to mallory, which is not among the recipients"
+refuses "paths = {\"$work/src\", \"/etc\"}" "read /etc, which agent.conf does not allow"
+refuses "paths = {\"$work/srcs\"}" "read $work/srcs, which agent.conf does not allow"
+refuses "paths = {\"$work/src/../a\"}" "read $work/src/../a, which agent.conf does not allow"
+refuses "paths = {\"$work/src\"}  unencrypted = yes" "be stored unencrypted, which agent.conf does not allow"
+
+# The plan before is followed still, and by order too.
+m1 run system --agent a --wait >out || fail "run: $(cat out a.agent.log)"
+await 10 kept 2 || fail "$(m1 runs)"
+
+# Another machine takes the store's name over; the managers agree, the agent does not.
+plan "paths = {\"$work/src\"}"
+kill "$one"
+wait "$one" || :
+store two --replace
+two=$pid
+! cmp -s one/store/identity two/store/identity || fail "the same store"
+await 10 grep -q "^s1 " a/var/agent/stores || fail "$(cat a/var/agent/stores a.agent.log)"
+m1 run system --agent a --wait >out && fail "a backup to another store: $(cat out)"
+grep -qF "the store s1 is another one than before" a.agent.log || fail "$(cat a.agent.log)"
+grep -qF "fdump agent accept s1" a.agent.log || fail "no advice: $(cat a.agent.log)"
+await 10 has_alarms store.changed 1 || fail "no alarm at the manager: $(cat m1.log)"
+grep -aq store.changed a/var/agent/journal || fail "no alarm in the journal"
+"$FDUMP" agent accept s1 --config a/etc --state a/var >out 2>err || fail "accept: $(cat err)"
+m1 run system --agent a --wait >out || fail "run, accepted: $(cat out a.agent.log)"
+status=0
+"$FDUMP" agent accept s9 --config a/etc --state a/var 2>err || status=$?
+[ $status = 2 ] && grep -q "s9: this agent knows no store of this name" err || fail "$status $(cat err)"
+
+kill "$agent" "$two" "$manager"
+wait "$manager" || fail "the manager's status: $?"
