@@ -345,6 +345,7 @@ def main(args):
     seed = number("--seed", random.randrange(1000000))
     random.seed(seed)
     os.umask(0o077)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # its services end with it
     work = tempfile.mkdtemp()
     fleet = Fleet(os.path.abspath(args[0]), work)
     failed = 1
