@@ -151,7 +151,7 @@ int manager_inner_merge(const struct manager_config *config,
 		&config->defaults, agent != NULL ? &agent->settings : NULL, &job->settings};
 	size_t i, k, n = 0;
 
-	*s = (struct manager_settings){.zone = "UTC", .copies = 1, .level = MANAGER_LEVEL};
+	*s = (struct manager_settings){.zone = "UTC", .level = MANAGER_LEVEL};
 	for (i = 0; i < sizeof parts / sizeof parts[0]; i++)
 		n += parts[i] != NULL ? parts[i]->exclude.count : 0;
 	s->exclude.items = calloc(n + 1, sizeof *s->exclude.items);
@@ -164,6 +164,8 @@ int manager_inner_merge(const struct manager_config *config,
 		for (k = 0; k < parts[i]->exclude.count; k++)
 			s->exclude.items[s->exclude.count++] = parts[i]->exclude.items[k];
 	}
+	if (s->copies == 0) /* nobody said so: all, as fdump backup has it */
+		s->copies = (int64_t)s->stores.count;
 	return 0;
 }
 

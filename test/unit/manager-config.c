@@ -207,7 +207,7 @@ static void deterministic(void **state)
 
 	(void)state;
 	for (i = 0; i < 2; i++) {
-		accept(i == 0 ? STORES JOB("lock = \"2d\" copies = 1")
+		accept(i == 0 ? STORES JOB("lock = \"2d\" copies = 2")
 			      : "/* x */ job 'j' { lock='48h'\nschedule='@daily' paths=/ "
 				"agents=\"*\" }\n"
 				"defaults { stores = {s} stores += {t} }\n");
