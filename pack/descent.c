@@ -111,16 +111,20 @@ static int on_listed(void *ctx, const char *name, uint8_t type)
 	return strcmp(name, "lost+found") == 0 ? 0 : -1; /* any file system has that */
 }
 
-/* Whether there is something in a directory; true also if it can't be told. */
-static bool holds_something(int dir)
+/* Whether there is something in a directory; also if it may not be read. Returns 0, 1 or -1 with
+ * err set. */
+static int holds_something(int dir, struct err *err)
 {
 	uint64_t mem[4096];
-	int fd = openat(dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	bool holds = fd < 0 || fs_list(fd, mem, sizeof mem, on_listed, NULL) != 0;
+	int fd = openat(dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC), ret;
 
-	if (fd >= 0)
-		close(fd);
-	return holds;
+	if (fd < 0)
+		return errno == EACCES ? 1 : err_errno(err, errno, "the target can't be opened");
+	ret = fs_list(fd, mem, sizeof mem, on_listed, NULL);
+	if (ret == -1)
+		err_errno(err, errno, "the target can't be listed");
+	close(fd);
+	return ret == -2 ? 1 : ret;
 }
 
 struct pack_descent *pack_descent_new(const struct pack_descent_options *o, struct err *err)
@@ -155,7 +159,15 @@ struct pack_descent *pack_descent_new(const struct pack_descent_options *o, stru
 		target->dev = st.st_dev;
 		target->ino = st.st_ino;
 	}
-	s->keep_target = !o->in_place && holds_something(o->target);
+	if (!o->in_place) {
+		int holds = holds_something(o->target, err);
+
+		if (holds < 0) {
+			pack_descent_free(s);
+			return NULL;
+		}
+		s->keep_target = holds == 1;
+	}
 	return s;
 }
 

@@ -27,9 +27,9 @@ back '2026-11-05 10:00' three
 [ "$(at "$now" cat -s ./s latest f)" = three ] || fail "latest"
 [ "$(at "$now" cat -s ./s backup@2026-11-04 f)" = behind ] || fail "backup@2026-11-04"
 at "$now" store trust-clock s >/dev/null
-at "$now" forget -s ./s --keep-daily 2 --yes >out
+at '2026-11-10 10:10' forget -s ./s --keep-daily 2 --yes >out
 [ "$(contents s)" = "ahead two behind three " ] || fail "daily 2: $(contents s)"
-at "$now" forget -s ./s --keep-within 1d --yes >out
+at '2026-11-10 10:20' forget -s ./s --keep-within 1d --yes >out
 [ "$(contents s)" = "ahead behind three " ] || fail "within 1d: $(contents s)"
 
 # A copy is ahead as it was. Alone, the wrong ones are the latest that there is.
