@@ -406,7 +406,7 @@ out:
 	return ret;
 }
 
-/* Begins a journal where there is none: whole under its name, or not there. */
+/* Creates the journal: under its name it is complete, or does not exist. */
 static int create(struct agent_journal *journal, struct err *err)
 {
 	uint8_t *head;
@@ -555,7 +555,7 @@ static int by_activity(const void *a, const void *b)
 	return (s < t) - (s > t);
 }
 
-/* Writes the journal anew without the records before this offset. The old file
+/* Rewrites the journal without the records before this offset. The old file
  * stays until the new one is durable; from the rename on the new one counts. */
 static int rewrite(struct agent_journal *journal, uint64_t offset, struct err *err)
 {

@@ -1,7 +1,7 @@
 /*
  * A run: `fdump backup` as a child process, whose JSON lines say what came of it. So a crash, or
- * what a run takes of memory, stays in the child, and there is one way to back up, whoever ordered
- * it.
+ * what a run takes of memory, stays in the child, and there is one way to back up, no matter who
+ * ordered it.
  *
  *   agent_run_start -> ended; or agent_run_cancel -> ended
  *
