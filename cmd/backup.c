@@ -51,6 +51,7 @@ static const char help[] =
 	"      --agent NAME        the agent's name in the store; default: the host's, in\n"
 	"                          lower case, with '-' for '_'\n"
 	"      --name NAME         of this backup; default: backup\n"
+	"      --job SLOT:PLAN     the job's slot and plan, from the agent service\n"
 	"  -C, --directory DIR     PATHs are in DIR\n"
 	"  -T, --files-from FILE   read more PATHs from FILE\n"
 	"      --null              they end in NUL, not newline\n"
@@ -111,6 +112,7 @@ struct options {
 	struct ui_stores stores;
 	const char *hooks, *before, *after;
 	char base[4096];
+	uint8_t plan[STORE_PLAN_LEN]; /* --job: goes with .backup.slot */
 	bool accept_fewer;
 	/* Names in the dump that the stores, and behind them the state folder, would have; NULL:
 	 * none. */
@@ -137,7 +139,8 @@ enum {
 	OPT_HOOKS,
 	OPT_NICE,
 	OPT_IONICE,
-	OPT_ACCEPT_FEWER
+	OPT_ACCEPT_FEWER,
+	OPT_JOB
 };
 
 static const struct option own[] = {
@@ -156,6 +159,7 @@ static const struct option own[] = {
 	{"nice", required_argument, NULL, OPT_NICE},
 	{"ionice", required_argument, NULL, OPT_IONICE},
 	{"accept-fewer", no_argument, NULL, OPT_ACCEPT_FEWER},
+	{"job", required_argument, NULL, OPT_JOB},
 	{0},
 };
 
@@ -188,6 +192,20 @@ static int set_ionice(const char *text)
 	return -1;
 }
 
+/* SLOT:PLAN, seconds since 1970 (0: by order) and the first digits of the plan's digest. */
+static int set_job(struct options *o, const char *text)
+{
+	size_t digits = strspn(text, "0123456789");
+
+	if (digits == 0 || digits > 18 || text[digits] != ':' ||
+		!esc_unhex(o->plan, sizeof o->plan, text + digits + 1))
+		return ui_usage("backup", "--job: expected SLOT:PLAN, seconds and %zu digits",
+			2 * sizeof o->plan);
+	o->backup.slot = atoll(text);
+	o->backup.plan = o->plan;
+	return -1;
+}
+
 /* One of backup's own options that have a value. */
 static int take_value(struct options *o, int c)
 {
@@ -216,6 +234,8 @@ static int take_value(struct options *o, int c)
 				"backup", "--lock wants a time as 30d, 12h, 4w; 10 years at most");
 		o->backup.lock = (int64_t)time(NULL) + seconds;
 		return -1;
+	case OPT_JOB:
+		return set_job(o, optarg);
 	case OPT_BEFORE:
 		o->before = optarg;
 		return -1;

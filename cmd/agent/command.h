@@ -8,6 +8,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "cmd/manager/plan.h"
 
@@ -28,9 +29,16 @@ struct agent_command {
 	size_t count;
 };
 
+/* What is run: a job of a plan, for a slot. */
+struct agent_order {
+	const struct manager_plan_job *job;
+	int64_t slot;        /* 0: by order */
+	const uint8_t *plan; /* its digest, MANAGER_DIGEST_LEN bytes */
+};
+
 /* NULL with err set: out of memory, or ERR_LIMIT. */
 struct agent_command *agent_command_make(const struct agent_place *place, const char *agent,
-	const struct manager_plan_job *job, struct err *err);
+	const struct agent_order *order, struct err *err);
 void agent_command_free(struct agent_command *command);
 
 #endif
