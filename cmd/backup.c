@@ -68,6 +68,7 @@ static const char help[] =
 	"                          is there in the tree is left out, and listed\n"
 	"      --reread            read everything, whether it was touched or not\n"
 	"      --accept-fewer      that there is far less than in the last dump is right\n"
+	"      --accept-hidden     that trusted.* attributes can't be seen is right\n"
 	"      --lock TIME         can't be deleted for 30d, 12h, ...\n"
 	"      --lock-wait TIME    wait so long while others write to a STORE; default: 30s\n"
 	"      --level N           zstd level 0 (none) to 19, default 2\n"
@@ -113,7 +114,7 @@ struct options {
 	const char *hooks, *before, *after;
 	char base[4096];
 	uint8_t plan[STORE_PLAN_LEN]; /* --job: goes with .backup.slot */
-	bool accept_fewer;
+	bool accept_fewer, accept_hidden;
 	/* Names in the dump that the stores, and behind them the state folder, would have; NULL:
 	 * none. */
 	char *inside[STORES_MAX + 1];
@@ -140,6 +141,7 @@ enum {
 	OPT_NICE,
 	OPT_IONICE,
 	OPT_ACCEPT_FEWER,
+	OPT_ACCEPT_HIDDEN,
 	OPT_JOB
 };
 
@@ -159,6 +161,7 @@ static const struct option own[] = {
 	{"nice", required_argument, NULL, OPT_NICE},
 	{"ionice", required_argument, NULL, OPT_IONICE},
 	{"accept-fewer", no_argument, NULL, OPT_ACCEPT_FEWER},
+	{"accept-hidden", no_argument, NULL, OPT_ACCEPT_HIDDEN},
 	{"job", required_argument, NULL, OPT_JOB},
 	{0},
 };
@@ -276,6 +279,9 @@ static int take(void *ctx, int c)
 		return -1;
 	case OPT_ACCEPT_FEWER:
 		o->accept_fewer = true;
+		return -1;
+	case OPT_ACCEPT_HIDDEN:
+		o->accept_hidden = true;
 		return -1;
 	default:
 		return take_value(o, c);
@@ -871,7 +877,7 @@ static int run_all(struct options *o)
 	struct dump_pipeline_result result = {0};
 	struct err err = {0};
 	const bool catch = o->after != NULL || o->o.json;
-	const bool hidden = !o->o.no_xattrs && fs_trusted_hidden();
+	const bool hidden = !o->o.no_xattrs && !o->accept_hidden && fs_trusted_hidden();
 	bool made = false;
 	int status;
 
@@ -883,7 +889,7 @@ static int run_all(struct options *o)
 	} else {
 		if (hidden)
 			warn(o, "trusted.* attributes can't be seen and are left out: root needs "
-				"CAP_SYS_ADMIN for them (--no-xattrs leaves out all)");
+				"CAP_SYS_ADMIN for them (--accept-hidden: that is right here)");
 		made = hash_crypto_init(&err) == 0 && backup(o, &result, &err) == 0;
 	}
 	if (!made) {

@@ -96,6 +96,8 @@ static void make_args(const struct agent_place *place, const char *agent,
 	if (job->after != NULL)
 		add_arg(a, "--after=%s", job->after);
 	add_arg(a, "--hooks=%s", place->hooks);
+	if (place->accept_hidden)
+		add_arg(a, "--accept-hidden");
 	add_arg(a, "--");
 	for (i = 0; i < job->paths.count; i++)
 		add_arg(a, "%s", job->paths.items[i]);

@@ -22,6 +22,7 @@ struct agent_place {
 	const char *config, *state; /* folders, as its children get them */
 	const char *recipients;     /* folder of the pinned public keys, NAME.pub */
 	const char *hooks;          /* folder of the hooks */
+	bool accept_hidden;         /* --accept-hidden */
 };
 
 struct agent_command {
