@@ -841,7 +841,8 @@ static int hook(struct options *o, const char *name, int status,
 	snprintf(result, sizeof result, "FDUMP_STATUS=%d", status);
 	if (r != NULL && r->acknowledged > 0)
 		esc_hex(dump + strlen(dump), r->dump, sizeof r->dump);
-	return agent_hook_run(o->hooks, name, environment, err) == 0 ? 0 : -1;
+	return agent_hook_run(o->hooks, name, environment, o->backup.plan != NULL, err) == 0 ? 0
+											     : -1;
 }
 
 /* The one at the end, which changes nothing about the dump. */
