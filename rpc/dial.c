@@ -82,8 +82,8 @@ static void lost(struct rpc_dial *dial, const struct err *why)
 		freeaddrinfo(dial->found);
 	dial->found = NULL;
 	if (!dial->opts.once) {
-		if (dial->up && rpc_loop_now_ms(dial->loop) - dial->up_ms >
-					LASTED * dial->opts.wait_min_ms)
+		if (dial->up &&
+			rpc_loop_now_ms(dial->loop) - dial->up_ms > LASTED * dial->opts.wait_min_ms)
 			dial->wait_ms = dial->opts.wait_min_ms;
 		wait = jitter(dial->wait_ms);
 		dial->wait_ms = dial->wait_ms > dial->opts.wait_max_ms / 2 ? dial->opts.wait_max_ms
