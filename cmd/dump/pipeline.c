@@ -687,6 +687,8 @@ static int make_record(struct backup *b, struct buf *out, struct err *err)
 		.paths_len = b->o->paths_len,
 		.path_count = b->o->path_count,
 		.lock = b->o->lock,
+		.slot = b->o->slot,
+		.plan = b->o->plan,
 	};
 
 	if (dump_manifest_finish(b->manifest, &d, err) != 0 ||
