@@ -593,6 +593,16 @@ static void catch_up_together(void **state)
 	assert_true(has_dump(&f, 0) && has_dump(&f, 2));
 	assert_int_equal(fake_store_count(f.fake[0]), CHUNKS + 1);
 	fixture_fini(&f);
+
+	/* One whose service was killed meanwhile, and has not all that it had taken. */
+	fixture_init(&f, &sealed, 1);
+	f.fake[0]->puts_left = 3;
+	assert_int_equal(back_up(&f), 0);
+	f.fake[0]->puts_left = FAKE_FOR_EVER;
+	f.fake[0]->forgets = true;
+	assert_int_equal(catch_up(&f), 1);
+	assert_true(has_dump(&f, 0));
+	fixture_fini(&f);
 }
 
 /* --- reading ---------------------------------------------------------------- */
