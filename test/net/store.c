@@ -43,7 +43,7 @@ static struct server {
 	struct engine *engine;
 	struct store_service *service;
 	char port[8];
-	atomic_bool stop, ready;
+	atomic_bool stop, ready, woken; /* woken: nobody wakes it any more */
 	atomic_bool collect, collected; /* gc is to be started; it is over */
 } server = {.port = "0"};
 
@@ -144,6 +144,8 @@ static void *serve(void *arg)
 	snprintf(s->port, sizeof s->port, "%u", store_service_port(s->service));
 	atomic_store(&s->ready, true);
 	rpc_loop_run(s->loop);
+	while (!s->woken)
+		usleep(100);
 	pool_free(s->pool);
 	store_service_free(s->service);
 	engine_close(s->engine);
@@ -155,6 +157,7 @@ static void *serve(void *arg)
 static void start(void)
 {
 	atomic_store(&server.stop, false);
+	atomic_store(&server.woken, false);
 	atomic_store(&server.ready, false);
 	assert_int_equal(pthread_create(&server.thread, NULL, serve, &server), 0);
 	while (!atomic_load(&server.ready))
@@ -165,6 +168,7 @@ static void stop(void)
 {
 	atomic_store(&server.stop, true);
 	wake(&server);
+	atomic_store(&server.woken, true);
 	pthread_join(server.thread, NULL);
 }
 

@@ -564,6 +564,19 @@ static void opens_late(void **state)
 	assert_int_equal(f.caught_up, 1u << 1);
 	assert_true(has_dump(&f, 1));
 	assert_false(store_is_open(f.stores[2]) || store_is_opening(f.stores[2]));
+	assert_int_equal(f.behind, 0); /* whoever opened it has told */
+	fixture_fini(&f);
+	/* One that is there at the end, but can't be opened, is reported. */
+	fixture_init(&f, &sealed, 1);
+	f.fake[2]->far = true;
+	assert_int_equal(store_open_start(f.stores[2], STORE_WRITE, &err), 0);
+	fan_out(&f, 1);
+	assert_int_equal(back_up(&f), 0);
+	f.fake[2]->far = false;
+	f.fake[2]->absent = true;
+	assert_int_equal(catch_up(&f), 0);
+	assert_int_equal(f.behind, 1u << 2);
+	assert_string_equal(f.why, "gamma: not found");
 	fixture_fini(&f);
 }
 
