@@ -7,43 +7,37 @@
 
 #include "cmd/manager/report.h"
 #include "lib/cbor.h"
+#include "lib/cbormap.h"
 #include "lib/err.h"
 #include "lib/file.h"
-#include "rpc/param.h"
 
 /* Bytes of the file: AGENT_MANAGERS_MAX of them are far below. */
 #define FILE_MAX 8192
 
 enum { ONE_NAME, ONE_NUMBER, ONE_FIELDS };
 
-static const struct rpc_field one_fields[] = {
-	[ONE_NAME] = {.key = "name", .type = RPC_NAME, .need = true},
-	[ONE_NUMBER] = {.key = "number", .type = RPC_UINT, .need = true, .max = INT64_MAX},
+static const struct cbormap_field one_fields[] = {
+	[ONE_NAME] = {.key = "name", .type = CBORMAP_NAME, .need = true},
+	[ONE_NUMBER] = {.key = "number", .type = CBORMAP_UINT, .need = true, .max = INT64_MAX},
 	[ONE_FIELDS] = {0},
 };
 
-static const struct rpc_field one_item = {.type = RPC_MAP, .sub = one_fields};
+static const struct cbormap_field one_item = {.type = CBORMAP_MAP, .sub = one_fields};
 
 enum { ALL_JOURNAL, ALL_MANAGERS, ALL_FIELDS };
 
-static const struct rpc_field all_fields[] = {
-	[ALL_JOURNAL] = {.key = "journal",
-		.type = RPC_BYTES,
-		.need = true,
-		.min = AGENT_JOURNAL_ID_LEN,
-		.max = AGENT_JOURNAL_ID_LEN},
+static const struct cbormap_field all_fields[] = {
+	[ALL_JOURNAL] = {.key = "journal", CBORMAP_FIXED(AGENT_JOURNAL_ID_LEN), .need = true},
 	[ALL_MANAGERS] = {.key = "managers",
-		.type = RPC_LIST,
-		.need = true,
-		.max = AGENT_MANAGERS_MAX,
-		.of = &one_item},
+		CBORMAP_LIST_OF(one_item, AGENT_MANAGERS_MAX),
+		.need = true},
 	[ALL_FIELDS] = {0},
 };
 
 int agent_acked_load(struct agent_acked *acked, const char *path,
 	const uint8_t journal[AGENT_JOURNAL_ID_LEN], struct err *err)
 {
-	struct rpc_value v[ALL_FIELDS], one[ONE_FIELDS], item;
+	struct cbormap_value v[ALL_FIELDS], one[ONE_FIELDS], item;
 	size_t len, skipped, payload_len;
 	struct err ignored = {0};
 	const uint8_t *payload;
@@ -57,11 +51,11 @@ int agent_acked_load(struct agent_acked *acked, const char *path,
 		return -1;
 	}
 	if (!manager_frame_find(mem, len, &skipped, &payload, &payload_len) ||
-		rpc_params_get(v, all_fields, payload, payload_len, &ignored) != 0 ||
+		cbormap_get(v, all_fields, payload, payload_len, &ignored) != 0 ||
 		memcmp(v[ALL_JOURNAL].bytes, journal, AGENT_JOURNAL_ID_LEN) != 0)
 		return 0;
-	while (rpc_list_next(&v[ALL_MANAGERS], &one_item, &item)) {
-		if (rpc_params_get(one, one_fields, item.bytes, item.len, &ignored) != 0)
+	while (cbormap_next(&v[ALL_MANAGERS], &one_item, &item)) {
+		if (cbormap_get(one, one_fields, item.bytes, item.len, &ignored) != 0)
 			break;
 		assert(acked->count < AGENT_MANAGERS_MAX);
 		memcpy(acked->of[acked->count].manager, one[ONE_NAME].bytes, one[ONE_NAME].len);

@@ -17,11 +17,11 @@
 #include "cmd/agent/acked.h"
 #include "cmd/agent/schedule.h"
 #include "lib/cbor.h"
+#include "lib/cbormap.h"
 #include "lib/err.h"
 #include "lib/file.h"
 #include "lib/fs.h"
 #include "lib/seal.h"
-#include "rpc/param.h"
 
 #define MARK_EVERY 256
 #define WINDOW     (2 * MANAGER_FRAME_MAX)
@@ -71,46 +71,37 @@ enum {
 	STATE_FIELDS
 };
 
-static const struct rpc_field state_fields[] = {
-	[STATE_JOB] = {.key = "job", .type = RPC_NAME, .need = true},
-	[STATE_RUN] = {.key = "run",
-		.type = RPC_BYTES,
-		.need = true,
-		.min = MANAGER_RUN_LEN,
-		.max = MANAGER_RUN_LEN},
-	[STATE_HELD] = {.key = "held", .type = RPC_BOOL, .need = true},
-	[STATE_ONCE] = {.key = "once", .type = RPC_BOOL, .need = true},
-	[STATE_SEEN] = {.key = "seen", .type = RPC_INT, .need = true},
-	[STATE_SLOT] = {.key = "slot", .type = RPC_INT, .need = true},
-	[STATE_ENDED] = {.key = "ended", .type = RPC_INT, .need = true},
-	[STATE_SINCE] = {.key = "since", .type = RPC_INT, .need = true},
-	[STATE_LOSSES] = {.key = "losses", .type = RPC_UINT, .need = true, .max = UINT32_MAX},
+static const struct cbormap_field state_fields[] = {
+	[STATE_JOB] = {.key = "job", .type = CBORMAP_NAME, .need = true},
+	[STATE_RUN] = {.key = "run", CBORMAP_FIXED(MANAGER_RUN_LEN), .need = true},
+	[STATE_HELD] = {.key = "held", .type = CBORMAP_BOOL, .need = true},
+	[STATE_ONCE] = {.key = "once", .type = CBORMAP_BOOL, .need = true},
+	[STATE_SEEN] = {.key = "seen", .type = CBORMAP_INT, .need = true},
+	[STATE_SLOT] = {.key = "slot", .type = CBORMAP_INT, .need = true},
+	[STATE_ENDED] = {.key = "ended", .type = CBORMAP_INT, .need = true},
+	[STATE_SINCE] = {.key = "since", .type = CBORMAP_INT, .need = true},
+	[STATE_LOSSES] = {.key = "losses", .type = CBORMAP_UINT, .need = true, .max = UINT32_MAX},
 	[STATE_RESULT] = {.key = "result",
-		.type = RPC_UINT,
+		.type = CBORMAP_UINT,
 		.need = true,
 		.max = MANAGER_RESULTS - 1},
-	[STATE_FAILURES] = {.key = "failures", .type = RPC_UINT, .need = true, .max = UINT32_MAX},
-	[STATE_RUNNING] = {.key = "running", .type = RPC_BOOL, .need = true},
-	[STATE_STARTED] = {.key = "started", .type = RPC_INT, .need = true},
-	[STATE_SUCCEEDED] = {.key = "succeeded", .type = RPC_INT, .need = true},
+	[STATE_FAILURES] = {.key = "failures",
+		.type = CBORMAP_UINT,
+		.need = true,
+		.max = UINT32_MAX},
+	[STATE_RUNNING] = {.key = "running", .type = CBORMAP_BOOL, .need = true},
+	[STATE_STARTED] = {.key = "started", .type = CBORMAP_INT, .need = true},
+	[STATE_SUCCEEDED] = {.key = "succeeded", .type = CBORMAP_INT, .need = true},
 	[STATE_FIELDS] = {0},
 };
 
-static const struct rpc_field state_item = {.type = RPC_MAP, .sub = state_fields};
+static const struct cbormap_field state_item = {.type = CBORMAP_MAP, .sub = state_fields};
 
 enum { HEAD_STATES, HEAD_JOURNAL, HEAD_FIELDS };
 
-static const struct rpc_field head_fields[] = {
-	[HEAD_STATES] = {.key = "states",
-		.type = RPC_LIST,
-		.need = true,
-		.max = STATES_MAX,
-		.of = &state_item},
-	[HEAD_JOURNAL] = {.key = "journal",
-		.type = RPC_BYTES,
-		.need = true,
-		.min = AGENT_JOURNAL_ID_LEN,
-		.max = AGENT_JOURNAL_ID_LEN},
+static const struct cbormap_field head_fields[] = {
+	[HEAD_STATES] = {.key = "states", CBORMAP_LIST_OF(state_item, STATES_MAX), .need = true},
+	[HEAD_JOURNAL] = {.key = "journal", CBORMAP_FIXED(AGENT_JOURNAL_ID_LEN), .need = true},
 	[HEAD_FIELDS] = {0},
 };
 
@@ -147,7 +138,7 @@ static void put_state(struct cbor_out *out, const struct agent_job_state *state)
 	put_int(out, "succeeded", state->succeeded);
 }
 
-static void get_state(struct agent_job_state *state, const struct rpc_value *v)
+static void get_state(struct agent_job_state *state, const struct cbormap_value *v)
 {
 	*state = (struct agent_job_state){.held = v[STATE_HELD].number != 0,
 		.started_once = v[STATE_ONCE].number != 0,
@@ -219,14 +210,14 @@ struct agent_job_state *agent_journal_states(struct agent_journal *journal, size
 static int take_head(
 	struct agent_journal *journal, const uint8_t *payload, size_t len, struct err *err)
 {
-	struct rpc_value v[HEAD_FIELDS], s[STATE_FIELDS], item;
+	struct cbormap_value v[HEAD_FIELDS], s[STATE_FIELDS], item;
 	struct agent_job_state *state, found;
 
-	if (rpc_params_get(v, head_fields, payload, len, err) != 0)
+	if (cbormap_get(v, head_fields, payload, len, err) != 0)
 		return err_prefix(err, "%s: head", journal->path);
 	memcpy(journal->id, v[HEAD_JOURNAL].bytes, sizeof journal->id);
-	while (rpc_list_next(&v[HEAD_STATES], &state_item, &item)) {
-		if (rpc_params_get(s, state_fields, item.bytes, item.len, err) != 0)
+	while (cbormap_next(&v[HEAD_STATES], &state_item, &item)) {
+		if (cbormap_get(s, state_fields, item.bytes, item.len, err) != 0)
 			return err_prefix(err, "%s: head", journal->path);
 		get_state(&found, s);
 		state = agent_journal_state(journal, found.job);

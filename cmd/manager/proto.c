@@ -25,74 +25,52 @@ enum {
 	HELLO_COUNT
 };
 
-const struct rpc_field manager_hello_fields[] = {
+const struct cbormap_field manager_hello_fields[] = {
 	[HELLO_VERSION] = {.key = "version",
-		.type = RPC_TEXT,
+		.type = CBORMAP_TEXT,
 		.need = true,
 		.max = MANAGER_VERSION_MAX},
-	[HELLO_BOOT] = {.key = "boot",
-		.type = RPC_BYTES,
-		.need = true,
-		.min = MANAGER_BOOT_LEN,
-		.max = MANAGER_BOOT_LEN},
-	[HELLO_CLOCK] = {.key = "clock", .type = RPC_INT, .need = true},
-	[HELLO_JOURNAL] = {.key = "journal",
-		.type = RPC_BYTES,
-		.min = MANAGER_RUN_LEN,
-		.max = MANAGER_RUN_LEN},
-	[HELLO_NUMBER] = {.key = "number", .type = RPC_UINT, .max = UINT64_MAX},
-	[HELLO_FOLLOWS] = {.key = "follows", .type = RPC_NAME},
-	[HELLO_DIGEST] = {.key = "digest",
-		.type = RPC_BYTES,
-		.min = MANAGER_DIGEST_LEN,
-		.max = MANAGER_DIGEST_LEN},
-	[HELLO_UID] = {.key = "uid",
-		.type = RPC_BYTES,
-		.min = MANAGER_UID_LEN,
-		.max = MANAGER_UID_LEN},
-	[HELLO_KEY] = {.key = "key",
-		.type = RPC_BYTES,
-		.min = MANAGER_KEY_LEN,
-		.max = MANAGER_KEY_LEN},
-	[HELLO_ADDRESS] = {.key = "address", .type = RPC_TEXT, .max = MANAGER_TEXT_MAX},
-	[HELLO_FREE] = {.key = "free", .type = RPC_UINT, .max = UINT64_MAX},
+	[HELLO_BOOT] = {.key = "boot", CBORMAP_FIXED(MANAGER_BOOT_LEN), .need = true},
+	[HELLO_CLOCK] = {.key = "clock", .type = CBORMAP_INT, .need = true},
+	[HELLO_JOURNAL] = {.key = "journal", CBORMAP_FIXED(MANAGER_RUN_LEN)},
+	[HELLO_NUMBER] = {.key = "number", .type = CBORMAP_UINT},
+	[HELLO_FOLLOWS] = {.key = "follows", .type = CBORMAP_NAME},
+	[HELLO_DIGEST] = {.key = "digest", CBORMAP_FIXED(MANAGER_DIGEST_LEN)},
+	[HELLO_UID] = {.key = "uid", CBORMAP_FIXED(MANAGER_UID_LEN)},
+	[HELLO_KEY] = {.key = "key", CBORMAP_FIXED(MANAGER_KEY_LEN)},
+	[HELLO_ADDRESS] = {.key = "address", .type = CBORMAP_TEXT, .max = MANAGER_TEXT_MAX},
+	[HELLO_FREE] = {.key = "free", .type = CBORMAP_UINT},
 	[HELLO_COUNT] = {0},
 };
 
 enum { STORE_NAME, STORE_ADDRESS, STORE_UID, STORE_KEY, STORE_COUNT };
 
-static const struct rpc_field fleet_store_fields[] = {
-	[STORE_NAME] = {.key = "name", .type = RPC_NAME, .need = true},
+static const struct cbormap_field fleet_store_fields[] = {
+	[STORE_NAME] = {.key = "name", .type = CBORMAP_NAME, .need = true},
 	[STORE_ADDRESS] = {.key = "address",
-		.type = RPC_TEXT,
+		.type = CBORMAP_TEXT,
 		.need = true,
 		.max = MANAGER_TEXT_MAX},
-	[STORE_UID] = {.key = "uid",
-		.type = RPC_BYTES,
-		.need = true,
-		.min = MANAGER_UID_LEN,
-		.max = MANAGER_UID_LEN},
-	[STORE_KEY] = {.key = "key",
-		.type = RPC_BYTES,
-		.need = true,
-		.min = MANAGER_KEY_LEN,
-		.max = MANAGER_KEY_LEN},
+	[STORE_UID] = {.key = "uid", CBORMAP_FIXED(MANAGER_UID_LEN), .need = true},
+	[STORE_KEY] = {.key = "key", CBORMAP_FIXED(MANAGER_KEY_LEN), .need = true},
 	[STORE_COUNT] = {0},
 };
-static const struct rpc_field fleet_store_field = {.type = RPC_MAP, .sub = fleet_store_fields};
+static const struct cbormap_field fleet_store_field = {
+	.type = CBORMAP_MAP, .sub = fleet_store_fields};
 
 enum { PEER_NAME, PEER_ADDRESS, PEER_COUNT };
 
-static const struct rpc_field fleet_manager_fields[] = {
-	[PEER_NAME] = {.key = "name", .type = RPC_NAME, .need = true},
+static const struct cbormap_field fleet_manager_fields[] = {
+	[PEER_NAME] = {.key = "name", .type = CBORMAP_NAME, .need = true},
 	[PEER_ADDRESS] = {.key = "address",
-		.type = RPC_TEXT,
+		.type = CBORMAP_TEXT,
 		.need = true,
 		.min = 1,
 		.max = MANAGER_HOST_PORT},
 	[PEER_COUNT] = {0},
 };
-static const struct rpc_field fleet_manager_field = {.type = RPC_MAP, .sub = fleet_manager_fields};
+static const struct cbormap_field fleet_manager_field = {
+	.type = CBORMAP_MAP, .sub = fleet_manager_fields};
 
 enum {
 	WELCOME_CLOCK,
@@ -104,129 +82,100 @@ enum {
 	WELCOME_COUNT
 };
 
-const struct rpc_field manager_welcome_fields[] = {
-	[WELCOME_CLOCK] = {.key = "clock", .type = RPC_INT, .need = true},
-	[WELCOME_ACKED] = {.key = "acked", .type = RPC_UINT, .max = UINT64_MAX},
-	[WELCOME_DIGEST] = {.key = "digest",
-		.type = RPC_BYTES,
-		.min = MANAGER_DIGEST_LEN,
-		.max = MANAGER_DIGEST_LEN},
+const struct cbormap_field manager_welcome_fields[] = {
+	[WELCOME_CLOCK] = {.key = "clock", .type = CBORMAP_INT, .need = true},
+	[WELCOME_ACKED] = {.key = "acked", .type = CBORMAP_UINT},
+	[WELCOME_DIGEST] = {.key = "digest", CBORMAP_FIXED(MANAGER_DIGEST_LEN)},
 	[WELCOME_DENIED] = {.key = "denied",
-		.type = RPC_TEXT,
+		.type = CBORMAP_TEXT,
 		.max = MANAGER_DENIED_MAX * RPC_HOST_LEN},
 	[WELCOME_STORES] = {.key = "stores",
-		.type = RPC_LIST,
-		.max = MANAGER_STORES_MAX,
-		.of = &fleet_store_field},
+		CBORMAP_LIST_OF(fleet_store_field, MANAGER_STORES_MAX)},
 	[WELCOME_MANAGERS] = {.key = "managers",
-		.type = RPC_LIST,
-		.max = MANAGER_PEERS_MAX,
-		.of = &fleet_manager_field},
+		CBORMAP_LIST_OF(fleet_manager_field, MANAGER_PEERS_MAX)},
 	[WELCOME_COUNT] = {0},
 };
 
-const struct rpc_field manager_report_fields[] = {
-	[MANAGER_REPORT_JOURNAL] = {.key = "journal",
-		.type = RPC_BYTES,
-		.need = true,
-		.min = MANAGER_RUN_LEN,
-		.max = MANAGER_RUN_LEN},
-	[MANAGER_REPORT_FIRST] = {.key = "first",
-		.type = RPC_UINT,
-		.need = true,
-		.max = UINT64_MAX},
+const struct cbormap_field manager_report_fields[] = {
+	[MANAGER_REPORT_JOURNAL] = {.key = "journal", CBORMAP_FIXED(MANAGER_RUN_LEN), .need = true},
+	[MANAGER_REPORT_FIRST] = {.key = "first", .type = CBORMAP_UINT, .need = true},
 	[MANAGER_REPORT_FIELDS] = {0},
 };
-const struct rpc_field manager_acked_fields[] = {
-	[MANAGER_ACKED_NUMBER] = {.key = "acked",
-		.type = RPC_UINT,
-		.need = true,
-		.max = UINT64_MAX},
+const struct cbormap_field manager_acked_fields[] = {
+	[MANAGER_ACKED_NUMBER] = {.key = "acked", .type = CBORMAP_UINT, .need = true},
 	[MANAGER_ACKED_FIELDS] = {0},
 };
-const struct rpc_field manager_job_fields[] = {
-	[MANAGER_JOB_JOB] = {.key = "job", .type = RPC_NAME, .need = true},
+const struct cbormap_field manager_job_fields[] = {
+	[MANAGER_JOB_JOB] = {.key = "job", .type = CBORMAP_NAME, .need = true},
 	[MANAGER_JOB_FIELDS] = {0},
 };
-const struct rpc_field manager_started_fields[] = {
-	[MANAGER_STARTED_RUN] = {.key = "run",
-		.type = RPC_BYTES,
-		.need = true,
-		.min = MANAGER_RUN_LEN,
-		.max = MANAGER_RUN_LEN},
+const struct cbormap_field manager_started_fields[] = {
+	[MANAGER_STARTED_RUN] = {.key = "run", CBORMAP_FIXED(MANAGER_RUN_LEN), .need = true},
 	[MANAGER_STARTED_FIELDS] = {0},
 };
-const struct rpc_field manager_progress_fields[] = {
-	[MANAGER_PROGRESS_JOB] = {.key = "job", .type = RPC_NAME, .need = true},
-	[MANAGER_PROGRESS_BYTES] = {.key = "bytes",
-		.type = RPC_UINT,
-		.need = true,
-		.max = UINT64_MAX},
-	[MANAGER_PROGRESS_ENTRIES] = {.key = "entries",
-		.type = RPC_UINT,
-		.need = true,
-		.max = UINT64_MAX},
+const struct cbormap_field manager_progress_fields[] = {
+	[MANAGER_PROGRESS_JOB] = {.key = "job", .type = CBORMAP_NAME, .need = true},
+	[MANAGER_PROGRESS_BYTES] = {.key = "bytes", .type = CBORMAP_UINT, .need = true},
+	[MANAGER_PROGRESS_ENTRIES] = {.key = "entries", .type = CBORMAP_UINT, .need = true},
 	[MANAGER_PROGRESS_FIELDS] = {0},
 };
 
 /* --- operators ------------------------------------------------------------- */
 
-const struct rpc_field manager_listing_fields[] = {
-	[MANAGER_LISTING_NOW] = {.key = "now", .type = RPC_INT, .need = true},
-	[MANAGER_LISTING_MANAGER] = {.key = "manager", .type = RPC_NAME, .need = true},
+const struct cbormap_field manager_listing_fields[] = {
+	[MANAGER_LISTING_NOW] = {.key = "now", .type = CBORMAP_INT, .need = true},
+	[MANAGER_LISTING_MANAGER] = {.key = "manager", .type = CBORMAP_NAME, .need = true},
 	[MANAGER_LISTING_FIELDS] = {0},
 };
-const struct rpc_field manager_runs_fields_in[] = {
-	[MANAGER_RUNS_AGENT] = {.key = "agent", .type = RPC_NAME},
-	[MANAGER_RUNS_JOB] = {.key = "job", .type = RPC_NAME},
+const struct cbormap_field manager_runs_fields_in[] = {
+	[MANAGER_RUNS_AGENT] = {.key = "agent", .type = CBORMAP_NAME},
+	[MANAGER_RUNS_JOB] = {.key = "job", .type = CBORMAP_NAME},
 	[MANAGER_RUNS_COUNT] = {.key = "count",
-		.type = RPC_UINT,
+		.type = CBORMAP_UINT,
 		.min = 1,
 		.max = MANAGER_RUNS_MAX},
 	[MANAGER_RUNS_FIELDS] = {0},
 };
-const struct rpc_field manager_token_fields_in[] = {
-	[MANAGER_TOKEN_ROLE] = {.key = "role", .type = RPC_TEXT, .need = true, .min = 1, .max = 16},
-	[MANAGER_TOKEN_NAME] = {.key = "name", .type = RPC_NAME, .need = true},
-	[MANAGER_TOKEN_REPLACE] = {.key = "replace", .type = RPC_BOOL},
+const struct cbormap_field manager_token_fields_in[] = {
+	[MANAGER_TOKEN_ROLE] =
+		{.key = "role", .type = CBORMAP_TEXT, .need = true, .min = 1, .max = 16},
+	[MANAGER_TOKEN_NAME] = {.key = "name", .type = CBORMAP_NAME, .need = true},
+	[MANAGER_TOKEN_REPLACE] = {.key = "replace", .type = CBORMAP_BOOL},
 	[MANAGER_TOKEN_VALID] = {.key = "valid",
-		.type = RPC_UINT,
+		.type = CBORMAP_UINT,
 		.min = 1,
 		.max = MANAGER_TOKEN_SEC_MAX},
-	[MANAGER_TOKEN_HASH] = {.key = "hash",
-		.type = RPC_BYTES,
-		.min = RPC_DIGEST_LEN,
-		.max = RPC_DIGEST_LEN},
+	[MANAGER_TOKEN_HASH] = {.key = "hash", CBORMAP_FIXED(RPC_DIGEST_LEN)},
 	[MANAGER_TOKEN_HOST] = {.key = "host",
-		.type = RPC_TEXT,
+		.type = CBORMAP_TEXT,
 		.min = RPC_HOST_LEN,
 		.max = RPC_HOST_LEN},
 	[MANAGER_TOKEN_FIELDS] = {0},
 };
-const struct rpc_field manager_made_fields[] = {
-	[MANAGER_MADE_TOKEN] = {.key = "token", .type = RPC_TEXT, .min = 1, .max = 1024},
-	[MANAGER_MADE_MANAGER] = {.key = "manager", .type = RPC_NAME, .need = true},
+const struct cbormap_field manager_made_fields[] = {
+	[MANAGER_MADE_TOKEN] = {.key = "token", .type = CBORMAP_TEXT, .min = 1, .max = 1024},
+	[MANAGER_MADE_MANAGER] = {.key = "manager", .type = CBORMAP_NAME, .need = true},
 	[MANAGER_MADE_ADDRESS] = {.key = "address",
-		.type = RPC_TEXT,
+		.type = CBORMAP_TEXT,
 		.need = true,
 		.min = 1,
 		.max = MANAGER_HOST_PORT},
 	[MANAGER_MADE_FIELDS] = {0},
 };
-const struct rpc_field manager_revoke_fields[] = {
+const struct cbormap_field manager_revoke_fields[] = {
 	[MANAGER_REVOKE_ROLE] =
-		{.key = "role", .type = RPC_TEXT, .need = true, .min = 1, .max = 16},
-	[MANAGER_REVOKE_NAME] = {.key = "name", .type = RPC_NAME, .need = true},
+		{.key = "role", .type = CBORMAP_TEXT, .need = true, .min = 1, .max = 16},
+	[MANAGER_REVOKE_NAME] = {.key = "name", .type = CBORMAP_NAME, .need = true},
 	[MANAGER_REVOKE_FIELDS] = {0},
 };
-const struct rpc_field manager_order_fields_in[] = {
+const struct cbormap_field manager_order_fields_in[] = {
 	[MANAGER_ORDER_METHOD] = {.key = "method",
-		.type = RPC_UINT,
+		.type = CBORMAP_UINT,
 		.need = true,
 		.min = MANAGER_METHOD_RUN,
 		.max = MANAGER_METHOD_RELEASE},
-	[MANAGER_ORDER_JOB] = {.key = "job", .type = RPC_NAME, .need = true},
-	[MANAGER_ORDER_AGENT] = {.key = "agent", .type = RPC_NAME},
+	[MANAGER_ORDER_JOB] = {.key = "job", .type = CBORMAP_NAME, .need = true},
+	[MANAGER_ORDER_AGENT] = {.key = "agent", .type = CBORMAP_NAME},
 	[MANAGER_ORDER_FIELDS] = {0},
 };
 
@@ -281,20 +230,20 @@ int manager_hello_put(struct buf *buf, const struct manager_hello *h, struct err
 	return 0;
 }
 
-static void copy_bytes(void *to, size_t len, const struct rpc_value *v)
+static void copy_bytes(void *to, size_t len, const struct cbormap_value *v)
 {
 	if (v->has)
 		memcpy(to, v->bytes, len);
 }
 
-static void copy_text(char *to, const struct rpc_value *v)
+static void copy_text(char *to, const struct cbormap_value *v)
 {
 	if (v->has)
 		memcpy(to, v->bytes, v->len);
 	to[v->has ? v->len : 0] = 0;
 }
 
-void manager_hello_get(struct manager_hello *h, const struct rpc_value *v)
+void manager_hello_get(struct manager_hello *h, const struct cbormap_value *v)
 {
 	*h = (struct manager_hello){.clock = v[HELLO_CLOCK].integer,
 		.has_journal = v[HELLO_JOURNAL].has && v[HELLO_NUMBER].has,
@@ -413,9 +362,9 @@ int manager_welcome_put(struct buf *buf, const struct manager_welcome *w,
 
 int manager_welcome_get(struct manager_welcome *w, const void *bytes, size_t len, struct err *err)
 {
-	struct rpc_value v[WELCOME_COUNT];
+	struct cbormap_value v[WELCOME_COUNT];
 
-	if (rpc_params_get(v, manager_welcome_fields, bytes, len, err) != 0)
+	if (cbormap_get(v, manager_welcome_fields, bytes, len, err) != 0)
 		return -1;
 	*w = (struct manager_welcome){.clock = v[WELCOME_CLOCK].integer,
 		.acked = v[WELCOME_ACKED].number,
@@ -438,10 +387,10 @@ static bool is_address(const char *text)
 
 bool manager_welcome_store(struct manager_welcome *w, struct manager_store_text *store)
 {
-	struct rpc_value item, v[STORE_COUNT];
+	struct cbormap_value item, v[STORE_COUNT];
 
-	while (w->stores.has && rpc_list_next(&w->stores, &fleet_store_field, &item)) {
-		if (rpc_params_get(v, fleet_store_fields, item.bytes, item.len, NULL) != 0)
+	while (w->stores.has && cbormap_next(&w->stores, &fleet_store_field, &item)) {
+		if (cbormap_get(v, fleet_store_fields, item.bytes, item.len, NULL) != 0)
 			return false;
 		copy_text(store->name, &v[STORE_NAME]);
 		copy_text(store->address, &v[STORE_ADDRESS]);
@@ -455,10 +404,10 @@ bool manager_welcome_store(struct manager_welcome *w, struct manager_store_text 
 
 bool manager_welcome_manager(struct manager_welcome *w, struct manager_peer *manager)
 {
-	struct rpc_value item, v[PEER_COUNT];
+	struct cbormap_value item, v[PEER_COUNT];
 
-	while (w->managers.has && rpc_list_next(&w->managers, &fleet_manager_field, &item)) {
-		if (rpc_params_get(v, fleet_manager_fields, item.bytes, item.len, NULL) != 0)
+	while (w->managers.has && cbormap_next(&w->managers, &fleet_manager_field, &item)) {
+		if (cbormap_get(v, fleet_manager_fields, item.bytes, item.len, NULL) != 0)
 			return false;
 		copy_text(manager->name, &v[PEER_NAME]);
 		copy_text(manager->address, &v[PEER_ADDRESS]);

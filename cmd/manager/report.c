@@ -1,14 +1,14 @@
-/* The codec of what agents report. Decoding goes through rpc/param's tables. */
+/* The codec of what agents report. Decoding goes through lib/cbormap's tables. */
 #include "cmd/manager/report.h"
 
 #include <assert.h>
 #include <string.h>
 
 #include "lib/cbor.h"
+#include "lib/cbormap.h"
 #include "lib/err.h"
 #include "lib/hash.h"
 #include "lib/le.h"
-#include "rpc/param.h"
 
 #define CHECK_AT  4
 #define LENGTH_AT 12
@@ -149,34 +149,28 @@ size_t manager_record_encode(const struct manager_record *record, uint8_t bytes[
 
 enum { RECEIPT_UID, RECEIPT_TIME, RECEIPT_STORE, RECEIPT_SIGNATURE, RECEIPT_FIELDS };
 
-static const struct rpc_field receipt_fields[] = {
-	[RECEIPT_UID] = {.key = "uid",
-		.type = RPC_BYTES,
-		.need = true,
-		.min = MANAGER_UID_LEN,
-		.max = MANAGER_UID_LEN},
-	[RECEIPT_TIME] = {.key = "time", .type = RPC_INT, .need = true},
-	[RECEIPT_STORE] = {.key = "store", .type = RPC_NAME, .need = true},
+static const struct cbormap_field receipt_fields[] = {
+	[RECEIPT_UID] = {.key = "uid", CBORMAP_FIXED(MANAGER_UID_LEN), .need = true},
+	[RECEIPT_TIME] = {.key = "time", .type = CBORMAP_INT, .need = true},
+	[RECEIPT_STORE] = {.key = "store", .type = CBORMAP_NAME, .need = true},
 	[RECEIPT_SIGNATURE] = {.key = "signature",
-		.type = RPC_BYTES,
-		.need = true,
-		.min = MANAGER_SIGNATURE_LEN,
-		.max = MANAGER_SIGNATURE_LEN},
+		CBORMAP_FIXED(MANAGER_SIGNATURE_LEN),
+		.need = true},
 	[RECEIPT_FIELDS] = {0},
 };
 
 enum { STATS_READ, STATS_STORED, STATS_CONTENT, STATS_ENTRIES, STATS_PROBLEMS, STATS_FIELDS };
 
-static const struct rpc_field stats_fields[] = {
-	[STATS_READ] = {.key = "read", .type = RPC_UINT, .max = UINT64_MAX},
-	[STATS_STORED] = {.key = "stored", .type = RPC_UINT, .max = UINT64_MAX},
-	[STATS_CONTENT] = {.key = "content", .type = RPC_UINT, .max = UINT64_MAX},
-	[STATS_ENTRIES] = {.key = "entries", .type = RPC_UINT, .max = UINT64_MAX},
-	[STATS_PROBLEMS] = {.key = "problems", .type = RPC_UINT, .max = UINT64_MAX},
+static const struct cbormap_field stats_fields[] = {
+	[STATS_READ] = {.key = "read", .type = CBORMAP_UINT},
+	[STATS_STORED] = {.key = "stored", .type = CBORMAP_UINT},
+	[STATS_CONTENT] = {.key = "content", .type = CBORMAP_UINT},
+	[STATS_ENTRIES] = {.key = "entries", .type = CBORMAP_UINT},
+	[STATS_PROBLEMS] = {.key = "problems", .type = CBORMAP_UINT},
 	[STATS_FIELDS] = {0},
 };
 
-static const struct rpc_field receipt_item = {.type = RPC_MAP, .sub = receipt_fields};
+static const struct cbormap_field receipt_item = {.type = CBORMAP_MAP, .sub = receipt_fields};
 
 enum {
 	REC_JOB,
@@ -195,46 +189,31 @@ enum {
 	REC_FIELDS
 };
 
-static const struct rpc_field record_fields[] = {
-	[REC_JOB] = {.key = "job", .type = RPC_NAME},
-	[REC_RUN] = {.key = "run",
-		.type = RPC_BYTES,
-		.min = MANAGER_RUN_LEN,
-		.max = MANAGER_RUN_LEN},
-	[REC_DUMP] = {.key = "dump",
-		.type = RPC_BYTES,
-		.min = MANAGER_DUMP_LEN,
-		.max = MANAGER_DUMP_LEN},
-	[REC_KIND] = {.key = "kind", .type = RPC_TEXT, .need = true, .min = 1, .max = 32},
-	[REC_SLOT] = {.key = "slot", .type = RPC_INT},
-	[REC_TEXT] = {.key = "text", .type = RPC_TEXT, .max = MANAGER_NOTE_MAX},
-	[REC_TIME] = {.key = "time", .type = RPC_INT, .need = true},
-	[REC_STATS] = {.key = "stats", .type = RPC_MAP, .sub = stats_fields},
-	[REC_DIGEST] = {.key = "digest",
-		.type = RPC_BYTES,
-		.min = MANAGER_DIGEST_LEN,
-		.max = MANAGER_DIGEST_LEN},
+static const struct cbormap_field record_fields[] = {
+	[REC_JOB] = {.key = "job", .type = CBORMAP_NAME},
+	[REC_RUN] = {.key = "run", CBORMAP_FIXED(MANAGER_RUN_LEN)},
+	[REC_DUMP] = {.key = "dump", CBORMAP_FIXED(MANAGER_DUMP_LEN)},
+	[REC_KIND] = {.key = "kind", .type = CBORMAP_TEXT, .need = true, .min = 1, .max = 32},
+	[REC_SLOT] = {.key = "slot", .type = CBORMAP_INT},
+	[REC_TEXT] = {.key = "text", .type = CBORMAP_TEXT, .max = MANAGER_NOTE_MAX},
+	[REC_TIME] = {.key = "time", .type = CBORMAP_INT, .need = true},
+	[REC_STATS] = {.key = "stats", .type = CBORMAP_MAP, .sub = stats_fields},
+	[REC_DIGEST] = {.key = "digest", CBORMAP_FIXED(MANAGER_DIGEST_LEN)},
 	[REC_NUMBER] =
-		{.key = "number", .type = RPC_UINT, .need = true, .min = 1, .max = INT64_MAX},
-	[REC_RECORD] = {.key = "record",
-		.type = RPC_BYTES,
-		.min = MANAGER_DIGEST_LEN,
-		.max = MANAGER_DIGEST_LEN},
-	[REC_RESULT] = {.key = "result", .type = RPC_TEXT, .min = 1, .max = 32},
-	[REC_RECEIPTS] = {.key = "receipts",
-		.type = RPC_LIST,
-		.max = MANAGER_RECEIPTS_MAX,
-		.of = &receipt_item},
+		{.key = "number", .type = CBORMAP_UINT, .need = true, .min = 1, .max = INT64_MAX},
+	[REC_RECORD] = {.key = "record", CBORMAP_FIXED(MANAGER_DIGEST_LEN)},
+	[REC_RESULT] = {.key = "result", .type = CBORMAP_TEXT, .min = 1, .max = 32},
+	[REC_RECEIPTS] = {.key = "receipts", CBORMAP_LIST_OF(receipt_item, MANAGER_RECEIPTS_MAX)},
 	[REC_FIELDS] = {0},
 };
 
-static void get_text(char *text, const struct rpc_value *value)
+static void get_text(char *text, const struct cbormap_value *value)
 {
 	if (value->has)
 		memcpy(text, value->bytes, value->len);
 }
 
-static size_t find_text(const struct rpc_value *value, const char *const *texts, size_t count)
+static size_t find_text(const struct cbormap_value *value, const char *const *texts, size_t count)
 {
 	size_t i;
 
@@ -245,15 +224,15 @@ static size_t find_text(const struct rpc_value *value, const char *const *texts,
 	return 0;
 }
 
-static int get_receipts(struct manager_record *record, struct rpc_value *list, struct err *err)
+static int get_receipts(struct manager_record *record, struct cbormap_value *list, struct err *err)
 {
-	struct rpc_value item, v[RECEIPT_FIELDS];
+	struct cbormap_value item, v[RECEIPT_FIELDS];
 	struct manager_receipt *receipt;
 
-	while (rpc_list_next(list, &receipt_item, &item)) {
+	while (cbormap_next(list, &receipt_item, &item)) {
 		assert(record->receipt_count < MANAGER_RECEIPTS_MAX);
 		receipt = &record->receipts[record->receipt_count++];
-		if (rpc_params_get(v, receipt_fields, item.bytes, item.len, err) != 0)
+		if (cbormap_get(v, receipt_fields, item.bytes, item.len, err) != 0)
 			return -1;
 		get_text(receipt->store, &v[RECEIPT_STORE]);
 		receipt->time = v[RECEIPT_TIME].integer;
@@ -263,11 +242,12 @@ static int get_receipts(struct manager_record *record, struct rpc_value *list, s
 	return 0;
 }
 
-static int get_stats(struct manager_record *record, const struct rpc_value *map, struct err *err)
+static int get_stats(
+	struct manager_record *record, const struct cbormap_value *map, struct err *err)
 {
-	struct rpc_value v[STATS_FIELDS];
+	struct cbormap_value v[STATS_FIELDS];
 
-	if (rpc_params_get(v, stats_fields, map->bytes, map->len, err) != 0)
+	if (cbormap_get(v, stats_fields, map->bytes, map->len, err) != 0)
 		return -1;
 	record->has_stats = true;
 	record->stats = (struct manager_stats){.entries = v[STATS_ENTRIES].number,
@@ -279,7 +259,7 @@ static int get_stats(struct manager_record *record, const struct rpc_value *map,
 }
 
 /* Whether the record has what its kind needs. */
-static bool is_complete(const struct manager_record *record, const struct rpc_value *v)
+static bool is_complete(const struct manager_record *record, const struct cbormap_value *v)
 {
 	switch (record->kind) {
 	case MANAGER_PLAN:
@@ -302,12 +282,12 @@ static bool is_complete(const struct manager_record *record, const struct rpc_va
 int manager_record_decode(
 	struct manager_record *record, const void *bytes, size_t len, struct err *err)
 {
-	struct rpc_value v[REC_FIELDS];
+	struct cbormap_value v[REC_FIELDS];
 
 	*record = (struct manager_record){0};
 	if (len > MANAGER_RECORD_MAX)
 		return err_set(err, ERR_LIMIT, "record: longer than %d bytes", MANAGER_RECORD_MAX);
-	if (rpc_params_get(v, record_fields, bytes, len, err) != 0)
+	if (cbormap_get(v, record_fields, bytes, len, err) != 0)
 		return err_prefix(err, "record");
 	record->number = v[REC_NUMBER].number;
 	record->time = v[REC_TIME].integer;

@@ -6,8 +6,8 @@
 
 #include "lib/buf.h"
 #include "lib/cbor.h"
+#include "lib/cbormap.h"
 #include "lib/err.h"
-#include "rpc/param.h"
 
 /* --- tables ---------------------------------------------------------------- */
 
@@ -261,7 +261,7 @@ int manager_row_get(void *row, size_t row_size, const struct manager_row_field *
 		if (f == NULL && key.len > 0 && key.bytes[0] >= 'A' && key.bytes[0] <= 'Z')
 			return err_set(err, ERR_UNSUPPORTED, "row: of a later version");
 		if (f == NULL) {
-			if (cbor_skip(&in, RPC_DEPTH_MAX) != CBOR_OK)
+			if (cbor_skip(&in, CBORMAP_DEPTH_MAX) != CBOR_OK)
 				return err_set(err, ERR_FORMAT, "row: malformed");
 			continue;
 		}

@@ -5,47 +5,75 @@
 #include "lib/err.h"
 #include "lib/hash.h"
 
-#define BYTES(k, n)                                                                                \
-	{                                                                                          \
-		.key = k, .type = RPC_BYTES, .need = true, .min = n, .max = n                      \
-	}
-#define MAYBE(k, n)                                                                                \
-	{                                                                                          \
-		.key = k, .type = RPC_BYTES, .min = n, .max = n                                    \
-	}
-#define NUMBER(k, to)                                                                              \
-	{                                                                                          \
-		.key = k, .type = RPC_UINT, .need = true, .max = to                                \
-	}
+const struct cbormap_field store_begin_fields[] = {
+	{.key = "run", CBORMAP_FIXED(STORE_RUN_LEN), .need = true},
+	{.key = "domain", CBORMAP_FIXED(STORE_DOMAIN_LEN), .need = true},
+	{.key = "name", .type = CBORMAP_NAME},
+	{.key = "base", CBORMAP_FIXED(STORE_DUMP_ID)},
+	{.key = "public", CBORMAP_FIXED(SEAL_SIGN_LEN)},
+	{.key = "proof", CBORMAP_FIXED(SEAL_SIG_LEN)},
+	{0},
+};
+const struct cbormap_field store_have_fields[] = {
+	{.key = "domain", CBORMAP_FIXED(STORE_DOMAIN_LEN), .need = true},
+	{.key = "ids", .type = CBORMAP_BYTES, .need = true, .max = STORE_HAVE_MAX * STORE_ID_LEN},
+	{0},
+};
+const struct cbormap_field store_put_fields[] = {
+	{.key = "domain", CBORMAP_FIXED(STORE_DOMAIN_LEN), .need = true},
+	{.key = "id", CBORMAP_FIXED(STORE_ID_LEN), .need = true},
+	{.key = "size", .type = CBORMAP_UINT, .need = true, .max = STORE_RECORD_MAX},
+	{0},
+};
+const struct cbormap_field store_commit_fields[] = {
+	{.key = "time", .type = CBORMAP_INT},
+	{0},
+};
+const struct cbormap_field store_end_fields[] = {
+	{.key = "run", CBORMAP_FIXED(STORE_RUN_LEN), .need = true},
+	{0},
+};
+const struct cbormap_field store_dumps_fields[] = {
+	{.key = "agent", .type = CBORMAP_NAME},
+	{.key = "name", .type = CBORMAP_NAME},
+	{.key = "newest", .type = CBORMAP_BOOL},
+	{.key = "after", .type = CBORMAP_UINT},
+	{0},
+};
+const struct cbormap_field store_dump_fields[] = {
+	{.key = "dump", CBORMAP_FIXED(STORE_DUMP_ID), .need = true},
+	{.key = "until", .type = CBORMAP_INT},
+	{0},
+};
+const struct cbormap_field store_get_fields[] = {
+	{.key = "domain", CBORMAP_FIXED(STORE_DOMAIN_LEN), .need = true},
+	{.key = "id", CBORMAP_FIXED(STORE_ID_LEN), .need = true},
+	{0},
+};
 
-const struct rpc_field store_begin_fields[] = {BYTES("run", STORE_RUN_LEN),
-	BYTES("domain", STORE_DOMAIN_LEN), {.key = "name", .type = RPC_NAME},
-	MAYBE("base", STORE_DUMP_ID), MAYBE("public", SEAL_SIGN_LEN), MAYBE("proof", SEAL_SIG_LEN),
-	{0}};
-const struct rpc_field store_have_fields[] = {BYTES("domain", STORE_DOMAIN_LEN),
-	{.key = "ids", .type = RPC_BYTES, .need = true, .max = STORE_HAVE_MAX * STORE_ID_LEN}, {0}};
-const struct rpc_field store_put_fields[] = {BYTES("domain", STORE_DOMAIN_LEN),
-	BYTES("id", STORE_ID_LEN), NUMBER("size", STORE_RECORD_MAX), {0}};
-const struct rpc_field store_commit_fields[] = {{.key = "time", .type = RPC_INT}, {0}};
-const struct rpc_field store_end_fields[] = {BYTES("run", STORE_RUN_LEN), {0}};
-const struct rpc_field store_dumps_fields[] = {{.key = "agent", .type = RPC_NAME},
-	{.key = "name", .type = RPC_NAME}, {.key = "newest", .type = RPC_BOOL},
-	{.key = "after", .type = RPC_UINT, .max = UINT64_MAX}, {0}};
-const struct rpc_field store_dump_fields[] = {
-	BYTES("dump", STORE_DUMP_ID), {.key = "until", .type = RPC_INT}, {0}};
-const struct rpc_field store_get_fields[] = {
-	BYTES("domain", STORE_DOMAIN_LEN), BYTES("id", STORE_ID_LEN), {0}};
-
-const struct rpc_field store_about_fields[] = {BYTES("uid", STORE_UID_LEN),
-	BYTES("public", SEAL_SIGN_LEN),
-	{.key = "version", .type = RPC_TEXT, .need = true, .max = 64},
-	{.key = "time", .type = RPC_INT, .need = true}, NUMBER("free", UINT64_MAX),
-	NUMBER("reserve", UINT64_MAX), {0}};
-const struct rpc_field store_flag_fields[] = {{.key = "is", .type = RPC_BOOL, .need = true}, {0}};
-const struct rpc_field store_bits_fields[] = {
-	{.key = "has", .type = RPC_BYTES, .need = true, .max = (STORE_HAVE_MAX + 7) / 8}, {0}};
-const struct rpc_field store_receipt_fields[] = {{.key = "time", .type = RPC_INT},
-	MAYBE("signature", SEAL_SIG_LEN), {.key = "missing", .type = RPC_BOOL}, {0}};
+const struct cbormap_field store_about_fields[] = {
+	{.key = "uid", CBORMAP_FIXED(STORE_UID_LEN), .need = true},
+	{.key = "public", CBORMAP_FIXED(SEAL_SIGN_LEN), .need = true},
+	{.key = "version", .type = CBORMAP_TEXT, .need = true, .max = 64},
+	{.key = "time", .type = CBORMAP_INT, .need = true},
+	{.key = "free", .type = CBORMAP_UINT, .need = true},
+	{.key = "reserve", .type = CBORMAP_UINT, .need = true},
+	{0},
+};
+const struct cbormap_field store_flag_fields[] = {
+	{.key = "is", .type = CBORMAP_BOOL, .need = true},
+	{0},
+};
+const struct cbormap_field store_bits_fields[] = {
+	{.key = "has", .type = CBORMAP_BYTES, .need = true, .max = (STORE_HAVE_MAX + 7) / 8},
+	{0},
+};
+const struct cbormap_field store_receipt_fields[] = {
+	{.key = "time", .type = CBORMAP_INT},
+	{.key = "signature", CBORMAP_FIXED(SEAL_SIG_LEN)},
+	{.key = "missing", .type = CBORMAP_BOOL},
+	{0},
+};
 
 int store_entry_put(struct buf *out, const struct store_entry *e, struct err *err)
 {

@@ -99,7 +99,7 @@ static int remote_open(struct store *s, enum store_mode mode, struct err *err)
 static int ask_about(struct remote *r, struct store_about *about, struct err *err)
 {
 	struct rpc_client_request request = {.method = STORE_METHOD_ABOUT};
-	struct rpc_value v[STORE_ABOUT_FIELDS];
+	struct cbormap_value v[STORE_ABOUT_FIELDS];
 	struct store *s = &r->base;
 	struct cbor_out params;
 	struct buf reply;

@@ -134,7 +134,7 @@ int ui_fleet_rows(struct ui_fleet *f, uint16_t method, const struct cbor_out *pa
 	const struct manager_row_field *fields, size_t row_size, ui_fleet_row *each, void *ctx,
 	struct err *err)
 {
-	struct rpc_value v[MANAGER_LISTING_FIELDS];
+	struct cbormap_value v[MANAGER_LISTING_FIELDS];
 	uint8_t row[sizeof(struct manager_host_row) + sizeof(struct manager_run_row)]
 		__attribute__((aligned(16)));
 	struct buf reply, blob;
@@ -147,7 +147,7 @@ int ui_fleet_rows(struct ui_fleet *f, uint16_t method, const struct cbor_out *pa
 	buf_init(&blob, MANAGER_LISTING_MAX);
 	ret = ui_fleet_call(f, method, params, &reply, &blob, err);
 	if (ret == 0)
-		ret = rpc_params_get(v, manager_listing_fields, reply.data, reply.len, err);
+		ret = cbormap_get(v, manager_listing_fields, reply.data, reply.len, err);
 	if (ret == 0) {
 		f->now = v[MANAGER_LISTING_NOW].integer;
 		snprintf(f->manager, sizeof f->manager, "%.*s", (int)v[MANAGER_LISTING_MANAGER].len,

@@ -112,7 +112,7 @@ struct peer {
 	size_t send_len;
 };
 
-static void on_changed(void *ctx, const struct rpc_identity *from, const struct rpc_value *v)
+static void on_changed(void *ctx, const struct rpc_identity *from, const struct cbormap_value *v)
 {
 	struct peer *p = ctx;
 
@@ -122,7 +122,7 @@ static void on_changed(void *ctx, const struct rpc_identity *from, const struct 
 	rpc_loop_stop(loop);
 }
 
-static void on_run(void *ctx, struct rpc_call *call, const struct rpc_value *v)
+static void on_run(void *ctx, struct rpc_call *call, const struct cbormap_value *v)
 {
 	struct peer *p = ctx;
 	struct err why = {0};
@@ -320,7 +320,7 @@ static void start_report(struct peer *p, uint8_t journal, const struct buf *fram
 /* Returns the acknowledged number, or UINT64_MAX: it was refused. */
 static uint64_t report(struct peer *p, uint8_t journal, const struct buf *frames)
 {
-	struct rpc_value v[MANAGER_ACKED_FIELDS];
+	struct cbormap_value v[MANAGER_ACKED_FIELDS];
 
 	start_report(p, journal, frames);
 	while (!p->over)
@@ -328,7 +328,7 @@ static uint64_t report(struct peer *p, uint8_t journal, const struct buf *frames
 	if (p->result.code != ERR_NONE)
 		return UINT64_MAX;
 	assert_int_equal(
-		rpc_params_get(v, manager_acked_fields, p->reply.data, p->reply.len, &err), 0);
+		cbormap_get(v, manager_acked_fields, p->reply.data, p->reply.len, &err), 0);
 	return v[MANAGER_ACKED_NUMBER].number;
 }
 
