@@ -288,13 +288,15 @@ bool cbormap_next(
 	return true;
 }
 
-/* --- structs ---------------------------------------------------------------- */
-
-/* A nested map or tuple was checked when the one around it was read. */
-static void store_nested(
-	uint8_t *to, const struct cbormap_field *field, const struct cbormap_value *value)
+bool cbormap_is_text(const struct cbormap_value *value, const char *text)
 {
-	struct cbormap_value values[CBORMAP_FIELDS_MAX];
+	return value->has && value->len == strlen(text) &&
+	       memcmp(value->bytes, text, value->len) == 0;
+}
+
+void cbormap_inner(struct cbormap_value *values, const struct cbormap_field *field,
+	const struct cbormap_value *value)
+{
 	struct cbor_in in;
 	int got;
 
@@ -303,12 +305,13 @@ static void store_nested(
 					 : cbormap_take_tuple(values, field->sub, &in, NULL);
 	assert(got == 0);
 	(void)got;
-	cbormap_store(to, field->sub, values);
 }
 
-static void store_value(
-	uint8_t *to, const struct cbormap_field *f, const struct cbormap_value *value)
+/* --- structs ---------------------------------------------------------------- */
+
+void cbormap_store_item(void *to, const struct cbormap_field *f, const struct cbormap_value *value)
 {
+	struct cbormap_value values[CBORMAP_FIELDS_MAX];
 	uint32_t narrow = (uint32_t)value->number;
 
 	switch (f->type) {
@@ -335,18 +338,18 @@ static void store_value(
 		break;
 	case CBORMAP_BLOB:
 		assert(f->size == sizeof(struct cbormap_blob));
-		*(struct cbormap_blob *)(void *)to =
-			(struct cbormap_blob){value->bytes, value->len};
+		*(struct cbormap_blob *)to = (struct cbormap_blob){value->bytes, value->len};
 		break;
 	case CBORMAP_TEXT:
 	case CBORMAP_NAME:
 		assert(value->len < f->size);
 		memcpy(to, value->bytes, value->len);
-		to[value->len] = 0;
+		((char *)to)[value->len] = 0;
 		break;
 	default:
 		assert(f->type == CBORMAP_MAP || f->type == CBORMAP_TUPLE);
-		store_nested(to, f, value);
+		cbormap_inner(values, f, value);
+		cbormap_store(to, f->sub, values);
 		break;
 	}
 }
@@ -357,7 +360,7 @@ void cbormap_store(void *to, const struct cbormap_field *fields, const struct cb
 
 	for (i = 0; fields[i].type != 0; i++)
 		if (fields[i].size > 0 && values[i].has)
-			store_value((uint8_t *)to + fields[i].at, &fields[i], &values[i]);
+			cbormap_store_item((uint8_t *)to + fields[i].at, &fields[i], &values[i]);
 }
 
 int cbormap_read(void *to, const struct cbormap_field *fields, const void *bytes, size_t len,
@@ -369,11 +372,6 @@ int cbormap_read(void *to, const struct cbormap_field *fields, const void *bytes
 		return -1;
 	cbormap_store(to, fields, values);
 	return 0;
-}
-
-void cbormap_read_item(void *to, const struct cbormap_field *of, const struct cbormap_value *item)
-{
-	store_nested(to, of, item);
 }
 
 static bool is_set(const struct cbormap_field *f, const uint8_t *at)

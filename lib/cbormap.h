@@ -68,6 +68,9 @@ struct cbormap_field {
 /* The place of a field: a member of a struct. Limits that are not given follow from its size. */
 #define CBORMAP_IN(in, member) .at = offsetof(in, member), .size = sizeof((in *)0)->member
 
+/* A field that is named as its member is. */
+#define CBORMAP_OF(in, kind, member) .key = #member, .type = CBORMAP_##kind, CBORMAP_IN(in, member)
+
 struct cbormap_value {
 	bool has;
 	uint64_t number;      /* UINT, VERSION, BOOL; LIST: how many */
@@ -98,14 +101,22 @@ int cbormap_take_tuple(struct cbormap_value *values, const struct cbormap_field 
 bool cbormap_next(
 	struct cbormap_value *list, const struct cbormap_field *of, struct cbormap_value *item);
 
+/* True if the value is there, and is this text. */
+bool cbormap_is_text(const struct cbormap_value *value, const char *text);
+
+/* Reads a map or tuple within one that was read: it can't fail. field: MAP or TUPLE. */
+void cbormap_inner(struct cbormap_value *values, const struct cbormap_field *field,
+	const struct cbormap_value *value);
+
 /* Copies what was read to the struct of the table. What was not there stays as it is. */
 void cbormap_store(
 	void *to, const struct cbormap_field *fields, const struct cbormap_value *values);
 /* cbormap_get and cbormap_store in one. */
 int cbormap_read(void *to, const struct cbormap_field *fields, const void *bytes, size_t len,
 	struct err *err);
-/* The same of an item that cbormap_next gave, of a list of maps: it can't fail. */
-void cbormap_read_item(void *to, const struct cbormap_field *of, const struct cbormap_value *item);
+/* Copies an item that cbormap_next gave: to the struct of its table, or, if `of` has a size, to a
+ * place of that type. */
+void cbormap_store_item(void *to, const struct cbormap_field *of, const struct cbormap_value *item);
 
 /* Writes the struct as one map: the fields that have a place, in the table's order; those that are
  * zero or empty only if they are needed. A text is cut before what is not well-formed. */

@@ -220,7 +220,7 @@ static int list_run(void *ctx, const struct manager_db_key *key, const void *row
 	(void)key;
 	if (!is_wanted(l->agent, run.agent) || !is_wanted(l->job, run.job))
 		return 0;
-	run.record = (struct manager_blob){NULL, 0};
+	run.record = (struct cbormap_blob){NULL, 0};
 	if (manager_row_put(&l->out, manager_run_fields, &run, &l->err) != 0)
 		return -1;
 	return --l->left == 0;
