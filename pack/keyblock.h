@@ -23,7 +23,6 @@ struct pass;
 #define PACK_KEYBLOCK_MAX    16384 /* bytes of a payload */
 #define PACK_KEYBLOCK_WRAPS  64    /* wraps in it */
 #define PACK_KEYBLOCK_PASSES 8     /* of them for passphrases: each costs work to try */
-#define PACK_KEYBLOCK_KEYS   64    /* keys of its map, those that are passed by included */
 #define PACK_KEYBLOCK_SALT   16
 #define PACK_KEYBLOCK_WRAP   (SEAL_KEY_LEN + SEAL_TAG_LEN) /* a wrapped pack key */
 
