@@ -31,18 +31,19 @@ const struct cbormap_field rpc_renew_fields[] = {
 static const struct cbormap_field recipient_field = {
 	.type = CBORMAP_BYTES, .min = 1, .max = RPC_RECIPIENT_LEN_MAX};
 static const struct cbormap_field address_field = {
-	.type = CBORMAP_TEXT, .min = 1, .max = RPC_HOST_PORT_MAX};
+	.type = CBORMAP_TEXT, .min = 1, .max = RPC_HOST_PORT_MAX, .size = RPC_HOST_PORT_MAX + 1};
+enum { MANAGER_NAME, MANAGER_ADDRESSES, MANAGER_FIELDS };
 static const struct cbormap_field manager_fields[] = {
-	{.key = "name", .type = CBORMAP_NAME, .need = true},
+	{CBORMAP_OF(struct rpc_enroll_manager, NAME, name), .need = true},
 	{.key = "addresses", CBORMAP_LIST_OF(address_field, RPC_ADDRESSES_MAX), .need = true},
 	{0},
 };
 static const struct cbormap_field manager_field = {.type = CBORMAP_MAP, .sub = manager_fields};
 static const struct cbormap_field store_fields[] = {
-	{.key = "name", .type = CBORMAP_NAME, .need = true},
-	{.key = "uid", CBORMAP_FIXED(RPC_STORE_UID_LEN), .need = true},
-	{.key = "key", CBORMAP_FIXED(RPC_STORE_KEY_LEN), .need = true},
-	{.key = "address", .type = CBORMAP_TEXT, .need = true, .min = 1, .max = RPC_HOST_PORT_MAX},
+	{CBORMAP_OF(struct rpc_enroll_store, NAME, name), .need = true},
+	{CBORMAP_OF(struct rpc_enroll_store, BYTES, uid), .need = true},
+	{CBORMAP_OF(struct rpc_enroll_store, BYTES, key), .need = true},
+	{CBORMAP_OF(struct rpc_enroll_store, TEXT, address), .need = true, .min = 1},
 	{0},
 };
 static const struct cbormap_field store_field = {.type = CBORMAP_MAP, .sub = store_fields};
@@ -68,19 +69,6 @@ static void put_manager(struct cbor_out *out, const struct rpc_enroll_manager *m
 		cbor_put_text(out, m->addresses[i]);
 }
 
-static void put_store(struct cbor_out *out, const struct rpc_enroll_store *s)
-{
-	cbor_put_map(out, 4);
-	cbor_put_text(out, "name");
-	cbor_put_text(out, s->name);
-	cbor_put_text(out, "uid");
-	cbor_put_bytes(out, s->uid, RPC_STORE_UID_LEN);
-	cbor_put_text(out, "key");
-	cbor_put_bytes(out, s->key, RPC_STORE_KEY_LEN);
-	cbor_put_text(out, "address");
-	cbor_put_text(out, s->address);
-}
-
 static void put_result(struct cbor_out *out, const struct rpc_enroll_result *r, size_t stores)
 {
 	size_t i;
@@ -99,7 +87,7 @@ static void put_result(struct cbor_out *out, const struct rpc_enroll_result *r, 
 	cbor_put_text(out, "stores");
 	cbor_put_array(out, stores);
 	for (i = 0; i < stores; i++)
-		put_store(out, &r->stores[i]);
+		cbormap_put(out, store_fields, &r->stores[i]);
 }
 
 size_t rpc_enroll_result_put(uint8_t *to, const struct rpc_enroll_result *result)
@@ -117,35 +105,14 @@ size_t rpc_enroll_result_put(uint8_t *to, const struct rpc_enroll_result *result
 	}
 }
 
-static void copy_text(char *to, const struct cbormap_value *value)
-{
-	memcpy(to, value->bytes, value->len);
-	to[value->len] = 0;
-}
-
 static void get_manager(struct rpc_enroll_manager *m, const struct cbormap_value *map)
 {
-	struct cbormap_value v[2], address;
-	int got = cbormap_get(v, manager_fields, map->bytes, map->len, NULL);
+	struct cbormap_value v[MANAGER_FIELDS], address;
 
-	assert(got == 0);
-	(void)got;
-	copy_text(m->name, &v[0]);
-	for (m->address_count = 0; cbormap_next(&v[1], &address_field, &address);)
-		copy_text(m->addresses[m->address_count++], &address);
-}
-
-static void get_store(struct rpc_enroll_store *s, const struct cbormap_value *map)
-{
-	struct cbormap_value v[4];
-	int got = cbormap_get(v, store_fields, map->bytes, map->len, NULL);
-
-	assert(got == 0);
-	(void)got;
-	copy_text(s->name, &v[0]);
-	memcpy(s->uid, v[1].bytes, RPC_STORE_UID_LEN);
-	memcpy(s->key, v[2].bytes, RPC_STORE_KEY_LEN);
-	copy_text(s->address, &v[3]);
+	cbormap_inner(v, &manager_field, map);
+	cbormap_store(m, manager_fields, v);
+	while (cbormap_next(&v[MANAGER_ADDRESSES], &address_field, &address))
+		cbormap_store_item(m->addresses[m->address_count++], &address_field, &address);
 }
 
 /* Text that comes from elsewhere: it must be what it says. */
@@ -178,7 +145,7 @@ int rpc_enroll_result_get(
 	while (cbormap_next(&v[MANAGERS], &manager_field, &item))
 		get_manager(&r->managers[r->manager_count++], &item);
 	while (cbormap_next(&v[STORES], &store_field, &item))
-		get_store(&r->stores[r->store_count++], &item);
+		cbormap_store_item(&r->stores[r->store_count++], &store_field, &item);
 	return addresses_ok(r, err) ? 0 : -1;
 }
 

@@ -20,18 +20,21 @@
 #define CBOR_MAX (TEXT_LEN / 4 * 3)
 
 static const struct cbormap_field address_field = {
-	.type = CBORMAP_TEXT, .min = 1, .max = RPC_HOST_PORT_MAX};
+	.type = CBORMAP_TEXT, .min = 1, .max = RPC_HOST_PORT_MAX, .size = RPC_HOST_PORT_MAX + 1};
 static const struct cbormap_field token_fields[] = {
-	{.key = "manager", .type = CBORMAP_NAME, .need = true},
+	{CBORMAP_OF(struct rpc_token, NAME, manager), .need = true},
 	{.key = "addresses",
 		CBORMAP_LIST_OF(address_field, RPC_ADDRESSES_MAX),
 		.need = true,
 		.min = 1},
 	{.key = "role", .type = CBORMAP_TEXT, .need = true, .min = 1, .max = 16},
-	{.key = "name", .type = CBORMAP_NAME, .need = true},
-	{.key = "secret", CBORMAP_FIXED(RPC_SECRET_LEN), .need = true},
-	{.key = "ca", CBORMAP_FIXED(RPC_DIGEST_LEN), .need = true},
-	{.key = "recipients", CBORMAP_FIXED(RPC_DIGEST_LEN), .need = true},
+	{CBORMAP_OF(struct rpc_token, NAME, name), .need = true},
+	{CBORMAP_OF(struct rpc_token, BYTES, secret), .need = true},
+	{.key = "ca",
+		CBORMAP_FIXED(RPC_DIGEST_LEN),
+		.need = true,
+		CBORMAP_IN(struct rpc_token, fingerprint)},
+	{CBORMAP_OF(struct rpc_token, BYTES, recipients), .need = true},
 	{0},
 };
 enum { MANAGER, ADDRESSES, ROLE, NAME, SECRET, CA, RECIPIENTS, FIELDS };
@@ -127,25 +130,15 @@ static size_t decode(const char *text, size_t len, uint8_t mem[CBOR_MAX])
 	return ok ? got : 0;
 }
 
-static void copy(char *to, const struct cbormap_value *value)
-{
-	memcpy(to, value->bytes, value->len);
-	to[value->len] = 0;
-}
-
 static int fill(struct rpc_token *t, struct cbormap_value *v)
 {
 	struct cbormap_value address;
 
 	memset(t, 0, sizeof *t);
-	copy(t->manager, &v[MANAGER]);
-	copy(t->name, &v[NAME]);
+	cbormap_store(t, token_fields, v);
 	t->role = rpc_role_get(v[ROLE].bytes, v[ROLE].len);
 	while (cbormap_next(&v[ADDRESSES], &address_field, &address))
-		copy(t->addresses[t->address_count++], &address);
-	memcpy(t->secret, v[SECRET].bytes, RPC_SECRET_LEN);
-	memcpy(t->fingerprint, v[CA].bytes, RPC_DIGEST_LEN);
-	memcpy(t->recipients, v[RECIPIENTS].bytes, RPC_DIGEST_LEN);
+		cbormap_store_item(t->addresses[t->address_count++], &address_field, &address);
 	return check(t, NULL);
 }
 

@@ -189,12 +189,9 @@ static enum err_code code_of(const struct cbormap_value *name)
 {
 	int c;
 
-	for (c = ERR_FAILED; c < ERR_CODES; c++) {
-		const char *known = err_name((enum err_code)c);
-
-		if (strlen(known) == name->len && memcmp(known, name->bytes, name->len) == 0)
+	for (c = ERR_FAILED; c < ERR_CODES; c++)
+		if (cbormap_is_text(name, err_name((enum err_code)c)))
 			return (enum err_code)c;
-	}
 	return ERR_FAILED;
 }
 

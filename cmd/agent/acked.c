@@ -14,12 +14,13 @@
 /* Bytes of the file: AGENT_MANAGERS_MAX of them are far below. */
 #define FILE_MAX 8192
 
-enum { ONE_NAME, ONE_NUMBER, ONE_FIELDS };
-
 static const struct cbormap_field one_fields[] = {
-	[ONE_NAME] = {.key = "name", .type = CBORMAP_NAME, .need = true},
-	[ONE_NUMBER] = {.key = "number", .type = CBORMAP_UINT, .need = true, .max = INT64_MAX},
-	[ONE_FIELDS] = {0},
+	{.key = "name",
+		.type = CBORMAP_NAME,
+		.need = true,
+		CBORMAP_IN(struct agent_acked_one, manager)},
+	{CBORMAP_OF(struct agent_acked_one, UINT, number), .need = true, .max = INT64_MAX},
+	{0},
 };
 
 static const struct cbormap_field one_item = {.type = CBORMAP_MAP, .sub = one_fields};
@@ -37,7 +38,7 @@ static const struct cbormap_field all_fields[] = {
 int agent_acked_load(struct agent_acked *acked, const char *path,
 	const uint8_t journal[AGENT_JOURNAL_ID_LEN], struct err *err)
 {
-	struct cbormap_value v[ALL_FIELDS], one[ONE_FIELDS], item;
+	struct cbormap_value v[ALL_FIELDS], item;
 	size_t len, skipped, payload_len;
 	struct err ignored = {0};
 	const uint8_t *payload;
@@ -55,11 +56,8 @@ int agent_acked_load(struct agent_acked *acked, const char *path,
 		memcmp(v[ALL_JOURNAL].bytes, journal, AGENT_JOURNAL_ID_LEN) != 0)
 		return 0;
 	while (cbormap_next(&v[ALL_MANAGERS], &one_item, &item)) {
-		if (cbormap_get(one, one_fields, item.bytes, item.len, &ignored) != 0)
-			break;
 		assert(acked->count < AGENT_MANAGERS_MAX);
-		memcpy(acked->of[acked->count].manager, one[ONE_NAME].bytes, one[ONE_NAME].len);
-		acked->of[acked->count++].number = one[ONE_NUMBER].number;
+		cbormap_store_item(&acked->of[acked->count++], &one_item, &item);
 	}
 	return 0;
 }
@@ -77,13 +75,8 @@ static int save(const struct agent_acked *acked, const char *path,
 	cbor_put_bytes(&out, journal, AGENT_JOURNAL_ID_LEN);
 	cbor_put_text(&out, "managers");
 	cbor_put_array(&out, acked->count);
-	for (i = 0; i < acked->count; i++) {
-		cbor_put_map(&out, 2);
-		cbor_put_text(&out, "name");
-		cbor_put_text(&out, acked->of[i].manager);
-		cbor_put_text(&out, "number");
-		cbor_put_uint(&out, acked->of[i].number);
-	}
+	for (i = 0; i < acked->count; i++)
+		cbormap_put(&out, one_fields, &acked->of[i]);
 	assert(!cbor_out_full(&out));
 	manager_frame_seal(frame, cbor_out_len(&out));
 	return file_write(path, frame, MANAGER_FRAME_HEAD + cbor_out_len(&out), 0600, err);

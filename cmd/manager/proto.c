@@ -26,48 +26,34 @@ enum {
 };
 
 const struct cbormap_field manager_hello_fields[] = {
-	[HELLO_VERSION] = {.key = "version",
-		.type = CBORMAP_TEXT,
-		.need = true,
-		.max = MANAGER_VERSION_MAX},
-	[HELLO_BOOT] = {.key = "boot", CBORMAP_FIXED(MANAGER_BOOT_LEN), .need = true},
-	[HELLO_CLOCK] = {.key = "clock", .type = CBORMAP_INT, .need = true},
-	[HELLO_JOURNAL] = {.key = "journal", CBORMAP_FIXED(MANAGER_RUN_LEN)},
-	[HELLO_NUMBER] = {.key = "number", .type = CBORMAP_UINT},
-	[HELLO_FOLLOWS] = {.key = "follows", .type = CBORMAP_NAME},
-	[HELLO_DIGEST] = {.key = "digest", CBORMAP_FIXED(MANAGER_DIGEST_LEN)},
-	[HELLO_UID] = {.key = "uid", CBORMAP_FIXED(MANAGER_UID_LEN)},
-	[HELLO_KEY] = {.key = "key", CBORMAP_FIXED(MANAGER_KEY_LEN)},
-	[HELLO_ADDRESS] = {.key = "address", .type = CBORMAP_TEXT, .max = MANAGER_TEXT_MAX},
-	[HELLO_FREE] = {.key = "free", .type = CBORMAP_UINT},
+	[HELLO_VERSION] = {CBORMAP_OF(struct manager_hello, TEXT, version), .need = true},
+	[HELLO_BOOT] = {CBORMAP_OF(struct manager_hello, BYTES, boot), .need = true},
+	[HELLO_CLOCK] = {CBORMAP_OF(struct manager_hello, INT, clock), .need = true},
+	[HELLO_JOURNAL] = {CBORMAP_OF(struct manager_hello, BYTES, journal)},
+	[HELLO_NUMBER] = {CBORMAP_OF(struct manager_hello, UINT, number)},
+	[HELLO_FOLLOWS] = {CBORMAP_OF(struct manager_hello, NAME, follows)},
+	[HELLO_DIGEST] = {CBORMAP_OF(struct manager_hello, BYTES, digest)},
+	[HELLO_UID] = {CBORMAP_OF(struct manager_hello, BYTES, uid)},
+	[HELLO_KEY] = {CBORMAP_OF(struct manager_hello, BYTES, key)},
+	[HELLO_ADDRESS] = {CBORMAP_OF(struct manager_hello, TEXT, address)},
+	[HELLO_FREE] = {CBORMAP_OF(struct manager_hello, UINT, free)},
 	[HELLO_COUNT] = {0},
 };
 
-enum { STORE_NAME, STORE_ADDRESS, STORE_UID, STORE_KEY, STORE_COUNT };
-
 static const struct cbormap_field fleet_store_fields[] = {
-	[STORE_NAME] = {.key = "name", .type = CBORMAP_NAME, .need = true},
-	[STORE_ADDRESS] = {.key = "address",
-		.type = CBORMAP_TEXT,
-		.need = true,
-		.max = MANAGER_TEXT_MAX},
-	[STORE_UID] = {.key = "uid", CBORMAP_FIXED(MANAGER_UID_LEN), .need = true},
-	[STORE_KEY] = {.key = "key", CBORMAP_FIXED(MANAGER_KEY_LEN), .need = true},
-	[STORE_COUNT] = {0},
+	{CBORMAP_OF(struct manager_store_text, NAME, name), .need = true},
+	{CBORMAP_OF(struct manager_store_text, TEXT, address), .need = true},
+	{CBORMAP_OF(struct manager_store_text, BYTES, uid), .need = true},
+	{CBORMAP_OF(struct manager_store_text, BYTES, key), .need = true},
+	{0},
 };
 static const struct cbormap_field fleet_store_field = {
 	.type = CBORMAP_MAP, .sub = fleet_store_fields};
 
-enum { PEER_NAME, PEER_ADDRESS, PEER_COUNT };
-
 static const struct cbormap_field fleet_manager_fields[] = {
-	[PEER_NAME] = {.key = "name", .type = CBORMAP_NAME, .need = true},
-	[PEER_ADDRESS] = {.key = "address",
-		.type = CBORMAP_TEXT,
-		.need = true,
-		.min = 1,
-		.max = MANAGER_HOST_PORT},
-	[PEER_COUNT] = {0},
+	{CBORMAP_OF(struct manager_peer, NAME, name), .need = true},
+	{CBORMAP_OF(struct manager_peer, TEXT, address), .need = true, .min = 1},
+	{0},
 };
 static const struct cbormap_field fleet_manager_field = {
 	.type = CBORMAP_MAP, .sub = fleet_manager_fields};
@@ -83,9 +69,9 @@ enum {
 };
 
 const struct cbormap_field manager_welcome_fields[] = {
-	[WELCOME_CLOCK] = {.key = "clock", .type = CBORMAP_INT, .need = true},
-	[WELCOME_ACKED] = {.key = "acked", .type = CBORMAP_UINT},
-	[WELCOME_DIGEST] = {.key = "digest", CBORMAP_FIXED(MANAGER_DIGEST_LEN)},
+	[WELCOME_CLOCK] = {CBORMAP_OF(struct manager_welcome, INT, clock), .need = true},
+	[WELCOME_ACKED] = {CBORMAP_OF(struct manager_welcome, UINT, acked)},
+	[WELCOME_DIGEST] = {CBORMAP_OF(struct manager_welcome, BYTES, digest)},
 	[WELCOME_DENIED] = {.key = "denied",
 		.type = CBORMAP_TEXT,
 		.max = MANAGER_DENIED_MAX * RPC_HOST_LEN},
@@ -196,69 +182,18 @@ int manager_hello_put(struct buf *buf, const struct manager_hello *h, struct err
 	if (to == NULL)
 		return -1;
 	cbor_out_init(&out, to, room);
-	cbor_put_map(&out, 3 + (h->has_journal ? 2 : 0) + (size_t)(h->follows[0] != 0) +
-				   (size_t)h->has_digest + (h->is_store ? 3 : 0) +
-				   (size_t)(h->is_store && h->address[0] != 0));
-	cbor_put_text(&out, "version");
-	cbor_put_text(&out, h->version);
-	put_bytes(&out, "boot", h->boot, sizeof h->boot);
-	cbor_put_text(&out, "clock");
-	cbor_put_int(&out, h->clock);
-	if (h->has_journal) {
-		put_bytes(&out, "journal", h->journal, sizeof h->journal);
-		cbor_put_text(&out, "number");
-		cbor_put_uint(&out, h->number);
-	}
-	if (h->follows[0] != 0) {
-		cbor_put_text(&out, "follows");
-		cbor_put_text(&out, h->follows);
-	}
-	if (h->has_digest)
-		put_bytes(&out, "digest", h->digest, sizeof h->digest);
-	if (h->is_store) {
-		put_bytes(&out, "uid", h->uid, sizeof h->uid);
-		put_bytes(&out, "key", h->key, sizeof h->key);
-		cbor_put_text(&out, "free");
-		cbor_put_uint(&out, h->free);
-		if (h->address[0] != 0) {
-			cbor_put_text(&out, "address");
-			cbor_put_text(&out, h->address);
-		}
-	}
+	cbormap_put(&out, manager_hello_fields, h);
 	assert(!cbor_out_full(&out));
 	buf_took(buf, cbor_out_len(&out));
 	return 0;
 }
 
-static void copy_bytes(void *to, size_t len, const struct cbormap_value *v)
-{
-	if (v->has)
-		memcpy(to, v->bytes, len);
-}
-
-static void copy_text(char *to, const struct cbormap_value *v)
-{
-	if (v->has)
-		memcpy(to, v->bytes, v->len);
-	to[v->has ? v->len : 0] = 0;
-}
-
 void manager_hello_get(struct manager_hello *h, const struct cbormap_value *v)
 {
-	*h = (struct manager_hello){.clock = v[HELLO_CLOCK].integer,
-		.has_journal = v[HELLO_JOURNAL].has && v[HELLO_NUMBER].has,
-		.number = v[HELLO_NUMBER].number,
+	*h = (struct manager_hello){.has_journal = v[HELLO_JOURNAL].has,
 		.has_digest = v[HELLO_DIGEST].has,
-		.is_store = v[HELLO_UID].has && v[HELLO_KEY].has,
-		.free = v[HELLO_FREE].number};
-	copy_text(h->version, &v[HELLO_VERSION]);
-	copy_bytes(h->boot, sizeof h->boot, &v[HELLO_BOOT]);
-	copy_bytes(h->journal, sizeof h->journal, &v[HELLO_JOURNAL]);
-	copy_text(h->follows, &v[HELLO_FOLLOWS]);
-	copy_bytes(h->digest, sizeof h->digest, &v[HELLO_DIGEST]);
-	copy_bytes(h->uid, sizeof h->uid, &v[HELLO_UID]);
-	copy_bytes(h->key, sizeof h->key, &v[HELLO_KEY]);
-	copy_text(h->address, &v[HELLO_ADDRESS]);
+		.is_store = v[HELLO_UID].has && v[HELLO_KEY].has};
+	cbormap_store(h, manager_hello_fields, v);
 }
 
 /* --- welcome --------------------------------------------------------------- */
@@ -279,13 +214,8 @@ static void put_managers(struct cbor_out *out, const struct manager_peer *manage
 
 	cbor_put_text(out, "managers");
 	cbor_put_array(out, count);
-	for (i = 0; i < count; i++) {
-		cbor_put_map(out, 2);
-		cbor_put_text(out, "name");
-		cbor_put_text(out, managers[i].name);
-		cbor_put_text(out, "address");
-		cbor_put_text(out, managers[i].address);
-	}
+	for (i = 0; i < count; i++)
+		cbormap_put(out, fleet_manager_fields, &managers[i]);
 }
 
 /* Without any store a welcome has room. */
@@ -366,14 +296,12 @@ int manager_welcome_get(struct manager_welcome *w, const void *bytes, size_t len
 
 	if (cbormap_get(v, manager_welcome_fields, bytes, len, err) != 0)
 		return -1;
-	*w = (struct manager_welcome){.clock = v[WELCOME_CLOCK].integer,
-		.acked = v[WELCOME_ACKED].number,
-		.has_digest = v[WELCOME_DIGEST].has,
+	*w = (struct manager_welcome){.has_digest = v[WELCOME_DIGEST].has,
 		.denied = (const char *)v[WELCOME_DENIED].bytes,
 		.denied_count = v[WELCOME_DENIED].has ? v[WELCOME_DENIED].len / RPC_HOST_LEN : 0,
 		.stores = v[WELCOME_STORES],
 		.managers = v[WELCOME_MANAGERS]};
-	copy_bytes(w->digest, sizeof w->digest, &v[WELCOME_DIGEST]);
+	cbormap_store(w, manager_welcome_fields, v);
 	return 0;
 }
 
@@ -387,15 +315,10 @@ static bool is_address(const char *text)
 
 bool manager_welcome_store(struct manager_welcome *w, struct manager_store_text *store)
 {
-	struct cbormap_value item, v[STORE_COUNT];
+	struct cbormap_value item;
 
-	while (w->stores.has && cbormap_next(&w->stores, &fleet_store_field, &item)) {
-		if (cbormap_get(v, fleet_store_fields, item.bytes, item.len, NULL) != 0)
-			return false;
-		copy_text(store->name, &v[STORE_NAME]);
-		copy_text(store->address, &v[STORE_ADDRESS]);
-		copy_bytes(store->uid, sizeof store->uid, &v[STORE_UID]);
-		copy_bytes(store->key, sizeof store->key, &v[STORE_KEY]);
+	while (cbormap_next(&w->stores, &fleet_store_field, &item)) {
+		cbormap_store_item(store, &fleet_store_field, &item);
 		if (is_address(store->address))
 			return true;
 	}
@@ -404,13 +327,10 @@ bool manager_welcome_store(struct manager_welcome *w, struct manager_store_text 
 
 bool manager_welcome_manager(struct manager_welcome *w, struct manager_peer *manager)
 {
-	struct cbormap_value item, v[PEER_COUNT];
+	struct cbormap_value item;
 
-	while (w->managers.has && cbormap_next(&w->managers, &fleet_manager_field, &item)) {
-		if (cbormap_get(v, fleet_manager_fields, item.bytes, item.len, NULL) != 0)
-			return false;
-		copy_text(manager->name, &v[PEER_NAME]);
-		copy_text(manager->address, &v[PEER_ADDRESS]);
+	while (cbormap_next(&w->managers, &fleet_manager_field, &item)) {
+		cbormap_store_item(manager, &fleet_manager_field, &item);
 		if (is_address(manager->address))
 			return true;
 	}

@@ -98,8 +98,20 @@ def c_field(body):
     return kind, number(values.get("min", "0").strip()), number(values.get("max", most).strip())
 
 
+def member(m):
+    """A field of a struct: its key is the member's name, its limits follow from the size."""
+    struct, kind, name = m.groups()
+    field = f'.key = "{name}", .type = CBORMAP_{kind}'
+    if kind not in ("BYTES", "TEXT"):
+        return field
+    body = next(b[1] for s in c_files.values() if (b := re.search(rf"struct {struct} \{{\n(.*?)\n\}}", s, re.S)))
+    size = " ".join(re.search(rf"\b{name}\[([^]]+)\]", body)[1].split())
+    return field + (f", .min = {size}, .max = {size}" if kind == "BYTES" else f", .max = {size} - 1")
+
+
 def expanded(source):
     """The macros of lib/cbormap.h, written out."""
+    source = re.sub(r"CBORMAP_OF\(\s*struct (\w+),\s*(\w+),\s*(\w+)\)", member, source)
     source = re.sub(r"CBORMAP_FIXED\((\w+)\)", r".type = CBORMAP_BYTES, .min = \1, .max = \1", source)
     return re.sub(r"CBORMAP_LIST_OF\(\s*(\w+),\s*(\w+)\)", r".type = CBORMAP_LIST, .max = \2, .of = &\1", source)
 
@@ -108,9 +120,9 @@ for path, source in c_files.items():
     source = expanded(source)
     if path.suffix != ".c":
         continue
-    for name, body in re.findall(r"struct cbormap_field (\w+)\[\] = \{\n(.*?)\n\s*\};", source, re.S):
+    for name, body in re.findall(r"struct cbormap_field (\w+_fields(?:_in)?)\[\] = \{\n(.*?)\n\s*\};", source, re.S):
         fields = {}
-        for entry in re.findall(r"\{(\.key.*?)\}", body, re.S):
+        for entry in re.findall(r"\{\s*(\.key.*?)\}", body, re.S):
             key = re.search(r'\.key = "(\w+)"', entry)[1]
             kind, low, high = c_field(entry)
             fields[key] = (kind, ".need = true" in entry, low, high)
