@@ -47,10 +47,14 @@ static uint64_t most(const struct cbormap_field *f)
 static int beyond_limits(
 	const struct cbormap_field *f, uint64_t number, const char *unit, struct err *err)
 {
-	enum err_code code = f->type == CBORMAP_VERSION ? ERR_UNSUPPORTED : ERR_LIMIT;
-
-	return err_set(err, code, "%llu%s, expected %llu to %llu", (unsigned long long)number, unit,
-		(unsigned long long)least(f), (unsigned long long)most(f));
+	if (f->type == CBORMAP_VERSION)
+		return err_set(err, ERR_UNSUPPORTED, "%llu, which this version does not know",
+			(unsigned long long)number);
+	if (least(f) == most(f))
+		return err_set(err, ERR_FORMAT, "%llu%s, expected %llu", (unsigned long long)number,
+			unit, (unsigned long long)most(f));
+	return err_set(err, ERR_LIMIT, "%llu%s, expected %llu to %llu", (unsigned long long)number,
+		unit, (unsigned long long)least(f), (unsigned long long)most(f));
 }
 
 static bool is_within(const struct cbormap_field *f, uint64_t number)
@@ -200,15 +204,16 @@ static int get_key(const struct cbormap_field *fields, struct cbor_in *in, struc
 	struct cbor_item *key = &keys[before];
 	size_t i;
 
-	if (cbor_get(in, key) != CBOR_OK || key->type != CBOR_TEXT || key->len == 0)
+	if (cbor_get(in, key) != CBOR_OK || key->type != CBOR_TEXT)
 		return err_set(err, ERR_FORMAT, "malformed: expected a key");
 	for (i = 0; i < before; i++)
-		if (keys[i].len == key->len && memcmp(keys[i].bytes, key->bytes, key->len) == 0)
+		if (keys[i].len == key->len &&
+			(key->len == 0 || memcmp(keys[i].bytes, key->bytes, key->len) == 0))
 			return refuse_key(key, ERR_FORMAT, "comes twice", err);
 	for (i = 0; fields[i].type != 0 && !cbor_is_text(key, fields[i].key); i++)
 		continue;
 	*found = i;
-	if (fields[i].type == 0 && key->bytes[0] >= 'A' && key->bytes[0] <= 'Z')
+	if (fields[i].type == 0 && key->len > 0 && key->bytes[0] >= 'A' && key->bytes[0] <= 'Z')
 		return refuse_key(key, ERR_UNSUPPORTED,
 			"must be understood, and this version does not know it", err);
 	return 0;
@@ -218,7 +223,7 @@ static int get_map(struct cbormap_value *values, const struct cbormap_field *fie
 	struct cbor_in *in, unsigned depth, struct err *err)
 {
 	struct cbor_item head, keys[CBORMAP_PAIRS_MAX];
-	size_t i, at;
+	size_t i, at = 0;
 
 	for (i = 0; fields[i].type != 0; i++)
 		values[i] = (struct cbormap_value){0};

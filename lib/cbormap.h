@@ -85,8 +85,9 @@ struct cbormap_blob {
 };
 
 /* Reads one map, and fills one value for each field of the table, in its order. No bytes at all
- * stand for an empty map. Returns 0, or -1 with err set: ERR_LIMIT for what is too long or too
- * large, ERR_UNSUPPORTED for a key or version that is not known here, else ERR_FORMAT. */
+ * stand for an empty map. Returns 0, or -1 with err set: ERR_LIMIT for what is beyond its limits
+ * (ERR_FORMAT if there is but one right value or length), ERR_UNSUPPORTED for a key or a version
+ * that is not known here, else ERR_FORMAT. */
 int cbormap_get(struct cbormap_value *values, const struct cbormap_field *fields, const void *bytes,
 	size_t len, struct err *err);
 /* The same of the next item of an input, which may go on after it. */

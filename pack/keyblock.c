@@ -232,7 +232,7 @@ static uint32_t cost(const struct cbormap_value *value)
 
 static int get_wrap(struct pack_wrap *wrap, const struct cbormap_value *item, struct err *err)
 {
-	struct cbormap_value v[PASS_ITEMS > KEY_ITEMS ? PASS_ITEMS : KEY_ITEMS];
+	struct cbormap_value v[PASS_ITEMS]; /* the longer of the two */
 	struct cbor_item array, kind;
 	struct cbor_in in;
 

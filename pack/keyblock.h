@@ -78,8 +78,8 @@ struct pack_keyblock {
 
 /* Reads a payload, which stays the caller's and must stay as long as the
  * struct is used. Returns 0, or -1 with err set: ERR_FORMAT if it is
- * malformed, ERR_UNSUPPORTED if it names an algorithm, or has a key, that is
- * not known here. */
+ * malformed, ERR_LIMIT if it has too much, ERR_UNSUPPORTED if it names an
+ * algorithm, or has a key, that is not known here. */
 int pack_keyblock_parse(
 	struct pack_keyblock *block, const void *payload, size_t len, struct err *err);
 

@@ -531,10 +531,12 @@ static void test_strangers(void **unused)
 	/* One whose plan is another one on the manager that it follows. */
 	strcpy(h.follows, "m2");
 	h.has_digest = true;
+	h.digest[0] = 1;
 	assert_int_equal(hello(&a, &h, &w), ERR_NONE);
 	assert_non_null(strstr(logged, "alarm: the plan of a1 is another one on the manager m2"));
 	h.follows[0] = 0;
 	h.has_digest = false;
+	h.digest[0] = 0;
 	/* Another manager's agent says hello as well: it is of the fleet. Its operator may not. */
 	dial(&b, "a2");
 	assert_int_equal(hello(&b, &h, &w), ERR_NONE);
@@ -630,6 +632,7 @@ static void test_store(void **unused)
 	assert_int_equal(hello(&s, &sh, &w), ERR_DENIED);
 	assert_non_null(strstr(logged, "alarm: "));
 	sh.is_store = false;
+	memset(sh.uid, 0, sizeof sh.uid);
 	assert_int_equal(hello(&s, &sh, &w), ERR_USAGE);
 	hang_up(&s);
 	hang_up(&a);
