@@ -29,7 +29,8 @@ static void put_time(struct cbor_out *out, const char *key, struct store_time ti
 
 static void put_map(struct cbor_out *out, const struct store_dump *d)
 {
-	cbor_put_map(out, 13u + d->sealed + (d->lock != 0) + (d->fewer_than != 0));
+	cbor_put_map(
+		out, 13u + d->sealed + (d->lock != 0) + (d->fewer_than != 0) + (d->plan != NULL));
 	cbor_put_text(out, "F");
 	cbor_put_uint(out, VERSION);
 	put_bytes(out, "I", d->id, STORE_DUMP_ID);
@@ -69,6 +70,12 @@ static void put_map(struct cbor_out *out, const struct store_dump *d)
 	if (d->fewer_than != 0) {
 		cbor_put_text(out, "u");
 		cbor_put_uint(out, d->fewer_than);
+	}
+	if (d->plan != NULL) {
+		cbor_put_text(out, "j");
+		cbor_put_array(out, 2);
+		cbor_put_int(out, d->slot);
+		cbor_put_bytes(out, d->plan, STORE_PLAN_LEN);
 	}
 }
 
@@ -130,6 +137,13 @@ static const struct cbormap_field wrap_items[] = {
 	[WRAP_ITEMS] = {0},
 };
 
+enum { JOB_SLOT, JOB_PLAN, JOB_ITEMS };
+static const struct cbormap_field job_items[] = {
+	[JOB_SLOT] = {.key = "slot", .type = CBORMAP_INT},
+	[JOB_PLAN] = {.key = "plan", CBORMAP_FIXED(STORE_PLAN_LEN)},
+	[JOB_ITEMS] = {0},
+};
+
 enum {
 	FORMAT,
 	ID,
@@ -147,6 +161,7 @@ enum {
 	WRAPS,
 	LOCK,
 	FEWER,
+	JOB,
 	KEYS
 };
 static const struct cbormap_field fields[] = {
@@ -190,6 +205,7 @@ static const struct cbormap_field fields[] = {
 	[WRAPS] = {.key = "W", .type = CBORMAP_TUPLE, .sub = wrap_items},
 	[LOCK] = {.key = "l", .type = CBORMAP_INT, CBORMAP_IN(struct store_dump, lock)},
 	[FEWER] = {.key = "u", .type = CBORMAP_UINT, CBORMAP_IN(struct store_dump, fewer_than)},
+	[JOB] = {.key = "j", .type = CBORMAP_TUPLE, .sub = job_items},
 	[KEYS] = {0},
 };
 
@@ -211,7 +227,7 @@ static int check(const struct store_dump *d, const struct cbormap_value *v, size
 
 int store_dump_get(struct store_dump *d, const uint8_t *bytes, size_t len, struct err *err)
 {
-	struct cbormap_value v[KEYS], wrap[WRAP_ITEMS] = {{0}};
+	struct cbormap_value v[KEYS], wrap[WRAP_ITEMS] = {{0}}, job[JOB_ITEMS];
 
 	if (len <= STORE_MAC_LEN || len > STORE_DUMP_MAX)
 		return err_set(err, ERR_FORMAT, "dump record of %zu bytes", len);
@@ -245,6 +261,11 @@ int store_dump_get(struct store_dump *d, const uint8_t *bytes, size_t len, struc
 		d->ephemeral = wrap[WRAP_EPHEMERAL].bytes;
 		d->wraps = wrap[WRAP_ROWS].bytes;
 		d->wrap_count = wrap[WRAP_ROWS].len / STORE_WRAP_LEN;
+	}
+	if (v[JOB].has) {
+		cbormap_inner(job, &fields[JOB], &v[JOB]);
+		d->slot = job[JOB_SLOT].integer;
+		d->plan = job[JOB_PLAN].bytes;
 	}
 	return check(d, v, wrap[WRAP_ROWS].len, err);
 }

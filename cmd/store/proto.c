@@ -27,6 +27,8 @@ const struct cbormap_field store_put_fields[] = {
 };
 const struct cbormap_field store_commit_fields[] = {
 	{.key = "time", .type = CBORMAP_INT},
+	{.key = "store", CBORMAP_FIXED(STORE_UID_LEN)},
+	{.key = "signature", CBORMAP_FIXED(SEAL_SIG_LEN)},
 	{0},
 };
 const struct cbormap_field store_end_fields[] = {
