@@ -615,7 +615,8 @@ static int backup(struct options *o, struct dump_pipeline_result *result, struct
 	if (!domain.open && agent_state_know(state, domain.fingerprint, &why) != 0)
 		warn_state(o, &why, "fdump restore needs --any-origin for this dump");
 	copies.domain = &domain;
-	if (ui_stores_open(&o->stores, STORE_WRITE, ui_copies_behind, &o->report, err) != 0)
+	if (ui_stores_open(
+		    &o->stores, STORE_WRITE, copies.wanted, ui_copies_behind, &o->report, err) != 0)
 		goto out;
 	o->backup.copies = dump_fanout_new(&copies, err);
 	if (o->backup.copies != NULL) {

@@ -28,6 +28,7 @@ struct talk {
 	struct buf blob; /* of the plan that comes */
 	struct buf out;  /* of the report that goes */
 	size_t out_at;
+	uint64_t first;            /* the number of the report's first record */
 	char why[ERR_MESSAGE_MAX]; /* it was not reached when it was tried last */
 	bool has_digest;
 	uint8_t digest[MANAGER_DIGEST_LEN]; /* of our plan, as this manager has it */
@@ -141,8 +142,11 @@ static void on_report_done(void *arg, const struct err *err)
 	if (err != NULL && err->code != ERR_CLOSED)
 		agent_notes_log(
 			t->managers->o.notes, AGENT_LOG_WARNING, "report: %s", err->message);
-	if (err == NULL)
-		report(t); /* there may be more */
+	/* There may be more. A manager that does not understand a record gets it with the next one.
+	 */
+	if (err == NULL &&
+		agent_journal_acknowledged(t->managers->o.notes->journal, name_of(t)) >= t->first)
+		report(t);
 }
 
 /* Sends the records that the manager lacks, a piece at a time. */
@@ -177,6 +181,7 @@ static void report(struct talk *t)
 		return;
 	buf_took(&t->out, len);
 	t->out_at = 0;
+	t->first = first;
 	cbor_out_init(&params, mem, sizeof mem);
 	cbor_put_map(&params, 2);
 	cbor_put_text(&params, "first");
@@ -233,8 +238,7 @@ static void on_welcome(void *ctx, size_t peer, struct manager_welcome *w)
 	t->why[0] = 0;
 	t->has_digest = w->has_digest;
 	memcpy(t->digest, w->digest, sizeof t->digest);
-	if (w->acked > 0 && w->acked <= agent_journal_last(notes->journal) &&
-		agent_journal_acknowledge(notes->journal, name_of(t), w->acked, &err) != 0)
+	if (agent_journal_lacks(notes->journal, name_of(t), w->acked, &err) != 0)
 		agent_notes_log(notes, AGENT_LOG_WARNING, "%s", err.message);
 	ask_plan(m);
 	report(t);

@@ -14,10 +14,9 @@
 #include "cmd/agent/notes.h"
 #include "cmd/agent/runs.h"
 #include "cmd/agent/schedule.h"
-#include "lib/buf.h"
+#include "cmd/agent/stores.h"
 #include "lib/cbor.h"
 #include "lib/err.h"
-#include "lib/esc.h"
 #include "lib/file.h"
 #include "rpc/call.h"
 #include "rpc/loop.h"
@@ -40,37 +39,6 @@ struct agent_service {
 	int64_t since; /* when the service was started */
 };
 
-/* --- stores ----------------------------------------------------------------- */
-
-/* Addresses that are known: those of the plan. Uid and key go with them, if they are known. */
-static void keep_stores(struct agent_service *s)
-{
-	struct err err = {0};
-	struct buf lines;
-	size_t i;
-	int ret = 0;
-
-	buf_init(&lines, 1u << 20);
-	for (i = 0; i < s->jobs.plan.store_count && ret == 0; i++) {
-		const struct manager_plan_store *store = &s->jobs.plan.stores[i];
-		char uid[2 * MANAGER_UID_LEN + 1], key[2 * MANAGER_KEY_LEN + 1];
-
-		if (store->address == NULL)
-			continue;
-		ret = buf_addf(&lines, &err, "%s %s", store->name, store->address);
-		if (ret == 0 && store->has_uid && store->has_key) {
-			esc_hex(uid, store->uid, sizeof store->uid);
-			esc_hex(key, store->key, sizeof store->key);
-			ret = buf_addf(&lines, &err, " %s %s", uid, key);
-		}
-		if (ret == 0)
-			ret = buf_addf(&lines, &err, "\n");
-	}
-	if (ret != 0 || file_write(s->o.stores_path, lines.data, lines.len, 0600, &err) != 0)
-		agent_notes_log(&s->notes, AGENT_LOG_WARNING, "%s", err.message);
-	buf_fini(&lines);
-}
-
 /* --- the plan --------------------------------------------------------------- */
 
 static void plan_path(const struct agent_service *s, char path[4200])
@@ -81,6 +49,7 @@ static void plan_path(const struct agent_service *s, char path[4200])
 /* Takes a plan on. Returns 0, or -1 with err set: the one before counts. */
 static int take_plan(struct agent_service *s, const void *bytes, size_t len, struct err *err)
 {
+	struct err why = {0};
 	size_t i;
 
 	if (agent_jobs_take(&s->jobs, &s->o.own, rpc_tls_conf_self(s->o.conf)->name,
@@ -90,7 +59,8 @@ static int take_plan(struct agent_service *s, const void *bytes, size_t len, str
 		if (!s->jobs.jobs[i].valid)
 			agent_notes_log(&s->notes, AGENT_LOG_ERROR, "job %s can't be scheduled: %s",
 				s->jobs.jobs[i].plan->name, s->jobs.jobs[i].why);
-	keep_stores(s);
+	if (agent_stores_keep(s->o.stores_path, &s->jobs.plan, &why) != 0)
+		agent_notes_log(&s->notes, AGENT_LOG_WARNING, "%s", why.message);
 	return 0;
 }
 

@@ -28,14 +28,13 @@ static void tell_changed(struct ui_copies *c, size_t i, const char *why)
 	json_t *object;
 	int failed;
 
-	if (!c->json || strcmp(c->net->changed, c->names[i]) != 0)
+	if (!c->json || !ui_net_changed(c->net, c->names[i]))
 		return;
 	object = ui_json_new("problem", "backup.store_changed");
 	failed = ui_json_add(object, "store", json_string(c->names[i]));
 	failed |= ui_json_add(object, "what", json_string(why));
 	if (ui_json_print(object, failed, &err) != 0)
 		ui_say(c->command, "%s", err.message);
-	c->net->changed[0] = 0;
 }
 
 /* One that had been written to may catch up, and then there was nothing to tell. */
