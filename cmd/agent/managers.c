@@ -110,11 +110,11 @@ static void on_report_reply(void *arg, const uint8_t *bytes, size_t len, bool mo
 {
 	struct talk *t = arg;
 	struct agent_notes *notes = t->managers->o.notes;
-	struct rpc_value v[MANAGER_ACKED_FIELDS];
+	struct cbormap_value v[MANAGER_ACKED_FIELDS];
 	struct err err = {0};
 
 	(void)more;
-	if (rpc_params_get(v, manager_acked_fields, bytes, len, &err) != 0 ||
+	if (cbormap_get(v, manager_acked_fields, bytes, len, &err) != 0 ||
 		agent_journal_acknowledge(
 			notes->journal, name_of(t), v[MANAGER_ACKED_NUMBER].number, &err) != 0)
 		agent_notes_log(notes, AGENT_LOG_ERROR, "report: %s", err.message);

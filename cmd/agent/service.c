@@ -208,7 +208,7 @@ static void answer(struct rpc_call *call, const struct err *err)
 }
 
 /* The plan's job of that name; else err is set. */
-static const struct manager_plan_job *job_of(struct agent_service *s, const struct rpc_value *v,
+static const struct manager_plan_job *job_of(struct agent_service *s, const struct cbormap_value *v,
 	char name[NAME_LEN_MAX + 1], struct err *err)
 {
 	const struct manager_plan_job *job;
@@ -221,7 +221,7 @@ static const struct manager_plan_job *job_of(struct agent_service *s, const stru
 	return job;
 }
 
-static void on_run(void *ctx, struct rpc_call *call, const struct rpc_value *v)
+static void on_run(void *ctx, struct rpc_call *call, const struct cbormap_value *v)
 {
 	struct agent_service *s = ctx;
 	char name[NAME_LEN_MAX + 1];
@@ -248,7 +248,7 @@ static void on_run(void *ctx, struct rpc_call *call, const struct rpc_value *v)
 	rpc_call_reply(call, mem, cbor_out_len(&out), false);
 }
 
-static void on_cancel(void *ctx, struct rpc_call *call, const struct rpc_value *v)
+static void on_cancel(void *ctx, struct rpc_call *call, const struct cbormap_value *v)
 {
 	struct agent_service *s = ctx;
 	char name[NAME_LEN_MAX + 1];
@@ -260,7 +260,7 @@ static void on_cancel(void *ctx, struct rpc_call *call, const struct rpc_value *
 	answer(call, &err);
 }
 
-static void hold(struct agent_service *s, struct rpc_call *call, const struct rpc_value *v,
+static void hold(struct agent_service *s, struct rpc_call *call, const struct cbormap_value *v,
 	enum manager_kind kind)
 {
 	struct manager_record record = {.kind = kind};
@@ -271,18 +271,19 @@ static void hold(struct agent_service *s, struct rpc_call *call, const struct rp
 	answer(call, &err);
 }
 
-static void on_hold(void *ctx, struct rpc_call *call, const struct rpc_value *v)
+static void on_hold(void *ctx, struct rpc_call *call, const struct cbormap_value *v)
 {
 	hold(ctx, call, v, MANAGER_HELD);
 }
 
-static void on_release(void *ctx, struct rpc_call *call, const struct rpc_value *v)
+static void on_release(void *ctx, struct rpc_call *call, const struct cbormap_value *v)
 {
 	hold(ctx, call, v, MANAGER_RELEASED);
 }
 
 /* Another hello brings the new digest. */
-static void on_plan_changed(void *ctx, const struct rpc_identity *peer, const struct rpc_value *v)
+static void on_plan_changed(
+	void *ctx, const struct rpc_identity *peer, const struct cbormap_value *v)
 {
 	(void)peer;
 	(void)v;
