@@ -38,7 +38,7 @@ struct store_proof;
 #define STORES_MAX        16 /* -s in one command; a set of them fits 32 bits */
 #define STORE_LOCK_SEC    30
 #define STORE_PATIENCE_MS 600000
-#define STORE_TELL_MS     3000
+#define STORE_TELL_MS     2000
 #define STORE_HAVE_MAX    500    /* ids in one question */
 #define STORE_MISSING_MAX 65536u /* ids that a commit names as missing */
 

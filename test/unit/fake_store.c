@@ -273,6 +273,9 @@ static int fake_commit_wait(struct store *s, int64_t wait_ms, struct store_recei
 		return STORE_PENDING;
 	}
 	f->commits++;
+	if (f->forgets && f->chunks != NULL)
+		fake_store_lose(f, f->chunks->id);
+	f->forgets = false;
 	if (f->has_first && f->denies_receipts)
 		return err_set(err, ERR_DENIED, "the other store is not known");
 	if (store_dump_get(&dump, s->record, s->record_len, err) != 0)

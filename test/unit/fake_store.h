@@ -28,6 +28,7 @@ struct fake_store {
 	unsigned slow;              /* each put is taken after so many refusals */
 	unsigned puts_left;         /* then it dies: every call fails until it is opened again */
 	unsigned gets_left;         /* the same, for reading */
+	bool forgets;               /* the first commit finds that a chunk is lost that was put */
 	bool hangs;                 /* a commit is never answered */
 	bool foreign_receipts;      /* signed by another key than its own */
 	bool denies_receipts;       /* does not believe another store's */
