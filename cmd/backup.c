@@ -60,7 +60,8 @@ struct options {
 	struct ui_stores stores;
 	const char *hooks, *before, *after;
 	char base[4096];
-	bool accept_fewer;
+	uint8_t plan[STORE_PLAN_LEN]; /* --job: goes with .backup.slot */
+	bool accept_fewer, accept_hidden;
 	int nice, ionice; /* -1: not given; ionice: 0 idle, from 1 on the classes from 0 on */
 	/* Names in the dump that the stores, and behind them the state folder, would have; NULL:
 	 * none. */
@@ -657,7 +658,8 @@ static int hook(struct options *o, const char *name, int status,
 	snprintf(result, sizeof result, "FDUMP_STATUS=%d", status);
 	if (r != NULL && r->acknowledged > 0)
 		esc_hex(dump + strlen(dump), r->dump, sizeof r->dump);
-	return agent_hook_run(o->hooks, name, environment, err) == 0 ? 0 : -1;
+	return agent_hook_run(o->hooks, name, environment, o->backup.plan != NULL, err) == 0 ? 0
+											     : -1;
 }
 
 /* The one at the end, which changes nothing about the dump. */
@@ -693,7 +695,7 @@ static int run_all(struct options *o)
 	struct dump_pipeline_result result = {0};
 	struct err err = {0};
 	const bool catch = o->after != NULL || o->o.json;
-	const bool hidden = !o->o.no_xattrs && fs_trusted_hidden();
+	const bool hidden = !o->o.no_xattrs && !o->accept_hidden && fs_trusted_hidden();
 	bool made = false;
 	int status;
 
@@ -705,7 +707,7 @@ static int run_all(struct options *o)
 	} else {
 		if (hidden)
 			warn(o, "trusted.* attributes can't be seen and are left out: root needs "
-				"CAP_SYS_ADMIN for them (--no-xattrs leaves out all)");
+				"CAP_SYS_ADMIN for them (--accept-hidden: that is right here)");
 		made = hash_crypto_init(&err) == 0 && backup(o, &result, &err) == 0;
 	}
 	if (!made) {
@@ -761,6 +763,21 @@ out:
 	return status;
 }
 
+/* SLOT:PLAN, seconds since 1970 (0: by order) and the first digits of the plan's digest. */
+static int take_job(void *own, const char *text, struct err *err)
+{
+	struct options *o = own;
+	size_t digits = strspn(text, "0123456789");
+
+	if (digits == 0 || digits > 18 || text[digits] != ':' ||
+		!esc_unhex(o->plan, sizeof o->plan, text + digits + 1))
+		return err_set(err, ERR_USAGE, "expected SLOT:PLAN, seconds and %zu digits",
+			2 * sizeof o->plan);
+	o->backup.slot = atoll(text);
+	o->backup.plan = o->plan;
+	return 0;
+}
+
 static const struct ui_option options[] = {
 	{.shared = "s"},
 	{0, "copies", UI_NUMBER, "enough when N stores have it; default: all",
@@ -773,6 +790,8 @@ static const struct ui_option options[] = {
 		.help = "the agent's name in the store; default: the host's, in lower case, with "
 			"'-' for '_'"},
 	{0, "name", UI_NAME, "of this backup; default: backup", UI_AT(struct options, backup.name)},
+	{0, "job", UI_TEXT, "the job's slot and plan, from the agent service", .value = "SLOT:PLAN",
+		.take = take_job},
 	{.shared = "CT0"},
 	{.shared = "v", .help = "print the name of each entry that is read on standard error"},
 	{.shared = "r"},
@@ -788,6 +807,8 @@ static const struct ui_option options[] = {
 		UI_AT(struct options, backup.reread)},
 	{0, "accept-fewer", UI_FLAG, "it is right that there is far less than in the last dump",
 		UI_AT(struct options, accept_fewer)},
+	{0, "accept-hidden", UI_FLAG, "it is right that trusted.* attributes can't be seen",
+		UI_AT(struct options, accept_hidden)},
 	{0, "lock", UI_TIME, "nobody can delete it for this long, like 12h or 30d",
 		UI_AT(struct options, backup.lock), .max = LOCK_MAX},
 	{.shared = "w"},

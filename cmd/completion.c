@@ -193,10 +193,11 @@ static int print_zsh(void *own, struct err *err)
 	return UI_OK;
 }
 
-/* "complete" with its condition: the command, and, if there are verbs, one of them or none yet. */
-static void begin_fish(const char *command, const char *verbs)
+/* "complete" with its condition: the command, and then one of the verbs, if any are given ('-': none
+ * yet). */
+static void begin_fish(const char *command, const char *first, const char *verbs)
 {
-	printf("complete -c fdump -n \"__fdump_in %s%s%s\"", command, verbs != NULL ? " - " : "",
+	printf("complete -c fdump -n \"__fdump_in %s%s%s\"", command, first,
 		verbs != NULL ? verbs : "");
 }
 
@@ -220,7 +221,7 @@ static void print_fish_kind(enum ui_type type)
 
 static void print_fish_option(const struct ui_command *c, const struct ui_option *o)
 {
-	begin_fish(c->name, o->verbs);
+	begin_fish(c->name, o->verbs != NULL ? " - " : "", o->verbs);
 	printf(" -l %s", o->name);
 	if (o->letter != 0)
 		printf(" -s %c", o->letter);
@@ -242,19 +243,19 @@ static void print_fish_arguments(const struct ui_command *c)
 	enum ui_type type;
 
 	if (c->verbs == NULL && (type = ui_command_argument(c->arguments)) != UI_TEXT) {
-		begin_fish(c->name, NULL);
+		begin_fish(c->name, "", NULL);
 		print_fish_kind(type);
 		end_fish(NULL);
 	}
 	for (v = c->verbs; v != NULL && v->name != NULL; v++) {
 		if (strcmp(v->name, "-") == 0)
 			continue;
-		begin_fish(c->name, "");
+		begin_fish(c->name, " -", NULL);
 		printf(" -a %s", v->name);
 		end_fish(v->help);
 		if ((type = ui_command_argument(v->arguments)) == UI_TEXT)
 			continue;
-		begin_fish(c->name, v->name);
+		begin_fish(c->name, " ", v->name);
 		print_fish_kind(type);
 		end_fish(NULL);
 	}
