@@ -40,6 +40,7 @@ struct setup {
 	struct store_address at; /* of the manager */
 	unsigned port;
 	struct ui_role manager, store_role, operator;
+	bool has_keys; /* the fleet is there, and its manager is lost */
 	struct rpc_ca *ca;
 };
 
@@ -348,16 +349,22 @@ static int tell(struct setup *s, struct err *err)
 /* --- the whole ------------------------------------------------------------------------ */
 
 /* All that can be known to be in the way, before anything is made. */
-static int look(const struct setup *s, struct err *err)
+static int look(struct setup *s, struct err *err)
 {
 	unsigned i;
+	int found;
 
 	if (ui_ready_folder(s->manager.config, err) != 0 ||
 		ui_ready_folder(s->manager.dir, err) != 0 ||
 		ui_ready_folder(s->store_role.dir, err) != 0 ||
-		ui_ready_folder(s->store, err) != 0 || ui_ready_folder(s->keys, err) != 0 ||
-		ui_keys_look(s->keys, err) != 0)
+		ui_ready_folder(s->store, err) != 0 || ui_ready_folder(s->keys, err) != 0)
 		return -1;
+	found = ui_keys_look(s->keys, err);
+	if (found < 0)
+		return -1;
+	s->has_keys = found == 1;
+	if (s->has_keys && s->to != NULL)
+		return err_set(err, ERR_USAGE, "--to: the fleet's keys are in %s already", s->keys);
 	/* The manager's, the store's and enrolment's. */
 	for (i = 0; i < 3; i++)
 		if (ui_ready_port(s->at.host, s->port + i, "--listen", err) != 0)
@@ -372,16 +379,19 @@ static int run(struct setup *s, struct err *err)
 	int ret = -1, made;
 
 	if (hash_crypto_init(err) != 0 || find_names(s, err) != 0 || find_roles(s, err) != 0 ||
-		look(s, err) != 0 || (s->to != NULL && key_public_load(s->to, &to, err) != 0) ||
-		pass_ask_new(s->o.unseal.passphrase_file, "the fleet's keys", &pass, err) != 0)
+		look(s, err) != 0 || (s->to != NULL && key_public_load(s->to, &to, err) != 0))
+		goto out;
+	if (s->has_keys ? ui_keys_ask(s->keys, s->o.unseal.passphrase_file, &pass, err) != 0
+			: pass_ask_new(
+				  s->o.unseal.passphrase_file, "the fleet's keys", &pass, err) != 0)
 		goto out;
 	if (ui_ready_parents(s->store, err) != 0)
 		goto out;
 	made = cmd_setup_store(s->store, s->store_path, err);
 	if (made < 0)
 		goto out;
-	if (ui_ready_parents(s->keys, err) != 0 ||
-		ui_keys_make(s->keys, s->name, s->to, &pass, err) != 0)
+	if (!s->has_keys && (ui_ready_parents(s->keys, err) != 0 ||
+				    ui_keys_make(s->keys, s->name, s->to, &pass, err) != 0))
 		goto out;
 	if (realpath(s->keys, s->keys_path) == NULL) {
 		err_errno(err, errno, "%s", s->keys);
@@ -423,7 +433,7 @@ static const struct ui_option options[] = {
 		UI_AT(struct setup, address), .value = "HOST"},
 	{0, "store", UI_DIR, "the store's directory; default: /srv/fdump",
 		UI_AT(struct setup, store)},
-	{0, "keys", UI_DIR, "where the fleet's keys go; default: ./fdump-keys",
+	{0, "keys", UI_DIR, "where the fleet's keys go, or are if its manager is lost; default: ./fdump-keys",
 		UI_AT(struct setup, keys)},
 	{0, "to", UI_FILE, "encrypt the fleet's backups to this public key, instead of making one",
 		UI_AT(struct setup, to), .value = "FILE.pub"},

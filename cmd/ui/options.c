@@ -27,6 +27,12 @@ static void tell_wait(void *ctx, const char *text)
 		ui_say(NULL, "%s", text);
 }
 
+static void tell_dial(void *ctx, const char *text)
+{
+	(void)ctx;
+	ui_say(NULL, "%s", text);
+}
+
 /* Says what is wrong with the option that getopt_long refused by c, '?' or ':'. Returns the exit
  * status. */
 static int refuse_option(const char *command, int c, char **argv)
@@ -274,6 +280,7 @@ int ui_options_parse(struct ui_options *o, const struct ui_command *command, voi
 	o->access = (struct store_access){.wait_sec = STORE_LOCK_SEC,
 		.patience_ms = STORE_PATIENCE_MS,
 		.waits = tell_wait,
+		.dials = tell_dial,
 		.ctx = &o->verbose};
 	status = read_options(o, command, rows, count, own, argc, argv, &seen);
 	if (status < 0 && command->verbs != NULL)
