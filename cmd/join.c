@@ -12,9 +12,11 @@
 #include "cmd/store/proto.h"
 #include "cmd/ui/json.h"
 #include "cmd/ui/options.h"
+#include "cmd/ui/ready.h"
 #include "cmd/ui/report.h"
 #include "cmd/ui/role.h"
 #include "cmd/ui/systemd.h"
+#include "cmd/ui/undo.h"
 #include "lib/buf.h"
 #include "lib/err.h"
 #include "lib/esc.h"
@@ -25,30 +27,6 @@
 #include "lib/pool.h"
 #include "rpc/join.h"
 #include "rpc/loop.h"
-
-static const char help[] =
-	"usage: fdump join [-] [--store DIR] [--listen ADDRESS] [--wait] [--json]\n"
-	"\n"
-	"Joins a fleet: asks for a token, which 'fdump token' on a manager has made, and\n"
-	"gets a certificate for the role and the name in it. The token is read from the\n"
-	"terminal, without echo, or from standard input with '-'.\n"
-	"\n"
-	"An agent's service is started, if systemd runs it, and begins with a first\n"
-	"backup, which is waited for. An operator is the user who calls it.\n"
-	"\n"
-	"      --store DIR       of a store: its directory, made if it is not there;\n"
-	"                        default: /srv/fdump\n"
-	"      --wait            of an agent: wait for the first backup also if its service is\n"
-	"                        started by other means\n"
-	"      --listen ADDRESS  of a store or a manager: HOST:PORT to listen on\n"
-	"      --config DIR      where configuration is; default: /etc/fdump\n"
-	"      --state DIR       the services' own files; default: /var/lib/fdump\n"
-	"      --identity DIR    an operator's files; default: ~/.config/fdump\n"
-	"      --json            one JSON object a line\n"
-	"  -h, --help            this text\n"
-	"\n"
-	"Exit status: 0 done; 2 failed, or wrong usage; 3 it has joined before; 6 the token\n"
-	"was refused. Of an agent whose first backup was waited for: as fdump-backup(1).\n";
 
 #define POLL_MS  200
 #define START_MS 60000 /* until the first backup must have begun */
@@ -62,6 +40,7 @@ struct join {
 	char int_key[PATH_MAX], int_cert[PATH_MAX];
 	char store_path[PATH_MAX];
 	bool made_store; /* it was not there before */
+	struct ui_undo undo; /* until the token was taken */
 	struct rpc_token token;
 	struct rpc_loop *loop;
 	struct rpc_async wake;
@@ -266,7 +245,51 @@ static int find_role(struct join *j, struct err *err)
 			"folder %s away",
 			j->role.cert, j->token.role == RPC_OPERATOR ? "user" : "machine",
 			j->role.dir);
-	return ui_role_make(&j->role, err);
+	return 0;
+}
+
+static const char *store_dir(const struct join *j)
+{
+	return j->store != NULL ? j->store : "/srv/fdump";
+}
+
+/* What can be known to be in the way, before the token is used up. */
+static int look(struct join *j, struct err *err)
+{
+	bool manager = j->token.role == RPC_MANAGER, store = j->token.role == RPC_STORE;
+	struct store_address at;
+	unsigned port, last, i;
+
+	if (ui_ready_folder(j->role.dir, err) != 0 || ui_ready_folder(j->role.config, err) != 0 ||
+		(store && ui_ready_folder(store_dir(j), err) != 0))
+		return -1;
+	if (j->listen == NULL || (!manager && !store))
+		return 0;
+	if (ui_address(&at, j->listen, manager ? MANAGER_PORT : STORE_PORT, err) != 0)
+		return err_prefix(err, "--listen");
+	port = (unsigned)strtoul(at.port, NULL, 10);
+	last = manager ? 2 : 0; /* enrolment has the port after the next */
+	if (port < 1 || port > 65535 - last)
+		return err_set(
+			err, ERR_USAGE, "--listen: expected a port from 1 to %u", 65535 - last);
+	for (i = 0; i <= last; i += 2)
+		if (ui_ready_port(at.host, port + i, "--listen", err) != 0)
+			return -1;
+	return 0;
+}
+
+/* Notes what is going to be made before it is certain that the token is good. */
+static int note(struct join *j, struct err *err)
+{
+	char path[PATH_MAX];
+
+	if ((size_t)snprintf(path, sizeof path, "%s/recipients", j->role.config) >= sizeof path)
+		return err_set(err, ERR_LIMIT, "%.64s...: the path is too long", j->role.config);
+	ui_undo_note(&j->undo, j->role.dir);
+	ui_undo_note(&j->undo, path);
+	if (j->token.role == RPC_STORE)
+		ui_undo_note(&j->undo, store_dir(j));
+	return 0;
 }
 
 /* --- configuration ------------------------------------------------------------- */
@@ -299,8 +322,6 @@ static int write_local(const struct join *j, struct err *err)
 	if (ui_address(&at, j->listen, MANAGER_PORT, err) != 0)
 		return -1;
 	port = (unsigned)strtoul(at.port, NULL, 10);
-	if (port < 1 || port > 65533)
-		return err_set(err, ERR_USAGE, "--listen: expected a port from 1 to 65533");
 	any = strcmp(at.host, "::") == 0 || strcmp(at.host, "0.0.0.0") == 0;
 	v6 = strchr(at.host, ':') != NULL;
 	snprintf(text, sizeof text,
@@ -347,7 +368,9 @@ static int make_store(struct join *j, struct err *err)
 
 	if (j->token.role != RPC_STORE)
 		return 0;
-	made = cmd_setup_store(j->store != NULL ? j->store : "/srv/fdump", j->store_path, err);
+	if (ui_ready_parents(store_dir(j), err) != 0)
+		return -1;
+	made = cmd_setup_store(store_dir(j), j->store_path, err);
 	j->made_store = made == 0;
 	return made < 0 ? -1 : 0;
 }
@@ -508,55 +531,46 @@ static int tell(struct join *j, struct err *err)
 	return 0;
 }
 
-enum { OPT_STORE = UI_OPTIONS_OWN, OPT_LISTEN, OPT_WAIT };
-
-static const struct option own[] = {
-	{"store", required_argument, NULL, OPT_STORE},
-	{"listen", required_argument, NULL, OPT_LISTEN},
-	{"wait", no_argument, NULL, OPT_WAIT},
-	{0},
-};
-
-static int take(void *ctx, int c)
+/* The token is used up: what fails now can't be tried again with it. */
+static int finish(struct join *j, struct err *err)
 {
-	struct join *j = ctx;
+	const char *role = rpc_role_name(j->token.role);
 
-	if (c == OPT_STORE)
-		j->store = optarg;
-	else if (c == OPT_WAIT)
-		j->wait = true;
-	else
-		j->listen = optarg;
+	if (configure(j, err) == 0 &&
+		(j->token.role == RPC_OPERATOR || ui_role_give(&j->role, err) == 0) &&
+		(!j->made_store || ui_role_give_dir(&j->role, j->store_path, err) == 0))
+		return 0;
+	err_prefix(err,
+		"the token is used, but this %s is not complete (to join again, move %s away, and "
+		"make a token with 'fdump token %s %s --replace')",
+		role, j->role.dir, role, j->token.name);
 	return -1;
 }
 
 static int run(struct join *j, bool from_input, struct err *err)
 {
 	if (hash_crypto_init(err) != 0 || read_token(j, from_input, err) != 0 ||
-		find_role(j, err) != 0 || make_store(j, err) != 0 || enrol(j, err) != 0 ||
-		configure(j, err) != 0 ||
-		(j->token.role != RPC_OPERATOR &&
-			(ui_role_give(&j->role, err) != 0 ||
-				(j->made_store &&
-					ui_role_give_dir(&j->role, j->store_path, err) != 0))))
+		find_role(j, err) != 0 || look(j, err) != 0 || note(j, err) != 0)
 		return -1;
-	if (tell(j, err) != 0)
+	if (ui_role_make(&j->role, err) != 0 || make_store(j, err) != 0 || enrol(j, err) != 0) {
+		ui_undo_run(&j->undo);
+		return -1;
+	}
+	if (finish(j, err) != 0 || tell(j, err) != 0)
 		return -1;
 	return j->wait ? wait_first(j, err) : 0;
 }
 
-int cmd_join(int argc, char **argv)
+static int main_join(int argc, char **argv)
 {
-	static struct join j = {
-		.o = {.command = "join", .help = help, .shared = "jiS", .own = own, .take = take}};
+	static struct join j;
 	struct err err = {0};
 	int status;
 
-	j.o.ctx = &j;
-	status = ui_options_parse(&j.o, argc, argv);
+	status = ui_options_parse(&j.o, &cmd_join, &j, argc, argv);
 	if (status >= 0)
 		return status;
-	if (argc - optind > 1 || (argc > optind && strcmp(argv[optind], "-") != 0))
+	if (argc > optind && strcmp(argv[optind], "-") != 0)
 		return ui_usage("join",
 			"a token is never an argument: it is asked for, or read from standard "
 			"input with '-'");
@@ -565,3 +579,34 @@ int cmd_join(int argc, char **argv)
 	ui_options_fini(&j.o);
 	return status;
 }
+
+static const struct ui_option options[] = {
+	{0, "store", UI_DIR,
+		"of a store: its directory, made if it is not there; default: /srv/fdump",
+		UI_AT(struct join, store)},
+	{0, "wait", UI_FLAG,
+		"of an agent: wait for the first backup also if its service is started by other "
+		"means than systemd",
+		UI_AT(struct join, wait)},
+	{0, "listen", UI_TEXT, "of a store or a manager: HOST:PORT to listen on",
+		UI_AT(struct join, listen), .value = "ADDRESS"},
+	{.shared = "iSj"},
+	{0},
+};
+
+const struct ui_command cmd_join = {
+	.name = "join",
+	.summary = "join a fleet by a token",
+	.usage = "[-] [--store DIR] [--listen ADDRESS] [--wait] [--json]",
+	.about = "Joins a fleet: asks for a token, which 'fdump token' on a manager has made, and gets a "
+		 "certificate for the role and the name in it. The token is read from the terminal, "
+		 "without echo, or from standard input with '-'.\n"
+		 "\n"
+		 "An agent's service is started, if systemd runs it, and begins with a first backup, "
+		 "which is waited for. An operator is the user who calls it.",
+	.options = options,
+	.arguments = "[-]",
+	.exits = "0 done; 2 failed, or wrong usage; 3 it has joined before; 6 the token was refused. Of "
+		 "an agent whose first backup was waited for: as fdump-backup(1).",
+	.run = main_join,
+};

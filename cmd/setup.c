@@ -2,6 +2,7 @@
  * fdump setup: the first machine of a fleet: a manager, a store, the fleet's keys, and a
  * configuration with one job.
  */
+#include <arpa/inet.h>
 #include <ctype.h>
 #include <errno.h>
 #include <stdbool.h>
@@ -21,6 +22,7 @@
 #include "cmd/ui/report.h"
 #include "cmd/ui/role.h"
 #include "cmd/ui/systemd.h"
+#include "cmd/ui/undo.h"
 #include "lib/buf.h"
 #include "lib/err.h"
 #include "lib/file.h"
@@ -29,31 +31,7 @@
 #include "lib/pass.h"
 #include "lib/tz.h"
 #include "rpc/join.h"
-
-static const char help[] =
-	"usage: fdump setup [--name NAME] [--listen ADDRESS] [--address HOST] [--store DIR]\n"
-	"                   [--keys DIR] [--to FILE.pub] [--passphrase-file FILE] [--json]\n"
-	"\n"
-	"Makes this machine the first of a fleet: a manager, and a store. Makes the\n"
-	"fleet's keys, under a passphrase that it asks for, in a folder that is then to be\n"
-	"moved away from this machine; and a configuration with one job. Says what to type\n"
-	"next.\n"
-	"\n"
-	"      --name NAME        of the manager and of the store; default: the host's\n"
-	"      --listen ADDRESS   HOST:PORT of the manager; the store has the next port,\n"
-	"                         enrolment the one after it; default: [::]:7420\n"
-	"      --address HOST     by which other machines reach this one; default: its name\n"
-	"      --store DIR        the store's directory; default: /srv/fdump\n"
-	"      --keys DIR         where the fleet's keys go, or are if its manager is lost;\n"
-	"                         default: ./fdump-keys\n"
-	"      --to FILE.pub      seal the fleet's backups to this key, and make none\n"
-	"      --passphrase-file FILE  take the passphrase from its first line\n"
-	"      --config DIR       where configuration is; default: /etc/fdump\n"
-	"      --state DIR        the services' own files; default: /var/lib/fdump\n"
-	"      --json             one JSON object a line\n"
-	"  -h, --help             this text\n"
-	"\n"
-	"Exit status: 0 done; 2 failed, or wrong usage; 3 it is set up already.\n";
+#include "rpc/token.h"
 
 #define ADDRESS_MAX 300
 
@@ -373,13 +351,36 @@ static int tell(struct setup *s, struct err *err)
 
 /* --- the whole ------------------------------------------------------------------------ */
 
+/* What stands in a file of the configuration. */
+static int look_at_text(const char *option, const char *text, struct err *err)
+{
+	const char *at;
+
+	for (at = text; *at != 0; at++)
+		if (*at == '"' || *at == '\\' || (unsigned char)*at < ' ')
+			return err_set(err, ERR_USAGE,
+				"%s: quotes, backslashes and line ends can't be in it", option);
+	return 0;
+}
+
 /* All that can be known to be in the way, before anything is made. */
 static int look(struct setup *s, struct err *err)
 {
+	char text[ADDRESS_MAX], host[RPC_HOST_PORT_MAX + 1], port[8];
+	uint8_t in6[16];
 	unsigned i;
 	int found;
 
-	if (ui_ready_folder(s->manager.config, err) != 0 ||
+	if (rpc_address_split(address_of(text, s->host, s, 0), host, port, MANAGER_PORT, err) !=
+			0 ||
+		(strchr(s->host, ':') != NULL && inet_pton(AF_INET6, s->host, in6) != 1))
+		return err_set(err, ERR_USAGE,
+			"--address '%s': expected a name or an address, without a port (ports are "
+			"set by --listen)",
+			s->host);
+	if (look_at_text("--address", s->host, err) != 0 ||
+		look_at_text("--store", s->store, err) != 0 ||
+		ui_ready_folder(s->manager.config, err) != 0 ||
 		ui_ready_folder(s->manager.dir, err) != 0 ||
 		ui_ready_folder(s->store_role.dir, err) != 0 ||
 		ui_ready_folder(s->store, err) != 0 || ui_ready_folder(s->keys, err) != 0)
@@ -397,35 +398,67 @@ static int look(struct setup *s, struct err *err)
 	return 0;
 }
 
+/* Notes all that is going to be made. */
+static int note(const struct setup *s, struct ui_undo *undo, struct err *err)
+{
+	static const char *const names[] = {"manager.conf", "local.conf", "store.conf"};
+	char path[PATH_MAX];
+	size_t i;
+
+	for (i = 0; i < sizeof names / sizeof *names; i++) {
+		if ((size_t)snprintf(path, sizeof path, "%s/%s", s->manager.config, names[i]) >=
+			sizeof path)
+			return err_set(err, ERR_LIMIT, "%.64s...: the path is too long",
+				s->manager.config);
+		ui_undo_note(undo, path);
+	}
+	ui_undo_note(undo, s->manager.dir);
+	ui_undo_note(undo, s->store_role.dir);
+	ui_undo_note(undo, s->store);
+	ui_undo_note(undo, s->keys);
+	return 0;
+}
+
+static int make(struct setup *s, const struct pass *pass, struct err *err)
+{
+	int made;
+
+	if (ui_ready_parents(s->store, err) != 0)
+		return -1;
+	made = cmd_setup_store(s->store, s->store_path, err);
+	if (made < 0)
+		return -1;
+	if (!s->has_keys && (ui_ready_parents(s->keys, err) != 0 ||
+				    ui_keys_make(s->keys, s->name, s->to, pass, err) != 0))
+		return -1;
+	if (realpath(s->keys, s->keys_path) == NULL)
+		return err_errno(err, errno, "%s", s->keys);
+	if (configure(s, err) != 0 || make_identities(s, pass, err) != 0 ||
+		ui_role_give(&s->manager, err) != 0 || ui_role_give(&s->store_role, err) != 0)
+		return -1;
+	return made == 0 ? ui_role_give_dir(&s->store_role, s->store_path, err) : 0;
+}
+
 static int run(struct setup *s, struct err *err)
 {
+	static struct ui_undo undo;
 	struct pass pass = {0};
 	struct key_public to = {0};
-	int ret = -1, made;
+	int ret = -1;
 
 	if (hash_crypto_init(err) != 0 || find_names(s, err) != 0 || find_roles(s, err) != 0 ||
-		look(s, err) != 0 || (s->to != NULL && key_public_load(s->to, &to, err) != 0))
+		look(s, err) != 0 || (s->to != NULL && key_public_load(s->to, &to, err) != 0) ||
+		note(s, &undo, err) != 0)
 		goto out;
 	if (s->has_keys ? ui_keys_ask(s->keys, s->o.unseal.passphrase_file, &pass, err) != 0
 			: pass_ask_new(
 				  s->o.unseal.passphrase_file, "the fleet's keys", &pass, err) != 0)
 		goto out;
-	if (ui_ready_parents(s->store, err) != 0)
-		goto out;
-	made = cmd_setup_store(s->store, s->store_path, err);
-	if (made < 0)
-		goto out;
-	if (!s->has_keys && (ui_ready_parents(s->keys, err) != 0 ||
-				    ui_keys_make(s->keys, s->name, s->to, &pass, err) != 0))
-		goto out;
-	if (realpath(s->keys, s->keys_path) == NULL) {
-		err_errno(err, errno, "%s", s->keys);
-		goto out;
-	}
-	if (configure(s, err) == 0 && make_identities(s, &pass, err) == 0 &&
-		ui_role_give(&s->manager, err) == 0 && ui_role_give(&s->store_role, err) == 0 &&
-		(made != 0 || ui_role_give_dir(&s->store_role, s->store_path, err) == 0))
+	ret = make(s, &pass, err);
+	if (ret == 0)
 		ret = tell(s, err);
+	else
+		ui_undo_run(&undo);
 out:
 	key_public_wipe(&to);
 	pass_wipe(&pass);
@@ -433,64 +466,48 @@ out:
 	return ret;
 }
 
-enum { OPT_NAME = UI_OPTIONS_OWN, OPT_LISTEN, OPT_ADDRESS, OPT_STORE, OPT_KEYS, OPT_TO };
-
-static const struct option own[] = {
-	{"name", required_argument, NULL, OPT_NAME},
-	{"listen", required_argument, NULL, OPT_LISTEN},
-	{"address", required_argument, NULL, OPT_ADDRESS},
-	{"store", required_argument, NULL, OPT_STORE},
-	{"keys", required_argument, NULL, OPT_KEYS},
-	{"to", required_argument, NULL, OPT_TO},
-	{0},
-};
-
-static int take(void *ctx, int c)
+static int main_setup(int argc, char **argv)
 {
-	struct setup *s = ctx;
-	struct err err = {0};
-
-	switch (c) {
-	case OPT_NAME:
-		s->name = optarg;
-		if (name_check("--name", optarg, &err) != 0)
-			return ui_usage("setup", "%s", err.message);
-		break;
-	case OPT_LISTEN:
-		s->listen = optarg;
-		break;
-	case OPT_ADDRESS:
-		s->address = optarg;
-		break;
-	case OPT_STORE:
-		s->store = optarg;
-		break;
-	case OPT_KEYS:
-		s->keys = optarg;
-		break;
-	default:
-		s->to = optarg;
-	}
-	return -1;
-}
-
-int cmd_setup(int argc, char **argv)
-{
-	static struct setup s = {.o = {.command = "setup",
-					 .help = help,
-					 .shared = "jISp",
-					 .own = own,
-					 .take = take}};
+	static struct setup s;
 	struct err err = {0};
 	int status;
 
-	s.o.ctx = &s;
-	status = ui_options_parse(&s.o, argc, argv);
+	status = ui_options_parse(&s.o, &cmd_setup, &s, argc, argv);
 	if (status >= 0)
 		return status;
-	if (optind < argc)
-		return ui_usage("setup", "'%s': it takes no arguments", argv[optind]);
 	status = run(&s, &err) == 0 ? UI_OK : ui_fail("setup", &err);
 	ui_options_fini(&s.o);
 	return status;
 }
+
+static const struct ui_option options[] = {
+	{0, "name", UI_NAME, "of the manager and of the store; default: the host's",
+		UI_AT(struct setup, name)},
+	{0, "listen", UI_TEXT,
+		"HOST:PORT of the manager; the store has the next port, enrolment the one after "
+		"it; default: [::]:7420",
+		UI_AT(struct setup, listen), .value = "ADDRESS"},
+	{0, "address", UI_TEXT, "by which other machines reach this one; default: its name",
+		UI_AT(struct setup, address), .value = "HOST"},
+	{0, "store", UI_DIR, "the store's directory; default: /srv/fdump",
+		UI_AT(struct setup, store)},
+	{0, "keys", UI_DIR, "where the fleet's keys go, or are if its manager is lost; default: ./fdump-keys",
+		UI_AT(struct setup, keys)},
+	{0, "to", UI_FILE, "encrypt the fleet's backups to this public key, instead of making one",
+		UI_AT(struct setup, to), .value = "FILE.pub"},
+	{.shared = "pISj"},
+	{0},
+};
+
+const struct ui_command cmd_setup = {
+	.name = "setup",
+	.summary = "make this machine the first of a fleet",
+	.usage = "[options]",
+	.about = "Makes this machine the first of a fleet: a manager, and a store. Makes the fleet's "
+		 "keys, under a passphrase that it asks for, in a folder that is then to be moved away "
+		 "from this machine; and a configuration with one job. Says what to type next.",
+	.options = options,
+	.arguments = "",
+	.exits = "0 done; 2 failed, or wrong usage; 3 it is set up already.",
+	.run = main_setup,
+};

@@ -305,22 +305,27 @@ int dump_fanout_begin(struct dump_fanout *f, const uint8_t *base, bool *has_base
 
 /* --- putting --------------------------------------------------------------- */
 
-int dump_fanout_have(struct dump_fanout *f, const uint8_t *id, uint32_t *lacks, struct err *err)
+int dump_fanout_have(
+	struct dump_fanout *f, const uint8_t *ids, size_t count, uint32_t *lacks, struct err *err)
 {
+	enum store_answer answers[STORE_HAVE_MAX];
 	struct err why = {0};
-	enum store_answer has;
-	size_t i;
+	size_t i, k;
 
-	*lacks = 0;
+	assert(count <= STORE_HAVE_MAX);
+	memset(lacks, 0, count * sizeof *lacks);
 	for (i = 0; i < f->o.count; i++) {
 		struct copy *copy = &f->copies[i];
 
 		if (is_behind(f, copy))
 			continue;
-		if (store_have(copy->store, id, 1, &has, &why) != 0)
+		if (store_have(copy->store, ids, count, false, answers, &why) != 0) {
 			leave(f, copy, &why);
-		else if (has != STORE_HAS)
-			*lacks |= (uint32_t)1 << i;
+			continue;
+		}
+		for (k = 0; k < count; k++)
+			if (answers[k] != STORE_HAS)
+				lacks[k] |= (uint32_t)1 << i;
 	}
 	return any_left(f, err);
 }

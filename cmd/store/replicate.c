@@ -45,14 +45,14 @@ static int copy_chunk(struct replicate *r, const uint8_t *id, struct err *err)
 	return 0;
 }
 
-/* Asks for the ids that wait, and copies what is missing. */
+/* Asks for the ids that wait, for what is there need not be read, and copies what is missing. */
 static int copy_ids(struct replicate *r, struct err *err)
 {
 	enum store_answer has[STORE_HAVE_MAX];
 	size_t count = r->ids.len / STORE_ID_LEN, i;
 	int ret = 0;
 
-	if (count > 0 && store_have(r->to, r->ids.data, count, has, err) != 0)
+	if (count > 0 && store_have(r->to, r->ids.data, count, true, has, err) != 0)
 		return -1;
 	for (i = 0; i < count && ret == 0 && !r->lacks; i++)
 		if (has[i] != STORE_HAS)

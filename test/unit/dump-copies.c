@@ -129,7 +129,7 @@ static int put(struct fixture *f, bool list, const void *content, size_t len, co
 
 	buf_init(&record, SIZE_MAX);
 	assert_int_equal(dump_maker_make(f->maker, list, id, content, len, &record, &err), 0);
-	ret = dump_fanout_have(f->fanout, id, &lacks, &err);
+	ret = dump_fanout_have(f->fanout, id, 1, &lacks, &err);
 	if (ret == 0 && lacks != 0)
 		ret = dump_fanout_put(f->fanout, record.data, record.len, lacks, &err);
 	buf_fini(&record);

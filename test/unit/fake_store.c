@@ -141,13 +141,17 @@ static int fake_begin(struct store *s, const struct store_run *run, bool *has_ba
 	return is_dead(f, err);
 }
 
-static int fake_have(struct store *s, const uint8_t *ids, size_t count, enum store_answer *answers,
-	struct err *err)
+static int fake_have(struct store *s, const uint8_t *ids, size_t count, bool ask,
+	enum store_answer *answers, struct err *err)
 {
 	struct fake_store *f = fake_of(s);
 	size_t i;
 
+	(void)ask;
 	pthread_mutex_lock(&f->lock);
+	f->haves++;
+	f->have_ids += count;
+	f->have_most = count > f->have_most ? count : f->have_most;
 	for (i = 0; i < count; i++)
 		answers[i] = f->unknown ? STORE_UNKNOWN
 			     : *find_chunk(f, s->run.domain, ids + i * STORE_ID_LEN) != NULL

@@ -37,7 +37,8 @@ struct fake_store {
 	/* A clock that is moved on by the time for which others wait for it; NULL: none. */
 	int64_t *clock_ms;
 	/* What was done with it. */
-	unsigned puts, gets, commits, holds, begins;
+	unsigned puts, gets, commits, holds, begins, haves;
+	size_t have_ids, have_most; /* ids that were asked for; in one question */
 	/* Its own. */
 	bool dead;
 	atomic_bool cancelled;
