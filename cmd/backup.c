@@ -20,6 +20,7 @@
 #include "cmd/ui/json.h"
 #include "cmd/ui/missed.h"
 #include "cmd/ui/options.h"
+#include "cmd/ui/problem.h"
 #include "cmd/ui/progress.h"
 #include "cmd/ui/report.h"
 #include "cmd/ui/roots.h"
@@ -512,21 +513,13 @@ static void on_entry(void *ctx, const char *path, size_t len, bool carried)
 static void on_problem(void *ctx, const char *path, size_t len, const char *what)
 {
 	struct options *o = ctx;
-	char text[ESC_MAX(4096)];
-	struct err err;
-	json_t *object;
-	int failed;
 
-	ui_progress_hush();
-	if (o->o.json) {
-		object = ui_json_new("problem", "backup.problem");
-		failed = ui_json_name(object, "path", path, len);
-		failed |= ui_json_add(object, "what", json_string(what));
-		if (ui_json_print(object, failed, &err) == 0)
-			return;
-	}
-	esc_name(text, sizeof text, path, len);
-	fprintf(stderr, "fdump backup: %s: %s\n", text, what);
+	ui_problem(&(struct ui_problem){.command = "backup",
+			   .id = "backup.problem",
+			   .json = o->o.json ? stdout : NULL,
+			   .path = {(const uint8_t *)path, len},
+			   .what = what},
+		NULL);
 }
 
 static void tell_behind(struct options *o, size_t i)
@@ -543,17 +536,14 @@ static void tell_behind(struct options *o, size_t i)
 /* For the agent service, which makes an alarm of it. */
 static void tell_changed(struct options *o, size_t i, const char *why)
 {
-	struct err err;
-	json_t *object;
-	int failed;
-
 	if (!o->o.json || !ui_net_changed(&o->o.net, o->o.stores[i]))
 		return;
-	object = ui_json_new("problem", "backup.store_changed");
-	failed = ui_json_add(object, "store", json_string(o->o.stores[i]));
-	failed |= ui_json_add(object, "what", json_string(why));
-	if (ui_json_print(object, failed, &err) != 0)
-		ui_say("backup", "%s", err.message);
+	ui_problem(&(struct ui_problem){.command = "backup",
+			   .id = "backup.store_changed",
+			   .json = stdout,
+			   .store = o->o.stores[i],
+			   .what = why},
+		NULL);
 }
 
 /* One that had been written to may catch up, and then there was nothing to tell. */
