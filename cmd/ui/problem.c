@@ -24,6 +24,8 @@ static int print_json(const struct ui_problem *p, const char *what, struct err *
 		failed |= ui_json_add(object, "line", json_integer(p->line));
 	if (p->store != NULL)
 		failed |= ui_json_name(object, "store", p->store, strlen(p->store));
+	if (p->agent != NULL)
+		failed |= ui_json_add(object, "agent", json_string(p->agent));
 	if (p->dump != NULL)
 		failed |= ui_show_dump_json(object, p->dump);
 	if (p->dump_id != NULL)
@@ -67,6 +69,8 @@ static void print_line(const struct ui_problem *p, const char *what)
 	/* Not twice, if what is wrong begins with it. */
 	if (p->store != NULL && strncmp(what, p->store, strlen(p->store)) != 0)
 		add_name(&line, p->store, strlen(p->store));
+	if (p->agent != NULL)
+		add_name(&line, p->agent, strlen(p->agent));
 	if (p->dump != NULL) {
 		ui_show_dump(whose, p->dump);
 		buf_addf(&line, NULL, "dump %s: ", whose);

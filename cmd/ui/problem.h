@@ -4,10 +4,10 @@
  *
  * As a line on standard error:
  *
- *   fdump COMMAND: [note: ]FILE:LINE: STORE: dump ID (NAME): offset N: PATH: WHAT
+ *   fdump COMMAND: [note: ]FILE:LINE: STORE: AGENT: dump ID (NAME): offset N: PATH: WHAT
  *
  * With --json as an object instead: "type" problem or note, "id", and as they are given "file",
- * "line", "store", the members of ui_show_dump_json, "offset", "path", "status", "healed",
+ * "line", "store", "agent", the members of ui_show_dump_json, "offset", "path", "status", "healed",
  * "what". The line is printed too if the object can't be, and of an error, for it stays the
  * command's last (ui_fail_end).
  */
@@ -34,7 +34,7 @@ struct ui_problem {
 				without the command's name */
 	const char *file;
 	unsigned line;
-	const char *store;
+	const char *store, *agent;
 	const struct store_entry *dump;
 	const uint8_t *dump_id; /* if no more is known of it */
 	bool has_offset;
