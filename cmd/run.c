@@ -12,7 +12,6 @@
 #include "cmd/ui/problem.h"
 #include "cmd/ui/report.h"
 #include "lib/err.h"
-#include "lib/hash.h"
 
 #define POLL_MS    500
 #define POLLS_UP   6  /* between looks whether the agents are connected */
@@ -275,8 +274,7 @@ static int run(struct run *r, struct err *err)
 
 	r->away_ms = AWAY_MS;
 	ui_test_times(&r->away_ms);
-	if (hash_crypto_init(err) != 0 ||
-		ui_fleet_open(&r->fleet, r->o.config, r->o.state, r->o.identity, err) != 0)
+	if (ui_fleet_open(&r->fleet, &r->o, err) != 0)
 		return -1;
 	r->fleet.patience_ms = 2 * r->away_ms;
 	if (order(r, err) == 0)
