@@ -71,6 +71,7 @@ static const char help[] =
 	"      --lock-wait TIME    wait so long while others write to a STORE; default: 30s\n"
 	"      --level N           zstd level 0 (none) to 19, default 2\n"
 	"      --json              problems and the result as JSON, one object a line\n"
+	"      --progress          with --json: how far it is, every five seconds\n"
 	"      --threads N         default: the number of processors\n"
 	"      --before NAME       run this hook before; if it fails there is no backup\n"
 	"      --after NAME        run this hook after, also if it failed\n"
@@ -84,6 +85,7 @@ static const char help[] =
 	"read, and are listed; 2 failed; 3 a key file is not as it must be; 4 fewer copies\n"
 	"than asked for; 5 a store is damaged; 7 no space; 8 a store was busy.\n";
 
+#define PROGRESS_MS 5000                        /* between two lines of --progress */
 #define HEAL_ROUNDS 3                           /* in which lost chunks may turn up */
 #define LOCK_MAX    ((int64_t)10 * 366 * 86400) /* seconds: what is mistyped can't be undone */
 
@@ -112,6 +114,9 @@ struct options {
 	const char *hooks, *before, *after;
 	char base[4096];
 	bool accept_fewer;
+	bool progress;           /* --progress: */
+	uint64_t bytes, entries; /* done, */
+	int64_t told_ms;         /* when that was told; 0: not yet */
 	/* Names in the dump that the stores, and behind them the state folder, would have; NULL:
 	 * none. */
 	char *inside[STORES_MAX + 1];
@@ -137,7 +142,8 @@ enum {
 	OPT_HOOKS,
 	OPT_NICE,
 	OPT_IONICE,
-	OPT_ACCEPT_FEWER
+	OPT_ACCEPT_FEWER,
+	OPT_PROGRESS
 };
 
 static const struct option own[] = {
@@ -156,6 +162,7 @@ static const struct option own[] = {
 	{"nice", required_argument, NULL, OPT_NICE},
 	{"ionice", required_argument, NULL, OPT_IONICE},
 	{"accept-fewer", no_argument, NULL, OPT_ACCEPT_FEWER},
+	{"progress", no_argument, NULL, OPT_PROGRESS},
 	{0},
 };
 
@@ -257,6 +264,9 @@ static int take(void *ctx, int c)
 	case OPT_ACCEPT_FEWER:
 		o->accept_fewer = true;
 		return -1;
+	case OPT_PROGRESS:
+		o->progress = true;
+		return -1;
 	default:
 		return take_value(o, c);
 	}
@@ -277,6 +287,8 @@ static int check(struct options *o)
 		return ui_usage("backup",
 			"choose encryption: --to KEY.pub ('fdump key new KEY' makes the pair), or "
 			"--unencrypted");
+	if (o->progress && !o->o.json)
+		return ui_usage("backup", "--progress goes with --json");
 	if (o->to_count > 0 && o->open)
 		return ui_usage("backup", "--to and --unencrypted exclude each other");
 	return -1;
@@ -557,10 +569,37 @@ static void on_catch_up(void *ctx, size_t i, bool done)
 			o->o.stores[i]);
 }
 
+/* For the agent service. */
+static void tell_progress(struct options *o)
+{
+	struct timespec now;
+	int64_t now_ms;
+	struct err err;
+	json_t *object;
+	int failed;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	now_ms = (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+	if (o->told_ms != 0 && now_ms - o->told_ms < PROGRESS_MS)
+		return;
+	o->told_ms = now_ms;
+	object = ui_json_new("progress", "backup.progress");
+	failed = ui_json_add(object, "bytes", json_integer((json_int_t)o->bytes));
+	failed |= ui_json_add(object, "entries", json_integer((json_int_t)o->entries));
+	if (ui_json_print(object, failed, &err) == 0)
+		fflush(stdout);
+}
+
+/* One at a time. */
 static void on_progress(void *ctx, uint64_t bytes, uint64_t entries)
 {
-	(void)ctx;
+	struct options *o = ctx;
+
 	ui_progress_add(bytes, entries);
+	o->bytes += bytes;
+	o->entries += entries;
+	if (o->progress && o->o.json)
+		tell_progress(o);
 }
 
 static int add_behind(const struct options *o, json_t *object)
@@ -672,6 +711,7 @@ static int run_once(struct options *o, struct dump_pipeline_result *result, stru
 	int got;
 
 	ahead.excluded = ahead.excluded != NULL ? left_out : NULL;
+	o->bytes = o->entries = 0;
 	ui_progress_start("backup", 0, o->o.verbose);
 	if (o->roots.count > 0)
 		ui_estimate_start(&ahead, o->roots.paths, !o->o.verbose);

@@ -4,11 +4,13 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "cmd/cmd.h"
 #include "cmd/ui/fleet.h"
 #include "cmd/ui/json.h"
 #include "cmd/ui/options.h"
+#include "cmd/ui/progress.h"
 #include "cmd/ui/report.h"
 #include "lib/err.h"
 #include "lib/hash.h"
@@ -34,6 +36,7 @@ static const char help[] =
 	"agent, or wrong usage; 4 fewer copies than asked; 6 not allowed.\n";
 
 #define POLL_MS    500
+#define PROGRESS_LOOKS 4  /* looks between two that show how far the runs are */
 #define LOOK_COUNT 16 /* runs of an agent that are looked at: more can't end between two looks */
 
 /* An agent that has accepted the order. */
@@ -124,6 +127,17 @@ static int keep_run(void *ctx, const void *row, struct err *err)
 	return 0;
 }
 
+static void put_filter(struct cbor_out *out, const struct run *r, const char *agent, size_t more)
+{
+	cbor_put_map(out, 1 + more + (size_t)(agent != NULL));
+	cbor_put_text(out, "job");
+	cbor_put_text(out, r->job);
+	if (agent != NULL) {
+		cbor_put_text(out, "agent");
+		cbor_put_text(out, agent);
+	}
+}
+
 /* Looks whether the run that was ordered is among the newest ones of its agent that have ended. */
 static int look(struct run *r, struct waited *w, struct err *err)
 {
@@ -131,11 +145,7 @@ static int look(struct run *r, struct waited *w, struct err *err)
 	struct cbor_out out;
 
 	cbor_out_init(&out, mem, sizeof mem);
-	cbor_put_map(&out, 3);
-	cbor_put_text(&out, "agent");
-	cbor_put_text(&out, w->agent);
-	cbor_put_text(&out, "job");
-	cbor_put_text(&out, r->job);
+	put_filter(&out, r, w->agent, 1);
 	cbor_put_text(&out, "count");
 	cbor_put_uint(&out, LOOK_COUNT);
 	return ui_fleet_rows(&r->fleet, MANAGER_METHOD_RUNS, &out, manager_run_fields,
@@ -167,28 +177,86 @@ static int show_run(struct run *r, const struct manager_run_row *run, struct err
 	return fflush(stdout) == 0 ? 0 : -1;
 }
 
+/* Of those that are waited for. */
+struct sum {
+	const struct run *run;
+	uint64_t bytes, entries, total;
+};
+
+static int add_progress(void *ctx, const void *row, struct err *err)
+{
+	const struct manager_status_row *status = row;
+	struct sum *sum = ctx;
+	size_t i;
+
+	(void)err;
+	for (i = 0; i < sum->run->count; i++)
+		if (!sum->run->waited[i].ended &&
+			strcmp(sum->run->waited[i].agent, status->agent) == 0) {
+			sum->bytes += status->bytes;
+			sum->entries += status->entries;
+			sum->total += status->total;
+		}
+	return 0;
+}
+
+/* On a terminal: how far the runs are. */
+static int show_progress(struct run *r, struct err *err)
+{
+	struct sum sum = {.run = r};
+	struct cbor_out out;
+	uint8_t mem[256];
+
+	cbor_out_init(&out, mem, sizeof mem);
+	put_filter(&out, r, r->o.agent, 0);
+	if (ui_fleet_rows(&r->fleet, MANAGER_METHOD_STATUS, &out, manager_status_fields,
+		    sizeof(struct manager_status_row), add_progress, &sum, err) != 0)
+		return -1;
+	ui_progress_set(sum.bytes, sum.entries);
+	ui_progress_total(sum.total);
+	return 0;
+}
+
+/* Asks for each run that has not ended. *left: how many those are then. */
+static int look_at_all(struct run *r, size_t *left, struct err *err)
+{
+	size_t i;
+
+	for (i = 0; i < r->count; i++) {
+		struct waited *w = &r->waited[i];
+
+		if (w->ended)
+			continue;
+		if (look(r, w, err) != 0)
+			return -1;
+		if (!w->ended)
+			continue;
+		--*left;
+		ui_progress_hush();
+		if (show_run(r, &w->run, err) != 0)
+			return -1;
+	}
+	return 0;
+}
+
 static int wait_all(struct run *r, struct err *err)
 {
 	const struct timespec pause = {.tv_nsec = POLL_MS * 1000000L};
-	size_t i, left = r->count;
+	bool shown = !r->o.json && isatty(STDERR_FILENO);
+	size_t left = r->count, looks = 0;
+	int ret = 0;
 
-	while (left > 0) {
+	if (shown)
+		ui_progress_start("run", 0, false);
+	while (left > 0 && ret == 0) {
 		nanosleep(&pause, NULL);
-		for (i = 0; i < r->count; i++) {
-			struct waited *w = &r->waited[i];
-
-			if (w->ended)
-				continue;
-			if (look(r, w, err) != 0)
-				return -1;
-			if (!w->ended)
-				continue;
-			left--;
-			if (show_run(r, &w->run, err) != 0)
-				return -1;
-		}
+		ret = look_at_all(r, &left, err);
+		if (ret == 0 && shown && left > 0 && looks++ % PROGRESS_LOOKS == 0)
+			ret = show_progress(r, err);
 	}
-	return 0;
+	if (shown)
+		ui_progress_stop();
+	return ret;
 }
 
 /* --- the whole ------------------------------------------------------------------- */

@@ -200,7 +200,9 @@ static void new_plan(struct agent_service *s, size_t peer, const void *bytes, si
 		if (!s->plan_refused || memcmp(s->refused, record.digest, sizeof s->refused) != 0) {
 			note(s, LOG_LEVEL_ERROR, "the plan of manager %s is refused: %s", manager,
 				err.message);
-			alarm_record(s, err.code == ERR_DENIED ? "plan.refused" : "plan.malformed",
+			alarm_record(s,
+				err.code == ERR_DENIED ? MANAGER_SAYS_REFUSED
+						       : MANAGER_SAYS_MALFORMED,
 				NULL);
 		}
 		s->plan_refused = true;
@@ -272,7 +274,7 @@ static void end_run(void *ctx, const struct agent_run_result *r)
 		r->text[0] ? ": " : "", record.text);
 	append(s, &record);
 	if (r->store_changed)
-		alarm_record(s, "store.changed", running->job);
+		alarm_record(s, MANAGER_SAYS_CHANGED, running->job);
 	for (at = &s->running; *at != running; at = &(*at)->next)
 		;
 	*at = running->next;
@@ -280,6 +282,32 @@ static void end_run(void *ctx, const struct agent_run_result *r)
 	free(running);
 	if (s->ending && s->running_count == 0 && s->idle != NULL)
 		s->idle(s->o.ctx);
+}
+
+/* Tells the managers that are connected; who is not does without. */
+static void tell_progress(void *ctx, uint64_t bytes, uint64_t entries)
+{
+	const struct running *running = ctx;
+	struct agent_service *s = running->service;
+	struct cbor_out out;
+	uint8_t mem[NAME_LEN_MAX + 64];
+	size_t i;
+
+	cbor_out_init(&out, mem, sizeof mem);
+	cbor_put_map(&out, 3);
+	cbor_put_text(&out, "job");
+	cbor_put_text(&out, running->job);
+	cbor_put_text(&out, "bytes");
+	cbor_put_uint(&out, bytes);
+	cbor_put_text(&out, "entries");
+	cbor_put_uint(&out, entries);
+	assert(!cbor_out_full(&out));
+	for (i = 0; i < manager_uplink_count(s->uplink); i++) {
+		struct rpc_conn *conn = manager_uplink_conn(s->uplink, i);
+
+		if (conn != NULL)
+			rpc_notify(conn, MANAGER_METHOD_PROGRESS, mem, cbor_out_len(&out), NULL);
+	}
 }
 
 /* Starts a run: its record is durable before. slot: 0 by order. id (may be NULL) gets the run's.
@@ -315,7 +343,8 @@ static int start_run(struct agent_service *s, const struct manager_plan_job *job
 	s->running = running;
 	s->running_count++;
 	note(s, LOG_LEVEL_NOTICE, "job %s: started", job->name);
-	running->run = agent_run_start(s->o.loop, command->argv, end_run, running, err);
+	running->run =
+		agent_run_start(s->o.loop, command->argv, end_run, tell_progress, running, err);
 	ret = 0;
 	if (running->run == NULL) {
 		snprintf(failed.text, sizeof failed.text, "%.400s", err->message);
@@ -379,7 +408,7 @@ static void warn_if_overdue(struct agent_service *s, int64_t now)
 		s->warned = true;
 		note(s, LOG_LEVEL_ERROR, "no backup has succeeded for %lld hours",
 			(long long)((now - last) / 3600));
-		alarm_record(s, "agent.overdue", NULL);
+		alarm_record(s, MANAGER_SAYS_OVERDUE, NULL);
 	}
 }
 

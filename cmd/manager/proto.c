@@ -22,6 +22,11 @@ enum {
 	HELLO_KEY,
 	HELLO_ADDRESS,
 	HELLO_FREE,
+	HELLO_EXPIRES,
+	HELLO_SIZE,
+	HELLO_USED,
+	HELLO_DAMAGED,
+	HELLO_FAULT,
 	HELLO_COUNT
 };
 
@@ -56,6 +61,11 @@ const struct rpc_field manager_hello_fields[] = {
 		.max = MANAGER_KEY_LEN},
 	[HELLO_ADDRESS] = {.key = "address", .type = RPC_TEXT, .max = MANAGER_TEXT_MAX},
 	[HELLO_FREE] = {.key = "free", .type = RPC_UINT, .max = UINT64_MAX},
+	[HELLO_EXPIRES] = {.key = "expires", .type = RPC_INT},
+	[HELLO_SIZE] = {.key = "size", .type = RPC_UINT, .max = UINT64_MAX},
+	[HELLO_USED] = {.key = "used", .type = RPC_UINT, .max = UINT64_MAX},
+	[HELLO_DAMAGED] = {.key = "damaged", .type = RPC_UINT, .max = UINT64_MAX},
+	[HELLO_FAULT] = {.key = "fault", .type = RPC_TEXT, .max = MANAGER_FAULT_MAX},
 	[HELLO_COUNT] = {0},
 };
 
@@ -238,6 +248,31 @@ static void put_bytes(struct cbor_out *out, const char *key, const void *bytes, 
 	cbor_put_bytes(out, bytes, len);
 }
 
+static void put_uint(struct cbor_out *out, const char *key, uint64_t value)
+{
+	cbor_put_text(out, key);
+	cbor_put_uint(out, value);
+}
+
+/* What only a store says. */
+static void put_store(struct cbor_out *out, const struct manager_hello *h)
+{
+	put_bytes(out, "uid", h->uid, sizeof h->uid);
+	put_bytes(out, "key", h->key, sizeof h->key);
+	put_uint(out, "free", h->free);
+	put_uint(out, "size", h->size);
+	put_uint(out, "used", h->used);
+	put_uint(out, "damaged", h->damaged);
+	if (h->address[0] != 0) {
+		cbor_put_text(out, "address");
+		cbor_put_text(out, h->address);
+	}
+	if (h->fault[0] != 0) {
+		cbor_put_text(out, "fault");
+		cbor_put_text(out, h->fault);
+	}
+}
+
 int manager_hello_put(struct buf *buf, const struct manager_hello *h, struct err *err)
 {
 	size_t room = MANAGER_HELLO_MAX + MANAGER_TEXT_MAX;
@@ -248,13 +283,19 @@ int manager_hello_put(struct buf *buf, const struct manager_hello *h, struct err
 		return -1;
 	cbor_out_init(&out, to, room);
 	cbor_put_map(&out, 3 + (h->has_journal ? 2 : 0) + (size_t)(h->follows[0] != 0) +
-				   (size_t)h->has_digest + (h->is_store ? 3 : 0) +
-				   (size_t)(h->is_store && h->address[0] != 0));
+				   (size_t)h->has_digest + (size_t)(h->expires != 0) +
+				   (h->is_store ? 6 : 0) +
+				   (size_t)(h->is_store && h->address[0] != 0) +
+				   (size_t)(h->is_store && h->fault[0] != 0));
 	cbor_put_text(&out, "version");
 	cbor_put_text(&out, h->version);
 	put_bytes(&out, "boot", h->boot, sizeof h->boot);
 	cbor_put_text(&out, "clock");
 	cbor_put_int(&out, h->clock);
+	if (h->expires != 0) {
+		cbor_put_text(&out, "expires");
+		cbor_put_int(&out, h->expires);
+	}
 	if (h->has_journal) {
 		put_bytes(&out, "journal", h->journal, sizeof h->journal);
 		cbor_put_text(&out, "number");
@@ -266,16 +307,8 @@ int manager_hello_put(struct buf *buf, const struct manager_hello *h, struct err
 	}
 	if (h->has_digest)
 		put_bytes(&out, "digest", h->digest, sizeof h->digest);
-	if (h->is_store) {
-		put_bytes(&out, "uid", h->uid, sizeof h->uid);
-		put_bytes(&out, "key", h->key, sizeof h->key);
-		cbor_put_text(&out, "free");
-		cbor_put_uint(&out, h->free);
-		if (h->address[0] != 0) {
-			cbor_put_text(&out, "address");
-			cbor_put_text(&out, h->address);
-		}
-	}
+	if (h->is_store)
+		put_store(&out, h);
 	assert(!cbor_out_full(&out));
 	buf_took(buf, cbor_out_len(&out));
 	return 0;
@@ -301,7 +334,12 @@ void manager_hello_get(struct manager_hello *h, const struct rpc_value *v)
 		.number = v[HELLO_NUMBER].number,
 		.has_digest = v[HELLO_DIGEST].has,
 		.is_store = v[HELLO_UID].has && v[HELLO_KEY].has,
-		.free = v[HELLO_FREE].number};
+		.expires = v[HELLO_EXPIRES].integer,
+		.size = v[HELLO_SIZE].number,
+		.used = v[HELLO_USED].number,
+		.free = v[HELLO_FREE].number,
+		.damaged = v[HELLO_DAMAGED].number};
+	copy_text(h->fault, &v[HELLO_FAULT]);
 	copy_text(h->version, &v[HELLO_VERSION]);
 	copy_bytes(h->boot, sizeof h->boot, &v[HELLO_BOOT]);
 	copy_bytes(h->journal, sizeof h->journal, &v[HELLO_JOURNAL]);

@@ -64,7 +64,7 @@ static void put_bytes(struct cbor_out *out, const char *key, const void *bytes, 
 static void put_stats(struct cbor_out *out, const struct manager_stats *stats)
 {
 	cbor_put_text(out, "stats");
-	cbor_put_map(out, 5);
+	cbor_put_map(out, 5u + (stats->fewer_than > 0));
 	cbor_put_text(out, "read");
 	cbor_put_uint(out, stats->read);
 	cbor_put_text(out, "stored");
@@ -75,6 +75,10 @@ static void put_stats(struct cbor_out *out, const struct manager_stats *stats)
 	cbor_put_uint(out, stats->entries);
 	cbor_put_text(out, "problems");
 	cbor_put_uint(out, stats->problems);
+	if (stats->fewer_than > 0) {
+		cbor_put_text(out, "fewer_than");
+		cbor_put_uint(out, stats->fewer_than);
+	}
 }
 
 static void put_receipt(struct cbor_out *out, const struct manager_receipt *receipt)
@@ -165,7 +169,15 @@ static const struct rpc_field receipt_fields[] = {
 	[RECEIPT_FIELDS] = {0},
 };
 
-enum { STATS_READ, STATS_STORED, STATS_CONTENT, STATS_ENTRIES, STATS_PROBLEMS, STATS_FIELDS };
+enum {
+	STATS_READ,
+	STATS_STORED,
+	STATS_CONTENT,
+	STATS_ENTRIES,
+	STATS_PROBLEMS,
+	STATS_FEWER,
+	STATS_FIELDS
+};
 
 static const struct rpc_field stats_fields[] = {
 	[STATS_READ] = {.key = "read", .type = RPC_UINT, .max = UINT64_MAX},
@@ -173,6 +185,7 @@ static const struct rpc_field stats_fields[] = {
 	[STATS_CONTENT] = {.key = "content", .type = RPC_UINT, .max = UINT64_MAX},
 	[STATS_ENTRIES] = {.key = "entries", .type = RPC_UINT, .max = UINT64_MAX},
 	[STATS_PROBLEMS] = {.key = "problems", .type = RPC_UINT, .max = UINT64_MAX},
+	[STATS_FEWER] = {.key = "fewer_than", .type = RPC_UINT, .max = UINT64_MAX},
 	[STATS_FIELDS] = {0},
 };
 
@@ -274,7 +287,8 @@ static int get_stats(struct manager_record *record, const struct rpc_value *map,
 		.content = v[STATS_CONTENT].number,
 		.read = v[STATS_READ].number,
 		.stored = v[STATS_STORED].number,
-		.problems = v[STATS_PROBLEMS].number};
+		.problems = v[STATS_PROBLEMS].number,
+		.fewer_than = v[STATS_FEWER].number};
 	return 0;
 }
 

@@ -40,7 +40,11 @@ const struct rpc_field store_about_fields[] = {BYTES("uid", STORE_UID_LEN),
 	BYTES("public", SEAL_SIGN_LEN),
 	{.key = "version", .type = RPC_TEXT, .need = true, .max = 64},
 	{.key = "time", .type = RPC_INT, .need = true}, NUMBER("free", UINT64_MAX),
-	NUMBER("reserve", UINT64_MAX), {0}};
+	NUMBER("reserve", UINT64_MAX), {.key = "size", .type = RPC_UINT, .max = UINT64_MAX},
+	{.key = "used", .type = RPC_UINT, .max = UINT64_MAX},
+	{.key = "own_used", .type = RPC_UINT, .max = UINT64_MAX},
+	{.key = "own_quota", .type = RPC_UINT, .max = UINT64_MAX},
+	{.key = "lock_max", .type = RPC_INT}, {0}};
 const struct rpc_field store_flag_fields[] = {{.key = "is", .type = RPC_BOOL, .need = true}, {0}};
 const struct rpc_field store_bits_fields[] = {
 	{.key = "has", .type = RPC_BYTES, .need = true, .max = (STORE_HAVE_MAX + 7) / 8}, {0}};

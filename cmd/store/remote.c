@@ -117,9 +117,15 @@ static int ask_about(struct remote *r, struct store_about *about, struct err *er
 	if (ret == 0) {
 		memcpy(s->uid, v[STORE_ABOUT_UID].bytes, STORE_UID_LEN);
 		memcpy(s->public, v[STORE_ABOUT_PUBLIC].bytes, SEAL_SIGN_LEN);
-		about->time = v[STORE_ABOUT_TIME].integer;
-		about->free = v[STORE_ABOUT_FREE].number;
-		about->reserve = v[STORE_ABOUT_RESERVE].number;
+		*about = (struct store_about){.time = v[STORE_ABOUT_TIME].integer,
+			.free = v[STORE_ABOUT_FREE].number,
+			.reserve = v[STORE_ABOUT_RESERVE].number,
+			.size = v[STORE_ABOUT_SIZE].number,
+			.used = v[STORE_ABOUT_USED].number,
+			.has_quota = v[STORE_ABOUT_OWN_USED].has && v[STORE_ABOUT_OWN_QUOTA].has,
+			.own_used = v[STORE_ABOUT_OWN_USED].number,
+			.own_quota = v[STORE_ABOUT_OWN_QUOTA].number,
+			.lock_max_sec = v[STORE_ABOUT_LOCK_MAX].integer};
 	}
 	buf_fini(&reply);
 	return ret;

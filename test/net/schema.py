@@ -12,7 +12,7 @@ root = Path(sys.argv[1] if len(sys.argv) > 1 else ".")
 text = (root / "rpc/PROTOCOL.md").read_text()
 c_files = {p: p.read_text() for p in sorted((root / "rpc").glob("*.[ch]"))}
 c_files[root / "lib/err.c"] = (root / "lib/err.c").read_text()
-for name in ("proto.c", "proto.h", "plan.h", "report.h", "service.c"):
+for name in ("proto.c", "proto.h", "plan.h", "report.h", "row.h", "service.c"):
     c_files[root / "cmd/manager" / name] = (root / "cmd/manager" / name).read_text()
 for name in ("dump.h", "proof.h", "proto.c", "proto.h", "receipt.h", "record.h", "store.h"):
     c_files[root / "cmd/store" / name] = (root / "cmd/store" / name).read_text()
