@@ -64,6 +64,7 @@ struct agent {
 	char program[PATH_MAX], recipients[PATH_MAX], hooks[PATH_MAX];
 	struct manager_syntax conf;
 	struct agent_own own;
+	bool accept_hidden; /* that trusted.* attributes can't be seen */
 	struct manager_uplink_peer managers[MANAGER_UPLINKS_MAX];
 	size_t manager_count;
 	struct rpc_deny deny;
@@ -79,7 +80,8 @@ struct agent {
 /* --- agent.conf --------------------------------------------------------------- */
 
 static const struct manager_syntax_key keys[] = {{"read", true}, {"unencrypted", false},
-	{"min_interval", false}, {"warn_after", false}, {"hooks", false}, {NULL, false}};
+	{"accept_hidden", false}, {"min_interval", false}, {"warn_after", false}, {"hooks", false},
+	{NULL, false}};
 static const struct manager_syntax_rule rules[] = {{"agent", false, keys}, {NULL, false, NULL}};
 
 static void tell_problem(void *ctx, const char *file, unsigned line, const char *what)
@@ -89,6 +91,15 @@ static void tell_problem(void *ctx, const char *file, unsigned line, const char 
 		ui_say("agent", "%s: line %u: %s", file, line, what);
 	else
 		ui_say("agent", "%s: %s", file, what);
+}
+
+static int take_yes(const struct manager_key *k, const char *value, bool *yes, struct err *err)
+{
+	*yes = strcmp(value, "yes") == 0;
+	if (*yes || strcmp(value, "no") == 0)
+		return 0;
+	return err_set(
+		err, ERR_CONFIG, "line %u: %s: '%s' is not yes or no", k->line, k->name, value);
 }
 
 /* Returns 0, or -1 with err set: ERR_CONFIG. */
@@ -105,13 +116,10 @@ static int take_key(struct agent *a, const struct manager_key *k, struct err *er
 		snprintf(a->hooks, sizeof a->hooks, "%s", value);
 		return 0;
 	}
-	if (strcmp(k->name, "unencrypted") == 0) {
-		a->own.unencrypted = strcmp(value, "yes") == 0;
-		if (a->own.unencrypted || strcmp(value, "no") == 0)
-			return 0;
-		return err_set(err, ERR_CONFIG, "line %u: unencrypted: '%s' is not yes or no",
-			k->line, value);
-	}
+	if (strcmp(k->name, "unencrypted") == 0)
+		return take_yes(k, value, &a->own.unencrypted, err);
+	if (strcmp(k->name, "accept_hidden") == 0)
+		return take_yes(k, value, &a->accept_hidden, err);
 	if (ui_duration(value, strcmp(k->name, "warn_after") == 0 ? &a->own.warn_after_sec
 								  : &a->own.min_interval_sec) == 0)
 		return 0;
@@ -258,7 +266,8 @@ static int set_up(struct agent *a, struct err *err)
 		.config = a->role.config,
 		.state = a->state,
 		.recipients = a->recipients,
-		.hooks = a->hooks};
+		.hooks = a->hooks,
+		.accept_hidden = a->accept_hidden};
 	opts.manager_count = a->manager_count;
 	a->service = agent_service_new(&opts, err);
 	if (a->service == NULL)

@@ -51,6 +51,7 @@ static const char help[] =
 	"      --agent NAME        the agent's name in the store; default: the host's, in\n"
 	"                          lower case, with '-' for '_'\n"
 	"      --name NAME         of this backup; default: backup\n"
+	"      --job SLOT:PLAN     the job's slot and plan, from the agent service\n"
 	"  -C, --directory DIR     PATHs are in DIR\n"
 	"  -T, --files-from FILE   read more PATHs from FILE\n"
 	"      --null              they end in NUL, not newline\n"
@@ -67,6 +68,7 @@ static const char help[] =
 	"                          is there in the tree is left out, and listed\n"
 	"      --reread            read everything, whether it was touched or not\n"
 	"      --accept-fewer      that there is far less than in the last dump is right\n"
+	"      --accept-hidden     that trusted.* attributes can't be seen is right\n"
 	"      --lock TIME         can't be deleted for 30d, 12h, ...\n"
 	"      --lock-wait TIME    wait so long while others write to a STORE; default: 30s\n"
 	"      --level N           zstd level 0 (none) to 19, default 2\n"
@@ -113,7 +115,8 @@ struct options {
 	struct ui_stores stores;
 	const char *hooks, *before, *after;
 	char base[4096];
-	bool accept_fewer;
+	uint8_t plan[STORE_PLAN_LEN]; /* --job: goes with .backup.slot */
+	bool accept_fewer, accept_hidden;
 	bool progress;           /* --progress: */
 	uint64_t bytes, entries; /* done, */
 	int64_t told_ms;         /* when that was told; 0: not yet */
@@ -143,6 +146,8 @@ enum {
 	OPT_NICE,
 	OPT_IONICE,
 	OPT_ACCEPT_FEWER,
+	OPT_ACCEPT_HIDDEN,
+	OPT_JOB,
 	OPT_PROGRESS
 };
 
@@ -162,6 +167,8 @@ static const struct option own[] = {
 	{"nice", required_argument, NULL, OPT_NICE},
 	{"ionice", required_argument, NULL, OPT_IONICE},
 	{"accept-fewer", no_argument, NULL, OPT_ACCEPT_FEWER},
+	{"accept-hidden", no_argument, NULL, OPT_ACCEPT_HIDDEN},
+	{"job", required_argument, NULL, OPT_JOB},
 	{"progress", no_argument, NULL, OPT_PROGRESS},
 	{0},
 };
@@ -195,6 +202,20 @@ static int set_ionice(const char *text)
 	return -1;
 }
 
+/* SLOT:PLAN, seconds since 1970 (0: by order) and the first digits of the plan's digest. */
+static int set_job(struct options *o, const char *text)
+{
+	size_t digits = strspn(text, "0123456789");
+
+	if (digits == 0 || digits > 18 || text[digits] != ':' ||
+		!esc_unhex(o->plan, sizeof o->plan, text + digits + 1))
+		return ui_usage("backup", "--job: expected SLOT:PLAN, seconds and %zu digits",
+			2 * sizeof o->plan);
+	o->backup.slot = atoll(text);
+	o->backup.plan = o->plan;
+	return -1;
+}
+
 /* One of backup's own options that have a value. */
 static int take_value(struct options *o, int c)
 {
@@ -223,6 +244,8 @@ static int take_value(struct options *o, int c)
 				"backup", "--lock wants a time as 30d, 12h, 4w; 10 years at most");
 		o->backup.lock = (int64_t)time(NULL) + seconds;
 		return -1;
+	case OPT_JOB:
+		return set_job(o, optarg);
 	case OPT_BEFORE:
 		o->before = optarg;
 		return -1;
@@ -266,6 +289,9 @@ static int take(void *ctx, int c)
 		return -1;
 	case OPT_PROGRESS:
 		o->progress = true;
+		return -1;
+	case OPT_ACCEPT_HIDDEN:
+		o->accept_hidden = true;
 		return -1;
 	default:
 		return take_value(o, c);
@@ -855,7 +881,8 @@ static int hook(struct options *o, const char *name, int status,
 	snprintf(result, sizeof result, "FDUMP_STATUS=%d", status);
 	if (r != NULL && r->acknowledged > 0)
 		esc_hex(dump + strlen(dump), r->dump, sizeof r->dump);
-	return agent_hook_run(o->hooks, name, environment, err) == 0 ? 0 : -1;
+	return agent_hook_run(o->hooks, name, environment, o->backup.plan != NULL, err) == 0 ? 0
+											     : -1;
 }
 
 /* The one at the end, which changes nothing about the dump. */
@@ -891,7 +918,7 @@ static int run_all(struct options *o)
 	struct dump_pipeline_result result = {0};
 	struct err err = {0};
 	const bool catch = o->after != NULL || o->o.json;
-	const bool hidden = !o->o.no_xattrs && fs_trusted_hidden();
+	const bool hidden = !o->o.no_xattrs && !o->accept_hidden && fs_trusted_hidden();
 	bool made = false;
 	int status;
 
@@ -903,7 +930,7 @@ static int run_all(struct options *o)
 	} else {
 		if (hidden)
 			warn(o, "trusted.* attributes can't be seen and are left out: root needs "
-				"CAP_SYS_ADMIN for them (--no-xattrs leaves out all)");
+				"CAP_SYS_ADMIN for them (--accept-hidden: that is right here)");
 		made = hash_crypto_init(&err) == 0 && backup(o, &result, &err) == 0;
 	}
 	if (!made) {

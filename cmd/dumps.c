@@ -80,6 +80,10 @@ static int print_json(const struct dumps *d, const struct store_entry *e,
 			object, "fewer_than", json_integer((json_int_t)e->dump.fewer_than));
 	if (listed->clock != DUMP_CLOCK_RIGHT)
 		failed |= ui_json_add(object, "clock", json_string(dump_clock_text(listed->clock)));
+	if (e->dump.plan != NULL) {
+		failed |= ui_json_add(object, "slot", json_integer(e->dump.slot));
+		failed |= ui_json_hex(object, "plan", e->dump.plan, STORE_PLAN_LEN);
+	}
 	failed |= ui_json_add(object, "chunks", json_integer((json_int_t)e->dump.chunks));
 	failed |= ui_json_add(object, "sealed", json_boolean(e->dump.sealed));
 	failed |= ui_json_add(object, "locked_until", json_integer(e->lock));

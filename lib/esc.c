@@ -162,3 +162,18 @@ void esc_hex(char *out, const void *bytes, size_t len)
 	}
 	*out = 0;
 }
+
+bool esc_unhex(void *bytes, size_t len, const char *text)
+{
+	uint8_t *to = bytes;
+	size_t i;
+	unsigned byte;
+
+	if (strlen(text) != 2 * len || strspn(text, "0123456789abcdef") != 2 * len)
+		return false;
+	for (i = 0; i < len; i++) {
+		sscanf(text + 2 * i, "%2x", &byte);
+		to[i] = (uint8_t)byte;
+	}
+	return true;
+}

@@ -37,5 +37,7 @@ size_t esc_utf8_len(const void *text, size_t len);
 
 /* Bytes as digits, two a byte, and a NUL: 2 * len + 1 bytes at out. */
 void esc_hex(char *out, const void *bytes, size_t len);
+/* And back. False: the text is not exactly 2 * len digits in lower case. */
+bool esc_unhex(void *bytes, size_t len, const char *text);
 
 #endif

@@ -86,6 +86,8 @@ class Store:
                 elif kind == DUMP:
                     record = payload[73:]
                     m, = reader.cbor_all(record[32:]),
+                    if "j" in m and not (len(m["j"]) == 2 and isinstance(m["j"][0], int) and len(m["j"][1]) == 8):
+                        raise Malformed("dump of a malformed job")
                     self.dumps[m["I"]] = (reader.le(payload, 0), record, m)
                 elif kind == DELETE:
                     deleted.add(payload[:16])
@@ -213,7 +215,8 @@ def main(args):
     store = Store(args[1])
     if args[0] == "list":
         for ident, (time, _, m) in sorted(store.dumps.items(), key=lambda d: d[1][0]):
-            print(ident.hex(), time, m["A"], m["N"], m["s"][0], m["s"][1])
+            job = ["%d:%s" % (m["j"][0], m["j"][1].hex())] if "j" in m else []
+            print(ident.hex(), time, m["A"], m["N"], m["s"][0], m["s"][1], *job)
         return 0
     found = [d for i, d in store.dumps.items() if i.hex().startswith(args[2])]
     if len(found) != 1:

@@ -6,7 +6,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cmd/store/dump.h"
 #include "lib/err.h"
+#include "lib/esc.h"
 
 /* A command line in the making. */
 struct args {
@@ -57,10 +59,13 @@ static void add_recipients(
 
 /* The command line of a job. */
 static void make_args(const struct agent_place *place, const char *agent,
-	const struct manager_plan_job *job, struct args *a)
+	const struct agent_order *order, struct args *a)
 {
+	const struct manager_plan_job *job = order->job;
+	char plan[2 * STORE_PLAN_LEN + 1];
 	size_t i;
 
+	esc_hex(plan, order->plan, STORE_PLAN_LEN);
 	add_arg(a, "%s", place->program);
 	add_arg(a, "backup");
 	add_arg(a, "--json");
@@ -69,6 +74,7 @@ static void make_args(const struct agent_place *place, const char *agent,
 	add_arg(a, "--state=%s", place->state);
 	add_arg(a, "--agent=%s", agent);
 	add_arg(a, "--name=%s", job->name);
+	add_arg(a, "--job=%lld:%s", (long long)order->slot, plan);
 	for (i = 0; i < job->stores.count; i++)
 		add_arg(a, "--store=%s", job->stores.items[i]);
 	if (job->copies > 0)
@@ -91,18 +97,20 @@ static void make_args(const struct agent_place *place, const char *agent,
 	if (job->after != NULL)
 		add_arg(a, "--after=%s", job->after);
 	add_arg(a, "--hooks=%s", place->hooks);
+	if (place->accept_hidden)
+		add_arg(a, "--accept-hidden");
 	add_arg(a, "--");
 	for (i = 0; i < job->paths.count; i++)
 		add_arg(a, "%s", job->paths.items[i]);
 }
 
 struct agent_command *agent_command_make(const struct agent_place *place, const char *agent,
-	const struct manager_plan_job *job, struct err *err)
+	const struct agent_order *order, struct err *err)
 {
 	struct args args = {.to = calloc(1, sizeof *args.to)};
 
 	if (args.to != NULL)
-		make_args(place, agent, job, &args);
+		make_args(place, agent, order, &args);
 	if (args.to != NULL && !args.failed && !args.full)
 		return args.to;
 	if (args.full)

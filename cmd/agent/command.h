@@ -8,6 +8,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "cmd/manager/plan.h"
 
@@ -21,6 +22,7 @@ struct agent_place {
 	const char *config, *state; /* folders, as its children get them */
 	const char *recipients;     /* folder of the pinned public keys, NAME.pub */
 	const char *hooks;          /* folder of the hooks */
+	bool accept_hidden;         /* --accept-hidden */
 };
 
 struct agent_command {
@@ -28,9 +30,16 @@ struct agent_command {
 	size_t count;
 };
 
+/* What is run: a job of a plan, for a slot. */
+struct agent_order {
+	const struct manager_plan_job *job;
+	int64_t slot;        /* 0: by order */
+	const uint8_t *plan; /* its digest, MANAGER_DIGEST_LEN bytes */
+};
+
 /* NULL with err set: out of memory, or ERR_LIMIT. */
 struct agent_command *agent_command_make(const struct agent_place *place, const char *agent,
-	const struct manager_plan_job *job, struct err *err);
+	const struct agent_order *order, struct err *err);
 void agent_command_free(struct agent_command *command);
 
 #endif

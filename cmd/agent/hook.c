@@ -7,7 +7,6 @@
 #include <signal.h>
 #include <stdbool.h>
 #include <stdint.h>
-#include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,6 +15,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "lib/caps.h"
 #include "lib/err.h"
 #include "lib/name.h"
 
@@ -56,33 +56,52 @@ static char **join(char *const *more)
 	return all;
 }
 
-static int start(const char *path, char *const *environment, pid_t *pid, struct err *err)
+/* In the child: only what is safe after fork in a process with threads. What fails is told to the
+ * parent. */
+static void become(const char *path, char *const *environment, bool bare, int tell)
 {
-	posix_spawn_file_actions_t actions;
-	posix_spawnattr_t attr;
+	static const int usual[] = {SIGPIPE, SIGUSR1, SIGXFSZ}; /* ignored by us */
 	char *words[] = {(char *)(uintptr_t)path, NULL};
+	size_t i;
+	int why;
+
+	for (i = 0; i < sizeof usual / sizeof *usual; i++)
+		signal(usual[i], SIG_DFL);
+	close(0);
+	if (open("/dev/null", O_RDONLY) == 0 && dup2(2, 1) == 1 && setpgid(0, 0) == 0 &&
+		(!bare || caps_drop() == 0))
+		execve(path, words, environment);
+	why = errno;
+	(void)!write(tell, &why, sizeof why);
+	_exit(127);
+}
+
+static int start(const char *path, char *const *environment, bool bare, pid_t *pid, struct err *err)
+{
 	char **all = join(environment);
-	sigset_t ignored; /* by us, not by the program */
-	int got;
+	int ends[2], why = 0;
+	ssize_t n;
 
 	if (all == NULL)
 		return err_set(err, ERR_NOMEM, "out of memory");
-	sigemptyset(&ignored);
-	sigaddset(&ignored, SIGPIPE);
-	sigaddset(&ignored, SIGUSR1);
-	sigaddset(&ignored, SIGXFSZ);
-	posix_spawnattr_init(&attr);
-	posix_spawnattr_setsigdefault(&attr, &ignored);
-	posix_spawnattr_setpgroup(&attr, 0);
-	posix_spawnattr_setflags(&attr, POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETPGROUP);
-	posix_spawn_file_actions_init(&actions);
-	posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0);
-	posix_spawn_file_actions_adddup2(&actions, 2, 1);
-	got = posix_spawn(pid, path, &actions, &attr, words, all);
-	posix_spawnattr_destroy(&attr);
-	posix_spawn_file_actions_destroy(&actions);
+	if (pipe2(ends, O_CLOEXEC) != 0) {
+		free(all);
+		return err_errno(err, errno, "pipe");
+	}
+	*pid = fork();
+	if (*pid == 0)
+		become(path, all, bare, ends[1]);
+	if (*pid < 0)
+		why = errno;
 	free(all);
-	return got == 0 ? 0 : err_errno(err, got, "hook %s", path);
+	close(ends[1]);
+	/* Nothing comes if it was executed. */
+	while ((n = read(ends[0], &why, sizeof why)) < 0 && errno == EINTR)
+		;
+	close(ends[0]);
+	if (n > 0)
+		waitpid(*pid, NULL, 0);
+	return why == 0 ? 0 : err_errno(err, why, "hook %s", path);
 }
 
 /* Waits for so many seconds. Returns whether it has ended. */
@@ -95,19 +114,20 @@ static bool ended(pid_t pid, int fd, int seconds, int *status)
 	return waitpid(pid, status, fd >= 0 ? WNOHANG : 0) == pid;
 }
 
-int agent_hook_run(const char *folder, const char *name, char *const *environment, struct err *err)
+int agent_hook_run(
+	const char *folder, const char *name, char *const *environment, bool bare, struct err *err)
 {
 	char path[4096];
 	int status = 0, fd;
 	bool late = false;
-	pid_t pid;
+	pid_t pid = -1;
 
 	if (name_check("hook", name, err) != 0)
 		return -1;
 	if ((size_t)snprintf(path, sizeof path, "%s/%s", folder, name) >= sizeof path)
 		return err_set(err, ERR_USAGE, "hook %s: the path is too long", name);
 	if (check(folder, true, err) != 0 || check(path, false, err) != 0 ||
-		start(path, environment, &pid, err) != 0)
+		start(path, environment, bare, &pid, err) != 0)
 		return -1;
 	fd = pidfd_open(pid, 0);
 	if (!ended(pid, fd, AGENT_HOOK_SEC, &status)) {

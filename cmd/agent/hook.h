@@ -10,14 +10,18 @@
 #ifndef FDUMP_CMD_AGENT_HOOK_H
 #define FDUMP_CMD_AGENT_HOOK_H
 
+#include <stdbool.h>
+
 struct err;
 
 #define AGENT_HOOK_SEC  3600 /* a hook that runs longer is ended: SIGTERM, then SIGKILL */
 #define AGENT_HOOK_KILL 10   /* seconds between them */
 
-/* Runs it, and waits. environment: "NAME=VALUE", ended by NULL, beside the agent's own. Returns
- * 0; 1 with err set: it did not end with 0; -1 with err set: it could not be run: ERR_USAGE (no
- * name), ERR_NOTFOUND, ERR_CONFIG (others may write to it). */
-int agent_hook_run(const char *folder, const char *name, char *const *environment, struct err *err);
+/* Runs it, and waits. environment: "NAME=VALUE", ended by NULL, beside the agent's own. bare:
+ * without any capability, also as root: a plan chose it, and what lets the agent read every file is
+ * not for it. Returns 0; 1 with err set: it did not end with 0; -1 with err set: it could not be
+ * run: ERR_USAGE (no name), ERR_NOTFOUND, ERR_CONFIG (others may write to it). */
+int agent_hook_run(
+	const char *folder, const char *name, char *const *environment, bool bare, struct err *err);
 
 #endif

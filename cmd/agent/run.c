@@ -35,24 +35,16 @@ struct agent_run {
 
 /* --- what the child says ---------------------------------------------------- */
 
-static int unhex(const char *text, uint8_t *bytes, size_t len)
-{
-	size_t i;
-	unsigned byte;
-
-	if (text == NULL || strlen(text) != 2 * len)
-		return -1;
-	for (i = 0; i < len; i++) {
-		if (sscanf(text + 2 * i, "%2x", &byte) != 1)
-			return -1;
-		bytes[i] = (uint8_t)byte;
-	}
-	return 0;
-}
-
 static const char *text_of(const json_t *object, const char *key)
 {
 	return json_string_value(json_object_get(object, key));
+}
+
+static bool bytes_of(const json_t *object, const char *key, void *bytes, size_t len)
+{
+	const char *text = text_of(object, key);
+
+	return text != NULL && esc_unhex(bytes, len, text);
 }
 
 static uint64_t number_of(const json_t *object, const char *key)
@@ -70,8 +62,8 @@ static void take_receipts(struct agent_run_result *r, const json_t *list)
 		const char *store = text_of(one, "store");
 
 		if (store == NULL || !name_ok(store, strlen(store)) ||
-			unhex(text_of(one, "uid"), to->uid, sizeof to->uid) != 0 ||
-			unhex(text_of(one, "signature"), to->signature, sizeof to->signature) != 0)
+			!bytes_of(one, "uid", to->uid, sizeof to->uid) ||
+			!bytes_of(one, "signature", to->signature, sizeof to->signature))
 			continue;
 		snprintf(to->store, sizeof to->store, "%s", store);
 		to->time = json_integer_value(json_object_get(one, "time"));
@@ -120,7 +112,7 @@ static void take_object(struct agent_run_result *r, const json_t *object)
 	if (type == NULL || id == NULL)
 		return;
 	if (strcmp(id, "backup.result") == 0) {
-		r->has_dump = unhex(text_of(object, "dump"), r->dump, sizeof r->dump) == 0;
+		r->has_dump = bytes_of(object, "dump", r->dump, sizeof r->dump);
 		r->has_stats = true;
 		r->stats = (struct manager_stats){.entries = number_of(object, "entries"),
 			.content = number_of(object, "content"),
@@ -128,7 +120,7 @@ static void take_object(struct agent_run_result *r, const json_t *object)
 			.stored = number_of(object, "stored"),
 			.problems = number_of(object, "problems"),
 			.fewer_than = number_of(object, "fewer_than")};
-		unhex(text_of(object, "record"), r->record, sizeof r->record);
+		bytes_of(object, "record", r->record, sizeof r->record);
 		take_receipts(r, json_object_get(object, "receipts"));
 		take_behind(r, json_object_get(object, "behind"));
 		if (r->stats.problems > 0)

@@ -317,6 +317,7 @@ static int start_run(struct agent_service *s, const struct manager_plan_job *job
 {
 	struct running *running = calloc(1, sizeof *running);
 	struct manager_record record = {.kind = MANAGER_STARTING, .slot = slot};
+	const struct agent_order order = {.job = job, .slot = slot, .plan = s->jobs.digest};
 	struct agent_command *command = NULL;
 	struct agent_run_result failed = {.result = MANAGER_FAILED};
 	int ret = -1;
@@ -325,7 +326,7 @@ static int start_run(struct agent_service *s, const struct manager_plan_job *job
 		err_set(err, ERR_NOMEM, "out of memory");
 		goto out;
 	}
-	command = agent_command_make(&s->o.place, s->jobs.plan.agent, job, err);
+	command = agent_command_make(&s->o.place, s->jobs.plan.agent, &order, err);
 	if (command == NULL)
 		goto out;
 	snprintf(record.job, sizeof record.job, "%s", job->name);

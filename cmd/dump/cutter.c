@@ -60,7 +60,7 @@ size_t dump_cutter_cut(struct dump_cutter *c, const uint8_t *chunk, size_t len, 
 
 /* Chosen by curves: test/bench/README.md, "What a run stores". */
 const struct dump_cut_rule dump_cut_files = {
-	.min = 256u << 10, .max = 1u << 20, .base = 256, .bits = 19};
+	.min = 32u << 10, .max = 512u << 10, .base = 256, .bits = 16};
 const struct dump_cut_rule dump_cut_entries = {.min = 4u << 10, .max = 64u << 10, .bits = 12};
 
 bool dump_cut_behind(const struct dump_cut_rule *rule, const uint64_t gear[256], const void *name,

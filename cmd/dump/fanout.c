@@ -285,7 +285,7 @@ static void start_commits(struct dump_fanout *f, const uint8_t *record, size_t l
 
 		copy->acked = copy->lacks = false;
 		copy->waits = !copy->behind &&
-			      store_commit_start(copy->store, record, len, STORE_NOW, &why) == 0;
+			      store_commit_start(copy->store, record, len, NULL, &why) == 0;
 		if (!copy->behind && !copy->waits)
 			leave(f, copy, &why);
 	}

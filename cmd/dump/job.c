@@ -66,7 +66,8 @@ void dump_job_reset(struct dump_job *job)
 	buf_clear(&job->out);
 	buf_clear(&job->refs);
 	buf_clear(&job->runs);
-	job->bundle = job->chunk_count = 0;
+	job->bundle = job->planned = job->chunk_count = 0;
+	job->cut = false;
 }
 
 /* A chunk of the job that can take bytes, with what it has in *c. */
@@ -74,7 +75,7 @@ int dump_job_chunk(struct dump_job *job, struct dump_chunk **c, struct err *err)
 {
 	if (job->chunk_count > 0) {
 		*c = &job->chunks[job->chunk_count - 1];
-		if ((*c)->len < STORE_CONTENT_MAX)
+		if ((*c)->len < STORE_CONTENT_MAX && !job->cut)
 			return 0;
 	}
 	if (job->chunk_count == job->chunks_cap) {
@@ -91,6 +92,7 @@ int dump_job_chunk(struct dump_job *job, struct dump_chunk **c, struct err *err)
 	*c = &job->chunks[job->chunk_count++];
 	(*c)->at = job->content.len;
 	(*c)->len = 0;
+	job->cut = false;
 	return 0;
 }
 
@@ -244,6 +246,7 @@ int dump_job_convert(struct dump_job *job, struct dump_previous *last, struct er
 		} else if (!plans[i].left_out && convert_entry(&k, last, &own[i], err) != 0) {
 			return -1;
 		}
+		job->cut = job->cut || (own[i].cut && job->chunk_count > 0);
 		own[i].out_end = job->out.len;
 	}
 	return 0;

@@ -1,5 +1,5 @@
 /*
- * A job of a backup: a chunk in the making, the entries whose content it is, and
+ * A job of a backup: chunks in the making, the entries whose content they are, and
  * what the manifest will say of them. Not for others than cmd/dump/pipeline.c.
  *
  *   dump_job_new -> (dump_job_reset -> planned, built, pressed, emitted)* ->
@@ -29,6 +29,7 @@ struct err;
 struct dump_plan {
 	size_t old, old_len;   /* its entry in the last manifest, in the batch's text; or none */
 	bool carried;          /* goes through as it is there; else it is read */
+	bool cut;              /* its content is the last of its chunk */
 	struct dump_stat stat; /* for the local copy; .fs is set when it is planned */
 	size_t out_end;        /* its items end here, in .out */
 };
@@ -55,10 +56,12 @@ struct dump_chunk {
 struct dump_job {
 	struct pack_batch batch;
 	struct buf plans; /* struct dump_plan, of the batch's plans */
-	size_t bundle;    /* bytes of content that are planned */
+	size_t bundle;    /* bytes of content that are planned, of the chunk in the making */
+	size_t planned;   /* of all */
 	struct buf content;
 	struct dump_chunk *chunks;
 	size_t chunk_count, chunks_cap;
+	bool cut; /* the last chunk is whole */
 	struct buf out;  /* items of the manifest, in order */
 	struct buf refs; /* struct dump_ref */
 	struct buf runs; /* struct dump_piece: of the large file */
@@ -74,7 +77,7 @@ void dump_job_reset(struct dump_job *job);
 
 struct dump_plan *dump_job_plans(struct dump_job *job);
 
-/* A chunk that can take bytes: the last, or a new one behind it. */
+/* A chunk that can take bytes: the last, or a new one after it. */
 int dump_job_chunk(struct dump_job *job, struct dump_chunk **chunk, struct err *err);
 /* Adds a REF to .out; the chunk's id is put in later. */
 int dump_job_ref(struct dump_job *job, size_t chunk, size_t offset, size_t len, struct err *err);

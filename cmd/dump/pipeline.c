@@ -2,17 +2,18 @@
  * The lanes (lib/lane) of a backup:
  *
  *   plan   serial    walk on, beside the last manifest; gather small files
- *                    into a job, or read and cut the next chunk of a large one
+ *                    into chunks, or read and cut the next chunk of a large one
  *   build  parallel  open, read and hash the small files; items of the manifest
  *   join   serial    hash the large file's chunk
- *   press  parallel  name the chunk; if a store lacks it, compress and seal it
+ *   press  parallel  name the chunks; if a store lacks one, compress and seal it
  *   emit   serial    store it; manifest; report
  *
- * A job is a chunk: small files whole, or a piece of a large one. Entries that
- * are carried over from the last manifest go through a job as they are.
+ * A job is some chunks of small files, whole, or one chunk of a large one. Entries
+ * that are carried over from the last manifest go through a job as they are.
  */
 #include "cmd/dump/pipeline.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -42,6 +43,9 @@
 #define DIRS_MAX  256          /* directories that a job keeps open */
 #define CARRY_MAX (512u << 10) /* bytes of carried entries in a job */
 #define STEP      (256u << 10) /* a large file is read by */
+
+/* A job ends with the chunk that brings its small files to so many bytes. */
+#define JOB_CONTENT (512u << 10)
 
 struct worker {
 	struct pack_batch_reader *reader;
@@ -170,15 +174,41 @@ static uint64_t content_of(const struct backup *b)
 		       : 0;
 }
 
-/* Whether the job's chunk ends behind the item that was planned last. */
-static bool job_full(
-	const struct backup *b, const struct dump_job *job, const char *name, uint64_t size)
+/* The chunk in the making ends with the item that was planned last. Returns whether the job has
+ * enough of them. */
+static bool cut_chunk(struct dump_job *job)
 {
-	if (job->plans.len >= DUMP_JOB_ITEMS * sizeof(struct dump_plan) ||
-		job->batch.dirs >= DIRS_MAX || job->batch.text.len >= CARRY_MAX + job->bundle)
-		return true;
-	return size > 0 && dump_cut_behind(&dump_cut_files, b->o->domain->gear, name, strlen(name),
-				   size, job->bundle);
+	size_t count = job->plans.len / sizeof(struct dump_plan);
+
+	assert(count > 0);
+	dump_job_plans(job)[count - 1].cut = true;
+	job->bundle = 0;
+	return job->planned >= JOB_CONTENT;
+}
+
+/* Plans a small file, to be read. Returns 0, 1 (the job is full) or -1. */
+static int plan_small(
+	struct backup *b, struct dump_job *job, uint64_t fs, uint64_t size, struct err *err)
+{
+	const char *name = b->walk.item.name;
+
+	if (job->bundle > 0 && job->bundle + size > dump_cut_files.max && cut_chunk(job))
+		return 1; /* it begins the next one */
+	if (plan_item(b, job, fs, false, err) != 0)
+		return -1;
+	job->bundle += size;
+	job->planned += size;
+	return size > 0 &&
+	       dump_cut_behind(&dump_cut_files, b->o->domain->gear, name, strlen(name), size,
+		       job->bundle) &&
+	       cut_chunk(job);
+}
+
+/* Whether a job must end with the item that was planned last, and with it a chunk. */
+static bool job_full(const struct dump_job *job)
+{
+	return job->plans.len >= DUMP_JOB_ITEMS * sizeof(struct dump_plan) ||
+	       job->batch.dirs >= DIRS_MAX || job->batch.text.len >= CARRY_MAX + job->planned;
 }
 
 /* --- plan: large files ---------------------------------------------------- */
@@ -320,7 +350,6 @@ static int plan(void *ctx, void *worker, void *job_, struct err *err)
 			return -1;
 		if (got > 0)
 			return job->plans.len == 0 && job->batch.notes.len == 0;
-		size = 0;
 		fs = fs_of(b);
 		if (find_old(b, fs)) {
 			if (plan_item(b, job, fs, true, err) != 0)
@@ -329,13 +358,11 @@ static int plan(void *ctx, void *worker, void *job_, struct err *err)
 			size = content_of(b);
 			if (size >= DUMP_CUT_LARGE)
 				return job->plans.len > 0 ? 0 : begin_large(b, job, worker, err);
-			if (job->bundle > 0 && job->bundle + size > dump_cut_files.max)
-				return 0;
-			if (plan_item(b, job, fs, false, err) != 0)
-				return -1;
-			job->bundle += size;
+			got = plan_small(b, job, fs, size, err);
+			if (got != 0)
+				return got < 0 ? -1 : 0;
 		}
-		if (job_full(b, job, b->walk.item.name, size))
+		if (job_full(job))
 			return 0;
 	}
 }
@@ -687,6 +714,8 @@ static int make_record(struct backup *b, struct buf *out, struct err *err)
 		.paths_len = b->o->paths_len,
 		.path_count = b->o->path_count,
 		.lock = b->o->lock,
+		.slot = b->o->slot,
+		.plan = b->o->plan,
 	};
 
 	if (dump_manifest_finish(b->manifest, &d, err) != 0 ||

@@ -18,6 +18,7 @@
 #define MAGIC     0x327473616c646600u /* and, with it, the order of bytes */
 #define PIECE_MAX (4u << 20)
 #define STATS_MAX (1u << 20)
+#define BUFFER    (128u << 10) /* read and written at once: many pieces */
 
 struct file_head {
 	uint64_t magic;
@@ -64,6 +65,7 @@ struct dump_previous_out {
 	char *path, *temporary;
 	struct file_head head;
 	struct err why; /* it can't be written: nothing more is tried */
+	char buffer[BUFFER];
 };
 
 static void out_free(struct dump_previous_out *o)
@@ -91,6 +93,8 @@ struct dump_previous_out *dump_previous_make(
 	memcpy(o->head.domain, domain, STORE_DOMAIN_LEN);
 	unlink(o->temporary); /* of a run that was killed */
 	o->file = fopen(o->temporary, "wxe");
+	if (o->file != NULL)
+		setvbuf(o->file, o->buffer, _IOFBF, sizeof o->buffer);
 	/* The head follows when it is whole. */
 	if (o->file != NULL && fwrite(&o->head, sizeof o->head, 1, o->file) == 1)
 		return o;
@@ -160,6 +164,7 @@ struct dump_previous {
 	uint64_t *slots; /* what of a checksum is not the slot's number, piece, entry; 0: free */
 	size_t slot_count;
 	struct buf pieces; /* where each begins in the file */
+	char buffer[BUFFER];
 };
 
 struct dump_previous *dump_previous_open(const char *path, const uint8_t domain[STORE_DOMAIN_LEN])
@@ -174,6 +179,8 @@ struct dump_previous *dump_previous_open(const char *path, const uint8_t domain[
 	buf_init(&l->pieces, SIZE_MAX);
 	pthread_mutex_init(&l->lock, NULL);
 	l->file = fopen(path, "re");
+	if (l->file != NULL)
+		setvbuf(l->file, l->buffer, _IOFBF, sizeof l->buffer);
 	if (l->file != NULL && fread(&l->head, sizeof l->head, 1, l->file) == 1 &&
 		l->head.magic == MAGIC && memcmp(l->head.domain, domain, STORE_DOMAIN_LEN) == 0)
 		return l;

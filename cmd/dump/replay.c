@@ -11,7 +11,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "cmd/dump/prefetch.h"
 #include "cmd/dump/cache.h"
 #include "cmd/dump/source.h"
 #include "cmd/store/marks.h"
@@ -30,6 +29,7 @@
 #define JOB_ITEMS (256u << 10) /* bytes of the manifest in a plan */
 #define DEPTH     8
 #define AHEAD     16          /* plans that are made ahead of their turn */
+#define PIECES    64          /* pieces of the manifest that the stores fetch at once */
 #define CACHE     (32u << 20) /* bytes of opened chunks that are kept */
 
 /* What a plan begins with. */
@@ -62,10 +62,10 @@ struct dump_replay {
 	bool any_gap;
 	/* plan */
 	struct dump_taker *taker;
-	struct dump_prefetch *ahead;
 	struct buf piece, head; /* head: of the open entry */
 	struct cbor_in in;
-	uint64_t piece_number, content; /* content: that REFs of this plan name */
+	uint64_t piece_number, announced; /* announced: pieces that the stores fetch */
+	uint64_t content;                 /* that REFs of this plan name */
 	uint32_t run;                   /* of that, from the chunk that was named last */
 	struct slice slice;             /* of this plan */
 	/* Plans ahead of their turn, a ring, and the chunks that the new ones name. */
@@ -112,9 +112,24 @@ static int piece_done(struct dump_replay *r, struct err *err)
 	return store_marks_add(r->o.seen, hash_xxh3(id, STORE_ID_LEN), err) < 0 ? -1 : 0;
 }
 
+/* Lets the stores fetch the next pieces together. */
+static void announce_pieces(struct dump_replay *r)
+{
+	uint64_t first = r->piece_number, count = 0;
+
+	if (r->away || first + PIECES / 2 < r->announced)
+		return;
+	if (first < r->announced)
+		first = r->announced;
+	while (count < PIECES && dump_taker_piece_id(r->taker, first + count) != NULL)
+		count++;
+	if (count > 0)
+		dump_taker_ahead(r->taker, dump_taker_piece_id(r->taker, first), count);
+	r->announced = first + count;
+}
+
 static int next_piece(struct dump_replay *r, struct err *err)
 {
-	uint64_t next;
 	int got;
 
 	if (piece_done(r, err) != 0)
@@ -122,13 +137,11 @@ static int next_piece(struct dump_replay *r, struct err *err)
 	while (!r->open && piece_met(r, r->piece_number))
 		r->piece_number++;
 	r->clean = !r->open;
-	got = dump_prefetch_take(r->ahead, r->piece_number, &r->piece, err);
+	announce_pieces(r);
+	got = dump_taker_piece(r->taker, r->piece_number, &r->piece, err);
 	if (got == 0) {
 		r->piece_number++;
 		cbor_in_init(&r->in, r->piece.data, r->piece.len);
-		for (next = r->piece_number; piece_met(r, next);)
-			next++;
-		dump_prefetch_want(r->ahead, next);
 	} else {
 		r->clean = false;
 	}
@@ -663,7 +676,6 @@ void dump_replay_free(struct dump_replay *r)
 		next = r->gaps->next;
 		free(r->gaps);
 	}
-	dump_prefetch_free(r->ahead);
 	dump_taker_free(r->taker);
 	buf_fini(&r->piece);
 	buf_fini(&r->home);
@@ -686,8 +698,7 @@ static int make_workers(struct dump_replay *r, struct err *err)
 	r->taker = dump_taker_new(r->o.source, err);
 	r->takers = calloc(r->o.threads, sizeof(struct dump_taker *));
 	r->cache = dump_cache_new(CACHE, err);
-	r->ahead = dump_prefetch_new(r->o.source, err);
-	if (r->taker == NULL || r->takers == NULL || r->cache == NULL || r->ahead == NULL)
+	if (r->taker == NULL || r->takers == NULL || r->cache == NULL)
 		return err->code != ERR_NONE ? -1 : err_set(err, ERR_NOMEM, "out of memory");
 	for (i = 0; i < r->o.threads; i++)
 		if ((r->takers[i] = dump_taker_new(r->o.source, err)) == NULL)

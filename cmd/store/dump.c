@@ -29,7 +29,8 @@ static void put_time(struct cbor_out *out, const char *key, struct store_time ti
 
 static void put_map(struct cbor_out *out, const struct store_dump *d)
 {
-	cbor_put_map(out, 13u + d->sealed + (d->lock != 0) + (d->fewer_than != 0));
+	cbor_put_map(
+		out, 13u + d->sealed + (d->lock != 0) + (d->fewer_than != 0) + (d->plan != NULL));
 	cbor_put_text(out, "F");
 	cbor_put_uint(out, VERSION);
 	put_bytes(out, "I", d->id, STORE_DUMP_ID);
@@ -69,6 +70,12 @@ static void put_map(struct cbor_out *out, const struct store_dump *d)
 	if (d->fewer_than != 0) {
 		cbor_put_text(out, "u");
 		cbor_put_uint(out, d->fewer_than);
+	}
+	if (d->plan != NULL) {
+		cbor_put_text(out, "j");
+		cbor_put_array(out, 2);
+		cbor_put_int(out, d->slot);
+		cbor_put_bytes(out, d->plan, STORE_PLAN_LEN);
 	}
 }
 
@@ -222,10 +229,11 @@ enum {
 	WRAPS,
 	LOCK,
 	FEWER,
+	JOB,
 	KEYS
 };
 static const char *const keys[KEYS] = {
-	"F", "I", "A", "N", "D", "t", "e", "b", "p", "s", "M", "C", "L", "W", "l", "u"};
+	"F", "I", "A", "N", "D", "t", "e", "b", "p", "s", "M", "C", "L", "W", "l", "u", "j"};
 
 static bool get_value(struct cbor_in *in, int key, struct store_dump *d, uint64_t *version)
 {
@@ -265,6 +273,9 @@ static bool get_value(struct cbor_in *in, int key, struct store_dump *d, uint64_
 		return get_int(in, &d->lock);
 	case FEWER:
 		return get_uint(in, UINT64_MAX, &d->fewer_than);
+	case JOB:
+		return get_array(in, 2) && get_int(in, &d->slot) &&
+		       get_fixed(in, STORE_PLAN_LEN, &d->plan);
 	default: /* a key that is not known here, and may be ignored */
 		return cbor_skip(in, SKIP_DEPTH) == CBOR_OK;
 	}

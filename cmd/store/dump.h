@@ -29,6 +29,7 @@ struct buf;
 #define STORE_DOMAIN_LEN  16         /* a domain's fingerprint */
 #define STORE_DUMP_MAX    (1u << 20) /* bytes of a dump's record */
 #define STORE_MAC_LEN     32
+#define STORE_PLAN_LEN    8
 #define STORE_NAME_MAX    NAME_LEN_MAX /* bytes of an agent's name, of a backup's */
 #define STORE_PATHS_MAX   4096
 #define STORE_PATHS_LEN   (256u << 10) /* bytes of these that a backup names */
@@ -70,6 +71,10 @@ struct store_dump {
 	/* "u": it has far fewer entries than so many, which the one before had; 0: it has not. */
 	uint64_t fewer_than;
 	int64_t lock; /* "l": not to be deleted before; seconds since 1970; 0: none */
+	/* "j": the job's slot (seconds since 1970; 0: run by order), and the first bytes of the
+	 * digest of the plan that the job was in. plan NULL: it was made for no job. */
+	int64_t slot;
+	const uint8_t *plan; /* STORE_PLAN_LEN */
 };
 
 /* Appends the record to `out`, with zeros for the HMAC: put it at the front

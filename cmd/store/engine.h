@@ -100,6 +100,7 @@ int engine_doubt(struct engine *store, const uint8_t *domain, const uint8_t *ids
  * missing: their ids are appended to `missing` (STORE_ID_LEN bytes each, at most
  * STORE_MISSING_MAX); -1 with err set: ERR_EXISTS (the id is taken by another record, or was
  * deleted), ERR_FORMAT, ERR_NOSPACE. */
+#define STORE_NOW INT64_MAX
 int engine_commit(struct engine *store, const uint8_t *record, size_t len, int64_t time,
 	struct store_receipt *receipt, struct buf *missing, struct err *err);
 

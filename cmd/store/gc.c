@@ -486,6 +486,7 @@ static int sweep_volume(struct gc *g, const struct share *share, struct err *err
 				store_volume_close(&g->store->current);
 			g->result->volumes++;
 			g->result->bytes += v.len;
+			store_volumes_forget(&g->store->reading, number);
 			got = store_volume_remove(g->store->volumes, number, err);
 		}
 	}

@@ -44,19 +44,6 @@ int engine_write_about(const char *path, const uint8_t *uid, const uint8_t *publ
 	return got;
 }
 
-static int unhex(const char *text, uint8_t *bytes, size_t len)
-{
-	size_t i;
-	unsigned byte;
-
-	for (i = 0; i < len; i++, text += 2) {
-		if (sscanf(text, "%2x", &byte) != 1)
-			return -1;
-		bytes[i] = (uint8_t)byte;
-	}
-	return 0;
-}
-
 int engine_is_none(const char *path, struct err *err)
 {
 	return err_set(
@@ -82,8 +69,8 @@ int engine_read_about(struct engine *s, struct err *err)
 	if (got >= 1 && version != 1)
 		return err_set(
 			err, ERR_UNSUPPORTED, "%s: is a store of version %d", s->path, version);
-	if (got != 4 || unhex(uid, s->uid, sizeof s->uid) != 0 ||
-		unhex(public, s->public, sizeof s->public) != 0)
+	if (got != 4 || !esc_unhex(s->uid, sizeof s->uid, uid) ||
+		!esc_unhex(s->public, sizeof s->public, public))
 		return err_set(err, ERR_FORMAT, "%s/%s: is malformed", s->path, ABOUT);
 	return 0;
 }

@@ -17,6 +17,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "cmd/store/foreign.h"
 #include "cmd/store/guest.h"
 #include "cmd/store/store.h"
 #include "lib/buf.h"
@@ -42,6 +43,7 @@ struct store_jobs {
 	uint64_t budget, free; /* bytes in all; of them free */
 	unsigned reads;        /* under way */
 	struct store_job_row puts, gets;
+	struct store_foreign foreign; /* whose receipts agents may bring */
 	int64_t lock_max_sec; /* how far in the future an agent may lock a dump, at most */
 	/* The engine has failed. */
 	void (*failed)(void *ctx, const struct err *why);

@@ -23,8 +23,8 @@ struct store_kind {
 	int (*put)(
 		struct store *store, struct store_parcel *parcel, int64_t wait_ms, struct err *err);
 	int (*settle)(struct store *store, uint64_t *stored, struct err *err);
-	int (*commit_start)(struct store *store, const uint8_t *record, size_t len, int64_t time,
-		struct err *err);
+	int (*commit_start)(struct store *store, const uint8_t *record, size_t len,
+		const struct store_receipt *first, struct err *err);
 	int (*commit_wait)(struct store *store, int64_t wait_ms, struct store_receipt *receipt,
 		struct buf *missing, struct err *err);
 	int (*dumps)(struct store *store, const struct store_filter *filter, store_each_dump *each,

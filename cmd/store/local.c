@@ -123,10 +123,12 @@ static int local_settle(struct store *s, uint64_t *stored, struct err *err)
 	return engine_flush(l->engine, err);
 }
 
-static int local_commit_start(
-	struct store *s, const uint8_t *record, size_t len, int64_t time, struct err *err)
+/* Who may write to the directory may say what he likes: the receipt is not checked. */
+static int local_commit_start(struct store *s, const uint8_t *record, size_t len,
+	const struct store_receipt *first, struct err *err)
 {
-	return store_queue_commit(((struct local *)s)->queue, record, len, time, err);
+	return store_queue_commit(((struct local *)s)->queue, record, len,
+		first != NULL ? first->time : STORE_NOW, err);
 }
 
 static int local_commit_wait(struct store *s, int64_t wait_ms, struct store_receipt *receipt,

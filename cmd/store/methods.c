@@ -368,6 +368,7 @@ static void on_put(void *ctx, struct rpc_call *call, const struct rpc_value *v)
 /* Whether the record may be committed; else the call has failed. */
 static void commit_arrived(struct store_job *job)
 {
+	const struct store_foreign *foreign = &job->jobs->foreign;
 	const struct store_guest *g = store_job_guest(job);
 	struct store_dump dump;
 	struct err why = {0};
@@ -379,7 +380,10 @@ static void commit_arrived(struct store_job *job)
 			"the dump is of a domain that was not proved on this store");
 	else if (!is_own(job, &dump))
 		store_job_failf(job, ERR_DENIED, "the dump is of another agent");
-	else if (is_lock_too_long(job, dump.lock, &why))
+	else if (is_lock_too_long(job, dump.lock, &why) ||
+		 (job->time != STORE_NOW &&
+			 store_foreign_check(foreign, &job->receipt, &dump, job->in.data,
+				 job->in.len, time(NULL), &why) != 0))
 		store_job_fail(job, &why);
 	else
 		store_job_start(job);
@@ -411,6 +415,21 @@ static void reply_commit(struct store_job *job)
 	rpc_call_reply(job->call, mem, cbor_out_len(&out), job->ret == 1 && job->out.len > 0);
 }
 
+/* The receipt of another store, into .receipt and .time. Returns 0, or -1: only a part is there. */
+static int take_receipt(struct store_job *job, const struct rpc_value *v)
+{
+	job->time = v[STORE_COMMIT_TIME].has ? v[STORE_COMMIT_TIME].integer : STORE_NOW;
+	if (v[STORE_COMMIT_STORE].has != v[STORE_COMMIT_TIME].has ||
+		v[STORE_COMMIT_SIGNATURE].has != v[STORE_COMMIT_TIME].has)
+		return -1;
+	if (!v[STORE_COMMIT_TIME].has)
+		return 0;
+	job->receipt.time = job->time;
+	memcpy(job->receipt.store, v[STORE_COMMIT_STORE].bytes, STORE_UID_LEN);
+	memcpy(job->receipt.signature, v[STORE_COMMIT_SIGNATURE].bytes, SEAL_SIG_LEN);
+	return 0;
+}
+
 static void on_commit(void *ctx, struct rpc_call *call, const struct rpc_value *v)
 {
 	struct store_methods *s = ctx;
@@ -424,11 +443,11 @@ static void on_commit(void *ctx, struct rpc_call *call, const struct rpc_value *
 			"a commit needs a run and a dump's record");
 		return;
 	}
-	if (v[STORE_COMMIT_TIME].has) {
-		store_job_failf(job, ERR_DENIED, "an agent can't commit for another time than now");
+	if (take_receipt(job, v) != 0) {
+		store_job_failf(job, ERR_FORMAT,
+			"another store's receipt has a time, a store and a signature");
 		return;
 	}
-	job->time = STORE_NOW;
 	job->size = STORE_DUMP_MAX;
 	job->arrived = commit_arrived;
 	rpc_call_grant(call, STORE_DUMP_MAX);

@@ -202,6 +202,7 @@ struct engine *engine_open(
 	s->dir = s->volumes = s->lock_fd = s->current.fd = -1;
 	pthread_mutex_init(&s->writer, NULL);
 	pthread_mutex_init(&s->lock, NULL);
+	store_volumes_init(&s->reading);
 	buf_init(&s->quotas, SIZE_MAX);
 	buf_init(&s->limit_quotas, SIZE_MAX);
 	s->limit_quota = ENGINE_QUOTA_NONE;
@@ -236,6 +237,7 @@ void engine_close(struct engine *s)
 	buf_fini(&s->limit_quotas);
 	buf_fini(&s->cut);
 	store_volume_close(&s->current);
+	store_volumes_fini(&s->reading);
 	if (s->volumes >= 0)
 		close(s->volumes);
 	if (s->dir >= 0)

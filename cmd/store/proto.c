@@ -26,7 +26,8 @@ const struct rpc_field store_have_fields[] = {BYTES("domain", STORE_DOMAIN_LEN),
 	{.key = "ids", .type = RPC_BYTES, .need = true, .max = STORE_HAVE_MAX * STORE_ID_LEN}, {0}};
 const struct rpc_field store_put_fields[] = {BYTES("domain", STORE_DOMAIN_LEN),
 	BYTES("id", STORE_ID_LEN), NUMBER("size", STORE_RECORD_MAX), {0}};
-const struct rpc_field store_commit_fields[] = {{.key = "time", .type = RPC_INT}, {0}};
+const struct rpc_field store_commit_fields[] = {{.key = "time", .type = RPC_INT},
+	MAYBE("store", STORE_UID_LEN), MAYBE("signature", SEAL_SIG_LEN), {0}};
 const struct rpc_field store_end_fields[] = {BYTES("run", STORE_RUN_LEN), {0}};
 const struct rpc_field store_dumps_fields[] = {{.key = "agent", .type = RPC_NAME},
 	{.key = "name", .type = RPC_NAME}, {.key = "newest", .type = RPC_BOOL},

@@ -74,7 +74,7 @@ static int by_place(const void *a, const void *b)
 /* Rows of one volume after the other; neighbours are one piece. */
 static void fetch(struct engine *s, const struct store_chunk_row *rows, size_t count)
 {
-	struct store_volume v = {.fd = -1};
+	struct store_volume v;
 	size_t i, n;
 
 	for (i = 0; i < count; i += n) {
@@ -86,15 +86,12 @@ static void fetch(struct engine *s, const struct store_chunk_row *rows, size_t c
 			n++)
 			end = (uint64_t)rows[i + n].place.offset + PACK_BLOCK_HEADER +
 			      rows[i + n].place.len;
-		if (v.fd < 0 || v.number != first->volume) {
-			store_volume_close(&v);
-			if (store_volume_open(s->volumes, first->volume, false, &v, NULL) != 0)
-				continue;
-		}
+		if (store_volumes_take(&s->reading, s->volumes, first->volume, &v, NULL) != 0)
+			continue;
 		posix_fadvise(
 			v.fd, first->offset, (off_t)(end - first->offset), POSIX_FADV_WILLNEED);
+		store_volumes_give(&s->reading, &v);
 	}
-	store_volume_close(&v);
 }
 
 int engine_ahead(struct engine *s, const uint8_t *domain, const uint8_t *ids, size_t count,

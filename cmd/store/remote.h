@@ -58,7 +58,8 @@ struct remote {
 	uint64_t stored;
 	enum commit_state commit;
 	struct buf record; /* to commit: a copy, for who waits may give up */
-	int64_t time;
+	bool has_first;
+	struct store_receipt first; /* another store's, to commit with */
 	int answer;
 	struct err commit_why;
 	struct store_receipt receipt;
@@ -91,8 +92,8 @@ int store_remote_have(struct store *s, const uint8_t *ids, size_t count, enum st
 int store_remote_put(
 	struct store *s, struct store_parcel *parcel, int64_t wait_ms, struct err *err);
 int store_remote_settle(struct store *s, uint64_t *stored, struct err *err);
-int store_remote_commit_start(
-	struct store *s, const uint8_t *record, size_t len, int64_t time, struct err *err);
+int store_remote_commit_start(struct store *s, const uint8_t *record, size_t len,
+	const struct store_receipt *first, struct err *err);
 int store_remote_commit_wait(struct store *s, int64_t wait_ms, struct store_receipt *receipt,
 	struct buf *missing, struct err *err);
 

@@ -232,8 +232,8 @@ int store_remote_settle(struct store *s, uint64_t *stored, struct err *err)
 	return ret;
 }
 
-int store_remote_commit_start(
-	struct store *s, const uint8_t *record, size_t len, int64_t time, struct err *err)
+int store_remote_commit_start(struct store *s, const uint8_t *record, size_t len,
+	const struct store_receipt *first, struct err *err)
 {
 	struct remote *r = (struct remote *)s;
 
@@ -242,7 +242,9 @@ int store_remote_commit_start(
 	buf_clear(&r->missing);
 	if (buf_add(&r->record, record, len, err) != 0)
 		return -1;
-	r->time = time;
+	r->has_first = first != NULL;
+	if (r->has_first)
+		r->first = *first;
 	r->commit = COMMIT_SETTLING;
 	return 0;
 }
@@ -299,14 +301,19 @@ static int ask_commit(struct remote *r, struct err *err)
 		.arg = r,
 	};
 	struct cbor_out params;
-	uint8_t mem[32];
+	uint8_t mem[256];
 
 	cbor_out_init(&params, mem, sizeof mem);
-	cbor_put_map(&params, r->time != STORE_NOW);
-	if (r->time != STORE_NOW) {
+	cbor_put_map(&params, r->has_first ? 3 : 0);
+	if (r->has_first) {
 		cbor_put_text(&params, "time");
-		cbor_put_int(&params, r->time);
+		cbor_put_int(&params, r->first.time);
+		cbor_put_text(&params, "store");
+		cbor_put_bytes(&params, r->first.store, sizeof r->first.store);
+		cbor_put_text(&params, "signature");
+		cbor_put_bytes(&params, r->first.signature, sizeof r->first.signature);
 	}
+	assert(!cbor_out_full(&params));
 	request.params = mem;
 	request.len = cbor_out_len(&params);
 	return rpc_client_start(r->client, &request, err) != NULL ? 0 : -1;

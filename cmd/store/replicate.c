@@ -94,13 +94,16 @@ static int copy_piece(struct replicate *r, const uint8_t *id, struct err *err)
 
 static int commit(struct replicate *r, const struct store_entry *e, struct err *err)
 {
-	/* To a service an agent can't say when a dump was made elsewhere. */
-	bool now = r->prover != NULL && store_directory(r->to) == NULL;
 	struct err why = {0};
 	bool known = store_hold(r->to, e->dump.id, NULL, NULL, &why) == 0;
-	int ret = store_commit(r->to, e->record, e->record_len, now ? STORE_NOW : e->committed,
-		&r->result->receipt, NULL, &why);
+	int ret = store_commit(
+		r->to, e->record, e->record_len, &e->receipt, &r->result->receipt, NULL, &why);
 
+	/* A service does not believe this receipt, and has logged why: a copy that is dated now is
+	 * better than none. */
+	if (ret < 0 && why.code == ERR_DENIED)
+		ret = store_commit(
+			r->to, e->record, e->record_len, NULL, &r->result->receipt, NULL, &why);
 	if (ret < 0 && why.code == ERR_EXISTS)
 		return 0; /* it was deleted there */
 	if (ret != 0) {

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cmd/store/engine.h"
 #include "cmd/store/guest.h"
 #include "cmd/store/job.h"
 #include "cmd/store/methods.h"
@@ -13,6 +14,8 @@
 #include "rpc/call.h"
 #include "rpc/loop.h"
 #include "rpc/wire.h"
+
+#define OWN SIZE_MAX /* in place of a manager: this store knows its own key */
 
 struct store_service {
 	struct store_service_opts o;
@@ -105,6 +108,8 @@ struct store_service *store_service_new(const struct store_service_opts *opts, s
 		.refused = on_refused,
 	};
 
+	struct store_key own;
+
 	if (s == NULL) {
 		err_set(err, ERR_NOMEM, "out of memory");
 		return NULL;
@@ -116,6 +121,8 @@ struct store_service *store_service_new(const struct store_service_opts *opts, s
 	s->jobs.failed = opts->failed;
 	s->jobs.ctx = opts->ctx;
 	store_service_limits(s, STORE_LOCK_MAX_SEC);
+	memcpy(own.uid, engine_uid(opts->engine), sizeof own.uid);
+	memcpy(own.public, engine_public(opts->engine), sizeof own.public);
 	store_tend_init(&s->tend, &s->jobs, opts->loop, opts->problem);
 	s->ctx = (struct store_methods){
 		.jobs = &s->jobs, .tend = &s->tend, .ended = tell_tally, .ctx = s};
@@ -127,9 +134,11 @@ struct store_service *store_service_new(const struct store_service_opts *opts, s
 	};
 	listen.service = &s->methods;
 	listen.arg = s;
-	s->listen = rpc_listen_new(s->o.loop, &listen, err);
+	if (store_service_fleet(s, OWN, &own, 1, err) == 0)
+		s->listen = rpc_listen_new(s->o.loop, &listen, err);
 	if (s->listen != NULL)
 		return s;
+	store_foreign_fini(&s->jobs.foreign);
 	free(s);
 	return NULL;
 }
@@ -137,6 +146,12 @@ struct store_service *store_service_new(const struct store_service_opts *opts, s
 void store_service_limits(struct store_service *s, int64_t lock_max_sec)
 {
 	s->jobs.lock_max_sec = lock_max_sec;
+}
+
+int store_service_fleet(struct store_service *s, size_t manager, const struct store_key *keys,
+	size_t count, struct err *err)
+{
+	return store_foreign_set(&s->jobs.foreign, manager, keys, count, err);
 }
 
 int store_service_tend(struct store_service *s, enum store_tending what, store_tended *done)
@@ -177,5 +192,6 @@ void store_service_free(struct store_service *s)
 	store_tend_stop(&s->tend);
 	rpc_listen_free(s->listen);
 	store_guests_free(&s->jobs.guests);
+	store_foreign_fini(&s->jobs.foreign);
 	free(s);
 }

@@ -20,6 +20,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "cmd/store/foreign.h"
 #include "cmd/store/guest.h"
 #include "cmd/store/tend.h"
 #include "rpc/dispatch.h"
@@ -62,6 +63,10 @@ struct store_service *store_service_new(const struct store_service_opts *opts, s
 /* How far in the future agents may lock their dumps: STORE_LOCK_MAX_SEC at first. */
 #define STORE_LOCK_MAX_SEC (90 * 86400)
 void store_service_limits(struct store_service *service, int64_t lock_max_sec);
+/* What a manager (by its place) says which stores the fleet has, in place of what it said before:
+ * agents may bring their receipts. Returns 0, or -1 with err set. */
+int store_service_fleet(struct store_service *service, size_t manager, const struct store_key *keys,
+	size_t count, struct err *err);
 /* The port it listens on. */
 unsigned store_service_port(const struct store_service *service);
 /* A renewed certificate, for connections that come from now on. */

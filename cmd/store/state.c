@@ -183,10 +183,10 @@ int engine_read_place(struct engine *s, const struct store_place *place, struct 
 	struct store_volume volume;
 	int got;
 
-	if (store_volume_open(s->volumes, place->volume, false, &volume, err) != 0)
+	if (store_volumes_take(&s->reading, s->volumes, place->volume, &volume, err) != 0)
 		return -1;
 	got = store_volume_read(&volume, place->offset, place->len, block, out, err);
-	store_volume_close(&volume);
+	store_volumes_give(&s->reading, &volume);
 	if (got == 0 && s->notes)
 		note_read(s, place);
 	return got;

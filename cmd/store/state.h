@@ -22,7 +22,7 @@
 #include "cmd/store/engine.h"
 #include "cmd/store/index.h"
 #include "cmd/store/marks.h"
-#include "cmd/store/volume.h"
+#include "cmd/store/volumes.h"
 #include "lib/buf.h"
 
 struct db;
@@ -51,6 +51,7 @@ struct engine_quota {
 struct engine {
 	char *path;
 	int dir, volumes; /* descriptors: the store, its folder of volumes */
+	struct store_volumes reading;
 	int lock_fd;
 	struct engine_wait wait;
 	enum engine_mode mode;

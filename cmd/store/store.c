@@ -197,11 +197,11 @@ int store_settle(struct store *s, uint64_t *stored, struct err *err)
 	return s->kind->settle(s, stored, err);
 }
 
-int store_commit_start(
-	struct store *s, const uint8_t *record, size_t len, int64_t time, struct err *err)
+int store_commit_start(struct store *s, const uint8_t *record, size_t len,
+	const struct store_receipt *first, struct err *err)
 {
 	assert(s->begun && s->record == NULL);
-	if (s->kind->commit_start(s, record, len, time, err) != 0)
+	if (s->kind->commit_start(s, record, len, first, err) != 0)
 		return -1;
 	s->record = record;
 	s->record_len = len;
@@ -226,12 +226,13 @@ int store_commit_wait(struct store *s, int64_t wait_ms, struct store_receipt *re
 	return ret;
 }
 
-int store_commit(struct store *s, const uint8_t *record, size_t len, int64_t time,
-	struct store_receipt *receipt, struct buf *missing, struct err *err)
+int store_commit(struct store *s, const uint8_t *record, size_t len,
+	const struct store_receipt *first, struct store_receipt *receipt, struct buf *missing,
+	struct err *err)
 {
 	int ret;
 
-	if (store_commit_start(s, record, len, time, err) != 0)
+	if (store_commit_start(s, record, len, first, err) != 0)
 		return -1;
 	ret = store_commit_wait(s, s->access.patience_ms, receipt, missing, err);
 	if (ret == STORE_PENDING)

@@ -134,21 +134,22 @@ int store_settle(struct store *store, uint64_t *stored, struct err *err);
 
 enum store_committed { STORE_COMMITTED = 0, STORE_MISSING = 1, STORE_PENDING = 2 };
 /* Makes a dump visible, if all chunks of its list, and the list's pieces, are there: begins it
- * behind all that was put. The record must stay until store_commit_wait has answered. time: of the
- * commit, as another store's receipt has it, also one in the future, or STORE_NOW. Idempotent:
- * the same record again gives the same receipt. */
-#define STORE_NOW INT64_MAX
-int store_commit_start(
-	struct store *store, const uint8_t *record, size_t len, int64_t time, struct err *err);
+ * behind all that was put. The record must stay until store_commit_wait has answered. first: the
+ * receipt of another store, whose time the dump keeps here, also one in the future; copied; NULL:
+ * it was first committed now. Idempotent: the same record again gives the same receipt. */
+int store_commit_start(struct store *store, const uint8_t *record, size_t len,
+	const struct store_receipt *first, struct err *err);
 /* STORE_COMMITTED: durable, and the receipt is set; it was verified. STORE_MISSING: nothing was
  * changed; ids of missing chunks are appended to `missing`, if that is not NULL. STORE_PENDING:
  * no answer within wait_ms. -1 with err set: ERR_EXISTS (the id is taken by another record, or was
- * deleted). */
+ * deleted); ERR_DENIED (also: a service does not believe `first`; without it the same may be
+ * committed at once). */
 int store_commit_wait(struct store *store, int64_t wait_ms, struct store_receipt *receipt,
 	struct buf *missing, struct err *err);
 /* Both, within the patience: never STORE_PENDING. */
-int store_commit(struct store *store, const uint8_t *record, size_t len, int64_t time,
-	struct store_receipt *receipt, struct buf *missing, struct err *err);
+int store_commit(struct store *store, const uint8_t *record, size_t len,
+	const struct store_receipt *first, struct store_receipt *receipt, struct buf *missing,
+	struct err *err);
 
 /* --- reading -------------------------------------------------------------- */
 

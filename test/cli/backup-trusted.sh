@@ -33,6 +33,10 @@ setpriv --bounding-set=-sys_admin "$FDUMP" backup -s ./store --state state --une
 	-C tree . >out 2>err || fail "status $? with --no-xattrs"
 [ ! -s err ] || fail "with --no-xattrs it says: $(cat err)"
 
+setpriv --bounding-set=-sys_admin "$FDUMP" backup -s ./store --state state --unencrypted --accept-hidden \
+	-C tree . >out 2>err || fail "status $? with --accept-hidden"
+[ ! -s err ] || fail "with --accept-hidden it says: $(cat err)"
+
 # In a user namespace nobody can make such attributes: nothing is said.
 if unshare --user --map-root-user true 2>/dev/null; then
 	unshare --user --map-root-user "$FDUMP" backup -s ./store --state state --unencrypted -C tree . \

@@ -66,6 +66,14 @@ status=0
 
 kill "$agent" "$store"
 wait "$agent" "$store" || :
+
+# A dump knows its job, the slot (0: by order), and the plan that this was in.
+"$FDUMP" dumps -s "$work/store" --json >out
+[ "$(grep -c '"name":"system"' out)" = "$(wc -l <out)" ] || fail "names: $(cat out)"
+[ "$(grep -c '"slot":0,' out)" = 4 ] && head -n 1 out | grep -q '"slot":1[0-9]*,' || fail "slots: $(cat out)"
+plan=$(sha256sum web1/var/agent/plan | cut -c1-16)
+tail -n 1 out | grep -q "\"plan\":\"$plan\"" || fail "plan $plan: $(cat out)"
+
 mkdir back
 "$FDUMP" restore -s "$work/store" --key keys/backup.key --passphrase-file passphrase --agent web1 -C back latest
 [ "$(cat "back$work/src/file" 2>/dev/null || cat back/src/file)" = hello ] || fail "$(find back)"

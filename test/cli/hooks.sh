@@ -53,6 +53,31 @@ back --before ready
 [ $status = 2 ] || fail "others may write to it: status $status"
 grep -q "others may write" err || fail "not said why"
 
+# For a job, which a plan has, a hook has no capabilities, also as root; by hand it has what its caller has.
+if [ "$(id -u)" = 0 ] && command -v setpriv >/dev/null; then
+	printf '#!/bin/sh\ngrep -E "^(Cap|NoNew)" /proc/self/status\n' >hooks/status
+	chmod 755 hooks/status
+	value() { sed -n "s/^$1:[[:space:]]*//p" err; }
+	back --before status
+	[ "$(value CapEff)" = "$(sed -n 's/^CapEff:[[:space:]]*//p' /proc/self/status)" ] || fail "by hand"
+	back --before status --job 0:0123456789abcdef
+	[ $status = 0 ] || fail "status $status"
+	for set in CapInh CapPrm CapEff CapBnd CapAmb; do
+		[ "$(value $set)" = 0000000000000000 ] || fail "$set: $(value $set)"
+	done
+	[ "$(value NoNewPrivs)" = "$(sed -n 's/^NoNewPrivs:[[:space:]]*//p' /proc/self/status)" ] || fail "NoNewPrivs"
+	# As in the agent's unit, where the bounding set can't be emptied.
+	status_of setpriv --bounding-set=-all,+dac_read_search,+sys_admin "$FDUMP" backup -s ./store --unencrypted \
+		--state state --hooks hooks --name n --before status --job 0:0123456789abcdef -C tree .
+	[ $status = 0 ] || fail "status $status"
+	[ "$(value CapPrm)$(value CapEff)" = 00000000000000000000000000000000 ] && [ "$(value NoNewPrivs)" = 1 ] ||
+		fail "without CAP_SETPCAP"
+fi
+printf '#!/nowhere\n' >hooks/nowhere
+chmod 755 hooks/nowhere
+back --before nowhere
+[ $status = 2 ] && grep -q "hook hooks/nowhere: No such file" err || fail "no interpreter: status $status"
+
 # The chunks of what is there already are not needed any more.
 mkdir back
 fdump restore -s ./store latest -C back

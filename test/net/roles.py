@@ -249,13 +249,19 @@ def check_store(folder, port):
         params, blob = store_question(method, w, target, domains, uid, hosts)
         return ask(conns[w], numbers[method], params, blob)
 
-    # a1 makes its dump, and can say no other time than now.
+    # a1 makes its dump, and can't date it back without another store's receipt.
     assert question("a1", "begin", fake)[0] == ""
     for chunk, id in ((real.chunk, real.chunk_id), (real.list, real.list_id)):
         params = {"domain": real.domain, "id": id, "size": len(chunk)}
         assert ask(conns["a1"], numbers["put"], params, chunk)[0] == ""
-    past = ask(conns["a1"], numbers["commit"], {"time": int(time.time()) - 86400}, real.dump)
+    receipt = {"time": int(time.time()) - 86400, "store": os.urandom(16), "signature": os.urandom(64)}
+    past = ask(conns["a1"], numbers["commit"], receipt, real.dump)
     assert past[0] == "denied", past
+    past = ask(conns["a1"], numbers["commit"], {**receipt, "store": uid}, real.dump)
+    assert past[0] == "denied", past
+    for part in receipt:
+        past = ask(conns["a1"], numbers["commit"], {part: receipt[part]}, real.dump)
+        assert past[0] == "format", past
     got = question("a1", "commit", real)
     assert is_there("commit", got, real), got
     # Nor can a2 commit it in a1's name.

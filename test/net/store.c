@@ -28,6 +28,10 @@ static struct err err;
 
 /* --- the server ------------------------------------------------------------ */
 
+/* Another store of the fleet: what the service knows of it, and the secret half. */
+static struct store_key other = {.uid = "the other store"};
+static uint8_t other_secret[SEAL_SIGN_LEN];
+
 static struct server {
 	pthread_t thread;
 	struct rpc_loop *loop;
@@ -101,7 +105,7 @@ static void *serve(void *arg)
 	s->engine = opts.engine = engine_open(store_path, ENGINE_WRITE, &wait, &why);
 	opts.conf = peer_conf(folder, "s1", NULL, &why);
 	s->service = opts.conf != NULL && s->engine != NULL ? store_service_new(&opts, &why) : NULL;
-	if (s->service == NULL) {
+	if (s->service == NULL || store_service_fleet(s->service, 0, &other, 1, &why) != 0) {
 		fprintf(stderr, "%s\n", why.message);
 		abort();
 	}
@@ -307,16 +311,15 @@ static void test_backup(void **state)
 	assert_int_equal(dump_domain_id(&domain, bytes, LEN, ids[i], &err), 0);
 	dump_of(c.store, ids[0], CHUNKS, 1, &record);
 	buf_init(&missing, SIZE_MAX);
-	if (store_commit(c.store, record.data, record.len, STORE_NOW, &receipt, &missing, &err) !=
-		1)
+	if (store_commit(c.store, record.data, record.len, NULL, &receipt, &missing, &err) != 1)
 		fail_msg("%s", err.message);
 	assert_int_equal(missing.len, STORE_ID_LEN);
 	assert_memory_equal(missing.data, ids[i], STORE_ID_LEN);
 	put(c.store, bytes, LEN, ids[i]);
 	assert_int_equal(
-		store_commit(c.store, record.data, record.len, STORE_NOW, &receipt, NULL, &err), 0);
+		store_commit(c.store, record.data, record.len, NULL, &receipt, NULL, &err), 0);
 	assert_int_equal(
-		store_commit(c.store, record.data, record.len, STORE_NOW, &again, NULL, &err), 0);
+		store_commit(c.store, record.data, record.len, NULL, &again, NULL, &err), 0);
 	assert_memory_equal(&receipt, &again, sizeof again);
 	/* What is there is not stored again. */
 	assert_int_equal(store_settle(c.store, &stored, &err), 0);
@@ -457,7 +460,7 @@ static void test_restart(void **state)
 		}
 	}
 	dump_of(c.store, ids[0], CHUNKS, 2, &record);
-	i = (size_t)store_commit(c.store, record.data, record.len, STORE_NOW, &receipt, NULL, &err);
+	i = (size_t)store_commit(c.store, record.data, record.len, NULL, &receipt, NULL, &err);
 	/* What the first service had not made durable is missing now, and is said to be. */
 	if (i != 0 && i != 1)
 		fail_msg("%s", err.message);
@@ -469,7 +472,7 @@ static void test_restart(void **state)
 		buf_fini(&record);
 		dump_of(c.store, ids[0], CHUNKS, 2, &record);
 		i = (size_t)store_commit(
-			c.store, record.data, record.len, STORE_NOW, &receipt, NULL, &err);
+			c.store, record.data, record.len, NULL, &receipt, NULL, &err);
 		assert_int_equal(i, 0);
 	}
 	buf_fini(&record);
@@ -501,8 +504,7 @@ static void test_locks(void **state)
 	lock_until = now + 91 * day;
 	dump_of(c.store, ids[0], 1, 3, &record);
 	assert_int_equal(
-		store_commit(c.store, record.data, record.len, STORE_NOW, &receipt, NULL, &err),
-		-1);
+		store_commit(c.store, record.data, record.len, NULL, &receipt, NULL, &err), -1);
 	assert_int_equal(err.code, ERR_DENIED);
 	buf_fini(&record);
 	store_free(c.store);
@@ -518,12 +520,83 @@ static void test_locks(void **state)
 	assert_true(told.bytes_in >= (uint64_t)CHUNKS * LEN && told.bytes_out > 0);
 }
 
+/* A receipt of a store for a dump, of so many seconds ago. */
+static struct store_receipt receipt_of(
+	const struct buf *record, const struct store_key *whose, int64_t ago)
+{
+	struct store_receipt receipt;
+	struct store_dump d;
+
+	assert_int_equal(store_dump_get(&d, record->data, record->len, &err), 0);
+	assert_int_equal(store_receipt_make(&receipt, whose->uid, other_secret, &d, record->data,
+				 record->len, time(NULL) - ago, &err),
+		0);
+	return receipt;
+}
+
+static void refused(struct store *s, const struct buf *record, const struct store_key *whose,
+	int64_t ago, const char *why)
+{
+	struct store_receipt first = receipt_of(record, whose, ago), receipt;
+
+	assert_int_equal(
+		store_commit(s, record->data, record->len, &first, &receipt, NULL, &err), -1);
+	assert_int_equal(err.code, ERR_DENIED);
+	if (strstr(err.message, why) == NULL)
+		fail_msg("%s", err.message);
+}
+
+/* A dump keeps the time of another store's receipt if that is of the fleet, signed by it, of this
+ * dump, and young enough. What is refused can be committed without it at once. */
+static void test_receipts(void **state)
+{
+	const int64_t day = 86400, now = time(NULL);
+	struct store_key stranger = {.uid = "a stranger"};
+	struct store_receipt first, receipt, again;
+	struct store_run r = store_run();
+	struct buf record, next;
+	struct client c;
+	bool has_base;
+
+	(void)state;
+	lock_until = 0;
+	client_open(&c, "a1", STORE_WRITE);
+	assert_int_equal(store_begin(c.store, &r, &has_base, &err), 0);
+	dump_of(c.store, ids[0], CHUNKS, 4, &record);
+	dump_of(c.store, ids[0], CHUNKS, 5, &next);
+	refused(c.store, &record, &stranger, day, "names that store");
+	refused(c.store, &record, &other, 7 * day + 60, "too old");
+	refused(c.store, &record, &other, -7200, "in the future");
+	/* This store's own key is known too, and did not sign it. */
+	memcpy(stranger.uid, store_uid(c.store), sizeof stranger.uid);
+	refused(c.store, &record, &stranger, day, "not signed by the store's key");
+	first = receipt_of(&next, &other, 7 * day - 60);
+	assert_int_equal(/* another dump's */
+		store_commit(c.store, record.data, record.len, &first, &receipt, NULL, &err), -1);
+	assert_int_equal(err.code, ERR_DENIED);
+	assert_int_equal(
+		store_commit(c.store, next.data, next.len, &first, &receipt, NULL, &err), 0);
+	assert_int_equal(receipt.time, first.time);
+
+	assert_int_equal(
+		store_commit(c.store, record.data, record.len, NULL, &receipt, NULL, &err), 0);
+	assert_true(receipt.time >= now);
+	/* It stays so, whatever comes later. */
+	first = receipt_of(&record, &other, day);
+	assert_int_equal(
+		store_commit(c.store, record.data, record.len, &first, &again, NULL, &err), 0);
+	assert_memory_equal(&receipt, &again, sizeof again);
+	buf_fini(&record);
+	buf_fini(&next);
+	store_free(c.store);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {cmocka_unit_test(test_backup),
 		cmocka_unit_test(test_restore), cmocka_unit_test(test_strangers),
 		cmocka_unit_test(test_operator), cmocka_unit_test(test_restart),
-		cmocka_unit_test(test_locks)};
+		cmocka_unit_test(test_receipts), cmocka_unit_test(test_locks)};
 	uint8_t agent[DUMP_SECRET_LEN] = {7};
 	char command[512];
 	int ret;
@@ -534,7 +607,8 @@ int main(void)
 		return 1;
 	peer_make_fleet(folder);
 	snprintf(store_path, sizeof store_path, "%s/store", folder);
-	if (engine_make(store_path, 0, &err) != 0 || key_make(false, &secret, &err) != 0)
+	if (seal_sign_new(other_secret, other.public, &err) != 0 ||
+		engine_make(store_path, 0, &err) != 0 || key_make(false, &secret, &err) != 0)
 		return 1;
 	if (dump_domain_init(&domain, agent, &secret.half, 1, &err) != 0 ||
 		dump_run_init(&run, &domain, &err) != 0 ||

@@ -269,6 +269,31 @@ static void slow(void **state)
 	fixture_fini(&f);
 }
 
+/* A copy that comes later is as old as the first one, unless its store does not believe that: then
+ * it is dated now. */
+static void dates(void **state)
+{
+	const struct store_receipt *first, *later;
+	struct fixture f;
+	int denies;
+
+	(void)state;
+	for (denies = 0; denies < 2; denies++) {
+		fixture_init(&f, &sealed, 2);
+		f.fake[1]->slow = FAKE_FOR_EVER;
+		f.fake[1]->seq = 500; /* its clock goes by that */
+		f.fake[1]->denies_receipts = denies;
+		assert_int_equal(back_up(&f), 0);
+		f.fake[1]->slow = 0;
+		assert_int_equal(catch_up(&f), 1);
+		first = dump_fanout_receipt(f.fanout, 0);
+		later = dump_fanout_receipt(f.fanout, 1);
+		assert_int_equal(later->time - first->time, denies ? 500 : 0);
+		assert_memory_equal(later->store, store_uid(f.stores[1]), STORE_UID_LEN);
+		fixture_fini(&f);
+	}
+}
+
 /* One that is slow and needed is waited for; one that takes nothing any more is not. */
 static void slow_and_needed(void **state)
 {
@@ -668,6 +693,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(all_well),
 		cmocka_unit_test(slow),
+		cmocka_unit_test(dates),
 		cmocka_unit_test(slow_and_needed),
 		cmocka_unit_test(fails),
 		cmocka_unit_test(hangs),

@@ -345,7 +345,7 @@ static void bundles(void **state)
 			len = 0;
 		}
 	}
-	assert_true(total / ends > 600000 && total / ends < 950000);
+	assert_true(total / ends > 80000 && total / ends < 120000);
 }
 
 int main(void)

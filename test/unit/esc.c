@@ -63,6 +63,21 @@ static void writes_digits(void **state)
 	assert_string_equal(out, "");
 }
 
+static void reads_digits(void **state)
+{
+	static const char *const no[] = {
+		"009fa", "009fa00", "009fA0", "009f 0", "+09fa0", "009fx0", ""};
+	uint8_t bytes[3];
+	size_t i;
+
+	(void)state;
+	assert_true(esc_unhex(bytes, 3, "009fa0"));
+	assert_memory_equal(bytes, "\x00\x9f\xa0", 3);
+	assert_true(esc_unhex(bytes, 0, ""));
+	for (i = 0; i < sizeof no / sizeof *no; i++)
+		assert_false(esc_unhex(bytes, 3, no[i]));
+}
+
 /* What is printed can be given back, and nothing else is taken for that. */
 static void turns_back(void **state)
 {
@@ -96,6 +111,7 @@ int main(void)
 		cmocka_unit_test(keeps_backslashes),
 		cmocka_unit_test(cuts_at_a_character),
 		cmocka_unit_test(writes_digits),
+		cmocka_unit_test(reads_digits),
 		cmocka_unit_test(turns_back),
 	};
 	return RUN(tests);

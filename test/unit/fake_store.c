@@ -176,13 +176,17 @@ static int fake_settle(struct store *s, uint64_t *stored, struct err *err)
 	return is_dead(fake_of(s), err);
 }
 
-static int fake_commit_start(
-	struct store *s, const uint8_t *record, size_t len, int64_t time, struct err *err)
+static int fake_commit_start(struct store *s, const uint8_t *record, size_t len,
+	const struct store_receipt *first, struct err *err)
 {
+	struct fake_store *f = fake_of(s);
+
 	(void)record;
 	(void)len;
-	fake_of(s)->time = time;
-	return is_dead(fake_of(s), err);
+	f->has_first = first != NULL;
+	if (f->has_first)
+		f->first = *first;
+	return is_dead(f, err);
 }
 
 /* What a dump needs and is not there. */
@@ -226,7 +230,7 @@ static int keep_dump(struct fake_store *f, const struct store_dump *dump,
 	d->next = f->dumps;
 	f->dumps = d;
 	if (store_receipt_make(&d->receipt, f->base.uid, secret, dump, f->base.record,
-		    f->base.record_len, f->time == STORE_NOW ? now : f->time, err) != 0)
+		    f->base.record_len, f->has_first ? f->first.time : now, err) != 0)
 		return -1;
 	*receipt = d->receipt;
 	return STORE_COMMITTED;
@@ -248,6 +252,8 @@ static int fake_commit_wait(struct store *s, int64_t wait_ms, struct store_recei
 		return STORE_PENDING;
 	}
 	f->commits++;
+	if (f->has_first && f->denies_receipts)
+		return err_set(err, ERR_DENIED, "the other store is not known");
 	if (store_dump_get(&dump, s->record, s->record_len, err) != 0)
 		return -1;
 	known = find_dump(f, dump.id);

@@ -26,6 +26,7 @@ struct fake_store {
 	unsigned gets_left;         /* the same, for reading */
 	bool hangs;                 /* a commit is never answered */
 	bool foreign_receipts;      /* signed by another key than its own */
+	bool denies_receipts;       /* does not believe another store's */
 	bool lies;                  /* what it gives back is not what was put */
 	uint8_t uid[STORE_UID_LEN]; /* of its name; another's, and they are the same store */
 	/* A clock that is moved on by the time for which others wait for it; NULL: none. */
@@ -40,7 +41,8 @@ struct fake_store {
 	pthread_mutex_t lock; /* over the chunks and the numbers */
 	struct fake_chunk *chunks;
 	struct fake_dump *dumps; /* the newest first */
-	int64_t time;            /* of the commit that was started */
+	bool has_first;          /* of the commit that was started */
+	struct store_receipt first;
 	uint64_t seq;
 };
 

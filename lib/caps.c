@@ -1,0 +1,33 @@
+#include "lib/caps.h"
+
+#include <linux/capability.h>
+#include <stdbool.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#define CAPS_MAX 64 /* numbers, in two words */
+
+/* Empties the bounding set, from which root gets its capabilities when it executes something.
+ * Returns false if it may not: that needs CAP_SETPCAP. */
+static bool drop_bounding(void)
+{
+	int cap;
+
+	for (cap = 0; cap < CAPS_MAX && prctl(PR_CAPBSET_READ, cap, 0, 0, 0) >= 0; cap++)
+		if (prctl(PR_CAPBSET_READ, cap, 0, 0, 0) == 1 &&
+			prctl(PR_CAPBSET_DROP, cap, 0, 0, 0) != 0)
+			return false;
+	return true;
+}
+
+int caps_drop(void)
+{
+	struct __user_cap_header_struct head = {.version = _LINUX_CAPABILITY_VERSION_3};
+	struct __user_cap_data_struct none[_LINUX_CAPABILITY_U32S_3] = {{0}};
+
+	if (!drop_bounding() && geteuid() == 0 && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0)
+		return -1;
+	/* Ambient ones go with the permitted ones. */
+	return syscall(SYS_capset, &head, none) == 0 ? 0 : -1;
+}
