@@ -630,10 +630,6 @@ struct rpc_client *rpc_client_open(const struct rpc_client_opts *opts, struct er
 	c->opts.expect.name = c->name;
 	if (opts->patience_ms == 0)
 		c->opts.patience_ms = PATIENCE_MS;
-	if (opts->wait_max_ms == 0) {
-		c->opts.wait_min_ms = 1000;
-		c->opts.wait_max_ms = 30 * 1000;
-	}
 	if (opts->calls_max == 0)
 		c->opts.calls_max = RPC_CALLS_MAX;
 	if (opts->bytes_max == 0)

@@ -48,7 +48,7 @@ struct rpc_client_opts {
 	/* The same until the first connection is up: an address that is wrong
 	 * need not be tried for so long. 0: patience_ms. */
 	int64_t connect_ms;
-	int64_t wait_min_ms, wait_max_ms; /* between attempts; 0, 0: 1 s to 30 s */
+	int64_t wait_min_ms, wait_max_ms; /* between attempts; 0, 0: as in rpc/dial.h */
 	unsigned calls_max;               /* 0: RPC_CALLS_MAX */
 	uint64_t bytes_max;               /* 0: 64 MiB. One alone may be larger. */
 };

@@ -20,6 +20,8 @@
 
 /* More than all attempts of the system's resolver take together, as it is usually set up. */
 #define LOOKUP_MS 45000
+#define WAIT_MS   1000 /* the first wait, if nothing else is said */
+#define LASTED    10   /* a connection that stayed up for so many times the first wait has lasted */
 
 /* A look-up that outlives its dialler: owned by the pool until done or drop. */
 struct lookup {
@@ -80,7 +82,8 @@ static void lost(struct rpc_dial *dial, const struct err *why)
 		freeaddrinfo(dial->found);
 	dial->found = NULL;
 	if (!dial->opts.once) {
-		if (dial->up && rpc_loop_now_ms(dial->loop) - dial->up_ms > dial->opts.wait_max_ms)
+		if (dial->up &&
+			rpc_loop_now_ms(dial->loop) - dial->up_ms > LASTED * dial->opts.wait_min_ms)
 			dial->wait_ms = dial->opts.wait_min_ms;
 		wait = jitter(dial->wait_ms);
 		dial->wait_ms = dial->wait_ms > dial->opts.wait_max_ms / 2 ? dial->opts.wait_max_ms
@@ -368,9 +371,12 @@ struct rpc_dial *rpc_dial_new(
 	strcpy(dial->host, opts->host);
 	strcpy(dial->port, opts->port);
 	dial->opts.expect.name = dial->name;
-	if (dial->opts.wait_min_ms == 0) {
-		dial->opts.wait_min_ms = 1000;
-		dial->opts.wait_max_ms = 60 * 1000;
+	if (dial->opts.wait_max_ms == 0) {
+		dial->opts.wait_max_ms = opts->times != NULL && opts->times->redial > 0
+						 ? opts->times->redial
+						 : rpc_times_default.redial;
+		dial->opts.wait_min_ms =
+			dial->opts.wait_max_ms < WAIT_MS ? dial->opts.wait_max_ms : WAIT_MS;
 	}
 	dial->wait_ms = dial->opts.wait_min_ms;
 	buf_init(&dial->prelude, 2 + RPC_CA_DER_MAX);

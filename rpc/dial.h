@@ -5,8 +5,9 @@
  * ... -> rpc_dial_free. Names are looked up in a pool's thread; each address
  * that they have is tried. After a failure it waits: from wait_min_ms, doubled
  * each time up to wait_max_ms, of which a random half is taken off, so that a
- * fleet does not come back all at once. A connection that stayed up for longer
- * than wait_max_ms begins anew.
+ * fleet does not come back all at once. After a connection that stayed up for more
+ * than ten times wait_min_ms it begins with that again: a peer that is restarted now
+ * and then is not kept waiting for, one that drops each connection is spared.
  */
 #ifndef FDUMP_RPC_DIAL_H
 #define FDUMP_RPC_DIAL_H
@@ -30,7 +31,7 @@ struct rpc_dial_opts {
 	const char *host, *port;           /* copied */
 	uint32_t credit;                   /* as in rpc_conn_opts */
 	struct pool *pool;                 /* NULL: host must be numeric */
-	int64_t wait_min_ms, wait_max_ms;  /* 0, 0: 1 s to 60 s */
+	int64_t wait_min_ms, wait_max_ms;  /* 0, 0: 1 s to times->redial */
 	bool once;                         /* never again after it was lost, or did not come up */
 	void *arg;
 	/* Each may be NULL. The connection is the dialler's, and good until down. */

@@ -26,6 +26,7 @@ const struct rpc_times rpc_times_default = {
 	.dead = 90 * 1000,
 	.bye = 30 * 1000,
 	.cancel = 60 * 1000,
+	.redial = 30 * 1000,
 };
 
 static void on_io(void *arg, int events);

@@ -215,8 +215,10 @@ void rpc_timer_start(
 	w->loop = loop;
 	w->fire = fire;
 	w->arg = arg;
-	/* libev counts from the beginning of this turn, which may lie back. */
-	ev_timer_init(timer_of(w), on_timer, (double)ms / 1000 + ev_time() - ev_now(loop->ev), 0);
+	/* libev counts from the beginning of this turn, which may lie back. (Not ev_time() -
+	 * ev_now(): that is off by as much as the wall clock was set meanwhile.) */
+	ev_now_update(loop->ev);
+	ev_timer_init(timer_of(w), on_timer, (double)ms / 1000, 0);
 	timer_of(w)->data = w;
 	ev_timer_start(loop->ev, timer_of(w));
 }

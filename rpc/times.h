@@ -12,6 +12,7 @@ struct rpc_times {
 	int64_t dead;      /* of silence, or of nothing written, after which it is cut */
 	int64_t bye;       /* from shutdown to the end */
 	int64_t cancel;    /* for the peer to end a request that was cancelled */
+	int64_t redial;    /* the longest wait before a lost connection is tried again */
 };
 extern const struct rpc_times rpc_times_default;
 

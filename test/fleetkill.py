@@ -18,7 +18,7 @@ A line for each failure; exit status 1 if there is one."""
 import json, os, random, shutil, signal, socket, subprocess, sys, tempfile, threading, time
 import reader
 
-TIMES = "500,1500,4000"
+TIMES = "500,1500,4000,1000"
 AGENTS, STORES = ["web1", "web2"], {"nas1": "server", "nas2": "nas2"}
 KEPT = ("ok", "partial", "copies")
 
@@ -63,12 +63,12 @@ def await_(what, text, service=None, seconds=60):
             raise Failure("%s: not within %d seconds" % (text, seconds))
         time.sleep(0.05)
 
-def ports():
-    """Five ports in a row at which nobody listens."""
+def ports(count=5):
+    """So many ports in a row at which nobody listens: the first."""
     while True:
         first = random.randrange(20000, 31900)
         try:
-            for port in range(first, first + 5):
+            for port in range(first, first + count):
                 with socket.socket() as s:
                     s.bind(("127.0.0.1", port))
             return first

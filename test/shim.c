@@ -5,7 +5,7 @@
  *   SHIM_MALLOC=N         the N-th allocation fails
  *   SHIM_MALLOC_FROM=N    that and all behind it
  *   SHIM_MAP=BYTES        LMDB's file may not grow over that
- *   SHIM_CLOCK=FILE       time() is what stands in the file, in seconds
+ *   SHIM_CLOCK=FILE       the wall clock is what stands in the file, in seconds
  *   SHIM_AGED=SECONDS     files were changed (ctime) so long before
  *   SHIM_SAID=FILE        is made when a fault has come to pass
  *
@@ -161,19 +161,25 @@ ssize_t writev(int fd, const struct iovec *v, int count)
 
 /* --- time ---------------------------------------------------------------- */
 
-time_t time(time_t *to)
+int clock_gettime(clockid_t id, struct timespec *now)
 {
 	char text[32] = "";
-	struct timespec now;
-	int fd;
+	int ret = (int)syscall(SYS_clock_gettime, id, now), fd;
 
-	syscall(SYS_clock_gettime, CLOCK_REALTIME, &now);
-	if (clock_file != NULL &&
+	if (clock_file != NULL && (id == CLOCK_REALTIME || id == CLOCK_REALTIME_COARSE) &&
 		(fd = (int)syscall(SYS_openat, AT_FDCWD, clock_file, O_RDONLY)) >= 0) {
 		if (syscall(SYS_read, fd, text, sizeof text - 1) > 0)
-			now.tv_sec = (time_t)strtoull(text, NULL, 10);
+			*now = (struct timespec){.tv_sec = (time_t)strtoull(text, NULL, 10)};
 		syscall(SYS_close, fd);
 	}
+	return ret;
+}
+
+time_t time(time_t *to)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_REALTIME, &now);
 	if (to != NULL)
 		*to = now.tv_sec;
 	return now.tv_sec;

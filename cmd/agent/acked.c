@@ -148,7 +148,7 @@ int agent_acked_set(struct agent_acked *acked, const char *path,
 		strcpy(acked->of[i].manager, manager);
 		acked->count++;
 	}
-	if (number <= acked->of[i].number)
+	if (number == acked->of[i].number)
 		return 0;
 	acked->of[i].number = number;
 	return save(acked, path, journal, err);

@@ -42,8 +42,8 @@ uint64_t agent_acked_get(const struct agent_acked *acked, const char *manager);
 uint64_t agent_acked_least(const struct agent_acked *acked, uint64_t none);
 uint64_t agent_acked_most(const struct agent_acked *acked, uint64_t none);
 
-/* Keeps a number that is larger than the one before, and writes the file. Returns
- * 0, or -1 with err set: ERR_LIMIT over AGENT_MANAGERS_MAX. */
+/* Keeps a number, and writes the file if it is another one than before. Returns 0, or -1 with err
+ * set: ERR_LIMIT over AGENT_MANAGERS_MAX. */
 int agent_acked_set(struct agent_acked *acked, const char *path,
 	const uint8_t journal[AGENT_JOURNAL_ID_LEN], const char *manager, uint64_t number,
 	struct err *err);

@@ -459,6 +459,17 @@ int agent_journal_acknowledge(
 		return err_set(err, ERR_USAGE,
 			"manager %s acknowledges %llu, the last record is %llu", manager,
 			(unsigned long long)number, (unsigned long long)journal->last);
+	if (number <= agent_acked_get(&journal->acked, manager))
+		return 0;
+	return agent_acked_set(
+		&journal->acked, journal->acked_path, journal->id, manager, number, err);
+}
+
+int agent_journal_lacks(
+	struct agent_journal *journal, const char *manager, uint64_t number, struct err *err)
+{
+	if (number >= agent_acked_get(&journal->acked, manager))
+		return 0;
 	return agent_acked_set(
 		&journal->acked, journal->acked_path, journal->id, manager, number, err);
 }

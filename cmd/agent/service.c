@@ -14,6 +14,7 @@
 #include "cmd/agent/journal.h"
 #include "cmd/agent/run.h"
 #include "cmd/agent/schedule.h"
+#include "cmd/agent/stores.h"
 #include "lib/buf.h"
 #include "lib/cbor.h"
 #include "lib/err.h"
@@ -48,6 +49,7 @@ struct talk {
 	struct buf blob; /* of the plan that comes */
 	struct buf out;  /* of the report that goes */
 	size_t out_at;
+	uint64_t first;            /* the number of the report's first record */
 	char why[ERR_MESSAGE_MAX]; /* it was not reached when it was tried last */
 	bool has_digest;
 	uint8_t digest[MANAGER_DIGEST_LEN]; /* of our plan, as this manager has it */
@@ -220,33 +222,13 @@ static void new_plan(struct agent_service *s, size_t peer, const void *bytes, si
 
 /* --- stores ----------------------------------------------------------------- */
 
-/* Addresses that are known: those of the plan. Uid and key go with them, if they are known. */
+/* What is known of the plan's stores. */
 static void keep_stores(struct agent_service *s)
 {
 	struct err err = {0};
-	struct buf lines;
-	size_t i;
-	int ret = 0;
 
-	buf_init(&lines, 1u << 20);
-	for (i = 0; i < s->jobs.plan.store_count && ret == 0; i++) {
-		const struct manager_plan_store *store = &s->jobs.plan.stores[i];
-		char uid[2 * MANAGER_UID_LEN + 1], key[2 * MANAGER_KEY_LEN + 1];
-
-		if (store->address == NULL)
-			continue;
-		ret = buf_addf(&lines, &err, "%s %s", store->name, store->address);
-		if (ret == 0 && store->has_uid && store->has_key) {
-			esc_hex(uid, store->uid, sizeof store->uid);
-			esc_hex(key, store->key, sizeof store->key);
-			ret = buf_addf(&lines, &err, " %s %s", uid, key);
-		}
-		if (ret == 0)
-			ret = buf_addf(&lines, &err, "\n");
-	}
-	if (ret != 0 || file_write(s->o.stores_path, lines.data, lines.len, 0600, &err) != 0)
+	if (agent_stores_keep(s->o.stores_path, &s->jobs.plan, &err) != 0)
 		note(s, LOG_LEVEL_WARNING, "%s", err.message);
-	buf_fini(&lines);
 }
 
 /* --- runs ------------------------------------------------------------------- */
@@ -530,8 +512,11 @@ static void on_report_done(void *arg, const struct err *err)
 	t->report = NULL;
 	if (err != NULL && err->code != ERR_CLOSED)
 		note(t->service, LOG_LEVEL_WARNING, "report: %s", err->message);
-	if (err == NULL)
-		report(t); /* there may be more */
+	/* There may be more. A manager that does not understand a record gets it with the next one.
+	 */
+	if (err == NULL && agent_journal_acknowledged(t->service->journal,
+				   manager_uplink_name(t->service->uplink, t->peer)) >= t->first)
+		report(t);
 }
 
 /* Sends the records that the manager lacks, a piece at a time. */
@@ -566,6 +551,7 @@ static void report(struct talk *t)
 		return;
 	buf_took(&t->out, len);
 	t->out_at = 0;
+	t->first = first;
 	cbor_out_init(&params, mem, sizeof mem);
 	cbor_put_map(&params, 2);
 	cbor_put_text(&params, "first");
@@ -619,8 +605,7 @@ static void on_welcome(void *ctx, size_t peer, struct manager_welcome *w)
 	t->why[0] = 0;
 	t->has_digest = w->has_digest;
 	memcpy(t->digest, w->digest, sizeof t->digest);
-	if (w->acked > 0 && w->acked <= agent_journal_last(s->journal) &&
-		agent_journal_acknowledge(s->journal, name, w->acked, &err) != 0)
+	if (agent_journal_lacks(s->journal, name, w->acked, &err) != 0)
 		note(s, LOG_LEVEL_WARNING, "%s", err.message);
 	look_for_plan(s);
 	report(t);

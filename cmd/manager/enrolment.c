@@ -207,6 +207,7 @@ static int make_token(struct manager_service *s, enum rpc_role role, const char 
 static int check_free(struct manager_service *s, const char *role, const char *name, bool replace,
 	struct err *err)
 {
+	bool denies = strcmp(role, "manager") != 0;
 	struct manager_db_key key;
 	struct manager_host_row row;
 	int got;
@@ -219,8 +220,8 @@ static int check_free(struct manager_service *s, const char *role, const char *n
 		return 0;
 	return err_set(err, ERR_EXISTS,
 		"the %s %s has joined already; --replace makes a token by which a new machine "
-		"takes its place, and denies the old one",
-		role, name);
+		"takes its place%s",
+		role, name, denies ? ", and denies the old one" : "");
 }
 
 static void reply_made(struct manager_service *s, struct rpc_call *call, const char *token)
@@ -389,7 +390,7 @@ static int find_token(struct manager_service *s, const struct rpc_enroll_ask *as
 }
 
 /* The token is used; the name is the new host's. Durable when it has returned 0. *denied: an old
- * one was. */
+ * one was. Not a manager: with it all machines would be denied that it has signed. */
 static int use_token(struct manager_service *s, const struct manager_db_key *token_key,
 	struct manager_token_row *token, const char *host, const char *address, bool *denied,
 	struct err *err)
@@ -405,7 +406,7 @@ static int use_token(struct manager_service *s, const struct manager_db_key *tok
 	got = manager_db_get(s->db, MANAGER_TABLE_HOSTS, &key, &row, err);
 	if (got < 0)
 		return -1;
-	if (got == 0 && !rpc_deny_has(&s->deny, row.host)) {
+	if (got == 0 && !rpc_deny_has(&s->deny, row.host) && strcmp(token->role, "manager") != 0) {
 		*denied = true;
 		if (put_denied(s, token->role, token->name, row.host, s->self.name, err) != 0)
 			return -1;

@@ -100,6 +100,28 @@ static int look_at_store(const struct manager_hello *h, const char *address,
 	return 0;
 }
 
+/* Managers don't call one another: another one is known by the machines that it has signed, so that
+ * it can be listed and denied. Returns 0, or -1 with err set. */
+static int keep_signer(struct manager_service *s, const struct rpc_issuer *issuer, struct err *err)
+{
+	struct manager_host_row row;
+	struct rpc_identity signer;
+	struct manager_db_key key;
+	int ret;
+
+	if (strcmp(issuer->manager, s->self.name) == 0)
+		return 0;
+	if (rpc_identity_set(&signer, RPC_MANAGER, issuer->manager, issuer->host, err) != 0)
+		return -1;
+	manager_inner_host_key(&key, &signer);
+	ret = manager_db_get(s->db, MANAGER_TABLE_HOSTS, &key, &row, err);
+	if (ret != 1)
+		return ret;
+	if (manager_inner_find_host(s, &signer, &row, err) != 0)
+		return -1;
+	return manager_db_put(s->db, MANAGER_TABLE_HOSTS, &key, &row, err);
+}
+
 /* What a hello says goes into the row. Returns 0, or -1 with err set. */
 static int take_hello(struct manager_service *s, const struct manager_hello *h,
 	struct manager_link *link, struct manager_host_row *row, bool *changed, struct err *err)
@@ -112,7 +134,8 @@ static int take_hello(struct manager_service *s, const struct manager_hello *h,
 	int ret = 0;
 
 	*changed = false;
-	if (manager_inner_find_host(s, peer, row, err) != 0)
+	if (manager_inner_find_host(s, peer, row, err) != 0 ||
+		keep_signer(s, &peer->issuer, err) != 0)
 		return -1;
 	if (peer->role == RPC_STORE && look_at_store(h, address, row, changed, err) != 0)
 		return -1;
@@ -144,8 +167,7 @@ static void welcome(struct manager_service *s, struct rpc_call *call, struct man
 	struct err err = {0};
 	struct buf reply;
 
-	/* What is not durable yet would be lost if this process died now, and not be sent again. */
-	w.acked = s->unsaved ? 0 : row->acked;
+	w.acked = row->acked;
 	w.has_digest = rpc_conn_peer(link->conn)->role == RPC_AGENT;
 	memcpy(w.digest, link->digest, sizeof w.digest);
 	w.denied_count = manager_inner_denied(s, &w.denied);

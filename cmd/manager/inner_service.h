@@ -60,7 +60,6 @@ struct manager_service {
 	/* Reports that wait for the commit, and for a place. */
 	struct manager_report *committing, *first_waiting, **last_waiting;
 	unsigned reports; /* that have a place */
-	bool unsaved;     /* records of reports are not durable yet */
 	struct rpc_timer commit, tend, call, alarms;
 	/* Enrolment. */
 	struct rpc_enroll_server *enroll;

@@ -125,7 +125,9 @@ struct manager_hello {
 
 struct manager_welcome {
 	int64_t clock;
-	uint64_t acked;  /* the last record of this journal that the manager has; 0: none */
+	/* The last record of this journal that the manager has, perhaps not durably yet: it can
+	 * lack what it acknowledged earlier, for it lost its state. 0: none. */
+	uint64_t acked;
 	bool has_digest; /* of the agent's plan, as this manager has it */
 	uint8_t digest[MANAGER_DIGEST_LEN];
 	/* Who this manager denies: host ids of RPC_HOST_LEN digits, one after the other. */

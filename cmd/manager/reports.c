@@ -13,6 +13,7 @@
 
 #define REPORTS_MAX 16 /* at once */
 #define COMMIT_MS   10
+#define NEWS_SEC    86400 /* what is older is not logged: a new manager gets whole journals */
 #define LASTS_MAX   (2 * MANAGER_JOBS_MAX) /* of one agent: jobs come and go */
 
 struct manager_report {
@@ -74,7 +75,6 @@ int manager_inner_commit(struct manager_service *s, struct err *err)
 	struct manager_report *r;
 
 	rpc_timer_stop(&s->commit);
-	s->unsaved = false;
 	while ((r = s->committing) != NULL) {
 		s->committing = r->next;
 		if (ret == 0)
@@ -183,7 +183,7 @@ static void take_ended(struct manager_last_row *row, const struct manager_record
 
 /* What an agent reports by itself. Those that are of no job are kept with the agent. */
 static int take_alarm(struct manager_service *s, struct manager_host_row *host,
-	const struct manager_record *rec, struct err *err)
+	const struct manager_record *rec, bool is_news, struct err *err)
 {
 	char text[ESC_MAX(MANAGER_NOTE_MAX)];
 	struct manager_db_key key;
@@ -191,8 +191,9 @@ static int take_alarm(struct manager_service *s, struct manager_host_row *host,
 	int ret;
 
 	esc_line(text, sizeof text, rec->text, strlen(rec->text));
-	manager_inner_log(s, MANAGER_WARNING, "agent %s%s%s reports: %s", host->name,
-		rec->job[0] != 0 ? ", job " : "", rec->job, text);
+	if (is_news)
+		manager_inner_log(s, MANAGER_WARNING, "agent %s%s%s reports: %s", host->name,
+			rec->job[0] != 0 ? ", job " : "", rec->job, text);
 	if (strcmp(rec->text, MANAGER_SAYS_OVERDUE) == 0)
 		host->overdue = true;
 	else if (strcmp(rec->text, MANAGER_SAYS_REFUSED) == 0 ||
@@ -224,13 +225,14 @@ static int apply(struct manager_service *s, struct manager_host_row *host,
 	int64_t now = time(NULL);
 	struct manager_db_key key;
 	struct manager_last_row row;
+	bool is_news = rec->time > now - NEWS_SEC;
 	int ret;
 
 	/* By a clock that is ahead a job would never be late. */
 	rec->time = rec->time < now ? rec->time : now;
 	rec->slot = rec->slot < now ? rec->slot : now;
 	if (rec->kind == MANAGER_ALARM)
-		return take_alarm(s, host, rec, err);
+		return take_alarm(s, host, rec, is_news, err);
 	if (rec->kind == MANAGER_PLAN)
 		host->refused[0] = 0;
 	if (rec->kind != MANAGER_STARTING && rec->kind != MANAGER_ENDED &&
@@ -251,12 +253,13 @@ static int apply(struct manager_service *s, struct manager_host_row *host,
 		forget_running(s, host, rec->job);
 		if (put_run(s, agent, rec, row.started, bytes, len, err) != 0)
 			return -1;
-		manager_inner_log(s,
-			manager_result_kept(rec->result) ? MANAGER_INFO : MANAGER_WARNING,
-			"%s: %s: %s, %zu cop%s%s%s", agent, rec->job,
-			manager_result_name(rec->result), rec->receipt_count,
-			rec->receipt_count == 1 ? "y" : "ies", row.text[0] != 0 ? ": " : "",
-			row.text);
+		if (is_news)
+			manager_inner_log(s,
+				manager_result_kept(rec->result) ? MANAGER_INFO : MANAGER_WARNING,
+				"%s: %s: %s, %zu cop%s%s%s", agent, rec->job,
+				manager_result_name(rec->result), rec->receipt_count,
+				rec->receipt_count == 1 ? "y" : "ies", row.text[0] != 0 ? ": " : "",
+				row.text);
 		break;
 	default:
 		row.held = rec->kind == MANAGER_HELD;
@@ -315,7 +318,6 @@ static void take_report(struct manager_report *r)
 		rpc_call_fail(r->call, &err);
 		return;
 	}
-	s->unsaved = true;
 	r->acked = host.acked;
 	r->next = s->committing;
 	s->committing = r;

@@ -63,38 +63,66 @@ static void take_denied(struct peer *p, const struct manager_welcome *w)
 		u->o.denied(u->o.ctx);
 }
 
+static int dial_peer(struct peer *p, const struct manager_uplink_peer *at, struct err *err);
+
 static int add_peer(
 	struct manager_uplink *u, const struct manager_uplink_peer *at, struct err *err);
 
-static bool is_known(const struct manager_uplink *u, const char *name)
+static struct peer *find_peer(struct manager_uplink *u, const char *name)
 {
 	size_t i;
 
 	for (i = 0; i < u->count; i++)
 		if (strcmp(u->peers[i].at.name, name) == 0)
-			return true;
-	return false;
+			return &u->peers[i];
+	return NULL;
 }
 
-/* A manager that is not known yet: dialled from now on, and by the next start. */
-static int keep_manager(
-	struct manager_uplink *u, const struct manager_peer *manager, struct err *err)
+/* Writes the file `managers`, by which the next start dials. */
+static int save_managers(const struct manager_uplink *u, struct err *err)
 {
-	char path[PATH_MAX], line[NAME_LEN_MAX + MANAGER_HOST_PORT + 3],
-		host[RPC_HOST_PORT_MAX + 1];
 	const char *slash = strrchr(u->o.paths.cert, '/');
-	struct manager_uplink_peer at;
-	int dir = slash != NULL ? (int)(slash - u->o.paths.cert) + 1 : 0;
+	int dir = slash != NULL ? (int)(slash - u->o.paths.cert) + 1 : 0, ret = 0;
+	char path[PATH_MAX];
+	struct buf lines;
+	size_t i;
 
-	strcpy(at.name, manager->name);
-	if (rpc_address_split(manager->address, host, at.port, MANAGER_PORT, err) != 0)
+	if (snprintf(path, sizeof path, "%.*smanagers", dir, u->o.paths.cert) >= PATH_MAX)
+		return err_set(err, ERR_LIMIT, "%.64s...: the path is too long", u->o.paths.cert);
+	buf_init(&lines, MANAGER_UPLINKS_MAX * (sizeof(struct manager_uplink_peer) + 8));
+	for (i = 0; i < u->count && ret == 0; i++) {
+		const struct manager_uplink_peer *at = &u->peers[i].at;
+		bool v6 = strchr(at->host, ':') != NULL;
+
+		ret = buf_addf(&lines, err, "%s %s%s%s:%s\n", at->name, v6 ? "[" : "", at->host,
+			v6 ? "]" : "", at->port);
+	}
+	if (ret == 0)
+		ret = file_write(path, lines.data, lines.len, 0644, err);
+	buf_fini(&lines);
+	return ret;
+}
+
+/* Where a manager is, by what another one tells. Returns 0; 1: it is known; -1 with err set. */
+static int take_manager(struct manager_uplink *u, const struct manager_peer *told, struct err *err)
+{
+	struct peer *p = find_peer(u, told->name);
+	struct manager_uplink_peer at = {.name = ""};
+	char host[RPC_HOST_PORT_MAX + 1];
+
+	if (p != NULL ? p->conn != NULL : u->count == MANAGER_UPLINKS_MAX)
+		return 1;
+	strcpy(at.name, told->name);
+	if (rpc_address_split(told->address, host, at.port, MANAGER_PORT, err) != 0)
 		return -1;
-	if (strlen(host) >= sizeof at.host ||
-		snprintf(path, sizeof path, "%.*smanagers", dir, u->o.paths.cert) >= PATH_MAX)
-		return err_set(err, ERR_LIMIT, "manager %s: the address is too long", at.name);
+	if (strlen(host) >= sizeof at.host)
+		return err_set(err, ERR_LIMIT, "the address is too long");
 	strcpy(at.host, host);
-	snprintf(line, sizeof line, "%s %s\n", manager->name, manager->address);
-	return file_append(path, line, strlen(line), 0644, err) == 0 ? add_peer(u, &at, err) : -1;
+	if (p != NULL && strcmp(p->at.host, at.host) == 0 && strcmp(p->at.port, at.port) == 0)
+		return 1;
+	if (p != NULL ? dial_peer(p, &at, err) != 0 : add_peer(u, &at, err) != 0)
+		return -1;
+	return save_managers(u, err);
 }
 
 static void take_managers(struct manager_uplink *u, struct manager_welcome *w)
@@ -102,16 +130,16 @@ static void take_managers(struct manager_uplink *u, struct manager_welcome *w)
 	char text[ERR_MESSAGE_MAX + NAME_LEN_MAX + 64];
 	struct manager_peer manager;
 	struct err err;
+	int ret;
 
 	while (manager_welcome_manager(w, &manager)) {
-		if (u->count == MANAGER_UPLINKS_MAX || is_known(u, manager.name))
-			continue;
 		err = (struct err){0};
-		if (keep_manager(u, &manager, &err) == 0)
-			snprintf(text, sizeof text, "a further manager: %s", manager.name);
-		else
-			snprintf(text, sizeof text, "manager %s: %s", manager.name, err.message);
-		u->o.log(u->o.ctx, err.code != ERR_NONE, text);
+		ret = take_manager(u, &manager, &err);
+		if (ret == 1)
+			continue;
+		snprintf(text, sizeof text, "manager %s: %s%s", manager.name,
+			ret == 0 ? "dialled at " : "", ret == 0 ? manager.address : err.message);
+		u->o.log(u->o.ctx, ret != 0, text);
 	}
 }
 
@@ -280,26 +308,40 @@ static const struct rpc_method own_methods[] = {
 		NULL, NULL, on_plan_changed},
 };
 
-static int add_peer(struct manager_uplink *u, const struct manager_uplink_peer *at, struct err *err)
+/* Dials the manager there, and no more where it was before. */
+static int dial_peer(struct peer *p, const struct manager_uplink_peer *at, struct err *err)
 {
-	struct peer *p = &u->peers[u->count];
-	struct rpc_dial_opts dial = {
+	struct rpc_dial *dial;
+	struct manager_uplink *u = p->uplink;
+	struct rpc_dial_opts opts = {
 		.conf = u->o.conf,
-		.expect = {RPC_MANAGER, p->at.name},
+		.expect = {RPC_MANAGER, at->name},
 		.service = u->o.service != NULL ? u->o.service : &u->own,
 		.times = u->o.times,
-		.host = p->at.host,
-		.port = p->at.port,
+		.host = at->host,
+		.port = at->port,
 		.pool = u->o.pool,
 		.arg = p,
 		.up = on_up,
 		.down = on_down,
 	};
 
+	dial = rpc_dial_new(u->o.loop, &opts, err);
+	if (dial == NULL)
+		return -1;
+	rpc_dial_free(p->dial);
+	p->dial = dial;
+	p->at = *at;
+	return 0;
+}
+
+static int add_peer(struct manager_uplink *u, const struct manager_uplink_peer *at, struct err *err)
+{
+	struct peer *p = &u->peers[u->count];
+
 	assert(u->count < MANAGER_UPLINKS_MAX);
-	*p = (struct peer){.uplink = u, .at = *at};
-	p->dial = rpc_dial_new(u->o.loop, &dial, err);
-	if (p->dial == NULL)
+	*p = (struct peer){.uplink = u};
+	if (dial_peer(p, at, err) != 0)
 		return -1;
 	u->count++;
 	return 0;

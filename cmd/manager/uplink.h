@@ -6,8 +6,9 @@
  *   manager_uplink_new -> callbacks ... -> manager_uplink_free
  *
  * A manager tells of the others (manager.conf). One that is not in the list is dialled from then
- * on, and kept in the file `managers` beside the certificate. It needs a certificate of its name
- * under the fleet's root, so no manager can make up another one.
+ * on; one that is not connected is dialled at the address that is told, since its machine may have
+ * been replaced. Both are kept in the file `managers` beside the certificate. It needs a
+ * certificate of its name under the fleet's root, so no manager can make up another one.
  *
  * All from the loop's thread. Which manager is followed: the first of the list whose connection is
  * up, or was within the last hour (manager_uplink_followed).

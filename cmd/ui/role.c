@@ -338,13 +338,15 @@ const struct rpc_times *ui_test_times(int64_t *patience_ms)
 {
 	static struct rpc_times times;
 	const char *text = getenv("FDUMP_TEST_TIMES");
-	long long ping, dead, patience;
+	long long ping, dead, patience, redial = rpc_times_default.redial;
 
-	if (text == NULL || sscanf(text, "%lld,%lld,%lld", &ping, &dead, &patience) != 3)
+	if (text == NULL ||
+		sscanf(text, "%lld,%lld,%lld,%lld", &ping, &dead, &patience, &redial) < 3)
 		return NULL;
 	times = rpc_times_default;
 	times.ping = ping;
 	times.dead = dead;
+	times.redial = redial;
 	if (patience_ms != NULL)
 		*patience_ms = patience;
 	return &times;

@@ -77,8 +77,8 @@ size_t ui_role_line(const char *path, const char *name, char text[1024], char *f
  */
 int ui_address(struct store_address *address, const char *text, const char *port, struct err *err);
 
-/* Deadlines of connections, as FDUMP_TEST_TIMES="PING,DEAD,PATIENCE" (milliseconds) has them for
- * tests; NULL: the usual ones. *patience_ms is changed with it, if it is not NULL. */
+/* Deadlines of connections, as FDUMP_TEST_TIMES="PING,DEAD,PATIENCE[,REDIAL]" (milliseconds) has
+ * them for tests; NULL: the usual ones. *patience_ms is changed with it, if it is not NULL. */
 const struct rpc_times *ui_test_times(int64_t *patience_ms);
 
 #endif

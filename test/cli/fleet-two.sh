@@ -57,10 +57,18 @@ echo "m2 127.0.0.1:$((base + 3))" >>alice/managers
 op revoke agent a >out || fail "$(cat out)"
 grep -qx "m1 denies the agent a" out && grep -qx "m2 denies the agent a" out || fail "$(cat out)"
 
+# Each knows the other: m1 by its token, m2 by what m1 has signed.
+op hosts | grep -q "^manager *m2 " || fail "m1 does not know m2: $(op hosts)"
+"$FDUMP" hosts --identity "$work/alice2" | grep -q "^manager *m1 " || fail "m2 does not know m1"
+
 # The first one that answers is asked: m1 is gone.
 kill "$first"
 wait "$first" || fail "m1's status: $?"
 op hosts | grep -q "^agent *a .*denied" || fail "m2 was not asked"
+
+# It can be denied, also the first one of the fleet, and with it what it has signed.
+"$FDUMP" revoke manager m1 --identity "$work/alice2" >out || fail "$(cat out)"
+"$FDUMP" hosts --identity "$work/alice2" | grep -q "^manager *m1 *denied" || fail "m1 is not denied"
 
 kill "$agent" "$store" "$second"
 wait "$second" || fail "m2's status: $?"

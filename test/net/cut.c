@@ -419,9 +419,12 @@ static void keep_whole(const struct run *r)
 
 static void stretch(int64_t percent)
 {
-	times = (struct rpc_times){base.handshake * percent / 100, base.frame * percent / 100,
-		base.ping * percent / 100, base.dead * percent / 100, base.bye * percent / 100,
-		base.cancel * percent / 100};
+	times = (struct rpc_times){.handshake = base.handshake * percent / 100,
+		.frame = base.frame * percent / 100,
+		.ping = base.ping * percent / 100,
+		.dead = base.dead * percent / 100,
+		.bye = base.bye * percent / 100,
+		.cancel = base.cancel * percent / 100};
 	call_ms = CALL_MS * percent / 100;
 }
 

@@ -925,7 +925,7 @@ static void denied_while_connected(void **unused)
 struct dialled {
 	int up, down;
 	struct rpc_conn *conn;
-	int64_t wait;
+	int64_t wait, first_wait; /* the last one; the first after the last connection */
 	struct err why;
 };
 
@@ -935,6 +935,7 @@ static void dial_up(void *arg, struct rpc_conn *conn)
 
 	d->up++;
 	d->conn = conn;
+	d->first_wait = 0;
 }
 
 static void dial_down(void *arg, const struct err *why, int64_t wait)
@@ -944,6 +945,8 @@ static void dial_down(void *arg, const struct err *why, int64_t wait)
 	d->down++;
 	d->why = *why;
 	d->wait = wait;
+	if (d->first_wait == 0)
+		d->first_wait = wait;
 }
 
 static struct rpc_listen *listen_on(const char *port, struct rpc_tls_conf *conf)
@@ -1036,8 +1039,8 @@ static void dials_and_dials_again(void **unused)
 		.service = &service,
 		.host = "127.0.0.1",
 		.pool = state.pool,
-		.wait_min_ms = 20,
-		.wait_max_ms = 100,
+		.wait_min_ms = 50,
+		.wait_max_ms = 400,
 		.arg = &d,
 		.up = dial_up,
 		.down = dial_down};
@@ -1064,13 +1067,31 @@ static void dials_and_dials_again(void **unused)
 	for (i = 0; i < 200 && d.down < 3; i++)
 		run_ms(10);
 	assert_true(d.down >= 3);
-	assert_true(d.wait >= 10 && d.wait <= 100);
+	assert_true(d.wait >= 25 && d.wait <= 400);
 	assert_int_equal(d.up, 1);
 	rpc_listen_free(l);
 	l = listen_on(port, s1);
 	for (i = 0; i < 200 && d.up < 2; i++)
 		run_ms(10);
 	assert_int_equal(d.up, 2);
+	/* It did not last, so it waits as long as before. */
+	rpc_listen_free(l);
+	l = listen_on(port, s1);
+	for (i = 0; i < 200 && d.up < 3; i++) {
+		run_ms(10);
+		assert_true(d.first_wait == 0 || d.first_wait >= 100);
+	}
+	assert_int_equal(d.up, 3);
+	/* After one that lasted it is quick again. */
+	run_ms(600);
+	rpc_listen_free(l);
+	for (i = 0; i < 200 && d.first_wait == 0; i++)
+		run_ms(10);
+	assert_in_range(d.first_wait, 25, 50);
+	l = listen_on(port, s1);
+	for (i = 0; i < 200 && d.up < 4; i++)
+		run_ms(10);
+	assert_int_equal(d.up, 4);
 	rpc_dial_free(dial);
 	run_ms(50);
 	assert_int_equal(rpc_listen_count(l), 0);

@@ -168,7 +168,7 @@ struct client {
 
 static void client_open(struct client *c, const char *who, enum store_mode mode)
 {
-	static const struct rpc_times times = {2000, 2000, 500, 2000, 500, 2000};
+	static const struct rpc_times times = {2000, 2000, 500, 2000, 500, 2000, 500};
 	struct store_access access = {.wait_sec = 5, .patience_ms = 5000, .net = &c->net};
 
 	snprintf(c->cert, sizeof c->cert, "%s/%s.crt", folder, who);

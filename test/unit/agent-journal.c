@@ -344,6 +344,16 @@ static void acknowledged(void **state)
 	open_it(0);
 	assert_int_equal(agent_journal_acknowledged(journal, "m1"), 3);
 	assert_int_equal(agent_journal_acknowledged(journal, "m2"), 4);
+	/* Another manager in the place of m2 has nothing; what it says of more is no
+	 * acknowledgement. */
+	assert_int_equal(agent_journal_lacks(journal, "m1", 4, &err), 0);
+	assert_int_equal(agent_journal_lacks(journal, "m2", 0, &err), 0);
+	assert_int_equal(agent_journal_lacks(journal, "m3", 0, &err), 0);
+	agent_journal_close(journal);
+	open_it(0);
+	assert_int_equal(agent_journal_acknowledged(journal, "m1"), 3);
+	assert_int_equal(agent_journal_acknowledged(journal, "m2"), 0);
+	assert_int_equal(agent_journal_acknowledged(journal, "m3"), 0);
 	agent_journal_close(journal);
 	/* Numbers of another journal say nothing. */
 	unlink(path);
