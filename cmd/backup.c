@@ -559,14 +559,13 @@ static void tell_changed(struct options *o, size_t i, const char *why)
 	json_t *object;
 	int failed;
 
-	if (!o->o.json || strcmp(o->o.net.changed, o->o.stores[i]) != 0)
+	if (!o->o.json || !ui_net_changed(&o->o.net, o->o.stores[i]))
 		return;
 	object = ui_json_new("problem", "backup.store_changed");
 	failed = ui_json_add(object, "store", json_string(o->o.stores[i]));
 	failed |= ui_json_add(object, "what", json_string(why));
 	if (ui_json_print(object, failed, &err) != 0)
 		ui_say("backup", "%s", err.message);
-	o->o.net.changed[0] = 0;
 }
 
 /* One that had been written to may catch up, and then there was nothing to tell. */
@@ -836,7 +835,7 @@ static int backup(struct options *o, struct dump_pipeline_result *result, struct
 	if (!domain.open && agent_state_know(state, domain.fingerprint, &why) != 0)
 		warn_state(o, &why, "fdump restore needs --any-origin for this dump");
 	copies.domain = &domain;
-	if (ui_stores_open(&o->stores, STORE_WRITE, on_behind, o, err) != 0)
+	if (ui_stores_open(&o->stores, STORE_WRITE, copies.wanted, on_behind, o, err) != 0)
 		goto out;
 	o->backup.copies = dump_fanout_new(&copies, err);
 	if (o->backup.copies != NULL) {

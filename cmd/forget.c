@@ -349,17 +349,22 @@ static void tell_store(struct forget *f, const char *store, const struct err *wh
 	ui_json_print(object, failed, NULL);
 }
 
-/* One store after the other, each open only as long as it is worked on. */
+/* One store after the other, each directory open only as long as it is worked on. Services are
+ * dialled at the same time, so that those that are not there are waited for only once. */
 static int forget_all(struct forget *f, struct err *err)
 {
+	const enum store_mode mode = f->dry_run ? STORE_READ : STORE_WRITE;
 	struct ui_stores s = {.count = 0};
 	size_t i;
 	int got = ui_stores_new(&s, f->o.stores, f->o.store_count, &f->o.access, err);
 
+	for (i = 0; i < s.count && got == 0; i++)
+		if (store_directory(s.stores[i]) == NULL)
+			store_open_start(s.stores[i], mode, NULL);
 	for (i = 0; i < s.count && got == 0; i++) {
 		struct err why = {0};
 
-		if (store_open(s.stores[i], f->dry_run ? STORE_READ : STORE_WRITE, &why) != 0 ||
+		if (store_open(s.stores[i], mode, &why) != 0 ||
 			forget_in(f, s.stores[i], &why) != 0)
 			tell_store(f, f->o.stores[i], &why);
 		store_close(s.stores[i]);

@@ -33,17 +33,22 @@ static const char help[] =
 	"  -h, --help          this text\n"
 	"\n"
 	"Exit status: 0 done; 1 some entries changed or could not be read; 2 failed on an\n"
-	"agent, or wrong usage; 4 fewer copies than asked; 6 not allowed.\n";
+	"agent, or wrong usage; 4 fewer copies than asked; 6 not allowed; 8 it is not known\n"
+	"how a run ended, for its agent or the manager was lost.\n";
 
 #define POLL_MS    500
-#define PROGRESS_LOOKS 4  /* looks between two that show how far the runs are */
+#define POLLS_UP   6  /* between looks whether the agents are connected */
+#define POLLS_SHOW 4  /* between looks how far the runs are, on a terminal */
 #define LOOK_COUNT 16 /* runs of an agent that are looked at: more can't end between two looks */
+#define AWAY_MS    60000 /* that an agent may be away while it is waited for */
 
 /* An agent that has accepted the order. */
 struct waited {
 	char agent[NAME_LEN_MAX + 1];
 	uint8_t id[MANAGER_RUN_LEN]; /* of the run that began */
 	bool ended;
+	bool up;         /* it is connected to the manager */
+	int64_t away_ms; /* since when it is not; 0: it is */
 	struct manager_run_row run;
 };
 
@@ -53,6 +58,8 @@ struct run {
 	const char *job;
 	unsigned method;
 	bool wait;
+	int64_t away_ms; /* that an agent may be away while it is waited for; half of that of the
+			    manager */
 	struct waited *waited;
 	size_t count;
 	int status;
@@ -177,6 +184,84 @@ static int show_run(struct run *r, const struct manager_run_row *run, struct err
 	return fflush(stdout) == 0 ? 0 : -1;
 }
 
+static int64_t now_ms(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
+static int keep_up(void *ctx, const void *row, struct err *err)
+{
+	const struct manager_host_row *host = row;
+	struct run *r = ctx;
+	size_t i;
+
+	(void)err;
+	for (i = 0; i < r->count; i++)
+		if (host->up && strcmp(host->role, rpc_role_name(RPC_AGENT)) == 0 &&
+			strcmp(host->name, r->waited[i].agent) == 0)
+			r->waited[i].up = true;
+	return 0;
+}
+
+static int tell_away(
+	const struct run *r, const char *agent, const char *id, const char *what, struct err *err)
+{
+	json_t *object;
+	int failed;
+
+	if (!r->o.json) {
+		ui_progress_hush();
+		ui_say("run", "%s: %s", agent, what);
+		return 0;
+	}
+	object = ui_json_new("problem", id);
+	failed = ui_json_add(object, "agent", json_string(agent));
+	failed |= ui_json_add(object, "what", json_string(what));
+	return ui_json_print(object, failed, err);
+}
+
+/* Gives up one that was away for too long. Returns 0 or -1. */
+static int look_away(struct run *r, struct waited *w, struct err *err)
+{
+	if (w->up) {
+		w->away_ms = 0;
+		return 0;
+	}
+	if (w->away_ms == 0) {
+		w->away_ms = now_ms();
+		return tell_away(r, w->agent, "run.away",
+			"is not connected any more; its run may go on", err);
+	}
+	if (now_ms() - w->away_ms < r->away_ms)
+		return 0;
+	w->ended = true;
+	if (r->status != UI_FAILED)
+		r->status = UI_BUSY;
+	return tell_away(r, w->agent, "run.unknown",
+		"it is not known how its run ended ('fdump runs' says so when the agent is "
+		"connected again)",
+		err);
+}
+
+/* Which agents are connected. */
+static int look_up(struct run *r, struct err *err)
+{
+	size_t i;
+
+	for (i = 0; i < r->count; i++)
+		r->waited[i].up = false;
+	if (ui_fleet_rows(&r->fleet, MANAGER_METHOD_HOSTS, NULL, manager_host_fields,
+		    sizeof(struct manager_host_row), keep_up, r, err) != 0)
+		return -1;
+	for (i = 0; i < r->count; i++)
+		if (!r->waited[i].ended && look_away(r, &r->waited[i], err) != 0)
+			return -1;
+	return 0;
+}
+
 /* Of those that are waited for. */
 struct sum {
 	const struct run *run;
@@ -217,10 +302,11 @@ static int show_progress(struct run *r, struct err *err)
 	return 0;
 }
 
-/* Asks for each run that has not ended. *left: how many those are then. */
-static int look_at_all(struct run *r, size_t *left, struct err *err)
+/* Looks once at each that has not ended. Returns how many are left, or -1. */
+static int look_all(struct run *r, struct err *err)
 {
 	size_t i;
+	int left = 0;
 
 	for (i = 0; i < r->count; i++) {
 		struct waited *w = &r->waited[i];
@@ -229,34 +315,42 @@ static int look_at_all(struct run *r, size_t *left, struct err *err)
 			continue;
 		if (look(r, w, err) != 0)
 			return -1;
+		left += !w->ended;
 		if (!w->ended)
 			continue;
-		--*left;
 		ui_progress_hush();
 		if (show_run(r, &w->run, err) != 0)
 			return -1;
 	}
-	return 0;
+	return left;
 }
 
 static int wait_all(struct run *r, struct err *err)
 {
 	const struct timespec pause = {.tv_nsec = POLL_MS * 1000000L};
 	bool shown = !r->o.json && isatty(STDERR_FILENO);
-	size_t left = r->count, looks = 0;
-	int ret = 0;
+	unsigned polls = 0;
+	int left;
 
 	if (shown)
 		ui_progress_start("run", 0, false);
-	while (left > 0 && ret == 0) {
+	do {
 		nanosleep(&pause, NULL);
-		ret = look_at_all(r, &left, err);
-		if (ret == 0 && shown && left > 0 && looks++ % PROGRESS_LOOKS == 0)
-			ret = show_progress(r, err);
-	}
+		left = look_all(r, err);
+		if (left > 0 && ++polls % POLLS_UP == 0 && look_up(r, err) != 0)
+			left = -1;
+		if (left > 0 && shown && polls % POLLS_SHOW == 1 && show_progress(r, err) != 0)
+			left = -1;
+	} while (left > 0);
 	if (shown)
 		ui_progress_stop();
-	return ret;
+	if (left == 0)
+		return 0;
+	if (err->code == ERR_TIMEOUT || err->code == ERR_CLOSED) {
+		err->code = ERR_BUSY;
+		err_prefix(err, "it is not known how the runs ended");
+	}
+	return -1;
 }
 
 /* --- the whole ------------------------------------------------------------------- */
@@ -265,9 +359,13 @@ static int run(struct run *r, struct err *err)
 {
 	int ret = -1;
 
-	if (hash_crypto_init(err) == 0 &&
-		ui_fleet_open(&r->fleet, r->o.config, r->o.state, r->o.identity, err) == 0 &&
-		order(r, err) == 0)
+	r->away_ms = AWAY_MS;
+	ui_test_times(&r->away_ms);
+	if (hash_crypto_init(err) != 0 ||
+		ui_fleet_open(&r->fleet, r->o.config, r->o.state, r->o.identity, err) != 0)
+		return -1;
+	r->fleet.patience_ms = 2 * r->away_ms;
+	if (order(r, err) == 0)
 		ret = r->wait ? wait_all(r, err) : 0;
 	ui_fleet_close(&r->fleet);
 	free(r->waited);

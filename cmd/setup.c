@@ -44,7 +44,8 @@ static const char help[] =
 	"                         enrolment the one after it; default: [::]:7420\n"
 	"      --address HOST     by which other machines reach this one; default: its name\n"
 	"      --store DIR        the store's directory; default: /srv/fdump\n"
-	"      --keys DIR         where the fleet's keys go; default: ./fdump-keys\n"
+	"      --keys DIR         where the fleet's keys go, or are if its manager is lost;\n"
+	"                         default: ./fdump-keys\n"
 	"      --to FILE.pub      seal the fleet's backups to this key, and make none\n"
 	"      --passphrase-file FILE  take the passphrase from its first line\n"
 	"      --config DIR       where configuration is; default: /etc/fdump\n"
@@ -64,6 +65,7 @@ struct setup {
 	struct store_address at; /* of the manager */
 	unsigned port;
 	struct ui_role manager, store_role, operator;
+	bool has_keys; /* the fleet is there, and its manager is lost */
 	struct rpc_ca *ca;
 };
 
@@ -372,16 +374,22 @@ static int tell(struct setup *s, struct err *err)
 /* --- the whole ------------------------------------------------------------------------ */
 
 /* All that can be known to be in the way, before anything is made. */
-static int look(const struct setup *s, struct err *err)
+static int look(struct setup *s, struct err *err)
 {
 	unsigned i;
+	int found;
 
 	if (ui_ready_folder(s->manager.config, err) != 0 ||
 		ui_ready_folder(s->manager.dir, err) != 0 ||
 		ui_ready_folder(s->store_role.dir, err) != 0 ||
-		ui_ready_folder(s->store, err) != 0 || ui_ready_folder(s->keys, err) != 0 ||
-		ui_keys_look(s->keys, err) != 0)
+		ui_ready_folder(s->store, err) != 0 || ui_ready_folder(s->keys, err) != 0)
 		return -1;
+	found = ui_keys_look(s->keys, err);
+	if (found < 0)
+		return -1;
+	s->has_keys = found == 1;
+	if (s->has_keys && s->to != NULL)
+		return err_set(err, ERR_USAGE, "--to: the fleet's keys are in %s already", s->keys);
 	/* The manager's, the store's and enrolment's. */
 	for (i = 0; i < 3; i++)
 		if (ui_ready_port(s->at.host, s->port + i, "--listen", err) != 0)
@@ -396,16 +404,19 @@ static int run(struct setup *s, struct err *err)
 	int ret = -1, made;
 
 	if (hash_crypto_init(err) != 0 || find_names(s, err) != 0 || find_roles(s, err) != 0 ||
-		look(s, err) != 0 || (s->to != NULL && key_public_load(s->to, &to, err) != 0) ||
-		pass_ask_new(s->o.unseal.passphrase_file, "the fleet's keys", &pass, err) != 0)
+		look(s, err) != 0 || (s->to != NULL && key_public_load(s->to, &to, err) != 0))
+		goto out;
+	if (s->has_keys ? ui_keys_ask(s->keys, s->o.unseal.passphrase_file, &pass, err) != 0
+			: pass_ask_new(
+				  s->o.unseal.passphrase_file, "the fleet's keys", &pass, err) != 0)
 		goto out;
 	if (ui_ready_parents(s->store, err) != 0)
 		goto out;
 	made = cmd_setup_store(s->store, s->store_path, err);
 	if (made < 0)
 		goto out;
-	if (ui_ready_parents(s->keys, err) != 0 ||
-		ui_keys_make(s->keys, s->name, s->to, &pass, err) != 0)
+	if (!s->has_keys && (ui_ready_parents(s->keys, err) != 0 ||
+				    ui_keys_make(s->keys, s->name, s->to, &pass, err) != 0))
 		goto out;
 	if (realpath(s->keys, s->keys_path) == NULL) {
 		err_errno(err, errno, "%s", s->keys);

@@ -305,6 +305,15 @@ static void on_problem(void *ctx, const struct store_entry *dump, const char *wh
 		whose[0] ? ": " : "", what);
 }
 
+static void on_damaged(void *ctx, const struct err *what)
+{
+	(void)ctx;
+	ui_log(UI_LOG_ERROR,
+		"a chunk is damaged: %s; it is marked, and put again by the next backup that has "
+		"it, or by 'fdump store replicate'",
+		what->message);
+}
+
 /* --- managers ---------------------------------------------------------------- */
 
 static void on_hello(void *ctx, size_t peer, struct manager_hello *hello)
@@ -410,6 +419,7 @@ static int set_up(struct serve *s, struct err *err)
 		.tallied = on_tally,
 		.refused = on_refused,
 		.problem = on_problem,
+		.damaged = on_damaged,
 		.failed = on_failed,
 	};
 	struct store_address address;

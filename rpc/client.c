@@ -15,6 +15,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "lib/buf.h"
 #include "lib/err.h"
@@ -28,6 +29,7 @@
 #define PATIENCE_MS (600 * 1000)
 #define BYTES_MAX   (64 * 1024 * 1024)
 #define BUSY_MS     1000
+#define CLOSE_MS    1000 /* to end, when nothing is open any more */
 /* In place of no deadline at all. */
 #define LONG_MS (365ll * 24 * 3600 * 1000)
 
@@ -60,8 +62,10 @@ struct rpc_client {
 	uint64_t bytes;   /* their weight */
 	bool gave_up;
 	struct err why;
+	struct err last; /* why there is no connection; set by the loop */
 	bool closing;
 	int64_t close_ms; /* how long it may take */
+	unsigned owners;  /* its user and its thread: who leaves last frees it */
 
 	atomic_bool cancelled;
 	_Atomic uint64_t sent, received, answered, connections;
@@ -81,11 +85,10 @@ struct rpc_client {
 	bool was_up, shut;
 	int64_t progress_ms;
 	int64_t close_at; /* 0: not closing */
-	struct err last;  /* why there is no connection */
 	struct {
 		uint16_t method;
 		void *params; /* NULL: there is none */
-		size_t len;
+		size_t len, reply_max;
 		bool due; /* to be sent on this connection */
 		bool flying;
 		struct rpc_timer again; /* the peer was busy */
@@ -248,6 +251,7 @@ static void keep_greeting(struct rpc_client_job *job)
 	c->greeting.method = job->r.method;
 	c->greeting.params = (void *)job->r.params;
 	c->greeting.len = job->r.len;
+	c->greeting.reply_max = job->r.reply_max;
 	job->r.params = NULL;
 }
 
@@ -317,6 +321,7 @@ static bool is_greeted(struct rpc_client *c)
 		.method = c->greeting.method,
 		.params = c->greeting.params,
 		.len = c->greeting.len,
+		.reply_max = c->greeting.reply_max,
 		.timeout_ms = LONG_MS,
 		.ops = &ops,
 		.arg = c,
@@ -408,18 +413,21 @@ static void give_up(struct rpc_client *c, const struct err *why)
 	}
 }
 
+/* The lock is held, or it is the loop's thread. */
+static const char *reason_of(const struct rpc_client *c)
+{
+	if (atomic_load(&c->up))
+		return "it is connected, but does not answer";
+	return c->last.code != ERR_NONE ? c->last.message : "no answer to the attempt to connect";
+}
+
 static void give_up_waiting(struct rpc_client *c, int64_t ms)
 {
-	const char *reason = c->last.message;
 	struct err why = {0};
 
-	if (c->conn != NULL)
-		reason = "it is connected, but does not answer";
-	else if (c->last.code == ERR_NONE)
-		reason = "no answer to the attempt to connect";
 	err_set(&why, ERR_TIMEOUT, "%s %s (%s port %s): no progress for %g s: %s",
 		rpc_role_name(c->opts.expect.role), c->name, c->host, c->port, (double)ms / 1000,
-		reason);
+		reason_of(c));
 	give_up(c, &why);
 }
 
@@ -534,9 +542,11 @@ static void on_down(void *arg, const struct err *why, int64_t wait_ms)
 	c->conn = NULL;
 	rpc_timer_stop(&c->greeting.again);
 	atomic_store(&c->up, false);
+	pthread_mutex_lock(&c->lock);
 	c->last = *why;
 	if (c->last.code == ERR_NONE)
 		err_set(&c->last, ERR_CLOSED, "it has ended the connection");
+	pthread_mutex_unlock(&c->lock);
 	/* Trying again would not change its mind. */
 	if (why->code == ERR_DENIED || why->code == ERR_UNSUPPORTED) {
 		err_prefix(&refused, "%s %s", rpc_role_name(c->opts.expect.role), c->name);
@@ -544,22 +554,6 @@ static void on_down(void *arg, const struct err *why, int64_t wait_ms)
 	}
 	kick(c);
 }
-
-static void *run(void *arg)
-{
-	struct rpc_client *c = arg;
-
-	kick(c);
-	rpc_loop_run(c->loop);
-	rpc_soon_stop(&c->soon);
-	rpc_timer_stop(&c->timer);
-	rpc_timer_stop(&c->greeting.again);
-	rpc_dial_free(c->dial);
-	c->dial = NULL;
-	return NULL;
-}
-
-/* --- For the user --- */
 
 static void free_client(struct rpc_client *c)
 {
@@ -575,6 +569,37 @@ static void free_client(struct rpc_client *c)
 	pthread_mutex_destroy(&c->lock);
 	free(c);
 }
+
+static void leave(struct rpc_client *c)
+{
+	unsigned left;
+
+	pthread_mutex_lock(&c->lock);
+	left = --c->owners;
+	pthread_cond_broadcast(&c->over);
+	pthread_mutex_unlock(&c->lock);
+	if (left == 0)
+		free_client(c);
+}
+
+static void *run(void *arg)
+{
+	struct rpc_client *c = arg;
+
+	kick(c);
+	rpc_loop_run(c->loop);
+	rpc_soon_stop(&c->soon);
+	rpc_timer_stop(&c->timer);
+	rpc_timer_stop(&c->greeting.again);
+	rpc_dial_free(c->dial);
+	c->dial = NULL;
+	pool_free(c->pool); /* waits for a look-up */
+	c->pool = NULL;
+	leave(c);
+	return NULL;
+}
+
+/* --- For the user --- */
 
 /* Loop, look-ups and dialler, all made before the thread that will own them. */
 static int set_up(struct rpc_client *c, struct err *err)
@@ -639,8 +664,11 @@ struct rpc_client *rpc_client_open(const struct rpc_client_opts *opts, struct er
 	pthread_sigmask(SIG_BLOCK, &all, &before);
 	ret = set_up(c, err);
 	if (ret == 0) {
+		c->owners = 2;
 		ret = pthread_create(&c->thread, NULL, run, c);
-		if (ret != 0)
+		if (ret == 0)
+			pthread_detach(c->thread);
+		else
 			err_errno(err, ret, "client of %s: thread", c->name);
 	}
 	pthread_sigmask(SIG_SETMASK, &before, NULL);
@@ -737,6 +765,16 @@ int rpc_client_call(struct rpc_client *c, const struct rpc_client_request *reque
 	return job != NULL ? rpc_client_wait(job, reply, blob, err) : -1;
 }
 
+void rpc_client_why(struct rpc_client *c, struct err *err)
+{
+	pthread_mutex_lock(&c->lock);
+	if (c->last.code == ERR_NONE)
+		err_set(err, ERR_TIMEOUT, "%s port %s: %s", c->host, c->port, reason_of(c));
+	else
+		err_set(err, ERR_TIMEOUT, "%s", reason_of(c));
+	pthread_mutex_unlock(&c->lock);
+}
+
 void rpc_client_cancel(struct rpc_client *c)
 {
 	atomic_store(&c->cancelled, true);
@@ -756,14 +794,20 @@ void rpc_client_stats(const struct rpc_client *c, struct rpc_client_stats *stats
 
 void rpc_client_close(struct rpc_client *c, int64_t deadline_ms)
 {
+	struct timespec end;
+	int ret = 0;
+
 	if (c == NULL)
 		return;
+	clock_gettime(CLOCK_REALTIME, &end);
+	end.tv_sec += (deadline_ms + CLOSE_MS) / 1000;
 	pthread_mutex_lock(&c->lock);
 	c->closing = true;
 	c->close_ms = deadline_ms;
-	pthread_mutex_unlock(&c->lock);
 	rpc_async_send(&c->wake);
-	pthread_join(c->thread, NULL);
-	assert(c->jobs == 0);
-	free_client(c);
+	while (c->owners > 1 && ret == 0)
+		ret = pthread_cond_timedwait(&c->over, &c->lock, &end);
+	assert(c->owners > 1 || c->jobs == 0);
+	pthread_mutex_unlock(&c->lock);
+	leave(c);
 }

@@ -81,7 +81,7 @@ struct rpc_client_request {
 	/* Once it has gone well, it is sent again on each further connection, before
 	 * anything else, until another such request takes its place: what the peer
 	 * must know of this client. A refusal then makes the client give up; busy is
-	 * tried again. It has no blob. */
+	 * tried again. It has no blob; one that the peer answers with is dropped. */
 	bool greeting;
 };
 
@@ -117,6 +117,9 @@ struct rpc_client_job *rpc_client_start(
 int rpc_client_wait(
 	struct rpc_client_job *job, struct buf *reply, struct buf *blob, struct err *err);
 
+/* Why no answer has come, for who waits: err is set, with ERR_TIMEOUT. */
+void rpc_client_why(struct rpc_client *client, struct err *err);
+
 /* Ends everything with ERR_CANCELLED, and wakes whoever waits. From any thread
  * or a signal handler. The client is still to be closed. */
 void rpc_client_cancel(struct rpc_client *client);
@@ -125,8 +128,8 @@ void rpc_client_stats(const struct rpc_client *client, struct rpc_client_stats *
 
 /* Waits for what is open, then ends the connection in order, all within
  * deadline_ms; then cancels and cuts. No other thread may use the client any
- * more, and every job without `done` must have been waited for. Only a look-up
- * of the host's name that hangs can hold it longer. NULL does nothing. */
+ * more, and every job without `done` must have been waited for. A look-up of
+ * the host's name that hangs is left to end by itself. NULL does nothing. */
 void rpc_client_close(struct rpc_client *client, int64_t deadline_ms);
 
 #endif

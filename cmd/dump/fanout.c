@@ -11,11 +11,13 @@
 #include "cmd/store/parcel.h"
 #include "lib/err.h"
 
-#define SLICE_MS 250 /* that one store is waited for before the others are looked at again */
+#define SLICE_MS 250   /* that one store is waited for before the others are looked at again */
+#define AGAIN_MS 10000 /* until a service that was left behind must be open again */
 
 struct copy {
 	struct store *store;
 	bool behind;
+	bool in_use;        /* it is open, and no other is the same store */
 	struct err why;     /* it was left behind */
 	bool waits;         /* its commit was started, and not answered */
 	bool lacks;         /* its commit named missing chunks */
@@ -28,7 +30,7 @@ struct copy {
 struct dump_fanout {
 	struct dump_fanout_options o;
 	struct store_run run;
-	pthread_mutex_t lock; /* over .behind, .why and .alive */
+	pthread_mutex_t lock; /* over .behind, .why, .in_use and .alive; held by callbacks */
 	size_t alive;
 	struct err why; /* the last one was left behind */
 	struct copy copies[STORES_MAX];
@@ -119,8 +121,9 @@ struct dump_fanout *dump_fanout_new(const struct dump_fanout_options *options, s
 	pthread_mutex_init(&f->lock, NULL);
 	for (i = 0; i < f->o.count; i++) {
 		f->copies[i].store = f->o.stores[i];
-		f->copies[i].behind = !store_is_open(f->o.stores[i]);
-		f->alive += !f->copies[i].behind;
+		f->copies[i].in_use = store_is_open(f->o.stores[i]);
+		f->copies[i].behind = !f->copies[i].in_use;
+		f->alive += f->copies[i].in_use;
 	}
 	if (f->alive > 0)
 		return f;
@@ -137,43 +140,164 @@ void dump_fanout_free(struct dump_fanout *f)
 	free(f);
 }
 
-void dump_fanout_before(struct dump_fanout *f, dump_fanout_each_before *each, void *ctx)
-{
+/* --- all stores at the same time -------------------------------------------- */
+
+/* How stores that are behind get a dump. */
+struct caught {
+	const uint8_t *dump;
+	uint32_t from; /* the stores that have it, bit n for the n-th */
+	void (*each)(void *ctx, size_t store, bool done);
+};
+
+/* What is done with one store, beside the others. */
+struct side {
+	struct dump_fanout *f;
+	struct copy *copy;
+	int (*work)(struct side *side); /* returns 0, or -1 with .why set */
+	pthread_t thread;
+	bool runs, over, late; /* late: it was cancelled */
+	struct sides *all;
+	const struct caught *caught;
+	/* What it came to. */
+	int ret;
+	struct err why;
 	struct dump_before before;
-	struct err why = {0};
+	bool has_base;
+};
+
+struct sides {
+	struct side at[STORES_MAX];
+	size_t count;
+	pthread_mutex_t lock; /* over .over of each */
+	pthread_cond_t change;
+	size_t over, good; /* of them: all, and without an error */
+};
+
+static void *run_side(void *arg)
+{
+	struct side *side = arg;
+	int ret = side->work(side);
+
+	pthread_mutex_lock(&side->all->lock);
+	side->ret = ret;
+	side->over = true;
+	side->all->over++;
+	side->all->good += ret == 0;
+	pthread_cond_broadcast(&side->all->change);
+	pthread_mutex_unlock(&side->all->lock);
+	return NULL;
+}
+
+static void sides_add(
+	struct sides *s, struct dump_fanout *f, struct copy *copy, int (*work)(struct side *side))
+{
+	s->at[s->count++] = (struct side){.f = f, .copy = copy, .work = work, .all = s};
+}
+
+/* Waits until all are over; when enough are, the others get DUMP_SLOW_MS. */
+static void sides_wait(struct sides *s, struct dump_fanout *f, size_t enough)
+{
+	int64_t end = INT64_MAX;
+	bool cancelled = false;
+	struct timespec t;
 	size_t i;
 
-	for (i = 0; i < f->o.count; i++) {
-		struct copy *copy = &f->copies[i];
-
-		if (copy->behind)
+	pthread_mutex_lock(&s->lock);
+	while (s->over < s->count) {
+		clock_gettime(CLOCK_REALTIME, &t);
+		t.tv_nsec += 100 * 1000000L;
+		t.tv_sec += t.tv_nsec / 1000000000L;
+		t.tv_nsec %= 1000000000L;
+		pthread_cond_timedwait(&s->change, &s->lock, &t);
+		if (s->good >= enough && end == INT64_MAX)
+			end = f->o.now_ms() + DUMP_SLOW_MS;
+		if (cancelled || f->o.now_ms() < end)
 			continue;
-		if (dump_before_read(&before, copy->store, f->o.agent, f->o.name, &why) != 0)
-			leave(f, copy, &why);
-		else
-			each(ctx, i, &before);
-		dump_before_fini(&before);
+		cancelled = true;
+		for (i = 0; i < s->count; i++) {
+			s->at[i].late = !s->at[i].over;
+			if (s->at[i].late)
+				store_cancel(s->at[i].copy->store);
+		}
 	}
+	pthread_mutex_unlock(&s->lock);
+}
+
+/* Does all that was added. enough: as for sides_wait; SIZE_MAX: all are waited for. */
+static void sides_run(struct sides *s, struct dump_fanout *f, size_t enough)
+{
+	size_t i;
+
+	pthread_mutex_init(&s->lock, NULL);
+	pthread_cond_init(&s->change, NULL);
+	for (i = 0; i < s->count; i++) {
+		struct side *side = &s->at[i];
+
+		side->runs =
+			s->count > 1 && pthread_create(&side->thread, NULL, run_side, side) == 0;
+		if (!side->runs)
+			run_side(side);
+	}
+	sides_wait(s, f, enough);
+	for (i = 0; i < s->count; i++)
+		if (s->at[i].runs)
+			pthread_join(s->at[i].thread, NULL);
+	pthread_cond_destroy(&s->change);
+	pthread_mutex_destroy(&s->lock);
+}
+
+/* For each store that is not behind: those that fail are left behind then. */
+static void with_each(struct dump_fanout *f, struct sides *s, int (*work)(struct side *side))
+{
+	size_t i;
+
+	for (i = 0; i < f->o.count; i++)
+		if (!f->copies[i].behind)
+			sides_add(s, f, &f->copies[i], work);
+	sides_run(s, f, f->o.wanted);
+	for (i = 0; i < s->count; i++)
+		if (s->at[i].ret != 0 && s->at[i].late)
+			leave_for(
+				f, s->at[i].copy, "it does not answer, and the others are enough");
+		else if (s->at[i].ret != 0)
+			leave(f, s->at[i].copy, &s->at[i].why);
+}
+
+static int read_before(struct side *s)
+{
+	const struct dump_fanout_options *o = &s->f->o;
+
+	return dump_before_read(&s->before, s->copy->store, o->agent, o->name, &s->why);
+}
+
+void dump_fanout_before(struct dump_fanout *f, dump_fanout_each_before *each, void *ctx)
+{
+	struct sides s = {.count = 0};
+	size_t i;
+
+	with_each(f, &s, read_before);
+	for (i = 0; i < s.count; i++) {
+		if (s.at[i].ret == 0)
+			each(ctx, (size_t)(s.at[i].copy - f->copies), &s.at[i].before);
+		dump_before_fini(&s.at[i].before);
+	}
+}
+
+static int begin(struct side *s)
+{
+	return store_begin(s->copy->store, &s->f->run, &s->has_base, &s->why);
 }
 
 int dump_fanout_begin(struct dump_fanout *f, const uint8_t *base, bool *has_base, struct err *err)
 {
-	struct err why = {0};
+	struct sides s = {.count = 0};
 	size_t i;
-	bool has;
 
 	*has_base = false;
 	f->run.base = base;
-	for (i = 0; i < f->o.count; i++) {
-		struct copy *copy = &f->copies[i];
-
-		if (copy->behind)
-			continue;
-		if (store_begin(copy->store, &f->run, &has, &why) != 0)
-			leave(f, copy, &why);
-		else
-			*has_base |= has;
-	}
+	with_each(f, &s, begin);
+	for (i = 0; i < s.count; i++)
+		*has_base |= s.at[i].ret == 0 && s.at[i].has_base;
 	return any_left(f, err);
 }
 
@@ -373,7 +497,7 @@ static void ignore(void *ctx, const struct store_entry *dump, const char *what)
 
 /* Gets the dump for one store from another one. Returns 0, or -1 with err set. */
 static int catch_up(struct dump_fanout *f, struct copy *copy, struct store *from,
-	const uint8_t *dump, uint64_t *bytes, struct err *err)
+	const uint8_t *dump, struct err *err)
 {
 	struct store_replicated result;
 	int ret = store_replicate(from, copy->store, dump, &f->run, ignore, NULL, &result, err);
@@ -382,26 +506,46 @@ static int catch_up(struct dump_fanout *f, struct copy *copy, struct store *from
 		ret = err_set(err, ERR_DAMAGE, "the store that has the dump has not all of it");
 	if (ret == 0 && memcmp(result.receipt.dump, dump, STORE_DUMP_ID) != 0)
 		ret = err_set(err, ERR_EXISTS, "the dump was deleted there");
-	*bytes = result.bytes;
+	if (ret == 0)
+		copy->stored += result.bytes;
 	copy->acked = ret == 0;
 	copy->receipt = result.receipt;
 	return ret;
 }
 
-/* A store that could not be opened before may be one that is written to under another name. */
+/* A store that could not be opened before may be one that is written to under another name. The
+ * lock is held. */
 static int check_other(const struct dump_fanout *f, const struct copy *copy, struct err *err)
 {
 	size_t i;
 
 	for (i = 0; i < f->o.count; i++) {
-		struct store *other = f->copies[i].store;
+		const struct copy *other = &f->copies[i];
 
-		if (other != copy->store && store_is_open(other) &&
-			memcmp(store_uid(other), store_uid(copy->store), STORE_UID_LEN) == 0)
-			return err_set(
-				err, ERR_USAGE, "is the same store as %s", store_name(other));
+		if (other != copy && other->in_use &&
+			memcmp(store_uid(other->store), store_uid(copy->store), STORE_UID_LEN) == 0)
+			return err_set(err, ERR_USAGE, "is the same store as %s",
+				store_name(other->store));
 	}
 	return 0;
+}
+
+/* Opens it; a service that does not answer is not waited for as long as at the beginning. */
+static int open_soon(struct store *store, struct err *err)
+{
+	int ret = store_is_opening(store) ? store_open_wait(store, 0, err) : -1;
+
+	/* It dials less and less often, or has given up long ago. */
+	if (ret != STORE_OPEN && (ret = store_open_start(store, STORE_WRITE, err)) == 0)
+		ret = store_open_wait(store, AGAIN_MS, err);
+	if (ret == STORE_OPENING)
+		err_prefix(err, "not reached in %d s", AGAIN_MS / 1000);
+	return ret == STORE_OPEN ? 0 : -1;
+}
+
+static void tell_behind(struct dump_fanout *f, const struct copy *copy, const struct err *why)
+{
+	f->o.behind(f->o.ctx, (size_t)(copy - f->copies), why->message);
 }
 
 /* Opens a store that was left behind. Returns 0, or -1: reported, if it was not before. */
@@ -409,64 +553,94 @@ static int open_again(struct dump_fanout *f, struct copy *copy)
 {
 	struct err why = {0};
 	bool known = false;
+	int ret;
 
-	if (store_open(copy->store, STORE_WRITE, &why) != 0) {
-		/* One that could not be opened before was reported then. */
+	pthread_mutex_lock(&f->lock);
+	copy->in_use = false;
+	pthread_mutex_unlock(&f->lock);
+	ret = open_soon(copy->store, &why);
+	pthread_mutex_lock(&f->lock);
+	if (ret != 0) /* One that could not be opened before was reported then. */
 		known = copy->why.code == ERR_NONE || strcmp(why.message, copy->why.message) == 0;
-	} else if (check_other(f, copy, &why) == 0) {
-		return 0;
-	}
-	store_close(copy->store);
-	if (!known)
-		f->o.behind(f->o.ctx, (size_t)(copy - f->copies), why.message);
-	return -1;
+	else
+		ret = check_other(f, copy, &why);
+	copy->in_use = ret == 0;
+	if (ret != 0 && !known)
+		tell_behind(f, copy, &why);
+	pthread_mutex_unlock(&f->lock);
+	if (ret != 0)
+		store_close(copy->store);
+	return ret;
 }
 
 /* From one store after the other that has the dump, until it has caught up. */
-static int catch_up_any(struct dump_fanout *f, struct copy *copy, const uint8_t *dump,
-	uint32_t from, uint64_t *bytes, struct err *err)
+static int catch_up_any(
+	struct dump_fanout *f, struct copy *copy, const struct caught *c, struct err *err)
 {
 	bool first = true;
 	size_t i;
 
 	for (i = 0; i < f->o.count; i++) {
-		if (!(from >> i & 1))
+		if (!(c->from >> i & 1))
 			continue;
 		/* After an error it must be opened again. */
 		if (!first && open_again(f, copy) != 0)
 			return -1;
 		first = false;
-		if (catch_up(f, copy, f->copies[i].store, dump, bytes, err) == 0)
+		if (catch_up(f, copy, f->copies[i].store, c->dump, err) == 0)
 			return 0;
 	}
+	return -1;
+}
+
+static void tell_each(struct side *s, bool done)
+{
+	struct dump_fanout *f = s->f;
+
+	pthread_mutex_lock(&f->lock);
+	s->caught->each(f->o.ctx, (size_t)(s->copy - f->copies), done);
+	pthread_mutex_unlock(&f->lock);
+}
+
+static int catch_up_side(struct side *s)
+{
+	struct dump_fanout *f = s->f;
+
+	if (open_again(f, s->copy) != 0)
+		return -1;
+	tell_each(s, false);
+	if (catch_up_any(f, s->copy, s->caught, &s->why) == 0) {
+		tell_each(s, true);
+		return 0;
+	}
+	pthread_mutex_lock(&f->lock);
+	if (s->why.code != ERR_NOSPACE || s->copy->why.code != ERR_NOSPACE)
+		tell_behind(f, s->copy, &s->why);
+	pthread_mutex_unlock(&f->lock);
 	return -1;
 }
 
 size_t dump_fanout_catch_up(struct dump_fanout *f, const uint8_t *dump,
 	void (*each)(void *ctx, size_t store, bool done), uint64_t *stored)
 {
-	uint32_t from = 0;
+	struct caught caught = {.dump = dump, .each = each};
+	struct sides s = {.count = 0};
 	size_t count = 0, i;
 
 	for (i = 0; i < f->o.count; i++)
-		from |= (uint32_t)f->copies[i].acked << i;
-	for (i = 0; i < f->o.count && from != 0; i++) {
-		struct copy *copy = &f->copies[i];
-		struct err why = {0};
-		uint64_t bytes = 0;
-
-		if (!copy->behind || open_again(f, copy) != 0)
-			continue;
-		each(f->o.ctx, i, false);
-		if (catch_up_any(f, copy, dump, from, &bytes, &why) != 0) {
-			if (why.code != ERR_NOSPACE || copy->why.code != ERR_NOSPACE)
-				f->o.behind(f->o.ctx, i, why.message);
-			continue;
+		caught.from |= (uint32_t)f->copies[i].acked << i;
+	for (i = 0; i < f->o.count && caught.from != 0; i++)
+		if (f->copies[i].behind) {
+			sides_add(&s, f, &f->copies[i], catch_up_side);
+			s.at[s.count - 1].caught = &caught;
 		}
-		each(f->o.ctx, i, true);
-		if (copy->stored + bytes > *stored)
-			*stored = copy->stored + bytes;
+	sides_run(&s, f, SIZE_MAX);
+	for (i = 0; i < s.count; i++) {
+		if (s.at[i].ret != 0)
+			continue;
 		count++;
+		if (s.at[i].copy->stored > *stored)
+			*stored = s.at[i].copy->stored;
 	}
 	return count;
 }

@@ -7,8 +7,11 @@
  *   without it.
  * - A store that is needed is waited for, but not for ever: after DUMP_STALL_MS in which it took
  *   nothing it is left behind too.
+ * - A run is begun in all stores at the same time: one that does not answer gets DUMP_SLOW_MS when
+ *   enough have begun.
  *
- * What was left behind catches up from the others: dump_fanout_catch_up.
+ * What was left behind, and what was still being opened when the fan-out was made, catches up from
+ * the others, all at the same time: dump_fanout_catch_up.
  *
  *   dump_fanout_new -> dump_fanout_previous -> dump_fanout_begin -> _have, _put ... -> _commit ->
  *   [dump_fanout_catch_up] -> dump_fanout_free
@@ -39,7 +42,8 @@ struct dump_fanout_options {
 	const char *agent, *name; /* who backs up, and what */
 	const struct dump_domain *domain;
 	size_t wanted; /* this many are enough; 1 to count */
-	/* A store is left behind; by its place among the stores. */
+	/* A store is left behind; by its place among the stores. One call at a time, perhaps from
+	 * another thread. */
 	void (*behind)(void *ctx, size_t store, const char *why);
 	void *ctx;
 	int64_t (*now_ms)(void); /* NULL: the monotonic clock; a test has its own */
@@ -78,9 +82,9 @@ int dump_fanout_commit(struct dump_fanout *fanout, const uint8_t *record, size_t
 	size_t *acknowledged, uint64_t *stored, struct buf *missing, struct err *err);
 
 /* Opens again what was left behind, and copies this dump to it from a store that has acknowledged
- * it. each: called for each before (done: false) and when it has it (done: true). Failures are
- * reported by `behind`, but not a second time that there is no space. *stored grows to what one of
- * these took in, if that is more. Returns how many have caught up. */
+ * it. each: called for each before (done: false) and when it has it (done: true), as `behind` is.
+ * Failures are reported by `behind`, but not a second time that there is no space. *stored grows to
+ * what one of these took in, if that is more. Returns how many have caught up. */
 size_t dump_fanout_catch_up(struct dump_fanout *fanout, const uint8_t *dump,
 	void (*each)(void *ctx, size_t store, bool done), uint64_t *stored);
 

@@ -96,6 +96,7 @@ int engine_commit(struct engine *s, const uint8_t *record, size_t len, int64_t t
 	struct store_receipt *receipt, struct buf *missing, struct err *err)
 {
 	struct store_dump dump;
+	size_t marked;
 	int got;
 
 	if (store_dump_get(&dump, record, len, err) != 0)
@@ -103,6 +104,10 @@ int engine_commit(struct engine *s, const uint8_t *record, size_t len, int64_t t
 	pthread_mutex_lock(&s->writer);
 	got = commit_locked(s, &dump, record, len, time, receipt, missing, err);
 	pthread_mutex_unlock(&s->writer);
+	/* A piece of the list may be missing for it can't be read: it must be taken again. */
+	if (got == 1 &&
+		engine_doubt(s, dump.domain, dump.lists, dump.list_count, &marked, err) != 0)
+		return -1;
 	return got == COMMIT_KNOWN ? 0 : got;
 }
 

@@ -14,14 +14,14 @@ struct store_guest *store_guests_find(const struct store_guests *s, const char *
 	return NULL;
 }
 
-/* Runs of guests that went long ago are over; so are the guests. */
+/* What guests that went long ago had begun is over; so are the guests. */
 static void sweep(struct store_guests *s, int64_t now_ms)
 {
 	struct store_guest **at = &s->first, *g;
 
 	while ((g = *at) != NULL)
 		if (g->connections == 0 &&
-			(g->run_count == 0 || now_ms - g->left_ms > STORE_RUN_IDLE_MS)) {
+			((g->run_count == 0 && !g->holds) || now_ms - g->left_ms > STORE_IDLE_MS)) {
 			*at = g->next;
 			free(g);
 		} else {
@@ -54,14 +54,15 @@ void store_guests_up(struct store_guests *s, const struct rpc_identity *id)
 	g->connections++;
 }
 
-void store_guests_down(struct store_guests *s, const struct rpc_identity *id, int64_t now_ms)
+void store_guests_down(
+	struct store_guests *s, const struct rpc_identity *id, bool in_order, int64_t now_ms)
 {
 	struct store_guest *g = store_guests_find(s, id->host);
 
 	if (g == NULL || g->connections == 0 || --g->connections > 0)
 		return;
 	g->left_ms = now_ms;
-	g->holds = false;
+	g->holds = g->holds && !in_order;
 	sweep(s, now_ms);
 }
 

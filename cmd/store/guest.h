@@ -4,9 +4,9 @@
  *
  *   store_guests_up, _down for each connection -> store_guests_free
  *
- * A guest outlives its last connection by STORE_RUN_IDLE_MS if it has a run open, so that a run
- * survives a lost connection. The loop's thread only. A pointer to a guest is good until its last
- * connection ends.
+ * A guest outlives its last connection by STORE_IDLE_MS if it has a run open, or was reading and
+ * did not end the connection in order: so both survive a lost connection. The loop's thread only. A
+ * pointer to a guest is good until its last connection ends.
  */
 #ifndef FDUMP_CMD_STORE_GUEST_H
 #define FDUMP_CMD_STORE_GUEST_H
@@ -21,7 +21,7 @@
 
 #define STORE_GUEST_DOMAINS 64     /* that one guest has proved, or may read */
 #define STORE_GUEST_RUNS    16     /* that one guest has open */
-#define STORE_RUN_IDLE_MS   900000 /* without a connection of its guest, then a run is over */
+#define STORE_IDLE_MS       900000 /* without a connection of its guest, then a run is over */
 
 struct store_domains {
 	uint8_t at[STORE_GUEST_DOMAINS][STORE_DOMAIN_LEN];
@@ -42,7 +42,7 @@ struct store_guest {
 	struct store_domains proved, readable;
 	uint8_t runs[STORE_GUEST_RUNS][STORE_RUN_LEN];
 	size_t run_count;
-	bool holds; /* it reads dumps: until its last connection has ended */
+	bool holds; /* it reads dumps: until its last connection has ended in order */
 	struct store_tally tally;
 };
 
@@ -52,9 +52,10 @@ struct store_guests {
 
 /* NULL: it is not known, or there was no memory when it came. */
 struct store_guest *store_guests_find(const struct store_guests *guests, const char *host);
-/* A connection has come up, or ended. */
+/* A connection has come up, or ended; in_order: as both sides wanted. */
 void store_guests_up(struct store_guests *guests, const struct rpc_identity *id);
-void store_guests_down(struct store_guests *guests, const struct rpc_identity *id, int64_t now_ms);
+void store_guests_down(
+	struct store_guests *guests, const struct rpc_identity *id, bool in_order, int64_t now_ms);
 /* Whether anybody has a run open or reads a dump. */
 bool store_guests_busy(struct store_guests *guests, int64_t now_ms);
 void store_guests_free(struct store_guests *guests);

@@ -118,6 +118,8 @@ static void work_done(struct pool_job *pool)
 	struct err why = job->err;
 
 	job->working = false;
+	if (job->marked)
+		s->damaged(s->ctx, &why);
 	if (engine_failed(s->engine)) {
 		store_job_fail(job, &why);
 		s->failed(s->ctx, &why);

@@ -47,6 +47,8 @@ struct store_jobs {
 	int64_t lock_max_sec; /* how far in the future an agent may lock a dump, at most */
 	/* The engine has failed. */
 	void (*failed)(void *ctx, const struct err *why);
+	/* A record that was to be read is damaged, and was marked. */
+	void (*damaged)(void *ctx, const struct err *what);
 	void *ctx;
 };
 
@@ -70,6 +72,7 @@ struct store_job {
 	char name[NAME_LEN_MAX + 1], filter_agent[NAME_LEN_MAX + 1];
 	uint8_t domain[STORE_DOMAIN_LEN], id[STORE_ID_LEN], dump[STORE_DUMP_ID];
 	bool has_dump, newest, checked;
+	bool marked; /* what was to be read is damaged, and is marked so since now */
 	uint64_t after;
 	int64_t time;
 	size_t size;

@@ -9,8 +9,13 @@
 #include "lib/seal.h"
 
 struct store_kind {
-	/* Fills .uid and .public. After -1 nothing is open. */
-	int (*open)(struct store *store, enum store_mode mode, struct err *err);
+	/* Begins to open it in .mode. NULL: .open does all of it. */
+	int (*open_start)(struct store *store, struct err *err);
+	/* As store_open_wait. Fills .uid and .public. After -1 nothing is open. */
+	int (*open)(struct store *store, int64_t wait_ms, struct err *err);
+	/* NULL: it can't. */
+	void (*cancel)(struct store *store);
+	/* Also of one that is being opened, if there is .open_start. */
 	void (*close)(struct store *store);
 	/* Frees the struct itself. */
 	void (*free)(struct store *store);
@@ -50,7 +55,7 @@ struct store {
 	struct store_access access;
 	char *name;
 	bool service; /* its name is no path */
-	bool open, begun;
+	bool opening, open, begun;
 	enum store_mode mode;
 	struct store_run run; /* its strings and ids are those below */
 	char agent[STORE_NAME_MAX + 1], backup[STORE_NAME_MAX + 1];

@@ -16,15 +16,16 @@ struct local {
 	struct store_queue *queue; /* from store_begin on */
 };
 
-static int local_open(struct store *s, enum store_mode mode, struct err *err)
+static int local_open(struct store *s, int64_t wait_ms, struct err *err)
 {
 	struct local *l = (struct local *)s;
 	const struct engine_wait wait = {s->access.wait_sec, s->access.waits, s->access.ctx};
 
+	(void)wait_ms;         /* --lock-wait says how long */
 	if (l->engine != NULL) /* it hangs */
 		return err_set(err, ERR_FAILED, "%s: it does not answer", s->name);
-	l->engine =
-		engine_open(s->name, mode == STORE_WRITE ? ENGINE_WRITE : ENGINE_READ, &wait, err);
+	l->engine = engine_open(
+		s->name, s->mode == STORE_WRITE ? ENGINE_WRITE : ENGINE_READ, &wait, err);
 	if (l->engine == NULL)
 		return -1;
 	memcpy(s->uid, engine_uid(l->engine), sizeof s->uid);

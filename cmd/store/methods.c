@@ -537,7 +537,8 @@ static void answer_hold(struct store_job *job)
 {
 	struct store_guest *g = store_job_guest(job);
 
-	if (job->ret == 0 && g != NULL)
+	/* Also of a dump that is deleted while it is read: its chunks are there until gc. */
+	if (g != NULL)
 		g->holds = true;
 	reply_blob(job);
 }
@@ -570,12 +571,20 @@ static int work_get(struct store_job *job)
 {
 	struct engine *engine = job->jobs->engine;
 	const struct store_filter own = {.agent = job->agent};
+	struct err why = {0};
+	size_t marked = 0;
+	int ret;
 
 	if (!job->checked && engine_dumps(engine, &own, met_domain, job, &job->err) != 0)
 		return -1;
 	if (!job->checked)
 		return err_set(&job->err, ERR_DENIED, "this agent has no dump in that domain");
-	return engine_get(engine, job->domain, job->id, &job->out, &job->err);
+	ret = engine_get(engine, job->domain, job->id, &job->out, &job->err);
+	/* From now on it is not there: whoever has it puts it again. */
+	if (ret < 0 && (job->err.code == ERR_DAMAGE || job->err.code == ERR_FORMAT) &&
+		engine_doubt(engine, job->domain, job->id, 1, &marked, &why) == 0)
+		job->marked = marked > 0;
+	return ret;
 }
 
 static void answer_get(struct store_job *job)

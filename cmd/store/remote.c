@@ -18,31 +18,28 @@
 /* --- life ------------------------------------------------------------------ */
 
 /* NAME or NAME:PORT. Returns 0, or -1 with err set. */
-static int find(
-	struct store *s, char name[NAME_LEN_MAX + 1], struct store_address *to, struct err *err)
+static int find(struct remote *r, struct store_address *to, struct err *err)
 {
+	struct store *s = &r->base;
 	const char *colon = strchr(s->name, ':');
 	size_t len = colon != NULL ? (size_t)(colon - s->name) : strlen(s->name);
 
 	if (!name_ok(s->name, len))
 		return err_set(
 			err, ERR_USAGE, "'%s' is not the name of a store: %s", s->name, NAME_RULE);
-	memcpy(name, s->name, len);
-	name[len] = 0;
+	memcpy(r->service, s->name, len);
+	r->service[len] = 0;
 	if (s->access.net == NULL)
 		return err_set(err, ERR_CONFIG,
 			"'%s' is the name of a service, and this machine has joined no fleet; a "
 			"directory is written with a slash, as ./%s",
 			s->name, s->name);
-	if (s->access.net->find(s->access.net->ctx, name, to, err) != 0)
+	if (s->access.net->find(s->access.net->ctx, r->service, to, err) != 0)
 		return -1;
 	if (colon != NULL && strlen(colon + 1) < sizeof to->port)
 		strcpy(to->port, colon + 1);
 	return 0;
 }
-
-static int remote_about(struct store *s, struct store_about *about, struct err *err);
-static int ask_about(struct remote *r, struct store_about *about, struct err *err);
 
 static int unhex_host(const char *host, uint8_t bytes[STORE_HOST_LEN])
 {
@@ -57,83 +54,168 @@ static int unhex_host(const char *host, uint8_t bytes[STORE_HOST_LEN])
 	return 0;
 }
 
-static int remote_open(struct store *s, enum store_mode mode, struct err *err)
+static int dial(struct remote *r, const struct store_address *to, struct err *err)
 {
-	struct remote *r = (struct remote *)s;
-	const struct store_net *net = s->access.net;
-	struct rpc_tls_opts tls = {.kind = RPC_TLS_MUTUAL};
-	char name[NAME_LEN_MAX + 1];
-	struct store_address to;
-	struct rpc_client_opts opts = {
+	static pthread_mutex_t one = PTHREAD_MUTEX_INITIALIZER; /* clients are made one by one */
+	const struct store_net *net = r->base.access.net;
+	const struct rpc_tls_opts tls = {
+		.kind = RPC_TLS_MUTUAL, .cert = net->cert, .key = net->key, .ca = net->ca};
+	const struct rpc_client_opts opts = {
 		.tls = &tls,
-		.patience_ms = s->access.patience_ms,
+		.expect = {RPC_STORE, r->service},
+		.host = to->host,
+		.port = to->port,
+		.times = net->times,
+		.patience_ms = r->base.access.patience_ms,
+		.connect_ms = net->connect_ms,
 		.bytes_max = UINT64_MAX, /* the window below is smaller */
 	};
 	struct rpc_cert_info info;
-	struct store_about about;
 
-	(void)mode;
-	if (find(s, name, &to, err) != 0)
-		return -1;
-	tls.cert = net->cert;
-	tls.key = net->key;
-	tls.ca = net->ca;
-	opts.expect = (struct rpc_expect){RPC_STORE, name};
-	opts.host = to.host;
-	opts.port = to.port;
-	opts.times = net->times;
-	opts.connect_ms = net->connect_ms;
-	if (rpc_cert_info(net->cert, &info, err) != 0 || unhex_host(info.id.host, r->host) != 0)
-		return -1;
-	r->client = rpc_client_open(&opts, err);
-	if (r->client == NULL)
-		return -1;
-	if (ask_about(r, &about, err) == 0 && net->pin(net->ctx, name, s->uid, s->public, err) == 0)
-		return 0;
-	rpc_client_close(r->client, 0);
+	pthread_mutex_lock(&one);
+	if (rpc_cert_info(net->cert, &info, err) == 0 && unhex_host(info.id.host, r->host) == 0)
+		r->client = rpc_client_open(&opts, err);
+	pthread_mutex_unlock(&one);
+	return r->client != NULL ? 0 : -1;
+}
+
+static void hang_up(struct remote *r, int64_t deadline_ms)
+{
+	rpc_client_close(r->client, deadline_ms); /* ends what is under way */
 	r->client = NULL;
+}
+
+static int read_about(struct remote_about *is, const uint8_t *reply, size_t len, struct err *err)
+{
+	struct rpc_value v[STORE_ABOUT_FIELDS];
+
+	if (rpc_params_get(v, store_about_fields, reply, len, err) != 0)
+		return -1;
+	memcpy(is->uid, v[STORE_ABOUT_UID].bytes, STORE_UID_LEN);
+	memcpy(is->public, v[STORE_ABOUT_PUBLIC].bytes, SEAL_SIGN_LEN);
+	is->about = (struct store_about){.time = v[STORE_ABOUT_TIME].integer,
+		.free = v[STORE_ABOUT_FREE].number,
+		.reserve = v[STORE_ABOUT_RESERVE].number,
+		.size = v[STORE_ABOUT_SIZE].number,
+		.used = v[STORE_ABOUT_USED].number,
+		.has_quota = v[STORE_ABOUT_OWN_USED].has && v[STORE_ABOUT_OWN_QUOTA].has,
+		.own_used = v[STORE_ABOUT_OWN_USED].number,
+		.own_quota = v[STORE_ABOUT_OWN_QUOTA].number,
+		.lock_max_sec = v[STORE_ABOUT_LOCK_MAX].integer};
+	return 0;
+}
+
+/* In the client's thread. */
+static void about_done(void *arg, const struct rpc_client_answer *answer)
+{
+	struct remote *r = arg;
+
+	pthread_mutex_lock(&r->lock);
+	r->greeted = true;
+	if (answer->err != NULL)
+		r->open_why = *answer->err;
+	else
+		read_about(&r->is, answer->reply, answer->reply_len, &r->open_why);
+	pthread_cond_broadcast(&r->change);
+	pthread_mutex_unlock(&r->lock);
+}
+
+/* Dials, and asks what is there; who waits for the answer is told of it by remote_open. */
+static int remote_open_start(struct store *s, struct err *err)
+{
+	static const uint8_t no_params[] = {0xa0};
+	struct remote *r = (struct remote *)s;
+	const struct rpc_client_request request = {.method = STORE_METHOD_ABOUT,
+		.params = no_params,
+		.len = sizeof no_params,
+		.done = about_done,
+		.arg = r};
+	struct store_address to;
+
+	r->since_ms = store_remote_now_ms();
+	r->told = r->greeted = false;
+	r->open_why = (struct err){0};
+	if (find(r, &to, err) != 0 || dial(r, &to, err) != 0)
+		return -1;
+	if (rpc_client_start(r->client, &request, err) != NULL)
+		return 0;
+	hang_up(r, 0);
 	return -1;
 }
 
-/* Sets uid and public too: of a store that is open they must stay the same. */
-static int ask_about(struct remote *r, struct store_about *about, struct err *err)
+/* Whether it has answered, at the latest by then. */
+static bool wait_greeted(struct remote *r, int64_t until_ms)
 {
-	struct rpc_client_request request = {.method = STORE_METHOD_ABOUT};
-	struct rpc_value v[STORE_ABOUT_FIELDS];
-	struct store *s = &r->base;
-	struct cbor_out params;
-	struct buf reply;
-	uint8_t mem[16];
-	int ret;
+	bool greeted;
 
-	cbor_out_init(&params, mem, sizeof mem);
-	cbor_put_map(&params, 0);
-	buf_init(&reply, RPC_PAYLOAD_MAX);
-	ret = store_remote_call(r, &request, &params, store_about_fields, v, &reply, NULL, err);
-	if (ret == 0 && s->open &&
-		(memcmp(s->uid, v[STORE_ABOUT_UID].bytes, STORE_UID_LEN) != 0 ||
-			memcmp(s->public, v[STORE_ABOUT_PUBLIC].bytes, SEAL_SIGN_LEN) != 0))
-		ret = err_set(err, ERR_DENIED, "%s: another store answers than before", s->name);
-	if (ret == 0) {
-		memcpy(s->uid, v[STORE_ABOUT_UID].bytes, STORE_UID_LEN);
-		memcpy(s->public, v[STORE_ABOUT_PUBLIC].bytes, SEAL_SIGN_LEN);
-		*about = (struct store_about){.time = v[STORE_ABOUT_TIME].integer,
-			.free = v[STORE_ABOUT_FREE].number,
-			.reserve = v[STORE_ABOUT_RESERVE].number,
-			.size = v[STORE_ABOUT_SIZE].number,
-			.used = v[STORE_ABOUT_USED].number,
-			.has_quota = v[STORE_ABOUT_OWN_USED].has && v[STORE_ABOUT_OWN_QUOTA].has,
-			.own_used = v[STORE_ABOUT_OWN_USED].number,
-			.own_quota = v[STORE_ABOUT_OWN_QUOTA].number,
-			.lock_max_sec = v[STORE_ABOUT_LOCK_MAX].integer};
+	pthread_mutex_lock(&r->lock);
+	while (!r->greeted && store_remote_now_ms() < until_ms)
+		store_remote_wait(r, until_ms);
+	greeted = r->greeted;
+	pthread_mutex_unlock(&r->lock);
+	return greeted;
+}
+
+/* Says for whom it waits, and why. */
+static void tell_wait(struct remote *r)
+{
+	const struct store_access *access = &r->base.access;
+	char text[ERR_MESSAGE_MAX + NAME_LEN_MAX + 32];
+	struct err why;
+
+	r->told = true;
+	rpc_client_why(r->client, &why);
+	snprintf(text, sizeof text, "waiting for store %s: %s", r->base.name, why.message);
+	if (access->dials != NULL)
+		access->dials(access->ctx, text);
+}
+
+static int remote_open(struct store *s, int64_t wait_ms, struct err *err)
+{
+	struct remote *r = (struct remote *)s;
+	const struct store_net *net = s->access.net;
+	int64_t end = store_remote_now_ms() + wait_ms, tell = r->since_ms + STORE_TELL_MS;
+	bool greeted = wait_greeted(r, !r->told && tell < end ? tell : end);
+
+	if (!greeted && !r->told && store_remote_now_ms() >= tell) {
+		tell_wait(r);
+		greeted = wait_greeted(r, end);
 	}
-	buf_fini(&reply);
-	return ret;
+	if (!greeted) {
+		rpc_client_why(r->client, err);
+		return STORE_OPENING;
+	}
+	memcpy(s->uid, r->is.uid, sizeof s->uid);
+	memcpy(s->public, r->is.public, sizeof s->public);
+	if (r->open_why.code != ERR_NONE)
+		*err = r->open_why;
+	else if (net->pin(net->ctx, r->service, s->uid, s->public, err) == 0)
+		return STORE_OPEN;
+	hang_up(r, 0);
+	return -1;
 }
 
 static int remote_about(struct store *s, struct store_about *about, struct err *err)
 {
-	return ask_about((struct remote *)s, about, err);
+	static const uint8_t no_params[] = {0xa0};
+	const struct rpc_client_request request = {
+		.method = STORE_METHOD_ABOUT, .params = no_params, .len = sizeof no_params};
+	struct remote *r = (struct remote *)s;
+	struct remote_about is;
+	struct buf reply;
+	int ret;
+
+	buf_init(&reply, RPC_PAYLOAD_MAX);
+	ret = rpc_client_call(r->client, &request, &reply, NULL, err);
+	if (ret == 0)
+		ret = read_about(&is, reply.data, reply.len, err);
+	if (ret == 0 && (memcmp(s->uid, is.uid, sizeof is.uid) != 0 ||
+				memcmp(s->public, is.public, sizeof is.public) != 0))
+		ret = err_set(err, ERR_DENIED, "%s: another store answers than before", s->name);
+	if (ret == 0)
+		*about = is.about;
+	buf_fini(&reply);
+	return ret;
 }
 
 static void end_run(struct remote *r)
@@ -152,21 +234,35 @@ static void end_run(struct remote *r)
 	buf_fini(&reply);
 }
 
+static void remote_cancel(struct store *s)
+{
+	rpc_client_cancel(((struct remote *)s)->client);
+}
+
+/* Whether nothing is under way, so that the connection can end in order. */
+static bool is_idle(struct remote *r)
+{
+	bool idle;
+	size_t i;
+
+	pthread_mutex_lock(&r->lock);
+	idle = r->base.open && r->puts == 0 && !r->failed;
+	for (i = 0; i < STORE_REMOTE_AHEAD; i++)
+		idle &= !r->aheads[i].used || r->aheads[i].done;
+	pthread_mutex_unlock(&r->lock);
+	return idle;
+}
+
 static void remote_close(struct store *s)
 {
 	struct remote *r = (struct remote *)s;
 	size_t i;
 
-	pthread_mutex_lock(&r->lock);
-	if (r->puts == 0 && s->begun && !r->failed) {
-		pthread_mutex_unlock(&r->lock);
-		end_run(r);
-	} else {
-		pthread_mutex_unlock(&r->lock);
+	if (!is_idle(r))
 		rpc_client_cancel(r->client);
-	}
-	rpc_client_close(r->client, CLOSE_MS); /* ends what is under way */
-	r->client = NULL;
+	else if (s->begun)
+		end_run(r);
+	hang_up(r, CLOSE_MS);
 	assert(r->puts == 0 && r->bytes == 0);
 	for (i = 0; i < STORE_REMOTE_AHEAD; i++) {
 		buf_fini(&r->aheads[i].record);
@@ -235,7 +331,9 @@ static int remote_check(struct store *s, enum store_check what, store_problem *p
 }
 
 static const struct store_kind remote_kind = {
+	.open_start = remote_open_start,
 	.open = remote_open,
+	.cancel = remote_cancel,
 	.close = remote_close,
 	.free = remote_free,
 	.about = remote_about,

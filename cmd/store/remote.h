@@ -22,6 +22,7 @@
 #include "lib/buf.h"
 #include "lib/cbor.h"
 #include "lib/err.h"
+#include "lib/name.h"
 
 struct rpc_client;
 struct rpc_client_request;
@@ -45,13 +46,25 @@ struct ahead {
 
 enum commit_state { COMMIT_NONE, COMMIT_SETTLING, COMMIT_ASKED, COMMIT_DONE };
 
+/* What a service says of its store. */
+struct remote_about {
+	uint8_t uid[STORE_UID_LEN], public[SEAL_SIGN_LEN];
+	struct store_about about;
+};
+
 struct remote {
 	struct store base;
+	char service[NAME_LEN_MAX + 1]; /* its name, without the port */
 	struct rpc_client *client;
+	int64_t since_ms;             /* when it was dialled */
+	bool told;                    /* that it is waited for */
 	uint8_t host[STORE_HOST_LEN]; /* our own host id */
 	uint8_t run_id[STORE_RUN_LEN];
 	pthread_mutex_t lock; /* over all below */
 	pthread_cond_t change;
+	bool greeted; /* it has said what it is, or .open_why */
+	struct remote_about is;
+	struct err open_why;
 	size_t puts, bytes; /* under way */
 	bool failed;
 	struct err why;

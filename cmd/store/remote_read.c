@@ -58,7 +58,10 @@ int store_remote_hold(struct store *s, const uint8_t *dump, struct buf *record,
 {
 	struct remote *r = (struct remote *)s;
 	struct rpc_client_request request = {
-		.method = STORE_METHOD_HOLD, .reply_max = STORE_DUMP_MAX + 1024};
+		.method = STORE_METHOD_HOLD,
+		.reply_max = STORE_DUMP_MAX + 1024,
+		.greeting = s->mode == STORE_READ, /* a run's is that it was begun */
+	};
 	int64_t end = store_remote_now_ms() + s->access.patience_ms;
 	struct store_entry e;
 	struct cbor_out params;

@@ -51,10 +51,9 @@ static void on_down(void *arg, struct rpc_conn *conn, const struct err *why)
 	const struct rpc_identity *id = rpc_conn_peer(conn);
 	struct store_guest *g = store_guests_find(&s->jobs.guests, id->host);
 
-	(void)why;
 	if (g != NULL && g->connections == 1)
 		tell_tally(s, g);
-	store_guests_down(&s->jobs.guests, id, rpc_loop_now_ms(s->o.loop));
+	store_guests_down(&s->jobs.guests, id, why->code == ERR_NONE, rpc_loop_now_ms(s->o.loop));
 }
 
 /* Where a request is counted that is not worth a line; NULL: it is. */
@@ -119,11 +118,13 @@ struct store_service *store_service_new(const struct store_service_opts *opts, s
 	s->jobs.pool = opts->pool;
 	s->jobs.engine = opts->engine;
 	s->jobs.failed = opts->failed;
+	s->jobs.damaged = opts->damaged;
 	s->jobs.ctx = opts->ctx;
 	store_service_limits(s, STORE_LOCK_MAX_SEC);
 	memcpy(own.uid, engine_uid(opts->engine), sizeof own.uid);
 	memcpy(own.public, engine_public(opts->engine), sizeof own.public);
-	store_tend_init(&s->tend, &s->jobs, opts->loop, opts->problem);
+	store_tend_init(&s->tend, &s->jobs, opts->loop, opts->problem,
+		opts->return_ms != 0 ? opts->return_ms : STORE_RETURN_MS);
 	s->ctx = (struct store_methods){
 		.jobs = &s->jobs, .tend = &s->tend, .ended = tell_tally, .ctx = s};
 	s->methods = (struct rpc_service){

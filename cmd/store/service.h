@@ -34,6 +34,8 @@ struct rpc_tls_conf;
 struct store_service;
 
 #define STORE_BUDGET (64u << 20)
+/* After the start, until gc begins: who was connected before comes back in this time. */
+#define STORE_RETURN_MS 60000
 
 struct store_service_opts {
 	struct rpc_loop *loop;
@@ -43,6 +45,7 @@ struct store_service_opts {
 	const char *host, *port;       /* as rpc/listen.h has them */
 	const struct rpc_times *times; /* NULL: default */
 	uint64_t budget;               /* 0: STORE_BUDGET */
+	int64_t return_ms;             /* 0: STORE_RETURN_MS */
 	void *ctx;
 	/* Once for each request, but those of `tallied`. May be NULL. */
 	void (*log)(void *ctx, const struct rpc_access *access);
@@ -54,6 +57,9 @@ struct store_service_opts {
 	void (*refused)(void *ctx, const char *address, const struct err *why);
 	/* What a scrub met. */
 	store_problem *problem;
+	/* A chunk that somebody reads is damaged; it was marked, so that it is taken when it is put
+	 * again. */
+	void (*damaged)(void *ctx, const struct err *what);
 	/* The engine has failed: end the process, and start it again. */
 	void (*failed)(void *ctx, const struct err *why);
 };

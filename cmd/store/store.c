@@ -71,14 +71,37 @@ struct store *store_new_directory(
 	return named(store_local_new(err), path, access, err);
 }
 
-int store_open(struct store *s, enum store_mode mode, struct err *err)
+int store_open_start(struct store *s, enum store_mode mode, struct err *err)
 {
 	store_close(s);
 	s->mode = mode;
-	if (s->kind->open(s, mode, err) != 0)
+	if (s->kind->open_start != NULL && s->kind->open_start(s, err) != 0)
 		return -1;
-	s->open = true;
+	s->opening = true;
 	return 0;
+}
+
+int store_open_wait(struct store *s, int64_t wait_ms, struct err *err)
+{
+	int ret;
+
+	assert(s->opening);
+	ret = s->kind->open(s, wait_ms, err);
+	s->opening = ret == STORE_OPENING;
+	s->open = ret == STORE_OPEN;
+	return ret;
+}
+
+int store_open(struct store *s, enum store_mode mode, struct err *err)
+{
+	int ret;
+
+	if ((!s->opening || s->mode != mode) && store_open_start(s, mode, err) != 0)
+		return -1;
+	do /* its own patience ends it */
+		ret = store_open_wait(s, 60000, err);
+	while (ret == STORE_OPENING);
+	return ret;
 }
 
 bool store_is_open(const struct store *s)
@@ -86,12 +109,23 @@ bool store_is_open(const struct store *s)
 	return s->open;
 }
 
+bool store_is_opening(const struct store *s)
+{
+	return s->opening;
+}
+
+void store_cancel(struct store *s)
+{
+	assert(s->open);
+	if (s->kind->cancel != NULL)
+		s->kind->cancel(s);
+}
+
 void store_close(struct store *s)
 {
-	if (!s->open)
-		return;
-	s->kind->close(s);
-	s->open = s->begun = false;
+	if (s->open || (s->opening && s->kind->open_start != NULL))
+		s->kind->close(s);
+	s->opening = s->open = s->begun = false;
 	s->record = NULL;
 }
 

@@ -38,6 +38,7 @@ struct store_proof;
 #define STORES_MAX        16 /* -s in one command; a set of them fits 32 bits */
 #define STORE_LOCK_SEC    30
 #define STORE_PATIENCE_MS 600000
+#define STORE_TELL_MS     3000
 #define STORE_HAVE_MAX    500    /* ids in one question */
 #define STORE_MISSING_MAX 65536u /* ids that a commit names as missing */
 
@@ -54,6 +55,7 @@ struct store_access {
 	int64_t wait_sec;    /* for the locks of a directory */
 	int64_t patience_ms; /* without progress, then a store is given up */
 	store_waits *waits;  /* or NULL */
+	store_waits *dials;  /* the same after STORE_TELL_MS in which a service did not answer */
 	void *ctx;
 	const struct store_net *net; /* how services are reached; NULL: they can't be */
 };
@@ -65,9 +67,21 @@ struct store *store_new(const char *text, const struct store_access *access, str
 /* The same for what can only be a directory: an argument without -s. */
 struct store *store_new_directory(
 	const char *path, const struct store_access *access, struct err *err);
-/* Opens it, also again after an error. ERR_NOTFOUND: there is no store; ERR_CONFIG. */
+/* Opens it, also again after an error; what was begun by store_open_start is waited for.
+ * ERR_NOTFOUND: there is no store; ERR_CONFIG. */
 int store_open(struct store *store, enum store_mode mode, struct err *err);
+/* The same in two steps, so that several services are dialled at the same time. A directory is
+ * opened in the second one. */
+int store_open_start(struct store *store, enum store_mode mode, struct err *err);
+enum store_opened { STORE_OPEN = 0, STORE_OPENING = 1 };
+/* STORE_OPENING: not within wait_ms, and err says why: wait again, or give it up by store_close.
+ * After STORE_OPEN or -1 it is over. */
+int store_open_wait(struct store *store, int64_t wait_ms, struct err *err);
 bool store_is_open(const struct store *store);
+bool store_is_opening(const struct store *store);
+/* Ends what another thread waits for in this store, as far as that can be done: its call fails, and
+ * the store must be opened again. */
+void store_cancel(struct store *store);
 /* What was put and not committed may be given up. A store that still works on something after
  * its patience is abandoned: its memory stays. */
 void store_close(struct store *store);
@@ -203,7 +217,7 @@ int store_lock(struct store *store, const uint8_t *dump, int64_t until, struct e
 
 /* Looks at chunks that a reader found damaged (count ids); those that are so are marked: then they
  * count as not there, and are taken when they are put again. The store is open to write. *marked:
- * how many. -1: ERR_UNSUPPORTED: a service looks after its store by itself. */
+ * how many. -1: ERR_UNSUPPORTED: a service marks by itself what it could not read. */
 int store_doubt(struct store *store, const uint8_t *domain, const uint8_t *ids, size_t count,
 	size_t *marked, struct err *err);
 

@@ -38,9 +38,10 @@ static void drop(struct pool_job *pool)
 static void begin(void *arg)
 {
 	struct store_tend *t = arg;
+	int64_t now = rpc_loop_now_ms(t->loop);
 
 	if (t->what != STORE_TEND_GC ||
-		!store_guests_busy(&t->jobs->guests, rpc_loop_now_ms(t->loop))) {
+		(now >= t->gc_from_ms && !store_guests_busy(&t->jobs->guests, now))) {
 		t->pool = (struct pool_job){.work = work, .done = done, .drop = drop};
 		t->err = (struct err){0};
 		t->working = true;
@@ -52,10 +53,11 @@ static void begin(void *arg)
 }
 
 void store_tend_init(struct store_tend *t, struct store_jobs *jobs, struct rpc_loop *loop,
-	store_problem *problem)
+	store_problem *problem, int64_t return_ms)
 {
 	t->jobs = jobs;
 	t->loop = loop;
+	t->gc_from_ms = rpc_loop_now_ms(loop) + return_ms;
 	t->problem = problem;
 }
 

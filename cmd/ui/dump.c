@@ -121,7 +121,7 @@ int ui_dump_open(struct ui_dump *d, struct ui_options *o, const char *dump, stru
 		if (ui_stores_add(&d->stores, o->stores[i], o->store_is_directory, &access, err) !=
 			0)
 			return -1;
-	if (ui_stores_open(&d->stores, STORE_READ, on_behind, d, err) != 0)
+	if (ui_stores_open(&d->stores, STORE_READ, 1, on_behind, d, err) != 0)
 		return -1;
 	d->source = dump_source_new(d->stores.stores, d->stores.count, d->keys, err);
 	if (d->source == NULL)

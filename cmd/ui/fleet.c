@@ -16,6 +16,7 @@
 #define NEXT_MS    2000  /* then the next manager is tried */
 #define CONNECT_MS 10000 /* of the last one */
 #define CLOSE_MS   2000
+#define PATIENCE_MS 3700000 /* longer than any method's deadline */
 
 /* --- who and where ---------------------------------------------------------- */
 
@@ -98,7 +99,7 @@ static int dial(struct ui_fleet *f, struct err *err)
 		.host = address.host,
 		.port = address.port,
 		.times = ui_test_times(NULL),
-		.patience_ms = 3700000,
+		.patience_ms = f->patience_ms != 0 ? f->patience_ms : PATIENCE_MS,
 		.connect_ms = f->at + 1 < f->count ? NEXT_MS : CONNECT_MS};
 
 	if (ui_address(&address, f->managers[f->at].address, MANAGER_PORT, err) != 0)

@@ -23,6 +23,7 @@ struct ui_fleet {
 	struct manager_peer managers[MANAGER_PEERS_MAX];
 	size_t count, at; /* managers; the one that is asked */
 	struct rpc_client *client;
+	int64_t patience_ms; /* set by who waits for less than the longest deadline of a method */
 	/* What a listing said. */
 	int64_t now;
 	char manager[NAME_LEN_MAX + 1];

@@ -129,6 +129,13 @@ void ui_heal_mend(
 
 		if ((n = count_of(source, i)) == 0)
 			continue;
+		if (store_directory(stores->stores[i]) == NULL) {
+			ui_say(o->command,
+				"note: %s: has marked what is damaged: the next backup puts it "
+				"again",
+				o->stores[i]);
+			continue;
+		}
 		marked = 0;
 		store_close(stores->stores[i]);
 		to = store_new(o->stores[i], &access, &why);

@@ -14,8 +14,9 @@
 /* One line for each store, and with --json an object (note, "COMMAND.healed"). */
 void ui_heal_tell(const struct ui_options *options, const struct dump_source *source);
 
-/* Opens each store that lacks something to write, without waiting for others, and puts what is in
- * another one. Says what came of it. The stores are then open to read or not at all. */
+/* Opens each directory that lacks something to write, without waiting for others, and puts what is
+ * in another store; a service marks by itself what it could not read. Says what came of it. The
+ * stores are then open to read or not at all. */
 void ui_heal_mend(const struct ui_options *options, struct ui_stores *stores,
 	const struct dump_source *source);
 

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "lib/buf.h"
 #include "lib/err.h"
@@ -73,17 +74,21 @@ static int copy_public(const char *dir, const char *from, struct err *err)
 
 int ui_keys_look(const char *dir, struct err *err)
 {
+	char key[PATH_MAX], cert[PATH_MAX];
 	struct dirent **names;
 	int count = scandir(dir, &names, is_name, NULL);
 
 	if (count < 0)
 		return errno == ENOENT ? 0 : err_errno(err, errno, "%s", dir);
 	free_names(names, count);
-	return count == 0 ? 0
-			  : err_set(err, ERR_EXISTS,
-				    "%s: not empty: the fleet's keys need a folder of their own "
-				    "(--keys DIR)",
-				    dir);
+	if (count == 0)
+		return 0;
+	if (path_of(key, dir, "root.key", err) != 0 || path_of(cert, dir, "root.pem", err) != 0)
+		return -1;
+	if (access(key, F_OK) == 0 && access(cert, F_OK) == 0)
+		return 1;
+	return err_set(err, ERR_EXISTS,
+		"%s: not empty: the fleet's keys need a folder of their own (--keys DIR)", dir);
 }
 
 int ui_keys_make(const char *dir, const char *label, const char *to, const struct pass *pass,
@@ -93,7 +98,7 @@ int ui_keys_make(const char *dir, const char *label, const char *to, const struc
 
 	if (mkdir(dir, 0700) != 0 && errno != EEXIST)
 		return err_errno(err, errno, "%s", dir);
-	if (ui_keys_look(dir, err) != 0)
+	if (ui_keys_look(dir, err) < 0)
 		return -1;
 	if (path_of(key, dir, "root.key", err) != 0 || path_of(cert, dir, "root.pem", err) != 0 ||
 		rpc_ca_make(key, cert, label, pass, err) != 0)
@@ -123,6 +128,19 @@ static int digest_public(struct ui_keys *keys, const char *dir, struct err *err)
 	}
 	free_names(names, count);
 	return ret == 0 ? rpc_recipients_digest(keys->recipients, files, (size_t)count, err) : -1;
+}
+
+int ui_keys_ask(const char *dir, const char *passphrase_file, struct pass *pass, struct err *err)
+{
+	char key[PATH_MAX], cert[PATH_MAX];
+	struct rpc_ca *root;
+
+	if (path_of(key, dir, "root.key", err) != 0 || path_of(cert, dir, "root.pem", err) != 0 ||
+		pass_ask(passphrase_file, key, pass, err) != 0)
+		return -1;
+	root = rpc_ca_open(key, cert, ui_keys_known, (const void *)pass, err);
+	rpc_ca_close(root);
+	return root != NULL ? 0 : -1;
 }
 
 int ui_keys_open(

@@ -19,13 +19,18 @@ struct ui_keys {
 	uint8_t recipients[RPC_DIGEST_LEN];  /* rpc_recipients_digest of *.pub */
 };
 
-/* A folder for ui_keys_make: new or empty. Returns 0, or -1 with err set. */
+/* A folder for ui_keys_make: new or empty. Returns 0; 1: a root's key and certificate are in it; -1
+ * with err set. */
 int ui_keys_look(const char *dir, struct err *err);
 
 /* Makes it, with a root; and a key for backups, or a copy of the public key `to`. The folder must
  * be new or empty. Returns 0, or -1 with err set. */
 int ui_keys_make(const char *dir, const char *label, const char *to, const struct pass *pass,
 	struct err *err);
+
+/* Asks for the passphrase of a folder that is there, and proves it. Returns 0, or -1 with err set.
+ */
+int ui_keys_ask(const char *dir, const char *passphrase_file, struct pass *pass, struct err *err);
 
 /* Opens the root's key. passphrase_file: NULL asks the terminal. Returns 0, or -1 with err set. */
 int ui_keys_open(

@@ -101,6 +101,12 @@ static void tell_wait(void *ctx, const char *text)
 		ui_say(NULL, "%s", text);
 }
 
+static void tell_dial(void *ctx, const char *text)
+{
+	(void)ctx;
+	ui_say(NULL, "%s", text);
+}
+
 int ui_options_lock_wait(
 	const char *command, const char *time, const bool *verbose, struct store_access *access)
 {
@@ -111,6 +117,7 @@ int ui_options_lock_wait(
 	*access = (struct store_access){.wait_sec = sec,
 		.patience_ms = STORE_PATIENCE_MS,
 		.waits = tell_wait,
+		.dials = tell_dial,
 		.ctx = (void *)(uintptr_t)verbose};
 	return -1;
 }

@@ -2,6 +2,7 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <pthread.h>
 #include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -281,10 +282,35 @@ static int find_store(void *ctx, const char *name, struct store_address *to, str
 		name, role->stores, path, name);
 }
 
-static int pin_store(void *ctx, const char *name, const uint8_t uid[STORE_UID_LEN],
+/* Over pins and .changed: stores that are behind are opened by several threads. */
+static pthread_mutex_t pins_lock = PTHREAD_MUTEX_INITIALIZER;
+
+/* Notes that another store answered than was expected. */
+static void note_changed(struct ui_net *net, const char *name)
+{
+	if (net->changed_count < STORES_MAX)
+		snprintf(net->changed[net->changed_count++], sizeof *net->changed, "%s", name);
+}
+
+bool ui_net_changed(struct ui_net *net, const char *store)
+{
+	size_t len = strcspn(store, ":"), i = 0;
+	bool is;
+
+	pthread_mutex_lock(&pins_lock);
+	while (i < net->changed_count &&
+		(strlen(net->changed[i]) != len || memcmp(net->changed[i], store, len) != 0))
+		i++;
+	is = i < net->changed_count;
+	if (is)
+		memmove(net->changed[i], net->changed[--net->changed_count], sizeof *net->changed);
+	pthread_mutex_unlock(&pins_lock);
+	return is;
+}
+
+static int pin_locked(struct ui_net *net, const char *name, const uint8_t uid[STORE_UID_LEN],
 	const uint8_t public[SEAL_SIGN_LEN], struct err *err)
 {
-	struct ui_net *net = ctx;
 	const struct ui_role *role = net->role;
 	char uid_hex[2 * STORE_UID_LEN + 1], public_hex[2 * SEAL_SIGN_LEN + 1], path[PATH_MAX],
 		text[1024], *fields[4];
@@ -296,7 +322,7 @@ static int pin_store(void *ctx, const char *name, const uint8_t uid[STORE_UID_LE
 	if (ui_role_line(path, name, text, fields) >= 2) {
 		if (strcmp(fields[0], uid_hex) == 0 && strcmp(fields[1], public_hex) == 0)
 			return 0;
-		snprintf(net->changed, sizeof net->changed, "%s", name);
+		note_changed(net, name);
 		return err_set(err, ERR_DENIED,
 			"refused: the store %s is another one than before (uid %.12s, was %.12s); "
 			"if "
@@ -306,7 +332,7 @@ static int pin_store(void *ctx, const char *name, const uint8_t uid[STORE_UID_LE
 	/* What the managers told at enrolment is worth as much as a first use. */
 	if (ui_role_line(role->stores, name, text, fields) >= 3 &&
 		(strcmp(fields[1], uid_hex) != 0 || strcmp(fields[2], public_hex) != 0)) {
-		snprintf(net->changed, sizeof net->changed, "%s", name);
+		note_changed(net, name);
 		return err_set(err, ERR_DENIED,
 			"refused: the store that answers as %s is not the one that the managers "
 			"told of (uid %.12s, told %.12s)",
@@ -314,6 +340,17 @@ static int pin_store(void *ctx, const char *name, const uint8_t uid[STORE_UID_LE
 	}
 	snprintf(text, sizeof text, "%s %s %s\n", name, uid_hex, public_hex);
 	return file_append(path, text, strlen(text), 0600, err);
+}
+
+static int pin_store(void *ctx, const char *name, const uint8_t uid[STORE_UID_LEN],
+	const uint8_t public[SEAL_SIGN_LEN], struct err *err)
+{
+	int ret;
+
+	pthread_mutex_lock(&pins_lock);
+	ret = pin_locked(ctx, name, uid, public, err);
+	pthread_mutex_unlock(&pins_lock);
+	return ret;
 }
 
 void ui_net_set(struct ui_net *net, const struct ui_role *role)

@@ -63,10 +63,13 @@ int ui_role_managers(const struct ui_role *role,
 struct ui_net {
 	struct store_net net;
 	const struct ui_role *role;
-	/* The store that was refused last because another one answers by its name; "": none. */
-	char changed[NAME_LEN_MAX + 1];
+	/* Stores that were refused because another one answers by their name. */
+	char changed[STORES_MAX][NAME_LEN_MAX + 1];
+	size_t changed_count;
 };
 void ui_net_set(struct ui_net *net, const struct ui_role *role);
+/* Whether this store, NAME[:PORT], is one of .changed; it is then taken out of them. */
+bool ui_net_changed(struct ui_net *net, const char *store);
 
 /* The first line of a file of lines NAME HOST[:PORT] ... with this name: its fields from the second
  * on, in `fields`, of which `text` (at least 1,024 bytes) has the bytes. Returns how many, at most

@@ -2,6 +2,17 @@
 
 #include <assert.h>
 #include <string.h>
+#include <time.h>
+
+#define SLICE_MS 20 /* that one store is waited for before the others are looked at */
+
+static int64_t now_ms(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
 
 static int same(const struct ui_stores *s, size_t a, size_t b, struct err *err)
 {
@@ -50,15 +61,59 @@ static void lock_order(const struct ui_stores *s, size_t order[STORES_MAX])
 	}
 }
 
-int ui_stores_open(struct ui_stores *s, enum store_mode mode,
-	void (*failed)(void *ctx, size_t store, const char *why), void *ctx, struct err *err)
+/* Waits a while for each store that is being opened. Returns how many are left of them; *open: how
+ * many are open. */
+static size_t wait_some(struct ui_stores *s, size_t *open)
 {
-	size_t order[STORES_MAX], open = 0, i, k;
+	size_t left = 0, i;
+
+	*open = 0;
+	for (i = 0; i < s->count; i++) {
+		struct store *store = s->stores[i];
+		int64_t wait_ms = left == 0 ? SLICE_MS : 0;
+
+		if (store_is_opening(store) &&
+			store_open_wait(store, wait_ms, &s->why[i]) == STORE_OPENING)
+			left++;
+		*open += store_is_open(store);
+	}
+	return left;
+}
+
+/* Dials all services, then opens the directories, then waits until it is known who is there. */
+static void open_all(struct ui_stores *s, enum store_mode mode, size_t wanted)
+{
+	int64_t began = now_ms(), limit = INT64_MAX;
+	size_t order[STORES_MAX], open, i;
 
 	lock_order(s, order);
 	for (i = 0; i < s->count; i++)
-		if (store_open(s->stores[order[i]], mode, &s->why[order[i]]) == 0)
-			s->why[order[i]] = (struct err){0};
+		if (store_directory(s->stores[i]) == NULL)
+			store_open_start(s->stores[i], mode, &s->why[i]);
+	for (i = 0; i < s->count; i++)
+		if (store_directory(s->stores[order[i]]) != NULL)
+			store_open(s->stores[order[i]], mode, &s->why[order[i]]);
+	while (wait_some(s, &open) > 0 && now_ms() - began < limit)
+		limit = open >= wanted ? UI_STORES_ENOUGH_MS
+			: open > 0     ? UI_STORES_SOME_MS
+				       : INT64_MAX;
+	for (i = 0; i < s->count; i++) {
+		if (store_is_open(s->stores[i]))
+			s->why[i] = (struct err){0};
+		if (!store_is_opening(s->stores[i]))
+			continue;
+		err_prefix(&s->why[i], "not reached in %.0f s", (double)(now_ms() - began) / 1000);
+		if (mode == STORE_READ)
+			store_close(s->stores[i]);
+	}
+}
+
+int ui_stores_open(struct ui_stores *s, enum store_mode mode, size_t wanted,
+	void (*failed)(void *ctx, size_t store, const char *why), void *ctx, struct err *err)
+{
+	size_t open = 0, i, k;
+
+	open_all(s, mode, wanted);
 	for (i = 0; i < s->count; i++) {
 		if (!store_is_open(s->stores[i])) {
 			if (s->count > 1 || mode == STORE_WRITE)

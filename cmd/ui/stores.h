@@ -24,11 +24,16 @@ int ui_stores_new(struct ui_stores *s, const char *const *texts, size_t count,
 int ui_stores_add(struct ui_stores *s, const char *text, bool directory,
 	const struct store_access *access, struct err *err);
 
-/* Opens all, in the order that keeps two commands from waiting for each other. `failed`: called
- * for each that could not be opened, in the order of the texts. Returns 0: one at least is open; -1
- * with err set: none is, and err says why, of a single one in its own words; or two that are opened
- * to write are the same store. */
-int ui_stores_open(struct ui_stores *s, enum store_mode mode,
+/* Opens all: services at the same time, directories in the order that keeps two commands from
+ * waiting for each other. While some services do not answer, those that are open have the command
+ * go on: after UI_STORES_ENOUGH_MS if they are as many as wanted, after UI_STORES_SOME_MS if there
+ * is one. To read, the others are then given up; to write, they are still being opened
+ * (store_is_opening). `failed`: called for each that is not open, in the order of the texts.
+ * Returns 0: one at least is open; -1 with err set: none is, and err says why, of a single one in
+ * its own words; or two that are opened to write are the same store. */
+#define UI_STORES_ENOUGH_MS 3000
+#define UI_STORES_SOME_MS   10000
+int ui_stores_open(struct ui_stores *s, enum store_mode mode, size_t wanted,
 	void (*failed)(void *ctx, size_t store, const char *why), void *ctx, struct err *err);
 
 /* Closes and frees them. */

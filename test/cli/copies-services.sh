@@ -2,48 +2,12 @@
 # Goal: backups to several store services at once; the same store by two names is refused, or counts
 # once; a restore goes on without a service that has died.
 . "$(dirname "$0")/lib.sh"
-needs python3
-[ -x "$BUILD/test/rpc-peer" ] || skip "needs rpc-peer"
 workspace
-mkdir fleet tree config
-"$BUILD/test/rpc-peer" fleet fleet
+peers
+mkdir tree
 for i in $(seq 20); do head -c 20000 /dev/urandom >tree/$i; done
-export FDUMP_TEST_TIMES=2000,2000,2000 HOME=$work
-
-# role WHO ROLE DIR: the files of a role.
-role() {
-	mkdir -p "$3/$2"
-	chmod 700 "$3/$2"
-	cp fleet/"$1".key "$3/$2/key.pem"
-	cp fleet/"$1".crt "$3/$2/cert.pem"
-	cp fleet/root.crt "$3/$2/ca.pem"
-	chmod 600 "$3/$2/key.pem"
-}
-role a1 agent agent
-declare -A pid
-# start NAME: its service, on a free port.
-start() {
-	local port
-	port=$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
-	mkdir -p conf-"$1"
-	printf 'store {\n  path = "%s"\n  listen = "127.0.0.1:%s"\n  gc = "never"\n  scrub = "never"\n}\n' \
-		"$work/$1" "$port" >conf-"$1"/store.conf
-	"$FDUMP" store --config conf-"$1" --state state-"$1" >log-"$1" 2>&1 &
-	pid[$1]=$!
-	sed -i "/^$1 /d" config/stores 2>/dev/null || true
-	echo "$1 127.0.0.1:$port" >>config/stores
-	for _ in $(seq 100); do
-		python3 -c 'import socket, sys; socket.create_connection(("127.0.0.1", int(sys.argv[1])))' "$port" 2>/dev/null && return
-		kill -0 "${pid[$1]}" || fail "$1 has ended: $(cat log-"$1")"
-		sleep 0.05
-	done
-	fail "$1 does not listen: $(cat log-"$1")"
-}
-for s in s1 s2; do
-	"$FDUMP" store init ./$s
-	role $s store state-$s
-	start $s
-done
+export FDUMP_TEST_TIMES=2000,2000,2000
+for s in s1 s2; do serve $s; done
 port=$(sed -n 's/^s1 .*://p' config/stores)
 status_of() { status=0; "$FDUMP" "$@" >out 2>err || status=$?; }
 back() { status_of backup --config config --state agent --unencrypted --agent a1 -C tree . --json "$@"; }
@@ -67,8 +31,8 @@ echo kept >tree/s2/file
 grep -qx s2/file err || fail "left out: $(cat err)"
 
 # One has died: the other is enough to restore, and is told; a backup is one copy short.
-kill -9 "${pid[s1]}"
-wait "${pid[s1]}" 2>/dev/null || true
+kill -9 "${served[s1]}"
+wait "${served[s1]}" 2>/dev/null || true
 mkdir back
 status_of restore --config config --state agent --identity agent/agent --any-origin -s s1 -s s2 a1/backup@latest -C back
 [ $status = 0 ] || fail "restore: status $status: $(cat out err)"
@@ -79,7 +43,7 @@ back -s s1 -s s2
 grep -q '"copies":1' out || fail "copies: $(cat out)"
 
 # It is back, and gets what it has missed.
-start s1
+serve s1
 back -s s1 -s s2
 [ $status = 0 ] && grep -q '"copies":2' out || fail "back again: status $status: $(cat out err)"
 for s in s1 s2; do
@@ -89,4 +53,4 @@ for s in s1 s2; do
 	[ $status = 0 ] || fail "restore from $s: status $status: $(cat out err)"
 	diff -r tree back
 done
-for s in s1 s2; do kill "${pid[$s]}"; wait "${pid[$s]}" || fail "$s ended with $?: $(cat log-$s)"; done
+for s in s1 s2; do kill "${served[$s]}"; wait "${served[$s]}" || fail "$s ended with $?: $(cat $s.log)"; done

@@ -125,6 +125,48 @@ fleet() {
 	start_manager m1
 }
 
+# peers: the files of the agent a1 (in agent/agent), of the operator o1 (in operator) and of the stores s1 and
+# s2, each with an empty store and an address in config, without any manager. serve NAME: starts a store's
+# service on its port; its process is ${served[NAME]}, its log NAME.log.
+declare -A served
+role_files() { # WHO DIR
+	mkdir -p "$2"
+	chmod 700 "$2"
+	cp "fleet/$1.key" "$2/key.pem"
+	cp "fleet/$1.crt" "$2/cert.pem"
+	cp fleet/root.crt "$2/ca.pem"
+	chmod 600 "$2/key.pem"
+}
+peers() {
+	local s port
+	[ -x "$BUILD/test/rpc-peer" ] || skip "needs rpc-peer"
+	mkdir fleet config
+	"$BUILD/test/rpc-peer" fleet fleet
+	export HOME=$work
+	role_files a1 agent/agent
+	role_files o1 operator
+	port=$(free_ports)
+	for s in s1 s2; do
+		role_files $s state-$s/store
+		"$FDUMP" store init ./$s
+		mkdir conf-$s
+		printf 'store {\n  path = "%s"\n  listen = "127.0.0.1:%s"\n  gc = "never"\n  scrub = "never"\n}\n' \
+			"$work/$s" "$port" >conf-$s/store.conf
+		echo "$s 127.0.0.1:$port" >>config/stores
+		port=$((port + 1))
+	done
+}
+serve() {
+	local port
+	port=$(sed -n "s/^$1 .*://p" config/stores)
+	"$FDUMP" store --config "conf-$1" --state "state-$1" >>"$1.log" 2>&1 &
+	served[$1]=$!
+	await 10 listens "$port" || fail "$1 does not listen: $(cat "$1.log")"
+}
+listens() { # PORT
+	(exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null
+}
+
 clean_up() {
 	local status=$? i
 	trap - EXIT

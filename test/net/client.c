@@ -4,6 +4,7 @@
  */
 #include "test/unit/unit.h"
 
+#include <netdb.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
@@ -690,6 +691,49 @@ static int tear_down(void **unused)
 	return system(command);
 }
 
+/* --- A look-up that hangs --- */
+
+static atomic_bool hangs, hung;
+
+int __real_getaddrinfo(
+	const char *host, const char *port, const struct addrinfo *hints, struct addrinfo **found);
+int __wrap_getaddrinfo(
+	const char *host, const char *port, const struct addrinfo *hints, struct addrinfo **found);
+
+int __wrap_getaddrinfo(
+	const char *host, const char *port, const struct addrinfo *hints, struct addrinfo **found)
+{
+	if (strcmp(host, "name.hangs") != 0)
+		return __real_getaddrinfo(host, port, hints, found);
+	/* What is a number is asked for first. */
+	hung = (hints->ai_flags & AI_NUMERICHOST) == 0;
+	while (hung && hangs)
+		sleep_ms(5);
+	hung = false;
+	return EAI_NONAME;
+}
+
+/* Whoever closes a client does not wait for it. */
+static void a_look_up_that_hangs(void **state)
+{
+	struct rpc_client *c;
+	int64_t began;
+
+	(void)state;
+	hangs = true;
+	c = open_as("a1", "s1", "1", (struct rpc_client_opts){.host = "name.hangs"});
+	while (!hung)
+		sleep_ms(5);
+	began = now_ms();
+	rpc_client_close(c, 0);
+	assert_true(now_ms() - began < 5000);
+	assert_true(hung);
+	hangs = false;
+	while (hung)
+		sleep_ms(5);
+	sleep_ms(100); /* for the thread that frees the client: only a leak checker would see it */
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -704,6 +748,7 @@ int main(void)
 		cmocka_unit_test(cancel_wakes_all),
 		cmocka_unit_test(memory_is_bounded),
 		cmocka_unit_test(close_has_a_deadline),
+		cmocka_unit_test(a_look_up_that_hangs),
 		cmocka_unit_test(wrong_settings_are_refused_at_once),
 	};
 

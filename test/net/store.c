@@ -5,9 +5,11 @@
  */
 #include "test/unit/unit.h"
 
+#include <fcntl.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "cmd/dump/crypt.h"
@@ -41,13 +43,28 @@ static struct server {
 	struct store_service *service;
 	char port[8];
 	atomic_bool stop, ready;
+	atomic_bool collect, collected; /* gc is to be started; it is over */
 } server = {.port = "0"};
+
+static void on_tended(void *ctx, enum store_tending what, const struct engine_gc_result *gc,
+	const struct store_checked *scrub, const struct err *why)
+{
+	(void)ctx;
+	(void)what;
+	(void)gc;
+	(void)scrub;
+	if (why != NULL)
+		abort();
+	atomic_store(&server.collected, true);
+}
 
 static void on_wake(void *arg)
 {
 	struct server *s = arg;
 
 	pool_drain(s->pool);
+	if (atomic_exchange(&s->collect, false))
+		store_service_tend(s->service, STORE_TEND_GC, on_tended);
 	if (atomic_load(&s->stop))
 		rpc_loop_stop(s->loop);
 }
@@ -70,10 +87,13 @@ static void on_tally(void *ctx, const struct rpc_identity *peer, const struct st
 	told.bytes_out += t->bytes_out;
 }
 
+static atomic_int holds; /* that went well */
+
 /* What is counted goes into no log by itself. */
 static void on_log(void *ctx, const struct rpc_access *access)
 {
 	(void)ctx;
+	holds += access->status == ERR_NONE && strcmp(access->method, "hold") == 0;
 	if (access->status == ERR_NONE &&
 		(strcmp(access->method, "put") == 0 || strcmp(access->method, "get") == 0)) {
 		fprintf(stderr, "a line for %s\n", access->method);
@@ -88,6 +108,14 @@ static void on_failed(void *ctx, const struct err *why)
 	abort();
 }
 
+static atomic_int damaged;
+
+static void on_damaged(void *ctx, const struct err *what)
+{
+	(void)ctx;
+	damaged += what->code == ERR_DAMAGE;
+}
+
 static void *serve(void *arg)
 {
 	static const struct engine_wait wait = {.sec = 5};
@@ -95,7 +123,9 @@ static void *serve(void *arg)
 	struct err why = {0};
 	struct store_service_opts opts = {.host = "127.0.0.1",
 		.port = s->port,
+		.return_ms = 1,
 		.failed = on_failed,
+		.damaged = on_damaged,
 		.log = on_log,
 		.tallied = on_tally};
 
@@ -260,6 +290,17 @@ static void dump_of(
 	buf_fini(&record);
 	buf_init(out, STORE_DUMP_MAX);
 	assert_int_equal(store_dump_put(&d, out, &err), 0);
+}
+
+/* The path of the volume that is written to. */
+static void last_volume(char path[400])
+{
+	unsigned number = 1;
+
+	while (snprintf(path, 400, "%s/volumes/%08x.vol", store_path, number + 1),
+		access(path, F_OK) == 0)
+		number++;
+	snprintf(path, 400, "%s/volumes/%08x.vol", store_path, number);
 }
 
 static int count_dumps(void *ctx, const struct store_entry *e, struct err *e_)
@@ -479,6 +520,125 @@ static void test_restart(void **state)
 	store_free(c.store);
 }
 
+/* Looks a while whether something becomes true. */
+static bool becomes(atomic_int *what, int wanted, int ms)
+{
+	for (; atomic_load(what) < wanted && ms > 0; ms -= 5)
+		usleep(5000);
+	return atomic_load(what) >= wanted;
+}
+
+/* The service ends while a dump is read, and starts again: who reads holds the dump again by
+ * itself, gc waits for him also while he is away, and everything that he had asked for comes. */
+static void test_restart_reading(void **state)
+{
+	struct client c, o;
+	struct store_run r = store_run();
+	struct store_receipt receipt;
+	uint8_t dump[STORE_DUMP_ID], bytes[LEN];
+	struct buf record, lacks;
+	bool has_base;
+	size_t i;
+	int before;
+
+	(void)state;
+	memset(dump, 8, sizeof dump);
+	client_open(&c, "a1", STORE_WRITE);
+	assert_int_equal(store_begin(c.store, &r, &has_base, &err), 0);
+	for (i = 0; i < CHUNKS; i++) {
+		content_of(2000 + i, bytes);
+		put(c.store, bytes, LEN, ids[i]);
+	}
+	dump_of(c.store, ids[0], CHUNKS, 8, &record);
+	assert_int_equal(
+		store_commit(c.store, record.data, record.len, NULL, &receipt, NULL, &err), 0);
+	store_free(c.store);
+
+	client_open(&c, "o1", STORE_READ);
+	before = atomic_load(&holds);
+	assert_int_equal(store_hold(c.store, dump, &record, NULL, &err), 0);
+	assert_true(becomes(&holds, before + 1, 5000));
+	/* It is deleted while it is read. */
+	client_open(&o, "o1", STORE_WRITE);
+	assert_int_equal(store_delete(o.store, dump, &err), 0);
+	store_free(o.store);
+	buf_init(&lacks, SIZE_MAX);
+	for (i = 0; i < CHUNKS; i++) {
+		if (i % 16 == 0)
+			assert_int_equal(store_ahead(c.store, domain.fingerprint, ids[i],
+						 CHUNKS - i < 16 ? CHUNKS - i : 16, &lacks, &err),
+				0);
+		if (i == CHUNKS / 2) {
+			stop();
+			start();
+			assert_true(becomes(&holds, before + 2, 10000));
+			server.collected = false;
+			server.collect = true;
+			wake(&server);
+		}
+		if (store_get(c.store, domain.fingerprint, ids[i], &record, &err) != 0)
+			fail_msg("%zu: %s", i, err.message);
+	}
+	assert_false(server.collected);
+	store_free(c.store); /* in order: gc begins at once */
+	for (i = 0; i < 2000 && !server.collected; i++)
+		usleep(5000);
+	assert_true(server.collected);
+	buf_fini(&record);
+	buf_fini(&lacks);
+}
+
+/* A chunk that is damaged in the volume is told once, and from then on it is not there: it is taken
+ * when it is put again. */
+static void test_damage(void **state)
+{
+	struct client c;
+	struct store_run r = store_run();
+	struct store_receipt receipt;
+	uint8_t bytes[LEN], id[STORE_ID_LEN];
+	char path[400];
+	struct buf record, missing;
+	bool has_base;
+	struct stat st;
+	int fd;
+
+	(void)state;
+	client_open(&c, "a1", STORE_WRITE);
+	assert_int_equal(store_begin(c.store, &r, &has_base, &err), 0);
+	content_of(3000, bytes);
+	put(c.store, bytes, LEN, id);
+	dump_of(c.store, id, 1, 6, &record);
+	assert_int_equal(
+		store_commit(c.store, record.data, record.len, NULL, &receipt, NULL, &err), 0);
+	/* The chunk, its list and the dump are the last blocks there are. */
+	last_volume(path);
+	fd = open(path, O_RDWR);
+	assert_int_equal(fstat(fd, &st), 0);
+	assert_int_equal(pwrite(fd, "damaged", 7, st.st_size - LEN / 2), 7);
+	close(fd);
+	buf_init(&missing, SIZE_MAX);
+	assert_int_equal(store_get(c.store, domain.fingerprint, id, &missing, &err), -1);
+	assert_int_equal(err.code, ERR_DAMAGE);
+	assert_true(becomes(&damaged, 1, 5000));
+	assert_int_equal(store_get(c.store, domain.fingerprint, id, &missing, &err), 1);
+	assert_int_equal(atomic_load(&damaged), 1);
+	/* The next dump that carries it over: missing, put, there. */
+	buf_fini(&record);
+	dump_of(c.store, id, 1, 7, &record);
+	buf_clear(&missing);
+	assert_int_equal(
+		store_commit(c.store, record.data, record.len, NULL, &receipt, &missing, &err),
+		1);
+	assert_int_equal(missing.len, STORE_ID_LEN);
+	put(c.store, bytes, LEN, id);
+	assert_int_equal(
+		store_commit(c.store, record.data, record.len, NULL, &receipt, NULL, &err), 0);
+	assert_int_equal(store_get(c.store, domain.fingerprint, id, &missing, &err), 0);
+	buf_fini(&record);
+	buf_fini(&missing);
+	store_free(c.store);
+}
+
 /* An agent locks its own dumps, up to the store's longest; an operator any, for as long as he
  * likes. */
 static void test_locks(void **state)
@@ -506,6 +666,7 @@ static void test_locks(void **state)
 	assert_int_equal(
 		store_commit(c.store, record.data, record.len, NULL, &receipt, NULL, &err), -1);
 	assert_int_equal(err.code, ERR_DENIED);
+	lock_until = 0;
 	buf_fini(&record);
 	store_free(c.store);
 	client_open(&c, "o1", STORE_WRITE);
@@ -596,7 +757,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {cmocka_unit_test(test_backup),
 		cmocka_unit_test(test_restore), cmocka_unit_test(test_strangers),
 		cmocka_unit_test(test_operator), cmocka_unit_test(test_restart),
-		cmocka_unit_test(test_receipts), cmocka_unit_test(test_locks)};
+		cmocka_unit_test(test_receipts), cmocka_unit_test(test_locks),
+		cmocka_unit_test(test_restart_reading), cmocka_unit_test(test_damage)};
 	uint8_t agent[DUMP_SECRET_LEN] = {7};
 	char command[512];
 	int ret;

@@ -25,7 +25,7 @@ static int64_t clock_ms;
 
 static int64_t now_ms(void)
 {
-	return clock_ms;
+	return __atomic_load_n(&clock_ms, __ATOMIC_RELAXED);
 }
 
 /* --- a backup --------------------------------------------------------------- */
@@ -62,6 +62,23 @@ static void on_catch_up(void *ctx, size_t store, bool done)
 	f->caught_up |= (uint32_t)done << store;
 }
 
+/* Over the stores as they are now. */
+static void fan_out(struct fixture *f, size_t wanted)
+{
+	dump_fanout_free(f->fanout);
+	f->fanout = dump_fanout_new(&(struct dump_fanout_options){.stores = f->stores,
+					    .count = STORES,
+					    .agent = "host",
+					    .name = "backup",
+					    .domain = f->domain,
+					    .wanted = wanted,
+					    .behind = on_behind,
+					    .ctx = f,
+					    .now_ms = now_ms},
+		&err);
+	assert_non_null(f->fanout);
+}
+
 static void fixture_init(struct fixture *f, struct dump_domain *domain, size_t wanted)
 {
 	static const char *const names[STORES] = {"alpha", "beta", "gamma"};
@@ -81,17 +98,7 @@ static void fixture_init(struct fixture *f, struct dump_domain *domain, size_t w
 	assert_int_equal(dump_run_init(&f->run, domain, &err), 0);
 	f->maker = dump_maker_new(&f->run, 1, &err);
 	assert_non_null(f->maker);
-	f->fanout = dump_fanout_new(&(struct dump_fanout_options){.stores = f->stores,
-					    .count = STORES,
-					    .agent = "host",
-					    .name = "backup",
-					    .domain = domain,
-					    .wanted = wanted,
-					    .behind = on_behind,
-					    .ctx = f,
-					    .now_ms = now_ms},
-		&err);
-	assert_non_null(f->fanout);
+	fan_out(f, wanted);
 }
 
 static void fixture_fini(struct fixture *f)
@@ -506,24 +513,85 @@ static void same_store(void **state)
 	(void)state;
 	fixture_init(&f, &sealed, 2);
 	store_close(f.stores[2]);
-	dump_fanout_free(f.fanout);
-	f.fanout = dump_fanout_new(&(struct dump_fanout_options){.stores = f.stores,
-					   .count = STORES,
-					   .agent = "host",
-					   .name = "backup",
-					   .domain = &sealed,
-					   .wanted = STORES,
-					   .behind = on_behind,
-					   .ctx = &f,
-					   .now_ms = now_ms},
-		&err);
-	assert_non_null(f.fanout);
+	fan_out(&f, STORES);
 	twin = f.fake[2];
 	memcpy(twin->uid, f.fake[0]->uid, sizeof twin->uid);
 	assert_int_equal(back_up(&f), 0);
 	assert_int_equal(f.acked, 2);
 	assert_int_equal(catch_up(&f), 0);
 	assert_string_equal(f.why, "is the same store as alpha");
+	fixture_fini(&f);
+}
+
+/* A store in which the run does not begin gets DUMP_SLOW_MS, if the others are enough. */
+static void begins_late(void **state)
+{
+	struct fixture f;
+
+	(void)state;
+	fixture_init(&f, &sealed, 2);
+	f.fake[0]->stuck = true;
+	assert_int_equal(back_up(&f), 0);
+	assert_int_equal(f.behind, 1);
+	assert_string_equal(f.why, "it does not answer, and the others are enough");
+	assert_int_equal(f.acked, 2);
+	assert_true(clock_ms >= DUMP_SLOW_MS && clock_ms < DUMP_STALL_MS);
+	f.fake[0]->stuck = false;
+	assert_int_equal(catch_up(&f), 1);
+	assert_true(has_dump(&f, 0));
+	fixture_fini(&f);
+}
+
+/* Stores that are still being opened when the backup begins: one is there at the end, one is not.
+ */
+static void opens_late(void **state)
+{
+	struct fixture f;
+	size_t i;
+
+	(void)state;
+	fixture_init(&f, &sealed, 1);
+	for (i = 1; i < STORES; i++) {
+		f.fake[i]->far = true;
+		assert_int_equal(store_open_start(f.stores[i], STORE_WRITE, &err), 0);
+		assert_int_equal(store_open_wait(f.stores[i], 0, &err), STORE_OPENING);
+	}
+	fan_out(&f, 1);
+	assert_int_equal(back_up(&f), 0);
+	assert_int_equal(f.acked, 1);
+	f.fake[1]->far = false;
+	assert_int_equal(catch_up(&f), 1);
+	assert_int_equal(f.caught_up, 1u << 1);
+	assert_true(has_dump(&f, 1));
+	assert_false(store_is_open(f.stores[2]) || store_is_opening(f.stores[2]));
+	fixture_fini(&f);
+}
+
+/* Several catch up at the same time; one that can't holds up no other. */
+static void catch_up_together(void **state)
+{
+	struct fixture f;
+
+	(void)state;
+	fixture_init(&f, &sealed, 1);
+	f.fake[0]->puts_left = f.fake[2]->puts_left = 3;
+	assert_int_equal(back_up(&f), 0);
+	assert_int_equal(f.acked, 1);
+	f.fake[0]->absent = true;
+	f.fake[2]->puts_left = FAKE_FOR_EVER;
+	assert_int_equal(catch_up(&f), 1);
+	assert_int_equal(f.caught_up, 1u << 2);
+	f.fake[0]->absent = false;
+	f.fake[0]->puts_left = FAKE_FOR_EVER;
+	fixture_fini(&f);
+
+	fixture_init(&f, &sealed, 1);
+	f.fake[0]->puts_left = f.fake[2]->puts_left = 3;
+	assert_int_equal(back_up(&f), 0);
+	f.fake[0]->puts_left = f.fake[2]->puts_left = FAKE_FOR_EVER;
+	assert_int_equal(catch_up(&f), 2);
+	assert_true(has_dump(&f, 0) && has_dump(&f, 2));
+	assert_int_equal(fake_store_count(f.fake[0]), CHUNKS + 1);
 	fixture_fini(&f);
 }
 
@@ -702,6 +770,9 @@ int main(void)
 		cmocka_unit_test(one_lacks),
 		cmocka_unit_test(all_lack),
 		cmocka_unit_test(catches_up_from_whole),
+		cmocka_unit_test(begins_late),
+		cmocka_unit_test(opens_late),
+		cmocka_unit_test(catch_up_together),
 		cmocka_unit_test(same_store),
 		cmocka_unit_test(take_any),
 		cmocka_unit_test(take_from_survivor),

@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "cmd/store/parcel.h"
 #include "cmd/store/record.h"
@@ -36,7 +37,7 @@ static int is_dead(struct fake_store *f, struct err *err)
 static void pass(const struct fake_store *f, int64_t ms)
 {
 	if (f->clock_ms != NULL)
-		*f->clock_ms += ms;
+		__atomic_add_fetch(f->clock_ms, ms, __ATOMIC_RELAXED);
 }
 
 /* Counts down to its death. */
@@ -71,18 +72,28 @@ static struct fake_dump *find_dump(const struct fake_store *f, const uint8_t *id
 
 /* --- life ------------------------------------------------------------------ */
 
-static int fake_open(struct store *s, enum store_mode mode, struct err *err)
+static int fake_open(struct store *s, int64_t wait_ms, struct err *err)
 {
 	struct fake_store *f = fake_of(s);
 
-	(void)mode;
+	(void)wait_ms;
+	if (f->far) {
+		err_set(err, ERR_TIMEOUT, "no answer");
+		return STORE_OPENING;
+	}
 	if (f->absent)
 		return err_set(err, ERR_NOTFOUND, "%s: not found", s->name);
 	f->dead = false;
+	atomic_store(&f->cancelled, false);
 	f->refused = 0;
 	f->stored = 0;
 	memcpy(s->uid, f->uid, sizeof s->uid);
 	return seal_sign_public(f->secret, s->public, err);
+}
+
+static void fake_cancel(struct store *s)
+{
+	atomic_store(&fake_of(s)->cancelled, true);
 }
 
 static void fake_close(struct store *s)
@@ -120,6 +131,12 @@ static int fake_begin(struct store *s, const struct store_run *run, bool *has_ba
 	struct fake_store *f = fake_of(s);
 
 	f->begins++;
+	while (f->stuck && !atomic_load(&f->cancelled)) {
+		pass(f, 20);
+		nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
+	}
+	if (f->stuck)
+		return err_set(err, ERR_CANCELLED, "%s: cancelled", s->name);
 	*has_base = run->base != NULL && find_dump(f, run->base) != NULL;
 	return is_dead(f, err);
 }
@@ -379,6 +396,7 @@ static int fake_get(
 
 static const struct store_kind fake_kind = {
 	.open = fake_open,
+	.cancel = fake_cancel,
 	.close = fake_close,
 	.free = fake_free,
 	.about = fake_about,

@@ -4,13 +4,15 @@
  *
  *   fake_store_new -> set what it does wrong, before and between calls -> store_free(&fake->base)
  *
- * What it keeps survives store_close and store_open, as a disk's content does. No call ever waits.
+ * What it keeps survives store_close and store_open, as a disk's content does. No call ever waits,
+ * but for store_begin of one that is stuck.
  */
 #ifndef FDUMP_TEST_FAKE_STORE_H
 #define FDUMP_TEST_FAKE_STORE_H
 
 #include <limits.h>
 #include <pthread.h>
+#include <stdatomic.h>
 
 #include "cmd/store/kind.h"
 
@@ -20,6 +22,8 @@ struct fake_store {
 	struct store base;
 	/* What it does wrong. */
 	bool absent;                /* it can't be opened */
+	bool far;                   /* it is being opened, and never comes to an end */
+	bool stuck;                 /* a run is begun only when it is cancelled, and then not */
 	bool unknown;               /* "not known" to every store_have */
 	unsigned slow;              /* each put is taken after so many refusals */
 	unsigned puts_left;         /* then it dies: every call fails until it is opened again */
@@ -35,6 +39,7 @@ struct fake_store {
 	unsigned puts, gets, commits, holds, begins;
 	/* Its own. */
 	bool dead;
+	atomic_bool cancelled;
 	unsigned refused; /* of the put that is under way */
 	uint64_t stored;
 	uint8_t secret[SEAL_SIGN_LEN], other[SEAL_SIGN_LEN];
