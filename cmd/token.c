@@ -76,7 +76,7 @@ struct token {
 /* --- asking the manager -------------------------------------------------------- */
 
 /* hash: of a token that is made here; NULL: the manager makes it. */
-static int ask(struct token *t, const uint8_t *hash, struct rpc_value made[MANAGER_MADE_FIELDS],
+static int ask(struct token *t, const uint8_t *hash, struct cbormap_value made[MANAGER_MADE_FIELDS],
 	struct buf *reply, struct err *err)
 {
 	uint8_t mem[256];
@@ -102,7 +102,7 @@ static int ask(struct token *t, const uint8_t *hash, struct rpc_value made[MANAG
 	}
 	if (ui_fleet_call(&t->fleet, MANAGER_METHOD_TOKEN, &out, reply, NULL, err) != 0)
 		return -1;
-	return rpc_params_get(made, manager_made_fields, reply->data, reply->len, err);
+	return cbormap_get(made, manager_made_fields, reply->data, reply->len, err);
 }
 
 static int print(const struct token *t, const char *text, struct err *err)
@@ -127,7 +127,7 @@ static int print(const struct token *t, const char *text, struct err *err)
 
 static int by_manager(struct token *t, struct err *err)
 {
-	struct rpc_value made[MANAGER_MADE_FIELDS];
+	struct cbormap_value made[MANAGER_MADE_FIELDS];
 	char text[RPC_TOKEN_MAX];
 	struct buf reply;
 	int ret;
@@ -255,7 +255,7 @@ out:
 static int prepare(struct token *t, struct ui_keys *keys, struct err *err)
 {
 	uint8_t ticket[RPC_DIGEST_LEN], hash[RPC_DIGEST_LEN];
-	struct rpc_value made[MANAGER_MADE_FIELDS];
+	struct cbormap_value made[MANAGER_MADE_FIELDS];
 	struct buf reply;
 	int ret = -1;
 

@@ -444,13 +444,13 @@ static void breach(struct rpc_conn *conn, const struct rpc_header *h, const char
 
 static void run_handler(struct rpc_call *call, const struct rpc_header *h, const uint8_t *payload)
 {
-	static const struct rpc_field no_fields[] = {{0}};
+	static const struct cbormap_field no_fields[] = {{0}};
 	const struct rpc_method *m = call->method;
-	struct rpc_value values[RPC_FIELDS_MAX];
+	struct cbormap_value values[RPC_FIELDS_MAX];
 	struct err err = {0};
 
-	if (rpc_params_get(values, m->fields != NULL ? m->fields : no_fields, payload, h->len,
-		    &err) != 0) {
+	if (cbormap_get(values, m->fields != NULL ? m->fields : no_fields, payload, h->len, &err) !=
+		0) {
 		err_prefix(&err, "method %s", m->name);
 		rpc_call_fail(call, &err);
 		return;
@@ -461,13 +461,13 @@ static void run_handler(struct rpc_call *call, const struct rpc_header *h, const
 static void on_notify(struct rpc_conn *conn, const struct rpc_header *h, const uint8_t *payload,
 	const struct rpc_method *m, const struct err *verdict)
 {
-	static const struct rpc_field no_fields[] = {{0}};
-	struct rpc_value values[RPC_FIELDS_MAX];
+	static const struct cbormap_field no_fields[] = {{0}};
+	struct cbormap_value values[RPC_FIELDS_MAX];
 	struct err err = {0};
 	struct rpc_call record = {.conn = conn, .method = m};
 
 	record.start_ms = rpc_loop_now_ms(conn->link.loop);
-	if (verdict == NULL && rpc_params_get(values, m->fields != NULL ? m->fields : no_fields,
+	if (verdict == NULL && cbormap_get(values, m->fields != NULL ? m->fields : no_fields,
 				       payload, h->len, &err) != 0)
 		verdict = &err;
 	if (verdict == NULL)

@@ -482,11 +482,11 @@ static void on_report_reply(void *arg, const uint8_t *bytes, size_t len, bool mo
 {
 	struct talk *t = arg;
 	struct agent_service *s = t->service;
-	struct rpc_value v[MANAGER_ACKED_FIELDS];
+	struct cbormap_value v[MANAGER_ACKED_FIELDS];
 	struct err err = {0};
 
 	(void)more;
-	if (rpc_params_get(v, manager_acked_fields, bytes, len, &err) != 0 ||
+	if (cbormap_get(v, manager_acked_fields, bytes, len, &err) != 0 ||
 		agent_journal_acknowledge(s->journal, manager_uplink_name(s->uplink, t->peer),
 			v[MANAGER_ACKED_NUMBER].number, &err) != 0)
 		note(s, LOG_LEVEL_ERROR, "report: %s", err.message);
@@ -637,7 +637,7 @@ static void answer(struct rpc_call *call, const struct err *err)
 }
 
 /* The plan's job of that name; else err is set. */
-static const struct manager_plan_job *job_of(struct agent_service *s, const struct rpc_value *v,
+static const struct manager_plan_job *job_of(struct agent_service *s, const struct cbormap_value *v,
 	char name[NAME_LEN_MAX + 1], struct err *err)
 {
 	const struct manager_plan_job *job;
@@ -650,7 +650,7 @@ static const struct manager_plan_job *job_of(struct agent_service *s, const stru
 	return job;
 }
 
-static void on_run(void *ctx, struct rpc_call *call, const struct rpc_value *v)
+static void on_run(void *ctx, struct rpc_call *call, const struct cbormap_value *v)
 {
 	struct agent_service *s = ctx;
 	char name[NAME_LEN_MAX + 1];
@@ -677,7 +677,7 @@ static void on_run(void *ctx, struct rpc_call *call, const struct rpc_value *v)
 	rpc_call_reply(call, mem, cbor_out_len(&out), false);
 }
 
-static void on_cancel(void *ctx, struct rpc_call *call, const struct rpc_value *v)
+static void on_cancel(void *ctx, struct rpc_call *call, const struct cbormap_value *v)
 {
 	struct agent_service *s = ctx;
 	char name[NAME_LEN_MAX + 1];
@@ -694,7 +694,7 @@ static void on_cancel(void *ctx, struct rpc_call *call, const struct rpc_value *
 	answer(call, &err);
 }
 
-static void hold(struct agent_service *s, struct rpc_call *call, const struct rpc_value *v,
+static void hold(struct agent_service *s, struct rpc_call *call, const struct cbormap_value *v,
 	enum manager_kind kind)
 {
 	struct manager_record record = {.kind = kind};
@@ -705,18 +705,19 @@ static void hold(struct agent_service *s, struct rpc_call *call, const struct rp
 	answer(call, &err);
 }
 
-static void on_hold(void *ctx, struct rpc_call *call, const struct rpc_value *v)
+static void on_hold(void *ctx, struct rpc_call *call, const struct cbormap_value *v)
 {
 	hold(ctx, call, v, MANAGER_HELD);
 }
 
-static void on_release(void *ctx, struct rpc_call *call, const struct rpc_value *v)
+static void on_release(void *ctx, struct rpc_call *call, const struct cbormap_value *v)
 {
 	hold(ctx, call, v, MANAGER_RELEASED);
 }
 
 /* Another hello brings the new digest. */
-static void on_plan_changed(void *ctx, const struct rpc_identity *peer, const struct rpc_value *v)
+static void on_plan_changed(
+	void *ctx, const struct rpc_identity *peer, const struct cbormap_value *v)
 {
 	(void)peer;
 	(void)v;

@@ -26,8 +26,8 @@
 
 struct rpc_client;
 struct rpc_client_request;
-struct rpc_field;
-struct rpc_value;
+struct cbormap_field;
+struct cbormap_value;
 
 #define STORE_REMOTE_WINDOW (8u << 20) /* bytes of records under way */
 #define STORE_REMOTE_PUTS   200        /* of them */
@@ -90,7 +90,7 @@ void store_remote_pause(int64_t ms);
 
 /* Asks, and reads the result into values. blob: of the reply, may be NULL. Returns 0 or -1. */
 int store_remote_call(struct remote *r, struct rpc_client_request *request, struct cbor_out *params,
-	const struct rpc_field *fields, struct rpc_value *values, struct buf *reply,
+	const struct cbormap_field *fields, struct cbormap_value *values, struct buf *reply,
 	struct buf *blob, struct err *err);
 /* The same for a result that is a yes or no. Returns 0 (yes), 1 or -1. */
 int store_remote_flag(struct remote *r, struct rpc_client_request *request, struct cbor_out *params,

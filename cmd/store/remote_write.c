@@ -74,7 +74,7 @@ int store_remote_have(struct store *s, const uint8_t *ids, size_t count, enum st
 {
 	struct remote *r = (struct remote *)s;
 	struct rpc_client_request request = {.method = STORE_METHOD_HAVE};
-	struct rpc_value v[STORE_BITS_FIELDS];
+	struct cbormap_value v[STORE_BITS_FIELDS];
 	size_t room = 64 + STORE_DOMAIN_LEN + count * STORE_ID_LEN, i;
 	struct cbor_out params;
 	struct buf reply;
@@ -110,12 +110,12 @@ static void put_done(void *arg, const struct rpc_client_answer *answer)
 {
 	struct put *put = arg;
 	struct remote *r = put->remote;
-	struct rpc_value v[STORE_FLAG_FIELDS];
+	struct cbormap_value v[STORE_FLAG_FIELDS];
 	const struct err *failure = answer->err;
 	struct err why = {0};
 
 	if (failure == NULL &&
-		rpc_params_get(v, store_flag_fields, answer->reply, answer->reply_len, &why) != 0)
+		cbormap_get(v, store_flag_fields, answer->reply, answer->reply_len, &why) != 0)
 		failure = &why;
 	pthread_mutex_lock(&r->lock);
 	assert(r->puts > 0 && r->bytes >= put->parcel->len);
@@ -252,14 +252,14 @@ int store_remote_commit_start(struct store *s, const uint8_t *record, size_t len
 /* What a commit was answered: fills .receipt or .missing. Returns as store_commit_wait. */
 static int read_commit(struct remote *r, const struct rpc_client_answer *a, struct err *err)
 {
-	struct rpc_value v[STORE_RECEIPT_FIELDS];
+	struct cbormap_value v[STORE_RECEIPT_FIELDS];
 	struct store_dump dump;
 
 	if (a->err != NULL) {
 		*err = *a->err;
 		return -1;
 	}
-	if (rpc_params_get(v, store_receipt_fields, a->reply, a->reply_len, err) != 0)
+	if (cbormap_get(v, store_receipt_fields, a->reply, a->reply_len, err) != 0)
 		return -1;
 	if (v[STORE_RECEIPT_MISSING].number != 0) {
 		if (!a->has_blob || a->blob->len % STORE_ID_LEN != 0)
