@@ -15,6 +15,8 @@
 #include "cmd/dump/fanout.h"
 #include "cmd/dump/pipeline.h"
 #include "cmd/store/marks.h"
+#include "cmd/ui/avoid.h"
+#include "cmd/ui/copies.h"
 #include "cmd/ui/ending.h"
 #include "cmd/ui/estimate.h"
 #include "cmd/ui/json.h"
@@ -91,19 +93,6 @@ static const char help[] =
 #define HEAL_ROUNDS 3                           /* in which lost chunks may turn up */
 #define LOCK_MAX    ((int64_t)10 * 366 * 86400) /* seconds: what is mistyped can't be undone */
 
-/* A store that was left behind. */
-struct behind {
-	char why[ERR_MESSAGE_MAX]; /* empty: it was not */
-	bool told, caught_up;
-};
-
-/* What a store has signed for the dump. */
-struct signed_for {
-	bool is;
-	uint8_t public[SEAL_SIGN_LEN]; /* that checks it */
-	struct store_receipt receipt;
-};
-
 struct options {
 	struct ui_options o; /* .select: its patterns */
 	long copies;
@@ -120,13 +109,8 @@ struct options {
 	bool progress;           /* --progress: */
 	uint64_t bytes, entries; /* done, */
 	int64_t told_ms;         /* when that was told; 0: not yet */
-	/* Names in the dump that the stores, and behind them the state folder, would have; NULL:
-	 * none. */
-	char *inside[STORES_MAX + 1];
-	const char *state;
-	bool running; /* all stores were tried */
-	struct behind behind[STORES_MAX];
-	struct signed_for receipts[STORES_MAX];
+	struct ui_avoid avoid;
+	struct ui_copies report;
 	json_t *hook_failures, *warnings; /* for the result */
 };
 
@@ -376,17 +360,6 @@ static int find_base(struct options *o, struct err *err)
 	return 0;
 }
 
-/* Adds to a list of the result: what, and whose. Without memory what is printed has to do. */
-static void note(json_t *list, const char *key, const char *whose, const char *what)
-{
-	json_t *object = json_object();
-
-	if (key != NULL)
-		ui_json_name(object, key, whose, strlen(whose));
-	ui_json_name(object, "what", what, strlen(what));
-	json_array_append_new(list, object);
-}
-
 /* What a second run would say again is said once. */
 static void warn(void *ctx, const char *what)
 {
@@ -401,50 +374,26 @@ static void warn(void *ctx, const char *what)
 	}
 	ui_progress_hush();
 	ui_say("backup", "%s", what);
-	note(o->warnings, NULL, NULL, what);
-}
-
-/* The i-th folder that this backup does not go into: a store, or the state folder. */
-static const char *own_folder(const struct options *o, size_t i)
-{
-	return i < o->stores.count ? store_directory(o->stores.stores[i]) : o->state;
-}
-
-/* Whether a path is such a folder, or in it, and in which. */
-static bool is_own(const struct options *o, const char *path, size_t len, size_t *i)
-{
-	for (*i = 0; *i <= o->o.store_count; ++*i) {
-		const char *folder = o->inside[*i];
-		size_t folder_len = folder != NULL ? strlen(folder) : 0;
-
-		if (folder != NULL && strcmp(folder, ".") == 0)
-			return true;
-		if (folder != NULL && len >= folder_len && memcmp(folder, path, folder_len) == 0 &&
-			(len == folder_len || path[folder_len] == '/'))
-			return true;
-	}
-	return false;
+	ui_json_note(o->warnings, NULL, NULL, what);
 }
 
 /* For the walk ahead, which says nothing. */
 static bool left_out(void *ctx, const char *path, size_t len, bool is_dir)
 {
 	const struct options *o = ctx;
-	size_t i;
 
-	return is_own(o, path, len, &i) || ui_options_excluded(&o->o, path, len, is_dir);
+	return ui_avoid_find(&o->avoid, path, len) != NULL ||
+	       ui_options_excluded(&o->o, path, len, is_dir);
 }
 
 static bool excluded(void *ctx, const char *path, size_t len, bool is_dir)
 {
 	struct options *o = ctx;
+	const struct ui_avoided *avoided = ui_avoid_find(&o->avoid, path, len);
 	char text[ERR_MESSAGE_MAX];
-	size_t i;
 
-	if (is_own(o, path, len, &i)) {
-		snprintf(text, sizeof text, "%s: is %s: left out", own_folder(o, i),
-			i < o->o.store_count ? "a store of this backup"
-					     : "the state folder of this backup (--state)");
+	if (avoided != NULL) {
+		snprintf(text, sizeof text, "%s: is %s: left out", avoided->folder, avoided->what);
 		warn(o, text);
 		return true;
 	}
@@ -468,37 +417,25 @@ static void on_border(void *ctx, const char *path, size_t len)
 	warn(ctx, text);
 }
 
-/* The name that a folder has below the base; "." if the base is or lies in it; NULL: none. */
-static const char *name_below(const char *base, const char *real)
-{
-	size_t base_len = strcmp(base, "/") == 0 ? 0 : strlen(base), len = strlen(real);
-
-	if (strncmp(real, base, base_len) == 0 && real[base_len] == '/' && real[base_len + 1] != 0)
-		return real + base_len + 1;
-	return strncmp(base, real, len) == 0 && (base[len] == 0 || base[len] == '/') ? "." : NULL;
-}
-
-/* Which stores lie below the base, and whether the state folder does: a backup must not go into
- * them, for they change with it, and in an unencrypted one the agent's secret could be read. */
-static int find_inside(struct options *o, const char *state, struct err *err)
+/* The stores, and the state folder. */
+static int avoid_own(struct options *o, const char *state, struct err *err)
 {
 	size_t i;
+	int ret = 0;
 
-	o->state = state;
-	for (i = 0; i <= o->o.store_count; i++) {
-		const char *folder = own_folder(o, i);
-		char *real = folder != NULL ? realpath(folder, NULL) : NULL;
-		const char *name = real != NULL ? name_below(o->base, real) : NULL;
+	for (i = 0; i < o->stores.count && ret == 0; i++) {
+		const char *folder = store_directory(o->stores.stores[i]);
 
-		if (name != NULL && (o->inside[i] = strdup(name)) == NULL)
-			err_set(err, ERR_NOMEM, "out of memory");
-		free(real);
-		if (name != NULL && o->inside[i] == NULL)
-			return -1;
-		if (name != NULL)
-			o->backup.scan.excluded = excluded;
+		if (folder != NULL)
+			ret = ui_avoid_add(
+				&o->avoid, o->base, folder, "a store of this backup", err);
 	}
-	return 0;
+	if (ret == 0)
+		ret = ui_avoid_add(&o->avoid, o->base, state,
+			"the state folder of this backup (--state)", err);
+	if (o->avoid.count > 0)
+		o->backup.scan.excluded = excluded;
+	return ret;
 }
 
 static int next_root(void *ctx, const char **path, struct err *err)
@@ -541,59 +478,6 @@ static void on_problem(void *ctx, const char *path, size_t len, const char *what
 	fprintf(stderr, "fdump backup: %s: %s\n", text, what);
 }
 
-static void tell_behind(struct options *o, size_t i)
-{
-	struct behind *b = &o->behind[i];
-
-	if (b->why[0] == 0 || b->told || b->caught_up)
-		return;
-	b->told = true;
-	ui_progress_hush();
-	ui_say("backup", "store %s is left behind: %s", o->o.stores[i], b->why);
-}
-
-/* For the agent service, which makes an alarm of it. */
-static void tell_changed(struct options *o, size_t i, const char *why)
-{
-	struct err err;
-	json_t *object;
-	int failed;
-
-	if (!o->o.json || !ui_net_changed(&o->o.net, o->o.stores[i]))
-		return;
-	object = ui_json_new("problem", "backup.store_changed");
-	failed = ui_json_add(object, "store", json_string(o->o.stores[i]));
-	failed |= ui_json_add(object, "what", json_string(why));
-	if (ui_json_print(object, failed, &err) != 0)
-		ui_say("backup", "%s", err.message);
-}
-
-/* One that had been written to may catch up, and then there was nothing to tell. */
-static void on_behind(void *ctx, size_t i, const char *why)
-{
-	struct options *o = ctx;
-
-	tell_changed(o, i, why);
-	tell_behind(o, i);
-	o->behind[i].told = false;
-	snprintf(o->behind[i].why, sizeof o->behind[i].why, "%s", why);
-	if (!o->running || o->o.verbose)
-		tell_behind(o, i);
-}
-
-static void on_catch_up(void *ctx, size_t i, bool done)
-{
-	struct options *o = ctx;
-	struct behind *b = &o->behind[i];
-
-	b->caught_up = done;
-	if (b->told)
-		ui_say("backup",
-			done ? "store %s has caught up"
-			     : "the dump is made; store %s gets it from the others now",
-			o->o.stores[i]);
-}
-
 /* For the agent service. */
 static void tell_progress(struct options *o)
 {
@@ -627,53 +511,6 @@ static void on_progress(void *ctx, uint64_t bytes, uint64_t entries)
 		tell_progress(o);
 }
 
-static int add_behind(const struct options *o, json_t *object)
-{
-	json_t *list = json_array();
-	size_t i;
-	int failed = 0;
-
-	for (i = 0; i < o->o.store_count; i++) {
-		const struct behind *b = &o->behind[i];
-
-		if (b->why[0] == 0)
-			continue;
-		note(list, "store", o->o.stores[i], b->why);
-		failed |= ui_json_add(json_array_get(list, json_array_size(list) - 1), "caught_up",
-			json_boolean(b->caught_up));
-	}
-	return failed | ui_json_add(object, "behind", list);
-}
-
-/* Of the stores that have the dump, in the order in which they were given; and the digest of what
- * all of them have signed. */
-static int add_receipts(const struct options *o, json_t *object)
-{
-	json_t *list = json_array();
-	size_t i;
-	int failed = 0;
-
-	for (i = 0; i < o->o.store_count; i++) {
-		const struct signed_for *s = &o->receipts[i];
-		json_t *one;
-
-		if (!s->is)
-			continue;
-		if (json_array_size(list) == 0)
-			failed |= ui_json_hex(
-				object, "record", s->receipt.record, sizeof s->receipt.record);
-		one = json_object();
-		failed |= ui_json_name(one, "store", o->o.stores[i], strlen(o->o.stores[i]));
-		failed |= ui_json_hex(one, "uid", s->receipt.store, sizeof s->receipt.store);
-		failed |= ui_json_hex(one, "public", s->public, sizeof s->public);
-		failed |= ui_json_add(one, "time", json_integer(s->receipt.time));
-		failed |= ui_json_hex(
-			one, "signature", s->receipt.signature, sizeof s->receipt.signature);
-		failed |= json_array_append_new(list, one);
-	}
-	return failed | ui_json_add(object, "receipts", list);
-}
-
 static int tell(const struct options *o, const struct dump_pipeline_result *r, struct err *err)
 {
 	char id[2 * STORE_DUMP_ID + 1];
@@ -703,8 +540,7 @@ static int tell(const struct options *o, const struct dump_pipeline_result *r, s
 		failed |=
 			ui_json_add(object, "fewer_than", json_integer((json_int_t)r->fewer_than));
 	failed |= ui_json_add(object, "copies", json_integer((json_int_t)r->acknowledged));
-	failed |= add_receipts(o, object);
-	failed |= add_behind(o, object);
+	failed |= ui_copies_json(&o->report, object);
 	failed |= ui_json_add(object, "hooks", json_incref(o->hook_failures));
 	failed |= ui_json_add(object, "warnings", json_incref(o->warnings));
 	return ui_json_print(object, failed, err);
@@ -774,21 +610,6 @@ static int run(struct options *o, struct dump_pipeline_result *result, struct er
 			: got;
 }
 
-/* For the result, before the stores are closed. */
-static void keep_receipts(struct options *o)
-{
-	size_t i;
-
-	for (i = 0; i < o->o.store_count && o->backup.copies != NULL; i++) {
-		const struct store_receipt *r = dump_fanout_receipt(o->backup.copies, i);
-
-		if (r == NULL)
-			continue;
-		o->receipts[i] = (struct signed_for){.is = true, .receipt = *r};
-		memcpy(o->receipts[i].public, store_public(o->stores.stores[i]), SEAL_SIGN_LEN);
-	}
-}
-
 /* What the agent keeps of its own is not the dump. */
 static void warn_state(struct options *o, const struct err *why, const char *what)
 {
@@ -805,8 +626,8 @@ static int backup(struct options *o, struct dump_pipeline_result *result, struct
 		.count = o->stores.count,
 		.name = o->backup.name,
 		.wanted = o->copies > 0 ? (size_t)o->copies : o->o.store_count,
-		.behind = on_behind,
-		.ctx = o,
+		.behind = ui_copies_behind,
+		.ctx = &o->report,
 	};
 	struct ui_missed missed = {
 		.name = o->backup.name,
@@ -820,12 +641,11 @@ static int backup(struct options *o, struct dump_pipeline_result *result, struct
 	struct dump_domain domain = {0};
 	struct err why = {0};
 	char *state = agent_state_dir(o->o.state, err), *last = NULL, agent[NAME_LEN_MAX + 1];
-	size_t i;
 	int got = -1;
 
 	if (state == NULL || load_domain(o, state, &domain, err) != 0 ||
 		agent_state_name(o->o.agent, agent, err) != 0 || find_base(o, err) != 0 ||
-		find_inside(o, state, err) != 0)
+		avoid_own(o, state, err) != 0)
 		goto out;
 	o->backup.agent = copies.agent = agent;
 	o->backup.domain = &domain;
@@ -835,11 +655,12 @@ static int backup(struct options *o, struct dump_pipeline_result *result, struct
 	if (!domain.open && agent_state_know(state, domain.fingerprint, &why) != 0)
 		warn_state(o, &why, "fdump restore needs --any-origin for this dump");
 	copies.domain = &domain;
-	if (ui_stores_open(&o->stores, STORE_WRITE, copies.wanted, on_behind, o, err) != 0)
+	if (ui_stores_open(
+		    &o->stores, STORE_WRITE, copies.wanted, ui_copies_behind, &o->report, err) != 0)
 		goto out;
 	o->backup.copies = dump_fanout_new(&copies, err);
 	if (o->backup.copies != NULL) {
-		o->running = true;
+		o->report.running = true;
 		missed.base = o->base;
 		dump_fanout_before(o->backup.copies, ui_missed_compare, &missed);
 		ui_missed_links(&missed, o->backup.scan.base);
@@ -853,10 +674,10 @@ static int backup(struct options *o, struct dump_pipeline_result *result, struct
 			ui_missed_after(&missed, &o->o.select, result->entries, result->fewer_than);
 	if (got == 0)
 		result->acknowledged += dump_fanout_catch_up(
-			o->backup.copies, result->dump, on_catch_up, &result->stored);
-	keep_receipts(o);
-	for (i = 0; i < o->o.store_count; i++)
-		tell_behind(o, i);
+			o->backup.copies, result->dump, ui_copies_catch_up, &result->stored);
+	if (o->backup.copies != NULL)
+		ui_copies_receipts(&o->report, o->backup.copies, o->stores.stores);
+	ui_copies_tell(&o->report);
 out:
 	/* The stores first: they may use what the run was begun with. */
 	ui_stores_free(&o->stores);
@@ -892,7 +713,7 @@ static int hook_after(struct options *o, int status, const struct dump_pipeline_
 	if (hook(o, o->after, status, r, &err) == 0)
 		return 0;
 	ui_say("backup", "%s", err.message);
-	note(o->hook_failures, "hook", o->after, err.message);
+	ui_json_note(o->hook_failures, "hook", o->after, err.message);
 	return -1;
 }
 
@@ -957,13 +778,18 @@ int cmd_backup(int argc, char **argv)
 				    .take = take},
 		.hooks = "/etc/fdump/hooks",
 		.backup = {.level = 2, .name = "backup"}};
-	size_t i;
 	int status;
 
 	o.o.ctx = &o;
 	status = parse(&o, argc, argv);
 	if (status >= 0)
 		goto out;
+	o.report = (struct ui_copies){.command = "backup",
+		.names = o.o.stores,
+		.count = o.o.store_count,
+		.net = &o.o.net,
+		.verbose = o.o.verbose,
+		.json = o.o.json};
 	o.backup.scan.next_root = next_root;
 	o.backup.scan.excluded = o.o.select.exclude != NULL ? excluded : NULL;
 	o.backup.scan.enters = enters;
@@ -982,8 +808,7 @@ int cmd_backup(int argc, char **argv)
 	if (o.o.directory != NULL && o.backup.scan.base >= 0)
 		close(o.backup.scan.base);
 out:
-	for (i = 0; i <= STORES_MAX; i++)
-		free(o.inside[i]);
+	ui_avoid_fini(&o.avoid);
 	ui_stores_free(&o.stores);
 	ui_roots_fini(&o.roots);
 	ui_options_fini(&o.o);

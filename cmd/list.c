@@ -252,8 +252,8 @@ static int find_places(struct list *l, struct err *err)
 static int run_lanes(struct list *l, struct job *jobs, size_t job_count, void **workers,
 	size_t worker_count, struct err *err)
 {
-	static const struct lane_stage stages[] = {{LANE_SERIAL, fetch, NULL},
-		{LANE_PARALLEL, print, NULL}, {LANE_SERIAL, write_job, NULL}};
+	static const struct lane_stage stages[] = {{.kind = LANE_SERIAL, .step = fetch},
+		{.kind = LANE_PARALLEL, .step = print}, {.kind = LANE_SERIAL, .step = write_job}};
 	void *all[2 * LANE_THREADS_MAX];
 	size_t i;
 

@@ -179,23 +179,23 @@ static void tell(struct unpack *u, const char *kind, int64_t offset, struct pack
 		fprintf(stderr, "fdump unpack: %s\n", err.message);
 }
 
-static void on_extract_problem(void *ctx, struct pack_bytes path, enum pack_extract_kind kind,
+static void on_extract_problem(void *ctx, struct pack_bytes path, enum pack_outcome_kind kind,
 	int errnum, const char *what)
 {
 	struct unpack *u = ctx;
 
 	u->no_space = u->no_space || errnum == ENOSPC || errnum == EDQUOT;
-	if (kind == PACK_EXTRACT_NOTE)
+	if (kind == PACK_OUTCOME_NOTE)
 		u->notes++;
-	else if (kind == PACK_EXTRACT_ABSENT)
+	else if (kind == PACK_OUTCOME_ABSENT)
 		u->absent++;
-	else if (kind == PACK_EXTRACT_KEPT)
+	else if (kind == PACK_OUTCOME_KEPT)
 		u->kept++;
 	else
 		u->lost++;
 	tell(u,
-		kind == PACK_EXTRACT_NOTE   ? "metadata"
-		: kind == PACK_EXTRACT_KEPT ? "kept"
+		kind == PACK_OUTCOME_NOTE   ? "metadata"
+		: kind == PACK_OUTCOME_KEPT ? "kept"
 					    : "entry",
 		-1, path, what);
 }

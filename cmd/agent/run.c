@@ -30,6 +30,7 @@ struct agent_run {
 	struct buf line;
 	bool skipping; /* the rest of a line that is too long */
 	bool cancelled;
+	char warning[MANAGER_NOTE_MAX + 1]; /* the first one; "": none */
 	struct agent_run_result result;
 };
 
@@ -87,25 +88,10 @@ static void take_behind(struct agent_run_result *r, const json_t *behind)
 	}
 }
 
-/* The same of a run that is partial by nothing worse than a warning. */
-static void take_warning(struct agent_run_result *r, const json_t *warnings)
+static void take_object(struct agent_run *run, const json_t *object)
 {
-	static const char is_warning[] = "warning: ";
-	const json_t *one;
-	size_t i;
-
-	json_array_foreach(warnings, i, one)
-	{
-		const char *what = text_of(one, "what");
-
-		if (r->text[0] == 0 && what != NULL &&
-			strncmp(what, is_warning, sizeof is_warning - 1) == 0)
-			snprintf(r->text, sizeof r->text, "%s", what + sizeof is_warning - 1);
-	}
-}
-
-static void take_object(struct agent_run_result *r, const json_t *object)
-{
+	struct agent_run_result *r = &run->result;
+	const char *warning = text_of(json_array_get(json_object_get(object, "warnings"), 0), "what");
 	const char *type = text_of(object, "type"), *id = text_of(object, "id"),
 		   *what = text_of(object, "what");
 
@@ -123,8 +109,8 @@ static void take_object(struct agent_run_result *r, const json_t *object)
 		bytes_of(object, "record", r->record, sizeof r->record);
 		take_receipts(r, json_object_get(object, "receipts"));
 		take_behind(r, json_object_get(object, "behind"));
-		if (r->stats.problems > 0)
-			take_warning(r, json_object_get(object, "warnings"));
+		if (warning != NULL)
+			snprintf(run->warning, sizeof run->warning, "%s", warning);
 		return;
 	}
 	if (strcmp(id, "backup.store_changed") == 0)
@@ -150,7 +136,7 @@ static void take_line(struct agent_run *run)
 			run->progress(
 				run->ctx, number_of(object, "bytes"), number_of(object, "entries"));
 		else if (object != NULL)
-			take_object(&run->result, object);
+			take_object(run, object);
 		json_decref(object);
 	}
 	run->skipping = false;
@@ -209,6 +195,8 @@ static void on_reap(void *arg)
 	}
 	run->pid = -1;
 	r->result = pid > 0 ? result_of(run, status) : MANAGER_FAILED;
+	if (r->result == MANAGER_PARTIAL && r->text[0] == 0)
+		memcpy(r->text, run->warning, sizeof r->text);
 	/* What made no dump has none to show. */
 	if (manager_result_kept(r->result) && !r->has_dump)
 		r->result = MANAGER_FAILED;

@@ -100,8 +100,8 @@ int store_remote_flag(struct remote *r, struct rpc_client_request *request, stru
 
 int store_remote_begin(
 	struct store *s, const struct store_run *run, bool *has_base, struct err *err);
-int store_remote_have(struct store *s, const uint8_t *ids, size_t count, enum store_answer *answers,
-	struct err *err);
+int store_remote_have(struct store *s, const uint8_t *ids, size_t count, bool ask,
+	enum store_answer *answers, struct err *err);
 int store_remote_put(
 	struct store *s, struct store_parcel *parcel, int64_t wait_ms, struct err *err);
 int store_remote_settle(struct store *s, uint64_t *stored, struct err *err);

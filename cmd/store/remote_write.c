@@ -67,10 +67,9 @@ int store_remote_begin(
 	return ret < 0 ? -1 : 0;
 }
 
-/* Of ids there is nothing to ask: a put is the question. But what is copied from another store
- * is worth one, since it has to be read there first. */
-int store_remote_have(struct store *s, const uint8_t *ids, size_t count, enum store_answer *answers,
-	struct err *err)
+/* A put is a question too, which waits for no answer. */
+int store_remote_have(struct store *s, const uint8_t *ids, size_t count, bool ask,
+	enum store_answer *answers, struct err *err)
 {
 	struct remote *r = (struct remote *)s;
 	struct rpc_client_request request = {.method = STORE_METHOD_HAVE};
@@ -83,7 +82,7 @@ int store_remote_have(struct store *s, const uint8_t *ids, size_t count, enum st
 
 	for (i = 0; i < count; i++)
 		answers[i] = STORE_UNKNOWN;
-	if (count <= 1)
+	if (!ask)
 		return 0;
 	mem = malloc(room);
 	if (mem == NULL)
