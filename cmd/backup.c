@@ -35,60 +35,6 @@
 #include "lib/seal.h"
 #include "lib/zst.h"
 
-static const char help[] =
-	"usage: fdump backup -s STORE... (--to KEY.pub... | --unencrypted) [options]\n"
-	"                    [PATH...]\n"
-	"\n"
-	"Keeps trees of files as a new dump in each STORE. What was not touched since\n"
-	"the last dump is not read again; equal content is stored once.\n"
-	"\n"
-	"  -s, --store STORE       a store: a directory (with a slash), or a service's\n"
-	"                          NAME[:PORT] (repeatable: one reading, a copy in each)\n"
-	"      --config DIR        where stores' addresses are; default: /etc/fdump\n"
-	"      --identity DIR      key and certificate to reach services with; default:\n"
-	"                          the agent's, in the folder of --state\n"
-	"      --copies N          enough when N stores have it; default: all\n"
-	"      --to FILE.pub       seal it to this public key (repeatable)\n"
-	"      --unencrypted       not sealed: whoever has the store can read it\n"
-	"      --agent NAME        the agent's name in the store; default: the host's, in\n"
-	"                          lower case, with '-' for '_'\n"
-	"      --name NAME         of this backup; default: backup\n"
-	"      --job SLOT:PLAN     the job's slot and plan, from the agent service\n"
-	"  -C, --directory DIR     PATHs are in DIR\n"
-	"  -T, --files-from FILE   read more PATHs from FILE\n"
-	"      --null              they end in NUL, not newline\n"
-	"  -v, --verbose           name each entry that is read on standard error\n"
-	"      --no-recursion      directories without what is in them: with -T FILE exactly\n"
-	"                          what is listed there\n"
-	"      --one-file-system   stay on the file system of each PATH\n"
-	"  -X, --exclude-from FILE leave out what matches the patterns in FILE\n"
-	"      --exclude PATTERN   leave out what matches, as in .gitignore (repeatable)\n"
-	"      --exclude-caches    of directories with a CACHEDIR.TAG keep only that\n"
-	"      --no-xattrs         without extended attributes and ACLs\n"
-	"      --numeric-owner     without names of users and groups\n"
-	"      --command NAME=PROGRAM  the output of PROGRAM as member NAME (repeatable); what\n"
-	"                          is there in the tree is left out, and listed\n"
-	"      --reread            read everything, whether it was touched or not\n"
-	"      --accept-fewer      that there is far less than in the last dump is right\n"
-	"      --accept-hidden     that trusted.* attributes can't be seen is right\n"
-	"      --lock TIME         can't be deleted for 30d, 12h, ...\n"
-	"      --lock-wait TIME    wait so long while others write to a STORE; default: 30s\n"
-	"      --level N           zstd level 0 (none) to 19, default 2\n"
-	"      --json              problems and the result as JSON, one object a line\n"
-	"      --progress          with --json: how far it is, every five seconds\n"
-	"      --threads N         default: the number of processors\n"
-	"      --before NAME       run this hook before; if it fails there is no backup\n"
-	"      --after NAME        run this hook after, also if it failed\n"
-	"      --hooks DIR         where hooks are; default: /etc/fdump/hooks\n"
-	"      --nice N            let others go first, 0 to 19, as nice(1)\n"
-	"      --ionice CLASS      the same for disks: idle, or 0 (first) to 7 (last)\n"
-	"      --state DIR         the agent's own files are in DIR/agent; default:\n"
-	"                          /var/lib/fdump for root, else ~/.local/state/fdump\n"
-	"\n"
-	"Exit status: 0 complete; 1 done, but some entries changed or could not be\n"
-	"read, and are listed; 2 failed; 3 a key file is not as it must be; 4 fewer copies\n"
-	"than asked for; 5 a store is damaged; 7 no space; 8 a store was busy.\n";
-
 #define PROGRESS_MS 5000                        /* between two lines of --progress */
 #define HEAL_ROUNDS 3                           /* in which lost chunks may turn up */
 #define LOCK_MAX    ((int64_t)10 * 366 * 86400) /* seconds: what is mistyped can't be undone */
@@ -109,177 +55,39 @@ struct options {
 	bool progress;           /* --progress: */
 	uint64_t bytes, entries; /* done, */
 	int64_t told_ms;         /* when that was told; 0: not yet */
+	int nice, ionice; /* -1: not given; ionice: 0 idle, from 1 on the classes from 0 on */
 	struct ui_avoid avoid;
 	struct ui_copies report;
 	json_t *hook_failures, *warnings; /* for the result */
 };
 
-enum {
-	OPT_COPIES = UI_OPTIONS_OWN,
-	OPT_TO,
-	OPT_UNENCRYPTED,
-	OPT_NAME,
-	OPT_ONE_FS,
-	OPT_CACHES,
-	OPT_REREAD,
-	OPT_LOCK,
-	OPT_LEVEL,
-	OPT_BEFORE,
-	OPT_AFTER,
-	OPT_HOOKS,
-	OPT_NICE,
-	OPT_IONICE,
-	OPT_ACCEPT_FEWER,
-	OPT_ACCEPT_HIDDEN,
-	OPT_JOB,
-	OPT_PROGRESS
-};
-
-static const struct option own[] = {
-	{"copies", required_argument, NULL, OPT_COPIES},
-	{"to", required_argument, NULL, OPT_TO},
-	{"unencrypted", no_argument, NULL, OPT_UNENCRYPTED},
-	{"name", required_argument, NULL, OPT_NAME},
-	{"one-file-system", no_argument, NULL, OPT_ONE_FS},
-	{"exclude-caches", no_argument, NULL, OPT_CACHES},
-	{"reread", no_argument, NULL, OPT_REREAD},
-	{"lock", required_argument, NULL, OPT_LOCK},
-	{"level", required_argument, NULL, OPT_LEVEL},
-	{"before", required_argument, NULL, OPT_BEFORE},
-	{"after", required_argument, NULL, OPT_AFTER},
-	{"hooks", required_argument, NULL, OPT_HOOKS},
-	{"nice", required_argument, NULL, OPT_NICE},
-	{"ionice", required_argument, NULL, OPT_IONICE},
-	{"accept-fewer", no_argument, NULL, OPT_ACCEPT_FEWER},
-	{"accept-hidden", no_argument, NULL, OPT_ACCEPT_HIDDEN},
-	{"job", required_argument, NULL, OPT_JOB},
-	{"progress", no_argument, NULL, OPT_PROGRESS},
-	{0},
-};
-
 /* Threads that are made later have the same. */
-static int set_nice(const char *text)
+static int set_nice(int nice)
 {
-	long n;
-
-	if (ui_number(text, 0, 19, &n) != 0)
-		return ui_usage("backup", "--nice wants 0 to 19");
-	if (setpriority(PRIO_PROCESS, 0, (int)n) != 0)
-		return ui_usage("backup", "--nice: %s", strerror(errno));
-	return -1;
+	if (nice < 0 || setpriority(PRIO_PROCESS, 0, nice) == 0)
+		return -1;
+	return ui_usage("backup", "--nice: %s", strerror(errno));
 }
 
 /* As ionice(1) has them: what is read comes after what others read. */
-static int set_ionice(const char *text)
+static int set_ionice(int choice)
 {
 	enum { IOPRIO_PROCESS = 1, BEST_EFFORT = 2, IDLE = 3, CLASS_SHIFT = 13 };
-	int priority;
+	int priority = choice == 0 ? IDLE << CLASS_SHIFT : BEST_EFFORT << CLASS_SHIFT | (choice - 1);
 
-	if (strcmp(text, "idle") == 0)
-		priority = IDLE << CLASS_SHIFT;
-	else if (strlen(text) == 1 && text[0] >= '0' && text[0] <= '7')
-		priority = BEST_EFFORT << CLASS_SHIFT | (text[0] - '0');
-	else
-		return ui_usage("backup", "--ionice wants idle, or 0 (first) to 7 (last)");
-	if (syscall(SYS_ioprio_set, IOPRIO_PROCESS, 0, priority) != 0)
-		return ui_usage("backup", "--ionice: %s", strerror(errno));
-	return -1;
+	if (choice < 0 || syscall(SYS_ioprio_set, IOPRIO_PROCESS, 0, priority) == 0)
+		return -1;
+	return ui_usage("backup", "--ionice: %s", strerror(errno));
 }
 
-/* SLOT:PLAN, seconds since 1970 (0: by order) and the first digits of the plan's digest. */
-static int set_job(struct options *o, const char *text)
+static int take_recipient(void *own, const char *file, struct err *err)
 {
-	size_t digits = strspn(text, "0123456789");
+	struct options *o = own;
 
-	if (digits == 0 || digits > 18 || text[digits] != ':' ||
-		!esc_unhex(o->plan, sizeof o->plan, text + digits + 1))
-		return ui_usage("backup", "--job: expected SLOT:PLAN, seconds and %zu digits",
-			2 * sizeof o->plan);
-	o->backup.slot = atoll(text);
-	o->backup.plan = o->plan;
-	return -1;
-}
-
-/* One of backup's own options that have a value. */
-static int take_value(struct options *o, int c)
-{
-	struct err err = {0};
-	int64_t seconds;
-	long n;
-
-	switch (c) {
-	case OPT_COPIES:
-		if (ui_number(optarg, 1, STORES_MAX, &o->copies) != 0)
-			return ui_usage("backup", "--copies wants 1 to %d", STORES_MAX);
-		return -1;
-	case OPT_TO:
-		if (o->to_count == STORE_WRAPS_MAX)
-			return ui_usage("backup", "over %d keys", STORE_WRAPS_MAX);
-		o->to[o->to_count++] = optarg;
-		return -1;
-	case OPT_NAME:
-		if (name_check("--name", optarg, &err) != 0)
-			return ui_usage("backup", "%s", err.message);
-		o->backup.name = optarg;
-		return -1;
-	case OPT_LOCK:
-		if (ui_duration(optarg, &seconds) != 0 || seconds > LOCK_MAX)
-			return ui_usage(
-				"backup", "--lock wants a time as 30d, 12h, 4w; 10 years at most");
-		o->backup.lock = (int64_t)time(NULL) + seconds;
-		return -1;
-	case OPT_JOB:
-		return set_job(o, optarg);
-	case OPT_BEFORE:
-		o->before = optarg;
-		return -1;
-	case OPT_AFTER:
-		o->after = optarg;
-		return -1;
-	case OPT_HOOKS:
-		o->hooks = optarg;
-		return -1;
-	case OPT_NICE:
-		return set_nice(optarg);
-	case OPT_IONICE:
-		return set_ionice(optarg);
-	default:
-		if (ui_number(optarg, 0, ZST_LEVEL_MAX, &n) != 0)
-			return ui_usage("backup", "--level wants 0 to %d", ZST_LEVEL_MAX);
-		o->backup.level = (int)n;
-		return -1;
-	}
-}
-
-static int take(void *ctx, int c)
-{
-	struct options *o = ctx;
-
-	switch (c) {
-	case OPT_UNENCRYPTED:
-		o->open = true;
-		return -1;
-	case OPT_ONE_FS:
-		o->backup.scan.one_file_system = true;
-		return -1;
-	case OPT_CACHES:
-		o->backup.scan.exclude_caches = true;
-		return -1;
-	case OPT_REREAD:
-		o->backup.reread = true;
-		return -1;
-	case OPT_ACCEPT_FEWER:
-		o->accept_fewer = true;
-		return -1;
-	case OPT_PROGRESS:
-		o->progress = true;
-		return -1;
-	case OPT_ACCEPT_HIDDEN:
-		o->accept_hidden = true;
-		return -1;
-	default:
-		return take_value(o, c);
-	}
+	if (o->to_count == STORE_WRAPS_MAX)
+		return err_set(err, ERR_USAGE, "over %d keys", STORE_WRAPS_MAX);
+	o->to[o->to_count++] = file;
+	return 0;
 }
 
 static int check(struct options *o)
@@ -288,11 +96,11 @@ static int check(struct options *o)
 
 	if (o->o.store_count == 0)
 		return ui_usage(
-			"backup", "no STORE given (-s STORE; fdump store init DIR makes one)");
+			"backup", "no STORE given (-s STORE; 'fdump store init DIR' makes one)");
 	if (ui_stores_new(&o->stores, o->o.stores, o->o.store_count, &o->o.access, &err) != 0)
 		return ui_usage("backup", "%s", err.message);
 	if ((size_t)o->copies > o->o.store_count)
-		return ui_usage("backup", "--copies %ld wants as many stores", o->copies);
+		return ui_usage("backup", "--copies %ld needs as many stores", o->copies);
 	if (o->to_count == 0 && !o->open)
 		return ui_usage("backup",
 			"choose encryption: --to KEY.pub ('fdump key new KEY' makes the pair), or "
@@ -313,10 +121,13 @@ static int by_text(const void *a, const void *b)
 static int parse(struct options *o, int argc, char **argv)
 {
 	struct err err = {0};
-	int status = ui_options_parse(&o->o, argc, argv);
+	int status = ui_options_parse(&o->o, &cmd_backup, o, argc, argv);
 
-	if (status >= 0 || (status = check(o)) >= 0)
+	if (status >= 0 || (status = check(o)) >= 0 || (status = set_nice(o->nice)) >= 0 ||
+		(status = set_ionice(o->ionice)) >= 0)
 		return status;
+	if (o->backup.lock > 0)
+		o->backup.lock += (int64_t)time(NULL);
 	for (; optind < argc; optind++)
 		if (ui_roots_add(&o->roots, argv[optind], &err) != 0)
 			return ui_fail("backup", &err);
@@ -767,20 +578,15 @@ static int run_all(struct options *o)
 	return made && tell(o, &result, &err) != 0 ? ui_fail("backup", &err) : status;
 }
 
-int cmd_backup(int argc, char **argv)
+static int main_backup(int argc, char **argv)
 {
-	struct options o = {.o = {.command = "backup",
-				    .as_agent = true,
-				    .help = help,
-				    .shared = "asSCT0Xvjtxnrcw",
-				    .own = own,
-				    .repeats = OPT_TO,
-				    .take = take},
+	struct options o = {.o = {.as_agent = true},
 		.hooks = "/etc/fdump/hooks",
+		.nice = -1,
+		.ionice = -1,
 		.backup = {.level = 2, .name = "backup"}};
 	int status;
 
-	o.o.ctx = &o;
 	status = parse(&o, argc, argv);
 	if (status >= 0)
 		goto out;
@@ -814,3 +620,88 @@ out:
 	ui_options_fini(&o.o);
 	return status;
 }
+
+/* SLOT:PLAN, seconds since 1970 (0: by order) and the first digits of the plan's digest. */
+static int take_job(void *own, const char *text, struct err *err)
+{
+	struct options *o = own;
+	size_t digits = strspn(text, "0123456789");
+
+	if (digits == 0 || digits > 18 || text[digits] != ':' ||
+		!esc_unhex(o->plan, sizeof o->plan, text + digits + 1))
+		return err_set(err, ERR_USAGE, "expected SLOT:PLAN, seconds and %zu digits",
+			2 * sizeof o->plan);
+	o->backup.slot = atoll(text);
+	o->backup.plan = o->plan;
+	return 0;
+}
+
+static const struct ui_option options[] = {
+	{.shared = "s"},
+	{0, "copies", UI_NUMBER, "enough when N stores have it; default: all",
+		UI_AT(struct options, copies), .min = 1, .max = STORES_MAX},
+	{0, "to", UI_FILE, "encrypt to this public key", .value = "FILE.pub", .many = true,
+		.take = take_recipient},
+	{0, "unencrypted", UI_FLAG, "do not encrypt: whoever has the store can read it",
+		UI_AT(struct options, open)},
+	{.shared = "a",
+		.help = "the agent's name in the store; default: the host's, in lower case, with "
+			"'-' for '_'"},
+	{0, "name", UI_NAME, "of this backup; default: backup", UI_AT(struct options, backup.name)},
+	{0, "job", UI_TEXT, "the job's slot and plan, from the agent service", .value = "SLOT:PLAN",
+		.take = take_job},
+	{.shared = "CT0"},
+	{.shared = "v", .help = "print the name of each entry that is read on standard error"},
+	{.shared = "r"},
+	{0, "one-file-system", UI_FLAG, "stay on the file system of each PATH",
+		UI_AT(struct options, backup.scan.one_file_system)},
+	{.shared = "X"},
+	{0, "exclude-caches", UI_FLAG, "of directories with a CACHEDIR.TAG keep only that",
+		UI_AT(struct options, backup.scan.exclude_caches)},
+	{.shared = "x"},
+	{.shared = "n", .help = "do not keep the names of users and groups"},
+	{.shared = "c"},
+	{0, "reread", UI_FLAG, "read everything, whether it was touched or not",
+		UI_AT(struct options, backup.reread)},
+	{0, "accept-fewer", UI_FLAG, "it is right that there is far less than in the last dump",
+		UI_AT(struct options, accept_fewer)},
+	{0, "accept-hidden", UI_FLAG, "it is right that trusted.* attributes can't be seen",
+		UI_AT(struct options, accept_hidden)},
+	{0, "lock", UI_TIME, "nobody can delete it for this long, like 12h or 30d",
+		UI_AT(struct options, backup.lock), .max = LOCK_MAX},
+	{.shared = "w"},
+	{0, "level", UI_NUMBER, "zstd level from 0 (none) to 19; default: 2",
+		UI_AT(struct options, backup.level), .max = ZST_LEVEL_MAX},
+	{.shared = "j", .help = "print problems and the result as JSON, one object a line"},
+	{0, "progress", UI_FLAG, "with --json: how far it is, every five seconds",
+		UI_AT(struct options, progress)},
+	{.shared = "t"},
+	{0, "before", UI_TEXT, "run this hook before; if it fails there is no backup",
+		UI_AT(struct options, before), .value = "NAME"},
+	{0, "after", UI_TEXT, "run this hook after, also if it failed",
+		UI_AT(struct options, after), .value = "NAME"},
+	{0, "hooks", UI_DIR, "where hooks are; default: /etc/fdump/hooks",
+		UI_AT(struct options, hooks)},
+	{0, "nice", UI_NUMBER, "let other programs go first, 0 to 19, as nice(1)",
+		UI_AT(struct options, nice), .max = 19},
+	{0, "ionice", UI_CHOICE, "the same for disks: idle, or 0 (first) to 7 (last)",
+		UI_AT(struct options, ionice), .value = "CLASS", .choices = "idle|0|1|2|3|4|5|6|7"},
+	{.shared = "S",
+		.help = "the agent's own files are in DIR/agent; default: /var/lib/fdump for root, "
+			"else ~/.local/state/fdump"},
+	{0},
+};
+
+const struct ui_command cmd_backup = {
+	.name = "backup",
+	.summary = "keep trees of files in stores, as a new dump",
+	.usage = "-s STORE... (--to KEY.pub... | --unencrypted) [options]\n [PATH...]",
+	.about = "Keeps trees of files as a new dump in each STORE: one reading, a copy in each. What was "
+		 "not touched since the last dump is not read again; equal content is stored once.",
+	.options = options,
+	.arguments = "[PATH...]",
+	.exits = "0 complete; 1 done, but some entries changed or could not be read, and are listed; 2 "
+		 "failed; 3 a key file is not as it must be; 4 fewer copies than asked for; 5 a store is "
+		 "damaged; 7 no space; 8 a store was busy.",
+	.run = main_backup,
+};
