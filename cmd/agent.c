@@ -347,12 +347,12 @@ static const struct ui_option options[] = {
 const struct ui_command cmd_agent = {
 	.name = "agent",
 	.summary = "the agent service: backs up by the managers' plan",
-	.about = "The agent service, in the foreground, as systemd runs it: asks the managers for the "
-		 "plan, backs up by its schedules, reports every run. It goes on by the last plan while "
-		 "no manager can be reached.",
+	.about = "The agent service, in the foreground, as systemd runs it: asks the managers "
+		 "for the plan, backs up by its schedules, reports every run. It goes on by the "
+		 "last plan while no manager can be reached.",
 	.verbs = verbs,
 	.options = options,
-	.exits = "0 ended as told; 2 failed; 3 the configuration is wrong, or this machine has joined no "
-		 "fleet.",
+	.exits = "0 ended as told; 2 failed; 3 the configuration is wrong, or this machine has "
+		 "joined no fleet.",
 	.run = main_agent,
 };

@@ -250,10 +250,10 @@ static int main_find(int argc, char **argv)
 #define STATE "the agent's own files; default: /var/lib/fdump"
 
 static const struct ui_option files_options[] = {
-	{.shared = "sa"},
+	{.shared = "sAia"},
 	{.shared = "S", .help = STATE},
-	{.shared = "v", .help = "mode, owner, size, time, status"},
-	{0, "sums", UI_FLAG, "the SHA-256 of each file, as sha256sum prints it",
+	{.shared = "v", .help = "also print mode, owner, size, time and status"},
+	{0, "sums", UI_FLAG, "print the SHA-256 of each file, as sha256sum does",
 		UI_AT(struct files, sums)},
 	{.shared = "njkp"},
 	{0},
@@ -263,21 +263,21 @@ const struct ui_command cmd_files = {
 	.name = "files",
 	.summary = "list the files in a dump",
 	.usage = "-s STORE... [options] DUMP [PATH|PATTERN]",
-	.about = "Lists the files in a dump, as fdump list does of a pack. With a PATH: only this and "
-		 "what is below it. PATTERN: a shell pattern for the whole path, or, without '/', for "
-		 "the name. DUMP: see fdump restore.",
+	.about = "Lists the files in a dump, as fdump list does of a pack. With a PATH: only "
+		 "this and what is below it. PATTERN: a shell pattern for the whole path, or, "
+		 "without '/', for the name. DUMP: see fdump restore.",
 	.options = files_options,
 	.arguments = "DUMP [PATH|PATTERN]",
 	.hint = "'fdump dumps' lists the dumps",
-	.exits = "0 done; 1 nothing matches; 2 failed; 3 a key file is not as it must be; 5 damage found; "
-		 "6 wrong key; 7 no space; 8 a store was busy.",
+	.exits = "0 done; 1 nothing matches; 2 failed; 3 a key file can't be used; 5 damage "
+		 "found; 6 wrong key; 7 no space; 8 a store was busy.",
 	.run = main_files,
 };
 
 static const struct ui_option find_options[] = {
-	{.shared = "s"},
+	{.shared = "sAi"},
 	{.shared = "S", .help = STATE},
-	{.shared = "v", .help = "mode, owner, size, time, status"},
+	{.shared = "v", .help = "also print mode, owner, size, time and status"},
 	{.shared = "njkp"},
 	{0},
 };
@@ -286,11 +286,12 @@ const struct ui_command cmd_find = {
 	.name = "find",
 	.summary = "look for files in all dumps",
 	.usage = "-s STORE... [options] PATTERN",
-	.about = "Looks for files in all dumps that the keys open, the oldest first. PATTERN: a shell "
-		 "pattern for the whole path, or, without '/', for the name.",
+	.about = "Looks for files in all dumps that the keys open, the oldest first. PATTERN: a "
+		 "shell pattern for the whole path, or, without '/', for the name.",
 	.options = find_options,
 	.arguments = "PATTERN",
-	.exits = "0 found; 1 nothing matches; 2 failed, or a STORE could not be read; 3 a key file is not "
-		 "as it must be; 5 damage found; 6 wrong key; 7 no space; 8 a store was busy.",
+	.exits = "0 found; 1 nothing matches; 2 failed, or a STORE could not be read; 3 a key "
+		 "file can't be used; 5 damage found; 6 wrong key; 7 no space; 8 a store was "
+		 "busy.",
 	.run = main_find,
 };

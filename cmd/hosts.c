@@ -51,14 +51,15 @@ static int main_hosts(int argc, char **argv)
 	return ui_fleet_end(&h.fleet, &h.o, ret, &err);
 }
 
-static const struct ui_option options[] = {{.shared = "jiS"}, {0}};
+static const struct ui_option options[] = {{.shared = "joIS"}, {0}};
 
 const struct ui_command cmd_hosts = {
 	.name = "hosts",
 	.summary = "list who has joined the fleet",
 	.usage = "[--json]",
-	.about = "Lists who has joined the fleet, as the manager knows it: agents, stores, managers and "
-		 "operators; whether they are connected, and when they were last heard of.",
+	.about = "Lists who has joined the fleet, as the manager knows it: agents, stores, "
+		 "managers and operators; whether they are connected, and when they were last "
+		 "heard of.",
 	.options = options,
 	.arguments = "",
 	.exits = "0 done; 2 failed, or wrong usage; 6 not allowed.",

@@ -243,10 +243,12 @@ static const struct ui_verb verbs[] = {
 };
 
 static const struct ui_option options[] = {
-	{.shared = "I", .help = "where manager.conf and local.conf are; default: /etc/fdump",
+	{.shared = "I",
+		.help = "where manager.conf and local.conf are; default: /etc/fdump",
 		.verbs = "-"},
 	{.shared = "S", .help = "the service's own files; default: /var/lib/fdump", .verbs = "-"},
-	{.shared = "a", .help = "also print what this agent has to do, and when next",
+	{.shared = "a",
+		.help = "also print what this agent has to do, and when next",
 		.verbs = "check"},
 	{.shared = "j", .verbs = "check"},
 	{0},
@@ -255,7 +257,8 @@ static const struct ui_option options[] = {
 const struct ui_command cmd_manager = {
 	.name = "manager",
 	.summary = "the manager service; check its configuration",
-	.about = "The manager service holds the plan of what is backed up, records runs, and watches.",
+	.about = "The manager service holds the plan of what is backed up, records runs, and "
+		 "watches.",
 	.verbs = verbs,
 	.options = options,
 	.exits = "0 valid; 2 failed or wrong usage; 3 the configuration is wrong.",

@@ -377,10 +377,11 @@ static const struct ui_option options[] = {
 	{0, "one-file-system", UI_FLAG, "stay on the file system of each PATH",
 		UI_AT(struct options, create.scan.one_file_system)},
 	{.shared = "X"},
-	{0, "exclude-caches", UI_FLAG, "of directories with a CACHEDIR.TAG keep only that",
+	{0, "exclude-caches", UI_FLAG,
+		"leave out directories with a CACHEDIR.TAG, but not that file",
 		UI_AT(struct options, create.scan.exclude_caches)},
 	{.shared = "x"},
-	{.shared = "n", .help = "do not keep the names of users and groups"},
+	{.shared = "n", .help = "leave out the names of users and groups"},
 	{.shared = "c"},
 	{0, "to", UI_FILE, "encrypt to this public key", .value = "FILE.pub", .many = true,
 		.take = take_recipient},
@@ -391,7 +392,7 @@ static const struct ui_option options[] = {
 		.help = "print problems and the result as JSON, one object a line: to standard "
 			"output, or to standard error if the pack goes there"},
 	{.shared = "t"},
-	{0, "reproducible", UI_FLAG, "equal trees give equal bytes",
+	{0, "reproducible", UI_FLAG, "make equal packs from equal trees",
 		UI_AT(struct options, reproducible)},
 	{0},
 };
@@ -403,7 +404,7 @@ const struct ui_command cmd_pack = {
 	.about = "Packs trees of files, each with its SHA-256, into FILE or standard output.",
 	.options = options,
 	.arguments = "[PATH...]",
-	.exits = "0 complete; 1 done, but some entries changed or could not be read, and are listed; 2 "
-		 "failed; 3 a key file is not as it must be; 7 no space.",
+	.exits = "0 complete; 1 done, but some entries changed or could not be read, and are "
+		 "listed; 2 failed; 3 a key file can't be used; 7 no space.",
 	.run = main_pack,
 };

@@ -107,19 +107,19 @@ static const struct ui_verb roles[] = {{"agent", "NAME", NULL, NULL}, {"store", 
 	{"manager", "NAME", NULL, NULL}, {"operator", "NAME", NULL, NULL}, {0}};
 
 static const struct ui_option options[] = {
-	{.shared = "iS"},
+	{.shared = "oIS"},
 	{.shared = "j", .help = "print JSON, one object a line: the answer of each manager"},
 	{0},
 };
 
 const struct ui_command cmd_revoke = {
 	.name = "revoke",
-	.summary = "refuse a machine or a person from now on",
+	.summary = "shut out a machine or a person",
 	.usage = "agent|store|manager|operator NAME [--json]",
-	.about = "Denies a machine or a person: all managers that this operator knows refuse it at once, "
-		 "and stores and agents as soon as they have heard of it, within minutes. Denying a "
-		 "manager denies everything that it has signed. What was backed up stays. The name "
-		 "is then free for a new machine ('fdump token').",
+	.about = "Denies a machine or a person: all managers that this operator knows refuse it "
+		 "at once, and stores and agents as soon as they have heard of it, within "
+		 "minutes. Denying a manager denies everything that it has signed. What was "
+		 "backed up stays. The name is then free for a new machine ('fdump token').",
 	.verbs = roles,
 	.options = options,
 	.exits = "0 all managers deny it; 2 failed on one or more, or wrong usage; 6 not allowed.",

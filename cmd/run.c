@@ -16,9 +16,9 @@
 #include "lib/err.h"
 
 #define POLL_MS    500
-#define POLLS_UP   6  /* between looks whether the agents are connected */
-#define POLLS_SHOW 4  /* between looks how far the runs are, on a terminal */
-#define LOOK_COUNT 16 /* runs of an agent that are looked at: more can't end between two looks */
+#define POLLS_UP   6     /* between looks whether the agents are connected */
+#define POLLS_SHOW 4     /* between looks how far the runs are, on a terminal */
+#define LOOK_COUNT 16    /* runs of an agent that are looked at: more can't end between two looks */
 #define AWAY_MS    60000 /* that an agent may be away while it is waited for */
 
 /* An agent that has accepted the order. */
@@ -378,7 +378,7 @@ static const struct ui_option options[] = {
 	{0, "hold", UI_FLAG, "instead: start no run of it until it is released",
 		UI_AT(struct run, hold)},
 	{0, "release", UI_FLAG, "instead: let runs start again", UI_AT(struct run, release)},
-	{.shared = "iSj"},
+	{.shared = "oISj"},
 	{0},
 };
 
@@ -390,8 +390,8 @@ const struct ui_command cmd_run = {
 	.about = "Has agents run a job now: all that have it and are connected, or one.",
 	.options = options,
 	.arguments = "JOB",
-	.exits = "0 done; 1 some entries changed or could not be read; 2 failed on an agent, or wrong "
-		 "usage; 4 fewer copies than asked for; 6 not allowed; 8 it is not known how a run "
-		 "ended, for its agent or the manager was lost.",
+	.exits = "0 done; 1 some entries changed or could not be read; 2 failed on an agent, or "
+		 "wrong usage; 4 fewer copies than asked for; 6 not allowed; 8 it is not known "
+		 "how a run ended, for its agent or the manager was lost.",
 	.run = main_run,
 };

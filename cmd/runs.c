@@ -75,16 +75,16 @@ static const struct ui_option options[] = {
 	{0, "job", UI_NAME, "only runs of this job", UI_AT(struct runs, job)},
 	{0, "count", UI_NUMBER, "at most this many; default: 50", UI_AT(struct runs, count),
 		.min = 1, .max = MANAGER_RUNS_MAX},
-	{.shared = "iSj"},
+	{.shared = "oISj"},
 	{0},
 };
 
 const struct ui_command cmd_runs = {
 	.name = "runs",
-	.summary = "list what agents did",
+	.summary = "list what was backed up",
 	.usage = "[--agent NAME] [--job NAME] [--count N] [--json]",
-	.about = "Lists the runs of jobs that have ended, the newest first: when, which, with what "
-		 "result, how many stores have the dump, how much was new to them.",
+	.about = "Lists the runs of jobs that have ended, the newest first: when, which, with "
+		 "what result, how many stores have the dump, how much was new to them.",
 	.options = options,
 	.arguments = "",
 	.exits = "0 done; 2 failed, or wrong usage; 6 not allowed.",

@@ -288,26 +288,27 @@ static int main_status(int argc, char **argv)
 }
 
 static const struct ui_option options[] = {
-	{0, "all", UI_FLAG, "all jobs, not only those with problems", UI_AT(struct status, all)},
+	{0, "all", UI_FLAG, "show all jobs, not only those with problems",
+		UI_AT(struct status, all)},
 	{0, "check", UI_FLAG,
-		"one line and an exit status for Nagios and the like: 0 all is well, 1 warnings (as "
-		"partial), 2 critical (as late), 3 unknown",
+		"print one line and an exit status for Nagios and the like: 0 all is well, 1 "
+		"warnings (as partial), 2 critical (as late), 3 unknown",
 		UI_AT(struct status, check)},
-	{.shared = "iS"},
+	{.shared = "oIS"},
 	{.shared = "j", .help = "print JSON, one object a line: jobs, alarms and the result"},
 	{0},
 };
 
 const struct ui_command cmd_status = {
 	.name = "status",
-	.summary = "the fleet on one screen: what failed, is late, comes next",
+	.summary = "show the fleet: what failed, is late, comes next",
 	.usage = "[--all] [--json]\n"
 		 "--check",
-	.about = "The fleet on one screen: which jobs failed, are late, or have too few copies, and why; "
-		 "what else is wrong; stores; what comes next.",
+	.about = "Shows the fleet on one screen: which jobs failed, are late, or have too few "
+		 "copies, and why; what else is wrong; stores; what comes next.",
 	.options = options,
 	.arguments = "",
-	.exits = "0 done, whatever it shows; 2 failed, or wrong usage; 6 not allowed. With --check see "
-		 "there.",
+	.exits = "0 done, whatever it shows; 2 failed, or wrong usage; 6 not allowed. With "
+		 "--check see there.",
 	.run = main_status,
 };

@@ -4,7 +4,6 @@
  * fails the process ends, and systemd starts it again; not after damage, which is status 5.
  */
 #include <errno.h>
-#include <getopt.h>
 #include <inttypes.h>
 #include <signal.h>
 #include <stddef.h>

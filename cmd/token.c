@@ -309,24 +309,25 @@ static const struct ui_option options[] = {
 		"NAME has joined before: the new machine takes its place, and the old one is "
 		"denied",
 		UI_AT(struct token, replace)},
-	{0, "valid", UI_TIME, "how long it is good, like 30m or 2h; at most 7d",
+	{0, "valid", UI_TIME, "how long it can be used, like 30m or 2h, at most 7d; default: 1h",
 		UI_AT(struct token, valid_sec), .min = 1, .max = MANAGER_TOKEN_SEC_MAX},
 	{0, "keys", UI_DIR, "the folder with the fleet's keys", UI_AT(struct token, keys),
 		.verbs = "manager operator"},
 	{.shared = "p", .help = "read the root key's passphrase from the first line of FILE"},
-	{.shared = "iSj"},
+	{.shared = "oISj"},
 	{0},
 };
 
 const struct ui_command cmd_token = {
 	.name = "token",
 	.summary = "let a machine or a person join the fleet",
-	.about = "Prints a token, by which one machine (an agent, a store, a manager) or one person (an "
-		 "operator) joins the fleet: 'fdump join' there asks for it. It can be used once, within "
-		 "an hour.\n"
+	.about = "Prints a token, by which one machine (an agent, a store, a manager) or one "
+		 "person (an operator) joins the fleet: 'fdump join' there asks for it. It can "
+		 "be used once, within an hour.\n"
 		 "\n"
-		 "Managers and operators are signed by the fleet's root key, which 'fdump setup' has put "
-		 "into a folder: --keys names it. The command then waits until the token was used.",
+		 "Managers and operators are signed by the fleet's root key, which 'fdump setup' "
+		 "has put into a folder: --keys names it. The command then waits until the token "
+		 "was used.",
 	.verbs = roles,
 	.options = options,
 	.hint = "for example: fdump token agent web1",

@@ -325,22 +325,23 @@ out:
 
 static const struct ui_option options[] = {
 	{.shared = "f"},
-	{.shared = "C", .help = "unpack into DIR, not here"},
+	{.shared = "C", .help = "unpack into DIR; default: here"},
 	{.shared = "T0Xv"},
 	{0, "strip-components", UI_NUMBER, "leave off N leading components of each path",
 		UI_AT(struct cmd_unpack, extract.strip), .max = 65535},
 	{.shared = "nx"},
 	{'k', "keep-old-files", UI_FLAG, "as --overwrite never", UI_AT(struct cmd_unpack, keep)},
-	{0, "overwrite", UI_CHOICE, "always (the default), if-changed, if-newer or never",
+	{0, "overwrite", UI_CHOICE,
+		"replace files that are there: always (the default), if-changed, if-newer, never",
 		UI_AT(struct cmd_unpack, extract.overwrite), .value = "WHEN",
 		.choices = CMD_UNPACK_OVERWRITE},
 	{0, "keep-directory-symlink", UI_FLAG,
 		"restore into directories that links in DIR lead to, if they are in DIR too",
 		UI_AT(struct cmd_unpack, extract.follow_links)},
 	{0, "untrusted", UI_FLAG,
-		"also as root: no owners, set-id bits, devices, privileged attributes",
+		"also as root, leave out owners, set-id bits, devices and privileged attributes",
 		UI_AT(struct cmd_unpack, untrusted)},
-	{0, "skip-damaged", UI_FLAG, "go on after damage",
+	{0, "skip-damaged", UI_FLAG, "skip damage, unpack what comes after it",
 		UI_AT(struct cmd_unpack, read.skip_damaged)},
 	{.shared = "kp"},
 	{.shared = "j", .help = "print problems and the result as JSON, one object a line"},
@@ -350,15 +351,15 @@ static const struct ui_option options[] = {
 
 const struct ui_command cmd_unpack = {
 	.name = "unpack",
-	.summary = "unpack a pack, each file proved first",
+	.summary = "unpack a pack; each file is checked first",
 	.usage = "[-f FILE] [-C DIR] [options] [PATH...]",
-	.about = "Unpacks a pack into DIR (here), each file proved before it gets its name. With PATHs: "
-		 "only these and what is below them.",
+	.about = "Unpacks a pack into DIR (here), each file checked before it gets its name. "
+		 "With PATHs: only these and what is below them.",
 	.options = options,
 	.arguments = "[PATH...]",
-	.exits = "0 complete; 1 done, but some entries were not whole when packed, something of another "
-		 "type was kept, or not all of their metadata could be restored; 2 failed, or entries "
-		 "could not be restored; 3 a key file is not as it must be; 5 damage found; 6 wrong key, "
-		 "or not sealed; 7 no space.",
+	.exits = "0 complete; 1 done, but some entries were not whole when packed, something of "
+		 "another type was kept, or not all of their metadata could be restored; 2 "
+		 "failed, or entries could not be restored; 3 a key file can't be used; 5 damage "
+		 "found; 6 wrong key, or not sealed; 7 no space.",
 	.run = main_unpack,
 };

@@ -274,23 +274,24 @@ static int main_verify(int argc, char **argv)
 
 static const struct ui_option options[] = {
 	{.shared = "jkpt"},
-	{.shared = "v", .help = "name each entry that is good"},
+	{.shared = "v", .help = "also print the name of each good entry"},
 	{0},
 };
 
 const struct ui_command cmd_verify = {
 	.name = "verify",
-	.summary = "prove every byte of packs, say what is lost",
+	.summary = "check every byte of packs or stores, say what is lost",
 	.usage = "[options] FILE|-...",
-	.about = "Checks every block and every file's SHA-256, and says what is lost. Changes nothing. "
-		 "FILE is a pack, or the directory of a store: then every block, every dump's list of "
-		 "chunks, and every file of the dumps that are not sealed, or that a key opens.",
+	.about = "Checks every block and every file's SHA-256, and says what is lost. Changes "
+		 "nothing. FILE is a pack, or the directory of a store: then every block, every "
+		 "dump's list of chunks, and every file of the dumps that are not sealed, or "
+		 "that a key opens.",
 	.options = options,
 	.arguments = "FILE...",
 	.hint = "'-' for standard input",
-	.exits = "0 all is well; 1 it is, but some entries changed or could not be read when they were "
-		 "packed, and are listed; 2 failed; 3 a key file is not as it must be; 5 damage found; 6 "
-		 "wrong key, or not sealed; 7 no space; 8 a store was busy. Of several FILEs the worst "
-		 "counts: 5, then 6, then 2, then the highest.",
+	.exits = "0 all is well; 1 it is, but some entries changed or could not be read when "
+		 "they were packed, and are listed; 2 failed; 3 a key file can't be used; 5 "
+		 "damage found; 6 wrong key, or not sealed; 7 no space; 8 a store was busy. Of "
+		 "several FILEs the worst counts: 5, then 6, then 2, then the highest.",
 	.run = main_verify,
 };
