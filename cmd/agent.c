@@ -3,7 +3,6 @@
  * agent's machine.
  */
 #include <errno.h>
-#include <getopt.h>
 #include <limits.h>
 #include <signal.h>
 #include <stdio.h>
@@ -28,39 +27,15 @@
 #include "rpc/deny.h"
 #include "rpc/loop.h"
 
-static const char help[] =
-	"usage: fdump agent [--config DIR] [--state DIR]\n"
-	"       fdump agent accept STORE [--config DIR] [--state DIR]\n"
-	"\n"
-	"The agent service, in the foreground, as systemd runs it: asks the managers for\n"
-	"the plan, backs up by its schedules, reports every run. It goes on by the last\n"
-	"plan while no manager can be reached.\n"
-	"\n"
-	"  accept STORE            forgets which store answered by this name until now:\n"
-	"                          it was replaced on purpose\n"
-	"      --config DIR        where agent.conf and recipients are; default: /etc/fdump\n"
-	"      --state DIR         the agent's own files are in DIR/agent; default:\n"
-	"                          /var/lib/fdump\n"
-	"\n"
-	"Exit status: 0 ended as told; 2 failed; 3 the configuration is wrong, or this\n"
-	"machine has joined no fleet.\n";
-
 #define QUEUE_MAX 64
 #define CONF_MAX  65536
 #define HOUR      3600
 
-enum { OPT_CONFIG = 256, OPT_STATE, OPT_HELP };
-
-static const struct option long_options[] = {
-	{"config", required_argument, NULL, OPT_CONFIG},
-	{"state", required_argument, NULL, OPT_STATE},
-	{"help", no_argument, NULL, OPT_HELP},
-	{0},
-};
-
 struct agent {
+	struct ui_options o;
 	struct ui_role role;
 	const char *state;
+	const char *store; /* accept: which */
 	char program[PATH_MAX], recipients[PATH_MAX], hooks[PATH_MAX];
 	struct manager_syntax conf;
 	struct agent_own own;
@@ -295,27 +270,28 @@ static void tear_down(struct agent *a)
 	manager_syntax_free(&a->conf);
 }
 
-static int serve(struct agent *a)
+static int serve(void *own, struct err *err)
 {
-	struct err err = {0};
-	int status = UI_OK;
+	struct agent *a = own;
+	int ret = -1;
 
 	ui_log_start(true);
-	if (set_up(a, &err) != 0) {
-		status = ui_fail("agent", &err);
-	} else {
+	if (set_up(a, err) == 0) {
 		ui_log(UI_LOG_NOTICE, "agent %s, managers: %zu", rpc_tls_conf_self(a->tls)->name,
 			a->manager_count);
 		notify_send("READY=1");
 		rpc_loop_run(a->loop);
+		ret = UI_OK;
 	}
 	tear_down(a);
-	return status;
+	return ret;
 }
 
 /* Takes the lines of a store out of the file of pins. */
-static int accept_store(const struct agent *a, const char *name, struct err *err)
+static int accept_store(void *own, struct err *err)
 {
+	const struct agent *a = own;
+	const char *name = a->store;
 	char path[PATH_MAX + 8], *text = malloc(CONF_MAX), *line, *next, *kept = NULL;
 	size_t len = 0, kept_len = 0, name_len = strlen(name);
 	bool met = false;
@@ -346,52 +322,55 @@ static int accept_store(const struct agent *a, const char *name, struct err *err
 			err, ERR_NOTFOUND, "%s: this agent knows no store of this name", name);
 	if (ret == 0)
 		ret = file_write(path, kept, kept_len, 0600, err);
+	if (ret == 0)
+		printf("The next store that answers as %s is taken for it.\n", name);
 out:
 	free(text);
 	free(kept);
 	return ret;
 }
 
-int cmd_agent(int argc, char **argv)
+static int main_agent(int argc, char **argv)
 {
 	struct agent a = {.tls = NULL};
-	const char *config = NULL;
 	struct err err = {0};
-	uint64_t seen = 0;
-	int c;
+	int ret = ui_options_parse(&a.o, &cmd_agent, &a, argc, argv);
 
-	opterr = 0;
-	optind = 1;
-	while ((c = getopt_long(argc, argv, ":h", long_options, NULL)) != -1) {
-		if (ui_options_once("agent", &seen, long_options, c) >= 0)
-			return UI_FAILED;
-		switch (c) {
-		case OPT_CONFIG:
-			config = optarg;
-			break;
-		case OPT_STATE:
-			a.state = optarg;
-			break;
-		case 'h':
-		case OPT_HELP:
-			fputs(help, stdout);
-			return UI_OK;
-		default:
-			return ui_options_wrong("agent", c, argv);
-		}
-	}
+	if (ret >= 0)
+		return ret;
+	a.state = a.o.state != NULL ? a.o.state : UI_STATE_DIR;
+	a.store = argv[optind];
 	rpc_deny_init(&a.deny);
-	if (hash_crypto_init(&err) != 0 ||
-		ui_role_set(&a.role, config, a.state, "agent", &err) != 0)
-		return ui_fail("agent", &err);
-	if (a.state == NULL)
-		a.state = UI_STATE_DIR;
-	if (optind == argc)
-		return serve(&a);
-	if (strcmp(argv[optind], "accept") != 0 || argc - optind != 2)
-		return ui_usage("agent", "expected no argument, or 'accept STORE'");
-	if (accept_store(&a, argv[optind + 1], &err) != 0)
-		return ui_fail("agent", &err);
-	printf("The next store that answers as %s is taken for it.\n", argv[optind + 1]);
-	return UI_OK;
+	ret = -1;
+	if (hash_crypto_init(&err) == 0 &&
+		ui_role_set(&a.role, a.o.config, a.o.state, "agent", &err) == 0)
+		ret = a.o.verb->run(&a, &err);
+	return ret < 0 ? ui_fail("agent", &err) : ret;
 }
+
+static const struct ui_verb verbs[] = {
+	{"-", "", "the agent service", serve},
+	{"accept", "STORE",
+		"forget which store answered by this name until now: it was replaced on purpose",
+		accept_store},
+	{0},
+};
+
+static const struct ui_option options[] = {
+	{.shared = "I", .help = "where agent.conf and recipients are; default: /etc/fdump"},
+	{.shared = "S", .help = "the agent's own files are in DIR/agent; default: /var/lib/fdump"},
+	{0},
+};
+
+const struct ui_command cmd_agent = {
+	.name = "agent",
+	.summary = "the agent service: backs up by the managers' plan",
+	.about = "The agent service, in the foreground, as systemd runs it: asks the managers for the "
+		 "plan, backs up by its schedules, reports every run. It goes on by the last plan while "
+		 "no manager can be reached.",
+	.verbs = verbs,
+	.options = options,
+	.exits = "0 ended as told; 2 failed; 3 the configuration is wrong, or this machine has joined no "
+		 "fleet.",
+	.run = main_agent,
+};

@@ -15,6 +15,8 @@
 #include "cmd/dump/fanout.h"
 #include "cmd/dump/pipeline.h"
 #include "cmd/store/marks.h"
+#include "cmd/ui/avoid.h"
+#include "cmd/ui/copies.h"
 #include "cmd/ui/ending.h"
 #include "cmd/ui/estimate.h"
 #include "cmd/ui/json.h"
@@ -33,74 +35,8 @@
 #include "lib/seal.h"
 #include "lib/zst.h"
 
-static const char help[] =
-	"usage: fdump backup -s STORE... (--to KEY.pub... | --unencrypted) [options]\n"
-	"                    [PATH...]\n"
-	"\n"
-	"Keeps trees of files as a new dump in each STORE. What was not touched since\n"
-	"the last dump is not read again; equal content is stored once.\n"
-	"\n"
-	"  -s, --store STORE       a store: a directory (with a slash), or a service's\n"
-	"                          NAME[:PORT] (repeatable: one reading, a copy in each)\n"
-	"      --config DIR        where stores' addresses are; default: /etc/fdump\n"
-	"      --identity DIR      key and certificate to reach services with; default:\n"
-	"                          the agent's, in the folder of --state\n"
-	"      --copies N          enough when N stores have it; default: all\n"
-	"      --to FILE.pub       seal it to this public key (repeatable)\n"
-	"      --unencrypted       not sealed: whoever has the store can read it\n"
-	"      --agent NAME        the agent's name in the store; default: the host's, in\n"
-	"                          lower case, with '-' for '_'\n"
-	"      --name NAME         of this backup; default: backup\n"
-	"      --job SLOT:PLAN     the job's slot and plan, from the agent service\n"
-	"  -C, --directory DIR     PATHs are in DIR\n"
-	"  -T, --files-from FILE   read more PATHs from FILE\n"
-	"      --null              they end in NUL, not newline\n"
-	"  -v, --verbose           name each entry that is read on standard error\n"
-	"      --no-recursion      directories without what is in them: with -T FILE exactly\n"
-	"                          what is listed there\n"
-	"      --one-file-system   stay on the file system of each PATH\n"
-	"  -X, --exclude-from FILE leave out what matches the patterns in FILE\n"
-	"      --exclude PATTERN   leave out what matches, as in .gitignore (repeatable)\n"
-	"      --exclude-caches    of directories with a CACHEDIR.TAG keep only that\n"
-	"      --no-xattrs         without extended attributes and ACLs\n"
-	"      --numeric-owner     without names of users and groups\n"
-	"      --command NAME=PROGRAM  the output of PROGRAM as member NAME (repeatable); what\n"
-	"                          is there in the tree is left out, and listed\n"
-	"      --reread            read everything, whether it was touched or not\n"
-	"      --accept-fewer      that there is far less than in the last dump is right\n"
-	"      --accept-hidden     that trusted.* attributes can't be seen is right\n"
-	"      --lock TIME         can't be deleted for 30d, 12h, ...\n"
-	"      --lock-wait TIME    wait so long while others write to a STORE; default: 30s\n"
-	"      --level N           zstd level 0 (none) to 19, default 2\n"
-	"      --json              problems and the result as JSON, one object a line\n"
-	"      --threads N         default: the number of processors\n"
-	"      --before NAME       run this hook before; if it fails there is no backup\n"
-	"      --after NAME        run this hook after, also if it failed\n"
-	"      --hooks DIR         where hooks are; default: /etc/fdump/hooks\n"
-	"      --nice N            let others go first, 0 to 19, as nice(1)\n"
-	"      --ionice CLASS      the same for disks: idle, or 0 (first) to 7 (last)\n"
-	"      --state DIR         the agent's own files are in DIR/agent; default:\n"
-	"                          /var/lib/fdump for root, else ~/.local/state/fdump\n"
-	"\n"
-	"Exit status: 0 complete; 1 done, but some entries changed or could not be\n"
-	"read, and are listed; 2 failed; 3 a key file is not as it must be; 4 fewer copies\n"
-	"than asked for; 5 a store is damaged; 7 no space; 8 a store was busy.\n";
-
 #define HEAL_ROUNDS 3                           /* in which lost chunks may turn up */
 #define LOCK_MAX    ((int64_t)10 * 366 * 86400) /* seconds: what is mistyped can't be undone */
-
-/* A store that was left behind. */
-struct behind {
-	char why[ERR_MESSAGE_MAX]; /* empty: it was not */
-	bool told, caught_up;
-};
-
-/* What a store has signed for the dump. */
-struct signed_for {
-	bool is;
-	uint8_t public[SEAL_SIGN_LEN]; /* that checks it */
-	struct store_receipt receipt;
-};
 
 struct options {
 	struct ui_options o; /* .select: its patterns */
@@ -115,177 +51,39 @@ struct options {
 	char base[4096];
 	uint8_t plan[STORE_PLAN_LEN]; /* --job: goes with .backup.slot */
 	bool accept_fewer, accept_hidden;
-	/* Names in the dump that the stores, and behind them the state folder, would have; NULL:
-	 * none. */
-	char *inside[STORES_MAX + 1];
-	const char *state;
-	bool running; /* all stores were tried */
-	struct behind behind[STORES_MAX];
-	struct signed_for receipts[STORES_MAX];
+	int nice, ionice; /* -1: not given; ionice: 0 idle, from 1 on the classes from 0 on */
+	struct ui_avoid avoid;
+	struct ui_copies report;
 	json_t *hook_failures, *warnings; /* for the result */
 };
 
-enum {
-	OPT_COPIES = UI_OPTIONS_OWN,
-	OPT_TO,
-	OPT_UNENCRYPTED,
-	OPT_NAME,
-	OPT_ONE_FS,
-	OPT_CACHES,
-	OPT_REREAD,
-	OPT_LOCK,
-	OPT_LEVEL,
-	OPT_BEFORE,
-	OPT_AFTER,
-	OPT_HOOKS,
-	OPT_NICE,
-	OPT_IONICE,
-	OPT_ACCEPT_FEWER,
-	OPT_ACCEPT_HIDDEN,
-	OPT_JOB
-};
-
-static const struct option own[] = {
-	{"copies", required_argument, NULL, OPT_COPIES},
-	{"to", required_argument, NULL, OPT_TO},
-	{"unencrypted", no_argument, NULL, OPT_UNENCRYPTED},
-	{"name", required_argument, NULL, OPT_NAME},
-	{"one-file-system", no_argument, NULL, OPT_ONE_FS},
-	{"exclude-caches", no_argument, NULL, OPT_CACHES},
-	{"reread", no_argument, NULL, OPT_REREAD},
-	{"lock", required_argument, NULL, OPT_LOCK},
-	{"level", required_argument, NULL, OPT_LEVEL},
-	{"before", required_argument, NULL, OPT_BEFORE},
-	{"after", required_argument, NULL, OPT_AFTER},
-	{"hooks", required_argument, NULL, OPT_HOOKS},
-	{"nice", required_argument, NULL, OPT_NICE},
-	{"ionice", required_argument, NULL, OPT_IONICE},
-	{"accept-fewer", no_argument, NULL, OPT_ACCEPT_FEWER},
-	{"accept-hidden", no_argument, NULL, OPT_ACCEPT_HIDDEN},
-	{"job", required_argument, NULL, OPT_JOB},
-	{0},
-};
-
 /* Threads that are made later have the same. */
-static int set_nice(const char *text)
+static int set_nice(int nice)
 {
-	long n;
-
-	if (ui_number(text, 0, 19, &n) != 0)
-		return ui_usage("backup", "--nice wants 0 to 19");
-	if (setpriority(PRIO_PROCESS, 0, (int)n) != 0)
-		return ui_usage("backup", "--nice: %s", strerror(errno));
-	return -1;
+	if (nice < 0 || setpriority(PRIO_PROCESS, 0, nice) == 0)
+		return -1;
+	return ui_usage("backup", "--nice: %s", strerror(errno));
 }
 
 /* As ionice(1) has them: what is read comes after what others read. */
-static int set_ionice(const char *text)
+static int set_ionice(int choice)
 {
 	enum { IOPRIO_PROCESS = 1, BEST_EFFORT = 2, IDLE = 3, CLASS_SHIFT = 13 };
-	int priority;
+	int priority = choice == 0 ? IDLE << CLASS_SHIFT : BEST_EFFORT << CLASS_SHIFT | (choice - 1);
 
-	if (strcmp(text, "idle") == 0)
-		priority = IDLE << CLASS_SHIFT;
-	else if (strlen(text) == 1 && text[0] >= '0' && text[0] <= '7')
-		priority = BEST_EFFORT << CLASS_SHIFT | (text[0] - '0');
-	else
-		return ui_usage("backup", "--ionice wants idle, or 0 (first) to 7 (last)");
-	if (syscall(SYS_ioprio_set, IOPRIO_PROCESS, 0, priority) != 0)
-		return ui_usage("backup", "--ionice: %s", strerror(errno));
-	return -1;
+	if (choice < 0 || syscall(SYS_ioprio_set, IOPRIO_PROCESS, 0, priority) == 0)
+		return -1;
+	return ui_usage("backup", "--ionice: %s", strerror(errno));
 }
 
-/* SLOT:PLAN, seconds since 1970 (0: by order) and the first digits of the plan's digest. */
-static int set_job(struct options *o, const char *text)
+static int take_recipient(void *own, const char *file, struct err *err)
 {
-	size_t digits = strspn(text, "0123456789");
+	struct options *o = own;
 
-	if (digits == 0 || digits > 18 || text[digits] != ':' ||
-		!esc_unhex(o->plan, sizeof o->plan, text + digits + 1))
-		return ui_usage("backup", "--job: expected SLOT:PLAN, seconds and %zu digits",
-			2 * sizeof o->plan);
-	o->backup.slot = atoll(text);
-	o->backup.plan = o->plan;
-	return -1;
-}
-
-/* One of backup's own options that have a value. */
-static int take_value(struct options *o, int c)
-{
-	struct err err = {0};
-	int64_t seconds;
-	long n;
-
-	switch (c) {
-	case OPT_COPIES:
-		if (ui_number(optarg, 1, STORES_MAX, &o->copies) != 0)
-			return ui_usage("backup", "--copies wants 1 to %d", STORES_MAX);
-		return -1;
-	case OPT_TO:
-		if (o->to_count == STORE_WRAPS_MAX)
-			return ui_usage("backup", "over %d keys", STORE_WRAPS_MAX);
-		o->to[o->to_count++] = optarg;
-		return -1;
-	case OPT_NAME:
-		if (name_check("--name", optarg, &err) != 0)
-			return ui_usage("backup", "%s", err.message);
-		o->backup.name = optarg;
-		return -1;
-	case OPT_LOCK:
-		if (ui_duration(optarg, &seconds) != 0 || seconds > LOCK_MAX)
-			return ui_usage(
-				"backup", "--lock wants a time as 30d, 12h, 4w; 10 years at most");
-		o->backup.lock = (int64_t)time(NULL) + seconds;
-		return -1;
-	case OPT_JOB:
-		return set_job(o, optarg);
-	case OPT_BEFORE:
-		o->before = optarg;
-		return -1;
-	case OPT_AFTER:
-		o->after = optarg;
-		return -1;
-	case OPT_HOOKS:
-		o->hooks = optarg;
-		return -1;
-	case OPT_NICE:
-		return set_nice(optarg);
-	case OPT_IONICE:
-		return set_ionice(optarg);
-	default:
-		if (ui_number(optarg, 0, ZST_LEVEL_MAX, &n) != 0)
-			return ui_usage("backup", "--level wants 0 to %d", ZST_LEVEL_MAX);
-		o->backup.level = (int)n;
-		return -1;
-	}
-}
-
-static int take(void *ctx, int c)
-{
-	struct options *o = ctx;
-
-	switch (c) {
-	case OPT_UNENCRYPTED:
-		o->open = true;
-		return -1;
-	case OPT_ONE_FS:
-		o->backup.scan.one_file_system = true;
-		return -1;
-	case OPT_CACHES:
-		o->backup.scan.exclude_caches = true;
-		return -1;
-	case OPT_REREAD:
-		o->backup.reread = true;
-		return -1;
-	case OPT_ACCEPT_FEWER:
-		o->accept_fewer = true;
-		return -1;
-	case OPT_ACCEPT_HIDDEN:
-		o->accept_hidden = true;
-		return -1;
-	default:
-		return take_value(o, c);
-	}
+	if (o->to_count == STORE_WRAPS_MAX)
+		return err_set(err, ERR_USAGE, "over %d keys", STORE_WRAPS_MAX);
+	o->to[o->to_count++] = file;
+	return 0;
 }
 
 static int check(struct options *o)
@@ -294,11 +92,11 @@ static int check(struct options *o)
 
 	if (o->o.store_count == 0)
 		return ui_usage(
-			"backup", "no STORE given (-s STORE; fdump store init DIR makes one)");
+			"backup", "no STORE given (-s STORE; 'fdump store init DIR' makes one)");
 	if (ui_stores_new(&o->stores, o->o.stores, o->o.store_count, &o->o.access, &err) != 0)
 		return ui_usage("backup", "%s", err.message);
 	if ((size_t)o->copies > o->o.store_count)
-		return ui_usage("backup", "--copies %ld wants as many stores", o->copies);
+		return ui_usage("backup", "--copies %ld needs as many stores", o->copies);
 	if (o->to_count == 0 && !o->open)
 		return ui_usage("backup",
 			"choose encryption: --to KEY.pub ('fdump key new KEY' makes the pair), or "
@@ -317,10 +115,13 @@ static int by_text(const void *a, const void *b)
 static int parse(struct options *o, int argc, char **argv)
 {
 	struct err err = {0};
-	int status = ui_options_parse(&o->o, argc, argv);
+	int status = ui_options_parse(&o->o, &cmd_backup, o, argc, argv);
 
-	if (status >= 0 || (status = check(o)) >= 0)
+	if (status >= 0 || (status = check(o)) >= 0 || (status = set_nice(o->nice)) >= 0 ||
+		(status = set_ionice(o->ionice)) >= 0)
 		return status;
+	if (o->backup.lock > 0)
+		o->backup.lock += (int64_t)time(NULL);
 	for (; optind < argc; optind++)
 		if (ui_roots_add(&o->roots, argv[optind], &err) != 0)
 			return ui_fail("backup", &err);
@@ -364,17 +165,6 @@ static int find_base(struct options *o, struct err *err)
 	return 0;
 }
 
-/* Adds to a list of the result: what, and whose. Without memory what is printed has to do. */
-static void note(json_t *list, const char *key, const char *whose, const char *what)
-{
-	json_t *object = json_object();
-
-	if (key != NULL)
-		ui_json_name(object, key, whose, strlen(whose));
-	ui_json_name(object, "what", what, strlen(what));
-	json_array_append_new(list, object);
-}
-
 /* What a second run would say again is said once. */
 static void warn(void *ctx, const char *what)
 {
@@ -389,50 +179,26 @@ static void warn(void *ctx, const char *what)
 	}
 	ui_progress_hush();
 	ui_say("backup", "%s", what);
-	note(o->warnings, NULL, NULL, what);
-}
-
-/* The i-th folder that this backup does not go into: a store, or the state folder. */
-static const char *own_folder(const struct options *o, size_t i)
-{
-	return i < o->stores.count ? store_directory(o->stores.stores[i]) : o->state;
-}
-
-/* Whether a path is such a folder, or in it, and in which. */
-static bool is_own(const struct options *o, const char *path, size_t len, size_t *i)
-{
-	for (*i = 0; *i <= o->o.store_count; ++*i) {
-		const char *folder = o->inside[*i];
-		size_t folder_len = folder != NULL ? strlen(folder) : 0;
-
-		if (folder != NULL && strcmp(folder, ".") == 0)
-			return true;
-		if (folder != NULL && len >= folder_len && memcmp(folder, path, folder_len) == 0 &&
-			(len == folder_len || path[folder_len] == '/'))
-			return true;
-	}
-	return false;
+	ui_json_note(o->warnings, NULL, NULL, what);
 }
 
 /* For the walk ahead, which says nothing. */
 static bool left_out(void *ctx, const char *path, size_t len, bool is_dir)
 {
 	const struct options *o = ctx;
-	size_t i;
 
-	return is_own(o, path, len, &i) || ui_options_excluded(&o->o, path, len, is_dir);
+	return ui_avoid_find(&o->avoid, path, len) != NULL ||
+	       ui_options_excluded(&o->o, path, len, is_dir);
 }
 
 static bool excluded(void *ctx, const char *path, size_t len, bool is_dir)
 {
 	struct options *o = ctx;
+	const struct ui_avoided *avoided = ui_avoid_find(&o->avoid, path, len);
 	char text[ERR_MESSAGE_MAX];
-	size_t i;
 
-	if (is_own(o, path, len, &i)) {
-		snprintf(text, sizeof text, "%s: is %s: left out", own_folder(o, i),
-			i < o->o.store_count ? "a store of this backup"
-					     : "the state folder of this backup (--state)");
+	if (avoided != NULL) {
+		snprintf(text, sizeof text, "%s: is %s: left out", avoided->folder, avoided->what);
 		warn(o, text);
 		return true;
 	}
@@ -456,37 +222,25 @@ static void on_border(void *ctx, const char *path, size_t len)
 	warn(ctx, text);
 }
 
-/* The name that a folder has below the base; "." if the base is or lies in it; NULL: none. */
-static const char *name_below(const char *base, const char *real)
-{
-	size_t base_len = strcmp(base, "/") == 0 ? 0 : strlen(base), len = strlen(real);
-
-	if (strncmp(real, base, base_len) == 0 && real[base_len] == '/' && real[base_len + 1] != 0)
-		return real + base_len + 1;
-	return strncmp(base, real, len) == 0 && (base[len] == 0 || base[len] == '/') ? "." : NULL;
-}
-
-/* Which stores lie below the base, and whether the state folder does: a backup must not go into
- * them, for they change with it, and in an unencrypted one the agent's secret could be read. */
-static int find_inside(struct options *o, const char *state, struct err *err)
+/* The stores, and the state folder. */
+static int avoid_own(struct options *o, const char *state, struct err *err)
 {
 	size_t i;
+	int ret = 0;
 
-	o->state = state;
-	for (i = 0; i <= o->o.store_count; i++) {
-		const char *folder = own_folder(o, i);
-		char *real = folder != NULL ? realpath(folder, NULL) : NULL;
-		const char *name = real != NULL ? name_below(o->base, real) : NULL;
+	for (i = 0; i < o->stores.count && ret == 0; i++) {
+		const char *folder = store_directory(o->stores.stores[i]);
 
-		if (name != NULL && (o->inside[i] = strdup(name)) == NULL)
-			err_set(err, ERR_NOMEM, "out of memory");
-		free(real);
-		if (name != NULL && o->inside[i] == NULL)
-			return -1;
-		if (name != NULL)
-			o->backup.scan.excluded = excluded;
+		if (folder != NULL)
+			ret = ui_avoid_add(
+				&o->avoid, o->base, folder, "a store of this backup", err);
 	}
-	return 0;
+	if (ret == 0)
+		ret = ui_avoid_add(&o->avoid, o->base, state,
+			"the state folder of this backup (--state)", err);
+	if (o->avoid.count > 0)
+		o->backup.scan.excluded = excluded;
+	return ret;
 }
 
 static int next_root(void *ctx, const char **path, struct err *err)
@@ -529,110 +283,10 @@ static void on_problem(void *ctx, const char *path, size_t len, const char *what
 	fprintf(stderr, "fdump backup: %s: %s\n", text, what);
 }
 
-static void tell_behind(struct options *o, size_t i)
-{
-	struct behind *b = &o->behind[i];
-
-	if (b->why[0] == 0 || b->told || b->caught_up)
-		return;
-	b->told = true;
-	ui_progress_hush();
-	ui_say("backup", "store %s is left behind: %s", o->o.stores[i], b->why);
-}
-
-/* For the agent service, which makes an alarm of it. */
-static void tell_changed(struct options *o, size_t i, const char *why)
-{
-	struct err err;
-	json_t *object;
-	int failed;
-
-	if (!o->o.json || !ui_net_changed(&o->o.net, o->o.stores[i]))
-		return;
-	object = ui_json_new("problem", "backup.store_changed");
-	failed = ui_json_add(object, "store", json_string(o->o.stores[i]));
-	failed |= ui_json_add(object, "what", json_string(why));
-	if (ui_json_print(object, failed, &err) != 0)
-		ui_say("backup", "%s", err.message);
-}
-
-/* One that had been written to may catch up, and then there was nothing to tell. */
-static void on_behind(void *ctx, size_t i, const char *why)
-{
-	struct options *o = ctx;
-
-	tell_changed(o, i, why);
-	tell_behind(o, i);
-	o->behind[i].told = false;
-	snprintf(o->behind[i].why, sizeof o->behind[i].why, "%s", why);
-	if (!o->running || o->o.verbose)
-		tell_behind(o, i);
-}
-
-static void on_catch_up(void *ctx, size_t i, bool done)
-{
-	struct options *o = ctx;
-	struct behind *b = &o->behind[i];
-
-	b->caught_up = done;
-	if (b->told)
-		ui_say("backup",
-			done ? "store %s has caught up"
-			     : "the dump is made; store %s gets it from the others now",
-			o->o.stores[i]);
-}
-
 static void on_progress(void *ctx, uint64_t bytes, uint64_t entries)
 {
 	(void)ctx;
 	ui_progress_add(bytes, entries);
-}
-
-static int add_behind(const struct options *o, json_t *object)
-{
-	json_t *list = json_array();
-	size_t i;
-	int failed = 0;
-
-	for (i = 0; i < o->o.store_count; i++) {
-		const struct behind *b = &o->behind[i];
-
-		if (b->why[0] == 0)
-			continue;
-		note(list, "store", o->o.stores[i], b->why);
-		failed |= ui_json_add(json_array_get(list, json_array_size(list) - 1), "caught_up",
-			json_boolean(b->caught_up));
-	}
-	return failed | ui_json_add(object, "behind", list);
-}
-
-/* Of the stores that have the dump, in the order in which they were given; and the digest of what
- * all of them have signed. */
-static int add_receipts(const struct options *o, json_t *object)
-{
-	json_t *list = json_array();
-	size_t i;
-	int failed = 0;
-
-	for (i = 0; i < o->o.store_count; i++) {
-		const struct signed_for *s = &o->receipts[i];
-		json_t *one;
-
-		if (!s->is)
-			continue;
-		if (json_array_size(list) == 0)
-			failed |= ui_json_hex(
-				object, "record", s->receipt.record, sizeof s->receipt.record);
-		one = json_object();
-		failed |= ui_json_name(one, "store", o->o.stores[i], strlen(o->o.stores[i]));
-		failed |= ui_json_hex(one, "uid", s->receipt.store, sizeof s->receipt.store);
-		failed |= ui_json_hex(one, "public", s->public, sizeof s->public);
-		failed |= ui_json_add(one, "time", json_integer(s->receipt.time));
-		failed |= ui_json_hex(
-			one, "signature", s->receipt.signature, sizeof s->receipt.signature);
-		failed |= json_array_append_new(list, one);
-	}
-	return failed | ui_json_add(object, "receipts", list);
 }
 
 static int tell(const struct options *o, const struct dump_pipeline_result *r, struct err *err)
@@ -664,8 +318,7 @@ static int tell(const struct options *o, const struct dump_pipeline_result *r, s
 		failed |=
 			ui_json_add(object, "fewer_than", json_integer((json_int_t)r->fewer_than));
 	failed |= ui_json_add(object, "copies", json_integer((json_int_t)r->acknowledged));
-	failed |= add_receipts(o, object);
-	failed |= add_behind(o, object);
+	failed |= ui_copies_json(&o->report, object);
 	failed |= ui_json_add(object, "hooks", json_incref(o->hook_failures));
 	failed |= ui_json_add(object, "warnings", json_incref(o->warnings));
 	return ui_json_print(object, failed, err);
@@ -734,21 +387,6 @@ static int run(struct options *o, struct dump_pipeline_result *result, struct er
 			: got;
 }
 
-/* For the result, before the stores are closed. */
-static void keep_receipts(struct options *o)
-{
-	size_t i;
-
-	for (i = 0; i < o->o.store_count && o->backup.copies != NULL; i++) {
-		const struct store_receipt *r = dump_fanout_receipt(o->backup.copies, i);
-
-		if (r == NULL)
-			continue;
-		o->receipts[i] = (struct signed_for){.is = true, .receipt = *r};
-		memcpy(o->receipts[i].public, store_public(o->stores.stores[i]), SEAL_SIGN_LEN);
-	}
-}
-
 /* What the agent keeps of its own is not the dump. */
 static void warn_state(struct options *o, const struct err *why, const char *what)
 {
@@ -765,8 +403,8 @@ static int backup(struct options *o, struct dump_pipeline_result *result, struct
 		.count = o->stores.count,
 		.name = o->backup.name,
 		.wanted = o->copies > 0 ? (size_t)o->copies : o->o.store_count,
-		.behind = on_behind,
-		.ctx = o,
+		.behind = ui_copies_behind,
+		.ctx = &o->report,
 	};
 	struct ui_missed missed = {
 		.name = o->backup.name,
@@ -780,12 +418,11 @@ static int backup(struct options *o, struct dump_pipeline_result *result, struct
 	struct dump_domain domain = {0};
 	struct err why = {0};
 	char *state = agent_state_dir(o->o.state, err), *last = NULL, agent[NAME_LEN_MAX + 1];
-	size_t i;
 	int got = -1;
 
 	if (state == NULL || load_domain(o, state, &domain, err) != 0 ||
 		agent_state_name(o->o.agent, agent, err) != 0 || find_base(o, err) != 0 ||
-		find_inside(o, state, err) != 0)
+		avoid_own(o, state, err) != 0)
 		goto out;
 	o->backup.agent = copies.agent = agent;
 	o->backup.domain = &domain;
@@ -795,11 +432,12 @@ static int backup(struct options *o, struct dump_pipeline_result *result, struct
 	if (!domain.open && agent_state_know(state, domain.fingerprint, &why) != 0)
 		warn_state(o, &why, "fdump restore needs --any-origin for this dump");
 	copies.domain = &domain;
-	if (ui_stores_open(&o->stores, STORE_WRITE, copies.wanted, on_behind, o, err) != 0)
+	if (ui_stores_open(
+		    &o->stores, STORE_WRITE, copies.wanted, ui_copies_behind, &o->report, err) != 0)
 		goto out;
 	o->backup.copies = dump_fanout_new(&copies, err);
 	if (o->backup.copies != NULL) {
-		o->running = true;
+		o->report.running = true;
 		missed.base = o->base;
 		dump_fanout_before(o->backup.copies, ui_missed_compare, &missed);
 		ui_missed_links(&missed, o->backup.scan.base);
@@ -813,10 +451,10 @@ static int backup(struct options *o, struct dump_pipeline_result *result, struct
 			ui_missed_after(&missed, &o->o.select, result->entries, result->fewer_than);
 	if (got == 0)
 		result->acknowledged += dump_fanout_catch_up(
-			o->backup.copies, result->dump, on_catch_up, &result->stored);
-	keep_receipts(o);
-	for (i = 0; i < o->o.store_count; i++)
-		tell_behind(o, i);
+			o->backup.copies, result->dump, ui_copies_catch_up, &result->stored);
+	if (o->backup.copies != NULL)
+		ui_copies_receipts(&o->report, o->backup.copies, o->stores.stores);
+	ui_copies_tell(&o->report);
 out:
 	/* The stores first: they may use what the run was begun with. */
 	ui_stores_free(&o->stores);
@@ -852,7 +490,7 @@ static int hook_after(struct options *o, int status, const struct dump_pipeline_
 	if (hook(o, o->after, status, r, &err) == 0)
 		return 0;
 	ui_say("backup", "%s", err.message);
-	note(o->hook_failures, "hook", o->after, err.message);
+	ui_json_note(o->hook_failures, "hook", o->after, err.message);
 	return -1;
 }
 
@@ -906,24 +544,24 @@ static int run_all(struct options *o)
 	return made && tell(o, &result, &err) != 0 ? ui_fail("backup", &err) : status;
 }
 
-int cmd_backup(int argc, char **argv)
+static int main_backup(int argc, char **argv)
 {
-	struct options o = {.o = {.command = "backup",
-				    .as_agent = true,
-				    .help = help,
-				    .shared = "asSCT0Xvjtxnrcw",
-				    .own = own,
-				    .repeats = OPT_TO,
-				    .take = take},
+	struct options o = {.o = {.as_agent = true},
 		.hooks = "/etc/fdump/hooks",
+		.nice = -1,
+		.ionice = -1,
 		.backup = {.level = 2, .name = "backup"}};
-	size_t i;
 	int status;
 
-	o.o.ctx = &o;
 	status = parse(&o, argc, argv);
 	if (status >= 0)
 		goto out;
+	o.report = (struct ui_copies){.command = "backup",
+		.names = o.o.stores,
+		.count = o.o.store_count,
+		.net = &o.o.net,
+		.verbose = o.o.verbose,
+		.json = o.o.json};
 	o.backup.scan.next_root = next_root;
 	o.backup.scan.excluded = o.o.select.exclude != NULL ? excluded : NULL;
 	o.backup.scan.enters = enters;
@@ -942,10 +580,92 @@ int cmd_backup(int argc, char **argv)
 	if (o.o.directory != NULL && o.backup.scan.base >= 0)
 		close(o.backup.scan.base);
 out:
-	for (i = 0; i <= STORES_MAX; i++)
-		free(o.inside[i]);
+	ui_avoid_fini(&o.avoid);
 	ui_stores_free(&o.stores);
 	ui_roots_fini(&o.roots);
 	ui_options_fini(&o.o);
 	return status;
 }
+
+/* SLOT:PLAN, seconds since 1970 (0: by order) and the first digits of the plan's digest. */
+static int take_job(void *own, const char *text, struct err *err)
+{
+	struct options *o = own;
+	size_t digits = strspn(text, "0123456789");
+
+	if (digits == 0 || digits > 18 || text[digits] != ':' ||
+		!esc_unhex(o->plan, sizeof o->plan, text + digits + 1))
+		return err_set(err, ERR_USAGE, "expected SLOT:PLAN, seconds and %zu digits",
+			2 * sizeof o->plan);
+	o->backup.slot = atoll(text);
+	o->backup.plan = o->plan;
+	return 0;
+}
+
+static const struct ui_option options[] = {
+	{.shared = "s"},
+	{0, "copies", UI_NUMBER, "enough when N stores have it; default: all",
+		UI_AT(struct options, copies), .min = 1, .max = STORES_MAX},
+	{0, "to", UI_FILE, "encrypt to this public key", .value = "FILE.pub", .many = true,
+		.take = take_recipient},
+	{0, "unencrypted", UI_FLAG, "do not encrypt: whoever has the store can read it",
+		UI_AT(struct options, open)},
+	{.shared = "a",
+		.help = "the agent's name in the store; default: the host's, in lower case, with "
+			"'-' for '_'"},
+	{0, "name", UI_NAME, "of this backup; default: backup", UI_AT(struct options, backup.name)},
+	{0, "job", UI_TEXT, "the job's slot and plan, from the agent service", .value = "SLOT:PLAN",
+		.take = take_job},
+	{.shared = "CT0"},
+	{.shared = "v", .help = "print the name of each entry that is read on standard error"},
+	{.shared = "r"},
+	{0, "one-file-system", UI_FLAG, "stay on the file system of each PATH",
+		UI_AT(struct options, backup.scan.one_file_system)},
+	{.shared = "X"},
+	{0, "exclude-caches", UI_FLAG, "of directories with a CACHEDIR.TAG keep only that",
+		UI_AT(struct options, backup.scan.exclude_caches)},
+	{.shared = "x"},
+	{.shared = "n", .help = "do not keep the names of users and groups"},
+	{.shared = "c"},
+	{0, "reread", UI_FLAG, "read everything, whether it was touched or not",
+		UI_AT(struct options, backup.reread)},
+	{0, "accept-fewer", UI_FLAG, "it is right that there is far less than in the last dump",
+		UI_AT(struct options, accept_fewer)},
+	{0, "accept-hidden", UI_FLAG, "it is right that trusted.* attributes can't be seen",
+		UI_AT(struct options, accept_hidden)},
+	{0, "lock", UI_TIME, "nobody can delete it for this long, like 12h or 30d",
+		UI_AT(struct options, backup.lock), .max = LOCK_MAX},
+	{.shared = "w"},
+	{0, "level", UI_NUMBER, "zstd level from 0 (none) to 19; default: 2",
+		UI_AT(struct options, backup.level), .max = ZST_LEVEL_MAX},
+	{.shared = "j", .help = "print problems and the result as JSON, one object a line"},
+	{.shared = "t"},
+	{0, "before", UI_TEXT, "run this hook before; if it fails there is no backup",
+		UI_AT(struct options, before), .value = "NAME"},
+	{0, "after", UI_TEXT, "run this hook after, also if it failed",
+		UI_AT(struct options, after), .value = "NAME"},
+	{0, "hooks", UI_DIR, "where hooks are; default: /etc/fdump/hooks",
+		UI_AT(struct options, hooks)},
+	{0, "nice", UI_NUMBER, "let other programs go first, 0 to 19, as nice(1)",
+		UI_AT(struct options, nice), .max = 19},
+	{0, "ionice", UI_CHOICE, "the same for disks: idle, or 0 (first) to 7 (last)",
+		UI_AT(struct options, ionice), .value = "CLASS", .choices = "idle|0|1|2|3|4|5|6|7"},
+	{.shared = "S",
+		.help = "the agent's own files are in DIR/agent; default: /var/lib/fdump for root, "
+			"else ~/.local/state/fdump"},
+	{0},
+};
+
+const struct ui_command cmd_backup = {
+	.name = "backup",
+	.summary = "keep trees of files in stores, as a new dump",
+	.usage = "-s STORE... (--to KEY.pub... | --unencrypted) [options]\n [PATH...]",
+	.about = "Keeps trees of files as a new dump in each STORE: one reading, a copy in each. What was "
+		 "not touched since the last dump is not read again; equal content is stored once.",
+	.options = options,
+	.arguments = "[PATH...]",
+	.exits = "0 complete; 1 done, but some entries changed or could not be read, and are listed; 2 "
+		 "failed; 3 a key file is not as it must be; 4 fewer copies than asked for; 5 a store is "
+		 "damaged; 7 no space; 8 a store was busy.",
+	.run = main_backup,
+};

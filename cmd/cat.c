@@ -26,29 +26,6 @@
 #include "pack/read.h"
 #include "pack/seek.h"
 
-static const char help[] =
-	"usage: fdump cat [-f FILE] [options] PATH\n"
-	"       fdump cat -s STORE... [options] DUMP PATH\n"
-	"\n"
-	"Writes the content of one file, or of a command's output, to standard output.\n"
-	"A hard link stands for its file.\n"
-	"\n"
-	"  -f, --file FILE         read FILE ('-': standard input, the default)\n"
-	"  -s, --store STORE       of a dump in this store: a directory (with a slash), or a\n"
-	"                          service's NAME[:PORT] (repeatable)\n"
-	"      --config DIR        where stores' addresses are; default: /etc/fdump\n"
-	"      --identity DIR      key and certificate to reach services with; default:\n"
-	"                          ~/.config/fdump, else this machine's agent's\n"
-	"      --agent NAME        whose 'latest' is meant; default: this host\n"
-	"      --key FILE          open a sealed pack with this secret key (repeatable)\n"
-	"      --passphrase-file FILE  its first line is the passphrase\n"
-	"      --threads N         default: the number of processors\n"
-	"\n"
-	"Exit status: 0 done; 1 done, but the file changed or could not be read to its\n"
-	"end when it was packed, or the command failed; 2 failed, or PATH is not there; 3\n"
-	"a key file is not as it must be; 5 damage found: what was written is wrong or not\n"
-	"all; 6 wrong key, or not sealed; 7 no space; 8 a store was busy.\n";
-
 struct cat {
 	struct ui_options o;
 	const char *name;
@@ -490,20 +467,20 @@ static int tell_status(const struct cat *c)
 	return UI_SOME;
 }
 
-int cmd_cat(int argc, char **argv)
+static int main_cat(int argc, char **argv)
 {
-	struct cat c = {.o = {.command = "cat", .help = help, .shared = "afkpst", .file = "-"}};
+	struct cat c = {.o = {.file = "-"}};
 	struct err err = {0};
 	char *name = NULL;
-	int status = ui_options_parse(&c.o, argc, argv);
+	int status = ui_options_parse(&c.o, &cmd_cat, &c, argc, argv);
 
 	if (status >= 0)
 		goto out;
 	if (c.o.store_count > 0 && optind < argc)
 		c.dump = argv[optind++];
 	if (optind + 1 != argc) {
-		status = ui_usage("cat", c.o.store_count > 0 ? "a DUMP and one PATH are wanted"
-							     : "one PATH is wanted");
+		status = ui_usage("cat", "expected %s",
+			c.o.store_count > 0 ? "DUMP PATH" : "PATH");
 		goto out;
 	}
 	if ((status = ui_options_paths(&c.o, argc, argv)) >= 0)
@@ -535,3 +512,24 @@ out:
 	ui_options_fini(&c.o);
 	return status;
 }
+
+static const struct ui_option options[] = {
+	{.shared = "fsakpt"},
+	{0},
+};
+
+const struct ui_command cmd_cat = {
+	.name = "cat",
+	.summary = "write the content of one file in a pack",
+	.usage = "[-f FILE] [options] PATH\n"
+		 "-s STORE... [options] DUMP PATH",
+	.about = "Writes the content of one file, or of a command's output, to standard output: of a "
+		 "pack, or of a dump in a store. A hard link stands for its file.",
+	.options = options,
+	.arguments = "[DUMP] PATH",
+	.exits = "0 done; 1 done, but the file changed or could not be read to its end when it was "
+		 "packed, or the command failed; 2 failed, or PATH is not there; 3 a key file is not as "
+		 "it must be; 5 damage found: what was written is wrong or incomplete; 6 wrong key, or "
+		 "not sealed; 7 no space; 8 a store was busy.",
+	.run = main_cat,
+};

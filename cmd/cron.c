@@ -9,7 +9,6 @@
 #include "cmd/ui/report.h"
 
 #include <errno.h>
-#include <getopt.h>
 #include <jansson.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -27,98 +26,13 @@
 #define COUNT_MAX 1000000
 
 struct options {
+	struct ui_options o;
 	const char *expr;
 	const char *tz;   /* NULL: the machine's */
 	const char *from; /* NULL: now */
 	const char *seed; /* NULL: "" */
-	unsigned long count;
-	bool json;
+	long count;
 };
-
-static void help(void)
-{
-	fputs("usage: fdump cron next [-n COUNT] [--tz ZONE] [--from TIME] [--seed TEXT] EXPR\n"
-	      "       fdump cron prev [-n COUNT] [--tz ZONE] [--from TIME] [--seed TEXT] EXPR\n"
-	      "       fdump cron check EXPR\n"
-	      "       fdump cron explain [--seed TEXT] EXPR\n\n"
-	      "EXPR is a schedule as cron has it, in quotes: '30 2 * * mon-fri' or @daily.\n\n"
-	      "  next     the times at which it is due, after TIME, the nearest first\n"
-	      "  prev     the same, before TIME\n"
-	      "  check    whether it is valid: exit status 0, else 2 with the reason\n"
-	      "  explain  what it means, in English\n\n"
-	      "  -n, --count COUNT  so many times (1)\n"
-	      "      --tz ZONE      the time zone, like Europe/Paris (the machine's)\n"
-	      "      --from TIME    like 2026-11-23T05:20 or 2026-11-23T05:20:00+01:00 (now)\n"
-	      "      --seed TEXT    chooses the values of random ranges, '~' (empty)\n"
-	      "      --json         one JSON object a line\n"
-	      "  -h, --help         this text\n\n"
-	      "Exit status: 0 done, 1 there is no such time, 2 failed or wrong usage, 7 no\n"
-	      "space.\n",
-		stdout);
-}
-
-static int get_options(int argc, char **argv, const char *verb, bool timed, struct options *opt)
-{
-	static const struct option longs[] = {
-		{"count", required_argument, NULL, 'n'},
-		{"tz", required_argument, NULL, 't'},
-		{"from", required_argument, NULL, 'f'},
-		{"seed", required_argument, NULL, 's'},
-		{"json", no_argument, NULL, 'j'},
-		{NULL, 0, NULL, 0},
-	};
-	uint64_t seen = 0;
-	char *end;
-	int c;
-
-	*opt = (struct options){0};
-	opterr = 0;
-	optind = 0; /* as GNU has it: start afresh */
-	while ((c = getopt_long(argc, argv, ":n:", longs, NULL)) != -1) {
-		if (ui_options_once("cron", &seen, longs, c) >= 0)
-			return UI_FAILED;
-		switch (c) {
-		case 'n':
-			errno = 0;
-			opt->count = strtoul(optarg, &end, 10);
-			if (optarg[0] < '0' || optarg[0] > '9' || *end != 0 || errno != 0 ||
-				opt->count < 1 || opt->count > COUNT_MAX)
-				return ui_usage(
-					"cron", "-n takes a number from 1 to %d", COUNT_MAX);
-			break;
-		case 't':
-			opt->tz = optarg;
-			break;
-		case 'f':
-			opt->from = optarg;
-			break;
-		case 's':
-			opt->seed = optarg;
-			break;
-		case 'j':
-			opt->json = true;
-			break;
-		case ':':
-			return ui_usage("cron", "%s needs a value", argv[optind - 1]);
-		default:
-			return ui_usage("cron",
-				"'%s' is no option here (a schedule that begins with '-' goes "
-				"after --)",
-				argv[optind - 1]);
-		}
-	}
-	if (!timed && (opt->tz != NULL || opt->from != NULL || opt->count > 0))
-		return ui_usage(
-			"cron", "%s has no -n, --tz, --from: they go with next and prev", verb);
-	if (optind == argc)
-		return ui_usage("cron", "the schedule is missing");
-	if (optind + 1 < argc)
-		return ui_usage("cron", "one schedule, please; put its fields in quotes");
-	opt->expr = argv[optind];
-	if (opt->count == 0)
-		opt->count = 1;
-	return UI_OK;
-}
 
 /* ---- printing ---- */
 
@@ -230,7 +144,7 @@ static int print_run(const struct options *opt, const struct tz *tz, bool prev, 
 
 	tz_span(tz, t, &span);
 	civil_print(text, t, span.offset);
-	if (opt->json)
+	if (opt->o.json)
 		return print_json(json_pack("{s:s, s:s, s:s, s:I}", "type", "run", "id",
 			prev ? "cron.prev" : "cron.next", "time", text, "epoch", (json_int_t)t));
 	puts(text);
@@ -246,7 +160,7 @@ static int say_none(const struct options *opt, const struct cron *cron, bool pre
 				  : "there is no run after that time, up to the year 9999";
 
 	ui_say("cron", "%s", what);
-	if (opt->json && print_json(json_pack("{s:s, s:s, s:s}", "type", "result", "id",
+	if (opt->o.json && print_json(json_pack("{s:s, s:s, s:s}", "type", "result", "id",
 				 "cron.none", "what", what)) != UI_OK)
 		return UI_FAILED;
 	return UI_SOME;
@@ -256,7 +170,7 @@ static int runs(const struct options *opt, const struct cron *cron, bool prev)
 {
 	struct err err = {0};
 	struct tz *tz = NULL;
-	unsigned long i;
+	long i;
 	int64_t t = 0;
 	int status;
 
@@ -276,33 +190,37 @@ out:
 	return status;
 }
 
-static int run_next(const struct options *opt)
+static int run_next(void *own, struct err *err)
 {
+	const struct options *opt = own;
 	struct cron cron;
 	int status = parse(opt, &cron);
 
+	(void)err;
 	return status == UI_OK ? runs(opt, &cron, false) : status;
 }
 
-static int run_prev(const struct options *opt)
+static int run_prev(void *own, struct err *err)
 {
+	const struct options *opt = own;
 	struct cron cron;
 	int status = parse(opt, &cron);
 
+	(void)err;
 	return status == UI_OK ? runs(opt, &cron, true) : status;
 }
 
 /* ---- check, explain ---- */
 
-static int run_check(const struct options *opt)
+static int run_check(void *own, struct err *err)
 {
+	const struct options *opt = own;
 	struct cron_where where = {0};
-	struct err err = {0};
 	struct cron cron;
 	int status = UI_OK;
 
-	if (cron_parse(&cron, opt->expr, opt->seed, &where, &err) == 0) {
-		if (opt->json)
+	if (cron_parse(&cron, opt->expr, opt->seed, &where, err) == 0) {
+		if (opt->o.json)
 			return print_json(json_pack("{s:s, s:s, s:o, s:b, s:b}", "type", "result",
 				"id", "cron.check", "expression", json_expr(opt->expr), "valid", 1,
 				"never", (cron.flags & CRON_NEVER) != 0));
@@ -311,27 +229,29 @@ static int run_check(const struct options *opt)
 				stderr);
 		return UI_OK;
 	}
-	if (!opt->json)
-		return fail_expr(opt->expr, &where, &err);
+	if (!opt->o.json)
+		return fail_expr(opt->expr, &where, err);
 	status = print_json(json_pack("{s:s, s:s, s:o, s:b, s:s, s:i, s:i, s:s}", "type", "result",
 		"id", "cron.check", "expression", json_expr(opt->expr), "valid", 0, "field",
 		cron_field_name(where.field), "field_number", (int)where.field, "column",
-		(int)where.column, "what", err.message));
+		(int)where.column, "what", err->message));
 	return status == UI_OK ? UI_FAILED : status;
 }
 
-static int run_explain(const struct options *opt)
+static int run_explain(void *own, struct err *err)
 {
+	const struct options *opt = own;
 	char text[CRON_DESCRIBE_MAX], seed[ESC_MAX(255)];
 	const char *clock;
 	struct cron cron;
 	int status = parse(opt, &cron);
 
+	(void)err;
 	if (status != UI_OK)
 		return status;
 	cron_describe(&cron, text);
 	clock = cron_describe_clock(&cron);
-	if (opt->json)
+	if (opt->o.json)
 		return print_json(json_pack("{s:s, s:s, s:o, s:s, s:s, s:b, s:b, s:b, s:b, s:b, "
 					    "s:o, s:o, s:o, s:o, s:o}",
 			"type", "result", "id", "cron.explain", "expression", json_expr(opt->expr),
@@ -353,36 +273,49 @@ static int run_explain(const struct options *opt)
 	return UI_OK;
 }
 
-int cmd_cron(int argc, char **argv)
+static int main_cron(int argc, char **argv)
 {
-	static const struct {
-		const char *name;
-		int (*run)(const struct options *opt);
-		bool timed; /* has -n, --tz and --from */
-	} verbs[] = {
-		{"next", run_next, true},
-		{"prev", run_prev, true},
-		{"check", run_check, false},
-		{"explain", run_explain, false},
-	};
-	struct options opt;
-	size_t i;
-	int j, status;
+	struct options opt = {.count = 1};
+	struct err err = {0};
+	int status;
 
 	ui_pipe_ends(UI_OK);
-	for (j = 1; j < argc && strcmp(argv[j], "--") != 0; j++) {
-		if (strcmp(argv[j], "--help") == 0 || strcmp(argv[j], "-h") == 0) {
-			help();
-			return finish(UI_OK);
-		}
-	}
-	if (argc < 2)
-		return ui_usage("cron", "next, prev, check or explain is missing");
-	for (i = 0; i < sizeof verbs / sizeof verbs[0]; i++) {
-		if (strcmp(argv[1], verbs[i].name) != 0)
-			continue;
-		status = get_options(argc - 1, argv + 1, argv[1], verbs[i].timed, &opt);
-		return status == UI_OK ? finish(verbs[i].run(&opt)) : status;
-	}
-	return ui_usage("cron", "'%s' is none of next, prev, check, explain", argv[1]);
+	status = ui_options_parse(&opt.o, &cmd_cron, &opt, argc, argv);
+	if (status >= 0)
+		return finish(status);
+	opt.expr = argv[optind];
+	return finish(opt.o.verb->run(&opt, &err));
 }
+
+static const struct ui_verb verbs[] = {
+	{"next", "EXPR", "the times at which it is due, after TIME, the nearest first", run_next},
+	{"prev", "EXPR", "the same, before TIME", run_prev},
+	{"check", "EXPR", "whether it is valid: exit status 0, else 2 with the reason", run_check},
+	{"explain", "EXPR", "what it means, in English", run_explain},
+	{0},
+};
+
+static const struct ui_option options[] = {
+	{'n', "count", UI_NUMBER, "this many times; default: 1", UI_AT(struct options, count),
+		.value = "COUNT", .min = 1, .max = COUNT_MAX, .verbs = "next prev"},
+	{0, "tz", UI_TEXT, "the time zone, like Europe/Paris; default: the machine's",
+		UI_AT(struct options, tz), .value = "ZONE", .verbs = "next prev"},
+	{0, "from", UI_TEXT,
+		"like 2026-11-23T05:20 or 2026-11-23T05:20:00+01:00; default: now",
+		UI_AT(struct options, from), .value = "TIME", .verbs = "next prev"},
+	{0, "seed", UI_TEXT, "chooses the values of random ranges, '~'; default: empty",
+		UI_AT(struct options, seed)},
+	{.shared = "j"},
+	{0},
+};
+
+const struct ui_command cmd_cron = {
+	.name = "cron",
+	.summary = "when a schedule is due, and what it means",
+	.about = "EXPR is a schedule as cron has it, in quotes: '30 2 * * mon-fri' or @daily.",
+	.verbs = verbs,
+	.options = options,
+	.hint = "one schedule: put its fields in quotes",
+	.exits = "0 done; 1 there is no such time; 2 failed or wrong usage; 7 no space.",
+	.run = main_cron,
+};

@@ -31,35 +31,6 @@
 #include "pack/read.h"
 #include "pack/scan.h"
 
-static const char help[] =
-	"usage: fdump diff [-f FILE] [-C DIR] [options] [PATH...]\n"
-	"       fdump diff -s STORE... DUMP (-C DIR | --live) [options] [PATH...]\n"
-	"       fdump diff -s STORE... DUMP DUMP [options] [PATH...]\n"
-	"\n"
-	"Compares a pack, or a dump in a store, with the live tree in DIR (here), contents\n"
-	"included; or two dumps, by what their manifests say: no content is read.\n"
-	"\n"
-	"  -f, --file FILE         read FILE ('-': standard input, the default)\n"
-	"  -C, --directory DIR     the tree\n"
-	"      --live              the tree that the dump is of\n"
-	"  -s, --store STORE       of a dump in this store: a directory (with a slash), or a\n"
-	"                          service's NAME[:PORT] (repeatable)\n"
-	"      --config DIR        where stores' addresses are; default: /etc/fdump\n"
-	"      --identity DIR      key and certificate to reach services with; default:\n"
-	"                          ~/.config/fdump, else this machine's agent's\n"
-	"      --agent NAME        whose 'latest' is meant; default: this host\n"
-	"  -X, --exclude-from FILE leave out what matches the patterns in FILE\n"
-	"      --exclude PATTERN   leave out what matches (as in .gitignore)\n"
-	"      --no-xattrs         do not compare extended attributes and ACLs\n"
-	"      --key FILE          a secret key, for a sealed pack (repeatable)\n"
-	"      --passphrase-file FILE  the passphrase of the key or the pack\n"
-	"      --json              one JSON object a line\n"
-	"      --threads N         to fetch a dump with; default: the number of processors\n"
-	"\n"
-	"Exit status: 0 equal; 1 different; 2 failed, or something could not be read; 3 a\n"
-	"key file is not as it must be; 5 damage found; 6 wrong key, or not sealed; 7 no\n"
-	"space; 8 a store was busy.\n";
-
 struct diff {
 	struct ui_options *o;
 	struct ui_dump from;  /* .source not NULL: instead of a pack */
@@ -391,19 +362,6 @@ out:
 	return got;
 }
 
-enum { OPT_LIVE = UI_OPTIONS_OWN };
-
-static const struct option own[] = {{"live", no_argument, NULL, OPT_LIVE}, {0}};
-
-static int take(void *ctx, int c)
-{
-	struct diff *d = ctx;
-
-	(void)c;
-	d->live = true;
-	return -1;
-}
-
 /* The first argument is a dump. Returns -1 to go on, else the exit status. */
 static int open_dump(struct diff *d, int argc, char **argv)
 {
@@ -430,16 +388,14 @@ static int open_dump(struct diff *d, int argc, char **argv)
 	return -1;
 }
 
-int cmd_diff(int argc, char **argv)
+static int main_diff(int argc, char **argv)
 {
-	struct ui_options o = {
-		.command = "diff", .help = help, .shared = "afCXjkpxst", .own = own, .take = take};
+	struct ui_options o = {.file = NULL};
 	struct diff d = {.o = &o};
 	struct err err = {0};
 	int status;
 
-	o.ctx = &d;
-	status = ui_options_parse(&o, argc, argv);
+	status = ui_options_parse(&o, &cmd_diff, &d, argc, argv);
 	if (status < 0 && (o.store_count > 0 || d.live))
 		status = open_dump(&d, argc, argv);
 	if (status < 0 && (status = ui_options_paths(&o, argc, argv)) < 0) {
@@ -473,3 +429,28 @@ int cmd_diff(int argc, char **argv)
 	ui_options_fini(&o);
 	return status;
 }
+
+static const struct ui_option options[] = {
+	{.shared = "f"},
+	{.shared = "C", .help = "the tree to compare with"},
+	{0, "live", UI_FLAG, "compare with the tree that the dump is of", UI_AT(struct diff, live)},
+	{.shared = "saX"},
+	{.shared = "x", .help = "do not compare extended attributes and ACLs"},
+	{.shared = "kpjt"},
+	{0},
+};
+
+const struct ui_command cmd_diff = {
+	.name = "diff",
+	.summary = "compare a pack with the live tree",
+	.usage = "[-f FILE] [-C DIR] [options] [PATH...]\n"
+		 "-s STORE... DUMP (-C DIR | --live) [options] [PATH...]\n"
+		 "-s STORE... DUMP DUMP [options] [PATH...]",
+	.about = "Compares a pack, or a dump in a store, with the live tree in DIR (here), contents "
+		 "included; or two dumps, by what their manifests say: no content is read.",
+	.options = options,
+	.arguments = "[PATH...]",
+	.exits = "0 equal; 1 different; 2 failed, or something could not be read; 3 a key file is not as "
+		 "it must be; 5 damage found; 6 wrong key, or not sealed; 7 no space; 8 a store was busy.",
+	.run = main_diff,
+};

@@ -13,28 +13,6 @@
 #include "lib/esc.h"
 #include "lib/hash.h"
 
-static const char help[] =
-	"usage: fdump dumps -s STORE... [--json]\n"
-	"\n"
-	"Lists the dumps in stores, the oldest first: id, time of the commit (by which\n"
-	"NAME@TIME and fdump forget choose), size of the content, number of entries,\n"
-	"AGENT/NAME. A '!' marks one with entries that were not whole when they were\n"
-	"read, a '<' one with far fewer entries than the one before, a '~' one whose\n"
-	"time can't be right, a '+' one that is locked. Of several STOREs the column before the "
-	"name\n"
-	"says which have it, by their places: 1-3 is the first and the third; a '?' is\n"
-	"of one that can't be read. No key is needed.\n"
-	"\n"
-	"  -s, --store STORE       a store: a directory (with a slash), or a service's\n"
-	"                          NAME[:PORT] (repeatable)\n"
-	"      --config DIR        where stores' addresses are; default: /etc/fdump\n"
-	"      --identity DIR      key and certificate to reach services with; default:\n"
-	"                          ~/.config/fdump, else this machine's agent's\n"
-	"      --json              one object a line\n"
-	"\n"
-	"Exit status: 0 done; 2 failed, or a STORE could not be read; 5 there are dumps\n"
-	"whose records can't be read; 7 no space; 8 a store was busy.\n";
-
 struct dumps {
 	struct ui_options o;
 	struct ui_dump d;
@@ -121,14 +99,12 @@ static int print_dump(
 	return 0;
 }
 
-int cmd_dumps(int argc, char **argv)
+static int main_dumps(int argc, char **argv)
 {
-	struct dumps dumps = {.o = {.command = "dumps", .help = help, .shared = "sj"}};
+	struct dumps dumps = {.unreadable = 0};
 	struct err err = {0};
-	int status = ui_options_parse(&dumps.o, argc, argv);
+	int status = ui_options_parse(&dumps.o, &cmd_dumps, &dumps, argc, argv);
 
-	if (status < 0 && optind < argc)
-		status = ui_usage("dumps", "no arguments are wanted");
 	if (status >= 0)
 		goto out;
 	ui_pipe_ends(UI_OK);
@@ -146,3 +122,23 @@ out:
 	ui_options_fini(&dumps.o);
 	return status;
 }
+
+static const struct ui_option options[] = {{.shared = "sj"}, {0}};
+
+const struct ui_command cmd_dumps = {
+	.name = "dumps",
+	.summary = "list the dumps in stores",
+	.usage = "-s STORE... [--json]",
+	.about = "Lists the dumps in stores, the oldest first: id, time of the commit (by which NAME@TIME "
+		 "and fdump forget choose), size of the content, number of entries, AGENT/NAME. A '!' "
+		 "marks one with entries that were not whole when they were read, a '<' one with far "
+		 "fewer entries than the one before, a '~' one whose time can't be right, a '+' one that "
+		 "is locked. With several STOREs the column before the name says which of them have it, "
+		 "by their places: 1-3 is the first and the third; a '?' is one that can't be read. No "
+		 "key is needed.",
+	.options = options,
+	.arguments = "",
+	.exits = "0 done; 2 failed, or a STORE could not be read; 5 there are dumps whose records can't "
+		 "be read; 7 no space; 8 a store was busy.",
+	.run = main_dumps,
+};

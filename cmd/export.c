@@ -22,28 +22,6 @@
 
 #define TARGET (896u << 10) /* of a part */
 
-static const char help[] =
-	"usage: fdump export -s STORE... [options] DUMP [PATH...]\n"
-	"\n"
-	"Writes a dump as a pack, which fdump unpack, list, cat, verify and diff read.\n"
-	"The pack is not sealed. DUMP: see fdump restore.\n"
-	"\n"
-	"  -s, --store STORE        a store: a directory (with a slash), or a service's\n"
-	"                           NAME[:PORT] (repeatable)\n"
-	"      --config DIR         where stores' addresses are; default: /etc/fdump\n"
-	"      --identity DIR       key and certificate to reach services with; default:\n"
-	"                           ~/.config/fdump, else this machine's agent's\n"
-	"      --agent NAME         whose 'latest' is meant; default: this host\n"
-	"  -f, --file FILE          write to FILE ('-': standard output, the default)\n"
-	"  -X, --exclude-from FILE  leave out what matches the patterns in FILE\n"
-	"      --exclude PATTERN    leave out what matches (as in .gitignore)\n"
-	"      --key FILE           a secret key, for a sealed dump (repeatable)\n"
-	"      --passphrase-file FILE  the passphrase of the key\n"
-	"      --threads N          default: the number of processors\n"
-	"\n"
-	"Exit status: 0 complete; 2 failed; 3 a key file is not as it must be; 5 damage\n"
-	"found; 6 wrong key; 7 no space; 8 a store was busy.\n";
-
 static int sink(void *ctx, const void *head, size_t head_len, const void *body, size_t body_len,
 	struct err *err)
 {
@@ -209,19 +187,15 @@ static int export(struct ui_options *o, const char *dump, struct err *err)
 								   : UI_OK;
 }
 
-int cmd_export(int argc, char **argv)
+static int main_export(int argc, char **argv)
 {
-	struct ui_options o = {.command = "export", .help = help, .shared = "asSfXT0tkp"};
+	struct ui_options o = {.file = NULL};
 	struct err err = {0};
 	const char *dump;
-	int status = ui_options_parse(&o, argc, argv);
+	int status = ui_options_parse(&o, &cmd_export, NULL, argc, argv);
 
 	if (status >= 0)
 		goto out;
-	if (optind == argc) {
-		status = ui_usage("export", "no DUMP given (fdump dumps lists them)");
-		goto out;
-	}
 	dump = argv[optind++];
 	if ((status = ui_options_paths(&o, argc, argv)) >= 0)
 		goto out;
@@ -230,3 +204,26 @@ out:
 	ui_options_fini(&o);
 	return status;
 }
+
+static const struct ui_option options[] = {
+	{.shared = "sa"},
+	{.shared = "f", .help = "write to FILE ('-': standard output, the default)"},
+	{.shared = "T0X"},
+	{.shared = "S", .help = "the agent's own files; default: /var/lib/fdump"},
+	{.shared = "kpt"},
+	{0},
+};
+
+const struct ui_command cmd_export = {
+	.name = "export",
+	.summary = "write a dump as a pack",
+	.usage = "-s STORE... [options] DUMP [PATH...]",
+	.about = "Writes a dump as a pack, which fdump unpack, list, cat, verify and diff read. The pack "
+		 "is not sealed. DUMP: see fdump restore.",
+	.options = options,
+	.arguments = "DUMP [PATH...]",
+	.hint = "'fdump dumps' lists the dumps",
+	.exits = "0 complete; 2 failed; 3 a key file is not as it must be; 5 damage found; 6 wrong key; 7 "
+		 "no space; 8 a store was busy.",
+	.run = main_export,
+};

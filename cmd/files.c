@@ -16,50 +16,6 @@
 #include "lib/hash.h"
 #include "lib/tz.h"
 
-static const char help_files[] =
-	"usage: fdump files -s STORE... [options] DUMP [PATH|PATTERN]\n"
-	"\n"
-	"Lists the files in a dump, as `fdump list` does of a pack. With a PATH: only\n"
-	"this and what is below it. PATTERN: a shell pattern for the whole path, or,\n"
-	"without '/', for the name. DUMP: see fdump restore.\n"
-	"\n"
-	"  -s, --store STORE       a store: a directory (with a slash), or a service's\n"
-	"                          NAME[:PORT] (repeatable)\n"
-	"      --config DIR        where stores' addresses are; default: /etc/fdump\n"
-	"      --identity DIR      key and certificate to reach services with; default:\n"
-	"                          ~/.config/fdump, else this machine's agent's\n"
-	"      --agent NAME        whose 'latest' is meant; default: this host\n"
-	"  -v, --verbose           mode, owner, size, time, status\n"
-	"      --sums              SHA-256 of each file, as sha256sum prints it\n"
-	"      --numeric-owner     owners by number\n"
-	"      --json              one object a line\n"
-	"      --key FILE          a secret key, for a sealed dump (repeatable)\n"
-	"      --passphrase-file FILE  the passphrase of the key\n"
-	"\n"
-	"Exit status: 0 done; 1 nothing matches; 2 failed; 3 a key file is not as it must\n"
-	"be; 5 damage found; 6 wrong key; 7 no space; 8 a store was busy.\n";
-
-static const char help_find[] =
-	"usage: fdump find -s STORE... [options] PATTERN\n"
-	"\n"
-	"Looks for files in all dumps that the keys open, the oldest first. PATTERN: a\n"
-	"shell pattern for the whole path, or, without '/', for the name.\n"
-	"\n"
-	"  -s, --store STORE       a store: a directory (with a slash), or a service's\n"
-	"                          NAME[:PORT] (repeatable)\n"
-	"      --config DIR        where stores' addresses are; default: /etc/fdump\n"
-	"      --identity DIR      key and certificate to reach services with; default:\n"
-	"                          ~/.config/fdump, else this machine's agent's\n"
-	"  -v, --verbose           mode, owner, size, time, status\n"
-	"      --numeric-owner     owners by number\n"
-	"      --json              one object a line\n"
-	"      --key FILE          a secret key, for sealed dumps (repeatable)\n"
-	"      --passphrase-file FILE  the passphrase of the key\n"
-	"\n"
-	"Exit status: 0 found; 1 nothing matches; 2 failed, or a STORE could not be read;\n"
-	"3 a key file is not as it must be; 5 damage found; 6 wrong key; 7 no space; 8 a\n"
-	"store was busy.\n";
-
 #define FLUSH (64u << 10)
 
 struct files {
@@ -75,19 +31,6 @@ struct files {
 	struct ui_dump dump;
 	struct buf ids; /* find: the dumps */
 };
-
-enum { OPT_SUMS = UI_OPTIONS_OWN };
-
-static const struct option own[] = {{"sums", no_argument, NULL, OPT_SUMS}, {0}};
-
-static int take(void *ctx, int c)
-{
-	struct files *f = ctx;
-
-	(void)c;
-	f->sums = true;
-	return -1;
-}
 
 static int flush(struct files *f, struct err *err)
 {
@@ -279,21 +222,12 @@ static int run(
 	return status;
 }
 
-int cmd_files(int argc, char **argv)
+static int main_files(int argc, char **argv)
 {
-	struct files f = {.o = {.command = "files",
-				  .help = help_files,
-				  .shared = "asSvnjkp",
-				  .own = own,
-				  .take = take}};
+	struct files f = {.sums = false};
 	const char *dump;
-	int status;
+	int status = ui_options_parse(&f.o, &cmd_files, &f, argc, argv);
 
-	f.o.ctx = &f;
-	status = ui_options_parse(&f.o, argc, argv);
-	if (status < 0 && (argc - optind < 1 || argc - optind > 2))
-		status = ui_usage(
-			"files", "wants a DUMP (fdump dumps lists them), maybe a PATH or PATTERN");
 	if (status < 0) {
 		dump = argv[optind++];
 		take_pattern(&f, argv[optind]);
@@ -305,13 +239,11 @@ int cmd_files(int argc, char **argv)
 	return status;
 }
 
-int cmd_find(int argc, char **argv)
+static int main_find(int argc, char **argv)
 {
-	struct files f = {.o = {.command = "find", .help = help_find, .shared = "sSvnjkp"}};
-	int status = ui_options_parse(&f.o, argc, argv);
+	struct files f = {.sums = false};
+	int status = ui_options_parse(&f.o, &cmd_find, &f, argc, argv);
 
-	if (status < 0 && argc - optind != 1)
-		status = ui_usage("find", "wants a PATTERN");
 	if (status < 0 && *argv[optind] == 0)
 		status = ui_usage("find", "'': empty PATTERN");
 	if (status < 0) {
@@ -321,3 +253,51 @@ int cmd_find(int argc, char **argv)
 	ui_options_fini(&f.o);
 	return status;
 }
+
+#define STATE "the agent's own files; default: /var/lib/fdump"
+
+static const struct ui_option files_options[] = {
+	{.shared = "sa"},
+	{.shared = "S", .help = STATE},
+	{.shared = "v", .help = "mode, owner, size, time, status"},
+	{0, "sums", UI_FLAG, "the SHA-256 of each file, as sha256sum prints it",
+		UI_AT(struct files, sums)},
+	{.shared = "njkp"},
+	{0},
+};
+
+const struct ui_command cmd_files = {
+	.name = "files",
+	.summary = "list the files in a dump",
+	.usage = "-s STORE... [options] DUMP [PATH|PATTERN]",
+	.about = "Lists the files in a dump, as fdump list does of a pack. With a PATH: only this and "
+		 "what is below it. PATTERN: a shell pattern for the whole path, or, without '/', for "
+		 "the name. DUMP: see fdump restore.",
+	.options = files_options,
+	.arguments = "DUMP [PATH|PATTERN]",
+	.hint = "'fdump dumps' lists the dumps",
+	.exits = "0 done; 1 nothing matches; 2 failed; 3 a key file is not as it must be; 5 damage found; "
+		 "6 wrong key; 7 no space; 8 a store was busy.",
+	.run = main_files,
+};
+
+static const struct ui_option find_options[] = {
+	{.shared = "s"},
+	{.shared = "S", .help = STATE},
+	{.shared = "v", .help = "mode, owner, size, time, status"},
+	{.shared = "njkp"},
+	{0},
+};
+
+const struct ui_command cmd_find = {
+	.name = "find",
+	.summary = "look for files in all dumps",
+	.usage = "-s STORE... [options] PATTERN",
+	.about = "Looks for files in all dumps that the keys open, the oldest first. PATTERN: a shell "
+		 "pattern for the whole path, or, without '/', for the name.",
+	.options = find_options,
+	.arguments = "PATTERN",
+	.exits = "0 found; 1 nothing matches; 2 failed, or a STORE could not be read; 3 a key file is not "
+		 "as it must be; 5 damage found; 6 wrong key; 7 no space; 8 a store was busy.",
+	.run = main_find,
+};

@@ -20,44 +20,6 @@
 #include "lib/esc.h"
 #include "lib/hash.h"
 
-static const char help[] =
-	"usage: fdump forget -s STORE [-n] --keep-daily N ... [--agent NAME] [--name NAME]\n"
-	"       fdump forget -s STORE [-n] DUMP...\n"
-	"\n"
-	"Deletes the dumps that none of the rules keeps; each agent and name is counted\n"
-	"by itself, by the time of the commit. The newest of each is always kept, and\n"
-	"the newest complete one: dumps with a '!', of which entries changed or could\n"
-	"not be read, and with a '<', of far fewer entries than the one before, push no\n"
-	"complete one out. One with a '~', whose time can't be right, counts for no rule\n"
-	"and is kept. Or deletes each DUMP, also the last of its name: an id or the\n"
-	"beginning of one, [AGENT/]NAME@latest or @TIME. On a terminal they are listed,\n"
-	"and it asks. The space comes back by fdump store gc.\n"
-	"\n"
-	"  -s, --store STORE       a store: a directory (with a slash), or a service's\n"
-	"                          NAME[:PORT] (repeatable)\n"
-	"      --config DIR        where stores' addresses are; default: /etc/fdump\n"
-	"      --identity DIR      key and certificate to reach services with; default:\n"
-	"                          ~/.config/fdump, else this machine's agent's\n"
-	"  -n, --dry-run           only prints what would be kept, and why\n"
-	"      --yes               does not ask\n"
-	"      --json              one object a line: dumps, the result; does not ask, and\n"
-	"                          so wants -n or --yes\n"
-	"      --lock-wait TIME    wait so long while others write to a STORE; default: 30s\n"
-	"      --keep-last N       the newest N\n"
-	"      --keep-hourly N     the newest of each of the last N hours that have one\n"
-	"      --keep-daily N      ... of days\n"
-	"      --keep-weekly N     ... of weeks\n"
-	"      --keep-monthly N    ... of months\n"
-	"      --keep-yearly N     ... of years\n"
-	"      --keep-within TIME  all up to 30d, 12h, ... before the newest\n"
-	"      --agent NAME        the rules look at the dumps of this agent only; of\n"
-	"                          DUMPs: whose 'latest' is meant; default: this host\n"
-	"      --name NAME         the rules look at the dumps of this name only\n"
-	"\n"
-	"Exit status: 0 done; 1 done, but some are locked; 2 failed, or some of several\n"
-	"stores could not be used; 5 done, but there\n"
-	"are dumps whose records can't be read: they stay; 7 no space; 8 a store was busy.\n";
-
 struct forget {
 	struct ui_options o;
 	bool dry_run, yes, ruled;
@@ -80,46 +42,6 @@ struct item {
 	bool judged, unreadable;
 	bool named, last; /* last: all others of its name, if any, are named too */
 };
-
-enum { OPT_YES = UI_OPTIONS_OWN, OPT_NAME, OPT_WITHIN, OPT_KEEP };
-
-static const struct option own[] = {
-	{"dry-run", no_argument, NULL, 'n'},
-	{"yes", no_argument, NULL, OPT_YES},
-	{"name", required_argument, NULL, OPT_NAME},
-	{"keep-last", required_argument, NULL, OPT_KEEP + DUMP_LAST},
-	{"keep-hourly", required_argument, NULL, OPT_KEEP + DUMP_HOURLY},
-	{"keep-daily", required_argument, NULL, OPT_KEEP + DUMP_DAILY},
-	{"keep-weekly", required_argument, NULL, OPT_KEEP + DUMP_WEEKLY},
-	{"keep-monthly", required_argument, NULL, OPT_KEEP + DUMP_MONTHLY},
-	{"keep-yearly", required_argument, NULL, OPT_KEEP + DUMP_YEARLY},
-	{"keep-within", required_argument, NULL, OPT_WITHIN},
-	{0},
-};
-
-static int take(void *ctx, int c)
-{
-	struct forget *f = ctx;
-	long n;
-
-	if (c == 'n') {
-		f->dry_run = true;
-	} else if (c == OPT_YES) {
-		f->yes = true;
-	} else if (c == OPT_NAME) {
-		f->name = optarg;
-	} else if (c == OPT_WITHIN) {
-		f->ruled = true;
-		if (ui_duration(optarg, &f->rules.within_sec) != 0)
-			return ui_usage("forget", "--keep-within wants a time as 30d, 12h, 4w");
-	} else {
-		f->ruled = true;
-		if (ui_number(optarg, 1, 1000000, &n) != 0)
-			return ui_usage("forget", "--keep-... wants a number from 1 on");
-		f->rules.keep[c - OPT_KEEP] = (unsigned)n;
-	}
-	return -1;
-}
 
 static bool is_named(const struct forget *f, const uint8_t *id)
 {
@@ -459,22 +381,31 @@ static int name_dumps(struct forget *f, char **dumps, size_t count, struct err *
 	return got;
 }
 
-int cmd_forget(int argc, char **argv)
+/* Whether there is any rule. */
+static bool has_rules(const struct dump_rules *rules)
 {
-	struct forget f = {.o = {.command = "forget",
-				   .help = help,
-				   .shared = "asjw",
-				   .own = own,
-				   .take = take}};
+	size_t i;
+
+	for (i = 0; i < sizeof rules->keep / sizeof *rules->keep; i++)
+		if (rules->keep[i] > 0)
+			return true;
+	return rules->within_sec >= 0;
+}
+
+static int main_forget(int argc, char **argv)
+{
+	struct forget f = {.rules = {.within_sec = -1}};
 	struct err err = {0};
 	int status;
 
-	f.o.ctx = &f;
 	buf_init(&f.dumps, SIZE_MAX);
 	buf_init(&f.named, SIZE_MAX);
-	status = ui_options_parse(&f.o, argc, argv);
+	status = ui_options_parse(&f.o, &cmd_forget, &f, argc, argv);
 	if (status >= 0)
 		goto out;
+	f.ruled = has_rules(&f.rules);
+	if (f.rules.within_sec < 0)
+		f.rules.within_sec = 0;
 	if (f.dry_run)
 		ui_pipe_ends(UI_OK);
 	if (f.o.store_count == 0 || f.ruled == (optind < argc))
@@ -501,3 +432,59 @@ out:
 	ui_options_fini(&f.o);
 	return status;
 }
+
+#define KEEP_MAX 1000000
+
+static const struct ui_option options[] = {
+	{.shared = "s"},
+	{'n', "dry-run", UI_FLAG, "only print what would be kept, and why",
+		UI_AT(struct forget, dry_run)},
+	{0, "yes", UI_FLAG, "do not ask", UI_AT(struct forget, yes)},
+	{.shared = "j",
+		.help = "print JSON, one object a line: the dumps, the result; does not ask, so it "
+			"needs -n or --yes"},
+	{.shared = "w"},
+	{0, "keep-last", UI_NUMBER, "keep the newest N",
+		UI_AT(struct forget, rules.keep[DUMP_LAST]), .min = 1, .max = KEEP_MAX},
+	{0, "keep-hourly", UI_NUMBER, "keep the newest of each of the last N hours that have one",
+		UI_AT(struct forget, rules.keep[DUMP_HOURLY]), .min = 1, .max = KEEP_MAX},
+	{0, "keep-daily", UI_NUMBER, "... of days",
+		UI_AT(struct forget, rules.keep[DUMP_DAILY]), .min = 1, .max = KEEP_MAX},
+	{0, "keep-weekly", UI_NUMBER, "... of weeks",
+		UI_AT(struct forget, rules.keep[DUMP_WEEKLY]), .min = 1, .max = KEEP_MAX},
+	{0, "keep-monthly", UI_NUMBER, "... of months",
+		UI_AT(struct forget, rules.keep[DUMP_MONTHLY]), .min = 1, .max = KEEP_MAX},
+	{0, "keep-yearly", UI_NUMBER, "... of years",
+		UI_AT(struct forget, rules.keep[DUMP_YEARLY]), .min = 1, .max = KEEP_MAX},
+	{0, "keep-within", UI_TIME, "keep all up to 30d, 12h, ... before the newest",
+		UI_AT(struct forget, rules.within_sec)},
+	{.shared = "a",
+		.help = "the rules look at the dumps of this agent only; of DUMPs: whose 'latest' "
+			"is meant; default: this host"},
+	{0, "name", UI_NAME, "the rules look at the dumps of this name only",
+		UI_AT(struct forget, name)},
+	{0},
+};
+
+const struct ui_command cmd_forget = {
+	.name = "forget",
+	.summary = "delete the dumps that no rule keeps",
+	.usage = "-s STORE... [-n] --keep-daily N ... [options]\n"
+		 "-s STORE... [-n] DUMP...",
+	.about = "Deletes the dumps that none of the rules keeps; each agent and name is counted by "
+		 "itself, by the time of the commit. The newest of each is always kept, and the newest "
+		 "complete one: dumps with a '!', of which entries changed or could not be read, and with "
+		 "a '<', of far fewer entries than the one before, push no complete one out. One with a "
+		 "'~', whose time can't be right, counts for no rule and is kept.\n"
+		 "\n"
+		 "Or deletes each DUMP, also the last of its name: an id or the beginning of one, "
+		 "[AGENT/]NAME@latest or @TIME.\n"
+		 "\n"
+		 "On a terminal it lists them, and asks. The space comes back by fdump store gc.",
+	.options = options,
+	.arguments = "[DUMP...]",
+	.exits = "0 done; 1 done, but some are locked; 2 failed, or some of several stores could not be "
+		 "used; 5 done, but there are dumps whose records can't be read: they stay; 7 no space; 8 "
+		 "a store was busy.",
+	.run = main_forget,
+};

@@ -10,20 +10,6 @@
 #include "lib/err.h"
 #include "lib/hash.h"
 
-static const char help[] =
-	"usage: fdump hosts [--json]\n"
-	"\n"
-	"Lists who has joined the fleet, as the manager knows: agents, stores, managers,\n"
-	"operators; whether they are connected, and when they were heard of last.\n"
-	"\n"
-	"      --identity DIR  who asks: a folder with an operator's files\n"
-	"      --config DIR    where configuration is; default: /etc/fdump\n"
-	"      --state DIR     the services' own files; default: /var/lib/fdump\n"
-	"      --json          one JSON object a line\n"
-	"  -h, --help          this text\n"
-	"\n"
-	"Exit status: 0 done; 2 failed, or wrong usage; 6 not allowed.\n";
-
 struct hosts {
 	struct ui_options o;
 	struct ui_fleet fleet;
@@ -50,17 +36,15 @@ static int show(void *ctx, const void *row, struct err *err)
 	return 0;
 }
 
-int cmd_hosts(int argc, char **argv)
+static int main_hosts(int argc, char **argv)
 {
-	static struct hosts h = {.o = {.command = "hosts", .help = help, .shared = "jiS"}};
+	static struct hosts h;
 	struct err err = {0};
 	int status;
 
-	status = ui_options_parse(&h.o, argc, argv);
+	status = ui_options_parse(&h.o, &cmd_hosts, &h, argc, argv);
 	if (status >= 0)
 		return status;
-	if (optind < argc)
-		return ui_usage("hosts", "'%s': it takes no arguments", argv[optind]);
 	if (hash_crypto_init(&err) != 0 ||
 		ui_fleet_open(&h.fleet, h.o.config, h.o.state, h.o.identity, &err) != 0 ||
 		ui_fleet_rows(&h.fleet, MANAGER_METHOD_HOSTS, NULL, manager_host_fields,
@@ -72,3 +56,17 @@ int cmd_hosts(int argc, char **argv)
 	ui_options_fini(&h.o);
 	return status;
 }
+
+static const struct ui_option options[] = {{.shared = "jiS"}, {0}};
+
+const struct ui_command cmd_hosts = {
+	.name = "hosts",
+	.summary = "list who has joined the fleet",
+	.usage = "[--json]",
+	.about = "Lists who has joined the fleet, as the manager knows it: agents, stores, managers and "
+		 "operators; whether they are connected, and when they were last heard of.",
+	.options = options,
+	.arguments = "",
+	.exits = "0 done; 2 failed, or wrong usage; 6 not allowed.",
+	.run = main_hosts,
+};

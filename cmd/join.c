@@ -26,30 +26,6 @@
 #include "rpc/join.h"
 #include "rpc/loop.h"
 
-static const char help[] =
-	"usage: fdump join [-] [--store DIR] [--listen ADDRESS] [--wait] [--json]\n"
-	"\n"
-	"Joins a fleet: asks for a token, which 'fdump token' on a manager has made, and\n"
-	"gets a certificate for the role and the name in it. The token is read from the\n"
-	"terminal, without echo, or from standard input with '-'.\n"
-	"\n"
-	"An agent's service is started, if systemd runs it, and begins with a first\n"
-	"backup, which is waited for. An operator is the user who calls it.\n"
-	"\n"
-	"      --store DIR       of a store: its directory, made if it is not there;\n"
-	"                        default: /srv/fdump\n"
-	"      --wait            of an agent: wait for the first backup also if its service is\n"
-	"                        started by other means\n"
-	"      --listen ADDRESS  of a store or a manager: HOST:PORT to listen on\n"
-	"      --config DIR      where configuration is; default: /etc/fdump\n"
-	"      --state DIR       the services' own files; default: /var/lib/fdump\n"
-	"      --identity DIR    an operator's files; default: ~/.config/fdump\n"
-	"      --json            one JSON object a line\n"
-	"  -h, --help            this text\n"
-	"\n"
-	"Exit status: 0 done; 2 failed, or wrong usage; 3 it has joined before; 6 the token\n"
-	"was refused. Of an agent whose first backup was waited for: as fdump-backup(1).\n";
-
 #define POLL_MS  200
 #define START_MS 60000 /* until the first backup must have begun */
 
@@ -508,28 +484,6 @@ static int tell(struct join *j, struct err *err)
 	return 0;
 }
 
-enum { OPT_STORE = UI_OPTIONS_OWN, OPT_LISTEN, OPT_WAIT };
-
-static const struct option own[] = {
-	{"store", required_argument, NULL, OPT_STORE},
-	{"listen", required_argument, NULL, OPT_LISTEN},
-	{"wait", no_argument, NULL, OPT_WAIT},
-	{0},
-};
-
-static int take(void *ctx, int c)
-{
-	struct join *j = ctx;
-
-	if (c == OPT_STORE)
-		j->store = optarg;
-	else if (c == OPT_WAIT)
-		j->wait = true;
-	else
-		j->listen = optarg;
-	return -1;
-}
-
 static int run(struct join *j, bool from_input, struct err *err)
 {
 	if (hash_crypto_init(err) != 0 || read_token(j, from_input, err) != 0 ||
@@ -545,18 +499,16 @@ static int run(struct join *j, bool from_input, struct err *err)
 	return j->wait ? wait_first(j, err) : 0;
 }
 
-int cmd_join(int argc, char **argv)
+static int main_join(int argc, char **argv)
 {
-	static struct join j = {
-		.o = {.command = "join", .help = help, .shared = "jiS", .own = own, .take = take}};
+	static struct join j;
 	struct err err = {0};
 	int status;
 
-	j.o.ctx = &j;
-	status = ui_options_parse(&j.o, argc, argv);
+	status = ui_options_parse(&j.o, &cmd_join, &j, argc, argv);
 	if (status >= 0)
 		return status;
-	if (argc - optind > 1 || (argc > optind && strcmp(argv[optind], "-") != 0))
+	if (argc > optind && strcmp(argv[optind], "-") != 0)
 		return ui_usage("join",
 			"a token is never an argument: it is asked for, or read from standard "
 			"input with '-'");
@@ -565,3 +517,34 @@ int cmd_join(int argc, char **argv)
 	ui_options_fini(&j.o);
 	return status;
 }
+
+static const struct ui_option options[] = {
+	{0, "store", UI_DIR,
+		"of a store: its directory, made if it is not there; default: /srv/fdump",
+		UI_AT(struct join, store)},
+	{0, "wait", UI_FLAG,
+		"of an agent: wait for the first backup also if its service is started by other "
+		"means than systemd",
+		UI_AT(struct join, wait)},
+	{0, "listen", UI_TEXT, "of a store or a manager: HOST:PORT to listen on",
+		UI_AT(struct join, listen), .value = "ADDRESS"},
+	{.shared = "iSj"},
+	{0},
+};
+
+const struct ui_command cmd_join = {
+	.name = "join",
+	.summary = "join a fleet by a token",
+	.usage = "[-] [--store DIR] [--listen ADDRESS] [--wait] [--json]",
+	.about = "Joins a fleet: asks for a token, which 'fdump token' on a manager has made, and gets a "
+		 "certificate for the role and the name in it. The token is read from the terminal, "
+		 "without echo, or from standard input with '-'.\n"
+		 "\n"
+		 "An agent's service is started, if systemd runs it, and begins with a first backup, "
+		 "which is waited for. An operator is the user who calls it.",
+	.options = options,
+	.arguments = "[-]",
+	.exits = "0 done; 2 failed, or wrong usage; 3 it has joined before; 6 the token was refused. Of "
+		 "an agent whose first backup was waited for: as fdump-backup(1).",
+	.run = main_join,
+};

@@ -6,7 +6,6 @@
 #include "cmd/ui/report.h"
 
 #include <errno.h>
-#include <getopt.h>
 #include <jansson.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -25,35 +24,11 @@
 #define NAME "key"
 
 struct options {
+	struct ui_options o;
 	const char *file;
 	const char *pass_file; /* NULL: the terminal */
-	bool no_pass, shared, json;
+	bool no_pass, shared;
 };
-
-static void help(void)
-{
-	fputs("usage: fdump key new [--no-passphrase | --passphrase-file F] [--shared] FILE\n"
-	      "       fdump key public [--passphrase-file F] FILE\n"
-	      "       fdump key show FILE\n"
-	      "       fdump key export FILE\n"
-	      "       fdump key import [--passphrase-file F] FILE\n\n"
-	      "A key has two halves: with the public half (FILE.pub) data are sealed, with the\n"
-	      "secret half (FILE) they are opened. Who loses the secret half loses the data.\n\n"
-	      "  new     makes a key: the secret half in FILE, the public half in FILE.pub\n"
-	      "  public  prints the public half of the secret half in FILE\n"
-	      "  show    tells what FILE, either half, is\n"
-	      "  export  prints the secret half in a form for paper, protected as FILE is\n"
-	      "  import  reads that form from standard input, writes FILE and FILE.pub\n\n"
-	      "      --no-passphrase      FILE is not protected by a passphrase\n"
-	      "      --passphrase-file F  take the passphrase from the first line of F\n"
-	      "      --shared             agents that seal to this key share their chunks:\n"
-	      "                           FILE.pub carries a secret, and is to be kept so\n"
-	      "      --json               one JSON object a line (new, show, import)\n"
-	      "  -h, --help               this text\n\n"
-	      "Exit status: 0 done, 2 failed or wrong usage, 3 a file is open to others, is no\n"
-	      "key, or damaged, 5 what is typed for import is, 6 wrong passphrase, 7 no space.\n",
-		stdout);
-}
 
 /* Standard output is only good when it is out. */
 static int flushed(void)
@@ -126,7 +101,7 @@ static int report(const struct options *opt, const char *done, const struct key_
 
 	key_id_text(half->id, id);
 	esc_name(shown, sizeof shown, opt->file, strlen(opt->file));
-	if (opt->json)
+	if (opt->o.json)
 		return show_json(id, file->kind, err);
 	printf("%s key %s\n  secret half  %s  opens; keep it safe, and a copy elsewhere\n"
 	       "  public half  %s.pub  seals%s\n",
@@ -135,8 +110,9 @@ static int report(const struct options *opt, const char *done, const struct key_
 	return 0;
 }
 
-static int run_new(const struct options *opt, struct err *err)
+static int run_new(void *own, struct err *err)
 {
+	const struct options *opt = own;
 	struct pass pass = {0};
 	struct key_secret key = {0};
 	struct key_file file = {0};
@@ -199,8 +175,9 @@ static int load_secret(const char *path, struct key_file *file, struct err *err)
 	return err_set(err, ERR_CONFIG, "%s: is a public half; this wants the secret half", path);
 }
 
-static int run_public(const struct options *opt, struct err *err)
+static int run_public(void *own, struct err *err)
 {
+	const struct options *opt = own;
 	struct key_file file = {0};
 	struct key_public half = {0};
 	char text[KEY_TEXT_MAX] = "";
@@ -221,20 +198,22 @@ static int run_public(const struct options *opt, struct err *err)
 	return ret;
 }
 
-static int run_show(const struct options *opt, struct err *err)
+static int run_show(void *own, struct err *err)
 {
+	const struct options *opt = own;
 	uint8_t id[KEY_ID_LEN];
 	char text[KEY_ID_TEXT];
 	struct key_file file;
 	unsigned kind;
 
+	ui_pipe_ends(UI_OK);
 	if (key_file_load(opt->file, &file, err) != 0)
 		return -1;
 	key_id(file.public, id);
 	key_id_text(id, text);
 	kind = file.kind;
 	seal_wipe(&file, sizeof file);
-	if (opt->json)
+	if (opt->o.json)
 		return show_json(text, kind, err);
 	printf("key        %s\nhalf       %s\nshared     %s\n", text,
 		kind & KEY_SECRET ? "secret" : "public", kind & KEY_SHARED ? "yes" : "no");
@@ -244,8 +223,9 @@ static int run_show(const struct options *opt, struct err *err)
 	return 0;
 }
 
-static int run_export(const struct options *opt, struct err *err)
+static int run_export(void *own, struct err *err)
 {
+	const struct options *opt = own;
 	uint8_t id[KEY_ID_LEN];
 	char text[PAPER_MAX], id_text[KEY_ID_TEXT];
 	struct key_file file = {0};
@@ -275,8 +255,9 @@ static int read_input(char *text, size_t cap, size_t *len, struct err *err)
 	return 0;
 }
 
-static int run_import(const struct options *opt, struct err *err)
+static int run_import(void *own, struct err *err)
 {
+	const struct options *opt = own;
 	struct key_file file = {0};
 	struct key_public half = {0};
 	char text[PAPER_READ_MAX];
@@ -306,93 +287,55 @@ out:
 	return ret;
 }
 
-static const struct verb {
-	const char *name;
-	int (*run)(const struct options *opt, struct err *err);
-	const char *takes; /* its options: p passphrase file, n none, s shared, j JSON */
-} verbs[] = {
-	{"new", run_new, "pnsj"},
-	{"public", run_public, "p"},
-	{"show", run_show, "j"},
-	{"export", run_export, ""},
-	{"import", run_import, "pj"},
-};
-
-static const struct verb *find_verb(const char *name)
+static int main_key(int argc, char **argv)
 {
-	size_t i;
-
-	for (i = 0; i < sizeof verbs / sizeof *verbs; i++)
-		if (strcmp(verbs[i].name, name) == 0)
-			return &verbs[i];
-	return NULL;
-}
-
-/* Returns 0, or -1 after having said what is wrong. */
-static int get_options(int argc, char **argv, const struct verb *verb, struct options *opt)
-{
-	static const struct option longs[] = {
-		{"passphrase-file", required_argument, NULL, 'p'},
-		{"no-passphrase", no_argument, NULL, 'n'},
-		{"shared", no_argument, NULL, 's'},
-		{"json", no_argument, NULL, 'j'},
-		{NULL, 0, NULL, 0},
-	};
-	uint64_t seen = 0;
-	int c;
-
-	*opt = (struct options){0};
-	opterr = 0;
-	optind = 0; /* as GNU has it: start afresh */
-	while ((c = getopt_long(argc, argv, ":", longs, NULL)) != -1) {
-		if (c == ':')
-			return ui_usage(NAME, "%s needs a value", argv[optind - 1]), -1;
-		if (ui_options_once(NAME, &seen, longs, c) >= 0)
-			return -1;
-		if (c == 'j' && strchr(verb->takes, c) == NULL)
-			ui_fail_json(NULL);
-		if (c == '?' || strchr(verb->takes, c) == NULL)
-			return ui_usage(
-				       NAME, "%s has no option '%s'", verb->name, argv[optind - 1]),
-			       -1;
-		opt->pass_file = c == 'p' ? optarg : opt->pass_file;
-		opt->no_pass |= c == 'n';
-		opt->shared |= c == 's';
-		opt->json |= c == 'j';
-	}
-	if (opt->no_pass && opt->pass_file != NULL)
-		return ui_usage(NAME, "--no-passphrase and --passphrase-file exclude each other"),
-		       -1;
-	if (argc - optind != 1)
-		return ui_usage(NAME, "%s takes one FILE", verb->name), -1;
-	opt->file = argv[optind];
-	return ui_options_path(NAME, opt->file) < 0 ? 0 : -1;
-}
-
-int cmd_key(int argc, char **argv)
-{
-	const struct verb *verb;
-	struct options opt;
+	struct options opt = {.file = NULL};
 	struct err err = {0};
-	int i;
+	int status = ui_options_parse(&opt.o, &cmd_key, &opt, argc, argv);
 
-	for (i = 1; i < argc && strcmp(argv[i], "--") != 0; i++)
-		if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0) {
-			help();
-			return flushed();
-		}
-	if (argc < 2)
-		return ui_usage(NAME, "say what to do: new, public, show, export, import");
-	verb = find_verb(argv[1]);
-	if (verb == NULL)
-		return ui_usage(NAME, "'%s' is nothing that it does", argv[1]);
-	if (get_options(argc - 1, argv + 1, verb, &opt) != 0)
-		return UI_FAILED;
-	if (hash_crypto_init(&err) != 0)
-		return ui_fail(NAME, &err);
-	if (strcmp(verb->name, "show") == 0)
-		ui_pipe_ends(UI_OK);
-	if (verb->run(&opt, &err) != 0 && err.code != ERR_NONE)
+	if (status >= 0)
+		return status;
+	opt.file = argv[optind];
+	if (opt.no_pass && opt.pass_file != NULL)
+		return ui_usage(NAME, "--no-passphrase and --passphrase-file exclude each other");
+	if (hash_crypto_init(&err) != 0 ||
+		(opt.o.verb->run(&opt, &err) != 0 && err.code != ERR_NONE))
 		return ui_fail(NAME, &err);
 	return flushed();
 }
+
+static const struct ui_verb verbs[] = {
+	{"new", "FILE", "make a key: the secret half in FILE, the public half in FILE.pub", run_new},
+	{"public", "FILE", "print the public half of the secret half in FILE", run_public},
+	{"show", "FILE", "say what FILE, either half, is", run_show},
+	{"export", "FILE", "print the secret half in a form for paper, protected as FILE is",
+		run_export},
+	{"import", "FILE", "read that form from standard input, write FILE and FILE.pub",
+		run_import},
+	{0},
+};
+
+static const struct ui_option options[] = {
+	{0, "no-passphrase", UI_FLAG, "FILE is not protected by a passphrase",
+		UI_AT(struct options, no_pass), .verbs = "new"},
+	{0, "shared", UI_FLAG,
+		"agents that encrypt to this key share their chunks: FILE.pub carries a secret, "
+		"and must be kept as one",
+		UI_AT(struct options, shared), .verbs = "new"},
+	{0, "passphrase-file", UI_FILE, "read the passphrase from the first line of F",
+		UI_AT(struct options, pass_file), .value = "F", .verbs = "new public import"},
+	{.shared = "j", .verbs = "new show import"},
+	{0},
+};
+
+const struct ui_command cmd_key = {
+	.name = NAME,
+	.summary = "make, show, print and take back keys",
+	.about = "A key has two halves: with the public half (FILE.pub) data are sealed, with the secret "
+		 "half (FILE) they are opened. Who loses the secret half loses the data.",
+	.verbs = verbs,
+	.options = options,
+	.exits = "0 done; 2 failed or wrong usage; 3 a file is open to others, is no key, or damaged; 5 "
+		 "what is typed for import is; 6 wrong passphrase; 7 no space.",
+	.run = main_key,
+};

@@ -31,27 +31,10 @@
 #define FLUSH      (64u << 10) /* bytes of lines that are written at once */
 #define PLACES_MAX (8u << 20)  /* bytes of INDEX blocks' places */
 
-static const char help[] =
-	"usage: fdump list [-f FILE] [options] [PATH...]\n"
-	"\n"
-	"Lists what is in a pack. With PATHs: only these and what is below them.\n"
-	"\n"
-	"  -f, --file FILE         read FILE ('-': standard input, the default)\n"
-	"  -v, --verbose           mode, owner, size, time, as tar -tv\n"
-	"      --json              one JSON object a line\n"
-	"      --sums              SHA-256 of each file, as sha256sum -c takes it\n"
-	"      --null              names as they are, each ended by NUL\n"
-	"      --numeric-owner     owners by number\n"
-	"      --key FILE          open a sealed pack with this secret key (repeatable)\n"
-	"      --passphrase-file FILE  its first line is the passphrase\n"
-	"      --threads N         default: the number of processors\n"
-	"\n"
-	"Exit status: 0 done; 2 failed, or a PATH is not there; 3 a key file is not as it\n"
-	"must be; 5 damage found; 6 wrong key, or not sealed; 7 no space.\n";
-
 struct list {
 	struct ui_options o;
 	const char *name;
+	bool sums;
 	enum ui_line_format format;
 
 	struct tz *tz;
@@ -72,30 +55,17 @@ struct list {
 	struct ui_line line;
 };
 
-enum { OPT_JSON = UI_OPTIONS_OWN, OPT_SUMS, OPT_NULL };
-
-static const struct option own[] = {
-	{"verbose", no_argument, NULL, 'v'},
-	{"json", no_argument, NULL, OPT_JSON},
-	{"sums", no_argument, NULL, OPT_SUMS},
-	{"null", no_argument, NULL, OPT_NULL},
-	{0},
-};
-
-static int set_format(struct list *l, enum ui_line_format format)
+/* Returns -1 to go on, else the exit status. */
+static int choose_format(struct list *l)
 {
-	if (l->format != UI_LINE_NAME && l->format != format)
+	if (l->o.verbose + l->o.json + l->sums + l->o.null > 1)
 		return ui_usage("list", "-v, --json, --sums and --null exclude each other");
-	l->format = format;
+	l->format = l->o.verbose ? UI_LINE_VERBOSE
+		    : l->o.json  ? UI_LINE_JSON
+		    : l->sums    ? UI_LINE_SUM
+		    : l->o.null  ? UI_LINE_NUL
+				 : UI_LINE_NAME;
 	return -1;
-}
-
-static int take(void *list, int c)
-{
-	return set_format(list, c == 'v'        ? UI_LINE_VERBOSE
-				: c == OPT_JSON ? UI_LINE_JSON
-				: c == OPT_SUMS ? UI_LINE_SUM
-						: UI_LINE_NUL);
 }
 
 static int on_key(void *ctx, const uint8_t *payload, size_t len, uint8_t key[32], struct err *err)
@@ -252,8 +222,8 @@ static int find_places(struct list *l, struct err *err)
 static int run_lanes(struct list *l, struct job *jobs, size_t job_count, void **workers,
 	size_t worker_count, struct err *err)
 {
-	static const struct lane_stage stages[] = {{LANE_SERIAL, fetch, NULL},
-		{LANE_PARALLEL, print, NULL}, {LANE_SERIAL, write_job, NULL}};
+	static const struct lane_stage stages[] = {{.kind = LANE_SERIAL, .step = fetch},
+		{.kind = LANE_PARALLEL, .step = print}, {.kind = LANE_SERIAL, .step = write_job}};
 	void *all[2 * LANE_THREADS_MAX];
 	size_t i;
 
@@ -382,21 +352,16 @@ static int list(struct list *l, struct err *err)
 	return list_in_sequence(l, err);
 }
 
-int cmd_list(int argc, char **argv)
+static int main_list(int argc, char **argv)
 {
-	struct list l = {.o = {.command = "list",
-				 .help = help,
-				 .shared = "fknpt",
-				 .own = own,
-				 .take = take,
-				 .ctx = &l,
-				 .file = "-"}};
+	struct list l = {.o = {.file = "-"}};
 	struct pack_bytes name;
 	struct err err = {0};
 	char *shown = NULL;
-	int status = ui_options_parse(&l.o, argc, argv);
+	int status = ui_options_parse(&l.o, &cmd_list, &l, argc, argv);
 
-	if (status >= 0 || (status = ui_options_paths(&l.o, argc, argv)) >= 0)
+	if (status >= 0 || (status = choose_format(&l)) >= 0 ||
+		(status = ui_options_paths(&l.o, argc, argv)) >= 0)
 		goto out;
 	buf_init(&l.places, PLACES_MAX);
 	name = (struct pack_bytes){(const uint8_t *)l.o.file, strlen(l.o.file)};
@@ -421,3 +386,26 @@ out:
 	free(shown);
 	return status;
 }
+
+static const struct ui_option options[] = {
+	{.shared = "f"},
+	{.shared = "v", .help = "mode, owner, size, time, as tar -tv"},
+	{.shared = "j"},
+	{0, "sums", UI_FLAG, "the SHA-256 of each file, as sha256sum -c takes it",
+		UI_AT(struct list, sums)},
+	{.shared = "0", .help = "names as they are, each ended by NUL"},
+	{.shared = "nkpt"},
+	{0},
+};
+
+const struct ui_command cmd_list = {
+	.name = "list",
+	.summary = "list what is in a pack",
+	.usage = "[-f FILE] [options] [PATH...]",
+	.about = "Lists what is in a pack. With PATHs: only these and what is below them.",
+	.options = options,
+	.arguments = "[PATH...]",
+	.exits = "0 done; 2 failed, or a PATH is not there; 3 a key file is not as it must be; 5 damage "
+		 "found; 6 wrong key, or not sealed; 7 no space.",
+	.run = main_list,
+};

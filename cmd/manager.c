@@ -5,7 +5,6 @@
  */
 #include "cmd/cmd.h"
 
-#include <getopt.h>
 #include <jansson.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -27,60 +26,10 @@
 #include "lib/tz.h"
 
 struct options {
-	const char *file, *agent;
-	bool json;
+	struct ui_options o;
+	const char *file;
 	size_t problems;
 };
-
-static void help(void)
-{
-	fputs("usage: fdump manager [--config DIR] [--state DIR]\n"
-	      "       fdump manager check [--agent NAME] [--json] [FILE]\n\n"
-	      "Without a verb: the manager service, in the foreground, as systemd runs it.\n"
-	      "'fdump setup' or 'fdump join' makes a machine a manager.\n\n"
-	      "      --config DIR  where manager.conf and local.conf are; default: /etc/fdump\n"
-	      "      --state DIR   the service's own files; default: /var/lib/fdump\n\n"
-	      "check looks at the managers' configuration: FILE (" MANAGER_CONFIG_PATH ") and\n"
-	      "the *.conf files of the folder conf.d beside it. It changes nothing.\n\n"
-	      "      --agent NAME  also print what this agent has to do, and when next\n"
-	      "      --json        one JSON object a line\n"
-	      "  -h, --help        this text\n\n"
-	      "Exit status: 0 valid, 2 failed or wrong usage, 3 the configuration is wrong.\n",
-		stdout);
-}
-
-static int get_options(int argc, char **argv, struct options *opt)
-{
-	static const struct option longs[] = {
-		{"agent", required_argument, NULL, 'a'},
-		{"json", no_argument, NULL, 'j'},
-		{NULL, 0, NULL, 0},
-	};
-	struct err err = {0};
-	uint64_t seen = 0;
-	int c;
-
-	opterr = 0;
-	optind = 0;
-	while ((c = getopt_long(argc, argv, ":", longs, NULL)) != -1) {
-		if (ui_options_once("manager", &seen, longs, c) >= 0)
-			return UI_FAILED;
-		if (c == 'a')
-			opt->agent = optarg;
-		else if (c == 'j')
-			opt->json = true;
-		else
-			return ui_options_wrong("manager", c, argv);
-	}
-	if (optind + 1 < argc)
-		return ui_usage("manager", "check: one FILE at most");
-	opt->file = optind < argc ? argv[optind] : MANAGER_CONFIG_PATH;
-	if (ui_options_path("manager", opt->file) >= 0)
-		return UI_FAILED;
-	if (opt->agent != NULL && name_check("--agent", opt->agent, &err) != 0)
-		return ui_usage("manager", "%s", err.message);
-	return UI_OK;
-}
 
 /* Prints the object; failed: that something could not be added. */
 static int print_json(json_t *object, int failed)
@@ -101,7 +50,7 @@ static void on_problem(void *ctx, const char *file, unsigned line, const char *w
 		ui_say("manager", "%s:%u: %s", file, line, what);
 	else
 		ui_say("manager", "%s: %s", file, what);
-	if (!opt->json)
+	if (!opt->o.json)
 		return;
 	object = ui_json_new("problem", "manager.config");
 	failed = ui_json_name(object, "file", file, strlen(file));
@@ -143,7 +92,7 @@ static int json_job(const struct options *opt, const struct manager_plan_job *jo
 	int64_t slot)
 {
 	json_t *object = ui_json_new("job", "manager.job");
-	int failed = ui_json_add(object, "agent", json_string(opt->agent));
+	int failed = ui_json_add(object, "agent", json_string(opt->o.agent));
 
 	failed |= ui_json_add(object, "job", json_string(job->name));
 	failed |= ui_json_add(object, "schedule", json_string(job->schedule));
@@ -169,13 +118,13 @@ static int print_job(const struct options *opt, const struct manager_config *con
 	int64_t slot = 0;
 
 	if (manager_slots_init(
-		    &slots, job->schedule, tz, job->jitter_sec, opt->agent, job->name, &err) != 0)
+		    &slots, job->schedule, tz, job->jitter_sec, opt->o.agent, job->name, &err) != 0)
 		return ui_fail("manager", &err);
 	if (manager_slots_next(&slots, (int64_t)time(NULL), &slot) == 0) {
 		tz_span(tz, slot, &span);
 		civil_print(next, slot, span.offset);
 	}
-	if (opt->json)
+	if (opt->o.json)
 		return json_job(opt, job, next, slot);
 	printf("%s: next at %s (%s, %s)\n", job->name, next, job->schedule, job->zone);
 	print_list("paths:", &job->paths);
@@ -195,7 +144,7 @@ static int print_plan(const struct options *opt, const struct manager_config *co
 	int status = UI_OK;
 
 	buf_init(&buf, MANAGER_PLAN_MAX);
-	if (manager_config_plan(config, opt->agent, NULL, 0, &buf, &err) != 0 ||
+	if (manager_config_plan(config, opt->o.agent, NULL, 0, &buf, &err) != 0 ||
 		manager_plan_decode(&plan, buf.data, buf.len, &err) != 0) {
 		buf_fini(&buf);
 		return ui_fail("manager", &err);
@@ -203,7 +152,7 @@ static int print_plan(const struct options *opt, const struct manager_config *co
 	for (i = 0; i < plan.job_count && status == UI_OK; i++)
 		status = print_job(opt, config, &plan.jobs[i]);
 	if (plan.job_count == 0)
-		ui_say("manager", "%s: no job is for this agent", opt->agent);
+		ui_say("manager", "%s: no job is for this agent", opt->o.agent);
 	manager_plan_free(&plan);
 	buf_fini(&buf);
 	return status;
@@ -221,27 +170,25 @@ static int json_result(const struct manager_config *config)
 	return print_json(object, ui_json_rows(object, rows, sizeof rows / sizeof rows[0]));
 }
 
-static int run_check(struct options *opt)
+static int run_check(void *own, struct err *err)
 {
+	struct options *opt = own;
 	struct manager_config *config;
-	struct err err = {0};
 	int got, status = UI_OK;
 
-	if (hash_crypto_init(&err) != 0)
-		return ui_fail("manager", &err);
-	got = manager_config_load(&config, opt->file, on_problem, opt, &err);
+	if (hash_crypto_init(err) != 0)
+		return -1;
+	got = manager_config_load(&config, opt->file, on_problem, opt, err);
 	if (got < 0)
-		return ui_fail("manager", &err);
-	if (got > 0) {
-		err_set(&err, ERR_CONFIG, "%s: %zu problem%s", opt->file, opt->problems,
+		return -1;
+	if (got > 0)
+		return err_set(err, ERR_CONFIG, "%s: %zu problem%s", opt->file, opt->problems,
 			opt->problems == 1 ? "" : "s");
-		return ui_fail("manager", &err);
-	}
-	if (opt->agent != NULL)
+	if (opt->o.agent != NULL)
 		status = print_plan(opt, config);
-	if (status == UI_OK && opt->json)
+	if (status == UI_OK && opt->o.json)
 		status = json_result(config);
-	else if (status == UI_OK && opt->agent == NULL)
+	else if (status == UI_OK && opt->o.agent == NULL)
 		printf("%s: valid; %zu file%s, %zu job%s, %zu store%s\n", opt->file,
 			config->file_count, config->file_count == 1 ? "" : "s", config->job_count,
 			config->job_count == 1 ? "" : "s", config->all_stores.count,
@@ -250,49 +197,55 @@ static int run_check(struct options *opt)
 	return status;
 }
 
-static int run_service(int argc, char **argv)
+static int run_service(void *own, struct err *err)
 {
-	static const struct option longs[] = {
-		{"config", required_argument, NULL, 'c'},
-		{"state", required_argument, NULL, 's'},
-		{NULL, 0, NULL, 0},
-	};
-	const char *config = NULL, *state = NULL;
-	uint64_t seen = 0;
-	int c;
+	const struct options *opt = own;
 
-	opterr = 0;
-	optind = 0;
-	while ((c = getopt_long(argc, argv, ":", longs, NULL)) != -1) {
-		if (ui_options_once("manager", &seen, longs, c) >= 0)
-			return UI_FAILED;
-		if (c == 'c')
-			config = optarg;
-		else if (c == 's')
-			state = optarg;
-		else
-			return ui_options_wrong("manager", c, argv);
-	}
-	if (optind < argc)
-		return ui_usage("manager", "unknown command '%s'; there is: check", argv[optind]);
-	return cmd_manager_service(config, state);
+	(void)err;
+	return cmd_manager_service(opt->o.config, opt->o.state);
 }
 
-int cmd_manager(int argc, char **argv)
+static int main_manager(int argc, char **argv)
 {
-	struct options opt = {0};
-	int i, status;
+	struct options opt = {.problems = 0};
+	struct err err = {0};
+	int status = ui_options_parse(&opt.o, &cmd_manager, &opt, argc, argv);
 
-	for (i = 1; i < argc && strcmp(argv[i], "--") != 0; i++) {
-		if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0) {
-			help();
-			return UI_OK;
-		}
-	}
-	if (argc < 2 || strncmp(argv[1], "--", 2) == 0)
-		return run_service(argc, argv);
-	if (strcmp(argv[1], "check") != 0)
-		return ui_usage("manager", "unknown command '%s'; there is: check", argv[1]);
-	status = get_options(argc - 1, argv + 1, &opt);
-	return status == UI_OK ? run_check(&opt) : status;
+	if (status >= 0)
+		return status;
+	opt.file = optind < argc ? argv[optind] : MANAGER_CONFIG_PATH;
+	status = opt.o.verb->run(&opt, &err);
+	return status < 0 ? ui_fail("manager", &err) : status;
 }
+
+static const struct ui_verb verbs[] = {
+	{"-", "",
+		"the manager service, in the foreground, as systemd runs it; 'fdump setup' or "
+		"'fdump join' makes a machine a manager",
+		run_service},
+	{"check", "[FILE]",
+		"check the managers' configuration: FILE (" MANAGER_CONFIG_PATH
+		") and the *.conf files of the folder conf.d beside it; changes nothing",
+		run_check},
+	{0},
+};
+
+static const struct ui_option options[] = {
+	{.shared = "I", .help = "where manager.conf and local.conf are; default: /etc/fdump",
+		.verbs = "-"},
+	{.shared = "S", .help = "the service's own files; default: /var/lib/fdump", .verbs = "-"},
+	{.shared = "a", .help = "also print what this agent has to do, and when next",
+		.verbs = "check"},
+	{.shared = "j", .verbs = "check"},
+	{0},
+};
+
+const struct ui_command cmd_manager = {
+	.name = "manager",
+	.summary = "the manager service; check its configuration",
+	.about = "The manager service holds the plan of what is backed up, records runs, and watches.",
+	.verbs = verbs,
+	.options = options,
+	.exits = "0 valid; 2 failed or wrong usage; 3 the configuration is wrong.",
+	.run = main_manager,
+};

@@ -28,38 +28,6 @@
 #include "pack/keyblock.h"
 #include "pack/writer.h"
 
-static const char help[] =
-	"usage: fdump pack [-f FILE] [-C DIR] [options] PATH...\n"
-	"\n"
-	"Packs trees of files, each with its SHA-256, into FILE or standard output.\n"
-	"\n"
-	"  -f, --file FILE         write to FILE ('-': standard output)\n"
-	"  -C, --directory DIR     PATHs are in DIR\n"
-	"  -T, --files-from FILE   read more PATHs from FILE ('-': standard input)\n"
-	"      --null              they end in NUL, not newline\n"
-	"  -v, --verbose           name each entry on standard error\n"
-	"      --no-recursion      directories without what is in them: with -T FILE exactly\n"
-	"                          what is listed there\n"
-	"      --one-file-system   stay on the file system of each PATH\n"
-	"  -X, --exclude-from FILE leave out what matches the patterns in FILE\n"
-	"      --exclude PATTERN   leave out what matches, as in .gitignore (repeatable)\n"
-	"      --exclude-caches    of directories with a CACHEDIR.TAG keep only that\n"
-	"      --no-xattrs         without extended attributes and ACLs\n"
-	"      --numeric-owner     without names of users and groups\n"
-	"      --command NAME=PROGRAM  the output of PROGRAM as member NAME (repeatable); what\n"
-	"                          is there in the tree is left out, and listed\n"
-	"      --to FILE.pub       seal it to this public key (repeatable)\n"
-	"      --passphrase-file FILE  seal it to the passphrase in FILE\n"
-	"      --level N           zstd level 0 (none) to 19, default 1\n"
-	"      --json              problems and the result as JSON, one object a line: on\n"
-	"                          standard output, or standard error if the pack goes\n"
-	"                          there\n"
-	"      --threads N         default: the number of processors\n"
-	"      --reproducible      equal trees give equal bytes\n"
-	"\n"
-	"Exit status: 0 complete; 1 done, but some entries changed or could not be\n"
-	"read, and are listed; 2 failed; 3 a key file is not as it must be; 7 no space.\n";
-
 struct options {
 	struct ui_options o; /* .select: its patterns */
 	bool reproducible;
@@ -75,44 +43,14 @@ struct options {
 	bool any_path, told_cut;
 };
 
-enum { OPT_ONE_FS = UI_OPTIONS_OWN, OPT_CACHES, OPT_LEVEL, OPT_REPRODUCIBLE, OPT_TO };
-
-static const struct option own[] = {
-	{"to", required_argument, NULL, OPT_TO},
-	{"one-file-system", no_argument, NULL, OPT_ONE_FS},
-	{"exclude-caches", no_argument, NULL, OPT_CACHES},
-	{"level", required_argument, NULL, OPT_LEVEL},
-	{"reproducible", no_argument, NULL, OPT_REPRODUCIBLE},
-	{0},
-};
-
-/* One of pack's own options. */
-static int take(void *ctx, int c)
+static int take_recipient(void *own, const char *file, struct err *err)
 {
-	struct options *o = ctx;
-	long n;
+	struct options *o = own;
 
-	switch (c) {
-	case OPT_TO:
-		if (o->to_count == PACK_KEYBLOCK_WRAPS)
-			return ui_usage("pack", "over %d keys", PACK_KEYBLOCK_WRAPS);
-		o->to[o->to_count++] = optarg;
-		return -1;
-	case OPT_ONE_FS:
-		o->create.scan.one_file_system = true;
-		return -1;
-	case OPT_CACHES:
-		o->create.scan.exclude_caches = true;
-		return -1;
-	case OPT_LEVEL:
-		if (ui_number(optarg, 0, ZST_LEVEL_MAX, &n) != 0)
-			return ui_usage("pack", "--level wants 0 to %d", ZST_LEVEL_MAX);
-		o->create.level = (int)n;
-		return -1;
-	default:
-		o->reproducible = true;
-		return -1;
-	}
+	if (o->to_count == PACK_KEYBLOCK_WRAPS)
+		return err_set(err, ERR_USAGE, "over %d keys", PACK_KEYBLOCK_WRAPS);
+	o->to[o->to_count++] = file;
+	return 0;
 }
 
 /* Where JSON goes: not where the pack goes. */
@@ -124,17 +62,13 @@ static FILE *json_to(const struct options *o)
 /* Reads the options. Returns -1 to go on, else the exit status. */
 static int parse(struct options *o, int argc, char **argv)
 {
-	int status = ui_options_parse(&o->o, argc, argv);
-	char **at;
+	int status = ui_options_parse(&o->o, &cmd_pack, o, argc, argv);
 
 	if (status >= 0)
 		return status;
 	if (o->reproducible && (o->to_count > 0 || o->o.unseal.passphrase_file != NULL))
 		return ui_usage("pack", "a sealed pack can't be reproducible");
 	o->paths = o->all_paths = argv + optind;
-	for (at = o->paths; *at != NULL; at++)
-		if (**at == 0)
-			return ui_usage("pack", "'': empty path");
 	if (*o->paths == NULL && o->o.files_from == NULL && o->o.command_count == 0)
 		return ui_usage("pack", "no PATH given ('.' for all that is here)");
 	if (o->o.json)
@@ -410,21 +344,14 @@ static int run(
 	return got == 0 && o->o.json ? json_result(o, created, err) : got;
 }
 
-int cmd_pack(int argc, char **argv)
+static int main_pack(int argc, char **argv)
 {
-	struct options o = {.o = {.command = "pack",
-				    .help = help,
-				    .shared = "fCT0Xvjtpxnrc",
-				    .own = own,
-				    .repeats = OPT_TO,
-				    .take = take},
-		.create = {.level = 1}};
+	struct options o = {.create = {.level = 1}};
 	struct ui_output out = {.fd = -1, .dir = -1};
 	struct pack_created created;
 	struct err err = {0};
 	int status;
 
-	o.o.ctx = &o;
 	status = parse(&o, argc, argv);
 	if (status >= 0)
 		goto out;
@@ -456,3 +383,40 @@ out:
 	ui_options_fini(&o.o);
 	return status;
 }
+
+static const struct ui_option options[] = {
+	{.shared = "f", .help = "write to FILE ('-': standard output, the default)"},
+	{.shared = "CT0vr"},
+	{0, "one-file-system", UI_FLAG, "stay on the file system of each PATH",
+		UI_AT(struct options, create.scan.one_file_system)},
+	{.shared = "X"},
+	{0, "exclude-caches", UI_FLAG, "of directories with a CACHEDIR.TAG keep only that",
+		UI_AT(struct options, create.scan.exclude_caches)},
+	{.shared = "x"},
+	{.shared = "n", .help = "do not keep the names of users and groups"},
+	{.shared = "c"},
+	{0, "to", UI_FILE, "encrypt to this public key", .value = "FILE.pub", .many = true,
+		.take = take_recipient},
+	{.shared = "p", .help = "encrypt with the passphrase on the first line of FILE"},
+	{0, "level", UI_NUMBER, "zstd level from 0 (none) to 19; default: 1",
+		UI_AT(struct options, create.level), .max = ZST_LEVEL_MAX},
+	{.shared = "j",
+		.help = "print problems and the result as JSON, one object a line: to standard "
+			"output, or to standard error if the pack goes there"},
+	{.shared = "t"},
+	{0, "reproducible", UI_FLAG, "equal trees give equal bytes",
+		UI_AT(struct options, reproducible)},
+	{0},
+};
+
+const struct ui_command cmd_pack = {
+	.name = "pack",
+	.summary = "pack trees of files into one file or stream",
+	.usage = "[-f FILE] [-C DIR] [options] PATH...",
+	.about = "Packs trees of files, each with its SHA-256, into FILE or standard output.",
+	.options = options,
+	.arguments = "[PATH...]",
+	.exits = "0 complete; 1 done, but some entries changed or could not be read, and are listed; 2 "
+		 "failed; 3 a key file is not as it must be; 7 no space.",
+	.run = main_pack,
+};

@@ -19,95 +19,12 @@
 #include "pack/descent.h"
 #include "pack/entry.h"
 
-static const char help[] =
-	"usage: fdump restore -s STORE... DUMP (-C DIR | --in-place) [options] [PATH...]\n"
-	"\n"
-	"Brings files of a dump back, each proved before it gets its name. With PATHs:\n"
-	"only these and what is below them. DUMP is an id, or its first digits; latest;\n"
-	"or [AGENT/]NAME@latest, [AGENT/]NAME@2026-11-24T06:00.\n"
-	"\n"
-	"  -s, --store STORE        a store: a directory (with a slash), or a service's\n"
-	"                           NAME[:PORT] (repeatable: what one lacks is taken from\n"
-	"                           another)\n"
-	"      --config DIR         where stores' addresses are; default: /etc/fdump\n"
-	"      --identity DIR       key and certificate to reach services with; default:\n"
-	"                           ~/.config/fdump, else this machine's agent's\n"
-	"      --agent NAME         whose 'latest' is meant; default: this host\n"
-	"  -C, --directory DIR      restore into DIR\n"
-	"      --in-place           restore to where it was\n"
-	"  -T, --files-from FILE    read more PATHs from FILE\n"
-	"      --null               they end in NUL, not newline\n"
-	"  -X, --exclude-from FILE  leave out what matches the patterns in FILE\n"
-	"      --exclude PATTERN    leave out what matches (as in .gitignore)\n"
-	"  -v, --verbose            name each entry on standard error\n"
-	"  -n, --dry-run            only print what would be restored\n"
-	"      --numeric-owner      owners by number, not by name\n"
-	"      --no-xattrs          without extended attributes and ACLs\n"
-	"      --overwrite WHEN     always (default), if-changed (a restore that was cut off\n"
-	"                           goes on), if-newer, never\n"
-	"      --keep-directory-symlink  restore into directories that links in DIR lead\n"
-	"                           to, if they are in DIR too\n"
-	"      --untrusted          also as root: no owners, set-id bits, devices,\n"
-	"                           privileged attributes\n"
-	"      --any-origin         also what says it is of this host, and was not made here\n"
-	"      --state DIR          the agent's own files, which know what was made here\n"
-	"      --key FILE           a secret key, for a sealed dump (repeatable)\n"
-	"      --passphrase-file FILE  the passphrase of the key\n"
-	"      --json               problems and the result as JSON, one object a line\n"
-	"      --threads N          default: the number of processors\n"
-	"\n"
-	"Exit status: 0 complete; 1 done, but some entries were not whole when backed\n"
-	"up, something of another type was kept, or not all of their metadata could be\n"
-	"restored; 2 failed, or entries could\n"
-	"not be restored; 3 a key file is not as it must be; 5 damage found; 6 wrong key;\n"
-	"7 no space; 8 a store was busy.\n";
-
 struct restore {
 	struct cmd_unpack u;
 	bool in_place, dry_run, any_origin;
 	int target; /* with --overwrite=if-changed: where to */
 	struct ui_line line;
 };
-
-enum { OPT_OVERWRITE = UI_OPTIONS_OWN, OPT_UNTRUSTED, OPT_IN_PLACE, OPT_ANY, OPT_KEEP_LINK };
-
-static const struct option own[] = {
-	{"overwrite", required_argument, NULL, OPT_OVERWRITE},
-	{"untrusted", no_argument, NULL, OPT_UNTRUSTED},
-	{"any-origin", no_argument, NULL, OPT_ANY},
-	{"keep-directory-symlink", no_argument, NULL, OPT_KEEP_LINK},
-	{"in-place", no_argument, NULL, OPT_IN_PLACE},
-	{"dry-run", no_argument, NULL, 'n'},
-	{0},
-};
-
-static int take(void *ctx, int c)
-{
-	struct restore *r = ctx;
-
-	switch (c) {
-	case OPT_OVERWRITE:
-		if (cmd_unpack_overwrite(optarg, &r->u.extract.overwrite) != 0)
-			return ui_usage("restore",
-				"--overwrite wants always, if-changed, if-newer or never");
-		return -1;
-	case OPT_UNTRUSTED:
-		r->u.untrusted = true;
-		return -1;
-	case OPT_KEEP_LINK:
-		r->u.extract.follow_links = true;
-		return -1;
-	case OPT_ANY:
-		r->any_origin = true;
-		return -1;
-	case 'n':
-		r->dry_run = true;
-		return -1;
-	default:
-		r->in_place = true;
-		return -1;
-	}
-}
 
 static int print_entry(
 	void *ctx, const struct pack_head *head, const struct pack_tail *tail, struct err *err)
@@ -212,27 +129,18 @@ static int restore(struct restore *r, struct ui_dump *d, struct err *err)
 	return status != UI_NOSPACE ? UI_DAMAGE : status;
 }
 
-int cmd_restore(int argc, char **argv)
+static int main_restore(int argc, char **argv)
 {
-	struct restore r = {.u.o = {.command = "restore",
-				    .help = help,
-				    .shared = "asSCT0Xvjtkpxn",
-				    .own = own,
-				    .take = take}};
+	struct restore r = {.in_place = false};
 	struct ui_dump d = {.source = NULL};
 	struct err err = {0};
 	char base[4096];
 	const char *dump;
 	int status;
 
-	r.u.o.ctx = &r;
-	status = ui_options_parse(&r.u.o, argc, argv);
+	status = ui_options_parse(&r.u.o, &cmd_restore, &r, argc, argv);
 	if (status >= 0)
 		goto out;
-	if (optind == argc) {
-		status = ui_usage("restore", "no DUMP given (fdump dumps lists them)");
-		goto out;
-	}
 	dump = argv[optind++];
 	if ((status = ui_options_paths(&r.u.o, argc, argv)) >= 0)
 		goto out;
@@ -266,3 +174,51 @@ out:
 	ui_options_fini(&r.u.o);
 	return status;
 }
+
+static const struct ui_option options[] = {
+	{.shared = "s"},
+	{.shared = "a"},
+	{.shared = "C", .help = "restore into DIR"},
+	{0, "in-place", UI_FLAG, "restore to where it was", UI_AT(struct restore, in_place)},
+	{.shared = "T0Xv"},
+	{'n', "dry-run", UI_FLAG, "only print what would be restored",
+		UI_AT(struct restore, dry_run)},
+	{.shared = "nx"},
+	{0, "overwrite", UI_CHOICE,
+		"always (the default), if-changed (goes on with a restore that was cut off), "
+		"if-newer or never",
+		UI_AT(struct restore, u.extract.overwrite), .value = "WHEN",
+		.choices = CMD_UNPACK_OVERWRITE},
+	{0, "keep-directory-symlink", UI_FLAG,
+		"restore into directories that links in DIR lead to, if they are in DIR too",
+		UI_AT(struct restore, u.extract.follow_links)},
+	{0, "untrusted", UI_FLAG,
+		"also as root: no owners, set-id bits, devices, privileged attributes",
+		UI_AT(struct restore, u.untrusted)},
+	{0, "any-origin", UI_FLAG,
+		"also a dump that says it is of this host, and was not made here",
+		UI_AT(struct restore, any_origin)},
+	{.shared = "S", .help = "the agent's own files, which know what was made here"},
+	{.shared = "kp"},
+	{.shared = "j", .help = "print problems and the result as JSON, one object a line"},
+	{.shared = "t"},
+	{0},
+};
+
+const struct ui_command cmd_restore = {
+	.name = "restore",
+	.summary = "bring files of a dump back, each proved first",
+	.usage = "-s STORE... DUMP (-C DIR | --in-place) [options] [PATH...]",
+	.about = "Brings files of a dump back, each proved before it gets its name. With PATHs: only "
+		 "these and what is below them. DUMP is an id, or its first digits; latest; or "
+		 "[AGENT/]NAME@latest, [AGENT/]NAME@2026-11-24T06:00. Of several STOREs, what one lacks "
+		 "is taken from another.",
+	.options = options,
+	.arguments = "DUMP [PATH...]",
+	.hint = "'fdump dumps' lists the dumps",
+	.exits = "0 complete; 1 done, but some entries were not whole when backed up, something of "
+		 "another type was kept, or not all of their metadata could be restored; 2 failed, or "
+		 "entries could not be restored; 3 a key file is not as it must be; 5 damage found; 6 "
+		 "wrong key; 7 no space; 8 a store was busy.",
+	.run = main_restore,
+};

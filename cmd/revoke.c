@@ -12,23 +12,6 @@
 #include "lib/hash.h"
 #include "rpc/wire.h"
 
-static const char help[] =
-	"usage: fdump revoke agent|store|manager|operator NAME [--json]\n"
-	"\n"
-	"Denies a machine or a person: all managers that this operator knows refuse it at\n"
-	"once, and stores and agents as soon as they have heard of it, within minutes.\n"
-	"Denying a manager denies everything that it has signed. What was backed up stays.\n"
-	"The name is free for a new machine then ('fdump token').\n"
-	"\n"
-	"      --identity DIR  who asks: a folder with an operator's files\n"
-	"      --config DIR    where configuration is; default: /etc/fdump\n"
-	"      --state DIR     the services' own files; default: /var/lib/fdump\n"
-	"      --json          one JSON object a line: what each manager said\n"
-	"  -h, --help          this text\n"
-	"\n"
-	"Exit status: 0 all managers deny it; 2 failed on one or more, or wrong usage; 6 not\n"
-	"allowed.\n";
-
 struct revoke {
 	struct ui_options o;
 	struct ui_fleet fleet;
@@ -104,25 +87,43 @@ static int run(struct revoke *r)
 	return r->o.json || count > 1 ? ui_fail("revoke", &err) : err_exit_status(last.code);
 }
 
-int cmd_revoke(int argc, char **argv)
+static int main_revoke(int argc, char **argv)
 {
-	static struct revoke r = {.o = {.command = "revoke", .help = help, .shared = "jiS"}};
+	static struct revoke r;
 	struct err err = {0};
 	int status;
 
-	status = ui_options_parse(&r.o, argc, argv);
+	status = ui_options_parse(&r.o, &cmd_revoke, &r, argc, argv);
 	if (status >= 0)
 		return status;
-	if (argc - optind != 2)
-		return ui_usage("revoke", "expected a role and a NAME: fdump revoke agent web1");
-	r.role = argv[optind];
-	r.name = argv[optind + 1];
-	if (rpc_role_get(r.role, strlen(r.role)) == RPC_NOBODY)
-		return ui_usage(
-			"revoke", "'%s' is not a role: agent, store, manager or operator", r.role);
+	r.role = r.o.verb->name;
+	r.name = argv[optind];
 	if (name_check("NAME", r.name, &err) != 0)
 		return ui_usage("revoke", "%s", err.message);
 	status = run(&r);
 	ui_options_fini(&r.o);
 	return status;
 }
+
+static const struct ui_verb roles[] = {{"agent", "NAME", NULL, NULL}, {"store", "NAME", NULL, NULL},
+	{"manager", "NAME", NULL, NULL}, {"operator", "NAME", NULL, NULL}, {0}};
+
+static const struct ui_option options[] = {
+	{.shared = "iS"},
+	{.shared = "j", .help = "print JSON, one object a line: the answer of each manager"},
+	{0},
+};
+
+const struct ui_command cmd_revoke = {
+	.name = "revoke",
+	.summary = "refuse a machine or a person from now on",
+	.usage = "agent|store|manager|operator NAME [--json]",
+	.about = "Denies a machine or a person: all managers that this operator knows refuse it at once, "
+		 "and stores and agents as soon as they have heard of it, within minutes. Denying a "
+		 "manager denies everything that it has signed. What was backed up stays. The name "
+		 "is then free for a new machine ('fdump token').",
+	.verbs = roles,
+	.options = options,
+	.exits = "0 all managers deny it; 2 failed on one or more, or wrong usage; 6 not allowed.",
+	.run = main_revoke,
+};

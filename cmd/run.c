@@ -13,27 +13,6 @@
 #include "lib/err.h"
 #include "lib/hash.h"
 
-static const char help[] =
-	"usage: fdump run JOB [--agent NAME] [--wait] [--json]\n"
-	"       fdump run JOB --cancel|--hold|--release [--agent NAME] [--json]\n"
-	"\n"
-	"Has agents run a job now: all that have it and are connected, or one.\n"
-	"\n"
-	"      --agent NAME    only this agent\n"
-	"      --wait          wait until the runs have ended, and say how\n"
-	"      --cancel        instead: end the runs that are under way\n"
-	"      --hold          instead: no run of it begins until it is released\n"
-	"      --release       instead: runs begin again\n"
-	"      --identity DIR  who asks: a folder with an operator's files\n"
-	"      --config DIR    where configuration is; default: /etc/fdump\n"
-	"      --state DIR     the services' own files; default: /var/lib/fdump\n"
-	"      --json          one JSON object a line\n"
-	"  -h, --help          this text\n"
-	"\n"
-	"Exit status: 0 done; 1 some entries changed or could not be read; 2 failed on an\n"
-	"agent, or wrong usage; 4 fewer copies than asked; 6 not allowed; 8 it is not known\n"
-	"how a run ended, for its agent or the manager was lost.\n";
-
 #define POLL_MS    500
 #define POLLS_UP   6  /* between looks whether the agents are connected */
 #define LOOK_COUNT 16 /* runs of an agent that are looked at: more can't end between two looks */
@@ -54,7 +33,7 @@ struct run {
 	struct ui_fleet fleet;
 	const char *job;
 	unsigned method;
-	bool wait;
+	bool wait, cancel, hold, release;
 	int64_t away_ms; /* that an agent may be away while it is waited for; half of that of the
 			    manager */
 	struct waited *waited;
@@ -311,46 +290,21 @@ static int run(struct run *r, struct err *err)
 	return ret;
 }
 
-enum { OPT_WAIT = UI_OPTIONS_OWN, OPT_CANCEL, OPT_HOLD, OPT_RELEASE };
-
-static const struct option own[] = {
-	{"wait", no_argument, NULL, OPT_WAIT},
-	{"cancel", no_argument, NULL, OPT_CANCEL},
-	{"hold", no_argument, NULL, OPT_HOLD},
-	{"release", no_argument, NULL, OPT_RELEASE},
-	{0},
-};
-
-static int take(void *ctx, int c)
+static int main_run(int argc, char **argv)
 {
-	struct run *r = ctx;
-
-	if (c == OPT_WAIT) {
-		r->wait = true;
-		return -1;
-	}
-	if (r->method != MANAGER_METHOD_RUN)
-		return ui_usage("run", "--cancel, --hold and --release exclude each other");
-	r->method = c == OPT_CANCEL ? MANAGER_METHOD_CANCEL
-		    : c == OPT_HOLD ? MANAGER_METHOD_HOLD
-				    : MANAGER_METHOD_RELEASE;
-	return -1;
-}
-
-int cmd_run(int argc, char **argv)
-{
-	static struct run r = {
-		.o = {.command = "run", .help = help, .shared = "jiSa", .own = own, .take = take},
-		.method = MANAGER_METHOD_RUN};
+	static struct run r;
 	struct err err = {0};
 	int status;
 
-	r.o.ctx = &r;
-	status = ui_options_parse(&r.o, argc, argv);
+	status = ui_options_parse(&r.o, &cmd_run, &r, argc, argv);
 	if (status >= 0)
 		return status;
-	if (argc - optind != 1)
-		return ui_usage("run", "expected one JOB");
+	if (r.cancel + r.hold + r.release > 1)
+		return ui_usage("run", "--cancel, --hold and --release exclude each other");
+	r.method = r.cancel    ? MANAGER_METHOD_CANCEL
+		   : r.hold    ? MANAGER_METHOD_HOLD
+		   : r.release ? MANAGER_METHOD_RELEASE
+			       : MANAGER_METHOD_RUN;
 	r.job = argv[optind];
 	if (name_check("JOB", r.job, &err) != 0)
 		return ui_usage("run", "%s", err.message);
@@ -360,3 +314,30 @@ int cmd_run(int argc, char **argv)
 	ui_options_fini(&r.o);
 	return status;
 }
+
+static const struct ui_option options[] = {
+	{.shared = "a", .help = "only this agent"},
+	{0, "wait", UI_FLAG, "wait until the runs have ended, and print their results",
+		UI_AT(struct run, wait)},
+	{0, "cancel", UI_FLAG, "instead: end the runs that are under way",
+		UI_AT(struct run, cancel)},
+	{0, "hold", UI_FLAG, "instead: start no run of it until it is released",
+		UI_AT(struct run, hold)},
+	{0, "release", UI_FLAG, "instead: let runs start again", UI_AT(struct run, release)},
+	{.shared = "iSj"},
+	{0},
+};
+
+const struct ui_command cmd_run = {
+	.name = "run",
+	.summary = "have agents run a job now",
+	.usage = "JOB [--agent NAME] [--wait] [--json]\n"
+		 "JOB --cancel|--hold|--release [--agent NAME] [--json]",
+	.about = "Has agents run a job now: all that have it and are connected, or one.",
+	.options = options,
+	.arguments = "JOB",
+	.exits = "0 done; 1 some entries changed or could not be read; 2 failed on an agent, or wrong "
+		 "usage; 4 fewer copies than asked for; 6 not allowed; 8 it is not known how a run "
+		 "ended, for its agent or the manager was lost.",
+	.run = main_run,
+};

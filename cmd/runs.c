@@ -10,23 +10,6 @@
 #include "lib/err.h"
 #include "lib/hash.h"
 
-static const char help[] =
-	"usage: fdump runs [--agent NAME] [--job NAME] [--count N] [--json]\n"
-	"\n"
-	"Lists the runs of jobs that have ended, the newest first: when, which, what came\n"
-	"of it, how many stores have the dump, how much was new to them.\n"
-	"\n"
-	"      --agent NAME    only of this agent\n"
-	"      --job NAME      only of this job\n"
-	"      --count N       so many at most; default: 50\n"
-	"      --identity DIR  who asks: a folder with an operator's files\n"
-	"      --config DIR    where configuration is; default: /etc/fdump\n"
-	"      --state DIR     the services' own files; default: /var/lib/fdump\n"
-	"      --json          one JSON object a line\n"
-	"  -h, --help          this text\n"
-	"\n"
-	"Exit status: 0 done; 2 failed, or wrong usage; 6 not allowed.\n";
-
 struct runs {
 	struct ui_options o;
 	struct ui_fleet fleet;
@@ -73,44 +56,15 @@ static int run(struct runs *r, struct err *err)
 		sizeof(struct manager_run_row), show, r, err);
 }
 
-enum { OPT_JOB = UI_OPTIONS_OWN, OPT_COUNT };
-
-static const struct option own[] = {
-	{"job", required_argument, NULL, OPT_JOB},
-	{"count", required_argument, NULL, OPT_COUNT},
-	{0},
-};
-
-static int take(void *ctx, int c)
+static int main_runs(int argc, char **argv)
 {
-	struct runs *r = ctx;
-	struct err err = {0};
-
-	if (c == OPT_COUNT && ui_number(optarg, 1, MANAGER_RUNS_MAX, &r->count) != 0)
-		return ui_usage(
-			"runs", "--count: expected a number from 1 to %d", MANAGER_RUNS_MAX);
-	if (c == OPT_JOB) {
-		if (name_check("--job", optarg, &err) != 0)
-			return ui_usage("runs", "%s", err.message);
-		r->job = optarg;
-	}
-	return -1;
-}
-
-int cmd_runs(int argc, char **argv)
-{
-	static struct runs r = {
-		.o = {.command = "runs", .help = help, .shared = "jiSa", .own = own, .take = take},
-		.count = 50};
+	static struct runs r = {.count = 50};
 	struct err err = {0};
 	int status;
 
-	r.o.ctx = &r;
-	status = ui_options_parse(&r.o, argc, argv);
+	status = ui_options_parse(&r.o, &cmd_runs, &r, argc, argv);
 	if (status >= 0)
 		return status;
-	if (optind < argc)
-		return ui_usage("runs", "'%s': it takes no arguments", argv[optind]);
 	if (hash_crypto_init(&err) != 0 ||
 		ui_fleet_open(&r.fleet, r.o.config, r.o.state, r.o.identity, &err) != 0 ||
 		run(&r, &err) != 0)
@@ -121,3 +75,24 @@ int cmd_runs(int argc, char **argv)
 	ui_options_fini(&r.o);
 	return status;
 }
+
+static const struct ui_option options[] = {
+	{.shared = "a", .help = "only runs of this agent"},
+	{0, "job", UI_NAME, "only runs of this job", UI_AT(struct runs, job)},
+	{0, "count", UI_NUMBER, "at most this many; default: 50", UI_AT(struct runs, count),
+		.min = 1, .max = MANAGER_RUNS_MAX},
+	{.shared = "iSj"},
+	{0},
+};
+
+const struct ui_command cmd_runs = {
+	.name = "runs",
+	.summary = "list what agents did",
+	.usage = "[--agent NAME] [--job NAME] [--count N] [--json]",
+	.about = "Lists the runs of jobs that have ended, the newest first: when, which, with what "
+		 "result, how many stores have the dump, how much was new to them.",
+	.options = options,
+	.arguments = "",
+	.exits = "0 done; 2 failed, or wrong usage; 6 not allowed.",
+	.run = main_runs,
+};

@@ -30,31 +30,6 @@
 #include "lib/tz.h"
 #include "rpc/join.h"
 
-static const char help[] =
-	"usage: fdump setup [--name NAME] [--listen ADDRESS] [--address HOST] [--store DIR]\n"
-	"                   [--keys DIR] [--to FILE.pub] [--passphrase-file FILE] [--json]\n"
-	"\n"
-	"Makes this machine the first of a fleet: a manager, and a store. Makes the\n"
-	"fleet's keys, under a passphrase that it asks for, in a folder that is then to be\n"
-	"moved away from this machine; and a configuration with one job. Says what to type\n"
-	"next.\n"
-	"\n"
-	"      --name NAME        of the manager and of the store; default: the host's\n"
-	"      --listen ADDRESS   HOST:PORT of the manager; the store has the next port,\n"
-	"                         enrolment the one after it; default: [::]:7420\n"
-	"      --address HOST     by which other machines reach this one; default: its name\n"
-	"      --store DIR        the store's directory; default: /srv/fdump\n"
-	"      --keys DIR         where the fleet's keys go, or are if its manager is lost;\n"
-	"                         default: ./fdump-keys\n"
-	"      --to FILE.pub      seal the fleet's backups to this key, and make none\n"
-	"      --passphrase-file FILE  take the passphrase from its first line\n"
-	"      --config DIR       where configuration is; default: /etc/fdump\n"
-	"      --state DIR        the services' own files; default: /var/lib/fdump\n"
-	"      --json             one JSON object a line\n"
-	"  -h, --help             this text\n"
-	"\n"
-	"Exit status: 0 done; 2 failed, or wrong usage; 3 it is set up already.\n";
-
 #define ADDRESS_MAX 300
 
 struct setup {
@@ -433,64 +408,48 @@ out:
 	return ret;
 }
 
-enum { OPT_NAME = UI_OPTIONS_OWN, OPT_LISTEN, OPT_ADDRESS, OPT_STORE, OPT_KEYS, OPT_TO };
-
-static const struct option own[] = {
-	{"name", required_argument, NULL, OPT_NAME},
-	{"listen", required_argument, NULL, OPT_LISTEN},
-	{"address", required_argument, NULL, OPT_ADDRESS},
-	{"store", required_argument, NULL, OPT_STORE},
-	{"keys", required_argument, NULL, OPT_KEYS},
-	{"to", required_argument, NULL, OPT_TO},
-	{0},
-};
-
-static int take(void *ctx, int c)
+static int main_setup(int argc, char **argv)
 {
-	struct setup *s = ctx;
-	struct err err = {0};
-
-	switch (c) {
-	case OPT_NAME:
-		s->name = optarg;
-		if (name_check("--name", optarg, &err) != 0)
-			return ui_usage("setup", "%s", err.message);
-		break;
-	case OPT_LISTEN:
-		s->listen = optarg;
-		break;
-	case OPT_ADDRESS:
-		s->address = optarg;
-		break;
-	case OPT_STORE:
-		s->store = optarg;
-		break;
-	case OPT_KEYS:
-		s->keys = optarg;
-		break;
-	default:
-		s->to = optarg;
-	}
-	return -1;
-}
-
-int cmd_setup(int argc, char **argv)
-{
-	static struct setup s = {.o = {.command = "setup",
-					 .help = help,
-					 .shared = "jISp",
-					 .own = own,
-					 .take = take}};
+	static struct setup s;
 	struct err err = {0};
 	int status;
 
-	s.o.ctx = &s;
-	status = ui_options_parse(&s.o, argc, argv);
+	status = ui_options_parse(&s.o, &cmd_setup, &s, argc, argv);
 	if (status >= 0)
 		return status;
-	if (optind < argc)
-		return ui_usage("setup", "'%s': it takes no arguments", argv[optind]);
 	status = run(&s, &err) == 0 ? UI_OK : ui_fail("setup", &err);
 	ui_options_fini(&s.o);
 	return status;
 }
+
+static const struct ui_option options[] = {
+	{0, "name", UI_NAME, "of the manager and of the store; default: the host's",
+		UI_AT(struct setup, name)},
+	{0, "listen", UI_TEXT,
+		"HOST:PORT of the manager; the store has the next port, enrolment the one after "
+		"it; default: [::]:7420",
+		UI_AT(struct setup, listen), .value = "ADDRESS"},
+	{0, "address", UI_TEXT, "by which other machines reach this one; default: its name",
+		UI_AT(struct setup, address), .value = "HOST"},
+	{0, "store", UI_DIR, "the store's directory; default: /srv/fdump",
+		UI_AT(struct setup, store)},
+	{0, "keys", UI_DIR, "where the fleet's keys go, or are if its manager is lost; default: ./fdump-keys",
+		UI_AT(struct setup, keys)},
+	{0, "to", UI_FILE, "encrypt the fleet's backups to this public key, instead of making one",
+		UI_AT(struct setup, to), .value = "FILE.pub"},
+	{.shared = "pISj"},
+	{0},
+};
+
+const struct ui_command cmd_setup = {
+	.name = "setup",
+	.summary = "make this machine the first of a fleet",
+	.usage = "[options]",
+	.about = "Makes this machine the first of a fleet: a manager, and a store. Makes the fleet's "
+		 "keys, under a passphrase that it asks for, in a folder that is then to be moved away "
+		 "from this machine; and a configuration with one job. Says what to type next.",
+	.options = options,
+	.arguments = "",
+	.exits = "0 done; 2 failed, or wrong usage; 3 it is set up already.",
+	.run = main_setup,
+};

@@ -14,25 +14,6 @@
 #include "lib/err.h"
 #include "lib/hash.h"
 
-static const char help[] =
-	"usage: fdump status [--all] [--json]\n"
-	"       fdump status --check\n"
-	"\n"
-	"The fleet on one screen: which jobs failed, are late, or have too few copies, and\n"
-	"why; stores; what comes next.\n"
-	"\n"
-	"      --all           all jobs, not only those with problems\n"
-	"      --check         one line and an exit status for Nagios and the like: 0 all is\n"
-	"                      well, 1 partial or too few copies, 2 failed or late, 3 unknown\n"
-	"      --identity DIR  who asks: a folder with an operator's files\n"
-	"      --config DIR    where configuration is; default: /etc/fdump\n"
-	"      --state DIR     the services' own files; default: /var/lib/fdump\n"
-	"      --json          one JSON object a line: all jobs, and the result\n"
-	"  -h, --help          this text\n"
-	"\n"
-	"Exit status: 0 done, whatever it shows; 2 failed, or wrong usage; 6 not allowed. With\n"
-	"--check see there.\n";
-
 #define PROBLEMS_MAX 12 /* on the screen */
 #define NEXT_MAX     5
 
@@ -232,39 +213,15 @@ static int print_json(struct status *s, struct err *err)
 	return ui_json_print(object, failed, err);
 }
 
-enum { OPT_ALL = UI_OPTIONS_OWN, OPT_CHECK };
-
-static const struct option own[] = {
-	{"all", no_argument, NULL, OPT_ALL},
-	{"check", no_argument, NULL, OPT_CHECK},
-	{0},
-};
-
-static int take(void *ctx, int c)
+static int main_status(int argc, char **argv)
 {
-	struct status *s = ctx;
-
-	s->all |= c == OPT_ALL;
-	s->check |= c == OPT_CHECK;
-	return -1;
-}
-
-int cmd_status(int argc, char **argv)
-{
-	static struct status s = {.o = {.command = "status",
-					  .help = help,
-					  .shared = "jiS",
-					  .own = own,
-					  .take = take}};
+	static struct status s;
 	struct err err = {0};
 	int status;
 
-	s.o.ctx = &s;
-	status = ui_options_parse(&s.o, argc, argv);
+	status = ui_options_parse(&s.o, &cmd_status, &s, argc, argv);
 	if (status >= 0)
 		return status;
-	if (optind < argc)
-		return ui_usage("status", "'%s': it takes no arguments", argv[optind]);
 	if (s.check && s.o.json)
 		return ui_usage("status", "--check and --json exclude each other");
 	if (s.check) {
@@ -283,3 +240,28 @@ int cmd_status(int argc, char **argv)
 	ui_options_fini(&s.o);
 	return status;
 }
+
+static const struct ui_option options[] = {
+	{0, "all", UI_FLAG, "all jobs, not only those with problems", UI_AT(struct status, all)},
+	{0, "check", UI_FLAG,
+		"one line and an exit status for Nagios and the like: 0 all is well, 1 partial or "
+		"too few copies, 2 failed or late, 3 unknown",
+		UI_AT(struct status, check)},
+	{.shared = "iS"},
+	{.shared = "j", .help = "print JSON, one object a line: all jobs, and the result"},
+	{0},
+};
+
+const struct ui_command cmd_status = {
+	.name = "status",
+	.summary = "the fleet on one screen: what failed, is late, comes next",
+	.usage = "[--all] [--json]\n"
+		 "--check",
+	.about = "The fleet on one screen: which jobs failed, are late, or have too few copies, and why; "
+		 "stores; what comes next.",
+	.options = options,
+	.arguments = "",
+	.exits = "0 done, whatever it shows; 2 failed, or wrong usage; 6 not allowed. With --check see "
+		 "there.",
+	.run = main_status,
+};

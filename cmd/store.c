@@ -1,6 +1,5 @@
 /* fdump store: what is done to a store as a whole. */
 #include <errno.h>
-#include <getopt.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -17,114 +16,31 @@
 #include "lib/hash.h"
 #include "lib/name.h"
 
-static const char help[] =
-	"usage: fdump store [--config DIR] [--state DIR]\n"
-	"       fdump store init DIR [--reserve SIZE] [--json]\n"
-	"       fdump store stat DIR [--json]\n"
-	"       fdump store gc DIR [--dry-run] [--threshold PERCENT] [--lock-wait TIME]\n"
-	"                         [--json]\n"
-	"       fdump store scrub DIR [--rate SIZE] [--for TIME] [--lock-wait TIME] [--json]\n"
-	"                         [--schedule SCHEDULE [--tz ZONE]]\n"
-	"       fdump store rebuild DIR [--lock-wait TIME] [--json]\n"
-	"       fdump store replicate --from STORE DIR [--identity DIR] [--lock-wait TIME]\n"
-	"                         [--json]\n"
-	"       fdump store quota DIR AGENT SIZE|none [--lock-wait TIME] [--json]\n"
-	"       fdump store trust-clock DIR [--lock-wait TIME] [--json]\n"
-	"\n"
-	"  without a verb          the store service, in the foreground, as systemd runs it\n"
-	"      --config DIR        where store.conf and stores' addresses are; default:\n"
-	"                          /etc/fdump\n"
-	"      --state DIR         the service's own files; default: /var/lib/fdump\n"
-	"  init                    makes a store in DIR, which is new or empty\n"
-	"      --reserve SIZE      keep so much of the file system free; default: 64M\n"
-	"  stat                    what is in it, in numbers; what each agent uses\n"
-	"  gc                      gives back the space of what no dump needs, as far as there\n"
-	"                          is room to rewrite volumes\n"
-	"      --threshold PERCENT rewrites volumes of which so much is garbage; default: 30;\n"
-	"                          1 takes longest and gives most back\n"
-	"  -n, --dry-run           only says how much\n"
-	"  scrub                   reads all, finds damage, marks it: the next backup, or\n"
-	"                          replicate, mends it; all else goes on meanwhile\n"
-	"      --rate SIZE         at most so many bytes a second\n"
-	"      --for TIME          begins no volume after 30m, 2h, ...: the next run goes on\n"
-	"                          with those that were not read for longest\n"
-	"      --schedule SCHEDULE stays, and scrubs whenever '0 3 * * sun' or @daily is due\n"
-	"      --tz ZONE           of the schedule, like Europe/Paris (the machine's)\n"
-	"  rebuild                 makes the index anew, from the volumes; says what is lost\n"
-	"  replicate               copies all dumps that it lacks, or can't read, and all\n"
-	"                          chunks that are missing or damaged; status 5 if a dump\n"
-	"                          of it is not whole after that\n"
-	"      --from STORE        from there: a directory (with a slash), or a service's\n"
-	"                          NAME[:PORT]\n"
-	"      --identity DIR      key and certificate to reach it with; default:\n"
-	"                          ~/.config/fdump, else this machine's agent's\n"
-	"  quota                   lets an agent use so much of it, at most\n"
-	"  trust-clock             says that the machine's clock is right: after it was set by\n"
-	"                          more than a day, or back, nothing is deleted until then\n"
-	"\n"
-	"      --lock-wait TIME    of all that writes: wait so long for others; default: 30s\n"
-	"      --json              one JSON object a line: problems, if any, and the result\n"
-	"\n"
-	"Exit status: 0 done; 2 failed; 5 damage found; 7 no space; 8 busy.\n";
-
 struct options {
-	const char *dir, *from, *config, *state, *identity;
-	char **words; /* behind DIR */
+	struct ui_options o;
+	const char *dir, *from;
+	char **words; /* after DIR */
 	struct cmd_scrub scrub;
 	uint64_t reserve;
-	struct store_access access;
-	struct engine_wait wait; /* the same */
-	bool json, dry_run;
+	struct engine_wait wait; /* as .o.access */
+	bool dry_run;
 	long threshold;
-};
-
-enum {
-	OPT_RESERVE = 256,
-	OPT_JSON,
-	OPT_RATE,
-	OPT_FOR,
-	OPT_SCHEDULE,
-	OPT_TZ,
-	OPT_FROM,
-	OPT_THRESHOLD,
-	OPT_LOCK_WAIT,
-	OPT_CONFIG,
-	OPT_STATE,
-	OPT_IDENTITY,
-	OPT_HELP
-};
-
-static const struct option long_options[] = {
-	{"reserve", required_argument, NULL, OPT_RESERVE},
-	{"json", no_argument, NULL, OPT_JSON},
-	{"dry-run", no_argument, NULL, 'n'},
-	{"threshold", required_argument, NULL, OPT_THRESHOLD},
-	{"rate", required_argument, NULL, OPT_RATE},
-	{"for", required_argument, NULL, OPT_FOR},
-	{"schedule", required_argument, NULL, OPT_SCHEDULE},
-	{"tz", required_argument, NULL, OPT_TZ},
-	{"lock-wait", required_argument, NULL, OPT_LOCK_WAIT},
-	{"from", required_argument, NULL, OPT_FROM},
-	{"config", required_argument, NULL, OPT_CONFIG},
-	{"state", required_argument, NULL, OPT_STATE},
-	{"identity", required_argument, NULL, OPT_IDENTITY},
-	{"help", no_argument, NULL, OPT_HELP},
-	{0},
 };
 
 /* The object, if that is wanted; all is on its way. */
 static int print_result(const struct options *o, const char *id, const struct ui_json_row *rows,
 	size_t count, struct err *err)
 {
-	json_t *object = o->json ? ui_json_new("result", id) : NULL;
+	json_t *object = o->o.json ? ui_json_new("result", id) : NULL;
 
-	if (o->json && ui_json_print(object, ui_json_rows(object, rows, count), err) != 0)
+	if (o->o.json && ui_json_print(object, ui_json_rows(object, rows, count), err) != 0)
 		return -1;
 	return fflush(stdout) == 0 ? 0 : err_errno(err, errno, "standard output");
 }
 
-static int init(const struct options *o, struct err *err)
+static int init(void *own, struct err *err)
 {
+	const struct options *o = own;
 	const struct ui_json_row row = {"reserve", o->reserve};
 
 	return engine_make(o->dir, o->reserve, err) == 0
@@ -165,7 +81,7 @@ static int print_stat(
 	json_t *object, *agents;
 	int failed;
 
-	if (!o->json) {
+	if (!o->o.json) {
 		for (i = 0; i < count; i++)
 			printf("%-8s %" PRIu64 "\n", rows[i].name, rows[i].value);
 		if (engine_uses(s, print_use, NULL, err) != 0)
@@ -185,8 +101,9 @@ static int print_stat(
 	return ui_json_print(object, failed, err);
 }
 
-static int stat_store(const struct options *o, struct err *err)
+static int stat_store(void *own, struct err *err)
 {
+	const struct options *o = own;
 	struct engine *s = engine_open(o->dir, ENGINE_READ, &o->wait, err);
 	struct engine_stat t;
 	int got = s == NULL ? -1 : engine_stat(s, &t, err);
@@ -198,8 +115,9 @@ static int stat_store(const struct options *o, struct err *err)
 	return got;
 }
 
-static int set_quota(const struct options *o, struct err *err)
+static int set_quota(void *own, struct err *err)
 {
+	const struct options *o = own;
 	uint64_t bytes = ENGINE_QUOTA_NONE;
 	struct engine *s;
 	int got;
@@ -226,7 +144,7 @@ static int print_gc(const struct options *o, const struct engine_gc_result *r, s
 	json_t *object;
 	int failed;
 
-	if (!o->json) {
+	if (!o->o.json) {
 		printf("%" PRIu64 " bytes %s, %" PRIu64 " volumes rewritten\n", r->bytes,
 			o->dry_run ? "would be given back" : "given back", r->volumes);
 		if (r->left > 0)
@@ -247,8 +165,9 @@ static int print_gc(const struct options *o, const struct engine_gc_result *r, s
 	return ui_json_print(object, failed, err);
 }
 
-static int gc(const struct options *o, struct err *err)
+static int gc(void *own, struct err *err)
 {
+	const struct options *o = own;
 	struct engine_gc_options how = {
 		.dry_run = o->dry_run, .keep_percent = 100 - (unsigned)o->threshold};
 	struct engine *s = engine_open(o->dir, ENGINE_WRITE, &o->wait, err);
@@ -271,19 +190,21 @@ static int gc(const struct options *o, struct err *err)
 	return 0;
 }
 
-static int scrub(const struct options *o, struct err *err)
+static int scrub(void *own, struct err *err)
 {
+	const struct options *o = own;
 	return cmd_scrub(&o->scrub, err);
 }
 
-static int rebuild(const struct options *o, struct err *err)
+static int rebuild(void *own, struct err *err)
 {
+	const struct options *o = own;
 	struct store_checked r;
 
-	if (engine_rebuild(o->dir, &o->wait, cmd_ask_old, cmd_scrub_problem, (void *)&o->json, &r,
+	if (engine_rebuild(o->dir, &o->wait, cmd_ask_old, cmd_scrub_problem, (void *)&o->o.json, &r,
 		    err) != 0)
 		return -1;
-	if (!o->json)
+	if (!o->o.json)
 		printf("%" PRIu64 " blocks, %" PRIu64 " bytes, %" PRIu64 " dumps\n", r.blocks,
 			r.bytes, r.dumps);
 	if (print_result(o, "store.rebuild",
@@ -301,10 +222,11 @@ static int rebuild(const struct options *o, struct err *err)
 		r.damaged, r.lost, r.incomplete);
 }
 
-static int replicate(const struct options *o, struct err *err)
+static int replicate(void *own, struct err *err)
 {
+	const struct options *o = own;
 	struct ui_stores s = {.count = 0};
-	struct store_access access = o->access;
+	struct store_access access = o->o.access;
 	struct store_replicated r;
 	struct ui_role role;
 	struct ui_net net;
@@ -312,7 +234,7 @@ static int replicate(const struct options *o, struct err *err)
 
 	if (o->from == NULL)
 		return err_set(err, ERR_USAGE, "replicate wants --from STORE");
-	found = ui_role_find(&role, o->config, o->state, o->identity, err);
+	found = ui_role_find(&role, o->o.config, o->o.state, o->o.identity, err);
 	if (found < 0)
 		return -1;
 	if (found == 0) {
@@ -324,11 +246,11 @@ static int replicate(const struct options *o, struct err *err)
 		store_open(s.stores[0], STORE_READ, err) == 0 &&
 		store_open(s.stores[1], STORE_WRITE, err) == 0)
 		got = store_replicate(s.stores[0], s.stores[1], NULL, NULL, cmd_scrub_problem,
-			(void *)&o->json, &r, err);
+			(void *)&o->o.json, &r, err);
 	ui_stores_free(&s);
 	if (got != 0)
 		return -1;
-	if (!o->json)
+	if (!o->o.json)
 		printf("%" PRIu64 " dumps, %" PRIu64 " chunks, %" PRIu64 " bytes copied\n", r.dumps,
 			r.chunks, r.bytes);
 	if (print_result(o, "store.replicate",
@@ -347,8 +269,9 @@ static int replicate(const struct options *o, struct err *err)
 		r.incomplete, o->dir, o->from);
 }
 
-static int trust_clock(const struct options *o, struct err *err)
+static int trust_clock(void *own, struct err *err)
 {
+	const struct options *o = own;
 	struct engine *s = engine_open(o->dir, ENGINE_WRITE, &o->wait, err);
 	int got = s != NULL ? engine_trust_clock(s, err) : -1;
 
@@ -356,105 +279,103 @@ static int trust_clock(const struct options *o, struct err *err)
 	return got == 0 ? print_result(o, "store.trust-clock", NULL, 0, err) : -1;
 }
 
-static const struct {
-	const char *name;
-	int (*run)(const struct options *o, struct err *err);
-	int words; /* behind DIR */
-} verbs[] = {{"init", init, 0}, {"stat", stat_store, 0}, {"gc", gc, 0}, {"scrub", scrub, 0},
-	{"rebuild", rebuild, 0}, {"replicate", replicate, 0}, {"quota", set_quota, 2},
-	{"trust-clock", trust_clock, 0}};
+static int serve(void *own, struct err *err)
+{
+	const struct options *o = own;
 
-int cmd_store(int argc, char **argv)
+	(void)err;
+	return cmd_store_service(o->o.config, o->o.state);
+}
+
+static int main_store(int argc, char **argv)
 {
 	struct options o = {.reserve = 64u << 20, .threshold = 30};
-	static const bool quiet = false;
 	struct err err = {0};
-	uint64_t seen = 0;
-	size_t i;
-	int c;
+	int status = ui_options_parse(&o.o, &cmd_store, &o, argc, argv);
 
-	ui_options_lock_wait("store", NULL, &quiet, &o.access);
-	opterr = 0;
-	optind = 1;
-	while ((c = getopt_long(argc, argv, ":hn", long_options, NULL)) != -1) {
-		if (ui_options_once("store", &seen, long_options, c) >= 0)
-			return UI_FAILED;
-		switch (c) {
-		case OPT_RESERVE:
-			if (ui_size(optarg, &o.reserve) != 0)
-				return ui_usage("store", "--reserve wants a size as 10G");
-			break;
-		case OPT_RATE:
-			if (ui_size(optarg, &o.scrub.rate) != 0)
-				return ui_usage("store", "--rate wants a size as 50M");
-			break;
-		case OPT_FOR:
-			if (ui_duration(optarg, &o.scrub.for_sec) != 0 || o.scrub.for_sec == 0)
-				return ui_usage("store", "--for wants a time as 30m or 2h");
-			break;
-		case OPT_SCHEDULE:
-			o.scrub.schedule = optarg;
-			break;
-		case OPT_TZ:
-			o.scrub.zone = optarg;
-			break;
-		case OPT_THRESHOLD:
-			if (ui_number(optarg, 1, 100, &o.threshold) != 0)
-				return ui_usage("store", "--threshold wants 1 to 100");
-			break;
-		case OPT_LOCK_WAIT:
-			if (ui_options_lock_wait("store", optarg, &quiet, &o.access) >= 0)
-				return UI_FAILED;
-			break;
-		case OPT_CONFIG:
-			o.config = optarg;
-			break;
-		case OPT_STATE:
-			o.state = optarg;
-			break;
-		case OPT_IDENTITY:
-			o.identity = optarg;
-			break;
-		case OPT_FROM:
-			o.from = optarg;
-			if (ui_options_path("store", o.from) >= 0)
-				return UI_FAILED;
-			break;
-		case 'n':
-			o.dry_run = true;
-			break;
-		case OPT_JSON:
-			o.json = o.scrub.json = true;
-			break;
-		case 'h':
-		case OPT_HELP:
-			fputs(help, stdout);
-			return UI_OK;
-		default:
-			return ui_options_wrong("store", c, argv);
-		}
-	}
+	if (status >= 0)
+		return status;
 	if (o.scrub.zone != NULL && o.scrub.schedule == NULL)
 		return ui_usage("store", "--tz goes with --schedule");
-	if (argc == optind)
-		return cmd_store_service(o.config, o.state);
-	if (argc - optind < 2)
-		return ui_usage("store", "wants a verb and a DIR");
-	o.dir = o.scrub.dir = argv[optind + 1];
-	for (i = (size_t)optind; i < (size_t)argc; i++)
-		if (ui_options_path("store", argv[i]) >= 0)
-			return UI_FAILED;
+	o.dir = o.scrub.dir = argv[optind];
+	o.words = argv + optind + 1;
+	o.scrub.json = o.o.json;
 	o.wait = o.scrub.wait =
-		(struct engine_wait){o.access.wait_sec, o.access.waits, o.access.ctx};
-	o.words = argv + optind + 2;
-	for (i = 0; i < sizeof verbs / sizeof *verbs; i++)
-		if (strcmp(argv[optind], verbs[i].name) == 0 && argc - optind - 2 != verbs[i].words)
-			return ui_usage("store", verbs[i].words > 0
-							 ? "quota wants a DIR, an AGENT and a SIZE"
-							 : "wants a verb and a DIR");
-		else if (strcmp(argv[optind], verbs[i].name) == 0)
-			return hash_crypto_init(&err) == 0 && verbs[i].run(&o, &err) == 0
-				       ? UI_OK
-				       : ui_fail("store", &err);
-	return ui_usage("store", "%s: no such verb", argv[optind]);
+		(struct engine_wait){o.o.access.wait_sec, o.o.access.waits, o.o.access.ctx};
+	status = o.o.verb->run == serve || hash_crypto_init(&err) == 0 ? o.o.verb->run(&o, &err) : -1;
+	return status < 0 ? ui_fail("store", &err) : status;
 }
+
+#define WRITES "gc scrub rebuild replicate quota trust-clock"
+
+static const struct ui_verb verbs[] = {
+	{"-", "", "the store service, in the foreground, as systemd runs it", serve},
+	{"init", "DIR", "make a store in DIR, which is new or empty", init},
+	{"stat", "DIR", "show what is in it, in numbers; what each agent uses", stat_store},
+	{"gc", "DIR",
+		"give back the space of what no dump needs, as far as there is room to rewrite "
+		"volumes",
+		gc},
+	{"scrub", "DIR",
+		"read everything, find damage, mark it: the next backup, or replicate, repairs "
+		"it; everything else goes on in the meantime",
+		scrub},
+	{"rebuild", "DIR", "make the index again, from the volumes; say what is lost", rebuild},
+	{"replicate", "--from STORE DIR",
+		"copy all dumps that it lacks, or can't read, and all chunks that are missing or "
+		"damaged; status 5 if a dump of it is not whole after that",
+		replicate},
+	{"quota", "DIR AGENT SIZE|none", "limit how much of it an agent may use", set_quota},
+	{"trust-clock", "DIR",
+		"confirm that the machine's clock is right: after it was set by more than a day, "
+		"or back, nothing is deleted until then",
+		trust_clock},
+	{0},
+};
+
+static const struct ui_option options[] = {
+	{.shared = "I", .help = "where store.conf and stores' addresses are; default: /etc/fdump",
+		.verbs = "- replicate"},
+	{.shared = "S", .help = "the service's own files; default: /var/lib/fdump",
+		.verbs = "- replicate"},
+	{0, "reserve", UI_SIZE, "keep this much of the file system free; default: 64M",
+		UI_AT(struct options, reserve), .verbs = "init"},
+	{0, "threshold", UI_NUMBER,
+		"rewrite volumes of which at least this much is garbage; default: 30; 1 takes "
+		"longest and gives most back",
+		UI_AT(struct options, threshold), .value = "PERCENT", .min = 1, .max = 100,
+		.verbs = "gc"},
+	{'n', "dry-run", UI_FLAG, "only say how much", UI_AT(struct options, dry_run),
+		.verbs = "gc"},
+	{0, "rate", UI_SIZE, "at most this many bytes a second", UI_AT(struct options, scrub.rate),
+		.verbs = "scrub"},
+	{0, "for", UI_TIME,
+		"begin no volume after 30m, 2h, ...: the next run goes on with those that were "
+		"not read for longest",
+		UI_AT(struct options, scrub.for_sec), .min = 1, .verbs = "scrub"},
+	{0, "schedule", UI_TEXT, "stay, and scrub whenever '0 3 * * sun' or @daily is due",
+		UI_AT(struct options, scrub.schedule), .value = "SCHEDULE", .verbs = "scrub"},
+	{0, "tz", UI_TEXT, "of the schedule, like Europe/Paris; default: the machine's",
+		UI_AT(struct options, scrub.zone), .value = "ZONE", .verbs = "scrub"},
+	{0, "from", UI_STORE,
+		"from there: a directory (with a slash), or a service's NAME[:PORT]",
+		UI_AT(struct options, from), .verbs = "replicate"},
+	{0, "identity", UI_DIR,
+		"key and certificate to reach it with; default: ~/.config/fdump, else this "
+		"machine's agent's",
+		UI_AT(struct options, o.identity), .verbs = "replicate"},
+	{.shared = "w", .verbs = WRITES},
+	{.shared = "j", .help = "print JSON, one object a line: problems, if any, and the result",
+		.verbs = "init stat " WRITES},
+	{0},
+};
+
+const struct ui_command cmd_store = {
+	.name = "store",
+	.summary = "make a store of backups, look after it",
+	.about = "Makes a store, which is a directory, and looks after it.",
+	.verbs = verbs,
+	.options = options,
+	.exits = "0 done; 2 failed; 5 damage found; 7 no space; 8 busy.",
+	.run = main_store,
+};

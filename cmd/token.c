@@ -25,32 +25,6 @@
 #include "rpc/sponsor.h"
 #include "rpc/wire.h"
 
-static const char help[] =
-	"usage: fdump token agent|store NAME [--replace] [--valid TIME] [--json]\n"
-	"       fdump token manager|operator NAME --keys DIR [--passphrase-file FILE]\n"
-	"                        [--replace] [--valid TIME] [--json]\n"
-	"\n"
-	"Prints a token, by which one machine (an agent, a store, a manager) or one\n"
-	"person (an operator) joins the fleet: 'fdump join' there asks for it. It is good\n"
-	"once, and for an hour.\n"
-	"\n"
-	"Managers and operators are signed by the fleet's root key, which 'fdump setup'\n"
-	"has put into a folder: --keys names it. The command then waits until the token\n"
-	"was used.\n"
-	"\n"
-	"      --replace          NAME has joined before: the new machine takes its place, and\n"
-	"                         the old one is denied\n"
-	"      --valid TIME       how long it is good, as 30m or 2h; at most 7d\n"
-	"      --keys DIR         the folder with the fleet's keys\n"
-	"      --passphrase-file FILE  take the root key's passphrase from its first line\n"
-	"      --config DIR       where configuration is; default: /etc/fdump\n"
-	"      --state DIR        the services' own files; default: /var/lib/fdump\n"
-	"      --identity DIR     who asks: a folder with an operator's files\n"
-	"      --json             one JSON object a line\n"
-	"  -h, --help             this text\n"
-	"\n"
-	"Exit status: 0 done; 2 failed, or wrong usage; 6 not allowed, or wrong passphrase.\n";
-
 #define SHOW_MS 100 /* from the request to sponsor it until the token is shown */
 
 struct token {
@@ -76,7 +50,7 @@ struct token {
 /* --- asking the manager -------------------------------------------------------- */
 
 /* hash: of a token that is made here; NULL: the manager makes it. */
-static int ask(struct token *t, const uint8_t *hash, struct rpc_value made[MANAGER_MADE_FIELDS],
+static int ask(struct token *t, const uint8_t *hash, struct cbormap_value made[MANAGER_MADE_FIELDS],
 	struct buf *reply, struct err *err)
 {
 	uint8_t mem[256];
@@ -102,7 +76,7 @@ static int ask(struct token *t, const uint8_t *hash, struct rpc_value made[MANAG
 	}
 	if (ui_fleet_call(&t->fleet, MANAGER_METHOD_TOKEN, &out, reply, NULL, err) != 0)
 		return -1;
-	return rpc_params_get(made, manager_made_fields, reply->data, reply->len, err);
+	return cbormap_get(made, manager_made_fields, reply->data, reply->len, err);
 }
 
 static int print(const struct token *t, const char *text, struct err *err)
@@ -127,7 +101,7 @@ static int print(const struct token *t, const char *text, struct err *err)
 
 static int by_manager(struct token *t, struct err *err)
 {
-	struct rpc_value made[MANAGER_MADE_FIELDS];
+	struct cbormap_value made[MANAGER_MADE_FIELDS];
 	char text[RPC_TOKEN_MAX];
 	struct buf reply;
 	int ret;
@@ -255,7 +229,7 @@ out:
 static int prepare(struct token *t, struct ui_keys *keys, struct err *err)
 {
 	uint8_t ticket[RPC_DIGEST_LEN], hash[RPC_DIGEST_LEN];
-	struct rpc_value made[MANAGER_MADE_FIELDS];
+	struct cbormap_value made[MANAGER_MADE_FIELDS];
 	struct buf reply;
 	int ret = -1;
 
@@ -301,60 +275,25 @@ static int by_root(struct token *t, struct err *err)
 
 /* --- options ------------------------------------------------------------------- */
 
-enum { OPT_REPLACE = UI_OPTIONS_OWN, OPT_VALID, OPT_KEYS };
-
-static const struct option own[] = {
-	{"replace", no_argument, NULL, OPT_REPLACE},
-	{"valid", required_argument, NULL, OPT_VALID},
-	{"keys", required_argument, NULL, OPT_KEYS},
-	{0},
-};
-
-static int take(void *ctx, int c)
+static int main_token(int argc, char **argv)
 {
-	struct token *t = ctx;
-
-	if (c == OPT_REPLACE)
-		t->replace = true;
-	else if (c == OPT_KEYS)
-		t->keys = optarg;
-	else if (ui_duration(optarg, &t->valid_sec) != 0 || t->valid_sec < 1 ||
-		 t->valid_sec > MANAGER_TOKEN_SEC_MAX)
-		return ui_usage("token", "--valid: expected a time as 30m or 2h, at most 7d");
-	return -1;
-}
-
-int cmd_token(int argc, char **argv)
-{
-	static struct token t = {.o = {.command = "token",
-					 .help = help,
-					 .shared = "jiSp",
-					 .own = own,
-					 .take = take}};
+	static struct token t;
 	struct err err = {0};
 	bool by_keys;
 	int status;
 
-	t.o.ctx = &t;
-	status = ui_options_parse(&t.o, argc, argv);
+	status = ui_options_parse(&t.o, &cmd_token, &t, argc, argv);
 	if (status >= 0)
 		return status;
-	if (argc - optind != 2)
-		return ui_usage("token", "expected a role and a NAME: fdump token agent web1");
-	t.role = rpc_role_get(argv[optind], strlen(argv[optind]));
-	t.name = argv[optind + 1];
-	if (t.role == RPC_NOBODY)
-		return ui_usage("token", "'%s' is not a role: agent, store, manager or operator",
-			argv[optind]);
+	t.role = rpc_role_get(t.o.verb->name, strlen(t.o.verb->name));
+	t.name = argv[optind];
 	if (name_check("NAME", t.name, &err) != 0)
 		return ui_usage("token", "%s", err.message);
 	by_keys = t.role == RPC_MANAGER || t.role == RPC_OPERATOR;
-	if (by_keys != (t.keys != NULL))
+	if (by_keys && t.keys == NULL)
 		return ui_usage("token",
-			by_keys ? "the fleet's root key signs this role (%s): give the folder "
-				  "that 'fdump setup' made (--keys DIR)"
-				: "--keys is for managers and operators, not for "
-				  "a %s",
+			"the fleet's root key signs this role (%s): give the folder that 'fdump "
+			"setup' made (--keys DIR)",
 			rpc_role_name(t.role));
 	if (hash_crypto_init(&err) != 0 ||
 		ui_fleet_open(&t.fleet, t.o.config, t.o.state, t.o.identity, &err) != 0 ||
@@ -366,3 +305,37 @@ int cmd_token(int argc, char **argv)
 	ui_options_fini(&t.o);
 	return status;
 }
+
+static const struct ui_verb roles[] = {{"agent", "NAME", NULL, NULL}, {"store", "NAME", NULL, NULL},
+	{"manager", "--keys DIR NAME", NULL, NULL}, {"operator", "--keys DIR NAME", NULL, NULL},
+	{0}};
+
+static const struct ui_option options[] = {
+	{0, "replace", UI_FLAG,
+		"NAME has joined before: the new machine takes its place, and the old one is "
+		"denied",
+		UI_AT(struct token, replace)},
+	{0, "valid", UI_TIME, "how long it is good, like 30m or 2h; at most 7d",
+		UI_AT(struct token, valid_sec), .min = 1, .max = MANAGER_TOKEN_SEC_MAX},
+	{0, "keys", UI_DIR, "the folder with the fleet's keys", UI_AT(struct token, keys),
+		.verbs = "manager operator"},
+	{.shared = "p", .help = "read the root key's passphrase from the first line of FILE"},
+	{.shared = "iSj"},
+	{0},
+};
+
+const struct ui_command cmd_token = {
+	.name = "token",
+	.summary = "let a machine or a person join the fleet",
+	.about = "Prints a token, by which one machine (an agent, a store, a manager) or one person (an "
+		 "operator) joins the fleet: 'fdump join' there asks for it. It can be used once, within "
+		 "an hour.\n"
+		 "\n"
+		 "Managers and operators are signed by the fleet's root key, which 'fdump setup' has put "
+		 "into a folder: --keys names it. The command then waits until the token was used.",
+	.verbs = roles,
+	.options = options,
+	.hint = "for example: fdump token agent web1",
+	.exits = "0 done; 2 failed, or wrong usage; 6 not allowed, or wrong passphrase.",
+	.run = main_token,
+};

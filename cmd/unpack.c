@@ -24,103 +24,12 @@
 #include "pack/read.h"
 #include "pack/seek.h"
 
-static const char help[] =
-	"usage: fdump unpack [-f FILE] [-C DIR] [options] [PATH...]\n"
-	"\n"
-	"Unpacks a pack into DIR (here), each file proved before it gets its name.\n"
-	"With PATHs: only these and what is below them.\n"
-	"\n"
-	"  -f, --file FILE          read FILE ('-': standard input, the default)\n"
-	"  -C, --directory DIR      unpack into DIR\n"
-	"  -T, --files-from FILE    read more PATHs from FILE\n"
-	"      --null               they end in NUL, not newline\n"
-	"  -X, --exclude-from FILE  leave out what matches the patterns in FILE\n"
-	"      --exclude PATTERN    leave out what matches (as in .gitignore)\n"
-	"  -v, --verbose            name each entry on standard error\n"
-	"      --strip-components N leave off N leading components\n"
-	"      --numeric-owner      owners by number, not by name\n"
-	"      --no-xattrs          without extended attributes and ACLs\n"
-	"  -k, --keep-old-files     as --overwrite=never\n"
-	"      --overwrite WHEN     always (default), if-changed, if-newer, never\n"
-	"      --keep-directory-symlink  restore into directories that links in DIR lead\n"
-	"                           to, if they are in DIR too\n"
-	"      --untrusted          also as root: no owners, set-id bits, devices,\n"
-	"                           privileged attributes\n"
-	"      --skip-damaged       go on behind damage\n"
-	"      --key FILE           a secret key, for a sealed pack (repeatable)\n"
-	"      --passphrase-file FILE  the passphrase of the key or the pack\n"
-	"      --json               problems and the result as JSON, one object a line\n"
-	"      --threads N          default: the number of processors\n"
-	"\n"
-	"Exit status: 0 complete; 1 done, but some entries were not whole when packed,\n"
-	"something of another type was kept, or not all of their metadata could be\n"
-	"restored; 2 failed, or entries could\n"
-	"not be restored; 3 a key file is not as it must be; 5 damage found; 6 wrong key,\n"
-	"or not sealed; 7 no space.\n";
-
 struct unpack {
 	struct cmd_unpack *o;
 	struct pack_extract *extract;
 	size_t lost, absent, kept, notes, damaged;
 	bool no_space;
 };
-
-enum { OPT_STRIP = UI_OPTIONS_OWN, OPT_OVERWRITE, OPT_UNTRUSTED, OPT_SKIP, OPT_KEEP_LINK };
-
-static const struct option own[] = {
-	{"strip-components", required_argument, NULL, OPT_STRIP},
-	{"keep-old-files", no_argument, NULL, 'k'},
-	{"overwrite", required_argument, NULL, OPT_OVERWRITE},
-	{"untrusted", no_argument, NULL, OPT_UNTRUSTED},
-	{"skip-damaged", no_argument, NULL, OPT_SKIP},
-	{"keep-directory-symlink", no_argument, NULL, OPT_KEEP_LINK},
-	{0},
-};
-
-int cmd_unpack_overwrite(const char *text, enum pack_overwrite *when)
-{
-	static const char *const names[] = {"always", "if-changed", "if-newer", "never"};
-	size_t i;
-
-	for (i = 0; i < 4; i++)
-		if (strcmp(text, names[i]) == 0) {
-			*when = (enum pack_overwrite)i;
-			return 0;
-		}
-	return -1;
-}
-
-/* One of unpack's own options. */
-static int take(void *ctx, int c)
-{
-	struct cmd_unpack *o = ctx;
-	long n;
-
-	switch (c) {
-	case OPT_STRIP:
-		if (ui_number(optarg, 0, 65535, &n) != 0)
-			return ui_usage("unpack", "--strip-components wants a number");
-		o->extract.strip = (unsigned)n;
-		return -1;
-	case 'k':
-		o->extract.overwrite = PACK_OVERWRITE_NEVER;
-		return -1;
-	case OPT_OVERWRITE:
-		if (cmd_unpack_overwrite(optarg, &o->extract.overwrite) != 0)
-			return ui_usage("unpack",
-				"--overwrite wants always, if-changed, if-newer or never");
-		return -1;
-	case OPT_UNTRUSTED:
-		o->untrusted = true;
-		return -1;
-	case OPT_KEEP_LINK:
-		o->extract.follow_links = true;
-		return -1;
-	default:
-		o->read.skip_damaged = true;
-		return -1;
-	}
-}
 
 static bool selected(void *ctx, const uint8_t *path, size_t len)
 {
@@ -179,23 +88,23 @@ static void tell(struct unpack *u, const char *kind, int64_t offset, struct pack
 		fprintf(stderr, "fdump unpack: %s\n", err.message);
 }
 
-static void on_extract_problem(void *ctx, struct pack_bytes path, enum pack_extract_kind kind,
+static void on_extract_problem(void *ctx, struct pack_bytes path, enum pack_outcome_kind kind,
 	int errnum, const char *what)
 {
 	struct unpack *u = ctx;
 
 	u->no_space = u->no_space || errnum == ENOSPC || errnum == EDQUOT;
-	if (kind == PACK_EXTRACT_NOTE)
+	if (kind == PACK_OUTCOME_NOTE)
 		u->notes++;
-	else if (kind == PACK_EXTRACT_ABSENT)
+	else if (kind == PACK_OUTCOME_ABSENT)
 		u->absent++;
-	else if (kind == PACK_EXTRACT_KEPT)
+	else if (kind == PACK_OUTCOME_KEPT)
 		u->kept++;
 	else
 		u->lost++;
 	tell(u,
-		kind == PACK_EXTRACT_NOTE   ? "metadata"
-		: kind == PACK_EXTRACT_KEPT ? "kept"
+		kind == PACK_OUTCOME_NOTE   ? "metadata"
+		: kind == PACK_OUTCOME_KEPT ? "kept"
 					    : "entry",
 		-1, path, what);
 }
@@ -410,20 +319,17 @@ int cmd_unpack_run(struct cmd_unpack *o, int fd)
 	return status;
 }
 
-int cmd_unpack(int argc, char **argv)
+static int main_unpack(int argc, char **argv)
 {
-	struct cmd_unpack o = {.o = {.command = "unpack",
-				       .help = help,
-				       .shared = "fCT0Xvjtkpxn",
-				       .own = own,
-				       .take = take}};
+	struct cmd_unpack o = {.untrusted = false};
 	struct err err = {0};
 	int status, fd;
 
-	o.o.ctx = &o;
-	status = ui_options_parse(&o.o, argc, argv);
+	status = ui_options_parse(&o.o, &cmd_unpack, &o, argc, argv);
 	if (status >= 0 || (status = ui_options_paths(&o.o, argc, argv)) >= 0)
 		goto out;
+	if (o.keep)
+		o.extract.overwrite = PACK_OVERWRITE_NEVER;
 	o.read.need_key = ui_unseal_wanted(&o.o.unseal);
 	fd = hash_crypto_init(&err) == 0 ? ui_open_input(o.o.file, &err) : -1;
 	if (fd < 0) {
@@ -436,3 +342,43 @@ out:
 	ui_options_fini(&o.o);
 	return status;
 }
+
+static const struct ui_option options[] = {
+	{.shared = "f"},
+	{.shared = "C", .help = "unpack into DIR, not here"},
+	{.shared = "T0Xv"},
+	{0, "strip-components", UI_NUMBER, "leave off N leading components of each path",
+		UI_AT(struct cmd_unpack, extract.strip), .max = 65535},
+	{.shared = "nx"},
+	{'k', "keep-old-files", UI_FLAG, "as --overwrite never", UI_AT(struct cmd_unpack, keep)},
+	{0, "overwrite", UI_CHOICE, "always (the default), if-changed, if-newer or never",
+		UI_AT(struct cmd_unpack, extract.overwrite), .value = "WHEN",
+		.choices = CMD_UNPACK_OVERWRITE},
+	{0, "keep-directory-symlink", UI_FLAG,
+		"restore into directories that links in DIR lead to, if they are in DIR too",
+		UI_AT(struct cmd_unpack, extract.follow_links)},
+	{0, "untrusted", UI_FLAG,
+		"also as root: no owners, set-id bits, devices, privileged attributes",
+		UI_AT(struct cmd_unpack, untrusted)},
+	{0, "skip-damaged", UI_FLAG, "go on after damage",
+		UI_AT(struct cmd_unpack, read.skip_damaged)},
+	{.shared = "kp"},
+	{.shared = "j", .help = "print problems and the result as JSON, one object a line"},
+	{.shared = "t"},
+	{0},
+};
+
+const struct ui_command cmd_unpack = {
+	.name = "unpack",
+	.summary = "unpack a pack, each file proved first",
+	.usage = "[-f FILE] [-C DIR] [options] [PATH...]",
+	.about = "Unpacks a pack into DIR (here), each file proved before it gets its name. With PATHs: "
+		 "only these and what is below them.",
+	.options = options,
+	.arguments = "[PATH...]",
+	.exits = "0 complete; 1 done, but some entries were not whole when packed, something of another "
+		 "type was kept, or not all of their metadata could be restored; 2 failed, or entries "
+		 "could not be restored; 3 a key file is not as it must be; 5 damage found; 6 wrong key, "
+		 "or not sealed; 7 no space.",
+	.run = main_unpack,
+};

@@ -13,14 +13,14 @@
 
 struct cmd_unpack {
 	struct ui_options o; /* read; .directory: where to */
-	bool untrusted;
+	bool untrusted, keep;
 	struct pack_extract_options extract; /* set: strip, overwrite */
 	struct pack_read_options read;       /* set: skip_damaged, need_key, feed */
 	uint64_t total;                      /* of a feed: bytes that will come, for progress */
 };
 
-/* The value of --overwrite. Returns 0, or -1. */
-int cmd_unpack_overwrite(const char *text, enum pack_overwrite *when);
+/* What --overwrite can be: enum pack_overwrite, in its order. */
+#define CMD_UNPACK_OVERWRITE "always|if-changed|if-newer|never"
 
 /* Unpacks what fd yields, or read.feed; tells all that is wrong. Returns the exit status. */
 int cmd_unpack_run(struct cmd_unpack *unpack, int fd);

@@ -19,25 +19,6 @@
 #include "pack/load.h"
 #include "pack/read.h"
 
-static const char help[] =
-	"usage: fdump verify [options] FILE|-...\n"
-	"\n"
-	"Checks every block and every file's SHA-256, and says what is lost. Changes\n"
-	"nothing. FILE is a pack, or the directory of a store: then every block, every\n"
-	"dump's list of chunks, and every file of the dumps that are not sealed, or that\n"
-	"a key opens.\n"
-	"\n"
-	"      --json              one JSON object a line\n"
-	"      --key FILE          open a sealed pack with this secret key (repeatable)\n"
-	"      --passphrase-file FILE  its first line is the passphrase\n"
-	"      --threads N         default: the number of processors\n"
-	"  -v, --verbose           name each entry that is good\n"
-	"\n"
-	"Exit status: 0 all is well; 1 it is, but some entries changed or could not be\n"
-	"read when they were packed, and are listed; 2 failed; 3 a key file is not as it\n"
-	"must be; 5 damage found; 6 wrong key, or not sealed; 7 no space; 8 a store was\n"
-	"busy. Of several FILEs the worst counts: 5, then 6, then 2, the highest else.\n";
-
 /* One FILE under way. Problems and entries come from two stages of the
  * reader, perhaps at the same time: neither touches what the other has. */
 struct verify {
@@ -278,21 +259,16 @@ static int worse(int a, int b)
 	return a > b ? a : b;
 }
 
-int cmd_verify(int argc, char **argv)
+static int main_verify(int argc, char **argv)
 {
-	struct ui_options o = {.command = "verify", .help = help, .shared = "jkptv"};
+	struct ui_options o = {.verbose = false};
 	struct err err = {0};
-	int status = ui_options_parse(&o, argc, argv), i;
+	int status = ui_options_parse(&o, &cmd_verify, NULL, argc, argv);
 
 	if (status >= 0)
 		return status;
-	if (optind == argc)
-		return ui_usage("verify", "no FILE given ('-' for standard input)");
 	if (hash_crypto_init(&err) != 0)
 		return ui_fail("verify", &err);
-	for (i = optind; i < argc; i++)
-		if (ui_options_path("verify", argv[i]) >= 0)
-			return UI_FAILED;
 	status = UI_OK;
 	for (; optind < argc; optind++)
 		status = worse(status, cmd_is_store(argv[optind])
@@ -305,3 +281,26 @@ int cmd_verify(int argc, char **argv)
 	}
 	return status;
 }
+
+static const struct ui_option options[] = {
+	{.shared = "jkpt"},
+	{.shared = "v", .help = "name each entry that is good"},
+	{0},
+};
+
+const struct ui_command cmd_verify = {
+	.name = "verify",
+	.summary = "prove every byte of packs, say what is lost",
+	.usage = "[options] FILE|-...",
+	.about = "Checks every block and every file's SHA-256, and says what is lost. Changes nothing. "
+		 "FILE is a pack, or the directory of a store: then every block, every dump's list of "
+		 "chunks, and every file of the dumps that are not sealed, or that a key opens.",
+	.options = options,
+	.arguments = "FILE...",
+	.hint = "'-' for standard input",
+	.exits = "0 all is well; 1 it is, but some entries changed or could not be read when they were "
+		 "packed, and are listed; 2 failed; 3 a key file is not as it must be; 5 damage found; 6 "
+		 "wrong key, or not sealed; 7 no space; 8 a store was busy. Of several FILEs the worst "
+		 "counts: 5, then 6, then 2, then the highest.",
+	.run = main_verify,
+};

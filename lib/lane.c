@@ -2,6 +2,9 @@
  * One mutex, one condition. Jobs have numbers; number n uses slot n modulo the
  * number of slots. Picking looks at the few jobs under way, oldest first. A
  * thread that has found work wakes another only if there is more.
+ *
+ * Half of the jobs are enough for a gathered stage: then the other half can be
+ * in the stages before it while these are in those behind it.
  */
 #include "lib/lane.h"
 
@@ -24,14 +27,15 @@ struct lane {
 	size_t stage_count;
 	struct slot *slots;
 	size_t slot_count;
+	void **gathered; /* jobs that are in the gathered stage */
 	void *ctx;
 
 	pthread_mutex_t lock;
 	pthread_cond_t wake;
 	size_t waiting;
 	uint64_t begun, left;           /* jobs with left <= n < begun are under way */
-	uint64_t next[LANE_STAGES_MAX]; /* serial: the job that is due */
-	bool busy[LANE_STAGES_MAX];     /* serial: somebody is in it */
+	uint64_t next[LANE_STAGES_MAX]; /* serial, gathered: the job that is due */
+	bool busy[LANE_STAGES_MAX];     /* the same: somebody is in it */
 	bool ended, failed;
 	struct err *err;
 };
@@ -61,16 +65,40 @@ static bool key_is_free(const struct lane *l, const struct slot *s, uint64_t n)
 	return true;
 }
 
-static bool can_run(const struct lane *l, const struct slot *s, uint64_t n)
+/* How many jobs wait for a gathered stage, from job n on. */
+static size_t count_waiting(struct lane *l, size_t stage, uint64_t n)
 {
-	const struct lane_stage *stage;
+	size_t count = 0;
 
-	if (s->running || s->stage == l->stage_count)
+	while (n + count < l->begun && slot_of(l, n + count)->stage == stage)
+		count++;
+	return count;
+}
+
+/* Whether half of all jobs have come to a gathered stage, or all that will. */
+static bool are_gathered(struct lane *l, size_t stage, uint64_t n)
+{
+	size_t count = count_waiting(l, stage, n);
+
+	return 2 * count >= l->slot_count || (l->ended && n + count == l->begun);
+}
+
+static bool can_run(struct lane *l, const struct slot *s, uint64_t n)
+{
+	size_t stage = s->stage;
+
+	if (s->running || stage == l->stage_count)
 		return false;
-	stage = &l->stages[s->stage];
-	if (stage->kind == LANE_KEYED)
+	switch (l->stages[stage].kind) {
+	case LANE_PARALLEL:
+		return true;
+	case LANE_KEYED:
 		return key_is_free(l, s, n);
-	return stage->kind == LANE_PARALLEL || (!l->busy[s->stage] && l->next[s->stage] == n);
+	case LANE_GATHERED:
+		return !l->busy[stage] && l->next[stage] == n && are_gathered(l, stage, n);
+	default:
+		return !l->busy[stage] && l->next[stage] == n;
+	}
 }
 
 /* Finds work: a job that can move on, else the number of a new one. False if
@@ -83,38 +111,59 @@ static bool find(struct lane *l, uint64_t *n)
 	return !l->ended && !l->busy[0] && l->begun - l->left < l->slot_count;
 }
 
-/* Takes a job that was found. */
-static struct slot *take(struct lane *l, uint64_t n)
+/* Takes a job that was found, or all that wait with it. *count: how many. */
+static struct slot *take(struct lane *l, uint64_t n, size_t *count)
 {
 	struct slot *s = slot_of(l, n);
+	enum lane_kind kind;
+	size_t i;
 
+	assert(n >= l->left && n <= l->begun && !s->running);
 	if (n == l->begun) {
 		l->begun++;
 		s->stage = 0;
 	}
-	s->running = true;
-	if (l->stages[s->stage].kind == LANE_SERIAL)
+	kind = l->stages[s->stage].kind;
+	*count = kind == LANE_GATHERED ? count_waiting(l, s->stage, n) : 1;
+	for (i = 0; i < *count; i++) {
+		slot_of(l, n + i)->running = true;
+		if (kind == LANE_GATHERED)
+			l->gathered[i] = slot_of(l, n + i)->job;
+	}
+	if (kind == LANE_SERIAL || kind == LANE_GATHERED)
 		l->busy[s->stage] = true;
 	return s;
 }
 
-/* Books the outcome of a step. */
-static void done(struct lane *l, struct slot *s, int got)
+/* One step of what was taken, without the lock. */
+static int step(struct lane *l, void *worker, const struct slot *s, size_t count, struct err *err)
 {
-	size_t stage = s->stage;
+	const struct lane_stage *stage = &l->stages[s->stage];
 
-	s->running = false;
-	if (l->stages[stage].kind == LANE_SERIAL) {
+	return stage->kind == LANE_GATHERED
+		       ? stage->gathered(l->ctx, worker, l->gathered, count, err)
+		       : stage->step(l->ctx, worker, s->job, err);
+}
+
+/* Books the outcome of a step of job n, and of those taken with it. */
+static void done(struct lane *l, uint64_t n, size_t count, int got)
+{
+	size_t stage = slot_of(l, n)->stage, i;
+
+	if (l->stages[stage].kind == LANE_SERIAL || l->stages[stage].kind == LANE_GATHERED) {
+		assert(l->busy[stage] && l->next[stage] == n);
 		l->busy[stage] = false;
-		l->next[stage]++;
+		l->next[stage] += count;
 	}
-	if (got == 0) {
-		s->stage++;
-	} else if (got > 0) {
+	for (i = 0; i < count; i++) {
+		slot_of(l, n + i)->running = false;
+		slot_of(l, n + i)->stage += got == 0;
+	}
+	if (got > 0) {
 		assert(stage == 0);
 		l->ended = true;
 		l->begun--;
-	} else {
+	} else if (got < 0) {
 		l->failed = true;
 	}
 	while (l->left < l->begun && slot_of(l, l->left)->stage == l->stage_count)
@@ -130,12 +179,13 @@ static void *work(void *arg)
 {
 	struct worker *w = arg;
 	struct lane *l = w->lane;
-	uint64_t n;
 
 	pthread_mutex_lock(&l->lock);
 	while (!over(l)) {
 		struct err err = {0};
 		struct slot *s;
+		uint64_t n, other;
+		size_t count;
 		bool more;
 		int got;
 
@@ -145,16 +195,16 @@ static void *work(void *arg)
 			l->waiting--;
 			continue;
 		}
-		s = take(l, n);
-		more = l->waiting > 0 && find(l, &n);
+		s = take(l, n, &count);
+		more = l->waiting > 0 && find(l, &other);
 		pthread_mutex_unlock(&l->lock);
 		if (more)
 			pthread_cond_signal(&l->wake);
-		got = l->stages[s->stage].step(l->ctx, w->ctx, s->job, &err);
+		got = step(l, w->ctx, s, count, &err);
 		pthread_mutex_lock(&l->lock);
 		if (got < 0 && !l->failed && l->err != NULL)
 			*l->err = err;
-		done(l, s, got);
+		done(l, n, count, got);
 	}
 	pthread_mutex_unlock(&l->lock);
 	pthread_cond_broadcast(&l->wake);
@@ -189,17 +239,25 @@ int lane_run(const struct lane_stage *stages, size_t stage_count, void *const *j
 		.ctx = ctx,
 		.err = err,
 	};
+	bool gathers = false;
 	size_t i;
 	int result;
 
 	assert(stage_count >= 1 && stage_count <= LANE_STAGES_MAX);
 	assert(stages[0].kind == LANE_SERIAL);
-	for (i = 1; i < stage_count; i++)
+	for (i = 1; i < stage_count; i++) {
 		assert(stages[i].kind != LANE_KEYED || stages[i - 1].kind == LANE_SERIAL);
+		assert(stages[i].kind != LANE_GATHERED || !gathers);
+		gathers |= stages[i].kind == LANE_GATHERED;
+	}
 	assert(job_count >= 1 && worker_count >= 1 && worker_count <= LANE_THREADS_MAX);
 	l.slots = calloc(job_count, sizeof *l.slots);
-	if (l.slots == NULL)
+	l.gathered = gathers ? calloc(job_count, sizeof *l.gathered) : NULL;
+	if (l.slots == NULL || (gathers && l.gathered == NULL)) {
+		free(l.slots);
+		free(l.gathered);
 		return err_set(err, ERR_NOMEM, "out of memory");
+	}
 	for (i = 0; i < job_count; i++)
 		l.slots[i].job = jobs[i];
 	pthread_mutex_init(&l.lock, NULL);
@@ -208,5 +266,6 @@ int lane_run(const struct lane_stage *stages, size_t stage_count, void *const *j
 	pthread_cond_destroy(&l.wake);
 	pthread_mutex_destroy(&l.lock);
 	free(l.slots);
+	free(l.gathered);
 	return result;
 }

@@ -3,8 +3,10 @@
  * few threads, in order where order matters.
  *
  * A stage is parallel (any thread, any order), serial (one job at a time, in the
- * order in which the jobs began), or keyed: only jobs with the same key pass
- * one at a time and in order. The first stage is serial: it fills a
+ * order in which the jobs began), keyed: only jobs with the same key pass
+ * one at a time and in order; or gathered: it takes all jobs at once that have
+ * come to it, in order, when they are half of all there are, or no more will
+ * come. The first stage is serial: it fills a
  * job, or says that there are no more. A thread takes the oldest job that can
  * move on; when none can, it begins a new one if a job is free, else it
  * waits. So at most as many jobs are under way as there are, which bounds
@@ -25,7 +27,11 @@ struct err;
  * set: everything stops. */
 typedef int lane_step(void *ctx, void *worker, void *job, struct err *err);
 
-enum lane_kind { LANE_SERIAL = 0, LANE_PARALLEL = 1, LANE_KEYED = 2 };
+/* The same for jobs that were gathered, in their order; count is at least 1. Never 1. */
+typedef int lane_gathered_step(
+	void *ctx, void *worker, void *const *jobs, size_t count, struct err *err);
+
+enum lane_kind { LANE_SERIAL = 0, LANE_PARALLEL = 1, LANE_KEYED = 2, LANE_GATHERED = 3 };
 
 struct lane_stage {
 	enum lane_kind kind;
@@ -33,6 +39,8 @@ struct lane_stage {
 	/* Keyed: a job's key; NULL: it waits for nobody. Known when the stage
 	 * before, which must be serial, has been passed. Called under a lock. */
 	const void *(*key)(const void *job);
+	/* Gathered, in place of .step. At most one stage of a row is so, and not the first. */
+	lane_gathered_step *gathered;
 };
 
 /* Runs all jobs through all stages; returns when the last has left, or after

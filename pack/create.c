@@ -335,11 +335,11 @@ static int run_lanes(struct create *c, struct job **jobs, size_t job_count, stru
 	size_t worker_count, struct err *err)
 {
 	static const struct lane_stage stages[] = {
-		{LANE_SERIAL, plan, NULL},
-		{LANE_PARALLEL, build, NULL},
-		{LANE_SERIAL, join, NULL},
-		{LANE_PARALLEL, press, NULL},
-		{LANE_SERIAL, emit, NULL},
+		{.kind = LANE_SERIAL, .step = plan},
+		{.kind = LANE_PARALLEL, .step = build},
+		{.kind = LANE_SERIAL, .step = join},
+		{.kind = LANE_PARALLEL, .step = press},
+		{.kind = LANE_SERIAL, .step = emit},
 	};
 	struct pack_totals totals;
 	size_t i;

@@ -4,6 +4,9 @@
  *
  * Decoded structs borrow all bytes from the input; they are good as long as
  * it is. Nothing is allocated.
+ *
+ * lib/cbormap does not read these maps: a refused HEAD or TAIL must be read to its end all the
+ * same, and millions of them are read at a time, so each value is decoded once, in place.
  */
 #ifndef FDUMP_PACK_ENTRY_H
 #define FDUMP_PACK_ENTRY_H

@@ -20,14 +20,12 @@
 #include "lib/err.h"
 #include "lib/fs.h"
 #include "lib/names.h"
-#include "pack/absent.h"
 #include "pack/borders.h"
 #include "pack/descent.h"
 #include "pack/hardlink.h"
 #include "pack/load.h"
 #include "pack/newfile.h"
 #include "pack/node.h"
-#include "pack/remark.h"
 #include "pack/restore.h"
 
 #define TEXT_MAX 256 /* of a problem */
@@ -45,10 +43,7 @@ struct pack_extract {
 	atomic_long files; /* prepared ones that may still be opened */
 	unsigned serial;   /* of temporary names */
 	struct pack_borders borders;
-	struct pack_absent absent; /* what is not restored: hard links to it are not made */
-	enum pack_absent_why why;  /* what will be booked of this entry, unless it is restored */
-	bool gaps;                 /* there may be more of those, of which nothing was read */
-	struct timespec start;
+	struct pack_outcome outcome;
 	/* The file that goes on from load to load. */
 	bool open;
 	struct pack_newfile file;
@@ -65,10 +60,10 @@ struct pack_extract {
 static void on_descent(void *ctx, struct pack_bytes path, enum pack_descent_problem kind,
 	int errnum, const char *what)
 {
-	static const enum pack_extract_kind kinds[] = {
-		[PACK_DESCENT_NOTE] = PACK_EXTRACT_NOTE,
-		[PACK_DESCENT_KEPT] = PACK_EXTRACT_KEPT,
-		[PACK_DESCENT_LOST] = PACK_EXTRACT_LOST,
+	static const enum pack_outcome_kind kinds[] = {
+		[PACK_DESCENT_NOTE] = PACK_OUTCOME_NOTE,
+		[PACK_DESCENT_KEPT] = PACK_OUTCOME_KEPT,
+		[PACK_DESCENT_LOST] = PACK_OUTCOME_LOST,
 	};
 	const struct pack_extract *x = ctx;
 
@@ -105,7 +100,11 @@ struct pack_extract *pack_extract_new(const struct pack_extract_options *o, stru
 	};
 	buf_init(&x->open_head, PACK_HEAD_KEEP);
 	pack_borders_init(&x->borders);
-	clock_gettime(CLOCK_REALTIME_COARSE, &x->start);
+	pack_outcome_init(&x->outcome, &(struct pack_outcome_options){.entry = o->entry,
+					       .problem = o->problem,
+					       .made = o->made,
+					       .overwrite = o->overwrite,
+					       .ctx = o->ctx});
 	x->parent = -1;
 	x->setgid =
 		fstat(o->target, &st) == 0 && (st.st_mode & S_ISGID || st.st_gid != x->restore.gid);
@@ -131,78 +130,14 @@ void pack_extract_free(struct pack_extract *x)
 	pack_descent_free(x->descent);
 	buf_fini(&x->open_head);
 	pack_borders_fini(&x->borders);
-	pack_absent_fini(&x->absent);
+	pack_outcome_fini(&x->outcome);
 	free(x);
-}
-
-__attribute__((format(printf, 4, 5))) static void problem(struct pack_extract *x,
-	struct pack_bytes path, enum pack_extract_kind kind, const char *fmt, ...)
-{
-	char text[TEXT_MAX];
-	va_list ap;
-
-	va_start(ap, fmt);
-	vsnprintf(text, sizeof text, fmt, ap);
-	va_end(ap);
-	if (kind == PACK_EXTRACT_ABSENT)
-		x->why = PACK_ABSENT_NONE;
-	x->o.problem(x->o.ctx, path, kind, 0, text);
-}
-
-static void problem_errno(
-	struct pack_extract *x, struct pack_bytes path, const char *what, int errnum)
-{
-	char text[TEXT_MAX], reason[96];
-
-	snprintf(text, sizeof text, "%s: %s", what, strerror_r(errnum, reason, sizeof reason));
-	x->o.problem(x->o.ctx, path, PACK_EXTRACT_LOST, errnum, text);
 }
 
 /* The entry's SHA-256; NULL if it has none. */
 static const uint8_t *sum_of(const struct pack_tail *tail)
 {
 	return tail->has_content && !tail->sparse ? tail->sum : NULL;
-}
-
-/* An entry that is not restored, because what is there is kept. sum: as sum_of. */
-static void kept(struct pack_extract *x, struct pack_bytes path, const struct pack_head *head,
-	const struct stat *there, int dir, const uint8_t *sum)
-{
-	bool same = pack_overwrite_same(head, there, dir);
-
-	x->why = PACK_ABSENT_KEPT;
-	if (same && x->o.overwrite == PACK_OVERWRITE_CHANGED)
-		x->why = PACK_ABSENT_NOT;
-	else if (same && sum != NULL)
-		x->why = PACK_ABSENT_SAME;
-	if (!pack_overwrite_alike(head->type, there->st_mode))
-		problem(x, path, PACK_EXTRACT_KEPT,
-			"not restored: what has its name is something else, and is kept");
-}
-
-/* Books whether an entry was restored. */
-static void book(struct pack_extract *x, struct pack_bytes path, const uint8_t *sum)
-{
-	if (x->why == PACK_ABSENT_NOT)
-		pack_absent_remove(&x->absent, path);
-	else
-		pack_absent_add(&x->absent, path, x->why, sum);
-}
-
-/* A file can't be written: EFBIG is the one reason that asks for the size. */
-static void problem_write(struct pack_extract *x, struct pack_bytes path, uint64_t size, int errnum)
-{
-	char text[TEXT_MAX];
-
-	if (errnum != EFBIG) {
-		problem_errno(x, path, "can't be written", errnum != 0 ? errnum : EIO);
-		return;
-	}
-	snprintf(text, sizeof text,
-		"can't be written: its %llu bytes are more than this file system, or a limit "
-		"(ulimit -f), allows in one file",
-		(unsigned long long)size);
-	x->o.problem(x->o.ctx, path, PACK_EXTRACT_LOST, errnum, text);
 }
 
 /* --- paths -------------------------------------------------------------- */
@@ -250,31 +185,9 @@ static int file_place(struct pack_extract *x, struct pack_newfile *file, int dir
 	return pack_newfile_replace(file, dir, name, &x->serial);
 }
 
-static void done(struct pack_extract *x, struct pack_bytes path)
-{
-	x->why = PACK_ABSENT_NOT;
-	if (x->o.entry != NULL)
-		x->o.entry(x->o.ctx, path);
-}
-
 static bool is_file(const struct pack_head *head)
 {
 	return head->type == PACK_REGULAR || head->type == PACK_COMMAND;
-}
-
-/* Says what the TAIL's status gives reason to. Returns 0 to restore the entry, 1 to leave it out.
- */
-static int heed_status(struct pack_extract *x, struct pack_bytes path, const struct pack_head *head,
-	const struct pack_tail *tail)
-{
-	char text[TEXT_MAX];
-	enum pack_remark got = pack_remark(head, tail, x->o.made, text, sizeof text);
-
-	if (got == PACK_REMARK_NONE)
-		return 0;
-	problem(x, path, got == PACK_REMARK_NOTE ? PACK_EXTRACT_NOTE : PACK_EXTRACT_ABSENT, "%s",
-		text);
-	return got == PACK_REMARK_LEAVE;
 }
 
 /* Metadata, and the size; in_target: it was made in the target itself, whose
@@ -303,9 +216,9 @@ static int file_commit(struct pack_extract *x, struct pack_newfile *file, int di
 	if (got < 0 && errno == EXDEV)
 		return 1;
 	if (got < 0)
-		problem_errno(x, path, "can't be put in place", errno);
+		pack_outcome_lost(&x->outcome, path, "can't be put in place", errno);
 	if (got == 1)
-		kept(x, path, head, &there, dir, sum);
+		pack_outcome_kept(&x->outcome, path, head, &there, dir, sum);
 	if (got != 0) {
 		if (file->temporary[0] != 0)
 			unlinkat(dir, file->temporary, 0);
@@ -313,10 +226,10 @@ static int file_commit(struct pack_extract *x, struct pack_newfile *file, int di
 		return 0;
 	}
 	if (text[0] != 0)
-		problem(x, path, PACK_EXTRACT_NOTE, "%s", text);
+		pack_outcome_problem(&x->outcome, path, PACK_OUTCOME_NOTE, "%s", text);
 	if (pack_restore_flags(&x->restore, file->fd, head, more, sizeof more) != 0)
-		problem(x, path, PACK_EXTRACT_NOTE, "%s", more);
-	done(x, path);
+		pack_outcome_problem(&x->outcome, path, PACK_OUTCOME_NOTE, "%s", more);
+	pack_outcome_done(&x->outcome, path);
 	return 0;
 }
 
@@ -432,7 +345,7 @@ static int put_file(struct pack_extract *x, struct pack_load *load, struct pack_
 	const uint8_t *sum = sum_of(&m->tail);
 	int dir;
 
-	if (heed_status(x, path, &m->head, &m->tail) != 0)
+	if (pack_outcome_left_out(&x->outcome, path, &m->head, &m->tail))
 		return 0;
 	dir = pack_descent_go(x->descent, path, err);
 	if (dir < 0)
@@ -445,9 +358,9 @@ static int put_file(struct pack_extract *x, struct pack_load *load, struct pack_
 	if (pack_newfile_open(&mine.file, dir, pack_restore_mode(&x->restore, &m->head), &m->head,
 		    &x->serial) != 0 ||
 		write_member(x, load, m, &mine.file, false, mine.text) != 0)
-		problem_write(x, path, m->tail.size, errno);
+		pack_outcome_unwritten(&x->outcome, path, m->tail.size, errno);
 	else if (file_commit(x, &mine.file, dir, path, &m->head, sum, mine.text) != 0)
-		problem_errno(x, path, "can't be put in place", EXDEV);
+		pack_outcome_lost(&x->outcome, path, "can't be put in place", EXDEV);
 	pack_newfile_drop(&mine.file, dir);
 	return 0;
 }
@@ -470,9 +383,9 @@ static void stop_file(struct pack_extract *x)
 
 	if (!x->open)
 		return;
-	x->why = PACK_ABSENT_LOST;
+	pack_outcome_begin(&x->outcome);
 	if (path.at != NULL && strip(x, &path))
-		book(x, path, NULL);
+		pack_outcome_end(&x->outcome, path, NULL);
 	close_file(x);
 }
 
@@ -482,7 +395,7 @@ static void spoil(struct pack_extract *x)
 	struct pack_bytes path = x->head.path;
 
 	strip(x, &path);
-	problem_write(x, path, x->head.size, errno);
+	pack_outcome_unwritten(&x->outcome, path, x->head.size, errno);
 	x->bad = true;
 }
 
@@ -536,7 +449,7 @@ int pack_extract_head(struct pack_extract *x, const struct pack_head *head, stru
 	x->parent = fcntl(dir, F_DUPFD_CLOEXEC, 0);
 	if (x->parent < 0 || pack_newfile_open(&x->file, x->parent,
 				     pack_restore_mode(&x->restore, head), head, &x->serial) != 0) {
-		problem_errno(x, path, "can't be written", errno);
+		pack_outcome_lost(&x->outcome, path, "can't be written", errno);
 		return 0;
 	}
 	x->bad = false;
@@ -573,21 +486,22 @@ int pack_extract_tail(struct pack_extract *x, const struct pack_tail *tail,
 		close_file(x);
 		return 0;
 	}
-	x->why = PACK_ABSENT_LOST;
-	if (!x->bad && verdict == PACK_GOOD && heed_status(x, path, &x->head, tail) == 0) {
+	pack_outcome_begin(&x->outcome);
+	if (!x->bad && verdict == PACK_GOOD &&
+		!pack_outcome_left_out(&x->outcome, path, &x->head, tail)) {
 		if (file_finish(x, &x->file, false, &x->head, x->at, x->hole, text) != 0)
-			problem_write(x, path, x->at, errno);
+			pack_outcome_unwritten(&x->outcome, path, x->at, errno);
 		else if (file_commit(x, &x->file, x->parent, path, &x->head, sum, text) != 0)
-			problem_errno(x, path, "can't be put in place", EXDEV);
+			pack_outcome_lost(&x->outcome, path, "can't be put in place", EXDEV);
 	}
-	book(x, path, sum);
+	pack_outcome_end(&x->outcome, path, sum);
 	close_file(x);
 	return 0;
 }
 
 void pack_extract_lost(struct pack_extract *x)
 {
-	x->gaps = true;
+	x->outcome.gaps = true;
 	stop_file(x);
 }
 
@@ -614,10 +528,10 @@ static int put_dir(struct pack_extract *x, const struct pack_member *m, struct p
 {
 	int got;
 
-	heed_status(x, path, &m->head, &m->tail);
+	pack_outcome_left_out(&x->outcome, path, &m->head, &m->tail);
 	got = pack_descent_put(x->descent, &m->head, path, err);
 	if (got == 0)
-		done(x, path);
+		pack_outcome_done(&x->outcome, path);
 	return got < 0 ? -1 : 0;
 }
 
@@ -631,7 +545,7 @@ static int replace(struct pack_extract *x, int dir, const char *name, struct pac
 	if (fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) != 0)
 		return errno == ENOENT ? 0 : -1;
 	if (!pack_overwrite_may(x->o.overwrite, head, &st, dir)) {
-		kept(x, path, head, &st, dir, NULL);
+		pack_outcome_kept(&x->outcome, path, head, &st, dir, NULL);
 		return 1;
 	}
 	return pack_descent_clear(dir, name);
@@ -645,7 +559,8 @@ static int put_node(struct pack_extract *x, const struct pack_member *m, struct 
 	int dir, got;
 
 	if (device && !x->o.privileged) {
-		problem(x, path, PACK_EXTRACT_LOST, "device not made: needs privilege");
+		pack_outcome_problem(
+			&x->outcome, path, PACK_OUTCOME_LOST, "device not made: needs privilege");
 		return 0;
 	}
 	dir = pack_descent_go(x->descent, path, err);
@@ -663,38 +578,14 @@ static int put_node(struct pack_extract *x, const struct pack_member *m, struct 
 	}
 	free(target);
 	if (got < 0)
-		problem_errno(x, path, "can't be made", errno);
+		pack_outcome_lost(&x->outcome, path, "can't be made", errno);
 	if (got == 0) {
 		if (pack_node_dress(&x->restore, dir, name, pack_descent_acl(x->descent), &m->head,
 			    text, sizeof text) != 0)
-			problem(x, path, PACK_EXTRACT_NOTE, "%s", text);
-		done(x, path);
+			pack_outcome_problem(&x->outcome, path, PACK_OUTCOME_NOTE, "%s", text);
+		pack_outcome_done(&x->outcome, path);
 	}
 	return 0;
-}
-
-/* Whether what has a hard link's first name is not the entry, which is reported then. */
-static bool is_foreign(struct pack_extract *x, struct pack_bytes path, struct pack_bytes link,
-	int from, const char *old)
-{
-	enum pack_absent_why why = pack_absent_get(&x->absent, link, from, old);
-	struct stat st;
-
-	/* Nothing was read of it, and it was not touched since we are here. */
-	if (why == PACK_ABSENT_NOT && x->gaps &&
-		fstatat(from, old, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
-		(st.st_ctim.tv_sec < x->start.tv_sec ||
-			(st.st_ctim.tv_sec == x->start.tv_sec &&
-				st.st_ctim.tv_nsec < x->start.tv_nsec)))
-		why = PACK_ABSENT_LOST;
-	if (why == PACK_ABSENT_KEPT)
-		problem(x, path, PACK_EXTRACT_KEPT,
-			"not restored: a hard link to an entry in whose place something else is "
-			"kept");
-	else if (why != PACK_ABSENT_NOT)
-		problem(x, path, why == PACK_ABSENT_NONE ? PACK_EXTRACT_ABSENT : PACK_EXTRACT_LOST,
-			"not restored: a hard link to an entry that is not");
-	return why != PACK_ABSENT_NOT;
 }
 
 /* Makes the link, or if it leads over a border a copy. */
@@ -707,17 +598,17 @@ static void link_or_copy(
 	if (got < 0 &&
 		(errnum == EXDEV || errnum == EPERM || errnum == EMLINK || errnum == EOPNOTSUPP) &&
 		pack_hardlink_copy(link, &x->restore) == 0) {
-		problem(x, path, PACK_EXTRACT_NOTE,
+		pack_outcome_problem(&x->outcome, path, PACK_OUTCOME_NOTE,
 			"restored as a copy: no hard link can be made here");
 		got = 0;
 	}
 	if (got < 0)
-		problem_errno(x, path, "can't be linked", errnum);
+		pack_outcome_lost(&x->outcome, path, "can't be linked", errnum);
 	else if (got == 0)
-		done(x, path);
+		pack_outcome_done(&x->outcome, path);
 	else if (fstatat(link->from, link->old, &old, AT_SYMLINK_NOFOLLOW) != 0 ||
 		 (old.st_mode & S_IFMT) != (there.st_mode & S_IFMT))
-		problem(x, path, PACK_EXTRACT_KEPT,
+		pack_outcome_problem(&x->outcome, path, PACK_OUTCOME_KEPT,
 			"not restored: what has its name is something else, and is kept");
 }
 
@@ -735,7 +626,7 @@ static int put_link(struct pack_extract *x, const struct pack_member *m, struct 
 	struct pack_bytes link = m->head.link;
 
 	if (!wanted(x, link) || !strip(x, &link)) {
-		problem(x, path, PACK_EXTRACT_LOST,
+		pack_outcome_problem(&x->outcome, path, PACK_OUTCOME_LOST,
 			"hard link to an entry that is not unpacked along with it");
 		return 0;
 	}
@@ -747,10 +638,10 @@ static int put_link(struct pack_extract *x, const struct pack_member *m, struct 
 	if (pack_descent_parent(link) != pack_descent_parent(path) ||
 		memcmp(link.at, path.at, pack_descent_parent(path)) != 0)
 		make.from = pack_descent_open(x->descent, link.at, pack_descent_parent(link));
-	if (is_foreign(x, path, link, make.from, old)) {
+	if (pack_outcome_foreign(&x->outcome, path, link, make.from, old)) {
 		/* which was reported */
 	} else if (make.from < 0) {
-		problem_errno(x, path, "can't be linked", errno);
+		pack_outcome_lost(&x->outcome, path, "can't be linked", errno);
 	} else {
 		link_or_copy(x, &make, path);
 	}
@@ -766,7 +657,7 @@ static int put_selected(struct pack_extract *x, struct pack_load *load, struct p
 		return put_file(x, load, m, path, err);
 	if (m->head.type == PACK_DIRECTORY)
 		return put_dir(x, m, path, err);
-	if (heed_status(x, path, &m->head, &m->tail) != 0)
+	if (pack_outcome_left_out(&x->outcome, path, &m->head, &m->tail))
 		return 0;
 	return m->head.type == PACK_HARDLINK ? put_link(x, m, path, err)
 					     : put_node(x, m, path, err);
@@ -785,11 +676,11 @@ static int put_member(
 		return directory && m->verdict == PACK_GOOD && !is_root(path)
 			       ? pack_descent_way(x->descent, &m->head, path, err)
 			       : 0;
-	x->why = PACK_ABSENT_LOST;
+	pack_outcome_begin(&x->outcome);
 	if (m->verdict == PACK_GOOD)
 		ret = put_selected(x, load, m, path, err);
 	if (!directory)
-		book(x, path, sum_of(&m->tail));
+		pack_outcome_end(&x->outcome, path, sum_of(&m->tail));
 	return ret;
 }
 
@@ -801,7 +692,7 @@ int pack_extract_load(struct pack_extract *x, struct pack_load *load, struct err
 
 	if (load->bad.code != ERR_NONE || load->misplaced || load->gap || load->lost_open ||
 		load->broken_at != PACK_BLOCK_NONE)
-		x->gaps = true;
+		x->outcome.gaps = true;
 	if (load->lost_open)
 		stop_file(x);
 	if (load->lead_live && x->open) {

@@ -28,17 +28,11 @@
 
 #include "pack/entry.h"
 #include "pack/load.h"
+#include "pack/outcome.h"
 #include "pack/overwrite.h"
 
 struct err;
 struct pack_extract;
-
-enum pack_extract_kind {
-	PACK_EXTRACT_NOTE,   /* restored, but not as it was */
-	PACK_EXTRACT_ABSENT, /* not restored: there is nothing whole of it to restore */
-	PACK_EXTRACT_KEPT,   /* not restored, for something of another type is kept */
-	PACK_EXTRACT_LOST,   /* not restored, which failed here */
-};
 
 struct pack_extract_options {
 	int target;         /* the directory; borrowed */
@@ -56,7 +50,7 @@ struct pack_extract_options {
 	void (*entry)(void *ctx, struct pack_bytes path);
 	/* An entry could not be restored, or not as it was. errnum: why, as far as that is known;
 	 * else 0. */
-	void (*problem)(void *ctx, struct pack_bytes path, enum pack_extract_kind kind, int errnum,
+	void (*problem)(void *ctx, struct pack_bytes path, enum pack_outcome_kind kind, int errnum,
 		const char *what);
 	const char *made; /* what was done to the entries: "packed", "backed up" */
 	void *ctx;

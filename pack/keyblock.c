@@ -1,7 +1,4 @@
-/*
- * KEY payloads. Decoding has two passes: the first finds the values of the
- * map's keys, so that the algorithm is looked at before what depends on it.
- */
+/* KEY payloads. */
 #include "pack/keyblock.h"
 
 #include <stdbool.h>
@@ -9,25 +6,18 @@
 #include <string.h>
 
 #include "lib/cbor.h"
+#include "lib/cbormap.h"
 #include "lib/err.h"
-#include "lib/esc.h"
 #include "lib/hash.h"
 #include "lib/pass.h"
 
 #define ALGORITHM 1
-/* Nesting of what is passed by because it is not known. */
-#define SKIP_DEPTH 8
 
 static const char payload_label[] = "fdump pack payload";
 static const char commitment_label[] = "fdump pack commitment";
 static const char x25519_label[] = "fdump wrap x25519";
 
 static const uint8_t zero_nonce[SEAL_NONCE_LEN]; /* each wrapping key is used once */
-
-static int malformed(struct err *err, const char *what)
-{
-	return err_set(err, ERR_FORMAT, "key block: malformed %s", what);
-}
 
 /* --- keys from keys ------------------------------------------------------ */
 
@@ -197,151 +187,105 @@ out:
 
 /* --- decoding -------------------------------------------------------------- */
 
-/* The bytes of an item that must have this length; NULL if it does not. */
-static const uint8_t *get_bytes(struct cbor_in *in, size_t len)
-{
-	struct cbor_item item;
+static const struct cbormap_field wrap_item = {.type = CBORMAP_ANY};
 
-	if (cbor_get(in, &item) != CBOR_OK || item.type != CBOR_BYTES || item.len != len)
-		return NULL;
-	return item.bytes;
+enum { BLOCK_ALGORITHM, BLOCK_COMMITMENT, BLOCK_WRAPS, BLOCK_FIELDS };
+static const struct cbormap_field block_fields[] = {
+	[BLOCK_ALGORITHM] = {.key = "A",
+		.type = CBORMAP_VERSION,
+		.need = true,
+		.min = ALGORITHM,
+		.max = ALGORITHM},
+	[BLOCK_COMMITMENT] = {.key = "C", CBORMAP_FIXED(SEAL_KEY_LEN), .need = true},
+	[BLOCK_WRAPS] = {.key = "W",
+		CBORMAP_LIST_OF(wrap_item, PACK_KEYBLOCK_WRAPS),
+		.need = true,
+		.min = 1},
+	[BLOCK_FIELDS] = {0},
+};
+
+/* A wrap is an array that begins with its kind. */
+enum { KEY_KIND, KEY_ID, KEY_EPHEMERAL, KEY_SEALED, KEY_ITEMS };
+static const struct cbormap_field key_items[] = {
+	[KEY_KIND] = {.key = "kind", .type = CBORMAP_UINT},
+	[KEY_ID] = {.key = "key id", CBORMAP_FIXED(KEY_ID_LEN)},
+	[KEY_EPHEMERAL] = {.key = "ephemeral key", CBORMAP_FIXED(KEY_LEN)},
+	[KEY_SEALED] = {.key = "sealed key", CBORMAP_FIXED(PACK_KEYBLOCK_WRAP)},
+	[KEY_ITEMS] = {0},
+};
+enum { PASS_KIND, PASS_SALT, PASS_PASSES, PASS_MEMORY, PASS_LANES, PASS_SEALED, PASS_ITEMS };
+static const struct cbormap_field pass_items[] = {
+	[PASS_KIND] = {.key = "kind", .type = CBORMAP_UINT},
+	[PASS_SALT] = {.key = "salt", CBORMAP_FIXED(PACK_KEYBLOCK_SALT)},
+	[PASS_PASSES] = {.key = "passes", .type = CBORMAP_UINT},
+	[PASS_MEMORY] = {.key = "memory", .type = CBORMAP_UINT},
+	[PASS_LANES] = {.key = "lanes", .type = CBORMAP_UINT},
+	[PASS_SEALED] = {.key = "sealed key", CBORMAP_FIXED(PACK_KEYBLOCK_WRAP)},
+	[PASS_ITEMS] = {0},
+};
+
+/* What is over 32 bits is over every limit that follows. */
+static uint32_t cost(const struct cbormap_value *value)
+{
+	return value->number > UINT32_MAX ? UINT32_MAX : (uint32_t)value->number;
 }
 
-/* A number; what is over 32 bits is over every limit that follows. */
-static bool get_number(struct cbor_in *in, uint32_t *value)
+static int get_wrap(struct pack_wrap *wrap, const struct cbormap_value *item, struct err *err)
 {
-	struct cbor_item item;
+	struct cbormap_value v[PASS_ITEMS]; /* the longer of the two */
+	struct cbor_item array, kind;
+	struct cbor_in in;
 
-	if (cbor_get(in, &item) != CBOR_OK || item.type != CBOR_UINT)
-		return false;
-	*value = item.value > UINT32_MAX ? UINT32_MAX : (uint32_t)item.value;
-	return true;
-}
-
-static bool get_wrap(struct cbor_in *in, struct pack_wrap *wrap)
-{
-	struct cbor_item array;
-	uint32_t kind;
-
-	if (cbor_get(in, &array) != CBOR_OK || array.type != CBOR_ARRAY || array.value == 0 ||
-		!get_number(in, &kind))
-		return false;
-	switch (kind) {
-	case PACK_WRAP_KEY:
-		wrap->kind = PACK_WRAP_KEY;
-		return array.value == 4 && (wrap->id = get_bytes(in, KEY_ID_LEN)) != NULL &&
-		       (wrap->ephemeral = get_bytes(in, KEY_LEN)) != NULL &&
-		       (wrap->sealed = get_bytes(in, PACK_KEYBLOCK_WRAP)) != NULL;
-	case PACK_WRAP_PASS:
-		wrap->kind = PACK_WRAP_PASS;
-		return array.value == 6 &&
-		       (wrap->salt = get_bytes(in, PACK_KEYBLOCK_SALT)) != NULL &&
-		       get_number(in, &wrap->cost.passes) && get_number(in, &wrap->cost.memory) &&
-		       get_number(in, &wrap->cost.lanes) &&
-		       (wrap->sealed = get_bytes(in, PACK_KEYBLOCK_WRAP)) != NULL;
-	default:
-		while (--array.value > 0)
-			if (cbor_skip(in, SKIP_DEPTH) != CBOR_OK)
-				return false;
-		return true;
-	}
-}
-
-static int get_wraps(struct pack_keyblock *block, struct cbor_in *in, struct err *err)
-{
-	struct cbor_item array;
-	size_t i;
-
-	if (cbor_get(in, &array) != CBOR_OK || array.type != CBOR_ARRAY || array.value == 0 ||
-		array.value > PACK_KEYBLOCK_WRAPS)
-		return malformed(err, "list of wraps");
-	block->count = array.value;
-	for (i = 0; i < block->count; i++) {
-		if (!get_wrap(in, &block->wraps[i]))
-			return malformed(err, "wrap");
-		block->key_count += block->wraps[i].kind == PACK_WRAP_KEY;
-		block->pass_count += block->wraps[i].kind == PACK_WRAP_PASS;
-	}
-	if (block->pass_count > PACK_KEYBLOCK_PASSES)
-		return err_set(
-			err, ERR_LIMIT, "key block with over %d passphrases", PACK_KEYBLOCK_PASSES);
-	return 0;
-}
-
-enum { VALUE_A, VALUE_C, VALUE_W, VALUES };
-static const char value_keys[VALUES][2] = {"A", "C", "W"};
-
-/* Decides about a key that is none of ours. */
-static int unknown_key(const struct cbor_item *key, struct err *err)
-{
-	char name[ESC_MAX(16)];
-
-	if (key->len == 0 || key->bytes[0] < 'A' || key->bytes[0] > 'Z')
-		return 0;
-	esc_name(name, sizeof name, key->bytes, key->len);
-	return err_set(err, ERR_UNSUPPORTED,
-		"key block: has '%s', which this version does not know", name);
-}
-
-/* Finds where the values stand. Every key is held against those before. */
-static int find_values(struct cbor_in *in, struct cbor_in values[VALUES], struct err *err)
-{
-	struct cbor_item map, keys[PACK_KEYBLOCK_KEYS], *key;
-	size_t i, j, count;
-
-	if (cbor_get(in, &map) != CBOR_OK || map.type != CBOR_MAP)
-		return malformed(err, "map");
-	if (map.value > PACK_KEYBLOCK_KEYS)
-		return err_set(err, ERR_LIMIT, "key block: more than %d keys", PACK_KEYBLOCK_KEYS);
-	count = map.value;
-	for (i = 0; i < count; i++) {
-		key = &keys[i];
-		if (cbor_get(in, key) != CBOR_OK || key->type != CBOR_TEXT)
-			return malformed(err, "map");
-		for (j = 0; j < i; j++)
-			if (keys[j].len == key->len &&
-				(key->len == 0 || memcmp(keys[j].bytes, key->bytes, key->len) == 0))
-				return malformed(err, "map: a key is there twice");
-		for (j = 0; j < VALUES && !cbor_is_text(key, value_keys[j]); j++)
-			;
-		if (j < VALUES)
-			values[j] = *in;
-		else if (unknown_key(key, err) != 0)
+	cbor_in_init(&in, item->bytes, item->len);
+	if (cbor_get(&in, &array) != CBOR_OK || array.type != CBOR_ARRAY || array.value == 0 ||
+		cbor_get(&in, &kind) != CBOR_OK || kind.type != CBOR_UINT)
+		return err_set(err, ERR_FORMAT, "expected an array that begins with a number");
+	cbor_in_init(&in, item->bytes, item->len);
+	if (kind.value == PACK_WRAP_KEY) {
+		if (cbormap_take_tuple(v, key_items, &in, err) != 0)
 			return -1;
-		if (cbor_skip(in, SKIP_DEPTH) != CBOR_OK)
-			return malformed(err, "map");
+		*wrap = (struct pack_wrap){.kind = PACK_WRAP_KEY,
+			.id = v[KEY_ID].bytes,
+			.ephemeral = v[KEY_EPHEMERAL].bytes,
+			.sealed = v[KEY_SEALED].bytes};
+	} else if (kind.value == PACK_WRAP_PASS) {
+		if (cbormap_take_tuple(v, pass_items, &in, err) != 0)
+			return -1;
+		*wrap = (struct pack_wrap){.kind = PACK_WRAP_PASS,
+			.salt = v[PASS_SALT].bytes,
+			.cost = {.passes = cost(&v[PASS_PASSES]),
+				.memory = cost(&v[PASS_MEMORY]),
+				.lanes = cost(&v[PASS_LANES])},
+			.sealed = v[PASS_SEALED].bytes};
 	}
-	if (in->at != in->end)
-		return malformed(err, "map: bytes behind it");
-	for (j = 0; j < VALUES; j++)
-		if (values[j].at == NULL)
-			return malformed(err, "map: a required key is missing");
 	return 0;
 }
 
 int pack_keyblock_parse(
 	struct pack_keyblock *block, const void *payload, size_t len, struct err *err)
 {
-	struct cbor_in in, values[VALUES] = {{0}};
-	uint32_t algorithm;
+	struct cbormap_value v[BLOCK_FIELDS], item;
+	struct pack_wrap *wrap;
 
 	memset(block, 0, sizeof *block);
 	block->payload = payload;
 	block->len = len;
 	if (len > PACK_KEYBLOCK_MAX)
 		return err_set(err, ERR_LIMIT, "key block: over %d bytes", PACK_KEYBLOCK_MAX);
-	cbor_in_init(&in, payload, len);
-	if (find_values(&in, values, err) != 0)
-		return -1;
-	if (!get_number(&values[VALUE_A], &algorithm))
-		return malformed(err, "algorithm");
-	if (algorithm != ALGORITHM)
-		return err_set(err, ERR_UNSUPPORTED,
-			"key block: algorithm %u, which this version does not know", algorithm);
-	block->commitment = get_bytes(&values[VALUE_C], SEAL_KEY_LEN);
-	if (block->commitment == NULL)
-		return malformed(err, "commitment");
-	return get_wraps(block, &values[VALUE_W], err);
+	if (cbormap_get(v, block_fields, payload, len, err) != 0)
+		return err_prefix(err, "key block");
+	block->commitment = v[BLOCK_COMMITMENT].bytes;
+	while (cbormap_next(&v[BLOCK_WRAPS], &wrap_item, &item)) {
+		wrap = &block->wraps[block->count++];
+		if (get_wrap(wrap, &item, err) != 0)
+			return err_prefix(err, "key block: wrap %zu", block->count);
+		block->key_count += wrap->kind == PACK_WRAP_KEY;
+		block->pass_count += wrap->kind == PACK_WRAP_PASS;
+	}
+	if (block->pass_count > PACK_KEYBLOCK_PASSES)
+		return err_set(
+			err, ERR_LIMIT, "key block with over %d passphrases", PACK_KEYBLOCK_PASSES);
+	return 0;
 }
 
 /* --- opening --------------------------------------------------------------- */

@@ -23,7 +23,6 @@ struct pass;
 #define PACK_KEYBLOCK_MAX    16384 /* bytes of a payload */
 #define PACK_KEYBLOCK_WRAPS  64    /* wraps in it */
 #define PACK_KEYBLOCK_PASSES 8     /* of them for passphrases: each costs work to try */
-#define PACK_KEYBLOCK_KEYS   64    /* keys of its map, those that are passed by included */
 #define PACK_KEYBLOCK_SALT   16
 #define PACK_KEYBLOCK_WRAP   (SEAL_KEY_LEN + SEAL_TAG_LEN) /* a wrapped pack key */
 
@@ -79,8 +78,8 @@ struct pack_keyblock {
 
 /* Reads a payload, which stays the caller's and must stay as long as the
  * struct is used. Returns 0, or -1 with err set: ERR_FORMAT if it is
- * malformed, ERR_UNSUPPORTED if it names an algorithm, or has a key, that is
- * not known here. */
+ * malformed, ERR_LIMIT if it has too much, ERR_UNSUPPORTED if it names an
+ * algorithm, or has a key, that is not known here. */
 int pack_keyblock_parse(
 	struct pack_keyblock *block, const void *payload, size_t len, struct err *err);
 

@@ -416,12 +416,12 @@ static int run_lanes(struct run *r, struct job **jobs, size_t job_count, struct 
 	size_t worker_count, struct err *err)
 {
 	static const struct lane_stage stages[] = {
-		{LANE_SERIAL, fetch, NULL},
-		{LANE_PARALLEL, open_load, NULL},
-		{LANE_SERIAL, link_load, NULL},
-		{LANE_KEYED, chain, chain_of},
-		{LANE_SERIAL, take, NULL},
-		{LANE_SERIAL, apply, NULL},
+		{.kind = LANE_SERIAL, .step = fetch},
+		{.kind = LANE_PARALLEL, .step = open_load},
+		{.kind = LANE_SERIAL, .step = link_load},
+		{.kind = LANE_KEYED, .step = chain, .key = chain_of},
+		{.kind = LANE_SERIAL, .step = take},
+		{.kind = LANE_SERIAL, .step = apply},
 	};
 	size_t i;
 

@@ -14,6 +14,7 @@
 
 #include "lib/buf.h"
 #include "lib/cbor.h"
+#include "lib/cbormap.h"
 #include "lib/err.h"
 #include "lib/hash.h"
 #include "pack/digest.h"
@@ -197,49 +198,25 @@ void pack_reader_bare(struct pack_reader *r)
 
 /* --- START -------------------------------------------------------------- */
 
+enum { START_FORMAT, START_KIND, START_CHECKSUM, START_FIELDS };
+static const struct cbormap_field start_fields[] = {
+	[START_FORMAT] = {.key = "F", .type = CBORMAP_VERSION, .need = true, .min = 1, .max = 1},
+	[START_KIND] = {.key = "K", .type = CBORMAP_TEXT, .need = true, .max = 64},
+	[START_CHECKSUM] = {.key = "H", .type = CBORMAP_TEXT, .need = true, .max = 64},
+	[START_FIELDS] = {0},
+};
+
 /* START says what the pack needs. Returns 0, or -1 refused. */
 static int check_start(const struct pack_load *load, struct err *err)
 {
-	struct cbor_in in;
-	struct cbor_item map, key, value;
-	bool format = false, kind = false, checksum = false;
-	uint64_t i;
+	struct cbormap_value v[START_FIELDS];
 
-	cbor_in_init(&in, load->raw, load->block.raw_len);
-	if (cbor_get(&in, &map) != CBOR_OK || map.type != CBOR_MAP)
-		return err_set(err, ERR_FORMAT, "malformed START");
-	for (i = 0; i < map.value; i++) {
-		struct cbor_in at;
-
-		if (cbor_get(&in, &key) != CBOR_OK || key.type != CBOR_TEXT)
-			return err_set(err, ERR_FORMAT, "malformed START");
-		at = in;
-		if (cbor_skip(&in, 4) != CBOR_OK || cbor_get(&at, &value) != CBOR_OK)
-			return err_set(err, ERR_FORMAT, "malformed START");
-		if (cbor_is_text(&key, "F")) {
-			if (value.type != CBOR_UINT || value.value != 1)
-				return err_set(err, ERR_UNSUPPORTED,
-					"pack of format %llu: this program reads format 1",
-					(unsigned long long)value.value);
-			format = true;
-		} else if (cbor_is_text(&key, "K")) {
-			if (!cbor_is_text(&value, "pack"))
-				return err_set(err, ERR_UNSUPPORTED,
-					"not a pack but another kind of container");
-			kind = true;
-		} else if (cbor_is_text(&key, "H")) {
-			if (!cbor_is_text(&value, "sha256"))
-				return err_set(err, ERR_UNSUPPORTED,
-					"pack with another checksum than sha256");
-			checksum = true;
-		} else if (key.len > 0 && key.bytes[0] >= 'A' && key.bytes[0] <= 'Z') {
-			return err_set(err, ERR_UNSUPPORTED,
-				"pack needs '%.*s', which this program does not know",
-				key.len < 32 ? (int)key.len : 32, (const char *)key.bytes);
-		}
-	}
-	if (!format || !kind || !checksum)
-		return err_set(err, ERR_FORMAT, "malformed START: no format, kind or checksum");
+	if (cbormap_get(v, start_fields, load->raw, load->block.raw_len, err) != 0)
+		return err_prefix(err, "START");
+	if (!cbormap_is_text(&v[START_KIND], "pack"))
+		return err_set(err, ERR_UNSUPPORTED, "not a pack but another kind of container");
+	if (!cbormap_is_text(&v[START_CHECKSUM], "sha256"))
+		return err_set(err, ERR_UNSUPPORTED, "pack with another checksum than sha256");
 	return 0;
 }
 

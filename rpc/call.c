@@ -1,5 +1,5 @@
 /*
- * Calls, own and served, as frames come and as the user asks.
+ * Calls, own and served: how they begin, send and end. What comes in is rpc/receive.c's.
  *
  * A call is in its table from its REQUEST until both sides have ended it, so
  * that a frame with an id that is not there is always a breach. What one side
@@ -17,15 +17,15 @@ static void on_deadline(void *arg);
 
 /* --- Life --- */
 
-static struct rpc_table *table_of(struct rpc_conn *conn, bool mine)
+struct rpc_table *rpc_call_table(struct rpc_conn *conn, bool mine)
 {
 	return mine ? &conn->mine : &conn->theirs;
 }
 
-static struct rpc_call *call_new(
+struct rpc_call *rpc_call_new(
 	struct rpc_conn *conn, bool mine, uint64_t id, int64_t timeout_ms, struct err *err)
 {
-	struct rpc_table *t = table_of(conn, mine);
+	struct rpc_table *t = rpc_call_table(conn, mine);
 	struct rpc_call *call = calloc(1, sizeof *call);
 
 	if (call == NULL || rpc_table_room(t) != 0) {
@@ -53,10 +53,9 @@ static enum rpc_half *request_half(struct rpc_call *call)
 	return call->mine ? &call->out : &call->in;
 }
 
-/* Every end of a blob comes here. */
-static void end_half(struct rpc_call *call, enum rpc_half *half)
+void rpc_call_end_half(struct rpc_call *call, enum rpc_half *half)
 {
-	struct rpc_table *t = table_of(call->conn, call->mine);
+	struct rpc_table *t = rpc_call_table(call->conn, call->mine);
 
 	if (call->counted && half == request_half(call)) {
 		assert(*half == RPC_HALF_OPEN && t->blobs > 0);
@@ -66,14 +65,12 @@ static void end_half(struct rpc_call *call, enum rpc_half *half)
 	*half = RPC_HALF_DONE;
 }
 
-/* The blob of the request begins. What it is sent with is the sender's choice,
- * so it counts, unless the receiver has yet to give it its first credit. */
-static void open_request_half(struct rpc_call *call, uint32_t credit)
+void rpc_call_open_request(struct rpc_call *call, uint32_t credit)
 {
 	*request_half(call) = RPC_HALF_OPEN;
 	call->counted = credit > 0;
 	if (call->counted)
-		table_of(call->conn, call->mine)->blobs++;
+		rpc_call_table(call->conn, call->mine)->blobs++;
 }
 
 static void remove_sender(struct rpc_call *call)
@@ -91,17 +88,16 @@ static void remove_sender(struct rpc_call *call)
 	call->sending = false;
 }
 
-/* Out of the table, into the grave. */
-static void remove_call(struct rpc_call *call)
+void rpc_call_remove(struct rpc_call *call)
 {
 	struct rpc_conn *conn = call->conn;
 
 	assert(!call->over && !call->finished);
-	end_half(call, &call->out);
-	end_half(call, &call->in);
+	rpc_call_end_half(call, &call->out);
+	rpc_call_end_half(call, &call->in);
 	remove_sender(call);
 	rpc_timer_stop(&call->timer);
-	rpc_table_remove(table_of(conn, call->mine), call);
+	rpc_table_remove(rpc_call_table(conn, call->mine), call);
 	call->over = true;
 	call->list_next = conn->grave;
 	conn->grave = call;
@@ -134,7 +130,7 @@ static void send_frame(
 	rpc_link_send(&call->conn->link, &h, payload);
 }
 
-static void send_status(
+void rpc_call_send_status(
 	struct rpc_call *call, enum rpc_kind kind, unsigned flags, const struct err *status)
 {
 	uint8_t payload[RPC_STATUS_MAX];
@@ -143,8 +139,7 @@ static void send_status(
 	send_frame(call, kind, flags | RPC_ERROR, payload, len);
 }
 
-/* Lets the peer send that many more bytes of its blob. */
-static void send_credit(struct rpc_call *call, uint32_t more)
+void rpc_call_send_credit(struct rpc_call *call, uint32_t more)
 {
 	uint8_t payload[4];
 	unsigned i;
@@ -159,7 +154,7 @@ static void send_credit(struct rpc_call *call, uint32_t more)
 
 /* --- Ends --- */
 
-static void log_call(struct rpc_call *call, const struct err *err)
+void rpc_call_log(struct rpc_call *call, const struct err *err)
 {
 	struct rpc_conn *conn = call->conn;
 	struct rpc_access access = {
@@ -204,21 +199,19 @@ static void make_ghost(struct rpc_call *call)
 /* Tells the peer that this own call is not wanted any more. */
 static void send_cancel(struct rpc_call *call)
 {
-	end_half(call, &call->out);
+	rpc_call_end_half(call, &call->out);
 	send_frame(call, RPC_CANCEL, 0, NULL, 0);
 }
 
-/* An own call ends, and the peer has ended it. */
-static void end_mine(struct rpc_call *call, const struct err *err)
+void rpc_call_end_own(struct rpc_call *call, const struct err *err)
 {
 	if (call->out == RPC_HALF_OPEN)
 		send_cancel(call);
-	remove_call(call);
+	rpc_call_remove(call);
 	say_done(call, err);
 }
 
-/* An own call ends here; the peer is told, and its end awaited. */
-static void abort_mine(struct rpc_call *call, const struct err *err)
+void rpc_call_abort_own(struct rpc_call *call, const struct err *err)
 {
 	send_cancel(call);
 	make_ghost(call);
@@ -226,13 +219,13 @@ static void abort_mine(struct rpc_call *call, const struct err *err)
 		say_done(call, err);
 }
 
-static void check_mine(struct rpc_call *call)
+void rpc_call_check_own(struct rpc_call *call)
 {
 	if (!call->over && call->replied && call->in != RPC_HALF_OPEN) {
 		if (call->ghost)
-			remove_call(call);
+			rpc_call_remove(call);
 		else
-			end_mine(call, NULL);
+			rpc_call_end_own(call, NULL);
 	}
 }
 
@@ -259,19 +252,17 @@ void rpc_call_settle(struct rpc_conn *conn)
 		if (call->in == RPC_HALF_OPEN)
 			make_ghost(call);
 		else
-			remove_call(call);
+			rpc_call_remove(call);
 		if (call->status == ERR_NONE)
-			log_call(call, NULL);
+			rpc_call_log(call, NULL);
 		say_done(call, NULL);
 	}
 }
 
-/* A served call ends without having been answered whole; the peer has heard
- * of it, or need not. */
-static void abort_theirs(struct rpc_call *call, const struct err *err)
+void rpc_call_abort_served(struct rpc_call *call, const struct err *err)
 {
-	remove_call(call);
-	log_call(call, err);
+	rpc_call_remove(call);
+	rpc_call_log(call, err);
 	say_done(call, err);
 }
 
@@ -282,18 +273,18 @@ void rpc_call_fail(struct rpc_call *call, const struct err *status)
 		return;
 	assert(status->code != ERR_NONE);
 	if (!call->replied)
-		send_status(call, RPC_REPLY, 0, status);
+		rpc_call_send_status(call, RPC_REPLY, 0, status);
 	else
-		send_status(call, RPC_BLOB, RPC_LAST, status);
+		rpc_call_send_status(call, RPC_BLOB, RPC_LAST, status);
 	call->replied = true;
 	call->status = status->code;
 	remove_sender(call);
-	end_half(call, &call->out);
-	log_call(call, status);
+	rpc_call_end_half(call, &call->out);
+	rpc_call_log(call, status);
 	finish_theirs(call);
 }
 
-static void fail_theirs_now(struct rpc_call *call, const struct err *status)
+void rpc_call_fail_now(struct rpc_call *call, const struct err *status)
 {
 	const struct rpc_call_ops *ops = call->ops;
 
@@ -321,11 +312,11 @@ static void end_table(struct rpc_conn *conn, struct rpc_table *t, const struct e
 		if (call == NULL) {
 			i++;
 		} else if (!call->mine && !call->ghost) {
-			abort_theirs(call, why);
+			rpc_call_abort_served(call, why);
 		} else {
 			bool ghost = call->ghost;
 
-			remove_call(call);
+			rpc_call_remove(call);
 			if (!ghost)
 				say_done(call, why);
 		}
@@ -355,21 +346,20 @@ static void on_deadline(void *arg)
 		rpc_link_failf(
 			&conn->link, ERR_TIMEOUT, "the peer does not end a cancelled request");
 	else if (call->mine)
-		abort_mine(call, &err);
+		rpc_call_abort_own(call, &err);
 	else
-		fail_theirs_now(call, &err);
+		rpc_call_fail_now(call, &err);
 	rpc_link_leave(&conn->link);
 }
 
-static void progress(struct rpc_call *call)
+void rpc_call_progress(struct rpc_call *call)
 {
 	call->deadline_ms = rpc_loop_now_ms(call->conn->link.loop) + call->timeout_ms;
 }
 
 /* --- Blobs out --- */
 
-/* Puts the call among the senders if it has something to send and may. */
-static void add_sender(struct rpc_call *call)
+void rpc_call_add_sender(struct rpc_call *call)
 {
 	struct rpc_conn *conn = call->conn;
 
@@ -389,12 +379,12 @@ static void send_piece(struct rpc_call *call, const uint8_t *bytes, size_t len, 
 	send_frame(call, RPC_BLOB, last ? RPC_LAST : 0, bytes, len);
 	call->out_credit -= (uint32_t)len;
 	call->bytes_out += len;
-	progress(call);
+	rpc_call_progress(call);
 	if (!last) {
-		add_sender(call);
+		rpc_call_add_sender(call);
 		return;
 	}
-	end_half(call, &call->out);
+	rpc_call_end_half(call, &call->out);
 	if (!call->mine)
 		finish_theirs(call);
 }
@@ -418,9 +408,9 @@ static void fill_from(struct rpc_call *call)
 	else if (status == 1)
 		call->ready = false;
 	else if (call->mine)
-		abort_mine(call, &err);
+		rpc_call_abort_own(call, &err);
 	else
-		fail_theirs_now(call, &err);
+		rpc_call_fail_now(call, &err);
 }
 
 void rpc_call_refill(struct rpc_conn *conn)
@@ -431,254 +421,6 @@ void rpc_call_refill(struct rpc_conn *conn)
 
 		remove_sender(call);
 		fill_from(call);
-	}
-}
-
-/* --- Frames in --- */
-
-static void breach(struct rpc_conn *conn, const struct rpc_header *h, const char *what)
-{
-	rpc_link_failf(&conn->link, ERR_FORMAT, "frame of kind %u, id %llu: %s", h->kind,
-		(unsigned long long)h->id, what);
-}
-
-static void run_handler(struct rpc_call *call, const struct rpc_header *h, const uint8_t *payload)
-{
-	static const struct rpc_field no_fields[] = {{0}};
-	const struct rpc_method *m = call->method;
-	struct rpc_value values[RPC_FIELDS_MAX];
-	struct err err = {0};
-
-	if (rpc_params_get(values, m->fields != NULL ? m->fields : no_fields, payload, h->len,
-		    &err) != 0) {
-		err_prefix(&err, "method %s", m->name);
-		rpc_call_fail(call, &err);
-		return;
-	}
-	m->handler(call->conn->service->ctx, call, values);
-}
-
-static void on_notify(struct rpc_conn *conn, const struct rpc_header *h, const uint8_t *payload,
-	const struct rpc_method *m, const struct err *verdict)
-{
-	static const struct rpc_field no_fields[] = {{0}};
-	struct rpc_value values[RPC_FIELDS_MAX];
-	struct err err = {0};
-	struct rpc_call record = {.conn = conn, .method = m};
-
-	record.start_ms = rpc_loop_now_ms(conn->link.loop);
-	if (verdict == NULL && rpc_params_get(values, m->fields != NULL ? m->fields : no_fields,
-				       payload, h->len, &err) != 0)
-		verdict = &err;
-	if (verdict == NULL)
-		m->notified(conn->service->ctx, &conn->link.peer, values);
-	log_call(&record, verdict);
-}
-
-static void on_request(struct rpc_conn *conn, const struct rpc_header *h, const uint8_t *payload,
-	const struct rpc_method *m, const struct err *verdict)
-{
-	struct rpc_call *call;
-	struct err err = {0};
-
-	if (h->id != conn->their_next || conn->link.peer_bye) {
-		breach(conn, h, "not the next request");
-		return;
-	}
-	conn->their_next++;
-	if (conn->theirs.count >= RPC_CALLS_MAX ||
-		((h->flags & RPC_MORE) && conn->link.credit > 0 &&
-			conn->theirs.blobs >= RPC_BLOBS_MAX)) {
-		rpc_link_failf(&conn->link, ERR_LIMIT,
-			"more requests open than %d, or blobs than %d", RPC_CALLS_MAX,
-			RPC_BLOBS_MAX);
-		return;
-	}
-	call = call_new(
-		conn, false, h->id, m != NULL ? m->deadline_ms : conn->link.times->cancel, &err);
-	if (call == NULL) {
-		rpc_link_fail(&conn->link, &err);
-		return;
-	}
-	call->method = m;
-	if (h->flags & RPC_MORE)
-		open_request_half(call, conn->link.credit);
-	if (verdict != NULL)
-		rpc_call_fail(call, verdict);
-	else
-		run_handler(call, h, payload);
-}
-
-static void on_reply(struct rpc_conn *conn, const struct rpc_header *h, const uint8_t *payload)
-{
-	struct rpc_call *call = rpc_table_find(&conn->mine, h->id);
-	struct err err = {0};
-
-	if (call == NULL || call->replied) {
-		breach(conn, h, "a reply that nothing waits for");
-		return;
-	}
-	call->replied = true;
-	progress(call);
-	if (h->flags & RPC_ERROR) {
-		if (rpc_status_get(&err, payload, h->len, &err) != 0)
-			rpc_link_fail(&conn->link, &err);
-		else if (call->ghost)
-			remove_call(call);
-		else
-			end_mine(call, &err);
-		return;
-	}
-	if (h->flags & RPC_MORE) {
-		call->in = RPC_HALF_OPEN;
-		if (!call->ghost && call->in_max == 0) {
-			err_set(&err, ERR_LIMIT, "the reply has a blob, and none was asked for");
-			abort_mine(call, &err);
-			return;
-		}
-		if (!call->ghost && call->in_size == 0) {
-			call->in_size = RPC_WINDOW;
-			send_credit(call, RPC_WINDOW);
-		}
-	}
-	if (!call->ghost && call->ops != NULL && call->ops->reply != NULL)
-		call->ops->reply(call->arg, payload, h->len, (h->flags & RPC_MORE) != 0);
-	check_mine(call);
-}
-
-/* Hands a piece to whom it is for. */
-static void deliver(struct rpc_call *call, const uint8_t *bytes, size_t len, bool last)
-{
-	struct err err = {0};
-
-	if (!call->mine && call->bytes_in > call->method->blob_max) {
-		err_set(&err, ERR_LIMIT, "method %s: its blob is longer than %llu bytes",
-			call->method->name, (unsigned long long)call->method->blob_max);
-		fail_theirs_now(call, &err);
-		return;
-	}
-	if (call->mine && call->bytes_in > call->in_max) {
-		err_set(&err, ERR_LIMIT, "the reply's blob is longer than %llu bytes",
-			(unsigned long long)call->in_max);
-		if (last)
-			end_mine(call, &err);
-		else
-			abort_mine(call, &err);
-		return;
-	}
-	call->in_held += (uint32_t)len;
-	if (call->ops != NULL && call->ops->data != NULL)
-		call->ops->data(call->arg, bytes, len, last);
-	else if (!call->over)
-		rpc_call_took(call, len);
-}
-
-static void on_blob(struct rpc_conn *conn, const struct rpc_header *h, const uint8_t *payload)
-{
-	bool mine = (h->flags & RPC_RESPONSE) != 0, last = (h->flags & RPC_LAST) != 0;
-	struct rpc_call *call = rpc_table_find(table_of(conn, mine), h->id);
-	struct err err = {0};
-
-	if (call == NULL || call->in != RPC_HALF_OPEN) {
-		breach(conn, h, "a blob that nothing waits for");
-		return;
-	}
-	if (h->flags & RPC_ERROR) {
-		end_half(call, &call->in);
-		if (rpc_status_get(&err, payload, h->len, &err) != 0)
-			rpc_link_fail(&conn->link, &err);
-		else if (call->ghost)
-			remove_call(call);
-		else
-			end_mine(call, &err);
-		return;
-	}
-	if (h->len > call->in_window) {
-		rpc_link_failf(&conn->link, ERR_LIMIT, "a blob goes over its window");
-		return;
-	}
-	call->in_window -= h->len;
-	call->bytes_in += h->len;
-	progress(call);
-	if (last)
-		end_half(call, &call->in);
-	if (!call->ghost && !call->finished)
-		deliver(call, payload, h->len, last);
-	if (mine)
-		check_mine(call);
-	else if (call->ghost && !call->over && last)
-		remove_call(call);
-}
-
-static void on_window(struct rpc_conn *conn, const struct rpc_header *h, const uint8_t *payload)
-{
-	bool mine = (h->flags & RPC_RESPONSE) != 0;
-	struct rpc_call *call = rpc_table_find(table_of(conn, mine), h->id);
-	uint32_t more = (uint32_t)payload[0] | (uint32_t)payload[1] << 8 |
-			(uint32_t)payload[2] << 16 | (uint32_t)payload[3] << 24;
-
-	if (call == NULL) { /* it may have crossed the blob's end */
-		if (h->id >= (mine ? conn->next_id : conn->their_next))
-			breach(conn, h, "credit for what never was");
-		return;
-	}
-	if (more == 0 || more > RPC_WINDOW_MAX - call->out_credit) {
-		breach(conn, h, "credit beyond the window");
-		return;
-	}
-	call->out_credit += more;
-	progress(call);
-	add_sender(call);
-}
-
-static void on_cancel(struct rpc_conn *conn, const struct rpc_header *h)
-{
-	struct rpc_call *call = rpc_table_find(&conn->theirs, h->id);
-	struct err err = {0};
-
-	if (call == NULL) { /* it may have crossed the reply */
-		if (h->id >= conn->their_next)
-			breach(conn, h, "cancels what never was");
-		return;
-	}
-	err_set(&err, ERR_CANCELLED, "cancelled by the peer");
-	end_half(call, &call->in);
-	if (call->ghost) {
-		remove_call(call);
-	} else if (!call->finished) {
-		if (!call->replied)
-			send_status(call, RPC_REPLY, 0, &err);
-		else
-			send_status(call, RPC_BLOB, RPC_LAST, &err);
-		abort_theirs(call, &err);
-	}
-}
-
-void rpc_call_frame(struct rpc_conn *conn, const struct rpc_header *h, const uint8_t *payload,
-	const struct rpc_method *found, const struct err *verdict)
-{
-	struct err err = {0};
-
-	if (verdict == NULL && (h->kind == RPC_REQUEST || h->kind == RPC_NOTIFY))
-		rpc_dispatch_check(conn->service, &conn->link.peer, h, &found, &err);
-	switch (h->kind) {
-	case RPC_REQUEST:
-		on_request(conn, h, payload, found, verdict);
-		break;
-	case RPC_NOTIFY:
-		on_notify(conn, h, payload, found, verdict);
-		break;
-	case RPC_REPLY:
-		on_reply(conn, h, payload);
-		break;
-	case RPC_BLOB:
-		on_blob(conn, h, payload);
-		break;
-	case RPC_WINDOW_MORE:
-		on_window(conn, h, payload);
-		break;
-	default:
-		on_cancel(conn, h);
 	}
 }
 
@@ -713,7 +455,7 @@ struct rpc_call *rpc_call_start(struct rpc_conn *conn, const struct rpc_request 
 		err_set(err, ERR_BUSY, "too many requests to %s are open", conn->link.address);
 		return NULL;
 	}
-	call = call_new(conn, true, conn->next_id, r->timeout_ms, err);
+	call = rpc_call_new(conn, true, conn->next_id, r->timeout_ms, err);
 	if (call == NULL)
 		return NULL;
 	h.id = conn->next_id++;
@@ -721,15 +463,15 @@ struct rpc_call *rpc_call_start(struct rpc_conn *conn, const struct rpc_request 
 	call->arg = r->arg;
 	if (r->blob) {
 		h.flags = RPC_MORE;
-		open_request_half(call, conn->link.peer_credit);
+		rpc_call_open_request(call, conn->link.peer_credit);
 	}
 	call->in_max = r->reply_max;
 	rpc_link_send(&conn->link, &h, r->params);
 	if (r->reply_max > 0 && r->reply_window > conn->link.credit) {
 		call->in_size = r->reply_window;
-		send_credit(call, r->reply_window - conn->link.credit);
+		rpc_call_send_credit(call, r->reply_window - conn->link.credit);
 	}
-	add_sender(call);
+	rpc_call_add_sender(call);
 	return call;
 }
 
@@ -737,7 +479,7 @@ void rpc_call_cancel(struct rpc_call *call)
 {
 	assert(call->mine && !call->ghost);
 	call->ops = NULL;
-	abort_mine(call, NULL);
+	rpc_call_abort_own(call, NULL);
 }
 
 int rpc_notify(
@@ -764,7 +506,7 @@ void rpc_call_reply(struct rpc_call *call, const void *bytes, size_t len, bool b
 	send_frame(call, RPC_REPLY, blob ? RPC_MORE : 0, bytes, len);
 	if (blob) {
 		call->out = RPC_HALF_OPEN;
-		add_sender(call);
+		rpc_call_add_sender(call);
 	} else {
 		finish_theirs(call);
 	}
@@ -777,13 +519,13 @@ void rpc_call_took(struct rpc_call *call, size_t len)
 	assert(len <= call->in_held);
 	call->in_held -= (uint32_t)len;
 	call->in_taken += (uint32_t)len;
-	progress(call);
+	rpc_call_progress(call);
 	/* Said by the quarter of the window, not for each piece. */
 	if (call->in != RPC_HALF_OPEN || call->in_taken == 0 || call->in_taken < call->in_size / 4)
 		return;
 	more = call->in_taken;
 	call->in_taken = 0;
-	send_credit(call, more);
+	rpc_call_send_credit(call, more);
 }
 
 void rpc_call_grant(struct rpc_call *call, uint32_t bytes)
@@ -793,14 +535,14 @@ void rpc_call_grant(struct rpc_call *call, uint32_t bytes)
 		return;
 	assert(bytes <= RPC_WINDOW_MAX - call->in_size);
 	call->in_size += bytes;
-	progress(call);
-	send_credit(call, bytes);
+	rpc_call_progress(call);
+	rpc_call_send_credit(call, bytes);
 }
 
 void rpc_call_resume(struct rpc_call *call)
 {
 	call->ready = true;
-	add_sender(call);
+	rpc_call_add_sender(call);
 }
 
 const struct rpc_identity *rpc_call_peer(const struct rpc_call *call)

@@ -3,6 +3,7 @@
  * Here the three meet: what the link has goes to the calls or to the user.
  */
 #include "rpc/inner.h"
+#include "rpc/receive.h"
 
 #include <assert.h>
 #include <stdlib.h>
@@ -29,13 +30,13 @@ static int on_header(void *arg, const struct rpc_header *h)
 		return 1;
 	if (rpc_dispatch_check(conn->service, &conn->link.peer, h, &found, &err) != NULL)
 		return 0;
-	rpc_call_frame(conn, h, NULL, found, &err);
+	rpc_receive_frame(conn, h, NULL, found, &err);
 	return 1;
 }
 
 static void on_frame(void *arg, const struct rpc_header *h, const uint8_t *payload)
 {
-	rpc_call_frame(arg, h, payload, NULL, NULL);
+	rpc_receive_frame(arg, h, payload, NULL, NULL);
 }
 
 static void on_refill(void *arg)

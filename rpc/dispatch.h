@@ -14,9 +14,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "lib/cbormap.h"
 #include "lib/err.h"
 #include "rpc/identity.h"
-#include "rpc/param.h"
 
 struct rpc_call;
 struct rpc_header;
@@ -31,14 +31,14 @@ struct rpc_method {
 	uint32_t param_max;             /* bytes of parameters, at most RPC_PAYLOAD_MAX */
 	uint64_t blob_max;              /* bytes of the request's blob; 0: it has none */
 	int64_t deadline_ms;            /* longest time without progress: of answer or blob */
-	const struct rpc_field *fields; /* NULL: takes no parameters */
+	const struct cbormap_field *fields; /* NULL: takes no parameters */
 	/* Does it, or starts it. values are of the fields, in their order,
 	 * borrowed for the length of the call. See rpc/call.h for what to do
 	 * with the call. NULL: the method is only for NOTIFY. */
-	void (*handler)(void *ctx, struct rpc_call *call, const struct rpc_value *values);
+	void (*handler)(void *ctx, struct rpc_call *call, const struct cbormap_value *values);
 	/* Takes a NOTIFY. NULL: the method is only for REQUEST. */
 	void (*notified)(
-		void *ctx, const struct rpc_identity *peer, const struct rpc_value *values);
+		void *ctx, const struct rpc_identity *peer, const struct cbormap_value *values);
 };
 
 /* What the access log has of a request, when it is over. */

@@ -15,78 +15,43 @@
 
 /* --- What is sent --- */
 
-static const struct rpc_field enroll_fields[] = {
-	{.key = "ticket",
-		.type = RPC_BYTES,
-		.need = true,
-		.min = RPC_DIGEST_LEN,
-		.max = RPC_DIGEST_LEN},
-	{.key = "csr", .type = RPC_BYTES, .need = true, .min = 1, .max = RPC_CSR_MAX},
-	{.key = "proof",
-		.type = RPC_BYTES,
-		.need = true,
-		.min = RPC_DIGEST_LEN,
-		.max = RPC_DIGEST_LEN},
+static const struct cbormap_field enroll_fields[] = {
+	{.key = "ticket", CBORMAP_FIXED(RPC_DIGEST_LEN), .need = true},
+	{.key = "csr", .type = CBORMAP_BYTES, .need = true, .min = 1, .max = RPC_CSR_MAX},
+	{.key = "proof", CBORMAP_FIXED(RPC_DIGEST_LEN), .need = true},
 	{0},
 };
 enum { TICKET, CSR, PROOF };
 
-const struct rpc_field rpc_renew_fields[] = {
-	{.key = "csr", .type = RPC_BYTES, .need = true, .min = 1, .max = RPC_CSR_MAX},
+const struct cbormap_field rpc_renew_fields[] = {
+	{.key = "csr", .type = CBORMAP_BYTES, .need = true, .min = 1, .max = RPC_CSR_MAX},
 	{0},
 };
 
-static const struct rpc_field recipient_field = {
-	.type = RPC_BYTES, .min = 1, .max = RPC_RECIPIENT_LEN_MAX};
-static const struct rpc_field address_field = {
-	.type = RPC_TEXT, .min = 1, .max = RPC_HOST_PORT_MAX};
-static const struct rpc_field manager_fields[] = {
-	{.key = "name", .type = RPC_NAME, .need = true},
-	{.key = "addresses",
-		.type = RPC_LIST,
-		.need = true,
-		.min = 0,
-		.max = RPC_ADDRESSES_MAX,
-		.of = &address_field},
+static const struct cbormap_field recipient_field = {
+	.type = CBORMAP_BYTES, .min = 1, .max = RPC_RECIPIENT_LEN_MAX};
+static const struct cbormap_field address_field = {
+	.type = CBORMAP_TEXT, .min = 1, .max = RPC_HOST_PORT_MAX, .size = RPC_HOST_PORT_MAX + 1};
+enum { MANAGER_NAME, MANAGER_ADDRESSES, MANAGER_FIELDS };
+static const struct cbormap_field manager_fields[] = {
+	{CBORMAP_OF(struct rpc_enroll_manager, NAME, name), .need = true},
+	{.key = "addresses", CBORMAP_LIST_OF(address_field, RPC_ADDRESSES_MAX), .need = true},
 	{0},
 };
-static const struct rpc_field manager_field = {.type = RPC_MAP, .sub = manager_fields};
-static const struct rpc_field store_fields[] = {
-	{.key = "name", .type = RPC_NAME, .need = true},
-	{.key = "uid",
-		.type = RPC_BYTES,
-		.need = true,
-		.min = RPC_STORE_UID_LEN,
-		.max = RPC_STORE_UID_LEN},
-	{.key = "key",
-		.type = RPC_BYTES,
-		.need = true,
-		.min = RPC_STORE_KEY_LEN,
-		.max = RPC_STORE_KEY_LEN},
-	{.key = "address", .type = RPC_TEXT, .need = true, .min = 1, .max = RPC_HOST_PORT_MAX},
+static const struct cbormap_field manager_field = {.type = CBORMAP_MAP, .sub = manager_fields};
+static const struct cbormap_field store_fields[] = {
+	{CBORMAP_OF(struct rpc_enroll_store, NAME, name), .need = true},
+	{CBORMAP_OF(struct rpc_enroll_store, BYTES, uid), .need = true},
+	{CBORMAP_OF(struct rpc_enroll_store, BYTES, key), .need = true},
+	{CBORMAP_OF(struct rpc_enroll_store, TEXT, address), .need = true, .min = 1},
 	{0},
 };
-static const struct rpc_field store_field = {.type = RPC_MAP, .sub = store_fields};
-static const struct rpc_field result_fields[] = {
-	{.key = "chain", .type = RPC_TEXT, .need = true, .min = 1, .max = RPC_CHAIN_MAX},
-	{.key = "recipients",
-		.type = RPC_LIST,
-		.need = true,
-		.min = 0,
-		.max = RPC_RECIPIENTS_MAX,
-		.of = &recipient_field},
-	{.key = "managers",
-		.type = RPC_LIST,
-		.need = true,
-		.min = 0,
-		.max = RPC_MANAGERS_MAX,
-		.of = &manager_field},
-	{.key = "stores",
-		.type = RPC_LIST,
-		.need = true,
-		.min = 0,
-		.max = RPC_STORES_MAX,
-		.of = &store_field},
+static const struct cbormap_field store_field = {.type = CBORMAP_MAP, .sub = store_fields};
+static const struct cbormap_field result_fields[] = {
+	{.key = "chain", .type = CBORMAP_TEXT, .need = true, .min = 1, .max = RPC_CHAIN_MAX},
+	{.key = "recipients", CBORMAP_LIST_OF(recipient_field, RPC_RECIPIENTS_MAX), .need = true},
+	{.key = "managers", CBORMAP_LIST_OF(manager_field, RPC_MANAGERS_MAX), .need = true},
+	{.key = "stores", CBORMAP_LIST_OF(store_field, RPC_STORES_MAX), .need = true},
 	{0},
 };
 enum { CHAIN, RECIPIENTS, MANAGERS, STORES, RESULT_FIELDS };
@@ -102,19 +67,6 @@ static void put_manager(struct cbor_out *out, const struct rpc_enroll_manager *m
 	cbor_put_array(out, m->address_count);
 	for (i = 0; i < m->address_count; i++)
 		cbor_put_text(out, m->addresses[i]);
-}
-
-static void put_store(struct cbor_out *out, const struct rpc_enroll_store *s)
-{
-	cbor_put_map(out, 4);
-	cbor_put_text(out, "name");
-	cbor_put_text(out, s->name);
-	cbor_put_text(out, "uid");
-	cbor_put_bytes(out, s->uid, RPC_STORE_UID_LEN);
-	cbor_put_text(out, "key");
-	cbor_put_bytes(out, s->key, RPC_STORE_KEY_LEN);
-	cbor_put_text(out, "address");
-	cbor_put_text(out, s->address);
 }
 
 static void put_result(struct cbor_out *out, const struct rpc_enroll_result *r, size_t stores)
@@ -135,7 +87,7 @@ static void put_result(struct cbor_out *out, const struct rpc_enroll_result *r, 
 	cbor_put_text(out, "stores");
 	cbor_put_array(out, stores);
 	for (i = 0; i < stores; i++)
-		put_store(out, &r->stores[i]);
+		cbormap_put(out, store_fields, &r->stores[i]);
 }
 
 size_t rpc_enroll_result_put(uint8_t *to, const struct rpc_enroll_result *result)
@@ -153,35 +105,14 @@ size_t rpc_enroll_result_put(uint8_t *to, const struct rpc_enroll_result *result
 	}
 }
 
-static void copy_text(char *to, const struct rpc_value *value)
+static void get_manager(struct rpc_enroll_manager *m, const struct cbormap_value *map)
 {
-	memcpy(to, value->bytes, value->len);
-	to[value->len] = 0;
-}
+	struct cbormap_value v[MANAGER_FIELDS], address;
 
-static void get_manager(struct rpc_enroll_manager *m, const struct rpc_value *map)
-{
-	struct rpc_value v[2], address;
-	int got = rpc_params_get(v, manager_fields, map->bytes, map->len, NULL);
-
-	assert(got == 0);
-	(void)got;
-	copy_text(m->name, &v[0]);
-	for (m->address_count = 0; rpc_list_next(&v[1], &address_field, &address);)
-		copy_text(m->addresses[m->address_count++], &address);
-}
-
-static void get_store(struct rpc_enroll_store *s, const struct rpc_value *map)
-{
-	struct rpc_value v[4];
-	int got = rpc_params_get(v, store_fields, map->bytes, map->len, NULL);
-
-	assert(got == 0);
-	(void)got;
-	copy_text(s->name, &v[0]);
-	memcpy(s->uid, v[1].bytes, RPC_STORE_UID_LEN);
-	memcpy(s->key, v[2].bytes, RPC_STORE_KEY_LEN);
-	copy_text(s->address, &v[3]);
+	cbormap_inner(v, &manager_field, map);
+	cbormap_store(m, manager_fields, v);
+	while (cbormap_next(&v[MANAGER_ADDRESSES], &address_field, &address))
+		cbormap_store_item(m->addresses[m->address_count++], &address_field, &address);
 }
 
 /* Text that comes from elsewhere: it must be what it says. */
@@ -202,19 +133,19 @@ static bool addresses_ok(const struct rpc_enroll_result *r, struct err *err)
 int rpc_enroll_result_get(
 	struct rpc_enroll_result *r, const uint8_t *bytes, size_t len, struct err *err)
 {
-	struct rpc_value v[RESULT_FIELDS], item;
+	struct cbormap_value v[RESULT_FIELDS], item;
 
 	memset(r, 0, sizeof *r);
-	if (rpc_params_get(v, result_fields, bytes, len, err) != 0)
+	if (cbormap_get(v, result_fields, bytes, len, err) != 0)
 		return -1;
 	r->chain = v[CHAIN].bytes;
 	r->chain_len = v[CHAIN].len;
-	while (rpc_list_next(&v[RECIPIENTS], &recipient_field, &item))
+	while (cbormap_next(&v[RECIPIENTS], &recipient_field, &item))
 		r->recipients[r->recipient_count++] = (struct rpc_bytes){item.bytes, item.len};
-	while (rpc_list_next(&v[MANAGERS], &manager_field, &item))
+	while (cbormap_next(&v[MANAGERS], &manager_field, &item))
 		get_manager(&r->managers[r->manager_count++], &item);
-	while (rpc_list_next(&v[STORES], &store_field, &item))
-		get_store(&r->stores[r->store_count++], &item);
+	while (cbormap_next(&v[STORES], &store_field, &item))
+		cbormap_store_item(&r->stores[r->store_count++], &store_field, &item);
 	return addresses_ok(r, err) ? 0 : -1;
 }
 
@@ -228,7 +159,7 @@ struct rpc_enroll_server {
 	struct buf prelude;
 };
 
-void rpc_renew_serve(struct rpc_ca *ca, struct rpc_call *call, const struct rpc_value *values)
+void rpc_renew_serve(struct rpc_ca *ca, struct rpc_call *call, const struct cbormap_value *values)
 {
 	uint8_t mem[RPC_CHAIN_MAX + 32];
 	struct cbor_out out;
@@ -260,7 +191,7 @@ static void ask_done(void *arg, const struct err *err)
 	free(ask);
 }
 
-static void handle_enroll(void *ctx, struct rpc_call *call, const struct rpc_value *values)
+static void handle_enroll(void *ctx, struct rpc_call *call, const struct cbormap_value *values)
 {
 	static const struct rpc_call_ops ops = {.done = ask_done};
 	struct rpc_enroll_server *server = ctx;

@@ -118,7 +118,7 @@ void rpc_enroll_refuse(struct rpc_enroll_ask *ask, const struct err *why);
  * RPC_RENEW_MAX, 0, ms, rpc_renew_fields, handler, NULL}, with a handler that
  * calls rpc_renew_serve with the values it got. Roles are agent and store. */
 #define RPC_RENEW_MAX (RPC_CSR_MAX + 64)
-extern const struct rpc_field rpc_renew_fields[];
-void rpc_renew_serve(struct rpc_ca *ca, struct rpc_call *call, const struct rpc_value *values);
+extern const struct cbormap_field rpc_renew_fields[];
+void rpc_renew_serve(struct rpc_ca *ca, struct rpc_call *call, const struct cbormap_value *values);
 
 #endif

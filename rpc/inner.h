@@ -1,6 +1,6 @@
 /*
- * What conn.c and call.c share. conn.c calls call.c, which calls neither it nor
- * anything else above rpc/link. Nobody else includes this.
+ * What conn.c, receive.c, call.c and table.c share, each of which calls only those behind it, and
+ * rpc/link. Nobody else includes this.
  *
  * Memory of a call is never freed while an event runs: calls that are over wait
  * in `grave` for its end.
@@ -64,12 +64,8 @@ struct rpc_conn {
 	struct rpc_call *finished, *grave;
 };
 
-/* Of call.c, for conn.c. */
+/* --- of call.c, for conn.c --- */
 
-/* Takes a frame that concerns a call. verdict: what rpc_dispatch_check said of
- * a REQUEST or NOTIFY, its payload is then not there. */
-void rpc_call_frame(struct rpc_conn *conn, const struct rpc_header *h, const uint8_t *payload,
-	const struct rpc_method *found, const struct err *verdict);
 /* Asks the senders for blob bytes until the output is over RPC_OUT_LOW. */
 void rpc_call_refill(struct rpc_conn *conn);
 /* Runs done of calls that finished. */
@@ -78,5 +74,43 @@ void rpc_call_settle(struct rpc_conn *conn);
 void rpc_call_end_all(struct rpc_conn *conn, const struct err *why);
 /* Frees what is in the grave. */
 void rpc_call_bury(struct rpc_conn *conn);
+
+/* --- of call.c, for receive.c --- */
+
+/* The side's calls: those that were made here, or those that are served. */
+struct rpc_table *rpc_call_table(struct rpc_conn *conn, bool mine);
+/* A call begins, with its deadline. NULL with err set. */
+struct rpc_call *rpc_call_new(
+	struct rpc_conn *conn, bool mine, uint64_t id, int64_t timeout_ms, struct err *err);
+/* The blob of the request begins. What it is sent with is the sender's choice,
+ * so it counts, unless the receiver has yet to give it its first credit. */
+void rpc_call_open_request(struct rpc_call *call, uint32_t credit);
+/* Every end of a blob comes here. half: &call->in or &call->out. */
+void rpc_call_end_half(struct rpc_call *call, enum rpc_half *half);
+/* Puts the call among the senders if it has something to send and may. */
+void rpc_call_add_sender(struct rpc_call *call);
+/* Its deadline begins again. */
+void rpc_call_progress(struct rpc_call *call);
+/* Lets the peer send that many more bytes of its blob. */
+void rpc_call_send_credit(struct rpc_call *call, uint32_t more);
+/* Sends an error, as a frame of this kind. */
+void rpc_call_send_status(
+	struct rpc_call *call, enum rpc_kind kind, unsigned flags, const struct err *status);
+/* Tells the service's log of a served call. */
+void rpc_call_log(struct rpc_call *call, const struct err *err);
+/* Out of the table, into the grave. */
+void rpc_call_remove(struct rpc_call *call);
+
+/* An own call ends, and the peer has ended it. */
+void rpc_call_end_own(struct rpc_call *call, const struct err *err);
+/* An own call ends here; the peer is told, and its end awaited. err NULL: done does not run. */
+void rpc_call_abort_own(struct rpc_call *call, const struct err *err);
+/* Ends an own call if it was answered whole. */
+void rpc_call_check_own(struct rpc_call *call);
+/* A served call ends without having been answered whole; the peer has heard
+ * of it, or need not. */
+void rpc_call_abort_served(struct rpc_call *call, const struct err *err);
+/* Answers a served call with an error that its handler hears of too. */
+void rpc_call_fail_now(struct rpc_call *call, const struct err *status);
 
 #endif

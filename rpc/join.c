@@ -13,18 +13,18 @@
 
 #include "lib/buf.h"
 #include "lib/cbor.h"
+#include "lib/cbormap.h"
 #include "lib/file.h"
 #include "lib/seal.h"
 #include "rpc/call.h"
 #include "rpc/dial.h"
 #include "rpc/file.h"
 #include "rpc/loop.h"
-#include "rpc/param.h"
 
 #define RENEW_MS 10000
 
-static const struct rpc_field certificate_fields[] = {
-	{.key = "chain", .type = RPC_TEXT, .need = true, .min = 1, .max = RPC_CHAIN_MAX},
+static const struct cbormap_field certificate_fields[] = {
+	{.key = "chain", .type = CBORMAP_TEXT, .need = true, .min = 1, .max = RPC_CHAIN_MAX},
 	{0},
 };
 
@@ -231,11 +231,11 @@ static int install_renewed(struct rpc_join *j, const uint8_t *bytes, size_t len,
 {
 	struct rpc_cert_info before, after;
 	uint8_t digest[RPC_DIGEST_LEN];
-	struct rpc_value chain;
+	struct cbormap_value chain;
 	struct buf root;
 	int ret;
 
-	if (rpc_params_get(&chain, certificate_fields, bytes, len, err) != 0)
+	if (cbormap_get(&chain, certificate_fields, bytes, len, err) != 0)
 		return -1;
 	buf_init(&root, RPC_CA_DER_MAX);
 	ret = rpc_ca_der(j->ca, &root, digest, err);

@@ -18,33 +18,21 @@
 #define GRANT_MS     10000
 #define REASON_MAX   480
 
-const struct rpc_field rpc_sponsor_fields[] = {
-	{.key = "hash",
-		.type = RPC_BYTES,
-		.need = true,
-		.min = RPC_DIGEST_LEN,
-		.max = RPC_DIGEST_LEN},
+const struct cbormap_field rpc_sponsor_fields[] = {
+	{.key = "hash", CBORMAP_FIXED(RPC_DIGEST_LEN), .need = true},
 	{0},
 };
 
-const struct rpc_field rpc_grant_fields[] = {
-	{.key = "hash",
-		.type = RPC_BYTES,
-		.need = true,
-		.min = RPC_DIGEST_LEN,
-		.max = RPC_DIGEST_LEN},
-	{.key = "chain", .type = RPC_TEXT, .min = 1, .max = RPC_CHAIN_MAX},
-	{.key = "refused", .type = RPC_TEXT, .min = 1, .max = REASON_MAX},
+const struct cbormap_field rpc_grant_fields[] = {
+	{.key = "hash", CBORMAP_FIXED(RPC_DIGEST_LEN), .need = true},
+	{.key = "chain", .type = CBORMAP_TEXT, .min = 1, .max = RPC_CHAIN_MAX},
+	{.key = "refused", .type = CBORMAP_TEXT, .min = 1, .max = REASON_MAX},
 	{0},
 };
 
-static const struct rpc_field sponsor_result_fields[] = {
-	{.key = "csr", .type = RPC_BYTES, .need = true, .min = 1, .max = RPC_CSR_MAX},
-	{.key = "proof",
-		.type = RPC_BYTES,
-		.need = true,
-		.min = RPC_DIGEST_LEN,
-		.max = RPC_DIGEST_LEN},
+static const struct cbormap_field sponsor_result_fields[] = {
+	{.key = "csr", .type = CBORMAP_BYTES, .need = true, .min = 1, .max = RPC_CSR_MAX},
+	{.key = "proof", CBORMAP_FIXED(RPC_DIGEST_LEN), .need = true},
 	{0},
 };
 
@@ -137,7 +125,7 @@ void rpc_sponsors_free(struct rpc_sponsors *s)
 }
 
 void rpc_sponsor_serve(
-	struct rpc_sponsors *s, struct rpc_call *call, const struct rpc_value *values)
+	struct rpc_sponsors *s, struct rpc_call *call, const struct cbormap_value *values)
 {
 	struct place *p = NULL;
 	struct err err = {0};
@@ -192,10 +180,11 @@ void rpc_sponsors_gone(struct rpc_sponsors *s, struct rpc_enroll_ask *ask)
 		place_free(p);
 }
 
-void rpc_grant_serve(struct rpc_sponsors *s, struct rpc_call *call, const struct rpc_value *values)
+void rpc_grant_serve(
+	struct rpc_sponsors *s, struct rpc_call *call, const struct cbormap_value *values)
 {
 	struct place *p = find(s, values[0].bytes);
-	const struct rpc_value *chain = &values[1], *refused = &values[2];
+	const struct cbormap_value *chain = &values[1], *refused = &values[2];
 	struct rpc_enroll_ask *ask = p != NULL ? p->ask : NULL;
 	struct err err = {0};
 
@@ -244,10 +233,10 @@ static void sponsor_free(struct rpc_sponsor *s)
 
 static int sign(struct rpc_sponsor *s, const uint8_t *bytes, size_t len, struct err *err)
 {
-	struct rpc_value v[2];
+	struct cbormap_value v[2];
 	uint8_t proof[RPC_DIGEST_LEN];
 
-	if (rpc_params_get(v, sponsor_result_fields, bytes, len, err) != 0 ||
+	if (cbormap_get(v, sponsor_result_fields, bytes, len, err) != 0 ||
 		rpc_token_proof(proof, &s->token, v[0].bytes, v[0].len, err) != 0)
 		return -1;
 	if (!seal_equal(proof, v[1].bytes, sizeof proof))

@@ -46,12 +46,12 @@ void rpc_sponsors_gone(struct rpc_sponsors *sponsors, struct rpc_enroll_ask *ask
  *  rpc_grant_fields, handler, NULL}, which call these with the values they got. */
 #define RPC_SPONSOR_MAX 64
 #define RPC_GRANT_MAX   (RPC_CHAIN_MAX + 640)
-extern const struct rpc_field rpc_sponsor_fields[];
-extern const struct rpc_field rpc_grant_fields[];
+extern const struct cbormap_field rpc_sponsor_fields[];
+extern const struct cbormap_field rpc_grant_fields[];
 void rpc_sponsor_serve(
-	struct rpc_sponsors *sponsors, struct rpc_call *call, const struct rpc_value *values);
+	struct rpc_sponsors *sponsors, struct rpc_call *call, const struct cbormap_value *values);
 void rpc_grant_serve(
-	struct rpc_sponsors *sponsors, struct rpc_call *call, const struct rpc_value *values);
+	struct rpc_sponsors *sponsors, struct rpc_call *call, const struct cbormap_value *values);
 
 /* --- The side that holds the root's key --- */
 

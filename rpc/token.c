@@ -8,44 +8,33 @@
 
 #include "lib/base64.h"
 #include "lib/cbor.h"
+#include "lib/cbormap.h"
 #include "lib/err.h"
 #include "lib/hash.h"
 #include "lib/le.h"
 #include "lib/seal.h"
-#include "rpc/param.h"
 
 #define PREFIX   "fdump-token:"
 #define VERSION  "2:"
 #define TEXT_LEN (RPC_TOKEN_MAX - 1 - (sizeof PREFIX VERSION - 1))
 #define CBOR_MAX (TEXT_LEN / 4 * 3)
 
-static const struct rpc_field address_field = {
-	.type = RPC_TEXT, .min = 1, .max = RPC_HOST_PORT_MAX};
-static const struct rpc_field token_fields[] = {
-	{.key = "manager", .type = RPC_NAME, .need = true},
+static const struct cbormap_field address_field = {
+	.type = CBORMAP_TEXT, .min = 1, .max = RPC_HOST_PORT_MAX, .size = RPC_HOST_PORT_MAX + 1};
+static const struct cbormap_field token_fields[] = {
+	{CBORMAP_OF(struct rpc_token, NAME, manager), .need = true},
 	{.key = "addresses",
-		.type = RPC_LIST,
+		CBORMAP_LIST_OF(address_field, RPC_ADDRESSES_MAX),
 		.need = true,
-		.min = 1,
-		.max = RPC_ADDRESSES_MAX,
-		.of = &address_field},
-	{.key = "role", .type = RPC_TEXT, .need = true, .min = 1, .max = 16},
-	{.key = "name", .type = RPC_NAME, .need = true},
-	{.key = "secret",
-		.type = RPC_BYTES,
-		.need = true,
-		.min = RPC_SECRET_LEN,
-		.max = RPC_SECRET_LEN},
+		.min = 1},
+	{.key = "role", .type = CBORMAP_TEXT, .need = true, .min = 1, .max = 16},
+	{CBORMAP_OF(struct rpc_token, NAME, name), .need = true},
+	{CBORMAP_OF(struct rpc_token, BYTES, secret), .need = true},
 	{.key = "ca",
-		.type = RPC_BYTES,
+		CBORMAP_FIXED(RPC_DIGEST_LEN),
 		.need = true,
-		.min = RPC_DIGEST_LEN,
-		.max = RPC_DIGEST_LEN},
-	{.key = "recipients",
-		.type = RPC_BYTES,
-		.need = true,
-		.min = RPC_DIGEST_LEN,
-		.max = RPC_DIGEST_LEN},
+		CBORMAP_IN(struct rpc_token, fingerprint)},
+	{CBORMAP_OF(struct rpc_token, BYTES, recipients), .need = true},
 	{0},
 };
 enum { MANAGER, ADDRESSES, ROLE, NAME, SECRET, CA, RECIPIENTS, FIELDS };
@@ -141,25 +130,15 @@ static size_t decode(const char *text, size_t len, uint8_t mem[CBOR_MAX])
 	return ok ? got : 0;
 }
 
-static void copy(char *to, const struct rpc_value *value)
+static int fill(struct rpc_token *t, struct cbormap_value *v)
 {
-	memcpy(to, value->bytes, value->len);
-	to[value->len] = 0;
-}
-
-static int fill(struct rpc_token *t, struct rpc_value *v)
-{
-	struct rpc_value address;
+	struct cbormap_value address;
 
 	memset(t, 0, sizeof *t);
-	copy(t->manager, &v[MANAGER]);
-	copy(t->name, &v[NAME]);
+	cbormap_store(t, token_fields, v);
 	t->role = rpc_role_get(v[ROLE].bytes, v[ROLE].len);
-	while (rpc_list_next(&v[ADDRESSES], &address_field, &address))
-		copy(t->addresses[t->address_count++], &address);
-	memcpy(t->secret, v[SECRET].bytes, RPC_SECRET_LEN);
-	memcpy(t->fingerprint, v[CA].bytes, RPC_DIGEST_LEN);
-	memcpy(t->recipients, v[RECIPIENTS].bytes, RPC_DIGEST_LEN);
+	while (cbormap_next(&v[ADDRESSES], &address_field, &address))
+		cbormap_store_item(t->addresses[t->address_count++], &address_field, &address);
 	return check(t, NULL);
 }
 
@@ -167,7 +146,7 @@ int rpc_token_parse(struct rpc_token *token, const char *text, size_t len, struc
 {
 	static const char white[] = " \t\r\n";
 	const size_t prefix = strlen(PREFIX), whole = strlen(PREFIX VERSION);
-	struct rpc_value v[FIELDS];
+	struct cbormap_value v[FIELDS];
 	uint8_t mem[CBOR_MAX];
 	size_t got = 0;
 	int ret = -1;
@@ -181,7 +160,7 @@ int rpc_token_parse(struct rpc_token *token, const char *text, size_t len, struc
 		return err_set(err, ERR_UNSUPPORTED, "token: of another version than 2");
 	if (len > whole && memcmp(text, PREFIX VERSION, whole) == 0)
 		got = decode(text + whole, len - whole, mem);
-	if (got > 0 && rpc_params_get(v, token_fields, mem, got, NULL) == 0)
+	if (got > 0 && cbormap_get(v, token_fields, mem, got, NULL) == 0)
 		ret = fill(token, v);
 	seal_wipe(mem, sizeof mem);
 	if (ret != 0)

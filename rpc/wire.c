@@ -1,15 +1,15 @@
 /*
  * Frame headers are checked against one table of kinds; the payloads of the
- * connection's own frames are read with rpc/param like all others.
+ * connection's own frames are read with lib/cbormap like all others.
  */
 #include "rpc/wire.h"
 
 #include <string.h>
 
 #include "lib/cbor.h"
+#include "lib/cbormap.h"
 #include "lib/err.h"
 #include "lib/esc.h"
-#include "rpc/param.h"
 
 /* What each kind may carry. */
 static const struct rule {
@@ -108,11 +108,11 @@ int rpc_header_get(struct rpc_header *h, const uint8_t *from, unsigned version, 
 	return check_flags(h, rule, err);
 }
 
-static const struct rpc_field hello_fields[] = {
-	{.key = "max", .type = RPC_UINT, .need = true, .min = 1, .max = UINT16_MAX},
-	{.key = "min", .type = RPC_UINT, .need = true, .min = 1, .max = UINT16_MAX},
-	{.key = "features", .type = RPC_UINT, .max = UINT64_MAX},
-	{.key = "credit", .type = RPC_UINT, .max = RPC_WINDOW_MAX},
+static const struct cbormap_field hello_fields[] = {
+	{.key = "max", .type = CBORMAP_UINT, .need = true, .min = 1, .max = UINT16_MAX},
+	{.key = "min", .type = CBORMAP_UINT, .need = true, .min = 1, .max = UINT16_MAX},
+	{.key = "features", .type = CBORMAP_UINT},
+	{.key = "credit", .type = CBORMAP_UINT, .max = RPC_WINDOW_MAX},
 	{0},
 };
 
@@ -135,9 +135,9 @@ size_t rpc_hello_put(uint8_t *to, const struct rpc_hello *hello)
 
 int rpc_hello_get(struct rpc_hello *hello, const uint8_t *bytes, size_t len, struct err *err)
 {
-	struct rpc_value v[4];
+	struct cbormap_value v[4];
 
-	if (rpc_params_get(v, hello_fields, bytes, len, err) != 0)
+	if (cbormap_get(v, hello_fields, bytes, len, err) != 0)
 		return err_prefix(err, "HELLO");
 	hello->version_max = (unsigned)v[0].number;
 	hello->version_min = (unsigned)v[1].number;
@@ -156,9 +156,9 @@ unsigned rpc_hello_agree(const struct rpc_hello *a, const struct rpc_hello *b)
 	return max >= a->version_min && max >= b->version_min ? max : 0;
 }
 
-static const struct rpc_field status_fields[] = {
-	{.key = "code", .type = RPC_TEXT, .need = true, .min = 1, .max = 32},
-	{.key = "message", .type = RPC_TEXT, .need = true, .max = RPC_TEXT_MAX},
+static const struct cbormap_field status_fields[] = {
+	{.key = "code", .type = CBORMAP_TEXT, .need = true, .min = 1, .max = 32},
+	{.key = "message", .type = CBORMAP_TEXT, .need = true, .max = RPC_TEXT_MAX},
 	{0},
 };
 
@@ -185,24 +185,21 @@ size_t rpc_status_put(uint8_t *to, const struct err *status)
 	return cbor_out_len(&out);
 }
 
-static enum err_code code_of(const struct rpc_value *name)
+static enum err_code code_of(const struct cbormap_value *name)
 {
 	int c;
 
-	for (c = ERR_FAILED; c < ERR_CODES; c++) {
-		const char *known = err_name((enum err_code)c);
-
-		if (strlen(known) == name->len && memcmp(known, name->bytes, name->len) == 0)
+	for (c = ERR_FAILED; c < ERR_CODES; c++)
+		if (cbormap_is_text(name, err_name((enum err_code)c)))
 			return (enum err_code)c;
-	}
 	return ERR_FAILED;
 }
 
 int rpc_status_get(struct err *status, const uint8_t *bytes, size_t len, struct err *err)
 {
-	struct rpc_value v[2];
+	struct cbormap_value v[2];
 
-	if (rpc_params_get(v, status_fields, bytes, len, err) != 0)
+	if (cbormap_get(v, status_fields, bytes, len, err) != 0)
 		return err_prefix(err, "status");
 	status->code = code_of(&v[0]);
 	esc_name(status->message, sizeof status->message, v[1].bytes, v[1].len);

@@ -260,14 +260,25 @@ as_the_agent() {
 	if command -v setfattr >/dev/null; then
 		setfattr -n trusted.test -v seen "/proc/$(pgrep -P "${leader[desk]}")/root/home/user/private/a"
 	fi
+	# A job's hook has no capabilities; what needs more it starts as a unit of its own.
+	must desk sh -c '
+		mkdir -p /etc/fdump/hooks
+		printf "[Service]\nType=oneshot\nUser=nobody\nExecStart=/bin/sh -c \"id -un >/tmp/dumped\"\n" \
+			>/etc/systemd/system/dump-db.service
+		printf "#!/bin/sh\ngrep Cap[PE] /proc/self/status >&2\nexec systemctl start dump-db.service\n" \
+			>/etc/fdump/hooks/dump-db
+		chmod 755 /etc/fdump/hooks/dump-db'
 	# The agent's own unit, but for what it runs.
 	on desk sh -c "sed -e 's/^Type=.*/Type=oneshot/' -e '/^Restart/d' -e '/^ExecReload/d' \
 		-e 's|^ExecStart=.*|ExecStart=$prefix/bin/fdump backup -s s1 --agent a1 --unencrypted --name seen \
---exclude /var/log /etc /home /root /tmp /usr /var /dev/shm|' \
+--job 0:0123456789abcdef --before dump-db --exclude /var/log /etc /home /root /tmp /usr /var /dev/shm|' \
 		$prefix/lib/systemd/system/fdump-agent.service >/etc/systemd/system/seen.service"
 	must desk systemctl daemon-reload
 	must desk systemctl start seen
 	[ "$(state desk seen ExecMainStatus)" = 0 ] || fail "as the agent: status $(state desk seen ExecMainStatus)"
+	[ "$(on desk cat /tmp/dumped)" = nobody ] || fail "as the agent: the hook's unit did not run"
+	must desk journalctl --no-pager --boot --unit seen
+	[ "$(grep -cE 'Cap(Prm|Eff):[[:space:]]*0000000000000000' out)" = 2 ] || fail "the hook's capabilities: $(cat out)"
 	# Whoever may everything compares.
 	on desk fdump diff -s s1 --exclude /var/log --exclude /var/lib/fdump --live a1/seen@latest >out 2>&1 ||
 		fail "as the agent: $(cat out)"

@@ -7,43 +7,38 @@
 
 #include "cmd/manager/report.h"
 #include "lib/cbor.h"
+#include "lib/cbormap.h"
 #include "lib/err.h"
 #include "lib/file.h"
-#include "rpc/param.h"
 
 /* Bytes of the file: AGENT_MANAGERS_MAX of them are far below. */
 #define FILE_MAX 8192
 
-enum { ONE_NAME, ONE_NUMBER, ONE_FIELDS };
-
-static const struct rpc_field one_fields[] = {
-	[ONE_NAME] = {.key = "name", .type = RPC_NAME, .need = true},
-	[ONE_NUMBER] = {.key = "number", .type = RPC_UINT, .need = true, .max = INT64_MAX},
-	[ONE_FIELDS] = {0},
+static const struct cbormap_field one_fields[] = {
+	{.key = "name",
+		.type = CBORMAP_NAME,
+		.need = true,
+		CBORMAP_IN(struct agent_acked_one, manager)},
+	{CBORMAP_OF(struct agent_acked_one, UINT, number), .need = true, .max = INT64_MAX},
+	{0},
 };
 
-static const struct rpc_field one_item = {.type = RPC_MAP, .sub = one_fields};
+static const struct cbormap_field one_item = {.type = CBORMAP_MAP, .sub = one_fields};
 
 enum { ALL_JOURNAL, ALL_MANAGERS, ALL_FIELDS };
 
-static const struct rpc_field all_fields[] = {
-	[ALL_JOURNAL] = {.key = "journal",
-		.type = RPC_BYTES,
-		.need = true,
-		.min = AGENT_JOURNAL_ID_LEN,
-		.max = AGENT_JOURNAL_ID_LEN},
+static const struct cbormap_field all_fields[] = {
+	[ALL_JOURNAL] = {.key = "journal", CBORMAP_FIXED(AGENT_JOURNAL_ID_LEN), .need = true},
 	[ALL_MANAGERS] = {.key = "managers",
-		.type = RPC_LIST,
-		.need = true,
-		.max = AGENT_MANAGERS_MAX,
-		.of = &one_item},
+		CBORMAP_LIST_OF(one_item, AGENT_MANAGERS_MAX),
+		.need = true},
 	[ALL_FIELDS] = {0},
 };
 
 int agent_acked_load(struct agent_acked *acked, const char *path,
 	const uint8_t journal[AGENT_JOURNAL_ID_LEN], struct err *err)
 {
-	struct rpc_value v[ALL_FIELDS], one[ONE_FIELDS], item;
+	struct cbormap_value v[ALL_FIELDS], item;
 	size_t len, skipped, payload_len;
 	struct err ignored = {0};
 	const uint8_t *payload;
@@ -57,15 +52,12 @@ int agent_acked_load(struct agent_acked *acked, const char *path,
 		return -1;
 	}
 	if (!manager_frame_find(mem, len, &skipped, &payload, &payload_len) ||
-		rpc_params_get(v, all_fields, payload, payload_len, &ignored) != 0 ||
+		cbormap_get(v, all_fields, payload, payload_len, &ignored) != 0 ||
 		memcmp(v[ALL_JOURNAL].bytes, journal, AGENT_JOURNAL_ID_LEN) != 0)
 		return 0;
-	while (rpc_list_next(&v[ALL_MANAGERS], &one_item, &item)) {
-		if (rpc_params_get(one, one_fields, item.bytes, item.len, &ignored) != 0)
-			break;
+	while (cbormap_next(&v[ALL_MANAGERS], &one_item, &item)) {
 		assert(acked->count < AGENT_MANAGERS_MAX);
-		memcpy(acked->of[acked->count].manager, one[ONE_NAME].bytes, one[ONE_NAME].len);
-		acked->of[acked->count++].number = one[ONE_NUMBER].number;
+		cbormap_store_item(&acked->of[acked->count++], &one_item, &item);
 	}
 	return 0;
 }
@@ -83,13 +75,8 @@ static int save(const struct agent_acked *acked, const char *path,
 	cbor_put_bytes(&out, journal, AGENT_JOURNAL_ID_LEN);
 	cbor_put_text(&out, "managers");
 	cbor_put_array(&out, acked->count);
-	for (i = 0; i < acked->count; i++) {
-		cbor_put_map(&out, 2);
-		cbor_put_text(&out, "name");
-		cbor_put_text(&out, acked->of[i].manager);
-		cbor_put_text(&out, "number");
-		cbor_put_uint(&out, acked->of[i].number);
-	}
+	for (i = 0; i < acked->count; i++)
+		cbormap_put(&out, one_fields, &acked->of[i]);
 	assert(!cbor_out_full(&out));
 	manager_frame_seal(frame, cbor_out_len(&out));
 	return file_write(path, frame, MANAGER_FRAME_HEAD + cbor_out_len(&out), 0600, err);

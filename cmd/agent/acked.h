@@ -24,7 +24,7 @@ struct err;
 #define AGENT_MANAGERS_MAX   64
 
 struct agent_acked {
-	struct {
+	struct agent_acked_one {
 		char manager[NAME_LEN_MAX + 1];
 		uint64_t number;
 	} of[AGENT_MANAGERS_MAX];

@@ -17,11 +17,11 @@
 #include "cmd/agent/acked.h"
 #include "cmd/agent/schedule.h"
 #include "lib/cbor.h"
+#include "lib/cbormap.h"
 #include "lib/err.h"
 #include "lib/file.h"
 #include "lib/fs.h"
 #include "lib/seal.h"
-#include "rpc/param.h"
 
 #define MARK_EVERY 256
 #define WINDOW     (2 * MANAGER_FRAME_MAX)
@@ -53,117 +53,39 @@ static int no_memory(struct err *err)
 
 /* ---- the head ---- */
 
-enum {
-	STATE_JOB,
-	STATE_RUN,
-	STATE_HELD,
-	STATE_ONCE,
-	STATE_SEEN,
-	STATE_SLOT,
-	STATE_ENDED,
-	STATE_SINCE,
-	STATE_LOSSES,
-	STATE_RESULT,
-	STATE_FAILURES,
-	STATE_RUNNING,
-	STATE_STARTED,
-	STATE_SUCCEEDED,
-	STATE_FIELDS
+/* clang-format off */
+#define STATE(kind, member) .need = true, CBORMAP_OF(struct agent_job_state, kind, member)
+/* clang-format on */
+static const struct cbormap_field state_fields[] = {
+	{STATE(NAME, job)},
+	{STATE(BYTES, run)},
+	{STATE(BOOL, held)},
+	{.key = "once",
+		.type = CBORMAP_BOOL,
+		.need = true,
+		CBORMAP_IN(struct agent_job_state, started_once)},
+	{STATE(INT, seen)},
+	{STATE(INT, slot)},
+	{STATE(INT, ended)},
+	{STATE(INT, since)},
+	{STATE(UINT, losses)},
+	{STATE(UINT, result), .max = MANAGER_RESULTS - 1},
+	{STATE(BOOL, running)},
+	{STATE(INT, started)},
+	{STATE(UINT, failures)},
+	{STATE(INT, succeeded)},
+	{0},
 };
 
-static const struct rpc_field state_fields[] = {
-	[STATE_JOB] = {.key = "job", .type = RPC_NAME, .need = true},
-	[STATE_RUN] = {.key = "run",
-		.type = RPC_BYTES,
-		.need = true,
-		.min = MANAGER_RUN_LEN,
-		.max = MANAGER_RUN_LEN},
-	[STATE_HELD] = {.key = "held", .type = RPC_BOOL, .need = true},
-	[STATE_ONCE] = {.key = "once", .type = RPC_BOOL, .need = true},
-	[STATE_SEEN] = {.key = "seen", .type = RPC_INT, .need = true},
-	[STATE_SLOT] = {.key = "slot", .type = RPC_INT, .need = true},
-	[STATE_ENDED] = {.key = "ended", .type = RPC_INT, .need = true},
-	[STATE_SINCE] = {.key = "since", .type = RPC_INT, .need = true},
-	[STATE_LOSSES] = {.key = "losses", .type = RPC_UINT, .need = true, .max = UINT32_MAX},
-	[STATE_RESULT] = {.key = "result",
-		.type = RPC_UINT,
-		.need = true,
-		.max = MANAGER_RESULTS - 1},
-	[STATE_FAILURES] = {.key = "failures", .type = RPC_UINT, .need = true, .max = UINT32_MAX},
-	[STATE_RUNNING] = {.key = "running", .type = RPC_BOOL, .need = true},
-	[STATE_STARTED] = {.key = "started", .type = RPC_INT, .need = true},
-	[STATE_SUCCEEDED] = {.key = "succeeded", .type = RPC_INT, .need = true},
-	[STATE_FIELDS] = {0},
-};
-
-static const struct rpc_field state_item = {.type = RPC_MAP, .sub = state_fields};
+static const struct cbormap_field state_item = {.type = CBORMAP_MAP, .sub = state_fields};
 
 enum { HEAD_STATES, HEAD_JOURNAL, HEAD_FIELDS };
 
-static const struct rpc_field head_fields[] = {
-	[HEAD_STATES] = {.key = "states",
-		.type = RPC_LIST,
-		.need = true,
-		.max = STATES_MAX,
-		.of = &state_item},
-	[HEAD_JOURNAL] = {.key = "journal",
-		.type = RPC_BYTES,
-		.need = true,
-		.min = AGENT_JOURNAL_ID_LEN,
-		.max = AGENT_JOURNAL_ID_LEN},
+static const struct cbormap_field head_fields[] = {
+	[HEAD_STATES] = {.key = "states", CBORMAP_LIST_OF(state_item, STATES_MAX), .need = true},
+	[HEAD_JOURNAL] = {.key = "journal", CBORMAP_FIXED(AGENT_JOURNAL_ID_LEN), .need = true},
 	[HEAD_FIELDS] = {0},
 };
-
-static void put_int(struct cbor_out *out, const char *key, int64_t value)
-{
-	cbor_put_text(out, key);
-	cbor_put_int(out, value);
-}
-
-static void put_bool(struct cbor_out *out, const char *key, bool value)
-{
-	cbor_put_text(out, key);
-	cbor_put_bool(out, value);
-}
-
-static void put_state(struct cbor_out *out, const struct agent_job_state *state)
-{
-	cbor_put_map(out, STATE_FIELDS);
-	cbor_put_text(out, "job");
-	cbor_put_text(out, state->job);
-	cbor_put_text(out, "run");
-	cbor_put_bytes(out, state->run, sizeof state->run);
-	put_bool(out, "held", state->held);
-	put_bool(out, "once", state->started_once);
-	put_int(out, "seen", state->seen);
-	put_int(out, "slot", state->slot);
-	put_int(out, "ended", state->ended);
-	put_int(out, "since", state->since);
-	put_int(out, "losses", state->losses);
-	put_int(out, "result", state->result);
-	put_bool(out, "running", state->running);
-	put_int(out, "started", state->started);
-	put_int(out, "failures", state->failures);
-	put_int(out, "succeeded", state->succeeded);
-}
-
-static void get_state(struct agent_job_state *state, const struct rpc_value *v)
-{
-	*state = (struct agent_job_state){.held = v[STATE_HELD].number != 0,
-		.started_once = v[STATE_ONCE].number != 0,
-		.running = v[STATE_RUNNING].number != 0,
-		.seen = v[STATE_SEEN].integer,
-		.slot = v[STATE_SLOT].integer,
-		.ended = v[STATE_ENDED].integer,
-		.since = v[STATE_SINCE].integer,
-		.started = v[STATE_STARTED].integer,
-		.succeeded = v[STATE_SUCCEEDED].integer,
-		.losses = (unsigned)v[STATE_LOSSES].number,
-		.failures = (unsigned)v[STATE_FAILURES].number,
-		.result = (enum manager_result)v[STATE_RESULT].number};
-	memcpy(state->job, v[STATE_JOB].bytes, v[STATE_JOB].len);
-	memcpy(state->run, v[STATE_RUN].bytes, sizeof state->run);
-}
 
 /* The head's frame, with these states. The caller frees it. */
 static uint8_t *make_head(const uint8_t id[AGENT_JOURNAL_ID_LEN],
@@ -182,7 +104,7 @@ static uint8_t *make_head(const uint8_t id[AGENT_JOURNAL_ID_LEN],
 	cbor_put_text(&out, "states");
 	cbor_put_array(&out, count);
 	for (i = 0; i < count; i++)
-		put_state(&out, &states[i]);
+		cbormap_put(&out, state_fields, &states[i]);
 	cbor_put_text(&out, "journal");
 	cbor_put_bytes(&out, id, AGENT_JOURNAL_ID_LEN);
 	assert(!cbor_out_full(&out)); /* STATES_MAX of them fit */
@@ -219,16 +141,15 @@ struct agent_job_state *agent_journal_states(struct agent_journal *journal, size
 static int take_head(
 	struct agent_journal *journal, const uint8_t *payload, size_t len, struct err *err)
 {
-	struct rpc_value v[HEAD_FIELDS], s[STATE_FIELDS], item;
+	struct cbormap_value v[HEAD_FIELDS], item;
 	struct agent_job_state *state, found;
 
-	if (rpc_params_get(v, head_fields, payload, len, err) != 0)
+	if (cbormap_get(v, head_fields, payload, len, err) != 0)
 		return err_prefix(err, "%s: head", journal->path);
 	memcpy(journal->id, v[HEAD_JOURNAL].bytes, sizeof journal->id);
-	while (rpc_list_next(&v[HEAD_STATES], &state_item, &item)) {
-		if (rpc_params_get(s, state_fields, item.bytes, item.len, err) != 0)
-			return err_prefix(err, "%s: head", journal->path);
-		get_state(&found, s);
+	while (cbormap_next(&v[HEAD_STATES], &state_item, &item)) {
+		found = (struct agent_job_state){0};
+		cbormap_store_item(&found, &state_item, &item);
 		state = agent_journal_state(journal, found.job);
 		if (state == NULL)
 			return no_memory(err);

@@ -29,6 +29,7 @@ struct agent_run {
 	struct buf line;
 	bool skipping; /* the rest of a line that is too long */
 	bool cancelled;
+	char warning[MANAGER_NOTE_MAX + 1]; /* the first one; "": none */
 	struct agent_run_result result;
 };
 
@@ -86,8 +87,10 @@ static void take_behind(struct agent_run_result *r, const json_t *behind)
 	}
 }
 
-static void take_object(struct agent_run_result *r, const json_t *object)
+static void take_object(struct agent_run *run, const json_t *object)
 {
+	struct agent_run_result *r = &run->result;
+	const char *warning = text_of(json_array_get(json_object_get(object, "warnings"), 0), "what");
 	const char *type = text_of(object, "type"), *id = text_of(object, "id"),
 		   *what = text_of(object, "what");
 
@@ -104,6 +107,8 @@ static void take_object(struct agent_run_result *r, const json_t *object)
 		bytes_of(object, "record", r->record, sizeof r->record);
 		take_receipts(r, json_object_get(object, "receipts"));
 		take_behind(r, json_object_get(object, "behind"));
+		if (warning != NULL)
+			snprintf(run->warning, sizeof run->warning, "%s", warning);
 		return;
 	}
 	if (strcmp(id, "backup.store_changed") == 0)
@@ -124,7 +129,7 @@ static void take_line(struct agent_run *run)
 	if (!run->skipping) {
 		object = json_loadb((const char *)run->line.data, run->line.len, 0, NULL);
 		if (object != NULL)
-			take_object(&run->result, object);
+			take_object(run, object);
 		json_decref(object);
 	}
 	run->skipping = false;
@@ -183,6 +188,8 @@ static void on_reap(void *arg)
 	}
 	run->pid = -1;
 	r->result = pid > 0 ? result_of(run, status) : MANAGER_FAILED;
+	if (r->result == MANAGER_PARTIAL && r->text[0] == 0)
+		memcpy(r->text, run->warning, sizeof r->text);
 	/* What made no dump has none to show. */
 	if (manager_result_kept(r->result) && !r->has_dump)
 		r->result = MANAGER_FAILED;

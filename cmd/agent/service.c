@@ -2,144 +2,42 @@
 
 #include <assert.h>
 #include <errno.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
-#include <unistd.h>
 
 #include "cmd/agent/command.h"
 #include "cmd/agent/jobs.h"
 #include "cmd/agent/journal.h"
-#include "cmd/agent/run.h"
+#include "cmd/agent/managers.h"
+#include "cmd/agent/notes.h"
+#include "cmd/agent/runs.h"
 #include "cmd/agent/schedule.h"
 #include "cmd/agent/stores.h"
-#include "lib/buf.h"
 #include "lib/cbor.h"
 #include "lib/err.h"
-#include "lib/esc.h"
 #include "lib/file.h"
-#include "lib/seal.h"
 #include "rpc/call.h"
 #include "rpc/loop.h"
 #include "rpc/wire.h"
 
-#define TICK_MS    1000
-#define CALL_MS    60000
-#define REPORT_LEN (256u << 10) /* bytes of one report */
-
-enum { LOG_LEVEL_ERROR = 3, LOG_LEVEL_WARNING = 4, LOG_LEVEL_NOTICE = 5 };
-
-/* A run under way. It outlives its job's place in a plan. */
-struct running {
-	struct agent_service *service;
-	struct running *next;
-	char job[NAME_LEN_MAX + 1];
-	uint8_t id[MANAGER_RUN_LEN];
-	int64_t slot;
-	struct agent_run *run;
-};
-
-/* What is under way with a manager. */
-struct talk {
-	struct agent_service *service;
-	size_t peer;
-	struct rpc_call *plan, *report;
-	struct buf blob; /* of the plan that comes */
-	struct buf out;  /* of the report that goes */
-	size_t out_at;
-	uint64_t first;            /* the number of the report's first record */
-	char why[ERR_MESSAGE_MAX]; /* it was not reached when it was tried last */
-	bool has_digest;
-	uint8_t digest[MANAGER_DIGEST_LEN]; /* of our plan, as this manager has it */
-};
+#define TICK_MS 1000
+#define CALL_MS 60000
 
 struct agent_service {
 	struct agent_service_opts o;
 	struct rpc_service methods;
-	struct manager_uplink *uplink;
-	struct agent_journal *journal;
-	struct rpc_timer tick;
-	struct talk talks[MANAGER_UPLINKS_MAX];
+	struct agent_notes notes;
+	struct agent_managers *managers;
 	struct agent_jobs jobs;
+	struct agent_runs runs;
+	struct rpc_timer tick;
 	bool plan_refused;
 	uint8_t refused[MANAGER_DIGEST_LEN];
-	struct running *running;
-	size_t running_count;
 	bool ending, warned;
 	int64_t since; /* when the service was started */
-	void (*idle)(void *ctx);
 };
-
-static void note(struct agent_service *s, int priority, const char *fmt, ...)
-	__attribute__((format(printf, 3, 4)));
-
-static void note(struct agent_service *s, int priority, const char *fmt, ...)
-{
-	char text[1024];
-	va_list args;
-
-	va_start(args, fmt);
-	vsnprintf(text, sizeof text, fmt, args);
-	va_end(args);
-	s->o.log(s->o.ctx, priority, text);
-}
-
-static void report_all(struct agent_service *s);
-
-/* --- the journal ------------------------------------------------------------ */
-
-/* Returns 0, or -1: it was not written, and what it announces must not be done. */
-static int append(struct agent_service *s, struct manager_record *record)
-{
-	struct err err = {0};
-	uint64_t lost = 0;
-
-	record->time = time(NULL);
-	if (agent_journal_append(s->journal, record, &lost, &err) != 0) {
-		note(s, LOG_LEVEL_ERROR, "journal: %s", err.message);
-		return -1;
-	}
-	if (lost > 0)
-		note(s, LOG_LEVEL_WARNING, "journal: %llu records were dropped unreported",
-			(unsigned long long)lost);
-	report_all(s);
-	return 0;
-}
-
-static void alarm_record(struct agent_service *s, const char *id, const char *job)
-{
-	struct manager_record record = {.kind = MANAGER_ALARM};
-
-	snprintf(record.text, sizeof record.text, "%s", id);
-	if (job != NULL)
-		snprintf(record.job, sizeof record.job, "%s", job);
-	append(s, &record);
-}
-
-/* A run that a journal has as under way ended with the service before. */
-static int end_lost(struct agent_service *s)
-{
-	struct agent_job_state *states;
-	size_t count, i;
-
-	states = agent_journal_states(s->journal, &count);
-	for (i = 0; i < count; i++) {
-		struct manager_record record = {.kind = MANAGER_ENDED, .result = MANAGER_LOST};
-
-		if (!states[i].running)
-			continue;
-		memcpy(record.job, states[i].job, sizeof record.job);
-		memcpy(record.run, states[i].run, sizeof record.run);
-		record.slot = states[i].slot;
-		snprintf(record.text, sizeof record.text, "the agent ended during the run");
-		if (append(s, &record) != 0)
-			return -1;
-		states = agent_journal_states(s->journal, &count);
-	}
-	return 0;
-}
 
 /* --- the plan --------------------------------------------------------------- */
 
@@ -148,11 +46,10 @@ static void plan_path(const struct agent_service *s, char path[4200])
 	snprintf(path, 4200, "%.4000s/plan", s->o.dir);
 }
 
-static void keep_stores(struct agent_service *s);
-
 /* Takes a plan on. Returns 0, or -1 with err set: the one before counts. */
 static int take_plan(struct agent_service *s, const void *bytes, size_t len, struct err *err)
 {
+	struct err why = {0};
 	size_t i;
 
 	if (agent_jobs_take(&s->jobs, &s->o.own, rpc_tls_conf_self(s->o.conf)->name,
@@ -160,9 +57,10 @@ static int take_plan(struct agent_service *s, const void *bytes, size_t len, str
 		return -1;
 	for (i = 0; i < s->jobs.count; i++)
 		if (!s->jobs.jobs[i].valid)
-			note(s, LOG_LEVEL_ERROR, "job %s can't be scheduled: %s",
+			agent_notes_log(&s->notes, AGENT_LOG_ERROR, "job %s can't be scheduled: %s",
 				s->jobs.jobs[i].plan->name, s->jobs.jobs[i].why);
-	keep_stores(s);
+	if (agent_stores_keep(s->o.stores_path, &s->jobs.plan, &why) != 0)
+		agent_notes_log(&s->notes, AGENT_LOG_WARNING, "%s", why.message);
 	return 0;
 }
 
@@ -182,16 +80,27 @@ static int load_plan(struct agent_service *s, struct err *err)
 	else if (why.code != ERR_NOTFOUND)
 		ret = -1;
 	if (ret != 0) /* a manager has it */
-		note(s, LOG_LEVEL_WARNING, "the plan that was kept can't be used: %s", why.message);
+		agent_notes_log(&s->notes, AGENT_LOG_WARNING,
+			"the plan that was kept can't be used: %s", why.message);
 	free(bytes);
 	return 0;
 }
 
-/* A plan that a manager gave. */
-static void new_plan(struct agent_service *s, size_t peer, const void *bytes, size_t len)
+/* Whether a manager's plan is another one than ours, and not the one that was refused. */
+static bool wants_plan(void *ctx, const uint8_t digest[MANAGER_DIGEST_LEN])
 {
+	const struct agent_service *s = ctx;
+
+	if (s->jobs.taken && memcmp(digest, s->jobs.digest, MANAGER_DIGEST_LEN) == 0)
+		return false;
+	return !s->plan_refused || memcmp(digest, s->refused, MANAGER_DIGEST_LEN) != 0;
+}
+
+/* A plan that a manager gave. */
+static void on_plan(void *ctx, const char *manager, const void *bytes, size_t len)
+{
+	struct agent_service *s = ctx;
 	struct manager_record record = {.kind = MANAGER_PLAN};
-	const char *manager = manager_uplink_name(s->uplink, peer);
 	struct err err = {0};
 	char path[4200];
 
@@ -200,10 +109,10 @@ static void new_plan(struct agent_service *s, size_t peer, const void *bytes, si
 		return;
 	if (take_plan(s, bytes, len, &err) != 0) {
 		if (!s->plan_refused || memcmp(s->refused, record.digest, sizeof s->refused) != 0) {
-			note(s, LOG_LEVEL_ERROR, "the plan of manager %s is refused: %s", manager,
-				err.message);
-			alarm_record(s, err.code == ERR_DENIED ? "plan.refused" : "plan.malformed",
-				NULL);
+			agent_notes_log(&s->notes, AGENT_LOG_ERROR,
+				"the plan of manager %s is refused: %s", manager, err.message);
+			agent_notes_alarm(&s->notes,
+				err.code == ERR_DENIED ? "plan.refused" : "plan.malformed", NULL);
 		}
 		s->plan_refused = true;
 		memcpy(s->refused, record.digest, sizeof s->refused);
@@ -212,120 +121,27 @@ static void new_plan(struct agent_service *s, size_t peer, const void *bytes, si
 	s->plan_refused = false;
 	plan_path(s, path);
 	if (file_write(path, bytes, len, 0600, &err) != 0)
-		note(s, LOG_LEVEL_WARNING, "%s", err.message);
-	note(s, LOG_LEVEL_NOTICE, "plan of manager %s: %zu jobs", manager, s->jobs.count);
-	append(s, &record);
-	manager_uplink_changed(s->uplink);
-}
-
-/* --- stores ----------------------------------------------------------------- */
-
-/* What is known of the plan's stores. */
-static void keep_stores(struct agent_service *s)
-{
-	struct err err = {0};
-
-	if (agent_stores_keep(s->o.stores_path, &s->jobs.plan, &err) != 0)
-		note(s, LOG_LEVEL_WARNING, "%s", err.message);
-}
-
-/* --- runs ------------------------------------------------------------------- */
-
-static void end_run(void *ctx, const struct agent_run_result *r)
-{
-	struct running *running = ctx, **at;
-	struct agent_service *s = running->service;
-	struct manager_record record = {.kind = MANAGER_ENDED,
-		.result = r->result,
-		.slot = running->slot,
-		.has_dump = r->has_dump,
-		.has_stats = r->has_stats,
-		.stats = r->stats,
-		.receipt_count = r->receipt_count};
-
-	memcpy(record.job, running->job, sizeof record.job);
-	memcpy(record.run, running->id, sizeof record.run);
-	memcpy(record.dump, r->dump, sizeof record.dump);
-	memcpy(record.record, r->record, sizeof record.record);
-	memcpy(record.receipts, r->receipts, sizeof record.receipts);
-	esc_name(record.text, sizeof record.text, r->text, strlen(r->text));
-	note(s, manager_result_kept(r->result) ? LOG_LEVEL_NOTICE : LOG_LEVEL_ERROR,
-		"job %s: %s%s%s", running->job, manager_result_name(r->result),
-		r->text[0] ? ": " : "", record.text);
-	append(s, &record);
-	if (r->store_changed)
-		alarm_record(s, "store.changed", running->job);
-	for (at = &s->running; *at != running; at = &(*at)->next)
-		;
-	*at = running->next;
-	s->running_count--;
-	free(running);
-	if (s->ending && s->running_count == 0 && s->idle != NULL)
-		s->idle(s->o.ctx);
-}
-
-/* Starts a run: its record is durable before. slot: 0 by order. id (may be NULL) gets the run's.
- * Returns 0, or -1 with err set. */
-static int start_run(struct agent_service *s, const struct manager_plan_job *job, int64_t slot,
-	uint8_t id[MANAGER_RUN_LEN], struct err *err)
-{
-	struct running *running = calloc(1, sizeof *running);
-	struct manager_record record = {.kind = MANAGER_STARTING, .slot = slot};
-	const struct agent_order order = {.job = job, .slot = slot, .plan = s->jobs.digest};
-	struct agent_command *command = NULL;
-	struct agent_run_result failed = {.result = MANAGER_FAILED};
-	int ret = -1;
-
-	if (running == NULL || seal_random(record.run, sizeof record.run, err) != 0) {
-		err_set(err, ERR_NOMEM, "out of memory");
-		goto out;
-	}
-	command = agent_command_make(&s->o.place, s->jobs.plan.agent, &order, err);
-	if (command == NULL)
-		goto out;
-	snprintf(record.job, sizeof record.job, "%s", job->name);
-	if (append(s, &record) != 0) {
-		err_set(err, ERR_IO, "the journal can't be written: no run is started");
-		goto out;
-	}
-	running->service = s;
-	memcpy(running->job, record.job, sizeof running->job);
-	memcpy(running->id, record.run, sizeof running->id);
-	if (id != NULL)
-		memcpy(id, record.run, MANAGER_RUN_LEN);
-	running->slot = slot;
-	running->next = s->running;
-	s->running = running;
-	s->running_count++;
-	note(s, LOG_LEVEL_NOTICE, "job %s: started", job->name);
-	running->run = agent_run_start(s->o.loop, command->argv, end_run, running, err);
-	ret = 0;
-	if (running->run == NULL) {
-		snprintf(failed.text, sizeof failed.text, "%.400s", err->message);
-		end_run(running, &failed);
-		ret = -1;
-	}
-	running = NULL;
-out:
-	agent_command_free(command);
-	free(running);
-	return ret;
-}
-
-static struct running *find_running(struct agent_service *s, const char *job)
-{
-	struct running *r;
-
-	for (r = s->running; r != NULL && strcmp(r->job, job) != 0; r = r->next)
-		;
-	return r;
+		agent_notes_log(&s->notes, AGENT_LOG_WARNING, "%s", err.message);
+	agent_notes_log(&s->notes, AGENT_LOG_NOTICE, "plan of manager %s: %zu jobs", manager,
+		s->jobs.count);
+	agent_notes_happened(&s->notes, &record);
+	agent_managers_changed(s->managers);
 }
 
 /* --- the schedule ----------------------------------------------------------- */
 
+/* slot: 0 by order. As agent_runs_start. */
+static int start_run(struct agent_service *s, const struct manager_plan_job *job, int64_t slot,
+	uint8_t id[MANAGER_RUN_LEN], struct err *err)
+{
+	const struct agent_order order = {.job = job, .slot = slot, .plan = s->jobs.digest};
+
+	return agent_runs_start(&s->runs, s->jobs.plan.agent, &order, id, err);
+}
+
 static void look_at(struct agent_service *s, struct agent_job *job, int64_t now)
 {
-	struct agent_job_state *state = agent_journal_state(s->journal, job->plan->name);
+	struct agent_job_state *state = agent_journal_state(s->notes.journal, job->plan->name);
 	struct manager_record record = {.kind = MANAGER_CLOCK};
 	struct agent_next next;
 	struct err err = {0};
@@ -335,12 +151,13 @@ static void look_at(struct agent_service *s, struct agent_job *job, int64_t now)
 	next = agent_schedule_next(&job->slots, state, s->o.own.min_interval_sec, now);
 	if (next.clock_set) {
 		memcpy(record.job, state->job, sizeof record.job);
-		append(s, &record);
+		agent_notes_happened(&s->notes, &record);
 	}
-	if (next.action != AGENT_RUN || s->running_count >= AGENT_RUNS_MAX)
+	if (next.action != AGENT_RUN || s->runs.count >= AGENT_RUNS_MAX)
 		return;
 	if (start_run(s, job->plan, next.slot, NULL, &err) != 0)
-		note(s, LOG_LEVEL_ERROR, "job %s: %s", job->plan->name, err.message);
+		agent_notes_log(
+			&s->notes, AGENT_LOG_ERROR, "job %s: %s", job->plan->name, err.message);
 }
 
 /* The agent complains by itself if nothing was backed up for long. */
@@ -351,7 +168,7 @@ static void warn_if_overdue(struct agent_service *s, int64_t now)
 
 	for (i = 0; i < s->jobs.count; i++) {
 		const struct agent_job_state *state =
-			agent_journal_state(s->journal, s->jobs.jobs[i].plan->name);
+			agent_journal_state(s->notes.journal, s->jobs.jobs[i].plan->name);
 
 		if (state != NULL && state->succeeded > last)
 			last = state->succeeded;
@@ -360,9 +177,9 @@ static void warn_if_overdue(struct agent_service *s, int64_t now)
 		s->warned = false;
 	} else if (!s->warned) {
 		s->warned = true;
-		note(s, LOG_LEVEL_ERROR, "no backup has succeeded for %lld hours",
-			(long long)((now - last) / 3600));
-		alarm_record(s, "agent.overdue", NULL);
+		agent_notes_log(&s->notes, AGENT_LOG_ERROR,
+			"no backup has succeeded for %lld hours", (long long)((now - last) / 3600));
+		agent_notes_alarm(&s->notes, "agent.overdue", NULL);
 	}
 }
 
@@ -380,223 +197,6 @@ static void on_tick(void *arg)
 	rpc_timer_start(&s->tick, s->o.loop, TICK_MS, on_tick, s);
 }
 
-/* --- talking with managers --------------------------------------------------- */
-
-static void ask_plan(struct agent_service *s, size_t peer);
-
-/* Takes the plan of the manager that is followed, if it is another one than we have. */
-static void look_for_plan(struct agent_service *s)
-{
-	size_t peer = manager_uplink_followed(s->uplink);
-	const struct talk *t;
-
-	if (peer == SIZE_MAX)
-		return;
-	t = &s->talks[peer];
-	if (t->has_digest &&
-		(!s->jobs.taken || memcmp(t->digest, s->jobs.digest, sizeof t->digest) != 0) &&
-		!(s->plan_refused && memcmp(t->digest, s->refused, sizeof t->digest) == 0))
-		ask_plan(s, peer);
-}
-
-static void on_plan_data(void *arg, const uint8_t *bytes, size_t len, bool last)
-{
-	struct talk *t = arg;
-
-	if (buf_add(&t->blob, bytes, len, NULL) != 0) {
-		rpc_call_cancel(t->plan);
-		t->plan = NULL;
-		note(t->service, LOG_LEVEL_ERROR, "the plan is too large");
-		return;
-	}
-	rpc_call_took(t->plan, len);
-	(void)last;
-}
-
-static void on_plan_done(void *arg, const struct err *err)
-{
-	struct talk *t = arg;
-
-	t->plan = NULL;
-	if (err == NULL)
-		new_plan(t->service, t->peer, t->blob.data, t->blob.len);
-	else if (err->code != ERR_CLOSED)
-		note(t->service, LOG_LEVEL_ERROR, "plan: %s", err->message);
-	buf_fini(&t->blob);
-}
-
-static void ask_plan(struct agent_service *s, size_t peer)
-{
-	static const struct rpc_call_ops ops = {.data = on_plan_data, .done = on_plan_done};
-	struct talk *t = &s->talks[peer];
-	struct rpc_conn *conn = manager_uplink_conn(s->uplink, peer);
-	const struct rpc_request request = {.method = MANAGER_METHOD_PLAN,
-		.params = "\xa0",
-		.len = 1,
-		.reply_max = MANAGER_PLAN_MAX,
-		.timeout_ms = CALL_MS,
-		.ops = &ops,
-		.arg = t};
-	struct err err = {0};
-
-	if (conn == NULL || t->plan != NULL)
-		return;
-	buf_init(&t->blob, MANAGER_PLAN_MAX);
-	t->plan = rpc_call_start(conn, &request, &err);
-	if (t->plan == NULL)
-		note(s, LOG_LEVEL_WARNING, "plan: %s", err.message);
-}
-
-static void report(struct talk *t);
-
-static void on_report_reply(void *arg, const uint8_t *bytes, size_t len, bool more)
-{
-	struct talk *t = arg;
-	struct agent_service *s = t->service;
-	struct rpc_value v[MANAGER_ACKED_FIELDS];
-	struct err err = {0};
-
-	(void)more;
-	if (rpc_params_get(v, manager_acked_fields, bytes, len, &err) != 0 ||
-		agent_journal_acknowledge(s->journal, manager_uplink_name(s->uplink, t->peer),
-			v[MANAGER_ACKED_NUMBER].number, &err) != 0)
-		note(s, LOG_LEVEL_ERROR, "report: %s", err.message);
-}
-
-static int on_report_fill(
-	void *arg, uint8_t *to, size_t cap, size_t *len, bool *last, struct err *err)
-{
-	struct talk *t = arg;
-
-	(void)err;
-	*len = t->out.len - t->out_at < cap ? t->out.len - t->out_at : cap;
-	memcpy(to, t->out.data + t->out_at, *len);
-	t->out_at += *len;
-	*last = t->out_at == t->out.len;
-	return 0;
-}
-
-static void on_report_done(void *arg, const struct err *err)
-{
-	struct talk *t = arg;
-
-	t->report = NULL;
-	if (err != NULL && err->code != ERR_CLOSED)
-		note(t->service, LOG_LEVEL_WARNING, "report: %s", err->message);
-	/* There may be more. A manager that does not understand a record gets it with the next one.
-	 */
-	if (err == NULL && agent_journal_acknowledged(t->service->journal,
-				   manager_uplink_name(t->service->uplink, t->peer)) >= t->first)
-		report(t);
-}
-
-/* Sends the records that the manager lacks, a piece at a time. */
-static void report(struct talk *t)
-{
-	static const struct rpc_call_ops ops = {
-		.reply = on_report_reply, .fill = on_report_fill, .done = on_report_done};
-	struct agent_service *s = t->service;
-	struct rpc_conn *conn = manager_uplink_conn(s->uplink, t->peer);
-	uint64_t first, last;
-	struct rpc_request request = {.method = MANAGER_METHOD_REPORT,
-		.blob = true,
-		.timeout_ms = CALL_MS,
-		.ops = &ops,
-		.arg = t};
-	struct cbor_out params;
-	struct err err = {0};
-	uint8_t mem[64], *to;
-	size_t len;
-	int ret;
-
-	if (conn == NULL || t->report != NULL)
-		return;
-	first = agent_journal_acknowledged(s->journal, manager_uplink_name(s->uplink, t->peer)) + 1;
-	buf_clear(&t->out);
-	to = buf_room(&t->out, REPORT_LEN, &err);
-	ret = to != NULL ? agent_journal_read(s->journal, first, to, REPORT_LEN, &len, &last, &err)
-			 : -1;
-	if (ret < 0)
-		note(s, LOG_LEVEL_ERROR, "report: %s", err.message);
-	if (ret != 0)
-		return;
-	buf_took(&t->out, len);
-	t->out_at = 0;
-	t->first = first;
-	cbor_out_init(&params, mem, sizeof mem);
-	cbor_put_map(&params, 2);
-	cbor_put_text(&params, "first");
-	cbor_put_uint(&params, first);
-	cbor_put_text(&params, "journal");
-	cbor_put_bytes(&params, agent_journal_id(s->journal), AGENT_JOURNAL_ID_LEN);
-	assert(!cbor_out_full(&params));
-	request.params = mem;
-	request.len = cbor_out_len(&params);
-	t->report = rpc_call_start(conn, &request, &err);
-	if (t->report == NULL)
-		note(s, LOG_LEVEL_WARNING, "report: %s", err.message);
-}
-
-static void report_all(struct agent_service *s)
-{
-	size_t i;
-
-	for (i = 0; s->uplink != NULL && i < manager_uplink_count(s->uplink); i++)
-		report(&s->talks[i]);
-}
-
-static void on_hello(void *ctx, size_t peer, struct manager_hello *hello)
-{
-	struct agent_service *s = ctx;
-	size_t followed = manager_uplink_followed(s->uplink);
-
-	(void)peer;
-	hello->has_journal = true;
-	memcpy(hello->journal, agent_journal_id(s->journal), sizeof hello->journal);
-	hello->number = agent_journal_last(s->journal);
-	hello->has_digest = s->jobs.taken;
-	memcpy(hello->digest, s->jobs.digest, sizeof hello->digest);
-	if (followed != SIZE_MAX)
-		snprintf(hello->follows, sizeof hello->follows, "%s",
-			manager_uplink_name(s->uplink, followed));
-}
-
-static void on_welcome(void *ctx, size_t peer, struct manager_welcome *w)
-{
-	struct agent_service *s = ctx;
-	struct talk *t = &s->talks[peer];
-	const char *name = manager_uplink_name(s->uplink, peer);
-	struct err err = {0};
-	int64_t off = w->clock - time(NULL);
-
-	if (off > 300 || off < -300)
-		note(s, LOG_LEVEL_WARNING,
-			"this machine's clock and that of manager %s differ by %lld s", name,
-			(long long)off);
-	t->why[0] = 0;
-	t->has_digest = w->has_digest;
-	memcpy(t->digest, w->digest, sizeof t->digest);
-	if (agent_journal_lacks(s->journal, name, w->acked, &err) != 0)
-		note(s, LOG_LEVEL_WARNING, "%s", err.message);
-	look_for_plan(s);
-	report(t);
-}
-
-static void on_down(void *ctx, size_t peer, const struct err *why)
-{
-	struct agent_service *s = ctx;
-
-	struct talk *t = &s->talks[peer];
-	const char *text = why->code != ERR_NONE ? why->message : "it has ended the connection";
-
-	t->has_digest = false;
-	if (strcmp(t->why, text) != 0)
-		note(s, LOG_LEVEL_WARNING, "manager %s: %s", manager_uplink_name(s->uplink, peer),
-			text);
-	snprintf(t->why, sizeof t->why, "%s", text);
-	look_for_plan(s);
-}
-
 /* --- orders ------------------------------------------------------------------ */
 
 static void answer(struct rpc_call *call, const struct err *err)
@@ -608,7 +208,7 @@ static void answer(struct rpc_call *call, const struct err *err)
 }
 
 /* The plan's job of that name; else err is set. */
-static const struct manager_plan_job *job_of(struct agent_service *s, const struct rpc_value *v,
+static const struct manager_plan_job *job_of(struct agent_service *s, const struct cbormap_value *v,
 	char name[NAME_LEN_MAX + 1], struct err *err)
 {
 	const struct manager_plan_job *job;
@@ -621,7 +221,7 @@ static const struct manager_plan_job *job_of(struct agent_service *s, const stru
 	return job;
 }
 
-static void on_run(void *ctx, struct rpc_call *call, const struct rpc_value *v)
+static void on_run(void *ctx, struct rpc_call *call, const struct cbormap_value *v)
 {
 	struct agent_service *s = ctx;
 	char name[NAME_LEN_MAX + 1];
@@ -632,7 +232,7 @@ static void on_run(void *ctx, struct rpc_call *call, const struct rpc_value *v)
 
 	if (job != NULL && s->ending)
 		err_set(&err, ERR_BUSY, "the agent is ending");
-	else if (job != NULL && find_running(s, name) != NULL)
+	else if (job != NULL && agent_runs_has(&s->runs, name))
 		err_set(&err, ERR_BUSY, "job '%s' is running", name);
 	else if (job != NULL)
 		start_run(s, job, 0, id, &err);
@@ -648,50 +248,46 @@ static void on_run(void *ctx, struct rpc_call *call, const struct rpc_value *v)
 	rpc_call_reply(call, mem, cbor_out_len(&out), false);
 }
 
-static void on_cancel(void *ctx, struct rpc_call *call, const struct rpc_value *v)
+static void on_cancel(void *ctx, struct rpc_call *call, const struct cbormap_value *v)
 {
 	struct agent_service *s = ctx;
 	char name[NAME_LEN_MAX + 1];
 	struct err err = {0};
-	struct running *running;
 
 	memcpy(name, v[MANAGER_JOB_JOB].bytes, v[MANAGER_JOB_JOB].len);
 	name[v[MANAGER_JOB_JOB].len] = 0;
-	running = find_running(s, name);
-	if (running != NULL)
-		agent_run_cancel(running->run);
-	else
-		err_set(&err, ERR_NOTFOUND, "job '%s' is not running", name);
+	agent_runs_cancel(&s->runs, name, &err);
 	answer(call, &err);
 }
 
-static void hold(struct agent_service *s, struct rpc_call *call, const struct rpc_value *v,
+static void hold(struct agent_service *s, struct rpc_call *call, const struct cbormap_value *v,
 	enum manager_kind kind)
 {
 	struct manager_record record = {.kind = kind};
 	struct err err = {0};
 
-	if (job_of(s, v, record.job, &err) != NULL && append(s, &record) != 0)
-		err_set(&err, ERR_IO, "the journal can't be written");
+	if (job_of(s, v, record.job, &err) != NULL)
+		agent_notes_record(&s->notes, &record, &err);
 	answer(call, &err);
 }
 
-static void on_hold(void *ctx, struct rpc_call *call, const struct rpc_value *v)
+static void on_hold(void *ctx, struct rpc_call *call, const struct cbormap_value *v)
 {
 	hold(ctx, call, v, MANAGER_HELD);
 }
 
-static void on_release(void *ctx, struct rpc_call *call, const struct rpc_value *v)
+static void on_release(void *ctx, struct rpc_call *call, const struct cbormap_value *v)
 {
 	hold(ctx, call, v, MANAGER_RELEASED);
 }
 
 /* Another hello brings the new digest. */
-static void on_plan_changed(void *ctx, const struct rpc_identity *peer, const struct rpc_value *v)
+static void on_plan_changed(
+	void *ctx, const struct rpc_identity *peer, const struct cbormap_value *v)
 {
 	(void)peer;
 	(void)v;
-	manager_uplink_changed(((struct agent_service *)ctx)->uplink);
+	agent_managers_changed(((struct agent_service *)ctx)->managers);
 }
 
 #define M RPC_ROLE_BIT(RPC_MANAGER)
@@ -708,9 +304,16 @@ static const struct rpc_method methods[] = {
 
 /* --- life -------------------------------------------------------------------- */
 
-static void on_log(void *ctx, bool is_error, const char *text)
+static void on_log(void *ctx, int priority, const char *text)
 {
-	note(ctx, is_error ? LOG_LEVEL_ERROR : LOG_LEVEL_NOTICE, "%s", text);
+	struct agent_service *s = ctx;
+
+	s->o.log(s->o.ctx, priority, text);
+}
+
+static void on_record(void *ctx)
+{
+	agent_managers_report(((struct agent_service *)ctx)->managers);
 }
 
 static void on_renewed(void *ctx)
@@ -726,46 +329,44 @@ static int open_journal(struct agent_service *s, struct err *err)
 	char path[4200], away[4300];
 
 	snprintf(path, sizeof path, "%.4000s/journal", s->o.dir);
-	if (agent_journal_open(path, 0, &s->journal, &found, err) != 0) {
+	if (agent_journal_open(path, 0, &s->notes.journal, &found, err) != 0) {
 		if (err->code != ERR_DAMAGE)
 			return -1;
 		/* Managers will see another journal. */
 		snprintf(away, sizeof away, "%s.damaged", path);
-		note(s, LOG_LEVEL_ERROR, "%s; it is moved to %s, and another one begun",
-			err->message, away);
+		agent_notes_log(&s->notes, AGENT_LOG_ERROR,
+			"%s; it is moved to %s, and another one begun", err->message, away);
 		*err = (struct err){0};
 		if (rename(path, away) != 0)
 			return err_errno(err, errno, "%s", away);
-		if (agent_journal_open(path, 0, &s->journal, &found, err) != 0)
+		if (agent_journal_open(path, 0, &s->notes.journal, &found, err) != 0)
 			return -1;
 	}
 	if (found.cut + found.damaged > 0)
-		note(s, LOG_LEVEL_WARNING, "journal: %llu bytes cut off, %llu damaged",
-			(unsigned long long)found.cut, (unsigned long long)found.damaged);
+		agent_notes_log(&s->notes, AGENT_LOG_WARNING,
+			"journal: %llu bytes cut off, %llu damaged", (unsigned long long)found.cut,
+			(unsigned long long)found.damaged);
 	return 0;
 }
 
 struct agent_service *agent_service_new(const struct agent_service_opts *opts, struct err *err)
 {
 	struct agent_service *s = calloc(1, sizeof *s);
-	struct manager_uplink_opts uplink = {
-		.loop = opts->loop,
-		.pool = opts->pool,
-		.conf = opts->conf,
-		.paths = opts->paths,
-		.deny = opts->deny,
-		.deny_path = opts->deny_path,
-		.peers = opts->managers,
-		.peer_count = opts->manager_count,
-		.times = opts->times,
+	struct agent_managers_opts managers = {
+		.uplink = {.loop = opts->loop,
+			.pool = opts->pool,
+			.conf = opts->conf,
+			.paths = opts->paths,
+			.deny = opts->deny,
+			.deny_path = opts->deny_path,
+			.peers = opts->managers,
+			.peer_count = opts->manager_count,
+			.times = opts->times},
 		.ctx = s,
-		.hello = on_hello,
-		.welcome = on_welcome,
-		.down = on_down,
+		.wants = wants_plan,
+		.plan = on_plan,
 		.renewed = on_renewed,
-		.log = on_log,
 	};
-	size_t i;
 
 	if (s == NULL) {
 		err_set(err, ERR_NOMEM, "out of memory");
@@ -775,16 +376,16 @@ struct agent_service *agent_service_new(const struct agent_service_opts *opts, s
 	s->since = time(NULL);
 	s->methods = (struct rpc_service){
 		.methods = methods, .count = sizeof methods / sizeof *methods, .ctx = s};
-	uplink.service = &s->methods;
-	for (i = 0; i < MANAGER_UPLINKS_MAX; i++) {
-		s->talks[i].service = s;
-		s->talks[i].peer = i;
-		buf_init(&s->talks[i].out, REPORT_LEN);
-	}
-	if (open_journal(s, err) != 0 || end_lost(s) != 0 || load_plan(s, err) != 0)
+	s->notes = (struct agent_notes){.log = on_log, .added = on_record, .ctx = s};
+	agent_runs_init(&s->runs, s->o.loop, &s->o.place, &s->notes);
+	managers.uplink.service = &s->methods;
+	managers.notes = &s->notes;
+	managers.jobs = &s->jobs;
+	if (open_journal(s, err) != 0 || agent_runs_end_lost(&s->runs, err) != 0 ||
+		load_plan(s, err) != 0)
 		goto fail;
-	s->uplink = manager_uplink_new(&uplink, err);
-	if (s->uplink == NULL)
+	s->managers = agent_managers_new(&managers, err);
+	if (s->managers == NULL)
 		goto fail;
 	on_tick(s);
 	return s;
@@ -796,41 +397,25 @@ fail:
 void agent_service_conf(struct agent_service *s, struct rpc_tls_conf *conf)
 {
 	s->o.conf = conf;
-	manager_uplink_conf(s->uplink, conf);
+	agent_managers_conf(s->managers, conf);
 }
 
 void agent_service_shutdown(struct agent_service *s, void (*idle)(void *ctx))
 {
-	struct running *r;
-
+	assert(!s->ending);
 	s->ending = true;
-	s->idle = idle;
 	rpc_timer_stop(&s->tick);
-	for (r = s->running; r != NULL; r = r->next)
-		agent_run_cancel(r->run);
-	if (s->running_count == 0)
-		idle(s->o.ctx);
+	agent_runs_shutdown(&s->runs, idle, s->o.ctx);
 }
 
 void agent_service_free(struct agent_service *s)
 {
-	struct running *r;
-	size_t i;
-
 	if (s == NULL)
 		return;
 	rpc_timer_stop(&s->tick);
-	manager_uplink_free(s->uplink);
-	while ((r = s->running) != NULL) {
-		s->running = r->next;
-		agent_run_free(r->run);
-		free(r);
-	}
+	agent_managers_free(s->managers);
+	agent_runs_fini(&s->runs);
 	agent_jobs_free(&s->jobs);
-	agent_journal_close(s->journal);
-	for (i = 0; i < MANAGER_UPLINKS_MAX; i++) {
-		buf_fini(&s->talks[i].out);
-		buf_fini(&s->talks[i].blob);
-	}
+	agent_journal_close(s->notes.journal);
 	free(s);
 }

@@ -1,6 +1,6 @@
 /*
  * The agent service: asks its managers for the plan, schedules itself by it, runs its jobs as child
- * processes (run.h), keeps a journal (journal.h), and reports it to every manager.
+ * processes (runs.h), keeps a journal (journal.h), and reports it to every manager (managers.h).
  *
  *   agent_service_new -> ... -> agent_service_free
  *
@@ -24,8 +24,6 @@ struct err;
 struct pool;
 struct rpc_loop;
 struct rpc_tls_conf;
-
-#define AGENT_RUNS_MAX       4 /* at the same time */
 
 struct agent_service_opts {
 	struct rpc_loop *loop;

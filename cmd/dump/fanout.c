@@ -18,6 +18,7 @@ struct copy {
 	struct store *store;
 	bool behind;
 	bool in_use;        /* it is open, and no other is the same store */
+	bool late;          /* it was still being opened at the beginning */
 	struct err why;     /* it was left behind */
 	bool waits;         /* its commit was started, and not answered */
 	bool lacks;         /* its commit named missing chunks */
@@ -123,6 +124,7 @@ struct dump_fanout *dump_fanout_new(const struct dump_fanout_options *options, s
 		f->copies[i].store = f->o.stores[i];
 		f->copies[i].in_use = store_is_open(f->o.stores[i]);
 		f->copies[i].behind = !f->copies[i].in_use;
+		f->copies[i].late = store_is_opening(f->o.stores[i]);
 		f->alive += f->copies[i].in_use;
 	}
 	if (f->alive > 0)
@@ -303,22 +305,27 @@ int dump_fanout_begin(struct dump_fanout *f, const uint8_t *base, bool *has_base
 
 /* --- putting --------------------------------------------------------------- */
 
-int dump_fanout_have(struct dump_fanout *f, const uint8_t *id, uint32_t *lacks, struct err *err)
+int dump_fanout_have(
+	struct dump_fanout *f, const uint8_t *ids, size_t count, uint32_t *lacks, struct err *err)
 {
+	enum store_answer answers[STORE_HAVE_MAX];
 	struct err why = {0};
-	enum store_answer has;
-	size_t i;
+	size_t i, k;
 
-	*lacks = 0;
+	assert(count <= STORE_HAVE_MAX);
+	memset(lacks, 0, count * sizeof *lacks);
 	for (i = 0; i < f->o.count; i++) {
 		struct copy *copy = &f->copies[i];
 
 		if (is_behind(f, copy))
 			continue;
-		if (store_have(copy->store, id, 1, &has, &why) != 0)
+		if (store_have(copy->store, ids, count, false, answers, &why) != 0) {
 			leave(f, copy, &why);
-		else if (has != STORE_HAS)
-			*lacks |= (uint32_t)1 << i;
+			continue;
+		}
+		for (k = 0; k < count; k++)
+			if (answers[k] != STORE_HAS)
+				lacks[k] |= (uint32_t)1 << i;
 	}
 	return any_left(f, err);
 }
@@ -561,7 +568,9 @@ static int open_again(struct dump_fanout *f, struct copy *copy)
 	ret = open_soon(copy->store, &why);
 	pthread_mutex_lock(&f->lock);
 	if (ret != 0) /* One that could not be opened before was reported then. */
-		known = copy->why.code == ERR_NONE || strcmp(why.message, copy->why.message) == 0;
+		known = copy->why.code == ERR_NONE
+				? !copy->late || why.code == ERR_TIMEOUT
+				: strcmp(why.message, copy->why.message) == 0;
 	else
 		ret = check_other(f, copy, &why);
 	copy->in_use = ret == 0;

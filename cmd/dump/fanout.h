@@ -65,10 +65,11 @@ void dump_fanout_before(struct dump_fanout *fanout, dump_fanout_each_before *eac
 int dump_fanout_begin(
 	struct dump_fanout *fanout, const uint8_t *base, bool *has_base, struct err *err);
 
-/* Which stores lack a chunk, or don't know, bit n for the n-th: none if it need not be made.
+/* Which stores lack each of count chunks (STORE_ID_LEN bytes each, at most STORE_HAVE_MAX), or
+ * don't know, bit n for the n-th store: none if it need not be made. One question to each store.
  * Returns 0, or -1 with err set: no store is left. */
-int dump_fanout_have(
-	struct dump_fanout *fanout, const uint8_t *id, uint32_t *lacks, struct err *err);
+int dump_fanout_have(struct dump_fanout *fanout, const uint8_t *ids, size_t count, uint32_t *lacks,
+	struct err *err);
 /* Puts a record to the stores of a set. Returns 0, or -1 with err set: no store is left. */
 int dump_fanout_put(struct dump_fanout *fanout, const uint8_t *record, size_t len, uint32_t to,
 	struct err *err);

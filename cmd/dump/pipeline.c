@@ -5,7 +5,9 @@
  *                    into chunks, or read and cut the next chunk of a large one
  *   build  parallel  open, read and hash the small files; items of the manifest
  *   join   serial    hash the large file's chunk
- *   press  parallel  name the chunks; if a store lacks one, compress and seal it
+ *   name   parallel  the chunks' ids
+ *   ask    gathered  which stores lack them
+ *   press  parallel  if one does, compress and seal it
  *   emit   serial    store it; manifest; report
  *
  * A job is some chunks of small files, whole, or one chunk of a large one. Entries
@@ -22,8 +24,10 @@
 #include "cmd/dump/fanout.h"
 #include "cmd/dump/cutter.h"
 #include "cmd/dump/job.h"
+#include "cmd/dump/large.h"
 #include "cmd/dump/previous.h"
 #include "cmd/dump/manifest.h"
+#include "cmd/dump/pieces.h"
 #include "cmd/dump/crypt.h"
 #include "cmd/store/marks.h"
 #include "cmd/store/store.h"
@@ -35,14 +39,11 @@
 #include "lib/lane.h"
 #include "lib/le.h"
 #include "pack/batch.h"
-#include "pack/digest.h"
-#include "pack/feed.h"
-#include "pack/part.h"
 #include "pack/walk.h"
 
 #define DIRS_MAX  256          /* directories that a job keeps open */
 #define CARRY_MAX (512u << 10) /* bytes of carried entries in a job */
-#define STEP      (256u << 10) /* a large file is read by */
+#define ASK_MAX   64           /* ids in one question */
 
 /* A job ends with the chunk that brings its small files to so many bytes. */
 #define JOB_CONTENT (512u << 10)
@@ -56,7 +57,7 @@ struct backup {
 	const struct dump_pipeline_options *o;
 	struct store_time began;
 	struct dump_run run;
-	struct dump_maker *maker; /* emit's own, for the manifest */
+	struct dump_pieces pieces;
 	struct dump_manifest *manifest;
 	struct dump_previous_out *last_out;
 	/* plan */
@@ -68,15 +69,9 @@ struct backup {
 	uint64_t fs;
 	bool fs_known;
 	struct pack_walk walk;
-	struct pack_large large;
+	struct dump_large large;
 	size_t next_command;
-	struct pack_part *part;
-	struct buf ahead, ahead_runs; /* of the large file, behind the last cut */
-	/* join */
-	struct pack_digest *digest;
-	/* emit */
-	struct buf record;
-	struct dump_pipeline_result *result;
+	struct dump_pipeline_result *result; /* of emit */
 };
 
 /* --- the last manifest --------------------------------------------------- */
@@ -211,124 +206,6 @@ static bool job_full(const struct dump_job *job)
 	       job->batch.dirs >= DIRS_MAX || job->batch.text.len >= CARRY_MAX + job->planned;
 }
 
-/* --- plan: large files ---------------------------------------------------- */
-
-static int add_run(struct buf *runs, bool hole, uint64_t len, struct err *err)
-{
-	struct dump_piece r = {hole, len};
-
-	return len > 0 ? buf_add(runs, &r, sizeof r, err) : 0;
-}
-
-/* Takes what was read out of the part. */
-static int take_part(struct backup *b, struct err *err)
-{
-	struct pack_item item;
-	struct cbor_in in;
-
-	cbor_in_init(
-		&in, b->part->raw.data + b->part->content, b->part->raw.len - b->part->content);
-	for (;;) {
-		if (pack_item_get(&in, &item, err) != 0)
-			return -1;
-		if (item.kind == PACK_ITEM_DATA) {
-			if (buf_add(&b->ahead, item.data.at, item.data.len, err) != 0 ||
-				add_run(&b->ahead_runs, false, item.data.len, err) != 0)
-				return -1;
-		} else if (item.kind == PACK_ITEM_HOLE) {
-			if (add_run(&b->ahead_runs, true, item.hole, err) != 0)
-				return -1;
-		} else {
-			return 0;
-		}
-	}
-}
-
-/* Moves the first `len` bytes of content, and the runs that they are of, to the
- * job; with `all`, holes behind them too. */
-static int move_content(
-	struct backup *b, struct dump_job *job, size_t len, bool all, struct err *err)
-{
-	struct dump_piece *r = (struct dump_piece *)(void *)b->ahead_runs.data;
-	size_t i = 0, count = b->ahead_runs.len / sizeof *r, left = len;
-
-	for (; i < count && (left > 0 || all || r[i].hole); i++) {
-		uint64_t n = r[i].len;
-
-		if (!r[i].hole && n > left)
-			n = left;
-		if (add_run(&job->runs, r[i].hole, n, err) != 0)
-			return -1;
-		left -= r[i].hole ? 0 : (size_t)n;
-		r[i].len -= n;
-		if (r[i].len > 0)
-			break;
-	}
-	buf_drop(&b->ahead_runs, i * sizeof *r);
-	if (buf_add(&job->content, b->ahead.data, len, err) != 0)
-		return -1;
-	buf_drop(&b->ahead, len);
-	return 0;
-}
-
-/* Reads on up to the next cut, or the end. */
-static int read_chunk(struct backup *b, struct dump_job *job, struct err *err)
-{
-	struct dump_cutter cutter;
-	size_t cut = 0;
-	bool ends = false;
-	int got;
-
-	dump_cutter_start(&cutter, b->o->domain->gear);
-	for (;;) {
-		size_t len = b->ahead.len < DUMP_CUT_MAX ? b->ahead.len : DUMP_CUT_MAX;
-
-		if (len > 0)
-			cut = dump_cutter_cut(&cutter, b->ahead.data, len, ends);
-		if (cut > 0 || ends)
-			break;
-		pack_part_reset(b->part);
-		got = pack_feed_fill(b->part, &b->large.stream, NULL, err);
-		if (got < 0 || take_part(b, err) != 0)
-			return -1;
-		ends = got == 0;
-	}
-	if (b->ahead.len > cut)
-		ends = false;
-	job->batch.large = true;
-	job->fs = b->fs;
-	if (move_content(b, job, cut, b->large.stream.fd < 0 && b->ahead.len == cut, err) != 0)
-		return -1;
-	if (b->large.stream.fd >= 0 || b->ahead.len > 0)
-		return 0;
-	return pack_large_end(&b->large, &job->batch, err);
-}
-
-/* A large file has begun: its HEAD goes into the job, and its first chunk. */
-static int first_chunk(struct backup *b, struct dump_job *job, struct err *err)
-{
-	struct pack_part *part = job->batch.parts[0];
-
-	buf_clear(&b->ahead);
-	buf_clear(&b->ahead_runs);
-	if (buf_add(&job->out, part->raw.data, part->raw.len, err) != 0)
-		return -1;
-	pack_part_reset(part);
-	return read_chunk(b, job, err);
-}
-
-/* Opens the pending large file. */
-static int begin_large(struct backup *b, struct dump_job *job, struct worker *w, struct err *err)
-{
-	int got;
-
-	b->walk.pending = false;
-	got = pack_large_begin(&b->large, &job->batch, w->reader, &b->walk.item, err);
-	if (got != 0)
-		return got < 0 ? -1 : 0;
-	return first_chunk(b, job, err);
-}
-
 static int plan(void *ctx, void *worker, void *job_, struct err *err)
 {
 	struct backup *b = ctx;
@@ -337,13 +214,10 @@ static int plan(void *ctx, void *worker, void *job_, struct err *err)
 	int got;
 
 	dump_job_reset(job);
-	if (b->large.running)
-		return read_chunk(b, job, err);
+	if (b->large.file.running)
+		return dump_large_next(&b->large, job, err);
 	if (b->o->commands != NULL && b->o->commands[b->next_command] != NULL)
-		return pack_large_command(
-			       &b->large, &job->batch, b->o->commands[b->next_command++], err) == 0
-			       ? first_chunk(b, job, err)
-			       : -1;
+		return dump_large_command(&b->large, job, b->o->commands[b->next_command++], err);
 	for (;;) {
 		got = pack_walk_next(&b->walk, &job->batch, err);
 		if (got < 0)
@@ -356,8 +230,13 @@ static int plan(void *ctx, void *worker, void *job_, struct err *err)
 				return -1;
 		} else {
 			size = content_of(b);
-			if (size >= DUMP_CUT_LARGE)
-				return job->plans.len > 0 ? 0 : begin_large(b, job, worker, err);
+			if (size >= DUMP_CUT_LARGE && job->plans.len > 0)
+				return 0;
+			if (size >= DUMP_CUT_LARGE) {
+				b->walk.pending = false;
+				return dump_large_begin(&b->large, job,
+					((struct worker *)worker)->reader, &b->walk.item, fs, err);
+			}
 			got = plan_small(b, job, fs, size, err);
 			if (got != 0)
 				return got < 0 ? -1 : 0;
@@ -390,96 +269,91 @@ static int build(void *ctx, void *worker, void *job_, struct err *err)
 	return dump_job_convert(job, b->last, err);
 }
 
-/* --- join, press, emit ---------------------------------------------------- */
+/* --- join, name, ask, press ----------------------------------------------- */
 
-/* The items of a large file's chunk, its content's hash, its TAIL. */
 static int join(void *ctx, void *worker, void *job_, struct err *err)
 {
 	struct backup *b = ctx;
 	struct dump_job *job = job_;
-	const struct dump_piece *r = (const struct dump_piece *)(const void *)job->runs.data;
-	size_t i, at = 0;
-	uint8_t sum[HASH_LEN], *to;
-	const struct pack_part *part;
-	struct cbor_out out;
-	struct dump_chunk *c;
 
 	(void)worker;
-	if (!job->batch.large)
-		return 0;
-	if (job->batch.large_begins)
-		pack_digest_begin(b->digest, job->batch.large_sparse);
-	if (job->content.len > 0) {
-		if (dump_job_chunk(job, &c, err) != 0)
-			return -1;
-		c->at = 0;
-		c->len = job->content.len;
-		job->batch.read += c->len;
-	}
-	for (i = 0; i < job->runs.len / sizeof *r; i++) {
-		if (!r[i].hole) {
-			pack_digest_data(b->digest, job->content.data + at, (size_t)r[i].len);
-			if (dump_job_ref(job, 0, at, (size_t)r[i].len, err) != 0)
-				return -1;
-			at += (size_t)r[i].len;
-			continue;
-		}
-		pack_digest_hole(b->digest, r[i].len);
-		if ((to = buf_room(&job->out, PACK_HOLE_MAX, err)) == NULL)
-			return -1;
-		cbor_out_init(&out, to, PACK_HOLE_MAX);
-		cbor_put_uint(&out, r[i].len);
-		buf_took(&job->out, cbor_out_len(&out));
-	}
-	if (!job->batch.large_ends)
-		return 0;
-	pack_digest_end(b->digest, sum);
-	if (pack_large_tail(&job->batch, sum, err) != 0)
-		return -1;
-	part = job->batch.parts[0];
-	return buf_add(&job->out, part->raw.data, part->raw.len, err);
+	return job->batch.large ? dump_large_join(&b->large, job, err) : 0;
 }
 
-static int press(void *ctx, void *worker, void *job_, struct err *err)
+static int name(void *ctx, void *worker, void *job_, struct err *err)
 {
 	struct backup *b = ctx;
-	struct worker *w = worker;
 	struct dump_job *job = job_;
 	size_t i;
 
+	(void)worker;
 	for (i = 0; i < job->chunk_count; i++) {
 		struct dump_chunk *c = &job->chunks[i];
-		const uint8_t *content = job->content.data + c->at;
 
-		if (dump_domain_id(b->o->domain, content, c->len, c->id, err) != 0 ||
-			dump_fanout_have(b->o->copies, c->id, &c->lacks, err) != 0)
-			return -1;
-		if (c->lacks != 0 && dump_maker_make(w->maker, false, c->id, content, c->len,
-					     &c->record, err) != 0)
+		if (dump_domain_id(b->o->domain, job->content.data + c->at, c->len, c->id, err) !=
+			0)
 			return -1;
 	}
 	return 0;
 }
 
-/* Keeps a piece of the manifest, or of the list. */
-static int keep_piece(void *ctx, bool list, const void *content, size_t len,
-	uint8_t id[STORE_ID_LEN], struct err *err)
+/* One question of a few chunks. */
+static int ask_some(struct backup *b, struct dump_chunk **chunks, size_t count, struct err *err)
 {
-	struct backup *b = ctx;
-	uint32_t lacks;
+	uint8_t ids[ASK_MAX * STORE_ID_LEN];
+	uint32_t lacks[ASK_MAX];
+	size_t i;
 
-	if (list)
-		hash_sha256(content, len, id);
-	else if (dump_domain_id(b->o->domain, content, len, id, err) != 0)
+	assert(count <= ASK_MAX);
+	for (i = 0; i < count; i++)
+		memcpy(ids + i * STORE_ID_LEN, chunks[i]->id, STORE_ID_LEN);
+	if (dump_fanout_have(b->o->copies, ids, count, lacks, err) != 0)
 		return -1;
-	if (dump_fanout_have(b->o->copies, id, &lacks, err) != 0)
-		return -1;
-	if (lacks == 0)
-		return 0;
-	if (dump_maker_make(b->maker, list, id, content, len, &b->record, err) != 0)
-		return -1;
-	return dump_fanout_put(b->o->copies, b->record.data, b->record.len, lacks, err);
+	for (i = 0; i < count; i++)
+		chunks[i]->lacks = lacks[i];
+	return 0;
 }
+
+static int ask(void *ctx, void *worker, void *const *jobs, size_t count, struct err *err)
+{
+	struct dump_chunk *chunks[ASK_MAX];
+	size_t i, k, n = 0;
+
+	(void)worker;
+	for (i = 0; i < count; i++) {
+		struct dump_job *job = jobs[i];
+
+		for (k = 0; k < job->chunk_count; k++) {
+			chunks[n++] = &job->chunks[k];
+			if (n == ASK_MAX) {
+				if (ask_some(ctx, chunks, n, err) != 0)
+					return -1;
+				n = 0;
+			}
+		}
+	}
+	return n > 0 ? ask_some(ctx, chunks, n, err) : 0;
+}
+
+static int press(void *ctx, void *worker, void *job_, struct err *err)
+{
+	struct worker *w = worker;
+	struct dump_job *job = job_;
+	size_t i;
+
+	(void)ctx;
+	for (i = 0; i < job->chunk_count; i++) {
+		struct dump_chunk *c = &job->chunks[i];
+
+		if (c->lacks != 0 &&
+			dump_maker_make(w->maker, false, c->id, job->content.data + c->at, c->len,
+				&c->record, err) != 0)
+			return -1;
+	}
+	return 0;
+}
+
+/* --- emit ------------------------------------------------------------------ */
 
 static void report(struct backup *b, struct dump_job *job)
 {
@@ -655,41 +529,31 @@ static int open_last(struct backup *b, struct err *err)
 
 static int backup_init(struct backup *b, struct err *err)
 {
-	pack_large_init(&b->large);
-	buf_init(&b->ahead, SIZE_MAX);
-	buf_init(&b->ahead_runs, SIZE_MAX);
-	buf_init(&b->record, STORE_RECORD_MAX);
 	b->began = now();
-	if (dump_run_init(&b->run, b->o->domain, err) != 0 || open_last(b, err) != 0)
+	if (dump_large_init(&b->large, b->o->domain->gear, err) != 0 ||
+		dump_run_init(&b->run, b->o->domain, err) != 0 || open_last(b, err) != 0)
 		return -1;
 	b->last_out = dump_previous_make(b->o->last, b->o->domain->fingerprint, err);
 	if (b->last_out == NULL)
 		return -1;
 	if (pack_walk_init(&b->walk, &b->o->scan, err) != 0)
 		return -1;
-	b->digest = pack_digest_new(err);
-	b->part = b->digest != NULL ? pack_part_new(STEP, err) : NULL;
-	b->maker = b->part != NULL ? dump_maker_new(&b->run, b->o->level, err) : NULL;
-	if (b->maker == NULL)
+	if (dump_pieces_init(&b->pieces, &b->run, b->o->level, b->o->copies, err) != 0)
 		return -1;
-	b->manifest = dump_manifest_new(b->o->domain->gear, b->last_out, keep_piece, b, err);
+	b->manifest = dump_manifest_new(
+		b->o->domain->gear, b->last_out, dump_pieces_add, &b->pieces, err);
 	return b->manifest != NULL ? 0 : -1;
 }
 
 static void backup_fini(struct backup *b)
 {
-	pack_large_fini(&b->large);
+	dump_large_fini(&b->large);
 	pack_walk_fini(&b->walk);
-	pack_digest_free(b->digest);
-	pack_part_free(b->part);
-	dump_maker_free(b->maker);
+	dump_pieces_fini(&b->pieces);
 	dump_manifest_free(b->manifest);
 	dump_previous_drop(b->last_out);
 	dump_previous_close(b->last);
 	dump_run_wipe(&b->run);
-	buf_fini(&b->ahead);
-	buf_fini(&b->ahead_runs);
-	buf_fini(&b->record);
 }
 
 /* The dump's record, with its HMAC. */
@@ -719,6 +583,7 @@ static int make_record(struct backup *b, struct buf *out, struct err *err)
 	};
 
 	if (dump_manifest_finish(b->manifest, &d, err) != 0 ||
+		dump_pieces_flush(&b->pieces, err) != 0 ||
 		seal_random(r->dump, sizeof r->dump, err) != 0)
 		return -1;
 	d.ended = now();
@@ -785,11 +650,13 @@ static int run_lanes(struct backup *b, struct dump_job **jobs, size_t job_count,
 	struct worker **workers, size_t worker_count, struct err *err)
 {
 	static const struct lane_stage stages[] = {
-		{LANE_SERIAL, plan, NULL},
-		{LANE_PARALLEL, build, NULL},
-		{LANE_SERIAL, join, NULL},
-		{LANE_PARALLEL, press, NULL},
-		{LANE_SERIAL, emit, NULL},
+		{.kind = LANE_SERIAL, .step = plan},
+		{.kind = LANE_PARALLEL, .step = build},
+		{.kind = LANE_SERIAL, .step = join},
+		{.kind = LANE_PARALLEL, .step = name},
+		{.kind = LANE_GATHERED, .gathered = ask},
+		{.kind = LANE_PARALLEL, .step = press},
+		{.kind = LANE_SERIAL, .step = emit},
 	};
 	size_t i;
 

@@ -2,21 +2,17 @@
 #include "cmd/dump/source.h"
 
 #include <assert.h>
-#include <ctype.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
+#include "cmd/dump/named.h"
 #include "cmd/store/marks.h"
 #include "lib/buf.h"
 #include "lib/err.h"
-#include "lib/esc.h"
 #include "lib/hash.h"
-
-#define PREFIX_MIN 4
-#define OTHERS     3 /* hosts' names that are told */
 
 struct dump_source {
 	struct store *stores[STORES_MAX];
@@ -297,178 +293,30 @@ int dump_source_dumps(struct dump_source *s, dump_each_dump *each, void *ctx, st
 	return got < 0 ? -1 : 0;
 }
 
-/* A dump as it is asked for: AGENT/NAME. */
-struct asked {
-	char agent[STORE_NAME_MAX + 1], name[STORE_NAME_MAX + 1];
-};
-
-/* What is looked for. */
-struct wish {
+/* What is looked for, and what was found. */
+struct search {
 	struct dump_source *source;
-	uint8_t id[STORE_DUMP_ID];
-	size_t digits; /* of the id; 0: by name */
-	char agent[STORE_NAME_MAX + 1], name[STORE_NAME_MAX + 1];
-	bool any_name, any_host; /* any_host: no AGENT was given */
-	int64_t until;
-	const char *when;                /* "latest", or the TIME; borrowed */
-	struct asked others[OTHERS + 1]; /* of other hosts, if it is any_host; the last first */
-	size_t other_count;
+	struct dump_named named;
 	size_t found, unreadable; /* unreadable: since the last that was found */
-	uint8_t *to;              /* the id of what was found */
+	uint8_t *id;              /* of what was found */
 	bool ahead;               /* it is dated in the future */
 	bool damaged;             /* its record can't be read */
 };
-
-static int digit(char c)
-{
-	return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
-static bool parse_id(const char *text, struct wish *w)
-{
-	size_t len = strlen(text), i;
-
-	if (len < PREFIX_MIN || len > 2 * STORE_DUMP_ID)
-		return false;
-	for (i = 0; i < len; i++) {
-		int d = digit((char)tolower((unsigned char)text[i]));
-
-		if (d < 0)
-			return false;
-		w->id[i / 2] |= (uint8_t)(i % 2 ? d : d << 4);
-	}
-	w->digits = len;
-	return true;
-}
-
-/* 2026-11-24, 2026-11-24T06:20 (or a blank), with seconds, with Z; local time if not. A day and a
- * minute mean their end. */
-static bool parse_time(const char *text, int64_t *time)
-{
-	static const char *const forms[] = {"%Y-%m-%dT%H:%M:%S", "%Y-%m-%d %H:%M:%S",
-		"%Y-%m-%dT%H:%M", "%Y-%m-%d %H:%M", "%Y-%m-%d"};
-	size_t i;
-
-	for (i = 0; i < sizeof forms / sizeof *forms; i++) {
-		struct tm tm = {.tm_isdst = -1, .tm_sec = i >= 2 ? 59 : 0};
-		const char *end;
-
-		if (i == 4)
-			tm = (struct tm){.tm_hour = 23, .tm_min = 59, .tm_sec = 59, .tm_isdst = -1};
-		end = strptime(text, forms[i], &tm);
-		if (end == NULL || (*end != 0 && strcmp(end, "Z") != 0))
-			continue;
-		*time = *end == 'Z' ? timegm(&tm) : mktime(&tm);
-		return true;
-	}
-	return false;
-}
-
-static int parse_wish(const char *text, const char *host, struct wish *w, struct err *err)
-{
-	const char *at = strchr(text, '@'), *slash = strchr(text, '/');
-	const char *name = slash != NULL && at != NULL && slash < at ? slash + 1 : text;
-	const char *agent = name != text ? text : host;
-	size_t agent_len = name != text ? (size_t)(name - 1 - text) : strlen(host);
-
-	w->until = INT64_MAX;
-	w->any_host = name == text;
-	w->when = at != NULL ? at + 1 : text;
-	if ((!w->any_host && !name_ok(agent, agent_len)) ||
-		(at != NULL && !name_ok(name, (size_t)(at - name))))
-		return err_set(err, ERR_USAGE, "%s: not the name of a dump: " NAME_RULE, text);
-	snprintf(w->agent, sizeof w->agent, "%.*s", (int)agent_len, agent);
-	if (strcmp(text, "latest") == 0) {
-		w->any_name = true;
-		return 0;
-	}
-	if (at == NULL)
-		return parse_id(text, w)
-			       ? 0
-			       : err_set(err, ERR_USAGE,
-					 "%s: is no dump: give its id (4 digits or more), "
-					 "'latest', or [AGENT/]NAME@latest or @TIME",
-					 text);
-	snprintf(w->name, sizeof w->name, "%.*s", (int)(at - name), name);
-	if (strcmp(at + 1, "latest") != 0 && !parse_time(at + 1, &w->until))
-		return err_set(err, ERR_USAGE, "%s: is no time (2026-11-24T06:20)", at + 1);
-	return 0;
-}
-
-static bool same_text(const char *text, const char *bytes, size_t len)
-{
-	return strlen(text) == len && memcmp(text, bytes, len) == 0;
-}
-
-static bool wanted(
-	const struct wish *w, const struct store_entry *e, const struct dump_listed *listed)
-{
-	size_t whole = w->digits / 2;
-
-	if (e->damaged && w->digits == 0)
-		return false;
-	if (w->digits > 0)
-		return memcmp(w->id, e->dump.id, whole) == 0 &&
-		       (w->digits % 2 == 0 || (e->dump.id[whole] & 0xf0) == w->id[whole]);
-	return listed->when <= w->until && same_text(w->agent, e->dump.agent, e->dump.agent_len) &&
-	       (w->any_name || same_text(w->name, e->dump.name, e->dump.name_len));
-}
-
-/* One of another host, that would else be wanted, to be told of. */
-static void note_other(struct wish *w, const struct store_dump *d)
-{
-	struct asked a;
-	size_t i;
-
-	snprintf(a.agent, sizeof a.agent, "%.*s", (int)d->agent_len, d->agent);
-	snprintf(a.name, sizeof a.name, "%.*s", (int)d->name_len, d->name);
-	for (i = 0; i < w->other_count; i++)
-		if (strcmp(a.agent, w->others[i].agent) == 0 &&
-			strcmp(a.name, w->others[i].name) == 0)
-			break;
-	if (i == w->other_count && i <= OTHERS)
-		w->other_count++;
-	i = i > OTHERS ? OTHERS : i;
-	memmove(w->others + 1, w->others, i * sizeof a);
-	w->others[0] = a;
-}
-
-/* There is none of this host; of which others there are some. */
-static int none_of(const struct wish *w, const char *text, struct err *err)
-{
-	char agent[ESC_MAX(STORE_NAME_MAX)], name[ESC_MAX(STORE_NAME_MAX)];
-	struct buf list;
-	size_t i;
-	int got = 0;
-
-	buf_init(&list, SIZE_MAX);
-	for (i = 0; i < w->other_count && i < OTHERS && got == 0; i++) {
-		esc_name(agent, sizeof agent, w->others[i].agent, strlen(w->others[i].agent));
-		esc_name(name, sizeof name, w->others[i].name, strlen(w->others[i].name));
-		got = buf_addf(&list, err, "%s%s/%s@%s", i > 0 ? ", " : "", agent, name, w->when);
-	}
-	if (got == 0)
-		err_set(err, ERR_NOTFOUND, "%s: there is none of this host, %s; of others: %.*s%s",
-			text, w->agent, (int)list.len, (const char *)list.data,
-			w->other_count > OTHERS ? ", ..." : "");
-	buf_fini(&list);
-	return -1;
-}
 
 /* The last that was met is the one, but none that is dated in the future pushes out another. */
 static int consider(
 	void *ctx, const struct store_entry *e, const struct dump_listed *listed, struct err *err)
 {
-	struct wish *w = ctx;
-	bool ahead = listed->clock == DUMP_CLOCK_AHEAD && w->digits == 0;
+	struct search *w = ctx;
+	const bool by_id = dump_named_by_id(&w->named);
+	bool ahead = listed->clock == DUMP_CLOCK_AHEAD && !by_id;
 
-	if (!wanted(w, e, listed)) {
-		if (w->any_host && w->digits == 0 && !e->damaged && listed->when <= w->until &&
-			(w->any_name || same_text(w->name, e->dump.name, e->dump.name_len)))
-			note_other(w, &e->dump);
-		w->unreadable += e->damaged && w->digits == 0 && listed->when <= w->until;
+	if (e->damaged && !by_id) {
+		w->unreadable += dump_named_in_time(&w->named, listed->when);
 		return 0;
 	}
+	if (!dump_named_is(&w->named, &e->dump, listed->when))
+		return 0;
 	if (ahead && w->found > 0 && !w->ahead) {
 		w->source->has_passed = true;
 		memcpy(w->source->passed, e->dump.id, STORE_DUMP_ID);
@@ -480,7 +328,7 @@ static int consider(
 	w->found++;
 	w->unreadable = 0;
 	w->damaged = e->damaged;
-	memcpy(w->to, e->dump.id, STORE_DUMP_ID);
+	memcpy(w->id, e->dump.id, STORE_DUMP_ID);
 	buf_clear(&w->source->record);
 	return e->damaged ? 0 : buf_add(&w->source->record, e->record, e->record_len, err);
 }
@@ -488,10 +336,11 @@ static int consider(
 int dump_source_find(struct dump_source *s, const char *text, const char *host,
 	uint8_t id[STORE_DUMP_ID], struct err *err)
 {
-	struct wish w = {.source = s, .to = id};
+	struct search w = {.source = s, .id = id};
 
 	s->has_passed = false;
-	if (parse_wish(text, host, &w, err) != 0 || dump_source_dumps(s, consider, &w, err) != 0)
+	if (dump_named_parse(&w.named, text, host, err) != 0 ||
+		dump_source_dumps(s, consider, &w, err) != 0)
 		return -1;
 	if (w.unreadable > 0)
 		return err_set(err, ERR_DAMAGE,
@@ -499,12 +348,9 @@ int dump_source_find(struct dump_source *s, const char *text, const char *host,
 			"STORE "
 			"says more): give the id of one that fdump dumps lists",
 			text, w.unreadable);
-	if (w.found == 0 && w.other_count > 0)
-		return none_of(&w, text, err);
 	if (w.found == 0)
-		return err_set(err, ERR_NOTFOUND,
-			"%s: there is no such dump (fdump dumps lists them)", text);
-	if (w.digits > 0 && w.found > 1)
+		return dump_named_none(&w.named, text, err);
+	if (w.found > 1 && dump_named_by_id(&w.named))
 		return err_set(
 			err, ERR_USAGE, "%s: could be %zu dumps: give more digits", text, w.found);
 	return w.damaged;

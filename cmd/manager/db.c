@@ -20,7 +20,7 @@
 /* The rows of a table. */
 static const struct {
 	const char *name;
-	const struct manager_row_field *fields;
+	const struct cbormap_field *fields;
 	size_t size;
 } tables[MANAGER_TABLES] = {
 	[MANAGER_TABLE_META] = {"meta", NULL, 0},

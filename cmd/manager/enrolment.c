@@ -249,19 +249,19 @@ static void reply_made(struct manager_service *s, struct rpc_call *call, const c
 	rpc_call_reply(call, mem, cbor_out_len(&out), false);
 }
 
-static void copy_value(char *to, size_t size, const struct rpc_value *v)
+static void copy_value(char *to, size_t size, const struct cbormap_value *v)
 {
 	snprintf(to, size, "%.*s", v->has ? (int)v->len : 0, v->has ? (const char *)v->bytes : "");
 }
 
 /* The row of a token, by what is asked; its hash, and its text if it is made here. */
-static int new_token(struct manager_service *s, const struct rpc_value *v,
+static int new_token(struct manager_service *s, const struct cbormap_value *v,
 	struct manager_token_row *row, uint8_t hash[RPC_DIGEST_LEN], char text[RPC_TOKEN_MAX],
 	struct err *err)
 {
 	enum rpc_role role = rpc_role_get(v[MANAGER_TOKEN_ROLE].bytes, v[MANAGER_TOKEN_ROLE].len);
 	bool by_root = role == RPC_MANAGER || role == RPC_OPERATOR;
-	const struct rpc_value *host = &v[MANAGER_TOKEN_HOST];
+	const struct cbormap_value *host = &v[MANAGER_TOKEN_HOST];
 	uint8_t ticket[RPC_DIGEST_LEN];
 	struct rpc_token token;
 
@@ -321,7 +321,7 @@ static void drop_old(struct manager_service *s)
 		manager_db_del(s->db, MANAGER_TABLE_TOKENS, &old.keys[i], NULL);
 }
 
-void manager_inner_token(void *ctx, struct rpc_call *call, const struct rpc_value *values)
+void manager_inner_token(void *ctx, struct rpc_call *call, const struct cbormap_value *values)
 {
 	struct manager_service *s = ctx;
 	uint8_t hash[RPC_DIGEST_LEN];
@@ -503,12 +503,12 @@ static int on_granted(
 	return 0;
 }
 
-void manager_inner_sponsor(void *ctx, struct rpc_call *call, const struct rpc_value *values)
+void manager_inner_sponsor(void *ctx, struct rpc_call *call, const struct cbormap_value *values)
 {
 	rpc_sponsor_serve(((struct manager_service *)ctx)->sponsors, call, values);
 }
 
-void manager_inner_grant(void *ctx, struct rpc_call *call, const struct rpc_value *values)
+void manager_inner_grant(void *ctx, struct rpc_call *call, const struct cbormap_value *values)
 {
 	rpc_grant_serve(((struct manager_service *)ctx)->sponsors, call, values);
 }
@@ -539,7 +539,7 @@ static int revoke(struct manager_service *s, const struct rpc_identity *who, con
 	return 0;
 }
 
-void manager_inner_revoke(void *ctx, struct rpc_call *call, const struct rpc_value *values)
+void manager_inner_revoke(void *ctx, struct rpc_call *call, const struct cbormap_value *values)
 {
 	struct manager_service *s = ctx;
 	char role[MANAGER_ROLE_MAX + 1], name[NAME_LEN_MAX + 1];

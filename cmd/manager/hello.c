@@ -186,7 +186,7 @@ static void welcome(struct manager_service *s, struct rpc_call *call, struct man
 	buf_fini(&reply);
 }
 
-void manager_inner_hello(void *ctx, struct rpc_call *call, const struct rpc_value *values)
+void manager_inner_hello(void *ctx, struct rpc_call *call, const struct cbormap_value *values)
 {
 	struct manager_service *s = ctx;
 	struct manager_link *link = manager_inner_link(s, call);

@@ -110,7 +110,7 @@ void manager_inner_audit(struct manager_service *service, const struct rpc_ident
 
 /* --- hello.c --- */
 
-void manager_inner_hello(void *ctx, struct rpc_call *call, const struct rpc_value *values);
+void manager_inner_hello(void *ctx, struct rpc_call *call, const struct cbormap_value *values);
 
 /* --- reports.c --- */
 
@@ -118,7 +118,7 @@ void manager_inner_hello(void *ctx, struct rpc_call *call, const struct rpc_valu
  * -1 with err set. */
 int manager_inner_last(struct manager_service *service, const char *agent, const char *job,
 	struct manager_db_key *key, struct manager_last_row *row, struct err *err);
-void manager_inner_report(void *ctx, struct rpc_call *call, const struct rpc_value *values);
+void manager_inner_report(void *ctx, struct rpc_call *call, const struct cbormap_value *values);
 /* Makes changes durable within a few milliseconds. */
 void manager_inner_commit_soon(struct manager_service *service);
 /* At once; and answers the reports that waited for it. Returns 0, or -1 with err set. */
@@ -136,10 +136,10 @@ int manager_inner_load_denied(struct manager_service *service, struct err *err);
 /* The host ids that are told in a welcome, the newest first. Returns how many; *text is good until
  * the next call. */
 size_t manager_inner_denied(struct manager_service *service, const char **text);
-void manager_inner_token(void *ctx, struct rpc_call *call, const struct rpc_value *values);
-void manager_inner_revoke(void *ctx, struct rpc_call *call, const struct rpc_value *values);
-void manager_inner_sponsor(void *ctx, struct rpc_call *call, const struct rpc_value *values);
-void manager_inner_grant(void *ctx, struct rpc_call *call, const struct rpc_value *values);
+void manager_inner_token(void *ctx, struct rpc_call *call, const struct cbormap_value *values);
+void manager_inner_revoke(void *ctx, struct rpc_call *call, const struct cbormap_value *values);
+void manager_inner_sponsor(void *ctx, struct rpc_call *call, const struct cbormap_value *values);
+void manager_inner_grant(void *ctx, struct rpc_call *call, const struct cbormap_value *values);
 
 /* --- alarms.c --- */
 
@@ -152,9 +152,9 @@ void manager_inner_alarms_stop(struct manager_service *service);
 /* Adds a struct manager_status_row for each job on each agent, the worst first. Returns 0, or -1
  * with err set. */
 int manager_inner_watch(struct manager_service *service, struct buf *rows, struct err *err);
-void manager_inner_status(void *ctx, struct rpc_call *call, const struct rpc_value *values);
-void manager_inner_hosts(void *ctx, struct rpc_call *call, const struct rpc_value *values);
-void manager_inner_runs(void *ctx, struct rpc_call *call, const struct rpc_value *values);
-void manager_inner_order(void *ctx, struct rpc_call *call, const struct rpc_value *values);
+void manager_inner_status(void *ctx, struct rpc_call *call, const struct cbormap_value *values);
+void manager_inner_hosts(void *ctx, struct rpc_call *call, const struct cbormap_value *values);
+void manager_inner_runs(void *ctx, struct rpc_call *call, const struct cbormap_value *values);
+void manager_inner_order(void *ctx, struct rpc_call *call, const struct cbormap_value *values);
 
 #endif

@@ -151,7 +151,7 @@ int manager_inner_watch(struct manager_service *s, struct buf *out, struct err *
 	return ret;
 }
 
-void manager_inner_status(void *ctx, struct rpc_call *call, const struct rpc_value *values)
+void manager_inner_status(void *ctx, struct rpc_call *call, const struct cbormap_value *values)
 {
 	struct manager_service *s = ctx;
 	const struct manager_status_row *row;
@@ -176,7 +176,7 @@ void manager_inner_status(void *ctx, struct rpc_call *call, const struct rpc_val
 struct listing {
 	struct manager_service *service;
 	struct buf out;
-	const struct rpc_value *agent, *job;
+	const struct cbormap_value *agent, *job;
 	uint64_t left;
 	struct err err;
 };
@@ -196,7 +196,7 @@ static int list_host(void *ctx, const struct manager_db_key *key, const void *ro
 	return manager_row_put(&l->out, manager_host_fields, &host, &l->err);
 }
 
-void manager_inner_hosts(void *ctx, struct rpc_call *call, const struct rpc_value *values)
+void manager_inner_hosts(void *ctx, struct rpc_call *call, const struct cbormap_value *values)
 {
 	struct listing l = {.service = ctx};
 	int ret;
@@ -207,7 +207,7 @@ void manager_inner_hosts(void *ctx, struct rpc_call *call, const struct rpc_valu
 	answer(ctx, call, &l.out, ret, &l.err);
 }
 
-static bool is_wanted(const struct rpc_value *name, const char *is)
+static bool is_wanted(const struct cbormap_value *name, const char *is)
 {
 	return !name->has || (strlen(is) == name->len && memcmp(is, name->bytes, name->len) == 0);
 }
@@ -220,13 +220,13 @@ static int list_run(void *ctx, const struct manager_db_key *key, const void *row
 	(void)key;
 	if (!is_wanted(l->agent, run.agent) || !is_wanted(l->job, run.job))
 		return 0;
-	run.record = (struct manager_blob){NULL, 0};
+	run.record = (struct cbormap_blob){NULL, 0};
 	if (manager_row_put(&l->out, manager_run_fields, &run, &l->err) != 0)
 		return -1;
 	return --l->left == 0;
 }
 
-void manager_inner_runs(void *ctx, struct rpc_call *call, const struct rpc_value *values)
+void manager_inner_runs(void *ctx, struct rpc_call *call, const struct cbormap_value *values)
 {
 	struct listing l = {.service = ctx,
 		.agent = &values[MANAGER_RUNS_AGENT],
@@ -288,10 +288,10 @@ static void put_outcome(
 static void part_reply(void *arg, const uint8_t *bytes, size_t len, bool more)
 {
 	struct part *part = arg;
-	struct rpc_value v[MANAGER_STARTED_FIELDS];
+	struct cbormap_value v[MANAGER_STARTED_FIELDS];
 
 	(void)more;
-	if (part->run && rpc_params_get(v, manager_started_fields, bytes, len, &part->err) == 0)
+	if (part->run && cbormap_get(v, manager_started_fields, bytes, len, &part->err) == 0)
 		memcpy(part->id, v[MANAGER_STARTED_RUN].bytes, sizeof part->id);
 }
 
@@ -315,7 +315,7 @@ static void order_gone(void *arg, const struct err *err)
 }
 
 /* Hands the order to an agent. */
-static void start_part(struct order *o, struct manager_link *link, const struct rpc_value *v)
+static void start_part(struct order *o, struct manager_link *link, const struct cbormap_value *v)
 {
 	static const struct rpc_call_ops ops = {.reply = part_reply, .done = part_done};
 	const char *agent = rpc_conn_peer(link->conn)->name;
@@ -352,7 +352,7 @@ static void start_part(struct order *o, struct manager_link *link, const struct 
 
 /* The job of the order, if the configuration has it. */
 static const struct manager_config_job *find_job(
-	const struct manager_config *config, const struct rpc_value *name)
+	const struct manager_config *config, const struct cbormap_value *name)
 {
 	size_t i;
 
@@ -364,7 +364,7 @@ static const struct manager_config_job *find_job(
 
 struct targets {
 	struct order *order;
-	const struct rpc_value *values;
+	const struct cbormap_value *values;
 	const struct manager_config_job *job;
 };
 
@@ -392,7 +392,7 @@ static int order_agent(void *ctx, const struct manager_db_key *key, const void *
 	return 0;
 }
 
-void manager_inner_order(void *ctx, struct rpc_call *call, const struct rpc_value *values)
+void manager_inner_order(void *ctx, struct rpc_call *call, const struct cbormap_value *values)
 {
 	static const struct rpc_call_ops ops = {.done = order_gone};
 	static const char *const verbs[] = {"run", "cancel", "hold", "release"};

@@ -1,6 +1,6 @@
 /*
  * The plan's codec. Encoding is written out, in the order of the keys that
- * plan.h has; decoding goes through rpc/param's tables.
+ * plan.h has; decoding goes through lib/cbormap's tables.
  */
 #include "cmd/manager/plan.h"
 
@@ -10,9 +10,9 @@
 #include "cron/cron.h"
 #include "lib/buf.h"
 #include "lib/cbor.h"
+#include "lib/cbormap.h"
 #include "lib/err.h"
 #include "lib/hash.h"
-#include "rpc/param.h"
 #include "rpc/token.h"
 
 /* ---- encoding ---- */
@@ -139,8 +139,9 @@ void manager_plan_digest(const void *bytes, size_t len, uint8_t digest[MANAGER_D
 
 /* ---- decoding ---- */
 
-static const struct rpc_field name_item = {.type = RPC_NAME};
-static const struct rpc_field path_item = {.type = RPC_BYTES, .min = 1, .max = MANAGER_PATH_MAX};
+static const struct cbormap_field name_item = {.type = CBORMAP_NAME};
+static const struct cbormap_field path_item = {
+	.type = CBORMAP_BYTES, .min = 1, .max = MANAGER_PATH_MAX};
 
 enum {
 	JOB_NAME,
@@ -163,75 +164,65 @@ enum {
 	JOB_FIELDS
 };
 
-static const struct rpc_field job_fields[] = {
-	[JOB_NAME] = {.key = "name", .type = RPC_NAME, .need = true},
-	[JOB_ZONE] = {.key = "zone", .type = RPC_TEXT, .need = true, .min = 1, .max = 255},
-	[JOB_AFTER] = {.key = "after", .type = RPC_NAME},
-	[JOB_LEVEL] = {.key = "level", .type = RPC_UINT, .max = MANAGER_LEVEL_MAX},
+static const struct cbormap_field job_fields[] = {
+	[JOB_NAME] = {.key = "name", .type = CBORMAP_NAME, .need = true},
+	[JOB_ZONE] = {.key = "zone", .type = CBORMAP_TEXT, .need = true, .min = 1, .max = 255},
+	[JOB_AFTER] = {.key = "after", .type = CBORMAP_NAME},
+	[JOB_LEVEL] = {.key = "level", .type = CBORMAP_UINT, .max = MANAGER_LEVEL_MAX},
 	[JOB_PATHS] = {.key = "paths",
-		.type = RPC_LIST,
+		CBORMAP_LIST_OF(path_item, MANAGER_PATHS_MAX),
 		.need = true,
+		.min = 1},
+	[JOB_BEFORE] = {.key = "before", .type = CBORMAP_NAME},
+	[JOB_COPIES] = {.key = "copies",
+		.type = CBORMAP_UINT,
 		.min = 1,
-		.max = MANAGER_PATHS_MAX,
-		.of = &path_item},
-	[JOB_BEFORE] = {.key = "before", .type = RPC_NAME},
-	[JOB_COPIES] = {.key = "copies", .type = RPC_UINT, .min = 1, .max = MANAGER_JOB_STORES_MAX},
-	[JOB_JITTER] = {.key = "jitter", .type = RPC_UINT, .max = MANAGER_SECONDS_MAX},
+		.max = MANAGER_JOB_STORES_MAX},
+	[JOB_JITTER] = {.key = "jitter", .type = CBORMAP_UINT, .max = MANAGER_SECONDS_MAX},
 	[JOB_STORES] = {.key = "stores",
-		.type = RPC_LIST,
+		CBORMAP_LIST_OF(name_item, MANAGER_JOB_STORES_MAX),
 		.need = true,
-		.min = 1,
-		.max = MANAGER_JOB_STORES_MAX,
-		.of = &name_item},
-	[JOB_EXCLUDE] = {.key = "exclude",
-		.type = RPC_LIST,
-		.max = MANAGER_PATHS_MAX,
-		.of = &path_item},
-	[JOB_LOCK] = {.key = "lock-for", .type = RPC_UINT, .max = MANAGER_SECONDS_MAX},
+		.min = 1},
+	[JOB_EXCLUDE] = {.key = "exclude", CBORMAP_LIST_OF(path_item, MANAGER_PATHS_MAX)},
+	[JOB_LOCK] = {.key = "lock-for", .type = CBORMAP_UINT, .max = MANAGER_SECONDS_MAX},
 	[JOB_SCHEDULE] = {.key = "schedule",
-		.type = RPC_TEXT,
+		.type = CBORMAP_TEXT,
 		.need = true,
 		.min = 1,
 		.max = MANAGER_TEXT_MAX},
 	[JOB_RECIPIENTS] = {.key = "recipients",
-		.type = RPC_LIST,
-		.max = MANAGER_RECIPIENTS_MAX,
-		.of = &name_item},
-	[JOB_ALARM_AFTER] = {.key = "alarm-after", .type = RPC_UINT, .max = MANAGER_SECONDS_MAX},
-	[JOB_UNENCRYPTED] = {.key = "unencrypted", .type = RPC_BOOL},
-	[JOB_EXCLUDE_CACHES] = {.key = "exclude-caches", .type = RPC_BOOL},
-	[JOB_ONE_FILE_SYSTEM] = {.key = "one-file-system", .type = RPC_BOOL},
+		CBORMAP_LIST_OF(name_item, MANAGER_RECIPIENTS_MAX)},
+	[JOB_ALARM_AFTER] = {.key = "alarm-after",
+		.type = CBORMAP_UINT,
+		.max = MANAGER_SECONDS_MAX},
+	[JOB_UNENCRYPTED] = {.key = "unencrypted", .type = CBORMAP_BOOL},
+	[JOB_EXCLUDE_CACHES] = {.key = "exclude-caches", .type = CBORMAP_BOOL},
+	[JOB_ONE_FILE_SYSTEM] = {.key = "one-file-system", .type = CBORMAP_BOOL},
 	[JOB_FIELDS] = {0},
 };
 
 enum { STORE_KEY, STORE_UID, STORE_NAME, STORE_ADDRESS, STORE_FIELDS };
 
-static const struct rpc_field store_fields[] = {
-	[STORE_KEY] = {.key = "key",
-		.type = RPC_BYTES,
-		.min = MANAGER_KEY_LEN,
-		.max = MANAGER_KEY_LEN},
-	[STORE_UID] = {.key = "uid",
-		.type = RPC_BYTES,
-		.min = MANAGER_UID_LEN,
-		.max = MANAGER_UID_LEN},
-	[STORE_NAME] = {.key = "name", .type = RPC_NAME, .need = true},
-	[STORE_ADDRESS] = {.key = "address", .type = RPC_TEXT, .min = 1, .max = MANAGER_TEXT_MAX},
+static const struct cbormap_field store_fields[] = {
+	[STORE_KEY] = {.key = "key", CBORMAP_FIXED(MANAGER_KEY_LEN)},
+	[STORE_UID] = {.key = "uid", CBORMAP_FIXED(MANAGER_UID_LEN)},
+	[STORE_NAME] = {.key = "name", .type = CBORMAP_NAME, .need = true},
+	[STORE_ADDRESS] = {.key = "address",
+		.type = CBORMAP_TEXT,
+		.min = 1,
+		.max = MANAGER_TEXT_MAX},
 	[STORE_FIELDS] = {0},
 };
 
-static const struct rpc_field job_item = {.type = RPC_MAP, .sub = job_fields};
-static const struct rpc_field store_item = {.type = RPC_MAP, .sub = store_fields};
+static const struct cbormap_field job_item = {.type = CBORMAP_MAP, .sub = job_fields};
+static const struct cbormap_field store_item = {.type = CBORMAP_MAP, .sub = store_fields};
 
 enum { PLAN_JOBS, PLAN_AGENT, PLAN_STORES, PLAN_FIELDS };
 
-static const struct rpc_field plan_fields[] = {
-	[PLAN_JOBS] = {.key = "jobs", .type = RPC_LIST, .max = MANAGER_JOBS_MAX, .of = &job_item},
-	[PLAN_AGENT] = {.key = "agent", .type = RPC_NAME, .need = true},
-	[PLAN_STORES] = {.key = "stores",
-		.type = RPC_LIST,
-		.max = MANAGER_STORES_MAX,
-		.of = &store_item},
+static const struct cbormap_field plan_fields[] = {
+	[PLAN_JOBS] = {.key = "jobs", CBORMAP_LIST_OF(job_item, MANAGER_JOBS_MAX)},
+	[PLAN_AGENT] = {.key = "agent", .type = CBORMAP_NAME, .need = true},
+	[PLAN_STORES] = {.key = "stores", CBORMAP_LIST_OF(store_item, MANAGER_STORES_MAX)},
 	[PLAN_FIELDS] = {0},
 };
 
@@ -241,7 +232,7 @@ static int no_memory(struct err *err)
 }
 
 /* A copy with a NUL; *text stays NULL if the value is not there. */
-static int get_text(const char **text, const struct rpc_value *value, struct err *err)
+static int get_text(const char **text, const struct cbormap_value *value, struct err *err)
 {
 	if (!value->has)
 		return 0;
@@ -251,23 +242,23 @@ static int get_text(const char **text, const struct rpc_value *value, struct err
 	return *text != NULL ? 0 : no_memory(err);
 }
 
-static int get_list(struct manager_list *list, const struct rpc_value *value,
-	const struct rpc_field *of, struct err *err)
+static int get_list(struct manager_list *list, const struct cbormap_value *value,
+	const struct cbormap_field *of, struct err *err)
 {
-	struct rpc_value rest = *value, item;
+	struct cbormap_value rest = *value, item;
 
 	if (!value->has || value->number == 0)
 		return 0;
 	list->items = calloc((size_t)value->number, sizeof *list->items);
 	if (list->items == NULL)
 		return no_memory(err);
-	while (rpc_list_next(&rest, of, &item))
+	while (cbormap_next(&rest, of, &item))
 		if (get_text(&list->items[list->count++], &item, err) != 0)
 			return -1;
 	return 0;
 }
 
-static int64_t seconds(const struct rpc_value *value)
+static int64_t seconds(const struct cbormap_value *value)
 {
 	return value->has ? (int64_t)value->number : 0;
 }
@@ -301,12 +292,12 @@ static int check_job(
 	return 0;
 }
 
-static int get_job(struct manager_plan *plan, const struct rpc_value *item, struct err *err)
+static int get_job(struct manager_plan *plan, const struct cbormap_value *item, struct err *err)
 {
 	struct manager_plan_job *job = &plan->jobs[plan->job_count++];
-	struct rpc_value v[JOB_FIELDS];
+	struct cbormap_value v[JOB_FIELDS];
 
-	if (rpc_params_get(v, job_fields, item->bytes, item->len, err) != 0 ||
+	if (cbormap_get(v, job_fields, item->bytes, item->len, err) != 0 ||
 		get_text(&job->name, &v[JOB_NAME], err) != 0)
 		return -1;
 	if (get_text(&job->zone, &v[JOB_ZONE], err) != 0 ||
@@ -329,14 +320,14 @@ static int get_job(struct manager_plan *plan, const struct rpc_value *item, stru
 	return check_job(plan, job, err) != 0 ? err_prefix(err, "job %s", job->name) : 0;
 }
 
-static int get_store(struct manager_plan *plan, const struct rpc_value *item, struct err *err)
+static int get_store(struct manager_plan *plan, const struct cbormap_value *item, struct err *err)
 {
 	struct manager_plan_store *store = &plan->stores[plan->store_count++];
 	char host[RPC_HOST_PORT_MAX + 1], port[8];
-	struct rpc_value v[STORE_FIELDS];
+	struct cbormap_value v[STORE_FIELDS];
 	size_t i;
 
-	if (rpc_params_get(v, store_fields, item->bytes, item->len, err) != 0 ||
+	if (cbormap_get(v, store_fields, item->bytes, item->len, err) != 0 ||
 		get_text(&store->name, &v[STORE_NAME], err) != 0 ||
 		get_text(&store->address, &v[STORE_ADDRESS], err) != 0)
 		return -1;
@@ -358,20 +349,20 @@ static int get_store(struct manager_plan *plan, const struct rpc_value *item, st
 
 static int get_plan(struct manager_plan *plan, const void *bytes, size_t len, struct err *err)
 {
-	struct rpc_value v[PLAN_FIELDS], item;
+	struct cbormap_value v[PLAN_FIELDS], item;
 
 	if (len == 0)
 		return err_set(err, ERR_FORMAT, "is empty");
 	if (len > MANAGER_PLAN_MAX)
 		return err_set(err, ERR_LIMIT, "longer than %u bytes", MANAGER_PLAN_MAX);
-	if (rpc_params_get(v, plan_fields, bytes, len, err) != 0 ||
+	if (cbormap_get(v, plan_fields, bytes, len, err) != 0 ||
 		get_text(&plan->agent, &v[PLAN_AGENT], err) != 0)
 		return -1;
 	if (v[PLAN_STORES].has && v[PLAN_STORES].number > 0) {
 		plan->stores = calloc((size_t)v[PLAN_STORES].number, sizeof *plan->stores);
 		if (plan->stores == NULL)
 			return no_memory(err);
-		while (rpc_list_next(&v[PLAN_STORES], &store_item, &item))
+		while (cbormap_next(&v[PLAN_STORES], &store_item, &item))
 			if (get_store(plan, &item, err) != 0)
 				return -1;
 	}
@@ -379,7 +370,7 @@ static int get_plan(struct manager_plan *plan, const void *bytes, size_t len, st
 		plan->jobs = calloc((size_t)v[PLAN_JOBS].number, sizeof *plan->jobs);
 		if (plan->jobs == NULL)
 			return no_memory(err);
-		while (rpc_list_next(&v[PLAN_JOBS], &job_item, &item))
+		while (cbormap_next(&v[PLAN_JOBS], &job_item, &item))
 			if (get_job(plan, &item, err) != 0)
 				return -1;
 	}

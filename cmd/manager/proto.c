@@ -25,74 +25,38 @@ enum {
 	HELLO_COUNT
 };
 
-const struct rpc_field manager_hello_fields[] = {
-	[HELLO_VERSION] = {.key = "version",
-		.type = RPC_TEXT,
-		.need = true,
-		.max = MANAGER_VERSION_MAX},
-	[HELLO_BOOT] = {.key = "boot",
-		.type = RPC_BYTES,
-		.need = true,
-		.min = MANAGER_BOOT_LEN,
-		.max = MANAGER_BOOT_LEN},
-	[HELLO_CLOCK] = {.key = "clock", .type = RPC_INT, .need = true},
-	[HELLO_JOURNAL] = {.key = "journal",
-		.type = RPC_BYTES,
-		.min = MANAGER_RUN_LEN,
-		.max = MANAGER_RUN_LEN},
-	[HELLO_NUMBER] = {.key = "number", .type = RPC_UINT, .max = UINT64_MAX},
-	[HELLO_FOLLOWS] = {.key = "follows", .type = RPC_NAME},
-	[HELLO_DIGEST] = {.key = "digest",
-		.type = RPC_BYTES,
-		.min = MANAGER_DIGEST_LEN,
-		.max = MANAGER_DIGEST_LEN},
-	[HELLO_UID] = {.key = "uid",
-		.type = RPC_BYTES,
-		.min = MANAGER_UID_LEN,
-		.max = MANAGER_UID_LEN},
-	[HELLO_KEY] = {.key = "key",
-		.type = RPC_BYTES,
-		.min = MANAGER_KEY_LEN,
-		.max = MANAGER_KEY_LEN},
-	[HELLO_ADDRESS] = {.key = "address", .type = RPC_TEXT, .max = MANAGER_TEXT_MAX},
-	[HELLO_FREE] = {.key = "free", .type = RPC_UINT, .max = UINT64_MAX},
+const struct cbormap_field manager_hello_fields[] = {
+	[HELLO_VERSION] = {CBORMAP_OF(struct manager_hello, TEXT, version), .need = true},
+	[HELLO_BOOT] = {CBORMAP_OF(struct manager_hello, BYTES, boot), .need = true},
+	[HELLO_CLOCK] = {CBORMAP_OF(struct manager_hello, INT, clock), .need = true},
+	[HELLO_JOURNAL] = {CBORMAP_OF(struct manager_hello, BYTES, journal)},
+	[HELLO_NUMBER] = {CBORMAP_OF(struct manager_hello, UINT, number)},
+	[HELLO_FOLLOWS] = {CBORMAP_OF(struct manager_hello, NAME, follows)},
+	[HELLO_DIGEST] = {CBORMAP_OF(struct manager_hello, BYTES, digest)},
+	[HELLO_UID] = {CBORMAP_OF(struct manager_hello, BYTES, uid)},
+	[HELLO_KEY] = {CBORMAP_OF(struct manager_hello, BYTES, key)},
+	[HELLO_ADDRESS] = {CBORMAP_OF(struct manager_hello, TEXT, address)},
+	[HELLO_FREE] = {CBORMAP_OF(struct manager_hello, UINT, free)},
 	[HELLO_COUNT] = {0},
 };
 
-enum { STORE_NAME, STORE_ADDRESS, STORE_UID, STORE_KEY, STORE_COUNT };
-
-static const struct rpc_field fleet_store_fields[] = {
-	[STORE_NAME] = {.key = "name", .type = RPC_NAME, .need = true},
-	[STORE_ADDRESS] = {.key = "address",
-		.type = RPC_TEXT,
-		.need = true,
-		.max = MANAGER_TEXT_MAX},
-	[STORE_UID] = {.key = "uid",
-		.type = RPC_BYTES,
-		.need = true,
-		.min = MANAGER_UID_LEN,
-		.max = MANAGER_UID_LEN},
-	[STORE_KEY] = {.key = "key",
-		.type = RPC_BYTES,
-		.need = true,
-		.min = MANAGER_KEY_LEN,
-		.max = MANAGER_KEY_LEN},
-	[STORE_COUNT] = {0},
+static const struct cbormap_field fleet_store_fields[] = {
+	{CBORMAP_OF(struct manager_store_text, NAME, name), .need = true},
+	{CBORMAP_OF(struct manager_store_text, TEXT, address), .need = true},
+	{CBORMAP_OF(struct manager_store_text, BYTES, uid), .need = true},
+	{CBORMAP_OF(struct manager_store_text, BYTES, key), .need = true},
+	{0},
 };
-static const struct rpc_field fleet_store_field = {.type = RPC_MAP, .sub = fleet_store_fields};
+static const struct cbormap_field fleet_store_field = {
+	.type = CBORMAP_MAP, .sub = fleet_store_fields};
 
-enum { PEER_NAME, PEER_ADDRESS, PEER_COUNT };
-
-static const struct rpc_field fleet_manager_fields[] = {
-	[PEER_NAME] = {.key = "name", .type = RPC_NAME, .need = true},
-	[PEER_ADDRESS] = {.key = "address",
-		.type = RPC_TEXT,
-		.need = true,
-		.min = 1,
-		.max = MANAGER_HOST_PORT},
-	[PEER_COUNT] = {0},
+static const struct cbormap_field fleet_manager_fields[] = {
+	{CBORMAP_OF(struct manager_peer, NAME, name), .need = true},
+	{CBORMAP_OF(struct manager_peer, TEXT, address), .need = true, .min = 1},
+	{0},
 };
-static const struct rpc_field fleet_manager_field = {.type = RPC_MAP, .sub = fleet_manager_fields};
+static const struct cbormap_field fleet_manager_field = {
+	.type = CBORMAP_MAP, .sub = fleet_manager_fields};
 
 enum {
 	WELCOME_CLOCK,
@@ -104,129 +68,100 @@ enum {
 	WELCOME_COUNT
 };
 
-const struct rpc_field manager_welcome_fields[] = {
-	[WELCOME_CLOCK] = {.key = "clock", .type = RPC_INT, .need = true},
-	[WELCOME_ACKED] = {.key = "acked", .type = RPC_UINT, .max = UINT64_MAX},
-	[WELCOME_DIGEST] = {.key = "digest",
-		.type = RPC_BYTES,
-		.min = MANAGER_DIGEST_LEN,
-		.max = MANAGER_DIGEST_LEN},
+const struct cbormap_field manager_welcome_fields[] = {
+	[WELCOME_CLOCK] = {CBORMAP_OF(struct manager_welcome, INT, clock), .need = true},
+	[WELCOME_ACKED] = {CBORMAP_OF(struct manager_welcome, UINT, acked)},
+	[WELCOME_DIGEST] = {CBORMAP_OF(struct manager_welcome, BYTES, digest)},
 	[WELCOME_DENIED] = {.key = "denied",
-		.type = RPC_TEXT,
+		.type = CBORMAP_TEXT,
 		.max = MANAGER_DENIED_MAX * RPC_HOST_LEN},
 	[WELCOME_STORES] = {.key = "stores",
-		.type = RPC_LIST,
-		.max = MANAGER_STORES_MAX,
-		.of = &fleet_store_field},
+		CBORMAP_LIST_OF(fleet_store_field, MANAGER_STORES_MAX)},
 	[WELCOME_MANAGERS] = {.key = "managers",
-		.type = RPC_LIST,
-		.max = MANAGER_PEERS_MAX,
-		.of = &fleet_manager_field},
+		CBORMAP_LIST_OF(fleet_manager_field, MANAGER_PEERS_MAX)},
 	[WELCOME_COUNT] = {0},
 };
 
-const struct rpc_field manager_report_fields[] = {
-	[MANAGER_REPORT_JOURNAL] = {.key = "journal",
-		.type = RPC_BYTES,
-		.need = true,
-		.min = MANAGER_RUN_LEN,
-		.max = MANAGER_RUN_LEN},
-	[MANAGER_REPORT_FIRST] = {.key = "first",
-		.type = RPC_UINT,
-		.need = true,
-		.max = UINT64_MAX},
+const struct cbormap_field manager_report_fields[] = {
+	[MANAGER_REPORT_JOURNAL] = {.key = "journal", CBORMAP_FIXED(MANAGER_RUN_LEN), .need = true},
+	[MANAGER_REPORT_FIRST] = {.key = "first", .type = CBORMAP_UINT, .need = true},
 	[MANAGER_REPORT_FIELDS] = {0},
 };
-const struct rpc_field manager_acked_fields[] = {
-	[MANAGER_ACKED_NUMBER] = {.key = "acked",
-		.type = RPC_UINT,
-		.need = true,
-		.max = UINT64_MAX},
+const struct cbormap_field manager_acked_fields[] = {
+	[MANAGER_ACKED_NUMBER] = {.key = "acked", .type = CBORMAP_UINT, .need = true},
 	[MANAGER_ACKED_FIELDS] = {0},
 };
-const struct rpc_field manager_job_fields[] = {
-	[MANAGER_JOB_JOB] = {.key = "job", .type = RPC_NAME, .need = true},
+const struct cbormap_field manager_job_fields[] = {
+	[MANAGER_JOB_JOB] = {.key = "job", .type = CBORMAP_NAME, .need = true},
 	[MANAGER_JOB_FIELDS] = {0},
 };
-const struct rpc_field manager_started_fields[] = {
-	[MANAGER_STARTED_RUN] = {.key = "run",
-		.type = RPC_BYTES,
-		.need = true,
-		.min = MANAGER_RUN_LEN,
-		.max = MANAGER_RUN_LEN},
+const struct cbormap_field manager_started_fields[] = {
+	[MANAGER_STARTED_RUN] = {.key = "run", CBORMAP_FIXED(MANAGER_RUN_LEN), .need = true},
 	[MANAGER_STARTED_FIELDS] = {0},
 };
-const struct rpc_field manager_progress_fields[] = {
-	[MANAGER_PROGRESS_JOB] = {.key = "job", .type = RPC_NAME, .need = true},
-	[MANAGER_PROGRESS_BYTES] = {.key = "bytes",
-		.type = RPC_UINT,
-		.need = true,
-		.max = UINT64_MAX},
-	[MANAGER_PROGRESS_ENTRIES] = {.key = "entries",
-		.type = RPC_UINT,
-		.need = true,
-		.max = UINT64_MAX},
+const struct cbormap_field manager_progress_fields[] = {
+	[MANAGER_PROGRESS_JOB] = {.key = "job", .type = CBORMAP_NAME, .need = true},
+	[MANAGER_PROGRESS_BYTES] = {.key = "bytes", .type = CBORMAP_UINT, .need = true},
+	[MANAGER_PROGRESS_ENTRIES] = {.key = "entries", .type = CBORMAP_UINT, .need = true},
 	[MANAGER_PROGRESS_FIELDS] = {0},
 };
 
 /* --- operators ------------------------------------------------------------- */
 
-const struct rpc_field manager_listing_fields[] = {
-	[MANAGER_LISTING_NOW] = {.key = "now", .type = RPC_INT, .need = true},
-	[MANAGER_LISTING_MANAGER] = {.key = "manager", .type = RPC_NAME, .need = true},
+const struct cbormap_field manager_listing_fields[] = {
+	[MANAGER_LISTING_NOW] = {.key = "now", .type = CBORMAP_INT, .need = true},
+	[MANAGER_LISTING_MANAGER] = {.key = "manager", .type = CBORMAP_NAME, .need = true},
 	[MANAGER_LISTING_FIELDS] = {0},
 };
-const struct rpc_field manager_runs_fields_in[] = {
-	[MANAGER_RUNS_AGENT] = {.key = "agent", .type = RPC_NAME},
-	[MANAGER_RUNS_JOB] = {.key = "job", .type = RPC_NAME},
+const struct cbormap_field manager_runs_fields_in[] = {
+	[MANAGER_RUNS_AGENT] = {.key = "agent", .type = CBORMAP_NAME},
+	[MANAGER_RUNS_JOB] = {.key = "job", .type = CBORMAP_NAME},
 	[MANAGER_RUNS_COUNT] = {.key = "count",
-		.type = RPC_UINT,
+		.type = CBORMAP_UINT,
 		.min = 1,
 		.max = MANAGER_RUNS_MAX},
 	[MANAGER_RUNS_FIELDS] = {0},
 };
-const struct rpc_field manager_token_fields_in[] = {
-	[MANAGER_TOKEN_ROLE] = {.key = "role", .type = RPC_TEXT, .need = true, .min = 1, .max = 16},
-	[MANAGER_TOKEN_NAME] = {.key = "name", .type = RPC_NAME, .need = true},
-	[MANAGER_TOKEN_REPLACE] = {.key = "replace", .type = RPC_BOOL},
+const struct cbormap_field manager_token_fields_in[] = {
+	[MANAGER_TOKEN_ROLE] =
+		{.key = "role", .type = CBORMAP_TEXT, .need = true, .min = 1, .max = 16},
+	[MANAGER_TOKEN_NAME] = {.key = "name", .type = CBORMAP_NAME, .need = true},
+	[MANAGER_TOKEN_REPLACE] = {.key = "replace", .type = CBORMAP_BOOL},
 	[MANAGER_TOKEN_VALID] = {.key = "valid",
-		.type = RPC_UINT,
+		.type = CBORMAP_UINT,
 		.min = 1,
 		.max = MANAGER_TOKEN_SEC_MAX},
-	[MANAGER_TOKEN_HASH] = {.key = "hash",
-		.type = RPC_BYTES,
-		.min = RPC_DIGEST_LEN,
-		.max = RPC_DIGEST_LEN},
+	[MANAGER_TOKEN_HASH] = {.key = "hash", CBORMAP_FIXED(RPC_DIGEST_LEN)},
 	[MANAGER_TOKEN_HOST] = {.key = "host",
-		.type = RPC_TEXT,
+		.type = CBORMAP_TEXT,
 		.min = RPC_HOST_LEN,
 		.max = RPC_HOST_LEN},
 	[MANAGER_TOKEN_FIELDS] = {0},
 };
-const struct rpc_field manager_made_fields[] = {
-	[MANAGER_MADE_TOKEN] = {.key = "token", .type = RPC_TEXT, .min = 1, .max = 1024},
-	[MANAGER_MADE_MANAGER] = {.key = "manager", .type = RPC_NAME, .need = true},
+const struct cbormap_field manager_made_fields[] = {
+	[MANAGER_MADE_TOKEN] = {.key = "token", .type = CBORMAP_TEXT, .min = 1, .max = 1024},
+	[MANAGER_MADE_MANAGER] = {.key = "manager", .type = CBORMAP_NAME, .need = true},
 	[MANAGER_MADE_ADDRESS] = {.key = "address",
-		.type = RPC_TEXT,
+		.type = CBORMAP_TEXT,
 		.need = true,
 		.min = 1,
 		.max = MANAGER_HOST_PORT},
 	[MANAGER_MADE_FIELDS] = {0},
 };
-const struct rpc_field manager_revoke_fields[] = {
+const struct cbormap_field manager_revoke_fields[] = {
 	[MANAGER_REVOKE_ROLE] =
-		{.key = "role", .type = RPC_TEXT, .need = true, .min = 1, .max = 16},
-	[MANAGER_REVOKE_NAME] = {.key = "name", .type = RPC_NAME, .need = true},
+		{.key = "role", .type = CBORMAP_TEXT, .need = true, .min = 1, .max = 16},
+	[MANAGER_REVOKE_NAME] = {.key = "name", .type = CBORMAP_NAME, .need = true},
 	[MANAGER_REVOKE_FIELDS] = {0},
 };
-const struct rpc_field manager_order_fields_in[] = {
+const struct cbormap_field manager_order_fields_in[] = {
 	[MANAGER_ORDER_METHOD] = {.key = "method",
-		.type = RPC_UINT,
+		.type = CBORMAP_UINT,
 		.need = true,
 		.min = MANAGER_METHOD_RUN,
 		.max = MANAGER_METHOD_RELEASE},
-	[MANAGER_ORDER_JOB] = {.key = "job", .type = RPC_NAME, .need = true},
-	[MANAGER_ORDER_AGENT] = {.key = "agent", .type = RPC_NAME},
+	[MANAGER_ORDER_JOB] = {.key = "job", .type = CBORMAP_NAME, .need = true},
+	[MANAGER_ORDER_AGENT] = {.key = "agent", .type = CBORMAP_NAME},
 	[MANAGER_ORDER_FIELDS] = {0},
 };
 
@@ -247,69 +182,18 @@ int manager_hello_put(struct buf *buf, const struct manager_hello *h, struct err
 	if (to == NULL)
 		return -1;
 	cbor_out_init(&out, to, room);
-	cbor_put_map(&out, 3 + (h->has_journal ? 2 : 0) + (size_t)(h->follows[0] != 0) +
-				   (size_t)h->has_digest + (h->is_store ? 3 : 0) +
-				   (size_t)(h->is_store && h->address[0] != 0));
-	cbor_put_text(&out, "version");
-	cbor_put_text(&out, h->version);
-	put_bytes(&out, "boot", h->boot, sizeof h->boot);
-	cbor_put_text(&out, "clock");
-	cbor_put_int(&out, h->clock);
-	if (h->has_journal) {
-		put_bytes(&out, "journal", h->journal, sizeof h->journal);
-		cbor_put_text(&out, "number");
-		cbor_put_uint(&out, h->number);
-	}
-	if (h->follows[0] != 0) {
-		cbor_put_text(&out, "follows");
-		cbor_put_text(&out, h->follows);
-	}
-	if (h->has_digest)
-		put_bytes(&out, "digest", h->digest, sizeof h->digest);
-	if (h->is_store) {
-		put_bytes(&out, "uid", h->uid, sizeof h->uid);
-		put_bytes(&out, "key", h->key, sizeof h->key);
-		cbor_put_text(&out, "free");
-		cbor_put_uint(&out, h->free);
-		if (h->address[0] != 0) {
-			cbor_put_text(&out, "address");
-			cbor_put_text(&out, h->address);
-		}
-	}
+	cbormap_put(&out, manager_hello_fields, h);
 	assert(!cbor_out_full(&out));
 	buf_took(buf, cbor_out_len(&out));
 	return 0;
 }
 
-static void copy_bytes(void *to, size_t len, const struct rpc_value *v)
+void manager_hello_get(struct manager_hello *h, const struct cbormap_value *v)
 {
-	if (v->has)
-		memcpy(to, v->bytes, len);
-}
-
-static void copy_text(char *to, const struct rpc_value *v)
-{
-	if (v->has)
-		memcpy(to, v->bytes, v->len);
-	to[v->has ? v->len : 0] = 0;
-}
-
-void manager_hello_get(struct manager_hello *h, const struct rpc_value *v)
-{
-	*h = (struct manager_hello){.clock = v[HELLO_CLOCK].integer,
-		.has_journal = v[HELLO_JOURNAL].has && v[HELLO_NUMBER].has,
-		.number = v[HELLO_NUMBER].number,
+	*h = (struct manager_hello){.has_journal = v[HELLO_JOURNAL].has,
 		.has_digest = v[HELLO_DIGEST].has,
-		.is_store = v[HELLO_UID].has && v[HELLO_KEY].has,
-		.free = v[HELLO_FREE].number};
-	copy_text(h->version, &v[HELLO_VERSION]);
-	copy_bytes(h->boot, sizeof h->boot, &v[HELLO_BOOT]);
-	copy_bytes(h->journal, sizeof h->journal, &v[HELLO_JOURNAL]);
-	copy_text(h->follows, &v[HELLO_FOLLOWS]);
-	copy_bytes(h->digest, sizeof h->digest, &v[HELLO_DIGEST]);
-	copy_bytes(h->uid, sizeof h->uid, &v[HELLO_UID]);
-	copy_bytes(h->key, sizeof h->key, &v[HELLO_KEY]);
-	copy_text(h->address, &v[HELLO_ADDRESS]);
+		.is_store = v[HELLO_UID].has && v[HELLO_KEY].has};
+	cbormap_store(h, manager_hello_fields, v);
 }
 
 /* --- welcome --------------------------------------------------------------- */
@@ -330,13 +214,8 @@ static void put_managers(struct cbor_out *out, const struct manager_peer *manage
 
 	cbor_put_text(out, "managers");
 	cbor_put_array(out, count);
-	for (i = 0; i < count; i++) {
-		cbor_put_map(out, 2);
-		cbor_put_text(out, "name");
-		cbor_put_text(out, managers[i].name);
-		cbor_put_text(out, "address");
-		cbor_put_text(out, managers[i].address);
-	}
+	for (i = 0; i < count; i++)
+		cbormap_put(out, fleet_manager_fields, &managers[i]);
 }
 
 /* Without any store a welcome has room. */
@@ -413,18 +292,16 @@ int manager_welcome_put(struct buf *buf, const struct manager_welcome *w,
 
 int manager_welcome_get(struct manager_welcome *w, const void *bytes, size_t len, struct err *err)
 {
-	struct rpc_value v[WELCOME_COUNT];
+	struct cbormap_value v[WELCOME_COUNT];
 
-	if (rpc_params_get(v, manager_welcome_fields, bytes, len, err) != 0)
+	if (cbormap_get(v, manager_welcome_fields, bytes, len, err) != 0)
 		return -1;
-	*w = (struct manager_welcome){.clock = v[WELCOME_CLOCK].integer,
-		.acked = v[WELCOME_ACKED].number,
-		.has_digest = v[WELCOME_DIGEST].has,
+	*w = (struct manager_welcome){.has_digest = v[WELCOME_DIGEST].has,
 		.denied = (const char *)v[WELCOME_DENIED].bytes,
 		.denied_count = v[WELCOME_DENIED].has ? v[WELCOME_DENIED].len / RPC_HOST_LEN : 0,
 		.stores = v[WELCOME_STORES],
 		.managers = v[WELCOME_MANAGERS]};
-	copy_bytes(w->digest, sizeof w->digest, &v[WELCOME_DIGEST]);
+	cbormap_store(w, manager_welcome_fields, v);
 	return 0;
 }
 
@@ -438,15 +315,10 @@ static bool is_address(const char *text)
 
 bool manager_welcome_store(struct manager_welcome *w, struct manager_store_text *store)
 {
-	struct rpc_value item, v[STORE_COUNT];
+	struct cbormap_value item;
 
-	while (w->stores.has && rpc_list_next(&w->stores, &fleet_store_field, &item)) {
-		if (rpc_params_get(v, fleet_store_fields, item.bytes, item.len, NULL) != 0)
-			return false;
-		copy_text(store->name, &v[STORE_NAME]);
-		copy_text(store->address, &v[STORE_ADDRESS]);
-		copy_bytes(store->uid, sizeof store->uid, &v[STORE_UID]);
-		copy_bytes(store->key, sizeof store->key, &v[STORE_KEY]);
+	while (cbormap_next(&w->stores, &fleet_store_field, &item)) {
+		cbormap_store_item(store, &fleet_store_field, &item);
 		if (is_address(store->address))
 			return true;
 	}
@@ -455,13 +327,10 @@ bool manager_welcome_store(struct manager_welcome *w, struct manager_store_text 
 
 bool manager_welcome_manager(struct manager_welcome *w, struct manager_peer *manager)
 {
-	struct rpc_value item, v[PEER_COUNT];
+	struct cbormap_value item;
 
-	while (w->managers.has && rpc_list_next(&w->managers, &fleet_manager_field, &item)) {
-		if (rpc_params_get(v, fleet_manager_fields, item.bytes, item.len, NULL) != 0)
-			return false;
-		copy_text(manager->name, &v[PEER_NAME]);
-		copy_text(manager->address, &v[PEER_ADDRESS]);
+	while (cbormap_next(&w->managers, &fleet_manager_field, &item)) {
+		cbormap_store_item(manager, &fleet_manager_field, &item);
 		if (is_address(manager->address))
 			return true;
 	}

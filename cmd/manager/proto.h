@@ -15,9 +15,9 @@
 #include "cmd/manager/plan.h"
 #include "cmd/manager/report.h"
 #include "lib/buf.h"
+#include "lib/cbormap.h"
 #include "lib/name.h"
 #include "rpc/identity.h"
-#include "rpc/param.h"
 
 #define MANAGER_PORT        "7420"
 #define MANAGER_ENROLL_PORT "7422"
@@ -87,10 +87,10 @@ enum {
 	MANAGER_ORDER_AGENT, /* absent: all that have the job */
 	MANAGER_ORDER_FIELDS
 };
-extern const struct rpc_field manager_listing_fields[], manager_runs_fields_in[],
+extern const struct cbormap_field manager_listing_fields[], manager_runs_fields_in[],
 	manager_token_fields_in[], manager_made_fields[], manager_revoke_fields[],
 	manager_order_fields_in[];
-extern const struct rpc_field manager_hello_fields[], manager_welcome_fields[],
+extern const struct cbormap_field manager_hello_fields[], manager_welcome_fields[],
 	manager_report_fields[], manager_acked_fields[], manager_job_fields[],
 	manager_started_fields[], manager_progress_fields[];
 
@@ -126,8 +126,8 @@ struct manager_welcome {
 	/* Who this manager denies: host ids of RPC_HOST_LEN digits, one after the other. */
 	const char *denied;
 	size_t denied_count;
-	struct rpc_value stores;   /* the fleet's: a list, for manager_welcome_store */
-	struct rpc_value managers; /* likewise, for manager_welcome_manager */
+	struct cbormap_value stores;   /* the fleet's: a list, for manager_welcome_store */
+	struct cbormap_value managers; /* likewise, for manager_welcome_manager */
 };
 
 /* A manager, and where agents and stores reach it. */
@@ -144,7 +144,7 @@ int manager_welcome_put(struct buf *buf, const struct manager_welcome *welcome,
 	const struct manager_plan_store *stores, size_t store_count,
 	const struct manager_peer *managers, size_t manager_count, struct err *err);
 /* From the values of manager_hello_fields; from bytes, which *welcome borrows from. */
-void manager_hello_get(struct manager_hello *hello, const struct rpc_value *values);
+void manager_hello_get(struct manager_hello *hello, const struct cbormap_value *values);
 int manager_welcome_get(
 	struct manager_welcome *welcome, const void *bytes, size_t len, struct err *err);
 /* Takes the next store; its texts are in `text`. Returns false at the end. */

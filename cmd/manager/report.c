@@ -1,14 +1,14 @@
-/* The codec of what agents report. Decoding goes through rpc/param's tables. */
+/* The codec of what agents report. Decoding goes through lib/cbormap's tables. */
 #include "cmd/manager/report.h"
 
 #include <assert.h>
 #include <string.h>
 
 #include "lib/cbor.h"
+#include "lib/cbormap.h"
 #include "lib/err.h"
 #include "lib/hash.h"
 #include "lib/le.h"
-#include "rpc/param.h"
 
 #define CHECK_AT  4
 #define LENGTH_AT 12
@@ -43,6 +43,26 @@ bool manager_result_kept(enum manager_result result)
 	return result == MANAGER_OK || result == MANAGER_PARTIAL || result == MANAGER_COPIES;
 }
 
+/* clang-format off */
+#define IN(kind, type, member) .need = true, CBORMAP_OF(struct manager_##type, kind, member)
+/* clang-format on */
+static const struct cbormap_field receipt_fields[] = {
+	{IN(BYTES, receipt, uid)},
+	{IN(INT, receipt, time)},
+	{IN(NAME, receipt, store)},
+	{IN(BYTES, receipt, signature)},
+	{0},
+};
+
+static const struct cbormap_field stats_fields[] = {
+	{IN(UINT, stats, read)},
+	{IN(UINT, stats, stored)},
+	{IN(UINT, stats, content)},
+	{IN(UINT, stats, entries)},
+	{IN(UINT, stats, problems)},
+	{0},
+};
+
 /* ---- encoding: keys in the order of their encodings ---- */
 
 static bool is_zero(const uint8_t *bytes, size_t len)
@@ -59,33 +79,6 @@ static void put_bytes(struct cbor_out *out, const char *key, const void *bytes, 
 {
 	cbor_put_text(out, key);
 	cbor_put_bytes(out, bytes, len);
-}
-
-static void put_stats(struct cbor_out *out, const struct manager_stats *stats)
-{
-	cbor_put_text(out, "stats");
-	cbor_put_map(out, 5);
-	cbor_put_text(out, "read");
-	cbor_put_uint(out, stats->read);
-	cbor_put_text(out, "stored");
-	cbor_put_uint(out, stats->stored);
-	cbor_put_text(out, "content");
-	cbor_put_uint(out, stats->content);
-	cbor_put_text(out, "entries");
-	cbor_put_uint(out, stats->entries);
-	cbor_put_text(out, "problems");
-	cbor_put_uint(out, stats->problems);
-}
-
-static void put_receipt(struct cbor_out *out, const struct manager_receipt *receipt)
-{
-	cbor_put_map(out, 4);
-	put_bytes(out, "uid", receipt->uid, sizeof receipt->uid);
-	cbor_put_text(out, "time");
-	cbor_put_int(out, receipt->time);
-	cbor_put_text(out, "store");
-	cbor_put_text(out, receipt->store);
-	put_bytes(out, "signature", receipt->signature, sizeof receipt->signature);
 }
 
 size_t manager_record_encode(const struct manager_record *record, uint8_t bytes[MANAGER_RECORD_MAX])
@@ -123,8 +116,10 @@ size_t manager_record_encode(const struct manager_record *record, uint8_t bytes[
 	}
 	cbor_put_text(&out, "time");
 	cbor_put_int(&out, record->time);
-	if (record->has_stats)
-		put_stats(&out, &record->stats);
+	if (record->has_stats) {
+		cbor_put_text(&out, "stats");
+		cbormap_put(&out, stats_fields, &record->stats);
+	}
 	if (has_digest)
 		put_bytes(&out, "digest", record->digest, sizeof record->digest);
 	cbor_put_text(&out, "number");
@@ -139,7 +134,7 @@ size_t manager_record_encode(const struct manager_record *record, uint8_t bytes[
 		cbor_put_text(&out, "receipts");
 		cbor_put_array(&out, record->receipt_count);
 		for (i = 0; i < record->receipt_count; i++)
-			put_receipt(&out, &record->receipts[i]);
+			cbormap_put(&out, receipt_fields, &record->receipts[i]);
 	}
 	assert(!cbor_out_full(&out));
 	return cbor_out_len(&out);
@@ -147,36 +142,7 @@ size_t manager_record_encode(const struct manager_record *record, uint8_t bytes[
 
 /* ---- decoding ---- */
 
-enum { RECEIPT_UID, RECEIPT_TIME, RECEIPT_STORE, RECEIPT_SIGNATURE, RECEIPT_FIELDS };
-
-static const struct rpc_field receipt_fields[] = {
-	[RECEIPT_UID] = {.key = "uid",
-		.type = RPC_BYTES,
-		.need = true,
-		.min = MANAGER_UID_LEN,
-		.max = MANAGER_UID_LEN},
-	[RECEIPT_TIME] = {.key = "time", .type = RPC_INT, .need = true},
-	[RECEIPT_STORE] = {.key = "store", .type = RPC_NAME, .need = true},
-	[RECEIPT_SIGNATURE] = {.key = "signature",
-		.type = RPC_BYTES,
-		.need = true,
-		.min = MANAGER_SIGNATURE_LEN,
-		.max = MANAGER_SIGNATURE_LEN},
-	[RECEIPT_FIELDS] = {0},
-};
-
-enum { STATS_READ, STATS_STORED, STATS_CONTENT, STATS_ENTRIES, STATS_PROBLEMS, STATS_FIELDS };
-
-static const struct rpc_field stats_fields[] = {
-	[STATS_READ] = {.key = "read", .type = RPC_UINT, .max = UINT64_MAX},
-	[STATS_STORED] = {.key = "stored", .type = RPC_UINT, .max = UINT64_MAX},
-	[STATS_CONTENT] = {.key = "content", .type = RPC_UINT, .max = UINT64_MAX},
-	[STATS_ENTRIES] = {.key = "entries", .type = RPC_UINT, .max = UINT64_MAX},
-	[STATS_PROBLEMS] = {.key = "problems", .type = RPC_UINT, .max = UINT64_MAX},
-	[STATS_FIELDS] = {0},
-};
-
-static const struct rpc_field receipt_item = {.type = RPC_MAP, .sub = receipt_fields};
+static const struct cbormap_field receipt_item = {.type = CBORMAP_MAP, .sub = receipt_fields};
 
 enum {
 	REC_JOB,
@@ -195,91 +161,36 @@ enum {
 	REC_FIELDS
 };
 
-static const struct rpc_field record_fields[] = {
-	[REC_JOB] = {.key = "job", .type = RPC_NAME},
-	[REC_RUN] = {.key = "run",
-		.type = RPC_BYTES,
-		.min = MANAGER_RUN_LEN,
-		.max = MANAGER_RUN_LEN},
-	[REC_DUMP] = {.key = "dump",
-		.type = RPC_BYTES,
-		.min = MANAGER_DUMP_LEN,
-		.max = MANAGER_DUMP_LEN},
-	[REC_KIND] = {.key = "kind", .type = RPC_TEXT, .need = true, .min = 1, .max = 32},
-	[REC_SLOT] = {.key = "slot", .type = RPC_INT},
-	[REC_TEXT] = {.key = "text", .type = RPC_TEXT, .max = MANAGER_NOTE_MAX},
-	[REC_TIME] = {.key = "time", .type = RPC_INT, .need = true},
-	[REC_STATS] = {.key = "stats", .type = RPC_MAP, .sub = stats_fields},
-	[REC_DIGEST] = {.key = "digest",
-		.type = RPC_BYTES,
-		.min = MANAGER_DIGEST_LEN,
-		.max = MANAGER_DIGEST_LEN},
-	[REC_NUMBER] =
-		{.key = "number", .type = RPC_UINT, .need = true, .min = 1, .max = INT64_MAX},
-	[REC_RECORD] = {.key = "record",
-		.type = RPC_BYTES,
-		.min = MANAGER_DIGEST_LEN,
-		.max = MANAGER_DIGEST_LEN},
-	[REC_RESULT] = {.key = "result", .type = RPC_TEXT, .min = 1, .max = 32},
-	[REC_RECEIPTS] = {.key = "receipts",
-		.type = RPC_LIST,
-		.max = MANAGER_RECEIPTS_MAX,
-		.of = &receipt_item},
+static const struct cbormap_field record_fields[] = {
+	[REC_JOB] = {CBORMAP_OF(struct manager_record, NAME, job)},
+	[REC_RUN] = {CBORMAP_OF(struct manager_record, BYTES, run)},
+	[REC_DUMP] = {CBORMAP_OF(struct manager_record, BYTES, dump)},
+	[REC_KIND] = {.key = "kind", .type = CBORMAP_TEXT, .need = true, .min = 1, .max = 32},
+	[REC_SLOT] = {CBORMAP_OF(struct manager_record, INT, slot)},
+	[REC_TEXT] = {CBORMAP_OF(struct manager_record, TEXT, text)},
+	[REC_TIME] = {CBORMAP_OF(struct manager_record, INT, time), .need = true},
+	[REC_STATS] = {CBORMAP_OF(struct manager_record, MAP, stats), .sub = stats_fields},
+	[REC_DIGEST] = {CBORMAP_OF(struct manager_record, BYTES, digest)},
+	[REC_NUMBER] = {CBORMAP_OF(struct manager_record, UINT, number), .need = true, .min = 1,
+		.max = INT64_MAX},
+	[REC_RECORD] = {CBORMAP_OF(struct manager_record, BYTES, record)},
+	[REC_RESULT] = {.key = "result", .type = CBORMAP_TEXT, .min = 1, .max = 32},
+	[REC_RECEIPTS] = {.key = "receipts", CBORMAP_LIST_OF(receipt_item, MANAGER_RECEIPTS_MAX)},
 	[REC_FIELDS] = {0},
 };
 
-static void get_text(char *text, const struct rpc_value *value)
-{
-	if (value->has)
-		memcpy(text, value->bytes, value->len);
-}
-
-static size_t find_text(const struct rpc_value *value, const char *const *texts, size_t count)
+static size_t find_text(const struct cbormap_value *value, const char *const *texts, size_t count)
 {
 	size_t i;
 
-	for (i = 0; i < count && value->has; i++)
-		if (strlen(texts[i]) == value->len &&
-			memcmp(texts[i], value->bytes, value->len) == 0)
+	for (i = 0; i < count; i++)
+		if (cbormap_is_text(value, texts[i]))
 			return i;
 	return 0;
 }
 
-static int get_receipts(struct manager_record *record, struct rpc_value *list, struct err *err)
-{
-	struct rpc_value item, v[RECEIPT_FIELDS];
-	struct manager_receipt *receipt;
-
-	while (rpc_list_next(list, &receipt_item, &item)) {
-		assert(record->receipt_count < MANAGER_RECEIPTS_MAX);
-		receipt = &record->receipts[record->receipt_count++];
-		if (rpc_params_get(v, receipt_fields, item.bytes, item.len, err) != 0)
-			return -1;
-		get_text(receipt->store, &v[RECEIPT_STORE]);
-		receipt->time = v[RECEIPT_TIME].integer;
-		memcpy(receipt->uid, v[RECEIPT_UID].bytes, sizeof receipt->uid);
-		memcpy(receipt->signature, v[RECEIPT_SIGNATURE].bytes, sizeof receipt->signature);
-	}
-	return 0;
-}
-
-static int get_stats(struct manager_record *record, const struct rpc_value *map, struct err *err)
-{
-	struct rpc_value v[STATS_FIELDS];
-
-	if (rpc_params_get(v, stats_fields, map->bytes, map->len, err) != 0)
-		return -1;
-	record->has_stats = true;
-	record->stats = (struct manager_stats){.entries = v[STATS_ENTRIES].number,
-		.content = v[STATS_CONTENT].number,
-		.read = v[STATS_READ].number,
-		.stored = v[STATS_STORED].number,
-		.problems = v[STATS_PROBLEMS].number};
-	return 0;
-}
-
 /* Whether the record has what its kind needs. */
-static bool is_complete(const struct manager_record *record, const struct rpc_value *v)
+static bool is_complete(const struct manager_record *record, const struct cbormap_value *v)
 {
 	switch (record->kind) {
 	case MANAGER_PLAN:
@@ -302,32 +213,23 @@ static bool is_complete(const struct manager_record *record, const struct rpc_va
 int manager_record_decode(
 	struct manager_record *record, const void *bytes, size_t len, struct err *err)
 {
-	struct rpc_value v[REC_FIELDS];
+	struct cbormap_value v[REC_FIELDS], item;
 
 	*record = (struct manager_record){0};
 	if (len > MANAGER_RECORD_MAX)
 		return err_set(err, ERR_LIMIT, "record: longer than %d bytes", MANAGER_RECORD_MAX);
-	if (rpc_params_get(v, record_fields, bytes, len, err) != 0)
+	if (cbormap_get(v, record_fields, bytes, len, err) != 0)
 		return err_prefix(err, "record");
-	record->number = v[REC_NUMBER].number;
-	record->time = v[REC_TIME].integer;
-	record->slot = v[REC_SLOT].integer;
+	cbormap_store(record, record_fields, v);
 	record->kind = (enum manager_kind)find_text(&v[REC_KIND], kinds, MANAGER_KINDS);
 	record->result = (enum manager_result)find_text(&v[REC_RESULT], results, MANAGER_RESULTS);
-	get_text(record->job, &v[REC_JOB]);
-	get_text(record->text, &v[REC_TEXT]);
-	if (v[REC_RUN].has)
-		memcpy(record->run, v[REC_RUN].bytes, sizeof record->run);
-	if (v[REC_DIGEST].has)
-		memcpy(record->digest, v[REC_DIGEST].bytes, sizeof record->digest);
 	record->has_dump = v[REC_DUMP].has && v[REC_RECORD].has;
-	if (record->has_dump) {
-		memcpy(record->dump, v[REC_DUMP].bytes, sizeof record->dump);
-		memcpy(record->record, v[REC_RECORD].bytes, sizeof record->record);
+	record->has_stats = v[REC_STATS].has;
+	while (cbormap_next(&v[REC_RECEIPTS], &receipt_item, &item)) {
+		assert(record->receipt_count < MANAGER_RECEIPTS_MAX);
+		cbormap_store_item(
+			&record->receipts[record->receipt_count++], &receipt_item, &item);
 	}
-	if ((v[REC_STATS].has && get_stats(record, &v[REC_STATS], err) != 0) ||
-		(v[REC_RECEIPTS].has && get_receipts(record, &v[REC_RECEIPTS], err) != 0))
-		return err_prefix(err, "record %llu", (unsigned long long)record->number);
 	if (!is_complete(record, v))
 		return err_set(err, ERR_FORMAT, "record %llu: a key of kind '%s' is missing",
 			(unsigned long long)record->number, kinds[record->kind]);

@@ -294,7 +294,7 @@ static void on_data(void *arg, const uint8_t *bytes, size_t len, bool last)
 		take_report(r);
 }
 
-void manager_inner_report(void *ctx, struct rpc_call *call, const struct rpc_value *values)
+void manager_inner_report(void *ctx, struct rpc_call *call, const struct cbormap_value *values)
 {
 	static const struct rpc_call_ops ops = {.data = on_data, .done = on_done};
 	struct manager_service *s = ctx;

@@ -1,13 +1,12 @@
 /*
  * Rows: what a manager keeps in its state and tells operators: structs of plain data, each with a
- * table of its fields, by which it is written as one CBOR map, read, and printed.
+ * table of its fields (lib/cbormap.h), by which it is written, read, and printed.
  *
  *   struct manager_run_row run = {...};
  *   manager_row_put(&buf, manager_run_fields, &run, err);
  *
- * A field that is zero, or an empty text, is left out, and so reads as zero again. A key that is
- * not known is ignored, unless it begins with an upper-case letter. Pure; texts and bytes are
- * within the struct, except for MANAGER_ROW_BLOB, which is borrowed.
+ * A field that is zero, or an empty text, is left out, and so reads as zero again. Pure; texts and
+ * bytes are within the struct, except for a CBORMAP_BLOB, which is borrowed.
  */
 #ifndef FDUMP_CMD_MANAGER_ROW_H
 #define FDUMP_CMD_MANAGER_ROW_H
@@ -18,6 +17,7 @@
 
 #include "cmd/manager/plan.h"
 #include "cmd/manager/report.h"
+#include "lib/cbormap.h"
 #include "lib/name.h"
 #include "rpc/identity.h"
 
@@ -26,34 +26,12 @@ struct err;
 
 #define MANAGER_ROW_MAX 12000 /* bytes of an encoded row */
 
-enum manager_row_type {
-	MANAGER_ROW_TEXT = 1, /* char[size], terminated */
-	MANAGER_ROW_BYTES,    /* uint8_t[size]; all zero: none */
-	MANAGER_ROW_INT,      /* int64_t: a time, mostly */
-	MANAGER_ROW_UINT,     /* uint64_t */
-	MANAGER_ROW_BOOL,     /* bool */
-	MANAGER_ROW_BLOB,     /* struct manager_blob */
-};
-
-struct manager_blob {
-	const uint8_t *bytes;
-	size_t len;
-};
-
-/* A table ends with a field without key. */
-struct manager_row_field {
-	const char *key;
-	enum manager_row_type type;
-	bool is_time; /* seconds since 1970, for people to be printed as a date */
-	size_t at, size;
-};
-
 /* Appends the row. Returns 0, or -1 with err set. */
 int manager_row_put(
-	struct buf *buf, const struct manager_row_field *fields, const void *row, struct err *err);
+	struct buf *buf, const struct cbormap_field *fields, const void *row, struct err *err);
 /* Reads one row from the front of *bytes, and moves it and *len behind it. row is zeroed first.
  * Returns 0; 1: no byte is left; -1 with err set: ERR_FORMAT, ERR_UNSUPPORTED. */
-int manager_row_get(void *row, size_t row_size, const struct manager_row_field *fields,
+int manager_row_get(void *row, size_t row_size, const struct cbormap_field *fields,
 	const uint8_t **bytes, size_t *len, struct err *err);
 
 /* --- the rows --- */
@@ -103,7 +81,7 @@ struct manager_run_row {
 	int64_t slot, started, ended;
 	uint64_t copies, entries, content, read, stored, problems;
 	char text[MANAGER_NOTE_MAX + 1];
-	struct manager_blob record; /* as the agent reported it, with its receipts; only kept */
+	struct cbormap_blob record; /* as the agent reported it, with its receipts; only kept */
 };
 
 /* A job on an agent, compared with what should be. */
@@ -139,7 +117,7 @@ struct manager_order_row {
 	uint8_t run[MANAGER_RUN_LEN];                              /* that it began; zeros: none */
 };
 
-extern const struct manager_row_field manager_host_fields[], manager_last_fields[],
+extern const struct cbormap_field manager_host_fields[], manager_last_fields[],
 	manager_run_fields[], manager_status_fields[], manager_token_fields[],
 	manager_denied_fields[], manager_audit_fields[], manager_order_fields[];
 

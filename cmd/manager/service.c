@@ -73,7 +73,7 @@ static void on_access(void *ctx, const struct rpc_access *access)
 	s->o.access(s->o.ctx, access);
 }
 
-static void handle_plan(void *ctx, struct rpc_call *call, const struct rpc_value *values)
+static void handle_plan(void *ctx, struct rpc_call *call, const struct cbormap_value *values)
 {
 	struct manager_service *s = ctx;
 	uint8_t digest[MANAGER_DIGEST_LEN];
@@ -95,7 +95,7 @@ static void handle_plan(void *ctx, struct rpc_call *call, const struct rpc_value
 
 /* --- methods ------------------------------------------------------------- */
 
-static void handle_renew(void *ctx, struct rpc_call *call, const struct rpc_value *values)
+static void handle_renew(void *ctx, struct rpc_call *call, const struct cbormap_value *values)
 {
 	struct manager_service *s = ctx;
 	struct manager_host_row row;
@@ -104,7 +104,8 @@ static void handle_renew(void *ctx, struct rpc_call *call, const struct rpc_valu
 		rpc_renew_serve(s->ca, call, values);
 }
 
-static void on_progress(void *ctx, const struct rpc_identity *peer, const struct rpc_value *values)
+static void on_progress(
+	void *ctx, const struct rpc_identity *peer, const struct cbormap_value *values)
 {
 	/* Nobody looks at it yet; the journal has what counts. */
 	(void)ctx, (void)peer, (void)values;

@@ -293,7 +293,7 @@ static void on_down(void *arg, const struct err *why, int64_t wait_ms)
 
 /* Of one who has no methods of its own: a store. */
 static void on_plan_changed(
-	void *ctx, const struct rpc_identity *peer, const struct rpc_value *values)
+	void *ctx, const struct rpc_identity *peer, const struct cbormap_value *values)
 {
 	(void)peer, (void)values;
 	manager_uplink_changed(ctx);

@@ -6,10 +6,10 @@
 
 #include "lib/buf.h"
 #include "lib/cbor.h"
+#include "lib/cbormap.h"
 #include "lib/err.h"
 
-#define VERSION    1
-#define SKIP_DEPTH 8
+#define VERSION 1
 
 /* --- encoding ------------------------------------------------------------ */
 
@@ -103,115 +103,47 @@ int store_dump_put(const struct store_dump *d, struct buf *out, struct err *err)
 
 /* --- decoding ------------------------------------------------------------ */
 
-static bool get(struct cbor_in *in, enum cbor_kind kind, struct cbor_item *item)
-{
-	return cbor_get(in, item) == CBOR_OK && item->type == kind;
-}
+static const struct cbormap_field time_items[] = {
+	{.key = "seconds", .type = CBORMAP_INT, CBORMAP_IN(struct store_time, sec)},
+	{.key = "nanoseconds",
+		.type = CBORMAP_UINT,
+		.max = 999999999,
+		CBORMAP_IN(struct store_time, nsec)},
+	{0},
+};
+static const struct cbormap_field sum_items[] = {
+	{.key = "entries", .type = CBORMAP_UINT, CBORMAP_IN(struct store_dump, entries)},
+	{.key = "content", .type = CBORMAP_UINT, CBORMAP_IN(struct store_dump, content)},
+	{.key = "statuses", .type = CBORMAP_UINT, CBORMAP_IN(struct store_dump, statuses)},
+	{0},
+};
+static const struct cbormap_field manifest_items[] = {
+	{.key = "chunks",
+		.type = CBORMAP_UINT,
+		.max = STORE_CHUNKS_MAX,
+		CBORMAP_IN(struct store_dump, manifest_chunks)},
+	{.key = "bytes", .type = CBORMAP_UINT, CBORMAP_IN(struct store_dump, manifest_len)},
+	{0},
+};
+static const struct cbormap_field path_item = {.type = CBORMAP_BYTES, .max = STORE_DUMP_MAX};
 
-static bool get_uint(struct cbor_in *in, uint64_t max, uint64_t *value)
-{
-	struct cbor_item item;
+enum { WRAP_EPHEMERAL, WRAP_ROWS, WRAP_ITEMS };
+static const struct cbormap_field wrap_items[] = {
+	[WRAP_EPHEMERAL] = {.key = "ephemeral", CBORMAP_FIXED(32)},
+	[WRAP_ROWS] = {.key = "wraps",
+		.type = CBORMAP_BYTES,
+		.min = STORE_WRAP_LEN,
+		.max = STORE_WRAPS_MAX * STORE_WRAP_LEN},
+	[WRAP_ITEMS] = {0},
+};
 
-	if (!get(in, CBOR_UINT, &item) || item.value > max)
-		return false;
-	*value = item.value;
-	return true;
-}
+enum { JOB_SLOT, JOB_PLAN, JOB_ITEMS };
+static const struct cbormap_field job_items[] = {
+	[JOB_SLOT] = {.key = "slot", .type = CBORMAP_INT},
+	[JOB_PLAN] = {.key = "plan", CBORMAP_FIXED(STORE_PLAN_LEN)},
+	[JOB_ITEMS] = {0},
+};
 
-static bool get_int(struct cbor_in *in, int64_t *value)
-{
-	struct cbor_item item;
-
-	return cbor_get(in, &item) == CBOR_OK && cbor_as_int(&item, value);
-}
-
-static bool get_array(struct cbor_in *in, uint64_t count)
-{
-	struct cbor_item item;
-
-	return get(in, CBOR_ARRAY, &item) && item.value == count;
-}
-
-static bool get_fixed(struct cbor_in *in, size_t len, const uint8_t **bytes)
-{
-	struct cbor_item item;
-
-	if (!get(in, CBOR_BYTES, &item) || item.len != len)
-		return false;
-	*bytes = item.bytes;
-	return true;
-}
-
-static bool get_name(struct cbor_in *in, const char **name, size_t *len)
-{
-	struct cbor_item item;
-
-	if (!get(in, CBOR_TEXT, &item) || !name_ok(item.bytes, item.len))
-		return false;
-	*name = (const char *)item.bytes;
-	*len = item.len;
-	return true;
-}
-
-static bool get_time(struct cbor_in *in, struct store_time *time)
-{
-	uint64_t nsec;
-
-	if (!get_array(in, 2) || !get_int(in, &time->sec) || !get_uint(in, 999999999, &nsec))
-		return false;
-	time->nsec = (uint32_t)nsec;
-	return true;
-}
-
-static bool get_base(struct cbor_in *in, struct store_dump *d)
-{
-	struct cbor_item item;
-
-	if (!get(in, CBOR_BYTES, &item) || item.len == 0 || item.len > 65535 ||
-		item.bytes[0] != '/' || memchr(item.bytes, 0, item.len) != NULL)
-		return false;
-	d->base = item.bytes;
-	d->base_len = item.len;
-	return true;
-}
-
-static bool get_paths(struct cbor_in *in, struct store_dump *d)
-{
-	struct cbor_item item;
-	size_t i;
-
-	if (!get(in, CBOR_ARRAY, &item) || item.value > STORE_PATHS_MAX)
-		return false;
-	d->path_count = item.value;
-	d->paths = in->at;
-	for (i = 0; i < d->path_count; i++)
-		if (!get(in, CBOR_BYTES, &item))
-			return false;
-	d->paths_len = (size_t)(in->at - d->paths);
-	return true;
-}
-
-/* A row of items of `size` bytes each, at most `max`. */
-static bool get_row(struct cbor_in *in, size_t size, size_t max, const uint8_t **row, size_t *count)
-{
-	struct cbor_item item;
-
-	if (!get(in, CBOR_BYTES, &item) || item.len % size != 0 || item.len / size > max)
-		return false;
-	*row = item.bytes;
-	*count = item.len / size;
-	return true;
-}
-
-static bool get_wraps(struct cbor_in *in, struct store_dump *d)
-{
-	d->sealed = true;
-	return get_array(in, 2) && get_fixed(in, 32, &d->ephemeral) &&
-	       get_row(in, STORE_WRAP_LEN, STORE_WRAPS_MAX, &d->wraps, &d->wrap_count) &&
-	       d->wrap_count > 0;
-}
-
-/* The keys, each with a bit; those before LOCK are required, but WRAPS. */
 enum {
 	FORMAT,
 	ID,
@@ -232,94 +164,61 @@ enum {
 	JOB,
 	KEYS
 };
-static const char *const keys[KEYS] = {
-	"F", "I", "A", "N", "D", "t", "e", "b", "p", "s", "M", "C", "L", "W", "l", "u", "j"};
+static const struct cbormap_field fields[] = {
+	[FORMAT] =
+		{.key = "F", .type = CBORMAP_VERSION, .need = true, .min = VERSION, .max = VERSION},
+	[ID] = {.key = "I", CBORMAP_FIXED(STORE_DUMP_ID), .need = true},
+	[AGENT] = {.key = "A", .type = CBORMAP_NAME, .need = true},
+	[NAME] = {.key = "N", .type = CBORMAP_NAME, .need = true},
+	[DOMAIN] = {.key = "D", CBORMAP_FIXED(STORE_DOMAIN_LEN), .need = true},
+	[BEGAN] = {.key = "t",
+		.type = CBORMAP_TUPLE,
+		.need = true,
+		.sub = time_items,
+		CBORMAP_IN(struct store_dump, began)},
+	[ENDED] = {.key = "e",
+		.type = CBORMAP_TUPLE,
+		.need = true,
+		.sub = time_items,
+		CBORMAP_IN(struct store_dump, ended)},
+	[BASE] = {.key = "b", .type = CBORMAP_BYTES, .need = true, .min = 1, .max = 65535},
+	[PATHS] = {.key = "p", CBORMAP_LIST_OF(path_item, STORE_PATHS_MAX), .need = true},
+	[SUMS] = {.key = "s",
+		.type = CBORMAP_TUPLE,
+		.need = true,
+		.sub = sum_items,
+		.size = sizeof(struct store_dump)},
+	[MANIFEST] = {.key = "M",
+		.type = CBORMAP_TUPLE,
+		.need = true,
+		.sub = manifest_items,
+		.size = sizeof(struct store_dump)},
+	[CHUNKS] = {.key = "C",
+		.type = CBORMAP_UINT,
+		.need = true,
+		.max = STORE_CHUNKS_MAX,
+		CBORMAP_IN(struct store_dump, chunks)},
+	[LISTS] = {.key = "L",
+		.type = CBORMAP_BYTES,
+		.need = true,
+		.max = STORE_LIST_PIECES * STORE_ID_LEN},
+	[WRAPS] = {.key = "W", .type = CBORMAP_TUPLE, .sub = wrap_items},
+	[LOCK] = {.key = "l", .type = CBORMAP_INT, CBORMAP_IN(struct store_dump, lock)},
+	[FEWER] = {.key = "u", .type = CBORMAP_UINT, CBORMAP_IN(struct store_dump, fewer_than)},
+	[JOB] = {.key = "j", .type = CBORMAP_TUPLE, .sub = job_items},
+	[KEYS] = {0},
+};
 
-static bool get_value(struct cbor_in *in, int key, struct store_dump *d, uint64_t *version)
+/* What the tables don't say. */
+static int check(const struct store_dump *d, const struct cbormap_value *v, size_t wraps_len,
+	struct err *err)
 {
-	switch (key) {
-	case FORMAT:
-		return get_uint(in, UINT64_MAX, version);
-	case ID:
-		return get_fixed(in, STORE_DUMP_ID, &d->id);
-	case AGENT:
-		return get_name(in, &d->agent, &d->agent_len);
-	case NAME:
-		return get_name(in, &d->name, &d->name_len);
-	case DOMAIN:
-		return get_fixed(in, STORE_DOMAIN_LEN, &d->domain);
-	case BEGAN:
-		return get_time(in, &d->began);
-	case ENDED:
-		return get_time(in, &d->ended);
-	case BASE:
-		return get_base(in, d);
-	case PATHS:
-		return get_paths(in, d);
-	case SUMS:
-		return get_array(in, 3) && get_uint(in, UINT64_MAX, &d->entries) &&
-		       get_uint(in, UINT64_MAX, &d->content) &&
-		       get_uint(in, UINT64_MAX, &d->statuses);
-	case MANIFEST:
-		return get_array(in, 2) && get_uint(in, STORE_CHUNKS_MAX, &d->manifest_chunks) &&
-		       get_uint(in, UINT64_MAX, &d->manifest_len);
-	case CHUNKS:
-		return get_uint(in, STORE_CHUNKS_MAX, &d->chunks);
-	case LISTS:
-		return get_row(in, STORE_ID_LEN, STORE_LIST_PIECES, &d->lists, &d->list_count);
-	case WRAPS:
-		return get_wraps(in, d);
-	case LOCK:
-		return get_int(in, &d->lock);
-	case FEWER:
-		return get_uint(in, UINT64_MAX, &d->fewer_than);
-	case JOB:
-		return get_array(in, 2) && get_int(in, &d->slot) &&
-		       get_fixed(in, STORE_PLAN_LEN, &d->plan);
-	default: /* a key that is not known here, and may be ignored */
-		return cbor_skip(in, SKIP_DEPTH) == CBOR_OK;
-	}
-}
-
-static int key_of(const struct cbor_item *item)
-{
-	int i;
-
-	for (i = 0; i < KEYS; i++)
-		if (cbor_is_text(item, keys[i]))
-			return i;
-	return KEYS;
-}
-
-static int get_map(struct cbor_in *in, struct store_dump *d, struct err *err)
-{
-	struct cbor_item map, item;
-	uint64_t i, version = 0;
-	unsigned seen = 0;
-	int key;
-
-	if (!get(in, CBOR_MAP, &map))
-		return err_set(err, ERR_FORMAT, "malformed dump record");
-	for (i = 0; i < map.value; i++) {
-		if (!get(in, CBOR_TEXT, &item) || item.len == 0)
-			return err_set(err, ERR_FORMAT, "malformed dump record");
-		key = key_of(&item);
-		if (key == KEYS && item.bytes[0] >= 'A' && item.bytes[0] <= 'Z')
-			return err_set(err, ERR_UNSUPPORTED,
-				"dump record refused: unknown key \"%.*s\"",
-				(int)(item.len < 16 ? item.len : 16), (const char *)item.bytes);
-		if (key < KEYS && (seen & 1u << key || !get_value(in, key, d, &version)))
-			return err_set(
-				err, ERR_FORMAT, "malformed dump record: key \"%s\"", keys[key]);
-		if (key == KEYS && !get_value(in, key, d, &version))
-			return err_set(err, ERR_FORMAT, "malformed dump record");
-		seen |= key < KEYS ? 1u << key : 0;
-		if (seen & 1u << FORMAT && version != VERSION)
-			return err_set(err, ERR_UNSUPPORTED, "dump record of version %llu",
-				(unsigned long long)version);
-	}
-	if ((~seen & ((1u << WRAPS) - 1)) != 0 || in->at != in->end)
-		return err_set(err, ERR_FORMAT, "malformed dump record: a key is missing");
+	if (d->base[0] != '/' || memchr(d->base, 0, d->base_len) != NULL)
+		return err_set(err, ERR_FORMAT, "dump record: key 'b' is not an absolute path");
+	if (v[LISTS].len % STORE_ID_LEN != 0 || wraps_len % STORE_WRAP_LEN != 0)
+		return err_set(err, ERR_FORMAT,
+			"dump record: key '%s': not a whole number of items",
+			v[LISTS].len % STORE_ID_LEN != 0 ? "L" : "W");
 	if (d->manifest_chunks > d->chunks ||
 		d->chunks > (uint64_t)d->list_count * STORE_LIST_MAX || d->chunks < d->list_count)
 		return err_set(err, ERR_FORMAT, "dump record: its numbers do not agree");
@@ -328,7 +227,7 @@ static int get_map(struct cbor_in *in, struct store_dump *d, struct err *err)
 
 int store_dump_get(struct store_dump *d, const uint8_t *bytes, size_t len, struct err *err)
 {
-	struct cbor_in in;
+	struct cbormap_value v[KEYS], wrap[WRAP_ITEMS] = {{0}}, job[JOB_ITEMS];
 
 	if (len <= STORE_MAC_LEN || len > STORE_DUMP_MAX)
 		return err_set(err, ERR_FORMAT, "dump record of %zu bytes", len);
@@ -337,8 +236,38 @@ int store_dump_get(struct store_dump *d, const uint8_t *bytes, size_t len, struc
 		.signed_at = bytes + STORE_MAC_LEN,
 		.signed_len = len - STORE_MAC_LEN,
 	};
-	cbor_in_init(&in, d->signed_at, d->signed_len);
-	return get_map(&in, d, err);
+	if (cbormap_get(v, fields, d->signed_at, d->signed_len, err) != 0) {
+		if (err != NULL && err->code == ERR_LIMIT)
+			err->code = ERR_FORMAT;
+		return err_prefix(err, "dump record");
+	}
+	cbormap_store(d, fields, v);
+	d->id = v[ID].bytes;
+	d->agent = (const char *)v[AGENT].bytes;
+	d->agent_len = v[AGENT].len;
+	d->name = (const char *)v[NAME].bytes;
+	d->name_len = v[NAME].len;
+	d->domain = v[DOMAIN].bytes;
+	d->base = v[BASE].bytes;
+	d->base_len = v[BASE].len;
+	d->paths = v[PATHS].bytes;
+	d->paths_len = v[PATHS].len;
+	d->path_count = (size_t)v[PATHS].number;
+	d->lists = v[LISTS].bytes;
+	d->list_count = v[LISTS].len / STORE_ID_LEN;
+	d->sealed = v[WRAPS].has;
+	if (d->sealed) {
+		cbormap_inner(wrap, &fields[WRAPS], &v[WRAPS]);
+		d->ephemeral = wrap[WRAP_EPHEMERAL].bytes;
+		d->wraps = wrap[WRAP_ROWS].bytes;
+		d->wrap_count = wrap[WRAP_ROWS].len / STORE_WRAP_LEN;
+	}
+	if (v[JOB].has) {
+		cbormap_inner(job, &fields[JOB], &v[JOB]);
+		d->slot = job[JOB_SLOT].integer;
+		d->plan = job[JOB_PLAN].bytes;
+	}
+	return check(d, v, wrap[WRAP_ROWS].len, err);
 }
 
 bool store_dump_path(

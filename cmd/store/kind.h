@@ -23,7 +23,7 @@ struct store_kind {
 	/* Also again, for another run: then all that was put before has arrived first. */
 	int (*begin)(
 		struct store *store, const struct store_run *run, bool *has_base, struct err *err);
-	int (*have)(struct store *store, const uint8_t *ids, size_t count,
+	int (*have)(struct store *store, const uint8_t *ids, size_t count, bool ask,
 		enum store_answer *answers, struct err *err);
 	int (*put)(
 		struct store *store, struct store_parcel *parcel, int64_t wait_ms, struct err *err);

@@ -96,13 +96,14 @@ static int local_begin(
 	return l->queue != NULL ? 0 : -1;
 }
 
-static int local_have(struct store *s, const uint8_t *ids, size_t count, enum store_answer *answers,
-	struct err *err)
+static int local_have(struct store *s, const uint8_t *ids, size_t count, bool ask,
+	enum store_answer *answers, struct err *err)
 {
 	struct local *l = (struct local *)s;
 	bool has[STORE_HAVE_MAX];
 	size_t i;
 
+	(void)ask;
 	if (engine_have(l->engine, s->run.domain, ids, count, has, err) != 0)
 		return -1;
 	for (i = 0; i < count; i++)

@@ -121,7 +121,7 @@ static int work_about(struct store_job *job)
 	return engine_about(job->jobs->engine, &job->about, &job->err);
 }
 
-static void on_about(void *ctx, struct rpc_call *call, const struct rpc_value *v)
+static void on_about(void *ctx, struct rpc_call *call, const struct cbormap_value *v)
 {
 	struct store_job *job = new_job(ctx, call, work_about, reply_about);
 
@@ -135,7 +135,7 @@ static int work_trust_clock(struct store_job *job)
 	return engine_trust_clock(job->jobs->engine, &job->err);
 }
 
-static void on_trust_clock(void *ctx, struct rpc_call *call, const struct rpc_value *v)
+static void on_trust_clock(void *ctx, struct rpc_call *call, const struct cbormap_value *v)
 {
 	struct store_job *job = new_job(ctx, call, work_trust_clock, reply_ret);
 
@@ -147,7 +147,7 @@ static void on_trust_clock(void *ctx, struct rpc_call *call, const struct rpc_va
 /* --- begin, end --------------------------------------------------------------- */
 
 /* An agent proves that it is of the domain. */
-static bool is_proved(const struct store_job *job, const struct rpc_value *v)
+static bool is_proved(const struct store_job *job, const struct cbormap_value *v)
 {
 	const char *host = rpc_call_peer(job->call)->host;
 	struct store_proof proof;
@@ -173,7 +173,7 @@ static int work_begin(struct store_job *job)
 	return job->has_dump ? hold_own_only(job) : 1;
 }
 
-static void on_begin(void *ctx, struct rpc_call *call, const struct rpc_value *v)
+static void on_begin(void *ctx, struct rpc_call *call, const struct cbormap_value *v)
 {
 	struct store_methods *s = ctx;
 	struct store_job *job = new_job(s, call, work_begin, reply_ret);
@@ -206,7 +206,7 @@ static void on_begin(void *ctx, struct rpc_call *call, const struct rpc_value *v
 	store_job_start(job);
 }
 
-static void on_end(void *ctx, struct rpc_call *call, const struct rpc_value *v)
+static void on_end(void *ctx, struct rpc_call *call, const struct cbormap_value *v)
 {
 	struct store_methods *s = ctx;
 	struct store_job *job = new_job(s, call, NULL, NULL);
@@ -263,7 +263,7 @@ static void reply_bits(struct store_job *job)
 	rpc_call_reply(job->call, mem, cbor_out_len(&out), false);
 }
 
-static void on_have(void *ctx, struct rpc_call *call, const struct rpc_value *v)
+static void on_have(void *ctx, struct rpc_call *call, const struct cbormap_value *v)
 {
 	struct store_methods *s = ctx;
 	struct store_job *job = new_job(s, call, work_have, reply_bits);
@@ -316,7 +316,7 @@ static void put_arrived(struct store_job *job)
 			job, ERR_FORMAT, "the record has another length than was announced");
 }
 
-static void on_put(void *ctx, struct rpc_call *call, const struct rpc_value *v)
+static void on_put(void *ctx, struct rpc_call *call, const struct cbormap_value *v)
 {
 	struct store_methods *s = ctx;
 	struct store_job *job = new_job(s, call, work_put, answer_put);
@@ -387,7 +387,7 @@ static void reply_commit(struct store_job *job)
 }
 
 /* The receipt of another store, into .receipt and .time. Returns 0, or -1: only a part is there. */
-static int take_receipt(struct store_job *job, const struct rpc_value *v)
+static int take_receipt(struct store_job *job, const struct cbormap_value *v)
 {
 	job->time = v[STORE_COMMIT_TIME].has ? v[STORE_COMMIT_TIME].integer : STORE_NOW;
 	if (v[STORE_COMMIT_STORE].has != v[STORE_COMMIT_TIME].has ||
@@ -401,7 +401,7 @@ static int take_receipt(struct store_job *job, const struct rpc_value *v)
 	return 0;
 }
 
-static void on_commit(void *ctx, struct rpc_call *call, const struct rpc_value *v)
+static void on_commit(void *ctx, struct rpc_call *call, const struct cbormap_value *v)
 {
 	struct store_methods *s = ctx;
 	struct store_job *job = new_job(s, call, work_commit, reply_commit);
@@ -443,7 +443,7 @@ static int work_dumps(struct store_job *job)
 	return engine_dumps(job->jobs->engine, &filter, add_entry, job, &job->err);
 }
 
-static void copy_text(char to[NAME_LEN_MAX + 1], const struct rpc_value *v)
+static void copy_text(char to[NAME_LEN_MAX + 1], const struct cbormap_value *v)
 {
 	if (v->has)
 		memcpy(to, v->bytes, v->len);
@@ -455,7 +455,7 @@ static void reply_list(struct store_job *job)
 	store_job_reply(job, true, job->out.len > 0);
 }
 
-static void on_dumps(void *ctx, struct rpc_call *call, const struct rpc_value *v)
+static void on_dumps(void *ctx, struct rpc_call *call, const struct cbormap_value *v)
 {
 	struct store_job *job = new_job(ctx, call, work_dumps, reply_list);
 
@@ -478,7 +478,7 @@ static void on_dumps(void *ctx, struct rpc_call *call, const struct rpc_value *v
 
 /* --- hold, get ---------------------------------------------------------------- */
 
-static struct store_job *dump_job(void *ctx, struct rpc_call *call, const struct rpc_value *v,
+static struct store_job *dump_job(void *ctx, struct rpc_call *call, const struct cbormap_value *v,
 	store_work *work, store_answer *answer)
 {
 	struct store_job *job = new_job(ctx, call, work, answer);
@@ -514,7 +514,7 @@ static void answer_hold(struct store_job *job)
 	reply_blob(job);
 }
 
-static void on_hold(void *ctx, struct rpc_call *call, const struct rpc_value *v)
+static void on_hold(void *ctx, struct rpc_call *call, const struct cbormap_value *v)
 {
 	struct store_job *job = dump_job(ctx, call, v, work_hold, answer_hold);
 
@@ -570,7 +570,7 @@ static void answer_get(struct store_job *job)
 	reply_blob(job);
 }
 
-static void on_get(void *ctx, struct rpc_call *call, const struct rpc_value *v)
+static void on_get(void *ctx, struct rpc_call *call, const struct cbormap_value *v)
 {
 	struct store_methods *s = ctx;
 	struct store_job *job = new_job(s, call, work_get, answer_get);
@@ -592,7 +592,7 @@ static int work_delete(struct store_job *job)
 	return engine_delete(job->jobs->engine, job->dump, &job->err);
 }
 
-static void on_delete(void *ctx, struct rpc_call *call, const struct rpc_value *v)
+static void on_delete(void *ctx, struct rpc_call *call, const struct cbormap_value *v)
 {
 	struct store_job *job = dump_job(ctx, call, v, work_delete, reply_ret);
 
@@ -607,7 +607,7 @@ static int work_lock(struct store_job *job)
 	return ret == 0 ? engine_lock(job->jobs->engine, job->dump, job->time, &job->err) : ret;
 }
 
-static void on_lock(void *ctx, struct rpc_call *call, const struct rpc_value *v)
+static void on_lock(void *ctx, struct rpc_call *call, const struct cbormap_value *v)
 {
 	struct store_job *job = dump_job(ctx, call, v, work_lock, reply_ret);
 	struct err why = {0};

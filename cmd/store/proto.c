@@ -5,48 +5,77 @@
 #include "lib/err.h"
 #include "lib/hash.h"
 
-#define BYTES(k, n)                                                                                \
-	{                                                                                          \
-		.key = k, .type = RPC_BYTES, .need = true, .min = n, .max = n                      \
-	}
-#define MAYBE(k, n)                                                                                \
-	{                                                                                          \
-		.key = k, .type = RPC_BYTES, .min = n, .max = n                                    \
-	}
-#define NUMBER(k, to)                                                                              \
-	{                                                                                          \
-		.key = k, .type = RPC_UINT, .need = true, .max = to                                \
-	}
+const struct cbormap_field store_begin_fields[] = {
+	{.key = "run", CBORMAP_FIXED(STORE_RUN_LEN), .need = true},
+	{.key = "domain", CBORMAP_FIXED(STORE_DOMAIN_LEN), .need = true},
+	{.key = "name", .type = CBORMAP_NAME},
+	{.key = "base", CBORMAP_FIXED(STORE_DUMP_ID)},
+	{.key = "public", CBORMAP_FIXED(SEAL_SIGN_LEN)},
+	{.key = "proof", CBORMAP_FIXED(SEAL_SIG_LEN)},
+	{0},
+};
+const struct cbormap_field store_have_fields[] = {
+	{.key = "domain", CBORMAP_FIXED(STORE_DOMAIN_LEN), .need = true},
+	{.key = "ids", .type = CBORMAP_BYTES, .need = true, .max = STORE_HAVE_MAX * STORE_ID_LEN},
+	{0},
+};
+const struct cbormap_field store_put_fields[] = {
+	{.key = "domain", CBORMAP_FIXED(STORE_DOMAIN_LEN), .need = true},
+	{.key = "id", CBORMAP_FIXED(STORE_ID_LEN), .need = true},
+	{.key = "size", .type = CBORMAP_UINT, .need = true, .max = STORE_RECORD_MAX},
+	{0},
+};
+const struct cbormap_field store_commit_fields[] = {
+	{.key = "time", .type = CBORMAP_INT},
+	{.key = "store", CBORMAP_FIXED(STORE_UID_LEN)},
+	{.key = "signature", CBORMAP_FIXED(SEAL_SIG_LEN)},
+	{0},
+};
+const struct cbormap_field store_end_fields[] = {
+	{.key = "run", CBORMAP_FIXED(STORE_RUN_LEN), .need = true},
+	{0},
+};
+const struct cbormap_field store_dumps_fields[] = {
+	{.key = "agent", .type = CBORMAP_NAME},
+	{.key = "name", .type = CBORMAP_NAME},
+	{.key = "newest", .type = CBORMAP_BOOL},
+	{.key = "after", .type = CBORMAP_UINT},
+	{0},
+};
+const struct cbormap_field store_dump_fields[] = {
+	{.key = "dump", CBORMAP_FIXED(STORE_DUMP_ID), .need = true},
+	{.key = "until", .type = CBORMAP_INT},
+	{0},
+};
+const struct cbormap_field store_get_fields[] = {
+	{.key = "domain", CBORMAP_FIXED(STORE_DOMAIN_LEN), .need = true},
+	{.key = "id", CBORMAP_FIXED(STORE_ID_LEN), .need = true},
+	{0},
+};
 
-const struct rpc_field store_begin_fields[] = {BYTES("run", STORE_RUN_LEN),
-	BYTES("domain", STORE_DOMAIN_LEN), {.key = "name", .type = RPC_NAME},
-	MAYBE("base", STORE_DUMP_ID), MAYBE("public", SEAL_SIGN_LEN), MAYBE("proof", SEAL_SIG_LEN),
-	{0}};
-const struct rpc_field store_have_fields[] = {BYTES("domain", STORE_DOMAIN_LEN),
-	{.key = "ids", .type = RPC_BYTES, .need = true, .max = STORE_HAVE_MAX * STORE_ID_LEN}, {0}};
-const struct rpc_field store_put_fields[] = {BYTES("domain", STORE_DOMAIN_LEN),
-	BYTES("id", STORE_ID_LEN), NUMBER("size", STORE_RECORD_MAX), {0}};
-const struct rpc_field store_commit_fields[] = {{.key = "time", .type = RPC_INT},
-	MAYBE("store", STORE_UID_LEN), MAYBE("signature", SEAL_SIG_LEN), {0}};
-const struct rpc_field store_end_fields[] = {BYTES("run", STORE_RUN_LEN), {0}};
-const struct rpc_field store_dumps_fields[] = {{.key = "agent", .type = RPC_NAME},
-	{.key = "name", .type = RPC_NAME}, {.key = "newest", .type = RPC_BOOL},
-	{.key = "after", .type = RPC_UINT, .max = UINT64_MAX}, {0}};
-const struct rpc_field store_dump_fields[] = {
-	BYTES("dump", STORE_DUMP_ID), {.key = "until", .type = RPC_INT}, {0}};
-const struct rpc_field store_get_fields[] = {
-	BYTES("domain", STORE_DOMAIN_LEN), BYTES("id", STORE_ID_LEN), {0}};
-
-const struct rpc_field store_about_fields[] = {BYTES("uid", STORE_UID_LEN),
-	BYTES("public", SEAL_SIGN_LEN),
-	{.key = "version", .type = RPC_TEXT, .need = true, .max = 64},
-	{.key = "time", .type = RPC_INT, .need = true}, NUMBER("free", UINT64_MAX),
-	NUMBER("reserve", UINT64_MAX), {0}};
-const struct rpc_field store_flag_fields[] = {{.key = "is", .type = RPC_BOOL, .need = true}, {0}};
-const struct rpc_field store_bits_fields[] = {
-	{.key = "has", .type = RPC_BYTES, .need = true, .max = (STORE_HAVE_MAX + 7) / 8}, {0}};
-const struct rpc_field store_receipt_fields[] = {{.key = "time", .type = RPC_INT},
-	MAYBE("signature", SEAL_SIG_LEN), {.key = "missing", .type = RPC_BOOL}, {0}};
+const struct cbormap_field store_about_fields[] = {
+	{.key = "uid", CBORMAP_FIXED(STORE_UID_LEN), .need = true},
+	{.key = "public", CBORMAP_FIXED(SEAL_SIGN_LEN), .need = true},
+	{.key = "version", .type = CBORMAP_TEXT, .need = true, .max = 64},
+	{.key = "time", .type = CBORMAP_INT, .need = true},
+	{.key = "free", .type = CBORMAP_UINT, .need = true},
+	{.key = "reserve", .type = CBORMAP_UINT, .need = true},
+	{0},
+};
+const struct cbormap_field store_flag_fields[] = {
+	{.key = "is", .type = CBORMAP_BOOL, .need = true},
+	{0},
+};
+const struct cbormap_field store_bits_fields[] = {
+	{.key = "has", .type = CBORMAP_BYTES, .need = true, .max = (STORE_HAVE_MAX + 7) / 8},
+	{0},
+};
+const struct cbormap_field store_receipt_fields[] = {
+	{.key = "time", .type = CBORMAP_INT},
+	{.key = "signature", CBORMAP_FIXED(SEAL_SIG_LEN)},
+	{.key = "missing", .type = CBORMAP_BOOL},
+	{0},
+};
 
 int store_entry_put(struct buf *out, const struct store_entry *e, struct err *err)
 {
@@ -73,63 +102,57 @@ int store_entry_put(struct buf *out, const struct store_entry *e, struct err *er
 	return 0;
 }
 
-static bool get_bytes(struct cbor_in *in, size_t len, const uint8_t **bytes)
-{
-	struct cbor_item item;
-
-	if (cbor_get(in, &item) != CBOR_OK || item.type != CBOR_BYTES || item.len != len)
-		return false;
-	*bytes = item.bytes;
-	return true;
-}
-
-static bool get_int(struct cbor_in *in, int64_t *value)
-{
-	struct cbor_item item;
-
-	return cbor_get(in, &item) == CBOR_OK && cbor_as_int(&item, value);
-}
+enum {
+	ENTRY_SEQ,
+	ENTRY_COMMITTED,
+	ENTRY_LOCK,
+	ENTRY_DAMAGED,
+	ENTRY_COPIED,
+	ENTRY_SIGNATURE,
+	ENTRY_ID,
+	ENTRY_RECORD,
+	ENTRY_ITEMS
+};
+static const struct cbormap_field entry_items[] = {
+	[ENTRY_SEQ] = {CBORMAP_OF(struct store_entry, UINT, seq)},
+	[ENTRY_COMMITTED] = {CBORMAP_OF(struct store_entry, INT, committed)},
+	[ENTRY_LOCK] = {CBORMAP_OF(struct store_entry, INT, lock)},
+	[ENTRY_DAMAGED] = {CBORMAP_OF(struct store_entry, BOOL, damaged)},
+	[ENTRY_COPIED] = {CBORMAP_OF(struct store_entry, BOOL, copied)},
+	[ENTRY_SIGNATURE] = {.key = "signature", CBORMAP_FIXED(SEAL_SIG_LEN)},
+	[ENTRY_ID] = {.key = "id", CBORMAP_FIXED(STORE_DUMP_ID)},
+	[ENTRY_RECORD] = {.key = "record", .type = CBORMAP_ANY}, /* bytes, or null */
+	[ENTRY_ITEMS] = {0},
+};
 
 int store_entry_next(struct cbor_in *in, const uint8_t uid[STORE_UID_LEN], struct store_entry *e,
 	struct err *err)
 {
-	const uint8_t *signature, *id;
-	struct cbor_item item;
-	int64_t damaged = 0;
-	enum cbor_got got = cbor_get(in, &item);
+	struct cbormap_value v[ENTRY_ITEMS];
+	struct cbor_item record = {0};
+	struct cbor_in any;
 
 	*e = (struct store_entry){0};
-	if (got == CBOR_END)
+	if (in->at == in->end)
 		return 1;
-	if (got != CBOR_OK || item.type != CBOR_ARRAY || item.value != 8 ||
-		cbor_get(in, &item) != CBOR_OK || item.type != CBOR_UINT)
-		goto malformed;
-	e->seq = item.value;
-	if (!get_int(in, &e->committed) || !get_int(in, &e->lock) ||
-		cbor_get(in, &item) != CBOR_OK || item.type != CBOR_BOOL)
-		goto malformed;
-	damaged = (int64_t)item.value;
-	if (cbor_get(in, &item) != CBOR_OK || item.type != CBOR_BOOL)
-		goto malformed;
-	e->copied = item.value != 0;
-	if (!get_bytes(in, SEAL_SIG_LEN, &signature) || !get_bytes(in, STORE_DUMP_ID, &id) ||
-		cbor_get(in, &item) != CBOR_OK ||
-		(item.type != CBOR_BYTES && item.type != CBOR_NULL))
-		goto malformed;
-	e->damaged = damaged != 0;
-	e->dump.id = id;
-	if (item.type == CBOR_NULL)
+	if (cbormap_take_tuple(v, entry_items, in, err) != 0)
+		return err_prefix(err, "list of dumps");
+	cbormap_store(e, entry_items, v);
+	e->dump.id = v[ENTRY_ID].bytes;
+	cbor_in_init(&any, v[ENTRY_RECORD].bytes, v[ENTRY_RECORD].len);
+	cbor_get(&any, &record);
+	if (record.type == CBOR_NULL)
 		return 0;
-	e->record = item.bytes;
-	e->record_len = item.len;
+	if (record.type != CBOR_BYTES)
+		return err_set(err, ERR_FORMAT, "list of dumps: record: expected a byte string");
+	e->record = record.bytes;
+	e->record_len = record.len;
 	if (store_dump_get(&e->dump, e->record, e->record_len, err) != 0)
 		return -1;
 	e->receipt.time = e->committed;
 	memcpy(e->receipt.store, uid, STORE_UID_LEN);
-	memcpy(e->receipt.dump, id, STORE_DUMP_ID);
-	memcpy(e->receipt.signature, signature, SEAL_SIG_LEN);
+	memcpy(e->receipt.dump, v[ENTRY_ID].bytes, STORE_DUMP_ID);
+	memcpy(e->receipt.signature, v[ENTRY_SIGNATURE].bytes, SEAL_SIG_LEN);
 	hash_sha256(e->record, e->record_len, e->receipt.record);
 	return 0;
-malformed:
-	return err_set(err, ERR_FORMAT, "a list of dumps is malformed");
 }

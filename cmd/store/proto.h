@@ -13,7 +13,7 @@
 #include "cmd/store/store.h"
 #include "lib/buf.h"
 #include "lib/cbor.h"
-#include "rpc/param.h"
+#include "lib/cbormap.h"
 
 #define STORE_PORT "7421"
 
@@ -58,7 +58,7 @@ enum {
 };
 enum { STORE_DUMP_DUMP, STORE_DUMP_UNTIL, STORE_DUMP_FIELDS };
 enum { STORE_GET_DOMAIN, STORE_GET_ID, STORE_GET_FIELDS };
-extern const struct rpc_field store_begin_fields[], store_have_fields[], store_put_fields[],
+extern const struct cbormap_field store_begin_fields[], store_have_fields[], store_put_fields[],
 	store_commit_fields[], store_end_fields[], store_dumps_fields[], store_dump_fields[],
 	store_get_fields[];
 
@@ -75,7 +75,7 @@ enum {
 enum { STORE_FLAG_IS, STORE_FLAG_FIELDS }; /* "is": yes or no, what the method asks or does */
 enum { STORE_BITS_HAS, STORE_BITS_FIELDS };
 enum { STORE_RECEIPT_TIME, STORE_RECEIPT_SIGNATURE, STORE_RECEIPT_MISSING, STORE_RECEIPT_FIELDS };
-extern const struct rpc_field store_about_fields[], store_flag_fields[], store_bits_fields[],
+extern const struct cbormap_field store_about_fields[], store_flag_fields[], store_bits_fields[],
 	store_receipt_fields[];
 
 /* A list of dumps, and the answer to STORE_METHOD_HOLD: for each one item, one after the other.

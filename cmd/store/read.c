@@ -1,4 +1,5 @@
 /* Chunks of an open store, found and fetched. */
+#include <assert.h>
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,55 +10,76 @@
 #include "lib/db.h"
 #include "lib/err.h"
 
-/* Looks chunks up, one after the other; the lock is held only for those that are pending. */
+#define FIND_MAX 64 /* chunks that are looked up at once */
+
+/* Looks a few chunks up. What leaves the pending ones is in the index by then: so first here, then
+ * there. */
+static int find_some(struct engine *s, uint32_t domain, const uint8_t *ids, size_t count,
+	struct store_chunk_row *rows, struct err *err)
+{
+	uint8_t keys[FIND_MAX][STORE_INDEX_KEY];
+	bool pends[FIND_MAX];
+	struct db_txn *txn = NULL;
+	size_t i;
+	int got = 0;
+
+	assert(count <= FIND_MAX);
+	for (i = 0; i < count; i++)
+		store_chunk_key(domain, ids + i * STORE_ID_LEN, keys[i]);
+	pthread_mutex_lock(&s->lock);
+	for (i = 0; i < count; i++) {
+		const struct engine_pending *pending = engine_pending_find(s, keys[i]);
+
+		pends[i] = pending != NULL;
+		if (pends[i])
+			rows[i] = pending->row;
+	}
+	pthread_mutex_unlock(&s->lock);
+	for (i = 0; i < count && got >= 0; i++) {
+		if (pends[i])
+			continue;
+		got = txn == NULL ? db_begin(s->db, false, &txn, err) : 0;
+		if (got == 0)
+			got = store_chunk_get(txn, keys[i], &rows[i], err);
+		if (got == 1)
+			rows[i].damaged = true;
+	}
+	db_abort(txn);
+	return got < 0 ? -1 : 0;
+}
+
+/* Looks chunks up; what is not there is set as damaged. */
 static int find_all(struct engine *s, const uint8_t *domain, const uint8_t *ids, size_t count,
 	struct store_chunk_row *rows, struct err *err)
 {
-	uint8_t key[STORE_INDEX_KEY];
-	struct db_txn *txn = NULL;
 	uint32_t number;
-	size_t i;
+	size_t i, n;
 	int got = engine_domain_number(s, domain, &number, err);
 
-	for (i = 0; i < count; i++)
+	if (got < 0)
+		return -1;
+	for (i = 0; i < count && got == 1; i++)
 		rows[i].damaged = true;
-	if (got != 0)
-		return got < 0 ? -1 : 0;
-	/* What leaves the pending ones is in the index by then: first here, then there. */
-	for (i = 0; i < count && got == 0; i++) {
-		const struct engine_pending *pending;
-
-		store_chunk_key(number, ids + i * STORE_ID_LEN, key);
-		pthread_mutex_lock(&s->lock);
-		pending = engine_pending_find(s, key);
-		if (pending != NULL)
-			rows[i] = pending->row;
-		pthread_mutex_unlock(&s->lock);
-		if (pending != NULL)
-			continue;
-		if (txn == NULL)
-			got = db_begin(s->db, false, &txn, err);
-		if (got == 0)
-			got = store_chunk_get(txn, key, &rows[i], err);
-		if (got == 1) {
-			rows[i].damaged = true;
-			got = 0;
-		}
+	for (; i < count; i += n) {
+		n = count - i < FIND_MAX ? count - i : FIND_MAX;
+		if (find_some(s, number, ids + i * STORE_ID_LEN, n, rows + i, err) != 0)
+			return -1;
 	}
-	db_abort(txn);
-	return got;
+	return 0;
 }
 
 int engine_have(struct engine *s, const uint8_t *domain, const uint8_t *ids, size_t count,
 	bool *has, struct err *err)
 {
-	struct store_chunk_row row;
-	size_t i;
+	struct store_chunk_row rows[FIND_MAX];
+	size_t i, k, n;
 
-	for (i = 0; i < count; i++) {
-		if (find_all(s, domain, ids + i * STORE_ID_LEN, 1, &row, err) != 0)
+	for (i = 0; i < count; i += n) {
+		n = count - i < FIND_MAX ? count - i : FIND_MAX;
+		if (find_all(s, domain, ids + i * STORE_ID_LEN, n, rows, err) != 0)
 			return -1;
-		has[i] = !row.damaged;
+		for (k = 0; k < n; k++)
+			has[i + k] = !rows[k].damaged;
 	}
 	return 0;
 }

@@ -87,9 +87,9 @@ static void hang_up(struct remote *r, int64_t deadline_ms)
 
 static int read_about(struct remote_about *is, const uint8_t *reply, size_t len, struct err *err)
 {
-	struct rpc_value v[STORE_ABOUT_FIELDS];
+	struct cbormap_value v[STORE_ABOUT_FIELDS];
 
-	if (rpc_params_get(v, store_about_fields, reply, len, err) != 0)
+	if (cbormap_get(v, store_about_fields, reply, len, err) != 0)
 		return -1;
 	memcpy(is->uid, v[STORE_ABOUT_UID].bytes, STORE_UID_LEN);
 	memcpy(is->public, v[STORE_ABOUT_PUBLIC].bytes, SEAL_SIGN_LEN);

@@ -26,8 +26,8 @@
 
 struct rpc_client;
 struct rpc_client_request;
-struct rpc_field;
-struct rpc_value;
+struct cbormap_field;
+struct cbormap_value;
 
 #define STORE_REMOTE_WINDOW (8u << 20) /* bytes of records under way */
 #define STORE_REMOTE_PUTS   200        /* of them */
@@ -90,7 +90,7 @@ void store_remote_pause(int64_t ms);
 
 /* Asks, and reads the result into values. blob: of the reply, may be NULL. Returns 0 or -1. */
 int store_remote_call(struct remote *r, struct rpc_client_request *request, struct cbor_out *params,
-	const struct rpc_field *fields, struct rpc_value *values, struct buf *reply,
+	const struct cbormap_field *fields, struct cbormap_value *values, struct buf *reply,
 	struct buf *blob, struct err *err);
 /* The same for a result that is a yes or no. Returns 0 (yes), 1 or -1. */
 int store_remote_flag(struct remote *r, struct rpc_client_request *request, struct cbor_out *params,
@@ -100,8 +100,8 @@ int store_remote_flag(struct remote *r, struct rpc_client_request *request, stru
 
 int store_remote_begin(
 	struct store *s, const struct store_run *run, bool *has_base, struct err *err);
-int store_remote_have(struct store *s, const uint8_t *ids, size_t count, enum store_answer *answers,
-	struct err *err);
+int store_remote_have(struct store *s, const uint8_t *ids, size_t count, bool ask,
+	enum store_answer *answers, struct err *err);
 int store_remote_put(
 	struct store *s, struct store_parcel *parcel, int64_t wait_ms, struct err *err);
 int store_remote_settle(struct store *s, uint64_t *stored, struct err *err);

@@ -31,7 +31,7 @@ void store_remote_pause(int64_t ms)
 }
 
 int store_remote_call(struct remote *r, struct rpc_client_request *request, struct cbor_out *params,
-	const struct rpc_field *fields, struct rpc_value *values, struct buf *reply,
+	const struct cbormap_field *fields, struct cbormap_value *values, struct buf *reply,
 	struct buf *blob, struct err *err)
 {
 	assert(!cbor_out_full(params));
@@ -39,7 +39,7 @@ int store_remote_call(struct remote *r, struct rpc_client_request *request, stru
 	request->len = cbor_out_len(params);
 	if (rpc_client_call(r->client, request, reply, blob, err) != 0)
 		return -1;
-	if (fields == NULL || rpc_params_get(values, fields, reply->data, reply->len, err) == 0)
+	if (fields == NULL || cbormap_get(values, fields, reply->data, reply->len, err) == 0)
 		return 0;
 	return err_prefix(err, "%s", r->base.name);
 }
@@ -47,7 +47,7 @@ int store_remote_call(struct remote *r, struct rpc_client_request *request, stru
 int store_remote_flag(struct remote *r, struct rpc_client_request *request, struct cbor_out *params,
 	struct buf *blob, struct err *err)
 {
-	struct rpc_value v[STORE_FLAG_FIELDS];
+	struct cbormap_value v[STORE_FLAG_FIELDS];
 	struct buf reply;
 	int ret;
 

@@ -115,10 +115,10 @@ static size_t put_get_params(
 static int check_record(const uint8_t *reply, size_t len, const struct buf *blob, const uint8_t *id,
 	struct err *err)
 {
-	struct rpc_value v[STORE_FLAG_FIELDS];
+	struct cbormap_value v[STORE_FLAG_FIELDS];
 	struct store_record record;
 
-	if (rpc_params_get(v, store_flag_fields, reply, len, err) != 0)
+	if (cbormap_get(v, store_flag_fields, reply, len, err) != 0)
 		return -1;
 	if (v[STORE_FLAG_IS].number == 0)
 		return 1;

@@ -67,14 +67,13 @@ int store_remote_begin(
 	return ret < 0 ? -1 : 0;
 }
 
-/* Of ids there is nothing to ask: a put is the question. But what is copied from another store
- * is worth one, since it has to be read there first. */
-int store_remote_have(struct store *s, const uint8_t *ids, size_t count, enum store_answer *answers,
-	struct err *err)
+/* A put is a question too, which waits for no answer. */
+int store_remote_have(struct store *s, const uint8_t *ids, size_t count, bool ask,
+	enum store_answer *answers, struct err *err)
 {
 	struct remote *r = (struct remote *)s;
 	struct rpc_client_request request = {.method = STORE_METHOD_HAVE};
-	struct rpc_value v[STORE_BITS_FIELDS];
+	struct cbormap_value v[STORE_BITS_FIELDS];
 	size_t room = 64 + STORE_DOMAIN_LEN + count * STORE_ID_LEN, i;
 	struct cbor_out params;
 	struct buf reply;
@@ -83,7 +82,7 @@ int store_remote_have(struct store *s, const uint8_t *ids, size_t count, enum st
 
 	for (i = 0; i < count; i++)
 		answers[i] = STORE_UNKNOWN;
-	if (count <= 1)
+	if (!ask)
 		return 0;
 	mem = malloc(room);
 	if (mem == NULL)
@@ -110,12 +109,12 @@ static void put_done(void *arg, const struct rpc_client_answer *answer)
 {
 	struct put *put = arg;
 	struct remote *r = put->remote;
-	struct rpc_value v[STORE_FLAG_FIELDS];
+	struct cbormap_value v[STORE_FLAG_FIELDS];
 	const struct err *failure = answer->err;
 	struct err why = {0};
 
 	if (failure == NULL &&
-		rpc_params_get(v, store_flag_fields, answer->reply, answer->reply_len, &why) != 0)
+		cbormap_get(v, store_flag_fields, answer->reply, answer->reply_len, &why) != 0)
 		failure = &why;
 	pthread_mutex_lock(&r->lock);
 	assert(r->puts > 0 && r->bytes >= put->parcel->len);
@@ -252,14 +251,14 @@ int store_remote_commit_start(struct store *s, const uint8_t *record, size_t len
 /* What a commit was answered: fills .receipt or .missing. Returns as store_commit_wait. */
 static int read_commit(struct remote *r, const struct rpc_client_answer *a, struct err *err)
 {
-	struct rpc_value v[STORE_RECEIPT_FIELDS];
+	struct cbormap_value v[STORE_RECEIPT_FIELDS];
 	struct store_dump dump;
 
 	if (a->err != NULL) {
 		*err = *a->err;
 		return -1;
 	}
-	if (rpc_params_get(v, store_receipt_fields, a->reply, a->reply_len, err) != 0)
+	if (cbormap_get(v, store_receipt_fields, a->reply, a->reply_len, err) != 0)
 		return -1;
 	if (v[STORE_RECEIPT_MISSING].number != 0) {
 		if (!a->has_blob || a->blob->len % STORE_ID_LEN != 0)

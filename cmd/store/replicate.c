@@ -45,14 +45,14 @@ static int copy_chunk(struct replicate *r, const uint8_t *id, struct err *err)
 	return 0;
 }
 
-/* Asks for the ids that wait, and copies what is missing. */
+/* Asks for the ids that wait, for what is there need not be read, and copies what is missing. */
 static int copy_ids(struct replicate *r, struct err *err)
 {
 	enum store_answer has[STORE_HAVE_MAX];
 	size_t count = r->ids.len / STORE_ID_LEN, i;
 	int ret = 0;
 
-	if (count > 0 && store_have(r->to, r->ids.data, count, has, err) != 0)
+	if (count > 0 && store_have(r->to, r->ids.data, count, true, has, err) != 0)
 		return -1;
 	for (i = 0; i < count && ret == 0 && !r->lacks; i++)
 		if (has[i] != STORE_HAS)
@@ -92,6 +92,7 @@ static int copy_piece(struct replicate *r, const uint8_t *id, struct err *err)
 	return ret;
 }
 
+/* Returns 0; 1: chunks are missing there; -1. */
 static int commit(struct replicate *r, const struct store_entry *e, struct err *err)
 {
 	struct err why = {0};
@@ -106,19 +107,18 @@ static int commit(struct replicate *r, const struct store_entry *e, struct err *
 			r->to, e->record, e->record_len, NULL, &r->result->receipt, NULL, &why);
 	if (ret < 0 && why.code == ERR_EXISTS)
 		return 0; /* it was deleted there */
-	if (ret != 0) {
+	if (ret < 0)
 		*err = why;
-		return ret < 0 ? -1
-			       : err_set(err, ERR_DAMAGE, "chunks are missing that were copied");
-	}
-	r->result->dumps += !known;
-	return 0;
+	else
+		r->result->dumps += ret == 0 && !known;
+	return ret;
 }
 
-static int copy_dump(void *ctx, const struct store_entry *e, struct err *err)
+/* All that the dump needs, as far as it can be had: .lacks. Returns 0 or -1. */
+static int copy_chunks(struct replicate *r, const struct store_entry *e, struct err *err)
 {
-	struct replicate *r = ctx;
 	struct store_run run = {.agent = r->agent, .domain = r->domain};
+	uint64_t stored;
 	bool has_base;
 	size_t i;
 	int ret = 0;
@@ -127,27 +127,39 @@ static int copy_dump(void *ctx, const struct store_entry *e, struct err *err)
 		run.prove = r->prover->prove;
 		run.ctx = r->prover->ctx;
 	}
-	r->lacks = e->record == NULL;
-	if (!r->lacks) {
-		uint64_t stored;
-
-		r->dump = &e->dump;
-		snprintf(r->agent, sizeof r->agent, "%.*s", (int)e->dump.agent_len, e->dump.agent);
-		memcpy(r->domain, e->dump.domain, sizeof r->domain);
-		buf_clear(&r->ids);
-		if (store_begin(r->to, &run, &has_base, err) != 0)
-			return -1;
-		for (i = 0; i < e->dump.list_count && ret == 0 && !r->lacks; i++)
-			ret = copy_piece(r, e->dump.lists + i * STORE_ID_LEN, err);
-		if (ret == 0 && !r->lacks)
-			ret = copy_ids(r, err);
-		if (ret == 0)
-			ret = store_settle(r->to, &stored, err);
-	}
-	if (ret != 0)
+	r->dump = &e->dump;
+	snprintf(r->agent, sizeof r->agent, "%.*s", (int)e->dump.agent_len, e->dump.agent);
+	memcpy(r->domain, e->dump.domain, sizeof r->domain);
+	buf_clear(&r->ids);
+	if (store_begin(r->to, &run, &has_base, err) != 0)
 		return -1;
-	if (!r->lacks)
-		return commit(r, e, err);
+	for (i = 0; i < e->dump.list_count && ret == 0 && !r->lacks; i++)
+		ret = copy_piece(r, e->dump.lists + i * STORE_ID_LEN, err);
+	if (ret == 0 && !r->lacks)
+		ret = copy_ids(r, err);
+	if (ret == 0)
+		ret = store_settle(r->to, &stored, err);
+	return ret;
+}
+
+static int copy_dump(void *ctx, const struct store_entry *e, struct err *err)
+{
+	struct replicate *r = ctx;
+	unsigned tries = 0;
+	int ret;
+
+	r->lacks = e->record == NULL;
+	/* Twice: a service that was killed meanwhile may have lost what it had taken, and a piece
+	 * of the list that is damaged there is known to be only then. */
+	do {
+		if (!r->lacks && copy_chunks(r, e, err) != 0)
+			return -1;
+		ret = r->lacks ? 0 : commit(r, e, err);
+	} while (ret == 1 && ++tries < 2);
+	if (ret == 1)
+		return err_set(err, ERR_DAMAGE, "chunks are missing that were copied");
+	if (ret < 0 || !r->lacks)
+		return ret;
 	r->result->failed++;
 	r->problem(r->ctx, e, "the store that it is copied from has not all of it");
 	return 0;

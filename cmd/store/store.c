@@ -212,11 +212,11 @@ int store_begin(struct store *s, const struct store_run *run, bool *has_base, st
 	return 0;
 }
 
-int store_have(struct store *s, const uint8_t *ids, size_t count, enum store_answer *answers,
-	struct err *err)
+int store_have(struct store *s, const uint8_t *ids, size_t count, bool ask,
+	enum store_answer *answers, struct err *err)
 {
 	assert(s->begun && count <= STORE_HAVE_MAX);
-	return s->kind->have(s, ids, count, answers, err);
+	return s->kind->have(s, ids, count, ask, answers, err);
 }
 
 int store_put(struct store *s, struct store_parcel *parcel, int64_t wait_ms, struct err *err)

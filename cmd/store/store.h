@@ -38,7 +38,7 @@ struct store_proof;
 #define STORES_MAX        16 /* -s in one command; a set of them fits 32 bits */
 #define STORE_LOCK_SEC    30
 #define STORE_PATIENCE_MS 600000
-#define STORE_TELL_MS     3000
+#define STORE_TELL_MS     2000
 #define STORE_HAVE_MAX    500    /* ids in one question */
 #define STORE_MISSING_MAX 65536u /* ids that a commit names as missing */
 
@@ -128,9 +128,10 @@ enum store_answer {
 	STORE_HAS,
 	STORE_UNKNOWN, /* put it and be told: nothing is sent that is there */
 };
-/* Of count ids (STORE_ID_LEN bytes each, at most STORE_HAVE_MAX). */
-int store_have(struct store *store, const uint8_t *ids, size_t count, enum store_answer *answers,
-	struct err *err);
+/* Of count ids (STORE_ID_LEN bytes each, at most STORE_HAVE_MAX). ask: it is worth a round trip;
+ * else a service answers STORE_UNKNOWN, at no cost. */
+int store_have(struct store *store, const uint8_t *ids, size_t count, bool ask,
+	enum store_answer *answers, struct err *err);
 
 enum store_taken { STORE_TAKEN = 0, STORE_NO_ROOM = 1 };
 /* Puts a record, of which it takes a reference. It may arrive later: what goes wrong then is the

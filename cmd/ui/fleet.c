@@ -132,10 +132,10 @@ int ui_fleet_call(struct ui_fleet *f, uint16_t method, const struct cbor_out *pa
 }
 
 int ui_fleet_rows(struct ui_fleet *f, uint16_t method, const struct cbor_out *params,
-	const struct manager_row_field *fields, size_t row_size, ui_fleet_row *each, void *ctx,
+	const struct cbormap_field *fields, size_t row_size, ui_fleet_row *each, void *ctx,
 	struct err *err)
 {
-	struct rpc_value v[MANAGER_LISTING_FIELDS];
+	struct cbormap_value v[MANAGER_LISTING_FIELDS];
 	uint8_t row[sizeof(struct manager_host_row) + sizeof(struct manager_run_row)]
 		__attribute__((aligned(16)));
 	struct buf reply, blob;
@@ -148,7 +148,7 @@ int ui_fleet_rows(struct ui_fleet *f, uint16_t method, const struct cbor_out *pa
 	buf_init(&blob, MANAGER_LISTING_MAX);
 	ret = ui_fleet_call(f, method, params, &reply, &blob, err);
 	if (ret == 0)
-		ret = rpc_params_get(v, manager_listing_fields, reply.data, reply.len, err);
+		ret = cbormap_get(v, manager_listing_fields, reply.data, reply.len, err);
 	if (ret == 0) {
 		f->now = v[MANAGER_LISTING_NOW].integer;
 		snprintf(f->manager, sizeof f->manager, "%.*s", (int)v[MANAGER_LISTING_MANAGER].len,
@@ -169,44 +169,44 @@ int ui_fleet_rows(struct ui_fleet *f, uint16_t method, const struct cbor_out *pa
 
 /* --- showing ---------------------------------------------------------------- */
 
-static int json_field(json_t *object, const struct manager_row_field *f, const uint8_t *at)
+static int json_field(json_t *object, const struct cbormap_field *f, const uint8_t *at)
 {
 	char text[CIVIL_TEXT_MAX], key[64];
 	int64_t time;
 
 	switch (f->type) {
-	case MANAGER_ROW_TEXT:
+	case CBORMAP_TEXT:
 		return ui_json_name(object, f->key, at, strlen((const char *)at));
-	case MANAGER_ROW_BYTES:
+	case CBORMAP_BYTES:
 		return ui_json_hex(object, f->key, at, f->size);
-	case MANAGER_ROW_UINT:
+	case CBORMAP_UINT:
 		return ui_json_rows(object,
 			&(struct ui_json_row){f->key, *(const uint64_t *)(const void *)at}, 1);
-	case MANAGER_ROW_BOOL:
+	case CBORMAP_BOOL:
 		return ui_json_add(object, f->key, json_boolean(*(const bool *)at));
-	case MANAGER_ROW_INT:
+	case CBORMAP_INT:
+		return ui_json_add(
+			object, f->key, json_integer(*(const int64_t *)(const void *)at));
+	case CBORMAP_TIME:
 		time = *(const int64_t *)(const void *)at;
-		if (!f->is_time)
-			return ui_json_add(object, f->key, json_integer(time));
 		if (time == 0)
 			return ui_json_add(object, f->key, json_null());
 		civil_print(text, time, 0);
 		snprintf(key, sizeof key, "%s_epoch", f->key);
 		return ui_json_add(object, f->key, json_string(text)) |
 		       ui_json_add(object, key, json_integer(time));
-	case MANAGER_ROW_BLOB:
-		break;
+	default: /* a CBORMAP_BLOB */
+		return 0;
 	}
-	return 0;
 }
 
-int ui_fleet_json(const char *type, const char *id, const struct manager_row_field *fields,
+int ui_fleet_json(const char *type, const char *id, const struct cbormap_field *fields,
 	const void *row, struct err *err)
 {
 	json_t *object = ui_json_new(type, id);
 	int failed = 0;
 
-	for (; fields->key != NULL; fields++)
+	for (; fields->type != 0; fields++)
 		failed |= json_field(object, fields, (const uint8_t *)row + fields->at);
 	return ui_json_print(object, failed, err);
 }

@@ -45,12 +45,12 @@ int ui_fleet_call(struct ui_fleet *fleet, uint16_t method, const struct cbor_out
 /* Asks for rows, and calls each for one after the other; it returns 0, or -1 with err set. */
 typedef int ui_fleet_row(void *ctx, const void *row, struct err *err);
 int ui_fleet_rows(struct ui_fleet *fleet, uint16_t method, const struct cbor_out *params,
-	const struct manager_row_field *fields, size_t row_size, ui_fleet_row *each, void *ctx,
+	const struct cbormap_field *fields, size_t row_size, ui_fleet_row *each, void *ctx,
 	struct err *err);
 
 /* A row as JSON: times are "KEY" in RFC 3339 and "KEY_epoch", bytes are hex. Returns 0, or -1 with
  * err set. */
-int ui_fleet_json(const char *type, const char *id, const struct manager_row_field *fields,
+int ui_fleet_json(const char *type, const char *id, const struct cbormap_field *fields,
 	const void *row, struct err *err);
 
 /* "2026-11-28 14:05", in the machine's zone; "-" for 0. */

@@ -23,6 +23,16 @@ int ui_json_add(json_t *object, const char *key, json_t *value)
 	return json_object_set_new(object, key, value);
 }
 
+void ui_json_note(json_t *list, const char *key, const char *whose, const char *what)
+{
+	json_t *object = json_object();
+
+	if (key != NULL)
+		ui_json_name(object, key, whose, strlen(whose));
+	ui_json_name(object, "what", what, strlen(what));
+	json_array_append_new(list, object);
+}
+
 int ui_json_rows(json_t *object, const struct ui_json_row *rows, size_t count)
 {
 	size_t i;

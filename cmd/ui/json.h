@@ -32,6 +32,10 @@ int ui_json_name(json_t *object, const char *key, const void *bytes, size_t len)
 /* Adds bytes as digits, two a byte. */
 int ui_json_hex(json_t *object, const char *key, const void *bytes, size_t len);
 
+/* Adds {key: whose, "what": what} to a list, for the result; key NULL: without whose. What can't be
+ * added for want of memory is left out: it was printed too. */
+void ui_json_note(json_t *list, const char *key, const char *whose, const char *what);
+
 /* Adds numbers. */
 struct ui_json_row {
 	const char *name;

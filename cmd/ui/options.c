@@ -1,97 +1,23 @@
-/* Tables for getopt_long, put together from what a command has. */
+/* Options are found by getopt_long, whose tables are made from those of the command. */
 #include "cmd/ui/options.h"
 
 #include <assert.h>
+#include <getopt.h>
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "cmd/store/store.h"
+#include "cmd/ui/help.h"
 #include "cmd/ui/report.h"
 #include "lib/err.h"
 #include "lib/lane.h"
 #include "lib/match.h"
 #include "lib/name.h"
 
-#define OWN_MAX 32
-
-enum {
-	OPT_EXCLUDE = 256,
-	OPT_NULL,
-	OPT_JSON,
-	OPT_KEY,
-	OPT_PASS,
-	OPT_THREADS,
-	OPT_NO_XATTRS,
-	OPT_NUMERIC,
-	OPT_NO_RECURSION,
-	OPT_STATE,
-	OPT_AGENT,
-	OPT_COMMAND,
-	OPT_LOCK_WAIT,
-	OPT_CONFIG,
-	OPT_IDENTITY,
-	OPT_HELP
-};
-
-static const struct {
-	char letter; /* of .shared; 0: always */
-	struct option option;
-} table[] = {
-	{'f', {"file", required_argument, NULL, 'f'}},
-	{'C', {"directory", required_argument, NULL, 'C'}},
-	{'T', {"files-from", required_argument, NULL, 'T'}},
-	{'X', {"exclude-from", required_argument, NULL, 'X'}},
-	{'X', {"exclude", required_argument, NULL, OPT_EXCLUDE}},
-	{'v', {"verbose", no_argument, NULL, 'v'}},
-	{'j', {"json", no_argument, NULL, OPT_JSON}},
-	{'0', {"null", no_argument, NULL, OPT_NULL}},
-	{'t', {"threads", required_argument, NULL, OPT_THREADS}},
-	{'k', {"key", required_argument, NULL, OPT_KEY}},
-	{'p', {"passphrase-file", required_argument, NULL, OPT_PASS}},
-	{'x', {"no-xattrs", no_argument, NULL, OPT_NO_XATTRS}},
-	{'n', {"numeric-owner", no_argument, NULL, OPT_NUMERIC}},
-	{'r', {"no-recursion", no_argument, NULL, OPT_NO_RECURSION}},
-	{'s', {"store", required_argument, NULL, 's'}},
-	{'s', {"config", required_argument, NULL, OPT_CONFIG}},
-	{'s', {"identity", required_argument, NULL, OPT_IDENTITY}},
-	{'i', {"config", required_argument, NULL, OPT_CONFIG}},
-	{'i', {"identity", required_argument, NULL, OPT_IDENTITY}},
-	{'I', {"config", required_argument, NULL, OPT_CONFIG}},
-	{'S', {"state", required_argument, NULL, OPT_STATE}},
-	{'a', {"agent", required_argument, NULL, OPT_AGENT}},
-	{'c', {"command", required_argument, NULL, OPT_COMMAND}},
-	{'w', {"lock-wait", required_argument, NULL, OPT_LOCK_WAIT}},
-	{0, {"help", no_argument, NULL, OPT_HELP}},
-};
-
-#define TABLE (sizeof table / sizeof *table)
-
-/* In one pack or dump two entries of one name would drive each other out. */
-static int add_command(struct ui_options *o, char *text)
-{
-	size_t len = strcspn(text, "="), i, n, both;
-
-	if (o->command_count == UI_COMMANDS_MAX)
-		return ui_usage(o->command, "over %d commands", UI_COMMANDS_MAX);
-	for (i = 0; i < o->command_count; i++) {
-		n = strcspn(o->commands[i], "=");
-		both = n < len ? n : len;
-		if (strncmp(o->commands[i], text, both) != 0)
-			continue;
-		if (n == len)
-			return ui_usage(o->command,
-				"--command: there are two of the name %.*s: give each its own",
-				(int)len, text);
-		if ((n < len ? text : o->commands[i])[both] == '/')
-			return ui_usage(o->command,
-				"--command: %.*s can't be in %.*s, which is no directory",
-				(int)(n < len ? len : n), n < len ? text : o->commands[i],
-				(int)both, text);
-	}
-	o->commands[o->command_count++] = text;
-	return -1;
-}
+#define DAY       86400
+#define LONG_ONLY 256 /* what getopt_long returns for the first row's long option */
 
 static void tell_wait(void *ctx, const char *text)
 {
@@ -107,188 +33,22 @@ static void tell_dial(void *ctx, const char *text)
 	ui_say(NULL, "%s", text);
 }
 
-int ui_options_lock_wait(
-	const char *command, const char *time, const bool *verbose, struct store_access *access)
-{
-	int64_t sec = STORE_LOCK_SEC;
-
-	if (time != NULL && ui_duration(time, &sec) != 0)
-		return ui_usage(command, "--lock-wait wants a time as 30s, 10m or 2h");
-	*access = (struct store_access){.wait_sec = sec,
-		.patience_ms = STORE_PATIENCE_MS,
-		.waits = tell_wait,
-		.dials = tell_dial,
-		.ctx = (void *)(uintptr_t)verbose};
-	return -1;
-}
-
-/* One of the shared options. Returns -1 to go on, else the exit status. */
-static int take(struct ui_options *o, int c)
-{
-	struct err err = {0};
-	int got = 0;
-	long n;
-
-	switch (c) {
-	case 'f':
-		o->has_file = true;
-		o->file = optarg;
-		break;
-	case 'C':
-		o->has_directory = true;
-		o->directory = optarg;
-		break;
-	case 'T':
-		o->files_from = optarg;
-		break;
-	case 'X':
-		got = ui_select_patterns_from(&o->select, optarg, false, &err);
-		break;
-	case OPT_EXCLUDE:
-		got = ui_select_pattern(&o->select, optarg, &err);
-		break;
-	case 'v':
-		o->verbose = true;
-		break;
-	case OPT_JSON:
-		o->json = true;
-		break;
-	case OPT_NULL:
-		o->null = true;
-		break;
-	case OPT_THREADS:
-		if (ui_number(optarg, 1, LANE_THREADS_MAX, &n) != 0)
-			return ui_usage(o->command, "--threads wants 1 to %d", LANE_THREADS_MAX);
-		o->threads = (unsigned)n;
-		break;
-	case OPT_KEY:
-		if (ui_unseal_add(&o->unseal, optarg) != 0)
-			return ui_usage(o->command, "over %d keys", UI_UNSEAL_KEYS);
-		break;
-	case OPT_PASS:
-		o->unseal.passphrase_file = optarg;
-		break;
-	case OPT_NO_XATTRS:
-		o->no_xattrs = true;
-		break;
-	case OPT_NUMERIC:
-		o->numeric_owner = true;
-		break;
-	case OPT_NO_RECURSION:
-		o->no_recursion = true;
-		break;
-	case 's':
-		if (o->store_count == STORES_MAX)
-			return ui_usage(o->command, "over %d stores", STORES_MAX);
-		o->stores[o->store_count++] = optarg;
-		break;
-	case OPT_CONFIG:
-		o->config = optarg;
-		break;
-	case OPT_IDENTITY:
-		o->identity = optarg;
-		break;
-	case OPT_STATE:
-		o->state = optarg;
-		break;
-	case OPT_AGENT:
-		if (name_check("--agent", optarg, &err) != 0)
-			return ui_usage(o->command, "%s", err.message);
-		o->agent = optarg;
-		break;
-	case OPT_COMMAND:
-		return add_command(o, optarg);
-	case OPT_LOCK_WAIT:
-		return ui_options_lock_wait(o->command, optarg, &o->verbose, &o->access);
-	case 'h':
-	case OPT_HELP:
-		ui_pipe_ends(UI_OK);
-		fputs(o->help, stdout);
-		return UI_OK;
-	default:
-		assert(false);
-		return UI_FAILED;
-	}
-	return got != 0 ? ui_fail(o->command, &err) : -1;
-}
-
-/* Adds an option to both tables. */
-static void add(struct option *longs, size_t *count, char *shorts, const struct option *option)
-{
-	longs[(*count)++] = *option;
-	if (option->val > 255)
-		return;
-	shorts += strlen(shorts);
-	*shorts++ = (char)option->val;
-	if (option->has_arg == required_argument)
-		*shorts++ = ':';
-	*shorts = 0;
-}
-
-int ui_options_wrong(const char *command, int c, char **argv)
+/* Says what is wrong with the option that getopt_long refused by c, '?' or ':'. Returns the exit
+ * status. */
+static int refuse_option(const char *command, int c, char **argv)
 {
 	const char *word = argv[optind - 1];
 
 	if (c == ':')
-		return ui_usage(command, "%s wants a value", word);
+		return ui_usage(command, "%s needs a value", word);
 	if (strcmp(word, "--json") == 0)
 		ui_fail_json(NULL); /* a command that has none */
 	if (optopt > 0 && optopt <= 255 && strncmp(word, "--", 2) != 0)
-		return ui_usage(command, "unrecognized option '-%c'", optopt);
+		return ui_usage(command,
+			"unrecognized option '-%c' (an argument that begins with '-' goes after "
+			"'--')",
+			optopt);
 	return ui_usage(command, "unrecognized option '%s'", word);
-}
-
-/* The value of an option, if it has one. Returns -1 to go on, else the exit status. */
-static int check_value(const char *command, const struct option *option)
-{
-	static const char *const paths[] = {"file", "directory", "files-from", "exclude-from",
-		"store", "state", "to", "key", "passphrase-file", "hooks", "config", "identity"};
-	size_t i;
-
-	if (option->has_arg != required_argument || *optarg != 0)
-		return -1;
-	for (i = 0; i < sizeof paths / sizeof *paths; i++)
-		if (strcmp(option->name, paths[i]) == 0)
-			return ui_usage(command, "--%s '': empty path", option->name);
-	return -1; /* what else is empty the option refuses in its own words */
-}
-
-int ui_options_path(const char *command, const char *path)
-{
-	return *path != 0 ? -1 : ui_usage(command, "'': empty path");
-}
-
-int ui_options_once(const char *command, uint64_t *seen, const struct option *options, int c)
-{
-	size_t i = 0;
-
-	while (options[i].name != NULL && options[i].val != c)
-		i++;
-	if (options[i].name == NULL || options[i].has_arg != required_argument)
-		return -1;
-	if (check_value(command, &options[i]) >= 0)
-		return UI_FAILED;
-	if (*seen >> i & 1)
-		return ui_usage(command, "--%s can be given once%s", options[i].name,
-			c == 'C' ? ": all PATHs are in it" : "");
-	*seen |= (uint64_t)1 << i;
-	return -1;
-}
-
-/* Whether it adds to what was given. */
-static bool repeats(const struct ui_options *o, int c)
-{
-	return c == o->repeats || c == 's' || c == 'X' || c == OPT_EXCLUDE || c == OPT_KEY ||
-	       c == OPT_COMMAND;
-}
-
-static int check_repeated(const struct ui_options *o, const struct option *options, int c)
-{
-	size_t i = 0;
-
-	while (options[i].val != c)
-		i++;
-	return check_value(o->command, &options[i]);
 }
 
 /* How the services among the stores are reached. Returns as ui_options_parse. */
@@ -311,36 +71,222 @@ static int find_net(struct ui_options *o)
 	return -1;
 }
 
-int ui_options_parse(struct ui_options *o, int argc, char **argv)
+/* Converts a value into its variable. Returns 0, or -1 with err set: ERR_USAGE. */
+static int convert(const struct ui_option *o, uint8_t *own, const char *text, struct err *err)
 {
-	struct option longs[TABLE + OWN_MAX + 1] = {0};
-	char shorts[2 * (TABLE + OWN_MAX) + 3] = ":h";
-	const struct option *own;
-	uint64_t seen = 0;
-	size_t i, count = 0;
+	void *to = own + o->at;
+	int64_t seconds;
+	int place;
+	long n;
+
+	switch (o->type) {
+	case UI_FLAG:
+		assert(o->size == sizeof(bool));
+		*(bool *)to = true;
+		return 0;
+	case UI_NUMBER:
+		assert(o->size == sizeof n || o->size == sizeof(int));
+		if (ui_number(text, o->min, o->max, &n) != 0)
+			return err_set(err, ERR_USAGE, "expected a number from %ld to %ld", o->min,
+				o->max);
+		if (o->size == sizeof n)
+			*(long *)to = n;
+		else
+			*(int *)to = (int)n;
+		return 0;
+	case UI_TIME:
+		assert(o->size == sizeof seconds);
+		if (ui_duration(text, &seconds) == 0 && seconds >= o->min &&
+			(o->max == 0 || seconds <= o->max)) {
+			*(int64_t *)to = seconds;
+			return 0;
+		}
+		if (o->max == 0)
+			return err_set(err, ERR_USAGE, "expected a time like 30s, 10m, 12h or 7d");
+		return err_set(err, ERR_USAGE, "expected a time like 10m, 12h or 7d, at most %ldd",
+			o->max / DAY);
+	case UI_SIZE:
+		assert(o->size == sizeof(uint64_t));
+		return ui_size(text, to) == 0 ? 0
+					      : err_set(err, ERR_USAGE,
+							"expected a size like 500M or 10G");
+	case UI_CHOICE:
+		assert(o->size == sizeof place);
+		if (!ui_command_list(o->choices, '|', text, &place))
+			return err_set(err, ERR_USAGE, "expected one of %s", o->choices);
+		*(int *)to = place;
+		return 0;
+	default:
+		assert(o->size == sizeof text);
+		*(const char **)to = text;
+		return 0;
+	}
+}
+/* Takes an option that was given. Returns -1 to go on, else the exit status. */
+static int take_option(struct ui_options *o, const struct ui_option *row, void *own)
+{
+	const bool path = row->type == UI_FILE || row->type == UI_DIR || row->type == UI_STORE;
+	struct err err = {0};
+	char name[64];
+	int got;
+
+	snprintf(name, sizeof name, "--%s", row->name);
+	if (path && *optarg == 0)
+		return ui_usage(o->command, "%s '': empty path", name);
+	if (row->type == UI_NAME && name_check(name, optarg, &err) != 0)
+		return ui_usage(o->command, "%s", err.message);
+	if (row->shared != NULL)
+		own = o;
+	got = row->take != NULL ? row->take(own, optarg, &err) : convert(row, own, optarg, &err);
+	if (got == 0)
+		return -1;
+	err_prefix(&err, "%s", name);
+	return err.code == ERR_USAGE ? ui_usage(o->command, "%s", err.message)
+				     : ui_fail(o->command, &err);
+}
+
+/* The row of an option by what getopt_long returned. */
+static size_t find_row(const struct ui_option *rows, int c)
+{
+	size_t i;
+
+	if (c >= LONG_ONLY)
+		return (size_t)(c - LONG_ONLY);
+	for (i = 0; rows[i].letter != c; i++)
+		continue;
+	return i;
+}
+
+/* Reads the options, and notes in *seen which rows were given. Returns -1 to go on, else the exit
+ * status. */
+static int read_options(struct ui_options *o, const struct ui_command *command,
+	const struct ui_option *rows, size_t count, void *own, int argc, char **argv,
+	uint64_t *seen)
+{
+	struct option longs[UI_COMMAND_OPTIONS + 1] = {0};
+	char shorts[2 * UI_COMMAND_OPTIONS + 2] = ":", *end = shorts + 1;
+	size_t i;
 	int c, status = -1;
 
-	for (i = 0; i < TABLE; i++)
-		if (table[i].letter == 0 || strchr(o->shared, table[i].letter) != NULL)
-			add(longs, &count, shorts, &table[i].option);
-	for (own = o->own; own != NULL && own->name != NULL; own++)
-		add(longs, &count, shorts, own);
-	o->threads = ui_processors();
-	if (strchr(o->shared, 'w') != NULL || strchr(o->shared, 's') != NULL)
-		ui_options_lock_wait(o->command, NULL, &o->verbose, &o->access);
+	for (i = 0; i < count; i++) {
+		longs[i].name = rows[i].name;
+		longs[i].has_arg = rows[i].type != UI_FLAG ? required_argument : no_argument;
+		longs[i].val = LONG_ONLY + (int)i;
+		if (rows[i].letter != 0)
+			*end++ = rows[i].letter;
+		if (rows[i].letter != 0 && rows[i].type != UI_FLAG)
+			*end++ = ':';
+	}
 	opterr = 0;
 	optind = 1;
 	while (status < 0 && (c = getopt_long(argc, argv, shorts, longs, NULL)) != -1) {
 		if (c == '?' || c == ':')
-			return ui_options_wrong(o->command, c, argv);
-		status = repeats(o, c) ? check_repeated(o, longs, c)
-				       : ui_options_once(o->command, &seen, longs, c);
-		if (status >= 0)
-			break;
-		for (own = o->own; own != NULL && own->name != NULL && own->val != c; own++)
-			continue;
-		status = own != NULL && own->name != NULL ? o->take(o->ctx, c) : take(o, c);
+			return refuse_option(o->command, c, argv);
+		i = find_row(rows, c);
+		if (i + 1 == count) {
+			ui_pipe_ends(UI_OK);
+			ui_help_print(command, stdout);
+			return UI_OK;
+		}
+		if (*seen >> i & 1 && rows[i].type != UI_FLAG && !rows[i].many)
+			return ui_usage(o->command, "--%s can be given only once", rows[i].name);
+		*seen |= (uint64_t)1 << i;
+		status = take_option(o, &rows[i], own);
 	}
+	return status;
+}
+
+/* The verb, and whether it has the options that were given. Returns -1 to go on, else the exit
+ * status. */
+static int find_verb(struct ui_options *o, const struct ui_command *command,
+	const struct ui_option *rows, uint64_t seen, int argc, char **argv)
+{
+	const char *word = optind < argc ? argv[optind] : "-";
+	const struct ui_verb *v = command->verbs;
+	char names[256] = "";
+	size_t i;
+
+	for (; v->name != NULL && strcmp(v->name, word) != 0; v++)
+		if (strcmp(v->name, "-") != 0)
+			snprintf(names + strlen(names), sizeof names - strlen(names), "%s%s",
+				*names != 0 ? ", " : "", v->name);
+	if (v->name == NULL)
+		return ui_usage(o->command, "%s%s%sexpected %s%s", optind < argc ? "'" : "",
+			optind < argc ? word : "", optind < argc ? "': " : "",
+			strchr(names, ',') != NULL ? "one of " : "", names);
+	optind += optind < argc;
+	o->verb = v;
+	for (i = 0; seen >> i != 0; i++) {
+		if (!(seen >> i & 1) || ui_command_has(&rows[i], v))
+			continue;
+		if (strcmp(rows[i].name, "json") == 0)
+			ui_fail_json(NULL);
+		if (strcmp(v->name, "-") == 0)
+			return ui_usage(o->command, "--%s: can't be used without a verb",
+				rows[i].name);
+		return ui_usage(o->command, "--%s: can't be used with '%s'", rows[i].name, v->name);
+	}
+	return -1;
+}
+
+/* How many words are asked for at least, and at most. */
+static void count_words(const char *words, int *least, int *most)
+{
+	size_t len;
+
+	for (*least = *most = 0; *words != 0; words += len + (words[len] != 0)) {
+		len = strcspn(words, " ");
+		if (strncmp(words, "--", 2) == 0) { /* a required option, and its value */
+			len += 1 + strcspn(words + len + 1, " ");
+			continue;
+		}
+		*least += *words != '[';
+		*most = *most == INT_MAX || memmem(words, len, "...", 3) != NULL ? INT_MAX
+										 : *most + 1;
+	}
+}
+
+/* Returns -1 to go on, else the exit status. */
+static int check_arguments(
+	const struct ui_options *o, const struct ui_command *command, int argc, char **argv)
+{
+	const char *words = o->verb != NULL ? o->verb->arguments : command->arguments;
+	const bool paths = ui_command_argument(words) != UI_TEXT;
+	const char *verb = o->verb != NULL && strcmp(o->verb->name, "-") != 0 ? o->verb->name : "";
+	int least, most, i;
+
+	count_words(words, &least, &most);
+	if (argc - optind < least || argc - optind > most)
+		return ui_usage(o->command, "%s%sexpected %s%s%s%s", verb, *verb != 0 ? ": " : "",
+			*words != 0 ? words : "no arguments", command->hint != NULL ? " (" : "",
+			command->hint != NULL ? command->hint : "",
+			command->hint != NULL ? ")" : "");
+	for (i = optind; i < argc && paths; i++)
+		if (*argv[i] == 0)
+			return ui_usage(o->command, "'': empty path");
+	return -1;
+}
+
+int ui_options_parse(struct ui_options *o, const struct ui_command *command, void *own, int argc,
+	char **argv)
+{
+	struct ui_option rows[UI_COMMAND_OPTIONS];
+	size_t count = ui_command_rows(command, rows);
+	uint64_t seen = 0;
+	int status;
+
+	o->command = command->name;
+	o->threads = ui_processors();
+	o->access = (struct store_access){.wait_sec = STORE_LOCK_SEC,
+		.patience_ms = STORE_PATIENCE_MS,
+		.waits = tell_wait,
+		.dials = tell_dial,
+		.ctx = &o->verbose};
+	status = read_options(o, command, rows, count, own, argc, argv, &seen);
+	if (status < 0 && command->verbs != NULL)
+		status = find_verb(o, command, rows, seen, argc, argv);
+	if (status < 0)
+		status = check_arguments(o, command, argc, argv);
 	return status >= 0 || o->store_count == 0 ? status : find_net(o);
 }
 

@@ -1,45 +1,50 @@
 #!/bin/bash
-# Goal: in bash, zsh and fish the same commands, verbs and options are offered: all that --help has;
-# where there is nothing to offer, files.
+# Goal: in bash, zsh and fish the same commands, verbs and options are offered: all that the tables have;
+# for values and arguments files, directories or choices, by their type.
 . "$(dirname "$0")/lib.sh"
 workspace
 
 PATH=$(dirname "$FDUMP"):$PATH
-completions=$SRC/packaging/completions
+mkdir some-folder
 touch some-file
+for shell in bash zsh fish; do
+	fdump completion $shell >fdump.$shell
+done
 
 # Each of these prints what the shell offers for the words given as arguments, the last of which is
 # begun: sorted, one a line.
 in_bash() {
 	bash -c '
-		. "$1"/fdump.bash
-		shift
+		. ./fdump.bash
 		COMP_WORDS=("$@") COMP_CWORD=$(($# - 1))
 		_fdump
-		((${#COMPREPLY[@]} > 0)) || mapfile -t COMPREPLY < <(compgen -f -- "${!#}")
-		printf "%s\n" "${COMPREPLY[@]}"' bash "$completions" "$@" | sort -u
+		printf "%s\n" "${COMPREPLY[@]}"' bash "$@" | sort -u
 }
 
 # The functions of zsh that offer are replaced by what prints.
 in_zsh() {
 	zsh -f -c '
 		_describe() { print -l -- ${(P)@[-1]%%:*} }
-		_files() { print -l -- $PREFIX*(N) }
+		_files() { [[ $1 = -/ ]] && print -l -- $PREFIX*(N/) || print -l -- $PREFIX*(N) }
 		complete_it() {
-			local dir=$1
-			shift
 			local -a words=("$@")
 			local CURRENT=$# PREFIX=${@[-1]}
-			. $dir/fdump.zsh
+			. ./fdump.zsh
 		}
-		complete_it "$@"' zsh "$completions" "$@" | grep -E -e "^${*: -1}" | sort -u
+		complete_it "$@"' zsh "$@" | grep -E -e "^${*: -1}" | sort -u
 }
 
 in_fish() {
 	env -u XDG_DATA_DIRS HOME="$work" fish --no-config -c '
-		source $argv[1]/fdump.fish
-		complete -C (string join " " -- $argv[2..])' "$completions" "$@" |
-		sed 's/\t.*//' | sort -u
+		source ./fdump.fish
+		complete -C (string join " " -- $argv)' "$@" |
+		sed 's/\t.*//; s|/$||' | sort -u
+}
+
+offers() { # SHELL "WHAT..." WORDS...
+	local shell=$1 want=$2
+	shift 2
+	[ "$("in_$shell" "$@" | paste -sd' ')" = "$want" ] || fail "$shell: $*: $("in_$shell" "$@")"
 }
 
 look() { # SHELL
@@ -48,20 +53,23 @@ look() { # SHELL
 	[ -s want ] || fail "no commands in --help"
 	"in_$1" fdump '' | grep -vx -e --help -e --version >got
 	diff want got || fail "$1: commands"
-	[ "$("in_$1" fdump unp)" = unpack ] || fail "$1: unp: $("in_$1" fdump unp)"
 	while read -r c; do
-		"$FDUMP" "$c" --help | grep -oE -- '--[a-z][a-z-]+' | sort -u |
-			sed '$!b; s/$/\n--help/' | sort -u >want
+		"$FDUMP" "$c" --help | grep -oE -- '^  (-., |    )--[a-z][a-z-]+' | sed 's/.*--/--/' | sort -u >want
 		"in_$1" fdump "$c" -- >got
 		diff want got || fail "$1: options of $c"
-	done < <(printf '%s\n' backup cron manager store)
-	printf '%s\n' gc init quota rebuild replicate scrub stat trust-clock >want
-	"in_$1" fdump store '' >got
-	diff want got || fail "$1: verbs of store"
-	printf '%s\n' always if-changed if-newer never >want
-	"in_$1" fdump restore --overwrite '' >got
-	diff want got || fail "$1: values of --overwrite"
-	[ "$("in_$1" fdump list some)" = some-file ] || fail "$1: no files: $("in_$1" fdump list some)"
+	done < <("$FDUMP" --help | sed -nE '/^commands:/,/^$/s/^  ([a-z]+) .*/\1/p')
+	offers "$1" unpack fdump unp
+	offers "$1" "gc init quota rebuild replicate scrub stat trust-clock" fdump store ''
+	offers "$1" accept fdump agent ''
+	offers "$1" check fdump manager ''
+	offers "$1" "--dry-run --help --json --lock-wait --threshold" fdump store gc --
+	offers "$1" "always if-changed if-newer never" fdump restore --overwrite ''
+	offers "$1" "" fdump backup --name some
+	offers "$1" "some-file some-folder" fdump list some
+	offers "$1" "some-file some-folder" fdump key new some
+	offers "$1" some-folder fdump store gc some
+	offers "$1" some-folder fdump backup -C some
+	offers "$1" "some-file some-folder" fdump list --file some
 }
 
 look bash

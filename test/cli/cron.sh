@@ -75,14 +75,14 @@ expect 0 '{"type":"result","id":"cron.explain","expression":"0 12 1 * *","descri
 "$FDUMP" cron check --json $'\xff * * * *' >out || true
 python3 -c 'import json; d = json.load(open("out")); assert d["expression"] == "\\377 * * * *", d'
 # Wrong usage.
-expect 2 "" "is missing"
-expect 2 "" "none of next, prev" when @daily
-expect 2 "" "the schedule is missing" next
+expect 2 "" "expected one of next, prev, check, explain"
+expect 2 "" "'when': expected one of next, prev" when @daily
+expect 2 "" "next: expected EXPR" next
 expect 2 "" "in quotes" next 0 0 '*' '*' '*'
-expect 2 "" "-n takes a number" next -n 0 @daily
-expect 2 "" "-n takes a number" next -n 5x @daily
+expect 2 "" "--count: expected a number from 1 to 1000000" next -n 0 @daily
+expect 2 "" "--count: expected a number" next -n 5x @daily
 expect 2 "" "needs a value" next @daily -n
-expect 2 "" "is no option" next --frm 2026 @daily
+expect 2 "" "unrecognized option" next --frm 2026 @daily
 expect 2 "" "is no time" next --from yesterday @daily
 # A full disk is noticed; the link's name works; help is there.
 status=0

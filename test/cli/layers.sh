@@ -51,7 +51,7 @@ only() {
 	only 'confuse\.h' 'cmd/manager/syntax\.c'
 	only 'ev\.h' 'rpc/loop\.c'
 	# The link is below calls and connections.
-	[ ! -d rpc ] || includes rpc | grep -E '^rpc/(link|tls|loop|wire)\.[ch]:"rpc/(inner|call|conn)\.h'
+	[ ! -d rpc ] || includes rpc | grep -E '^rpc/(link|tls|loop|wire)\.[ch]:"rpc/(inner|call|conn|receive)\.h'
 	only '(mbedtls|psa)/[^>]*' 'rpc/[^:]*\.c'
 	only '(jansson|microhttpd)\.h' 'cmd/[^:]*'
 } >"$bad"

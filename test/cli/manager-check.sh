@@ -85,8 +85,8 @@ status=0
 
 # Wrong usage, and files that are not there.
 expect 3 "" "this machine is no manager" --config . --state .
-expect 2 "" "unknown command 'chekc'" chekc
-expect 2 "" "one FILE at most" check a b
+expect 2 "" "'chekc': expected check" chekc
+expect 2 "" "check: expected [FILE]" check a b
 expect 2 "" "--agent 'Web': not a name" check --agent Web manager.conf
 expect 2 "" "nothere.conf" check nothere.conf
 expect 0 "" "no job is for this agent" check --agent a /dev/null

@@ -17,6 +17,6 @@ wrong 'where to' restore -s ./a latest
 wrong '--tz goes with --schedule' store scrub a --tz UTC
 wrong '--tz' cron check --tz UTC @daily
 wrong '--from' cron check --from 2026-11-23 @daily
-wrong '-n' cron explain -n 1 @daily
+wrong '--count' cron explain -n 1 @daily
 "$FDUMP" cron explain --seed x @daily >out
 "$FDUMP" store scrub a --rate 0 >out

@@ -13,7 +13,7 @@ for command in "backup -s ./a --unencrypted --before x --before y t" "backup -s 
 	status=0
 	# shellcheck disable=SC2086 # words
 	"$FDUMP" $command >out 2>err </dev/null || status=$?
-	[ $status = 2 ] && grep -q 'can be given once' err || { echo "$command: status $status"; cat err; exit 1; }
+	[ $status = 2 ] && grep -q 'can be given only once' err || { echo "$command: status $status"; cat err; exit 1; }
 done
 "$FDUMP" key new --no-passphrase k >/dev/null
 "$FDUMP" key new --no-passphrase l >/dev/null

@@ -66,5 +66,5 @@ wait $waits || fail "gc on a terminal: status $?"
 for command in "backup --unencrypted -s ./one ." "forget -s ./one --keep-last 1 -n" "store gc one"; do
 	# shellcheck disable=SC2086 # words
 	status_of $command --lock-wait long
-	[ $status = 2 ] && grep -q 'lock-wait wants a time' err || fail "$command --lock-wait long: status $status"
+	[ $status = 2 ] && grep -q 'lock-wait: expected a time' err || fail "$command --lock-wait long: status $status"
 done

@@ -46,5 +46,5 @@ grep -q "none: .*No such file" err
 status 5 p flip none
 status 2 none p
 status 2
-grep -q "no FILE" err
+grep -q "expected FILE" err
 status 0 p

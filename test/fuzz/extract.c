@@ -150,7 +150,7 @@ static void on_problem(void *ctx, enum pack_problem_kind kind, uint64_t offset,
 	MUST(what[0] != 0);
 }
 
-static void on_extract(void *ctx, struct pack_bytes path, enum pack_extract_kind kind, int errnum,
+static void on_extract(void *ctx, struct pack_bytes path, enum pack_outcome_kind kind, int errnum,
 	const char *what)
 {
 	(void)ctx, (void)kind, (void)errnum;

@@ -71,7 +71,8 @@ static void dump(const uint8_t *data, size_t len)
 	if (store_dump_put(&d, &out, &err) == 0) { /* ours is canonical, and says the same */
 		MUST(store_dump_get(&again, out.data, out.len, &err) == 0);
 		MUST(again.chunks == d.chunks && again.lock == d.lock &&
-			again.list_count == d.list_count);
+			again.list_count == d.list_count && again.slot == d.slot &&
+			(again.plan != NULL) == (d.plan != NULL));
 	}
 	buf_fini(&out);
 }

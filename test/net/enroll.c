@@ -337,19 +337,19 @@ static void believes_only_what_the_token_says(void **unused)
 
 /* --- Over an ordinary connection --- */
 
-static void handle_renew(void *ctx, struct rpc_call *call, const struct rpc_value *values)
+static void handle_renew(void *ctx, struct rpc_call *call, const struct cbormap_value *values)
 {
 	(void)ctx;
 	rpc_renew_serve(ca, call, values);
 }
 
-static void handle_sponsor(void *ctx, struct rpc_call *call, const struct rpc_value *values)
+static void handle_sponsor(void *ctx, struct rpc_call *call, const struct cbormap_value *values)
 {
 	(void)ctx;
 	rpc_sponsor_serve(sponsors, call, values);
 }
 
-static void handle_grant(void *ctx, struct rpc_call *call, const struct rpc_value *values)
+static void handle_grant(void *ctx, struct rpc_call *call, const struct cbormap_value *values)
 {
 	(void)ctx;
 	rpc_grant_serve(sponsors, call, values);

@@ -112,7 +112,7 @@ struct peer {
 	size_t send_len;
 };
 
-static void on_changed(void *ctx, const struct rpc_identity *from, const struct rpc_value *v)
+static void on_changed(void *ctx, const struct rpc_identity *from, const struct cbormap_value *v)
 {
 	struct peer *p = ctx;
 
@@ -122,7 +122,7 @@ static void on_changed(void *ctx, const struct rpc_identity *from, const struct 
 	rpc_loop_stop(loop);
 }
 
-static void on_run(void *ctx, struct rpc_call *call, const struct rpc_value *v)
+static void on_run(void *ctx, struct rpc_call *call, const struct cbormap_value *v)
 {
 	struct peer *p = ctx;
 	struct err why = {0};
@@ -320,7 +320,7 @@ static void start_report(struct peer *p, uint8_t journal, const struct buf *fram
 /* Returns the acknowledged number, or UINT64_MAX: it was refused. */
 static uint64_t report(struct peer *p, uint8_t journal, const struct buf *frames)
 {
-	struct rpc_value v[MANAGER_ACKED_FIELDS];
+	struct cbormap_value v[MANAGER_ACKED_FIELDS];
 
 	start_report(p, journal, frames);
 	while (!p->over)
@@ -328,7 +328,7 @@ static uint64_t report(struct peer *p, uint8_t journal, const struct buf *frames
 	if (p->result.code != ERR_NONE)
 		return UINT64_MAX;
 	assert_int_equal(
-		rpc_params_get(v, manager_acked_fields, p->reply.data, p->reply.len, &err), 0);
+		cbormap_get(v, manager_acked_fields, p->reply.data, p->reply.len, &err), 0);
 	return v[MANAGER_ACKED_NUMBER].number;
 }
 
@@ -532,10 +532,12 @@ static void test_strangers(void **unused)
 	/* One whose plan is another one on the manager that it follows. */
 	strcpy(h.follows, "m2");
 	h.has_digest = true;
+	h.digest[0] = 1;
 	assert_int_equal(hello(&a, &h, &w), ERR_NONE);
 	assert_non_null(strstr(logged, "alarm: the plan of a1 is another one on the manager m2"));
 	h.follows[0] = 0;
 	h.has_digest = false;
+	h.digest[0] = 0;
 	/* Another manager's agent says hello as well: it is of the fleet. Its operator may not. */
 	dial(&b, "a2");
 	assert_int_equal(hello(&b, &h, &w), ERR_NONE);
@@ -631,6 +633,7 @@ static void test_store(void **unused)
 	assert_int_equal(hello(&s, &sh, &w), ERR_DENIED);
 	assert_non_null(strstr(logged, "alarm: "));
 	sh.is_store = false;
+	memset(sh.uid, 0, sizeof sh.uid);
 	assert_int_equal(hello(&s, &sh, &w), ERR_USAGE);
 	hang_up(&s);
 	hang_up(&a);

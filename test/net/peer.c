@@ -116,7 +116,7 @@ static void reply_empty(struct rpc_call *call, bool blob)
 	rpc_call_reply(call, "\xa0", 1, blob);
 }
 
-static void echo(void *ctx, struct rpc_call *call, const struct rpc_value *v)
+static void echo(void *ctx, struct rpc_call *call, const struct cbormap_value *v)
 {
 	uint8_t mem[RPC_PAYLOAD_MAX];
 	struct cbor_out out;
@@ -151,7 +151,7 @@ static void sink_data(void *arg, const uint8_t *bytes, size_t len, bool last)
 	rpc_call_reply(t->call, mem, cbor_out_len(&out), false);
 }
 
-static void sink(void *ctx, struct rpc_call *call, const struct rpc_value *v)
+static void sink(void *ctx, struct rpc_call *call, const struct cbormap_value *v)
 {
 	static const struct rpc_call_ops ops = {.data = sink_data, .done = task_done};
 	struct task *t = task_new(ctx, call, &ops);
@@ -178,7 +178,7 @@ static int source_fill(void *arg, uint8_t *to, size_t cap, size_t *len, bool *la
 
 static const struct rpc_call_ops source_ops = {.fill = source_fill, .done = task_done};
 
-static void source(void *ctx, struct rpc_call *call, const struct rpc_value *v)
+static void source(void *ctx, struct rpc_call *call, const struct cbormap_value *v)
 {
 	struct task *t = task_new(ctx, call, &source_ops);
 	uint8_t mem[64];
@@ -193,7 +193,7 @@ static void source(void *ctx, struct rpc_call *call, const struct rpc_value *v)
 	rpc_call_reply(call, mem, cbor_out_len(&out), true);
 }
 
-static void abort_source(void *ctx, struct rpc_call *call, const struct rpc_value *v)
+static void abort_source(void *ctx, struct rpc_call *call, const struct cbormap_value *v)
 {
 	struct task *t = task_new(ctx, call, &source_ops);
 
@@ -209,7 +209,7 @@ static void sleep_over(void *arg)
 	reply_empty(t->call, false);
 }
 
-static void sleep_start(void *ctx, struct rpc_call *call, const struct rpc_value *v)
+static void sleep_start(void *ctx, struct rpc_call *call, const struct cbormap_value *v)
 {
 	static const struct rpc_call_ops ops = {.done = task_done};
 	struct task *t = task_new(ctx, call, &ops);
@@ -242,7 +242,7 @@ static int duplex_fill(void *arg, uint8_t *to, size_t cap, size_t *len, bool *la
 	return 0;
 }
 
-static void duplex(void *ctx, struct rpc_call *call, const struct rpc_value *v)
+static void duplex(void *ctx, struct rpc_call *call, const struct cbormap_value *v)
 {
 	static const struct rpc_call_ops ops = {
 		.data = duplex_data, .fill = duplex_fill, .done = task_done};
@@ -252,7 +252,7 @@ static void duplex(void *ctx, struct rpc_call *call, const struct rpc_value *v)
 	reply_empty(call, true);
 }
 
-static void fail(void *ctx, struct rpc_call *call, const struct rpc_value *v)
+static void fail(void *ctx, struct rpc_call *call, const struct cbormap_value *v)
 {
 	struct err err = {0};
 
@@ -262,7 +262,7 @@ static void fail(void *ctx, struct rpc_call *call, const struct rpc_value *v)
 	rpc_call_fail(call, &err);
 }
 
-static void hold(void *ctx, struct rpc_call *call, const struct rpc_value *v)
+static void hold(void *ctx, struct rpc_call *call, const struct cbormap_value *v)
 {
 	static const struct rpc_call_ops ops = {.done = task_done};
 
@@ -278,7 +278,7 @@ static void stuck_data(void *arg, const uint8_t *bytes, size_t len, bool last)
 	t->offset += len;
 }
 
-static void stuck(void *ctx, struct rpc_call *call, const struct rpc_value *v)
+static void stuck(void *ctx, struct rpc_call *call, const struct cbormap_value *v)
 {
 	static const struct rpc_call_ops ops = {.data = stuck_data, .done = task_done};
 
@@ -296,7 +296,7 @@ static void tight_data(void *arg, const uint8_t *bytes, size_t len, bool last)
 		reply_empty(t->call, false);
 }
 
-static void tight(void *ctx, struct rpc_call *call, const struct rpc_value *v)
+static void tight(void *ctx, struct rpc_call *call, const struct cbormap_value *v)
 {
 	static const struct rpc_call_ops ops = {.data = tight_data, .done = task_done};
 
@@ -306,14 +306,14 @@ static void tight(void *ctx, struct rpc_call *call, const struct rpc_value *v)
 		reply_empty(call, false);
 }
 
-static void early(void *ctx, struct rpc_call *call, const struct rpc_value *v)
+static void early(void *ctx, struct rpc_call *call, const struct cbormap_value *v)
 {
 	(void)v;
 	((struct peer_state *)ctx)->handled++;
 	reply_empty(call, false);
 }
 
-static void whoami(void *ctx, struct rpc_call *call, const struct rpc_value *v)
+static void whoami(void *ctx, struct rpc_call *call, const struct cbormap_value *v)
 {
 	const struct rpc_identity *peer = rpc_call_peer(call);
 	uint8_t mem[256];
@@ -332,7 +332,7 @@ static void whoami(void *ctx, struct rpc_call *call, const struct rpc_value *v)
 	rpc_call_reply(call, mem, cbor_out_len(&out), false);
 }
 
-static void note(void *ctx, const struct rpc_identity *peer, const struct rpc_value *v)
+static void note(void *ctx, const struct rpc_identity *peer, const struct cbormap_value *v)
 {
 	(void)peer;
 	((struct peer_state *)ctx)->notes += v[0].number;
@@ -403,7 +403,7 @@ static void put_done(void *arg, const struct err *err)
 	put_grant(state);
 }
 
-static void put(void *ctx, struct rpc_call *call, const struct rpc_value *v)
+static void put(void *ctx, struct rpc_call *call, const struct cbormap_value *v)
 {
 	static const struct rpc_call_ops ops = {.data = put_data, .done = put_done};
 	struct peer_state *state = ctx;
@@ -454,7 +454,7 @@ static void work_over(void *arg, const struct err *err)
 		free(t);
 }
 
-static void work(void *ctx, struct rpc_call *call, const struct rpc_value *v)
+static void work(void *ctx, struct rpc_call *call, const struct cbormap_value *v)
 {
 	static const struct rpc_call_ops ops = {.done = work_over};
 	struct task *t = task_new(ctx, call, &ops);
@@ -473,35 +473,35 @@ static void work(void *ctx, struct rpc_call *call, const struct rpc_value *v)
 
 /* --- The table --- */
 
-static const struct rpc_field echo_fields[] = {
-	{.key = "data", .type = RPC_BYTES, .need = true, .max = 16000},
+static const struct cbormap_field echo_fields[] = {
+	{.key = "data", .type = CBORMAP_BYTES, .need = true, .max = 16000},
 	{0},
 };
-static const struct rpc_field source_fields[] = {
-	{.key = "len", .type = RPC_UINT, .need = true, .max = UINT64_MAX},
-	{.key = "seed", .type = RPC_UINT, .max = UINT64_MAX},
+static const struct cbormap_field source_fields[] = {
+	{.key = "len", .type = CBORMAP_UINT, .need = true},
+	{.key = "seed", .type = CBORMAP_UINT},
 	{0},
 };
-static const struct rpc_field put_fields[] = {
+static const struct cbormap_field put_fields[] = {
 	{.key = "len",
-		.type = RPC_UINT,
+		.type = CBORMAP_UINT,
 		.need = true,
 		.min = 1,
 		.max = RPC_WINDOW_MAX - RPC_WINDOW},
-	{.key = "had", .type = RPC_BOOL},
+	{.key = "had", .type = CBORMAP_BOOL},
 	{0},
 };
-static const struct rpc_field ms_fields[] = {
-	{.key = "ms", .type = RPC_UINT, .need = true, .max = 60000},
+static const struct cbormap_field ms_fields[] = {
+	{.key = "ms", .type = CBORMAP_UINT, .need = true, .max = 60000},
 	{0},
 };
-static const struct rpc_field tight_fields[] = {
-	{.key = "data", .type = RPC_BYTES, .max = 64},
-	{.key = "name", .type = RPC_NAME},
+static const struct cbormap_field tight_fields[] = {
+	{.key = "data", .type = CBORMAP_BYTES, .max = 64},
+	{.key = "name", .type = CBORMAP_NAME},
 	{0},
 };
-static const struct rpc_field note_fields[] = {
-	{.key = "n", .type = RPC_UINT, .need = true, .max = 1000},
+static const struct cbormap_field note_fields[] = {
+	{.key = "n", .type = CBORMAP_UINT, .need = true, .max = 1000},
 	{0},
 };
 

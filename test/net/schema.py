@@ -11,7 +11,8 @@ from pathlib import Path
 root = Path(sys.argv[1] if len(sys.argv) > 1 else ".")
 text = (root / "rpc/PROTOCOL.md").read_text()
 c_files = {p: p.read_text() for p in sorted((root / "rpc").glob("*.[ch]"))}
-c_files[root / "lib/err.c"] = (root / "lib/err.c").read_text()
+for name in ("cbormap.h", "err.c"):
+    c_files[root / "lib" / name] = (root / "lib" / name).read_text()
 for name in ("proto.c", "proto.h", "plan.h", "report.h", "service.c"):
     c_files[root / "cmd/manager" / name] = (root / "cmd/manager" / name).read_text()
 for name in ("dump.h", "proof.h", "proto.c", "proto.h", "receipt.h", "record.h", "store.h"):
@@ -50,7 +51,7 @@ LIMITS = {
     "request blobs open that began with credit, each side": ["RPC_BLOBS_MAX"],
     "credit of a blob, at first and at most": ["RPC_WINDOW", "RPC_WINDOW_MAX"],
     "written and not read by the peer": ["RPC_OUT_MAX"],
-    "depth of arrays and maps in a parameter": ["RPC_DEPTH_MAX"],
+    "depth of arrays and maps in a parameter": ["CBORMAP_DEPTH_MAX"],
 }
 
 
@@ -81,7 +82,7 @@ def number(text):
 
 # --- tables in C --------------------------------------------------------------
 
-KINDS = {"RPC_UINT": "uint", "RPC_INT": "int", "RPC_BOOL": "bool", "RPC_BYTES": "bytes", "RPC_TEXT": "text", "RPC_NAME": "name"}
+KINDS = {"CBORMAP_UINT": "uint", "CBORMAP_INT": "int", "CBORMAP_BOOL": "bool", "CBORMAP_BYTES": "bytes", "CBORMAP_TEXT": "text", "CBORMAP_NAME": "name"}
 tables = {}
 items = {}  # named types: of single fields that lists are made of
 
@@ -90,30 +91,38 @@ def c_field(body):
     """A field's kind and limits; of a list the kind is its items' name in brackets."""
     values = dict(re.findall(r"\.(\w+) = ([^,}]+)", body))
     kind = values["type"].strip()
-    if kind == "RPC_MAP":
+    if kind == "CBORMAP_MAP":
         return TABLES[values["sub"].strip()], 0, 0
-    kind = "[%s]" % values["of"].strip()[1:-len("_field")].replace("_", "-") if kind == "RPC_LIST" else KINDS[kind]
-    return (kind, number(values.get("min", "0").strip()), number(values.get("max", "0").strip()))
+    kind = "[%s]" % values["of"].strip()[1:-len("_field")].replace("_", "-") if kind == "CBORMAP_LIST" else KINDS[kind]
+    most = "UINT64_MAX" if kind == "uint" else "0"
+    return kind, number(values.get("min", "0").strip()), number(values.get("max", most).strip())
+
+
+def member(m):
+    """A field of a struct: its key is the member's name, its limits follow from the size."""
+    struct, kind, name = m.groups()
+    field = f'.key = "{name}", .type = CBORMAP_{kind}'
+    if kind not in ("BYTES", "TEXT"):
+        return field
+    body = next(b[1] for s in c_files.values() if (b := re.search(rf"struct {struct} \{{\n(.*?)\n\}}", s, re.S)))
+    size = " ".join(re.search(rf"\b{name}\[([^]]+)\]", body)[1].split())
+    return field + (f", .min = {size}, .max = {size}" if kind == "BYTES" else f", .max = {size} - 1")
 
 
 def expanded(source):
-    """The macros of cmd/store/proto.c, and its tables, as the others are written."""
-    field = '{.key = %s, .type = RPC_BYTES, %s.min = %s, .max = %s}'
-    source = re.sub(r'\bBYTES\(("\w+"), (\w+)\)',
-                    lambda m: field % (m[1], ".need = true, ", m[2], m[2]), source)
-    source = re.sub(r'\bMAYBE\(("\w+"), (\w+)\)', lambda m: field % (m[1], "", m[2], m[2]), source)
-    source = re.sub(r'\bNUMBER\(("\w+"), (\w+)\)',
-                    r'{.key = \1, .type = RPC_UINT, .need = true, .max = \2}', source)
-    return re.sub(r"(\[\] = \{)\s*(.*?)\{0\}\};", r"\1\n\2\n};", source, flags=re.S)
+    """The macros of lib/cbormap.h, written out."""
+    source = re.sub(r"CBORMAP_OF\(\s*struct (\w+),\s*(\w+),\s*(\w+)\)", member, source)
+    source = re.sub(r"CBORMAP_FIXED\((\w+)\)", r".type = CBORMAP_BYTES, .min = \1, .max = \1", source)
+    return re.sub(r"CBORMAP_LIST_OF\(\s*(\w+),\s*(\w+)\)", r".type = CBORMAP_LIST, .max = \2, .of = &\1", source)
 
 
 for path, source in c_files.items():
-    source = expanded(source) if path.parts[-2:] == ("store", "proto.c") else source
+    source = expanded(source)
     if path.suffix != ".c":
         continue
-    for name, body in re.findall(r"struct rpc_field (\w+)\[\] = \{\n(.*?)\n\s*\};", source, re.S):
+    for name, body in re.findall(r"struct cbormap_field (\w+_fields(?:_in)?)\[\] = \{\n(.*?)\n\s*\};", source, re.S):
         fields = {}
-        for entry in re.findall(r"\{(\.key.*?)\}", body, re.S):
+        for entry in re.findall(r"\{\s*(\.key.*?)\}", body, re.S):
             key = re.search(r'\.key = "(\w+)"', entry)[1]
             kind, low, high = c_field(entry)
             fields[key] = (kind, ".need = true" in entry, low, high)
@@ -121,7 +130,7 @@ for path, source in c_files.items():
             problems.append(f"{path}: {name}: has no schema in PROTOCOL.md")
         else:
             tables[TABLES[name]] = fields
-    for name, body in re.findall(r"struct rpc_field (\w+)_field = \{(.*?)\};", source, re.S):
+    for name, body in re.findall(r"struct cbormap_field (\w+)_field = \{(.*?)\};", source, re.S):
         if items.setdefault(name.replace("_", "-"), c_field(body)) != c_field(body):
             problems.append(f"{path}: {name}_field: differs from the one in another file")
 

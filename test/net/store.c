@@ -22,6 +22,7 @@
 #include "lib/buf.h"
 #include "lib/err.h"
 #include "lib/hash.h"
+#include "lib/le.h"
 #include "lib/pool.h"
 #include "test/net/peer.h"
 
@@ -42,7 +43,7 @@ static struct server {
 	struct engine *engine;
 	struct store_service *service;
 	char port[8];
-	atomic_bool stop, ready;
+	atomic_bool stop, ready, woken; /* woken: nobody wakes it any more */
 	atomic_bool collect, collected; /* gc is to be started; it is over */
 } server = {.port = "0"};
 
@@ -143,6 +144,8 @@ static void *serve(void *arg)
 	snprintf(s->port, sizeof s->port, "%u", store_service_port(s->service));
 	atomic_store(&s->ready, true);
 	rpc_loop_run(s->loop);
+	while (!s->woken)
+		usleep(100);
 	pool_free(s->pool);
 	store_service_free(s->service);
 	engine_close(s->engine);
@@ -154,6 +157,7 @@ static void *serve(void *arg)
 static void start(void)
 {
 	atomic_store(&server.stop, false);
+	atomic_store(&server.woken, false);
 	atomic_store(&server.ready, false);
 	assert_int_equal(pthread_create(&server.thread, NULL, serve, &server), 0);
 	while (!atomic_load(&server.ready))
@@ -164,6 +168,7 @@ static void stop(void)
 {
 	atomic_store(&server.stop, true);
 	wake(&server);
+	atomic_store(&server.woken, true);
 	pthread_join(server.thread, NULL);
 }
 
@@ -295,12 +300,11 @@ static void dump_of(
 /* The path of the volume that is written to. */
 static void last_volume(char path[400])
 {
-	unsigned number = 1;
+	unsigned number = 64;
 
-	while (snprintf(path, 400, "%s/volumes/%08x.vol", store_path, number + 1),
-		access(path, F_OK) == 0)
-		number++;
-	snprintf(path, 400, "%s/volumes/%08x.vol", store_path, number);
+	do
+		snprintf(path, 400, "%s/volumes/%08x.vol", store_path, number);
+	while (access(path, F_OK) != 0 && --number > 0);
 }
 
 static int count_dumps(void *ctx, const struct store_entry *e, struct err *e_)
@@ -588,52 +592,85 @@ static void test_restart_reading(void **state)
 	buf_fini(&lacks);
 }
 
+/* Changes a byte of this record, of so many bytes of content: the last one of its id. */
+static void damage(const uint8_t id[STORE_ID_LEN], uint32_t raw_len)
+{
+	char path[400];
+	struct stat st;
+	uint8_t *bytes, *at;
+	int fd;
+
+	last_volume(path);
+	fd = open(path, O_RDWR);
+	assert_int_equal(fstat(fd, &st), 0);
+	bytes = malloc((size_t)st.st_size);
+	assert_int_equal(pread(fd, bytes, (size_t)st.st_size, 0), st.st_size);
+	for (at = bytes + st.st_size - STORE_ID_LEN - 1;
+		at > bytes + 4 &&
+		(memcmp(at, id, STORE_ID_LEN) != 0 || le_get32(at - 4) != raw_len);
+		at--)
+		;
+	assert_true(at > bytes + 4);
+	at += STORE_ID_LEN;
+	*at ^= 1;
+	assert_int_equal(pwrite(fd, at, 1, at - bytes), 1);
+	close(fd);
+	free(bytes);
+}
+
+/* Commits a dump of one chunk. Returns what the store does, with what is missing. */
+static int commit_one(
+	struct store *s, const uint8_t id[STORE_ID_LEN], uint8_t first, struct buf *missing)
+{
+	struct store_receipt receipt;
+	struct buf record;
+	int ret;
+
+	dump_of(s, id, 1, first, &record);
+	buf_clear(missing);
+	ret = store_commit(s, record.data, record.len, NULL, &receipt, missing, &err);
+	buf_fini(&record);
+	return ret;
+}
+
 /* A chunk that is damaged in the volume is told once, and from then on it is not there: it is taken
- * when it is put again. */
+ * when it is put again. So is a piece of a dump's list, which a commit looks at. */
 static void test_damage(void **state)
 {
 	struct client c;
 	struct store_run r = store_run();
-	struct store_receipt receipt;
-	uint8_t bytes[LEN], id[STORE_ID_LEN];
-	char path[400];
+	uint8_t bytes[LEN], id[STORE_ID_LEN], list[STORE_ID_LEN];
 	struct buf record, missing;
 	bool has_base;
-	struct stat st;
-	int fd;
 
 	(void)state;
+	buf_init(&record, SIZE_MAX);
+	buf_init(&missing, SIZE_MAX);
 	client_open(&c, "a1", STORE_WRITE);
 	assert_int_equal(store_begin(c.store, &r, &has_base, &err), 0);
 	content_of(3000, bytes);
 	put(c.store, bytes, LEN, id);
-	dump_of(c.store, id, 1, 6, &record);
-	assert_int_equal(
-		store_commit(c.store, record.data, record.len, NULL, &receipt, NULL, &err), 0);
-	/* The chunk, its list and the dump are the last blocks there are. */
-	last_volume(path);
-	fd = open(path, O_RDWR);
-	assert_int_equal(fstat(fd, &st), 0);
-	assert_int_equal(pwrite(fd, "damaged", 7, st.st_size - LEN / 2), 7);
-	close(fd);
-	buf_init(&missing, SIZE_MAX);
-	assert_int_equal(store_get(c.store, domain.fingerprint, id, &missing, &err), -1);
+	hash_sha256(id, sizeof id, list);
+	assert_int_equal(commit_one(c.store, id, 6, &missing), 0);
+	damage(list, STORE_ID_LEN);
+	assert_int_equal(commit_one(c.store, id, 7, &missing), 1);
+	assert_int_equal(missing.len, STORE_ID_LEN);
+	assert_memory_equal(missing.data, list, STORE_ID_LEN);
+	assert_int_equal(commit_one(c.store, id, 7, &missing), 0);
+
+	assert_int_equal(store_get(c.store, domain.fingerprint, id, &record, &err), 0);
+	damage(id, LEN);
+	assert_int_equal(store_get(c.store, domain.fingerprint, id, &record, &err), -1);
 	assert_int_equal(err.code, ERR_DAMAGE);
 	assert_true(becomes(&damaged, 1, 5000));
-	assert_int_equal(store_get(c.store, domain.fingerprint, id, &missing, &err), 1);
+	assert_int_equal(store_get(c.store, domain.fingerprint, id, &record, &err), 1);
 	assert_int_equal(atomic_load(&damaged), 1);
 	/* The next dump that carries it over: missing, put, there. */
-	buf_fini(&record);
-	dump_of(c.store, id, 1, 7, &record);
-	buf_clear(&missing);
-	assert_int_equal(
-		store_commit(c.store, record.data, record.len, NULL, &receipt, &missing, &err),
-		1);
-	assert_int_equal(missing.len, STORE_ID_LEN);
+	assert_int_equal(commit_one(c.store, id, 9, &missing), 1);
+	assert_memory_equal(missing.data, id, STORE_ID_LEN);
 	put(c.store, bytes, LEN, id);
-	assert_int_equal(
-		store_commit(c.store, record.data, record.len, NULL, &receipt, NULL, &err), 0);
-	assert_int_equal(store_get(c.store, domain.fingerprint, id, &missing, &err), 0);
+	assert_int_equal(commit_one(c.store, id, 9, &missing), 0);
+	assert_int_equal(store_get(c.store, domain.fingerprint, id, &record, &err), 0);
 	buf_fini(&record);
 	buf_fini(&missing);
 	store_free(c.store);

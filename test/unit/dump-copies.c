@@ -129,7 +129,7 @@ static int put(struct fixture *f, bool list, const void *content, size_t len, co
 
 	buf_init(&record, SIZE_MAX);
 	assert_int_equal(dump_maker_make(f->maker, list, id, content, len, &record, &err), 0);
-	ret = dump_fanout_have(f->fanout, id, &lacks, &err);
+	ret = dump_fanout_have(f->fanout, id, 1, &lacks, &err);
 	if (ret == 0 && lacks != 0)
 		ret = dump_fanout_put(f->fanout, record.data, record.len, lacks, &err);
 	buf_fini(&record);
@@ -564,6 +564,19 @@ static void opens_late(void **state)
 	assert_int_equal(f.caught_up, 1u << 1);
 	assert_true(has_dump(&f, 1));
 	assert_false(store_is_open(f.stores[2]) || store_is_opening(f.stores[2]));
+	assert_int_equal(f.behind, 0); /* whoever opened it has told */
+	fixture_fini(&f);
+	/* One that is there at the end, but can't be opened, is reported. */
+	fixture_init(&f, &sealed, 1);
+	f.fake[2]->far = true;
+	assert_int_equal(store_open_start(f.stores[2], STORE_WRITE, &err), 0);
+	fan_out(&f, 1);
+	assert_int_equal(back_up(&f), 0);
+	f.fake[2]->far = false;
+	f.fake[2]->absent = true;
+	assert_int_equal(catch_up(&f), 0);
+	assert_int_equal(f.behind, 1u << 2);
+	assert_string_equal(f.why, "gamma: not found");
 	fixture_fini(&f);
 }
 
@@ -592,6 +605,16 @@ static void catch_up_together(void **state)
 	assert_int_equal(catch_up(&f), 2);
 	assert_true(has_dump(&f, 0) && has_dump(&f, 2));
 	assert_int_equal(fake_store_count(f.fake[0]), CHUNKS + 1);
+	fixture_fini(&f);
+
+	/* One whose service was killed meanwhile, and has not all that it had taken. */
+	fixture_init(&f, &sealed, 1);
+	f.fake[0]->puts_left = 3;
+	assert_int_equal(back_up(&f), 0);
+	f.fake[0]->puts_left = FAKE_FOR_EVER;
+	f.fake[0]->forgets = true;
+	assert_int_equal(catch_up(&f), 1);
+	assert_true(has_dump(&f, 0));
 	fixture_fini(&f);
 }
 

@@ -141,13 +141,17 @@ static int fake_begin(struct store *s, const struct store_run *run, bool *has_ba
 	return is_dead(f, err);
 }
 
-static int fake_have(struct store *s, const uint8_t *ids, size_t count, enum store_answer *answers,
-	struct err *err)
+static int fake_have(struct store *s, const uint8_t *ids, size_t count, bool ask,
+	enum store_answer *answers, struct err *err)
 {
 	struct fake_store *f = fake_of(s);
 	size_t i;
 
+	(void)ask;
 	pthread_mutex_lock(&f->lock);
+	f->haves++;
+	f->have_ids += count;
+	f->have_most = count > f->have_most ? count : f->have_most;
 	for (i = 0; i < count; i++)
 		answers[i] = f->unknown ? STORE_UNKNOWN
 			     : *find_chunk(f, s->run.domain, ids + i * STORE_ID_LEN) != NULL
@@ -269,6 +273,9 @@ static int fake_commit_wait(struct store *s, int64_t wait_ms, struct store_recei
 		return STORE_PENDING;
 	}
 	f->commits++;
+	if (f->forgets && f->chunks != NULL)
+		fake_store_lose(f, f->chunks->id);
+	f->forgets = false;
 	if (f->has_first && f->denies_receipts)
 		return err_set(err, ERR_DENIED, "the other store is not known");
 	if (store_dump_get(&dump, s->record, s->record_len, err) != 0)

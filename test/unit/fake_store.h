@@ -28,6 +28,7 @@ struct fake_store {
 	unsigned slow;              /* each put is taken after so many refusals */
 	unsigned puts_left;         /* then it dies: every call fails until it is opened again */
 	unsigned gets_left;         /* the same, for reading */
+	bool forgets;               /* the first commit finds that a chunk is lost that was put */
 	bool hangs;                 /* a commit is never answered */
 	bool foreign_receipts;      /* signed by another key than its own */
 	bool denies_receipts;       /* does not believe another store's */
@@ -36,7 +37,8 @@ struct fake_store {
 	/* A clock that is moved on by the time for which others wait for it; NULL: none. */
 	int64_t *clock_ms;
 	/* What was done with it. */
-	unsigned puts, gets, commits, holds, begins;
+	unsigned puts, gets, commits, holds, begins, haves;
+	size_t have_ids, have_most; /* ids that were asked for; in one question */
 	/* Its own. */
 	bool dead;
 	atomic_bool cancelled;

@@ -1,4 +1,4 @@
-/* lib/lane: order, keys, bounds, errors, with 1 to 8 threads. */
+/* lib/lane: order, keys, gathering, bounds, errors, with 1 to 8 threads. */
 #include "test/unit/unit.h"
 
 #include <stdatomic.h>
@@ -27,6 +27,9 @@ struct run {
 	atomic_int serial[3];
 	atomic_int inside[2]; /* of a keyed stage, by key */
 	unsigned keyed[2];    /* what may come next there */
+	unsigned gathered, gatherings;
+	size_t largest; /* gathering */
+	atomic_int gathering;
 };
 
 /* In threads cmocka's own would jump into another's stack. */
@@ -133,17 +136,42 @@ static int emit(void *ctx, void *worker, void *job_, struct err *e)
 	CHECK(job->number == r->left++);
 	CHECK(job->steps == 3);
 	leave(r, worker, 2);
-	return fails(r, job, 4, e);
+	return fails(r, job, 5, e);
+}
+
+/* In order, none twice, and nothing else of this stage beside. */
+static int gather(void *ctx, void *worker, void *const *jobs, size_t count, struct err *e)
+{
+	struct run *r = ctx;
+	size_t i;
+	int got = 0;
+
+	enter(r, worker, -1);
+	CHECK(atomic_fetch_add(&r->gathering, 1) == 0);
+	CHECK(count > 0);
+	for (i = 0; i < count; i++) {
+		const struct job *job = jobs[i];
+
+		CHECK(job->number == r->gathered++ && job->steps == 3);
+		if (got == 0)
+			got = fails(r, job, 4, e);
+	}
+	r->gatherings++;
+	r->largest = count > r->largest ? count : r->largest;
+	atomic_fetch_sub(&r->gathering, 1);
+	leave(r, worker, -1);
+	return got;
 }
 
 static int run(struct run *r, size_t jobs, size_t threads)
 {
 	static const struct lane_stage stages[] = {
-		{LANE_SERIAL, make, NULL},
-		{LANE_PARALLEL, work, NULL},
-		{LANE_SERIAL, join, NULL},
-		{LANE_KEYED, keyed, key},
-		{LANE_SERIAL, emit, NULL},
+		{.kind = LANE_SERIAL, .step = make},
+		{.kind = LANE_PARALLEL, .step = work},
+		{.kind = LANE_SERIAL, .step = join},
+		{.kind = LANE_KEYED, .step = keyed, .key = key},
+		{.kind = LANE_GATHERED, .gathered = gather},
+		{.kind = LANE_SERIAL, .step = emit},
 	};
 	struct job job[JOBS_MAX];
 	struct worker worker[8];
@@ -156,7 +184,7 @@ static int run(struct run *r, size_t jobs, size_t threads)
 	for (i = 0; i < threads; i++)
 		worker_at[i] = &worker[i];
 	err = (struct err){0};
-	return lane_run(stages, 5, job_at, jobs, worker_at, threads, r, &err);
+	return lane_run(stages, 6, job_at, jobs, worker_at, threads, r, &err);
 }
 
 static void in_order(void **state)
@@ -171,7 +199,20 @@ static void in_order(void **state)
 
 			assert_int_equal(run(&r, jobs[i], threads), 0);
 			assert_int_equal(r.left, 500);
+			assert_int_equal(r.gathered, 500);
+			assert_true(r.largest <= jobs[i]);
 		}
+}
+
+/* With one thread: half of the jobs are awaited, if there are so many. */
+static void gathers_half(void **state)
+{
+	struct run r = {.wanted = 27};
+
+	(void)state;
+	assert_int_equal(run(&r, 10, 1), 0);
+	assert_int_equal(r.largest, 5);
+	assert_int_equal(r.gatherings, 6); /* five of five, and two */
 }
 
 static void nothing_to_do(void **state)
@@ -192,7 +233,7 @@ static void an_error_stops_all(void **state)
 	size_t threads;
 
 	(void)state;
-	for (stage = 1; stage <= 4; stage++)
+	for (stage = 1; stage <= 5; stage++)
 		for (threads = 1; threads <= 8; threads++) {
 			struct run r = {.wanted = 500, .fail_at = 100, .fail_stage = stage};
 			char want[32];
@@ -210,6 +251,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(in_order),
+		cmocka_unit_test(gathers_half),
 		cmocka_unit_test(nothing_to_do),
 		cmocka_unit_test(an_error_stops_all),
 	};

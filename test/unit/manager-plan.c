@@ -147,7 +147,7 @@ static void refused(void **state)
 	jobs[1].name = "web";
 	refuse("job web: there are two jobs of this name");
 	jobs[0].name = "Web";
-	refuse("is not a name");
+	refuse("not a name");
 	jobs[0].schedule = "61 * * * *";
 	refuse("job web: minute");
 	jobs[0].schedule = "@reboot";
@@ -155,9 +155,9 @@ static void refused(void **state)
 	jobs[0].copies = 3;
 	refuse("job web: 3 copies on 2 stores");
 	jobs[0].copies = 17;
-	refuse("out of its range");
+	refuse("key 'copies': 17, expected 1 to 16");
 	jobs[0].level = 20;
-	refuse("out of its range");
+	refuse("key 'level': 20, expected 0 to 19");
 	jobs[0].paths.items = (const char *[]){"etc", "/"};
 	refuse("does not begin with '/'");
 	plan.store_count = 1;
@@ -165,7 +165,7 @@ static void refused(void **state)
 	stores[1].name = "nas1";
 	refuse("two stores named nas1");
 	jobs[0].lock_sec = (int64_t)MANAGER_SECONDS_MAX + 1;
-	refuse("out of its range");
+	refuse("key 'lock-for': ");
 	jobs[0].zone = "";
 	refuse("zone");
 	plan.agent = "";

@@ -1,8 +1,7 @@
-/* rpc/wire, rpc/param: what is put is got; everything else is refused. */
+/* rpc/wire, lib/cbormap: what is put is got; everything else is refused. */
 #include "test/unit/unit.h"
 
 #include "lib/cbor.h"
-#include "rpc/param.h"
 #include "rpc/wire.h"
 
 static void headers_round_trip(void **state)
@@ -146,83 +145,6 @@ static void errors_are_bounded(void **state)
 	}
 }
 
-/* --- Parameters --- */
-
-static const struct rpc_field id_field = {.type = RPC_BYTES, .min = 2, .max = 4};
-static const struct rpc_field inner[] = {
-	{.key = "n", .type = RPC_INT, .need = true},
-	{0},
-};
-static const struct rpc_field map_field = {.type = RPC_MAP, .sub = inner};
-static const struct rpc_field fields[] = {
-	{.key = "u", .type = RPC_UINT, .need = true, .min = 1, .max = 10},
-	{.key = "t", .type = RPC_TEXT, .max = 5},
-	{.key = "name", .type = RPC_NAME},
-	{.key = "ids", .type = RPC_LIST, .max = 3, .of = &id_field},
-	{.key = "maps", .type = RPC_LIST, .max = 2, .of = &map_field},
-	{.key = "b", .type = RPC_BOOL},
-	{0},
-};
-
-static enum err_code params(const char *hex, struct rpc_value *v)
-{
-	static uint8_t bytes[256];
-	size_t len = strlen(hex) / 2, i;
-	struct err err = {0};
-
-	for (i = 0; i < len; i++) {
-		unsigned byte;
-
-		assert_int_equal(sscanf(hex + 2 * i, "%2x", &byte), 1);
-		bytes[i] = (uint8_t)byte;
-	}
-	return rpc_params_get(v, fields, bytes, len, &err) == 0 ? ERR_NONE : err.code;
-}
-
-static void parameters_are_held_to_their_table(void **state)
-{
-	struct rpc_value v[6], item, sub[1];
-	struct err err = {0};
-
-	(void)state;
-	assert_int_equal(params("a1617505", v), ERR_NONE);
-	assert_true(v[0].has && v[0].number == 5 && !v[1].has);
-	assert_int_equal(params("", v), ERR_FORMAT); /* u is missing */
-	assert_int_equal(params("a0", v), ERR_FORMAT);
-	assert_int_equal(params("a161750b", v), ERR_LIMIT);        /* 11 */
-	assert_int_equal(params("a1617500", v), ERR_LIMIT);        /* 0 */
-	assert_int_equal(params("a1617520", v), ERR_FORMAT);       /* -1 */
-	assert_int_equal(params("a2617505617505", v), ERR_FORMAT); /* twice */
-	assert_int_equal(params("a161750500", v), ERR_FORMAT);     /* behind its end */
-	assert_int_equal(params("a261750561", v), ERR_FORMAT);     /* cut */
-	assert_int_equal(params("bbffffffffffffffff617505", v), ERR_FORMAT);
-	assert_int_equal(params("a26175056178f6", v), ERR_NONE);        /* unknown: passed by */
-	assert_int_equal(params("a26175056158f6", v), ERR_UNSUPPORTED); /* must be understood */
-	assert_int_equal(params("a2617505617466616263646566", v), ERR_LIMIT);  /* 6 bytes */
-	assert_int_equal(params("a26175056174626100", v), ERR_FORMAT);         /* NUL */
-	assert_int_equal(params("a2617505617462c0ae", v), ERR_FORMAT);         /* overlong */
-	assert_int_equal(params("a2617505646e616d65632e2e2f", v), ERR_FORMAT); /* ../ */
-	assert_int_equal(params("a2617505646e616d6563776562", v), ERR_NONE);
-	assert_int_equal(params("a2617505636964738242010243010203", v), ERR_NONE);
-	assert_int_equal(v[3].number, 2);
-	assert_true(rpc_list_next(&v[3], &id_field, &item) && item.len == 2);
-	assert_true(rpc_list_next(&v[3], &id_field, &item) && item.len == 3);
-	assert_false(rpc_list_next(&v[3], &id_field, &item));
-	assert_int_equal(params("a26175056369647384420102420102420102420102", v), ERR_LIMIT);
-	assert_int_equal(params("a261750563696473814101", v), ERR_LIMIT);
-	assert_int_equal(params("a26175056369647381450102030405", v), ERR_LIMIT);
-	assert_int_equal(params("a2617505636964739bffffffffffffffff", v), ERR_LIMIT);
-	assert_int_equal(params("a2617505646d61707382a1616e20a1616e07", v), ERR_NONE);
-	assert_true(rpc_list_next(&v[4], &map_field, &item));
-	assert_int_equal(rpc_params_get(sub, inner, item.bytes, item.len, &err), 0);
-	assert_int_equal(sub[0].integer, -1);
-	assert_int_equal(params("a2617505646d61707381a0", v), ERR_FORMAT);
-	assert_int_equal(params("a26175056162f5", v), ERR_NONE);
-	assert_int_equal(params("a2617505616201", v), ERR_FORMAT);
-	assert_int_equal(params("a1617afb0000000000000000", v), ERR_FORMAT);       /* float */
-	assert_int_equal(params("a1617a818181818181818181818180", v), ERR_FORMAT); /* deep */
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -230,7 +152,6 @@ int main(void)
 		cmocka_unit_test(headers_are_strict),
 		cmocka_unit_test(versions_are_agreed_on),
 		cmocka_unit_test(errors_are_bounded),
-		cmocka_unit_test(parameters_are_held_to_their_table),
 	};
 	return RUN(tests);
 }

@@ -1,0 +1,327 @@
+/* With each manager at most one plan is asked for, and one report under way. */
+#include "cmd/agent/managers.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "cmd/agent/jobs.h"
+#include "cmd/agent/journal.h"
+#include "cmd/agent/notes.h"
+#include "lib/buf.h"
+#include "lib/cbor.h"
+#include "lib/err.h"
+#include "rpc/call.h"
+#include "rpc/wire.h"
+
+#define CALL_MS       60000
+#define REPORT_LEN    (256u << 10) /* bytes of one report */
+#define CLOCK_OFF_MAX 300          /* seconds that clocks may differ by, unsaid */
+
+/* What is under way with a manager. */
+struct talk {
+	struct agent_managers *managers;
+	size_t peer;
+	struct rpc_call *plan, *report;
+	struct buf blob; /* of the plan that comes */
+	struct buf out;  /* of the report that goes */
+	size_t out_at;
+	uint64_t first;            /* the number of the report's first record */
+	char why[ERR_MESSAGE_MAX]; /* it was not reached when it was tried last */
+	bool has_digest;
+	uint8_t digest[MANAGER_DIGEST_LEN]; /* of our plan, as this manager has it */
+};
+
+struct agent_managers {
+	struct agent_managers_opts o;
+	struct manager_uplink *uplink;
+	struct talk talks[MANAGER_UPLINKS_MAX];
+};
+
+static const char *name_of(const struct talk *t)
+{
+	return manager_uplink_name(t->managers->uplink, t->peer);
+}
+
+/* --- the plan --------------------------------------------------------------- */
+
+static void on_plan_data(void *arg, const uint8_t *bytes, size_t len, bool last)
+{
+	struct talk *t = arg;
+
+	(void)last;
+	if (buf_add(&t->blob, bytes, len, NULL) != 0) {
+		rpc_call_cancel(t->plan);
+		t->plan = NULL;
+		agent_notes_log(t->managers->o.notes, AGENT_LOG_ERROR, "the plan is too large");
+		return;
+	}
+	rpc_call_took(t->plan, len);
+}
+
+static void on_plan_done(void *arg, const struct err *err)
+{
+	struct talk *t = arg;
+	struct agent_managers *m = t->managers;
+
+	t->plan = NULL;
+	if (err == NULL)
+		m->o.plan(m->o.ctx, name_of(t), t->blob.data, t->blob.len);
+	else if (err->code != ERR_CLOSED)
+		agent_notes_log(m->o.notes, AGENT_LOG_ERROR, "plan: %s", err->message);
+	buf_fini(&t->blob);
+}
+
+/* Asks the manager that is followed for the plan, if it has another one than we have. */
+static void ask_plan(struct agent_managers *m)
+{
+	static const struct rpc_call_ops ops = {.data = on_plan_data, .done = on_plan_done};
+	struct rpc_request request = {.method = MANAGER_METHOD_PLAN,
+		.params = "\xa0",
+		.len = 1,
+		.reply_max = MANAGER_PLAN_MAX,
+		.timeout_ms = CALL_MS,
+		.ops = &ops};
+	size_t peer = manager_uplink_followed(m->uplink);
+	struct rpc_conn *conn;
+	struct err err = {0};
+	struct talk *t;
+
+	if (peer == SIZE_MAX)
+		return;
+	t = &m->talks[peer];
+	conn = manager_uplink_conn(m->uplink, peer);
+	if (!t->has_digest || !m->o.wants(m->o.ctx, t->digest) || conn == NULL || t->plan != NULL)
+		return;
+	buf_init(&t->blob, MANAGER_PLAN_MAX);
+	request.arg = t;
+	t->plan = rpc_call_start(conn, &request, &err);
+	if (t->plan == NULL)
+		agent_notes_log(m->o.notes, AGENT_LOG_WARNING, "plan: %s", err.message);
+}
+
+/* --- the report -------------------------------------------------------------- */
+
+static void report(struct talk *t);
+
+static void on_report_reply(void *arg, const uint8_t *bytes, size_t len, bool more)
+{
+	struct talk *t = arg;
+	struct agent_notes *notes = t->managers->o.notes;
+	struct cbormap_value v[MANAGER_ACKED_FIELDS];
+	struct err err = {0};
+
+	(void)more;
+	if (cbormap_get(v, manager_acked_fields, bytes, len, &err) != 0 ||
+		agent_journal_acknowledge(
+			notes->journal, name_of(t), v[MANAGER_ACKED_NUMBER].number, &err) != 0)
+		agent_notes_log(notes, AGENT_LOG_ERROR, "report: %s", err.message);
+}
+
+static int on_report_fill(
+	void *arg, uint8_t *to, size_t cap, size_t *len, bool *last, struct err *err)
+{
+	struct talk *t = arg;
+
+	(void)err;
+	assert(t->out_at <= t->out.len);
+	*len = t->out.len - t->out_at < cap ? t->out.len - t->out_at : cap;
+	memcpy(to, t->out.data + t->out_at, *len);
+	t->out_at += *len;
+	*last = t->out_at == t->out.len;
+	return 0;
+}
+
+static void on_report_done(void *arg, const struct err *err)
+{
+	struct talk *t = arg;
+
+	t->report = NULL;
+	if (err != NULL && err->code != ERR_CLOSED)
+		agent_notes_log(
+			t->managers->o.notes, AGENT_LOG_WARNING, "report: %s", err->message);
+	/* There may be more. A manager that does not understand a record gets it with the next one.
+	 */
+	if (err == NULL &&
+		agent_journal_acknowledged(t->managers->o.notes->journal, name_of(t)) >= t->first)
+		report(t);
+}
+
+/* Sends the records that the manager lacks, a piece at a time. */
+static void report(struct talk *t)
+{
+	static const struct rpc_call_ops ops = {
+		.reply = on_report_reply, .fill = on_report_fill, .done = on_report_done};
+	struct agent_notes *notes = t->managers->o.notes;
+	struct rpc_conn *conn = manager_uplink_conn(t->managers->uplink, t->peer);
+	uint64_t first, last;
+	struct rpc_request request = {.method = MANAGER_METHOD_REPORT,
+		.blob = true,
+		.timeout_ms = CALL_MS,
+		.ops = &ops,
+		.arg = t};
+	struct cbor_out params;
+	struct err err = {0};
+	uint8_t mem[64], *to;
+	size_t len;
+	int ret = -1;
+
+	if (conn == NULL || t->report != NULL)
+		return;
+	first = agent_journal_acknowledged(notes->journal, name_of(t)) + 1;
+	buf_clear(&t->out);
+	to = buf_room(&t->out, REPORT_LEN, &err);
+	if (to != NULL)
+		ret = agent_journal_read(notes->journal, first, to, REPORT_LEN, &len, &last, &err);
+	if (ret < 0)
+		agent_notes_log(notes, AGENT_LOG_ERROR, "report: %s", err.message);
+	if (ret != 0)
+		return;
+	buf_took(&t->out, len);
+	t->out_at = 0;
+	t->first = first;
+	cbor_out_init(&params, mem, sizeof mem);
+	cbor_put_map(&params, 2);
+	cbor_put_text(&params, "first");
+	cbor_put_uint(&params, first);
+	cbor_put_text(&params, "journal");
+	cbor_put_bytes(&params, agent_journal_id(notes->journal), AGENT_JOURNAL_ID_LEN);
+	assert(!cbor_out_full(&params));
+	request.params = mem;
+	request.len = cbor_out_len(&params);
+	t->report = rpc_call_start(conn, &request, &err);
+	if (t->report == NULL)
+		agent_notes_log(notes, AGENT_LOG_WARNING, "report: %s", err.message);
+}
+
+void agent_managers_report(struct agent_managers *m)
+{
+	size_t i;
+
+	for (i = 0; m != NULL && i < manager_uplink_count(m->uplink); i++)
+		report(&m->talks[i]);
+}
+
+/* --- the uplink -------------------------------------------------------------- */
+
+static void on_hello(void *ctx, size_t peer, struct manager_hello *hello)
+{
+	struct agent_managers *m = ctx;
+	const struct agent_journal *journal = m->o.notes->journal;
+	size_t followed = manager_uplink_followed(m->uplink);
+
+	(void)peer;
+	hello->has_journal = true;
+	memcpy(hello->journal, agent_journal_id(journal), sizeof hello->journal);
+	hello->number = agent_journal_last(journal);
+	hello->has_digest = m->o.jobs->taken;
+	memcpy(hello->digest, m->o.jobs->digest, sizeof hello->digest);
+	if (followed != SIZE_MAX)
+		snprintf(hello->follows, sizeof hello->follows, "%s",
+			manager_uplink_name(m->uplink, followed));
+}
+
+static void on_welcome(void *ctx, size_t peer, struct manager_welcome *w)
+{
+	struct agent_managers *m = ctx;
+	struct agent_notes *notes = m->o.notes;
+	struct talk *t = &m->talks[peer];
+	struct err err = {0};
+	int64_t off = w->clock - time(NULL);
+
+	if (off > CLOCK_OFF_MAX || off < -CLOCK_OFF_MAX)
+		agent_notes_log(notes, AGENT_LOG_WARNING,
+			"this machine's clock and that of manager %s differ by %lld s", name_of(t),
+			(long long)off);
+	t->why[0] = 0;
+	t->has_digest = w->has_digest;
+	memcpy(t->digest, w->digest, sizeof t->digest);
+	if (agent_journal_lacks(notes->journal, name_of(t), w->acked, &err) != 0)
+		agent_notes_log(notes, AGENT_LOG_WARNING, "%s", err.message);
+	ask_plan(m);
+	report(t);
+}
+
+static void on_down(void *ctx, size_t peer, const struct err *why)
+{
+	struct agent_managers *m = ctx;
+	struct talk *t = &m->talks[peer];
+	const char *text = why->code != ERR_NONE ? why->message : "it has ended the connection";
+
+	t->has_digest = false;
+	if (strcmp(t->why, text) != 0)
+		agent_notes_log(m->o.notes, AGENT_LOG_WARNING, "manager %s: %s", name_of(t), text);
+	snprintf(t->why, sizeof t->why, "%s", text);
+	ask_plan(m);
+}
+
+static void on_log(void *ctx, bool is_error, const char *text)
+{
+	struct agent_managers *m = ctx;
+
+	agent_notes_log(m->o.notes, is_error ? AGENT_LOG_ERROR : AGENT_LOG_NOTICE, "%s", text);
+}
+
+static void on_renewed(void *ctx)
+{
+	struct agent_managers *m = ctx;
+
+	m->o.renewed(m->o.ctx);
+}
+
+void agent_managers_changed(struct agent_managers *m)
+{
+	manager_uplink_changed(m->uplink);
+}
+
+void agent_managers_conf(struct agent_managers *m, struct rpc_tls_conf *conf)
+{
+	manager_uplink_conf(m->uplink, conf);
+}
+
+/* --- life -------------------------------------------------------------------- */
+
+struct agent_managers *agent_managers_new(const struct agent_managers_opts *opts, struct err *err)
+{
+	struct agent_managers *m = calloc(1, sizeof *m);
+	struct manager_uplink_opts uplink = opts->uplink;
+	size_t i;
+
+	if (m == NULL) {
+		err_set(err, ERR_NOMEM, "out of memory");
+		return NULL;
+	}
+	m->o = *opts;
+	uplink.ctx = m;
+	uplink.hello = on_hello;
+	uplink.welcome = on_welcome;
+	uplink.down = on_down;
+	uplink.renewed = on_renewed;
+	uplink.log = on_log;
+	for (i = 0; i < MANAGER_UPLINKS_MAX; i++) {
+		m->talks[i].managers = m;
+		m->talks[i].peer = i;
+		buf_init(&m->talks[i].out, REPORT_LEN);
+	}
+	m->uplink = manager_uplink_new(&uplink, err);
+	if (m->uplink != NULL)
+		return m;
+	free(m);
+	return NULL;
+}
+
+void agent_managers_free(struct agent_managers *m)
+{
+	size_t i;
+
+	if (m == NULL)
+		return;
+	manager_uplink_free(m->uplink);
+	for (i = 0; i < MANAGER_UPLINKS_MAX; i++) {
+		buf_fini(&m->talks[i].out);
+		buf_fini(&m->talks[i].blob);
+	}
+	free(m);
+}

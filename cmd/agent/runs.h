@@ -1,0 +1,60 @@
+/*
+ * The runs that are under way, each a child process (run.h). What a run does is in the journal
+ * before it is done: `starting` before the child starts, `ended` when it has ended.
+ *
+ *   agent_runs_init -> agent_runs_end_lost -> agent_runs_start ...
+ *                   -> agent_runs_shutdown -> agent_runs_fini
+ *
+ * All from the loop's thread.
+ */
+#ifndef FDUMP_CMD_AGENT_RUNS_H
+#define FDUMP_CMD_AGENT_RUNS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "cmd/agent/command.h"
+#include "cmd/manager/report.h"
+
+struct agent_notes;
+struct agent_running;
+struct err;
+struct rpc_loop;
+
+#define AGENT_RUNS_MAX 4 /* at the same time, of those that are due */
+
+struct agent_runs {
+	struct rpc_loop *loop;
+	const struct agent_place *place;
+	struct agent_notes *notes;
+	size_t count;
+	/* Its own. */
+	struct agent_running *first;
+	void (*idle)(void *ctx);
+	void *idle_ctx;
+};
+
+/* All is borrowed. */
+void agent_runs_init(struct agent_runs *runs, struct rpc_loop *loop,
+	const struct agent_place *place, struct agent_notes *notes);
+/* Kills what is under way; nothing is recorded. */
+void agent_runs_fini(struct agent_runs *runs);
+
+/* Records the end of the runs that the journal has as under way: they ended with the service
+ * before. Returns 0, or -1 with err set. */
+int agent_runs_end_lost(struct agent_runs *runs, struct err *err);
+
+/* Starts a run of this agent. id (may be NULL) gets the run's. Returns 0, or -1 with err set: none
+ * was started, or it has failed at once, which is recorded. */
+int agent_runs_start(struct agent_runs *runs, const char *agent, const struct agent_order *order,
+	uint8_t id[MANAGER_RUN_LEN], struct err *err);
+/* Whether a run of this job is under way. */
+bool agent_runs_has(const struct agent_runs *runs, const char *job);
+/* Asks this job's run to end. Returns 0, or -1 with err set: ERR_NOTFOUND. */
+int agent_runs_cancel(struct agent_runs *runs, const char *job, struct err *err);
+
+/* Cancels all. idle: once, when none is left; perhaps from inside. */
+void agent_runs_shutdown(struct agent_runs *runs, void (*idle)(void *ctx), void *ctx);
+
+#endif
