@@ -35,6 +35,7 @@
 #include "lib/seal.h"
 #include "lib/zst.h"
 
+#define PROGRESS_MS 5000                        /* between two lines of --progress */
 #define HEAL_ROUNDS 3                           /* in which lost chunks may turn up */
 #define LOCK_MAX    ((int64_t)10 * 366 * 86400) /* seconds: what is mistyped can't be undone */
 
@@ -51,6 +52,9 @@ struct options {
 	char base[4096];
 	uint8_t plan[STORE_PLAN_LEN]; /* --job: goes with .backup.slot */
 	bool accept_fewer, accept_hidden;
+	bool progress;           /* --progress: */
+	uint64_t bytes, entries; /* done, */
+	int64_t told_ms;         /* when that was told; 0: not yet */
 	int nice, ionice; /* -1: not given; ionice: 0 idle, from 1 on the classes from 0 on */
 	struct ui_avoid avoid;
 	struct ui_copies report;
@@ -101,6 +105,8 @@ static int check(struct options *o)
 		return ui_usage("backup",
 			"choose encryption: --to KEY.pub ('fdump key new KEY' makes the pair), or "
 			"--unencrypted");
+	if (o->progress && !o->o.json)
+		return ui_usage("backup", "--progress goes with --json");
 	if (o->to_count > 0 && o->open)
 		return ui_usage("backup", "--to and --unencrypted exclude each other");
 	return -1;
@@ -283,10 +289,37 @@ static void on_problem(void *ctx, const char *path, size_t len, const char *what
 	fprintf(stderr, "fdump backup: %s: %s\n", text, what);
 }
 
+/* For the agent service. */
+static void tell_progress(struct options *o)
+{
+	struct timespec now;
+	int64_t now_ms;
+	struct err err;
+	json_t *object;
+	int failed;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	now_ms = (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+	if (o->told_ms != 0 && now_ms - o->told_ms < PROGRESS_MS)
+		return;
+	o->told_ms = now_ms;
+	object = ui_json_new("progress", "backup.progress");
+	failed = ui_json_add(object, "bytes", json_integer((json_int_t)o->bytes));
+	failed |= ui_json_add(object, "entries", json_integer((json_int_t)o->entries));
+	if (ui_json_print(object, failed, &err) == 0)
+		fflush(stdout);
+}
+
+/* One at a time. */
 static void on_progress(void *ctx, uint64_t bytes, uint64_t entries)
 {
-	(void)ctx;
+	struct options *o = ctx;
+
 	ui_progress_add(bytes, entries);
+	o->bytes += bytes;
+	o->entries += entries;
+	if (o->progress && o->o.json)
+		tell_progress(o);
 }
 
 static int tell(const struct options *o, const struct dump_pipeline_result *r, struct err *err)
@@ -350,6 +383,7 @@ static int run_once(struct options *o, struct dump_pipeline_result *result, stru
 	int got;
 
 	ahead.excluded = ahead.excluded != NULL ? left_out : NULL;
+	o->bytes = o->entries = 0;
 	ui_progress_start("backup", 0, o->o.verbose);
 	if (o->roots.count > 0)
 		ui_estimate_start(&ahead, o->roots.paths, !o->o.verbose);
@@ -639,6 +673,8 @@ static const struct ui_option options[] = {
 	{0, "level", UI_NUMBER, "zstd level from 0 (none) to 19; default: 2",
 		UI_AT(struct options, backup.level), .max = ZST_LEVEL_MAX},
 	{.shared = "j", .help = "print problems and the result as JSON, one object a line"},
+	{0, "progress", UI_FLAG, "with --json: how far it is, every five seconds",
+		UI_AT(struct options, progress)},
 	{.shared = "t"},
 	{0, "before", UI_TEXT, "run this hook before; if it fails there is no backup",
 		UI_AT(struct options, before), .value = "NAME"},

@@ -25,9 +25,9 @@ static int show(void *ctx, const void *row, struct err *err)
 	if (h->o.json)
 		return ui_fleet_json("host", "hosts.host", manager_host_fields, row, err);
 	if (h->count++ == 0)
-		printf("%-9s %-24s %-13s %-17s %-24s %s\n", "ROLE", "NAME", "", "LAST SEEN",
+		printf("%-9s %-24s %-13s %-21s %-24s %s\n", "ROLE", "NAME", "", "LAST SEEN",
 			"ADDRESS", "VERSION");
-	printf("%-9s %-24s %-13s %-17s %-24s %s\n", host->role, host->name,
+	printf("%-9s %-24s %-13s %-21s %-24s %s\n", host->role, host->name,
 		host->denied ? "denied"
 		: host->up   ? "connected"
 			     : "not connected",

@@ -12,9 +12,11 @@
 #include "cmd/store/proto.h"
 #include "cmd/ui/json.h"
 #include "cmd/ui/options.h"
+#include "cmd/ui/ready.h"
 #include "cmd/ui/report.h"
 #include "cmd/ui/role.h"
 #include "cmd/ui/systemd.h"
+#include "cmd/ui/undo.h"
 #include "lib/buf.h"
 #include "lib/err.h"
 #include "lib/esc.h"
@@ -38,6 +40,7 @@ struct join {
 	char int_key[PATH_MAX], int_cert[PATH_MAX];
 	char store_path[PATH_MAX];
 	bool made_store; /* it was not there before */
+	struct ui_undo undo; /* until the token was taken */
 	struct rpc_token token;
 	struct rpc_loop *loop;
 	struct rpc_async wake;
@@ -242,7 +245,51 @@ static int find_role(struct join *j, struct err *err)
 			"folder %s away",
 			j->role.cert, j->token.role == RPC_OPERATOR ? "user" : "machine",
 			j->role.dir);
-	return ui_role_make(&j->role, err);
+	return 0;
+}
+
+static const char *store_dir(const struct join *j)
+{
+	return j->store != NULL ? j->store : "/srv/fdump";
+}
+
+/* What can be known to be in the way, before the token is used up. */
+static int look(struct join *j, struct err *err)
+{
+	bool manager = j->token.role == RPC_MANAGER, store = j->token.role == RPC_STORE;
+	struct store_address at;
+	unsigned port, last, i;
+
+	if (ui_ready_folder(j->role.dir, err) != 0 || ui_ready_folder(j->role.config, err) != 0 ||
+		(store && ui_ready_folder(store_dir(j), err) != 0))
+		return -1;
+	if (j->listen == NULL || (!manager && !store))
+		return 0;
+	if (ui_address(&at, j->listen, manager ? MANAGER_PORT : STORE_PORT, err) != 0)
+		return err_prefix(err, "--listen");
+	port = (unsigned)strtoul(at.port, NULL, 10);
+	last = manager ? 2 : 0; /* enrolment has the port after the next */
+	if (port < 1 || port > 65535 - last)
+		return err_set(
+			err, ERR_USAGE, "--listen: expected a port from 1 to %u", 65535 - last);
+	for (i = 0; i <= last; i += 2)
+		if (ui_ready_port(at.host, port + i, "--listen", err) != 0)
+			return -1;
+	return 0;
+}
+
+/* Notes what is going to be made before it is certain that the token is good. */
+static int note(struct join *j, struct err *err)
+{
+	char path[PATH_MAX];
+
+	if ((size_t)snprintf(path, sizeof path, "%s/recipients", j->role.config) >= sizeof path)
+		return err_set(err, ERR_LIMIT, "%.64s...: the path is too long", j->role.config);
+	ui_undo_note(&j->undo, j->role.dir);
+	ui_undo_note(&j->undo, path);
+	if (j->token.role == RPC_STORE)
+		ui_undo_note(&j->undo, store_dir(j));
+	return 0;
 }
 
 /* --- configuration ------------------------------------------------------------- */
@@ -275,8 +322,6 @@ static int write_local(const struct join *j, struct err *err)
 	if (ui_address(&at, j->listen, MANAGER_PORT, err) != 0)
 		return -1;
 	port = (unsigned)strtoul(at.port, NULL, 10);
-	if (port < 1 || port > 65533)
-		return err_set(err, ERR_USAGE, "--listen: expected a port from 1 to 65533");
 	any = strcmp(at.host, "::") == 0 || strcmp(at.host, "0.0.0.0") == 0;
 	v6 = strchr(at.host, ':') != NULL;
 	snprintf(text, sizeof text,
@@ -323,7 +368,9 @@ static int make_store(struct join *j, struct err *err)
 
 	if (j->token.role != RPC_STORE)
 		return 0;
-	made = cmd_setup_store(j->store != NULL ? j->store : "/srv/fdump", j->store_path, err);
+	if (ui_ready_parents(store_dir(j), err) != 0)
+		return -1;
+	made = cmd_setup_store(store_dir(j), j->store_path, err);
 	j->made_store = made == 0;
 	return made < 0 ? -1 : 0;
 }
@@ -484,17 +531,32 @@ static int tell(struct join *j, struct err *err)
 	return 0;
 }
 
+/* The token is used up: what fails now can't be tried again with it. */
+static int finish(struct join *j, struct err *err)
+{
+	const char *role = rpc_role_name(j->token.role);
+
+	if (configure(j, err) == 0 &&
+		(j->token.role == RPC_OPERATOR || ui_role_give(&j->role, err) == 0) &&
+		(!j->made_store || ui_role_give_dir(&j->role, j->store_path, err) == 0))
+		return 0;
+	err_prefix(err,
+		"the token is used, but this %s is not complete (to join again, move %s away, and "
+		"make a token with 'fdump token %s %s --replace')",
+		role, j->role.dir, role, j->token.name);
+	return -1;
+}
+
 static int run(struct join *j, bool from_input, struct err *err)
 {
 	if (hash_crypto_init(err) != 0 || read_token(j, from_input, err) != 0 ||
-		find_role(j, err) != 0 || make_store(j, err) != 0 || enrol(j, err) != 0 ||
-		configure(j, err) != 0 ||
-		(j->token.role != RPC_OPERATOR &&
-			(ui_role_give(&j->role, err) != 0 ||
-				(j->made_store &&
-					ui_role_give_dir(&j->role, j->store_path, err) != 0))))
+		find_role(j, err) != 0 || look(j, err) != 0 || note(j, err) != 0)
 		return -1;
-	if (tell(j, err) != 0)
+	if (ui_role_make(&j->role, err) != 0 || make_store(j, err) != 0 || enrol(j, err) != 0) {
+		ui_undo_run(&j->undo);
+		return -1;
+	}
+	if (finish(j, err) != 0 || tell(j, err) != 0)
 		return -1;
 	return j->wait ? wait_first(j, err) : 0;
 }

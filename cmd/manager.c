@@ -135,6 +135,24 @@ static int print_job(const struct options *opt, const struct manager_config *con
 	return UI_OK;
 }
 
+/* Says which agents there are jobs for. */
+static int no_job(const struct options *opt, const struct manager_config *config)
+{
+	char text[200] = "";
+	struct err err = {0};
+	size_t i, k, len = 0;
+
+	for (i = 0; i < config->job_count; i++)
+		for (k = 0;
+			k < config->jobs[i].agents.count && len + NAME_LEN_MAX + 8 < sizeof text;
+			k++)
+			len += (size_t)snprintf(text + len, sizeof text - len, "%s\"%s\"",
+				len > 0 ? ", " : "", config->jobs[i].agents.items[k]);
+	err_set(&err, ERR_NOTFOUND, "%s: no job is for the agent %s (the agents of jobs are %s)",
+		opt->file, opt->o.agent, len > 0 ? text : "none");
+	return ui_fail("manager", &err);
+}
+
 static int print_plan(const struct options *opt, const struct manager_config *config)
 {
 	struct manager_plan plan = {0};
@@ -152,7 +170,7 @@ static int print_plan(const struct options *opt, const struct manager_config *co
 	for (i = 0; i < plan.job_count && status == UI_OK; i++)
 		status = print_job(opt, config, &plan.jobs[i]);
 	if (plan.job_count == 0)
-		ui_say("manager", "%s: no job is for this agent", opt->o.agent);
+		status = no_job(opt, config);
 	manager_plan_free(&plan);
 	buf_fini(&buf);
 	return status;

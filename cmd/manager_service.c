@@ -15,8 +15,8 @@
 #include "cmd/manager/row.h"
 #include "cmd/manager/service.h"
 #include "cmd/manager/syntax.h"
+#include "cmd/ui/fleet.h"
 #include "cmd/ui/hook.h"
-#include "cmd/ui/json.h"
 #include "cmd/ui/log.h"
 #include "cmd/ui/report.h"
 #include "cmd/ui/role.h"
@@ -132,29 +132,22 @@ static void on_access(void *ctx, const struct rpc_access *access)
 }
 
 /* Runs the hook, with the alarm as a line of JSON on its standard input. */
-static bool on_alarm(void *ctx, const char *hook, const struct manager_status_row *row, bool raised)
+static bool on_alarm(void *ctx, const char *hook, const struct manager_alarm_row *row, bool raised)
 {
 	struct serve *s = ctx;
 	struct err err = {0};
 	struct buf line;
 	bool ret = true;
-	json_t *object;
-	int failed;
 
-	ui_log(raised ? UI_LOG_ERROR : UI_LOG_NOTICE, "alarm%s: %s on %s: %s%s%s",
-		raised ? "" : " over", row->job, row->agent, row->state,
-		row->reason[0] != 0 ? ": " : "", row->reason);
+	ui_log(raised ? row->critical ? UI_LOG_ERROR : UI_LOG_WARNING : UI_LOG_NOTICE,
+		"alarm%s: %s %s%s%s: %s: %s", raised ? "" : " over", row->role, row->name,
+		row->job[0] != 0 ? ", job " : "", row->job, row->state, row->reason);
 	if (hook == NULL)
 		return true;
-	object = ui_json_new("alarm", raised ? "alarm.raised" : "alarm.over");
-	failed = ui_json_add(object, "agent", json_string(row->agent));
-	failed |= ui_json_add(object, "job", json_string(row->job));
-	failed |= ui_json_add(object, "state", json_string(row->state));
-	failed |= ui_json_add(object, "reason", json_string(row->reason));
-	failed |= ui_json_add(object, "last_dump", json_integer(row->kept));
-	failed |= ui_json_add(object, "manager", json_string(manager_service_name(s->service)));
-	buf_init(&line, 4096);
-	if (ui_json_put(object, failed, &line, &err) != 0 ||
+	buf_init(&line, UI_HOOK_INPUT_MAX);
+	if (ui_fleet_json_put("alarm", raised ? "alarm.raised" : "alarm.over",
+		    manager_service_name(s->service), manager_alarm_fields, row, &line,
+		    &err) != 0 ||
 		ui_hook_start(hook, line.data, line.len, &err) != 0) {
 		ui_log(UI_LOG_ERROR, "alarm: %s", err.message);
 		ret = err.code == ERR_NOTFOUND; /* it would be so again */

@@ -4,17 +4,20 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "cmd/cmd.h"
 #include "cmd/ui/fleet.h"
 #include "cmd/ui/json.h"
 #include "cmd/ui/options.h"
+#include "cmd/ui/progress.h"
 #include "cmd/ui/report.h"
 #include "lib/err.h"
 #include "lib/hash.h"
 
 #define POLL_MS    500
 #define POLLS_UP   6  /* between looks whether the agents are connected */
+#define POLLS_SHOW 4  /* between looks how far the runs are, on a terminal */
 #define LOOK_COUNT 16 /* runs of an agent that are looked at: more can't end between two looks */
 #define AWAY_MS    60000 /* that an agent may be away while it is waited for */
 
@@ -110,6 +113,17 @@ static int keep_run(void *ctx, const void *row, struct err *err)
 	return 0;
 }
 
+static void put_filter(struct cbor_out *out, const struct run *r, const char *agent, size_t more)
+{
+	cbor_put_map(out, 1 + more + (size_t)(agent != NULL));
+	cbor_put_text(out, "job");
+	cbor_put_text(out, r->job);
+	if (agent != NULL) {
+		cbor_put_text(out, "agent");
+		cbor_put_text(out, agent);
+	}
+}
+
 /* Looks whether the run that was ordered is among the newest ones of its agent that have ended. */
 static int look(struct run *r, struct waited *w, struct err *err)
 {
@@ -117,11 +131,7 @@ static int look(struct run *r, struct waited *w, struct err *err)
 	struct cbor_out out;
 
 	cbor_out_init(&out, mem, sizeof mem);
-	cbor_put_map(&out, 3);
-	cbor_put_text(&out, "agent");
-	cbor_put_text(&out, w->agent);
-	cbor_put_text(&out, "job");
-	cbor_put_text(&out, r->job);
+	put_filter(&out, r, w->agent, 1);
 	cbor_put_text(&out, "count");
 	cbor_put_uint(&out, LOOK_COUNT);
 	return ui_fleet_rows(&r->fleet, MANAGER_METHOD_RUNS, &out, manager_run_fields,
@@ -182,6 +192,7 @@ static int tell_away(
 	int failed;
 
 	if (!r->o.json) {
+		ui_progress_hush();
 		ui_say("run", "%s: %s", agent, what);
 		return 0;
 	}
@@ -230,6 +241,46 @@ static int look_up(struct run *r, struct err *err)
 	return 0;
 }
 
+/* Of those that are waited for. */
+struct sum {
+	const struct run *run;
+	uint64_t bytes, entries, total;
+};
+
+static int add_progress(void *ctx, const void *row, struct err *err)
+{
+	const struct manager_status_row *status = row;
+	struct sum *sum = ctx;
+	size_t i;
+
+	(void)err;
+	for (i = 0; i < sum->run->count; i++)
+		if (!sum->run->waited[i].ended &&
+			strcmp(sum->run->waited[i].agent, status->agent) == 0) {
+			sum->bytes += status->bytes;
+			sum->entries += status->entries;
+			sum->total += status->total;
+		}
+	return 0;
+}
+
+/* On a terminal: how far the runs are. */
+static int show_progress(struct run *r, struct err *err)
+{
+	struct sum sum = {.run = r};
+	struct cbor_out out;
+	uint8_t mem[256];
+
+	cbor_out_init(&out, mem, sizeof mem);
+	put_filter(&out, r, r->o.agent, 0);
+	if (ui_fleet_rows(&r->fleet, MANAGER_METHOD_STATUS, &out, manager_status_fields,
+		    sizeof(struct manager_status_row), add_progress, &sum, err) != 0)
+		return -1;
+	ui_progress_set(sum.bytes, sum.entries);
+	ui_progress_total(sum.total);
+	return 0;
+}
+
 /* Looks once at each that has not ended. Returns how many are left, or -1. */
 static int look_all(struct run *r, struct err *err)
 {
@@ -244,7 +295,10 @@ static int look_all(struct run *r, struct err *err)
 		if (look(r, w, err) != 0)
 			return -1;
 		left += !w->ended;
-		if (w->ended && show_run(r, &w->run, err) != 0)
+		if (!w->ended)
+			continue;
+		ui_progress_hush();
+		if (show_run(r, &w->run, err) != 0)
 			return -1;
 	}
 	return left;
@@ -253,15 +307,22 @@ static int look_all(struct run *r, struct err *err)
 static int wait_all(struct run *r, struct err *err)
 {
 	const struct timespec pause = {.tv_nsec = POLL_MS * 1000000L};
+	bool shown = !r->o.json && isatty(STDERR_FILENO);
 	unsigned polls = 0;
 	int left;
 
+	if (shown)
+		ui_progress_start("run", 0, false);
 	do {
 		nanosleep(&pause, NULL);
 		left = look_all(r, err);
 		if (left > 0 && ++polls % POLLS_UP == 0 && look_up(r, err) != 0)
 			left = -1;
+		if (left > 0 && shown && polls % POLLS_SHOW == 1 && show_progress(r, err) != 0)
+			left = -1;
 	} while (left > 0);
+	if (shown)
+		ui_progress_stop();
 	if (left == 0)
 		return 0;
 	if (err->code == ERR_TIMEOUT || err->code == ERR_CLOSED) {

@@ -27,9 +27,9 @@ static int show(void *ctx, const void *row, struct err *err)
 	if (r->o.json)
 		return ui_fleet_json("run", "runs.run", manager_run_fields, row, err);
 	if (r->shown++ == 0)
-		printf("%-17s %-20s %-16s %-10s %6s %14s  %s\n", "ENDED", "AGENT", "JOB", "RESULT",
+		printf("%-21s %-20s %-16s %-10s %6s %14s  %s\n", "ENDED", "AGENT", "JOB", "RESULT",
 			"COPIES", "STORED", "");
-	printf("%-17s %-20s %-16s %-10s %6" PRIu64 " %14" PRIu64 "  %s\n",
+	printf("%-21s %-20s %-16s %-10s %6" PRIu64 " %14" PRIu64 "  %s\n",
 		ui_fleet_time(ended, run->ended), run->agent, run->job, run->result, run->copies,
 		run->stored, run->text);
 	return 0;

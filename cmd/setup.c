@@ -2,6 +2,7 @@
  * fdump setup: the first machine of a fleet: a manager, a store, the fleet's keys, and a
  * configuration with one job.
  */
+#include <arpa/inet.h>
 #include <ctype.h>
 #include <errno.h>
 #include <stdbool.h>
@@ -21,6 +22,7 @@
 #include "cmd/ui/report.h"
 #include "cmd/ui/role.h"
 #include "cmd/ui/systemd.h"
+#include "cmd/ui/undo.h"
 #include "lib/buf.h"
 #include "lib/err.h"
 #include "lib/file.h"
@@ -29,6 +31,7 @@
 #include "lib/pass.h"
 #include "lib/tz.h"
 #include "rpc/join.h"
+#include "rpc/token.h"
 
 #define ADDRESS_MAX 300
 
@@ -348,14 +351,37 @@ static int tell(struct setup *s, struct err *err)
 
 /* --- the whole ------------------------------------------------------------------------ */
 
+/* What stands in a file of the configuration. */
+static int look_at_text(const char *option, const char *text, struct err *err)
+{
+	const char *at;
+
+	for (at = text; *at != 0; at++)
+		if (*at == '"' || *at == '\\' || (unsigned char)*at < ' ')
+			return err_set(err, ERR_USAGE,
+				"%s: quotes, backslashes and line ends can't be in it", option);
+	return 0;
+}
+
 /* All that can be known to be in the way, before anything is made. */
 static int look(struct setup *s, struct err *err)
 {
 	char conf[PATH_MAX + 16];
+	char text[ADDRESS_MAX], host[RPC_HOST_PORT_MAX + 1], port[8];
+	uint8_t in6[16];
 	unsigned i;
 	int found;
 
-	if (ui_ready_folder(s->manager.config, err) != 0 ||
+	if (rpc_address_split(address_of(text, s->host, s, 0), host, port, MANAGER_PORT, err) !=
+			0 ||
+		(strchr(s->host, ':') != NULL && inet_pton(AF_INET6, s->host, in6) != 1))
+		return err_set(err, ERR_USAGE,
+			"--address '%s': expected a name or an address, without a port (ports are "
+			"set by --listen)",
+			s->host);
+	if (look_at_text("--address", s->host, err) != 0 ||
+		look_at_text("--store", s->store, err) != 0 ||
+		ui_ready_folder(s->manager.config, err) != 0 ||
 		ui_ready_folder(s->manager.dir, err) != 0 ||
 		ui_ready_folder(s->store_role.dir, err) != 0 ||
 		ui_ready_folder(s->store, err) != 0 || ui_ready_folder(s->keys, err) != 0)
@@ -379,35 +405,67 @@ static int look(struct setup *s, struct err *err)
 	return 0;
 }
 
+/* Notes all that is going to be made. */
+static int note(const struct setup *s, struct ui_undo *undo, struct err *err)
+{
+	static const char *const names[] = {"manager.conf", "local.conf", "store.conf"};
+	char path[PATH_MAX];
+	size_t i;
+
+	for (i = 0; i < sizeof names / sizeof *names; i++) {
+		if ((size_t)snprintf(path, sizeof path, "%s/%s", s->manager.config, names[i]) >=
+			sizeof path)
+			return err_set(err, ERR_LIMIT, "%.64s...: the path is too long",
+				s->manager.config);
+		ui_undo_note(undo, path);
+	}
+	ui_undo_note(undo, s->manager.dir);
+	ui_undo_note(undo, s->store_role.dir);
+	ui_undo_note(undo, s->store);
+	ui_undo_note(undo, s->keys);
+	return 0;
+}
+
+static int make(struct setup *s, const struct pass *pass, struct err *err)
+{
+	int made;
+
+	if (ui_ready_parents(s->store, err) != 0)
+		return -1;
+	made = cmd_setup_store(s->store, s->store_path, err);
+	if (made < 0)
+		return -1;
+	if (!s->has_keys && (ui_ready_parents(s->keys, err) != 0 ||
+				    ui_keys_make(s->keys, s->name, s->to, pass, err) != 0))
+		return -1;
+	if (realpath(s->keys, s->keys_path) == NULL)
+		return err_errno(err, errno, "%s", s->keys);
+	if (configure(s, err) != 0 || make_identities(s, pass, err) != 0 ||
+		ui_role_give(&s->manager, err) != 0 || ui_role_give(&s->store_role, err) != 0)
+		return -1;
+	return made == 0 ? ui_role_give_dir(&s->store_role, s->store_path, err) : 0;
+}
+
 static int run(struct setup *s, struct err *err)
 {
+	static struct ui_undo undo;
 	struct pass pass = {0};
 	struct key_public to = {0};
-	int ret = -1, made;
+	int ret = -1;
 
 	if (hash_crypto_init(err) != 0 || find_names(s, err) != 0 || find_roles(s, err) != 0 ||
-		look(s, err) != 0 || (s->to != NULL && key_public_load(s->to, &to, err) != 0))
+		look(s, err) != 0 || (s->to != NULL && key_public_load(s->to, &to, err) != 0) ||
+		note(s, &undo, err) != 0)
 		goto out;
 	if (s->has_keys ? ui_keys_ask(s->keys, s->o.unseal.passphrase_file, &pass, err) != 0
 			: pass_ask_new(
 				  s->o.unseal.passphrase_file, "the fleet's keys", &pass, err) != 0)
 		goto out;
-	if (ui_ready_parents(s->store, err) != 0)
-		goto out;
-	made = cmd_setup_store(s->store, s->store_path, err);
-	if (made < 0)
-		goto out;
-	if (!s->has_keys && (ui_ready_parents(s->keys, err) != 0 ||
-				    ui_keys_make(s->keys, s->name, s->to, &pass, err) != 0))
-		goto out;
-	if (realpath(s->keys, s->keys_path) == NULL) {
-		err_errno(err, errno, "%s", s->keys);
-		goto out;
-	}
-	if (configure(s, err) == 0 && make_identities(s, &pass, err) == 0 &&
-		ui_role_give(&s->manager, err) == 0 && ui_role_give(&s->store_role, err) == 0 &&
-		(made != 0 || ui_role_give_dir(&s->store_role, s->store_path, err) == 0))
+	ret = make(s, &pass, err);
+	if (ret == 0)
 		ret = tell(s, err);
+	else
+		ui_undo_run(&undo);
 out:
 	key_public_wipe(&to);
 	pass_wipe(&pass);

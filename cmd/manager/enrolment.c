@@ -10,6 +10,7 @@
 #include <time.h>
 
 #include "lib/cbor.h"
+#include "lib/esc.h"
 #include "lib/file.h"
 #include "rpc/sponsor.h"
 
@@ -401,8 +402,11 @@ static int use_token(struct manager_service *s, const struct manager_db_key *tok
 
 	*denied = false;
 	manager_db_words(&key, token->role, token->name);
-	if (check_free(s, token->role, token->name, token->replace, err) != 0)
+	if (check_free(s, token->role, token->name, token->replace, err) != 0) {
+		if (err->code == ERR_EXISTS)
+			err->code = ERR_DENIED;
 		return -1;
+	}
 	got = manager_db_get(s->db, MANAGER_TABLE_HOSTS, &key, &row, err);
 	if (got < 0)
 		return -1;
@@ -473,10 +477,8 @@ static void on_asked(void *arg, struct rpc_enroll_ask *ask)
 		ret = rpc_sponsors_park(s->sponsors, ask, &err);
 	else if (ret == 0)
 		ret = enrol(s, ask, &key, &token, &err);
-	if (ret == 0)
-		return;
-	manager_inner_log(s, MANAGER_WARNING, "%s: may not join: %s", ask->address, err.message);
-	rpc_enroll_refuse(ask, &err);
+	if (ret != 0)
+		rpc_enroll_refuse(ask, &err);
 }
 
 static void on_gone(void *arg, struct rpc_enroll_ask *ask)
@@ -562,8 +564,14 @@ void manager_inner_revoke(void *ctx, struct rpc_call *call, const struct cbormap
 static void on_access(void *arg, const struct rpc_access *access)
 {
 	struct manager_service *s = arg;
+	char why[ERR_MESSAGE_MAX];
 
-	s->o.access(s->o.ctx, access);
+	if (access->status == ERR_NONE) {
+		s->o.access(s->o.ctx, access);
+		return;
+	}
+	esc_name(why, sizeof why, access->message, strlen(access->message));
+	manager_inner_log(s, MANAGER_WARNING, "%s: may not join: %s", access->address, why);
 }
 
 static void on_refused(void *arg, const char *address, const struct err *why)

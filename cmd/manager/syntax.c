@@ -1,8 +1,9 @@
 /*
  * Two passes over the text. The first blanks out comments, so that libconfuse
- * counts lines correctly, and finds what it would accept in silence. The second
- * is libconfuse's; its validation callbacks, which run in the order of the
- * file, tell where each key and each section stands.
+ * counts lines correctly, and finds what it would accept in silence, all keys and
+ * sections that are unknown, and braces that are missing. The second is
+ * libconfuse's, which passes by what is unknown; its validation callbacks, which
+ * run in the order of the file, tell where each key and each section stands.
  */
 #include "cmd/manager/syntax.h"
 
@@ -31,7 +32,7 @@ struct parse {
 	manager_problem *problem;
 	void *ctx;
 	bool wrong, no_memory;
-	bool open;        /* a quote or a comment has no end: all that follows is of no meaning */
+	bool open;        /* a quote, a comment or a brace has no end: no second pass */
 	unsigned *braces; /* lines of the braces that open sections */
 	size_t brace_count, sections;
 	struct note *notes;
@@ -76,7 +77,10 @@ struct scan {
 	char *text;
 	size_t len, at;
 	unsigned line;
-	unsigned depth, opened; /* braces; line of the one that opened the section */
+	unsigned depth;        /* 0; 1: in a section; 2: in a list */
+	unsigned opened, list; /* lines of the braces that opened them */
+	size_t head, brace;    /* of the section: where its kind begins, and its brace */
+	const struct manager_syntax_rule *rule; /* NULL: unknown */
 	struct {
 		const char *name;
 		size_t len;
@@ -143,16 +147,134 @@ static bool begins_comment(const struct scan *s, bool *block)
 	return s->text[s->at] == '#' || *block || (s->text[s->at] == '/' && next == '/');
 }
 
-static void scan_brace(struct parse *parse, struct scan *s)
+static bool is_space(char c)
 {
-	if (s->text[s->at] == '}') {
-		s->depth -= s->depth > 0; /* one too many: libconfuse reports it */
-		return;
+	return c == ' ' || c == '\t' || c == '\r' || c == '\n';
+}
+
+/* The word that ends before `end`, or before blanks in front of it. Returns where it begins, and in
+ * *end where it ends; there is none if both are the same. */
+static size_t word_before(const char *text, size_t *end)
+{
+	size_t start;
+
+	while (*end > 0 && is_space(text[*end - 1]))
+		(*end)--;
+	for (start = *end; start > 0 && strchr(" \t\r\n{}=,\"'", text[start - 1]) == NULL; start--)
+		;
+	return start;
+}
+
+/* How many letters differ, are missing or are too many; at most `most`, else more than that. */
+static size_t differences(const char *a, size_t len, const char *b, size_t most)
+{
+	size_t other = strlen(b), i, k, row[32], before, corner;
+
+	if (len >= 32 || other >= 32 || len > other + most || other > len + most)
+		return most + 1;
+	for (k = 0; k <= other; k++)
+		row[k] = k;
+	for (i = 1; i <= len; i++) {
+		corner = row[0];
+		row[0] = i;
+		for (k = 1; k <= other; k++) {
+			before = row[k];
+			row[k] = corner + (a[i - 1] != b[k - 1]);
+			if (before + 1 < row[k])
+				row[k] = before + 1;
+			if (row[k - 1] + 1 < row[k])
+				row[k] = row[k - 1] + 1;
+			corner = before;
+		}
 	}
-	if (s->depth++ > 0)
-		return;
+	return row[other];
+}
+
+static const struct manager_syntax_rule *find_rule(
+	const struct parse *parse, const char *name, size_t len)
+{
+	const struct manager_syntax_rule *rule;
+
+	for (rule = parse->rules; rule->kind != NULL; rule++)
+		if (strlen(rule->kind) == len && memcmp(rule->kind, name, len) == 0)
+			return rule;
+	return NULL;
+}
+
+static bool has_key(const struct manager_syntax_rule *rule, const char *name, size_t len)
+{
+	const struct manager_syntax_key *key;
+
+	for (key = rule->keys; key->name != NULL; key++)
+		if (strlen(key->name) == len && memcmp(key->name, name, len) == 0)
+			return true;
+	return false;
+}
+
+/* Says what may have been meant: a key that is written nearly so, or that other sections have. */
+static void wrong_key(struct parse *parse, const struct scan *s, const char *name, size_t len)
+{
+	const struct manager_syntax_key *key = s->rule->keys;
+	const struct manager_syntax_rule *rule = parse->rules;
+	size_t most = len < 5 ? 1 : 2;
+
+	while (key->name != NULL && differences(name, len, key->name, most) > most)
+		key++;
+	while (rule->kind != NULL && !has_key(rule, name, len))
+		rule++;
+	if (key->name != NULL)
+		problem(parse, s->line, "unknown key '%.*s' in '%s': is '%s' meant?", (int)len,
+			name, s->rule->kind, key->name);
+	else if (rule->kind != NULL)
+		problem(parse, s->line, "unknown key '%.*s' in '%s': it is one of '%s'", (int)len,
+			name, s->rule->kind, rule->kind);
+	else
+		problem(parse, s->line, "unknown key '%.*s' in '%s'", (int)len, name,
+			s->rule->kind);
+}
+
+static void wrong_section(struct parse *parse, const struct scan *s, const char *name, size_t len)
+{
+	const struct manager_syntax_rule *rule = parse->rules;
+
+	while (rule->kind != NULL && differences(name, len, rule->kind, 2) > 2)
+		rule++;
+	problem(parse, s->line, "unknown section '%.*s'%s%s%s", (int)len, name,
+		rule->kind != NULL ? ": is '" : "", rule->kind != NULL ? rule->kind : "",
+		rule->kind != NULL ? "' meant?" : "");
+}
+
+/* At the brace that opens a section: what is before it, "job 'web'". */
+static void begin_section(struct parse *parse, struct scan *s)
+{
+	size_t end = s->at, start = word_before(s->text, &end);
+	char quote;
+
+	if (start == end && end > 0 && (s->text[end - 1] == '"' || s->text[end - 1] == '\'')) {
+		quote = s->text[--end];
+		while (end > 0 && s->text[end - 1] != quote)
+			end--;
+		end -= end > 0;
+		start = word_before(s->text, &end);
+	} else if (find_rule(parse, s->text + start, end - start) == NULL) {
+		size_t title = start;
+
+		start = word_before(s->text, &title);
+		if (start == title) /* there is but one word */
+			start = word_before(s->text, &end);
+		else
+			end = title;
+	}
+	s->depth = 1;
 	s->opened = s->line;
 	s->seen_count = 0;
+	s->head = start;
+	s->brace = s->at;
+	s->rule = find_rule(parse, s->text + start, end - start);
+	if (s->rule == NULL) {
+		wrong_section(parse, s, s->text + start, end - start);
+		return;
+	}
 	parse->braces = grow(parse->braces, parse->brace_count, sizeof *parse->braces);
 	if (parse->braces == NULL)
 		parse->no_memory = true;
@@ -160,27 +282,78 @@ static void scan_brace(struct parse *parse, struct scan *s)
 		parse->braces[parse->brace_count++] = s->line;
 }
 
-/* At a '=': remembers the key before it. "+=" adds to a list, and may come again. */
+/* before: the line in which it should have ended; 0: the file has ended. */
+static void wrong_open(struct parse *parse, const struct scan *s, unsigned before)
+{
+	size_t len = s->brace - s->head;
+	char where[40] = "is never closed";
+
+	while (len > 0 && is_space(s->text[s->head + len - 1]))
+		len--;
+	if (before > 0)
+		snprintf(where, sizeof where, "is not closed before line %u", before);
+	if (s->depth > 1)
+		problem(parse, s->list, "the list that begins here %s: '}' is missing", where);
+	else
+		problem(parse, s->opened, "the section %.*s that begins here %s: '}' is missing",
+			(int)(len < 80 ? len : 80), s->text + s->head, where);
+	parse->open = true;
+}
+
+static void scan_brace(struct parse *parse, struct scan *s)
+{
+	size_t end = s->at;
+
+	if (s->text[s->at] == '}') {
+		if (s->depth == 0) {
+			problem(parse, s->line, "this '}' closes nothing: there is one too many");
+			parse->open = true;
+		}
+		s->depth -= s->depth > 0;
+		return;
+	}
+	while (end > 0 && is_space(s->text[end - 1]))
+		end--;
+	if (s->depth == 1 && end > 0 && s->text[end - 1] == '=') {
+		s->depth = 2;
+		s->list = s->line;
+		return;
+	}
+	if (s->depth > 0)
+		wrong_open(parse, s, s->line);
+	begin_section(parse, s);
+}
+
+/* At a '=': looks at the key before it. "+=" adds to a list, and may come again. */
 static void scan_key(struct parse *parse, struct scan *s)
 {
-	size_t end = s->at, start, i;
+	size_t end = s->at, start, len, i;
+	bool adds = end > 0 && s->text[end - 1] == '+';
 
-	while (end > 0 && strchr(" \t\r\n", s->text[end - 1]) != NULL)
-		end--;
-	for (start = end; start > 0 && strchr(" \t\r\n{}=,\"'", s->text[start - 1]) == NULL;
-		start--)
-		;
-	if (start == end || s->text[end - 1] == '+')
+	end -= adds;
+	start = word_before(s->text, &end);
+	len = end - start;
+	if (len == 0)
 		return;
-	for (i = 0; i < s->seen_count; i++)
-		if (s->seen[i].len == end - start &&
-			memcmp(s->seen[i].name, s->text + start, end - start) == 0)
-			problem(parse, s->line, "'%.*s' is given twice, first in line %u",
-				(int)(end - start), s->text + start, s->seen[i].line);
-	if (s->seen_count == SEEN_MAX)
+	if (s->depth == 0) {
+		problem(parse, s->line, "the key '%.*s' is in no section", (int)len,
+			s->text + start);
+		return;
+	}
+	if (s->depth > 1) {
+		wrong_open(parse, s, s->line);
+		s->depth = 1;
+	}
+	if (s->rule != NULL && !has_key(s->rule, s->text + start, len))
+		wrong_key(parse, s, s->text + start, len);
+	for (i = 0; i < s->seen_count && !adds; i++)
+		if (s->seen[i].len == len && memcmp(s->seen[i].name, s->text + start, len) == 0)
+			problem(parse, s->line, "'%.*s' is given twice, first in line %u", (int)len,
+				s->text + start, s->seen[i].line);
+	if (s->seen_count == SEEN_MAX || adds)
 		return;
 	s->seen[s->seen_count].name = s->text + start;
-	s->seen[s->seen_count].len = end - start;
+	s->seen[s->seen_count].len = len;
 	s->seen[s->seen_count++].line = s->line;
 }
 
@@ -208,28 +381,29 @@ static void first_pass(struct parse *parse, char *text, size_t len)
 				"single quotes");
 		} else if (c == '{' || c == '}') {
 			scan_brace(parse, &s);
-		} else if (c == '=' && s.depth == 1) {
+		} else if (c == '=') {
 			scan_key(parse, &s);
 		}
 		s.line += c == '\n';
 	}
 	if (s.depth > 0)
-		problem(parse, s.opened, "this section is never closed: '}' is missing");
+		wrong_open(parse, &s, 0);
 }
 
 /* ---- the second pass ---- */
 
 static void on_error(cfg_t *cfg, const char *fmt, va_list ap) __attribute__((format(printf, 2, 0)));
 
-/* Says what libconfuse says, in better words for the two things that happen most. */
+/* Says what libconfuse says, in better words for what happens most. The end of the file is no place
+ * of a mistake, since all braces are closed: second_pass tells of it. */
 static void on_error(cfg_t *cfg, const char *fmt, va_list ap)
 {
 	unsigned line = cfg->line > 0 ? (unsigned)cfg->line : 0;
 	char text[ERR_MESSAGE_MAX];
 
-	if (strcmp(fmt, "no such option '%s'") == 0) {
-		problem(parsing, line, "unknown key or section '%s'", va_arg(ap, const char *));
-	} else if (strcmp(fmt, "missing title for section '%s'") == 0) {
+	if (strcmp(fmt, "premature end of file") == 0)
+		return;
+	if (strcmp(fmt, "missing title for section '%s'") == 0) {
 		problem(parsing, line, "section '%s' needs a name, in quotes",
 			va_arg(ap, const char *));
 	} else {
@@ -308,7 +482,7 @@ static cfg_t *second_pass(struct parse *parse, char *text, size_t len)
 				     : CFGF_NODEFAULT);
 	}
 	sections[i] = (cfg_opt_t)CFG_END();
-	cfg = cfg_init(sections, CFGF_NONE);
+	cfg = cfg_init(sections, CFGF_IGNORE_UNKNOWN);
 	if (cfg == NULL)
 		return NULL;
 	cfg_set_error_function(cfg, on_error);

@@ -200,15 +200,33 @@ static int json_field(json_t *object, const struct cbormap_field *f, const uint8
 	}
 }
 
+static json_t *json_row(const char *type, const char *id, const struct cbormap_field *fields,
+	const void *row, int *failed)
+{
+	json_t *object = ui_json_new(type, id);
+
+	for (*failed = 0; fields->type != 0; fields++)
+		*failed |= json_field(object, fields, (const uint8_t *)row + fields->at);
+	return object;
+}
+
 int ui_fleet_json(const char *type, const char *id, const struct cbormap_field *fields,
 	const void *row, struct err *err)
 {
-	json_t *object = ui_json_new(type, id);
-	int failed = 0;
+	int failed;
+	json_t *object = json_row(type, id, fields, row, &failed);
 
-	for (; fields->type != 0; fields++)
-		failed |= json_field(object, fields, (const uint8_t *)row + fields->at);
 	return ui_json_print(object, failed, err);
+}
+
+int ui_fleet_json_put(const char *type, const char *id, const char *manager,
+	const struct cbormap_field *fields, const void *row, struct buf *line, struct err *err)
+{
+	int failed;
+	json_t *object = json_row(type, id, fields, row, &failed);
+
+	failed |= ui_json_add(object, "manager", json_string(manager));
+	return ui_json_put(object, failed, line, err);
 }
 
 const char *ui_fleet_time(char text[UI_FLEET_TIME], int64_t time)
@@ -217,7 +235,7 @@ const char *ui_fleet_time(char text[UI_FLEET_TIME], int64_t time)
 	struct tm tm;
 
 	if (time == 0 || localtime_r(&t, &tm) == NULL ||
-		strftime(text, UI_FLEET_TIME, "%Y-%m-%d %H:%M", &tm) == 0)
+		strftime(text, UI_FLEET_TIME, "%Y-%m-%d %H:%M %Z", &tm) == 0)
 		strcpy(text, "-");
 	return text;
 }

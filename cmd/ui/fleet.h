@@ -52,9 +52,12 @@ int ui_fleet_rows(struct ui_fleet *fleet, uint16_t method, const struct cbor_out
  * err set. */
 int ui_fleet_json(const char *type, const char *id, const struct cbormap_field *fields,
 	const void *row, struct err *err);
+/* The same, and which manager says so, appended to a buffer. */
+int ui_fleet_json_put(const char *type, const char *id, const char *manager,
+	const struct cbormap_field *fields, const void *row, struct buf *line, struct err *err);
 
-/* "2026-11-28 14:05", in the machine's zone; "-" for 0. */
-#define UI_FLEET_TIME 24
+/* "2026-11-28 14:05 CET", in the machine's zone; "-" for 0. */
+#define UI_FLEET_TIME 32
 const char *ui_fleet_time(char text[UI_FLEET_TIME], int64_t time);
 
 #endif

@@ -27,7 +27,8 @@ status=0
 at b join - <token 2>err || status=$?
 [ $status = 6 ] && grep -q "already used" err || fail "used: $status $(cat err)"
 grep -q "warning: 127.0.0.1:.*may not join: token: already used" m1.log || fail "$(cat m1.log)"
-[ ! -e b/var/agent/cert.pem ] && [ ! -e b/var/agent/key.pem ] || fail "a refused one left files"
+[ "$(grep -c "already used" m1.log)" = 1 ] || fail "told more than once: $(cat m1.log)"
+[ ! -e b ] || fail "a refused one left files: $(find b)"
 m1 token agent b >token 2>/dev/null
 status=0
 at a join - <token 2>err || status=$?
@@ -67,6 +68,24 @@ status=0
 at s2 join - --store "$work/other" --listen 127.0.0.1:1 <token >out 2>err || status=$?
 [ ! -e s2/var/store/cert.pem ] || fail "the token was used up"
 [ $status != 0 ] && [ ! -e s2/etc/store.conf ] && [ "$(ls other)" = file ] || fail "another directory as store: $(cat out err)"
+
+# Of what a refused token makes nothing stays, neither the store nor its configuration.
+m1 token store s3 >used 2>/dev/null
+at s3 join - --store "$work/s3/store" --listen "127.0.0.1:$((base + 3))" <used >out
+status=0
+at s4 join - --store "$work/s4/deep/store" --listen "127.0.0.1:$((base + 4))" <used 2>err || status=$?
+[ $status = 6 ] && [ ! -e s4 ] || fail "left behind: $status $(cat err) $(find s4)"
+# What is wrong with the options is said before the token is used.
+at s4 join - --listen "127.0.0.1:$base" <token 2>err && fail "a port that is taken"
+grep -q "another program listens there; choose other ports with --listen" err || fail "$(cat err)"
+[ ! -e s4 ] || fail "left behind: $(find s4)"
+# Of two tokens for one name the second is refused.
+m1 token agent twice >one 2>/dev/null
+m1 token agent twice >two 2>/dev/null
+at t1 join - <one >/dev/null
+status=0
+at t2 join - <two 2>err || status=$?
+[ $status = 6 ] && grep -q "has joined already" err && [ ! -e t2 ] || fail "$status $(cat err)"
 
 # Revoked.
 m1 revoke agent a >out

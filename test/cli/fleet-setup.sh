@@ -1,7 +1,8 @@
 #!/bin/bash
 # Goal: fdump setup looks before it makes anything: a folder that can't be made, keys that are there
 # already, a store's directory with other files, a port that is taken: each is named, and nothing is
-# left behind. Missing parents of the store's directory are made.
+# left behind, also by what fails later: a second try then succeeds. Missing parents of the store's
+# directory are made.
 . "$(dirname "$0")/lib.sh"
 workspace
 echo secret >passphrase
@@ -14,7 +15,7 @@ refused() { # WHAT OPTIONS...: it fails, says WHAT, and leaves nothing
 	shift
 	before=$(find . | sort)
 	! setup "$@" 2>err >out || fail "done: $*"
-	grep -qF "$what" err || fail "$what: $(cat err)"
+	grep -qF -- "$what" err || fail "$what: $(cat err)"
 	[ "$(find . | sort)" = "$before" ] || fail "left behind: $(diff <(echo "$before") <(find . | sort))"
 }
 
@@ -27,6 +28,17 @@ refused "file: not a folder" --config etc --state var --store file/store --keys 
 refused "keys: not empty: the fleet's keys need a folder of their own" \
 	--config etc --state var --store store --keys keys
 refused "other" --config etc --state var --store other --keys new
+
+refused "--address 'm1:7420': expected a name or an address, without a port" \
+	--config etc --state var --store store --keys new --address m1:7420
+refused "--store: quotes, backslashes and line ends can't be in it" \
+	--config etc --state var --store 'st"ore' --keys new
+
+# Found out when store and keys are made: they are taken back, and with them the folders above.
+mkdir -p etc var/manager
+ln -s /nowhere/at/all etc/local.conf
+refused "etc/local.conf" --config etc --state var --store deep/er/store --keys deep/keys
+rm -r etc var
 
 python3 - $((port + 1)) >listening <<-'END' &
 	import socket, sys, time

@@ -45,6 +45,10 @@ mine=$(sed -n 's/.*"job":"system".*"next":"\([^"]*\)".*/\1/p' out)
 tail -n 1 out | grep -qx '{"type":"result","id":"manager.check","files":1,"jobs":2,"stores":3}' ||
 	{ echo "JSON: $(tail -n 1 out)"; failed=1; }
 
+# An agent that has nothing to do is a mistake: its name, or what jobs say.
+sed '/"system"/d' manager.conf >only.conf
+expect 2 "" 'only.conf: no job is for the agent db (the agents of jobs are "web*")' check --agent db only.conf
+
 # conf.d, in the order of names; hidden files and other names are not read.
 mkdir conf.d
 printf 'agent "lap*" { expect = "14d" }\n' >conf.d/10-laptops.conf
@@ -71,7 +75,7 @@ job "j" {
   keep = 3
 }
 END
-expect 3 "" "fdump manager: bad.conf:10: unknown key or section 'keep'" check bad.conf
+expect 3 "" "fdump manager: bad.conf:10: unknown key 'keep' in 'job'" check bad.conf
 grep -qF "bad.conf:5: zone: no such time zone" err || { cat err; failed=1; }
 sed -i /keep/d bad.conf
 expect 3 "" "bad.conf:9: schedule: minute (field 1), column 2: a step goes only after" check bad.conf
@@ -89,7 +93,6 @@ expect 2 "" "'chekc': expected check" chekc
 expect 2 "" "check: expected [FILE]" check a b
 expect 2 "" "--agent 'Web': not a name" check --agent Web manager.conf
 expect 2 "" "nothere.conf" check nothere.conf
-expect 0 "" "no job is for this agent" check --agent a /dev/null
 printf 'defaults { zone = "UTC" }\n\0' >nul.conf
 expect 3 "" "nul.conf:2: a zero byte" check nul.conf
 # libconfuse prints nothing by itself, not even what it can't make sense of.

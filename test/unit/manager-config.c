@@ -220,16 +220,50 @@ static void deterministic(void **state)
 	assert_memory_equal(digest[0], digest[1], sizeof digest[0]);
 }
 
+/* Every unknown key and section is named at once, with what may have been meant; and so is what is
+ * wrong with the values of the others. */
+static void unknown_keys(void **state)
+{
+	static const char *const expected[] = {
+		"m.conf:2: unknown key 'store' in 'defaults': is 'stores' meant?\n",
+		"m.conf:3: unknown key 'paths' in 'defaults': it is one of 'job'\n",
+		"m.conf:4: unknown key 'keep_daily' in 'defaults'\n",
+		"m.conf:6: unknown section 'jop': is 'job' meant?\n",
+		"m.conf:7: unknown key 'pahts' in 'job': is 'paths' meant?\n",
+		"m.conf:7: unknown key 'scedule' in 'job': is 'schedule' meant?\n",
+		"m.conf:8: unknown key 'port' in 'store'\n",
+		"m.conf:5: copies: 'many' is not a number",
+		"m.conf:7: job \"j\": paths are missing\n",
+	};
+	size_t i;
+
+	(void)state;
+	refuse("defaults {\n store = {\"s\"}\n paths = \"/\"\n keep_daily = 7\n copies = many }\n"
+	       "jop \"x\" { paths = {\"/\"} any = 1 }\n"
+	       "job \"j\" { agents = {\"*\"} pahts = {\"/\", \"/x\"} scedule = \"@daily\" }\n"
+	       "store s { port += 1 }\n",
+		"");
+	for (i = 0; i < sizeof expected / sizeof *expected; i++)
+		if (strstr(problems, expected[i]) == NULL)
+			fail_msg("'%s' is not in:\n%s", expected[i], problems);
+}
+
 static void refused_syntax(void **state)
 {
 	(void)state;
-	refuse("# one\n/* two\n */\nkeep = 1\n", "m.conf:4: unknown key or section 'keep'");
-	refuse(STORES JOB("keep = 3"), "m.conf:2: unknown key or section 'keep'");
-	refuse("# c\n\njobs \"x\" { }", "m.conf:3: unknown key or section 'jobs'");
-	refuse(STORES "# c\njob \"j\" {\n# d\n  level = 1\n", "m.conf:3: this section is never");
+	refuse("# one\n/* two\n */\nkeep = 1\n", "m.conf:4: the key 'keep' is in no section");
+	refuse(STORES JOB("keep = 3"), "m.conf:2: unknown key 'keep' in 'job'");
+	refuse("# c\n\njobs \"x\" { }", "m.conf:3: unknown section 'jobs': is 'job' meant?");
+	refuse(STORES "# c\njob \"j\" {\n# d\n  level = 1\n",
+		"m.conf:3: the section job \"j\" that begins here is never closed: '}' is missing");
+	refuse(STORES "job 'j'\n{\n  level = 1\n\nstore \"s\" { }\n",
+		"m.conf:3: the section job 'j' that begins here is not closed before line 6: '}'");
+	refuse("defaults {\n stores = {\"s\",\n \"t\"\n copies = 1\n}\n",
+		"m.conf:2: the list that begins here is not closed before line 4: '}'");
+	refuse("defaults {\n stores = {\"s\",\n", "m.conf:2: the list that begins here is never");
+	refuse("defaults { }\n}\n", "m.conf:2: this '}' closes nothing");
 	refuse("defaults { zone = \"UTC }\n", "m.conf:1: this quote is never closed");
 	refuse("/* defaults { }\n", "m.conf:1: this comment is never closed");
-	refuse("defaults { }\n}\n", "m.conf:2: ");
 	refuse("defaults {\n zone = \"UTC\" // x\n zone = \"UTC\"\n}\n",
 		"m.conf:3: 'zone' is given twice, first in line 2");
 	refuse("defaults { }\n defaults { }\n", "m.conf:2: section 'defaults' is given twice");
@@ -431,6 +465,7 @@ int main(void)
 		cmocka_unit_test(known_stores),
 		cmocka_unit_test(who_wins),
 		cmocka_unit_test(deterministic),
+		cmocka_unit_test(unknown_keys),
 		cmocka_unit_test(refused_syntax),
 		cmocka_unit_test(refused_values),
 		cmocka_unit_test(refused_jobs),
