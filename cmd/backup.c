@@ -22,6 +22,7 @@
 #include "cmd/ui/json.h"
 #include "cmd/ui/missed.h"
 #include "cmd/ui/options.h"
+#include "cmd/ui/problem.h"
 #include "cmd/ui/progress.h"
 #include "cmd/ui/report.h"
 #include "cmd/ui/roots.h"
@@ -273,21 +274,13 @@ static void on_entry(void *ctx, const char *path, size_t len, bool carried)
 static void on_problem(void *ctx, const char *path, size_t len, const char *what)
 {
 	struct options *o = ctx;
-	char text[ESC_MAX(4096)];
-	struct err err;
-	json_t *object;
-	int failed;
 
-	ui_progress_hush();
-	if (o->o.json) {
-		object = ui_json_new("problem", "backup.problem");
-		failed = ui_json_name(object, "path", path, len);
-		failed |= ui_json_add(object, "what", json_string(what));
-		if (ui_json_print(object, failed, &err) == 0)
-			return;
-	}
-	esc_name(text, sizeof text, path, len);
-	fprintf(stderr, "fdump backup: %s: %s\n", text, what);
+	ui_problem(&(struct ui_problem){.command = "backup",
+			   .id = "backup.problem",
+			   .json = o->o.json ? stdout : NULL,
+			   .path = {(const uint8_t *)path, len},
+			   .what = what},
+		NULL);
 }
 
 /* For the agent service. */

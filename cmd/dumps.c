@@ -47,7 +47,7 @@ static int print_json(const struct dumps *d, const struct store_entry *e,
 	const struct dump_listed *listed, struct err *err)
 {
 	json_t *object = ui_json_new("dump", "dumps.dump");
-	int failed = ui_dump_json(object, e);
+	int failed = ui_show_dump_json(object, e);
 
 	failed |= ui_json_add(object, "ended", json_integer(e->dump.ended.sec));
 	failed |= ui_json_add(object, "entries", json_integer((json_int_t)e->dump.entries));

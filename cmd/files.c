@@ -9,6 +9,7 @@
 #include "cmd/ui/dump.h"
 #include "cmd/ui/json.h"
 #include "cmd/ui/line.h"
+#include "cmd/ui/problem.h"
 #include "cmd/ui/report.h"
 #include "lib/buf.h"
 #include "lib/err.h"
@@ -134,23 +135,15 @@ static int note_dump(
 }
 
 /* A dump that is passed by. */
-static int tell_dump(struct files *f, const uint8_t *id, struct err *why, struct err *err)
+static int tell_dump(struct files *f, const uint8_t *id, const struct err *why, struct err *err)
 {
-	json_t *object;
-	int failed;
-
-	if (flush(f, err) != 0)
-		return -1;
-	if (f->o.json) {
-		object = ui_json_new("problem", "find.dump");
-		failed = ui_json_hex(object, "dump", id, STORE_DUMP_ID);
-		failed |= ui_json_add(object, "what", json_string(why->message));
-		if (ui_json_print(object, failed, err) != 0)
-			return -1;
-	}
-	err_prefix(why, "dump %02x%02x%02x%02x%02x%02x", id[0], id[1], id[2], id[3], id[4], id[5]);
-	ui_fail("find", why);
-	return 0;
+	return flush(f, err) != 0 ? -1
+				  : ui_problem(&(struct ui_problem){.command = "find",
+						       .id = "find.dump",
+						       .json = f->o.json ? stdout : NULL,
+						       .dump_id = id,
+						       .why = why},
+					    err);
 }
 
 /* One dump of all. One that the keys do not open is passed by, and said to be. */

@@ -13,6 +13,7 @@
 #include "cmd/ui/dump.h"
 #include "cmd/ui/json.h"
 #include "cmd/ui/options.h"
+#include "cmd/ui/problem.h"
 #include "cmd/ui/report.h"
 #include "cmd/ui/show.h"
 #include "lib/buf.h"
@@ -258,17 +259,14 @@ static int forget_in(struct forget *f, struct store *s, struct err *err)
 /* A store that could not be gone through to its end; the others are. */
 static void tell_store(struct forget *f, const char *store, const struct err *why)
 {
-	json_t *object;
-	int failed;
-
 	f->failed++;
-	f->status = ui_fail("forget", why);
-	if (!f->o.json)
-		return;
-	object = ui_json_new("problem", "forget.store");
-	failed = ui_json_name(object, "store", store, strlen(store));
-	failed |= ui_json_name(object, "what", why->message, strlen(why->message));
-	ui_json_print(object, failed, NULL);
+	f->status = err_exit_status(why->code);
+	ui_problem(&(struct ui_problem){.command = "forget",
+			   .id = "forget.store",
+			   .json = f->o.json ? stdout : NULL,
+			   .store = store,
+			   .why = why},
+		NULL);
 }
 
 /* One store after the other, each directory open only as long as it is worked on. Services are

@@ -13,6 +13,7 @@
 #include "cmd/ui/json.h"
 #include "cmd/ui/options.h"
 #include "cmd/ui/output.h"
+#include "cmd/ui/problem.h"
 #include "cmd/ui/progress.h"
 #include "cmd/ui/report.h"
 #include "cmd/ui/roots.h"
@@ -83,17 +84,12 @@ static int parse(struct options *o, int argc, char **argv)
 /* What does not change the status. */
 static void note(const struct options *o, const char *what)
 {
-	struct err err;
-	json_t *object;
-	int failed;
-
-	ui_progress_hush();
-	ui_say("pack", "note: %s", what);
-	if (!o->o.json)
-		return;
-	object = ui_json_new("note", "pack.note");
-	failed = ui_json_name(object, "what", what, strlen(what));
-	ui_json_print_to(json_to(o), object, failed, &err);
+	ui_problem(&(struct ui_problem){.command = "pack",
+			   .id = "pack.note",
+			   .json = o->o.json ? json_to(o) : NULL,
+			   .note = true,
+			   .what = what},
+		NULL);
 }
 
 /* Says once that a leading "/" or ".." is not stored. */
@@ -173,22 +169,13 @@ static void on_entry(void *ctx, const char *path, size_t len)
 static void on_problem(void *ctx, const char *path, size_t len, const char *what)
 {
 	struct options *o = ctx;
-	char suffix[300];
-	struct err err;
-	json_t *object;
-	int failed;
 
-	ui_progress_hush();
-	if (!o->o.json) {
-		snprintf(suffix, sizeof suffix, ": %s", what);
-		print_name(stderr, "fdump pack: ", path, len, suffix);
-		return;
-	}
-	object = ui_json_new("problem", "pack.problem");
-	failed = ui_json_name(object, "path", path, len);
-	failed |= ui_json_add(object, "what", json_string(what));
-	if (ui_json_print_to(json_to(o), object, failed, &err) != 0)
-		print_name(stderr, "fdump pack: ", path, len, ": a problem that could not be told");
+	ui_problem(&(struct ui_problem){.command = "pack",
+			   .id = "pack.problem",
+			   .json = o->o.json ? json_to(o) : NULL,
+			   .path = {(const uint8_t *)path, len},
+			   .what = what},
+		NULL);
 }
 
 static int json_result(const struct options *o, const struct pack_created *c, struct err *err)

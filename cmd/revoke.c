@@ -9,7 +9,6 @@
 #include "cmd/ui/report.h"
 #include "lib/buf.h"
 #include "lib/err.h"
-#include "lib/hash.h"
 #include "rpc/wire.h"
 
 struct revoke {
@@ -63,8 +62,7 @@ static int run(struct revoke *r)
 	size_t count, i;
 	struct err err = {0}, why, last = {0};
 
-	if (hash_crypto_init(&err) != 0 ||
-		ui_fleet_open(&r->fleet, r->o.config, r->o.state, r->o.identity, &err) != 0)
+	if (ui_fleet_open(&r->fleet, &r->o, &err) != 0)
 		return ui_fail("revoke", &err);
 	count = r->fleet.count;
 	for (i = 0; i < count; i++) {

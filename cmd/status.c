@@ -12,7 +12,6 @@
 #include "cmd/ui/options.h"
 #include "cmd/ui/report.h"
 #include "lib/err.h"
-#include "lib/hash.h"
 #include "lib/size.h"
 
 #define PROBLEMS_MAX 12 /* on the screen */
@@ -57,7 +56,7 @@ static int ask(struct status *s, struct err *err)
 	s->alarms.size = sizeof(struct manager_alarm_row);
 	s->jobs.size = sizeof(struct manager_status_row);
 	s->hosts.size = sizeof(struct manager_host_row);
-	if (ui_fleet_open(&s->fleet, s->o.config, s->o.state, s->o.identity, err) != 0 ||
+	if (ui_fleet_open(&s->fleet, &s->o, err) != 0 ||
 		ui_fleet_rows(&s->fleet, MANAGER_METHOD_STATUS, NULL, manager_status_fields,
 			s->jobs.size, keep, &s->jobs, err) != 0 ||
 		ui_fleet_rows(&s->fleet, MANAGER_METHOD_ALARMS, NULL, manager_alarm_fields,
@@ -94,7 +93,7 @@ static int check(struct status *s)
 	struct err err = {0};
 	int level;
 
-	if (hash_crypto_init(&err) != 0 || ask(s, &err) != 0) {
+	if (ask(s, &err) != 0) {
 		printf("FDUMP UNKNOWN - %s\n", err.message);
 		return NAGIOS_UNKNOWN;
 	}
@@ -265,7 +264,7 @@ static int main_status(int argc, char **argv)
 {
 	static struct status s;
 	struct err err = {0};
-	int status;
+	int status, ret = 0, checked = 0;
 
 	status = ui_options_parse(&s.o, &cmd_status, &s, argc, argv);
 	if (status >= 0)
@@ -273,21 +272,19 @@ static int main_status(int argc, char **argv)
 	if (s.check && s.o.json)
 		return ui_usage("status", "--check and --json exclude each other");
 	if (s.check) {
-		status = check(&s);
-	} else if (hash_crypto_init(&err) != 0 || ask(&s, &err) != 0 ||
-		   (s.o.json && print_json(&s, &err) != 0)) {
-		status = ui_fail("status", &err);
+		checked = check(&s);
 	} else {
-		if (!s.o.json)
+		ret = ask(&s, &err);
+		if (ret == 0 && s.o.json)
+			ret = print_json(&s, &err);
+		else if (ret == 0)
 			print(&s);
-		status = UI_OK;
 	}
-	ui_fleet_close(&s.fleet);
 	free(s.jobs.at);
 	free(s.hosts.at);
 	free(s.alarms.at);
-	ui_options_fini(&s.o);
-	return status;
+	status = ui_fleet_end(&s.fleet, &s.o, ret, &err);
+	return s.check ? checked : status;
 }
 
 static const struct ui_option options[] = {

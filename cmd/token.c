@@ -17,7 +17,6 @@
 #include "cmd/ui/report.h"
 #include "lib/buf.h"
 #include "lib/err.h"
-#include "lib/hash.h"
 #include "lib/pool.h"
 #include "lib/seal.h"
 #include "rpc/dial.h"
@@ -280,7 +279,7 @@ static int main_token(int argc, char **argv)
 	static struct token t;
 	struct err err = {0};
 	bool by_keys;
-	int status;
+	int status, ret;
 
 	status = ui_options_parse(&t.o, &cmd_token, &t, argc, argv);
 	if (status >= 0)
@@ -295,15 +294,10 @@ static int main_token(int argc, char **argv)
 			"the fleet's root key signs this role (%s): give the folder that 'fdump "
 			"setup' made (--keys DIR)",
 			rpc_role_name(t.role));
-	if (hash_crypto_init(&err) != 0 ||
-		ui_fleet_open(&t.fleet, t.o.config, t.o.state, t.o.identity, &err) != 0 ||
-		(by_keys ? by_root(&t, &err) : by_manager(&t, &err)) != 0)
-		status = ui_fail("token", &err);
-	else
-		status = UI_OK;
-	ui_fleet_close(&t.fleet);
-	ui_options_fini(&t.o);
-	return status;
+	ret = ui_fleet_open(&t.fleet, &t.o, &err);
+	if (ret == 0)
+		ret = by_keys ? by_root(&t, &err) : by_manager(&t, &err);
+	return ui_fleet_end(&t.fleet, &t.o, ret, &err);
 }
 
 static const struct ui_verb roles[] = {{"agent", "NAME", NULL, NULL}, {"store", "NAME", NULL, NULL},

@@ -11,6 +11,7 @@
 #include "cmd/ui/ending.h"
 #include "cmd/ui/json.h"
 #include "cmd/ui/options.h"
+#include "cmd/ui/problem.h"
 #include "cmd/ui/progress.h"
 #include "cmd/ui/report.h"
 #include "cmd/unpack.h"
@@ -40,18 +41,13 @@ static bool selected(void *ctx, const uint8_t *path, size_t len)
 	return ui_select_test(&u->o->o.select, path, len, false);
 }
 
-static void print_path(const char *prefix, struct pack_bytes path, const char *what)
+static void on_entry(void *ctx, struct pack_bytes path)
 {
 	char text[ESC_MAX(4096)];
 
-	esc_name(text, sizeof text, path.at, path.len);
-	fprintf(stderr, "%s%s%s%s\n", prefix, text, *what ? ": " : "", what);
-}
-
-static void on_entry(void *ctx, struct pack_bytes path)
-{
 	(void)ctx;
-	print_path("", path, "");
+	esc_name(text, sizeof text, path.at, path.len);
+	fprintf(stderr, "%s\n", text);
 }
 
 /* A problem, in words or as JSON. kind: "entry", "metadata", "damage". offset:
@@ -59,33 +55,17 @@ static void on_entry(void *ctx, struct pack_bytes path)
 static void tell(struct unpack *u, const char *kind, int64_t offset, struct pack_bytes path,
 	const char *what)
 {
-	char text[ERR_MESSAGE_MAX + 64], id[32];
-	struct err err;
-	json_t *object;
-	int failed;
+	char id[32];
 
-	ui_progress_hush();
-	if (!u->o->o.json) {
-		snprintf(text, sizeof text, "%s", what);
-		if (offset >= 0)
-			snprintf(text, sizeof text, "offset %lld: %s", (long long)offset, what);
-		if (path.at != NULL) {
-			char prefix[64];
-
-			snprintf(prefix, sizeof prefix, "fdump %s: ", u->o->o.command);
-			print_path(prefix, path, text);
-		} else
-			fprintf(stderr, "fdump %s: %s\n", u->o->o.command, text);
-		return;
-	}
 	snprintf(id, sizeof id, "unpack.%s", kind);
-	object = ui_json_new("problem", id);
-	failed = ui_json_name(object, "path", path.at, path.len);
-	if (offset >= 0)
-		failed |= ui_json_add(object, "offset", json_integer(offset));
-	failed |= ui_json_add(object, "what", json_string(what));
-	if (ui_json_print(object, failed, &err) != 0)
-		fprintf(stderr, "fdump unpack: %s\n", err.message);
+	ui_problem(&(struct ui_problem){.command = u->o->o.command,
+			   .id = id,
+			   .json = u->o->o.json ? stdout : NULL,
+			   .has_offset = offset >= 0,
+			   .offset = (uint64_t)offset,
+			   .path = path,
+			   .what = what},
+		NULL);
 }
 
 static void on_extract_problem(void *ctx, struct pack_bytes path, enum pack_outcome_kind kind,

@@ -10,6 +10,7 @@
 #include "cmd/cmd.h"
 #include "cmd/ui/json.h"
 #include "cmd/ui/options.h"
+#include "cmd/ui/problem.h"
 #include "cmd/ui/progress.h"
 #include "cmd/ui/report.h"
 #include "cmd/ui/show.h"
@@ -46,27 +47,16 @@ static void on_problem(void *ctx, enum pack_problem_kind kind, uint64_t offset,
 	static const char *const ids[] = {"verify.block", "verify.entry", "verify.end"};
 	struct verify *v = ctx;
 
-	ui_progress_hush();
-	if (v->o->json) {
-		int failed = 0;
-		json_t *json = line(v, "problem", ids[kind], &failed);
-
-		failed |= ui_json_add(json, "offset", json_integer((json_int_t)offset));
-		failed |= ui_json_name(json, "path", path.at, path.len);
-		/* The reason may quote a name: it is escaped already. */
-		failed |= ui_json_add(json, "what", json_string(what));
-		ui_json_print(json, failed, &v->print);
-		return;
-	}
-	if (path.at != NULL) {
-		char *name = ui_show_name(path);
-
-		printf("%s: offset %llu: %s: %s\n", v->shown, (unsigned long long)offset,
-			name != NULL ? name : "?", what);
-		free(name);
-	} else {
-		printf("%s: offset %llu: %s\n", v->shown, (unsigned long long)offset, what);
-	}
+	ui_problem(&(struct ui_problem){.command = "verify",
+			   .id = ids[kind],
+			   .json = v->o->json ? stdout : NULL,
+			   .output = true,
+			   .file = v->file,
+			   .has_offset = true,
+			   .offset = offset,
+			   .path = path,
+			   .what = what},
+		&v->print);
 }
 
 /* --- entries ------------------------------------------------------------ */
