@@ -14,7 +14,7 @@
 #include "lib/hash.h"
 
 #define POLL_MS    500
-#define POLLS_UP   6  /* between looks whether the agents are connected */
+#define POLLS_UP   6 /* between looks whether the agents are connected */
 #define LOOK_COUNT 16 /* runs of an agent that are looked at: more can't end between two looks */
 #define AWAY_MS    60000 /* that an agent may be away while it is waited for */
 

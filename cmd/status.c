@@ -257,11 +257,13 @@ const struct ui_command cmd_status = {
 	.summary = "the fleet on one screen: what failed, is late, comes next",
 	.usage = "[--all] [--json]\n"
 		 "--check",
-	.about = "The fleet on one screen: which jobs failed, are late, or have too few copies, and why; "
+	.about = "The fleet on one screen: which jobs failed, are late, or have too few copies, "
+		 "and why; "
 		 "stores; what comes next.",
 	.options = options,
 	.arguments = "",
-	.exits = "0 done, whatever it shows; 2 failed, or wrong usage; 6 not allowed. With --check see "
+	.exits = "0 done, whatever it shows; 2 failed, or wrong usage; 6 not allowed. With --check "
+		 "see "
 		 "there.",
 	.run = main_status,
 };
