@@ -139,6 +139,11 @@ int engine_lock(struct engine *store, const uint8_t *dump, int64_t until, struct
 #define ENGINE_QUOTA_NONE UINT64_MAX
 int engine_quota_set(struct engine *store, const char *agent, uint64_t bytes, struct err *err);
 
+/* What an agent uses, and may use. Returns 0; 1: it has no quota, or somebody writes for long; -1
+ * with err set. */
+int engine_quota_get(
+	struct engine *store, const char *agent, uint64_t *used, uint64_t *quota, struct err *err);
+
 /* What whoever opens a store for others allows them, beside the store's own quotas, until it is
  * closed. */
 struct engine_agent_quota {

@@ -302,32 +302,61 @@ int engine_uses(struct engine *s, engine_each_use *each, void *ctx, struct err *
 	return got;
 }
 
+/* An agent, with what it uses counted. By the writer. NULL with err set. */
+static struct engine_quota *counted(
+	struct engine *s, const char *agent, size_t agent_len, struct err *err)
+{
+	struct engine_quota *q = find(s, agent, agent_len);
+	char name[STORE_NAME_MAX + 1];
+	struct count one = {.store = s};
+
+	if (q == NULL) {
+		snprintf(name, sizeof name, "%.*s", (int)agent_len, agent);
+		q = add(s, name, ENGINE_QUOTA_NONE, err);
+		if (q == NULL)
+			return NULL;
+	}
+	if (q->known)
+		return q;
+	forget(q);
+	one.quota = q;
+	if (engine_dumps(s, &(struct store_filter){.agent = q->agent}, count_dump, &one, err) != 0)
+		return NULL;
+	q->known = true;
+	return q;
+}
+
+int engine_quota_get(
+	struct engine *s, const char *agent, uint64_t *used, uint64_t *quota, struct err *err)
+{
+	size_t len = strlen(agent);
+	struct engine_quota *q;
+	int got = 1;
+
+	if (pthread_mutex_trylock(&s->writer) != 0)
+		return 1;
+	q = find(s, agent, len);
+	*quota = quota_of(s, agent, len, q != NULL ? q->bytes : ENGINE_QUOTA_NONE);
+	if (*quota != ENGINE_QUOTA_NONE) {
+		q = counted(s, agent, len, err);
+		got = q != NULL ? 0 : -1;
+		*used = q != NULL ? q->used : 0;
+	}
+	pthread_mutex_unlock(&s->writer);
+	return got;
+}
+
 int engine_quota_take(struct engine *s, const char *agent, size_t agent_len, uint32_t domain,
 	uint64_t more, struct err *err)
 {
 	struct engine_quota *q = find(s, agent, agent_len);
 	uint64_t bytes = quota_of(s, agent, agent_len, q != NULL ? q->bytes : ENGINE_QUOTA_NONE);
-	char name[STORE_NAME_MAX + 1];
-	struct count one = {.store = s};
 
 	assert(mutex_held(&s->writer));
 	if (bytes == ENGINE_QUOTA_NONE)
 		return 0;
-	if (q == NULL) {
-		snprintf(name, sizeof name, "%.*s", (int)agent_len, agent);
-		q = add(s, name, ENGINE_QUOTA_NONE, err);
-		if (q == NULL)
-			return -1;
-	}
-	if (!q->known) {
-		forget(q);
-		one.quota = q;
-		if (engine_dumps(s, &(struct store_filter){.agent = q->agent}, count_dump, &one,
-			    err) != 0)
-			return -1;
-		q->known = true;
-	}
-	if (join(s, q, domain, err) != 0)
+	q = counted(s, agent, agent_len, err);
+	if (q == NULL || join(s, q, domain, err) != 0)
 		return -1;
 	if (q->used > bytes || bytes - q->used < more)
 		return err_set(err, ERR_NOSPACE,

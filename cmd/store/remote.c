@@ -93,9 +93,15 @@ static int read_about(struct remote_about *is, const uint8_t *reply, size_t len,
 		return -1;
 	memcpy(is->uid, v[STORE_ABOUT_UID].bytes, STORE_UID_LEN);
 	memcpy(is->public, v[STORE_ABOUT_PUBLIC].bytes, SEAL_SIGN_LEN);
-	is->about.time = v[STORE_ABOUT_TIME].integer;
-	is->about.free = v[STORE_ABOUT_FREE].number;
-	is->about.reserve = v[STORE_ABOUT_RESERVE].number;
+	is->about = (struct store_about){.time = v[STORE_ABOUT_TIME].integer,
+		.free = v[STORE_ABOUT_FREE].number,
+		.reserve = v[STORE_ABOUT_RESERVE].number,
+		.size = v[STORE_ABOUT_SIZE].number,
+		.used = v[STORE_ABOUT_USED].number,
+		.has_quota = v[STORE_ABOUT_OWN_USED].has && v[STORE_ABOUT_OWN_QUOTA].has,
+		.own_used = v[STORE_ABOUT_OWN_USED].number,
+		.own_quota = v[STORE_ABOUT_OWN_QUOTA].number,
+		.lock_max_sec = v[STORE_ABOUT_LOCK_MAX].integer};
 	return 0;
 }
 

@@ -41,16 +41,36 @@ bool engine_failed(struct engine *s)
 	return atomic_load(&s->failed);
 }
 
+/* Bytes of all volumes. */
+static int used_bytes(struct engine *s, uint64_t *used, struct err *err)
+{
+	struct store_volume_row volume;
+	struct db_bytes key = {NULL, 0};
+	struct db_txn *txn;
+	uint32_t number;
+	int got;
+
+	*used = 0;
+	if (db_begin(s->db, false, &txn, err) != 0)
+		return -1;
+	while ((got = store_volume_next(txn, &key, &number, &volume, err)) == 0)
+		if (volume.state == STORE_VOLUME_LIVE)
+			*used += volume.len;
+	db_abort(txn);
+	return got < 0 ? -1 : 0;
+}
+
 int engine_about(struct engine *s, struct store_about *about, struct err *err)
 {
 	struct statvfs vfs;
 
 	if (fstatvfs(s->volumes, &vfs) != 0)
 		return err_errno(err, errno, "%s", s->path);
-	about->time = engine_now();
-	about->free = (uint64_t)vfs.f_bavail * vfs.f_frsize;
-	about->reserve = s->reserve;
-	return 0;
+	*about = (struct store_about){.time = engine_now(),
+		.free = (uint64_t)vfs.f_bavail * vfs.f_frsize,
+		.size = (uint64_t)vfs.f_blocks * vfs.f_frsize,
+		.reserve = s->reserve};
+	return used_bytes(s, &about->used, err);
 }
 
 /* --- finding -------------------------------------------------------------- */

@@ -103,6 +103,12 @@ const char *store_directory(const struct store *store);
 struct store_about {
 	int64_t time;           /* the store's clock */
 	uint64_t free, reserve; /* bytes of its file system */
+	uint64_t size, used;    /* of the whole file system; of the store's volumes. 0: not known */
+	/* Of a service, to an agent: what it uses of its quota, and for how long it may lock its
+	 * dumps. */
+	bool has_quota;
+	uint64_t own_used, own_quota;
+	int64_t lock_max_sec; /* 0: not known */
 };
 int store_about(struct store *store, struct store_about *about, struct err *err);
 
