@@ -36,6 +36,15 @@ void mutex_lock(struct mutex *m)
 	own(m, &self);
 }
 
+bool mutex_trylock(struct mutex *m)
+{
+	assert(!mutex_held(m));
+	if (pthread_mutex_trylock(&m->mutex) != 0)
+		return false;
+	own(m, &self);
+	return true;
+}
+
 void mutex_unlock(struct mutex *m)
 {
 	assert(mutex_held(m));

@@ -30,6 +30,8 @@ void mutex_init(struct mutex *mutex);
 void mutex_fini(struct mutex *mutex);
 
 void mutex_lock(struct mutex *mutex);
+/* Returns whether it was free, and is taken now. */
+bool mutex_trylock(struct mutex *mutex);
 void mutex_unlock(struct mutex *mutex);
 /* Whether this thread holds it. For assertions. */
 bool mutex_held(const struct mutex *mutex);

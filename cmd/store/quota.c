@@ -333,7 +333,7 @@ int engine_quota_get(
 	struct engine_quota *q;
 	int got = 1;
 
-	if (pthread_mutex_trylock(&s->writer) != 0)
+	if (!mutex_trylock(&s->writer))
 		return 1;
 	q = find(s, agent, len);
 	*quota = quota_of(s, agent, len, q != NULL ? q->bytes : ENGINE_QUOTA_NONE);
@@ -342,7 +342,7 @@ int engine_quota_get(
 		got = q != NULL ? 0 : -1;
 		*used = q != NULL ? q->used : 0;
 	}
-	pthread_mutex_unlock(&s->writer);
+	mutex_unlock(&s->writer);
 	return got;
 }
 
