@@ -366,6 +366,7 @@ static int look_at_text(const char *option, const char *text, struct err *err)
 /* All that can be known to be in the way, before anything is made. */
 static int look(struct setup *s, struct err *err)
 {
+	char conf[PATH_MAX + 16];
 	char text[ADDRESS_MAX], host[RPC_HOST_PORT_MAX + 1], port[8];
 	uint8_t in6[16];
 	unsigned i;
@@ -391,6 +392,12 @@ static int look(struct setup *s, struct err *err)
 	s->has_keys = found == 1;
 	if (s->has_keys && s->to != NULL)
 		return err_set(err, ERR_USAGE, "--to: the fleet's keys are in %s already", s->keys);
+	snprintf(conf, sizeof conf, "%s/manager.conf", s->manager.config);
+	if (s->has_keys && access(conf, F_OK) != 0)
+		return err_set(err, ERR_CONFIG,
+			"%s: put the lost manager's in place first, or write one: the agents will "
+			"follow it",
+			conf);
 	/* The manager's, the store's and enrolment's. */
 	for (i = 0; i < 3; i++)
 		if (ui_ready_port(s->at.host, s->port + i, "--listen", err) != 0)
