@@ -10,15 +10,15 @@
 #include "cmd/ui/fleet.h"
 #include "cmd/ui/json.h"
 #include "cmd/ui/options.h"
+#include "cmd/ui/problem.h"
 #include "cmd/ui/progress.h"
 #include "cmd/ui/report.h"
 #include "lib/err.h"
-#include "lib/hash.h"
 
 #define POLL_MS    500
-#define POLLS_UP   6  /* between looks whether the agents are connected */
-#define POLLS_SHOW 4  /* between looks how far the runs are, on a terminal */
-#define LOOK_COUNT 16 /* runs of an agent that are looked at: more can't end between two looks */
+#define POLLS_UP   6     /* between looks whether the agents are connected */
+#define POLLS_SHOW 4     /* between looks how far the runs are, on a terminal */
+#define LOOK_COUNT 16    /* runs of an agent that are looked at: more can't end between two looks */
 #define AWAY_MS    60000 /* that an agent may be away while it is waited for */
 
 /* An agent that has accepted the order. */
@@ -188,18 +188,12 @@ static int keep_up(void *ctx, const void *row, struct err *err)
 static int tell_away(
 	const struct run *r, const char *agent, const char *id, const char *what, struct err *err)
 {
-	json_t *object;
-	int failed;
-
-	if (!r->o.json) {
-		ui_progress_hush();
-		ui_say("run", "%s: %s", agent, what);
-		return 0;
-	}
-	object = ui_json_new("problem", id);
-	failed = ui_json_add(object, "agent", json_string(agent));
-	failed |= ui_json_add(object, "what", json_string(what));
-	return ui_json_print(object, failed, err);
+	return ui_problem(&(struct ui_problem){.command = "run",
+				  .id = id,
+				  .json = r->o.json ? stdout : NULL,
+				  .agent = agent,
+				  .what = what},
+		err);
 }
 
 /* Gives up one that was away for too long. Returns 0 or -1. */
@@ -340,8 +334,7 @@ static int run(struct run *r, struct err *err)
 
 	r->away_ms = AWAY_MS;
 	ui_test_times(&r->away_ms);
-	if (hash_crypto_init(err) != 0 ||
-		ui_fleet_open(&r->fleet, r->o.config, r->o.state, r->o.identity, err) != 0)
+	if (ui_fleet_open(&r->fleet, &r->o, err) != 0)
 		return -1;
 	r->fleet.patience_ms = 2 * r->away_ms;
 	if (order(r, err) == 0)
@@ -385,7 +378,7 @@ static const struct ui_option options[] = {
 	{0, "hold", UI_FLAG, "instead: start no run of it until it is released",
 		UI_AT(struct run, hold)},
 	{0, "release", UI_FLAG, "instead: let runs start again", UI_AT(struct run, release)},
-	{.shared = "iSj"},
+	{.shared = "oISj"},
 	{0},
 };
 
@@ -397,8 +390,8 @@ const struct ui_command cmd_run = {
 	.about = "Has agents run a job now: all that have it and are connected, or one.",
 	.options = options,
 	.arguments = "JOB",
-	.exits = "0 done; 1 some entries changed or could not be read; 2 failed on an agent, or wrong "
-		 "usage; 4 fewer copies than asked for; 6 not allowed; 8 it is not known how a run "
-		 "ended, for its agent or the manager was lost.",
+	.exits = "0 done; 1 some entries changed or could not be read; 2 failed on an agent, or "
+		 "wrong usage; 4 fewer copies than asked for; 6 not allowed; 8 it is not known "
+		 "how a run ended, for its agent or the manager was lost.",
 	.run = main_run,
 };

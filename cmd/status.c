@@ -12,7 +12,6 @@
 #include "cmd/ui/options.h"
 #include "cmd/ui/report.h"
 #include "lib/err.h"
-#include "lib/hash.h"
 #include "lib/size.h"
 
 #define PROBLEMS_MAX 12 /* on the screen */
@@ -57,7 +56,7 @@ static int ask(struct status *s, struct err *err)
 	s->alarms.size = sizeof(struct manager_alarm_row);
 	s->jobs.size = sizeof(struct manager_status_row);
 	s->hosts.size = sizeof(struct manager_host_row);
-	if (ui_fleet_open(&s->fleet, s->o.config, s->o.state, s->o.identity, err) != 0 ||
+	if (ui_fleet_open(&s->fleet, &s->o, err) != 0 ||
 		ui_fleet_rows(&s->fleet, MANAGER_METHOD_STATUS, NULL, manager_status_fields,
 			s->jobs.size, keep, &s->jobs, err) != 0 ||
 		ui_fleet_rows(&s->fleet, MANAGER_METHOD_ALARMS, NULL, manager_alarm_fields,
@@ -94,7 +93,7 @@ static int check(struct status *s)
 	struct err err = {0};
 	int level;
 
-	if (hash_crypto_init(&err) != 0 || ask(s, &err) != 0) {
+	if (ask(s, &err) != 0) {
 		printf("FDUMP UNKNOWN - %s\n", err.message);
 		return NAGIOS_UNKNOWN;
 	}
@@ -265,7 +264,7 @@ static int main_status(int argc, char **argv)
 {
 	static struct status s;
 	struct err err = {0};
-	int status;
+	int status, ret = 0, checked = 0;
 
 	status = ui_options_parse(&s.o, &cmd_status, &s, argc, argv);
 	if (status >= 0)
@@ -273,44 +272,43 @@ static int main_status(int argc, char **argv)
 	if (s.check && s.o.json)
 		return ui_usage("status", "--check and --json exclude each other");
 	if (s.check) {
-		status = check(&s);
-	} else if (hash_crypto_init(&err) != 0 || ask(&s, &err) != 0 ||
-		   (s.o.json && print_json(&s, &err) != 0)) {
-		status = ui_fail("status", &err);
+		checked = check(&s);
 	} else {
-		if (!s.o.json)
+		ret = ask(&s, &err);
+		if (ret == 0 && s.o.json)
+			ret = print_json(&s, &err);
+		else if (ret == 0)
 			print(&s);
-		status = UI_OK;
 	}
-	ui_fleet_close(&s.fleet);
 	free(s.jobs.at);
 	free(s.hosts.at);
 	free(s.alarms.at);
-	ui_options_fini(&s.o);
-	return status;
+	status = ui_fleet_end(&s.fleet, &s.o, ret, &err);
+	return s.check ? checked : status;
 }
 
 static const struct ui_option options[] = {
-	{0, "all", UI_FLAG, "all jobs, not only those with problems", UI_AT(struct status, all)},
+	{0, "all", UI_FLAG, "show all jobs, not only those with problems",
+		UI_AT(struct status, all)},
 	{0, "check", UI_FLAG,
-		"one line and an exit status for Nagios and the like: 0 all is well, 1 warnings (as "
-		"partial), 2 critical (as late), 3 unknown",
+		"print one line and an exit status for Nagios and the like: 0 all is well, 1 "
+		"warnings (as partial), 2 critical (as late), 3 unknown",
 		UI_AT(struct status, check)},
-	{.shared = "iS"},
+	{.shared = "oIS"},
 	{.shared = "j", .help = "print JSON, one object a line: jobs, alarms and the result"},
 	{0},
 };
 
 const struct ui_command cmd_status = {
 	.name = "status",
-	.summary = "the fleet on one screen: what failed, is late, comes next",
+	.summary = "show the fleet: what failed, is late, comes next",
 	.usage = "[--all] [--json]\n"
 		 "--check",
-	.about = "The fleet on one screen: which jobs failed, are late, or have too few copies, and why; "
-		 "what else is wrong; stores; what comes next.",
+	.about = "Shows the fleet on one screen: which jobs failed, are late, or have too few "
+		 "copies, and why; what else is wrong; stores; what comes next.",
 	.options = options,
 	.arguments = "",
-	.exits = "0 done, whatever it shows; 2 failed, or wrong usage; 6 not allowed. With --check see "
-		 "there.",
+	.exits = "0 done, whatever it shows; 2 failed, or wrong usage; 6 not allowed. With "
+		 "--check see there.",
 	.run = main_status,
 };

@@ -4,7 +4,6 @@
  * fails the process ends, and systemd starts it again; not after damage, which is status 5.
  */
 #include <errno.h>
-#include <getopt.h>
 #include <inttypes.h>
 #include <signal.h>
 #include <stddef.h>
@@ -20,11 +19,11 @@
 #include "cmd/store/proto.h"
 #include "cmd/store/service.h"
 #include "cmd/store_conf.h"
-#include "cmd/ui/dump.h"
 #include "cmd/ui/log.h"
 #include "cmd/ui/options.h"
 #include "cmd/ui/report.h"
 #include "cmd/ui/role.h"
+#include "cmd/ui/show.h"
 #include "cron/cron.h"
 #include "lib/buf.h"
 #include "lib/err.h"
@@ -296,11 +295,11 @@ static void on_refused(void *ctx, const char *address, const struct err *why)
 
 static void on_problem(void *ctx, const struct store_entry *dump, const char *what)
 {
-	char whose[UI_DUMP_NAME_MAX] = "";
+	char whose[UI_SHOW_DUMP_MAX] = "";
 
 	(void)ctx;
 	if (dump != NULL)
-		ui_dump_name(whose, dump);
+		ui_show_dump(whose, dump);
 	ui_log(UI_LOG_ERROR, "scrub: %s%s%s%s", whose[0] ? "dump " : "", whose,
 		whose[0] ? ": " : "", what);
 }

@@ -568,9 +568,8 @@ static int open_again(struct dump_fanout *f, struct copy *copy)
 	ret = open_soon(copy->store, &why);
 	pthread_mutex_lock(&f->lock);
 	if (ret != 0) /* One that could not be opened before was reported then. */
-		known = copy->why.code == ERR_NONE
-				? !copy->late || why.code == ERR_TIMEOUT
-				: strcmp(why.message, copy->why.message) == 0;
+		known = copy->why.code == ERR_NONE ? !copy->late || why.code == ERR_TIMEOUT
+						   : strcmp(why.message, copy->why.message) == 0;
 	else
 		ret = check_other(f, copy, &why);
 	copy->in_use = ret == 0;

@@ -7,9 +7,12 @@
 #include <unistd.h>
 
 #include "cmd/ui/json.h"
+#include "cmd/ui/options.h"
+#include "cmd/ui/report.h"
 #include "lib/buf.h"
 #include "lib/civil.h"
 #include "lib/err.h"
+#include "lib/hash.h"
 #include "rpc/client.h"
 #include "rpc/wire.h"
 
@@ -67,11 +70,11 @@ static int find_role(struct ui_role *role, const char *config, const char *state
 		role->dir);
 }
 
-int ui_fleet_open(struct ui_fleet *f, const char *config, const char *state, const char *identity,
-	struct err *err)
+int ui_fleet_open(struct ui_fleet *f, const struct ui_options *o, struct err *err)
 {
 	*f = (struct ui_fleet){.count = 0};
-	if (find_role(&f->role, config, state, identity, err) != 0)
+	if (hash_crypto_init(err) != 0 ||
+		find_role(&f->role, o->config, o->state, o->identity, err) != 0)
 		return -1;
 	f->count = ui_fleet_managers(f->role.managers, f->managers);
 	return f->count > 0 ? 0
@@ -85,6 +88,15 @@ void ui_fleet_close(struct ui_fleet *f)
 {
 	rpc_client_close(f->client, CLOSE_MS);
 	f->client = NULL;
+}
+
+int ui_fleet_end(struct ui_fleet *f, struct ui_options *o, int ret, const struct err *err)
+{
+	int status = ret == 0 ? UI_OK : ui_fail(o->command, err);
+
+	ui_fleet_close(f);
+	ui_options_fini(o);
+	return status;
 }
 
 /* --- calls ------------------------------------------------------------------ */

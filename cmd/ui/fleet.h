@@ -17,6 +17,7 @@
 
 struct err;
 struct rpc_client;
+struct ui_options;
 
 struct ui_fleet {
 	struct ui_role role;
@@ -29,10 +30,13 @@ struct ui_fleet {
 	char manager[NAME_LEN_MAX + 1];
 };
 
-/* Opens nothing yet but files. Returns 0, or -1 with err set: there is no identity here. */
-int ui_fleet_open(struct ui_fleet *fleet, const char *config, const char *state,
-	const char *identity, struct err *err);
+/* Opens nothing yet but files, which the command's options name. Returns 0, or -1 with err set:
+ * there is no identity here. */
+int ui_fleet_open(struct ui_fleet *fleet, const struct ui_options *o, struct err *err);
 void ui_fleet_close(struct ui_fleet *fleet);
+/* Ends a command: closes the fleet, frees the options, reports err if ret is -1. Returns the exit
+ * status. */
+int ui_fleet_end(struct ui_fleet *fleet, struct ui_options *o, int ret, const struct err *err);
 
 /* The lines NAME HOST[:PORT] of a file. Returns how many; one that can't be read has none. */
 size_t ui_fleet_managers(const char *path, struct manager_peer managers[MANAGER_PEERS_MAX]);

@@ -107,9 +107,9 @@ static int convert(const struct ui_option *o, uint8_t *own, const char *text, st
 			o->max / DAY);
 	case UI_SIZE:
 		assert(o->size == sizeof(uint64_t));
-		return ui_size(text, to) == 0 ? 0
-					      : err_set(err, ERR_USAGE,
-							"expected a size like 500M or 10G");
+		return ui_size(text, to) == 0
+			       ? 0
+			       : err_set(err, ERR_USAGE, "expected a size like 500M or 10G");
 	case UI_CHOICE:
 		assert(o->size == sizeof place);
 		if (!ui_command_list(o->choices, '|', text, &place))
@@ -222,8 +222,8 @@ static int find_verb(struct ui_options *o, const struct ui_command *command,
 		if (strcmp(rows[i].name, "json") == 0)
 			ui_fail_json(NULL);
 		if (strcmp(v->name, "-") == 0)
-			return ui_usage(o->command, "--%s: can't be used without a verb",
-				rows[i].name);
+			return ui_usage(
+				o->command, "--%s: can't be used without a verb", rows[i].name);
 		return ui_usage(o->command, "--%s: can't be used with '%s'", rows[i].name, v->name);
 	}
 	return -1;
@@ -267,8 +267,8 @@ static int check_arguments(
 	return -1;
 }
 
-int ui_options_parse(struct ui_options *o, const struct ui_command *command, void *own, int argc,
-	char **argv)
+int ui_options_parse(
+	struct ui_options *o, const struct ui_command *command, void *own, int argc, char **argv)
 {
 	struct ui_option rows[UI_COMMAND_OPTIONS];
 	size_t count = ui_command_rows(command, rows);

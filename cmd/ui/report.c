@@ -64,9 +64,14 @@ void ui_pipe_ends(int status)
 	signal(SIGPIPE, on_pipe);
 }
 
-int ui_fail(const char *command, const struct err *err)
+void ui_fail_note(const struct err *err)
 {
 	failure.err = *err;
+}
+
+int ui_fail(const char *command, const struct err *err)
+{
+	ui_fail_note(err);
 	ui_say(command, "%s", err->message);
 	return err_exit_status(err->code);
 }

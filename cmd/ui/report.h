@@ -32,6 +32,9 @@ void ui_say(const char *command, const char *fmt, ...) __attribute__((format(pri
  * status that the error's code stands for. */
 int ui_fail(const char *command, const struct err *err);
 
+/* Makes this the last error (see ui_fail_end), and prints nothing. */
+void ui_fail_note(const struct err *err);
+
 /* Prints "fdump COMMAND: text" and where the help is, to standard error;
  * returns UI_FAILED. */
 int ui_usage(const char *command, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
