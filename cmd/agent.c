@@ -25,6 +25,7 @@
 #include "lib/hash.h"
 #include "lib/notify.h"
 #include "lib/pool.h"
+#include "lib/size.h"
 #include "rpc/deny.h"
 #include "rpc/loop.h"
 
@@ -87,8 +88,9 @@ static int take_key(struct agent *a, const struct manager_key *k, struct err *er
 		return take_yes(k, value, &a->own.unencrypted, err);
 	if (strcmp(k->name, "accept_hidden") == 0)
 		return take_yes(k, value, &a->accept_hidden, err);
-	if (ui_duration(value, strcmp(k->name, "warn_after") == 0 ? &a->own.warn_after_sec
-								  : &a->own.min_interval_sec) == 0)
+	if (size_parse_time(value, strcmp(k->name, "warn_after") == 0
+					   ? &a->own.warn_after_sec
+					   : &a->own.min_interval_sec) == 0)
 		return 0;
 	return err_set(err, ERR_CONFIG, "line %u: %s: '%s' is not a time as 12h or 3d", k->line,
 		k->name, value);

@@ -15,6 +15,7 @@
 #include "lib/err.h"
 #include "lib/hash.h"
 #include "lib/name.h"
+#include "lib/size.h"
 
 struct options {
 	struct ui_options o;
@@ -124,7 +125,7 @@ static int set_quota(void *own, struct err *err)
 
 	if (name_check("agent", o->words[0], err) != 0)
 		return -1;
-	if (strcmp(o->words[1], "none") != 0 && ui_size(o->words[1], &bytes) != 0)
+	if (strcmp(o->words[1], "none") != 0 && size_parse(o->words[1], &bytes) != 0)
 		return err_set(
 			err, ERR_USAGE, "%s: is no quota: a size as 10G, or none", o->words[1]);
 	s = engine_open(o->dir, ENGINE_WRITE, &o->wait, err);

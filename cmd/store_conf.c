@@ -12,6 +12,7 @@
 #include "cmd/ui/report.h"
 #include "lib/err.h"
 #include "lib/name.h"
+#include "lib/size.h"
 
 enum { STORE, AGENT };
 static const struct manager_syntax_key store_keys[] = {{"path", false}, {"listen", false},
@@ -52,7 +53,7 @@ static int get_quota(const struct cmd_store_conf *c, const char *text, uint64_t 
 	if (strcmp(text, "none") == 0)
 		return 0;
 	if (end == text || strcmp(end, "%") != 0)
-		return ui_size(text, bytes);
+		return size_parse(text, bytes);
 	if (percent < 1 || percent > 100 || statvfs(c->path, &vfs) != 0)
 		return -1;
 	*bytes = (uint64_t)vfs.f_blocks * vfs.f_frsize / 100 * (uint64_t)percent;
@@ -105,8 +106,8 @@ static int take_store(struct cmd_store_conf *c, const struct manager_section *se
 			"%s: quota: expected a size as 10G, a share as 50%%, or none; and the "
 			"store's directory must be there",
 			path);
-	if (ui_duration(c->min_age, &c->limits.min_age_sec) != 0 ||
-		ui_duration(c->lock_max, &c->lock_max_sec) != 0)
+	if (size_parse_time(c->min_age, &c->limits.min_age_sec) != 0 ||
+		size_parse_time(c->lock_max, &c->lock_max_sec) != 0)
 		return err_set(err, ERR_CONFIG,
 			"%s: min_age, lock_max: expected a time as 12h or 90d", path);
 	return 0;

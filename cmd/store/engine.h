@@ -105,7 +105,7 @@ int engine_commit(struct engine *store, const uint8_t *record, size_t len, int64
 	struct store_receipt *receipt, struct buf *missing, struct err *err);
 
 /* As store_dumps. A dump whose record is damaged is reported with record NULL and its id in
- * dump.id; a filter by agent, name or newest excludes it. */
+ * dump.id; a filter by agent or name excludes it. */
 int engine_dumps(struct engine *store, const struct store_filter *filter, store_each_dump *each,
 	void *ctx, struct err *err);
 

@@ -465,7 +465,6 @@ static int work_dumps(struct store_job *job)
 	const struct store_filter filter = {
 		.agent = job->filter_agent[0] != 0 ? job->filter_agent : NULL,
 		.name = job->name[0] != 0 ? job->name : NULL,
-		.newest = job->newest,
 		.after = job->after,
 	};
 
@@ -492,7 +491,6 @@ static void on_dumps(void *ctx, struct rpc_call *call, const struct cbormap_valu
 		return;
 	copy_text(job->filter_agent, &v[STORE_DUMPS_AGENT]);
 	copy_text(job->name, &v[STORE_DUMPS_NAME]);
-	job->newest = v[STORE_DUMPS_NEWEST].has && v[STORE_DUMPS_NEWEST].number != 0;
 	job->after = v[STORE_DUMPS_AFTER].has ? v[STORE_DUMPS_AFTER].number : 0;
 	if (job->agent[0] != 0) {
 		/* An agent sees its own, whatever it asks for; of others there are none. */

@@ -38,7 +38,6 @@ const struct cbormap_field store_end_fields[] = {
 const struct cbormap_field store_dumps_fields[] = {
 	{.key = "agent", .type = CBORMAP_NAME},
 	{.key = "name", .type = CBORMAP_NAME},
-	{.key = "newest", .type = CBORMAP_BOOL},
 	{.key = "after", .type = CBORMAP_UINT},
 	{0},
 };

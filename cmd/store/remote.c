@@ -8,6 +8,7 @@
 
 #include "cmd/store/net.h"
 #include "cmd/store/proto.h"
+#include "lib/esc.h"
 #include "lib/name.h"
 #include "rpc/ca.h"
 #include "rpc/client.h"
@@ -41,19 +42,6 @@ static int find(struct remote *r, struct store_address *to, struct err *err)
 	return 0;
 }
 
-static int unhex_host(const char *host, uint8_t bytes[STORE_HOST_LEN])
-{
-	size_t i;
-	unsigned byte;
-
-	for (i = 0; i < STORE_HOST_LEN; i++) {
-		if (sscanf(host + 2 * i, "%2x", &byte) != 1)
-			return -1;
-		bytes[i] = (uint8_t)byte;
-	}
-	return 0;
-}
-
 static int dial(struct remote *r, const struct store_address *to, struct err *err)
 {
 	static pthread_mutex_t one = PTHREAD_MUTEX_INITIALIZER; /* clients are made one by one */
@@ -73,7 +61,8 @@ static int dial(struct remote *r, const struct store_address *to, struct err *er
 	struct rpc_cert_info info;
 
 	pthread_mutex_lock(&one);
-	if (rpc_cert_info(net->cert, &info, err) == 0 && unhex_host(info.id.host, r->host) == 0)
+	if (rpc_cert_info(net->cert, &info, err) == 0 &&
+		esc_unhex(r->host, sizeof r->host, info.id.host))
 		r->client = rpc_client_open(&opts, err);
 	pthread_mutex_unlock(&one);
 	return r->client != NULL ? 0 : -1;

@@ -25,7 +25,7 @@ int store_remote_dumps(struct store *s, const struct store_filter *filter, store
 
 	cbor_out_init(&params, mem, sizeof mem);
 	cbor_put_map(&params, (size_t)(filter->agent != NULL) + (size_t)(filter->name != NULL) +
-				      (size_t)filter->newest + (size_t)(filter->after > 0));
+				      (size_t)(filter->after > 0));
 	if (filter->agent != NULL) {
 		cbor_put_text(&params, "agent");
 		cbor_put_text(&params, filter->agent);
@@ -33,10 +33,6 @@ int store_remote_dumps(struct store *s, const struct store_filter *filter, store
 	if (filter->name != NULL) {
 		cbor_put_text(&params, "name");
 		cbor_put_text(&params, filter->name);
-	}
-	if (filter->newest) {
-		cbor_put_text(&params, "newest");
-		cbor_put_bool(&params, true);
 	}
 	if (filter->after > 0) {
 		cbor_put_text(&params, "after");
