@@ -99,6 +99,21 @@ static int choose(struct ui_dump *d, const char *dump, struct err *err)
 	return dump_source_unlock(d->source, err);
 }
 
+/* None of the stores that are open has the dump: one that is late may have it. */
+static int choose_late(struct ui_dump *d, const char *dump, struct err *err)
+{
+	size_t i;
+
+	if (ui_stores_late(&d->stores) == 0)
+		return -1;
+	for (i = 0; i < d->stores.count; i++)
+		if (store_is_open(d->stores.stores[i]))
+			d->behind &= ~((uint32_t)1 << i);
+	dump_source_free(d->source);
+	d->source = dump_source_new(d->stores.stores, d->stores.count, d->keys, err);
+	return d->source != NULL ? choose(d, dump, err) : -1;
+}
+
 int ui_dump_open(struct ui_dump *d, struct ui_options *o, const char *dump, struct err *err)
 {
 	struct store_access access = o->access;
@@ -123,7 +138,9 @@ int ui_dump_open(struct ui_dump *d, struct ui_options *o, const char *dump, stru
 	d->source = dump_source_new(d->stores.stores, d->stores.count, d->keys, err);
 	if (d->source == NULL)
 		return -1;
-	return dump != NULL ? choose(d, dump, err) : 0;
+	if (dump == NULL || choose(d, dump, err) == 0)
+		return 0;
+	return err->code == ERR_NOTFOUND ? choose_late(d, dump, err) : -1;
 }
 
 int ui_dump_another(
