@@ -15,6 +15,7 @@
 #include "cmd/agent/state.h"
 #include "cmd/cmd.h"
 #include "cmd/manager/syntax.h"
+#include "cmd/ui/conf.h"
 #include "cmd/ui/log.h"
 #include "cmd/ui/options.h"
 #include "cmd/ui/report.h"
@@ -24,6 +25,7 @@
 #include "lib/hash.h"
 #include "lib/notify.h"
 #include "lib/pool.h"
+#include "lib/size.h"
 #include "rpc/deny.h"
 #include "rpc/loop.h"
 
@@ -59,15 +61,6 @@ static const struct manager_syntax_key keys[] = {{"read", true}, {"unencrypted",
 	{NULL, false}};
 static const struct manager_syntax_rule rules[] = {{"agent", false, keys}, {NULL, false, NULL}};
 
-static void tell_problem(void *ctx, const char *file, unsigned line, const char *what)
-{
-	(void)ctx;
-	if (line > 0)
-		ui_say("agent", "%s: line %u: %s", file, line, what);
-	else
-		ui_say("agent", "%s: %s", file, what);
-}
-
 static int take_yes(const struct manager_key *k, const char *value, bool *yes, struct err *err)
 {
 	*yes = strcmp(value, "yes") == 0;
@@ -95,8 +88,9 @@ static int take_key(struct agent *a, const struct manager_key *k, struct err *er
 		return take_yes(k, value, &a->own.unencrypted, err);
 	if (strcmp(k->name, "accept_hidden") == 0)
 		return take_yes(k, value, &a->accept_hidden, err);
-	if (ui_duration(value, strcmp(k->name, "warn_after") == 0 ? &a->own.warn_after_sec
-								  : &a->own.min_interval_sec) == 0)
+	if (size_parse_time(value, strcmp(k->name, "warn_after") == 0
+					   ? &a->own.warn_after_sec
+					   : &a->own.min_interval_sec) == 0)
 		return 0;
 	return err_set(err, ERR_CONFIG, "line %u: %s: '%s' is not a time as 12h or 3d", k->line,
 		k->name, value);
@@ -105,28 +99,18 @@ static int take_key(struct agent *a, const struct manager_key *k, struct err *er
 /* A machine without agent.conf has the defaults. */
 static int read_conf(struct agent *a, struct err *err)
 {
-	char path[PATH_MAX + 16], *text = malloc(CONF_MAX);
-	size_t len, i;
-	int ret = 0;
+	char path[PATH_MAX + 16];
+	size_t i;
+	int ret;
 
 	a->own = (struct agent_own){.warn_after_sec = 3 * 24 * HOUR, .hooks = a->hooks};
 	snprintf(a->hooks, sizeof a->hooks, "%.4000s/hooks", a->role.config);
 	snprintf(path, sizeof path, "%s/agent.conf", a->role.config);
-	if (text == NULL) {
-		ret = err_set(err, ERR_NOMEM, "out of memory");
-	} else if (file_read(path, text, CONF_MAX, &len, NULL, err) != 0) {
-		ret = err->code == ERR_NOTFOUND ? 0 : -1;
-	} else {
-		ret = manager_syntax_read(
-			&a->conf, path, text, len, rules, tell_problem, NULL, err);
-		if (ret == 1)
-			ret = err_set(err, ERR_CONFIG, "%s: not taken", path);
-	}
+	ret = ui_conf_read(&a->conf, path, rules, err);
 	for (i = 0; ret == 0 && a->conf.count > 0 && i < a->conf.sections[0].count; i++)
 		if (take_key(a, &a->conf.sections[0].keys[i], err) != 0)
 			ret = err_prefix(err, "%s", path);
-	free(text);
-	return ret;
+	return ret < 0 ? -1 : 0;
 }
 
 /* --- events -------------------------------------------------------------------- */
@@ -365,12 +349,12 @@ static const struct ui_option options[] = {
 const struct ui_command cmd_agent = {
 	.name = "agent",
 	.summary = "the agent service: backs up by the managers' plan",
-	.about = "The agent service, in the foreground, as systemd runs it: asks the managers for the "
-		 "plan, backs up by its schedules, reports every run. It goes on by the last plan while "
-		 "no manager can be reached.",
+	.about = "The agent service, in the foreground, as systemd runs it: asks the managers "
+		 "for the plan, backs up by its schedules, reports every run. It goes on by the "
+		 "last plan while no manager can be reached.",
 	.verbs = verbs,
 	.options = options,
-	.exits = "0 ended as told; 2 failed; 3 the configuration is wrong, or this machine has joined no "
-		 "fleet.",
+	.exits = "0 ended as told; 2 failed; 3 the configuration is wrong, or this machine has "
+		 "joined no fleet.",
 	.run = main_agent,
 };

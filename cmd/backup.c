@@ -22,6 +22,7 @@
 #include "cmd/ui/json.h"
 #include "cmd/ui/missed.h"
 #include "cmd/ui/options.h"
+#include "cmd/ui/problem.h"
 #include "cmd/ui/progress.h"
 #include "cmd/ui/report.h"
 #include "cmd/ui/roots.h"
@@ -35,6 +36,7 @@
 #include "lib/seal.h"
 #include "lib/zst.h"
 
+#define PROGRESS_MS 5000                        /* between two lines of --progress */
 #define HEAL_ROUNDS 3                           /* in which lost chunks may turn up */
 #define LOCK_MAX    ((int64_t)10 * 366 * 86400) /* seconds: what is mistyped can't be undone */
 
@@ -51,6 +53,9 @@ struct options {
 	char base[4096];
 	uint8_t plan[STORE_PLAN_LEN]; /* --job: goes with .backup.slot */
 	bool accept_fewer, accept_hidden;
+	bool progress;           /* --progress: */
+	uint64_t bytes, entries; /* done, */
+	int64_t told_ms;         /* when that was told; 0: not yet */
 	int nice, ionice; /* -1: not given; ionice: 0 idle, from 1 on the classes from 0 on */
 	struct ui_avoid avoid;
 	struct ui_copies report;
@@ -69,7 +74,8 @@ static int set_nice(int nice)
 static int set_ionice(int choice)
 {
 	enum { IOPRIO_PROCESS = 1, BEST_EFFORT = 2, IDLE = 3, CLASS_SHIFT = 13 };
-	int priority = choice == 0 ? IDLE << CLASS_SHIFT : BEST_EFFORT << CLASS_SHIFT | (choice - 1);
+	int priority =
+		choice == 0 ? IDLE << CLASS_SHIFT : BEST_EFFORT << CLASS_SHIFT | (choice - 1);
 
 	if (choice < 0 || syscall(SYS_ioprio_set, IOPRIO_PROCESS, 0, priority) == 0)
 		return -1;
@@ -101,6 +107,8 @@ static int check(struct options *o)
 		return ui_usage("backup",
 			"choose encryption: --to KEY.pub ('fdump key new KEY' makes the pair), or "
 			"--unencrypted");
+	if (o->progress && !o->o.json)
+		return ui_usage("backup", "--progress goes with --json");
 	if (o->to_count > 0 && o->open)
 		return ui_usage("backup", "--to and --unencrypted exclude each other");
 	return -1;
@@ -266,27 +274,46 @@ static void on_entry(void *ctx, const char *path, size_t len, bool carried)
 static void on_problem(void *ctx, const char *path, size_t len, const char *what)
 {
 	struct options *o = ctx;
-	char text[ESC_MAX(4096)];
+
+	ui_problem(&(struct ui_problem){.command = "backup",
+			   .id = "backup.problem",
+			   .json = o->o.json ? stdout : NULL,
+			   .path = {(const uint8_t *)path, len},
+			   .what = what},
+		NULL);
+}
+
+/* For the agent service. */
+static void tell_progress(struct options *o)
+{
+	struct timespec now;
+	int64_t now_ms;
 	struct err err;
 	json_t *object;
 	int failed;
 
-	ui_progress_hush();
-	if (o->o.json) {
-		object = ui_json_new("problem", "backup.problem");
-		failed = ui_json_name(object, "path", path, len);
-		failed |= ui_json_add(object, "what", json_string(what));
-		if (ui_json_print(object, failed, &err) == 0)
-			return;
-	}
-	esc_name(text, sizeof text, path, len);
-	fprintf(stderr, "fdump backup: %s: %s\n", text, what);
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	now_ms = (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+	if (o->told_ms != 0 && now_ms - o->told_ms < PROGRESS_MS)
+		return;
+	o->told_ms = now_ms;
+	object = ui_json_new("progress", "backup.progress");
+	failed = ui_json_add(object, "bytes", json_integer((json_int_t)o->bytes));
+	failed |= ui_json_add(object, "entries", json_integer((json_int_t)o->entries));
+	if (ui_json_print(object, failed, &err) == 0)
+		fflush(stdout);
 }
 
+/* One at a time. */
 static void on_progress(void *ctx, uint64_t bytes, uint64_t entries)
 {
-	(void)ctx;
+	struct options *o = ctx;
+
 	ui_progress_add(bytes, entries);
+	o->bytes += bytes;
+	o->entries += entries;
+	if (o->progress && o->o.json)
+		tell_progress(o);
 }
 
 static int tell(const struct options *o, const struct dump_pipeline_result *r, struct err *err)
@@ -350,6 +377,7 @@ static int run_once(struct options *o, struct dump_pipeline_result *result, stru
 	int got;
 
 	ahead.excluded = ahead.excluded != NULL ? left_out : NULL;
+	o->bytes = o->entries = 0;
 	ui_progress_start("backup", 0, o->o.verbose);
 	if (o->roots.count > 0)
 		ui_estimate_start(&ahead, o->roots.paths, !o->o.verbose);
@@ -603,8 +631,11 @@ static int take_job(void *own, const char *text, struct err *err)
 }
 
 static const struct ui_option options[] = {
-	{.shared = "s"},
-	{0, "copies", UI_NUMBER, "enough when N stores have it; default: all",
+	{.shared = "sA"},
+	{.shared = "i",
+		.help = "key and certificate to reach services with; default: the agent's, in "
+			"the folder of --state"},
+	{0, "copies", UI_NUMBER, "how many stores must have the dump; default: all",
 		UI_AT(struct options, copies), .min = 1, .max = STORES_MAX},
 	{0, "to", UI_FILE, "encrypt to this public key", .value = "FILE.pub", .many = true,
 		.take = take_recipient},
@@ -613,7 +644,8 @@ static const struct ui_option options[] = {
 	{.shared = "a",
 		.help = "the agent's name in the store; default: the host's, in lower case, with "
 			"'-' for '_'"},
-	{0, "name", UI_NAME, "of this backup; default: backup", UI_AT(struct options, backup.name)},
+	{0, "name", UI_NAME, "name of this backup; default: backup",
+		UI_AT(struct options, backup.name)},
 	{0, "job", UI_TEXT, "the job's slot and plan, from the agent service", .value = "SLOT:PLAN",
 		.take = take_job},
 	{.shared = "CT0"},
@@ -622,27 +654,30 @@ static const struct ui_option options[] = {
 	{0, "one-file-system", UI_FLAG, "stay on the file system of each PATH",
 		UI_AT(struct options, backup.scan.one_file_system)},
 	{.shared = "X"},
-	{0, "exclude-caches", UI_FLAG, "of directories with a CACHEDIR.TAG keep only that",
+	{0, "exclude-caches", UI_FLAG,
+		"leave out directories with a CACHEDIR.TAG, but not that file",
 		UI_AT(struct options, backup.scan.exclude_caches)},
 	{.shared = "x"},
-	{.shared = "n", .help = "do not keep the names of users and groups"},
+	{.shared = "n", .help = "leave out the names of users and groups"},
 	{.shared = "c"},
-	{0, "reread", UI_FLAG, "read everything, whether it was touched or not",
+	{0, "reread", UI_FLAG, "read everything, also what looks unchanged",
 		UI_AT(struct options, backup.reread)},
-	{0, "accept-fewer", UI_FLAG, "it is right that there is far less than in the last dump",
+	{0, "accept-fewer", UI_FLAG, "accept that there is far less than in the last dump",
 		UI_AT(struct options, accept_fewer)},
-	{0, "accept-hidden", UI_FLAG, "it is right that trusted.* attributes can't be seen",
+	{0, "accept-hidden", UI_FLAG, "accept that trusted.* attributes can't be seen",
 		UI_AT(struct options, accept_hidden)},
-	{0, "lock", UI_TIME, "nobody can delete it for this long, like 12h or 30d",
+	{0, "lock", UI_TIME, "let nobody delete the dump for this long, like 12h or 30d",
 		UI_AT(struct options, backup.lock), .max = LOCK_MAX},
 	{.shared = "w"},
 	{0, "level", UI_NUMBER, "zstd level from 0 (none) to 19; default: 2",
 		UI_AT(struct options, backup.level), .max = ZST_LEVEL_MAX},
 	{.shared = "j", .help = "print problems and the result as JSON, one object a line"},
+	{0, "progress", UI_FLAG, "with --json: how far it is, every five seconds",
+		UI_AT(struct options, progress)},
 	{.shared = "t"},
-	{0, "before", UI_TEXT, "run this hook before; if it fails there is no backup",
+	{0, "before", UI_TEXT, "run this hook first; if it fails there is no backup",
 		UI_AT(struct options, before), .value = "NAME"},
-	{0, "after", UI_TEXT, "run this hook after, also if it failed",
+	{0, "after", UI_TEXT, "run this hook at the end, also if the backup failed",
 		UI_AT(struct options, after), .value = "NAME"},
 	{0, "hooks", UI_DIR, "where hooks are; default: /etc/fdump/hooks",
 		UI_AT(struct options, hooks)},
@@ -651,21 +686,21 @@ static const struct ui_option options[] = {
 	{0, "ionice", UI_CHOICE, "the same for disks: idle, or 0 (first) to 7 (last)",
 		UI_AT(struct options, ionice), .value = "CLASS", .choices = "idle|0|1|2|3|4|5|6|7"},
 	{.shared = "S",
-		.help = "the agent's own files are in DIR/agent; default: /var/lib/fdump for root, "
-			"else ~/.local/state/fdump"},
+		.help = "the agent's own files are in DIR/agent; default: /var/lib/fdump for "
+			"root, else ~/.local/state/fdump"},
 	{0},
 };
 
 const struct ui_command cmd_backup = {
 	.name = "backup",
-	.summary = "keep trees of files in stores, as a new dump",
+	.summary = "back up trees of files to stores, as a new dump",
 	.usage = "-s STORE... (--to KEY.pub... | --unencrypted) [options]\n [PATH...]",
-	.about = "Keeps trees of files as a new dump in each STORE: one reading, a copy in each. What was "
-		 "not touched since the last dump is not read again; equal content is stored once.",
+	.about = "Backs up trees of files, as a new dump in each STORE. What was not touched "
+		 "since the last dump is not read again; equal content is stored once.",
 	.options = options,
 	.arguments = "[PATH...]",
-	.exits = "0 complete; 1 done, but some entries changed or could not be read, and are listed; 2 "
-		 "failed; 3 a key file is not as it must be; 4 fewer copies than asked for; 5 a store is "
-		 "damaged; 7 no space; 8 a store was busy.",
+	.exits = "0 complete; 1 done, but some entries changed or could not be read, and are "
+		 "listed; 2 failed; 3 a key file can't be used; 4 fewer copies than asked for; 5 "
+		 "a store is damaged; 7 no space; 8 a store was busy.",
 	.run = main_backup,
 };

@@ -479,8 +479,7 @@ static int main_cat(int argc, char **argv)
 	if (c.o.store_count > 0 && optind < argc)
 		c.dump = argv[optind++];
 	if (optind + 1 != argc) {
-		status = ui_usage("cat", "expected %s",
-			c.o.store_count > 0 ? "DUMP PATH" : "PATH");
+		status = ui_usage("cat", "expected %s", c.o.store_count > 0 ? "DUMP PATH" : "PATH");
 		goto out;
 	}
 	if ((status = ui_options_paths(&c.o, argc, argv)) >= 0)
@@ -514,22 +513,22 @@ out:
 }
 
 static const struct ui_option options[] = {
-	{.shared = "fsakpt"},
+	{.shared = "fsAiakpt"},
 	{0},
 };
 
 const struct ui_command cmd_cat = {
 	.name = "cat",
-	.summary = "write the content of one file in a pack",
+	.summary = "write the content of one file of a pack or a dump",
 	.usage = "[-f FILE] [options] PATH\n"
 		 "-s STORE... [options] DUMP PATH",
-	.about = "Writes the content of one file, or of a command's output, to standard output: of a "
-		 "pack, or of a dump in a store. A hard link stands for its file.",
+	.about = "Writes the content of one file, or of a command's output, to standard output: "
+		 "of a pack, or of a dump in a store. A hard link stands for its file.",
 	.options = options,
 	.arguments = "[DUMP] PATH",
-	.exits = "0 done; 1 done, but the file changed or could not be read to its end when it was "
-		 "packed, or the command failed; 2 failed, or PATH is not there; 3 a key file is not as "
-		 "it must be; 5 damage found: what was written is wrong or incomplete; 6 wrong key, or "
-		 "not sealed; 7 no space; 8 a store was busy.",
+	.exits = "0 done; 1 done, but the file changed or could not be read to its end when it "
+		 "was packed, or the command failed; 2 failed, or PATH is not there; 3 a key "
+		 "file can't be used; 5 damage found: what was written is wrong or incomplete; 6 "
+		 "wrong key, or not sealed; 7 no space; 8 a store was busy.",
 	.run = main_cat,
 };

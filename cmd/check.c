@@ -11,6 +11,7 @@
 #include "cmd/store/marks.h"
 #include "cmd/ui/dump.h"
 #include "cmd/ui/json.h"
+#include "cmd/ui/problem.h"
 #include "cmd/ui/progress.h"
 #include "cmd/ui/report.h"
 #include "cmd/ui/show.h"
@@ -51,32 +52,17 @@ bool cmd_is_store(const char *path)
 static void tell(struct check *c, const struct store_entry *dump, struct pack_bytes path,
 	const char *status, const char *what)
 {
-	char name[ESC_MAX(4096)] = "", whose[UI_DUMP_NAME_MAX] = "";
-	struct err err;
-	json_t *object;
-	int failed = 1;
-
-	ui_progress_hush();
-	if (c->o->json) {
-		object = status == NULL ? ui_json_new("problem", "verify.store")
-					: ui_json_new("note", "verify.status");
-		failed = ui_json_name(object, "store", c->path, strlen(c->path));
-		if (dump != NULL)
-			failed |= ui_dump_json(object, dump);
-		failed |= ui_json_name(object, "path", path.at, path.len);
-		if (status != NULL)
-			failed |= ui_json_add(object, "status", json_string(status));
-		failed |= ui_json_add(object, "what", json_string(what));
-		failed = ui_json_print(object, failed, &err);
-	}
-	if (path.at != NULL)
-		esc_name(name, sizeof name, path.at, path.len);
-	if (dump != NULL)
-		ui_dump_name(whose, dump);
-	if (failed != 0)
-		fprintf(status == NULL ? stderr : stdout, "%s%s%s%s%s%s: %s\n",
-			status == NULL ? "fdump verify: " : "", c->shown, whose[0] ? ": dump " : "",
-			whose, name[0] ? ": " : "", name, what);
+	ui_problem(&(struct ui_problem){.command = "verify",
+			   .id = status == NULL ? "verify.store" : "verify.status",
+			   .json = c->o->json ? stdout : NULL,
+			   .note = status != NULL,
+			   .output = status != NULL,
+			   .store = c->path,
+			   .dump = dump,
+			   .path = path,
+			   .status = status,
+			   .what = what},
+		NULL);
 }
 
 static void on_store_problem(void *ctx, const struct store_entry *dump, const char *what)

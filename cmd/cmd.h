@@ -14,10 +14,9 @@
 struct err;
 
 extern const struct ui_command cmd_agent, cmd_backup, cmd_cat, cmd_cron, cmd_diff, cmd_dumps,
-	cmd_export, cmd_files, cmd_find, cmd_forget, cmd_hosts, cmd_join,
-	cmd_key, cmd_list, cmd_manager, cmd_pack, cmd_restore, cmd_revoke,
-	cmd_run, cmd_runs, cmd_setup, cmd_status, cmd_store, cmd_token,
-	cmd_unpack, cmd_verify;
+	cmd_export, cmd_files, cmd_find, cmd_forget, cmd_hosts, cmd_join, cmd_key, cmd_list,
+	cmd_manager, cmd_pack, cmd_restore, cmd_revoke, cmd_run, cmd_runs, cmd_setup, cmd_status,
+	cmd_store, cmd_token, cmd_unpack, cmd_verify;
 /* Not in the list of commands: it prints what shells need. */
 extern const struct ui_command cmd_completion;
 /* All others, ended by NULL, in the order of fdump --help. */

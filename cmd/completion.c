@@ -41,7 +41,9 @@ static void print_choices(const char *choices)
 /* What the shell itself completes; NULL: nothing. */
 static const char *kind_of(enum ui_type type)
 {
-	return type == UI_DIR || type == UI_STORE ? "directories" : type == UI_FILE ? "files" : "none";
+	return type == UI_DIR || type == UI_STORE ? "directories"
+	       : type == UI_FILE                  ? "files"
+						  : "none";
 }
 
 static void print_options(
@@ -167,7 +169,8 @@ static int print_zsh(void *own, struct err *err)
 	fputs("#compdef fdump\n"
 	      "# Completion of fdump in zsh, made by 'fdump completion zsh'.\n"
 	      "_fdump() {\n"
-	      "\tlocal command=$words[2] verb=$words[3] prev=$words[CURRENT-1] arguments=none value=\n"
+	      "\tlocal command=$words[2] verb=$words[3] prev=$words[CURRENT-1] arguments=none "
+	      "value=\n"
 	      "\tlocal -a commands verbs options choices\n\n",
 		stdout);
 	print_commands(true);
@@ -193,8 +196,8 @@ static int print_zsh(void *own, struct err *err)
 	return UI_OK;
 }
 
-/* "complete" with its condition: the command, and then one of the verbs, if any are given ('-': none
- * yet). */
+/* "complete" with its condition: the command, and then one of the verbs, if any are given ('-':
+ * none yet). */
 static void begin_fish(const char *command, const char *first, const char *verbs)
 {
 	printf("complete -c fdump -n \"__fdump_in %s%s%s\"", command, first,
@@ -213,9 +216,9 @@ static void end_fish(const char *help)
 /* Files or directories, and nothing else. */
 static void print_fish_kind(enum ui_type type)
 {
-	fputs(type == UI_FILE                       ? " -F"
-	      : type == UI_DIR || type == UI_STORE ? " -a '(__fish_complete_directories)'"
-						   : "",
+	fputs(type == UI_FILE                        ? " -F"
+		: type == UI_DIR || type == UI_STORE ? " -a '(__fish_complete_directories)'"
+						     : "",
 		stdout);
 }
 
@@ -301,8 +304,8 @@ static int main_completion(int argc, char **argv)
 	return status >= 0 ? status : o.verb->run(NULL, NULL);
 }
 
-static const struct ui_verb shells[] = {{"bash", "", NULL, print_bash}, {"zsh", "", NULL, print_zsh},
-	{"fish", "", NULL, print_fish}, {0}};
+static const struct ui_verb shells[] = {{"bash", "", NULL, print_bash},
+	{"zsh", "", NULL, print_zsh}, {"fish", "", NULL, print_fish}, {0}};
 
 const struct ui_command cmd_completion = {
 	.name = "completion",

@@ -161,7 +161,7 @@ static int say_none(const struct options *opt, const struct cron *cron, bool pre
 
 	ui_say("cron", "%s", what);
 	if (opt->o.json && print_json(json_pack("{s:s, s:s, s:s}", "type", "result", "id",
-				 "cron.none", "what", what)) != UI_OK)
+				   "cron.none", "what", what)) != UI_OK)
 		return UI_FAILED;
 	return UI_SOME;
 }
@@ -300,8 +300,7 @@ static const struct ui_option options[] = {
 		.value = "COUNT", .min = 1, .max = COUNT_MAX, .verbs = "next prev"},
 	{0, "tz", UI_TEXT, "the time zone, like Europe/Paris; default: the machine's",
 		UI_AT(struct options, tz), .value = "ZONE", .verbs = "next prev"},
-	{0, "from", UI_TEXT,
-		"like 2026-11-23T05:20 or 2026-11-23T05:20:00+01:00; default: now",
+	{0, "from", UI_TEXT, "like 2026-11-23T05:20 or 2026-11-23T05:20:00+01:00; default: now",
 		UI_AT(struct options, from), .value = "TIME", .verbs = "next prev"},
 	{0, "seed", UI_TEXT, "chooses the values of random ranges, '~'; default: empty",
 		UI_AT(struct options, seed)},
@@ -311,7 +310,7 @@ static const struct ui_option options[] = {
 
 const struct ui_command cmd_cron = {
 	.name = "cron",
-	.summary = "when a schedule is due, and what it means",
+	.summary = "say when a schedule is due, and what it means",
 	.about = "EXPR is a schedule as cron has it, in quotes: '30 2 * * mon-fri' or @daily.",
 	.verbs = verbs,
 	.options = options,

@@ -434,7 +434,7 @@ static const struct ui_option options[] = {
 	{.shared = "f"},
 	{.shared = "C", .help = "the tree to compare with"},
 	{0, "live", UI_FLAG, "compare with the tree that the dump is of", UI_AT(struct diff, live)},
-	{.shared = "saX"},
+	{.shared = "sAiaX"},
 	{.shared = "x", .help = "do not compare extended attributes and ACLs"},
 	{.shared = "kpjt"},
 	{0},
@@ -442,15 +442,17 @@ static const struct ui_option options[] = {
 
 const struct ui_command cmd_diff = {
 	.name = "diff",
-	.summary = "compare a pack with the live tree",
+	.summary = "compare a pack or a dump with a tree of files",
 	.usage = "[-f FILE] [-C DIR] [options] [PATH...]\n"
 		 "-s STORE... DUMP (-C DIR | --live) [options] [PATH...]\n"
 		 "-s STORE... DUMP DUMP [options] [PATH...]",
-	.about = "Compares a pack, or a dump in a store, with the live tree in DIR (here), contents "
-		 "included; or two dumps, by what their manifests say: no content is read.",
+	.about = "Compares a pack, or a dump in a store, with the live tree in DIR (here), "
+		 "contents included; or two dumps, by what their manifests say: no content is "
+		 "read.",
 	.options = options,
 	.arguments = "[PATH...]",
-	.exits = "0 equal; 1 different; 2 failed, or something could not be read; 3 a key file is not as "
-		 "it must be; 5 damage found; 6 wrong key, or not sealed; 7 no space; 8 a store was busy.",
+	.exits = "0 equal; 1 different; 2 failed, or something could not be read; 3 a key file "
+		 "can't be used; 5 damage found; 6 wrong key, or not sealed; 7 no space; 8 a "
+		 "store was busy.",
 	.run = main_diff,
 };

@@ -47,7 +47,7 @@ static int print_json(const struct dumps *d, const struct store_entry *e,
 	const struct dump_listed *listed, struct err *err)
 {
 	json_t *object = ui_json_new("dump", "dumps.dump");
-	int failed = ui_dump_json(object, e);
+	int failed = ui_show_dump_json(object, e);
 
 	failed |= ui_json_add(object, "ended", json_integer(e->dump.ended.sec));
 	failed |= ui_json_add(object, "entries", json_integer((json_int_t)e->dump.entries));
@@ -123,22 +123,22 @@ out:
 	return status;
 }
 
-static const struct ui_option options[] = {{.shared = "sj"}, {0}};
+static const struct ui_option options[] = {{.shared = "sAij"}, {0}};
 
 const struct ui_command cmd_dumps = {
 	.name = "dumps",
 	.summary = "list the dumps in stores",
 	.usage = "-s STORE... [--json]",
-	.about = "Lists the dumps in stores, the oldest first: id, time of the commit (by which NAME@TIME "
-		 "and fdump forget choose), size of the content, number of entries, AGENT/NAME. A '!' "
-		 "marks one with entries that were not whole when they were read, a '<' one with far "
-		 "fewer entries than the one before, a '~' one whose time can't be right, a '+' one that "
-		 "is locked. With several STOREs the column before the name says which of them have it, "
-		 "by their places: 1-3 is the first and the third; a '?' is one that can't be read. No "
-		 "key is needed.",
+	.about = "Lists the dumps in stores, the oldest first: id, time of the commit (by which "
+		 "NAME@TIME and fdump forget choose), size of the content, number of entries, "
+		 "AGENT/NAME. A '!' marks one with entries that were not whole when they were "
+		 "read, a '<' one with far fewer entries than the one before, a '~' one whose "
+		 "time can't be right, a '+' one that is locked. With several STOREs the column "
+		 "before the name says which of them have it, by their places: 1-3 is the first "
+		 "and the third; a '?' is one that can't be read. No key is needed.",
 	.options = options,
 	.arguments = "",
-	.exits = "0 done; 2 failed, or a STORE could not be read; 5 there are dumps whose records can't "
-		 "be read; 7 no space; 8 a store was busy.",
+	.exits = "0 done; 2 failed, or a STORE could not be read; 5 there are dumps whose "
+		 "records can't be read; 7 no space; 8 a store was busy.",
 	.run = main_dumps,
 };

@@ -206,7 +206,7 @@ out:
 }
 
 static const struct ui_option options[] = {
-	{.shared = "sa"},
+	{.shared = "sAia"},
 	{.shared = "f", .help = "write to FILE ('-': standard output, the default)"},
 	{.shared = "T0X"},
 	{.shared = "S", .help = "the agent's own files; default: /var/lib/fdump"},
@@ -218,12 +218,12 @@ const struct ui_command cmd_export = {
 	.name = "export",
 	.summary = "write a dump as a pack",
 	.usage = "-s STORE... [options] DUMP [PATH...]",
-	.about = "Writes a dump as a pack, which fdump unpack, list, cat, verify and diff read. The pack "
-		 "is not sealed. DUMP: see fdump restore.",
+	.about = "Writes a dump as a pack, which fdump unpack, list, cat, verify and diff read. "
+		 "The pack is not sealed. DUMP: see fdump restore.",
 	.options = options,
 	.arguments = "DUMP [PATH...]",
 	.hint = "'fdump dumps' lists the dumps",
-	.exits = "0 complete; 2 failed; 3 a key file is not as it must be; 5 damage found; 6 wrong key; 7 "
-		 "no space; 8 a store was busy.",
+	.exits = "0 complete; 2 failed; 3 a key file can't be used; 5 damage found; 6 wrong key; "
+		 "7 no space; 8 a store was busy.",
 	.run = main_export,
 };

@@ -9,6 +9,7 @@
 #include "cmd/ui/dump.h"
 #include "cmd/ui/json.h"
 #include "cmd/ui/line.h"
+#include "cmd/ui/problem.h"
 #include "cmd/ui/report.h"
 #include "lib/buf.h"
 #include "lib/err.h"
@@ -134,23 +135,15 @@ static int note_dump(
 }
 
 /* A dump that is passed by. */
-static int tell_dump(struct files *f, const uint8_t *id, struct err *why, struct err *err)
+static int tell_dump(struct files *f, const uint8_t *id, const struct err *why, struct err *err)
 {
-	json_t *object;
-	int failed;
-
-	if (flush(f, err) != 0)
-		return -1;
-	if (f->o.json) {
-		object = ui_json_new("problem", "find.dump");
-		failed = ui_json_hex(object, "dump", id, STORE_DUMP_ID);
-		failed |= ui_json_add(object, "what", json_string(why->message));
-		if (ui_json_print(object, failed, err) != 0)
-			return -1;
-	}
-	err_prefix(why, "dump %02x%02x%02x%02x%02x%02x", id[0], id[1], id[2], id[3], id[4], id[5]);
-	ui_fail("find", why);
-	return 0;
+	return flush(f, err) != 0 ? -1
+				  : ui_problem(&(struct ui_problem){.command = "find",
+						       .id = "find.dump",
+						       .json = f->o.json ? stdout : NULL,
+						       .dump_id = id,
+						       .why = why},
+					    err);
 }
 
 /* One dump of all. One that the keys do not open is passed by, and said to be. */
@@ -257,10 +250,10 @@ static int main_find(int argc, char **argv)
 #define STATE "the agent's own files; default: /var/lib/fdump"
 
 static const struct ui_option files_options[] = {
-	{.shared = "sa"},
+	{.shared = "sAia"},
 	{.shared = "S", .help = STATE},
-	{.shared = "v", .help = "mode, owner, size, time, status"},
-	{0, "sums", UI_FLAG, "the SHA-256 of each file, as sha256sum prints it",
+	{.shared = "v", .help = "also print mode, owner, size, time and status"},
+	{0, "sums", UI_FLAG, "print the SHA-256 of each file, as sha256sum does",
 		UI_AT(struct files, sums)},
 	{.shared = "njkp"},
 	{0},
@@ -270,21 +263,21 @@ const struct ui_command cmd_files = {
 	.name = "files",
 	.summary = "list the files in a dump",
 	.usage = "-s STORE... [options] DUMP [PATH|PATTERN]",
-	.about = "Lists the files in a dump, as fdump list does of a pack. With a PATH: only this and "
-		 "what is below it. PATTERN: a shell pattern for the whole path, or, without '/', for "
-		 "the name. DUMP: see fdump restore.",
+	.about = "Lists the files in a dump, as fdump list does of a pack. With a PATH: only "
+		 "this and what is below it. PATTERN: a shell pattern for the whole path, or, "
+		 "without '/', for the name. DUMP: see fdump restore.",
 	.options = files_options,
 	.arguments = "DUMP [PATH|PATTERN]",
 	.hint = "'fdump dumps' lists the dumps",
-	.exits = "0 done; 1 nothing matches; 2 failed; 3 a key file is not as it must be; 5 damage found; "
-		 "6 wrong key; 7 no space; 8 a store was busy.",
+	.exits = "0 done; 1 nothing matches; 2 failed; 3 a key file can't be used; 5 damage "
+		 "found; 6 wrong key; 7 no space; 8 a store was busy.",
 	.run = main_files,
 };
 
 static const struct ui_option find_options[] = {
-	{.shared = "s"},
+	{.shared = "sAi"},
 	{.shared = "S", .help = STATE},
-	{.shared = "v", .help = "mode, owner, size, time, status"},
+	{.shared = "v", .help = "also print mode, owner, size, time and status"},
 	{.shared = "njkp"},
 	{0},
 };
@@ -293,11 +286,12 @@ const struct ui_command cmd_find = {
 	.name = "find",
 	.summary = "look for files in all dumps",
 	.usage = "-s STORE... [options] PATTERN",
-	.about = "Looks for files in all dumps that the keys open, the oldest first. PATTERN: a shell "
-		 "pattern for the whole path, or, without '/', for the name.",
+	.about = "Looks for files in all dumps that the keys open, the oldest first. PATTERN: a "
+		 "shell pattern for the whole path, or, without '/', for the name.",
 	.options = find_options,
 	.arguments = "PATTERN",
-	.exits = "0 found; 1 nothing matches; 2 failed, or a STORE could not be read; 3 a key file is not "
-		 "as it must be; 5 damage found; 6 wrong key; 7 no space; 8 a store was busy.",
+	.exits = "0 found; 1 nothing matches; 2 failed, or a STORE could not be read; 3 a key "
+		 "file can't be used; 5 damage found; 6 wrong key; 7 no space; 8 a store was "
+		 "busy.",
 	.run = main_find,
 };

@@ -13,6 +13,7 @@
 #include "cmd/ui/dump.h"
 #include "cmd/ui/json.h"
 #include "cmd/ui/options.h"
+#include "cmd/ui/problem.h"
 #include "cmd/ui/report.h"
 #include "cmd/ui/show.h"
 #include "lib/buf.h"
@@ -258,17 +259,14 @@ static int forget_in(struct forget *f, struct store *s, struct err *err)
 /* A store that could not be gone through to its end; the others are. */
 static void tell_store(struct forget *f, const char *store, const struct err *why)
 {
-	json_t *object;
-	int failed;
-
 	f->failed++;
-	f->status = ui_fail("forget", why);
-	if (!f->o.json)
-		return;
-	object = ui_json_new("problem", "forget.store");
-	failed = ui_json_name(object, "store", store, strlen(store));
-	failed |= ui_json_name(object, "what", why->message, strlen(why->message));
-	ui_json_print(object, failed, NULL);
+	f->status = err_exit_status(why->code);
+	ui_problem(&(struct ui_problem){.command = "forget",
+			   .id = "forget.store",
+			   .json = f->o.json ? stdout : NULL,
+			   .store = store,
+			   .why = why},
+		NULL);
 }
 
 /* One store after the other, each directory open only as long as it is worked on. Services are
@@ -436,31 +434,31 @@ out:
 #define KEEP_MAX 1000000
 
 static const struct ui_option options[] = {
-	{.shared = "s"},
+	{.shared = "sAi"},
 	{'n', "dry-run", UI_FLAG, "only print what would be kept, and why",
 		UI_AT(struct forget, dry_run)},
 	{0, "yes", UI_FLAG, "do not ask", UI_AT(struct forget, yes)},
 	{.shared = "j",
-		.help = "print JSON, one object a line: the dumps, the result; does not ask, so it "
-			"needs -n or --yes"},
+		.help = "print JSON, one object a line: the dumps, the result; does not ask, so "
+			"it needs -n or --yes"},
 	{.shared = "w"},
 	{0, "keep-last", UI_NUMBER, "keep the newest N",
 		UI_AT(struct forget, rules.keep[DUMP_LAST]), .min = 1, .max = KEEP_MAX},
 	{0, "keep-hourly", UI_NUMBER, "keep the newest of each of the last N hours that have one",
 		UI_AT(struct forget, rules.keep[DUMP_HOURLY]), .min = 1, .max = KEEP_MAX},
-	{0, "keep-daily", UI_NUMBER, "... of days",
-		UI_AT(struct forget, rules.keep[DUMP_DAILY]), .min = 1, .max = KEEP_MAX},
-	{0, "keep-weekly", UI_NUMBER, "... of weeks",
-		UI_AT(struct forget, rules.keep[DUMP_WEEKLY]), .min = 1, .max = KEEP_MAX},
+	{0, "keep-daily", UI_NUMBER, "... of days", UI_AT(struct forget, rules.keep[DUMP_DAILY]),
+		.min = 1, .max = KEEP_MAX},
+	{0, "keep-weekly", UI_NUMBER, "... of weeks", UI_AT(struct forget, rules.keep[DUMP_WEEKLY]),
+		.min = 1, .max = KEEP_MAX},
 	{0, "keep-monthly", UI_NUMBER, "... of months",
 		UI_AT(struct forget, rules.keep[DUMP_MONTHLY]), .min = 1, .max = KEEP_MAX},
-	{0, "keep-yearly", UI_NUMBER, "... of years",
-		UI_AT(struct forget, rules.keep[DUMP_YEARLY]), .min = 1, .max = KEEP_MAX},
+	{0, "keep-yearly", UI_NUMBER, "... of years", UI_AT(struct forget, rules.keep[DUMP_YEARLY]),
+		.min = 1, .max = KEEP_MAX},
 	{0, "keep-within", UI_TIME, "keep all up to 30d, 12h, ... before the newest",
 		UI_AT(struct forget, rules.within_sec)},
 	{.shared = "a",
-		.help = "the rules look at the dumps of this agent only; of DUMPs: whose 'latest' "
-			"is meant; default: this host"},
+		.help = "the rules look at the dumps of this agent only; of DUMPs: whose "
+			"'latest' is meant; default: this host"},
 	{0, "name", UI_NAME, "the rules look at the dumps of this name only",
 		UI_AT(struct forget, name)},
 	{0},
@@ -471,11 +469,12 @@ const struct ui_command cmd_forget = {
 	.summary = "delete the dumps that no rule keeps",
 	.usage = "-s STORE... [-n] --keep-daily N ... [options]\n"
 		 "-s STORE... [-n] DUMP...",
-	.about = "Deletes the dumps that none of the rules keeps; each agent and name is counted by "
-		 "itself, by the time of the commit. The newest of each is always kept, and the newest "
-		 "complete one: dumps with a '!', of which entries changed or could not be read, and with "
-		 "a '<', of far fewer entries than the one before, push no complete one out. One with a "
-		 "'~', whose time can't be right, counts for no rule and is kept.\n"
+	.about = "Deletes the dumps that none of the rules keeps; each agent and name is counted "
+		 "by itself, by the time of the commit. The newest of each is always kept, and "
+		 "the newest complete one: dumps with a '!', of which entries changed or could "
+		 "not be read, and with a '<', of far fewer entries than the one before, push no "
+		 "complete one out. One with a '~', whose time can't be right, counts for no rule "
+		 "and is kept.\n"
 		 "\n"
 		 "Or deletes each DUMP, also the last of its name: an id or the beginning of one, "
 		 "[AGENT/]NAME@latest or @TIME.\n"
@@ -483,8 +482,8 @@ const struct ui_command cmd_forget = {
 		 "On a terminal it lists them, and asks. The space comes back by fdump store gc.",
 	.options = options,
 	.arguments = "[DUMP...]",
-	.exits = "0 done; 1 done, but some are locked; 2 failed, or some of several stores could not be "
-		 "used; 5 done, but there are dumps whose records can't be read: they stay; 7 no space; 8 "
-		 "a store was busy.",
+	.exits = "0 done; 1 done, but some are locked; 2 failed, or some of several stores could "
+		 "not be used; 5 done, but there are dumps whose records can't be read: they "
+		 "stay; 7 no space; 8 a store was busy.",
 	.run = main_forget,
 };

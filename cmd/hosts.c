@@ -8,7 +8,6 @@
 #include "cmd/ui/options.h"
 #include "cmd/ui/report.h"
 #include "lib/err.h"
-#include "lib/hash.h"
 
 struct hosts {
 	struct ui_options o;
@@ -25,9 +24,9 @@ static int show(void *ctx, const void *row, struct err *err)
 	if (h->o.json)
 		return ui_fleet_json("host", "hosts.host", manager_host_fields, row, err);
 	if (h->count++ == 0)
-		printf("%-9s %-24s %-13s %-17s %-24s %s\n", "ROLE", "NAME", "", "LAST SEEN",
+		printf("%-9s %-24s %-13s %-21s %-24s %s\n", "ROLE", "NAME", "", "LAST SEEN",
 			"ADDRESS", "VERSION");
-	printf("%-9s %-24s %-13s %-17s %-24s %s\n", host->role, host->name,
+	printf("%-9s %-24s %-13s %-21s %-24s %s\n", host->role, host->name,
 		host->denied ? "denied"
 		: host->up   ? "connected"
 			     : "not connected",
@@ -40,31 +39,27 @@ static int main_hosts(int argc, char **argv)
 {
 	static struct hosts h;
 	struct err err = {0};
-	int status;
+	int status, ret;
 
 	status = ui_options_parse(&h.o, &cmd_hosts, &h, argc, argv);
 	if (status >= 0)
 		return status;
-	if (hash_crypto_init(&err) != 0 ||
-		ui_fleet_open(&h.fleet, h.o.config, h.o.state, h.o.identity, &err) != 0 ||
-		ui_fleet_rows(&h.fleet, MANAGER_METHOD_HOSTS, NULL, manager_host_fields,
-			sizeof(struct manager_host_row), show, &h, &err) != 0)
-		status = ui_fail("hosts", &err);
-	else
-		status = UI_OK;
-	ui_fleet_close(&h.fleet);
-	ui_options_fini(&h.o);
-	return status;
+	ret = ui_fleet_open(&h.fleet, &h.o, &err);
+	if (ret == 0)
+		ret = ui_fleet_rows(&h.fleet, MANAGER_METHOD_HOSTS, NULL, manager_host_fields,
+			sizeof(struct manager_host_row), show, &h, &err);
+	return ui_fleet_end(&h.fleet, &h.o, ret, &err);
 }
 
-static const struct ui_option options[] = {{.shared = "jiS"}, {0}};
+static const struct ui_option options[] = {{.shared = "joIS"}, {0}};
 
 const struct ui_command cmd_hosts = {
 	.name = "hosts",
 	.summary = "list who has joined the fleet",
 	.usage = "[--json]",
-	.about = "Lists who has joined the fleet, as the manager knows it: agents, stores, managers and "
-		 "operators; whether they are connected, and when they were last heard of.",
+	.about = "Lists who has joined the fleet, as the manager knows it: agents, stores, "
+		 "managers and operators; whether they are connected, and when they were last "
+		 "heard of.",
 	.options = options,
 	.arguments = "",
 	.exits = "0 done; 2 failed, or wrong usage; 6 not allowed.",

@@ -590,7 +590,7 @@ static const struct ui_option options[] = {
 		UI_AT(struct join, wait)},
 	{0, "listen", UI_TEXT, "of a store or a manager: HOST:PORT to listen on",
 		UI_AT(struct join, listen), .value = "ADDRESS"},
-	{.shared = "iSj"},
+	{.shared = "oISj"},
 	{0},
 };
 
@@ -598,15 +598,15 @@ const struct ui_command cmd_join = {
 	.name = "join",
 	.summary = "join a fleet by a token",
 	.usage = "[-] [--store DIR] [--listen ADDRESS] [--wait] [--json]",
-	.about = "Joins a fleet: asks for a token, which 'fdump token' on a manager has made, and gets a "
-		 "certificate for the role and the name in it. The token is read from the terminal, "
-		 "without echo, or from standard input with '-'.\n"
+	.about = "Joins a fleet: asks for a token, which 'fdump token' on a manager has made, and "
+		 "gets a certificate for the role and the name in it. The token is read from the "
+		 "terminal, without echo, or from standard input with '-'.\n"
 		 "\n"
-		 "An agent's service is started, if systemd runs it, and begins with a first backup, "
-		 "which is waited for. An operator is the user who calls it.",
+		 "An agent's service is started, if systemd runs it, and begins with a first "
+		 "backup, which is waited for. An operator is the user who calls it.",
 	.options = options,
 	.arguments = "[-]",
-	.exits = "0 done; 2 failed, or wrong usage; 3 it has joined before; 6 the token was refused. Of "
-		 "an agent whose first backup was waited for: as fdump-backup(1).",
+	.exits = "0 done; 2 failed, or wrong usage; 3 it has joined before; 6 the token was "
+		 "refused. Of an agent whose first backup was waited for: as fdump-backup(1).",
 	.run = main_join,
 };

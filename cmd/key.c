@@ -305,7 +305,8 @@ static int main_key(int argc, char **argv)
 }
 
 static const struct ui_verb verbs[] = {
-	{"new", "FILE", "make a key: the secret half in FILE, the public half in FILE.pub", run_new},
+	{"new", "FILE", "make a key: the secret half in FILE, the public half in FILE.pub",
+		run_new},
 	{"public", "FILE", "print the public half of the secret half in FILE", run_public},
 	{"show", "FILE", "say what FILE, either half, is", run_show},
 	{"export", "FILE", "print the secret half in a form for paper, protected as FILE is",
@@ -330,12 +331,13 @@ static const struct ui_option options[] = {
 
 const struct ui_command cmd_key = {
 	.name = NAME,
-	.summary = "make, show, print and take back keys",
-	.about = "A key has two halves: with the public half (FILE.pub) data are sealed, with the secret "
-		 "half (FILE) they are opened. Who loses the secret half loses the data.",
+	.summary = "make, show, print and restore keys",
+	.about = "A key has two halves: with the public half (FILE.pub) data are sealed, with "
+		 "the secret half (FILE) they are opened. Who loses the secret half loses the "
+		 "data.",
 	.verbs = verbs,
 	.options = options,
-	.exits = "0 done; 2 failed or wrong usage; 3 a file is open to others, is no key, or damaged; 5 "
-		 "what is typed for import is; 6 wrong passphrase; 7 no space.",
+	.exits = "0 done; 2 failed or wrong usage; 3 a file is open to others, is no key, or "
+		 "damaged; 5 what is typed for import is damaged; 6 wrong passphrase; 7 no space.",
 	.run = main_key,
 };

@@ -389,11 +389,11 @@ out:
 
 static const struct ui_option options[] = {
 	{.shared = "f"},
-	{.shared = "v", .help = "mode, owner, size, time, as tar -tv"},
+	{.shared = "v", .help = "also print mode, owner, size and time, as tar -tv"},
 	{.shared = "j"},
-	{0, "sums", UI_FLAG, "the SHA-256 of each file, as sha256sum -c takes it",
+	{0, "sums", UI_FLAG, "print the SHA-256 of each file, as sha256sum -c reads it",
 		UI_AT(struct list, sums)},
-	{.shared = "0", .help = "names as they are, each ended by NUL"},
+	{.shared = "0", .help = "print names as they are, each ended by NUL"},
 	{.shared = "nkpt"},
 	{0},
 };
@@ -405,7 +405,7 @@ const struct ui_command cmd_list = {
 	.about = "Lists what is in a pack. With PATHs: only these and what is below them.",
 	.options = options,
 	.arguments = "[PATH...]",
-	.exits = "0 done; 2 failed, or a PATH is not there; 3 a key file is not as it must be; 5 damage "
+	.exits = "0 done; 2 failed, or a PATH is not there; 3 a key file can't be used; 5 damage "
 		 "found; 6 wrong key, or not sealed; 7 no space.",
 	.run = main_list,
 };

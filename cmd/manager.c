@@ -16,6 +16,7 @@
 #include "cmd/manager/slots.h"
 #include "cmd/ui/json.h"
 #include "cmd/ui/options.h"
+#include "cmd/ui/problem.h"
 #include "cmd/ui/report.h"
 #include "lib/buf.h"
 #include "lib/civil.h"
@@ -42,21 +43,14 @@ static int print_json(json_t *object, int failed)
 static void on_problem(void *ctx, const char *file, unsigned line, const char *what)
 {
 	struct options *opt = ctx;
-	json_t *object;
-	int failed;
-
 	opt->problems++;
-	if (line > 0)
-		ui_say("manager", "%s:%u: %s", file, line, what);
-	else
-		ui_say("manager", "%s: %s", file, what);
-	if (!opt->o.json)
-		return;
-	object = ui_json_new("problem", "manager.config");
-	failed = ui_json_name(object, "file", file, strlen(file));
-	failed |= ui_json_add(object, "line", json_integer(line));
-	failed |= ui_json_name(object, "what", what, strlen(what));
-	print_json(object, failed);
+	ui_problem(&(struct ui_problem){.command = "manager",
+			   .id = "manager.config",
+			   .json = opt->o.json ? stdout : NULL,
+			   .file = file,
+			   .line = line,
+			   .what = what},
+		NULL);
 }
 
 static void print_list(const char *what, const struct manager_list *list)
@@ -249,10 +243,12 @@ static const struct ui_verb verbs[] = {
 };
 
 static const struct ui_option options[] = {
-	{.shared = "I", .help = "where manager.conf and local.conf are; default: /etc/fdump",
+	{.shared = "I",
+		.help = "where manager.conf and local.conf are; default: /etc/fdump",
 		.verbs = "-"},
 	{.shared = "S", .help = "the service's own files; default: /var/lib/fdump", .verbs = "-"},
-	{.shared = "a", .help = "also print what this agent has to do, and when next",
+	{.shared = "a",
+		.help = "also print what this agent has to do, and when next",
 		.verbs = "check"},
 	{.shared = "j", .verbs = "check"},
 	{0},
@@ -261,7 +257,8 @@ static const struct ui_option options[] = {
 const struct ui_command cmd_manager = {
 	.name = "manager",
 	.summary = "the manager service; check its configuration",
-	.about = "The manager service holds the plan of what is backed up, records runs, and watches.",
+	.about = "The manager service holds the plan of what is backed up, records runs, and "
+		 "watches.",
 	.verbs = verbs,
 	.options = options,
 	.exits = "0 valid; 2 failed or wrong usage; 3 the configuration is wrong.",

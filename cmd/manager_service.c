@@ -15,19 +15,18 @@
 #include "cmd/manager/row.h"
 #include "cmd/manager/service.h"
 #include "cmd/manager/syntax.h"
+#include "cmd/ui/conf.h"
+#include "cmd/ui/fleet.h"
 #include "cmd/ui/hook.h"
-#include "cmd/ui/json.h"
 #include "cmd/ui/log.h"
 #include "cmd/ui/report.h"
 #include "cmd/ui/role.h"
 #include "lib/buf.h"
 #include "lib/err.h"
-#include "lib/file.h"
 #include "lib/hash.h"
 #include "lib/notify.h"
 #include "rpc/loop.h"
 
-#define LOCAL_MAX   65536
 #define SHUTDOWN_MS 10000
 #define END_LOOK_MS 20
 
@@ -54,15 +53,6 @@ static const struct manager_syntax_key keys[] = {
 	{"listen", false}, {"enroll", false}, {"address", false}, {NULL, false}};
 static const struct manager_syntax_rule rules[] = {{"manager", false, keys}, {NULL, false, NULL}};
 
-static void on_problem(void *ctx, const char *file, unsigned line, const char *what)
-{
-	(void)ctx;
-	if (line > 0)
-		ui_log(UI_LOG_ERROR, "%s:%u: %s", file, line, what);
-	else
-		ui_log(UI_LOG_ERROR, "%s: %s", file, what);
-}
-
 /* This machine's own name is its address, unless local.conf has another. */
 static int default_local(struct local *local, struct err *err)
 {
@@ -76,33 +66,24 @@ static int default_local(struct local *local, struct err *err)
 /* Returns 0, or -1 with err set: ERR_CONFIG. */
 static int read_local(const char *dir, struct local *local, struct err *err)
 {
-	struct manager_syntax syntax = {.file = NULL};
-	char path[PATH_MAX + 16], *text = malloc(LOCAL_MAX), *to;
-	size_t len, i;
+	struct manager_syntax syntax;
+	char path[PATH_MAX + 16], *to;
+	const struct manager_key *k;
+	size_t i;
 	int ret;
 
 	snprintf(path, sizeof path, "%s/local.conf", dir);
-	ret = text != NULL ? default_local(local, err) : err_set(err, ERR_NOMEM, "out of memory");
-	if (ret == 0 && file_read(path, text, LOCAL_MAX, &len, NULL, err) != 0) {
-		ret = err->code == ERR_NOTFOUND ? 0 : -1;
-	} else if (ret == 0) {
-		ret = manager_syntax_read(&syntax, path, text, len, rules, on_problem, NULL, err);
-		if (ret == 1)
-			ret = err_set(err, ERR_CONFIG, "%s: not taken", path);
-	}
+	ret = ui_conf_read(&syntax, path, rules, err);
+	if (ret >= 0)
+		ret = default_local(local, err);
 	for (i = 0; ret == 0 && syntax.count > 0 && i < syntax.sections[0].count; i++) {
-		const struct manager_key *k = &syntax.sections[0].keys[i];
-
+		k = &syntax.sections[0].keys[i];
 		to = strcmp(k->name, "listen") == 0   ? local->listen
 		     : strcmp(k->name, "enroll") == 0 ? local->enroll
 						      : local->address;
-		if ((size_t)snprintf(to, sizeof local->listen, "%s", k->values[0]) >=
-			sizeof local->listen)
-			ret = err_set(
-				err, ERR_CONFIG, "%s:%u: %s: too long", path, k->line, k->name);
+		ret = ui_conf_text(to, sizeof local->listen, &syntax.sections[0], k, err);
 	}
 	manager_syntax_free(&syntax);
-	free(text);
 	return ret;
 }
 
@@ -110,7 +91,7 @@ static int read_local(const char *dir, struct local *local, struct err *err)
 static struct manager_config *load_config(struct serve *s, struct err *err)
 {
 	struct manager_config *config = NULL;
-	int got = manager_config_load(&config, s->config_path, on_problem, NULL, err);
+	int got = manager_config_load(&config, s->config_path, ui_conf_problem, NULL, err);
 
 	if (got > 0)
 		err_set(err, ERR_CONFIG, "%s: not taken", s->config_path);
@@ -132,29 +113,22 @@ static void on_access(void *ctx, const struct rpc_access *access)
 }
 
 /* Runs the hook, with the alarm as a line of JSON on its standard input. */
-static bool on_alarm(void *ctx, const char *hook, const struct manager_status_row *row, bool raised)
+static bool on_alarm(void *ctx, const char *hook, const struct manager_alarm_row *row, bool raised)
 {
 	struct serve *s = ctx;
 	struct err err = {0};
 	struct buf line;
 	bool ret = true;
-	json_t *object;
-	int failed;
 
-	ui_log(raised ? UI_LOG_ERROR : UI_LOG_NOTICE, "alarm%s: %s on %s: %s%s%s",
-		raised ? "" : " over", row->job, row->agent, row->state,
-		row->reason[0] != 0 ? ": " : "", row->reason);
+	ui_log(raised ? row->critical ? UI_LOG_ERROR : UI_LOG_WARNING : UI_LOG_NOTICE,
+		"alarm%s: %s %s%s%s: %s: %s", raised ? "" : " over", row->role, row->name,
+		row->job[0] != 0 ? ", job " : "", row->job, row->state, row->reason);
 	if (hook == NULL)
 		return true;
-	object = ui_json_new("alarm", raised ? "alarm.raised" : "alarm.over");
-	failed = ui_json_add(object, "agent", json_string(row->agent));
-	failed |= ui_json_add(object, "job", json_string(row->job));
-	failed |= ui_json_add(object, "state", json_string(row->state));
-	failed |= ui_json_add(object, "reason", json_string(row->reason));
-	failed |= ui_json_add(object, "last_dump", json_integer(row->kept));
-	failed |= ui_json_add(object, "manager", json_string(manager_service_name(s->service)));
-	buf_init(&line, 4096);
-	if (ui_json_put(object, failed, &line, &err) != 0 ||
+	buf_init(&line, UI_HOOK_INPUT_MAX);
+	if (ui_fleet_json_put("alarm", raised ? "alarm.raised" : "alarm.over",
+		    manager_service_name(s->service), manager_alarm_fields, row, &line,
+		    &err) != 0 ||
 		ui_hook_start(hook, line.data, line.len, &err) != 0) {
 		ui_log(UI_LOG_ERROR, "alarm: %s", err.message);
 		ret = err.code == ERR_NOTFOUND; /* it would be so again */

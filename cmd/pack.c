@@ -13,6 +13,7 @@
 #include "cmd/ui/json.h"
 #include "cmd/ui/options.h"
 #include "cmd/ui/output.h"
+#include "cmd/ui/problem.h"
 #include "cmd/ui/progress.h"
 #include "cmd/ui/report.h"
 #include "cmd/ui/roots.h"
@@ -83,17 +84,12 @@ static int parse(struct options *o, int argc, char **argv)
 /* What does not change the status. */
 static void note(const struct options *o, const char *what)
 {
-	struct err err;
-	json_t *object;
-	int failed;
-
-	ui_progress_hush();
-	ui_say("pack", "note: %s", what);
-	if (!o->o.json)
-		return;
-	object = ui_json_new("note", "pack.note");
-	failed = ui_json_name(object, "what", what, strlen(what));
-	ui_json_print_to(json_to(o), object, failed, &err);
+	ui_problem(&(struct ui_problem){.command = "pack",
+			   .id = "pack.note",
+			   .json = o->o.json ? json_to(o) : NULL,
+			   .note = true,
+			   .what = what},
+		NULL);
 }
 
 /* Says once that a leading "/" or ".." is not stored. */
@@ -173,22 +169,13 @@ static void on_entry(void *ctx, const char *path, size_t len)
 static void on_problem(void *ctx, const char *path, size_t len, const char *what)
 {
 	struct options *o = ctx;
-	char suffix[300];
-	struct err err;
-	json_t *object;
-	int failed;
 
-	ui_progress_hush();
-	if (!o->o.json) {
-		snprintf(suffix, sizeof suffix, ": %s", what);
-		print_name(stderr, "fdump pack: ", path, len, suffix);
-		return;
-	}
-	object = ui_json_new("problem", "pack.problem");
-	failed = ui_json_name(object, "path", path, len);
-	failed |= ui_json_add(object, "what", json_string(what));
-	if (ui_json_print_to(json_to(o), object, failed, &err) != 0)
-		print_name(stderr, "fdump pack: ", path, len, ": a problem that could not be told");
+	ui_problem(&(struct ui_problem){.command = "pack",
+			   .id = "pack.problem",
+			   .json = o->o.json ? json_to(o) : NULL,
+			   .path = {(const uint8_t *)path, len},
+			   .what = what},
+		NULL);
 }
 
 static int json_result(const struct options *o, const struct pack_created *c, struct err *err)
@@ -390,10 +377,11 @@ static const struct ui_option options[] = {
 	{0, "one-file-system", UI_FLAG, "stay on the file system of each PATH",
 		UI_AT(struct options, create.scan.one_file_system)},
 	{.shared = "X"},
-	{0, "exclude-caches", UI_FLAG, "of directories with a CACHEDIR.TAG keep only that",
+	{0, "exclude-caches", UI_FLAG,
+		"leave out directories with a CACHEDIR.TAG, but not that file",
 		UI_AT(struct options, create.scan.exclude_caches)},
 	{.shared = "x"},
-	{.shared = "n", .help = "do not keep the names of users and groups"},
+	{.shared = "n", .help = "leave out the names of users and groups"},
 	{.shared = "c"},
 	{0, "to", UI_FILE, "encrypt to this public key", .value = "FILE.pub", .many = true,
 		.take = take_recipient},
@@ -404,7 +392,7 @@ static const struct ui_option options[] = {
 		.help = "print problems and the result as JSON, one object a line: to standard "
 			"output, or to standard error if the pack goes there"},
 	{.shared = "t"},
-	{0, "reproducible", UI_FLAG, "equal trees give equal bytes",
+	{0, "reproducible", UI_FLAG, "make equal packs from equal trees",
 		UI_AT(struct options, reproducible)},
 	{0},
 };
@@ -416,7 +404,7 @@ const struct ui_command cmd_pack = {
 	.about = "Packs trees of files, each with its SHA-256, into FILE or standard output.",
 	.options = options,
 	.arguments = "[PATH...]",
-	.exits = "0 complete; 1 done, but some entries changed or could not be read, and are listed; 2 "
-		 "failed; 3 a key file is not as it must be; 7 no space.",
+	.exits = "0 complete; 1 done, but some entries changed or could not be read, and are "
+		 "listed; 2 failed; 3 a key file can't be used; 7 no space.",
 	.run = main_pack,
 };

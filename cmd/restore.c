@@ -176,7 +176,7 @@ out:
 }
 
 static const struct ui_option options[] = {
-	{.shared = "s"},
+	{.shared = "sAi"},
 	{.shared = "a"},
 	{.shared = "C", .help = "restore into DIR"},
 	{0, "in-place", UI_FLAG, "restore to where it was", UI_AT(struct restore, in_place)},
@@ -185,18 +185,18 @@ static const struct ui_option options[] = {
 		UI_AT(struct restore, dry_run)},
 	{.shared = "nx"},
 	{0, "overwrite", UI_CHOICE,
-		"always (the default), if-changed (goes on with a restore that was cut off), "
-		"if-newer or never",
+		"replace files that are there: always (the default), if-changed (goes on with a "
+		"restore that was cut off), if-newer, never",
 		UI_AT(struct restore, u.extract.overwrite), .value = "WHEN",
 		.choices = CMD_UNPACK_OVERWRITE},
 	{0, "keep-directory-symlink", UI_FLAG,
 		"restore into directories that links in DIR lead to, if they are in DIR too",
 		UI_AT(struct restore, u.extract.follow_links)},
 	{0, "untrusted", UI_FLAG,
-		"also as root: no owners, set-id bits, devices, privileged attributes",
+		"also as root, leave out owners, set-id bits, devices and privileged attributes",
 		UI_AT(struct restore, u.untrusted)},
 	{0, "any-origin", UI_FLAG,
-		"also a dump that says it is of this host, and was not made here",
+		"also restore a dump that says it is of this host, but was not made here",
 		UI_AT(struct restore, any_origin)},
 	{.shared = "S", .help = "the agent's own files, which know what was made here"},
 	{.shared = "kp"},
@@ -207,18 +207,18 @@ static const struct ui_option options[] = {
 
 const struct ui_command cmd_restore = {
 	.name = "restore",
-	.summary = "bring files of a dump back, each proved first",
+	.summary = "restore files of a dump; each is checked first",
 	.usage = "-s STORE... DUMP (-C DIR | --in-place) [options] [PATH...]",
-	.about = "Brings files of a dump back, each proved before it gets its name. With PATHs: only "
-		 "these and what is below them. DUMP is an id, or its first digits; latest; or "
-		 "[AGENT/]NAME@latest, [AGENT/]NAME@2026-11-24T06:00. Of several STOREs, what one lacks "
-		 "is taken from another.",
+	.about = "Restores files of a dump, each checked before it gets its name. With PATHs: "
+		 "only these and what is below them. DUMP is an id, or its first digits; latest; "
+		 "or [AGENT/]NAME@latest, [AGENT/]NAME@2026-11-24T06:00. Of several STOREs, what "
+		 "one lacks is taken from another.",
 	.options = options,
 	.arguments = "DUMP [PATH...]",
 	.hint = "'fdump dumps' lists the dumps",
-	.exits = "0 complete; 1 done, but some entries were not whole when backed up, something of "
-		 "another type was kept, or not all of their metadata could be restored; 2 failed, or "
-		 "entries could not be restored; 3 a key file is not as it must be; 5 damage found; 6 "
-		 "wrong key; 7 no space; 8 a store was busy.",
+	.exits = "0 complete; 1 done, but some entries were not whole when backed up, something "
+		 "of another type was kept, or not all of their metadata could be restored; 2 "
+		 "failed, or entries could not be restored; 3 a key file can't be used; 5 damage "
+		 "found; 6 wrong key; 7 no space; 8 a store was busy.",
 	.run = main_restore,
 };

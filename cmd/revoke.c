@@ -9,7 +9,6 @@
 #include "cmd/ui/report.h"
 #include "lib/buf.h"
 #include "lib/err.h"
-#include "lib/hash.h"
 #include "rpc/wire.h"
 
 struct revoke {
@@ -63,8 +62,7 @@ static int run(struct revoke *r)
 	size_t count, i;
 	struct err err = {0}, why, last = {0};
 
-	if (hash_crypto_init(&err) != 0 ||
-		ui_fleet_open(&r->fleet, r->o.config, r->o.state, r->o.identity, &err) != 0)
+	if (ui_fleet_open(&r->fleet, &r->o, &err) != 0)
 		return ui_fail("revoke", &err);
 	count = r->fleet.count;
 	for (i = 0; i < count; i++) {
@@ -109,19 +107,19 @@ static const struct ui_verb roles[] = {{"agent", "NAME", NULL, NULL}, {"store", 
 	{"manager", "NAME", NULL, NULL}, {"operator", "NAME", NULL, NULL}, {0}};
 
 static const struct ui_option options[] = {
-	{.shared = "iS"},
+	{.shared = "oIS"},
 	{.shared = "j", .help = "print JSON, one object a line: the answer of each manager"},
 	{0},
 };
 
 const struct ui_command cmd_revoke = {
 	.name = "revoke",
-	.summary = "refuse a machine or a person from now on",
+	.summary = "shut out a machine or a person",
 	.usage = "agent|store|manager|operator NAME [--json]",
-	.about = "Denies a machine or a person: all managers that this operator knows refuse it at once, "
-		 "and stores and agents as soon as they have heard of it, within minutes. Denying a "
-		 "manager denies everything that it has signed. What was backed up stays. The name "
-		 "is then free for a new machine ('fdump token').",
+	.about = "Denies a machine or a person: all managers that this operator knows refuse it "
+		 "at once, and stores and agents as soon as they have heard of it, within "
+		 "minutes. Denying a manager denies everything that it has signed. What was "
+		 "backed up stays. The name is then free for a new machine ('fdump token').",
 	.verbs = roles,
 	.options = options,
 	.exits = "0 all managers deny it; 2 failed on one or more, or wrong usage; 6 not allowed.",

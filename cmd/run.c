@@ -4,18 +4,21 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "cmd/cmd.h"
 #include "cmd/ui/fleet.h"
 #include "cmd/ui/json.h"
 #include "cmd/ui/options.h"
+#include "cmd/ui/problem.h"
+#include "cmd/ui/progress.h"
 #include "cmd/ui/report.h"
 #include "lib/err.h"
-#include "lib/hash.h"
 
 #define POLL_MS    500
-#define POLLS_UP   6  /* between looks whether the agents are connected */
-#define LOOK_COUNT 16 /* runs of an agent that are looked at: more can't end between two looks */
+#define POLLS_UP   6     /* between looks whether the agents are connected */
+#define POLLS_SHOW 4     /* between looks how far the runs are, on a terminal */
+#define LOOK_COUNT 16    /* runs of an agent that are looked at: more can't end between two looks */
 #define AWAY_MS    60000 /* that an agent may be away while it is waited for */
 
 /* An agent that has accepted the order. */
@@ -110,6 +113,17 @@ static int keep_run(void *ctx, const void *row, struct err *err)
 	return 0;
 }
 
+static void put_filter(struct cbor_out *out, const struct run *r, const char *agent, size_t more)
+{
+	cbor_put_map(out, 1 + more + (size_t)(agent != NULL));
+	cbor_put_text(out, "job");
+	cbor_put_text(out, r->job);
+	if (agent != NULL) {
+		cbor_put_text(out, "agent");
+		cbor_put_text(out, agent);
+	}
+}
+
 /* Looks whether the run that was ordered is among the newest ones of its agent that have ended. */
 static int look(struct run *r, struct waited *w, struct err *err)
 {
@@ -117,11 +131,7 @@ static int look(struct run *r, struct waited *w, struct err *err)
 	struct cbor_out out;
 
 	cbor_out_init(&out, mem, sizeof mem);
-	cbor_put_map(&out, 3);
-	cbor_put_text(&out, "agent");
-	cbor_put_text(&out, w->agent);
-	cbor_put_text(&out, "job");
-	cbor_put_text(&out, r->job);
+	put_filter(&out, r, w->agent, 1);
 	cbor_put_text(&out, "count");
 	cbor_put_uint(&out, LOOK_COUNT);
 	return ui_fleet_rows(&r->fleet, MANAGER_METHOD_RUNS, &out, manager_run_fields,
@@ -178,17 +188,12 @@ static int keep_up(void *ctx, const void *row, struct err *err)
 static int tell_away(
 	const struct run *r, const char *agent, const char *id, const char *what, struct err *err)
 {
-	json_t *object;
-	int failed;
-
-	if (!r->o.json) {
-		ui_say("run", "%s: %s", agent, what);
-		return 0;
-	}
-	object = ui_json_new("problem", id);
-	failed = ui_json_add(object, "agent", json_string(agent));
-	failed |= ui_json_add(object, "what", json_string(what));
-	return ui_json_print(object, failed, err);
+	return ui_problem(&(struct ui_problem){.command = "run",
+				  .id = id,
+				  .json = r->o.json ? stdout : NULL,
+				  .agent = agent,
+				  .what = what},
+		err);
 }
 
 /* Gives up one that was away for too long. Returns 0 or -1. */
@@ -230,6 +235,46 @@ static int look_up(struct run *r, struct err *err)
 	return 0;
 }
 
+/* Of those that are waited for. */
+struct sum {
+	const struct run *run;
+	uint64_t bytes, entries, total;
+};
+
+static int add_progress(void *ctx, const void *row, struct err *err)
+{
+	const struct manager_status_row *status = row;
+	struct sum *sum = ctx;
+	size_t i;
+
+	(void)err;
+	for (i = 0; i < sum->run->count; i++)
+		if (!sum->run->waited[i].ended &&
+			strcmp(sum->run->waited[i].agent, status->agent) == 0) {
+			sum->bytes += status->bytes;
+			sum->entries += status->entries;
+			sum->total += status->total;
+		}
+	return 0;
+}
+
+/* On a terminal: how far the runs are. */
+static int show_progress(struct run *r, struct err *err)
+{
+	struct sum sum = {.run = r};
+	struct cbor_out out;
+	uint8_t mem[256];
+
+	cbor_out_init(&out, mem, sizeof mem);
+	put_filter(&out, r, r->o.agent, 0);
+	if (ui_fleet_rows(&r->fleet, MANAGER_METHOD_STATUS, &out, manager_status_fields,
+		    sizeof(struct manager_status_row), add_progress, &sum, err) != 0)
+		return -1;
+	ui_progress_set(sum.bytes, sum.entries);
+	ui_progress_total(sum.total);
+	return 0;
+}
+
 /* Looks once at each that has not ended. Returns how many are left, or -1. */
 static int look_all(struct run *r, struct err *err)
 {
@@ -244,7 +289,10 @@ static int look_all(struct run *r, struct err *err)
 		if (look(r, w, err) != 0)
 			return -1;
 		left += !w->ended;
-		if (w->ended && show_run(r, &w->run, err) != 0)
+		if (!w->ended)
+			continue;
+		ui_progress_hush();
+		if (show_run(r, &w->run, err) != 0)
 			return -1;
 	}
 	return left;
@@ -253,15 +301,22 @@ static int look_all(struct run *r, struct err *err)
 static int wait_all(struct run *r, struct err *err)
 {
 	const struct timespec pause = {.tv_nsec = POLL_MS * 1000000L};
+	bool shown = !r->o.json && isatty(STDERR_FILENO);
 	unsigned polls = 0;
 	int left;
 
+	if (shown)
+		ui_progress_start("run", 0, false);
 	do {
 		nanosleep(&pause, NULL);
 		left = look_all(r, err);
 		if (left > 0 && ++polls % POLLS_UP == 0 && look_up(r, err) != 0)
 			left = -1;
+		if (left > 0 && shown && polls % POLLS_SHOW == 1 && show_progress(r, err) != 0)
+			left = -1;
 	} while (left > 0);
+	if (shown)
+		ui_progress_stop();
 	if (left == 0)
 		return 0;
 	if (err->code == ERR_TIMEOUT || err->code == ERR_CLOSED) {
@@ -279,8 +334,7 @@ static int run(struct run *r, struct err *err)
 
 	r->away_ms = AWAY_MS;
 	ui_test_times(&r->away_ms);
-	if (hash_crypto_init(err) != 0 ||
-		ui_fleet_open(&r->fleet, r->o.config, r->o.state, r->o.identity, err) != 0)
+	if (ui_fleet_open(&r->fleet, &r->o, err) != 0)
 		return -1;
 	r->fleet.patience_ms = 2 * r->away_ms;
 	if (order(r, err) == 0)
@@ -324,7 +378,7 @@ static const struct ui_option options[] = {
 	{0, "hold", UI_FLAG, "instead: start no run of it until it is released",
 		UI_AT(struct run, hold)},
 	{0, "release", UI_FLAG, "instead: let runs start again", UI_AT(struct run, release)},
-	{.shared = "iSj"},
+	{.shared = "oISj"},
 	{0},
 };
 
@@ -336,8 +390,8 @@ const struct ui_command cmd_run = {
 	.about = "Has agents run a job now: all that have it and are connected, or one.",
 	.options = options,
 	.arguments = "JOB",
-	.exits = "0 done; 1 some entries changed or could not be read; 2 failed on an agent, or wrong "
-		 "usage; 4 fewer copies than asked for; 6 not allowed; 8 it is not known how a run "
-		 "ended, for its agent or the manager was lost.",
+	.exits = "0 done; 1 some entries changed or could not be read; 2 failed on an agent, or "
+		 "wrong usage; 4 fewer copies than asked for; 6 not allowed; 8 it is not known "
+		 "how a run ended, for its agent or the manager was lost.",
 	.run = main_run,
 };

@@ -8,7 +8,6 @@
 #include "cmd/ui/options.h"
 #include "cmd/ui/report.h"
 #include "lib/err.h"
-#include "lib/hash.h"
 
 struct runs {
 	struct ui_options o;
@@ -27,9 +26,9 @@ static int show(void *ctx, const void *row, struct err *err)
 	if (r->o.json)
 		return ui_fleet_json("run", "runs.run", manager_run_fields, row, err);
 	if (r->shown++ == 0)
-		printf("%-17s %-20s %-16s %-10s %6s %14s  %s\n", "ENDED", "AGENT", "JOB", "RESULT",
+		printf("%-21s %-20s %-16s %-10s %6s %14s  %s\n", "ENDED", "AGENT", "JOB", "RESULT",
 			"COPIES", "STORED", "");
-	printf("%-17s %-20s %-16s %-10s %6" PRIu64 " %14" PRIu64 "  %s\n",
+	printf("%-21s %-20s %-16s %-10s %6" PRIu64 " %14" PRIu64 "  %s\n",
 		ui_fleet_time(ended, run->ended), run->agent, run->job, run->result, run->copies,
 		run->stored, run->text);
 	return 0;
@@ -60,20 +59,15 @@ static int main_runs(int argc, char **argv)
 {
 	static struct runs r = {.count = 50};
 	struct err err = {0};
-	int status;
+	int status, ret;
 
 	status = ui_options_parse(&r.o, &cmd_runs, &r, argc, argv);
 	if (status >= 0)
 		return status;
-	if (hash_crypto_init(&err) != 0 ||
-		ui_fleet_open(&r.fleet, r.o.config, r.o.state, r.o.identity, &err) != 0 ||
-		run(&r, &err) != 0)
-		status = ui_fail("runs", &err);
-	else
-		status = UI_OK;
-	ui_fleet_close(&r.fleet);
-	ui_options_fini(&r.o);
-	return status;
+	ret = ui_fleet_open(&r.fleet, &r.o, &err);
+	if (ret == 0)
+		ret = run(&r, &err);
+	return ui_fleet_end(&r.fleet, &r.o, ret, &err);
 }
 
 static const struct ui_option options[] = {
@@ -81,16 +75,16 @@ static const struct ui_option options[] = {
 	{0, "job", UI_NAME, "only runs of this job", UI_AT(struct runs, job)},
 	{0, "count", UI_NUMBER, "at most this many; default: 50", UI_AT(struct runs, count),
 		.min = 1, .max = MANAGER_RUNS_MAX},
-	{.shared = "iSj"},
+	{.shared = "oISj"},
 	{0},
 };
 
 const struct ui_command cmd_runs = {
 	.name = "runs",
-	.summary = "list what agents did",
+	.summary = "list what was backed up",
 	.usage = "[--agent NAME] [--job NAME] [--count N] [--json]",
-	.about = "Lists the runs of jobs that have ended, the newest first: when, which, with what "
-		 "result, how many stores have the dump, how much was new to them.",
+	.about = "Lists the runs of jobs that have ended, the newest first: when, which, with "
+		 "what result, how many stores have the dump, how much was new to them.",
 	.options = options,
 	.arguments = "",
 	.exits = "0 done; 2 failed, or wrong usage; 6 not allowed.",

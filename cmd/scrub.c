@@ -12,8 +12,8 @@
 #include "cmd/cmd.h"
 #include "cmd/store/care.h"
 #include "cmd/store/store.h"
-#include "cmd/ui/dump.h"
 #include "cmd/ui/json.h"
+#include "cmd/ui/problem.h"
 #include "cmd/ui/report.h"
 #include "cron/cron.h"
 #include "cron/due.h"
@@ -40,23 +40,13 @@ static void catch_signals(void)
 void cmd_scrub_problem(void *ctx, const struct store_entry *dump, const char *what)
 {
 	const bool *json = ctx;
-	char whose[UI_DUMP_NAME_MAX] = "";
-	struct err err;
-	int failed = 0;
 
-	if (*json) {
-		json_t *object = ui_json_new("problem", "store.problem");
-
-		if (dump != NULL)
-			failed = ui_dump_json(object, dump);
-		failed |= ui_json_add(object, "what", json_string(what));
-		if (ui_json_print(object, failed, &err) == 0)
-			return;
-	}
-	if (dump != NULL)
-		ui_dump_name(whose, dump);
-	fprintf(stderr, "fdump store: %s%s%s%s\n", whose[0] ? "dump " : "", whose,
-		whose[0] ? ": " : "", what);
+	ui_problem(&(struct ui_problem){.command = "store",
+			   .id = "store.problem",
+			   .json = *json ? stdout : NULL,
+			   .dump = dump,
+			   .what = what},
+		NULL);
 }
 
 static bool is_ok(const struct store_checked *r)

@@ -366,6 +366,7 @@ static int look_at_text(const char *option, const char *text, struct err *err)
 /* All that can be known to be in the way, before anything is made. */
 static int look(struct setup *s, struct err *err)
 {
+	char conf[PATH_MAX + 16];
 	char text[ADDRESS_MAX], host[RPC_HOST_PORT_MAX + 1], port[8];
 	uint8_t in6[16];
 	unsigned i;
@@ -391,6 +392,12 @@ static int look(struct setup *s, struct err *err)
 	s->has_keys = found == 1;
 	if (s->has_keys && s->to != NULL)
 		return err_set(err, ERR_USAGE, "--to: the fleet's keys are in %s already", s->keys);
+	snprintf(conf, sizeof conf, "%s/manager.conf", s->manager.config);
+	if (s->has_keys && access(conf, F_OK) != 0)
+		return err_set(err, ERR_CONFIG,
+			"%s: put the lost manager's in place first, or write one: the agents will "
+			"follow it",
+			conf);
 	/* The manager's, the store's and enrolment's. */
 	for (i = 0; i < 3; i++)
 		if (ui_ready_port(s->at.host, s->port + i, "--listen", err) != 0)
@@ -481,17 +488,18 @@ static int main_setup(int argc, char **argv)
 }
 
 static const struct ui_option options[] = {
-	{0, "name", UI_NAME, "of the manager and of the store; default: the host's",
+	{0, "name", UI_NAME, "name of the manager and of the store; default: the host's",
 		UI_AT(struct setup, name)},
 	{0, "listen", UI_TEXT,
 		"HOST:PORT of the manager; the store has the next port, enrolment the one after "
 		"it; default: [::]:7420",
 		UI_AT(struct setup, listen), .value = "ADDRESS"},
-	{0, "address", UI_TEXT, "by which other machines reach this one; default: its name",
+	{0, "address", UI_TEXT, "how other machines reach this one; default: its name",
 		UI_AT(struct setup, address), .value = "HOST"},
 	{0, "store", UI_DIR, "the store's directory; default: /srv/fdump",
 		UI_AT(struct setup, store)},
-	{0, "keys", UI_DIR, "where the fleet's keys go, or are if its manager is lost; default: ./fdump-keys",
+	{0, "keys", UI_DIR,
+		"where the fleet's keys go, or are if its manager is lost; default: ./fdump-keys",
 		UI_AT(struct setup, keys)},
 	{0, "to", UI_FILE, "encrypt the fleet's backups to this public key, instead of making one",
 		UI_AT(struct setup, to), .value = "FILE.pub"},
@@ -503,9 +511,10 @@ const struct ui_command cmd_setup = {
 	.name = "setup",
 	.summary = "make this machine the first of a fleet",
 	.usage = "[options]",
-	.about = "Makes this machine the first of a fleet: a manager, and a store. Makes the fleet's "
-		 "keys, under a passphrase that it asks for, in a folder that is then to be moved away "
-		 "from this machine; and a configuration with one job. Says what to type next.",
+	.about = "Makes this machine the first of a fleet: a manager, and a store. Makes the "
+		 "fleet's keys, under a passphrase that it asks for, in a folder that is then to "
+		 "be moved away from this machine; and a configuration with one job. Says what "
+		 "to type next.",
 	.options = options,
 	.arguments = "",
 	.exits = "0 done; 2 failed, or wrong usage; 3 it is set up already.",

@@ -12,7 +12,7 @@
 #include "cmd/ui/options.h"
 #include "cmd/ui/report.h"
 #include "lib/err.h"
-#include "lib/hash.h"
+#include "lib/size.h"
 
 #define PROBLEMS_MAX 12 /* on the screen */
 #define NEXT_MAX     5
@@ -26,9 +26,10 @@ struct status {
 	struct ui_options o;
 	struct ui_fleet fleet;
 	bool all, check;
-	struct rows jobs, hosts;
+	struct rows jobs, hosts, alarms;
 	size_t of[MANAGER_STATES]; /* jobs in each state */
 	size_t agents, up;
+	size_t warnings, critical; /* alarms, those of jobs' states among them */
 };
 
 /* --- what the manager says ---------------------------------------------------- */
@@ -49,18 +50,27 @@ static int ask(struct status *s, struct err *err)
 {
 	const struct manager_status_row *jobs;
 	const struct manager_host_row *hosts;
+	const struct manager_alarm_row *alarms;
 	size_t i;
 
+	s->alarms.size = sizeof(struct manager_alarm_row);
 	s->jobs.size = sizeof(struct manager_status_row);
 	s->hosts.size = sizeof(struct manager_host_row);
-	if (ui_fleet_open(&s->fleet, s->o.config, s->o.state, s->o.identity, err) != 0 ||
+	if (ui_fleet_open(&s->fleet, &s->o, err) != 0 ||
 		ui_fleet_rows(&s->fleet, MANAGER_METHOD_STATUS, NULL, manager_status_fields,
 			s->jobs.size, keep, &s->jobs, err) != 0 ||
+		ui_fleet_rows(&s->fleet, MANAGER_METHOD_ALARMS, NULL, manager_alarm_fields,
+			s->alarms.size, keep, &s->alarms, err) != 0 ||
 		ui_fleet_rows(&s->fleet, MANAGER_METHOD_HOSTS, NULL, manager_host_fields,
 			s->hosts.size, keep, &s->hosts, err) != 0)
 		return -1;
 	jobs = s->jobs.at;
 	hosts = s->hosts.at;
+	alarms = s->alarms.at;
+	for (i = 0; i < s->alarms.count; i++) {
+		s->critical += alarms[i].critical;
+		s->warnings += !alarms[i].critical;
+	}
 	for (i = 0; i < s->jobs.count; i++)
 		s->of[jobs[i].severity < MANAGER_STATES ? jobs[i].severity
 							: MANAGER_STATE_FAILED]++;
@@ -79,25 +89,27 @@ enum { NAGIOS_OK, NAGIOS_WARNING, NAGIOS_CRITICAL, NAGIOS_UNKNOWN };
 static int check(struct status *s)
 {
 	static const char *const words[] = {"OK", "WARNING", "CRITICAL"};
-	const struct manager_status_row *jobs;
+	const struct manager_alarm_row *worst;
 	struct err err = {0};
 	int level;
 
-	if (hash_crypto_init(&err) != 0 || ask(s, &err) != 0) {
+	if (ask(s, &err) != 0) {
 		printf("FDUMP UNKNOWN - %s\n", err.message);
 		return NAGIOS_UNKNOWN;
 	}
-	level = s->of[MANAGER_STATE_FAILED] + s->of[MANAGER_STATE_LATE] > 0      ? NAGIOS_CRITICAL
-		: s->of[MANAGER_STATE_PARTIAL] + s->of[MANAGER_STATE_COPIES] > 0 ? NAGIOS_WARNING
-										 : NAGIOS_OK;
+	level = s->critical > 0 ? NAGIOS_CRITICAL : s->warnings > 0 ? NAGIOS_WARNING : NAGIOS_OK;
 	printf("FDUMP %s - %zu job%s on %zu agent%s", words[level], s->jobs.count,
 		s->jobs.count == 1 ? "" : "s", s->agents, s->agents == 1 ? "" : "s");
-	jobs = s->jobs.at; /* the worst first */
+	worst = s->alarms.at; /* critical ones come first */
 	if (level != NAGIOS_OK)
-		printf("; %s on %s: %s: %s", jobs->job, jobs->agent, jobs->state, jobs->reason);
-	printf(" | jobs=%zu late=%zu failed=%zu copies=%zu partial=%zu agents=%zu connected=%zu\n",
+		printf("; %s%s%s: %s: %s", worst->job[0] != 0 ? worst->job : worst->role,
+			worst->job[0] != 0 ? " on " : " ", worst->name, worst->state,
+			worst->reason);
+	printf(" | jobs=%zu late=%zu failed=%zu copies=%zu partial=%zu agents=%zu connected=%zu "
+	       "warnings=%zu critical=%zu\n",
 		s->jobs.count, s->of[MANAGER_STATE_LATE], s->of[MANAGER_STATE_FAILED],
-		s->of[MANAGER_STATE_COPIES], s->of[MANAGER_STATE_PARTIAL], s->agents, s->up);
+		s->of[MANAGER_STATE_COPIES], s->of[MANAGER_STATE_PARTIAL], s->agents, s->up,
+		s->warnings, s->critical);
 	return level;
 }
 
@@ -107,7 +119,7 @@ static void print_job(const struct manager_status_row *row)
 {
 	char kept[UI_FLEET_TIME];
 
-	printf("  %-20s %-16s %-16s %-17s %s\n", row->agent, row->job, row->state,
+	printf("  %-20s %-16s %-16s %-21s %s\n", row->agent, row->job, row->state,
 		ui_fleet_time(kept, row->kept), row->reason);
 }
 
@@ -124,25 +136,50 @@ static void print_jobs(const struct status *s)
 			break;
 		}
 		if (shown++ == 0)
-			printf("\n  %-20s %-16s %-16s %-17s %s\n", "AGENT", "JOB", "STATE",
+			printf("\n  %-20s %-16s %-16s %-21s %s\n", "AGENT", "JOB", "STATE",
 				"LAST DUMP", "");
 		print_job(&jobs[i]);
+	}
+}
+
+/* All but those that the table of jobs has. */
+static void print_alarms(const struct status *s)
+{
+	const struct manager_alarm_row *alarms = s->alarms.at;
+	char since[UI_FLEET_TIME], whose[2 * NAME_LEN_MAX + MANAGER_ROLE_MAX + 8];
+	size_t i, shown = 0;
+
+	for (i = 0; i < s->alarms.count; i++) {
+		const struct manager_alarm_row *a = &alarms[i];
+
+		if (strcmp(a->kind, "job") == 0)
+			continue;
+		if (shown++ == 0)
+			printf("\n  %-29s %-24s %-21s %s\n", "ALARM", "OF", "SINCE", "");
+		snprintf(whose, sizeof whose, "%s %s%s%s", a->role, a->name,
+			a->job[0] != 0 ? ", " : "", a->job);
+		printf("  %-29s %-24s %-21s %s\n", a->state, whose, ui_fleet_time(since, a->since),
+			a->reason);
 	}
 }
 
 static void print_stores(const struct status *s)
 {
 	const struct manager_host_row *hosts = s->hosts.at;
+	char used[SIZE_TEXT_MAX], left[SIZE_TEXT_MAX], size[SIZE_TEXT_MAX];
 	size_t i, shown = 0;
 
 	for (i = 0; i < s->hosts.count; i++) {
 		if (strcmp(hosts[i].role, "store") != 0 || hosts[i].denied)
 			continue;
 		if (shown++ == 0)
-			printf("\n  %-20s %-16s %-24s %14s\n", "STORE", "", "ADDRESS", "GIB FREE");
-		printf("  %-20s %-16s %-24s %14" PRIu64 "\n", hosts[i].name,
+			printf("\n  %-20s %-16s %-24s %10s %10s %10s\n", "STORE", "", "ADDRESS",
+				"USED", "FREE", "DISK");
+		printf("  %-20s %-16s %-24s %10s %10s %10s\n", hosts[i].name,
 			hosts[i].up ? "connected" : "NOT CONNECTED", hosts[i].reach,
-			hosts[i].free >> 30);
+			size_print(used, (double)hosts[i].used),
+			size_print(left, (double)hosts[i].free),
+			size_print(size, (double)hosts[i].size));
 	}
 }
 
@@ -166,7 +203,7 @@ static void print_next(struct status *s)
 			continue;
 		if (shown++ == 0)
 			printf("\n  NEXT\n");
-		printf("  %-17s %-20s %s\n", ui_fleet_time(next, jobs[i].next), jobs[i].agent,
+		printf("  %-21s %-20s %s\n", ui_fleet_time(next, jobs[i].next), jobs[i].agent,
 			jobs[i].job);
 	}
 }
@@ -180,15 +217,19 @@ static void print(struct status *s)
 	printf("manager %s, %s: %zu job%s on %zu agent%s (%zu connected): ", s->fleet.manager,
 		ui_fleet_time(now, s->fleet.now), s->jobs.count, s->jobs.count == 1 ? "" : "s",
 		s->agents, s->agents == 1 ? "" : "s", s->up);
-	if (bad == 0)
-		printf("%s\n", s->jobs.count > 0 ? "all is well"
-						 : "nothing is backed up yet: 'fdump token agent "
-						   "NAME' lets a machine join");
-	else
+	if (bad > 0)
 		printf("%zu late, %zu failed, %zu with too few copies, %zu partial\n",
 			s->of[MANAGER_STATE_LATE], s->of[MANAGER_STATE_FAILED],
 			s->of[MANAGER_STATE_COPIES], s->of[MANAGER_STATE_PARTIAL]);
+	else if (s->warnings + s->critical > 0)
+		printf("%zu alarm%s\n", s->warnings + s->critical,
+			s->warnings + s->critical == 1 ? "" : "s");
+	else
+		printf("%s\n", s->jobs.count > 0 ? "all is well"
+						 : "nothing is backed up yet: 'fdump token agent "
+						   "NAME' lets a machine join");
 	print_jobs(s);
+	print_alarms(s);
 	print_stores(s);
 	print_next(s);
 }
@@ -196,16 +237,22 @@ static void print(struct status *s)
 static int print_json(struct status *s, struct err *err)
 {
 	const struct manager_status_row *jobs = s->jobs.at;
+	const struct manager_alarm_row *alarms = s->alarms.at;
 	const struct ui_json_row rows[] = {{"jobs", s->jobs.count},
 		{"late", s->of[MANAGER_STATE_LATE]}, {"failed", s->of[MANAGER_STATE_FAILED]},
 		{"copies", s->of[MANAGER_STATE_COPIES]}, {"partial", s->of[MANAGER_STATE_PARTIAL]},
-		{"agents", s->agents}, {"connected", s->up}};
+		{"agents", s->agents}, {"connected", s->up}, {"warnings", s->warnings},
+		{"critical", s->critical}};
 	json_t *object;
 	size_t i;
 	int failed;
 
 	for (i = 0; i < s->jobs.count; i++)
 		if (ui_fleet_json("job", "status.job", manager_status_fields, &jobs[i], err) != 0)
+			return -1;
+	for (i = 0; i < s->alarms.count; i++)
+		if (ui_fleet_json("alarm", "status.alarm", manager_alarm_fields, &alarms[i], err) !=
+			0)
 			return -1;
 	object = ui_json_new("result", "status.result");
 	failed = ui_json_add(object, "manager", json_string(s->fleet.manager));
@@ -217,7 +264,7 @@ static int main_status(int argc, char **argv)
 {
 	static struct status s;
 	struct err err = {0};
-	int status;
+	int status, ret = 0, checked = 0;
 
 	status = ui_options_parse(&s.o, &cmd_status, &s, argc, argv);
 	if (status >= 0)
@@ -225,43 +272,43 @@ static int main_status(int argc, char **argv)
 	if (s.check && s.o.json)
 		return ui_usage("status", "--check and --json exclude each other");
 	if (s.check) {
-		status = check(&s);
-	} else if (hash_crypto_init(&err) != 0 || ask(&s, &err) != 0 ||
-		   (s.o.json && print_json(&s, &err) != 0)) {
-		status = ui_fail("status", &err);
+		checked = check(&s);
 	} else {
-		if (!s.o.json)
+		ret = ask(&s, &err);
+		if (ret == 0 && s.o.json)
+			ret = print_json(&s, &err);
+		else if (ret == 0)
 			print(&s);
-		status = UI_OK;
 	}
-	ui_fleet_close(&s.fleet);
 	free(s.jobs.at);
 	free(s.hosts.at);
-	ui_options_fini(&s.o);
-	return status;
+	free(s.alarms.at);
+	status = ui_fleet_end(&s.fleet, &s.o, ret, &err);
+	return s.check ? checked : status;
 }
 
 static const struct ui_option options[] = {
-	{0, "all", UI_FLAG, "all jobs, not only those with problems", UI_AT(struct status, all)},
+	{0, "all", UI_FLAG, "show all jobs, not only those with problems",
+		UI_AT(struct status, all)},
 	{0, "check", UI_FLAG,
-		"one line and an exit status for Nagios and the like: 0 all is well, 1 partial or "
-		"too few copies, 2 failed or late, 3 unknown",
+		"print one line and an exit status for Nagios and the like: 0 all is well, 1 "
+		"warnings (as partial), 2 critical (as late), 3 unknown",
 		UI_AT(struct status, check)},
-	{.shared = "iS"},
-	{.shared = "j", .help = "print JSON, one object a line: all jobs, and the result"},
+	{.shared = "oIS"},
+	{.shared = "j", .help = "print JSON, one object a line: jobs, alarms and the result"},
 	{0},
 };
 
 const struct ui_command cmd_status = {
 	.name = "status",
-	.summary = "the fleet on one screen: what failed, is late, comes next",
+	.summary = "show the fleet: what failed, is late, comes next",
 	.usage = "[--all] [--json]\n"
 		 "--check",
-	.about = "The fleet on one screen: which jobs failed, are late, or have too few copies, and why; "
-		 "stores; what comes next.",
+	.about = "Shows the fleet on one screen: which jobs failed, are late, or have too few "
+		 "copies, and why; what else is wrong; stores; what comes next.",
 	.options = options,
 	.arguments = "",
-	.exits = "0 done, whatever it shows; 2 failed, or wrong usage; 6 not allowed. With --check see "
-		 "there.",
+	.exits = "0 done, whatever it shows; 2 failed, or wrong usage; 6 not allowed. With "
+		 "--check see there.",
 	.run = main_status,
 };

@@ -15,6 +15,7 @@
 #include "lib/err.h"
 #include "lib/hash.h"
 #include "lib/name.h"
+#include "lib/size.h"
 
 struct options {
 	struct ui_options o;
@@ -124,7 +125,7 @@ static int set_quota(void *own, struct err *err)
 
 	if (name_check("agent", o->words[0], err) != 0)
 		return -1;
-	if (strcmp(o->words[1], "none") != 0 && ui_size(o->words[1], &bytes) != 0)
+	if (strcmp(o->words[1], "none") != 0 && size_parse(o->words[1], &bytes) != 0)
 		return err_set(
 			err, ERR_USAGE, "%s: is no quota: a size as 10G, or none", o->words[1]);
 	s = engine_open(o->dir, ENGINE_WRITE, &o->wait, err);
@@ -302,7 +303,8 @@ static int main_store(int argc, char **argv)
 	o.scrub.json = o.o.json;
 	o.wait = o.scrub.wait =
 		(struct engine_wait){o.o.access.wait_sec, o.o.access.waits, o.o.access.ctx};
-	status = o.o.verb->run == serve || hash_crypto_init(&err) == 0 ? o.o.verb->run(&o, &err) : -1;
+	status = o.o.verb->run == serve || hash_crypto_init(&err) == 0 ? o.o.verb->run(&o, &err)
+								       : -1;
 	return status < 0 ? ui_fail("store", &err) : status;
 }
 
@@ -325,7 +327,7 @@ static const struct ui_verb verbs[] = {
 		"copy all dumps that it lacks, or can't read, and all chunks that are missing or "
 		"damaged; status 5 if a dump of it is not whole after that",
 		replicate},
-	{"quota", "DIR AGENT SIZE|none", "limit how much of it an agent may use", set_quota},
+	{"quota", "DIR AGENT SIZE|none", "set how much of it an agent may use", set_quota},
 	{"trust-clock", "DIR",
 		"confirm that the machine's clock is right: after it was set by more than a day, "
 		"or back, nothing is deleted until then",
@@ -334,9 +336,11 @@ static const struct ui_verb verbs[] = {
 };
 
 static const struct ui_option options[] = {
-	{.shared = "I", .help = "where store.conf and stores' addresses are; default: /etc/fdump",
+	{.shared = "I",
+		.help = "where store.conf and stores' addresses are; default: /etc/fdump",
 		.verbs = "- replicate"},
-	{.shared = "S", .help = "the service's own files; default: /var/lib/fdump",
+	{.shared = "S",
+		.help = "the service's own files; default: /var/lib/fdump",
 		.verbs = "- replicate"},
 	{0, "reserve", UI_SIZE, "keep this much of the file system free; default: 64M",
 		UI_AT(struct options, reserve), .verbs = "init"},
@@ -345,7 +349,7 @@ static const struct ui_option options[] = {
 		"longest and gives most back",
 		UI_AT(struct options, threshold), .value = "PERCENT", .min = 1, .max = 100,
 		.verbs = "gc"},
-	{'n', "dry-run", UI_FLAG, "only say how much", UI_AT(struct options, dry_run),
+	{'n', "dry-run", UI_FLAG, "only say how much it would be", UI_AT(struct options, dry_run),
 		.verbs = "gc"},
 	{0, "rate", UI_SIZE, "at most this many bytes a second", UI_AT(struct options, scrub.rate),
 		.verbs = "scrub"},
@@ -357,23 +361,24 @@ static const struct ui_option options[] = {
 		UI_AT(struct options, scrub.schedule), .value = "SCHEDULE", .verbs = "scrub"},
 	{0, "tz", UI_TEXT, "of the schedule, like Europe/Paris; default: the machine's",
 		UI_AT(struct options, scrub.zone), .value = "ZONE", .verbs = "scrub"},
-	{0, "from", UI_STORE,
-		"from there: a directory (with a slash), or a service's NAME[:PORT]",
+	{0, "from", UI_STORE, "from there: a directory (with a slash), or a service's NAME[:PORT]",
 		UI_AT(struct options, from), .verbs = "replicate"},
-	{0, "identity", UI_DIR,
-		"key and certificate to reach it with; default: ~/.config/fdump, else this "
-		"machine's agent's",
-		UI_AT(struct options, o.identity), .verbs = "replicate"},
+	{.shared = "i",
+		.verbs = "replicate",
+		.help = "key and certificate to reach it with; default: ~/.config/fdump, else "
+			"this machine's agent's"},
 	{.shared = "w", .verbs = WRITES},
-	{.shared = "j", .help = "print JSON, one object a line: problems, if any, and the result",
+	{.shared = "j",
+		.help = "print JSON, one object a line: problems, if any, and the result",
 		.verbs = "init stat " WRITES},
 	{0},
 };
 
 const struct ui_command cmd_store = {
 	.name = "store",
-	.summary = "make a store of backups, look after it",
-	.about = "Makes a store, which is a directory, and looks after it.",
+	.summary = "make a store, maintain it, serve it",
+	.about = "A store is a directory that keeps dumps. This makes one, maintains it, or "
+		 "serves it to other machines.",
 	.verbs = verbs,
 	.options = options,
 	.exits = "0 done; 2 failed; 5 damage found; 7 no space; 8 busy.",

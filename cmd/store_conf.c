@@ -8,12 +8,11 @@
 
 #include "cmd/manager/syntax.h"
 #include "cmd/store/proto.h"
+#include "cmd/ui/conf.h"
 #include "cmd/ui/report.h"
 #include "lib/err.h"
-#include "lib/file.h"
 #include "lib/name.h"
-
-#define CONF_MAX (1u << 20)
+#include "lib/size.h"
 
 enum { STORE, AGENT };
 static const struct manager_syntax_key store_keys[] = {{"path", false}, {"listen", false},
@@ -22,15 +21,6 @@ static const struct manager_syntax_key store_keys[] = {{"path", false}, {"listen
 static const struct manager_syntax_key agent_keys[] = {{"quota", false}, {NULL, false}};
 static const struct manager_syntax_rule rules[] = {
 	{"store", false, store_keys}, {"agent", true, agent_keys}, {NULL, false, NULL}};
-
-static void tell_problem(void *ctx, const char *file, unsigned line, const char *what)
-{
-	(void)ctx;
-	if (line > 0)
-		ui_say("store", "%s: line %u: %s", file, line, what);
-	else
-		ui_say("store", "%s: %s", file, what);
-}
 
 /* Where a key's text goes. */
 static char *value_of(struct cmd_store_conf *c, const char *key, size_t *cap)
@@ -63,7 +53,7 @@ static int get_quota(const struct cmd_store_conf *c, const char *text, uint64_t 
 	if (strcmp(text, "none") == 0)
 		return 0;
 	if (end == text || strcmp(end, "%") != 0)
-		return ui_size(text, bytes);
+		return size_parse(text, bytes);
 	if (percent < 1 || percent > 100 || statvfs(c->path, &vfs) != 0)
 		return -1;
 	*bytes = (uint64_t)vfs.f_blocks * vfs.f_frsize / 100 * (uint64_t)percent;
@@ -72,7 +62,7 @@ static int get_quota(const struct cmd_store_conf *c, const char *text, uint64_t 
 
 static int wrong(struct err *err, const char *path, unsigned line, const char *what)
 {
-	return err_set(err, ERR_CONFIG, "%s: line %u: %s", path, line, what);
+	return err_set(err, ERR_CONFIG, "%s:%u: %s", path, line, what);
 }
 
 static int take_agent(struct cmd_store_conf *c, const struct manager_section *section,
@@ -103,12 +93,10 @@ static int take_store(struct cmd_store_conf *c, const struct manager_section *se
 	size_t i, cap;
 
 	for (i = 0; i < section->count; i++) {
-		const struct manager_key *k = &section->keys[i];
-		char *to = value_of(c, k->name, &cap);
+		char *to = value_of(c, section->keys[i].name, &cap);
 
-		if ((size_t)snprintf(to, cap, "%s", k->values[0]) >= cap)
-			return err_set(err, ERR_CONFIG, "%s: line %u: %s: too long", path, k->line,
-				k->name);
+		if (ui_conf_text(to, cap, section, &section->keys[i], err) != 0)
+			return -1;
 	}
 	if (c->path[0] == 0)
 		return err_set(err, ERR_CONFIG,
@@ -118,8 +106,8 @@ static int take_store(struct cmd_store_conf *c, const struct manager_section *se
 			"%s: quota: expected a size as 10G, a share as 50%%, or none; and the "
 			"store's directory must be there",
 			path);
-	if (ui_duration(c->min_age, &c->limits.min_age_sec) != 0 ||
-		ui_duration(c->lock_max, &c->lock_max_sec) != 0)
+	if (size_parse_time(c->min_age, &c->limits.min_age_sec) != 0 ||
+		size_parse_time(c->lock_max, &c->lock_max_sec) != 0)
 		return err_set(err, ERR_CONFIG,
 			"%s: min_age, lock_max: expected a time as 12h or 90d", path);
 	return 0;
@@ -146,10 +134,9 @@ static int take(struct cmd_store_conf *c, const struct manager_syntax *syntax, c
 
 int cmd_store_conf_read(struct cmd_store_conf *conf, const char *folder, struct err *err)
 {
-	struct manager_syntax syntax = {.file = NULL};
-	char path[4200], *text = malloc(CONF_MAX);
-	size_t len;
-	int ret = -1;
+	struct manager_syntax syntax;
+	char path[4200];
+	int ret;
 
 	*conf = (struct cmd_store_conf){.listen = "[::]:" STORE_PORT,
 		.gc = "~ 2 * * *",
@@ -158,25 +145,18 @@ int cmd_store_conf_read(struct cmd_store_conf *conf, const char *folder, struct 
 		.min_age = "0s",
 		.lock_max = "90d"};
 	snprintf(path, sizeof path, "%.4096s/store.conf", folder);
-	if (text == NULL) {
-		err_set(err, ERR_NOMEM, "out of memory");
-	} else if (file_read(path, text, CONF_MAX, &len, NULL, err) != 0) {
-		if (err->code == ERR_NOTFOUND)
-			err_set(err, ERR_CONFIG,
-				"%s: not found: this store is not configured ('fdump setup' or "
-				"'fdump join' writes it)",
-				path);
-	} else {
-		ret = manager_syntax_read(&syntax, path, text, len, rules, tell_problem, NULL, err);
-		if (ret == 1)
-			ret = err_set(err, ERR_CONFIG, "%s: not taken", path);
-	}
+	ret = ui_conf_read(&syntax, path, rules, err);
+	if (ret == 1)
+		ret = err_set(err, ERR_CONFIG,
+			"%s: not found: this store is not configured ('fdump setup' or 'fdump "
+			"join' "
+			"writes it)",
+			path);
 	if (ret == 0)
 		ret = take(conf, &syntax, path, err);
 	if (ret != 0)
 		cmd_store_conf_free(conf);
 	manager_syntax_free(&syntax);
-	free(text);
 	return ret;
 }
 

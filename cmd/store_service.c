@@ -4,9 +4,9 @@
  * fails the process ends, and systemd starts it again; not after damage, which is status 5.
  */
 #include <errno.h>
-#include <getopt.h>
 #include <inttypes.h>
 #include <signal.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,14 +19,15 @@
 #include "cmd/store/proto.h"
 #include "cmd/store/service.h"
 #include "cmd/store_conf.h"
-#include "cmd/ui/dump.h"
 #include "cmd/ui/log.h"
 #include "cmd/ui/options.h"
 #include "cmd/ui/report.h"
 #include "cmd/ui/role.h"
+#include "cmd/ui/show.h"
 #include "cron/cron.h"
 #include "lib/buf.h"
 #include "lib/err.h"
+#include "lib/esc.h"
 #include "lib/file.h"
 #include "lib/hash.h"
 #include "lib/notify.h"
@@ -42,6 +43,7 @@
 #define TICK_MS     1000
 #define SHUTDOWN_MS 10000
 #define END_MS      20 /* between looks whether all connections have ended */
+#define FAULT_MS    2000 /* that managers are given to hear why it ends */
 
 struct schedule {
 	enum store_tending what;
@@ -67,6 +69,10 @@ struct serve {
 	size_t manager_count;
 	struct tz *tz;
 	struct schedule gc, scrub;
+	struct pool_job count; /* of what is damaged, at the start */
+	uint64_t marked;
+	uint64_t damaged; /* chunks and dumps that are damaged or missing, as far as is known */
+	char fault[MANAGER_FAULT_MAX + 1]; /* why it ends; "": it does not */
 	bool ending;
 	int64_t end_ms;
 	int status;
@@ -86,24 +92,61 @@ static int set_schedule(struct serve *s, struct schedule *schedule, const char *
 	return 0;
 }
 
+/* Managers are told. */
+static void set_damaged(struct serve *s, uint64_t damaged)
+{
+	bool changed = s->damaged != damaged;
+
+	s->damaged = damaged;
+	if (changed && s->uplink != NULL)
+		manager_uplink_changed(s->uplink);
+}
+
+/* What the scrubs of before have marked. */
+static void count_damaged(struct pool_job *job)
+{
+	struct serve *s = (struct serve *)(void *)((char *)job - offsetof(struct serve, count));
+	struct engine_stat stat;
+
+	s->marked = engine_stat(s->engine, &stat, NULL) == 0 ? stat.damaged : 0;
+}
+
+static void damaged_counted(struct pool_job *job)
+{
+	struct serve *s = (struct serve *)(void *)((char *)job - offsetof(struct serve, count));
+
+	set_damaged(s, s->marked);
+}
+
+static void damaged_dropped(struct pool_job *job)
+{
+	(void)job;
+}
+
 static void on_tended(void *ctx, enum store_tending what, const struct engine_gc_result *gc,
 	const struct store_checked *scrub, const struct err *err)
 {
-	(void)ctx;
-	if (err != NULL)
+	struct serve *s = ctx;
+	uint64_t damaged;
+
+	if (err != NULL) {
 		ui_log(UI_LOG_ERROR, "%s: %s", what == STORE_TEND_GC ? "gc" : "scrub",
 			err->message);
-	else if (what == STORE_TEND_GC)
+	} else if (what == STORE_TEND_GC) {
 		ui_log(UI_LOG_NOTICE,
 			"gc: %" PRIu64 " bytes given back, %" PRIu64 " volumes rewritten",
 			gc->bytes, gc->volumes);
-	else
-		ui_log(scrub->damaged + scrub->missing + scrub->incomplete > 0 ? UI_LOG_ERROR
-									       : UI_LOG_NOTICE,
+	} else {
+		damaged = scrub->damaged + scrub->missing + scrub->incomplete;
+		ui_log(damaged > 0 ? UI_LOG_ERROR : UI_LOG_NOTICE,
 			"scrub: %" PRIu64 " blocks, %" PRIu64 " bytes: %" PRIu64
 			" damaged, %" PRIu64 " chunks lost, %" PRIu64 " dumps not whole",
 			scrub->blocks, scrub->bytes, scrub->damaged, scrub->missing,
 			scrub->incomplete);
+		/* One that was ended early says nothing of what it did not read. */
+		if (!scrub->stopped || damaged > s->damaged)
+			set_damaged(s, damaged);
+	}
 }
 
 static void look_at(struct serve *s, struct schedule *schedule)
@@ -203,14 +246,29 @@ static void on_hangup(void *arg)
 	notify_send("READY=1");
 }
 
+static void on_fault_told(void *arg)
+{
+	rpc_loop_stop(((struct serve *)arg)->loop);
+}
+
+/* Managers are told why; nobody else can be served. */
 static void on_failed(void *ctx, const struct err *why)
 {
 	struct serve *s = ctx;
 
-	if (s->status == UI_OK)
-		ui_log(UI_LOG_ERROR, "the store can't go on, and ends: %s", why->message);
+	if (s->status != UI_OK)
+		return;
+	ui_log(UI_LOG_ERROR, "the store can't go on, and ends: %s", why->message);
 	s->status = why->code == ERR_DAMAGE ? UI_DAMAGE : UI_FAILED;
-	rpc_loop_stop(s->loop);
+	s->ending = true;
+	if (s->uplink == NULL || s->status != UI_DAMAGE) {
+		rpc_loop_stop(s->loop);
+		return;
+	}
+	esc_line(s->fault, sizeof s->fault, why->message, strlen(why->message));
+	manager_uplink_changed(s->uplink);
+	store_service_shutdown(s->service);
+	rpc_timer_start(&s->end, s->loop, FAULT_MS, on_fault_told, s);
 }
 
 static void on_access(void *ctx, const struct rpc_access *access)
@@ -237,11 +295,11 @@ static void on_refused(void *ctx, const char *address, const struct err *why)
 
 static void on_problem(void *ctx, const struct store_entry *dump, const char *what)
 {
-	char whose[UI_DUMP_NAME_MAX] = "";
+	char whose[UI_SHOW_DUMP_MAX] = "";
 
 	(void)ctx;
 	if (dump != NULL)
-		ui_dump_name(whose, dump);
+		ui_show_dump(whose, dump);
 	ui_log(UI_LOG_ERROR, "scrub: %s%s%s%s", whose[0] ? "dump " : "", whose,
 		whose[0] ? ": " : "", what);
 }
@@ -267,8 +325,13 @@ static void on_hello(void *ctx, size_t peer, struct manager_hello *hello)
 	hello->is_store = true;
 	memcpy(hello->uid, engine_uid(s->engine), sizeof hello->uid);
 	memcpy(hello->key, engine_public(s->engine), sizeof hello->key);
-	if (engine_about(s->engine, &about, &err) == 0)
+	if (engine_about(s->engine, &about, &err) == 0) {
 		hello->free = about.free > about.reserve ? about.free - about.reserve : 0;
+		hello->size = about.size;
+		hello->used = about.used;
+	}
+	hello->damaged = s->damaged;
+	memcpy(hello->fault, s->fault, sizeof hello->fault);
 	/* Without an address: the port, at wherever the manager sees this store. */
 	if (s->conf.address[0] != 0)
 		snprintf(hello->address, sizeof hello->address, "%s", s->conf.address);
@@ -402,6 +465,9 @@ static int set_up(struct serve *s, struct err *err)
 	rpc_signal_start(&s->interrupt, s->loop, SIGINT, on_term, s);
 	rpc_signal_start(&s->hangup, s->loop, SIGHUP, on_hangup, s);
 	on_tick(s);
+	s->count = (struct pool_job){
+		.work = count_damaged, .done = damaged_counted, .drop = damaged_dropped};
+	pool_start(s->pool, &s->count);
 	return start_uplink(s, err);
 }
 

@@ -17,7 +17,6 @@
 #include "cmd/ui/report.h"
 #include "lib/buf.h"
 #include "lib/err.h"
-#include "lib/hash.h"
 #include "lib/pool.h"
 #include "lib/seal.h"
 #include "rpc/dial.h"
@@ -280,7 +279,7 @@ static int main_token(int argc, char **argv)
 	static struct token t;
 	struct err err = {0};
 	bool by_keys;
-	int status;
+	int status, ret;
 
 	status = ui_options_parse(&t.o, &cmd_token, &t, argc, argv);
 	if (status >= 0)
@@ -295,15 +294,10 @@ static int main_token(int argc, char **argv)
 			"the fleet's root key signs this role (%s): give the folder that 'fdump "
 			"setup' made (--keys DIR)",
 			rpc_role_name(t.role));
-	if (hash_crypto_init(&err) != 0 ||
-		ui_fleet_open(&t.fleet, t.o.config, t.o.state, t.o.identity, &err) != 0 ||
-		(by_keys ? by_root(&t, &err) : by_manager(&t, &err)) != 0)
-		status = ui_fail("token", &err);
-	else
-		status = UI_OK;
-	ui_fleet_close(&t.fleet);
-	ui_options_fini(&t.o);
-	return status;
+	ret = ui_fleet_open(&t.fleet, &t.o, &err);
+	if (ret == 0)
+		ret = by_keys ? by_root(&t, &err) : by_manager(&t, &err);
+	return ui_fleet_end(&t.fleet, &t.o, ret, &err);
 }
 
 static const struct ui_verb roles[] = {{"agent", "NAME", NULL, NULL}, {"store", "NAME", NULL, NULL},
@@ -315,24 +309,25 @@ static const struct ui_option options[] = {
 		"NAME has joined before: the new machine takes its place, and the old one is "
 		"denied",
 		UI_AT(struct token, replace)},
-	{0, "valid", UI_TIME, "how long it is good, like 30m or 2h; at most 7d",
+	{0, "valid", UI_TIME, "how long it can be used, like 30m or 2h, at most 7d; default: 1h",
 		UI_AT(struct token, valid_sec), .min = 1, .max = MANAGER_TOKEN_SEC_MAX},
 	{0, "keys", UI_DIR, "the folder with the fleet's keys", UI_AT(struct token, keys),
 		.verbs = "manager operator"},
 	{.shared = "p", .help = "read the root key's passphrase from the first line of FILE"},
-	{.shared = "iSj"},
+	{.shared = "oISj"},
 	{0},
 };
 
 const struct ui_command cmd_token = {
 	.name = "token",
 	.summary = "let a machine or a person join the fleet",
-	.about = "Prints a token, by which one machine (an agent, a store, a manager) or one person (an "
-		 "operator) joins the fleet: 'fdump join' there asks for it. It can be used once, within "
-		 "an hour.\n"
+	.about = "Prints a token, by which one machine (an agent, a store, a manager) or one "
+		 "person (an operator) joins the fleet: 'fdump join' there asks for it. It can "
+		 "be used once, within an hour.\n"
 		 "\n"
-		 "Managers and operators are signed by the fleet's root key, which 'fdump setup' has put "
-		 "into a folder: --keys names it. The command then waits until the token was used.",
+		 "Managers and operators are signed by the fleet's root key, which 'fdump setup' "
+		 "has put into a folder: --keys names it. The command then waits until the token "
+		 "was used.",
 	.verbs = roles,
 	.options = options,
 	.hint = "for example: fdump token agent web1",

@@ -11,6 +11,7 @@
 #include "cmd/ui/ending.h"
 #include "cmd/ui/json.h"
 #include "cmd/ui/options.h"
+#include "cmd/ui/problem.h"
 #include "cmd/ui/progress.h"
 #include "cmd/ui/report.h"
 #include "cmd/unpack.h"
@@ -40,18 +41,13 @@ static bool selected(void *ctx, const uint8_t *path, size_t len)
 	return ui_select_test(&u->o->o.select, path, len, false);
 }
 
-static void print_path(const char *prefix, struct pack_bytes path, const char *what)
+static void on_entry(void *ctx, struct pack_bytes path)
 {
 	char text[ESC_MAX(4096)];
 
-	esc_name(text, sizeof text, path.at, path.len);
-	fprintf(stderr, "%s%s%s%s\n", prefix, text, *what ? ": " : "", what);
-}
-
-static void on_entry(void *ctx, struct pack_bytes path)
-{
 	(void)ctx;
-	print_path("", path, "");
+	esc_name(text, sizeof text, path.at, path.len);
+	fprintf(stderr, "%s\n", text);
 }
 
 /* A problem, in words or as JSON. kind: "entry", "metadata", "damage". offset:
@@ -59,33 +55,17 @@ static void on_entry(void *ctx, struct pack_bytes path)
 static void tell(struct unpack *u, const char *kind, int64_t offset, struct pack_bytes path,
 	const char *what)
 {
-	char text[ERR_MESSAGE_MAX + 64], id[32];
-	struct err err;
-	json_t *object;
-	int failed;
+	char id[32];
 
-	ui_progress_hush();
-	if (!u->o->o.json) {
-		snprintf(text, sizeof text, "%s", what);
-		if (offset >= 0)
-			snprintf(text, sizeof text, "offset %lld: %s", (long long)offset, what);
-		if (path.at != NULL) {
-			char prefix[64];
-
-			snprintf(prefix, sizeof prefix, "fdump %s: ", u->o->o.command);
-			print_path(prefix, path, text);
-		} else
-			fprintf(stderr, "fdump %s: %s\n", u->o->o.command, text);
-		return;
-	}
 	snprintf(id, sizeof id, "unpack.%s", kind);
-	object = ui_json_new("problem", id);
-	failed = ui_json_name(object, "path", path.at, path.len);
-	if (offset >= 0)
-		failed |= ui_json_add(object, "offset", json_integer(offset));
-	failed |= ui_json_add(object, "what", json_string(what));
-	if (ui_json_print(object, failed, &err) != 0)
-		fprintf(stderr, "fdump unpack: %s\n", err.message);
+	ui_problem(&(struct ui_problem){.command = u->o->o.command,
+			   .id = id,
+			   .json = u->o->o.json ? stdout : NULL,
+			   .has_offset = offset >= 0,
+			   .offset = (uint64_t)offset,
+			   .path = path,
+			   .what = what},
+		NULL);
 }
 
 static void on_extract_problem(void *ctx, struct pack_bytes path, enum pack_outcome_kind kind,
@@ -345,22 +325,23 @@ out:
 
 static const struct ui_option options[] = {
 	{.shared = "f"},
-	{.shared = "C", .help = "unpack into DIR, not here"},
+	{.shared = "C", .help = "unpack into DIR; default: here"},
 	{.shared = "T0Xv"},
 	{0, "strip-components", UI_NUMBER, "leave off N leading components of each path",
 		UI_AT(struct cmd_unpack, extract.strip), .max = 65535},
 	{.shared = "nx"},
 	{'k', "keep-old-files", UI_FLAG, "as --overwrite never", UI_AT(struct cmd_unpack, keep)},
-	{0, "overwrite", UI_CHOICE, "always (the default), if-changed, if-newer or never",
+	{0, "overwrite", UI_CHOICE,
+		"replace files that are there: always (the default), if-changed, if-newer, never",
 		UI_AT(struct cmd_unpack, extract.overwrite), .value = "WHEN",
 		.choices = CMD_UNPACK_OVERWRITE},
 	{0, "keep-directory-symlink", UI_FLAG,
 		"restore into directories that links in DIR lead to, if they are in DIR too",
 		UI_AT(struct cmd_unpack, extract.follow_links)},
 	{0, "untrusted", UI_FLAG,
-		"also as root: no owners, set-id bits, devices, privileged attributes",
+		"also as root, leave out owners, set-id bits, devices and privileged attributes",
 		UI_AT(struct cmd_unpack, untrusted)},
-	{0, "skip-damaged", UI_FLAG, "go on after damage",
+	{0, "skip-damaged", UI_FLAG, "skip damage, unpack what comes after it",
 		UI_AT(struct cmd_unpack, read.skip_damaged)},
 	{.shared = "kp"},
 	{.shared = "j", .help = "print problems and the result as JSON, one object a line"},
@@ -370,15 +351,15 @@ static const struct ui_option options[] = {
 
 const struct ui_command cmd_unpack = {
 	.name = "unpack",
-	.summary = "unpack a pack, each file proved first",
+	.summary = "unpack a pack; each file is checked first",
 	.usage = "[-f FILE] [-C DIR] [options] [PATH...]",
-	.about = "Unpacks a pack into DIR (here), each file proved before it gets its name. With PATHs: "
-		 "only these and what is below them.",
+	.about = "Unpacks a pack into DIR (here), each file checked before it gets its name. "
+		 "With PATHs: only these and what is below them.",
 	.options = options,
 	.arguments = "[PATH...]",
-	.exits = "0 complete; 1 done, but some entries were not whole when packed, something of another "
-		 "type was kept, or not all of their metadata could be restored; 2 failed, or entries "
-		 "could not be restored; 3 a key file is not as it must be; 5 damage found; 6 wrong key, "
-		 "or not sealed; 7 no space.",
+	.exits = "0 complete; 1 done, but some entries were not whole when packed, something of "
+		 "another type was kept, or not all of their metadata could be restored; 2 "
+		 "failed, or entries could not be restored; 3 a key file can't be used; 5 damage "
+		 "found; 6 wrong key, or not sealed; 7 no space.",
 	.run = main_unpack,
 };

@@ -10,6 +10,7 @@
 #include "cmd/cmd.h"
 #include "cmd/ui/json.h"
 #include "cmd/ui/options.h"
+#include "cmd/ui/problem.h"
 #include "cmd/ui/progress.h"
 #include "cmd/ui/report.h"
 #include "cmd/ui/show.h"
@@ -46,27 +47,16 @@ static void on_problem(void *ctx, enum pack_problem_kind kind, uint64_t offset,
 	static const char *const ids[] = {"verify.block", "verify.entry", "verify.end"};
 	struct verify *v = ctx;
 
-	ui_progress_hush();
-	if (v->o->json) {
-		int failed = 0;
-		json_t *json = line(v, "problem", ids[kind], &failed);
-
-		failed |= ui_json_add(json, "offset", json_integer((json_int_t)offset));
-		failed |= ui_json_name(json, "path", path.at, path.len);
-		/* The reason may quote a name: it is escaped already. */
-		failed |= ui_json_add(json, "what", json_string(what));
-		ui_json_print(json, failed, &v->print);
-		return;
-	}
-	if (path.at != NULL) {
-		char *name = ui_show_name(path);
-
-		printf("%s: offset %llu: %s: %s\n", v->shown, (unsigned long long)offset,
-			name != NULL ? name : "?", what);
-		free(name);
-	} else {
-		printf("%s: offset %llu: %s\n", v->shown, (unsigned long long)offset, what);
-	}
+	ui_problem(&(struct ui_problem){.command = "verify",
+			   .id = ids[kind],
+			   .json = v->o->json ? stdout : NULL,
+			   .output = true,
+			   .file = v->file,
+			   .has_offset = true,
+			   .offset = offset,
+			   .path = path,
+			   .what = what},
+		&v->print);
 }
 
 /* --- entries ------------------------------------------------------------ */
@@ -284,23 +274,24 @@ static int main_verify(int argc, char **argv)
 
 static const struct ui_option options[] = {
 	{.shared = "jkpt"},
-	{.shared = "v", .help = "name each entry that is good"},
+	{.shared = "v", .help = "also print the name of each good entry"},
 	{0},
 };
 
 const struct ui_command cmd_verify = {
 	.name = "verify",
-	.summary = "prove every byte of packs, say what is lost",
+	.summary = "check every byte of packs or stores, say what is lost",
 	.usage = "[options] FILE|-...",
-	.about = "Checks every block and every file's SHA-256, and says what is lost. Changes nothing. "
-		 "FILE is a pack, or the directory of a store: then every block, every dump's list of "
-		 "chunks, and every file of the dumps that are not sealed, or that a key opens.",
+	.about = "Checks every block and every file's SHA-256, and says what is lost. Changes "
+		 "nothing. FILE is a pack, or the directory of a store: then every block, every "
+		 "dump's list of chunks, and every file of the dumps that are not sealed, or "
+		 "that a key opens.",
 	.options = options,
 	.arguments = "FILE...",
 	.hint = "'-' for standard input",
-	.exits = "0 all is well; 1 it is, but some entries changed or could not be read when they were "
-		 "packed, and are listed; 2 failed; 3 a key file is not as it must be; 5 damage found; 6 "
-		 "wrong key, or not sealed; 7 no space; 8 a store was busy. Of several FILEs the worst "
-		 "counts: 5, then 6, then 2, then the highest.",
+	.exits = "0 all is well; 1 it is, but some entries changed or could not be read when "
+		 "they were packed, and are listed; 2 failed; 3 a key file can't be used; 5 "
+		 "damage found; 6 wrong key, or not sealed; 7 no space; 8 a store was busy. Of "
+		 "several FILEs the worst counts: 5, then 6, then 2, then the highest.",
 	.run = main_verify,
 };

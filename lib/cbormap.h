@@ -33,7 +33,7 @@ struct cbor_out;
 
 #define CBORMAP_DEPTH_MAX  8  /* levels of arrays and maps in a key's value */
 #define CBORMAP_PAIRS_MAX  64 /* keys of one map, with those that are skipped */
-#define CBORMAP_FIELDS_MAX 24 /* fields of one table */
+#define CBORMAP_FIELDS_MAX 40 /* fields of one table */
 
 enum cbormap_type {
 	CBORMAP_UINT = 1, /* min to max; max 0: all that fit. In a struct: uint64_t, uint32_t */

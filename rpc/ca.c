@@ -145,20 +145,6 @@ static void time_text(char text[16], int64_t unix_sec)
 	strftime(text, 16, "%Y%m%d%H%M%S", &tm);
 }
 
-static int64_t time_from(const mbedtls_x509_time *t)
-{
-	struct tm tm = {
-		.tm_year = t->year - 1900,
-		.tm_mon = t->mon - 1,
-		.tm_mday = t->day,
-		.tm_hour = t->hour,
-		.tm_min = t->min,
-		.tm_sec = t->sec,
-	};
-
-	return timegm(&tm);
-}
-
 /* 127 random bits, with the highest set, so that the length never varies. */
 static int set_serial(mbedtls_x509write_cert *ctx)
 {
@@ -381,7 +367,7 @@ const struct rpc_issuer *rpc_ca_issuer(const struct rpc_ca *ca)
 
 int64_t rpc_ca_until(const struct rpc_ca *ca)
 {
-	return time_from(&ca->crt.valid_to);
+	return rpc_x509_time(&ca->crt.valid_to);
 }
 
 /* Writes the certificate that plan describes for the request's public key. */
@@ -405,8 +391,8 @@ static int sign_request(struct rpc_ca *ca, const void *csr_der, size_t len, stru
 		plan->subject_key = &csr.pk;
 		if (plan->not_before == 0)
 			plan->not_before = time(NULL) - RPC_CERT_SKEW_SEC;
-		if (plan->not_after > time_from(&ca->crt.valid_to))
-			plan->not_after = time_from(&ca->crt.valid_to);
+		if (plan->not_after > rpc_x509_time(&ca->crt.valid_to))
+			plan->not_after = rpc_x509_time(&ca->crt.valid_to);
 		status = write_certificate(plan, out, err);
 	}
 	mbedtls_x509_csr_free(&csr);
@@ -458,8 +444,8 @@ int rpc_ca_sign(struct rpc_ca *ca, const void *csr, size_t len, const struct rpc
 
 static void get_info(struct rpc_cert_info *info, const mbedtls_x509_crt *crt)
 {
-	info->not_before = time_from(&crt->valid_from);
-	info->not_after = time_from(&crt->valid_to);
+	info->not_before = rpc_x509_time(&crt->valid_from);
+	info->not_after = rpc_x509_time(&crt->valid_to);
 }
 
 int rpc_cert_info(const char *path, struct rpc_cert_info *info, struct err *err)

@@ -19,6 +19,7 @@
 
 #include "lib/buf.h"
 #include "lib/err.h"
+#include "lib/mutex.h"
 #include "lib/name.h"
 #include "lib/pool.h"
 #include "rpc/call.h"
@@ -54,7 +55,7 @@ struct rpc_client {
 	pthread_t thread;
 
 	/* Under the lock: what threads and loop share. */
-	pthread_mutex_t lock;
+	struct mutex lock;
 	pthread_cond_t room, over;
 	struct rpc_client_job *incoming, **incoming_end;
 	uint64_t started; /* number of the last */
@@ -161,7 +162,7 @@ static void finish(struct rpc_client_job *job, const struct err *err)
 
 		job->r.done(job->r.arg, &answer);
 	}
-	pthread_mutex_lock(&c->lock);
+	mutex_lock(&c->lock);
 	assert(c->jobs > 0 && c->bytes >= job->weight);
 	c->jobs--;
 	c->bytes -= job->weight;
@@ -169,7 +170,7 @@ static void finish(struct rpc_client_job *job, const struct err *err)
 	pthread_cond_broadcast(&c->room);
 	if (waited)
 		pthread_cond_broadcast(&c->over);
-	pthread_mutex_unlock(&c->lock);
+	mutex_unlock(&c->lock);
 	if (!waited)
 		job_free(job);
 	kick(c);
@@ -192,6 +193,7 @@ static void requeue(struct rpc_client_job *job)
 static void drop(struct rpc_client_job *job)
 {
 	rpc_call_cancel(job->call);
+	assert(job->client->flying > 0);
 	job->client->flying--;
 	finish(job, &job->err);
 }
@@ -230,6 +232,7 @@ static int on_fill(void *arg, uint8_t *to, size_t cap, size_t *len, bool *last, 
 	size_t left = job->r.blob_len - job->sent;
 
 	(void)err;
+	assert(job->sent < job->r.blob_len);
 	*len = left < cap ? left : cap;
 	memcpy(to, (const uint8_t *)job->r.blob + job->sent, *len);
 	job->sent += *len;
@@ -383,15 +386,15 @@ static void give_up(struct rpc_client *c, const struct err *why)
 {
 	struct rpc_client_job *job, **end = &c->queue;
 
-	pthread_mutex_lock(&c->lock);
+	mutex_lock(&c->lock);
 	if (c->gave_up) {
-		pthread_mutex_unlock(&c->lock);
+		mutex_unlock(&c->lock);
 		return;
 	}
 	c->gave_up = true;
 	c->why = *why;
 	pthread_cond_broadcast(&c->room);
-	pthread_mutex_unlock(&c->lock);
+	mutex_unlock(&c->lock);
 	/* What is flying returns to the queue. */
 	rpc_timer_stop(&c->greeting.again);
 	rpc_dial_free(c->dial);
@@ -401,11 +404,11 @@ static void give_up(struct rpc_client *c, const struct err *why)
 	assert(c->flying == 0);
 	while (*end != NULL)
 		end = &(*end)->next;
-	pthread_mutex_lock(&c->lock);
+	mutex_lock(&c->lock);
 	*end = c->incoming;
 	c->incoming = NULL;
 	c->incoming_end = &c->incoming;
-	pthread_mutex_unlock(&c->lock);
+	mutex_unlock(&c->lock);
 	while (c->queue != NULL) {
 		job = c->queue;
 		c->queue = job->next;
@@ -478,7 +481,7 @@ static void step(void *arg)
 	}
 	while (*end != NULL)
 		end = &(*end)->next;
-	pthread_mutex_lock(&c->lock);
+	mutex_lock(&c->lock);
 	if (c->incoming != NULL) {
 		*end = c->incoming;
 		c->incoming = NULL;
@@ -488,7 +491,7 @@ static void step(void *arg)
 	}
 	if (c->closing && c->close_at == 0)
 		c->close_at = rpc_loop_now_ms(c->loop) + c->close_ms;
-	pthread_mutex_unlock(&c->lock);
+	mutex_unlock(&c->lock);
 	send_queue(c);
 	if (c->close_at != 0 && c->queue == NULL && c->flying == 0) {
 		if (c->conn == NULL) {
@@ -542,11 +545,11 @@ static void on_down(void *arg, const struct err *why, int64_t wait_ms)
 	c->conn = NULL;
 	rpc_timer_stop(&c->greeting.again);
 	atomic_store(&c->up, false);
-	pthread_mutex_lock(&c->lock);
+	mutex_lock(&c->lock);
 	c->last = *why;
 	if (c->last.code == ERR_NONE)
 		err_set(&c->last, ERR_CLOSED, "it has ended the connection");
-	pthread_mutex_unlock(&c->lock);
+	mutex_unlock(&c->lock);
 	/* Trying again would not change its mind. */
 	if (why->code == ERR_DENIED || why->code == ERR_UNSUPPORTED) {
 		err_prefix(&refused, "%s %s", rpc_role_name(c->opts.expect.role), c->name);
@@ -566,7 +569,7 @@ static void free_client(struct rpc_client *c)
 	free(c->greeting.params);
 	pthread_cond_destroy(&c->room);
 	pthread_cond_destroy(&c->over);
-	pthread_mutex_destroy(&c->lock);
+	mutex_fini(&c->lock);
 	free(c);
 }
 
@@ -574,10 +577,10 @@ static void leave(struct rpc_client *c)
 {
 	unsigned left;
 
-	pthread_mutex_lock(&c->lock);
+	mutex_lock(&c->lock);
 	left = --c->owners;
 	pthread_cond_broadcast(&c->over);
-	pthread_mutex_unlock(&c->lock);
+	mutex_unlock(&c->lock);
 	if (left == 0)
 		free_client(c);
 }
@@ -644,7 +647,7 @@ struct rpc_client *rpc_client_open(const struct rpc_client_opts *opts, struct er
 		err_set(err, ERR_NOMEM, "client: out of memory");
 		return NULL;
 	}
-	pthread_mutex_init(&c->lock, NULL);
+	mutex_init(&c->lock);
 	pthread_cond_init(&c->room, NULL);
 	pthread_cond_init(&c->over, NULL);
 	c->incoming_end = &c->incoming;
@@ -694,11 +697,11 @@ struct rpc_client_job *rpc_client_start(
 	job = job_new(c, request, err);
 	if (job == NULL)
 		return NULL;
-	pthread_mutex_lock(&c->lock);
+	mutex_lock(&c->lock);
 	assert(!c->closing);
 	while (!c->gave_up && (c->jobs >= c->opts.calls_max ||
 				      (c->jobs > 0 && c->bytes + job->weight > c->opts.bytes_max)))
-		pthread_cond_wait(&c->room, &c->lock);
+		mutex_wait(&c->lock, &c->room);
 	gave_up = c->gave_up;
 	if (gave_up) {
 		if (err != NULL)
@@ -713,7 +716,7 @@ struct rpc_client_job *rpc_client_start(
 		 * soon as it is let go. */
 		rpc_async_send(&c->wake);
 	}
-	pthread_mutex_unlock(&c->lock);
+	mutex_unlock(&c->lock);
 	if (gave_up) {
 		job_free(job);
 		return NULL;
@@ -738,10 +741,10 @@ int rpc_client_wait(
 	int ret = 0;
 
 	assert(job->r.done == NULL && !pthread_equal(pthread_self(), c->thread));
-	pthread_mutex_lock(&c->lock);
+	mutex_lock(&c->lock);
 	while (!job->over)
-		pthread_cond_wait(&c->over, &c->lock);
-	pthread_mutex_unlock(&c->lock);
+		mutex_wait(&c->lock, &c->over);
+	mutex_unlock(&c->lock);
 	if (job->err.code == ERR_NONE) {
 		move(reply, &job->reply);
 		move(blob, &job->blob);
@@ -767,12 +770,12 @@ int rpc_client_call(struct rpc_client *c, const struct rpc_client_request *reque
 
 void rpc_client_why(struct rpc_client *c, struct err *err)
 {
-	pthread_mutex_lock(&c->lock);
+	mutex_lock(&c->lock);
 	if (c->last.code == ERR_NONE)
 		err_set(err, ERR_TIMEOUT, "%s port %s: %s", c->host, c->port, reason_of(c));
 	else
 		err_set(err, ERR_TIMEOUT, "%s", reason_of(c));
-	pthread_mutex_unlock(&c->lock);
+	mutex_unlock(&c->lock);
 }
 
 void rpc_client_cancel(struct rpc_client *c)
@@ -801,13 +804,13 @@ void rpc_client_close(struct rpc_client *c, int64_t deadline_ms)
 		return;
 	clock_gettime(CLOCK_REALTIME, &end);
 	end.tv_sec += (deadline_ms + CLOSE_MS) / 1000;
-	pthread_mutex_lock(&c->lock);
+	mutex_lock(&c->lock);
 	c->closing = true;
 	c->close_ms = deadline_ms;
 	rpc_async_send(&c->wake);
 	while (c->owners > 1 && ret == 0)
-		ret = pthread_cond_timedwait(&c->over, &c->lock, &end);
+		ret = mutex_wait_until(&c->lock, &c->over, &end);
 	assert(c->owners > 1 || c->jobs == 0);
-	pthread_mutex_unlock(&c->lock);
+	mutex_unlock(&c->lock);
 	leave(c);
 }

@@ -161,6 +161,11 @@ const struct rpc_identity *rpc_conn_peer(const struct rpc_conn *conn)
 	return &conn->link.peer;
 }
 
+int64_t rpc_conn_until(const struct rpc_conn *conn)
+{
+	return rpc_tls_until(conn->link.tls);
+}
+
 const char *rpc_conn_address(const struct rpc_conn *conn)
 {
 	return conn->link.address;

@@ -74,6 +74,8 @@ void rpc_conn_free(struct rpc_conn *conn);
 
 /* From up on: who the peer is. Borrowed. */
 const struct rpc_identity *rpc_conn_peer(const struct rpc_conn *conn);
+/* When its certificate ends, in seconds since 1970. */
+int64_t rpc_conn_until(const struct rpc_conn *conn);
 const char *rpc_conn_address(const struct rpc_conn *conn);
 /* True while calls may start. */
 bool rpc_conn_is_up(const struct rpc_conn *conn);

@@ -399,6 +399,11 @@ const struct rpc_identity *rpc_tls_peer(const struct rpc_tls *tls)
 	return &tls->peer;
 }
 
+int64_t rpc_tls_until(const struct rpc_tls *tls)
+{
+	return rpc_x509_time(&tls->until);
+}
+
 bool rpc_tls_peer_valid(const struct rpc_tls *tls)
 {
 	const struct rpc_deny *deny = tls->conf->deny;

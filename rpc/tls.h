@@ -80,6 +80,9 @@ int rpc_tls_handshake(struct rpc_tls *tls, struct err *err);
  * is RPC_NOBODY and the rest empty. Borrowed. */
 const struct rpc_identity *rpc_tls_peer(const struct rpc_tls *tls);
 
+/* When the peer's certificate ends, in seconds since 1970. */
+int64_t rpc_tls_until(const struct rpc_tls *tls);
+
 /* True as long as the peer's certificate is within its time and not on the
  * deny list; to be asked again on long connections. */
 bool rpc_tls_peer_valid(const struct rpc_tls *tls);

@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/random.h>
+#include <time.h>
 
 #include <mbedtls/error.h>
 #include <mbedtls/oid.h>
@@ -215,4 +216,19 @@ int rpc_x509_authority(struct rpc_issuer *issuer, const void *cert, struct err *
 	const mbedtls_x509_crt *crt = cert;
 
 	return get_issuer(issuer, &crt->subject, err);
+}
+
+int64_t rpc_x509_time(const void *time)
+{
+	const mbedtls_x509_time *t = time;
+	struct tm tm = {
+		.tm_year = t->year - 1900,
+		.tm_mon = t->mon - 1,
+		.tm_mday = t->day,
+		.tm_hour = t->hour,
+		.tm_min = t->min,
+		.tm_sec = t->sec,
+	};
+
+	return timegm(&tm);
 }

@@ -12,6 +12,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "lib/err.h"
 #include "rpc/identity.h"
@@ -52,6 +53,9 @@ int rpc_x509_identity(struct rpc_identity *id, const void *crt, struct err *err)
 /* Of a CA's certificate: who signs with it. Returns 0, or -1 as above: it is
  * neither a root nor an intermediate. */
 int rpc_x509_authority(struct rpc_issuer *issuer, const void *crt, struct err *err);
+
+/* A mbedtls_x509_time in seconds since 1970. */
+int64_t rpc_x509_time(const void *time);
 
 /* What is accepted in a chain: ECDSA over P-256 and P-384, SHA-2. */
 const void *rpc_x509_profile(void);

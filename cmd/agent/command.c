@@ -69,6 +69,7 @@ static void make_args(const struct agent_place *place, const char *agent,
 	add_arg(a, "%s", place->program);
 	add_arg(a, "backup");
 	add_arg(a, "--json");
+	add_arg(a, "--progress");
 	add_arg(a, "--config=%s", place->config);
 	add_arg(a, "--state=%s", place->state);
 	add_arg(a, "--agent=%s", agent);

@@ -276,6 +276,31 @@ void agent_managers_changed(struct agent_managers *m)
 	manager_uplink_changed(m->uplink);
 }
 
+/* Who is not connected does without. */
+void agent_managers_progress(
+	struct agent_managers *m, const char *job, uint64_t bytes, uint64_t entries)
+{
+	struct cbor_out out;
+	uint8_t mem[NAME_LEN_MAX + 64];
+	size_t i;
+
+	cbor_out_init(&out, mem, sizeof mem);
+	cbor_put_map(&out, 3);
+	cbor_put_text(&out, "job");
+	cbor_put_text(&out, job);
+	cbor_put_text(&out, "bytes");
+	cbor_put_uint(&out, bytes);
+	cbor_put_text(&out, "entries");
+	cbor_put_uint(&out, entries);
+	assert(!cbor_out_full(&out));
+	for (i = 0; i < manager_uplink_count(m->uplink); i++) {
+		struct rpc_conn *conn = manager_uplink_conn(m->uplink, i);
+
+		if (conn != NULL)
+			rpc_notify(conn, MANAGER_METHOD_PROGRESS, mem, cbor_out_len(&out), NULL);
+	}
+}
+
 void agent_managers_conf(struct agent_managers *m, struct rpc_tls_conf *conf)
 {
 	manager_uplink_conf(m->uplink, conf);

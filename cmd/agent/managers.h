@@ -43,6 +43,9 @@ void agent_managers_free(struct agent_managers *managers);
 void agent_managers_report(struct agent_managers *managers);
 /* Something that a hello says has changed: it is said again, soon. */
 void agent_managers_changed(struct agent_managers *managers);
+/* Tells all how far the run of a job is. */
+void agent_managers_progress(
+	struct agent_managers *managers, const char *job, uint64_t bytes, uint64_t entries);
 /* As manager_uplink_conf. */
 void agent_managers_conf(struct agent_managers *managers, struct rpc_tls_conf *conf);
 

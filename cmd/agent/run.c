@@ -21,6 +21,7 @@
 struct agent_run {
 	struct rpc_loop *loop;
 	void (*ended)(void *ctx, const struct agent_run_result *result);
+	void (*progress)(void *ctx, uint64_t bytes, uint64_t entries);
 	void *ctx;
 	pid_t pid;
 	int out; /* the child's standard output; -1: it has ended */
@@ -103,7 +104,8 @@ static void take_object(struct agent_run *run, const json_t *object)
 			.content = number_of(object, "content"),
 			.read = number_of(object, "read"),
 			.stored = number_of(object, "stored"),
-			.problems = number_of(object, "problems")};
+			.problems = number_of(object, "problems"),
+			.fewer_than = number_of(object, "fewer_than")};
 		bytes_of(object, "record", r->record, sizeof r->record);
 		take_receipts(r, json_object_get(object, "receipts"));
 		take_behind(r, json_object_get(object, "behind"));
@@ -124,11 +126,16 @@ static void take_object(struct agent_run *run, const json_t *object)
 
 static void take_line(struct agent_run *run)
 {
+	const char *id;
 	json_t *object;
 
 	if (!run->skipping) {
 		object = json_loadb((const char *)run->line.data, run->line.len, 0, NULL);
-		if (object != NULL)
+		id = object != NULL ? text_of(object, "id") : NULL;
+		if (id != NULL && strcmp(id, "backup.progress") == 0 && run->progress != NULL)
+			run->progress(
+				run->ctx, number_of(object, "bytes"), number_of(object, "entries"));
+		else if (object != NULL)
 			take_object(run, object);
 		json_decref(object);
 	}
@@ -280,7 +287,8 @@ static void become(char *const *argv, int out, pid_t parent)
 }
 
 struct agent_run *agent_run_start(struct rpc_loop *loop, char *const *argv,
-	void (*ended)(void *ctx, const struct agent_run_result *result), void *ctx, struct err *err)
+	void (*ended)(void *ctx, const struct agent_run_result *result),
+	void (*progress)(void *ctx, uint64_t bytes, uint64_t entries), void *ctx, struct err *err)
 {
 	struct agent_run *run = calloc(1, sizeof *run);
 	pid_t parent = getpid();
@@ -297,6 +305,7 @@ struct agent_run *agent_run_start(struct rpc_loop *loop, char *const *argv,
 	}
 	run->loop = loop;
 	run->ended = ended;
+	run->progress = progress;
 	run->ctx = ctx;
 	buf_init(&run->line, AGENT_RUN_LINE_MAX);
 	run->out = ends[0];

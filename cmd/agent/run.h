@@ -36,10 +36,11 @@ struct agent_run_result {
 };
 
 /* Starts argv (argv[0] is the program's path, ended by NULL). ended: once, never from inside; the
- * run is freed after it. NULL with err set. */
+ * run is freed after it. progress: how far it is, every few seconds; may be NULL. NULL with err
+ * set. */
 struct agent_run *agent_run_start(struct rpc_loop *loop, char *const *argv,
-	void (*ended)(void *ctx, const struct agent_run_result *result), void *ctx,
-	struct err *err);
+	void (*ended)(void *ctx, const struct agent_run_result *result),
+	void (*progress)(void *ctx, uint64_t bytes, uint64_t entries), void *ctx, struct err *err);
 /* Asks it to end: SIGTERM, and SIGKILL later. */
 void agent_run_cancel(struct agent_run *run);
 /* Kills it, and frees; ended does not run. NULL does nothing. */

@@ -109,10 +109,19 @@ static void on_ended(void *ctx, const struct agent_run_result *r)
 		r->text[0] ? ": " : "", record.text);
 	agent_notes_happened(s->notes, &record);
 	if (r->store_changed)
-		agent_notes_alarm(s->notes, "store.changed", running->job);
+		agent_notes_alarm(s->notes, MANAGER_SAYS_CHANGED, running->job);
 	remove_running(s, running);
 	if (s->idle != NULL && s->count == 0)
 		s->idle(s->idle_ctx);
+}
+
+static void on_progress(void *ctx, uint64_t bytes, uint64_t entries)
+{
+	const struct agent_running *running = ctx;
+	struct agent_runs *s = running->runs;
+
+	if (s->progress != NULL)
+		s->progress(s->progress_ctx, running->job, bytes, entries);
 }
 
 int agent_runs_start(struct agent_runs *s, const char *agent, const struct agent_order *order,
@@ -149,7 +158,7 @@ int agent_runs_start(struct agent_runs *s, const char *agent, const struct agent
 	s->first = running;
 	s->count++;
 	agent_notes_log(s->notes, AGENT_LOG_NOTICE, "job %s: started", job);
-	running->run = agent_run_start(s->loop, command->argv, on_ended, running, err);
+	running->run = agent_run_start(s->loop, command->argv, on_ended, on_progress, running, err);
 	if (running->run != NULL) {
 		ret = 0;
 	} else {

@@ -29,6 +29,9 @@ struct agent_runs {
 	const struct agent_place *place;
 	struct agent_notes *notes;
 	size_t count;
+	/* How far a run is, as it tells itself every few seconds. NULL at first. */
+	void (*progress)(void *ctx, const char *job, uint64_t bytes, uint64_t entries);
+	void *progress_ctx;
 	/* Its own. */
 	struct agent_running *first;
 	void (*idle)(void *ctx);

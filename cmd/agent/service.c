@@ -112,7 +112,9 @@ static void on_plan(void *ctx, const char *manager, const void *bytes, size_t le
 			agent_notes_log(&s->notes, AGENT_LOG_ERROR,
 				"the plan of manager %s is refused: %s", manager, err.message);
 			agent_notes_alarm(&s->notes,
-				err.code == ERR_DENIED ? "plan.refused" : "plan.malformed", NULL);
+				err.code == ERR_DENIED ? MANAGER_SAYS_REFUSED
+						       : MANAGER_SAYS_MALFORMED,
+				NULL);
 		}
 		s->plan_refused = true;
 		memcpy(s->refused, record.digest, sizeof s->refused);
@@ -179,7 +181,7 @@ static void warn_if_overdue(struct agent_service *s, int64_t now)
 		s->warned = true;
 		agent_notes_log(&s->notes, AGENT_LOG_ERROR,
 			"no backup has succeeded for %lld hours", (long long)((now - last) / 3600));
-		agent_notes_alarm(&s->notes, "agent.overdue", NULL);
+		agent_notes_alarm(&s->notes, MANAGER_SAYS_OVERDUE, NULL);
 	}
 }
 
@@ -302,6 +304,13 @@ static const struct rpc_method methods[] = {
 		NULL},
 };
 
+static void on_progress(void *ctx, const char *job, uint64_t bytes, uint64_t entries)
+{
+	const struct agent_service *s = ctx;
+
+	agent_managers_progress(s->managers, job, bytes, entries);
+}
+
 /* --- life -------------------------------------------------------------------- */
 
 static void on_log(void *ctx, int priority, const char *text)
@@ -378,6 +387,8 @@ struct agent_service *agent_service_new(const struct agent_service_opts *opts, s
 		.methods = methods, .count = sizeof methods / sizeof *methods, .ctx = s};
 	s->notes = (struct agent_notes){.log = on_log, .added = on_record, .ctx = s};
 	agent_runs_init(&s->runs, s->o.loop, &s->o.place, &s->notes);
+	s->runs.progress = on_progress;
+	s->runs.progress_ctx = s;
 	managers.uplink.service = &s->methods;
 	managers.notes = &s->notes;
 	managers.jobs = &s->jobs;

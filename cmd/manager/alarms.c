@@ -1,5 +1,5 @@
 /*
- * What is told without being asked. Every minute each job on each agent is looked at: a change for
+ * What is told without being asked. Every minute all that can be wrong is looked at: a change for
  * the worse, or for the better again, is told once, also across a restart. A manager that is not
  * the first one of the configuration waits ten minutes, for the first one to do it. The metrics are
  * a file for Prometheus's node exporter, or whatever reads that.
@@ -10,7 +10,6 @@
 #include <time.h>
 
 #include "cmd/manager/inner_service.h"
-#include "cmd/manager/watch.h"
 #include "lib/file.h"
 
 #define LOOK_MS  60000
@@ -25,42 +24,95 @@ static bool is_second(const struct manager_service *s)
 	       strcmp(s->config->managers[0].name, s->self.name) != 0;
 }
 
-/* Compares a job's state with what was told. *left: how many may be told still. */
-static int look_at(struct manager_service *s, const struct manager_status_row *row, unsigned *left,
-	struct err *err)
+/* Returns whether it was told. *left: how many may be told still. */
+static bool tell(
+	struct manager_service *s, const struct manager_alarm_row *row, bool raised, unsigned *left)
 {
-	uint64_t bad = row->severity >= MANAGER_STATE_PARTIAL ? row->severity : 0;
-	int64_t now = time(NULL);
-	struct manager_last_row last, before;
-	struct manager_db_key key;
-	int ret = manager_inner_last(s, row->agent, row->job, &key, &last, err);
-
-	/* A further try is neither better nor worse. */
-	if (ret != 0 || row->severity == MANAGER_STATE_RUNNING)
-		return ret < 0 ? -1 : 0;
-	before = last;
-	if (last.bad != bad) {
-		last.bad = bad;
-		last.bad_since = now;
-	}
-	if (last.told != bad && *left > 0 &&
-		(bad == 0 || !is_second(s) || now - last.bad_since >= WAIT_SEC) &&
-		(s->o.alarm == NULL ||
-			s->o.alarm(s->o.ctx, s->config->alarm_hook, row, bad != 0))) {
-		last.told = bad;
-		--*left;
-	}
-	if (before.bad == last.bad && before.told == last.told)
-		return 0;
-	return manager_db_put(s->db, MANAGER_TABLE_LAST, &key, &last, err);
+	if (*left == 0 ||
+		(s->o.alarm != NULL && !s->o.alarm(s->o.ctx, s->config->alarm_hook, row, raised)))
+		return false;
+	--*left;
+	return true;
 }
 
-static int put_metrics(struct manager_service *s, const struct manager_status_row *rows,
-	size_t count, struct err *err)
+/* Compares a trouble with what is kept of it. kept, found: NULL if there is none. */
+static int look_at(struct manager_service *s, const struct manager_alarm_row *kept,
+	const struct manager_trouble *found, unsigned *left, struct err *err)
 {
+	struct manager_alarm_row row = {.told = ""};
+	struct manager_db_key key;
+
+	if (kept != NULL)
+		row = *kept;
+	switch (manager_trouble_step(&row, found, is_second(s) ? WAIT_SEC : 0, time(NULL))) {
+	case MANAGER_TROUBLE_SAME:
+		return 0;
+	case MANAGER_TROUBLE_RAISE:
+		if (tell(s, &row, true, left))
+			memcpy(row.told, row.state, sizeof row.told);
+		else if (kept != NULL && strcmp(kept->state, row.state) == 0)
+			return 0;
+		break;
+	case MANAGER_TROUBLE_KEEP:
+		break;
+	case MANAGER_TROUBLE_OVER:
+		if (!tell(s, &row, false, left))
+			return 0;
+		/* fallthrough */
+	case MANAGER_TROUBLE_DROP:
+		manager_db_bytes(&key, row.alarm, strlen(row.alarm));
+		return manager_db_del(s->db, MANAGER_TABLE_ALARMS, &key, err) < 0 ? -1 : 0;
+	}
+	manager_db_bytes(&key, row.alarm, strlen(row.alarm));
+	return manager_db_put(s->db, MANAGER_TABLE_ALARMS, &key, &row, err);
+}
+
+static int look_at_all(struct manager_service *s, const struct manager_known *k, struct err *err)
+{
+	bool *found = calloc(k->kept_count + 1, sizeof *found);
+	const struct manager_alarm_row *kept;
+	unsigned left = TOLD_MAX;
+	size_t i;
+	int ret = found != NULL ? 0 : err_set(err, ERR_NOMEM, "out of memory");
+
+	for (i = 0; i < k->trouble_count && ret == 0; i++) {
+		kept = manager_inner_kept(k, k->troubles[i].row.alarm);
+		if (kept != NULL)
+			found[kept - k->kept] = true;
+		ret = look_at(s, kept, &k->troubles[i], &left, err);
+	}
+	for (i = 0; i < k->kept_count && ret == 0; i++)
+		if (!found[i])
+			ret = look_at(s, &k->kept[i], NULL, &left, err);
+	free(found);
+	return ret;
+}
+
+static int put_alarms(struct buf *text, const struct manager_known *k, struct err *err)
+{
+	struct manager_alarm_row row;
+	size_t i;
+	int ret = buf_addf(text, err,
+		"# HELP fdump_alarm 1 a warning, 2 critical\n"
+		"# TYPE fdump_alarm gauge\n");
+
+	for (i = 0; i < k->trouble_count && ret == 0; i++)
+		if (manager_trouble_show(&row, &k->troubles[i],
+			    manager_inner_kept(k, k->troubles[i].row.alarm), time(NULL)))
+			ret = buf_addf(text, err,
+				"fdump_alarm{kind=\"%s\",role=\"%s\",name=\"%s\",job=\"%s\","
+				"state=\"%s\"} %d\n",
+				row.kind, row.role, row.name, row.job, row.state,
+				row.critical ? 2 : 1);
+	return ret;
+}
+
+static int put_metrics(struct manager_service *s, const struct manager_known *k, struct err *err)
+{
+	const struct manager_status_row *rows = k->facts.jobs;
+	size_t count = k->facts.job_count, i, up = 0;
 	struct manager_link *link;
 	struct buf text;
-	size_t i, up = 0;
 	int ret;
 
 	for (link = s->links; link != NULL; link = link->next)
@@ -82,6 +134,8 @@ static int put_metrics(struct manager_service *s, const struct manager_status_ro
 			"fdump_job_last_dump_seconds{agent=\"%s\",job=\"%s\"} %" PRId64 "\n",
 			rows[i].agent, rows[i].job, rows[i].kept);
 	if (ret == 0)
+		ret = put_alarms(&text, k, err);
+	if (ret == 0)
 		ret = buf_addf(&text, err,
 			"# TYPE fdump_agents_connected gauge\nfdump_agents_connected %zu\n"
 			"# TYPE fdump_manager_time_seconds gauge\nfdump_manager_time_seconds "
@@ -96,27 +150,21 @@ static int put_metrics(struct manager_service *s, const struct manager_status_ro
 static void on_look(void *arg)
 {
 	struct manager_service *s = arg;
-	const struct manager_status_row *rows;
-	unsigned left = TOLD_MAX;
+	struct manager_known known;
 	struct err err = {0};
-	struct buf buf;
-	size_t i, count;
 	int ret;
 
 	rpc_timer_start(&s->alarms, s->o.loop, LOOK_MS, on_look, s);
-	buf_init(&buf, MANAGER_LISTING_MAX);
-	ret = manager_inner_watch(s, &buf, &err);
-	rows = (const void *)buf.data;
-	count = buf.len / sizeof *rows;
-	for (i = 0; i < count && ret == 0; i++)
-		ret = look_at(s, &rows[i], &left, &err);
+	ret = manager_inner_know(s, &known, &err);
+	if (ret == 0)
+		ret = look_at_all(s, &known, &err);
 	if (ret == 0 && s->config->metrics != NULL)
-		ret = put_metrics(s, rows, count, &err);
+		ret = put_metrics(s, &known, &err);
 	if (ret != 0)
 		manager_inner_log(s, MANAGER_ERROR, "alarms: %s", err.message);
 	if (manager_db_changed(s->db))
 		manager_inner_commit_soon(s);
-	buf_fini(&buf);
+	manager_inner_forget(&known);
 }
 
 void manager_inner_alarms_start(struct manager_service *s)

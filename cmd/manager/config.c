@@ -19,6 +19,7 @@
 #include "lib/file.h"
 #include "lib/match.h"
 #include "lib/name.h"
+#include "lib/size.h"
 #include "lib/tz.h"
 
 enum { RULE_DEFAULTS, RULE_JOB, RULE_AGENT, RULE_STORE, RULE_MANAGER, RULE_ALARM };
@@ -105,23 +106,12 @@ static void take_number(struct check *check, const struct manager_key *key, int6
 
 static void take_duration(struct check *check, const struct manager_key *key, int64_t *seconds)
 {
-	static const struct {
-		char unit;
-		int64_t seconds;
-	} units[] = {{'s', 1}, {'m', 60}, {'h', 3600}, {'d', 86400}, {'w', 7 * 86400},
-		{'y', 366 * 86400}};
 	const char *value = key->values[0];
-	char text[SHOWN], *end;
-	size_t i;
-	long n;
+	char text[SHOWN];
+	int64_t n;
 
-	errno = 0;
-	n = strtol(value, &end, 10);
-	for (i = 0; i < sizeof units / sizeof units[0]; i++) {
-		if (value[0] < '0' || value[0] > '9' || errno != 0 || end[0] != units[i].unit ||
-			end[1] != 0 || n > MANAGER_SECONDS_MAX / units[i].seconds)
-			continue;
-		*seconds = n * units[i].seconds;
+	if (size_parse_time(value, &n) == 0 && n <= MANAGER_SECONDS_MAX) {
+		*seconds = n;
 		return;
 	}
 	wrong_at(check, check->section->file, key->line,

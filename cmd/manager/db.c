@@ -28,6 +28,7 @@ static const struct {
 	[MANAGER_TABLE_TOKENS] = {"tokens", manager_token_fields, sizeof(struct manager_token_row)},
 	[MANAGER_TABLE_LAST] = {"last", manager_last_fields, sizeof(struct manager_last_row)},
 	[MANAGER_TABLE_RUNS] = {"runs", manager_run_fields, sizeof(struct manager_run_row)},
+	[MANAGER_TABLE_ALARMS] = {"alarms", manager_alarm_fields, sizeof(struct manager_alarm_row)},
 	[MANAGER_TABLE_DENIED] = {"denied", manager_denied_fields,
 		sizeof(struct manager_denied_row)},
 	[MANAGER_TABLE_AUDIT] = {"audit", manager_audit_fields, sizeof(struct manager_audit_row)},
@@ -38,6 +39,7 @@ union any_row {
 	struct manager_token_row token;
 	struct manager_last_row last;
 	struct manager_run_row run;
+	struct manager_alarm_row alarm;
 	struct manager_denied_row denied;
 	struct manager_audit_row audit;
 };

@@ -16,6 +16,7 @@
  *   last      agent NUL job                      manager_last_row
  *   runs      end (inverted, so that the newest  manager_run_row
  *             comes first), agent NUL run
+ *   alarms    the alarm's id                     manager_alarm_row
  *   denied    host id                            manager_denied_row
  *   audit     time, counter (as runs)            manager_audit_row
  *
@@ -39,6 +40,7 @@ enum manager_table {
 	MANAGER_TABLE_TOKENS,
 	MANAGER_TABLE_LAST,
 	MANAGER_TABLE_RUNS,
+	MANAGER_TABLE_ALARMS,
 	MANAGER_TABLE_DENIED,
 	MANAGER_TABLE_AUDIT,
 	MANAGER_TABLES

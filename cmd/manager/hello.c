@@ -9,42 +9,43 @@
 #include "cmd/manager/inner_service.h"
 #include "lib/esc.h"
 
-#define CLOCK_SEC       300 /* a clock that differs by more is reported */
 #define STORE_PORT_TEXT "7421"
 
-/* One machine that is there twice, since it started at different times: its files were copied. */
-static void look_for_clone(struct manager_service *s, const struct manager_link *link)
+/* One machine that is there twice, since it started at different times: its files were copied. A
+ * machine that is started again has a new start, and never the one before again; so it is sure when
+ * the other one speaks again. Those that are connected are asked to, at once. */
+static void look_for_clone(struct manager_service *s, const struct manager_hello *h,
+	const struct manager_link *link, struct manager_host_row *row)
 {
 	static const uint8_t unknown[MANAGER_BOOT_LEN];
-	const struct rpc_identity *peer = rpc_conn_peer(link->conn);
+	const char *host = rpc_conn_peer(link->conn)->host;
 	const struct manager_link *other;
 
+	if (memcmp(h->boot, unknown, sizeof unknown) == 0 ||
+		memcmp(h->boot, row->boot, sizeof row->boot) == 0)
+		return;
+	if (memcmp(h->boot, row->boot_before, sizeof row->boot_before) == 0)
+		row->cloned = time(NULL);
+	memcpy(row->boot_before, row->boot, sizeof row->boot_before);
+	memcpy(row->boot, h->boot, sizeof row->boot);
+	memcpy(row->address_before, row->address, sizeof row->address_before);
+	if (memcmp(row->boot_before, unknown, sizeof unknown) == 0)
+		return;
 	for (other = s->links; other != NULL; other = other->next)
 		if (other != link && other->hello &&
-			strcmp(rpc_conn_peer(other->conn)->host, peer->host) == 0 &&
-			memcmp(other->boot, link->boot, sizeof link->boot) != 0 &&
-			memcmp(other->boot, unknown, sizeof unknown) != 0 &&
-			memcmp(link->boot, unknown, sizeof unknown) != 0)
-			manager_inner_log(s, MANAGER_ERROR,
-				"alarm: cloned %s: two machines use the identity of %s, at %s and "
-				"at %s: make a new token for one of them",
-				rpc_role_name(peer->role), peer->name, rpc_conn_address(link->conn),
-				rpc_conn_address(other->conn));
+			strcmp(rpc_conn_peer(other->conn)->host, host) == 0)
+			rpc_notify(other->conn, MANAGER_METHOD_PLAN_CHANGED, "\xa0", 1, NULL);
 }
 
 static void look_at_agent(struct manager_service *s, const struct manager_hello *h,
 	const struct manager_link *link, struct manager_host_row *row)
 {
-	bool differs = h->has_digest && h->follows[0] != 0 &&
-		       strcmp(h->follows, s->self.name) != 0 &&
-		       memcmp(h->digest, link->digest, sizeof h->digest) != 0;
+	bool same = h->has_digest && memcmp(h->digest, link->digest, sizeof h->digest) == 0;
 
-	if (differs && (memcmp(row->digest, h->digest, sizeof row->digest) != 0 ||
-			       strcmp(row->follows, h->follows) != 0))
-		manager_inner_log(s, MANAGER_ERROR,
-			"alarm: the plan of %s is another one on the manager %s: is manager.conf "
-			"the same there?",
-			row->name, h->follows);
+	if (same)
+		row->refused[0] = 0;
+	row->differs = h->has_digest && h->follows[0] != 0 &&
+		       strcmp(h->follows, s->self.name) != 0 && !same;
 	strcpy(row->follows, h->follows);
 	memcpy(row->digest, h->digest, sizeof row->digest);
 	if (!h->has_journal)
@@ -89,7 +90,11 @@ static int look_at_store(const struct manager_hello *h, const char *address,
 			row->name, row->name);
 	memcpy(row->uid, h->uid, sizeof row->uid);
 	memcpy(row->key, h->key, sizeof row->key);
+	row->size = h->size;
+	row->used = h->used;
 	row->free = h->free;
+	row->damaged = h->damaged;
+	esc_line(row->fault, sizeof row->fault, h->fault, strlen(h->fault));
 	set_reach(row, h->address, address);
 	*changed = strcmp(before.reach, row->reach) != 0;
 	return 0;
@@ -142,16 +147,12 @@ static int take_hello(struct manager_service *s, const struct manager_hello *h,
 	}
 	if (ret != 0)
 		return -1;
-	if ((off > CLOCK_SEC || off < -CLOCK_SEC) &&
-		!(row->clock_off > CLOCK_SEC || row->clock_off < -CLOCK_SEC))
-		manager_inner_log(s, MANAGER_WARNING, "alarm: the clock of %s %s is %s by %lld s",
-			row->role, row->name, off > 0 ? "ahead" : "behind",
-			(long long)(off > 0 ? off : -off));
+	look_for_clone(s, h, link, row);
 	row->clock_off = off;
 	row->seen = now;
 	snprintf(row->address, sizeof row->address, "%s", address);
 	esc_line(row->version, sizeof row->version, h->version, strlen(h->version));
-	memcpy(row->boot, h->boot, sizeof row->boot);
+	row->expires = h->expires;
 	manager_inner_host_key(&key, peer);
 	return manager_db_put(s->db, MANAGER_TABLE_HOSTS, &key, row, err);
 }
@@ -211,13 +212,10 @@ void manager_inner_hello(void *ctx, struct rpc_call *call, const struct cbormap_
 	}
 	first = !link->hello;
 	link->hello = true;
-	memcpy(link->boot, h.boot, sizeof link->boot);
-	if (first) {
+	if (first)
 		manager_inner_log(s, MANAGER_INFO, "%s %s at %s: hello, FDump %s",
 			rpc_role_name(peer->role), peer->name, rpc_conn_address(link->conn),
 			row.version);
-		look_for_clone(s, link);
-	}
 	manager_inner_commit_soon(s);
 	if (changed && manager_inner_load_stores(s, &err) != 0)
 		manager_inner_log(s, MANAGER_ERROR, "%s", err.message);

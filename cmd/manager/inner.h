@@ -1,5 +1,5 @@
 /*
- * What config.c and cut.c share.
+ * What the pure files share: config.c, cut.c, watch.c, trouble.c.
  */
 #ifndef FDUMP_CMD_MANAGER_INNER_H
 #define FDUMP_CMD_MANAGER_INNER_H
@@ -18,5 +18,9 @@ const struct tz *manager_inner_zone(
 int manager_inner_merge(const struct manager_config *config,
 	const struct manager_config_agent *agent, const struct manager_config_job *job,
 	struct manager_settings *s);
+
+/* "3d 4h", "12m": of the two largest units. Returns text. */
+#define MANAGER_AGE_MAX 32
+const char *manager_inner_age(char text[MANAGER_AGE_MAX], int64_t sec);
 
 #endif

@@ -2,7 +2,8 @@
  * What the files of the service share: service.c (connections, the table of methods), peers.c (what
  * all the others use), hello.c (what agents and
  * stores say of themselves), reports.c (what agents report), enrolment.c (tokens, who joins, who is
- * denied), operators.c (what operators ask).
+ * denied), known.c (what is known of all machines and jobs), alarms.c (what is told without being
+ * asked), operators.c (what operators ask).
  */
 #ifndef FDUMP_CMD_MANAGER_INNER_SERVICE_H
 #define FDUMP_CMD_MANAGER_INNER_SERVICE_H
@@ -11,8 +12,10 @@
 
 #include "cmd/manager/config.h"
 #include "cmd/manager/proto.h"
-#include "cmd/manager/service.h"
 #include "cmd/manager/db.h"
+#include "cmd/manager/running.h"
+#include "cmd/manager/service.h"
+#include "cmd/manager/trouble.h"
 #include "lib/buf.h"
 #include "lib/err.h"
 #include "rpc/ca.h"
@@ -29,7 +32,7 @@ struct manager_link {
 	struct manager_link *next;
 	struct rpc_conn *conn;
 	bool hello; /* it has said hello */
-	uint8_t boot[MANAGER_BOOT_LEN];
+	struct manager_runnings runnings;
 	uint8_t digest[MANAGER_DIGEST_LEN]; /* of its plan, when it said hello */
 };
 
@@ -65,6 +68,8 @@ struct manager_service {
 	struct rpc_bytes recipients[RPC_RECIPIENTS_MAX];
 	size_t recipient_count;
 	uint64_t audits;
+	int64_t started;
+	int64_t expires; /* the own certificate */
 	bool ending;
 };
 
@@ -141,18 +146,37 @@ void manager_inner_revoke(void *ctx, struct rpc_call *call, const struct cbormap
 void manager_inner_sponsor(void *ctx, struct rpc_call *call, const struct cbormap_value *values);
 void manager_inner_grant(void *ctx, struct rpc_call *call, const struct cbormap_value *values);
 
+/* --- known.c --- */
+
+/* What is known now of machines and jobs, and what is wrong with them. */
+struct manager_known {
+	struct manager_service *service;
+	struct buf host_rows, last_rows, status_rows, trouble_rows, alarm_rows;
+	struct manager_facts facts;
+	const struct manager_trouble *troubles;
+	size_t trouble_count;
+	const struct manager_alarm_row *kept; /* as they are in the state, by their ids */
+	size_t kept_count;
+};
+
+/* Returns 0, or -1 with err set. To be ended by _forget in any case. */
+int manager_inner_know(
+	struct manager_service *service, struct manager_known *known, struct err *err);
+void manager_inner_forget(struct manager_known *known);
+/* An alarm as it is kept; NULL: it is not. */
+const struct manager_alarm_row *manager_inner_kept(
+	const struct manager_known *known, const char *alarm);
+
 /* --- alarms.c --- */
 
-/* Looks at all jobs, now and every minute. */
+/* Looks at all that can be wrong, now and every minute. */
 void manager_inner_alarms_start(struct manager_service *service);
 void manager_inner_alarms_stop(struct manager_service *service);
 
 /* --- operators.c --- */
 
-/* Adds a struct manager_status_row for each job on each agent, the worst first. Returns 0, or -1
- * with err set. */
-int manager_inner_watch(struct manager_service *service, struct buf *rows, struct err *err);
 void manager_inner_status(void *ctx, struct rpc_call *call, const struct cbormap_value *values);
+void manager_inner_alarms(void *ctx, struct rpc_call *call, const struct cbormap_value *values);
 void manager_inner_hosts(void *ctx, struct rpc_call *call, const struct cbormap_value *values);
 void manager_inner_runs(void *ctx, struct rpc_call *call, const struct cbormap_value *values);
 void manager_inner_order(void *ctx, struct rpc_call *call, const struct cbormap_value *values);

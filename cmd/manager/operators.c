@@ -7,7 +7,6 @@
 #include <string.h>
 #include <time.h>
 
-#include "cmd/manager/watch.h"
 #include "lib/cbor.h"
 
 #define ORDER_MS 30000 /* until an agent has taken an order */
@@ -25,149 +24,68 @@ static void answer(struct manager_service *s, struct rpc_call *call, struct buf 
 	rpc_call_fail(call, err);
 }
 
-/* --- status ---------------------------------------------------------------- */
-
-/* Agents and what is known of their jobs, as manager_watch takes them. */
-struct known {
-	struct manager_service *service;
-	struct buf host_rows, last_rows; /* arrays: the texts that the others borrow */
-	struct manager_host *hosts;
-	struct manager_last *lasts;
-	size_t host_count, last_count;
-};
-
-static int add_host(void *ctx, const struct manager_db_key *key, const void *row)
+static bool is_wanted(const struct cbormap_value *name, const char *is)
 {
-	struct known *k = ctx;
-	const struct manager_host_row *host = row;
-
-	(void)key;
-	if (rpc_deny_has(&k->service->deny, host->host))
-		return 0;
-	k->host_count++;
-	return buf_add(&k->host_rows, host, sizeof *host, NULL);
+	return !name->has || (strlen(is) == name->len && memcmp(is, name->bytes, name->len) == 0);
 }
 
-static int add_last(void *ctx, const struct manager_db_key *key, const void *row)
-{
-	struct known *k = ctx;
-
-	(void)key;
-	k->last_count++;
-	return buf_add(&k->last_rows, row, sizeof(struct manager_last_row), NULL);
-}
-
-static int know(struct known *k, struct manager_service *s, struct err *err)
-{
-	const struct manager_host_row *hosts;
-	const struct manager_last_row *lasts;
-	struct manager_db_key prefix;
-	size_t i;
-
-	*k = (struct known){.service = s};
-	buf_init(&k->host_rows, MANAGER_LISTING_MAX);
-	buf_init(&k->last_rows, MANAGER_LISTING_MAX);
-	manager_db_words(&prefix, "agent", "");
-	if (manager_db_each(s->db, MANAGER_TABLE_HOSTS, &prefix, add_host, k, err) != 0 ||
-		manager_db_each(s->db, MANAGER_TABLE_LAST, NULL, add_last, k, err) != 0)
-		return -1;
-	k->hosts = calloc(k->host_count + 1, sizeof *k->hosts);
-	k->lasts = calloc(k->last_count + 1, sizeof *k->lasts);
-	if (k->hosts == NULL || k->lasts == NULL)
-		return err_set(err, ERR_NOMEM, "status: out of memory");
-	hosts = (const void *)k->host_rows.data;
-	lasts = (const void *)k->last_rows.data;
-	for (i = 0; i < k->host_count; i++)
-		k->hosts[i] = (struct manager_host){hosts[i].name, hosts[i].since};
-	for (i = 0; i < k->last_count; i++)
-		k->lasts[i] = (struct manager_last){.agent = lasts[i].agent,
-			.job = lasts[i].job,
-			.running = lasts[i].running,
-			.held = lasts[i].held,
-			.started = lasts[i].started,
-			.ended = lasts[i].ended,
-			.result = lasts[i].result < MANAGER_RESULTS
-					  ? (enum manager_result)lasts[i].result
-					  : MANAGER_FAILED,
-			.kept_slot = lasts[i].kept_slot,
-			.kept_started = lasts[i].kept_started,
-			.kept_ended = lasts[i].kept_ended,
-			.copies = (unsigned)lasts[i].copies};
-	return 0;
-}
-
-static void forget(struct known *k)
-{
-	free(k->hosts);
-	free(k->lasts);
-	buf_fini(&k->host_rows);
-	buf_fini(&k->last_rows);
-}
-
-static int by_names(const void *a, const void *b)
-{
-	const struct manager_last *x = a, *y = b;
-	int order = strcmp(x->agent, y->agent);
-
-	return order != 0 ? order : strcmp(x->job, y->job);
-}
-
-/* The rows came in the order of agents and jobs. */
-static int64_t kept_of(const struct known *k, const struct manager_row *row)
-{
-	const struct manager_last key = {.agent = row->agent, .job = row->job};
-	const struct manager_last *last =
-		bsearch(&key, k->lasts, k->last_count, sizeof *k->lasts, by_names);
-
-	return last != NULL ? last->kept_ended : 0;
-}
-
-int manager_inner_watch(struct manager_service *s, struct buf *out, struct err *err)
-{
-	struct manager_status_row row;
-	struct manager_row *rows = NULL;
-	struct known known;
-	size_t i, count = 0;
-	int ret;
-
-	ret = know(&known, s, err);
-	if (ret == 0)
-		ret = manager_watch(s->config, known.hosts, known.host_count, known.lasts,
-			known.last_count, time(NULL), &rows, &count, err);
-	for (i = 0; i < count && ret == 0; i++) {
-		row = (struct manager_status_row){.last = rows[i].last,
-			.next = rows[i].next,
-			.due = rows[i].due,
-			.kept = kept_of(&known, &rows[i]),
-			.severity = rows[i].state};
-		snprintf(row.agent, sizeof row.agent, "%s", rows[i].agent);
-		snprintf(row.job, sizeof row.job, "%s", rows[i].job);
-		snprintf(row.state, sizeof row.state, "%s", manager_state_name(rows[i].state));
-		snprintf(row.reason, sizeof row.reason, "%s", rows[i].reason);
-		ret = buf_add(out, &row, sizeof row, err);
-	}
-	free(rows);
-	forget(&known);
-	return ret;
-}
+/* --- status, alarms -------------------------------------------------------- */
 
 void manager_inner_status(void *ctx, struct rpc_call *call, const struct cbormap_value *values)
 {
 	struct manager_service *s = ctx;
-	const struct manager_status_row *row;
+	struct manager_known known;
 	struct err err = {0};
-	struct buf rows, out;
+	struct buf out;
 	size_t i;
 	int ret;
 
-	(void)values;
-	buf_init(&rows, MANAGER_LISTING_MAX);
 	buf_init(&out, MANAGER_LISTING_MAX);
-	ret = manager_inner_watch(s, &rows, &err);
-	row = (const void *)rows.data;
-	for (i = 0; i < rows.len / sizeof *row && ret == 0; i++)
-		ret = manager_row_put(&out, manager_status_fields, &row[i], &err);
-	buf_fini(&rows);
+	ret = manager_inner_know(s, &known, &err);
+	for (i = 0; i < known.facts.job_count && ret == 0; i++)
+		if (is_wanted(&values[MANAGER_RUNS_AGENT], known.facts.jobs[i].agent) &&
+			is_wanted(&values[MANAGER_RUNS_JOB], known.facts.jobs[i].job))
+			ret = manager_row_put(
+				&out, manager_status_fields, &known.facts.jobs[i], &err);
+	manager_inner_forget(&known);
+	answer(s, call, &out, ret, &err);
+}
+
+static int critical_first(const void *a, const void *b)
+{
+	const struct manager_alarm_row *x = a, *y = b;
+
+	if (x->critical != y->critical)
+		return x->critical ? -1 : 1;
+	return strcmp(x->alarm, y->alarm);
+}
+
+void manager_inner_alarms(void *ctx, struct rpc_call *call, const struct cbormap_value *values)
+{
+	struct manager_service *s = ctx;
+	struct manager_alarm_row row, *rows;
+	struct manager_known known;
+	struct err err = {0};
+	struct buf shown, out;
+	size_t i, count;
+	int ret;
+
+	(void)values;
+	buf_init(&shown, MANAGER_LISTING_MAX);
+	buf_init(&out, MANAGER_LISTING_MAX);
+	ret = manager_inner_know(s, &known, &err);
+	for (i = 0; i < known.trouble_count && ret == 0; i++)
+		if (manager_trouble_show(&row, &known.troubles[i],
+			    manager_inner_kept(&known, known.troubles[i].row.alarm), time(NULL)))
+			ret = buf_add(&shown, &row, sizeof row, &err);
+	rows = (void *)shown.data;
+	count = shown.len / sizeof row;
+	if (count > 0)
+		qsort(rows, count, sizeof *rows, critical_first);
+	for (i = 0; i < count && ret == 0; i++)
+		ret = manager_row_put(&out, manager_alarm_fields, &rows[i], &err);
+	buf_fini(&shown);
+	manager_inner_forget(&known);
 	answer(s, call, &out, ret, &err);
 }
 
@@ -205,11 +123,6 @@ void manager_inner_hosts(void *ctx, struct rpc_call *call, const struct cbormap_
 	buf_init(&l.out, MANAGER_LISTING_MAX);
 	ret = manager_db_each(l.service->db, MANAGER_TABLE_HOSTS, NULL, list_host, &l, &l.err);
 	answer(ctx, call, &l.out, ret, &l.err);
-}
-
-static bool is_wanted(const struct cbormap_value *name, const char *is)
-{
-	return !name->has || (strlen(is) == name->len && memcmp(is, name->bytes, name->len) == 0);
 }
 
 static int list_run(void *ctx, const struct manager_db_key *key, const void *row)

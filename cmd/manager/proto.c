@@ -22,6 +22,11 @@ enum {
 	HELLO_KEY,
 	HELLO_ADDRESS,
 	HELLO_FREE,
+	HELLO_EXPIRES,
+	HELLO_SIZE,
+	HELLO_USED,
+	HELLO_DAMAGED,
+	HELLO_FAULT,
 	HELLO_COUNT
 };
 
@@ -37,6 +42,11 @@ const struct cbormap_field manager_hello_fields[] = {
 	[HELLO_KEY] = {CBORMAP_OF(struct manager_hello, BYTES, key)},
 	[HELLO_ADDRESS] = {CBORMAP_OF(struct manager_hello, TEXT, address)},
 	[HELLO_FREE] = {CBORMAP_OF(struct manager_hello, UINT, free)},
+	[HELLO_EXPIRES] = {CBORMAP_OF(struct manager_hello, INT, expires)},
+	[HELLO_SIZE] = {CBORMAP_OF(struct manager_hello, UINT, size)},
+	[HELLO_USED] = {CBORMAP_OF(struct manager_hello, UINT, used)},
+	[HELLO_DAMAGED] = {CBORMAP_OF(struct manager_hello, UINT, damaged)},
+	[HELLO_FAULT] = {CBORMAP_OF(struct manager_hello, TEXT, fault)},
 	[HELLO_COUNT] = {0},
 };
 

@@ -14,6 +14,7 @@
 
 #include "cmd/manager/plan.h"
 #include "cmd/manager/report.h"
+#include "cmd/manager/row.h"
 #include "lib/buf.h"
 #include "lib/cbormap.h"
 #include "lib/name.h"
@@ -35,13 +36,15 @@ enum manager_method {
 	MANAGER_METHOD_HOLD = 83,         /* job_fields -> {}: nothing runs until released */
 	MANAGER_METHOD_RELEASE = 84,      /* job_fields -> {} */
 	/* Asked by operators. Rows (row.h) come as a blob, one after the other. */
-	MANAGER_METHOD_STATUS = 96, /* {} -> listing, blob: manager_status_row */
-	MANAGER_METHOD_HOSTS = 97,  /* {} -> listing, blob: manager_host_row */
+	MANAGER_METHOD_STATUS =
+		96,                /* runs_fields (no count) -> listing, blob: manager_status_row */
+	MANAGER_METHOD_HOSTS = 97, /* {} -> listing, blob: manager_host_row */
 	MANAGER_METHOD_RUNS =
 		99, /* runs_fields -> listing, blob: manager_run_row, the newest first */
 	MANAGER_METHOD_TOKEN = 100,  /* token_fields -> token_result */
 	MANAGER_METHOD_REVOKE = 101, /* revoke_fields -> {} */
 	MANAGER_METHOD_ORDER = 102,  /* order_fields -> listing, blob: manager_order_row */
+	MANAGER_METHOD_ALARMS = 103, /* {} -> listing, blob: manager_alarm_row, critical first */
 };
 
 #define MANAGER_HELLO_MAX     1024
@@ -101,6 +104,7 @@ struct manager_hello {
 	uint8_t boot[MANAGER_BOOT_LEN]; /* random, of this start of the machine: two at once are
 					   a cloned agent */
 	int64_t clock;
+	int64_t expires; /* its certificate; 0: not known */
 	/* Of an agent. */
 	bool has_journal;
 	uint8_t journal[MANAGER_RUN_LEN];
@@ -113,7 +117,10 @@ struct manager_hello {
 	uint8_t uid[MANAGER_UID_LEN], key[MANAGER_KEY_LEN];
 	char address[MANAGER_TEXT_MAX +
 		     1]; /* HOST[:PORT] that agents dial, or :PORT at where it came from */
-	uint64_t free;
+	uint64_t size, used; /* bytes: of its disk, and of its data */
+	uint64_t free;       /* that it may still take */
+	uint64_t damaged;    /* chunks and dumps that are damaged or missing, as far as it knows */
+	char fault[MANAGER_FAULT_MAX + 1]; /* why it ends now; "": it does not */
 };
 
 struct manager_welcome {

@@ -60,6 +60,7 @@ static const struct cbormap_field stats_fields[] = {
 	{IN(UINT, stats, content)},
 	{IN(UINT, stats, entries)},
 	{IN(UINT, stats, problems)},
+	{CBORMAP_OF(struct manager_stats, UINT, fewer_than)},
 	{0},
 };
 

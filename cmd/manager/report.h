@@ -12,7 +12,8 @@
  *     ? job: name, ? run: bytes .size 16, ? slot: int, ? text: text,
  *     ? digest: bytes .size 32, ? result: text,
  *     ? dump: bytes .size 16, ? record: bytes .size 32,   SHA-256 of the dump's record
- *     ? stats: { read: uint, stored: uint, content: uint, entries: uint, problems: uint },
+ *     ? stats: { read: uint, stored: uint, content: uint, entries: uint, problems: uint,
+ *              ? fewer_than: uint },    entries of the last whole dump, if this one has far fewer
  *     ? receipts: [1*16 { uid: bytes .size 16, time: int, store: name,
  *                         signature: bytes .size 64 }] }
  *
@@ -46,6 +47,11 @@ struct err;
 #define MANAGER_SIGNATURE_LEN 64
 #define MANAGER_RECEIPTS_MAX  MANAGER_JOB_STORES_MAX
 #define MANAGER_NOTE_MAX      480 /* bytes of a record's text */
+/* Texts of alarms. */
+#define MANAGER_SAYS_REFUSED   "plan.refused" /* a plan that the agent's own file forbids */
+#define MANAGER_SAYS_MALFORMED "plan.malformed"
+#define MANAGER_SAYS_CHANGED   "store.changed" /* of a job: a store with another key or uid */
+#define MANAGER_SAYS_OVERDUE   "agent.overdue" /* nothing succeeded for its warn_after */
 #define MANAGER_FRAME_HEAD    16
 #define MANAGER_FRAME_MAX     (256u << 10) /* bytes of a frame, its head included */
 #define MANAGER_RECORD_MAX    8192         /* bytes of an encoded record */
@@ -82,7 +88,7 @@ struct manager_receipt {
 };
 
 struct manager_stats {
-	uint64_t entries, content, read, stored, problems;
+	uint64_t entries, content, read, stored, problems, fewer_than;
 };
 
 /* Zeroed: what does not belong to the kind. */

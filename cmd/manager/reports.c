@@ -164,7 +164,7 @@ static void take_ended(struct manager_last_row *row, const struct manager_record
 
 	if (!same)
 		row->started = 0;
-	row->running = false;
+	row->running = row->changed = false;
 	row->ended = rec->time;
 	row->result = rec->result;
 	memcpy(row->run, rec->run, sizeof row->run);
@@ -175,13 +175,53 @@ static void take_ended(struct manager_last_row *row, const struct manager_record
 	row->kept_started = row->started != 0 ? row->started : rec->time;
 	row->kept_ended = rec->time;
 	row->copies = rec->receipt_count;
+	row->content_before = row->content;
+	row->content = rec->stats.content;
+	row->entries = rec->stats.entries;
+	row->fewer_than = rec->stats.fewer_than;
+}
+
+/* What an agent reports by itself. Those that are of no job are kept with the agent. */
+static int take_alarm(struct manager_service *s, struct manager_host_row *host,
+	const struct manager_record *rec, bool is_news, struct err *err)
+{
+	char text[ESC_MAX(MANAGER_NOTE_MAX)];
+	struct manager_db_key key;
+	struct manager_last_row row;
+	int ret;
+
+	esc_line(text, sizeof text, rec->text, strlen(rec->text));
+	if (is_news)
+		manager_inner_log(s, MANAGER_WARNING, "agent %s%s%s reports: %s", host->name,
+			rec->job[0] != 0 ? ", job " : "", rec->job, text);
+	if (strcmp(rec->text, MANAGER_SAYS_OVERDUE) == 0)
+		host->overdue = true;
+	else if (strcmp(rec->text, MANAGER_SAYS_REFUSED) == 0 ||
+		 strcmp(rec->text, MANAGER_SAYS_MALFORMED) == 0)
+		strcpy(host->refused, rec->text);
+	if (strcmp(rec->text, MANAGER_SAYS_CHANGED) != 0 || rec->job[0] == 0)
+		return 0;
+	ret = manager_inner_last(s, host->name, rec->job, &key, &row, err);
+	row.changed = true;
+	return ret != 0 ? (ret < 0 ? -1 : 0)
+			: manager_db_put(s->db, MANAGER_TABLE_LAST, &key, &row, err);
+}
+
+static void forget_running(
+	struct manager_service *s, const struct manager_host_row *host, const char *job)
+{
+	struct manager_link *link;
+
+	for (link = s->links; link != NULL; link = link->next)
+		if (strcmp(rpc_conn_peer(link->conn)->host, host->host) == 0)
+			manager_running_end(&link->runnings, job);
 }
 
 /* Returns 0, or -1 with err set: the state can't be written. */
-static int apply(struct manager_service *s, const char *agent, struct manager_record *rec,
-	const uint8_t *bytes, size_t len, struct err *err)
+static int apply(struct manager_service *s, struct manager_host_row *host,
+	struct manager_record *rec, const uint8_t *bytes, size_t len, struct err *err)
 {
-	char text[ESC_MAX(MANAGER_NOTE_MAX)];
+	const char *agent = host->name;
 	int64_t now = time(NULL);
 	struct manager_db_key key;
 	struct manager_last_row row;
@@ -191,11 +231,10 @@ static int apply(struct manager_service *s, const char *agent, struct manager_re
 	/* By a clock that is ahead a job would never be late. */
 	rec->time = rec->time < now ? rec->time : now;
 	rec->slot = rec->slot < now ? rec->slot : now;
-	if (rec->kind == MANAGER_ALARM && is_news) {
-		esc_line(text, sizeof text, rec->text, strlen(rec->text));
-		manager_inner_log(s, MANAGER_ERROR, "alarm: agent %s%s%s: %s", agent,
-			rec->job[0] != 0 ? ", job " : "", rec->job, text);
-	}
+	if (rec->kind == MANAGER_ALARM)
+		return take_alarm(s, host, rec, is_news, err);
+	if (rec->kind == MANAGER_PLAN)
+		host->refused[0] = 0;
 	if (rec->kind != MANAGER_STARTING && rec->kind != MANAGER_ENDED &&
 		rec->kind != MANAGER_HELD && rec->kind != MANAGER_RELEASED)
 		return 0;
@@ -210,6 +249,8 @@ static int apply(struct manager_service *s, const char *agent, struct manager_re
 		break;
 	case MANAGER_ENDED:
 		take_ended(&row, rec);
+		host->overdue &= !manager_result_kept(rec->result);
+		forget_running(s, host, rec->job);
 		if (put_run(s, agent, rec, row.started, bytes, len, err) != 0)
 			return -1;
 		if (is_news)
@@ -247,7 +288,7 @@ static int apply_all(struct manager_report *r, struct manager_host_row *host, st
 		}
 		if (rec.number <= host->acked)
 			continue;
-		if (apply(s, host->name, &rec, payload, len, err) != 0)
+		if (apply(s, host, &rec, payload, len, err) != 0)
 			return -1;
 		host->acked = rec.number;
 	}

@@ -39,24 +39,35 @@ int manager_row_get(void *row, size_t row_size, const struct cbormap_field *fiel
 #define MANAGER_ADDRESS_MAX 300
 #define MANAGER_ROLE_MAX    16
 #define MANAGER_WORD_MAX    24
+#define MANAGER_REASON_MAX  (MANAGER_NOTE_MAX + 160)
+#define MANAGER_ALARM_MAX   192 /* of an alarm's id */
+#define MANAGER_FAULT_MAX   200
 
 /* A machine that has joined, of any role. */
 struct manager_host_row {
 	char name[NAME_LEN_MAX + 1], role[MANAGER_ROLE_MAX], host[RPC_HOST_LEN + 1];
 	int64_t since, seen; /* first and last hello, or enrolment; seconds since 1970 */
 	char address[MANAGER_ADDRESS_MAX], version[72];
-	uint8_t boot[8];
+	uint8_t boot[8], boot_before[8];
+	char address_before[MANAGER_ADDRESS_MAX]; /* of the machine that had boot_before */
+	int64_t cloned;    /* when boot_before was seen again: two machines have its files */
 	int64_t clock_off; /* seconds that its clock is ahead */
+	int64_t expires;   /* its certificate; 0: not known */
 	bool up, denied;   /* only told, not kept */
 	/* Of an agent. */
 	uint8_t journal[MANAGER_RUN_LEN];
 	uint64_t acked; /* the last record of that journal that is kept here */
 	char follows[NAME_LEN_MAX + 1];
 	uint8_t digest[MANAGER_DIGEST_LEN]; /* of the plan that it follows */
+	bool differs;                       /* that plan is another one here */
+	bool overdue;                       /* it says that nothing succeeded for long */
+	char refused[MANAGER_WORD_MAX];     /* "plan.refused": it does not take a plan; "" */
 	/* Of a store. */
 	uint8_t uid[MANAGER_UID_LEN], key[MANAGER_KEY_LEN];
 	char reach[MANAGER_ADDRESS_MAX]; /* HOST:PORT that agents dial */
-	uint64_t free;
+	uint64_t size, used, free; /* bytes: of its disk, of its data, and that it may still take */
+	uint64_t damaged;          /* what the last scrub found, or is marked */
+	char fault[MANAGER_FAULT_MAX + 1]; /* why its service has ended; "": it has not */
 };
 
 /* A job on an agent: its last run, and its last dump. */
@@ -68,10 +79,11 @@ struct manager_last_row {
 	uint64_t result; /* enum manager_result */
 	int64_t kept_slot, kept_started, kept_ended;
 	uint64_t copies;
+	uint64_t entries, content; /* of the last dump */
+	uint64_t content_before;   /* of the one before */
+	uint64_t fewer_than;       /* entries of the last whole dump, if this one has far fewer */
+	bool changed;              /* another store answered by the name of one of the job's */
 	char text[MANAGER_NOTE_MAX + 1];
-	/* Of alarms: states of at least MANAGER_STATE_PARTIAL, else 0. */
-	uint64_t bad, told; /* what it is, what was told last */
-	int64_t bad_since;
 };
 
 /* A run that has ended. */
@@ -87,10 +99,26 @@ struct manager_run_row {
 /* A job on an agent, compared with what should be. */
 struct manager_status_row {
 	char agent[NAME_LEN_MAX + 1], job[NAME_LEN_MAX + 1], state[MANAGER_WORD_MAX];
-	char reason[160];
+	char reason[MANAGER_REASON_MAX];
 	int64_t last, next, due,
 		kept;      /* slots around now; when a dump must be there; the last dump */
 	uint64_t severity; /* enum manager_state */
+	/* Of a run under way, as far as its agent has told. */
+	uint64_t bytes, entries, rate; /* been through; bytes a second */
+	uint64_t total;                /* bytes of the last dump: there will be about as many */
+};
+
+/* What is wrong with a machine, or a job on it (trouble.h). */
+struct manager_alarm_row {
+	char alarm[MANAGER_ALARM_MAX]; /* "agent/web1/job/system": the same on all managers */
+	char kind[MANAGER_WORD_MAX], role[MANAGER_ROLE_MAX], name[NAME_LEN_MAX + 1],
+		job[NAME_LEN_MAX + 1]; /* "": not of a job */
+	char state[MANAGER_WORD_MAX];  /* for people: "late", "nearly full" */
+	char reason[MANAGER_REASON_MAX];
+	bool critical;               /* else a warning */
+	int64_t since;               /* when this manager first saw it in this state */
+	int64_t kept;                /* of a job's state: its last dump */
+	char told[MANAGER_WORD_MAX]; /* the state that was told last; "": none. Only kept */
 };
 
 struct manager_token_row {
@@ -119,6 +147,7 @@ struct manager_order_row {
 
 extern const struct cbormap_field manager_host_fields[], manager_last_fields[],
 	manager_run_fields[], manager_status_fields[], manager_token_fields[],
-	manager_denied_fields[], manager_audit_fields[], manager_order_fields[];
+	manager_denied_fields[], manager_audit_fields[], manager_order_fields[],
+	manager_alarm_fields[];
 
 #endif

@@ -27,6 +27,27 @@ static int join_path(char to[PATH_MAX], const char *dir, const char *name, struc
 
 /* --- links ----------------------------------------------------------------- */
 
+/* A person says no hello: when a certificate ends shows while it is used. */
+static void note_operator(struct manager_service *s, struct rpc_conn *conn)
+{
+	const struct rpc_identity *peer = rpc_conn_peer(conn);
+	struct manager_host_row row;
+	struct manager_db_key key;
+	struct err err = {0};
+	int ret;
+
+	manager_inner_host_key(&key, peer);
+	ret = manager_db_get(s->db, MANAGER_TABLE_HOSTS, &key, &row, &err);
+	if (ret == 0 && strcmp(row.host, peer->host) == 0 && row.expires != rpc_conn_until(conn)) {
+		row.expires = rpc_conn_until(conn);
+		row.seen = time(NULL);
+		ret = manager_db_put(s->db, MANAGER_TABLE_HOSTS, &key, &row, &err);
+		manager_inner_commit_soon(s);
+	}
+	if (ret < 0)
+		manager_inner_log(s, MANAGER_ERROR, "state: %s", err.message);
+}
+
 static void on_up(void *arg, struct rpc_conn *conn)
 {
 	struct manager_service *s = arg;
@@ -39,6 +60,8 @@ static void on_up(void *arg, struct rpc_conn *conn)
 	link->conn = conn;
 	link->next = s->links;
 	s->links = link;
+	if (rpc_conn_peer(conn)->role == RPC_OPERATOR)
+		note_operator(s, conn);
 }
 
 static void on_down(void *arg, struct rpc_conn *conn, const struct err *why)
@@ -104,11 +127,18 @@ static void handle_renew(void *ctx, struct rpc_call *call, const struct cbormap_
 		rpc_renew_serve(s->ca, call, values);
 }
 
-static void on_progress(
-	void *ctx, const struct rpc_identity *peer, const struct cbormap_value *values)
+static void on_progress(void *ctx, const struct rpc_identity *peer, const struct cbormap_value *v)
 {
-	/* Nobody looks at it yet; the journal has what counts. */
-	(void)ctx, (void)peer, (void)values;
+	struct manager_service *s = ctx;
+	struct manager_link *link;
+	char job[NAME_LEN_MAX + 1];
+
+	snprintf(job, sizeof job, "%.*s", (int)v[MANAGER_PROGRESS_JOB].len,
+		(const char *)v[MANAGER_PROGRESS_JOB].bytes);
+	for (link = s->links; link != NULL; link = link->next)
+		if (rpc_conn_peer(link->conn) == peer && link->hello)
+			manager_running_take(&link->runnings, job, v[MANAGER_PROGRESS_BYTES].number,
+				v[MANAGER_PROGRESS_ENTRIES].number, rpc_loop_now_ms(s->o.loop));
 }
 
 #define AGENT    RPC_ROLE_BIT(RPC_AGENT)
@@ -129,7 +159,9 @@ static const struct rpc_method methods[] = {
 		manager_report_fields, manager_inner_report, NULL},
 	{MANAGER_METHOD_PROGRESS, "progress", AGENT, 256, 0, DEADLINE_MS, manager_progress_fields,
 		NULL, on_progress},
-	{MANAGER_METHOD_STATUS, "status", OPERATOR, 64, 0, DEADLINE_MS, NULL, manager_inner_status,
+	{MANAGER_METHOD_STATUS, "status", OPERATOR, 256, 0, DEADLINE_MS, manager_runs_fields_in,
+		manager_inner_status, NULL},
+	{MANAGER_METHOD_ALARMS, "alarms", OPERATOR, 64, 0, DEADLINE_MS, NULL, manager_inner_alarms,
 		NULL},
 	{MANAGER_METHOD_HOSTS, "hosts", OPERATOR, 64, 0, DEADLINE_MS, NULL, manager_inner_hosts,
 		NULL},
@@ -188,10 +220,13 @@ static void on_tend(void *arg)
 {
 	struct manager_service *s = arg;
 	char key[PATH_MAX], cert[PATH_MAX];
+	struct rpc_cert_info info;
 	struct err err = {0};
 
 	if (renew_own(s, s->key, s->cert, &err) > 0 && manager_service_reload(s, &err) == 0)
 		manager_inner_log(s, MANAGER_NOTICE, "the certificate was renewed");
+	if (rpc_cert_info(s->cert, &info, NULL) == 0)
+		s->expires = info.not_after;
 	if (err.code == ERR_NONE && join_path(key, s->dir, "operator/key.pem", &err) == 0 &&
 		join_path(cert, s->dir, "operator/cert.pem", &err) == 0 &&
 		renew_own(s, key, cert, &err) < 0 && err.code == ERR_NOTFOUND)
@@ -308,6 +343,7 @@ struct manager_service *manager_service_new(
 	}
 	s->o = *opts;
 	s->config = opts->config;
+	s->started = time(NULL);
 	s->last_waiting = &s->first_waiting;
 	rpc_deny_init(&s->deny);
 	buf_init(&s->recipient_bytes, RPC_RECIPIENTS_MAX * RPC_RECIPIENT_LEN_MAX);

@@ -26,7 +26,7 @@
 struct err;
 struct manager_config;
 struct manager_service;
-struct manager_status_row;
+struct manager_alarm_row;
 struct rpc_loop;
 struct rpc_times;
 
@@ -46,11 +46,11 @@ struct manager_service_opts {
 	/* One line: names are escaped. */
 	void (*log)(void *ctx, enum manager_level level, const char *text);
 	void (*access)(void *ctx, const struct rpc_access *access);
-	/* A job on an agent is in trouble, or (raised: false) no longer; once for each change.
+	/* Something is wrong (trouble.h), or (raised: false) no longer; once for each change.
 	 * hook: the program that the configuration names. Returns false if it can't be told now:
 	 * it is tried again. May be NULL. */
 	bool (*alarm)(
-		void *ctx, const char *hook, const struct manager_status_row *row, bool raised);
+		void *ctx, const char *hook, const struct manager_alarm_row *row, bool raised);
 };
 
 /* NULL with err set. */

@@ -182,6 +182,7 @@ static void say_hello(struct peer *p)
 	struct manager_hello hello = {.version = FDUMP_VERSION, .clock = time(NULL)};
 	struct rpc_request request = {
 		.method = MANAGER_METHOD_HELLO, .timeout_ms = CALL_MS, .ops = &ops, .arg = p};
+	struct rpc_cert_info info;
 	struct err err = {0};
 	struct buf params;
 	uint64_t boot;
@@ -191,6 +192,8 @@ static void say_hello(struct peer *p)
 		return;
 	uptime_get(&boot);
 	le_put64(hello.boot, boot);
+	if (rpc_cert_info(u->o.paths.cert, &info, NULL) == 0)
+		hello.expires = info.not_after;
 	u->o.hello(u->o.ctx, (size_t)(p - u->peers), &hello);
 	buf_init(&params, RPC_PAYLOAD_MAX);
 	if (manager_hello_put(&params, &hello, &err) == 0) {
@@ -233,6 +236,7 @@ static void on_renewed(void *arg, const struct err *err)
 	}
 	u->o.log(u->o.ctx, false, "the certificate was renewed");
 	u->o.renewed(u->o.ctx);
+	manager_uplink_changed(u);
 }
 
 static void renew_if_due(struct manager_uplink *u)

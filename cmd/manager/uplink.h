@@ -52,7 +52,7 @@ struct manager_uplink_opts {
 	const struct rpc_service *service; /* what managers may ask: of an agent; NULL: only to say hello again */
 	const struct rpc_times *times;     /* NULL: default */
 	void *ctx;
-	/* Fills what is said. Version and clock are set already. */
+	/* Fills what is said. Version, clock, boot and expires are set already. */
 	void (*hello)(void *ctx, size_t peer, struct manager_hello *hello);
 	/* A manager has answered. The welcome is borrowed. */
 	void (*welcome)(void *ctx, size_t peer, struct manager_welcome *welcome);

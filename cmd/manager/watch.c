@@ -28,18 +28,16 @@ const char *manager_state_name(enum manager_state state)
 	return names[state];
 }
 
-/* "3d 4h", "12m"; of the two largest units. */
-#define AGE_MAX 32
-static const char *age(char text[AGE_MAX], int64_t sec)
+const char *manager_inner_age(char text[MANAGER_AGE_MAX], int64_t sec)
 {
 	long long s = sec < 0 ? 0 : sec;
 
 	if (s >= 86400)
-		snprintf(text, AGE_MAX, "%lldd %lldh", s / 86400, s % 86400 / 3600);
+		snprintf(text, MANAGER_AGE_MAX, "%lldd %lldh", s / 86400, s % 86400 / 3600);
 	else if (s >= 3600)
-		snprintf(text, AGE_MAX, "%lldh %lldm", s / 3600, s % 3600 / 60);
+		snprintf(text, MANAGER_AGE_MAX, "%lldh %lldm", s / 3600, s % 3600 / 60);
 	else
-		snprintf(text, AGE_MAX, "%lldm", s / 60);
+		snprintf(text, MANAGER_AGE_MAX, "%lldm", s / 60);
 	return text;
 }
 
@@ -105,33 +103,35 @@ static bool is_late(const struct watched *w, struct manager_row *row, bool *away
 static bool judge_result(const struct watched *w, struct manager_row *row)
 {
 	const struct manager_last *last = w->last;
-	char text[AGE_MAX];
+	const char *said = last->text != NULL ? last->text : "";
+	char text[MANAGER_AGE_MAX];
 
 	switch (last->result) {
 	case MANAGER_FAILED:
 	case MANAGER_LOST:
 	case MANAGER_CANCELLED:
 		row->state = MANAGER_STATE_FAILED;
-		reason(row, "the last run was %s %s ago%s",
+		reason(row, "the last run was %s %s ago%s%s%s",
 			last->result == MANAGER_FAILED ? "a failure"
 			: last->result == MANAGER_LOST ? "lost"
 						       : "cancelled",
-			age(text, w->now - last->ended),
-			last->kept_ended == 0 ? "; there is no dump yet" : "");
+			manager_inner_age(text, w->now - last->ended),
+			last->kept_ended == 0 ? "; there is no dump yet" : "",
+			said[0] != 0 ? ": " : "", said);
 		return true;
 	case MANAGER_COPIES:
 	case MANAGER_OK:
 	case MANAGER_PARTIAL:
 		if (last->copies < w->settings->copies) {
 			row->state = MANAGER_STATE_COPIES;
-			reason(row, "the last dump is on %u of %lld stores", last->copies,
-				(long long)w->settings->copies);
+			reason(row, "the last dump is on %u of %lld stores%s%s", last->copies,
+				(long long)w->settings->copies, said[0] != 0 ? ": " : "", said);
 			return true;
 		}
 		if (last->result != MANAGER_PARTIAL)
 			return false;
 		row->state = MANAGER_STATE_PARTIAL;
-		reason(row, "some files changed or could not be read");
+		reason(row, "%s", said[0] != 0 ? said : "some files changed or could not be read");
 		return true;
 	default:
 		return false;
@@ -142,7 +142,7 @@ static void judge(const struct watched *w, struct manager_row *row)
 {
 	const struct manager_last *last = w->last;
 	bool away, late = is_late(w, row, &away);
-	char text[AGE_MAX], text2[AGE_MAX];
+	char text[MANAGER_AGE_MAX], text2[MANAGER_AGE_MAX];
 
 	if (last->held) {
 		row->state = MANAGER_STATE_HELD;
@@ -150,23 +150,27 @@ static void judge(const struct watched *w, struct manager_row *row)
 	} else if (late && last->kept_ended == 0) {
 		row->state = MANAGER_STATE_LATE;
 		reason(row, "no dump since it was first seen, %s ago%s",
-			age(text, w->now - w->since), last->running ? "; a run is under way" : "");
+			manager_inner_age(text, w->now - w->since),
+			last->running ? "; a run is under way" : "");
 	} else if (late) {
 		row->state = MANAGER_STATE_LATE;
 		reason(row, "the last dump was made %s ago; due %s ago%s",
-			age(text, w->now - last->kept_ended), age(text2, w->now - row->due),
+			manager_inner_age(text, w->now - last->kept_ended),
+			manager_inner_age(text2, w->now - row->due),
 			last->running ? "; a run is under way" : "");
 	} else if (last->running) {
 		row->state = MANAGER_STATE_RUNNING;
-		reason(row, "for %s", age(text, w->now - last->started));
+		reason(row, "for %s", manager_inner_age(text, w->now - last->started));
 	} else if (judge_result(w, row)) {
 		return;
 	} else if (away) {
 		row->state = MANAGER_STATE_EXPECTED;
-		reason(row, "not expected for another %s", age(text, row->due - w->now));
+		reason(row, "not expected for another %s",
+			manager_inner_age(text, row->due - w->now));
 	} else if (last->kept_ended == 0) {
 		row->state = MANAGER_STATE_NEVER;
-		reason(row, "no run yet; first seen %s ago", age(text, w->now - w->since));
+		reason(row, "no run yet; first seen %s ago",
+			manager_inner_age(text, w->now - w->since));
 	} else {
 		row->state = MANAGER_STATE_OK;
 		row->reason[0] = 0;

@@ -20,6 +20,7 @@
 #include <stdint.h>
 
 #include "cmd/manager/report.h"
+#include "cmd/manager/row.h"
 
 struct err;
 struct manager_config;
@@ -59,12 +60,13 @@ struct manager_last {
 	int64_t kept_started; /* likewise; 0: none */
 	int64_t kept_ended;
 	unsigned copies; /* stores whose receipts of that dump are known */
+	const char *text; /* what the last run had to say; NULL or "": nothing */
 };
 
 struct manager_row {
 	const char *agent, *job; /* borrowed of hosts and config */
 	enum manager_state state;
-	char reason[160];   /* one line; "" if there is nothing to say */
+	char reason[MANAGER_REASON_MAX]; /* one line; "" if there is nothing to say */
 	int64_t last, next; /* slots around now; 0: none */
 	int64_t due;        /* by then a dump must have been made; 0: not known */
 };

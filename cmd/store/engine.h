@@ -105,7 +105,7 @@ int engine_commit(struct engine *store, const uint8_t *record, size_t len, int64
 	struct store_receipt *receipt, struct buf *missing, struct err *err);
 
 /* As store_dumps. A dump whose record is damaged is reported with record NULL and its id in
- * dump.id; a filter by agent, name or newest excludes it. */
+ * dump.id; a filter by agent or name excludes it. */
 int engine_dumps(struct engine *store, const struct store_filter *filter, store_each_dump *each,
 	void *ctx, struct err *err);
 
@@ -138,6 +138,11 @@ int engine_lock(struct engine *store, const uint8_t *dump, int64_t until, struct
  * agent: lib/name.h. Returns 0, or -1 with err set. */
 #define ENGINE_QUOTA_NONE UINT64_MAX
 int engine_quota_set(struct engine *store, const char *agent, uint64_t bytes, struct err *err);
+
+/* What an agent uses, and may use. Returns 0; 1: it has no quota, or somebody writes for long; -1
+ * with err set. */
+int engine_quota_get(
+	struct engine *store, const char *agent, uint64_t *used, uint64_t *quota, struct err *err);
 
 /* What whoever opens a store for others allows them, beside the store's own quotas, until it is
  * closed. */

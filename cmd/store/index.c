@@ -498,18 +498,14 @@ int store_name_next(struct db_txn *txn, const char *agent, const char *name,
 			break;
 		if (agent != NULL)
 			return 1;
-		store_name_skip(at);
+		/* On to the next name. */
+		assert(at->len > 16);
+		memset(at->key + at->len - 16, 0xff, 16);
 		key = (struct db_bytes){at->key, at->len};
 	}
 	for (i = 0; i < 4; i++)
 		le_put32(at->dump + 4 * i, id[i]);
 	return 0;
-}
-
-void store_name_skip(struct store_name_at *at)
-{
-	assert(at->len > 16);
-	memset(at->key + at->len - 16, 0xff, 16);
 }
 
 static void volume_of(const uint32_t *c, struct store_volume_row *row)

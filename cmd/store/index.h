@@ -123,8 +123,6 @@ struct store_name_at {
 };
 int store_name_next(struct db_txn *txn, const char *agent, const char *name,
 	struct store_name_at *at, struct err *err);
-/* The next one is of another agent or name. */
-void store_name_skip(struct store_name_at *at);
 
 int store_volume_get(
 	struct db_txn *txn, uint32_t number, struct store_volume_row *row, struct err *err);

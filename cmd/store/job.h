@@ -71,7 +71,7 @@ struct store_job {
 	char agent[NAME_LEN_MAX + 1]; /* of an agent: its name; of others empty: any */
 	char name[NAME_LEN_MAX + 1], filter_agent[NAME_LEN_MAX + 1];
 	uint8_t domain[STORE_DOMAIN_LEN], id[STORE_ID_LEN], dump[STORE_DUMP_ID];
-	bool has_dump, newest, checked;
+	bool has_dump, checked;
 	bool marked; /* what was to be read is damaged, and is marked so since now */
 	uint64_t after;
 	int64_t time;

@@ -162,7 +162,7 @@ static int collect_in(
 	struct db_txn *txn, const struct store_filter *filter, struct buf *all, struct err *err)
 {
 	struct store_name_at at = {.len = 0};
-	bool any = filter->agent == NULL && filter->name == NULL && !filter->newest;
+	bool any = filter->agent == NULL && filter->name == NULL;
 	struct store_dump_row row;
 	struct found f;
 	int got;
@@ -183,8 +183,6 @@ static int collect_in(
 		f.seq = at.seq;
 		if (buf_add(all, &f, sizeof f, err) != 0)
 			return -1;
-		if (filter->newest)
-			store_name_skip(&at);
 	}
 	return got < 0 ? -1 : 0;
 }
@@ -260,7 +258,7 @@ int engine_dumps(struct engine *s, const struct store_filter *filter, store_each
 	f = (const struct found *)(const void *)all.data;
 	count = all.len / sizeof *f;
 	for (n = 0; n < count && got == 0; n++) {
-		got = take_entry(s, f[filter->newest ? count - 1 - n : n].id, &bytes, &e, err);
+		got = take_entry(s, f[n].id, &bytes, &e, err);
 		if (got == 0)
 			got = each(ctx, &e, err);
 		else if (got == 1)

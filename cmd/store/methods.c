@@ -92,14 +92,21 @@ static bool is_lock_too_long(const struct store_job *job, int64_t until, struct 
 
 /* --- about, trust-clock ------------------------------------------------------- */
 
+static void put_number(struct cbor_out *out, const char *key, uint64_t number)
+{
+	cbor_put_text(out, key);
+	cbor_put_uint(out, number);
+}
+
 static void reply_about(struct store_job *job)
 {
 	const struct engine *engine = job->jobs->engine;
+	const struct store_about *about = &job->about;
 	struct cbor_out out;
 	uint8_t mem[REPLY_MAX];
 
 	cbor_out_init(&out, mem, sizeof mem);
-	cbor_put_map(&out, STORE_ABOUT_FIELDS);
+	cbor_put_map(&out, 8 + (job->agent[0] != 0 ? 1 : 0) + (about->has_quota ? 2 : 0));
 	cbor_put_text(&out, "uid");
 	cbor_put_bytes(&out, engine_uid(engine), STORE_UID_LEN);
 	cbor_put_text(&out, "public");
@@ -107,18 +114,40 @@ static void reply_about(struct store_job *job)
 	cbor_put_text(&out, "version");
 	cbor_put_text(&out, FDUMP_VERSION);
 	cbor_put_text(&out, "time");
-	cbor_put_int(&out, job->about.time);
-	cbor_put_text(&out, "free");
-	cbor_put_uint(&out, job->about.free);
-	cbor_put_text(&out, "reserve");
-	cbor_put_uint(&out, job->about.reserve);
+	cbor_put_int(&out, about->time);
+	put_number(&out, "free", about->free);
+	put_number(&out, "reserve", about->reserve);
+	put_number(&out, "size", about->size);
+	put_number(&out, "used", about->used);
+	if (about->has_quota) {
+		put_number(&out, "own_used", about->own_used);
+		put_number(&out, "own_quota", about->own_quota);
+	}
+	if (job->agent[0] != 0)
+		put_number(&out, "lock_max", (uint64_t)job->jobs->lock_max_sec);
 	assert(!cbor_out_full(&out));
 	rpc_call_reply(job->call, mem, cbor_out_len(&out), false);
 }
 
 static int work_about(struct store_job *job)
 {
-	return engine_about(job->jobs->engine, &job->about, &job->err);
+	struct engine *engine = job->jobs->engine;
+	struct store_about *about = &job->about;
+
+	if (engine_about(engine, about, &job->err) != 0)
+		return -1;
+	if (job->agent[0] == 0)
+		return 0;
+	switch (engine_quota_get(
+		engine, job->agent, &about->own_used, &about->own_quota, &job->err)) {
+	case 0:
+		about->has_quota = true;
+		return 0;
+	case 1:
+		return 0;
+	default:
+		return -1;
+	}
 }
 
 static void on_about(void *ctx, struct rpc_call *call, const struct cbormap_value *v)
@@ -436,7 +465,6 @@ static int work_dumps(struct store_job *job)
 	const struct store_filter filter = {
 		.agent = job->filter_agent[0] != 0 ? job->filter_agent : NULL,
 		.name = job->name[0] != 0 ? job->name : NULL,
-		.newest = job->newest,
 		.after = job->after,
 	};
 
@@ -463,7 +491,6 @@ static void on_dumps(void *ctx, struct rpc_call *call, const struct cbormap_valu
 		return;
 	copy_text(job->filter_agent, &v[STORE_DUMPS_AGENT]);
 	copy_text(job->name, &v[STORE_DUMPS_NAME]);
-	job->newest = v[STORE_DUMPS_NEWEST].has && v[STORE_DUMPS_NEWEST].number != 0;
 	job->after = v[STORE_DUMPS_AFTER].has ? v[STORE_DUMPS_AFTER].number : 0;
 	if (job->agent[0] != 0) {
 		/* An agent sees its own, whatever it asks for; of others there are none. */

@@ -38,7 +38,6 @@ const struct cbormap_field store_end_fields[] = {
 const struct cbormap_field store_dumps_fields[] = {
 	{.key = "agent", .type = CBORMAP_NAME},
 	{.key = "name", .type = CBORMAP_NAME},
-	{.key = "newest", .type = CBORMAP_BOOL},
 	{.key = "after", .type = CBORMAP_UINT},
 	{0},
 };
@@ -60,6 +59,11 @@ const struct cbormap_field store_about_fields[] = {
 	{.key = "time", .type = CBORMAP_INT, .need = true},
 	{.key = "free", .type = CBORMAP_UINT, .need = true},
 	{.key = "reserve", .type = CBORMAP_UINT, .need = true},
+	{.key = "size", .type = CBORMAP_UINT},
+	{.key = "used", .type = CBORMAP_UINT},
+	{.key = "own_used", .type = CBORMAP_UINT},
+	{.key = "own_quota", .type = CBORMAP_UINT},
+	{.key = "lock_max", .type = CBORMAP_INT},
 	{0},
 };
 const struct cbormap_field store_flag_fields[] = {

@@ -8,6 +8,7 @@
 
 #include "cmd/store/net.h"
 #include "cmd/store/proto.h"
+#include "lib/esc.h"
 #include "lib/name.h"
 #include "rpc/ca.h"
 #include "rpc/client.h"
@@ -41,22 +42,9 @@ static int find(struct remote *r, struct store_address *to, struct err *err)
 	return 0;
 }
 
-static int unhex_host(const char *host, uint8_t bytes[STORE_HOST_LEN])
-{
-	size_t i;
-	unsigned byte;
-
-	for (i = 0; i < STORE_HOST_LEN; i++) {
-		if (sscanf(host + 2 * i, "%2x", &byte) != 1)
-			return -1;
-		bytes[i] = (uint8_t)byte;
-	}
-	return 0;
-}
-
 static int dial(struct remote *r, const struct store_address *to, struct err *err)
 {
-	static pthread_mutex_t one = PTHREAD_MUTEX_INITIALIZER; /* clients are made one by one */
+	static struct mutex one = MUTEX_INITIALIZER; /* clients are made one by one */
 	const struct store_net *net = r->base.access.net;
 	const struct rpc_tls_opts tls = {
 		.kind = RPC_TLS_MUTUAL, .cert = net->cert, .key = net->key, .ca = net->ca};
@@ -72,10 +60,11 @@ static int dial(struct remote *r, const struct store_address *to, struct err *er
 	};
 	struct rpc_cert_info info;
 
-	pthread_mutex_lock(&one);
-	if (rpc_cert_info(net->cert, &info, err) == 0 && unhex_host(info.id.host, r->host) == 0)
+	mutex_lock(&one);
+	if (rpc_cert_info(net->cert, &info, err) == 0 &&
+		esc_unhex(r->host, sizeof r->host, info.id.host))
 		r->client = rpc_client_open(&opts, err);
-	pthread_mutex_unlock(&one);
+	mutex_unlock(&one);
 	return r->client != NULL ? 0 : -1;
 }
 
@@ -93,9 +82,15 @@ static int read_about(struct remote_about *is, const uint8_t *reply, size_t len,
 		return -1;
 	memcpy(is->uid, v[STORE_ABOUT_UID].bytes, STORE_UID_LEN);
 	memcpy(is->public, v[STORE_ABOUT_PUBLIC].bytes, SEAL_SIGN_LEN);
-	is->about.time = v[STORE_ABOUT_TIME].integer;
-	is->about.free = v[STORE_ABOUT_FREE].number;
-	is->about.reserve = v[STORE_ABOUT_RESERVE].number;
+	is->about = (struct store_about){.time = v[STORE_ABOUT_TIME].integer,
+		.free = v[STORE_ABOUT_FREE].number,
+		.reserve = v[STORE_ABOUT_RESERVE].number,
+		.size = v[STORE_ABOUT_SIZE].number,
+		.used = v[STORE_ABOUT_USED].number,
+		.has_quota = v[STORE_ABOUT_OWN_USED].has && v[STORE_ABOUT_OWN_QUOTA].has,
+		.own_used = v[STORE_ABOUT_OWN_USED].number,
+		.own_quota = v[STORE_ABOUT_OWN_QUOTA].number,
+		.lock_max_sec = v[STORE_ABOUT_LOCK_MAX].integer};
 	return 0;
 }
 
@@ -104,14 +99,14 @@ static void about_done(void *arg, const struct rpc_client_answer *answer)
 {
 	struct remote *r = arg;
 
-	pthread_mutex_lock(&r->lock);
+	mutex_lock(&r->lock);
 	r->greeted = true;
 	if (answer->err != NULL)
 		r->open_why = *answer->err;
 	else
 		read_about(&r->is, answer->reply, answer->reply_len, &r->open_why);
 	pthread_cond_broadcast(&r->change);
-	pthread_mutex_unlock(&r->lock);
+	mutex_unlock(&r->lock);
 }
 
 /* Dials, and asks what is there; who waits for the answer is told of it by remote_open. */
@@ -142,11 +137,11 @@ static bool wait_greeted(struct remote *r, int64_t until_ms)
 {
 	bool greeted;
 
-	pthread_mutex_lock(&r->lock);
+	mutex_lock(&r->lock);
 	while (!r->greeted && store_remote_now_ms() < until_ms)
 		store_remote_wait(r, until_ms);
 	greeted = r->greeted;
-	pthread_mutex_unlock(&r->lock);
+	mutex_unlock(&r->lock);
 	return greeted;
 }
 
@@ -239,11 +234,11 @@ static bool is_idle(struct remote *r)
 	bool idle;
 	size_t i;
 
-	pthread_mutex_lock(&r->lock);
+	mutex_lock(&r->lock);
 	idle = r->base.open && r->puts == 0 && !r->failed;
 	for (i = 0; i < STORE_REMOTE_AHEAD; i++)
 		idle &= !r->aheads[i].used || r->aheads[i].done;
-	pthread_mutex_unlock(&r->lock);
+	mutex_unlock(&r->lock);
 	return idle;
 }
 
@@ -278,7 +273,7 @@ static void remote_free(struct store *s)
 	for (i = 0; i < STORE_REMOTE_AHEAD; i++)
 		buf_fini(&r->aheads[i].record);
 	pthread_cond_destroy(&r->change);
-	pthread_mutex_destroy(&r->lock);
+	mutex_fini(&r->lock);
 	free(r);
 }
 
@@ -357,7 +352,7 @@ struct store *store_remote_new(struct err *err)
 		return NULL;
 	}
 	r->base.kind = &remote_kind;
-	pthread_mutex_init(&r->lock, NULL);
+	mutex_init(&r->lock);
 	pthread_condattr_init(&attr);
 	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
 	pthread_cond_init(&r->change, &attr);

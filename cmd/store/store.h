@@ -103,6 +103,12 @@ const char *store_directory(const struct store *store);
 struct store_about {
 	int64_t time;           /* the store's clock */
 	uint64_t free, reserve; /* bytes of its file system */
+	uint64_t size, used;    /* of the whole file system; of the store's volumes. 0: not known */
+	/* Of a service, to an agent: what it uses of its quota, and for how long it may lock its
+	 * dumps. */
+	bool has_quota;
+	uint64_t own_used, own_quota;
+	int64_t lock_max_sec; /* 0: not known */
 };
 int store_about(struct store *store, struct store_about *about, struct err *err);
 
@@ -178,12 +184,11 @@ struct store_entry {
 /* Zeroed: all dumps. */
 struct store_filter {
 	const char *agent, *name; /* NULL: any */
-	bool newest;              /* of each agent and name, that whose record can be read */
 	uint64_t after;           /* only commits after this one (seq) */
 };
-/* Calls `each` for the dumps that pass, in the order of the times of their commits; with
- * `newest` the newest comes first. All is borrowed for the call. The callback returns 0; 1 to stop;
- * -1 with err set. */
+/* Calls `each` for the dumps that pass, in the order of the times of their commits (what
+ * that is where clocks were wrong, cmd/dump/order.h knows). All is borrowed for the call. The
+ * callback returns 0; 1 to stop; -1 with err set. */
 typedef int store_each_dump(void *ctx, const struct store_entry *entry, struct err *err);
 int store_dumps(struct store *store, const struct store_filter *filter, store_each_dump *each,
 	void *ctx, struct err *err);

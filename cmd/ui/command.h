@@ -51,8 +51,8 @@ struct ui_option {
 	/* The verbs that have it, each followed by a blank or the end; "-": the command without a
 	 * verb. NULL: all. */
 	const char *verbs;
-	/* Instead of all of the above but .help and .verbs, which then replace those of each: letters
-	 * of shared options. */
+	/* Instead of all of the above but .help and .verbs, which then replace those of each:
+	 * letters of shared options. */
 	const char *shared;
 };
 

@@ -6,6 +6,7 @@
 
 #include "cmd/dump/fanout.h"
 #include "cmd/ui/json.h"
+#include "cmd/ui/problem.h"
 #include "cmd/ui/progress.h"
 #include "cmd/ui/report.h"
 #include "cmd/ui/role.h"
@@ -24,17 +25,14 @@ static void tell_behind(struct ui_copies *c, size_t i)
 /* Another store answers by its name: for the agent service, which makes an alarm of it. */
 static void tell_changed(struct ui_copies *c, size_t i, const char *why)
 {
-	struct err err;
-	json_t *object;
-	int failed;
-
 	if (!c->json || !ui_net_changed(c->net, c->names[i]))
 		return;
-	object = ui_json_new("problem", "backup.store_changed");
-	failed = ui_json_add(object, "store", json_string(c->names[i]));
-	failed |= ui_json_add(object, "what", json_string(why));
-	if (ui_json_print(object, failed, &err) != 0)
-		ui_say(c->command, "%s", err.message);
+	ui_problem(&(struct ui_problem){.command = c->command,
+			   .id = "backup.store_changed",
+			   .json = stdout,
+			   .store = c->names[i],
+			   .what = why},
+		NULL);
 }
 
 /* One that had been written to may catch up, and then there was nothing to tell. */

@@ -8,6 +8,7 @@
 #include "cmd/agent/state.h"
 #include "cmd/ui/heal.h"
 #include "cmd/ui/json.h"
+#include "cmd/ui/problem.h"
 #include "cmd/ui/report.h"
 #include "cmd/ui/show.h"
 #include "lib/buf.h"
@@ -32,20 +33,16 @@ struct ui_dump_walk {
 static void on_behind(void *ctx, size_t i, const char *why)
 {
 	struct ui_dump *d = ctx;
-	const char *store = d->o->stores[i];
 	char id[32];
-	json_t *object;
-	int failed;
 
 	d->behind |= (uint32_t)1 << i;
-	ui_say(NULL, "store %s can't be read, others may: %s", store, why);
-	if (!d->o->json)
-		return;
 	snprintf(id, sizeof id, "%s.store", d->o->command);
-	object = ui_json_new("problem", id);
-	failed = ui_json_name(object, "store", store, strlen(store));
-	failed |= ui_json_name(object, "what", why, strlen(why));
-	ui_json_print(object, failed, NULL);
+	ui_problem(&(struct ui_problem){.command = d->o->command,
+			   .id = id,
+			   .json = d->o->json ? stdout : NULL,
+			   .store = d->o->stores[i],
+			   .what = why},
+		NULL);
 }
 
 int ui_dump_all(const struct ui_dump *d, struct err *err)
@@ -102,6 +99,21 @@ static int choose(struct ui_dump *d, const char *dump, struct err *err)
 	return dump_source_unlock(d->source, err);
 }
 
+/* None of the stores that are open has the dump: one that is late may have it. */
+static int choose_late(struct ui_dump *d, const char *dump, struct err *err)
+{
+	size_t i;
+
+	if (ui_stores_late(&d->stores) == 0)
+		return -1;
+	for (i = 0; i < d->stores.count; i++)
+		if (store_is_open(d->stores.stores[i]))
+			d->behind &= ~((uint32_t)1 << i);
+	dump_source_free(d->source);
+	d->source = dump_source_new(d->stores.stores, d->stores.count, d->keys, err);
+	return d->source != NULL ? choose(d, dump, err) : -1;
+}
+
 int ui_dump_open(struct ui_dump *d, struct ui_options *o, const char *dump, struct err *err)
 {
 	struct store_access access = o->access;
@@ -126,7 +138,9 @@ int ui_dump_open(struct ui_dump *d, struct ui_options *o, const char *dump, stru
 	d->source = dump_source_new(d->stores.stores, d->stores.count, d->keys, err);
 	if (d->source == NULL)
 		return -1;
-	return dump != NULL ? choose(d, dump, err) : 0;
+	if (dump == NULL || choose(d, dump, err) == 0)
+		return 0;
+	return err->code == ERR_NOTFOUND ? choose_late(d, dump, err) : -1;
 }
 
 int ui_dump_another(
@@ -256,35 +270,6 @@ int ui_dump_adopt(struct ui_dump *d, struct err *err)
 		return -1;
 	pack_heirs_ready(&d->heirs);
 	return d->heirs.rows.len > 0 ? find_targets(d, err) : 0;
-}
-
-/* --- shown --------------------------------------------------------------- */
-
-void ui_dump_name(char text[UI_DUMP_NAME_MAX], const struct store_entry *e)
-{
-	char id[2 * STORE_DUMP_ID + 1], agent[ESC_MAX(STORE_NAME_MAX)],
-		name[ESC_MAX(STORE_NAME_MAX)], when[UI_SHOW_TIME_MAX];
-
-	esc_hex(id, e->dump.id, STORE_DUMP_ID);
-	snprintf(text, UI_DUMP_NAME_MAX, "%.12s", id);
-	if (e->record == NULL)
-		return;
-	ui_show_time(when, e->committed);
-	esc_name(agent, sizeof agent, e->dump.agent, e->dump.agent_len);
-	esc_name(name, sizeof name, e->dump.name, e->dump.name_len);
-	snprintf(text, UI_DUMP_NAME_MAX, "%.12s (%s/%s, %s)", id, agent, name, when);
-}
-
-int ui_dump_json(json_t *object, const struct store_entry *e)
-{
-	int failed = ui_json_hex(object, "dump", e->dump.id, STORE_DUMP_ID);
-
-	if (e->record == NULL)
-		return failed;
-	failed |= ui_json_name(object, "agent", e->dump.agent, e->dump.agent_len);
-	failed |= ui_json_name(object, "name", e->dump.name, e->dump.name_len);
-	failed |= ui_json_add(object, "began", json_integer(e->dump.began.sec));
-	return failed | ui_json_add(object, "committed", json_integer(e->committed));
 }
 
 /* --- the manifest ---------------------------------------------------------- */

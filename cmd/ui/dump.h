@@ -58,14 +58,6 @@ int ui_dump_adopt(struct ui_dump *d, struct err *err);
  * the reading has told. Tells of chunks that another store had; _close mends them. */
 int ui_dump_gaps(struct ui_dump *d, struct err *err);
 
-/* A dump for people: "b7be4344ca95 (web/backup, 2026-11-24 06:00:01)", the time of the commit; if
- * its record is NULL the digits alone. */
-#define UI_DUMP_NAME_MAX (2 * ESC_MAX(STORE_NAME_MAX) + 64)
-void ui_dump_name(char text[UI_DUMP_NAME_MAX], const struct store_entry *entry);
-/* The same as members of an object: dump (all digits), agent, name, began, committed. Returns as
- * ui_json_add. */
-int ui_dump_json(json_t *object, const struct store_entry *entry);
-
 /* The entries of the dump's manifest, one by one. The head is borrowed until the next call.
  * _next returns 0, 1 behind the last, or -1 with err set. */
 struct ui_dump_walk *ui_dump_walk_new(struct ui_dump *d, struct err *err);

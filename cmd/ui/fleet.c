@@ -7,9 +7,12 @@
 #include <unistd.h>
 
 #include "cmd/ui/json.h"
+#include "cmd/ui/options.h"
+#include "cmd/ui/report.h"
 #include "lib/buf.h"
 #include "lib/civil.h"
 #include "lib/err.h"
+#include "lib/hash.h"
 #include "rpc/client.h"
 #include "rpc/wire.h"
 
@@ -67,11 +70,11 @@ static int find_role(struct ui_role *role, const char *config, const char *state
 		role->dir);
 }
 
-int ui_fleet_open(struct ui_fleet *f, const char *config, const char *state, const char *identity,
-	struct err *err)
+int ui_fleet_open(struct ui_fleet *f, const struct ui_options *o, struct err *err)
 {
 	*f = (struct ui_fleet){.count = 0};
-	if (find_role(&f->role, config, state, identity, err) != 0)
+	if (hash_crypto_init(err) != 0 ||
+		find_role(&f->role, o->config, o->state, o->identity, err) != 0)
 		return -1;
 	f->count = ui_fleet_managers(f->role.managers, f->managers);
 	return f->count > 0 ? 0
@@ -85,6 +88,15 @@ void ui_fleet_close(struct ui_fleet *f)
 {
 	rpc_client_close(f->client, CLOSE_MS);
 	f->client = NULL;
+}
+
+int ui_fleet_end(struct ui_fleet *f, struct ui_options *o, int ret, const struct err *err)
+{
+	int status = ret == 0 ? UI_OK : ui_fail(o->command, err);
+
+	ui_fleet_close(f);
+	ui_options_fini(o);
+	return status;
 }
 
 /* --- calls ------------------------------------------------------------------ */
@@ -200,15 +212,33 @@ static int json_field(json_t *object, const struct cbormap_field *f, const uint8
 	}
 }
 
+static json_t *json_row(const char *type, const char *id, const struct cbormap_field *fields,
+	const void *row, int *failed)
+{
+	json_t *object = ui_json_new(type, id);
+
+	for (*failed = 0; fields->type != 0; fields++)
+		*failed |= json_field(object, fields, (const uint8_t *)row + fields->at);
+	return object;
+}
+
 int ui_fleet_json(const char *type, const char *id, const struct cbormap_field *fields,
 	const void *row, struct err *err)
 {
-	json_t *object = ui_json_new(type, id);
-	int failed = 0;
+	int failed;
+	json_t *object = json_row(type, id, fields, row, &failed);
 
-	for (; fields->type != 0; fields++)
-		failed |= json_field(object, fields, (const uint8_t *)row + fields->at);
 	return ui_json_print(object, failed, err);
+}
+
+int ui_fleet_json_put(const char *type, const char *id, const char *manager,
+	const struct cbormap_field *fields, const void *row, struct buf *line, struct err *err)
+{
+	int failed;
+	json_t *object = json_row(type, id, fields, row, &failed);
+
+	failed |= ui_json_add(object, "manager", json_string(manager));
+	return ui_json_put(object, failed, line, err);
 }
 
 const char *ui_fleet_time(char text[UI_FLEET_TIME], int64_t time)
@@ -217,7 +247,7 @@ const char *ui_fleet_time(char text[UI_FLEET_TIME], int64_t time)
 	struct tm tm;
 
 	if (time == 0 || localtime_r(&t, &tm) == NULL ||
-		strftime(text, UI_FLEET_TIME, "%Y-%m-%d %H:%M", &tm) == 0)
+		strftime(text, UI_FLEET_TIME, "%Y-%m-%d %H:%M %Z", &tm) == 0)
 		strcpy(text, "-");
 	return text;
 }

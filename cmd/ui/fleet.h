@@ -17,6 +17,7 @@
 
 struct err;
 struct rpc_client;
+struct ui_options;
 
 struct ui_fleet {
 	struct ui_role role;
@@ -29,10 +30,13 @@ struct ui_fleet {
 	char manager[NAME_LEN_MAX + 1];
 };
 
-/* Opens nothing yet but files. Returns 0, or -1 with err set: there is no identity here. */
-int ui_fleet_open(struct ui_fleet *fleet, const char *config, const char *state,
-	const char *identity, struct err *err);
+/* Opens nothing yet but files, which the command's options name. Returns 0, or -1 with err set:
+ * there is no identity here. */
+int ui_fleet_open(struct ui_fleet *fleet, const struct ui_options *o, struct err *err);
 void ui_fleet_close(struct ui_fleet *fleet);
+/* Ends a command: closes the fleet, frees the options, reports err if ret is -1. Returns the exit
+ * status. */
+int ui_fleet_end(struct ui_fleet *fleet, struct ui_options *o, int ret, const struct err *err);
 
 /* The lines NAME HOST[:PORT] of a file. Returns how many; one that can't be read has none. */
 size_t ui_fleet_managers(const char *path, struct manager_peer managers[MANAGER_PEERS_MAX]);
@@ -52,9 +56,12 @@ int ui_fleet_rows(struct ui_fleet *fleet, uint16_t method, const struct cbor_out
  * err set. */
 int ui_fleet_json(const char *type, const char *id, const struct cbormap_field *fields,
 	const void *row, struct err *err);
+/* The same, and which manager says so, appended to a buffer. */
+int ui_fleet_json_put(const char *type, const char *id, const char *manager,
+	const struct cbormap_field *fields, const void *row, struct buf *line, struct err *err);
 
-/* "2026-11-28 14:05", in the machine's zone; "-" for 0. */
-#define UI_FLEET_TIME 24
+/* "2026-11-28 14:05 CET", in the machine's zone; "-" for 0. */
+#define UI_FLEET_TIME 32
 const char *ui_fleet_time(char text[UI_FLEET_TIME], int64_t time);
 
 #endif

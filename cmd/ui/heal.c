@@ -6,6 +6,7 @@
 
 #include "cmd/store/parcel.h"
 #include "cmd/ui/json.h"
+#include "cmd/ui/problem.h"
 #include "cmd/ui/progress.h"
 #include "cmd/ui/report.h"
 #include "lib/buf.h"
@@ -28,22 +29,17 @@ static size_t count_of(const struct dump_source *source, size_t store)
 static void tell(
 	const struct ui_options *o, size_t store, const char *kind, size_t healed, const char *what)
 {
-	const char *name = o->stores[store];
-	json_t *object;
 	char id[32];
-	int failed;
 
-	ui_progress_hush();
-	ui_say(o->command, "note: %s: %s", name, what);
-	if (!o->json)
-		return;
 	snprintf(id, sizeof id, "%s.%s", o->command, kind);
-	object = ui_json_new("note", id);
-	failed = ui_json_name(object, "store", name, strlen(name));
-	if (healed > 0)
-		failed |= ui_json_add(object, "healed", json_integer((json_int_t)healed));
-	failed |= ui_json_name(object, "what", what, strlen(what));
-	ui_json_print(object, failed, NULL);
+	ui_problem(&(struct ui_problem){.command = o->command,
+			   .id = id,
+			   .json = o->json ? stdout : NULL,
+			   .note = true,
+			   .store = o->stores[store],
+			   .healed = healed,
+			   .what = what},
+		NULL);
 }
 
 void ui_heal_tell(const struct ui_options *o, const struct dump_source *source)

@@ -75,8 +75,7 @@ static void print_option(FILE *to, const struct ui_option *o, bool verbs, int co
 }
 
 /* Where the text on the right begins. */
-static int find_column(
-	const struct ui_command *command, const struct ui_option *rows, size_t count)
+static int find_column(const struct ui_command *command, const struct ui_option *rows, size_t count)
 {
 	const struct ui_verb *v;
 	char left[TEXT_MAX];

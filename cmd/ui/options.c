@@ -15,6 +15,7 @@
 #include "lib/lane.h"
 #include "lib/match.h"
 #include "lib/name.h"
+#include "lib/size.h"
 
 #define DAY       86400
 #define LONG_ONLY 256 /* what getopt_long returns for the first row's long option */
@@ -96,7 +97,7 @@ static int convert(const struct ui_option *o, uint8_t *own, const char *text, st
 		return 0;
 	case UI_TIME:
 		assert(o->size == sizeof seconds);
-		if (ui_duration(text, &seconds) == 0 && seconds >= o->min &&
+		if (size_parse_time(text, &seconds) == 0 && seconds >= o->min &&
 			(o->max == 0 || seconds <= o->max)) {
 			*(int64_t *)to = seconds;
 			return 0;
@@ -107,9 +108,9 @@ static int convert(const struct ui_option *o, uint8_t *own, const char *text, st
 			o->max / DAY);
 	case UI_SIZE:
 		assert(o->size == sizeof(uint64_t));
-		return ui_size(text, to) == 0 ? 0
-					      : err_set(err, ERR_USAGE,
-							"expected a size like 500M or 10G");
+		return size_parse(text, to) == 0
+			       ? 0
+			       : err_set(err, ERR_USAGE, "expected a size like 500M or 10G");
 	case UI_CHOICE:
 		assert(o->size == sizeof place);
 		if (!ui_command_list(o->choices, '|', text, &place))
@@ -222,8 +223,8 @@ static int find_verb(struct ui_options *o, const struct ui_command *command,
 		if (strcmp(rows[i].name, "json") == 0)
 			ui_fail_json(NULL);
 		if (strcmp(v->name, "-") == 0)
-			return ui_usage(o->command, "--%s: can't be used without a verb",
-				rows[i].name);
+			return ui_usage(
+				o->command, "--%s: can't be used without a verb", rows[i].name);
 		return ui_usage(o->command, "--%s: can't be used with '%s'", rows[i].name, v->name);
 	}
 	return -1;
@@ -267,8 +268,8 @@ static int check_arguments(
 	return -1;
 }
 
-int ui_options_parse(struct ui_options *o, const struct ui_command *command, void *own, int argc,
-	char **argv)
+int ui_options_parse(
+	struct ui_options *o, const struct ui_command *command, void *own, int argc, char **argv)
 {
 	struct ui_option rows[UI_COMMAND_OPTIONS];
 	size_t count = ui_command_rows(command, rows);

@@ -6,11 +6,12 @@
  *   f -f, --file FILE           C -C, --directory DIR       T -T, --files-from FILE
  *   X -X, --exclude-from FILE,  0 --null                    r --no-recursion
  *     --exclude PATTERN         x --no-xattrs               n --numeric-owner
- *   s -s, --store STORE,        i --identity DIR,           I --config DIR
- *     --config, --identity        --config DIR              S --state DIR
- *   a --agent NAME              w --lock-wait TIME          c --command NAME=PROGRAM
+ *   s -s, --store STORE         a --agent NAME              c --command NAME=PROGRAM
  *   k --key FILE                p --passphrase-file FILE    t --threads N
- *   v -v, --verbose             j --json                    (-h, --help: always)
+ *   v -v, --verbose             j --json                    w --lock-wait TIME
+ *   S --state DIR               (-h, --help: always)
+ *   A, I --config DIR: with stores' addresses, with other configuration
+ *   i, o --identity DIR: to reach stores with, an operator's
  *
  *   zeroed, defaults set -> ui_options_parse -> use -> ui_options_fini
  */

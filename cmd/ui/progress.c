@@ -12,6 +12,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "lib/size.h"
+
 #define INTERVAL_MS 500
 #define WIDTH       78 /* of the line */
 #define STACK       (64u << 10)
@@ -48,32 +50,19 @@ static void on_signal(int number)
 	errno = saved;
 }
 
-/* "1.4 GiB" */
-static void put_size(char *to, size_t len, double n)
-{
-	static const char *const units[] = {"B", "KiB", "MiB", "GiB", "TiB"};
-	size_t i = 0;
-
-	while (n >= 1000 && i + 1 < sizeof units / sizeof *units) {
-		n /= 1024;
-		i++;
-	}
-	snprintf(to, len, i > 0 && n < 100 ? "%.1f %s" : "%.0f %s", n, units[i]);
-}
-
 /* "5.0 GiB of 12.5 GiB (40 %), 1234 entries, 310 MiB/s, 0:00:24 left" */
 static void describe(char *to, size_t len)
 {
 	uint64_t bytes = p.bytes, whole = p.total;
 	double spent = now() - p.began, rate = spent > 0 ? (double)bytes / spent : 0, left;
-	char size[24], total[48] = "", speed[24], end[40] = "";
+	char size[SIZE_TEXT_MAX], total[48] = "", speed[SIZE_TEXT_MAX], end[40] = "";
 
-	put_size(size, sizeof size, (double)bytes);
-	put_size(speed, sizeof speed, rate);
+	size_print(size, (double)bytes);
+	size_print(speed, rate);
 	if (whole > 0) {
-		char all[24];
+		char all[SIZE_TEXT_MAX];
 
-		put_size(all, sizeof all, (double)whole);
+		size_print(all, (double)whole);
 		snprintf(total, sizeof total, " of %s (%.0f %%)", all,
 			bytes < whole ? 100.0 * (double)bytes / (double)whole : 100.0);
 		left = rate > 0 && bytes < whole ? (double)(whole - bytes) / rate : 0;
@@ -200,6 +189,12 @@ void ui_progress_add(uint64_t bytes, uint64_t entries)
 {
 	p.bytes += bytes;
 	p.entries += entries;
+}
+
+void ui_progress_set(uint64_t bytes, uint64_t entries)
+{
+	p.bytes = bytes;
+	p.entries = entries;
 }
 
 void ui_progress_stop(void)

@@ -30,6 +30,9 @@ void ui_progress_first(void (*asked)(void));
 /* So many more bytes and entries are done. By any thread. */
 void ui_progress_add(uint64_t bytes, uint64_t entries);
 
+/* So many are done in all, by what others say: also fewer than before. */
+void ui_progress_set(uint64_t bytes, uint64_t entries);
+
 /* Before something else is printed to the terminal: takes the line away. By any
  * thread; also if nothing was started. */
 void ui_progress_hush(void);

@@ -64,9 +64,14 @@ void ui_pipe_ends(int status)
 	signal(SIGPIPE, on_pipe);
 }
 
-int ui_fail(const char *command, const struct err *err)
+void ui_fail_note(const struct err *err)
 {
 	failure.err = *err;
+}
+
+int ui_fail(const char *command, const struct err *err)
+{
+	ui_fail_note(err);
 	ui_say(command, "%s", err->message);
 	return err_exit_status(err->code);
 }
@@ -108,44 +113,6 @@ int ui_number(const char *text, long min, long max, long *value)
 	errno = 0;
 	*value = strtol(text, &end, 10);
 	return *text == 0 || *end != 0 || errno != 0 || *value < min || *value > max ? -1 : 0;
-}
-
-/* A number, and one of the letters, each with its factor. */
-static int scaled(const char *text, const char *letters, const uint64_t *factors, uint64_t *value)
-{
-	const char *letter;
-	char *end;
-
-	if (*text < '0' || *text > '9')
-		return -1;
-	errno = 0;
-	*value = strtoull(text, &end, 10);
-	if (errno != 0)
-		return -1;
-	if (*end == 0)
-		return 1;
-	letter = strchr(letters, *end);
-	if (letter == NULL || end[1] != 0)
-		return -1;
-	return __builtin_mul_overflow(*value, factors[letter - letters], value) ? -1 : 0;
-}
-
-int ui_duration(const char *text, int64_t *seconds)
-{
-	static const uint64_t factors[] = {1, 60, 3600, 86400, 7 * 86400, 366 * 86400};
-	uint64_t value;
-
-	if (scaled(text, "smhdwy", factors, &value) != 0 || value > INT64_MAX / 4)
-		return -1;
-	*seconds = (int64_t)value;
-	return 0;
-}
-
-int ui_size(const char *text, uint64_t *bytes)
-{
-	static const uint64_t factors[] = {1u << 10, 1u << 20, 1u << 30, (uint64_t)1 << 40};
-
-	return scaled(text, "KMGT", factors, bytes) < 0 ? -1 : 0;
 }
 
 unsigned ui_processors(void)

@@ -1,6 +1,6 @@
 /*
  * How a command reports to a person or a script: exit statuses, messages on standard error, the
- * last JSON object of a failure; and the values that options share: numbers, times, sizes.
+ * last JSON object of a failure; and numbers that options share.
  */
 #ifndef FDUMP_CMD_UI_REPORT_H
 #define FDUMP_CMD_UI_REPORT_H
@@ -32,6 +32,9 @@ void ui_say(const char *command, const char *fmt, ...) __attribute__((format(pri
  * status that the error's code stands for. */
 int ui_fail(const char *command, const struct err *err);
 
+/* Makes this the last error (see ui_fail_end), and prints nothing. */
+void ui_fail_note(const struct err *err);
+
 /* Prints "fdump COMMAND: text" and where the help is, to standard error;
  * returns UI_FAILED. */
 int ui_usage(const char *command, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
@@ -50,12 +53,6 @@ void ui_fail_end(int status);
 
 /* A decimal number from min to max. Returns 0, or -1 if it is none. */
 int ui_number(const char *text, long min, long max, long *value);
-
-/* A time as 30d: a number and s, m, h, d, w or y. Returns 0, or -1. */
-int ui_duration(const char *text, int64_t *seconds);
-
-/* A size as 10G: a number of bytes, or one and K, M, G, T (1024s). Returns 0, or -1. */
-int ui_size(const char *text, uint64_t *bytes);
 
 /* Opens FILE, or standard input for NULL or "-", to read a pack from; not a
  * terminal. Returns the descriptor, or -1 with err set. */

@@ -1,4 +1,4 @@
-/* Entries for people. */
+/* Entries and dumps for people. */
 #include "cmd/ui/show.h"
 
 #include <stdio.h>
@@ -6,6 +6,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "cmd/ui/json.h"
 #include "lib/esc.h"
 
 /* Appends to a text of UI_SHOW_STATUS_MAX. */
@@ -66,4 +67,31 @@ void ui_show_time(char text[UI_SHOW_TIME_MAX], int64_t sec)
 
 	if (localtime_r(&t, &tm) == NULL || strftime(text, UI_SHOW_TIME_MAX, "%F %T", &tm) == 0)
 		snprintf(text, UI_SHOW_TIME_MAX, "?");
+}
+
+void ui_show_dump(char text[UI_SHOW_DUMP_MAX], const struct store_entry *e)
+{
+	char id[2 * STORE_DUMP_ID + 1], agent[ESC_MAX(STORE_NAME_MAX)],
+		name[ESC_MAX(STORE_NAME_MAX)], when[UI_SHOW_TIME_MAX];
+
+	esc_hex(id, e->dump.id, STORE_DUMP_ID);
+	snprintf(text, UI_SHOW_DUMP_MAX, "%.12s", id);
+	if (e->record == NULL)
+		return;
+	ui_show_time(when, e->committed);
+	esc_name(agent, sizeof agent, e->dump.agent, e->dump.agent_len);
+	esc_name(name, sizeof name, e->dump.name, e->dump.name_len);
+	snprintf(text, UI_SHOW_DUMP_MAX, "%.12s (%s/%s, %s)", id, agent, name, when);
+}
+
+int ui_show_dump_json(json_t *object, const struct store_entry *e)
+{
+	int failed = ui_json_hex(object, "dump", e->dump.id, STORE_DUMP_ID);
+
+	if (e->record == NULL)
+		return failed;
+	failed |= ui_json_name(object, "agent", e->dump.agent, e->dump.agent_len);
+	failed |= ui_json_name(object, "name", e->dump.name, e->dump.name_len);
+	failed |= ui_json_add(object, "began", json_integer(e->dump.began.sec));
+	return failed | ui_json_add(object, "committed", json_integer(e->committed));
 }

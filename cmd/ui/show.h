@@ -1,11 +1,16 @@
 /*
- * What commands show of entries, for people.
+ * What commands show of entries and dumps.
  */
 #ifndef FDUMP_CMD_UI_SHOW_H
 #define FDUMP_CMD_UI_SHOW_H
 
 #include <stddef.h>
+#include <stdint.h>
 
+#include <jansson.h>
+
+#include "cmd/store/store.h"
+#include "lib/esc.h"
 #include "pack/entry.h"
 
 /* An entry's status with what belongs to it: "ok", "changed (size, mtime)",
@@ -20,5 +25,13 @@ char *ui_show_name(struct pack_bytes name);
 /* Local time, "2026-11-24 06:00:01"; "?" where there is none. */
 #define UI_SHOW_TIME_MAX 32
 void ui_show_time(char text[UI_SHOW_TIME_MAX], int64_t sec);
+
+/* A dump for people: "b7be4344ca95 (web/backup, 2026-11-24 06:00:01)", the time of the commit; if
+ * its record is NULL the digits alone. */
+#define UI_SHOW_DUMP_MAX (2 * ESC_MAX(STORE_NAME_MAX) + 64)
+void ui_show_dump(char text[UI_SHOW_DUMP_MAX], const struct store_entry *entry);
+/* The same as members of an object: dump (all digits), agent, name, began, committed. Returns as
+ * ui_json_add. */
+int ui_show_dump_json(json_t *object, const struct store_entry *entry);
 
 #endif

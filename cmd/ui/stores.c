@@ -103,8 +103,6 @@ static void open_all(struct ui_stores *s, enum store_mode mode, size_t wanted)
 		if (!store_is_opening(s->stores[i]))
 			continue;
 		err_prefix(&s->why[i], "not reached in %.0f s", (double)(now_ms() - began) / 1000);
-		if (mode == STORE_READ)
-			store_close(s->stores[i]);
 	}
 }
 
@@ -136,6 +134,17 @@ int ui_stores_open(struct ui_stores *s, enum store_mode mode, size_t wanted,
 	else
 		err_set(err, s->why[s->count - 1].code, "no store can be read");
 	return -1;
+}
+
+size_t ui_stores_late(struct ui_stores *s)
+{
+	size_t before = 0, open, i;
+
+	for (i = 0; i < s->count; i++)
+		before += store_is_open(s->stores[i]);
+	while (wait_some(s, &open) > 0)
+		continue;
+	return open - before;
 }
 
 void ui_stores_free(struct ui_stores *s)

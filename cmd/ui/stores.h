@@ -27,14 +27,17 @@ int ui_stores_add(struct ui_stores *s, const char *text, bool directory,
 /* Opens all: services at the same time, directories in the order that keeps two commands from
  * waiting for each other. While some services do not answer, those that are open have the command
  * go on: after UI_STORES_ENOUGH_MS if they are as many as wanted, after UI_STORES_SOME_MS if there
- * is one. To read, the others are then given up; to write, they are still being opened
- * (store_is_opening). `failed`: called for each that is not open, in the order of the texts.
- * Returns 0: one at least is open; -1 with err set: none is, and err says why, of a single one in
- * its own words; or two that are opened to write are the same store. */
+ * is one. The others are still being opened then (store_is_opening). `failed`: called for each that
+ * is not open, in the order of the texts. Returns 0: one at least is open; -1 with err set: none
+ * is, and err says why, of a single one in its own words; or two that are opened to write are the
+ * same store. */
 #define UI_STORES_ENOUGH_MS 3000
 #define UI_STORES_SOME_MS   10000
 int ui_stores_open(struct ui_stores *s, enum store_mode mode, size_t wanted,
 	void (*failed)(void *ctx, size_t store, const char *why), void *ctx, struct err *err);
+
+/* Waits for services that are still being opened. Returns how many more are open now. */
+size_t ui_stores_late(struct ui_stores *s);
 
 /* Closes and frees them. */
 void ui_stores_free(struct ui_stores *s);

@@ -28,7 +28,7 @@ head -c 3000000 whole >cut
 echo text >none
 run 5 unpack -f hurt -C back
 says 'offset [0-9]+: ENTRY block [0-9]+: payload does not agree with its check \(what is in it is lost\)'
-says 'big: offset [0-9]+: lost: part of it is in a block that is damaged or missing'
+says 'offset [0-9]+: big: lost: part of it is in a block that is damaged or missing'
 says 'stopped at damage .*--skip-damaged'
 run 5 unpack --skip-damaged -f hurt -C back
 once 'big: '

@@ -22,11 +22,12 @@ late() { [ $(($(date +%s) - $(stat -c %Y web1/var/agent/cert.pem))) -ge 3 ]; }
 await 5 late
 start_manager m1
 await 5 test -s told || fail "nothing was told: $(cat m1.log)"
-grep -q '^{"type":"alarm","id":"alarm.raised","agent":"web1","job":"system","state":"late","reason":"no dump since .*"manager":"m1"}$' told ||
+grep -q '^{"type":"alarm","id":"alarm.raised","alarm":"agent/web1/job/system","kind":"job","role":"agent","name":"web1","job":"system","state":"late","reason":"no dump since .*"critical":true,"since":.*"manager":"m1"}$' told ||
 	fail "$(cat told)"
-grep -q "error: alarm: system on web1: late: " m1.log || fail "$(cat m1.log)"
+grep -q "error: alarm: agent web1, job system: late: " m1.log || fail "$(cat m1.log)"
 await 5 test -s metrics || fail "no metrics"
 grep -q '^fdump_job_state{agent="web1",job="system",state="late"} 8$' metrics || fail "$(cat metrics)"
+grep -q '^fdump_alarm{kind="job",role="agent",name="web1",job="system",state="late"} 2$' metrics || fail "$(cat metrics)"
 m1 status | grep -q "1 late" || fail "$(m1 status)"
 status=0
 m1 status --check >out || status=$?

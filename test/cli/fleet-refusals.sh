@@ -27,7 +27,7 @@ store() { # FOLDER OPTIONS...: a machine in that folder joins as the store s1, a
 	start "$name" store
 	await 10 grep -q "port $((base + 3))" "$name.store.log" || fail "$(cat "$name.store.log")"
 }
-alarms() { grep -ao "alarm: agent a[^:]*: $1" m1.log | wc -l; }
+alarms() { grep -ao "agent a[^:]* reports: $1" m1.log | wc -l; }
 has_alarms() { [ "$(alarms "$1")" -ge "$2" ]; }
 
 plan "paths = {\"$work/src\"}"
@@ -56,12 +56,16 @@ refuses "paths = {\"$work/srcs\"}" "read $work/srcs, which agent.conf does not a
 refuses "paths = {\"$work/src/../a\"}" "read $work/src/../a, which agent.conf does not allow"
 refuses "paths = {\"$work/src\"}  unencrypted = yes" "be stored unencrypted, which agent.conf does not allow"
 
+m1 status | grep -q "^  plan refused *agent a .*(plan.refused)" || fail "$(m1 status)"
+
 # The plan before is followed still, and by order too.
 m1 run system --agent a --wait >out || fail "run: $(cat out a.agent.log)"
 await 10 kept 2 || fail "$(m1 runs)"
 
 # Another machine takes the store's name over; the managers agree, the agent does not.
 plan "paths = {\"$work/src\"}"
+taken() { ! m1 status | grep -q "plan refused"; }
+await 10 taken || fail "$(m1 status)"
 kill "$one"
 wait "$one" || :
 store two --replace
@@ -73,8 +77,10 @@ grep -qF "the store s1 is another one than before" a.agent.log || fail "$(cat a.
 grep -qF "fdump agent accept s1" a.agent.log || fail "no advice: $(cat a.agent.log)"
 await 10 has_alarms store.changed 1 || fail "no alarm at the manager: $(cat m1.log)"
 grep -aq store.changed a/var/agent/journal || fail "no alarm in the journal"
+m1 status | grep -q "^  store changed *agent a, system .*another store answers by the name" || fail "$(m1 status)"
 "$FDUMP" agent accept s1 --config a/etc --state a/var >out 2>err || fail "accept: $(cat err)"
 m1 run system --agent a --wait >out || fail "run, accepted: $(cat out a.agent.log)"
+! m1 status | grep -q "store changed" || fail "$(m1 status)"
 status=0
 "$FDUMP" agent accept s9 --config a/etc --state a/var 2>err || status=$?
 [ $status = 2 ] && grep -q "s9: this agent knows no store of this name" err || fail "$status $(cat err)"

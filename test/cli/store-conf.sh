@@ -30,6 +30,6 @@ wrong "quota" 'quota = "0%"' "}"
 wrong "quota" 'quota = "101%"' "}"
 wrong "min_age" 'min_age = "soon"' "}"
 wrong "lock_max" 'lock_max = "-1d"' "}"
-wrong "line 4: agent" "}" 'agent "Web_1" { quota = "1G" }'
-wrong "line 5: found duplicate" "}" 'agent "a" { quota = "1G" }' 'agent "a" { quota = "2G" }'
-wrong "line 4: quota" "}" 'agent "a" { quota = "x" }'
+wrong ":4: agent" "}" 'agent "Web_1" { quota = "1G" }'
+wrong ":5: found duplicate" "}" 'agent "a" { quota = "1G" }' 'agent "a" { quota = "2G" }'
+wrong ":4: quota" "}" 'agent "a" { quota = "x" }'

@@ -64,3 +64,20 @@ timed 35 "${back[@]}" -s s1 -s s2 -s silent1 --command "x=$work/begin" --json
 kill "$(cat s2.pid)"
 [ $status = 4 ] && grep -q '"copies":2' out || fail "backup with a late one: status $status: $(cat out err)"
 grep -q 'store s2 is left behind' err && grep -q 'store s2 has caught up' err || fail "not told: $(cat err)"
+
+# What no store has that is there is waited for: one that is late may have it.
+rm tree/more
+serve s2
+timed 15 "${back[@]}" -s s2
+[ $status = 0 ] || fail "backup to s2: status $status: $(cat out err)"
+id=$(sed -n 's/^dump \([0-9a-f]*\):.*/\1/p' out)
+kill "${served[s2]}"
+wait "${served[s2]}" || :
+rm -rf restored
+mkdir restored
+"$FDUMP" restore --config config --state agent --identity operator -s s1 -s s2 "$id" -C restored >out 2>err &
+restores=$!
+await 15 grep -q "s2: not reached in" err || fail "not late: $(cat out err)"
+serve s2
+wait $restores || fail "restore from a late store: status $?: $(cat out err)"
+diff -r tree restored

@@ -71,6 +71,12 @@ int rpc_tls_handshake(struct rpc_tls *tls, struct err *err)
 	return 0;
 }
 
+int64_t rpc_tls_until(const struct rpc_tls *tls)
+{
+	(void)tls;
+	return 0;
+}
+
 const struct rpc_identity *rpc_tls_peer(const struct rpc_tls *tls)
 {
 	(void)tls;

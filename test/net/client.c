@@ -515,7 +515,7 @@ static void a_slow_server(void **unused)
 	assert_int_equal(rpc_client_call(c, &r, NULL, NULL, &err), 0);
 	rpc_client_close(c, 5000);
 	/* One that is connected and never answers. */
-	c = open_as("a1", "s1", s.port, (struct rpc_client_opts){.patience_ms = 400});
+	c = open_as("a1", "s1", s.port, (struct rpc_client_opts){.patience_ms = 2000});
 	r = number_request(PEER_SLEEP, mem, "ms", 60000);
 	assert_int_equal(rpc_client_call(c, &r, NULL, NULL, &err), -1);
 	assert_int_equal(err.code, ERR_TIMEOUT);

@@ -301,6 +301,19 @@ static void add_record(struct buf *frames, uint64_t number, enum manager_kind ki
 	buf_took(frames, MANAGER_FRAME_HEAD + len);
 }
 
+static void add_alarm(struct buf *frames, uint64_t number, const char *text, const char *job)
+{
+	struct manager_record r = {.number = number, .time = began + 3050, .kind = MANAGER_ALARM};
+	uint8_t *to = buf_room(frames, MANAGER_FRAME_HEAD + MANAGER_RECORD_MAX, &err);
+	size_t len;
+
+	strcpy(r.text, text);
+	strcpy(r.job, job);
+	len = manager_record_encode(&r, to + MANAGER_FRAME_HEAD);
+	manager_frame_seal(to, len);
+	buf_took(frames, MANAGER_FRAME_HEAD + len);
+}
+
 static void start_report(struct peer *p, uint8_t journal, const struct buf *frames)
 {
 	uint8_t mem[128], id[MANAGER_RUN_LEN] = {journal};
@@ -346,6 +359,37 @@ static size_t runs(struct peer *operator, size_t n, struct manager_run_row *run)
 		if (count++ == n)
 			*run = row;
 	return count;
+}
+
+/* What is wrong by the manager: the alarm of that id. Returns whether there is one. */
+static bool alarm_of(struct peer *operator, const char * id, struct manager_alarm_row *alarm)
+{
+	struct manager_alarm_row row;
+	const uint8_t *at;
+	size_t left;
+	bool found = false;
+
+	assert_int_equal(ask(operator, MANAGER_METHOD_ALARMS, "\xa0", 1), ERR_NONE);
+	at = operator->blob.data;
+	left = operator->blob.len;
+	while (manager_row_get(&row, sizeof row, manager_alarm_fields, &at, &left, &err) == 0)
+		if (strcmp(row.alarm, id) == 0) {
+			found = true;
+			*alarm = row;
+		}
+	return found;
+}
+
+/* The row of a machine in a listing of hosts. */
+static void row_of(struct peer *operator, const char * name, struct manager_host_row *row)
+{
+	const uint8_t *at = operator->blob.data;
+	size_t left = operator->blob.len;
+
+	while (manager_row_get(row, sizeof *row, manager_host_fields, &at, &left, &err) == 0)
+		if (strcmp(row->name, name) == 0)
+			return;
+	fail_msg("%s: not listed", name);
 }
 
 /* --- the tests ------------------------------------------------------------------ */
@@ -506,22 +550,33 @@ static void test_unsaved(void **unused)
 static void test_strangers(void **unused)
 {
 	struct manager_hello h = {.boot = {1}}, again = {.boot = {2}}, same = {.boot = {1}};
+	struct manager_alarm_row alarm;
+	struct manager_host_row row;
 	struct manager_welcome w;
-	struct peer a, b, other;
+	struct peer a, b, o, other;
 
 	(void)unused;
 	start();
+	dial(&o, "o1");
 	dial(&a, "a1");
 	assert_int_equal(hello(&a, &h, &w), ERR_NONE);
 	/* The same start of the machine, once more: a connection that is not known to be lost. */
 	dial(&b, "a1");
 	assert_int_equal(hello(&b, &same, &w), ERR_NONE);
-	assert_null(strstr(logged, "alarm"));
+	assert_int_equal(a.notified, 0);
 	hang_up(&b);
+	/* Another start: the machine was started again, unless the one before is heard again. */
 	dial(&b, "a1");
 	assert_int_equal(hello(&b, &again, &w), ERR_NONE);
-	assert_non_null(strstr(logged, "alarm: cloned agent: two machines use the identity of a1"));
+	while (a.notified == 0)
+		rpc_loop_run(loop);
+	assert_false(alarm_of(&o, "agent/a1/clone", &alarm));
+	assert_int_equal(hello(&a, &h, &w), ERR_NONE);
+	assert_true(alarm_of(&o, "agent/a1/clone", &alarm));
+	assert_string_equal(alarm.state, "cloned");
+	assert_true(alarm.critical);
 	hang_up(&b);
+	hang_up(&o);
 	/* Another machine of that name. */
 	peer_make_cert_by(folder, "int", "a1-other", "a1", "agent", NULL, 0, 0);
 	dial(&other, "a1-other");
@@ -534,7 +589,11 @@ static void test_strangers(void **unused)
 	h.has_digest = true;
 	h.digest[0] = 1;
 	assert_int_equal(hello(&a, &h, &w), ERR_NONE);
-	assert_non_null(strstr(logged, "alarm: the plan of a1 is another one on the manager m2"));
+	dial(&o, "o1");
+	assert_int_equal(ask(&o, MANAGER_METHOD_HOSTS, "\xa0", 1), ERR_NONE);
+	row_of(&o, "a1", &row);
+	assert_true(row.differs);
+	hang_up(&o);
 	h.follows[0] = 0;
 	h.has_digest = false;
 	h.digest[0] = 0;
@@ -556,7 +615,7 @@ static void test_roles(void **unused)
 		uint16_t method;
 		const char *may; /* of a1, s1, o1 */
 	} table[] = {{2, "as"}, {3, "o"}, {4, "o"}, {64, "as"}, {65, "a"}, {66, "a"}, {96, "o"},
-		{97, "o"}, {99, "o"}, {100, "o"}, {101, "o"}, {102, "o"}};
+		{97, "o"}, {99, "o"}, {100, "o"}, {101, "o"}, {102, "o"}, {103, "o"}};
 	static const char *const files[] = {"a1", "s1", "o1"};
 	struct peer p;
 	size_t i, k;
@@ -579,6 +638,85 @@ static void test_roles(void **unused)
 		assert_int_equal(ask(&p, 98, "\xa0", 1), ERR_UNSUPPORTED);
 		hang_up(&p);
 	}
+	manager_service_free(service);
+}
+
+/* The job's row of a1. */
+static struct manager_status_row status(struct peer *operator)
+{
+	static const char filter[] = "\xa1\x65"
+				     "agent\x62"
+				     "a1";
+	struct manager_status_row row;
+	const uint8_t *at;
+	size_t left;
+
+	assert_int_equal(ask(operator, MANAGER_METHOD_STATUS, filter, sizeof filter - 1), ERR_NONE);
+	at = operator->blob.data;
+	left = operator->blob.len;
+	assert_int_equal(
+		manager_row_get(&row, sizeof row, manager_status_fields, &at, &left, &err), 0);
+	assert_int_equal(left, 0);
+	return row;
+}
+
+static void tell_progress(struct peer *p, uint64_t bytes)
+{
+	uint8_t mem[64];
+	struct cbor_out out;
+
+	cbor_out_init(&out, mem, sizeof mem);
+	cbor_put_map(&out, 3);
+	cbor_put_text(&out, "job");
+	cbor_put_text(&out, "system");
+	cbor_put_text(&out, "bytes");
+	cbor_put_uint(&out, bytes);
+	cbor_put_text(&out, "entries");
+	cbor_put_uint(&out, 12);
+	assert_int_equal(
+		rpc_notify(p->conn, MANAGER_METHOD_PROGRESS, mem, cbor_out_len(&out), &err), 0);
+}
+
+/* How far a run is shows as long as it goes on; what an agent alarms of, until it is over. */
+static void test_run(void **unused)
+{
+	struct manager_hello h = {.boot = {1}, .has_journal = true, .journal = {11}, .number = 1};
+	struct manager_status_row row;
+	struct manager_alarm_row alarm;
+	struct manager_welcome w;
+	struct buf frames;
+	struct peer a, o;
+
+	(void)unused;
+	start();
+	dial(&o, "o1");
+	dial(&a, "a1");
+	assert_int_equal(hello(&a, &h, &w), ERR_NONE);
+	buf_init(&frames, MANAGER_REPORT_MAX);
+	add_record(&frames, 1, MANAGER_STARTING, 7, 3000, MANAGER_NONE, 0);
+	add_alarm(&frames, 2, MANAGER_SAYS_OVERDUE, "");
+	assert_int_equal(report(&a, 11, &frames), 2);
+	assert_true(alarm_of(&o, "agent/a1/overdue", &alarm));
+	tell_progress(&a, 5 << 20);
+	assert_int_equal(hello(&a, &h, &w), ERR_NONE); /* it was heard before this */
+	row = status(&o);
+	assert_int_equal(row.bytes, 5 << 20);
+	assert_int_equal(row.entries, 12);
+	assert_non_null(strstr(row.reason, ": 5.0 MiB, 12 entries"));
+	buf_clear(&frames);
+	add_record(&frames, 3, MANAGER_ENDED, 7, 3100, MANAGER_OK, 1);
+	add_alarm(&frames, 4, MANAGER_SAYS_CHANGED, "system");
+	assert_int_equal(report(&a, 11, &frames), 4);
+	assert_int_equal(status(&o).bytes, 0);
+	assert_false(alarm_of(&o, "agent/a1/overdue", &alarm));
+	assert_true(alarm_of(&o, "agent/a1/identity/system", &alarm));
+	assert_string_equal(alarm.job, "system");
+	add_record(&frames, 5, MANAGER_ENDED, 8, 3200, MANAGER_OK, 1);
+	assert_int_equal(report(&a, 11, &frames), 5);
+	assert_false(alarm_of(&o, "agent/a1/identity/system", &alarm));
+	buf_fini(&frames);
+	hang_up(&a);
+	hang_up(&o);
 	manager_service_free(service);
 }
 
@@ -637,6 +775,48 @@ static void test_store(void **unused)
 	assert_int_equal(hello(&s, &sh, &w), ERR_USAGE);
 	hang_up(&s);
 	hang_up(&a);
+	manager_service_free(service);
+}
+
+/* What a store says of itself. */
+static void test_full(void **unused)
+{
+	struct manager_hello sh = {.boot = {2},
+		.expires = time(NULL) + 86400,
+		.is_store = true,
+		.uid = {3},
+		.key = {4},
+		.size = 1000,
+		.used = 700,
+		.damaged = 2,
+		.fault = "the index is damaged"};
+	struct manager_alarm_row alarm;
+	struct manager_welcome w;
+	struct peer s, o;
+
+	(void)unused;
+	start();
+	dial(&o, "o1");
+	dial(&s, "s1");
+	assert_int_equal(hello(&s, &sh, &w), ERR_NONE);
+	assert_true(alarm_of(&o, "store/s1/space", &alarm));
+	assert_string_equal(alarm.state, "full");
+	assert_true(alarm_of(&o, "store/s1/damage", &alarm));
+	assert_true(alarm_of(&o, "store/s1/stopped", &alarm));
+	assert_non_null(strstr(alarm.reason, sh.fault));
+	assert_true(alarm_of(&o, "store/s1/certificate", &alarm));
+	sh.free = 500;
+	sh.damaged = 0;
+	sh.fault[0] = 0;
+	sh.expires += 80 * 86400;
+	assert_int_equal(hello(&s, &sh, &w), ERR_NONE);
+	assert_int_equal(ask(&o, MANAGER_METHOD_ALARMS, "\xa0", 1), ERR_NONE);
+	assert_false(alarm_of(&o, "store/s1/space", &alarm));
+	assert_false(alarm_of(&o, "store/s1/damage", &alarm));
+	assert_false(alarm_of(&o, "store/s1/stopped", &alarm));
+	assert_false(alarm_of(&o, "store/s1/certificate", &alarm));
+	hang_up(&s);
+	hang_up(&o);
 	manager_service_free(service);
 }
 
@@ -744,7 +924,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {cmocka_unit_test(test_agent),
 		cmocka_unit_test(test_times), cmocka_unit_test(test_unsaved),
 		cmocka_unit_test(test_strangers), cmocka_unit_test(test_roles),
-		cmocka_unit_test(test_store), cmocka_unit_test(test_orders),
+		cmocka_unit_test(test_run), cmocka_unit_test(test_store),
+		cmocka_unit_test(test_full), cmocka_unit_test(test_orders),
 		cmocka_unit_test(test_denied)};
 	char command[2048];
 	int ret;

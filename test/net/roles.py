@@ -52,6 +52,7 @@ hello        ok      ok      ok      ok      denied  denied  denied
 plan         ok      ok      denied  denied  denied  denied  denied
 report       ok      ok      denied  denied  denied  denied  denied
 status       denied  denied  denied  denied  denied  ok      ok
+alarms       denied  denied  denied  denied  denied  ok      ok
 hosts        denied  denied  denied  denied  denied  ok      ok
 runs         denied  denied  denied  denied  denied  ok      ok
 token        denied  denied  denied  denied  denied  ok      ok

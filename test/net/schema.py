@@ -13,7 +13,7 @@ text = (root / "rpc/PROTOCOL.md").read_text()
 c_files = {p: p.read_text() for p in sorted((root / "rpc").glob("*.[ch]"))}
 for name in ("cbormap.h", "err.c"):
     c_files[root / "lib" / name] = (root / "lib" / name).read_text()
-for name in ("proto.c", "proto.h", "plan.h", "report.h", "service.c"):
+for name in ("proto.c", "proto.h", "plan.h", "report.h", "row.h", "service.c"):
     c_files[root / "cmd/manager" / name] = (root / "cmd/manager" / name).read_text()
 for name in ("dump.h", "proof.h", "proto.c", "proto.h", "receipt.h", "record.h", "store.h"):
     c_files[root / "cmd/store" / name] = (root / "cmd/store" / name).read_text()

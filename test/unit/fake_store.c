@@ -312,7 +312,7 @@ static bool is(const char *wanted, const char *text, size_t len)
 	return wanted == NULL || (strlen(wanted) == len && memcmp(wanted, text, len) == 0);
 }
 
-/* In the order of commits; `newest` supposes that all are of one agent and name. */
+/* In the order of commits. */
 static int each_dump(struct fake_dump *d, const struct store_filter *filter, store_each_dump *each,
 	void *ctx, struct err *err)
 {
@@ -321,16 +321,14 @@ static int each_dump(struct fake_dump *d, const struct store_filter *filter, sto
 
 	if (d == NULL)
 		return 0;
-	if (!filter->newest) {
-		ret = each_dump(d->next, filter, each, ctx, err);
-		if (ret != 0)
-			return ret;
-	}
+	ret = each_dump(d->next, filter, each, ctx, err);
+	if (ret != 0)
+		return ret;
 	if (entry_of(d, &e, err) != 0)
 		return -1;
 	if (d->seq <= filter->after || !is(filter->agent, e.dump.agent, e.dump.agent_len) ||
 		!is(filter->name, e.dump.name, e.dump.name_len))
-		return filter->newest ? each_dump(d->next, filter, each, ctx, err) : 0;
+		return 0;
 	return each(ctx, &e, err);
 }
 

@@ -1,0 +1,93 @@
+#include "cmd/manager/running.h"
+
+#include <assert.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "lib/size.h"
+
+#define RATE_MS 500 /* between less the rate is not counted */
+
+static struct manager_running *place_of(struct manager_runnings *r, const char *job)
+{
+	struct manager_running *oldest = &r->runs[0];
+	size_t i;
+
+	for (i = 0; i < MANAGER_RUNNING_MAX; i++)
+		if (strcmp(r->runs[i].job, job) == 0)
+			return &r->runs[i];
+	for (i = 0; i < MANAGER_RUNNING_MAX; i++) {
+		if (r->runs[i].job[0] == 0)
+			return &r->runs[i];
+		if (r->runs[i].at_ms < oldest->at_ms)
+			oldest = &r->runs[i];
+	}
+	return oldest;
+}
+
+void manager_running_take(struct manager_runnings *r, const char *job, uint64_t bytes,
+	uint64_t entries, int64_t now_ms)
+{
+	struct manager_running *run = place_of(r, job);
+	int64_t passed = now_ms - run->at_ms;
+	uint64_t rate;
+
+	assert(job[0] != 0 && strlen(job) <= NAME_LEN_MAX);
+	/* Another run, or one that has begun again. */
+	if (strcmp(run->job, job) != 0 || bytes < run->bytes) {
+		*run = (struct manager_running){
+			.bytes = bytes, .entries = entries, .at_ms = now_ms};
+		strcpy(run->job, job);
+		return;
+	}
+	run->entries = entries;
+	if (passed < RATE_MS) {
+		/* What comes between counts with the next one. */
+		return;
+	}
+	rate = (uint64_t)((double)(bytes - run->bytes) * 1000 / (double)passed);
+	run->rate = run->rate == 0 ? rate : run->rate / 4 * 3 + rate / 4;
+	run->bytes = bytes;
+	run->at_ms = now_ms;
+}
+
+void manager_running_end(struct manager_runnings *r, const char *job)
+{
+	size_t i;
+
+	for (i = 0; i < MANAGER_RUNNING_MAX; i++)
+		if (strcmp(r->runs[i].job, job) == 0)
+			r->runs[i] = (struct manager_running){.bytes = 0};
+}
+
+const struct manager_running *manager_running_find(
+	const struct manager_runnings *r, const char *job)
+{
+	size_t i;
+
+	for (i = 0; i < MANAGER_RUNNING_MAX && job[0] != 0; i++)
+		if (strcmp(r->runs[i].job, job) == 0)
+			return &r->runs[i];
+	return NULL;
+}
+
+const char *manager_running_print(
+	char text[MANAGER_RUNNING_TEXT], const struct manager_running *run, uint64_t total)
+{
+	char done[SIZE_TEXT_MAX], whole[SIZE_TEXT_MAX], rate[SIZE_TEXT_MAX];
+	size_t len;
+
+	size_print(done, (double)run->bytes);
+	size_print(whole, (double)total);
+	if (total > 0)
+		snprintf(text, MANAGER_RUNNING_TEXT, "%s of %s (%.0f %%)", done, whole,
+			run->bytes < total ? 100.0 * (double)run->bytes / (double)total : 100.0);
+	else
+		snprintf(text, MANAGER_RUNNING_TEXT, "%s, %" PRIu64 " entries", done, run->entries);
+	len = strlen(text);
+	if (run->rate > 0)
+		snprintf(text + len, MANAGER_RUNNING_TEXT - len, ", %s/s",
+			size_print(rate, (double)run->rate));
+	return text;
+}

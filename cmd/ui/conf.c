@@ -1,0 +1,50 @@
+/* Configuration files of services. */
+#include "cmd/ui/conf.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "cmd/ui/log.h"
+#include "lib/err.h"
+#include "lib/file.h"
+
+#define CONF_MAX (1u << 20)
+
+void ui_conf_problem(void *ctx, const char *file, unsigned line, const char *what)
+{
+	(void)ctx;
+	if (line > 0)
+		ui_log(UI_LOG_ERROR, "%s:%u: %s", file, line, what);
+	else
+		ui_log(UI_LOG_ERROR, "%s: %s", file, what);
+}
+
+int ui_conf_read(struct manager_syntax *syntax, const char *path,
+	const struct manager_syntax_rule *rules, struct err *err)
+{
+	char *text = malloc(CONF_MAX);
+	size_t len;
+	int ret;
+
+	*syntax = (struct manager_syntax){.file = NULL};
+	if (text == NULL)
+		return err_set(err, ERR_NOMEM, "out of memory");
+	if (file_read(path, text, CONF_MAX, &len, NULL, err) != 0) {
+		ret = err->code == ERR_NOTFOUND ? 1 : -1;
+	} else {
+		ret = manager_syntax_read(
+			syntax, path, text, len, rules, ui_conf_problem, NULL, err);
+		if (ret == 1)
+			ret = err_set(err, ERR_CONFIG, "%s: not taken", path);
+	}
+	free(text);
+	return ret;
+}
+
+int ui_conf_text(char *to, size_t cap, const struct manager_section *section,
+	const struct manager_key *key, struct err *err)
+{
+	if ((size_t)snprintf(to, cap, "%s", key->values[0]) < cap)
+		return 0;
+	return err_set(err, ERR_CONFIG, "%s:%u: %s: too long", section->file, key->line, key->name);
+}
