@@ -31,6 +31,13 @@ hierarchies() {
 }
 
 if [ -z "${FLEET_INNER:-}" ]; then
+	# Here, where there is a network.
+	if [ ! -d "$base" ]; then
+		mmdebstrap --quiet --variant=minbase --include=$packages bookworm "$base.new" >out 2>&1 ||
+			skip "no root of Debian 12 can be made: $(tail -n 1 out)"
+		: >"$base.new/etc/machine-id"
+		mv "$base.new" "$base"
+	fi
 	FLEET_INNER=fdump-fleet-$$
 	export FLEET_INNER
 	status=0
@@ -48,12 +55,6 @@ number=0
 
 prepare() {
 	local arch=
-	if [ ! -d "$base" ]; then
-		mmdebstrap --quiet --variant=minbase --include=$packages bookworm "$base.new" >out 2>&1 ||
-			skip "no root of Debian 12 can be made: $(tail -n 1 out)"
-		: >"$base.new/etc/machine-id"
-		mv "$base.new" "$base"
-	fi
 	mkdir install
 	DESTDIR=$work/install cmake --install "$BUILD" >out 2>&1 || fail "cmake --install: $(tail out)"
 	# Not seen outside of this mount namespace, as everything that is mounted here.
