@@ -15,6 +15,7 @@
 #include <stdlib.h>
 
 #include "lib/err.h"
+#include "lib/mutex.h"
 
 struct slot {
 	void *job;
@@ -30,7 +31,7 @@ struct lane {
 	void **gathered; /* jobs that are in the gathered stage */
 	void *ctx;
 
-	pthread_mutex_t lock;
+	struct mutex lock;
 	pthread_cond_t wake;
 	size_t waiting;
 	uint64_t begun, left;           /* jobs with left <= n < begun are under way */
@@ -105,6 +106,7 @@ static bool can_run(struct lane *l, const struct slot *s, uint64_t n)
  * there is none now. */
 static bool find(struct lane *l, uint64_t *n)
 {
+	assert(mutex_held(&l->lock));
 	for (*n = l->left; *n < l->begun; ++*n)
 		if (can_run(l, slot_of(l, *n), *n))
 			return true;
@@ -118,7 +120,8 @@ static struct slot *take(struct lane *l, uint64_t n, size_t *count)
 	enum lane_kind kind;
 	size_t i;
 
-	assert(n >= l->left && n <= l->begun && !s->running);
+	assert(mutex_held(&l->lock) && n >= l->left && n <= l->begun && !s->running);
+	assert(n - l->left < l->slot_count);
 	if (n == l->begun) {
 		l->begun++;
 		s->stage = 0;
@@ -135,11 +138,12 @@ static struct slot *take(struct lane *l, uint64_t n, size_t *count)
 	return s;
 }
 
-/* One step of what was taken, without the lock. */
+/* One step of what was taken. */
 static int step(struct lane *l, void *worker, const struct slot *s, size_t count, struct err *err)
 {
 	const struct lane_stage *stage = &l->stages[s->stage];
 
+	assert(!mutex_held(&l->lock) && s->running);
 	return stage->kind == LANE_GATHERED
 		       ? stage->gathered(l->ctx, worker, l->gathered, count, err)
 		       : stage->step(l->ctx, worker, s->job, err);
@@ -150,6 +154,7 @@ static void done(struct lane *l, uint64_t n, size_t count, int got)
 {
 	size_t stage = slot_of(l, n)->stage, i;
 
+	assert(mutex_held(&l->lock) && count <= l->begun - n && stage < l->stage_count);
 	if (l->stages[stage].kind == LANE_SERIAL || l->stages[stage].kind == LANE_GATHERED) {
 		assert(l->busy[stage] && l->next[stage] == n);
 		l->busy[stage] = false;
@@ -172,6 +177,7 @@ static void done(struct lane *l, uint64_t n, size_t count, int got)
 
 static bool over(const struct lane *l)
 {
+	assert(mutex_held(&l->lock));
 	return l->failed || (l->ended && l->left == l->begun);
 }
 
@@ -180,7 +186,7 @@ static void *work(void *arg)
 	struct worker *w = arg;
 	struct lane *l = w->lane;
 
-	pthread_mutex_lock(&l->lock);
+	mutex_lock(&l->lock);
 	while (!over(l)) {
 		struct err err = {0};
 		struct slot *s;
@@ -191,22 +197,22 @@ static void *work(void *arg)
 
 		if (!find(l, &n)) {
 			l->waiting++;
-			pthread_cond_wait(&l->wake, &l->lock);
+			mutex_wait(&l->lock, &l->wake);
 			l->waiting--;
 			continue;
 		}
 		s = take(l, n, &count);
 		more = l->waiting > 0 && find(l, &other);
-		pthread_mutex_unlock(&l->lock);
+		mutex_unlock(&l->lock);
 		if (more)
 			pthread_cond_signal(&l->wake);
 		got = step(l, w->ctx, s, count, &err);
-		pthread_mutex_lock(&l->lock);
+		mutex_lock(&l->lock);
 		if (got < 0 && !l->failed && l->err != NULL)
 			*l->err = err;
 		done(l, n, count, got);
 	}
-	pthread_mutex_unlock(&l->lock);
+	mutex_unlock(&l->lock);
 	pthread_cond_broadcast(&l->wake);
 	return NULL;
 }
@@ -260,11 +266,11 @@ int lane_run(const struct lane_stage *stages, size_t stage_count, void *const *j
 	}
 	for (i = 0; i < job_count; i++)
 		l.slots[i].job = jobs[i];
-	pthread_mutex_init(&l.lock, NULL);
+	mutex_init(&l.lock);
 	pthread_cond_init(&l.wake, NULL);
 	result = run_threads(&l, workers, worker_count);
 	pthread_cond_destroy(&l.wake);
-	pthread_mutex_destroy(&l.lock);
+	mutex_fini(&l.lock);
 	free(l.slots);
 	free(l.gathered);
 	return result;

@@ -5,15 +5,16 @@
  */
 #include "lib/names.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <grp.h>
-#include <pthread.h>
 #include <pwd.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "lib/err.h"
 #include "lib/hash.h"
+#include "lib/mutex.h"
 
 #define WAYS 8
 #define SETS (NAMES_KEPT / WAYS)
@@ -38,7 +39,7 @@ struct set {
 };
 
 struct names {
-	pthread_mutex_t lock;
+	struct mutex lock;
 	char *entry; /* where the database puts what it found */
 	size_t entry_cap;
 	struct set sets[TABLES][SETS];
@@ -52,7 +53,7 @@ struct names *names_new(struct err *err)
 		err_set(err, ERR_NOMEM, "names: out of memory");
 		return NULL;
 	}
-	pthread_mutex_init(&names->lock, NULL);
+	mutex_init(&names->lock);
 	return names;
 }
 
@@ -60,7 +61,7 @@ void names_free(struct names *names)
 {
 	if (names == NULL)
 		return;
-	pthread_mutex_destroy(&names->lock);
+	mutex_fini(&names->lock);
 	free(names->entry);
 	free(names);
 }
@@ -130,7 +131,7 @@ static void ask(struct names *names, enum table table, struct slot *slot)
 	}
 }
 
-/* The slot of a question, answered. The lock is held. */
+/* The slot of a question, answered. */
 static const struct slot *answer(
 	struct names *names, enum table table, uint32_t id, const void *name, size_t len)
 {
@@ -140,6 +141,7 @@ static const struct slot *answer(
 	struct slot *slot;
 	int i;
 
+	assert(mutex_held(&names->lock) && set->next < WAYS);
 	for (i = 0; i < WAYS; i++) {
 		slot = &set->slots[i];
 		if (slot->used && (by_id ? slot->id == id
@@ -160,11 +162,11 @@ static size_t name_of(struct names *names, enum table table, uint32_t id, char *
 	const struct slot *slot;
 	size_t len;
 
-	pthread_mutex_lock(&names->lock);
+	mutex_lock(&names->lock);
 	slot = answer(names, table, id, NULL, 0);
 	len = slot->found ? slot->len : 0;
 	memcpy(name, slot->name, len);
-	pthread_mutex_unlock(&names->lock);
+	mutex_unlock(&names->lock);
 	return len;
 }
 
@@ -175,12 +177,12 @@ static bool id_of(struct names *names, enum table table, const void *name, size_
 
 	if (len == 0 || len > NAMES_MAX || memchr(name, 0, len) != NULL)
 		return false;
-	pthread_mutex_lock(&names->lock);
+	mutex_lock(&names->lock);
 	slot = answer(names, table, 0, name, len);
 	found = slot->found;
 	if (found)
 		*id = slot->id;
-	pthread_mutex_unlock(&names->lock);
+	mutex_unlock(&names->lock);
 	return found;
 }
 

@@ -11,13 +11,14 @@
 #include <stdlib.h>
 
 #include "lib/err.h"
+#include "lib/mutex.h"
 
 struct list {
 	struct pool_job *first, **last;
 };
 
 struct pool {
-	pthread_mutex_t mutex;
+	struct mutex mutex;
 	pthread_cond_t more;
 	struct list waiting, over;
 	size_t waiting_count, queue_max;
@@ -59,26 +60,26 @@ static void *worker(void *arg)
 	struct pool_job *job;
 	bool skip, first;
 
-	pthread_mutex_lock(&pool->mutex);
+	mutex_lock(&pool->mutex);
 	for (;;) {
 		while (pool->waiting.first == NULL && !pool->stopping)
-			pthread_cond_wait(&pool->more, &pool->mutex);
+			mutex_wait(&pool->mutex, &pool->more);
 		job = list_take(&pool->waiting);
 		if (job == NULL)
 			break;
 		pool->waiting_count--;
 		skip = job->cancelled || pool->stopping;
 		job->cancelled = skip;
-		pthread_mutex_unlock(&pool->mutex);
+		mutex_unlock(&pool->mutex);
 		if (!skip)
 			job->work(job);
-		pthread_mutex_lock(&pool->mutex);
+		mutex_lock(&pool->mutex);
 		first = pool->over.first == NULL;
 		list_add(&pool->over, job);
 		if (first && pool->wake != NULL)
 			pool->wake(pool->arg);
 	}
-	pthread_mutex_unlock(&pool->mutex);
+	mutex_unlock(&pool->mutex);
 	return NULL;
 }
 
@@ -106,7 +107,7 @@ struct pool *pool_new(
 		err_set(err, ERR_NOMEM, "worker pool: out of memory");
 		return NULL;
 	}
-	pthread_mutex_init(&pool->mutex, NULL);
+	mutex_init(&pool->mutex);
 	pthread_cond_init(&pool->more, NULL);
 	list_init(&pool->waiting);
 	list_init(&pool->over);
@@ -128,16 +129,16 @@ void pool_free(struct pool *pool)
 
 	if (pool == NULL)
 		return;
-	pthread_mutex_lock(&pool->mutex);
+	mutex_lock(&pool->mutex);
 	pool->stopping = true;
 	pthread_cond_broadcast(&pool->more);
-	pthread_mutex_unlock(&pool->mutex);
+	mutex_unlock(&pool->mutex);
 	for (i = 0; i < pool->threads; i++)
 		pthread_join(pool->thread[i], NULL);
 	pool_drain(pool);
 	assert(pool->waiting.first == NULL);
 	pthread_cond_destroy(&pool->more);
-	pthread_mutex_destroy(&pool->mutex);
+	mutex_fini(&pool->mutex);
 	free(pool);
 }
 
@@ -145,7 +146,7 @@ int pool_start(struct pool *pool, struct pool_job *job)
 {
 	int full;
 
-	pthread_mutex_lock(&pool->mutex);
+	mutex_lock(&pool->mutex);
 	full = pool->waiting_count >= pool->queue_max || pool->stopping;
 	if (!full) {
 		job->cancelled = false;
@@ -153,15 +154,15 @@ int pool_start(struct pool *pool, struct pool_job *job)
 		pool->waiting_count++;
 		pthread_cond_signal(&pool->more);
 	}
-	pthread_mutex_unlock(&pool->mutex);
+	mutex_unlock(&pool->mutex);
 	return full;
 }
 
 void pool_cancel(struct pool *pool, struct pool_job *job)
 {
-	pthread_mutex_lock(&pool->mutex);
+	mutex_lock(&pool->mutex);
 	job->cancelled = true;
-	pthread_mutex_unlock(&pool->mutex);
+	mutex_unlock(&pool->mutex);
 }
 
 /* One at a time, as a callback may cancel the next one. */
@@ -171,11 +172,11 @@ void pool_drain(struct pool *pool)
 		struct pool_job *job;
 		bool cancelled = false;
 
-		pthread_mutex_lock(&pool->mutex);
+		mutex_lock(&pool->mutex);
 		job = list_take(&pool->over);
 		if (job != NULL)
 			cancelled = job->cancelled;
-		pthread_mutex_unlock(&pool->mutex);
+		mutex_unlock(&pool->mutex);
 		if (job == NULL)
 			return;
 		if (cancelled)

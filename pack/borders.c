@@ -9,7 +9,7 @@
 void pack_borders_init(struct pack_borders *b)
 {
 	b->count = b->next = 0;
-	pthread_mutex_init(&b->lock, NULL);
+	mutex_init(&b->lock);
 }
 
 void pack_borders_fini(struct pack_borders *b)
@@ -19,7 +19,7 @@ void pack_borders_fini(struct pack_borders *b)
 		close(b->list[b->count].fd);
 		free(b->list[b->count].path);
 	}
-	pthread_mutex_destroy(&b->lock);
+	mutex_fini(&b->lock);
 }
 
 void pack_borders_add(struct pack_borders *b, const uint8_t *path, size_t len, int fd)
@@ -33,14 +33,14 @@ void pack_borders_add(struct pack_borders *b, const uint8_t *path, size_t len, i
 		return;
 	}
 	memcpy(new.path, path, len);
-	pthread_mutex_lock(&b->lock);
+	mutex_lock(&b->lock);
 	if (b->count == PACK_BORDERS_MAX)
 		old = b->list[b->next];
 	else
 		b->count++;
 	b->list[b->next] = new;
 	b->next = (b->next + 1) % PACK_BORDERS_MAX;
-	pthread_mutex_unlock(&b->lock);
+	mutex_unlock(&b->lock);
 	if (old.path != NULL)
 		close(old.fd);
 	free(old.path);
@@ -52,7 +52,7 @@ int pack_borders_find(struct pack_borders *b, struct pack_bytes path)
 	size_t i;
 	int fd = -1;
 
-	pthread_mutex_lock(&b->lock);
+	mutex_lock(&b->lock);
 	for (i = 0; i < b->count; i++) {
 		const struct pack_border *o = &b->list[i];
 
@@ -63,6 +63,6 @@ int pack_borders_find(struct pack_borders *b, struct pack_bytes path)
 	}
 	if (best != NULL)
 		fd = fcntl(best->fd, F_DUPFD_CLOEXEC, 0);
-	pthread_mutex_unlock(&b->lock);
+	mutex_unlock(&b->lock);
 	return fd;
 }

@@ -11,10 +11,10 @@
 #ifndef FDUMP_PACK_BORDERS_H
 #define FDUMP_PACK_BORDERS_H
 
-#include <pthread.h>
 #include <stddef.h>
 #include <stdint.h>
 
+#include "lib/mutex.h"
 #include "pack/entry.h"
 
 #define PACK_BORDERS_MAX 64
@@ -26,7 +26,7 @@ struct pack_border {
 };
 
 struct pack_borders {
-	pthread_mutex_t lock;
+	struct mutex lock;
 	struct pack_border list[PACK_BORDERS_MAX];
 	size_t count, next; /* next: the one that gives way */
 };

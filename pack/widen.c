@@ -4,13 +4,13 @@
 #include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <pthread.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "lib/err.h"
 #include "lib/fs.h"
+#include "lib/mutex.h"
 
 struct wide {
 	int fd; /* a duplicate */
@@ -18,7 +18,7 @@ struct wide {
 };
 
 struct pack_widen {
-	pthread_mutex_t lock;
+	struct mutex lock;
 	struct wide wides[PACK_WIDEN_MAX];
 	size_t count;
 	bool ended;
@@ -31,7 +31,7 @@ struct pack_widen *pack_widen_new(struct err *err)
 	if (w == NULL)
 		err_set(err, ERR_NOMEM, "out of memory");
 	else
-		pthread_mutex_init(&w->lock, NULL);
+		mutex_init(&w->lock);
 	return w;
 }
 
@@ -40,7 +40,7 @@ void pack_widen_free(struct pack_widen *w)
 	if (w == NULL)
 		return;
 	pack_widen_back(w);
-	pthread_mutex_destroy(&w->lock);
+	mutex_fini(&w->lock);
 	free(w);
 }
 
@@ -58,7 +58,7 @@ static int widen(struct pack_widen *w, int path_fd, const struct stat *st)
 	int fd = -1, copy = -1;
 
 	fs_proc_path(path_fd, path);
-	pthread_mutex_lock(&w->lock);
+	mutex_lock(&w->lock);
 	if (w->ended || w->count == PACK_WIDEN_MAX)
 		errno = EACCES;
 	else if (chmod(path, (st->st_mode & 07777) | S_IRWXU) == 0) {
@@ -69,7 +69,7 @@ static int widen(struct pack_widen *w, int path_fd, const struct stat *st)
 		else
 			chmod(path, st->st_mode & 07777);
 	}
-	pthread_mutex_unlock(&w->lock);
+	mutex_unlock(&w->lock);
 	if (copy < 0 && fd >= 0) {
 		close(fd);
 		fd = -1;
@@ -107,7 +107,7 @@ int pack_widen_narrow(struct pack_widen *w, bool keep)
 	struct wide wide = {-1, 0};
 	int ret = 0, saved = 0;
 
-	pthread_mutex_lock(&w->lock);
+	mutex_lock(&w->lock);
 	assert(w->count > 0 || w->ended);
 	if (w->count > 0) {
 		wide = w->wides[--w->count];
@@ -116,19 +116,19 @@ int pack_widen_narrow(struct pack_widen *w, bool keep)
 		saved = errno;
 		close(wide.fd);
 	}
-	pthread_mutex_unlock(&w->lock);
+	mutex_unlock(&w->lock);
 	errno = saved;
 	return ret;
 }
 
 void pack_widen_back(struct pack_widen *w)
 {
-	pthread_mutex_lock(&w->lock);
+	mutex_lock(&w->lock);
 	w->ended = true;
 	while (w->count > 0) {
 		w->count--;
 		fchmod(w->wides[w->count].fd, w->wides[w->count].mode);
 		close(w->wides[w->count].fd);
 	}
-	pthread_mutex_unlock(&w->lock);
+	mutex_unlock(&w->lock);
 }

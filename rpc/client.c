@@ -25,7 +25,7 @@ struct rpc_client *rpc_client_open(const struct rpc_client_opts *opts, struct er
 		err_set(err, ERR_NOMEM, "client: out of memory");
 		return NULL;
 	}
-	pthread_mutex_init(&c->lock, NULL);
+	mutex_init(&c->lock);
 	pthread_cond_init(&c->room, NULL);
 	pthread_cond_init(&c->over, NULL);
 	c->incoming_end = &c->incoming;
@@ -99,11 +99,11 @@ struct rpc_client_job *rpc_client_start(
 	job = job_new(c, request, err);
 	if (job == NULL)
 		return NULL;
-	pthread_mutex_lock(&c->lock);
+	mutex_lock(&c->lock);
 	assert(!c->closing);
 	while (!c->gave_up && (c->jobs >= c->opts.calls_max ||
 				      (c->jobs > 0 && c->bytes + job->weight > c->opts.bytes_max)))
-		pthread_cond_wait(&c->room, &c->lock);
+		mutex_wait(&c->lock, &c->room);
 	gave_up = c->gave_up;
 	if (gave_up) {
 		if (err != NULL)
@@ -118,7 +118,7 @@ struct rpc_client_job *rpc_client_start(
 		 * soon as it is let go. */
 		rpc_async_send(&c->wake);
 	}
-	pthread_mutex_unlock(&c->lock);
+	mutex_unlock(&c->lock);
 	if (gave_up) {
 		rpc_client_loop_job_free(job);
 		return NULL;
@@ -143,10 +143,10 @@ int rpc_client_wait(
 	int ret = 0;
 
 	assert(job->r.done == NULL && !pthread_equal(pthread_self(), c->thread));
-	pthread_mutex_lock(&c->lock);
+	mutex_lock(&c->lock);
 	while (!job->over)
-		pthread_cond_wait(&c->over, &c->lock);
-	pthread_mutex_unlock(&c->lock);
+		mutex_wait(&c->lock, &c->over);
+	mutex_unlock(&c->lock);
 	if (job->err.code == ERR_NONE) {
 		move(reply, &job->reply);
 		move(blob, &job->blob);
@@ -172,13 +172,13 @@ int rpc_client_call(struct rpc_client *c, const struct rpc_client_request *reque
 
 void rpc_client_why(struct rpc_client *c, struct err *err)
 {
-	pthread_mutex_lock(&c->lock);
+	mutex_lock(&c->lock);
 	if (c->last.code == ERR_NONE)
 		err_set(err, ERR_TIMEOUT, "%s port %s: %s", c->host, c->port,
 			rpc_client_loop_reason(c));
 	else
 		err_set(err, ERR_TIMEOUT, "%s", rpc_client_loop_reason(c));
-	pthread_mutex_unlock(&c->lock);
+	mutex_unlock(&c->lock);
 }
 
 void rpc_client_cancel(struct rpc_client *c)
@@ -207,13 +207,13 @@ void rpc_client_close(struct rpc_client *c, int64_t deadline_ms)
 		return;
 	clock_gettime(CLOCK_REALTIME, &end);
 	end.tv_sec += (deadline_ms + CLOSE_MS) / 1000;
-	pthread_mutex_lock(&c->lock);
+	mutex_lock(&c->lock);
 	c->closing = true;
 	c->close_ms = deadline_ms;
 	rpc_async_send(&c->wake);
 	while (c->owners > 1 && ret == 0)
-		ret = pthread_cond_timedwait(&c->over, &c->lock, &end);
+		ret = mutex_wait_until(&c->lock, &c->over, &end);
 	assert(c->owners > 1 || c->jobs == 0);
-	pthread_mutex_unlock(&c->lock);
+	mutex_unlock(&c->lock);
 	rpc_client_loop_leave(c);
 }

@@ -59,7 +59,7 @@ static void finish(struct rpc_client_job *job, const struct err *err)
 
 		job->r.done(job->r.arg, &answer);
 	}
-	pthread_mutex_lock(&c->lock);
+	mutex_lock(&c->lock);
 	assert(c->jobs > 0 && c->bytes >= job->weight);
 	c->jobs--;
 	c->bytes -= job->weight;
@@ -67,7 +67,7 @@ static void finish(struct rpc_client_job *job, const struct err *err)
 	pthread_cond_broadcast(&c->room);
 	if (waited)
 		pthread_cond_broadcast(&c->over);
-	pthread_mutex_unlock(&c->lock);
+	mutex_unlock(&c->lock);
 	if (!waited)
 		rpc_client_loop_job_free(job);
 	kick(c);
@@ -90,6 +90,7 @@ static void requeue(struct rpc_client_job *job)
 static void drop(struct rpc_client_job *job)
 {
 	rpc_call_cancel(job->call);
+	assert(job->client->flying > 0);
 	job->client->flying--;
 	finish(job, &job->err);
 }
@@ -128,6 +129,7 @@ static int on_fill(void *arg, uint8_t *to, size_t cap, size_t *len, bool *last, 
 	size_t left = job->r.blob_len - job->sent;
 
 	(void)err;
+	assert(job->sent < job->r.blob_len);
 	*len = left < cap ? left : cap;
 	memcpy(to, (const uint8_t *)job->r.blob + job->sent, *len);
 	job->sent += *len;
@@ -281,15 +283,15 @@ static void give_up(struct rpc_client *c, const struct err *why)
 {
 	struct rpc_client_job *job, **end = &c->queue;
 
-	pthread_mutex_lock(&c->lock);
+	mutex_lock(&c->lock);
 	if (c->gave_up) {
-		pthread_mutex_unlock(&c->lock);
+		mutex_unlock(&c->lock);
 		return;
 	}
 	c->gave_up = true;
 	c->why = *why;
 	pthread_cond_broadcast(&c->room);
-	pthread_mutex_unlock(&c->lock);
+	mutex_unlock(&c->lock);
 	/* What is flying returns to the queue. */
 	rpc_timer_stop(&c->greeting.again);
 	rpc_dial_free(c->dial);
@@ -299,11 +301,11 @@ static void give_up(struct rpc_client *c, const struct err *why)
 	assert(c->flying == 0);
 	while (*end != NULL)
 		end = &(*end)->next;
-	pthread_mutex_lock(&c->lock);
+	mutex_lock(&c->lock);
 	*end = c->incoming;
 	c->incoming = NULL;
 	c->incoming_end = &c->incoming;
-	pthread_mutex_unlock(&c->lock);
+	mutex_unlock(&c->lock);
 	while (c->queue != NULL) {
 		job = c->queue;
 		c->queue = job->next;
@@ -375,7 +377,7 @@ static void step(void *arg)
 	}
 	while (*end != NULL)
 		end = &(*end)->next;
-	pthread_mutex_lock(&c->lock);
+	mutex_lock(&c->lock);
 	if (c->incoming != NULL) {
 		*end = c->incoming;
 		c->incoming = NULL;
@@ -385,7 +387,7 @@ static void step(void *arg)
 	}
 	if (c->closing && c->close_at == 0)
 		c->close_at = rpc_loop_now_ms(c->loop) + c->close_ms;
-	pthread_mutex_unlock(&c->lock);
+	mutex_unlock(&c->lock);
 	send_queue(c);
 	if (c->close_at != 0 && c->queue == NULL && c->flying == 0) {
 		if (c->conn == NULL) {
@@ -439,11 +441,11 @@ static void on_down(void *arg, const struct err *why, int64_t wait_ms)
 	c->conn = NULL;
 	rpc_timer_stop(&c->greeting.again);
 	atomic_store(&c->up, false);
-	pthread_mutex_lock(&c->lock);
+	mutex_lock(&c->lock);
 	c->last = *why;
 	if (c->last.code == ERR_NONE)
 		err_set(&c->last, ERR_CLOSED, "it has ended the connection");
-	pthread_mutex_unlock(&c->lock);
+	mutex_unlock(&c->lock);
 	/* Trying again would not change its mind. */
 	if (why->code == ERR_DENIED || why->code == ERR_UNSUPPORTED) {
 		err_prefix(&refused, "%s %s", rpc_role_name(c->opts.expect.role), c->name);
@@ -465,7 +467,7 @@ void rpc_client_loop_free(struct rpc_client *c)
 	free(c->greeting.params);
 	pthread_cond_destroy(&c->room);
 	pthread_cond_destroy(&c->over);
-	pthread_mutex_destroy(&c->lock);
+	mutex_fini(&c->lock);
 	free(c);
 }
 
@@ -473,10 +475,10 @@ void rpc_client_loop_leave(struct rpc_client *c)
 {
 	unsigned left;
 
-	pthread_mutex_lock(&c->lock);
+	mutex_lock(&c->lock);
 	left = --c->owners;
 	pthread_cond_broadcast(&c->over);
-	pthread_mutex_unlock(&c->lock);
+	mutex_unlock(&c->lock);
 	if (left == 0)
 		rpc_client_loop_free(c);
 }

@@ -20,6 +20,7 @@
 
 #include "lib/buf.h"
 #include "lib/err.h"
+#include "lib/mutex.h"
 #include "lib/name.h"
 #include "rpc/client.h"
 #include "rpc/loop.h"
@@ -50,7 +51,7 @@ struct rpc_client {
 	pthread_t thread;
 
 	/* Under the lock: what threads and loop share. */
-	pthread_mutex_t lock;
+	struct mutex lock;
 	pthread_cond_t room, over;
 	struct rpc_client_job *incoming, **incoming_end;
 	uint64_t started; /* number of the last */

@@ -40,6 +40,7 @@ bool rpc_link_alive(const struct rpc_link *link)
 
 size_t rpc_link_behind(const struct rpc_link *link)
 {
+	assert(link->out_at <= link->out.len);
 	return link->out.len - link->out_at;
 }
 
@@ -75,6 +76,7 @@ void rpc_link_send(struct rpc_link *link, const struct rpc_header *header, const
 	struct err err = {0};
 	uint8_t *to;
 
+	assert(h.len <= RPC_PAYLOAD_MAX && (h.len == 0 || payload != NULL));
 	if (!rpc_link_alive(link))
 		return;
 	h.version = h.kind == RPC_HELLO || h.kind == RPC_BYE ? 1 : (uint8_t)link->version;

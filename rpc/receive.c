@@ -2,6 +2,8 @@
  * connection. */
 #include "rpc/receive.h"
 
+#include <assert.h>
+
 #include "lib/err.h"
 #include "rpc/inner.h"
 
@@ -136,6 +138,7 @@ static void deliver(struct rpc_call *call, const uint8_t *bytes, size_t len, boo
 		return;
 	}
 	call->in_held += (uint32_t)len;
+	assert(call->in_window + call->in_held + call->in_taken <= call->in_size);
 	if (call->ops != NULL && call->ops->data != NULL)
 		call->ops->data(call->arg, bytes, len, last);
 	else if (!call->over)
@@ -166,6 +169,7 @@ static void on_blob(struct rpc_conn *conn, const struct rpc_header *h, const uin
 		rpc_link_failf(&conn->link, ERR_LIMIT, "a blob goes over its window");
 		return;
 	}
+	assert(!call->over && call->in_window <= call->in_size);
 	call->in_window -= h->len;
 	call->bytes_in += h->len;
 	rpc_call_progress(call);

@@ -6,6 +6,7 @@
  */
 #include "cmd/dump/cache.h"
 
+#include <assert.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,6 +15,7 @@
 #include "cmd/store/record.h"
 #include "lib/err.h"
 #include "lib/hash.h"
+#include "lib/mutex.h"
 
 #define BUCKETS 1024
 #define IDLE    4096 /* chunks that are kept, at most: small ones are many */
@@ -32,7 +34,7 @@ struct dump_cached {
 };
 
 struct dump_cache {
-	pthread_mutex_t lock;
+	struct mutex lock;
 	pthread_cond_t opened;
 	size_t limit, bytes; /* bytes: of memory, of all that are there */
 	size_t idle;
@@ -49,7 +51,7 @@ struct dump_cache *dump_cache_new(size_t limit, struct err *err)
 		return NULL;
 	}
 	c->limit = limit;
-	pthread_mutex_init(&c->lock, NULL);
+	mutex_init(&c->lock);
 	pthread_cond_init(&c->opened, NULL);
 	return c;
 }
@@ -65,6 +67,7 @@ static struct dump_cached *find(struct dump_cache *c, const uint8_t *id)
 {
 	struct dump_cached *e = *bucket(c, id);
 
+	assert(mutex_held(&c->lock));
 	while (e != NULL && memcmp(e->id, id, STORE_ID_LEN) != 0)
 		e = e->next;
 	return e;
@@ -76,6 +79,7 @@ static void unlist(struct dump_cache *c, struct dump_cached *e)
 	*(e->older != NULL ? &e->older->newer : &c->oldest) = e->newer;
 	*(e->newer != NULL ? &e->newer->older : &c->newest) = e->older;
 	e->older = e->newer = NULL;
+	assert(c->idle > 0);
 	c->idle--;
 }
 
@@ -101,6 +105,7 @@ static void forget(struct dump_cache *c, struct dump_cached *e)
 	while (*at != e)
 		at = &(*at)->next;
 	*at = e->next;
+	assert(c->bytes >= e->content.cap);
 	c->bytes -= e->content.cap;
 }
 
@@ -150,6 +155,7 @@ static struct dump_cached *add(struct dump_cache *c, const uint8_t *id)
 
 static void give(struct dump_cache *c, struct dump_cached *e)
 {
+	assert(mutex_held(&c->lock) && e->taken > 0);
 	if (--e->taken > 0)
 		return;
 	if (e->state == THERE) {
@@ -170,9 +176,10 @@ static void open_chunk(struct dump_cache *c, struct dump_cached *e, struct dump_
 	struct err why = {0};
 	int got;
 
-	pthread_mutex_unlock(&c->lock);
+	assert(e->taken > 0 && e->state == OPENING);
+	mutex_unlock(&c->lock);
 	got = dump_taker_chunk(taker, e->id, &e->content, &why);
-	pthread_mutex_lock(&c->lock);
+	mutex_lock(&c->lock);
 	c->bytes += e->content.cap - before;
 	e->state = got == 0 ? THERE : FAILED;
 	e->why = why;
@@ -185,13 +192,13 @@ struct dump_cached *dump_cache_take(
 {
 	struct dump_cached *e;
 
-	pthread_mutex_lock(&c->lock);
+	mutex_lock(&c->lock);
 	e = find(c, id);
 	if (e != NULL) {
 		if (e->taken++ == 0)
 			unlist(c, e);
 		while (e->state == OPENING)
-			pthread_cond_wait(&c->opened, &c->lock);
+			mutex_wait(&c->lock, &c->opened);
 	} else if ((e = add(c, id)) != NULL) {
 		open_chunk(c, e, taker);
 	} else {
@@ -202,7 +209,7 @@ struct dump_cached *dump_cache_take(
 		give(c, e);
 		e = NULL;
 	}
-	pthread_mutex_unlock(&c->lock);
+	mutex_unlock(&c->lock);
 	return e;
 }
 
@@ -210,10 +217,10 @@ void dump_cache_give(struct dump_cache *c, struct dump_cached *e, bool done)
 {
 	if (e == NULL)
 		return;
-	pthread_mutex_lock(&c->lock);
+	mutex_lock(&c->lock);
 	e->done = done;
 	give(c, e);
-	pthread_mutex_unlock(&c->lock);
+	mutex_unlock(&c->lock);
 }
 
 const struct buf *dump_cached_content(const struct dump_cached *e)
@@ -234,7 +241,7 @@ void dump_cache_free(struct dump_cache *c)
 		return;
 	while ((e = pop(c)) != NULL)
 		destroy(e);
-	pthread_mutex_destroy(&c->lock);
+	mutex_fini(&c->lock);
 	pthread_cond_destroy(&c->opened);
 	free(c);
 }

@@ -2,12 +2,12 @@
 #include "cmd/dump/crypt.h"
 
 #include <assert.h>
-#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "lib/buf.h"
 #include "lib/err.h"
+#include "lib/mutex.h"
 #include "lib/seal.h"
 #include "lib/zst.h"
 
@@ -213,7 +213,7 @@ struct known {
 struct dump_keys {
 	struct key_secret *keys;
 	size_t key_count;
-	pthread_mutex_t lock;
+	struct mutex lock;
 	struct known *known; /* in no order; dumps have few runs */
 	size_t known_count, known_cap;
 };
@@ -230,7 +230,7 @@ struct dump_keys *dump_keys_new(const struct key_secret *keys, size_t count, str
 	if (count > 0)
 		memcpy(k->keys, keys, count * sizeof *keys);
 	k->key_count = count;
-	pthread_mutex_init(&k->lock, NULL);
+	mutex_init(&k->lock);
 	return k;
 }
 
@@ -242,7 +242,7 @@ void dump_keys_free(struct dump_keys *k)
 	seal_wipe(k->known, k->known_cap * sizeof *k->known);
 	free(k->keys);
 	free(k->known);
-	pthread_mutex_destroy(&k->lock);
+	mutex_fini(&k->lock);
 	free(k);
 }
 
@@ -308,12 +308,13 @@ int dump_keys_domain(struct dump_keys *k, const struct store_dump *dump, struct 
 	return got;
 }
 
-/* Looks a run's secret up. Under the lock. */
+/* Looks a run's secret up. */
 static const struct known *find(
 	const struct dump_keys *k, const uint8_t *ephemeral, const uint8_t *domain)
 {
 	size_t i;
 
+	assert(mutex_held(&k->lock));
 	for (i = 0; i < k->known_count; i++)
 		if (memcmp(k->known[i].ephemeral, ephemeral, KEY_LEN) == 0 &&
 			memcmp(k->known[i].domain, domain, STORE_DOMAIN_LEN) == 0)
@@ -323,6 +324,7 @@ static const struct known *find(
 
 static int remember(struct dump_keys *k, const struct known *run, struct err *err)
 {
+	assert(mutex_held(&k->lock) && k->known_count <= k->known_cap);
 	if (k->known_count == k->known_cap) {
 		size_t cap = k->known_cap ? 2 * k->known_cap : 16;
 		struct known *grown = calloc(cap, sizeof *grown);
@@ -347,7 +349,7 @@ static int run_secret(struct dump_keys *k, const struct store_record *r, const u
 	struct known run;
 	int got = 0;
 
-	pthread_mutex_lock(&k->lock);
+	mutex_lock(&k->lock);
 	known = find(k, r->ephemeral, domain);
 	if (known == NULL) {
 		memcpy(run.ephemeral, r->ephemeral, KEY_LEN);
@@ -360,7 +362,7 @@ static int run_secret(struct dump_keys *k, const struct store_record *r, const u
 	}
 	if (got == 0)
 		memcpy(secret, known->secret, 32);
-	pthread_mutex_unlock(&k->lock);
+	mutex_unlock(&k->lock);
 	seal_wipe(&run, sizeof run);
 	return got;
 }

@@ -10,6 +10,7 @@
 #include "cmd/dump/domain.h"
 #include "cmd/store/parcel.h"
 #include "lib/err.h"
+#include "lib/mutex.h"
 
 #define SLICE_MS 250   /* that one store is waited for before the others are looked at again */
 #define AGAIN_MS 10000 /* until a service that was left behind must be open again */
@@ -31,7 +32,7 @@ struct copy {
 struct dump_fanout {
 	struct dump_fanout_options o;
 	struct store_run run;
-	pthread_mutex_t lock; /* over .behind, .why, .in_use and .alive; held by callbacks */
+	struct mutex lock; /* over .behind, .why, .in_use and .alive; held by callbacks */
 	size_t alive;
 	struct err why; /* the last one was left behind */
 	struct copy copies[STORES_MAX];
@@ -49,7 +50,7 @@ static int64_t monotonic_ms(void)
 
 static void leave(struct dump_fanout *f, struct copy *copy, const struct err *why)
 {
-	pthread_mutex_lock(&f->lock);
+	mutex_lock(&f->lock);
 	if (!copy->behind) {
 		assert(f->alive > 0);
 		copy->behind = true;
@@ -57,7 +58,7 @@ static void leave(struct dump_fanout *f, struct copy *copy, const struct err *wh
 		copy->why = f->why = *why;
 		f->o.behind(f->o.ctx, (size_t)(copy - f->copies), why->message);
 	}
-	pthread_mutex_unlock(&f->lock);
+	mutex_unlock(&f->lock);
 }
 
 static void leave_for(struct dump_fanout *f, struct copy *copy, const char *what)
@@ -72,9 +73,9 @@ static bool is_behind(struct dump_fanout *f, const struct copy *copy)
 {
 	bool behind;
 
-	pthread_mutex_lock(&f->lock);
+	mutex_lock(&f->lock);
 	behind = copy->behind;
-	pthread_mutex_unlock(&f->lock);
+	mutex_unlock(&f->lock);
 	return behind;
 }
 
@@ -83,10 +84,10 @@ static int any_left(struct dump_fanout *f, struct err *err)
 {
 	int ret = 0;
 
-	pthread_mutex_lock(&f->lock);
+	mutex_lock(&f->lock);
 	if (f->alive == 0)
 		ret = err_set(err, f->why.code, "no store is left");
-	pthread_mutex_unlock(&f->lock);
+	mutex_unlock(&f->lock);
 	return ret;
 }
 
@@ -119,7 +120,7 @@ struct dump_fanout *dump_fanout_new(const struct dump_fanout_options *options, s
 		.domain = options->domain->fingerprint,
 		.prove = prove,
 		.ctx = (void *)(uintptr_t)options->domain};
-	pthread_mutex_init(&f->lock, NULL);
+	mutex_init(&f->lock);
 	for (i = 0; i < f->o.count; i++) {
 		f->copies[i].store = f->o.stores[i];
 		f->copies[i].in_use = store_is_open(f->o.stores[i]);
@@ -138,7 +139,7 @@ void dump_fanout_free(struct dump_fanout *f)
 {
 	if (f == NULL)
 		return;
-	pthread_mutex_destroy(&f->lock);
+	mutex_fini(&f->lock);
 	free(f);
 }
 
@@ -170,7 +171,7 @@ struct side {
 struct sides {
 	struct side at[STORES_MAX];
 	size_t count;
-	pthread_mutex_t lock; /* over .over of each */
+	struct mutex lock; /* over .over of each */
 	pthread_cond_t change;
 	size_t over, good; /* of them: all, and without an error */
 };
@@ -180,19 +181,20 @@ static void *run_side(void *arg)
 	struct side *side = arg;
 	int ret = side->work(side);
 
-	pthread_mutex_lock(&side->all->lock);
+	mutex_lock(&side->all->lock);
 	side->ret = ret;
 	side->over = true;
 	side->all->over++;
 	side->all->good += ret == 0;
 	pthread_cond_broadcast(&side->all->change);
-	pthread_mutex_unlock(&side->all->lock);
+	mutex_unlock(&side->all->lock);
 	return NULL;
 }
 
 static void sides_add(
 	struct sides *s, struct dump_fanout *f, struct copy *copy, int (*work)(struct side *side))
 {
+	assert(s->count < STORES_MAX);
 	s->at[s->count++] = (struct side){.f = f, .copy = copy, .work = work, .all = s};
 }
 
@@ -204,13 +206,13 @@ static void sides_wait(struct sides *s, struct dump_fanout *f, size_t enough)
 	struct timespec t;
 	size_t i;
 
-	pthread_mutex_lock(&s->lock);
+	mutex_lock(&s->lock);
 	while (s->over < s->count) {
 		clock_gettime(CLOCK_REALTIME, &t);
 		t.tv_nsec += 100 * 1000000L;
 		t.tv_sec += t.tv_nsec / 1000000000L;
 		t.tv_nsec %= 1000000000L;
-		pthread_cond_timedwait(&s->change, &s->lock, &t);
+		mutex_wait_until(&s->lock, &s->change, &t);
 		if (s->good >= enough && end == INT64_MAX)
 			end = f->o.now_ms() + DUMP_SLOW_MS;
 		if (cancelled || f->o.now_ms() < end)
@@ -222,7 +224,7 @@ static void sides_wait(struct sides *s, struct dump_fanout *f, size_t enough)
 				store_cancel(s->at[i].copy->store);
 		}
 	}
-	pthread_mutex_unlock(&s->lock);
+	mutex_unlock(&s->lock);
 }
 
 /* Does all that was added. enough: as for sides_wait; SIZE_MAX: all are waited for. */
@@ -230,7 +232,7 @@ static void sides_run(struct sides *s, struct dump_fanout *f, size_t enough)
 {
 	size_t i;
 
-	pthread_mutex_init(&s->lock, NULL);
+	mutex_init(&s->lock);
 	pthread_cond_init(&s->change, NULL);
 	for (i = 0; i < s->count; i++) {
 		struct side *side = &s->at[i];
@@ -245,7 +247,7 @@ static void sides_run(struct sides *s, struct dump_fanout *f, size_t enough)
 		if (s->at[i].runs)
 			pthread_join(s->at[i].thread, NULL);
 	pthread_cond_destroy(&s->change);
-	pthread_mutex_destroy(&s->lock);
+	mutex_fini(&s->lock);
 }
 
 /* For each store that is not behind: those that fail are left behind then. */
@@ -342,7 +344,7 @@ static void put_once(struct dump_fanout *f, struct store_parcel *parcel, uint32_
 
 		if (!(*to >> i & 1))
 			continue;
-		ret = copy->behind ? STORE_TAKEN : store_put(copy->store, parcel, 0, &why);
+		ret = is_behind(f, copy) ? STORE_TAKEN : store_put(copy->store, parcel, 0, &why);
 		if (ret < 0)
 			leave(f, copy, &why);
 		if (ret != STORE_NO_ROOM)
@@ -370,6 +372,7 @@ static void wait_room(
 	bool spare;
 	int ret;
 
+	assert(*to != 0);
 	while (!(*to >> i & 1))
 		i++;
 	copy = &f->copies[i];
@@ -383,7 +386,7 @@ static void wait_room(
 		leave_for(f, copy, "it is slower than the others, which are enough");
 	else if (ret == STORE_NO_ROOM && f->o.now_ms() - since_ms > DUMP_STALL_MS)
 		leave_for(f, copy, "it takes nothing any more");
-	if (ret != STORE_NO_ROOM || copy->behind)
+	if (ret != STORE_NO_ROOM || is_behind(f, copy))
 		*to &= ~((uint32_t)1 << i);
 }
 
@@ -393,6 +396,7 @@ int dump_fanout_put(
 	struct store_parcel *parcel = store_parcel_new(record, len, err);
 	int64_t since_ms = f->o.now_ms();
 
+	assert((to >> (f->o.count - 1) >> 1) == 0);
 	if (parcel == NULL)
 		return -1;
 	put_once(f, parcel, &to);
@@ -562,11 +566,11 @@ static int open_again(struct dump_fanout *f, struct copy *copy)
 	bool known = false;
 	int ret;
 
-	pthread_mutex_lock(&f->lock);
+	mutex_lock(&f->lock);
 	copy->in_use = false;
-	pthread_mutex_unlock(&f->lock);
+	mutex_unlock(&f->lock);
 	ret = open_soon(copy->store, &why);
-	pthread_mutex_lock(&f->lock);
+	mutex_lock(&f->lock);
 	if (ret != 0) /* One that could not be opened before was reported then. */
 		known = copy->why.code == ERR_NONE ? !copy->late || why.code == ERR_TIMEOUT
 						   : strcmp(why.message, copy->why.message) == 0;
@@ -575,7 +579,7 @@ static int open_again(struct dump_fanout *f, struct copy *copy)
 	copy->in_use = ret == 0;
 	if (ret != 0 && !known)
 		tell_behind(f, copy, &why);
-	pthread_mutex_unlock(&f->lock);
+	mutex_unlock(&f->lock);
 	if (ret != 0)
 		store_close(copy->store);
 	return ret;
@@ -605,9 +609,9 @@ static void tell_each(struct side *s, bool done)
 {
 	struct dump_fanout *f = s->f;
 
-	pthread_mutex_lock(&f->lock);
+	mutex_lock(&f->lock);
 	s->caught->each(f->o.ctx, (size_t)(s->copy - f->copies), done);
-	pthread_mutex_unlock(&f->lock);
+	mutex_unlock(&f->lock);
 }
 
 static int catch_up_side(struct side *s)
@@ -621,10 +625,10 @@ static int catch_up_side(struct side *s)
 		tell_each(s, true);
 		return 0;
 	}
-	pthread_mutex_lock(&f->lock);
+	mutex_lock(&f->lock);
 	if (s->why.code != ERR_NOSPACE || s->copy->why.code != ERR_NOSPACE)
 		tell_behind(f, s->copy, &s->why);
-	pthread_mutex_unlock(&f->lock);
+	mutex_unlock(&f->lock);
 	return -1;
 }
 

@@ -22,8 +22,8 @@ struct dump_maker;
 struct dump_run;
 struct err;
 
-#define DUMP_PIECES_MAX   64           /* in one question */
-#define DUMP_PIECES_BYTES (256u << 10) /* of them; a larger one goes by itself */
+#define DUMP_PIECES_MAX   64          /* in one question */
+#define DUMP_PIECES_BYTES (64u << 10) /* of them; a larger one goes by itself */
 
 struct dump_piece_due {
 	bool list;

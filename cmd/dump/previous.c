@@ -2,7 +2,6 @@
 #include "cmd/dump/previous.h"
 
 #include <errno.h>
-#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,6 +13,7 @@
 #include "lib/err.h"
 #include "lib/hash.h"
 #include "lib/le.h"
+#include "lib/mutex.h"
 
 #define MAGIC     0x327473616c646600u /* and, with it, the order of bytes */
 #define PIECE_MAX (4u << 20)
@@ -159,7 +159,7 @@ struct dump_previous {
 	struct buf entry; /* one that goes over pieces, whole */
 	const struct store_marks *lost;
 	/* To find contents. */
-	pthread_mutex_t lock; /* over the making of what follows */
+	struct mutex lock; /* over the making of what follows */
 	bool made;
 	uint64_t *slots; /* what of a checksum is not the slot's number, piece, entry; 0: free */
 	size_t slot_count;
@@ -177,7 +177,7 @@ struct dump_previous *dump_previous_open(const char *path, const uint8_t domain[
 	buf_init(&l->stats, STATS_MAX * sizeof(struct dump_stat));
 	buf_init(&l->entry, SIZE_MAX);
 	buf_init(&l->pieces, SIZE_MAX);
-	pthread_mutex_init(&l->lock, NULL);
+	mutex_init(&l->lock);
 	l->file = fopen(path, "re");
 	if (l->file != NULL)
 		setvbuf(l->file, l->buffer, _IOFBF, sizeof l->buffer);
@@ -199,7 +199,7 @@ void dump_previous_close(struct dump_previous *l)
 	buf_fini(&l->entry);
 	buf_fini(&l->pieces);
 	free(l->slots);
-	pthread_mutex_destroy(&l->lock);
+	mutex_fini(&l->lock);
 	free(l);
 }
 
@@ -433,10 +433,10 @@ bool dump_previous_find(struct dump_previous *l, const uint8_t sum[HASH_LEN], ui
 	uint64_t key = le_get64(sum);
 	size_t at, mask;
 
-	pthread_mutex_lock(&l->lock);
+	mutex_lock(&l->lock);
 	if (!l->made)
 		make_table(l);
-	pthread_mutex_unlock(&l->lock);
+	mutex_unlock(&l->lock);
 	if (l->slots == NULL)
 		return false;
 	mask = l->slot_count - 1;

@@ -7,7 +7,7 @@
  */
 #include "cmd/dump/replay.h"
 
-#include <pthread.h>
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -18,6 +18,7 @@
 #include "lib/cbor.h"
 #include "lib/err.h"
 #include "lib/hash.h"
+#include "lib/mutex.h"
 #include "pack/block.h"
 #include "pack/entry.h"
 #include "pack/heirs.h"
@@ -57,7 +58,7 @@ struct dump_replay {
 	struct pack_read_feed feed;
 	struct dump_taker **takers; /* of each thread */
 	struct dump_cache *cache;
-	pthread_mutex_t lock; /* over the gaps */
+	struct mutex lock;    /* over the gaps */
 	struct gap *gaps;     /* that were not told yet */
 	bool any_gap;
 	/* plan */
@@ -509,11 +510,12 @@ static const struct buf *need_chunk(struct build *b, const uint8_t *id, bool len
 	return dump_cached_content(e);
 }
 
-/* Where the gap of this path is, or would be; the lock is held. */
+/* Where the gap of this path is, or would be. */
 static struct gap **find_gap(struct dump_replay *r, uint64_t path)
 {
 	struct gap **at = &r->gaps;
 
+	assert(mutex_held(&r->lock));
 	while (*at != NULL && (*at)->path != path)
 		at = &(*at)->next;
 	return at;
@@ -532,7 +534,7 @@ static void note_gap(struct build *b, const char *why)
 	cbor_in_init(&in, b->head.at, b->head.len);
 	pack_head_get(&in, &head, NULL);
 	path = hash_xxh3(head.path.at, head.path.len);
-	pthread_mutex_lock(&r->lock);
+	mutex_lock(&r->lock);
 	r->any_gap = true;
 	at = find_gap(r, path);
 	if (gap != NULL && *at == NULL) {
@@ -541,7 +543,7 @@ static void note_gap(struct build *b, const char *why)
 		*at = gap;
 		gap = NULL;
 	}
-	pthread_mutex_unlock(&r->lock);
+	mutex_unlock(&r->lock);
 	free(gap);
 }
 
@@ -552,12 +554,12 @@ static bool take_gap(void *ctx, struct pack_bytes path, struct err *why)
 
 	if (path.at == NULL)
 		return false;
-	pthread_mutex_lock(&r->lock);
+	mutex_lock(&r->lock);
 	at = find_gap(r, hash_xxh3(path.at, path.len));
 	gap = *at;
 	if (gap != NULL)
 		*at = gap->next;
-	pthread_mutex_unlock(&r->lock);
+	mutex_unlock(&r->lock);
 	if (gap == NULL)
 		return false;
 	err_set(why, ERR_DAMAGE, "lost: %s", gap->why);
@@ -687,7 +689,7 @@ void dump_replay_free(struct dump_replay *r)
 	buf_fini(&r->ways_path);
 	for (i = 0; i < AHEAD; i++)
 		buf_fini(&r->plans[i]);
-	pthread_mutex_destroy(&r->lock);
+	mutex_fini(&r->lock);
 	free(r);
 }
 
@@ -717,7 +719,7 @@ struct dump_replay *dump_replay_new(const struct dump_replay_options *options, s
 	}
 	r->o = *options;
 	r->feed = (struct pack_read_feed){plan, build, take_back, take_gap, r};
-	pthread_mutex_init(&r->lock, NULL);
+	mutex_init(&r->lock);
 	buf_init(&r->piece, STORE_CONTENT_MAX);
 	buf_init(&r->home, STORE_CONTENT_MAX);
 	buf_init(&r->head, PACK_HEAD_MAX);

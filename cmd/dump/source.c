@@ -2,7 +2,6 @@
 #include "cmd/dump/source.h"
 
 #include <assert.h>
-#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,6 +12,7 @@
 #include "lib/buf.h"
 #include "lib/err.h"
 #include "lib/hash.h"
+#include "lib/mutex.h"
 
 struct dump_source {
 	struct store *stores[STORES_MAX];
@@ -26,7 +26,7 @@ struct dump_source {
 	uint8_t passed[STORE_DUMP_ID];
 	bool has_passed;
 	uint32_t holders;     /* bits of the stores that have the chosen dump, and hold it */
-	pthread_mutex_t lock; /* over all below */
+	struct mutex lock;    /* over all below */
 	uint32_t lost;        /* bits of stores that can't be reached any more */
 	struct err lost_why;  /* the last of them */
 	struct buf healed;    /* struct dump_healed */
@@ -47,7 +47,7 @@ struct dump_source *dump_source_new(
 	buf_init(&s->record, STORE_DUMP_MAX);
 	buf_init(&s->pieces, SIZE_MAX);
 	buf_init(&s->healed, DUMP_HEALED_MAX * sizeof(struct dump_healed));
-	pthread_mutex_init(&s->lock, NULL);
+	mutex_init(&s->lock);
 	for (i = 0; i < count; i++)
 		if (store_is_open(stores[i])) {
 			s->stores[s->count] = stores[i];
@@ -72,7 +72,7 @@ struct dump_source *dump_source_share(const struct dump_source *source, struct e
 	buf_init(&s->record, STORE_DUMP_MAX);
 	buf_init(&s->pieces, SIZE_MAX);
 	buf_init(&s->healed, DUMP_HEALED_MAX * sizeof(struct dump_healed));
-	pthread_mutex_init(&s->lock, NULL);
+	mutex_init(&s->lock);
 	return s;
 }
 
@@ -84,7 +84,7 @@ void dump_source_free(struct dump_source *s)
 	buf_fini(&s->pieces);
 	buf_fini(&s->healed);
 	store_marks_fini(&s->healed_met);
-	pthread_mutex_destroy(&s->lock);
+	mutex_fini(&s->lock);
 	dump_domain_wipe(&s->domain);
 	free(s);
 }
@@ -105,9 +105,9 @@ static bool is_lost(struct dump_source *s, size_t i)
 {
 	bool lost;
 
-	pthread_mutex_lock(&s->lock);
+	mutex_lock(&s->lock);
 	lost = (s->lost & s->bits[i]) != 0;
-	pthread_mutex_unlock(&s->lock);
+	mutex_unlock(&s->lock);
 	return lost;
 }
 
@@ -117,10 +117,10 @@ static bool note_lost(struct dump_source *s, size_t i, const struct err *why)
 {
 	if (why->code != ERR_TIMEOUT && why->code != ERR_CLOSED)
 		return false;
-	pthread_mutex_lock(&s->lock);
+	mutex_lock(&s->lock);
 	s->lost |= s->bits[i];
 	s->lost_why = *why;
-	pthread_mutex_unlock(&s->lock);
+	mutex_unlock(&s->lock);
 	return true;
 }
 
@@ -523,7 +523,7 @@ static void note_healed(struct dump_source *s, uint32_t stores, size_t from, con
 	struct dump_healed h = {.from = place_of(s, from)};
 
 	memcpy(h.id, id, sizeof h.id);
-	pthread_mutex_lock(&s->lock);
+	mutex_lock(&s->lock);
 	for (stores &= s->holders; stores != 0; stores &= stores - 1) {
 		uint64_t mark;
 
@@ -532,7 +532,7 @@ static void note_healed(struct dump_source *s, uint32_t stores, size_t from, con
 		if (store_marks_add(&s->healed_met, mark, NULL) == 0)
 			buf_add(&s->healed, &h, sizeof h, NULL);
 	}
-	pthread_mutex_unlock(&s->lock);
+	mutex_unlock(&s->lock);
 }
 
 const struct dump_healed *dump_source_healed(const struct dump_source *s, size_t *count)
@@ -597,9 +597,9 @@ int dump_taker_chunk(struct dump_taker *t, const uint8_t *id, struct buf *out, s
 		if (damage.code == ERR_NONE || (s->holders & s->bits[i]) != 0)
 			damage = why;
 	}
-	pthread_mutex_lock(&s->lock);
+	mutex_lock(&s->lock);
 	*err = damage.code != ERR_NONE ? damage : s->lost_why;
-	pthread_mutex_unlock(&s->lock);
+	mutex_unlock(&s->lock);
 	return err_prefix(
 		err, "chunk %02x%02x%02x%02x%02x%02x", id[0], id[1], id[2], id[3], id[4], id[5]);
 }

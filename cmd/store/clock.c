@@ -1,6 +1,8 @@
 /* Whether the clock is to be believed. */
 #include "cmd/store/clock.h"
 
+#include <assert.h>
+
 #include "cmd/store/engine.h"
 #include "cmd/store/state.h"
 #include "lib/err.h"
@@ -16,6 +18,7 @@ void engine_see_clock(struct engine *s)
 	int64_t now = engine_now(), uptime, off;
 	uint64_t boot;
 
+	assert(mutex_held(&s->writer));
 	if (m->clock == STORE_CLOCK_DOUBTED)
 		return;
 	uptime = uptime_get(&boot);
@@ -56,11 +59,11 @@ int engine_trust_clock(struct engine *s, struct err *err)
 {
 	int got;
 
-	pthread_mutex_lock(&s->writer);
+	mutex_lock(&s->writer);
 	s->meta.clock = engine_now();
 	s->meta.uptime = uptime_get(&s->meta.boot);
 	got = s->failed ? err_set(err, ERR_IO, "%s: an earlier write failed: open it anew", s->path)
 			: engine_put_meta(s, err);
-	pthread_mutex_unlock(&s->writer);
+	mutex_unlock(&s->writer);
 	return got;
 }

@@ -101,9 +101,9 @@ int engine_commit(struct engine *s, const uint8_t *record, size_t len, int64_t t
 
 	if (store_dump_get(&dump, record, len, err) != 0)
 		return -1;
-	pthread_mutex_lock(&s->writer);
+	mutex_lock(&s->writer);
 	got = commit_locked(s, &dump, record, len, time, receipt, missing, err);
-	pthread_mutex_unlock(&s->writer);
+	mutex_unlock(&s->writer);
 	/* A piece of the list may be missing for it can't be read: it must be taken again. */
 	if (got == 1 &&
 		engine_doubt(s, dump.domain, dump.lists, dump.list_count, &marked, err) != 0)
@@ -168,9 +168,9 @@ int engine_delete(struct engine *s, const uint8_t *dump, struct err *err)
 {
 	int got;
 
-	pthread_mutex_lock(&s->writer);
+	mutex_lock(&s->writer);
 	got = delete_locked(s, dump, err);
-	pthread_mutex_unlock(&s->writer);
+	mutex_unlock(&s->writer);
 	return got;
 }
 
@@ -194,8 +194,8 @@ int engine_lock(struct engine *s, const uint8_t *dump, int64_t until, struct err
 {
 	int got;
 
-	pthread_mutex_lock(&s->writer);
+	mutex_lock(&s->writer);
 	got = lock_locked(s, dump, until, err);
-	pthread_mutex_unlock(&s->writer);
+	mutex_unlock(&s->writer);
 	return got;
 }

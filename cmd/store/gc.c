@@ -633,7 +633,7 @@ int engine_gc(struct engine *s, const struct engine_gc_options *options,
 	if (!g.o.dry_run && engine_wait_readers(s, err) != 0)
 		return -1;
 	buf_init(&shares, SIZE_MAX);
-	pthread_mutex_lock(&s->writer);
+	mutex_lock(&s->writer);
 	got = engine_flush_all(s, err);
 	if (got == 0)
 		got = engine_dumps(s, &(struct store_filter){0}, mark_dump, &g, err);
@@ -643,7 +643,7 @@ int engine_gc(struct engine *s, const struct engine_gc_options *options,
 		got = sweep(&g, &shares, err);
 	store_volume_close(&g.out);
 	engine_quotas_forget(s);
-	pthread_mutex_unlock(&s->writer);
+	mutex_unlock(&s->writer);
 	store_marks_fini(&g.marks);
 	buf_fini(&shares);
 	return got;

@@ -150,13 +150,13 @@ int engine_check_lists(
 	int ret;
 
 	*incomplete = 0;
-	pthread_mutex_lock(&s->writer);
+	mutex_lock(&s->writer);
 	ret = engine_dumps(s, &(struct store_filter){0}, check_dump, &l, err);
 	if (ret == 0 && *incomplete == 0 && s->mode == ENGINE_WRITE)
 		/* All that is needed is elsewhere. */
 		ret = engine_drop_lost(s, (const struct engine_cut *)(const void *)s->cut.data,
 			s->cut.len / sizeof(struct engine_cut), err);
-	pthread_mutex_unlock(&s->writer);
+	mutex_unlock(&s->writer);
 	return ret;
 }
 
@@ -196,7 +196,7 @@ int engine_doubt(struct engine *s, const uint8_t *domain, const uint8_t *ids, si
 
 	*marked = 0;
 	buf_init(&record, STORE_DOMAIN_LEN + STORE_RECORD_MAX);
-	pthread_mutex_lock(&s->writer);
+	mutex_lock(&s->writer);
 	ret = engine_domain_number(s, domain, &number, err);
 	for (i = 0; i < count && ret == 0; i++) {
 		const uint8_t *id = ids + i * STORE_ID_LEN;
@@ -206,7 +206,7 @@ int engine_doubt(struct engine *s, const uint8_t *domain, const uint8_t *ids, si
 			(why.code == ERR_DAMAGE || why.code == ERR_FORMAT))
 			ret = mark(s, number, id, marked, err);
 	}
-	pthread_mutex_unlock(&s->writer);
+	mutex_unlock(&s->writer);
 	buf_fini(&record);
 	return ret < 0 ? -1 : 0;
 }

@@ -200,8 +200,8 @@ struct engine *engine_open(
 	s->mode = mode;
 	s->wait = *wait;
 	s->dir = s->volumes = s->lock_fd = s->current.fd = -1;
-	pthread_mutex_init(&s->writer, NULL);
-	pthread_mutex_init(&s->lock, NULL);
+	mutex_init(&s->writer);
+	mutex_init(&s->lock);
 	store_volumes_init(&s->reading);
 	buf_init(&s->quotas, SIZE_MAX);
 	buf_init(&s->limit_quotas, SIZE_MAX);
@@ -245,8 +245,8 @@ void engine_close(struct engine *s)
 	if (s->lock_fd >= 0)
 		close(s->lock_fd); /* and with it the lock */
 	seal_wipe(s->secret, sizeof s->secret);
-	pthread_mutex_destroy(&s->writer);
-	pthread_mutex_destroy(&s->lock);
+	mutex_fini(&s->writer);
+	mutex_fini(&s->lock);
 	free(s->pending);
 	free(s->slots);
 	free(s->block);

@@ -9,6 +9,7 @@
 #include "cmd/store/parcel.h"
 #include "lib/buf.h"
 #include "lib/err.h"
+#include "lib/mutex.h"
 
 enum commit_state { COMMIT_NONE, COMMIT_WANTED, COMMIT_RUNNING, COMMIT_DONE };
 
@@ -17,7 +18,7 @@ struct store_queue {
 	void *ctx;
 	int64_t patience_ms;
 	pthread_t thread;
-	pthread_mutex_t lock;
+	struct mutex lock;
 	pthread_cond_t change;
 	struct store_parcel *parcels[STORE_QUEUE_SLOTS]; /* a ring */
 	size_t first, count, bytes;
@@ -43,18 +44,19 @@ static int64_t now_ms(void)
 	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
 }
 
-/* Waits for a change, at the longest until then. The lock is held. */
+/* Waits for a change, at the longest until then. */
 static void wait_until(struct store_queue *q, int64_t until_ms)
 {
 	struct timespec t = {until_ms / 1000, until_ms % 1000 * 1000000};
 
-	pthread_cond_timedwait(&q->change, &q->lock, &t);
+	mutex_wait_until(&q->lock, &q->change, &t);
 }
 
 /* --- the thread ----------------------------------------------------------- */
 
 static void drop_all(struct store_queue *q)
 {
+	assert(q->count <= STORE_QUEUE_SLOTS && q->first < STORE_QUEUE_SLOTS);
 	for (; q->count > 0; q->count--) {
 		store_parcel_unref(q->parcels[q->first]);
 		q->first = (q->first + 1) % STORE_QUEUE_SLOTS;
@@ -62,19 +64,21 @@ static void drop_all(struct store_queue *q)
 	q->bytes = 0;
 }
 
-/* The lock is held, but not while the store works. */
+/* The lock is not held while the store works. */
 static void put_next(struct store_queue *q)
 {
 	struct store_parcel *p = q->parcels[q->first];
 	struct err why = {0};
 	int ret;
 
+	assert(mutex_held(&q->lock) && !q->putting);
+	assert(q->count > 0 && q->count <= STORE_QUEUE_SLOTS && q->first < STORE_QUEUE_SLOTS);
 	q->first = (q->first + 1) % STORE_QUEUE_SLOTS;
 	q->count--;
 	q->putting = true;
-	pthread_mutex_unlock(&q->lock);
+	mutex_unlock(&q->lock);
 	ret = q->ops->put(q->ctx, p->bytes, p->len, &why);
-	pthread_mutex_lock(&q->lock);
+	mutex_lock(&q->lock);
 	q->putting = false;
 	q->taken++;
 	assert(q->bytes >= p->len);
@@ -95,11 +99,13 @@ static void commit(struct store_queue *q)
 	struct err why = {0};
 	int ret;
 
+	assert(mutex_held(&q->lock) && q->commit == COMMIT_WANTED && q->count == 0);
 	q->commit = COMMIT_RUNNING;
-	pthread_mutex_unlock(&q->lock);
+	mutex_unlock(&q->lock);
 	ret = q->ops->commit(
 		q->ctx, q->record.data, q->record.len, q->time, &q->receipt, &q->missing, &why);
-	pthread_mutex_lock(&q->lock);
+	mutex_lock(&q->lock);
+	assert(q->commit == COMMIT_RUNNING);
 	q->answer = ret;
 	q->commit = COMMIT_DONE;
 	if (ret < 0)
@@ -111,15 +117,15 @@ static void *run(void *queue)
 {
 	struct store_queue *q = queue;
 
-	pthread_mutex_lock(&q->lock);
+	mutex_lock(&q->lock);
 	while (!q->closing)
 		if (q->count > 0)
 			put_next(q);
 		else if (q->commit == COMMIT_WANTED && !q->failed)
 			commit(q);
 		else
-			pthread_cond_wait(&q->change, &q->lock);
-	pthread_mutex_unlock(&q->lock);
+			mutex_wait(&q->lock, &q->change);
+	mutex_unlock(&q->lock);
 	return NULL;
 }
 
@@ -131,7 +137,7 @@ static void queue_free(struct store_queue *q)
 	buf_fini(&q->missing);
 	buf_fini(&q->record);
 	pthread_cond_destroy(&q->change);
-	pthread_mutex_destroy(&q->lock);
+	mutex_fini(&q->lock);
 	free(q);
 }
 
@@ -151,7 +157,7 @@ struct store_queue *store_queue_new(
 	q->patience_ms = patience_ms;
 	buf_init(&q->record, STORE_DUMP_MAX);
 	buf_init(&q->missing, (size_t)STORE_MISSING_MAX * STORE_ID_LEN);
-	pthread_mutex_init(&q->lock, NULL);
+	mutex_init(&q->lock);
 	pthread_condattr_init(&attr);
 	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
 	pthread_cond_init(&q->change, &attr);
@@ -170,11 +176,11 @@ bool store_queue_close(struct store_queue *q)
 
 	if (q == NULL)
 		return true;
-	pthread_mutex_lock(&q->lock);
+	mutex_lock(&q->lock);
 	q->closing = true;
 	drop_all(q);
 	pthread_cond_broadcast(&q->change);
-	pthread_mutex_unlock(&q->lock);
+	mutex_unlock(&q->lock);
 	clock_gettime(CLOCK_REALTIME, &until);
 	until.tv_sec += STORE_CLOSE_MS / 1000;
 	if (pthread_timedjoin_np(q->thread, NULL, &until) != 0)
@@ -187,12 +193,13 @@ bool store_queue_close(struct store_queue *q)
 
 static bool fits(const struct store_queue *q, size_t len)
 {
+	assert(mutex_held(&q->lock));
 	return q->count == 0 ||
 	       (q->count < STORE_QUEUE_SLOTS && q->bytes + len <= STORE_QUEUE_BYTES);
 }
 
 /* Waits while the store works and `busy` says so, but no longer than its patience without
- * progress. The lock is held. Returns 0, or -1 with err set. */
+ * progress. Returns 0, or -1 with err set. */
 static int wait_while(
 	struct store_queue *q, bool (*busy)(const struct store_queue *q), struct err *err)
 {
@@ -219,7 +226,7 @@ int store_queue_put(struct store_queue *q, struct store_parcel *p, int64_t wait_
 	int64_t end = now_ms() + wait_ms;
 	int ret = STORE_TAKEN;
 
-	pthread_mutex_lock(&q->lock);
+	mutex_lock(&q->lock);
 	while (!q->failed && !fits(q, p->len) && now_ms() < end)
 		wait_until(q, end);
 	if (q->failed) {
@@ -233,12 +240,13 @@ int store_queue_put(struct store_queue *q, struct store_parcel *p, int64_t wait_
 		q->bytes += p->len;
 		pthread_cond_broadcast(&q->change);
 	}
-	pthread_mutex_unlock(&q->lock);
+	mutex_unlock(&q->lock);
 	return ret;
 }
 
 static bool has_work(const struct store_queue *q)
 {
+	assert(mutex_held(&q->lock));
 	return q->count > 0 || q->putting;
 }
 
@@ -246,10 +254,10 @@ int store_queue_settle(struct store_queue *q, uint64_t *stored, struct err *err)
 {
 	int ret;
 
-	pthread_mutex_lock(&q->lock);
+	mutex_lock(&q->lock);
 	ret = wait_while(q, has_work, err);
 	*stored = q->stored;
-	pthread_mutex_unlock(&q->lock);
+	mutex_unlock(&q->lock);
 	return ret;
 }
 
@@ -258,7 +266,7 @@ int store_queue_commit(
 {
 	int ret = 0;
 
-	pthread_mutex_lock(&q->lock);
+	mutex_lock(&q->lock);
 	assert(q->commit == COMMIT_NONE || q->commit == COMMIT_DONE);
 	buf_clear(&q->record);
 	if (q->failed) {
@@ -272,7 +280,7 @@ int store_queue_commit(
 		buf_clear(&q->missing);
 		pthread_cond_broadcast(&q->change);
 	}
-	pthread_mutex_unlock(&q->lock);
+	mutex_unlock(&q->lock);
 	return ret;
 }
 
@@ -282,7 +290,7 @@ int store_queue_answer(struct store_queue *q, int64_t wait_ms, struct store_rece
 	int64_t end = now_ms() + wait_ms;
 	int ret = STORE_PENDING;
 
-	pthread_mutex_lock(&q->lock);
+	mutex_lock(&q->lock);
 	while (!q->failed && q->commit != COMMIT_DONE && now_ms() < end)
 		wait_until(q, end);
 	if (q->failed || q->commit == COMMIT_DONE) {
@@ -296,6 +304,6 @@ int store_queue_answer(struct store_queue *q, int64_t wait_ms, struct store_rece
 	if (ret == STORE_MISSING && missing != NULL &&
 		buf_add(missing, q->missing.data, q->missing.len, err) != 0)
 		ret = -1;
-	pthread_mutex_unlock(&q->lock);
+	mutex_unlock(&q->lock);
 	return ret;
 }

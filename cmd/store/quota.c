@@ -138,7 +138,7 @@ int engine_quota_set(struct engine *s, const char *agent, uint64_t bytes, struct
 	struct engine_quota *q;
 	int got = -1;
 
-	pthread_mutex_lock(&s->writer);
+	mutex_lock(&s->writer);
 	q = find(s, agent, strlen(agent));
 	if (q == NULL)
 		q = add(s, agent, bytes, err);
@@ -146,7 +146,7 @@ int engine_quota_set(struct engine *s, const char *agent, uint64_t bytes, struct
 		q->bytes = bytes;
 		got = save(s, err);
 	}
-	pthread_mutex_unlock(&s->writer);
+	mutex_unlock(&s->writer);
 	return got;
 }
 
@@ -160,12 +160,12 @@ int engine_limits_set(struct engine *s, const struct engine_limits *limits, stru
 	if (limits->count > 0 &&
 		buf_add(&quotas, limits->quotas, limits->count * sizeof *limits->quotas, err) != 0)
 		return -1;
-	pthread_mutex_lock(&s->lock);
+	mutex_lock(&s->lock);
 	old = s->limit_quotas;
 	s->limit_quotas = quotas;
 	s->limit_quota = limits->quota;
 	s->limit_age = limits->min_age_sec;
-	pthread_mutex_unlock(&s->lock);
+	mutex_unlock(&s->lock);
 	buf_fini(&old);
 	return 0;
 }
@@ -174,9 +174,9 @@ int64_t engine_min_age(struct engine *s)
 {
 	int64_t age;
 
-	pthread_mutex_lock(&s->lock);
+	mutex_lock(&s->lock);
 	age = s->limit_age;
-	pthread_mutex_unlock(&s->lock);
+	mutex_unlock(&s->lock);
 	return age;
 }
 
@@ -187,14 +187,14 @@ static uint64_t quota_of(struct engine *s, const char *agent, size_t len, uint64
 	uint64_t bytes;
 	size_t count, i;
 
-	pthread_mutex_lock(&s->lock);
+	mutex_lock(&s->lock);
 	q = (const struct engine_agent_quota *)(const void *)s->limit_quotas.data;
 	count = s->limit_quotas.len / sizeof *q;
 	bytes = own != ENGINE_QUOTA_NONE ? own : s->limit_quota;
 	for (i = 0; i < count; i++)
 		if (strlen(q[i].agent) == len && memcmp(q[i].agent, agent, len) == 0)
 			bytes = q[i].bytes;
-	pthread_mutex_unlock(&s->lock);
+	mutex_unlock(&s->lock);
 	return bytes;
 }
 
@@ -216,11 +216,11 @@ static int domain_bytes(struct engine *s, uint32_t number, uint64_t *bytes, stru
 	while ((got = store_chunk_next(txn, &key, &row, err)) == 0 && memcmp(key.at, first, 4) == 0)
 		*bytes += row.place.len;
 	db_abort(txn);
-	pthread_mutex_lock(&s->lock);
+	mutex_lock(&s->lock);
 	for (i = 0; i < s->pending_count; i++)
 		if (memcmp(s->pending[i].key, first, 4) == 0)
 			*bytes += s->pending[i].row.place.len;
-	pthread_mutex_unlock(&s->lock);
+	mutex_unlock(&s->lock);
 	return got < 0 ? -1 : 0;
 }
 
@@ -287,7 +287,7 @@ int engine_uses(struct engine *s, engine_each_use *each, void *ctx, struct err *
 	struct engine_quota *q;
 	int got;
 
-	pthread_mutex_lock(&s->writer);
+	mutex_lock(&s->writer);
 	engine_quotas_forget(s);
 	got = engine_dumps(s, &(struct store_filter){0}, count_dump, &all, err);
 	q = quotas_of(s, &count);
@@ -298,7 +298,7 @@ int engine_uses(struct engine *s, engine_each_use *each, void *ctx, struct err *
 		got = each(ctx, &use, err);
 	}
 	engine_quotas_forget(s);
-	pthread_mutex_unlock(&s->writer);
+	mutex_unlock(&s->writer);
 	return got;
 }
 
@@ -333,7 +333,7 @@ int engine_quota_get(
 	struct engine_quota *q;
 	int got = 1;
 
-	if (pthread_mutex_trylock(&s->writer) != 0)
+	if (!mutex_trylock(&s->writer))
 		return 1;
 	q = find(s, agent, len);
 	*quota = quota_of(s, agent, len, q != NULL ? q->bytes : ENGINE_QUOTA_NONE);
@@ -342,7 +342,7 @@ int engine_quota_get(
 		got = q != NULL ? 0 : -1;
 		*used = q != NULL ? q->used : 0;
 	}
-	pthread_mutex_unlock(&s->writer);
+	mutex_unlock(&s->writer);
 	return got;
 }
 
@@ -352,6 +352,7 @@ int engine_quota_take(struct engine *s, const char *agent, size_t agent_len, uin
 	struct engine_quota *q = find(s, agent, agent_len);
 	uint64_t bytes = quota_of(s, agent, agent_len, q != NULL ? q->bytes : ENGINE_QUOTA_NONE);
 
+	assert(mutex_held(&s->writer));
 	if (bytes == ENGINE_QUOTA_NONE)
 		return 0;
 	q = counted(s, agent, agent_len, err);

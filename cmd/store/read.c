@@ -26,7 +26,7 @@ static int find_some(struct engine *s, uint32_t domain, const uint8_t *ids, size
 	assert(count <= FIND_MAX);
 	for (i = 0; i < count; i++)
 		store_chunk_key(domain, ids + i * STORE_ID_LEN, keys[i]);
-	pthread_mutex_lock(&s->lock);
+	mutex_lock(&s->lock);
 	for (i = 0; i < count; i++) {
 		const struct engine_pending *pending = engine_pending_find(s, keys[i]);
 
@@ -34,7 +34,7 @@ static int find_some(struct engine *s, uint32_t domain, const uint8_t *ids, size
 		if (pends[i])
 			rows[i] = pending->row;
 	}
-	pthread_mutex_unlock(&s->lock);
+	mutex_unlock(&s->lock);
 	for (i = 0; i < count && got >= 0; i++) {
 		if (pends[i])
 			continue;

@@ -44,7 +44,7 @@ static int find(struct remote *r, struct store_address *to, struct err *err)
 
 static int dial(struct remote *r, const struct store_address *to, struct err *err)
 {
-	static pthread_mutex_t one = PTHREAD_MUTEX_INITIALIZER; /* clients are made one by one */
+	static struct mutex one = MUTEX_INITIALIZER; /* clients are made one by one */
 	const struct store_net *net = r->base.access.net;
 	const struct rpc_tls_opts tls = {
 		.kind = RPC_TLS_MUTUAL, .cert = net->cert, .key = net->key, .ca = net->ca};
@@ -60,11 +60,11 @@ static int dial(struct remote *r, const struct store_address *to, struct err *er
 	};
 	struct rpc_cert_info info;
 
-	pthread_mutex_lock(&one);
+	mutex_lock(&one);
 	if (rpc_cert_info(net->cert, &info, err) == 0 &&
 		esc_unhex(r->host, sizeof r->host, info.id.host))
 		r->client = rpc_client_open(&opts, err);
-	pthread_mutex_unlock(&one);
+	mutex_unlock(&one);
 	return r->client != NULL ? 0 : -1;
 }
 
@@ -99,14 +99,14 @@ static void about_done(void *arg, const struct rpc_client_answer *answer)
 {
 	struct remote *r = arg;
 
-	pthread_mutex_lock(&r->lock);
+	mutex_lock(&r->lock);
 	r->greeted = true;
 	if (answer->err != NULL)
 		r->open_why = *answer->err;
 	else
 		read_about(&r->is, answer->reply, answer->reply_len, &r->open_why);
 	pthread_cond_broadcast(&r->change);
-	pthread_mutex_unlock(&r->lock);
+	mutex_unlock(&r->lock);
 }
 
 /* Dials, and asks what is there; who waits for the answer is told of it by remote_open. */
@@ -137,11 +137,11 @@ static bool wait_greeted(struct remote *r, int64_t until_ms)
 {
 	bool greeted;
 
-	pthread_mutex_lock(&r->lock);
+	mutex_lock(&r->lock);
 	while (!r->greeted && store_remote_now_ms() < until_ms)
 		store_remote_wait(r, until_ms);
 	greeted = r->greeted;
-	pthread_mutex_unlock(&r->lock);
+	mutex_unlock(&r->lock);
 	return greeted;
 }
 
@@ -234,11 +234,11 @@ static bool is_idle(struct remote *r)
 	bool idle;
 	size_t i;
 
-	pthread_mutex_lock(&r->lock);
+	mutex_lock(&r->lock);
 	idle = r->base.open && r->puts == 0 && !r->failed;
 	for (i = 0; i < STORE_REMOTE_AHEAD; i++)
 		idle &= !r->aheads[i].used || r->aheads[i].done;
-	pthread_mutex_unlock(&r->lock);
+	mutex_unlock(&r->lock);
 	return idle;
 }
 
@@ -273,7 +273,7 @@ static void remote_free(struct store *s)
 	for (i = 0; i < STORE_REMOTE_AHEAD; i++)
 		buf_fini(&r->aheads[i].record);
 	pthread_cond_destroy(&r->change);
-	pthread_mutex_destroy(&r->lock);
+	mutex_fini(&r->lock);
 	free(r);
 }
 
@@ -352,7 +352,7 @@ struct store *store_remote_new(struct err *err)
 		return NULL;
 	}
 	r->base.kind = &remote_kind;
-	pthread_mutex_init(&r->lock, NULL);
+	mutex_init(&r->lock);
 	pthread_condattr_init(&attr);
 	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
 	pthread_cond_init(&r->change, &attr);

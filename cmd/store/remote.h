@@ -22,6 +22,7 @@
 #include "lib/buf.h"
 #include "lib/cbor.h"
 #include "lib/err.h"
+#include "lib/mutex.h"
 #include "lib/name.h"
 
 struct rpc_client;
@@ -60,7 +61,7 @@ struct remote {
 	bool told;                    /* that it is waited for */
 	uint8_t host[STORE_HOST_LEN]; /* our own host id */
 	uint8_t run_id[STORE_RUN_LEN];
-	pthread_mutex_t lock; /* over all below */
+	struct mutex lock; /* over all below */
 	pthread_cond_t change;
 	bool greeted; /* it has said what it is, or .open_why */
 	struct remote_about is;

@@ -20,7 +20,7 @@ void store_remote_wait(struct remote *r, int64_t until_ms)
 {
 	struct timespec t = {until_ms / 1000, until_ms % 1000 * 1000000};
 
-	pthread_cond_timedwait(&r->change, &r->lock, &t);
+	mutex_wait_until(&r->lock, &r->change, &t);
 }
 
 void store_remote_pause(int64_t ms)

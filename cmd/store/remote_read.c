@@ -131,7 +131,7 @@ static void ahead_done(void *arg, const struct rpc_client_answer *answer)
 	struct ahead *a = arg;
 	struct remote *r = a->remote;
 
-	pthread_mutex_lock(&r->lock);
+	mutex_lock(&r->lock);
 	if (answer->err != NULL) {
 		a->ret = -1;
 		a->why = *answer->err;
@@ -146,13 +146,14 @@ static void ahead_done(void *arg, const struct rpc_client_answer *answer)
 	}
 	a->done = true;
 	pthread_cond_broadcast(&r->change);
-	pthread_mutex_unlock(&r->lock);
+	mutex_unlock(&r->lock);
 }
 
 static struct ahead *find_ahead(struct remote *r, const uint8_t *domain, const uint8_t *id)
 {
 	size_t i;
 
+	assert(mutex_held(&r->lock));
 	for (i = 0; i < STORE_REMOTE_AHEAD; i++)
 		if (r->aheads[i].used && memcmp(r->aheads[i].id, id, STORE_ID_LEN) == 0 &&
 			memcmp(r->aheads[i].domain, domain, STORE_DOMAIN_LEN) == 0)
@@ -165,6 +166,7 @@ static struct ahead *take_slot(struct remote *r)
 {
 	struct ahead *a = &r->aheads[r->next_ahead];
 
+	assert(mutex_held(&r->lock) && r->next_ahead < STORE_REMOTE_AHEAD);
 	if (a->used && !a->done)
 		return NULL;
 	r->next_ahead = (r->next_ahead + 1) % STORE_REMOTE_AHEAD;
@@ -189,21 +191,21 @@ int store_remote_ahead(struct store *s, const uint8_t *domain, const uint8_t *id
 		struct ahead *a = NULL;
 		uint8_t mem[128];
 
-		pthread_mutex_lock(&r->lock);
+		mutex_lock(&r->lock);
 		if (find_ahead(r, domain, id) == NULL && (a = take_slot(r)) != NULL) {
 			memcpy(a->domain, domain, sizeof a->domain);
 			memcpy(a->id, id, sizeof a->id);
 		}
-		pthread_mutex_unlock(&r->lock);
+		mutex_unlock(&r->lock);
 		if (a == NULL)
 			continue;
 		request.arg = a;
 		request.params = mem;
 		request.len = put_get_params(mem, domain, id);
 		if (rpc_client_start(r->client, &request, err) == NULL) {
-			pthread_mutex_lock(&r->lock);
+			mutex_lock(&r->lock);
 			a->used = false;
-			pthread_mutex_unlock(&r->lock);
+			mutex_unlock(&r->lock);
 			return -1;
 		}
 	}
@@ -222,20 +224,20 @@ int store_remote_get(
 	int ret;
 
 	buf_clear(out);
-	pthread_mutex_lock(&r->lock);
+	mutex_lock(&r->lock);
 	/* Another thread may take the slot while this one waits. */
 	while ((a = find_ahead(r, domain, id)) != NULL && !a->done)
-		pthread_cond_wait(&r->change, &r->lock);
+		mutex_wait(&r->lock, &r->change);
 	if (a != NULL && a->ret >= 0) {
 		ret = a->ret == 0 ? buf_add(out, a->record.data, a->record.len, err) : 1;
 		a->used = false;
 		buf_fini(&a->record);
-		pthread_mutex_unlock(&r->lock);
+		mutex_unlock(&r->lock);
 		return ret;
 	}
 	if (a != NULL)
 		a->used = false;
-	pthread_mutex_unlock(&r->lock);
+	mutex_unlock(&r->lock);
 	request.params = mem;
 	request.len = put_get_params(mem, domain, id);
 	buf_init(&reply, RPC_PAYLOAD_MAX);

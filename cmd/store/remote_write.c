@@ -116,7 +116,7 @@ static void put_done(void *arg, const struct rpc_client_answer *answer)
 	if (failure == NULL &&
 		cbormap_get(v, store_flag_fields, answer->reply, answer->reply_len, &why) != 0)
 		failure = &why;
-	pthread_mutex_lock(&r->lock);
+	mutex_lock(&r->lock);
 	assert(r->puts > 0 && r->bytes >= put->parcel->len);
 	r->puts--;
 	r->bytes -= put->parcel->len;
@@ -127,13 +127,14 @@ static void put_done(void *arg, const struct rpc_client_answer *answer)
 	if (failure == NULL && v[STORE_FLAG_IS].number == 0)
 		r->stored += put->parcel->len;
 	pthread_cond_broadcast(&r->change);
-	pthread_mutex_unlock(&r->lock);
+	mutex_unlock(&r->lock);
 	store_parcel_unref(put->parcel);
 	free(put);
 }
 
 static bool has_room(const struct remote *r, size_t len)
 {
+	assert(mutex_held(&r->lock));
 	return r->puts == 0 ||
 	       (r->puts < STORE_REMOTE_PUTS && r->bytes + len <= STORE_REMOTE_WINDOW);
 }
@@ -144,7 +145,7 @@ static int take_room(struct remote *r, size_t len, int64_t wait_ms, struct err *
 	int64_t end = store_remote_now_ms() + wait_ms;
 	int ret = STORE_TAKEN;
 
-	pthread_mutex_lock(&r->lock);
+	mutex_lock(&r->lock);
 	while (!r->failed && !has_room(r, len) && store_remote_now_ms() < end)
 		store_remote_wait(r, end);
 	if (r->failed) {
@@ -156,16 +157,17 @@ static int take_room(struct remote *r, size_t len, int64_t wait_ms, struct err *
 		r->puts++;
 		r->bytes += len;
 	}
-	pthread_mutex_unlock(&r->lock);
+	mutex_unlock(&r->lock);
 	return ret;
 }
 
 static void give_room(struct remote *r, size_t len)
 {
-	pthread_mutex_lock(&r->lock);
+	mutex_lock(&r->lock);
+	assert(r->puts > 0 && r->bytes >= len);
 	r->puts--;
 	r->bytes -= len;
-	pthread_mutex_unlock(&r->lock);
+	mutex_unlock(&r->lock);
 }
 
 int store_remote_put(struct store *s, struct store_parcel *parcel, int64_t wait_ms, struct err *err)
@@ -219,15 +221,15 @@ int store_remote_settle(struct store *s, uint64_t *stored, struct err *err)
 	struct remote *r = (struct remote *)s;
 	int ret = 0;
 
-	pthread_mutex_lock(&r->lock);
+	mutex_lock(&r->lock);
 	while (!r->failed && r->puts > 0) /* the client's patience ends each of them */
-		pthread_cond_wait(&r->change, &r->lock);
+		mutex_wait(&r->lock, &r->change);
 	if (r->failed) {
 		*err = r->why;
 		ret = -1;
 	}
 	*stored = r->stored;
-	pthread_mutex_unlock(&r->lock);
+	mutex_unlock(&r->lock);
 	return ret;
 }
 
@@ -282,11 +284,11 @@ static void commit_done(void *arg, const struct rpc_client_answer *answer)
 {
 	struct remote *r = arg;
 
-	pthread_mutex_lock(&r->lock);
+	mutex_lock(&r->lock);
 	r->answer = read_commit(r, answer, &r->commit_why);
 	r->commit = COMMIT_DONE;
 	pthread_cond_broadcast(&r->change);
-	pthread_mutex_unlock(&r->lock);
+	mutex_unlock(&r->lock);
 }
 
 static int ask_commit(struct remote *r, struct err *err)
@@ -326,18 +328,18 @@ int store_remote_commit_wait(struct store *s, int64_t wait_ms, struct store_rece
 	int ret = STORE_PENDING;
 	bool ask;
 
-	pthread_mutex_lock(&r->lock);
+	mutex_lock(&r->lock);
 	while (!r->failed && r->puts > 0 && store_remote_now_ms() < end)
 		store_remote_wait(r, end);
 	ask = !r->failed && r->puts == 0 && r->commit == COMMIT_SETTLING;
 	if (ask)
 		r->commit = COMMIT_ASKED;
-	pthread_mutex_unlock(&r->lock);
+	mutex_unlock(&r->lock);
 	if (ask && ask_commit(r, err) != 0) {
 		r->commit = COMMIT_NONE;
 		return -1;
 	}
-	pthread_mutex_lock(&r->lock);
+	mutex_lock(&r->lock);
 	while (!r->failed && r->commit == COMMIT_ASKED && store_remote_now_ms() < end)
 		store_remote_wait(r, end);
 	if (r->failed || r->commit == COMMIT_DONE) {
@@ -347,7 +349,7 @@ int store_remote_commit_wait(struct store *s, int64_t wait_ms, struct store_rece
 		if (r->commit != COMMIT_ASKED)
 			r->commit = COMMIT_NONE;
 	}
-	pthread_mutex_unlock(&r->lock);
+	mutex_unlock(&r->lock);
 	if (ret == STORE_COMMITTED)
 		*receipt = r->receipt;
 	if (ret == STORE_MISSING && missing != NULL &&

@@ -233,9 +233,9 @@ static int end(struct scrub *s, struct db_txn *txn, int got, struct err *err)
 	}
 	if (db_commit(txn, err) == 0)
 		return 0;
-	pthread_mutex_lock(&s->store->writer);
+	mutex_lock(&s->store->writer);
 	s->store->failed = true;
-	pthread_mutex_unlock(&s->store->writer);
+	mutex_unlock(&s->store->writer);
 	return -1;
 }
 

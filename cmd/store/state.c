@@ -1,6 +1,7 @@
 /* What all other files of the engine stand on. Nothing here writes to a volume. */
 #include "cmd/store/state.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -74,11 +75,11 @@ int engine_about(struct engine *s, struct store_about *about, struct err *err)
 
 /* --- finding -------------------------------------------------------------- */
 
-/* Under the lock. */
 static int known_domain(const struct engine *s, const uint8_t *domain, uint32_t *number)
 {
 	size_t i;
 
+	assert(mutex_held(&s->lock));
 	for (i = 0; i < s->domain_count; i++)
 		if (memcmp(s->domains[i].domain, domain, STORE_DOMAIN_LEN) == 0) {
 			*number = s->domains[i].number;
@@ -92,9 +93,9 @@ int engine_domain_number(struct engine *s, const uint8_t *domain, uint32_t *numb
 	struct db_txn *txn;
 	int got;
 
-	pthread_mutex_lock(&s->lock);
+	mutex_lock(&s->lock);
 	got = known_domain(s, domain, number);
-	pthread_mutex_unlock(&s->lock);
+	mutex_unlock(&s->lock);
 	if (got == 0)
 		return 0;
 	if (db_begin(s->db, false, &txn, err) != 0)
@@ -108,6 +109,7 @@ const struct engine_pending *engine_pending_find(const struct engine *s, const u
 {
 	size_t mask = 4 * (size_t)ENGINE_PENDING_MAX - 1, at;
 
+	assert(mutex_held(&s->lock));
 	if (s->pending_count == 0)
 		return NULL;
 	for (at = hash_xxh3(key, STORE_INDEX_KEY) & mask; s->slots[at] != 0; at = (at + 1) & mask)
@@ -136,13 +138,16 @@ bool engine_is_lost(const struct engine *s, const struct store_place *place)
 int engine_find(struct engine *s, struct db_txn *txn, const uint8_t *key,
 	struct store_chunk_row *row, struct err *err)
 {
-	const struct engine_pending *pending = engine_pending_find(s, key);
+	const struct engine_pending *pending;
+	bool pends;
 
-	if (pending != NULL) {
+	mutex_lock(&s->lock);
+	pending = engine_pending_find(s, key);
+	pends = pending != NULL;
+	if (pends)
 		*row = pending->row;
-		return 0;
-	}
-	return store_chunk_get(txn, key, row, err);
+	mutex_unlock(&s->lock);
+	return pends ? 0 : store_chunk_get(txn, key, row, err);
 }
 
 /* --- reading a block ------------------------------------------------------ */
@@ -162,18 +167,18 @@ void engine_note_reads(struct engine *s)
 /* What can't be noted is read again. */
 static void note_read(struct engine *s, const struct store_place *place)
 {
-	pthread_mutex_lock(&s->lock);
+	mutex_lock(&s->lock);
 	store_marks_add(&s->read, mark_of(place->volume, place->offset), NULL);
-	pthread_mutex_unlock(&s->lock);
+	mutex_unlock(&s->lock);
 }
 
 bool engine_was_read(struct engine *s, uint32_t volume, uint64_t offset)
 {
 	bool was;
 
-	pthread_mutex_lock(&s->lock);
+	mutex_lock(&s->lock);
 	was = store_marks_has(&s->read, mark_of(volume, offset));
-	pthread_mutex_unlock(&s->lock);
+	mutex_unlock(&s->lock);
 	return was;
 }
 
@@ -196,6 +201,7 @@ int engine_read_place(struct engine *s, const struct store_place *place, struct 
 
 int engine_commit_index(struct engine *s, struct db_txn *txn, struct err *err)
 {
+	assert(mutex_held(&s->writer));
 	if (db_commit(txn, err) == 0)
 		return 0;
 	s->failed = true; /* whether it is on the disk nobody knows */
@@ -206,6 +212,7 @@ int engine_put_meta(struct engine *s, struct err *err)
 {
 	struct db_txn *txn;
 
+	assert(mutex_held(&s->writer));
 	if (db_begin(s->db, true, &txn, err) != 0)
 		return -1;
 	if (store_meta_put(txn, &s->meta, err) == 0)

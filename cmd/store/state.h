@@ -16,7 +16,6 @@
 #ifndef FDUMP_CMD_STORE_STATE_H
 #define FDUMP_CMD_STORE_STATE_H
 
-#include <pthread.h>
 #include <stdatomic.h>
 
 #include "cmd/store/engine.h"
@@ -24,6 +23,7 @@
 #include "cmd/store/marks.h"
 #include "cmd/store/volumes.h"
 #include "lib/buf.h"
+#include "lib/mutex.h"
 
 struct db;
 
@@ -63,8 +63,8 @@ struct engine {
 	uint64_t limit_quota;
 	int64_t limit_age;
 	struct db *db;
-	pthread_mutex_t writer; /* held by the one who writes; over what is not under `lock` */
-	pthread_mutex_t lock;   /* held for moments, inside of it too: pending, slots, domains */
+	struct mutex writer;    /* held by the one who writes; over what is not under `lock` */
+	struct mutex lock;      /* held for moments, inside of it too: pending, slots, domains */
 	atomic_bool failed;     /* a sync or the index failed: nothing is written any more */
 	struct store_meta meta;
 	struct store_volume current; /* fd -1: none yet */
@@ -92,9 +92,11 @@ int64_t engine_now(void);
 /* The number of a domain, or 1: the store does not know it. */
 int engine_domain_number(
 	struct engine *s, const uint8_t *domain, uint32_t *number, struct err *err);
-/* A chunk's row, pending ones too. By the writer. Returns 0, 1 or -1. */
+/* A chunk's row, pending ones too. By the writer, or while nobody writes: what leaves the pending
+ * ones since the transaction began is not found. Returns 0, 1 or -1. */
 int engine_find(struct engine *s, struct db_txn *txn, const uint8_t *key,
 	struct store_chunk_row *row, struct err *err);
+/* Under `lock`. NULL: it is not pending. Good until the lock is let go. */
 const struct engine_pending *engine_pending_find(const struct engine *s, const uint8_t *key);
 
 /* Whether a place is in a volume that was missing when the store was opened to write, or behind the

@@ -13,7 +13,7 @@ void store_volumes_init(struct store_volumes *v)
 	size_t i;
 
 	*v = (struct store_volumes){.turn = 0};
-	pthread_mutex_init(&v->lock, NULL);
+	mutex_init(&v->lock);
 	for (i = 0; i < STORE_VOLUMES_OPEN; i++)
 		v->slots[i].volume.fd = -1;
 }
@@ -26,7 +26,7 @@ void store_volumes_fini(struct store_volumes *v)
 		assert(v->slots[i].users == 0);
 		store_volume_close(&v->slots[i].volume);
 	}
-	pthread_mutex_destroy(&v->lock);
+	mutex_fini(&v->lock);
 }
 
 /* The slot that has a volume as its file is now. One whose file was removed is closed, or left to
@@ -36,6 +36,7 @@ static size_t find_current(struct store_volumes *v, uint32_t number)
 	struct stat st;
 	size_t i;
 
+	assert(mutex_held(&v->lock));
 	for (i = 0; i < STORE_VOLUMES_OPEN; i++) {
 		struct store_volume *volume = &v->slots[i].volume;
 
@@ -56,6 +57,7 @@ static size_t find_room(const struct store_volumes *v)
 {
 	size_t i, best = NONE;
 
+	assert(mutex_held(&v->lock));
 	for (i = 0; i < STORE_VOLUMES_OPEN; i++) {
 		if (v->slots[i].volume.fd < 0)
 			return i;
@@ -72,7 +74,7 @@ int store_volumes_take(struct store_volumes *v, int dir, uint32_t number,
 	int ret = 0;
 	size_t at;
 
-	pthread_mutex_lock(&v->lock);
+	mutex_lock(&v->lock);
 	at = find_current(v, number);
 	if (at == NONE) {
 		ret = store_volume_open(dir, number, false, volume, err);
@@ -87,7 +89,7 @@ int store_volumes_take(struct store_volumes *v, int dir, uint32_t number,
 		v->slots[at].users++;
 		v->slots[at].turn = ++v->turn;
 	}
-	pthread_mutex_unlock(&v->lock);
+	mutex_unlock(&v->lock);
 	return ret;
 }
 
@@ -95,7 +97,7 @@ void store_volumes_give(struct store_volumes *v, struct store_volume *volume)
 {
 	size_t i;
 
-	pthread_mutex_lock(&v->lock);
+	mutex_lock(&v->lock);
 	for (i = 0; i < STORE_VOLUMES_OPEN && v->slots[i].volume.fd != volume->fd; i++)
 		;
 	if (i == STORE_VOLUMES_OPEN) { /* there was no room for it */
@@ -104,7 +106,7 @@ void store_volumes_give(struct store_volumes *v, struct store_volume *volume)
 		assert(v->slots[i].users > 0);
 		v->slots[i].users--;
 	}
-	pthread_mutex_unlock(&v->lock);
+	mutex_unlock(&v->lock);
 	volume->fd = -1;
 }
 
@@ -112,9 +114,9 @@ void store_volumes_forget(struct store_volumes *v, uint32_t number)
 {
 	size_t i;
 
-	pthread_mutex_lock(&v->lock);
+	mutex_lock(&v->lock);
 	for (i = 0; i < STORE_VOLUMES_OPEN; i++)
 		if (v->slots[i].volume.number == number && v->slots[i].users == 0)
 			store_volume_close(&v->slots[i].volume);
-	pthread_mutex_unlock(&v->lock);
+	mutex_unlock(&v->lock);
 }

@@ -9,15 +9,15 @@
 #ifndef FDUMP_CMD_STORE_VOLUMES_H
 #define FDUMP_CMD_STORE_VOLUMES_H
 
-#include <pthread.h>
 #include <stdint.h>
 
 #include "cmd/store/volume.h"
+#include "lib/mutex.h"
 
 #define STORE_VOLUMES_OPEN 16
 
 struct store_volumes {
-	pthread_mutex_t lock;
+	struct mutex lock;
 	uint64_t turn; /* counts what was taken */
 	struct {
 		struct store_volume volume; /* fd -1: free */

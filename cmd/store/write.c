@@ -4,6 +4,7 @@
  */
 #include "cmd/store/write.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -65,6 +66,7 @@ static void cut_back(struct engine *s)
 
 int engine_sync(struct engine *s, struct err *err)
 {
+	assert(mutex_held(&s->writer));
 	if (s->current.fd < 0)
 		return 0;
 	if (store_volume_sync(&s->current, err) != 0 || (s->fresh && fsync(s->volumes) != 0)) {
@@ -107,6 +109,7 @@ int engine_new_volume(struct engine *s, enum store_volume_state state, uint64_t 
 	uint64_t offset;
 	uint32_t number;
 
+	assert(mutex_held(&s->writer));
 	if (announce(s, state, &number, err) != 0 ||
 		store_volume_make(s->volumes, number, volume, err) != 0)
 		return -1;
@@ -125,6 +128,7 @@ int engine_have_volume(struct engine *s, struct err *err)
 {
 	struct store_volume volume;
 
+	assert(mutex_held(&s->writer));
 	if (s->current.fd >= 0 && s->current.len < STORE_VOLUME_FULL)
 		return 0;
 	if (engine_flush_all(s, err) != 0)
@@ -143,6 +147,7 @@ int engine_append(struct engine *s, enum store_block kind, size_t len, struct st
 {
 	uint64_t offset;
 
+	assert(mutex_held(&s->writer));
 	if (s->failed)
 		return err_set(err, ERR_IO, "%s: an earlier write failed: open it anew", s->path);
 	/* What is deleted frees space: for that there is the reserve. */
@@ -166,6 +171,8 @@ static void add_pending(struct engine *s, const uint8_t *key, const struct store
 	size_t mask = 4 * (size_t)ENGINE_PENDING_MAX - 1, at;
 	struct engine_pending *p = &s->pending[s->pending_count];
 
+	assert(mutex_held(&s->writer) && mutex_held(&s->lock));
+	assert(s->pending_count < ENGINE_PENDING_MAX);
 	memcpy(p->key, key, STORE_INDEX_KEY);
 	p->row = *row;
 	for (at = hash_xxh3(key, STORE_INDEX_KEY) & mask; s->slots[at] != 0; at = (at + 1) & mask)
@@ -175,10 +182,11 @@ static void add_pending(struct engine *s, const uint8_t *key, const struct store
 
 static void drop_pending(struct engine *s)
 {
-	pthread_mutex_lock(&s->lock);
+	assert(mutex_held(&s->writer));
+	mutex_lock(&s->lock);
 	s->pending_count = 0;
 	memset(s->slots, 0, 4 * (size_t)ENGINE_PENDING_MAX * sizeof *s->slots);
-	pthread_mutex_unlock(&s->lock);
+	mutex_unlock(&s->lock);
 	s->unflushed = 0;
 }
 
@@ -187,6 +195,7 @@ int engine_put_state(struct engine *s, struct db_txn *txn, struct err *err)
 {
 	struct store_volume_row row = {.state = STORE_VOLUME_LIVE};
 
+	assert(mutex_held(&s->writer));
 	if (s->current.fd >= 0) {
 		if (store_volume_get(txn, s->current.number, &row, err) < 0)
 			return -1;
@@ -202,6 +211,7 @@ static int put_pending(struct engine *s, struct db_txn *txn, struct err *err)
 {
 	size_t i;
 
+	assert(mutex_held(&s->writer));
 	for (i = 0; i < s->pending_count; i++)
 		if (store_chunk_put(txn, s->pending[i].key, &s->pending[i].row, err) != 0)
 			return -1;
@@ -212,6 +222,7 @@ int engine_flush_all(struct engine *s, struct err *err)
 {
 	struct db_txn *txn;
 
+	assert(mutex_held(&s->writer));
 	if (s->failed)
 		return err_set(err, ERR_IO, "%s: an earlier write failed: open it anew", s->path);
 	if (s->pending_count == 0)
@@ -235,15 +246,16 @@ int engine_flush(struct engine *s, struct err *err)
 {
 	int got;
 
-	pthread_mutex_lock(&s->writer);
+	mutex_lock(&s->writer);
 	got = engine_flush_all(s, err);
-	pthread_mutex_unlock(&s->writer);
+	mutex_unlock(&s->writer);
 	return got;
 }
 
 int engine_write_time(
 	struct engine *s, enum store_block kind, const uint8_t *id, int64_t time, struct err *err)
 {
+	assert(mutex_held(&s->writer));
 	uint8_t *to = s->block + PACK_BLOCK_HEADER;
 	struct pack_block block = {
 		.kind = (uint8_t)kind, .seq = s->meta.seq, .stored_len = STORE_DUMP_ID + 8};
@@ -278,6 +290,7 @@ static int need_domain(struct engine *s, const uint8_t *domain, uint32_t *number
 	void *grown;
 	int got = engine_domain_number(s, domain, number, err);
 
+	assert(mutex_held(&s->writer));
 	if (got < 0)
 		return -1;
 	if (got == 1) {
@@ -292,7 +305,7 @@ static int need_domain(struct engine *s, const uint8_t *domain, uint32_t *number
 			return -1;
 		s->meta.domain = meta.domain;
 	}
-	pthread_mutex_lock(&s->lock);
+	mutex_lock(&s->lock);
 	grown = s->domain_count < 256
 			? realloc(s->domains, (s->domain_count + 1) * sizeof *s->domains)
 			: NULL;
@@ -303,7 +316,7 @@ static int need_domain(struct engine *s, const uint8_t *domain, uint32_t *number
 	} else if (grown != NULL) {
 		s->domains = grown;
 	}
-	pthread_mutex_unlock(&s->lock);
+	mutex_unlock(&s->lock);
 	return 0;
 }
 
@@ -313,13 +326,14 @@ static int put_new(struct engine *s, const uint8_t *domain, const uint8_t *key,
 	struct store_chunk_row row = {.raw_len = record->raw_len};
 	uint8_t *to = s->block + PACK_BLOCK_HEADER;
 
+	assert(mutex_held(&s->writer));
 	memcpy(to, domain, STORE_DOMAIN_LEN);
 	memcpy(to + STORE_DOMAIN_LEN, record->head, len);
 	if (engine_append(s, STORE_BLOCK_CHUNK, STORE_DOMAIN_LEN + len, &row.place, err) != 0)
 		return -1;
-	pthread_mutex_lock(&s->lock);
+	mutex_lock(&s->lock);
 	add_pending(s, key, &row);
-	pthread_mutex_unlock(&s->lock);
+	mutex_unlock(&s->lock);
 	s->unflushed += len;
 	if (s->pending_count == ENGINE_PENDING_MAX || s->unflushed >= FLUSH_BYTES)
 		return engine_flush_all(s, err);
@@ -335,6 +349,7 @@ static int put_locked(struct engine *s, const char *agent, const uint8_t *domain
 	uint32_t number;
 	int got;
 
+	assert(mutex_held(&s->writer));
 	if (need_domain(s, domain, &number, err) != 0 || db_begin(s->db, false, &txn, err) != 0)
 		return -1;
 	store_chunk_key(number, record->id, key);
@@ -368,8 +383,8 @@ int engine_put(struct engine *s, const char *agent, const uint8_t *domain, const
 
 	if (store_record_get(&record, bytes, len, err) != 0 || check_open(&record, err) != 0)
 		return -1;
-	pthread_mutex_lock(&s->writer);
+	mutex_lock(&s->writer);
 	got = put_locked(s, agent, domain, &record, len, err);
-	pthread_mutex_unlock(&s->writer);
+	mutex_unlock(&s->writer);
 	return got;
 }
