@@ -1,19 +1,593 @@
-/* The threads' side: requests are left for the loop (rpc/client_loop.h), and waited for. */
+/*
+ * The loop belongs to the client's thread alone. Other threads leave jobs in
+ * `incoming`, set flags, and wake it; `step` then does all that is due: takes
+ * the jobs over, sends what can be sent, gives up, ends.
+ *
+ * A job is in `incoming`, in `queue`, or on the connection (`flying`). When the
+ * connection is lost its jobs return to the queue, to where they were.
+ */
 #include "rpc/client.h"
 
 #include <assert.h>
+#include <pthread.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
-#include "rpc/client_loop.h"
+#include "lib/buf.h"
+#include "lib/err.h"
+#include "lib/mutex.h"
+#include "lib/name.h"
+#include "lib/pool.h"
+#include "rpc/call.h"
+#include "rpc/dial.h"
+#include "rpc/greeting.h"
+#include "rpc/loop.h"
 #include "rpc/wire.h"
 
 #define PATIENCE_MS (600 * 1000)
 #define BYTES_MAX   (64 * 1024 * 1024)
 #define CLOSE_MS    1000 /* to end, when nothing is open any more */
+/* In place of no deadline at all. */
+#define LONG_MS (365ll * 24 * 3600 * 1000)
+
+struct rpc_client_job {
+	struct rpc_client *client;
+	struct rpc_client_request r; /* its params are our copy */
+	uint64_t number;             /* in the order of starts */
+	uint64_t weight;             /* of the client's bytes */
+	struct rpc_client_job *next;
+	struct rpc_call *call; /* while it is on a connection */
+	size_t sent;           /* of the blob, on this connection */
+	size_t most_sent, most_got;
+	struct buf reply, blob;
+	bool has_blob;
+	struct err err;
+	bool over; /* under the lock; only of those that are waited for */
+};
+
+struct rpc_client {
+	struct rpc_client_opts opts;
+	char name[NAME_LEN_MAX + 1], host[256], port[32];
+	pthread_t thread;
+
+	/* Under the lock: what threads and loop share. */
+	struct mutex lock;
+	pthread_cond_t room, over;
+	struct rpc_client_job *incoming, **incoming_end;
+	uint64_t started; /* number of the last */
+	unsigned jobs;    /* that are not over */
+	uint64_t bytes;   /* their weight */
+	bool gave_up;
+	struct err why;
+	struct err last; /* why there is no connection; set by the loop */
+	bool closing;
+	int64_t close_ms; /* how long it may take */
+	unsigned owners;  /* its user and its thread: who leaves last frees it */
+
+	atomic_bool cancelled;
+	_Atomic uint64_t sent, received, answered, connections;
+	atomic_bool up;
+
+	/* The loop's own. */
+	struct rpc_loop *loop;
+	struct rpc_tls_conf *conf;
+	struct pool *pool;
+	struct rpc_async wake, pool_wake;
+	struct rpc_soon soon;
+	struct rpc_timer timer;
+	struct rpc_dial *dial; /* NULL once given up */
+	struct rpc_conn *conn; /* NULL while there is none */
+	struct rpc_client_job *queue;
+	unsigned flying;
+	bool was_up, shut;
+	int64_t progress_ms;
+	int64_t close_at; /* 0: not closing */
+	struct rpc_greeting greeting;
+};
+
+static void step(void *arg);
+
+static void kick(struct rpc_client *c)
+{
+	rpc_soon_start(&c->soon, c->loop, step, c);
+}
+
+static void progress(struct rpc_client *c)
+{
+	c->progress_ms = rpc_loop_now_ms(c->loop);
+}
+
+/* --- Jobs --- */
+
+static void job_free(struct rpc_client_job *job)
+{
+	buf_fini(&job->reply);
+	buf_fini(&job->blob);
+	free((void *)job->r.params);
+	free(job);
+}
+
+static struct rpc_client_job *job_new(
+	struct rpc_client *c, const struct rpc_client_request *r, struct err *err)
+{
+	struct rpc_client_job *job = calloc(1, sizeof *job);
+	void *params = malloc(r->len > 0 ? r->len : 1);
+
+	assert(r->blob == NULL || r->blob_len > 0);
+	if (job == NULL || params == NULL) {
+		free(job);
+		free(params);
+		err_set(err, ERR_NOMEM, "request to %s: out of memory", c->name);
+		return NULL;
+	}
+	if (r->len > 0)
+		memcpy(params, r->params, r->len);
+	job->client = c;
+	job->r = *r;
+	job->r.params = params;
+	job->weight = (r->blob != NULL ? r->blob_len : 0) + r->reply_max;
+	buf_init(&job->reply, RPC_PAYLOAD_MAX);
+	buf_init(&job->blob, r->reply_max);
+	return job;
+}
+
+/* The job is over: whoever started it is told, and there is room for another.
+ * A job that is waited for is the waiter's from here on. */
+static void finish(struct rpc_client_job *job, const struct err *err)
+{
+	struct rpc_client *c = job->client;
+	bool waited = job->r.done == NULL;
+
+	if (err != NULL)
+		job->err = *err;
+	if (!waited) {
+		const struct rpc_client_answer answer = {
+			.err = err,
+			.reply = job->reply.data,
+			.reply_len = job->reply.len,
+			.has_blob = job->has_blob,
+			.blob = &job->blob,
+		};
+
+		job->r.done(job->r.arg, &answer);
+	}
+	mutex_lock(&c->lock);
+	assert(c->jobs > 0 && c->bytes >= job->weight);
+	c->jobs--;
+	c->bytes -= job->weight;
+	job->over = true;
+	pthread_cond_broadcast(&c->room);
+	if (waited)
+		pthread_cond_broadcast(&c->over);
+	mutex_unlock(&c->lock);
+	if (!waited)
+		job_free(job);
+	kick(c);
+}
+
+/* Puts a job that was not answered back to where it was in the queue. */
+static void requeue(struct rpc_client_job *job)
+{
+	struct rpc_client_job **at = &job->client->queue;
+
+	while (*at != NULL && (*at)->number < job->number)
+		at = &(*at)->next;
+	job->next = *at;
+	*at = job;
+}
+
+/* --- One request on the connection --- */
+
+/* There is no memory for the answer. */
+static void drop(struct rpc_client_job *job)
+{
+	rpc_call_cancel(job->call);
+	assert(job->client->flying > 0);
+	job->client->flying--;
+	finish(job, &job->err);
+}
+
+static void on_reply(void *arg, const uint8_t *bytes, size_t len, bool more)
+{
+	struct rpc_client_job *job = arg;
+
+	progress(job->client);
+	job->has_blob = more;
+	if (buf_add(&job->reply, bytes, len, &job->err) != 0)
+		drop(job);
+}
+
+static void on_data(void *arg, const uint8_t *bytes, size_t len, bool last)
+{
+	struct rpc_client_job *job = arg;
+	struct rpc_client *c = job->client;
+
+	(void)last;
+	atomic_fetch_add(&c->received, len);
+	if (buf_add(&job->blob, bytes, len, &job->err) != 0) {
+		drop(job);
+		return;
+	}
+	rpc_call_took(job->call, len);
+	if (job->blob.len > job->most_got) {
+		job->most_got = job->blob.len;
+		progress(c);
+	}
+}
+
+static int on_fill(void *arg, uint8_t *to, size_t cap, size_t *len, bool *last, struct err *err)
+{
+	struct rpc_client_job *job = arg;
+	size_t left = job->r.blob_len - job->sent;
+
+	(void)err;
+	assert(job->sent < job->r.blob_len);
+	*len = left < cap ? left : cap;
+	memcpy(to, (const uint8_t *)job->r.blob + job->sent, *len);
+	job->sent += *len;
+	*last = job->sent == job->r.blob_len;
+	atomic_fetch_add(&job->client->sent, *len);
+	if (job->sent > job->most_sent) {
+		job->most_sent = job->sent;
+		progress(job->client);
+	}
+	return 0;
+}
+
+static void on_done(void *arg, const struct err *err)
+{
+	struct rpc_client_job *job = arg;
+	struct rpc_client *c = job->client;
+	struct err copy;
+
+	assert(c->flying > 0);
+	c->flying--;
+	job->call = NULL;
+	if (err != NULL && rpc_conn_is_lost(c->conn)) {
+		requeue(job);
+		return;
+	}
+	progress(c);
+	atomic_fetch_add(&c->answered, 1);
+	if (err == NULL) {
+		if (job->r.greeting) {
+			rpc_greeting_keep(&c->greeting, job->r.method, (void *)job->r.params,
+				job->r.len, job->r.reply_max);
+			job->r.params = NULL;
+		}
+		finish(job, NULL);
+		return;
+	}
+	copy = *err;
+	err_prefix(&copy, "%s", c->name);
+	finish(job, &copy);
+}
+
+static void give_up(struct rpc_client *c, const struct err *why);
+
+static void on_greeted(void *arg, const struct err *err)
+{
+	struct rpc_client *c = arg;
+	struct err why;
+
+	if (err == NULL) {
+		progress(c);
+		kick(c);
+		return;
+	}
+	why = *err;
+	err_prefix(&why, "%s", c->name);
+	give_up(c, &why);
+}
+
+static void on_greet_again(void *arg)
+{
+	kick(arg);
+}
+
+/* Hands the queue to the connection, as far as it has room. */
+static void send_queue(struct rpc_client *c)
+{
+	static const struct rpc_call_ops ops = {on_reply, on_data, on_fill, on_done};
+
+	if (c->conn != NULL && !c->shut)
+		rpc_greeting_said(&c->greeting); /* also when there is nothing else to send */
+	while (c->conn != NULL && c->queue != NULL && !c->shut && rpc_greeting_said(&c->greeting)) {
+		struct rpc_client_job *job = c->queue;
+		struct rpc_request q = {
+			.method = job->r.method,
+			.params = job->r.params,
+			.len = job->r.len,
+			.blob = job->r.blob != NULL,
+			.reply_max = job->r.reply_max,
+			.reply_window = job->r.reply_max < RPC_WINDOW_MAX
+						? (uint32_t)job->r.reply_max
+						: RPC_WINDOW_MAX,
+			.timeout_ms = job->r.timeout_ms > 0 ? job->r.timeout_ms : LONG_MS,
+			.ops = &ops,
+			.arg = job,
+		};
+		struct err err = {0};
+
+		job->sent = 0;
+		job->has_blob = false;
+		buf_clear(&job->reply);
+		buf_clear(&job->blob);
+		job->call = rpc_call_start(c->conn, &q, &err);
+		/* Busy: `room` comes. Closed: `down` comes. */
+		if (job->call == NULL && (err.code == ERR_BUSY || err.code == ERR_CLOSED))
+			return;
+		c->queue = job->next;
+		if (job->call != NULL)
+			c->flying++;
+		else
+			finish(job, &err);
+	}
+}
+
+/* --- Giving up, and the end --- */
+
+/* Everything that is open ends with this error, and so will what comes. */
+static void give_up(struct rpc_client *c, const struct err *why)
+{
+	struct rpc_client_job *job, **end = &c->queue;
+
+	mutex_lock(&c->lock);
+	if (c->gave_up) {
+		mutex_unlock(&c->lock);
+		return;
+	}
+	c->gave_up = true;
+	c->why = *why;
+	pthread_cond_broadcast(&c->room);
+	mutex_unlock(&c->lock);
+	/* What is flying returns to the queue. */
+	rpc_dial_free(c->dial);
+	rpc_greeting_down(&c->greeting);
+	c->dial = NULL;
+	c->conn = NULL;
+	atomic_store(&c->up, false);
+	assert(c->flying == 0);
+	while (*end != NULL)
+		end = &(*end)->next;
+	mutex_lock(&c->lock);
+	*end = c->incoming;
+	c->incoming = NULL;
+	c->incoming_end = &c->incoming;
+	mutex_unlock(&c->lock);
+	while (c->queue != NULL) {
+		job = c->queue;
+		c->queue = job->next;
+		finish(job, why);
+	}
+}
+
+/* The lock is held, or it is the loop's thread. */
+static const char *reason_of(const struct rpc_client *c)
+{
+	if (atomic_load(&c->up))
+		return "it is connected, but does not answer";
+	return c->last.code != ERR_NONE ? c->last.message : "no answer to the attempt to connect";
+}
+
+static void give_up_waiting(struct rpc_client *c, int64_t ms)
+{
+	struct err why = {0};
+
+	err_set(&why, ERR_TIMEOUT, "%s %s (%s port %s): no progress for %g s: %s",
+		rpc_role_name(c->opts.expect.role), c->name, c->host, c->port, (double)ms / 1000,
+		reason_of(c));
+	give_up(c, &why);
+}
+
+/* How long nothing may move as things are. */
+static int64_t patience(const struct rpc_client *c)
+{
+	return c->was_up || c->opts.connect_ms == 0 ? c->opts.patience_ms : c->opts.connect_ms;
+}
+
+static void on_timer(void *arg)
+{
+	struct rpc_client *c = arg;
+	int64_t now = rpc_loop_now_ms(c->loop);
+	struct err why = {0};
+
+	if (c->close_at != 0 && now >= c->close_at) {
+		err_set(&why, ERR_CANCELLED, "%s: closed before it answered", c->name);
+		give_up(c, &why);
+	} else if ((c->queue != NULL || c->flying > 0) && now >= c->progress_ms + patience(c)) {
+		give_up_waiting(c, patience(c));
+	}
+	kick(c);
+}
+
+/* The timer is always on, so that the loop does not end by itself. */
+static void arm(struct rpc_client *c)
+{
+	int64_t now = rpc_loop_now_ms(c->loop), at = now + LONG_MS;
+
+	if (c->queue != NULL || c->flying > 0)
+		at = c->progress_ms + patience(c);
+	if (c->close_at != 0 && c->close_at < at)
+		at = c->close_at;
+	rpc_timer_start(&c->timer, c->loop, at > now ? at - now : 0, on_timer, c);
+}
+
+/* All that is due, after whatever has happened. */
+static void step(void *arg)
+{
+	struct rpc_client *c = arg;
+	struct rpc_client_job **end = &c->queue;
+	struct err why = {0};
+	bool idle = c->queue == NULL && c->flying == 0;
+
+	if (atomic_load(&c->cancelled)) {
+		err_set(&why, ERR_CANCELLED, "%s: cancelled", c->name);
+		give_up(c, &why);
+	}
+	while (*end != NULL)
+		end = &(*end)->next;
+	mutex_lock(&c->lock);
+	if (c->incoming != NULL) {
+		*end = c->incoming;
+		c->incoming = NULL;
+		c->incoming_end = &c->incoming;
+		if (idle)
+			progress(c);
+	}
+	if (c->closing && c->close_at == 0)
+		c->close_at = rpc_loop_now_ms(c->loop) + c->close_ms;
+	mutex_unlock(&c->lock);
+	send_queue(c);
+	if (c->close_at != 0 && c->queue == NULL && c->flying == 0) {
+		if (c->conn == NULL) {
+			rpc_loop_stop(c->loop);
+			return;
+		}
+		if (!c->shut)
+			rpc_conn_shutdown(c->conn);
+		c->shut = true;
+	}
+	arm(c);
+}
+
+static void on_wake(void *arg)
+{
+	kick(arg);
+}
+
+static void on_pool(void *arg)
+{
+	pool_drain(((struct rpc_client *)arg)->pool);
+}
+
+/* --- The connection --- */
+
+static void on_up(void *arg, struct rpc_conn *conn)
+{
+	struct rpc_client *c = arg;
+
+	c->conn = conn;
+	rpc_greeting_up(&c->greeting, conn);
+	c->was_up = true;
+	atomic_store(&c->up, true);
+	atomic_fetch_add(&c->connections, 1);
+	kick(c);
+}
+
+static void on_room(void *arg, struct rpc_conn *conn)
+{
+	(void)conn;
+	kick(arg);
+}
+
+static void on_down(void *arg, const struct err *why, int64_t wait_ms)
+{
+	struct rpc_client *c = arg;
+	struct err refused = *why;
+
+	(void)wait_ms;
+	assert(c->flying == 0);
+	c->conn = NULL;
+	rpc_greeting_down(&c->greeting);
+	atomic_store(&c->up, false);
+	mutex_lock(&c->lock);
+	c->last = *why;
+	if (c->last.code == ERR_NONE)
+		err_set(&c->last, ERR_CLOSED, "it has ended the connection");
+	mutex_unlock(&c->lock);
+	/* Trying again would not change its mind. */
+	if (why->code == ERR_DENIED || why->code == ERR_UNSUPPORTED) {
+		err_prefix(&refused, "%s %s", rpc_role_name(c->opts.expect.role), c->name);
+		give_up(c, &refused);
+	}
+	kick(c);
+}
+
+static void free_client(struct rpc_client *c)
+{
+	rpc_dial_free(c->dial);
+	pool_free(c->pool);
+	rpc_async_stop(&c->wake);
+	rpc_async_stop(&c->pool_wake);
+	rpc_loop_free(c->loop);
+	rpc_tls_conf_unref(c->conf);
+	rpc_greeting_fini(&c->greeting);
+	pthread_cond_destroy(&c->room);
+	pthread_cond_destroy(&c->over);
+	mutex_fini(&c->lock);
+	free(c);
+}
+
+static void leave(struct rpc_client *c)
+{
+	unsigned left;
+
+	mutex_lock(&c->lock);
+	left = --c->owners;
+	pthread_cond_broadcast(&c->over);
+	mutex_unlock(&c->lock);
+	if (left == 0)
+		free_client(c);
+}
+
+static void *run(void *arg)
+{
+	struct rpc_client *c = arg;
+
+	kick(c);
+	rpc_loop_run(c->loop);
+	rpc_soon_stop(&c->soon);
+	rpc_timer_stop(&c->timer);
+	rpc_dial_free(c->dial);
+	rpc_greeting_down(&c->greeting);
+	c->dial = NULL;
+	pool_free(c->pool); /* waits for a look-up */
+	c->pool = NULL;
+	leave(c);
+	return NULL;
+}
+
+/* --- For the user --- */
+
+/* Loop, look-ups and dialler, all made before the thread that will own them. */
+static int set_up(struct rpc_client *c, struct err *err)
+{
+	struct rpc_dial_opts dial = {
+		.expect = c->opts.expect,
+		.times = c->opts.times,
+		.host = c->host,
+		.port = c->port,
+		.wait_min_ms = c->opts.wait_min_ms,
+		.wait_max_ms = c->opts.wait_max_ms,
+		.arg = c,
+		.up = on_up,
+		.room = on_room,
+		.down = on_down,
+	};
+
+	c->conf = rpc_tls_conf_new(c->opts.tls, err);
+	if (c->conf == NULL)
+		return -1;
+	c->loop = rpc_loop_new(err);
+	if (c->loop == NULL)
+		return -1;
+	c->greeting = (struct rpc_greeting){
+		.loop = c->loop, .answered = on_greeted, .again = on_greet_again, .ctx = c};
+	rpc_async_start(&c->wake, c->loop, on_wake, c);
+	rpc_async_start(&c->pool_wake, c->loop, on_pool, c);
+	c->pool = pool_new(1, 4, rpc_async_send, &c->pool_wake, err);
+	if (c->pool == NULL)
+		return -1;
+	dial.conf = c->conf;
+	dial.pool = c->pool;
+	c->dial = rpc_dial_new(c->loop, &dial, err);
+	return c->dial != NULL ? 0 : -1;
+}
 
 struct rpc_client *rpc_client_open(const struct rpc_client_opts *opts, struct err *err)
 {
@@ -43,10 +617,10 @@ struct rpc_client *rpc_client_open(const struct rpc_client_opts *opts, struct er
 	/* Signals are for the threads of the program. */
 	sigfillset(&all);
 	pthread_sigmask(SIG_BLOCK, &all, &before);
-	ret = rpc_client_loop_init(c, err);
+	ret = set_up(c, err);
 	if (ret == 0) {
 		c->owners = 2;
-		ret = pthread_create(&c->thread, NULL, rpc_client_loop_run, c);
+		ret = pthread_create(&c->thread, NULL, run, c);
 		if (ret == 0)
 			pthread_detach(c->thread);
 		else
@@ -54,34 +628,10 @@ struct rpc_client *rpc_client_open(const struct rpc_client_opts *opts, struct er
 	}
 	pthread_sigmask(SIG_SETMASK, &before, NULL);
 	if (ret != 0) {
-		rpc_client_loop_free(c);
+		free_client(c);
 		return NULL;
 	}
 	return c;
-}
-
-static struct rpc_client_job *job_new(
-	struct rpc_client *c, const struct rpc_client_request *r, struct err *err)
-{
-	struct rpc_client_job *job = calloc(1, sizeof *job);
-	void *params = malloc(r->len > 0 ? r->len : 1);
-
-	assert(r->blob == NULL || r->blob_len > 0);
-	if (job == NULL || params == NULL) {
-		free(job);
-		free(params);
-		err_set(err, ERR_NOMEM, "request to %s: out of memory", c->name);
-		return NULL;
-	}
-	if (r->len > 0)
-		memcpy(params, r->params, r->len);
-	job->client = c;
-	job->r = *r;
-	job->r.params = params;
-	job->weight = (r->blob != NULL ? r->blob_len : 0) + r->reply_max;
-	buf_init(&job->reply, RPC_PAYLOAD_MAX);
-	buf_init(&job->blob, r->reply_max);
-	return job;
 }
 
 struct rpc_client_job *rpc_client_start(
@@ -120,7 +670,7 @@ struct rpc_client_job *rpc_client_start(
 	}
 	mutex_unlock(&c->lock);
 	if (gave_up) {
-		rpc_client_loop_job_free(job);
+		job_free(job);
 		return NULL;
 	}
 	return job;
@@ -155,7 +705,7 @@ int rpc_client_wait(
 			*err = job->err;
 		ret = -1;
 	}
-	rpc_client_loop_job_free(job);
+	job_free(job);
 	return ret;
 }
 
@@ -174,10 +724,9 @@ void rpc_client_why(struct rpc_client *c, struct err *err)
 {
 	mutex_lock(&c->lock);
 	if (c->last.code == ERR_NONE)
-		err_set(err, ERR_TIMEOUT, "%s port %s: %s", c->host, c->port,
-			rpc_client_loop_reason(c));
+		err_set(err, ERR_TIMEOUT, "%s port %s: %s", c->host, c->port, reason_of(c));
 	else
-		err_set(err, ERR_TIMEOUT, "%s", rpc_client_loop_reason(c));
+		err_set(err, ERR_TIMEOUT, "%s", reason_of(c));
 	mutex_unlock(&c->lock);
 }
 
@@ -215,5 +764,5 @@ void rpc_client_close(struct rpc_client *c, int64_t deadline_ms)
 		ret = mutex_wait_until(&c->lock, &c->over, &end);
 	assert(c->owners > 1 || c->jobs == 0);
 	mutex_unlock(&c->lock);
-	rpc_client_loop_leave(c);
+	leave(c);
 }
