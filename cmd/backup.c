@@ -55,7 +55,7 @@ struct options {
 	bool accept_fewer, accept_hidden;
 	bool progress;           /* --progress: */
 	uint64_t bytes, entries; /* done, */
-	int64_t told_ms;         /* when that was told; 0: not yet */
+	int64_t told_ms;         /* when that was told */
 	int nice, ionice; /* -1: not given; ionice: 0 idle, from 1 on the classes from 0 on */
 	struct ui_avoid avoid;
 	struct ui_copies report;
@@ -283,8 +283,8 @@ static void on_problem(void *ctx, const char *path, size_t len, const char *what
 		NULL);
 }
 
-/* For the agent service. */
-static void tell_progress(struct options *o)
+/* For the agent service: at once, every few seconds, and at the end. */
+static void tell_progress(struct options *o, bool last)
 {
 	struct timespec now;
 	int64_t now_ms;
@@ -294,7 +294,7 @@ static void tell_progress(struct options *o)
 
 	clock_gettime(CLOCK_MONOTONIC, &now);
 	now_ms = (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-	if (o->told_ms != 0 && now_ms - o->told_ms < PROGRESS_MS)
+	if (!o->progress || !o->o.json || (!last && now_ms - o->told_ms < PROGRESS_MS))
 		return;
 	o->told_ms = now_ms;
 	object = ui_json_new("progress", "backup.progress");
@@ -312,8 +312,7 @@ static void on_progress(void *ctx, uint64_t bytes, uint64_t entries)
 	ui_progress_add(bytes, entries);
 	o->bytes += bytes;
 	o->entries += entries;
-	if (o->progress && o->o.json)
-		tell_progress(o);
+	tell_progress(o, false);
 }
 
 static int tell(const struct options *o, const struct dump_pipeline_result *r, struct err *err)
@@ -382,6 +381,7 @@ static int run_once(struct options *o, struct dump_pipeline_result *result, stru
 	if (o->roots.count > 0)
 		ui_estimate_start(&ahead, o->roots.paths, !o->o.verbose);
 	got = dump_pipeline_run(&o->backup, result, err);
+	tell_progress(o, true);
 	ui_progress_stop();
 	ui_estimate_stop();
 	return got;

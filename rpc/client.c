@@ -24,12 +24,12 @@
 #include "lib/pool.h"
 #include "rpc/call.h"
 #include "rpc/dial.h"
+#include "rpc/greeting.h"
 #include "rpc/loop.h"
 #include "rpc/wire.h"
 
 #define PATIENCE_MS (600 * 1000)
 #define BYTES_MAX   (64 * 1024 * 1024)
-#define BUSY_MS     1000
 #define CLOSE_MS    1000 /* to end, when nothing is open any more */
 /* In place of no deadline at all. */
 #define LONG_MS (365ll * 24 * 3600 * 1000)
@@ -86,14 +86,7 @@ struct rpc_client {
 	bool was_up, shut;
 	int64_t progress_ms;
 	int64_t close_at; /* 0: not closing */
-	struct {
-		uint16_t method;
-		void *params; /* NULL: there is none */
-		size_t len, reply_max;
-		bool due; /* to be sent on this connection */
-		bool flying;
-		struct rpc_timer again; /* the peer was busy */
-	} greeting;
+	struct rpc_greeting greeting;
 };
 
 static void step(void *arg);
@@ -245,19 +238,6 @@ static int on_fill(void *arg, uint8_t *to, size_t cap, size_t *len, bool *last, 
 	return 0;
 }
 
-/* From now on each connection begins with it. */
-static void keep_greeting(struct rpc_client_job *job)
-{
-	struct rpc_client *c = job->client;
-
-	free(c->greeting.params);
-	c->greeting.method = job->r.method;
-	c->greeting.params = (void *)job->r.params;
-	c->greeting.len = job->r.len;
-	c->greeting.reply_max = job->r.reply_max;
-	job->r.params = NULL;
-}
-
 static void on_done(void *arg, const struct err *err)
 {
 	struct rpc_client_job *job = arg;
@@ -274,8 +254,11 @@ static void on_done(void *arg, const struct err *err)
 	progress(c);
 	atomic_fetch_add(&c->answered, 1);
 	if (err == NULL) {
-		if (job->r.greeting)
-			keep_greeting(job);
+		if (job->r.greeting) {
+			rpc_greeting_keep(&c->greeting, job->r.method, (void *)job->r.params,
+				job->r.len, job->r.reply_max);
+			job->r.params = NULL;
+		}
 		finish(job, NULL);
 		return;
 	}
@@ -286,29 +269,14 @@ static void on_done(void *arg, const struct err *err)
 
 static void give_up(struct rpc_client *c, const struct err *why);
 
-static void greet_again(void *arg)
-{
-	struct rpc_client *c = arg;
-
-	c->greeting.due = c->conn != NULL;
-	kick(c);
-}
-
 static void on_greeted(void *arg, const struct err *err)
 {
 	struct rpc_client *c = arg;
 	struct err why;
 
-	c->greeting.flying = false;
 	if (err == NULL) {
 		progress(c);
 		kick(c);
-		return;
-	}
-	if (c->conn == NULL || rpc_conn_is_lost(c->conn))
-		return;
-	if (err->code == ERR_BUSY) {
-		rpc_timer_start(&c->greeting.again, c->loop, BUSY_MS, greet_again, c);
 		return;
 	}
 	why = *err;
@@ -316,27 +284,9 @@ static void on_greeted(void *arg, const struct err *err)
 	give_up(c, &why);
 }
 
-/* Whether the connection can be used: it has been begun with the greeting. */
-static bool is_greeted(struct rpc_client *c)
+static void on_greet_again(void *arg)
 {
-	static const struct rpc_call_ops ops = {.done = on_greeted};
-	const struct rpc_request q = {
-		.method = c->greeting.method,
-		.params = c->greeting.params,
-		.len = c->greeting.len,
-		.reply_max = c->greeting.reply_max,
-		.timeout_ms = LONG_MS,
-		.ops = &ops,
-		.arg = c,
-	};
-
-	if (c->greeting.flying || rpc_timer_on(&c->greeting.again))
-		return false;
-	if (!c->greeting.due)
-		return true;
-	c->greeting.flying = rpc_call_start(c->conn, &q, NULL) != NULL;
-	c->greeting.due = !c->greeting.flying; /* busy: `room` comes */
-	return false;
+	kick(arg);
 }
 
 /* Hands the queue to the connection, as far as it has room. */
@@ -345,8 +295,8 @@ static void send_queue(struct rpc_client *c)
 	static const struct rpc_call_ops ops = {on_reply, on_data, on_fill, on_done};
 
 	if (c->conn != NULL && !c->shut)
-		is_greeted(c); /* also when there is nothing else to send */
-	while (c->conn != NULL && c->queue != NULL && !c->shut && is_greeted(c)) {
+		rpc_greeting_said(&c->greeting); /* also when there is nothing else to send */
+	while (c->conn != NULL && c->queue != NULL && !c->shut && rpc_greeting_said(&c->greeting)) {
 		struct rpc_client_job *job = c->queue;
 		struct rpc_request q = {
 			.method = job->r.method,
@@ -396,8 +346,8 @@ static void give_up(struct rpc_client *c, const struct err *why)
 	pthread_cond_broadcast(&c->room);
 	mutex_unlock(&c->lock);
 	/* What is flying returns to the queue. */
-	rpc_timer_stop(&c->greeting.again);
 	rpc_dial_free(c->dial);
+	rpc_greeting_down(&c->greeting);
 	c->dial = NULL;
 	c->conn = NULL;
 	atomic_store(&c->up, false);
@@ -522,7 +472,7 @@ static void on_up(void *arg, struct rpc_conn *conn)
 	struct rpc_client *c = arg;
 
 	c->conn = conn;
-	c->greeting.due = c->greeting.params != NULL;
+	rpc_greeting_up(&c->greeting, conn);
 	c->was_up = true;
 	atomic_store(&c->up, true);
 	atomic_fetch_add(&c->connections, 1);
@@ -543,7 +493,7 @@ static void on_down(void *arg, const struct err *why, int64_t wait_ms)
 	(void)wait_ms;
 	assert(c->flying == 0);
 	c->conn = NULL;
-	rpc_timer_stop(&c->greeting.again);
+	rpc_greeting_down(&c->greeting);
 	atomic_store(&c->up, false);
 	mutex_lock(&c->lock);
 	c->last = *why;
@@ -566,7 +516,7 @@ static void free_client(struct rpc_client *c)
 	rpc_async_stop(&c->pool_wake);
 	rpc_loop_free(c->loop);
 	rpc_tls_conf_unref(c->conf);
-	free(c->greeting.params);
+	rpc_greeting_fini(&c->greeting);
 	pthread_cond_destroy(&c->room);
 	pthread_cond_destroy(&c->over);
 	mutex_fini(&c->lock);
@@ -593,8 +543,8 @@ static void *run(void *arg)
 	rpc_loop_run(c->loop);
 	rpc_soon_stop(&c->soon);
 	rpc_timer_stop(&c->timer);
-	rpc_timer_stop(&c->greeting.again);
 	rpc_dial_free(c->dial);
+	rpc_greeting_down(&c->greeting);
 	c->dial = NULL;
 	pool_free(c->pool); /* waits for a look-up */
 	c->pool = NULL;
@@ -626,6 +576,8 @@ static int set_up(struct rpc_client *c, struct err *err)
 	c->loop = rpc_loop_new(err);
 	if (c->loop == NULL)
 		return -1;
+	c->greeting = (struct rpc_greeting){
+		.loop = c->loop, .answered = on_greeted, .again = on_greet_again, .ctx = c};
 	rpc_async_start(&c->wake, c->loop, on_wake, c);
 	rpc_async_start(&c->pool_wake, c->loop, on_pool, c);
 	c->pool = pool_new(1, 4, rpc_async_send, &c->pool_wake, err);

@@ -187,6 +187,29 @@ static void welcome(struct manager_service *s, struct rpc_call *call, struct man
 	buf_fini(&reply);
 }
 
+/* One that is not the machine, or the store, that is known by its name. */
+static void note_stranger(
+	struct manager_service *s, const struct manager_link *link, const struct err *why)
+{
+	const char *address = rpc_conn_address(link->conn);
+	struct manager_host_row row;
+	struct manager_db_key key;
+	struct err err = {0};
+	char text[MANAGER_REASON_MAX];
+
+	manager_inner_log(s, MANAGER_ERROR, "%s: refused: %s", address, why->message);
+	manager_inner_host_key(&key, rpc_conn_peer(link->conn));
+	if (manager_db_get(s->db, MANAGER_TABLE_HOSTS, &key, &row, &err) != 0)
+		return;
+	snprintf(text, sizeof text, "from %s: %s", address, why->message);
+	esc_line(row.stranger, sizeof row.stranger, text, strlen(text));
+	row.strange = time(NULL);
+	if (manager_db_put(s->db, MANAGER_TABLE_HOSTS, &key, &row, &err) == 0)
+		manager_inner_commit_soon(s);
+	else
+		manager_inner_log(s, MANAGER_ERROR, "state: %s", err.message);
+}
+
 void manager_inner_hello(void *ctx, struct rpc_call *call, const struct cbormap_value *values)
 {
 	struct manager_service *s = ctx;
@@ -205,8 +228,7 @@ void manager_inner_hello(void *ctx, struct rpc_call *call, const struct cbormap_
 	manager_hello_get(&h, values);
 	if (take_hello(s, &h, link, &row, &changed, &err) != 0) {
 		if (err.code == ERR_DENIED)
-			manager_inner_log(s, MANAGER_ERROR, "alarm: %s: %s",
-				rpc_conn_address(link->conn), err.message);
+			note_stranger(s, link, &err);
 		rpc_call_fail(call, &err);
 		return;
 	}

@@ -27,6 +27,8 @@ const struct cbormap_field manager_host_fields[] = {
 	FIELD(manager_host_row, BYTES, boot_before),
 	FIELD(manager_host_row, TEXT, address_before),
 	TIME(manager_host_row, cloned),
+	TIME(manager_host_row, strange),
+	FIELD(manager_host_row, TEXT, stranger),
 	FIELD(manager_host_row, INT, clock_off),
 	TIME(manager_host_row, expires),
 	FIELD(manager_host_row, BOOL, up),

@@ -51,6 +51,8 @@ struct manager_host_row {
 	uint8_t boot[8], boot_before[8];
 	char address_before[MANAGER_ADDRESS_MAX]; /* of the machine that had boot_before */
 	int64_t cloned;    /* when boot_before was seen again: two machines have its files */
+	int64_t strange;   /* when another one came under its name, */
+	char stranger[MANAGER_REASON_MAX]; /* and why it was refused */
 	int64_t clock_off; /* seconds that its clock is ahead */
 	int64_t expires;   /* its certificate; 0: not known */
 	bool up, denied;   /* only told, not kept */

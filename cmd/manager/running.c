@@ -37,18 +37,17 @@ void manager_running_take(struct manager_runnings *r, const char *job, uint64_t 
 	/* Another run, or one that has begun again. */
 	if (strcmp(run->job, job) != 0 || bytes < run->bytes) {
 		*run = (struct manager_running){
-			.bytes = bytes, .entries = entries, .at_ms = now_ms};
+			.bytes = bytes, .entries = entries, .at_ms = now_ms, .from_bytes = bytes};
 		strcpy(run->job, job);
 		return;
 	}
-	run->entries = entries;
-	if (passed < RATE_MS) {
-		/* What comes between counts with the next one. */
-		return;
-	}
-	rate = (uint64_t)((double)(bytes - run->bytes) * 1000 / (double)passed);
-	run->rate = run->rate == 0 ? rate : run->rate / 4 * 3 + rate / 4;
 	run->bytes = bytes;
+	run->entries = entries;
+	if (passed < RATE_MS)
+		return;
+	rate = (uint64_t)((double)(bytes - run->from_bytes) * 1000 / (double)passed);
+	run->rate = run->rate == 0 ? rate : run->rate / 4 * 3 + rate / 4;
+	run->from_bytes = bytes;
 	run->at_ms = now_ms;
 }
 
@@ -84,7 +83,8 @@ const char *manager_running_print(
 		snprintf(text, MANAGER_RUNNING_TEXT, "%s of %s (%.0f %%)", done, whole,
 			run->bytes < total ? 100.0 * (double)run->bytes / (double)total : 100.0);
 	else
-		snprintf(text, MANAGER_RUNNING_TEXT, "%s, %" PRIu64 " entries", done, run->entries);
+		snprintf(text, MANAGER_RUNNING_TEXT, "%s, %" PRIu64 " entr%s", done, run->entries,
+			run->entries == 1 ? "y" : "ies");
 	len = strlen(text);
 	if (run->rate > 0)
 		snprintf(text + len, MANAGER_RUNNING_TEXT - len, ", %s/s",

@@ -19,7 +19,8 @@ struct manager_running {
 	char job[NAME_LEN_MAX + 1]; /* "": none */
 	uint64_t bytes, entries;    /* that it has been through */
 	uint64_t rate;              /* bytes a second, lately; 0: not known yet */
-	int64_t at_ms;              /* when this was told */
+	int64_t at_ms;              /* since then, and from so many on, the rate is counted anew */
+	uint64_t from_bytes;
 };
 
 struct manager_runnings {

@@ -14,7 +14,7 @@
 #include "lib/size.h"
 
 #define DAY_SEC    86400
-#define CLONE_SEC  3600       /* since two machines were seen */
+#define CLONE_SEC  3600       /* since two machines were seen, or another one */
 #define PLAN_SEC   900        /* until all managers have the same configuration */
 #define AWAY_SEC   1800       /* that a store may be away: a hello comes every five minutes */
 #define RENEW_DAYS 20         /* of 90: they are renewed with 30 left */
@@ -72,6 +72,11 @@ static int look_at_identity(const struct looking *l, const struct manager_host_r
 		.critical = true};
 	struct what clock = {
 		.kind = "clock", .role = h->role, .name = h->name, .state = "clock wrong"};
+	struct what stranger = {.kind = "stranger",
+		.role = h->role,
+		.name = h->name,
+		.state = "name taken twice",
+		.critical = true};
 	char text[MANAGER_AGE_MAX];
 	bool ahead = h->clock_off > 0;
 
@@ -81,6 +86,9 @@ static int look_at_identity(const struct looking *l, const struct manager_host_r
 			"of "
 			"them",
 			h->address, h->address_before) != 0)
+		return -1;
+	if (h->strange != 0 && l->now - h->strange < CLONE_SEC &&
+		add(l, &stranger, "%s", h->stranger) != 0)
 		return -1;
 	if (h->clock_off > MANAGER_CLOCK_SEC || h->clock_off < -MANAGER_CLOCK_SEC)
 		return add(l, &clock, "its clock is %s %s",

@@ -12,8 +12,10 @@
  *   refused      an agent             it has taken a plan
  *   plan         an agent             its plan is the same here and on the manager that it follows
  *   clone        a machine            for CLONE_SEC no second machine was seen under its host id
+ *   stranger     a machine            the same, for another machine or store under its name
  *   clock        a machine            its clock differs by less than MANAGER_CLOCK_SEC
  *   certificate  a machine, a person  it was renewed
+ *   intermediate a manager            the manager has joined again
  *   space        a store              it has space again
  *   damage       a store              a scrub has found none
  *   stopped      a store              its service has said hello again

@@ -1,9 +1,11 @@
 # Goal: each layer includes only what it may: cmd uses rpc, pack, cron and lib;
 # those three use lib and themselves; lib uses lib. A library's headers are
 # included in its one place only, and in none of lib's headers. Within a folder
-# no files call each other in a circle.
+# no files call each other in a circle, no file is over 800 lines, and no
+# function over 80.
 set -u
 circles=$(cd "$(dirname "$0")/.." && pwd)/circles.py
+sizes=$(cd "$(dirname "$0")/.." && pwd)/sizes.py
 cd "${SRC:-.}" || exit 1
 bad=$(mktemp)
 trap 'rm -f "$bad"' EXIT
@@ -63,6 +65,8 @@ for folder in lib pack cron rpc cmd cmd/*/; do
 done
 # shellcheck disable=SC2086 # a row of folders
 python3 "$circles" $folders >>"$bad"
+# shellcheck disable=SC2086
+python3 "$sizes" $folders >>"$bad"
 cat "$bad"
 [ ! -s "$bad" ] || exit 1
 
@@ -81,6 +85,11 @@ if [ "${1:-}" != again ]; then
 	echo 'int b(void); int a(void);' >"$scratch/lib/ab.h"
 	printf 'int a(void)\n{\n\treturn b();\n}\n' >"$scratch/lib/one.c"
 	printf 'int b(void)\n{\n\treturn a();\n}\n' >"$scratch/lib/two.c"
+	long=$(seq 81 | sed 's/.*/\tx = &;/')
+	printf 'static void g(int x)\n{\n%s\n}\n' "$long" >"$scratch/lib/long.c"
+	printf 'static void h(int x)\n{\n\t/* Long: to be seen. */\n%s\n}\n' "$long" >>"$scratch/lib/long.c"
+	seq 801 | sed 's/.*/int x&;/' >"$scratch/lib/long.h"
+	{ echo '/* Long: a table. */' && seq 801 | sed 's/.*/int x&;/'; } >"$scratch/lib/table.h"
 	found=$(SRC=$scratch sh "$0" again | wc -l)
-	[ "$found" = 8 ] || { echo "of 8 wrong includes and circles only $found were found"; exit 1; }
+	[ "$found" = 10 ] || { echo "of 10 wrong includes, circles and sizes $found were found"; exit 1; }
 fi

@@ -584,6 +584,10 @@ static void test_strangers(void **unused)
 	assert_non_null(strstr(other.result.message, "another machine is known as the agent a1"));
 	assert_int_equal(ask(&other, MANAGER_METHOD_PLAN, "\xa0", 1), ERR_DENIED);
 	hang_up(&other);
+	dial(&o, "o1");
+	assert_true(alarm_of(&o, "agent/a1/stranger", &alarm));
+	assert_non_null(strstr(alarm.reason, "another machine is known as the agent a1"));
+	hang_up(&o);
 	/* One whose plan is another one on the manager that it follows. */
 	strcpy(h.follows, "m2");
 	h.has_digest = true;
@@ -769,7 +773,7 @@ static void test_store(void **unused)
 	/* Another store with the same certificate. */
 	sh.uid[0] = 9;
 	assert_int_equal(hello(&s, &sh, &w), ERR_DENIED);
-	assert_non_null(strstr(logged, "alarm: "));
+	assert_non_null(strstr(logged, "refused: the store s1 is another one than before"));
 	sh.is_store = false;
 	memset(sh.uid, 0, sizeof sh.uid);
 	assert_int_equal(hello(&s, &sh, &w), ERR_USAGE);

@@ -718,6 +718,35 @@ static void test_locks(void **state)
 	assert_true(told.bytes_in >= (uint64_t)CHUNKS * LEN && told.bytes_out > 0);
 }
 
+/* An agent is told what it uses of its quota, and for how long it may lock; an operator is not. */
+static void test_about(void **state)
+{
+	const struct engine_agent_quota quota = {"a1", UINT64_C(1) << 30};
+	const struct engine_limits limits = {
+		.quotas = &quota, .count = 1, .quota = ENGINE_QUOTA_NONE};
+	struct store_about about;
+	struct client c;
+
+	(void)state;
+	assert_int_equal(engine_limits_set(server.engine, &limits, &err), 0);
+	client_open(&c, "a1", STORE_WRITE);
+	assert_int_equal(store_about(c.store, &about, &err), 0);
+	assert_true(about.has_quota);
+	assert_int_equal(about.own_quota, UINT64_C(1) << 30);
+	assert_in_range(about.own_used, 1, about.used);
+	assert_int_equal(about.lock_max_sec, 90 * 86400);
+	assert_true(about.free > 0 && about.size >= about.free);
+	store_free(c.store);
+	client_open(&c, "a2", STORE_WRITE);
+	assert_int_equal(store_about(c.store, &about, &err), 0);
+	assert_false(about.has_quota);
+	store_free(c.store);
+	client_open(&c, "o1", STORE_WRITE);
+	assert_int_equal(store_about(c.store, &about, &err), 0);
+	assert_true(!about.has_quota && about.lock_max_sec == 0 && about.used > 0);
+	store_free(c.store);
+}
+
 /* A receipt of a store for a dump, of so many seconds ago. */
 static struct store_receipt receipt_of(
 	const struct buf *record, const struct store_key *whose, int64_t ago)
@@ -795,7 +824,8 @@ int main(void)
 		cmocka_unit_test(test_restore), cmocka_unit_test(test_strangers),
 		cmocka_unit_test(test_operator), cmocka_unit_test(test_restart),
 		cmocka_unit_test(test_receipts), cmocka_unit_test(test_locks),
-		cmocka_unit_test(test_restart_reading), cmocka_unit_test(test_damage)};
+		cmocka_unit_test(test_about), cmocka_unit_test(test_restart_reading),
+		cmocka_unit_test(test_damage)};
 	uint8_t agent[DUMP_SECRET_LEN] = {7};
 	char command[512];
 	int ret;

@@ -30,9 +30,14 @@ static void one(void **state)
 	assert_int_equal(run->entries, 9);
 	assert_string_equal(manager_running_print(text, run, 400 * MIB),
 		"200 MiB of 400 MiB (50 %), 20.0 MiB/s");
+	/* Soon after: the latest is known, the rate is that of before. */
+	manager_running_take(&r, "system", 201 * MIB, 9, 6100);
+	assert_int_equal(run->bytes, 201 * MIB);
+	assert_int_equal(run->rate, 20 * MIB);
+	manager_running_take(&r, "system", 202 * MIB, 9, 6200);
 	/* More than there was the last time. */
 	assert_string_equal(
-		manager_running_print(text, run, MIB), "200 MiB of 1.0 MiB (100 %), 20.0 MiB/s");
+		manager_running_print(text, run, MIB), "202 MiB of 1.0 MiB (100 %), 20.0 MiB/s");
 	/* It begins again. */
 	manager_running_take(&r, "system", MIB, 1, 7000);
 	assert_int_equal(run->bytes, MIB);

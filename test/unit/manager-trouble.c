@@ -91,6 +91,12 @@ static void machines(void **state)
 	expect(only(&a, NOW), "agent/web1/clone", "cloned", true,
 		"at 10.0.0.1:5 and at 10.0.0.2:6");
 	none(&a, NOW + HOUR);
+	a.cloned = 0;
+	a.strange = NOW;
+	strcpy(a.stranger, "from 10.0.0.3:7: another machine");
+	expect(only(&a, NOW + HOUR - 1), "agent/web1/stranger", "name taken twice", true,
+		"from 10.0.0.3:7: another machine");
+	none(&a, NOW + HOUR);
 	a.clock_off = 300;
 	none(&a, NOW + HOUR);
 	a.clock_off = 301;

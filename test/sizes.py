@@ -1,0 +1,51 @@
+#!/usr/bin/env python3
+"""Finds source files of more than 800 lines, and functions of more than 80.
+
+usage: sizes.py FOLDER...
+
+A file or function may be longer if a comment in its first five lines says why: "Long: ...".
+Prints each that is too long on a line; status 1 if there is one.
+"""
+import glob, re, sys
+
+FILE_MAX, FUNCTION_MAX, FIRST = 800, 80, 5
+
+
+def excused(lines):
+    return any(re.search(r"\bLong: \w", line) for line in lines[:FIRST])
+
+
+def functions(lines):
+    """(name, first line, last line) of each: from the line at the left margin that begins it to the brace that ends it."""
+    start = None
+    for n, line in enumerate(lines):
+        if re.match(r"[A-Za-z_]", line):
+            if start is None:
+                start = n
+            if line.rstrip().endswith(";"):
+                start = None  # a declaration
+        elif line.startswith("}"):
+            if start is not None and re.match(r"}\s*$", line):
+                head = " ".join(lines[start:n])
+                name = re.search(r"(\w+)\s*\(", head)
+                yield (name.group(1) if name else "?"), start, n
+            start = None
+        elif line.strip() == "" and start is not None and not any(l.startswith("{") for l in lines[start:n]):
+            start = None
+
+
+bad = False
+for folder in sys.argv[1:]:
+    for path in sorted(glob.glob(folder + "/*.[ch]")):
+        lines = open(path, errors="replace").read().split("\n")
+        if lines[-1] == "":
+            lines.pop()
+        if len(lines) > FILE_MAX and not excused(lines):
+            bad = True
+            print("%s: %d lines, over %d" % (path, len(lines), FILE_MAX))
+        for name, start, end in functions(lines):
+            length = end - start + 1
+            if length > FUNCTION_MAX and not excused(lines[start:end]):
+                bad = True
+                print("%s:%d: %s: %d lines, over %d" % (path, start + 1, name, length, FUNCTION_MAX))
+sys.exit(bad)
