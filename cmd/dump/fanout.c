@@ -13,7 +13,7 @@
 #include "lib/mutex.h"
 
 #define SLICE_MS 250   /* that one store is waited for before the others are looked at again */
-#define AGAIN_MS 10000 /* until a service that was left behind must be open again */
+#define AGAIN_MS 5000  /* until a service that was left behind must be open again */
 
 struct copy {
 	struct store *store;
