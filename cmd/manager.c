@@ -177,9 +177,11 @@ static int json_result(const struct manager_config *config)
 		{"jobs", config->job_count},
 		{"stores", config->all_stores.count},
 	};
-	json_t *object = ui_json_new("result", "manager.check");
+	struct err err = {0};
 
-	return print_json(object, ui_json_rows(object, rows, sizeof rows / sizeof rows[0]));
+	return ui_json_result(stdout, "manager.check", rows, sizeof rows / sizeof *rows, &err) == 0
+		       ? UI_OK
+		       : ui_fail("manager", &err);
 }
 
 static int run_check(void *own, struct err *err)

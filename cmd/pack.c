@@ -180,14 +180,11 @@ static void on_problem(void *ctx, const char *path, size_t len, const char *what
 
 static int json_result(const struct options *o, const struct pack_created *c, struct err *err)
 {
-	json_t *object = ui_json_new("result", "pack.result");
-	int failed = ui_json_add(object, "entries", json_integer((json_int_t)c->totals.entries));
+	const struct ui_json_row rows[] = {{"entries", c->totals.entries},
+		{"content", c->totals.content}, {"bytes", c->totals.bytes},
+		{"not_ok", c->totals.statuses}, {"problems", c->problems}};
 
-	failed |= ui_json_add(object, "content", json_integer((json_int_t)c->totals.content));
-	failed |= ui_json_add(object, "bytes", json_integer((json_int_t)c->totals.bytes));
-	failed |= ui_json_add(object, "not_ok", json_integer((json_int_t)c->totals.statuses));
-	failed |= ui_json_add(object, "problems", json_integer((json_int_t)c->problems));
-	return ui_json_print_to(json_to(o), object, failed, err);
+	return ui_json_result(json_to(o), "pack.result", rows, sizeof rows / sizeof *rows, err);
 }
 
 static int write_out(void *ctx, const void *head, size_t head_len, const void *body,

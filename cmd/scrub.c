@@ -59,8 +59,6 @@ static int print_result(const struct cmd_scrub *o, const struct store_checked *r
 	const struct ui_json_row rows[] = {{"blocks", r->blocks}, {"bytes", r->bytes},
 		{"dumps", r->dumps}, {"left", r->left}, {"damaged", r->damaged},
 		{"missing", r->missing}, {"incomplete", r->incomplete}};
-	json_t *object;
-	int failed;
 
 	if (!o->json) {
 		printf("%" PRIu64 " blocks, %" PRIu64 " bytes, %" PRIu64 " dumps", r->blocks,
@@ -70,9 +68,7 @@ static int print_result(const struct cmd_scrub *o, const struct store_checked *r
 		printf(": %s\n", is_ok(r) ? "ok" : "damaged");
 		return fflush(stdout) == 0 ? 0 : err_errno(err, errno, "standard output");
 	}
-	object = ui_json_new("result", "store.scrub");
-	failed = ui_json_rows(object, rows, sizeof rows / sizeof *rows);
-	return ui_json_print(object, failed, err);
+	return ui_json_result(stdout, "store.scrub", rows, sizeof rows / sizeof *rows, err);
 }
 
 static int run(const struct cmd_scrub *o, struct store_checked *r, struct err *err)

@@ -32,9 +32,7 @@ struct options {
 static int print_result(const struct options *o, const char *id, const struct ui_json_row *rows,
 	size_t count, struct err *err)
 {
-	json_t *object = o->o.json ? ui_json_new("result", id) : NULL;
-
-	if (o->o.json && ui_json_print(object, ui_json_rows(object, rows, count), err) != 0)
+	if (o->o.json && ui_json_result(stdout, id, rows, count, err) != 0)
 		return -1;
 	return fflush(stdout) == 0 ? 0 : err_errno(err, errno, "standard output");
 }

@@ -232,17 +232,12 @@ static int run(struct unpack *u, struct err *err)
 
 static void json_result(const struct unpack *u, int status)
 {
-	json_t *object = ui_json_new("result", "unpack.result");
+	const struct ui_json_row rows[] = {{"missing", u->lost + u->absent}, {"kept", u->kept},
+		{"notes", u->notes}, {"damaged", u->damaged}, {"exit", (uint64_t)status}};
 	struct err err;
-	int failed =
-		ui_json_add(object, "missing", json_integer((json_int_t)(u->lost + u->absent)));
 
-	failed |= ui_json_add(object, "kept", json_integer((json_int_t)u->kept));
-	failed |= ui_json_add(object, "notes", json_integer((json_int_t)u->notes));
-	failed |= ui_json_add(object, "damaged", json_integer((json_int_t)u->damaged));
-	failed |= ui_json_add(object, "exit", json_integer(status));
-	if (ui_json_print(object, failed, &err) != 0)
-		fprintf(stderr, "fdump unpack: %s\n", err.message);
+	if (ui_json_result(stdout, "unpack.result", rows, sizeof rows / sizeof *rows, &err) != 0)
+		ui_say("unpack", "%s", err.message);
 }
 
 /* A pack was read behind damage. Returns the exit status. */

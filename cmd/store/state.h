@@ -85,7 +85,7 @@ struct engine {
 	struct store_marks read; /* places of blocks that are whole */
 };
 
-#define ENGINE_PENDING_MAX 4096
+#define ENGINE_PENDING_MAX 2048
 
 int64_t engine_now(void);
 

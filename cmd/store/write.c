@@ -218,6 +218,20 @@ static int put_pending(struct engine *s, struct db_txn *txn, struct err *err)
 	return 0;
 }
 
+/* Ends a transaction with what is pending and the state; got: -1 if what it is for has failed. */
+static int commit_pending(struct engine *s, struct db_txn *txn, int got, struct err *err)
+{
+	if (got != 0 || put_pending(s, txn, err) != 0 || engine_put_state(s, txn, err) != 0) {
+		db_abort(txn);
+		s->failed = true;
+		return -1;
+	}
+	if (engine_commit_index(s, txn, err) != 0)
+		return -1;
+	drop_pending(s);
+	return 0;
+}
+
 int engine_flush_all(struct engine *s, struct err *err)
 {
 	struct db_txn *txn;
@@ -231,15 +245,7 @@ int engine_flush_all(struct engine *s, struct err *err)
 		s->failed = true;
 		return -1;
 	}
-	if (put_pending(s, txn, err) != 0 || engine_put_state(s, txn, err) != 0) {
-		db_abort(txn);
-		s->failed = true;
-		return -1;
-	}
-	if (engine_commit_index(s, txn, err) != 0)
-		return -1;
-	drop_pending(s);
-	return 0;
+	return commit_pending(s, txn, 0, err);
 }
 
 int engine_flush(struct engine *s, struct err *err)
@@ -261,6 +267,7 @@ int engine_write_time(
 		.kind = (uint8_t)kind, .seq = s->meta.seq, .stored_len = STORE_DUMP_ID + 8};
 	struct store_place place;
 	struct db_txn *txn;
+	int got;
 
 	memcpy(to, id, STORE_DUMP_ID);
 	le_put64(to + STORE_DUMP_ID, (uint64_t)time);
@@ -268,16 +275,8 @@ int engine_write_time(
 		engine_sync(s, err) != 0 || db_begin(s->db, true, &txn, err) != 0)
 		return -1;
 	block.seq = s->meta.seq - 1;
-	if (store_index_absorb(txn, &s->meta, place.volume, place.offset, &block, to, err) != 0 ||
-		put_pending(s, txn, err) != 0 || engine_put_state(s, txn, err) != 0) {
-		db_abort(txn);
-		s->failed = true;
-		return -1;
-	}
-	if (engine_commit_index(s, txn, err) != 0)
-		return -1;
-	drop_pending(s);
-	return 0;
+	got = store_index_absorb(txn, &s->meta, place.volume, place.offset, &block, to, err);
+	return commit_pending(s, txn, got, err);
 }
 
 /* --- chunks --------------------------------------------------------------- */

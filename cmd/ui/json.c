@@ -124,3 +124,11 @@ int ui_json_print_to(FILE *to, json_t *object, int failed, struct err *err)
 	buf_fini(&line);
 	return got;
 }
+
+int ui_json_result(
+	FILE *to, const char *id, const struct ui_json_row *rows, size_t count, struct err *err)
+{
+	json_t *object = ui_json_new("result", id);
+
+	return ui_json_print_to(to, object, ui_json_rows(object, rows, count), err);
+}

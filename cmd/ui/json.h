@@ -54,4 +54,8 @@ int ui_json_print_to(FILE *to, json_t *object, int failed, struct err *err);
 /* The same, appended to a buffer. */
 int ui_json_put(json_t *object, int failed, struct buf *out, struct err *err);
 
+/* A command's result: {"type": "result", "id": id, and the numbers}, printed to a stream. */
+int ui_json_result(
+	FILE *to, const char *id, const struct ui_json_row *rows, size_t count, struct err *err);
+
 #endif

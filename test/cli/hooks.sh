@@ -66,12 +66,17 @@ if [ "$(id -u)" = 0 ] && command -v setpriv >/dev/null; then
 		[ "$(value $set)" = 0000000000000000 ] || fail "$set: $(value $set)"
 	done
 	[ "$(value NoNewPrivs)" = "$(sed -n 's/^NoNewPrivs:[[:space:]]*//p' /proc/self/status)" ] || fail "NoNewPrivs"
-	# As in the agent's unit, where the bounding set can't be emptied.
-	status_of setpriv --bounding-set=-all,+dac_read_search,+sys_admin "$FDUMP" backup -s ./store --unencrypted \
-		--state state --hooks hooks --name n --before status --job 0:0123456789abcdef -C tree .
-	[ $status = 0 ] || fail "status $status"
-	[ "$(value CapPrm)$(value CapEff)" = 00000000000000000000000000000000 ] && [ "$(value NoNewPrivs)" = 1 ] ||
-		fail "without CAP_SETPCAP"
+	# Where the bounding set can't be emptied; and as in the agent's unit, where being root gives none.
+	both=+dac_read_search,+sys_admin
+	for with in "--bounding-set=-all,$both" \
+		"--bounding-set=-all,$both --inh-caps=$both --ambient-caps=$both --no-new-privs --securebits=+noroot,+noroot_locked"; do
+		# shellcheck disable=SC2086
+		status_of setpriv $with "$FDUMP" backup -s ./store --unencrypted \
+			--state state --hooks hooks --name n --before status --job 0:0123456789abcdef -C tree .
+		[ $status = 0 ] || fail "status $status"
+		[ "$(value CapPrm)$(value CapEff)" = 00000000000000000000000000000000 ] &&
+			[ "$(value NoNewPrivs)" = 1 ] || fail "with $with: $(cat err)"
+	done
 fi
 printf '#!/nowhere\n' >hooks/nowhere
 chmod 755 hooks/nowhere
