@@ -38,7 +38,7 @@ await 10 two_paths || fail "$(cat web1.agent.log)"
 status=0
 m1 run system --wait >out || status=$?
 [ $status = 1 ] || fail "$status $(cat out)"
-m1 status | grep -q "web1 *system *partial .* $work/gone: " || fail "$(m1 status)"
+m1 status | grep -q "web1 *system *partial .* $work/gone[,:] " || fail "$(m1 status)"
 mv m1/etc/manager.conf.one m1/etc/manager.conf
 kill -HUP "$manager"
 one_path() { ! two_paths; }
