@@ -524,12 +524,12 @@ static int catch_up(struct dump_fanout *f, struct copy *copy, struct store *from
 	return ret;
 }
 
-/* A store that could not be opened before may be one that is written to under another name. The
- * lock is held. */
+/* A store that could not be opened before may be one that is written to under another name. */
 static int check_other(const struct dump_fanout *f, const struct copy *copy, struct err *err)
 {
 	size_t i;
 
+	assert(mutex_held(&f->lock));
 	for (i = 0; i < f->o.count; i++) {
 		const struct copy *other = &f->copies[i];
 
