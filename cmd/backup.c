@@ -271,6 +271,17 @@ static void on_entry(void *ctx, const char *path, size_t len, bool carried)
 	fprintf(stderr, "%s\n", text);
 }
 
+/* Whether it is a path that was given, not what was met below one. */
+static bool is_given(const struct options *o, const char *path, size_t len)
+{
+	size_t i = 0;
+
+	while (i < o->roots.count &&
+		(strlen(o->roots.paths[i]) != len || memcmp(o->roots.paths[i], path, len) != 0))
+		i++;
+	return i < o->roots.count;
+}
+
 static void on_problem(void *ctx, const char *path, size_t len, const char *what)
 {
 	struct options *o = ctx;
@@ -279,6 +290,7 @@ static void on_problem(void *ctx, const char *path, size_t len, const char *what
 			   .id = "backup.problem",
 			   .json = o->o.json ? stdout : NULL,
 			   .path = {(const uint8_t *)path, len},
+			   .given = is_given(o, path, len),
 			   .what = what},
 		NULL);
 }

@@ -32,6 +32,8 @@ struct forget {
 	size_t failed;                            /* stores */
 	int status;                               /* of the last of them */
 	uint64_t gone, locked, unreadable, lasts; /* lasts: of .gone, the last of their names */
+	const char *gone_dir; /* the first directory of which dumps were deleted; NULL: none */
+	bool gone_service;
 };
 
 struct item {
@@ -282,11 +284,16 @@ static int forget_all(struct forget *f, struct err *err)
 		if (store_directory(s.stores[i]) == NULL)
 			store_open_start(s.stores[i], mode, NULL);
 	for (i = 0; i < s.count && got == 0; i++) {
+		const uint64_t before = f->gone;
 		struct err why = {0};
 
 		if (store_open(s.stores[i], mode, &why) != 0 ||
 			forget_in(f, s.stores[i], &why) != 0)
 			tell_store(f, f->o.stores[i], &why);
+		if (f->gone > before && store_directory(s.stores[i]) == NULL)
+			f->gone_service = true;
+		else if (f->gone > before && f->gone_dir == NULL)
+			f->gone_dir = f->o.stores[i];
 		store_close(s.stores[i]);
 	}
 	ui_stores_free(&s);
@@ -302,6 +309,19 @@ static int json_result(const struct forget *f, struct err *err)
 	failed |= ui_json_add(object, "locked", json_integer((json_int_t)f->locked));
 	failed |= ui_json_add(object, "unreadable", json_integer((json_int_t)f->unreadable));
 	return ui_json_print(object, failed, err);
+}
+
+/* What was deleted takes space still. */
+static void tell_space(const struct forget *f)
+{
+	if (f->gone == 0 || f->dry_run || f->o.json)
+		return;
+	if (f->gone_dir != NULL)
+		printf("The space comes back with: fdump store gc %s\n", f->gone_dir);
+	if (f->gone_service)
+		printf("%she space comes back when the service collects garbage (gc in its "
+		       "store.conf; usually at night).\n",
+			f->gone_dir != NULL ? "Of services t" : "T");
 }
 
 /* In all stores. Returns the exit status. */
@@ -320,6 +340,7 @@ static int forget(struct forget *f)
 	}
 	if (f->o.json && json_result(f, &err) != 0)
 		return ui_fail("forget", &err);
+	tell_space(f);
 	if (fflush(stdout) != 0 || ferror(stdout))
 		return ui_fail("forget", (err_errno(&err, errno, "standard output"), &err));
 	if (f->failed > 0)

@@ -15,11 +15,25 @@ struct hosts {
 	size_t count;
 };
 
+/* Where it can be reached: what a store announces; of others the address that they come from, but
+ * not the port, which is another one for each connection. */
+static const char *where(char text[MANAGER_ADDRESS_MAX], const struct manager_host_row *host)
+{
+	char *port;
+
+	snprintf(
+		text, MANAGER_ADDRESS_MAX, "%s", host->reach[0] != 0 ? host->reach : host->address);
+	port = strrchr(text, ':');
+	if (host->reach[0] == 0 && port != NULL)
+		*port = 0;
+	return text[0] != 0 ? text : "-";
+}
+
 static int show(void *ctx, const void *row, struct err *err)
 {
 	const struct manager_host_row *host = row;
 	struct hosts *h = ctx;
-	char seen[UI_FLEET_TIME];
+	char seen[UI_FLEET_TIME], address[MANAGER_ADDRESS_MAX];
 
 	if (h->o.json)
 		return ui_fleet_json("host", "hosts.host", manager_host_fields, row, err);
@@ -30,8 +44,8 @@ static int show(void *ctx, const void *row, struct err *err)
 		host->denied ? "denied"
 		: host->up   ? "connected"
 			     : "not connected",
-		ui_fleet_time(seen, host->seen), host->reach[0] != 0 ? host->reach : host->address,
-		host->version);
+		ui_fleet_time(seen, host->seen), where(address, host),
+		host->version[0] != 0 ? host->version : "-");
 	return 0;
 }
 
@@ -48,6 +62,8 @@ static int main_hosts(int argc, char **argv)
 	if (ret == 0)
 		ret = ui_fleet_rows(&h.fleet, MANAGER_METHOD_HOSTS, NULL, manager_host_fields,
 			sizeof(struct manager_host_row), show, &h, &err);
+	if (ret == 0 && h.count == 0 && !h.o.json)
+		printf("No machine has joined yet: 'fdump token agent NAME' lets one join.\n");
 	return ui_fleet_end(&h.fleet, &h.o, ret, &err);
 }
 

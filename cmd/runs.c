@@ -8,6 +8,7 @@
 #include "cmd/ui/options.h"
 #include "cmd/ui/report.h"
 #include "lib/err.h"
+#include "lib/size.h"
 
 struct runs {
 	struct ui_options o;
@@ -21,16 +22,16 @@ static int show(void *ctx, const void *row, struct err *err)
 {
 	const struct manager_run_row *run = row;
 	struct runs *r = ctx;
-	char ended[UI_FLEET_TIME];
+	char ended[UI_FLEET_TIME], stored[SIZE_TEXT_MAX];
 
 	if (r->o.json)
 		return ui_fleet_json("run", "runs.run", manager_run_fields, row, err);
 	if (r->shown++ == 0)
-		printf("%-21s %-20s %-16s %-10s %6s %14s  %s\n", "ENDED", "AGENT", "JOB", "RESULT",
+		printf("%-21s %-20s %-16s %-10s %6s %9s  %s\n", "ENDED", "AGENT", "JOB", "RESULT",
 			"COPIES", "STORED", "");
-	printf("%-21s %-20s %-16s %-10s %6" PRIu64 " %14" PRIu64 "  %s\n",
-		ui_fleet_time(ended, run->ended), run->agent, run->job, run->result, run->copies,
-		run->stored, run->text);
+	printf("%-21s %-20s %-16s %-10s %6" PRIu64 " %9s  %s\n", ui_fleet_time(ended, run->ended),
+		run->agent, run->job, run->result, run->copies,
+		size_print(stored, (double)run->stored), run->text);
 	return 0;
 }
 
@@ -67,6 +68,10 @@ static int main_runs(int argc, char **argv)
 	ret = ui_fleet_open(&r.fleet, &r.o, &err);
 	if (ret == 0)
 		ret = run(&r, &err);
+	if (ret == 0 && r.shown == 0 && !r.o.json)
+		printf("No run%s%s%s%s has ended yet.\n", r.job != NULL ? " of the job " : "",
+			r.job != NULL ? r.job : "", r.o.agent != NULL ? " on the agent " : "",
+			r.o.agent != NULL ? r.o.agent : "");
 	return ui_fleet_end(&r.fleet, &r.o, ret, &err);
 }
 

@@ -251,6 +251,11 @@ static int put_manager_conf(const struct setup *s, struct buf *text, struct err 
 	return buf_addf(text, err,
 		"# What this fleet backs up, when and where: see fdump-manager(1).\n"
 		"# Check it with 'fdump manager check', then 'systemctl reload fdump-manager'.\n"
+		"#\n"
+		"# How long dumps are kept is not said here: a store keeps them until an operator\n"
+		"# (fdump token operator) deletes them, for example every day with\n"
+		"#   fdump forget -s %s --keep-daily 14 --keep-weekly 8 --keep-monthly 12 --yes\n"
+		"# See fdump-forget(1).\n"
 		"\n"
 		"defaults {\n"
 		"  stores = {\"%s\"}\n"
@@ -266,7 +271,7 @@ static int put_manager_conf(const struct setup *s, struct buf *text, struct err 
 		"}\n"
 		"\n"
 		"store \"%s\" { address = \"%s\" }\n",
-		s->name, zone, s->store_path, s->name, address_of(address, s->host, s, 1));
+		s->name, s->name, zone, s->store_path, s->name, address_of(address, s->host, s, 1));
 }
 
 static int configure(struct setup *s, struct err *err)

@@ -181,6 +181,8 @@ static void print_stores(const struct status *s)
 			size_print(left, (double)hosts[i].free),
 			size_print(size, (double)hosts[i].size));
 	}
+	if (shown == 0)
+		printf("\n  No store has joined yet: 'fdump token store NAME' lets one join.\n");
 }
 
 static int by_next(const void *a, const void *b)

@@ -30,6 +30,7 @@ struct agent_run {
 	struct buf line;
 	bool skipping; /* the rest of a line that is too long */
 	bool cancelled;
+	bool given; /* what is wrong is told of a path of the job, not of one below */
 	char warning[MANAGER_NOTE_MAX + 1]; /* the first one; "": none */
 	struct agent_run_result result;
 };
@@ -94,6 +95,7 @@ static void take_object(struct agent_run *run, const json_t *object)
 	const char *warning = text_of(json_array_get(json_object_get(object, "warnings"), 0), "what");
 	const char *type = text_of(object, "type"), *id = text_of(object, "id"),
 		   *what = text_of(object, "what");
+	bool given;
 
 	if (type == NULL || id == NULL)
 		return;
@@ -115,12 +117,15 @@ static void take_object(struct agent_run *run, const json_t *object)
 	}
 	if (strcmp(id, "backup.store_changed") == 0)
 		r->store_changed = true;
-	if (what != NULL &&
-		(strcmp(type, "error") == 0 || (strcmp(type, "problem") == 0 && r->text[0] == 0))) {
+	/* A path of the job that is not there is worth more than a file that has vanished. */
+	given = json_is_true(json_object_get(object, "given")) && !run->given;
+	if (what != NULL && (strcmp(type, "error") == 0 ||
+				    (strcmp(type, "problem") == 0 && (given || r->text[0] == 0)))) {
 		const char *path = text_of(object, "path");
 
-		snprintf(r->text, sizeof r->text, "%s%s%s", path != NULL ? path : "",
-			path != NULL ? ": " : "", what);
+		snprintf(r->text, sizeof r->text, "%s%s%s%s", path != NULL ? path : "",
+			given ? ", a path of the job" : "", path != NULL ? ": " : "", what);
+		run->given |= given;
 	}
 }
 

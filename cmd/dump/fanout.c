@@ -13,7 +13,7 @@
 #include "lib/mutex.h"
 
 #define SLICE_MS 250   /* that one store is waited for before the others are looked at again */
-#define AGAIN_MS 10000 /* until a service that was left behind must be open again */
+#define AGAIN_MS 5000  /* until a service that was left behind must be open again */
 
 struct copy {
 	struct store *store;
@@ -524,12 +524,12 @@ static int catch_up(struct dump_fanout *f, struct copy *copy, struct store *from
 	return ret;
 }
 
-/* A store that could not be opened before may be one that is written to under another name. The
- * lock is held. */
+/* A store that could not be opened before may be one that is written to under another name. */
 static int check_other(const struct dump_fanout *f, const struct copy *copy, struct err *err)
 {
 	size_t i;
 
+	assert(mutex_held(&f->lock));
 	for (i = 0; i < f->o.count; i++) {
 		const struct copy *other = &f->copies[i];
 

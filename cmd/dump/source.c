@@ -25,11 +25,11 @@ struct dump_source {
 	struct buf pieces; /* ids of the manifest's pieces */
 	uint8_t passed[STORE_DUMP_ID];
 	bool has_passed;
-	uint32_t holders;     /* bits of the stores that have the chosen dump, and hold it */
-	struct mutex lock;    /* over all below */
-	uint32_t lost;        /* bits of stores that can't be reached any more */
-	struct err lost_why;  /* the last of them */
-	struct buf healed;    /* struct dump_healed */
+	uint32_t holders;    /* bits of the stores that have the chosen dump, and hold it */
+	struct mutex lock;   /* over all below */
+	uint32_t lost;       /* bits of stores that can't be reached any more */
+	struct err lost_why; /* the last of them */
+	struct buf healed;   /* struct dump_healed */
 	struct store_marks healed_met;
 };
 
@@ -190,21 +190,9 @@ static int order_one(struct listing *l, struct err *err)
 	return 0;
 }
 
-/* A dump that was met in an earlier store: one store may know better when it was made. */
-static void join(struct listed *old, const struct listed *d)
-{
-	if (d->damaged)
-		return;
-	if (old->damaged) {
-		*old = *d;
-		return;
-	}
-	old->stores |= d->stores;
-	if (old->at.clock == DUMP_CLOCK_RIGHT && d->at.clock != DUMP_CLOCK_RIGHT)
-		old->at = d->at;
-}
-
-static int join_one(struct listing *l, struct err *err)
+/* Adds the dumps of the store that was read to those of the stores before. Of one that was met
+ * before it may know better when it was made. */
+static int merge_store(struct listing *l, struct err *err)
 {
 	const struct listed *d = (const struct listed *)(const void *)l->one.data;
 	size_t count = l->one.len / sizeof *d, before = l->all.len / sizeof *d, i, k;
@@ -214,10 +202,19 @@ static int join_one(struct listing *l, struct err *err)
 
 		for (k = 0; k < before && memcmp(all[k].id, d[i].id, sizeof d->id) != 0; k++)
 			continue;
-		if (k < before)
-			join(&all[k], &d[i]);
-		else if (buf_add(&l->all, &d[i], sizeof *d, err) != 0)
-			return -1;
+		if (k == before) {
+			if (buf_add(&l->all, &d[i], sizeof *d, err) != 0)
+				return -1;
+		} else if (d[i].damaged) {
+			continue;
+		} else if (all[k].damaged) {
+			all[k] = d[i];
+		} else {
+			all[k].stores |= d[i].stores;
+			if (all[k].at.clock == DUMP_CLOCK_RIGHT &&
+				d[i].at.clock != DUMP_CLOCK_RIGHT)
+				all[k].at = d[i].at;
+		}
 	}
 	return 0;
 }
@@ -243,7 +240,7 @@ static int list_store(struct listing *l, struct dump_source *s, size_t number, s
 		return note_lost(s, number, &why) ? 0 : -1;
 	}
 	l->listed++;
-	return order_one(l, err) != 0 ? -1 : join_one(l, err);
+	return order_one(l, err) != 0 ? -1 : merge_store(l, err);
 }
 
 int dump_source_dumps(struct dump_source *s, dump_each_dump *each, void *ctx, struct err *err)

@@ -8,6 +8,8 @@
 
 #include "cmd/manager/watch.h"
 
+#define KNOWN_MAX (4 * (size_t)MANAGER_LISTING_MAX) /* bytes of rows as structs, of each kind */
+
 static bool is_up(const struct manager_service *s, const struct manager_host_row *host)
 {
 	const struct manager_link *link;
@@ -183,11 +185,11 @@ int manager_inner_know(struct manager_service *s, struct manager_known *k, struc
 	int64_t now = time(NULL);
 
 	*k = (struct manager_known){.service = s};
-	buf_init(&k->host_rows, MANAGER_LISTING_MAX);
-	buf_init(&k->last_rows, MANAGER_LISTING_MAX);
-	buf_init(&k->status_rows, MANAGER_LISTING_MAX);
-	buf_init(&k->trouble_rows, MANAGER_LISTING_MAX);
-	buf_init(&k->alarm_rows, MANAGER_LISTING_MAX);
+	buf_init(&k->host_rows, KNOWN_MAX);
+	buf_init(&k->last_rows, KNOWN_MAX);
+	buf_init(&k->status_rows, KNOWN_MAX);
+	buf_init(&k->trouble_rows, KNOWN_MAX);
+	buf_init(&k->alarm_rows, KNOWN_MAX);
 	if (read_all(k, err) != 0 || watch(k, now, err) != 0 ||
 		manager_trouble_list(&k->facts, now, &k->trouble_rows, err) != 0)
 		return -1;

@@ -91,9 +91,12 @@ int engine_lock_byte(int fd, short type, off_t byte, const struct engine_wait *w
 		return err_errno(err, errno, "%s/lock", path);
 	if (got > 0) {
 		whom(fd, type, byte, who);
-		return err_set(err, ERR_BUSY, "%s: %s (waited %lld s%s)", path, who,
+		return err_set(err, ERR_BUSY, "%s: %s (waited %lld s%s)%s", path, who,
 			(long long)(byte == 3 ? moments.sec : wait->sec),
-			byte == 3 ? "" : ": --lock-wait");
+			byte == 3 ? "" : ": --lock-wait",
+			byte == 0 ? "; if that is the store's service, give its name, as an "
+				    "operator (-s NAME)"
+				  : "");
 	}
 	if (byte == 0)
 		sign_lock(fd);

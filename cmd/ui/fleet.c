@@ -52,7 +52,7 @@ static int find_role(struct ui_role *role, const char *config, const char *state
 	char dir[PATH_MAX];
 
 	if (identity != NULL)
-		return ui_role_at(role, config, identity, err);
+		return ui_role_given(role, config, identity, err);
 	if (ui_role_operator_dir(dir, NULL) == 0) {
 		if (ui_role_at(role, config, dir, err) != 0)
 			return -1;

@@ -33,6 +33,8 @@ static int print_json(const struct ui_problem *p, const char *what, struct err *
 	if (p->has_offset)
 		failed |= ui_json_add(object, "offset", json_integer((json_int_t)p->offset));
 	failed |= ui_json_name(object, "path", p->path.at, p->path.len);
+	if (p->given)
+		failed |= ui_json_add(object, "given", json_true());
 	if (p->status != NULL)
 		failed |= ui_json_add(object, "status", json_string(p->status));
 	if (p->healed > 0)

@@ -7,9 +7,9 @@
  *   fdump COMMAND: [note: ]FILE:LINE: STORE: AGENT: dump ID (NAME): offset N: PATH: WHAT
  *
  * With --json as an object instead: "type" problem or note, "id", and as they are given "file",
- * "line", "store", "agent", the members of ui_show_dump_json, "offset", "path", "status", "healed",
- * "what". The line is printed too if the object can't be, and of an error, for it stays the
- * command's last (ui_fail_end).
+ * "line", "store", "agent", the members of ui_show_dump_json, "offset", "path", "given", "status",
+ * "healed", "what". The line is printed too if the object can't be, and of an error, for it stays
+ * the command's last (ui_fail_end).
  */
 #ifndef FDUMP_CMD_UI_PROBLEM_H
 #define FDUMP_CMD_UI_PROBLEM_H
@@ -40,6 +40,7 @@ struct ui_problem {
 	bool has_offset;
 	uint64_t offset;
 	struct pack_bytes path;
+	bool given;            /* the path is one that was asked for, not one below it */
 	const char *status;    /* of an entry */
 	size_t healed;         /* chunks */
 	const char *what;      /* a text; or */

@@ -155,16 +155,30 @@ int ui_role_give_dir(const struct ui_role *r, const char *dir, struct err *err)
 	return give(dir, st.st_uid, st.st_gid, 2, err);
 }
 
+int ui_role_given(struct ui_role *r, const char *config, const char *identity, struct err *err)
+{
+	const char *files[] = {r->cert, r->key, r->ca};
+	size_t i;
+
+	if (ui_role_at(r, config, identity, err) != 0)
+		return -1;
+	for (i = 0; i < sizeof files / sizeof *files; i++)
+		if (access(files[i], F_OK) != 0)
+			return err_set(err, ERR_CONFIG,
+				"--identity: %s: %s; expected a folder with cert.pem, key.pem and "
+				"ca.pem, as 'fdump join' makes it with a token of 'fdump token "
+				"operator NAME' (without --identity: ~/.config/fdump)",
+				files[i], strerror(errno));
+	return 0;
+}
+
 int ui_role_find(struct ui_role *r, const char *config, const char *state, const char *identity,
 	struct err *err)
 {
 	char dir[PATH_MAX];
 
-	if (identity != NULL) {
-		if (ui_role_at(r, config, identity, err) != 0)
-			return -1;
-		return access(r->cert, F_OK) == 0 ? 0 : 1;
-	}
+	if (identity != NULL)
+		return ui_role_given(r, config, identity, err);
 	if (operator_dir(dir) == 0) {
 		if (ui_role_at(r, config, dir, err) != 0)
 			return -1;
@@ -269,6 +283,7 @@ static int find_store(void *ctx, const char *name, struct store_address *to, str
 {
 	const struct ui_role *role = ((const struct ui_net *)ctx)->role;
 	char text[1024], path[PATH_MAX], *fields[4];
+	struct stat st;
 
 	/* What an administrator has written comes first. */
 	if (join(path, role->config, "stores", err) != 0)
@@ -276,9 +291,14 @@ static int find_store(void *ctx, const char *name, struct store_address *to, str
 	if (ui_role_line(path, name, text, fields) > 0 ||
 		ui_role_line(role->stores, name, text, fields) > 0)
 		return ui_address(to, fields[0], STORE_PORT, err);
+	if (stat(name, &st) == 0 && S_ISDIR(st.st_mode))
+		return err_set(err, ERR_USAGE,
+			"'%s' is the name of a service, and none of this name is known: write "
+			"./%s for the directory",
+			name, name);
 	return err_set(err, ERR_NOTFOUND,
-		"%s: no store of this name is known (%s, %s); a directory is written with a slash, "
-		"as ./%s",
+		"%s: no store of this name is known (%s; add a line NAME HOST:PORT to %s); a "
+		"directory is written with a slash, as ./%s",
 		name, role->stores, path, name);
 }
 

@@ -48,6 +48,10 @@ int ui_role_give_dir(const struct ui_role *role, const char *dir, struct err *er
  */
 int ui_role_operator_dir(char dir[PATH_MAX], struct err *err);
 
+/* The identity of --identity DIR. Returns 0, or -1 with err set: ERR_CONFIG (its files are not
+ * there). */
+int ui_role_given(struct ui_role *role, const char *config, const char *identity, struct err *err);
+
 /* Which identity a command dials with: `identity` if given, else the user's operator certificate
  * if there is one, else, as root, the agent's. Returns 0; 1: there is no certificate, this machine
  * has joined no fleet; -1 with err set. */

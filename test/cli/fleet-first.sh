@@ -14,6 +14,9 @@ status=0
 m1 setup --passphrase-file passphrase 2>err || status=$?
 [ $status = 3 ] && grep -q "this machine is a manager" err || fail "twice: $status $(cat err)"
 m1 status | grep -q "nothing is backed up yet: 'fdump token agent NAME'" || fail "$(m1 status)"
+m1 status | grep -q "No store has joined yet" || fail "$(m1 status)"
+m1 hosts | grep -q "^No machine has joined yet" || fail "$(m1 hosts)"
+[ "$(m1 runs)" = "No run has ended yet." ] && [ -z "$(m1 hosts --json)$(m1 runs --json)" ] || fail "$(m1 runs)"
 
 start m1 store
 store=$pid
@@ -37,8 +40,12 @@ grep -q "^The first backup (system) is kept" join.out || fail "$(cat join.out)"
 
 known() { [ "$(m1 runs --agent web1 --job system --json | grep -c '"result":"ok"')" -ge "$1" ]; }
 await 10 known 1 || fail "$(m1 runs)"
-m1 runs | grep -q "web1 *system *ok" || fail "$(m1 runs)"
-[ -z "$(m1 runs --agent other)" ] || fail "runs of another agent"
+m1 runs | grep -q "web1 *system *ok *1 *[0-9.]* [KMi]*B" || fail "$(m1 runs)"
+[ "$(m1 runs --agent other)" = "No run on the agent other has ended yet." ] || fail "runs of another agent"
+[ -z "$(m1 runs --agent other --json)" ] || fail "runs of another agent: $(m1 runs --agent other --json)"
+# A store has the address that it announces; the port of an agent is another one each time.
+m1 hosts | grep -q "^store *m1 *connected .* 127.0.0.1:$((base + 1)) " || fail "$(m1 hosts)"
+m1 hosts | grep -q "^agent *web1 *connected .* 127.0.0.1 *[0-9.]*$" || fail "$(m1 hosts)"
 m1 status --all | grep -q "1 job on 1 agent (1 connected)" || fail "$(m1 status --all)"
 m1 status --json | grep -q '"id":"status.job","agent":"web1","job":"system",.*"next_epoch":' || fail "$(m1 status --json)"
 m1 run system --agent web1 --wait >out || fail "run: $? $(cat out)"
@@ -55,10 +62,23 @@ held() { m1 status | grep -q "web1 *system *held"; }
 await 5 held || fail "$(m1 status)"
 m1 run system --release >/dev/null
 
+# A path of the job that is not there is named wherever the run is.
+sed -i "s|paths = .*|paths = {\"$work/nowhere\", \"$work/src\"}|" m1/etc/manager.conf
+kill -HUP "$manager"
+planned() { [ "$(grep -c "plan of manager m1" web1.agent.log)" = 2 ]; }
+await 5 planned || fail "$(cat web1.agent.log)"
+status=0
+m1 run system --agent web1 --wait >out || status=$?
+[ $status = 1 ] || fail "a path that is missing: $status $(cat out)"
+missing="$work/nowhere, a path of the job: can't be looked at: No such file or directory"
+m1 runs --count 1 | grep -qF "$missing" || fail "$(m1 runs)"
+m1 status | grep -qF "$missing" || fail "$(m1 status)"
+grep -qF "job system: partial: $missing" web1.agent.log || fail "$(cat web1.agent.log)"
+
 # For a monitoring system, also where nobody answers.
 status=0
 m1 status --check >out || status=$?
-[ $status = 0 ] && grep -q "^FDUMP OK - 1 job on 1 agent | jobs=1 late=0 failed=0 copies=0 " out ||
+[ $status = 1 ] && grep -q "^FDUMP WARNING - 1 job on 1 agent; .* | jobs=1 late=0 failed=0 copies=0 " out ||
 	fail "check: $status $(cat out)"
 status=0
 "$FDUMP" status --check --identity "$work/nobody" >out || status=$?
@@ -70,7 +90,7 @@ wait "$agent" "$store" || :
 # A dump knows its job, the slot (0: by order), and the plan that this was in.
 "$FDUMP" dumps -s "$work/store" --json >out
 [ "$(grep -c '"name":"system"' out)" = "$(wc -l <out)" ] || fail "names: $(cat out)"
-[ "$(grep -c '"slot":0,' out)" = 4 ] && head -n 1 out | grep -q '"slot":1[0-9]*,' || fail "slots: $(cat out)"
+[ "$(grep -c '"slot":0,' out)" = 5 ] && head -n 1 out | grep -q '"slot":1[0-9]*,' || fail "slots: $(cat out)"
 plan=$(sha256sum web1/var/agent/plan | cut -c1-16)
 tail -n 1 out | grep -q "\"plan\":\"$plan\"" || fail "plan $plan: $(cat out)"
 

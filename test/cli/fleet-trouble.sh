@@ -30,6 +30,21 @@ known() { m1 runs --json | grep -q '"result":"ok"'; }
 await 20 known || fail "$(m1 runs) $(cat web1.agent.log)"
 m1 status | grep -q "all is well" || fail "$(m1 status)"
 
+# A path that is not there is named.
+sed -i.one "s|paths = .*|paths = {\"$work/src\", \"$work/gone\"}|" m1/etc/manager.conf
+kill -HUP "$manager"
+two_paths() { grep -q "$work/gone" web1/var/agent/plan; }
+await 10 two_paths || fail "$(cat web1.agent.log)"
+status=0
+m1 run system --wait >out || status=$?
+[ $status = 1 ] || fail "$status $(cat out)"
+m1 status | grep -q "web1 *system *partial .* $work/gone[,:] " || fail "$(m1 status)"
+mv m1/etc/manager.conf.one m1/etc/manager.conf
+kill -HUP "$manager"
+one_path() { ! two_paths; }
+await 10 one_path || fail "$(cat web1.agent.log)"
+m1 run system --wait >out || fail "run: $? $(cat out)"
+
 # Nearly all is gone. Why the run is partial stands in the job's line.
 find src -type f ! -name '[12]' -delete
 status=0

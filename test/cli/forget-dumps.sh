@@ -58,6 +58,7 @@ status_of forget -s ./one -n "${day1:0:12}"
 [ $status = 0 ] && grep -q "^forget  ${day1:0:12} " out && [ "$(wc -l <out)" = 1 ] && [ "$(count day)" = 3 ] || fail "-n: status $status"
 status_of forget -s ./two -s ./one --yes "${day1:0:12}"
 [ $status = 0 ] && [ "$(count day)" = 2 ] || fail "by prefix: status $status"
+[ "$(tail -n 1 out)" = "The space comes back with: fdump store gc ./one" ] || fail "no word of the space"
 status_of forget -s ./one --yes "$host/day@latest"
 [ $status = 0 ] && [ "$(count day)" = 1 ] && "$FDUMP" dumps -s ./one | grep -q "$day2_short" || fail "the latest: status $status"
 

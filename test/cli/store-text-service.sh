@@ -46,6 +46,12 @@ status_of verify copy
 [ $status = 0 ] && grep -q '1 dumps' out || fail "verify: status $status"
 
 status_of dumps -s copy --config config --identity operator
-[ $status = 2 ] && grep -q 'copy: no store of this name is known .* as ./copy$' err || fail "a directory: status $status"
+[ $status = 2 ] && grep -q 'none of this name is known: write ./copy for the directory$' err || fail "a directory: status $status"
+status_of dumps -s nowhere --config config --identity operator
+[ $status = 2 ] && grep -q 'nowhere: no store of this name is known .*config/stores); .* as ./nowhere$' err ||
+	fail "no directory: status $status"
 status_of dumps -s s1 --config config --identity operator/none
+[ $status = 3 ] && grep -q 'operator/none/cert.pem: No such file .* expected a folder with cert.pem, key.pem' err ||
+	fail "no identity: status $status"
+HOME=$work/none XDG_CONFIG_HOME= status_of dumps -s s1 --config config
 [ $status = 2 ] && grep -q 'has joined no fleet' err || fail "no identity: status $status"
