@@ -496,7 +496,7 @@ static int main_cat(int argc, char **argv)
 		status = ui_fail("cat", &err);
 	} else if (status > 0) {
 		ui_say("cat", "%s: %s: not in the %s", c.dump != NULL ? c.dump : c.name, c.shown,
-			c.dump != NULL ? "dump" : "pack");
+			c.dump != NULL ? "dump ('fdump files' lists its paths)" : "pack");
 		status = c.problems > 0 ? UI_DAMAGE : UI_FAILED;
 	} else {
 		status = tell_status(&c);

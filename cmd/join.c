@@ -63,6 +63,8 @@ static int read_token(struct join *j, bool from_input, struct err *err)
 	} else {
 		ret = pass_ask_secret("token", &pass, err);
 	}
+	if (ret == 0 && pass.len == 0)
+		ret = err_set(err, ERR_USAGE, "standard input is empty: it should have the token");
 	if (ret == 0 && rpc_token_parse(&j->token, pass.bytes, pass.len, &why) != 0)
 		ret = err_set(err, ERR_USAGE,
 			"%s; paste the whole line fdump-token:... that 'fdump token' printed",
@@ -260,6 +262,9 @@ static int look(struct join *j, struct err *err)
 	struct store_address at;
 	unsigned port, last, i;
 
+	if ((j->store != NULL && !store) || (j->listen != NULL && !store && !manager))
+		return err_set(err, ERR_USAGE, "%s: the token is of an %s, which has none",
+			j->store != NULL ? "--store" : "--listen", rpc_role_name(j->token.role));
 	if (ui_ready_folder(j->role.dir, err) != 0 || ui_ready_folder(j->role.config, err) != 0 ||
 		(store && ui_ready_folder(store_dir(j), err) != 0))
 		return -1;

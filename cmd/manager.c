@@ -18,6 +18,7 @@
 #include "cmd/ui/options.h"
 #include "cmd/ui/problem.h"
 #include "cmd/ui/report.h"
+#include "cmd/ui/role.h"
 #include "lib/buf.h"
 #include "lib/civil.h"
 #include "lib/err.h"
@@ -222,12 +223,15 @@ static int run_service(void *own, struct err *err)
 static int main_manager(int argc, char **argv)
 {
 	struct options opt = {.problems = 0};
+	char path[PATH_MAX];
 	struct err err = {0};
 	int status = ui_options_parse(&opt.o, &cmd_manager, &opt, argc, argv);
 
 	if (status >= 0)
 		return status;
-	opt.file = optind < argc ? argv[optind] : MANAGER_CONFIG_PATH;
+	snprintf(path, sizeof path, "%.4000s/manager.conf",
+		opt.o.config != NULL ? opt.o.config : UI_CONFIG_DIR);
+	opt.file = optind < argc ? argv[optind] : path;
 	status = opt.o.verb->run(&opt, &err);
 	return status < 0 ? ui_fail("manager", &err) : status;
 }
@@ -245,9 +249,7 @@ static const struct ui_verb verbs[] = {
 };
 
 static const struct ui_option options[] = {
-	{.shared = "I",
-		.help = "where manager.conf and local.conf are; default: /etc/fdump",
-		.verbs = "-"},
+	{.shared = "I", .help = "where manager.conf and local.conf are; default: /etc/fdump"},
 	{.shared = "S", .help = "the service's own files; default: /var/lib/fdump", .verbs = "-"},
 	{.shared = "a",
 		.help = "also print what this agent has to do, and when next",

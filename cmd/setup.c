@@ -400,9 +400,10 @@ static int look(struct setup *s, struct err *err)
 	snprintf(conf, sizeof conf, "%s/manager.conf", s->manager.config);
 	if (s->has_keys && access(conf, F_OK) != 0)
 		return err_set(err, ERR_CONFIG,
-			"%s: put the lost manager's in place first, or write one: the agents will "
-			"follow it",
-			conf);
+			"%s has a fleet's keys, so this machine takes the place of a lost manager: "
+			"put the lost one's manager.conf in %s first, or write one, for the agents "
+			"will follow it (for a new fleet choose another folder: --keys DIR)",
+			s->keys, s->manager.config);
 	/* The manager's, the store's and enrolment's. */
 	for (i = 0; i < 3; i++)
 		if (ui_ready_port(s->at.host, s->port + i, "--listen", err) != 0)

@@ -133,9 +133,14 @@ bool dump_named_is(struct dump_named *n, const struct store_dump *d, int64_t whe
 	if (n->digits > 0)
 		return memcmp(n->id, d->id, whole) == 0 &&
 		       (n->digits % 2 == 0 || (d->id[whole] & 0xf0) == n->id[whole]);
-	if (!dump_named_in_time(n, when) ||
-		(!n->any_name && !same_text(n->name, d->name, d->name_len)))
+	if (!dump_named_in_time(n, when))
 		return false;
+	if (!n->any_name && !same_text(n->name, d->name, d->name_len)) {
+		/* An agent's name in place of AGENT/NAME. */
+		if (n->any_host && same_text(n->name, d->agent, d->agent_len))
+			note_other(n, d);
+		return false;
+	}
 	if (same_text(n->agent, d->agent, d->agent_len))
 		return true;
 	if (n->any_host)
@@ -160,8 +165,9 @@ int dump_named_none(const struct dump_named *n, const char *text, struct err *er
 		ret = buf_addf(&list, err, "%s%s/%s@%s", i > 0 ? ", " : "", agent, name, n->when);
 	}
 	if (ret == 0)
-		err_set(err, ERR_NOTFOUND, "%s: there is none of this host, %s; of others: %.*s%s",
-			text, n->agent, (int)list.len, (const char *)list.data,
+		err_set(err, ERR_NOTFOUND,
+			"%s: there is none of this host, %s; name one of: %.*s%s", text, n->agent,
+			(int)list.len, (const char *)list.data,
 			n->other_count > DUMP_NAMED_OTHERS ? ", ..." : "");
 	buf_fini(&list);
 	return -1;

@@ -275,6 +275,21 @@ static const struct manager_config_job *find_job(
 	return NULL;
 }
 
+/* Says which jobs there are. */
+static void no_job(
+	const struct manager_config *config, const struct cbormap_value *name, struct err *err)
+{
+	char jobs[200] = "";
+	size_t i, len = 0;
+
+	for (i = 0; i < config->job_count && len + NAME_LEN_MAX + 8 < sizeof jobs; i++)
+		len += (size_t)snprintf(jobs + len, sizeof jobs - len, "%s%s", i > 0 ? ", " : "",
+			config->jobs[i].name);
+	err_set(err, ERR_NOTFOUND, "the configuration has no job %.*s (its jobs: %s%s)",
+		(int)name->len, (const char *)name->bytes, len > 0 ? jobs : "none",
+		i < config->job_count ? ", ..." : "");
+}
+
 struct targets {
 	struct order *order;
 	const struct cbormap_value *values;
@@ -317,9 +332,7 @@ void manager_inner_order(void *ctx, struct rpc_call *call, const struct cbormap_
 	struct err err = {0};
 
 	if (t.job == NULL)
-		err_set(&err, ERR_NOTFOUND, "the configuration has no job %.*s",
-			(int)values[MANAGER_ORDER_JOB].len,
-			(const char *)values[MANAGER_ORDER_JOB].bytes);
+		no_job(s->config, &values[MANAGER_ORDER_JOB], &err);
 	else if ((o = calloc(1, sizeof *o)) == NULL)
 		err_set(&err, ERR_NOMEM, "out of memory");
 	if (o == NULL) {

@@ -120,6 +120,26 @@ static int dial(struct ui_fleet *f, struct err *err)
 	return f->client != NULL ? 0 : -1;
 }
 
+/* Returns -1: says as who it was asked, if that may not ask. */
+static int refused(const struct ui_fleet *f, struct err *err)
+{
+	struct err why = *err;
+
+	return why.code != ERR_DENIED
+		       ? -1
+		       : err_set(err, why.code, "%.400s (asked as the identity in %s)", why.message,
+				 f->role.dir);
+}
+
+/* Returns -1: says where the address comes from. */
+static int unreachable(const struct ui_fleet *f, struct err *err)
+{
+	struct err why = *err;
+
+	return err_set(err, why.code, "%.400s (is the manager running? its address is that of %s)",
+		why.message, f->role.managers);
+}
+
 int ui_fleet_call(struct ui_fleet *f, uint16_t method, const struct cbor_out *params,
 	struct buf *reply, struct buf *blob, struct err *err)
 {
@@ -136,8 +156,10 @@ int ui_fleet_call(struct ui_fleet *f, uint16_t method, const struct cbor_out *pa
 		if (rpc_client_call(f->client, &request, reply, blob, err) == 0)
 			return 0;
 		rpc_client_stats(f->client, &stats);
-		if (stats.connections > 0 || f->at + 1 == f->count)
-			return -1;
+		if (stats.connections > 0)
+			return refused(f, err);
+		if (f->at + 1 == f->count)
+			return unreachable(f, err);
 		ui_fleet_close(f);
 		f->at++;
 	}

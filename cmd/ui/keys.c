@@ -151,8 +151,14 @@ int ui_keys_open(
 	int ret;
 
 	*keys = (struct ui_keys){NULL};
-	if (path_of(key, dir, "root.key", err) != 0 || path_of(cert, dir, "root.pem", err) != 0 ||
-		digest_public(keys, dir, err) != 0)
+	if (path_of(key, dir, "root.key", err) != 0 || path_of(cert, dir, "root.pem", err) != 0)
+		return -1;
+	if (access(key, F_OK) != 0)
+		return err_errno(err, errno,
+			"%s: expected the folder with the fleet's keys that 'fdump setup' made "
+			"(--keys DIR)",
+			key);
+	if (digest_public(keys, dir, err) != 0)
 		return -1;
 	buf_init(&der, RPC_CA_DER_MAX);
 	ret = rpc_ca_der(cert, &der, keys->fingerprint, err);

@@ -228,6 +228,9 @@ int ui_address(struct store_address *a, const char *text, const char *port, stru
 		end = colon != NULL ? colon : text + strlen(text);
 	}
 	len = (size_t)(end - host);
+	/* A port alone. */
+	if (colon == NULL && len > 0 && strspn(host, "0123456789") >= len)
+		goto malformed;
 	if (len == 0 || len >= sizeof a->host ||
 		(colon != NULL && (colon[1] == 0 || strlen(colon + 1) >= sizeof a->port)))
 		goto malformed;

@@ -57,6 +57,8 @@ for _ in 1 2 3; do
 	[ "$(grep -o '"run":"[0-9a-f]*"' out | sort | uniq -c | awk '{ print $1 }')" = 2 ] || fail "$(cat out)"
 done
 ! m1 run system --agent web2 2>err || fail "a run on nobody"
+! m1 run sytem 2>err || fail "a run of nothing"
+grep -q "the configuration has no job sytem (its jobs: system)" err || fail "$(cat err)"
 m1 run system --hold >out
 held() { m1 status | grep -q "web1 *system *held"; }
 await 5 held || fail "$(m1 status)"

@@ -71,11 +71,21 @@ at s2 join - --store "$work/other" --listen 127.0.0.1:1 <token >out 2>err || sta
 
 # Of what a refused token makes nothing stays, neither the store nor its configuration.
 m1 token store s3 >used 2>/dev/null
+m1 token agent twice >two-agents 2>/dev/null
 at s3 join - --store "$work/s3/store" --listen "127.0.0.1:$((base + 3))" <used >out
 status=0
 at s4 join - --store "$work/s4/deep/store" --listen "127.0.0.1:$((base + 4))" <used 2>err || status=$?
 [ $status = 6 ] && [ ! -e s4 ] || fail "left behind: $status $(cat err) $(find s4)"
+! at s4 join - --store "$work/s4/store" <two-agents 2>err || fail "an agent with a store"
+grep -q -- "--store: the token is of an agent, which has none" err || fail "$(cat err)"
+status=0
+at s4 join - </dev/null 2>err || status=$?
+[ $status = 2 ] && grep -q "standard input is empty" err || fail "no token: $status $(cat err)"
 # What is wrong with the options is said before the token is used.
+for listen in 7421 :7421; do
+	! at s4 join - --listen "$listen" <token 2>err || fail "a port alone"
+	grep -q -- "--listen: '$listen' is not an address: write HOST or HOST:PORT" err || fail "$(cat err)"
+done
 at s4 join - --listen "127.0.0.1:$base" <token 2>err && fail "a port that is taken"
 grep -q "another program listens there; choose other ports with --listen" err || fail "$(cat err)"
 [ ! -e s4 ] || fail "left behind: $(find s4)"
@@ -99,7 +109,8 @@ m1 token agent a >/dev/null 2>&1 || fail "the name of a revoked one is not free"
 # Nobody without an operator's certificate is heard.
 status=0
 "$FDUMP" hosts --config m1/etc --state m1/var --identity b/var/agent 2>err || status=$?
-[ $status = 6 ] && grep -q "agent" err || fail "an agent as operator: $status $(cat err)"
+[ $status = 6 ] && grep -q "not for the role agent (asked as the identity in b/var/agent)" err ||
+	fail "an agent as operator: $status $(cat err)"
 
 # Expired by now, or soon.
 is_old() { [ $(($(date +%s) - $(stat -c %Y late.token))) -ge 2 ]; }

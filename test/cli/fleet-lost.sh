@@ -29,7 +29,7 @@ rm -rf m1
 again() { m1 setup --name m1 --listen "127.0.0.1:$base" --store "$work/store" --keys "$work/keys" "$@"; }
 status=0
 again --passphrase-file passphrase 2>err || status=$?
-[ $status = 3 ] && grep -q "manager.conf: put the lost manager's in place first" err && [ ! -e m1 ] ||
+[ $status = 3 ] && grep -q "takes the place of a lost manager: put the lost one's manager.conf in" err && [ ! -e m1 ] ||
 	fail "no manager.conf: $status $(cat err)"
 mkdir -p m1/etc
 cp manager.conf m1/etc/

@@ -7,7 +7,7 @@
 workspace
 echo secret >passphrase
 chmod 600 passphrase
-port=$((21000 + $$ % 20000))
+port=$(free_ports)
 
 setup() { "$FDUMP" setup --name m1 --passphrase-file passphrase --listen 127.0.0.1:$port "$@"; }
 refused() { # WHAT OPTIONS...: it fails, says WHAT, and leaves nothing

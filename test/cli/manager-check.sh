@@ -45,6 +45,10 @@ mine=$(sed -n 's/.*"job":"system".*"next":"\([^"]*\)".*/\1/p' out)
 tail -n 1 out | grep -qx '{"type":"result","id":"manager.check","files":1,"jobs":2,"stores":3}' ||
 	{ echo "JSON: $(tail -n 1 out)"; failed=1; }
 
+mkdir etc
+cp manager.conf etc/
+expect 0 "etc/manager.conf: valid" "" check --config etc
+
 # An agent that has nothing to do is a mistake: its name, or what jobs say.
 sed '/"system"/d' manager.conf >only.conf
 expect 2 "" 'only.conf: no job is for the agent db (the agents of jobs are "web*")' check --agent db only.conf

@@ -37,7 +37,7 @@ said latest "there is no such dump (fdump dumps lists them)"
 back one web
 back two db
 back one web
-here="there is none of this host, here; of others:"
+here="there is none of this host, here; name one of:"
 said latest "$here one/web@latest, two/db@latest"
 said web@latest "$here one/web@latest"
 said db@2100-01-01 "$here two/db@2100-01-01"

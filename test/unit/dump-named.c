@@ -106,8 +106,17 @@ static void none(void **state)
 		assert_false(dump_named_is(&named, &d, 0));
 	}
 	assert_int_equal(dump_named_none(&named, "backup@latest", &err), -1);
-	assert_non_null(strstr(
-		err.message, "of others: d/backup@latest, b/backup@latest, c/backup@latest, ..."));
+	assert_non_null(strstr(err.message,
+		"name one of: d/backup@latest, b/backup@latest, c/backup@latest, ..."));
+	/* Who takes AGENT@latest for AGENT/NAME@latest. */
+	named = parsed("b@latest");
+	for (i = 0; i < sizeof agents / sizeof *agents; i++) {
+		struct store_dump d = dump_of(agents[i], "backup");
+
+		assert_false(dump_named_is(&named, &d, 0));
+	}
+	assert_int_equal(dump_named_none(&named, "b@latest", &err), -1);
+	assert_non_null(strstr(err.message, "name one of: b/backup@latest"));
 }
 
 int main(void)
