@@ -1,10 +1,12 @@
 /* store.conf, by the managers' syntax. */
 #include "cmd/store_conf.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/statvfs.h>
+#include <unistd.h>
 
 #include "cmd/manager/syntax.h"
 #include "cmd/store/proto.h"
@@ -101,11 +103,14 @@ static int take_store(struct cmd_store_conf *c, const struct manager_section *se
 	if (c->path[0] == 0)
 		return err_set(err, ERR_CONFIG,
 			"%s: 'path' is missing: where the store's directory is", path);
+	if (access(c->path, F_OK) != 0)
+		return err_set(err, ERR_CONFIG,
+			"%s: path: %s: %s (is its disk mounted? 'fdump store init' makes a new "
+			"store)",
+			path, c->path, strerror(errno));
 	if (get_quota(c, c->quota, &c->limits.quota) != 0)
 		return err_set(err, ERR_CONFIG,
-			"%s: quota: expected a size as 10G, a share as 50%%, or none; and the "
-			"store's directory must be there",
-			path);
+			"%s: quota: expected a size as 10G, a share as 50%%, or none", path);
 	if (size_parse_time(c->min_age, &c->limits.min_age_sec) != 0 ||
 		size_parse_time(c->lock_max, &c->lock_max_sec) != 0)
 		return err_set(err, ERR_CONFIG,

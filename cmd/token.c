@@ -255,6 +255,24 @@ out:
 	return ret;
 }
 
+/* The manager would hand on a certificate that nobody in its fleet believes. */
+static int check_fleet(const struct token *t, const struct ui_keys *keys, struct err *err)
+{
+	uint8_t own[RPC_DIGEST_LEN];
+	struct buf der;
+	int ret;
+
+	buf_init(&der, RPC_CA_DER_MAX);
+	ret = rpc_ca_der(t->fleet.role.ca, &der, own, err);
+	buf_fini(&der);
+	if (ret != 0 || memcmp(own, keys->fingerprint, sizeof own) == 0)
+		return ret;
+	return err_set(err, ERR_DENIED,
+		"%s: the keys of another fleet than that of the manager %s (asked as the identity "
+		"in %s)",
+		t->keys, t->fleet.managers[0].name, t->fleet.role.dir);
+}
+
 static int by_root(struct token *t, struct err *err)
 {
 	struct ui_keys keys;
@@ -263,7 +281,7 @@ static int by_root(struct token *t, struct err *err)
 	if (ui_keys_open(&keys, t->keys, t->o.unseal.passphrase_file, err) != 0)
 		return -1;
 	t->root = keys.root;
-	if (prepare(t, &keys, err) == 0)
+	if (check_fleet(t, &keys, err) == 0 && prepare(t, &keys, err) == 0)
 		ret = sponsor(t, err);
 	if (ret == 0 && !t->o.json)
 		ui_say(NULL, "the %s %s has joined", rpc_role_name(t->role), t->name);

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "cmd/check.h"
@@ -209,6 +210,7 @@ static int verify_file(struct ui_options *o, const char *file)
 	struct pack_bytes name = {(const uint8_t *)file, strlen(file)};
 	struct pack_read result = {0};
 	struct err err = {0}, why = {0};
+	struct stat st;
 	int status;
 
 	pack_follow_init(&v.follow);
@@ -229,6 +231,9 @@ static int verify_file(struct ui_options *o, const char *file)
 			result.packs > 0
 				? "damaged: fdump unpack --skip-damaged brings out what is whole"
 				: "no pack");
+	if (why.code != ERR_NONE && stat(file, &st) == 0 && S_ISDIR(st.st_mode))
+		err_set(&why, ERR_USAGE,
+			"a directory, but not an FDump store ('fdump store init' creates one)");
 	if (why.code != ERR_NONE) {
 		err_prefix(&why, "%s", v.shown != NULL ? v.shown : "?");
 		ui_fail("verify", &why);

@@ -136,7 +136,9 @@ static int unreachable(const struct ui_fleet *f, struct err *err)
 {
 	struct err why = *err;
 
-	return err_set(err, why.code, "%.400s (is the manager running? its address is that of %s)",
+	return err_set(err, why.code,
+		"%.300s (does the manager run, at the address in %s? it also ends connections of "
+		"who was revoked)",
 		why.message, f->role.managers);
 }
 

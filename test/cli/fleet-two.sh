@@ -34,6 +34,18 @@ grep -q "the manager m2 has joined" m2.err || fail "$(cat m2.err)"
 ! m1 token manager m3 2>err || fail "a manager's token without the root's key"
 grep -q "give the folder that 'fdump setup' made (--keys DIR)" err || fail "$(cat err)"
 
+status=0
+m1 token manager m3 --keys src 2>err || status=$?
+[ $status = 2 ] && grep -q "src/root.key: expected the folder with the fleet's keys" err || fail "$status $(cat err)"
+
+# Another fleet's keys are refused at once, not when the machine has waited.
+"$FDUMP" setup --name x --config x/etc --state x/var --store x/store --keys x/keys --passphrase-file passphrase \
+	--listen "127.0.0.1:$(free_ports)" >/dev/null
+status=0
+m1 token operator bob --keys x/keys --passphrase-file passphrase 2>err || status=$?
+[ $status = 6 ] && grep -q "x/keys: the keys of another fleet than that of the manager m1" err ||
+	fail "another fleet's keys: $status $(cat err)"
+
 # The configuration is the same on both, but for local.conf; it names both.
 cat >>m1/etc/manager.conf <<END
 manager "m1" { address = "127.0.0.1:$base" }

@@ -33,3 +33,5 @@ wrong "lock_max" 'lock_max = "-1d"' "}"
 wrong ":4: agent" "}" 'agent "Web_1" { quota = "1G" }'
 wrong ":5: found duplicate" "}" 'agent "a" { quota = "1G" }' 'agent "a" { quota = "2G" }'
 wrong ":4: quota" "}" 'agent "a" { quota = "x" }'
+mv s away
+wrong "path: $work/s: No such file or directory (is its disk mounted" "}"

@@ -29,3 +29,6 @@ tail -n 1 out | grep -q '"not_ok": *4' || fail "--json: the result"
 "$FDUMP" key new --no-passphrase other >/dev/null
 status_of verify bad --key other
 [ $status = 6 ] || fail "another key: status $status"
+mkdir empty
+status_of verify empty
+[ $status = 2 ] && grep -q "empty: a directory, but not an FDump store" err || fail "a directory that is no store: status $status"
