@@ -14,6 +14,7 @@
 #include "cmd/ui/progress.h"
 #include "cmd/ui/report.h"
 #include "lib/err.h"
+#include "lib/uptime.h"
 
 #define POLL_MS    500
 #define POLLS_UP   6     /* between looks whether the agents are connected */
@@ -163,14 +164,6 @@ static int show_run(struct run *r, const struct manager_run_row *run, struct err
 	return fflush(stdout) == 0 ? 0 : -1;
 }
 
-static int64_t now_ms(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
-
 static int keep_up(void *ctx, const void *row, struct err *err)
 {
 	const struct manager_host_row *host = row;
@@ -204,11 +197,11 @@ static int look_away(struct run *r, struct waited *w, struct err *err)
 		return 0;
 	}
 	if (w->away_ms == 0) {
-		w->away_ms = now_ms();
+		w->away_ms = uptime_ms();
 		return tell_away(r, w->agent, "run.away",
 			"is not connected any more; its run may go on", err);
 	}
-	if (now_ms() - w->away_ms < r->away_ms)
+	if (uptime_ms() - w->away_ms < r->away_ms)
 		return 0;
 	w->ended = true;
 	if (r->status != UI_FAILED)
