@@ -138,6 +138,7 @@ const struct ui_command cmd_dumps = {
 		 "and the third; a '?' is one that can't be read. No key is needed.",
 	.options = options,
 	.arguments = "",
+	.hint = "a store is given as -s STORE",
 	.exits = "0 done; 2 failed, or a STORE could not be read; 5 there are dumps whose "
 		 "records can't be read; 7 no space; 8 a store was busy.",
 	.run = main_dumps,

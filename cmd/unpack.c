@@ -206,7 +206,8 @@ static int run(struct unpack *u, struct err *err)
 	o->extract.target = open(
 		o->o.directory != NULL ? o->o.directory : ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (o->extract.target < 0) {
-		err_errno(err, errno, "%s", o->o.directory != NULL ? o->o.directory : ".");
+		err_errno(err, errno, errno == ENOENT ? "%s: make this folder first" : "%s",
+			o->o.directory != NULL ? o->o.directory : ".");
 	} else if ((u->extract = pack_extract_new(&o->extract, err)) != NULL &&
 		   ui_ending_start(ended, u, err) == 0) {
 		got = 1;

@@ -341,10 +341,24 @@ static int would_block(struct rpc_tls *tls, int status)
 	return 1;
 }
 
+/* Whether a peer that has hung up while this side still wrote has said before that it refuses. */
+static bool alert_waits(const struct rpc_tls *tls)
+{
+	uint8_t head[5];
+
+	return !tls->up && tls->head_len == 0 && tls->rest == 0 &&
+	       recv(tls->fd, head, sizeof head, MSG_DONTWAIT | MSG_PEEK) == sizeof head &&
+	       head[0] == MBEDTLS_SSL_MSG_ALERT;
+}
+
 static int fail(struct rpc_tls *tls, int status, struct err *err)
 {
 	char text[256];
+	int why = errno;
 
+	if ((status == MBEDTLS_ERR_NET_CONN_RESET || status == MBEDTLS_ERR_NET_SEND_FAILED) &&
+		alert_waits(tls))
+		status = MBEDTLS_ERR_SSL_FATAL_ALERT_MESSAGE;
 	switch (status) {
 	case MBEDTLS_ERR_X509_CERT_VERIFY_FAILED:
 		mbedtls_x509_crt_verify_info(
@@ -361,7 +375,7 @@ static int fail(struct rpc_tls *tls, int status, struct err *err)
 		return err_set(err, ERR_CLOSED, "the connection was cut off");
 	case MBEDTLS_ERR_NET_CONN_RESET:
 	case MBEDTLS_ERR_NET_SEND_FAILED:
-		return err_set(err, ERR_CLOSED, "the connection was cut off: %s", strerror(errno));
+		return err_set(err, ERR_CLOSED, "the connection was cut off: %s", strerror(why));
 	case MBEDTLS_ERR_SSL_ALLOC_FAILED:
 		return err_set(err, ERR_NOMEM, "TLS: out of memory");
 	default:

@@ -136,9 +136,11 @@ static int unreachable(const struct ui_fleet *f, struct err *err)
 {
 	struct err why = *err;
 
-	return err_set(err, why.code,
-		"%.300s (does the manager run, at the address in %s? it also ends connections of "
-		"who was revoked)",
+	if (why.code == ERR_DENIED)
+		return err_set(err, why.code,
+			"%.400s (asked as the identity in %s; was it revoked?)", why.message,
+			f->role.dir);
+	return err_set(err, why.code, "%.300s (does the manager run, at the address in %s?)",
 		why.message, f->role.managers);
 }
 

@@ -73,6 +73,15 @@ grep -qx "m1 denies the agent a" out && grep -qx "m2 denies the agent a" out || 
 op hosts | grep -q "^manager *m2 " || fail "m1 does not know m2: $(op hosts)"
 "$FDUMP" hosts --identity "$work/alice2" | grep -q "^manager *m1 " || fail "m2 does not know m1"
 
+# Who is denied hears that he is refused, not that the connection was cut off.
+m1 revoke operator alice >out || fail "$(cat out)"
+cp -r alice alice1
+echo "m1 127.0.0.1:$base" >alice1/managers
+status=0
+"$FDUMP" hosts --identity "$work/alice1" 2>err || status=$?
+[ $status = 6 ] && grep -q "it refuses our certificate .*identity in $work/alice1; was it revoked" err ||
+	fail "a denied operator: $status $(cat err)"
+
 # The first one that answers is asked: m1 is gone.
 kill "$first"
 wait "$first" || fail "m1's status: $?"

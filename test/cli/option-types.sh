@@ -34,6 +34,7 @@ refuses "--reserve: can't be used with 'gc'" store gc s --reserve 1M
 refuses "--rate: can't be used without a verb" store --rate 1M
 refuses "--keys: can't be used with 'agent'" token agent web1 --keys t
 refuses "expected no arguments" hosts web1
+refuses "expected no arguments (a store is given as -s STORE)" dumps nas1
 refuses "quota: expected DIR AGENT SIZE|none" store quota s web1
 # What begins an option's name, and no other's, stands for it, as getopt_long has it.
 "$FDUMP" pack --lev 3 --rep -f p t && "$FDUMP" verify p >out || fail "abbreviated"

@@ -11,6 +11,7 @@ chown -R 4321:4322 src
 chmod 710 src
 touch -d 2001-02-03 src
 "$FDUMP" pack -f p -C src .
+! "$FDUMP" unpack -f p -C nosuch 2>err && grep -q "nosuch: make this folder first: No such file" err || fail "$(cat err)"
 "$FDUMP" store init st >/dev/null
 "$FDUMP" backup -s ./st --unencrypted --state state -C src . >/dev/null
 show() { stat -c '%a %u %g' "$1"; }
