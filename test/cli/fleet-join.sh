@@ -21,6 +21,9 @@ grep -q "^Backups are sealed to the key $("$FDUMP" key show keys/backup.key.pub 
 cmp keys/backup.key.pub a/etc/recipients/*.pub
 [ "$(cat a/var/agent/managers)" = "m1 127.0.0.1:$base" ] || fail "managers: $(cat a/var/agent/managers)"
 [ "$(stat -c %a a/var/agent a/var/agent/key.pem | tr '\n' ' ')" = "700 600 " ] || fail "modes"
+# The certificate is the last of all files: with it the agent may start.
+late=$(find a/var a/etc -type f ! -name agent.conf -newercc a/var/agent/cert.pem)
+[ -z "$late" ] || fail "later than the certificate: $late"
 
 # Used; joined already; a byte of the secret changed; another fleet's.
 status=0
