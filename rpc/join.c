@@ -311,13 +311,15 @@ static int ask_enroll(struct rpc_join *j, struct rpc_conn *conn, struct err *err
 		rpc_token_proof(proof, &j->token, j->csr.data, j->csr.len, err) != 0)
 		return -1;
 	cbor_out_init(&out, mem, sizeof mem);
-	cbor_put_map(&out, 3);
+	cbor_put_map(&out, 4);
 	cbor_put_text(&out, "ticket");
 	cbor_put_bytes(&out, ticket, sizeof ticket);
 	cbor_put_text(&out, "csr");
 	cbor_put_bytes(&out, j->csr.data, j->csr.len);
 	cbor_put_text(&out, "proof");
 	cbor_put_bytes(&out, proof, sizeof proof);
+	cbor_put_text(&out, "recipients");
+	cbor_put_bytes(&out, j->token.recipients, RPC_DIGEST_LEN);
 	r.len = cbor_out_len(&out);
 	return start_call(j, conn, &r, err);
 }
