@@ -1,7 +1,7 @@
 #!/bin/bash
 # Goal: a second manager joins with the root's key; it signs for itself, agents and stores learn of
 # it from the first, and its knowledge of runs comes from the agents' journals. An operator whom the
-# root signed reaches both; revoking reaches both.
+# root signed reaches both; revoking and replacing reach both.
 . "$(dirname "$0")/lib.sh"
 workspace
 fleet
@@ -64,8 +64,43 @@ cp -r alice alice2
 echo "m2 127.0.0.1:$((base + 3))" >alice2/managers
 await 10 on_m2 || fail "m2 does not know of the run: $(cat m2.log a.agent.log)"
 
-# Both deny.
+# A machine is replaced by a token of m1: m2 takes the new one too, and denies the old one, once the new one calls.
 echo "m2 127.0.0.1:$((base + 3))" >>alice/managers
+on2() { local command=$1; shift; "$FDUMP" "$command" --identity "$work/alice2" "$@"; }
+host_on() { "$1" hosts --json | sed -n 's/.*"name":"a","role":"agent","host":"\([0-9a-f]*\)".*"denied":false.*/\1/p'; }
+same_host() { [ -n "$(host_on on2)" ] && [ "$(host_on op)" = "$(host_on on2)" ]; }
+same_host || fail "two agents already: $(op hosts) $(on2 hosts)"
+old=$(host_on on2)
+op token agent a --replace >token 2>err || fail "$(cat err)"
+[ "$(host_on on2)" = "$old" ] || fail "replaced before there is another one"
+at b join - <token >/dev/null
+start b agent
+new=$pid
+await 10 same_host || fail "m2 refuses the new machine: $(cat m2.log b.agent.log)"
+[ "$(host_on on2)" != "$old" ] || fail "the old one is known still"
+await 5 grep -q "manager m2.*refuses our certificate" a.agent.log || fail "m2 does not deny the old one: $(cat a.agent.log)"
+kill "$agent"
+# While m2 is away; it refuses until the command is repeated, for which no token is needed.
+kill "$second" "$new"
+wait "$second" || :
+status=0
+op token agent a --replace >token 2>err || status=$?
+[ $status = 1 ] && grep -q "the manager m2 goes on refusing the new a: " err &&
+	grep -q "once it can be asked, call 'fdump token agent a --replace' again" err || fail "$status $(cat err)"
+at c join - <token >/dev/null
+start c agent
+agent=$pid
+start_manager m2
+second=$pid
+taken_twice() { on2 status | grep -q "name taken twice"; }
+await 15 taken_twice || fail "m2 does not refuse: $(cat m2.log)"
+on2 status | grep -q "if this one is to take its place: 'fdump token agent a --replace'" || fail "$(on2 status)"
+op token agent a --replace --json >out || fail "$(cat out)"
+grep -q '"manager":"m2","told":true' out || fail "$(cat out)"
+await 10 same_host || fail "m2 refuses the new machine: $(cat m2.log c.agent.log)"
+! taken_twice || fail "the alarm stays: $(on2 status)"
+
+# Both deny.
 op revoke agent a >out || fail "$(cat out)"
 grep -qx "m1 denies the agent a" out && grep -qx "m2 denies the agent a" out || fail "$(cat out)"
 
