@@ -11,6 +11,7 @@ head -c 100000 /dev/urandom >tree/small
 cp tree/small copy
 find tree -exec touch -d '10 seconds ago' {} +
 for store in a b; do "$FDUMP" store init $store; done
+# shellcheck disable=SC2120
 back() {
 	status=0
 	aged "$FDUMP" backup -s ./a -s ./b --unencrypted --state state -C tree . --json -v "$@" >out 2>err || status=$?

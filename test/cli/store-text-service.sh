@@ -53,5 +53,5 @@ status_of dumps -s nowhere --config config --identity operator
 status_of dumps -s s1 --config config --identity operator/none
 [ $status = 3 ] && grep -q 'operator/none/cert.pem: No such file .* expected a folder with cert.pem, key.pem' err ||
 	fail "no identity: status $status"
-HOME=$work/none XDG_CONFIG_HOME= status_of dumps -s s1 --config config
+HOME=$work/none XDG_CONFIG_HOME='' status_of dumps -s s1 --config config
 [ $status = 2 ] && grep -q 'has joined no fleet' err || fail "no identity: status $status"
