@@ -151,7 +151,7 @@ void manager_inner_grant(void *ctx, struct rpc_call *call, const struct cbormap_
 /* What is known now of machines and jobs, and what is wrong with them. */
 struct manager_known {
 	struct manager_service *service;
-	struct buf host_rows, last_rows, status_rows, trouble_rows, alarm_rows;
+	struct buf host_rows, last_rows, status_rows, trouble_rows, alarm_rows, absent;
 	struct manager_facts facts;
 	const struct manager_trouble *troubles;
 	size_t trouble_count;
