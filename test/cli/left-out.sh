@@ -30,7 +30,7 @@ for how in pack backup; do
 	! grep -q 'matched nothing' err || fail "$how, pattern that matched: $(cat err)"
 done
 # A plan's patterns are for many machines.
-run backup data --exclude /home/thesis --job "0:$(printf '%064d' 0)"
+run backup data --exclude /home/thesis --job "0:$(printf '%016d' 0)"
 ! grep -q 'matched nothing' err || fail "a job of a plan: $(cat err)"
 
 mkdir data/mounted
