@@ -116,6 +116,8 @@ void manager_inner_audit(struct manager_service *service, const struct rpc_ident
 /* --- hello.c --- */
 
 void manager_inner_hello(void *ctx, struct rpc_call *call, const struct cbormap_value *values);
+/* Tells an operator the fleet's stores and managers. */
+void manager_inner_fleet(void *ctx, struct rpc_call *call, const struct cbormap_value *values);
 
 /* --- reports.c --- */
 
