@@ -110,9 +110,13 @@ static int tell(struct token *t, size_t manager, struct err *err)
 	struct buf reply;
 	int ret;
 
-	one.managers[0] = t->fleet.managers[manager];
-	one.count = 1;
-	one.at = 0;
+	if (one.local)
+		return err_set(err, ERR_FAILED,
+			"it was not asked: the identity in %s is good for %s only; ask as an "
+			"operator who joined with a token, or as root on %s",
+			one.role.dir, one.managers[one.at].name, one.managers[manager].name);
+	one.at = manager;
+	one.only = true;
 	one.client = NULL;
 	cbor_out_init(&out, mem, sizeof mem);
 	cbor_put_map(&out, 2 + (size_t)(t->valid_sec > 0));

@@ -55,6 +55,12 @@ await 10 same || fail "m2 refuses the new machine: $(cat m2.log b.agent.log)"
 await 5 grep -q "manager m2.*refuses our certificate" a.agent.log || fail "m2 does not deny the old one: $(cat a.agent.log)"
 kill "$old_agent" "$agent"
 
+# Root on a manager is known to this one only.
+status=0
+m1 token agent a --replace >token 2>err || status=$?
+[ $status = 1 ] && grep -q "m2 goes on refusing the new a: it was not asked: .* is good for m1 only.* as root on m2" err ||
+	fail "$status $(cat err)"
+
 # While m2 is away.
 kill "$second"
 wait "$second" || :
