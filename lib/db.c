@@ -90,7 +90,8 @@ static int fail(struct err *err, int code, const char *what)
 			err, ERR_DAMAGE, "index: %s: it is damaged (%s)", what, mdb_strerror(code));
 	case MDB_NOTFOUND:
 		return err_set(err, ERR_DAMAGE,
-			"index: %s: a table is missing (fdump store rebuild makes it anew)", what);
+			"index: %s: a table is missing (fdump store rebuild makes a new one)",
+			what);
 	case ENOENT:
 		return err_set(err, ERR_NOTFOUND, "index: %s: it is not there", what);
 	default:

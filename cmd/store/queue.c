@@ -212,7 +212,7 @@ static int wait_while(
 			taken = q->taken;
 		}
 		if (now_ms() - moved >= q->patience_ms)
-			return err_set(err, ERR_TIMEOUT, "it takes nothing any more");
+			return err_set(err, ERR_TIMEOUT, "it accepts nothing any more");
 		wait_until(q, moved + q->patience_ms);
 	}
 	if (!q->failed)

@@ -77,7 +77,7 @@ static int put(struct store *to, struct store *from, const uint8_t *domain, cons
 	ret = parcel == NULL ? -1 : store_put(to, parcel, PUT_MS, err);
 	store_parcel_unref(parcel);
 	buf_fini(&record);
-	return ret == STORE_TAKEN ? 0 : ret < 0 ? -1 : err_set(err, ERR_BUSY, "it takes nothing");
+	return ret == STORE_TAKEN ? 0 : ret < 0 ? -1 : err_set(err, ERR_BUSY, "it accepts nothing");
 }
 
 /* All that a store lacks. *marked: chunks that it had damaged. */
