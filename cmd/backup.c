@@ -34,6 +34,7 @@
 #include "lib/key.h"
 #include "lib/name.h"
 #include "lib/seal.h"
+#include "lib/uptime.h"
 #include "lib/zst.h"
 
 #define PROGRESS_MS 5000                        /* between two lines of --progress */
@@ -298,14 +299,11 @@ static void on_problem(void *ctx, const char *path, size_t len, const char *what
 /* For the agent service: at once, every few seconds, and at the end. */
 static void tell_progress(struct options *o, bool last)
 {
-	struct timespec now;
-	int64_t now_ms;
+	int64_t now_ms = uptime_ms();
 	struct err err;
 	json_t *object;
 	int failed;
 
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	now_ms = (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 	if (!o->progress || !o->o.json || (!last && now_ms - o->told_ms < PROGRESS_MS))
 		return;
 	o->told_ms = now_ms;

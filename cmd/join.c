@@ -67,8 +67,7 @@ static int read_token(struct join *j, bool from_input, struct err *err)
 		ret = err_set(err, ERR_USAGE, "standard input is empty: it should have the token");
 	if (ret == 0 && rpc_token_parse(&j->token, pass.bytes, pass.len, &why) != 0)
 		ret = err_set(err, ERR_USAGE,
-			"%s; paste the whole line fdump-token:... that 'fdump token' printed",
-			why.message);
+			"%s, the line fdump-token:... that 'fdump token' printed", why.message);
 	pass_wipe(&pass);
 	return ret;
 }

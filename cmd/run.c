@@ -14,6 +14,7 @@
 #include "cmd/ui/progress.h"
 #include "cmd/ui/report.h"
 #include "lib/err.h"
+#include "lib/uptime.h"
 
 #define POLL_MS    500
 #define POLLS_UP   6     /* between looks whether the agents are connected */
@@ -79,6 +80,14 @@ static int show_order(void *ctx, const void *row, struct err *err)
 	return fflush(stdout) == 0 ? 0 : -1;
 }
 
+static void put_agent(struct cbor_out *out, const char *agent)
+{
+	if (agent == NULL)
+		return;
+	cbor_put_text(out, "agent");
+	cbor_put_text(out, agent);
+}
+
 static int order(struct run *r, struct err *err)
 {
 	uint8_t mem[256];
@@ -90,10 +99,7 @@ static int order(struct run *r, struct err *err)
 	cbor_put_uint(&out, r->method);
 	cbor_put_text(&out, "job");
 	cbor_put_text(&out, r->job);
-	if (r->o.agent != NULL) {
-		cbor_put_text(&out, "agent");
-		cbor_put_text(&out, r->o.agent);
-	}
+	put_agent(&out, r->o.agent);
 	return ui_fleet_rows(&r->fleet, MANAGER_METHOD_ORDER, &out, manager_order_fields,
 		sizeof(struct manager_order_row), show_order, r, err);
 }
@@ -118,10 +124,7 @@ static void put_filter(struct cbor_out *out, const struct run *r, const char *ag
 	cbor_put_map(out, 1 + more + (size_t)(agent != NULL));
 	cbor_put_text(out, "job");
 	cbor_put_text(out, r->job);
-	if (agent != NULL) {
-		cbor_put_text(out, "agent");
-		cbor_put_text(out, agent);
-	}
+	put_agent(out, agent);
 }
 
 /* Looks whether the run that was ordered is among the newest ones of its agent that have ended. */
@@ -163,14 +166,6 @@ static int show_run(struct run *r, const struct manager_run_row *run, struct err
 	return fflush(stdout) == 0 ? 0 : -1;
 }
 
-static int64_t now_ms(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
-
 static int keep_up(void *ctx, const void *row, struct err *err)
 {
 	const struct manager_host_row *host = row;
@@ -204,11 +199,11 @@ static int look_away(struct run *r, struct waited *w, struct err *err)
 		return 0;
 	}
 	if (w->away_ms == 0) {
-		w->away_ms = now_ms();
+		w->away_ms = uptime_ms();
 		return tell_away(r, w->agent, "run.away",
 			"is not connected any more; its run may go on", err);
 	}
-	if (now_ms() - w->away_ms < r->away_ms)
+	if (uptime_ms() - w->away_ms < r->away_ms)
 		return 0;
 	w->ended = true;
 	if (r->status != UI_FAILED)
@@ -219,14 +214,19 @@ static int look_away(struct run *r, struct waited *w, struct err *err)
 		err);
 }
 
-/* Which agents are connected. */
+/* Which agents are connected; of one that was named, only this. */
 static int look_up(struct run *r, struct err *err)
 {
+	uint8_t mem[128];
+	struct cbor_out out;
 	size_t i;
 
+	cbor_out_init(&out, mem, sizeof mem);
+	cbor_put_map(&out, r->o.agent != NULL);
+	put_agent(&out, r->o.agent);
 	for (i = 0; i < r->count; i++)
 		r->waited[i].up = false;
-	if (ui_fleet_rows(&r->fleet, MANAGER_METHOD_HOSTS, NULL, manager_host_fields,
+	if (ui_fleet_rows(&r->fleet, MANAGER_METHOD_HOSTS, &out, manager_host_fields,
 		    sizeof(struct manager_host_row), keep_up, r, err) != 0)
 		return -1;
 	for (i = 0; i < r->count; i++)

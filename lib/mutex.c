@@ -3,7 +3,8 @@
 #include "lib/mutex.h"
 
 #include <assert.h>
-#include <time.h>
+
+#include "lib/uptime.h"
 
 static _Thread_local char self; /* its address is this thread's */
 
@@ -63,13 +64,14 @@ int mutex_wait(struct mutex *m, pthread_cond_t *cond)
 	return ret;
 }
 
-int mutex_wait_until(struct mutex *m, pthread_cond_t *cond, const struct timespec *until)
+int mutex_wait_until(struct mutex *m, pthread_cond_t *cond, int64_t until_ms)
 {
+	struct timespec until = uptime_timespec(until_ms);
 	int ret;
 
 	assert(mutex_held(m));
 	own(m, NULL);
-	ret = pthread_cond_timedwait(cond, &m->mutex, until);
+	ret = pthread_cond_clockwait(cond, &m->mutex, CLOCK_MONOTONIC, &until);
 	own(m, &self);
 	return ret;
 }

@@ -12,8 +12,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdbool.h>
-
-struct timespec;
+#include <stdint.h>
 
 struct mutex {
 	pthread_mutex_t mutex;
@@ -37,8 +36,9 @@ void mutex_unlock(struct mutex *mutex);
 bool mutex_held(const struct mutex *mutex);
 
 /* Waits for the condition, without the mutex in the meantime; as pthread_cond_wait and
- * pthread_cond_timedwait, whose return values these are. */
+ * pthread_cond_timedwait, whose return values these are. until_ms: by uptime_ms (lib/uptime.h),
+ * whatever the clock of the condition is. */
 int mutex_wait(struct mutex *mutex, pthread_cond_t *cond);
-int mutex_wait_until(struct mutex *mutex, pthread_cond_t *cond, const struct timespec *until);
+int mutex_wait_until(struct mutex *mutex, pthread_cond_t *cond, int64_t until_ms);
 
 #endif

@@ -3,7 +3,6 @@
 
 #include <pthread.h>
 #include <stddef.h>
-#include <time.h>
 
 #include "lib/file.h"
 #include "lib/hash.h"
@@ -30,4 +29,19 @@ int64_t uptime_get(uint64_t *boot)
 	clock_gettime(CLOCK_BOOTTIME, &t);
 	*boot = this_boot;
 	return t.tv_sec;
+}
+
+int64_t uptime_ms(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
+struct timespec uptime_timespec(int64_t ms)
+{
+	if (ms < 0)
+		ms = 0;
+	return (struct timespec){ms / 1000, ms % 1000 * 1000000};
 }

@@ -22,6 +22,7 @@
 #include "lib/mutex.h"
 #include "lib/name.h"
 #include "lib/pool.h"
+#include "lib/uptime.h"
 #include "rpc/call.h"
 #include "rpc/dial.h"
 #include "rpc/greeting.h"
@@ -749,19 +750,17 @@ void rpc_client_stats(const struct rpc_client *c, struct rpc_client_stats *stats
 
 void rpc_client_close(struct rpc_client *c, int64_t deadline_ms)
 {
-	struct timespec end;
+	int64_t end = uptime_ms() + deadline_ms + CLOSE_MS;
 	int ret = 0;
 
 	if (c == NULL)
 		return;
-	clock_gettime(CLOCK_REALTIME, &end);
-	end.tv_sec += (deadline_ms + CLOSE_MS) / 1000;
 	mutex_lock(&c->lock);
 	c->closing = true;
 	c->close_ms = deadline_ms;
 	rpc_async_send(&c->wake);
 	while (c->owners > 1 && ret == 0)
-		ret = mutex_wait_until(&c->lock, &c->over, &end);
+		ret = mutex_wait_until(&c->lock, &c->over, end);
 	assert(c->owners > 1 || c->jobs == 0);
 	mutex_unlock(&c->lock);
 	leave(c);

@@ -19,9 +19,10 @@ static const struct cbormap_field enroll_fields[] = {
 	{.key = "ticket", CBORMAP_FIXED(RPC_DIGEST_LEN), .need = true},
 	{.key = "csr", .type = CBORMAP_BYTES, .need = true, .min = 1, .max = RPC_CSR_MAX},
 	{.key = "proof", CBORMAP_FIXED(RPC_DIGEST_LEN), .need = true},
+	{.key = "recipients", CBORMAP_FIXED(RPC_DIGEST_LEN), .need = true},
 	{0},
 };
-enum { TICKET, CSR, PROOF };
+enum { TICKET, CSR, PROOF, VOUCHED };
 
 const struct cbormap_field rpc_renew_fields[] = {
 	{.key = "csr", .type = CBORMAP_BYTES, .need = true, .min = 1, .max = RPC_CSR_MAX},
@@ -208,6 +209,7 @@ static void handle_enroll(void *ctx, struct rpc_call *call, const struct cbormap
 	ask->address = rpc_call_address(call);
 	rpc_ticket_hash(ask->hash, values[TICKET].bytes);
 	memcpy(ask->proof, values[PROOF].bytes, RPC_DIGEST_LEN);
+	memcpy(ask->recipients, values[VOUCHED].bytes, RPC_DIGEST_LEN);
 	memcpy(ask->csr, values[CSR].bytes, values[CSR].len);
 	ask->csr_len = values[CSR].len;
 	rpc_call_serve(call, &ops, ask);

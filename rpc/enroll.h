@@ -73,6 +73,7 @@ struct rpc_enroll_server;
 struct rpc_enroll_ask {
 	uint8_t hash[RPC_DIGEST_LEN];  /* of the ticket: which token */
 	uint8_t proof[RPC_DIGEST_LEN]; /* rpc_token_proof, for who knows the token */
+	uint8_t recipients[RPC_DIGEST_LEN]; /* that the token vouches for: compare it first */
 	const char *address;           /* of who asks, for logs */
 	uint8_t csr[RPC_CSR_MAX];
 	size_t csr_len;
@@ -98,7 +99,7 @@ struct rpc_enroll_server_opts {
 };
 
 #define RPC_ENROLL_MS  60000               /* who asks waits so long */
-#define RPC_ENROLL_MAX (RPC_CSR_MAX + 192) /* bytes of parameters */
+#define RPC_ENROLL_MAX (RPC_CSR_MAX + 256) /* bytes of parameters */
 
 /* NULL with err set. */
 struct rpc_enroll_server *rpc_enroll_server_new(

@@ -1,6 +1,7 @@
 /*
  * Joining and renewing. A new key lies beside the old one as KEY.new until its
- * certificate is there; the key is put in place last.
+ * certificate is there. At a renewal the key is put in place last; of a first
+ * certificate that is the last.
  */
 #include "rpc/join.h"
 
@@ -79,16 +80,26 @@ static int make_request(const char *key, char request[PATH_MAX], struct buf *csr
 	return rpc_csr_make(request, csr, err);
 }
 
-/* The certificate, then the key. */
-static int put_in_place(char *request, const char *key, const char *cert, const void *chain,
-	size_t len, struct err *err)
+static int put_key(char *request, const char *key, struct err *err)
 {
-	if (file_write(cert, chain, len, 0644, err) != 0)
-		return -1;
 	if (rename(request, key) != 0)
 		return err_errno(err, errno, "put %s in place", key);
 	request[0] = 0;
 	return 0;
+}
+
+/* The certificate, then the key. The first certificate comes last: a service that finds one starts
+ * (and would mend what is half done). */
+static int put_in_place(char *request, const char *key, const char *cert, const void *chain,
+	size_t len, struct err *err)
+{
+	bool first = access(cert, F_OK) != 0;
+
+	if (first && put_key(request, key, err) != 0)
+		return -1;
+	if (file_write(cert, chain, len, 0644, err) != 0)
+		return -1;
+	return first ? 0 : put_key(request, key, err);
 }
 
 int rpc_join_issue(struct rpc_ca *ca, const struct rpc_identity *id, const char *key_path,
@@ -300,13 +311,15 @@ static int ask_enroll(struct rpc_join *j, struct rpc_conn *conn, struct err *err
 		rpc_token_proof(proof, &j->token, j->csr.data, j->csr.len, err) != 0)
 		return -1;
 	cbor_out_init(&out, mem, sizeof mem);
-	cbor_put_map(&out, 3);
+	cbor_put_map(&out, 4);
 	cbor_put_text(&out, "ticket");
 	cbor_put_bytes(&out, ticket, sizeof ticket);
 	cbor_put_text(&out, "csr");
 	cbor_put_bytes(&out, j->csr.data, j->csr.len);
 	cbor_put_text(&out, "proof");
 	cbor_put_bytes(&out, proof, sizeof proof);
+	cbor_put_text(&out, "recipients");
+	cbor_put_bytes(&out, j->token.recipients, RPC_DIGEST_LEN);
 	r.len = cbor_out_len(&out);
 	return start_call(j, conn, &r, err);
 }

@@ -8,8 +8,9 @@
  * ticket and a request for a certificate, and believes nothing of the answer
  * before it is checked: the certificate leads to that root, is for its key, and
  * for the role and name in the token; the public keys are those that the token
- * vouches for. The key is put in place last, so that what was there stays good
- * until then.
+ * vouches for. At a renewal the key is put in place last, so that what was there
+ * stays good until then. When a machine joins, its certificate is the last of all
+ * files: it is what makes it one of the fleet, and its service may start.
  *
  * A new manager asks for its intermediate, and makes its own certificate by
  * itself. Agents and stores renew over an ordinary connection to a manager; a

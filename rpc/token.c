@@ -17,7 +17,8 @@
 #define PREFIX   "fdump-token:"
 #define VERSION  "2:"
 #define TEXT_LEN (RPC_TOKEN_MAX - 1 - (sizeof PREFIX VERSION - 1))
-#define CBOR_MAX (TEXT_LEN / 4 * 3)
+#define CHECK_LEN 4 /* bytes of the checksum behind the map */
+#define MAP_MAX   (TEXT_LEN / 4 * 3 - CHECK_LEN)
 
 static const struct cbormap_field address_field = {
 	.type = CBORMAP_TEXT, .min = 1, .max = RPC_HOST_PORT_MAX, .size = RPC_HOST_PORT_MAX + 1};
@@ -65,6 +66,15 @@ static int check(const struct rpc_token *t, struct err *err)
 	return 0;
 }
 
+/* Of the map: the text is copied by hand at times. */
+static void checksum(uint8_t sum[CHECK_LEN], const uint8_t *map, size_t len)
+{
+	uint8_t hash[HASH_LEN];
+
+	hash_sha256(map, len, hash);
+	memcpy(sum, hash, CHECK_LEN);
+}
+
 /* base64url without padding: '-' and '_' for '+' and '/'. */
 static void to_url(char *text)
 {
@@ -75,14 +85,14 @@ static void to_url(char *text)
 
 int rpc_token_text(char text[RPC_TOKEN_MAX], const struct rpc_token *t, struct err *err)
 {
-	uint8_t mem[CBOR_MAX];
+	uint8_t mem[MAP_MAX + CHECK_LEN];
 	struct cbor_out out;
-	size_t i;
+	size_t i, len;
 	int ret = 0;
 
 	if (check(t, err) != 0)
 		return -1;
-	cbor_out_init(&out, mem, sizeof mem);
+	cbor_out_init(&out, mem, MAP_MAX);
 	cbor_put_map(&out, FIELDS);
 	cbor_put_text(&out, "manager");
 	cbor_put_text(&out, t->manager);
@@ -103,17 +113,20 @@ int rpc_token_text(char text[RPC_TOKEN_MAX], const struct rpc_token *t, struct e
 	if (cbor_out_full(&out)) {
 		ret = err_set(err, ERR_LIMIT, "token: too long: give fewer or shorter addresses");
 	} else {
+		len = cbor_out_len(&out);
+		checksum(mem + len, mem, len);
 		strcpy(text, PREFIX VERSION);
-		base64_encode(mem, cbor_out_len(&out), text + strlen(text));
+		base64_encode(mem, len + CHECK_LEN, text + strlen(text));
 		to_url(text + strlen(PREFIX VERSION));
 	}
 	seal_wipe(mem, sizeof mem);
 	return ret;
 }
 
-/* The text behind the prefix to CBOR. Returns its length; 0: malformed. */
-static size_t decode(const char *text, size_t len, uint8_t mem[CBOR_MAX])
+/* The text behind the prefix to the map. Returns its length; 0: malformed, or another checksum. */
+static size_t decode(const char *text, size_t len, uint8_t mem[MAP_MAX + CHECK_LEN])
 {
+	uint8_t sum[CHECK_LEN];
 	char plain[TEXT_LEN + 4];
 	size_t i, got;
 	bool ok;
@@ -125,9 +138,13 @@ static size_t decode(const char *text, size_t len, uint8_t mem[CBOR_MAX])
 	ok = memchr(text, '+', len) == NULL && memchr(text, '/', len) == NULL;
 	for (; i % 4 != 0; i++)
 		plain[i] = '=';
-	ok = ok && base64_decode(plain, i, mem, CBOR_MAX, &got) == 0;
+	ok = ok && base64_decode(plain, i, mem, MAP_MAX + CHECK_LEN, &got) == 0 && got > CHECK_LEN;
 	seal_wipe(plain, sizeof plain);
-	return ok ? got : 0;
+	if (!ok)
+		return 0;
+	got -= CHECK_LEN;
+	checksum(sum, mem, got);
+	return memcmp(sum, mem + got, CHECK_LEN) == 0 ? got : 0;
 }
 
 static int fill(struct rpc_token *t, struct cbormap_value *v)
@@ -147,7 +164,7 @@ int rpc_token_parse(struct rpc_token *token, const char *text, size_t len, struc
 	static const char white[] = " \t\r\n";
 	const size_t prefix = strlen(PREFIX), whole = strlen(PREFIX VERSION);
 	struct cbormap_value v[FIELDS];
-	uint8_t mem[CBOR_MAX];
+	uint8_t mem[MAP_MAX + CHECK_LEN];
 	size_t got = 0;
 	int ret = -1;
 
@@ -165,7 +182,9 @@ int rpc_token_parse(struct rpc_token *token, const char *text, size_t len, struc
 	seal_wipe(mem, sizeof mem);
 	if (ret != 0)
 		seal_wipe(token, sizeof *token);
-	return ret == 0 ? 0 : err_set(err, ERR_FORMAT, "token: malformed or incomplete");
+	return ret == 0 ? 0
+			: err_set(err, ERR_FORMAT,
+				  "this token is mistyped or incomplete: copy all of it");
 }
 
 /* --- What is derived from it --- */

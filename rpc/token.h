@@ -16,8 +16,9 @@
  * can't put its own key in the place of theirs (rpc/sponsor).
  *
  * As text: "fdump-token:2:" and the base64url (RFC 4648, 5, without padding) of
- * the CBOR map of rpc/PROTOCOL.md, at most 1 KiB in all. Pure but for the
- * random bits; hash_crypto_init must have been called.
+ * the CBOR map of rpc/PROTOCOL.md and a checksum, at most 1 KiB in all, so that a
+ * mistyped one is refused before it is shown to anyone. Pure but for the random
+ * bits; hash_crypto_init must have been called.
  */
 #ifndef FDUMP_RPC_TOKEN_H
 #define FDUMP_RPC_TOKEN_H
@@ -57,8 +58,8 @@ int rpc_token_secret(struct rpc_token *token, struct err *err);
  * (a name, the role, an address), ERR_LIMIT (too long: fewer addresses). */
 int rpc_token_text(char text[RPC_TOKEN_MAX], const struct rpc_token *token, struct err *err);
 /* Reads the text; white space around it is ignored. Returns 0, or -1 with err
- * set: ERR_FORMAT, ERR_UNSUPPORTED (of another version); the message never has
- * any of the text in it. */
+ * set: ERR_FORMAT (mistyped, or not all of it), ERR_UNSUPPORTED (of another version); the message
+ * never has any of the text in it. */
 int rpc_token_parse(struct rpc_token *token, const char *text, size_t len, struct err *err);
 
 /* What who enrols shows. */

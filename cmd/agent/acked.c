@@ -140,3 +140,15 @@ int agent_acked_set(struct agent_acked *acked, const char *path,
 	acked->of[i].number = number;
 	return save(acked, path, journal, err);
 }
+
+int agent_acked_forget(struct agent_acked *acked, const char *path,
+	const uint8_t journal[AGENT_JOURNAL_ID_LEN], const char *manager, struct err *err)
+{
+	size_t i = find(acked, manager);
+
+	if (i == acked->count)
+		return 0;
+	acked->count--;
+	memmove(&acked->of[i], &acked->of[i + 1], (acked->count - i) * sizeof acked->of[i]);
+	return save(acked, path, journal, err);
+}

@@ -2,7 +2,7 @@
  * Up to which record of the journal each manager has everything: a small file
  * beside it, replaced as a whole.
  *
- *   agent_acked_load -> _get, _least, _set ...
+ *   agent_acked_load -> _get, _least, _set, _forget ...
  *
  * The file is one frame (cmd/manager/report.h) with
  *
@@ -47,5 +47,9 @@ uint64_t agent_acked_most(const struct agent_acked *acked, uint64_t none);
 int agent_acked_set(struct agent_acked *acked, const char *path,
 	const uint8_t journal[AGENT_JOURNAL_ID_LEN], const char *manager, uint64_t number,
 	struct err *err);
+/* Drops a manager's number, and writes the file; nothing if there is none. Returns 0, or -1 with
+ * err set. */
+int agent_acked_forget(struct agent_acked *acked, const char *path,
+	const uint8_t journal[AGENT_JOURNAL_ID_LEN], const char *manager, struct err *err);
 
 #endif

@@ -386,6 +386,17 @@ int agent_journal_acknowledge(
 		&journal->acked, journal->acked_path, journal->id, manager, number, err);
 }
 
+const struct agent_acked *agent_journal_acked(const struct agent_journal *journal)
+{
+	return &journal->acked;
+}
+
+int agent_journal_forget(struct agent_journal *journal, const char *manager, struct err *err)
+{
+	return agent_acked_forget(
+		&journal->acked, journal->acked_path, journal->id, manager, err);
+}
+
 int agent_journal_lacks(
 	struct agent_journal *journal, const char *manager, uint64_t number, struct err *err)
 {

@@ -257,6 +257,42 @@ static void on_down(void *ctx, size_t peer, const struct err *why)
 	ask_plan(m);
 }
 
+static void forget(struct agent_managers *m, const char *name)
+{
+	struct err err = {0};
+
+	if (agent_journal_forget(m->o.notes->journal, name, &err) != 0)
+		agent_notes_log(m->o.notes, AGENT_LOG_WARNING, "%s", err.message);
+}
+
+static void on_dropped(void *ctx, size_t peer)
+{
+	struct agent_managers *m = ctx;
+
+	assert(m->talks[peer].plan == NULL && m->talks[peer].report == NULL);
+	m->talks[peer].has_digest = false;
+	m->talks[peer].why[0] = 0;
+	forget(m, name_of(&m->talks[peer]));
+	ask_plan(m);
+}
+
+/* What managers have acknowledged that are not in the agent's list any more. */
+static void forget_others(struct agent_managers *m)
+{
+	const struct agent_acked *acked = agent_journal_acked(m->o.notes->journal);
+	char name[NAME_LEN_MAX + 1];
+	size_t i, k;
+
+	for (i = acked->count; i-- > 0;) {
+		strcpy(name, acked->of[i].manager);
+		for (k = 0; k < m->o.uplink.peer_count; k++)
+			if (strcmp(m->o.uplink.peers[k].name, name) == 0)
+				break;
+		if (k == m->o.uplink.peer_count)
+			forget(m, name);
+	}
+}
+
 static void on_log(void *ctx, bool is_error, const char *text)
 {
 	struct agent_managers *m = ctx;
@@ -323,6 +359,7 @@ struct agent_managers *agent_managers_new(const struct agent_managers_opts *opts
 	uplink.hello = on_hello;
 	uplink.welcome = on_welcome;
 	uplink.down = on_down;
+	uplink.dropped = on_dropped;
 	uplink.renewed = on_renewed;
 	uplink.log = on_log;
 	for (i = 0; i < MANAGER_UPLINKS_MAX; i++) {
@@ -330,6 +367,7 @@ struct agent_managers *agent_managers_new(const struct agent_managers_opts *opts
 		m->talks[i].peer = i;
 		buf_init(&m->talks[i].out, REPORT_LEN);
 	}
+	forget_others(m);
 	m->uplink = manager_uplink_new(&uplink, err);
 	if (m->uplink != NULL)
 		return m;

@@ -11,8 +11,10 @@
 #include "cmd/store/parcel.h"
 #include "lib/err.h"
 #include "lib/mutex.h"
+#include "lib/uptime.h"
 
 #define SLICE_MS 250   /* that one store is waited for before the others are looked at again */
+#define LOOK_MS  100   /* between looks whether enough stores have answered */
 #define AGAIN_MS 5000  /* until a service that was left behind must be open again */
 
 struct copy {
@@ -37,14 +39,6 @@ struct dump_fanout {
 	struct err why; /* the last one was left behind */
 	struct copy copies[STORES_MAX];
 };
-
-static int64_t monotonic_ms(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
 
 /* --- leaving behind -------------------------------------------------------- */
 
@@ -114,7 +108,7 @@ struct dump_fanout *dump_fanout_new(const struct dump_fanout_options *options, s
 	}
 	f->o = *options;
 	if (f->o.now_ms == NULL)
-		f->o.now_ms = monotonic_ms;
+		f->o.now_ms = uptime_ms;
 	f->run = (struct store_run){.agent = options->agent,
 		.name = options->name,
 		.domain = options->domain->fingerprint,
@@ -203,16 +197,11 @@ static void sides_wait(struct sides *s, struct dump_fanout *f, size_t enough)
 {
 	int64_t end = INT64_MAX;
 	bool cancelled = false;
-	struct timespec t;
 	size_t i;
 
 	mutex_lock(&s->lock);
 	while (s->over < s->count) {
-		clock_gettime(CLOCK_REALTIME, &t);
-		t.tv_nsec += 100 * 1000000L;
-		t.tv_sec += t.tv_nsec / 1000000000L;
-		t.tv_nsec %= 1000000000L;
-		mutex_wait_until(&s->lock, &s->change, &t);
+		mutex_wait_until(&s->lock, &s->change, uptime_ms() + LOOK_MS);
 		if (s->good >= enough && end == INT64_MAX)
 			end = f->o.now_ms() + DUMP_SLOW_MS;
 		if (cancelled || f->o.now_ms() < end)

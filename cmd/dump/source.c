@@ -2,6 +2,7 @@
 #include "cmd/dump/source.h"
 
 #include <assert.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -129,32 +130,86 @@ uint32_t dump_source_lost(const struct dump_source *s)
 	return s->lost;
 }
 
+/* --- all stores at the same time -------------------------------------------- */
+
+/* What one store is asked, beside the others. */
+struct side {
+	struct dump_source *source;
+	size_t number; /* of the store */
+	/* Returns as the call that it makes; NULL: this store is not asked. */
+	int (*work)(struct side *side, struct err *err);
+	pthread_t thread;
+	bool runs;
+	int ret;
+	struct err why;
+	struct buf dumps;   /* of a listing: struct listed */
+	struct buf records; /* and what .record is in */
+};
+
+static void *run_side(void *arg)
+{
+	struct side *side = arg;
+
+	side->ret = side->work(side, &side->why);
+	return NULL;
+}
+
+/* Asks those of the stores (bits) that can be reached, and waits for all: several that do not
+ * answer cost the patience with one. Afterwards: sides_fini. */
+static void ask_each(struct dump_source *s, uint32_t stores, struct side sides[STORES_MAX],
+	int (*work)(struct side *side, struct err *err))
+{
+	size_t i;
+
+	for (i = 0; i < s->count; i++) {
+		struct side *side = &sides[i];
+
+		*side = (struct side){.source = s, .number = i};
+		buf_init(&side->dumps, SIZE_MAX);
+		buf_init(&side->records, SIZE_MAX);
+		if ((stores & s->bits[i]) == 0 || is_lost(s, i))
+			continue;
+		side->work = work;
+		side->runs =
+			s->count > 1 && pthread_create(&side->thread, NULL, run_side, side) == 0;
+		if (!side->runs)
+			run_side(side);
+	}
+	for (i = 0; i < s->count; i++)
+		if (sides[i].runs)
+			pthread_join(sides[i].thread, NULL);
+}
+
+static void sides_fini(const struct dump_source *s, struct side sides[STORES_MAX])
+{
+	size_t i;
+
+	for (i = 0; i < s->count; i++) {
+		buf_fini(&sides[i].dumps);
+		buf_fini(&sides[i].records);
+	}
+}
+
 /* --- choosing ------------------------------------------------------------- */
 
 struct listed {
 	uint8_t id[STORE_DUMP_ID];
 	struct dump_dated at;
-	uint32_t stores;           /* that have it */
-	size_t record, record_len; /* in .records */
-	bool damaged;              /* its record can't be read; at.when: the one before's */
+	uint32_t stores;                 /* that have it */
+	size_t side, record, record_len; /* in that side's .records */
+	bool damaged;                    /* its record can't be read; at.when: the one before's */
 	int64_t lock;
 	struct store_receipt receipt;
 };
 
-struct listing {
-	struct buf all, records;
-	struct buf one; /* of the store that is read */
-	uint32_t store; /* its bit */
-	size_t listed;  /* stores */
-};
-
 static int add_listed(void *ctx, const struct store_entry *e, struct err *err)
 {
-	struct listing *l = ctx;
+	struct side *side = ctx;
 	struct listed d = {
 		.damaged = e->damaged,
-		.stores = e->damaged ? 0 : l->store,
-		.record = l->records.len,
+		.stores = e->damaged ? 0 : side->source->bits[side->number],
+		.side = side->number,
+		.record = side->records.len,
 		.record_len = e->record_len,
 		.lock = e->lock,
 		.receipt = e->receipt,
@@ -165,16 +220,16 @@ static int add_listed(void *ctx, const struct store_entry *e, struct err *err)
 	if (!e->damaged)
 		dump_dated_set(&d.at, e);
 	d.at.seq = e->seq;
-	if (!e->damaged && buf_add(&l->records, e->record, e->record_len, err) != 0)
+	if (!e->damaged && buf_add(&side->records, e->record, e->record_len, err) != 0)
 		return -1;
-	return buf_add(&l->one, &d, sizeof d, err);
+	return buf_add(&side->dumps, &d, sizeof d, err);
 }
 
-/* When and in which order those of the store that was read were made. */
-static int order_one(struct listing *l, struct err *err)
+/* When and in which order those of one store were made. */
+static int order_one(struct side *side, struct err *err)
 {
-	struct listed *d = (struct listed *)(void *)l->one.data;
-	size_t i, n = 0, count = l->one.len / sizeof *d;
+	struct listed *d = (struct listed *)(void *)side->dumps.data;
+	size_t i, n = 0, count = side->dumps.len / sizeof *d;
 	struct dump_dated **dated = calloc(count + 1, sizeof(struct dump_dated *));
 
 	if (dated == NULL)
@@ -190,20 +245,29 @@ static int order_one(struct listing *l, struct err *err)
 	return 0;
 }
 
-/* Adds the dumps of the store that was read to those of the stores before. Of one that was met
- * before it may know better when it was made. */
-static int merge_store(struct listing *l, struct err *err)
+static int list_store(struct side *side, struct err *err)
 {
-	const struct listed *d = (const struct listed *)(const void *)l->one.data;
-	size_t count = l->one.len / sizeof *d, before = l->all.len / sizeof *d, i, k;
+	struct store *store = side->source->stores[side->number];
+
+	if (store_dumps(store, &(struct store_filter){0}, add_listed, side, err) != 0)
+		return -1;
+	return order_one(side, err);
+}
+
+/* Adds the dumps of one store to those of the stores before. Of one that was met before it may know
+ * better when it was made. */
+static int merge_store(struct buf *dumps, const struct side *side, struct err *err)
+{
+	const struct listed *d = (const struct listed *)(const void *)side->dumps.data;
+	size_t count = side->dumps.len / sizeof *d, before = dumps->len / sizeof *d, i, k;
 
 	for (i = 0; i < count; i++) {
-		struct listed *all = (struct listed *)(void *)l->all.data;
+		struct listed *all = (struct listed *)(void *)dumps->data;
 
 		for (k = 0; k < before && memcmp(all[k].id, d[i].id, sizeof d->id) != 0; k++)
 			continue;
 		if (k == before) {
-			if (buf_add(&l->all, &d[i], sizeof *d, err) != 0)
+			if (buf_add(dumps, &d[i], sizeof *d, err) != 0)
 				return -1;
 		} else if (d[i].damaged) {
 			continue;
@@ -219,6 +283,33 @@ static int merge_store(struct listing *l, struct err *err)
 	return 0;
 }
 
+/* Those of all stores that could be reached. */
+static int merge_all(
+	struct dump_source *s, struct side *sides, struct buf *dumps, struct err *err)
+{
+	size_t i, listed = 0;
+
+	for (i = 0; i < s->count; i++) {
+		const struct side *side = &sides[i];
+
+		if (side->work == NULL)
+			continue;
+		if (side->ret != 0 && note_lost(s, i, &side->why))
+			continue;
+		if (side->ret != 0) {
+			*err = side->why;
+			return -1;
+		}
+		if (merge_store(dumps, side, err) != 0)
+			return -1;
+		listed++;
+	}
+	if (listed > 0)
+		return 0;
+	*err = s->lost_why;
+	return -1;
+}
+
 static int by_order(const void *a, const void *b)
 {
 	const struct listed *x = a, *y = b;
@@ -226,46 +317,24 @@ static int by_order(const void *a, const void *b)
 	return dump_order_compare(&x->at, &y->at);
 }
 
-/* The dumps of one more store, if it can be reached. */
-static int list_store(struct listing *l, struct dump_source *s, size_t number, struct err *err)
-{
-	struct err why = {0};
-
-	if (is_lost(s, number))
-		return 0;
-	buf_clear(&l->one);
-	l->store = s->bits[number];
-	if (store_dumps(s->stores[number], &(struct store_filter){0}, add_listed, l, &why) != 0) {
-		*err = why;
-		return note_lost(s, number, &why) ? 0 : -1;
-	}
-	l->listed++;
-	return order_one(l, err) != 0 ? -1 : merge_store(l, err);
-}
-
 int dump_source_dumps(struct dump_source *s, dump_each_dump *each, void *ctx, struct err *err)
 {
-	struct listing l = {.store = 0};
+	struct side sides[STORES_MAX];
+	struct buf all;
 	struct listed *d;
 	size_t i;
-	int got = 0;
+	int got;
 
-	buf_init(&l.all, SIZE_MAX);
-	buf_init(&l.one, SIZE_MAX);
-	buf_init(&l.records, SIZE_MAX);
-	for (i = 0; i < s->count && got == 0; i++)
-		got = list_store(&l, s, i, err);
-	if (got == 0 && l.listed == 0) {
-		*err = s->lost_why;
-		got = -1;
-	}
-	d = (struct listed *)(void *)l.all.data;
-	if (l.all.len > 0)
-		qsort(d, l.all.len / sizeof *d, sizeof *d, by_order);
-	for (i = 0; i < l.all.len / sizeof *d && got == 0; i++) {
+	buf_init(&all, SIZE_MAX);
+	ask_each(s, UINT32_MAX, sides, list_store);
+	got = merge_all(s, sides, &all, err);
+	d = (struct listed *)(void *)all.data;
+	if (all.len > 0)
+		qsort(d, all.len / sizeof *d, sizeof *d, by_order);
+	for (i = 0; i < all.len / sizeof *d && got == 0; i++) {
 		const struct dump_listed listed = {d[i].stores, d[i].at.clock, d[i].at.when};
 		struct store_entry e = {
-			.record = l.records.data + d[i].record,
+			.record = sides[d[i].side].records.data + d[i].record,
 			.record_len = d[i].record_len,
 			.committed = d[i].at.time,
 			.lock = d[i].lock,
@@ -284,9 +353,8 @@ int dump_source_dumps(struct dump_source *s, dump_each_dump *each, void *ctx, st
 		if (got == 0)
 			got = each(ctx, &e, &listed, err);
 	}
-	buf_fini(&l.all);
-	buf_fini(&l.one);
-	buf_fini(&l.records);
+	buf_fini(&all);
+	sides_fini(s, sides);
 	return got < 0 ? -1 : 0;
 }
 
@@ -379,29 +447,36 @@ static void sort_stores(struct dump_source *s)
 		}
 }
 
+static int hold_in(struct side *side, struct err *err)
+{
+	const struct dump_source *s = side->source;
+	int got = store_hold(s->stores[side->number], s->dump.id, NULL, NULL, err);
+
+	if (got == 1)
+		return err_set(err, ERR_NOTFOUND, "the dump is not there any more");
+	return got;
+}
+
 /* Pins the dump in every store that has it. One store is enough: what another has is read all the
  * same, if it is there. Returns 0, or -1 with err set: none holds it. */
 static int hold(struct dump_source *s, struct err *err)
 {
+	struct side sides[STORES_MAX];
 	uint32_t held = 0;
 	size_t i;
-	int got;
 
+	ask_each(s, s->holders, sides, hold_in);
 	for (i = 0; i < s->count; i++) {
-		struct err why = {0};
-
-		if ((s->holders & s->bits[i]) == 0 || is_lost(s, i))
+		if (sides[i].work == NULL)
 			continue;
-		got = store_hold(s->stores[i], s->dump.id, NULL, NULL, &why);
-		if (got == 0)
+		if (sides[i].ret == 0) {
 			held |= s->bits[i];
-		if (got == 1)
-			err_set(&why, ERR_NOTFOUND, "the dump is not there any more");
-		if (got < 0)
-			note_lost(s, i, &why);
-		if (got != 0)
-			*err = why;
+			continue;
+		}
+		note_lost(s, i, &sides[i].why);
+		*err = sides[i].why;
 	}
+	sides_fini(s, sides);
 	s->holders = held;
 	sort_stores(s);
 	return held != 0 ? 0 : -1;

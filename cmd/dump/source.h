@@ -43,8 +43,8 @@ struct dump_listed {
 };
 
 /* Calls `each` for the dumps of all stores, each once, in the order in which they were made
- * (cmd/dump/order.h). As store_dumps; one whose record no store can read stands behind the one that
- * was committed before it. */
+ * (cmd/dump/order.h). The stores are asked at the same time. As store_dumps; one whose record no
+ * store can read stands behind the one that was committed before it. */
 typedef int dump_each_dump(void *ctx, const struct store_entry *entry,
 	const struct dump_listed *listed, struct err *err);
 int dump_source_dumps(struct dump_source *source, dump_each_dump *each, void *ctx, struct err *err);

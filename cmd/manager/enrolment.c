@@ -180,24 +180,32 @@ static int enroll_address(
 	return err_set(err, ERR_LIMIT, "%.64s...: the address is too long", s->host);
 }
 
+/* What tokens of this manager vouch for. */
+static int recipients_digest(
+	const struct manager_service *s, uint8_t digest[RPC_DIGEST_LEN], struct err *err)
+{
+	struct rpc_bytes files[RPC_RECIPIENTS_MAX];
+
+	memcpy(files, s->recipients, sizeof files);
+	return rpc_recipients_digest(digest, files, s->recipient_count, err);
+}
+
 /* A token of an agent or a store. */
 static int make_token(struct manager_service *s, enum rpc_role role, const char *name,
 	struct rpc_token *token, struct err *err)
 {
-	struct rpc_bytes files[RPC_RECIPIENTS_MAX];
 	struct buf der;
 	int ret;
 
 	*token = (struct rpc_token){.role = role, .address_count = 1};
 	strcpy(token->manager, s->self.name);
 	strcpy(token->name, name);
-	memcpy(files, s->recipients, sizeof files);
 	buf_init(&der, RPC_CA_DER_MAX);
 	ret = enroll_address(s, token->addresses[0], err);
 	if (ret == 0)
 		ret = rpc_ca_der(s->ca_cert, &der, token->fingerprint, err);
 	if (ret == 0)
-		ret = rpc_recipients_digest(token->recipients, files, s->recipient_count, err);
+		ret = recipients_digest(s, token->recipients, err);
 	if (ret == 0)
 		ret = rpc_token_secret(token, err);
 	buf_fini(&der);
@@ -377,17 +385,26 @@ static void make_result(
 	}
 }
 
-/* The token that was shown. Returns 0, or -1 with err set: it is not good. */
+/* The token that was shown. Returns 0, or -1 with err set: it is not good, or who shows it would
+ * not believe the answer. */
 static int find_token(struct manager_service *s, const struct rpc_enroll_ask *ask,
 	struct manager_db_key *key, struct manager_token_row *row, struct err *err)
 {
+	uint8_t recipients[RPC_DIGEST_LEN];
 	int got;
 
 	manager_db_bytes(key, ask->hash, sizeof ask->hash);
 	got = manager_db_get(s->db, MANAGER_TABLE_TOKENS, key, row, err);
 	if (got < 0)
 		return -1;
-	return rpc_token_check(got == 0, row->until, row->used, time(NULL), err);
+	if (rpc_token_check(got == 0, row->until, row->used, time(NULL), err) != 0 ||
+		recipients_digest(s, recipients, err) != 0)
+		return -1;
+	if (memcmp(recipients, ask->recipients, sizeof recipients) == 0)
+		return 0;
+	return err_set(err, ERR_DENIED,
+		"token: the manager has other public keys than the token vouches for; make a new "
+		"one");
 }
 
 /* The token is used; the name is the new host's. Durable when it has returned 0. *denied: an old

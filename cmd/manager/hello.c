@@ -115,8 +115,11 @@ static int keep_signer(struct manager_service *s, const struct rpc_issuer *issue
 		return -1;
 	manager_inner_host_key(&key, &signer);
 	ret = manager_db_get(s->db, MANAGER_TABLE_HOSTS, &key, &row, err);
-	if (ret != 1)
-		return ret;
+	if (ret < 0)
+		return -1;
+	/* A denied one may have been replaced. */
+	if (ret == 0 && (strcmp(row.host, signer.host) == 0 || !rpc_deny_has(&s->deny, row.host)))
+		return 0;
 	if (manager_inner_find_host(s, &signer, &row, err) != 0)
 		return -1;
 	return manager_db_put(s->db, MANAGER_TABLE_HOSTS, &key, &row, err);

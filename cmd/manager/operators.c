@@ -117,11 +117,23 @@ static int list_host(void *ctx, const struct manager_db_key *key, const void *ro
 void manager_inner_hosts(void *ctx, struct rpc_call *call, const struct cbormap_value *values)
 {
 	struct listing l = {.service = ctx};
+	const struct cbormap_value *agent = &values[MANAGER_HOSTS_AGENT];
+	char name[NAME_LEN_MAX + 1];
+	struct manager_host_row row;
+	struct manager_db_key key;
 	int ret;
 
-	(void)values;
 	buf_init(&l.out, MANAGER_LISTING_MAX);
-	ret = manager_db_each(l.service->db, MANAGER_TABLE_HOSTS, NULL, list_host, &l, &l.err);
+	if (agent->has) {
+		snprintf(name, sizeof name, "%.*s", (int)agent->len, (const char *)agent->bytes);
+		manager_db_words(&key, rpc_role_name(RPC_AGENT), name);
+		ret = manager_db_get(l.service->db, MANAGER_TABLE_HOSTS, &key, &row, &l.err);
+		if (ret >= 0)
+			ret = ret == 0 ? list_host(&l, &key, &row) : 0;
+	} else {
+		ret = manager_db_each(
+			l.service->db, MANAGER_TABLE_HOSTS, NULL, list_host, &l, &l.err);
+	}
 	answer(ctx, call, &l.out, ret, &l.err);
 }
 

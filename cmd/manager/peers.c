@@ -160,6 +160,17 @@ const char *manager_inner_reach(
 	return store->reach;
 }
 
+/* Whether the manager that is known by this name is denied: agents and stores are not told of it. */
+static bool is_denied(const struct manager_service *s, const char *manager)
+{
+	struct manager_host_row row;
+	struct manager_db_key key;
+
+	manager_db_words(&key, rpc_role_name(RPC_MANAGER), manager);
+	return manager_db_get(s->db, MANAGER_TABLE_HOSTS, &key, &row, NULL) == 0 &&
+	       rpc_deny_has(&s->deny, row.host);
+}
+
 size_t manager_inner_peers(
 	const struct manager_service *s, struct manager_peer peers[MANAGER_PEERS_MAX])
 {
@@ -171,7 +182,7 @@ size_t manager_inner_peers(
 		bool is_self = strcmp(m->name, s->self.name) == 0;
 
 		self |= is_self;
-		if (m->address == NULL && !is_self)
+		if (!is_self && (m->address == NULL || is_denied(s, m->name)))
 			continue;
 		snprintf(peers[n].name, sizeof peers[n].name, "%s", m->name);
 		snprintf(peers[n].address, sizeof peers[n].address, "%s",

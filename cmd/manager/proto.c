@@ -123,6 +123,10 @@ const struct cbormap_field manager_listing_fields[] = {
 	[MANAGER_LISTING_MANAGER] = {.key = "manager", .type = CBORMAP_NAME, .need = true},
 	[MANAGER_LISTING_FIELDS] = {0},
 };
+const struct cbormap_field manager_hosts_fields_in[] = {
+	[MANAGER_HOSTS_AGENT] = {.key = "agent", .type = CBORMAP_NAME},
+	[MANAGER_HOSTS_FIELDS] = {0},
+};
 const struct cbormap_field manager_runs_fields_in[] = {
 	[MANAGER_RUNS_AGENT] = {.key = "agent", .type = CBORMAP_NAME},
 	[MANAGER_RUNS_JOB] = {.key = "job", .type = CBORMAP_NAME},

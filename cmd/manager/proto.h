@@ -38,7 +38,7 @@ enum manager_method {
 	/* Asked by operators. Rows (row.h) come as a blob, one after the other. */
 	MANAGER_METHOD_STATUS =
 		96,                /* runs_fields (no count) -> listing, blob: manager_status_row */
-	MANAGER_METHOD_HOSTS = 97, /* {} -> listing, blob: manager_host_row */
+	MANAGER_METHOD_HOSTS = 97, /* hosts_fields -> listing, blob: manager_host_row */
 	MANAGER_METHOD_RUNS =
 		99, /* runs_fields -> listing, blob: manager_run_row, the newest first */
 	MANAGER_METHOD_TOKEN = 100,  /* token_fields -> token_result */
@@ -71,6 +71,7 @@ enum {
 };
 /* Of operators. */
 enum { MANAGER_LISTING_NOW, MANAGER_LISTING_MANAGER, MANAGER_LISTING_FIELDS };
+enum { MANAGER_HOSTS_AGENT, MANAGER_HOSTS_FIELDS };
 enum { MANAGER_RUNS_AGENT, MANAGER_RUNS_JOB, MANAGER_RUNS_COUNT, MANAGER_RUNS_FIELDS };
 enum {
 	MANAGER_TOKEN_ROLE,
@@ -90,8 +91,8 @@ enum {
 	MANAGER_ORDER_AGENT, /* absent: all that have the job */
 	MANAGER_ORDER_FIELDS
 };
-extern const struct cbormap_field manager_listing_fields[], manager_runs_fields_in[],
-	manager_token_fields_in[], manager_made_fields[], manager_revoke_fields[],
+extern const struct cbormap_field manager_listing_fields[], manager_hosts_fields_in[],
+	manager_runs_fields_in[], manager_token_fields_in[], manager_made_fields[], manager_revoke_fields[],
 	manager_order_fields_in[];
 extern const struct cbormap_field manager_hello_fields[], manager_welcome_fields[],
 	manager_report_fields[], manager_acked_fields[], manager_job_fields[],

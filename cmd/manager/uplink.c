@@ -25,7 +25,7 @@
 struct peer {
 	struct manager_uplink *uplink;
 	struct manager_uplink_peer at;
-	struct rpc_dial *dial;
+	struct rpc_dial *dial; /* NULL: it was dropped */
 	struct rpc_conn *conn; /* it is up */
 	struct rpc_call *call; /* a hello is under way */
 	bool welcome;          /* the manager has answered on this connection */
@@ -94,8 +94,10 @@ static int save_managers(const struct manager_uplink *u, struct err *err)
 		const struct manager_uplink_peer *at = &u->peers[i].at;
 		bool v6 = strchr(at->host, ':') != NULL;
 
-		ret = buf_addf(&lines, err, "%s %s%s%s:%s\n", at->name, v6 ? "[" : "", at->host,
-			v6 ? "]" : "", at->port);
+		if (u->peers[i].dial != NULL)
+			ret = buf_addf(&lines, err, "%s %s%s%s:%s%s%s\n", at->name, v6 ? "[" : "",
+				at->host, v6 ? "]" : "", at->port, at->id[0] != 0 ? " " : "",
+				at->id);
 	}
 	if (ret == 0)
 		ret = file_write(path, lines.data, lines.len, 0644, err);
@@ -103,8 +105,19 @@ static int save_managers(const struct manager_uplink *u, struct err *err)
 	return ret;
 }
 
+static bool denies(const struct manager_welcome *w, const char *id)
+{
+	size_t i;
+
+	for (i = 0; i < w->denied_count; i++)
+		if (memcmp(w->denied + i * RPC_HOST_LEN, id, RPC_HOST_LEN) == 0)
+			return true;
+	return false;
+}
+
 /* Where a manager is, by what another one tells. Returns 0; 1: it is known; -1 with err set. */
-static int take_manager(struct manager_uplink *u, const struct manager_peer *told, struct err *err)
+static int take_manager(struct manager_uplink *u, const struct manager_welcome *w,
+	const struct manager_peer *told, struct err *err)
 {
 	struct peer *p = find_peer(u, told->name);
 	struct manager_uplink_peer at = {.name = ""};
@@ -112,13 +125,17 @@ static int take_manager(struct manager_uplink *u, const struct manager_peer *tol
 
 	if (p != NULL ? p->conn != NULL : u->count == MANAGER_UPLINKS_MAX)
 		return 1;
+	/* Of one that was dropped only who denies it knows whether another machine is meant. */
+	if (p != NULL && p->dial == NULL && !denies(w, p->at.id))
+		return 1;
 	strcpy(at.name, told->name);
 	if (rpc_address_split(told->address, host, at.port, MANAGER_PORT, err) != 0)
 		return -1;
 	if (strlen(host) >= sizeof at.host)
 		return err_set(err, ERR_LIMIT, "the address is too long");
 	strcpy(at.host, host);
-	if (p != NULL && strcmp(p->at.host, at.host) == 0 && strcmp(p->at.port, at.port) == 0)
+	if (p != NULL && p->dial != NULL && strcmp(p->at.host, at.host) == 0 &&
+		strcmp(p->at.port, at.port) == 0)
 		return 1;
 	if (p != NULL ? dial_peer(p, &at, err) != 0 : add_peer(u, &at, err) != 0)
 		return -1;
@@ -134,13 +151,42 @@ static void take_managers(struct manager_uplink *u, struct manager_welcome *w)
 
 	while (manager_welcome_manager(w, &manager)) {
 		err = (struct err){0};
-		ret = take_manager(u, &manager, &err);
+		ret = take_manager(u, w, &manager, &err);
 		if (ret == 1)
 			continue;
 		snprintf(text, sizeof text, "manager %s: %s%s", manager.name,
 			ret == 0 ? "dialled at " : "", ret == 0 ? manager.address : err.message);
 		u->o.log(u->o.ctx, ret != 0, text);
 	}
+}
+
+/* Drops the managers that are denied, but for the one that has just spoken. */
+static void drop_denied(struct manager_uplink *u, const struct peer *speaker)
+{
+	char text[NAME_LEN_MAX + 64];
+	struct err err = {0};
+	bool dropped = false;
+	size_t i;
+
+	for (i = 0; i < u->count; i++) {
+		struct peer *p = &u->peers[i];
+
+		if (p == speaker || p->dial == NULL || p->at.id[0] == 0 ||
+			!rpc_deny_has(u->o.deny, p->at.id))
+			continue;
+		p->conn = NULL;
+		p->welcome = p->again = p->was_up = false;
+		rpc_dial_free(p->dial);
+		p->dial = NULL;
+		dropped = true;
+		snprintf(text, sizeof text, "manager %s: revoked, and not dialled any more",
+			p->at.name);
+		u->o.log(u->o.ctx, false, text);
+		if (u->o.dropped != NULL)
+			u->o.dropped(u->o.ctx, i);
+	}
+	if (dropped && save_managers(u, &err) != 0)
+		u->o.log(u->o.ctx, true, err.message);
 }
 
 static void on_reply(void *arg, const uint8_t *bytes, size_t len, bool more)
@@ -157,6 +203,7 @@ static void on_reply(void *arg, const uint8_t *bytes, size_t len, bool more)
 	}
 	p->welcome = true;
 	take_denied(p, &w);
+	drop_denied(u, p);
 	take_managers(u, &w);
 	u->o.welcome(u->o.ctx, (size_t)(p - u->peers), &w);
 }
@@ -273,11 +320,19 @@ static void on_renew_timer(void *arg)
 static void on_up(void *arg, struct rpc_conn *conn)
 {
 	struct peer *p = arg;
+	struct manager_uplink *u = p->uplink;
+	const char *id = rpc_conn_peer(conn)->host;
+	struct err err = {0};
 
 	p->conn = conn;
 	p->was_up = true;
+	if (strcmp(p->at.id, id) != 0) {
+		strcpy(p->at.id, id);
+		if (save_managers(u, &err) != 0)
+			u->o.log(u->o.ctx, true, err.message);
+	}
 	say_hello(p);
-	renew_if_due(p->uplink);
+	renew_if_due(u);
 }
 
 static void on_down(void *arg, const struct err *why, int64_t wait_ms)
@@ -422,5 +477,6 @@ void manager_uplink_conf(struct manager_uplink *u, struct rpc_tls_conf *conf)
 
 	u->o.conf = conf;
 	for (i = 0; i < u->count; i++)
-		rpc_dial_conf(u->peers[i].dial, conf);
+		if (u->peers[i].dial != NULL)
+			rpc_dial_conf(u->peers[i].dial, conf);
 }

@@ -7,8 +7,13 @@
  *
  * A manager tells of the others (manager.conf). One that is not in the list is dialled from then
  * on; one that is not connected is dialled at the address that is told, since its machine may have
- * been replaced. Both are kept in the file `managers` beside the certificate. It needs a
- * certificate of its name under the fleet's root, so no manager can make up another one.
+ * been replaced. Both are kept in the file `managers` beside the certificate, with the host id of
+ * each that was connected once. A manager needs a certificate of its name under the fleet's root,
+ * so none can make up another one.
+ *
+ * A manager whose host id another one denies, on its own connection, is dropped: it is not dialled
+ * any more, and not in the file. It is dialled again if a manager that denies it tells of it all the
+ * same: then another machine has its name.
  *
  * All from the loop's thread. Which manager is followed: the first of the list whose connection is
  * up, or was within the last hour (manager_uplink_followed).
@@ -38,6 +43,7 @@ struct rpc_loop;
 struct manager_uplink_peer {
 	char name[NAME_LEN_MAX + 1];
 	char host[256], port[8];
+	char id[RPC_HOST_LEN + 1]; /* its host id, of its certificate; "": not known yet */
 };
 
 struct manager_uplink_opts {
@@ -58,6 +64,9 @@ struct manager_uplink_opts {
 	void (*welcome)(void *ctx, size_t peer, struct manager_welcome *welcome);
 	/* A connection was lost, or did not come up. May be NULL. */
 	void (*down)(void *ctx, size_t peer, const struct err *why);
+	/* A manager was denied, and is dropped; its place stays, without a connection. May be
+	 * NULL. */
+	void (*dropped)(void *ctx, size_t peer);
 	/* The certificate was renewed; the files are in place: load them, and call
 	 * manager_uplink_conf. */
 	void (*renewed)(void *ctx);

@@ -4,12 +4,12 @@
 #include <assert.h>
 #include <pthread.h>
 #include <stdlib.h>
-#include <time.h>
 
 #include "cmd/store/parcel.h"
 #include "lib/buf.h"
 #include "lib/err.h"
 #include "lib/mutex.h"
+#include "lib/uptime.h"
 
 enum commit_state { COMMIT_NONE, COMMIT_WANTED, COMMIT_RUNNING, COMMIT_DONE };
 
@@ -23,7 +23,7 @@ struct store_queue {
 	struct store_parcel *parcels[STORE_QUEUE_SLOTS]; /* a ring */
 	size_t first, count, bytes;
 	bool putting; /* one is out of the ring, and not done */
-	bool closing;
+	bool closing, over; /* over: the thread has ended */
 	bool failed;
 	struct err why;
 	uint64_t stored, taken; /* bytes that were new; records done, to see it move */
@@ -35,22 +35,6 @@ struct store_queue {
 	struct store_receipt receipt;
 	struct buf missing;
 };
-
-static int64_t now_ms(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
-
-/* Waits for a change, at the longest until then. */
-static void wait_until(struct store_queue *q, int64_t until_ms)
-{
-	struct timespec t = {until_ms / 1000, until_ms % 1000 * 1000000};
-
-	mutex_wait_until(&q->lock, &q->change, &t);
-}
 
 /* --- the thread ----------------------------------------------------------- */
 
@@ -125,6 +109,8 @@ static void *run(void *queue)
 			commit(q);
 		else
 			mutex_wait(&q->lock, &q->change);
+	q->over = true;
+	pthread_cond_broadcast(&q->change);
 	mutex_unlock(&q->lock);
 	return NULL;
 }
@@ -145,7 +131,6 @@ struct store_queue *store_queue_new(
 	const struct store_queue_ops *ops, void *ctx, int64_t patience_ms, struct err *err)
 {
 	struct store_queue *q = calloc(1, sizeof *q);
-	pthread_condattr_t attr;
 	int ret;
 
 	if (q == NULL) {
@@ -158,10 +143,7 @@ struct store_queue *store_queue_new(
 	buf_init(&q->record, STORE_DUMP_MAX);
 	buf_init(&q->missing, (size_t)STORE_MISSING_MAX * STORE_ID_LEN);
 	mutex_init(&q->lock);
-	pthread_condattr_init(&attr);
-	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-	pthread_cond_init(&q->change, &attr);
-	pthread_condattr_destroy(&attr);
+	pthread_cond_init(&q->change, NULL);
 	ret = pthread_create(&q->thread, NULL, run, q);
 	if (ret == 0)
 		return q;
@@ -172,7 +154,9 @@ struct store_queue *store_queue_new(
 
 bool store_queue_close(struct store_queue *q)
 {
-	struct timespec until;
+	int64_t until = uptime_ms() + STORE_CLOSE_MS;
+	int ret = 0;
+	bool over;
 
 	if (q == NULL)
 		return true;
@@ -180,11 +164,13 @@ bool store_queue_close(struct store_queue *q)
 	q->closing = true;
 	drop_all(q);
 	pthread_cond_broadcast(&q->change);
+	while (!q->over && ret == 0)
+		ret = mutex_wait_until(&q->lock, &q->change, until);
+	over = q->over;
 	mutex_unlock(&q->lock);
-	clock_gettime(CLOCK_REALTIME, &until);
-	until.tv_sec += STORE_CLOSE_MS / 1000;
-	if (pthread_timedjoin_np(q->thread, NULL, &until) != 0)
+	if (!over)
 		return false;
+	pthread_join(q->thread, NULL);
 	queue_free(q);
 	return true;
 }
@@ -203,17 +189,17 @@ static bool fits(const struct store_queue *q, size_t len)
 static int wait_while(
 	struct store_queue *q, bool (*busy)(const struct store_queue *q), struct err *err)
 {
-	int64_t moved = now_ms();
+	int64_t moved = uptime_ms();
 	uint64_t taken = q->taken;
 
 	while (!q->failed && busy(q)) {
 		if (q->taken != taken) {
-			moved = now_ms();
+			moved = uptime_ms();
 			taken = q->taken;
 		}
-		if (now_ms() - moved >= q->patience_ms)
+		if (uptime_ms() - moved >= q->patience_ms)
 			return err_set(err, ERR_TIMEOUT, "it accepts nothing any more");
-		wait_until(q, moved + q->patience_ms);
+		mutex_wait_until(&q->lock, &q->change, moved + q->patience_ms);
 	}
 	if (!q->failed)
 		return 0;
@@ -223,12 +209,12 @@ static int wait_while(
 
 int store_queue_put(struct store_queue *q, struct store_parcel *p, int64_t wait_ms, struct err *err)
 {
-	int64_t end = now_ms() + wait_ms;
+	int64_t end = uptime_ms() + wait_ms;
 	int ret = STORE_TAKEN;
 
 	mutex_lock(&q->lock);
-	while (!q->failed && !fits(q, p->len) && now_ms() < end)
-		wait_until(q, end);
+	while (!q->failed && !fits(q, p->len) && uptime_ms() < end)
+		mutex_wait_until(&q->lock, &q->change, end);
 	if (q->failed) {
 		*err = q->why;
 		ret = -1;
@@ -287,12 +273,12 @@ int store_queue_commit(
 int store_queue_answer(struct store_queue *q, int64_t wait_ms, struct store_receipt *receipt,
 	struct buf *missing, struct err *err)
 {
-	int64_t end = now_ms() + wait_ms;
+	int64_t end = uptime_ms() + wait_ms;
 	int ret = STORE_PENDING;
 
 	mutex_lock(&q->lock);
-	while (!q->failed && q->commit != COMMIT_DONE && now_ms() < end)
-		wait_until(q, end);
+	while (!q->failed && q->commit != COMMIT_DONE && uptime_ms() < end)
+		mutex_wait_until(&q->lock, &q->change, end);
 	if (q->failed || q->commit == COMMIT_DONE) {
 		ret = q->failed ? -1 : q->answer;
 		q->commit = COMMIT_NONE;

@@ -10,6 +10,7 @@
 #include "cmd/store/proto.h"
 #include "lib/esc.h"
 #include "lib/name.h"
+#include "lib/uptime.h"
 #include "rpc/ca.h"
 #include "rpc/client.h"
 #include "rpc/wire.h"
@@ -121,7 +122,7 @@ static int remote_open_start(struct store *s, struct err *err)
 		.arg = r};
 	struct store_address to;
 
-	r->since_ms = store_remote_now_ms();
+	r->since_ms = uptime_ms();
 	r->told = r->greeted = false;
 	r->open_why = (struct err){0};
 	if (find(r, &to, err) != 0 || dial(r, &to, err) != 0)
@@ -138,7 +139,7 @@ static bool wait_greeted(struct remote *r, int64_t until_ms)
 	bool greeted;
 
 	mutex_lock(&r->lock);
-	while (!r->greeted && store_remote_now_ms() < until_ms)
+	while (!r->greeted && uptime_ms() < until_ms)
 		store_remote_wait(r, until_ms);
 	greeted = r->greeted;
 	mutex_unlock(&r->lock);
@@ -163,10 +164,10 @@ static int remote_open(struct store *s, int64_t wait_ms, struct err *err)
 {
 	struct remote *r = (struct remote *)s;
 	const struct store_net *net = s->access.net;
-	int64_t end = store_remote_now_ms() + wait_ms, tell = r->since_ms + STORE_TELL_MS;
+	int64_t end = uptime_ms() + wait_ms, tell = r->since_ms + STORE_TELL_MS;
 	bool greeted = wait_greeted(r, !r->told && tell < end ? tell : end);
 
-	if (!greeted && !r->told && store_remote_now_ms() >= tell) {
+	if (!greeted && !r->told && uptime_ms() >= tell) {
 		tell_wait(r);
 		greeted = wait_greeted(r, end);
 	}
@@ -344,7 +345,6 @@ static const struct store_kind remote_kind = {
 struct store *store_remote_new(struct err *err)
 {
 	struct remote *r = calloc(1, sizeof *r);
-	pthread_condattr_t attr;
 	size_t i;
 
 	if (r == NULL) {
@@ -353,10 +353,7 @@ struct store *store_remote_new(struct err *err)
 	}
 	r->base.kind = &remote_kind;
 	mutex_init(&r->lock);
-	pthread_condattr_init(&attr);
-	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-	pthread_cond_init(&r->change, &attr);
-	pthread_condattr_destroy(&attr);
+	pthread_cond_init(&r->change, NULL);
 	buf_init(&r->record, STORE_DUMP_MAX);
 	buf_init(&r->missing, (size_t)STORE_MISSING_MAX * STORE_ID_LEN);
 	for (i = 0; i < STORE_REMOTE_AHEAD; i++) {

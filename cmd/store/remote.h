@@ -84,7 +84,6 @@ struct remote {
 
 /* --- asking: remote_call.c ------------------------------------------------ */
 
-int64_t store_remote_now_ms(void);
 /* Waits for .change, with .lock held. */
 void store_remote_wait(struct remote *r, int64_t until_ms);
 void store_remote_pause(int64_t ms);

@@ -2,30 +2,20 @@
 #include "cmd/store/remote.h"
 
 #include <assert.h>
-#include <time.h>
 
 #include "cmd/store/proto.h"
+#include "lib/uptime.h"
 #include "rpc/client.h"
 #include "rpc/wire.h"
 
-int64_t store_remote_now_ms(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
-
 void store_remote_wait(struct remote *r, int64_t until_ms)
 {
-	struct timespec t = {until_ms / 1000, until_ms % 1000 * 1000000};
-
-	mutex_wait_until(&r->lock, &r->change, &t);
+	mutex_wait_until(&r->lock, &r->change, until_ms);
 }
 
 void store_remote_pause(int64_t ms)
 {
-	struct timespec t = {ms / 1000, ms % 1000 * 1000000};
+	struct timespec t = uptime_timespec(ms);
 
 	nanosleep(&t, NULL);
 }

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "cmd/store/proto.h"
+#include "lib/uptime.h"
 #include "rpc/client.h"
 #include "rpc/wire.h"
 
@@ -58,7 +59,7 @@ int store_remote_hold(struct store *s, const uint8_t *dump, struct buf *record,
 		.reply_max = STORE_DUMP_MAX + 1024,
 		.greeting = s->mode == STORE_READ, /* a run's is that it was begun */
 	};
-	int64_t end = store_remote_now_ms() + s->access.patience_ms;
+	int64_t end = uptime_ms() + s->access.patience_ms;
 	struct store_entry e;
 	struct cbor_out params;
 	struct cbor_in in;
@@ -72,7 +73,7 @@ int store_remote_hold(struct store *s, const uint8_t *dump, struct buf *record,
 	cbor_put_bytes(&params, dump, STORE_DUMP_ID);
 	buf_init(&blob, request.reply_max);
 	while ((ret = store_remote_flag(r, &request, &params, &blob, err)) < 0 &&
-		err->code == ERR_BUSY && store_remote_now_ms() < end)
+		err->code == ERR_BUSY && uptime_ms() < end)
 		store_remote_pause(BUSY_MS);
 	cbor_in_init(&in, blob.data, blob.len);
 	if (ret == 0 && (ret = store_entry_next(&in, s->uid, &e, err)) == 1)

@@ -8,6 +8,7 @@
 #include "cmd/store/parcel.h"
 #include "cmd/store/proto.h"
 #include "lib/hash.h"
+#include "lib/uptime.h"
 #include "rpc/client.h"
 #include "rpc/wire.h"
 
@@ -26,7 +27,7 @@ int store_remote_begin(
 	uint8_t mem[512], public[SEAL_SIGN_LEN], signature[SEAL_SIG_LEN];
 	struct store_proof proof;
 	struct cbor_out params;
-	int64_t end = store_remote_now_ms() + s->access.patience_ms;
+	int64_t end = uptime_ms() + s->access.patience_ms;
 	uint64_t stored;
 	int ret;
 
@@ -61,7 +62,7 @@ int store_remote_begin(
 		cbor_put_bytes(&params, signature, sizeof signature);
 	}
 	while ((ret = store_remote_flag(r, &request, &params, NULL, err)) < 0 &&
-		err->code == ERR_BUSY && store_remote_now_ms() < end)
+		err->code == ERR_BUSY && uptime_ms() < end)
 		store_remote_pause(BUSY_MS);
 	*has_base = ret == 0;
 	return ret < 0 ? -1 : 0;
@@ -142,11 +143,11 @@ static bool has_room(const struct remote *r, size_t len)
 /* Takes a place in the window. Returns as store_put. */
 static int take_room(struct remote *r, size_t len, int64_t wait_ms, struct err *err)
 {
-	int64_t end = store_remote_now_ms() + wait_ms;
+	int64_t end = uptime_ms() + wait_ms;
 	int ret = STORE_TAKEN;
 
 	mutex_lock(&r->lock);
-	while (!r->failed && !has_room(r, len) && store_remote_now_ms() < end)
+	while (!r->failed && !has_room(r, len) && uptime_ms() < end)
 		store_remote_wait(r, end);
 	if (r->failed) {
 		*err = r->why;
@@ -324,12 +325,12 @@ int store_remote_commit_wait(struct store *s, int64_t wait_ms, struct store_rece
 	struct buf *missing, struct err *err)
 {
 	struct remote *r = (struct remote *)s;
-	int64_t end = store_remote_now_ms() + wait_ms;
+	int64_t end = uptime_ms() + wait_ms;
 	int ret = STORE_PENDING;
 	bool ask;
 
 	mutex_lock(&r->lock);
-	while (!r->failed && r->puts > 0 && store_remote_now_ms() < end)
+	while (!r->failed && r->puts > 0 && uptime_ms() < end)
 		store_remote_wait(r, end);
 	ask = !r->failed && r->puts == 0 && r->commit == COMMIT_SETTLING;
 	if (ask)
@@ -340,7 +341,7 @@ int store_remote_commit_wait(struct store *s, int64_t wait_ms, struct store_rece
 		return -1;
 	}
 	mutex_lock(&r->lock);
-	while (!r->failed && r->commit == COMMIT_ASKED && store_remote_now_ms() < end)
+	while (!r->failed && r->commit == COMMIT_ASKED && uptime_ms() < end)
 		store_remote_wait(r, end);
 	if (r->failed || r->commit == COMMIT_DONE) {
 		ret = r->failed ? -1 : r->answer;

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "lib/size.h"
+#include "lib/uptime.h"
 
 #define INTERVAL_MS 500
 #define WIDTH       78 /* of the line */
@@ -34,10 +35,7 @@ static struct {
 
 static double now(void)
 {
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
+	return (double)uptime_ms() / 1000;
 }
 
 static void on_signal(int number)
@@ -131,12 +129,9 @@ static void *run(void *unused)
 
 	(void)unused;
 	while (!p.over) {
-		clock_gettime(CLOCK_REALTIME, &until);
-		until.tv_nsec += INTERVAL_MS * 1000000L;
-		until.tv_sec += until.tv_nsec / 1000000000L;
-		until.tv_nsec %= 1000000000L;
+		until = uptime_timespec(uptime_ms() + INTERVAL_MS);
 		if (p.terminal)
-			sem_timedwait(&p.wake, &until);
+			sem_clockwait(&p.wake, CLOCK_MONOTONIC, &until);
 		else
 			sem_wait(&p.wake);
 		if (p.over)

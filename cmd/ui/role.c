@@ -246,7 +246,7 @@ int ui_role_managers(const struct ui_role *role,
 	struct manager_uplink_peer peers[MANAGER_UPLINKS_MAX], size_t *count, struct err *err)
 {
 	FILE *file = fopen(role->managers, "re");
-	char line[1024], *save, *name, *text;
+	char line[1024], *save, *name, *text, *id;
 	struct store_address address;
 	int ret = 0;
 
@@ -258,6 +258,7 @@ int ui_role_managers(const struct ui_role *role,
 	while (ret == 0 && fgets(line, sizeof line, file) != NULL) {
 		name = strtok_r(line, " \t\n", &save);
 		text = name != NULL ? strtok_r(NULL, " \t\n", &save) : NULL;
+		id = text != NULL ? strtok_r(NULL, " \t\n", &save) : NULL;
 		if (name == NULL || name[0] == '#')
 			continue;
 		if (text == NULL || !name_ok(name, strlen(name)))
@@ -269,9 +270,12 @@ int ui_role_managers(const struct ui_role *role,
 		else if ((ret = ui_address(&address, text, MANAGER_PORT, err)) == 0) {
 			struct manager_uplink_peer *peer = &peers[(*count)++];
 
+			*peer = (struct manager_uplink_peer){.name = ""};
 			snprintf(peer->name, sizeof peer->name, "%s", name);
 			snprintf(peer->host, sizeof peer->host, "%s", address.host);
 			snprintf(peer->port, sizeof peer->port, "%s", address.port);
+			if (id != NULL && rpc_host_ok(id, strlen(id)))
+				strcpy(peer->id, id);
 		}
 	}
 	fclose(file);

@@ -2,17 +2,10 @@
 
 #include <assert.h>
 #include <string.h>
-#include <time.h>
+
+#include "lib/uptime.h"
 
 #define SLICE_MS 20 /* that one store is waited for before the others are looked at */
-
-static int64_t now_ms(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
 
 static int same(const struct ui_stores *s, size_t a, size_t b, struct err *err)
 {
@@ -83,7 +76,7 @@ static size_t wait_some(struct ui_stores *s, size_t *open)
 /* Dials all services, then opens the directories, then waits until it is known who is there. */
 static void open_all(struct ui_stores *s, enum store_mode mode, size_t wanted)
 {
-	int64_t began = now_ms(), limit = INT64_MAX;
+	int64_t began = uptime_ms(), limit = INT64_MAX;
 	size_t order[STORES_MAX], open, i;
 
 	lock_order(s, order);
@@ -93,7 +86,7 @@ static void open_all(struct ui_stores *s, enum store_mode mode, size_t wanted)
 	for (i = 0; i < s->count; i++)
 		if (store_directory(s->stores[order[i]]) != NULL)
 			store_open(s->stores[order[i]], mode, &s->why[order[i]]);
-	while (wait_some(s, &open) > 0 && now_ms() - began < limit)
+	while (wait_some(s, &open) > 0 && uptime_ms() - began < limit)
 		limit = open >= wanted ? UI_STORES_ENOUGH_MS
 			: open > 0     ? UI_STORES_SOME_MS
 				       : INT64_MAX;
@@ -102,7 +95,8 @@ static void open_all(struct ui_stores *s, enum store_mode mode, size_t wanted)
 			s->why[i] = (struct err){0};
 		if (!store_is_opening(s->stores[i]))
 			continue;
-		err_prefix(&s->why[i], "not reached in %.0f s", (double)(now_ms() - began) / 1000);
+		err_prefix(&s->why[i], "not reached in %.0f s",
+			(double)(uptime_ms() - began) / 1000);
 	}
 }
 

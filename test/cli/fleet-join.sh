@@ -21,8 +21,11 @@ grep -q "^Backups are sealed to the key $("$FDUMP" key show keys/backup.key.pub 
 cmp keys/backup.key.pub a/etc/recipients/*.pub
 [ "$(cat a/var/agent/managers)" = "m1 127.0.0.1:$base" ] || fail "managers: $(cat a/var/agent/managers)"
 [ "$(stat -c %a a/var/agent a/var/agent/key.pem | tr '\n' ' ')" = "700 600 " ] || fail "modes"
+# The certificate is the last of all files: with it the agent may start.
+late=$(find a/var a/etc -type f ! -name agent.conf -newercc a/var/agent/cert.pem)
+[ -z "$late" ] || fail "later than the certificate: $late"
 
-# Used; joined already; a byte of the secret changed; another fleet's.
+# Used; joined already; mistyped; a byte of the secret changed; other public keys.
 status=0
 at b join - <token 2>err || status=$?
 [ $status = 6 ] && grep -q "already used" err || fail "used: $status $(cat err)"
@@ -33,16 +36,37 @@ m1 token agent b >token 2>/dev/null
 status=0
 at a join - <token 2>err || status=$?
 [ $status = 3 ] && grep -q "has joined a fleet" err || fail "twice: $status $(cat err)"
-python3 - token >wrong <<'END'
-import base64, sys
+# change FIELD: the token with another byte in it, and the right checksum.
+change() {
+	python3 - token "$1" <<'END'
+import base64, hashlib, sys
 head, text = open(sys.argv[1]).read().strip().rsplit(":", 1)
-raw = bytearray(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)))
-raw[raw.index(b"secret") + 8 + 5] ^= 1
+raw = bytearray(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)))[:-4]
+raw[raw.index(sys.argv[2].encode()) + len(sys.argv[2]) + 2 + 5] ^= 1
+raw += hashlib.sha256(raw).digest()[:4]
 print(head + ":" + base64.urlsafe_b64encode(raw).decode().rstrip("="))
 END
-status=0
-at b join - <wrong 2>err || status=$?
-[ $status = 6 ] && grep -q "not one of this manager's" err || fail "wrong: $status $(cat err)"
+}
+refused() { # STATUS MESSAGE: the token in `wrong` is refused, and leaves nothing behind
+	status=0
+	at b join - <wrong 2>err || status=$?
+	[ $status = "$1" ] && grep -q "$2" err || fail "wrong: $status $(cat err)"
+	[ ! -e b ] || fail "left behind: $(find b)"
+	! m1 hosts | grep -q "^agent *b " || fail "$(m1 hosts)"
+}
+mistyped="join: this token is mistyped or incomplete: copy all of it"
+tr A B <token >wrong
+refused 2 "$mistyped"
+head -c -3 token >wrong
+refused 2 "$mistyped"
+sed 's/.$/_/' token >wrong
+cmp -s token wrong || refused 2 "$mistyped"
+change secret >wrong
+refused 6 "not one of this manager's"
+change recipients >wrong
+refused 6 "other public keys than the token vouches for"
+change ca >wrong
+refused 6 "."
 at b join - <token >/dev/null || fail "the right one is good still"
 
 # A name that is taken.

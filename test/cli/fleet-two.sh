@@ -1,7 +1,7 @@
 #!/bin/bash
 # Goal: a second manager joins with the root's key; it signs for itself, agents and stores learn of
 # it from the first, and its knowledge of runs comes from the agents' journals. An operator whom the
-# root signed reaches both; revoking reaches both.
+# root signed reaches both; revoking reaches both. A manager that is revoked is forgotten by the agents.
 . "$(dirname "$0")/lib.sh"
 workspace
 fleet
@@ -64,6 +64,17 @@ cp -r alice alice2
 echo "m2 127.0.0.1:$((base + 3))" >alice2/managers
 await 10 on_m2 || fail "m2 does not know of the run: $(cat m2.log a.agent.log)"
 
+# An agent that m2 has signed, with both.
+at m2 token agent b 2>/dev/null | at b join - >/dev/null || fail "b can't join by m2"
+start b agent
+other=$pid
+host() { sed -n "s/^$1 [^ ]* \([0-9a-f]*\)$/\1/p" b/var/agent/managers; }
+both() { [ ${#1} = 32 ] && [ ${#2} = 32 ] && [ "$1" != "$2" ]; }
+connected() { both "$(host m1)" "$(host m2)"; }
+await 10 connected || fail "b: $(cat b/var/agent/managers b.agent.log)"
+acked() { grep -q "m1" b/var/agent/journal.acked && grep -q "m2" b/var/agent/journal.acked; }
+await 10 acked || fail "b has not reported to both: $(cat b.agent.log)"
+
 # Both deny.
 echo "m2 127.0.0.1:$((base + 3))" >>alice/managers
 op revoke agent a >out || fail "$(cat out)"
@@ -91,5 +102,18 @@ op hosts | grep -q "^agent *a .*denied" || fail "m2 was not asked"
 "$FDUMP" revoke manager m1 --identity "$work/alice2" >out || fail "$(cat out)"
 "$FDUMP" hosts --identity "$work/alice2" | grep -q "^manager *m1 *denied" || fail "m1 is not denied"
 
-kill "$agent" "$store" "$second"
+# Agents forget it: they don't dial it, nor keep the journal for it; also when they start again.
+forgotten() { ! grep -q "^m1 " b/var/agent/managers; }
+await 10 forgotten || fail "b still knows m1: $(cat b/var/agent/managers b.agent.log)"
+grep -q "manager m1: revoked, and not dialled any more" b.agent.log || fail "$(cat b.agent.log)"
+! grep -q "m1" b/var/agent/journal.acked || fail "the journal waits for m1"
+kill "$other"
+wait "$other" || fail "b's status: $?"
+start b agent
+other=$pid
+up() { "$FDUMP" hosts --identity "$work/alice2" | grep -q "^agent *b *connected"; }
+await 10 up || fail "$(cat b.agent.log)"
+forgotten && ! grep -q "manager m1" b.agent.log || fail "m1 is back: $(cat b/var/agent/managers b.agent.log)"
+
+kill "$agent" "$other" "$store" "$second"
 wait "$second" || fail "m2's status: $?"

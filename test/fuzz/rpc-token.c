@@ -1,11 +1,12 @@
-/* Any bytes as a token, and as what is behind its prefix: refused, or a token
- * that says the same when it is written and read again. */
+/* Any bytes as a token, and as the map in one with the right checksum: refused, or
+ * a token that says the same when it is written and read again. */
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "lib/base64.h"
 #include "lib/err.h"
+#include "lib/hash.h"
 #include "rpc/token.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -27,13 +28,19 @@ static void try(const char *text, size_t len)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static const char prefix[] = "fdump-token:2:";
-	char text[sizeof prefix + BASE64_LEN(1024)], *p;
+	char text[sizeof prefix + BASE64_LEN(1024 + 4)], *p;
+	uint8_t map[1024 + 4], hash[HASH_LEN];
 
+	if (hash_crypto_init(NULL) != 0)
+		abort();
 	try((const char *)data, size);
 	if (size > 1024)
 		return 0;
 	strcpy(text, prefix);
-	base64_encode(data, size, text + sizeof prefix - 1);
+	memcpy(map, data, size);
+	hash_sha256(data, size, hash);
+	memcpy(map + size, hash, 4);
+	base64_encode(map, size + 4, text + sizeof prefix - 1);
 	for (p = text + sizeof prefix - 1; *p != 0; p++)
 		*p = *p == '+' ? '-' : *p == '/' ? '_' : *p;
 	text[strcspn(text, "=")] = 0;

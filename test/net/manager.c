@@ -553,7 +553,14 @@ static void test_strangers(void **unused)
 	struct manager_alarm_row alarm;
 	struct manager_host_row row;
 	struct manager_welcome w;
+	static const char agent_a1[] = "\xa1\x65"
+				       "agent\x62"
+				       "a1";
+	static const char agent_m2[] = "\xa1\x65"
+				       "agent\x62"
+				       "m2";
 	struct peer a, b, o, other;
+	size_t one;
 
 	(void)unused;
 	start();
@@ -608,6 +615,16 @@ static void test_strangers(void **unused)
 	dial(&b, "o-m2");
 	assert_null(b.conn);
 	hang_up(&b);
+	dial(&o, "o1");
+	/* Of one agent that is named, not of another machine. */
+	assert_int_equal(ask(&o, MANAGER_METHOD_HOSTS, agent_m2, sizeof agent_m2 - 1), ERR_NONE);
+	assert_int_equal(o.blob.len, 0);
+	assert_int_equal(ask(&o, MANAGER_METHOD_HOSTS, agent_a1, sizeof agent_a1 - 1), ERR_NONE);
+	one = o.blob.len;
+	row_of(&o, "a1", &row);
+	assert_int_equal(ask(&o, MANAGER_METHOD_HOSTS, "\xa0", 1), ERR_NONE);
+	assert_true(one < o.blob.len);
+	hang_up(&o);
 	hang_up(&a);
 	manager_service_free(service);
 }

@@ -33,6 +33,7 @@ TABLES = {"hello_fields": "hello", "status_fields": "status", "enroll_fields": "
           "manager_report_fields": "report", "manager_acked_fields": "report-result",
           "manager_job_fields": "order-job", "manager_started_fields": "order-started", "manager_progress_fields": "progress",
           "manager_listing_fields": "listing", "manager_runs_fields_in": "runs",
+          "manager_hosts_fields_in": "hosts",
           "manager_token_fields_in": "token-order", "manager_made_fields": "token-made",
           "manager_revoke_fields": "revoke", "manager_order_fields_in": "order",
           "store_begin_fields": "begin", "store_have_fields": "have", "store_put_fields": "put",

@@ -5,6 +5,7 @@
 #include "test/unit/unit.h"
 
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "cmd/dump/crypt.h"
 #include "cmd/dump/domain.h"
@@ -700,6 +701,32 @@ static void take_any(void **state)
 	fixture_fini(&f);
 }
 
+/* All stores are asked for their dumps, and to hold one, at the same time: each waits until the
+ * others are asked too. */
+static void choose_together(void **state)
+{
+	pthread_barrier_t all;
+	struct fixture f;
+	struct reading r;
+	size_t i;
+
+	(void)state;
+	fixture_init(&f, &sealed, STORES);
+	assert_int_equal(back_up(&f), 0);
+	pthread_barrier_init(&all, NULL, STORES);
+	for (i = 0; i < STORES; i++)
+		f.fake[i]->meets = &all;
+	alarm(60);
+	reading_init(&r, &f);
+	alarm(0);
+	for (i = 0; i < STORES; i++)
+		assert_int_equal(f.fake[i]->holds, 1);
+	take(&r, &f, 0, CHUNKS);
+	reading_fini(&r);
+	fixture_fini(&f);
+	pthread_barrier_destroy(&all);
+}
+
 /* Two of three die in the middle. */
 static void take_from_survivor(void **state)
 {
@@ -798,6 +825,7 @@ int main(void)
 		cmocka_unit_test(catch_up_together),
 		cmocka_unit_test(same_store),
 		cmocka_unit_test(take_any),
+		cmocka_unit_test(choose_together),
 		cmocka_unit_test(take_from_survivor),
 		cmocka_unit_test(take_no_lies),
 		cmocka_unit_test(holds),

@@ -332,9 +332,16 @@ static int each_dump(struct fake_dump *d, const struct store_filter *filter, sto
 	return each(ctx, &e, err);
 }
 
+static void meet(const struct fake_store *f)
+{
+	if (f->meets != NULL)
+		pthread_barrier_wait(f->meets);
+}
+
 static int fake_dumps(struct store *s, const struct store_filter *filter, store_each_dump *each,
 	void *ctx, struct err *err)
 {
+	meet(fake_of(s));
 	if (is_dead(fake_of(s), err) != 0)
 		return -1;
 	return each_dump(fake_of(s)->dumps, filter, each, ctx, err) < 0 ? -1 : 0;
@@ -346,6 +353,7 @@ static int fake_hold(struct store *s, const uint8_t *dump, struct buf *record,
 	struct fake_store *f = fake_of(s);
 	const struct fake_dump *d = find_dump(f, dump);
 
+	meet(f);
 	if (is_dead(f, err) != 0)
 		return -1;
 	if (d == NULL)

@@ -5,7 +5,7 @@
  *   fake_store_new -> set what it does wrong, before and between calls -> store_free(&fake->base)
  *
  * What it keeps survives store_close and store_open, as a disk's content does. No call ever waits,
- * but for store_begin of one that is stuck.
+ * but for store_begin of one that is stuck, and store_dumps and store_hold that meet others.
  */
 #ifndef FDUMP_TEST_FAKE_STORE_H
 #define FDUMP_TEST_FAKE_STORE_H
@@ -26,6 +26,7 @@ struct fake_store {
 	bool stuck;                 /* a run is begun only when it is cancelled, and then not */
 	bool unknown;               /* "not known" to every store_have */
 	unsigned slow;              /* each put is taken after so many refusals */
+	pthread_barrier_t *meets; /* listing and holding wait here until other stores are asked */
 	unsigned puts_left;         /* then it dies: every call fails until it is opened again */
 	unsigned gets_left;         /* the same, for reading */
 	bool forgets;               /* the first commit finds that a chunk is lost that was put */

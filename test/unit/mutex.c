@@ -2,9 +2,9 @@
 #include "test/unit/unit.h"
 
 #include <errno.h>
-#include <time.h>
 
 #include "lib/mutex.h"
+#include "lib/uptime.h"
 
 static struct mutex mutex;
 static pthread_cond_t cond = PTHREAD_COND_INITIALIZER;
@@ -58,14 +58,18 @@ static void *signal_ready(void *arg)
 
 static void waits(void **state)
 {
-	const struct timespec past = {1, 0};
 	pthread_t thread;
+	int64_t until;
 
 	(void)state;
 	mutex_init(&mutex);
 	mutex_lock(&mutex);
-	assert_int_equal(mutex_wait_until(&mutex, &cond, &past), ETIMEDOUT);
+	assert_int_equal(mutex_wait_until(&mutex, &cond, 1), ETIMEDOUT);
 	assert_true(mutex_held(&mutex));
+	until = uptime_ms() + 20;
+	while (mutex_wait_until(&mutex, &cond, until) == 0)
+		continue;
+	assert_true(uptime_ms() >= until && uptime_ms() < until + 10000);
 	assert_int_equal(pthread_create(&thread, NULL, signal_ready, NULL), 0);
 	while (!ready)
 		mutex_wait(&mutex, &cond);

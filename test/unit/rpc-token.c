@@ -50,7 +50,7 @@ static void as_the_protocol_has_it(void **state)
 		"p2dtYW5hZ2VyYm0xaWFkZHJlc3Nlc4NyYmFja3VwLmV4YW1wbGUub3JnbjE5Mi4wLjIuMTo3MDAwclsy"
 		"MDAxOmRiODo6MV06NzAwMGRyb2xlZXN0b3JlZG5hbWViczFmc2VjcmV0WCD7-_v7-_v7-_v7-_v7-_v7"
 		"-_v7-_v7-_v7-_v7-_v7-2JjYVgg__________________________________________9qcmVjaXBp"
-		"ZW50c1ggAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwM";
+		"ZW50c1ggAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMABSN2";
 	struct rpc_token t = make(), again;
 	uint8_t got[RPC_DIGEST_LEN];
 	char text[RPC_TOKEN_MAX], hex[2 * RPC_DIGEST_LEN + 1];
@@ -87,7 +87,8 @@ static void what_is_malformed_is_refused(void **state)
 	(void)state;
 	for (i = 0; i < sizeof bad / sizeof *bad; i++) {
 		assert_int_equal(rpc_token_parse(&again, bad[i], strlen(bad[i]), &err), -1);
-		assert_string_equal(err.message, "token: malformed or incomplete");
+		assert_string_equal(
+			err.message, "this token is mistyped or incomplete: copy all of it");
 		assert_int_equal(err.code, ERR_FORMAT);
 	}
 	assert_int_equal(rpc_token_text(text, &t, &err), 0);
@@ -102,6 +103,21 @@ static void what_is_malformed_is_refused(void **state)
 		assert_null(strstr(err.message, text + 20));
 		text[i] = was;
 	}
+	for (i = 0; i < len; i++) { /* mistyped, or two letters in the wrong order */
+		char was = text[i];
+
+		text[i] = was == 'A' ? 'B' : 'A';
+		assert_int_equal(rpc_token_parse(&again, text, len, &err), -1);
+		text[i] = was;
+		if (i + 1 == len || text[i + 1] == was)
+			continue;
+		text[i] = text[i + 1];
+		text[i + 1] = was;
+		assert_int_equal(rpc_token_parse(&again, text, len, &err), -1);
+		text[i + 1] = text[i];
+		text[i] = was;
+	}
+	assert_int_equal(rpc_token_parse(&again, text, len, &err), 0);
 	memset(long_text, 'A', sizeof long_text);
 	memcpy(long_text, "fdump-token:2:", 14);
 	assert_int_equal(rpc_token_parse(&again, long_text, sizeof long_text, &err), -1);
