@@ -450,6 +450,7 @@ static int backup(struct options *o, struct dump_pipeline_result *result, struct
 		.stores = o->o.stores,
 		.listed = o->o.files_from != NULL,
 		.no_recursion = o->o.no_recursion,
+		.planned = o->backup.plan != NULL,
 		.warn = warn,
 		.ctx = o,
 	};

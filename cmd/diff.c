@@ -409,7 +409,8 @@ static int main_diff(int argc, char **argv)
 						: run(&d, &err)) != 0) {
 			status = ui_fail("diff", &err);
 		} else if (ui_select_unmet(&o.select, "diff",
-				   d.from.source != NULL ? "dump" : "pack") > 0 ||
+				   d.from.source != NULL ? dump_source_dump(d.from.source) : NULL) >
+				   0 ||
 			   d.failed) {
 			status = UI_FAILED;
 		} else {

@@ -168,6 +168,7 @@ static int export(struct ui_options *o, const char *dump, struct err *err)
 	struct export x = {.out = {.fd = -1, .dir = -1}};
 	struct err gap;
 	bool gaps;
+	size_t unmet = 0;
 	int got = -1;
 
 	if (ui_dump_open(&d, o, dump, err) == 0 && ui_output_open(&x.out, o->file, err) == 0)
@@ -175,6 +176,8 @@ static int export(struct ui_options *o, const char *dump, struct err *err)
 	if (got == 0 && ui_select_any(&o->select))
 		got = ui_output_commit(&x.out, err);
 	gaps = ui_dump_gaps(&d, &gap) != 0;
+	if (got == 0 && !gaps && x.damaged == 0)
+		unmet = ui_select_unmet(&o->select, "export", dump_source_dump(d.source));
 	pack_writer_free(x.writer);
 	pack_press_free(x.press);
 	pack_part_free(x.part);
@@ -182,9 +185,7 @@ static int export(struct ui_options *o, const char *dump, struct err *err)
 	ui_dump_close(&d);
 	if (got != 0 || gaps)
 		return ui_fail("export", got != 0 ? err : &gap);
-	return x.damaged > 0                                       ? UI_DAMAGE
-	       : ui_select_unmet(&o->select, "export", "dump") > 0 ? UI_FAILED
-								   : UI_OK;
+	return x.damaged > 0 ? UI_DAMAGE : unmet > 0 ? UI_FAILED : UI_OK;
 }
 
 static int main_export(int argc, char **argv)

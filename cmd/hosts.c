@@ -43,7 +43,9 @@ static int show(void *ctx, const void *row, struct err *err)
 	printf("%-9s %-24s %-13s %-21s %-24s %s\n", host->role, host->name,
 		host->denied ? "denied"
 		: host->up   ? "connected"
-			     : "not connected",
+		: strcmp(host->role, "manager") == 0
+			? "-" /* managers don't connect to one another */
+			: "not connected",
 		ui_fleet_time(seen, host->seen), where(address, host),
 		host->version[0] != 0 ? host->version : "-");
 	return 0;
@@ -58,6 +60,7 @@ static int main_hosts(int argc, char **argv)
 	status = ui_options_parse(&h.o, &cmd_hosts, &h, argc, argv);
 	if (status >= 0)
 		return status;
+	ui_pipe_ends(UI_OK);
 	ret = ui_fleet_open(&h.fleet, &h.o, &err);
 	if (ret == 0)
 		ret = ui_fleet_rows(&h.fleet, MANAGER_METHOD_HOSTS, NULL, manager_host_fields,

@@ -357,9 +357,11 @@ static int main_list(int argc, char **argv)
 	struct list l = {.o = {.file = "-"}};
 	struct pack_bytes name;
 	struct err err = {0};
+	const char *word;
 	char *shown = NULL;
 	int status = ui_options_parse(&l.o, &cmd_list, &l, argc, argv);
 
+	word = argv[optind];
 	if (status >= 0 || (status = choose_format(&l)) >= 0 ||
 		(status = ui_options_paths(&l.o, argc, argv)) >= 0)
 		goto out;
@@ -373,9 +375,11 @@ static int main_list(int argc, char **argv)
 		status = ui_fail("list", &err);
 	} else {
 		status = l.problems > 0 ? UI_DAMAGE : UI_OK;
-		if (ui_select_unmet(&l.o.select, "list", "pack") > 0 && status == UI_OK)
+		if (ui_select_unmet(&l.o.select, "list", NULL) > 0 && status == UI_OK)
 			status = UI_FAILED;
 	}
+	if (status >= UI_FAILED && strcmp(l.o.file, "-") == 0)
+		ui_input_hint("list", word);
 	if (l.fd > 0)
 		close(l.fd);
 	buf_fini(&l.places);

@@ -52,7 +52,9 @@ static int dry_run(struct restore *r, struct ui_dump *d, struct err *err)
 	ui_line_fini(&r->line);
 	if (got != 0)
 		return ui_fail("restore", err);
-	return ui_select_unmet(&r->u.o.select, "restore", "dump") > 0 ? UI_FAILED : UI_OK;
+	return ui_select_unmet(&r->u.o.select, "restore", dump_source_dump(d->source)) > 0
+		       ? UI_FAILED
+		       : UI_OK;
 }
 
 /* With --overwrite=if-changed what is there and has the entry's size and time is not fetched
@@ -100,9 +102,9 @@ static int check_origin(const struct restore *r, const struct store_dump *dump, 
 			"--any-origin if you are sure)",
 			text);
 	fprintf(stderr,
-		"fdump restore: %s has no fingerprint on this machine: only the store vouches that "
-		"this is a dump of %s\n",
-		text, text);
+		"fdump restore: note: this machine can't check that %s made this dump (normal when "
+		"restoring on another machine)\n",
+		text);
 	return 0;
 }
 
@@ -120,6 +122,7 @@ static int restore(struct restore *r, struct ui_dump *d, struct err *err)
 	if (ui_dump_adopt(d, err) != 0 || ui_dump_feed(d, &r->u.read, err) != 0)
 		return ui_fail("restore", err);
 	r->u.total = d->content;
+	r->u.dump = dump_source_dump(d->source);
 	status = cmd_unpack_run(&r->u, -1);
 	if (d->there != NULL && r->target >= 0)
 		close(r->target);
@@ -155,6 +158,7 @@ static int main_restore(int argc, char **argv)
 	if (hash_crypto_init(&err) != 0 || ui_dump_open(&d, &r.u.o, dump, &err) != 0) {
 		status = ui_fail("restore", &err);
 	} else if (r.dry_run) {
+		ui_pipe_ends(UI_OK);
 		status = dry_run(&r, &d, &err);
 	} else if (check_origin(&r, dump_source_dump(d.source), &err) != 0) {
 		status = ui_fail("restore", &err);

@@ -65,6 +65,7 @@ static int main_runs(int argc, char **argv)
 	status = ui_options_parse(&r.o, &cmd_runs, &r, argc, argv);
 	if (status >= 0)
 		return status;
+	ui_pipe_ends(UI_OK);
 	ret = ui_fleet_open(&r.fleet, &r.o, &err);
 	if (ret == 0)
 		ret = run(&r, &err);

@@ -16,6 +16,7 @@
 
 #define PROBLEMS_MAX 12 /* on the screen */
 #define NEXT_MAX     5
+#define HEADLINE_MAX 400
 
 struct rows {
 	void *at;
@@ -29,6 +30,9 @@ struct status {
 	struct rows jobs, hosts, alarms;
 	size_t of[MANAGER_STATES]; /* jobs in each state */
 	size_t agents, up;
+	size_t down;    /* stores that are not connected */
+	size_t without; /* jobs that have no dump, and are neither late nor failed */
+	int64_t first;  /* when the first of these is due; 0: it is running, or not known */
 	size_t warnings, critical; /* alarms, those of jobs' states among them */
 };
 
@@ -71,15 +75,83 @@ static int ask(struct status *s, struct err *err)
 		s->critical += alarms[i].critical;
 		s->warnings += !alarms[i].critical;
 	}
-	for (i = 0; i < s->jobs.count; i++)
+	for (i = 0; i < s->jobs.count; i++) {
 		s->of[jobs[i].severity < MANAGER_STATES ? jobs[i].severity
 							: MANAGER_STATE_FAILED]++;
-	for (i = 0; i < s->hosts.count; i++)
-		if (strcmp(hosts[i].role, "agent") == 0 && !hosts[i].denied) {
+		if (jobs[i].kept != 0 || jobs[i].severity >= MANAGER_STATE_HELD)
+			continue;
+		if (s->without++ == 0 || jobs[i].next < s->first)
+			s->first = jobs[i].next;
+	}
+	for (i = 0; i < s->hosts.count; i++) {
+		if (hosts[i].denied)
+			continue;
+		if (strcmp(hosts[i].role, "agent") == 0) {
 			s->agents++;
 			s->up += hosts[i].up;
 		}
+		s->down += strcmp(hosts[i].role, "store") == 0 && !hosts[i].up;
+	}
 	return 0;
+}
+
+/* Whether the table of jobs shows it. The alarm of a job that is running now is one of before. */
+static bool is_in_jobs(const struct status *s, const struct manager_alarm_row *alarm)
+{
+	const struct manager_status_row *jobs = s->jobs.at;
+	size_t i;
+
+	for (i = 0; i < s->jobs.count && strcmp(alarm->kind, "job") == 0; i++)
+		if (strcmp(jobs[i].agent, alarm->name) == 0 &&
+			strcmp(jobs[i].job, alarm->job) == 0 &&
+			strcmp(jobs[i].state, alarm->state) == 0)
+			return true;
+	return false;
+}
+
+/* --- in a few words ------------------------------------------------------------- */
+
+static void add_count(char text[HEADLINE_MAX], size_t count, const char *one, const char *many)
+{
+	size_t len = strlen(text);
+
+	if (count > 0)
+		snprintf(text + len, HEADLINE_MAX - len, "%s%zu %s", len > 0 ? ", " : "", count,
+			count == 1 ? one : many);
+}
+
+/* All that is not as it should be, counted; else that all is well. */
+static const char *headline(const struct status *s, char text[HEADLINE_MAX])
+{
+	const struct manager_alarm_row *alarms = s->alarms.at;
+	size_t i, warnings = 0, critical = 0;
+	char first[UI_FLEET_TIME];
+
+	for (i = 0; i < s->alarms.count; i++) {
+		/* A store that is away is counted as such. */
+		if (strcmp(alarms[i].kind, "away") == 0 || is_in_jobs(s, &alarms[i]))
+			continue;
+		critical += alarms[i].critical;
+		warnings += !alarms[i].critical;
+	}
+	text[0] = 0;
+	add_count(text, s->of[MANAGER_STATE_LATE], "late", "late");
+	add_count(text, s->of[MANAGER_STATE_FAILED], "failed", "failed");
+	add_count(text, s->of[MANAGER_STATE_COPIES], "with too few copies", "with too few copies");
+	add_count(text, s->of[MANAGER_STATE_PARTIAL], "partial", "partial");
+	add_count(text, s->of[MANAGER_STATE_HELD], "held", "held");
+	add_count(text, critical, "critical alarm", "critical alarms");
+	add_count(text, warnings, "warning", "warnings");
+	add_count(text, s->down, "store not connected", "stores not connected");
+	add_count(text, s->without, "without a dump yet", "without a dump yet");
+	if (s->without > 0 && s->first != 0)
+		snprintf(text + strlen(text), HEADLINE_MAX - strlen(text), " (next run: %s)",
+			ui_fleet_time(first, s->first));
+	if (s->jobs.count == 0)
+		snprintf(text + strlen(text), HEADLINE_MAX - strlen(text),
+			"%snothing is backed up yet: 'fdump token agent NAME' lets a machine join",
+			text[0] != 0 ? "; " : "");
+	return text[0] != 0 ? text : "all is well";
 }
 
 /* --- for a monitoring system ---------------------------------------------------- */
@@ -90,6 +162,7 @@ static int check(struct status *s)
 {
 	static const char *const words[] = {"OK", "WARNING", "CRITICAL"};
 	const struct manager_alarm_row *worst;
+	char text[HEADLINE_MAX];
 	struct err err = {0};
 	int level;
 
@@ -97,11 +170,14 @@ static int check(struct status *s)
 		printf("FDUMP UNKNOWN - %s\n", err.message);
 		return NAGIOS_UNKNOWN;
 	}
-	level = s->critical > 0 ? NAGIOS_CRITICAL : s->warnings > 0 ? NAGIOS_WARNING : NAGIOS_OK;
-	printf("FDUMP %s - %zu job%s on %zu agent%s", words[level], s->jobs.count,
-		s->jobs.count == 1 ? "" : "s", s->agents, s->agents == 1 ? "" : "s");
+	level = s->critical > 0             ? NAGIOS_CRITICAL
+		: s->warnings + s->down > 0 ? NAGIOS_WARNING
+					    : NAGIOS_OK;
+	printf("FDUMP %s - %zu job%s on %zu agent%s: %s", words[level], s->jobs.count,
+		s->jobs.count == 1 ? "" : "s", s->agents, s->agents == 1 ? "" : "s",
+		headline(s, text));
 	worst = s->alarms.at; /* critical ones come first */
-	if (level != NAGIOS_OK)
+	if (s->alarms.count > 0)
 		printf("; %s%s%s: %s: %s", worst->job[0] != 0 ? worst->job : worst->role,
 			worst->job[0] != 0 ? " on " : " ", worst->name, worst->state,
 			worst->reason);
@@ -152,7 +228,7 @@ static void print_alarms(const struct status *s)
 	for (i = 0; i < s->alarms.count; i++) {
 		const struct manager_alarm_row *a = &alarms[i];
 
-		if (strcmp(a->kind, "job") == 0)
+		if (is_in_jobs(s, a))
 			continue;
 		if (shown++ == 0)
 			printf("\n  %-29s %-24s %-21s %s\n", "ALARM", "OF", "SINCE", "");
@@ -161,6 +237,13 @@ static void print_alarms(const struct status *s)
 		printf("  %-29s %-24s %-21s %s\n", a->state, whose, ui_fleet_time(since, a->since),
 			a->reason);
 	}
+}
+
+/* "-" as long as the store has told nothing of its disk. */
+static const char *size_of(
+	const struct manager_host_row *store, char text[SIZE_TEXT_MAX], uint64_t bytes)
+{
+	return store->size > 0 ? size_print(text, (double)bytes) : "-";
 }
 
 static void print_stores(const struct status *s)
@@ -177,9 +260,9 @@ static void print_stores(const struct status *s)
 				"USED", "FREE", "DISK");
 		printf("  %-20s %-16s %-24s %10s %10s %10s\n", hosts[i].name,
 			hosts[i].up ? "connected" : "NOT CONNECTED", hosts[i].reach,
-			size_print(used, (double)hosts[i].used),
-			size_print(left, (double)hosts[i].free),
-			size_print(size, (double)hosts[i].size));
+			size_of(&hosts[i], used, hosts[i].used),
+			size_of(&hosts[i], left, hosts[i].free),
+			size_of(&hosts[i], size, hosts[i].size));
 	}
 	if (shown == 0)
 		printf("\n  No store has joined yet: 'fdump token store NAME' lets one join.\n");
@@ -212,24 +295,11 @@ static void print_next(struct status *s)
 
 static void print(struct status *s)
 {
-	size_t bad = s->of[MANAGER_STATE_LATE] + s->of[MANAGER_STATE_FAILED] +
-		     s->of[MANAGER_STATE_COPIES] + s->of[MANAGER_STATE_PARTIAL];
-	char now[UI_FLEET_TIME];
+	char text[HEADLINE_MAX], now[UI_FLEET_TIME];
 
-	printf("manager %s, %s: %zu job%s on %zu agent%s (%zu connected): ", s->fleet.manager,
+	printf("manager %s, %s: %zu job%s on %zu agent%s (%zu connected): %s\n", s->fleet.manager,
 		ui_fleet_time(now, s->fleet.now), s->jobs.count, s->jobs.count == 1 ? "" : "s",
-		s->agents, s->agents == 1 ? "" : "s", s->up);
-	if (bad > 0)
-		printf("%zu late, %zu failed, %zu with too few copies, %zu partial\n",
-			s->of[MANAGER_STATE_LATE], s->of[MANAGER_STATE_FAILED],
-			s->of[MANAGER_STATE_COPIES], s->of[MANAGER_STATE_PARTIAL]);
-	else if (s->warnings + s->critical > 0)
-		printf("%zu alarm%s\n", s->warnings + s->critical,
-			s->warnings + s->critical == 1 ? "" : "s");
-	else
-		printf("%s\n", s->jobs.count > 0 ? "all is well"
-						 : "nothing is backed up yet: 'fdump token agent "
-						   "NAME' lets a machine join");
+		s->agents, s->agents == 1 ? "" : "s", s->up, headline(s, text));
 	print_jobs(s);
 	print_alarms(s);
 	print_stores(s);
@@ -276,6 +346,7 @@ static int main_status(int argc, char **argv)
 	if (s.check) {
 		checked = check(&s);
 	} else {
+		ui_pipe_ends(UI_OK);
 		ret = ask(&s, &err);
 		if (ret == 0 && s.o.json)
 			ret = print_json(&s, &err);
@@ -294,7 +365,8 @@ static const struct ui_option options[] = {
 		UI_AT(struct status, all)},
 	{0, "check", UI_FLAG,
 		"print one line and an exit status for Nagios and the like: 0 all is well, 1 "
-		"warnings (as partial), 2 critical (as late), 3 unknown",
+		"warnings (as partial, or a store that is not connected), 2 critical (as late), 3 "
+		"unknown",
 		UI_AT(struct status, check)},
 	{.shared = "oIS"},
 	{.shared = "j", .help = "print JSON, one object a line: jobs, alarms and the result"},

@@ -43,6 +43,7 @@
 #define TICK_MS     1000
 #define SHUTDOWN_MS 10000
 #define END_MS      20 /* between looks whether all connections have ended */
+#define COMMITTED_MS 3000 /* after a commit, that managers may not know it */
 #define FAULT_MS    2000 /* that managers are given to hear why it ends */
 
 struct schedule {
@@ -60,6 +61,7 @@ struct serve {
 	struct rpc_async wake;
 	struct rpc_signal term, interrupt, hangup;
 	struct rpc_timer tick, end;
+	struct rpc_timer committed; /* until managers are told of commits */
 	struct pool *pool;
 	struct engine *engine;
 	struct rpc_tls_conf *tls;
@@ -271,10 +273,23 @@ static void on_failed(void *ctx, const struct err *why)
 	rpc_timer_start(&s->end, s->loop, FAULT_MS, on_fault_told, s);
 }
 
+/* Managers show how much a store uses. */
+static void on_committed(void *arg)
+{
+	struct serve *s = arg;
+
+	if (s->uplink != NULL)
+		manager_uplink_changed(s->uplink);
+}
+
 static void on_access(void *ctx, const struct rpc_access *access)
 {
-	(void)ctx;
+	struct serve *s = ctx;
+
 	ui_log_access(access);
+	if (access->status == ERR_NONE && strcmp(access->method, "commit") == 0 && !s->ending &&
+		!rpc_timer_on(&s->committed))
+		rpc_timer_start(&s->committed, s->loop, COMMITTED_MS, on_committed, s);
 }
 
 static void on_tally(void *ctx, const struct rpc_identity *peer, const struct store_tally *t)
@@ -476,6 +491,7 @@ static void tear_down(struct serve *s)
 	if (s->loop != NULL) {
 		rpc_timer_stop(&s->tick);
 		rpc_timer_stop(&s->end);
+		rpc_timer_stop(&s->committed);
 		rpc_signal_stop(&s->term);
 		rpc_signal_stop(&s->interrupt);
 		rpc_signal_stop(&s->hangup);

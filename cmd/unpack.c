@@ -197,19 +197,27 @@ static void ended(void *ctx, int status)
 	pack_extract_back(u->extract);
 }
 
+/* -C DIR, which is made if only its last part is missing; for its owner alone, unless the pack says
+ * otherwise. Returns its descriptor, or -1 with err set. */
+static int open_target(const struct cmd_unpack *o, struct err *err)
+{
+	const char *dir = o->o.directory != NULL ? o->o.directory : ".";
+	int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	if (fd < 0 && errno == ENOENT && mkdir(dir, 0700) == 0)
+		fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	return fd >= 0 ? fd : err_errno(err, errno, "%s", dir);
+}
+
 static int run(struct unpack *u, struct err *err)
 {
 	struct cmd_unpack *o = u->o;
 	struct pack_read result;
 	int got = -1;
 
-	o->extract.target = open(
-		o->o.directory != NULL ? o->o.directory : ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (o->extract.target < 0) {
-		err_errno(err, errno, errno == ENOENT ? "%s: make this folder first" : "%s",
-			o->o.directory != NULL ? o->o.directory : ".");
-	} else if ((u->extract = pack_extract_new(&o->extract, err)) != NULL &&
-		   ui_ending_start(ended, u, err) == 0) {
+	o->extract.target = open_target(o, err);
+	if (o->extract.target >= 0 && (u->extract = pack_extract_new(&o->extract, err)) != NULL &&
+		ui_ending_start(ended, u, err) == 0) {
 		got = 1;
 		if (o->read.feed == NULL && o->o.select.count > 0 && pack_seek_can(o->read.fd))
 			got = pick(u, err);
@@ -284,9 +292,7 @@ int cmd_unpack_run(struct cmd_unpack *o, int fd)
 		status = o->read.feed != NULL ? UI_DAMAGE : told_damage(&u);
 	else if (u.no_space)
 		status = UI_NOSPACE;
-	else if (ui_select_unmet(
-			 &o->o.select, o->o.command, o->read.feed != NULL ? "dump" : "pack") > 0 ||
-		 u.lost > 0)
+	else if (ui_select_unmet(&o->o.select, o->o.command, o->dump) > 0 || u.lost > 0)
 		status = UI_FAILED;
 	else
 		status = u.notes + u.absent + u.kept > 0 ? UI_SOME : UI_OK;
@@ -299,9 +305,11 @@ static int main_unpack(int argc, char **argv)
 {
 	struct cmd_unpack o = {.untrusted = false};
 	struct err err = {0};
+	const char *word;
 	int status, fd;
 
 	status = ui_options_parse(&o.o, &cmd_unpack, &o, argc, argv);
+	word = argv[optind];
 	if (status >= 0 || (status = ui_options_paths(&o.o, argc, argv)) >= 0)
 		goto out;
 	if (o.keep)
@@ -310,10 +318,12 @@ static int main_unpack(int argc, char **argv)
 	fd = hash_crypto_init(&err) == 0 ? ui_open_input(o.o.file, &err) : -1;
 	if (fd < 0) {
 		status = ui_fail("unpack", &err);
-		goto out;
+	} else {
+		status = cmd_unpack_run(&o, fd);
+		close(fd);
 	}
-	status = cmd_unpack_run(&o, fd);
-	close(fd);
+	if (status >= UI_FAILED && (o.o.file == NULL || strcmp(o.o.file, "-") == 0))
+		ui_input_hint("unpack", word);
 out:
 	ui_options_fini(&o.o);
 	return status;

@@ -17,6 +17,7 @@ struct cmd_unpack {
 	struct pack_extract_options extract; /* set: strip, overwrite */
 	struct pack_read_options read;       /* set: skip_damaged, need_key, feed */
 	uint64_t total;                      /* of a feed: bytes that will come, for progress */
+	const struct store_dump *dump;       /* of a feed: what it is of */
 };
 
 /* What --overwrite can be: enum pack_overwrite, in its order. */

@@ -2,10 +2,12 @@
 
 #include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
 #include <time.h>
 
 #include "cmd/agent/journal.h"
 #include "lib/err.h"
+#include "lib/esc.h"
 
 void agent_notes_log(struct agent_notes *n, enum agent_priority priority, const char *fmt, ...)
 {
@@ -40,11 +42,13 @@ void agent_notes_happened(struct agent_notes *n, struct manager_record *record)
 		agent_notes_log(n, AGENT_LOG_ERROR, "%s", err.message);
 }
 
-void agent_notes_alarm(struct agent_notes *n, const char *id, const char *job)
+void agent_notes_alarm(struct agent_notes *n, const char *id, const char *job, const char *why)
 {
 	struct manager_record record = {.kind = MANAGER_ALARM};
+	char text[ERR_MESSAGE_MAX + 32];
 
-	snprintf(record.text, sizeof record.text, "%s", id);
+	snprintf(text, sizeof text, "%s%s%s", id, why != NULL ? ": " : "", why != NULL ? why : "");
+	esc_line(record.text, sizeof record.text, text, strlen(text));
 	if (job != NULL)
 		snprintf(record.job, sizeof record.job, "%s", job);
 	agent_notes_happened(n, &record);

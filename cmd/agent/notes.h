@@ -32,7 +32,8 @@ void agent_notes_log(struct agent_notes *notes, enum agent_priority priority, co
 int agent_notes_record(struct agent_notes *notes, struct manager_record *record, struct err *err);
 /* The same for what has happened already: an error is logged. */
 void agent_notes_happened(struct agent_notes *notes, struct manager_record *record);
-/* An alarm by its id, as managers know it. job may be NULL: it is of the agent. */
-void agent_notes_alarm(struct agent_notes *notes, const char *id, const char *job);
+/* An alarm by its id, as managers know it. job may be NULL: it is of the agent. why: of a plan that
+ * is refused; may be NULL. */
+void agent_notes_alarm(struct agent_notes *notes, const char *id, const char *job, const char *why);
 
 #endif

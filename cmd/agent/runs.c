@@ -109,7 +109,7 @@ static void on_ended(void *ctx, const struct agent_run_result *r)
 		r->text[0] ? ": " : "", record.text);
 	agent_notes_happened(s->notes, &record);
 	if (r->store_changed)
-		agent_notes_alarm(s->notes, MANAGER_SAYS_CHANGED, running->job);
+		agent_notes_alarm(s->notes, MANAGER_SAYS_CHANGED, running->job, NULL);
 	remove_running(s, running);
 	if (s->idle != NULL && s->count == 0)
 		s->idle(s->idle_ctx);

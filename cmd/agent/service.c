@@ -34,6 +34,7 @@ struct agent_service {
 	struct agent_runs runs;
 	struct rpc_timer tick;
 	bool plan_refused;
+	struct err refusal; /* why */
 	uint8_t refused[MANAGER_DIGEST_LEN];
 	bool ending, warned;
 	int64_t since; /* when the service was started */
@@ -114,9 +115,10 @@ static void on_plan(void *ctx, const char *manager, const void *bytes, size_t le
 			agent_notes_alarm(&s->notes,
 				err.code == ERR_DENIED ? MANAGER_SAYS_REFUSED
 						       : MANAGER_SAYS_MALFORMED,
-				NULL);
+				NULL, err.message);
 		}
 		s->plan_refused = true;
+		s->refusal = err;
 		memcpy(s->refused, record.digest, sizeof s->refused);
 		return;
 	}
@@ -181,7 +183,7 @@ static void warn_if_overdue(struct agent_service *s, int64_t now)
 		s->warned = true;
 		agent_notes_log(&s->notes, AGENT_LOG_ERROR,
 			"no backup has succeeded for %lld hours", (long long)((now - last) / 3600));
-		agent_notes_alarm(&s->notes, MANAGER_SAYS_OVERDUE, NULL);
+		agent_notes_alarm(&s->notes, MANAGER_SAYS_OVERDUE, NULL, NULL);
 	}
 }
 
@@ -218,7 +220,10 @@ static const struct manager_plan_job *job_of(struct agent_service *s, const stru
 	memcpy(name, v[MANAGER_JOB_JOB].bytes, v[MANAGER_JOB_JOB].len);
 	name[v[MANAGER_JOB_JOB].len] = 0;
 	job = s->jobs.taken ? manager_plan_job(&s->jobs.plan, name) : NULL;
-	if (job == NULL)
+	if (job == NULL && s->plan_refused)
+		err_set(err, ERR_NOTFOUND, "it has no job '%s': it refuses the manager's plan: %s",
+			name, s->refusal.message);
+	else if (job == NULL)
 		err_set(err, ERR_NOTFOUND, "this agent has no job '%s'", name);
 	return job;
 }

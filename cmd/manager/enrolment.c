@@ -534,25 +534,76 @@ void manager_inner_grant(void *ctx, struct rpc_call *call, const struct cbormap_
 
 /* --- revocation ------------------------------------------------------------ */
 
-static int revoke(struct manager_service *s, const struct rpc_identity *who, const char *role,
-	const char *name, struct err *err)
+/* Whose a host id is, by the rows of hosts. */
+struct owner {
+	const char *host, *role, *name; /* the host id, and whose it should be */
+	struct manager_host_row other;  /* whose it is instead; no name: nobody else's */
+};
+
+static int find_other(void *ctx, const struct manager_db_key *key, const void *row)
 {
-	struct manager_db_key key;
+	const struct manager_host_row *host = row;
+	struct owner *o = ctx;
+
+	(void)key;
+	if (strcmp(host->host, o->host) != 0 ||
+		(strcmp(host->role, o->role) == 0 && strcmp(host->name, o->name) == 0))
+		return 0;
+	o->other = *host;
+	return 1;
+}
+
+/* One that is denied without having been heard of is listed too, so that it can be seen here. */
+static int list_stranger(struct manager_service *s, const char *role, const char *name,
+	const char *host, struct err *err)
+{
 	struct manager_host_row row;
+	struct manager_db_key key;
 	int got;
 
 	manager_db_words(&key, role, name);
 	got = manager_db_get(s->db, MANAGER_TABLE_HOSTS, &key, &row, err);
-	if (got == 1)
-		return err_set(err, ERR_NOTFOUND, "no %s %s has joined here", role, name);
-	if (got < 0)
-		return -1;
-	if (strcmp(row.host, s->self.host) == 0)
+	if (got != 1)
+		return got;
+	row = (struct manager_host_row){.since = time(NULL)};
+	snprintf(row.name, sizeof row.name, "%s", name);
+	snprintf(row.role, sizeof row.role, "%s", role);
+	snprintf(row.host, sizeof row.host, "%s", host);
+	return manager_db_put(s->db, MANAGER_TABLE_HOSTS, &key, &row, err);
+}
+
+/* The host id is denied, also if this manager has never heard of it: who asks may know more. host:
+ * "": the one that is known by this name. Returns 0; 1: it is denied already; -1 with err set. */
+static int revoke(struct manager_service *s, const struct rpc_identity *who, const char *role,
+	const char *name, const char *host, struct err *err)
+{
+	struct owner owner = {.host = host, .role = role, .name = name};
+	struct manager_db_key key;
+	struct manager_host_row row;
+	int got;
+
+	if (host[0] == 0) {
+		manager_db_words(&key, role, name);
+		got = manager_db_get(s->db, MANAGER_TABLE_HOSTS, &key, &row, err);
+		if (got == 1)
+			return err_set(err, ERR_NOTFOUND, "no %s %s has joined here", role, name);
+		if (got < 0)
+			return -1;
+		owner.host = row.host;
+	}
+	if (strcmp(owner.host, s->self.host) == 0)
 		return err_set(err, ERR_USAGE, "a manager can't deny itself");
-	if (rpc_deny_has(&s->deny, row.host))
-		return err_set(err, ERR_EXISTS, "the %s %s is denied already", role, name);
-	manager_inner_audit(s, who, "%s %s is denied (host id %s)", role, name, row.host);
-	if (put_denied(s, role, name, row.host, who->name, err) != 0 ||
+	if (manager_db_each(s->db, MANAGER_TABLE_HOSTS, NULL, find_other, &owner, err) < 0)
+		return -1;
+	if (owner.other.name[0] != 0)
+		return err_set(err, ERR_DENIED,
+			"host id %.8s is that of the %s %s, not of the %s %s", owner.host,
+			owner.other.role, owner.other.name, role, name);
+	if (rpc_deny_has(&s->deny, owner.host))
+		return 1;
+	manager_inner_audit(s, who, "%s %s is denied (host id %s)", role, name, owner.host);
+	if (list_stranger(s, role, name, owner.host, err) != 0 ||
+		put_denied(s, role, name, owner.host, who->name, err) != 0 ||
 		manager_inner_commit(s, err) != 0)
 		return -1;
 	return 0;
@@ -561,19 +612,26 @@ static int revoke(struct manager_service *s, const struct rpc_identity *who, con
 void manager_inner_revoke(void *ctx, struct rpc_call *call, const struct cbormap_value *values)
 {
 	struct manager_service *s = ctx;
-	char role[MANAGER_ROLE_MAX + 1], name[NAME_LEN_MAX + 1];
+	char role[MANAGER_ROLE_MAX + 1], name[NAME_LEN_MAX + 1], host[RPC_HOST_LEN + 1];
 	struct err err = {0};
+	int ret = -1;
 
 	copy_value(role, sizeof role, &values[MANAGER_REVOKE_ROLE]);
 	copy_value(name, sizeof name, &values[MANAGER_REVOKE_NAME]);
+	copy_value(host, sizeof host, &values[MANAGER_REVOKE_HOST]);
 	if (rpc_role_get(role, strlen(role)) == RPC_NOBODY)
 		err_set(&err, ERR_USAGE, "revoke: the role is agent, store, manager or operator");
-	if (err.code != ERR_NONE || revoke(s, rpc_call_peer(call), role, name, &err) != 0) {
+	else if (host[0] != 0 && !rpc_host_ok(host, strlen(host)))
+		err_set(&err, ERR_USAGE, "revoke: malformed host id");
+	else
+		ret = revoke(s, rpc_call_peer(call), role, name, host, &err);
+	if (ret < 0) {
 		rpc_call_fail(call, &err);
 		return;
 	}
 	rpc_call_reply(call, "\xa0", 1, false);
-	denied_changed(s);
+	if (ret == 0)
+		denied_changed(s);
 }
 
 /* --- listening ------------------------------------------------------------- */

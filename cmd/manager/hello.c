@@ -160,20 +160,16 @@ static int take_hello(struct manager_service *s, const struct manager_hello *h,
 	return manager_db_put(s->db, MANAGER_TABLE_HOSTS, &key, row, err);
 }
 
-static void welcome(struct manager_service *s, struct rpc_call *call, struct manager_link *link,
-	const struct manager_host_row *row)
+/* Answers with *w, and the fleet's stores and managers. */
+static void reply_welcome(
+	struct manager_service *s, struct rpc_call *call, const struct manager_welcome *w)
 {
-	struct manager_welcome w = {.clock = time(NULL)};
 	struct manager_plan_store stores[MANAGER_STORES_MAX];
 	struct manager_peer peers[MANAGER_PEERS_MAX];
 	size_t i, n = 0, peer_count = manager_inner_peers(s, peers);
 	struct err err = {0};
 	struct buf reply;
 
-	w.acked = row->acked;
-	w.has_digest = rpc_conn_peer(link->conn)->role == RPC_AGENT;
-	memcpy(w.digest, link->digest, sizeof w.digest);
-	w.denied_count = manager_inner_denied(s, &w.denied);
 	for (i = 0; i < s->store_count && n < MANAGER_STORES_MAX; i++, n++) {
 		stores[n] = (struct manager_plan_store){.name = s->stores[i].name,
 			.address = manager_inner_reach(s, &s->stores[i]),
@@ -183,11 +179,31 @@ static void welcome(struct manager_service *s, struct rpc_call *call, struct man
 		memcpy(stores[n].key, s->stores[i].key, MANAGER_KEY_LEN);
 	}
 	buf_init(&reply, MANAGER_WELCOME_MAX);
-	if (manager_welcome_put(&reply, &w, stores, n, peers, peer_count, &err) == 0)
+	if (manager_welcome_put(&reply, w, stores, n, peers, peer_count, &err) == 0)
 		rpc_call_reply(call, reply.data, reply.len, false);
 	else
 		rpc_call_fail(call, &err);
 	buf_fini(&reply);
+}
+
+static void welcome(struct manager_service *s, struct rpc_call *call, struct manager_link *link,
+	const struct manager_host_row *row)
+{
+	struct manager_welcome w = {.clock = time(NULL)};
+
+	w.acked = row->acked;
+	w.has_digest = rpc_conn_peer(link->conn)->role == RPC_AGENT;
+	memcpy(w.digest, link->digest, sizeof w.digest);
+	w.denied_count = manager_inner_denied(s, &w.denied);
+	reply_welcome(s, call, &w);
+}
+
+void manager_inner_fleet(void *ctx, struct rpc_call *call, const struct cbormap_value *values)
+{
+	const struct manager_welcome w = {.clock = time(NULL)};
+
+	(void)values;
+	reply_welcome(ctx, call, &w);
 }
 
 /* One that is not the machine, or the store, that is known by its name. */

@@ -116,6 +116,8 @@ void manager_inner_audit(struct manager_service *service, const struct rpc_ident
 /* --- hello.c --- */
 
 void manager_inner_hello(void *ctx, struct rpc_call *call, const struct cbormap_value *values);
+/* Tells an operator the fleet's stores and managers. */
+void manager_inner_fleet(void *ctx, struct rpc_call *call, const struct cbormap_value *values);
 
 /* --- reports.c --- */
 
@@ -151,7 +153,7 @@ void manager_inner_grant(void *ctx, struct rpc_call *call, const struct cbormap_
 /* What is known now of machines and jobs, and what is wrong with them. */
 struct manager_known {
 	struct manager_service *service;
-	struct buf host_rows, last_rows, status_rows, trouble_rows, alarm_rows;
+	struct buf host_rows, last_rows, status_rows, trouble_rows, alarm_rows, absent;
 	struct manager_facts facts;
 	const struct manager_trouble *troubles;
 	size_t trouble_count;

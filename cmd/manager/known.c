@@ -50,13 +50,37 @@ static int add_alarm(void *ctx, const struct manager_db_key *key, const void *ro
 	return buf_add(&k->alarm_rows, row, sizeof(struct manager_alarm_row), NULL);
 }
 
+/* The stores that are named, but that nobody can reach. Returns 0, or -1. */
+static int find_absent(struct manager_known *k)
+{
+	const struct manager_config *config = k->service->config;
+	const struct manager_host_row *hosts = (const void *)k->host_rows.data;
+	size_t i, j, count = k->host_rows.len / sizeof *hosts;
+
+	for (i = 0; i < config->all_stores.count; i++) {
+		const char *name = config->all_stores.items[i];
+		bool known = false;
+
+		for (j = 0; j < count && !known; j++)
+			known = strcmp(hosts[j].role, "store") == 0 &&
+				strcmp(hosts[j].name, name) == 0;
+		for (j = 0; j < config->store_count && !known; j++)
+			known = config->stores[j].address != NULL &&
+				strcmp(config->stores[j].name, name) == 0;
+		if (!known && buf_add(&k->absent, &name, sizeof name, NULL) != 0)
+			return -1;
+	}
+	return 0;
+}
+
 static int read_all(struct manager_known *k, struct err *err)
 {
 	struct manager_db *db = k->service->db;
 
 	if (manager_db_each(db, MANAGER_TABLE_HOSTS, NULL, add_host, k, err) != 0 ||
 		manager_db_each(db, MANAGER_TABLE_LAST, NULL, add_last, k, err) != 0 ||
-		manager_db_each(db, MANAGER_TABLE_ALARMS, NULL, add_alarm, k, err) != 0)
+		manager_db_each(db, MANAGER_TABLE_ALARMS, NULL, add_alarm, k, err) != 0 ||
+		find_absent(k) != 0)
 		return err->code != ERR_NONE ? -1
 					     : err_set(err, ERR_NOMEM, "status: out of memory");
 	k->facts = (struct manager_facts){.hosts = (const void *)k->host_rows.data,
@@ -64,6 +88,8 @@ static int read_all(struct manager_known *k, struct err *err)
 		.lasts = (const void *)k->last_rows.data,
 		.last_count = k->last_rows.len / sizeof(struct manager_last_row),
 		.manager = k->service->self.name,
+		.absent = (const void *)k->absent.data,
+		.absent_count = k->absent.len / sizeof *k->facts.absent,
 		.signs_until = rpc_ca_until(k->service->ca),
 		.expires = k->service->expires,
 		.started = k->service->started};
@@ -190,6 +216,7 @@ int manager_inner_know(struct manager_service *s, struct manager_known *k, struc
 	buf_init(&k->status_rows, KNOWN_MAX);
 	buf_init(&k->trouble_rows, KNOWN_MAX);
 	buf_init(&k->alarm_rows, KNOWN_MAX);
+	buf_init(&k->absent, KNOWN_MAX);
 	if (read_all(k, err) != 0 || watch(k, now, err) != 0 ||
 		manager_trouble_list(&k->facts, now, &k->trouble_rows, err) != 0)
 		return -1;
@@ -205,6 +232,7 @@ void manager_inner_forget(struct manager_known *k)
 	buf_fini(&k->status_rows);
 	buf_fini(&k->trouble_rows);
 	buf_fini(&k->alarm_rows);
+	buf_fini(&k->absent);
 }
 
 static int by_alarm(const void *a, const void *b)

@@ -29,6 +29,33 @@ static bool is_wanted(const struct cbormap_value *name, const char *is)
 	return !name->has || (strlen(is) == name->len && memcmp(is, name->bytes, name->len) == 0);
 }
 
+/* The job, if the configuration has it. */
+static const struct manager_config_job *find_job(
+	const struct manager_config *config, const struct cbormap_value *name)
+{
+	size_t i;
+
+	for (i = 0; i < config->job_count; i++)
+		if (is_wanted(name, config->jobs[i].name))
+			return &config->jobs[i];
+	return NULL;
+}
+
+/* Says which jobs there are. */
+static void no_job(
+	const struct manager_config *config, const struct cbormap_value *name, struct err *err)
+{
+	char jobs[200] = "";
+	size_t i, len = 0;
+
+	for (i = 0; i < config->job_count && len + NAME_LEN_MAX + 8 < sizeof jobs; i++)
+		len += (size_t)snprintf(jobs + len, sizeof jobs - len, "%s%s", i > 0 ? ", " : "",
+			config->jobs[i].name);
+	err_set(err, ERR_NOTFOUND, "the configuration has no job %.*s (its jobs: %s%s)",
+		(int)name->len, (const char *)name->bytes, len > 0 ? jobs : "none",
+		i < config->job_count ? ", ..." : "");
+}
+
 /* --- status, alarms -------------------------------------------------------- */
 
 void manager_inner_status(void *ctx, struct rpc_call *call, const struct cbormap_value *values)
@@ -151,6 +178,32 @@ static int list_run(void *ctx, const struct manager_db_key *key, const void *row
 	return --l->left == 0;
 }
 
+/* Where no run was found: whether there is such an agent, and such a job. Returns 0, or -1 with err
+ * set. */
+static int check_names(struct manager_service *s, const struct cbormap_value *agent,
+	const struct cbormap_value *job, struct err *err)
+{
+	char name[NAME_LEN_MAX + 1];
+	struct manager_host_row row;
+	struct manager_db_key key;
+	int ret = 0;
+
+	if (agent->has) {
+		snprintf(name, sizeof name, "%.*s", (int)agent->len, (const char *)agent->bytes);
+		manager_db_words(&key, rpc_role_name(RPC_AGENT), name);
+		ret = manager_db_get(s->db, MANAGER_TABLE_HOSTS, &key, &row, err);
+		if (ret == 1)
+			ret = err_set(err, ERR_NOTFOUND,
+				"no agent of the name %s has joined ('fdump hosts' lists them)",
+				name);
+	}
+	if (ret == 0 && job->has && find_job(s->config, job) == NULL) {
+		no_job(s->config, job, err);
+		ret = -1;
+	}
+	return ret;
+}
+
 void manager_inner_runs(void *ctx, struct rpc_call *call, const struct cbormap_value *values)
 {
 	struct listing l = {.service = ctx,
@@ -161,6 +214,8 @@ void manager_inner_runs(void *ctx, struct rpc_call *call, const struct cbormap_v
 
 	buf_init(&l.out, MANAGER_LISTING_MAX);
 	ret = manager_db_each(l.service->db, MANAGER_TABLE_RUNS, NULL, list_run, &l, &l.err);
+	if (ret == 0 && l.out.len == 0)
+		ret = check_names(l.service, l.agent, l.job, &l.err);
 	answer(ctx, call, &l.out, ret, &l.err);
 }
 
@@ -273,33 +328,6 @@ static void start_part(struct order *o, struct manager_link *link, const struct 
 		return;
 	}
 	o->open++;
-}
-
-/* The job of the order, if the configuration has it. */
-static const struct manager_config_job *find_job(
-	const struct manager_config *config, const struct cbormap_value *name)
-{
-	size_t i;
-
-	for (i = 0; i < config->job_count; i++)
-		if (is_wanted(name, config->jobs[i].name))
-			return &config->jobs[i];
-	return NULL;
-}
-
-/* Says which jobs there are. */
-static void no_job(
-	const struct manager_config *config, const struct cbormap_value *name, struct err *err)
-{
-	char jobs[200] = "";
-	size_t i, len = 0;
-
-	for (i = 0; i < config->job_count && len + NAME_LEN_MAX + 8 < sizeof jobs; i++)
-		len += (size_t)snprintf(jobs + len, sizeof jobs - len, "%s%s", i > 0 ? ", " : "",
-			config->jobs[i].name);
-	err_set(err, ERR_NOTFOUND, "the configuration has no job %.*s (its jobs: %s%s)",
-		(int)name->len, (const char *)name->bytes, len > 0 ? jobs : "none",
-		i < config->job_count ? ", ..." : "");
 }
 
 struct targets {

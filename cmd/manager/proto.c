@@ -166,6 +166,10 @@ const struct cbormap_field manager_revoke_fields[] = {
 	[MANAGER_REVOKE_ROLE] =
 		{.key = "role", .type = CBORMAP_TEXT, .need = true, .min = 1, .max = 16},
 	[MANAGER_REVOKE_NAME] = {.key = "name", .type = CBORMAP_NAME, .need = true},
+	[MANAGER_REVOKE_HOST] = {.key = "host",
+		.type = CBORMAP_TEXT,
+		.min = RPC_HOST_LEN,
+		.max = RPC_HOST_LEN},
 	[MANAGER_REVOKE_FIELDS] = {0},
 };
 const struct cbormap_field manager_order_fields_in[] = {

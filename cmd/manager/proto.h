@@ -45,6 +45,7 @@ enum manager_method {
 	MANAGER_METHOD_REVOKE = 101, /* revoke_fields -> {} */
 	MANAGER_METHOD_ORDER = 102,  /* order_fields -> listing, blob: manager_order_row */
 	MANAGER_METHOD_ALARMS = 103, /* {} -> listing, blob: manager_alarm_row, critical first */
+	MANAGER_METHOD_FLEET = 104,  /* {} -> welcome, of which stores and managers count */
 };
 
 #define MANAGER_HELLO_MAX     1024
@@ -84,7 +85,12 @@ enum {
 };
 /* The token; or, if its hash was given, what it needs beside: whom to ask, and where. */
 enum { MANAGER_MADE_TOKEN, MANAGER_MADE_MANAGER, MANAGER_MADE_ADDRESS, MANAGER_MADE_FIELDS };
-enum { MANAGER_REVOKE_ROLE, MANAGER_REVOKE_NAME, MANAGER_REVOKE_FIELDS };
+enum {
+	MANAGER_REVOKE_ROLE,
+	MANAGER_REVOKE_NAME,
+	MANAGER_REVOKE_HOST, /* the host id; absent: the one that is known by this name */
+	MANAGER_REVOKE_FIELDS
+};
 enum {
 	MANAGER_ORDER_METHOD, /* 81 to 84 */
 	MANAGER_ORDER_JOB,

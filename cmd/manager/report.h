@@ -24,7 +24,8 @@
  *   held      job                     nothing runs until
  *   released  job
  *   clock     job                     the clock was set back: slots after `time` come
- *   alarm     text, ? job             text: the alarm's id, as "plan.recipient"
+ *   alarm     text, ? job             text: the alarm's id, as "plan.refused"; then, of a plan,
+ *                                     ": " and why
  *
  * slot: the time at which the job was due; absent: a person ordered the run.
  * A key or kind that is not known is ignored, unless the key begins with an

@@ -181,6 +181,15 @@ static void take_ended(struct manager_last_row *row, const struct manager_record
 	row->fewer_than = rec->stats.fewer_than;
 }
 
+/* Whether the alarm has this id; why it was raised may come after it. */
+static bool says(const struct manager_record *rec, const char *id)
+{
+	size_t len = strlen(id);
+
+	return strncmp(rec->text, id, len) == 0 &&
+	       (rec->text[len] == 0 || strncmp(rec->text + len, ": ", 2) == 0);
+}
+
 /* What an agent reports by itself. Those that are of no job are kept with the agent. */
 static int take_alarm(struct manager_service *s, struct manager_host_row *host,
 	const struct manager_record *rec, bool is_news, struct err *err)
@@ -196,9 +205,8 @@ static int take_alarm(struct manager_service *s, struct manager_host_row *host,
 			rec->job[0] != 0 ? ", job " : "", rec->job, text);
 	if (strcmp(rec->text, MANAGER_SAYS_OVERDUE) == 0)
 		host->overdue = true;
-	else if (strcmp(rec->text, MANAGER_SAYS_REFUSED) == 0 ||
-		 strcmp(rec->text, MANAGER_SAYS_MALFORMED) == 0)
-		strcpy(host->refused, rec->text);
+	else if (says(rec, MANAGER_SAYS_REFUSED) || says(rec, MANAGER_SAYS_MALFORMED))
+		esc_line(host->refused, sizeof host->refused, rec->text, strlen(rec->text));
 	if (strcmp(rec->text, MANAGER_SAYS_CHANGED) != 0 || rec->job[0] == 0)
 		return 0;
 	ret = manager_inner_last(s, host->name, rec->job, &key, &row, err);

@@ -63,7 +63,8 @@ struct manager_host_row {
 	uint8_t digest[MANAGER_DIGEST_LEN]; /* of the plan that it follows */
 	bool differs;                       /* that plan is another one here */
 	bool overdue;                       /* it says that nothing succeeded for long */
-	char refused[MANAGER_WORD_MAX];     /* "plan.refused": it does not take a plan; "" */
+	/* "plan.refused: WHY": it does not take a plan; "" */
+	char refused[MANAGER_REASON_MAX];
 	/* Of a store. */
 	uint8_t uid[MANAGER_UID_LEN], key[MANAGER_KEY_LEN];
 	char reach[MANAGER_ADDRESS_MAX]; /* HOST:PORT that agents dial */

@@ -118,6 +118,7 @@ static int look_at_certificate(const struct looking *l, const char *kind, const 
 static int look_at_agent(const struct looking *l, const struct manager_host_row *h)
 {
 	struct what what = {.role = h->role, .name = h->name, .critical = true};
+	const char *why = strstr(h->refused, ": ");
 
 	if (h->differs && h->follows[0] != 0) {
 		what = (struct what){.kind = "plan",
@@ -136,10 +137,8 @@ static int look_at_agent(const struct looking *l, const struct manager_host_row 
 	if (h->refused[0] != 0) {
 		what.kind = "refused";
 		what.state = "plan refused";
-		if (add(l, &what,
-			    "it refuses the plan of the manager that it follows (%s); its "
-			    "log says why",
-			    h->refused) != 0)
+		if (add(l, &what, "it refuses the plan of the manager that it follows: %s",
+			    why != NULL ? why + strlen(": ") : "its log says why") != 0)
 			return -1;
 	}
 	if (!h->overdue)
@@ -191,6 +190,15 @@ static int look_at_store(const struct looking *l, const struct manager_host_row 
 	if (h->up || h->reach[0] == 0 || l->now - seen <= AWAY_SEC)
 		return 0;
 	return add(l, &what, "it was seen last %s ago", manager_inner_age(text, l->now - h->seen));
+}
+
+static int look_at_absent(const struct looking *l, const char *store)
+{
+	const struct what what = {
+		.kind = "unknown", .role = "store", .name = store, .state = "unknown store"};
+
+	return add(l, &what,
+		"manager.conf names the store %s, which has not joined and has no address", store);
 }
 
 static int look_at_host(const struct looking *l, const struct manager_host_row *h)
@@ -291,6 +299,9 @@ int manager_trouble_list(
 			return -1;
 	for (i = 0; i < facts->host_count; i++)
 		if (look_at_host(&l, &facts->hosts[i]) != 0)
+			return -1;
+	for (i = 0; i < facts->absent_count; i++)
+		if (look_at_absent(&l, facts->absent[i]) != 0)
 			return -1;
 	if (look_at_certificate(&l, "certificate", "manager", facts->manager, facts->expires,
 		    RENEW_DAYS, ": it is not renewed; the manager's log says why") != 0)

@@ -20,6 +20,7 @@
  *   damage       a store              a scrub has found none
  *   stopped      a store              its service has said hello again
  *   away         a store              likewise
+ *   unknown      a store              it has joined, has an address, or is not named any more
  *
  * The id is ROLE/NAME/KIND, or ROLE/NAME/KIND/JOB.
  */
@@ -49,6 +50,9 @@ struct manager_facts {
 	int64_t expires,
 		signs_until; /* its certificate, and that of its intermediate; 0: not known */
 	int64_t started;     /* when its service was */
+	/* Stores that the configuration names, which have not joined and have no address. */
+	const char *const *absent;
+	size_t absent_count;
 };
 
 /* Something that is wrong now. */

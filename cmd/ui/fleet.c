@@ -7,12 +7,15 @@
 #include <unistd.h>
 
 #include "cmd/ui/json.h"
+#include "cmd/ui/learn.h"
 #include "cmd/ui/options.h"
 #include "cmd/ui/report.h"
 #include "lib/buf.h"
 #include "lib/civil.h"
 #include "lib/err.h"
+#include "lib/esc.h"
 #include "lib/hash.h"
+#include "rpc/ca.h"
 #include "rpc/client.h"
 #include "rpc/wire.h"
 
@@ -69,6 +72,20 @@ static int find_role(struct ui_role *role, const char *config, const char *state
 		role->dir);
 }
 
+/* An operator whom a manager has signed is one of that manager alone. */
+static void note_signer(struct ui_fleet *f)
+{
+	struct rpc_cert_info info;
+	size_t i;
+
+	if (rpc_cert_info(f->role.cert, &info, NULL) != 0 || info.id.issuer.manager[0] == 0)
+		return;
+	f->local = true;
+	for (i = 0; i < f->count; i++)
+		if (strcmp(f->managers[i].name, info.id.issuer.manager) == 0)
+			f->at = i;
+}
+
 int ui_fleet_open(struct ui_fleet *f, const struct ui_options *o, struct err *err)
 {
 	*f = (struct ui_fleet){.count = 0};
@@ -76,6 +93,7 @@ int ui_fleet_open(struct ui_fleet *f, const struct ui_options *o, struct err *er
 		find_role(&f->role, o->config, o->state, o->identity, err) != 0)
 		return -1;
 	f->count = ui_fleet_managers(f->role.managers, f->managers);
+	note_signer(f);
 	return f->count > 0 ? 0
 			    : err_set(err, ERR_CONFIG,
 				      "%s: names no manager (lines NAME HOST[:PORT]); the manager "
@@ -98,12 +116,86 @@ int ui_fleet_end(struct ui_fleet *f, struct ui_options *o, int ret, const struct
 	return status;
 }
 
+/* --- what a manager tells --------------------------------------------------- */
+
+/* In memory; the one that is asked is where it was reached. */
+static void keep_manager(struct ui_fleet *f, const struct manager_peer *told)
+{
+	size_t i = 0;
+
+	while (i < f->count && strcmp(f->managers[i].name, told->name) != 0)
+		i++;
+	if (i == f->at || i == MANAGER_PEERS_MAX)
+		return;
+	f->managers[i] = *told;
+	if (i == f->count)
+		f->count++;
+}
+
+static void keep_managers(const struct ui_fleet *f)
+{
+	struct ui_learn_line lines[MANAGER_PEERS_MAX];
+	size_t i;
+
+	for (i = 0; i < f->count; i++)
+		lines[i] = (struct ui_learn_line){f->managers[i].name, f->managers[i].address, ""};
+	ui_learn_file(f->role.managers, lines, f->count, NULL);
+}
+
+static void keep_stores(const struct ui_fleet *f, struct manager_welcome *w)
+{
+	struct manager_store_text stores[MANAGER_STORES_MAX];
+	struct ui_learn_line lines[MANAGER_STORES_MAX];
+	char rest[MANAGER_STORES_MAX][2 * MANAGER_UID_LEN + 2 * MANAGER_KEY_LEN + 2];
+	size_t n = 0;
+
+	while (n < MANAGER_STORES_MAX && manager_welcome_store(w, &stores[n])) {
+		esc_hex(rest[n], stores[n].uid, MANAGER_UID_LEN);
+		rest[n][2 * MANAGER_UID_LEN] = ' ';
+		esc_hex(rest[n] + 2 * MANAGER_UID_LEN + 1, stores[n].key, MANAGER_KEY_LEN);
+		lines[n] = (struct ui_learn_line){stores[n].name, stores[n].address, rest[n]};
+		n++;
+	}
+	ui_learn_file(f->role.stores, lines, n, NULL);
+}
+
+/* Asks for the fleet's managers and stores, and keeps them. It is no part of what the command does:
+ * what fails (a folder that may not be written) is left. */
+static void learn(struct ui_fleet *f)
+{
+	const struct rpc_client_request request = {.method = MANAGER_METHOD_FLEET};
+	struct manager_peer told;
+	struct manager_welcome w;
+	struct buf reply;
+
+	f->learned = true;
+	buf_init(&reply, RPC_PAYLOAD_MAX);
+	if (rpc_client_call(f->client, &request, &reply, NULL, NULL) == 0 &&
+		manager_welcome_get(&w, reply.data, reply.len, NULL) == 0) {
+		while (manager_welcome_manager(&w, &told))
+			keep_manager(f, &told);
+		/* One manager's own operator gets nowhere else. */
+		if (!f->local) {
+			keep_managers(f);
+			keep_stores(f, &w);
+		}
+	}
+	buf_fini(&reply);
+}
+
 /* --- calls ------------------------------------------------------------------ */
+
+/* Whether no other manager is tried after this one. */
+static bool is_last(const struct ui_fleet *f)
+{
+	return f->only || f->local || f->at + 1 == f->count;
+}
 
 static int dial(struct ui_fleet *f, struct err *err)
 {
 	const struct rpc_tls_opts tls = {
 		.kind = RPC_TLS_MUTUAL, .cert = f->role.cert, .key = f->role.key, .ca = f->role.ca};
+	bool waits_briefly = f->only ? f->count > 1 : !is_last(f);
 	struct store_address address;
 	struct rpc_client_opts opts = {.tls = &tls,
 		.expect = {RPC_MANAGER, f->managers[f->at].name},
@@ -111,7 +203,7 @@ static int dial(struct ui_fleet *f, struct err *err)
 		.port = address.port,
 		.times = ui_test_times(NULL),
 		.patience_ms = f->patience_ms != 0 ? f->patience_ms : PATIENCE_MS,
-		.connect_ms = f->at + 1 < f->count ? NEXT_MS : CONNECT_MS};
+		.connect_ms = waits_briefly ? NEXT_MS : CONNECT_MS};
 
 	if (ui_address(&address, f->managers[f->at].address, MANAGER_PORT, err) != 0)
 		return -1;
@@ -156,12 +248,15 @@ int ui_fleet_call(struct ui_fleet *f, uint16_t method, const struct cbor_out *pa
 	for (;;) {
 		if (f->client == NULL && dial(f, err) != 0)
 			return -1;
-		if (rpc_client_call(f->client, &request, reply, blob, err) == 0)
+		if (rpc_client_call(f->client, &request, reply, blob, err) == 0) {
+			if (!f->learned)
+				learn(f);
 			return 0;
+		}
 		rpc_client_stats(f->client, &stats);
 		if (stats.connections > 0)
 			return refused(f, err);
-		if (f->at + 1 == f->count)
+		if (is_last(f))
 			return unreachable(f, err);
 		ui_fleet_close(f);
 		f->at++;

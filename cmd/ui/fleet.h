@@ -5,7 +5,8 @@
  *
  * The identity is the one of --identity DIR, else the user's own (~/.config/fdump), else, for who
  * may read it, the local operator's of a manager on this machine. The managers of its file are
- * tried in order, until one answers.
+ * tried in order, until one answers. That one is also asked for the managers and stores of the
+ * fleet, which are kept in the identity's files (cmd/ui/learn.h).
  */
 #ifndef FDUMP_CMD_UI_FLEET_H
 #define FDUMP_CMD_UI_FLEET_H
@@ -24,6 +25,9 @@ struct ui_fleet {
 	struct manager_peer managers[MANAGER_PEERS_MAX];
 	size_t count, at; /* managers; the one that is asked */
 	struct rpc_client *client;
+	bool local;          /* the operator of one manager, which alone accepts it: it is `at` */
+	bool learned;        /* what that manager tells of the fleet; cleared by who asks several */
+	bool only;           /* set by who asks each manager: no other one in its place */
 	int64_t patience_ms; /* set by who waits for less than the longest deadline of a method */
 	/* What a listing said. */
 	int64_t now;

@@ -92,7 +92,8 @@ void ui_missed_links(const struct ui_missed *m, int base)
 size_t ui_missed_after(const struct ui_missed *m, const struct ui_select *select, uint64_t entries,
 	uint64_t fewer_than)
 {
-	char *patterns = ui_select_patterns_unmet(select), text[ERR_MESSAGE_MAX];
+	char *patterns = m->planned ? NULL : ui_select_patterns_unmet(select);
+	char text[ERR_MESSAGE_MAX];
 
 	if (patterns != NULL) {
 		snprintf(text, sizeof text, "note: %s", patterns);

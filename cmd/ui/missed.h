@@ -23,6 +23,7 @@ struct ui_missed {
 	const char *const *stores; /* their names */
 	bool listed;               /* the paths are of a list, which may be another one each time */
 	bool no_recursion;
+	bool planned; /* a job of a plan: its patterns are for many machines */
 	void (*warn)(void *ctx, const char *what);
 	void *ctx;
 	/* Set. */

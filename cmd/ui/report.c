@@ -9,11 +9,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "cmd/ui/json.h"
 #include "lib/err.h"
 #include "lib/esc.h"
+#include "lib/fs.h"
+#include "pack/block.h"
 
 #define SAY_MAX 8192 /* bytes of a message, two escaped paths and more */
 
@@ -121,6 +124,23 @@ unsigned ui_processors(void)
 	int n = sched_getaffinity(0, sizeof set, &set) == 0 ? CPU_COUNT(&set) : 1;
 
 	return n < 1 ? 1 : n > 64 ? 64 : (unsigned)n;
+}
+
+void ui_input_hint(const char *command, const char *word)
+{
+	uint8_t head[PACK_BLOCK_HEADER];
+	struct stat st;
+	int fd;
+
+	if (word == NULL || stat(word, &st) != 0 || !S_ISREG(st.st_mode))
+		return;
+	fd = open(word, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return;
+	if (fs_read_full(fd, head, sizeof head, NULL) == (ssize_t)sizeof head &&
+		pack_block_begins(head))
+		ui_say(command, "standard input was read; '-f %s' reads that file", word);
+	close(fd);
 }
 
 int ui_open_input(const char *file, struct err *err)

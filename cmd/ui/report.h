@@ -58,6 +58,10 @@ int ui_number(const char *text, long min, long max, long *value);
  * terminal. Returns the descriptor, or -1 with err set. */
 int ui_open_input(const char *file, struct err *err);
 
+/* After reading standard input has failed: says so if the command's first argument, or NULL, is a
+ * pack. */
+void ui_input_hint(const char *command, const char *word);
+
 /* Processors that this process may use, 1 to 64. */
 unsigned ui_processors(void);
 

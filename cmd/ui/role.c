@@ -304,8 +304,9 @@ static int find_store(void *ctx, const char *name, struct store_address *to, str
 			"./%s for the directory",
 			name, name);
 	return err_set(err, ERR_NOTFOUND,
-		"%s: no store of this name is known (%s; add a line NAME HOST:PORT to %s); a "
-		"directory is written with a slash, as ./%s",
+		"%s: no store of this name is known (%s; 'fdump hosts' asks a manager for new "
+		"ones, or add a line NAME HOST:PORT to %s); a directory is written with a slash, "
+		"as ./%s",
 		name, role->stores, path, name);
 }
 

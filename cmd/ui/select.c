@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "cmd/ui/report.h"
+#include "cmd/ui/show.h"
 #include "lib/err.h"
 #include "lib/esc.h"
 #include "lib/match.h"
@@ -250,13 +251,18 @@ char *ui_select_patterns_unmet(const struct ui_select *s)
 	return NULL;
 }
 
-size_t ui_select_unmet(const struct ui_select *s, const char *command, const char *in)
+size_t ui_select_unmet(
+	const struct ui_select *s, const char *command, const struct store_dump *dump)
 {
-	char text[ESC_MAX(1024)];
+	char text[ESC_MAX(1024)], in[UI_SHOW_DUMP_MAX + 8] = "pack", shown[UI_SHOW_DUMP_MAX];
 	char *patterns = ui_select_patterns_unmet(s);
 	struct err err;
 	size_t i, unmet = 0;
 
+	if (dump != NULL) {
+		ui_show_chosen(shown, dump);
+		snprintf(in, sizeof in, "dump %s", shown);
+	}
 	if (patterns != NULL)
 		ui_say(command, "note: %s", patterns);
 	free(patterns);

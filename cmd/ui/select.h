@@ -17,6 +17,7 @@
 #include <stdio.h>
 
 struct err;
+struct store_dump;
 struct match;
 
 struct ui_selected {
@@ -59,9 +60,10 @@ bool ui_select_test(struct ui_select *select, const uint8_t *path, size_t len, b
 bool ui_select_any(const struct ui_select *select);
 
 /* Says on standard error which paths matched nothing, or that the patterns exclude all; returns how
- * many that is. Patterns that matched nothing are told too, and not counted. in: what they are not
- * in: "pack", "dump". */
-size_t ui_select_unmet(const struct ui_select *select, const char *command, const char *in);
+ * many that is. Patterns that matched nothing are told too, and not counted. dump: what they are
+ * not in; NULL: a pack. */
+size_t ui_select_unmet(
+	const struct ui_select *select, const char *command, const struct store_dump *dump);
 
 /* The same as a note, of patterns that name one path and matched nothing: "pattern matched
  * nothing: '/a/b', '/c' and 3 more"; the caller frees it. NULL: there are none. */

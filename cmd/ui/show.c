@@ -69,19 +69,33 @@ void ui_show_time(char text[UI_SHOW_TIME_MAX], int64_t sec)
 		snprintf(text, UI_SHOW_TIME_MAX, "?");
 }
 
-void ui_show_dump(char text[UI_SHOW_DUMP_MAX], const struct store_entry *e)
+static void show_dump(char text[UI_SHOW_DUMP_MAX], const struct store_dump *dump, int64_t time)
 {
 	char id[2 * STORE_DUMP_ID + 1], agent[ESC_MAX(STORE_NAME_MAX)],
 		name[ESC_MAX(STORE_NAME_MAX)], when[UI_SHOW_TIME_MAX];
 
+	esc_hex(id, dump->id, STORE_DUMP_ID);
+	ui_show_time(when, time);
+	esc_name(agent, sizeof agent, dump->agent, dump->agent_len);
+	esc_name(name, sizeof name, dump->name, dump->name_len);
+	snprintf(text, UI_SHOW_DUMP_MAX, "%.12s (%s/%s, %s)", id, agent, name, when);
+}
+
+void ui_show_dump(char text[UI_SHOW_DUMP_MAX], const struct store_entry *e)
+{
+	char id[2 * STORE_DUMP_ID + 1];
+
+	if (e->record != NULL) {
+		show_dump(text, &e->dump, e->committed);
+		return;
+	}
 	esc_hex(id, e->dump.id, STORE_DUMP_ID);
 	snprintf(text, UI_SHOW_DUMP_MAX, "%.12s", id);
-	if (e->record == NULL)
-		return;
-	ui_show_time(when, e->committed);
-	esc_name(agent, sizeof agent, e->dump.agent, e->dump.agent_len);
-	esc_name(name, sizeof name, e->dump.name, e->dump.name_len);
-	snprintf(text, UI_SHOW_DUMP_MAX, "%.12s (%s/%s, %s)", id, agent, name, when);
+}
+
+void ui_show_chosen(char text[UI_SHOW_DUMP_MAX], const struct store_dump *dump)
+{
+	show_dump(text, dump, dump->began.sec);
 }
 
 int ui_show_dump_json(json_t *object, const struct store_entry *e)

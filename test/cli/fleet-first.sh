@@ -41,12 +41,18 @@ grep -q "^The first backup (system) is kept" join.out || fail "$(cat join.out)"
 known() { [ "$(m1 runs --agent web1 --job system --json | grep -c '"result":"ok"')" -ge "$1" ]; }
 await 10 known 1 || fail "$(m1 runs)"
 m1 runs | grep -q "web1 *system *ok *1 *[0-9.]* [KMi]*B" || fail "$(m1 runs)"
-[ "$(m1 runs --agent other)" = "No run on the agent other has ended yet." ] || fail "runs of another agent"
-[ -z "$(m1 runs --agent other --json)" ] || fail "runs of another agent: $(m1 runs --agent other --json)"
+for how in "agent other" "job systm"; do
+	status=0
+	m1 runs --"${how% *}" "${how#* }" >out 2>err || status=$?
+	[ $status = 2 ] && [ ! -s out ] && grep -q "no ${how% *}.* ${how#* } " err || fail "runs of the $how: $status $(cat out err)"
+done
 # A store has the address that it announces; the port of an agent is another one each time.
 m1 hosts | grep -q "^store *m1 *connected .* 127.0.0.1:$((base + 1)) " || fail "$(m1 hosts)"
 m1 hosts | grep -q "^agent *web1 *connected .* 127.0.0.1 *[0-9.]*$" || fail "$(m1 hosts)"
-m1 status --all | grep -q "1 job on 1 agent (1 connected)" || fail "$(m1 status --all)"
+m1 status --all | grep -q "1 job on 1 agent (1 connected): all is well$" || fail "$(m1 status --all)"
+# The store says soon after a commit how much it uses.
+used() { m1 hosts --json | grep -q '"name":"m1","role":"store",.*"used":[1-9]'; }
+await 10 used || fail "$(m1 hosts --json)"
 m1 status --json | grep -q '"id":"status.job","agent":"web1","job":"system",.*"next_epoch":' || fail "$(m1 status --json)"
 m1 run system --agent web1 --wait >out || fail "run: $? $(cat out)"
 grep -q "^web1: ok, 1 copy, " out || fail "$(cat out)"
@@ -80,7 +86,7 @@ grep -qF "job system: partial: $missing" web1.agent.log || fail "$(cat web1.agen
 # For a monitoring system, also where nobody answers.
 status=0
 m1 status --check >out || status=$?
-[ $status = 1 ] && grep -q "^FDUMP WARNING - 1 job on 1 agent; .* | jobs=1 late=0 failed=0 copies=0 " out ||
+[ $status = 1 ] && grep -q "^FDUMP WARNING - 1 job on 1 agent: 1 partial; .* | jobs=1 late=0 failed=0 copies=0 " out ||
 	fail "check: $status $(cat out)"
 status=0
 "$FDUMP" status --check --identity "$work/nobody" >out || status=$?
@@ -88,6 +94,8 @@ status=0
 
 kill "$agent" "$store"
 wait "$agent" "$store" || :
+away() { m1 status | head -n 1 | grep -q " 1 store not connected"; }
+await 5 away || fail "$(m1 status)"
 
 # A dump knows its job, the slot (0: by order), and the plan that this was in.
 "$FDUMP" dumps -s "$work/store" --json >out

@@ -31,6 +31,10 @@ alarms() { grep -ao "agent a[^:]* reports: $1" m1.log | wc -l; }
 has_alarms() { [ "$(alarms "$1")" -ge "$2" ]; }
 
 plan "paths = {\"$work/src\"}"
+m1 status >out
+grep -q "^  unknown store  *store s1  .* manager.conf names the store s1, which has not joined and has no address$" out ||
+	fail "$(cat out)"
+head -n 1 out | grep -q ": 1 warning; nothing is backed up yet: " || fail "$(cat out)"
 store one
 one=$pid
 m1 token agent a 2>/dev/null | at a join - >/dev/null
@@ -56,7 +60,26 @@ refuses "paths = {\"$work/srcs\"}" "read $work/srcs, which agent.conf does not a
 refuses "paths = {\"$work/src/../a\"}" "read $work/src/../a, which agent.conf does not allow"
 refuses "paths = {\"$work/src\"}  unencrypted = yes" "be stored unencrypted, which agent.conf does not allow"
 
-m1 status | grep -q "^  plan refused *agent a .*(plan.refused)" || fail "$(m1 status)"
+m1 status >out
+grep -q "^  plan refused *agent a .*follows: job system is to be stored unencrypted, which agent.conf does not allow" out ||
+	fail "$(cat out)"
+head -n 1 out | grep -q ": 1 critical alarm$" || fail "$(cat out)"
+
+# One that never had a plan says why, if it is told to run a job.
+mkdir -p b/etc
+cp a/etc/agent.conf b/etc
+sed -i 's|agents = {"a"}|agents = {"a", "b"}|' m1/etc/manager.conf
+kill -HUP "$manager"
+m1 token agent b 2>/dev/null | at b join - >/dev/null
+start b agent
+other=$pid
+await 10 grep -q "is refused" b.agent.log || fail "$(cat b.agent.log)"
+! m1 run system --agent b >out 2>&1 || fail "b has no job"
+grep -q "it has no job 'system': it refuses the manager's plan: job system is to be stored unencrypted" out ||
+	fail "$(cat out)"
+kill "$other"
+wait "$other" || :
+m1 revoke agent b >/dev/null
 
 # The plan before is followed still, and by order too.
 m1 run system --agent a --wait >out || fail "run: $(cat out a.agent.log)"

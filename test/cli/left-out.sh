@@ -29,6 +29,9 @@ for how in pack backup; do
 	run $how data --exclude /data/home/thesis --exclude '/data/*/thesis'
 	! grep -q 'matched nothing' err || fail "$how, pattern that matched: $(cat err)"
 done
+# A plan's patterns are for many machines.
+run backup data --exclude /home/thesis --job "0:$(printf '%016d' 0)"
+! grep -q 'matched nothing' err || fail "a job of a plan: $(cat err)"
 
 mkdir data/mounted
 mount_tmpfs size=1m data/mounted

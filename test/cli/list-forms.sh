@@ -25,6 +25,10 @@ ln t/a t/sub/hard
 "$FDUMP" list <p | cmp - names
 cat p | "$FDUMP" list | cmp - names
 [ "$(wc -l <names)" = 11 ]
+# A pack that is named without -f.
+for command in list unpack; do
+	! "$FDUMP" $command p </dev/null 2>err && grep -q "'-f p' reads that file" err
+done
 grep -qx 'n\\nl' names
 grep -qx 'back\\\\slash' names
 grep -qx '\\377' names

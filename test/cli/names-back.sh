@@ -38,3 +38,5 @@ for from in "restore -s ./s --state state latest" "unpack -f p.fdump"; do
 done
 ! "$FDUMP" cat -s ./s latest 'no\nsuch' 2>err
 grep -q 'not in the dump' err || fail "one that is not there"
+! "$FDUMP" restore -s ./s latest -n nosuch 2>err
+grep -q 'nosuch: not in the dump [0-9a-f]\{12\} ([^/]*/backup, 20' err || fail "which dump: $(cat err)"

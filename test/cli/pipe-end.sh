@@ -19,3 +19,23 @@ head_of 0 files -s ./s latest -v
 head_of 0 find -s ./s '*'
 head_of 0 cron next -n 5000 '* * * * *'
 head_of 1 diff -f p.fdump -C none
+head_of 0 restore -s ./s -n latest
+head_of 0 restore -s ./s -n latest --json
+
+# Of a fleet: who reads is gone before anything is written.
+fleet
+manager=$pid
+gone() { # STATUS COMMAND...
+	touch reader
+	{ await 10 test ! -e reader; got=0; m1 "${@:2}" 2>err || got=$?; echo $got >status; } |
+		sh -c 'exec <&-; rm reader'
+	[ "$(cat status)" = "$1" ] && [ ! -s err ] || fail "${*:2}: status $(cat status): $(cat err)"
+}
+for command in status hosts runs; do
+	for form in "" --json; do
+		# shellcheck disable=SC2086 # a word or none
+		gone 0 $command $form
+	done
+done
+kill "$manager"
+wait "$manager" || :

@@ -1,5 +1,5 @@
 #!/bin/bash
-# Goal: a target that holds something keeps its mode, owner and access list, unless it is restored in
+# Goal: a target that is not there is made, if what it is to be in is there; a target that holds something keeps its mode, owner and access list, unless it is restored in
 # place; one that is empty, or a new file system, gets those of the root entry.
 . "$(dirname "$0")/lib.sh"
 needs root
@@ -11,7 +11,7 @@ chown -R 4321:4322 src
 chmod 710 src
 touch -d 2001-02-03 src
 "$FDUMP" pack -f p -C src .
-! "$FDUMP" unpack -f p -C nosuch 2>err && grep -q "nosuch: make this folder first: No such file" err || fail "$(cat err)"
+! "$FDUMP" unpack -f p -C no/such 2>err && grep -q "no/such: No such file" err || fail "$(cat err)"
 "$FDUMP" store init st >/dev/null
 "$FDUMP" backup -s ./st --unencrypted --state state -C src . >/dev/null
 show() { stat -c '%a %u %g' "$1"; }
@@ -25,14 +25,17 @@ for how in "unpack -f p" "unpack --overwrite if-changed -f p" "restore -s ./st -
 	"$@" -C t
 	[ "$(show t), $(cat t/f)" = "1777 0 0, content" ] || fail "$how: the target is $(show t)"
 	[ "$(show t/d)" = "755 4321 4322" ] || fail "$how: a folder in it is $(show t/d)"
-	for new in empty lost+found; do
+	for new in none empty lost+found; do
 		rm -rf t
-		mkdir t
-		[ $new = empty ] || mkdir t/$new
+		[ $new = none ] || mkdir t
+		[ $new != lost+found ] || mkdir t/$new
 		"$@" -C t
 		[ "$(show t) $(stat -c %Y t)" = "710 4321 4322 $(stat -c %Y src)" ] || fail "$how: $new: $(show t)"
 	done
 done
+rm -rf t
+(umask 0 && "$FDUMP" unpack -f p -C t f)
+[ "$(show t)" = "700 0 0" ] || fail "a part: the target is $(show t)"
 chmod 755 src
 chown 0:0 src
 rm src/f

@@ -141,8 +141,23 @@ static void agents(void **state)
 	expect(only(&a, NOW), "agent/web1/overdue", "no success", true, "warn_after");
 	a.overdue = false;
 	strcpy(a.refused, MANAGER_SAYS_REFUSED);
-	expect(only(&a, NOW), "agent/web1/refused", "plan refused", true, "(plan.refused)");
+	expect(only(&a, NOW), "agent/web1/refused", "plan refused", true, ": its log says why");
+	strcpy(a.refused, MANAGER_SAYS_REFUSED ": job x is to read /etc");
+	expect(only(&a, NOW), "agent/web1/refused", "plan refused", true,
+		"follows: job x is to read /etc");
 	assert_int_equal(nth(0)->wait_sec, 0);
+}
+
+/* A store that the configuration names, but that has not joined. */
+static void absent(void **state)
+{
+	static const char *const names[] = {"nas33"};
+	const struct manager_facts facts = {.absent = names, .absent_count = 1};
+
+	(void)state;
+	assert_int_equal(list(&facts, NOW), 1);
+	expect(nth(0), "store/nas33/unknown", "unknown store", false,
+		"names the store nas33, which has not joined and has no address");
 }
 
 static void stores(void **state)
@@ -311,6 +326,7 @@ int main(void)
 		cmocka_unit_test(machines),
 		cmocka_unit_test(certificates),
 		cmocka_unit_test(agents),
+		cmocka_unit_test(absent),
 		cmocka_unit_test(stores),
 		cmocka_unit_test(jobs),
 		cmocka_unit_test(told),
