@@ -307,7 +307,7 @@ static int accept_store(void *own, struct err *err)
 	if (ret == 0)
 		ret = file_write(path, kept, kept_len, 0600, err);
 	if (ret == 0)
-		printf("The next store that answers as %s is taken for it.\n", name);
+		printf("The next store that answers as %s will be accepted.\n", name);
 out:
 	free(text);
 	free(kept);
@@ -354,7 +354,7 @@ const struct ui_command cmd_agent = {
 		 "last plan while no manager can be reached.",
 	.verbs = verbs,
 	.options = options,
-	.exits = "0 ended as told; 2 failed; 3 the configuration is wrong, or this machine has "
+	.exits = "0 ended on request; 2 failed; 3 the configuration is wrong, or this machine has "
 		 "joined no fleet.",
 	.run = main_agent,
 };

@@ -562,7 +562,7 @@ static int run_all(struct options *o)
 		return ui_fail("backup", &err);
 	if (hook(o, o->before, -1, NULL, &err) != 0) {
 		err.code = ERR_FAILED;
-		err_prefix(&err, "there is no backup, for the hook before it failed");
+		err_prefix(&err, "no backup was made: the hook before it failed");
 	} else {
 		if (hidden)
 			warn(o, "trusted.* attributes can't be seen and are left out: root needs "

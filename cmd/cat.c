@@ -348,8 +348,8 @@ static int cat_sequence(struct cat *c, bool again, struct err *err)
 		return got;
 	if (!again)
 		return err_set(err, ERR_USAGE,
-			"%s: a hard link, and its content has passed by: a pack in a file (-f) can "
-			"be searched",
+			"%s: a hard link, and its content came earlier in the stream: give the "
+			"pack as a file (-f)",
 			c->shown);
 	c->linked = false;
 	if (lseek(c->fd, 0, SEEK_SET) != 0)

@@ -260,7 +260,7 @@ int cmd_verify_store(struct ui_options *o, const char *path)
 	if (r.damaged + r.missing + r.incomplete + c.damaged > 0) {
 		err_set(&err, ERR_DAMAGE,
 			"%s: damaged: fdump store scrub marks what is lost, then the next backup "
-			"or fdump store replicate brings it again",
+			"or fdump store replicate restores it",
 			path);
 		return ui_fail("verify", &err);
 	}

@@ -334,7 +334,7 @@ static int forget(struct forget *f)
 	if (forget_all(f, &err) != 0)
 		return ui_fail("forget", &err);
 	if (!f->met && f->failed == 0 && (f->o.agent != NULL || f->name != NULL)) {
-		err_set(&err, ERR_NOTFOUND, "%s/%s: there is no such dump (fdump dumps lists them)",
+		err_set(&err, ERR_NOTFOUND, "%s/%s: no such dump (fdump dumps lists them)",
 			f->o.agent != NULL ? f->o.agent : "*", f->name != NULL ? f->name : "*");
 		return ui_fail("forget", &err);
 	}
@@ -429,7 +429,7 @@ static int main_forget(int argc, char **argv)
 		ui_pipe_ends(UI_OK);
 	if (f.o.store_count == 0 || f.ruled == (optind < argc))
 		status = ui_usage(
-			"forget", "wants -s STORE, and either --keep-... rules or DUMPs, not both");
+			"forget", "needs -s STORE, and either --keep-... rules or DUMPs, not both");
 	else if (!f.ruled && f.name != NULL)
 		status = ui_usage("forget", "--name goes with --keep-... rules");
 	else if (!f.dry_run && !f.yes && (!isatty(0) || f.o.json))
@@ -478,9 +478,9 @@ static const struct ui_option options[] = {
 	{0, "keep-within", UI_TIME, "keep all up to 30d, 12h, ... before the newest",
 		UI_AT(struct forget, rules.within_sec)},
 	{.shared = "a",
-		.help = "the rules look at the dumps of this agent only; of DUMPs: whose "
-			"'latest' is meant; default: this host"},
-	{0, "name", UI_NAME, "the rules look at the dumps of this name only",
+		.help = "apply the rules to the dumps of this agent only; with DUMPs: the agent "
+			"whose 'latest' is meant; default: this host"},
+	{0, "name", UI_NAME, "apply the rules to the dumps of this name only",
 		UI_AT(struct forget, name)},
 	{0},
 };
@@ -490,21 +490,21 @@ const struct ui_command cmd_forget = {
 	.summary = "delete the dumps that no rule keeps",
 	.usage = "-s STORE... [-n] --keep-daily N ... [options]\n"
 		 "-s STORE... [-n] DUMP...",
-	.about = "Deletes the dumps that none of the rules keeps; each agent and name is counted "
-		 "by itself, by the time of the commit. The newest of each is always kept, and "
-		 "the newest complete one: dumps with a '!', of which entries changed or could "
-		 "not be read, and with a '<', of far fewer entries than the one before, push no "
-		 "complete one out. One with a '~', whose time can't be right, counts for no rule "
+	.about = "Deletes the dumps that no rule keeps. Each agent and name is counted separately, "
+		 "by the time of the commit. The newest dump of each is always kept, and so is the "
+		 "newest complete one: a dump with a '!' (entries changed or could not be read) or "
+		 "a '<' (far fewer entries than the one before) never takes the place of a "
+		 "complete one. A dump with a '~', whose time can't be right, counts for no rule "
 		 "and is kept.\n"
 		 "\n"
 		 "Or deletes each DUMP, also the last of its name: an id or the beginning of one, "
 		 "[AGENT/]NAME@latest or @TIME.\n"
 		 "\n"
-		 "On a terminal it lists them, and asks. The space comes back by fdump store gc.",
+		 "On a terminal it lists them, and asks. fdump store gc then frees the space.",
 	.options = options,
 	.arguments = "[DUMP...]",
 	.exits = "0 done; 1 done, but some are locked; 2 failed, or some of several stores could "
-		 "not be used; 5 done, but there are dumps whose records can't be read: they "
-		 "stay; 7 no space; 8 a store was busy.",
+		 "not be used; 5 done, but there are dumps whose records can't be read: they are "
+		 "kept; 7 no space; 8 a store was busy.",
 	.run = main_forget,
 };

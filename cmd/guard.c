@@ -34,7 +34,7 @@ static void on_signal(int number)
 	if (index != NULL) {
 		say("fdump: ");
 		say(index);
-		say(": the index is damaged: fdump store rebuild makes it anew\n");
+		say(": the index is damaged (fdump store rebuild makes a new one)\n");
 		_exit(UI_DAMAGE);
 	}
 	for (i = 0; i < SIGNALS; i++) /* not ours: it happens again, to whoever had it */

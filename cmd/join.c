@@ -262,7 +262,7 @@ static int look(struct join *j, struct err *err)
 	unsigned port, last, i;
 
 	if ((j->store != NULL && !store) || (j->listen != NULL && !store && !manager))
-		return err_set(err, ERR_USAGE, "%s: the token is of an %s, which has none",
+		return err_set(err, ERR_USAGE, "%s: not for the role of the token, %s",
 			j->store != NULL ? "--store" : "--listen", rpc_role_name(j->token.role));
 	if (ui_ready_folder(j->role.dir, err) != 0 || ui_ready_folder(j->role.config, err) != 0 ||
 		(store && ui_ready_folder(store_dir(j), err) != 0))
@@ -575,9 +575,8 @@ static int main_join(int argc, char **argv)
 	if (status >= 0)
 		return status;
 	if (argc > optind && strcmp(argv[optind], "-") != 0)
-		return ui_usage("join",
-			"a token is never an argument: it is asked for, or read from standard "
-			"input with '-'");
+		return ui_usage("join", "a token can't be an argument: 'fdump join' asks for it, "
+					"or reads it from standard input with '-'");
 	status = run(&j, argc > optind, &err) == 0 ? j.status : ui_fail("join", &err);
 	explicit_bzero(&j.token, sizeof j.token);
 	ui_options_fini(&j.o);
@@ -586,13 +585,13 @@ static int main_join(int argc, char **argv)
 
 static const struct ui_option options[] = {
 	{0, "store", UI_DIR,
-		"of a store: its directory, made if it is not there; default: /srv/fdump",
+		"for a store: its directory, made if it does not exist; default: /srv/fdump",
 		UI_AT(struct join, store)},
 	{0, "wait", UI_FLAG,
-		"of an agent: wait for the first backup also if its service is started by other "
-		"means than systemd",
+		"for an agent: wait for the first backup even if its service is not started by "
+		"systemd",
 		UI_AT(struct join, wait)},
-	{0, "listen", UI_TEXT, "of a store or a manager: HOST:PORT to listen on",
+	{0, "listen", UI_TEXT, "for a store or a manager: HOST:PORT to listen on",
 		UI_AT(struct join, listen), .value = "ADDRESS"},
 	{.shared = "oISj"},
 	{0},
@@ -611,6 +610,6 @@ const struct ui_command cmd_join = {
 	.options = options,
 	.arguments = "[-]",
 	.exits = "0 done; 2 failed, or wrong usage; 3 it has joined before; 6 the token was "
-		 "refused. Of an agent whose first backup was waited for: as fdump-backup(1).",
+		 "refused. After the first backup of an agent: as fdump-backup(1).",
 	.run = main_join,
 };

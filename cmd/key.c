@@ -72,7 +72,7 @@ static int check_free(const char *path, struct err *err)
 {
 	if (access(path, F_OK) != 0)
 		return 0;
-	return err_set(err, ERR_EXISTS, "%s: is there already, and is not replaced", path);
+	return err_set(err, ERR_EXISTS, "%s: exists, and is not replaced", path);
 }
 
 /* Writes both halves, or none. file is the secret one. */
@@ -172,7 +172,7 @@ static int load_secret(const char *path, struct key_file *file, struct err *err)
 		return -1;
 	if (file->kind & KEY_SECRET)
 		return 0;
-	return err_set(err, ERR_CONFIG, "%s: is a public half; this wants the secret half", path);
+	return err_set(err, ERR_CONFIG, "%s: a public half; expected the secret half", path);
 }
 
 static int run_public(void *own, struct err *err)
@@ -218,8 +218,7 @@ static int run_show(void *own, struct err *err)
 	printf("key        %s\nhalf       %s\nshared     %s\n", text,
 		kind & KEY_SECRET ? "secret" : "public", kind & KEY_SHARED ? "yes" : "no");
 	if (kind & KEY_SECRET)
-		printf("protected  %s\n",
-			kind & KEY_PROTECTED ? "yes, by a passphrase" : "no, by no passphrase");
+		printf("protected  %s\n", kind & KEY_PROTECTED ? "yes, by a passphrase" : "no");
 	return 0;
 }
 
@@ -251,7 +250,7 @@ static int read_input(char *text, size_t cap, size_t *len, struct err *err)
 	if (ferror(stdin))
 		return err_errno(err, errno, "standard input");
 	if (*len == cap)
-		return err_set(err, ERR_FORMAT, "standard input: is no key on paper: too long");
+		return err_set(err, ERR_FORMAT, "standard input: too long for a key on paper");
 	return 0;
 }
 
@@ -275,7 +274,7 @@ static int run_import(void *own, struct err *err)
 		goto out;
 	}
 	if (!(file.kind & KEY_SECRET)) {
-		err_set(err, ERR_FORMAT, "standard input: is a public half, no key");
+		err_set(err, ERR_FORMAT, "standard input: a public half; expected a secret half");
 		goto out;
 	}
 	if (half_of(opt, &file, &half, err) == 0 && save_both(opt->file, &file, &half, err) == 0)
@@ -333,11 +332,12 @@ const struct ui_command cmd_key = {
 	.name = NAME,
 	.summary = "make, show, print and restore keys",
 	.about = "A key has two halves: with the public half (FILE.pub) data are sealed, with "
-		 "the secret half (FILE) they are opened. Who loses the secret half loses the "
+		 "the secret half (FILE) they are opened. If the secret half is lost, so are the "
 		 "data.",
 	.verbs = verbs,
 	.options = options,
-	.exits = "0 done; 2 failed or wrong usage; 3 a file is open to others, is no key, or "
-		 "damaged; 5 what is typed for import is damaged; 6 wrong passphrase; 7 no space.",
+	.exits =
+		"0 done; 2 failed or wrong usage; 3 a file is accessible to others, damaged, or "
+		"not a key; 5 what is typed for import is damaged; 6 wrong passphrase; 7 no space.",
 	.run = main_key,
 };

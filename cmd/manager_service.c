@@ -218,7 +218,8 @@ static int set_up(struct serve *s, struct err *err)
 
 	if (access(s->role.cert, F_OK) != 0)
 		return err_set(err, ERR_CONFIG,
-			"%s: not found: this machine is no manager ('fdump setup' or 'fdump join' "
+			"%s: not found: this machine is not a manager ('fdump setup' or 'fdump "
+			"join' "
 			"makes it one)",
 			s->role.cert);
 	snprintf(s->config_path, sizeof s->config_path, "%s/manager.conf", s->role.config);

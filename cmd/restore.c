@@ -97,9 +97,9 @@ static int check_origin(const struct restore *r, const struct store_dump *dump, 
 	if (known == 1 && strlen(host) == dump->agent_len &&
 		memcmp(host, dump->agent, dump->agent_len) == 0 && !r->any_origin)
 		return err_set(err, ERR_DENIED,
-			"the dump says it is of this host, %s, which has made none with such a "
-			"secret: it may be forged (--state DIR, where it made them; --any-origin, "
-			"if you are sure)",
+			"the dump claims to be of this host, %s, which has made no dump with this "
+			"secret: it may be forged (--state DIR if this host's files are elsewhere; "
+			"--any-origin if you are sure)",
 			text);
 	fprintf(stderr,
 		"fdump restore: note: this machine can't check that %s made this dump (normal when "
@@ -152,7 +152,7 @@ static int main_restore(int argc, char **argv)
 		goto out;
 	}
 	if (!r.dry_run && !r.in_place && r.u.o.directory == NULL) {
-		status = ui_usage("restore", "where to? -C DIR, or --in-place");
+		status = ui_usage("restore", "no target given (-C DIR, or --in-place)");
 		goto out;
 	}
 	if (hash_crypto_init(&err) != 0 || ui_dump_open(&d, &r.u.o, dump, &err) != 0) {

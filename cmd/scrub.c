@@ -86,7 +86,7 @@ static int run(const struct cmd_scrub *o, struct store_checked *r, struct err *e
 		return 0;
 	return err_set(err, ERR_DAMAGE,
 		"%" PRIu64 " damaged blocks, %" PRIu64 " chunks lost, %" PRIu64
-		" dumps not whole: fdump store replicate mends it from another store",
+		" dumps not whole: fdump store replicate repairs them from another store",
 		r->damaged, r->missing, r->incomplete);
 }
 

@@ -124,8 +124,8 @@ static int set_quota(void *own, struct err *err)
 	if (name_check("agent", o->words[0], err) != 0)
 		return -1;
 	if (strcmp(o->words[1], "none") != 0 && size_parse(o->words[1], &bytes) != 0)
-		return err_set(
-			err, ERR_USAGE, "%s: is no quota: a size as 10G, or none", o->words[1]);
+		return err_set(err, ERR_USAGE, "%s: not a quota: expected a size as 10G, or none",
+			o->words[1]);
 	s = engine_open(o->dir, ENGINE_WRITE, &o->wait, err);
 	got = s != NULL ? engine_quota_set(s, o->words[0], bytes, err) : -1;
 	engine_close(s);
@@ -215,9 +215,9 @@ static int rebuild(void *own, struct err *err)
 	if (r.damaged + r.lost + r.incomplete == 0)
 		return 0;
 	return err_set(err, ERR_DAMAGE,
-		"the index is made anew, but %" PRIu64 " blocks are damaged, %" PRIu64
-		" volumes lost, %" PRIu64 " dumps not whole: fdump store replicate mends it "
-		"from another store",
+		"the index is rebuilt, but %" PRIu64 " blocks are damaged, %" PRIu64
+		" volumes lost, %" PRIu64
+		" dumps not whole: fdump store replicate repairs them from another store",
 		r.damaged, r.lost, r.incomplete);
 }
 
@@ -232,7 +232,7 @@ static int replicate(void *own, struct err *err)
 	int found, got = -1;
 
 	if (o->from == NULL)
-		return err_set(err, ERR_USAGE, "replicate wants --from STORE");
+		return err_set(err, ERR_USAGE, "replicate needs --from STORE");
 	found = ui_role_find(&role, o->o.config, o->o.state, o->o.identity, err);
 	if (found < 0)
 		return -1;
@@ -263,7 +263,7 @@ static int replicate(void *own, struct err *err)
 	if (r.incomplete == 0)
 		return 0;
 	return err_set(err, ERR_DAMAGE,
-		"%" PRIu64 " dumps of %s are not whole, and %s can't mend them: fdump store "
+		"%" PRIu64 " dumps of %s are not whole, and %s can't repair them: fdump store "
 		"replicate from another store, or fdump forget them",
 		r.incomplete, o->dir, o->from);
 }
@@ -320,7 +320,7 @@ static const struct ui_verb verbs[] = {
 		"read everything, find damage, mark it: the next backup, or replicate, repairs "
 		"it; everything else goes on in the meantime",
 		scrub},
-	{"rebuild", "DIR", "make the index again, from the volumes; say what is lost", rebuild},
+	{"rebuild", "DIR", "make a new index from the volumes; say what is lost", rebuild},
 	{"replicate", "--from STORE DIR",
 		"copy all dumps that it lacks, or can't read, and all chunks that are missing or "
 		"damaged; status 5 if a dump of it is not whole after that",
@@ -357,9 +357,10 @@ static const struct ui_option options[] = {
 		UI_AT(struct options, scrub.for_sec), .min = 1, .verbs = "scrub"},
 	{0, "schedule", UI_TEXT, "stay, and scrub whenever '0 3 * * sun' or @daily is due",
 		UI_AT(struct options, scrub.schedule), .value = "SCHEDULE", .verbs = "scrub"},
-	{0, "tz", UI_TEXT, "of the schedule, like Europe/Paris; default: the machine's",
+	{0, "tz", UI_TEXT, "time zone of the schedule, like Europe/Paris; default: the machine's",
 		UI_AT(struct options, scrub.zone), .value = "ZONE", .verbs = "scrub"},
-	{0, "from", UI_STORE, "from there: a directory (with a slash), or a service's NAME[:PORT]",
+	{0, "from", UI_STORE,
+		"copy from this store: a directory (with a slash), or a service's NAME[:PORT]",
 		UI_AT(struct options, from), .verbs = "replicate"},
 	{.shared = "i",
 		.verbs = "replicate",

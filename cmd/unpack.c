@@ -165,7 +165,7 @@ static int pick(struct unpack *u, struct err *err)
 	int got = pack_pick_run(&options, err);
 
 	if (got == 1)
-		fprintf(stderr, "fdump unpack: no use of the index: %s; reading it all\n",
+		fprintf(stderr, "fdump unpack: can't use the index: %s; reading all of it\n",
 			err->message);
 	return got;
 }
@@ -178,13 +178,13 @@ static int advise(
 	if (got < 0 && err->code != ERR_DAMAGE)
 		return got;
 	if (o->read.skip_damaged)
-		return got == 0 && result->packs == 0 ? err_set(err, ERR_DAMAGE, "this is no pack")
+		return got == 0 && result->packs == 0 ? err_set(err, ERR_DAMAGE, "not a pack")
 						      : got;
 	if (got < 0)
 		err_set(err, ERR_DAMAGE,
-			result->packs > 0 ? "stopped at damage (--skip-damaged goes on behind it)"
-					  : "this is no pack, or its beginning is damaged "
-					    "(--skip-damaged looks for what is behind it)");
+			result->packs > 0 ? "stopped at damage (--skip-damaged goes on after it)"
+					  : "not a pack, or its beginning is damaged "
+					    "(--skip-damaged looks for what comes after)");
 	return got;
 }
 

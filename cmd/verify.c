@@ -229,8 +229,8 @@ static int verify_file(struct ui_options *o, const char *file)
 	if (why.code == ERR_NONE && status == UI_DAMAGE)
 		err_set(&why, ERR_DAMAGE,
 			result.packs > 0
-				? "damaged: fdump unpack --skip-damaged brings out what is whole"
-				: "no pack");
+				? "damaged: fdump unpack --skip-damaged extracts what is intact"
+				: "not a pack");
 	if (why.code != ERR_NONE && stat(file, &st) == 0 && S_ISDIR(st.st_mode))
 		err_set(&why, ERR_USAGE,
 			"a directory, but not an FDump store ('fdump store init' creates one)");
@@ -294,7 +294,7 @@ const struct ui_command cmd_verify = {
 	.options = options,
 	.arguments = "FILE...",
 	.hint = "'-' for standard input",
-	.exits = "0 all is well; 1 it is, but some entries changed or could not be read when "
+	.exits = "0 all is well; 1 no damage, but some entries changed or could not be read when "
 		 "they were packed, and are listed; 2 failed; 3 a key file can't be used; 5 "
 		 "damage found; 6 wrong key, or not sealed; 7 no space; 8 a store was busy. Of "
 		 "several FILEs the worst counts: 5, then 6, then 2, then the highest.",

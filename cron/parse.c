@@ -141,11 +141,11 @@ static int fail_value(struct scan *s)
 
 	switch (lower(*s->p)) {
 	case '?':
-		return fail(s, s->p, "'?' is not cron's; write * for any value");
+		return fail(s, s->p, "'?' is not supported; write * for any value");
 	case 'l':
 		if (s->field == DAY)
 			return fail(s, s->p,
-				"'L' (the last day) is not cron's; write days from 1 to 31");
+				"'L' (the last day) is not supported; write days from 1 to 31");
 		break;
 	case 0:
 	case ' ':
@@ -158,7 +158,7 @@ static int fail_value(struct scan *s)
 	default:
 		break;
 	}
-	return fail(s, s->p, "'%s' is no value; write %s", shown(s->p, true, text), wanted(f));
+	return fail(s, s->p, "'%s' is not a value; write %s", shown(s->p, true, text), wanted(f));
 }
 
 static int take_digits(struct scan *s, const char *right, unsigned *value)
@@ -173,9 +173,9 @@ static int take_digits(struct scan *s, const char *right, unsigned *value)
 		return 0;
 	if (strchr("lLwW#", *s->p) != NULL)
 		return fail(s, s->p,
-			"'%c' (last, nearest weekday, n-th weekday) is not cron's; remove it",
+			"'%c' (last, nearest weekday, n-th weekday) is not supported; remove it",
 			*s->p);
-	return fail(s, start, "'%s' is no number; write %s", shown(start, true, text), right);
+	return fail(s, start, "'%s' is not a number; write %s", shown(start, true, text), right);
 }
 
 static int take_name(struct scan *s, unsigned *value)

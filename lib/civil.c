@@ -172,6 +172,7 @@ int civil_scan(const char *text, struct civil_scan *scan, struct err *err)
 		return 0;
 	esc_name(shown, sizeof shown, text, strnlen(text, 64));
 	return err_set(err, ERR_USAGE,
-		"'%s' is no time; write 2026-11-23, 2026-11-23T05:20 or 2026-11-23T05:20:00+01:00",
+		"'%s' is not a time; write 2026-11-23, 2026-11-23T05:20 or "
+		"2026-11-23T05:20:00+01:00",
 		shown);
 }

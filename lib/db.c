@@ -74,7 +74,8 @@ static int fail(struct err *err, int code, const char *what)
 {
 	switch (code) {
 	case MDB_MAP_FULL:
-		return err_set(err, ERR_NOSPACE, "index: %s: it is as large as it may get", what);
+		return err_set(
+			err, ERR_NOSPACE, "index: %s: it has reached its largest size", what);
 	case MDB_CORRUPTED:
 	case MDB_PAGE_NOTFOUND:
 	case MDB_INVALID:
@@ -90,9 +91,10 @@ static int fail(struct err *err, int code, const char *what)
 			err, ERR_DAMAGE, "index: %s: it is damaged (%s)", what, mdb_strerror(code));
 	case MDB_NOTFOUND:
 		return err_set(err, ERR_DAMAGE,
-			"index: %s: a table is missing (fdump store rebuild makes it anew)", what);
+			"index: %s: a table is missing (fdump store rebuild makes a new one)",
+			what);
 	case ENOENT:
-		return err_set(err, ERR_NOTFOUND, "index: %s: it is not there", what);
+		return err_set(err, ERR_NOTFOUND, "index: %s: not found", what);
 	default:
 		if (code > 0)
 			return err_errno(err, code, "index: %s", what);

@@ -20,7 +20,7 @@ int file_read(
 
 	*len = 0;
 	if (fd < 0 && errno == ENOENT)
-		return err_set(err, ERR_NOTFOUND, "%s: is not there", path);
+		return err_set(err, ERR_NOTFOUND, "%s: not found", path);
 	if (fd < 0)
 		return err_errno(err, errno, "%s", path);
 	if (st != NULL && fstat(fd, st) != 0) {
@@ -126,7 +126,7 @@ static int write_file(
 		bad = sync_folder(folder) != 0;
 	if (bad) {
 		if (errno == EEXIST)
-			err_set(err, ERR_EXISTS, "%s: is there already, and is not replaced", path);
+			err_set(err, ERR_EXISTS, "%s: exists, and is not replaced", path);
 		else
 			err_errno(err, errno, "%s", path);
 		/* What has replaced another is whole, and better than nothing. */

@@ -118,7 +118,7 @@ int key_file_set(struct key_file *file, unsigned kind, const void *body, struct 
 	memset(file, 0, sizeof *file);
 	file->len = key_body_len(kind);
 	if (file->len == 0)
-		return err_set(err, ERR_FORMAT, "there is no key of kind %u", kind);
+		return err_set(err, ERR_FORMAT, "unknown kind of key %u", kind);
 	file->kind = kind;
 	memcpy(file->body, body, file->len);
 	memcpy(file->public, file->body, KEY_LEN);
@@ -138,8 +138,8 @@ static int parse_header(const char *line, size_t len, unsigned *kind, struct err
 			return 0;
 	if (len > fixed && memcmp(line, format, fixed) == 0 &&
 		(len < fixed + 2 || memcmp(line + fixed, "1 ", 2) != 0))
-		return err_set(err, ERR_UNSUPPORTED, "a key file of another version than 1");
-	return err_set(err, ERR_FORMAT, "no key file");
+		return err_set(err, ERR_UNSUPPORTED, "a key file of an unknown version");
+	return err_set(err, ERR_FORMAT, "not a key file");
 }
 
 int key_file_parse(struct key_file *file, const char *text, size_t len, struct err *err)
@@ -151,7 +151,7 @@ int key_file_parse(struct key_file *file, const char *text, size_t len, struct e
 	int ret = -1;
 
 	if (line == NULL)
-		return err_set(err, ERR_FORMAT, "no key file");
+		return err_set(err, ERR_FORMAT, "not a key file");
 	if (parse_header(text, (size_t)(line - text), &kind, err) != 0)
 		return -1;
 	line++;
@@ -209,7 +209,7 @@ int key_file_load(const char *path, struct key_file *file, struct err *err)
 
 	if (file_read(path, text, sizeof text - 1, &len, &st, err) != 0) {
 		if (err != NULL && err->code == ERR_LIMIT)
-			err_set(err, ERR_CONFIG, "%s: no key file", path);
+			err_set(err, ERR_CONFIG, "%s: not a key file", path);
 	} else if (key_file_parse(file, text, len, err) != 0) {
 		wrong_file(path, err);
 	} else {
@@ -323,8 +323,7 @@ int key_public_load(const char *path, struct key_public *key, struct err *err)
 	if (file.kind & KEY_SECRET) {
 		seal_wipe(&file, sizeof file);
 		return err_set(err, ERR_CONFIG,
-			"%s: is the secret half of a key; the public half (FILE.pub) is wanted",
-			path);
+			"%s: the secret half of a key; expected the public half (FILE.pub)", path);
 	}
 	memcpy(key->public, file.public, KEY_LEN);
 	key_id(key->public, key->id);
@@ -348,8 +347,8 @@ int key_secret_load(
 		return -1;
 	locked = file.kind & KEY_PROTECTED;
 	if (!(file.kind & KEY_SECRET)) {
-		err_set(err, ERR_CONFIG,
-			"%s: is the public half of a key; only the secret half opens", path);
+		err_set(err, ERR_CONFIG, "%s: the public half of a key; expected the secret half",
+			path);
 	} else if (!locked || ask == NULL || ask(ctx, path, &pass, err) == 0) {
 		ret = key_file_unlock(&file, locked && ask != NULL ? &pass : NULL, key, err);
 		if (ret != 0)

@@ -246,7 +246,7 @@ int tz_parse_rule(const char *rule, size_t len, struct tz **tz, struct err *err)
 		return 0;
 	tz_free(*tz);
 	*tz = NULL;
-	return err_set(err, ERR_FORMAT, "no time zone rule as POSIX has them");
+	return err_set(err, ERR_FORMAT, "not a POSIX time zone rule");
 }
 
 /* ---- TZif ---- */
@@ -343,7 +343,7 @@ static int get_footer(const uint8_t *p, size_t len, struct tz *tz, struct err *e
 	in.p = (const char *)p + 1;
 	in.end = (const char *)end;
 	if (!take_rule(in, &tz->rule))
-		return err_set(err, ERR_FORMAT, "time zone file with a footer that is no rule");
+		return err_set(err, ERR_FORMAT, "time zone file with a malformed footer");
 	tz->has_rule = true;
 	return 0;
 }
@@ -398,7 +398,7 @@ static int load_file(const char *path, struct tz **tz, struct err *err)
 		goto out;
 	}
 	if (!S_ISREG(st.st_mode)) {
-		err_set(err, ERR_NOTFOUND, "no such time zone (%s is no file)", path);
+		err_set(err, ERR_NOTFOUND, "no such time zone (%s is not a file)", path);
 		goto out;
 	}
 	if (st.st_size > TZ_FILE_MAX) {
@@ -457,7 +457,8 @@ int tz_load(const char *name, struct tz **tz, struct err *err)
 	if (!name_ok(name)) {
 		esc_name(shown, sizeof shown, name, strnlen(name, 64));
 		return err_set(err, ERR_USAGE,
-			"'%s' is no time zone's name; write one like Europe/Paris or UTC", shown);
+			"'%s' is not the name of a time zone; write one like Europe/Paris or UTC",
+			shown);
 	}
 	if (dir == NULL || *dir == 0)
 		dir = "/usr/share/zoneinfo";

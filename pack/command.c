@@ -68,7 +68,8 @@ int pack_command_begin(const char *text, struct pack_part *part, struct pack_str
 			words[n++] = word;
 	if (n == 0 || pack_path_wrong((const uint8_t *)name, strlen(name)) != NULL ||
 		strcmp(name, ".") == 0) {
-		err_set(err, ERR_USAGE, "--command wants NAME=PROGRAM, and NAME a relative path");
+		err_set(err, ERR_USAGE,
+			"--command: expected NAME=PROGRAM, where NAME is a relative path");
 		goto out;
 	}
 	buf_clear(path);

@@ -357,7 +357,7 @@ static int run_lanes(struct create *c, struct job **jobs, size_t job_count, stru
 		return -1;
 	pack_writer_totals(c->writer, &totals);
 	if (totals.entries == 0 && c->problems + c->walk.untold > 0)
-		return err_set(err, ERR_NOTFOUND, "nothing of what was asked for can be read");
+		return err_set(err, ERR_NOTFOUND, "none of the given paths can be read");
 	return pack_writer_end(c->writer, err);
 }
 

@@ -464,7 +464,7 @@ static const char *head_wrong(const struct pack_head *h, unsigned seen)
 	if ((h->type == PACK_CHAR || h->type == PACK_BLOCK) != !!(h->has & PACK_HAS_RDEV))
 		return "a device, and only that, has a number";
 	if (h->path.len == 1 && h->path.at[0] == '.' && h->type != PACK_DIRECTORY)
-		return "the root entry is no directory";
+		return "the root entry is not a directory";
 	if (h->has & PACK_HAS_SPARSE && h->type != PACK_REGULAR)
 		return "only a regular file has a checksum that leaves out zeros";
 	if (h->type == PACK_HARDLINK && h->link.len == 1 && h->link.at[0] == '.')

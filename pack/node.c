@@ -36,7 +36,7 @@ int pack_node_dress(const struct pack_restore *restore, int dir, const char *nam
 
 	if (fd < 0 || fstat(fd, &st) != 0 || st.st_uid != restore->uid || st.st_nlink != 1 ||
 		S_ISREG(st.st_mode) || S_ISDIR(st.st_mode)) {
-		snprintf(text, len, "metadata not restored: it was replaced meanwhile");
+		snprintf(text, len, "metadata not restored: it was replaced in the meantime");
 	} else {
 		if (S_ISLNK(st.st_mode))
 			how |= PACK_RESTORE_SYMLINK;

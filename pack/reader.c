@@ -162,7 +162,7 @@ void pack_reader_garbage(struct pack_reader *r, uint64_t offset, uint64_t len)
 {
 	char what[96];
 
-	snprintf(what, sizeof what, "%llu bytes that are no block: damaged, or not of a pack",
+	snprintf(what, sizeof what, "%llu bytes that are not a block: damaged, or not of a pack",
 		(unsigned long long)len);
 	report(r, PACK_PROBLEM_BLOCK, offset, nobody, what);
 	r->damaged = r->gap = true;
@@ -170,7 +170,7 @@ void pack_reader_garbage(struct pack_reader *r, uint64_t offset, uint64_t len)
 
 void pack_reader_trailing(struct pack_reader *r, uint64_t offset)
 {
-	report(r, PACK_PROBLEM_END, offset, nobody, "bytes after the end that begin no pack");
+	report(r, PACK_PROBLEM_END, offset, nobody, "bytes after the end that are not a pack");
 }
 
 static void begin_pack(struct pack_reader *r, uint64_t at)

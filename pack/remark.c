@@ -16,7 +16,7 @@ enum pack_remark pack_remark(const struct pack_head *head, const struct pack_tai
 	case PACK_CHANGED:
 	case PACK_GROWN:
 	case PACK_SHRUNK:
-		snprintf(text, len, "restored as it was read: it %s meanwhile",
+		snprintf(text, len, "restored as it was read: it %s in the meantime",
 			tail->status == PACK_CHANGED ? "was written to"
 			: tail->status == PACK_GROWN ? "grew"
 						     : "shrank");

@@ -174,7 +174,7 @@ static void missing(struct pack_scan *s, int errnum)
 	if (s->depth == 0)
 		root_problem(s, "can't be looked at", errnum);
 	else if (errnum == ENOENT)
-		problem(s, "vanished before it was looked at", 0);
+		problem(s, "vanished before it was read", 0);
 	else
 		problem(s, "can't be looked at", errnum);
 }
@@ -383,7 +383,7 @@ static int pop(struct pack_scan *s, struct err *err)
 		}
 		if (fd < 0) {
 			s->path.len = up->path_len;
-			problem(s, "can't be gone on with: it was moved meanwhile", errno);
+			problem(s, "reading it stopped: it was moved in the meantime", errno);
 		} else if ((up->dir = dir_new(fd, err)) == NULL) {
 			pack_dir_unref(f->dir);
 			return -1;
@@ -432,8 +432,7 @@ static int next_root(struct pack_scan *s, struct pack_scan_item *item, struct er
 	int fd, got = s->o.next_root(s->o.ctx, &path, err);
 
 	if (got == 1 && s->dropped && !s->any && (s->o.taken == NULL || *s->o.taken == NULL))
-		return err_set(err, ERR_NOTFOUND,
-			"nothing is left of what was asked for: all of it is excluded");
+		return err_set(err, ERR_NOTFOUND, "nothing to read: all given paths are excluded");
 	if (got != 0)
 		return got;
 	pack_dir_unref(s->root_dir);

@@ -407,7 +407,7 @@ int pack_seek_back(struct pack_seek *s, struct pack_seek_hand *hand, struct pack
 	/* Backwards only, in the file and in number. */
 	if (index.prev >= place->at - p->start || hand->index.block.seq >= s->next_seq ||
 		(index.prev == 0) != (index.number == 0))
-		return damage(err, "INDEX that leads astray", place->at);
+		return damage(err, "INDEX that points forward", place->at);
 	s->next_seq = hand->index.block.seq;
 	s->next = index.prev != 0 ? p->start + index.prev : 0;
 	return 0;

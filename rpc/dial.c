@@ -177,8 +177,8 @@ static int trust(struct rpc_dial *dial, struct err *err)
 		return -1;
 	if (memcmp(digest, dial->pin, sizeof digest) != 0)
 		return err_set(err, ERR_DENIED,
-			"%s (%s): its CA has not the fingerprint that the token has", dial->host,
-			dial->address);
+			"%s (%s): the fingerprint of its CA is not the one in the token",
+			dial->host, dial->address);
 	rpc_tls_conf_unref(dial->conf);
 	dial->conf = rpc_tls_conf_new(&opts, err);
 	return dial->conf != NULL ? 0 : -1;
@@ -200,7 +200,7 @@ static void on_prelude(void *arg, int events)
 	if (n > 0 && (dial->prelude.len < 3 || prelude_rest(&dial->prelude) > 0))
 		return;
 	if (n <= 0)
-		err_set(&err, ERR_CLOSED, "%s (%s): is no enrolment service", dial->host,
+		err_set(&err, ERR_CLOSED, "%s (%s): not an enrolment service", dial->host,
 			dial->address);
 	else if (trust(dial, &err) == 0) {
 		start_conn(dial);
@@ -357,7 +357,7 @@ struct rpc_dial *rpc_dial_new(
 
 	if (strlen(opts->host) >= sizeof dial->host || strlen(opts->port) >= sizeof dial->port ||
 		!name_ok(opts->expect.name, strlen(opts->expect.name))) {
-		err_set(err, ERR_USAGE, "dial: host, port or name of the peer is none");
+		err_set(err, ERR_USAGE, "dial: the host, port or name of the peer is not valid");
 		return NULL;
 	}
 	dial = calloc(1, sizeof *dial);

@@ -26,7 +26,7 @@ const struct rpc_method *rpc_dispatch_check(const struct rpc_service *service,
 
 	*found = m;
 	if (m == NULL || (h->kind == RPC_NOTIFY ? m->notified == NULL : m->handler == NULL)) {
-		err_set(err, ERR_UNSUPPORTED, "method %u: there is none", h->method);
+		err_set(err, ERR_UNSUPPORTED, "method %u: unknown", h->method);
 		return NULL;
 	}
 	if ((m->roles & RPC_ROLE_BIT(peer->role)) == 0) {

@@ -107,7 +107,7 @@ struct rpc_loop *rpc_loop_new(struct err *err)
 	}
 	loop->ev = ev_loop_new(EVFLAG_AUTO);
 	if (loop->ev == NULL) {
-		err_set(err, ERR_FAILED, "event loop: the system gives none");
+		err_set(err, ERR_FAILED, "event loop: the system can't provide one");
 		free(loop);
 		return NULL;
 	}

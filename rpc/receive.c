@@ -192,7 +192,7 @@ static void on_window(struct rpc_conn *conn, const struct rpc_header *h, const u
 
 	if (call == NULL) { /* it may have crossed the blob's end */
 		if (h->id >= (mine ? conn->next_id : conn->their_next))
-			breach(conn, h, "credit for what never was");
+			breach(conn, h, "credit for an unknown request");
 		return;
 	}
 	if (more == 0 || more > RPC_WINDOW_MAX - call->out_credit) {
@@ -211,7 +211,7 @@ static void on_cancel(struct rpc_conn *conn, const struct rpc_header *h)
 
 	if (call == NULL) { /* it may have crossed the reply */
 		if (h->id >= conn->their_next)
-			breach(conn, h, "cancels what never was");
+			breach(conn, h, "cancels an unknown request");
 		return;
 	}
 	err_set(&err, ERR_CANCELLED, "cancelled by the peer");

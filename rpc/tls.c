@@ -202,7 +202,8 @@ static int check_peer(struct rpc_tls *tls, mbedtls_x509_crt *crt, struct err *er
 		return -1;
 	if (strcmp(peer->issuer.manager, tls->signer.manager) != 0 ||
 		strcmp(peer->issuer.host, tls->signer.host) != 0)
-		return err_set(err, ERR_DENIED, "certificate: its issuer is not who signed it");
+		return err_set(
+			err, ERR_DENIED, "certificate: not signed by the issuer that it names");
 	if (rpc_identity_accepts(conf->kind == RPC_TLS_MUTUAL ? &conf->self : NULL, peer, err) != 0)
 		return -1;
 	if (tls->expect != RPC_NOBODY && peer->role != tls->expect)

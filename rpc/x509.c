@@ -131,7 +131,9 @@ int rpc_x509_check_pair(const void *cert, const void *key, const char *path, str
 #else
 	int status = mbedtls_pk_check_pair(&crt->pk, key);
 #endif
-	return status == 0 ? 0 : err_set(err, ERR_CONFIG, "%s: the private key is another's", path);
+	return status == 0 ? 0
+			   : err_set(err, ERR_CONFIG, "%s: the private key does not belong to it",
+				     path);
 }
 
 /* Copies the one value that a distinguished name has for an attribute. */

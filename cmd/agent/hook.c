@@ -28,8 +28,8 @@ static int check(const char *path, bool folder, struct err *err)
 	if (lstat(path, &st) != 0)
 		return err_errno(err, errno, "hook %s", path);
 	if (folder ? !S_ISDIR(st.st_mode) : !S_ISREG(st.st_mode) || !(st.st_mode & 0111))
-		return err_set(err, ERR_CONFIG, "hook %s: is no %s", path,
-			folder ? "directory" : "executable file");
+		return err_set(err, ERR_CONFIG, "hook %s: not a %s", path,
+			folder ? "directory" : "regular, executable file");
 	if ((st.st_uid != 0 && st.st_uid != geteuid()) || (st.st_mode & 022) != 0)
 		return err_set(err, ERR_CONFIG,
 			"hook %s: others may write to it (it must belong to root, chmod go-w)",

@@ -191,7 +191,8 @@ int agent_state_secret(const char *dir, uint8_t secret[DUMP_SECRET_LEN], struct 
 		got = file_read(path, secret, DUMP_SECRET_LEN, &len, &st, err);
 	}
 	if (got == 0 && len != DUMP_SECRET_LEN) {
-		got = err_set(err, ERR_CONFIG, "%s: has not %d bytes", path, DUMP_SECRET_LEN);
+		got = err_set(
+			err, ERR_CONFIG, "%s: expected a file of %d bytes", path, DUMP_SECRET_LEN);
 	} else if (got == 0 && (st.st_mode & 077) != 0) {
 		got = err_set(err, ERR_CONFIG, "%s: others can read it (chmod 600 %s)", path, path);
 	}

@@ -301,8 +301,8 @@ int dump_keys_domain(struct dump_keys *k, const struct store_dump *dump, struct 
 		got = dump_domain_mac(domain, dump->signed_at, dump->signed_len, mac, err);
 	if (got == 0 && !seal_equal(mac, dump->mac, sizeof mac))
 		got = err_set(err, ERR_DAMAGE,
-			"the dump's record is not authentic: nobody who backs up to its key made "
-			"it");
+			"the dump's record is not authentic: it was not made by an agent that "
+			"backs up to its key");
 	if (got != 0)
 		dump_domain_wipe(domain);
 	return got;

@@ -374,7 +374,7 @@ static void wait_room(
 	else if (ret == STORE_NO_ROOM && copy->held_up_ms > DUMP_SLOW_MS)
 		leave_for(f, copy, "it is slower than the others, which are enough");
 	else if (ret == STORE_NO_ROOM && f->o.now_ms() - since_ms > DUMP_STALL_MS)
-		leave_for(f, copy, "it takes nothing any more");
+		leave_for(f, copy, "it accepts nothing any more");
 	if (ret != STORE_NO_ROOM || is_behind(f, copy))
 		*to &= ~((uint32_t)1 << i);
 }
@@ -503,7 +503,7 @@ static int catch_up(struct dump_fanout *f, struct copy *copy, struct store *from
 	int ret = store_replicate(from, copy->store, dump, &f->run, ignore, NULL, &result, err);
 
 	if (ret == 0 && result.failed > 0)
-		ret = err_set(err, ERR_DAMAGE, "the store that has the dump has not all of it");
+		ret = err_set(err, ERR_DAMAGE, "the store that has the dump lacks chunks of it");
 	if (ret == 0 && memcmp(result.receipt.dump, dump, STORE_DUMP_ID) != 0)
 		ret = err_set(err, ERR_EXISTS, "the dump was deleted there");
 	if (ret == 0)

@@ -80,12 +80,13 @@ int dump_named_parse(struct dump_named *n, const char *text, const char *host, s
 		return parse_id(text, n)
 			       ? 0
 			       : err_set(err, ERR_USAGE,
-					 "%s: is no dump: give its id (4 digits or more), "
+					 "%s: not a dump: give its id (4 digits or more), "
 					 "'latest', or [AGENT/]NAME@latest or @TIME",
 					 text);
 	snprintf(n->name, sizeof n->name, "%.*s", (int)(at - name), name);
 	if (strcmp(at + 1, "latest") != 0 && !parse_time(at + 1, &n->until))
-		return err_set(err, ERR_USAGE, "%s: is no time (2026-11-24T06:20)", at + 1);
+		return err_set(err, ERR_USAGE, "%s: not a time: expected one like 2026-11-24T06:20",
+			at + 1);
 	return 0;
 }
 
@@ -156,8 +157,8 @@ int dump_named_none(const struct dump_named *n, const char *text, struct err *er
 	int ret = 0;
 
 	if (n->other_count == 0)
-		return err_set(err, ERR_NOTFOUND,
-			"%s: there is no such dump (fdump dumps lists them)", text);
+		return err_set(
+			err, ERR_NOTFOUND, "%s: no such dump (fdump dumps lists them)", text);
 	buf_init(&list, SIZE_MAX);
 	for (i = 0; i < n->other_count && i < DUMP_NAMED_OTHERS && ret == 0; i++) {
 		esc_name(agent, sizeof agent, n->others[i].agent, strlen(n->others[i].agent));
@@ -165,9 +166,8 @@ int dump_named_none(const struct dump_named *n, const char *text, struct err *er
 		ret = buf_addf(&list, err, "%s%s/%s@%s", i > 0 ? ", " : "", agent, name, n->when);
 	}
 	if (ret == 0)
-		err_set(err, ERR_NOTFOUND,
-			"%s: there is none of this host, %s; name one of: %.*s%s", text, n->agent,
-			(int)list.len, (const char *)list.data,
+		err_set(err, ERR_NOTFOUND, "%s: no such dump of this host, %s; name one of: %.*s%s",
+			text, n->agent, (int)list.len, (const char *)list.data,
 			n->other_count > DUMP_NAMED_OTHERS ? ", ..." : "");
 	buf_fini(&list);
 	return -1;

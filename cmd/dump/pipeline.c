@@ -626,8 +626,8 @@ static int commit(struct backup *b, struct err *err)
 
 	b->result->statuses += b->walk.missing;
 	if (b->result->entries == 0 && b->walk.missing > 0)
-		return err_set(err, ERR_NOTFOUND,
-			"nothing of what was asked for can be read: there is no dump");
+		return err_set(
+			err, ERR_NOTFOUND, "none of the given paths can be read: no dump was made");
 	buf_init(&record, STORE_DUMP_MAX);
 	buf_init(&missing, SIZE_MAX);
 	got = make_record(b, &record, err);

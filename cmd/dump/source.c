@@ -453,7 +453,7 @@ static int hold_in(struct side *side, struct err *err)
 	int got = store_hold(s->stores[side->number], s->dump.id, NULL, NULL, err);
 
 	if (got == 1)
-		return err_set(err, ERR_NOTFOUND, "the dump is not there any more");
+		return err_set(err, ERR_NOTFOUND, "the dump no longer exists");
 	return got;
 }
 
@@ -519,8 +519,8 @@ static int list_piece(
 		return unreadable("the dump's list of chunks", err);
 	hash_sha256(out->data, out->len, sum);
 	if (memcmp(sum, id, HASH_LEN) != 0 || out->len % STORE_ID_LEN != 0)
-		return err_set(
-			err, ERR_DAMAGE, "the dump's list of chunks is not what it should be");
+		return err_set(err, ERR_DAMAGE,
+			"the dump's list of chunks does not match the dump's record");
 	return 0;
 }
 
@@ -628,7 +628,7 @@ static bool is_right(
 	hash_sha256(content->data, content->len, sum);
 	if (memcmp(sum, id, sizeof sum) == 0)
 		return true;
-	err_set(err, ERR_DAMAGE, "it is not what its id says");
+	err_set(err, ERR_DAMAGE, "it does not match its id");
 	return false;
 }
 
@@ -721,6 +721,6 @@ int dump_taker_piece(struct dump_taker *t, uint64_t n, struct buf *out, struct e
 		dump_domain_id(&s->domain, out->data, out->len, id, err) != 0)
 		return unreadable("the dump's list of files (manifest)", err);
 	if (memcmp(id, want, sizeof id) != 0)
-		return err_set(err, ERR_DAMAGE, "manifest: a piece is not what its id says");
+		return err_set(err, ERR_DAMAGE, "manifest: a piece does not match its id");
 	return 0;
 }

@@ -167,7 +167,7 @@ static void take_list(struct check *check, const struct manager_key *key, bool (
 		for (k = 0; k < i && k < max; k++)
 			if (strcmp(key->values[i], key->values[k]) == 0)
 				wrong_at(check, check->section->file, key->line,
-					"%s: '%s' stands there twice", key->name,
+					"%s: '%s' is listed twice", key->name,
 					shown(text, key->values[i]));
 	}
 }
@@ -219,7 +219,7 @@ static void take_schedule(struct check *check, const struct manager_key *key, co
 			"%s: @reboot is not a time; a job needs times", key->name);
 	else if ((cron.flags & CRON_NEVER) != 0)
 		wrong_at(check, check->section->file, key->line,
-			"%s: it never comes to pass: no such date exists", key->name);
+			"%s: it never runs: no such date exists", key->name);
 }
 
 static void take_name(struct check *check, const struct manager_key *key, const char **name)
@@ -550,7 +550,7 @@ static bool check_job(struct check *check, const struct manager_config_job *job,
 		ok = false;
 	} else if ((size_t)s.copies > s.stores.count) {
 		wrong_at(check, job->file, job->line,
-			"job \"%s\"%s: %lld copies are wanted, on %zu store%s", job->name, by,
+			"job \"%s\"%s: %lld copies need more than %zu store%s", job->name, by,
 			(long long)s.copies, s.stores.count, s.stores.count == 1 ? "" : "s");
 		ok = false;
 	}

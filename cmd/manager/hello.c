@@ -81,11 +81,11 @@ static int look_at_store(const struct manager_hello *h, const char *address,
 	struct manager_host_row before = *row;
 
 	if (!h->is_store)
-		return err_set(err, ERR_USAGE, "hello: a store says its uid and its key");
+		return err_set(err, ERR_USAGE, "hello: a store must give its uid and its key");
 	if (row->reach[0] != 0 && (memcmp(row->uid, h->uid, sizeof row->uid) != 0 ||
 					  memcmp(row->key, h->key, sizeof row->key) != 0))
 		return err_set(err, ERR_DENIED,
-			"the store %s is another one than before: its uid or its key has changed; "
+			"the store %s is not the same as before: its uid or its key has changed; "
 			"if it was replaced on purpose: fdump token store %s --replace",
 			row->name, row->name);
 	memcpy(row->uid, h->uid, sizeof row->uid);

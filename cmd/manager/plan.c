@@ -274,7 +274,7 @@ static int check_job(
 	if (cron_parse(&cron, job->schedule, NULL, NULL, err) != 0)
 		return -1;
 	if ((cron.flags & CRON_NEVER) != 0)
-		return err_set(err, ERR_FORMAT, "the schedule never comes to pass");
+		return err_set(err, ERR_FORMAT, "the schedule never runs");
 	if (job->copies > job->stores.count)
 		return err_set(
 			err, ERR_FORMAT, "%u copies on %zu stores", job->copies, job->stores.count);

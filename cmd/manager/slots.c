@@ -26,7 +26,7 @@ int manager_slots_init(struct manager_slots *slots, const char *schedule, const 
 	if ((slots->cron.flags & CRON_REBOOT) != 0)
 		return err_set(err, ERR_USAGE, "@reboot is not a time; a job needs times");
 	if ((slots->cron.flags & CRON_NEVER) != 0)
-		return err_set(err, ERR_USAGE, "it never comes to pass: no such date exists");
+		return err_set(err, ERR_USAGE, "it never runs: no such date exists");
 	hash_sha256(text, strlen(text), digest);
 	slots->shift = (int64_t)(le_get64(digest) % ((uint64_t)jitter_sec + 1));
 	return 0;

@@ -223,10 +223,10 @@ static void wrong_key(struct parse *parse, const struct scan *s, const char *nam
 	while (rule->kind != NULL && !has_key(rule, name, len))
 		rule++;
 	if (key->name != NULL)
-		problem(parse, s->line, "unknown key '%.*s' in '%s': is '%s' meant?", (int)len,
+		problem(parse, s->line, "unknown key '%.*s' in '%s': did you mean '%s'?", (int)len,
 			name, s->rule->kind, key->name);
 	else if (rule->kind != NULL)
-		problem(parse, s->line, "unknown key '%.*s' in '%s': it is one of '%s'", (int)len,
+		problem(parse, s->line, "unknown key '%.*s' in '%s': it belongs in '%s'", (int)len,
 			name, s->rule->kind, rule->kind);
 	else
 		problem(parse, s->line, "unknown key '%.*s' in '%s'", (int)len, name,
@@ -240,8 +240,8 @@ static void wrong_section(struct parse *parse, const struct scan *s, const char 
 	while (rule->kind != NULL && differences(name, len, rule->kind, 2) > 2)
 		rule++;
 	problem(parse, s->line, "unknown section '%.*s'%s%s%s", (int)len, name,
-		rule->kind != NULL ? ": is '" : "", rule->kind != NULL ? rule->kind : "",
-		rule->kind != NULL ? "' meant?" : "");
+		rule->kind != NULL ? ": did you mean '" : "", rule->kind != NULL ? rule->kind : "",
+		rule->kind != NULL ? "'?" : "");
 }
 
 /* At the brace that opens a section: what is before it, "job 'web'". */

@@ -127,7 +127,7 @@ static int look_at_agent(const struct looking *l, const struct manager_host_row 
 			.state = "plans differ",
 			.wait_sec = PLAN_SEC};
 		if (add(l, &what,
-			    "its plan is another one on the manager %s: is manager.conf the same "
+			    "the manager %s has a different plan for it: is manager.conf the same "
 			    "there?",
 			    h->follows) != 0)
 			return -1;

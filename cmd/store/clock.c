@@ -42,14 +42,14 @@ int engine_believe_clock(struct engine *s, struct err *err)
 		if (!doubted && engine_put_meta(s, err) != 0)
 			return -1;
 		return err_set(err, ERR_FAILED,
-			"%s: the clock was set by more than a day: nothing is deleted, until "
-			"somebody says that it is right (fdump store trust-clock)",
+			"%s: the clock was set by more than a day: nothing is deleted until it is "
+			"confirmed (fdump store trust-clock)",
 			s->path);
 	}
 	if (engine_now() < s->meta.clock)
 		return err_set(err, ERR_FAILED,
-			"%s: the clock stands before the time of the last write: nothing is "
-			"deleted, until it has passed, or somebody says that the clock is right "
+			"%s: the clock is earlier than the last write: nothing is deleted until it "
+			"has caught up, or is confirmed "
 			"(fdump store trust-clock)",
 			s->path);
 	return 0;
@@ -62,8 +62,9 @@ int engine_trust_clock(struct engine *s, struct err *err)
 	mutex_lock(&s->writer);
 	s->meta.clock = engine_now();
 	s->meta.uptime = uptime_get(&s->meta.boot);
-	got = s->failed ? err_set(err, ERR_IO, "%s: an earlier write failed: open it anew", s->path)
-			: engine_put_meta(s, err);
+	got = s->failed
+		      ? err_set(err, ERR_IO, "%s: an earlier write failed: open it again", s->path)
+		      : engine_put_meta(s, err);
 	mutex_unlock(&s->writer);
 	return got;
 }

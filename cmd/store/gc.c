@@ -65,7 +65,7 @@ static int mark_dump(void *ctx, const struct store_entry *e, struct err *err)
 
 	if (e->record == NULL)
 		return err_set(err, ERR_DAMAGE,
-			"a dump's record can't be read: nothing is collected before it is mended "
+			"a dump's record can't be read: nothing is collected until it is repaired "
 			"(fdump store replicate) or deleted (fdump forget)");
 	got = engine_domain_number(g->store, e->dump.domain, &g->domain, err);
 	if (got != 0)
@@ -76,8 +76,8 @@ static int mark_dump(void *ctx, const struct store_entry *e, struct err *err)
 	got = engine_list_walk(g->store, &e->dump, mark_chunk, g, NULL, err);
 	if (got == 1)
 		return err_set(err, ERR_DAMAGE,
-			"a dump's list of chunks is damaged: nothing is collected before it is "
-			"mended (fdump store replicate) or the dump is deleted (fdump forget)");
+			"a dump's list of chunks is damaged: nothing is collected until it is "
+			"repaired (fdump store replicate) or the dump is deleted (fdump forget)");
 	return got;
 }
 
@@ -284,7 +284,8 @@ static bool same_place(const struct store_place *place, uint32_t volume, uint64_
 static int lacks(struct err *err)
 {
 	return err_set(err, ERR_DAMAGE,
-		"index: lacks chunks or dumps that there are (fdump store rebuild mends it)");
+		"index: chunks or dumps of the volumes are missing in it (fdump store rebuild "
+		"repairs it)");
 }
 
 static int sweep_chunk(struct sweep *w, uint64_t offset, const struct pack_block *block,

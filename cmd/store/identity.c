@@ -155,7 +155,7 @@ int engine_check_files(const char *path, bool index, struct err *err)
 			(st.st_mode & S_IFMT) == files[i].type)
 			continue;
 		return err_set(err, ERR_CONFIG,
-			"%s: is no %s: somebody else has written to the store's folder", file,
+			"%s: not a %s: something else has written to the store's folder", file,
 			files[i].type == S_IFREG ? "regular file" : "directory");
 	}
 	return 0;

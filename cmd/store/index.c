@@ -81,7 +81,7 @@ static int put(struct db_txn *txn, enum store_table table, struct db_bytes key,
 static int bad_row(struct err *err)
 {
 	return err_set(err, ERR_DAMAGE,
-		"index: a row does not agree with its check (fdump store rebuild mends it)");
+		"index: a row does not agree with its check (fdump store rebuild repairs it)");
 }
 
 static int decode(enum store_table table, struct db_bytes key, struct db_bytes value,
@@ -188,7 +188,7 @@ int store_index_check(struct db_txn *txn, struct err *err)
 	return sum == want
 		       ? 0
 		       : err_set(err, ERR_DAMAGE,
-				 "index: rows are missing in it (fdump store rebuild mends it)");
+				 "index: rows are missing in it (fdump store rebuild repairs it)");
 }
 
 /* --- rows ---------------------------------------------------------------- */

@@ -445,7 +445,7 @@ static void on_commit(void *ctx, struct rpc_call *call, const struct cbormap_val
 	}
 	if (take_receipt(job, v) != 0) {
 		store_job_failf(job, ERR_FORMAT,
-			"another store's receipt has a time, a store and a signature");
+			"another store's receipt needs a time, a store and a signature");
 		return;
 	}
 	job->size = STORE_DUMP_MAX;

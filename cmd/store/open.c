@@ -136,8 +136,8 @@ static struct db *copy_index(struct engine *s, const char *path, struct err *err
 	}
 	if (got > 0) {
 		err_set(err, ERR_BUSY,
-			"somebody writes to it: who may not write to it himself can't begin to "
-			"read meanwhile (try again later)");
+			"another process is writing to it, and users without write access have to "
+			"wait for that (try again later)");
 		return NULL;
 	}
 	db = store_index_copy(path, err);
@@ -167,13 +167,13 @@ static int open_index(struct engine *s, struct err *err)
 		engine_unlock_byte(s->lock_fd, 3);
 	free(path);
 	if (s->db == NULL && err->code == ERR_NOTFOUND)
-		err_set(err, ERR_DAMAGE, "index: it is lost (fdump store rebuild makes it anew)");
+		err_set(err, ERR_DAMAGE, "index: it is lost (fdump store rebuild makes a new one)");
 	if (s->db == NULL || db_begin(s->db, false, &txn, err) != 0)
 		return err_prefix(err, "%s", s->path);
 	got = store_meta_get(txn, &s->meta, err);
 	db_abort(txn);
 	if (got == 1)
-		err_set(err, ERR_DAMAGE, "index: it is lost (fdump store rebuild makes it anew)");
+		err_set(err, ERR_DAMAGE, "index: it is lost (fdump store rebuild makes a new one)");
 	return got != 0 ? err_prefix(err, "%s", s->path) : 0;
 }
 

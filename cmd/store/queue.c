@@ -198,7 +198,7 @@ static int wait_while(
 			taken = q->taken;
 		}
 		if (uptime_ms() - moved >= q->patience_ms)
-			return err_set(err, ERR_TIMEOUT, "it takes nothing any more");
+			return err_set(err, ERR_TIMEOUT, "it accepts nothing any more");
 		mutex_wait_until(&q->lock, &q->change, moved + q->patience_ms);
 	}
 	if (!q->failed)

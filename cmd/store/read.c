@@ -149,14 +149,14 @@ static int read_chunk(struct engine *s, const struct store_place *place, const u
 	if (block.kind != STORE_BLOCK_CHUNK || out->len < STORE_DOMAIN_LEN ||
 		memcmp(out->data, domain, STORE_DOMAIN_LEN) != 0)
 		return err_set(err, ERR_DAMAGE,
-			"volume %08x at %u: is another block than the index says", place->volume,
+			"volume %08x at %u: not the block that the index names", place->volume,
 			place->offset);
 	buf_drop(out, STORE_DOMAIN_LEN);
 	if (store_record_get(&record, out->data, out->len, err) != 0)
 		return -1;
 	if (memcmp(record.id, id, STORE_ID_LEN) != 0)
 		return err_set(err, ERR_DAMAGE,
-			"volume %08x at %u: is another chunk than the index says", place->volume,
+			"volume %08x at %u: not the chunk that the index names", place->volume,
 			place->offset);
 	return 0;
 }

@@ -103,6 +103,6 @@ int store_record_content(const struct store_record *r, struct buf *out, struct e
 	buf_took(out, r->raw_len);
 	hash_sha256(out->data, out->len, sum);
 	if (memcmp(sum, r->id, HASH_LEN) != 0)
-		return err_set(err, ERR_DAMAGE, "a chunk is not what its id says");
+		return err_set(err, ERR_DAMAGE, "a chunk does not match its id");
 	return 0;
 }

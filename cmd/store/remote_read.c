@@ -122,7 +122,7 @@ static int check_record(const uint8_t *reply, size_t len, const struct buf *blob
 	if (blob == NULL || store_record_get(&record, blob->data, blob->len, err) != 0)
 		return err_set(err, ERR_DAMAGE, "a malformed record was received");
 	if (memcmp(record.id, id, STORE_ID_LEN) != 0)
-		return err_set(err, ERR_DAMAGE, "another record was received than asked for");
+		return err_set(err, ERR_DAMAGE, "received a record that was not asked for");
 	return 0;
 }
 

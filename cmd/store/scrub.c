@@ -444,7 +444,7 @@ static void tell_holes(struct scrub *s, const struct seen *v)
 		if (h[i].needed)
 			tell(s, "volume %08x at %llu: %s", v->number, (unsigned long long)h[i].at,
 				h[i].block ? "a block does not agree with its check"
-					   : "bytes that are no block");
+					   : "bytes that are not a block");
 	}
 }
 

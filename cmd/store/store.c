@@ -323,7 +323,7 @@ int store_doubt(struct store *s, const uint8_t *domain, const uint8_t *ids, size
 	*marked = 0;
 	if (s->kind->doubt == NULL)
 		return err_set(
-			err, ERR_UNSUPPORTED, "%s: looks after its chunks by itself", s->name);
+			err, ERR_UNSUPPORTED, "%s: this store checks its chunks itself", s->name);
 	return s->kind->doubt(s, domain, ids, count, marked, err);
 }
 

@@ -58,7 +58,7 @@ int store_volume_open(int dir, uint32_t number, bool write, struct store_volume 
 		return err_errno(err, errno, "volume %s", name);
 	if (fstat(v->fd, &st) != 0 || !S_ISREG(st.st_mode)) {
 		store_volume_close(v);
-		return err_set(err, ERR_IO, "volume %s: is no regular file", name);
+		return err_set(err, ERR_IO, "volume %s: not a regular file", name);
 	}
 	v->len = v->synced = (uint64_t)st.st_size;
 	return 0;

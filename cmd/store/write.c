@@ -149,7 +149,7 @@ int engine_append(struct engine *s, enum store_block kind, size_t len, struct st
 
 	assert(mutex_held(&s->writer));
 	if (s->failed)
-		return err_set(err, ERR_IO, "%s: an earlier write failed: open it anew", s->path);
+		return err_set(err, ERR_IO, "%s: an earlier write failed: open it again", s->path);
 	/* What is deleted frees space: for that there is the reserve. */
 	if ((kind != STORE_BLOCK_DELETE && kind != STORE_BLOCK_LOCK &&
 		    check_space(s, PACK_BLOCK_HEADER + len, err) != 0) ||
@@ -238,7 +238,7 @@ int engine_flush_all(struct engine *s, struct err *err)
 
 	assert(mutex_held(&s->writer));
 	if (s->failed)
-		return err_set(err, ERR_IO, "%s: an earlier write failed: open it anew", s->path);
+		return err_set(err, ERR_IO, "%s: an earlier write failed: open it again", s->path);
 	if (s->pending_count == 0)
 		return 0;
 	if (engine_sync(s, err) != 0 || db_begin(s->db, true, &txn, err) != 0) {

@@ -23,12 +23,11 @@ static int take_command(void *ctx, const char *text, struct err *err)
 		if (strncmp(o->commands[i], text, both) != 0)
 			continue;
 		if (n == len)
-			return err_set(err, ERR_USAGE,
-				"there are two of the name %.*s: give each its own", (int)len,
-				text);
+			return err_set(
+				err, ERR_USAGE, "the name %.*s is given twice", (int)len, text);
 		if ((n < len ? text : o->commands[i])[both] == '/')
 			return err_set(err, ERR_USAGE,
-				"%.*s can't be in %.*s, which is no directory",
+				"%.*s can't be in %.*s, which is not a directory",
 				(int)(n < len ? len : n), n < len ? text : o->commands[i],
 				(int)both, text);
 	}

@@ -75,8 +75,8 @@ static void tell_choice(const struct ui_dump *d, const char *dump)
 	if (passed != NULL) {
 		esc_hex(id, passed, STORE_DUMP_ID);
 		ui_say(d->o->command,
-			"note: dump %.12s is dated in the future: it is not taken for %s (give its "
-			"id to have it)",
+			"note: dump %.12s is dated in the future, so it does not count as %s (give "
+			"its id to use it)",
 			id, dump);
 	}
 	if (chosen->fewer_than == 0)

@@ -67,9 +67,8 @@ static int find_role(struct ui_role *role, const char *config, const char *state
 	if (access(role->key, R_OK) == 0)
 		return 0;
 	return err_set(err, ERR_DENIED,
-		"no operator's identity: there is none in ~/.config/fdump ('fdump join' with an "
-		"operator's token makes one), and none of a manager in %s that you may read (root "
-		"on the manager may)",
+		"no operator's identity: not in ~/.config/fdump ('fdump join' with an operator's "
+		"token makes one), and not in %s (a manager's, which root can read)",
 		role->dir);
 }
 

@@ -77,7 +77,7 @@ static int put(struct store *to, struct store *from, const uint8_t *domain, cons
 	ret = parcel == NULL ? -1 : store_put(to, parcel, PUT_MS, err);
 	store_parcel_unref(parcel);
 	buf_fini(&record);
-	return ret == STORE_TAKEN ? 0 : ret < 0 ? -1 : err_set(err, ERR_BUSY, "it takes nothing");
+	return ret == STORE_TAKEN ? 0 : ret < 0 ? -1 : err_set(err, ERR_BUSY, "it accepts nothing");
 }
 
 /* All that a store lacks. *marked: chunks that it had damaged. */
@@ -127,8 +127,8 @@ void ui_heal_mend(
 			continue;
 		if (store_directory(stores->stores[i]) == NULL) {
 			ui_say(o->command,
-				"note: %s: has marked what is damaged: the next backup puts it "
-				"again",
+				"note: %s: has marked the damage: the next backup stores those "
+				"chunks again",
 				o->stores[i]);
 			continue;
 		}
@@ -140,11 +140,11 @@ void ui_heal_mend(
 			store_close(to);
 		store_free(to);
 		if (ret == 0)
-			ui_say(o->command, "note: %s: mended: %zu chunk%s", o->stores[i], n,
+			ui_say(o->command, "note: %s: repaired: %zu chunk%s", o->stores[i], n,
 				n > 1 ? "s" : "");
 		else
 			ui_say(o->command,
-				"note: %s can't be mended now: %s (fdump store scrub, then "
+				"note: %s can't be repaired now: %s (fdump store scrub, then "
 				"replicate)",
 				o->stores[i], why.message);
 		store_open(stores->stores[i], STORE_READ, &why);

@@ -42,6 +42,6 @@ int ui_hook_start(const char *program, const void *input, size_t len, struct err
 		(void)!write(fds[1], input, len);
 	close(fds[1]);
 	if (got == ENOENT || got == EACCES)
-		return err_set(err, ERR_NOTFOUND, "hook %s: not found, or not to be run", program);
+		return err_set(err, ERR_NOTFOUND, "hook %s: not found, or not executable", program);
 	return got == 0 ? 0 : err_errno(err, got, "hook %s", program);
 }

@@ -262,8 +262,8 @@ int ui_role_managers(const struct ui_role *role,
 		if (name == NULL || name[0] == '#')
 			continue;
 		if (text == NULL || !name_ok(name, strlen(name)))
-			ret = err_set(err, ERR_CONFIG, "%s: a line is not NAME HOST[:PORT]",
-				role->managers);
+			ret = err_set(err, ERR_CONFIG,
+				"%s: malformed: expected lines NAME HOST[:PORT]", role->managers);
 		else if (*count == MANAGER_UPLINKS_MAX)
 			ret = err_set(err, ERR_CONFIG, "%s: over %d managers", role->managers,
 				MANAGER_UPLINKS_MAX);
@@ -300,7 +300,7 @@ static int find_store(void *ctx, const char *name, struct store_address *to, str
 		return ui_address(to, fields[0], STORE_PORT, err);
 	if (stat(name, &st) == 0 && S_ISDIR(st.st_mode))
 		return err_set(err, ERR_USAGE,
-			"'%s' is the name of a service, and none of this name is known: write "
+			"'%s' is the name of a service, and no store of this name is known: write "
 			"./%s for the directory",
 			name, name);
 	return err_set(err, ERR_NOTFOUND,
@@ -352,7 +352,7 @@ static int pin_locked(struct ui_net *net, const char *name, const uint8_t uid[ST
 			return 0;
 		note_changed(net, name);
 		return err_set(err, ERR_DENIED,
-			"refused: the store %s is another one than before (uid %.12s, was %.12s); "
+			"refused: the store %s is not the same as before (uid %.12s, was %.12s); "
 			"if "
 			"it was replaced on purpose: fdump agent accept %s",
 			name, uid_hex, fields[0], name);
@@ -363,7 +363,7 @@ static int pin_locked(struct ui_net *net, const char *name, const uint8_t uid[ST
 		note_changed(net, name);
 		return err_set(err, ERR_DENIED,
 			"refused: the store that answers as %s is not the one that the managers "
-			"told of (uid %.12s, told %.12s)",
+			"announced (uid %.12s, announced %.12s)",
 			name, uid_hex, fields[1]);
 	}
 	snprintf(text, sizeof text, "%s %s %s\n", name, uid_hex, public_hex);

@@ -58,7 +58,8 @@ int ui_roots_add(struct ui_roots *r, const char *path, struct err *err)
 		return err_set(err, ERR_USAGE, "'': empty path");
 	if (goes_up(path))
 		return err_set(err, ERR_USAGE,
-			"%s: '..' in a PATH of a backup: give it from / on, or its folder by -C",
+			"%s: '..' in a PATH of a backup: give an absolute path, or its folder with "
+			"-C",
 			path);
 	if (r->count > 0 && (path[0] == '/') != (r->paths[0][0] == '/'))
 		return err_set(

@@ -37,4 +37,4 @@ fails 2 "directory has no content" -f p .
 fails 2 "expected .*PATH" -f p
 rc=0
 cat p | "$FDUMP" cat zlink >out 2>err || rc=$?
-[ $rc = 2 ] && grep -q "passed by" err
+[ $rc = 2 ] && grep -q "came earlier in the stream" err

@@ -72,7 +72,7 @@ held openat 'ln -s ../secret g; mv -T g f' so 0 '[ -L back/f ]'
 held openat 'mkfifo g; mv -T g f' so 0 '[ -p back/f ]'
 held openat 'rm f; mkdir f; echo inner >f/inner' so 0 'cmp t/f/inner back/f/inner'
 held openat 'echo new >g; mv g f' so 0 'cmp t/f back/f'
-held openat 'rm f' is 1 'f: vanished before it was looked at' none
+held openat 'rm f' is 1 'f: vanished before it was read' none
 
 # Between the look at it and its opening.
 files=200

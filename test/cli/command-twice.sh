@@ -12,7 +12,7 @@ for how in "pack -f p" "backup -s ./s --unencrypted --state state"; do
 	# shellcheck disable=SC2086 # words
 	"$FDUMP" $how --command "a=echo x" --command b=true --command "a=echo y" 2>err || status=$?
 	[ $status = 2 ] || fail "$how: status $status"
-	grep -q "two of the name a" err || fail "$how: not said"
+	grep -q "the name a is given twice" err || fail "$how: not said"
 	for names in "d/a d/a/b" "d/a/b d/a"; do
 		status=0
 		# shellcheck disable=SC2086

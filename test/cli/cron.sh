@@ -37,7 +37,7 @@ expect 0 "2025-12-31T00:00:00+00:00" "" prev --tz UTC --from 2026-01-01T00:00:00
 expect 0 "2026-01-01T00:00:00+00:00" "" prev --tz UTC --from 2026-01-01T00:00:00.1Z @daily
 # Options may follow; -- ends them.
 expect 0 "2026-01-01T00:46:00+00:00" "" next '~ * * * *' --seed web1 --tz UTC --from 2026-01-01
-expect 2 "" "column 1: '-5' is no value" check -- '-5 * * * *'
+expect 2 "" "column 1: '-5' is not a value" check -- '-5 * * * *'
 expect 0 '{"type":"run","id":"cron.next","time":"2026-01-02T00:00:00+00:00","epoch":1767312000}' "" \
 	next --json --tz UTC --from 2026-01-01 @daily
 }
@@ -45,7 +45,7 @@ expect 0 '{"type":"run","id":"cron.next","time":"2026-01-02T00:00:00+00:00","epo
 TZ=Asia/Kolkata expect 0 "2016-01-03T14:14:00+05:30" "" next --from 2016-01-03T14:09:03 '14 14 * * *'
 TZ='<+03>-3' expect 0 "2016-01-03T14:14:00+03:00" "" next --from 2016-01-03 '14 14 * * *'
 expect 2 "" "no such time zone" next --tz Europe/Pari @daily
-expect 2 "" "is no time zone's name" next --tz ../../etc/passwd @daily
+expect 2 "" "is not the name of a time zone" next --tz ../../etc/passwd @daily
 # Nothing to print.
 expect 1 "" "it never runs" next --tz UTC '0 0 30 2 *'
 expect 1 '{"type":"result","id":"cron.none","what":"it never runs: no such date exists"}' "it never runs" prev --tz UTC --json '0 0 30 2 *'
@@ -83,7 +83,7 @@ expect 2 "" "--count: expected a number from 1 to 1000000" next -n 0 @daily
 expect 2 "" "--count: expected a number" next -n 5x @daily
 expect 2 "" "needs a value" next @daily -n
 expect 2 "" "unrecognized option" next --frm 2026 @daily
-expect 2 "" "is no time" next --from yesterday @daily
+expect 2 "" "is not a time" next --from yesterday @daily
 # A full disk is noticed; the link's name works; help is there.
 status=0
 "$FDUMP" cron next -n 100000 '* * * * *' >/dev/full 2>err || status=$?

@@ -44,9 +44,9 @@ run 5 verify cut
 says 'big: lost: the pack is cut within it' out
 says 'cut: the pack has no end; it was not written, or not copied, to the last' out
 run 5 unpack --skip-damaged -f none -C back
-says 'this is no pack'
+says 'not a pack'
 run 5 unpack -f none -C back
-says 'this is no pack, or its beginning is damaged'
+says 'not a pack, or its beginning is damaged'
 : >empty
 run 5 verify empty
 says 'not a pack: it is empty' out

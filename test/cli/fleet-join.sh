@@ -7,7 +7,7 @@ fleet
 
 # Tokens are never arguments; what is none says nothing of what it was.
 ! at a join fdump-token:2:abc 2>err || fail "a token as argument"
-grep -q "never an argument" err || fail "$(cat err)"
+grep -q "a token can't be an argument" err || fail "$(cat err)"
 ! echo fdump-token:2:geheim | at a join - 2>err || fail "a malformed token"
 ! grep -q geheim err || fail "the message tells the token"
 
@@ -101,7 +101,7 @@ status=0
 at s4 join - --store "$work/s4/deep/store" --listen "127.0.0.1:$((base + 4))" <used 2>err || status=$?
 [ $status = 6 ] && [ ! -e s4 ] || fail "left behind: $status $(cat err) $(find s4)"
 ! at s4 join - --store "$work/s4/store" <two-agents 2>err || fail "an agent with a store"
-grep -q -- "--store: the token is of an agent, which has none" err || fail "$(cat err)"
+grep -q -- "--store: not for the role of the token, agent" err || fail "$(cat err)"
 status=0
 at s4 join - </dev/null 2>err || status=$?
 [ $status = 2 ] && grep -q "standard input is empty" err || fail "no token: $status $(cat err)"

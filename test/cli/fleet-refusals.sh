@@ -38,6 +38,11 @@ head -n 1 out | grep -q ": 1 warning; nothing is backed up yet: " || fail "$(cat
 store one
 one=$pid
 m1 token agent a 2>/dev/null | at a join - >/dev/null
+# It has not begun: all is not well yet.
+connected() { m1 hosts | grep -q "^store *s1 *connected"; }
+await 10 connected || fail "$(m1 hosts)"
+m1 status | head -n 1 | grep -q ": 1 without a dump yet (next run: 20..-01-01 00:00 [^)]*)$" || fail "$(m1 status)"
+m1 status --check | grep -q "^FDUMP OK - 1 job on 1 agent: 1 without a dump yet (next run: " || fail "$(m1 status --check)"
 start a agent
 agent=$pid
 kept() { [ "$(m1 runs --agent a --json | grep -c '"result":"ok"')" -ge "$1" ]; }

@@ -45,8 +45,8 @@ echo hello | refused "number"
 : | refused "missing: line 01"
 head -c 100000 /dev/zero | refused "too long"
 
-# What is there already is not replaced.
+# What exists, and is not replaced is not replaced.
 rc=0
 "$FDUMP" key import a <paper 2>err || rc=$?
 [ $rc = 2 ]
-grep -q "is there already" err
+grep -q "exists, and is not replaced" err

@@ -27,8 +27,8 @@ refused() {
 	[ $rc = "$1" ] && [ ! -s out ]
 	grep -q "$3: .*$2" err
 }
-refused 2 "not there" none
-refused 3 "no key file" pass
+refused 2 "not found" none
+refused 3 "not a key file" pass
 sed 's/ 1 / 2 /' k >later
 refused 3 "version" later
 sed '2s/./\x00/9' k >damaged

@@ -92,7 +92,7 @@ status=0
 	tail -n 1 out | grep -q '"id":"error.config".*"exit":3' || { cat out; failed=1; }
 
 # Wrong usage, and files that are not there.
-expect 3 "" "this machine is no manager" --config . --state .
+expect 3 "" "this machine is not a manager" --config . --state .
 expect 2 "" "'chekc': expected check" chekc
 expect 2 "" "check: expected [FILE]" check a b
 expect 2 "" "--agent 'Web': not a name" check --agent Web manager.conf

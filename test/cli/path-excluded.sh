@@ -32,10 +32,10 @@ back 0 --exclude home d/etc d/home
 cp p before
 for path in d/home ./d//home "$work/d/home"; do
 	run 2 pack -f p --exclude home "$path"
-	told "nothing is left"
+	told "all given paths are excluded"
 	cmp p before || fail "pack: the old one is gone"
 	back 2 --exclude home "$path"
-	told "nothing is left"
+	told "all given paths are excluded"
 done
 [ "$("$FDUMP" dumps -s ./s | wc -l)" = 1 ] || fail "a dump of nothing"
 
@@ -45,10 +45,10 @@ run 0 pack -f p --no-recursion --exclude home -T list
 back 0 --no-recursion --exclude home -T list
 cp p before
 run 2 pack -f p --no-recursion --exclude /d -T list
-told "nothing is left"
+told "all given paths are excluded"
 cmp p before || fail "list: the old one is gone"
 back 2 --no-recursion --exclude /d -T list
-told "nothing is left"
+told "all given paths are excluded"
 [ "$("$FDUMP" dumps -s ./s | wc -l)" = 2 ] || fail "a dump of nothing listed"
 run 0 pack -f p --no-recursion --exclude /d --command "c=echo c" -T list
 

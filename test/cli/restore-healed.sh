@@ -1,4 +1,4 @@
-# Goal: a chunk that is damaged in one store and read from another is told, also in JSON, and mended
+# Goal: a chunk that is damaged in one store and read from another is told, also in JSON, and repaired
 # where the store may be written; the status stays 0.
 set -eu
 work=$(mktemp -d)
@@ -30,11 +30,11 @@ restore() {
 hurt
 cp -a a unmended
 restore
-grep -q 'note: ./a: 1 chunk was damaged' err && grep -q 'note: ./a: mended: 1 chunk' err || fail "not told"
+grep -q 'note: ./a: 1 chunk was damaged' err && grep -q 'note: ./a: repaired: 1 chunk' err || fail "not told"
 status_of verify a
 [ $status = 0 ] || fail "verify: status $status"
 restore
-! grep -q 'note:' err || fail "it was not mended"
+! grep -q 'note:' err || fail "it was not repaired"
 rm -rf back
 mkdir back
 status_of restore -s ./a --state state latest -C back
@@ -52,4 +52,4 @@ import fcntl, struct, subprocess, sys
 f = open("a/lock", "r+b")
 fcntl.fcntl(f, 37, struct.pack("hhqqi4x", fcntl.F_WRLCK, 0, 0, 1, 0))
 sys.exit(subprocess.call(["mkdir", "-p", "back2"]) or subprocess.call([sys.argv[1], "restore", "-s", "./a", "-s", "./b", "--state", "state", "latest", "-C", "back2"]))' "$FDUMP" >out 2>err || fail "beside a writer: status $?"
-grep -q "./a can't be mended now" err || fail "not told that it can't be mended"
+grep -q "./a can't be repaired now" err || fail "not told that it can't be repaired"

@@ -33,17 +33,17 @@ back() { # HOST NAME
 mkdir tree
 echo a >tree/a
 "$FDUMP" store init s 2>/dev/null
-said latest "there is no such dump (fdump dumps lists them)"
+said latest "no such dump (fdump dumps lists them)"
 back one web
 back two db
 back one web
-here="there is none of this host, here; name one of:"
+here="no such dump of this host, here; name one of:"
 said latest "$here one/web@latest, two/db@latest"
 said web@latest "$here one/web@latest"
 said db@2100-01-01 "$here two/db@2100-01-01"
-said web@2000-01-01 "there is no such dump (fdump dumps lists them)"
-said nope@latest "there is no such dump (fdump dumps lists them)"
-said one/nope@latest "there is no such dump (fdump dumps lists them)"
+said web@2000-01-01 "no such dump (fdump dumps lists them)"
+said nope@latest "no such dump (fdump dumps lists them)"
+said one/nope@latest "no such dump (fdump dumps lists them)"
 back three x
 said latest "$here three/x@latest, one/web@latest, two/db@latest"
 back four x

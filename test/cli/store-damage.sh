@@ -51,7 +51,7 @@ back -s s1 -s s2
 [ $status = 0 ] || fail "backup to both: $(cat err)"
 hurt s2 1500000
 restore -s s2 -s s1
-[ $status = 0 ] && grep -q 'note: s2: 1 chunk was damaged' err && grep -q 'note: s2: has marked what is damaged' err ||
+[ $status = 0 ] && grep -q 'note: s2: 1 chunk was damaged' err && grep -q 'note: s2: has marked the damage' err ||
 	fail "from both: status $status: $(cat out err)"
 diff -r tree restored
 back -s s1 -s s2 -v

@@ -45,7 +45,7 @@ for s in one two; do cp -a $s $s-mended; done # a restore mends them
 fdump restore -s ./one-mended -s ./two-mended latest -C whole 2>err || fail "restore from both: status $?"
 diff -r tree whole
 
-# Scrub marks; replicate mends, either way.
+# Scrub marks; replicate repairs, either way.
 for s in one two; do
 	status_of fdump store scrub $s
 	[ $status = 5 ] || fail "scrub $s: status $status"

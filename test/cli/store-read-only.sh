@@ -23,4 +23,4 @@ f = open("s/lock", "r+b")
 fcntl.fcntl(f, 37, struct.pack("hhqqi4x", fcntl.F_WRLCK, 0, 0, 1, 0))
 sys.exit(subprocess.call(["setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups", "./fdump", "forget", "-n", "-s", "./s", "--keep-last", "1", "--lock-wait", "0s"]))' \
 	>out 2>err && fail "read while it was written" || [ $? = 8 ] || fail "beside a writer: status $?"
-grep -q 'may not write' err || fail "not told: $(cat err)"
+grep -q 'users without write access have to wait' err || fail "not told: $(cat err)"

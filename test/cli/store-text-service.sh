@@ -46,7 +46,7 @@ status_of verify copy
 [ $status = 0 ] && grep -q '1 dumps' out || fail "verify: status $status"
 
 status_of dumps -s copy --config config --identity operator
-[ $status = 2 ] && grep -q 'none of this name is known: write ./copy for the directory$' err || fail "a directory: status $status"
+[ $status = 2 ] && grep -q 'no store of this name is known: write ./copy for the directory$' err || fail "a directory: status $status"
 status_of dumps -s nowhere --config config --identity operator
 [ $status = 2 ] && grep -q 'nowhere: no store of this name is known .*config/stores); .* as ./nowhere$' err ||
 	fail "no directory: status $status"

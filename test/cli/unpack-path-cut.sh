@@ -13,7 +13,7 @@ head -c 1000000 p >cut
 status=0
 "$FDUMP" unpack -f cut -C out1 a 2>said || status=$?
 [ "$status" = 5 ]
-grep -q "reading it all" said
+grep -q "reading all of it" said
 [ "$(cat out1/a)" = first ] && [ "$(ls out1)" = a ]
 status=0
 "$FDUMP" unpack -f cut -C out2 b4 2>said || status=$?

@@ -790,7 +790,7 @@ static void test_store(void **unused)
 	/* Another store with the same certificate. */
 	sh.uid[0] = 9;
 	assert_int_equal(hello(&s, &sh, &w), ERR_DENIED);
-	assert_non_null(strstr(logged, "refused: the store s1 is another one than before"));
+	assert_non_null(strstr(logged, "refused: the store s1 is not the same as before"));
 	sh.is_store = false;
 	memset(sh.uid, 0, sizeof sh.uid);
 	assert_int_equal(hello(&s, &sh, &w), ERR_USAGE);

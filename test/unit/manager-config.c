@@ -225,12 +225,12 @@ static void deterministic(void **state)
 static void unknown_keys(void **state)
 {
 	static const char *const expected[] = {
-		"m.conf:2: unknown key 'store' in 'defaults': is 'stores' meant?\n",
-		"m.conf:3: unknown key 'paths' in 'defaults': it is one of 'job'\n",
+		"m.conf:2: unknown key 'store' in 'defaults': did you mean 'stores'?\n",
+		"m.conf:3: unknown key 'paths' in 'defaults': it belongs in 'job'\n",
 		"m.conf:4: unknown key 'keep_daily' in 'defaults'\n",
-		"m.conf:6: unknown section 'jop': is 'job' meant?\n",
-		"m.conf:7: unknown key 'pahts' in 'job': is 'paths' meant?\n",
-		"m.conf:7: unknown key 'scedule' in 'job': is 'schedule' meant?\n",
+		"m.conf:6: unknown section 'jop': did you mean 'job'?\n",
+		"m.conf:7: unknown key 'pahts' in 'job': did you mean 'paths'?\n",
+		"m.conf:7: unknown key 'scedule' in 'job': did you mean 'schedule'?\n",
 		"m.conf:8: unknown key 'port' in 'store'\n",
 		"m.conf:5: copies: 'many' is not a number",
 		"m.conf:7: job \"j\": paths are missing\n",
@@ -253,7 +253,7 @@ static void refused_syntax(void **state)
 	(void)state;
 	refuse("# one\n/* two\n */\nkeep = 1\n", "m.conf:4: the key 'keep' is in no section");
 	refuse(STORES JOB("keep = 3"), "m.conf:2: unknown key 'keep' in 'job'");
-	refuse("# c\n\njobs \"x\" { }", "m.conf:3: unknown section 'jobs': is 'job' meant?");
+	refuse("# c\n\njobs \"x\" { }", "m.conf:3: unknown section 'jobs': did you mean 'job'?");
 	refuse(STORES "# c\njob \"j\" {\n# d\n  level = 1\n",
 		"m.conf:3: the section job \"j\" that begins here is never closed: '}' is missing");
 	refuse(STORES "job 'j'\n{\n  level = 1\n\nstore \"s\" { }\n",
@@ -302,14 +302,14 @@ static void refused_values(void **state)
 	refuse("defaults { zone = \"Europe/Pari\" }", "zone: no such time zone");
 	refuse("defaults { zone = \"../../etc/passwd\" }", "zone: ");
 	refuse("defaults { schedule = \"61 * * * *\" }", "schedule: minute (field 1), column 1");
-	refuse("defaults { schedule = \"0 0 30 2 *\" }", "never comes to pass");
+	refuse("defaults { schedule = \"0 0 30 2 *\" }", "it never runs");
 	refuse("defaults { schedule = \"@reboot\" }", "@reboot is not a time");
 	refuse("defaults { exclude = {\"a[\"} }", "exclude: ");
 	refuse("defaults { exclude = {\"\"} }", "exclude: ");
 	refuse("defaults { stores = {} }", "stores: the list is empty");
 	refuse("defaults { stores = {\"A\"} }", "stores: 'A' is not a store's name");
 	refuse("defaults { stores = {\"pool-*\"} }", "stores: 'pool-*'");
-	refuse("defaults { stores = {\"a\", \"b\", \"a\"} }", "'a' stands there twice");
+	refuse("defaults { stores = {\"a\", \"b\", \"a\"} }", "'a' is listed twice");
 	refuse("defaults { before = \"../x\" }", "before: '../x' is not a name");
 	refuse("store \"s\" { address = \"\" }", "is not HOST or HOST:PORT");
 	refuse("store \"s\" { address = \"a:b\" }", "is not HOST or HOST:PORT");
@@ -336,7 +336,7 @@ static void refused_jobs(void **state)
 	assert_non_null(strstr(problems, "job \"j\": paths are missing"));
 	refuse("defaults { stores = {\"s\"} }\njob \"j\" { agents = {\"*\"} paths = {\"/\"} }\n",
 		"m.conf:2: job \"j\": a schedule is missing");
-	refuse(STORES JOB("copies = 3"), "m.conf:2: job \"j\": 3 copies are wanted, on 2 stores");
+	refuse(STORES JOB("copies = 3"), "m.conf:2: job \"j\": 3 copies need more than 2 stores");
 	refuse(STORES JOB("stores = {\"u\"}"), "m.conf:2: job \"j\": unknown store 'u'");
 	refuse(STORES JOB("recipients = {\"a\"} unencrypted = yes"), "and is unencrypted");
 	refuse(STORES JOB("agents += {\"W\"}"), "agents: 'W' is not an agent's name");
@@ -344,7 +344,7 @@ static void refused_jobs(void **state)
 	refuse(STORES "job \"J\" { }", "job \"J\": not a name");
 	/* What an agent section makes wrong, if the job can be for such an agent. */
 	refuse("agent \"*-riga\" { stores = {\"s\"} }\n" STORES JOB("copies = 2"),
-		"m.conf:3: job \"j\" (on agent \"*-riga\"): 2 copies are wanted, on 1 store");
+		"m.conf:3: job \"j\" (on agent \"*-riga\"): 2 copies need more than 1 store");
 	accept("agent \"db\" { stores = {\"s\"} }\n" STORES
 	       "job \"j\" { agents = {\"web*\"} paths = {\"/\"} schedule = \"@daily\" copies = 2 "
 	       "}\n");

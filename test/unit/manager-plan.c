@@ -151,7 +151,7 @@ static void refused(void **state)
 	jobs[0].schedule = "61 * * * *";
 	refuse("job web: minute");
 	jobs[0].schedule = "@reboot";
-	refuse("job web: the schedule never comes to pass");
+	refuse("job web: the schedule never runs");
 	jobs[0].copies = 3;
 	refuse("job web: 3 copies on 2 stores");
 	jobs[0].copies = 17;

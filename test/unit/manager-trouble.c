@@ -133,7 +133,8 @@ static void agents(void **state)
 	(void)state;
 	none(&a, NOW); /* it follows nobody */
 	strcpy(a.follows, "m2");
-	expect(only(&a, NOW), "agent/web1/plan", "plans differ", false, "on the manager m2");
+	expect(only(&a, NOW), "agent/web1/plan", "plans differ", false,
+		"the manager m2 has a different plan");
 	assert_int_equal(nth(0)->wait_sec, 900);
 	a.differs = false;
 	a.overdue = true;
