@@ -6,7 +6,6 @@
 #include <limits.h>
 #include <signal.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -21,7 +20,6 @@
 #include "cmd/ui/report.h"
 #include "cmd/ui/role.h"
 #include "lib/err.h"
-#include "lib/file.h"
 #include "lib/hash.h"
 #include "lib/notify.h"
 #include "lib/pool.h"
@@ -30,7 +28,6 @@
 #include "rpc/loop.h"
 
 #define QUEUE_MAX 64
-#define CONF_MAX  65536
 #define HOUR      3600
 
 struct agent {
@@ -271,47 +268,18 @@ static int serve(void *own, struct err *err)
 	return ret;
 }
 
-/* Takes the lines of a store out of the file of pins. */
 static int accept_store(void *own, struct err *err)
 {
 	const struct agent *a = own;
-	const char *name = a->store;
-	char path[PATH_MAX + 8], *text = malloc(CONF_MAX), *line, *next, *kept = NULL;
-	size_t len = 0, kept_len = 0, name_len = strlen(name);
-	bool met = false;
-	int ret;
+	int ret = ui_role_forget_store(&a->role, a->store, err);
 
-	snprintf(path, sizeof path, "%s/pins", a->role.dir);
-	kept = malloc(CONF_MAX);
-	if (text == NULL || kept == NULL) {
-		ret = err_set(err, ERR_NOMEM, "out of memory");
-		goto out;
-	}
-	ret = file_read(path, text, CONF_MAX - 1, &len, NULL, err);
-	if (ret != 0 && err->code == ERR_NOTFOUND)
-		ret = 0;
-	text[len] = 0;
-	for (line = text; ret == 0 && *line != 0; line = next) {
-		next = strchr(line, '\n');
-		next = next != NULL ? next + 1 : line + strlen(line);
-		if (strncmp(line, name, name_len) == 0 && line[name_len] == ' ') {
-			met = true;
-			continue;
-		}
-		memcpy(kept + kept_len, line, (size_t)(next - line));
-		kept_len += (size_t)(next - line);
-	}
-	if (ret == 0 && !met)
-		ret = err_set(
-			err, ERR_NOTFOUND, "%s: this agent knows no store of this name", name);
-	if (ret == 0)
-		ret = file_write(path, kept, kept_len, 0600, err);
-	if (ret == 0)
-		printf("The next store that answers as %s will be accepted.\n", name);
-out:
-	free(text);
-	free(kept);
-	return ret;
+	if (ret == 1)
+		return err_set(err, ERR_NOTFOUND, "%s: %s knows no store of this name", a->store,
+			a->o.identity != NULL ? a->role.dir : "this agent");
+	if (ret < 0)
+		return -1;
+	printf("The next store that answers as %s will be accepted.\n", a->store);
+	return UI_OK;
 }
 
 static int main_agent(int argc, char **argv)
@@ -327,7 +295,9 @@ static int main_agent(int argc, char **argv)
 	rpc_deny_init(&a.deny);
 	ret = -1;
 	if (hash_crypto_init(&err) == 0 &&
-		ui_role_set(&a.role, a.o.config, a.o.state, "agent", &err) == 0)
+		(a.o.identity != NULL ? ui_role_given(&a.role, a.o.config, a.o.identity, &err)
+				      : ui_role_set(&a.role, a.o.config, a.o.state, "agent",
+						&err)) == 0)
 		ret = a.o.verb->run(&a, &err);
 	return ret < 0 ? ui_fail("agent", &err) : ret;
 }
@@ -341,6 +311,10 @@ static const struct ui_verb verbs[] = {
 };
 
 static const struct ui_option options[] = {
+	{.shared = "o",
+		.help = "the identity that is to accept it, an operator's; default: this machine's "
+			"agent",
+		.verbs = "accept"},
 	{.shared = "I", .help = "where agent.conf and recipients are; default: /etc/fdump"},
 	{.shared = "S", .help = "the agent's own files are in DIR/agent; default: /var/lib/fdump"},
 	{0},

@@ -18,6 +18,7 @@
 #include "rpc/conn.h"
 
 #define CONNECT_MS 30000 /* until a store's first connection */
+#define LINES_MAX  (1u << 18)
 
 /* --- paths ----------------------------------------------------------------- */
 
@@ -210,6 +211,64 @@ size_t ui_role_line(const char *path, const char *name, char text[1024], char *f
 	return n;
 }
 
+/* Changes the lines of one name: they are dropped, or `cut` behind the address. Returns 0; 1: there
+ * are none, or nothing to change; -1 with err set. */
+static int forget_lines(
+	const char *path, const char *name, bool cut, mode_t mode, struct err *err)
+{
+	char *text = malloc(LINES_MAX), *kept = malloc(LINES_MAX), *line, *next;
+	size_t len = 0, kept_len = 0, name_len = strlen(name), keep, end;
+	struct err why = {0};
+	int ret = 1;
+
+	if (text == NULL || kept == NULL) {
+		ret = err_set(err, ERR_NOMEM, "out of memory");
+		goto out;
+	}
+	if (file_read(path, text, LINES_MAX - 1, &len, NULL, &why) != 0) {
+		if (why.code != ERR_NOTFOUND) {
+			*err = why;
+			ret = -1;
+		}
+		goto out;
+	}
+	text[len] = 0;
+	for (line = text; *line != 0; line = next) {
+		next = line + strcspn(line, "\n");
+		next += *next == '\n';
+		keep = (size_t)(next - line);
+		if (strncmp(line, name, name_len) == 0 && line[name_len] == ' ') {
+			end = cut ? name_len + 1 + strcspn(line + name_len + 1, " \n") : 0;
+			if (!cut || line[end] == ' ') {
+				ret = 0;
+				keep = end;
+			}
+		}
+		memcpy(kept + kept_len, line, keep);
+		kept_len += keep;
+		if (kept_len > 0 && kept[kept_len - 1] != '\n')
+			kept[kept_len++] = '\n';
+	}
+	if (ret == 0)
+		ret = file_write_owned(path, kept, kept_len, mode, err);
+out:
+	free(text);
+	free(kept);
+	return ret;
+}
+
+int ui_role_forget_store(const struct ui_role *role, const char *name, struct err *err)
+{
+	char pins[PATH_MAX];
+	int pinned, told;
+
+	if (join(pins, role->dir, "pins", err) != 0)
+		return -1;
+	pinned = forget_lines(pins, name, false, 0600, err);
+	told = pinned < 0 ? -1 : forget_lines(role->stores, name, true, 0644, err);
+	return told < 0 ? -1 : pinned & told;
+}
+
 int ui_address(struct store_address *a, const char *text, const char *port, struct err *err)
 {
 	const char *host = text, *end, *colon;
@@ -340,6 +399,8 @@ static int pin_locked(struct ui_net *net, const char *name, const uint8_t uid[ST
 	const uint8_t public[SEAL_SIGN_LEN], struct err *err)
 {
 	const struct ui_role *role = net->role;
+	bool is_agent = strcmp(role->dir, UI_STATE_DIR "/agent") == 0;
+	const char *of = is_agent ? "" : " --identity ", *identity = is_agent ? "" : role->dir;
 	char uid_hex[2 * STORE_UID_LEN + 1], public_hex[2 * SEAL_SIGN_LEN + 1], path[PATH_MAX],
 		text[1024], *fields[4];
 
@@ -353,9 +414,8 @@ static int pin_locked(struct ui_net *net, const char *name, const uint8_t uid[ST
 		note_changed(net, name);
 		return err_set(err, ERR_DENIED,
 			"refused: the store %s is not the same as before (uid %.12s, was %.12s); "
-			"if "
-			"it was replaced on purpose: fdump agent accept %s",
-			name, uid_hex, fields[0], name);
+			"if it was replaced on purpose: fdump agent accept %s%s%s",
+			name, uid_hex, fields[0], name, of, identity);
 	}
 	/* What the managers told at enrolment is worth as much as a first use. */
 	if (ui_role_line(role->stores, name, text, fields) >= 3 &&
@@ -363,8 +423,9 @@ static int pin_locked(struct ui_net *net, const char *name, const uint8_t uid[ST
 		note_changed(net, name);
 		return err_set(err, ERR_DENIED,
 			"refused: the store that answers as %s is not the one that the managers "
-			"announced (uid %.12s, announced %.12s)",
-			name, uid_hex, fields[1]);
+			"announced (uid %.12s, announced %.12s); if it was replaced on purpose: "
+			"fdump agent accept %s%s%s",
+			name, uid_hex, fields[1], name, of, identity);
 	}
 	snprintf(text, sizeof text, "%s %s %s\n", name, uid_hex, public_hex);
 	return file_append(path, text, strlen(text), 0600, err);

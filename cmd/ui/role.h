@@ -8,6 +8,7 @@
  *     deny                 who is refused (rpc/deny.h)
  *     managers             lines NAME HOST[:PORT]
  *     stores               lines NAME HOST[:PORT] UID PUBLIC, both in hex
+ *     pins                 lines NAME UID PUBLIC: the store that answered by this name first
  *   ~/.config/fdump        the same for an operator
  */
 #ifndef FDUMP_CMD_UI_ROLE_H
@@ -79,6 +80,10 @@ bool ui_net_changed(struct ui_net *net, const char *store);
  * on, in `fields`, of which `text` (at least 1,024 bytes) has the bytes. Returns how many, at most
  * 4, or 0: there is none. */
 size_t ui_role_line(const char *path, const char *name, char text[1024], char *fields[4]);
+
+/* Forgets which store answers by this name, in `pins` and in `stores`: the next one is accepted.
+ * Returns 0; 1: none was known; -1 with err set. */
+int ui_role_forget_store(const struct ui_role *role, const char *name, struct err *err);
 
 /* Fills host and port from HOST[:PORT] or [HOST6]:PORT. Returns 0, or -1 with err set: ERR_USAGE.
  */

@@ -1,7 +1,8 @@
 #!/bin/bash
 # Goal: what an agent refuses, whatever its managers say: a plan with a recipient that is not pinned, with
 # a path outside of what it may read, or without encryption; a store that is not the one it knew. Each is
-# said in its log, and is an alarm in its journal, which the manager gets; the plan before goes on.
+# said in its log, and is an alarm in its journal, which the manager gets; the plan before goes on. An
+# operator's commands refuse a replaced store too, until he accepts it.
 . "$(dirname "$0")/lib.sh"
 workspace
 fleet
@@ -101,7 +102,7 @@ two=$pid
 ! cmp -s one/store/identity two/store/identity || fail "the same store"
 await 10 grep -q "^s1 .* $(sed -n 's/^uid //p' two/store/fdump-store) " a/var/agent/stores || fail "$(cat a/var/agent/stores a.agent.log)"
 m1 run system --agent a --wait >out && fail "a backup to another store: $(cat out)"
-grep -qF "the store s1 is another one than before" a.agent.log || fail "$(cat a.agent.log)"
+grep -qF "the store s1 is not the same as before" a.agent.log || fail "$(cat a.agent.log)"
 grep -qF "fdump agent accept s1" a.agent.log || fail "no advice: $(cat a.agent.log)"
 await 10 has_alarms store.changed 1 || fail "no alarm at the manager: $(cat m1.log)"
 grep -aq store.changed a/var/agent/journal || fail "no alarm in the journal"
@@ -112,6 +113,31 @@ m1 run system --agent a --wait >out || fail "run, accepted: $(cat out a.agent.lo
 status=0
 "$FDUMP" agent accept s9 --config a/etc --state a/var 2>err || status=$?
 [ $status = 2 ] && grep -q "s9: this agent knows no store of this name" err || fail "$status $(cat err)"
+
+# An operator keeps his own pins, and has what managers announced when he joined.
+m1 token operator alice --keys keys --passphrase-file passphrase >alice.token 2>alice.err &
+token=$!
+await 10 test -s alice.token || fail "$(cat alice.err)"
+at alice join - --identity "$work/alice" <alice.token >/dev/null || fail "$(cat alice.err)"
+wait $token || fail "$(cat alice.err)"
+dumps() { "$FDUMP" dumps -s s1 --identity "$work/alice" >out 2>err; }
+dumps || fail "$(cat err)"
+kill "$two"
+wait "$two" || :
+store three --replace
+two=$pid
+for message in "the store s1 is not the same as before" "not the one that the managers announced"; do
+	status=0
+	dumps || status=$?
+	[ $status = 6 ] && grep -q "refused: .*$message.*: fdump agent accept s1 --identity $work/alice" err || fail "$status $(cat err)"
+	: >alice/pins
+done
+"$FDUMP" agent accept s1 --identity "$work/alice" >out 2>err || fail "accept: $(cat err)"
+dumps || fail "accepted, but: $(cat err)"
+grep -q "^s1 .* .*" alice/pins || fail "$(cat alice/pins)"
+status=0
+"$FDUMP" agent accept s9 --identity "$work/alice" 2>err || status=$?
+[ $status = 2 ] && grep -q "s9: $work/alice knows no store of this name" err || fail "$status $(cat err)"
 
 kill "$agent" "$two" "$manager"
 wait "$manager" || fail "the manager's status: $?"
