@@ -33,6 +33,7 @@ struct token {
 	enum rpc_role role;
 	bool replace;
 	int64_t valid_sec;
+	unsigned untold; /* managers that don't know that the machine is replaced */
 	/* While it is waited for. */
 	struct rpc_loop *loop;
 	struct rpc_async wake;
@@ -98,6 +99,85 @@ static int print(const struct token *t, const char *text, struct err *err)
 	return fflush(stdout) == 0 ? 0 : err_errno(err, errno, "standard output");
 }
 
+/* --- telling the others ---------------------------------------------------------- */
+
+/* Has one manager let a new machine take the name, once it comes. */
+static int tell(struct token *t, size_t manager, struct err *err)
+{
+	struct ui_fleet one = t->fleet;
+	uint8_t mem[128];
+	struct cbor_out out;
+	struct buf reply;
+	int ret;
+
+	if (one.local)
+		return err_set(err, ERR_FAILED,
+			"it was not asked: the identity in %s is good for %s only; ask as an "
+			"operator who joined with a token, or as root on %s",
+			one.role.dir, one.managers[one.at].name, one.managers[manager].name);
+	one.at = manager;
+	one.only = true;
+	one.client = NULL;
+	cbor_out_init(&out, mem, sizeof mem);
+	cbor_put_map(&out, 2 + (size_t)(t->valid_sec > 0));
+	cbor_put_text(&out, "role");
+	cbor_put_text(&out, rpc_role_name(t->role));
+	cbor_put_text(&out, "name");
+	cbor_put_text(&out, t->name);
+	if (t->valid_sec > 0) {
+		cbor_put_text(&out, "valid");
+		cbor_put_uint(&out, (uint64_t)t->valid_sec);
+	}
+	buf_init(&reply, RPC_PAYLOAD_MAX);
+	ret = ui_fleet_call(&one, MANAGER_METHOD_REPLACE, &out, &reply, NULL, err);
+	buf_fini(&reply);
+	ui_fleet_close(&one);
+	return ret;
+}
+
+static int show_told(
+	const struct token *t, const char *manager, const struct err *why, struct err *err)
+{
+	json_t *object;
+	int failed;
+
+	if (!t->o.json) {
+		if (why != NULL)
+			ui_say("token", "the manager %s goes on refusing the new %s: %s", manager,
+				t->name, why->message);
+		return 0;
+	}
+	object = ui_json_new("manager", "token.manager");
+	failed = ui_json_add(object, "manager", json_string(manager));
+	failed |= ui_json_add(object, "told", json_boolean(why == NULL));
+	if (why != NULL)
+		failed |= ui_json_name(object, "what", why->message, strlen(why->message));
+	return ui_json_print(object, failed, err);
+}
+
+/* The manager that made the token knows; each of the others would refuse the new machine. */
+static int tell_others(struct token *t, struct err *err)
+{
+	struct err why;
+	size_t i;
+
+	for (i = 0; i < t->fleet.count; i++) {
+		if (i == t->fleet.at)
+			continue;
+		why = (struct err){0};
+		t->untold += tell(t, i, &why) != 0;
+		if (show_told(t, t->fleet.managers[i].name, why.code != ERR_NONE ? &why : NULL,
+			    err) != 0)
+			return -1;
+	}
+	if (t->untold > 0 && !t->o.json)
+		ui_say("token",
+			"once %s can be asked, call 'fdump token %s %s --replace' again; its token "
+			"is not needed if %s has joined by then",
+			t->untold > 1 ? "they" : "it", rpc_role_name(t->role), t->name, t->name);
+	return 0;
+}
+
 static int by_manager(struct token *t, struct err *err)
 {
 	struct cbormap_value made[MANAGER_MADE_FIELDS];
@@ -109,6 +189,8 @@ static int by_manager(struct token *t, struct err *err)
 	ret = ask(t, NULL, made, &reply, err);
 	if (ret == 0 && !made[MANAGER_MADE_TOKEN].has)
 		ret = err_set(err, ERR_FORMAT, "the manager sent no token");
+	if (ret == 0 && t->replace)
+		ret = tell_others(t, err);
 	if (ret == 0) {
 		snprintf(text, sizeof text, "%.*s", (int)made[MANAGER_MADE_TOKEN].len,
 			(const char *)made[MANAGER_MADE_TOKEN].bytes);
@@ -315,7 +397,8 @@ static int main_token(int argc, char **argv)
 	ret = ui_fleet_open(&t.fleet, &t.o, &err);
 	if (ret == 0)
 		ret = by_keys ? by_root(&t, &err) : by_manager(&t, &err);
-	return ui_fleet_end(&t.fleet, &t.o, ret, &err);
+	status = ui_fleet_end(&t.fleet, &t.o, ret, &err);
+	return status == UI_OK && t.untold > 0 ? UI_SOME : status;
 }
 
 static const struct ui_verb roles[] = {{"agent", "NAME", NULL, NULL}, {"store", "NAME", NULL, NULL},
@@ -324,8 +407,8 @@ static const struct ui_verb roles[] = {{"agent", "NAME", NULL, NULL}, {"store", 
 
 static const struct ui_option options[] = {
 	{0, "replace", UI_FLAG,
-		"NAME has joined before: the new machine takes its place, and the old one is "
-		"denied",
+		"NAME has joined before: the new machine takes its place on all managers, and "
+		"the old one is denied",
 		UI_AT(struct token, replace)},
 	{0, "valid", UI_TIME, "how long it can be used, like 30m or 2h, at most 7d; default: 1h",
 		UI_AT(struct token, valid_sec), .min = 1, .max = MANAGER_TOKEN_SEC_MAX},
@@ -349,6 +432,6 @@ const struct ui_command cmd_token = {
 	.verbs = roles,
 	.options = options,
 	.hint = "for example: fdump token agent web1",
-	.exits = "0 done; 2 failed, or wrong usage; 6 not allowed, or wrong passphrase.",
+	.exits = "0 done; 1 the token is made, but not all managers know of --replace; 2 failed, or wrong usage; 6 not allowed, or wrong passphrase.",
 	.run = main_token,
 };

@@ -155,8 +155,7 @@ static int put_denied(struct manager_service *s, const char *role, const char *n
 	return manager_db_put(s->db, MANAGER_TABLE_DENIED, &key, &row, err);
 }
 
-/* After the commit: who is denied is cut off, here at once. */
-static void denied_changed(struct manager_service *s)
+void manager_inner_denied_changed(struct manager_service *s)
 {
 	struct err err = {0};
 
@@ -303,6 +302,23 @@ static int new_token(struct manager_service *s, const struct cbormap_value *v,
 	return 0;
 }
 
+/* The machine of this name, if there is one, is to be replaced: until then another one takes its
+ * place as soon as it comes, with a certificate of whichever manager. With the next commit. */
+static int allow_other(struct manager_service *s, const char *role, const char *name, int64_t until,
+	struct err *err)
+{
+	struct manager_db_key key;
+	struct manager_host_row row;
+	int got;
+
+	manager_db_words(&key, role, name);
+	got = manager_db_get(s->db, MANAGER_TABLE_HOSTS, &key, &row, err);
+	if (got != 0)
+		return got < 0 ? -1 : 0;
+	row.replace = until;
+	return manager_db_put(s->db, MANAGER_TABLE_HOSTS, &key, &row, err);
+}
+
 /* Tokens that ended long ago are of no use even for a message. */
 struct old {
 	int64_t before;
@@ -348,11 +364,62 @@ void manager_inner_token(void *ctx, struct rpc_call *call, const struct cbormap_
 	manager_inner_audit(s, rpc_call_peer(call), "token for %s %s%s, for %lld minutes", row.role,
 		row.name, row.replace ? ", in place of the one that is known" : "",
 		(long long)(row.until - time(NULL) + 59) / 60);
-	if (manager_db_put(s->db, MANAGER_TABLE_TOKENS, &key, &row, &err) != 0 ||
-		manager_inner_commit(s, &err) != 0)
+	if ((row.replace && text[0] != 0 &&
+		    allow_other(s, row.role, row.name, row.until, &err) != 0) ||
+		manager_db_put(s->db, MANAGER_TABLE_TOKENS, &key, &row, &err) != 0 ||
+		manager_inner_commit(s, &err) != 0) {
 		rpc_call_fail(call, &err);
-	else
-		reply_made(s, call, text[0] != 0 ? text : NULL);
+		return;
+	}
+	reply_made(s, call, text[0] != 0 ? text : NULL);
+	/* Who was refused may be it. */
+	if (row.replace)
+		manager_inner_call_all(s);
+}
+
+/* What a token with `replace` is on the manager that makes it, on the others. */
+void manager_inner_replace(void *ctx, struct rpc_call *call, const struct cbormap_value *values)
+{
+	const struct cbormap_value *valid = &values[MANAGER_REPLACE_VALID];
+	int64_t sec = valid->has ? (int64_t)valid->number : RPC_TOKEN_SEC;
+	char role[MANAGER_ROLE_MAX + 1], name[NAME_LEN_MAX + 1];
+	struct manager_service *s = ctx;
+	struct err err = {0};
+
+	copy_value(role, sizeof role, &values[MANAGER_REPLACE_ROLE]);
+	copy_value(name, sizeof name, &values[MANAGER_REPLACE_NAME]);
+	if (strcmp(role, "agent") != 0 && strcmp(role, "store") != 0) {
+		err_set(&err, ERR_USAGE, "replace: the role is agent or store");
+		rpc_call_fail(call, &err);
+		return;
+	}
+	manager_inner_audit(s, rpc_call_peer(call), "%s %s may be replaced, for %lld minutes", role,
+		name, (long long)(sec + 59) / 60);
+	if (allow_other(s, role, name, time(NULL) + sec, &err) != 0 ||
+		manager_inner_commit(s, &err) != 0) {
+		rpc_call_fail(call, &err);
+		return;
+	}
+	rpc_call_reply(call, "\xa0", 1, false);
+	manager_inner_call_all(s);
+}
+
+int manager_inner_deny_replaced(
+	struct manager_service *s, const struct rpc_identity *peer, struct err *err)
+{
+	struct manager_db_key key;
+	struct manager_host_row row;
+	int got;
+
+	manager_inner_host_key(&key, peer);
+	got = manager_db_get(s->db, MANAGER_TABLE_HOSTS, &key, &row, err);
+	if (got != 0)
+		return got;
+	if (strcmp(row.host, peer->host) == 0 || rpc_deny_has(&s->deny, row.host))
+		return 1;
+	manager_inner_log(s, MANAGER_NOTICE, "%s %s is another machine now; the one before is denied",
+		row.role, row.name);
+	return put_denied(s, row.role, row.name, row.host, s->self.name, err);
 }
 
 /* --- who joins ------------------------------------------------------------- */
@@ -450,7 +517,7 @@ static void say_joined(struct manager_service *s, const struct manager_token_row
 	manager_inner_log(s, MANAGER_NOTICE, "%s %s has joined from %s%s", token->role, token->name,
 		ask->address, denied ? "; the one before is denied" : "");
 	if (denied)
-		denied_changed(s);
+		manager_inner_denied_changed(s);
 }
 
 /* An agent or a store: this manager signs. */
@@ -631,7 +698,7 @@ void manager_inner_revoke(void *ctx, struct rpc_call *call, const struct cbormap
 	}
 	rpc_call_reply(call, "\xa0", 1, false);
 	if (ret == 0)
-		denied_changed(s);
+		manager_inner_denied_changed(s);
 }
 
 /* --- listening ------------------------------------------------------------- */

@@ -127,7 +127,8 @@ static int keep_signer(struct manager_service *s, const struct rpc_issuer *issue
 
 /* What a hello says goes into the row. Returns 0, or -1 with err set. */
 static int take_hello(struct manager_service *s, const struct manager_hello *h,
-	struct manager_link *link, struct manager_host_row *row, bool *changed, struct err *err)
+	struct manager_link *link, struct manager_host_row *row, bool *changed, bool *replaced,
+	struct err *err)
 {
 	const struct rpc_identity *peer = rpc_conn_peer(link->conn);
 	const char *address = rpc_conn_address(link->conn);
@@ -156,8 +157,10 @@ static int take_hello(struct manager_service *s, const struct manager_hello *h,
 	snprintf(row->address, sizeof row->address, "%s", address);
 	esc_line(row->version, sizeof row->version, h->version, strlen(h->version));
 	row->expires = h->expires;
+	ret = manager_inner_deny_replaced(s, peer, err);
+	*replaced = ret == 0;
 	manager_inner_host_key(&key, peer);
-	return manager_db_put(s->db, MANAGER_TABLE_HOSTS, &key, row, err);
+	return ret < 0 ? -1 : manager_db_put(s->db, MANAGER_TABLE_HOSTS, &key, row, err);
 }
 
 /* Answers with *w, and the fleet's stores and managers. */
@@ -237,7 +240,7 @@ void manager_inner_hello(void *ctx, struct rpc_call *call, const struct cbormap_
 	struct manager_host_row row;
 	struct manager_hello h;
 	struct err err = {0};
-	bool changed, first;
+	bool changed, replaced, first;
 
 	if (link == NULL) {
 		err_set(&err, ERR_CLOSED, "the connection is ending");
@@ -245,7 +248,7 @@ void manager_inner_hello(void *ctx, struct rpc_call *call, const struct cbormap_
 		return;
 	}
 	manager_hello_get(&h, values);
-	if (take_hello(s, &h, link, &row, &changed, &err) != 0) {
+	if (take_hello(s, &h, link, &row, &changed, &replaced, &err) != 0) {
 		if (err.code == ERR_DENIED)
 			note_stranger(s, link, &err);
 		rpc_call_fail(call, &err);
@@ -257,10 +260,15 @@ void manager_inner_hello(void *ctx, struct rpc_call *call, const struct cbormap_
 		manager_inner_log(s, MANAGER_INFO, "%s %s at %s: hello, FDump %s",
 			rpc_role_name(peer->role), peer->name, rpc_conn_address(link->conn),
 			row.version);
-	manager_inner_commit_soon(s);
+	if (!replaced)
+		manager_inner_commit_soon(s);
+	else if (manager_inner_commit(s, &err) != 0)
+		manager_inner_log(s, MANAGER_ERROR, "state: %s", err.message);
 	if (changed && manager_inner_load_stores(s, &err) != 0)
 		manager_inner_log(s, MANAGER_ERROR, "%s", err.message);
 	welcome(s, call, link, &row);
-	if (changed)
+	if (replaced)
+		manager_inner_denied_changed(s);
+	else if (changed)
 		manager_inner_call_all(s);
 }

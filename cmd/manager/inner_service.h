@@ -144,6 +144,13 @@ int manager_inner_load_denied(struct manager_service *service, struct err *err);
  * the next call. */
 size_t manager_inner_denied(struct manager_service *service, const char **text);
 void manager_inner_token(void *ctx, struct rpc_call *call, const struct cbormap_value *values);
+void manager_inner_replace(void *ctx, struct rpc_call *call, const struct cbormap_value *values);
+/* A machine takes the place of another one, as manager_inner_find_host has let it: that one is
+ * denied, with the next commit. Returns 0; 1: there is no other one; -1 with err set. */
+int manager_inner_deny_replaced(
+	struct manager_service *service, const struct rpc_identity *peer, struct err *err);
+/* After the commit: who is denied is cut off, here at once. */
+void manager_inner_denied_changed(struct manager_service *service);
 void manager_inner_revoke(void *ctx, struct rpc_call *call, const struct cbormap_value *values);
 void manager_inner_sponsor(void *ctx, struct rpc_call *call, const struct cbormap_value *values);
 void manager_inner_grant(void *ctx, struct rpc_call *call, const struct cbormap_value *values);

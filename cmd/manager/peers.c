@@ -87,8 +87,9 @@ int manager_inner_find_host(struct manager_service *s, const struct rpc_identity
 	ret = manager_db_get(s->db, MANAGER_TABLE_HOSTS, &key, row, err);
 	if (ret < 0)
 		return -1;
-	/* A name whose machine was denied is free for another one. */
-	if (ret == 0 && strcmp(row->host, peer->host) != 0 && rpc_deny_has(&s->deny, row->host))
+	/* A name whose machine was denied, or is to be replaced, is free for another one. */
+	if (ret == 0 && strcmp(row->host, peer->host) != 0 &&
+		(rpc_deny_has(&s->deny, row->host) || row->replace > time(NULL)))
 		ret = 1;
 	if (ret == 1) {
 		*row = (struct manager_host_row){.since = time(NULL)};
@@ -99,8 +100,9 @@ int manager_inner_find_host(struct manager_service *s, const struct rpc_identity
 	if (strcmp(row->host, peer->host) == 0)
 		return 0;
 	return err_set(err, ERR_DENIED,
-		"another machine is known as the %s %s (host id %.8s, this one is %.8s): "
-		"'fdump token %s %s --replace' makes a token that lets a new one take its place",
+		"another machine is known as the %s %s (host id %.8s, this one is %.8s); if this "
+		"one is to take its place: 'fdump token %s %s --replace' (the token is not needed, "
+		"for it has joined)",
 		row->role, row->name, row->host, peer->host, row->role, row->name);
 }
 

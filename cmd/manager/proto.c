@@ -172,6 +172,16 @@ const struct cbormap_field manager_revoke_fields[] = {
 		.max = RPC_HOST_LEN},
 	[MANAGER_REVOKE_FIELDS] = {0},
 };
+const struct cbormap_field manager_replace_fields[] = {
+	[MANAGER_REPLACE_ROLE] =
+		{.key = "role", .type = CBORMAP_TEXT, .need = true, .min = 1, .max = 16},
+	[MANAGER_REPLACE_NAME] = {.key = "name", .type = CBORMAP_NAME, .need = true},
+	[MANAGER_REPLACE_VALID] = {.key = "valid",
+		.type = CBORMAP_UINT,
+		.min = 1,
+		.max = MANAGER_TOKEN_SEC_MAX},
+	[MANAGER_REPLACE_FIELDS] = {0},
+};
 const struct cbormap_field manager_order_fields_in[] = {
 	[MANAGER_ORDER_METHOD] = {.key = "method",
 		.type = CBORMAP_UINT,

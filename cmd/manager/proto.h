@@ -46,6 +46,7 @@ enum manager_method {
 	MANAGER_METHOD_ORDER = 102,  /* order_fields -> listing, blob: manager_order_row */
 	MANAGER_METHOD_ALARMS = 103, /* {} -> listing, blob: manager_alarm_row, critical first */
 	MANAGER_METHOD_FLEET = 104,  /* {} -> welcome, of which stores and managers count */
+	MANAGER_METHOD_REPLACE = 105, /* replace_fields -> {}: a new machine may take the name */
 };
 
 #define MANAGER_HELLO_MAX     1024
@@ -92,6 +93,12 @@ enum {
 	MANAGER_REVOKE_FIELDS
 };
 enum {
+	MANAGER_REPLACE_ROLE, /* agent or store */
+	MANAGER_REPLACE_NAME,
+	MANAGER_REPLACE_VALID, /* seconds */
+	MANAGER_REPLACE_FIELDS
+};
+enum {
 	MANAGER_ORDER_METHOD, /* 81 to 84 */
 	MANAGER_ORDER_JOB,
 	MANAGER_ORDER_AGENT, /* absent: all that have the job */
@@ -99,7 +106,7 @@ enum {
 };
 extern const struct cbormap_field manager_listing_fields[], manager_hosts_fields_in[],
 	manager_runs_fields_in[], manager_token_fields_in[], manager_made_fields[], manager_revoke_fields[],
-	manager_order_fields_in[];
+	manager_replace_fields[], manager_order_fields_in[];
 extern const struct cbormap_field manager_hello_fields[], manager_welcome_fields[],
 	manager_report_fields[], manager_acked_fields[], manager_job_fields[],
 	manager_started_fields[], manager_progress_fields[];

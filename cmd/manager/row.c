@@ -29,6 +29,7 @@ const struct cbormap_field manager_host_fields[] = {
 	TIME(manager_host_row, cloned),
 	TIME(manager_host_row, strange),
 	FIELD(manager_host_row, TEXT, stranger),
+	TIME(manager_host_row, replace),
 	FIELD(manager_host_row, INT, clock_off),
 	TIME(manager_host_row, expires),
 	FIELD(manager_host_row, BOOL, up),

@@ -53,6 +53,7 @@ struct manager_host_row {
 	int64_t cloned;    /* when boot_before was seen again: two machines have its files */
 	int64_t strange;   /* when another one came under its name, */
 	char stranger[MANAGER_REASON_MAX]; /* and why it was refused */
+	int64_t replace;   /* until then a new machine that comes under its name takes its place */
 	int64_t clock_off; /* seconds that its clock is ahead */
 	int64_t expires;   /* its certificate; 0: not known */
 	bool up, denied;   /* only told, not kept */

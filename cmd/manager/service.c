@@ -171,6 +171,8 @@ static const struct rpc_method methods[] = {
 		manager_inner_token, NULL},
 	{MANAGER_METHOD_REVOKE, "revoke", OPERATOR, 256, 0, DEADLINE_MS, manager_revoke_fields,
 		manager_inner_revoke, NULL},
+	{MANAGER_METHOD_REPLACE, "replace", OPERATOR, 128, 0, DEADLINE_MS, manager_replace_fields,
+		manager_inner_replace, NULL},
 	{MANAGER_METHOD_ORDER, "order", OPERATOR, 256, 0, DEADLINE_MS, manager_order_fields_in,
 		manager_inner_order, NULL},
 	{MANAGER_METHOD_FLEET, "fleet", OPERATOR, 64, 0, DEADLINE_MS, NULL, manager_inner_fleet,

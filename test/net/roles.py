@@ -57,6 +57,8 @@ hosts        denied  denied  denied  denied  denied  ok      ok
 runs         denied  denied  denied  denied  denied  ok      ok
 token        denied  denied  denied  denied  denied  ok      ok
 revoke       denied  denied  denied  denied  denied  ok      ok
+fleet        denied  denied  denied  denied  denied  ok      ok
+replace      denied  denied  denied  denied  denied  ok      ok
 order        denied  denied  denied  denied  denied  ok      ok
 """
 NOTIFIED = {"progress"}  # not to be asked

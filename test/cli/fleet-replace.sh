@@ -1,0 +1,85 @@
+#!/bin/bash
+# Goal: a machine is replaced (token --replace) on all managers: those that have not made the token take the
+# new one too, and deny the old one, once the new one calls. One that could not be told refuses it, and says
+# what to do, until the command is repeated.
+. "$(dirname "$0")/lib.sh"
+workspace
+fleet
+first=$pid
+start m1 store
+store=$pid
+m1 token agent a 2>/dev/null | at a join - >/dev/null
+start a agent
+old_agent=$pid
+
+# A second manager, and an operator of both.
+join() { # ROLE NAME OPTIONS...: of the one who joins
+	local role=$1 name=$2 token
+	shift 2
+	m1 token "$role" "$name" --keys keys --passphrase-file passphrase >"$name.token" 2>"$name.err" &
+	token=$!
+	await 10 test -s "$name.token" || fail "$(cat "$name.err")"
+	at "$name" join - "$@" <"$name.token" >"$name.out" || fail "join $role $name: $(cat "$name.err")"
+	wait $token || fail "token $role $name: $(cat "$name.err")"
+}
+join operator alice --identity "$work/alice"
+join manager m2 --listen "127.0.0.1:$((base + 3))"
+cat >>m1/etc/manager.conf <<END
+manager "m1" { address = "127.0.0.1:$base" }
+manager "m2" { address = "127.0.0.1:$((base + 3))" }
+END
+cp m1/etc/manager.conf m2/etc/
+start_manager m2
+second=$pid
+kill -HUP "$first"
+cp -r alice alice2
+printf 'm1 127.0.0.1:%s\nm2 127.0.0.1:%s\n' "$base" "$((base + 3))" >alice/managers
+printf 'm2 127.0.0.1:%s\nm1 127.0.0.1:%s\n' "$((base + 3))" "$base" >alice2/managers
+on1() { local command=$1; shift; "$FDUMP" "$command" --identity "$work/alice" "$@"; }
+on2() { local command=$1; shift; "$FDUMP" "$command" --identity "$work/alice2" "$@"; }
+
+# The host id of the agent a, as a manager knows it.
+host() { "$1" hosts --json | sed -n 's/.*"name":"a","role":"agent","host":"\([0-9a-f]*\)".*"denied":false.*/\1/p'; }
+same() { [ -n "$(host on2)" ] && [ "$(host on1)" = "$(host on2)" ]; }
+await 10 same || fail "m2 does not know the agent: $(on1 hosts) $(on2 hosts) $(cat a.agent.log)"
+
+# Nothing changes before the new one calls.
+old=$(host on2)
+on1 token agent a --replace >token 2>err || fail "$(cat err)"
+[ "$(host on2)" = "$old" ] || fail "replaced before there is another one"
+at b join - <token >/dev/null
+start b agent
+agent=$pid
+await 10 same || fail "m2 refuses the new machine: $(cat m2.log b.agent.log)"
+[ "$(host on2)" != "$old" ] || fail "the old one is still known"
+await 5 grep -q "manager m2.*refuses our certificate" a.agent.log || fail "m2 does not deny the old one: $(cat a.agent.log)"
+kill "$old_agent" "$agent"
+
+# Root on a manager is known to this one only.
+status=0
+m1 token agent a --replace >token 2>err || status=$?
+[ $status = 1 ] && grep -q "m2 goes on refusing the new a: it was not asked: .* is good for m1 only.* as root on m2" err ||
+	fail "$status $(cat err)"
+
+# While m2 is away.
+kill "$second"
+wait "$second" || :
+status=0
+on1 token agent a --replace >token 2>err || status=$?
+[ $status = 1 ] && grep -q "the manager m2 goes on refusing the new a: " err &&
+	grep -q "once it can be asked, call 'fdump token agent a --replace' again" err || fail "$status $(cat err)"
+at c join - <token >/dev/null
+start c agent
+agent=$pid
+start_manager m2
+second=$pid
+taken_twice() { on2 status | grep -q "name taken twice"; }
+await 15 taken_twice || fail "m2 does not refuse: $(cat m2.log)"
+on2 status | grep -q "if this one is to take its place: 'fdump token agent a --replace'" || fail "$(on2 status)"
+on1 token agent a --replace --json >out || fail "$(cat out)"
+grep -q '"manager":"m2","told":true' out || fail "$(cat out)"
+await 10 same || fail "m2 refuses the new machine: $(cat m2.log c.agent.log)"
+! taken_twice || fail "the alarm stays: $(on2 status)"
+
+kill "$agent" "$store" "$first" "$second"
+wait "$second" || fail "m2's status: $?"
