@@ -147,8 +147,8 @@ static int print_gc(const struct options *o, const struct engine_gc_result *r, s
 		printf("%" PRIu64 " bytes %s, %" PRIu64 " volumes rewritten\n", r->bytes,
 			o->dry_run ? "would be given back" : "given back", r->volumes);
 		if (r->left > 0)
-			printf("%" PRIu64 " bytes of garbage stay, in volumes of which less than "
-			       "%ld %% is garbage%s\n",
+			printf("%" PRIu64 " bytes of garbage stay, in volumes with less than "
+			       "%ld %% garbage%s\n",
 				r->left, o->threshold,
 				o->threshold > 1 ? " (--threshold 1 rewrites these too)" : "");
 		if (r->unfit > 0 && r->volumes > 0)
@@ -343,8 +343,8 @@ static const struct ui_option options[] = {
 	{0, "reserve", UI_SIZE, "keep this much of the file system free; default: 64M",
 		UI_AT(struct options, reserve), .verbs = "init"},
 	{0, "threshold", UI_NUMBER,
-		"rewrite volumes of which at least this much is garbage; default: 30; 1 takes "
-		"longest and gives most back",
+		"rewrite volumes with at least this much garbage; default: 30; 1 takes longest and "
+		"frees most",
 		UI_AT(struct options, threshold), .value = "PERCENT", .min = 1, .max = 100,
 		.verbs = "gc"},
 	{'n', "dry-run", UI_FLAG, "only say how much it would be", UI_AT(struct options, dry_run),

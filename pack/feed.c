@@ -317,7 +317,7 @@ static int open_now(struct pack_stream *s, const struct pack_feed_item *item)
 		return -1;
 	}
 	if (fstat(fd, &s->st) != 0)
-		failed(s, PACK_READ_ERROR, errno, "can't be looked at");
+		failed(s, PACK_READ_ERROR, errno, "can't be examined");
 	else if (s->st.st_ino != item->st->st_ino || s->st.st_dev != item->st->st_dev ||
 		 !S_ISREG(s->st.st_mode))
 		failed(s, PACK_VANISHED, 0, "was replaced while it was being opened");
@@ -488,7 +488,7 @@ static void look_again(struct pack_stream *s)
 	if (s->command)
 		return;
 	if (fstat(s->fd, &now) != 0) {
-		failed(s, PACK_READ_ERROR, errno, "can't be looked at again");
+		failed(s, PACK_READ_ERROR, errno, "can't be examined again");
 		return;
 	}
 	if (now.st_size != s->st.st_size)

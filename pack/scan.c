@@ -172,11 +172,11 @@ static void root_problem(struct pack_scan *s, const char *what, int errnum)
 static void missing(struct pack_scan *s, int errnum)
 {
 	if (s->depth == 0)
-		root_problem(s, "can't be looked at", errnum);
+		root_problem(s, "can't be examined", errnum);
 	else if (errnum == ENOENT)
 		problem(s, "vanished before it was read", 0);
 	else
-		problem(s, "can't be looked at", errnum);
+		problem(s, "can't be examined", errnum);
 }
 
 /* --- one directory ------------------------------------------------------ */

@@ -193,7 +193,8 @@ void rpc_grant_serve(
 	} else {
 		place_free(p);
 		if (!chain->has)
-			err_set(&err, ERR_DENIED, "token: refused by who made it: %.*s",
+			err_set(&err, ERR_DENIED,
+				"token: refused by the command that made it: %.*s",
 				(int)refused->len,
 				refused->has ? (const char *)refused->bytes : "");
 		else

@@ -304,7 +304,7 @@ static int ask_some(struct backup *b, struct dump_chunk **chunks, size_t count, 
 	uint32_t lacks[ASK_MAX];
 	size_t i;
 
-	assert(count <= ASK_MAX);
+	assert(count > 0 && count <= ASK_MAX);
 	for (i = 0; i < count; i++)
 		memcpy(ids + i * STORE_ID_LEN, chunks[i]->id, STORE_ID_LEN);
 	if (dump_fanout_have(b->o->copies, ids, count, lacks, err) != 0)

@@ -32,7 +32,7 @@ void dump_source_free(struct dump_source *source);
 
 /* What to do about chunks that can't be had. */
 #define DUMP_SOURCE_ADVICE                                                                         \
-	"name by -s another store that has the dump, or mend this one (fdump store scrub, then "   \
+	"name by -s another store that has the dump, or repair this one (fdump store scrub, then " \
 	"replicate)"
 
 /* A dump among those of all stores. */

@@ -15,7 +15,7 @@ echo x >tree/sub/file
 # Not there: no dump, no pack, and an older pack stays.
 back scr
 [ $status = 2 ] || fail "a PATH that is not there: status $status"
-grep -q 'scr: can.t be looked at: No such file' err || fail "does not say why"
+grep -q 'scr: can.t be examined: No such file' err || fail "does not say why"
 "$FDUMP" dumps -s ./one >out
 [ ! -s out ] || fail "there is a dump of nothing"
 "$FDUMP" pack -f p.fdump tree

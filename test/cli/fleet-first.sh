@@ -78,7 +78,7 @@ await 5 planned || fail "$(cat web1.agent.log)"
 status=0
 m1 run system --agent web1 --wait >out || status=$?
 [ $status = 1 ] || fail "a path that is missing: $status $(cat out)"
-missing="$work/nowhere, a path of the job: can't be looked at: No such file or directory"
+missing="$work/nowhere, a path of the job: can't be examined: No such file or directory"
 m1 runs --count 1 | grep -qF "$missing" || fail "$(m1 runs)"
 m1 status | grep -qF "$missing" || fail "$(m1 status)"
 grep -qF "job system: partial: $missing" web1.agent.log || fail "$(cat web1.agent.log)"

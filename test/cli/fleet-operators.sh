@@ -27,7 +27,7 @@ cp m1/etc/manager.conf m2/etc/
 start_manager m2
 second=$pid
 kill -HUP "$first"
-for a in web1 web2 web3; do
+for a in web1 web2; do
 	m1 token agent $a 2>/dev/null | at $a join - >/dev/null
 done
 m1 token store nas2 2>/dev/null | at nas2 join - --store "$work/store2" --listen "127.0.0.1:$((base + 4))" >/dev/null ||

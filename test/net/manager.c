@@ -899,6 +899,56 @@ static void test_orders(void **unused)
 	manager_service_free(service);
 }
 
+/* Orders of an operator who has the host id from another manager. */
+static enum err_code revoke_host(struct peer *o, const char *name, const char *host)
+{
+	uint8_t mem[128];
+	struct cbor_out out;
+
+	cbor_out_init(&out, mem, sizeof mem);
+	cbor_put_map(&out, 3);
+	cbor_put_text(&out, "role");
+	cbor_put_text(&out, "agent");
+	cbor_put_text(&out, "name");
+	cbor_put_text(&out, name);
+	cbor_put_text(&out, "host");
+	cbor_put_text(&out, host);
+	return ask(o, MANAGER_METHOD_REVOKE, mem, cbor_out_len(&out));
+}
+
+static void test_denied_unheard(void **unused)
+{
+	struct manager_hello h = {.boot = {1}};
+	struct manager_welcome w;
+	char host[RPC_HOST_LEN + 1];
+	struct peer a, b, o;
+
+	(void)unused;
+	start();
+	peer_make_cert_by(folder, "int", "a9", "a9", "agent", NULL, 0, 0);
+	dial(&o, "o1");
+	dial(&b, "a2");
+	assert_int_equal(hello(&b, &h, &w), ERR_NONE);
+	/* Not by another one's host id, nor by the manager's. */
+	strcpy(host, rpc_tls_conf_self(b.conf)->host);
+	assert_int_equal(revoke_host(&o, "a9", host), ERR_DENIED);
+	assert_int_equal(revoke_host(&o, "m1", rpc_conn_peer(o.conn)->host), ERR_USAGE);
+	assert_int_equal(revoke_host(&o, "a9", "HHHHHHHHHHHHHHHHHHHHHHHHHHHHHHHH"), ERR_USAGE);
+	/* It has never called. */
+	dial(&a, "a9");
+	assert_non_null(a.conn);
+	strcpy(host, rpc_tls_conf_self(a.conf)->host);
+	hang_up(&a);
+	assert_int_equal(revoke_host(&o, "a9", host), ERR_NONE);
+	assert_int_equal(revoke_host(&o, "a9", host), ERR_NONE);
+	dial(&a, "a9");
+	assert_null(a.conn);
+	hang_up(&a);
+	hang_up(&b);
+	hang_up(&o);
+	manager_service_free(service);
+}
+
 static void test_denied(void **unused)
 {
 	static const char revoke[] = "\xa2\x64role\x65"
@@ -947,7 +997,7 @@ int main(void)
 		cmocka_unit_test(test_strangers), cmocka_unit_test(test_roles),
 		cmocka_unit_test(test_run), cmocka_unit_test(test_store),
 		cmocka_unit_test(test_full), cmocka_unit_test(test_orders),
-		cmocka_unit_test(test_denied)};
+		cmocka_unit_test(test_denied), cmocka_unit_test(test_denied_unheard)};
 	char command[2048];
 	int ret;
 
