@@ -394,6 +394,12 @@ static int main_token(int argc, char **argv)
 			"the fleet's root key signs this role (%s): give the folder that 'fdump "
 			"setup' made (--keys DIR)",
 			rpc_role_name(t.role));
+	/* Managers that don't make the token would go on with the old one. */
+	if (t.role == RPC_OPERATOR && t.replace)
+		return ui_usage("token",
+			"an operator has no --replace: 'fdump revoke operator %s' first, which reaches "
+			"all managers; the name is free then",
+			t.name);
 	ret = ui_fleet_open(&t.fleet, &t.o, &err);
 	if (ret == 0)
 		ret = by_keys ? by_root(&t, &err) : by_manager(&t, &err);

@@ -226,6 +226,11 @@ static int check_free(struct manager_service *s, const char *role, const char *n
 		return got < 0 ? -1 : 0;
 	if (replace || rpc_deny_has(&s->deny, row.host))
 		return 0;
+	if (strcmp(role, "operator") == 0)
+		return err_set(err, ERR_EXISTS,
+			"the operator %s has joined already; 'fdump revoke operator %s' shuts him "
+			"out of all managers, and the name is free then",
+			name, name);
 	return err_set(err, ERR_EXISTS,
 		"the %s %s has joined already; --replace makes a token by which a new machine "
 		"takes its place%s",

@@ -81,5 +81,13 @@ grep -q '"manager":"m2","told":true' out || fail "$(cat out)"
 await 10 same || fail "m2 refuses the new machine: $(cat m2.log c.agent.log)"
 ! taken_twice || fail "the alarm stays: $(on2 status)"
 
+# Of an operator the old one is revoked, everywhere, and the name is free then.
+status=0
+on1 token operator alice --replace --keys keys 2>err || status=$?
+[ $status = 2 ] && grep -q "an operator has no --replace: 'fdump revoke operator alice' first" err || fail "$status $(cat err)"
+status=0
+on1 token operator alice --keys keys --passphrase-file passphrase >token 2>err || status=$?
+[ $status = 2 ] && grep -q "alice has joined already; 'fdump revoke operator alice'" err || fail "$status $(cat err)"
+
 kill "$agent" "$store" "$first" "$second"
 wait "$second" || fail "m2's status: $?"
