@@ -295,9 +295,9 @@ static int main_agent(int argc, char **argv)
 	rpc_deny_init(&a.deny);
 	ret = -1;
 	if (hash_crypto_init(&err) == 0 &&
-		(a.o.identity != NULL ? ui_role_given(&a.role, a.o.config, a.o.identity, &err)
-				      : ui_role_set(&a.role, a.o.config, a.o.state, "agent",
-						&err)) == 0)
+		(a.o.identity != NULL
+				? ui_role_given(&a.role, a.o.config, a.o.identity, &err)
+				: ui_role_set(&a.role, a.o.config, a.o.state, "agent", &err)) == 0)
 		ret = a.o.verb->run(&a, &err);
 	return ret < 0 ? ui_fail("agent", &err) : ret;
 }

@@ -25,7 +25,8 @@ extern const struct ui_command *const cmd_all[];
 /* The manager service, in the foreground. config, state: as given, or NULL. */
 int cmd_manager_service(const char *config, const char *state);
 /* Makes a store in a directory, or finds that there is one; path: its real name, of PATH_MAX bytes.
- * Returns 0; 1: it was there before; -1 with err set: also if it is another directory with files. */
+ * Returns 0; 1: it was there before; -1 with err set: also if it is another directory with files.
+ */
 int cmd_setup_store(const char *dir, char *path, struct err *err);
 /* The store service, in the foreground. config, state: as given, or NULL. */
 int cmd_store_service(const char *config, const char *state);

@@ -39,7 +39,7 @@ struct join {
 	struct ui_role role;
 	char int_key[PATH_MAX], int_cert[PATH_MAX];
 	char store_path[PATH_MAX];
-	bool made_store; /* it was not there before */
+	bool made_store;     /* it was not there before */
 	struct ui_undo undo; /* until the token was taken */
 	struct rpc_token token;
 	struct rpc_loop *loop;

@@ -38,13 +38,13 @@
 #include "rpc/loop.h"
 #include "rpc/tls.h"
 
-#define THREADS     4
-#define QUEUE_MAX   65536
-#define TICK_MS     1000
-#define SHUTDOWN_MS 10000
-#define END_MS      20 /* between looks whether all connections have ended */
+#define THREADS      4
+#define QUEUE_MAX    65536
+#define TICK_MS      1000
+#define SHUTDOWN_MS  10000
+#define END_MS       20   /* between looks whether all connections have ended */
 #define COMMITTED_MS 3000 /* after a commit, that managers may not know it */
-#define FAULT_MS    2000 /* that managers are given to hear why it ends */
+#define FAULT_MS     2000 /* that managers are given to hear why it ends */
 
 struct schedule {
 	enum store_tending what;

@@ -397,7 +397,8 @@ static int main_token(int argc, char **argv)
 	/* Managers that don't make the token would go on with the old one. */
 	if (t.role == RPC_OPERATOR && t.replace)
 		return ui_usage("token",
-			"an operator has no --replace: 'fdump revoke operator %s' first, which reaches "
+			"an operator has no --replace: 'fdump revoke operator %s' first, which "
+			"reaches "
 			"all managers; the name is free then",
 			t.name);
 	ret = ui_fleet_open(&t.fleet, &t.o, &err);
@@ -438,6 +439,7 @@ const struct ui_command cmd_token = {
 	.verbs = roles,
 	.options = options,
 	.hint = "for example: fdump token agent web1",
-	.exits = "0 done; 1 the token is made, but not all managers know of --replace; 2 failed, or wrong usage; 6 not allowed, or wrong passphrase.",
+	.exits = "0 done; 1 the token is made, but not all managers know of --replace; 2 failed, "
+		 "or wrong usage; 6 not allowed, or wrong passphrase.",
 	.run = main_token,
 };

@@ -29,7 +29,8 @@ int caps_drop(void)
 
 	bool dropped = drop_bounding();
 
-	/* Where being root gives nothing (the agent's unit), ambient ones are all there is to lose. */
+	/* Where being root gives nothing (the agent's unit), ambient ones are all there is to lose.
+	 */
 	if (prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) == 0 &&
 		(prctl(PR_GET_SECUREBITS, 0, 0, 0, 0) & SECBIT_NOROOT) != 0)
 		return 0;

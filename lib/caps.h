@@ -4,8 +4,8 @@
 #ifndef FDUMP_LIB_CAPS_H
 #define FDUMP_LIB_CAPS_H
 
-/* Sees to it that what this thread executes next has no capability, also as root. Where root can't be
- * kept from them in another way no_new_privs is set. For a process that has just forked:
+/* Sees to it that what this thread executes next has no capability, also as root. Where root can't
+ * be kept from them in another way no_new_privs is set. For a process that has just forked:
  * async-signal-safe. Returns 0, or -1 with errno set. */
 int caps_drop(void);
 

@@ -25,12 +25,12 @@ struct rpc_header;
 #define RPC_FIELDS_MAX 24
 
 struct rpc_method {
-	uint16_t number;                /* on the wire; for ever */
-	const char *name;               /* in logs */
-	unsigned roles;                 /* RPC_ROLE_BIT of each that may ask */
-	uint32_t param_max;             /* bytes of parameters, at most RPC_PAYLOAD_MAX */
-	uint64_t blob_max;              /* bytes of the request's blob; 0: it has none */
-	int64_t deadline_ms;            /* longest time without progress: of answer or blob */
+	uint16_t number;                    /* on the wire; for ever */
+	const char *name;                   /* in logs */
+	unsigned roles;                     /* RPC_ROLE_BIT of each that may ask */
+	uint32_t param_max;                 /* bytes of parameters, at most RPC_PAYLOAD_MAX */
+	uint64_t blob_max;                  /* bytes of the request's blob; 0: it has none */
+	int64_t deadline_ms;                /* longest time without progress: of answer or blob */
 	const struct cbormap_field *fields; /* NULL: takes no parameters */
 	/* Does it, or starts it. values are of the fields, in their order,
 	 * borrowed for the length of the call. See rpc/call.h for what to do

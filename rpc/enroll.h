@@ -71,10 +71,10 @@ struct rpc_enroll_server;
 
 /* One who asks. It lives until it is answered, refused, or `gone`. */
 struct rpc_enroll_ask {
-	uint8_t hash[RPC_DIGEST_LEN];  /* of the ticket: which token */
-	uint8_t proof[RPC_DIGEST_LEN]; /* rpc_token_proof, for who knows the token */
+	uint8_t hash[RPC_DIGEST_LEN];       /* of the ticket: which token */
+	uint8_t proof[RPC_DIGEST_LEN];      /* rpc_token_proof, for who knows the token */
 	uint8_t recipients[RPC_DIGEST_LEN]; /* that the token vouches for: compare it first */
-	const char *address;           /* of who asks, for logs */
+	const char *address;                /* of who asks, for logs */
 	uint8_t csr[RPC_CSR_MAX];
 	size_t csr_len;
 	void *tag; /* the service's */

@@ -80,7 +80,7 @@ static int setup(mbedtls_ssl_config *ssl, struct rpc_tls_conf *conf, int endpoin
 
 	if (status != 0)
 		return rpc_x509_fail(err, ERR_FAILED, status, "TLS configuration");
-	/* 1.3 sets a key for each record, which rpc/gcm has not been measured with. */
+		/* 1.3 sets a key for each record, which rpc/gcm has not been measured with. */
 #if RPC_MBEDTLS3
 	mbedtls_ssl_conf_min_tls_version(ssl, MBEDTLS_SSL_VERSION_TLS1_2);
 	mbedtls_ssl_conf_max_tls_version(ssl, MBEDTLS_SSL_VERSION_TLS1_2);

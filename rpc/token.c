@@ -14,9 +14,9 @@
 #include "lib/le.h"
 #include "lib/seal.h"
 
-#define PREFIX   "fdump-token:"
-#define VERSION  "2:"
-#define TEXT_LEN (RPC_TOKEN_MAX - 1 - (sizeof PREFIX VERSION - 1))
+#define PREFIX    "fdump-token:"
+#define VERSION   "2:"
+#define TEXT_LEN  (RPC_TOKEN_MAX - 1 - (sizeof PREFIX VERSION - 1))
 #define CHECK_LEN 4 /* bytes of the checksum behind the map */
 #define MAP_MAX   (TEXT_LEN / 4 * 3 - CHECK_LEN)
 

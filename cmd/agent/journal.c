@@ -393,8 +393,7 @@ const struct agent_acked *agent_journal_acked(const struct agent_journal *journa
 
 int agent_journal_forget(struct agent_journal *journal, const char *manager, struct err *err)
 {
-	return agent_acked_forget(
-		&journal->acked, journal->acked_path, journal->id, manager, err);
+	return agent_acked_forget(&journal->acked, journal->acked_path, journal->id, manager, err);
 }
 
 int agent_journal_lacks(

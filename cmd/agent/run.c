@@ -92,7 +92,8 @@ static void take_behind(struct agent_run_result *r, const json_t *behind)
 static void take_object(struct agent_run *run, const json_t *object)
 {
 	struct agent_run_result *r = &run->result;
-	const char *warning = text_of(json_array_get(json_object_get(object, "warnings"), 0), "what");
+	const char *warning =
+		text_of(json_array_get(json_object_get(object, "warnings"), 0), "what");
 	const char *type = text_of(object, "type"), *id = text_of(object, "id"),
 		   *what = text_of(object, "what");
 	bool given;

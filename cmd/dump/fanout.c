@@ -13,9 +13,9 @@
 #include "lib/mutex.h"
 #include "lib/uptime.h"
 
-#define SLICE_MS 250   /* that one store is waited for before the others are looked at again */
-#define LOOK_MS  100   /* between looks whether enough stores have answered */
-#define AGAIN_MS 5000  /* until a service that was left behind must be open again */
+#define SLICE_MS 250  /* that one store is waited for before the others are looked at again */
+#define LOOK_MS  100  /* between looks whether enough stores have answered */
+#define AGAIN_MS 5000 /* until a service that was left behind must be open again */
 
 struct copy {
 	struct store *store;

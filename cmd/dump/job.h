@@ -61,7 +61,7 @@ struct dump_job {
 	struct buf content;
 	struct dump_chunk *chunks;
 	size_t chunk_count, chunks_cap;
-	bool cut; /* the last chunk is whole */
+	bool cut;        /* the last chunk is whole */
 	struct buf out;  /* items of the manifest, in order */
 	struct buf refs; /* struct dump_ref */
 	struct buf runs; /* struct dump_piece: of the large file */

@@ -44,8 +44,8 @@ struct dump_pipeline_options {
 	struct store_marks *lost;
 	const uint8_t *paths; /* as in struct store_dump */
 	size_t paths_len, path_count;
-	int64_t lock;  /* seconds since 1970; 0: none */
-	int64_t slot;  /* of the job that this is for, and the plan, as in struct store_dump */
+	int64_t lock; /* seconds since 1970; 0: none */
+	int64_t slot; /* of the job that this is for, and the plan, as in struct store_dump */
 	const uint8_t *plan;
 	uint64_t full; /* entries of the last whole dump of these paths; 0: not compared */
 

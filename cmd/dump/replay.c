@@ -58,8 +58,8 @@ struct dump_replay {
 	struct pack_read_feed feed;
 	struct dump_taker **takers; /* of each thread */
 	struct dump_cache *cache;
-	struct mutex lock;    /* over the gaps */
-	struct gap *gaps;     /* that were not told yet */
+	struct mutex lock; /* over the gaps */
+	struct gap *gaps;  /* that were not told yet */
 	bool any_gap;
 	/* plan */
 	struct dump_taker *taker;
@@ -67,8 +67,8 @@ struct dump_replay {
 	struct cbor_in in;
 	uint64_t piece_number, announced; /* announced: pieces that the stores fetch */
 	uint64_t content;                 /* that REFs of this plan name */
-	uint32_t run;                   /* of that, from the chunk that was named last */
-	struct slice slice;             /* of this plan */
+	uint32_t run;                     /* of that, from the chunk that was named last */
+	struct slice slice;               /* of this plan */
 	/* Plans ahead of their turn, a ring, and the chunks that the new ones name. */
 	struct buf plans[AHEAD], ids;
 	size_t first, count;

@@ -284,8 +284,7 @@ static int merge_store(struct buf *dumps, const struct side *side, struct err *e
 }
 
 /* Those of all stores that could be reached. */
-static int merge_all(
-	struct dump_source *s, struct side *sides, struct buf *dumps, struct err *err)
+static int merge_all(struct dump_source *s, struct side *sides, struct buf *dumps, struct err *err)
 {
 	size_t i, listed = 0;
 

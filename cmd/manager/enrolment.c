@@ -422,8 +422,8 @@ int manager_inner_deny_replaced(
 		return got;
 	if (strcmp(row.host, peer->host) == 0 || rpc_deny_has(&s->deny, row.host))
 		return 1;
-	manager_inner_log(s, MANAGER_NOTICE, "%s %s is another machine now; the one before is denied",
-		row.role, row.name);
+	manager_inner_log(s, MANAGER_NOTICE,
+		"%s %s is another machine now; the one before is denied", row.role, row.name);
 	return put_denied(s, row.role, row.name, row.host, s->self.name, err);
 }
 

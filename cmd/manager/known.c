@@ -157,7 +157,9 @@ static int add_status(struct manager_known *k, const struct manager_row *row,
 	const struct manager_last key = {.agent = row->agent, .job = row->job};
 	/* The rows came in the order of agents and jobs. */
 	const struct manager_last *last =
-		bsearch(&key, lasts, k->facts.last_count, sizeof *lasts, by_names);
+		k->facts.last_count > 0
+			? bsearch(&key, lasts, k->facts.last_count, sizeof *lasts, by_names)
+			: NULL;
 	struct manager_status_row status = {.last = row->last,
 		.next = row->next,
 		.due = row->due,

@@ -162,7 +162,8 @@ const char *manager_inner_reach(
 	return store->reach;
 }
 
-/* Whether the manager that is known by this name is denied: agents and stores are not told of it. */
+/* Whether the manager that is known by this name is denied: agents and stores are not told of it.
+ */
 static bool is_denied(const struct manager_service *s, const char *manager)
 {
 	struct manager_host_row row;

@@ -41,11 +41,11 @@ enum manager_method {
 	MANAGER_METHOD_HOSTS = 97, /* hosts_fields -> listing, blob: manager_host_row */
 	MANAGER_METHOD_RUNS =
 		99, /* runs_fields -> listing, blob: manager_run_row, the newest first */
-	MANAGER_METHOD_TOKEN = 100,  /* token_fields -> token_result */
-	MANAGER_METHOD_REVOKE = 101, /* revoke_fields -> {} */
-	MANAGER_METHOD_ORDER = 102,  /* order_fields -> listing, blob: manager_order_row */
-	MANAGER_METHOD_ALARMS = 103, /* {} -> listing, blob: manager_alarm_row, critical first */
-	MANAGER_METHOD_FLEET = 104,  /* {} -> welcome, of which stores and managers count */
+	MANAGER_METHOD_TOKEN = 100,   /* token_fields -> token_result */
+	MANAGER_METHOD_REVOKE = 101,  /* revoke_fields -> {} */
+	MANAGER_METHOD_ORDER = 102,   /* order_fields -> listing, blob: manager_order_row */
+	MANAGER_METHOD_ALARMS = 103,  /* {} -> listing, blob: manager_alarm_row, critical first */
+	MANAGER_METHOD_FLEET = 104,   /* {} -> welcome, of which stores and managers count */
 	MANAGER_METHOD_REPLACE = 105, /* replace_fields -> {}: a new machine may take the name */
 };
 
@@ -105,8 +105,8 @@ enum {
 	MANAGER_ORDER_FIELDS
 };
 extern const struct cbormap_field manager_listing_fields[], manager_hosts_fields_in[],
-	manager_runs_fields_in[], manager_token_fields_in[], manager_made_fields[], manager_revoke_fields[],
-	manager_replace_fields[], manager_order_fields_in[];
+	manager_runs_fields_in[], manager_token_fields_in[], manager_made_fields[],
+	manager_revoke_fields[], manager_replace_fields[], manager_order_fields_in[];
 extern const struct cbormap_field manager_hello_fields[], manager_welcome_fields[],
 	manager_report_fields[], manager_acked_fields[], manager_job_fields[],
 	manager_started_fields[], manager_progress_fields[];
@@ -130,7 +130,7 @@ struct manager_hello {
 	bool is_store;
 	uint8_t uid[MANAGER_UID_LEN], key[MANAGER_KEY_LEN];
 	char address[MANAGER_TEXT_MAX +
-		     1]; /* HOST[:PORT] that agents dial, or :PORT at where it came from */
+		     1];     /* HOST[:PORT] that agents dial, or :PORT at where it came from */
 	uint64_t size, used; /* bytes: of its disk, and of its data */
 	uint64_t free;       /* that it may still take */
 	uint64_t damaged;    /* chunks and dumps that are damaged or missing, as far as it knows */

@@ -53,9 +53,9 @@ struct err;
 #define MANAGER_SAYS_MALFORMED "plan.malformed"
 #define MANAGER_SAYS_CHANGED   "store.changed" /* of a job: a store with another key or uid */
 #define MANAGER_SAYS_OVERDUE   "agent.overdue" /* nothing succeeded for its warn_after */
-#define MANAGER_FRAME_HEAD    16
-#define MANAGER_FRAME_MAX     (256u << 10) /* bytes of a frame, its head included */
-#define MANAGER_RECORD_MAX    8192         /* bytes of an encoded record */
+#define MANAGER_FRAME_HEAD     16
+#define MANAGER_FRAME_MAX      (256u << 10) /* bytes of a frame, its head included */
+#define MANAGER_RECORD_MAX     8192         /* bytes of an encoded record */
 
 enum manager_kind {
 	MANAGER_OTHER, /* of a later version */

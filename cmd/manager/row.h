@@ -50,8 +50,8 @@ struct manager_host_row {
 	char address[MANAGER_ADDRESS_MAX], version[72];
 	uint8_t boot[8], boot_before[8];
 	char address_before[MANAGER_ADDRESS_MAX]; /* of the machine that had boot_before */
-	int64_t cloned;    /* when boot_before was seen again: two machines have its files */
-	int64_t strange;   /* when another one came under its name, */
+	int64_t cloned;  /* when boot_before was seen again: two machines have its files */
+	int64_t strange; /* when another one came under its name, */
 	char stranger[MANAGER_REASON_MAX]; /* and why it was refused */
 	int64_t replace;   /* until then a new machine that comes under its name takes its place */
 	int64_t clock_off; /* seconds that its clock is ahead */

@@ -564,7 +564,8 @@ static int copy_section(struct manager_section *out, const struct parse *parse, 
 		if (copy_key(&out->keys[out->count++], opt, note != NULL ? note->line : line) != 0)
 			return -1;
 	}
-	qsort(out->keys, out->count, sizeof *out->keys, by_line);
+	if (out->count > 0)
+		qsort(out->keys, out->count, sizeof *out->keys, by_line);
 	return 0;
 }
 

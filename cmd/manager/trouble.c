@@ -279,7 +279,8 @@ static int look_at_job(const struct looking *l, const struct manager_status_row 
 		return err_set(l->err, ERR_NOMEM, "alarms: out of memory");
 	strcpy(key->agent, job->agent);
 	strcpy(key->job, job->job);
-	last = bsearch(key, f->lasts, f->last_count, sizeof *key, by_names);
+	last = f->last_count > 0 ? bsearch(key, f->lasts, f->last_count, sizeof *key, by_names)
+				 : NULL;
 	free(key);
 	if (last != NULL && look_at_last(l, last) != 0)
 		return -1;

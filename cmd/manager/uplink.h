@@ -12,8 +12,8 @@
  * so none can make up another one.
  *
  * A manager whose host id another one denies, on its own connection, is dropped: it is not dialled
- * any more, and not in the file. It is dialled again if a manager that denies it tells of it all the
- * same: then another machine has its name.
+ * any more, and not in the file. It is dialled again if a manager that denies it tells of it all
+ * the same: then another machine has its name.
  *
  * All from the loop's thread. Which manager is followed: the first of the list whose connection is
  * up, or was within the last hour (manager_uplink_followed).
@@ -55,8 +55,9 @@ struct manager_uplink_opts {
 	const char *deny_path;                   /* and kept there; borrowed */
 	const struct manager_uplink_peer *peers; /* copied */
 	size_t peer_count;
-	const struct rpc_service *service; /* what managers may ask: of an agent; NULL: only to say hello again */
-	const struct rpc_times *times;     /* NULL: default */
+	const struct rpc_service
+		*service; /* what managers may ask: of an agent; NULL: only to say hello again */
+	const struct rpc_times *times; /* NULL: default */
 	void *ctx;
 	/* Fills what is said. Version, clock, boot and expires are set already. */
 	void (*hello)(void *ctx, size_t peer, struct manager_hello *hello);

@@ -59,7 +59,7 @@ struct manager_last {
 	int64_t kept_slot;    /* of the last run that made a dump; 0: by order, or none */
 	int64_t kept_started; /* likewise; 0: none */
 	int64_t kept_ended;
-	unsigned copies; /* stores whose receipts of that dump are known */
+	unsigned copies;  /* stores whose receipts of that dump are known */
 	const char *text; /* what the last run had to say; NULL or "": nothing */
 };
 
@@ -67,8 +67,8 @@ struct manager_row {
 	const char *agent, *job; /* borrowed of hosts and config */
 	enum manager_state state;
 	char reason[MANAGER_REASON_MAX]; /* one line; "" if there is nothing to say */
-	int64_t last, next; /* slots around now; 0: none */
-	int64_t due;        /* by then a dump must have been made; 0: not known */
+	int64_t last, next;              /* slots around now; 0: none */
+	int64_t due;                     /* by then a dump must have been made; 0: not known */
 };
 
 /* Makes a row for each job that the configuration has for each host. lasts: in any order; those

@@ -44,7 +44,7 @@ struct store_jobs {
 	unsigned reads;        /* under way */
 	struct store_job_row puts, gets;
 	struct store_foreign foreign; /* whose receipts agents may bring */
-	int64_t lock_max_sec; /* how far in the future an agent may lock a dump, at most */
+	int64_t lock_max_sec;         /* how far in the future an agent may lock a dump, at most */
 	/* The engine has failed. */
 	void (*failed)(void *ctx, const struct err *why);
 	/* A record that was to be read is damaged, and was marked. */

@@ -22,7 +22,7 @@ struct store_queue {
 	pthread_cond_t change;
 	struct store_parcel *parcels[STORE_QUEUE_SLOTS]; /* a ring */
 	size_t first, count, bytes;
-	bool putting; /* one is out of the ring, and not done */
+	bool putting;       /* one is out of the ring, and not done */
 	bool closing, over; /* over: the thread has ended */
 	bool failed;
 	struct err why;

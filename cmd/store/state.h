@@ -63,9 +63,9 @@ struct engine {
 	uint64_t limit_quota;
 	int64_t limit_age;
 	struct db *db;
-	struct mutex writer;    /* held by the one who writes; over what is not under `lock` */
-	struct mutex lock;      /* held for moments, inside of it too: pending, slots, domains */
-	atomic_bool failed;     /* a sync or the index failed: nothing is written any more */
+	struct mutex writer; /* held by the one who writes; over what is not under `lock` */
+	struct mutex lock;   /* held for moments, inside of it too: pending, slots, domains */
+	atomic_bool failed;  /* a sync or the index failed: nothing is written any more */
 	struct store_meta meta;
 	struct store_volume current; /* fd -1: none yet */
 	bool fresh;                  /* its name is not on the disk yet */

@@ -19,9 +19,9 @@
 #include "rpc/client.h"
 #include "rpc/wire.h"
 
-#define NEXT_MS    2000  /* then the next manager is tried */
-#define CONNECT_MS 10000 /* of the last one */
-#define CLOSE_MS   2000
+#define NEXT_MS     2000  /* then the next manager is tried */
+#define CONNECT_MS  10000 /* of the last one */
+#define CLOSE_MS    2000
 #define PATIENCE_MS 3700000 /* longer than any method's deadline */
 
 /* --- who and where ---------------------------------------------------------- */

@@ -42,7 +42,7 @@ struct ui_options {
 	struct ui_role role;
 	struct ui_net net;
 	size_t store_count;
-	bool store_is_directory; /* set by a command whose store is an argument */
+	bool store_is_directory;             /* set by a command whose store is an argument */
 	char *commands[UI_COMMANDS_MAX + 1]; /* no two of one NAME; ended by NULL */
 	size_t command_count;
 	bool verbose, json, null, no_xattrs, numeric_owner, no_recursion;

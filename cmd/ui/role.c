@@ -213,8 +213,7 @@ size_t ui_role_line(const char *path, const char *name, char text[1024], char *f
 
 /* Changes the lines of one name: they are dropped, or `cut` behind the address. Returns 0; 1: there
  * are none, or nothing to change; -1 with err set. */
-static int forget_lines(
-	const char *path, const char *name, bool cut, mode_t mode, struct err *err)
+static int forget_lines(const char *path, const char *name, bool cut, mode_t mode, struct err *err)
 {
 	char *text = malloc(LINES_MAX), *kept = malloc(LINES_MAX), *line, *next;
 	size_t len = 0, kept_len = 0, name_len = strlen(name), keep, end;

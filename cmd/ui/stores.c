@@ -95,8 +95,8 @@ static void open_all(struct ui_stores *s, enum store_mode mode, size_t wanted)
 			s->why[i] = (struct err){0};
 		if (!store_is_opening(s->stores[i]))
 			continue;
-		err_prefix(&s->why[i], "not reached in %.0f s",
-			(double)(uptime_ms() - began) / 1000);
+		err_prefix(
+			&s->why[i], "not reached in %.0f s", (double)(uptime_ms() - began) / 1000);
 	}
 }
 

@@ -18,7 +18,7 @@
 struct ui_undo {
 	struct ui_undo_path {
 		char text[PATH_MAX];
-		size_t top; /* as much of it was there: folders below that are made, too */
+		size_t top;   /* as much of it was there: folders below that are made, too */
 		bool emptied; /* an empty folder that was there */
 	} paths[UI_UNDO_MAX];
 	size_t count;

@@ -41,5 +41,5 @@ echo x >src/f
 at '2031-01-01 10:00' backup -s ./only --unencrypted --state state -C src . >/dev/null 2>&1
 [ "$(at "$now" cat -s ./only latest f)" = x ] || fail "latest of what is ahead only"
 back '2031-01-01 10:00' ahead
-[ "$(at "$now" cat -s ./s latest f 2>err)" = three ] && grep -q 'dated in the future: it is not taken for latest' err ||
+[ "$(at "$now" cat -s ./s latest f 2>err)" = three ] && grep -q 'dated in the future, so it does not count as latest' err ||
 	fail "latest, and one behind it that is ahead: $(cat err)"

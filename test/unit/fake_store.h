@@ -26,7 +26,7 @@ struct fake_store {
 	bool stuck;                 /* a run is begun only when it is cancelled, and then not */
 	bool unknown;               /* "not known" to every store_have */
 	unsigned slow;              /* each put is taken after so many refusals */
-	pthread_barrier_t *meets; /* listing and holding wait here until other stores are asked */
+	pthread_barrier_t *meets;   /* listing and holding wait here until other stores are asked */
 	unsigned puts_left;         /* then it dies: every call fails until it is opened again */
 	unsigned gets_left;         /* the same, for reading */
 	bool forgets;               /* the first commit finds that a chunk is lost that was put */
