@@ -25,9 +25,9 @@ one 1 dumps -s "./$name"
 one 1 dumps -s ./a -s "$name"
 one 2 dumps -s ./a -s "./$name"
 one 1 key show "$name"
-one 1 unpack -f p -C "$name"
+one 1 unpack -f p -C "$name/in"
 one 1 unpack -f "$name" -C t
-one 1 restore -s ./a latest -C "$name"
+one 1 restore -s ./a latest -C "$name/in"
 one 1 restore -s ./a "$name" -C t
 one 1 cat -s ./a latest "$name"
 one 1 cat -s ./a "$name" file

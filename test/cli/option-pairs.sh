@@ -13,7 +13,7 @@ wrong() { # TEXT ARGUMENTS
 "$FDUMP" store init a
 wrong '-C and --in-place exclude each other' restore -s ./a latest -C b --in-place
 wrong '-C and --in-place exclude each other' restore -s ./a latest -C b --in-place --dry-run
-wrong 'where to' restore -s ./a latest
+wrong 'no target given' restore -s ./a latest
 wrong '--tz goes with --schedule' store scrub a --tz UTC
 wrong '--tz' cron check --tz UTC @daily
 wrong '--from' cron check --from 2026-11-23 @daily
