@@ -6,19 +6,10 @@
 workspace
 fleet
 first=$pid
-join() { # ROLE NAME OPTIONS...: of those whom the root signs
-	local role=$1 name=$2 token
-	shift 2
-	m1 token "$role" "$name" --keys keys --passphrase-file passphrase >"$name.token" 2>"$name.err" &
-	token=$!
-	await 10 test -s "$name.token" || fail "$(cat "$name.err")"
-	at "$name" join - "$@" <"$name.token" >"$name.out" || fail "join $role $name: $(cat "$name.err")"
-	wait $token || fail "token $role $name: $(cat "$name.err")"
-}
 op() { local command=$1; shift; "$FDUMP" "$command" --identity "$work/alice" "$@"; }
-join operator alice --identity "$work/alice"
-join operator dave --identity "$work/dave"
-join manager m2 --listen "127.0.0.1:$((base + 3))"
+enroll operator alice --identity "$work/alice"
+enroll operator dave --identity "$work/dave"
+enroll manager m2 --listen "127.0.0.1:$((base + 3))"
 cat >>m1/etc/manager.conf <<END
 manager "m1" { address = "127.0.0.1:$base" }
 manager "m2" { address = "127.0.0.1:$((base + 3))" }

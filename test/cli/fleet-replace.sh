@@ -13,17 +13,8 @@ start a agent
 old_agent=$pid
 
 # A second manager, and an operator of both.
-join() { # ROLE NAME OPTIONS...: of the one who joins
-	local role=$1 name=$2 token
-	shift 2
-	m1 token "$role" "$name" --keys keys --passphrase-file passphrase >"$name.token" 2>"$name.err" &
-	token=$!
-	await 10 test -s "$name.token" || fail "$(cat "$name.err")"
-	at "$name" join - "$@" <"$name.token" >"$name.out" || fail "join $role $name: $(cat "$name.err")"
-	wait $token || fail "token $role $name: $(cat "$name.err")"
-}
-join operator alice --identity "$work/alice"
-join manager m2 --listen "127.0.0.1:$((base + 3))"
+enroll operator alice --identity "$work/alice"
+enroll manager m2 --listen "127.0.0.1:$((base + 3))"
 cat >>m1/etc/manager.conf <<END
 manager "m1" { address = "127.0.0.1:$base" }
 manager "m2" { address = "127.0.0.1:$((base + 3))" }

@@ -19,17 +19,8 @@ seen() { "$FDUMP" runs --config "$1/etc" --state "$1/var" --json | grep -q '"age
 await 10 seen m1 || fail "no run: $(cat a.agent.log m1.log)"
 
 # The operator and the second manager: with the folder of keys, and its passphrase. Each command waits.
-join() { # ROLE NAME OPTIONS...: of the one who joins
-	local role=$1 name=$2 token
-	shift 2
-	m1 token "$role" "$name" --keys keys --passphrase-file passphrase >"$name.token" 2>"$name.err" &
-	token=$!
-	await 10 test -s "$name.token" || fail "$(cat "$name.err")"
-	at "$name" join - "$@" <"$name.token" >"$name.out" || fail "join $role $name: $(cat "$name.err")"
-	wait $token || fail "token $role $name: $(cat "$name.err")"
-}
-join operator alice --identity "$work/alice"
-join manager m2 --listen "127.0.0.1:$((base + 3))"
+enroll operator alice --identity "$work/alice"
+enroll manager m2 --listen "127.0.0.1:$((base + 3))"
 grep -q "the manager m2 has joined" m2.err || fail "$(cat m2.err)"
 ! m1 token manager m3 2>err || fail "a manager's token without the root's key"
 grep -q "give the folder that 'fdump setup' made (--keys DIR)" err || fail "$(cat err)"

@@ -125,6 +125,18 @@ fleet() {
 	start_manager m1
 }
 
+# enroll ROLE NAME OPTIONS...: an operator or a manager joins the fleet, signed with the root's key. The options
+# are those of the one who joins.
+enroll() {
+	local role=$1 name=$2 token
+	shift 2
+	m1 token "$role" "$name" --keys keys --passphrase-file passphrase >"$name.token" 2>"$name.err" &
+	token=$!
+	await 10 test -s "$name.token" || fail "$(cat "$name.err")"
+	at "$name" join - "$@" <"$name.token" >"$name.out" || fail "join $role $name: $(cat "$name.err")"
+	wait $token || fail "token $role $name: $(cat "$name.err")"
+}
+
 # peers: the files of the agent a1 (in agent/agent), of the operator o1 (in operator) and of the stores s1 and
 # s2, each with an empty store and an address in config, without any manager. serve NAME: starts a store's
 # service on its port; its process is ${served[NAME]}, its log NAME.log.
