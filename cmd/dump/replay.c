@@ -113,20 +113,24 @@ static int piece_done(struct dump_replay *r, struct err *err)
 	return store_marks_add(r->o.seen, hash_xxh3(id, STORE_ID_LEN), err) < 0 ? -1 : 0;
 }
 
-/* Lets the stores fetch the next pieces together. */
+/* Lets the stores fetch the next pieces together, those that will be read. */
 static void announce_pieces(struct dump_replay *r)
 {
-	uint64_t first = r->piece_number, count = 0;
+	uint8_t ids[PIECES * STORE_ID_LEN];
+	uint64_t first = r->piece_number, end = first + PIECES;
+	const uint8_t *id;
+	size_t count = 0;
 
 	if (r->away || first + PIECES / 2 < r->announced)
 		return;
 	if (first < r->announced)
 		first = r->announced;
-	while (count < PIECES && dump_taker_piece_id(r->taker, first + count) != NULL)
-		count++;
+	for (; first < end && (id = dump_taker_piece_id(r->taker, first)) != NULL; first++)
+		if (!piece_met(r, first))
+			memcpy(ids + count++ * STORE_ID_LEN, id, STORE_ID_LEN);
 	if (count > 0)
-		dump_taker_ahead(r->taker, dump_taker_piece_id(r->taker, first), count);
-	r->announced = first + count;
+		dump_taker_ahead(r->taker, ids, count);
+	r->announced = first;
 }
 
 static int next_piece(struct dump_replay *r, struct err *err)
