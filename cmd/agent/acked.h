@@ -47,7 +47,7 @@ uint64_t agent_acked_most(const struct agent_acked *acked, uint64_t none);
 int agent_acked_set(struct agent_acked *acked, const char *path,
 	const uint8_t journal[AGENT_JOURNAL_ID_LEN], const char *manager, uint64_t number,
 	struct err *err);
-/* Drops a manager's number, and writes the file; nothing if there is none. Returns 0, or -1 with
+/* Drops a manager's number, and writes the file; does nothing if it has none. Returns 0, or -1 with
  * err set. */
 int agent_acked_forget(struct agent_acked *acked, const char *path,
 	const uint8_t journal[AGENT_JOURNAL_ID_LEN], const char *manager, struct err *err);

@@ -56,8 +56,8 @@ static char **join(char *const *more)
 	return all;
 }
 
-/* In the child: only what is safe after fork in a process with threads. What fails is told to the
- * parent. */
+/* In the child: only what is safe after fork in a process with threads. A failure is reported to
+ * the parent. */
 static void become(const char *path, char *const *environment, bool bare, int tell)
 {
 	static const int usual[] = {SIGPIPE, SIGUSR1, SIGXFSZ}; /* ignored by us */

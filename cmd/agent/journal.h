@@ -87,8 +87,8 @@ int agent_journal_acknowledge(
 	struct agent_journal *journal, const char *manager, uint64_t number, struct err *err);
 /* The numbers of all managers. Borrowed. */
 const struct agent_acked *agent_journal_acked(const struct agent_journal *journal);
-/* The manager is none any more: its number does not hold records back. Returns 0, or -1 with err
- * set. */
+/* The manager has left the fleet: its number no longer holds records back. Returns 0, or -1 with
+ * err set. */
 int agent_journal_forget(struct agent_journal *journal, const char *manager, struct err *err);
 /* The manager says that it has no record after this number: if it acknowledged more, it lost its
  * state since, or is a new one in its place, and gets the others again. Returns 0, or -1 with err

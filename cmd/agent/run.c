@@ -30,7 +30,7 @@ struct agent_run {
 	struct buf line;
 	bool skipping; /* the rest of a line that is too long */
 	bool cancelled;
-	bool given; /* what is wrong is told of a path of the job, not of one below */
+	bool given; /* the problem is with a path that the job names, not with one below it */
 	char warning[MANAGER_NOTE_MAX + 1]; /* the first one; "": none */
 	struct agent_run_result result;
 };

@@ -18,7 +18,7 @@ struct line {
 	char uid[2 * MANAGER_UID_LEN + 1], key[2 * MANAGER_KEY_LEN + 1]; /* "": unknown */
 };
 
-/* Finds the line of a store in the file's text; zeros: there is none. */
+/* Finds the line of a store in the file's text; all zeros if it has none. */
 static struct line find_line(const char *text, const char *name)
 {
 	struct line line;

@@ -1,6 +1,6 @@
 /*
  * Trouble: what is wrong with the fleet by what a manager knows, each with an id that is the same
- * on all managers; and when it is told. Pure; the time is an argument.
+ * on all managers; and when it is reported. Pure; the time is an argument.
  *
  *   manager_trouble_list -> for each: manager_trouble_step, and tell; manager_trouble_show
  *

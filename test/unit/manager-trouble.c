@@ -1,4 +1,4 @@
-/* What is wrong with the fleet, and when it is told. */
+/* What is wrong with the fleet, and when it is reported. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -239,7 +239,7 @@ static void jobs(void **state)
 	assert_true(nth(0)->unsure);
 }
 
-/* --- when it is told ----------------------------------------------------------- */
+/* --- when it is reported ----------------------------------------------------------- */
 
 static struct manager_alarm_row row;
 
