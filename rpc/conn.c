@@ -171,11 +171,6 @@ const char *rpc_conn_address(const struct rpc_conn *conn)
 	return conn->link.address;
 }
 
-bool rpc_conn_is_up(const struct rpc_conn *conn)
-{
-	return rpc_link_is_up(&conn->link);
-}
-
 bool rpc_conn_is_lost(const struct rpc_conn *conn)
 {
 	return !rpc_link_alive(&conn->link);

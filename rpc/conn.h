@@ -77,8 +77,6 @@ const struct rpc_identity *rpc_conn_peer(const struct rpc_conn *conn);
 /* When its certificate ends, in seconds since 1970. */
 int64_t rpc_conn_until(const struct rpc_conn *conn);
 const char *rpc_conn_address(const struct rpc_conn *conn);
-/* True while calls may start. */
-bool rpc_conn_is_up(const struct rpc_conn *conn);
 /* True once it has failed, or is being freed. In an own call's `done` it tells a
  * call that was lost with its connection from one that ended by itself. */
 bool rpc_conn_is_lost(const struct rpc_conn *conn);

@@ -43,11 +43,6 @@ static ev_timer *timer_of(const struct rpc_timer *w)
 	return (ev_timer *)(void *)&w->ev;
 }
 
-static ev_periodic *clock_of(const struct rpc_clock *w)
-{
-	return (ev_periodic *)(void *)&w->ev;
-}
-
 static ev_signal *signal_of(const struct rpc_signal *w)
 {
 	return (ev_signal *)(void *)&w->ev;
@@ -232,32 +227,6 @@ void rpc_timer_stop(struct rpc_timer *w)
 bool rpc_timer_on(const struct rpc_timer *w)
 {
 	return ev_is_active(timer_of(w));
-}
-
-static void on_clock(struct ev_loop *ev, ev_periodic *periodic, int revents)
-{
-	struct rpc_clock *w = periodic->data;
-
-	(void)ev, (void)revents;
-	w->fire(w->arg);
-}
-
-void rpc_clock_start(struct rpc_clock *w, struct rpc_loop *loop, int64_t unix_sec,
-	void (*fire)(void *arg), void *arg)
-{
-	rpc_clock_stop(w);
-	w->loop = loop;
-	w->fire = fire;
-	w->arg = arg;
-	ev_periodic_init(clock_of(w), on_clock, (double)unix_sec, 0, NULL);
-	clock_of(w)->data = w;
-	ev_periodic_start(loop->ev, clock_of(w));
-}
-
-void rpc_clock_stop(struct rpc_clock *w)
-{
-	if (w->loop != NULL)
-		ev_periodic_stop(w->loop->ev, clock_of(w));
 }
 
 static void on_signal(struct ev_loop *ev, ev_signal *signal_watcher, int revents)

@@ -75,17 +75,6 @@ void rpc_timer_start(
 void rpc_timer_stop(struct rpc_timer *w);
 bool rpc_timer_on(const struct rpc_timer *w);
 
-/* Fires once, when the wall clock reaches a time; follows clock changes. */
-struct rpc_clock {
-	union rpc_watcher ev;
-	struct rpc_loop *loop;
-	void (*fire)(void *arg);
-	void *arg;
-};
-void rpc_clock_start(struct rpc_clock *w, struct rpc_loop *loop, int64_t unix_sec,
-	void (*fire)(void *arg), void *arg);
-void rpc_clock_stop(struct rpc_clock *w);
-
 struct rpc_signal {
 	union rpc_watcher ev;
 	struct rpc_loop *loop;

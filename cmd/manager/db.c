@@ -49,7 +49,6 @@ struct manager_db {
 	struct db_txn *txn; /* the changes; NULL: none */
 	unsigned changes;   /* in it */
 	struct buf value;
-	uint64_t damaged;
 };
 
 struct manager_db *manager_db_open(const char *path, struct err *err)
@@ -137,8 +136,7 @@ static struct db_bytes key_bytes(const struct manager_db_key *key)
 /* --- rows ------------------------------------------------------------------ */
 
 /* Returns 0, or -1: damaged. */
-static int decode(
-	struct manager_db *s, enum manager_table table, const struct db_bytes *value, void *row)
+static int decode(enum manager_table table, const struct db_bytes *value, void *row)
 {
 	const uint8_t *at = value->at;
 	size_t len = value->len;
@@ -150,7 +148,6 @@ static int decode(
 			    row, tables[table].size, tables[table].fields, &at, &len, NULL) == 0)
 			return 0;
 	}
-	s->damaged++;
 	return -1;
 }
 
@@ -178,7 +175,7 @@ int manager_db_get(struct manager_db *s, enum manager_table table, const struct 
 		return -1;
 	ret = db_get(txn, table, key_bytes(key), &value, err);
 	/* One that is damaged is as one that is not there: it comes again, or is made again. */
-	if (ret == 0 && decode(s, table, &value, row) != 0)
+	if (ret == 0 && decode(table, &value, row) != 0)
 		ret = 1;
 	end_read(s, txn);
 	return ret;
@@ -238,7 +235,7 @@ int manager_db_each(struct manager_db *s, enum manager_table table,
 			break;
 		}
 		manager_db_bytes(&copy, key.at, key.len);
-		if (decode(s, table, &value, &row) != 0)
+		if (decode(table, &value, &row) != 0)
 			continue;
 		ret = each(ctx, &copy, &row);
 		if (ret != 0)
@@ -288,9 +285,4 @@ int manager_db_commit(struct manager_db *s, struct err *err)
 	s->txn = NULL;
 	s->changes = 0;
 	return txn != NULL ? db_commit(txn, err) : 0;
-}
-
-uint64_t manager_db_damaged(const struct manager_db *s)
-{
-	return s->damaged;
 }

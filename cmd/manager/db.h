@@ -88,7 +88,5 @@ int manager_db_drop_after(struct manager_db *db, enum manager_table table,
 bool manager_db_changed(const struct manager_db *db);
 /* Makes them so. Returns 0, or -1 with err set: none of them is there. */
 int manager_db_commit(struct manager_db *db, struct err *err);
-/* Values that were damaged, since the opening. */
-uint64_t manager_db_damaged(const struct manager_db *db);
 
 #endif

@@ -56,7 +56,6 @@ struct engine *engine_open(
 /* What was put and not flushed is given up, unless it was flushed before. */
 void engine_close(struct engine *store);
 
-const char *engine_path(const struct engine *store);
 /* Its id and the public half of the key that signs its receipts. */
 const uint8_t *engine_uid(const struct engine *store);
 const uint8_t *engine_public(const struct engine *store);

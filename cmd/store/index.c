@@ -592,7 +592,7 @@ int store_time_next(struct db_txn *txn, enum store_table table, struct db_bytes 
 	return got;
 }
 
-int store_time_put(struct db_txn *txn, enum store_table table, const uint8_t *dump, int64_t time,
+static int time_put(struct db_txn *txn, enum store_table table, const uint8_t *dump, int64_t time,
 	struct err *err)
 {
 	uint32_t c[2] = {0};
@@ -661,7 +661,7 @@ static int absorb_time(struct db_txn *txn, uint8_t kind, const uint8_t *payload,
 
 	if (got < 0 || (got == 0 && before >= time))
 		return got;
-	if (store_time_put(txn, table, payload, time, err) != 0)
+	if (time_put(txn, table, payload, time, err) != 0)
 		return -1;
 	if (kind != STORE_BLOCK_DELETE)
 		return 0;

@@ -132,8 +132,6 @@ int store_volume_del(struct db_txn *txn, uint32_t number, struct err *err);
 /* A time under a dump's id: STORE_DELETED, STORE_LOCKS. */
 int store_time_get(struct db_txn *txn, enum store_table table, const uint8_t *dump, int64_t *time,
 	struct err *err);
-int store_time_put(struct db_txn *txn, enum store_table table, const uint8_t *dump, int64_t time,
-	struct err *err);
 
 /* The next row behind *key, which begins at {NULL}. */
 int store_chunk_next(

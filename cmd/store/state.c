@@ -21,11 +21,6 @@ int64_t engine_now(void)
 	return now.tv_sec;
 }
 
-const char *engine_path(const struct engine *s)
-{
-	return s->path;
-}
-
 const uint8_t *engine_uid(const struct engine *s)
 {
 	return s->uid;
