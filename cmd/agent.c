@@ -282,24 +282,20 @@ static int accept_store(void *own, struct err *err)
 	return UI_OK;
 }
 
-static int main_agent(int argc, char **argv)
-{
-	struct agent a = {.tls = NULL};
-	struct err err = {0};
-	int ret = ui_options_parse(&a.o, &cmd_agent, &a, argc, argv);
+static struct agent agent;
 
-	if (ret >= 0)
-		return ret;
-	a.state = a.o.state != NULL ? a.o.state : UI_STATE_DIR;
-	a.store = argv[optind];
-	rpc_deny_init(&a.deny);
-	ret = -1;
-	if (hash_crypto_init(&err) == 0 &&
-		(a.o.identity != NULL
-				? ui_role_given(&a.role, a.o.config, a.o.identity, &err)
-				: ui_role_set(&a.role, a.o.config, a.o.state, "agent", &err)) == 0)
-		ret = a.o.verb->run(&a, &err);
-	return ret < 0 ? ui_fail("agent", &err) : ret;
+static int run(void *own, struct err *err)
+{
+	struct agent *a = own;
+
+	a->state = a->o.state != NULL ? a->o.state : UI_STATE_DIR;
+	a->store = a->o.args[0];
+	rpc_deny_init(&a->deny);
+	if ((a->o.identity != NULL
+			    ? ui_role_given(&a->role, a->o.config, a->o.identity, err)
+			    : ui_role_set(&a->role, a->o.config, a->o.state, "agent", err)) != 0)
+		return -1;
+	return a->o.verb->run(a, err);
 }
 
 static const struct ui_verb verbs[] = {
@@ -330,5 +326,6 @@ const struct ui_command cmd_agent = {
 	.options = options,
 	.exits = "0 ended on request; 2 failed; 3 the configuration is wrong, or this machine has "
 		 "joined no fleet.",
-	.run = main_agent,
+	.own = &agent,
+	.run = run,
 };

@@ -19,7 +19,7 @@
 #include "cmd/ui/copies.h"
 #include "cmd/ui/ending.h"
 #include "cmd/ui/estimate.h"
-#include "cmd/ui/json.h"
+#include "cmd/ui/result.h"
 #include "cmd/ui/missed.h"
 #include "cmd/ui/options.h"
 #include "cmd/ui/problem.h"
@@ -30,7 +30,6 @@
 #include "lib/err.h"
 #include "lib/esc.h"
 #include "lib/fs.h"
-#include "lib/hash.h"
 #include "lib/key.h"
 #include "lib/name.h"
 #include "lib/seal.h"
@@ -121,18 +120,19 @@ static int by_text(const void *a, const void *b)
 	return strcmp(*(char *const *)a, *(char *const *)b);
 }
 
-static int parse(struct options *o, int argc, char **argv)
+/* Returns -1 to go on, else the exit status. */
+static int prepare(struct options *o)
 {
 	struct err err = {0};
-	int status = ui_options_parse(&o->o, &cmd_backup, o, argc, argv);
+	int status;
 
-	if (status >= 0 || (status = check(o)) >= 0 || (status = set_nice(o->nice)) >= 0 ||
+	if ((status = check(o)) >= 0 || (status = set_nice(o->nice)) >= 0 ||
 		(status = set_ionice(o->ionice)) >= 0)
 		return status;
 	if (o->backup.lock > 0)
 		o->backup.lock += (int64_t)time(NULL);
-	for (; optind < argc; optind++)
-		if (ui_roots_add(&o->roots, argv[optind], &err) != 0)
+	for (; *o->o.args != NULL; o->o.args++)
+		if (ui_roots_add(&o->roots, *o->o.args, &err) != 0)
 			return ui_fail("backup", &err);
 	if (o->o.files_from != NULL &&
 		ui_roots_read(&o->roots, o->o.files_from, o->o.null, &err) != 0)
@@ -188,7 +188,7 @@ static void warn(void *ctx, const char *what)
 	}
 	ui_progress_hush();
 	ui_say("backup", "%s", what);
-	ui_json_note(o->warnings, NULL, NULL, what);
+	ui_result_append(o->warnings, (struct ui_field[]){UI_STRING("what", what), {0}});
 }
 
 /* For the walk ahead, which says nothing. */
@@ -301,16 +301,14 @@ static void tell_progress(struct options *o, bool last)
 {
 	int64_t now_ms = uptime_ms();
 	struct err err;
-	json_t *object;
-	int failed;
 
 	if (!o->progress || !o->o.json || (!last && now_ms - o->told_ms < PROGRESS_MS))
 		return;
 	o->told_ms = now_ms;
-	object = ui_json_new("progress", "backup.progress");
-	failed = ui_json_add(object, "bytes", json_integer((json_int_t)o->bytes));
-	failed |= ui_json_add(object, "entries", json_integer((json_int_t)o->entries));
-	if (ui_json_print(object, failed, &err) == 0)
+	if (ui_result_print(stdout, "progress", "backup.progress",
+		    (struct ui_field[]){
+			    UI_INT("bytes", o->bytes), UI_INT("entries", o->entries), {0}},
+		    &err) == 0)
 		fflush(stdout);
 }
 
@@ -328,36 +326,29 @@ static void on_progress(void *ctx, uint64_t bytes, uint64_t entries)
 static int tell(const struct options *o, const struct dump_pipeline_result *r, struct err *err)
 {
 	char id[2 * STORE_DUMP_ID + 1];
-	json_t *object;
-	int failed;
 
+	if (o->o.json)
+		return ui_result_print(stdout, "result", "backup.result",
+			(struct ui_field[]){UI_HEX("dump", r->dump, sizeof r->dump),
+				UI_INT("entries", r->entries), UI_INT("content", r->content),
+				UI_INT("unchanged", r->carried), UI_INT("read", r->read),
+				UI_INT("stored", r->stored), UI_INT("not_ok", r->statuses),
+				UI_INT("problems", r->problems),
+				UI_INT_IF(r->fewer_than > 0, "fewer_than", r->fewer_than),
+				UI_INT("copies", r->acknowledged),
+				UI_HEX("record", ui_copies_record(&o->report), HASH_LEN),
+				UI_JSON("receipts", ui_copies_receipts_json(&o->report)),
+				UI_JSON("behind", ui_copies_behind_json(&o->report)),
+				UI_JSON("hooks", json_incref(o->hook_failures)),
+				UI_JSON("warnings", json_incref(o->warnings)), {0}},
+			err);
 	esc_hex(id, r->dump, sizeof r->dump);
-	if (!o->o.json) {
-		printf("dump %s: %llu entries, %llu bytes; %llu entries as before, %llu bytes "
-		       "read, "
-		       "%llu bytes stored, %zu of %zu copies\n",
-			id, (unsigned long long)r->entries, (unsigned long long)r->content,
-			(unsigned long long)r->carried, (unsigned long long)r->read,
-			(unsigned long long)r->stored, r->acknowledged, o->o.store_count);
-		return fflush(stdout) == 0 ? 0 : err_errno(err, errno, "standard output");
-	}
-	object = ui_json_new("result", "backup.result");
-	failed = ui_json_add(object, "dump", json_string(id));
-	failed |= ui_json_add(object, "entries", json_integer((json_int_t)r->entries));
-	failed |= ui_json_add(object, "content", json_integer((json_int_t)r->content));
-	failed |= ui_json_add(object, "unchanged", json_integer((json_int_t)r->carried));
-	failed |= ui_json_add(object, "read", json_integer((json_int_t)r->read));
-	failed |= ui_json_add(object, "stored", json_integer((json_int_t)r->stored));
-	failed |= ui_json_add(object, "not_ok", json_integer((json_int_t)r->statuses));
-	failed |= ui_json_add(object, "problems", json_integer((json_int_t)r->problems));
-	if (r->fewer_than > 0)
-		failed |=
-			ui_json_add(object, "fewer_than", json_integer((json_int_t)r->fewer_than));
-	failed |= ui_json_add(object, "copies", json_integer((json_int_t)r->acknowledged));
-	failed |= ui_copies_json(&o->report, object);
-	failed |= ui_json_add(object, "hooks", json_incref(o->hook_failures));
-	failed |= ui_json_add(object, "warnings", json_incref(o->warnings));
-	return ui_json_print(object, failed, err);
+	printf("dump %s: %llu entries, %llu bytes; %llu entries as before, %llu bytes read, "
+	       "%llu bytes stored, %zu of %zu copies\n",
+		id, (unsigned long long)r->entries, (unsigned long long)r->content,
+		(unsigned long long)r->carried, (unsigned long long)r->read,
+		(unsigned long long)r->stored, r->acknowledged, o->o.store_count);
+	return fflush(stdout) == 0 ? 0 : err_errno(err, errno, "standard output");
 }
 
 /* --- the whole ------------------------------------------------------------- */
@@ -529,7 +520,8 @@ static int hook_after(struct options *o, int status, const struct dump_pipeline_
 	if (hook(o, o->after, status, r, &err) == 0)
 		return 0;
 	ui_say("backup", "%s", err.message);
-	ui_json_note(o->hook_failures, "hook", o->after, err.message);
+	ui_result_append(o->hook_failures, (struct ui_field[]){UI_STRING("hook", o->after),
+						   UI_STRING("what", err.message), {0}});
 	return -1;
 }
 
@@ -567,7 +559,7 @@ static int run_all(struct options *o)
 		if (hidden)
 			warn(o, "trusted.* attributes can't be seen and are left out: root needs "
 				"CAP_SYS_ADMIN for them (--accept-hidden: that is right here)");
-		made = hash_crypto_init(&err) == 0 && backup(o, &result, &err) == 0;
+		made = backup(o, &result, &err) == 0;
 	}
 	if (!made) {
 		status = ui_fail("backup", &err);
@@ -583,46 +575,46 @@ static int run_all(struct options *o)
 	return made && tell(o, &result, &err) != 0 ? ui_fail("backup", &err) : status;
 }
 
-static int main_backup(int argc, char **argv)
-{
-	struct options o = {.o = {.as_agent = true},
-		.hooks = "/etc/fdump/hooks",
-		.nice = -1,
-		.ionice = -1,
-		.backup = {.level = 2, .name = "backup"}};
-	int status;
+static struct options backup_options = {.o = {.as_agent = true},
+	.hooks = "/etc/fdump/hooks",
+	.nice = -1,
+	.ionice = -1,
+	.backup = {.level = 2, .name = "backup"}};
 
-	status = parse(&o, argc, argv);
+static int run_backup(void *own, struct err *err)
+{
+	struct options *o = own;
+	int status = prepare(o);
+
+	(void)err;
 	if (status >= 0)
 		goto out;
-	o.report = (struct ui_copies){.command = "backup",
-		.names = o.o.stores,
-		.count = o.o.store_count,
-		.net = &o.o.net,
-		.verbose = o.o.verbose,
-		.json = o.o.json};
-	o.backup.scan.next_root = next_root;
-	o.backup.scan.excluded = o.o.select.exclude != NULL ? excluded : NULL;
-	o.backup.scan.enters = enters;
-	o.backup.scan.border = on_border;
-	o.backup.scan.ctx = &o;
-	o.backup.entry = o.o.verbose ? on_entry : NULL;
-	o.backup.problem = on_problem;
-	o.backup.progress = on_progress;
-	o.backup.ctx = &o;
-	fs_raise_file_limit();
-	o.hook_failures = json_array();
-	o.warnings = json_array();
-	status = run_all(&o);
-	json_decref(o.hook_failures);
-	json_decref(o.warnings);
-	if (o.o.directory != NULL && o.backup.scan.base >= 0)
-		close(o.backup.scan.base);
+	o->report = (struct ui_copies){.command = "backup",
+		.names = o->o.stores,
+		.count = o->o.store_count,
+		.net = &o->o.net,
+		.verbose = o->o.verbose,
+		.json = o->o.json};
+	o->backup.scan.next_root = next_root;
+	o->backup.scan.excluded = o->o.select.exclude != NULL ? excluded : NULL;
+	o->backup.scan.enters = enters;
+	o->backup.scan.border = on_border;
+	o->backup.scan.ctx = o;
+	o->backup.entry = o->o.verbose ? on_entry : NULL;
+	o->backup.problem = on_problem;
+	o->backup.progress = on_progress;
+	o->backup.ctx = o;
+	o->hook_failures = json_array();
+	o->warnings = json_array();
+	status = run_all(o);
+	json_decref(o->hook_failures);
+	json_decref(o->warnings);
+	if (o->o.directory != NULL && o->backup.scan.base >= 0)
+		close(o->backup.scan.base);
 out:
-	ui_avoid_fini(&o.avoid);
-	ui_stores_free(&o.stores);
-	ui_roots_fini(&o.roots);
-	ui_options_fini(&o.o);
+	ui_avoid_fini(&o->avoid);
+	ui_stores_free(&o->stores);
+	ui_roots_fini(&o->roots);
 	return status;
 }
 
@@ -713,5 +705,6 @@ const struct ui_command cmd_backup = {
 	.exits = "0 complete; 1 done, but some entries changed or could not be read, and are "
 		 "listed; 2 failed; 3 a key file can't be used; 4 fewer copies than asked for; 5 "
 		 "a store is damaged; 7 no space; 8 a store was busy.",
-	.run = main_backup,
+	.own = &backup_options,
+	.run = run_backup,
 };

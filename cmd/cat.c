@@ -26,6 +26,8 @@
 #include "pack/read.h"
 #include "pack/seek.h"
 
+#define LOST "%s: lost: part of it is damaged or missing"
+
 struct cat {
 	struct ui_options o;
 	const char *name;
@@ -42,13 +44,6 @@ struct cat {
 	size_t problems;
 };
 
-static int on_key(void *ctx, const uint8_t *payload, size_t len, uint8_t key[32], struct err *err)
-{
-	struct cat *c = ctx;
-
-	return ui_unseal_open(&c->o.unseal, payload, len, key, err);
-}
-
 static bool wanted(const struct cat *c, const struct pack_bytes path)
 {
 	return (path.len == c->want.len && memcmp(path.at, c->want.data, path.len) == 0) ||
@@ -63,14 +58,12 @@ static int want(struct cat *c, const void *path, size_t len, struct err *err)
 	return buf_add(&c->want, path, len, err);
 }
 
-static bool has_content(enum pack_type type)
+static bool has_content(const struct cat *c, enum pack_type type, struct err *err)
 {
-	return type == PACK_REGULAR || type == PACK_COMMAND;
-}
-
-static int no_content(const struct cat *c, enum pack_type type, struct err *err)
-{
-	return err_set(err, ERR_USAGE, "%s: a %s has no content", c->shown, pack_type_name(type));
+	if (type == PACK_REGULAR || type == PACK_COMMAND)
+		return true;
+	err_set(err, ERR_USAGE, "%s: a %s has no content", c->shown, pack_type_name(type));
+	return false;
 }
 
 /* --- output ------------------------------------------------------------- */
@@ -190,11 +183,10 @@ static int find(struct cat *c, struct pack_seek *seek, struct pack_seek_hand *ha
  * sequence may do better. */
 static int cat_by_index(struct cat *c, bool *sequence, struct err *err)
 {
-	bool key = c->dump == NULL && ui_unseal_wanted(&c->o.unseal);
 	struct pack_seek_options options = {.fd = c->fd,
-		.need_key = key,
-		.open_key = c->dump == NULL ? on_key : NULL,
-		.ctx = c};
+		.need_key = ui_unseal_wanted(&c->o.unseal),
+		.open_key = ui_unseal_open,
+		.key_ctx = &c->o.unseal};
 	struct pack_seek_sink sink = {
 		.data = put_data, .hole = put_hole, .tail = put_tail, .ctx = c};
 	struct pack_seek_hand *hand = pack_seek_hand_new(err);
@@ -207,8 +199,8 @@ static int cat_by_index(struct cat *c, bool *sequence, struct err *err)
 		got = find(c, seek, hand, &place, &record, err);
 	*sequence = got < 0 &&
 		    (err->code == ERR_DAMAGE || err->code == ERR_FORMAT || err->code == ERR_LIMIT);
-	if (got == 0 && !has_content(record.head.type)) {
-		got = no_content(c, record.head.type, err);
+	if (got == 0 && !has_content(c, record.head.type, err)) {
+		got = -1;
 	} else if (got == 0) {
 		got = pack_seek_member(seek, hand, place.pack, &record, &sink, err);
 		if (got < 0)
@@ -258,11 +250,6 @@ static int end(
 	return put_tail(c, tail, verdict, err) != 0 ? err_prefix(err, "%s", c->shown) : 1;
 }
 
-static int lost(const struct cat *c, struct err *err)
-{
-	return err_set(err, ERR_DAMAGE, "%s: lost: part of it is damaged or missing", c->shown);
-}
-
 /* An entry of the wanted path. Returns 1: go on in the next load (a trail), or
  * done. */
 static int take(struct cat *c, const struct pack_load *load, const struct pack_member *m,
@@ -274,15 +261,12 @@ static int take(struct cat *c, const struct pack_load *load, const struct pack_m
 		c->linked = true;
 		return want(c, m->head.link.at, m->head.link.len, err) != 0 ? -1 : 1;
 	}
-	if (!has_content(m->head.type))
-		return no_content(c, m->head.type, err);
-	if (put_content(c, load, m->content, m->content_end, err) != 0)
+	if (!has_content(c, m->head.type, err) ||
+		put_content(c, load, m->content, m->content_end, err) != 0)
 		return -1;
 	c->found = true;
 	c->open = trail;
-	if (trail)
-		return 0;
-	return end(c, &m->tail, m->verdict, err);
+	return trail ? 0 : end(c, &m->tail, m->verdict, err);
 }
 
 static int on_load(void *ctx, struct pack_load *load, struct err *err)
@@ -292,7 +276,7 @@ static int on_load(void *ctx, struct pack_load *load, struct err *err)
 	size_t count, i;
 
 	if (c->open && load->lost_open)
-		return lost(c, err);
+		return err_set(err, ERR_DAMAGE, LOST, c->shown);
 	if (c->open && load->lead_live) {
 		if (put_content(c, load, 0, load->lead_end, err) != 0)
 			return -1;
@@ -313,14 +297,14 @@ static int on_load(void *ctx, struct pack_load *load, struct err *err)
 /* Returns 0, 1 if the path is not there, -1 with err set. */
 static int cat_in_sequence(struct cat *c, struct err *err)
 {
-	bool key = c->dump == NULL && ui_unseal_wanted(&c->o.unseal);
 	struct pack_read_options options = {
 		.fd = c->fd,
 		.threads = ui_processors(),
 		.prove = true,
 		.skip_damaged = true,
-		.need_key = key,
-		.open_key = c->dump == NULL ? on_key : NULL,
+		.need_key = c->dump == NULL && ui_unseal_wanted(&c->o.unseal),
+		.open_key = c->dump == NULL ? ui_unseal_open : NULL,
+		.key_ctx = &c->o.unseal,
 		.apply = on_load,
 		.problem = on_problem,
 		.ctx = c,
@@ -335,7 +319,7 @@ static int cat_in_sequence(struct cat *c, struct err *err)
 	if (got == 0 && result.unopened)
 		return err_set(err, ERR_DENIED, "the pack is sealed: a key is needed (--key FILE)");
 	if (got == 0 && c->open)
-		return lost(c, err);
+		return err_set(err, ERR_DAMAGE, LOST, c->shown);
 	return got == 0 ? 1 : -1;
 }
 
@@ -402,47 +386,36 @@ out:
 	return got;
 }
 
-/* Of the one path that was named. NULL: it has no such reading. */
-static const struct ui_selected *path_of(const struct ui_select *s, bool twin)
+/* The one path that was named, in both readings. */
+static int want_named(struct cat *c, struct err *err)
 {
+	const struct ui_select *s = &c->o.select;
 	size_t i;
 
+	buf_clear(&c->want);
+	buf_clear(&c->other);
 	for (i = 0; i < s->count; i++)
-		if (s->paths[i].twin == twin)
-			return &s->paths[i];
-	return NULL;
-}
-
-static int want_both(struct cat *c, struct err *err)
-{
-	const struct ui_selected *path = path_of(&c->o.select, false);
-	const struct ui_selected *twin = path_of(&c->o.select, true);
-
-	if (want(c, path->path, path->len, err) != 0)
-		return -1;
-	return twin != NULL ? buf_add(&c->other, twin->path, twin->len, err) : 0;
+		if (buf_add(s->paths[i].twin ? &c->other : &c->want, s->paths[i].path,
+			    s->paths[i].len, err) != 0)
+			return -1;
+	return 0;
 }
 
 static int cat(struct cat *c, struct err *err)
 {
-	const struct ui_select *s = &c->o.select;
 	bool sequence = false;
 	int got;
 
-	c->shown = ui_show_name((struct pack_bytes){
-		(const uint8_t *)path_of(s, false)->path, path_of(s, false)->len});
+	if (want_named(c, err) != 0)
+		return -1;
+	c->shown = ui_show_name((struct pack_bytes){c->want.data, c->want.len});
 	if (c->shown == NULL)
 		return err_set(err, ERR_NOMEM, "out of memory");
-	if (want_both(c, err) != 0)
-		return -1;
 	if (c->dump != NULL)
 		return cat_dump(c, err);
-	if (strcmp(c->o.file, "-") != 0 &&
-		(c->fd = open(c->o.file, O_RDONLY | O_NOCTTY | O_CLOEXEC)) < 0)
-		return err_errno(err, errno, "open");
-	if (isatty(c->fd))
-		return err_set(err, ERR_USAGE,
-			"will not read a pack from a terminal: name a file with -f");
+	c->fd = ui_open_pack(c->o.file, err);
+	if (c->fd < 0)
+		return -1;
 	if (!pack_seek_can(c->fd))
 		return cat_sequence(c, false, err);
 	got = cat_by_index(c, &sequence, err);
@@ -450,65 +423,50 @@ static int cat(struct cat *c, struct err *err)
 		return got;
 	fprintf(stderr, "fdump cat: %s: %s: reading all of it\n", c->name, err->message);
 	*err = (struct err){0};
-	if (want_both(c, err) != 0)
+	if (want_named(c, err) != 0)
 		return -1;
 	return cat_sequence(c, true, err);
 }
 
-/* Says what the member's status is. Returns the exit status. */
-static int tell_status(const struct cat *c)
+static struct cat cat_options = {.o = {.file = "-"}};
+
+static int run(void *own, struct err *err)
 {
-	char text[UI_SHOW_STATUS_MAX];
+	struct cat *c = own;
+	const bool stored = c->o.store_count > 0;
+	char *name, text[UI_SHOW_STATUS_MAX];
+	int status;
 
-	if (c->tail.status == PACK_OK)
-		return UI_OK;
-	ui_show_status(text, &c->tail);
-	fprintf(stderr, "fdump cat: %s: %s\n", c->shown, text);
-	return UI_SOME;
-}
-
-static int main_cat(int argc, char **argv)
-{
-	struct cat c = {.o = {.file = "-"}};
-	struct err err = {0};
-	char *name = NULL;
-	int status = ui_options_parse(&c.o, &cmd_cat, &c, argc, argv);
-
-	if (status >= 0)
-		goto out;
-	if (c.o.store_count > 0 && optind < argc)
-		c.dump = argv[optind++];
-	if (optind + 1 != argc) {
-		status = ui_usage("cat", "expected %s", c.o.store_count > 0 ? "DUMP PATH" : "PATH");
-		goto out;
-	}
-	if ((status = ui_options_paths(&c.o, argc, argv)) >= 0)
-		goto out;
-	buf_init(&c.want, PACK_PATH_MAX);
-	buf_init(&c.other, PACK_PATH_MAX);
-	name = ui_show_name((struct pack_bytes){(const uint8_t *)c.o.file, strlen(c.o.file)});
-	c.name = name != NULL ? name : "?";
+	if (stored && c->o.arg_count == 2)
+		c->dump = *c->o.args++;
+	else if (stored || c->o.arg_count != 1)
+		return ui_usage("cat", "expected %s", stored ? "DUMP PATH" : "PATH");
+	if ((status = ui_options_paths(&c->o)) >= 0)
+		return status;
+	buf_init(&c->want, PACK_PATH_MAX);
+	buf_init(&c->other, PACK_PATH_MAX);
+	name = ui_show_name((struct pack_bytes){(const uint8_t *)c->o.file, strlen(c->o.file)});
+	c->name = name != NULL ? name : "?";
 	signal(SIGPIPE, SIG_DFL); /* as cat(1): what was not written was not proved */
-	status = hash_crypto_init(&err) != 0 ? -1 : cat(&c, &err);
+	status = cat(c, err);
 	if (status < 0) {
-		if (c.dump == NULL)
-			err_prefix(&err, "%s", c.name);
-		status = ui_fail("cat", &err);
+		if (c->dump == NULL)
+			err_prefix(err, "%s", c->name);
 	} else if (status > 0) {
-		ui_say("cat", "%s: %s: not in the %s", c.dump != NULL ? c.dump : c.name, c.shown,
-			c.dump != NULL ? "dump ('fdump files' lists its paths)" : "pack");
-		status = c.problems > 0 ? UI_DAMAGE : UI_FAILED;
-	} else {
-		status = tell_status(&c);
+		ui_say("cat", "%s: %s: not in the %s", stored ? c->dump : c->name, c->shown,
+			stored ? "dump ('fdump files' lists its paths)" : "pack");
+		status = c->problems > 0 ? UI_DAMAGE : UI_FAILED;
+	} else if (c->tail.status != PACK_OK) {
+		ui_show_status(text, &c->tail);
+		fprintf(stderr, "fdump cat: %s: %s\n", c->shown, text);
+		status = UI_SOME;
 	}
-	if (c.fd > 0)
-		close(c.fd);
-	buf_fini(&c.want);
-	buf_fini(&c.other);
-	free(c.shown);
-out:
+	if (c->fd > 0)
+		close(c->fd);
+	buf_fini(&c->want);
+	buf_fini(&c->other);
+	free(c->shown);
 	free(name);
-	ui_options_fini(&c.o);
 	return status;
 }
 
@@ -530,5 +488,6 @@ const struct ui_command cmd_cat = {
 		 "was packed, or the command failed; 2 failed, or PATH is not there; 3 a key "
 		 "file can't be used; 5 damage found: what was written is wrong or incomplete; 6 "
 		 "wrong key, or not sealed; 7 no space; 8 a store was busy.",
-	.run = main_cat,
+	.own = &cat_options,
+	.run = run,
 };

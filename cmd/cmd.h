@@ -1,10 +1,11 @@
 /*
  * The commands that main.c dispatches to, and what they share.
  *
- * A command is one file with one `const struct ui_command` (cmd/ui/command.h), whose function takes
- * its own argc and argv (argv[0] is the command's name) and returns the exit status
- * (cmd/ui/report.h); it never calls exit(). To add one: write the file, declare its object here,
- * add it to the list in commands.c and the file to CMakeLists.txt.
+ * A command is one file with one `const struct ui_command` (cmd/ui/command.h), whose function
+ * returns the exit status (cmd/ui/report.h); it never calls exit(). main.c reads its options
+ * before, and afterwards frees them and sees that standard output was written. To add one: write
+ * the file, declare its object here, add it to the list in commands.c and the file to
+ * CMakeLists.txt.
  */
 #ifndef FDUMP_CMD_CMD_H
 #define FDUMP_CMD_CMD_H

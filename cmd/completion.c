@@ -296,13 +296,7 @@ static int print_fish(void *own, struct err *err)
 	return UI_OK;
 }
 
-static int main_completion(int argc, char **argv)
-{
-	struct ui_options o = {.verbose = false};
-	int status = ui_options_parse(&o, &cmd_completion, NULL, argc, argv);
-
-	return status >= 0 ? status : o.verb->run(NULL, NULL);
-}
+static struct ui_options completion_options;
 
 static const struct ui_verb shells[] = {{"bash", "", NULL, print_bash},
 	{"zsh", "", NULL, print_zsh}, {"fish", "", NULL, print_fish}, {0}};
@@ -313,5 +307,5 @@ const struct ui_command cmd_completion = {
 	.about = "Prints a script by which the shell completes fdump's commands and options.",
 	.verbs = shells,
 	.exits = "0 done; 2 failed or wrong usage.",
-	.run = main_completion,
+	.own = &completion_options,
 };

@@ -5,18 +5,17 @@
  * file has the options and the printing. Times go to standard output, one a
  * line, so that a script can read them; everything else to standard error.
  */
-#include "cmd/cmd.h"
-#include "cmd/ui/report.h"
-
 #include <errno.h>
-#include <jansson.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
+#include "cmd/cmd.h"
 #include "cmd/ui/options.h"
+#include "cmd/ui/report.h"
+#include "cmd/ui/result.h"
 #include "cron/cron.h"
 #include "lib/civil.h"
 #include "lib/err.h"
@@ -33,24 +32,6 @@ struct options {
 	const char *seed; /* NULL: "" */
 	long count;
 };
-
-/* ---- printing ---- */
-
-/* Prints a line of JSON and drops the object; NULL is out of memory. */
-static int print_json(json_t *object)
-{
-	char *text = object != NULL ? json_dumps(object, JSON_COMPACT | JSON_ENSURE_ASCII) : NULL;
-	struct err err = {0};
-
-	json_decref(object);
-	if (text == NULL) {
-		err_set(&err, ERR_NOMEM, "out of memory for JSON");
-		return ui_fail("cron", &err);
-	}
-	puts(text); /* finish() asks whether that worked */
-	free(text);
-	return UI_OK;
-}
 
 /* The expression as JSON; where it is no UTF-8, in lib/esc's form. */
 static json_t *json_expr(const char *expr)
@@ -77,165 +58,115 @@ static json_t *json_set(uint64_t bits)
 	return list;
 }
 
-/* Prints what is wrong, and under a plain expression a caret where. */
-static int fail_expr(const char *expr, const struct cron_where *where, const struct err *err)
-{
-	const char *p;
-	int status = ui_fail("cron", err);
-
-	for (p = expr; (*p >= ' ' && *p <= '~') || *p == '\t'; p++)
-		;
-	if (*p != 0 || p - expr > 100 || where->column == 0)
-		return status;
-	fputs("  ", stderr);
-	for (p = expr; *p != 0; p++)
-		fputc(*p == '\t' ? ' ' : *p, stderr);
-	fprintf(stderr, "\n  %*s\n", (int)where->column, "^");
-	return status;
-}
-
-/* Parses opt->expr; returns an exit status, having said what is wrong. */
+/* Parses opt->expr. Returns 0, or the exit status, having said what is wrong, and under a plain
+ * expression with a caret where. */
 static int parse(const struct options *opt, struct cron *cron)
 {
 	struct cron_where where = {0};
 	struct err err = {0};
-
-	if (cron_parse(cron, opt->expr, opt->seed, &where, &err) == 0)
-		return UI_OK;
-	return fail_expr(opt->expr, &where, &err);
-}
-
-static int finish(int status)
-{
-	struct err err = {0};
-
-	if (fflush(stdout) == 0 && !ferror(stdout))
-		return status;
-	err_errno(&err, errno, "write to standard output");
-	return ui_fail("cron", &err);
-}
-
-/* ---- next, prev ---- */
-
-/* The time that --from means. For prev, a time within a second is rounded up,
- * so that the second that has begun counts as before it. */
-static int from_time(const struct options *opt, const struct tz *tz, bool prev, int64_t *t)
-{
-	struct civil_scan scan;
-	struct err err = {0};
-
-	if (opt->from == NULL) {
-		*t = (int64_t)time(NULL);
-		return UI_OK;
-	}
-	if (civil_scan(opt->from, &scan, &err) < 0) {
-		err_prefix(&err, "--from");
-		return ui_fail("cron", &err);
-	}
-	*t = scan.has_offset ? scan.local - scan.offset : tz_instant(tz, scan.local);
-	*t += prev && scan.fraction;
-	return UI_OK;
-}
-
-static int print_run(const struct options *opt, const struct tz *tz, bool prev, int64_t t)
-{
-	char text[CIVIL_TEXT_MAX];
-	struct tz_span span;
-
-	tz_span(tz, t, &span);
-	civil_print(text, t, span.offset);
-	if (opt->o.json)
-		return print_json(json_pack("{s:s, s:s, s:s, s:I}", "type", "run", "id",
-			prev ? "cron.prev" : "cron.next", "time", text, "epoch", (json_int_t)t));
-	puts(text);
-	return UI_OK;
-}
-
-static int say_none(const struct options *opt, const struct cron *cron, bool prev)
-{
-	const char *what = cron->flags & CRON_REBOOT
-				   ? "@reboot is due when the agent starts, never at a time"
-			   : cron->flags & CRON_NEVER ? "it never runs: no such date exists"
-			   : prev                     ? "there is no run before that time"
-				  : "there is no run after that time, up to the year 9999";
-
-	ui_say("cron", "%s", what);
-	if (opt->o.json && print_json(json_pack("{s:s, s:s, s:s}", "type", "result", "id",
-				   "cron.none", "what", what)) != UI_OK)
-		return UI_FAILED;
-	return UI_SOME;
-}
-
-static int runs(const struct options *opt, const struct cron *cron, bool prev)
-{
-	struct err err = {0};
-	struct tz *tz = NULL;
-	long i;
-	int64_t t = 0;
+	const char *p;
 	int status;
 
-	if ((opt->tz != NULL ? tz_load(opt->tz, &tz, &err) : tz_local(&tz, &err)) < 0)
-		return ui_fail("cron", &err);
-	if ((status = from_time(opt, tz, prev, &t)) != UI_OK)
-		goto out;
-	for (i = 0; i < opt->count && status == UI_OK; i++) {
-		if ((prev ? cron_prev(cron, tz, t, &t) : cron_next(cron, tz, t, &t)) != 0)
-			break;
-		status = print_run(opt, tz, prev, t);
-	}
-	if (i == 0)
-		status = say_none(opt, cron, prev);
-out:
-	tz_free(tz);
+	if (cron_parse(cron, opt->expr, opt->seed, &where, &err) == 0)
+		return 0;
+	status = ui_fail("cron", &err);
+	for (p = opt->expr; (*p >= ' ' && *p <= '~') || *p == '\t'; p++)
+		;
+	if (*p != 0 || p - opt->expr > 100 || where.column == 0)
+		return status;
+	fputs("  ", stderr);
+	for (p = opt->expr; *p != 0; p++)
+		fputc(*p == '\t' ? ' ' : *p, stderr);
+	fprintf(stderr, "\n  %*s\n", (int)where.column, "^");
 	return status;
 }
 
-static int run_next(void *own, struct err *err)
+/* The time that --from means. For prev, a time within a second is rounded up,
+ * so that the second that has begun counts as before it. */
+static int from_time(
+	const struct options *opt, const struct tz *tz, bool prev, int64_t *t, struct err *err)
 {
-	const struct options *opt = own;
-	struct cron cron;
-	int status = parse(opt, &cron);
+	struct civil_scan scan;
 
-	(void)err;
-	return status == UI_OK ? runs(opt, &cron, false) : status;
+	if (opt->from == NULL) {
+		*t = (int64_t)time(NULL);
+		return 0;
+	}
+	if (civil_scan(opt->from, &scan, err) < 0)
+		return err_prefix(err, "--from");
+	*t = scan.has_offset ? scan.local - scan.offset : tz_instant(tz, scan.local);
+	*t += prev && scan.fraction;
+	return 0;
 }
 
-static int run_prev(void *own, struct err *err)
+/* next, prev */
+static int run_times(void *own, struct err *err)
 {
 	const struct options *opt = own;
+	const bool prev = strcmp(opt->o.verb->name, "prev") == 0;
+	const char *what;
+	char text[CIVIL_TEXT_MAX];
+	struct tz_span span;
+	struct tz *tz = NULL;
 	struct cron cron;
+	int64_t t = 0;
+	long i;
 	int status = parse(opt, &cron);
 
-	(void)err;
-	return status == UI_OK ? runs(opt, &cron, true) : status;
+	if (status != 0)
+		return status;
+	if ((opt->tz != NULL ? tz_load(opt->tz, &tz, err) : tz_local(&tz, err)) < 0)
+		return -1;
+	status = from_time(opt, tz, prev, &t, err);
+	for (i = 0; i < opt->count && status == 0; i++) {
+		if ((prev ? cron_prev(&cron, tz, t, &t) : cron_next(&cron, tz, t, &t)) != 0)
+			break;
+		tz_span(tz, t, &span);
+		civil_print(text, t, span.offset);
+		status = ui_result(opt->o.json, "run", prev ? "cron.prev" : "cron.next",
+			(struct ui_field[]){UI_STRING("time", text), UI_INT("epoch", t), {0}}, err,
+			"%s\n", text);
+	}
+	tz_free(tz);
+	if (status != 0 || i > 0)
+		return status;
+	what = cron.flags & CRON_REBOOT  ? "@reboot is due when the agent starts, never at a time"
+	       : cron.flags & CRON_NEVER ? "it never runs: no such date exists"
+	       : prev                    ? "there is no run before that time"
+					 : "there is no run after that time, up to the year 9999";
+	ui_say("cron", "%s", what);
+	status = ui_result(opt->o.json, "result", "cron.none",
+		(struct ui_field[]){UI_STRING("what", what), {0}}, err, NULL);
+	return status == 0 ? UI_SOME : -1;
 }
-
-/* ---- check, explain ---- */
 
 static int run_check(void *own, struct err *err)
 {
 	const struct options *opt = own;
 	struct cron_where where = {0};
-	struct cron cron;
-	int status = UI_OK;
+	struct cron cron = {0};
+	bool valid;
 
-	if (cron_parse(&cron, opt->expr, opt->seed, &where, err) == 0) {
-		if (opt->o.json)
-			return print_json(json_pack("{s:s, s:s, s:o, s:b, s:b}", "type", "result",
-				"id", "cron.check", "expression", json_expr(opt->expr), "valid", 1,
-				"never", (cron.flags & CRON_NEVER) != 0));
-		if ((cron.flags & (CRON_NEVER | CRON_REBOOT)) == CRON_NEVER)
+	if (!opt->o.json) {
+		int status = parse(opt, &cron);
+
+		if (status == 0 && (cron.flags & (CRON_NEVER | CRON_REBOOT)) == CRON_NEVER)
 			fputs("fdump cron: valid, but it never runs: no such date exists\n",
 				stderr);
-		return UI_OK;
+		return status;
 	}
-	if (!opt->o.json)
-		return fail_expr(opt->expr, &where, err);
-	status = print_json(json_pack("{s:s, s:s, s:o, s:b, s:s, s:i, s:i, s:s}", "type", "result",
-		"id", "cron.check", "expression", json_expr(opt->expr), "valid", 0, "field",
-		cron_field_name(where.field), "field_number", (int)where.field, "column",
-		(int)where.column, "what", err->message));
-	return status == UI_OK ? UI_FAILED : status;
+	valid = cron_parse(&cron, opt->expr, opt->seed, &where, err) == 0;
+	if (ui_result_print(stdout, "result", "cron.check",
+		    (struct ui_field[]){UI_JSON("expression", json_expr(opt->expr)),
+			    UI_BOOL("valid", valid),
+			    UI_BOOL_IF(valid, "never", (cron.flags & CRON_NEVER) != 0),
+			    UI_STRING("field", valid ? NULL : cron_field_name(where.field)),
+			    UI_INT_IF(!valid, "field_number", where.field),
+			    UI_INT_IF(!valid, "column", where.column),
+			    UI_STRING("what", valid ? NULL : err->message), {0}},
+		    err) != 0)
+		return -1;
+	return valid ? UI_OK : UI_FAILED;
 }
 
 static int run_explain(void *own, struct err *err)
@@ -246,22 +177,25 @@ static int run_explain(void *own, struct err *err)
 	struct cron cron;
 	int status = parse(opt, &cron);
 
-	(void)err;
-	if (status != UI_OK)
+	if (status != 0)
 		return status;
 	cron_describe(&cron, text);
 	clock = cron_describe_clock(&cron);
 	if (opt->o.json)
-		return print_json(json_pack("{s:s, s:s, s:o, s:s, s:s, s:b, s:b, s:b, s:b, s:b, "
-					    "s:o, s:o, s:o, s:o, s:o}",
-			"type", "result", "id", "cron.explain", "expression", json_expr(opt->expr),
-			"description", text, "clock_changes", clock, "wall_clock",
-			(cron.flags & CRON_WALL) != 0, "both_days", (cron.flags & CRON_BOTH) != 0,
-			"random", (cron.flags & CRON_RANDOM) != 0, "reboot",
-			(cron.flags & CRON_REBOOT) != 0, "never", (cron.flags & CRON_NEVER) != 0,
-			"minutes", json_set(cron.minutes), "hours", json_set(cron.hours), "days",
-			json_set(cron.days), "months", json_set(cron.months), "weekdays",
-			json_set(cron.weekdays)));
+		return ui_result_print(stdout, "result", "cron.explain",
+			(struct ui_field[]){UI_JSON("expression", json_expr(opt->expr)),
+				UI_STRING("description", text), UI_STRING("clock_changes", clock),
+				UI_BOOL("wall_clock", (cron.flags & CRON_WALL) != 0),
+				UI_BOOL("both_days", (cron.flags & CRON_BOTH) != 0),
+				UI_BOOL("random", (cron.flags & CRON_RANDOM) != 0),
+				UI_BOOL("reboot", (cron.flags & CRON_REBOOT) != 0),
+				UI_BOOL("never", (cron.flags & CRON_NEVER) != 0),
+				UI_JSON("minutes", json_set(cron.minutes)),
+				UI_JSON("hours", json_set(cron.hours)),
+				UI_JSON("days", json_set(cron.days)),
+				UI_JSON("months", json_set(cron.months)),
+				UI_JSON("weekdays", json_set(cron.weekdays)), {0}},
+			err);
 	puts(text);
 	if (clock[0] != 0)
 		puts(clock);
@@ -273,23 +207,20 @@ static int run_explain(void *own, struct err *err)
 	return UI_OK;
 }
 
-static int main_cron(int argc, char **argv)
+static struct options cron_options = {.count = 1};
+
+static int run(void *own, struct err *err)
 {
-	struct options opt = {.count = 1};
-	struct err err = {0};
-	int status;
+	struct options *opt = own;
 
 	ui_pipe_ends(UI_OK);
-	status = ui_options_parse(&opt.o, &cmd_cron, &opt, argc, argv);
-	if (status >= 0)
-		return finish(status);
-	opt.expr = argv[optind];
-	return finish(opt.o.verb->run(&opt, &err));
+	opt->expr = opt->o.args[0];
+	return opt->o.verb->run(opt, err);
 }
 
 static const struct ui_verb verbs[] = {
-	{"next", "EXPR", "the times at which it is due, after TIME, the nearest first", run_next},
-	{"prev", "EXPR", "the same, before TIME", run_prev},
+	{"next", "EXPR", "the times at which it is due, after TIME, the nearest first", run_times},
+	{"prev", "EXPR", "the same, before TIME", run_times},
 	{"check", "EXPR", "whether it is valid: exit status 0, else 2 with the reason", run_check},
 	{"explain", "EXPR", "what it means, in English", run_explain},
 	{0},
@@ -316,5 +247,6 @@ const struct ui_command cmd_cron = {
 	.options = options,
 	.hint = "one schedule: put its fields in quotes",
 	.exits = "0 done; 1 there is no such time; 2 failed or wrong usage; 7 no space.",
-	.run = main_cron,
+	.own = &cron_options,
+	.run = run,
 };

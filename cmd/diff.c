@@ -11,11 +11,11 @@
 #include <unistd.h>
 
 #include "cmd/cmd.h"
-#include "cmd/difference.h"
+#include "cmd/dump/pipeline.h"
 #include "cmd/ui/dump.h"
-#include "cmd/ui/json.h"
 #include "cmd/ui/options.h"
 #include "cmd/ui/report.h"
+#include "cmd/ui/result.h"
 #include "lib/buf.h"
 #include "lib/cbor.h"
 #include "lib/err.h"
@@ -32,7 +32,7 @@
 #include "pack/scan.h"
 
 struct diff {
-	struct ui_options *o;
+	struct ui_options o;
 	struct ui_dump from;  /* .source not NULL: instead of a pack */
 	struct ui_dump other; /* .source not NULL: instead of the live tree */
 	int base;
@@ -53,11 +53,61 @@ struct diff {
 	char live_base[4096];
 };
 
-static int tell(struct diff *d, const char *kind, const void *path, size_t len, const char *what,
-	struct err *err)
+/* "mode, content", as far as there is room. */
+struct words {
+	char text[160];
+};
+
+static void add_word(struct words *w, bool differs, const char *word)
 {
+	size_t len = strlen(w->text);
+
+	if (differs)
+		snprintf(w->text + len, sizeof w->text - len, "%s%s", len > 0 ? ", " : "", word);
+}
+
+static bool same_bytes(struct pack_bytes a, struct pack_bytes b)
+{
+	return a.len == b.len && (a.len == 0 || memcmp(a.at, b.at, a.len) == 0);
+}
+
+/* All of two HEADs but names and types. */
+static void add_heads(
+	struct words *w, const struct pack_head *a, const struct pack_head *b, bool xattrs)
+{
+	unsigned both = a->has & b->has;
+
+	add_word(w, both & PACK_HAS_MODE && a->mode != b->mode, "mode");
+	add_word(w,
+		(both & PACK_HAS_UID && a->uid != b->uid) ||
+			(both & PACK_HAS_GID && a->gid != b->gid),
+		"owner");
+	add_word(w,
+		both & PACK_HAS_MTIME &&
+			(a->mtime.sec != b->mtime.sec || a->mtime.nsec != b->mtime.nsec),
+		"mtime");
+	add_word(w, !same_bytes(a->target, b->target), "target");
+	add_word(w,
+		both & PACK_HAS_RDEV &&
+			(a->rdev_major != b->rdev_major || a->rdev_minor != b->rdev_minor),
+		"device");
+	add_word(w, xattrs && !same_bytes(a->xattrs, b->xattrs), "xattrs");
+	add_word(w, xattrs && a->flags != b->flags, "flags");
+}
+
+/* One difference: "changed NAME: mode, content", "missing NAME", "extra NAME". */
+static int tell(
+	struct diff *d, const char *kind, struct pack_bytes path, const char *what, struct err *err)
+{
+	char text[ESC_MAX(4096)], id[32];
+
 	d->different++;
-	return cmd_difference_tell(d->o->json, kind, path, len, what, err);
+	snprintf(id, sizeof id, "diff.%s", kind);
+	esc_name(text, sizeof text, path.at, path.len);
+	return ui_result(d->o.json, "difference", id,
+		(struct ui_field[]){
+			UI_BYTES("path", path.at, path.len), UI_STRING("what", what), {0}},
+		err, "%s %s%s%s\n", kind, text, what != NULL ? ": " : "", what != NULL ? what : "");
 }
 
 /* --- the live side ------------------------------------------------------ */
@@ -78,7 +128,7 @@ static bool excluded(void *ctx, const char *path, size_t len, bool is_dir)
 {
 	struct diff *d = ctx;
 
-	return match_test(d->o->select.exclude, path, len, is_dir) == MATCH_EXCLUDED;
+	return match_test(d->o.select.exclude, path, len, is_dir) == MATCH_EXCLUDED;
 }
 
 static void live_problem(void *ctx, const char *path, size_t len, const char *what, int errnum)
@@ -93,39 +143,6 @@ static void live_problem(void *ctx, const char *path, size_t len, const char *wh
 	err_errno(&err, errnum, "%s: %s", text, what);
 	ui_fail("diff", &err);
 	d->failed = true;
-}
-
-static int new_scan(struct diff *d, struct err *err)
-{
-	struct pack_scan_options so = {
-		.base = d->base,
-		.excluded = d->o->select.exclude != NULL ? excluded : NULL,
-		.next_root = next_root,
-		.problem = live_problem,
-		.ctx = d,
-		.problem_ctx = d,
-	};
-
-	pack_scan_free(d->scan);
-	d->met = false;
-	d->root_given = false;
-	d->scan = pack_scan_new(&so, err);
-	return d->scan != NULL ? 0 : -1;
-}
-
-/* Order of the walk: bytewise, '/' before all other bytes. */
-static int order(const uint8_t *a, size_t a_len, const uint8_t *b, size_t b_len)
-{
-	size_t i;
-
-	if (a_len == 1 && a[0] == '.')
-		a_len = 0;
-	if (b_len == 1 && b[0] == '.')
-		b_len = 0;
-	for (i = 0; i < a_len && i < b_len; i++)
-		if (a[i] != b[i])
-			return (a[i] == '/' ? 0 : a[i] + 1) - (b[i] == '/' ? 0 : b[i] + 1);
-	return (a_len > b_len) - (a_len < b_len);
 }
 
 static bool below(const uint8_t *dir, size_t dir_len, const uint8_t *path, size_t len)
@@ -160,26 +177,25 @@ static bool was_command(const struct diff *d, const char *path, size_t len)
 /* What is met has no entry in the pack. */
 static int tell_extra(struct diff *d, struct err *err)
 {
-	const uint8_t *path = (const uint8_t *)d->item.path;
-	size_t len = d->item.path_len;
+	const struct pack_bytes path = {(const uint8_t *)d->item.path, d->item.path_len};
 
 	d->met = false;
-	if (d->told.len > 0 && below(d->told.data, d->told.len, path, len))
+	if (d->told.len > 0 && below(d->told.data, d->told.len, path.at, path.len))
 		return 0;
 	buf_clear(&d->told);
-	if (!ui_select_test(&d->o->select, path, len, d->item.self != NULL) ||
-		was_command(d, d->item.path, len))
+	if (!ui_select_test(&d->o.select, path.at, path.len, d->item.self != NULL) ||
+		was_command(d, d->item.path, path.len))
 		return 0;
-	if (d->item.self != NULL && buf_add(&d->told, path, len, err) != 0)
+	if (d->item.self != NULL && buf_add(&d->told, path.at, path.len, err) != 0)
 		return -1;
-	return tell(d, "extra", path, len, NULL, err);
+	return tell(d, "extra", path, NULL, err);
 }
 
 /* --- one entry ---------------------------------------------------------- */
 
 /* Reads the live object as pack would, and compares. */
 static int compare(struct diff *d, const struct pack_head *head, const struct pack_tail *tail,
-	struct cmd_words *w, struct err *err)
+	struct words *w, struct err *err)
 {
 	struct pack_feed_item item = {
 		.dir = d->item.dir,
@@ -199,7 +215,7 @@ static int compare(struct diff *d, const struct pack_head *head, const struct pa
 	pack_part_reset(d->part);
 	got = pack_feed_begin(d->feed, d->part, &item, &stream, err);
 	if (got != 0)
-		return got < 0 ? -1 : (cmd_words_add(w, true, "unreadable"), 0);
+		return got < 0 ? -1 : (add_word(w, true, "unreadable"), 0);
 	cbor_in_init(&in, d->part->raw.data, d->part->raw.len);
 	if (pack_head_get(&in, &live, err) != 0) {
 		pack_feed_drop(&stream);
@@ -208,14 +224,14 @@ static int compare(struct diff *d, const struct pack_head *head, const struct pa
 	if (head->type == PACK_HARDLINK)
 		goto out; /* its metadata are those of the entry it is linked to */
 	if (live.type != head->type && !(head->type == PACK_COMMAND && live.type == PACK_REGULAR)) {
-		cmd_words_add(w, true, "type");
+		add_word(w, true, "type");
 		goto out;
 	}
-	cmd_words_heads(w, head, &live, !d->o->no_xattrs);
+	add_heads(w, head, &live, !d->o.no_xattrs);
 	if (!tail->has_content)
 		goto out;
 	if ((uint64_t)d->item.st.st_size != tail->size) {
-		cmd_words_add(w, true, "size");
+		add_word(w, true, "size");
 		goto out;
 	}
 	/* The entry's kind of digest, whatever holes the live file has. */
@@ -227,66 +243,75 @@ static int compare(struct diff *d, const struct pack_head *head, const struct pa
 		got = pack_feed_fill(d->part, &stream, d->digest, err);
 	} while (got == 1);
 	pack_digest_end(d->digest, sum);
-	cmd_words_add(w, stream.tail.status == PACK_READ_ERROR, "unreadable");
-	cmd_words_add(w, got == 0 && memcmp(sum, tail->sum, sizeof sum) != 0, "content");
+	add_word(w, stream.tail.status == PACK_READ_ERROR, "unreadable");
+	add_word(w, got == 0 && memcmp(sum, tail->sum, sizeof sum) != 0, "content");
 out:
 	pack_feed_drop(&stream);
 	return got < 0 ? -1 : 0;
 }
 
+/* An entry that is not below the last path begins a walk of its own. */
+static int begin_walk(struct diff *d, struct pack_bytes path, struct err *err)
+{
+	const struct pack_scan_options so = {
+		.base = d->base,
+		.excluded = d->o.select.exclude != NULL ? excluded : NULL,
+		.next_root = next_root,
+		.problem = live_problem,
+		.ctx = d,
+		.problem_ctx = d,
+	};
+
+	while (look(d, err) == 0 && d->met)
+		if (tell_extra(d, err) != 0)
+			return -1;
+	free(d->root);
+	d->root = strndup((const char *)path.at, path.len);
+	if (d->root == NULL)
+		return err_set(err, ERR_NOMEM, "out of memory");
+	pack_scan_free(d->scan);
+	d->met = false;
+	d->root_given = false;
+	d->scan = pack_scan_new(&so, err);
+	return d->scan != NULL ? 0 : -1;
+}
+
 static int on_entry(void *ctx, const struct pack_followed *entry, struct err *err)
 {
 	const struct pack_head *head = entry->head;
-	const struct pack_tail *tail = entry->tail;
 	struct diff *d = ctx;
 	struct pack_bytes p = head->path;
-	struct cmd_words w = {{0}};
+	struct words w = {{0}};
 	int sign = -1;
 
-	if (!ui_select_test(&d->o->select, p.at, p.len, head->type == PACK_DIRECTORY))
+	if (!ui_select_test(&d->o.select, p.at, p.len, head->type == PACK_DIRECTORY))
 		return 0;
 	if (head->type == PACK_COMMAND && (buf_add(&d->commands, p.at, p.len, err) != 0 ||
 						  buf_add(&d->commands, "", 1, err) != 0))
 		return -1;
-	/* An entry that is not below the last path begins a walk of its own. */
-	if (d->root == NULL || !below((uint8_t *)d->root, strlen(d->root), p.at, p.len)) {
-		while (look(d, err) == 0 && d->met)
-			if (tell_extra(d, err) != 0)
-				return -1;
-		free(d->root);
-		d->root = strndup((const char *)p.at, p.len);
-		if (d->root == NULL)
-			return err_set(err, ERR_NOMEM, "out of memory");
-		if (new_scan(d, err) != 0)
-			return -1;
-	}
+	if ((d->root == NULL || !below((uint8_t *)d->root, strlen(d->root), p.at, p.len)) &&
+		begin_walk(d, p, err) != 0)
+		return -1;
 	for (;;) {
 		if (look(d, err) != 0)
 			return -1;
 		if (!d->met)
 			break;
-		sign = -order((const uint8_t *)d->item.path, d->item.path_len, p.at, p.len);
+		sign = dump_path_order((const char *)p.at, p.len, d->item.path, d->item.path_len);
 		if (sign <= 0)
 			break;
 		if (tell_extra(d, err) != 0)
 			return -1;
 	}
 	if (!d->met || sign != 0)
-		return tell(d, "missing", p.at, p.len, NULL, err);
+		return tell(d, "missing", p, NULL, err);
 	d->met = false;
-	if (compare(d, head, tail, &w, err) != 0)
+	if (compare(d, head, entry->tail, &w, err) != 0)
 		return -1;
-	return w.text[0] != 0 ? tell(d, "changed", p.at, p.len, w.text, err) : 0;
+	return w.text[0] != 0 ? tell(d, "changed", p, w.text, err) : 0;
 }
 
 /* --- the pack's side ---------------------------------------------------- */
-
-static int open_key(void *ctx, const uint8_t *payload, size_t len, uint8_t key[32], struct err *err)
-{
-	struct diff *d = ctx;
-
-	return ui_unseal_open(&d->o->unseal, payload, len, key, err);
-}
 
 static int apply(void *ctx, struct pack_load *load, struct err *err)
 {
@@ -312,22 +337,14 @@ static void on_problem(void *ctx, enum pack_problem_kind kind, uint64_t offset,
 	fprintf(stderr, "fdump diff: %s%s%s%s\n", text, text[0] ? ": " : "", at, what);
 }
 
-/* What is to be read. Returns 0, or -1 with err set. */
-static int open_input(struct diff *d, struct pack_read_options *ro, struct err *err)
-{
-	if (d->from.source != NULL)
-		return ui_dump_feed(&d->from, ro, err);
-	ro->fd = ui_open_input(d->o->file, err);
-	return ro->fd >= 0 ? 0 : -1;
-}
-
-static int run(struct diff *d, struct err *err)
+static int compare_tree(struct diff *d, struct err *err)
 {
 	struct pack_read_options ro = {
 		.fd = -1,
 		.threads = 1,
-		.need_key = d->from.source == NULL && ui_unseal_wanted(&d->o->unseal),
-		.open_key = open_key,
+		.need_key = d->from.source == NULL && ui_unseal_wanted(&d->o.unseal),
+		.open_key = ui_unseal_open,
+		.key_ctx = &d->o.unseal,
 		.apply = apply,
 		.problem = on_problem,
 		.ctx = d,
@@ -335,15 +352,16 @@ static int run(struct diff *d, struct err *err)
 	struct pack_read result;
 	int got = -1;
 
-	if (open_input(d, &ro, err) != 0)
+	if (d->from.source != NULL ? ui_dump_feed(&d->from, &ro, err) != 0
+				   : (ro.fd = ui_open_input(d->o.file, err)) < 0)
 		return -1;
-	d->base = open(d->o->directory != NULL ? d->o->directory : ".",
-		O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	d->base = open(
+		d->o.directory != NULL ? d->o.directory : ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (d->base < 0) {
-		err_errno(err, errno, "%s", d->o->directory);
+		err_errno(err, errno, "%s", d->o.directory);
 		goto out;
 	}
-	d->feed = pack_feed_new(!d->o->no_xattrs, false, err);
+	d->feed = pack_feed_new(!d->o.no_xattrs, false, err);
 	d->part = pack_part_new(65536, err);
 	d->digest = pack_digest_new(err);
 	got = d->feed != NULL && d->part != NULL && d->digest != NULL
@@ -362,72 +380,152 @@ out:
 	return got;
 }
 
+/* --- two dumps ------------------------------------------------------------ */
+
+/* One of the two: its entry that is looked at. */
+struct side {
+	struct ui_dump_walk *walk;
+	struct pack_head head;
+	struct pack_tail tail;
+	bool there;
+};
+
+/* The next entry that was selected. */
+static int step(struct diff *d, struct side *s, struct err *err)
+{
+	int got;
+
+	do
+		got = ui_dump_walk_next(s->walk, &s->head, &s->tail, err);
+	while (got == 0 && !ui_select_test(&d->o.select, s->head.path.at, s->head.path.len,
+				   s->head.type == PACK_DIRECTORY));
+	s->there = got == 0;
+	return got < 0 ? -1 : 0;
+}
+
+/* As backup orders them: first what was a command, then the walk. */
+static int side_order(const struct side *a, const struct side *b)
+{
+	bool a_command = a->head.type == PACK_COMMAND, b_command = b->head.type == PACK_COMMAND;
+
+	if (!a->there || !b->there)
+		return b->there - a->there;
+	if (a_command != b_command)
+		return b_command - a_command;
+	return dump_path_order((const char *)a->head.path.at, a->head.path.len,
+		(const char *)b->head.path.at, b->head.path.len);
+}
+
+static void compare_sides(struct words *w, const struct side *a, const struct side *b, bool xattrs)
+{
+	add_word(w, a->head.type != b->head.type, "type");
+	if (a->head.type != b->head.type)
+		return;
+	add_heads(w, &a->head, &b->head, xattrs);
+	add_word(w, !same_bytes(a->head.link, b->head.link), "link");
+	if (!a->tail.has_content || !b->tail.has_content)
+		return;
+	if (a->tail.size != b->tail.size)
+		add_word(w, true, "size");
+	else if (a->tail.sparse != b->tail.sparse)
+		/* One has more than 1 GiB of holes: whether the content differs is not known. */
+		add_word(w, true, "holes");
+	else
+		add_word(w, !pack_tail_same_sum(&a->tail, &b->tail), "content");
+}
+
+/* Compares two dumps by their manifests, and reports what the other has otherwise: no content is
+ * read. */
+static int compare_dumps(struct diff *d, struct err *err)
+{
+	struct side a = {.walk = ui_dump_walk_new(&d->from, err)};
+	struct side b = {.walk = a.walk != NULL ? ui_dump_walk_new(&d->other, err) : NULL};
+	int got = b.walk != NULL && step(d, &a, err) == 0 && step(d, &b, err) == 0 ? 0 : -1;
+
+	while (got == 0 && (a.there || b.there)) {
+		int sign = side_order(&a, &b);
+		struct words w = {{0}};
+
+		if (sign < 0)
+			got = tell(d, "missing", a.head.path, NULL, err);
+		else if (sign > 0)
+			got = tell(d, "extra", b.head.path, NULL, err);
+		else
+			compare_sides(&w, &a, &b, !d->o.no_xattrs);
+		if (w.text[0] != 0)
+			got = tell(d, "changed", a.head.path, w.text, err);
+		if (got == 0 && sign <= 0)
+			got = step(d, &a, err);
+		if (got == 0 && sign >= 0)
+			got = step(d, &b, err);
+	}
+	ui_dump_walk_free(a.walk);
+	ui_dump_walk_free(b.walk);
+	return got;
+}
+
+/* --- the whole ---------------------------------------------------------- */
+
 /* The first argument is a dump. Returns -1 to go on, else the exit status. */
-static int open_dump(struct diff *d, int argc, char **argv)
+static int open_dumps(struct diff *d)
 {
 	struct err err = {0};
 	const struct store_dump *dump;
 
-	if (d->o->store_count == 0 || optind == argc)
+	if (d->o.store_count == 0 || d->o.arg_count == 0)
 		return ui_usage("diff", "a dump is named by -s STORE DUMP");
-	if (d->live && d->o->directory != NULL)
+	if (d->live && d->o.directory != NULL)
 		return ui_usage("diff", "-C and --live exclude each other");
-	if (!d->live && d->o->directory == NULL && optind + 1 == argc)
+	if (!d->live && d->o.directory == NULL && d->o.arg_count == 1)
 		return ui_usage("diff", "with what? Another DUMP, -C DIR, or --live");
-	if (hash_crypto_init(&err) != 0 || ui_dump_open(&d->from, d->o, argv[optind++], &err) != 0)
+	if (ui_dump_open(&d->from, &d->o, *d->o.args++, &err) != 0)
 		return ui_fail("diff", &err);
 	dump = dump_source_dump(d->from.source);
 	if (d->live) {
 		snprintf(d->live_base, sizeof d->live_base, "%.*s", (int)dump->base_len,
 			(const char *)dump->base);
-		d->o->directory = d->live_base;
-	} else if (d->o->directory == NULL &&
-		   ui_dump_another(&d->other, &d->from, argv[optind++], &err) != 0) {
+		d->o.directory = d->live_base;
+	} else if (d->o.directory == NULL &&
+		   ui_dump_another(&d->other, &d->from, *d->o.args++, &err) != 0) {
 		return ui_fail("diff", &err);
 	}
 	return -1;
 }
 
-static int main_diff(int argc, char **argv)
-{
-	struct ui_options o = {.file = NULL};
-	struct diff d = {.o = &o};
-	struct err err = {0};
-	int status;
+static struct diff diff;
 
-	status = ui_options_parse(&o, &cmd_diff, &d, argc, argv);
-	if (status < 0 && (o.store_count > 0 || d.live))
-		status = open_dump(&d, argc, argv);
-	if (status < 0 && (status = ui_options_paths(&o, argc, argv)) < 0) {
-		pack_follow_init(&d.follow);
-		buf_init(&d.told, PACK_PATH_MAX);
-		buf_init(&d.commands, 1 << 20);
+static int run(void *own, struct err *err)
+{
+	struct diff *d = own;
+	int status = -1;
+
+	if (d->o.store_count > 0 || d->live)
+		status = open_dumps(d);
+	if (status < 0 && (status = ui_options_paths(&d->o)) < 0) {
+		pack_follow_init(&d->follow);
+		buf_init(&d->told, PACK_PATH_MAX);
+		buf_init(&d->commands, 1 << 20);
 		ui_pipe_ends(1); /* what was printed differs */
-		if (hash_crypto_init(&err) != 0 ||
-			(d.other.source != NULL ? cmd_difference_dumps(
-							  &o, &d.from, &d.other, &d.different, &err)
-						: run(&d, &err)) != 0) {
-			status = ui_fail("diff", &err);
-		} else if (ui_select_unmet(&o.select, "diff",
-				   d.from.source != NULL ? dump_source_dump(d.from.source) : NULL) >
-				   0 ||
-			   d.failed) {
+		if ((d->other.source != NULL ? compare_dumps(d, err) : compare_tree(d, err)) != 0)
+			status = -1;
+		else if (ui_select_unmet(&d->o.select, "diff",
+				 d->from.source != NULL ? dump_source_dump(d->from.source) : NULL) >
+				 0 ||
+			 d->failed)
 			status = UI_FAILED;
-		} else {
-			status = d.different > 0 ? 1 : 0;
-		}
-		pack_scan_free(d.scan);
-		pack_feed_free(d.feed);
-		pack_part_free(d.part);
-		pack_digest_free(d.digest);
-		pack_follow_fini(&d.follow);
-		buf_fini(&d.told);
-		buf_fini(&d.commands);
-		free(d.root);
+		else
+			status = d->different > 0 ? 1 : 0;
+		pack_scan_free(d->scan);
+		pack_feed_free(d->feed);
+		pack_part_free(d->part);
+		pack_digest_free(d->digest);
+		pack_follow_fini(&d->follow);
+		buf_fini(&d->told);
+		buf_fini(&d->commands);
+		free(d->root);
 	}
-	ui_dump_close(&d.other);
-	ui_dump_close(&d.from);
-	ui_options_fini(&o);
+	ui_dump_close(&d->other);
+	ui_dump_close(&d->from);
 	return status;
 }
 
@@ -455,5 +553,6 @@ const struct ui_command cmd_diff = {
 	.exits = "0 equal; 1 different; 2 failed, or something could not be read; 3 a key file "
 		 "can't be used; 5 damage found; 6 wrong key, or not sealed; 7 no space; 8 a "
 		 "store was busy.",
-	.run = main_diff,
+	.own = &diff,
+	.run = run,
 };

@@ -6,7 +6,7 @@
 
 #include "cmd/cmd.h"
 #include "cmd/ui/dump.h"
-#include "cmd/ui/json.h"
+#include "cmd/ui/result.h"
 #include "cmd/ui/report.h"
 #include "cmd/ui/show.h"
 #include "lib/err.h"
@@ -32,43 +32,33 @@ static const char *show_stores(const struct dumps *d, uint32_t stores, char *tex
 	return d->o.store_count > 1 ? text : "";
 }
 
-static int add_stores(const struct dumps *d, uint32_t stores, json_t *object)
-{
-	json_t *list = json_array();
-	size_t i;
-
-	for (i = 0; i < d->o.store_count; i++)
-		if (stores >> i & 1)
-			json_array_append_new(list, json_string(d->o.stores[i]));
-	return ui_json_add(object, "stores", list);
-}
-
 static int print_json(const struct dumps *d, const struct store_entry *e,
 	const struct dump_listed *listed, struct err *err)
 {
-	json_t *object = ui_json_new("dump", "dumps.dump");
-	int failed = ui_show_dump_json(object, e);
+	const struct store_dump *dump = &e->dump;
+	const bool several = d->o.store_count > 1, planned = dump->plan != NULL,
+		   wrong = listed->clock != DUMP_CLOCK_RIGHT;
+	json_t *stores = several ? json_array() : NULL;
+	size_t i;
 
-	failed |= ui_json_add(object, "ended", json_integer(e->dump.ended.sec));
-	failed |= ui_json_add(object, "entries", json_integer((json_int_t)e->dump.entries));
-	failed |= ui_json_add(object, "content", json_integer((json_int_t)e->dump.content));
-	failed |= ui_json_add(object, "not_ok", json_integer((json_int_t)e->dump.statuses));
-	if (e->dump.fewer_than > 0)
-		failed |= ui_json_add(
-			object, "fewer_than", json_integer((json_int_t)e->dump.fewer_than));
-	if (listed->clock != DUMP_CLOCK_RIGHT)
-		failed |= ui_json_add(object, "clock", json_string(dump_clock_text(listed->clock)));
-	if (e->dump.plan != NULL) {
-		failed |= ui_json_add(object, "slot", json_integer(e->dump.slot));
-		failed |= ui_json_hex(object, "plan", e->dump.plan, STORE_PLAN_LEN);
-	}
-	failed |= ui_json_add(object, "chunks", json_integer((json_int_t)e->dump.chunks));
-	failed |= ui_json_add(object, "sealed", json_boolean(e->dump.sealed));
-	failed |= ui_json_add(object, "locked_until", json_integer(e->lock));
-	failed |= ui_json_name(object, "base", e->dump.base, e->dump.base_len);
-	if (d->o.store_count > 1)
-		failed |= add_stores(d, listed->stores, object);
-	return ui_json_print(object, failed, err);
+	for (i = 0; i < d->o.store_count; i++)
+		if (listed->stores >> i & 1)
+			json_array_append_new(stores, json_string(d->o.stores[i]));
+	return ui_result_print(stdout, "dump", "dumps.dump",
+		(struct ui_field[]){UI_HEX("dump", dump->id, STORE_DUMP_ID),
+			UI_BYTES("agent", dump->agent, dump->agent_len),
+			UI_BYTES("name", dump->name, dump->name_len),
+			UI_INT("began", dump->began.sec), UI_INT("committed", e->committed),
+			UI_INT("ended", dump->ended.sec), UI_INT("entries", dump->entries),
+			UI_INT("content", dump->content), UI_INT("not_ok", dump->statuses),
+			UI_INT_IF(dump->fewer_than > 0, "fewer_than", dump->fewer_than),
+			UI_STRING("clock", wrong ? dump_clock_text(listed->clock) : NULL),
+			UI_INT_IF(planned, "slot", dump->slot),
+			UI_HEX("plan", dump->plan, STORE_PLAN_LEN), UI_INT("chunks", dump->chunks),
+			UI_BOOL("sealed", dump->sealed), UI_INT("locked_until", e->lock),
+			UI_BYTES("base", dump->base, dump->base_len),
+			UI_JSON_IF(several, "stores", stores), {0}},
+		err);
 }
 
 static int print_dump(
@@ -99,27 +89,18 @@ static int print_dump(
 	return 0;
 }
 
-static int main_dumps(int argc, char **argv)
-{
-	struct dumps dumps = {.unreadable = 0};
-	struct err err = {0};
-	int status = ui_options_parse(&dumps.o, &cmd_dumps, &dumps, argc, argv);
+static struct dumps dumps;
 
-	if (status >= 0)
-		goto out;
+static int run(void *own, struct err *err)
+{
+	struct dumps *d = own;
+	int status = -1;
+
 	ui_pipe_ends(UI_OK);
-	if (hash_crypto_init(&err) != 0 || ui_dump_open(&dumps.d, &dumps.o, NULL, &err) != 0 ||
-		dump_source_dumps(dumps.d.source, print_dump, &dumps, &err) != 0)
-		status = ui_fail("dumps", &err);
-	else if (fflush(stdout) != 0)
-		status = ui_fail("dumps", (err_errno(&err, errno, "standard output"), &err));
-	else if (dumps.unreadable > 0)
-		status = UI_DAMAGE;
-	else
-		status = ui_dump_all(&dumps.d, &err) == 0 ? UI_OK : ui_fail("dumps", &err);
-	ui_dump_close(&dumps.d);
-out:
-	ui_options_fini(&dumps.o);
+	if (ui_dump_open(&d->d, &d->o, NULL, err) == 0 &&
+		dump_source_dumps(d->d.source, print_dump, d, err) == 0)
+		status = d->unreadable > 0 ? UI_DAMAGE : ui_dump_all(&d->d, err);
+	ui_dump_close(&d->d);
 	return status;
 }
 
@@ -141,5 +122,6 @@ const struct ui_command cmd_dumps = {
 	.hint = "a store is given as -s STORE",
 	.exits = "0 done; 2 failed, or a STORE could not be read; 5 there are dumps whose "
 		 "records can't be read; 7 no space; 8 a store was busy.",
-	.run = main_dumps,
+	.own = &dumps,
+	.run = run,
 };

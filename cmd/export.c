@@ -162,15 +162,21 @@ static int write_pack(struct export *x, struct ui_dump *d, struct err *err)
 	return pack_writer_end(x->writer, err);
 }
 
-static int export(struct ui_options *o, const char *dump, struct err *err)
+static struct ui_options export_options;
+
+static int run(void *own, struct err *err)
 {
+	struct ui_options *o = own;
 	struct ui_dump d = {.source = NULL};
 	struct export x = {.out = {.fd = -1, .dir = -1}};
+	const char *dump = *o->args++;
 	struct err gap;
 	bool gaps;
 	size_t unmet = 0;
-	int got = -1;
+	int got = -1, status = ui_options_paths(o);
 
+	if (status >= 0)
+		return status;
 	if (ui_dump_open(&d, o, dump, err) == 0 && ui_output_open(&x.out, o->file, err) == 0)
 		got = write_pack(&x, &d, err);
 	if (got == 0 && ui_select_any(&o->select))
@@ -183,27 +189,13 @@ static int export(struct ui_options *o, const char *dump, struct err *err)
 	pack_part_free(x.part);
 	ui_output_drop(&x.out);
 	ui_dump_close(&d);
-	if (got != 0 || gaps)
-		return ui_fail("export", got != 0 ? err : &gap);
+	if (got == 0 && gaps) {
+		*err = gap;
+		got = -1;
+	}
+	if (got != 0)
+		return -1;
 	return x.damaged > 0 ? UI_DAMAGE : unmet > 0 ? UI_FAILED : UI_OK;
-}
-
-static int main_export(int argc, char **argv)
-{
-	struct ui_options o = {.file = NULL};
-	struct err err = {0};
-	const char *dump;
-	int status = ui_options_parse(&o, &cmd_export, NULL, argc, argv);
-
-	if (status >= 0)
-		goto out;
-	dump = argv[optind++];
-	if ((status = ui_options_paths(&o, argc, argv)) >= 0)
-		goto out;
-	status = hash_crypto_init(&err) == 0 ? export(&o, dump, &err) : ui_fail("export", &err);
-out:
-	ui_options_fini(&o);
-	return status;
 }
 
 static const struct ui_option options[] = {
@@ -226,5 +218,6 @@ const struct ui_command cmd_export = {
 	.hint = "'fdump dumps' lists the dumps",
 	.exits = "0 complete; 2 failed; 3 a key file can't be used; 5 damage found; 6 wrong key; "
 		 "7 no space; 8 a store was busy.",
-	.run = main_export,
+	.own = &export_options,
+	.run = run,
 };

@@ -7,7 +7,7 @@
 
 #include "cmd/cmd.h"
 #include "cmd/ui/dump.h"
-#include "cmd/ui/json.h"
+#include "cmd/ui/result.h"
 #include "cmd/ui/line.h"
 #include "cmd/ui/problem.h"
 #include "cmd/ui/report.h"
@@ -62,34 +62,26 @@ static int matches(struct files *f, struct pack_bytes path, bool *yes, struct er
 	return 0;
 }
 
-/* The pattern may be a name as fdump prints it. */
-static void take_printed(struct files *f)
-{
-	f->printed = f->pattern != NULL ? malloc(strlen(f->pattern) + 1) : NULL;
-	if (f->printed != NULL && !esc_back(f->printed, f->pattern)) {
-		free(f->printed);
-		f->printed = NULL;
-	}
-}
-
 /* Names in a dump do not begin with '/' or './', nor end with '/', as people type them. pattern:
- * of argv, is changed. */
+ * of the arguments, is changed; NULL: there is none. */
 static void take_pattern(struct files *f, char *pattern)
 {
 	size_t len;
 
-	f->pattern = pattern;
-	f->whole = pattern != NULL && strchr(pattern, '/') != NULL;
-	if (!f->whole) {
-		take_printed(f);
+	if (pattern == NULL)
 		return;
-	}
-	while (*pattern == '/' || strncmp(pattern, "./", 2) == 0)
+	f->whole = strchr(pattern, '/') != NULL;
+	while (f->whole && (*pattern == '/' || strncmp(pattern, "./", 2) == 0))
 		pattern += *pattern == '/' ? 1 : 2;
 	for (len = strlen(pattern); len > 0 && pattern[len - 1] == '/'; len--)
 		pattern[len - 1] = 0;
-	f->pattern = len > 0 ? pattern : ".";
-	take_printed(f);
+	f->pattern = f->whole && len == 0 ? "." : pattern;
+	/* It may be a name as fdump prints it. */
+	f->printed = malloc(strlen(f->pattern) + 1);
+	if (f->printed != NULL && !esc_back(f->printed, f->pattern)) {
+		free(f->printed);
+		f->printed = NULL;
+	}
 }
 
 static int add_entry(
@@ -110,21 +102,6 @@ static int add_entry(
 	return f->line.out.len > FLUSH ? flush(f, err) : 0;
 }
 
-static enum ui_line_format format(const struct files *f)
-{
-	return f->o.json      ? UI_LINE_JSON
-	       : f->sums      ? UI_LINE_SUM
-	       : f->o.verbose ? UI_LINE_VERBOSE
-			      : UI_LINE_NAME;
-}
-
-static int list(struct files *f, const char *dump, struct err *err)
-{
-	if (ui_dump_open(&f->dump, &f->o, dump, err) != 0)
-		return -1;
-	return ui_dump_walk(&f->dump, add_entry, f, err);
-}
-
 static int note_dump(
 	void *ctx, const struct store_entry *e, const struct dump_listed *listed, struct err *err)
 {
@@ -134,19 +111,7 @@ static int note_dump(
 	return buf_add(&f->ids, e->dump.id, STORE_DUMP_ID, err);
 }
 
-/* A dump that is passed by. */
-static int tell_dump(struct files *f, const uint8_t *id, const struct err *why, struct err *err)
-{
-	return flush(f, err) != 0 ? -1
-				  : ui_problem(&(struct ui_problem){.command = "find",
-						       .id = "find.dump",
-						       .json = f->o.json ? stdout : NULL,
-						       .dump_id = id,
-						       .why = why},
-					    err);
-}
-
-/* One dump of all. One that the keys do not open is passed by, and said to be. */
+/* One dump of all. One that the keys do not open is skipped, and reported. */
 static int find_in(struct files *f, const uint8_t *id, struct err *err)
 {
 	char text[2 * STORE_DUMP_ID + 1], prefix[13];
@@ -159,24 +124,32 @@ static int find_in(struct files *f, const uint8_t *id, struct err *err)
 	if (dump_source_choose(f->dump.source, text, "", &why) == 0 &&
 		dump_source_unlock(f->dump.source, &why) == 0)
 		return ui_dump_walk(&f->dump, add_entry, f, err);
-	if (why.code == ERR_DENIED)
-		f->unopened++;
-	else if (why.code == ERR_DAMAGE)
-		f->unreadable++;
-	else {
+	if (why.code != ERR_DENIED && why.code != ERR_DAMAGE) {
 		*err = why;
 		return -1;
 	}
-	return tell_dump(f, id, &why, err);
+	f->unopened += why.code == ERR_DENIED;
+	f->unreadable += why.code == ERR_DAMAGE;
+	if (flush(f, err) != 0)
+		return -1;
+	return ui_problem(&(struct ui_problem){.command = "find",
+				  .id = "find.dump",
+				  .json = f->o.json ? stdout : NULL,
+				  .dump_id = id,
+				  .why = &why},
+		err);
 }
 
-static int find(struct files *f, const char *dump, struct err *err)
+/* dump: NULL: all. */
+static int walk(struct files *f, const char *dump, struct err *err)
 {
 	size_t i;
 
-	(void)dump;
-	if (ui_dump_open(&f->dump, &f->o, NULL, err) != 0 ||
-		dump_source_dumps(f->dump.source, note_dump, f, err) != 0)
+	if (ui_dump_open(&f->dump, &f->o, dump, err) != 0)
+		return -1;
+	if (dump != NULL)
+		return ui_dump_walk(&f->dump, add_entry, f, err);
+	if (dump_source_dumps(f->dump.source, note_dump, f, err) != 0)
 		return -1;
 	for (i = 0; i < f->ids.len; i += STORE_DUMP_ID)
 		if (find_in(f, f->ids.data + i, err) != 0)
@@ -184,26 +157,24 @@ static int find(struct files *f, const char *dump, struct err *err)
 	return 0;
 }
 
-static int run(
-	struct files *f, int (*how)(struct files *, const char *, struct err *), const char *dump)
+static int print(struct files *f, const char *dump, struct err *err)
 {
-	struct err err = {0};
 	struct tz *tz = NULL;
-	int status;
+	int status = -1;
 
 	ui_pipe_ends(UI_OK);
 	buf_init(&f->ids, SIZE_MAX);
-	if (hash_crypto_init(&err) != 0 ||
-		(tz_local(&tz, &err) != 0 && tz_load("UTC", &tz, &err) != 0))
-		return ui_fail(f->o.command, &err);
-	ui_line_init(&f->line, format(f), f->o.numeric_owner, tz);
-	if (how(f, dump, &err) != 0 || flush(f, &err) != 0)
-		status = ui_fail(f->o.command, &err);
-	else if (fflush(stdout) != 0)
-		status = ui_fail(f->o.command, (err_errno(&err, errno, "standard output"), &err));
-	else
+	if (tz_local(&tz, err) != 0 && tz_load("UTC", &tz, err) != 0)
+		return -1;
+	ui_line_init(&f->line,
+		f->o.json      ? UI_LINE_JSON
+		: f->sums      ? UI_LINE_SUM
+		: f->o.verbose ? UI_LINE_VERBOSE
+			       : UI_LINE_NAME,
+		f->o.numeric_owner, tz);
+	if (walk(f, dump, err) == 0 && flush(f, err) == 0)
 		status = f->unreadable > 0                                 ? UI_DAMAGE
-			 : how == find && ui_dump_all(&f->dump, &err) != 0 ? ui_fail("find", &err)
+			 : dump == NULL && ui_dump_all(&f->dump, err) != 0 ? -1
 			 : f->found == 0 && f->unopened > 0                ? UI_REFUSED
 			 : f->found > 0                                    ? UI_OK
 									   : UI_SOME;
@@ -215,36 +186,27 @@ static int run(
 	return status;
 }
 
-static int main_files(int argc, char **argv)
-{
-	struct files f = {.sums = false};
-	const char *dump;
-	int status = ui_options_parse(&f.o, &cmd_files, &f, argc, argv);
+static struct files files;
 
-	if (status < 0) {
-		dump = argv[optind++];
-		take_pattern(&f, argv[optind]);
-		status = ui_options_paths(&f.o, argc, argv);
-	}
-	if (status < 0)
-		status = run(&f, list, dump);
-	ui_options_fini(&f.o);
-	return status;
+static int run_files(void *own, struct err *err)
+{
+	struct files *f = own;
+	const char *dump = *f->o.args++;
+	int status;
+
+	take_pattern(f, *f->o.args);
+	status = ui_options_paths(&f->o);
+	return status >= 0 ? status : print(f, dump, err);
 }
 
-static int main_find(int argc, char **argv)
+static int run_find(void *own, struct err *err)
 {
-	struct files f = {.sums = false};
-	int status = ui_options_parse(&f.o, &cmd_find, &f, argc, argv);
+	struct files *f = own;
 
-	if (status < 0 && *argv[optind] == 0)
-		status = ui_usage("find", "'': empty PATTERN");
-	if (status < 0) {
-		take_pattern(&f, argv[optind]);
-		status = run(&f, find, NULL);
-	}
-	ui_options_fini(&f.o);
-	return status;
+	if (*f->o.args[0] == 0)
+		return ui_usage("find", "'': empty PATTERN");
+	take_pattern(f, f->o.args[0]);
+	return print(f, NULL, err);
 }
 
 #define STATE "the agent's own files; default: /var/lib/fdump"
@@ -271,7 +233,8 @@ const struct ui_command cmd_files = {
 	.hint = "'fdump dumps' lists the dumps",
 	.exits = "0 done; 1 nothing matches; 2 failed; 3 a key file can't be used; 5 damage "
 		 "found; 6 wrong key; 7 no space; 8 a store was busy.",
-	.run = main_files,
+	.own = &files,
+	.run = run_files,
 };
 
 static const struct ui_option find_options[] = {
@@ -293,5 +256,6 @@ const struct ui_command cmd_find = {
 	.exits = "0 found; 1 nothing matches; 2 failed, or a STORE could not be read; 3 a key "
 		 "file can't be used; 5 damage found; 6 wrong key; 7 no space; 8 a store was "
 		 "busy.",
-	.run = main_find,
+	.own = &files,
+	.run = run_find,
 };

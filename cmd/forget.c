@@ -11,7 +11,7 @@
 #include "cmd/dump/retention.h"
 #include "cmd/store/store.h"
 #include "cmd/ui/dump.h"
-#include "cmd/ui/json.h"
+#include "cmd/ui/result.h"
 #include "cmd/ui/options.h"
 #include "cmd/ui/problem.h"
 #include "cmd/ui/report.h"
@@ -94,31 +94,6 @@ static int drop(struct forget *f, struct store *s, const struct item *item, stru
 	return 0;
 }
 
-static int tell_json(const struct item *item, const struct dump_candidate *c, const char *store,
-	const char *verdict, struct err *err)
-{
-	json_t *object = ui_json_new("dump", "forget.dump");
-	int failed = ui_json_name(object, "store", store, strlen(store));
-
-	failed |= ui_json_hex(object, "dump", item->id, sizeof item->id);
-	if (!item->unreadable) {
-		failed |= ui_json_name(object, "agent", item->at.agent, strlen(item->at.agent));
-		failed |= ui_json_name(object, "name", item->at.name, strlen(item->at.name));
-		failed |= ui_json_add(object, "committed", json_integer(item->at.time));
-		failed |= ui_json_add(object, "locked_until", json_integer(item->lock));
-		failed |= ui_json_add(object, "not_ok", json_integer((json_int_t)item->not_ok));
-		if (item->fewer_than > 0)
-			failed |= ui_json_add(
-				object, "fewer_than", json_integer((json_int_t)item->fewer_than));
-	}
-	failed |= ui_json_add(object, "verdict", json_string(verdict));
-	if (c->keep)
-		failed |= ui_json_add(object, "reason", json_string(c->reason));
-	if (item->last)
-		failed |= ui_json_add(object, "last", json_true());
-	return ui_json_print(object, failed, err);
-}
-
 /* A line: what becomes of it, and why. */
 static int tell(const struct forget *f, const struct item *item, const struct dump_candidate *c,
 	const char *store, struct err *err)
@@ -126,16 +101,23 @@ static int tell(const struct forget *f, const struct item *item, const struct du
 	char when[UI_SHOW_TIME_MAX], until[6 + UI_SHOW_TIME_MAX] = "", id[13],
 					       agent[ESC_MAX(STORE_NAME_MAX)],
 					       name[ESC_MAX(STORE_NAME_MAX)];
-	bool locked = !c->keep && item->lock > (int64_t)time(NULL);
+	bool locked = !c->keep && item->lock > (int64_t)time(NULL), known = !item->unreadable;
 	const char *verdict = c->keep ? "keep" : locked ? "locked" : "forget";
+	const struct ui_field fields[] = {UI_STRING("store", store),
+		UI_HEX("dump", item->id, sizeof item->id),
+		UI_STRING("agent", known ? item->at.agent : NULL),
+		UI_STRING("name", known ? item->at.name : NULL),
+		UI_INT_IF(known, "committed", item->at.time),
+		UI_INT_IF(known, "locked_until", item->lock),
+		UI_INT_IF(known, "not_ok", item->not_ok),
+		UI_INT_IF(known && item->fewer_than > 0, "fewer_than", item->fewer_than),
+		UI_STRING("verdict", verdict), UI_STRING("reason", c->keep ? c->reason : NULL),
+		UI_BOOL_IF(item->last, "last", true), {0}};
 
-	if (f->o.json)
-		return tell_json(item, c, store, verdict, err);
 	esc_hex(id, item->id, 6);
-	if (item->unreadable) {
-		printf("%-6s  %s  its record can't be read\n", verdict, id);
-		return 0;
-	}
+	if (!known)
+		return ui_result(f->o.json, "dump", "forget.dump", fields, err,
+			"%-6s  %s  its record can't be read\n", verdict, id);
 	ui_show_time(when, item->at.time);
 	if (locked) {
 		strcpy(until, "until ");
@@ -143,14 +125,14 @@ static int tell(const struct forget *f, const struct item *item, const struct du
 	}
 	esc_name(agent, sizeof agent, item->at.agent, strlen(item->at.agent));
 	esc_name(name, sizeof name, item->at.name, strlen(item->at.name));
-	printf("%-6s  %s  %s  %s/%s%s%s%s  %s\n", verdict, id, when, agent, name,
+	return ui_result(f->o.json, "dump", "forget.dump", fields, err,
+		"%-6s  %s  %s  %s/%s%s%s%s  %s\n", verdict, id, when, agent, name,
 		item->not_ok > 0 ? " !" : "", item->fewer_than > 0 ? " <" : "",
 		item->at.clock != DUMP_CLOCK_RIGHT ? " ~" : "",
 		c->keep      ? c->reason
 		: locked     ? until
 		: item->last ? "the last of its name"
 			     : "");
-	return 0;
 }
 
 /* Judges all dumps of one agent and name. */
@@ -216,59 +198,38 @@ static int by_order(const void *a, const void *b)
 	return dump_order_compare(&x->at, &y->at);
 }
 
-/* Brings the dumps into the order in which they were made. */
-static int order(struct forget *f, struct err *err)
-{
-	struct item *items = (struct item *)(void *)f->dumps.data;
-	size_t count = f->dumps.len / sizeof *items, i;
-	struct dump_dated **dated = calloc(count + 1, sizeof(struct dump_dated *));
-
-	if (dated == NULL)
-		return err_set(err, ERR_NOMEM, "out of memory");
-	for (i = 0; i < count; i++)
-		dated[i] = &items[i].at;
-	dump_order(dated, count, (int64_t)time(NULL));
-	if (count > 0)
-		qsort(items, count, sizeof *items, by_order);
-	free(dated);
-	return 0;
-}
-
 static int forget_in(struct forget *f, struct store *s, struct err *err)
 {
 	const char *name = store_name(s);
-	const struct item *items;
+	struct dump_dated **dated;
+	struct item *items;
 	char shown[ESC_MAX(4096)];
-	size_t i;
+	size_t i, count;
 	int got;
 
 	buf_clear(&f->dumps);
 	esc_name(shown, sizeof shown, name, strlen(name));
 	if (f->o.store_count > 1 && !f->o.json)
 		printf("%s:\n", shown);
-	got = store_dumps(s, &(struct store_filter){0}, add_dump, f, err);
-	if (got == 0)
-		got = order(f, err);
-	if (got == 0 && !f->ruled)
-		got = drop_named(f, s, name, err);
-	items = (const struct item *)(const void *)f->dumps.data;
-	for (i = 0; f->ruled && i < f->dumps.len / sizeof *items && got == 0; i++)
+	if (store_dumps(s, &(struct store_filter){0}, add_dump, f, err) != 0)
+		return -1;
+	items = (struct item *)(void *)f->dumps.data;
+	count = f->dumps.len / sizeof *items;
+	/* Into the order in which they were made. */
+	dated = calloc(count + 1, sizeof(struct dump_dated *));
+	if (dated == NULL)
+		return err_set(err, ERR_NOMEM, "out of memory");
+	for (i = 0; i < count; i++)
+		dated[i] = &items[i].at;
+	dump_order(dated, count, (int64_t)time(NULL));
+	free(dated);
+	if (count > 0)
+		qsort(items, count, sizeof *items, by_order);
+	got = f->ruled ? 0 : drop_named(f, s, name, err);
+	for (i = 0; f->ruled && i < count && got == 0; i++)
 		if (!items[i].judged)
 			got = judge(f, s, name, i, err);
 	return got;
-}
-
-/* A store that could not be gone through to its end; the others are. */
-static void tell_store(struct forget *f, const char *store, const struct err *why)
-{
-	f->failed++;
-	f->status = err_exit_status(why->code);
-	ui_problem(&(struct ui_problem){.command = "forget",
-			   .id = "forget.store",
-			   .json = f->o.json ? stdout : NULL,
-			   .store = store,
-			   .why = why},
-		NULL);
 }
 
 /* One store after the other, each directory open only as long as it is worked on. Services are
@@ -288,8 +249,16 @@ static int forget_all(struct forget *f, struct err *err)
 		struct err why = {0};
 
 		if (store_open(s.stores[i], mode, &why) != 0 ||
-			forget_in(f, s.stores[i], &why) != 0)
-			tell_store(f, f->o.stores[i], &why);
+			forget_in(f, s.stores[i], &why) != 0) {
+			f->failed++;
+			f->status = err_exit_status(why.code);
+			ui_problem(&(struct ui_problem){.command = "forget",
+					   .id = "forget.store",
+					   .json = f->o.json ? stdout : NULL,
+					   .store = f->o.stores[i],
+					   .why = &why},
+				NULL);
+		}
 		if (f->gone > before && store_directory(s.stores[i]) == NULL)
 			f->gone_service = true;
 		else if (f->gone > before && f->gone_dir == NULL)
@@ -300,67 +269,52 @@ static int forget_all(struct forget *f, struct err *err)
 	return got;
 }
 
-static int json_result(const struct forget *f, struct err *err)
+/* In all stores. Returns the exit status, or -1 with err set. */
+static int forget(struct forget *f, struct err *err)
 {
-	json_t *object = ui_json_new("result", "forget.result");
-	int failed = ui_json_add(object, "dry_run", json_boolean(f->dry_run));
-
-	failed |= ui_json_add(object, "forgotten", json_integer((json_int_t)f->gone));
-	failed |= ui_json_add(object, "locked", json_integer((json_int_t)f->locked));
-	failed |= ui_json_add(object, "unreadable", json_integer((json_int_t)f->unreadable));
-	return ui_json_print(object, failed, err);
-}
-
-/* What was deleted takes space still. */
-static void tell_space(const struct forget *f)
-{
-	if (f->gone == 0 || f->dry_run || f->o.json)
-		return;
-	if (f->gone_dir != NULL)
-		printf("The space comes back with: fdump store gc %s\n", f->gone_dir);
-	if (f->gone_service)
-		printf("%she space comes back when the service collects garbage (gc in its "
-		       "store.conf; usually at night).\n",
-			f->gone_dir != NULL ? "Of services t" : "T");
-}
-
-/* In all stores. Returns the exit status. */
-static int forget(struct forget *f)
-{
-	struct err err = {0};
+	bool tells;
 
 	f->gone = f->locked = f->unreadable = f->lasts = 0;
 	f->failed = 0;
-	if (forget_all(f, &err) != 0)
-		return ui_fail("forget", &err);
-	if (!f->met && f->failed == 0 && (f->o.agent != NULL || f->name != NULL)) {
-		err_set(&err, ERR_NOTFOUND, "%s/%s: no such dump (fdump dumps lists them)",
+	if (forget_all(f, err) != 0)
+		return -1;
+	if (!f->met && f->failed == 0 && (f->o.agent != NULL || f->name != NULL))
+		return err_set(err, ERR_NOTFOUND, "%s/%s: no such dump (fdump dumps lists them)",
 			f->o.agent != NULL ? f->o.agent : "*", f->name != NULL ? f->name : "*");
-		return ui_fail("forget", &err);
-	}
-	if (f->o.json && json_result(f, &err) != 0)
-		return ui_fail("forget", &err);
-	tell_space(f);
+	if (ui_result(f->o.json, "result", "forget.result",
+		    (struct ui_field[]){UI_BOOL("dry_run", f->dry_run),
+			    UI_INT("forgotten", f->gone), UI_INT("locked", f->locked),
+			    UI_INT("unreadable", f->unreadable), {0}},
+		    err, NULL) != 0)
+		return -1;
+	/* What was deleted takes space still. */
+	tells = f->gone > 0 && !f->dry_run && !f->o.json;
+	if (tells && f->gone_dir != NULL)
+		printf("The space comes back with: fdump store gc %s\n", f->gone_dir);
+	if (tells && f->gone_service)
+		printf("%she space comes back when the service collects garbage (gc in its "
+		       "store.conf; usually at night).\n",
+			f->gone_dir != NULL ? "Of services t" : "T");
 	if (fflush(stdout) != 0 || ferror(stdout))
-		return ui_fail("forget", (err_errno(&err, errno, "standard output"), &err));
+		return err_errno(err, errno, "standard output");
 	if (f->failed > 0)
 		return f->o.store_count > 1 ? UI_FAILED : f->status;
 	if (f->unreadable == 0)
 		return f->locked > 0 ? UI_SOME : UI_OK;
-	err_set(&err, ERR_DAMAGE, "%llu dump%s can't be read and stay%s (fdump verify says more)",
+	return err_set(err, ERR_DAMAGE,
+		"%llu dump%s can't be read and stay%s (fdump verify says more)",
 		(unsigned long long)f->unreadable, f->unreadable > 1 ? "s" : "",
 		f->unreadable > 1 ? "" : "s");
-	return ui_fail("forget", &err);
 }
 
 /* Lists, and asks. */
-static int forget_asked(struct forget *f)
+static int forget_asked(struct forget *f, struct err *err)
 {
 	char answer[8];
 	int status;
 
 	f->dry_run = true;
-	status = forget(f);
+	status = forget(f, err);
 	f->dry_run = false;
 	if (f->gone == 0 || (status != UI_OK && status != UI_SOME && f->failed == 0))
 		return status;
@@ -368,23 +322,23 @@ static int forget_asked(struct forget *f)
 		f->gone > 1 ? "the dumps marked forget" : "the dump marked forget",
 		f->lasts > 0 ? ", and with that the last of its name" : "");
 	if (fgets(answer, sizeof answer, stdin) != NULL && (answer[0] == 'y' || answer[0] == 'Y'))
-		return forget(f);
+		return forget(f, err);
 	fprintf(stderr, "Nothing is deleted.\n");
 	return f->failed > 0 ? status : UI_OK;
 }
 
 /* Finds out what is named. */
-static int name_dumps(struct forget *f, char **dumps, size_t count, struct err *err)
+static int name_dumps(struct forget *f, struct err *err)
 {
 	struct ui_dump d = {.source = NULL};
-	char agent[NAME_LEN_MAX + 1];
+	char agent[NAME_LEN_MAX + 1], **dump;
 	uint8_t id[STORE_DUMP_ID];
 	size_t i;
 	int got = ui_dump_open(&d, &f->o, NULL, err);
 	bool by_name = false;
 
-	for (i = 0; i < count; i++)
-		by_name |= strcmp(dumps[i], "latest") == 0 || strchr(dumps[i], '@') != NULL;
+	for (dump = f->o.args; *dump != NULL; dump++)
+		by_name |= strcmp(*dump, "latest") == 0 || strchr(*dump, '@') != NULL;
 	for (i = 0; i < d.stores.count && got == 0 && by_name; i++)
 		if (!store_is_open(d.stores.stores[i])) { /* its latest may be another one */
 			*err = d.stores.why[i];
@@ -392,63 +346,46 @@ static int name_dumps(struct forget *f, char **dumps, size_t count, struct err *
 		}
 	if (got == 0)
 		got = agent_state_name(f->o.agent, agent, err);
-	for (i = 0; i < count && got == 0; i++)
-		if (dump_source_find(d.source, dumps[i], agent, id, err) < 0 ||
+	for (dump = f->o.args; *dump != NULL && got == 0; dump++)
+		if (dump_source_find(d.source, *dump, agent, id, err) < 0 ||
 			buf_add(&f->named, id, sizeof id, err) != 0)
 			got = -1;
 	ui_dump_close(&d);
 	return got;
 }
 
-/* Whether there is any rule. */
-static bool has_rules(const struct dump_rules *rules)
+static struct forget forget_options = {.rules = {.within_sec = -1}};
+
+static int run(void *own, struct err *err)
 {
+	struct forget *f = own;
+	int status = -1;
 	size_t i;
 
-	for (i = 0; i < sizeof rules->keep / sizeof *rules->keep; i++)
-		if (rules->keep[i] > 0)
-			return true;
-	return rules->within_sec >= 0;
-}
-
-static int main_forget(int argc, char **argv)
-{
-	struct forget f = {.rules = {.within_sec = -1}};
-	struct err err = {0};
-	int status;
-
-	buf_init(&f.dumps, SIZE_MAX);
-	buf_init(&f.named, SIZE_MAX);
-	status = ui_options_parse(&f.o, &cmd_forget, &f, argc, argv);
-	if (status >= 0)
-		goto out;
-	f.ruled = has_rules(&f.rules);
-	if (f.rules.within_sec < 0)
-		f.rules.within_sec = 0;
-	if (f.dry_run)
+	buf_init(&f->dumps, SIZE_MAX);
+	buf_init(&f->named, SIZE_MAX);
+	f->ruled = f->rules.within_sec >= 0;
+	for (i = 0; i < sizeof f->rules.keep / sizeof *f->rules.keep; i++)
+		f->ruled |= f->rules.keep[i] > 0;
+	if (f->rules.within_sec < 0)
+		f->rules.within_sec = 0;
+	if (f->dry_run)
 		ui_pipe_ends(UI_OK);
-	if (f.o.store_count == 0 || f.ruled == (optind < argc))
-		status = ui_usage(
+	if (f->o.store_count == 0 || f->ruled == (f->o.arg_count > 0))
+		return ui_usage(
 			"forget", "needs -s STORE, and either --keep-... rules or DUMPs, not both");
-	else if (!f.ruled && f.name != NULL)
-		status = ui_usage("forget", "--name goes with --keep-... rules");
-	else if (!f.dry_run && !f.yes && (!isatty(0) || f.o.json))
-		status = ui_usage("forget",
-			f.o.json ? "--json does not ask: --dry-run shows what would be deleted, "
-				   "--yes does it"
-				 : "without a terminal to ask: --dry-run shows what would be "
-				   "deleted, --yes does it");
-	else if (hash_crypto_init(&err) != 0 ||
-		 (!f.ruled && name_dumps(&f, argv + optind, (size_t)(argc - optind), &err) != 0))
-		status = ui_fail("forget", &err);
-	else if (f.dry_run || f.yes)
-		status = forget(&f);
-	else
-		status = forget_asked(&f);
-out:
-	buf_fini(&f.dumps);
-	buf_fini(&f.named);
-	ui_options_fini(&f.o);
+	if (!f->ruled && f->name != NULL)
+		return ui_usage("forget", "--name goes with --keep-... rules");
+	if (!f->dry_run && !f->yes && (!isatty(0) || f->o.json))
+		return ui_usage("forget",
+			f->o.json ? "--json does not ask: --dry-run shows what would be deleted, "
+				    "--yes does it"
+				  : "without a terminal to ask: --dry-run shows what would be "
+				    "deleted, --yes does it");
+	if (f->ruled || name_dumps(f, err) == 0)
+		status = f->dry_run || f->yes ? forget(f, err) : forget_asked(f, err);
+	buf_fini(&f->dumps);
+	buf_fini(&f->named);
 	return status;
 }
 
@@ -506,5 +443,6 @@ const struct ui_command cmd_forget = {
 	.exits = "0 done; 1 done, but some are locked; 2 failed, or some of several stores could "
 		 "not be used; 5 done, but there are dumps whose records can't be read: they are "
 		 "kept; 7 no space; 8 a store was busy.",
-	.run = main_forget,
+	.own = &forget_options,
+	.run = run,
 };

@@ -51,23 +51,22 @@ static int show(void *ctx, const void *row, struct err *err)
 	return 0;
 }
 
-static int main_hosts(int argc, char **argv)
-{
-	static struct hosts h;
-	struct err err = {0};
-	int status, ret;
+static struct hosts hosts;
 
-	status = ui_options_parse(&h.o, &cmd_hosts, &h, argc, argv);
-	if (status >= 0)
-		return status;
+static int run(void *own, struct err *err)
+{
+	struct hosts *h = own;
+	int ret;
+
 	ui_pipe_ends(UI_OK);
-	ret = ui_fleet_open(&h.fleet, &h.o, &err);
+	ret = ui_fleet_open(&h->fleet, &h->o, err);
 	if (ret == 0)
-		ret = ui_fleet_rows(&h.fleet, MANAGER_METHOD_HOSTS, NULL, manager_host_fields,
-			sizeof(struct manager_host_row), show, &h, &err);
-	if (ret == 0 && h.count == 0 && !h.o.json)
+		ret = ui_fleet_rows(&h->fleet, MANAGER_METHOD_HOSTS, NULL, manager_host_fields,
+			sizeof(struct manager_host_row), show, h, err);
+	if (ret == 0 && h->count == 0 && !h->o.json)
 		printf("No machine has joined yet: 'fdump token agent NAME' lets one join.\n");
-	return ui_fleet_end(&h.fleet, &h.o, ret, &err);
+	ui_fleet_close(&h->fleet);
+	return ret;
 }
 
 static const struct ui_option options[] = {{.shared = "joIS"}, {0}};
@@ -82,5 +81,6 @@ const struct ui_command cmd_hosts = {
 	.options = options,
 	.arguments = "",
 	.exits = "0 done; 2 failed, or wrong usage; 6 not allowed.",
-	.run = main_hosts,
+	.own = &hosts,
+	.run = run,
 };

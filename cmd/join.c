@@ -10,13 +10,11 @@
 #include "cmd/cmd.h"
 #include "cmd/manager/proto.h"
 #include "cmd/store/proto.h"
-#include "cmd/ui/json.h"
+#include "cmd/ui/install.h"
 #include "cmd/ui/options.h"
-#include "cmd/ui/ready.h"
 #include "cmd/ui/report.h"
+#include "cmd/ui/result.h"
 #include "cmd/ui/role.h"
-#include "cmd/ui/systemd.h"
-#include "cmd/ui/undo.h"
 #include "lib/buf.h"
 #include "lib/err.h"
 #include "lib/esc.h"
@@ -39,8 +37,7 @@ struct join {
 	struct ui_role role;
 	char int_key[PATH_MAX], int_cert[PATH_MAX];
 	char store_path[PATH_MAX];
-	bool made_store;     /* it was not there before */
-	struct ui_undo undo; /* until the token was taken */
+	bool made_store; /* it was not there before */
 	struct rpc_token token;
 	struct rpc_loop *loop;
 	struct rpc_async wake;
@@ -74,45 +71,6 @@ static int read_token(struct join *j, bool from_input, struct err *err)
 
 /* --- what comes with the certificate ------------------------------------------- */
 
-static int write_managers(
-	const struct join *j, const struct rpc_enroll_result *result, struct err *err)
-{
-	struct buf text;
-	size_t i;
-	int ret = 0;
-
-	buf_init(&text, 1u << 20);
-	for (i = 0; i < result->manager_count && ret == 0; i++)
-		if (result->managers[i].address_count > 0)
-			ret = buf_addf(&text, err, "%s %s\n", result->managers[i].name,
-				result->managers[i].addresses[0]);
-	if (ret == 0)
-		ret = file_write(j->role.managers, text.data, text.len, 0644, err);
-	buf_fini(&text);
-	return ret;
-}
-
-static int write_stores(
-	const struct join *j, const struct rpc_enroll_result *result, struct err *err)
-{
-	char uid[2 * RPC_STORE_UID_LEN + 1], key[2 * RPC_STORE_KEY_LEN + 1];
-	struct buf text;
-	size_t i;
-	int ret = 0;
-
-	buf_init(&text, 1u << 20);
-	for (i = 0; i < result->store_count && ret == 0; i++) {
-		esc_hex(uid, result->stores[i].uid, RPC_STORE_UID_LEN);
-		esc_hex(key, result->stores[i].key, RPC_STORE_KEY_LEN);
-		ret = buf_addf(&text, err, "%s %s %s %s\n", result->stores[i].name,
-			result->stores[i].address, uid, key);
-	}
-	if (ret == 0)
-		ret = file_write(j->role.stores, text.data, text.len, 0644, err);
-	buf_fini(&text);
-	return ret;
-}
-
 /* A public key is kept under the beginning of its id. Prints the id. */
 static int write_recipient(
 	const struct join *j, const char *dir, const struct rpc_bytes *file, struct err *err)
@@ -120,8 +78,6 @@ static int write_recipient(
 	char path[PATH_MAX], id_text[KEY_ID_TEXT];
 	uint8_t id[KEY_ID_LEN];
 	struct key_file key;
-	json_t *object;
-	int failed;
 
 	if (key_file_parse(&key, file->bytes, file->len, err) != 0)
 		return err_prefix(err, "a public key from the manager");
@@ -133,48 +89,48 @@ static int write_recipient(
 		return err_set(err, ERR_LIMIT, "%.64s...: the path is too long", dir);
 	if (file_write(path, file->bytes, file->len, key.kind & KEY_SHARED ? 0600 : 0644, err) != 0)
 		return -1;
-	if (!j->o.json) {
-		printf("Backups are sealed to the key %s\n", id_text);
-		return 0;
-	}
-	object = ui_json_new("recipient", "join.recipient");
-	failed = ui_json_add(object, "key", json_string(id_text));
-	failed |= ui_json_name(object, "path", path, strlen(path));
-	return ui_json_print(object, failed, err);
+	return ui_result(j->o.json, "recipient", "join.recipient",
+		(struct ui_field[]){UI_STRING("key", id_text), UI_STRING("path", path), {0}}, err,
+		"Backups are sealed to the key %s\n", id_text);
 }
 
-static int write_recipients(
-	const struct join *j, const struct rpc_enroll_result *result, struct err *err)
+/* Writes what comes with the certificate: managers and stores, and the keys to seal to. */
+static int on_take(void *arg, const struct rpc_enroll_result *result, struct err *err)
 {
-	char dir[PATH_MAX + 16];
-	struct ui_role at;
+	struct join *j = arg;
+	const bool manager = j->token.role == RPC_MANAGER;
+	char uid[2 * RPC_STORE_UID_LEN + 1], key[2 * RPC_STORE_KEY_LEN + 1], dir[PATH_MAX + 16];
+	struct buf text;
 	size_t i;
-	int ret;
+	int ret = 0;
 
+	buf_init(&text, 1u << 20);
+	for (i = 0; i < result->manager_count && ret == 0; i++)
+		if (result->managers[i].address_count > 0)
+			ret = buf_addf(&text, err, "%s %s\n", result->managers[i].name,
+				result->managers[i].addresses[0]);
+	if (ret == 0)
+		ret = file_write(j->role.managers, text.data, text.len, 0644, err);
+	buf_clear(&text);
+	for (i = 0; i < result->store_count && ret == 0 && !manager; i++) {
+		esc_hex(uid, result->stores[i].uid, RPC_STORE_UID_LEN);
+		esc_hex(key, result->stores[i].key, RPC_STORE_KEY_LEN);
+		ret = buf_addf(&text, err, "%s %s %s %s\n", result->stores[i].name,
+			result->stores[i].address, uid, key);
+	}
+	if (ret == 0 && !manager)
+		ret = file_write(j->role.stores, text.data, text.len, 0644, err);
+	buf_fini(&text);
+	if (ret != 0 || (!manager && j->token.role != RPC_AGENT))
+		return ret;
 	/* A manager hands them on; an agent seals to them. */
-	if (j->token.role == RPC_MANAGER)
-		snprintf(dir, sizeof dir, "%s/recipients", j->role.dir);
-	else
-		snprintf(dir, sizeof dir, "%s/recipients", j->role.config);
-	ret = ui_role_at(&at, NULL, dir, err) == 0 ? ui_role_make(&at, err) : -1;
-	if (ret == 0 && j->token.role != RPC_MANAGER)
+	snprintf(dir, sizeof dir, "%s/recipients", manager ? j->role.dir : j->role.config);
+	ret = ui_install_folder(dir, err);
+	if (ret == 0 && !manager)
 		chmod(dir, 0755);
 	for (i = 0; i < result->recipient_count && ret == 0; i++)
 		ret = write_recipient(j, dir, &result->recipients[i], err);
 	return ret;
-}
-
-static int on_take(void *arg, const struct rpc_enroll_result *result, struct err *err)
-{
-	struct join *j = arg;
-
-	if (write_managers(j, result, err) != 0)
-		return -1;
-	if (j->token.role != RPC_MANAGER && write_stores(j, result, err) != 0)
-		return -1;
-	if (j->token.role == RPC_AGENT || j->token.role == RPC_MANAGER)
-		return write_recipients(j, result, err);
-	return 0;
 }
 
 /* --- joining ------------------------------------------------------------------- */
@@ -249,11 +205,6 @@ static int find_role(struct join *j, struct err *err)
 	return 0;
 }
 
-static const char *store_dir(const struct join *j)
-{
-	return j->store != NULL ? j->store : "/srv/fdump";
-}
-
 /* What can be known to be in the way, before the token is used up. */
 static int look(struct join *j, struct err *err)
 {
@@ -264,8 +215,11 @@ static int look(struct join *j, struct err *err)
 	if ((j->store != NULL && !store) || (j->listen != NULL && !store && !manager))
 		return err_set(err, ERR_USAGE, "%s: not for the role of the token, %s",
 			j->store != NULL ? "--store" : "--listen", rpc_role_name(j->token.role));
-	if (ui_ready_folder(j->role.dir, err) != 0 || ui_ready_folder(j->role.config, err) != 0 ||
-		(store && ui_ready_folder(store_dir(j), err) != 0))
+	if (j->store == NULL)
+		j->store = "/srv/fdump";
+	if (ui_install_can_write(j->role.dir, err) != 0 ||
+		ui_install_can_write(j->role.config, err) != 0 ||
+		(store && ui_install_can_write(j->store, err) != 0))
 		return -1;
 	if (j->listen == NULL || (!manager && !store))
 		return 0;
@@ -277,132 +231,70 @@ static int look(struct join *j, struct err *err)
 		return err_set(
 			err, ERR_USAGE, "--listen: expected a port from 1 to %u", 65535 - last);
 	for (i = 0; i <= last; i += 2)
-		if (ui_ready_port(at.host, port + i, "--listen", err) != 0)
+		if (ui_install_can_listen(at.host, port + i, "--listen", err) != 0)
 			return -1;
 	return 0;
 }
 
 /* Notes what is going to be made before it is certain that the token is good. */
-static int note(struct join *j, struct err *err)
+static int note(const struct join *j, struct err *err)
 {
 	char path[PATH_MAX];
 
 	if ((size_t)snprintf(path, sizeof path, "%s/recipients", j->role.config) >= sizeof path)
 		return err_set(err, ERR_LIMIT, "%.64s...: the path is too long", j->role.config);
-	ui_undo_note(&j->undo, j->role.dir);
-	ui_undo_note(&j->undo, path);
+	ui_install_note(j->role.dir);
+	ui_install_note(path);
 	if (j->token.role == RPC_STORE)
-		ui_undo_note(&j->undo, store_dir(j));
+		ui_install_note(j->store);
 	return 0;
 }
 
 /* --- configuration ------------------------------------------------------------- */
 
-/* A file of the configuration, unless there is one. */
-static int write_conf(const struct join *j, const char *name, const char *text, struct err *err)
-{
-	char path[PATH_MAX + 64];
-	struct ui_role at;
-
-	if (ui_role_at(&at, NULL, j->role.config, err) != 0)
-		return -1;
-	if (access(j->role.config, F_OK) != 0 &&
-		(ui_role_make(&at, err) != 0 || chmod(j->role.config, 0755) != 0))
-		return -1;
-	snprintf(path, sizeof path, "%s/%s", j->role.config, name);
-	if (access(path, F_OK) == 0)
-		return 0;
-	return file_write_new(path, text, strlen(text), 0644, err);
-}
-
 /* What a manager's local.conf has: as setup writes it. */
 static int write_local(const struct join *j, struct err *err)
 {
 	struct store_address at;
-	char text[1024];
+	char address[sizeof at.host + 8], listen[sizeof address + 16], enroll[sizeof address + 16];
 	unsigned port;
-	bool any, v6;
+	bool any;
 
 	if (ui_address(&at, j->listen, MANAGER_PORT, err) != 0)
 		return -1;
 	port = (unsigned)strtoul(at.port, NULL, 10);
 	any = strcmp(at.host, "::") == 0 || strcmp(at.host, "0.0.0.0") == 0;
-	v6 = strchr(at.host, ':') != NULL;
-	snprintf(text, sizeof text,
-		"# Of this machine alone, as a manager: see fdump-manager(1).\n"
-		"manager {\n"
-		"  listen = \"%s%s%s:%u\"\n"
-		"  enroll = \"%s%s%s:%u\"\n"
-		"%s%s%s%s%s"
-		"}\n",
-		v6 ? "[" : "", at.host, v6 ? "]" : "", port, v6 ? "[" : "", at.host, v6 ? "]" : "",
-		port + 2, any ? "" : "  address = \"", !any && v6 ? "[" : "", any ? "" : at.host,
-		!any && v6 ? "]" : "", any ? "" : "\"\n");
-	return write_conf(j, "local.conf", text, err);
+	snprintf(address, sizeof address, strchr(at.host, ':') != NULL ? "[%s]" : "%s", at.host);
+	snprintf(listen, sizeof listen, "%s:%u", address, port);
+	snprintf(enroll, sizeof enroll, "%s:%u", address, port + 2);
+	return ui_install_local_conf(j->role.config, listen, enroll, any ? NULL : address, err);
 }
 
-/* The certificate of root on this manager, by its own intermediate. */
-static int make_operator(const struct join *j, struct err *err)
-{
-	char dir[PATH_MAX + 16];
-	struct rpc_identity id;
-	struct ui_role operator;
-	struct rpc_ca *ca;
-	char host[RPC_HOST_LEN + 1];
-	uint8_t root[16384];
-	size_t len;
-	int ret = -1;
-
-	snprintf(dir, sizeof dir, "%s/operator", j->role.dir);
-	ca = rpc_ca_open(j->int_key, j->int_cert, NULL, NULL, err);
-	if (ca != NULL && ui_role_at(&operator, NULL, dir, err) == 0 &&
-		ui_role_make(&operator, err) == 0 && rpc_host_new(host, err) == 0 &&
-		rpc_identity_set(&id, RPC_OPERATOR, j->token.name, host, err) == 0 &&
-		file_read(j->role.ca, root, sizeof root, &len, NULL, err) == 0 &&
-		file_write(operator.ca, root, len, 0644, err) == 0)
-		ret = rpc_join_issue(ca, &id, operator.key, operator.cert, err);
-	rpc_ca_close(ca);
-	return ret;
-}
-
-/* Before the token is used up. */
-static int make_store(struct join *j, struct err *err)
-{
-	int made;
-
-	if (j->token.role != RPC_STORE)
-		return 0;
-	if (ui_ready_parents(store_dir(j), err) != 0)
-		return -1;
-	made = cmd_setup_store(store_dir(j), j->store_path, err);
-	j->made_store = made == 0;
-	return made < 0 ? -1 : 0;
-}
-
-static int write_store(struct join *j, struct err *err)
-{
-	char text[PATH_MAX + 512];
-
-	snprintf(text, sizeof text,
-		"# The store on this machine: see fdump-store(1).\n"
-		"store {\n  path = \"%s\"\n  listen = \"%s\"\n}\n",
-		j->store_path, j->listen != NULL ? j->listen : "[::]:" STORE_PORT);
-	return write_conf(j, "store.conf", text, err);
-}
-
+/* Returns -1 with err set if that failed: a file that is there stays. */
 static int configure(struct join *j, struct err *err)
 {
+	char dir[PATH_MAX + 16];
+	struct ui_role operator;
+	struct rpc_ca *ca;
+	int ret = -1;
+
 	switch (j->token.role) {
 	case RPC_AGENT:
-		return write_conf(j, "agent.conf",
+		return ui_install_conf(j->role.config, "agent.conf",
 			"# What this machine allows, whatever managers say: see fdump-agent(1).\n",
 			err);
 	case RPC_STORE:
-		return write_store(j, err);
+		return ui_install_store_conf(j->role.config, j->store_path,
+			j->listen != NULL ? j->listen : "[::]:" STORE_PORT, err);
 	case RPC_MANAGER:
-		if (make_operator(j, err) != 0)
-			return -1;
-		return j->listen != NULL ? write_local(j, err) : 0;
+		/* The certificate of root on this manager, by its own intermediate. */
+		snprintf(dir, sizeof dir, "%s/operator", j->role.dir);
+		ca = rpc_ca_open(j->int_key, j->int_cert, NULL, NULL, err);
+		if (ca != NULL && ui_role_at(&operator, NULL, dir, err) == 0)
+			ret = ui_install_identity(
+				&operator, RPC_OPERATOR, j->token.name, NULL, ca, j->role.ca, err);
+		rpc_ca_close(ca);
+		return ret == 0 && j->listen != NULL ? write_local(j, err) : ret;
 	default:
 		return 0;
 	}
@@ -438,31 +330,26 @@ static int show_first(struct join *j, const struct manager_record *ended, struct
 {
 	bool kept = manager_result_kept(ended->result);
 	char text[ESC_MAX(MANAGER_NOTE_MAX)];
-	json_t *object;
-	int failed;
+	const char *colon;
 
 	esc_line(text, sizeof text, ended->text, strlen(ended->text));
+	colon = text[0] != 0 ? ": " : "";
 	j->status = ended->result == MANAGER_OK        ? UI_OK
 		    : ended->result == MANAGER_PARTIAL ? UI_SOME
 		    : ended->result == MANAGER_COPIES  ? UI_COPIES
 						       : UI_FAILED;
-	if (j->o.json) {
-		object = ui_json_new("run", "join.run");
-		failed = ui_json_add(object, "job", json_string(ended->job));
-		failed |= ui_json_add(
-			object, "result", json_string(manager_result_name(ended->result)));
-		failed |= ui_json_add(object, "what", json_string(text));
-		return ui_json_print(object, failed, err);
-	}
-	if (kept)
-		printf("The first backup (%s) is kept%s%s.\n", ended->job, text[0] != 0 ? ": " : "",
-			text);
-	else
+	if (!kept && !j->o.json) {
 		ui_say("join",
 			"the first backup (%s) has failed%s%s; it is tried again, see "
 			"'journalctl -u fdump-agent'",
-			ended->job, text[0] != 0 ? ": " : "", text);
-	return 0;
+			ended->job, colon, text);
+		return 0;
+	}
+	return ui_result(j->o.json, "run", "join.run",
+		(struct ui_field[]){UI_STRING("job", ended->job),
+			UI_STRING("result", manager_result_name(ended->result)),
+			UI_STRING("what", text), {0}},
+		err, "The first backup (%s) is kept%s%s.\n", ended->job, colon, text);
 }
 
 /* Waits for it, by the agent's journal. An agent without a job has none. */
@@ -493,28 +380,28 @@ static int wait_first(struct join *j, struct err *err)
 
 static int tell(struct join *j, struct err *err)
 {
-	const char *role = rpc_role_name(j->token.role);
+	const enum rpc_role kind = j->token.role;
+	const char *role = rpc_role_name(kind);
 	bool usual = j->o.config == NULL && j->o.state == NULL;
 	char unit[64];
-	json_t *object;
-	int started = 1, failed;
+	int started = 1;
 
 	snprintf(unit, sizeof unit, "fdump-%s.service", role);
-	if (usual && j->token.role != RPC_OPERATOR && j->token.role != RPC_MANAGER)
-		started = ui_systemd_start(unit);
-	j->wait = j->token.role == RPC_AGENT && (j->wait || started == 0);
-	if (j->o.json) {
-		object = ui_json_new("result", "join.result");
-		failed = ui_json_add(object, "role", json_string(role));
-		failed |= ui_json_add(object, "name", json_string(j->token.name));
-		failed |= ui_json_add(object, "manager", json_string(j->token.manager));
-		failed |= ui_json_add(object, "started", json_boolean(started == 0));
-		return ui_json_print(object, failed, err);
-	}
-	printf("Joined as the %s %s, by the manager %s.\n", role, j->token.name, j->token.manager);
-	if (j->token.role == RPC_OPERATOR)
+	if (usual && kind != RPC_OPERATOR && kind != RPC_MANAGER)
+		started = ui_install_start(unit);
+	j->wait = kind == RPC_AGENT && (j->wait || started == 0);
+	if (ui_result(j->o.json, "result", "join.result",
+		    (struct ui_field[]){UI_STRING("role", role), UI_STRING("name", j->token.name),
+			    UI_STRING("manager", j->token.manager),
+			    UI_BOOL("started", started == 0), {0}},
+		    err, "Joined as the %s %s, by the manager %s.\n", role, j->token.name,
+		    j->token.manager) != 0)
+		return -1;
+	if (j->o.json)
+		return 0;
+	if (kind == RPC_OPERATOR)
 		printf("Next: fdump status\n");
-	else if (j->token.role == RPC_MANAGER)
+	else if (kind == RPC_MANAGER)
 		printf("Next: copy manager.conf and conf.d from %s to %s: they are the same on "
 		       "every\n"
 		       "manager; name both there (manager \"%s\" { address = ... }); then\n"
@@ -528,7 +415,7 @@ static int tell(struct join *j, struct err *err)
 			j->o.config != NULL ? j->o.config : "",
 			j->o.state != NULL ? " --state " : "",
 			j->o.state != NULL ? j->o.state : "");
-	if (j->token.role == RPC_STORE)
+	if (kind == RPC_STORE)
 		printf("Then name it in manager.conf on the managers, under 'stores': backups go "
 		       "to the\n"
 		       "stores that are named there.\n");
@@ -540,47 +427,51 @@ static int finish(struct join *j, struct err *err)
 {
 	const char *role = rpc_role_name(j->token.role);
 
-	if (configure(j, err) == 0 &&
-		(j->token.role == RPC_OPERATOR || ui_role_give(&j->role, err) == 0) &&
-		(!j->made_store || ui_role_give_dir(&j->role, j->store_path, err) == 0))
+	if (configure(j, err) >= 0 &&
+		(j->token.role == RPC_OPERATOR ||
+			ui_install_give(&j->role, j->role.dir, err) == 0) &&
+		(!j->made_store || ui_install_give(&j->role, j->store_path, err) == 0))
 		return 0;
-	err_prefix(err,
+	return err_prefix(err,
 		"the token is used, but this %s is not complete (to join again, move %s away, and "
 		"make a token with 'fdump token %s %s --replace')",
 		role, j->role.dir, role, j->token.name);
-	return -1;
 }
 
-static int run(struct join *j, bool from_input, struct err *err)
-{
-	if (hash_crypto_init(err) != 0 || read_token(j, from_input, err) != 0 ||
-		find_role(j, err) != 0 || look(j, err) != 0 || note(j, err) != 0)
-		return -1;
-	if (ui_role_make(&j->role, err) != 0 || make_store(j, err) != 0 || enrol(j, err) != 0) {
-		ui_undo_run(&j->undo);
-		return -1;
-	}
-	if (finish(j, err) != 0 || tell(j, err) != 0)
-		return -1;
-	return j->wait ? wait_first(j, err) : 0;
-}
+static struct join join;
 
-static int main_join(int argc, char **argv)
+static int run(void *own, struct err *err)
 {
-	static struct join j;
-	struct err err = {0};
-	int status;
+	struct join *j = own;
+	const char *word = j->o.args[0];
+	int made = 1, ret = -1;
 
-	status = ui_options_parse(&j.o, &cmd_join, &j, argc, argv);
-	if (status >= 0)
-		return status;
-	if (argc > optind && strcmp(argv[optind], "-") != 0)
+	if (word != NULL && strcmp(word, "-") != 0)
 		return ui_usage("join", "a token can't be an argument: 'fdump join' asks for it, "
 					"or reads it from standard input with '-'");
-	status = run(&j, argc > optind, &err) == 0 ? j.status : ui_fail("join", &err);
-	explicit_bzero(&j.token, sizeof j.token);
-	ui_options_fini(&j.o);
-	return status;
+	if (read_token(j, word != NULL, err) != 0 || find_role(j, err) != 0 || look(j, err) != 0 ||
+		note(j, err) != 0)
+		goto out;
+	/* Before the token is used up. */
+	ret = ui_install_folder(j->role.dir, err);
+	if (ret == 0 && j->token.role == RPC_STORE) {
+		ret = ui_install_parents(j->store, err);
+		made = ret == 0 ? cmd_setup_store(j->store, j->store_path, err) : -1;
+	}
+	j->made_store = made == 0;
+	if (ret == 0 && made >= 0)
+		ret = enrol(j, err);
+	if (ret != 0 || made < 0) {
+		ui_install_undo();
+		ret = -1;
+		goto out;
+	}
+	ret = finish(j, err) == 0 ? tell(j, err) : -1;
+	if (ret == 0 && j->wait)
+		ret = wait_first(j, err);
+out:
+	explicit_bzero(&j->token, sizeof j->token);
+	return ret == 0 ? j->status : -1;
 }
 
 static const struct ui_option options[] = {
@@ -611,5 +502,6 @@ const struct ui_command cmd_join = {
 	.arguments = "[-]",
 	.exits = "0 done; 2 failed, or wrong usage; 3 it has joined before; 6 the token was "
 		 "refused. After the first backup of an agent: as fdump-backup(1).",
-	.run = main_join,
+	.own = &join,
+	.run = run,
 };

@@ -2,26 +2,22 @@
  * fdump key: make, show, print and take back keys. Keys themselves are
  * lib/key, their paper form lib/paper; this file has options and words.
  */
-#include "cmd/cmd.h"
-#include "cmd/ui/report.h"
-
 #include <errno.h>
-#include <jansson.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "cmd/cmd.h"
 #include "cmd/ui/options.h"
+#include "cmd/ui/report.h"
+#include "cmd/ui/result.h"
 #include "lib/err.h"
 #include "lib/esc.h"
-#include "lib/hash.h"
 #include "lib/key.h"
 #include "lib/paper.h"
 #include "lib/pass.h"
-
-#define NAME "key"
 
 struct options {
 	struct ui_options o;
@@ -30,42 +26,10 @@ struct options {
 	bool no_pass, shared;
 };
 
-/* Standard output is only good when it is out. */
-static int flushed(void)
-{
-	struct err err;
-
-	if (fflush(stdout) == 0 && !ferror(stdout))
-		return UI_OK;
-	err_errno(&err, errno, "standard output");
-	return ui_fail(NAME, &err);
-}
-
-/* The name of the public half: FILE.pub. The caller frees it. */
-static char *public_path(const char *file, struct err *err)
-{
-	char *path;
-
-	if (asprintf(&path, "%s.pub", file) >= 0)
-		return path;
-	err_set(err, ERR_NOMEM, "%s: out of memory", file);
-	return NULL;
-}
-
-static int show_json(const char *id, unsigned kind, struct err *err)
-{
-	json_t *json = json_pack("{ss ss ss sb sb}", "type", "key", "id", id, "half",
-		kind & KEY_SECRET ? "secret" : "public", "shared", (kind & KEY_SHARED) != 0,
-		"protected", (kind & KEY_PROTECTED) != 0);
-	int ret = -1;
-
-	if (json == NULL || json_dumpf(json, stdout, JSON_COMPACT | JSON_ENSURE_ASCII) != 0)
-		err_set(err, ERR_NOMEM, "JSON: out of memory");
-	else
-		ret = putchar('\n') == EOF ? -1 : 0;
-	json_decref(json);
-	return ret;
-}
+#define KEY_FIELDS(kind)                                                                           \
+	UI_STRING("half", (kind)&KEY_SECRET ? "secret" : "public"),                                \
+		UI_BOOL("shared", ((kind)&KEY_SHARED) != 0),                                       \
+		UI_BOOL("protected", ((kind)&KEY_PROTECTED) != 0)
 
 /* Looks before a person types something that would then be of no use. */
 static int check_free(const char *path, struct err *err)
@@ -79,11 +43,11 @@ static int check_free(const char *path, struct err *err)
 static int save_both(const char *path, const struct key_file *file, const struct key_public *half,
 	struct err *err)
 {
-	char *public = public_path(path, err);
+	char *public;
 	int ret = -1;
 
-	if (public == NULL)
-		return -1;
+	if (asprintf(&public, "%s.pub", path) < 0)
+		return err_set(err, ERR_NOMEM, "%s: out of memory", path);
 	if (check_free(public, err) == 0 && key_file_save(path, file, err) == 0) {
 		ret = key_public_save(public, half, err);
 		if (ret != 0)
@@ -101,13 +65,12 @@ static int report(const struct options *opt, const char *done, const struct key_
 
 	key_id_text(half->id, id);
 	esc_name(shown, sizeof shown, opt->file, strlen(opt->file));
-	if (opt->o.json)
-		return show_json(id, file->kind, err);
-	printf("%s key %s\n  secret half  %s  opens; keep it safe, and a copy elsewhere\n"
-	       "  public half  %s.pub  seals%s\n",
+	return ui_result(opt->o.json, "key", id, (struct ui_field[]){KEY_FIELDS(file->kind), {0}},
+		err,
+		"%s key %s\n  secret half  %s  opens; keep it safe, and a copy elsewhere\n"
+		"  public half  %s.pub  seals%s\n",
 		done, id, shown, shown,
 		half->has_shared ? "; holds the common secret: keep it private" : "");
-	return 0;
 }
 
 static int run_new(void *own, struct err *err)
@@ -186,11 +149,12 @@ static int run_public(void *own, struct err *err)
 	if (load_secret(opt->file, &file, err) == 0 && half_of(opt, &file, &half, err) == 0) {
 		key_file_of_public(&file, &half);
 		key_file_text(&file, text);
-		ret = fputs(text, stdout) < 0 ? -1 : 0;
+		fputs(text, stdout);
 		if (half.has_shared)
 			fputs("fdump key: this public half holds the common secret of a shared "
 			      "key: keep it in a file of mode 0600\n",
 				stderr);
+		ret = 0;
 	}
 	key_public_wipe(&half);
 	seal_wipe(&file, sizeof file);
@@ -213,13 +177,13 @@ static int run_show(void *own, struct err *err)
 	key_id_text(id, text);
 	kind = file.kind;
 	seal_wipe(&file, sizeof file);
-	if (opt->o.json)
-		return show_json(text, kind, err);
-	printf("key        %s\nhalf       %s\nshared     %s\n", text,
-		kind & KEY_SECRET ? "secret" : "public", kind & KEY_SHARED ? "yes" : "no");
-	if (kind & KEY_SECRET)
-		printf("protected  %s\n", kind & KEY_PROTECTED ? "yes, by a passphrase" : "no");
-	return 0;
+	return ui_result(opt->o.json, "key", text, (struct ui_field[]){KEY_FIELDS(kind), {0}}, err,
+		"key        %s\nhalf       %s\nshared     %s\n%s%s", text,
+		kind & KEY_SECRET ? "secret" : "public", kind & KEY_SHARED ? "yes" : "no",
+		kind & KEY_SECRET ? "protected  " : "",
+		!(kind & KEY_SECRET)   ? ""
+		: kind & KEY_PROTECTED ? "yes, by a passphrase\n"
+				       : "no\n");
 }
 
 static int run_export(void *own, struct err *err)
@@ -243,17 +207,6 @@ static int run_export(void *own, struct err *err)
 	return 0;
 }
 
-/* All of standard input, up to cap bytes. */
-static int read_input(char *text, size_t cap, size_t *len, struct err *err)
-{
-	*len = fread(text, 1, cap, stdin);
-	if (ferror(stdin))
-		return err_errno(err, errno, "standard input");
-	if (*len == cap)
-		return err_set(err, ERR_FORMAT, "standard input: too long for a key on paper");
-	return 0;
-}
-
 static int run_import(void *own, struct err *err)
 {
 	const struct options *opt = own;
@@ -267,40 +220,34 @@ static int run_import(void *own, struct err *err)
 		return -1;
 	if (isatty(STDIN_FILENO))
 		fputs("Type the numbered lines; end with Ctrl-D on a line of its own.\n", stderr);
-	if (read_input(text, sizeof text, &len, err) != 0)
-		goto out;
-	if (paper_get(&file, text, len, err) != 0) {
+	len = fread(text, 1, sizeof text, stdin);
+	if (ferror(stdin))
+		err_errno(err, errno, "standard input");
+	else if (len == sizeof text)
+		err_set(err, ERR_FORMAT, "standard input: too long for a key on paper");
+	else if (paper_get(&file, text, len, err) != 0)
 		err_prefix(err, "standard input");
-		goto out;
-	}
-	if (!(file.kind & KEY_SECRET)) {
+	else if (!(file.kind & KEY_SECRET))
 		err_set(err, ERR_FORMAT, "standard input: a public half; expected a secret half");
-		goto out;
-	}
-	if (half_of(opt, &file, &half, err) == 0 && save_both(opt->file, &file, &half, err) == 0)
+	else if (half_of(opt, &file, &half, err) == 0 &&
+		 save_both(opt->file, &file, &half, err) == 0)
 		ret = report(opt, "Took back", &file, &half, err);
-out:
 	seal_wipe(text, sizeof text);
 	seal_wipe(&file, sizeof file);
 	key_public_wipe(&half);
 	return ret;
 }
 
-static int main_key(int argc, char **argv)
-{
-	struct options opt = {.file = NULL};
-	struct err err = {0};
-	int status = ui_options_parse(&opt.o, &cmd_key, &opt, argc, argv);
+static struct options key_options;
 
-	if (status >= 0)
-		return status;
-	opt.file = argv[optind];
-	if (opt.no_pass && opt.pass_file != NULL)
-		return ui_usage(NAME, "--no-passphrase and --passphrase-file exclude each other");
-	if (hash_crypto_init(&err) != 0 ||
-		(opt.o.verb->run(&opt, &err) != 0 && err.code != ERR_NONE))
-		return ui_fail(NAME, &err);
-	return flushed();
+static int run(void *own, struct err *err)
+{
+	struct options *opt = own;
+
+	opt->file = opt->o.args[0];
+	if (opt->no_pass && opt->pass_file != NULL)
+		return ui_usage("key", "--no-passphrase and --passphrase-file exclude each other");
+	return opt->o.verb->run(opt, err);
 }
 
 static const struct ui_verb verbs[] = {
@@ -329,7 +276,7 @@ static const struct ui_option options[] = {
 };
 
 const struct ui_command cmd_key = {
-	.name = NAME,
+	.name = "key",
 	.summary = "make, show, print and restore keys",
 	.about = "A key has two halves: with the public half (FILE.pub) data are sealed, with "
 		 "the secret half (FILE) they are opened. If the secret half is lost, so are the "
@@ -339,5 +286,6 @@ const struct ui_command cmd_key = {
 	.exits =
 		"0 done; 2 failed or wrong usage; 3 a file is accessible to others, damaged, or "
 		"not a key; 5 what is typed for import is damaged; 6 wrong passphrase; 7 no space.",
-	.run = main_key,
+	.own = &key_options,
+	.run = run,
 };

@@ -55,26 +55,6 @@ struct list {
 	struct ui_line line;
 };
 
-/* Returns -1 to go on, else the exit status. */
-static int choose_format(struct list *l)
-{
-	if (l->o.verbose + l->o.json + l->sums + l->o.null > 1)
-		return ui_usage("list", "-v, --json, --sums and --null exclude each other");
-	l->format = l->o.verbose ? UI_LINE_VERBOSE
-		    : l->o.json  ? UI_LINE_JSON
-		    : l->sums    ? UI_LINE_SUM
-		    : l->o.null  ? UI_LINE_NUL
-				 : UI_LINE_NAME;
-	return -1;
-}
-
-static int on_key(void *ctx, const uint8_t *payload, size_t len, uint8_t key[32], struct err *err)
-{
-	struct list *l = ctx;
-
-	return ui_unseal_open(&l->o.unseal, payload, len, key, err);
-}
-
 static int write_lines(struct ui_line *line, struct err *err)
 {
 	int got = fs_write_two(1, line->out.data, line->out.len, NULL, 0);
@@ -187,20 +167,14 @@ static int write_job(void *ctx, void *worker, void *job_, struct err *err)
 	return write_lines(&job->line, err);
 }
 
-/* Whether reading in sequence may do better. */
-static bool fallback(const struct err *err)
-{
-	return err->code == ERR_DAMAGE || err->code == ERR_FORMAT || err->code == ERR_LIMIT;
-}
-
 /* Collects where the INDEX blocks are. Returns 0, or -1 with err set. */
 static int find_places(struct list *l, struct err *err)
 {
 	struct pack_seek_options options = {
 		.fd = l->fd,
 		.need_key = ui_unseal_wanted(&l->o.unseal),
-		.open_key = on_key,
-		.ctx = l,
+		.open_key = ui_unseal_open,
+		.key_ctx = &l->o.unseal,
 	};
 	struct pack_seek_hand *hand = pack_seek_hand_new(err);
 	struct pack_seek_place place;
@@ -219,30 +193,14 @@ static int find_places(struct list *l, struct err *err)
 	return got < 0 ? -1 : 0;
 }
 
-static int run_lanes(struct list *l, struct job *jobs, size_t job_count, void **workers,
-	size_t worker_count, struct err *err)
+static int list_by_index(struct list *l, struct err *err)
 {
 	static const struct lane_stage stages[] = {{.kind = LANE_SERIAL, .step = fetch},
 		{.kind = LANE_PARALLEL, .step = print}, {.kind = LANE_SERIAL, .step = write_job}};
-	void *all[2 * LANE_THREADS_MAX];
-	size_t i;
-
-	for (i = 0; i < job_count; i++)
-		all[i] = &jobs[i];
-	for (i = 0; i < worker_count; i++)
-		if ((workers[i] = pack_seek_hand_new(err)) == NULL)
-			return -1;
-	if (lane_run(stages, 3, all, job_count, workers, worker_count, l, err) != 0)
-		return -1;
-	return l->due == l->entries ? 0 : err_set(err, ERR_DAMAGE, "the index is not complete");
-}
-
-static int list_by_index(struct list *l, struct err *err)
-{
-	void *workers[LANE_THREADS_MAX] = {0};
+	void *workers[LANE_THREADS_MAX] = {0}, *all[2 * LANE_THREADS_MAX];
 	size_t worker_count, job_count, i;
 	struct job *jobs;
-	int got;
+	int got = 0;
 
 	if (find_places(l, err) != 0)
 		return -1;
@@ -253,9 +211,16 @@ static int list_by_index(struct list *l, struct err *err)
 	jobs = calloc(job_count, sizeof *jobs);
 	if (jobs == NULL)
 		return err_set(err, ERR_NOMEM, "out of memory");
-	for (i = 0; i < job_count; i++)
+	for (i = 0; i < job_count; i++) {
 		ui_line_init(&jobs[i].line, l->format, l->o.numeric_owner, l->tz);
-	got = run_lanes(l, jobs, job_count, workers, worker_count, err);
+		all[i] = &jobs[i];
+	}
+	for (i = 0; i < worker_count && got == 0; i++)
+		got = (workers[i] = pack_seek_hand_new(err)) != NULL ? 0 : -1;
+	if (got == 0)
+		got = lane_run(stages, 3, all, job_count, workers, worker_count, l, err);
+	if (got == 0 && l->due != l->entries)
+		got = err_set(err, ERR_DAMAGE, "the index is not complete");
 	for (i = 0; i < worker_count; i++)
 		pack_seek_hand_free(workers[i]);
 	for (i = 0; i < job_count; i++)
@@ -302,13 +267,13 @@ static int on_load(void *ctx, struct pack_load *load, struct err *err)
 
 static int list_in_sequence(struct list *l, struct err *err)
 {
-	bool key = ui_unseal_wanted(&l->o.unseal);
 	struct pack_read_options options = {
 		.fd = l->fd,
 		.threads = l->o.threads,
 		.skip_damaged = true,
-		.need_key = key,
-		.open_key = on_key,
+		.need_key = ui_unseal_wanted(&l->o.unseal),
+		.open_key = ui_unseal_open,
+		.key_ctx = &l->o.unseal,
 		.apply = on_load,
 		.problem = on_problem,
 		.ctx = l,
@@ -332,12 +297,9 @@ static int list_in_sequence(struct list *l, struct err *err)
 
 static int list(struct list *l, struct err *err)
 {
-	if (strcmp(l->o.file, "-") != 0 &&
-		(l->fd = open(l->o.file, O_RDONLY | O_NOCTTY | O_CLOEXEC)) < 0)
-		return err_errno(err, errno, "open");
-	if (isatty(l->fd))
-		return err_set(err, ERR_USAGE,
-			"will not read a pack from a terminal: name a file with -f");
+	l->fd = ui_open_pack(l->o.file, err);
+	if (l->fd < 0)
+		return -1;
 	if (l->format == UI_LINE_VERBOSE && tz_local(&l->tz, err) != 0 &&
 		tz_load("UTC", &l->tz, err) != 0)
 		return -1;
@@ -345,48 +307,52 @@ static int list(struct list *l, struct err *err)
 		return list_in_sequence(l, err);
 	if (list_by_index(l, err) == 0)
 		return 0;
-	if (!fallback(err))
+	/* Whether reading in sequence may do better. */
+	if (err->code != ERR_DAMAGE && err->code != ERR_FORMAT && err->code != ERR_LIMIT)
 		return -1;
 	fprintf(stderr, "fdump list: %s: %s: reading all of it\n", l->name, err->message);
 	*err = (struct err){0};
 	return list_in_sequence(l, err);
 }
 
-static int main_list(int argc, char **argv)
-{
-	struct list l = {.o = {.file = "-"}};
-	struct pack_bytes name;
-	struct err err = {0};
-	const char *word;
-	char *shown = NULL;
-	int status = ui_options_parse(&l.o, &cmd_list, &l, argc, argv);
+static struct list list_options = {.o = {.file = "-"}};
 
-	word = argv[optind];
-	if (status >= 0 || (status = choose_format(&l)) >= 0 ||
-		(status = ui_options_paths(&l.o, argc, argv)) >= 0)
-		goto out;
-	buf_init(&l.places, PLACES_MAX);
-	name = (struct pack_bytes){(const uint8_t *)l.o.file, strlen(l.o.file)};
-	shown = ui_show_name(name);
-	l.name = shown != NULL ? shown : "?";
+static int run(void *own, struct err *err)
+{
+	struct list *l = own;
+	const char *word = l->o.args[0];
+	char *shown;
+	int status;
+
+	if (l->o.verbose + l->o.json + l->sums + l->o.null > 1)
+		return ui_usage("list", "-v, --json, --sums and --null exclude each other");
+	l->format = l->o.verbose ? UI_LINE_VERBOSE
+		    : l->o.json  ? UI_LINE_JSON
+		    : l->sums    ? UI_LINE_SUM
+		    : l->o.null  ? UI_LINE_NUL
+				 : UI_LINE_NAME;
+	status = ui_options_paths(&l->o);
+	if (status >= 0)
+		return status;
+	buf_init(&l->places, PLACES_MAX);
+	shown = ui_show_name((struct pack_bytes){(const uint8_t *)l->o.file, strlen(l->o.file)});
+	l->name = shown != NULL ? shown : "?";
 	ui_pipe_ends(UI_OK);
-	if (hash_crypto_init(&err) != 0 || list(&l, &err) != 0) {
-		err_prefix(&err, "%s", l.name);
-		status = ui_fail("list", &err);
+	if (list(l, err) != 0) {
+		err_prefix(err, "%s", l->name);
+		status = ui_fail("list", err);
 	} else {
-		status = l.problems > 0 ? UI_DAMAGE : UI_OK;
-		if (ui_select_unmet(&l.o.select, "list", NULL) > 0 && status == UI_OK)
+		status = l->problems > 0 ? UI_DAMAGE : UI_OK;
+		if (ui_select_unmet(&l->o.select, "list", NULL) > 0 && status == UI_OK)
 			status = UI_FAILED;
 	}
-	if (status >= UI_FAILED && strcmp(l.o.file, "-") == 0)
+	if (status >= UI_FAILED && strcmp(l->o.file, "-") == 0)
 		ui_input_hint("list", word);
-	if (l.fd > 0)
-		close(l.fd);
-	buf_fini(&l.places);
-	pack_seek_free(l.seek);
-	tz_free(l.tz);
-out:
-	ui_options_fini(&l.o);
+	if (l->fd > 0)
+		close(l->fd);
+	buf_fini(&l->places);
+	pack_seek_free(l->seek);
+	tz_free(l->tz);
 	free(shown);
 	return status;
 }
@@ -411,5 +377,6 @@ const struct ui_command cmd_list = {
 	.arguments = "[PATH...]",
 	.exits = "0 done; 2 failed, or a PATH is not there; 3 a key file can't be used; 5 damage "
 		 "found; 6 wrong key, or not sealed; 7 no space.",
-	.run = main_list,
+	.own = &list_options,
+	.run = run,
 };

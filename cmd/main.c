@@ -20,6 +20,7 @@
 #include "cmd/cmd.h"
 #include "cmd/ui/command.h"
 #include "cmd/ui/help.h"
+#include "cmd/ui/options.h"
 #include "cmd/ui/report.h"
 #include "lib/err.h"
 #include "lib/fs.h"
@@ -49,18 +50,29 @@ static void help(FILE *to)
 	fputs("\nA link named fdump-COMMAND to this program runs that command.\n", to);
 }
 
-/* What a command printed is part of what it does. Returns the exit status. */
+/* Returns the exit status. */
 static int run(const struct ui_command *c, int argc, char **argv)
 {
+	struct ui_options *o = c->own;
 	struct err err = {0};
-	int status;
+	int status, failed;
 
 	if (ui_fail_wants_json(argc, argv))
 		ui_fail_json(stdout);
-	status = c->run(argc, argv);
-	if ((ferror(stdout) != 0 || fflush(stdout) != 0) && status < UI_FAILED) {
+	status = ui_options_parse(c, argc, argv);
+	if (status < 0) {
+		if (hash_crypto_init(&err) == 0)
+			status = (c->run != NULL ? c->run : o->verb->run)(o, &err);
+		if (status < 0)
+			status = ui_fail(c->name, &err);
+	}
+	ui_options_fini(o);
+	/* What a command printed is part of what it does. */
+	errno = 0;
+	if (fflush(stdout) != 0 || ferror(stdout)) {
 		err_errno(&err, errno != 0 ? errno : EIO, "standard output");
-		status = ui_fail(c->name, &err);
+		failed = ui_fail(c->name, &err);
+		status = status < UI_FAILED ? failed : status;
 	}
 	ui_fail_end(status);
 	return status;

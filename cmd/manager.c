@@ -14,7 +14,7 @@
 
 #include "cmd/manager/config.h"
 #include "cmd/manager/slots.h"
-#include "cmd/ui/json.h"
+#include "cmd/ui/result.h"
 #include "cmd/ui/options.h"
 #include "cmd/ui/problem.h"
 #include "cmd/ui/report.h"
@@ -32,14 +32,6 @@ struct options {
 	const char *file;
 	size_t problems;
 };
-
-/* Prints the object; failed: that something could not be added. */
-static int print_json(json_t *object, int failed)
-{
-	struct err err = {0};
-
-	return ui_json_print(object, failed, &err) == 0 ? UI_OK : ui_fail("manager", &err);
-}
 
 static void on_problem(void *ctx, const char *file, unsigned line, const char *what)
 {
@@ -69,72 +61,59 @@ static void print_list(const char *what, const struct manager_list *list)
 	putchar('\n');
 }
 
-static int json_list(json_t *object, const char *key, const struct manager_list *list)
+static json_t *json_list(const struct manager_list *list)
 {
 	char text[ESC_MAX(MANAGER_PATH_MAX)];
 	json_t *array = json_array();
 	size_t i;
-	int failed = 0;
 
 	for (i = 0; i < list->count; i++) {
 		esc_line(text, sizeof text, list->items[i], strlen(list->items[i]));
-		failed |= json_array_append_new(array, json_string(text));
+		json_array_append_new(array, json_string(text));
 	}
-	return failed | ui_json_add(object, key, array);
-}
-
-static int json_job(const struct options *opt, const struct manager_plan_job *job, const char *next,
-	int64_t slot)
-{
-	json_t *object = ui_json_new("job", "manager.job");
-	int failed = ui_json_add(object, "agent", json_string(opt->o.agent));
-
-	failed |= ui_json_add(object, "job", json_string(job->name));
-	failed |= ui_json_add(object, "schedule", json_string(job->schedule));
-	failed |= ui_json_add(object, "zone", json_string(job->zone));
-	failed |= ui_json_add(object, "next", json_string(next));
-	failed |= ui_json_add(object, "epoch", json_integer(slot));
-	failed |= json_list(object, "paths", &job->paths);
-	failed |= json_list(object, "exclude", &job->exclude);
-	failed |= json_list(object, "stores", &job->stores);
-	failed |= ui_json_add(object, "copies", json_integer(job->copies));
-	return print_json(object, failed);
+	return array;
 }
 
 /* One job of an agent's plan, with its next slot. */
 static int print_job(const struct options *opt, const struct manager_config *config,
-	const struct manager_plan_job *job)
+	const struct manager_plan_job *job, struct err *err)
 {
 	const struct tz *tz = manager_config_zone(config, job->zone);
 	char next[CIVIL_TEXT_MAX] = "never";
 	struct manager_slots slots;
-	struct err err = {0};
 	struct tz_span span;
 	int64_t slot = 0;
 
 	if (manager_slots_init(
-		    &slots, job->schedule, tz, job->jitter_sec, opt->o.agent, job->name, &err) != 0)
-		return ui_fail("manager", &err);
+		    &slots, job->schedule, tz, job->jitter_sec, opt->o.agent, job->name, err) != 0)
+		return -1;
 	if (manager_slots_next(&slots, (int64_t)time(NULL), &slot) == 0) {
 		tz_span(tz, slot, &span);
 		civil_print(next, slot, span.offset);
 	}
 	if (opt->o.json)
-		return json_job(opt, job, next, slot);
+		return ui_result_print(stdout, "job", "manager.job",
+			(struct ui_field[]){UI_STRING("agent", opt->o.agent),
+				UI_STRING("job", job->name), UI_STRING("schedule", job->schedule),
+				UI_STRING("zone", job->zone), UI_STRING("next", next),
+				UI_INT("epoch", slot), UI_JSON("paths", json_list(&job->paths)),
+				UI_JSON("exclude", json_list(&job->exclude)),
+				UI_JSON("stores", json_list(&job->stores)),
+				UI_INT("copies", job->copies), {0}},
+			err);
 	printf("%s: next at %s (%s, %s)\n", job->name, next, job->schedule, job->zone);
 	print_list("paths:", &job->paths);
 	print_list("exclude:", &job->exclude);
 	print_list("stores:", &job->stores);
 	if (job->copies < job->stores.count)
 		printf("  enough: %u of these\n", job->copies);
-	return UI_OK;
+	return 0;
 }
 
-/* Says which agents there are jobs for. */
-static int no_job(const struct options *opt, const struct manager_config *config)
+/* Says which agents there are jobs for. Returns -1. */
+static int no_job(const struct options *opt, const struct manager_config *config, struct err *err)
 {
 	char text[200] = "";
-	struct err err = {0};
 	size_t i, k, len = 0;
 
 	for (i = 0; i < config->job_count; i++)
@@ -143,73 +122,57 @@ static int no_job(const struct options *opt, const struct manager_config *config
 			k++)
 			len += (size_t)snprintf(text + len, sizeof text - len, "%s\"%s\"",
 				len > 0 ? ", " : "", config->jobs[i].agents.items[k]);
-	err_set(&err, ERR_NOTFOUND, "%s: no job is for the agent %s (the agents of jobs are %s)",
-		opt->file, opt->o.agent, len > 0 ? text : "none");
-	return ui_fail("manager", &err);
+	return err_set(err, ERR_NOTFOUND,
+		"%s: no job is for the agent %s (the agents of jobs are %s)", opt->file,
+		opt->o.agent, len > 0 ? text : "none");
 }
 
-static int print_plan(const struct options *opt, const struct manager_config *config)
+static int print_plan(
+	const struct options *opt, const struct manager_config *config, struct err *err)
 {
 	struct manager_plan plan = {0};
-	struct err err = {0};
 	struct buf buf;
 	size_t i;
-	int status = UI_OK;
+	int ret;
 
 	buf_init(&buf, MANAGER_PLAN_MAX);
-	if (manager_config_plan(config, opt->o.agent, NULL, 0, &buf, &err) != 0 ||
-		manager_plan_decode(&plan, buf.data, buf.len, &err) != 0) {
+	if (manager_config_plan(config, opt->o.agent, NULL, 0, &buf, err) != 0 ||
+		manager_plan_decode(&plan, buf.data, buf.len, err) != 0) {
 		buf_fini(&buf);
-		return ui_fail("manager", &err);
+		return -1;
 	}
-	for (i = 0; i < plan.job_count && status == UI_OK; i++)
-		status = print_job(opt, config, &plan.jobs[i]);
-	if (plan.job_count == 0)
-		status = no_job(opt, config);
+	ret = plan.job_count > 0 ? 0 : no_job(opt, config, err);
+	for (i = 0; i < plan.job_count && ret == 0; i++)
+		ret = print_job(opt, config, &plan.jobs[i], err);
 	manager_plan_free(&plan);
 	buf_fini(&buf);
-	return status;
-}
-
-static int json_result(const struct manager_config *config)
-{
-	const struct ui_json_row rows[] = {
-		{"files", config->file_count},
-		{"jobs", config->job_count},
-		{"stores", config->all_stores.count},
-	};
-	struct err err = {0};
-
-	return ui_json_result(stdout, "manager.check", rows, sizeof rows / sizeof *rows, &err) == 0
-		       ? UI_OK
-		       : ui_fail("manager", &err);
+	return ret;
 }
 
 static int run_check(void *own, struct err *err)
 {
 	struct options *opt = own;
 	struct manager_config *config;
-	int got, status = UI_OK;
+	int got = manager_config_load(&config, opt->file, on_problem, opt, err);
 
-	if (hash_crypto_init(err) != 0)
-		return -1;
-	got = manager_config_load(&config, opt->file, on_problem, opt, err);
 	if (got < 0)
 		return -1;
 	if (got > 0)
 		return err_set(err, ERR_CONFIG, "%s: %zu problem%s", opt->file, opt->problems,
 			opt->problems == 1 ? "" : "s");
 	if (opt->o.agent != NULL)
-		status = print_plan(opt, config);
-	if (status == UI_OK && opt->o.json)
-		status = json_result(config);
-	else if (status == UI_OK && opt->o.agent == NULL)
-		printf("%s: valid; %zu file%s, %zu job%s, %zu store%s\n", opt->file,
+		got = print_plan(opt, config, err);
+	if (got == 0 && (opt->o.json || opt->o.agent == NULL))
+		got = ui_result(opt->o.json, "result", "manager.check",
+			(struct ui_field[]){UI_INT("files", config->file_count),
+				UI_INT("jobs", config->job_count),
+				UI_INT("stores", config->all_stores.count), {0}},
+			err, "%s: valid; %zu file%s, %zu job%s, %zu store%s\n", opt->file,
 			config->file_count, config->file_count == 1 ? "" : "s", config->job_count,
 			config->job_count == 1 ? "" : "s", config->all_stores.count,
 			config->all_stores.count == 1 ? "" : "s");
 	manager_config_free(config);
-	return status;
+	return got;
 }
 
 static int run_service(void *own, struct err *err)
@@ -220,20 +183,17 @@ static int run_service(void *own, struct err *err)
 	return cmd_manager_service(opt->o.config, opt->o.state);
 }
 
-static int main_manager(int argc, char **argv)
-{
-	struct options opt = {.problems = 0};
-	char path[PATH_MAX];
-	struct err err = {0};
-	int status = ui_options_parse(&opt.o, &cmd_manager, &opt, argc, argv);
+static struct options manager_options;
 
-	if (status >= 0)
-		return status;
+static int run(void *own, struct err *err)
+{
+	static char path[PATH_MAX];
+	struct options *opt = own;
+
 	snprintf(path, sizeof path, "%.4000s/manager.conf",
-		opt.o.config != NULL ? opt.o.config : UI_CONFIG_DIR);
-	opt.file = optind < argc ? argv[optind] : path;
-	status = opt.o.verb->run(&opt, &err);
-	return status < 0 ? ui_fail("manager", &err) : status;
+		opt->o.config != NULL ? opt->o.config : UI_CONFIG_DIR);
+	opt->file = opt->o.arg_count > 0 ? opt->o.args[0] : path;
+	return opt->o.verb->run(opt, err);
 }
 
 static const struct ui_verb verbs[] = {
@@ -266,5 +226,6 @@ const struct ui_command cmd_manager = {
 	.verbs = verbs,
 	.options = options,
 	.exits = "0 valid; 2 failed or wrong usage; 3 the configuration is wrong.",
-	.run = main_manager,
+	.own = &manager_options,
+	.run = run,
 };

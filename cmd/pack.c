@@ -10,7 +10,7 @@
 
 #include "cmd/cmd.h"
 #include "cmd/ui/estimate.h"
-#include "cmd/ui/json.h"
+#include "cmd/ui/result.h"
 #include "cmd/ui/options.h"
 #include "cmd/ui/output.h"
 #include "cmd/ui/problem.h"
@@ -37,7 +37,7 @@ struct options {
 	uint8_t key_payload[PACK_KEYBLOCK_MAX], payload_key[SEAL_KEY_LEN];
 	struct pack_create_options create;
 	/* The paths: arguments, then lines of files_from. */
-	char **paths, **all_paths; /* paths: those that are left */
+	char **paths; /* those that are left */
 	FILE *list;
 	char *line;
 	size_t line_cap;
@@ -60,27 +60,6 @@ static FILE *json_to(const struct options *o)
 	return o->o.file != NULL && strcmp(o->o.file, "-") != 0 ? stdout : stderr;
 }
 
-/* Reads the options. Returns -1 to go on, else the exit status. */
-static int parse(struct options *o, int argc, char **argv)
-{
-	int status = ui_options_parse(&o->o, &cmd_pack, o, argc, argv);
-
-	if (status >= 0)
-		return status;
-	if (o->reproducible && (o->to_count > 0 || o->o.unseal.passphrase_file != NULL))
-		return ui_usage("pack", "a sealed pack can't be reproducible");
-	o->paths = o->all_paths = argv + optind;
-	if (*o->paths == NULL && o->o.files_from == NULL && o->o.command_count == 0)
-		return ui_usage("pack", "no PATH given ('.' for all that is here)");
-	if (o->o.json)
-		ui_fail_json(json_to(o));
-	o->create.threads = o->o.threads;
-	o->create.scan.no_recursion = o->o.no_recursion;
-	o->create.xattrs = !o->o.no_xattrs;
-	o->create.owner_names = !o->o.numeric_owner;
-	return -1;
-}
-
 /* What does not change the status. */
 static void note(const struct options *o, const char *what)
 {
@@ -92,28 +71,16 @@ static void note(const struct options *o, const char *what)
 		NULL);
 }
 
-/* Says once that a leading "/" or ".." is not stored. */
-static void tell_cut(struct options *o, const char *path)
-{
-	char *out;
-	bool cut;
-
-	if (o->told_cut || (out = malloc(strlen(path) + 2)) == NULL)
-		return;
-	pack_scan_name(path, out, &cut);
-	if (cut) {
-		fprintf(stderr, "fdump pack: names are stored without leading '/' and '..'\n");
-		o->told_cut = true;
-	}
-	free(out);
-}
-
-/* Says what a PATH does not mean. */
+/* Says what a PATH does not mean; once that a leading "/" or ".." is not stored. */
 static void tell_path(struct options *o, const char *path)
 {
-	char text[ERR_MESSAGE_MAX];
+	char text[ERR_MESSAGE_MAX], *name = o->told_cut ? NULL : malloc(strlen(path) + 2);
 
-	tell_cut(o, path);
+	if (name != NULL)
+		pack_scan_name(path, name, &o->told_cut);
+	if (name != NULL && o->told_cut)
+		fprintf(stderr, "fdump pack: names are stored without leading '/' and '..'\n");
+	free(name);
 	if (o->o.no_recursion || !ui_roots_link(o->create.scan.base, path))
 		return;
 	snprintf(text, sizeof text,
@@ -128,30 +95,20 @@ static int next_root(void *ctx, const char **path, struct err *err)
 
 	if (*o->paths != NULL) {
 		*path = *o->paths++;
-		o->any_path = true;
-		tell_path(o, *path);
-		return 0;
-	}
-	if (o->list == NULL)
+	} else if (o->list == NULL) {
 		return 1;
-	got = ui_select_line(o->list, o->o.files_from, o->o.null, &o->line, &o->line_cap, err);
-	if (got == 1 && !o->any_path && o->o.command_count == 0)
-		return err_set(err, ERR_USAGE, "%s: has no PATH in it", o->o.files_from);
-	if (got != 0)
-		return got;
-	*path = o->line;
+	} else {
+		got = ui_select_line(
+			o->list, o->o.files_from, o->o.null, &o->line, &o->line_cap, err);
+		if (got == 1 && !o->any_path && o->o.command_count == 0)
+			return err_set(err, ERR_USAGE, "%s: has no PATH in it", o->o.files_from);
+		if (got != 0)
+			return got;
+		*path = o->line;
+	}
 	o->any_path = true;
 	tell_path(o, *path);
 	return 0;
-}
-
-static void print_name(
-	FILE *to, const char *prefix, const char *path, size_t len, const char *suffix)
-{
-	char text[ESC_MAX(4096)];
-
-	esc_name(text, sizeof text, path, len);
-	fprintf(to, "%s%s%s\n", prefix, text, suffix);
 }
 
 static void on_progress(void *ctx, uint64_t bytes, uint64_t entries)
@@ -162,8 +119,11 @@ static void on_progress(void *ctx, uint64_t bytes, uint64_t entries)
 
 static void on_entry(void *ctx, const char *path, size_t len)
 {
+	char text[ESC_MAX(4096)];
+
 	(void)ctx;
-	print_name(stderr, "", path, len, "");
+	esc_name(text, sizeof text, path, len);
+	fprintf(stderr, "%s\n", text);
 }
 
 static void on_problem(void *ctx, const char *path, size_t len, const char *what)
@@ -176,15 +136,6 @@ static void on_problem(void *ctx, const char *path, size_t len, const char *what
 			   .path = {(const uint8_t *)path, len},
 			   .what = what},
 		NULL);
-}
-
-static int json_result(const struct options *o, const struct pack_created *c, struct err *err)
-{
-	const struct ui_json_row rows[] = {{"entries", c->totals.entries},
-		{"content", c->totals.content}, {"bytes", c->totals.bytes},
-		{"not_ok", c->totals.statuses}, {"problems", c->problems}};
-
-	return ui_json_result(json_to(o), "pack.result", rows, sizeof rows / sizeof *rows, err);
 }
 
 static int write_out(void *ctx, const void *head, size_t head_len, const void *body,
@@ -205,7 +156,7 @@ static void on_border(void *ctx, const char *path, size_t len)
 	char *const *at;
 	bool listed = false, cut;
 
-	for (at = o->all_paths; *at != NULL && !listed; at++) {
+	for (at = o->o.args; *at != NULL && !listed; at++) {
 		name = malloc(strlen(*at) + 2);
 		listed = name != NULL && pack_scan_name(*at, name, &cut) == len &&
 			 memcmp(name, path, len) == 0;
@@ -306,66 +257,71 @@ static int prepare(struct options *o, struct ui_output *out, struct err *err)
 	return 0;
 }
 
-/* Returns 0, or -1 with err set. */
-static int run(
-	struct options *o, struct ui_output *out, struct pack_created *created, struct err *err)
+static struct options pack_options = {.create = {.level = 1}};
+
+static int run(void *own, struct err *err)
 {
+	struct options *o = own;
+	struct ui_output out = {.fd = -1, .dir = -1};
+	struct pack_created c;
 	char *patterns;
 	int got;
 
-	ui_progress_start("pack", 0, o->o.verbose);
-	if (o->o.files_from == NULL)
-		ui_estimate_start(&o->create.scan, o->paths, !o->o.verbose);
-	got = pack_create(&o->create, created, err);
-	if (got == 0)
-		got = ui_output_commit(out, err);
-	ui_progress_stop();
-	ui_estimate_stop();
+	if (o->reproducible && (o->to_count > 0 || o->o.unseal.passphrase_file != NULL))
+		return ui_usage("pack", "a sealed pack can't be reproducible");
+	o->paths = o->o.args;
+	if (*o->paths == NULL && o->o.files_from == NULL && o->o.command_count == 0)
+		return ui_usage("pack", "no PATH given ('.' for all that is here)");
+	if (o->o.json)
+		ui_fail_json(json_to(o));
+	o->create.threads = o->o.threads;
+	o->create.xattrs = !o->o.no_xattrs;
+	o->create.owner_names = !o->o.numeric_owner;
+	o->create.commands = o->create.scan.taken = o->o.commands;
+	o->create.scan.no_recursion = o->o.no_recursion;
+	o->create.scan.next_root = next_root;
+	o->create.scan.excluded = o->o.select.exclude != NULL ? excluded : NULL;
+	o->create.scan.border = on_border;
+	o->create.scan.ctx = o;
+	o->create.sink = write_out;
+	o->create.sink_ctx = &out;
+	o->create.entry = o->o.verbose ? on_entry : NULL;
+	o->create.problem = on_problem;
+	o->create.progress = on_progress;
+	o->create.ctx = o;
+	got = prepare(o, &out, err);
+	if (got == 0) {
+		ui_progress_start("pack", 0, o->o.verbose);
+		if (o->o.files_from == NULL)
+			ui_estimate_start(&o->create.scan, o->paths, !o->o.verbose);
+		got = pack_create(&o->create, &c, err);
+		if (got == 0)
+			got = ui_output_commit(&out, err);
+		ui_progress_stop();
+		ui_estimate_stop();
+	}
 	if (got == 0 && (patterns = ui_select_patterns_unmet(&o->o.select)) != NULL) {
 		note(o, patterns);
 		free(patterns);
 	}
-	return got == 0 && o->o.json ? json_result(o, created, err) : got;
-}
-
-static int main_pack(int argc, char **argv)
-{
-	struct options o = {.create = {.level = 1}};
-	struct ui_output out = {.fd = -1, .dir = -1};
-	struct pack_created created;
-	struct err err = {0};
-	int status;
-
-	status = parse(&o, argc, argv);
-	if (status >= 0)
-		goto out;
-	o.create.commands = o.create.scan.taken = o.o.commands;
-	o.create.scan.next_root = next_root;
-	o.create.scan.excluded = o.o.select.exclude != NULL ? excluded : NULL;
-	o.create.scan.border = on_border;
-	o.create.scan.ctx = &o;
-	o.create.sink = write_out;
-	o.create.sink_ctx = &out;
-	o.create.entry = o.o.verbose ? on_entry : NULL;
-	o.create.problem = on_problem;
-	o.create.progress = on_progress;
-	o.create.ctx = &o;
-	if (hash_crypto_init(&err) == 0 && prepare(&o, &out, &err) == 0)
-		status = run(&o, &out, &created, &err);
-	if (status != 0)
-		status = ui_fail("pack", &err);
-	else
-		status = created.problems > 0 ? UI_SOME : UI_OK;
+	if (got == 0 && o->o.json)
+		got = ui_result_print(json_to(o), "result", "pack.result",
+			(struct ui_field[]){UI_INT("entries", c.totals.entries),
+				UI_INT("content", c.totals.content),
+				UI_INT("bytes", c.totals.bytes),
+				UI_INT("not_ok", c.totals.statuses), UI_INT("problems", c.problems),
+				{0}},
+			err);
 	ui_output_drop(&out);
-	seal_wipe(o.payload_key, sizeof o.payload_key);
-	if (o.list != NULL && o.list != stdin)
-		fclose(o.list);
-	if (o.o.directory != NULL && o.create.scan.base >= 0)
-		close(o.create.scan.base);
-	free(o.line);
-out:
-	ui_options_fini(&o.o);
-	return status;
+	seal_wipe(o->payload_key, sizeof o->payload_key);
+	if (o->list != NULL && o->list != stdin)
+		fclose(o->list);
+	if (o->o.directory != NULL && o->create.scan.base >= 0)
+		close(o->create.scan.base);
+	free(o->line);
+	if (got != 0)
+		return -1;
+	return c.problems > 0 ? UI_SOME : UI_OK;
 }
 
 static const struct ui_option options[] = {
@@ -403,5 +359,6 @@ const struct ui_command cmd_pack = {
 	.arguments = "[PATH...]",
 	.exits = "0 complete; 1 done, but some entries changed or could not be read, and are "
 		 "listed; 2 failed; 3 a key file can't be used; 7 no space.",
-	.run = main_pack,
+	.own = &pack_options,
+	.run = run,
 };

@@ -47,11 +47,12 @@ static int dry_run(struct restore *r, struct ui_dump *d, struct err *err)
 {
 	int got;
 
+	ui_pipe_ends(UI_OK);
 	ui_line_init(&r->line, r->u.o.json ? UI_LINE_JSON : UI_LINE_NAME, false, NULL);
 	got = ui_dump_walk(d, print_entry, r, err);
 	ui_line_fini(&r->line);
 	if (got != 0)
-		return ui_fail("restore", err);
+		return -1;
 	return ui_select_unmet(&r->u.o.select, "restore", dump_source_dump(d->source)) > 0
 		       ? UI_FAILED
 		       : UI_OK;
@@ -110,19 +111,27 @@ static int check_origin(const struct restore *r, const struct store_dump *dump, 
 
 static int restore(struct restore *r, struct ui_dump *d, struct err *err)
 {
+	const struct store_dump *dump = dump_source_dump(d->source);
+	char base[4096];
 	int status;
 
+	if (check_origin(r, dump, err) != 0)
+		return -1;
+	if (r->in_place) {
+		r->u.extract.in_place = true;
+		snprintf(base, sizeof base, "%.*s", (int)dump->base_len, (const char *)dump->base);
+		r->u.o.directory = base;
+	}
 	if (r->u.extract.overwrite == PACK_OVERWRITE_CHANGED) {
 		r->target = open(r->u.o.directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 		d->there = is_there;
 		d->there_ctx = r;
 	}
-
 	d->ways = true;
 	if (ui_dump_adopt(d, err) != 0 || ui_dump_feed(d, &r->u.read, err) != 0)
-		return ui_fail("restore", err);
+		return -1;
 	r->u.total = d->content;
-	r->u.dump = dump_source_dump(d->source);
+	r->u.dump = dump;
 	status = cmd_unpack_run(&r->u, -1);
 	if (d->there != NULL && r->target >= 0)
 		close(r->target);
@@ -132,50 +141,24 @@ static int restore(struct restore *r, struct ui_dump *d, struct err *err)
 	return status != UI_NOSPACE ? UI_DAMAGE : status;
 }
 
-static int main_restore(int argc, char **argv)
+static struct restore restore_options;
+
+static int run(void *own, struct err *err)
 {
-	struct restore r = {.in_place = false};
+	struct restore *r = own;
 	struct ui_dump d = {.source = NULL};
-	struct err err = {0};
-	char base[4096];
-	const char *dump;
-	int status;
+	const char *dump = *r->u.o.args++;
+	int status = ui_options_paths(&r->u.o);
 
-	status = ui_options_parse(&r.u.o, &cmd_restore, &r, argc, argv);
 	if (status >= 0)
-		goto out;
-	dump = argv[optind++];
-	if ((status = ui_options_paths(&r.u.o, argc, argv)) >= 0)
-		goto out;
-	if (r.in_place && r.u.o.directory != NULL) {
-		status = ui_usage("restore", "-C and --in-place exclude each other");
-		goto out;
-	}
-	if (!r.dry_run && !r.in_place && r.u.o.directory == NULL) {
-		status = ui_usage("restore", "no target given (-C DIR, or --in-place)");
-		goto out;
-	}
-	if (hash_crypto_init(&err) != 0 || ui_dump_open(&d, &r.u.o, dump, &err) != 0) {
-		status = ui_fail("restore", &err);
-	} else if (r.dry_run) {
-		ui_pipe_ends(UI_OK);
-		status = dry_run(&r, &d, &err);
-	} else if (check_origin(&r, dump_source_dump(d.source), &err) != 0) {
-		status = ui_fail("restore", &err);
-	} else {
-		const struct store_dump *s = dump_source_dump(d.source);
-
-		if (r.in_place) {
-			r.u.extract.in_place = true;
-			snprintf(
-				base, sizeof base, "%.*s", (int)s->base_len, (const char *)s->base);
-			r.u.o.directory = base;
-		}
-		status = restore(&r, &d, &err);
-	}
+		return status;
+	if (r->in_place && r->u.o.directory != NULL)
+		return ui_usage("restore", "-C and --in-place exclude each other");
+	if (!r->dry_run && !r->in_place && r->u.o.directory == NULL)
+		return ui_usage("restore", "no target given (-C DIR, or --in-place)");
+	if (ui_dump_open(&d, &r->u.o, dump, err) == 0)
+		status = r->dry_run ? dry_run(r, &d, err) : restore(r, &d, err);
 	ui_dump_close(&d);
-out:
-	ui_options_fini(&r.u.o);
 	return status;
 }
 
@@ -224,5 +207,6 @@ const struct ui_command cmd_restore = {
 		 "of another type was kept, or not all of their metadata could be restored; 2 "
 		 "failed, or entries could not be restored; 3 a key file can't be used; 5 damage "
 		 "found; 6 wrong key; 7 no space; 8 a store was busy.",
-	.run = main_restore,
+	.own = &restore_options,
+	.run = run,
 };

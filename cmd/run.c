@@ -1,4 +1,5 @@
 /* fdump run: a job now, as a person wishes. */
+#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -8,7 +9,7 @@
 
 #include "cmd/cmd.h"
 #include "cmd/ui/fleet.h"
-#include "cmd/ui/json.h"
+#include "cmd/ui/result.h"
 #include "cmd/ui/options.h"
 #include "cmd/ui/problem.h"
 #include "cmd/ui/progress.h"
@@ -47,15 +48,9 @@ struct run {
 
 /* --- the order ----------------------------------------------------------------- */
 
-static const char *verb_done(const struct run *r)
-{
-	static const char *const done[] = {"accepted", "cancelled", "held", "released"};
-
-	return done[r->method - MANAGER_METHOD_RUN];
-}
-
 static int show_order(void *ctx, const void *row, struct err *err)
 {
+	static const char *const done[] = {"accepted", "cancelled", "held", "released"};
 	const struct manager_order_row *order = row;
 	struct run *r = ctx;
 	struct waited *grown;
@@ -76,32 +71,8 @@ static int show_order(void *ctx, const void *row, struct err *err)
 	if (order->error[0] != 0)
 		ui_say("run", "%s: %s", order->agent, order->error);
 	else
-		printf("%s: %s\n", order->agent, verb_done(r));
-	return fflush(stdout) == 0 ? 0 : -1;
-}
-
-static void put_agent(struct cbor_out *out, const char *agent)
-{
-	if (agent == NULL)
-		return;
-	cbor_put_text(out, "agent");
-	cbor_put_text(out, agent);
-}
-
-static int order(struct run *r, struct err *err)
-{
-	uint8_t mem[256];
-	struct cbor_out out;
-
-	cbor_out_init(&out, mem, sizeof mem);
-	cbor_put_map(&out, 2 + (size_t)(r->o.agent != NULL));
-	cbor_put_text(&out, "method");
-	cbor_put_uint(&out, r->method);
-	cbor_put_text(&out, "job");
-	cbor_put_text(&out, r->job);
-	put_agent(&out, r->o.agent);
-	return ui_fleet_rows(&r->fleet, MANAGER_METHOD_ORDER, &out, manager_order_fields,
-		sizeof(struct manager_order_row), show_order, r, err);
+		printf("%s: %s\n", order->agent, done[r->method - MANAGER_METHOD_RUN]);
+	return fflush(stdout) == 0 ? 0 : err_errno(err, errno, "standard output");
 }
 
 /* --- waiting ------------------------------------------------------------------- */
@@ -119,36 +90,28 @@ static int keep_run(void *ctx, const void *row, struct err *err)
 	return 0;
 }
 
-static void put_filter(struct cbor_out *out, const struct run *r, const char *agent, size_t more)
-{
-	cbor_put_map(out, 1 + more + (size_t)(agent != NULL));
-	cbor_put_text(out, "job");
-	cbor_put_text(out, r->job);
-	put_agent(out, agent);
-}
-
 /* Looks whether the run that was ordered is among the newest ones of its agent that have ended. */
 static int look(struct run *r, struct waited *w, struct err *err)
 {
-	uint8_t mem[256];
-	struct cbor_out out;
+	const struct ui_field filter[] = {UI_STRING("job", r->job), UI_STRING("agent", w->agent),
+		UI_INT("count", LOOK_COUNT), {0}};
 
-	cbor_out_init(&out, mem, sizeof mem);
-	put_filter(&out, r, w->agent, 1);
-	cbor_put_text(&out, "count");
-	cbor_put_uint(&out, LOOK_COUNT);
-	return ui_fleet_rows(&r->fleet, MANAGER_METHOD_RUNS, &out, manager_run_fields,
+	return ui_fleet_rows(&r->fleet, MANAGER_METHOD_RUNS, filter, manager_run_fields,
 		sizeof(struct manager_run_row), keep_run, w, err);
 }
 
 static int status_of(const struct manager_run_row *run)
 {
-	if (strcmp(run->result, manager_result_name(MANAGER_OK)) == 0)
-		return UI_OK;
-	if (strcmp(run->result, manager_result_name(MANAGER_PARTIAL)) == 0)
-		return UI_SOME;
-	return strcmp(run->result, manager_result_name(MANAGER_COPIES)) == 0 ? UI_COPIES
-									     : UI_FAILED;
+	static const struct {
+		enum manager_result result;
+		int status;
+	} known[] = {{MANAGER_OK, UI_OK}, {MANAGER_PARTIAL, UI_SOME}, {MANAGER_COPIES, UI_COPIES}};
+	size_t i;
+
+	for (i = 0; i < sizeof known / sizeof *known; i++)
+		if (strcmp(run->result, manager_result_name(known[i].result)) == 0)
+			return known[i].status;
+	return UI_FAILED;
 }
 
 static int show_run(struct run *r, const struct manager_run_row *run, struct err *err)
@@ -163,7 +126,7 @@ static int show_run(struct run *r, const struct manager_run_row *run, struct err
 	printf("%s: %s, %" PRIu64 " cop%s, %" PRIu64 " bytes stored%s%s\n", run->agent, run->result,
 		run->copies, run->copies == 1 ? "y" : "ies", run->stored,
 		run->text[0] != 0 ? ": " : "", run->text);
-	return fflush(stdout) == 0 ? 0 : -1;
+	return fflush(stdout) == 0 ? 0 : err_errno(err, errno, "standard output");
 }
 
 static int keep_up(void *ctx, const void *row, struct err *err)
@@ -217,16 +180,12 @@ static int look_away(struct run *r, struct waited *w, struct err *err)
 /* Which agents are connected; of one that was named, only this. */
 static int look_up(struct run *r, struct err *err)
 {
-	uint8_t mem[128];
-	struct cbor_out out;
+	const struct ui_field filter[] = {UI_STRING("agent", r->o.agent), {0}};
 	size_t i;
 
-	cbor_out_init(&out, mem, sizeof mem);
-	cbor_put_map(&out, r->o.agent != NULL);
-	put_agent(&out, r->o.agent);
 	for (i = 0; i < r->count; i++)
 		r->waited[i].up = false;
-	if (ui_fleet_rows(&r->fleet, MANAGER_METHOD_HOSTS, &out, manager_host_fields,
+	if (ui_fleet_rows(&r->fleet, MANAGER_METHOD_HOSTS, filter, manager_host_fields,
 		    sizeof(struct manager_host_row), keep_up, r, err) != 0)
 		return -1;
 	for (i = 0; i < r->count; i++)
@@ -261,13 +220,11 @@ static int add_progress(void *ctx, const void *row, struct err *err)
 /* On a terminal: how far the runs are. */
 static int show_progress(struct run *r, struct err *err)
 {
+	const struct ui_field filter[] = {
+		UI_STRING("job", r->job), UI_STRING("agent", r->o.agent), {0}};
 	struct sum sum = {.run = r};
-	struct cbor_out out;
-	uint8_t mem[256];
 
-	cbor_out_init(&out, mem, sizeof mem);
-	put_filter(&out, r, r->o.agent, 0);
-	if (ui_fleet_rows(&r->fleet, MANAGER_METHOD_STATUS, &out, manager_status_fields,
+	if (ui_fleet_rows(&r->fleet, MANAGER_METHOD_STATUS, filter, manager_status_fields,
 		    sizeof(struct manager_status_row), add_progress, &sum, err) != 0)
 		return -1;
 	ui_progress_set(sum.bytes, sum.entries);
@@ -328,45 +285,38 @@ static int wait_all(struct run *r, struct err *err)
 
 /* --- the whole ------------------------------------------------------------------- */
 
-static int run(struct run *r, struct err *err)
-{
-	int ret = -1;
+static struct run run_options;
 
+static int run(void *own, struct err *err)
+{
+	struct run *r = own;
+	int ret;
+
+	if (r->cancel + r->hold + r->release > 1)
+		return ui_usage("run", "--cancel, --hold and --release exclude each other");
+	r->method = r->cancel    ? MANAGER_METHOD_CANCEL
+		    : r->hold    ? MANAGER_METHOD_HOLD
+		    : r->release ? MANAGER_METHOD_RELEASE
+				 : MANAGER_METHOD_RUN;
+	r->job = r->o.args[0];
+	if (name_check("JOB", r->job, err) != 0)
+		return ui_usage("run", "%s", err->message);
+	if (r->wait && r->method != MANAGER_METHOD_RUN)
+		return ui_usage("run", "--wait goes with a run only");
 	r->away_ms = AWAY_MS;
 	ui_test_times(&r->away_ms);
 	if (ui_fleet_open(&r->fleet, &r->o, err) != 0)
 		return -1;
 	r->fleet.patience_ms = 2 * r->away_ms;
-	if (order(r, err) == 0)
-		ret = r->wait ? wait_all(r, err) : 0;
+	ret = ui_fleet_rows(&r->fleet, MANAGER_METHOD_ORDER,
+		(struct ui_field[]){UI_INT("method", r->method), UI_STRING("job", r->job),
+			UI_STRING("agent", r->o.agent), {0}},
+		manager_order_fields, sizeof(struct manager_order_row), show_order, r, err);
+	if (ret == 0 && r->wait)
+		ret = wait_all(r, err);
 	ui_fleet_close(&r->fleet);
 	free(r->waited);
-	return ret;
-}
-
-static int main_run(int argc, char **argv)
-{
-	static struct run r;
-	struct err err = {0};
-	int status;
-
-	status = ui_options_parse(&r.o, &cmd_run, &r, argc, argv);
-	if (status >= 0)
-		return status;
-	if (r.cancel + r.hold + r.release > 1)
-		return ui_usage("run", "--cancel, --hold and --release exclude each other");
-	r.method = r.cancel    ? MANAGER_METHOD_CANCEL
-		   : r.hold    ? MANAGER_METHOD_HOLD
-		   : r.release ? MANAGER_METHOD_RELEASE
-			       : MANAGER_METHOD_RUN;
-	r.job = argv[optind];
-	if (name_check("JOB", r.job, &err) != 0)
-		return ui_usage("run", "%s", err.message);
-	if (r.wait && r.method != MANAGER_METHOD_RUN)
-		return ui_usage("run", "--wait goes with a run only");
-	status = run(&r, &err) == 0 ? r.status : ui_fail("run", &err);
-	ui_options_fini(&r.o);
-	return status;
+	return ret == 0 ? r->status : -1;
 }
 
 static const struct ui_option options[] = {
@@ -393,5 +343,6 @@ const struct ui_command cmd_run = {
 	.exits = "0 done; 1 some entries changed or could not be read; 2 failed on an agent, or "
 		 "wrong usage; 4 fewer copies than asked for; 6 not allowed; 8 it is not known "
 		 "how a run ended, for its agent or the manager was lost.",
-	.run = main_run,
+	.own = &run_options,
+	.run = run,
 };

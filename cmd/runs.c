@@ -35,45 +35,26 @@ static int show(void *ctx, const void *row, struct err *err)
 	return 0;
 }
 
-static int run(struct runs *r, struct err *err)
+static struct runs runs = {.count = 50};
+
+static int run(void *own, struct err *err)
 {
-	uint8_t mem[256];
-	struct cbor_out out;
+	struct runs *r = own;
+	const struct ui_field filter[] = {UI_INT("count", r->count), UI_STRING("agent", r->o.agent),
+		UI_STRING("job", r->job), {0}};
+	int ret;
 
-	cbor_out_init(&out, mem, sizeof mem);
-	cbor_put_map(&out, 1 + (size_t)(r->o.agent != NULL) + (size_t)(r->job != NULL));
-	cbor_put_text(&out, "count");
-	cbor_put_uint(&out, (uint64_t)r->count);
-	if (r->o.agent != NULL) {
-		cbor_put_text(&out, "agent");
-		cbor_put_text(&out, r->o.agent);
-	}
-	if (r->job != NULL) {
-		cbor_put_text(&out, "job");
-		cbor_put_text(&out, r->job);
-	}
-	return ui_fleet_rows(&r->fleet, MANAGER_METHOD_RUNS, &out, manager_run_fields,
-		sizeof(struct manager_run_row), show, r, err);
-}
-
-static int main_runs(int argc, char **argv)
-{
-	static struct runs r = {.count = 50};
-	struct err err = {0};
-	int status, ret;
-
-	status = ui_options_parse(&r.o, &cmd_runs, &r, argc, argv);
-	if (status >= 0)
-		return status;
 	ui_pipe_ends(UI_OK);
-	ret = ui_fleet_open(&r.fleet, &r.o, &err);
+	ret = ui_fleet_open(&r->fleet, &r->o, err);
 	if (ret == 0)
-		ret = run(&r, &err);
-	if (ret == 0 && r.shown == 0 && !r.o.json)
-		printf("No run%s%s%s%s has ended yet.\n", r.job != NULL ? " of the job " : "",
-			r.job != NULL ? r.job : "", r.o.agent != NULL ? " on the agent " : "",
-			r.o.agent != NULL ? r.o.agent : "");
-	return ui_fleet_end(&r.fleet, &r.o, ret, &err);
+		ret = ui_fleet_rows(&r->fleet, MANAGER_METHOD_RUNS, filter, manager_run_fields,
+			sizeof(struct manager_run_row), show, r, err);
+	if (ret == 0 && r->shown == 0 && !r->o.json)
+		printf("No run%s%s%s%s has ended yet.\n", r->job != NULL ? " of the job " : "",
+			r->job != NULL ? r->job : "", r->o.agent != NULL ? " on the agent " : "",
+			r->o.agent != NULL ? r->o.agent : "");
+	ui_fleet_close(&r->fleet);
+	return ret;
 }
 
 static const struct ui_option options[] = {
@@ -94,5 +75,6 @@ const struct ui_command cmd_runs = {
 	.options = options,
 	.arguments = "",
 	.exits = "0 done; 2 failed, or wrong usage; 6 not allowed.",
-	.run = main_runs,
+	.own = &runs,
+	.run = run,
 };

@@ -15,14 +15,12 @@
 #include "cmd/cmd.h"
 #include "cmd/manager/proto.h"
 #include "cmd/store/engine.h"
-#include "cmd/ui/json.h"
+#include "cmd/ui/install.h"
 #include "cmd/ui/keys.h"
 #include "cmd/ui/options.h"
-#include "cmd/ui/ready.h"
 #include "cmd/ui/report.h"
+#include "cmd/ui/result.h"
 #include "cmd/ui/role.h"
-#include "cmd/ui/systemd.h"
-#include "cmd/ui/undo.h"
 #include "lib/buf.h"
 #include "lib/err.h"
 #include "lib/file.h"
@@ -39,7 +37,8 @@ struct setup {
 	struct ui_options o;
 	const char *name, *listen, *address, *store, *keys, *to;
 	/* Found out. */
-	char own_name[NAME_LEN_MAX + 1], host[256], store_path[PATH_MAX], keys_path[PATH_MAX];
+	char own_name[NAME_LEN_MAX + 1], host[256], store_path[PATH_MAX], keys_path[PATH_MAX],
+		root_cert[PATH_MAX + 16];
 	struct store_address at; /* of the manager */
 	unsigned port;
 	struct ui_role manager, store_role, operator;
@@ -131,100 +130,55 @@ static int find_roles(struct setup *s, struct err *err)
 
 /* --- identities ----------------------------------------------------------------- */
 
-static int copy_file(const char *from, const char *to, struct err *err)
-{
-	uint8_t bytes[16384];
-	size_t len;
-
-	return file_read(from, bytes, sizeof bytes, &len, NULL, err) == 0
-		       ? file_write(to, bytes, len, 0644, err)
-		       : -1;
-}
-
 /* The manager's intermediate, signed by the root. */
 static int make_intermediate(struct setup *s, const struct pass *pass, struct err *err)
 {
 	char key[PATH_MAX + 16], cert[PATH_MAX + 16], root_key[PATH_MAX + 16],
-		root_cert[PATH_MAX + 16], host[RPC_HOST_LEN + 1];
+		host[RPC_HOST_LEN + 1];
 	struct rpc_ca *root = NULL;
 	struct buf csr, pem;
-	int ret = -1;
 
 	snprintf(key, sizeof key, "%s/int.key", s->manager.dir);
 	snprintf(cert, sizeof cert, "%s/int.pem", s->manager.dir);
 	snprintf(root_key, sizeof root_key, "%s/root.key", s->keys_path);
-	snprintf(root_cert, sizeof root_cert, "%s/root.pem", s->keys_path);
 	buf_init(&csr, RPC_CSR_MAX);
 	buf_init(&pem, RPC_CHAIN_MAX);
-	root = rpc_ca_open(root_key, root_cert, ui_keys_known, (const void *)pass, err);
+	root = rpc_ca_open(root_key, s->root_cert, ui_keys_known, (const void *)pass, err);
 	if (root != NULL && rpc_key_make(key, err) == 0 && rpc_csr_make(key, &csr, err) == 0 &&
 		rpc_host_new(host, err) == 0 &&
 		rpc_ca_intermediate(root, csr.data, csr.len, s->name, host, &pem, err) == 0 &&
-		file_write(cert, pem.data, pem.len, 0644, err) == 0) {
+		file_write(cert, pem.data, pem.len, 0644, err) == 0)
 		s->ca = rpc_ca_open(key, cert, NULL, NULL, err);
-		ret = s->ca != NULL ? copy_file(root_cert, s->manager.ca, err) : -1;
-	}
 	rpc_ca_close(root);
 	buf_fini(&csr);
 	buf_fini(&pem);
-	return ret;
-}
-
-/* A certificate by the intermediate. host: NULL for a new host id. */
-static int issue(struct setup *s, const struct ui_role *role, enum rpc_role kind, const char *host,
-	struct err *err)
-{
-	char fresh[RPC_HOST_LEN + 1];
-	struct rpc_identity id;
-
-	if (host == NULL) {
-		if (rpc_host_new(fresh, err) != 0)
-			return -1;
-		host = fresh;
-	}
-	return ui_role_make(role, err) != 0 ||
-			       rpc_identity_set(&id, kind, s->name, host, err) != 0 ||
-			       copy_file(s->manager.ca, role->ca, err) != 0 ||
-			       rpc_join_issue(s->ca, &id, role->key, role->cert, err) != 0
-		       ? -1
-		       : 0;
+	return s->ca != NULL ? 0 : -1;
 }
 
 static int make_identities(struct setup *s, const struct pass *pass, struct err *err)
 {
 	char from[PATH_MAX + 32], dir[PATH_MAX + 32], to[PATH_MAX + 64], line[ADDRESS_MAX + 80],
 		address[ADDRESS_MAX];
-	struct ui_role recipients;
 
+	snprintf(s->root_cert, sizeof s->root_cert, "%s/root.pem", s->keys_path);
 	snprintf(dir, sizeof dir, "%s/recipients", s->manager.dir);
 	snprintf(from, sizeof from, "%s/backup.key.pub", s->keys_path);
 	snprintf(to, sizeof to, "%s/backup.pub", dir);
 	snprintf(line, sizeof line, "%s %s\n", s->name, address_of(address, s->host, s, 0));
-	if (ui_role_make(&s->manager, err) != 0 || make_intermediate(s, pass, err) != 0 ||
-		ui_role_at(&recipients, NULL, dir, err) != 0 ||
-		ui_role_make(&recipients, err) != 0 || copy_file(from, to, err) != 0 ||
-		issue(s, &s->operator, RPC_OPERATOR, NULL, err) != 0 ||
-		issue(s, &s->store_role, RPC_STORE, NULL, err) != 0 ||
+	if (ui_install_folder(s->manager.dir, err) != 0 || make_intermediate(s, pass, err) != 0 ||
+		ui_install_folder(dir, err) != 0 || ui_install_copy(from, to, err) != 0 ||
+		ui_install_identity(
+			&s->operator, RPC_OPERATOR, s->name, NULL, s->ca, s->root_cert, err) != 0 ||
+		ui_install_identity(
+			&s->store_role, RPC_STORE, s->name, NULL, s->ca, s->root_cert, err) != 0 ||
 		file_write(s->store_role.managers, line, strlen(line), 0644, err) != 0)
 		return -1;
 	/* With its certificate this machine is a manager: that comes last. */
-	return issue(s, &s->manager, RPC_MANAGER, rpc_ca_issuer(s->ca)->host, err);
+	return ui_install_identity(&s->manager, RPC_MANAGER, s->name, rpc_ca_issuer(s->ca)->host,
+		s->ca, s->root_cert, err);
 }
 
 /* --- configuration ---------------------------------------------------------------- */
-
-static int write_conf(
-	const struct setup *s, const char *name, const struct buf *text, struct err *err)
-{
-	char path[PATH_MAX + 32];
-
-	snprintf(path, sizeof path, "%s/%s", s->manager.config, name);
-	if (access(path, F_OK) == 0) {
-		ui_say("setup", "%s: there already, and stays as it is", path);
-		return 0;
-	}
-	return file_write_new(path, text->data, text->len, 0644, err);
-}
 
 /* The machine's time zone, by its name; UTC if it has none. */
 static void find_zone(char zone[128])
@@ -243,12 +197,12 @@ static void find_zone(char zone[128])
 	strcpy(zone, at + 9);
 }
 
-static int put_manager_conf(const struct setup *s, struct buf *text, struct err *err)
+static int write_manager_conf(const struct setup *s, struct err *err)
 {
-	char zone[128], address[ADDRESS_MAX];
+	char zone[128], address[ADDRESS_MAX], text[3 * PATH_MAX];
 
 	find_zone(zone);
-	return buf_addf(text, err,
+	snprintf(text, sizeof text,
 		"# What this fleet backs up, when and where: see fdump-manager(1).\n"
 		"# Check it with 'fdump manager check', then 'systemctl reload fdump-manager'.\n"
 		"#\n"
@@ -272,46 +226,31 @@ static int put_manager_conf(const struct setup *s, struct buf *text, struct err 
 		"\n"
 		"store \"%s\" { address = \"%s\" }\n",
 		s->name, s->name, zone, s->store_path, s->name, address_of(address, s->host, s, 1));
+	return ui_install_conf(s->manager.config, "manager.conf", text, err);
 }
 
-static int configure(struct setup *s, struct err *err)
+/* What is there already stays. */
+static int tell_kept(const struct setup *s, const char *name, int written)
 {
-	char listen[ADDRESS_MAX], enroll[ADDRESS_MAX], store[ADDRESS_MAX];
-	struct buf text;
-	struct ui_role at;
-	int ret = -1;
+	if (written == 1)
+		ui_say("setup", "%s/%s: there already, and stays as it is", s->manager.config,
+			name);
+	return written < 0 ? -1 : 0;
+}
 
-	buf_init(&text, 65536);
-	if (access(s->manager.config, F_OK) != 0 &&
-		(ui_role_at(&at, NULL, s->manager.config, err) != 0 ||
-			ui_role_make(&at, err) != 0 || chmod(s->manager.config, 0755) != 0))
-		goto out;
-	if (put_manager_conf(s, &text, err) != 0 || write_conf(s, "manager.conf", &text, err) != 0)
-		goto out;
-	buf_clear(&text);
-	if (buf_addf(&text, err,
-		    "# Of this machine alone, as a manager: see fdump-manager(1).\n"
-		    "manager {\n"
-		    "  listen = \"%s\"\n"
-		    "  enroll = \"%s\"\n"
-		    "  address = \"%s\"\n"
-		    "}\n",
-		    address_of(listen, s->at.host, s, 0), address_of(enroll, s->at.host, s, 2),
-		    s->host) != 0 ||
-		write_conf(s, "local.conf", &text, err) != 0)
-		goto out;
-	buf_clear(&text);
-	if (buf_addf(&text, err,
-		    "# The store on this machine: see fdump-store(1).\n"
-		    "store {\n"
-		    "  path = \"%s\"\n"
-		    "  listen = \"%s\"\n"
-		    "}\n",
-		    s->store_path, address_of(store, s->at.host, s, 1)) == 0)
-		ret = write_conf(s, "store.conf", &text, err);
-out:
-	buf_fini(&text);
-	return ret;
+static int configure(const struct setup *s, struct err *err)
+{
+	const char *config = s->manager.config, *host = s->at.host;
+	char listen[ADDRESS_MAX], enroll[ADDRESS_MAX], store[ADDRESS_MAX];
+
+	address_of(listen, host, s, 0);
+	address_of(store, host, s, 1);
+	address_of(enroll, host, s, 2);
+	if (tell_kept(s, "manager.conf", write_manager_conf(s, err)) != 0 ||
+		tell_kept(s, "local.conf",
+			ui_install_local_conf(config, listen, enroll, s->host, err)) != 0)
+		return -1;
+	return tell_kept(s, "store.conf", ui_install_store_conf(config, s->store_path, store, err));
 }
 
 /* --- what comes next ---------------------------------------------------------------- */
@@ -319,39 +258,33 @@ out:
 static int tell(struct setup *s, struct err *err)
 {
 	bool usual = s->o.config == NULL && s->o.state == NULL;
-	bool started = usual && ui_systemd_start("fdump-manager.service") == 0;
-	char options[2 * PATH_MAX + 32] = "";
-	json_t *object;
-	int failed;
+	bool started = usual && ui_install_start("fdump-manager.service") == 0 &&
+		       ui_install_start("fdump-store.service") == 0;
+	char options[2 * PATH_MAX + 32] = "", start[5 * PATH_MAX] = "";
 
-	started = started && ui_systemd_start("fdump-store.service") == 0;
-	if (s->o.json) {
-		object = ui_json_new("result", "setup.result");
-		failed = ui_json_add(object, "name", json_string(s->name));
-		failed |= ui_json_name(object, "keys", s->keys_path, strlen(s->keys_path));
-		failed |= ui_json_name(object, "store", s->store_path, strlen(s->store_path));
-		failed |= ui_json_add(object, "started", json_boolean(started));
-		return ui_json_print(object, failed, err);
-	}
 	if (!usual)
 		snprintf(options, sizeof options, "%s%s%s%s",
 			s->o.config != NULL ? " --config " : "",
 			s->o.config != NULL ? s->o.config : "",
 			s->o.state != NULL ? " --state " : "",
 			s->o.state != NULL ? s->o.state : "");
-	printf("This machine is the manager and the store %s.\n\n"
-	       "The fleet's keys are in %s.\n"
-	       "Move this folder away, to a safe place, and keep a copy elsewhere: without it and\n"
-	       "its passphrase no backup can be read%s.\n\n",
-		s->name, s->keys_path,
-		s->to != NULL ? " (the key itself is where you have it)" : "");
 	if (!started)
-		printf("Start the services:\n  fdump manager%s\n  fdump store%s\n\n", options,
+		snprintf(start, sizeof start,
+			"Start the services:\n  fdump manager%s\n  fdump store%s\n\n", options,
 			options);
-	printf("For each machine to be backed up, type here\n  fdump token agent NAME%s\n"
-	       "and there, with the token that it prints\n  fdump join\n",
-		options);
-	return 0;
+	return ui_result(s->o.json, "result", "setup.result",
+		(struct ui_field[]){UI_STRING("name", s->name), UI_STRING("keys", s->keys_path),
+			UI_STRING("store", s->store_path), UI_BOOL("started", started), {0}},
+		err,
+		"This machine is the manager and the store %s.\n\n"
+		"The fleet's keys are in %s.\n"
+		"Move this folder away, to a safe place, and keep a copy elsewhere: without it "
+		"and\n"
+		"its passphrase no backup can be read%s.\n\n%s"
+		"For each machine to be backed up, type here\n  fdump token agent NAME%s\n"
+		"and there, with the token that it prints\n  fdump join\n",
+		s->name, s->keys_path,
+		s->to != NULL ? " (the key itself is where you have it)" : "", start, options);
 }
 
 /* --- the whole ------------------------------------------------------------------------ */
@@ -386,10 +319,10 @@ static int look(struct setup *s, struct err *err)
 			s->host);
 	if (look_at_text("--address", s->host, err) != 0 ||
 		look_at_text("--store", s->store, err) != 0 ||
-		ui_ready_folder(s->manager.config, err) != 0 ||
-		ui_ready_folder(s->manager.dir, err) != 0 ||
-		ui_ready_folder(s->store_role.dir, err) != 0 ||
-		ui_ready_folder(s->store, err) != 0 || ui_ready_folder(s->keys, err) != 0)
+		ui_install_can_write(s->manager.config, err) != 0 ||
+		ui_install_can_write(s->manager.dir, err) != 0 ||
+		ui_install_can_write(s->store_role.dir, err) != 0 ||
+		ui_install_can_write(s->store, err) != 0 || ui_install_can_write(s->keys, err) != 0)
 		return -1;
 	found = ui_keys_look(s->keys, err);
 	if (found < 0)
@@ -406,13 +339,13 @@ static int look(struct setup *s, struct err *err)
 			s->keys, s->manager.config);
 	/* The manager's, the store's and enrolment's. */
 	for (i = 0; i < 3; i++)
-		if (ui_ready_port(s->at.host, s->port + i, "--listen", err) != 0)
+		if (ui_install_can_listen(s->at.host, s->port + i, "--listen", err) != 0)
 			return -1;
 	return 0;
 }
 
 /* Notes all that is going to be made. */
-static int note(const struct setup *s, struct ui_undo *undo, struct err *err)
+static int note(const struct setup *s, struct err *err)
 {
 	static const char *const names[] = {"manager.conf", "local.conf", "store.conf"};
 	char path[PATH_MAX];
@@ -423,12 +356,12 @@ static int note(const struct setup *s, struct ui_undo *undo, struct err *err)
 			sizeof path)
 			return err_set(err, ERR_LIMIT, "%.64s...: the path is too long",
 				s->manager.config);
-		ui_undo_note(undo, path);
+		ui_install_note(path);
 	}
-	ui_undo_note(undo, s->manager.dir);
-	ui_undo_note(undo, s->store_role.dir);
-	ui_undo_note(undo, s->store);
-	ui_undo_note(undo, s->keys);
+	ui_install_note(s->manager.dir);
+	ui_install_note(s->store_role.dir);
+	ui_install_note(s->store);
+	ui_install_note(s->keys);
 	return 0;
 }
 
@@ -436,32 +369,34 @@ static int make(struct setup *s, const struct pass *pass, struct err *err)
 {
 	int made;
 
-	if (ui_ready_parents(s->store, err) != 0)
+	if (ui_install_parents(s->store, err) != 0)
 		return -1;
 	made = cmd_setup_store(s->store, s->store_path, err);
 	if (made < 0)
 		return -1;
-	if (!s->has_keys && (ui_ready_parents(s->keys, err) != 0 ||
+	if (!s->has_keys && (ui_install_parents(s->keys, err) != 0 ||
 				    ui_keys_make(s->keys, s->name, s->to, pass, err) != 0))
 		return -1;
 	if (realpath(s->keys, s->keys_path) == NULL)
 		return err_errno(err, errno, "%s", s->keys);
 	if (configure(s, err) != 0 || make_identities(s, pass, err) != 0 ||
-		ui_role_give(&s->manager, err) != 0 || ui_role_give(&s->store_role, err) != 0)
+		ui_install_give(&s->manager, s->manager.dir, err) != 0 ||
+		ui_install_give(&s->store_role, s->store_role.dir, err) != 0)
 		return -1;
-	return made == 0 ? ui_role_give_dir(&s->store_role, s->store_path, err) : 0;
+	return made == 0 ? ui_install_give(&s->store_role, s->store_path, err) : 0;
 }
 
-static int run(struct setup *s, struct err *err)
+static struct setup setup;
+
+static int run(void *own, struct err *err)
 {
-	static struct ui_undo undo;
+	struct setup *s = own;
 	struct pass pass = {0};
 	struct key_public to = {0};
 	int ret = -1;
 
-	if (hash_crypto_init(err) != 0 || find_names(s, err) != 0 || find_roles(s, err) != 0 ||
-		look(s, err) != 0 || (s->to != NULL && key_public_load(s->to, &to, err) != 0) ||
-		note(s, &undo, err) != 0)
+	if (find_names(s, err) != 0 || find_roles(s, err) != 0 || look(s, err) != 0 ||
+		(s->to != NULL && key_public_load(s->to, &to, err) != 0) || note(s, err) != 0)
 		goto out;
 	if (s->has_keys ? ui_keys_ask(s->keys, s->o.unseal.passphrase_file, &pass, err) != 0
 			: pass_ask_new(
@@ -471,26 +406,12 @@ static int run(struct setup *s, struct err *err)
 	if (ret == 0)
 		ret = tell(s, err);
 	else
-		ui_undo_run(&undo);
+		ui_install_undo();
 out:
 	key_public_wipe(&to);
 	pass_wipe(&pass);
 	rpc_ca_close(s->ca);
 	return ret;
-}
-
-static int main_setup(int argc, char **argv)
-{
-	static struct setup s;
-	struct err err = {0};
-	int status;
-
-	status = ui_options_parse(&s.o, &cmd_setup, &s, argc, argv);
-	if (status >= 0)
-		return status;
-	status = run(&s, &err) == 0 ? UI_OK : ui_fail("setup", &err);
-	ui_options_fini(&s.o);
-	return status;
 }
 
 static const struct ui_option options[] = {
@@ -524,5 +445,6 @@ const struct ui_command cmd_setup = {
 	.options = options,
 	.arguments = "",
 	.exits = "0 done; 2 failed, or wrong usage; 3 it is set up already.",
-	.run = main_setup,
+	.own = &setup,
+	.run = run,
 };

@@ -8,7 +8,7 @@
 #include "cmd/cmd.h"
 #include "cmd/manager/watch.h"
 #include "cmd/ui/fleet.h"
-#include "cmd/ui/json.h"
+#include "cmd/ui/result.h"
 #include "cmd/ui/options.h"
 #include "cmd/ui/report.h"
 #include "lib/err.h"
@@ -191,17 +191,10 @@ static int check(struct status *s)
 
 /* --- for a person --------------------------------------------------------------- */
 
-static void print_job(const struct manager_status_row *row)
-{
-	char kept[UI_FLEET_TIME];
-
-	printf("  %-20s %-16s %-16s %-21s %s\n", row->agent, row->job, row->state,
-		ui_fleet_time(kept, row->kept), row->reason);
-}
-
 static void print_jobs(const struct status *s)
 {
 	const struct manager_status_row *jobs = s->jobs.at;
+	char kept[UI_FLEET_TIME];
 	size_t i, shown = 0;
 
 	for (i = 0; i < s->jobs.count; i++) {
@@ -214,7 +207,8 @@ static void print_jobs(const struct status *s)
 		if (shown++ == 0)
 			printf("\n  %-20s %-16s %-16s %-21s %s\n", "AGENT", "JOB", "STATE",
 				"LAST DUMP", "");
-		print_job(&jobs[i]);
+		printf("  %-20s %-16s %-16s %-21s %s\n", jobs[i].agent, jobs[i].job, jobs[i].state,
+			ui_fleet_time(kept, jobs[i].kept), jobs[i].reason);
 	}
 }
 
@@ -239,30 +233,25 @@ static void print_alarms(const struct status *s)
 	}
 }
 
-/* "-" as long as the store has told nothing of its disk. */
-static const char *size_of(
-	const struct manager_host_row *store, char text[SIZE_TEXT_MAX], uint64_t bytes)
-{
-	return store->size > 0 ? size_print(text, (double)bytes) : "-";
-}
-
 static void print_stores(const struct status *s)
 {
-	const struct manager_host_row *hosts = s->hosts.at;
+	const struct manager_host_row *h = s->hosts.at, *end = h + s->hosts.count;
 	char used[SIZE_TEXT_MAX], left[SIZE_TEXT_MAX], size[SIZE_TEXT_MAX];
-	size_t i, shown = 0;
+	size_t shown = 0;
 
-	for (i = 0; i < s->hosts.count; i++) {
-		if (strcmp(hosts[i].role, "store") != 0 || hosts[i].denied)
+	for (; h < end; h++) {
+		const bool known = h->size > 0; /* the store has told of its disk */
+
+		if (strcmp(h->role, "store") != 0 || h->denied)
 			continue;
 		if (shown++ == 0)
 			printf("\n  %-20s %-16s %-24s %10s %10s %10s\n", "STORE", "", "ADDRESS",
 				"USED", "FREE", "DISK");
-		printf("  %-20s %-16s %-24s %10s %10s %10s\n", hosts[i].name,
-			hosts[i].up ? "connected" : "NOT CONNECTED", hosts[i].reach,
-			size_of(&hosts[i], used, hosts[i].used),
-			size_of(&hosts[i], left, hosts[i].free),
-			size_of(&hosts[i], size, hosts[i].size));
+		printf("  %-20s %-16s %-24s %10s %10s %10s\n", h->name,
+			h->up ? "connected" : "NOT CONNECTED", h->reach,
+			known ? size_print(used, (double)h->used) : "-",
+			known ? size_print(left, (double)h->free) : "-",
+			known ? size_print(size, (double)h->size) : "-");
 	}
 	if (shown == 0)
 		printf("\n  No store has joined yet: 'fdump token store NAME' lets one join.\n");
@@ -310,14 +299,7 @@ static int print_json(struct status *s, struct err *err)
 {
 	const struct manager_status_row *jobs = s->jobs.at;
 	const struct manager_alarm_row *alarms = s->alarms.at;
-	const struct ui_json_row rows[] = {{"jobs", s->jobs.count},
-		{"late", s->of[MANAGER_STATE_LATE]}, {"failed", s->of[MANAGER_STATE_FAILED]},
-		{"copies", s->of[MANAGER_STATE_COPIES]}, {"partial", s->of[MANAGER_STATE_PARTIAL]},
-		{"agents", s->agents}, {"connected", s->up}, {"warnings", s->warnings},
-		{"critical", s->critical}};
-	json_t *object;
 	size_t i;
-	int failed;
 
 	for (i = 0; i < s->jobs.count; i++)
 		if (ui_fleet_json("job", "status.job", manager_status_fields, &jobs[i], err) != 0)
@@ -326,38 +308,41 @@ static int print_json(struct status *s, struct err *err)
 		if (ui_fleet_json("alarm", "status.alarm", manager_alarm_fields, &alarms[i], err) !=
 			0)
 			return -1;
-	object = ui_json_new("result", "status.result");
-	failed = ui_json_add(object, "manager", json_string(s->fleet.manager));
-	failed |= ui_json_rows(object, rows, sizeof rows / sizeof *rows);
-	return ui_json_print(object, failed, err);
+	return ui_result_print(stdout, "result", "status.result",
+		(struct ui_field[]){UI_STRING("manager", s->fleet.manager),
+			UI_INT("jobs", s->jobs.count), UI_INT("late", s->of[MANAGER_STATE_LATE]),
+			UI_INT("failed", s->of[MANAGER_STATE_FAILED]),
+			UI_INT("copies", s->of[MANAGER_STATE_COPIES]),
+			UI_INT("partial", s->of[MANAGER_STATE_PARTIAL]),
+			UI_INT("agents", s->agents), UI_INT("connected", s->up),
+			UI_INT("warnings", s->warnings), UI_INT("critical", s->critical), {0}},
+		err);
 }
 
-static int main_status(int argc, char **argv)
-{
-	static struct status s;
-	struct err err = {0};
-	int status, ret = 0, checked = 0;
+static struct status status;
 
-	status = ui_options_parse(&s.o, &cmd_status, &s, argc, argv);
-	if (status >= 0)
-		return status;
-	if (s.check && s.o.json)
+static int run(void *own, struct err *err)
+{
+	struct status *s = own;
+	int ret;
+
+	if (s->check && s->o.json)
 		return ui_usage("status", "--check and --json exclude each other");
-	if (s.check) {
-		checked = check(&s);
+	if (s->check) {
+		ret = check(s);
 	} else {
 		ui_pipe_ends(UI_OK);
-		ret = ask(&s, &err);
-		if (ret == 0 && s.o.json)
-			ret = print_json(&s, &err);
+		ret = ask(s, err);
+		if (ret == 0 && s->o.json)
+			ret = print_json(s, err);
 		else if (ret == 0)
-			print(&s);
+			print(s);
 	}
-	free(s.jobs.at);
-	free(s.hosts.at);
-	free(s.alarms.at);
-	status = ui_fleet_end(&s.fleet, &s.o, ret, &err);
-	return s.check ? checked : status;
+	free(s->jobs.at);
+	free(s->hosts.at);
+	free(s->alarms.at);
+	ui_fleet_close(&s->fleet);
+	return ret;
 }
 
 static const struct ui_option options[] = {
@@ -384,5 +369,6 @@ const struct ui_command cmd_status = {
 	.arguments = "",
 	.exits = "0 done, whatever it shows; 2 failed, or wrong usage; 6 not allowed. With "
 		 "--check see there.",
-	.run = main_status,
+	.own = &status,
+	.run = run,
 };

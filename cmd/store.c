@@ -1,103 +1,103 @@
-/* fdump store: what is done to a store as a whole. */
+/*
+ * fdump store: what is done to a store as a whole; a scrub once, or on a schedule.
+ */
 #include <errno.h>
 #include <inttypes.h>
+#include <signal.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 #include "cmd/cmd.h"
-#include "cmd/scrub.h"
 #include "cmd/store/care.h"
 #include "cmd/store/store.h"
-#include "cmd/ui/json.h"
 #include "cmd/ui/options.h"
+#include "cmd/ui/problem.h"
 #include "cmd/ui/report.h"
+#include "cmd/ui/result.h"
 #include "cmd/ui/stores.h"
+#include "cron/cron.h"
+#include "cron/due.h"
 #include "lib/err.h"
-#include "lib/hash.h"
 #include "lib/name.h"
 #include "lib/size.h"
+#include "lib/tz.h"
 
 struct options {
 	struct ui_options o;
 	const char *dir, *from;
-	char **words; /* after DIR */
-	struct cmd_scrub scrub;
 	uint64_t reserve;
 	struct engine_wait wait; /* as .o.access */
 	bool dry_run;
 	long threshold;
+	/* scrub */
+	uint64_t rate;        /* bytes a second; 0: all there is */
+	int64_t for_sec;      /* a run begins no volume after so long; 0: reads all */
+	const char *schedule; /* NULL: once, now */
+	const char *zone;     /* of the schedule; NULL: the machine's */
 };
 
-/* The object, if that is wanted; all is on its way. */
-static int print_result(const struct options *o, const char *id, const struct ui_json_row *rows,
-	size_t count, struct err *err)
+/* A store_problem, as text or JSON. */
+static void on_problem(void *ctx, const struct store_entry *dump, const char *what)
 {
-	if (o->o.json && ui_json_result(stdout, id, rows, count, err) != 0)
-		return -1;
-	return fflush(stdout) == 0 ? 0 : err_errno(err, errno, "standard output");
+	const struct options *o = ctx;
+
+	ui_problem(&(struct ui_problem){.command = "store",
+			   .id = "store.problem",
+			   .json = o->o.json ? stdout : NULL,
+			   .dump = dump,
+			   .what = what},
+		NULL);
 }
 
 static int init(void *own, struct err *err)
 {
 	const struct options *o = own;
-	const struct ui_json_row row = {"reserve", o->reserve};
 
-	return engine_make(o->dir, o->reserve, err) == 0
-		       ? print_result(o, "store.init", &row, 1, err)
-		       : -1;
+	if (engine_make(o->dir, o->reserve, err) != 0)
+		return -1;
+	return ui_result(o->o.json, "result", "store.init",
+		(struct ui_field[]){UI_INT("reserve", o->reserve), {0}}, err, NULL);
 }
 
 /* An agent's line, or what it is in JSON: ctx is the array. */
 static int print_use(void *ctx, const struct engine_use *use, struct err *err)
 {
-	const struct ui_json_row rows[] = {
-		{"dumps", use->dumps}, {"bytes", use->used}, {"quota", use->quota}};
-	size_t count = use->quota != ENGINE_QUOTA_NONE ? 3 : 2, i;
-	json_t *agent;
+	const bool limited = use->quota != ENGINE_QUOTA_NONE;
 
-	if (ctx == NULL) {
-		printf("agent %s:", use->agent);
-		for (i = 0; i < count; i++)
-			printf(" %s %" PRIu64, rows[i].name, rows[i].value);
-		printf("\n");
+	(void)err;
+	if (ctx != NULL) {
+		ui_result_append(
+			ctx, (struct ui_field[]){UI_STRING("agent", use->agent),
+				     UI_INT("dumps", use->dumps), UI_INT("bytes", use->used),
+				     UI_INT_IF(limited, "quota", use->quota), {0}});
 		return 0;
 	}
-	agent = json_object();
-	if (agent == NULL || json_array_append_new(ctx, agent) != 0 ||
-		ui_json_name(agent, "agent", use->agent, strlen(use->agent)) != 0 ||
-		ui_json_rows(agent, rows, count) != 0)
-		return err_set(err, ERR_NOMEM, "out of memory");
+	printf("agent %s: dumps %" PRIu64 " bytes %" PRIu64, use->agent, use->dumps, use->used);
+	if (limited)
+		printf(" quota %" PRIu64, use->quota);
+	putchar('\n');
 	return 0;
 }
 
 static int print_stat(
 	const struct options *o, struct engine *s, const struct engine_stat *t, struct err *err)
 {
-	const struct ui_json_row rows[] = {{"volumes", t->volumes}, {"bytes", t->bytes},
-		{"chunks", t->chunks}, {"content", t->raw}, {"dumps", t->dumps},
-		{"deleted", t->deleted}, {"damaged", t->damaged}};
-	size_t count = sizeof rows / sizeof *rows, i;
-	json_t *object, *agents;
-	int failed;
+	json_t *agents = o->o.json ? json_array() : NULL;
+	const struct ui_field fields[] = {UI_INT("volumes", t->volumes), UI_INT("bytes", t->bytes),
+		UI_INT("chunks", t->chunks), UI_INT("content", t->raw), UI_INT("dumps", t->dumps),
+		UI_INT("deleted", t->deleted), UI_INT("damaged", t->damaged),
+		UI_JSON("agents", agents), {0}};
+	size_t i;
 
-	if (!o->o.json) {
-		for (i = 0; i < count; i++)
-			printf("%-8s %" PRIu64 "\n", rows[i].name, rows[i].value);
-		if (engine_uses(s, print_use, NULL, err) != 0)
-			return -1;
-		return fflush(stdout) == 0 ? 0 : err_errno(err, errno, "standard output");
-	}
-	agents = json_array();
-	if (agents == NULL)
-		return err_set(err, ERR_NOMEM, "out of memory");
+	for (i = 0; !o->o.json && fields[i].type == UI_FIELD_INT; i++)
+		printf("%-8s %" PRId64 "\n", fields[i].name, fields[i].number);
 	if (engine_uses(s, print_use, agents, err) != 0) {
 		json_decref(agents);
 		return -1;
 	}
-	object = ui_json_new("result", "store.stat");
-	failed = ui_json_rows(object, rows, count);
-	failed |= ui_json_add(object, "agents", agents);
-	return ui_json_print(object, failed, err);
+	return ui_result(o->o.json, "result", "store.stat", fields, err, NULL);
 }
 
 static int stat_store(void *own, struct err *err)
@@ -117,51 +117,24 @@ static int stat_store(void *own, struct err *err)
 static int set_quota(void *own, struct err *err)
 {
 	const struct options *o = own;
+	const char *agent = o->o.args[1], *quota = o->o.args[2];
 	uint64_t bytes = ENGINE_QUOTA_NONE;
 	struct engine *s;
 	int got;
 
-	if (name_check("agent", o->words[0], err) != 0)
+	if (name_check("agent", agent, err) != 0)
 		return -1;
-	if (strcmp(o->words[1], "none") != 0 && size_parse(o->words[1], &bytes) != 0)
-		return err_set(err, ERR_USAGE, "%s: not a quota: expected a size as 10G, or none",
-			o->words[1]);
+	if (strcmp(quota, "none") != 0 && size_parse(quota, &bytes) != 0)
+		return err_set(
+			err, ERR_USAGE, "%s: not a quota: expected a size as 10G, or none", quota);
 	s = engine_open(o->dir, ENGINE_WRITE, &o->wait, err);
-	got = s != NULL ? engine_quota_set(s, o->words[0], bytes, err) : -1;
+	got = s != NULL ? engine_quota_set(s, agent, bytes, err) : -1;
 	engine_close(s);
 	if (got != 0)
 		return -1;
-	return print_result(o, "store.quota", &(struct ui_json_row){"quota", bytes},
-		bytes != ENGINE_QUOTA_NONE, err);
-}
-
-static int print_gc(const struct options *o, const struct engine_gc_result *r, struct err *err)
-{
-	const struct ui_json_row rows[] = {{"bytes", r->bytes}, {"volumes", r->volumes},
-		{"chunks", r->chunks}, {"left", r->left}, {"damaged", r->damaged},
-		{"unfit", r->unfit}, {"wanted", r->wanted}};
-	json_t *object;
-	int failed;
-
-	if (!o->o.json) {
-		printf("%" PRIu64 " bytes %s, %" PRIu64 " volumes rewritten\n", r->bytes,
-			o->dry_run ? "would be given back" : "given back", r->volumes);
-		if (r->left > 0)
-			printf("%" PRIu64 " bytes of garbage stay, in volumes with less than "
-			       "%ld %% garbage%s\n",
-				r->left, o->threshold,
-				o->threshold > 1 ? " (--threshold 1 rewrites these too)" : "");
-		if (r->unfit > 0 && r->volumes > 0)
-			printf("%" PRIu64
-			       " volumes with garbage stay: rewriting the smallest needs %" PRIu64
-			       " bytes, and there are %" PRIu64 "\n",
-				r->unfit, r->wanted, r->free);
-		return fflush(stdout) == 0 ? 0 : err_errno(err, errno, "standard output");
-	}
-	object = ui_json_new("result", "store.gc");
-	failed = ui_json_rows(object, rows, sizeof rows / sizeof *rows);
-	failed |= ui_json_add(object, "dry_run", json_boolean(o->dry_run));
-	return ui_json_print(object, failed, err);
+	return ui_result(o->o.json, "result", "store.quota",
+		(struct ui_field[]){UI_INT_IF(bytes != ENGINE_QUOTA_NONE, "quota", bytes), {0}},
+		err, NULL);
 }
 
 static int gc(void *own, struct err *err)
@@ -174,8 +147,25 @@ static int gc(void *own, struct err *err)
 	int got = s != NULL ? engine_gc(s, &how, &r, err) : -1;
 
 	engine_close(s);
-	if (got != 0 || print_gc(o, &r, err) != 0)
+	if (got != 0 ||
+		ui_result(o->o.json, "result", "store.gc",
+			(struct ui_field[]){UI_INT("bytes", r.bytes), UI_INT("volumes", r.volumes),
+				UI_INT("chunks", r.chunks), UI_INT("left", r.left),
+				UI_INT("damaged", r.damaged), UI_INT("unfit", r.unfit),
+				UI_INT("wanted", r.wanted), UI_BOOL("dry_run", o->dry_run), {0}},
+			err, "%" PRIu64 " bytes %s, %" PRIu64 " volumes rewritten\n", r.bytes,
+			o->dry_run ? "would be given back" : "given back", r.volumes) != 0)
 		return -1;
+	if (r.left > 0 && !o->o.json)
+		printf("%" PRIu64
+		       " bytes of garbage stay, in volumes with less than %ld %% garbage%s\n",
+			r.left, o->threshold,
+			o->threshold > 1 ? " (--threshold 1 rewrites these too)" : "");
+	if (r.unfit > 0 && r.volumes > 0 && !o->o.json)
+		printf("%" PRIu64
+		       " volumes with garbage stay: rewriting the smallest needs %" PRIu64
+		       " bytes, and there are %" PRIu64 "\n",
+			r.unfit, r.wanted, r.free);
 	if (r.damaged > 0)
 		return err_set(err, ERR_DAMAGE,
 			"%" PRIu64 " volumes have damage, and were left alone: fdump store scrub",
@@ -189,28 +179,122 @@ static int gc(void *own, struct err *err)
 	return 0;
 }
 
+/* --- scrub ---------------------------------------------------------------------- */
+
+static atomic_bool stop;
+
+static void on_signal(int sig)
+{
+	(void)sig;
+	atomic_store(&stop, true);
+}
+
+/* Scrubs once, and prints the result. */
+static int scrub_once(const struct options *o, struct store_checked *r, struct err *err)
+{
+	const struct engine_scrub_options how = {
+		.mark = true, .rate = o->rate, .for_sec = o->for_sec, .stop = &stop};
+	struct engine *s = engine_open(o->dir, ENGINE_TEND, &o->wait, err);
+	int got = s != NULL ? engine_scrub(s, &how, on_problem, (void *)o, r, err) : -1;
+	char left[48] = "";
+	bool ok;
+
+	engine_close(s);
+	if (got != 0)
+		return -1;
+	ok = r->damaged == 0 && r->missing == 0 && r->incomplete == 0;
+	if (r->left > 0)
+		snprintf(left, sizeof left, ", %" PRIu64 " volumes left", r->left);
+	if (ui_result(o->o.json, "result", "store.scrub",
+		    (struct ui_field[]){UI_INT("blocks", r->blocks), UI_INT("bytes", r->bytes),
+			    UI_INT("dumps", r->dumps), UI_INT("left", r->left),
+			    UI_INT("damaged", r->damaged), UI_INT("missing", r->missing),
+			    UI_INT("incomplete", r->incomplete), {0}},
+		    err, "%" PRIu64 " blocks, %" PRIu64 " bytes, %" PRIu64 " dumps%s: %s\n",
+		    r->blocks, r->bytes, r->dumps, left, ok ? "ok" : "damaged") != 0)
+		return -1;
+	if (fflush(stdout) != 0)
+		return err_errno(err, errno, "standard output");
+	if (ok)
+		return 0;
+	return err_set(err, ERR_DAMAGE,
+		"%" PRIu64 " damaged blocks, %" PRIu64 " chunks lost, %" PRIu64
+		" dumps not whole: fdump store replicate repairs them from another store",
+		r->damaged, r->missing, r->incomplete);
+}
+
+static int scrub_when_due(
+	const struct options *o, const struct cron *cron, const struct tz *tz, struct err *err)
+{
+	const struct timespec second = {1, 0};
+	struct store_checked r;
+	int64_t done = time(NULL), now;
+	uint64_t damaged = 0;
+
+	while (!atomic_load(&stop)) {
+		struct err why = {0};
+
+		/* The clock may be set, and the machine suspended: so it is looked at often. */
+		if (!cron_due(cron, tz, &done, time(NULL))) {
+			if (!atomic_load(&stop))
+				nanosleep(&second, NULL);
+			continue;
+		}
+		if (scrub_once(o, &r, &why) != 0) {
+			ui_fail("store", &why);
+			damaged += why.code == ERR_DAMAGE;
+		}
+		now = time(NULL); /* a time that passed meanwhile needs no run of its own */
+		if (now > done)
+			done = now;
+	}
+	if (damaged == 0)
+		return 0;
+	return err_set(err, ERR_DAMAGE, "damage was found in %" PRIu64 " runs", damaged);
+}
+
 static int scrub(void *own, struct err *err)
 {
+	/* The second signal ends it at once. */
+	const struct sigaction action = {.sa_handler = on_signal, .sa_flags = (int)SA_RESETHAND};
 	const struct options *o = own;
-	return cmd_scrub(&o->scrub, err);
+	struct store_checked r;
+	struct cron cron;
+	struct tz *tz = NULL;
+	int got;
+
+	setvbuf(stdout, NULL, _IOLBF, BUFSIZ); /* it takes long: what is found is seen at once */
+	if (o->schedule != NULL && cron_parse(&cron, o->schedule, o->dir, NULL, err) != 0)
+		return err_prefix(err, "--schedule");
+	if (o->schedule != NULL && cron.flags & CRON_NEVER)
+		return err_set(err, ERR_USAGE, "--schedule: %s is never due", o->schedule);
+	if (o->schedule != NULL &&
+		(o->zone != NULL ? tz_load(o->zone, &tz, err) : tz_local(&tz, err)) != 0)
+		return -1;
+	sigaction(SIGTERM, &action, NULL);
+	sigaction(SIGINT, &action, NULL);
+	if (o->schedule != NULL)
+		got = scrub_when_due(o, &cron, tz, err);
+	else if ((got = scrub_once(o, &r, err)) == 0 && r.stopped)
+		got = err_set(err, ERR_CANCELLED, "stopped");
+	tz_free(tz);
+	return got;
 }
+
+/* --- the rest ------------------------------------------------------------------- */
 
 static int rebuild(void *own, struct err *err)
 {
-	const struct options *o = own;
+	struct options *o = own;
 	struct store_checked r;
 
-	if (engine_rebuild(o->dir, &o->wait, cmd_ask_old, cmd_scrub_problem, (void *)&o->o.json, &r,
-		    err) != 0)
-		return -1;
-	if (!o->o.json)
-		printf("%" PRIu64 " blocks, %" PRIu64 " bytes, %" PRIu64 " dumps\n", r.blocks,
-			r.bytes, r.dumps);
-	if (print_result(o, "store.rebuild",
-		    (struct ui_json_row[]){{"blocks", r.blocks}, {"bytes", r.bytes},
-			    {"dumps", r.dumps}, {"damaged", r.damaged}, {"lost", r.lost},
-			    {"incomplete", r.incomplete}},
-		    6, err) != 0)
+	if (engine_rebuild(o->dir, &o->wait, cmd_ask_old, on_problem, o, &r, err) != 0 ||
+		ui_result(o->o.json, "result", "store.rebuild",
+			(struct ui_field[]){UI_INT("blocks", r.blocks), UI_INT("bytes", r.bytes),
+				UI_INT("dumps", r.dumps), UI_INT("damaged", r.damaged),
+				UI_INT("lost", r.lost), UI_INT("incomplete", r.incomplete), {0}},
+			err, "%" PRIu64 " blocks, %" PRIu64 " bytes, %" PRIu64 " dumps\n", r.blocks,
+			r.bytes, r.dumps) != 0)
 		return -1;
 	if (r.damaged + r.lost + r.incomplete == 0)
 		return 0;
@@ -223,7 +307,7 @@ static int rebuild(void *own, struct err *err)
 
 static int replicate(void *own, struct err *err)
 {
-	const struct options *o = own;
+	struct options *o = own;
 	struct ui_stores s = {.count = 0};
 	struct store_access access = o->o.access;
 	struct store_replicated r;
@@ -233,7 +317,7 @@ static int replicate(void *own, struct err *err)
 
 	if (o->from == NULL)
 		return err_set(err, ERR_USAGE, "replicate needs --from STORE");
-	found = ui_role_find(&role, o->o.config, o->o.state, o->o.identity, err);
+	found = ui_role_find(&role, o->o.config, o->o.state, "agent", o->o.identity, err);
 	if (found < 0)
 		return -1;
 	if (found == 0) {
@@ -244,18 +328,15 @@ static int replicate(void *own, struct err *err)
 		ui_stores_add(&s, o->dir, true, &access, err) == 0 &&
 		store_open(s.stores[0], STORE_READ, err) == 0 &&
 		store_open(s.stores[1], STORE_WRITE, err) == 0)
-		got = store_replicate(s.stores[0], s.stores[1], NULL, NULL, cmd_scrub_problem,
-			(void *)&o->o.json, &r, err);
+		got = store_replicate(s.stores[0], s.stores[1], NULL, NULL, on_problem, o, &r, err);
 	ui_stores_free(&s);
-	if (got != 0)
-		return -1;
-	if (!o->o.json)
-		printf("%" PRIu64 " dumps, %" PRIu64 " chunks, %" PRIu64 " bytes copied\n", r.dumps,
-			r.chunks, r.bytes);
-	if (print_result(o, "store.replicate",
-		    (struct ui_json_row[]){{"dumps", r.dumps}, {"chunks", r.chunks},
-			    {"bytes", r.bytes}, {"failed", r.failed}, {"incomplete", r.incomplete}},
-		    5, err) != 0)
+	if (got != 0 ||
+		ui_result(o->o.json, "result", "store.replicate",
+			(struct ui_field[]){UI_INT("dumps", r.dumps), UI_INT("chunks", r.chunks),
+				UI_INT("bytes", r.bytes), UI_INT("failed", r.failed),
+				UI_INT("incomplete", r.incomplete), {0}},
+			err, "%" PRIu64 " dumps, %" PRIu64 " chunks, %" PRIu64 " bytes copied\n",
+			r.dumps, r.chunks, r.bytes) != 0)
 		return -1;
 	if (r.failed > 0)
 		return err_set(
@@ -275,7 +356,10 @@ static int trust_clock(void *own, struct err *err)
 	int got = s != NULL ? engine_trust_clock(s, err) : -1;
 
 	engine_close(s);
-	return got == 0 ? print_result(o, "store.trust-clock", NULL, 0, err) : -1;
+	if (got != 0)
+		return -1;
+	return ui_result(
+		o->o.json, "result", "store.trust-clock", (struct ui_field[]){{0}}, err, NULL);
 }
 
 static int serve(void *own, struct err *err)
@@ -286,24 +370,17 @@ static int serve(void *own, struct err *err)
 	return cmd_store_service(o->o.config, o->o.state);
 }
 
-static int main_store(int argc, char **argv)
-{
-	struct options o = {.reserve = 64u << 20, .threshold = 30};
-	struct err err = {0};
-	int status = ui_options_parse(&o.o, &cmd_store, &o, argc, argv);
+static struct options store_options = {.reserve = 64u << 20, .threshold = 30};
 
-	if (status >= 0)
-		return status;
-	if (o.scrub.zone != NULL && o.scrub.schedule == NULL)
+static int run(void *own, struct err *err)
+{
+	struct options *o = own;
+
+	if (o->zone != NULL && o->schedule == NULL)
 		return ui_usage("store", "--tz goes with --schedule");
-	o.dir = o.scrub.dir = argv[optind];
-	o.words = argv + optind + 1;
-	o.scrub.json = o.o.json;
-	o.wait = o.scrub.wait =
-		(struct engine_wait){o.o.access.wait_sec, o.o.access.waits, o.o.access.ctx};
-	status = o.o.verb->run == serve || hash_crypto_init(&err) == 0 ? o.o.verb->run(&o, &err)
-								       : -1;
-	return status < 0 ? ui_fail("store", &err) : status;
+	o->dir = o->o.args[0];
+	o->wait = (struct engine_wait){o->o.access.wait_sec, o->o.access.waits, o->o.access.ctx};
+	return o->o.verb->run(o, err);
 }
 
 #define WRITES "gc scrub rebuild replicate quota trust-clock"
@@ -349,16 +426,16 @@ static const struct ui_option options[] = {
 		.verbs = "gc"},
 	{'n', "dry-run", UI_FLAG, "only say how much it would be", UI_AT(struct options, dry_run),
 		.verbs = "gc"},
-	{0, "rate", UI_SIZE, "at most this many bytes a second", UI_AT(struct options, scrub.rate),
+	{0, "rate", UI_SIZE, "at most this many bytes a second", UI_AT(struct options, rate),
 		.verbs = "scrub"},
 	{0, "for", UI_TIME,
 		"begin no volume after 30m, 2h, ...: the next run goes on with those that were "
 		"not read for longest",
-		UI_AT(struct options, scrub.for_sec), .min = 1, .verbs = "scrub"},
+		UI_AT(struct options, for_sec), .min = 1, .verbs = "scrub"},
 	{0, "schedule", UI_TEXT, "stay, and scrub whenever '0 3 * * sun' or @daily is due",
-		UI_AT(struct options, scrub.schedule), .value = "SCHEDULE", .verbs = "scrub"},
+		UI_AT(struct options, schedule), .value = "SCHEDULE", .verbs = "scrub"},
 	{0, "tz", UI_TEXT, "time zone of the schedule, like Europe/Paris; default: the machine's",
-		UI_AT(struct options, scrub.zone), .value = "ZONE", .verbs = "scrub"},
+		UI_AT(struct options, zone), .value = "ZONE", .verbs = "scrub"},
 	{0, "from", UI_STORE,
 		"copy from this store: a directory (with a slash), or a service's NAME[:PORT]",
 		UI_AT(struct options, from), .verbs = "replicate"},
@@ -381,5 +458,6 @@ const struct ui_command cmd_store = {
 	.verbs = verbs,
 	.options = options,
 	.exits = "0 done; 2 failed; 5 damage found; 7 no space; 8 busy.",
-	.run = main_store,
+	.own = &store_options,
+	.run = run,
 };

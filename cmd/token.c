@@ -11,7 +11,7 @@
 
 #include "cmd/cmd.h"
 #include "cmd/ui/fleet.h"
-#include "cmd/ui/json.h"
+#include "cmd/ui/result.h"
 #include "cmd/ui/keys.h"
 #include "cmd/ui/options.h"
 #include "cmd/ui/report.h"
@@ -53,49 +53,28 @@ struct token {
 static int ask(struct token *t, const uint8_t *hash, struct cbormap_value made[MANAGER_MADE_FIELDS],
 	struct buf *reply, struct err *err)
 {
-	uint8_t mem[256];
-	struct cbor_out out;
+	const struct ui_field params[] = {UI_STRING("role", rpc_role_name(t->role)),
+		UI_STRING("name", t->name), UI_BOOL("replace", t->replace),
+		UI_INT_IF(t->valid_sec > 0, "valid", t->valid_sec),
+		UI_HEX("hash", hash, RPC_DIGEST_LEN),
+		UI_STRING("host", hash != NULL ? t->host : NULL), {0}};
 
-	cbor_out_init(&out, mem, sizeof mem);
-	cbor_put_map(&out, 3 + (size_t)(t->valid_sec > 0) + (hash != NULL ? 2 : 0));
-	cbor_put_text(&out, "role");
-	cbor_put_text(&out, rpc_role_name(t->role));
-	cbor_put_text(&out, "name");
-	cbor_put_text(&out, t->name);
-	cbor_put_text(&out, "replace");
-	cbor_put_bool(&out, t->replace);
-	if (t->valid_sec > 0) {
-		cbor_put_text(&out, "valid");
-		cbor_put_uint(&out, (uint64_t)t->valid_sec);
-	}
-	if (hash != NULL) {
-		cbor_put_text(&out, "hash");
-		cbor_put_bytes(&out, hash, RPC_DIGEST_LEN);
-		cbor_put_text(&out, "host");
-		cbor_put_text(&out, t->host);
-	}
-	if (ui_fleet_call(&t->fleet, MANAGER_METHOD_TOKEN, &out, reply, NULL, err) != 0)
+	if (ui_fleet_call(&t->fleet, MANAGER_METHOD_TOKEN, params, reply, NULL, err) != 0)
 		return -1;
 	return cbormap_get(made, manager_made_fields, reply->data, reply->len, err);
 }
 
 static int print(const struct token *t, const char *text, struct err *err)
 {
-	json_t *object;
-	int failed;
-
-	if (t->o.json) {
-		object = ui_json_new("token", "token.token");
-		failed = ui_json_add(object, "token", json_string(text));
-		failed |= ui_json_add(object, "role", json_string(rpc_role_name(t->role)));
-		failed |= ui_json_add(object, "name", json_string(t->name));
-		if (ui_json_print(object, failed, err) != 0)
-			return -1;
-	} else {
-		printf("%s\n", text);
+	if (ui_result(t->o.json, "token", "token.token",
+		    (struct ui_field[]){UI_STRING("token", text),
+			    UI_STRING("role", rpc_role_name(t->role)), UI_STRING("name", t->name),
+			    {0}},
+		    err, "%s\n", text) != 0)
+		return -1;
+	if (!t->o.json)
 		ui_say(NULL, "paste it into 'fdump join' on %s%s; it is good once",
 			t->role == RPC_OPERATOR ? "the machine of " : "", t->name);
-	}
 	return fflush(stdout) == 0 ? 0 : err_errno(err, errno, "standard output");
 }
 
@@ -105,69 +84,45 @@ static int print(const struct token *t, const char *text, struct err *err)
 static int tell(struct token *t, size_t manager, struct err *err)
 {
 	struct ui_fleet one = t->fleet;
-	uint8_t mem[128];
-	struct cbor_out out;
 	struct buf reply;
 	int ret;
 
-	if (one.local)
-		return err_set(err, ERR_FAILED,
-			"it was not asked: the identity in %s is good for %s only; ask as an "
-			"operator who joined with a token, or as root on %s",
-			one.role.dir, one.managers[one.at].name, one.managers[manager].name);
-	one.at = manager;
-	one.only = true;
 	one.client = NULL;
-	cbor_out_init(&out, mem, sizeof mem);
-	cbor_put_map(&out, 2 + (size_t)(t->valid_sec > 0));
-	cbor_put_text(&out, "role");
-	cbor_put_text(&out, rpc_role_name(t->role));
-	cbor_put_text(&out, "name");
-	cbor_put_text(&out, t->name);
-	if (t->valid_sec > 0) {
-		cbor_put_text(&out, "valid");
-		cbor_put_uint(&out, (uint64_t)t->valid_sec);
-	}
+	if (ui_fleet_only(&one, manager, "it", err) != 0)
+		return -1;
 	buf_init(&reply, RPC_PAYLOAD_MAX);
-	ret = ui_fleet_call(&one, MANAGER_METHOD_REPLACE, &out, &reply, NULL, err);
+	ret = ui_fleet_call(&one, MANAGER_METHOD_REPLACE,
+		(struct ui_field[]){UI_STRING("role", rpc_role_name(t->role)),
+			UI_STRING("name", t->name),
+			UI_INT_IF(t->valid_sec > 0, "valid", t->valid_sec), {0}},
+		&reply, NULL, err);
 	buf_fini(&reply);
 	ui_fleet_close(&one);
 	return ret;
 }
 
-static int show_told(
-	const struct token *t, const char *manager, const struct err *why, struct err *err)
-{
-	json_t *object;
-	int failed;
-
-	if (!t->o.json) {
-		if (why != NULL)
-			ui_say("token", "the manager %s goes on refusing the new %s: %s", manager,
-				t->name, why->message);
-		return 0;
-	}
-	object = ui_json_new("manager", "token.manager");
-	failed = ui_json_add(object, "manager", json_string(manager));
-	failed |= ui_json_add(object, "told", json_boolean(why == NULL));
-	if (why != NULL)
-		failed |= ui_json_name(object, "what", why->message, strlen(why->message));
-	return ui_json_print(object, failed, err);
-}
-
 /* The manager that made the token knows; each of the others would refuse the new machine. */
 static int tell_others(struct token *t, struct err *err)
 {
-	struct err why;
 	size_t i;
 
 	for (i = 0; i < t->fleet.count; i++) {
+		const char *manager = t->fleet.managers[i].name;
+		struct err why = {0};
+		bool told;
+
 		if (i == t->fleet.at)
 			continue;
-		why = (struct err){0};
-		t->untold += tell(t, i, &why) != 0;
-		if (show_told(t, t->fleet.managers[i].name, why.code != ERR_NONE ? &why : NULL,
-			    err) != 0)
+		told = tell(t, i, &why) == 0;
+		t->untold += !told;
+		if (!told && !t->o.json)
+			ui_say("token", "the manager %s goes on refusing the new %s: %s", manager,
+				t->name, why.message);
+		if (ui_result(t->o.json, "manager", "token.manager",
+			    (struct ui_field[]){UI_STRING("manager", manager),
+				    UI_BOOL("told", told),
+				    UI_STRING("what", told ? NULL : why.message), {0}},
+			    err, NULL) != 0)
 			return -1;
 	}
 	if (t->untold > 0 && !t->o.json)
@@ -374,38 +329,36 @@ static int by_root(struct token *t, struct err *err)
 
 /* --- options ------------------------------------------------------------------- */
 
-static int main_token(int argc, char **argv)
-{
-	static struct token t;
-	struct err err = {0};
-	bool by_keys;
-	int status, ret;
+static struct token token;
 
-	status = ui_options_parse(&t.o, &cmd_token, &t, argc, argv);
-	if (status >= 0)
-		return status;
-	t.role = rpc_role_get(t.o.verb->name, strlen(t.o.verb->name));
-	t.name = argv[optind];
-	if (name_check("NAME", t.name, &err) != 0)
-		return ui_usage("token", "%s", err.message);
-	by_keys = t.role == RPC_MANAGER || t.role == RPC_OPERATOR;
-	if (by_keys && t.keys == NULL)
+static int run(void *own, struct err *err)
+{
+	struct token *t = own;
+	bool by_keys;
+	int ret;
+
+	t->role = rpc_role_get(t->o.verb->name, strlen(t->o.verb->name));
+	t->name = t->o.args[0];
+	if (name_check("NAME", t->name, err) != 0)
+		return ui_usage("token", "%s", err->message);
+	by_keys = t->role == RPC_MANAGER || t->role == RPC_OPERATOR;
+	if (by_keys && t->keys == NULL)
 		return ui_usage("token",
 			"the fleet's root key signs this role (%s): give the folder that 'fdump "
 			"setup' made (--keys DIR)",
-			rpc_role_name(t.role));
+			rpc_role_name(t->role));
 	/* Managers that don't make the token would go on with the old one. */
-	if (t.role == RPC_OPERATOR && t.replace)
+	if (t->role == RPC_OPERATOR && t->replace)
 		return ui_usage("token",
 			"an operator has no --replace: 'fdump revoke operator %s' first, which "
 			"reaches "
 			"all managers; the name is free then",
-			t.name);
-	ret = ui_fleet_open(&t.fleet, &t.o, &err);
+			t->name);
+	ret = ui_fleet_open(&t->fleet, &t->o, err);
 	if (ret == 0)
-		ret = by_keys ? by_root(&t, &err) : by_manager(&t, &err);
-	status = ui_fleet_end(&t.fleet, &t.o, ret, &err);
-	return status == UI_OK && t.untold > 0 ? UI_SOME : status;
+		ret = by_keys ? by_root(t, err) : by_manager(t, err);
+	ui_fleet_close(&t->fleet);
+	return ret == 0 && t->untold > 0 ? UI_SOME : ret;
 }
 
 static const struct ui_verb roles[] = {{"agent", "NAME", NULL, NULL}, {"store", "NAME", NULL, NULL},
@@ -441,5 +394,6 @@ const struct ui_command cmd_token = {
 	.hint = "for example: fdump token agent web1",
 	.exits = "0 done; 1 the token is made, but not all managers know of --replace; 2 failed, "
 		 "or wrong usage; 6 not allowed, or wrong passphrase.",
-	.run = main_token,
+	.own = &token,
+	.run = run,
 };

@@ -9,7 +9,7 @@
 
 #include "cmd/cmd.h"
 #include "cmd/ui/ending.h"
-#include "cmd/ui/json.h"
+#include "cmd/ui/result.h"
 #include "cmd/ui/options.h"
 #include "cmd/ui/problem.h"
 #include "cmd/ui/progress.h"
@@ -131,13 +131,6 @@ static int apply(void *ctx, struct pack_load *load, struct err *err)
 	return pack_extract_load(u->extract, load, err);
 }
 
-static int open_key(void *ctx, const uint8_t *payload, size_t len, uint8_t key[32], struct err *err)
-{
-	struct unpack *u = ctx;
-
-	return ui_unseal_open(&u->o->o.unseal, payload, len, key, err);
-}
-
 static void on_pick_problem(void *ctx, const uint8_t *path, size_t len, const char *what)
 {
 	struct unpack *u = ctx;
@@ -152,8 +145,8 @@ static int pick(struct unpack *u, struct err *err)
 	struct pack_seek_options seek = {
 		.fd = u->o->read.fd,
 		.need_key = u->o->read.need_key,
-		.open_key = open_key,
-		.ctx = u,
+		.open_key = ui_unseal_open,
+		.key_ctx = &u->o->o.unseal,
 	};
 	struct pack_pick_options options = {
 		.seek = &seek,
@@ -239,32 +232,12 @@ static int run(struct unpack *u, struct err *err)
 	return got;
 }
 
-static void json_result(const struct unpack *u, int status)
-{
-	const struct ui_json_row rows[] = {{"missing", u->lost + u->absent}, {"kept", u->kept},
-		{"notes", u->notes}, {"damaged", u->damaged}, {"exit", (uint64_t)status}};
-	struct err err;
-
-	if (ui_json_result(stdout, "unpack.result", rows, sizeof rows / sizeof *rows, &err) != 0)
-		ui_say("unpack", "%s", err.message);
-}
-
-/* A pack was read behind damage. Returns the exit status. */
-static int told_damage(const struct unpack *u)
-{
-	struct err err;
-
-	err_set(&err, ERR_DAMAGE,
-		"damaged: %zu problem%s; what could be read is unpacked and proved", u->damaged,
-		u->damaged == 1 ? "" : "s");
-	return ui_fail(u->o->o.command, &err);
-}
-
 int cmd_unpack_run(struct cmd_unpack *o, int fd)
 {
 	struct unpack u = {.o = o};
+	const bool whole = o->read.feed == NULL;
 	struct err err = {0};
-	int status;
+	int status, got;
 
 	o->read.fd = fd;
 	o->read.threads = o->o.threads;
@@ -277,55 +250,62 @@ int cmd_unpack_run(struct cmd_unpack *o, int fd)
 		o->o.select.count > 0 || o->o.select.exclude != NULL ? selected : NULL;
 	o->extract.entry = o->o.verbose ? on_entry : NULL;
 	o->extract.problem = on_extract_problem;
-	o->extract.made = o->read.feed != NULL ? "backed up" : "packed";
+	o->extract.made = whole ? "packed" : "backed up";
 	o->extract.ctx = &u;
 	o->read.prove = true;
-	o->read.open_key = open_key;
+	o->read.open_key = ui_unseal_open;
+	o->read.key_ctx = &o->o.unseal;
 	o->read.prepare = prepare;
 	o->read.discard = discard;
 	o->read.apply = apply;
 	o->read.problem = on_read_problem;
 	o->read.ctx = &u;
-	if (run(&u, &err) != 0)
+	got = run(&u, &err);
+	if (got == 0 && u.damaged > 0 && whole) /* it was read behind damage */
+		got = err_set(&err, ERR_DAMAGE,
+			"damaged: %zu problem%s; what could be read is unpacked and proved",
+			u.damaged, u.damaged == 1 ? "" : "s");
+	if (got != 0)
 		status = ui_fail(o->o.command, &err);
 	else if (u.damaged > 0)
-		status = o->read.feed != NULL ? UI_DAMAGE : told_damage(&u);
+		status = UI_DAMAGE;
 	else if (u.no_space)
 		status = UI_NOSPACE;
 	else if (ui_select_unmet(&o->o.select, o->o.command, o->dump) > 0 || u.lost > 0)
 		status = UI_FAILED;
 	else
 		status = u.notes + u.absent + u.kept > 0 ? UI_SOME : UI_OK;
-	if (o->o.json)
-		json_result(&u, status);
+	if (ui_result(o->o.json, "result", "unpack.result",
+		    (struct ui_field[]){UI_INT("missing", u.lost + u.absent),
+			    UI_INT("kept", u.kept), UI_INT("notes", u.notes),
+			    UI_INT("damaged", u.damaged), UI_INT("exit", status), {0}},
+		    &err, NULL) != 0)
+		ui_say("unpack", "%s", err.message);
 	return status;
 }
 
-static int main_unpack(int argc, char **argv)
-{
-	struct cmd_unpack o = {.untrusted = false};
-	struct err err = {0};
-	const char *word;
-	int status, fd;
+static struct cmd_unpack unpack_options;
 
-	status = ui_options_parse(&o.o, &cmd_unpack, &o, argc, argv);
-	word = argv[optind];
-	if (status >= 0 || (status = ui_options_paths(&o.o, argc, argv)) >= 0)
-		goto out;
-	if (o.keep)
-		o.extract.overwrite = PACK_OVERWRITE_NEVER;
-	o.read.need_key = ui_unseal_wanted(&o.o.unseal);
-	fd = hash_crypto_init(&err) == 0 ? ui_open_input(o.o.file, &err) : -1;
-	if (fd < 0) {
-		status = ui_fail("unpack", &err);
-	} else {
-		status = cmd_unpack_run(&o, fd);
+static int run_unpack(void *own, struct err *err)
+{
+	struct cmd_unpack *o = own;
+	const char *word = o->o.args[0];
+	int fd, status = ui_options_paths(&o->o);
+
+	if (status >= 0)
+		return status;
+	if (o->keep)
+		o->extract.overwrite = PACK_OVERWRITE_NEVER;
+	o->read.need_key = ui_unseal_wanted(&o->o.unseal);
+	fd = ui_open_input(o->o.file, err);
+	if (fd >= 0) {
+		status = cmd_unpack_run(o, fd);
 		close(fd);
+	} else {
+		status = ui_fail("unpack", err);
 	}
-	if (status >= UI_FAILED && (o.o.file == NULL || strcmp(o.o.file, "-") == 0))
+	if (status >= UI_FAILED && (o->o.file == NULL || strcmp(o->o.file, "-") == 0))
 		ui_input_hint("unpack", word);
-out:
-	ui_options_fini(&o.o);
 	return status;
 }
 
@@ -367,5 +347,6 @@ const struct ui_command cmd_unpack = {
 		 "another type was kept, or not all of their metadata could be restored; 2 "
 		 "failed, or entries could not be restored; 3 a key file can't be used; 5 damage "
 		 "found; 6 wrong key, or not sealed; 7 no space.",
-	.run = main_unpack,
+	.own = &unpack_options,
+	.run = run_unpack,
 };

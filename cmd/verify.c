@@ -1,22 +1,25 @@
 /* fdump verify: every block, every file's checksum, and what is lost. */
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "cmd/check.h"
 #include "cmd/cmd.h"
-#include "cmd/ui/json.h"
+#include "cmd/store/marks.h"
+#include "cmd/ui/dump.h"
 #include "cmd/ui/options.h"
 #include "cmd/ui/problem.h"
 #include "cmd/ui/progress.h"
 #include "cmd/ui/report.h"
+#include "cmd/ui/result.h"
 #include "cmd/ui/show.h"
+#include "lib/buf.h"
 #include "lib/err.h"
-#include "lib/hash.h"
+#include "lib/esc.h"
 #include "pack/follow.h"
 #include "pack/load.h"
 #include "pack/read.h"
@@ -30,15 +33,6 @@ struct verify {
 	struct pack_follow follow;
 	struct err print; /* of a problem that could not be printed */
 };
-
-/* Begins a line of JSON. */
-static json_t *line(const struct verify *v, const char *type, const char *id, int *failed)
-{
-	json_t *json = ui_json_new(type, id);
-
-	*failed |= ui_json_name(json, "file", v->file, strlen(v->file));
-	return json;
-}
 
 /* --- problems ----------------------------------------------------------- */
 
@@ -62,41 +56,29 @@ static void on_problem(void *ctx, enum pack_problem_kind kind, uint64_t offset,
 
 /* --- entries ------------------------------------------------------------ */
 
-static int entry_json(struct verify *v, const struct pack_head *head, const struct pack_tail *tail,
-	struct err *err)
-{
-	int failed = 0;
-	bool ok = tail->status == PACK_OK;
-	json_t *json =
-		line(v, ok ? "entry" : "note", ok ? "verify.good" : "verify.status", &failed);
-	char text[UI_SHOW_STATUS_MAX];
-
-	ui_show_status(text, tail);
-	failed |= ui_json_name(json, "path", head->path.at, head->path.len);
-	failed |= ui_json_add(json, "status", json_string(pack_status_name(tail->status)));
-	if (!ok)
-		failed |= ui_json_add(json, "what", json_string(text));
-	return ui_json_print(json, failed, err);
-}
-
 static int on_entry(void *ctx, const struct pack_followed *entry, struct err *err)
 {
 	struct verify *v = ctx;
 	const struct pack_tail *tail = entry->tail;
+	const struct pack_bytes path = entry->head->path;
+	const bool ok = tail->status == PACK_OK;
 	char text[UI_SHOW_STATUS_MAX], *name;
+	int ret;
 
-	if (entry->verdict != PACK_GOOD || (tail->status == PACK_OK && !v->o->verbose))
+	if (entry->verdict != PACK_GOOD || (ok && !v->o->verbose))
 		return 0;
 	ui_progress_hush();
-	if (v->o->json)
-		return entry_json(v, entry->head, tail, err);
-	name = ui_show_name(entry->head->path);
+	name = ui_show_name(path);
 	if (name == NULL)
 		return err_set(err, ERR_NOMEM, "out of memory");
 	ui_show_status(text, tail);
-	printf("%s: %s: %s\n", v->shown, name, text);
+	ret = ui_result(v->o->json, ok ? "entry" : "note", ok ? "verify.good" : "verify.status",
+		(struct ui_field[]){UI_STRING("file", v->file), UI_BYTES("path", path.at, path.len),
+			UI_STRING("status", pack_status_name(tail->status)),
+			UI_STRING("what", ok ? NULL : text), {0}},
+		err, "%s: %s: %s\n", v->shown, name, text);
 	free(name);
-	return 0;
+	return ret;
 }
 
 static int on_load(void *ctx, struct pack_load *load, struct err *err)
@@ -111,60 +93,40 @@ static int on_load(void *ctx, struct pack_load *load, struct err *err)
 
 /* --- one file ----------------------------------------------------------- */
 
-static const char *plural(uint64_t n)
-{
-	return n == 1 ? "" : "s";
-}
-
-static int result_json(
+static int tell_result(
 	const struct verify *v, const struct pack_read *r, const struct err *why, struct err *err)
 {
-	int failed = 0;
-	json_t *json = line(v, "result", "verify.result", &failed);
+	const bool opened = !r->unopened;
+	char read[128], verdict[96] = "ok";
 	const char *status = why != NULL       ? "failed"
 			     : r->problems > 0 ? "damaged"
 			     : r->unopened     ? "sealed"
 					       : "ok";
 
-	failed |= ui_json_add(json, "status", json_string(status));
-	if (why != NULL)
-		failed |= ui_json_add(json, "what", json_string(why->message));
-	failed |= ui_json_add(json, "problems", json_integer((json_int_t)r->problems));
-	failed |= ui_json_add(json, "packs", json_integer((json_int_t)r->packs));
-	failed |= ui_json_add(json, "blocks", json_integer((json_int_t)r->blocks));
-	if (!r->unopened) {
-		failed |= ui_json_add(json, "entries", json_integer((json_int_t)r->entries));
-		failed |= ui_json_add(json, "content", json_integer((json_int_t)r->content));
-		failed |= ui_json_add(json, "not_ok", json_integer((json_int_t)r->statuses));
-	}
-	return ui_json_print(json, failed, err);
-}
-
-static void result_text(const struct verify *v, const struct pack_read *r)
-{
-	printf("%s: %llu pack%s, ", v->shown, (unsigned long long)r->packs, plural(r->packs));
-	if (r->unopened)
-		printf("%llu blocks: ", (unsigned long long)r->blocks);
+	if (why != NULL && !v->o->json)
+		return 0;
+	if (opened)
+		snprintf(read, sizeof read, "%" PRIu64 " entr%s, %" PRIu64 " byte%s", r->entries,
+			r->entries == 1 ? "y" : "ies", r->content, r->content == 1 ? "" : "s");
 	else
-		printf("%llu entr%s, %llu byte%s: ", (unsigned long long)r->entries,
-			r->entries == 1 ? "y" : "ies", (unsigned long long)r->content,
-			plural(r->content));
+		snprintf(read, sizeof read, "%" PRIu64 " blocks", r->blocks);
 	if (r->problems > 0)
-		printf("%llu problem%s\n", (unsigned long long)r->problems, plural(r->problems));
+		snprintf(verdict, sizeof verdict, "%" PRIu64 " problem%s", r->problems,
+			r->problems == 1 ? "" : "s");
 	else if (r->unopened)
-		puts("blocks ok; sealed, contents not checked (--key FILE)");
+		strcpy(verdict, "blocks ok; sealed, contents not checked (--key FILE)");
 	else if (r->statuses > 0)
-		printf("ok, but %llu changed or failed when packed\n",
-			(unsigned long long)r->statuses);
-	else
-		puts("ok");
-}
-
-static int on_key(void *ctx, const uint8_t *payload, size_t len, uint8_t key[32], struct err *err)
-{
-	struct verify *v = ctx;
-
-	return ui_unseal_open(&v->o->unseal, payload, len, key, err);
+		snprintf(verdict, sizeof verdict,
+			"ok, but %" PRIu64 " changed or failed when packed", r->statuses);
+	return ui_result(v->o->json, "result", "verify.result",
+		(struct ui_field[]){UI_STRING("file", v->file), UI_STRING("status", status),
+			UI_STRING("what", why != NULL ? why->message : NULL),
+			UI_INT("problems", r->problems), UI_INT("packs", r->packs),
+			UI_INT("blocks", r->blocks), UI_INT_IF(opened, "entries", r->entries),
+			UI_INT_IF(opened, "content", r->content),
+			UI_INT_IF(opened, "not_ok", r->statuses), {0}},
+		err, "%s: %" PRIu64 " pack%s, %s: %s\n", v->shown, r->packs,
+		r->packs == 1 ? "" : "s", read, verdict);
 }
 
 /* Opens the FILE and reads it through. Returns 0, or -1 with err set. */
@@ -176,7 +138,8 @@ static int read_through(struct verify *v, struct pack_read *result, struct err *
 		.prove = true,
 		.skip_damaged = true,
 		.need_key = ui_unseal_wanted(&o->unseal),
-		.open_key = ui_unseal_wanted(&o->unseal) ? on_key : NULL,
+		.open_key = ui_unseal_wanted(&o->unseal) ? ui_unseal_open : NULL,
+		.key_ctx = &o->unseal,
 		.apply = on_load,
 		.problem = on_problem,
 		.ctx = v,
@@ -222,10 +185,8 @@ static int verify_file(struct ui_options *o, const char *file)
 	else
 		status = result.problems > 0 ? UI_DAMAGE : result.statuses > 0 ? UI_SOME : UI_OK;
 	pack_follow_fini(&v.follow);
-	if (o->json && result_json(&v, &result, why.code != ERR_NONE ? &why : NULL, &err) != 0)
+	if (tell_result(&v, &result, why.code != ERR_NONE ? &why : NULL, &err) != 0)
 		status = ui_fail("verify", &err);
-	if (!o->json && why.code == ERR_NONE)
-		result_text(&v, &result);
 	if (why.code == ERR_NONE && status == UI_DAMAGE)
 		err_set(&why, ERR_DAMAGE,
 			result.packs > 0
@@ -242,6 +203,243 @@ static int verify_file(struct ui_options *o, const char *file)
 	return status;
 }
 
+/* --- a store ------------------------------------------------------------ */
+
+struct noted {
+	uint8_t id[STORE_DUMP_ID];
+	int64_t committed;
+};
+
+struct check {
+	struct ui_options *o;
+	const char *path;
+	struct buf dumps;        /* struct noted */
+	struct store_entry dump; /* the one that is read; without id: none */
+	uint64_t entries, content, not_ok, damaged, unopened;
+	uint64_t sealed;         /* dumps that were passed by, for want of a key */
+	bool opens;              /* any dump: its files are proved */
+	struct store_marks seen; /* contents that were proved: each once */
+	struct pack_follow follow;
+};
+
+/* A problem, in words or as JSON. path: of an entry, or at NULL. status: of an entry that is whole,
+ * but was not well read; NULL: it is a problem indeed. */
+static void tell(struct check *c, const struct store_entry *dump, struct pack_bytes path,
+	const char *status, const char *what)
+{
+	ui_problem(&(struct ui_problem){.command = "verify",
+			   .id = status == NULL ? "verify.store" : "verify.status",
+			   .json = c->o->json ? stdout : NULL,
+			   .note = status != NULL,
+			   .output = status != NULL,
+			   .store = c->path,
+			   .dump = dump,
+			   .path = path,
+			   .status = status,
+			   .what = what},
+		NULL);
+}
+
+static void on_store_problem(void *ctx, const struct store_entry *dump, const char *what)
+{
+	tell(ctx, dump, (struct pack_bytes){NULL, 0}, NULL, what);
+}
+
+static void on_dump_problem(void *ctx, enum pack_problem_kind kind, uint64_t offset,
+	struct pack_bytes path, const char *what)
+{
+	struct check *c = ctx;
+
+	(void)kind;
+	(void)offset;
+	c->damaged++;
+	tell(c, &c->dump, path, NULL, what);
+}
+
+static int on_dump_entry(void *ctx, const struct pack_followed *entry, struct err *err)
+{
+	struct check *c = ctx;
+	char text[UI_SHOW_STATUS_MAX];
+
+	(void)err;
+	if (entry->verdict != PACK_GOOD || entry->tail->status == PACK_OK)
+		return 0;
+	c->not_ok++;
+	ui_show_status(text, entry->tail);
+	tell(c, &c->dump, entry->head->path, pack_status_name(entry->tail->status), text);
+	return 0;
+}
+
+static int on_dump_load(void *ctx, struct pack_load *load, struct err *err)
+{
+	struct check *c = ctx;
+
+	return pack_follow_load(&c->follow, load, on_dump_entry, c, err);
+}
+
+/* Every file of the dump that was chosen. */
+static int read_dump(struct check *c, struct ui_dump *d, struct err *err)
+{
+	struct pack_read_options options = {
+		.prove = true,
+		.skip_damaged = true,
+		.apply = on_dump_load,
+		.problem = on_dump_problem,
+		.ctx = c,
+	};
+	const struct store_dump *dump = dump_source_dump(d->source);
+	struct pack_read result = {0};
+	uint64_t damaged = c->damaged;
+	int got;
+
+	if (ui_dump_feed(d, &options, err) != 0)
+		return -1;
+	pack_follow_init(&c->follow);
+	got = pack_read_run(&options, &result, err);
+	pack_follow_fini(&c->follow);
+	dump_replay_free(d->replay); /* its thread may be in the source, which gets another dump */
+	d->replay = NULL;
+	/* What an earlier dump has too was proved with that, and counts in each. */
+	c->entries += c->damaged == damaged ? dump->entries : result.entries;
+	c->content += c->damaged == damaged ? dump->content : result.content;
+	return got == 0 ? 0 : -1;
+}
+
+static int note_dump(
+	void *ctx, const struct store_entry *e, const struct dump_listed *listed, struct err *err)
+{
+	struct check *c = ctx;
+	struct noted n = {.committed = e->committed};
+
+	(void)listed;
+	if (c->o->unseal.count == 0 && (e->damaged || e->dump.sealed)) {
+		c->sealed += !e->damaged; /* store_scrub tells of the other */
+		return 0;
+	}
+	c->opens = true;
+	memcpy(n.id, e->dump.id, sizeof n.id);
+	return buf_add(&c->dumps, &n, sizeof n, err);
+}
+
+static int check_dump(struct check *c, struct ui_dump *d, const struct noted *n, struct err *err)
+{
+	char text[2 * STORE_DUMP_ID + 1];
+	struct err why = {0};
+
+	esc_hex(text, n->id, STORE_DUMP_ID);
+	c->dump = (struct store_entry){.dump.id = n->id, .committed = n->committed};
+	if (dump_source_choose(d->source, text, "", &why) == 0) {
+		c->dump.dump = *dump_source_dump(d->source);
+		c->dump.record = c->dump.dump.mac;
+		if (dump_source_unlock(d->source, &why) == 0 && read_dump(c, d, &why) == 0)
+			return 0;
+	} else if (why.code == ERR_NOTFOUND) { /* it was forgotten meanwhile */
+		return 0;
+	}
+	if (why.code == ERR_DENIED)
+		c->unopened++;
+	else if (why.code == ERR_DAMAGE || why.code == ERR_FORMAT)
+		c->damaged++;
+	else {
+		*err = why;
+		return -1;
+	}
+	tell(c, &c->dump, (struct pack_bytes){NULL, 0}, NULL, why.message);
+	return 0;
+}
+
+/* The files; then the blocks that were not read for them. */
+static int check_all(
+	struct check *c, struct ui_dump *d, struct store_checked *result, struct err *err)
+{
+	struct store *store = d->stores.stores[0];
+	const struct noted *n;
+	size_t count, i;
+
+	if (store_check(store, STORE_CHECK_NOTE, on_store_problem, c, result, err) != 0 ||
+		dump_source_dumps(d->source, note_dump, c, err) != 0)
+		return -1;
+	n = (const struct noted *)(const void *)c->dumps.data;
+	count = c->dumps.len / sizeof *n;
+	d->seen = count > 1 ? &c->seen : NULL;
+	for (i = 0; i < count; i++)
+		if (check_dump(c, d, &n[i], err) != 0)
+			return -1;
+	return store_check(store, STORE_CHECK_BLOCKS, on_store_problem, c, result, err);
+}
+
+/* Every block, every dump's list; with keys every file of the dumps that they open. Returns the
+ * exit status. */
+static int verify_store(struct ui_options *o, const char *path)
+{
+	struct check c = {.o = o, .path = path};
+	struct store_checked r = {0};
+	struct ui_dump d = {.source = NULL};
+	struct err err = {0};
+	char shown[ESC_MAX(4096)], proved[96] = "", verdict[96] = "ok";
+	uint64_t damaged;
+	int got;
+
+	buf_init(&c.dumps, SIZE_MAX);
+	esc_name(shown, sizeof shown, path, strlen(path));
+	o->stores[0] = path;
+	o->store_count = 1;
+	o->store_is_directory = true;
+	got = ui_dump_open(&d, o, NULL, &err);
+	if (got == 0)
+		got = check_all(&c, &d, &r, &err);
+	ui_dump_close(&d);
+	buf_fini(&c.dumps);
+	store_marks_fini(&c.seen);
+	damaged = r.damaged + r.missing + r.incomplete + c.damaged;
+	if (o->unseal.count > 0 || c.opens)
+		snprintf(proved, sizeof proved,
+			"; %" PRIu64 " entries, %" PRIu64 " bytes of content proved", c.entries,
+			c.content);
+	if (damaged > 0)
+		strcpy(verdict, "damaged");
+	else if (c.unopened > 0)
+		strcpy(verdict, "blocks ok; some dumps were not opened");
+	else if (c.sealed > 0)
+		snprintf(verdict, sizeof verdict,
+			"blocks ok; contents of %" PRIu64 " sealed dumps not checked (--key FILE)",
+			c.sealed);
+	else if (c.not_ok > 0)
+		snprintf(verdict, sizeof verdict,
+			"ok, but %" PRIu64 " changed or failed when backed up", c.not_ok);
+	if (got == 0)
+		got = ui_result(o->json, "result", "verify.store.result",
+			(struct ui_field[]){UI_STRING("store", path), UI_INT("blocks", r.blocks),
+				UI_INT("bytes", r.bytes), UI_INT("dumps", r.dumps),
+				UI_INT("entries", c.entries), UI_INT("content", c.content),
+				UI_INT("not_ok", c.not_ok),
+				UI_INT("damaged", r.damaged + c.damaged),
+				UI_INT("missing", r.missing), UI_INT("incomplete", r.incomplete),
+				UI_INT("unopened", c.unopened), UI_INT("sealed", c.sealed), {0}},
+			&err,
+			"%s: %" PRIu64 " blocks, %" PRIu64 " bytes, %" PRIu64 " dumps%s: %s\n",
+			shown, r.blocks, r.bytes, r.dumps, proved, verdict);
+	if (got == 0 && damaged > 0)
+		got = err_set(&err, ERR_DAMAGE,
+			"%s: damaged: fdump store scrub marks what is lost, then the next backup "
+			"or fdump store replicate restores it",
+			path);
+	if (got != 0)
+		return ui_fail("verify", &err);
+	return c.unopened > 0 ? UI_REFUSED : c.not_ok > 0 ? UI_SOME : UI_OK;
+}
+
+/* --- the whole ---------------------------------------------------------- */
+
+/* Whether this is the directory of a store. */
+static bool is_store(const char *path)
+{
+	char file[4200];
+
+	return (size_t)snprintf(file, sizeof file, "%s/fdump-store", path) < sizeof file &&
+	       access(file, F_OK) == 0;
+}
+
 /* Which of two exit statuses is worse. */
 static int worse(int a, int b)
 {
@@ -254,26 +452,18 @@ static int worse(int a, int b)
 	return a > b ? a : b;
 }
 
-static int main_verify(int argc, char **argv)
-{
-	struct ui_options o = {.verbose = false};
-	struct err err = {0};
-	int status = ui_options_parse(&o, &cmd_verify, NULL, argc, argv);
+static struct ui_options verify_options;
 
-	if (status >= 0)
-		return status;
-	if (hash_crypto_init(&err) != 0)
-		return ui_fail("verify", &err);
-	status = UI_OK;
-	for (; optind < argc; optind++)
-		status = worse(status, cmd_is_store(argv[optind])
-					       ? cmd_verify_store(&o, argv[optind])
-					       : verify_file(&o, argv[optind]));
-	ui_options_fini(&o);
-	if (fflush(stdout) != 0 || ferror(stdout)) {
-		err_errno(&err, errno, "standard output");
-		return worse(status, ui_fail("verify", &err));
-	}
+static int run(void *own, struct err *err)
+{
+	struct ui_options *o = own;
+	int status = UI_OK;
+	char **file;
+
+	(void)err;
+	for (file = o->args; *file != NULL; file++)
+		status = worse(
+			status, is_store(*file) ? verify_store(o, *file) : verify_file(o, *file));
 	return status;
 }
 
@@ -298,5 +488,6 @@ const struct ui_command cmd_verify = {
 		 "they were packed, and are listed; 2 failed; 3 a key file can't be used; 5 "
 		 "damage found; 6 wrong key, or not sealed; 7 no space; 8 a store was busy. Of "
 		 "several FILEs the worst counts: 5, then 6, then 2, then the highest.",
-	.run = main_verify,
+	.own = &verify_options,
+	.run = run,
 };

@@ -134,7 +134,7 @@ static int fetch_key(struct run *r, struct pack_load *load, struct err *err)
 	if (b->kind != PACK_KEY || r->key_number != 0 || r->o->open_key == NULL ||
 		hash_xxh3(load->stored.data, b->stored_len) != b->check)
 		return 0;
-	if (r->o->open_key(r->o->ctx, load->stored.data, b->stored_len, r->key, err) != 0)
+	if (r->o->open_key(r->o->key_ctx, load->stored.data, b->stored_len, r->key, err) != 0)
 		return -1;
 	r->key_number = ++r->keys;
 	return 0;

@@ -50,6 +50,7 @@ struct pack_read_options {
 	 * key, or -1 with err set, which ends it all. */
 	int (*open_key)(
 		void *ctx, const uint8_t *payload, size_t len, uint8_t key[32], struct err *err);
+	void *key_ctx; /* its ctx */
 	/* A load was opened, its whole entries are decoded and proved: whatever
 	 * can be done without order. May be NULL. 0, or -1 with err set. */
 	int (*prepare)(void *ctx, struct pack_load *load, struct err *err);

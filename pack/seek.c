@@ -153,7 +153,7 @@ static int find_key(struct pack_seek *s, struct pack *p, uint64_t seq, struct er
 			b.stored_len != len - i - PACK_BLOCK_HEADER ||
 			hash_xxh3(payload, b.stored_len) != b.check)
 			continue;
-		got = s->o.open_key(s->o.ctx, payload, b.stored_len, p->key, err);
+		got = s->o.open_key(s->o.key_ctx, payload, b.stored_len, p->key, err);
 		goto out;
 	}
 	err_set(err, ERR_DAMAGE, "no KEY block before the end");

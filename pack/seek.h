@@ -44,7 +44,7 @@ struct pack_seek_options {
 	/* As in pack/read.h; called once for each sealed pack. NULL: no key. */
 	int (*open_key)(
 		void *ctx, const uint8_t *payload, size_t len, uint8_t key[32], struct err *err);
-	void *ctx;
+	void *key_ctx;
 };
 
 /* Whether the descriptor can be read this way at all: a regular file or a block

@@ -63,7 +63,7 @@ struct ui_verb {
 	const char *name;      /* "-": the command without a verb */
 	const char *arguments; /* as those of the command */
 	const char *help;      /* NULL: not listed */
-	/* Returns the exit status, or -1 with err set. */
+	/* As that of the command; NULL: the command's own. */
 	int (*run)(void *own, struct err *err);
 };
 
@@ -82,11 +82,15 @@ struct ui_command {
 	const char *arguments;
 	const char *hint; /* said when there are too few or too many; NULL: none */
 	const char *exits;
-	int (*run)(int argc, char **argv);
+	/* The command's own struct, which begins with a struct ui_options. */
+	void *own;
+	/* After the options were read; NULL: the verb's. Returns the exit status, or -1 with err
+	 * set, which is then reported. */
+	int (*run)(void *own, struct err *err);
 };
 
-/* The options that a command has, shared ones and, last, --help included. Of a shared one .shared
- * is set still: its variable is in struct ui_options. Returns how many. */
+/* The options that a command has, shared ones and, last, --help included. Returns how
+ * many. */
 #define UI_COMMAND_OPTIONS 48
 size_t ui_command_rows(const struct ui_command *command, struct ui_option rows[UI_COMMAND_OPTIONS]);
 

@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "cmd/dump/fanout.h"
-#include "cmd/ui/json.h"
+#include "cmd/ui/result.h"
 #include "cmd/ui/problem.h"
 #include "cmd/ui/progress.h"
 #include "cmd/ui/report.h"
@@ -87,50 +87,48 @@ void ui_copies_tell(struct ui_copies *c)
 		tell_behind(c, i);
 }
 
-static int add_receipts(const struct ui_copies *c, json_t *object)
+const uint8_t *ui_copies_record(const struct ui_copies *c)
+{
+	size_t i;
+
+	for (i = 0; i < c->count; i++)
+		if (c->copies[i].has_receipt)
+			return c->copies[i].receipt.record;
+	return NULL;
+}
+
+json_t *ui_copies_receipts_json(const struct ui_copies *c)
 {
 	json_t *list = json_array();
 	size_t i;
-	int failed = 0;
 
 	for (i = 0; i < c->count; i++) {
 		const struct store_receipt *r = &c->copies[i].receipt;
-		json_t *one;
 
-		if (!c->copies[i].has_receipt)
-			continue;
-		if (json_array_size(list) == 0)
-			failed |= ui_json_hex(object, "record", r->record, sizeof r->record);
-		one = json_object();
-		failed |= ui_json_name(one, "store", c->names[i], strlen(c->names[i]));
-		failed |= ui_json_hex(one, "uid", r->store, sizeof r->store);
-		failed |= ui_json_hex(one, "public", c->copies[i].public, SEAL_SIGN_LEN);
-		failed |= ui_json_add(one, "time", json_integer(r->time));
-		failed |= ui_json_hex(one, "signature", r->signature, sizeof r->signature);
-		failed |= json_array_append_new(list, one);
+		if (c->copies[i].has_receipt)
+			ui_result_append(list,
+				(struct ui_field[]){UI_STRING("store", c->names[i]),
+					UI_HEX("uid", r->store, sizeof r->store),
+					UI_HEX("public", c->copies[i].public, SEAL_SIGN_LEN),
+					UI_INT("time", r->time),
+					UI_HEX("signature", r->signature, sizeof r->signature),
+					{0}});
 	}
-	return failed | ui_json_add(object, "receipts", list);
+	return list;
 }
 
-static int add_behind(const struct ui_copies *c, json_t *object)
+json_t *ui_copies_behind_json(const struct ui_copies *c)
 {
 	json_t *list = json_array();
 	size_t i;
-	int failed = 0;
 
 	for (i = 0; i < c->count; i++) {
 		const struct ui_copy *copy = &c->copies[i];
 
-		if (copy->behind[0] == 0)
-			continue;
-		ui_json_note(list, "store", c->names[i], copy->behind);
-		failed |= ui_json_add(json_array_get(list, json_array_size(list) - 1), "caught_up",
-			json_boolean(copy->caught_up));
+		if (copy->behind[0] != 0)
+			ui_result_append(list, (struct ui_field[]){UI_STRING("store", c->names[i]),
+						       UI_STRING("what", copy->behind),
+						       UI_BOOL("caught_up", copy->caught_up), {0}});
 	}
-	return failed | ui_json_add(object, "behind", list);
-}
-
-int ui_copies_json(const struct ui_copies *c, json_t *object)
-{
-	return add_receipts(c, object) | add_behind(c, object);
+	return list;
 }

@@ -3,7 +3,7 @@
  * and why, which caught up, and the receipts of those that have the dump.
  *
  *   filled in -> ui_copies_behind, ui_copies_catch_up ... -> ui_copies_receipts -> ui_copies_tell
- *             -> ui_copies_json
+ *             -> ui_copies_..._json
  */
 #ifndef FDUMP_CMD_UI_COPIES_H
 #define FDUMP_CMD_UI_COPIES_H
@@ -52,8 +52,10 @@ void ui_copies_receipts(
 /* Tells of the stores that are left behind for good. */
 void ui_copies_tell(struct ui_copies *copies);
 
-/* Adds "record" (the digest of what the stores have signed), "receipts" in the order in which the
- * stores were given, and "behind". As ui_json_add. */
-int ui_copies_json(const struct ui_copies *copies, json_t *object);
+/* For the result: the digest of what the stores have signed (32 bytes; NULL: none has), the
+ * receipts in the order in which the stores were given, and the stores that are left behind. */
+const uint8_t *ui_copies_record(const struct ui_copies *copies);
+json_t *ui_copies_receipts_json(const struct ui_copies *copies);
+json_t *ui_copies_behind_json(const struct ui_copies *copies);
 
 #endif

@@ -7,7 +7,7 @@
 
 #include "cmd/agent/state.h"
 #include "cmd/ui/heal.h"
-#include "cmd/ui/json.h"
+#include "cmd/ui/result.h"
 #include "cmd/ui/problem.h"
 #include "cmd/ui/report.h"
 #include "cmd/ui/show.h"

@@ -4,17 +4,14 @@
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
-#include <unistd.h>
 
-#include "cmd/ui/json.h"
 #include "cmd/ui/learn.h"
 #include "cmd/ui/options.h"
-#include "cmd/ui/report.h"
 #include "lib/buf.h"
+#include "lib/cbor.h"
 #include "lib/civil.h"
 #include "lib/err.h"
 #include "lib/esc.h"
-#include "lib/hash.h"
 #include "rpc/ca.h"
 #include "rpc/client.h"
 #include "rpc/wire.h"
@@ -23,6 +20,7 @@
 #define CONNECT_MS  10000 /* of the last one */
 #define CLOSE_MS    2000
 #define PATIENCE_MS 3700000 /* longer than any method's deadline */
+#define PARAMS_MAX  512     /* bytes of a method's parameters */
 
 /* --- who and where ---------------------------------------------------------- */
 
@@ -48,30 +46,6 @@ size_t ui_fleet_managers(const char *path, struct manager_peer managers[MANAGER_
 	return n;
 }
 
-/* The identity. Returns 0, or -1 with err set. */
-static int find_role(struct ui_role *role, const char *config, const char *state,
-	const char *identity, struct err *err)
-{
-	char dir[PATH_MAX];
-
-	if (identity != NULL)
-		return ui_role_given(role, config, identity, err);
-	if (ui_role_operator_dir(dir, NULL) == 0) {
-		if (ui_role_at(role, config, dir, err) != 0)
-			return -1;
-		if (access(role->cert, F_OK) == 0)
-			return 0;
-	}
-	if (ui_role_set(role, config, state, "manager/operator", err) != 0)
-		return -1;
-	if (access(role->key, R_OK) == 0)
-		return 0;
-	return err_set(err, ERR_DENIED,
-		"no operator's identity: not in ~/.config/fdump ('fdump join' with an operator's "
-		"token makes one), and not in %s (a manager's, which root can read)",
-		role->dir);
-}
-
 /* An operator whom a manager has signed is one of that manager alone. */
 static void note_signer(struct ui_fleet *f)
 {
@@ -88,10 +62,18 @@ static void note_signer(struct ui_fleet *f)
 
 int ui_fleet_open(struct ui_fleet *f, const struct ui_options *o, struct err *err)
 {
+	int found;
+
 	*f = (struct ui_fleet){.count = 0};
-	if (hash_crypto_init(err) != 0 ||
-		find_role(&f->role, o->config, o->state, o->identity, err) != 0)
+	found = ui_role_find(&f->role, o->config, o->state, "manager/operator", o->identity, err);
+	if (found < 0)
 		return -1;
+	if (found > 0)
+		return err_set(err, ERR_DENIED,
+			"no operator's identity: not in ~/.config/fdump ('fdump join' with an "
+			"operator's token makes one), and not in %s (a manager's, which root can "
+			"read)",
+			f->role.dir);
 	f->count = ui_fleet_managers(f->role.managers, f->managers);
 	note_signer(f);
 	return f->count > 0 ? 0
@@ -107,13 +89,17 @@ void ui_fleet_close(struct ui_fleet *f)
 	f->client = NULL;
 }
 
-int ui_fleet_end(struct ui_fleet *f, struct ui_options *o, int ret, const struct err *err)
+int ui_fleet_only(struct ui_fleet *f, size_t manager, const char *who, struct err *err)
 {
-	int status = ret == 0 ? UI_OK : ui_fail(o->command, err);
-
+	if (f->local && manager != f->at)
+		return err_set(err, ERR_FAILED,
+			"%s was not asked: the identity in %s is good for %s only; ask as an "
+			"operator who joined with a token, or as root on %s",
+			who, f->role.dir, f->managers[f->at].name, f->managers[manager].name);
 	ui_fleet_close(f);
-	ui_options_fini(o);
-	return status;
+	f->at = manager;
+	f->only = true;
+	return 0;
 }
 
 /* --- what a manager tells --------------------------------------------------- */
@@ -132,54 +118,39 @@ static void keep_manager(struct ui_fleet *f, const struct manager_peer *told)
 		f->count++;
 }
 
-static void keep_managers(const struct ui_fleet *f)
-{
-	struct ui_learn_line lines[MANAGER_PEERS_MAX];
-	size_t i;
-
-	for (i = 0; i < f->count; i++)
-		lines[i] = (struct ui_learn_line){f->managers[i].name, f->managers[i].address, ""};
-	ui_learn_file(f->role.managers, lines, f->count, NULL);
-}
-
-static void keep_stores(const struct ui_fleet *f, struct manager_welcome *w)
-{
-	struct manager_store_text stores[MANAGER_STORES_MAX];
-	struct ui_learn_line lines[MANAGER_STORES_MAX];
-	char rest[MANAGER_STORES_MAX][2 * MANAGER_UID_LEN + 2 * MANAGER_KEY_LEN + 2];
-	size_t n = 0;
-
-	while (n < MANAGER_STORES_MAX && manager_welcome_store(w, &stores[n])) {
-		esc_hex(rest[n], stores[n].uid, MANAGER_UID_LEN);
-		rest[n][2 * MANAGER_UID_LEN] = ' ';
-		esc_hex(rest[n] + 2 * MANAGER_UID_LEN + 1, stores[n].key, MANAGER_KEY_LEN);
-		lines[n] = (struct ui_learn_line){stores[n].name, stores[n].address, rest[n]};
-		n++;
-	}
-	ui_learn_file(f->role.stores, lines, n, NULL);
-}
-
 /* Asks for the fleet's managers and stores, and keeps them. It is no part of what the command does:
  * what fails (a folder that may not be written) is left. */
 static void learn(struct ui_fleet *f)
 {
 	const struct rpc_client_request request = {.method = MANAGER_METHOD_FLEET};
+	struct ui_learn_line lines[MANAGER_PEERS_MAX + MANAGER_STORES_MAX];
+	struct manager_store_text stores[MANAGER_STORES_MAX];
+	char rest[MANAGER_STORES_MAX][2 * MANAGER_UID_LEN + 2 * MANAGER_KEY_LEN + 2];
 	struct manager_peer told;
 	struct manager_welcome w;
 	struct buf reply;
+	size_t i, n;
 
 	f->learned = true;
 	buf_init(&reply, RPC_PAYLOAD_MAX);
-	if (rpc_client_call(f->client, &request, &reply, NULL, NULL) == 0 &&
-		manager_welcome_get(&w, reply.data, reply.len, NULL) == 0) {
-		while (manager_welcome_manager(&w, &told))
-			keep_manager(f, &told);
-		/* One manager's own operator gets nowhere else. */
-		if (!f->local) {
-			keep_managers(f);
-			keep_stores(f, &w);
-		}
+	if (rpc_client_call(f->client, &request, &reply, NULL, NULL) != 0 ||
+		manager_welcome_get(&w, reply.data, reply.len, NULL) != 0)
+		goto out;
+	while (manager_welcome_manager(&w, &told))
+		keep_manager(f, &told);
+	if (f->local) /* one manager's own operator gets nowhere else */
+		goto out;
+	for (i = 0; i < f->count; i++)
+		lines[i] = (struct ui_learn_line){f->managers[i].name, f->managers[i].address, ""};
+	ui_learn_file(f->role.managers, lines, f->count, NULL);
+	for (n = 0; n < MANAGER_STORES_MAX && manager_welcome_store(&w, &stores[n]); n++) {
+		esc_hex(rest[n], stores[n].uid, MANAGER_UID_LEN);
+		rest[n][2 * MANAGER_UID_LEN] = ' ';
+		esc_hex(rest[n] + 2 * MANAGER_UID_LEN + 1, stores[n].key, MANAGER_KEY_LEN);
+		lines[n] = (struct ui_learn_line){stores[n].name, stores[n].address, rest[n]};
 	}
+	ui_learn_file(f->role.stores, lines, n, NULL);
+out:
 	buf_fini(&reply);
 }
 
@@ -211,59 +182,73 @@ static int dial(struct ui_fleet *f, struct err *err)
 	return f->client != NULL ? 0 : -1;
 }
 
-/* Returns -1: says as who it was asked, if that may not ask. */
-static int refused(const struct ui_fleet *f, struct err *err)
+/* Returns the length of the CBOR map. */
+static size_t put_params(uint8_t mem[PARAMS_MAX], const struct ui_field *params)
 {
-	struct err why = *err;
+	const struct ui_field *f;
+	struct cbor_out out;
+	size_t count = 0;
 
-	return why.code != ERR_DENIED
-		       ? -1
-		       : err_set(err, why.code, "%.400s (asked as the identity in %s)", why.message,
-				 f->role.dir);
+	for (f = params; f->name != NULL; f++)
+		count += f->type == UI_FIELD_INT || f->type == UI_FIELD_BOOL || f->bytes != NULL;
+	cbor_out_init(&out, mem, PARAMS_MAX);
+	cbor_put_map(&out, count);
+	for (f = params; f->name != NULL; f++) {
+		if (f->type == UI_FIELD_INT) {
+			cbor_put_text(&out, f->name);
+			cbor_put_uint(&out, (uint64_t)f->number);
+		} else if (f->type == UI_FIELD_BOOL) {
+			cbor_put_text(&out, f->name);
+			cbor_put_bool(&out, f->number != 0);
+		} else if (f->bytes != NULL) {
+			cbor_put_text(&out, f->name);
+			if (f->type == UI_FIELD_STRING)
+				cbor_put_text(&out, f->bytes);
+			else
+				cbor_put_bytes(&out, f->bytes, f->len);
+		}
+	}
+	assert(!cbor_out_full(&out));
+	return cbor_out_len(&out);
 }
 
-/* Returns -1: says where the address comes from. */
-static int unreachable(const struct ui_fleet *f, struct err *err)
-{
-	struct err why = *err;
-
-	if (why.code == ERR_DENIED)
-		return err_set(err, why.code,
-			"%.400s (asked as the identity in %s; was it revoked?)", why.message,
-			f->role.dir);
-	return err_set(err, why.code, "%.300s (does the manager run, at the address in %s?)",
-		why.message, f->role.managers);
-}
-
-int ui_fleet_call(struct ui_fleet *f, uint16_t method, const struct cbor_out *params,
+int ui_fleet_call(struct ui_fleet *f, uint16_t method, const struct ui_field *params,
 	struct buf *reply, struct buf *blob, struct err *err)
 {
+	uint8_t mem[PARAMS_MAX];
 	struct rpc_client_request request = {.method = method,
-		.params = params != NULL ? params->start : NULL,
-		.len = params != NULL ? cbor_out_len(params) : 0,
+		.params = params != NULL ? mem : NULL,
+		.len = params != NULL ? put_params(mem, params) : 0,
 		.reply_max = blob != NULL ? MANAGER_LISTING_MAX : 0};
 	struct rpc_client_stats stats;
+	struct err why = {0};
 
-	assert(params == NULL || !cbor_out_full(params));
 	for (;;) {
 		if (f->client == NULL && dial(f, err) != 0)
 			return -1;
-		if (rpc_client_call(f->client, &request, reply, blob, err) == 0) {
+		if (rpc_client_call(f->client, &request, reply, blob, &why) == 0) {
 			if (!f->learned)
 				learn(f);
 			return 0;
 		}
 		rpc_client_stats(f->client, &stats);
-		if (stats.connections > 0)
-			return refused(f, err);
-		if (is_last(f))
-			return unreachable(f, err);
+		if (stats.connections > 0 || is_last(f))
+			break;
 		ui_fleet_close(f);
 		f->at++;
 	}
+	if (why.code == ERR_DENIED)
+		return err_set(err, why.code, "%.400s (asked as the identity in %s%s)", why.message,
+			f->role.dir, stats.connections > 0 ? "" : "; was it revoked?");
+	if (stats.connections > 0) {
+		*err = why;
+		return -1;
+	}
+	return err_set(err, why.code, "%.300s (does the manager run, at the address in %s?)",
+		why.message, f->role.managers);
 }
 
-int ui_fleet_rows(struct ui_fleet *f, uint16_t method, const struct cbor_out *params,
+int ui_fleet_rows(struct ui_fleet *f, uint16_t method, const struct ui_field *params,
 	const struct cbormap_field *fields, size_t row_size, ui_fleet_row *each, void *ctx,
 	struct err *err)
 {
@@ -301,64 +286,72 @@ int ui_fleet_rows(struct ui_fleet *f, uint16_t method, const struct cbor_out *pa
 
 /* --- showing ---------------------------------------------------------------- */
 
-static int json_field(json_t *object, const struct cbormap_field *f, const uint8_t *at)
+struct printed {
+	struct ui_field fields[2 * CBORMAP_FIELDS_MAX + 2];
+	char times[CBORMAP_FIELDS_MAX][CIVIL_TEXT_MAX], keys[CBORMAP_FIELDS_MAX][64];
+};
+
+/* What is printed of a row. manager: or NULL. */
+static void set_printed(
+	struct printed *p, const struct cbormap_field *fields, const void *row, const char *manager)
 {
-	char text[CIVIL_TEXT_MAX], key[64];
+	struct ui_field *to = p->fields;
 	int64_t time;
+	size_t i;
 
-	switch (f->type) {
-	case CBORMAP_TEXT:
-		return ui_json_name(object, f->key, at, strlen((const char *)at));
-	case CBORMAP_BYTES:
-		return ui_json_hex(object, f->key, at, f->size);
-	case CBORMAP_UINT:
-		return ui_json_rows(object,
-			&(struct ui_json_row){f->key, *(const uint64_t *)(const void *)at}, 1);
-	case CBORMAP_BOOL:
-		return ui_json_add(object, f->key, json_boolean(*(const bool *)at));
-	case CBORMAP_INT:
-		return ui_json_add(
-			object, f->key, json_integer(*(const int64_t *)(const void *)at));
-	case CBORMAP_TIME:
-		time = *(const int64_t *)(const void *)at;
-		if (time == 0)
-			return ui_json_add(object, f->key, json_null());
-		civil_print(text, time, 0);
-		snprintf(key, sizeof key, "%s_epoch", f->key);
-		return ui_json_add(object, f->key, json_string(text)) |
-		       ui_json_add(object, key, json_integer(time));
-	default: /* a CBORMAP_BLOB */
-		return 0;
+	for (i = 0; fields[i].type != 0; i++) {
+		const struct cbormap_field *f = &fields[i];
+		const void *at = (const uint8_t *)row + f->at;
+
+		switch (f->type) {
+		case CBORMAP_TEXT:
+			*to++ = (struct ui_field)UI_STRING(f->key, (const char *)at);
+			break;
+		case CBORMAP_BYTES:
+			*to++ = (struct ui_field)UI_HEX(f->key, at, f->size);
+			break;
+		case CBORMAP_BOOL:
+			*to++ = (struct ui_field)UI_BOOL(f->key, *(const bool *)at);
+			break;
+		case CBORMAP_UINT:
+		case CBORMAP_INT:
+			*to++ = (struct ui_field)UI_INT(f->key, *(const int64_t *)at);
+			break;
+		case CBORMAP_TIME:
+			time = *(const int64_t *)at;
+			if (time == 0) {
+				*to++ = (struct ui_field)UI_JSON(f->key, json_null());
+				break;
+			}
+			snprintf(p->keys[i], sizeof p->keys[i], "%s_epoch", f->key);
+			*to++ = (struct ui_field)UI_STRING(
+				f->key, civil_print(p->times[i], time, 0));
+			*to++ = (struct ui_field)UI_INT(p->keys[i], time);
+			break;
+		default: /* a CBORMAP_BLOB */
+			break;
+		}
 	}
-}
-
-static json_t *json_row(const char *type, const char *id, const struct cbormap_field *fields,
-	const void *row, int *failed)
-{
-	json_t *object = ui_json_new(type, id);
-
-	for (*failed = 0; fields->type != 0; fields++)
-		*failed |= json_field(object, fields, (const uint8_t *)row + fields->at);
-	return object;
+	*to++ = (struct ui_field)UI_STRING("manager", manager);
+	*to = (struct ui_field){0};
 }
 
 int ui_fleet_json(const char *type, const char *id, const struct cbormap_field *fields,
 	const void *row, struct err *err)
 {
-	int failed;
-	json_t *object = json_row(type, id, fields, row, &failed);
+	struct printed p;
 
-	return ui_json_print(object, failed, err);
+	set_printed(&p, fields, row, NULL);
+	return ui_result_print(stdout, type, id, p.fields, err);
 }
 
 int ui_fleet_json_put(const char *type, const char *id, const char *manager,
 	const struct cbormap_field *fields, const void *row, struct buf *line, struct err *err)
 {
-	int failed;
-	json_t *object = json_row(type, id, fields, row, &failed);
+	struct printed p;
 
-	failed |= ui_json_add(object, "manager", json_string(manager));
-	return ui_json_put(object, failed, line, err);
+	set_printed(&p, fields, row, manager);
+	return ui_result_put(line, type, id, p.fields, err);
 }
 
 const char *ui_fleet_time(char text[UI_FLEET_TIME], int64_t time)

@@ -13,8 +13,8 @@
 
 #include "cmd/manager/proto.h"
 #include "cmd/manager/row.h"
+#include "cmd/ui/result.h"
 #include "cmd/ui/role.h"
-#include "lib/cbor.h"
 
 struct err;
 struct rpc_client;
@@ -27,7 +27,7 @@ struct ui_fleet {
 	struct rpc_client *client;
 	bool local;          /* the operator of one manager, which alone accepts it: it is `at` */
 	bool learned;        /* what that manager tells of the fleet; cleared by who asks several */
-	bool only;           /* set by who asks each manager: no other one in its place */
+	bool only;           /* no other manager is asked in its place */
 	int64_t patience_ms; /* set by who waits for less than the longest deadline of a method */
 	/* What a listing said. */
 	int64_t now;
@@ -38,21 +38,22 @@ struct ui_fleet {
  * there is no identity here. */
 int ui_fleet_open(struct ui_fleet *fleet, const struct ui_options *o, struct err *err);
 void ui_fleet_close(struct ui_fleet *fleet);
-/* Ends a command: closes the fleet, frees the options, reports err if ret is -1. Returns the exit
- * status. */
-int ui_fleet_end(struct ui_fleet *fleet, struct ui_options *o, int ret, const struct err *err);
+
+/* From now on asks this manager, and no other one in its place. who: names it in the message.
+ * Returns 0, or -1 with err set: the identity is good for another manager only. */
+int ui_fleet_only(struct ui_fleet *fleet, size_t manager, const char *who, struct err *err);
 
 /* The lines NAME HOST[:PORT] of a file. Returns how many; one that can't be read has none. */
 size_t ui_fleet_managers(const char *path, struct manager_peer managers[MANAGER_PEERS_MAX]);
 
-/* Asks a method; params is a CBOR map. reply and blob are the caller's, initialised; blob may be
- * NULL: there is none. Returns 0, or -1 with err set. */
-int ui_fleet_call(struct ui_fleet *fleet, uint16_t method, const struct cbor_out *params,
+/* Asks a method. params: of its CBOR map; NULL: it has none. reply and blob are the caller's,
+ * initialised; blob may be NULL: there is none. Returns 0, or -1 with err set. */
+int ui_fleet_call(struct ui_fleet *fleet, uint16_t method, const struct ui_field *params,
 	struct buf *reply, struct buf *blob, struct err *err);
 
-/* Asks for rows, and calls each for one after the other; it returns 0, or -1 with err set. */
+/* Asks for rows, and calls `each` for one after the other; it returns 0, or -1 with err set. */
 typedef int ui_fleet_row(void *ctx, const void *row, struct err *err);
-int ui_fleet_rows(struct ui_fleet *fleet, uint16_t method, const struct cbor_out *params,
+int ui_fleet_rows(struct ui_fleet *fleet, uint16_t method, const struct ui_field *params,
 	const struct cbormap_field *fields, size_t row_size, ui_fleet_row *each, void *ctx,
 	struct err *err);
 

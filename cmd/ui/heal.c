@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "cmd/store/parcel.h"
-#include "cmd/ui/json.h"
+#include "cmd/ui/result.h"
 #include "cmd/ui/problem.h"
 #include "cmd/ui/progress.h"
 #include "cmd/ui/report.h"

@@ -9,7 +9,7 @@
 #include <string.h>
 
 #include "cmd/store/dump.h"
-#include "cmd/ui/json.h"
+#include "cmd/ui/result.h"
 #include "cmd/ui/report.h"
 #include "cmd/ui/show.h"
 #include "lib/civil.h"
@@ -218,76 +218,38 @@ static char *put_sum(char *to, const struct pack_head *h, const struct pack_tail
 
 /* --- JSON --------------------------------------------------------------- */
 
-static int number(json_t *json, const char *key, uint64_t value)
-{
-	return ui_json_add(json, key, json_integer((json_int_t)value));
-}
-
-static int put_json_time(json_t *json, const struct pack_time *time)
-{
-	char text[CIVIL_TEXT_MAX];
-	int failed = 0;
-
-	/* Beyond a million years there is only the number. */
-	if (time->sec > -31556952000000 && time->sec < 31556952000000)
-		failed |= ui_json_add(json, "mtime", json_string(civil_print(text, time->sec, 0)));
-	failed |= ui_json_add(json, "epoch", json_integer(time->sec));
-	return failed | number(json, "nsec", time->nsec);
-}
-
 static int put_json(
 	struct ui_line *line, const struct pack_head *h, const struct pack_tail *t, struct err *err)
 {
-	json_t *json = ui_json_new("entry", "list.entry");
-	char text[UI_SHOW_STATUS_MAX];
-	int failed = 0;
+	const bool mode = h->has & PACK_HAS_MODE, uid = h->has & PACK_HAS_UID,
+		   gid = h->has & PACK_HAS_GID, mtime = h->has & PACK_HAS_MTIME,
+		   rdev = h->has & PACK_HAS_RDEV, ok = t->status == PACK_OK;
+	/* Beyond a million years there is only the number. */
+	const bool date = mtime && h->mtime.sec > -31556952000000 && h->mtime.sec < 31556952000000;
+	char time[CIVIL_TEXT_MAX], octal[16], status[UI_SHOW_STATUS_MAX];
 
-	if (line->dump != NULL)
-		failed |= ui_json_hex(json, "dump", line->dump, STORE_DUMP_ID);
-	failed |= ui_json_name(json, "path", h->path.at, h->path.len);
-	failed |= ui_json_add(json, "kind", json_string(pack_type_name(h->type)));
-	if (h->has & PACK_HAS_MODE) {
-		snprintf(text, sizeof text, "%04o", h->mode);
-		failed |= ui_json_add(json, "mode", json_string(text));
-	}
-	if (h->has & PACK_HAS_UID)
-		failed |= number(json, "uid", h->uid);
-	if (h->has & PACK_HAS_GID)
-		failed |= number(json, "gid", h->gid);
-	failed |= ui_json_name(json, "user", h->user.at, h->user.len);
-	failed |= ui_json_name(json, "group", h->group.at, h->group.len);
-	if (h->has & PACK_HAS_MTIME)
-		failed |= put_json_time(json, &h->mtime);
-	if (h->has & PACK_HAS_RDEV) {
-		failed |= number(json, "major", h->rdev_major);
-		failed |= number(json, "minor", h->rdev_minor);
-	}
-	failed |= ui_json_name(json, "target", h->target.at, h->target.len);
-	failed |= ui_json_name(json, "link", h->link.at, h->link.len);
-	if (t->has_content) {
-		failed |= number(json, "size", t->size);
-		failed |=
-			ui_json_hex(json, t->sparse ? "sparse_sha256" : "sha256", t->sum, HASH_LEN);
-	}
-	failed |= ui_json_add(json, "status", json_string(pack_status_name(t->status)));
-	if (t->status != PACK_OK) {
-		ui_show_status(text, t);
-		failed |= ui_json_add(json, "what", json_string(text));
-	}
-	return ui_json_put(json, failed, &line->out, err);
-}
-
-/* A file that has no checksum as sha256sum makes it. */
-static int leave_out(const struct pack_head *head)
-{
-	char name[ESC_MAX(4096)];
-
-	esc_name(name, sizeof name, head->path.at, head->path.len);
-	ui_say(NULL,
-		"%s: left out: a file with more than 1 GiB of holes is kept without the SHA-256 "
-		"of all its bytes",
-		name);
-	return 0;
+	snprintf(octal, sizeof octal, "%04o", h->mode);
+	ui_show_status(status, t);
+	return ui_result_put(&line->out, "entry", "list.entry",
+		(struct ui_field[]){UI_HEX("dump", line->dump, STORE_DUMP_ID),
+			UI_BYTES("path", h->path.at, h->path.len),
+			UI_STRING("kind", pack_type_name(h->type)),
+			UI_STRING("mode", mode ? octal : NULL), UI_INT_IF(uid, "uid", h->uid),
+			UI_INT_IF(gid, "gid", h->gid), UI_BYTES("user", h->user.at, h->user.len),
+			UI_BYTES("group", h->group.at, h->group.len),
+			UI_STRING("mtime", date ? civil_print(time, h->mtime.sec, 0) : NULL),
+			UI_INT_IF(mtime, "epoch", h->mtime.sec),
+			UI_INT_IF(mtime, "nsec", h->mtime.nsec),
+			UI_INT_IF(rdev, "major", h->rdev_major),
+			UI_INT_IF(rdev, "minor", h->rdev_minor),
+			UI_BYTES("target", h->target.at, h->target.len),
+			UI_BYTES("link", h->link.at, h->link.len),
+			UI_INT_IF(t->has_content, "size", t->size),
+			UI_HEX(t->sparse ? "sparse_sha256" : "sha256",
+				t->has_content ? t->sum : NULL, HASH_LEN),
+			UI_STRING("status", pack_status_name(t->status)),
+			UI_STRING("what", ok ? NULL : status), {0}},
+		err);
 }
 
 /* --- a line ------------------------------------------------------------- */
@@ -296,14 +258,20 @@ int ui_line_add(struct ui_line *line, const struct pack_head *head, const struct
 	struct err *err)
 {
 	size_t room = FIXED_MAX + UI_SHOW_STATUS_MAX + ESC_MAX(head->path.len);
-	char *start, *to;
+	char *start, *to, name[ESC_MAX(4096)];
 
 	if (line->format == UI_LINE_JSON)
 		return put_json(line, head, tail, err);
 	if (line->format == UI_LINE_SUM && (!has_content(head) || !tail->has_content))
 		return 0;
-	if (line->format == UI_LINE_SUM && tail->sparse)
-		return leave_out(head);
+	if (line->format == UI_LINE_SUM && tail->sparse) {
+		esc_name(name, sizeof name, head->path.at, head->path.len);
+		ui_say(NULL,
+			"%s: left out: a file with more than 1 GiB of holes is kept without the "
+			"SHA-256 of all its bytes",
+			name);
+		return 0;
+	}
 	if (line->format == UI_LINE_VERBOSE)
 		room += ESC_MAX(head->user.len) + ESC_MAX(head->group.len) +
 			ESC_MAX(head->target.len) + ESC_MAX(head->link.len);

@@ -61,7 +61,7 @@ static int find_net(struct ui_options *o)
 	if (o->as_agent && o->identity == NULL)
 		ret = ui_role_set(&o->role, o->config, o->state, "agent", &err);
 	else
-		ret = ui_role_find(&o->role, o->config, o->state, o->identity, &err);
+		ret = ui_role_find(&o->role, o->config, o->state, "agent", o->identity, &err);
 	if (ret < 0)
 		return ui_fail(o->command, &err);
 	if (ret > 0 || access(o->role.cert, F_OK) != 0)
@@ -72,7 +72,8 @@ static int find_net(struct ui_options *o)
 	return -1;
 }
 
-/* Converts a value into its variable. Returns 0, or -1 with err set: ERR_USAGE. */
+/* Converts a value into its variable, in the command's struct. Returns 0, or -1 with err set:
+ * ERR_USAGE. */
 static int convert(const struct ui_option *o, uint8_t *own, const char *text, struct err *err)
 {
 	void *to = own + o->at;
@@ -123,8 +124,9 @@ static int convert(const struct ui_option *o, uint8_t *own, const char *text, st
 		return 0;
 	}
 }
+
 /* Takes an option that was given. Returns -1 to go on, else the exit status. */
-static int take_option(struct ui_options *o, const struct ui_option *row, void *own)
+static int take_option(struct ui_options *o, const struct ui_option *row)
 {
 	const bool path = row->type == UI_FILE || row->type == UI_DIR || row->type == UI_STORE;
 	struct err err = {0};
@@ -136,9 +138,8 @@ static int take_option(struct ui_options *o, const struct ui_option *row, void *
 		return ui_usage(o->command, "%s '': empty path", name);
 	if (row->type == UI_NAME && name_check(name, optarg, &err) != 0)
 		return ui_usage(o->command, "%s", err.message);
-	if (row->shared != NULL)
-		own = o;
-	got = row->take != NULL ? row->take(own, optarg, &err) : convert(row, own, optarg, &err);
+	got = row->take != NULL ? row->take(o, optarg, &err)
+				: convert(row, (uint8_t *)o, optarg, &err);
 	if (got == 0)
 		return -1;
 	err_prefix(&err, "%s", name);
@@ -146,23 +147,10 @@ static int take_option(struct ui_options *o, const struct ui_option *row, void *
 				     : ui_fail(o->command, &err);
 }
 
-/* The row of an option by what getopt_long returned. */
-static size_t find_row(const struct ui_option *rows, int c)
-{
-	size_t i;
-
-	if (c >= LONG_ONLY)
-		return (size_t)(c - LONG_ONLY);
-	for (i = 0; rows[i].letter != c; i++)
-		continue;
-	return i;
-}
-
 /* Reads the options, and notes in *seen which rows were given. Returns -1 to go on, else the exit
  * status. */
 static int read_options(struct ui_options *o, const struct ui_command *command,
-	const struct ui_option *rows, size_t count, void *own, int argc, char **argv,
-	uint64_t *seen)
+	const struct ui_option *rows, size_t count, int argc, char **argv, uint64_t *seen)
 {
 	struct option longs[UI_COMMAND_OPTIONS + 1] = {0};
 	char shorts[2 * UI_COMMAND_OPTIONS + 2] = ":", *end = shorts + 1;
@@ -183,7 +171,8 @@ static int read_options(struct ui_options *o, const struct ui_command *command,
 	while (status < 0 && (c = getopt_long(argc, argv, shorts, longs, NULL)) != -1) {
 		if (c == '?' || c == ':')
 			return refuse_option(o->command, c, argv);
-		i = find_row(rows, c);
+		for (i = 0; c < LONG_ONLY ? rows[i].letter != c : i + LONG_ONLY != (size_t)c; i++)
+			continue;
 		if (i + 1 == count) {
 			ui_pipe_ends(UI_OK);
 			ui_help_print(command, stdout);
@@ -192,18 +181,17 @@ static int read_options(struct ui_options *o, const struct ui_command *command,
 		if (*seen >> i & 1 && rows[i].type != UI_FLAG && !rows[i].many)
 			return ui_usage(o->command, "--%s can be given only once", rows[i].name);
 		*seen |= (uint64_t)1 << i;
-		status = take_option(o, &rows[i], own);
+		status = take_option(o, &rows[i]);
 	}
 	return status;
 }
 
 /* The verb, and whether it has the options that were given. Returns -1 to go on, else the exit
  * status. */
-static int find_verb(struct ui_options *o, const struct ui_command *command,
-	const struct ui_option *rows, uint64_t seen, int argc, char **argv)
+static int find_verb(struct ui_options *o, const struct ui_option *rows, uint64_t seen, int argc,
+	char **argv, const struct ui_verb *v)
 {
 	const char *word = optind < argc ? argv[optind] : "-";
-	const struct ui_verb *v = command->verbs;
 	char names[256] = "";
 	size_t i;
 
@@ -248,8 +236,7 @@ static void count_words(const char *words, int *least, int *most)
 }
 
 /* Returns -1 to go on, else the exit status. */
-static int check_arguments(
-	const struct ui_options *o, const struct ui_command *command, int argc, char **argv)
+static int check_arguments(const struct ui_options *o, const struct ui_command *command)
 {
 	const char *words = o->verb != NULL ? o->verb->arguments : command->arguments;
 	const bool paths = ui_command_argument(words) != UI_TEXT;
@@ -257,22 +244,22 @@ static int check_arguments(
 	int least, most, i;
 
 	count_words(words, &least, &most);
-	if (argc - optind < least || argc - optind > most)
+	if (o->arg_count < least || o->arg_count > most)
 		return ui_usage(o->command, "%s%sexpected %s%s%s%s", verb, *verb != 0 ? ": " : "",
 			*words != 0 ? words : "no arguments", command->hint != NULL ? " (" : "",
 			command->hint != NULL ? command->hint : "",
 			command->hint != NULL ? ")" : "");
-	for (i = optind; i < argc && paths; i++)
-		if (*argv[i] == 0)
+	for (i = 0; i < o->arg_count && paths; i++)
+		if (*o->args[i] == 0)
 			return ui_usage(o->command, "'': empty path");
 	return -1;
 }
 
-int ui_options_parse(
-	struct ui_options *o, const struct ui_command *command, void *own, int argc, char **argv)
+int ui_options_parse(const struct ui_command *command, int argc, char **argv)
 {
 	struct ui_option rows[UI_COMMAND_OPTIONS];
 	size_t count = ui_command_rows(command, rows);
+	struct ui_options *o = command->own;
 	uint64_t seen = 0;
 	int status;
 
@@ -283,20 +270,22 @@ int ui_options_parse(
 		.waits = tell_wait,
 		.dials = tell_dial,
 		.ctx = &o->verbose};
-	status = read_options(o, command, rows, count, own, argc, argv, &seen);
+	status = read_options(o, command, rows, count, argc, argv, &seen);
 	if (status < 0 && command->verbs != NULL)
-		status = find_verb(o, command, rows, seen, argc, argv);
+		status = find_verb(o, rows, seen, argc, argv, command->verbs);
+	o->args = argv + optind;
+	o->arg_count = argc - optind;
 	if (status < 0)
-		status = check_arguments(o, command, argc, argv);
+		status = check_arguments(o, command);
 	return status >= 0 || o->store_count == 0 ? status : find_net(o);
 }
 
-int ui_options_paths(struct ui_options *o, int argc, char **argv)
+int ui_options_paths(struct ui_options *o)
 {
 	struct err err = {0};
 
-	for (; optind < argc; optind++)
-		if (ui_select_path(&o->select, argv[optind], &err) != 0)
+	for (; *o->args != NULL; o->args++)
+		if (ui_select_path(&o->select, *o->args, &err) != 0)
 			return ui_fail(o->command, &err);
 	if (o->files_from != NULL &&
 		ui_select_paths_from(&o->select, o->files_from, o->null, &err) != 0)

@@ -33,6 +33,8 @@
 struct ui_options {
 	const char *command;        /* its name */
 	const struct ui_verb *verb; /* NULL: the command has none */
+	char **args;                /* those that follow the options and the verb, ended by NULL */
+	int arg_count;
 	/* What was given; borrowed from argv. */
 	const char *file, *directory, *files_from, *state, *agent;
 	const char *stores[STORES_MAX];
@@ -51,16 +53,13 @@ struct ui_options {
 	struct ui_unseal unseal;
 };
 
-/* Reads the options of a command into its struct, `own`, and this one (which may be in it), finds
- * the verb, counts the arguments; optind is then where they begin. own may be NULL if all options
- * are shared ones. Returns -1 to go on, else the exit status: something was wrong, and is told, or
- * the help was asked for. */
-int ui_options_parse(struct ui_options *options, const struct ui_command *command, void *own,
-	int argc, char **argv);
+/* Reads the options of a command into its struct, finds the verb, counts the arguments. Returns -1
+ * to go on, else the exit status: something was wrong, and is told, or the help was asked for. */
+int ui_options_parse(const struct ui_command *command, int argc, char **argv);
 
-/* The arguments from optind on, and the lines of -T, are paths of entries: into
- * .select, which is ready then. Returns as ui_options_parse. */
-int ui_options_paths(struct ui_options *options, int argc, char **argv);
+/* The arguments that are left, and the lines of -T, are paths of entries: into .select, which is
+ * ready then. Returns as ui_options_parse. */
+int ui_options_paths(struct ui_options *options);
 
 /* For a walk: whether the patterns leave a path out. They do not follow the walk where there is
  * --no-recursion: then what is in a directory that is left out is left out by this. */

@@ -5,43 +5,13 @@
 #include <inttypes.h>
 #include <string.h>
 
-#include "cmd/ui/json.h"
+#include "cmd/ui/result.h"
 #include "cmd/ui/progress.h"
 #include "cmd/ui/report.h"
 #include "cmd/ui/show.h"
 #include "lib/buf.h"
 #include "lib/err.h"
 #include "lib/esc.h"
-
-static int print_json(const struct ui_problem *p, const char *what, struct err *err)
-{
-	json_t *object = ui_json_new(p->note ? "note" : "problem", p->id);
-	int failed = 0;
-
-	if (p->file != NULL)
-		failed |= ui_json_name(object, "file", p->file, strlen(p->file));
-	if (p->line > 0)
-		failed |= ui_json_add(object, "line", json_integer(p->line));
-	if (p->store != NULL)
-		failed |= ui_json_name(object, "store", p->store, strlen(p->store));
-	if (p->agent != NULL)
-		failed |= ui_json_add(object, "agent", json_string(p->agent));
-	if (p->dump != NULL)
-		failed |= ui_show_dump_json(object, p->dump);
-	if (p->dump_id != NULL)
-		failed |= ui_json_hex(object, "dump", p->dump_id, STORE_DUMP_ID);
-	if (p->has_offset)
-		failed |= ui_json_add(object, "offset", json_integer((json_int_t)p->offset));
-	failed |= ui_json_name(object, "path", p->path.at, p->path.len);
-	if (p->given)
-		failed |= ui_json_add(object, "given", json_true());
-	if (p->status != NULL)
-		failed |= ui_json_add(object, "status", json_string(p->status));
-	if (p->healed > 0)
-		failed |= ui_json_add(object, "healed", json_integer((json_int_t)p->healed));
-	failed |= ui_json_name(object, "what", what, strlen(what));
-	return ui_json_print_to(p->json, object, failed, err);
-}
 
 /* Adds "TEXT: ", escaped. */
 static void add_name(struct buf *line, const void *bytes, size_t len)
@@ -93,6 +63,8 @@ static void print_line(const struct ui_problem *p, const char *what)
 int ui_problem(const struct ui_problem *p, struct err *err)
 {
 	const char *what = p->why != NULL ? p->why->message : p->what;
+	const struct store_entry *e = p->dump;
+	const struct store_dump *known = e != NULL && e->record != NULL ? &e->dump : NULL;
 	int ret = 0;
 
 	assert((p->what == NULL) != (p->why == NULL));
@@ -100,7 +72,25 @@ int ui_problem(const struct ui_problem *p, struct err *err)
 		ui_fail_note(p->why);
 	ui_progress_hush();
 	if (p->json != NULL)
-		ret = print_json(p, what, err);
+		ret = ui_result_print(p->json, p->note ? "note" : "problem", p->id,
+			(struct ui_field[]){UI_STRING("file", p->file),
+				UI_INT_IF(p->line > 0, "line", p->line),
+				UI_STRING("store", p->store), UI_STRING("agent", p->agent),
+				UI_HEX("dump", e != NULL ? e->dump.id : p->dump_id, STORE_DUMP_ID),
+				UI_BYTES("agent", known != NULL ? known->agent : NULL,
+					known != NULL ? known->agent_len : 0),
+				UI_BYTES("name", known != NULL ? known->name : NULL,
+					known != NULL ? known->name_len : 0),
+				UI_INT_IF(known != NULL, "began",
+					known != NULL ? known->began.sec : 0),
+				UI_INT_IF(known != NULL, "committed",
+					known != NULL ? e->committed : 0),
+				UI_INT_IF(p->has_offset, "offset", p->offset),
+				UI_BYTES("path", p->path.at, p->path.len),
+				UI_BOOL_IF(p->given, "given", true), UI_STRING("status", p->status),
+				UI_INT_IF(p->healed > 0, "healed", p->healed),
+				UI_STRING("what", what), {0}},
+			err);
 	if (p->json == NULL || ret != 0 || p->why != NULL)
 		print_line(p, what);
 	return ret;

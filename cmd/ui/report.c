@@ -12,7 +12,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "cmd/ui/json.h"
+#include "cmd/ui/result.h"
 #include "lib/err.h"
 #include "lib/esc.h"
 #include "lib/fs.h"
@@ -83,16 +83,13 @@ void ui_fail_end(int status)
 {
 	const struct err *err = &failure.err;
 	char id[32];
-	json_t *object;
-	int failed;
 
 	if (failure.json == NULL || err->code == ERR_NONE || status < UI_FAILED)
 		return;
 	snprintf(id, sizeof id, "error.%s", err_name(err->code));
-	object = ui_json_new("error", id);
-	failed = ui_json_name(object, "what", err->message, strlen(err->message));
-	failed |= ui_json_add(object, "exit", json_integer(status));
-	ui_json_print_to(failure.json, object, failed, NULL);
+	ui_result_print(failure.json, "error", id,
+		(struct ui_field[]){UI_STRING("what", err->message), UI_INT("exit", status), {0}},
+		NULL);
 	fflush(failure.json);
 }
 
@@ -158,4 +155,17 @@ int ui_open_input(const char *file, struct err *err)
 		return fd;
 	close(fd);
 	return err_set(err, ERR_USAGE, "will not read from a terminal: name a file with -f");
+}
+
+int ui_open_pack(const char *file, struct err *err)
+{
+	int fd = strcmp(file, "-") == 0 ? 0 : open(file, O_RDONLY | O_NOCTTY | O_CLOEXEC);
+
+	if (fd < 0)
+		return err_errno(err, errno, "open");
+	if (!isatty(fd))
+		return fd;
+	if (fd > 0)
+		close(fd);
+	return err_set(err, ERR_USAGE, "will not read a pack from a terminal: name a file with -f");
 }

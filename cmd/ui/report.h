@@ -58,6 +58,10 @@ int ui_number(const char *text, long min, long max, long *value);
  * terminal. Returns the descriptor, or -1 with err set. */
 int ui_open_input(const char *file, struct err *err);
 
+/* The same for a pack that may be read by its index: 0 is standard input, for "-". The message does
+ * not name the file. */
+int ui_open_pack(const char *file, struct err *err);
+
 /* After reading standard input has failed: says so if the command's first argument, or NULL, is a
  * pack. */
 void ui_input_hint(const char *command, const char *word);

@@ -1,6 +1,5 @@
 #include "cmd/ui/role.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <pthread.h>
 #include <pwd.h>
@@ -58,102 +57,19 @@ int ui_role_set(
 	return ui_role_at(r, config, dir, err);
 }
 
-/* The folder of an operator's files. Returns 0, or -1: there can be none. */
-static int operator_dir(char dir[PATH_MAX])
+int ui_role_operator_dir(char dir[PATH_MAX], struct err *err)
 {
 	const char *base = getenv("XDG_CONFIG_HOME"), *home = getenv("HOME");
 	const struct passwd *user;
 
 	if (base != NULL && base[0] == '/')
-		return (size_t)snprintf(dir, PATH_MAX, "%s/fdump", base) < PATH_MAX ? 0 : -1;
+		return join(dir, base, "fdump", err);
 	if (home == NULL || home[0] != '/') {
 		user = getpwuid(getuid());
 		home = user != NULL ? user->pw_dir : NULL;
 	}
-	if (home == NULL)
-		return -1;
-	return (size_t)snprintf(dir, PATH_MAX, "%s/.config/fdump", home) < PATH_MAX ? 0 : -1;
-}
-
-int ui_role_operator_dir(char dir[PATH_MAX], struct err *err)
-{
-	return operator_dir(dir) == 0 ? 0
-				      : err_set(err, ERR_CONFIG, "no home folder: HOME is not set");
-}
-
-/* Makes a folder and those above it. */
-static int make_dirs(const char *path, mode_t mode, struct err *err)
-{
-	char part[PATH_MAX];
-	size_t len = strlen(path), i;
-
-	if (len >= sizeof part)
-		return err_set(err, ERR_LIMIT, "%.64s...: the path is too long", path);
-	for (i = 1; i <= len; i++) {
-		if (path[i] != '/' && path[i] != 0)
-			continue;
-		memcpy(part, path, i);
-		part[i] = 0;
-		if (mkdir(part, i == len ? mode : 0755) != 0 && errno != EEXIST)
-			return err_errno(err, errno, "%s", part);
-	}
-	return 0;
-}
-
-int ui_role_make(const struct ui_role *r, struct err *err)
-{
-	return make_dirs(r->dir, 0700, err);
-}
-
-/* Files, and folders within, one level deep. */
-static int give(const char *dir, uid_t uid, gid_t gid, int depth, struct err *err)
-{
-	char path[PATH_MAX];
-	struct dirent *entry;
-	struct stat st;
-	DIR *d = opendir(dir);
-	int ret = 0;
-
-	if (d == NULL)
-		return err_errno(err, errno, "%s", dir);
-	while (ret == 0 && (entry = readdir(d)) != NULL) {
-		if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0)
-			continue;
-		if ((ret = join(path, dir, entry->d_name, err)) != 0)
-			break;
-		if (lchown(path, uid, gid) != 0 || lstat(path, &st) != 0)
-			ret = err_errno(err, errno, "%s", path);
-		else if (S_ISDIR(st.st_mode) && depth > 0)
-			ret = give(path, uid, gid, depth - 1, err);
-	}
-	closedir(d);
-	return ret;
-}
-
-int ui_role_give(const struct ui_role *r, struct err *err)
-{
-	struct stat st;
-
-	if (geteuid() != 0)
-		return 0;
-	if (stat(r->dir, &st) != 0)
-		return err_errno(err, errno, "%s", r->dir);
-	return st.st_uid == 0 ? 0 : give(r->dir, st.st_uid, st.st_gid, 2, err);
-}
-
-int ui_role_give_dir(const struct ui_role *r, const char *dir, struct err *err)
-{
-	struct stat st;
-
-	if (geteuid() != 0)
-		return 0;
-	if (stat(r->dir, &st) != 0)
-		return err_errno(err, errno, "%s", r->dir);
-	if (st.st_uid == 0)
-		return 0;
-	if (lchown(dir, st.st_uid, st.st_gid) != 0)
-		return err_errno(err, errno, "%s", dir);
-	return give(dir, st.st_uid, st.st_gid, 2, err);
+	return home != NULL ? join(dir, home, ".config/fdump", err)
+			    : err_set(err, ERR_CONFIG, "no home folder: HOME is not set");
 }
 
 int ui_role_given(struct ui_role *r, const char *config, const char *identity, struct err *err)
@@ -173,20 +89,20 @@ int ui_role_given(struct ui_role *r, const char *config, const char *identity, s
 	return 0;
 }
 
-int ui_role_find(struct ui_role *r, const char *config, const char *state, const char *identity,
-	struct err *err)
+int ui_role_find(struct ui_role *r, const char *config, const char *state, const char *name,
+	const char *identity, struct err *err)
 {
 	char dir[PATH_MAX];
 
 	if (identity != NULL)
 		return ui_role_given(r, config, identity, err);
-	if (operator_dir(dir) == 0) {
+	if (ui_role_operator_dir(dir, NULL) == 0) {
 		if (ui_role_at(r, config, dir, err) != 0)
 			return -1;
 		if (access(r->cert, F_OK) == 0)
 			return 0;
 	}
-	if (ui_role_set(r, config, state, "agent", err) != 0)
+	if (ui_role_set(r, config, state, name, err) != 0)
 		return -1;
 	return access(r->cert, F_OK) == 0 ? 0 : 1;
 }
@@ -371,13 +287,6 @@ static int find_store(void *ctx, const char *name, struct store_address *to, str
 /* Over pins and .changed: stores that are behind are opened by several threads. */
 static pthread_mutex_t pins_lock = PTHREAD_MUTEX_INITIALIZER;
 
-/* Notes that another store answered than was expected. */
-static void note_changed(struct ui_net *net, const char *name)
-{
-	if (net->changed_count < STORES_MAX)
-		snprintf(net->changed[net->changed_count++], sizeof *net->changed, "%s", name);
-}
-
 bool ui_net_changed(struct ui_net *net, const char *store)
 {
 	size_t len = strcspn(store, ":"), i = 0;
@@ -394,49 +303,44 @@ bool ui_net_changed(struct ui_net *net, const char *store)
 	return is;
 }
 
-static int pin_locked(struct ui_net *net, const char *name, const uint8_t uid[STORE_UID_LEN],
+static int pin_store(void *ctx, const char *name, const uint8_t uid[STORE_UID_LEN],
 	const uint8_t public[SEAL_SIGN_LEN], struct err *err)
 {
+	struct ui_net *net = ctx;
 	const struct ui_role *role = net->role;
-	bool is_agent = strcmp(role->dir, UI_STATE_DIR "/agent") == 0;
+	bool is_agent = strcmp(role->dir, UI_STATE_DIR "/agent") == 0, changed = false;
 	const char *of = is_agent ? "" : " --identity ", *identity = is_agent ? "" : role->dir;
 	char uid_hex[2 * STORE_UID_LEN + 1], public_hex[2 * SEAL_SIGN_LEN + 1], path[PATH_MAX],
 		text[1024], *fields[4];
+	int ret = 0;
 
 	esc_hex(uid_hex, uid, STORE_UID_LEN);
 	esc_hex(public_hex, public, SEAL_SIGN_LEN);
 	if (join(path, role->dir, "pins", err) != 0)
 		return -1;
+	pthread_mutex_lock(&pins_lock);
 	if (ui_role_line(path, name, text, fields) >= 2) {
-		if (strcmp(fields[0], uid_hex) == 0 && strcmp(fields[1], public_hex) == 0)
-			return 0;
-		note_changed(net, name);
-		return err_set(err, ERR_DENIED,
-			"refused: the store %s is not the same as before (uid %.12s, was %.12s); "
-			"if it was replaced on purpose: fdump agent accept %s%s%s",
-			name, uid_hex, fields[0], name, of, identity);
-	}
-	/* What the managers told at enrolment is worth as much as a first use. */
-	if (ui_role_line(role->stores, name, text, fields) >= 3 &&
-		(strcmp(fields[1], uid_hex) != 0 || strcmp(fields[2], public_hex) != 0)) {
-		note_changed(net, name);
-		return err_set(err, ERR_DENIED,
+		changed = strcmp(fields[0], uid_hex) != 0 || strcmp(fields[1], public_hex) != 0;
+		if (changed)
+			ret = err_set(err, ERR_DENIED,
+				"refused: the store %s is not the same as before (uid %.12s, was "
+				"%.12s); if it was replaced on purpose: fdump agent accept %s%s%s",
+				name, uid_hex, fields[0], name, of, identity);
+	} else if (ui_role_line(role->stores, name, text, fields) >= 3 &&
+		   (strcmp(fields[1], uid_hex) != 0 || strcmp(fields[2], public_hex) != 0)) {
+		/* What the managers told at enrolment is worth as much as a first use. */
+		changed = true;
+		ret = err_set(err, ERR_DENIED,
 			"refused: the store that answers as %s is not the one that the managers "
 			"announced (uid %.12s, announced %.12s); if it was replaced on purpose: "
 			"fdump agent accept %s%s%s",
 			name, uid_hex, fields[1], name, of, identity);
+	} else {
+		snprintf(text, sizeof text, "%s %s %s\n", name, uid_hex, public_hex);
+		ret = file_append(path, text, strlen(text), 0600, err);
 	}
-	snprintf(text, sizeof text, "%s %s %s\n", name, uid_hex, public_hex);
-	return file_append(path, text, strlen(text), 0600, err);
-}
-
-static int pin_store(void *ctx, const char *name, const uint8_t uid[STORE_UID_LEN],
-	const uint8_t public[SEAL_SIGN_LEN], struct err *err)
-{
-	int ret;
-
-	pthread_mutex_lock(&pins_lock);
-	ret = pin_locked(ctx, name, uid, public, err);
+	if (changed && net->changed_count < STORES_MAX)
+		snprintf(net->changed[net->changed_count++], sizeof *net->changed, "%s", name);
 	pthread_mutex_unlock(&pins_lock);
 	return ret;
 }

@@ -38,13 +38,6 @@ int ui_role_set(struct ui_role *role, const char *config, const char *state, con
 	struct err *err);
 /* The same for a folder with an identity: --identity DIR, or an operator's. */
 int ui_role_at(struct ui_role *role, const char *config, const char *dir, struct err *err);
-/* Makes the role's folder (0700), and those above it (0755). Returns 0, or -1 with err set. */
-int ui_role_make(const struct ui_role *role, struct err *err);
-/* As root: gives what is in the role's folder to the owner of the folder, who is the service's
- * user where a package has made it. Returns 0, or -1 with err set. */
-int ui_role_give(const struct ui_role *role, struct err *err);
-/* The same for a directory that lies elsewhere and was made for this role's service: a store. */
-int ui_role_give_dir(const struct ui_role *role, const char *dir, struct err *err);
 /* The folder of the calling user's operator files, ~/.config/fdump. Returns 0, or -1 with err set.
  */
 int ui_role_operator_dir(char dir[PATH_MAX], struct err *err);
@@ -54,10 +47,10 @@ int ui_role_operator_dir(char dir[PATH_MAX], struct err *err);
 int ui_role_given(struct ui_role *role, const char *config, const char *identity, struct err *err);
 
 /* Which identity a command dials with: `identity` if given, else the user's operator certificate
- * if there is one, else, as root, the agent's. Returns 0; 1: there is no certificate, this machine
- * has joined no fleet; -1 with err set. */
-int ui_role_find(struct ui_role *role, const char *config, const char *state, const char *identity,
-	struct err *err);
+ * if there is one, else, for who may read it, this machine's of the role `name`. Returns 0; 1:
+ * there is no certificate; -1 with err set. */
+int ui_role_find(struct ui_role *role, const char *config, const char *state, const char *name,
+	const char *identity, struct err *err);
 
 /* The managers of the role's file, lines NAME HOST[:PORT]. Returns 0, or -1 with err set:
  * ERR_CONFIG (this machine has joined no fleet, or a line is malformed). */

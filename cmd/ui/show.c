@@ -6,7 +6,6 @@
 #include <string.h>
 #include <time.h>
 
-#include "cmd/ui/json.h"
 #include "lib/esc.h"
 
 /* Appends to a text of UI_SHOW_STATUS_MAX. */
@@ -96,16 +95,4 @@ void ui_show_dump(char text[UI_SHOW_DUMP_MAX], const struct store_entry *e)
 void ui_show_chosen(char text[UI_SHOW_DUMP_MAX], const struct store_dump *dump)
 {
 	show_dump(text, dump, dump->began.sec);
-}
-
-int ui_show_dump_json(json_t *object, const struct store_entry *e)
-{
-	int failed = ui_json_hex(object, "dump", e->dump.id, STORE_DUMP_ID);
-
-	if (e->record == NULL)
-		return failed;
-	failed |= ui_json_name(object, "agent", e->dump.agent, e->dump.agent_len);
-	failed |= ui_json_name(object, "name", e->dump.name, e->dump.name_len);
-	failed |= ui_json_add(object, "began", json_integer(e->dump.began.sec));
-	return failed | ui_json_add(object, "committed", json_integer(e->committed));
 }

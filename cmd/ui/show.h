@@ -7,8 +7,6 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include <jansson.h>
-
 #include "cmd/store/store.h"
 #include "lib/esc.h"
 #include "pack/entry.h"
@@ -32,8 +30,5 @@ void ui_show_time(char text[UI_SHOW_TIME_MAX], int64_t sec);
 void ui_show_dump(char text[UI_SHOW_DUMP_MAX], const struct store_entry *entry);
 /* The same of one that was chosen; when it began. */
 void ui_show_chosen(char text[UI_SHOW_DUMP_MAX], const struct store_dump *dump);
-/* The same as members of an object: dump (all digits), agent, name, began, committed. Returns as
- * ui_json_add. */
-int ui_show_dump_json(json_t *object, const struct store_entry *entry);
 
 #endif
