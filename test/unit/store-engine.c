@@ -479,7 +479,7 @@ static struct store_place place_of(struct engine *s, const uint8_t *id)
 	assert_int_equal(engine_domain_number(s, domain, &number, &err), 0);
 	store_chunk_key(number, id, key);
 	assert_int_equal(db_begin(s->db, false, &txn, &err), 0);
-	assert_int_equal(store_chunk_get(txn, key, &row, &err), 0);
+	assert_int_equal(store_row_get(txn, STORE_CHUNKS, key, &row, &err), 0);
 	db_abort(txn);
 	return row.place;
 }
@@ -818,7 +818,7 @@ static void gc_fills(void **state)
 		.base_len = 1,
 		.chunks = 2 * each,
 		.list_count = 1};
-	struct db_bytes key = {NULL, 0};
+	struct store_at at = {.len = 0};
 	struct engine_gc_result result;
 	struct store_receipt receipt;
 	struct store_volume_row row;
@@ -848,7 +848,7 @@ static void gc_fills(void **state)
 	assert_int_equal(engine_commit(s, dump.data, dump.len, STORE_NOW, &receipt, NULL, &err), 0);
 	assert_int_equal(engine_gc(s, &gc_all, &result, &err), 0);
 	assert_int_equal(db_begin(s->db, false, &txn, &err), 0);
-	for (n = 0; store_volume_next(txn, &key, &number, &row, &err) == 0;) {
+	for (n = 0; store_volume_next(txn, &at, &number, &row, &err) == 0;) {
 		if (row.state != STORE_VOLUME_LIVE)
 			continue;
 		assert_int_equal(store_volume_open(s->volumes, number, false, &v, &err), 0);
@@ -869,7 +869,7 @@ static void gc_fills(void **state)
 /* How many live volumes there are, and were checked from a time on. */
 static int volumes_checked(struct engine *s, int64_t since, int *all)
 {
-	struct db_bytes key = {NULL, 0};
+	struct store_at at = {.len = 0};
 	struct store_volume_row row;
 	struct db_txn *txn;
 	uint32_t number;
@@ -877,7 +877,7 @@ static int volumes_checked(struct engine *s, int64_t since, int *all)
 
 	*all = 0;
 	assert_int_equal(db_begin(s->db, false, &txn, &err), 0);
-	while (store_volume_next(txn, &key, &number, &row, &err) == 0) {
+	while (store_volume_next(txn, &at, &number, &row, &err) == 0) {
 		*all += row.state == STORE_VOLUME_LIVE;
 		n += row.state == STORE_VOLUME_LIVE && row.checked >= since;
 	}
@@ -959,19 +959,19 @@ static void scrub_for(void **state)
 
 /* As of a large index: the next row takes its time, and somebody ends the scrub meanwhile. */
 static atomic_bool *slow;
-int __real_store_chunk_next(
-	struct db_txn *txn, struct db_bytes *key, struct store_chunk_row *row, struct err *e);
-int __wrap_store_chunk_next(
-	struct db_txn *txn, struct db_bytes *key, struct store_chunk_row *row, struct err *e);
+int __real_store_row_next(
+	struct db_txn *txn, enum store_table table, struct store_at *at, void *row, struct err *e);
+int __wrap_store_row_next(
+	struct db_txn *txn, enum store_table table, struct store_at *at, void *row, struct err *e);
 
-int __wrap_store_chunk_next(
-	struct db_txn *txn, struct db_bytes *key, struct store_chunk_row *row, struct err *e)
+int __wrap_store_row_next(
+	struct db_txn *txn, enum store_table table, struct store_at *at, void *row, struct err *e)
 {
-	if (slow != NULL) {
+	if (slow != NULL && table == STORE_CHUNKS) {
 		atomic_store(slow, true);
 		usleep(200000);
 	}
-	return __real_store_chunk_next(txn, key, row, e);
+	return __real_store_row_next(txn, table, at, row, e);
 }
 
 /* A scrub that is stopped ends soon, also in the midst of the index. */
