@@ -119,7 +119,6 @@ int dump_crypt_make(const struct dump_run *run, struct zst *zst, bool open,
 	int got = 1;
 
 	assert(len > 0 && len <= STORE_CONTENT_MAX);
-	buf_clear(out);
 	to = buf_room(out, head + len + STORE_TAG_LEN, err);
 	if (to == NULL || (sealed && seal_random(nonce, sizeof nonce, err) != 0))
 		return -1;

@@ -43,9 +43,9 @@ struct dump_run {
 int dump_run_init(struct dump_run *run, const struct dump_domain *domain, struct err *err);
 void dump_run_wipe(struct dump_run *run);
 
-/* Makes the record of a content, of which id is the id, into `out` (cleared
- * first). zst: NULL to leave it uncompressed. In an open domain, and if `open`, it is an open
- * record, and id the SHA-256. Returns 0, or -1 with err set. */
+/* Appends the record of a content, whose id is `id`, to `out`. zst: NULL to leave it uncompressed.
+ * In an open domain, and if `open`, it is an open record, and id the SHA-256. Returns 0, or -1 with
+ * err set. */
 int dump_crypt_make(const struct dump_run *run, struct zst *zst, bool open,
 	const uint8_t id[STORE_ID_LEN], const void *content, size_t len, struct buf *out,
 	struct err *err);
