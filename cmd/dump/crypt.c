@@ -178,7 +178,6 @@ int dump_maker_make(struct dump_maker *m, bool open, const uint8_t id[STORE_ID_L
 	int got;
 
 	assert(len > 0 && len <= STORE_CONTENT_MAX);
-	buf_clear(out);
 	to = buf_room(out, head + len + STORE_TAG_LEN, err);
 	if (to == NULL || (sealed && seal_random(nonce, sizeof nonce, err) != 0))
 		return -1;

@@ -46,9 +46,8 @@ void dump_run_wipe(struct dump_run *run);
 struct dump_maker *dump_maker_new(const struct dump_run *run, int level, struct err *err);
 void dump_maker_free(struct dump_maker *maker);
 
-/* Makes the record of a content, of which id is the id, into `out` (cleared
- * first). In an open domain, and if `open`, it is an open record, and id the SHA-256. Returns
- * 0, or -1 with err set. */
+/* Appends the record of a content, whose id is `id`, to `out`. In an open domain, and if
+ * `open`, it is an open record, and id the SHA-256. Returns 0, or -1 with err set. */
 int dump_maker_make(struct dump_maker *maker, bool open, const uint8_t id[STORE_ID_LEN],
 	const void *content, size_t len, struct buf *out, struct err *err);
 

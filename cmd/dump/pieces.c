@@ -60,6 +60,7 @@ int dump_pieces_flush(struct dump_pieces *p, struct err *err)
 		assert(due->at + due->len <= p->content.len);
 		if (lacks[i] == 0)
 			continue;
+		buf_clear(&p->record);
 		if (dump_maker_make(p->maker, due->list, p->ids[i], p->content.data + due->at,
 			    due->len, &p->record, err) != 0 ||
 			dump_fanout_put(p->copies, p->record.data, p->record.len, lacks[i], err) !=

@@ -345,10 +345,13 @@ static int press(void *ctx, void *worker, void *job_, struct err *err)
 	for (i = 0; i < job->chunk_count; i++) {
 		struct dump_chunk *c = &job->chunks[i];
 
-		if (c->lacks != 0 &&
-			dump_maker_make(w->maker, false, c->id, job->content.data + c->at, c->len,
-				&c->record, err) != 0)
+		if (c->lacks == 0)
+			continue;
+		c->record_at = job->records.len;
+		if (dump_maker_make(w->maker, false, c->id, job->content.data + c->at, c->len,
+			    &job->records, err) != 0)
 			return -1;
+		c->record_len = job->records.len - c->record_at;
 	}
 	return 0;
 }
@@ -451,8 +454,8 @@ static int emit(void *ctx, void *worker, void *job_, struct err *err)
 	for (i = 0; i < job->chunk_count; i++) {
 		const struct dump_chunk *c = &job->chunks[i];
 
-		if (c->lacks != 0 && dump_fanout_put(b->o->copies, c->record.data, c->record.len,
-					     c->lacks, err) != 0)
+		if (c->lacks != 0 && dump_fanout_put(b->o->copies, job->records.data + c->record_at,
+					     c->record_len, c->lacks, err) != 0)
 			return -1;
 	}
 	for (i = 0; i < job->refs.len / sizeof *ref; i++)

@@ -168,6 +168,7 @@ static void fixture_fini(struct fixture *f)
 
 static void make(struct fixture *f, const void *content, size_t len)
 {
+	buf_clear(&f->record);
 	assert_int_equal(dump_domain_id(&f->domain, content, len, f->id, &err), 0);
 	assert_int_equal(
 		dump_maker_make(f->maker, false, f->id, content, len, &f->record, &err), 0);
