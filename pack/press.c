@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "lib/err.h"
+#include "lib/gcm.h"
 #include "lib/hash.h"
 #include "lib/seal.h"
 #include "lib/zst.h"
@@ -11,7 +12,7 @@
 
 struct pack_press {
 	struct zst *zst;
-	struct seal *seal;
+	struct gcm *seal;
 	int level;
 };
 
@@ -37,14 +38,14 @@ void pack_press_free(struct pack_press *press)
 	if (press == NULL)
 		return;
 	zst_free(press->zst);
-	seal_free(press->seal);
+	gcm_free(press->seal);
 	free(press);
 }
 
 int pack_press_key(struct pack_press *press, const uint8_t key[32], struct err *err)
 {
-	seal_free(press->seal);
-	press->seal = seal_new(key, err);
+	gcm_free(press->seal);
+	press->seal = gcm_new(key, SEAL_KEY_LEN, err);
 	return press->seal != NULL ? 0 : -1;
 }
 

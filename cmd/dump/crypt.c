@@ -8,6 +8,7 @@
 #include "lib/buf.h"
 #include "lib/err.h"
 #include "lib/mutex.h"
+#include "lib/gcm.h"
 #include "lib/seal.h"
 #include "lib/zst.h"
 
@@ -41,12 +42,12 @@ static int wrap_seal(const uint8_t key[SEAL_KEY_LEN], const uint8_t *domain, con
 	uint8_t *sealed, struct err *err)
 {
 	static const uint8_t nonce[SEAL_NONCE_LEN];
-	struct seal *seal = seal_new(key, err);
+	struct gcm *seal = gcm_new(key, SEAL_KEY_LEN, err);
 	int got = -1;
 
 	if (seal != NULL)
 		got = seal_seal(seal, nonce, domain, STORE_DOMAIN_LEN, plain, 32, sealed, err);
-	seal_free(seal);
+	gcm_free(seal);
 	return got;
 }
 
@@ -54,13 +55,13 @@ static int wrap_open(const uint8_t key[SEAL_KEY_LEN], const uint8_t *domain, con
 	uint8_t *plain, struct err *err)
 {
 	static const uint8_t nonce[SEAL_NONCE_LEN];
-	struct seal *seal = seal_new(key, err);
+	struct gcm *seal = gcm_new(key, SEAL_KEY_LEN, err);
 	int got = -1;
 
 	if (seal != NULL)
 		got = seal_open(seal, nonce, domain, STORE_DOMAIN_LEN, sealed, 32 + SEAL_TAG_LEN,
 			plain, err);
-	seal_free(seal);
+	gcm_free(seal);
 	return got;
 }
 
@@ -107,15 +108,15 @@ void dump_run_wipe(struct dump_run *run)
 }
 
 /* The key of one record. */
-static struct seal *record_seal(const uint8_t secret[32], const uint8_t *id, struct err *err)
+static struct gcm *record_seal(const uint8_t secret[32], const uint8_t *id, struct err *err)
 {
 	uint8_t text[sizeof RECORD - 1 + STORE_ID_LEN], key[HASH_LEN];
-	struct seal *seal = NULL;
+	struct gcm *seal = NULL;
 
 	memcpy(text, RECORD, sizeof RECORD - 1);
 	memcpy(text + sizeof RECORD - 1, id, STORE_ID_LEN);
 	if (hash_hmac(secret, 32, text, sizeof text, key, err) == 0)
-		seal = seal_new(key, err);
+		seal = gcm_new(key, SEAL_KEY_LEN, err);
 	seal_wipe(key, sizeof key);
 	return seal;
 }
@@ -173,7 +174,7 @@ int dump_maker_make(struct dump_maker *m, bool open, const uint8_t id[STORE_ID_L
 		.wraps = m->run->wraps,
 		.wrap_count = sealed ? m->run->domain->to_count : 0,
 	};
-	struct seal *seal;
+	struct gcm *seal;
 	size_t head = sealed ? STORE_HEAD_SEALED + r.wrap_count * STORE_WRAP_LEN : STORE_HEAD_OPEN;
 	int got;
 
@@ -197,7 +198,7 @@ int dump_maker_make(struct dump_maker *m, bool open, const uint8_t id[STORE_ID_L
 	if (seal == NULL)
 		return -1;
 	got = seal_seal(seal, nonce, to, head, r.codec ? to + head : content, len, to + head, err);
-	seal_free(seal);
+	gcm_free(seal);
 	if (got == 0)
 		buf_took(out, head + len + STORE_TAG_LEN);
 	return got;
@@ -405,7 +406,7 @@ static int unseal(struct dump_opener *o, const struct store_record *r, uint8_t *
 	struct err *err)
 {
 	uint8_t secret[32];
-	struct seal *seal;
+	struct gcm *seal;
 	int got;
 
 	if (run_secret(o->keys, r, o->domain, secret, err) != 0)
@@ -415,7 +416,7 @@ static int unseal(struct dump_opener *o, const struct store_record *r, uint8_t *
 	if (seal == NULL)
 		return -1;
 	got = seal_open(seal, r->nonce, r->head, r->head_len, body, *len, body, err);
-	seal_free(seal);
+	gcm_free(seal);
 	*len -= STORE_TAG_LEN;
 	return got > 0 ? err_set(err, ERR_DAMAGE, "a chunk is not authentic") : got;
 }
