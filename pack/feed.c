@@ -17,6 +17,7 @@
 #include "lib/cbor.h"
 #include "lib/err.h"
 #include "lib/fs.h"
+#include "lib/mem.h"
 #include "lib/names.h"
 #include "pack/digest.h"
 #include "pack/part.h"
@@ -39,12 +40,10 @@ struct pack_feed {
 
 struct pack_feed *pack_feed_new(bool xattrs, bool owner_names, struct err *err)
 {
-	struct pack_feed *f = calloc(1, sizeof *f);
+	struct pack_feed *f = mem_new(sizeof *f, err);
 
-	if (f == NULL) {
-		err_set(err, ERR_NOMEM, "out of memory");
+	if (f == NULL)
 		return NULL;
-	}
 	f->xattrs = xattrs;
 	f->owner_names = owner_names;
 	buf_init(&f->list, XATTR_LIST_MAX + 1);

@@ -53,7 +53,6 @@ only() {
 	only 'xxhash\.h' 'lib/hash\.c'
 	only 'z(std|dict)[^>]*\.h' 'lib/zst\.c'
 	only 'lmdb\.h' 'lib/[a-z]*\.c'
-	only 'confuse\.h' 'cmd/manager/syntax\.c'
 	only 'ev\.h' 'rpc/loop\.c'
 	# The link is below calls and connections.
 	[ ! -d rpc ] || includes rpc | grep -E '^rpc/(link|tls|loop|wire)\.[ch]:"rpc/(inner|call|conn|receive)\.h'
