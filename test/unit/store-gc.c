@@ -129,7 +129,7 @@ static void gc_fills(void **state)
 		.base_len = 1,
 		.chunks = 2 * each,
 		.list_count = 1};
-	struct db_bytes key = {NULL, 0};
+	struct store_at at = {.len = 0};
 	struct engine_gc_result result;
 	struct store_receipt receipt;
 	struct store_volume_row row;
@@ -159,7 +159,7 @@ static void gc_fills(void **state)
 	assert_int_equal(engine_commit(s, dump.data, dump.len, STORE_NOW, &receipt, NULL, &err), 0);
 	assert_int_equal(engine_gc(s, &temp_store_gc_all, &result, &err), 0);
 	assert_int_equal(db_begin(s->db, false, &txn, &err), 0);
-	for (n = 0; store_volume_next(txn, &key, &number, &row, &err) == 0;) {
+	for (n = 0; store_volume_next(txn, &at, &number, &row, &err) == 0;) {
 		if (row.state != STORE_VOLUME_LIVE)
 			continue;
 		assert_int_equal(store_volume_open(s->volumes, number, false, &v, &err), 0);

@@ -69,7 +69,7 @@ static void scrub_beside(void **state)
 /* How many live volumes there are, and were checked from a time on. */
 static int volumes_checked(struct engine *s, int64_t since, int *all)
 {
-	struct db_bytes key = {NULL, 0};
+	struct store_at at = {.len = 0};
 	struct store_volume_row row;
 	struct db_txn *txn;
 	uint32_t number;
@@ -77,7 +77,7 @@ static int volumes_checked(struct engine *s, int64_t since, int *all)
 
 	*all = 0;
 	assert_int_equal(db_begin(s->db, false, &txn, &err), 0);
-	while (store_volume_next(txn, &key, &number, &row, &err) == 0) {
+	while (store_volume_next(txn, &at, &number, &row, &err) == 0) {
 		*all += row.state == STORE_VOLUME_LIVE;
 		n += row.state == STORE_VOLUME_LIVE && row.checked >= since;
 	}
@@ -151,19 +151,19 @@ static void scrub_for(void **state)
 
 /* As of a large index: the next row takes its time, and somebody ends the scrub meanwhile. */
 static atomic_bool *slow;
-int __real_store_chunk_next(
-	struct db_txn *txn, struct db_bytes *key, struct store_chunk_row *row, struct err *e);
-int __wrap_store_chunk_next(
-	struct db_txn *txn, struct db_bytes *key, struct store_chunk_row *row, struct err *e);
+int __real_store_row_next(
+	struct db_txn *txn, enum store_table table, struct store_at *at, void *row, struct err *e);
+int __wrap_store_row_next(
+	struct db_txn *txn, enum store_table table, struct store_at *at, void *row, struct err *e);
 
-int __wrap_store_chunk_next(
-	struct db_txn *txn, struct db_bytes *key, struct store_chunk_row *row, struct err *e)
+int __wrap_store_row_next(
+	struct db_txn *txn, enum store_table table, struct store_at *at, void *row, struct err *e)
 {
-	if (slow != NULL) {
+	if (slow != NULL && table == STORE_CHUNKS) {
 		atomic_store(slow, true);
 		usleep(200000);
 	}
-	return __real_store_chunk_next(txn, key, row, e);
+	return __real_store_row_next(txn, table, at, row, e);
 }
 
 /* A scrub that is stopped ends soon, also in the midst of the index. */

@@ -155,7 +155,7 @@ struct store_place temp_store_place(struct engine *s, const uint8_t *id)
 	assert_int_equal(engine_domain_number(s, temp_store_domain, &number, &err), 0);
 	store_chunk_key(number, id, key);
 	assert_int_equal(db_begin(s->db, false, &txn, &err), 0);
-	assert_int_equal(store_chunk_get(txn, key, &row, &err), 0);
+	assert_int_equal(store_row_get(txn, STORE_CHUNKS, key, &row, &err), 0);
 	db_abort(txn);
 	return row.place;
 }
