@@ -73,7 +73,7 @@ static int read_token(struct join *j, bool from_input, struct err *err)
 
 /* A public key is kept under the beginning of its id. Prints the id. */
 static int write_recipient(
-	const struct join *j, const char *dir, const struct rpc_bytes *file, struct err *err)
+	const struct join *j, const char *dir, const struct cbormap_blob *file, struct err *err)
 {
 	char path[PATH_MAX], id_text[KEY_ID_TEXT];
 	uint8_t id[KEY_ID_LEN];

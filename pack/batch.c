@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "lib/err.h"
+#include "lib/mem.h"
 #include "lib/sums.h"
 #include "pack/command.h"
 #include "pack/digest.h"
@@ -207,12 +208,10 @@ int pack_batch_add(struct pack_batch *batch, struct pack_walk *walk, bool read, 
 
 struct pack_batch_reader *pack_batch_reader_new(bool xattrs, bool owner_names, struct err *err)
 {
-	struct pack_batch_reader *r = calloc(1, sizeof *r);
+	struct pack_batch_reader *r = mem_new(sizeof *r, err);
 
-	if (r == NULL) {
-		err_set(err, ERR_NOMEM, "out of memory");
+	if (r == NULL)
 		return NULL;
-	}
 	buf_init(&r->owed, SIZE_MAX);
 	r->feed = pack_feed_new(xattrs, owner_names, err);
 	r->digest = r->feed != NULL ? pack_digest_new(err) : NULL;

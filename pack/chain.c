@@ -15,10 +15,7 @@ static void add(struct pack_digest *digest, const struct pack_load *load, uint32
 
 	cbor_in_init(&in, load->raw + at, end - at);
 	while (pack_load_item(load, &in, &item, NULL) == 0 && item.kind < PACK_ITEM_TAIL)
-		if (item.kind == PACK_ITEM_DATA)
-			pack_digest_data(digest, item.data.at, item.data.len);
-		else
-			pack_digest_hole(digest, item.hole);
+		pack_digest_item(digest, &item);
 }
 
 int pack_chain_begin(struct pack_chain *c, const struct pack_load *load, struct err *err)
@@ -35,7 +32,7 @@ int pack_chain_begin(struct pack_chain *c, const struct pack_load *load, struct 
 	return 0;
 }
 
-/* The open chain ends, or is lost. Loads before may still be adding to it. */
+/* The open chain ends, or is lost. Loads before this one may still be adding to it. */
 static void close_open(struct pack_chains *chains, struct pack_chain *c)
 {
 	if (chains->open != NULL)
@@ -46,9 +43,7 @@ static void close_open(struct pack_chains *chains, struct pack_chain *c)
 void pack_chain_link(struct pack_chains *chains, struct pack_chain *c, struct pack_load *load)
 {
 	const struct pack_block *b = &load->block;
-	bool usable = load->bad.code == ERR_NONE;
 
-	load->summed = true;
 	memset(load->lead_sum, 0, sizeof load->lead_sum);
 	if (load->misplaced)
 		return;
@@ -57,7 +52,8 @@ void pack_chain_link(struct pack_chains *chains, struct pack_chain *c, struct pa
 	chains->next_seq = b->seq + 1;
 	if (b->kind == PACK_KEY || b->kind == PACK_INDEX)
 		return; /* may stand within an entry */
-	if (b->kind != PACK_ENTRY || !usable || b->first == 0 || b->raw_len == 0) {
+	if (b->kind != PACK_ENTRY || load->bad.code != ERR_NONE || b->first == 0 ||
+		b->raw_len == 0) {
 		close_open(chains, c);
 	} else if (chains->open != NULL) {
 		c->lead = chains->open;

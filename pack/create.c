@@ -23,6 +23,7 @@
 #include "lib/fs.h"
 #include "lib/hash.h"
 #include "lib/lane.h"
+#include "lib/mem.h"
 #include "pack/batch.h"
 #include "pack/digest.h"
 #include "pack/part.h"
@@ -50,7 +51,6 @@ struct worker {
 struct create {
 	const struct pack_create_options *o;
 	struct pack_writer *writer;
-	struct pack_press *own_press; /* the writer's */
 	/* plan */
 	struct pack_walk walk;
 	struct pack_large large; /* that is being read */
@@ -72,13 +72,9 @@ static void job_free(struct job *job)
 
 static struct job *job_new(struct err *err)
 {
-	struct job *job = calloc(1, sizeof *job);
+	struct job *job = mem_new(sizeof *job, err);
 
-	if (job == NULL) {
-		err_set(err, ERR_NOMEM, "out of memory");
-		return NULL;
-	}
-	if (pack_batch_init(&job->batch, TARGET, err) == 0)
+	if (job == NULL || pack_batch_init(&job->batch, TARGET, err) == 0)
 		return job;
 	job_free(job);
 	return NULL;
@@ -112,34 +108,12 @@ static int read_large(struct create *c, struct job *job, struct err *err)
 	return pack_large_end(&c->large, &job->batch, err);
 }
 
-/* Opens the pending large file and reads its first piece. */
-static int begin_large(struct create *c, struct job *job, struct worker *w, struct err *err)
-{
-	int got;
-
-	c->walk.pending = false;
-	got = pack_large_begin(&c->large, &job->batch, w->reader, &c->walk.item, err);
-	if (got != 0)
-		return got < 0 ? -1 : 0;
-	return read_large(c, job, err);
-}
-
-/* Whether the pending item is for the next job. */
-static bool job_full(const struct create *c, const struct job *job)
-{
-	size_t count;
-
-	pack_batch_plans(&job->batch, &count);
-	if (count == 0)
-		return false;
-	return !is_small(&c->walk) || job->planned + cost(&c->walk) > TARGET ||
-	       count >= ITEMS_MAX || job->batch.dirs >= DIRS_MAX;
-}
-
 static int plan(void *ctx, void *worker, void *job_, struct err *err)
 {
 	struct create *c = ctx;
 	struct job *job = job_;
+	size_t count;
+	bool full;
 	int got;
 
 	pack_batch_reset(&job->batch);
@@ -158,10 +132,19 @@ static int plan(void *ctx, void *worker, void *job_, struct err *err)
 			return -1;
 		if (got > 0)
 			return job->batch.plans.len == 0 && job->batch.notes.len == 0;
-		if (job_full(c, job))
-			return 0;
-		if (!is_small(&c->walk))
-			return begin_large(c, job, worker, err);
+		pack_batch_plans(&job->batch, &count);
+		full = job->planned + cost(&c->walk) > TARGET || count >= ITEMS_MAX ||
+		       job->batch.dirs >= DIRS_MAX;
+		if (count > 0 && (full || !is_small(&c->walk)))
+			return 0; /* it is for the next job */
+		if (!is_small(&c->walk)) {
+			c->walk.pending = false;
+			got = pack_large_begin(&c->large, &job->batch,
+				((struct worker *)worker)->reader, &c->walk.item, err);
+			if (got != 0)
+				return got < 0 ? -1 : 0;
+			return read_large(c, job, err);
+		}
 		job->planned += cost(&c->walk);
 		if (pack_batch_add(&job->batch, &c->walk, true, err) != 0)
 			return -1;
@@ -193,12 +176,9 @@ static int join_large(struct create *c, struct pack_batch *batch, struct err *er
 	for (;;) {
 		if (pack_item_get(&in, &item, err) != 0)
 			return -1;
-		if (item.kind == PACK_ITEM_DATA)
-			pack_digest_data(c->digest, item.data.at, item.data.len);
-		else if (item.kind == PACK_ITEM_HOLE)
-			pack_digest_hole(c->digest, item.hole);
-		else
+		if (item.kind >= PACK_ITEM_TAIL)
 			break;
+		pack_digest_item(c->digest, &item);
 	}
 	if (!batch->large_ends)
 		return 0;
@@ -235,37 +215,29 @@ static int press(void *ctx, void *worker, void *job_, struct err *err)
 	return 0;
 }
 
-static void report(struct create *c, const struct pack_batch *batch)
-{
-	size_t i, count;
-	const struct pack_plan *plans = pack_batch_plans(batch, &count);
-
-	for (i = 0; i < count && c->o->entry != NULL; i++)
-		if (!plans[i].left_out)
-			c->o->entry(
-				c->o->ctx, pack_batch_at(batch, plans[i].path), plans[i].path_len);
-	if (batch->large_ends && c->o->entry != NULL)
-		c->o->entry(c->o->ctx, (const char *)batch->large_path.data, batch->large_path.len);
-	c->problems += pack_batch_report(batch, c->o->problem, c->o->ctx);
-}
-
 static int emit(void *ctx, void *worker, void *job_, struct err *err)
 {
 	struct create *c = ctx;
+	const struct pack_create_options *o = c->o;
 	struct pack_batch *batch = &((struct job *)job_)->batch;
-	size_t i;
+	size_t i, count;
+	const struct pack_plan *plans = pack_batch_plans(batch, &count);
 
 	(void)worker;
 	for (i = 0; i < batch->part_count; i++) {
-		const struct pack_part *part = batch->parts[i];
+		struct pack_part *part = batch->parts[i];
 
-		if (!pack_part_empty(part) &&
-			pack_writer_emit(c->writer, batch->parts[i], err) != 0)
+		if (!pack_part_empty(part) && pack_writer_emit(c->writer, part, err) != 0)
 			return -1;
-		if (c->o->progress != NULL)
-			c->o->progress(c->o->ctx, part->raw.len, part->heads);
+		if (o->progress != NULL)
+			o->progress(o->ctx, part->raw.len, part->heads);
 	}
-	report(c, batch);
+	for (i = 0; i < count && o->entry != NULL; i++)
+		if (!plans[i].left_out)
+			o->entry(o->ctx, pack_batch_at(batch, plans[i].path), plans[i].path_len);
+	if (batch->large_ends && o->entry != NULL)
+		o->entry(o->ctx, (const char *)batch->large_path.data, batch->large_path.len);
+	c->problems += pack_batch_report(batch, o->problem, o->ctx);
 	return 0;
 }
 
@@ -294,71 +266,16 @@ static struct pack_press *make_press(const struct pack_create_options *o, struct
 
 static struct worker *worker_new(const struct pack_create_options *o, struct err *err)
 {
-	struct worker *w = calloc(1, sizeof *w);
+	struct worker *w = mem_new(sizeof *w, err);
 
-	if (w == NULL) {
-		err_set(err, ERR_NOMEM, "out of memory");
+	if (w == NULL)
 		return NULL;
-	}
 	w->reader = pack_batch_reader_new(o->xattrs, o->owner_names, err);
 	w->press = w->reader != NULL ? make_press(o, err) : NULL;
-	if (w->press == NULL) {
-		worker_free(w);
-		return NULL;
-	}
-	return w;
-}
-
-static int create_init(struct create *c, struct err *err)
-{
-	pack_large_init(&c->large);
-	if (pack_walk_init(&c->walk, &c->o->scan, err) != 0)
-		return -1;
-	c->digest = pack_digest_new(err);
-	c->own_press = c->digest != NULL ? make_press(c->o, err) : NULL;
-	if (c->own_press == NULL)
-		return -1;
-	c->writer = pack_writer_new(&c->o->writer, c->own_press, c->o->sink, c->o->sink_ctx, err);
-	return c->writer != NULL ? 0 : -1;
-}
-
-static void create_fini(struct create *c)
-{
-	pack_large_fini(&c->large);
-	pack_walk_fini(&c->walk);
-	pack_digest_free(c->digest);
-	pack_writer_free(c->writer);
-	pack_press_free(c->own_press);
-}
-
-static int run_lanes(struct create *c, struct job **jobs, size_t job_count, struct worker **workers,
-	size_t worker_count, struct err *err)
-{
-	static const struct lane_stage stages[] = {
-		{.kind = LANE_SERIAL, .step = plan},
-		{.kind = LANE_PARALLEL, .step = build},
-		{.kind = LANE_SERIAL, .step = join},
-		{.kind = LANE_PARALLEL, .step = press},
-		{.kind = LANE_SERIAL, .step = emit},
-	};
-	struct pack_totals totals;
-	size_t i;
-
-	for (i = 0; i < job_count; i++)
-		if ((jobs[i] = job_new(err)) == NULL)
-			return -1;
-	for (i = 0; i < worker_count; i++)
-		if ((workers[i] = worker_new(c->o, err)) == NULL)
-			return -1;
-	if (pack_writer_start(c->writer, err) != 0)
-		return -1;
-	if (lane_run(stages, sizeof stages / sizeof *stages, (void **)jobs, job_count,
-		    (void **)workers, worker_count, c, err) != 0)
-		return -1;
-	pack_writer_totals(c->writer, &totals);
-	if (totals.entries == 0 && c->problems + c->walk.untold > 0)
-		return err_set(err, ERR_NOTFOUND, "none of the given paths can be read");
-	return pack_writer_end(c->writer, err);
+	if (w->press != NULL)
+		return w;
+	worker_free(w);
+	return NULL;
 }
 
 /* How many files a job may keep open. */
@@ -372,27 +289,57 @@ static size_t files_of_a_job(size_t jobs)
 int pack_create(
 	const struct pack_create_options *options, struct pack_created *created, struct err *err)
 {
+	static const struct lane_stage stages[] = {
+		{.kind = LANE_SERIAL, .step = plan},
+		{.kind = LANE_PARALLEL, .step = build},
+		{.kind = LANE_SERIAL, .step = join},
+		{.kind = LANE_PARALLEL, .step = press},
+		{.kind = LANE_SERIAL, .step = emit},
+	};
 	struct create c = {.o = options};
+	struct pack_press *own_press = NULL; /* the writer's */
 	size_t worker_count = options->threads, job_count = worker_count * 2 + 2, i;
-	struct job **jobs = calloc(job_count, sizeof *jobs);
-	struct worker **workers = calloc(worker_count, sizeof *workers);
-	int result = -1;
+	struct job **jobs = mem_new(job_count * sizeof *jobs, err);
+	struct worker **workers = mem_new(worker_count * sizeof *workers, err);
+	int ret = -1;
 
 	c.files = files_of_a_job(job_count);
-	if (jobs == NULL || workers == NULL)
-		err_set(err, ERR_NOMEM, "out of memory");
-	else if (create_init(&c, err) == 0)
-		result = run_lanes(&c, jobs, job_count, workers, worker_count, err);
-	if (result == 0) {
-		pack_writer_totals(c.writer, &created->totals);
-		created->problems = c.problems + c.walk.untold;
+	pack_large_init(&c.large);
+	if (jobs == NULL || workers == NULL || pack_walk_init(&c.walk, &options->scan, err) != 0 ||
+		(c.digest = pack_digest_new(err)) == NULL ||
+		(own_press = make_press(options, err)) == NULL ||
+		(c.writer = pack_writer_new(&options->writer, own_press, options->sink,
+			 options->sink_ctx, err)) == NULL)
+		goto out;
+	for (i = 0; i < job_count; i++)
+		if ((jobs[i] = job_new(err)) == NULL)
+			goto out;
+	for (i = 0; i < worker_count; i++)
+		if ((workers[i] = worker_new(options, err)) == NULL)
+			goto out;
+	if (pack_writer_start(c.writer, err) != 0 ||
+		lane_run(stages, sizeof stages / sizeof *stages, (void **)jobs, job_count,
+			(void **)workers, worker_count, &c, err) != 0)
+		goto out;
+	created->problems = c.problems + c.walk.untold;
+	pack_writer_totals(c.writer, &created->totals);
+	if (created->totals.entries == 0 && created->problems > 0) {
+		err_set(err, ERR_NOTFOUND, "none of the given paths can be read");
+		goto out;
 	}
+	ret = pack_writer_end(c.writer, err);
+	pack_writer_totals(c.writer, &created->totals);
+out:
 	for (i = 0; jobs != NULL && i < job_count; i++)
 		job_free(jobs[i]);
 	for (i = 0; workers != NULL && i < worker_count; i++)
 		worker_free(workers[i]);
 	free(jobs);
 	free(workers);
-	create_fini(&c);
-	return result;
+	pack_large_fini(&c.large);
+	pack_walk_fini(&c.walk);
+	pack_digest_free(c.digest);
+	pack_writer_free(c.writer);
+	pack_press_free(own_press);
+	return ret;
 }

@@ -10,6 +10,8 @@
 
 #include "lib/err.h"
 #include "lib/le.h"
+#include "lib/mem.h"
+#include "pack/entry.h"
 
 #define BLOCK 4096
 
@@ -24,12 +26,10 @@ struct pack_digest {
 
 struct pack_digest *pack_digest_new(struct err *err)
 {
-	struct pack_digest *d = calloc(1, sizeof *d);
+	struct pack_digest *d = mem_new(sizeof *d, err);
 
-	if (d == NULL) {
-		err_set(err, ERR_NOMEM, "out of memory");
+	if (d == NULL)
 		return NULL;
-	}
 	d->hash = hash_new(err);
 	if (d->hash != NULL)
 		return d;
@@ -55,18 +55,13 @@ void pack_digest_begin(struct pack_digest *d, bool sparse)
 	d->at = d->holes = 0;
 }
 
-static bool is_zero(const uint8_t *bytes, size_t len)
-{
-	return bytes[0] == 0 && memcmp(bytes, bytes + 1, len - 1) == 0;
-}
-
 /* A block that begins at d->at, or the file's last one, which may be shorter. */
 static void add_block(struct pack_digest *d, uint64_t at, const uint8_t *bytes, size_t len)
 {
 	uint8_t offset[8];
 
 	assert(at % BLOCK == 0 && len > 0 && len <= BLOCK);
-	if (is_zero(bytes, len))
+	if (bytes[0] == 0 && memcmp(bytes, bytes + 1, len - 1) == 0) /* all of it is zero */
 		return;
 	le_put64(offset, at);
 	hash_add(d->hash, offset, sizeof offset);
@@ -90,50 +85,50 @@ static size_t fill_block(struct pack_digest *d, const uint8_t *bytes, uint64_t l
 	return n;
 }
 
-static void add_sparse(struct pack_digest *d, const uint8_t *bytes, size_t len)
+void pack_digest_data(struct pack_digest *d, const void *content, size_t len)
 {
-	while (len > 0) {
-		size_t n = BLOCK;
+	const uint8_t *bytes = content;
+	size_t n;
 
+	if (!d->sparse) {
+		hash_add(d->hash, bytes, len);
+		d->at += len;
+		return;
+	}
+	for (; len > 0; bytes += n, len -= n) {
 		if (d->at % BLOCK == 0 && len >= BLOCK) {
-			add_block(d, d->at, bytes, BLOCK);
-			d->at += BLOCK;
+			n = BLOCK;
+			add_block(d, d->at, bytes, n);
+			d->at += n;
 		} else {
 			n = fill_block(d, bytes, len);
 		}
-		bytes += n;
-		len -= n;
 	}
-}
-
-void pack_digest_data(struct pack_digest *d, const void *bytes, size_t len)
-{
-	if (d->sparse) {
-		add_sparse(d, bytes, len);
-		return;
-	}
-	hash_add(d->hash, bytes, len);
-	d->at += len;
 }
 
 void pack_digest_hole(struct pack_digest *d, uint64_t len)
 {
-	uint64_t rest;
-
-	if (d->sparse) {
-		if (d->at % BLOCK != 0)
-			len -= fill_block(d, NULL, len);
-		/* Whole blocks of zeros add nothing; what is left begins the next one. */
-		rest = len % BLOCK;
-		d->at += len - rest;
-		if (rest > 0)
-			fill_block(d, NULL, rest);
+	if (!d->sparse) {
+		d->at += len;
+		d->holes += len;
+		if (d->holes <= PACK_HOLES_MAX)
+			hash_add_zeros(d->hash, len);
 		return;
 	}
-	d->at += len;
-	d->holes += len;
-	if (d->holes <= PACK_HOLES_MAX)
-		hash_add_zeros(d->hash, len);
+	if (d->at % BLOCK != 0)
+		len -= fill_block(d, NULL, len);
+	/* Whole blocks of zeros add nothing; what is left begins the next one. */
+	d->at += len - len % BLOCK;
+	if (len % BLOCK > 0)
+		fill_block(d, NULL, len % BLOCK);
+}
+
+void pack_digest_item(struct pack_digest *d, const struct pack_item *item)
+{
+	if (item->kind == PACK_ITEM_DATA)
+		pack_digest_data(d, item->data.at, item->data.len);
+	else
+		pack_digest_hole(d, item->hole);
 }
 
 void pack_digest_end(struct pack_digest *d, uint8_t sum[HASH_LEN])

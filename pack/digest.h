@@ -25,6 +25,7 @@
 
 struct err;
 struct pack_digest;
+struct pack_item;
 
 /* A file with more bytes of holes than this has a sparse digest. */
 #define PACK_HOLES_MAX ((uint64_t)1 << 30)
@@ -39,6 +40,8 @@ void pack_digest_begin(struct pack_digest *digest, bool sparse);
 /* The content, in order. */
 void pack_digest_data(struct pack_digest *digest, const void *bytes, size_t len);
 void pack_digest_hole(struct pack_digest *digest, uint64_t len);
+/* One item of it, DATA or HOLE. */
+void pack_digest_item(struct pack_digest *digest, const struct pack_item *item);
 
 /* Writes the digest, and begins a plain one. No writer makes a plain one of more than
  * PACK_HOLES_MAX bytes of holes, which would take hours. Here such holes are left out: a

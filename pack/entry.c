@@ -4,9 +4,11 @@
  */
 #include "pack/entry.h"
 
+#include <assert.h>
 #include <ctype.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "lib/buf.h"
 #include "lib/cbor.h"
@@ -65,6 +67,47 @@ const char *pack_path_wrong(const uint8_t *path, size_t len)
 		if (slash == NULL)
 			return NULL;
 	}
+}
+
+bool pack_path_is_root(struct pack_bytes path)
+{
+	return path.len == 1 && path.at[0] == '.';
+}
+
+bool pack_path_same(struct pack_bytes a, struct pack_bytes b)
+{
+	return a.len == b.len && memcmp(a.at, b.at, a.len) == 0;
+}
+
+bool pack_path_in(struct pack_bytes path, struct pack_bytes dir)
+{
+	return path.len > dir.len && path.at[dir.len] == '/' &&
+	       memcmp(path.at, dir.at, dir.len) == 0;
+}
+
+enum pack_type pack_type_of(mode_t mode)
+{
+	switch (mode & S_IFMT) {
+	case S_IFDIR:
+		return PACK_DIRECTORY;
+	case S_IFLNK:
+		return PACK_SYMLINK;
+	case S_IFIFO:
+		return PACK_FIFO;
+	case S_IFSOCK:
+		return PACK_SOCKET;
+	case S_IFCHR:
+		return PACK_CHAR;
+	case S_IFBLK:
+		return PACK_BLOCK;
+	default:
+		return PACK_REGULAR;
+	}
+}
+
+bool pack_type_has_content(enum pack_type type)
+{
+	return type == PACK_REGULAR || type == PACK_COMMAND;
 }
 
 /* --- encoding ---------------------------------------------------------- */
@@ -156,6 +199,27 @@ size_t pack_tail_put(struct cbor_out *out, const struct pack_tail *t)
 	if (t->has_exit)
 		put_number(out, "X", t->exit);
 	return sum;
+}
+
+size_t pack_head_room(const struct pack_head *h)
+{
+	return 256 + h->path.len + h->user.len + h->group.len + h->target.len + h->link.len +
+	       h->xattrs.len;
+}
+
+int pack_head_add(struct buf *to, const struct pack_head *head, bool index, struct err *err)
+{
+	size_t room = pack_head_room(head) - (index ? head->xattrs.len : 0);
+	struct cbor_out out;
+	uint8_t *at = buf_room(to, room, err);
+
+	if (at == NULL)
+		return -1;
+	cbor_out_init(&out, at, room);
+	pack_head_put(&out, head, index);
+	assert(!cbor_out_full(&out));
+	buf_took(to, cbor_out_len(&out));
+	return 0;
 }
 
 int pack_head_keep(
@@ -276,15 +340,6 @@ static bool get_path(struct map_read *map, struct pack_bytes *bytes)
 	}
 	bytes->at = item.bytes;
 	bytes->len = item.len;
-	return true;
-}
-
-static bool get_target(struct map_read *map, struct pack_bytes *bytes)
-{
-	if (!get_bytes(map, PACK_PATH_MAX, bytes))
-		return false;
-	if (memchr(bytes->at, 0, bytes->len) != NULL)
-		refuse(map, ERR_FORMAT, "NUL in the target of the link");
 	return true;
 }
 
@@ -432,7 +487,11 @@ static bool head_value(struct map_read *map, int key, void *into)
 		return get_array2(map) && get_u32(map, UINT32_MAX, &h->rdev_major) &&
 		       get_u32(map, UINT32_MAX, &h->rdev_minor);
 	case K_L:
-		return get_target(map, &h->target);
+		if (!get_bytes(map, PACK_PATH_MAX, &h->target))
+			return false;
+		if (memchr(h->target.at, 0, h->target.len) != NULL)
+			refuse(map, ERR_FORMAT, "NUL in the target of the link");
+		return true;
 	case K_H:
 		return get_path(map, &h->link);
 	case K_x:
@@ -463,11 +522,11 @@ static const char *head_wrong(const struct pack_head *h, unsigned seen)
 		return "a hard link, and only that, names its other path";
 	if ((h->type == PACK_CHAR || h->type == PACK_BLOCK) != !!(h->has & PACK_HAS_RDEV))
 		return "a device, and only that, has a number";
-	if (h->path.len == 1 && h->path.at[0] == '.' && h->type != PACK_DIRECTORY)
+	if (pack_path_is_root(h->path) && h->type != PACK_DIRECTORY)
 		return "the root entry is not a directory";
 	if (h->has & PACK_HAS_SPARSE && h->type != PACK_REGULAR)
 		return "only a regular file has a checksum that leaves out zeros";
-	if (h->type == PACK_HARDLINK && h->link.len == 1 && h->link.at[0] == '.')
+	if (h->type == PACK_HARDLINK && pack_path_is_root(h->link))
 		return "a hard link to the root";
 	return NULL;
 }
@@ -569,7 +628,7 @@ int pack_tail_get(struct cbor_in *in, struct pack_tail *tail, struct err *err)
 
 int pack_tail_fits(const struct pack_head *head, const struct pack_tail *tail, struct err *err)
 {
-	bool content = head->type == PACK_REGULAR || head->type == PACK_COMMAND;
+	bool content = pack_type_has_content(head->type);
 
 	if (content && !tail->has_content)
 		err_set(err, ERR_FORMAT, "end of entry refused: no size and checksum");

@@ -14,6 +14,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "lib/hash.h"
 
@@ -127,14 +128,32 @@ struct pack_tail {
 	bool passed_by; /* decoded: there was more, which is not known here */
 };
 
-/* Why these bytes are no path for an entry; NULL if they are one. */
+/* Why these bytes are not a path for an entry; NULL if they are one. */
 const char *pack_path_wrong(const uint8_t *path, size_t len);
+/* Whether a path is ".", the root entry. */
+bool pack_path_is_root(struct pack_bytes path);
+/* Whether two paths are the same. */
+bool pack_path_same(struct pack_bytes a, struct pack_bytes b);
+/* Whether a path lies below a directory, which is not the root. */
+bool pack_path_in(struct pack_bytes path, struct pack_bytes dir);
+
+/* The type of an object of the file system, by its st_mode; never a hard link or a command. */
+enum pack_type pack_type_of(mode_t mode);
+/* Whether entries of this type have content. */
+bool pack_type_has_content(enum pack_type type);
 
 /* Encodes. With `index`, only the keys that an INDEX block repeats. The
  * canonical order; out gets full if there is no room. */
 void pack_head_put(struct cbor_out *out, const struct pack_head *head, bool index);
 /* Returns where in the encoding the checksum's 32 bytes stand; 0: it has none. */
 size_t pack_tail_put(struct cbor_out *out, const struct pack_tail *tail);
+
+/* An upper bound of the bytes that an encoded HEAD takes. */
+size_t pack_head_room(const struct pack_head *head);
+/* Appends an encoded HEAD. Returns 0, or -1 with err set. */
+int pack_head_add(struct buf *to, const struct pack_head *head, bool index, struct err *err);
+/* Bytes that an encoded TAIL takes, at most. */
+#define PACK_TAIL_ROOM 256
 
 /* Copies a HEAD with all that it borrows, into `to` (cleared first; PACK_HEAD_KEEP
  * bytes at most), so that it outlives its input. Returns 0, or -1 with err set. */

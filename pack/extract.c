@@ -19,6 +19,7 @@
 #include "lib/cbor.h"
 #include "lib/err.h"
 #include "lib/fs.h"
+#include "lib/mem.h"
 #include "lib/names.h"
 #include "pack/borders.h"
 #include "pack/descent.h"
@@ -72,14 +73,12 @@ static void on_descent(void *ctx, struct pack_bytes path, enum pack_descent_prob
 
 struct pack_extract *pack_extract_new(const struct pack_extract_options *o, struct err *err)
 {
-	struct pack_extract *x = calloc(1, sizeof *x);
+	struct pack_extract *x = mem_new(sizeof *x, err);
 	struct pack_descent_options descent;
 	struct stat st;
 
-	if (x == NULL) {
-		err_set(err, ERR_NOMEM, "out of memory");
+	if (x == NULL)
 		return NULL;
-	}
 	x->o = *o;
 	x->restore = (struct pack_restore){
 		.privileged = o->privileged,

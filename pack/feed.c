@@ -17,6 +17,7 @@
 #include "lib/cbor.h"
 #include "lib/err.h"
 #include "lib/fs.h"
+#include "lib/mem.h"
 #include "lib/names.h"
 #include "pack/digest.h"
 #include "pack/part.h"
@@ -39,12 +40,10 @@ struct pack_feed {
 
 struct pack_feed *pack_feed_new(bool xattrs, bool owner_names, struct err *err)
 {
-	struct pack_feed *f = calloc(1, sizeof *f);
+	struct pack_feed *f = mem_new(sizeof *f, err);
 
-	if (f == NULL) {
-		err_set(err, ERR_NOMEM, "out of memory");
+	if (f == NULL)
 		return NULL;
-	}
 	f->xattrs = xattrs;
 	f->owner_names = owner_names;
 	buf_init(&f->list, XATTR_LIST_MAX + 1);
@@ -267,8 +266,8 @@ static void head_from_stat(struct pack_feed *f, struct pack_head *h, const struc
 	h->gid = st->st_gid;
 	h->mtime = mtime_of(st);
 	if (f->names != NULL) {
-		size_t user = names_user(f->names, st->st_uid, f->user);
-		size_t group = names_group(f->names, st->st_gid, f->group);
+		size_t user = names_name(f->names, NAMES_USER, st->st_uid, f->user);
+		size_t group = names_name(f->names, NAMES_GROUP, st->st_gid, f->group);
 
 		if (user > 0)
 			h->user = (struct pack_bytes){(const uint8_t *)f->user, user};

@@ -6,18 +6,17 @@
 
 #include "lib/cbor.h"
 #include "lib/hash.h"
+#include "lib/mem.h"
 #include "lib/sums.h"
 #include "pack/digest.h"
 #include "pack/press.h"
 
 struct pack_load *pack_load_new(struct err *err)
 {
-	struct pack_load *load = calloc(1, sizeof *load);
+	struct pack_load *load = mem_new(sizeof *load, err);
 
-	if (load == NULL) {
-		err_set(err, ERR_NOMEM, "out of memory");
+	if (load == NULL)
 		return NULL;
-	}
 	buf_init(&load->stored, PACK_BLOCK_VOLUME_MAX);
 	buf_init(&load->unpacked, PACK_LOAD_MAX);
 	buf_init(&load->members, PACK_BLOCK_ENTRIES * sizeof(struct pack_member));
@@ -84,11 +83,11 @@ static int keep(struct pack_load *load, const char *text, uint32_t *at, struct e
 	return buf_add(&load->texts, text, strlen(text) + 1, err);
 }
 
-/* The rest of the payload can't be read. */
-static int broken(struct pack_load *load, const uint8_t *at, const struct err *why, struct err *err)
+/* The rest of the payload can't be read. Returns 1, or -1 with err set. */
+static int broken(struct pack_load *load, const uint8_t *at, const char *why, struct err *err)
 {
 	load->broken_at = (uint32_t)(at - load->raw);
-	return keep(load, why->message, &load->broken_why, err);
+	return keep(load, why, &load->broken_why, err) != 0 ? -1 : 1;
 }
 
 /* Content up to a TAIL or the end. */
@@ -98,16 +97,12 @@ struct content {
 	const uint8_t *piece; /* all of it, if it is one DATA */
 };
 
-/* A REF in CBOR is an array. */
-static bool is_ref(const struct cbor_in *in)
-{
-	return in->at < in->end && *in->at >> 5 == 4;
-}
-
 int pack_load_item(
 	const struct pack_load *load, struct cbor_in *in, struct pack_item *item, struct err *err)
 {
-	if (load->lent.at == NULL || !is_ref(in))
+	bool is_ref = in->at < in->end && *in->at >> 5 == 4; /* an array, in CBOR */
+
+	if (load->lent.at == NULL || !is_ref)
 		return pack_item_get(in, item, err);
 	if (pack_manifest_item_get(in, item, err) != 0)
 		return -1;
@@ -142,44 +137,33 @@ static int pass_content(const struct pack_load *load, struct cbor_in *in,
 		c->size += n;
 		c->holes += item.kind == PACK_ITEM_HOLE ? n : 0;
 		c->piece = c->items++ == 0 && item.kind == PACK_ITEM_DATA ? item.data.at : NULL;
-		if (digest == NULL)
-			continue;
-		if (item.kind == PACK_ITEM_DATA)
-			pack_digest_data(digest, item.data.at, item.data.len);
-		else
-			pack_digest_hole(digest, n);
+		if (digest != NULL)
+			pack_digest_item(digest, &item);
 	}
 }
 
-/* Whether an entry has content at all. */
-static bool has_content(const struct pack_head *head)
+/* An entry can't be used, and why. */
+static int fault(struct pack_load *load, struct pack_member *m, enum pack_verdict verdict,
+	const char *why, struct err *err)
 {
-	return head->type == PACK_REGULAR || head->type == PACK_COMMAND;
-}
-
-static int refuse_member(
-	struct pack_load *load, struct pack_member *m, const char *why, struct err *err)
-{
-	m->verdict = PACK_REFUSED;
+	m->verdict = verdict;
 	return keep(load, why, &m->why, err);
 }
 
 /* The entry's record, as an index has it, without its place. */
 static int add_meta(struct pack_load *load, struct pack_member *m, struct err *err)
 {
-	size_t room = 1024 + m->head.path.len + m->head.user.len + m->head.group.len +
-		      m->head.target.len + m->head.link.len;
 	struct cbor_out out;
-	uint8_t *to = buf_room(&load->meta, room, err);
+	uint8_t *to;
 
-	if (to == NULL)
-		return -1;
-	cbor_out_init(&out, to, room);
-	pack_head_put(&out, &m->head, true);
-	pack_tail_put(&out, &m->tail);
 	m->meta = (uint32_t)load->meta.len;
-	m->meta_len = (uint32_t)cbor_out_len(&out);
-	buf_took(&load->meta, m->meta_len);
+	if (pack_head_add(&load->meta, &m->head, true, err) != 0 ||
+		(to = buf_room(&load->meta, PACK_TAIL_ROOM, err)) == NULL)
+		return -1;
+	cbor_out_init(&out, to, PACK_TAIL_ROOM);
+	pack_tail_put(&out, &m->tail);
+	buf_took(&load->meta, cbor_out_len(&out));
+	m->meta_len = (uint32_t)load->meta.len - m->meta;
 	return 0;
 }
 
@@ -189,8 +173,7 @@ static int judge_sum(
 {
 	if (memcmp(sum, m->tail.sum, HASH_LEN) == 0)
 		return 0;
-	m->verdict = PACK_WRONG;
-	return keep(load, PACK_SUM_WRONG, &m->why, err);
+	return fault(load, m, PACK_WRONG, PACK_SUM_WRONG, err);
 }
 
 /* What only the TAIL can tell. */
@@ -202,19 +185,15 @@ static int judge(
 	if (m->verdict != PACK_GOOD)
 		return 0;
 	if (pack_tail_fits(&m->head, &m->tail, &why) != 0)
-		return refuse_member(load, m, why.message, err);
-	if (c->size > 0 && !has_content(&m->head))
-		return refuse_member(load, m, "content where none can be", err);
+		return fault(load, m, PACK_REFUSED, why.message, err);
+	if (c->size > 0 && !pack_type_has_content(m->head.type))
+		return fault(load, m, PACK_REFUSED, "content where none can be", err);
 	if (!m->tail.has_content)
 		return 0;
-	if (!m->tail.sparse && c->holes > PACK_HOLES_MAX) {
-		m->verdict = PACK_WRONG;
-		return keep(load, PACK_HOLES_WRONG, &m->why, err);
-	}
-	if (c->size != m->tail.size) {
-		m->verdict = PACK_WRONG;
-		return keep(load, "size does not agree with the content", &m->why, err);
-	}
+	if (!m->tail.sparse && c->holes > PACK_HOLES_MAX)
+		return fault(load, m, PACK_WRONG, PACK_HOLES_WRONG, err);
+	if (c->size != m->tail.size)
+		return fault(load, m, PACK_WRONG, "size does not agree with the content", err);
 	return 0;
 }
 
@@ -274,14 +253,14 @@ static int decode_entry(
 
 	got = pack_head_get(in, &m.head, &why);
 	if (got < 0)
-		return broken(load, start, &why, err) != 0 ? -1 : 1;
-	if (got > 0 && refuse_member(load, &m, why.message, err) != 0)
+		return broken(load, start, why.message, err);
+	if (got > 0 && fault(load, &m, PACK_REFUSED, why.message, err) != 0)
 		return -1;
 	m.content = (uint32_t)(in->at - load->raw);
 	got = pass_content(load, in, NULL, &content, &why);
 	m.content_end = (uint32_t)(in->at - load->raw);
 	if (got < 0)
-		return broken(load, start, &why, err) != 0 ? -1 : 1;
+		return broken(load, start, why.message, err);
 	if (got > 0) {
 		load->has_trail = true;
 		load->trail = m;
@@ -289,8 +268,9 @@ static int decode_entry(
 	}
 	got = pack_tail_get(in, &m.tail, &why);
 	if (got < 0)
-		return broken(load, start, &why, err) != 0 ? -1 : 1;
-	if (got > 0 && m.verdict == PACK_GOOD && refuse_member(load, &m, why.message, err) != 0)
+		return broken(load, start, why.message, err);
+	if (got > 0 && m.verdict == PACK_GOOD &&
+		fault(load, &m, PACK_REFUSED, why.message, err) != 0)
 		return -1;
 	if (judge(load, &m, &content, err) != 0 || prove(load, &m, &content, digest, err) != 0)
 		return -1;
@@ -310,13 +290,13 @@ static int decode_lead(struct pack_load *load, struct cbor_in *in, struct err *e
 
 	load->lead_end = (uint32_t)(in->at - load->raw);
 	if (got < 0)
-		return broken(load, start, &why, err) != 0 ? -1 : 1;
+		return broken(load, start, why.message, err);
 	if (got > 0)
 		return 0;
 	load->lead_ends = true;
 	got = pack_tail_get(in, &load->lead_tail, &why);
 	if (got < 0)
-		return broken(load, start, &why, err) != 0 ? -1 : 1;
+		return broken(load, start, why.message, err);
 	load->lead_refused = got;
 	return got > 0 ? keep(load, why.message, &load->lead_why, err) : 0;
 }
@@ -324,8 +304,6 @@ static int decode_lead(struct pack_load *load, struct cbor_in *in, struct err *e
 static int decode(
 	struct pack_load *load, struct pack_digest *digest, struct sums *sums, struct err *err)
 {
-	static const struct err misplaced = {ERR_FORMAT, "an entry begins where none should"};
-	static const struct err many = {ERR_LIMIT, "more than 4096 entries begin in the block"};
 	const size_t most = PACK_BLOCK_ENTRIES * sizeof(struct pack_member);
 	uint32_t first = load->block.first, len = load->block.raw_len;
 	struct cbor_in in;
@@ -336,13 +314,14 @@ static int decode(
 		got = decode_lead(load, &in, err);
 	/* The entries begin where the header says, also if the lead is broken. */
 	if (got == 0 && (first == PACK_BLOCK_NONE ? in.at != in.end : in.at != load->raw + first))
-		got = broken(load, in.at, &misplaced, err) != 0 ? -1 : 1;
+		got = broken(load, in.at, "an entry begins where none should", err);
 	if (got != 0 || first == PACK_BLOCK_NONE)
 		return got < 0 ? -1 : 0;
 	while (got == 0 && in.at < in.end && !load->has_trail)
-		got = load->members.len < most               ? decode_entry(load, &in, digest, err)
-		      : broken(load, in.at, &many, err) != 0 ? -1
-							     : 1;
+		got = load->members.len < most
+			      ? decode_entry(load, &in, digest, err)
+			      : broken(load, in.at, "more than 4096 entries begin in the block",
+					err);
 	if (got < 0)
 		return -1;
 	return load->want_hash ? prove_pieces(load, sums, err) : 0;

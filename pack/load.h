@@ -80,8 +80,7 @@ struct pack_load {
 	uint32_t broken_at; /* malformed from here on; PACK_BLOCK_NONE: not */
 	uint32_t broken_why;
 	struct buf meta, texts;
-	/* Set by pack/chain.h; else the reader hashes what goes over blocks. */
-	bool summed;
+	/* Set by pack/chain.h. */
 	uint8_t lead_sum[HASH_LEN]; /* of the entry that ends in the lead */
 	/* Set by pack_reader_take. */
 	bool lost_open; /* the entry that was open before is lost */

@@ -7,21 +7,18 @@
 #include "lib/cbor.h"
 #include "lib/err.h"
 #include "lib/le.h"
+#include "lib/mem.h"
 #include "pack/entry.h"
-
-/* A DATA head with a length of four bytes, written before the length is known. */
 
 #define MARKS_MAX (PACK_BLOCK_RAW_MAX / 16 * sizeof(struct pack_mark))
 
 struct pack_part *pack_part_new(size_t target, struct err *err)
 {
-	struct pack_part *part = calloc(1, sizeof *part);
+	struct pack_part *part = mem_new(sizeof *part, err);
 
 	assert(target >= 4096 && target <= PACK_PART_TARGET_MAX);
-	if (part == NULL) {
-		err_set(err, ERR_NOMEM, "out of memory");
+	if (part == NULL)
 		return NULL;
-	}
 	part->target = target;
 	buf_init(&part->raw, PACK_BLOCK_RAW_MAX);
 	buf_init(&part->meta, 2 * PACK_BLOCK_RAW_MAX);
@@ -76,43 +73,17 @@ static int add_mark(struct pack_part *part, struct pack_mark mark, size_t start,
 	return buf_add(&part->marks, &mark, sizeof mark, err);
 }
 
-/* An upper bound of what a HEAD takes, so that room can be made first. */
-static size_t head_room(const struct pack_head *h)
-{
-	return 256 + h->path.len + h->user.len + h->group.len + h->target.len + h->link.len +
-	       h->xattrs.len;
-}
-
-static int encode_head(struct buf *buf, const struct pack_head *head, bool index, struct err *err)
-{
-	size_t room = head_room(head);
-	struct cbor_out out;
-	uint8_t *to = buf_room(buf, room, err);
-
-	if (to == NULL)
-		return -1;
-	cbor_out_init(&out, to, room);
-	pack_head_put(&out, head, index);
-	assert(!cbor_out_full(&out));
-	if (cbor_out_len(&out) > PACK_HEAD_MAX)
-		return err_set(err, ERR_LIMIT,
-			"names and attributes take %zu bytes, over the limit of %u",
-			cbor_out_len(&out), PACK_HEAD_MAX);
-	buf_took(buf, cbor_out_len(&out));
-	return 0;
-}
-
 int pack_part_head(struct pack_part *part, const struct pack_head *head, struct err *err)
 {
 	struct pack_mark mark = {.is_head = true, .at = (uint32_t)part->raw.len};
 	size_t raw = part->raw.len, meta = part->meta.len;
 
 	assert(part->heads < PACK_BLOCK_ENTRIES);
-	if (head_room(head) > PACK_HEAD_MAX)
+	if (pack_head_room(head) > PACK_HEAD_MAX)
 		return err_set(
 			err, ERR_LIMIT, "names and attributes take over %u bytes", PACK_HEAD_MAX);
-	if (encode_head(&part->raw, head, false, err) != 0 ||
-		encode_head(&part->meta, head, true, err) != 0 ||
+	if (pack_head_add(&part->raw, head, false, err) != 0 ||
+		pack_head_add(&part->meta, head, true, err) != 0 ||
 		add_mark(part, mark, meta, err) != 0) {
 		part->raw.len = raw;
 		part->meta.len = meta;
@@ -135,12 +106,10 @@ uint8_t *pack_part_room(struct pack_part *part, size_t len, struct err *err)
 
 void pack_part_took(struct pack_part *part, size_t len)
 {
-	uint8_t *head = part->raw.data + part->data_at;
-
 	if (len == 0)
 		return;
 	assert(part->data_at == part->raw.len && len <= PACK_BLOCK_RAW_MAX);
-	pack_data_head_put(head, (uint32_t)len);
+	pack_data_head_put(part->raw.data + part->data_at, (uint32_t)len);
 	buf_took(&part->raw, PACK_DATA_HEAD + len);
 }
 
@@ -164,7 +133,7 @@ int pack_part_tail(struct pack_part *part, const struct pack_tail *tail, struct 
 		.at = (uint32_t)part->raw.len,
 		.size = tail->size,
 	};
-	uint8_t mem[256];
+	uint8_t mem[PACK_TAIL_ROOM];
 	struct cbor_out out;
 	size_t meta = part->meta.len, sum;
 

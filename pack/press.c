@@ -4,25 +4,25 @@
 #include <stdlib.h>
 
 #include "lib/err.h"
+#include "lib/gcm.h"
 #include "lib/hash.h"
+#include "lib/mem.h"
 #include "lib/seal.h"
 #include "lib/zst.h"
 #include "pack/block.h"
 
 struct pack_press {
 	struct zst *zst;
-	struct seal *seal;
+	struct gcm *seal;
 	int level;
 };
 
 struct pack_press *pack_press_new(int level, struct err *err)
 {
-	struct pack_press *press = calloc(1, sizeof *press);
+	struct pack_press *press = mem_new(sizeof *press, err);
 
-	if (press == NULL) {
-		err_set(err, ERR_NOMEM, "out of memory");
+	if (press == NULL)
 		return NULL;
-	}
 	press->level = level;
 	press->zst = zst_new(level, err);
 	if (press->zst == NULL) {
@@ -37,15 +37,15 @@ void pack_press_free(struct pack_press *press)
 	if (press == NULL)
 		return;
 	zst_free(press->zst);
-	seal_free(press->seal);
+	gcm_free(press->seal);
 	free(press);
 }
 
-int pack_press_key(struct pack_press *press, const uint8_t key[32], struct err *err)
+int pack_press_key(struct pack_press *press, const uint8_t *key, struct err *err)
 {
-	seal_free(press->seal);
-	press->seal = seal_new(key, err);
-	return press->seal != NULL ? 0 : -1;
+	gcm_free(press->seal);
+	press->seal = key != NULL ? gcm_new(key, SEAL_KEY_LEN, err) : NULL;
+	return key == NULL || press->seal != NULL ? 0 : -1;
 }
 
 int pack_press_close(struct pack_press *press, struct pack_block *block, const uint8_t *raw,

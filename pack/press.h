@@ -20,8 +20,8 @@ struct pack_press *pack_press_new(int level, struct err *err);
 void pack_press_free(struct pack_press *press);
 
 /* From now on payloads whose header says so are sealed under this payload key,
- * or opened by it. Returns 0, or -1 with err set. */
-int pack_press_key(struct pack_press *press, const uint8_t key[32], struct err *err);
+ * or opened by it; NULL: there is none. Returns 0, or -1 with err set. */
+int pack_press_key(struct pack_press *press, const uint8_t *key, struct err *err);
 
 /* Makes the stored payload of a block. In `block`, id, seq, kind, first,
  * sealed and raw_len are set by the caller, and codec to PACK_ZSTD if it may be

@@ -21,6 +21,7 @@
 #include "lib/fs.h"
 #include "lib/hash.h"
 #include "lib/lane.h"
+#include "lib/mem.h"
 #include "lib/seal.h"
 #include "lib/sums.h"
 #include "pack/chain.h"
@@ -124,22 +125,6 @@ static int read_payload(struct run *r, uint8_t *to, size_t len, struct err *err)
 	return 0;
 }
 
-/* A KEY block: the payload key from it, if there is none yet. */
-static int fetch_key(struct run *r, struct pack_load *load, struct err *err)
-{
-	const struct pack_block *b = &load->block;
-
-	if (b->kind == PACK_START)
-		r->key_number = 0;
-	if (b->kind != PACK_KEY || r->key_number != 0 || r->o->open_key == NULL ||
-		hash_xxh3(load->stored.data, b->stored_len) != b->check)
-		return 0;
-	if (r->o->open_key(r->o->key_ctx, load->stored.data, b->stored_len, r->key, err) != 0)
-		return -1;
-	r->key_number = ++r->keys;
-	return 0;
-}
-
 static int fetch_block(struct run *r, struct job *job, const struct pack_block *block,
 	bool misplaced, struct err *err)
 {
@@ -159,14 +144,21 @@ static int fetch_block(struct run *r, struct job *job, const struct pack_block *
 		return job->garbage == 0;
 	}
 	job->has_block = true;
-	if (!misplaced && fetch_key(r, job->load, err) != 0)
-		return -1;
+	if (!misplaced && block->kind == PACK_START)
+		r->key_number = 0;
+	if (!misplaced && block->kind == PACK_KEY && r->key_number == 0 && r->o->open_key != NULL &&
+		hash_xxh3(job->load->stored.data, block->stored_len) == block->check) {
+		if (r->o->open_key(
+			    r->o->ctx, job->load->stored.data, block->stored_len, r->key, err) != 0)
+			return -1;
+		r->key_number = ++r->keys;
+	}
 	job->key_number = r->key_number;
 	memcpy(job->key, r->key, sizeof job->key);
 	return 0;
 }
 
-/* The next load of a feed; its plan lies where a stored payload would. */
+/* The next load of a feed; its plan is put where a stored payload would be. */
 static int fetch_plan(struct run *r, struct job *job, struct err *err)
 {
 	struct pack_block block = {.kind = PACK_ENTRY, .seq = r->fed++};
@@ -223,48 +215,28 @@ static int fetch(void *ctx, void *worker, void *job_, struct err *err)
 
 /* --- open to apply -------------------------------------------------- */
 
-/* A sealed block without a key: its check is all there is. */
-static void check_sealed(struct pack_load *load)
-{
-	if (hash_xxh3(load->stored.data, load->block.stored_len) != load->block.check)
-		err_set(&load->bad, ERR_DAMAGE, "payload does not agree with its check");
-	else
-		err_set(&load->bad, ERR_DENIED, "sealed: a key is needed (--key FILE)");
-}
-
-/* What a feed planned. */
-static int build_load(struct run *r, struct worker *w, struct pack_load *load, struct err *err)
-{
-	const struct pack_read_feed *feed = r->o->feed;
-
-	if (feed->build(feed->ctx, w->number, &load->stored, load, err) != 0)
-		return -1;
-	return pack_load_decode(load, w->digest, w->sums, err);
-}
-
-/* What a block has. */
-static int open_block(struct worker *w, struct job *job, struct err *err)
-{
-	if (job->key_number != 0 && job->key_number != w->key_number) {
-		if (pack_press_key(w->press, job->key, err) != 0)
-			return -1;
-		w->key_number = job->key_number;
-	}
-	if (job->load->block.sealed && job->key_number == 0)
-		check_sealed(job->load);
-	return pack_load_open(job->load, w->press, w->digest, w->sums, err);
-}
-
 static int open_load(void *ctx, void *worker, void *job_, struct err *err)
 {
 	struct run *r = ctx;
 	struct worker *w = worker;
 	struct job *job = job_;
+	const struct pack_read_feed *feed = r->o->feed;
+	int got;
 
 	if (!job->has_block)
 		return 0;
-	if (r->o->feed != NULL ? build_load(r, w, job->load, err) != 0
-			       : open_block(w, job, err) != 0)
+	if (job->key_number != w->key_number) {
+		w->key_number = job->key_number;
+		if (pack_press_key(w->press, job->key_number != 0 ? job->key : NULL, err) != 0)
+			return -1;
+	}
+	if (feed == NULL)
+		got = pack_load_open(job->load, w->press, w->digest, w->sums, err);
+	else
+		got = feed->build(feed->ctx, w->number, &job->load->stored, job->load, err) != 0
+			      ? -1
+			      : pack_load_decode(job->load, w->digest, w->sums, err);
+	if (got != 0)
 		return -1;
 	if (r->o->prove && pack_chain_begin(&job->chain, job->load, err) != 0)
 		return -1;
@@ -367,12 +339,10 @@ static void job_free(struct job *job)
 
 static struct job *job_new(const struct pack_read_options *o, struct err *err)
 {
-	struct job *job = calloc(1, sizeof *job);
+	struct job *job = mem_new(sizeof *job, err);
 
-	if (job == NULL) {
-		err_set(err, ERR_NOMEM, "out of memory");
+	if (job == NULL)
 		return NULL;
-	}
 	job->load = pack_load_new(err);
 	if (job->load == NULL) {
 		free(job);
@@ -395,12 +365,10 @@ static void worker_free(struct worker *w)
 
 static struct worker *worker_new(size_t number, struct err *err)
 {
-	struct worker *w = calloc(1, sizeof *w);
+	struct worker *w = mem_new(sizeof *w, err);
 
-	if (w == NULL) {
-		err_set(err, ERR_NOMEM, "out of memory");
+	if (w == NULL)
 		return NULL;
-	}
 	w->number = (unsigned)number;
 	w->digest = pack_digest_new(err);
 	w->sums = w->digest != NULL ? sums_new(err) : NULL;
@@ -412,8 +380,8 @@ static struct worker *worker_new(size_t number, struct err *err)
 	return w;
 }
 
-static int run_lanes(struct run *r, struct job **jobs, size_t job_count, struct worker **workers,
-	size_t worker_count, struct err *err)
+int pack_read_run(
+	const struct pack_read_options *options, struct pack_read *result, struct err *err)
 {
 	static const struct lane_stage stages[] = {
 		{.kind = LANE_SERIAL, .step = fetch},
@@ -423,44 +391,35 @@ static int run_lanes(struct run *r, struct job **jobs, size_t job_count, struct 
 		{.kind = LANE_SERIAL, .step = take},
 		{.kind = LANE_SERIAL, .step = apply},
 	};
-	size_t i;
-
-	if (r->o->feed != NULL)
-		pack_reader_bare(r->reader);
-	for (i = 0; i < job_count; i++)
-		if ((jobs[i] = job_new(r->o, err)) == NULL)
-			return -1;
-	for (i = 0; i < worker_count; i++)
-		if ((workers[i] = worker_new(i, err)) == NULL)
-			return -1;
-	if (lane_run(stages, sizeof stages / sizeof *stages, (void **)jobs, job_count,
-		    (void **)workers, worker_count, r, err) != 0)
-		return r->stopped ? 1 : -1;
-	pack_reader_finish(r->reader, r->at);
-	return 0;
-}
-
-int pack_read_run(
-	const struct pack_read_options *options, struct pack_read *result, struct err *err)
-{
 	struct run r = {.o = options};
 	size_t worker_count = options->threads, job_count = worker_count * 3 + 4, i;
-	struct job **jobs = calloc(job_count, sizeof *jobs);
-	struct worker **workers = calloc(worker_count, sizeof *workers);
+	struct job **jobs = mem_new(job_count * sizeof *jobs, err);
+	struct worker **workers = mem_new(worker_count * sizeof *workers, err);
 	int got = -1;
 
 	memset(result, 0, sizeof *result);
-	pack_frame_init(&r.frame);
-	r.window = malloc(WINDOW);
-	if (jobs == NULL || workers == NULL || r.window == NULL)
-		err_set(err, ERR_NOMEM, "out of memory");
-	else if ((r.reader = pack_reader_new(
-			  options->prove, options->need_key, on_problem, &r, err)) != NULL)
-		got = run_lanes(&r, jobs, job_count, workers, worker_count, err);
-	if (r.reader != NULL)
-		pack_reader_result(r.reader, result);
+	r.window = mem_new(WINDOW, err);
+	r.reader = pack_reader_new(options->prove, options->need_key, on_problem, &r, err);
+	if (jobs == NULL || workers == NULL || r.window == NULL || r.reader == NULL)
+		goto out;
+	if (options->feed != NULL)
+		pack_reader_bare(r.reader);
+	for (i = 0; i < job_count; i++)
+		if ((jobs[i] = job_new(options, err)) == NULL)
+			goto out;
+	for (i = 0; i < worker_count; i++)
+		if ((workers[i] = worker_new(i, err)) == NULL)
+			goto out;
+	got = lane_run(stages, sizeof stages / sizeof *stages, (void **)jobs, job_count,
+		(void **)workers, worker_count, &r, err);
+	if (got == 0)
+		pack_reader_finish(r.reader, r.at);
+	else if (r.stopped)
+		got = 1;
+	pack_reader_result(r.reader, result);
 	if (got == 0 && r.worst > 0 && !options->skip_damaged)
 		got = err_set(err, ERR_DAMAGE, "damaged");
+out:
 	for (i = 0; jobs != NULL && i < job_count; i++) {
 		if (jobs[i] != NULL && options->discard != NULL)
 			options->discard(options->ctx, jobs[i]->load);

@@ -17,6 +17,7 @@
 #include "lib/cbormap.h"
 #include "lib/err.h"
 #include "lib/hash.h"
+#include "lib/mem.h"
 #include "pack/digest.h"
 #include "pack/index.h"
 #include "pack/keyblock.h"
@@ -48,7 +49,6 @@ struct pack_reader {
 	struct buf record;     /* its HEAD, then its TAIL, as in an index */
 	struct pack_head head; /* without borrowed parts, but for the path */
 	enum pack_verdict verdict;
-	struct pack_digest *content_sum;
 	uint64_t size, holes, open_at; /* open_at: of the block, in the input */
 	uint32_t open_head;            /* of the HEAD in it */
 
@@ -63,12 +63,10 @@ struct pack_reader {
 struct pack_reader *pack_reader_new(
 	bool prove, bool sealed, pack_reader_problem *problem, void *ctx, struct err *err)
 {
-	struct pack_reader *r = calloc(1, sizeof *r);
+	struct pack_reader *r = mem_new(sizeof *r, err);
 
-	if (r == NULL) {
-		err_set(err, ERR_NOMEM, "out of memory");
+	if (r == NULL)
 		return NULL;
-	}
 	r->prove = prove;
 	r->must_seal = sealed;
 	r->problem = problem;
@@ -79,12 +77,10 @@ struct pack_reader *pack_reader_new(
 	buf_init(&r->seen, 4 * PACK_BLOCK_RAW_MAX);
 	buf_init(&r->lost, LOST_MAX * sizeof(uint64_t));
 	r->digest = hash_new(err);
-	r->content_sum = r->digest != NULL ? pack_digest_new(err) : NULL;
-	if (r->content_sum == NULL) {
-		pack_reader_free(r);
-		return NULL;
-	}
-	return r;
+	if (r->digest != NULL)
+		return r;
+	pack_reader_free(r);
+	return NULL;
 }
 
 void pack_reader_free(struct pack_reader *r)
@@ -92,7 +88,6 @@ void pack_reader_free(struct pack_reader *r)
 	if (r == NULL)
 		return;
 	hash_free(r->digest);
-	pack_digest_free(r->content_sum);
 	buf_fini(&r->path);
 	buf_fini(&r->key);
 	buf_fini(&r->record);
@@ -138,11 +133,6 @@ static bool was_lost(const struct pack_reader *r, struct pack_bytes path)
 	return false;
 }
 
-static struct pack_bytes open_path(const struct pack_reader *r)
-{
-	return (struct pack_bytes){r->path.data, r->path.len};
-}
-
 /* Damage at this place, or without a load the input's end: the open entry can't be whole. */
 static void damage(struct pack_reader *r, struct pack_load *load)
 {
@@ -153,7 +143,7 @@ static void damage(struct pack_reader *r, struct pack_load *load)
 	if (load != NULL)
 		load->lost_open = true;
 	if (r->verdict == PACK_GOOD)
-		report_lost(r, r->open_at, open_path(r),
+		report_lost(r, r->open_at, r->head.path,
 			load != NULL ? "lost: part of it is in a block that is damaged or missing"
 				     : "lost: the pack is cut within it");
 }
@@ -251,26 +241,19 @@ static int complete(struct pack_reader *r, uint64_t block, uint32_t at, const ui
 	return buf_add(&r->seen, meta, meta_len, err);
 }
 
-/* Content of the open entry in this load: size and hash. */
-static void add_lead(struct pack_reader *r, const struct pack_load *load)
+/* Content of the open entry that is in this load. */
+static void add_content(
+	struct pack_reader *r, const struct pack_load *load, uint32_t from, uint32_t end)
 {
 	struct pack_item item;
 	struct cbor_in in;
 
-	cbor_in_init(&in, load->raw, load->lead_end);
+	cbor_in_init(&in, load->raw + from, end - from);
 	while (pack_load_item(load, &in, &item, NULL) == 0 && item.kind < PACK_ITEM_TAIL) {
-		uint64_t n = item.kind == PACK_ITEM_DATA ? item.data.len : item.hole;
-
-		r->size += n;
-		r->holes += item.kind == PACK_ITEM_HOLE ? n : 0;
+		r->size += item.kind == PACK_ITEM_DATA ? item.data.len : item.hole;
+		r->holes += item.kind == PACK_ITEM_HOLE ? item.hole : 0;
 		if (r->size > PACK_CONTENT_MAX)
 			r->verdict = PACK_WRONG;
-		if (!r->prove || load->summed || r->verdict != PACK_GOOD)
-			continue;
-		if (item.kind == PACK_ITEM_DATA)
-			pack_digest_data(r->content_sum, item.data.at, item.data.len);
-		else
-			pack_digest_hole(r->content_sum, n);
 	}
 }
 
@@ -278,22 +261,18 @@ static void add_lead(struct pack_reader *r, const struct pack_load *load)
 static int end_open(struct pack_reader *r, struct pack_load *load, struct err *err)
 {
 	const struct pack_tail *tail = &load->lead_tail;
-	uint8_t sum[HASH_LEN], mem[256];
-	struct err why = {0};
+	uint8_t mem[PACK_TAIL_ROOM];
 	struct cbor_out out;
 	const char *reason = NULL;
 
 	r->open = false;
-	pack_digest_end(r->content_sum, sum);
-	if (load->summed)
-		memcpy(sum, load->lead_sum, sizeof sum);
 	load->lead_verdict = r->verdict;
 	if (r->verdict == PACK_REFUSED)
 		return 0;
 	if (load->lead_refused) {
 		load->lead_verdict = PACK_REFUSED;
 		reason = pack_load_text(load, load->lead_why);
-	} else if (pack_tail_fits(&r->head, tail, &why) != 0) {
+	} else if (pack_tail_fits(&r->head, tail, NULL) != 0) {
 		load->lead_verdict = PACK_REFUSED;
 		reason = "its end does not fit its beginning";
 	} else if (tail->has_content && (r->size != tail->size || r->verdict == PACK_WRONG)) {
@@ -302,7 +281,8 @@ static int end_open(struct pack_reader *r, struct pack_load *load, struct err *e
 	} else if (tail->has_content && !tail->sparse && r->holes > PACK_HOLES_MAX) {
 		load->lead_verdict = PACK_WRONG;
 		reason = PACK_HOLES_WRONG;
-	} else if (tail->has_content && r->prove && memcmp(sum, tail->sum, HASH_LEN) != 0) {
+	} else if (tail->has_content && r->prove &&
+		   memcmp(load->lead_sum, tail->sum, HASH_LEN) != 0) {
 		load->lead_verdict = PACK_WRONG;
 		reason = PACK_SUM_WRONG;
 	} else if (!tail->has_content && r->size > 0) {
@@ -311,7 +291,7 @@ static int end_open(struct pack_reader *r, struct pack_load *load, struct err *e
 	}
 	load->lead_reason = reason;
 	if (reason != NULL)
-		report(r, PACK_PROBLEM_ENTRY, r->open_at, open_path(r), reason);
+		report(r, PACK_PROBLEM_ENTRY, r->open_at, r->head.path, reason);
 	if (load->lead_verdict == PACK_REFUSED)
 		return 0;
 	cbor_out_init(&out, mem, sizeof mem);
@@ -325,46 +305,25 @@ static int end_open(struct pack_reader *r, struct pack_load *load, struct err *e
 static int begin_open(struct pack_reader *r, struct pack_load *load, struct err *err)
 {
 	const struct pack_member *m = &load->trail;
-	struct cbor_out out;
-	size_t room = 1024 + m->head.path.len + m->head.user.len + m->head.group.len +
-		      m->head.target.len + m->head.link.len;
-	struct pack_item item;
-	struct cbor_in in;
-	uint8_t *to;
 
 	r->open = true;
 	r->open_at = load->at;
 	r->open_head = m->at;
 	r->verdict = m->verdict;
 	r->size = r->holes = 0;
-	pack_digest_begin(r->content_sum, m->head.has & PACK_HAS_SPARSE);
 	buf_clear(&r->path);
 	buf_clear(&r->record);
 	if (m->verdict == PACK_REFUSED) {
 		report_lost(r, load->at, m->head.path, pack_load_text(load, m->why));
 		return 0;
 	}
-	if (buf_add(&r->path, m->head.path.at, m->head.path.len, err) != 0)
+	if (buf_add(&r->path, m->head.path.at, m->head.path.len, err) != 0 ||
+		pack_head_add(&r->record, &m->head, true, err) != 0)
 		return -1;
-	to = buf_room(&r->record, room, err);
-	if (to == NULL)
-		return -1;
-	cbor_out_init(&out, to, room);
-	pack_head_put(&out, &m->head, true);
-	buf_took(&r->record, cbor_out_len(&out));
-	r->head = (struct pack_head){.type = m->head.type, .has = m->head.has & PACK_HAS_SPARSE};
-	/* Its content so far. */
-	cbor_in_init(&in, load->raw + m->content, m->content_end - m->content);
-	while (pack_load_item(load, &in, &item, NULL) == 0 && item.kind < PACK_ITEM_TAIL) {
-		r->size += item.kind == PACK_ITEM_DATA ? item.data.len : item.hole;
-		r->holes += item.kind == PACK_ITEM_HOLE ? item.hole : 0;
-		if (!r->prove || load->summed)
-			continue;
-		if (item.kind == PACK_ITEM_DATA)
-			pack_digest_data(r->content_sum, item.data.at, item.data.len);
-		else
-			pack_digest_hole(r->content_sum, item.hole);
-	}
+	r->head = (struct pack_head){.path = {r->path.data, r->path.len},
+		.type = m->head.type,
+		.has = m->head.has & PACK_HAS_SPARSE};
+	add_content(r, load, m->content, m->content_end);
 	return 0;
 }
 
@@ -376,7 +335,7 @@ static int take_entries(struct pack_reader *r, struct pack_load *load, struct er
 
 	if (has_lead && r->open) {
 		load->lead_live = true;
-		add_lead(r, load);
+		add_content(r, load, 0, load->lead_end);
 		if (load->lead_ends && end_open(r, load, err) != 0)
 			return -1;
 	} else if (has_lead && !r->gap) {
@@ -413,12 +372,6 @@ static int take_entries(struct pack_reader *r, struct pack_load *load, struct er
 
 /* --- INDEX -------------------------------------------------------------- */
 
-static bool same_path(const struct pack_head *a, const struct pack_head *b)
-{
-	return a->path.len == b->path.len && a->path.len > 0 &&
-	       memcmp(a->path.at, b->path.at, a->path.len) == 0;
-}
-
 /* Names what an index lists and was not met. What was met is in the same order
  * as what is listed; offsets are no help, for bytes may have come in or gone. */
 static void find_lost(struct pack_reader *r, struct pack_index *index)
@@ -430,7 +383,8 @@ static void find_lost(struct pack_reader *r, struct pack_index *index)
 	cbor_in_init(&seen.in, r->seen.data, r->seen.len);
 	met = pack_index_next(&seen, &have, NULL);
 	while ((got = pack_index_next(index, &want, NULL)) == 0 || got == 2) {
-		if (met == 0 && same_path(&want.head, &have.head))
+		if (met == 0 && want.head.path.at != NULL &&
+			pack_path_same(want.head.path, have.head.path))
 			met = pack_index_next(&seen, &have, NULL);
 		else if (!was_lost(r, want.head.path))
 			report(r, PACK_PROBLEM_ENTRY, r->start + want.block, want.head.path,
@@ -533,16 +487,6 @@ static void check_sequence(struct pack_reader *r, struct pack_load *load)
 	damage(r, load);
 }
 
-static void misplaced(struct pack_reader *r, struct pack_load *load)
-{
-	char what[128];
-
-	snprintf(what, sizeof what, "%s block %llu does not belong here",
-		pack_block_name(load->block.kind), (unsigned long long)load->block.seq);
-	report(r, PACK_PROBLEM_BLOCK, load->at, nobody, what);
-	r->damaged = true;
-}
-
 /* A block whose payload can't be used. */
 static void unusable(struct pack_reader *r, struct pack_load *load)
 {
@@ -562,27 +506,17 @@ static void unusable(struct pack_reader *r, struct pack_load *load)
 		damage(r, load);
 }
 
-/* All KEY blocks of a pack are the same. */
-static int take_key(struct pack_reader *r, struct pack_load *load, struct err *err)
-{
-	size_t len = load->block.raw_len;
-
-	if (r->key.len == 0)
-		return len <= r->key.max ? buf_add(&r->key, load->raw, len, err) : 0;
-	if (len == r->key.len && memcmp(load->raw, r->key.data, len) == 0)
-		return 0;
-	report(r, PACK_PROBLEM_BLOCK, load->at, nobody, "KEY block differs from the one before");
-	r->damaged = true;
-	return 0;
-}
-
 int pack_reader_take(struct pack_reader *r, struct pack_load *load, struct err *err)
 {
 	uint8_t header[PACK_BLOCK_HEADER];
 	const struct pack_block *b = &load->block;
+	char what[128];
 
 	if (load->misplaced) {
-		misplaced(r, load);
+		snprintf(what, sizeof what, "%s block %llu does not belong here",
+			pack_block_name(b->kind), (unsigned long long)b->seq);
+		report(r, PACK_PROBLEM_BLOCK, load->at, nobody, what);
+		r->damaged = true;
 		return 0;
 	}
 	if (b->kind == PACK_START)
@@ -622,7 +556,17 @@ int pack_reader_take(struct pack_reader *r, struct pack_load *load, struct err *
 			take_index(r, load);
 		return 0;
 	case PACK_KEY:
-		return take_key(r, load, err);
+		if (r->key.len == 0)
+			return b->raw_len <= r->key.max
+				       ? buf_add(&r->key, load->raw, b->raw_len, err)
+				       : 0;
+		/* All KEY blocks of a pack are the same. */
+		if (b->raw_len == r->key.len && memcmp(load->raw, r->key.data, b->raw_len) == 0)
+			return 0;
+		report(r, PACK_PROBLEM_BLOCK, load->at, nobody,
+			"KEY block differs from the one before");
+		r->damaged = true;
+		return 0;
 	default:
 		return err_set(err, ERR_UNSUPPORTED, "block of kind %u at %llu: not known here",
 			b->kind, (unsigned long long)load->at);

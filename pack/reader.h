@@ -33,7 +33,8 @@ enum pack_problem_kind {
 typedef void pack_reader_problem(void *ctx, enum pack_problem_kind kind, uint64_t offset,
 	struct pack_bytes path, const char *what);
 
-/* prove: hash contents, compare indexes. sealed: refuse what is not sealed.
+/* prove: loads have passed pack/chain.h: compare checksums and indexes. sealed: refuse what is not
+ * sealed.
  * NULL with err set: out of memory. */
 struct pack_reader *pack_reader_new(
 	bool prove, bool sealed, pack_reader_problem *problem, void *ctx, struct err *err);

@@ -18,6 +18,7 @@
 #include "lib/err.h"
 #include "lib/fs.h"
 #include "lib/hash.h"
+#include "lib/mem.h"
 #include "lib/seal.h"
 #include "pack/digest.h"
 #include "pack/keyblock.h"
@@ -247,15 +248,13 @@ bool pack_seek_can(int fd)
 
 struct pack_seek *pack_seek_open(const struct pack_seek_options *options, struct err *err)
 {
-	struct pack_seek *s = calloc(1, sizeof *s);
+	struct pack_seek *s = mem_new(sizeof *s, err);
 	struct pack_seek_hand *hand;
 	off_t size;
 	int got = -1;
 
-	if (s == NULL) {
-		err_set(err, ERR_NOMEM, "out of memory");
+	if (s == NULL)
 		return NULL;
-	}
 	s->o = *options;
 	buf_init(&s->packs, PACK_SEEK_PACKS * sizeof(struct pack));
 	hand = pack_seek_hand_new(err);
@@ -303,12 +302,10 @@ static void got_fini(struct got *got)
 
 struct pack_seek_hand *pack_seek_hand_new(struct err *err)
 {
-	struct pack_seek_hand *hand = calloc(1, sizeof *hand);
+	struct pack_seek_hand *hand = mem_new(sizeof *hand, err);
 
-	if (hand == NULL) {
-		err_set(err, ERR_NOMEM, "out of memory");
+	if (hand == NULL)
 		return NULL;
-	}
 	got_init(&hand->index);
 	got_init(&hand->data);
 	hand->press = pack_press_new(0, err);

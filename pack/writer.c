@@ -15,6 +15,7 @@
 #include "lib/err.h"
 #include "lib/hash.h"
 #include "lib/le.h"
+#include "lib/mem.h"
 #include "pack/part.h"
 #include "pack/press.h"
 
@@ -26,16 +27,11 @@
 #define INDEX_RAW_MAX PACK_BLOCK_RAW_MAX
 
 struct pack_writer {
+	struct pack_writer_options o;
 	pack_writer_sink *sink;
 	void *ctx;
 	struct pack_press *press;
 	struct hash *digest; /* over the headers */
-	uint8_t id[PACK_BLOCK_ID];
-	struct pack_time time;
-	bool has_time;
-	const char *program;
-	uint8_t *key_payload;
-	size_t key_payload_len;
 
 	/* Numbering. */
 	uint64_t next_seq;
@@ -55,36 +51,20 @@ struct pack_writer {
 struct pack_writer *pack_writer_new(const struct pack_writer_options *options,
 	struct pack_press *press, pack_writer_sink *sink, void *ctx, struct err *err)
 {
-	struct pack_writer *w = calloc(1, sizeof *w);
+	struct pack_writer *w = mem_new(sizeof *w, err);
 
-	if (w == NULL) {
-		err_set(err, ERR_NOMEM, "out of memory");
+	if (w == NULL)
 		return NULL;
-	}
+	w->o = *options;
 	w->sink = sink;
 	w->ctx = ctx;
 	w->press = press;
-	memcpy(w->id, options->id, sizeof w->id);
-	w->time = options->time;
-	w->has_time = options->has_time;
-	w->program = options->program;
 	buf_init(&w->index, 2 * INDEX_RAW_MAX);
 	buf_init(&w->open, PACK_INDEX_HEAD_MAX + 4096);
 	buf_init(&w->packed, PACK_BLOCK_STORED_MAX);
 	w->digest = hash_new(err);
-	if (w->digest == NULL)
-		goto failed;
-	if (options->key_payload != NULL) {
-		w->key_payload_len = options->key_payload_len;
-		w->key_payload = malloc(w->key_payload_len);
-		if (w->key_payload == NULL) {
-			err_set(err, ERR_NOMEM, "out of memory");
-			goto failed;
-		}
-		memcpy(w->key_payload, options->key_payload, w->key_payload_len);
-	}
-	return w;
-failed:
+	if (w->digest != NULL)
+		return w;
 	pack_writer_free(w);
 	return NULL;
 }
@@ -94,7 +74,6 @@ void pack_writer_free(struct pack_writer *w)
 	if (w == NULL)
 		return;
 	hash_free(w->digest);
-	free(w->key_payload);
 	buf_fini(&w->index);
 	buf_fini(&w->open);
 	buf_fini(&w->packed);
@@ -124,14 +103,14 @@ static int send_own(struct pack_writer *w, enum pack_block_kind kind, uint64_t s
 	struct pack_block block = {
 		.kind = (uint8_t)kind,
 		.codec = kind == PACK_INDEX ? PACK_ZSTD : PACK_RAW,
-		.sealed = kind != PACK_START && kind != PACK_KEY && w->key_payload != NULL,
+		.sealed = kind != PACK_START && kind != PACK_KEY && w->o.key_payload != NULL,
 		.first = PACK_BLOCK_NONE,
 		.seq = seq,
 		.raw_len = (uint32_t)len,
 	};
 	const uint8_t *stored;
 
-	memcpy(block.id, w->id, sizeof block.id);
+	memcpy(block.id, w->o.id, sizeof block.id);
 	if (buf_room(&w->packed, len + PACK_BLOCK_TAG, err) == NULL ||
 		pack_press_close(w->press, &block, raw, w->packed.data, &stored, err) != 0)
 		return -1;
@@ -140,7 +119,7 @@ static int send_own(struct pack_writer *w, enum pack_block_kind kind, uint64_t s
 
 static int send_key(struct pack_writer *w, uint64_t seq, struct err *err)
 {
-	return send_own(w, PACK_KEY, seq, w->key_payload, w->key_payload_len, err);
+	return send_own(w, PACK_KEY, seq, w->o.key_payload, w->o.key_payload_len, err);
 }
 
 int pack_writer_start(struct pack_writer *w, struct err *err)
@@ -149,7 +128,7 @@ int pack_writer_start(struct pack_writer *w, struct err *err)
 	struct cbor_out out;
 
 	cbor_out_init(&out, mem, sizeof mem);
-	cbor_put_map(&out, 4u + w->has_time);
+	cbor_put_map(&out, 4u + w->o.has_time);
 	cbor_put_text(&out, "F");
 	cbor_put_uint(&out, 1);
 	cbor_put_text(&out, "K");
@@ -157,17 +136,17 @@ int pack_writer_start(struct pack_writer *w, struct err *err)
 	cbor_put_text(&out, "H");
 	cbor_put_text(&out, "sha256");
 	cbor_put_text(&out, "w");
-	cbor_put_text(&out, w->program);
-	if (w->has_time) {
+	cbor_put_text(&out, w->o.program);
+	if (w->o.has_time) {
 		cbor_put_text(&out, "t");
 		cbor_put_array(&out, 2);
-		cbor_put_int(&out, w->time.sec);
-		cbor_put_uint(&out, w->time.nsec);
+		cbor_put_int(&out, w->o.time.sec);
+		cbor_put_uint(&out, w->o.time.nsec);
 	}
 	assert(!cbor_out_full(&out));
 	if (send_own(w, PACK_START, w->next_seq++, mem, cbor_out_len(&out), err) != 0)
 		return -1;
-	return w->key_payload != NULL ? send_key(w, w->next_seq++, err) : 0;
+	return w->o.key_payload != NULL ? send_key(w, w->next_seq++, err) : 0;
 }
 
 static const struct pack_mark *marks_of(const struct pack_part *part, size_t *count)
@@ -182,15 +161,15 @@ void pack_writer_number(struct pack_writer *w, struct pack_part *part)
 	const struct pack_mark *m = marks_of(part, &count);
 
 	part->block.seq = w->next_seq++;
-	part->block.sealed = w->key_payload != NULL;
-	memcpy(part->block.id, w->id, sizeof w->id);
+	part->block.sealed = w->o.key_payload != NULL;
+	memcpy(part->block.id, w->o.id, sizeof w->o.id);
 	for (i = 0; i < count; i++)
 		w->due_entries += !m[i].is_head;
 	w->due_bytes += part->meta.len + count / 2 * PLACE_MAX;
 	part->index_follows = w->due_entries > 0 && (w->due_bytes >= PACK_INDEX_BYTES ||
 							    w->due_entries >= PACK_INDEX_ENTRIES);
 	if (part->index_follows) {
-		w->next_seq += w->key_payload != NULL ? 2 : 1;
+		w->next_seq += w->o.key_payload != NULL ? 2 : 1;
 		w->due_bytes = w->due_entries = 0;
 	}
 }
@@ -248,7 +227,7 @@ static int send_index(struct pack_writer *w, uint64_t seq, struct err *err)
 	size_t len = w->index.len;
 	uint64_t at;
 
-	if (w->key_payload != NULL && send_key(w, seq++, err) != 0)
+	if (w->o.key_payload != NULL && send_key(w, seq++, err) != 0)
 		return -1;
 	at = w->at;
 	cbor_out_init(&out, prefix, sizeof prefix);
@@ -286,7 +265,7 @@ int pack_writer_end(struct pack_writer *w, struct err *err)
 
 	if (w->listed > 0 && send_index(w, w->emitted, err) != 0)
 		return -1;
-	if (w->key_payload != NULL && send_key(w, w->emitted, err) != 0)
+	if (w->o.key_payload != NULL && send_key(w, w->emitted, err) != 0)
 		return -1;
 	end.length = w->at;
 	end.blocks = w->emitted;

@@ -43,16 +43,16 @@ struct pack_writer_options {
 	uint8_t id[PACK_BLOCK_ID]; /* random; for a reproducible pack PACK_REPRODUCIBLE_ID */
 	bool has_time;
 	struct pack_time time;      /* for START */
-	const char *program;        /* for START; borrowed until _start has returned */
-	const uint8_t *key_payload; /* the KEY block's; NULL: not sealed. Copied */
+	const char *program;        /* for START */
+	const uint8_t *key_payload; /* the KEY block's; NULL: not sealed */
 	size_t key_payload_len;
 };
 
 #define PACK_REPRODUCIBLE_ID "fdump reproducib"
 
-/* press: the one that _emit and _end use for INDEX and END, with the payload
- * key if the pack is sealed; borrowed until _free. NULL with err set on
- * failure. */
+/* What the options point to is borrowed until _free. press: the one that _emit and _end use for
+ * INDEX and END, with the payload key if the pack is sealed; borrowed until _free. NULL with err
+ * set on failure. */
 struct pack_writer *pack_writer_new(const struct pack_writer_options *options,
 	struct pack_press *press, pack_writer_sink *sink, void *ctx, struct err *err);
 void pack_writer_free(struct pack_writer *writer);

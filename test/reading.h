@@ -13,6 +13,7 @@
 #include "lib/err.h"
 #include "lib/hash.h"
 #include "lib/sums.h"
+#include "pack/chain.h"
 #include "pack/digest.h"
 #include "pack/frame.h"
 #include "pack/load.h"
@@ -24,6 +25,7 @@ struct reading {
 	struct pack_press *press;
 	struct pack_digest *digest;
 	struct sums *sums;
+	struct pack_chains chains;  /* zeroed at first */
 	struct pack_reader *reader; /* the caller's, for this stream */
 	/* A load was taken. 0, or -1 with err set. */
 	int (*apply)(void *ctx, struct pack_load *load, struct err *err);
@@ -44,6 +46,7 @@ static inline int reading_init(struct reading *r, struct err *err)
 static inline void reading_fini(struct reading *r)
 {
 	pack_digest_free(r->digest);
+	pack_digest_free(r->chains.open);
 	sums_free(r->sums);
 	pack_press_free(r->press);
 	pack_load_free(r->load);
@@ -54,14 +57,23 @@ static inline int reading_block(struct reading *r, const uint8_t *data, size_t a
 	const struct pack_block *block, bool misplaced, struct err *err)
 {
 	uint8_t *to = pack_load_room(r->load, block, err);
+	struct pack_chain chain = {0};
 
 	if (to == NULL)
 		return -1;
 	memcpy(to, data + at + PACK_BLOCK_HEADER, block->stored_len);
 	r->load->at = at;
 	r->load->misplaced = misplaced;
-	if (pack_load_open(r->load, r->press, r->digest, r->sums, err) != 0 ||
-		pack_reader_take(r->reader, r->load, err) != 0)
+	if (pack_load_open(r->load, r->press, r->digest, r->sums, err) != 0)
+		return -1;
+	if (r->load->want_hash) {
+		if (pack_chain_begin(&chain, r->load, err) != 0)
+			return -1;
+		pack_chain_link(&r->chains, &chain, r->load);
+		pack_chain_add(&chain, r->load);
+		pack_chain_done(&chain);
+	}
+	if (pack_reader_take(r->reader, r->load, err) != 0)
 		return -1;
 	return r->apply(r->ctx, r->load, err);
 }
@@ -75,6 +87,8 @@ static inline int reading_stream(
 	enum pack_frame_got got;
 	size_t at = 0, n = 0;
 
+	pack_digest_free(r->chains.open);
+	r->chains = (struct pack_chains){0};
 	pack_frame_init(&frame);
 	for (;;) {
 		got = pack_frame_step(&frame, data + at, len - at, true, &block, &n, err);

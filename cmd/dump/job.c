@@ -20,16 +20,13 @@ struct dump_plan *dump_job_plans(struct dump_job *job)
 
 void dump_job_free(struct dump_job *job)
 {
-	size_t i;
-
 	if (job == NULL)
 		return;
 	pack_batch_fini(&job->batch);
-	for (i = 0; i < job->chunks_cap; i++)
-		buf_fini(&job->chunks[i].record);
 	free(job->chunks);
 	buf_fini(&job->plans);
 	buf_fini(&job->content);
+	buf_fini(&job->records);
 	buf_fini(&job->out);
 	buf_fini(&job->refs);
 	buf_fini(&job->runs);
@@ -47,6 +44,7 @@ struct dump_job *dump_job_new(struct err *err)
 	}
 	buf_init(&job->plans, DUMP_JOB_ITEMS * sizeof(struct dump_plan));
 	buf_init(&job->content, SIZE_MAX);
+	buf_init(&job->records, SIZE_MAX);
 	buf_init(&job->out, SIZE_MAX);
 	buf_init(&job->refs, SIZE_MAX);
 	buf_init(&job->runs, SIZE_MAX);
@@ -63,6 +61,7 @@ void dump_job_reset(struct dump_job *job)
 	pack_batch_reset(&job->batch);
 	buf_clear(&job->plans);
 	buf_clear(&job->content);
+	buf_clear(&job->records);
 	buf_clear(&job->out);
 	buf_clear(&job->refs);
 	buf_clear(&job->runs);
@@ -79,13 +78,11 @@ int dump_job_chunk(struct dump_job *job, struct dump_chunk **c, struct err *err)
 			return 0;
 	}
 	if (job->chunk_count == job->chunks_cap) {
-		size_t cap = job->chunks_cap + 2, i;
+		size_t cap = job->chunks_cap + 2;
 		struct dump_chunk *grown = realloc(job->chunks, cap * sizeof *grown);
 
 		if (grown == NULL)
 			return no_memory(err);
-		for (i = job->chunks_cap; i < cap; i++)
-			buf_init(&grown[i].record, STORE_RECORD_MAX);
 		job->chunks = grown;
 		job->chunks_cap = cap;
 	}

@@ -49,8 +49,8 @@ struct dump_ref {
 struct dump_chunk {
 	size_t at, len; /* of its content, in .content */
 	uint8_t id[STORE_ID_LEN];
-	uint32_t lacks; /* the stores that it is put to */
-	struct buf record;
+	uint32_t lacks;               /* the stores that it is put to */
+	size_t record_at, record_len; /* in .records; where nothing lacks it, there is none */
 };
 
 struct dump_job {
@@ -59,6 +59,8 @@ struct dump_job {
 	size_t bundle;    /* bytes of content that are planned, of the chunk in the making */
 	size_t planned;   /* of all */
 	struct buf content;
+	struct buf
+		records; /* of the chunks; one buffer, so that memory is bounded by the content */
 	struct dump_chunk *chunks;
 	size_t chunk_count, chunks_cap;
 	bool cut;        /* the last chunk is whole */

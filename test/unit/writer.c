@@ -8,6 +8,7 @@
 #include "lib/buf.h"
 #include "lib/hash.h"
 #include "lib/sums.h"
+#include "pack/chain.h"
 #include "pack/digest.h"
 #include "pack/frame.h"
 #include "pack/load.h"
@@ -114,6 +115,8 @@ static unsigned read_pack(const struct pack_totals *totals, bool sealed)
 	struct pack_digest *digest = pack_digest_new(&err);
 	struct sums *sums = sums_new(&err);
 	struct pack_read read;
+	struct pack_chains chains = {0};
+	struct pack_chain chain = {0};
 	struct pack_frame frame;
 	struct pack_block block;
 	size_t at = 0, n;
@@ -131,6 +134,10 @@ static unsigned read_pack(const struct pack_totals *totals, bool sealed)
 		load->at = at;
 		load->want_hash = load->want_meta = true;
 		assert_int_equal(pack_load_open(load, press, digest, sums, &err), 0);
+		assert_int_equal(pack_chain_begin(&chain, load, &err), 0);
+		pack_chain_link(&chains, &chain, load);
+		pack_chain_add(&chain, load);
+		pack_chain_done(&chain);
 		assert_int_equal(pack_reader_take(reader, load, &err), 0);
 		at += n;
 	}
@@ -142,6 +149,7 @@ static unsigned read_pack(const struct pack_totals *totals, bool sealed)
 	assert_int_equal(totals->bytes, out.len);
 	assert_int_equal(read.sealed, sealed);
 	pack_reader_free(reader);
+	pack_digest_free(chains.open);
 	pack_press_free(press);
 	pack_load_free(load);
 	pack_digest_free(digest);
