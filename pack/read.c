@@ -148,8 +148,8 @@ static int fetch_block(struct run *r, struct job *job, const struct pack_block *
 		r->key_number = 0;
 	if (!misplaced && block->kind == PACK_KEY && r->key_number == 0 && r->o->open_key != NULL &&
 		hash_xxh3(job->load->stored.data, block->stored_len) == block->check) {
-		if (r->o->open_key(
-			    r->o->ctx, job->load->stored.data, block->stored_len, r->key, err) != 0)
+		if (r->o->open_key(r->o->key_ctx, job->load->stored.data, block->stored_len, r->key,
+			    err) != 0)
 			return -1;
 		r->key_number = ++r->keys;
 	}
