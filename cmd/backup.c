@@ -18,7 +18,6 @@
 #include "cmd/ui/avoid.h"
 #include "cmd/ui/copies.h"
 #include "cmd/ui/ending.h"
-#include "cmd/ui/estimate.h"
 #include "cmd/ui/result.h"
 #include "cmd/ui/missed.h"
 #include "cmd/ui/options.h"
@@ -26,6 +25,7 @@
 #include "cmd/ui/progress.h"
 #include "cmd/ui/report.h"
 #include "cmd/ui/roots.h"
+#include "cmd/ui/show.h"
 #include "cmd/ui/stores.h"
 #include "lib/err.h"
 #include "lib/esc.h"
@@ -135,7 +135,7 @@ static int prepare(struct options *o)
 		if (ui_roots_add(&o->roots, *o->o.args, &err) != 0)
 			return ui_fail("backup", &err);
 	if (o->o.files_from != NULL &&
-		ui_roots_read(&o->roots, o->o.files_from, o->o.null, &err) != 0)
+		ui_select_lines(o->o.files_from, o->o.null, ui_roots_add, &o->roots, &err) != 0)
 		return ui_fail("backup", &err);
 	if (o->roots.count == 0 && o->o.command_count == 0)
 		return ui_usage("backup", "no PATH given ('.' for all that is here)");
@@ -263,13 +263,8 @@ static int next_root(void *ctx, const char **path, struct err *err)
 
 static void on_entry(void *ctx, const char *path, size_t len, bool carried)
 {
-	char text[ESC_MAX(4096)];
-
-	(void)ctx;
-	if (carried)
-		return;
-	esc_name(text, sizeof text, path, len);
-	fprintf(stderr, "%s\n", text);
+	if (!carried)
+		ui_show_entry(ctx, path, len);
 }
 
 /* Whether it is a path that was given, not what was met below one. */
@@ -380,11 +375,10 @@ static int run_once(struct options *o, struct dump_pipeline_result *result, stru
 	o->bytes = o->entries = 0;
 	ui_progress_start("backup", 0, o->o.verbose);
 	if (o->roots.count > 0)
-		ui_estimate_start(&ahead, o->roots.paths, !o->o.verbose);
+		ui_progress_estimate(&ahead, o->roots.paths, !o->o.verbose);
 	got = dump_pipeline_run(&o->backup, result, err);
 	tell_progress(o, true);
 	ui_progress_stop();
-	ui_estimate_stop();
 	return got;
 }
 

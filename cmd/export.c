@@ -22,16 +22,6 @@
 
 #define TARGET (896u << 10) /* of a part */
 
-static int sink(void *ctx, const void *head, size_t head_len, const void *body, size_t body_len,
-	struct err *err)
-{
-	struct ui_output *out = ctx;
-
-	if (fs_write_two(out->fd, head, head_len, body, body_len) != 0)
-		return err_errno(err, errno, "write %s", out->name != NULL ? out->name : "output");
-	return 0;
-}
-
 struct export
 {
 	struct ui_output out;
@@ -154,7 +144,8 @@ static int write_pack(struct export *x, struct ui_dump *d, struct err *err)
 		return -1;
 	x->part = pack_part_new(TARGET, err);
 	x->press = x->part != NULL ? pack_press_new(0, err) : NULL;
-	x->writer = x->press != NULL ? pack_writer_new(&wo, x->press, sink, &x->out, err) : NULL;
+	x->writer = x->press != NULL ? pack_writer_new(&wo, x->press, ui_output_write, &x->out, err)
+				     : NULL;
 	if (x->writer == NULL || ui_dump_adopt(d, err) != 0 || ui_dump_feed(d, &ro, err) != 0 ||
 		pack_writer_start(x->writer, err) != 0 || pack_read_run(&ro, &result, err) != 0 ||
 		put_part(x, err) != 0)

@@ -9,7 +9,6 @@
 #include <unistd.h>
 
 #include "cmd/cmd.h"
-#include "cmd/ui/estimate.h"
 #include "cmd/ui/result.h"
 #include "cmd/ui/options.h"
 #include "cmd/ui/output.h"
@@ -17,6 +16,7 @@
 #include "cmd/ui/progress.h"
 #include "cmd/ui/report.h"
 #include "cmd/ui/roots.h"
+#include "cmd/ui/show.h"
 #include "lib/err.h"
 #include "lib/esc.h"
 #include "lib/fs.h"
@@ -117,15 +117,6 @@ static void on_progress(void *ctx, uint64_t bytes, uint64_t entries)
 	ui_progress_add(bytes, entries);
 }
 
-static void on_entry(void *ctx, const char *path, size_t len)
-{
-	char text[ESC_MAX(4096)];
-
-	(void)ctx;
-	esc_name(text, sizeof text, path, len);
-	fprintf(stderr, "%s\n", text);
-}
-
 static void on_problem(void *ctx, const char *path, size_t len, const char *what)
 {
 	struct options *o = ctx;
@@ -136,16 +127,6 @@ static void on_problem(void *ctx, const char *path, size_t len, const char *what
 			   .path = {(const uint8_t *)path, len},
 			   .what = what},
 		NULL);
-}
-
-static int write_out(void *ctx, const void *head, size_t head_len, const void *body,
-	size_t body_len, struct err *err)
-{
-	struct ui_output *out = ctx;
-
-	if (fs_write_two(out->fd, head, head_len, body, body_len) != 0)
-		return err_errno(err, errno, "write %s", out->name != NULL ? out->name : "output");
-	return 0;
 }
 
 /* --one-file-system: what is mounted there is not in the pack, unless it is a PATH of its own. */
@@ -283,9 +264,9 @@ static int run(void *own, struct err *err)
 	o->create.scan.excluded = o->o.select.exclude != NULL ? excluded : NULL;
 	o->create.scan.border = on_border;
 	o->create.scan.ctx = o;
-	o->create.sink = write_out;
+	o->create.sink = ui_output_write;
 	o->create.sink_ctx = &out;
-	o->create.entry = o->o.verbose ? on_entry : NULL;
+	o->create.entry = o->o.verbose ? ui_show_entry : NULL;
 	o->create.problem = on_problem;
 	o->create.progress = on_progress;
 	o->create.ctx = o;
@@ -293,12 +274,11 @@ static int run(void *own, struct err *err)
 	if (got == 0) {
 		ui_progress_start("pack", 0, o->o.verbose);
 		if (o->o.files_from == NULL)
-			ui_estimate_start(&o->create.scan, o->paths, !o->o.verbose);
+			ui_progress_estimate(&o->create.scan, o->paths, !o->o.verbose);
 		got = pack_create(&o->create, &c, err);
 		if (got == 0)
 			got = ui_output_commit(&out, err);
 		ui_progress_stop();
-		ui_estimate_stop();
 	}
 	if (got == 0 && (patterns = ui_select_patterns_unmet(&o->o.select)) != NULL) {
 		note(o, patterns);

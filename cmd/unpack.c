@@ -14,6 +14,7 @@
 #include "cmd/ui/problem.h"
 #include "cmd/ui/progress.h"
 #include "cmd/ui/report.h"
+#include "cmd/ui/show.h"
 #include "cmd/unpack.h"
 #include "lib/err.h"
 #include "lib/esc.h"
@@ -43,11 +44,7 @@ static bool selected(void *ctx, const uint8_t *path, size_t len)
 
 static void on_entry(void *ctx, struct pack_bytes path)
 {
-	char text[ESC_MAX(4096)];
-
-	(void)ctx;
-	esc_name(text, sizeof text, path.at, path.len);
-	fprintf(stderr, "%s\n", text);
+	ui_show_entry(ctx, (const char *)path.at, path.len);
 }
 
 /* A problem, in words or as JSON. kind: "entry", "metadata", "damage". offset:

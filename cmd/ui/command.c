@@ -47,9 +47,7 @@ static int take_store(void *ctx, const char *text, struct err *err)
 
 static int take_key(void *ctx, const char *text, struct err *err)
 {
-	if (ui_unseal_add(&((struct ui_options *)ctx)->unseal, text) == 0)
-		return 0;
-	return err_set(err, ERR_USAGE, "over %d keys", UI_UNSEAL_KEYS);
+	return ui_unseal_add(&((struct ui_options *)ctx)->unseal, text, err);
 }
 
 static int take_pattern(void *ctx, const char *text, struct err *err)

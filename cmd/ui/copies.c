@@ -22,26 +22,20 @@ static void tell_behind(struct ui_copies *c, size_t i)
 	ui_say(c->command, "store %s is left behind: %s", c->names[i], copy->behind);
 }
 
-/* Another store answers by its name: for the agent service, which makes an alarm of it. */
-static void tell_changed(struct ui_copies *c, size_t i, const char *why)
-{
-	if (!c->json || !ui_net_changed(c->net, c->names[i]))
-		return;
-	ui_problem(&(struct ui_problem){.command = c->command,
-			   .id = "backup.store_changed",
-			   .json = stdout,
-			   .store = c->names[i],
-			   .what = why},
-		NULL);
-}
-
 /* One that had been written to may catch up, and then there was nothing to tell. */
 void ui_copies_behind(void *copies, size_t i, const char *why)
 {
 	struct ui_copies *c = copies;
 
 	assert(i < c->count);
-	tell_changed(c, i, why);
+	/* Another store answers by its name: for the agent service, which makes an alarm of it. */
+	if (c->json && ui_net_changed(c->net, c->names[i]))
+		ui_problem(&(struct ui_problem){.command = c->command,
+				   .id = "backup.store_changed",
+				   .json = stdout,
+				   .store = c->names[i],
+				   .what = why},
+			NULL);
 	tell_behind(c, i);
 	c->copies[i].told = false;
 	snprintf(c->copies[i].behind, sizeof c->copies[i].behind, "%s", why);

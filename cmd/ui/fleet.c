@@ -1,17 +1,18 @@
 #include "cmd/ui/fleet.h"
 
 #include <assert.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
 
-#include "cmd/ui/learn.h"
 #include "cmd/ui/options.h"
 #include "lib/buf.h"
 #include "lib/cbor.h"
 #include "lib/civil.h"
 #include "lib/err.h"
 #include "lib/esc.h"
+#include "lib/file.h"
 #include "rpc/ca.h"
 #include "rpc/client.h"
 #include "rpc/wire.h"
@@ -21,6 +22,7 @@
 #define CLOSE_MS    2000
 #define PATIENCE_MS 3700000 /* longer than any method's deadline */
 #define PARAMS_MAX  512     /* bytes of a method's parameters */
+#define FILE_MAX    (1u << 18)
 
 /* --- who and where ---------------------------------------------------------- */
 
@@ -104,6 +106,104 @@ int ui_fleet_only(struct ui_fleet *f, size_t manager, const char *who, struct er
 
 /* --- what a manager tells --------------------------------------------------- */
 
+struct line {
+	const char *name, *address, *rest;
+};
+
+/* The end of a line, or of the text. */
+static size_t line_end(const struct buf *text, size_t at)
+{
+	const uint8_t *end = memchr(text->data + at, '\n', text->len - at);
+
+	return end != NULL ? (size_t)(end - text->data) : text->len;
+}
+
+/* The next word of the line that ends at `end`: moves *at to its begin. Returns its length; 0:
+ * there is none. */
+static size_t next_word(const struct buf *text, size_t *at, size_t end)
+{
+	size_t len = 0;
+
+	while (*at < end && memchr(" \t", text->data[*at], 2) != NULL)
+		(*at)++;
+	while (*at + len < end && memchr(" \t", text->data[*at + len], 2) == NULL)
+		len++;
+	return len;
+}
+
+static bool is_word(const struct buf *text, size_t at, size_t len, const char *word)
+{
+	return len == strlen(word) && memcmp(text->data + at, word, len) == 0;
+}
+
+/* Replaces len bytes at `at`. */
+static int replace(struct buf *text, size_t at, size_t len, const char *by, struct err *err)
+{
+	size_t new_len = strlen(by), behind = text->len - at - len;
+
+	if (buf_room(text, new_len, err) == NULL)
+		return -1;
+	memmove(text->data + at + new_len, text->data + at + len, behind);
+	memcpy(text->data + at, by, new_len);
+	text->len = at + new_len + behind;
+	return 0;
+}
+
+/* In the text of a file of lines NAME ADDRESS ...: gives the line of this name the address, or
+ * appends a line "NAME ADDRESS REST" (rest may be ""). A store's uid and key stay. Returns 0; 1:
+ * nothing has changed; -1 with err set. */
+static int set_line(
+	struct buf *text, const char *name, const char *address, const char *rest, struct err *err)
+{
+	size_t at, end, len;
+
+	for (at = 0; at < text->len; at = end + 1) {
+		end = line_end(text, at);
+		len = next_word(text, &at, end);
+		if (!is_word(text, at, len, name))
+			continue;
+		at += len;
+		len = next_word(text, &at, end);
+		if (len == 0 || is_word(text, at, len, address))
+			return 1;
+		return replace(text, at, len, address, err);
+	}
+	if (text->len > 0 && text->data[text->len - 1] != '\n' && buf_add(text, "\n", 1, err) != 0)
+		return -1;
+	return buf_addf(text, err, "%s %s%s%s\n", name, address, rest[0] != 0 ? " " : "", rest);
+}
+
+/* Does that to the file at path, which is replaced whole, if anything changes; one that is not
+ * there is made. */
+static int save_lines(const char *path, const struct line *lines, size_t count, struct err *err)
+{
+	struct err why = {0};
+	struct buf text;
+	uint8_t *to;
+	size_t len, i;
+	int ret = -1, changed = 0;
+
+	buf_init(&text, 2 * FILE_MAX);
+	to = buf_room(&text, FILE_MAX, err);
+	if (to == NULL)
+		goto out;
+	if (file_read(path, to, FILE_MAX, &len, NULL, &why) == 0) {
+		buf_took(&text, len);
+	} else if (why.code != ERR_NOTFOUND) {
+		*err = why;
+		goto out;
+	}
+	for (ret = 0, i = 0; i < count && ret >= 0; i++) {
+		ret = set_line(&text, lines[i].name, lines[i].address, lines[i].rest, err);
+		changed |= ret == 0;
+	}
+	if (ret >= 0)
+		ret = changed ? file_write_owned(path, text.data, text.len, 0644, err) : 0;
+out:
+	buf_fini(&text);
+	return ret;
+}
+
 /* In memory; the one that is asked is where it was reached. */
 static void keep_manager(struct ui_fleet *f, const struct manager_peer *told)
 {
@@ -123,7 +223,7 @@ static void keep_manager(struct ui_fleet *f, const struct manager_peer *told)
 static void learn(struct ui_fleet *f)
 {
 	const struct rpc_client_request request = {.method = MANAGER_METHOD_FLEET};
-	struct ui_learn_line lines[MANAGER_PEERS_MAX + MANAGER_STORES_MAX];
+	struct line lines[MANAGER_PEERS_MAX + MANAGER_STORES_MAX];
 	struct manager_store_text stores[MANAGER_STORES_MAX];
 	char rest[MANAGER_STORES_MAX][2 * MANAGER_UID_LEN + 2 * MANAGER_KEY_LEN + 2];
 	struct manager_peer told;
@@ -141,15 +241,15 @@ static void learn(struct ui_fleet *f)
 	if (f->local) /* one manager's own operator gets nowhere else */
 		goto out;
 	for (i = 0; i < f->count; i++)
-		lines[i] = (struct ui_learn_line){f->managers[i].name, f->managers[i].address, ""};
-	ui_learn_file(f->role.managers, lines, f->count, NULL);
+		lines[i] = (struct line){f->managers[i].name, f->managers[i].address, ""};
+	save_lines(f->role.managers, lines, f->count, NULL);
 	for (n = 0; n < MANAGER_STORES_MAX && manager_welcome_store(&w, &stores[n]); n++) {
 		esc_hex(rest[n], stores[n].uid, MANAGER_UID_LEN);
 		rest[n][2 * MANAGER_UID_LEN] = ' ';
 		esc_hex(rest[n] + 2 * MANAGER_UID_LEN + 1, stores[n].key, MANAGER_KEY_LEN);
-		lines[n] = (struct ui_learn_line){stores[n].name, stores[n].address, rest[n]};
+		lines[n] = (struct line){stores[n].name, stores[n].address, rest[n]};
 	}
-	ui_learn_file(f->role.stores, lines, n, NULL);
+	save_lines(f->role.stores, lines, n, NULL);
 out:
 	buf_fini(&reply);
 }

@@ -6,7 +6,9 @@
  * The identity is the one of --identity DIR, else the user's own (~/.config/fdump), else, for who
  * may read it, the local operator's of a manager on this machine. The managers of its file are
  * tried in order, until one answers. That one is also asked for the managers and stores of the
- * fleet, which are kept in the identity's files (cmd/ui/learn.h).
+ * fleet, which are kept in the identity's files (cmd/ui/role.h), so that those that joined later
+ * can be reached. Lines are only added there, and addresses changed. Nothing is trusted because of
+ * such a line: who answers has to show a certificate.
  */
 #ifndef FDUMP_CMD_UI_FLEET_H
 #define FDUMP_CMD_UI_FLEET_H

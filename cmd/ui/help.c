@@ -50,10 +50,11 @@ static void name_option(char left[TEXT_MAX], const struct ui_option *o)
 		value != NULL ? " " : "", value != NULL ? value : "");
 }
 
-/* "(next, prev) how many times (repeatable)" */
-static void describe_option(char text[TEXT_MAX], const struct ui_option *o, bool verbs)
+/* "-s, --store STORE   (next, prev) a store (repeatable)": verbs: says which have it. */
+static void print_option(FILE *to, const struct ui_option *o, bool verbs, int column)
 {
 	const char *at = verbs && o->verbs != NULL ? o->verbs : "", *before = "(";
+	char left[TEXT_MAX], text[TEXT_MAX];
 	int len = 0, n;
 
 	for (; *at != 0; at += n + (at[n] == ' '), before = ", ") {
@@ -63,14 +64,7 @@ static void describe_option(char text[TEXT_MAX], const struct ui_option *o, bool
 	}
 	snprintf(text + len, TEXT_MAX - (size_t)len, "%s%s%s", len > 0 ? ") " : "", o->help,
 		o->many ? " (repeatable)" : "");
-}
-
-static void print_option(FILE *to, const struct ui_option *o, bool verbs, int column)
-{
-	char left[TEXT_MAX], text[TEXT_MAX];
-
 	name_option(left, o);
-	describe_option(text, o, verbs);
 	print_item(to, left, text, column);
 }
 

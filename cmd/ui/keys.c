@@ -23,6 +23,12 @@ static int path_of(char path[PATH_MAX], const char *dir, const char *name, struc
 	return err_set(err, ERR_LIMIT, "%.64s...: the path is too long", dir);
 }
 
+/* Of the root's key and its certificate. */
+static int root_paths(char key[PATH_MAX], char cert[PATH_MAX], const char *dir, struct err *err)
+{
+	return path_of(key, dir, "root.key", err) == 0 ? path_of(cert, dir, "root.pem", err) : -1;
+}
+
 static int is_name(const struct dirent *entry)
 {
 	return entry->d_name[0] != '.';
@@ -46,32 +52,6 @@ static void free_names(struct dirent **names, int count)
 
 /* --- making ----------------------------------------------------------------- */
 
-static int make_backup_key(const char *dir, const struct pass *pass, struct err *err)
-{
-	char path[PATH_MAX], public[PATH_MAX];
-	struct key_secret key = {0};
-	int ret = -1;
-
-	if (path_of(path, dir, "backup.key", err) == 0 &&
-		path_of(public, dir, "backup.key.pub", err) == 0 &&
-		key_make(false, &key, err) == 0 && key_secret_save(path, &key, pass, err) == 0)
-		ret = key_public_save(public, &key.half, err);
-	key_secret_wipe(&key);
-	return ret;
-}
-
-static int copy_public(const char *dir, const char *from, struct err *err)
-{
-	struct key_public key = {0};
-	char path[PATH_MAX];
-	int ret = -1;
-
-	if (path_of(path, dir, "backup.key.pub", err) == 0 && key_public_load(from, &key, err) == 0)
-		ret = key_public_save(path, &key, err);
-	key_public_wipe(&key);
-	return ret;
-}
-
 int ui_keys_look(const char *dir, struct err *err)
 {
 	char key[PATH_MAX], cert[PATH_MAX];
@@ -83,7 +63,7 @@ int ui_keys_look(const char *dir, struct err *err)
 	free_names(names, count);
 	if (count == 0)
 		return 0;
-	if (path_of(key, dir, "root.key", err) != 0 || path_of(cert, dir, "root.pem", err) != 0)
+	if (root_paths(key, cert, dir, err) != 0)
 		return -1;
 	if (access(key, F_OK) == 0 && access(cert, F_OK) == 0)
 		return 1;
@@ -94,16 +74,25 @@ int ui_keys_look(const char *dir, struct err *err)
 int ui_keys_make(const char *dir, const char *label, const char *to, const struct pass *pass,
 	struct err *err)
 {
-	char key[PATH_MAX], cert[PATH_MAX];
+	char root[PATH_MAX], cert[PATH_MAX], path[PATH_MAX], public[PATH_MAX];
+	struct key_secret key = {0};
+	int ret = -1;
 
 	if (mkdir(dir, 0700) != 0 && errno != EEXIST)
 		return err_errno(err, errno, "%s", dir);
-	if (ui_keys_look(dir, err) < 0)
+	if (ui_keys_look(dir, err) < 0 || root_paths(root, cert, dir, err) != 0 ||
+		rpc_ca_make(root, cert, label, pass, err) != 0 ||
+		path_of(path, dir, "backup.key", err) != 0 ||
+		path_of(public, dir, "backup.key.pub", err) != 0)
 		return -1;
-	if (path_of(key, dir, "root.key", err) != 0 || path_of(cert, dir, "root.pem", err) != 0 ||
-		rpc_ca_make(key, cert, label, pass, err) != 0)
-		return -1;
-	return to != NULL ? copy_public(dir, to, err) : make_backup_key(dir, pass, err);
+	if (to != NULL)
+		ret = key_public_load(to, &key.half, err);
+	else if (key_make(false, &key, err) == 0)
+		ret = key_secret_save(path, &key, pass, err);
+	if (ret == 0)
+		ret = key_public_save(public, &key.half, err);
+	key_secret_wipe(&key);
+	return ret;
 }
 
 /* --- opening ---------------------------------------------------------------- */
@@ -135,8 +124,7 @@ int ui_keys_ask(const char *dir, const char *passphrase_file, struct pass *pass,
 	char key[PATH_MAX], cert[PATH_MAX];
 	struct rpc_ca *root;
 
-	if (path_of(key, dir, "root.key", err) != 0 || path_of(cert, dir, "root.pem", err) != 0 ||
-		pass_ask(passphrase_file, key, pass, err) != 0)
+	if (root_paths(key, cert, dir, err) != 0 || pass_ask(passphrase_file, key, pass, err) != 0)
 		return -1;
 	root = rpc_ca_open(key, cert, ui_keys_known, (const void *)pass, err);
 	rpc_ca_close(root);
@@ -151,7 +139,7 @@ int ui_keys_open(
 	int ret;
 
 	*keys = (struct ui_keys){NULL};
-	if (path_of(key, dir, "root.key", err) != 0 || path_of(cert, dir, "root.pem", err) != 0)
+	if (root_paths(key, cert, dir, err) != 0)
 		return -1;
 	if (access(key, F_OK) != 0)
 		return err_errno(err, errno,

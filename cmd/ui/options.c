@@ -288,7 +288,8 @@ int ui_options_paths(struct ui_options *o)
 		if (ui_select_path(&o->select, *o->args, &err) != 0)
 			return ui_fail(o->command, &err);
 	if (o->files_from != NULL &&
-		ui_select_paths_from(&o->select, o->files_from, o->null, &err) != 0)
+		ui_select_lines(o->files_from, o->null, o->null ? ui_select_name : ui_select_path,
+			&o->select, &err) != 0)
 		return ui_fail(o->command, &err);
 	ui_select_ready(&o->select);
 	return -1;

@@ -15,33 +15,19 @@
 
 #define PIPE_SIZE (1 << 20)
 
-static int use_stdout(struct ui_output *out, struct err *err)
+/* Standard output (path NULL), or something that is there and is no regular file. */
+static int use_stream(struct ui_output *out, const char *path, struct err *err)
 {
-	out->fd = fcntl(1, F_DUPFD_CLOEXEC, 3);
+	out->fd = path != NULL ? open(path, O_WRONLY | O_NOCTTY | O_CLOEXEC)
+			       : fcntl(1, F_DUPFD_CLOEXEC, 3);
 	if (out->fd < 0)
-		return err_errno(err, errno, "standard output");
-	if (isatty(out->fd)) {
-		close(out->fd);
-		out->fd = -1;
-		return err_set(err, ERR_USAGE,
-			"will not write to a terminal: redirect standard output or name a file "
-			"with -f");
-	}
-	return 0;
-}
-
-/* Something that is there and is no regular file. */
-static int use_special(struct ui_output *out, const char *path, struct err *err)
-{
-	out->fd = open(path, O_WRONLY | O_NOCTTY | O_CLOEXEC);
-	if (out->fd < 0)
-		return err_errno(err, errno, "%s", path);
-	if (isatty(out->fd)) {
-		close(out->fd);
-		out->fd = -1;
+		return err_errno(err, errno, "%s", path != NULL ? path : "standard output");
+	if (!isatty(out->fd))
+		return 0;
+	if (path != NULL)
 		return err_set(err, ERR_USAGE, "%s: will not write to a terminal", path);
-	}
-	return 0;
+	return err_set(err, ERR_USAGE,
+		"will not write to a terminal: redirect standard output or name a file with -f");
 }
 
 /* Opens the directory of a path; the name in it is left in out->name. */
@@ -131,7 +117,7 @@ int ui_output_open(struct ui_output *out, const char *path, struct err *err)
 
 	*out = (struct ui_output){.fd = -1, .dir = -1};
 	if (path == NULL || strcmp(path, "-") == 0)
-		got = use_stdout(out, err);
+		got = use_stream(out, NULL, err);
 	else if (stat(path, &st) != 0 && lstat(path, &st) == 0)
 		got = err_set(err, ERR_USAGE, "%s: is a link that leads nowhere", path);
 	else if (stat(path, &st) != 0)
@@ -141,7 +127,7 @@ int ui_output_open(struct ui_output *out, const char *path, struct err *err)
 	else if (S_ISREG(st.st_mode))
 		got = use_regular(out, path, &st, err);
 	else
-		got = use_special(out, path, err);
+		got = use_stream(out, path, err);
 	if (got == 0 && fstat(out->fd, &out->st) != 0)
 		got = err_errno(err, errno, "%s", path != NULL ? path : "standard output");
 	if (got != 0) {
@@ -162,42 +148,53 @@ static int name_it(struct ui_output *out, const char *name)
 	return linkat(AT_FDCWD, path, out->dir, name, AT_SYMLINK_FOLLOW);
 }
 
-int ui_output_commit(struct ui_output *out, struct err *err)
+/* Syncs the new file, and puts it in place. */
+static int put_in_place(struct ui_output *out, struct err *err)
 {
-	int got = 0;
-
-	if (out->regular) {
-		if (fsync(out->fd) != 0) {
-			got = err_errno(err, errno, "%s: could not be brought to disk", out->name);
-			goto out;
-		}
-		if (out->unnamed && name_it(out, out->name) == 0)
-			goto placed;
-		if (out->unnamed &&
-			(temporary_name(out, err) != 0 || name_it(out, out->temporary) != 0)) {
-			got = err_errno(err, errno, "%s", out->name);
+	if (fsync(out->fd) != 0)
+		return err_errno(err, errno, "%s: could not be brought to disk", out->name);
+	if (!out->unnamed || name_it(out, out->name) != 0) {
+		if (out->unnamed && temporary_name(out, err) != 0)
+			return -1;
+		if (out->unnamed && name_it(out, out->temporary) != 0) {
+			err_errno(err, errno, "%s", out->name);
 			free(out->temporary);
 			out->temporary = NULL;
-			goto out;
+			return -1;
 		}
-		if (renameat(out->dir, out->temporary, out->dir, out->name) != 0) {
-			got = err_errno(err, errno, "%s", out->name);
-			goto out;
-		}
+		if (renameat(out->dir, out->temporary, out->dir, out->name) != 0)
+			return err_errno(err, errno, "%s", out->name);
 		free(out->temporary);
 		out->temporary = NULL;
-	placed:
-		if (fsync(out->dir) != 0)
-			got = err_errno(err, errno, "directory of %s", out->name);
-	} else if (close(out->fd) != 0) {
-		got = err_errno(err, errno, "output");
-		out->fd = -1;
+	}
+	if (fsync(out->dir) != 0)
+		return err_errno(err, errno, "directory of %s", out->name);
+	return 0;
+}
+
+int ui_output_commit(struct ui_output *out, struct err *err)
+{
+	int got = 0, fd = out->fd;
+
+	if (out->regular) {
+		got = put_in_place(out, err);
 	} else {
 		out->fd = -1;
+		if (close(fd) != 0)
+			got = err_errno(err, errno, "output");
 	}
-out:
 	ui_output_drop(out);
 	return got;
+}
+
+int ui_output_write(void *output, const void *head, size_t head_len, const void *body,
+	size_t body_len, struct err *err)
+{
+	const struct ui_output *out = output;
+
+	if (fs_write_two(out->fd, head, head_len, body, body_len) != 0)
+		return err_errno(err, errno, "write %s", out->name != NULL ? out->name : "output");
+	return 0;
 }
 
 void ui_output_drop(struct ui_output *out)

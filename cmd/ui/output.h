@@ -16,6 +16,7 @@
 #define FDUMP_CMD_UI_OUTPUT_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <sys/stat.h>
 
 struct err;
@@ -34,6 +35,10 @@ struct ui_output {
 
 /* Returns 0, or -1 with err set. */
 int ui_output_open(struct ui_output *out, const char *path, struct err *err);
+
+/* A sink of pack/writer.h; output: the struct. */
+int ui_output_write(void *output, const void *head, size_t head_len, const void *body,
+	size_t body_len, struct err *err);
 
 /* Syncs, puts it in place (over what was there), and closes. Returns 0, or -1
  * with err set: then the name has what it had before. */

@@ -12,8 +12,10 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "lib/err.h"
 #include "lib/size.h"
 #include "lib/uptime.h"
+#include "pack/scan.h"
 
 #define INTERVAL_MS 500
 #define WIDTH       78 /* of the line */
@@ -30,7 +32,6 @@ static struct {
 	double began;
 	pthread_mutex_t lock; /* of what follows */
 	size_t shown;         /* columns of the line that stands there */
-	void (*first)(void);  /* to be called when it is asked */
 } p = {.lock = PTHREAD_MUTEX_INITIALIZER};
 
 static double now(void)
@@ -111,17 +112,80 @@ static void print(bool whole)
 	pthread_mutex_unlock(&p.lock);
 }
 
-static void call_first(void)
-{
-	void (*first)(void);
+/* --- how much there will be --------------------------------------------------- */
 
-	pthread_mutex_lock(&p.lock);
-	first = p.first;
-	p.first = NULL;
-	pthread_mutex_unlock(&p.lock);
-	if (first != NULL)
-		first();
+#define ENTRY_COST 100 /* bytes of an entry beside its content, about */
+
+static struct {
+	bool live;
+	atomic_bool over;
+	pthread_t thread;
+	const struct pack_scan_options *scan;
+	char *const *paths;
+} e;
+
+/* The walk's .next_root; its .ctx is that of the other functions. */
+static int next_path(void *ctx, const char **path, struct err *err)
+{
+	(void)ctx;
+	(void)err;
+	*path = *e.paths;
+	if (*path == NULL)
+		return 1;
+	e.paths++;
+	return 0;
 }
+
+/* Whoever reads it will say so. */
+static void estimate_problem(void *ctx, const char *path, size_t len, const char *what, int errnum)
+{
+	(void)ctx;
+	(void)path;
+	(void)len;
+	(void)what;
+	(void)errnum;
+}
+
+/* What is kept of a file: holes are not. */
+static uint64_t content_of(const struct stat *st)
+{
+	uint64_t size = (uint64_t)st->st_size, there = (uint64_t)st->st_blocks * 512;
+
+	return !S_ISREG(st->st_mode) ? 0 : size < there ? size : there;
+}
+
+static void *estimate(void *unused)
+{
+	struct pack_scan_options options = *e.scan;
+	struct pack_scan_item item;
+	struct pack_scan *scan;
+	struct err err;
+	uint64_t total = 0;
+	int got = -1;
+
+	(void)unused;
+	options.next_root = next_path;
+	options.border = NULL;
+	options.problem = estimate_problem;
+	scan = pack_scan_new(&options, &err);
+	while (scan != NULL && !e.over && (got = pack_scan_next(scan, &item, &err)) == 0)
+		total += ENTRY_COST + content_of(&item.st);
+	if (got == 1 && !e.over)
+		p.total = total;
+	pack_scan_free(scan);
+	return NULL;
+}
+
+/* Once, if there is something to walk. */
+static void start_estimate(void)
+{
+	pthread_mutex_lock(&p.lock);
+	if (e.scan != NULL && !e.live)
+		e.live = pthread_create(&e.thread, NULL, estimate, NULL) == 0;
+	pthread_mutex_unlock(&p.lock);
+}
+
+/* --- the line ------------------------------------------------------------------- */
 
 static void *run(void *unused)
 {
@@ -138,7 +202,7 @@ static void *run(void *unused)
 			break;
 		if (atomic_exchange(&p.asked, false)) {
 			print(true);
-			call_first();
+			start_estimate();
 		} else if (p.terminal && now() - p.began >= 1)
 			print(false);
 	}
@@ -156,7 +220,6 @@ void ui_progress_start(const char *command, uint64_t total, bool quiet)
 	p.began = now();
 	p.bytes = p.entries = 0;
 	p.asked = p.over = false;
-	p.first = NULL;
 	if (sem_init(&p.wake, 0, 0) != 0 || pthread_attr_init(&attr) != 0)
 		return;
 	pthread_attr_setstacksize(&attr, STACK);
@@ -173,11 +236,15 @@ void ui_progress_total(uint64_t total)
 	p.total = total;
 }
 
-void ui_progress_first(void (*asked)(void))
+void ui_progress_estimate(const struct pack_scan_options *scan, char *const *paths, bool shown)
 {
 	pthread_mutex_lock(&p.lock);
-	p.first = asked;
+	e.scan = scan;
+	e.paths = paths;
+	e.over = false;
 	pthread_mutex_unlock(&p.lock);
+	if (shown && isatty(2))
+		start_estimate();
 }
 
 void ui_progress_add(uint64_t bytes, uint64_t entries)
@@ -194,15 +261,21 @@ void ui_progress_set(uint64_t bytes, uint64_t entries)
 
 void ui_progress_stop(void)
 {
-	if (!p.live)
-		return;
-	signal(SIGUSR1, SIG_IGN);
-	p.over = true;
-	sem_post(&p.wake);
-	pthread_join(p.thread, NULL);
-	sem_destroy(&p.wake);
-	p.live = false;
-	ui_progress_hush();
+	if (p.live) {
+		signal(SIGUSR1, SIG_IGN);
+		p.over = true;
+		sem_post(&p.wake);
+		pthread_join(p.thread, NULL);
+		sem_destroy(&p.wake);
+		p.live = false;
+		ui_progress_hush();
+	}
+	if (e.live) {
+		e.over = true;
+		pthread_join(e.thread, NULL);
+	}
+	e.live = false;
+	e.scan = NULL;
 }
 
 uint64_t ui_progress_size(int fd)

@@ -15,6 +15,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+struct pack_scan_options;
+
 /* total: bytes that there will be; 0: not known, then there is no time left.
  * quiet: only by SIGUSR1 (the terminal is used for something else). command is
  * borrowed until stop. Before threads are made that call ui_progress_add or _total. */
@@ -23,9 +25,11 @@ void ui_progress_start(const char *command, uint64_t total, bool quiet);
 /* The total, where it becomes known later. By any thread. */
 void ui_progress_total(uint64_t total);
 
-/* The first time that SIGUSR1 asks this is called, once, by a thread of progress's own: to find out
- * the total. After start. */
-void ui_progress_first(void (*asked)(void));
+/* After start: finds out the total by walking ahead, at once if it is shown on a terminal, else
+ * when SIGUSR1 asks for the first time. scan: what is walked, its .excluded called by another
+ * thread, with its .ctx; .next_root and .problem are not used: paths, ended by NULL, stand for the
+ * first. All is borrowed until stop. */
+void ui_progress_estimate(const struct pack_scan_options *scan, char *const *paths, bool shown);
 
 /* So many more bytes and entries are done. By any thread. */
 void ui_progress_add(uint64_t bytes, uint64_t entries);

@@ -50,8 +50,9 @@ static int encode(struct ui_roots *r, const char *path, struct err *err)
 	return 0;
 }
 
-int ui_roots_add(struct ui_roots *r, const char *path, struct err *err)
+int ui_roots_add(void *roots, const char *path, struct err *err)
 {
+	struct ui_roots *r = roots;
 	char **grown;
 
 	if (*path == 0)
@@ -77,23 +78,6 @@ int ui_roots_add(struct ui_roots *r, const char *path, struct err *err)
 		return err_set(err, ERR_NOMEM, "out of memory");
 	r->count++;
 	return 0;
-}
-
-int ui_roots_read(struct ui_roots *r, const char *file, bool null, struct err *err)
-{
-	FILE *f = strcmp(file, "-") == 0 ? stdin : fopen(file, "re");
-	char *line = NULL;
-	size_t cap = 0;
-	int got = 0;
-
-	if (f == NULL)
-		return err_errno(err, errno, "%s", file);
-	while (got == 0 && (got = ui_select_line(f, file, null, &line, &cap, err)) == 0)
-		got = ui_roots_add(r, line, err);
-	free(line);
-	if (f != stdin)
-		fclose(f);
-	return got < 0 ? -1 : 0;
 }
 
 /* A path's name in the dump; the caller frees it. */
@@ -137,22 +121,6 @@ static bool ends_in_slash(const char *path)
 	return path[strlen(path) - 1] == '/';
 }
 
-/* Of two of one name the one with a slash stays: it is followed. */
-static void drop(struct ui_roots *r, char **kept, char *path)
-{
-	char *out = path;
-
-	if (by_name(kept, &path) == 0) {
-		if (ends_in_slash(path)) {
-			out = *kept;
-			*kept = path;
-		}
-		free(out);
-	} else {
-		r->within[r->within_count++] = path;
-	}
-}
-
 void ui_roots_order(struct ui_roots *r, bool nested)
 {
 	size_t i, kept = 0;
@@ -162,12 +130,23 @@ void ui_roots_order(struct ui_roots *r, bool nested)
 	qsort(r->paths, r->count, sizeof *r->paths, by_name);
 	r->within = calloc(r->count, sizeof *r->within);
 	nested = nested && r->within != NULL;
-	for (i = 0; i < r->count; i++)
-		if (kept == 0 || !(nested ? holds(r->paths[kept - 1], r->paths[i])
-					  : by_name(&r->paths[kept - 1], &r->paths[i]) == 0))
-			r->paths[kept++] = r->paths[i];
-		else
-			drop(r, &r->paths[kept - 1], r->paths[i]);
+	for (i = 0; i < r->count; i++) {
+		char *path = r->paths[i], **last = r->paths + kept - (kept > 0);
+
+		if (kept > 0 && by_name(last, &path) == 0) {
+			/* Of two of one name the one with a slash stays: it is followed. */
+			if (ends_in_slash(path)) {
+				free(*last);
+				*last = path;
+			} else {
+				free(path);
+			}
+		} else if (kept > 0 && nested && holds(*last, path)) {
+			r->within[r->within_count++] = path;
+		} else {
+			r->paths[kept++] = path;
+		}
+	}
 	r->count = kept;
 	r->paths[kept] = NULL;
 }

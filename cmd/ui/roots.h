@@ -2,7 +2,7 @@
  * The paths that a backup walks: arguments and lines of a file, sorted as the
  * walk is, those within others left out.
  *
- *   zeroed -> ui_roots_add, ui_roots_read ... -> ui_roots_order -> ui_roots_next ...
+ *   zeroed -> ui_roots_add ... -> ui_roots_order -> ui_roots_next ...
  *   -> ui_roots_fini
  */
 #ifndef FDUMP_CMD_UI_ROOTS_H
@@ -29,11 +29,9 @@ struct ui_roots {
 	size_t within_count;
 };
 
-/* Each returns 0, or -1 with err set: ERR_USAGE (an empty one, "..", absolute beside relative
- * ones), ERR_NOMEM, the file's error. */
-int ui_roots_add(struct ui_roots *roots, const char *path, struct err *err);
-/* Lines of a file, '-': of standard input; null: ended by NUL. Empty ones are passed by. */
-int ui_roots_read(struct ui_roots *roots, const char *file, bool null, struct err *err);
+/* roots: a struct ui_roots. A ui_select_each. Returns 0, or -1 with err set: ERR_USAGE (an empty
+ * one, "..", absolute beside relative ones), ERR_NOMEM. */
+int ui_roots_add(void *roots, const char *path, struct err *err);
 /* nested: what is in a path is walked with it; else only what is there twice is left out. */
 void ui_roots_order(struct ui_roots *roots, bool nested);
 

@@ -16,42 +16,40 @@
 
 static int add_path(struct ui_select *s, const char *path, bool twin, struct err *err)
 {
-	struct ui_selected *grown, *p;
+	struct ui_selected *grown;
+	char *name;
 	bool cut;
 
 	if (*path == 0)
 		return err_set(err, ERR_USAGE, "'': empty path");
 	if (s->count == s->cap) {
-		size_t cap = s->cap ? s->cap * 2 : 16;
-
-		grown = realloc(s->paths, cap * sizeof *grown);
+		grown = realloc(s->paths, (s->cap * 2 + 16) * sizeof *grown);
 		if (grown == NULL)
 			return err_set(err, ERR_NOMEM, "out of memory");
 		s->paths = grown;
-		s->cap = cap;
+		s->cap = s->cap * 2 + 16;
 	}
-	p = &s->paths[s->count];
-	*p = (struct ui_selected){
-		.path = malloc(strlen(path) + 2), .number = s->named, .twin = twin};
-	if (p->path == NULL)
+	name = malloc(strlen(path) + 2);
+	if (name == NULL)
 		return err_set(err, ERR_NOMEM, "out of memory");
-	p->len = pack_scan_name(path, p->path, &cut);
-	s->count++;
+	s->paths[s->count++] = (struct ui_selected){.path = name,
+		.len = pack_scan_name(path, name, &cut),
+		.number = s->named,
+		.twin = twin};
 	return 0;
 }
 
-static int add_as_it_is(struct ui_select *s, const char *path, struct err *err)
+int ui_select_name(void *select, const char *path, struct err *err)
 {
+	struct ui_select *s = select;
 	bool *grown;
 
 	if (s->named == s->met_cap) {
-		size_t cap = s->met_cap ? s->met_cap * 2 : 16;
-
-		grown = realloc(s->met, cap * sizeof *grown);
+		grown = realloc(s->met, (s->met_cap * 2 + 16) * sizeof *grown);
 		if (grown == NULL)
 			return err_set(err, ERR_NOMEM, "out of memory");
 		s->met = grown;
-		s->met_cap = cap;
+		s->met_cap = s->met_cap * 2 + 16;
 	}
 	if (add_path(s, path, false, err) != 0)
 		return -1;
@@ -59,16 +57,16 @@ static int add_as_it_is(struct ui_select *s, const char *path, struct err *err)
 	return 0;
 }
 
-int ui_select_path(struct ui_select *s, const char *path, struct err *err)
+int ui_select_path(void *select, const char *path, struct err *err)
 {
 	char *name = malloc(strlen(path) + 1);
 	int ret;
 
 	if (name == NULL)
 		return err_set(err, ERR_NOMEM, "out of memory");
-	ret = esc_back(name, path) ? add_path(s, name, true, err) : 0;
+	ret = esc_back(name, path) ? add_path(select, name, true, err) : 0;
 	if (ret == 0)
-		ret = add_as_it_is(s, path, err);
+		ret = ui_select_name(select, path, err);
 	free(name);
 	return ret;
 }
@@ -95,7 +93,7 @@ int ui_select_line(
 	return 0;
 }
 
-int ui_select_paths_from(struct ui_select *s, const char *file, bool nul, struct err *err)
+int ui_select_lines(const char *file, bool nul, ui_select_each *each, void *ctx, struct err *err)
 {
 	FILE *f = strcmp(file, "-") == 0 ? stdin : fopen(file, "re");
 	char *line = NULL;
@@ -105,7 +103,7 @@ int ui_select_paths_from(struct ui_select *s, const char *file, bool nul, struct
 	if (f == NULL)
 		return err_errno(err, errno, "%s", file);
 	while (got == 0 && (got = ui_select_line(f, file, nul, &line, &cap, err)) == 0)
-		got = nul ? add_as_it_is(s, line, err) : ui_select_path(s, line, err);
+		got = each(ctx, line, err);
 	free(line);
 	if (f != stdin)
 		fclose(f);

@@ -38,18 +38,23 @@ struct ui_select {
 	bool any; /* an entry was meant; as met */
 };
 
-/* Each returns 0, or -1 with err set; ERR_USAGE: an empty path. A path is meant as it is, and as
- * the name that fdump prints so (lib/esc.h); of a list that is ended by NUL as it is only. */
-int ui_select_path(struct ui_select *select, const char *path, struct err *err);
+/* select: a struct ui_select. A path is meant as it is, and as the name that fdump prints so
+ * (lib/esc.h); _name: as it is only. Each returns 0, or -1 with err set; ERR_USAGE: an empty path.
+ */
+int ui_select_path(void *select, const char *path, struct err *err);
+int ui_select_name(void *select, const char *path, struct err *err);
+int ui_select_pattern(struct ui_select *select, const char *pattern, struct err *err);
+int ui_select_patterns_from(struct ui_select *select, const char *file, bool nul, struct err *err);
+
 /* The next line of a list of paths that was opened from `file`, empty ones left out, into *line
  * (*cap: as getdelim). Returns 0; 1: at the end; -1 with err set: ERR_USAGE, a NUL in it, which
  * only a list for --null has. */
 int ui_select_line(
 	FILE *list, const char *file, bool nul, char **line, size_t *cap, struct err *err);
-
-int ui_select_paths_from(struct ui_select *select, const char *file, bool nul, struct err *err);
-int ui_select_pattern(struct ui_select *select, const char *pattern, struct err *err);
-int ui_select_patterns_from(struct ui_select *select, const char *file, bool nul, struct err *err);
+/* Calls `each` for all lines of a list, '-': of standard input, until it returns -1. Returns 0, or
+ * -1 with err set. */
+typedef int ui_select_each(void *ctx, const char *line, struct err *err);
+int ui_select_lines(const char *file, bool nul, ui_select_each *each, void *ctx, struct err *err);
 
 void ui_select_ready(struct ui_select *select);
 

@@ -59,6 +59,15 @@ char *ui_show_name(struct pack_bytes name)
 	return text;
 }
 
+void ui_show_entry(void *ctx, const char *path, size_t len)
+{
+	char text[ESC_MAX(4096)];
+
+	(void)ctx;
+	esc_name(text, sizeof text, path, len);
+	fprintf(stderr, "%s\n", text);
+}
+
 void ui_show_time(char text[UI_SHOW_TIME_MAX], int64_t sec)
 {
 	time_t t = sec;

@@ -20,6 +20,9 @@ void ui_show_status(char text[UI_SHOW_STATUS_MAX], const struct pack_tail *tail)
  * of memory. */
 char *ui_show_name(struct pack_bytes name);
 
+/* Prints a path, escaped, as a line on standard error. ctx is not used. */
+void ui_show_entry(void *ctx, const char *path, size_t len);
+
 /* Local time, "2026-11-24 06:00:01"; "?" where there is none. */
 #define UI_SHOW_TIME_MAX 32
 void ui_show_time(char text[UI_SHOW_TIME_MAX], int64_t sec);

@@ -5,10 +5,10 @@
 #include "lib/pass.h"
 #include "pack/keyblock.h"
 
-int ui_unseal_add(struct ui_unseal *u, const char *path)
+int ui_unseal_add(struct ui_unseal *u, const char *path, struct err *err)
 {
 	if (u->count == UI_UNSEAL_KEYS)
-		return -1;
+		return err_set(err, ERR_USAGE, "over %d keys", UI_UNSEAL_KEYS);
 	u->paths[u->count++] = path;
 	return 0;
 }
@@ -18,7 +18,7 @@ bool ui_unseal_wanted(const struct ui_unseal *u)
 	return u->count > 0 || u->passphrase_file != NULL;
 }
 
-static int load(struct ui_unseal *u, struct err *err)
+int ui_unseal_load(struct ui_unseal *u, struct err *err)
 {
 	size_t i;
 
@@ -38,7 +38,7 @@ int ui_unseal_open(void *ctx, const uint8_t *payload, size_t len, uint8_t key[32
 	struct pass pass;
 	int got = -1;
 
-	if (pack_keyblock_parse(&block, payload, len, err) != 0 || load(u, err) != 0)
+	if (pack_keyblock_parse(&block, payload, len, err) != 0 || ui_unseal_load(u, err) != 0)
 		return -1;
 	if (u->count == 0 && block.pass_count == 0)
 		return err_set(

@@ -30,8 +30,11 @@ struct ui_unseal {
 	struct key_secret keys[UI_UNSEAL_KEYS];
 };
 
-/* Notes a --key. Returns 0, or -1: too many. */
-int ui_unseal_add(struct ui_unseal *unseal, const char *path);
+/* Notes a --key. Returns 0, or -1 with err set: too many. */
+int ui_unseal_add(struct ui_unseal *unseal, const char *path, struct err *err);
+
+/* Loads the keys, once. Returns 0, or -1 with err set. */
+int ui_unseal_load(struct ui_unseal *unseal, struct err *err);
 
 /* True if the user said that the pack is sealed. */
 bool ui_unseal_wanted(const struct ui_unseal *unseal);
