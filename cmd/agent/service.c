@@ -391,9 +391,11 @@ struct agent_service *agent_service_new(const struct agent_service_opts *opts, s
 	s->methods = (struct rpc_service){
 		.methods = methods, .count = sizeof methods / sizeof *methods, .ctx = s};
 	s->notes = (struct agent_notes){.log = on_log, .added = on_record, .ctx = s};
-	agent_runs_init(&s->runs, s->o.loop, &s->o.place, &s->notes);
-	s->runs.progress = on_progress;
-	s->runs.progress_ctx = s;
+	s->runs = (struct agent_runs){.loop = s->o.loop,
+		.place = &s->o.place,
+		.notes = &s->notes,
+		.progress = on_progress,
+		.progress_ctx = s};
 	managers.uplink.service = &s->methods;
 	managers.notes = &s->notes;
 	managers.jobs = &s->jobs;
