@@ -279,17 +279,19 @@ static void on_dropped(void *ctx, size_t peer)
 /* What managers have acknowledged that are not in the agent's list any more. */
 static void forget_others(struct agent_managers *m)
 {
-	const struct agent_acked *acked = agent_journal_acked(m->o.notes->journal);
+	const struct agent_journal *journal = m->o.notes->journal;
 	char name[NAME_LEN_MAX + 1];
-	size_t i, k;
+	size_t i = 0, k;
 
-	for (i = acked->count; i-- > 0;) {
-		strcpy(name, acked->of[i].manager);
+	while (agent_journal_manager(journal, i) != NULL) {
+		strcpy(name, agent_journal_manager(journal, i));
 		for (k = 0; k < m->o.uplink.peer_count; k++)
 			if (strcmp(m->o.uplink.peers[k].name, name) == 0)
 				break;
 		if (k == m->o.uplink.peer_count)
 			forget(m, name);
+		else
+			i++;
 	}
 }
 
