@@ -157,7 +157,7 @@ static void look_at(struct agent_service *s, struct agent_job *job, int64_t now)
 		memcpy(record.job, state->job, sizeof record.job);
 		agent_notes_happened(&s->notes, &record);
 	}
-	if (next.action != AGENT_RUN || s->runs.count >= AGENT_RUNS_MAX)
+	if (!next.run || s->runs.count >= AGENT_RUNS_MAX)
 		return;
 	if (start_run(s, job->plan, next.slot, NULL, &err) != 0)
 		agent_notes_log(
