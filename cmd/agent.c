@@ -53,10 +53,10 @@ struct agent {
 
 /* --- agent.conf --------------------------------------------------------------- */
 
-static const struct manager_syntax_key keys[] = {{"read", true}, {"unencrypted", false},
-	{"accept_hidden", false}, {"min_interval", false}, {"warn_after", false}, {"hooks", false},
-	{NULL, false}};
-static const struct manager_syntax_rule rules[] = {{"agent", false, keys}, {NULL, false, NULL}};
+static const struct manager_syntax_key keys[] = {{.name = "read", .list = true},
+	{.name = "unencrypted"}, {.name = "accept_hidden"}, {.name = "min_interval"},
+	{.name = "warn_after"}, {.name = "hooks"}, {0}};
+static const struct manager_syntax_rule rules[] = {{.kind = "agent", .keys = keys}, {0}};
 
 static int take_yes(const struct manager_key *k, const char *value, bool *yes, struct err *err)
 {

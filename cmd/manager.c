@@ -125,8 +125,8 @@ static int print_job(const struct options *opt, const struct manager_config *con
 	print_list("paths:", &job->paths);
 	print_list("exclude:", &job->exclude);
 	print_list("stores:", &job->stores);
-	if (job->copies < job->stores.count)
-		printf("  enough: %u of these\n", job->copies);
+	if ((size_t)job->copies < job->stores.count)
+		printf("  enough: %lld of these\n", (long long)job->copies);
 	return UI_OK;
 }
 

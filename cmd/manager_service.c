@@ -3,6 +3,7 @@
  * the same on every manager; what is this machine's own stands in local.conf beside it.
  */
 #include <signal.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -49,42 +50,31 @@ struct serve {
 
 /* --- configuration ---------------------------------------------------------- */
 
-static const struct manager_syntax_key keys[] = {
-	{"listen", false}, {"enroll", false}, {"address", false}, {NULL, false}};
-static const struct manager_syntax_rule rules[] = {{"manager", false, keys}, {NULL, false, NULL}};
+/* clang-format off */
+#define TEXT(member) {.name = #member, .at = offsetof(struct local, member), \
+	.size = sizeof(((struct local *)0)->member)}
+/* clang-format on */
+static const struct manager_syntax_key keys[] = {TEXT(listen), TEXT(enroll), TEXT(address), {0}};
+static const struct manager_syntax_rule rules[] = {{.kind = "manager", .keys = keys}, {0}};
 
-/* This machine's own name is its address, unless local.conf has another. */
-static int default_local(struct local *local, struct err *err)
+/* This machine's own name is its address, unless local.conf has another. Returns 0, or -1 with err
+ * set: ERR_CONFIG. */
+static int read_local(const char *dir, struct local *local, struct err *err)
 {
+	struct manager_syntax syntax;
+	char path[PATH_MAX + 16];
+	int ret;
+
 	*local = (struct local){
 		.listen = "[::]:" MANAGER_PORT, .enroll = "[::]:" MANAGER_ENROLL_PORT};
 	if (gethostname(local->address, sizeof local->address - 1) != 0)
 		return err_set(err, ERR_FAILED, "this machine has no name");
-	return 0;
-}
-
-/* Returns 0, or -1 with err set: ERR_CONFIG. */
-static int read_local(const char *dir, struct local *local, struct err *err)
-{
-	struct manager_syntax syntax;
-	char path[PATH_MAX + 16], *to;
-	const struct manager_key *k;
-	size_t i;
-	int ret;
-
 	snprintf(path, sizeof path, "%s/local.conf", dir);
 	ret = ui_conf_read(&syntax, path, rules, err);
-	if (ret >= 0)
-		ret = default_local(local, err);
-	for (i = 0; ret == 0 && syntax.count > 0 && i < syntax.sections[0].count; i++) {
-		k = &syntax.sections[0].keys[i];
-		to = strcmp(k->name, "listen") == 0   ? local->listen
-		     : strcmp(k->name, "enroll") == 0 ? local->enroll
-						      : local->address;
-		ret = ui_conf_text(to, sizeof local->listen, &syntax.sections[0], k, err);
-	}
+	if (ret == 0 && syntax.count > 0)
+		ret = ui_conf_texts(local, &syntax.sections[0], err);
 	manager_syntax_free(&syntax);
-	return ret;
+	return ret < 0 ? -1 : 0;
 }
 
 /* NULL with err set. */

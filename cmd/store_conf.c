@@ -17,32 +17,15 @@
 #include "lib/size.h"
 
 enum { STORE, AGENT };
-static const struct manager_syntax_key store_keys[] = {{"path", false}, {"listen", false},
-	{"address", false}, {"gc", false}, {"scrub", false}, {"zone", false}, {"quota", false},
-	{"min_age", false}, {"lock_max", false}, {NULL, false}};
-static const struct manager_syntax_key agent_keys[] = {{"quota", false}, {NULL, false}};
-static const struct manager_syntax_rule rules[] = {
-	{"store", false, store_keys}, {"agent", true, agent_keys}, {NULL, false, NULL}};
-
-/* Where a key's text goes. */
-static char *value_of(struct cmd_store_conf *c, const char *key, size_t *cap)
-{
-	const struct {
-		const char *key;
-		char *to;
-		size_t cap;
-	} rows[] = {{"path", c->path, sizeof c->path}, {"listen", c->listen, sizeof c->listen},
-		{"address", c->address, sizeof c->address}, {"gc", c->gc, sizeof c->gc},
-		{"scrub", c->scrub, sizeof c->scrub}, {"zone", c->zone, sizeof c->zone},
-		{"quota", c->quota, sizeof c->quota}, {"min_age", c->min_age, sizeof c->min_age},
-		{"lock_max", c->lock_max, sizeof c->lock_max}};
-	size_t i = 0;
-
-	while (strcmp(rows[i].key, key) != 0)
-		i++;
-	*cap = rows[i].cap;
-	return rows[i].to;
-}
+/* clang-format off */
+#define TEXT(member) {.name = #member, .at = offsetof(struct cmd_store_conf, member), \
+	.size = sizeof(((struct cmd_store_conf *)0)->member)}
+/* clang-format on */
+static const struct manager_syntax_key store_keys[] = {TEXT(path), TEXT(listen), TEXT(address),
+	TEXT(gc), TEXT(scrub), TEXT(zone), TEXT(quota), TEXT(min_age), TEXT(lock_max), {0}};
+static const struct manager_syntax_key agent_keys[] = {{.name = "quota"}, {0}};
+static const struct manager_syntax_rule rules[] = {{.kind = "store", .keys = store_keys},
+	{.kind = "agent", .titled = true, .keys = agent_keys}, {0}};
 
 /* A size, a share of the file system, or none. Returns 0 or -1. */
 static int get_quota(const struct cmd_store_conf *c, const char *text, uint64_t *bytes)
@@ -92,14 +75,8 @@ static int take_agent(struct cmd_store_conf *c, const struct manager_section *se
 static int take_store(struct cmd_store_conf *c, const struct manager_section *section,
 	const char *path, struct err *err)
 {
-	size_t i, cap;
-
-	for (i = 0; i < section->count; i++) {
-		char *to = value_of(c, section->keys[i].name, &cap);
-
-		if (ui_conf_text(to, cap, section, &section->keys[i], err) != 0)
-			return -1;
-	}
+	if (ui_conf_texts(c, section, err) != 0)
+		return -1;
 	if (c->path[0] == 0)
 		return err_set(err, ERR_CONFIG,
 			"%s: 'path' is missing: where the store's directory is", path);

@@ -78,14 +78,14 @@ static void make_args(const struct agent_place *place, const char *agent,
 	for (i = 0; i < job->stores.count; i++)
 		add_arg(a, "--store=%s", job->stores.items[i]);
 	if (job->copies > 0)
-		add_arg(a, "--copies=%u", job->copies);
+		add_arg(a, "--copies=%lld", (long long)job->copies);
 	if (job->unencrypted)
 		add_arg(a, "--unencrypted");
 	else
 		add_recipients(place, job, a);
 	for (i = 0; i < job->exclude.count; i++)
 		add_arg(a, "--exclude=%s", job->exclude.items[i]);
-	add_arg(a, "--level=%u", job->level);
+	add_arg(a, "--level=%lld", (long long)job->level);
 	if (job->lock_sec > 0)
 		add_arg(a, "--lock=%llds", (long long)job->lock_sec);
 	if (job->one_file_system)

@@ -17,71 +17,49 @@
 
 /* --- wraps --------------------------------------------------------------- */
 
-/* The wrapping key of one recipient's wrap. One of the secrets is ours. */
-static int wrap_key(const uint8_t *secret, const uint8_t *other, const uint8_t *ephemeral,
-	const uint8_t *public, const char *label, uint8_t key[SEAL_KEY_LEN], struct err *err)
+/* Seals and opens one recipient's wrap: under a key that is used once, with a nonce of zeros. One
+ * of the secrets is ours. */
+static const uint8_t wrap_nonce[SEAL_NONCE_LEN];
+
+static struct seal *wrap_seal(const uint8_t *secret, const uint8_t *other, const uint8_t *ephemeral,
+	const uint8_t *public, const char *label, struct err *err)
 {
-	uint8_t shared[KEY_LEN], info[64 + 2 * KEY_LEN];
+	uint8_t shared[KEY_LEN], info[64 + 2 * KEY_LEN], key[SEAL_KEY_LEN];
 	size_t len = strlen(label);
-	int got;
+	struct seal *seal = NULL;
 
 	memcpy(info, label, len);
 	memcpy(info + len, ephemeral, KEY_LEN);
 	memcpy(info + len + KEY_LEN, public, KEY_LEN);
 	if (seal_x25519(secret, other, shared, err) != 0)
-		return -1;
-	got = seal_hkdf(
-		shared, sizeof shared, "", 0, info, len + 2 * KEY_LEN, key, SEAL_KEY_LEN, err);
+		return NULL;
+	if (seal_hkdf(shared, sizeof shared, "", 0, info, len + 2 * KEY_LEN, key, sizeof key,
+		    err) == 0)
+		seal = seal_new(key, err);
 	seal_wipe(shared, sizeof shared);
-	return got;
-}
-
-/* Seals 32 bytes under a key that is used once, bound to the domain. */
-static int wrap_seal(const uint8_t key[SEAL_KEY_LEN], const uint8_t *domain, const uint8_t *plain,
-	uint8_t *sealed, struct err *err)
-{
-	static const uint8_t nonce[SEAL_NONCE_LEN];
-	struct seal *seal = seal_new(key, err);
-	int got = -1;
-
-	if (seal != NULL)
-		got = seal_seal(seal, nonce, domain, STORE_DOMAIN_LEN, plain, 32, sealed, err);
-	seal_free(seal);
-	return got;
-}
-
-static int wrap_open(const uint8_t key[SEAL_KEY_LEN], const uint8_t *domain, const uint8_t *sealed,
-	uint8_t *plain, struct err *err)
-{
-	static const uint8_t nonce[SEAL_NONCE_LEN];
-	struct seal *seal = seal_new(key, err);
-	int got = -1;
-
-	if (seal != NULL)
-		got = seal_open(seal, nonce, domain, STORE_DOMAIN_LEN, sealed, 32 + SEAL_TAG_LEN,
-			plain, err);
-	seal_free(seal);
-	return got;
+	seal_wipe(key, sizeof key);
+	return seal;
 }
 
 /* Wraps 32 bytes for all recipients. */
 static int wrap_all(const struct dump_domain *d, const uint8_t *secret, const uint8_t *ephemeral,
 	const char *label, const uint8_t *plain, uint8_t *wraps, struct err *err)
 {
-	uint8_t key[SEAL_KEY_LEN];
 	size_t i;
-	int got = 0;
+	int ret = 0;
 
-	for (i = 0; i < d->to_count && got == 0; i++, wraps += STORE_WRAP_LEN) {
-		const struct key_public *to = &d->to[i];
+	for (i = 0; i < d->to_count && ret == 0; i++, wraps += STORE_WRAP_LEN) {
+		const uint8_t *to = d->to[i].public;
+		struct seal *seal = wrap_seal(secret, to, ephemeral, to, label, err);
 
-		memcpy(wraps, to->id, KEY_ID_LEN);
-		got = wrap_key(secret, to->public, ephemeral, to->public, label, key, err);
-		if (got == 0)
-			got = wrap_seal(key, d->fingerprint, plain, wraps + KEY_ID_LEN, err);
+		if (seal == NULL)
+			return -1;
+		memcpy(wraps, d->to[i].id, KEY_ID_LEN);
+		ret = seal_seal(seal, wrap_nonce, d->fingerprint, STORE_DOMAIN_LEN, plain, 32,
+			wraps + KEY_ID_LEN, err);
+		seal_free(seal);
 	}
-	seal_wipe(key, sizeof key);
-	return got;
+	return ret;
 }
 
 int dump_run_init(struct dump_run *run, const struct dump_domain *domain, struct err *err)
@@ -122,77 +100,41 @@ static struct seal *record_seal(const uint8_t secret[32], const uint8_t *id, str
 
 /* --- making -------------------------------------------------------------- */
 
-struct dump_maker {
-	const struct dump_run *run;
-	struct zst *zst; /* NULL: level 0 */
-};
-
-struct dump_maker *dump_maker_new(const struct dump_run *run, int level, struct err *err)
+int dump_crypt_make(const struct dump_run *run, struct zst *zst, bool open,
+	const uint8_t id[STORE_ID_LEN], const void *content, size_t len, struct buf *out,
+	struct err *err)
 {
-	struct dump_maker *m = calloc(1, sizeof *m);
-
-	if (m == NULL) {
-		err_set(err, ERR_NOMEM, "out of memory");
-		return NULL;
-	}
-	m->run = run;
-	if (level > 0 && (m->zst = zst_new(level, err)) == NULL) {
-		free(m);
-		return NULL;
-	}
-	return m;
-}
-
-void dump_maker_free(struct dump_maker *m)
-{
-	if (m == NULL)
-		return;
-	zst_free(m->zst);
-	free(m);
-}
-
-/* Compresses to `to` if that makes it smaller; *len is the body's length. Returns 0, 1
- * if it stays raw, -1 with err set. */
-static int compress(
-	struct dump_maker *m, const void *content, size_t *len, uint8_t *to, struct err *err)
-{
-	return m->zst == NULL || *len < 2 ? 1
-					  : zst_pack(m->zst, content, *len, to, *len - 1, len, err);
-}
-
-int dump_maker_make(struct dump_maker *m, bool open, const uint8_t id[STORE_ID_LEN],
-	const void *content, size_t len, struct buf *out, struct err *err)
-{
-	bool sealed = !m->run->domain->open && !open;
+	bool sealed = !run->domain->open && !open;
 	uint8_t nonce[STORE_NONCE_LEN], *to;
 	struct store_record r = {
 		.raw_len = (uint32_t)len,
 		.id = id,
 		.nonce = nonce,
-		.ephemeral = m->run->ephemeral,
-		.wraps = m->run->wraps,
-		.wrap_count = sealed ? m->run->domain->to_count : 0,
+		.ephemeral = run->ephemeral,
+		.wraps = run->wraps,
+		.wrap_count = sealed ? run->domain->to_count : 0,
 	};
 	struct seal *seal;
 	size_t head = sealed ? STORE_HEAD_SEALED + r.wrap_count * STORE_WRAP_LEN : STORE_HEAD_OPEN;
-	int got;
+	int got = 1;
 
 	assert(len > 0 && len <= STORE_CONTENT_MAX);
 	to = buf_room(out, head + len + STORE_TAG_LEN, err);
 	if (to == NULL || (sealed && seal_random(nonce, sizeof nonce, err) != 0))
 		return -1;
-	got = compress(m, content, &len, to + head, err);
+	if (zst != NULL && len > 1)
+		got = zst_pack(zst, content, len, to + head, len - 1, &len, err);
 	if (got < 0)
 		return -1;
 	r.codec = got == 0;
 	store_record_put(&r, to);
 	if (!sealed) {
-		if (got > 0)
+		if (!r.codec)
 			memcpy(to + head, content, len);
 		buf_took(out, head + len);
 		return 0;
 	}
-	seal = record_seal(m->run->secret, id, err);
+	seal = record_seal(run->secret, id, err);
 	if (seal == NULL)
 		return -1;
 	got = seal_seal(seal, nonce, to, head, r.codec ? to + head : content, len, to + head, err);
@@ -245,42 +187,38 @@ void dump_keys_free(struct dump_keys *k)
 	free(k);
 }
 
-static int denied(const struct dump_keys *k, const uint8_t *wraps, size_t count, struct err *err)
-{
-	char text[KEY_ID_TEXT];
-
-	key_id_text(wraps, text);
-	return err_set(err, ERR_DENIED, "sealed to key %s%s: %s", text,
-		count > 1 ? " and others" : "",
-		k->key_count > 0 ? "no key that was given opens it"
-				 : "give its secret half (--key FILE)");
-}
-
 /* Opens the wrap of one of our keys. */
 static int unwrap(const struct dump_keys *k, const uint8_t *ephemeral, const uint8_t *wraps,
 	size_t count, const uint8_t *domain, const char *label, uint8_t *plain, struct err *err)
 {
-	uint8_t key[SEAL_KEY_LEN];
+	char text[KEY_ID_TEXT];
 	size_t i, j;
-	int got;
 
 	for (i = 0; i < count; i++)
 		for (j = 0; j < k->key_count; j++) {
 			const struct key_secret *mine = &k->keys[j];
 			const uint8_t *wrap = wraps + i * STORE_WRAP_LEN;
+			struct seal *seal;
+			int got;
 
 			if (memcmp(wrap, mine->half.id, KEY_ID_LEN) != 0)
 				continue;
-			if (wrap_key(mine->secret, ephemeral, ephemeral, mine->half.public, label,
-				    key, err) != 0)
+			seal = wrap_seal(
+				mine->secret, ephemeral, ephemeral, mine->half.public, label, err);
+			if (seal == NULL)
 				return -1;
-			got = wrap_open(key, domain, wrap + KEY_ID_LEN, plain, err);
-			seal_wipe(key, sizeof key);
+			got = seal_open(seal, wrap_nonce, domain, STORE_DOMAIN_LEN,
+				wrap + KEY_ID_LEN, 32 + SEAL_TAG_LEN, plain, err);
+			seal_free(seal);
 			return got > 0 ? err_set(err, ERR_DAMAGE,
 						 "a wrapped secret is not authentic")
 				       : got;
 		}
-	return denied(k, wraps, count, err);
+	key_id_text(wraps, text);
+	return err_set(err, ERR_DENIED, "sealed to key %s%s: %s", text,
+		count > 1 ? " and others" : "",
+		k->key_count > 0 ? "no key that was given opens it"
+				 : "give its secret half (--key FILE)");
 }
 
 int dump_keys_domain(struct dump_keys *k, const struct store_dump *dump, struct dump_domain *domain,
@@ -307,107 +245,65 @@ int dump_keys_domain(struct dump_keys *k, const struct store_dump *dump, struct 
 	return got;
 }
 
-/* Looks a run's secret up. */
-static const struct known *find(
-	const struct dump_keys *k, const uint8_t *ephemeral, const uint8_t *domain)
+/* Room for one more run. Grown by hand: what is moved out of is wiped. */
+static int grow_known(struct dump_keys *k, struct err *err)
 {
-	size_t i;
+	size_t cap = k->known_cap ? 2 * k->known_cap : 16;
+	struct known *grown;
 
-	assert(mutex_held(&k->lock));
-	for (i = 0; i < k->known_count; i++)
-		if (memcmp(k->known[i].ephemeral, ephemeral, KEY_LEN) == 0 &&
-			memcmp(k->known[i].domain, domain, STORE_DOMAIN_LEN) == 0)
-			return &k->known[i];
-	return NULL;
-}
-
-static int remember(struct dump_keys *k, const struct known *run, struct err *err)
-{
-	assert(mutex_held(&k->lock) && k->known_count <= k->known_cap);
-	if (k->known_count == k->known_cap) {
-		size_t cap = k->known_cap ? 2 * k->known_cap : 16;
-		struct known *grown = calloc(cap, sizeof *grown);
-
-		if (grown == NULL)
-			return err_set(err, ERR_NOMEM, "out of memory");
-		if (k->known_count > 0)
-			memcpy(grown, k->known, k->known_count * sizeof *grown);
-		seal_wipe(k->known, k->known_count * sizeof *grown);
-		free(k->known);
-		k->known = grown;
-		k->known_cap = cap;
-	}
-	k->known[k->known_count++] = *run;
+	if (k->known_count < k->known_cap)
+		return 0;
+	grown = calloc(cap, sizeof *grown);
+	if (grown == NULL)
+		return err_set(err, ERR_NOMEM, "out of memory");
+	if (k->known_count > 0)
+		memcpy(grown, k->known, k->known_count * sizeof *grown);
+	seal_wipe(k->known, k->known_count * sizeof *grown);
+	free(k->known);
+	k->known = grown;
+	k->known_cap = cap;
 	return 0;
 }
 
+/* The secret of the record's run: known already, or opened now and remembered. */
 static int run_secret(struct dump_keys *k, const struct store_record *r, const uint8_t *domain,
 	uint8_t secret[32], struct err *err)
 {
-	const struct known *known;
-	struct known run;
-	int got = 0;
+	struct known *run;
+	size_t i;
+	int ret = 0;
 
 	mutex_lock(&k->lock);
-	known = find(k, r->ephemeral, domain);
-	if (known == NULL) {
-		memcpy(run.ephemeral, r->ephemeral, KEY_LEN);
-		memcpy(run.domain, domain, STORE_DOMAIN_LEN);
-		got = unwrap(k, r->ephemeral, r->wraps, r->wrap_count, domain, WRAP_RECORD,
-			run.secret, err);
-		if (got == 0)
-			got = remember(k, &run, err);
-		known = &run;
+	for (i = 0; i < k->known_count; i++)
+		if (memcmp(k->known[i].ephemeral, r->ephemeral, KEY_LEN) == 0 &&
+			memcmp(k->known[i].domain, domain, STORE_DOMAIN_LEN) == 0)
+			break;
+	if (i == k->known_count) {
+		ret = grow_known(k, err);
+		if (ret == 0)
+			ret = unwrap(k, r->ephemeral, r->wraps, r->wrap_count, domain, WRAP_RECORD,
+				k->known[i].secret, err);
+		if (ret == 0) {
+			run = &k->known[k->known_count++];
+			memcpy(run->ephemeral, r->ephemeral, KEY_LEN);
+			memcpy(run->domain, domain, STORE_DOMAIN_LEN);
+		}
 	}
-	if (got == 0)
-		memcpy(secret, known->secret, 32);
+	if (ret == 0)
+		memcpy(secret, k->known[i].secret, 32);
 	mutex_unlock(&k->lock);
-	seal_wipe(&run, sizeof run);
-	return got;
-}
-
-struct dump_opener {
-	struct dump_keys *keys;
-	struct zst *zst;
-	uint8_t domain[STORE_DOMAIN_LEN];
-};
-
-struct dump_opener *dump_opener_new(
-	struct dump_keys *keys, const uint8_t domain[STORE_DOMAIN_LEN], struct err *err)
-{
-	struct dump_opener *o = calloc(1, sizeof *o);
-
-	if (o == NULL) {
-		err_set(err, ERR_NOMEM, "out of memory");
-		return NULL;
-	}
-	o->keys = keys;
-	memcpy(o->domain, domain, STORE_DOMAIN_LEN);
-	o->zst = zst_new(1, err);
-	if (o->zst == NULL) {
-		free(o);
-		return NULL;
-	}
-	return o;
-}
-
-void dump_opener_free(struct dump_opener *o)
-{
-	if (o == NULL)
-		return;
-	zst_free(o->zst);
-	free(o);
+	return ret;
 }
 
 /* Opens the seal in place: then the body is in the clear, *len bytes of it. */
-static int unseal(struct dump_opener *o, const struct store_record *r, uint8_t *body, size_t *len,
-	struct err *err)
+static int unseal(struct dump_keys *keys, const uint8_t *domain, const struct store_record *r,
+	uint8_t *body, size_t *len, struct err *err)
 {
 	uint8_t secret[32];
 	struct seal *seal;
 	int got;
 
-	if (run_secret(o->keys, r, o->domain, secret, err) != 0)
+	if (run_secret(keys, r, domain, secret, err) != 0)
 		return -1;
 	seal = record_seal(secret, r->id, err);
 	seal_wipe(secret, sizeof secret);
@@ -419,8 +315,9 @@ static int unseal(struct dump_opener *o, const struct store_record *r, uint8_t *
 	return got > 0 ? err_set(err, ERR_DAMAGE, "a chunk is not authentic") : got;
 }
 
-int dump_opener_open(struct dump_opener *o, const uint8_t id[STORE_ID_LEN], uint8_t *bytes,
-	size_t len, struct buf *out, struct err *err)
+int dump_crypt_open(struct dump_keys *keys, struct zst *zst, const uint8_t domain[STORE_DOMAIN_LEN],
+	const uint8_t id[STORE_ID_LEN], uint8_t *bytes, size_t len, struct buf *out,
+	struct err *err)
 {
 	struct store_record r;
 	uint8_t *body, *to;
@@ -431,7 +328,7 @@ int dump_opener_open(struct dump_opener *o, const uint8_t id[STORE_ID_LEN], uint
 		return err_set(err, ERR_DAMAGE, "a chunk is not the one that was asked for");
 	body = bytes + r.head_len;
 	len = r.body_len;
-	if (r.wrap_count > 0 && unseal(o, &r, body, &len, err) != 0)
+	if (r.wrap_count > 0 && unseal(keys, domain, &r, body, &len, err) != 0)
 		return -1;
 	buf_clear(out);
 	to = buf_room(out, r.raw_len, err);
@@ -439,7 +336,7 @@ int dump_opener_open(struct dump_opener *o, const uint8_t id[STORE_ID_LEN], uint
 		return -1;
 	if (r.codec == 0)
 		memcpy(to, body, len);
-	else if (zst_unpack(o->zst, body, len, to, r.raw_len, err) != 0)
+	else if (zst_unpack(zst, body, len, to, r.raw_len, err) != 0)
 		return -1;
 	buf_took(out, r.raw_len);
 	return 0;

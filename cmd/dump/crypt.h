@@ -10,8 +10,10 @@
  * is HMAC-SHA-256(S, "fdump record" || id); nonce random, associated
  * data the record's head.
  *
- *   sealing: dump_run_init -> one dump_maker a thread -> ... -> dump_run_wipe
- *   opening: one dump_opener a thread, over one dump_keys
+ *   sealing: dump_run_init -> dump_crypt_make ... -> dump_run_wipe
+ *   opening: dump_keys_new -> dump_crypt_open ... -> dump_keys_free
+ *
+ * Any thread may make and open records, each with its own struct zst.
  */
 #ifndef FDUMP_CMD_DUMP_CRYPT_H
 #define FDUMP_CMD_DUMP_CRYPT_H
@@ -24,10 +26,9 @@
 #include "cmd/store/record.h"
 
 struct dump_keys;
-struct dump_maker;
-struct dump_opener;
 struct buf;
 struct err;
+struct zst;
 
 /* A run's secrets; const once made, any thread may use it. */
 struct dump_run {
@@ -42,14 +43,12 @@ struct dump_run {
 int dump_run_init(struct dump_run *run, const struct dump_domain *domain, struct err *err);
 void dump_run_wipe(struct dump_run *run);
 
-/* level: zstd's, 0 for none. Borrows run. */
-struct dump_maker *dump_maker_new(const struct dump_run *run, int level, struct err *err);
-void dump_maker_free(struct dump_maker *maker);
-
-/* Appends the record of a content, whose id is `id`, to `out`. In an open domain, and if
- * `open`, it is an open record, and id the SHA-256. Returns 0, or -1 with err set. */
-int dump_maker_make(struct dump_maker *maker, bool open, const uint8_t id[STORE_ID_LEN],
-	const void *content, size_t len, struct buf *out, struct err *err);
+/* Appends the record of a content, whose id is `id`, to `out`. zst: NULL to leave it uncompressed.
+ * In an open domain, and if `open`, it is an open record, and id the SHA-256. Returns 0, or -1 with
+ * err set. */
+int dump_crypt_make(const struct dump_run *run, struct zst *zst, bool open,
+	const uint8_t id[STORE_ID_LEN], const void *content, size_t len, struct buf *out,
+	struct err *err);
 
 /* Secret keys, and the run secrets they have opened (kept, so that each run
  * costs one X25519). Thread-safe. keys are copied. None: only open records. */
@@ -62,15 +61,12 @@ void dump_keys_free(struct dump_keys *keys);
 int dump_keys_domain(struct dump_keys *keys, const struct store_dump *dump,
 	struct dump_domain *domain, struct err *err);
 
-struct dump_opener *dump_opener_new(
-	struct dump_keys *keys, const uint8_t domain[STORE_DOMAIN_LEN], struct err *err);
-void dump_opener_free(struct dump_opener *opener);
-
-/* Gets the content of a record into `out` (cleared first). It is authentic as
+/* Gets the content of a record of this domain into `out` (cleared first). It is authentic as
  * far as the key goes; whether it is what its id says the caller must check, by
  * dump_domain_id or by the checksum of what is made of it. bytes may be changed. Returns 0, or -1
  * with err set: ERR_DENIED, ERR_DAMAGE, ERR_FORMAT. */
-int dump_opener_open(struct dump_opener *opener, const uint8_t id[STORE_ID_LEN], uint8_t *bytes,
-	size_t len, struct buf *out, struct err *err);
+int dump_crypt_open(struct dump_keys *keys, struct zst *zst, const uint8_t domain[STORE_DOMAIN_LEN],
+	const uint8_t id[STORE_ID_LEN], uint8_t *bytes, size_t len, struct buf *out,
+	struct err *err);
 
 #endif

@@ -21,7 +21,7 @@ struct copy {
 	struct store *store;
 	bool behind;
 	bool in_use;        /* it is open, and no other is the same store */
-	bool late;          /* it was still being opened at the beginning */
+	bool opening;       /* it was still being opened at the beginning */
 	struct err why;     /* it was left behind */
 	bool waits;         /* its commit was started, and not answered */
 	bool lacks;         /* its commit named missing chunks */
@@ -29,7 +29,17 @@ struct copy {
 	uint64_t stored;    /* bytes that were new */
 	int64_t held_up_ms; /* that the others waited for it alone */
 	struct store_receipt receipt;
+	/* What is done with it beside the others (work_all), and what came of it. */
+	struct dump_fanout *fanout;
+	pthread_t thread;
+	bool works, threaded, over, late; /* late: it was cancelled */
+	int ret;
+	struct err error;
+	struct dump_before before;
+	bool has_base;
 };
+
+typedef int work_one(struct dump_fanout *f, struct copy *copy, struct err *err);
 
 struct dump_fanout {
 	struct dump_fanout_options o;
@@ -37,6 +47,15 @@ struct dump_fanout {
 	struct mutex lock; /* over .behind, .why, .in_use and .alive; held by callbacks */
 	size_t alive;
 	struct err why; /* the last one was left behind */
+	/* Work with several stores at the same time. */
+	work_one *work;
+	struct mutex work_lock; /* over .over of each copy, .working and .good */
+	pthread_cond_t change;
+	size_t working, good; /* not over yet; over, and without an error */
+	/* How stores that are behind get a dump. */
+	const uint8_t *dump;
+	uint32_t from; /* the stores that have it, bit n for the n-th */
+	void (*each)(void *ctx, size_t store, bool done);
 	struct copy copies[STORES_MAX];
 };
 
@@ -115,12 +134,18 @@ struct dump_fanout *dump_fanout_new(const struct dump_fanout_options *options, s
 		.prove = prove,
 		.ctx = (void *)(uintptr_t)options->domain};
 	mutex_init(&f->lock);
+	mutex_init(&f->work_lock);
+	pthread_cond_init(&f->change, NULL);
 	for (i = 0; i < f->o.count; i++) {
-		f->copies[i].store = f->o.stores[i];
-		f->copies[i].in_use = store_is_open(f->o.stores[i]);
-		f->copies[i].behind = !f->copies[i].in_use;
-		f->copies[i].late = store_is_opening(f->o.stores[i]);
-		f->alive += f->copies[i].in_use;
+		struct store *store = f->o.stores[i];
+		bool open = store_is_open(store);
+
+		f->copies[i] = (struct copy){.fanout = f,
+			.store = store,
+			.in_use = open,
+			.behind = !open,
+			.opening = store_is_opening(store)};
+		f->alive += open;
 	}
 	if (f->alive > 0)
 		return f;
@@ -133,164 +158,146 @@ void dump_fanout_free(struct dump_fanout *f)
 {
 	if (f == NULL)
 		return;
+	pthread_cond_destroy(&f->change);
+	mutex_fini(&f->work_lock);
 	mutex_fini(&f->lock);
 	free(f);
 }
 
 /* --- all stores at the same time -------------------------------------------- */
 
-/* How stores that are behind get a dump. */
-struct caught {
-	const uint8_t *dump;
-	uint32_t from; /* the stores that have it, bit n for the n-th */
-	void (*each)(void *ctx, size_t store, bool done);
-};
-
-/* What is done with one store, beside the others. */
-struct side {
-	struct dump_fanout *f;
-	struct copy *copy;
-	int (*work)(struct side *side); /* returns 0, or -1 with .why set */
-	pthread_t thread;
-	bool runs, over, late; /* late: it was cancelled */
-	struct sides *all;
-	const struct caught *caught;
-	/* What it came to. */
-	int ret;
-	struct err why;
-	struct dump_before before;
-	bool has_base;
-};
-
-struct sides {
-	struct side at[STORES_MAX];
-	size_t count;
-	struct mutex lock; /* over .over of each */
-	pthread_cond_t change;
-	size_t over, good; /* of them: all, and without an error */
-};
-
-static void *run_side(void *arg)
+static size_t count_bits(uint32_t set)
 {
-	struct side *side = arg;
-	int ret = side->work(side);
+	size_t n = 0;
 
-	mutex_lock(&side->all->lock);
-	side->ret = ret;
-	side->over = true;
-	side->all->over++;
-	side->all->good += ret == 0;
-	pthread_cond_broadcast(&side->all->change);
-	mutex_unlock(&side->all->lock);
+	for (; set != 0; set &= set - 1)
+		n++;
+	return n;
+}
+
+static void *run_work(void *arg)
+{
+	struct copy *copy = arg;
+	struct dump_fanout *f = copy->fanout;
+	int ret = f->work(f, copy, &copy->error);
+
+	mutex_lock(&f->work_lock);
+	copy->ret = ret;
+	copy->over = true;
+	f->working--;
+	f->good += ret == 0;
+	pthread_cond_broadcast(&f->change);
+	mutex_unlock(&f->work_lock);
 	return NULL;
 }
 
-static void sides_add(
-	struct sides *s, struct dump_fanout *f, struct copy *copy, int (*work)(struct side *side))
-{
-	assert(s->count < STORES_MAX);
-	s->at[s->count++] = (struct side){.f = f, .copy = copy, .work = work, .all = s};
-}
-
-/* Waits until all are over; when enough are, the others get DUMP_SLOW_MS. */
-static void sides_wait(struct sides *s, struct dump_fanout *f, size_t enough)
+/* Waits until all are over; when `enough` are, without an error, the others get DUMP_SLOW_MS, and
+ * are cancelled. */
+static void wait_work(struct dump_fanout *f, size_t enough)
 {
 	int64_t end = INT64_MAX;
 	bool cancelled = false;
 	size_t i;
 
-	mutex_lock(&s->lock);
-	while (s->over < s->count) {
-		mutex_wait_until(&s->lock, &s->change, uptime_ms() + LOOK_MS);
-		if (s->good >= enough && end == INT64_MAX)
+	mutex_lock(&f->work_lock);
+	while (f->working > 0) {
+		mutex_wait_until(&f->work_lock, &f->change, uptime_ms() + LOOK_MS);
+		if (f->good >= enough && end == INT64_MAX)
 			end = f->o.now_ms() + DUMP_SLOW_MS;
 		if (cancelled || f->o.now_ms() < end)
 			continue;
 		cancelled = true;
-		for (i = 0; i < s->count; i++) {
-			s->at[i].late = !s->at[i].over;
-			if (s->at[i].late)
-				store_cancel(s->at[i].copy->store);
+		for (i = 0; i < f->o.count; i++) {
+			f->copies[i].late = f->copies[i].works && !f->copies[i].over;
+			if (f->copies[i].late)
+				store_cancel(f->copies[i].store);
 		}
 	}
-	mutex_unlock(&s->lock);
+	mutex_unlock(&f->work_lock);
 }
 
-/* Does all that was added. enough: as for sides_wait; SIZE_MAX: all are waited for. */
-static void sides_run(struct sides *s, struct dump_fanout *f, size_t enough)
+/* Does the work with each store of a set (bit n for the n-th), at the same time. enough: as for
+ * wait_work; SIZE_MAX: all are waited for. */
+static void work_all(struct dump_fanout *f, uint32_t set, work_one *work, size_t enough)
 {
 	size_t i;
 
-	mutex_init(&s->lock);
-	pthread_cond_init(&s->change, NULL);
-	for (i = 0; i < s->count; i++) {
-		struct side *side = &s->at[i];
+	f->work = work;
+	f->working = count_bits(set);
+	f->good = 0;
+	for (i = 0; i < f->o.count; i++) {
+		struct copy *copy = &f->copies[i];
 
-		side->runs =
-			s->count > 1 && pthread_create(&side->thread, NULL, run_side, side) == 0;
-		if (!side->runs)
-			run_side(side);
+		copy->works = set >> i & 1;
+		copy->over = copy->late = false;
+		copy->error = (struct err){0};
+		if (!copy->works)
+			continue;
+		copy->threaded = count_bits(set) > 1 &&
+				 pthread_create(&copy->thread, NULL, run_work, copy) == 0;
+		if (!copy->threaded)
+			run_work(copy);
 	}
-	sides_wait(s, f, enough);
-	for (i = 0; i < s->count; i++)
-		if (s->at[i].runs)
-			pthread_join(s->at[i].thread, NULL);
-	pthread_cond_destroy(&s->change);
-	mutex_fini(&s->lock);
+	wait_work(f, enough);
+	for (i = 0; i < f->o.count; i++)
+		if (f->copies[i].works && f->copies[i].threaded)
+			pthread_join(f->copies[i].thread, NULL);
 }
 
-/* For each store that is not behind: those that fail are left behind then. */
-static void with_each(struct dump_fanout *f, struct sides *s, int (*work)(struct side *side))
+/* With each store that is not behind: those that fail are left behind then. */
+static void work_alive(struct dump_fanout *f, work_one *work)
 {
+	uint32_t alive = 0;
 	size_t i;
 
 	for (i = 0; i < f->o.count; i++)
-		if (!f->copies[i].behind)
-			sides_add(s, f, &f->copies[i], work);
-	sides_run(s, f, f->o.wanted);
-	for (i = 0; i < s->count; i++)
-		if (s->at[i].ret != 0 && s->at[i].late)
-			leave_for(
-				f, s->at[i].copy, "it does not answer, and the others are enough");
-		else if (s->at[i].ret != 0)
-			leave(f, s->at[i].copy, &s->at[i].why);
+		alive |= (uint32_t)!f->copies[i].behind << i;
+	work_all(f, alive, work, f->o.wanted);
+	for (i = 0; i < f->o.count; i++) {
+		struct copy *copy = &f->copies[i];
+
+		if (copy->works && copy->ret != 0 && copy->late)
+			leave_for(f, copy, "it does not answer, and the others are enough");
+		else if (copy->works && copy->ret != 0)
+			leave(f, copy, &copy->error);
+	}
 }
 
-static int read_before(struct side *s)
+static int read_before(struct dump_fanout *f, struct copy *copy, struct err *err)
 {
-	const struct dump_fanout_options *o = &s->f->o;
-
-	return dump_before_read(&s->before, s->copy->store, o->agent, o->name, &s->why);
+	return dump_before_read(&copy->before, copy->store, f->o.agent, f->o.name, err);
 }
 
 void dump_fanout_before(struct dump_fanout *f, dump_fanout_each_before *each, void *ctx)
 {
-	struct sides s = {.count = 0};
 	size_t i;
 
-	with_each(f, &s, read_before);
-	for (i = 0; i < s.count; i++) {
-		if (s.at[i].ret == 0)
-			each(ctx, (size_t)(s.at[i].copy - f->copies), &s.at[i].before);
-		dump_before_fini(&s.at[i].before);
+	work_alive(f, read_before);
+	for (i = 0; i < f->o.count; i++) {
+		struct copy *copy = &f->copies[i];
+
+		if (!copy->works)
+			continue;
+		if (copy->ret == 0)
+			each(ctx, i, &copy->before);
+		dump_before_fini(&copy->before);
 	}
 }
 
-static int begin(struct side *s)
+static int begin(struct dump_fanout *f, struct copy *copy, struct err *err)
 {
-	return store_begin(s->copy->store, &s->f->run, &s->has_base, &s->why);
+	return store_begin(copy->store, &f->run, &copy->has_base, err);
 }
 
 int dump_fanout_begin(struct dump_fanout *f, const uint8_t *base, bool *has_base, struct err *err)
 {
-	struct sides s = {.count = 0};
 	size_t i;
 
 	*has_base = false;
 	f->run.base = base;
-	with_each(f, &s, begin);
-	for (i = 0; i < s.count; i++)
-		*has_base |= s.at[i].ret == 0 && s.at[i].has_base;
+	work_alive(f, begin);
+	for (i = 0; i < f->o.count; i++)
+		*has_base |= f->copies[i].works && f->copies[i].ret == 0 && f->copies[i].has_base;
 	return any_left(f, err);
 }
 
@@ -339,15 +346,6 @@ static void put_once(struct dump_fanout *f, struct store_parcel *parcel, uint32_
 		if (ret != STORE_NO_ROOM)
 			*to &= ~((uint32_t)1 << i);
 	}
-}
-
-static size_t count_bits(uint32_t set)
-{
-	size_t n = 0;
-
-	for (; set != 0; set &= set - 1)
-		n++;
-	return n;
 }
 
 /* Waits a while for the first store of the set that has no room, or leaves it behind. */
@@ -495,24 +493,6 @@ static void ignore(void *ctx, const struct store_entry *dump, const char *what)
 	(void)what;
 }
 
-/* Gets the dump for one store from another one. Returns 0, or -1 with err set. */
-static int catch_up(struct dump_fanout *f, struct copy *copy, struct store *from,
-	const uint8_t *dump, struct err *err)
-{
-	struct store_replicated result;
-	int ret = store_replicate(from, copy->store, dump, &f->run, ignore, NULL, &result, err);
-
-	if (ret == 0 && result.failed > 0)
-		ret = err_set(err, ERR_DAMAGE, "the store that has the dump lacks chunks of it");
-	if (ret == 0 && memcmp(result.receipt.dump, dump, STORE_DUMP_ID) != 0)
-		ret = err_set(err, ERR_EXISTS, "the dump was deleted there");
-	if (ret == 0)
-		copy->stored += result.bytes;
-	copy->acked = ret == 0;
-	copy->receipt = result.receipt;
-	return ret;
-}
-
 /* A store that could not be opened before may be one that is written to under another name. */
 static int check_other(const struct dump_fanout *f, const struct copy *copy, struct err *err)
 {
@@ -561,7 +541,7 @@ static int open_again(struct dump_fanout *f, struct copy *copy)
 	ret = open_soon(copy->store, &why);
 	mutex_lock(&f->lock);
 	if (ret != 0) /* One that could not be opened before was reported then. */
-		known = copy->why.code == ERR_NONE ? !copy->late || why.code == ERR_TIMEOUT
+		known = copy->why.code == ERR_NONE ? !copy->opening || why.code == ERR_TIMEOUT
 						   : strcmp(why.message, copy->why.message) == 0;
 	else
 		ret = check_other(f, copy, &why);
@@ -574,49 +554,53 @@ static int open_again(struct dump_fanout *f, struct copy *copy)
 	return ret;
 }
 
-/* From one store after the other that has the dump, until it has caught up. */
-static int catch_up_any(
-	struct dump_fanout *f, struct copy *copy, const struct caught *c, struct err *err)
+/* Gets the dump for one store from another one. Returns 0, or -1 with err set. */
+static int replicate(struct dump_fanout *f, struct copy *copy, struct store *from, struct err *err)
 {
-	bool first = true;
-	size_t i;
+	struct store_replicated result;
+	int ret = store_replicate(from, copy->store, f->dump, &f->run, ignore, NULL, &result, err);
 
-	for (i = 0; i < f->o.count; i++) {
-		if (!(c->from >> i & 1))
-			continue;
-		/* After an error it must be opened again. */
-		if (!first && open_again(f, copy) != 0)
-			return -1;
-		first = false;
-		if (catch_up(f, copy, f->copies[i].store, c->dump, err) == 0)
-			return 0;
-	}
-	return -1;
+	if (ret == 0 && result.failed > 0)
+		ret = err_set(err, ERR_DAMAGE, "the store that has the dump lacks chunks of it");
+	if (ret == 0 && memcmp(result.receipt.dump, f->dump, STORE_DUMP_ID) != 0)
+		ret = err_set(err, ERR_EXISTS, "the dump was deleted there");
+	if (ret == 0)
+		copy->stored += result.bytes;
+	copy->acked = ret == 0;
+	copy->receipt = result.receipt;
+	return ret;
 }
 
-static void tell_each(struct side *s, bool done)
+static void tell_each(struct dump_fanout *f, const struct copy *copy, bool done)
 {
-	struct dump_fanout *f = s->f;
-
 	mutex_lock(&f->lock);
-	s->caught->each(f->o.ctx, (size_t)(s->copy - f->copies), done);
+	f->each(f->o.ctx, (size_t)(copy - f->copies), done);
 	mutex_unlock(&f->lock);
 }
 
-static int catch_up_side(struct side *s)
+/* From one store after the other that has the dump, until it has caught up. */
+static int catch_up(struct dump_fanout *f, struct copy *copy, struct err *err)
 {
-	struct dump_fanout *f = s->f;
+	bool told = false;
+	size_t i;
 
-	if (open_again(f, s->copy) != 0)
-		return -1;
-	tell_each(s, false);
-	if (catch_up_any(f, s->copy, s->caught, &s->why) == 0) {
-		tell_each(s, true);
-		return 0;
+	for (i = 0; i < f->o.count; i++) {
+		if (!(f->from >> i & 1))
+			continue;
+		/* Also after an error it must be opened again. */
+		if (open_again(f, copy) != 0)
+			return -1;
+		if (!told)
+			tell_each(f, copy, false);
+		told = true;
+		if (replicate(f, copy, f->copies[i].store, err) == 0) {
+			tell_each(f, copy, true);
+			return 0;
+		}
 	}
 	mutex_lock(&f->lock);
-	if (s->why.code != ERR_NOSPACE || s->copy->why.code != ERR_NOSPACE)
-		tell_behind(f, s->copy, &s->why);
+	if (err->code != ERR_NOSPACE || copy->why.code != ERR_NOSPACE)
+		tell_behind(f, copy, err);
 	mutex_unlock(&f->lock);
 	return -1;
 }
@@ -624,26 +608,21 @@ static int catch_up_side(struct side *s)
 size_t dump_fanout_catch_up(struct dump_fanout *f, const uint8_t *dump,
 	void (*each)(void *ctx, size_t store, bool done), uint64_t *stored)
 {
-	struct caught caught = {.dump = dump, .each = each};
-	struct sides s = {.count = 0};
-	size_t count = 0, i;
+	uint32_t behind = 0;
+	size_t i;
 
-	for (i = 0; i < f->o.count; i++)
-		caught.from |= (uint32_t)f->copies[i].acked << i;
-	for (i = 0; i < f->o.count && caught.from != 0; i++)
-		if (f->copies[i].behind) {
-			sides_add(&s, f, &f->copies[i], catch_up_side);
-			s.at[s.count - 1].caught = &caught;
-		}
-	sides_run(&s, f, SIZE_MAX);
-	for (i = 0; i < s.count; i++) {
-		if (s.at[i].ret != 0)
-			continue;
-		count++;
-		if (s.at[i].copy->stored > *stored)
-			*stored = s.at[i].copy->stored;
+	f->dump = dump;
+	f->each = each;
+	f->from = 0;
+	for (i = 0; i < f->o.count; i++) {
+		f->from |= (uint32_t)f->copies[i].acked << i;
+		behind |= (uint32_t)f->copies[i].behind << i;
 	}
-	return count;
+	work_all(f, f->from != 0 ? behind : 0, catch_up, SIZE_MAX);
+	for (i = 0; i < f->o.count; i++)
+		if (f->copies[i].works && f->copies[i].ret == 0 && f->copies[i].stored > *stored)
+			*stored = f->copies[i].stored;
+	return f->good;
 }
 
 const struct store_receipt *dump_fanout_receipt(const struct dump_fanout *f, size_t store)

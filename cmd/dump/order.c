@@ -5,6 +5,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
+
+#include "lib/buf.h"
+#include "lib/err.h"
 
 void dump_dated_set(struct dump_dated *d, const struct store_entry *e)
 {
@@ -145,6 +149,58 @@ int dump_order_compare(const struct dump_dated *a, const struct dump_dated *b)
 	if (a->rank != b->rank)
 		return (a->rank > b->rank) - (a->rank < b->rank);
 	return (a->seq > b->seq) - (a->seq < b->seq);
+}
+
+struct reading {
+	struct buf *rows, *records;
+};
+
+static int add_row(void *ctx, const struct store_entry *e, struct err *err)
+{
+	struct reading *r = ctx;
+	struct dump_row row = {
+		.at = {.time = e->committed, .seq = e->seq},
+		.record = r->records->len,
+		.record_len = e->record_len,
+		.damaged = e->damaged,
+		.fewer = e->dump.fewer_than > 0,
+		.lock = e->lock,
+		.receipt = e->receipt,
+	};
+
+	memcpy(row.id, e->dump.id, sizeof row.id);
+	if (!e->damaged) {
+		dump_dated_set(&row.at, e);
+		if (buf_add(r->records, e->record, e->record_len, err) != 0)
+			return -1;
+	}
+	return buf_add(r->rows, &row, sizeof row, err);
+}
+
+int dump_order_read(struct store *store, const struct store_filter *filter, struct buf *rows,
+	struct buf *records, struct err *err)
+{
+	struct reading r = {rows, records};
+	struct dump_dated **dated;
+	struct dump_row *row;
+	size_t i, n = 0, count;
+
+	if (store_dumps(store, filter, add_row, &r, err) != 0)
+		return -1;
+	row = (struct dump_row *)(void *)rows->data;
+	count = rows->len / sizeof *row;
+	dated = calloc(count + 1, sizeof(struct dump_dated *));
+	if (dated == NULL)
+		return err_set(err, ERR_NOMEM, "out of memory");
+	for (i = 0; i < count; i++)
+		if (!row[i].damaged)
+			dated[n++] = &row[i].at;
+	dump_order(dated, n, (int64_t)time(NULL));
+	for (i = 0; i < count; i++)
+		if (row[i].damaged)
+			row[i].at.when = i > 0 ? row[i - 1].at.when : 0;
+	free(dated);
+	return 0;
 }
 
 const char *dump_clock_text(enum dump_clock clock)

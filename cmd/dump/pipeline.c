@@ -27,7 +27,6 @@
 #include "cmd/dump/large.h"
 #include "cmd/dump/previous.h"
 #include "cmd/dump/manifest.h"
-#include "cmd/dump/pieces.h"
 #include "cmd/dump/crypt.h"
 #include "cmd/store/marks.h"
 #include "cmd/store/store.h"
@@ -38,26 +37,41 @@
 #include "lib/hash.h"
 #include "lib/lane.h"
 #include "lib/le.h"
+#include "lib/zst.h"
 #include "pack/batch.h"
 #include "pack/walk.h"
 
 #define DIRS_MAX  256          /* directories that a job keeps open */
 #define CARRY_MAX (512u << 10) /* bytes of carried entries in a job */
 #define ASK_MAX   64           /* ids in one question */
+#define DUE_MAX   (64u << 10)  /* bytes of the manifest in one question */
 
 /* A job ends with the chunk that brings its small files to so many bytes. */
 #define JOB_CONTENT (512u << 10)
 
 struct worker {
 	struct pack_batch_reader *reader;
-	struct dump_maker *maker;
+	struct zst *zst; /* NULL: level 0 */
+};
+
+/* Pieces of the manifest, and of its list, on their way to the stores: some are gathered, the
+ * stores are asked for them together, and what is lacking is sealed and put. */
+struct pieces {
+	struct {
+		bool list;
+		size_t at, len; /* in .content; a piece over DUE_MAX goes by itself */
+	} due[ASK_MAX];
+	uint8_t ids[ASK_MAX][STORE_ID_LEN];
+	size_t count;
+	struct buf content, record;
+	struct zst *zst;
 };
 
 struct backup {
 	const struct dump_pipeline_options *o;
 	struct store_time began;
 	struct dump_run run;
-	struct dump_pieces pieces;
+	struct pieces pieces;
 	struct dump_manifest *manifest;
 	struct dump_previous_out *last_out;
 	/* plan */
@@ -161,14 +175,6 @@ static int plan_item(
 	return pack_batch_add(&job->batch, &b->walk, !carry, err);
 }
 
-/* Bytes of content that the pending item will add to a bundle. */
-static uint64_t content_of(const struct backup *b)
-{
-	return S_ISREG(b->walk.item.st.st_mode) && !b->walk.linked
-		       ? (uint64_t)b->walk.item.st.st_size
-		       : 0;
-}
-
 /* The chunk in the making ends with the item that was planned last. Returns whether the job has
  * enough of them. */
 static bool cut_chunk(struct dump_job *job)
@@ -199,13 +205,6 @@ static int plan_small(
 	       cut_chunk(job);
 }
 
-/* Whether a job must end with the item that was planned last, and with it a chunk. */
-static bool job_full(const struct dump_job *job)
-{
-	return job->plans.len >= DUMP_JOB_ITEMS * sizeof(struct dump_plan) ||
-	       job->batch.dirs >= DIRS_MAX || job->batch.text.len >= CARRY_MAX + job->planned;
-}
-
 static int plan(void *ctx, void *worker, void *job_, struct err *err)
 {
 	struct backup *b = ctx;
@@ -229,7 +228,9 @@ static int plan(void *ctx, void *worker, void *job_, struct err *err)
 			if (plan_item(b, job, fs, true, err) != 0)
 				return -1;
 		} else {
-			size = content_of(b);
+			size = S_ISREG(b->walk.item.st.st_mode) && !b->walk.linked
+				       ? (uint64_t)b->walk.item.st.st_size
+				       : 0;
 			if (size >= DUMP_CUT_LARGE && job->plans.len > 0)
 				return 0;
 			if (size >= DUMP_CUT_LARGE) {
@@ -241,7 +242,9 @@ static int plan(void *ctx, void *worker, void *job_, struct err *err)
 			if (got != 0)
 				return got < 0 ? -1 : 0;
 		}
-		if (job_full(job))
+		if (job->plans.len >= DUMP_JOB_ITEMS * sizeof(struct dump_plan) ||
+			job->batch.dirs >= DIRS_MAX ||
+			job->batch.text.len >= CARRY_MAX + job->planned)
 			return 0;
 	}
 }
@@ -337,23 +340,72 @@ static int ask(void *ctx, void *worker, void *const *jobs, size_t count, struct 
 
 static int press(void *ctx, void *worker, void *job_, struct err *err)
 {
+	const struct backup *b = ctx;
 	struct worker *w = worker;
 	struct dump_job *job = job_;
 	size_t i;
 
-	(void)ctx;
 	for (i = 0; i < job->chunk_count; i++) {
 		struct dump_chunk *c = &job->chunks[i];
 
 		if (c->lacks == 0)
 			continue;
 		c->record_at = job->records.len;
-		if (dump_maker_make(w->maker, false, c->id, job->content.data + c->at, c->len,
-			    &job->records, err) != 0)
+		if (dump_crypt_make(&b->run, w->zst, false, c->id, job->content.data + c->at,
+			    c->len, &job->records, err) != 0)
 			return -1;
 		c->record_len = job->records.len - c->record_at;
 	}
 	return 0;
+}
+
+/* --- emit: the manifest ------------------------------------------------------ */
+
+static int put_pieces(struct backup *b, struct err *err)
+{
+	struct pieces *p = &b->pieces;
+	uint32_t lacks[ASK_MAX];
+	size_t i;
+
+	if (p->count == 0)
+		return 0;
+	if (dump_fanout_have(b->o->copies, p->ids[0], p->count, lacks, err) != 0)
+		return -1;
+	for (i = 0; i < p->count; i++) {
+		assert(p->due[i].at + p->due[i].len <= p->content.len);
+		if (lacks[i] == 0)
+			continue;
+		buf_clear(&p->record);
+		if (dump_crypt_make(&b->run, p->zst, p->due[i].list, p->ids[i],
+			    p->content.data + p->due[i].at, p->due[i].len, &p->record, err) != 0 ||
+			dump_fanout_put(
+				b->o->copies, p->record.data, p->record.len, lacks[i], err) != 0)
+			return -1;
+	}
+	p->count = 0;
+	buf_clear(&p->content);
+	return 0;
+}
+
+/* Takes a piece, and sets its id: a dump_manifest_sink. */
+static int add_piece(void *ctx, bool list, const void *content, size_t len,
+	uint8_t id[STORE_ID_LEN], struct err *err)
+{
+	struct backup *b = ctx;
+	struct pieces *p = &b->pieces;
+
+	if (list)
+		hash_sha256(content, len, id);
+	else if (dump_domain_id(b->o->domain, content, len, id, err) != 0)
+		return -1;
+	if ((p->count == ASK_MAX || p->content.len + len > DUE_MAX) && put_pieces(b, err) != 0)
+		return -1;
+	assert(p->count < ASK_MAX);
+	p->due[p->count].list = list;
+	p->due[p->count].at = p->content.len;
+	p->due[p->count].len = len;
+	memcpy(p->ids[p->count++], id, STORE_ID_LEN);
+	return buf_add(&p->content, content, len, err);
 }
 
 /* --- emit ------------------------------------------------------------------ */
@@ -473,12 +525,19 @@ static int emit(void *ctx, void *worker, void *job_, struct err *err)
 
 /* --- the whole ----------------------------------------------------------- */
 
+/* zst: NULL at level 0. */
+static int make_zst(const struct backup *b, struct zst **zst, struct err *err)
+{
+	*zst = b->o->level > 0 ? zst_new(b->o->level, err) : NULL;
+	return *zst == NULL && b->o->level > 0 ? -1 : 0;
+}
+
 static void worker_free(struct worker *w)
 {
 	if (w == NULL)
 		return;
 	pack_batch_reader_free(w->reader);
-	dump_maker_free(w->maker);
+	zst_free(w->zst);
 	free(w);
 }
 
@@ -491,8 +550,7 @@ static struct worker *worker_new(struct backup *b, struct err *err)
 		return NULL;
 	}
 	w->reader = pack_batch_reader_new(b->o->xattrs, b->o->owner_names, err);
-	w->maker = w->reader != NULL ? dump_maker_new(&b->run, b->o->level, err) : NULL;
-	if (w->maker != NULL)
+	if (w->reader != NULL && make_zst(b, &w->zst, err) == 0)
 		return w;
 	worker_free(w);
 	return NULL;
@@ -514,11 +572,8 @@ static int open_last(struct backup *b, struct err *err)
 	bool has;
 
 	if (!b->o->store_all)
-		b->last = dump_previous_open(b->o->last, b->o->domain->fingerprint);
-	if (b->last != NULL) {
-		base = dump_previous_dump(b->last);
-		dump_previous_lose(b->last, b->o->lost);
-	}
+		b->last = dump_previous_open(
+			b->o->last, b->o->domain->fingerprint, b->o->lost, &base);
 	if (dump_fanout_begin(b->o->copies, base, &has, err) != 0)
 		return -1;
 	if (has) {
@@ -537,14 +592,12 @@ static int backup_init(struct backup *b, struct err *err)
 		dump_run_init(&b->run, b->o->domain, err) != 0 || open_last(b, err) != 0)
 		return -1;
 	b->last_out = dump_previous_make(b->o->last, b->o->domain->fingerprint, err);
-	if (b->last_out == NULL)
+	if (b->last_out == NULL || pack_walk_init(&b->walk, &b->o->scan, err) != 0 ||
+		make_zst(b, &b->pieces.zst, err) != 0)
 		return -1;
-	if (pack_walk_init(&b->walk, &b->o->scan, err) != 0)
-		return -1;
-	if (dump_pieces_init(&b->pieces, &b->run, b->o->level, b->o->copies, err) != 0)
-		return -1;
-	b->manifest = dump_manifest_new(
-		b->o->domain->gear, b->last_out, dump_pieces_add, &b->pieces, err);
+	buf_init(&b->pieces.content, SIZE_MAX);
+	buf_init(&b->pieces.record, STORE_RECORD_MAX);
+	b->manifest = dump_manifest_new(b->o->domain->gear, b->last_out, add_piece, b, err);
 	return b->manifest != NULL ? 0 : -1;
 }
 
@@ -552,7 +605,9 @@ static void backup_fini(struct backup *b)
 {
 	dump_large_fini(&b->large);
 	pack_walk_fini(&b->walk);
-	dump_pieces_fini(&b->pieces);
+	zst_free(b->pieces.zst);
+	buf_fini(&b->pieces.content);
+	buf_fini(&b->pieces.record);
 	dump_manifest_free(b->manifest);
 	dump_previous_drop(b->last_out);
 	dump_previous_close(b->last);
@@ -585,8 +640,7 @@ static int make_record(struct backup *b, struct buf *out, struct err *err)
 		.plan = b->o->plan,
 	};
 
-	if (dump_manifest_finish(b->manifest, &d, err) != 0 ||
-		dump_pieces_flush(&b->pieces, err) != 0 ||
+	if (dump_manifest_finish(b->manifest, &d, err) != 0 || put_pieces(b, err) != 0 ||
 		seal_random(r->dump, sizeof r->dump, err) != 0)
 		return -1;
 	d.ended = now();

@@ -167,7 +167,8 @@ struct dump_previous {
 	char buffer[BUFFER];
 };
 
-struct dump_previous *dump_previous_open(const char *path, const uint8_t domain[STORE_DOMAIN_LEN])
+struct dump_previous *dump_previous_open(const char *path, const uint8_t domain[STORE_DOMAIN_LEN],
+	const struct store_marks *lost, const uint8_t **dump)
 {
 	struct dump_previous *l = calloc(1, sizeof *l);
 
@@ -178,12 +179,15 @@ struct dump_previous *dump_previous_open(const char *path, const uint8_t domain[
 	buf_init(&l->entry, SIZE_MAX);
 	buf_init(&l->pieces, SIZE_MAX);
 	mutex_init(&l->lock);
+	l->lost = lost;
 	l->file = fopen(path, "re");
 	if (l->file != NULL)
 		setvbuf(l->file, l->buffer, _IOFBF, sizeof l->buffer);
 	if (l->file != NULL && fread(&l->head, sizeof l->head, 1, l->file) == 1 &&
-		l->head.magic == MAGIC && memcmp(l->head.domain, domain, STORE_DOMAIN_LEN) == 0)
+		l->head.magic == MAGIC && memcmp(l->head.domain, domain, STORE_DOMAIN_LEN) == 0) {
+		*dump = l->head.dump;
 		return l;
+	}
 	dump_previous_close(l);
 	return NULL;
 }
@@ -203,11 +207,6 @@ void dump_previous_close(struct dump_previous *l)
 	free(l);
 }
 
-void dump_previous_lose(struct dump_previous *l, const struct store_marks *lost)
-{
-	l->lost = lost;
-}
-
 /* Whether one of the items, up to a TAIL or the end, is a REF to a chunk that is lost. */
 static bool names_lost(const struct dump_previous *l, struct cbor_in in)
 {
@@ -221,11 +220,6 @@ static bool names_lost(const struct dump_previous *l, struct cbor_in in)
 			store_marks_has(l->lost, hash_xxh3(item.data.at, STORE_ID_LEN)))
 			return true;
 	return false;
-}
-
-const uint8_t *dump_previous_dump(const struct dump_previous *l)
-{
-	return l->head.dump;
 }
 
 static bool read_into(struct dump_previous *l, struct buf *to, size_t len, uint64_t check)

@@ -70,17 +70,15 @@ struct dump_old {
 	const uint8_t *bytes;
 	size_t len;
 	struct dump_stat stat;
-	bool lost; /* it names a chunk that is lost: dump_previous_lose */
+	bool lost; /* it names a chunk that is lost */
 };
 
-/* NULL if there is none of this domain, or none that can be used. */
-struct dump_previous *dump_previous_open(const char *path, const uint8_t domain[STORE_DOMAIN_LEN]);
+/* lost: chunks (hash_xxh3 of their ids) that are not in the stores any more: what names one can't
+ * be used; borrowed, and not changed until it is closed; NULL: none. *dump: set to the id of the
+ * dump that it is of. NULL if there is none of this domain, or none that can be used. */
+struct dump_previous *dump_previous_open(const char *path, const uint8_t domain[STORE_DOMAIN_LEN],
+	const struct store_marks *lost, const uint8_t **dump);
 void dump_previous_close(struct dump_previous *last);
-/* These chunks (hash_xxh3 of their ids) are not in the stores any more: what names one is no use.
- * Borrowed, and not changed until it is closed. */
-void dump_previous_lose(struct dump_previous *last, const struct store_marks *lost);
-/* The dump that it is of. */
-const uint8_t *dump_previous_dump(const struct dump_previous *last);
 /* Returns false at the end. *old is good until the next call. */
 bool dump_previous_next(struct dump_previous *last, struct dump_old *old);
 

@@ -14,6 +14,7 @@
 #include "lib/err.h"
 #include "lib/hash.h"
 #include "lib/mutex.h"
+#include "lib/zst.h"
 
 struct dump_source {
 	struct store *stores[STORES_MAX];
@@ -34,11 +35,9 @@ struct dump_source {
 	struct store_marks healed_met;
 };
 
-struct dump_source *dump_source_new(
-	struct store *const *stores, size_t count, struct dump_keys *keys, struct err *err)
+static struct dump_source *source_new(struct dump_keys *keys, struct err *err)
 {
 	struct dump_source *s = calloc(1, sizeof *s);
-	size_t i;
 
 	if (s == NULL) {
 		err_set(err, ERR_NOMEM, "out of memory");
@@ -49,6 +48,17 @@ struct dump_source *dump_source_new(
 	buf_init(&s->pieces, SIZE_MAX);
 	buf_init(&s->healed, DUMP_HEALED_MAX * sizeof(struct dump_healed));
 	mutex_init(&s->lock);
+	return s;
+}
+
+struct dump_source *dump_source_new(
+	struct store *const *stores, size_t count, struct dump_keys *keys, struct err *err)
+{
+	struct dump_source *s = source_new(keys, err);
+	size_t i;
+
+	if (s == NULL)
+		return NULL;
 	for (i = 0; i < count; i++)
 		if (store_is_open(stores[i])) {
 			s->stores[s->count] = stores[i];
@@ -60,20 +70,13 @@ struct dump_source *dump_source_new(
 
 struct dump_source *dump_source_share(const struct dump_source *source, struct err *err)
 {
-	struct dump_source *s = calloc(1, sizeof *s);
+	struct dump_source *s = source_new(source->keys, err);
 
-	if (s == NULL) {
-		err_set(err, ERR_NOMEM, "out of memory");
+	if (s == NULL)
 		return NULL;
-	}
-	s->keys = source->keys;
 	s->count = source->count;
 	memcpy(s->stores, source->stores, sizeof s->stores);
 	memcpy(s->bits, source->bits, sizeof s->bits);
-	buf_init(&s->record, STORE_DUMP_MAX);
-	buf_init(&s->pieces, SIZE_MAX);
-	buf_init(&s->healed, DUMP_HEALED_MAX * sizeof(struct dump_healed));
-	mutex_init(&s->lock);
 	return s;
 }
 
@@ -142,7 +145,7 @@ struct side {
 	bool runs;
 	int ret;
 	struct err why;
-	struct buf dumps;   /* of a listing: struct listed */
+	struct buf dumps;   /* of a listing: struct dump_row; .stores: that have it */
 	struct buf records; /* and what .record is in */
 };
 
@@ -192,78 +195,24 @@ static void sides_fini(const struct dump_source *s, struct side sides[STORES_MAX
 
 /* --- choosing ------------------------------------------------------------- */
 
-struct listed {
-	uint8_t id[STORE_DUMP_ID];
-	struct dump_dated at;
-	uint32_t stores;                 /* that have it */
-	size_t side, record, record_len; /* in that side's .records */
-	bool damaged;                    /* its record can't be read; at.when: the one before's */
-	int64_t lock;
-	struct store_receipt receipt;
-};
-
-static int add_listed(void *ctx, const struct store_entry *e, struct err *err)
-{
-	struct side *side = ctx;
-	struct listed d = {
-		.damaged = e->damaged,
-		.stores = e->damaged ? 0 : side->source->bits[side->number],
-		.side = side->number,
-		.record = side->records.len,
-		.record_len = e->record_len,
-		.lock = e->lock,
-		.receipt = e->receipt,
-	};
-
-	memcpy(d.id, e->dump.id, sizeof d.id);
-	d.at.time = e->committed;
-	if (!e->damaged)
-		dump_dated_set(&d.at, e);
-	d.at.seq = e->seq;
-	if (!e->damaged && buf_add(&side->records, e->record, e->record_len, err) != 0)
-		return -1;
-	return buf_add(&side->dumps, &d, sizeof d, err);
-}
-
-/* When and in which order those of one store were made. */
-static int order_one(struct side *side, struct err *err)
-{
-	struct listed *d = (struct listed *)(void *)side->dumps.data;
-	size_t i, n = 0, count = side->dumps.len / sizeof *d;
-	struct dump_dated **dated = calloc(count + 1, sizeof(struct dump_dated *));
-
-	if (dated == NULL)
-		return err_set(err, ERR_NOMEM, "out of memory");
-	for (i = 0; i < count; i++)
-		if (!d[i].damaged)
-			dated[n++] = &d[i].at;
-	dump_order(dated, n, (int64_t)time(NULL));
-	for (i = 0; i < count; i++)
-		if (d[i].damaged)
-			d[i].at.when = i > 0 ? d[i - 1].at.when : 0;
-	free(dated);
-	return 0;
-}
-
 static int list_store(struct side *side, struct err *err)
 {
-	struct store *store = side->source->stores[side->number];
-
-	if (store_dumps(store, &(struct store_filter){0}, add_listed, side, err) != 0)
-		return -1;
-	return order_one(side, err);
+	return dump_order_read(side->source->stores[side->number], &(struct store_filter){0},
+		&side->dumps, &side->records, err);
 }
 
 /* Adds the dumps of one store to those of the stores before. Of one that was met before it may know
  * better when it was made. */
 static int merge_store(struct buf *dumps, const struct side *side, struct err *err)
 {
-	const struct listed *d = (const struct listed *)(const void *)side->dumps.data;
+	struct dump_row *d = (struct dump_row *)(void *)side->dumps.data;
 	size_t count = side->dumps.len / sizeof *d, before = dumps->len / sizeof *d, i, k;
 
 	for (i = 0; i < count; i++) {
-		struct listed *all = (struct listed *)(void *)dumps->data;
+		struct dump_row *all = (struct dump_row *)(void *)dumps->data;
 
+		d[i].side = side->number;
+		d[i].stores = d[i].damaged ? 0 : side->source->bits[side->number];
 		for (k = 0; k < before && memcmp(all[k].id, d[i].id, sizeof d->id) != 0; k++)
 			continue;
 		if (k == before) {
@@ -311,7 +260,7 @@ static int merge_all(struct dump_source *s, struct side *sides, struct buf *dump
 
 static int by_order(const void *a, const void *b)
 {
-	const struct listed *x = a, *y = b;
+	const struct dump_row *x = a, *y = b;
 
 	return dump_order_compare(&x->at, &y->at);
 }
@@ -320,14 +269,14 @@ int dump_source_dumps(struct dump_source *s, dump_each_dump *each, void *ctx, st
 {
 	struct side sides[STORES_MAX];
 	struct buf all;
-	struct listed *d;
+	struct dump_row *d;
 	size_t i;
 	int got;
 
 	buf_init(&all, SIZE_MAX);
 	ask_each(s, UINT32_MAX, sides, list_store);
 	got = merge_all(s, sides, &all, err);
-	d = (struct listed *)(void *)all.data;
+	d = (struct dump_row *)(void *)all.data;
 	if (all.len > 0)
 		qsort(d, all.len / sizeof *d, sizeof *d, by_order);
 	for (i = 0; i < all.len / sizeof *d && got == 0; i++) {
@@ -557,7 +506,7 @@ int dump_source_unlock(struct dump_source *s, struct err *err)
 
 struct dump_taker {
 	struct dump_source *source;
-	struct dump_opener *opener;
+	struct zst *zst;
 	struct buf record;
 };
 
@@ -571,8 +520,8 @@ struct dump_taker *dump_taker_new(struct dump_source *s, struct err *err)
 	}
 	t->source = s;
 	buf_init(&t->record, STORE_DOMAIN_LEN + STORE_RECORD_MAX);
-	t->opener = dump_opener_new(s->keys, s->dump.domain, err);
-	if (t->opener != NULL)
+	t->zst = zst_new(1, err);
+	if (t->zst != NULL)
 		return t;
 	dump_taker_free(t);
 	return NULL;
@@ -582,7 +531,7 @@ void dump_taker_free(struct dump_taker *t)
 {
 	if (t == NULL)
 		return;
-	dump_opener_free(t->opener);
+	zst_free(t->zst);
 	buf_fini(&t->record);
 	free(t);
 }
@@ -641,7 +590,8 @@ static int take_from(
 	if (got == 1)
 		return err_set(err, ERR_DAMAGE, "it is not in the store");
 	if (got == 0)
-		got = dump_opener_open(t->opener, id, t->record.data, t->record.len, out, err);
+		got = dump_crypt_open(s->keys, t->zst, s->dump.domain, id, t->record.data,
+			t->record.len, out, err);
 	/* Of an unencrypted dump in a single store the files' own checksums tell. */
 	if (got == 0 && (s->dump.sealed || s->count > 1) && !is_right(&t->record, id, out, err))
 		got = -1;

@@ -1,6 +1,6 @@
 /*
- * Sections of text become structs. One table has the keys that jobs, agents and
- * defaults share; what only one of them has stands beside it.
+ * Sections of text become structs, by tables of their keys: what a value can be, and the member
+ * that it goes to. One table has the keys that jobs, agents and defaults share.
  */
 #include "cmd/manager/config.h"
 
@@ -21,36 +21,6 @@
 #include "lib/name.h"
 #include "lib/size.h"
 #include "lib/tz.h"
-
-enum { RULE_DEFAULTS, RULE_JOB, RULE_AGENT, RULE_STORE, RULE_MANAGER, RULE_ALARM };
-
-#define SHARED_KEYS                                                                                \
-	{"stores", true}, {"exclude", true}, {"recipients", true}, {"schedule", false},            \
-		{"zone", false}, {"before", false}, {"after", false}, {"copies", false},           \
-		{"level", false}, {"lock", false}, {"jitter", false}, {"alarm_after", false},      \
-		{"unencrypted", false}, {"exclude_caches", false},                                 \
-	{                                                                                          \
-		"one_file_system", false                                                           \
-	}
-
-static const struct manager_syntax_key defaults_keys[] = {SHARED_KEYS, {NULL, false}};
-static const struct manager_syntax_key job_keys[] = {
-	SHARED_KEYS, {"agents", true}, {"paths", true}, {"enabled", false}, {NULL, false}};
-static const struct manager_syntax_key agent_keys[] = {
-	SHARED_KEYS, {"expect", false}, {NULL, false}};
-static const struct manager_syntax_key store_keys[] = {{"address", false}, {NULL, false}};
-static const struct manager_syntax_key alarm_keys[] = {
-	{"hook", false}, {"metrics", false}, {NULL, false}};
-
-static const struct manager_syntax_rule rules[] = {
-	[RULE_DEFAULTS] = {"defaults", false, defaults_keys},
-	[RULE_JOB] = {"job", true, job_keys},
-	[RULE_AGENT] = {"agent", true, agent_keys},
-	[RULE_STORE] = {"store", true, store_keys},
-	[RULE_MANAGER] = {"manager", true, store_keys},
-	[RULE_ALARM] = {"alarm", false, alarm_keys},
-	{NULL, false, NULL},
-};
 
 /* What the checks of one file work with. */
 struct check {
@@ -84,10 +54,91 @@ static const char *shown(char text[SHOWN], const char *value)
 	return text;
 }
 
+/* Of a key of the section. */
+static void wrong(struct check *check, const struct manager_key *key, const char *fmt, ...)
+	__attribute__((format(printf, 3, 4)));
+
+static void wrong(struct check *check, const struct manager_key *key, const char *fmt, ...)
+{
+	char text[ERR_MESSAGE_MAX];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof text, fmt, ap);
+	va_end(ap);
+	wrong_at(check, check->section->file, key->line, "%s: %s", key->name, text);
+}
+
+/* Row i, column j: whether glob[i..] and name[j..] can be the same text. Two rows
+ * are enough, from the end. */
+bool manager_glob_match(const char *glob, const char *name)
+{
+	bool rows[2][NAME_LEN_MAX + 2];
+	size_t n = strlen(glob), m = strlen(name), i, j;
+
+	assert(n <= NAME_LEN_MAX && m <= NAME_LEN_MAX);
+	for (i = n + 1; i-- > 0;) {
+		bool *row = rows[i & 1], *below = rows[(i + 1) & 1];
+
+		for (j = m + 1; j-- > 0;) {
+			if (i < n && glob[i] == '*')
+				row[j] = below[j] || (j < m && row[j + 1]);
+			else if (j < m && name[j] == '*')
+				row[j] = row[j + 1] || (i < n && below[j]);
+			else if (i < n && j < m)
+				row[j] = glob[i] == name[j] && below[j + 1];
+			else
+				row[j] = i == n && j == m;
+		}
+	}
+	return rows[0][0];
+}
+
 /* ---- values ---- */
 
-static void take_number(struct check *check, const struct manager_key *key, int64_t min,
-	int64_t max, int64_t *number)
+const struct tz *manager_config_zone(const struct manager_config *config, const char *name)
+{
+	size_t i;
+
+	for (i = 0; i < config->zone_count; i++)
+		if (strcmp(config->zones[i].name, name) == 0)
+			return config->zones[i].tz;
+	return NULL;
+}
+
+/* The zone, loaded now if it was not before. NULL with err set. */
+static const struct tz *load_zone(struct manager_config *config, const char *name, struct err *err)
+{
+	const struct tz *known = manager_config_zone(config, name);
+	struct manager_zone *grown;
+	struct tz *tz;
+
+	if (known != NULL)
+		return known;
+	if (tz_load(name, &tz, err) != 0)
+		return NULL;
+	grown = realloc(config->zones, (config->zone_count + 1) * sizeof *grown);
+	if (grown == NULL) {
+		tz_free(tz);
+		err_set(err, ERR_NOMEM, "configuration: out of memory");
+		return NULL;
+	}
+	config->zones = grown;
+	grown[config->zone_count++] = (struct manager_zone){name, tz};
+	return tz;
+}
+
+/* What a value can be. `take` reports what is wrong, and sets the member of a struct. */
+struct type {
+	void (*take)(struct check *check, const struct manager_key *key, const struct type *type,
+		void *to);
+	bool (*ok)(const char *value); /* of a text */
+	const char *what;
+	int64_t min, max; /* of a number; max: of values in a list */
+};
+
+static void take_number(
+	struct check *check, const struct manager_key *key, const struct type *type, void *to)
 {
 	const char *value = key->values[0];
 	char text[SHOWN], *end;
@@ -95,38 +146,122 @@ static void take_number(struct check *check, const struct manager_key *key, int6
 
 	errno = 0;
 	n = strtol(value, &end, 10);
-	if (value[0] >= '0' && value[0] <= '9' && *end == 0 && errno == 0 && n >= min && n <= max) {
-		*number = n;
-		return;
-	}
-	wrong_at(check, check->section->file, key->line,
-		"%s: '%s' is not a number from %lld to %lld", key->name, shown(text, value),
-		(long long)min, (long long)max);
+	if (value[0] < '0' || value[0] > '9' || *end != 0 || errno != 0 || n < type->min ||
+		n > type->max)
+		wrong(check, key, "'%s' is not a number from %lld to %lld", shown(text, value),
+			(long long)type->min, (long long)type->max);
+	else
+		*(int64_t *)to = n;
 }
 
-static void take_duration(struct check *check, const struct manager_key *key, int64_t *seconds)
+static void take_duration(
+	struct check *check, const struct manager_key *key, const struct type *type, void *to)
 {
-	const char *value = key->values[0];
 	char text[SHOWN];
 	int64_t n;
 
-	if (size_parse_time(value, &n) == 0 && n <= MANAGER_SECONDS_MAX) {
-		*seconds = n;
-		return;
-	}
-	wrong_at(check, check->section->file, key->line,
-		"%s: '%s' is not a time like 90m, 8h, 14d or 2w, of at most 10 years", key->name,
-		shown(text, value));
+	(void)type;
+	if (size_parse_time(key->values[0], &n) != 0 || n > MANAGER_SECONDS_MAX)
+		wrong(check, key, "'%s' is not a time like 90m, 8h, 14d or 2w, of at most 10 years",
+			shown(text, key->values[0]));
+	else
+		*(int64_t *)to = n;
 }
 
-static void take_bool(struct check *check, const struct manager_key *key, bool *value)
+static void take_bool(
+	struct check *check, const struct manager_key *key, const struct type *type, void *to)
+{
+	bool yes = strcmp(key->values[0], "yes") == 0;
+	char text[SHOWN];
+
+	(void)type;
+	*(bool *)to = yes;
+	if (!yes && strcmp(key->values[0], "no") != 0)
+		wrong(check, key, "'%s' is not yes or no", shown(text, key->values[0]));
+}
+
+static void take_text(
+	struct check *check, const struct manager_key *key, const struct type *type, void *to)
 {
 	char text[SHOWN];
 
-	*value = strcmp(key->values[0], "yes") == 0;
-	if (!*value && strcmp(key->values[0], "no") != 0)
-		wrong_at(check, check->section->file, key->line, "%s: '%s' is not yes or no",
-			key->name, shown(text, key->values[0]));
+	*(const char **)to = key->values[0];
+	if (!type->ok(key->values[0]))
+		wrong(check, key, "'%s' is not %s", shown(text, key->values[0]), type->what);
+}
+
+/* None of them twice. */
+static void take_list(
+	struct check *check, const struct manager_key *key, const struct type *type, void *to)
+{
+	size_t i, k, max = (size_t)type->max;
+	char text[SHOWN];
+
+	*(struct manager_list *)to = (struct manager_list){key->values, key->count};
+	if (key->count == 0)
+		wrong(check, key, "the list is empty");
+	if (key->count > max)
+		wrong(check, key, "%zu of them, at most %zu are possible", key->count, max);
+	for (i = 0; i < key->count; i++) {
+		if (!type->ok(key->values[i]))
+			wrong(check, key, "'%s' is not %s", shown(text, key->values[i]),
+				type->what);
+		for (k = 0; k < i && k < max; k++)
+			if (strcmp(key->values[i], key->values[k]) == 0)
+				wrong(check, key, "'%s' is listed twice",
+					shown(text, key->values[i]));
+	}
+}
+
+static void take_patterns(
+	struct check *check, const struct manager_key *key, const struct type *type, void *to)
+{
+	struct err err = {0};
+	struct match *match = match_new(&err);
+	size_t i;
+
+	(void)type;
+	*(struct manager_list *)to = (struct manager_list){key->values, key->count};
+	check->no_memory = check->no_memory || match == NULL;
+	if (key->count > MANAGER_PATHS_MAX)
+		wrong(check, key, "%zu of them, at most %d are possible", key->count,
+			MANAGER_PATHS_MAX);
+	for (i = 0; i < key->count && match != NULL; i++)
+		if (match_add(match, key->values[i], strlen(key->values[i]), &err) != 0)
+			wrong(check, key, "%s", err.message);
+	match_free(match);
+}
+
+static void take_zone(
+	struct check *check, const struct manager_key *key, const struct type *type, void *to)
+{
+	struct err err = {0};
+
+	(void)type;
+	*(const char **)to = key->values[0];
+	if (load_zone(check->config, key->values[0], &err) == NULL)
+		wrong(check, key, "%s", err.message);
+}
+
+static void take_schedule(
+	struct check *check, const struct manager_key *key, const struct type *type, void *to)
+{
+	struct err err = {0};
+	struct cron cron;
+
+	(void)type;
+	*(const char **)to = key->values[0];
+	if (cron_parse(&cron, key->values[0], NULL, NULL, &err) != 0)
+		wrong(check, key, "%s", err.message);
+	else if ((cron.flags & CRON_REBOOT) != 0)
+		wrong(check, key, "@reboot is not a time; a job needs times");
+	else if ((cron.flags & CRON_NEVER) != 0)
+		wrong(check, key, "it never runs: no such date exists");
+}
+
+static bool is_name(const char *value)
+{
+	return name_ok(value, strlen(value));
 }
 
 static bool is_glob(const char *text)
@@ -141,181 +276,103 @@ static bool is_glob(const char *text)
 	return name_ok(copy, len);
 }
 
-static bool ok_name(const char *value)
-{
-	return name_ok(value, strlen(value));
-}
-
-/* A name for each value of the list, none of them twice. */
-static void take_list(struct check *check, const struct manager_key *key, bool (*ok)(const char *),
-	const char *what, size_t max, struct manager_list *list)
-{
-	char text[SHOWN];
-	size_t i, k;
-
-	*list = (struct manager_list){(const char **)key->values, key->count};
-	if (key->count == 0)
-		wrong_at(
-			check, check->section->file, key->line, "%s: the list is empty", key->name);
-	if (key->count > max)
-		wrong_at(check, check->section->file, key->line,
-			"%s: %zu of them, at most %zu are possible", key->name, key->count, max);
-	for (i = 0; i < key->count; i++) {
-		if (!ok(key->values[i]))
-			wrong_at(check, check->section->file, key->line, "%s: '%s' is not %s",
-				key->name, shown(text, key->values[i]), what);
-		for (k = 0; k < i && k < max; k++)
-			if (strcmp(key->values[i], key->values[k]) == 0)
-				wrong_at(check, check->section->file, key->line,
-					"%s: '%s' is listed twice", key->name,
-					shown(text, key->values[i]));
-	}
-}
-
-static bool ok_path(const char *value)
+static bool is_path(const char *value)
 {
 	return value[0] == '/' && strlen(value) <= MANAGER_PATH_MAX;
 }
 
-static void take_patterns(
-	struct check *check, const struct manager_key *key, struct manager_list *list)
-{
-	struct err err = {0};
-	struct match *match = match_new(&err);
-	size_t i;
-
-	*list = (struct manager_list){(const char **)key->values, key->count};
-	check->no_memory = check->no_memory || match == NULL;
-	if (key->count > MANAGER_PATHS_MAX)
-		wrong_at(check, check->section->file, key->line,
-			"%s: %zu of them, at most %d are possible", key->name, key->count,
-			MANAGER_PATHS_MAX);
-	for (i = 0; i < key->count && match != NULL; i++)
-		if (match_add(match, key->values[i], strlen(key->values[i]), &err) != 0)
-			wrong_at(check, check->section->file, key->line, "%s: %s", key->name,
-				err.message);
-	match_free(match);
-}
-
-static void take_zone(struct check *check, const struct manager_key *key, const char **name)
-{
-	struct err err = {0};
-
-	*name = key->values[0];
-	if (manager_inner_zone(check->config, *name, &err) == NULL)
-		wrong_at(check, check->section->file, key->line, "%s: %s", key->name, err.message);
-}
-
-static void take_schedule(struct check *check, const struct manager_key *key, const char **text)
-{
-	struct err err = {0};
-	struct cron cron;
-
-	*text = key->values[0];
-	if (cron_parse(&cron, key->values[0], NULL, NULL, &err) != 0)
-		wrong_at(check, check->section->file, key->line, "%s: %s", key->name, err.message);
-	else if ((cron.flags & CRON_REBOOT) != 0)
-		wrong_at(check, check->section->file, key->line,
-			"%s: @reboot is not a time; a job needs times", key->name);
-	else if ((cron.flags & CRON_NEVER) != 0)
-		wrong_at(check, check->section->file, key->line,
-			"%s: it never runs: no such date exists", key->name);
-}
-
-static void take_name(struct check *check, const struct manager_key *key, const char **name)
-{
-	char text[SHOWN];
-
-	*name = key->values[0];
-	if (!ok_name(*name))
-		wrong_at(check, check->section->file, key->line,
-			"%s: '%s' is not a name: " NAME_RULE, key->name, shown(text, *name));
-}
-
-static void take_path(struct check *check, const struct manager_key *key, const char **path)
-{
-	char text[SHOWN];
-
-	*path = key->values[0];
-	if (!ok_path(*path))
-		wrong_at(check, check->section->file, key->line, "%s: '%s' is not an absolute path",
-			key->name, shown(text, *path));
-}
-
 /* HOST or HOST:PORT; a host that has colons stands in brackets. */
-static void take_address(struct check *check, const struct manager_key *key, const char **address)
+static bool is_address(const char *value)
 {
-	const char *value = key->values[0], *port, *at;
+	const char *port, *at;
 	size_t host = strcspn(value, ":");
-	char text[SHOWN];
-	bool ok;
 
 	if (value[0] == '[' && (at = strchr(value, ']')) != NULL)
 		host = (size_t)(at - value) + 1;
 	port = value[host] == ':' ? value + host + 1 : "7421";
-	ok = host > (value[0] == '[' ? 2u : 0u) && (value[host] == ':' || value[host] == 0) &&
-	     strlen(value) <= 255 && strpbrk(value, " \t\r\n/@") == NULL &&
-	     strspn(port, "0123456789") == strlen(port) && strlen(port) <= 5 && atol(port) >= 1 &&
-	     atol(port) <= 65535;
 	for (at = value; *at != 0; at++)
-		ok = ok && *at > ' ' && *at < 0x7f;
-	*address = value;
-	if (!ok)
-		wrong_at(check, check->section->file, key->line,
-			"%s: '%s' is not HOST or HOST:PORT", key->name, shown(text, value));
+		if (*at <= ' ' || *at >= 0x7f || *at == '/' || *at == '@')
+			return false;
+	return host > (value[0] == '[' ? 2u : 0u) && (value[host] == ':' || value[host] == 0) &&
+	       strlen(value) <= 255 && strspn(port, "0123456789") == strlen(port) &&
+	       strlen(port) <= 5 && atol(port) >= 1 && atol(port) <= 65535;
 }
+
+/* ---- keys ---- */
+
+static const struct type store_names_type = {take_list, is_name, "a store's name: " NAME_RULE, 0,
+				 MANAGER_JOB_STORES_MAX},
+			 key_names_type = {take_list, is_name, "a key's name or fingerprint", 0,
+				 MANAGER_RECIPIENTS_MAX},
+			 agent_names_type = {take_list, is_glob,
+				 "an agent's name, in which '*' can stand for any part: " NAME_RULE,
+				 0, MANAGER_PATHS_MAX},
+			 paths_type = {take_list, is_path, "an absolute path", 0,
+				 MANAGER_PATHS_MAX},
+			 name_type = {take_text, is_name, "a name: " NAME_RULE, 0, 0},
+			 path_type = {take_text, is_path, "an absolute path", 0, 0},
+			 address_type = {take_text, is_address, "HOST or HOST:PORT", 0, 0},
+			 copies_type = {take_number, NULL, NULL, 1, MANAGER_JOB_STORES_MAX},
+			 level_type = {take_number, NULL, NULL, 0, MANAGER_LEVEL_MAX},
+			 patterns_type = {.take = take_patterns},
+			 schedule_type = {.take = take_schedule}, zone_type = {.take = take_zone},
+			 duration_type = {.take = take_duration},
+			 boolean_type = {.take = take_bool};
+
+#define IN(member)                                                                                 \
+	offsetof(struct manager_config_section, member),                                           \
+		sizeof(((struct manager_config_section *)0)->member)
+
+static const struct manager_syntax_key shared_keys[] = {
+	{"stores", true, &store_names_type, IN(says.stores)},
+	{"exclude", true, &patterns_type, IN(says.exclude)},
+	{"recipients", true, &key_names_type, IN(says.recipients)},
+	{"schedule", false, &schedule_type, IN(says.schedule)},
+	{"zone", false, &zone_type, IN(says.zone)},
+	{"before", false, &name_type, IN(says.before)},
+	{"after", false, &name_type, IN(says.after)},
+	{"copies", false, &copies_type, IN(says.copies)},
+	{"level", false, &level_type, IN(says.level)},
+	{"lock", false, &duration_type, IN(says.lock_sec)},
+	{"jitter", false, &duration_type, IN(says.jitter_sec)},
+	{"alarm_after", false, &duration_type, IN(says.alarm_after_sec)},
+	{"unencrypted", false, &boolean_type, IN(says.unencrypted)},
+	{"exclude_caches", false, &boolean_type, IN(says.exclude_caches)},
+	{"one_file_system", false, &boolean_type, IN(says.one_file_system)},
+	{0},
+};
+static const struct manager_syntax_key job_keys[] = {
+	{"agents", true, &agent_names_type, IN(agents)},
+	{"paths", true, &paths_type, IN(says.paths)},
+	{"enabled", false, &boolean_type, IN(enabled)},
+	{0},
+};
+static const struct manager_syntax_key agent_keys[] = {
+	{"expect", false, &duration_type, IN(expect_sec)}, {0}};
+static const struct manager_syntax_key peer_keys[] = {
+	{"address", false, &address_type, IN(address)}, {0}};
+static const struct manager_syntax_key alarm_keys[] = {
+	{"hook", false, &path_type, offsetof(struct manager_config, alarm_hook), sizeof(char *)},
+	{"metrics", false, &path_type, offsetof(struct manager_config, metrics), sizeof(char *)},
+	{0},
+};
+
+#define SHARED (sizeof shared_keys / sizeof *shared_keys - 1)
+#define SAYS   offsetof(struct manager_config_section, says)
+
+enum { RULE_DEFAULTS, RULE_JOB, RULE_AGENT, RULE_STORE, RULE_MANAGER, RULE_ALARM };
+
+static const struct manager_syntax_rule rules[] = {
+	[RULE_DEFAULTS] = {"defaults", false, NULL, shared_keys},
+	[RULE_JOB] = {"job", true, job_keys, shared_keys},
+	[RULE_AGENT] = {"agent", true, agent_keys, shared_keys},
+	[RULE_STORE] = {"store", true, peer_keys, NULL},
+	[RULE_MANAGER] = {"manager", true, peer_keys, NULL},
+	[RULE_ALARM] = {"alarm", false, alarm_keys, NULL},
+	{0},
+};
 
 /* ---- sections ---- */
-
-/* Takes one of SHARED_KEYS. */
-static void take_shared(
-	struct check *check, const struct manager_key *key, struct manager_settings *s)
-{
-	const char *name = key->name;
-
-	if (strcmp(name, "stores") == 0) {
-		take_list(check, key, ok_name, "a store's name: " NAME_RULE, MANAGER_JOB_STORES_MAX,
-			&s->stores);
-	} else if (strcmp(name, "exclude") == 0) {
-		take_patterns(check, key, &s->exclude);
-	} else if (strcmp(name, "recipients") == 0) {
-		take_list(check, key, ok_name, "a key's name or fingerprint",
-			MANAGER_RECIPIENTS_MAX, &s->recipients);
-	} else if (strcmp(name, "schedule") == 0) {
-		take_schedule(check, key, &s->schedule);
-	} else if (strcmp(name, "zone") == 0) {
-		take_zone(check, key, &s->zone);
-	} else if (strcmp(name, "before") == 0) {
-		take_name(check, key, &s->before);
-	} else if (strcmp(name, "after") == 0) {
-		take_name(check, key, &s->after);
-	} else if (strcmp(name, "copies") == 0) {
-		s->given |= MANAGER_GIVEN_COPIES;
-		take_number(check, key, 1, MANAGER_JOB_STORES_MAX, &s->copies);
-	} else if (strcmp(name, "level") == 0) {
-		s->given |= MANAGER_GIVEN_LEVEL;
-		take_number(check, key, 0, MANAGER_LEVEL_MAX, &s->level);
-	} else if (strcmp(name, "lock") == 0) {
-		s->given |= MANAGER_GIVEN_LOCK;
-		take_duration(check, key, &s->lock_sec);
-	} else if (strcmp(name, "jitter") == 0) {
-		s->given |= MANAGER_GIVEN_JITTER;
-		take_duration(check, key, &s->jitter_sec);
-	} else if (strcmp(name, "alarm_after") == 0) {
-		s->given |= MANAGER_GIVEN_ALARM_AFTER;
-		take_duration(check, key, &s->alarm_after_sec);
-	} else if (strcmp(name, "unencrypted") == 0) {
-		s->given |= MANAGER_GIVEN_UNENCRYPTED;
-		take_bool(check, key, &s->unencrypted);
-	} else if (strcmp(name, "exclude_caches") == 0) {
-		s->given |= MANAGER_GIVEN_EXCLUDE_CACHES;
-		take_bool(check, key, &s->exclude_caches);
-	} else {
-		assert(strcmp(name, "one_file_system") == 0);
-		s->given |= MANAGER_GIVEN_ONE_FILE_SYSTEM;
-		take_bool(check, key, &s->one_file_system);
-	}
-}
 
 /* The n-th element of an array of the configuration, zeroed; it grows by one. */
 static void *add(struct check *check, void *array, size_t *count, size_t size)
@@ -331,155 +388,115 @@ static void *add(struct check *check, void *array, size_t *count, size_t size)
 	return memset(grown + size * (*count)++, 0, size);
 }
 
-static void check_title(struct check *check, const char *kind, bool glob)
-{
-	const struct manager_section *s = check->section;
-	char text[SHOWN];
-
-	if (glob ? !is_glob(s->title) : !ok_name(s->title))
-		wrong_at(check, s->file, s->line, "%s \"%s\": not a name: " NAME_RULE "%s", kind,
-			shown(text, s->title), glob ? "; '*' stands for any part of one" : "");
-}
-
-static void wrong_twice(struct check *check, const char *kind, const char *file, unsigned line)
-{
-	const struct manager_section *s = check->section;
-	char text[SHOWN];
-
-	wrong_at(check, s->file, s->line, "%s \"%s\" is given twice, first at %s:%u", kind,
-		s->title != NULL ? shown(text, s->title) : "", file, line);
-}
-
-static void take_job(struct check *check)
-{
-	struct manager_config *config = check->config;
-	const struct manager_section *s = check->section;
-	struct manager_config_job *job;
-	size_t i;
-
-	for (i = 0; i < config->job_count; i++)
-		if (strcmp(config->jobs[i].name, s->title) == 0)
-			wrong_twice(check, "job", config->jobs[i].file, config->jobs[i].line);
-	job = add(check, &config->jobs, &config->job_count, sizeof *job);
-	if (job == NULL)
-		return;
-	job->name = s->title;
-	job->file = s->file;
-	job->line = s->line;
-	job->enabled = true;
-	check_title(check, "job", false);
-	for (i = 0; i < s->count; i++) {
-		const struct manager_key *key = &s->keys[i];
-
-		if (strcmp(key->name, "agents") == 0)
-			take_list(check, key, is_glob,
-				"an agent's name, in which '*' can stand for any part: " NAME_RULE,
-				MANAGER_PATHS_MAX, &job->agents);
-		else if (strcmp(key->name, "paths") == 0)
-			take_list(check, key, ok_path, "an absolute path", MANAGER_PATHS_MAX,
-				&job->paths);
-		else if (strcmp(key->name, "enabled") == 0)
-			take_bool(check, key, &job->enabled);
-		else
-			take_shared(check, key, &job->settings);
-	}
-	if (job->agents.items == NULL)
-		wrong_at(check, s->file, s->line, "job \"%s\": agents are missing", s->title);
-	if (job->paths.items == NULL)
-		wrong_at(check, s->file, s->line, "job \"%s\": paths are missing", s->title);
-}
-
-static void take_agent(struct check *check)
-{
-	struct manager_config *config = check->config;
-	const struct manager_section *s = check->section;
-	struct manager_config_agent *agent;
-	size_t i;
-
-	for (i = 0; i < config->agent_count; i++)
-		if (strcmp(config->agents[i].name, s->title) == 0)
-			wrong_twice(check, "agent", config->agents[i].file, config->agents[i].line);
-	agent = add(check, &config->agents, &config->agent_count, sizeof *agent);
-	if (agent == NULL)
-		return;
-	agent->name = s->title;
-	agent->file = s->file;
-	agent->line = s->line;
-	check_title(check, "agent", true);
-	for (i = 0; i < s->count; i++) {
-		if (strcmp(s->keys[i].name, "expect") == 0)
-			take_duration(check, &s->keys[i], &agent->expect_sec);
-		else
-			take_shared(check, &s->keys[i], &agent->settings);
-	}
-}
-
-/* A store, or a manager: a name, and where it is. */
-static void take_peer(struct check *check, struct manager_config_store **peers, size_t *count)
+/* Begins a section that has a name. */
+static struct manager_config_section *begin_section(
+	struct check *check, struct manager_config_section **sections, size_t *count)
 {
 	const struct manager_section *s = check->section;
 	const char *kind = rules[s->rule].kind;
-	struct manager_config_store *peer;
+	bool glob = s->rule == RULE_AGENT;
+	struct manager_config_section *to;
+	char text[SHOWN];
 	size_t i;
 
 	for (i = 0; i < *count; i++)
-		if (strcmp((*peers)[i].name, s->title) == 0)
-			wrong_twice(check, kind, (*peers)[i].file, (*peers)[i].line);
-	peer = add(check, peers, count, sizeof *peer);
-	if (peer == NULL)
-		return;
-	peer->name = s->title;
-	peer->file = s->file;
-	peer->line = s->line;
-	check_title(check, kind, false);
-	for (i = 0; i < s->count; i++)
-		take_address(check, &s->keys[i], &peer->address);
-}
-
-static void take_alarm(struct check *check)
-{
-	const struct manager_section *s = check->section;
-	size_t i;
-
-	for (i = 0; i < s->count; i++)
-		take_path(check, &s->keys[i],
-			strcmp(s->keys[i].name, "hook") == 0 ? &check->config->alarm_hook
-							     : &check->config->metrics);
+		if (strcmp((*sections)[i].name, s->title) == 0)
+			wrong_at(check, s->file, s->line,
+				"%s \"%s\" is given twice, first at %s:%u", kind,
+				shown(text, s->title), (*sections)[i].file, (*sections)[i].line);
+	if (glob ? !is_glob(s->title) : !is_name(s->title))
+		wrong_at(check, s->file, s->line, "%s \"%s\": not a name: " NAME_RULE "%s", kind,
+			shown(text, s->title), glob ? "; '*' stands for any part of one" : "");
+	to = add(check, sections, count, sizeof *to);
+	if (to != NULL)
+		*to = (struct manager_config_section){
+			.name = s->title, .file = s->file, .line = s->line, .enabled = true};
+	return to;
 }
 
 static void take_section(struct check *check)
 {
 	struct manager_config *config = check->config;
 	const struct manager_section *s = check->section;
-	bool *once = s->rule == RULE_DEFAULTS ? &config->has_defaults : &config->has_alarm;
-	size_t i;
+	struct manager_config_section *to = &config->defaults;
+	bool *given = s->rule == RULE_DEFAULTS ? &config->has_defaults : &config->has_alarm;
+	size_t i, k;
 
 	switch (s->rule) {
 	case RULE_JOB:
-		take_job(check);
-		return;
-	case RULE_AGENT:
-		take_agent(check);
-		return;
-	case RULE_STORE:
-		take_peer(check, &config->stores, &config->store_count);
-		return;
-	case RULE_MANAGER:
-		take_peer(check, &config->managers, &config->manager_count);
-		return;
-	default:
+		to = begin_section(check, &config->jobs, &config->job_count);
 		break;
+	case RULE_AGENT:
+		to = begin_section(check, &config->agents, &config->agent_count);
+		break;
+	case RULE_STORE:
+		to = begin_section(check, &config->stores, &config->store_count);
+		break;
+	case RULE_MANAGER:
+		to = begin_section(check, &config->managers, &config->manager_count);
+		break;
+	default:
+		if (*given)
+			wrong_at(check, s->file, s->line, "section '%s' is given twice",
+				rules[s->rule].kind);
+		*given = true;
 	}
-	if (*once)
-		wrong_at(check, s->file, s->line, "section '%s' is given twice",
-			rules[s->rule].kind);
-	*once = true;
-	if (s->rule == RULE_ALARM) {
-		take_alarm(check);
+	if (to == NULL)
 		return;
+	for (i = 0; i < s->count; i++) {
+		const struct manager_syntax_key *rule = s->keys[i].rule;
+		const struct type *type = rule->type;
+
+		for (k = 0; k < SHARED; k++)
+			if (rule == &shared_keys[k])
+				to->given |= 1u << k;
+		type->take(check, &s->keys[i], type,
+			(char *)(s->rule == RULE_ALARM ? (void *)config : to) + rule->at);
 	}
-	for (i = 0; i < s->count; i++)
-		take_shared(check, &s->keys[i], &config->defaults);
+	if (s->rule == RULE_JOB && to->agents.items == NULL)
+		wrong_at(check, s->file, s->line, "job \"%s\": agents are missing", s->title);
+	if (s->rule == RULE_JOB && to->says.paths.items == NULL)
+		wrong_at(check, s->file, s->line, "job \"%s\": paths are missing", s->title);
+}
+
+int manager_inner_merge(const struct manager_config *config,
+	const struct manager_config_section *agent, const struct manager_config_section *job,
+	struct manager_plan_job *out)
+{
+	const struct manager_config_section *parts[] = {&config->defaults, agent, job};
+	struct manager_list exclude = {NULL, 0};
+	size_t i, k, n = 0;
+
+	for (i = 0; i < 3; i++)
+		n += parts[i] != NULL ? parts[i]->says.exclude.count : 0;
+	exclude.items = calloc(n + 1, sizeof *exclude.items);
+	if (exclude.items == NULL)
+		return -1;
+	*out = (struct manager_plan_job){
+		.name = job->name, .paths = job->says.paths, .zone = "UTC", .level = MANAGER_LEVEL};
+	for (i = 0; i < 3; i++) {
+		const struct manager_plan_job *says;
+
+		if (parts[i] == NULL)
+			continue;
+		says = &parts[i]->says;
+		for (k = 0; k < SHARED; k++)
+			if ((parts[i]->given & 1u << k) != 0)
+				memcpy((char *)out + shared_keys[k].at - SAYS,
+					(const char *)parts[i] + shared_keys[k].at,
+					shared_keys[k].size);
+		/* Of recipients and `unencrypted` the later word counts. */
+		if (says->unencrypted)
+			out->recipients = says->recipients;
+		else if (says->recipients.count > 0)
+			out->unencrypted = false;
+		for (k = 0; k < says->exclude.count; k++)
+			exclude.items[exclude.count++] = says->exclude.items[k];
+	}
+	out->exclude = exclude;
+	if (out->copies == 0) /* nobody said so: all, as fdump backup has it */
+		out->copies = (int64_t)out->stores.count;
+	return 0;
 }
 
 /* ---- what spans sections ---- */
@@ -497,117 +514,103 @@ static bool has_item(const struct manager_list *list, const char *item)
 /* The stores that can be named: those of `defaults`, and those with a section. */
 static int collect_stores(struct manager_config *config)
 {
-	size_t i, n = config->defaults.stores.count + config->store_count;
+	size_t i, n = config->defaults.says.stores.count + config->store_count;
 	struct manager_list *all = &config->all_stores;
 
 	all->items = calloc(n + 1, sizeof *all->items);
 	if (all->items == NULL)
 		return -1;
-	for (i = 0; i < config->defaults.stores.count; i++)
-		all->items[all->count++] = config->defaults.stores.items[i];
+	for (i = 0; i < config->defaults.says.stores.count; i++)
+		all->items[all->count++] = config->defaults.says.stores.items[i];
 	for (i = 0; i < config->store_count; i++)
 		if (!has_item(all, config->stores[i].name))
 			all->items[all->count++] = config->stores[i].name;
 	return 0;
 }
 
-static void check_stores(struct check *check, const char *kind, const char *name, const char *file,
-	unsigned line, const struct manager_list *stores)
+static void check_stores(
+	struct check *check, const char *kind, const struct manager_config_section *section)
 {
+	const struct manager_list *stores = &section->says.stores;
 	size_t i;
 
 	for (i = 0; i < stores->count; i++)
 		if (!has_item(&check->config->all_stores, stores->items[i]))
-			wrong_at(check, file, line,
+			wrong_at(check, section->file, section->line,
 				"%s \"%s\": unknown store '%s' (name it in defaults, or add "
 				"'store \"%s\" { }')",
-				kind, name, stores->items[i], stores->items[i]);
+				kind, section->name, stores->items[i], stores->items[i]);
 }
 
-/* What a job says together with the defaults, and with an agent section that is
- * for one of its agents (NULL: none). Returns whether it is right. */
-static bool check_job(struct check *check, const struct manager_config_job *job,
-	const struct manager_config_agent *agent)
+/* What a job says together with the defaults, and with an agent section that is for one of its
+ * agents (NULL: none). Returns whether it is right. */
+static bool check_job(struct check *check, const struct manager_config_section *job,
+	const struct manager_config_section *agent)
 {
-	struct manager_settings s;
-	char by[NAME_LEN_MAX + 16] = "";
-	bool ok = true;
+	struct manager_plan_job s;
+	char what[2 * NAME_LEN_MAX + 32];
+	bool before = check->wrong;
+	bool ok;
 
 	if (manager_inner_merge(check->config, agent, job, &s) != 0) {
 		check->no_memory = true;
 		return false;
 	}
-	if (agent != NULL)
-		snprintf(by, sizeof by, " (on agent \"%s\")", agent->name);
-	if (s.schedule == NULL) {
-		wrong_at(check, job->file, job->line, "job \"%s\"%s: a schedule is missing",
-			job->name, by);
-		ok = false;
-	}
-	if (s.stores.count == 0) {
-		wrong_at(check, job->file, job->line, "job \"%s\"%s: stores are missing", job->name,
-			by);
-		ok = false;
-	} else if ((size_t)s.copies > s.stores.count) {
-		wrong_at(check, job->file, job->line,
-			"job \"%s\"%s: %lld copies need more than %zu store%s", job->name, by,
-			(long long)s.copies, s.stores.count, s.stores.count == 1 ? "" : "s");
-		ok = false;
-	}
-	if (s.unencrypted && s.recipients.count > 0) {
-		wrong_at(check, job->file, job->line,
-			"job \"%s\"%s: has recipients, and is unencrypted", job->name, by);
-		ok = false;
-	}
-	if (s.exclude.count > MANAGER_PATHS_MAX) {
-		wrong_at(check, job->file, job->line,
-			"job \"%s\"%s: %zu patterns, at most %d are possible", job->name, by,
-			s.exclude.count, MANAGER_PATHS_MAX);
-		ok = false;
-	}
+	check->wrong = false;
+	snprintf(what, sizeof what, "job \"%s\"%s%s%s", job->name,
+		agent != NULL ? " (on agent \"" : "", agent != NULL ? agent->name : "",
+		agent != NULL ? "\")" : "");
+	if (s.schedule == NULL)
+		wrong_at(check, job->file, job->line, "%s: a schedule is missing", what);
+	if (s.stores.count == 0)
+		wrong_at(check, job->file, job->line, "%s: stores are missing", what);
+	else if ((size_t)s.copies > s.stores.count)
+		wrong_at(check, job->file, job->line, "%s: %lld copies need more than %zu store%s",
+			what, (long long)s.copies, s.stores.count, s.stores.count == 1 ? "" : "s");
+	if (s.unencrypted && s.recipients.count > 0)
+		wrong_at(check, job->file, job->line, "%s: has recipients, and is unencrypted",
+			what);
+	if (s.exclude.count > MANAGER_PATHS_MAX)
+		wrong_at(check, job->file, job->line, "%s: %zu patterns, at most %d are possible",
+			what, s.exclude.count, MANAGER_PATHS_MAX);
 	free(s.exclude.items);
+	ok = !check->wrong;
+	check->wrong |= before;
 	return ok;
-}
-
-static bool may_be_for(
-	const struct manager_config_job *job, const struct manager_config_agent *agent)
-{
-	size_t i;
-
-	for (i = 0; i < job->agents.count; i++)
-		if (manager_glob_match(job->agents.items[i], agent->name))
-			return true;
-	return false;
 }
 
 static void check_whole(struct check *check)
 {
 	struct manager_config *config = check->config;
-	size_t i, k;
+	const struct manager_config_section *job, *agent;
+	size_t i, k, m;
 
 	if (collect_stores(config) != 0) {
 		check->no_memory = true;
 		return;
 	}
 	for (i = 0; i < config->agent_count; i++)
-		check_stores(check, "agent", config->agents[i].name, config->agents[i].file,
-			config->agents[i].line, &config->agents[i].settings.stores);
+		check_stores(check, "agent", &config->agents[i]);
 	for (i = 0; i < config->job_count && !check->no_memory; i++) {
-		const struct manager_config_job *job = &config->jobs[i];
-
-		check_stores(check, "job", job->name, job->file, job->line, &job->settings.stores);
+		job = &config->jobs[i];
+		check_stores(check, "job", job);
 		if (!check_job(check, job, NULL))
 			continue;
-		for (k = 0; k < config->agent_count; k++)
-			if (may_be_for(job, &config->agents[k]))
-				check_job(check, job, &config->agents[k]);
+		for (k = 0; k < config->agent_count; k++) {
+			agent = &config->agents[k];
+			for (m = 0; m < job->agents.count; m++)
+				if (manager_glob_match(job->agents.items[m], agent->name))
+					break;
+			if (m < job->agents.count)
+				check_job(check, job, agent);
+		}
 	}
 }
 
 /* ---- loading ---- */
 
 /* Reads one more text into the configuration. */
-static void take_text(
+static void add_file(
 	struct check *check, const char *name, const char *text, size_t len, struct err *err)
 {
 	struct manager_config *config = check->config;
@@ -630,7 +633,7 @@ static void take_text(
 static int finish(struct check *check, struct manager_config **config, struct err *err)
 {
 	if (!check->no_memory)
-		check->no_memory = manager_inner_zone(check->config, "UTC", err) == NULL;
+		check->no_memory = load_zone(check->config, "UTC", err) == NULL;
 	if (!check->wrong && !check->no_memory)
 		check_whole(check);
 	if (!check->wrong && !check->no_memory) {
@@ -652,7 +655,7 @@ int manager_config_parse(struct manager_config **config, const char *const *name
 	if (check.config == NULL)
 		return err_set(err, ERR_NOMEM, "configuration: out of memory");
 	for (i = 0; i < count && !check.no_memory; i++)
-		take_text(&check, names[i], texts[i], strlen(texts[i]), err);
+		add_file(&check, names[i], texts[i], strlen(texts[i]), err);
 	return finish(&check, config, err);
 }
 
@@ -662,7 +665,7 @@ static int load_file(struct check *check, const char *path, char *mem, struct er
 
 	if (file_read(path, mem, MANAGER_SYNTAX_MAX, &len, NULL, err) != 0)
 		return -1;
-	take_text(check, path, mem, len, err);
+	add_file(check, path, mem, len, err);
 	return 0;
 }
 

@@ -6,7 +6,7 @@
  *
  * A configuration is a value: it is read, checked as a whole, and never changed;
  * who wants another one loads another one, and keeps the old one until that is
- * right. Loading is for one thread at a time (libconfuse); using, for any.
+ * right.
  */
 #ifndef FDUMP_CMD_MANAGER_CONFIG_H
 #define FDUMP_CMD_MANAGER_CONFIG_H
@@ -25,59 +25,30 @@ struct tz;
 #define MANAGER_CONFIG_PATH      "/etc/fdump/manager.conf"
 #define MANAGER_CONFIG_FILES_MAX 1024 /* in conf.d */
 
-/* What `defaults`, `agent` and `job` sections can say. The job's word counts before
- * the agent's, that before the defaults'; patterns of all three are joined. */
-enum manager_given { /* where 0 or "no" could be meant */
-	MANAGER_GIVEN_COPIES = 1,
-	MANAGER_GIVEN_LEVEL = 2,
-	MANAGER_GIVEN_LOCK = 4,
-	MANAGER_GIVEN_JITTER = 8,
-	MANAGER_GIVEN_ALARM_AFTER = 16,
-	MANAGER_GIVEN_UNENCRYPTED = 32,
-	MANAGER_GIVEN_EXCLUDE_CACHES = 64,
-	MANAGER_GIVEN_ONE_FILE_SYSTEM = 128,
-};
-
-struct manager_settings {
-	unsigned given; /* enum manager_given */
-	struct manager_list stores, exclude, recipients;
-	const char *schedule, *zone, *before, *after;
-	int64_t copies, level, lock_sec, jitter_sec, alarm_after_sec;
-	bool unencrypted, exclude_caches, one_file_system;
-};
-
-struct manager_config_job {
-	const char *name, *file;
+/* A section of any kind; what does not belong to the kind is zero. */
+struct manager_config_section {
+	const char *name, *file; /* of an agent section a glob */
 	unsigned line;
-	struct manager_list agents, paths; /* globs of agents' names */
+	/* Of a job. */
+	struct manager_list agents; /* globs of agents' names */
 	bool enabled;
-	struct manager_settings settings;
-};
-
-struct manager_config_agent {
-	const char *name, *file; /* a glob */
-	unsigned line;
+	/* Of an agent. */
 	int64_t expect_sec; /* 0: none */
-	struct manager_settings settings;
-};
-
-struct manager_config_store { /* or a manager */
-	const char *name, *file;
-	unsigned line;
+	/* Of a store or a manager. */
 	const char *address; /* NULL: as it says itself */
+	/* What defaults, agents and jobs can say. The job's word counts before the agent's, that
+	 * before the defaults'; patterns of all three are joined. */
+	uint32_t given; /* bits of the keys, by their place in the table of config.c */
+	struct manager_plan_job says;
 };
 
 struct manager_config {
-	struct manager_settings defaults;
-	bool has_defaults;
-	struct manager_config_job *jobs;
-	struct manager_config_agent *agents;
-	struct manager_config_store *stores; /* sections of their own */
-	struct manager_config_store *managers;
+	struct manager_config_section defaults;
+	struct manager_config_section *jobs, *agents, *stores, *managers;
 	size_t job_count, agent_count, store_count, manager_count;
 	struct manager_list all_stores; /* every store that may be named */
 	const char *alarm_hook, *metrics;
-	bool has_alarm;
+	bool has_defaults, has_alarm;
 	struct manager_zone { /* every zone that is named, loaded */
 		const char *name;
 		struct tz *tz;
@@ -101,17 +72,12 @@ int manager_config_parse(struct manager_config **config, const char *const *name
 
 void manager_config_free(struct manager_config *config);
 
-/* A store that has told who it is. What the configuration says of its address wins. */
-struct manager_known_store {
-	const char *name, *address;
-	uint8_t uid[MANAGER_UID_LEN], key[MANAGER_KEY_LEN];
-};
-
-/* Appends the plan of one agent, encoded, to buf (see plan.h). An agent that no
- * job is for has a plan without jobs. known: sorted in no way, may be NULL.
- * Returns 0, or -1 with err set: ERR_LIMIT for more than a plan may have. */
+/* Appends the plan of one agent, encoded, to buf (see plan.h). An agent that no job is for has a
+ * plan without jobs. known: stores that have told who they are, in any order; may be NULL. What the
+ * configuration says of a store's address wins. Returns 0, or -1 with err set: ERR_LIMIT for more
+ * than a plan may have. */
 int manager_config_plan(const struct manager_config *config, const char *agent,
-	const struct manager_known_store *known, size_t known_count, struct buf *buf,
+	const struct manager_plan_store *known, size_t known_count, struct buf *buf,
 	struct err *err);
 
 /* How long an agent may be away without any noise; 0: not at all. */
@@ -122,11 +88,11 @@ const struct tz *manager_config_zone(const struct manager_config *config, const 
 
 /* The section that counts for an agent: the one of its very name, else the first
  * whose glob matches it; NULL: none. */
-const struct manager_config_agent *manager_config_agent(
+const struct manager_config_section *manager_config_agent(
 	const struct manager_config *config, const char *agent);
 
 /* Whether a job is for an agent: enabled, and one of its globs matches. */
-bool manager_config_job_for(const struct manager_config_job *job, const char *agent);
+bool manager_config_job_for(const struct manager_config_section *job, const char *agent);
 
 /* Whether a name matches a glob: '*' is any bytes, also none; all else is itself.
  * Of two globs: whether a name can match both. Both at most NAME_LEN_MAX bytes. */

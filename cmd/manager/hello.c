@@ -169,18 +169,10 @@ static void reply_welcome(
 {
 	struct manager_plan_store stores[MANAGER_STORES_MAX];
 	struct manager_peer peers[MANAGER_PEERS_MAX];
-	size_t i, n = 0, peer_count = manager_inner_peers(s, peers);
+	size_t n = manager_inner_stores(s, stores), peer_count = manager_inner_peers(s, peers);
 	struct err err = {0};
 	struct buf reply;
 
-	for (i = 0; i < s->store_count && n < MANAGER_STORES_MAX; i++, n++) {
-		stores[n] = (struct manager_plan_store){.name = s->stores[i].name,
-			.address = manager_inner_reach(s, &s->stores[i]),
-			.has_uid = true,
-			.has_key = true};
-		memcpy(stores[n].uid, s->stores[i].uid, MANAGER_UID_LEN);
-		memcpy(stores[n].key, s->stores[i].key, MANAGER_KEY_LEN);
-	}
 	buf_init(&reply, MANAGER_WELCOME_MAX);
 	if (manager_welcome_put(&reply, w, stores, n, peers, peer_count, &err) == 0)
 		rpc_call_reply(call, reply.data, reply.len, false);

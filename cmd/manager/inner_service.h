@@ -104,6 +104,9 @@ size_t manager_inner_peers(
 /* HOST:PORT of a store: as the configuration says, else as the store does. */
 const char *manager_inner_reach(
 	const struct manager_service *service, const struct manager_host_row *store);
+/* The fleet's stores, which borrow from their rows. Returns how many. */
+size_t manager_inner_stores(const struct manager_service *service,
+	struct manager_plan_store stores[MANAGER_STORES_MAX]);
 /* Reads the rows of stores again. */
 int manager_inner_load_stores(struct manager_service *service, struct err *err);
 /* Has all agents and stores say hello again, soon: plans, stores, managers or denials have changed.

@@ -98,31 +98,6 @@ static int read_all(struct manager_known *k, struct err *err)
 	return 0;
 }
 
-static struct manager_last last_of(const struct manager_last_row *row)
-{
-	return (struct manager_last){.agent = row->agent,
-		.job = row->job,
-		.running = row->running,
-		.held = row->held,
-		.started = row->started,
-		.ended = row->ended,
-		.result = row->result < MANAGER_RESULTS ? (enum manager_result)row->result
-							: MANAGER_FAILED,
-		.kept_slot = row->kept_slot,
-		.kept_started = row->kept_started,
-		.kept_ended = row->kept_ended,
-		.copies = (unsigned)row->copies,
-		.text = row->text};
-}
-
-static int by_names(const void *a, const void *b)
-{
-	const struct manager_last *x = a, *y = b;
-	int order = strcmp(x->agent, y->agent);
-
-	return order != 0 ? order : strcmp(x->job, y->job);
-}
-
 /* How far the run of a job is; NULL: its agent has not told. */
 static const struct manager_running *running_of(
 	const struct manager_service *s, const char *agent, const char *job)
@@ -137,75 +112,31 @@ static const struct manager_running *running_of(
 	return running;
 }
 
-static void add_running(struct manager_status_row *status, const struct manager_running *running,
-	const struct manager_last_row *last)
+/* Adds to the rows of runs under way how far they are. */
+static void add_running(struct manager_known *k)
 {
-	char text[MANAGER_RUNNING_TEXT];
-	size_t len = strlen(status->reason);
-
-	status->bytes = running->bytes;
-	status->entries = running->entries;
-	status->rate = running->rate;
-	status->total = last->content;
-	snprintf(status->reason + len, sizeof status->reason - len, ": %s",
-		manager_running_print(text, running, last->content));
-}
-
-static int add_status(struct manager_known *k, const struct manager_row *row,
-	const struct manager_last *lasts, struct err *err)
-{
-	const struct manager_last key = {.agent = row->agent, .job = row->job};
-	/* The rows came in the order of agents and jobs. */
-	const struct manager_last *last =
-		k->facts.last_count > 0
-			? bsearch(&key, lasts, k->facts.last_count, sizeof *lasts, by_names)
-			: NULL;
-	struct manager_status_row status = {.last = row->last,
-		.next = row->next,
-		.due = row->due,
-		.kept = last != NULL ? last->kept_ended : 0,
-		.severity = row->state};
+	struct manager_status_row *status = (void *)k->status_rows.data;
 	const struct manager_running *running;
+	const struct manager_last_row *last;
+	char text[MANAGER_RUNNING_TEXT];
+	size_t i, len;
 
-	snprintf(status.agent, sizeof status.agent, "%s", row->agent);
-	snprintf(status.job, sizeof status.job, "%s", row->job);
-	snprintf(status.state, sizeof status.state, "%s", manager_state_name(row->state));
-	snprintf(status.reason, sizeof status.reason, "%s", row->reason);
-	if (last != NULL && last->running &&
-		(running = running_of(k->service, row->agent, row->job)) != NULL)
-		add_running(&status, running, &k->facts.lasts[last - lasts]);
-	return buf_add(&k->status_rows, &status, sizeof status, err);
-}
-
-/* The jobs of all agents, compared with what should be. */
-static int watch(struct manager_known *k, int64_t now, struct err *err)
-{
-	const struct manager_facts *f = &k->facts;
-	struct manager_host *hosts = calloc(f->host_count + 1, sizeof *hosts);
-	struct manager_last *lasts = calloc(f->last_count + 1, sizeof *lasts);
-	struct manager_row *rows = NULL;
-	size_t i, host_count = 0, count = 0;
-	int ret = 0;
-
-	if (hosts == NULL || lasts == NULL)
-		ret = err_set(err, ERR_NOMEM, "status: out of memory");
-	for (i = 0; i < f->host_count && ret == 0; i++)
-		if (strcmp(f->hosts[i].role, "agent") == 0)
-			hosts[host_count++] =
-				(struct manager_host){f->hosts[i].name, f->hosts[i].since};
-	for (i = 0; i < f->last_count && ret == 0; i++)
-		lasts[i] = last_of(&f->lasts[i]);
-	if (ret == 0)
-		ret = manager_watch(k->service->config, hosts, host_count, lasts, f->last_count,
-			now, &rows, &count, err);
-	for (i = 0; i < count && ret == 0; i++)
-		ret = add_status(k, &rows[i], lasts, err);
-	k->facts.jobs = (const void *)k->status_rows.data;
-	k->facts.job_count = k->status_rows.len / sizeof *k->facts.jobs;
-	free(rows);
-	free(hosts);
-	free(lasts);
-	return ret;
+	for (i = 0; i < k->facts.job_count; i++, status++) {
+		last = manager_last_find(
+			k->facts.lasts, k->facts.last_count, status->agent, status->job);
+		if (last == NULL || !last->running)
+			continue;
+		running = running_of(k->service, status->agent, status->job);
+		if (running == NULL)
+			continue;
+		status->bytes = running->bytes;
+		status->entries = running->entries;
+		status->rate = running->rate;
+		status->total = last->content;
+		len = strlen(status->reason);
+		snprintf(status->reason + len, sizeof status->reason - len, ": %s",
+			manager_running_print(text, running, last->content));
+	}
 }
 
 int manager_inner_know(struct manager_service *s, struct manager_known *k, struct err *err)
@@ -219,8 +150,14 @@ int manager_inner_know(struct manager_service *s, struct manager_known *k, struc
 	buf_init(&k->trouble_rows, KNOWN_MAX);
 	buf_init(&k->alarm_rows, KNOWN_MAX);
 	buf_init(&k->absent, KNOWN_MAX);
-	if (read_all(k, err) != 0 || watch(k, now, err) != 0 ||
-		manager_trouble_list(&k->facts, now, &k->trouble_rows, err) != 0)
+	if (read_all(k, err) != 0 ||
+		manager_watch(s->config, k->facts.hosts, k->facts.host_count, k->facts.lasts,
+			k->facts.last_count, now, &k->status_rows, err) != 0)
+		return -1;
+	k->facts.jobs = (const void *)k->status_rows.data;
+	k->facts.job_count = k->status_rows.len / sizeof *k->facts.jobs;
+	add_running(k);
+	if (manager_trouble_list(&k->facts, now, &k->trouble_rows, err) != 0)
 		return -1;
 	k->troubles = (const void *)k->trouble_rows.data;
 	k->trouble_count = k->trouble_rows.len / sizeof *k->troubles;

@@ -30,7 +30,7 @@ static bool is_wanted(const struct cbormap_value *name, const char *is)
 }
 
 /* The job, if the configuration has it. */
-static const struct manager_config_job *find_job(
+static const struct manager_config_section *find_job(
 	const struct manager_config *config, const struct cbormap_value *name)
 {
 	size_t i;
@@ -333,7 +333,7 @@ static void start_part(struct order *o, struct manager_link *link, const struct 
 struct targets {
 	struct order *order;
 	const struct cbormap_value *values;
-	const struct manager_config_job *job;
+	const struct manager_config_section *job;
 };
 
 /* Each agent that has the job is named in the answer, whether it is there or not. */

@@ -181,7 +181,7 @@ size_t manager_inner_peers(
 	bool self = false;
 
 	for (i = 0; i < s->config->manager_count && n < MANAGER_PEERS_MAX - 1; i++) {
-		const struct manager_config_store *m = &s->config->managers[i];
+		const struct manager_config_section *m = &s->config->managers[i];
 		bool is_self = strcmp(m->name, s->self.name) == 0;
 
 		self |= is_self;
@@ -202,18 +202,28 @@ size_t manager_inner_peers(
 
 /* --- plans ----------------------------------------------------------------- */
 
+size_t manager_inner_stores(
+	const struct manager_service *s, struct manager_plan_store stores[MANAGER_STORES_MAX])
+{
+	size_t i;
+
+	for (i = 0; i < s->store_count && i < MANAGER_STORES_MAX; i++) {
+		stores[i] = (struct manager_plan_store){.name = s->stores[i].name,
+			.address = manager_inner_reach(s, &s->stores[i]),
+			.has_uid = true,
+			.has_key = true};
+		memcpy(stores[i].uid, s->stores[i].uid, MANAGER_UID_LEN);
+		memcpy(stores[i].key, s->stores[i].key, MANAGER_KEY_LEN);
+	}
+	return i;
+}
+
 int manager_inner_plan(struct manager_service *s, const char *agent, struct buf *plan,
 	uint8_t digest[MANAGER_DIGEST_LEN], struct err *err)
 {
-	struct manager_known_store known[MANAGER_STORES_MAX];
-	size_t i, n = 0;
+	struct manager_plan_store known[MANAGER_STORES_MAX];
+	size_t n = manager_inner_stores(s, known);
 
-	for (i = 0; i < s->store_count && n < MANAGER_STORES_MAX; i++, n++) {
-		known[n].name = s->stores[i].name;
-		known[n].address = s->stores[i].reach;
-		memcpy(known[n].uid, s->stores[i].uid, MANAGER_UID_LEN);
-		memcpy(known[n].key, s->stores[i].key, MANAGER_KEY_LEN);
-	}
 	if (manager_config_plan(s->config, agent, known, n, plan, err) != 0)
 		return -1;
 	manager_plan_digest(plan->data, plan->len, digest);

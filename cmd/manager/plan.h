@@ -61,7 +61,7 @@ struct manager_plan_job {
 	const char *name, *schedule, *zone;
 	const char *before, *after; /* hooks; NULL: none */
 	struct manager_list paths, exclude, stores, recipients;
-	unsigned copies, level;
+	int64_t copies, level;
 	int64_t jitter_sec, lock_sec, alarm_after_sec; /* 0: none */
 	bool unencrypted, exclude_caches, one_file_system;
 };
@@ -78,6 +78,9 @@ struct manager_plan {
 	size_t job_count;
 	struct manager_plan_store *stores;
 	size_t store_count;
+	/* Of a plan that was decoded: all its texts, and the items of its lists. */
+	char *texts;
+	const char **items;
 };
 
 /* Appends the plan's bytes to buf. The struct is within the limits above

@@ -1,51 +1,43 @@
 /*
- * Two passes over the text. The first blanks out comments, so that libconfuse
- * counts lines correctly, and finds what it would accept in silence, all keys and
- * sections that are unknown, and braces that are missing. The second is
- * libconfuse's, which passes by what is unknown; its validation callbacks, which
- * run in the order of the file, tell where each key and each section stands.
+ * A parser by recursive descent, one token ahead. Titles and values stay in one copy of the text:
+ * each is moved one byte to the left, over its quote or over the sign before it, so that there is
+ * room for the NUL. After a mistake in the structure nothing more is read, since all that follows
+ * would look wrong; other mistakes are reported one by one.
  */
 #include "cmd/manager/syntax.h"
 
-#include <assert.h>
-#include <confuse.h>
+#include <ctype.h>
 #include <stdarg.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "lib/err.h"
 
-#define RULES_MAX 8
-#define KEYS_MAX  32
-#define SEEN_MAX  64 /* keys of a section that are compared with each other */
+#define BLANKS "\t\r\n "
+#define SIGNS  "{}(),="
 
-struct note {
-	const void *what; /* a cfg_opt_t: a key; a cfg_t: a section */
-	unsigned line;
-};
+enum { END = 256, BROKEN, WORD, QUOTED, ADDS }; /* tokens; a sign is its own */
 
 struct parse {
 	const struct manager_syntax_rule *rules;
+	struct manager_syntax *syntax;
 	const char *file;
 	manager_problem *problem;
 	void *ctx;
 	bool wrong, no_memory;
-	bool open;        /* a quote, a comment or a brace has no end: no second pass */
-	unsigned *braces; /* lines of the braces that open sections */
-	size_t brace_count, sections;
-	struct note *notes;
-	size_t note_count;
+	char *at;      /* what is behind the next token, to the NUL */
+	unsigned line; /* there */
+	/* The next token; BROKEN: it was reported. */
+	int token;
+	const char *text; /* of a WORD, of a QUOTED */
+	unsigned token_line;
 };
 
-/* libconfuse's callbacks have no argument of the caller's. */
-static struct parse *parsing;
-
-static void problem(struct parse *parse, unsigned line, const char *fmt, ...)
+static void problem(struct parse *p, unsigned line, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
 
-static void problem(struct parse *parse, unsigned line, const char *fmt, ...)
+static void problem(struct parse *p, unsigned line, const char *fmt, ...)
 {
 	char text[ERR_MESSAGE_MAX];
 	va_list ap;
@@ -53,122 +45,190 @@ static void problem(struct parse *parse, unsigned line, const char *fmt, ...)
 	va_start(ap, fmt);
 	vsnprintf(text, sizeof text, fmt, ap);
 	va_end(ap);
-	parse->wrong = true;
-	parse->problem(parse->ctx, parse->file, line, text);
+	p->wrong = true;
+	p->problem(p->ctx, p->file, line, text);
 }
 
-/* Makes room for one more of an array that has so many. Returns it, moved or
- * not; NULL, and frees it, if there is no memory. */
-static void *grow(void *array, size_t count, size_t size)
+/* Makes room for one more element of an array that has so many. Returns false: no memory. */
+static bool grow(struct parse *p, void *array, size_t count, size_t size)
 {
-	void *grown;
+	void **pointer = array, *grown;
 
 	if ((count & (count - 1)) != 0) /* it has room up to the next power of two */
-		return array;
-	grown = realloc(array, (count == 0 ? 1 : 2 * count) * size);
+		return true;
+	grown = realloc(*pointer, (count == 0 ? 1 : 2 * count) * size);
 	if (grown == NULL)
-		free(array);
-	return grown;
+		p->no_memory = true;
+	else
+		*pointer = grown;
+	return grown != NULL;
 }
 
-/* ---- the first pass ---- */
+/* ---- tokens ---- */
 
-struct scan {
-	char *text;
-	size_t len, at;
-	unsigned line;
-	unsigned depth;        /* 0; 1: in a section; 2: in a list */
-	unsigned opened, list; /* lines of the braces that opened them */
-	size_t head, brace;    /* of the section: where its kind begins, and its brace */
-	const struct manager_syntax_rule *rule; /* NULL: unknown */
-	struct {
-		const char *name;
-		size_t len;
-		unsigned line;
-	} seen[SEEN_MAX]; /* the section's keys so far */
-	size_t seen_count;
-};
-
-/* Passes by a quoted string, from its first quote to its last. */
-static void skip_quoted(struct parse *parse, struct scan *s)
+static bool begins_comment(const char *at)
 {
-	char quote = s->text[s->at++];
-	unsigned began = s->line;
-
-	for (; s->at < s->len && s->text[s->at] != quote; s->at++) {
-		s->line += s->text[s->at] == '\n';
-		if (quote == '"' && s->text[s->at] == '$' && s->at + 1 < s->len &&
-			s->text[s->at + 1] == '{')
-			problem(parse, s->line,
-				"'${' would be replaced from the environment; put the value in "
-				"single quotes");
-		if (s->text[s->at] == '\\' && s->at + 1 < s->len)
-			s->line += s->text[++s->at] == '\n';
-	}
-	if (s->at >= s->len) {
-		problem(parse, began, "this quote is never closed");
-		parse->open = true;
-	}
+	return at[0] == '#' || (at[0] == '/' && (at[1] == '/' || at[1] == '*'));
 }
 
-/* Overwrites a comment with blanks; lines stay. */
-static void blank_comment(struct parse *parse, struct scan *s, bool block)
+/* Skips blanks and comments. Returns false: a comment has no end. */
+static bool skip_blanks(struct parse *p)
 {
-	unsigned began = s->line;
+	const char *end;
 
-	for (; s->at < s->len; s->at++) {
-		if (s->text[s->at] == '\n') {
-			if (!block) {
-				s->line++;
-				return;
+	for (;;) {
+		if (*p->at != 0 && strchr(BLANKS, *p->at) != NULL) {
+			p->line += *p->at++ == '\n';
+		} else if (!begins_comment(p->at)) {
+			return true;
+		} else if (p->at[0] == '#' || p->at[1] == '/') {
+			p->at += strcspn(p->at, "\n");
+		} else {
+			end = strstr(p->at + 2, "*/");
+			if (end == NULL) {
+				problem(p, p->line, "this comment is never closed");
+				return false;
 			}
-			s->line++;
-			continue;
+			for (; p->at < end + 2; p->at++)
+				p->line += *p->at == '\n';
 		}
-		if (block && s->text[s->at] == '*' && s->at + 1 < s->len &&
-			s->text[s->at + 1] == '/') {
-			s->text[s->at++] = ' ';
-			s->text[s->at] = ' ';
+	}
+}
+
+static void refuse_variable(struct parse *p)
+{
+	problem(p, p->line,
+		"'${': there are no variables; a value that contains it needs single quotes");
+}
+
+static void read_word(struct parse *p)
+{
+	char *start = p->at;
+
+	while (strchr(BLANKS SIGNS "\"'", *p->at) == NULL && strncmp(p->at, "+=", 2) != 0 &&
+		!begins_comment(p->at))
+		p->at++;
+	if (begins_comment(p->at))
+		problem(p, p->line, "a value that contains '#', '//' or '/*' needs quotes");
+	if (*p->at == '{' && p->at[-1] == '$')
+		refuse_variable(p);
+	memmove(start - 1, start, (size_t)(p->at - start));
+	p->at[-1] = 0;
+	p->text = start - 1;
+	p->token = WORD;
+}
+
+/* At a backslash: goes to the last byte of what it begins. Returns where the next byte goes. */
+static char *unescape(struct parse *p, char quote, char *to)
+{
+	static const char letters[] = "abefnrtv", stand_for[] = "\a\b\033\f\n\r\t\v";
+	char c = p->at[1], hex[3] = "";
+	const char *letter;
+
+	if (c == 0)
+		return to;
+	p->at++;
+	p->line += c == '\n';
+	if (c == '\n')
+		return to;
+	if (quote == '\'' && c != quote && c != '\\') {
+		*to++ = '\\';
+	} else if (quote == '"' && (letter = strchr(letters, c)) != NULL) {
+		c = stand_for[letter - letters];
+	} else if (quote == '"' && isalnum((unsigned char)c)) {
+		if (c == 'x' && isxdigit((unsigned char)p->at[1]))
+			memcpy(hex, p->at + 1, isxdigit((unsigned char)p->at[2]) ? 2 : 1);
+		p->at += strlen(hex);
+		c = (char)strtoul(hex, NULL, 16);
+		if (c == 0)
+			problem(p, p->line,
+				"an unknown escape in double quotes; a backslash itself is \\\\");
+	}
+	*to++ = c;
+	return to;
+}
+
+static void read_quoted(struct parse *p)
+{
+	char quote = *p->at, *to = p->at;
+	unsigned began = p->line;
+
+	p->text = to;
+	for (p->at++; *p->at != quote; p->at++) {
+		if (*p->at == 0) {
+			problem(p, began, "this quote is never closed");
 			return;
 		}
-		s->text[s->at] = ' ';
+		if (quote == '"' && strncmp(p->at, "${", 2) == 0)
+			refuse_variable(p);
+		p->line += *p->at == '\n';
+		if (*p->at == '\\')
+			to = unescape(p, quote, to);
+		else
+			*to++ = *p->at;
 	}
-	if (block) {
-		problem(parse, began, "this comment is never closed");
-		parse->open = true;
+	p->at++;
+	*to = 0;
+	p->token = QUOTED;
+}
+
+static void next(struct parse *p)
+{
+	p->token = BROKEN;
+	if (!skip_blanks(p))
+		return;
+	p->token_line = p->line;
+	if (*p->at == 0) {
+		p->token = END;
+	} else if (*p->at == '"' || *p->at == '\'') {
+		read_quoted(p);
+	} else if (strncmp(p->at, "+=", 2) == 0) {
+		p->token = ADDS;
+		p->at += 2;
+	} else if (strchr(SIGNS, *p->at) != NULL) {
+		p->token = *p->at++;
+	} else {
+		read_word(p);
 	}
 }
 
-static bool begins_comment(const struct scan *s, bool *block)
+static bool is_text(const struct parse *p)
 {
-	char next = s->at + 1 < s->len ? s->text[s->at + 1] : 0;
-
-	*block = s->text[s->at] == '/' && next == '*';
-	return s->text[s->at] == '#' || *block || (s->text[s->at] == '/' && next == '/');
+	return p->token == WORD || p->token == QUOTED;
 }
 
-static bool is_space(char c)
+/* Both return -1. */
+static int unexpected(struct parse *p, const char *expected)
 {
-	return c == ' ' || c == '\t' || c == '\r' || c == '\n';
+	const char sign[2] = {p->token < END ? (char)p->token : 0};
+
+	if (p->token != BROKEN)
+		problem(p, p->token_line, "expected %s, found %s%s%s", expected,
+			p->token == END ? "the end" : "'",
+			is_text(p)         ? p->text
+			: p->token == ADDS ? "+="
+					   : sign,
+			p->token == END ? "" : "'");
+	return -1;
 }
 
-/* The word that ends before `end`, or before blanks in front of it. Returns where it begins, and in
- * *end where it ends; there is none if both are the same. */
-static size_t word_before(const char *text, size_t *end)
+static int not_closed(struct parse *p, unsigned line, const char *what)
 {
-	size_t start;
-
-	while (*end > 0 && is_space(text[*end - 1]))
-		(*end)--;
-	for (start = *end; start > 0 && strchr(" \t\r\n{}=,\"'", text[start - 1]) == NULL; start--)
-		;
-	return start;
+	if (p->token == END)
+		problem(p, line, "the %s that begins here is never closed: '}' is missing", what);
+	else if (p->token != BROKEN)
+		problem(p, line,
+			"the %s that begins here is not closed before line %u: '}' is missing",
+			what, p->token_line);
+	return -1;
 }
+
+/* ---- names of sections and keys ---- */
 
 /* How many letters differ, are missing or are too many; at most `most`, else more than that. */
-static size_t differences(const char *a, size_t len, const char *b, size_t most)
+static size_t differences(const char *a, const char *b, size_t most)
 {
-	size_t other = strlen(b), i, k, row[32], before, corner;
+	size_t len = strlen(a), other = strlen(b), i, k, row[32], before, corner;
 
 	if (len >= 32 || other >= 32 || len > other + most || other > len + most)
 		return most + 1;
@@ -190,466 +250,224 @@ static size_t differences(const char *a, size_t len, const char *b, size_t most)
 	return row[other];
 }
 
+/* The one of this name, but for so many letters; NULL: none. */
 static const struct manager_syntax_rule *find_rule(
-	const struct parse *parse, const char *name, size_t len)
+	const struct parse *p, const char *name, size_t most)
 {
 	const struct manager_syntax_rule *rule;
 
-	for (rule = parse->rules; rule->kind != NULL; rule++)
-		if (strlen(rule->kind) == len && memcmp(rule->kind, name, len) == 0)
+	for (rule = p->rules; rule->kind != NULL; rule++)
+		if (differences(name, rule->kind, most) <= most)
 			return rule;
 	return NULL;
 }
 
-static bool has_key(const struct manager_syntax_rule *rule, const char *name, size_t len)
+static const struct manager_syntax_key *find_key(
+	const struct manager_syntax_rule *rule, const char *name, size_t most)
 {
-	const struct manager_syntax_key *key;
-
-	for (key = rule->keys; key->name != NULL; key++)
-		if (strlen(key->name) == len && memcmp(key->name, name, len) == 0)
-			return true;
-	return false;
-}
-
-/* Says what may have been meant: a key that is written nearly so, or that other sections have. */
-static void wrong_key(struct parse *parse, const struct scan *s, const char *name, size_t len)
-{
-	const struct manager_syntax_key *key = s->rule->keys;
-	const struct manager_syntax_rule *rule = parse->rules;
-	size_t most = len < 5 ? 1 : 2;
-
-	while (key->name != NULL && differences(name, len, key->name, most) > most)
-		key++;
-	while (rule->kind != NULL && !has_key(rule, name, len))
-		rule++;
-	if (key->name != NULL)
-		problem(parse, s->line, "unknown key '%.*s' in '%s': did you mean '%s'?", (int)len,
-			name, s->rule->kind, key->name);
-	else if (rule->kind != NULL)
-		problem(parse, s->line, "unknown key '%.*s' in '%s': it belongs in '%s'", (int)len,
-			name, s->rule->kind, rule->kind);
-	else
-		problem(parse, s->line, "unknown key '%.*s' in '%s'", (int)len, name,
-			s->rule->kind);
-}
-
-static void wrong_section(struct parse *parse, const struct scan *s, const char *name, size_t len)
-{
-	const struct manager_syntax_rule *rule = parse->rules;
-
-	while (rule->kind != NULL && differences(name, len, rule->kind, 2) > 2)
-		rule++;
-	problem(parse, s->line, "unknown section '%.*s'%s%s%s", (int)len, name,
-		rule->kind != NULL ? ": did you mean '" : "", rule->kind != NULL ? rule->kind : "",
-		rule->kind != NULL ? "'?" : "");
-}
-
-/* At the brace that opens a section: what is before it, "job 'web'". */
-static void begin_section(struct parse *parse, struct scan *s)
-{
-	size_t end = s->at, start = word_before(s->text, &end);
-	char quote;
-
-	if (start == end && end > 0 && (s->text[end - 1] == '"' || s->text[end - 1] == '\'')) {
-		quote = s->text[--end];
-		while (end > 0 && s->text[end - 1] != quote)
-			end--;
-		end -= end > 0;
-		start = word_before(s->text, &end);
-	} else if (find_rule(parse, s->text + start, end - start) == NULL) {
-		size_t title = start;
-
-		start = word_before(s->text, &title);
-		if (start == title) /* there is but one word */
-			start = word_before(s->text, &end);
-		else
-			end = title;
-	}
-	s->depth = 1;
-	s->opened = s->line;
-	s->seen_count = 0;
-	s->head = start;
-	s->brace = s->at;
-	s->rule = find_rule(parse, s->text + start, end - start);
-	if (s->rule == NULL) {
-		wrong_section(parse, s, s->text + start, end - start);
-		return;
-	}
-	parse->braces = grow(parse->braces, parse->brace_count, sizeof *parse->braces);
-	if (parse->braces == NULL)
-		parse->no_memory = true;
-	else
-		parse->braces[parse->brace_count++] = s->line;
-}
-
-/* before: the line in which it should have ended; 0: the file has ended. */
-static void wrong_open(struct parse *parse, const struct scan *s, unsigned before)
-{
-	size_t len = s->brace - s->head;
-	char where[40] = "is never closed";
-
-	while (len > 0 && is_space(s->text[s->head + len - 1]))
-		len--;
-	if (before > 0)
-		snprintf(where, sizeof where, "is not closed before line %u", before);
-	if (s->depth > 1)
-		problem(parse, s->list, "the list that begins here %s: '}' is missing", where);
-	else
-		problem(parse, s->opened, "the section %.*s that begins here %s: '}' is missing",
-			(int)(len < 80 ? len : 80), s->text + s->head, where);
-	parse->open = true;
-}
-
-static void scan_brace(struct parse *parse, struct scan *s)
-{
-	size_t end = s->at;
-
-	if (s->text[s->at] == '}') {
-		if (s->depth == 0) {
-			problem(parse, s->line, "this '}' closes nothing: there is one too many");
-			parse->open = true;
-		}
-		s->depth -= s->depth > 0;
-		return;
-	}
-	while (end > 0 && is_space(s->text[end - 1]))
-		end--;
-	if (s->depth == 1 && end > 0 && s->text[end - 1] == '=') {
-		s->depth = 2;
-		s->list = s->line;
-		return;
-	}
-	if (s->depth > 0)
-		wrong_open(parse, s, s->line);
-	begin_section(parse, s);
-}
-
-/* At a '=': looks at the key before it. "+=" adds to a list, and may come again. */
-static void scan_key(struct parse *parse, struct scan *s)
-{
-	size_t end = s->at, start, len, i;
-	bool adds = end > 0 && s->text[end - 1] == '+';
-
-	end -= adds;
-	start = word_before(s->text, &end);
-	len = end - start;
-	if (len == 0)
-		return;
-	if (s->depth == 0) {
-		problem(parse, s->line, "the key '%.*s' is in no section", (int)len,
-			s->text + start);
-		return;
-	}
-	if (s->depth > 1) {
-		wrong_open(parse, s, s->line);
-		s->depth = 1;
-	}
-	if (s->rule != NULL && !has_key(s->rule, s->text + start, len))
-		wrong_key(parse, s, s->text + start, len);
-	for (i = 0; i < s->seen_count && !adds; i++)
-		if (s->seen[i].len == len && memcmp(s->seen[i].name, s->text + start, len) == 0)
-			problem(parse, s->line, "'%.*s' is given twice, first in line %u", (int)len,
-				s->text + start, s->seen[i].line);
-	if (s->seen_count == SEEN_MAX || adds)
-		return;
-	s->seen[s->seen_count].name = s->text + start;
-	s->seen[s->seen_count].len = len;
-	s->seen[s->seen_count++].line = s->line;
-}
-
-static void first_pass(struct parse *parse, char *text, size_t len)
-{
-	struct scan s = {.text = text, .len = len, .line = 1};
-	bool block;
-
-	for (; s.at < len && !parse->no_memory; s.at++) {
-		char c = text[s.at], before = s.at > 0 ? text[s.at - 1] : ' ';
-
-		if (c == 0) {
-			problem(parse, s.line, "a zero byte: this is not a text file");
-			text[s.at] = ' ';
-		} else if (c == '"' || c == '\'') {
-			skip_quoted(parse, &s);
-		} else if (begins_comment(&s, &block)) {
-			if (strchr(" \t\r\n{}(),=\"'", before) == NULL)
-				problem(parse, s.line,
-					"a value that contains '#', '//' or '/*' needs quotes");
-			blank_comment(parse, &s, block);
-		} else if (c == '{' && before == '$') {
-			problem(parse, s.line,
-				"'${' would be replaced from the environment; put the value in "
-				"single quotes");
-		} else if (c == '{' || c == '}') {
-			scan_brace(parse, &s);
-		} else if (c == '=') {
-			scan_key(parse, &s);
-		}
-		s.line += c == '\n';
-	}
-	if (s.depth > 0)
-		wrong_open(parse, &s, 0);
-}
-
-/* ---- the second pass ---- */
-
-static void on_error(cfg_t *cfg, const char *fmt, va_list ap) __attribute__((format(printf, 2, 0)));
-
-/* Says what libconfuse says, in better words for what happens most. The end of the file is no place
- * of a mistake, since all braces are closed: second_pass tells of it. */
-static void on_error(cfg_t *cfg, const char *fmt, va_list ap)
-{
-	unsigned line = cfg->line > 0 ? (unsigned)cfg->line : 0;
-	char text[ERR_MESSAGE_MAX];
-
-	if (strcmp(fmt, "premature end of file") == 0)
-		return;
-	if (strcmp(fmt, "missing title for section '%s'") == 0) {
-		problem(parsing, line, "section '%s' needs a name, in quotes",
-			va_arg(ap, const char *));
-	} else {
-		vsnprintf(text, sizeof text, fmt, ap);
-		problem(parsing, line, "%s", text);
-	}
-}
-
-static struct note *find_note(const struct parse *parse, const void *what)
-{
+	const struct manager_syntax_key *tables[] = {rule->shared, rule->keys}, *key;
 	size_t i;
 
-	for (i = parse->note_count; i > 0; i--)
-		if (parse->notes[i - 1].what == what)
-			return &parse->notes[i - 1];
+	for (i = 0; i < 2; i++)
+		for (key = tables[i]; key != NULL && key->name != NULL; key++)
+			if (differences(name, key->name, most) <= most)
+				return key;
 	return NULL;
 }
 
-static int add_note(struct parse *parse, const void *what, unsigned line)
+/* Says what may have been meant: a key that is written nearly so, or that other sections have. */
+static void wrong_key(struct parse *p, const struct manager_syntax_rule *rule, const char *name)
 {
-	parse->notes = grow(parse->notes, parse->note_count, sizeof *parse->notes);
-	if (parse->notes == NULL) {
-		parse->note_count = 0;
-		parse->no_memory = true;
-		return -1;
-	}
-	parse->notes[parse->note_count++] = (struct note){what, line};
-	return 0;
+	const struct manager_syntax_key *near = find_key(rule, name, strlen(name) < 5 ? 1 : 2);
+	const struct manager_syntax_rule *other = p->rules;
+
+	while (other->kind != NULL && find_key(other, name, 0) == NULL)
+		other++;
+	if (near != NULL)
+		problem(p, p->token_line, "unknown key '%s' in '%s': did you mean '%s'?", name,
+			rule->kind, near->name);
+	else if (other->kind != NULL)
+		problem(p, p->token_line, "unknown key '%s' in '%s': it belongs in '%s'", name,
+			rule->kind, other->kind);
+	else
+		problem(p, p->token_line, "unknown key '%s' in '%s'", name, rule->kind);
 }
 
-/* A key was read; of a list each value of it, and its end. */
-static int on_key(cfg_t *cfg, cfg_opt_t *opt)
+/* ---- sections ---- */
+
+/* Adds what is behind the '=' to the key's values. */
+static int parse_values(struct parse *p, struct manager_key *key)
 {
-	return find_note(parsing, opt) != NULL ? 0 : add_note(parsing, opt, (unsigned)cfg->line);
-}
+	unsigned began = p->token_line;
+	bool list = p->token == '{';
 
-/* A section was read to its end. */
-static int on_section(cfg_t *cfg, cfg_opt_t *opt)
-{
-	const cfg_t *section = cfg_opt_getnsec(opt, cfg_opt_size(opt) - 1);
-	unsigned line = parsing->sections < parsing->brace_count
-				? parsing->braces[parsing->sections]
-				: (unsigned)cfg->line;
-
-	parsing->sections++;
-	if ((opt->flags & CFGF_MULTI) == 0 && find_note(parsing, opt) != NULL)
-		problem(parsing, line, "section '%s' is given twice", opt->name);
-	return add_note(parsing, opt, line) != 0 ? -1 : add_note(parsing, section, line);
-}
-
-/* Parses the text. Returns what cfg_init made, or NULL: no memory. */
-static cfg_t *second_pass(struct parse *parse, char *text, size_t len)
-{
-	cfg_opt_t keys[RULES_MAX][KEYS_MAX + 1], sections[RULES_MAX + 1];
-	char path[128];
-	size_t i, k;
-	cfg_t *cfg;
-	FILE *in;
-
-	for (i = 0; parse->rules[i].kind != NULL; i++) {
-		const struct manager_syntax_rule *rule = &parse->rules[i];
-
-		assert(i < RULES_MAX);
-		for (k = 0; rule->keys[k].name != NULL; k++) {
-			assert(k < KEYS_MAX);
-			if (rule->keys[k].list)
-				keys[i][k] = (cfg_opt_t)CFG_STR_LIST(
-					rule->keys[k].name, NULL, CFGF_NODEFAULT);
-			else
-				keys[i][k] = (cfg_opt_t)CFG_STR(
-					rule->keys[k].name, NULL, CFGF_NODEFAULT);
-		}
-		keys[i][k] = (cfg_opt_t)CFG_END();
-		sections[i] = (cfg_opt_t)CFG_SEC(rule->kind, keys[i],
-			rule->titled ? CFGF_MULTI | CFGF_TITLE | CFGF_NO_TITLE_DUPES
-				     : CFGF_NODEFAULT);
-	}
-	sections[i] = (cfg_opt_t)CFG_END();
-	cfg = cfg_init(sections, CFGF_IGNORE_UNKNOWN);
-	if (cfg == NULL)
-		return NULL;
-	cfg_set_error_function(cfg, on_error);
-	for (i = 0; parse->rules[i].kind != NULL; i++) {
-		cfg_set_validate_func(cfg, parse->rules[i].kind, on_section);
-		for (k = 0; parse->rules[i].keys[k].name != NULL; k++) {
-			snprintf(path, sizeof path, "%s|%s", parse->rules[i].kind,
-				parse->rules[i].keys[k].name);
-			cfg_set_validate_func(cfg, path, on_key);
-		}
-	}
-	in = len > 0 ? fmemopen(text, len, "r") : NULL;
-	cfg->filename = strdup(parse->file);
-	if (cfg->filename == NULL || (len > 0 && in == NULL)) {
-		parse->no_memory = true;
-	} else if (in != NULL) {
-		parsing = parse;
-		/* Some errors it keeps for itself; the last key that was read is near. */
-		if (cfg_parse_fp(cfg, in) != CFG_SUCCESS && !parse->wrong)
-			problem(parse,
-				parse->note_count > 0 ? parse->notes[parse->note_count - 1].line
-						      : 1,
-				"syntax error in this line, or in the next ones");
-		parsing = NULL;
-	}
-	if (in != NULL)
-		fclose(in);
-	return cfg;
-}
-
-/* ---- out of libconfuse's hands ---- */
-
-static int copy_key(struct manager_key *key, cfg_opt_t *opt, unsigned line)
-{
-	unsigned i, n = cfg_opt_size(opt);
-
-	key->line = line;
-	key->values = calloc(n > 0 ? n : 1, sizeof *key->values);
-	if (key->values == NULL)
-		return -1;
-	for (i = 0; i < n; i++) {
-		const char *value = cfg_opt_getnstr(opt, i);
-
-		key->values[i] = strdup(value != NULL ? value : "");
-		if (key->values[i] == NULL)
+	if (!list && !is_text(p))
+		return unexpected(p, "a value");
+	if (list && key->rule != NULL && !key->rule->list)
+		problem(p, began, "%s: expected one value, found a list", key->name);
+	do {
+		if (list)
+			next(p); /* behind the brace, or a comma */
+		if (p->token == ',')
+			return unexpected(p, "a value");
+		if (!is_text(p))
+			break;
+		if (!grow(p, &key->values, key->count, sizeof *key->values))
 			return -1;
-		key->count++;
-	}
+		key->values[key->count++] = p->text;
+		next(p);
+	} while (list && p->token == ',');
+	if (list && p->token != '}')
+		return not_closed(p, began, "list");
+	if (list)
+		next(p);
 	return 0;
 }
 
-static int by_line(const void *a, const void *b)
+/* rule: NULL: unknown. what: the section, for messages. */
+static int parse_key(struct parse *p, struct manager_section *section,
+	const struct manager_syntax_rule *rule, const char *what)
 {
-	const struct manager_key *x = a, *y = b;
+	struct manager_key key = {.name = p->text, .line = p->token_line}, *first = NULL;
+	size_t i;
+	int ret;
 
-	return (x->line > y->line) - (x->line < y->line);
+	if (p->token != WORD)
+		return p->token == END ? not_closed(p, section->line, what)
+				       : unexpected(p, "a key or '}'");
+	next(p);
+	if (p->token != '=' && p->token != ADDS)
+		return p->token == '{' || find_rule(p, key.name, 0) != NULL
+			       ? not_closed(p, section->line, what)
+			       : unexpected(p, "'='");
+	if (rule != NULL)
+		key.rule = find_key(rule, key.name, 0);
+	if (rule != NULL && key.rule == NULL)
+		wrong_key(p, rule, key.name);
+	for (i = 0; i < section->count; i++)
+		if (section->keys[i].rule == key.rule)
+			first = &section->keys[i];
+	if (key.rule != NULL && p->token == ADDS && !key.rule->list)
+		problem(p, key.line, "%s: '+=' is for lists, and this is none", key.name);
+	else if (first != NULL && p->token != ADDS)
+		problem(p, key.line, "'%s' is given twice, first in line %u", key.name,
+			first->line);
+	next(p);
+	if (first != NULL)
+		return parse_values(p, first);
+	ret = parse_values(p, &key);
+	if (key.rule != NULL && grow(p, &section->keys, section->count, sizeof key))
+		section->keys[section->count++] = key;
+	else
+		free(key.values);
+	return p->no_memory ? -1 : ret;
 }
 
-static int copy_section(struct manager_section *out, const struct parse *parse, size_t rule,
-	cfg_t *section, unsigned line)
+static void free_section(struct manager_section *section)
 {
-	const struct manager_syntax_key *keys = parse->rules[rule].keys;
-	const struct note *note;
-	size_t k;
+	size_t i;
 
-	*out = (struct manager_section){.rule = rule, .file = parse->file, .line = line};
-	out->keys = calloc(KEYS_MAX, sizeof *out->keys);
-	out->title = parse->rules[rule].titled ? strdup(cfg_title(section)) : NULL;
-	if (out->keys == NULL || (parse->rules[rule].titled && out->title == NULL))
+	for (i = 0; i < section->count; i++)
+		free(section->keys[i].values);
+	free(section->keys);
+}
+
+/* Adds the section, unless it is unknown, or there is one like it. */
+static int parse_section(struct parse *p)
+{
+	struct manager_section section = {.file = p->file}, *other;
+	const struct manager_syntax_rule *rule, *near;
+	const char *kind = p->text;
+	char what[160];
+	bool add;
+	size_t i;
+
+	if (p->token == '}')
+		problem(p, p->token_line, "this '}' closes nothing: there is one too many");
+	if (p->token != WORD)
+		return p->token == '}' ? -1 : unexpected(p, "a section");
+	next(p);
+	if (is_text(p)) {
+		section.title = p->text;
+		next(p);
+	}
+	section.line = p->token_line;
+	if (p->token == '=' || p->token == ADDS) {
+		problem(p, section.line, "the key '%s' is in no section", kind);
 		return -1;
-	for (k = 0; keys[k].name != NULL; k++) {
-		cfg_opt_t *opt = cfg_getopt(section, keys[k].name);
-
-		note = find_note(parse, opt);
-		/* An empty list is given without any value to be told of. */
-		if (note == NULL && !(keys[k].list && (opt->flags & CFGF_MODIFIED) != 0))
+	}
+	rule = find_rule(p, kind, 0);
+	near = find_rule(p, kind, 2);
+	if (rule == NULL)
+		problem(p, section.line, "unknown section '%s'%s%s%s", kind,
+			near != NULL ? ": did you mean '" : "", near != NULL ? near->kind : "",
+			near != NULL ? "'?" : "");
+	else if (rule->titled != (section.title != NULL))
+		problem(p, section.line, "section '%s' %s", kind,
+			rule->titled ? "needs a name, in quotes" : "has no name");
+	if (p->token != '{')
+		return unexpected(p, "'{'");
+	snprintf(what, sizeof what,
+		section.title != NULL ? "section %.40s \"%.80s\"" : "section %.40s", kind,
+		section.title);
+	next(p);
+	while (p->token != '}')
+		if (parse_key(p, &section, rule, what) != 0) {
+			free_section(&section);
+			return -1;
+		}
+	next(p);
+	add = rule != NULL && rule->titled == (section.title != NULL);
+	section.rule = add ? (size_t)(rule - p->rules) : 0;
+	for (i = 0; i < p->syntax->count && add; i++) {
+		other = &p->syntax->sections[i];
+		if (other->rule != section.rule ||
+			(rule->titled && strcmp(other->title, section.title) != 0))
 			continue;
-		out->keys[out->count].name = keys[k].name;
-		if (copy_key(&out->keys[out->count++], opt, note != NULL ? note->line : line) != 0)
-			return -1;
+		problem(p, section.line, "%s is given twice, first in line %u", what, other->line);
+		add = false;
 	}
-	if (out->count > 0)
-		qsort(out->keys, out->count, sizeof *out->keys, by_line);
-	return 0;
-}
-
-/* The sections, in the order of the file: that of their notes. */
-static int copy_all(struct manager_syntax *syntax, const struct parse *parse, cfg_t *cfg)
-{
-	size_t i, n, rule;
-
-	for (i = 0; i < parse->note_count; i++) {
-		for (rule = 0; parse->rules[rule].kind != NULL; rule++) {
-			cfg_opt_t *opt = cfg_getopt(cfg, parse->rules[rule].kind);
-
-			for (n = 0; n < cfg_opt_size(opt); n++) {
-				cfg_t *section = cfg_opt_getnsec(opt, (unsigned)n);
-
-				if (section != parse->notes[i].what)
-					continue;
-				syntax->sections = grow(
-					syntax->sections, syntax->count, sizeof *syntax->sections);
-				if (syntax->sections == NULL) {
-					syntax->count = 0;
-					return -1;
-				}
-				if (copy_section(&syntax->sections[syntax->count++], parse, rule,
-					    section, parse->notes[i].line) != 0)
-					return -1;
-			}
-		}
-	}
-	return 0;
+	if (add && grow(p, &p->syntax->sections, p->syntax->count, sizeof section))
+		p->syntax->sections[p->syntax->count++] = section;
+	else
+		free_section(&section);
+	return p->no_memory ? -1 : 0;
 }
 
 int manager_syntax_read(struct manager_syntax *syntax, const char *file, const char *text,
 	size_t len, const struct manager_syntax_rule *rules, manager_problem *on_problem, void *ctx,
 	struct err *err)
 {
-	struct parse parse = {.rules = rules, .problem = on_problem, .ctx = ctx};
-	char *copy = malloc(len + 1);
-	cfg_t *cfg = NULL;
-	int ret = -1;
+	size_t name_len = strlen(file);
+	struct parse p = {
+		.rules = rules, .syntax = syntax, .problem = on_problem, .ctx = ctx, .line = 1};
 
-	*syntax = (struct manager_syntax){.file = strdup(file)};
-	parse.file = syntax->file;
-	if (copy == NULL || syntax->file == NULL)
-		goto out;
-	memcpy(copy, text, len);
-	first_pass(&parse, copy, len);
-	if (!parse.no_memory && !parse.open) {
-		cfg = second_pass(&parse, copy, len);
-		if (cfg == NULL)
-			goto out;
-	}
-	if (parse.no_memory || (cfg != NULL && copy_all(syntax, &parse, cfg) != 0))
-		goto out;
-	ret = parse.wrong;
-out:
-	if (cfg != NULL)
-		cfg_free(cfg);
-	free(copy);
-	free(parse.braces);
-	free(parse.notes);
-	if (ret < 0) {
-		manager_syntax_free(syntax);
-		err_set(err, ERR_NOMEM, "%s: out of memory", file);
-	}
-	return ret;
+	/* The name, its NUL, a byte that the first word can move to, the text, its NUL. */
+	*syntax = (struct manager_syntax){.text = malloc(name_len + len + 3)};
+	if (syntax->text == NULL)
+		return err_set(err, ERR_NOMEM, "%s: out of memory", file);
+	p.file = strcpy(syntax->text, file);
+	p.at = syntax->text + name_len + 2;
+	memcpy(p.at, text, len);
+	p.at[len] = 0;
+	next(&p);
+	while (p.token != END && parse_section(&p) == 0)
+		continue;
+	if (p.token == END && p.at < syntax->text + name_len + 2 + len)
+		problem(&p, p.line, "a zero byte: this is not a text file");
+	if (!p.no_memory)
+		return p.wrong;
+	manager_syntax_free(syntax);
+	return err_set(err, ERR_NOMEM, "%s: out of memory", file);
 }
 
 void manager_syntax_free(struct manager_syntax *syntax)
 {
-	size_t i, k, v;
+	size_t i;
 
-	for (i = 0; i < syntax->count; i++) {
-		struct manager_section *section = &syntax->sections[i];
-
-		for (k = 0; k < section->count; k++) {
-			for (v = 0; v < section->keys[k].count; v++)
-				free(section->keys[k].values[v]);
-			free(section->keys[k].values);
-		}
-		free(section->keys);
-		free(section->title);
-	}
+	for (i = 0; i < syntax->count; i++)
+		free_section(&syntax->sections[i]);
 	free(syntax->sections);
-	free(syntax->file);
+	free(syntax->text);
 	*syntax = (struct manager_syntax){0};
 }

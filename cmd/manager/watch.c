@@ -10,6 +10,7 @@
 #include "cmd/manager/config.h"
 #include "cmd/manager/inner.h"
 #include "cmd/manager/slots.h"
+#include "lib/buf.h"
 #include "lib/err.h"
 
 static const char *const names[MANAGER_STATES] = {[MANAGER_STATE_OK] = "ok",
@@ -41,10 +42,10 @@ const char *manager_inner_age(char text[MANAGER_AGE_MAX], int64_t sec)
 	return text;
 }
 
-static void reason(struct manager_row *row, const char *fmt, ...)
+static void reason(struct manager_status_row *row, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));
 
-static void reason(struct manager_row *row, const char *fmt, ...)
+static void reason(struct manager_status_row *row, const char *fmt, ...)
 {
 	va_list ap;
 
@@ -55,14 +56,14 @@ static void reason(struct manager_row *row, const char *fmt, ...)
 
 struct watched {
 	const struct manager_slots *slots;
-	const struct manager_settings *settings;
-	const struct manager_last *last; /* zeros if nothing is known */
+	const struct manager_plan_job *job;
+	const struct manager_last_row *last; /* zeros if nothing is known */
 	int64_t since, expect_sec, now;
 };
 
 /* Whether the job is late by its slots alone: the slot before the last one has no dump. Sets
  * row->due to the end of that slot's time, or of the next that can be late. */
-static bool late_by_slots(const struct watched *w, struct manager_row *row)
+static bool late_by_slots(const struct watched *w, struct manager_status_row *row)
 {
 	int64_t before;
 
@@ -75,7 +76,7 @@ static bool late_by_slots(const struct watched *w, struct manager_row *row)
 	return true;
 }
 
-static bool late_by_age(const struct watched *w, int64_t allowed, struct manager_row *row)
+static bool late_by_age(const struct watched *w, int64_t allowed, struct manager_status_row *row)
 {
 	int64_t from = w->last->kept_ended != 0 ? w->last->kept_ended : w->since;
 
@@ -84,9 +85,9 @@ static bool late_by_age(const struct watched *w, int64_t allowed, struct manager
 }
 
 /* Judges lateness. Returns whether it is late; *away: it would be, but for `expect`. */
-static bool is_late(const struct watched *w, struct manager_row *row, bool *away)
+static bool is_late(const struct watched *w, struct manager_status_row *row, bool *away)
 {
-	int64_t allowed = w->settings->alarm_after_sec;
+	int64_t allowed = w->job->alarm_after_sec;
 	bool late;
 
 	*away = false;
@@ -100,21 +101,21 @@ static bool is_late(const struct watched *w, struct manager_row *row, bool *away
 }
 
 /* The last run's end, if it was no good. Returns whether it was so. */
-static bool judge_result(const struct watched *w, struct manager_row *row)
+static bool judge_result(const struct watched *w, struct manager_status_row *row)
 {
-	const struct manager_last *last = w->last;
-	const char *said = last->text != NULL ? last->text : "";
+	const struct manager_last_row *last = w->last;
+	const char *said = last->text;
 	char text[MANAGER_AGE_MAX];
 
-	switch (last->result) {
+	switch (last->result < MANAGER_RESULTS ? last->result : MANAGER_FAILED) {
 	case MANAGER_FAILED:
 	case MANAGER_LOST:
 	case MANAGER_CANCELLED:
-		row->state = MANAGER_STATE_FAILED;
+		row->severity = MANAGER_STATE_FAILED;
 		reason(row, "the last run was %s %s ago%s%s%s",
-			last->result == MANAGER_FAILED ? "a failure"
-			: last->result == MANAGER_LOST ? "lost"
-						       : "cancelled",
+			last->result == MANAGER_LOST        ? "lost"
+			: last->result == MANAGER_CANCELLED ? "cancelled"
+							    : "a failure",
 			manager_inner_age(text, w->now - last->ended),
 			last->kept_ended == 0 ? "; there is no dump yet" : "",
 			said[0] != 0 ? ": " : "", said);
@@ -122,15 +123,16 @@ static bool judge_result(const struct watched *w, struct manager_row *row)
 	case MANAGER_COPIES:
 	case MANAGER_OK:
 	case MANAGER_PARTIAL:
-		if (last->copies < w->settings->copies) {
-			row->state = MANAGER_STATE_COPIES;
-			reason(row, "the last dump is on %u of %lld stores%s%s", last->copies,
-				(long long)w->settings->copies, said[0] != 0 ? ": " : "", said);
+		if ((int64_t)last->copies < w->job->copies) {
+			row->severity = MANAGER_STATE_COPIES;
+			reason(row, "the last dump is on %llu of %lld stores%s%s",
+				(unsigned long long)last->copies, (long long)w->job->copies,
+				said[0] != 0 ? ": " : "", said);
 			return true;
 		}
 		if (last->result != MANAGER_PARTIAL)
 			return false;
-		row->state = MANAGER_STATE_PARTIAL;
+		row->severity = MANAGER_STATE_PARTIAL;
 		reason(row, "%s", said[0] != 0 ? said : "some files changed or could not be read");
 		return true;
 	default:
@@ -138,135 +140,129 @@ static bool judge_result(const struct watched *w, struct manager_row *row)
 	}
 }
 
-static void judge(const struct watched *w, struct manager_row *row)
+static void judge(const struct watched *w, struct manager_status_row *row)
 {
-	const struct manager_last *last = w->last;
+	const struct manager_last_row *last = w->last;
 	bool away, late = is_late(w, row, &away);
 	char text[MANAGER_AGE_MAX], text2[MANAGER_AGE_MAX];
 
 	if (last->held) {
-		row->state = MANAGER_STATE_HELD;
+		row->severity = MANAGER_STATE_HELD;
 		reason(row, "held%s", late ? "; it would be late" : "");
 	} else if (late && last->kept_ended == 0) {
-		row->state = MANAGER_STATE_LATE;
+		row->severity = MANAGER_STATE_LATE;
 		reason(row, "no dump since it was first seen, %s ago%s",
 			manager_inner_age(text, w->now - w->since),
 			last->running ? "; a run is under way" : "");
 	} else if (late) {
-		row->state = MANAGER_STATE_LATE;
+		row->severity = MANAGER_STATE_LATE;
 		reason(row, "the last dump was made %s ago; due %s ago%s",
 			manager_inner_age(text, w->now - last->kept_ended),
 			manager_inner_age(text2, w->now - row->due),
 			last->running ? "; a run is under way" : "");
 	} else if (last->running) {
-		row->state = MANAGER_STATE_RUNNING;
+		row->severity = MANAGER_STATE_RUNNING;
 		reason(row, "for %s", manager_inner_age(text, w->now - last->started));
 	} else if (judge_result(w, row)) {
 		return;
 	} else if (away) {
-		row->state = MANAGER_STATE_EXPECTED;
+		row->severity = MANAGER_STATE_EXPECTED;
 		reason(row, "not expected for another %s",
 			manager_inner_age(text, row->due - w->now));
 	} else if (last->kept_ended == 0) {
-		row->state = MANAGER_STATE_NEVER;
+		row->severity = MANAGER_STATE_NEVER;
 		reason(row, "no run yet; first seen %s ago",
 			manager_inner_age(text, w->now - w->since));
 	} else {
-		row->state = MANAGER_STATE_OK;
-		row->reason[0] = 0;
+		row->severity = MANAGER_STATE_OK;
 	}
 }
 
 static int by_names(const void *a, const void *b)
 {
-	const struct manager_last *x = a, *y = b;
+	const struct manager_last_row *x = a, *y = b;
 	int order = strcmp(x->agent, y->agent);
 
 	return order != 0 ? order : strcmp(x->job, y->job);
 }
 
+const struct manager_last_row *manager_last_find(
+	const struct manager_last_row *lasts, size_t count, const char *agent, const char *job)
+{
+	struct manager_last_row key;
+
+	snprintf(key.agent, sizeof key.agent, "%s", agent);
+	snprintf(key.job, sizeof key.job, "%s", job);
+	return count > 0 ? bsearch(&key, lasts, count, sizeof *lasts, by_names) : NULL;
+}
+
 static int by_severity(const void *a, const void *b)
 {
-	const struct manager_row *x = a, *y = b;
+	const struct manager_status_row *x = a, *y = b;
 	int order;
 
-	if (x->state != y->state)
-		return x->state < y->state ? 1 : -1;
+	if (x->severity != y->severity)
+		return x->severity < y->severity ? 1 : -1;
 	order = strcmp(x->agent, y->agent);
 	return order != 0 ? order : strcmp(x->job, y->job);
 }
 
-static int watch_job(const struct manager_config *config, const struct manager_config_job *job,
-	const struct manager_host *host, const struct manager_last *last, int64_t now,
-	struct manager_row *row, struct err *err)
+static int watch_job(const struct manager_config *config, const struct manager_config_section *job,
+	const struct manager_host_row *host, const struct manager_last_row *last, int64_t now,
+	struct buf *rows, struct err *err)
 {
-	static const struct manager_last nothing;
+	static const struct manager_last_row nothing;
+	struct manager_status_row row = {.severity = MANAGER_STATE_OK};
 	struct manager_slots slots;
-	struct manager_settings s;
+	struct manager_plan_job merged;
 	struct watched w = {.slots = &slots,
-		.settings = &s,
+		.job = &merged,
 		.last = last != NULL ? last : &nothing,
 		.since = host->since,
+		.expect_sec = manager_config_expect(config, host->name),
 		.now = now};
 
-	if (manager_inner_merge(config, manager_config_agent(config, host->name), job, &s) != 0)
+	if (manager_inner_merge(config, manager_config_agent(config, host->name), job, &merged) !=
+		0)
 		return err_set(err, ERR_NOMEM, "status: out of memory");
-	free(s.exclude.items);
-	w.expect_sec = manager_config_expect(config, host->name);
-	*row = (struct manager_row){.agent = host->name, .job = job->name};
-	if (manager_slots_init(&slots, s.schedule, manager_config_zone(config, s.zone),
-		    s.jitter_sec, host->name, job->name, err) != 0)
+	free(merged.exclude.items);
+	if (manager_slots_init(&slots, merged.schedule, manager_config_zone(config, merged.zone),
+		    merged.jitter_sec, host->name, job->name, err) != 0)
 		return -1;
-	if (manager_slots_prev(&slots, now + 1, &row->last) != 0)
-		row->last = 0;
-	if (manager_slots_next(&slots, now, &row->next) != 0)
-		row->next = 0;
-	judge(&w, row);
-	return 0;
+	strcpy(row.agent, host->name);
+	strcpy(row.job, job->name);
+	row.kept = w.last->kept_ended;
+	if (manager_slots_prev(&slots, now + 1, &row.last) != 0)
+		row.last = 0;
+	if (manager_slots_next(&slots, now, &row.next) != 0)
+		row.next = 0;
+	judge(&w, &row);
+	strcpy(row.state, names[row.severity]);
+	return buf_add(rows, &row, sizeof row, err);
 }
 
-int manager_watch(const struct manager_config *config, const struct manager_host *hosts,
-	size_t host_count, const struct manager_last *lasts, size_t last_count, int64_t now,
-	struct manager_row **rows, size_t *count, struct err *err)
+int manager_watch(const struct manager_config *config, const struct manager_host_row *hosts,
+	size_t host_count, const struct manager_last_row *lasts, size_t last_count, int64_t now,
+	struct buf *rows, struct err *err)
 {
-	struct manager_last *sorted = calloc(last_count + 1, sizeof *sorted), key;
-	size_t h, j, n = 0;
-	int ret = -1;
+	const struct manager_config_section *job;
+	size_t h, j;
 
-	*count = 0;
-	for (h = 0; h < host_count; h++)
-		for (j = 0; j < config->job_count; j++)
-			n += manager_config_job_for(&config->jobs[j], hosts[h].name);
-	*rows = calloc(n + 1, sizeof **rows);
-	if (sorted == NULL || *rows == NULL) {
-		err_set(err, ERR_NOMEM, "status: out of memory");
-		goto out;
-	}
-	if (last_count > 0) {
-		memcpy(sorted, lasts, last_count * sizeof *sorted);
-		qsort(sorted, last_count, sizeof *sorted, by_names);
-	}
 	for (h = 0; h < host_count; h++) {
+		if (strcmp(hosts[h].role, "agent") != 0)
+			continue;
 		for (j = 0; j < config->job_count; j++) {
-			const struct manager_config_job *job = &config->jobs[j];
-
-			if (!manager_config_job_for(job, hosts[h].name))
-				continue;
-			key = (struct manager_last){.agent = hosts[h].name, .job = job->name};
-			if (watch_job(config, job, &hosts[h],
-				    bsearch(&key, sorted, last_count, sizeof *sorted, by_names),
-				    now, &(*rows)[*count], err) != 0)
-				goto out;
-			++*count;
+			job = &config->jobs[j];
+			if (manager_config_job_for(job, hosts[h].name) &&
+				watch_job(config, job, &hosts[h],
+					manager_last_find(
+						lasts, last_count, hosts[h].name, job->name),
+					now, rows, err) != 0)
+				return -1;
 		}
 	}
-	qsort(*rows, *count, sizeof **rows, by_severity);
-	ret = 0;
-out:
-	free(sorted);
-	if (ret != 0) {
-		free(*rows);
-		*rows = NULL;
-	}
-	return ret;
+	if (rows->len > 0)
+		qsort(rows->data, rows->len / sizeof(struct manager_status_row),
+			sizeof(struct manager_status_row), by_severity);
+	return 0;
 }

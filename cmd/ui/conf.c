@@ -26,7 +26,7 @@ int ui_conf_read(struct manager_syntax *syntax, const char *path,
 	size_t len;
 	int ret;
 
-	*syntax = (struct manager_syntax){.file = NULL};
+	*syntax = (struct manager_syntax){.text = NULL};
 	if (text == NULL)
 		return err_set(err, ERR_NOMEM, "out of memory");
 	if (file_read(path, text, CONF_MAX, &len, NULL, err) != 0) {
@@ -41,10 +41,16 @@ int ui_conf_read(struct manager_syntax *syntax, const char *path,
 	return ret;
 }
 
-int ui_conf_text(char *to, size_t cap, const struct manager_section *section,
-	const struct manager_key *key, struct err *err)
+int ui_conf_texts(void *to, const struct manager_section *section, struct err *err)
 {
-	if ((size_t)snprintf(to, cap, "%s", key->values[0]) < cap)
-		return 0;
-	return err_set(err, ERR_CONFIG, "%s:%u: %s: too long", section->file, key->line, key->name);
+	const struct manager_key *key = section->keys;
+	size_t i;
+
+	for (i = 0; i < section->count; i++, key++)
+		if (key->rule->size > 0 &&
+			(size_t)snprintf((char *)to + key->rule->at, key->rule->size, "%s",
+				key->values[0]) >= key->rule->size)
+			return err_set(err, ERR_CONFIG, "%s:%u: %s: too long", section->file,
+				key->line, key->name);
+	return 0;
 }

@@ -20,8 +20,8 @@ int ui_conf_read(struct manager_syntax *syntax, const char *path,
 /* Writes a problem of a configuration to the log; ctx is not used. */
 void ui_conf_problem(void *ctx, const char *file, unsigned line, const char *what);
 
-/* Copies a key's one value. Returns 0, or -1 with err set: ERR_CONFIG, it is too long. */
-int ui_conf_text(char *to, size_t cap, const struct manager_section *section,
-	const struct manager_key *key, struct err *err);
+/* Copies the values of those keys that have a place in a struct, char[], there. Returns 0, or -1
+ * with err set: ERR_CONFIG, one is too long. */
+int ui_conf_texts(void *to, const struct manager_section *section, struct err *err);
 
 #endif

@@ -54,7 +54,6 @@ only() {
 	only 'z(std|dict)[^>]*\.h' 'lib/zst\.c'
 	only 'cbor[./][^>]*' 'lib/cbor\.c'
 	only 'lmdb\.h' 'lib/[a-z]*\.c'
-	only 'confuse\.h' 'cmd/manager/syntax\.c'
 	only 'ev\.h' 'rpc/loop\.c'
 	# The link is below calls and connections.
 	[ ! -d rpc ] || includes rpc | grep -E '^rpc/(link|tls|loop|wire)\.[ch]:"rpc/(inner|call|conn|receive)\.h'

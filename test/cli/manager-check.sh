@@ -99,7 +99,6 @@ expect 2 "" "--agent 'Web': not a name" check --agent Web manager.conf
 expect 2 "" "nothere.conf" check nothere.conf
 printf 'defaults { zone = "UTC" }\n\0' >nul.conf
 expect 3 "" "nul.conf:2: a zero byte" check nul.conf
-# libconfuse prints nothing by itself, not even what it can't make sense of.
 printf 'agent "lap\\' >open.conf
 expect 3 "" "open.conf:1: this quote is never closed" check open.conf
 exit $failed

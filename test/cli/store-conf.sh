@@ -31,7 +31,7 @@ wrong "quota" 'quota = "101%"' "}"
 wrong "min_age" 'min_age = "soon"' "}"
 wrong "lock_max" 'lock_max = "-1d"' "}"
 wrong ":4: agent" "}" 'agent "Web_1" { quota = "1G" }'
-wrong ":5: found duplicate" "}" 'agent "a" { quota = "1G" }' 'agent "a" { quota = "2G" }'
+wrong ":5: section agent \"a\" is given twice, first in line 4" "}" 'agent "a" { quota = "1G" }' 'agent "a" { quota = "2G" }'
 wrong ":4: quota" "}" 'agent "a" { quota = "x" }'
 mv s away
 wrong "path: $work/s: No such file or directory (is its disk mounted" "}"

@@ -14,6 +14,7 @@
 #include "lib/cbor.h"
 #include "lib/err.h"
 #include "lib/hash.h"
+#include "lib/zst.h"
 #include "pack/entry.h"
 
 #define MUST(what) ((what) ? (void)0 : abort())
@@ -24,19 +25,19 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
 static void record(const uint8_t *data, size_t len)
 {
 	static struct dump_keys *keys;
-	static struct dump_opener *opener;
+	static struct zst *zst;
 	static const uint8_t domain[STORE_DOMAIN_LEN] = "domain";
 	struct store_record r;
 	struct buf out;
 	struct err err = {0};
 	uint8_t *copy;
 
-	if (opener == NULL) {
+	if (zst == NULL) {
 		struct key_secret key = {.secret = {1}};
 
 		MUST(hash_crypto_init(&err) == 0);
 		MUST((keys = dump_keys_new(&key, 1, &err)) != NULL);
-		MUST((opener = dump_opener_new(keys, domain, &err)) != NULL);
+		MUST((zst = zst_new(1, &err)) != NULL);
 	}
 	if (store_record_get(&r, data, len, &err) != 0)
 		return;
@@ -45,7 +46,7 @@ static void record(const uint8_t *data, size_t len)
 	MUST(copy != NULL);
 	memcpy(copy, data, len);
 	buf_init(&out, STORE_CONTENT_MAX);
-	if (dump_opener_open(opener, r.id, copy, len, &out, &err) == 0)
+	if (dump_crypt_open(keys, zst, domain, r.id, copy, len, &out, &err) == 0)
 		MUST(out.len == r.raw_len);
 	buf_fini(&out);
 	free(copy);

@@ -24,6 +24,7 @@
 #include "lib/hash.h"
 #include "lib/le.h"
 #include "lib/pool.h"
+#include "lib/zst.h"
 #include "test/net/peer.h"
 
 static char folder[64], store_path[300];
@@ -220,7 +221,7 @@ static void client_open(struct client *c, const char *who, enum store_mode mode)
 static struct key_secret secret;
 static struct dump_domain domain;
 static struct dump_run run;
-static struct dump_maker *maker;
+static struct zst *zst;
 
 static int prove(void *ctx, const struct store_proof *proof, uint8_t *public, uint8_t *signature,
 	struct err *e)
@@ -245,7 +246,7 @@ static void put(struct store *s, const void *content, size_t len, uint8_t id[STO
 
 	buf_init(&record, SIZE_MAX);
 	assert_int_equal(dump_domain_id(&domain, content, len, id, &err), 0);
-	assert_int_equal(dump_maker_make(maker, false, id, content, len, &record, &err), 0);
+	assert_int_equal(dump_crypt_make(&run, zst, false, id, content, len, &record, &err), 0);
 	parcel = store_parcel_new(record.data, record.len, &err);
 	while ((ret = store_put(s, parcel, 100, &err)) == STORE_NO_ROOM)
 		;
@@ -288,7 +289,8 @@ static void dump_of(
 	buf_init(&record, SIZE_MAX);
 	hash_sha256(ids, count * STORE_ID_LEN, list);
 	assert_int_equal(
-		dump_maker_make(maker, true, list, ids, count * STORE_ID_LEN, &record, &err), 0);
+		dump_crypt_make(&run, zst, true, list, ids, count * STORE_ID_LEN, &record, &err),
+		0);
 	parcel = store_parcel_new(record.data, record.len, &err);
 	assert_int_equal(store_put(s, parcel, 5000, &err), STORE_TAKEN);
 	store_parcel_unref(parcel);
@@ -389,7 +391,6 @@ static void test_restore(void **state)
 	struct client c;
 	uint8_t dump[STORE_DUMP_ID], bytes[LEN];
 	struct dump_keys *keys = dump_keys_new(&secret, 1, &err);
-	struct dump_opener *opener;
 	struct store_entry entry;
 	struct buf record, out, lacks;
 	size_t i;
@@ -405,8 +406,6 @@ static void test_restore(void **state)
 	buf_init(&lacks, SIZE_MAX);
 	assert_int_equal(store_hold(c.store, dump, &record, &entry, &err), 0);
 	assert_memory_equal(entry.dump.domain, domain.fingerprint, STORE_DOMAIN_LEN);
-	opener = dump_opener_new(keys, domain.fingerprint, &err);
-	assert_non_null(opener);
 	for (i = 0; i < CHUNKS; i++) {
 		if (i % 16 == 0)
 			assert_int_equal(store_ahead(c.store, domain.fingerprint, ids[i],
@@ -414,15 +413,15 @@ static void test_restore(void **state)
 				0);
 		if (store_get(c.store, domain.fingerprint, ids[i], &record, &err) != 0)
 			fail_msg("%zu: %s", i, err.message);
-		assert_int_equal(
-			dump_opener_open(opener, ids[i], record.data, record.len, &out, &err), 0);
+		assert_int_equal(dump_crypt_open(keys, zst, domain.fingerprint, ids[i], record.data,
+					 record.len, &out, &err),
+			0);
 		content_of(i, bytes);
 		assert_int_equal(out.len, LEN);
 		assert_memory_equal(out.data, bytes, LEN);
 	}
 	memset(bytes, 9, STORE_ID_LEN);
 	assert_int_equal(store_get(c.store, domain.fingerprint, bytes, &record, &err), 1);
-	dump_opener_free(opener);
 	dump_keys_free(keys);
 	buf_fini(&record);
 	buf_fini(&out);
@@ -840,13 +839,12 @@ int main(void)
 		engine_make(store_path, 0, &err) != 0 || key_make(false, &secret, &err) != 0)
 		return 1;
 	if (dump_domain_init(&domain, agent, &secret.half, 1, &err) != 0 ||
-		dump_run_init(&run, &domain, &err) != 0 ||
-		(maker = dump_maker_new(&run, 1, &err)) == NULL)
+		dump_run_init(&run, &domain, &err) != 0 || (zst = zst_new(1, &err)) == NULL)
 		return 1;
 	start();
 	ret = cmocka_run_group_tests(tests, NULL, NULL);
 	stop();
-	dump_maker_free(maker);
+	zst_free(zst);
 	dump_run_wipe(&run);
 	snprintf(command, sizeof command, "rm -rf %s", folder);
 	return system(command) == 0 ? ret : 1;

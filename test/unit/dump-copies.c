@@ -13,6 +13,7 @@
 #include "cmd/dump/source.h"
 #include "lib/buf.h"
 #include "lib/hash.h"
+#include "lib/zst.h"
 #include "test/unit/fake_store.h"
 
 #define STORES 3
@@ -36,7 +37,7 @@ struct fixture {
 	struct store *stores[STORES];
 	struct dump_domain *domain;
 	struct dump_run run;
-	struct dump_maker *maker;
+	struct zst *zst;
 	struct dump_fanout *fanout;
 	uint8_t ids[CHUNKS][STORE_ID_LEN]; /* the first one is the manifest's only piece */
 	uint8_t list[STORE_ID_LEN], dump[STORE_DUMP_ID];
@@ -97,8 +98,7 @@ static void fixture_init(struct fixture *f, struct dump_domain *domain, size_t w
 		assert_int_equal(store_open(f->stores[i], STORE_WRITE, &err), 0);
 	}
 	assert_int_equal(dump_run_init(&f->run, domain, &err), 0);
-	f->maker = dump_maker_new(&f->run, 1, &err);
-	assert_non_null(f->maker);
+	assert_non_null(f->zst = zst_new(1, &err));
 	fan_out(f, wanted);
 }
 
@@ -107,7 +107,7 @@ static void fixture_fini(struct fixture *f)
 	size_t i;
 
 	dump_fanout_free(f->fanout);
-	dump_maker_free(f->maker);
+	zst_free(f->zst);
 	for (i = 0; i < STORES; i++)
 		store_free(f->stores[i]);
 	buf_fini(&f->record);
@@ -129,7 +129,8 @@ static int put(struct fixture *f, bool list, const void *content, size_t len, co
 	int ret;
 
 	buf_init(&record, SIZE_MAX);
-	assert_int_equal(dump_maker_make(f->maker, list, id, content, len, &record, &err), 0);
+	assert_int_equal(
+		dump_crypt_make(&f->run, f->zst, list, id, content, len, &record, &err), 0);
 	ret = dump_fanout_have(f->fanout, id, 1, &lacks, &err);
 	if (ret == 0 && lacks != 0)
 		ret = dump_fanout_put(f->fanout, record.data, record.len, lacks, &err);

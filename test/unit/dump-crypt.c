@@ -15,6 +15,7 @@
 #include "lib/buf.h"
 #include "lib/err.h"
 #include "lib/hash.h"
+#include "lib/zst.h"
 
 static struct err err;
 static const uint8_t agent[DUMP_SECRET_LEN] = "an agent's secret, 32 bytes long";
@@ -137,9 +138,8 @@ static void known_domain(void **state)
 struct fixture {
 	struct dump_domain domain;
 	struct dump_run run;
-	struct dump_maker *maker;
 	struct dump_keys *keys;
-	struct dump_opener *opener;
+	struct zst *zst;
 	struct buf record, content;
 	uint8_t id[STORE_ID_LEN];
 };
@@ -150,17 +150,15 @@ static void fixture_init(struct fixture *f, const struct key_secret *with)
 
 	assert_int_equal(dump_domain_init(&f->domain, agent, to, 2, &err), 0);
 	assert_int_equal(dump_run_init(&f->run, &f->domain, &err), 0);
-	assert_non_null(f->maker = dump_maker_new(&f->run, 1, &err));
+	assert_non_null(f->zst = zst_new(1, &err));
 	assert_non_null(f->keys = dump_keys_new(with, 1, &err));
-	assert_non_null(f->opener = dump_opener_new(f->keys, f->domain.fingerprint, &err));
 	buf_init(&f->record, STORE_RECORD_MAX);
 	buf_init(&f->content, STORE_CONTENT_MAX);
 }
 
 static void fixture_fini(struct fixture *f)
 {
-	dump_maker_free(f->maker);
-	dump_opener_free(f->opener);
+	zst_free(f->zst);
 	dump_keys_free(f->keys);
 	buf_fini(&f->record);
 	buf_fini(&f->content);
@@ -171,7 +169,7 @@ static void make(struct fixture *f, const void *content, size_t len)
 	buf_clear(&f->record);
 	assert_int_equal(dump_domain_id(&f->domain, content, len, f->id, &err), 0);
 	assert_int_equal(
-		dump_maker_make(f->maker, false, f->id, content, len, &f->record, &err), 0);
+		dump_crypt_make(&f->run, f->zst, false, f->id, content, len, &f->record, &err), 0);
 }
 
 /* Opens a copy, for opening changes the bytes. */
@@ -181,7 +179,8 @@ static int open_copy(struct fixture *f)
 	int got;
 
 	memcpy(copy, f->record.data, f->record.len);
-	got = dump_opener_open(f->opener, f->id, copy, f->record.len, &f->content, &err);
+	got = dump_crypt_open(f->keys, f->zst, f->domain.fingerprint, f->id, copy, f->record.len,
+		&f->content, &err);
 	free(copy);
 	return got;
 }

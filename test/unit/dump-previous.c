@@ -106,14 +106,15 @@ static void cuts(void **state)
 
 static void order(void **state)
 {
-	struct dump_previous *last = dump_previous_open(path, domain);
+	const uint8_t *id = NULL;
+	struct dump_previous *last = dump_previous_open(path, domain, NULL, &id);
 	struct dump_old old;
 	char name[64];
 	unsigned n = 0;
 
 	(void)state;
 	assert_non_null(last);
-	assert_memory_equal(dump_previous_dump(last), dump, STORE_DUMP_ID);
+	assert_memory_equal(id, dump, STORE_DUMP_ID);
 	for (; dump_previous_next(last, &old); n++) {
 		sprintf(name, "folder/file-%06u", n);
 		assert_int_equal(old.head.path.len, strlen(name));
@@ -158,7 +159,8 @@ static size_t find_all(struct dump_previous *last)
 
 static void contents(void **state)
 {
-	struct dump_previous *last = dump_previous_open(path, domain);
+	const uint8_t *of;
+	struct dump_previous *last = dump_previous_open(path, domain, NULL, &of);
 
 	(void)state;
 	assert_int_equal(find_all(last), COUNT - COUNT / 10);
@@ -168,8 +170,9 @@ static void contents(void **state)
 /* The twenty entries that name a chunk that is lost are known, and not found. */
 static void lost(void **state)
 {
-	struct dump_previous *last = dump_previous_open(path, domain);
+	struct dump_previous *last;
 	struct store_marks chunks = {0};
+	const uint8_t *of;
 	const uint32_t chunk = 5;
 	uint8_t id[STORE_ID_LEN];
 	struct dump_old old;
@@ -178,7 +181,8 @@ static void lost(void **state)
 	(void)state;
 	hash_sha256(&chunk, sizeof chunk, id);
 	assert_int_equal(store_marks_add(&chunks, hash_xxh3(id, sizeof id), &err), 0);
-	dump_previous_lose(last, &chunks);
+	last = dump_previous_open(path, domain, &chunks, &of);
+	assert_non_null(last);
 	for (n = 0; dump_previous_next(last, &old); n++)
 		assert_int_equal(old.lost, n / 20 == chunk);
 	assert_int_equal(n, COUNT);
@@ -191,6 +195,7 @@ static void damaged(void **state)
 {
 	struct dump_previous *last;
 	size_t found, before = COUNT - COUNT / 10;
+	const uint8_t *of;
 	long at, len;
 	FILE *f = fopen(path, "r+b");
 	int c;
@@ -204,14 +209,14 @@ static void damaged(void **state)
 		fseek(f, at, SEEK_SET);
 		fputc(c ^ 0x10, f);
 		fflush(f);
-		last = dump_previous_open(path, domain);
+		last = dump_previous_open(path, domain, NULL, &of);
 		found = find_all(last);
 		assert_in_range(found, 0, before);
 		before = found;
 		dump_previous_close(last);
 	}
 	assert_int_equal(ftruncate(fileno(f), 45), 0);
-	last = dump_previous_open(path, domain);
+	last = dump_previous_open(path, domain, NULL, &of);
 	assert_int_equal(find_all(last), 0);
 	dump_previous_close(last);
 	fclose(f);

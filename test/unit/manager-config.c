@@ -70,7 +70,7 @@ static const char example[] =
 	"store \"offsite\" { address = \"backup.example.org:7421\" }\n";
 
 static struct manager_plan plan_of(
-	const char *agent, const struct manager_known_store *known, size_t count)
+	const char *agent, const struct manager_plan_store *known, size_t count)
 {
 	struct manager_plan plan;
 	struct err err = {0};
@@ -119,9 +119,18 @@ static void the_example(void **state)
 /* Stores that have told who they are; the configuration's address wins. */
 static void known_stores(void **state)
 {
-	struct manager_known_store known[] = {
-		{.name = "offsite", .address = "10.0.0.1", .uid = {1}, .key = {2}},
-		{.name = "nas1", .address = "10.0.0.2:9", .uid = {3}, .key = {4}},
+	struct manager_plan_store known[] = {{.name = "offsite",
+						     .address = "10.0.0.1",
+						     .has_uid = true,
+						     .has_key = true,
+						     .uid = {1},
+						     .key = {2}},
+		{.name = "nas1",
+			.address = "10.0.0.2:9",
+			.has_uid = true,
+			.has_key = true,
+			.uid = {3},
+			.key = {4}},
 		{.name = "other", .address = "x"}};
 	struct manager_plan plan;
 
@@ -257,7 +266,8 @@ static void refused_syntax(void **state)
 	refuse(STORES "# c\njob \"j\" {\n# d\n  level = 1\n",
 		"m.conf:3: the section job \"j\" that begins here is never closed: '}' is missing");
 	refuse(STORES "job 'j'\n{\n  level = 1\n\nstore \"s\" { }\n",
-		"m.conf:3: the section job 'j' that begins here is not closed before line 6: '}'");
+		"m.conf:3: the section job \"j\" that begins here is not closed before line 6: "
+		"'}'");
 	refuse("defaults {\n stores = {\"s\",\n \"t\"\n copies = 1\n}\n",
 		"m.conf:2: the list that begins here is not closed before line 4: '}'");
 	refuse("defaults {\n stores = {\"s\",\n", "m.conf:2: the list that begins here is never");
@@ -266,23 +276,40 @@ static void refused_syntax(void **state)
 	refuse("/* defaults { }\n", "m.conf:1: this comment is never closed");
 	refuse("defaults {\n zone = \"UTC\" // x\n zone = \"UTC\"\n}\n",
 		"m.conf:3: 'zone' is given twice, first in line 2");
-	refuse("defaults { }\n defaults { }\n", "m.conf:2: section 'defaults' is given twice");
-	refuse(STORES JOB("") JOB(""), "m.conf:3: found duplicate title 'j'");
-	refuse("defaults { zone = \"${HOME}\" }\n", "m.conf:1: '${' would be replaced");
-	refuse("defaults { zone = ${HOME} }\n", "m.conf:1: '${' would be replaced");
+	refuse("defaults { }\n defaults { }\n",
+		"m.conf:2: section defaults is given twice, first in line 1");
+	refuse(STORES JOB("") JOB(""),
+		"m.conf:3: section job \"j\" is given twice, first in line 2");
+	refuse("defaults { zone = \"${HOME}\" }\n", "m.conf:1: '${': there are no variables");
+	refuse("defaults { zone = ${HOME} }\n", "m.conf:1: '${': there are no variables");
 	refuse("defaults { exclude = {/etc//x} }\n", "m.conf:1: a value that contains");
 	refuse("job { }\n", "needs a name, in quotes");
-	refuse("defaults {\n zone = UTC\"\"\n}\n", "m.conf:2: syntax error in this line");
-	refuse("defaults { copies = {1} }\n", "unexpected token");
+	refuse("defaults {\n zone = UTC\"\"\n}\n", "m.conf:2: expected a key or '}', found ''");
+	refuse("defaults { copies = {1} }\n", "m.conf:1: copies: expected one value, found a list");
+	refuse("defaults { copies += 1 }\n", "m.conf:1: copies: '+=' is for lists");
+	refuse("defaults {\n copies 1 }\n", "m.conf:2: expected '=', found '1'");
+	refuse("defaults { copies = , }\n", "m.conf:1: expected a value, found ','");
+	refuse("defaults { stores = {\"s\",,} }\n", "m.conf:1: expected a value, found ','");
+	refuse("defaults \"x\" { }\n", "m.conf:1: section 'defaults' has no name");
+	refuse("job \"x\" = 1\n", "m.conf:1: the key 'job' is in no section");
+	refuse("\"job\" { }\n", "m.conf:1: expected a section, found 'job'");
+	refuse("defaults { zone = \"\\q\" }\n", "m.conf:1: an unknown escape");
+	refuse("defaults { zone = \"\\x00\" }\n", "m.conf:1: an unknown escape");
 	accept("");
 	manager_config_free(config);
 	accept("  \n# nothing but a comment");
 	manager_config_free(config);
 	accept("defaults { exclude = {'${x}', \"a#b\", \"c\\\"//\", 'd/*'} }\r\n");
-	assert_string_equal(config->defaults.exclude.items[0], "${x}");
-	assert_string_equal(config->defaults.exclude.items[1], "a#b");
-	assert_string_equal(config->defaults.exclude.items[2], "c\"//");
-	assert_string_equal(config->defaults.exclude.items[3], "d/*");
+	assert_string_equal(config->defaults.says.exclude.items[0], "${x}");
+	assert_string_equal(config->defaults.says.exclude.items[1], "a#b");
+	assert_string_equal(config->defaults.says.exclude.items[2], "c\"//");
+	assert_string_equal(config->defaults.says.exclude.items[3], "d/*");
+	manager_config_free(config);
+	accept("defaults {exclude={\"a\\x41\\t\\\\\\\n\\*\",'\\a\\'\\\\z',b+c,}exclude+=d}");
+	assert_string_equal(config->defaults.says.exclude.items[0], "aA\t\\*");
+	assert_string_equal(config->defaults.says.exclude.items[1], "\\a'\\z");
+	assert_string_equal(config->defaults.says.exclude.items[2], "b+c");
+	assert_string_equal(config->defaults.says.exclude.items[3], "d");
 	manager_config_free(config);
 }
 

@@ -11,6 +11,7 @@
 
 #include "cmd/manager/config.h"
 #include "cmd/manager/watch.h"
+#include "lib/buf.h"
 #include "lib/err.h"
 #include "lib/hash.h"
 
@@ -54,28 +55,39 @@ static int teardown(void **state)
 	return 0;
 }
 
-/* Of one host and what is known of one job of it. */
-static struct manager_row row_of(
-	const char *host, int64_t since, const struct manager_last *last, int64_t now)
+static struct manager_host_row host_of(const char *name, int64_t since)
 {
-	struct manager_host hosts[] = {{host, since}};
-	struct manager_row *rows, found = {0};
-	struct err err = {0};
-	size_t count, i;
+	struct manager_host_row host = {.role = "agent", .since = since};
 
-	if (manager_watch(config, hosts, 1, last, last != NULL, now, &rows, &count, &err) != 0)
+	strcpy(host.name, name);
+	return host;
+}
+
+/* Of one host and what is known of one job of it. */
+static struct manager_status_row row_of(
+	const char *name, int64_t since, const struct manager_last_row *last, int64_t now)
+{
+	struct manager_host_row host = host_of(name, since);
+	struct manager_status_row *row, found = {.job = ""};
+	struct err err = {0};
+	struct buf rows;
+
+	buf_init(&rows, SIZE_MAX);
+	if (manager_watch(config, &host, 1, last, last != NULL, now, &rows, &err) != 0)
 		fail_msg("%s", err.message);
-	for (i = 0; i < count; i++)
-		if (strcmp(rows[i].job, last != NULL ? last->job : "daily") == 0)
-			found = rows[i];
-	free(rows);
-	assert_non_null(found.job);
+	for (row = (void *)rows.data;
+		row < (struct manager_status_row *)(void *)(rows.data + rows.len); row++)
+		if (strcmp(row->job, last != NULL ? last->job : "daily") == 0)
+			found = *row;
+	buf_fini(&rows);
+	assert_true(found.job[0] != 0);
 	return found;
 }
 
-static void expect(struct manager_row row, enum manager_state state, const char *reason)
+static void expect(struct manager_status_row row, enum manager_state state, const char *reason)
 {
-	assert_string_equal(manager_state_name(row.state), manager_state_name(state));
+	assert_string_equal(row.state, manager_state_name(state));
+	assert_int_equal(row.severity, state);
 	if (reason == NULL)
 		return;
 	if (strstr(row.reason, reason) == NULL || (reason[0] == 0 && row.reason[0] != 0))
@@ -83,24 +95,26 @@ static void expect(struct manager_row row, enum manager_state state, const char 
 }
 
 /* A run that ended well at that time. */
-static struct manager_last kept(const char *agent, const char *job, int64_t slot)
+static struct manager_last_row kept(const char *agent, const char *job, int64_t slot)
 {
-	return (struct manager_last){.agent = agent,
-		.job = job,
-		.started = slot,
+	struct manager_last_row row = {.started = slot,
 		.ended = slot + 600,
 		.result = MANAGER_OK,
 		.kept_slot = slot,
 		.kept_started = slot,
 		.kept_ended = slot + 600,
 		.copies = 2};
+
+	strcpy(row.agent, agent);
+	strcpy(row.job, job);
+	return row;
 }
 
 /* A slot has until the next one. */
 static void by_slots(void **state)
 {
-	struct manager_last last = kept("a", "daily", AT(5, 2));
-	struct manager_row row;
+	struct manager_last_row last = kept("a", "daily", AT(5, 2));
+	struct manager_status_row row;
 
 	(void)state;
 	row = row_of("a", T0, &last, AT(5, 3));
@@ -124,7 +138,7 @@ static void by_slots(void **state)
 
 static void by_age(void **state)
 {
-	struct manager_last last = kept("web1", "web", AT(5, 6));
+	struct manager_last_row last = kept("web1", "web", AT(5, 6));
 
 	(void)state;
 	expect(row_of("web1", T0, &last, AT(5, 14)), MANAGER_STATE_OK, "");
@@ -145,7 +159,7 @@ static void never(void **state)
 
 static void results(void **state)
 {
-	struct manager_last last = kept("a", "daily", AT(5, 2));
+	struct manager_last_row last = kept("a", "daily", AT(5, 2));
 
 	(void)state;
 	last.result = MANAGER_PARTIAL;
@@ -172,7 +186,7 @@ static void results(void **state)
 /* A machine that is seldom on. */
 static void seldom(void **state)
 {
-	struct manager_last last = kept("lap", "daily", AT(5, 2));
+	struct manager_last_row last = kept("lap", "daily", AT(5, 2));
 
 	(void)state;
 	expect(row_of("lap", T0, &last, AT(5, 9)), MANAGER_STATE_OK, "");
@@ -185,32 +199,34 @@ static void seldom(void **state)
 /* The worst first; then by names. */
 static void order(void **state)
 {
-	struct manager_host hosts[] = {{"web2", T0}, {"web1", T0}, {"b", T0}, {"a", T0}};
-	struct manager_last lasts[] = {kept("web2", "web", AT(7, 0)), kept("web1", "web", AT(6, 0)),
-		kept("a", "daily", AT(7, 2)), kept("b", "daily", AT(7, 2)),
-		kept("web1", "daily", AT(7, 2)), kept("web2", "daily", AT(7, 2)),
-		kept("gone", "daily", AT(7, 2))};
+	const struct manager_host_row hosts[] = {host_of("web2", T0), host_of("web1", T0),
+		host_of("b", T0), host_of("a", T0), {.name = "s", .role = "store"}};
+	struct manager_last_row lasts[] = {kept("a", "daily", AT(7, 2)),
+		kept("b", "daily", AT(7, 2)), kept("gone", "daily", AT(7, 2)),
+		kept("web1", "daily", AT(7, 2)), kept("web1", "web", AT(6, 0)),
+		kept("web2", "daily", AT(7, 2)), kept("web2", "web", AT(7, 0))};
 	static const char *const names[] = {
 		"web1 web", "b daily", "web1 daily", "a daily", "web2 daily", "web2 web"};
-	struct manager_row *rows;
+	const struct manager_status_row *row;
 	struct err err = {0};
-	size_t count, i;
-	char name[64];
+	struct buf rows;
+	char name[160];
+	size_t i;
 
 	(void)state;
-	lasts[3].result = MANAGER_FAILED;
-	lasts[4].copies = 0;
-	assert_int_equal(
-		manager_watch(config, hosts, 4, lasts, 7, AT(7, 4), &rows, &count, &err), 0);
-	assert_int_equal(count, 6);
-	for (i = 0; i < count; i++) {
-		snprintf(name, sizeof name, "%s %s", rows[i].agent, rows[i].job);
+	lasts[1].result = MANAGER_FAILED;
+	lasts[3].copies = 0;
+	buf_init(&rows, SIZE_MAX);
+	assert_int_equal(manager_watch(config, hosts, 5, lasts, 7, AT(7, 4), &rows, &err), 0);
+	assert_int_equal(rows.len, 6 * sizeof *row);
+	for (i = 0, row = (void *)rows.data; i < 6; i++, row++) {
+		snprintf(name, sizeof name, "%s %s", row->agent, row->job);
 		assert_string_equal(name, names[i]);
 	}
-	free(rows);
-	assert_int_equal(manager_watch(config, NULL, 0, NULL, 0, T0, &rows, &count, &err), 0);
-	assert_int_equal(count, 0);
-	free(rows);
+	buf_clear(&rows);
+	assert_int_equal(manager_watch(config, NULL, 0, NULL, 0, T0, &rows, &err), 0);
+	assert_int_equal(rows.len, 0);
+	buf_fini(&rows);
 }
 
 int main(void)
