@@ -48,19 +48,14 @@ const char *pack_batch_at(const struct pack_batch *batch, size_t offset)
 /* One more part at the end. */
 static struct pack_part *add_part(struct pack_batch *batch, struct err *err)
 {
-	if (batch->part_count == batch->parts_cap) {
-		size_t cap = batch->parts_cap ? batch->parts_cap * 2 : 4;
-		struct pack_part **parts = realloc(batch->parts, cap * sizeof *parts);
+	struct pack_part **parts =
+		mem_grow(batch->parts, batch->part_count, &batch->parts_cap, sizeof *parts, err);
 
-		if (parts == NULL) {
-			err_set(err, ERR_NOMEM, "out of memory");
-			return NULL;
-		}
-		batch->parts = parts;
-		batch->parts_cap = cap;
-	}
-	batch->parts[batch->part_count] = pack_part_new(batch->target, err);
-	return batch->parts[batch->part_count] != NULL ? batch->parts[batch->part_count++] : NULL;
+	if (parts == NULL)
+		return NULL;
+	batch->parts = parts;
+	parts[batch->part_count] = pack_part_new(batch->target, err);
+	return parts[batch->part_count] != NULL ? parts[batch->part_count++] : NULL;
 }
 
 int pack_batch_init(struct pack_batch *batch, size_t target, struct err *err)
@@ -157,48 +152,36 @@ uint64_t pack_batch_report(const struct pack_batch *batch,
 	return count;
 }
 
-/* What is needed to read it. */
-static int add_source(struct pack_batch *batch, const struct pack_walk *walk, struct pack_plan *p,
-	struct err *err)
+int pack_batch_add(struct pack_batch *batch, struct pack_walk *walk, bool read, struct err *err)
 {
 	const struct pack_scan_item *item = &walk->item;
 	size_t count;
 	const struct pack_plan *plans = pack_batch_plans(batch, &count);
-
-	p->name = pack_batch_text(batch, item->name, strlen(item->name), err);
-	if (p->name == SIZE_MAX)
-		return -1;
-	if (walk->linked) {
-		p->has_link = true;
-		p->link_len = walk->link.len;
-		p->link = pack_batch_text(batch, walk->link.data, walk->link.len, err);
-		if (p->link == SIZE_MAX)
-			return -1;
-	}
-	batch->dirs += item->self != NULL;
-	batch->dirs += count == 0 || plans[count - 1].dir != item->dir;
-	p->dir = pack_dir_ref(item->dir);
-	p->self = item->self != NULL ? pack_dir_ref(item->self) : NULL;
-	return 0;
-}
-
-int pack_batch_add(struct pack_batch *batch, struct pack_walk *walk, bool read, struct err *err)
-{
-	const struct pack_scan_item *item = &walk->item;
+	bool other_dir = count == 0 || plans[count - 1].dir != item->dir;
 	struct pack_plan p = {
+		.dir = read ? item->dir : NULL,
+		.self = read ? item->self : NULL,
 		.path_len = item->path_len,
+		.has_link = read && walk->linked,
+		.link_len = walk->link.len,
 		.fd = item->fd,
 		.error = item->error,
 		.st = item->st,
 	};
 
 	p.path = pack_batch_text(batch, item->path, item->path_len, err);
-	if (p.path == SIZE_MAX || (read && add_source(batch, walk, &p, err) != 0))
+	if (read)
+		p.name = pack_batch_text(batch, item->name, strlen(item->name), err);
+	if (p.has_link)
+		p.link = pack_batch_text(batch, walk->link.data, walk->link.len, err);
+	if (p.path == SIZE_MAX || p.name == SIZE_MAX || p.link == SIZE_MAX ||
+		buf_add(&batch->plans, &p, sizeof p, err) != 0)
 		return -1;
-	if (buf_add(&batch->plans, &p, sizeof p, err) != 0) {
-		pack_dir_unref(p.dir);
-		pack_dir_unref(p.self);
-		return -1;
+	if (read) {
+		batch->dirs += other_dir + (item->self != NULL);
+		pack_dir_ref(item->dir);
+		if (item->self != NULL)
+			pack_dir_ref(item->self);
 	}
 	walk->pending = false;
 	return 0;
@@ -233,19 +216,14 @@ void pack_batch_reader_free(struct pack_batch_reader *r)
 	free(r);
 }
 
-/* Whether the content will be one DATA in this part, surely. */
-static bool is_one_piece(const struct pack_part *part, const struct pack_stream *s)
-{
-	return s->fd >= 0 && !s->sparse && s->st.st_size > 0 &&
-	       (uint64_t)s->st.st_size <= pack_part_left(part);
-}
-
 /* Content, over as many parts as it takes, and TAIL. */
 static int read_rest(struct pack_batch *batch, struct pack_batch_reader *r, struct pack_part *part,
 	struct pack_stream *s, struct err *err)
 {
 	struct owed owed = {.part = part, .content = part->raw.len + PACK_DATA_HEAD};
-	bool owes = is_one_piece(part, s);
+	/* Whether the content will surely be one DATA in this part. */
+	bool owes = s->fd >= 0 && !s->sparse && s->st.st_size > 0 &&
+		    (uint64_t)s->st.st_size <= pack_part_left(part);
 	uint8_t sum[HASH_LEN] = {0};
 	int got;
 
@@ -269,98 +247,79 @@ static int read_rest(struct pack_batch *batch, struct pack_batch_reader *r, stru
 	return owes ? buf_add(&r->owed, &owed, sizeof owed, err) : 0;
 }
 
-/* Where an entry begins. */
-struct place {
-	size_t part_count, raw_len, owed_len;
-};
-
-/* Forgets the entry that was read last. */
-static void back_to(
-	const struct place *place, struct pack_batch *batch, struct pack_batch_reader *r)
-{
-	while (batch->part_count > place->part_count)
-		pack_part_free(batch->parts[--batch->part_count]);
-	pack_part_undo(batch->parts[batch->part_count - 1], place->raw_len);
-	r->owed.len = place->owed_len;
-}
-
-/* Whether what was read may be of two states, and would be whole if it were read again. */
-static bool is_torn(const struct pack_stream *s)
-{
-	return s->tail.status == PACK_CHANGED || s->tail.status == PACK_SHRUNK;
-}
-
 static int read_entry(
 	struct pack_batch *batch, struct pack_batch_reader *r, struct pack_plan *p, struct err *err)
 {
-	struct pack_feed_item item = {
+	struct pack_scan_item item = {
 		.dir = p->dir,
 		.name = pack_batch_at(batch, p->name),
 		.path = pack_batch_at(batch, p->path),
 		.path_len = p->path_len,
-		.st = &p->st,
+		.st = p->st,
 		.self = p->self,
 		.fd = p->fd,
 		.error = p->error,
-		.link = p->has_link ? pack_batch_at(batch, p->link) : NULL,
-		.link_len = p->link_len,
 	};
+	struct pack_bytes link = {0};
 	struct pack_part *part = batch->parts[batch->part_count - 1];
-	struct place place;
+	size_t part_count, raw_len, owed_len = r->owed.len; /* where it begins */
 	struct pack_stream s;
-	int got, tries = 0;
+	int got, tries;
 
+	if (p->has_link)
+		link = (struct pack_bytes){
+			(const uint8_t *)pack_batch_at(batch, p->link), p->link_len};
 	if (pack_part_full(part) && (part = add_part(batch, err)) == NULL)
 		return -1;
-	place = (struct place){batch->part_count, part->raw.len, r->owed.len};
+	part_count = batch->part_count;
+	raw_len = part->raw.len;
 	p->fd = -1;
-	for (;;) {
-		got = pack_feed_begin(r->feed, part, &item, &s, err);
+	for (tries = 1;; tries++) {
+		got = pack_feed_begin(r->feed, part, &item, link, &s, err);
 		if (got < 0 || (got == 0 && read_rest(batch, r, part, &s, err) != 0))
 			return -1;
-		if (got > 0 || !is_torn(&s) || ++tries == PACK_BATCH_TRIES)
+		/* What was read may be of two states, and would be whole if it were read again. */
+		if (got > 0 || tries == PACK_BATCH_TRIES ||
+			(s.tail.status != PACK_CHANGED && s.tail.status != PACK_SHRUNK))
 			break;
-		back_to(&place, batch, r);
+		while (batch->part_count > part_count)
+			pack_part_free(batch->parts[--batch->part_count]);
+		pack_part_undo(part, raw_len);
+		r->owed.len = owed_len;
 		item.fd = -1;
 	}
 	p->left_out = got > 0;
 	p->sound = got == 0 && s.problem[0] == 0 && s.tail.status == PACK_OK;
 	p->st = s.st;
-	return s.problem[0] != 0 ? pack_batch_note(batch, item.path, item.path_len, s.problem, err)
-				 : 0;
-}
-
-/* Makes the checksums that are owed. */
-static int pay(struct pack_batch_reader *r, struct err *err)
-{
-	const struct owed *o = (const struct owed *)(const void *)r->owed.data;
-	size_t i, count = r->owed.len / sizeof *o;
-
-	for (i = 0; i < count; i++)
-		if (sums_add(r->sums, o[i].part->raw.data + o[i].content, o[i].len,
-			    o[i].part->raw.data + o[i].sum_raw, err) != 0)
-			return -1;
-	sums_run(r->sums);
-	for (i = 0; i < count; i++)
-		memcpy(o[i].part->meta.data + o[i].sum_meta, o[i].part->raw.data + o[i].sum_raw,
-			HASH_LEN);
-	return 0;
+	if (s.problem[0] == 0)
+		return 0;
+	return pack_batch_note(batch, item.path, item.path_len, s.problem, err);
 }
 
 int pack_batch_read(struct pack_batch *batch, struct pack_batch_reader *r, struct err *err)
 {
 	size_t i, count;
 	struct pack_plan *plans = pack_batch_plans(batch, &count);
+	const struct owed *o;
 	int result = 0;
 
 	buf_clear(&r->owed);
 	for (i = 0; i < count && result == 0; i++)
 		if (plans[i].dir != NULL)
 			result = read_entry(batch, r, &plans[i], err);
-	if (result == 0)
-		result = pay(r, err);
 	let_go(batch);
-	return result;
+	o = (const struct owed *)(const void *)r->owed.data;
+	count = r->owed.len / sizeof *o;
+	for (i = 0; i < count && result == 0; i++)
+		result = sums_add(r->sums, o[i].part->raw.data + o[i].content, o[i].len,
+			o[i].part->raw.data + o[i].sum_raw, err);
+	if (result != 0)
+		return -1;
+	sums_run(r->sums);
+	for (i = 0; i < count; i++)
+		memcpy(o[i].part->meta.data + o[i].sum_meta, o[i].part->raw.data + o[i].sum_raw,
+			HASH_LEN);
+	return 0;
 }
 
 /* --- large files ---------------------------------------------------------- */
@@ -374,15 +333,8 @@ void pack_large_init(struct pack_large *large)
 int pack_large_begin(struct pack_large *large, struct pack_batch *batch,
 	struct pack_batch_reader *reader, const struct pack_scan_item *item, struct err *err)
 {
-	struct pack_feed_item feed = {
-		.dir = item->dir,
-		.name = item->name,
-		.path = item->path,
-		.path_len = item->path_len,
-		.st = &item->st,
-		.fd = item->fd,
-	};
-	int got = pack_feed_begin(reader->feed, batch->parts[0], &feed, &large->stream, err);
+	int got = pack_feed_begin(
+		reader->feed, batch->parts[0], item, (struct pack_bytes){0}, &large->stream, err);
 
 	if (got < 0)
 		return -1;

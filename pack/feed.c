@@ -78,7 +78,7 @@ struct handle {
 	char path[FS_PROC_MAX + PACK_NAME_MAX + 2];
 };
 
-static void handle_init(struct handle *h, int fd, const struct pack_feed_item *item)
+static void handle_init(struct handle *h, int fd, const struct pack_scan_item *item)
 {
 	size_t len;
 
@@ -105,14 +105,20 @@ static int by_name(const void *a, const void *b)
 	return strcmp(*(char *const *)a, *(char *const *)b);
 }
 
-/* Says that something of an entry is left out, which is packed all the same. */
-static void missing(struct pack_stream *s, const char *what, int errnum)
+/* In words what went wrong. errnum 0: no more is known. */
+static void say(struct pack_stream *s, const char *what, int errnum)
 {
 	char reason[96];
 
+	snprintf(s->problem, sizeof s->problem, "%s%s%s", what, errnum != 0 ? ": " : "",
+		errnum != 0 ? strerror_r(errnum, reason, sizeof reason) : "");
+}
+
+/* Something of an entry is left out, which is packed all the same. */
+static void missing(struct pack_stream *s, const char *what, int errnum)
+{
 	s->missing = errnum;
-	snprintf(s->problem, sizeof s->problem, "%s: %s", what,
-		strerror_r(errnum, reason, sizeof reason));
+	say(s, what, errnum);
 }
 
 /* Adds one attribute to the encoded map. 0; 1 if it has gone meanwhile, or
@@ -144,25 +150,12 @@ static int add_xattr(struct pack_feed *f, const struct handle *h, const char *na
 	return 0;
 }
 
-/* Splits the list into f->order, sorted. */
-static int sort_names(struct pack_feed *f, struct err *err)
-{
-	char *at = (char *)f->list.data, *end = at + f->list.len;
-
-	buf_clear(&f->order);
-	for (; at < end; at += strlen(at) + 1)
-		if (buf_add(&f->order, &at, sizeof at, err) != 0)
-			return -1;
-	qsort(f->order.data, f->order.len / sizeof at, sizeof at, by_name);
-	return 0;
-}
-
 /* All attributes as an encoded map in *xattrs. 0; 1 if they are over the
  * limit; -1 with err set. */
 static int read_xattrs(struct pack_feed *f, const struct handle *h, struct pack_bytes *xattrs,
 	struct pack_stream *s, struct err *err)
 {
-	char **order;
+	char **order, *at;
 	size_t i, count, kept = 0, prefix;
 	ssize_t n;
 	struct cbor_out out;
@@ -178,11 +171,13 @@ static int read_xattrs(struct pack_feed *f, const struct handle *h, struct pack_
 	if (n <= 0)
 		return 0;
 	f->list.data[n] = 0;
-	f->list.len = (size_t)n;
-	if (sort_names(f, err) != 0)
-		return -1;
+	buf_clear(&f->order);
+	for (at = (char *)f->list.data; at < (char *)f->list.data + n; at += strlen(at) + 1)
+		if (buf_add(&f->order, &at, sizeof at, err) != 0)
+			return -1;
 	order = (char **)(void *)f->order.data;
 	count = f->order.len / sizeof *order;
+	qsort(order, count, sizeof *order, by_name);
 	/* Room for the map's head, which is known last. */
 	buf_clear(&f->encoded);
 	if (buf_room(&f->encoded, CBOR_HEAD_MAX, err) == NULL)
@@ -232,26 +227,6 @@ static void read_flags(struct pack_feed *f, int fd, struct pack_stream *s, struc
 
 /* --- HEAD --------------------------------------------------------------- */
 
-static enum pack_type type_of(mode_t mode)
-{
-	switch (mode & S_IFMT) {
-	case S_IFDIR:
-		return PACK_DIRECTORY;
-	case S_IFLNK:
-		return PACK_SYMLINK;
-	case S_IFIFO:
-		return PACK_FIFO;
-	case S_IFSOCK:
-		return PACK_SOCKET;
-	case S_IFCHR:
-		return PACK_CHAR;
-	case S_IFBLK:
-		return PACK_BLOCK;
-	default:
-		return PACK_REGULAR;
-	}
-}
-
 static struct pack_time mtime_of(const struct stat *st)
 {
 	return (struct pack_time){st->st_mtim.tv_sec, (uint32_t)st->st_mtim.tv_nsec};
@@ -259,7 +234,7 @@ static struct pack_time mtime_of(const struct stat *st)
 
 static void head_from_stat(struct pack_feed *f, struct pack_head *h, const struct stat *st)
 {
-	h->type = type_of(st->st_mode);
+	h->type = pack_type_of(st->st_mode);
 	h->has = PACK_HAS_MODE | PACK_HAS_UID | PACK_HAS_GID | PACK_HAS_MTIME;
 	h->mode = st->st_mode & 07777;
 	h->uid = st->st_uid;
@@ -288,62 +263,40 @@ static void head_from_stat(struct pack_feed *f, struct pack_head *h, const struc
 /* Books a failure to read: status, errno, and words. */
 static void failed(struct pack_stream *s, enum pack_status status, int errnum, const char *what)
 {
-	char reason[96];
-
 	s->tail.status = status;
 	s->tail.has_error = true;
 	s->tail.error_offset = s->at;
 	s->tail.error = (uint32_t)errnum;
-	if (errnum != 0)
-		snprintf(s->problem, sizeof s->problem, "%s: %s", what,
-			strerror_r(errnum, reason, sizeof reason));
-	else
-		snprintf(s->problem, sizeof s->problem, "%s", what);
+	say(s, what, errnum);
 }
 
-/* Opens a regular file that is not opened yet. Returns the descriptor, or -1:
- * the status is booked. */
-static int open_now(struct pack_stream *s, const struct pack_feed_item *item)
+/* Opens a regular file, if it is not open yet. Sets stream->fd, or the status. */
+static void open_file(struct pack_stream *s, const struct pack_scan_item *item)
 {
-	int fd = fs_open_read(item->dir->fd, item->name, 0);
+	int fd = item->fd >= 0 ? item->fd : fs_open_read(item->dir->fd, item->name, 0);
 
 	if (fd < 0 && (errno == ENOENT || errno == ELOOP || errno == ENXIO)) {
 		failed(s, PACK_VANISHED, errno, "vanished before it was opened");
-		return -1;
-	}
-	if (fd < 0) {
+	} else if (fd < 0) {
 		failed(s, PACK_READ_ERROR, errno, "can't be opened");
-		return -1;
-	}
-	if (fstat(fd, &s->st) != 0)
+	} else if (item->fd < 0 && fstat(fd, &s->st) != 0) {
 		failed(s, PACK_READ_ERROR, errno, "can't be examined");
-	else if (s->st.st_ino != item->st->st_ino || s->st.st_dev != item->st->st_dev ||
-		 !S_ISREG(s->st.st_mode))
+	} else if (s->st.st_ino != item->st.st_ino || s->st.st_dev != item->st.st_dev ||
+		   !S_ISREG(s->st.st_mode)) {
 		failed(s, PACK_VANISHED, 0, "was replaced while it was being opened");
-	else
-		return fd;
-	s->st = *item->st;
-	close(fd);
-	return -1;
-}
-
-/* A regular file's descriptor. Sets stream->fd, or the status. */
-static void open_file(struct pack_stream *s, const struct pack_feed_item *item)
-{
-	int fd = item->fd >= 0 ? item->fd : open_now(s, item);
-
-	if (fd < 0)
-		return;
-	if (s->st.st_size >= 0 && (uint64_t)s->st.st_size <= PACK_CONTENT_MAX) {
+	} else if (s->st.st_size < 0 || (uint64_t)s->st.st_size > PACK_CONTENT_MAX) {
+		failed(s, PACK_READ_ERROR, EFBIG, "is over the format's limit of 16 TiB");
+	} else {
 		s->fd = fd;
 		return;
 	}
-	failed(s, PACK_READ_ERROR, EFBIG, "is over the format's limit of 16 TiB");
-	close(fd);
+	s->st = item->st;
+	if (fd >= 0)
+		close(fd);
 }
 
 static int read_target(struct pack_feed *f, struct pack_stream *s,
-	const struct pack_feed_item *item, struct pack_head *h, struct err *err)
+	const struct pack_scan_item *item, struct pack_head *h, struct err *err)
 {
 	ssize_t n;
 
@@ -361,7 +314,7 @@ static int read_target(struct pack_feed *f, struct pack_stream *s,
 
 /* Attributes and flags, then HEAD into the part. As pack_feed_begin. */
 static int finish_head(struct pack_feed *f, struct pack_part *part, struct pack_stream *s,
-	const struct pack_feed_item *item, struct pack_head *h, struct err *err)
+	const struct pack_scan_item *item, struct pack_head *h, struct err *err)
 {
 	int fd = item->self != NULL ? item->self->fd : s->fd, got = 0;
 	struct handle handle;
@@ -386,18 +339,6 @@ static int finish_head(struct pack_feed *f, struct pack_part *part, struct pack_
 	snprintf(s->problem, sizeof s->problem,
 		"its names and attributes are over the format's limit of 1 MiB: left out");
 	return 1;
-}
-
-/* A hard link has nothing but its two paths. */
-static int link_head(struct pack_part *part, const struct pack_feed_item *item, struct err *err)
-{
-	struct pack_head h = {
-		.type = PACK_HARDLINK,
-		.path = {(const uint8_t *)item->path, item->path_len},
-		.link = {(const uint8_t *)item->link, item->link_len},
-	};
-
-	return pack_part_head(part, &h, err);
 }
 
 /* Whether a file has more than PACK_HOLES_MAX bytes of holes, as the file system tells it.
@@ -425,23 +366,25 @@ static bool has_large_holes(int fd, off_t size)
 	return large;
 }
 
-int pack_feed_begin(struct pack_feed *f, struct pack_part *part, const struct pack_feed_item *item,
-	struct pack_stream *s, struct err *err)
+int pack_feed_begin(struct pack_feed *f, struct pack_part *part, const struct pack_scan_item *item,
+	struct pack_bytes link, struct pack_stream *s, struct err *err)
 {
-	struct pack_head h = {0};
+	struct pack_head h = {.path = {(const uint8_t *)item->path, item->path_len}};
 	int got;
 
 	memset(s, 0, sizeof *s);
 	s->fd = -1;
-	s->st = *item->st;
-	if (item->link != NULL)
-		return link_head(part, item, err);
-	if (S_ISREG(item->st->st_mode))
+	s->st = item->st;
+	if (link.at != NULL) { /* a hard link has nothing but its two paths */
+		h.type = PACK_HARDLINK;
+		h.link = link;
+		return pack_part_head(part, &h, err);
+	}
+	if (S_ISREG(item->st.st_mode))
 		open_file(s, item);
 	else if (item->error != 0)
 		failed(s, PACK_READ_ERROR, item->error, "can't be listed");
 	head_from_stat(f, &h, &s->st);
-	h.path = (struct pack_bytes){(const uint8_t *)item->path, item->path_len};
 	if (h.type == PACK_SYMLINK && (got = read_target(f, s, item, &h, err)) != 0)
 		return got;
 	s->tail.has_content = h.type == PACK_REGULAR;

@@ -15,6 +15,7 @@
 #include "lib/buf.h"
 #include "lib/err.h"
 #include "lib/fs.h"
+#include "lib/mem.h"
 #include "pack/entry.h"
 #include "pack/names.h"
 
@@ -68,11 +69,10 @@ void pack_dir_unref(struct pack_dir *dir)
 /* Takes the descriptor, also on failure. */
 static struct pack_dir *dir_new(int fd, struct err *err)
 {
-	struct pack_dir *dir = malloc(sizeof *dir);
+	struct pack_dir *dir = mem_new(sizeof *dir, err);
 
 	if (dir == NULL) {
 		close(fd);
-		err_set(err, ERR_NOMEM, "out of memory");
 		return NULL;
 	}
 	dir->fd = fd;
@@ -82,11 +82,10 @@ static struct pack_dir *dir_new(int fd, struct err *err)
 
 struct pack_scan *pack_scan_new(const struct pack_scan_options *options, struct err *err)
 {
-	struct pack_scan *s = calloc(1, sizeof *s);
+	struct pack_scan *s = mem_new(sizeof *s, err);
 
-	if (s == NULL || (s->mem = malloc(LIST_MEM)) == NULL) {
+	if (s == NULL || (s->mem = mem_new(LIST_MEM, err)) == NULL) {
 		free(s);
-		err_set(err, ERR_NOMEM, "out of memory");
 		return NULL;
 	}
 	s->o = *options;
@@ -100,20 +99,13 @@ static void list_fini(struct pack_scan *s, struct pack_names *names)
 	pack_names_fini(names);
 }
 
-static void drop_entering(struct pack_scan *s)
-{
-	if (s->entering == NULL)
-		return;
-	pack_dir_unref(s->entering);
-	s->entering = NULL;
-	list_fini(s, &s->entering_names);
-}
-
 void pack_scan_free(struct pack_scan *s)
 {
 	if (s == NULL)
 		return;
-	drop_entering(s);
+	if (s->entering != NULL)
+		list_fini(s, &s->entering_names);
+	pack_dir_unref(s->entering);
 	while (s->depth > 0) {
 		struct frame *f = &s->frames[--s->depth];
 
@@ -248,21 +240,17 @@ static int open_file(int dirfd, const char *name, struct stat *st)
 	return fd;
 }
 
-/* Whether a of the two paths is b, or one that b is in. */
-static bool is_above(const char *a, size_t a_len, const char *b, size_t b_len)
-{
-	return a_len <= b_len && memcmp(a, b, a_len) == 0 && (a_len == b_len || b[a_len] == '/');
-}
-
 /* Whether an entry here and one that comes from elsewhere can't both be. */
 static bool is_taken(const struct pack_scan *s, const char *path, size_t len, bool is_dir)
 {
 	char *const *at;
 
 	for (at = s->o.taken; at != NULL && *at != NULL; at++) {
-		size_t n = strcspn(*at, "=");
+		struct pack_bytes here = {(const uint8_t *)path, len};
+		struct pack_bytes there = {(const uint8_t *)*at, strcspn(*at, "=")};
 
-		if (is_above(*at, n, path, len) || (!is_dir && is_above(path, len, *at, n)))
+		if (pack_path_same(here, there) || pack_path_in(here, there) ||
+			(!is_dir && pack_path_in(there, here)))
 			return true;
 	}
 	return false;
@@ -333,15 +321,10 @@ static int push(struct pack_scan *s, struct err *err)
 	struct frame *f;
 	struct stat st;
 
-	if (s->depth == s->frames_cap) {
-		size_t cap = s->frames_cap ? s->frames_cap * 2 : 64;
-
-		f = realloc(s->frames, cap * sizeof *f);
-		if (f == NULL)
-			return err_set(err, ERR_NOMEM, "out of memory");
-		s->frames = f;
-		s->frames_cap = cap;
-	}
+	f = mem_grow(s->frames, s->depth, &s->frames_cap, sizeof *f, err);
+	if (f == NULL)
+		return -1;
+	s->frames = f;
 	if (fstat(s->entering->fd, &st) != 0)
 		return err_errno(err, errno, "fstat");
 	if (s->path.len == 1 && s->path.data[0] == '.')

@@ -34,9 +34,11 @@ static struct pack_bytes path_of(const char *text)
 /* What a hard link to this path is told, which has the name in the directory. */
 static unsigned link_to(struct pack_outcome *o, const char *path, int dir, const char *name)
 {
+	bool foreign;
+
 	met = NOTHING;
-	assert_int_equal(
-		pack_outcome_foreign(o, path_of("link"), path_of(path), dir, name), met != NOTHING);
+	foreign = pack_outcome_foreign(o, path_of("link"), path_of(path), dir, name);
+	assert_int_equal(foreign, met != NOTHING);
 	return met;
 }
 
