@@ -5,18 +5,27 @@
  */
 #include "pack/batch.h"
 
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <spawn.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "lib/err.h"
 #include "lib/mem.h"
 #include "lib/sums.h"
-#include "pack/command.h"
 #include "pack/digest.h"
 #include "pack/part.h"
 #include "pack/scan.h"
 #include "pack/walk.h"
+
+#define COMMAND_WORDS 64
+
+extern char **environ;
 
 /* A checksum that is owed. */
 struct owed {
@@ -350,23 +359,107 @@ int pack_large_begin(struct pack_large *large, struct pack_batch *batch,
 	return buf_add(&large->path, item->path, item->path_len, err);
 }
 
+/* Starts a program with its standard output in a pipe. Returns the reading
+ * end, or -1 with err set. */
+static int spawn(char **words, pid_t *pid, struct err *err)
+{
+	posix_spawn_file_actions_t actions;
+	posix_spawnattr_t attr;
+	sigset_t ignored; /* by us, not by the program */
+	int ends[2], got;
+
+	if (pipe2(ends, O_CLOEXEC) != 0)
+		return err_errno(err, errno, "pipe");
+	sigemptyset(&ignored);
+	sigaddset(&ignored, SIGPIPE);
+	sigaddset(&ignored, SIGUSR1);
+	sigaddset(&ignored, SIGXFSZ);
+	posix_spawnattr_init(&attr);
+	posix_spawnattr_setsigdefault(&attr, &ignored);
+	posix_spawnattr_setflags(&attr, POSIX_SPAWN_SETSIGDEF);
+	posix_spawn_file_actions_init(&actions);
+	posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0);
+	posix_spawn_file_actions_adddup2(&actions, ends[1], 1);
+	got = posix_spawnp(pid, words[0], &actions, &attr, words, environ);
+	posix_spawnattr_destroy(&attr);
+	posix_spawn_file_actions_destroy(&actions);
+	close(ends[1]);
+	if (got == 0)
+		return ends[0];
+	close(ends[0]);
+	return err_errno(err, got, "command %s", words[0]);
+}
+
 int pack_large_command(
 	struct pack_large *large, struct pack_batch *batch, const char *text, struct err *err)
 {
-	if (pack_command_begin(
-		    text, batch->parts[0], &large->stream, &large->command, &large->path, err) != 0)
-		return -1;
-	large->running = true;
-	batch->large_begins = true;
-	return 0;
+	char *copy = strdup(text), *at = copy, *name, *word;
+	char *words[COMMAND_WORDS + 1] = {0};
+	struct pack_head head = {
+		.type = PACK_COMMAND,
+		.has = PACK_HAS_MODE | PACK_HAS_UID | PACK_HAS_GID | PACK_HAS_MTIME,
+		.mode = 0600,
+		.uid = geteuid(),
+		.gid = getegid(),
+	};
+	struct timespec now;
+	size_t n = 0;
+	int fd, ret = -1;
+
+	if (copy == NULL)
+		return err_set(err, ERR_NOMEM, "out of memory");
+	name = strsep(&at, "=");
+	while (at != NULL && n < COMMAND_WORDS && (word = strsep(&at, " \t")) != NULL)
+		if (*word != 0)
+			words[n++] = word;
+	if (n == 0 || pack_path_wrong((const uint8_t *)name, strlen(name)) != NULL ||
+		strcmp(name, ".") == 0) {
+		err_set(err, ERR_USAGE,
+			"--command: expected NAME=PROGRAM, where NAME is a relative path");
+		goto out;
+	}
+	buf_clear(&large->path);
+	if (buf_add(&large->path, name, strlen(name), err) != 0 ||
+		(fd = spawn(words, &large->command, err)) < 0)
+		goto out;
+	clock_gettime(CLOCK_REALTIME, &now);
+	large->stream = (struct pack_stream){
+		.fd = fd, .command = true, .tail = {.has_content = true, .has_exit = true}};
+	large->running = batch->large_begins = true;
+	head.path = (struct pack_bytes){large->path.data, large->path.len};
+	head.mtime = (struct pack_time){now.tv_sec, (uint32_t)now.tv_nsec};
+	ret = pack_part_head(batch->parts[0], &head, err);
+out:
+	free(copy);
+	return ret;
+}
+
+/* Waits for the command, if there is one. Returns its exit status as in a shell's $?. */
+static uint32_t wait_for(struct pack_large *large)
+{
+	int status = 0;
+
+	if (large->command == 0)
+		return 0;
+	while (waitpid(large->command, &status, 0) < 0 && errno == EINTR)
+		;
+	large->command = 0;
+	return WIFEXITED(status) ? (uint32_t)WEXITSTATUS(status)
+				 : 128u + (uint32_t)WTERMSIG(status);
 }
 
 int pack_large_end(struct pack_large *large, struct pack_batch *batch, struct err *err)
 {
+	struct pack_stream *s = &large->stream;
+
 	large->running = false;
-	pack_command_end(&large->command, &large->stream);
+	s->tail.exit = wait_for(large);
+	if (s->tail.exit != 0) {
+		s->tail.status = PACK_COMMAND_FAILED;
+		pack_command_failed(s->tail.exit, s->problem, sizeof s->problem);
+	}
 	batch->large_ends = true;
-	batch->end = large->stream;
+	batch->end = *s;
 	buf_clear(&batch->large_path);
 	return buf_add(&batch->large_path, large->path.data, large->path.len, err);
 }
@@ -385,6 +478,8 @@ void pack_large_fini(struct pack_large *large)
 {
 	if (large->running)
 		pack_feed_drop(&large->stream);
-	pack_command_stop(&large->command);
+	if (large->command != 0)
+		kill(large->command, SIGTERM);
+	wait_for(large);
 	buf_fini(&large->path);
 }

@@ -106,14 +106,15 @@ void pack_large_init(struct pack_large *large);
  * out, which is noted; -1 with err set. */
 int pack_large_begin(struct pack_large *large, struct pack_batch *batch,
 	struct pack_batch_reader *reader, const struct pack_scan_item *item, struct err *err);
-/* Runs a command (pack/command.h). */
+/* Begins an entry that is the output of a command: runs "NAME=PROGRAM ARGUMENTS", without a shell,
+ * split at blanks. ERR_USAGE: NAME is not a path, or there is no PROGRAM. */
 int pack_large_command(
 	struct pack_large *large, struct pack_batch *batch, const char *text, struct err *err);
-/* Content has ended: the outcome goes into the batch. */
+/* Content has ended: the outcome goes into the batch, that of a command when it has ended. */
 int pack_large_end(struct pack_large *large, struct pack_batch *batch, struct err *err);
 /* Its TAIL, with this checksum, and its problem. */
 int pack_large_tail(struct pack_batch *batch, const uint8_t *sum, struct err *err);
-/* Gives up what is running, and frees what it holds. */
+/* Gives up what is running, also a command, and frees what it holds. */
 void pack_large_fini(struct pack_large *large);
 
 #endif

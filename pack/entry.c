@@ -6,6 +6,7 @@
 
 #include <assert.h>
 #include <ctype.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -35,6 +36,15 @@ const char *pack_type_name(enum pack_type type)
 const char *pack_status_name(enum pack_status status)
 {
 	return (unsigned)status < PACK_STATUSES ? status_names[status] : "?";
+}
+
+void pack_command_failed(uint32_t exit, char *text, size_t size)
+{
+	if (exit > 128 && exit < 128 + NSIG) /* also a shell's, of a program that it ran */
+		snprintf(text, size, "the command was killed by signal %u (status %u)", exit - 128,
+			exit);
+	else
+		snprintf(text, size, "the command failed with status %u", exit);
 }
 
 const char *pack_path_wrong(const uint8_t *path, size_t len)
@@ -744,31 +754,24 @@ void pack_ref_put(
 
 void pack_xattr_start(struct pack_xattr_walk *walk, struct pack_bytes xattrs)
 {
-	struct cbor_in in;
 	struct cbor_item item;
 
-	*walk = (struct pack_xattr_walk){0};
-	if (xattrs.at == NULL)
-		return;
-	cbor_in_init(&in, xattrs.at, xattrs.len);
-	if (cbor_get(&in, &item) != CBOR_OK || item.type != CBOR_MAP)
-		return;
-	walk->at = in.at;
-	walk->end = in.end;
-	walk->left = item.value;
+	walk->left = 0;
+	cbor_in_init(&walk->in, xattrs.at, xattrs.len);
+	if (xattrs.at != NULL && cbor_get(&walk->in, &item) == CBOR_OK && item.type == CBOR_MAP)
+		walk->left = item.value;
 }
 
 bool pack_xattr_next(
 	struct pack_xattr_walk *walk, struct pack_bytes *name, struct pack_bytes *value)
 {
-	struct cbor_in in = {walk->at, walk->end};
 	struct cbor_item k, v;
 
-	if (walk->left == 0 || cbor_get(&in, &k) != CBOR_OK || cbor_get(&in, &v) != CBOR_OK)
+	if (walk->left == 0 || cbor_get(&walk->in, &k) != CBOR_OK ||
+		cbor_get(&walk->in, &v) != CBOR_OK)
 		return false;
 	*name = (struct pack_bytes){k.bytes, k.len};
 	*value = (struct pack_bytes){v.bytes, v.len};
-	walk->at = in.at;
 	walk->left--;
 	return true;
 }

@@ -295,23 +295,6 @@ static void open_file(struct pack_stream *s, const struct pack_scan_item *item)
 		close(fd);
 }
 
-static int read_target(struct pack_feed *f, struct pack_stream *s,
-	const struct pack_scan_item *item, struct pack_head *h, struct err *err)
-{
-	ssize_t n;
-
-	buf_clear(&f->target);
-	if (buf_room(&f->target, PACK_PATH_MAX + 1, err) == NULL)
-		return -1;
-	n = readlinkat(item->dir->fd, item->name, (char *)f->target.data, PACK_PATH_MAX + 1);
-	if (n <= 0 || n > PACK_PATH_MAX) {
-		missing(s, "its target can't be read, it is left out", n < 0 ? errno : ENOENT);
-		return 1;
-	}
-	h->target = (struct pack_bytes){f->target.data, (size_t)n};
-	return 0;
-}
-
 /* Attributes and flags, then HEAD into the part. As pack_feed_begin. */
 static int finish_head(struct pack_feed *f, struct pack_part *part, struct pack_stream *s,
 	const struct pack_scan_item *item, struct pack_head *h, struct err *err)
@@ -370,6 +353,7 @@ int pack_feed_begin(struct pack_feed *f, struct pack_part *part, const struct pa
 	struct pack_bytes link, struct pack_stream *s, struct err *err)
 {
 	struct pack_head h = {.path = {(const uint8_t *)item->path, item->path_len}};
+	ssize_t n;
 	int got;
 
 	memset(s, 0, sizeof *s);
@@ -385,8 +369,19 @@ int pack_feed_begin(struct pack_feed *f, struct pack_part *part, const struct pa
 	else if (item->error != 0)
 		failed(s, PACK_READ_ERROR, item->error, "can't be listed");
 	head_from_stat(f, &h, &s->st);
-	if (h.type == PACK_SYMLINK && (got = read_target(f, s, item, &h, err)) != 0)
-		return got;
+	if (h.type == PACK_SYMLINK) {
+		buf_clear(&f->target);
+		if (buf_room(&f->target, PACK_PATH_MAX + 1, err) == NULL)
+			return -1;
+		n = readlinkat(
+			item->dir->fd, item->name, (char *)f->target.data, PACK_PATH_MAX + 1);
+		if (n <= 0 || n > PACK_PATH_MAX) {
+			missing(s, "its target can't be read, it is left out",
+				n < 0 ? errno : ENOENT);
+			return 1;
+		}
+		h.target = (struct pack_bytes){f->target.data, (size_t)n};
+	}
 	s->tail.has_content = h.type == PACK_REGULAR;
 	s->sparse = s->fd >= 0 && (s->st.st_blocks * 512 < s->st.st_size ||
 					  (uint64_t)s->st.st_size > PACK_HOLES_MAX);
@@ -397,26 +392,6 @@ int pack_feed_begin(struct pack_feed *f, struct pack_part *part, const struct pa
 	if (got != 0)
 		pack_feed_drop(s);
 	return got;
-}
-
-int pack_feed_begin_command(struct pack_part *part, const char *path, int fd, struct pack_time time,
-	struct pack_stream *s, struct err *err)
-{
-	struct pack_head h = {
-		.type = PACK_COMMAND,
-		.path = {(const uint8_t *)path, strlen(path)},
-		.has = PACK_HAS_MODE | PACK_HAS_UID | PACK_HAS_GID | PACK_HAS_MTIME,
-		.mode = 0600,
-		.uid = geteuid(),
-		.gid = getegid(),
-		.mtime = time,
-	};
-
-	memset(s, 0, sizeof *s);
-	s->fd = fd;
-	s->command = true;
-	s->tail.has_content = s->tail.has_exit = true;
-	return pack_part_head(part, &h, err);
 }
 
 /* --- content ------------------------------------------------------------ */

@@ -55,11 +55,6 @@ int pack_feed_begin(struct pack_feed *feed, struct pack_part *part,
 	const struct pack_scan_item *item, struct pack_bytes link, struct pack_stream *stream,
 	struct err *err);
 
-/* Begins an entry that is the output of a command, read from fd, which moves
- * to the stream. time: when it began. */
-int pack_feed_begin_command(struct pack_part *part, const char *path, int fd, struct pack_time time,
-	struct pack_stream *stream, struct err *err);
-
 /* Adds content until the part is full (returns 1: go on in the next part) or
  * the content ends (returns 0). digest, if not NULL, gets the content. -1 with
  * err set: out of memory. */

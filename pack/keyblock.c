@@ -131,27 +131,12 @@ out:
 	return ret;
 }
 
-static int put_wraps(struct cbor_out *out, const struct pack_recipients *to,
-	const uint8_t pack_key[SEAL_KEY_LEN], const uint8_t commitment[SEAL_KEY_LEN],
-	struct err *err)
-{
-	size_t i;
-
-	cbor_put_array(out, to->key_count + to->pass_count);
-	for (i = 0; i < to->key_count; i++)
-		if (put_key_wrap(out, &to->keys[i], pack_key, commitment, err) != 0)
-			return -1;
-	for (i = 0; i < to->pass_count; i++)
-		if (put_pass_wrap(out, &to->passes[i], pack_key, commitment, err) != 0)
-			return -1;
-	return 0;
-}
-
 int pack_keyblock_make(const struct pack_recipients *to, uint8_t payload[PACK_KEYBLOCK_MAX],
 	size_t *len, uint8_t payload_key[SEAL_KEY_LEN], struct err *err)
 {
 	uint8_t pack_key[SEAL_KEY_LEN], commitment[SEAL_KEY_LEN];
 	struct cbor_out out;
+	size_t i;
 	int ret = -1;
 
 	if (to->key_count + to->pass_count == 0)
@@ -171,8 +156,13 @@ int pack_keyblock_make(const struct pack_recipients *to, uint8_t payload[PACK_KE
 	cbor_put_text(&out, "C");
 	cbor_put_bytes(&out, commitment, sizeof commitment);
 	cbor_put_text(&out, "W");
-	if (put_wraps(&out, to, pack_key, commitment, err) != 0)
-		goto out;
+	cbor_put_array(&out, to->key_count + to->pass_count);
+	for (i = 0; i < to->key_count; i++)
+		if (put_key_wrap(&out, &to->keys[i], pack_key, commitment, err) != 0)
+			goto out;
+	for (i = 0; i < to->pass_count; i++)
+		if (put_pass_wrap(&out, &to->passes[i], pack_key, commitment, err) != 0)
+			goto out;
 	if (cbor_out_full(&out)) {
 		err_set(err, ERR_LIMIT, "sealing: the key block is over %d bytes",
 			PACK_KEYBLOCK_MAX);

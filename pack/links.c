@@ -149,21 +149,6 @@ failed:
 	return -1;
 }
 
-static int add(struct pack_links *l, uint64_t at, struct slot *s, const char *path, size_t len,
-	struct err *err)
-{
-	if (l->paths_fd < 0 && (l->paths_fd = fs_temporary(err)) < 0)
-		return -1;
-	s->len = (uint32_t)len;
-	s->path = l->paths_len;
-	if (fs_write_at(l->paths_fd, path, len, l->paths_len, err) != 0 || put(l, at, s, err) != 0)
-		return -1;
-	l->paths_len += len;
-	l->used++;
-	l->alive++;
-	return l->used * 4 >= l->slots * 3 ? rebuild(l, err) : 0;
-}
-
 int pack_links_meet(struct pack_links *l, uint64_t dev, uint64_t ino, uint64_t nlink,
 	const char *path, size_t len, struct buf *first, struct err *err)
 {
@@ -176,7 +161,16 @@ int pack_links_meet(struct pack_links *l, uint64_t dev, uint64_t ino, uint64_t n
 	if (s.len == 0) {
 		s = (struct slot){.dev = dev, .ino = ino};
 		s.left = nlink - 1 < UINT32_MAX ? (uint32_t)(nlink - 1) : UINT32_MAX;
-		return add(l, at, &s, path, len, err);
+		s.len = (uint32_t)len;
+		s.path = l->paths_len;
+		if ((l->paths_fd < 0 && (l->paths_fd = fs_temporary(err)) < 0) ||
+			fs_write_at(l->paths_fd, path, len, l->paths_len, err) != 0 ||
+			put(l, at, &s, err) != 0)
+			return -1;
+		l->paths_len += len;
+		l->used++;
+		l->alive++;
+		return l->used * 4 >= l->slots * 3 ? rebuild(l, err) : 0;
 	}
 	buf_clear(first);
 	to = buf_room(first, s.len, err);

@@ -11,7 +11,6 @@
 
 #include "lib/fs.h"
 #include "lib/hash.h"
-#include "pack/command.h"
 #include "pack/extract.h"
 
 #define TEXT_MAX   256 /* of a problem */

@@ -64,10 +64,10 @@ static void make(const char *name, size_t size)
 	close(fd);
 }
 
-static struct stat st;
-
 static struct pack_scan_item item(const char *name)
 {
+	struct stat st;
+
 	assert_int_equal(fstatat(dir.fd, name, &st, AT_SYMLINK_NOFOLLOW), 0);
 	return (struct pack_scan_item){.dir = &dir,
 		.name = name,
@@ -299,7 +299,7 @@ static void gone_before(void **state)
 	assert_int_equal(stream.tail.status, PACK_VANISHED);
 	assert_int_equal(unlinkat(dir.fd, "gone", 0), 0);
 	make("gone", 20);
-	st.st_ino ^= (ino_t)1 << 40; /* whatever number it has got */
+	what.st.st_ino ^= (ino_t)1 << 40; /* whatever number it has got */
 	assert_int_equal(begin(&what), 0);
 	finish();
 	assert_int_equal(stream.tail.status, PACK_VANISHED);
@@ -368,16 +368,12 @@ static void a_directory_not_listed(void **state)
 static void says_it_is_empty(void **state)
 {
 	struct pack_dir proc = {.fd = open("/proc/self", O_RDONLY | O_DIRECTORY)};
-	struct pack_scan_item what = {.dir = &proc,
-		.name = "status",
-		.path = "status",
-		.path_len = 6,
-		.st = st,
-		.fd = -1};
+	struct pack_scan_item what = {
+		.dir = &proc, .name = "status", .path = "status", .path_len = 6, .fd = -1};
 
 	(void)state;
-	assert_int_equal(fstatat(proc.fd, "status", &st, 0), 0);
-	assert_int_equal(st.st_size, 0);
+	assert_int_equal(fstatat(proc.fd, "status", &what.st, 0), 0);
+	assert_int_equal(what.st.st_size, 0);
 	assert_int_equal(begin(&what), 0);
 	finish();
 	assert_true(stream.tail.size > 100);
@@ -386,7 +382,8 @@ static void says_it_is_empty(void **state)
 
 static void a_command(void **state)
 {
-	struct pack_time now = {1, 2};
+	const struct pack_head command = {
+		.type = PACK_COMMAND, .path = {(const uint8_t *)"out", 3}};
 	int ends[2];
 
 	(void)state;
@@ -394,7 +391,9 @@ static void a_command(void **state)
 	assert_int_equal(write(ends[1], "output", 6), 6);
 	close(ends[1]);
 	pack_part_reset(part);
-	assert_int_equal(pack_feed_begin_command(part, "out", ends[0], now, &stream, &err), 0);
+	assert_int_equal(pack_part_head(part, &command, &err), 0);
+	stream = (struct pack_stream){
+		.fd = ends[0], .command = true, .tail = {.has_content = true, .has_exit = true}};
 	assert_int_equal(head().type, PACK_COMMAND);
 	finish();
 	assert_int_equal(stream.tail.size, 6);

@@ -123,7 +123,7 @@ static unsigned read_pack(const struct pack_totals *totals, bool sealed)
 	unsigned indexes = 0;
 
 	assert_int_equal(pack_press_key(press, key, &err), 0);
-	pack_frame_init(&frame);
+	frame = (struct pack_frame){0};
 	while (at < out.len) {
 		assert_int_equal(pack_frame_step(&frame, out.data + at, out.len - at, true, &block,
 					 &n, &err),
