@@ -2,7 +2,7 @@
  * Schedules as vixie cron and cronie write them. cron/SYNTAX.md has the
  * language and the rule for clock changes, with examples.
  *
- * cron_parse -> cron_match, cron_next, cron_prev, cron_due, cron_describe. Pure
+ * cron_parse -> cron_next, cron_prev, cron_due, cron_describe. Pure
  * functions: the time and the zone are arguments, nothing is read, kept or
  * allocated. A struct cron is plain data: copy it, compare it, drop it; any
  * number of threads may use one together.
@@ -67,9 +67,6 @@ int cron_parse(struct cron *cron, const char *expr, const char *seed, struct cro
 /* The name of the field that is numbered as in struct cron_where; "schedule"
  * for 0. */
 const char *cron_field_name(unsigned field);
-
-/* Whether a run is due at exactly this second. */
-bool cron_match(const struct cron *cron, const struct tz *tz, int64_t t);
 
 /* The first run after the given time. Returns 0 with *t set, or 1 if there
  * is none up to CRON_TIME_MAX. */

@@ -148,23 +148,6 @@ static bool owed(const struct cron *cron, const struct tz *tz, const struct tz_s
 	return *t < s->end;
 }
 
-bool cron_match(const struct cron *cron, const struct tz *tz, int64_t t)
-{
-	struct tz_span s, had;
-	int64_t local, found;
-
-	if (cron->flags & CRON_NEVER || t < CRON_TIME_MIN || t > CRON_TIME_MAX)
-		return false;
-	tz_span(tz, t, &s);
-	local = t + s.offset;
-	if (minute_down(local) != local)
-		return false;
-	if (wall(cron, local, true, &found) && found == local &&
-		(cron->flags & CRON_WALL || !had_before(tz, &s, t, local, &had)))
-		return true;
-	return s.start > t - 60 && owed(cron, tz, &s, &found) && found == t;
-}
-
 int cron_next(const struct cron *cron, const struct tz *tz, int64_t after, int64_t *t)
 {
 	struct tz_span s, had;

@@ -28,7 +28,6 @@
 #include "pack/digest.h"
 #include "pack/part.h"
 #include "pack/press.h"
-#include "pack/walk.h"
 
 #define SMALL_MAX (512u << 10) /* content of a file that is read in `build` */
 #define TARGET    (768u << 10) /* of a part: much to hash side by side, few steps, near a cache */

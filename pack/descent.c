@@ -440,23 +440,6 @@ int pack_descent_way(struct pack_descent *s, const struct pack_head *head, struc
 	return 0;
 }
 
-/* Opens the next directory on the way to an entry, or makes it. *way: what is due to it then. */
-static struct opened find_dir(struct pack_descent *s, int parent, const char *name,
-	struct pack_bytes path, struct due **way)
-{
-	struct opened o = open_dir(s, parent, name, path);
-
-	*way = NULL;
-	if (o.fd >= 0 || errno != ENOENT)
-		return o;
-	*way = find_way(s, path);
-	o.fresh = mkdirat(parent, name, *way != NULL ? 0700 : 0777 & ~s->restore->umask) == 0;
-	if (!o.fresh)
-		*way = NULL;
-	o.fd = openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	return o;
-}
-
 /* Whether the level's path is this path's beginning. */
 static bool is_above(
 	const struct pack_descent *s, const struct level *f, struct pack_bytes path, size_t len)
@@ -491,7 +474,15 @@ int pack_descent_go(struct pack_descent *s, struct pack_bytes path, struct err *
 		name[dir.len - at] = 0;
 		fd = level_fd(s, s->depth - 1);
 		if (fd >= 0)
-			o = find_dir(s, fd, name, dir, &way);
+			o = open_dir(s, fd, name, dir);
+		if (fd >= 0 && o.fd < 0 && errno == ENOENT) {
+			way = find_way(s, dir);
+			o.fresh = mkdirat(fd, name,
+					  way != NULL ? 0700 : 0777 & ~s->restore->umask) == 0;
+			if (!o.fresh)
+				way = NULL;
+			o.fd = openat(fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+		}
 		if (o.fd < 0 && (errno == ENOTDIR || errno == ELOOP)) {
 			pack_outcome_problem(s->outcome, path, PACK_OUTCOME_LOST,
 				"refused: its path goes through something that is not a directory");
@@ -578,32 +569,25 @@ static bool keeps(struct pack_descent *s, const struct pack_head *head, const st
 	       !pack_overwrite_may(s->o->overwrite, head, &st, o->fd);
 }
 
-/* The target itself. Returns as pack_descent_put. */
-static int put_target(struct pack_descent *s, const struct pack_head *head, struct err *err)
-{
-	struct opened o = {.fd = s->levels[0].fd};
-	char text[TEXT_MAX];
-
-	while (s->depth > 1)
-		leave(s);
-	if (s->keep_target || keeps(s, head, &o))
-		return 1;
-	/* Who goes on with a restore that was cut off finds something in it, and leaves it as it
-	 * is. */
-	if (s->restore->privileged)
-		pack_restore_meta(s->restore, o.fd, 0, 0, head, text, sizeof text);
-	return set_due(&s->levels[0].due, head, err);
-}
-
 int pack_descent_put(struct pack_descent *s, const struct pack_head *head, struct pack_bytes path,
 	struct err *err)
 {
-	struct opened o;
+	struct opened o = {.fd = s->levels[0].fd};
+	char text[TEXT_MAX];
 	bool keep;
 	int dir, got;
 
-	if (pack_path_is_root(path))
-		return put_target(s, head, err);
+	if (pack_path_is_root(path)) {
+		while (s->depth > 1)
+			leave(s);
+		if (s->keep_target || keeps(s, head, &o))
+			return 1;
+		/* Whoever continues a restore that was cut off finds something in it, and leaves it
+		 * as it is. */
+		if (s->restore->privileged)
+			pack_restore_meta(s->restore, o.fd, 0, 0, head, text, sizeof text);
+		return set_due(&s->levels[0].due, head, err);
+	}
 	dir = pack_descent_go(s, path, err);
 	if (dir < 0)
 		return dir == -2 ? -1 : 1;

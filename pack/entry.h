@@ -133,6 +133,8 @@ const char *pack_path_wrong(const uint8_t *path, size_t len);
 bool pack_path_is_root(struct pack_bytes path);
 /* Whether two paths are the same. */
 bool pack_path_same(struct pack_bytes a, struct pack_bytes b);
+/* Bytewise; of two that begin alike the shorter one comes first. As memcmp. */
+int pack_bytes_compare(struct pack_bytes a, struct pack_bytes b);
 /* Whether a path lies below a directory, which is not the root. */
 bool pack_path_in(struct pack_bytes path, struct pack_bytes dir);
 

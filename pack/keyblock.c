@@ -301,16 +301,6 @@ static int unwrap(const struct pack_keyblock *block, const struct pack_wrap *wra
 	return ret;
 }
 
-static const struct key_secret *find_key(const struct pack_secrets *with, const uint8_t *id)
-{
-	size_t i;
-
-	for (i = 0; i < with->key_count; i++)
-		if (memcmp(with->keys[i].half.id, id, KEY_ID_LEN) == 0)
-			return &with->keys[i];
-	return NULL;
-}
-
 /* Tries the wraps for our keys. 0; 1 if none of them is for us; -1 (also if
  * there was one, but it did not open). */
 static int open_by_keys(const struct pack_keyblock *block, const struct pack_secrets *with,
@@ -318,13 +308,15 @@ static int open_by_keys(const struct pack_keyblock *block, const struct pack_sec
 {
 	uint8_t key[SEAL_KEY_LEN];
 	int ret = 1;
-	size_t i;
+	size_t i, n;
 
 	for (i = 0; i < block->count && ret != 0; i++) {
 		const struct pack_wrap *wrap = &block->wraps[i];
-		const struct key_secret *mine =
-			wrap->kind == PACK_WRAP_KEY ? find_key(with, wrap->id) : NULL;
+		const struct key_secret *mine = NULL;
 
+		for (n = 0; wrap->kind == PACK_WRAP_KEY && mine == NULL && n < with->key_count; n++)
+			if (memcmp(with->keys[n].half.id, wrap->id, KEY_ID_LEN) == 0)
+				mine = &with->keys[n];
 		if (mine == NULL)
 			continue;
 		ret = wrapping_key(mine->secret, wrap->ephemeral, wrap->ephemeral,
