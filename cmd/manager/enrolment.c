@@ -67,7 +67,7 @@ int manager_inner_load_recipients(struct manager_service *s, struct err *err)
 	s->recipient_bytes = bytes;
 	s->recipient_count = (size_t)count;
 	for (i = 0, at = bytes.data; i < count; at += lens[i], i++)
-		s->recipients[i] = (struct rpc_bytes){at, lens[i]};
+		s->recipients[i] = (struct cbormap_blob){at, lens[i]};
 	return 0;
 }
 
@@ -183,7 +183,7 @@ static int enroll_address(
 static int recipients_digest(
 	const struct manager_service *s, uint8_t digest[RPC_DIGEST_LEN], struct err *err)
 {
-	struct rpc_bytes files[RPC_RECIPIENTS_MAX];
+	struct cbormap_blob files[RPC_RECIPIENTS_MAX];
 
 	memcpy(files, s->recipients, sizeof files);
 	return rpc_recipients_digest(digest, files, s->recipient_count, err);
@@ -436,7 +436,8 @@ static void make_result(
 	struct manager_peer peers[MANAGER_PEERS_MAX];
 	size_t count = manager_inner_peers(s, peers), i;
 
-	*result = (struct rpc_enroll_result){.chain = chain, .chain_len = len};
+	*result = (struct rpc_enroll_result){0};
+	memcpy(result->chain, chain, len);
 	memcpy(result->recipients, s->recipients, sizeof s->recipients);
 	result->recipient_count = s->recipient_count;
 	for (i = 0; i < count && i < RPC_MANAGERS_MAX; i++) {
