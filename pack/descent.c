@@ -383,14 +383,14 @@ static struct due *find_way(struct pack_descent *s, struct pack_bytes path)
 	return NULL;
 }
 
-/* The level's place among those that are bare, or NULL. */
-static struct bare *find_bare(const struct pack_descent *s, const struct level *f)
+/* A directory's place among those that are bare, or NULL. */
+static struct bare *find_bare(const struct pack_descent *s, dev_t dev, ino_t ino)
 {
 	struct bare *list = (void *)s->bare.data;
 	size_t i, count = s->bare.len / sizeof *list;
 
 	for (i = 0; i < count; i++)
-		if (list[i].dev == f->dev && list[i].ino == f->ino)
+		if (list[i].dev == dev && list[i].ino == ino)
 			return &list[i];
 	return NULL;
 }
@@ -399,7 +399,7 @@ static struct bare *find_bare(const struct pack_descent *s, const struct level *
 static void note_way(
 	struct pack_descent *s, struct level *f, struct due *way, struct pack_bytes path)
 {
-	struct bare new = {f->dev, f->ino}, *bare = find_bare(s, f);
+	struct bare new = {f->dev, f->ino}, *bare = find_bare(s, f->dev, f->ino);
 
 	if (bare != NULL && (way = find_way(s, path)) != NULL)
 		*bare = (struct bare){0};
@@ -434,7 +434,7 @@ int pack_descent_way(struct pack_descent *s, const struct pack_head *head, struc
 		struct level *f = &s->levels[i];
 
 		if (pack_path_same((struct pack_bytes){s->path.data, f->path_len}, path) &&
-			f->due.meta == NULL && find_bare(s, f) != NULL)
+			f->due.meta == NULL && find_bare(s, f->dev, f->ino) != NULL)
 			note_way(s, f, NULL, path);
 	}
 	return 0;
@@ -502,37 +502,14 @@ failed:
 	return -1;
 }
 
-/* What is there is not a directory: it goes, or stays. Returns 0 if it went; 1 if it stays, which
- * was reported; -1 with errno set. */
-static int clear_way(struct pack_descent *s, const struct pack_head *head, struct pack_bytes path,
-	int parent, const char *name)
-{
-	struct stat st, to;
-
-	if (fstatat(parent, name, &st, AT_SYMLINK_NOFOLLOW) != 0)
-		return errno == ENOENT ? 0 : -1;
-	if (!pack_overwrite_may(s->o->overwrite, head, &st, parent)) {
-		pack_outcome_problem(s->outcome, path, PACK_OUTCOME_KEPT,
-			"not restored, nor what is in it: what has its name is not a directory, "
-			"and is kept");
-		return 1;
-	}
-	if (S_ISLNK(st.st_mode) && fstatat(parent, name, &to, 0) == 0 && S_ISDIR(to.st_mode)) {
-		pack_outcome_problem(s->outcome, path, PACK_OUTCOME_LOST,
-			"not restored, nor what is in it: a link to a directory has its name "
-			"(remove the link, or follow it: --keep-directory-symlink)");
-		return 1;
-	}
-	return pack_descent_clear(parent, name);
-}
-
-/* Makes or finds a directory that is an entry. Returns 0; 1 if something else stays there, which
- * was reported; -1 with errno set. */
+/* Makes or finds a directory that is an entry; something else that is there goes, or stays. Returns
+ * 0; 1 if it stays, which was reported; -1 with errno set. */
 static int make_dir(struct pack_descent *s, const struct pack_head *head, struct pack_bytes path,
 	int parent, struct opened *o)
 {
 	char name[PACK_NAME_MAX + 1];
-	int got;
+	struct stat st, to;
+	bool there;
 
 	pack_descent_name(path, name);
 	*o = (struct opened){.fd = -1};
@@ -543,9 +520,24 @@ static int make_dir(struct pack_descent *s, const struct pack_head *head, struct
 		*o = open_dir(s, parent, name, path);
 		if (o->fd >= 0 || (errno != ENOTDIR && errno != ELOOP))
 			return o->fd >= 0 ? 0 : -1;
-		got = clear_way(s, head, path, parent, name);
-		if (got != 0)
-			return got;
+		there = fstatat(parent, name, &st, AT_SYMLINK_NOFOLLOW) == 0;
+		if (!there && errno != ENOENT)
+			return -1;
+		if (there && !pack_overwrite_may(s->o->overwrite, head, &st, parent)) {
+			pack_outcome_problem(s->outcome, path, PACK_OUTCOME_KEPT,
+				"not restored, nor what is in it: what has its name is not a "
+				"directory, and is kept");
+			return 1;
+		}
+		if (there && S_ISLNK(st.st_mode) && fstatat(parent, name, &to, 0) == 0 &&
+			S_ISDIR(to.st_mode)) {
+			pack_outcome_problem(s->outcome, path, PACK_OUTCOME_LOST,
+				"not restored, nor what is in it: a link to a directory has its "
+				"name (remove the link, or follow it: --keep-directory-symlink)");
+			return 1;
+		}
+		if (there && pack_descent_clear(parent, name) != 0)
+			return -1;
 		if (mkdirat(parent, name, 0700) != 0)
 			return -1;
 		o->fresh = true;
@@ -557,15 +549,13 @@ static int make_dir(struct pack_descent *s, const struct pack_head *head, struct
 /* Whether a directory that was there keeps its metadata. */
 static bool keeps(struct pack_descent *s, const struct pack_head *head, const struct opened *o)
 {
-	struct level level;
 	struct stat st;
 
 	if (o->linked || o->fresh)
 		return o->linked;
 	if (fstat(o->fd, &st) != 0)
 		return true;
-	level = (struct level){.dev = st.st_dev, .ino = st.st_ino};
-	return find_bare(s, &level) == NULL &&
+	return find_bare(s, st.st_dev, st.st_ino) == NULL &&
 	       !pack_overwrite_may(s->o->overwrite, head, &st, o->fd);
 }
 

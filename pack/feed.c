@@ -205,26 +205,6 @@ static int read_xattrs(struct pack_feed *f, const struct handle *h, struct pack_
 	return 0;
 }
 
-static void read_flags(struct pack_feed *f, int fd, struct pack_stream *s, struct pack_head *head)
-{
-	uint32_t flags;
-
-	if (f->no_flags && f->no_flags_dev == s->st.st_dev)
-		return;
-	if (fs_flags_get(fd, &flags) != 0) {
-		/* These say that the file system has none (EINVAL: FUSE, NFS). */
-		if (errno == ENOTTY || errno == EOPNOTSUPP || errno == ENOSYS || errno == EINVAL) {
-			f->no_flags = true;
-			f->no_flags_dev = s->st.st_dev;
-		} else {
-			missing(s, "flags can't be read and are left out", errno);
-		}
-	} else if ((flags & PACK_FLAGS_MASK) != 0) {
-		head->has |= PACK_HAS_FLAGS;
-		head->flags = flags & PACK_FLAGS_MASK;
-	}
-}
-
 /* --- HEAD --------------------------------------------------------------- */
 
 static struct pack_time mtime_of(const struct stat *st)
@@ -302,6 +282,7 @@ static int finish_head(struct pack_feed *f, struct pack_part *part, struct pack_
 	int fd = item->self != NULL ? item->self->fd : s->fd, got = 0;
 	struct handle handle;
 	struct err inner = {0};
+	uint32_t flags;
 
 	if (f->xattrs && s->tail.status == PACK_OK && (fd >= 0 || h->type != PACK_REGULAR)) {
 		handle_init(&handle, fd, item);
@@ -309,8 +290,20 @@ static int finish_head(struct pack_feed *f, struct pack_part *part, struct pack_
 		if (got < 0)
 			return -1;
 	}
-	if (fd >= 0 && (h->type == PACK_REGULAR || h->type == PACK_DIRECTORY))
-		read_flags(f, fd, s, h);
+	if (fd >= 0 && (h->type == PACK_REGULAR || h->type == PACK_DIRECTORY) &&
+		!(f->no_flags && f->no_flags_dev == s->st.st_dev)) {
+		if (fs_flags_get(fd, &flags) == 0) {
+			h->flags = flags & PACK_FLAGS_MASK;
+			h->has |= h->flags != 0 ? PACK_HAS_FLAGS : 0;
+		} else if (errno == ENOTTY || errno == EOPNOTSUPP || errno == ENOSYS ||
+			   errno == EINVAL) {
+			/* These say that the file system has none (EINVAL: FUSE, NFS). */
+			f->no_flags = true;
+			f->no_flags_dev = s->st.st_dev;
+		} else {
+			missing(s, "flags can't be read and are left out", errno);
+		}
+	}
 	if (got == 0)
 		got = pack_part_head(part, h, &inner);
 	if (got == 0)

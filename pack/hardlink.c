@@ -18,12 +18,6 @@
 #define PIECE (1u << 20) /* bytes that are copied at once */
 #define NAMES 65536      /* of a file's attributes, at most (the kernel's limit) */
 
-static bool is_newer(const struct stat *a, const struct stat *b)
-{
-	return a->st_mtim.tv_sec > b->st_mtim.tv_sec ||
-	       (a->st_mtim.tv_sec == b->st_mtim.tv_sec && a->st_mtim.tv_nsec > b->st_mtim.tv_nsec);
-}
-
 /* Returns as pack_hardlink_make. */
 static int make(const struct pack_hardlink *l, struct stat *there)
 {
@@ -40,7 +34,10 @@ static int make(const struct pack_hardlink *l, struct stat *there)
 	if (old.st_dev == there->st_dev && old.st_ino == there->st_ino)
 		return 0; /* it is that file already */
 	if (l->when == PACK_OVERWRITE_NEVER ||
-		(l->when == PACK_OVERWRITE_NEWER && !is_newer(&old, there)))
+		(l->when == PACK_OVERWRITE_NEWER &&
+			(old.st_mtim.tv_sec < there->st_mtim.tv_sec ||
+				(old.st_mtim.tv_sec == there->st_mtim.tv_sec &&
+					old.st_mtim.tv_nsec <= there->st_mtim.tv_nsec))))
 		return 1;
 	if (S_ISDIR(there->st_mode) && unlinkat(l->dir, l->name, AT_REMOVEDIR) != 0)
 		return -1;

@@ -44,12 +44,6 @@ static int derive_payload_key(const uint8_t pack_key[SEAL_KEY_LEN], const uint8_
 	return derive(pack_key, payload_label, digest, sizeof digest, key, err);
 }
 
-static int derive_commitment(
-	const uint8_t pack_key[SEAL_KEY_LEN], uint8_t commitment[SEAL_KEY_LEN], struct err *err)
-{
-	return derive(pack_key, commitment_label, NULL, 0, commitment, err);
-}
-
 /* The wrapping key of an X25519 wrap, from either side. */
 static int wrapping_key(const uint8_t secret[KEY_LEN], const uint8_t other[KEY_LEN],
 	const uint8_t ephemeral[KEY_LEN], const uint8_t public[KEY_LEN], uint8_t key[SEAL_KEY_LEN],
@@ -149,7 +143,7 @@ int pack_keyblock_make(const struct pack_recipients *to, uint8_t payload[PACK_KE
 			PACK_KEYBLOCK_WRAPS);
 	cbor_out_init(&out, payload, PACK_KEYBLOCK_MAX);
 	if (seal_random(pack_key, sizeof pack_key, err) != 0 ||
-		derive_commitment(pack_key, commitment, err) != 0)
+		derive(pack_key, commitment_label, NULL, 0, commitment, err) != 0)
 		goto out;
 	cbor_put_map(&out, 3);
 	cbor_put_text(&out, "A");
@@ -296,7 +290,7 @@ static int unwrap(const struct pack_keyblock *block, const struct pack_wrap *wra
 		PACK_KEYBLOCK_WRAP, pack_key, err);
 	gcm_free(seal);
 	if (ret == 0)
-		ret = derive_commitment(pack_key, commitment, err);
+		ret = derive(pack_key, commitment_label, NULL, 0, commitment, err);
 	if (ret == 0 && !seal_equal(commitment, block->commitment, SEAL_KEY_LEN))
 		ret = 1;
 	return ret;
