@@ -70,6 +70,7 @@ struct manager_service {
 	uint64_t audits;
 	int64_t started;
 	int64_t expires; /* the own certificate */
+	bool new_damage; /* of the state: agents are to be asked for theirs */
 	bool ending;
 };
 
@@ -165,6 +166,7 @@ struct manager_known {
 	struct manager_service *service;
 	struct buf host_rows, last_rows, status_rows, trouble_rows, alarm_rows, absent;
 	struct manager_facts facts;
+	char damaged[80]; /* for facts */
 	const struct manager_trouble *troubles;
 	size_t trouble_count;
 	const struct manager_alarm_row *kept; /* as they are in the state, by their ids */

@@ -9,7 +9,9 @@
 #include <time.h>
 
 #include "cmd/manager/inner_service.h"
+#include "lib/esc.h"
 #include "lib/file.h"
+#include "lib/name.h"
 #include "rpc/join.h"
 #include "rpc/sponsor.h"
 #include "rpc/tls.h"
@@ -219,6 +221,59 @@ static void drop_old(struct manager_service *s)
 		manager_inner_commit_soon(s);
 }
 
+static void on_damaged(void *ctx, enum manager_table table, const struct manager_db_key *key)
+{
+	struct manager_service *s = ctx;
+	char text[ESC_MAX(MANAGER_KEY_ROOM)];
+
+	esc_name(text, sizeof text, key->bytes, key->len);
+	manager_inner_log(s, MANAGER_ERROR,
+		"state: a damaged entry in the table '%s', counted as missing: %s",
+		manager_db_name(table), text);
+	s->new_damage = true;
+}
+
+/* The agent that an entry is of: in runs its name is behind the time. NULL: of none. */
+static const char *agent_of(const struct manager_db_damage *entry)
+{
+	size_t at = entry->table == MANAGER_TABLE_RUNS ? sizeof(uint64_t) : 0;
+	const char *name = (const char *)entry->key.bytes + at;
+
+	if (entry->table != MANAGER_TABLE_RUNS && entry->table != MANAGER_TABLE_LAST)
+		return NULL;
+	if (at >= entry->key.len || memchr(name, 0, entry->key.len - at) == NULL)
+		return NULL;
+	return name_ok(name, strlen(name)) ? name : NULL;
+}
+
+/* Looks at all entries. Agents are asked for their journals again, from which damaged entries of
+ * theirs are written anew. */
+static void check_state(struct manager_service *s)
+{
+	const struct manager_db_damage *found;
+	struct manager_host_row row;
+	struct manager_db_key key;
+	struct err err = {0};
+	size_t i, count;
+	int ret = manager_db_check(s->db, &err);
+
+	count = s->new_damage ? manager_db_damage(s->db, &found) : 0;
+	for (i = 0; i < count && ret >= 0; i++) {
+		if (agent_of(&found[i]) == NULL)
+			continue;
+		manager_db_words(&key, rpc_role_name(RPC_AGENT), agent_of(&found[i]));
+		ret = manager_db_get(s->db, MANAGER_TABLE_HOSTS, &key, &row, &err);
+		row.acked = 0;
+		if (ret == 0)
+			ret = manager_db_put(s->db, MANAGER_TABLE_HOSTS, &key, &row, &err);
+	}
+	if (ret < 0)
+		manager_inner_log(s, MANAGER_ERROR, "state: %s", err.message);
+	if (count > 0)
+		manager_inner_call_all(s);
+	s->new_damage = false;
+}
+
 /* Own certificates are renewed when they are due. */
 static void on_tend(void *arg)
 {
@@ -237,6 +292,7 @@ static void on_tend(void *arg)
 		err = (struct err){0}; /* there is none */
 	if (err.code != ERR_NONE)
 		manager_inner_log(s, MANAGER_ERROR, "certificates: %s", err.message);
+	check_state(s);
 	drop_old(s);
 	rpc_timer_start(&s->tend, s->o.loop, TEND_MS, on_tend, s);
 }
@@ -279,7 +335,7 @@ static int open_all(struct manager_service *s, struct err *err)
 		return err_set(err, ERR_CONFIG, "%s: not the certificate of this manager", s->cert);
 	if (join_path(path, s->dir, "db", err) != 0)
 		return -1;
-	s->db = manager_db_open(path, err);
+	s->db = manager_db_open(path, on_damaged, s, err);
 	if (s->db == NULL || manager_inner_load_denied(s, err) != 0 ||
 		manager_inner_load_stores(s, err) != 0)
 		return -1;

@@ -12,8 +12,10 @@
 #include "cmd/manager/proto.h"
 #include "cmd/manager/row.h"
 #include "cmd/manager/service.h"
+#include "cmd/manager/watch.h"
 #include "lib/buf.h"
 #include "lib/cbor.h"
+#include "lib/db.h"
 #include "lib/hash.h"
 #include "rpc/ca.h"
 #include "rpc/call.h"
@@ -841,6 +843,74 @@ static void test_full(void **unused)
 	manager_service_free(service);
 }
 
+/* Changes a byte of the only entry in some tables of the manager's database. */
+static void damage(const char *const *names, size_t count)
+{
+	struct db_bytes key, value;
+	struct db_txn *txn;
+	uint8_t copy[8192];
+	char path[300];
+	struct db *db;
+	unsigned i;
+
+	db = db_open(manager_file(path, "db"), names, count, 1 << 30, true, &err);
+	assert_non_null(db);
+	assert_int_equal(db_begin(db, true, &txn, &err), 0);
+	for (i = 0; i < count; i++) {
+		key = (struct db_bytes){NULL, 0};
+		assert_int_equal(db_next(txn, i, &key, &value, &err), 0);
+		memcpy(copy, value.at, value.len);
+		copy[value.len - 1] ^= 1;
+		value.at = copy;
+		assert_int_equal(db_put(txn, i, key, value, &err), 0);
+	}
+	assert_int_equal(db_commit(txn, &err), 0);
+	db_close(db);
+}
+
+/* Damage in the state is reported, and mended by the journals. */
+static void test_damage(void **unused)
+{
+	static const char *const names[] = {"runs", "last"};
+	struct manager_hello h = {.boot = {1}, .has_journal = true, .journal = {12}, .number = 2};
+	struct manager_alarm_row alarm;
+	struct manager_welcome w;
+	struct buf frames;
+	struct peer a, o;
+	char command[600];
+
+	(void)unused;
+	snprintf(command, sizeof command, "rm -rf %s/manager/db", folder);
+	assert_int_equal(system(command), 0);
+	start();
+	dial(&a, "a1");
+	assert_int_equal(hello(&a, &h, &w), ERR_NONE);
+	buf_init(&frames, MANAGER_REPORT_MAX);
+	add_record(&frames, 1, MANAGER_STARTING, 7, 3000, MANAGER_NONE, 0);
+	add_record(&frames, 2, MANAGER_ENDED, 7, 3100, MANAGER_OK, 1);
+	assert_int_equal(report(&a, 12, &frames), 2);
+	hang_up(&a);
+	manager_service_free(service);
+	damage(names, 2);
+	start();
+	assert_non_null(strstr(logged, "state: a damaged entry in the table 'runs', counted as "));
+	assert_non_null(strstr(logged, "'last', counted as missing: a1\\000system"));
+	dial(&o, "o1");
+	assert_true(alarm_of(&o, "manager/m1/state", &alarm));
+	assert_true(alarm.critical);
+	assert_non_null(strstr(alarm.reason, "2 damaged entries (last, runs), counted as missing"));
+	dial(&a, "a1");
+	assert_int_equal(hello(&a, &h, &w), ERR_NONE);
+	assert_int_equal(w.acked, 0);
+	assert_int_equal(report(&a, 12, &frames), 2);
+	assert_false(alarm_of(&o, "manager/m1/state", &alarm));
+	assert_int_equal(status(&o).severity, MANAGER_STATE_OK);
+	buf_fini(&frames);
+	hang_up(&a);
+	hang_up(&o);
+	manager_service_free(service);
+}
+
 static size_t order(struct peer *o, const char *agent, struct manager_order_row *row)
 {
 	const uint8_t *at;
@@ -997,7 +1067,8 @@ int main(void)
 		cmocka_unit_test(test_strangers), cmocka_unit_test(test_roles),
 		cmocka_unit_test(test_run), cmocka_unit_test(test_store),
 		cmocka_unit_test(test_full), cmocka_unit_test(test_orders),
-		cmocka_unit_test(test_denied), cmocka_unit_test(test_denied_unheard)};
+		cmocka_unit_test(test_denied), cmocka_unit_test(test_denied_unheard),
+		cmocka_unit_test(test_damage)};
 	char command[2048];
 	int ret;
 
