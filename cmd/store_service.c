@@ -337,7 +337,6 @@ static void on_hello(void *ctx, size_t peer, struct manager_hello *hello)
 	struct err err;
 
 	(void)peer;
-	hello->is_store = true;
 	memcpy(hello->uid, engine_uid(s->engine), sizeof hello->uid);
 	memcpy(hello->key, engine_public(s->engine), sizeof hello->key);
 	if (engine_about(s->engine, &about, &err) == 0) {

@@ -171,8 +171,3 @@ void manager_inner_alarms_start(struct manager_service *s)
 {
 	rpc_timer_start(&s->alarms, s->o.loop, FIRST_MS, on_look, s);
 }
-
-void manager_inner_alarms_stop(struct manager_service *s)
-{
-	rpc_timer_stop(&s->alarms);
-}

@@ -8,6 +8,7 @@
 #include <time.h>
 
 #include "lib/cbor.h"
+#include "lib/mem.h"
 
 #define ORDER_MS 30000 /* until an agent has taken an order */
 
@@ -29,31 +30,23 @@ static bool is_wanted(const struct cbormap_value *name, const char *is)
 	return !name->has || (strlen(is) == name->len && memcmp(is, name->bytes, name->len) == 0);
 }
 
-/* The job, if the configuration has it. */
+/* The job; NULL with err set: the configuration does not have it. */
 static const struct manager_config_section *find_job(
-	const struct manager_config *config, const struct cbormap_value *name)
-{
-	size_t i;
-
-	for (i = 0; i < config->job_count; i++)
-		if (is_wanted(name, config->jobs[i].name))
-			return &config->jobs[i];
-	return NULL;
-}
-
-/* Says which jobs there are. */
-static void no_job(
 	const struct manager_config *config, const struct cbormap_value *name, struct err *err)
 {
 	char jobs[200] = "";
 	size_t i, len = 0;
 
+	for (i = 0; i < config->job_count; i++)
+		if (is_wanted(name, config->jobs[i].name))
+			return &config->jobs[i];
 	for (i = 0; i < config->job_count && len + NAME_LEN_MAX + 8 < sizeof jobs; i++)
 		len += (size_t)snprintf(jobs + len, sizeof jobs - len, "%s%s", i > 0 ? ", " : "",
 			config->jobs[i].name);
 	err_set(err, ERR_NOTFOUND, "the configuration has no job %.*s (its jobs: %s%s)",
 		(int)name->len, (const char *)name->bytes, len > 0 ? jobs : "none",
 		i < config->job_count ? ", ..." : "");
+	return NULL;
 }
 
 /* --- status, alarms -------------------------------------------------------- */
@@ -147,16 +140,14 @@ void manager_inner_hosts(void *ctx, struct rpc_call *call, const struct cbormap_
 	const struct cbormap_value *agent = &values[MANAGER_HOSTS_AGENT];
 	char name[NAME_LEN_MAX + 1];
 	struct manager_host_row row;
-	struct manager_db_key key;
 	int ret;
 
 	buf_init(&l.out, MANAGER_LISTING_MAX);
+	manager_inner_copy(name, sizeof name, agent);
 	if (agent->has) {
-		snprintf(name, sizeof name, "%.*s", (int)agent->len, (const char *)agent->bytes);
-		manager_db_words(&key, rpc_role_name(RPC_AGENT), name);
-		ret = manager_db_get(l.service->db, MANAGER_TABLE_HOSTS, &key, &row, &l.err);
+		ret = manager_inner_get_host(l.service, "agent", name, &row, &l.err);
 		if (ret >= 0)
-			ret = ret == 0 ? list_host(&l, &key, &row) : 0;
+			ret = ret == 0 ? list_host(&l, NULL, &row) : 0;
 	} else {
 		ret = manager_db_each(
 			l.service->db, MANAGER_TABLE_HOSTS, NULL, list_host, &l, &l.err);
@@ -185,22 +176,16 @@ static int check_names(struct manager_service *s, const struct cbormap_value *ag
 {
 	char name[NAME_LEN_MAX + 1];
 	struct manager_host_row row;
-	struct manager_db_key key;
 	int ret = 0;
 
-	if (agent->has) {
-		snprintf(name, sizeof name, "%.*s", (int)agent->len, (const char *)agent->bytes);
-		manager_db_words(&key, rpc_role_name(RPC_AGENT), name);
-		ret = manager_db_get(s->db, MANAGER_TABLE_HOSTS, &key, &row, err);
-		if (ret == 1)
-			ret = err_set(err, ERR_NOTFOUND,
-				"no agent of the name %s has joined ('fdump hosts' lists them)",
-				name);
-	}
-	if (ret == 0 && job->has && find_job(s->config, job) == NULL) {
-		no_job(s->config, job, err);
+	manager_inner_copy(name, sizeof name, agent);
+	if (agent->has)
+		ret = manager_inner_get_host(s, "agent", name, &row, err);
+	if (ret == 1)
+		ret = err_set(err, ERR_NOTFOUND,
+			"no agent of the name %s has joined ('fdump hosts' lists them)", name);
+	if (ret == 0 && job->has && find_job(s->config, job, err) == NULL)
 		ret = -1;
-	}
 	return ret;
 }
 
@@ -365,16 +350,15 @@ void manager_inner_order(void *ctx, struct rpc_call *call, const struct cbormap_
 	static const struct rpc_call_ops ops = {.done = order_gone};
 	static const char *const verbs[] = {"run", "cancel", "hold", "release"};
 	struct manager_service *s = ctx;
+	struct err err = {0};
 	struct targets t = {
-		.values = values, .job = find_job(s->config, &values[MANAGER_ORDER_JOB])};
+		.values = values, .job = find_job(s->config, &values[MANAGER_ORDER_JOB], &err)};
+	char agent[NAME_LEN_MAX + 1];
 	struct manager_db_key prefix;
 	struct order *o = NULL;
-	struct err err = {0};
 
-	if (t.job == NULL)
-		no_job(s->config, &values[MANAGER_ORDER_JOB], &err);
-	else if ((o = calloc(1, sizeof *o)) == NULL)
-		err_set(&err, ERR_NOMEM, "out of memory");
+	if (t.job != NULL)
+		o = mem_new(sizeof *o, &err);
 	if (o == NULL) {
 		rpc_call_fail(call, &err);
 		return;
@@ -383,24 +367,17 @@ void manager_inner_order(void *ctx, struct rpc_call *call, const struct cbormap_
 	buf_init(&o->rows, MANAGER_LISTING_MAX);
 	rpc_call_serve(call, &ops, o);
 	t.order = o;
-	manager_inner_audit(s, rpc_call_peer(call), "%s %s%s%.*s",
+	manager_inner_copy(agent, sizeof agent, &values[MANAGER_ORDER_AGENT]);
+	manager_inner_audit(s, rpc_call_peer(call), "%s %s%s%s",
 		verbs[values[MANAGER_ORDER_METHOD].number - MANAGER_METHOD_RUN], t.job->name,
-		values[MANAGER_ORDER_AGENT].has ? " on " : "",
-		values[MANAGER_ORDER_AGENT].has ? (int)values[MANAGER_ORDER_AGENT].len : 0,
-		values[MANAGER_ORDER_AGENT].has ? (const char *)values[MANAGER_ORDER_AGENT].bytes
-						: "");
+		agent[0] != 0 ? " on " : "", agent);
 	manager_inner_commit_soon(s);
 	manager_db_words(&prefix, "agent", "");
 	if (manager_db_each(s->db, MANAGER_TABLE_HOSTS, &prefix, order_agent, &t, &o->err) != 0)
 		o->failed = true;
 	if (!o->failed && o->rows.len == 0 && o->open == 0) {
-		err_set(&o->err, ERR_NOTFOUND, "no agent %s%.*s%shas the job %s",
-			values[MANAGER_ORDER_AGENT].has ? "" : "that has joined ",
-			values[MANAGER_ORDER_AGENT].has ? (int)values[MANAGER_ORDER_AGENT].len : 0,
-			values[MANAGER_ORDER_AGENT].has
-				? (const char *)values[MANAGER_ORDER_AGENT].bytes
-				: "",
-			values[MANAGER_ORDER_AGENT].has ? " " : "", t.job->name);
+		err_set(&o->err, ERR_NOTFOUND, "no agent %s has the job %s",
+			agent[0] != 0 ? agent : "that has joined", t.job->name);
 		o->failed = true;
 	}
 	o->started = true;

@@ -306,7 +306,6 @@ static int apply_all(struct manager_report *r, struct manager_host_row *host, st
 static void take_report(struct manager_report *r)
 {
 	struct manager_service *s = r->service;
-	struct manager_db_key key;
 	struct manager_host_row host;
 	struct err err = {0};
 
@@ -321,8 +320,7 @@ static void take_report(struct manager_report *r)
 		return;
 	}
 	host.seen = time(NULL);
-	manager_db_words(&key, host.role, host.name);
-	if (manager_db_put(s->db, MANAGER_TABLE_HOSTS, &key, &host, &err) != 0) {
+	if (manager_inner_put_host(s, &host, &err) != 0) {
 		rpc_call_fail(r->call, &err);
 		return;
 	}

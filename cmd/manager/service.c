@@ -34,16 +34,13 @@ static void note_operator(struct manager_service *s, struct rpc_conn *conn)
 {
 	const struct rpc_identity *peer = rpc_conn_peer(conn);
 	struct manager_host_row row;
-	struct manager_db_key key;
 	struct err err = {0};
-	int ret;
+	int ret = manager_inner_get_host(s, "operator", peer->name, &row, &err);
 
-	manager_inner_host_key(&key, peer);
-	ret = manager_db_get(s->db, MANAGER_TABLE_HOSTS, &key, &row, &err);
 	if (ret == 0 && strcmp(row.host, peer->host) == 0 && row.expires != rpc_conn_until(conn)) {
 		row.expires = rpc_conn_until(conn);
 		row.seen = time(NULL);
-		ret = manager_db_put(s->db, MANAGER_TABLE_HOSTS, &key, &row, &err);
+		ret = manager_inner_put_host(s, &row, &err);
 		manager_inner_commit_soon(s);
 	}
 	if (ret < 0)
@@ -135,8 +132,7 @@ static void on_progress(void *ctx, const struct rpc_identity *peer, const struct
 	struct manager_link *link;
 	char job[NAME_LEN_MAX + 1];
 
-	snprintf(job, sizeof job, "%.*s", (int)v[MANAGER_PROGRESS_JOB].len,
-		(const char *)v[MANAGER_PROGRESS_JOB].bytes);
+	manager_inner_copy(job, sizeof job, &v[MANAGER_PROGRESS_JOB]);
 	for (link = s->links; link != NULL; link = link->next)
 		if (rpc_conn_peer(link->conn) == peer && link->hello)
 			manager_running_take(&link->runnings, job, v[MANAGER_PROGRESS_BYTES].number,
@@ -252,7 +248,6 @@ static void check_state(struct manager_service *s)
 {
 	const struct manager_db_damage *found;
 	struct manager_host_row row;
-	struct manager_db_key key;
 	struct err err = {0};
 	size_t i, count;
 	int ret = manager_db_check(s->db, &err);
@@ -261,11 +256,10 @@ static void check_state(struct manager_service *s)
 	for (i = 0; i < count && ret >= 0; i++) {
 		if (agent_of(&found[i]) == NULL)
 			continue;
-		manager_db_words(&key, rpc_role_name(RPC_AGENT), agent_of(&found[i]));
-		ret = manager_db_get(s->db, MANAGER_TABLE_HOSTS, &key, &row, &err);
+		ret = manager_inner_get_host(s, "agent", agent_of(&found[i]), &row, &err);
 		row.acked = 0;
 		if (ret == 0)
-			ret = manager_db_put(s->db, MANAGER_TABLE_HOSTS, &key, &row, &err);
+			ret = manager_inner_put_host(s, &row, &err);
 	}
 	if (ret < 0)
 		manager_inner_log(s, MANAGER_ERROR, "state: %s", err.message);
@@ -448,7 +442,7 @@ int manager_service_reload(struct manager_service *s, struct err *err)
 	if (load_tls(s, &tls, err) != 0)
 		return -1;
 	if (manager_inner_load_recipients(s, err) != 0 ||
-		manager_inner_enrolment_listen(s, err) != 0) {
+		rpc_enroll_server_reload(s->enroll, err) != 0) {
 		rpc_tls_conf_unref(tls);
 		return -1;
 	}
@@ -480,7 +474,7 @@ void manager_service_free(struct manager_service *s)
 	s->ending = true;
 	rpc_timer_stop(&s->tend);
 	rpc_timer_stop(&s->call);
-	manager_inner_alarms_stop(s);
+	rpc_timer_stop(&s->alarms);
 	if (s->db != NULL && manager_inner_commit(s, &err) != 0)
 		manager_inner_log(s, MANAGER_ERROR, "state: %s", err.message);
 	rpc_timer_stop(&s->commit);

@@ -399,7 +399,7 @@ static void row_of(struct peer *operator, const char * name, struct manager_host
 static void test_agent(void **unused)
 {
 	uint8_t digest[MANAGER_DIGEST_LEN];
-	struct manager_hello h = {.boot = {1}, .has_journal = true, .journal = {7}, .number = 3};
+	struct manager_hello h = {.boot = {1}, .journal = {7}, .number = 3};
 	struct manager_welcome w;
 	struct manager_peer told;
 	struct peer a, o;
@@ -485,7 +485,7 @@ static void test_agent(void **unused)
 /* A manager renews its own certificate, and a record of the future counts as one of now. */
 static void test_times(void **unused)
 {
-	struct manager_hello h = {.boot = {1}, .has_journal = true, .journal = {9}, .number = 1};
+	struct manager_hello h = {.boot = {1}, .journal = {9}, .number = 1};
 	char command[1024], cert[300];
 	struct manager_welcome w;
 	struct manager_run_row run;
@@ -521,7 +521,7 @@ static void test_times(void **unused)
  * acknowledgement. */
 static void test_unsaved(void **unused)
 {
-	struct manager_hello h = {.boot = {1}, .has_journal = true, .journal = {9}, .number = 1};
+	struct manager_hello h = {.boot = {1}, .journal = {9}, .number = 1};
 	struct manager_welcome w;
 	struct buf frames;
 	struct peer a, same;
@@ -599,7 +599,6 @@ static void test_strangers(void **unused)
 	hang_up(&o);
 	/* One whose plan is another one on the manager that it follows. */
 	strcpy(h.follows, "m2");
-	h.has_digest = true;
 	h.digest[0] = 1;
 	assert_int_equal(hello(&a, &h, &w), ERR_NONE);
 	dial(&o, "o1");
@@ -608,7 +607,6 @@ static void test_strangers(void **unused)
 	assert_true(row.differs);
 	hang_up(&o);
 	h.follows[0] = 0;
-	h.has_digest = false;
 	h.digest[0] = 0;
 	/* Another manager's agent says hello as well: it is of the fleet. Its operator may not. */
 	dial(&b, "a2");
@@ -703,7 +701,7 @@ static void tell_progress(struct peer *p, uint64_t bytes)
 /* How far a run is shows as long as it goes on; what an agent alarms of, until it is over. */
 static void test_run(void **unused)
 {
-	struct manager_hello h = {.boot = {1}, .has_journal = true, .journal = {11}, .number = 1};
+	struct manager_hello h = {.boot = {1}, .journal = {11}, .number = 1};
 	struct manager_status_row row;
 	struct manager_alarm_row alarm;
 	struct manager_welcome w;
@@ -746,12 +744,8 @@ static void test_run(void **unused)
 static void test_store(void **unused)
 {
 	struct manager_hello h = {.boot = {1}};
-	struct manager_hello sh = {.boot = {2},
-		.is_store = true,
-		.uid = {3},
-		.key = {4},
-		.address = "s1.example.org:7421",
-		.free = 5};
+	struct manager_hello sh = {
+		.boot = {2}, .uid = {3}, .key = {4}, .address = "s1.example.org:7421", .free = 5};
 	struct manager_store_text told;
 	struct manager_welcome w;
 	struct manager_plan plan;
@@ -793,7 +787,6 @@ static void test_store(void **unused)
 	sh.uid[0] = 9;
 	assert_int_equal(hello(&s, &sh, &w), ERR_DENIED);
 	assert_non_null(strstr(logged, "refused: the store s1 is not the same as before"));
-	sh.is_store = false;
 	memset(sh.uid, 0, sizeof sh.uid);
 	assert_int_equal(hello(&s, &sh, &w), ERR_USAGE);
 	hang_up(&s);
@@ -806,7 +799,6 @@ static void test_full(void **unused)
 {
 	struct manager_hello sh = {.boot = {2},
 		.expires = time(NULL) + 86400,
-		.is_store = true,
 		.uid = {3},
 		.key = {4},
 		.size = 1000,
@@ -872,7 +864,7 @@ static void damage(const char *const *names, size_t count)
 static void test_damage(void **unused)
 {
 	static const char *const names[] = {"runs", "last"};
-	struct manager_hello h = {.boot = {1}, .has_journal = true, .journal = {12}, .number = 2};
+	struct manager_hello h = {.boot = {1}, .journal = {12}, .number = 2};
 	struct manager_alarm_row alarm;
 	struct manager_welcome w;
 	struct buf frames;
