@@ -115,7 +115,7 @@ static int write_stores(
 
 /* A public key is kept under the beginning of its id. Prints the id. */
 static int write_recipient(
-	const struct join *j, const char *dir, const struct rpc_bytes *file, struct err *err)
+	const struct join *j, const char *dir, const struct cbormap_blob *file, struct err *err)
 {
 	char path[PATH_MAX], id_text[KEY_ID_TEXT];
 	uint8_t id[KEY_ID_LEN];

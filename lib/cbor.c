@@ -1,12 +1,20 @@
-/*
- * A pull interface over libcbor's push one: each of its callbacks fills the
- * one item that was asked for. What is short is read here.
- */
+/* Heads, RFC 8949, section 3: three bits of major type, five of the argument or of how many bytes
+ * it takes, then these, the highest first. */
 #include "lib/cbor.h"
 
 #include <string.h>
 
-#include <cbor.h>
+enum {
+	MAJOR_UINT,
+	MAJOR_NINT,
+	MAJOR_BYTES,
+	MAJOR_TEXT,
+	MAJOR_ARRAY,
+	MAJOR_MAP,
+	MAJOR_TAG,
+	MAJOR_SIMPLE
+};
+enum { SIMPLE_FALSE = 20, SIMPLE_TRUE, SIMPLE_NULL };
 
 void cbor_out_init(struct cbor_out *out, void *mem, size_t cap)
 {
@@ -23,23 +31,9 @@ bool cbor_out_full(const struct cbor_out *out)
 	return out->full;
 }
 
-static size_t space(const struct cbor_out *out)
+void cbor_put_encoded(struct cbor_out *out, const void *bytes, size_t len)
 {
-	return out->full ? 0 : (size_t)(out->end - out->at);
-}
-
-/* libcbor's encoders return 0 when there is no room. */
-static void took(struct cbor_out *out, size_t len)
-{
-	if (len == 0)
-		out->full = true;
-	else
-		out->at += len;
-}
-
-static void put_raw(struct cbor_out *out, const void *bytes, size_t len)
-{
-	if (len > space(out)) {
+	if (out->full || len > (size_t)(out->end - out->at)) {
 		out->full = true;
 	} else if (len > 0) {
 		memcpy(out->at, bytes, len);
@@ -47,27 +41,43 @@ static void put_raw(struct cbor_out *out, const void *bytes, size_t len)
 	}
 }
 
+static void put_head(struct cbor_out *out, unsigned major, uint64_t value)
+{
+	uint8_t head[CBOR_HEAD_MAX];
+	unsigned info = (unsigned)value, bytes = 0, i;
+
+	if (value >= 24) {
+		info = 24;
+		for (bytes = 1; bytes < 8 && value >> 8 * bytes != 0; bytes *= 2)
+			info++;
+	}
+	head[0] = (uint8_t)(major << 5 | info);
+	for (i = 1; i <= bytes; i++)
+		head[i] = (uint8_t)(value >> 8 * (bytes - i));
+	cbor_put_encoded(out, head, 1 + bytes);
+}
+
 void cbor_put_uint(struct cbor_out *out, uint64_t value)
 {
-	took(out, cbor_encode_uint(value, out->at, space(out)));
+	put_head(out, MAJOR_UINT, value);
 }
 
 void cbor_put_int(struct cbor_out *out, int64_t value)
 {
 	if (value >= 0)
-		cbor_put_uint(out, (uint64_t)value);
+		put_head(out, MAJOR_UINT, (uint64_t)value);
 	else
-		took(out, cbor_encode_negint((uint64_t)(-1 - value), out->at, space(out)));
+		put_head(out, MAJOR_NINT, (uint64_t)(-1 - value));
 }
 
 void cbor_put_bool(struct cbor_out *out, bool value)
 {
-	took(out, cbor_encode_bool(value, out->at, space(out)));
+	put_head(out, MAJOR_SIMPLE, value ? SIMPLE_TRUE : SIMPLE_FALSE);
 }
 
 void cbor_put_null(struct cbor_out *out)
 {
-	took(out, cbor_encode_null(out->at, space(out)));
+	put_head(out, MAJOR_SIMPLE, SIMPLE_NULL);
 }
 
 void cbor_put_text(struct cbor_out *out, const char *text)
@@ -77,158 +87,30 @@ void cbor_put_text(struct cbor_out *out, const char *text)
 
 void cbor_put_textn(struct cbor_out *out, const void *text, size_t len)
 {
-	took(out, cbor_encode_string_start(len, out->at, space(out)));
-	put_raw(out, text, len);
+	put_head(out, MAJOR_TEXT, len);
+	cbor_put_encoded(out, text, len);
 }
 
 void cbor_put_bytes_head(struct cbor_out *out, size_t len)
 {
-	took(out, cbor_encode_bytestring_start(len, out->at, space(out)));
+	put_head(out, MAJOR_BYTES, len);
 }
 
 void cbor_put_bytes(struct cbor_out *out, const void *bytes, size_t len)
 {
-	cbor_put_bytes_head(out, len);
-	put_raw(out, bytes, len);
-}
-
-void cbor_put_encoded(struct cbor_out *out, const void *bytes, size_t len)
-{
-	put_raw(out, bytes, len);
+	put_head(out, MAJOR_BYTES, len);
+	cbor_put_encoded(out, bytes, len);
 }
 
 void cbor_put_array(struct cbor_out *out, size_t count)
 {
-	took(out, cbor_encode_array_start(count, out->at, space(out)));
+	put_head(out, MAJOR_ARRAY, count);
 }
 
 void cbor_put_map(struct cbor_out *out, size_t count)
 {
-	took(out, cbor_encode_map_start(count, out->at, space(out)));
+	put_head(out, MAJOR_MAP, count);
 }
-
-/* What the callbacks fill. Kinds that are not taken leave `taken` false. */
-struct sink {
-	struct cbor_item *item;
-	bool taken;
-};
-
-static void fill(void *ctx, enum cbor_kind type, uint64_t value)
-{
-	struct sink *sink = ctx;
-
-	sink->item->type = type;
-	sink->item->value = value;
-	sink->taken = true;
-}
-
-static void fill_string(void *ctx, enum cbor_kind type, const uint8_t *bytes, size_t len)
-{
-	struct sink *sink = ctx;
-
-	fill(ctx, type, 0);
-	sink->item->bytes = bytes;
-	sink->item->len = len;
-}
-
-static void on_uint8(void *ctx, uint8_t v)
-{
-	fill(ctx, CBOR_UINT, v);
-}
-
-static void on_uint16(void *ctx, uint16_t v)
-{
-	fill(ctx, CBOR_UINT, v);
-}
-
-static void on_uint32(void *ctx, uint32_t v)
-{
-	fill(ctx, CBOR_UINT, v);
-}
-
-static void on_uint64(void *ctx, uint64_t v)
-{
-	fill(ctx, CBOR_UINT, v);
-}
-
-static void on_negint8(void *ctx, uint8_t v)
-{
-	fill(ctx, CBOR_NINT, v);
-}
-
-static void on_negint16(void *ctx, uint16_t v)
-{
-	fill(ctx, CBOR_NINT, v);
-}
-
-static void on_negint32(void *ctx, uint32_t v)
-{
-	fill(ctx, CBOR_NINT, v);
-}
-
-static void on_negint64(void *ctx, uint64_t v)
-{
-	fill(ctx, CBOR_NINT, v);
-}
-
-/* The length's type differs between libcbor 0.8 and 0.10: both are 64 bits
- * on every system that FDump builds for. */
-static void on_bytes(void *ctx, cbor_data bytes, size_t len)
-{
-	fill_string(ctx, CBOR_BYTES, bytes, len);
-}
-
-static void on_text(void *ctx, cbor_data bytes, size_t len)
-{
-	fill_string(ctx, CBOR_TEXT, bytes, len);
-}
-
-static void on_array(void *ctx, size_t count)
-{
-	fill(ctx, CBOR_ARRAY, count);
-}
-
-static void on_map(void *ctx, size_t count)
-{
-	fill(ctx, CBOR_MAP, count);
-}
-
-static void on_bool(void *ctx, bool v)
-{
-	fill(ctx, CBOR_BOOL, v);
-}
-
-static void on_null(void *ctx)
-{
-	fill(ctx, CBOR_NULL, 0);
-}
-
-static const struct cbor_callbacks callbacks = {
-	.uint8 = on_uint8,
-	.uint16 = on_uint16,
-	.uint32 = on_uint32,
-	.uint64 = on_uint64,
-	.negint8 = on_negint8,
-	.negint16 = on_negint16,
-	.negint32 = on_negint32,
-	.negint64 = on_negint64,
-	.byte_string_start = cbor_null_byte_string_start_callback,
-	.byte_string = on_bytes,
-	.string_start = cbor_null_string_start_callback,
-	.string = on_text,
-	.indef_array_start = cbor_null_indef_array_start_callback,
-	.array_start = on_array,
-	.indef_map_start = cbor_null_indef_map_start_callback,
-	.map_start = on_map,
-	.tag = cbor_null_tag_callback,
-	.float2 = cbor_null_float2_callback,
-	.float4 = cbor_null_float4_callback,
-	.float8 = cbor_null_float8_callback,
-	.undefined = cbor_null_undefined_callback,
-	.null = on_null,
-	.boolean = on_bool,
-	.indef_break = cbor_null_indef_break_callback,
-};
 
 void cbor_in_init(struct cbor_in *in, const void *bytes, size_t len)
 {
@@ -236,46 +118,42 @@ void cbor_in_init(struct cbor_in *in, const void *bytes, size_t len)
 	in->end = len > 0 ? in->at + len : in->at; /* nothing may be at NULL */
 }
 
-/* Items whose number stands in one byte or the two first are nine of ten: those without
- * a call through a pointer. Returns false for all others, and for those that are cut. */
-static bool get_short(struct cbor_in *in, struct cbor_item *item)
+enum cbor_got cbor_get(struct cbor_in *in, struct cbor_item *item)
 {
 	static const enum cbor_kind kinds[] = {
 		CBOR_UINT, CBOR_NINT, CBOR_BYTES, CBOR_TEXT, CBOR_ARRAY, CBOR_MAP};
 	const uint8_t *at = in->at;
-	unsigned major = *at >> 5, value = *at & 31;
-	bool string = major == 2 || major == 3;
+	unsigned major, info, bytes;
+	uint64_t value;
 
-	at++;
-	if (major > 5 || value > 24 || (value == 24 && at == in->end))
-		return false;
-	if (value == 24)
-		value = *at++;
-	if (string && value > (size_t)(in->end - at))
-		return false;
-	item->type = kinds[major];
-	item->value = string ? 0 : value;
-	item->bytes = string ? at : item->bytes;
-	item->len = string ? value : item->len;
-	in->at = string ? at + value : at;
-	return true;
-}
-
-enum cbor_got cbor_get(struct cbor_in *in, struct cbor_item *item)
-{
-	struct sink sink = {.item = item};
-	struct cbor_decoder_result got;
-
-	if (in->at == in->end)
+	if (at == in->end)
 		return CBOR_END;
-	if (get_short(in, item))
-		return CBOR_OK;
-	got = cbor_stream_decode(in->at, (size_t)(in->end - in->at), &callbacks, &sink);
-	if (got.status == CBOR_DECODER_NEDATA)
-		return CBOR_CUT;
-	if (got.status != CBOR_DECODER_FINISHED || !sink.taken)
+	major = *at >> 5;
+	value = info = *at++ & 31;
+	if (info > 27) /* reserved, or an indefinite length */
 		return CBOR_MALFORMED;
-	in->at += got.read;
+	if (info >= 24) {
+		bytes = 1u << (info - 24);
+		if (bytes > (size_t)(in->end - at))
+			return CBOR_CUT;
+		for (value = 0; bytes > 0; bytes--)
+			value = value << 8 | *at++;
+	}
+	if (major == MAJOR_SIMPLE && info >= SIMPLE_FALSE && info <= SIMPLE_NULL) {
+		item->type = info == SIMPLE_NULL ? CBOR_NULL : CBOR_BOOL;
+		item->value = info == SIMPLE_TRUE;
+	} else if (major >= MAJOR_TAG) {
+		return CBOR_MALFORMED;
+	} else if (major == MAJOR_BYTES || major == MAJOR_TEXT) {
+		if (value > (size_t)(in->end - at))
+			return CBOR_CUT;
+		*item = (struct cbor_item){kinds[major], 0, at, (size_t)value};
+		at += value;
+	} else {
+		item->type = kinds[major];
+		item->value = value;
+	}
+	in->at = at;
 	return CBOR_OK;
 }
 

@@ -10,7 +10,7 @@
  * formats use is taken: definite lengths, no tags, no floating point; all
  * else is malformed. Strings are borrowed from the input. No length is
  * believed that the input does not hold. Thread-safe; the structs are the
- * caller's. libcbor's streaming half does the bytes.
+ * caller's.
  */
 #ifndef FDUMP_LIB_CBOR_H
 #define FDUMP_LIB_CBOR_H

@@ -39,6 +39,8 @@ static uint64_t most(const struct cbormap_field *f)
 		return f->size;
 	case CBORMAP_TEXT:
 		return f->size > 0 ? f->size - 1 : 0;
+	case CBORMAP_LIST:
+		return f->size > 0 ? f->size / f->of->size : 0;
 	default:
 		return 0;
 	}
@@ -359,13 +361,29 @@ void cbormap_store_item(void *to, const struct cbormap_field *f, const struct cb
 	}
 }
 
+static void store_list(uint8_t *to, const struct cbormap_field *f, struct cbormap_value list)
+{
+	struct cbormap_value item;
+	size_t count = list.number, i;
+
+	assert(count <= f->size / f->of->size);
+	for (i = 0; cbormap_next(&list, f->of, &item); i++)
+		cbormap_store_item(to + f->at + i * f->of->size, f->of, &item);
+	memcpy(to + f->count, &count, sizeof count);
+}
+
 void cbormap_store(void *to, const struct cbormap_field *fields, const struct cbormap_value *values)
 {
-	size_t i;
+	const struct cbormap_field *f;
 
-	for (i = 0; fields[i].type != 0; i++)
-		if (fields[i].size > 0 && values[i].has)
-			cbormap_store_item((uint8_t *)to + fields[i].at, &fields[i], &values[i]);
+	for (f = fields; f->type != 0; f++, values++) {
+		if (f->size == 0 || !values->has)
+			continue;
+		if (f->type == CBORMAP_LIST)
+			store_list(to, f, *values);
+		else
+			cbormap_store_item((uint8_t *)to + f->at, f, values);
+	}
 }
 
 int cbormap_read(void *to, const struct cbormap_field *fields, const void *bytes, size_t len,
@@ -393,12 +411,20 @@ static bool is_set(const struct cbormap_field *f, const uint8_t *at)
 	return false;
 }
 
-static bool is_put(const struct cbormap_field *f, const void *from)
+static size_t list_count(const struct cbormap_field *f, const void *from)
 {
-	return f->size > 0 && (f->need || is_set(f, (const uint8_t *)from + f->at));
+	return *(const size_t *)(const void *)((const uint8_t *)from + f->count);
 }
 
-static void put_value(struct cbor_out *out, const struct cbormap_field *f, const void *at)
+static bool is_put(const struct cbormap_field *f, const void *from)
+{
+	if (f->size == 0 || f->need)
+		return f->size > 0;
+	return f->type == CBORMAP_LIST ? list_count(f, from) > 0
+				       : is_set(f, (const uint8_t *)from + f->at);
+}
+
+static void put_item(struct cbor_out *out, const struct cbormap_field *f, const void *at)
 {
 	const struct cbormap_blob *blob = at;
 
@@ -435,14 +461,24 @@ static void put_value(struct cbor_out *out, const struct cbormap_field *f, const
 void cbormap_put(struct cbor_out *out, const struct cbormap_field *fields, const void *from)
 {
 	const struct cbormap_field *f;
-	size_t count = 0;
+	size_t count = 0, i;
 
 	for (f = fields; f->type != 0; f++)
 		count += is_put(f, from);
 	cbor_put_map(out, count);
-	for (f = fields; f->type != 0; f++)
-		if (is_put(f, from)) {
-			cbor_put_text(out, f->key);
-			put_value(out, f, (const uint8_t *)from + f->at);
+	for (f = fields; f->type != 0; f++) {
+		const uint8_t *at = (const uint8_t *)from + f->at;
+
+		if (!is_put(f, from))
+			continue;
+		cbor_put_text(out, f->key);
+		if (f->type != CBORMAP_LIST) {
+			put_item(out, f, at);
+			continue;
 		}
+		count = list_count(f, from);
+		cbor_put_array(out, count);
+		for (i = 0; i < count; i++)
+			put_item(out, f->of, at + i * f->of->size);
+	}
 }

@@ -45,7 +45,8 @@ enum cbormap_type {
 	CBORMAP_BLOB,     /* up to max bytes. In a struct: struct cbormap_blob */
 	CBORMAP_TEXT,  /* min to max bytes of well-formed UTF-8 without NUL. In a struct: char[] */
 	CBORMAP_NAME,  /* text of the grammar in lib/name. In a struct: char[] */
-	CBORMAP_LIST,  /* min to max items, each as `of` has it */
+	CBORMAP_LIST,  /* min to max items, each as `of` has it. In a struct: an array of them, and
+			  their number in a size_t */
 	CBORMAP_MAP,   /* a map as `sub` has it. In a struct: the struct of that table */
 	CBORMAP_TUPLE, /* an array of just the items of `sub`, in their order; likewise */
 	CBORMAP_ANY,   /* one item of any kind, for the caller to read */
@@ -60,6 +61,7 @@ struct cbormap_field {
 	const struct cbormap_field *of;  /* LIST: of each item; its key is not used */
 	const struct cbormap_field *sub; /* MAP, TUPLE: a table */
 	size_t at, size;                 /* the place in a struct; size 0: none */
+	size_t count;                    /* LIST: the place of the number of items */
 };
 
 /* A byte string of one length; a list. */
@@ -67,6 +69,10 @@ struct cbormap_field {
 #define CBORMAP_LIST_OF(items, most) .type = CBORMAP_LIST, .max = (most), .of = &(items)
 /* The place of a field: a member of a struct. Limits that are not given follow from its size. */
 #define CBORMAP_IN(in, member) .at = offsetof(in, member), .size = sizeof((in *)0)->member
+
+/* A list in a struct: an array, whose items have the size of the field `items`. */
+#define CBORMAP_LIST_IN(in, member, counter, items)                                                \
+	.type = CBORMAP_LIST, CBORMAP_IN(in, member), .count = offsetof(in, counter), .of = &(items)
 
 /* A field that is named as its member is. */
 #define CBORMAP_OF(in, kind, member) .key = #member, .type = CBORMAP_##kind, CBORMAP_IN(in, member)
@@ -80,7 +86,7 @@ struct cbormap_value {
 };
 
 struct cbormap_blob {
-	const uint8_t *bytes;
+	const void *bytes;
 	size_t len;
 };
 

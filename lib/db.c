@@ -245,19 +245,6 @@ struct db *db_open(const char *path, const char *const *tables, size_t count, ui
 	return NULL;
 }
 
-/* An unnamed file. */
-static int temporary(struct err *err)
-{
-	const char *dir = getenv("TMPDIR");
-	int fd;
-
-	dir = dir != NULL && dir[0] == '/' ? dir : "/tmp";
-	fd = open(dir, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
-	if (fd < 0)
-		fd = memfd_create("fdump-index", MFD_CLOEXEC);
-	return fd >= 0 ? fd : err_errno(err, errno, "index: a copy in %s", dir);
-}
-
 /* Copies the database as it is. Returns 0, or -1 with err set. */
 static int copy_to(struct db *db, int fd, uint64_t map, struct err *err)
 {
@@ -279,8 +266,10 @@ struct db *db_open_copy(
 {
 	struct db *db = db_new(path, err);
 	char copy[FS_PROC_MAX];
-	int got = -1, fd = db != NULL ? temporary(err) : -1;
+	int got = -1, fd = -1;
 
+	if (db != NULL && (fd = fs_temporary(err)) < 0)
+		fd = memfd_create("fdump-index", MFD_CLOEXEC); /* or in memory */
 	if (fd >= 0 && copy_to(db, fd, map, err) == 0) {
 		fs_proc_path(fd, copy);
 		got = make_env(&db->env, map);

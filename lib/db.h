@@ -44,7 +44,7 @@ struct db_bytes {
 struct db *db_open(const char *path, const char *const *tables, size_t count, uint64_t map,
 	bool write, struct err *err);
 /* Opens a copy, of the moment, to read: for who may not write to the directory, not even a lock.
- * Nobody may write to it during the call. The copy is an unnamed file in $TMPDIR or /tmp. As
+ * Nobody may write to it during the call. The copy is an unnamed file (fs_temporary). As
  * db_open. */
 struct db *db_open_copy(
 	const char *path, const char *const *tables, size_t count, uint64_t map, struct err *err);

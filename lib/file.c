@@ -9,6 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "lib/buf.h"
 #include "lib/err.h"
 #include "lib/fs.h"
 
@@ -49,6 +50,30 @@ int file_read(
 out:
 	close(fd);
 	return ret;
+}
+
+int file_read_buf(const char *path, struct buf *buf, struct stat *st, struct err *err)
+{
+	uint8_t *to = buf_room(buf, buf->max, err);
+	size_t len;
+
+	if (to == NULL)
+		return err_prefix(err, "read %s", path);
+	if (file_read(path, to, buf->max - 1, &len, st, err) != 0)
+		return -1;
+	to[len] = 0;
+	buf_took(buf, len);
+	return 0;
+}
+
+int file_check_secret(const char *path, const struct stat *st, mode_t others, struct err *err)
+{
+	if (!S_ISREG(st->st_mode) || (st->st_mode & others) == 0)
+		return 0;
+	return err_set(err, ERR_CONFIG,
+		"%s: others have access to this secret (mode %04o); do: chmod 600 '%s', and "
+		"consider a new one",
+		path, (unsigned)st->st_mode & 07777, path);
 }
 
 static int write_all(int fd, const char *bytes, size_t len)

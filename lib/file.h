@@ -9,6 +9,7 @@
 #include <stddef.h>
 #include <sys/stat.h>
 
+struct buf;
 struct err;
 
 /* Reads the file (a pipe too) to its end into mem; its length is in *len. st,
@@ -17,6 +18,14 @@ struct err;
  * mem then holds is to be wiped as if it had been read. */
 int file_read(
 	const char *path, void *mem, size_t cap, size_t *len, struct stat *st, struct err *err);
+
+/* The same into an empty buffer, up to its limit, and puts a NUL behind it that buf->len does not
+ * count. */
+int file_read_buf(const char *path, struct buf *buf, struct stat *st, struct err *err);
+
+/* Whether a file that fstat told of keeps a secret: a regular one must have none of the mode bits
+ * `others` (077). Returns 0, or -1 with err set to ERR_CONFIG. */
+int file_check_secret(const char *path, const struct stat *st, mode_t others, struct err *err);
 
 /* Makes the file with this mode (whatever the umask): under a temporary name
  * beside it, synced, then put in place, and the folder synced. Nothing is

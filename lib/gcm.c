@@ -31,7 +31,7 @@ struct gcm {
 #ifdef FDUMP_IPSEC_MB
 #define NEEDED (IMB_FEATURE_AESNI | IMB_FEATURE_PCLMULQDQ | IMB_FEATURE_SSE4_2)
 
-static IMB_MGR *manager;
+static IMB_MGR *manager; /* NULL: not on this processor */
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 
 static void open_manager(void)
@@ -49,12 +49,6 @@ static void open_manager(void)
 	}
 }
 
-static bool wide_there(void)
-{
-	pthread_once(&once, open_manager);
-	return manager != NULL;
-}
-
 static void wide_key(struct gcm *g, const uint8_t *key)
 {
 	if (g->key_len == 16)
@@ -63,61 +57,40 @@ static void wide_key(struct gcm *g, const uint8_t *key)
 		IMB_AES256_GCM_PRE(manager, key, &g->key);
 }
 
-static void wide_seal(const struct gcm *g, const uint8_t *nonce, const void *ad, size_t ad_len,
-	const void *in, size_t len, void *out, uint8_t *tag)
+/* Seals or opens. tag: of opening, the one that it should have. */
+static void wide_crypt(const struct gcm *g, bool seals, const uint8_t *nonce, const void *ad,
+	size_t ad_len, const void *in, size_t len, void *out, uint8_t *tag)
 {
+	aes_gcm_enc_dec_t by_128 = seals ? manager->gcm128_enc : manager->gcm128_dec;
+	aes_gcm_enc_dec_t by_256 = seals ? manager->gcm256_enc : manager->gcm256_dec;
 	struct gcm_context_data run;
 
-	if (g->key_len == 16)
-		IMB_AES128_GCM_ENC(
-			manager, &g->key, &run, out, in, len, nonce, ad, ad_len, tag, GCM_TAG_LEN);
-	else
-		IMB_AES256_GCM_ENC(
-			manager, &g->key, &run, out, in, len, nonce, ad, ad_len, tag, GCM_TAG_LEN);
+	(g->key_len == 16 ? by_128 : by_256)(
+		&g->key, &run, out, in, len, nonce, ad, ad_len, tag, GCM_TAG_LEN);
 	explicit_bzero(&run, sizeof run);
 }
 
-/* Returns the tag that it should have. */
-static void wide_open(const struct gcm *g, const uint8_t *nonce, const void *ad, size_t ad_len,
-	const void *in, size_t len, void *out, uint8_t *tag)
+/* In constant time. */
+static bool same_tag(const uint8_t *a, const uint8_t *b)
 {
-	struct gcm_context_data run;
+	uint8_t differ = 0;
+	size_t i;
 
-	if (g->key_len == 16)
-		IMB_AES128_GCM_DEC(
-			manager, &g->key, &run, out, in, len, nonce, ad, ad_len, tag, GCM_TAG_LEN);
-	else
-		IMB_AES256_GCM_DEC(
-			manager, &g->key, &run, out, in, len, nonce, ad, ad_len, tag, GCM_TAG_LEN);
-	explicit_bzero(&run, sizeof run);
-}
-
-#else
-
-static bool wide_there(void)
-{
-	return false;
-}
-
-static void wide_key(struct gcm *g, const uint8_t *key)
-{
-	(void)g, (void)key;
-	assert(false);
-}
-
-static void wide_seal(const struct gcm *g, const uint8_t *nonce, const void *ad, size_t ad_len,
-	const void *in, size_t len, void *out, uint8_t *tag)
-{
-	(void)g, (void)nonce, (void)ad, (void)ad_len, (void)in, (void)len, (void)out, (void)tag;
-	assert(false);
-}
-
-static void wide_open(const struct gcm *g, const uint8_t *nonce, const void *ad, size_t ad_len,
-	const void *in, size_t len, void *out, uint8_t *tag)
-{
-	wide_seal(g, nonce, ad, ad_len, in, len, out, tag);
+	for (i = 0; i < GCM_TAG_LEN; i++)
+		differ |= a[i] ^ b[i];
+	return differ == 0;
 }
 #endif
+
+static bool has_wide(void)
+{
+#ifdef FDUMP_IPSEC_MB
+	pthread_once(&once, open_manager);
+	return manager != NULL;
+#else
+	return false;
+#endif
+}
 
 /* --- libgcrypt --- */
 
@@ -161,18 +134,21 @@ static struct gcm *make(const uint8_t *key, size_t key_len, bool wide, struct er
 	memset(g, 0, sizeof *g);
 	g->wide = wide;
 	g->key_len = key_len;
+#ifdef FDUMP_IPSEC_MB
 	if (wide) {
 		wide_key(g, key);
-	} else if (narrow_key(g, key, err) != 0) {
-		gcm_free(g);
-		return NULL;
+		return g;
 	}
-	return g;
+#endif
+	if (narrow_key(g, key, err) == 0)
+		return g;
+	gcm_free(g);
+	return NULL;
 }
 
 struct gcm *gcm_new(const uint8_t *key, size_t key_len, struct err *err)
 {
-	return make(key, key_len, wide_there(), err);
+	return make(key, key_len, has_wide(), err);
 }
 
 struct gcm *gcm_new_narrow(const uint8_t *key, size_t key_len, struct err *err)
@@ -194,10 +170,12 @@ int gcm_seal(struct gcm *g, const uint8_t *nonce, const void *ad, size_t ad_len,
 {
 	gcry_error_t code;
 
+#ifdef FDUMP_IPSEC_MB
 	if (g->wide) {
-		wide_seal(g, nonce, ad, ad_len, in, len, out, tag);
+		wide_crypt(g, true, nonce, ad, ad_len, in, len, out, tag);
 		return 0;
 	}
+#endif
 	code = begin(g->cipher, nonce, ad, ad_len);
 	if (code == 0)
 		code = gcry_cipher_encrypt(
@@ -207,34 +185,29 @@ int gcm_seal(struct gcm *g, const uint8_t *nonce, const void *ad, size_t ad_len,
 	return code == 0 ? 0 : failed(err, code);
 }
 
-/* In constant time. */
-static bool same_tag(const uint8_t *a, const uint8_t *b)
-{
-	uint8_t differ = 0;
-	size_t i;
-
-	for (i = 0; i < GCM_TAG_LEN; i++)
-		differ |= a[i] ^ b[i];
-	return differ == 0;
-}
-
 int gcm_open(struct gcm *g, const uint8_t *nonce, const void *ad, size_t ad_len, const void *in,
 	size_t len, void *out, const uint8_t *tag, struct err *err)
 {
-	uint8_t right[GCM_TAG_LEN];
 	gcry_error_t code;
 
+#ifdef FDUMP_IPSEC_MB
+	uint8_t right[GCM_TAG_LEN];
+
 	if (g->wide) {
-		wide_open(g, nonce, ad, ad_len, in, len, out, right);
-		code = same_tag(right, tag) ? 0 : gcry_error(GPG_ERR_CHECKSUM);
-	} else {
-		code = begin(g->cipher, nonce, ad, ad_len);
-		if (code == 0)
-			code = gcry_cipher_decrypt(
-				g->cipher, out, len, in == out ? NULL : in, in == out ? 0 : len);
-		if (code == 0)
-			code = gcry_cipher_checktag(g->cipher, tag, GCM_TAG_LEN);
+		wide_crypt(g, false, nonce, ad, ad_len, in, len, out, right);
+		if (same_tag(right, tag))
+			return 0;
+		if (len > 0)
+			memset(out, 0, len);
+		return 1;
 	}
+#endif
+	code = begin(g->cipher, nonce, ad, ad_len);
+	if (code == 0)
+		code = gcry_cipher_decrypt(
+			g->cipher, out, len, in == out ? NULL : in, in == out ? 0 : len);
+	if (code == 0)
+		code = gcry_cipher_checktag(g->cipher, tag, GCM_TAG_LEN);
 	if (code == 0)
 		return 0;
 	if (len > 0)
@@ -244,5 +217,5 @@ int gcm_open(struct gcm *g, const uint8_t *nonce, const void *ad, size_t ad_len,
 
 const char *gcm_library(void)
 {
-	return wide_there() ? "libipsec-mb" : "libgcrypt";
+	return has_wide() ? "libipsec-mb" : "libgcrypt";
 }

@@ -17,7 +17,6 @@
 #include "lib/pass.h"
 #include "lib/sealed.h"
 
-#define CHECK_LEN 8
 /* The longest header line. */
 #define HEADER_MAX 40
 
@@ -79,41 +78,33 @@ size_t key_body_len(unsigned kind)
 {
 	if (kind >= 8 || headers[kind] == NULL)
 		return 0;
-	return KEY_LEN + (kind & KEY_PROTECTED ? SEALED_EXTRA : 0) + secrets_len(kind) + CHECK_LEN;
+	return KEY_LEN + (kind & KEY_PROTECTED ? SEALED_EXTRA : 0) + secrets_len(kind) +
+	       SEALED_CHECK;
 }
 
-/* Writes the header line and the first len bytes of the body to out. Returns
- * the length of both. */
-static size_t bound(const struct key_file *file, size_t len, uint8_t out[HEADER_MAX + KEY_BODY_MAX])
+/* What the secrets are bound to, the header line and the public key, to ad. Returns its length. */
+static size_t bound(const struct key_file *file, uint8_t ad[HEADER_MAX + KEY_LEN])
 {
 	size_t header = strlen(headers[file->kind]);
 
-	memcpy(out, headers[file->kind], header);
-	memcpy(out + header, file->body, len);
-	return header + len;
-}
-
-static void make_check(const struct key_file *file, uint8_t check[CHECK_LEN])
-{
-	uint8_t all[HEADER_MAX + KEY_BODY_MAX], digest[HASH_LEN];
-	size_t len = bound(file, file->len - CHECK_LEN, all);
-
-	hash_sha256(all, len, digest);
-	memcpy(check, digest, CHECK_LEN);
-	seal_wipe(all, sizeof all);
+	memcpy(ad, headers[file->kind], header);
+	memcpy(ad + header, file->body, KEY_LEN);
+	return header + KEY_LEN;
 }
 
 /* The last step of making: public half, length and check. */
 static void finish(struct key_file *file)
 {
+	size_t len = key_body_len(file->kind) - SEALED_CHECK;
+
 	memcpy(file->public, file->body, KEY_LEN);
-	file->len = key_body_len(file->kind);
-	make_check(file, file->body + file->len - CHECK_LEN);
+	file->len = len + SEALED_CHECK;
+	sealed_check(headers[file->kind], file->body, len, file->body + len);
 }
 
 int key_file_set(struct key_file *file, unsigned kind, const void *body, struct err *err)
 {
-	uint8_t check[CHECK_LEN];
+	uint8_t check[SEALED_CHECK];
 
 	memset(file, 0, sizeof *file);
 	file->len = key_body_len(kind);
@@ -122,8 +113,8 @@ int key_file_set(struct key_file *file, unsigned kind, const void *body, struct 
 	file->kind = kind;
 	memcpy(file->body, body, file->len);
 	memcpy(file->public, file->body, KEY_LEN);
-	make_check(file, check);
-	if (!seal_equal(check, file->body + file->len - CHECK_LEN, CHECK_LEN))
+	sealed_check(headers[kind], file->body, file->len - SEALED_CHECK, check);
+	if (!seal_equal(check, file->body + file->len - SEALED_CHECK, SEALED_CHECK))
 		return err_set(err, ERR_FORMAT, "the key is damaged: its check does not agree");
 	return 0;
 }
@@ -179,17 +170,6 @@ size_t key_file_text(const struct key_file *file, char text[KEY_TEXT_MAX])
 	return at;
 }
 
-/* 0600 where there is a secret in the file. */
-static int check_mode(const char *path, unsigned kind, const struct stat *st, struct err *err)
-{
-	if (!S_ISREG(st->st_mode) || secrets_len(kind) == 0 || (st->st_mode & 077) == 0)
-		return 0;
-	return err_set(err, ERR_CONFIG,
-		"%s: others have access to this secret (mode %04o); do: chmod 600 '%s', and "
-		"consider a new key",
-		path, st->st_mode & 07777, path);
-}
-
 /* What is wrong with a key file is not damage of what it is to open. */
 static void wrong_file(const char *path, struct err *err)
 {
@@ -213,7 +193,7 @@ int key_file_load(const char *path, struct key_file *file, struct err *err)
 	} else if (key_file_parse(file, text, len, err) != 0) {
 		wrong_file(path, err);
 	} else {
-		ret = check_mode(path, file->kind, &st, err);
+		ret = secrets_len(file->kind) > 0 ? file_check_secret(path, &st, 077, err) : 0;
 	}
 	seal_wipe(text, sizeof text);
 	if (ret != 0)
@@ -241,20 +221,10 @@ void key_file_of_public(struct key_file *file, const struct key_public *key)
 	finish(file);
 }
 
-/* Seals the secrets to their place in a body that has all before it. */
-static int protect(
-	struct key_file *file, const uint8_t *secrets, const struct pass *pass, struct err *err)
-{
-	uint8_t ad[HEADER_MAX + KEY_BODY_MAX];
-
-	return sealed_put(pass, ad, bound(file, KEY_LEN, ad), secrets, secrets_len(file->kind),
-		file->body + KEY_LEN, err);
-}
-
 int key_file_of_secret(struct key_file *file, const struct key_secret *key, const struct pass *pass,
 	struct err *err)
 {
-	uint8_t secrets[2 * KEY_LEN];
+	uint8_t secrets[2 * KEY_LEN], ad[HEADER_MAX + KEY_LEN];
 	int ret = 0;
 
 	memset(file, 0, sizeof *file);
@@ -266,36 +236,29 @@ int key_file_of_secret(struct key_file *file, const struct key_secret *key, cons
 	if (pass == NULL)
 		memcpy(file->body + KEY_LEN, secrets, secrets_len(file->kind));
 	else
-		ret = protect(file, secrets, pass, err);
+		ret = sealed_put(pass, ad, bound(file, ad), secrets, secrets_len(file->kind),
+			file->body + KEY_LEN, err);
 	if (ret == 0)
 		finish(file);
 	seal_wipe(secrets, sizeof secrets);
 	return ret;
 }
 
-static int unprotect(
-	const struct key_file *file, const struct pass *pass, uint8_t *secrets, struct err *err)
-{
-	uint8_t ad[HEADER_MAX + KEY_BODY_MAX];
-
-	if (pass == NULL)
-		return err_set(err, ERR_USAGE, "the key is protected by a passphrase");
-	return sealed_get(pass, ad, bound(file, KEY_LEN, ad), file->body + KEY_LEN,
-		secrets_len(file->kind) + SEALED_EXTRA, secrets, err);
-}
-
 int key_file_unlock(const struct key_file *file, const struct pass *pass, struct key_secret *key,
 	struct err *err)
 {
-	uint8_t secrets[2 * KEY_LEN] = {0};
+	uint8_t secrets[2 * KEY_LEN] = {0}, ad[HEADER_MAX + KEY_LEN];
 	int ret = 0;
 
 	assert(file->kind & KEY_SECRET);
 	memset(key, 0, sizeof *key);
-	if (file->kind & KEY_PROTECTED)
-		ret = unprotect(file, pass, secrets, err);
-	else
+	if (!(file->kind & KEY_PROTECTED))
 		memcpy(secrets, file->body + KEY_LEN, secrets_len(file->kind));
+	else if (pass == NULL)
+		ret = err_set(err, ERR_USAGE, "the key is protected by a passphrase");
+	else
+		ret = sealed_get(pass, ad, bound(file, ad), file->body + KEY_LEN,
+			secrets_len(file->kind) + SEALED_EXTRA, secrets, err);
 	if (ret == 0) {
 		memcpy(key->secret, secrets, KEY_LEN);
 		key->half.has_shared = file->kind & KEY_SHARED;

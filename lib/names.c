@@ -157,20 +157,20 @@ static const struct slot *answer(
 	return slot;
 }
 
-static size_t name_of(struct names *names, enum table table, uint32_t id, char *name)
+size_t names_name(struct names *names, enum names_kind kind, uint32_t id, char name[NAMES_MAX])
 {
 	const struct slot *slot;
 	size_t len;
 
 	mutex_lock(&names->lock);
-	slot = answer(names, table, id, NULL, 0);
+	slot = answer(names, kind == NAMES_USER ? BY_UID : BY_GID, id, NULL, 0);
 	len = slot->found ? slot->len : 0;
 	memcpy(name, slot->name, len);
 	mutex_unlock(&names->lock);
 	return len;
 }
 
-static bool id_of(struct names *names, enum table table, const void *name, size_t len, uint32_t *id)
+bool names_id(struct names *names, enum names_kind kind, const void *name, size_t len, uint32_t *id)
 {
 	const struct slot *slot;
 	bool found;
@@ -178,30 +178,10 @@ static bool id_of(struct names *names, enum table table, const void *name, size_
 	if (len == 0 || len > NAMES_MAX || memchr(name, 0, len) != NULL)
 		return false;
 	mutex_lock(&names->lock);
-	slot = answer(names, table, 0, name, len);
+	slot = answer(names, kind == NAMES_USER ? BY_USER : BY_GROUP, 0, name, len);
 	found = slot->found;
 	if (found)
 		*id = slot->id;
 	mutex_unlock(&names->lock);
 	return found;
-}
-
-size_t names_user(struct names *names, uint32_t uid, char name[NAMES_MAX])
-{
-	return name_of(names, BY_UID, uid, name);
-}
-
-size_t names_group(struct names *names, uint32_t gid, char name[NAMES_MAX])
-{
-	return name_of(names, BY_GID, gid, name);
-}
-
-bool names_uid(struct names *names, const void *name, size_t len, uint32_t *uid)
-{
-	return id_of(names, BY_USER, name, len, uid);
-}
-
-bool names_gid(struct names *names, const void *name, size_t len, uint32_t *gid)
-{
-	return id_of(names, BY_GROUP, name, len, gid);
 }

@@ -3,7 +3,7 @@
  * (passwd(5), a directory service) say, asked once for each and remembered,
  * also that there is none.
  *
- * names_new -> names_user, names_group, names_uid, names_gid -> names_free.
+ * names_new -> names_name, names_id -> names_free.
  * Any number of threads may ask at once; a slow answer holds up all of them.
  *
  * What is remembered is limited: NAMES_KEPT answers of each kind, later ones
@@ -27,14 +27,15 @@ struct names;
 struct names *names_new(struct err *err);
 void names_free(struct names *names);
 
+enum names_kind { NAMES_USER, NAMES_GROUP };
+
 /* The name of a user or of a group: copied to name, its length returned. 0 if
  * it has none. There is no NUL. */
-size_t names_user(struct names *names, uint32_t uid, char name[NAMES_MAX]);
-size_t names_group(struct names *names, uint32_t gid, char name[NAMES_MAX]);
+size_t names_name(struct names *names, enum names_kind kind, uint32_t id, char name[NAMES_MAX]);
 
 /* The number of a user or of a group of this name (any bytes). False if there
- * is none; then *uid, *gid stay as they are. */
-bool names_uid(struct names *names, const void *name, size_t len, uint32_t *uid);
-bool names_gid(struct names *names, const void *name, size_t len, uint32_t *gid);
+ * is none; then *id stays as it is. */
+bool names_id(
+	struct names *names, enum names_kind kind, const void *name, size_t len, uint32_t *id);
 
 #endif

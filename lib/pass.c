@@ -50,12 +50,8 @@ static int from_file(const char *file, struct pass *pass, struct err *err)
 	if (file_read(file, bytes, sizeof bytes, &len, &st, err) != 0)
 		goto out;
 	/* The group may read: so looks the access list of a systemd credential. */
-	if (S_ISREG(st.st_mode) && (st.st_mode & 027) != 0)
-		err_set(err, ERR_CONFIG,
-			"%s: others can read it (mode %04o); do: chmod 600 '%s', and choose a new "
-			"one",
-			file, st.st_mode & 07777, file);
-	else if ((ret = take_line(bytes, len, file, pass, err)) != 0 && err != NULL)
+	if (file_check_secret(file, &st, 027, err) == 0 &&
+		(ret = take_line(bytes, len, file, pass, err)) != 0 && err != NULL)
 		err->code = ERR_CONFIG;
 out:
 	seal_wipe(bytes, sizeof bytes);

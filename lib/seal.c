@@ -46,42 +46,6 @@ int seal_random(void *bytes, size_t len, struct err *err)
 	return 0;
 }
 
-struct seal {
-	struct gcm *gcm;
-};
-
-static struct seal *make(struct gcm *gcm, struct err *err)
-{
-	struct seal *seal = gcm != NULL ? malloc(sizeof *seal) : NULL;
-
-	if (seal == NULL) {
-		if (gcm != NULL)
-			err_set(err, ERR_NOMEM, "out of memory");
-		gcm_free(gcm);
-		return NULL;
-	}
-	seal->gcm = gcm;
-	return seal;
-}
-
-struct seal *seal_new(const uint8_t key[SEAL_KEY_LEN], struct err *err)
-{
-	return make(gcm_new(key, SEAL_KEY_LEN, err), err);
-}
-
-struct seal *seal_new_narrow(const uint8_t key[SEAL_KEY_LEN], struct err *err)
-{
-	return make(gcm_new_narrow(key, SEAL_KEY_LEN, err), err);
-}
-
-void seal_free(struct seal *seal)
-{
-	if (seal == NULL)
-		return;
-	gcm_free(seal->gcm);
-	free(seal);
-}
-
 void seal_nonce(uint64_t n, uint8_t nonce[SEAL_NONCE_LEN])
 {
 	int i;
@@ -91,19 +55,19 @@ void seal_nonce(uint64_t n, uint8_t nonce[SEAL_NONCE_LEN])
 		nonce[4 + i] = (uint8_t)(n >> (56 - 8 * i));
 }
 
-int seal_seal(struct seal *seal, const uint8_t nonce[SEAL_NONCE_LEN], const void *ad, size_t ad_len,
+int seal_seal(struct gcm *gcm, const uint8_t nonce[SEAL_NONCE_LEN], const void *ad, size_t ad_len,
 	const void *in, size_t len, void *out, struct err *err)
 {
-	return gcm_seal(seal->gcm, nonce, ad, ad_len, in, len, out, (uint8_t *)out + len, err);
+	return gcm_seal(gcm, nonce, ad, ad_len, in, len, out, (uint8_t *)out + len, err);
 }
 
-int seal_open(struct seal *seal, const uint8_t nonce[SEAL_NONCE_LEN], const void *ad, size_t ad_len,
+int seal_open(struct gcm *gcm, const uint8_t nonce[SEAL_NONCE_LEN], const void *ad, size_t ad_len,
 	const void *in, size_t len, void *out, struct err *err)
 {
 	if (len < SEAL_TAG_LEN)
 		return 1;
 	len -= SEAL_TAG_LEN;
-	return gcm_open(seal->gcm, nonce, ad, ad_len, in, len, out, (const uint8_t *)in + len, err);
+	return gcm_open(gcm, nonce, ad, ad_len, in, len, out, (const uint8_t *)in + len, err);
 }
 
 int seal_hkdf(const void *ikm, size_t ikm_len, const void *salt, size_t salt_len, const void *info,

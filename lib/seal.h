@@ -3,9 +3,8 @@
  * Argon2id, Ed25519. Each is a published algorithm; libgcrypt does the work
  * (AES-256-GCM: lib/gcm), and only lib/hash and lib/gcm know it too.
  *
- * AES-256-GCM: seal_new -> (seal_seal | seal_open) again and again ->
- * seal_free. A struct seal is one key's context: use it from one thread at a
- * time; each thread has its own. All other functions here are thread-safe.
+ * AES-256-GCM: gcm_new (lib/gcm) -> (seal_seal | seal_open) again and again ->
+ * gcm_free. All other functions here are thread-safe.
  * hash_crypto_init (lib/hash) must have been called first.
  *
  * Caveats
@@ -26,7 +25,7 @@
 #include <stdint.h>
 
 struct err;
-struct seal;
+struct gcm;
 
 #define SEAL_KEY_LEN   32
 #define SEAL_NONCE_LEN 12
@@ -36,13 +35,6 @@ struct seal;
  * with err set: the bytes are then of no use. */
 int seal_random(void *bytes, size_t len, struct err *err);
 
-/* A context for this key, which is copied. NULL with err set (out of memory). */
-struct seal *seal_new(const uint8_t key[SEAL_KEY_LEN], struct err *err);
-/* The same by libgcrypt wherever it runs: slower. For tests. */
-struct seal *seal_new_narrow(const uint8_t key[SEAL_KEY_LEN], struct err *err);
-/* Wipes and frees it. */
-void seal_free(struct seal *seal);
-
 /* The nonce of the n-th of a sequence: 4 zero bytes, then n, big-endian. */
 void seal_nonce(uint64_t n, uint8_t nonce[SEAL_NONCE_LEN]);
 
@@ -50,7 +42,7 @@ void seal_nonce(uint64_t n, uint8_t nonce[SEAL_NONCE_LEN]);
  * bytes of associated data at ad, and writes len + SEAL_TAG_LEN bytes to out:
  * ciphertext, tag. out may be in, else they must not overlap. Returns 0, or -1
  * with err set: then out is of no use. */
-int seal_seal(struct seal *seal, const uint8_t nonce[SEAL_NONCE_LEN], const void *ad, size_t ad_len,
+int seal_seal(struct gcm *gcm, const uint8_t nonce[SEAL_NONCE_LEN], const void *ad, size_t ad_len,
 	const void *in, size_t len, void *out, struct err *err);
 
 /* Opens len bytes (ciphertext, tag) at in, and writes len - SEAL_TAG_LEN bytes
@@ -58,7 +50,7 @@ int seal_seal(struct seal *seal, const uint8_t nonce[SEAL_NONCE_LEN], const void
  * authentic (another key, nonce, associated data, or a changed byte; or len is
  * under SEAL_TAG_LEN): then out is zeroed and err is not set, for only the
  * caller can say what it means; -1 with err set if the library failed. */
-int seal_open(struct seal *seal, const uint8_t nonce[SEAL_NONCE_LEN], const void *ad, size_t ad_len,
+int seal_open(struct gcm *gcm, const uint8_t nonce[SEAL_NONCE_LEN], const void *ad, size_t ad_len,
 	const void *in, size_t len, void *out, struct err *err);
 
 /* HKDF-SHA-256 (RFC 5869): out_len bytes, at most 8160, from ikm. salt may be

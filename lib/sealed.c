@@ -7,33 +7,33 @@
 #include "lib/base64.h"
 #include "lib/err.h"
 #include "lib/file.h"
+#include "lib/gcm.h"
 #include "lib/hash.h"
 #include "lib/le.h"
 #include "lib/pass.h"
 #include "lib/seal.h"
 
-#define SALT_LEN  16
-#define CHECK_LEN 8
-#define BODY_MAX  (SEALED_EXTRA + SEALED_SECRET_MAX + CHECK_LEN)
-#define TEXT_MAX  (SEALED_AD_MAX + BASE64_LEN(BODY_MAX) + 3)
+#define SALT_LEN 16
+#define BODY_MAX (SEALED_EXTRA + SEALED_SECRET_MAX + SEALED_CHECK)
+#define TEXT_MAX (SEALED_AD_MAX + BASE64_LEN(BODY_MAX) + 3)
 
 static const uint8_t nonce[SEAL_NONCE_LEN];
 
 /* The sealing context that the passphrase gives, by salt and costs at head, and
  * the associated data with both. NULL with err set. */
-static struct seal *prepare(const struct pass *pass, const void *ad, size_t ad_len,
+static struct gcm *prepare(const struct pass *pass, const void *ad, size_t ad_len,
 	const uint8_t *head, uint8_t bound[SEALED_AD_MAX + SEALED_HEAD], struct err *err)
 {
 	struct seal_argon2 cost = {le_get32(head + SALT_LEN), le_get32(head + SALT_LEN + 4),
 		le_get32(head + SALT_LEN + 8)};
 	uint8_t key[SEAL_KEY_LEN];
-	struct seal *seal = NULL;
+	struct gcm *seal = NULL;
 
 	assert(ad_len <= SEALED_AD_MAX);
 	memcpy(bound, ad, ad_len);
 	memcpy(bound + ad_len, head, SEALED_HEAD);
 	if (seal_argon2id(pass->bytes, pass->len, head, SALT_LEN, &cost, key, err) == 0)
-		seal = seal_new(key, err);
+		seal = gcm_new(key, SEAL_KEY_LEN, err);
 	seal_wipe(key, sizeof key);
 	return seal;
 }
@@ -42,7 +42,7 @@ int sealed_put(const struct pass *pass, const void *ad, size_t ad_len, const voi
 	size_t len, uint8_t *out, struct err *err)
 {
 	uint8_t bound[SEALED_AD_MAX + SEALED_HEAD];
-	struct seal *seal;
+	struct gcm *seal;
 	int ret = -1;
 
 	if (seal_random(out, SALT_LEN, err) != 0)
@@ -54,7 +54,7 @@ int sealed_put(const struct pass *pass, const void *ad, size_t ad_len, const voi
 	if (seal != NULL)
 		ret = seal_seal(seal, nonce, bound, ad_len + SEALED_HEAD, secret, len,
 			out + SEALED_HEAD, err);
-	seal_free(seal);
+	gcm_free(seal);
 	return ret;
 }
 
@@ -62,7 +62,7 @@ int sealed_get(const struct pass *pass, const void *ad, size_t ad_len, const uin
 	size_t len, void *out, struct err *err)
 {
 	uint8_t bound[SEALED_AD_MAX + SEALED_HEAD];
-	struct seal *seal;
+	struct gcm *seal;
 	int ret;
 
 	if (len < SEALED_EXTRA)
@@ -72,21 +72,23 @@ int sealed_get(const struct pass *pass, const void *ad, size_t ad_len, const uin
 		return -1;
 	ret = seal_open(seal, nonce, bound, ad_len + SEALED_HEAD, sealed + SEALED_HEAD,
 		len - SEALED_HEAD, out, err);
-	seal_free(seal);
+	gcm_free(seal);
 	return ret == 1 ? err_set(err, ERR_DENIED, "wrong passphrase") : ret;
 }
 
 /* --- As a file --- */
 
-static void make_check(const char *header, const uint8_t *body, size_t len, uint8_t *check)
+void sealed_check(const char *header, const void *body, size_t len, uint8_t check[SEALED_CHECK])
 {
 	uint8_t all[SEALED_AD_MAX + BODY_MAX], digest[HASH_LEN];
 	size_t header_len = strlen(header);
 
+	assert(header_len <= SEALED_AD_MAX && len <= BODY_MAX);
 	memcpy(all, header, header_len);
 	memcpy(all + header_len, body, len);
 	hash_sha256(all, header_len + len, digest);
-	memcpy(check, digest, CHECK_LEN);
+	memcpy(check, digest, SEALED_CHECK);
+	seal_wipe(all, sizeof all);
 }
 
 int sealed_save(const char *path, const char *header, const struct pass *pass, const void *secret,
@@ -100,11 +102,11 @@ int sealed_save(const char *path, const char *header, const struct pass *pass, c
 	if (sealed_put(pass, header, header_len, secret, len, body, err) != 0)
 		return err_prefix(err, "%s", path);
 	len += SEALED_EXTRA;
-	make_check(header, body, len, body + len);
+	sealed_check(header, body, len, body + len);
 	memcpy(text, header, header_len);
 	text[header_len] = '\n';
-	base64_encode(body, len + CHECK_LEN, text + at);
-	at += BASE64_LEN(len + CHECK_LEN);
+	base64_encode(body, len + SEALED_CHECK, text + at);
+	at += BASE64_LEN(len + SEALED_CHECK);
 	text[at++] = '\n';
 	return file_write_new(path, text, at, 0600, err);
 }
@@ -114,15 +116,15 @@ int sealed_save(const char *path, const char *header, const struct pass *pass, c
 static size_t get_body(const char *text, size_t len, const char *header, uint8_t body[BODY_MAX])
 {
 	size_t at = strlen(header) + 1, got;
-	uint8_t check[CHECK_LEN];
+	uint8_t check[SEALED_CHECK];
 
 	if (len <= at || text[len - 1] != '\n' ||
 		base64_decode(text + at, len - 1 - at, body, BODY_MAX, &got) != 0 ||
-		got < SEALED_EXTRA + CHECK_LEN)
+		got < SEALED_EXTRA + SEALED_CHECK)
 		return 0;
-	got -= CHECK_LEN;
-	make_check(header, body, got, check);
-	return memcmp(check, body + got, CHECK_LEN) == 0 ? got : 0;
+	got -= SEALED_CHECK;
+	sealed_check(header, body, got, check);
+	return memcmp(check, body + got, SEALED_CHECK) == 0 ? got : 0;
 }
 
 int sealed_load(const char *path, const char *header, sealed_ask *ask, const char *ctx, void *out,
@@ -140,12 +142,8 @@ int sealed_load(const char *path, const char *header, sealed_ask *ask, const cha
 	if (text_len <= header_len || memcmp(text, header, header_len) != 0 ||
 		text[header_len] != '\n')
 		return 1;
-	if (S_ISREG(st.st_mode) && (st.st_mode & 077) != 0)
-		return err_set(err, ERR_CONFIG,
-			"%s: others have access to this secret (mode %04o); do: chmod 600 '%s', "
-			"and "
-			"consider a new one",
-			path, (unsigned)st.st_mode & 07777, path);
+	if (file_check_secret(path, &st, 077, err) != 0)
+		return -1;
 	got = get_body(text, text_len, header, body);
 	if (got == 0 || got - SEALED_EXTRA > SEALED_SECRET_MAX)
 		return err_set(err, ERR_CONFIG, "%s: damaged: its check does not agree", path);

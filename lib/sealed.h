@@ -25,6 +25,8 @@ struct pass;
 #define SEALED_HEAD  28                 /* before the ciphertext */
 #define SEALED_EXTRA (SEALED_HEAD + 16) /* what sealing adds */
 
+#define SEALED_CHECK 8 /* bytes of a file's check */
+
 #define SEALED_AD_MAX     256  /* bytes of the caller's associated data */
 #define SEALED_SECRET_MAX 1024 /* bytes of a secret in a file */
 
@@ -39,10 +41,13 @@ int sealed_put(const struct pass *pass, const void *ad, size_t ad_len, const voi
 int sealed_get(const struct pass *pass, const void *ad, size_t ad_len, const uint8_t *sealed,
 	size_t len, void *out, struct err *err);
 
+/* The check of a file: the start of the SHA-256 of its header line (without the newline) and the
+ * bytes of its body, at most SEALED_EXTRA + SEALED_SECRET_MAX. */
+void sealed_check(const char *header, const void *body, size_t len, uint8_t check[SEALED_CHECK]);
+
 /* The same as a file of its own (0600): a header line, which says what it is
  * and is the associated data, then a line of base64 of the sealed form and 8
- * bytes of check: the start of the SHA-256 of the header (without its newline)
- * and the sealed form. */
+ * bytes of check: sealed_check of the sealed form. */
 
 /* Nothing is replaced. Returns 0, or -1 with err set, ERR_EXISTS if the name
  * is taken. */

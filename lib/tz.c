@@ -6,17 +6,17 @@
 #include "lib/tz.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
+#include "lib/buf.h"
 #include "lib/civil.h"
 #include "lib/err.h"
 #include "lib/esc.h"
+#include "lib/file.h"
 
 #define DAY 86400
 
@@ -382,48 +382,22 @@ int tz_parse(const void *bytes, size_t len, struct tz **tz, struct err *err)
 
 static int load_file(const char *path, struct tz **tz, struct err *err)
 {
-	uint8_t *bytes = NULL;
 	struct stat st;
-	ssize_t got;
-	size_t len = 0;
-	int fd, status = -1;
+	struct buf bytes;
+	int status = stat(path, &st);
 
-	fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
-	if (fd < 0 && (errno == ENOENT || errno == ENOTDIR))
-		return err_set(err, ERR_NOTFOUND, "no such time zone (no %s)", path);
-	if (fd < 0)
-		return err_errno(err, errno, "open %s", path);
-	if (fstat(fd, &st) < 0) {
-		err_errno(err, errno, "stat %s", path);
-		goto out;
+	if (status != 0 && errno != ENOENT && errno != ENOTDIR)
+		return err_errno(err, errno, "%s", path);
+	if (status != 0 || !S_ISREG(st.st_mode))
+		return err_set(err, ERR_NOTFOUND, "no such time zone (no file %s)", path);
+	status = -1;
+	buf_init(&bytes, TZ_FILE_MAX + 1);
+	if (file_read_buf(path, &bytes, NULL, err) == 0) {
+		status = tz_parse(bytes.data, bytes.len, tz, err);
+		if (status < 0)
+			err_prefix(err, "%s", path);
 	}
-	if (!S_ISREG(st.st_mode)) {
-		err_set(err, ERR_NOTFOUND, "no such time zone (%s is not a file)", path);
-		goto out;
-	}
-	if (st.st_size > TZ_FILE_MAX) {
-		err_set(err, ERR_FORMAT, "%s: too long for a time zone file", path);
-		goto out;
-	}
-	if ((bytes = malloc(TZ_FILE_MAX)) == NULL) {
-		err_set(err, ERR_NOMEM, "out of memory for a time zone");
-		goto out;
-	}
-	while (len < TZ_FILE_MAX && (got = read(fd, bytes + len, TZ_FILE_MAX - len)) != 0) {
-		if (got < 0 && errno == EINTR)
-			continue;
-		if (got < 0) {
-			err_errno(err, errno, "read %s", path);
-			goto out;
-		}
-		len += (size_t)got;
-	}
-	status = tz_parse(bytes, len, tz, err);
-	if (status < 0)
-		err_prefix(err, "%s", path);
-out:
-	free(bytes);
-	close(fd);
+	buf_fini(&bytes);
 	return status;
 }
 

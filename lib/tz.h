@@ -36,7 +36,7 @@ struct tz_span {
  * "._+-", in parts joined by "/", none of which begins with ".". "UTC" is
  * there without any database. Returns 0 with *tz to be freed with tz_free, or
  * -1 with err set: ERR_USAGE for what is no name, ERR_NOTFOUND for what no
- * zone has, ERR_FORMAT for a file that is none, ERR_IO, ERR_NOMEM. */
+ * zone has, ERR_FORMAT and ERR_LIMIT for a file that is not one, ERR_IO, ERR_NOMEM. */
 int tz_load(const char *name, struct tz **tz, struct err *err);
 
 /* The machine's own zone: what the environment's TZ says (a name, with or

@@ -266,8 +266,8 @@ static void head_from_stat(struct pack_feed *f, struct pack_head *h, const struc
 	h->gid = st->st_gid;
 	h->mtime = mtime_of(st);
 	if (f->names != NULL) {
-		size_t user = names_user(f->names, st->st_uid, f->user);
-		size_t group = names_group(f->names, st->st_gid, f->group);
+		size_t user = names_name(f->names, NAMES_USER, st->st_uid, f->user);
+		size_t group = names_name(f->names, NAMES_GROUP, st->st_gid, f->group);
 
 		if (user > 0)
 			h->user = (struct pack_bytes){(const uint8_t *)f->user, user};

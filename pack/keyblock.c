@@ -8,6 +8,7 @@
 #include "lib/cbor.h"
 #include "lib/cbormap.h"
 #include "lib/err.h"
+#include "lib/gcm.h"
 #include "lib/hash.h"
 #include "lib/pass.h"
 
@@ -73,7 +74,7 @@ static int put_sealed(struct cbor_out *out, const uint8_t key[SEAL_KEY_LEN],
 	const uint8_t pack_key[SEAL_KEY_LEN], const uint8_t commitment[SEAL_KEY_LEN],
 	struct err *err)
 {
-	struct seal *seal = seal_new(key, err);
+	struct gcm *seal = gcm_new(key, SEAL_KEY_LEN, err);
 	uint8_t sealed[PACK_KEYBLOCK_WRAP];
 	int ret;
 
@@ -81,7 +82,7 @@ static int put_sealed(struct cbor_out *out, const uint8_t key[SEAL_KEY_LEN],
 		return -1;
 	ret = seal_seal(
 		seal, zero_nonce, commitment, SEAL_KEY_LEN, pack_key, SEAL_KEY_LEN, sealed, err);
-	seal_free(seal);
+	gcm_free(seal);
 	if (ret == 0)
 		cbor_put_bytes(out, sealed, sizeof sealed);
 	return ret;
@@ -296,14 +297,14 @@ static int unwrap(const struct pack_keyblock *block, const struct pack_wrap *wra
 	const uint8_t key[SEAL_KEY_LEN], uint8_t pack_key[SEAL_KEY_LEN], struct err *err)
 {
 	uint8_t commitment[SEAL_KEY_LEN];
-	struct seal *seal = seal_new(key, err);
+	struct gcm *seal = gcm_new(key, SEAL_KEY_LEN, err);
 	int ret;
 
 	if (seal == NULL)
 		return -1;
 	ret = seal_open(seal, zero_nonce, block->commitment, SEAL_KEY_LEN, wrap->sealed,
 		PACK_KEYBLOCK_WRAP, pack_key, err);
-	seal_free(seal);
+	gcm_free(seal);
 	if (ret == 0)
 		ret = derive_commitment(pack_key, commitment, err);
 	if (ret == 0 && !seal_equal(commitment, block->commitment, SEAL_KEY_LEN))

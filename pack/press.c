@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "lib/err.h"
+#include "lib/gcm.h"
 #include "lib/hash.h"
 #include "lib/mem.h"
 #include "lib/seal.h"
@@ -12,7 +13,7 @@
 
 struct pack_press {
 	struct zst *zst;
-	struct seal *seal;
+	struct gcm *seal;
 	int level;
 };
 
@@ -36,14 +37,14 @@ void pack_press_free(struct pack_press *press)
 	if (press == NULL)
 		return;
 	zst_free(press->zst);
-	seal_free(press->seal);
+	gcm_free(press->seal);
 	free(press);
 }
 
 int pack_press_key(struct pack_press *press, const uint8_t *key, struct err *err)
 {
-	seal_free(press->seal);
-	press->seal = key != NULL ? seal_new(key, err) : NULL;
+	gcm_free(press->seal);
+	press->seal = key != NULL ? gcm_new(key, SEAL_KEY_LEN, err) : NULL;
 	return key == NULL || press->seal != NULL ? 0 : -1;
 }
 

@@ -83,9 +83,9 @@ static struct owner find_owner(const struct pack_restore *r, const struct pack_h
 	if (r->numeric_owner || r->names == NULL)
 		return o;
 	if (head->has & PACK_HAS_UID && head->user.at != NULL)
-		names_uid(r->names, head->user.at, head->user.len, &o.uid);
+		names_id(r->names, NAMES_USER, head->user.at, head->user.len, &o.uid);
 	if (head->has & PACK_HAS_GID && head->group.at != NULL)
-		names_gid(r->names, head->group.at, head->group.len, &o.gid);
+		names_id(r->names, NAMES_GROUP, head->group.at, head->group.len, &o.gid);
 	return o;
 }
 

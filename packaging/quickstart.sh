@@ -9,7 +9,7 @@ set -eu
 cd "$(dirname "$0")/.."
 
 deps="cmake gcc libc6-dev make pkg-config
-libgcrypt20-dev libzstd-dev libxxhash-dev libcbor-dev libjansson-dev liblmdb-dev libev-dev libmbedtls-dev"
+libgcrypt20-dev libzstd-dev libxxhash-dev libjansson-dev liblmdb-dev libev-dev libmbedtls-dev"
 # Several SHA-256 at once; x86 only, and not needed.
 [ "$(uname -m)" != x86_64 ] || deps="$deps libipsec-mb-dev"
 

@@ -18,9 +18,11 @@
 #include <mbedtls/x509_csr.h>
 
 #include "lib/buf.h"
+#include "lib/esc.h"
 #include "lib/file.h"
+#include "lib/hash.h"
 #include "lib/pass.h"
-#include "rpc/file.h"
+#include "lib/seal.h"
 #include "rpc/x509.h"
 
 #define DAY_SEC 86400
@@ -113,9 +115,7 @@ int rpc_csr_make(const char *key_path, struct buf *csr, struct err *err)
 
 	mbedtls_x509write_csr_init(&ctx);
 	mbedtls_pk_init(&key);
-	status = rpc_x509_start(err);
-	if (status == 0)
-		status = rpc_x509_load_key(&key, key_path, err);
+	status = rpc_x509_load_key(&key, key_path, err);
 	if (status != 0)
 		goto out;
 	mbedtls_x509write_csr_set_md_alg(&ctx, MBEDTLS_MD_SHA256);
@@ -316,7 +316,7 @@ struct rpc_ca *rpc_ca_open(const char *key_path, const char *cert_path, sealed_a
 	}
 	mbedtls_pk_init(&ca->key);
 	mbedtls_x509_crt_init(&ca->crt);
-	if (rpc_x509_start(err) != 0 || rpc_x509_load_chain(&ca->crt, cert_path, err) != 0 ||
+	if (rpc_x509_load_chain(&ca->crt, cert_path, err) != 0 ||
 		rpc_x509_authority(&ca->issuer, &ca->crt, err) != 0 ||
 		load_ca_key(ca, key_path, ask, ctx, err) != 0 ||
 		rpc_x509_check_pair(&ca->crt, &ca->key, cert_path, err) != 0) {
@@ -442,25 +442,19 @@ int rpc_ca_sign(struct rpc_ca *ca, const void *csr, size_t len, const struct rpc
 
 /* --- Looking at certificates --- */
 
-static void get_info(struct rpc_cert_info *info, const mbedtls_x509_crt *crt)
-{
-	info->not_before = rpc_x509_time(&crt->valid_from);
-	info->not_after = rpc_x509_time(&crt->valid_to);
-}
-
 int rpc_cert_info(const char *path, struct rpc_cert_info *info, struct err *err)
 {
 	mbedtls_x509_crt crt;
 	int status;
 
 	mbedtls_x509_crt_init(&crt);
-	status = rpc_x509_start(err);
-	if (status == 0)
-		status = rpc_x509_load_chain(&crt, path, err);
+	status = rpc_x509_load_chain(&crt, path, err);
 	if (status == 0)
 		status = rpc_x509_identity(&info->id, &crt, err);
-	if (status == 0)
-		get_info(info, &crt);
+	if (status == 0) {
+		info->not_before = rpc_x509_time(&crt.valid_from);
+		info->not_after = rpc_x509_time(&crt.valid_to);
+	}
 	mbedtls_x509_crt_free(&crt);
 	return status;
 }
@@ -493,39 +487,32 @@ static int check_chain(mbedtls_x509_crt *root, const void *root_der, size_t root
 	return status;
 }
 
-int rpc_cert_check(const void *root_der, size_t root_len, const void *chain_pem, size_t len,
-	const char *key_path, struct rpc_cert_info *info, struct err *err)
+/* Whose an intermediate is. */
+static int get_intermediate(struct rpc_identity *id, const mbedtls_x509_crt *crt, struct err *err)
+{
+	struct rpc_issuer issuer;
+
+	if (rpc_x509_authority(&issuer, crt, err) != 0)
+		return -1;
+	if (issuer.manager[0] == 0 || !crt->MBEDTLS_PRIVATE(ca_istrue))
+		return err_set(err, ERR_DENIED, "certificate: not a manager's intermediate");
+	return rpc_identity_set(id, RPC_MANAGER, issuer.manager, issuer.host, err);
+}
+
+int rpc_cert_check(const void *root_der, size_t root_len, const void *pem, size_t len,
+	const char *key_path, bool intermediate, struct rpc_identity *id, struct err *err)
 {
 	mbedtls_x509_crt root, chain;
 	int status;
 
 	mbedtls_x509_crt_init(&root);
 	mbedtls_x509_crt_init(&chain);
-	status = check_chain(&root, root_der, root_len, &chain, chain_pem, len, key_path, err);
+	status = check_chain(&root, root_der, root_len, &chain, pem, len, key_path, err);
 	if (status == 0)
-		status = rpc_x509_identity(&info->id, &chain, err);
-	if (status == 0)
-		get_info(info, &chain);
+		status = intermediate ? get_intermediate(id, &chain, err)
+				      : rpc_x509_identity(id, &chain, err);
 	mbedtls_x509_crt_free(&root);
 	mbedtls_x509_crt_free(&chain);
-	return status;
-}
-
-int rpc_ca_check(const void *root_der, size_t root_len, const void *pem, size_t len,
-	const char *key_path, struct rpc_issuer *issuer, struct err *err)
-{
-	mbedtls_x509_crt root, crt;
-	int status;
-
-	mbedtls_x509_crt_init(&root);
-	mbedtls_x509_crt_init(&crt);
-	status = check_chain(&root, root_der, root_len, &crt, pem, len, key_path, err);
-	if (status == 0)
-		status = rpc_x509_authority(issuer, &crt, err);
-	if (status == 0 && (issuer->manager[0] == 0 || !crt.MBEDTLS_PRIVATE(ca_istrue)))
-		status = err_set(err, ERR_DENIED, "certificate: not a manager's intermediate");
-	mbedtls_x509_crt_free(&root);
-	mbedtls_x509_crt_free(&crt);
 	return status;
 }
 
@@ -537,9 +524,7 @@ int rpc_key_fits(const char *key_path, const char *cert_path, struct err *err)
 
 	mbedtls_pk_init(&key);
 	mbedtls_x509_crt_init(&crt);
-	ret = rpc_x509_start(err);
-	if (ret == 0)
-		ret = rpc_x509_load_key(&key, key_path, err);
+	ret = rpc_x509_load_key(&key, key_path, err);
 	if (ret == 0)
 		ret = rpc_x509_load_chain(&crt, cert_path, err);
 	if (ret == 0)
@@ -554,26 +539,17 @@ bool rpc_cert_due(const struct rpc_cert_info *info, int64_t now)
 	return info->not_after - now <= (int64_t)RPC_CERT_RENEW_DAYS * DAY_SEC;
 }
 
-int rpc_digest(uint8_t digest[RPC_DIGEST_LEN], const void *bytes, size_t len, struct err *err)
-{
-	int status = mbedtls_md(mbedtls_md_info_from_type(MBEDTLS_MD_SHA256), bytes, len, digest);
-
-	return status == 0 ? 0 : rpc_x509_fail(err, ERR_FAILED, status, "SHA-256");
-}
-
 int rpc_ca_der(const char *path, struct buf *der, uint8_t digest[RPC_DIGEST_LEN], struct err *err)
 {
 	mbedtls_x509_crt crt;
 	int status;
 
 	mbedtls_x509_crt_init(&crt);
-	status = rpc_x509_start(err);
-	if (status == 0)
-		status = rpc_x509_load_chain(&crt, path, err);
+	status = rpc_x509_load_chain(&crt, path, err);
 	if (status == 0)
 		status = buf_add(der, crt.raw.p, crt.raw.len, err);
 	if (status == 0)
-		status = rpc_digest(digest, crt.raw.p, crt.raw.len, err);
+		hash_sha256(crt.raw.p, crt.raw.len, digest);
 	mbedtls_x509_crt_free(&crt);
 	return status;
 }
@@ -593,11 +569,9 @@ int rpc_ca_pem(const void *der, size_t len, struct buf *pem, struct err *err)
 int rpc_host_new(char host[RPC_HOST_LEN + 1], struct err *err)
 {
 	uint8_t bytes[RPC_HOST_LEN / 2];
-	size_t i;
 
-	if (rpc_x509_random(NULL, bytes, sizeof bytes) != 0)
-		return err_set(err, ERR_FAILED, "the system gives no random numbers");
-	for (i = 0; i < sizeof bytes; i++)
-		snprintf(host + 2 * i, 3, "%02x", bytes[i]);
+	if (seal_random(bytes, sizeof bytes, err) != 0)
+		return -1;
+	esc_hex(host, bytes, sizeof bytes);
 	return 0;
 }

@@ -13,7 +13,7 @@
  * A certificate says nothing that the request said but the public key: who it
  * is for comes from the caller. Functions may run in any thread, but one
  * struct rpc_ca in one at a time. Keys are written 0600, and never logged.
- * lib/hash's hash_crypto_init must have been called before a passphrase is used.
+ * lib/hash's hash_crypto_init must have been called.
  */
 #ifndef FDUMP_RPC_CA_H
 #define FDUMP_RPC_CA_H
@@ -37,10 +37,11 @@ struct rpc_ca;
 /* A new certificate is good from so long before now on: clocks differ. */
 #define RPC_CERT_SKEW_SEC 3600
 
-#define RPC_CSR_MAX    2048 /* bytes of a request (PKCS#10, DER) */
-#define RPC_CHAIN_MAX  8192 /* bytes of a certificate with its intermediates (PEM) */
-#define RPC_CA_DER_MAX 2048 /* bytes of a CA's certificate (DER) */
-#define RPC_DIGEST_LEN 32   /* bytes of a fingerprint: SHA-256 of the DER */
+#define RPC_FILE_MAX   (64 * 1024) /* bytes of a file of keys or certificates */
+#define RPC_CSR_MAX    2048        /* bytes of a request (PKCS#10, DER) */
+#define RPC_CHAIN_MAX  8192        /* bytes of a certificate with its intermediates (PEM) */
+#define RPC_CA_DER_MAX 2048        /* bytes of a CA's certificate (DER) */
+#define RPC_DIGEST_LEN 32          /* bytes of a fingerprint: SHA-256 of the DER */
 
 /* Makes a root: its key at key_path, its certificate at cert_path. label is for
  * people, by the grammar of lib/name. The key is a file of lib/sealed under
@@ -96,20 +97,16 @@ int rpc_cert_info(const char *path, struct rpc_cert_info *info, struct err *err)
 bool rpc_cert_due(const struct rpc_cert_info *info, int64_t now);
 
 /* Whether a chain (PEM, not terminated) that was received is good: below this
- * root (DER), now, for the key at key_path, with an identity, which is in *info
- * then. Whether it is the right one is the caller's to say. Returns 0, or -1
- * with err set: ERR_FORMAT, ERR_DENIED, ERR_CONFIG (another's key). */
+ * root (DER), now, for the key at key_path, with an identity, which is in *id
+ * then; of an intermediate, that of its manager. Whether it is the right one is
+ * the caller's to say. Returns 0, or -1 with err set: ERR_FORMAT, ERR_DENIED,
+ * ERR_CONFIG (another's key). */
 int rpc_cert_check(const void *root, size_t root_len, const void *chain, size_t len,
-	const char *key_path, struct rpc_cert_info *info, struct err *err);
-/* The same for an intermediate: whose it is. */
-int rpc_ca_check(const void *root, size_t root_len, const void *cert, size_t len,
-	const char *key_path, struct rpc_issuer *issuer, struct err *err);
+	const char *key_path, bool intermediate, struct rpc_identity *id, struct err *err);
 
 /* The first certificate of the PEM file as DER, into der, and its fingerprint.
  * Returns 0 or -1. */
 int rpc_ca_der(const char *path, struct buf *der, uint8_t digest[RPC_DIGEST_LEN], struct err *err);
-/* SHA-256. Returns 0 or -1. */
-int rpc_digest(uint8_t digest[RPC_DIGEST_LEN], const void *bytes, size_t len, struct err *err);
 /* DER as PEM. Returns 0, or -1 with err set if it is no certificate. */
 int rpc_ca_pem(const void *der, size_t len, struct buf *pem, struct err *err);
 /* 128 random bits in hex: a host id. Returns 0 or -1. */

@@ -13,6 +13,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "lib/le.h"
+
 static void on_deadline(void *arg);
 
 /* --- Life --- */
@@ -142,13 +144,11 @@ void rpc_call_send_status(
 void rpc_call_send_credit(struct rpc_call *call, uint32_t more)
 {
 	uint8_t payload[4];
-	unsigned i;
 
 	call->in_window += more;
 	assert(call->in_size <= RPC_WINDOW_MAX &&
 		call->in_window + call->in_held + call->in_taken <= call->in_size);
-	for (i = 0; i < 4; i++)
-		payload[i] = (uint8_t)(more >> 8 * i);
+	le_put32(payload, more);
 	send_frame(call, RPC_WINDOW_MORE, 0, payload, sizeof payload);
 }
 

@@ -8,7 +8,6 @@
 
 #include "lib/err.h"
 #include "lib/file.h"
-#include "rpc/file.h"
 
 #define LINE_MAX_LEN (2 * RPC_HOST_LEN + NAME_LEN_MAX + 3)
 
@@ -197,13 +196,15 @@ int rpc_deny_load(struct rpc_deny *deny, const char *path, struct err *err)
 {
 	struct rpc_deny got;
 	struct buf text;
+	struct err why = {0};
 	int ret;
 
 	rpc_deny_init(&got);
 	buf_init(&text, (size_t)RPC_DENY_MAX * (LINE_MAX_LEN + 1) + 4096);
-	ret = rpc_file_read(path, &text, false, err);
-	if (ret >= 0)
+	if (file_read_buf(path, &text, NULL, &why) == 0 || why.code == ERR_NOTFOUND)
 		ret = parse_all(&got, path, &text, err);
+	else
+		ret = err_set(err, why.code, "%s", why.message);
 	buf_fini(&text);
 	if (ret != 0) {
 		rpc_deny_fini(&got);

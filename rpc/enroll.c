@@ -15,31 +15,39 @@
 
 /* --- What is sent --- */
 
-static const struct cbormap_field enroll_fields[] = {
-	{.key = "ticket", CBORMAP_FIXED(RPC_DIGEST_LEN), .need = true},
-	{.key = "csr", .type = CBORMAP_BYTES, .need = true, .min = 1, .max = RPC_CSR_MAX},
-	{.key = "proof", CBORMAP_FIXED(RPC_DIGEST_LEN), .need = true},
-	{.key = "recipients", CBORMAP_FIXED(RPC_DIGEST_LEN), .need = true},
+const struct cbormap_field rpc_enroll_fields[] = {
+	{CBORMAP_OF(struct rpc_enroll_request, BYTES, ticket), .need = true},
+	{CBORMAP_OF(struct rpc_enroll_request, BLOB, csr), .need = true, .min = 1,
+		.max = RPC_CSR_MAX},
+	{CBORMAP_OF(struct rpc_enroll_request, BYTES, proof), .need = true},
+	{CBORMAP_OF(struct rpc_enroll_request, BYTES, recipients), .need = true},
 	{0},
 };
-enum { TICKET, CSR, PROOF, VOUCHED };
 
 const struct cbormap_field rpc_renew_fields[] = {
-	{.key = "csr", .type = CBORMAP_BYTES, .need = true, .min = 1, .max = RPC_CSR_MAX},
+	{.key = "csr",
+		.type = CBORMAP_BLOB,
+		.need = true,
+		.min = 1,
+		.max = RPC_CSR_MAX,
+		.size = sizeof(struct cbormap_blob)},
 	{0},
 };
 
-static const struct cbormap_field recipient_field = {
-	.type = CBORMAP_BYTES, .min = 1, .max = RPC_RECIPIENT_LEN_MAX};
-static const struct cbormap_field address_field = {
-	.type = CBORMAP_TEXT, .min = 1, .max = RPC_HOST_PORT_MAX, .size = RPC_HOST_PORT_MAX + 1};
-enum { MANAGER_NAME, MANAGER_ADDRESSES, MANAGER_FIELDS };
+static const struct cbormap_field recipient_field = {.type = CBORMAP_BLOB,
+	.min = 1,
+	.max = RPC_RECIPIENT_LEN_MAX,
+	.size = sizeof(struct cbormap_blob)};
 static const struct cbormap_field manager_fields[] = {
 	{CBORMAP_OF(struct rpc_enroll_manager, NAME, name), .need = true},
-	{.key = "addresses", CBORMAP_LIST_OF(address_field, RPC_ADDRESSES_MAX), .need = true},
+	{.key = "addresses",
+		CBORMAP_LIST_IN(
+			struct rpc_enroll_manager, addresses, address_count, rpc_address_field),
+		.need = true},
 	{0},
 };
-static const struct cbormap_field manager_field = {.type = CBORMAP_MAP, .sub = manager_fields};
+static const struct cbormap_field manager_field = {
+	.type = CBORMAP_MAP, .sub = manager_fields, .size = sizeof(struct rpc_enroll_manager)};
 static const struct cbormap_field store_fields[] = {
 	{CBORMAP_OF(struct rpc_enroll_store, NAME, name), .need = true},
 	{CBORMAP_OF(struct rpc_enroll_store, BYTES, uid), .need = true},
@@ -47,77 +55,40 @@ static const struct cbormap_field store_fields[] = {
 	{CBORMAP_OF(struct rpc_enroll_store, TEXT, address), .need = true, .min = 1},
 	{0},
 };
-static const struct cbormap_field store_field = {.type = CBORMAP_MAP, .sub = store_fields};
+static const struct cbormap_field store_field = {
+	.type = CBORMAP_MAP, .sub = store_fields, .size = sizeof(struct rpc_enroll_store)};
+
+#define LIST(member, counter, items)                                                               \
+	{                                                                                          \
+		.key = #member, .need = true,                                                      \
+		CBORMAP_LIST_IN(struct rpc_enroll_result, member, counter, items)                  \
+	}
 static const struct cbormap_field result_fields[] = {
-	{.key = "chain", .type = CBORMAP_TEXT, .need = true, .min = 1, .max = RPC_CHAIN_MAX},
-	{.key = "recipients", CBORMAP_LIST_OF(recipient_field, RPC_RECIPIENTS_MAX), .need = true},
-	{.key = "managers", CBORMAP_LIST_OF(manager_field, RPC_MANAGERS_MAX), .need = true},
-	{.key = "stores", CBORMAP_LIST_OF(store_field, RPC_STORES_MAX), .need = true},
+	{CBORMAP_OF(struct rpc_enroll_result, TEXT, chain), .need = true, .min = 1},
+	LIST(recipients, recipient_count, recipient_field),
+	LIST(managers, manager_count, manager_field),
+	LIST(stores, store_count, store_field),
 	{0},
 };
-enum { CHAIN, RECIPIENTS, MANAGERS, STORES, RESULT_FIELDS };
 
-static void put_manager(struct cbor_out *out, const struct rpc_enroll_manager *m)
+/* Writes it to RPC_PAYLOAD_MAX bytes, with as many stores as fit. Returns the length; 0: it does
+ * not fit, even without them. */
+static size_t put_result(uint8_t *to, struct rpc_enroll_result *result)
 {
-	size_t i;
-
-	cbor_put_map(out, 2);
-	cbor_put_text(out, "name");
-	cbor_put_text(out, m->name);
-	cbor_put_text(out, "addresses");
-	cbor_put_array(out, m->address_count);
-	for (i = 0; i < m->address_count; i++)
-		cbor_put_text(out, m->addresses[i]);
-}
-
-static void put_result(struct cbor_out *out, const struct rpc_enroll_result *r, size_t stores)
-{
-	size_t i;
-
-	cbor_put_map(out, RESULT_FIELDS);
-	cbor_put_text(out, "chain");
-	cbor_put_textn(out, r->chain, r->chain_len);
-	cbor_put_text(out, "recipients");
-	cbor_put_array(out, r->recipient_count);
-	for (i = 0; i < r->recipient_count; i++)
-		cbor_put_bytes(out, r->recipients[i].bytes, r->recipients[i].len);
-	cbor_put_text(out, "managers");
-	cbor_put_array(out, r->manager_count);
-	for (i = 0; i < r->manager_count; i++)
-		put_manager(out, &r->managers[i]);
-	cbor_put_text(out, "stores");
-	cbor_put_array(out, stores);
-	for (i = 0; i < stores; i++)
-		cbormap_put(out, store_fields, &r->stores[i]);
-}
-
-size_t rpc_enroll_result_put(uint8_t *to, const struct rpc_enroll_result *result)
-{
-	size_t stores = result->store_count;
 	struct cbor_out out;
 
-	for (;; stores--) {
+	for (;; result->store_count--) {
 		cbor_out_init(&out, to, RPC_PAYLOAD_MAX);
-		put_result(&out, result, stores);
+		cbormap_put(&out, result_fields, result);
 		if (!cbor_out_full(&out))
 			return cbor_out_len(&out);
-		if (stores == 0)
+		if (result->store_count == 0)
 			return 0;
 	}
 }
 
-static void get_manager(struct rpc_enroll_manager *m, const struct cbormap_value *map)
-{
-	struct cbormap_value v[MANAGER_FIELDS], address;
-
-	cbormap_inner(v, &manager_field, map);
-	cbormap_store(m, manager_fields, v);
-	while (cbormap_next(&v[MANAGER_ADDRESSES], &address_field, &address))
-		cbormap_store_item(m->addresses[m->address_count++], &address_field, &address);
-}
-
 /* Text that comes from elsewhere: it must be what it says. */
-static bool addresses_ok(const struct rpc_enroll_result *r, struct err *err)
+static int check_addresses(const struct rpc_enroll_result *r, struct err *err)
 {
 	char host[RPC_HOST_PORT_MAX + 1], port[8];
 	size_t i, k;
@@ -128,26 +99,16 @@ static bool addresses_ok(const struct rpc_enroll_result *r, struct err *err)
 			ret = rpc_address_split(r->managers[i].addresses[k], host, port, "", err);
 	for (i = 0; i < r->store_count && ret == 0; i++)
 		ret = rpc_address_split(r->stores[i].address, host, port, "", err);
-	return ret == 0;
+	return ret;
 }
 
 int rpc_enroll_result_get(
 	struct rpc_enroll_result *r, const uint8_t *bytes, size_t len, struct err *err)
 {
-	struct cbormap_value v[RESULT_FIELDS], item;
-
 	memset(r, 0, sizeof *r);
-	if (cbormap_get(v, result_fields, bytes, len, err) != 0)
+	if (cbormap_read(r, result_fields, bytes, len, err) != 0)
 		return -1;
-	r->chain = v[CHAIN].bytes;
-	r->chain_len = v[CHAIN].len;
-	while (cbormap_next(&v[RECIPIENTS], &recipient_field, &item))
-		r->recipients[r->recipient_count++] = (struct rpc_bytes){item.bytes, item.len};
-	while (cbormap_next(&v[MANAGERS], &manager_field, &item))
-		get_manager(&r->managers[r->manager_count++], &item);
-	while (cbormap_next(&v[STORES], &store_field, &item))
-		cbormap_store_item(&r->stores[r->store_count++], &store_field, &item);
-	return addresses_ok(r, err) ? 0 : -1;
+	return check_addresses(r, err);
 }
 
 /* --- The manager's side --- */
@@ -197,6 +158,7 @@ static void handle_enroll(void *ctx, struct rpc_call *call, const struct cbormap
 	static const struct rpc_call_ops ops = {.done = ask_done};
 	struct rpc_enroll_server *server = ctx;
 	struct rpc_enroll_ask *ask = calloc(1, sizeof *ask);
+	struct rpc_enroll_request request;
 	struct err err = {0};
 
 	if (ask == NULL) {
@@ -204,22 +166,23 @@ static void handle_enroll(void *ctx, struct rpc_call *call, const struct cbormap
 		rpc_call_fail(call, &err);
 		return;
 	}
+	cbormap_store(&request, rpc_enroll_fields, values);
 	ask->server = server;
 	ask->call = call;
 	ask->address = rpc_call_address(call);
-	rpc_ticket_hash(ask->hash, values[TICKET].bytes);
-	memcpy(ask->proof, values[PROOF].bytes, RPC_DIGEST_LEN);
-	memcpy(ask->recipients, values[VOUCHED].bytes, RPC_DIGEST_LEN);
-	memcpy(ask->csr, values[CSR].bytes, values[CSR].len);
-	ask->csr_len = values[CSR].len;
+	rpc_ticket_hash(ask->hash, request.ticket);
+	memcpy(ask->proof, request.proof, RPC_DIGEST_LEN);
+	memcpy(ask->recipients, request.recipients, RPC_DIGEST_LEN);
+	memcpy(ask->csr, request.csr.bytes, request.csr.len);
+	ask->csr_len = request.csr.len;
 	rpc_call_serve(call, &ops, ask);
 	server->opts.asked(server->opts.arg, ask);
 }
 
-void rpc_enroll_answer(struct rpc_enroll_ask *ask, const struct rpc_enroll_result *result)
+void rpc_enroll_answer(struct rpc_enroll_ask *ask, struct rpc_enroll_result *result)
 {
 	uint8_t mem[RPC_PAYLOAD_MAX];
-	size_t len = rpc_enroll_result_put(mem, result);
+	size_t len = put_result(mem, result);
 	struct err err = {0};
 
 	assert(!ask->answered);
@@ -241,7 +204,7 @@ void rpc_enroll_refuse(struct rpc_enroll_ask *ask, const struct err *why)
 
 static const struct rpc_method enroll_methods[] = {
 	{RPC_METHOD_ENROLL, "enroll", RPC_ROLE_BIT(RPC_NOBODY), RPC_ENROLL_MAX, 0, RPC_ENROLL_MS,
-		enroll_fields, handle_enroll, NULL},
+		rpc_enroll_fields, handle_enroll, NULL},
 };
 
 static void on_log(void *ctx, const struct rpc_access *access)
@@ -276,14 +239,20 @@ static int make_prelude(struct rpc_enroll_server *server, struct err *err)
 	return 0;
 }
 
+static struct rpc_tls_conf *load_conf(const struct rpc_enroll_server *server, struct err *err)
+{
+	const struct rpc_tls_opts tls = {.kind = RPC_TLS_ENROLL_SERVER,
+		.cert = server->opts.cert,
+		.key = server->opts.key,
+		.ca = server->opts.ca_cert};
+
+	return rpc_tls_conf_new(&tls, err);
+}
+
 struct rpc_enroll_server *rpc_enroll_server_new(
 	struct rpc_loop *loop, const struct rpc_enroll_server_opts *opts, struct err *err)
 {
 	struct rpc_enroll_server *server = calloc(1, sizeof *server);
-	struct rpc_tls_opts tls = {.kind = RPC_TLS_ENROLL_SERVER,
-		.cert = opts->cert,
-		.key = opts->key,
-		.ca = opts->ca_cert};
 	struct rpc_listen_opts listen = {.host = opts->host, .port = opts->port};
 
 	if (server == NULL) {
@@ -292,7 +261,7 @@ struct rpc_enroll_server *rpc_enroll_server_new(
 	}
 	server->opts = *opts;
 	server->service = (struct rpc_service){enroll_methods, 1, server, on_log};
-	server->conf = rpc_tls_conf_new(&tls, err);
+	server->conf = load_conf(server, err);
 	if (server->conf == NULL || make_prelude(server, err) != 0)
 		goto fail;
 	listen.conf = server->conf;
@@ -311,11 +280,7 @@ fail:
 
 int rpc_enroll_server_reload(struct rpc_enroll_server *server, struct err *err)
 {
-	struct rpc_tls_opts tls = {.kind = RPC_TLS_ENROLL_SERVER,
-		.cert = server->opts.cert,
-		.key = server->opts.key,
-		.ca = server->opts.ca_cert};
-	struct rpc_tls_conf *conf = rpc_tls_conf_new(&tls, err);
+	struct rpc_tls_conf *conf = load_conf(server, err);
 
 	if (conf == NULL)
 		return -1;

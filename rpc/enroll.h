@@ -49,9 +49,8 @@ struct rpc_enroll_store {
 struct rpc_enroll_result {
 	/* PEM: the certificate and its intermediate; of a manager the
 	 * intermediate alone. */
-	const void *chain;
-	size_t chain_len;
-	struct rpc_bytes recipients[RPC_RECIPIENTS_MAX]; /* public key files */
+	char chain[RPC_CHAIN_MAX + 1];
+	struct cbormap_blob recipients[RPC_RECIPIENTS_MAX]; /* public key files */
 	size_t recipient_count;
 	struct rpc_enroll_manager managers[RPC_MANAGERS_MAX];
 	size_t manager_count;
@@ -60,12 +59,18 @@ struct rpc_enroll_result {
 	size_t store_count;
 };
 
-/* As CBOR, into RPC_PAYLOAD_MAX bytes (rpc/wire.h). Returns the length; 0: it
- * does not fit, even without its stores. */
-size_t rpc_enroll_result_put(uint8_t *to, const struct rpc_enroll_result *result);
-/* *result borrows from the bytes. Returns 0, or -1 with err set. */
+/* Reads it from CBOR. *result borrows from the bytes. Returns 0, or -1 with err set. */
 int rpc_enroll_result_get(
 	struct rpc_enroll_result *result, const uint8_t *bytes, size_t len, struct err *err);
+
+/* What who enrols sends. */
+struct rpc_enroll_request {
+	uint8_t ticket[RPC_DIGEST_LEN];
+	struct cbormap_blob csr; /* DER */
+	uint8_t proof[RPC_DIGEST_LEN];
+	uint8_t recipients[RPC_DIGEST_LEN];
+};
+extern const struct cbormap_field rpc_enroll_fields[];
 
 struct rpc_enroll_server;
 
@@ -111,15 +116,15 @@ int rpc_enroll_server_reload(struct rpc_enroll_server *server, struct err *err);
 /* gone runs for each that was not answered. */
 void rpc_enroll_server_free(struct rpc_enroll_server *server);
 
-/* Each ends the ask. Strings must be within their limits. */
-void rpc_enroll_answer(struct rpc_enroll_ask *ask, const struct rpc_enroll_result *result);
+/* Each ends the ask. Strings must be within their limits. Stores that do not fit are dropped. */
+void rpc_enroll_answer(struct rpc_enroll_ask *ask, struct rpc_enroll_result *result);
 void rpc_enroll_refuse(struct rpc_enroll_ask *ask, const struct err *why);
 
 /* For a service's table: the line {RPC_METHOD_RENEW, "renew", roles,
  * RPC_RENEW_MAX, 0, ms, rpc_renew_fields, handler, NULL}, with a handler that
  * calls rpc_renew_serve with the values it got. Roles are agent and store. */
 #define RPC_RENEW_MAX (RPC_CSR_MAX + 64)
-extern const struct cbormap_field rpc_renew_fields[];
+extern const struct cbormap_field rpc_renew_fields[]; /* of a struct cbormap_blob */
 void rpc_renew_serve(struct rpc_ca *ca, struct rpc_call *call, const struct cbormap_value *values);
 
 #endif

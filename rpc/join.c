@@ -19,7 +19,6 @@
 #include "lib/seal.h"
 #include "rpc/call.h"
 #include "rpc/dial.h"
-#include "rpc/file.h"
 #include "rpc/loop.h"
 
 #define RENEW_MS 10000
@@ -148,7 +147,7 @@ int rpc_join_mend(const char *key_path, const char *cert_path, struct err *err)
 static int check_recipients(
 	const struct rpc_join *j, const struct rpc_enroll_result *result, struct err *err)
 {
-	struct rpc_bytes files[RPC_RECIPIENTS_MAX];
+	struct cbormap_blob files[RPC_RECIPIENTS_MAX];
 	uint8_t digest[RPC_DIGEST_LEN];
 
 	memcpy(files, result->recipients, sizeof files);
@@ -163,22 +162,13 @@ static int check_recipients(
 static int check_identity(const struct rpc_join *j, const struct rpc_enroll_result *result,
 	const void *root, size_t root_len, struct err *err)
 {
-	struct rpc_cert_info info;
-	struct rpc_issuer issuer;
+	struct rpc_identity id;
 
-	if (j->token.role == RPC_MANAGER) {
-		if (rpc_ca_check(root, root_len, result->chain, result->chain_len, j->request,
-			    &issuer, err) != 0)
-			return -1;
-		if (strcmp(issuer.manager, j->token.name) == 0)
-			return 0;
-	} else {
-		if (rpc_cert_check(root, root_len, result->chain, result->chain_len, j->request,
-			    &info, err) != 0)
-			return -1;
-		if (info.id.role == j->token.role && strcmp(info.id.name, j->token.name) == 0)
-			return 0;
-	}
+	if (rpc_cert_check(root, root_len, result->chain, strlen(result->chain), j->request,
+		    j->token.role == RPC_MANAGER, &id, err) != 0)
+		return -1;
+	if (id.role == j->token.role && strcmp(id.name, j->token.name) == 0)
+		return 0;
 	return err_set(err, ERR_DENIED,
 		"enrolment: the manager sent a certificate for another than %s %s",
 		rpc_role_name(j->token.role), j->token.name);
@@ -204,7 +194,7 @@ static int install_manager(
 	struct rpc_ca *ca = NULL;
 	struct rpc_identity id;
 	int ret = put_in_place(
-		j->request, j->int_key, j->int_cert, result->chain, result->chain_len, err);
+		j->request, j->int_key, j->int_cert, result->chain, strlen(result->chain), err);
 
 	if (ret == 0) {
 		ca = rpc_ca_open(j->int_key, j->int_cert, NULL, NULL, err);
@@ -232,7 +222,7 @@ static int install(struct rpc_join *j, const uint8_t *bytes, size_t len, struct 
 		return -1;
 	if (j->token.role == RPC_MANAGER)
 		return install_manager(j, &result, err);
-	return put_in_place(j->request, j->key, j->cert, result.chain, result.chain_len, err);
+	return put_in_place(j->request, j->key, j->cert, result.chain, strlen(result.chain), err);
 }
 
 /* --- Renewal --- */
@@ -240,7 +230,8 @@ static int install(struct rpc_join *j, const uint8_t *bytes, size_t len, struct 
 /* Who we are, by the old certificate and by the new one. */
 static int install_renewed(struct rpc_join *j, const uint8_t *bytes, size_t len, struct err *err)
 {
-	struct rpc_cert_info before, after;
+	struct rpc_cert_info before;
+	struct rpc_identity after;
 	uint8_t digest[RPC_DIGEST_LEN];
 	struct cbormap_value chain;
 	struct buf root;
@@ -253,11 +244,10 @@ static int install_renewed(struct rpc_join *j, const uint8_t *bytes, size_t len,
 	if (ret == 0)
 		ret = rpc_cert_info(j->cert, &before, err);
 	if (ret == 0)
-		ret = rpc_cert_check(
-			root.data, root.len, chain.bytes, chain.len, j->request, &after, err);
-	if (ret == 0 &&
-		(before.id.role != after.id.role || strcmp(before.id.name, after.id.name) != 0 ||
-			strcmp(before.id.host, after.id.host) != 0))
+		ret = rpc_cert_check(root.data, root.len, chain.bytes, chain.len, j->request, false,
+			&after, err);
+	if (ret == 0 && (before.id.role != after.role || strcmp(before.id.name, after.name) != 0 ||
+				strcmp(before.id.host, after.host) != 0))
 		ret = err_set(err, ERR_DENIED,
 			"renewal: the manager sent a certificate of another identity");
 	if (ret == 0)
@@ -289,53 +279,39 @@ static void on_done(void *arg, const struct err *err)
 	finish(j, err);
 }
 
-static int start_call(
-	struct rpc_join *j, struct rpc_conn *conn, struct rpc_request *r, struct err *err)
+/* Sends the parameters: a struct, as the fields have it. */
+static int ask(struct rpc_join *j, struct rpc_conn *conn, uint16_t method,
+	const struct cbormap_field *fields, const void *params, int64_t timeout_ms, struct err *err)
 {
 	static const struct rpc_call_ops ops = {.reply = on_reply, .done = on_done};
+	uint8_t mem[RPC_ENROLL_MAX];
+	struct cbor_out out;
+	struct rpc_request r = {
+		.method = method, .params = mem, .timeout_ms = timeout_ms, .ops = &ops, .arg = j};
 
-	r->ops = &ops;
-	r->arg = j;
-	j->call = rpc_call_start(conn, r, err);
+	cbor_out_init(&out, mem, sizeof mem);
+	cbormap_put(&out, fields, params);
+	r.len = cbor_out_len(&out);
+	j->call = rpc_call_start(conn, &r, err);
 	return j->call != NULL ? 0 : -1;
 }
 
 static int ask_enroll(struct rpc_join *j, struct rpc_conn *conn, struct err *err)
 {
-	uint8_t mem[RPC_ENROLL_MAX], ticket[RPC_DIGEST_LEN], proof[RPC_DIGEST_LEN];
-	struct cbor_out out;
-	struct rpc_request r = {
-		.method = RPC_METHOD_ENROLL, .params = mem, .timeout_ms = RPC_ENROLL_MS};
+	struct rpc_enroll_request request = {.csr = {j->csr.data, j->csr.len}};
 
-	if (rpc_token_ticket(ticket, &j->token, err) != 0 ||
-		rpc_token_proof(proof, &j->token, j->csr.data, j->csr.len, err) != 0)
+	if (rpc_token_ticket(request.ticket, &j->token, err) != 0 ||
+		rpc_token_proof(request.proof, &j->token, j->csr.data, j->csr.len, err) != 0)
 		return -1;
-	cbor_out_init(&out, mem, sizeof mem);
-	cbor_put_map(&out, 4);
-	cbor_put_text(&out, "ticket");
-	cbor_put_bytes(&out, ticket, sizeof ticket);
-	cbor_put_text(&out, "csr");
-	cbor_put_bytes(&out, j->csr.data, j->csr.len);
-	cbor_put_text(&out, "proof");
-	cbor_put_bytes(&out, proof, sizeof proof);
-	cbor_put_text(&out, "recipients");
-	cbor_put_bytes(&out, j->token.recipients, RPC_DIGEST_LEN);
-	r.len = cbor_out_len(&out);
-	return start_call(j, conn, &r, err);
+	memcpy(request.recipients, j->token.recipients, RPC_DIGEST_LEN);
+	return ask(j, conn, RPC_METHOD_ENROLL, rpc_enroll_fields, &request, RPC_ENROLL_MS, err);
 }
 
 static int ask_renew(struct rpc_join *j, struct rpc_conn *conn, struct err *err)
 {
-	uint8_t mem[RPC_RENEW_MAX];
-	struct cbor_out out;
-	struct rpc_request r = {.method = RPC_METHOD_RENEW, .params = mem, .timeout_ms = RENEW_MS};
+	const struct cbormap_blob csr = {j->csr.data, j->csr.len};
 
-	cbor_out_init(&out, mem, sizeof mem);
-	cbor_put_map(&out, 1);
-	cbor_put_text(&out, "csr");
-	cbor_put_bytes(&out, j->csr.data, j->csr.len);
-	r.len = cbor_out_len(&out);
-	return start_call(j, conn, &r, err);
+	return ask(j, conn, RPC_METHOD_RENEW, rpc_renew_fields, &csr, RENEW_MS, err);
 }
 
 static void on_up(void *arg, struct rpc_conn *conn)

@@ -5,6 +5,7 @@
 #include <assert.h>
 
 #include "lib/err.h"
+#include "lib/le.h"
 #include "rpc/inner.h"
 
 static void breach(struct rpc_conn *conn, const struct rpc_header *h, const char *what)
@@ -187,8 +188,7 @@ static void on_window(struct rpc_conn *conn, const struct rpc_header *h, const u
 {
 	bool mine = (h->flags & RPC_RESPONSE) != 0;
 	struct rpc_call *call = rpc_table_find(rpc_call_table(conn, mine), h->id);
-	uint32_t more = (uint32_t)payload[0] | (uint32_t)payload[1] << 8 |
-			(uint32_t)payload[2] << 16 | (uint32_t)payload[3] << 24;
+	uint32_t more = le_get32(payload);
 
 	if (call == NULL) { /* it may have crossed the blob's end */
 		if (h->id >= (mine ? conn->next_id : conn->their_next))

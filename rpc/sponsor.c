@@ -19,20 +19,30 @@
 #define REASON_MAX   480
 
 const struct cbormap_field rpc_sponsor_fields[] = {
-	{.key = "hash", CBORMAP_FIXED(RPC_DIGEST_LEN), .need = true},
+	{.key = "hash", .type = CBORMAP_BYTES, .need = true, .size = RPC_DIGEST_LEN},
 	{0},
 };
 
+struct grant {
+	uint8_t hash[RPC_DIGEST_LEN];
+	char chain[RPC_CHAIN_MAX + 1];
+	char refused[REASON_MAX + 1]; /* why, if there is no chain */
+};
 const struct cbormap_field rpc_grant_fields[] = {
-	{.key = "hash", CBORMAP_FIXED(RPC_DIGEST_LEN), .need = true},
-	{.key = "chain", .type = CBORMAP_TEXT, .min = 1, .max = RPC_CHAIN_MAX},
-	{.key = "refused", .type = CBORMAP_TEXT, .min = 1, .max = REASON_MAX},
+	{CBORMAP_OF(struct grant, BYTES, hash), .need = true},
+	{CBORMAP_OF(struct grant, TEXT, chain), .min = 1},
+	{CBORMAP_OF(struct grant, TEXT, refused), .min = 1},
 	{0},
 };
 
-static const struct cbormap_field sponsor_result_fields[] = {
-	{.key = "csr", .type = CBORMAP_BYTES, .need = true, .min = 1, .max = RPC_CSR_MAX},
-	{.key = "proof", CBORMAP_FIXED(RPC_DIGEST_LEN), .need = true},
+/* What a sponsor is told: who has come. */
+struct request {
+	struct cbormap_blob csr;
+	uint8_t proof[RPC_DIGEST_LEN];
+};
+static const struct cbormap_field request_fields[] = {
+	{CBORMAP_OF(struct request, BLOB, csr), .need = true, .min = 1, .max = RPC_CSR_MAX},
+	{CBORMAP_OF(struct request, BYTES, proof), .need = true},
 	{0},
 };
 
@@ -148,6 +158,7 @@ void rpc_sponsor_serve(
 int rpc_sponsors_park(struct rpc_sponsors *s, struct rpc_enroll_ask *ask, struct err *err)
 {
 	struct place *p = find(s, ask->hash);
+	struct request request = {.csr = {ask->csr, ask->csr_len}};
 	uint8_t mem[RPC_CSR_MAX + 128];
 	struct rpc_call *call;
 	struct cbor_out out;
@@ -158,12 +169,9 @@ int rpc_sponsors_park(struct rpc_sponsors *s, struct rpc_enroll_ask *ask, struct
 			"wait until the machine has joined");
 	if (p->ask != NULL)
 		return err_set(err, ERR_BUSY, "token: another machine is joining with it");
+	memcpy(request.proof, ask->proof, sizeof request.proof);
 	cbor_out_init(&out, mem, sizeof mem);
-	cbor_put_map(&out, 2);
-	cbor_put_text(&out, "csr");
-	cbor_put_bytes(&out, ask->csr, ask->csr_len);
-	cbor_put_text(&out, "proof");
-	cbor_put_bytes(&out, ask->proof, RPC_DIGEST_LEN);
+	cbormap_put(&out, request_fields, &request);
 	call = p->call;
 	p->call = NULL;
 	p->ask = ask;
@@ -234,20 +242,20 @@ static void sponsor_free(struct rpc_sponsor *s)
 
 static int sign(struct rpc_sponsor *s, const uint8_t *bytes, size_t len, struct err *err)
 {
-	struct cbormap_value v[2];
+	struct request r;
 	uint8_t proof[RPC_DIGEST_LEN];
 
-	if (cbormap_get(v, sponsor_result_fields, bytes, len, err) != 0 ||
-		rpc_token_proof(proof, &s->token, v[0].bytes, v[0].len, err) != 0)
+	if (cbormap_read(&r, request_fields, bytes, len, err) != 0 ||
+		rpc_token_proof(proof, &s->token, r.csr.bytes, r.csr.len, err) != 0)
 		return -1;
-	if (!seal_equal(proof, v[1].bytes, sizeof proof))
+	if (!seal_equal(proof, r.proof, sizeof proof))
 		return err_set(err, ERR_DENIED,
 			"the request is not of a machine that has the token: the manager may have "
 			"changed it");
 	if (s->id.role == RPC_MANAGER)
 		return rpc_ca_intermediate(
-			s->root, v[0].bytes, v[0].len, s->id.name, s->id.host, &s->chain, err);
-	return rpc_ca_sign(s->root, v[0].bytes, v[0].len, &s->id, 0, 0, &s->chain, err);
+			s->root, r.csr.bytes, r.csr.len, s->id.name, s->id.host, &s->chain, err);
+	return rpc_ca_sign(s->root, r.csr.bytes, r.csr.len, &s->id, 0, 0, &s->chain, err);
 }
 
 static void on_reply(void *arg, const uint8_t *bytes, size_t len, bool more)
@@ -259,28 +267,20 @@ static void on_reply(void *arg, const uint8_t *bytes, size_t len, bool more)
 		sign(s, bytes, len, &s->result);
 }
 
-static int start(struct rpc_sponsor *s, uint16_t method, const void *params, size_t len,
-	int64_t timeout_ms, struct err *err);
+static int start(struct rpc_sponsor *s, uint16_t method, const struct cbormap_field *fields,
+	const void *params, int64_t timeout_ms, struct err *err);
 
 static int grant(struct rpc_sponsor *s, struct err *err)
 {
-	uint8_t mem[RPC_GRANT_MAX];
-	struct cbor_out out;
-	size_t len = strlen(s->result.message);
+	struct grant g = {0};
 
-	cbor_out_init(&out, mem, sizeof mem);
-	cbor_put_map(&out, 2);
-	cbor_put_text(&out, "hash");
-	cbor_put_bytes(&out, s->hash, sizeof s->hash);
-	if (s->result.code == ERR_NONE) {
-		cbor_put_text(&out, "chain");
-		cbor_put_textn(&out, s->chain.data, s->chain.len);
-	} else {
-		cbor_put_text(&out, "refused");
-		cbor_put_textn(&out, s->result.message, len < REASON_MAX ? len : REASON_MAX);
-	}
+	memcpy(g.hash, s->hash, sizeof g.hash);
+	if (s->result.code == ERR_NONE)
+		memcpy(g.chain, s->chain.data, s->chain.len);
+	else
+		snprintf(g.refused, sizeof g.refused, "%.*s", REASON_MAX, s->result.message);
 	s->granting = true;
-	return start(s, RPC_METHOD_GRANT, mem, cbor_out_len(&out), GRANT_MS, err);
+	return start(s, RPC_METHOD_GRANT, rpc_grant_fields, &g, GRANT_MS, err);
 }
 
 static void on_done(void *arg, const struct err *err)
@@ -301,17 +301,18 @@ static void on_done(void *arg, const struct err *err)
 	done(done_arg, why.code != ERR_NONE ? &why : NULL);
 }
 
-static int start(struct rpc_sponsor *s, uint16_t method, const void *params, size_t len,
-	int64_t timeout_ms, struct err *err)
+static int start(struct rpc_sponsor *s, uint16_t method, const struct cbormap_field *fields,
+	const void *params, int64_t timeout_ms, struct err *err)
 {
 	static const struct rpc_call_ops ops = {.reply = on_reply, .done = on_done};
-	struct rpc_request r = {.method = method,
-		.params = params,
-		.len = len,
-		.timeout_ms = timeout_ms,
-		.ops = &ops,
-		.arg = s};
+	uint8_t mem[RPC_GRANT_MAX];
+	struct cbor_out out;
+	struct rpc_request r = {
+		.method = method, .params = mem, .timeout_ms = timeout_ms, .ops = &ops, .arg = s};
 
+	cbor_out_init(&out, mem, sizeof mem);
+	cbormap_put(&out, fields, params);
+	r.len = cbor_out_len(&out);
 	s->call = rpc_call_start(s->conn, &r, err);
 	return s->call != NULL ? 0 : -1;
 }
@@ -321,8 +322,7 @@ struct rpc_sponsor *rpc_sponsor_start(struct rpc_conn *conn, struct rpc_ca *root
 	void (*done)(void *arg, const struct err *err), void *arg, struct err *err)
 {
 	struct rpc_sponsor *s = calloc(1, sizeof *s);
-	uint8_t ticket[RPC_DIGEST_LEN], mem[RPC_SPONSOR_MAX];
-	struct cbor_out out;
+	uint8_t ticket[RPC_DIGEST_LEN];
 
 	assert(token->role == RPC_MANAGER || token->role == RPC_OPERATOR);
 	if (s == NULL) {
@@ -339,11 +339,8 @@ struct rpc_sponsor *rpc_sponsor_start(struct rpc_conn *conn, struct rpc_ca *root
 		rpc_token_ticket(ticket, token, err) != 0)
 		goto fail;
 	rpc_ticket_hash(s->hash, ticket);
-	cbor_out_init(&out, mem, sizeof mem);
-	cbor_put_map(&out, 1);
-	cbor_put_text(&out, "hash");
-	cbor_put_bytes(&out, s->hash, sizeof s->hash);
-	if (start(s, RPC_METHOD_SPONSOR, mem, cbor_out_len(&out), RPC_TOKEN_SEC * 1000, err) == 0)
+	if (start(s, RPC_METHOD_SPONSOR, rpc_sponsor_fields, s->hash, RPC_TOKEN_SEC * 1000, err) ==
+		0)
 		return s;
 fail:
 	sponsor_free(s);

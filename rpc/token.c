@@ -20,25 +20,32 @@
 #define CHECK_LEN 4 /* bytes of the checksum behind the map */
 #define MAP_MAX   (TEXT_LEN / 4 * 3 - CHECK_LEN)
 
-static const struct cbormap_field address_field = {
-	.type = CBORMAP_TEXT, .min = 1, .max = RPC_HOST_PORT_MAX, .size = RPC_HOST_PORT_MAX + 1};
+/* A token as its map has it. */
+struct form {
+	struct rpc_token t;
+	char role[17];
+};
+
+const struct cbormap_field rpc_address_field = {
+	.type = CBORMAP_TEXT, .min = 1, .size = RPC_HOST_PORT_MAX + 1};
+
+#define FIELD(name, kind, member)                                                                  \
+	{                                                                                          \
+		.key = name, .type = CBORMAP_##kind, .need = true, CBORMAP_IN(struct form, member) \
+	}
 static const struct cbormap_field token_fields[] = {
-	{CBORMAP_OF(struct rpc_token, NAME, manager), .need = true},
+	FIELD("manager", NAME, t.manager),
 	{.key = "addresses",
-		CBORMAP_LIST_OF(address_field, RPC_ADDRESSES_MAX),
+		CBORMAP_LIST_IN(struct form, t.addresses, t.address_count, rpc_address_field),
 		.need = true,
 		.min = 1},
-	{.key = "role", .type = CBORMAP_TEXT, .need = true, .min = 1, .max = 16},
-	{CBORMAP_OF(struct rpc_token, NAME, name), .need = true},
-	{CBORMAP_OF(struct rpc_token, BYTES, secret), .need = true},
-	{.key = "ca",
-		CBORMAP_FIXED(RPC_DIGEST_LEN),
-		.need = true,
-		CBORMAP_IN(struct rpc_token, fingerprint)},
-	{CBORMAP_OF(struct rpc_token, BYTES, recipients), .need = true},
+	FIELD("role", TEXT, role),
+	FIELD("name", NAME, t.name),
+	FIELD("secret", BYTES, t.secret),
+	FIELD("ca", BYTES, t.fingerprint),
+	FIELD("recipients", BYTES, t.recipients),
 	{0},
 };
-enum { MANAGER, ADDRESSES, ROLE, NAME, SECRET, CA, RECIPIENTS, FIELDS };
 
 int rpc_token_secret(struct rpc_token *token, struct err *err)
 {
@@ -86,30 +93,16 @@ static void to_url(char *text)
 int rpc_token_text(char text[RPC_TOKEN_MAX], const struct rpc_token *t, struct err *err)
 {
 	uint8_t mem[MAP_MAX + CHECK_LEN];
+	struct form form = {.t = *t};
 	struct cbor_out out;
-	size_t i, len;
+	size_t len;
 	int ret = 0;
 
 	if (check(t, err) != 0)
 		return -1;
+	strcpy(form.role, rpc_role_name(t->role));
 	cbor_out_init(&out, mem, MAP_MAX);
-	cbor_put_map(&out, FIELDS);
-	cbor_put_text(&out, "manager");
-	cbor_put_text(&out, t->manager);
-	cbor_put_text(&out, "addresses");
-	cbor_put_array(&out, t->address_count);
-	for (i = 0; i < t->address_count; i++)
-		cbor_put_text(&out, t->addresses[i]);
-	cbor_put_text(&out, "role");
-	cbor_put_text(&out, rpc_role_name(t->role));
-	cbor_put_text(&out, "name");
-	cbor_put_text(&out, t->name);
-	cbor_put_text(&out, "secret");
-	cbor_put_bytes(&out, t->secret, RPC_SECRET_LEN);
-	cbor_put_text(&out, "ca");
-	cbor_put_bytes(&out, t->fingerprint, RPC_DIGEST_LEN);
-	cbor_put_text(&out, "recipients");
-	cbor_put_bytes(&out, t->recipients, RPC_DIGEST_LEN);
+	cbormap_put(&out, token_fields, &form);
 	if (cbor_out_full(&out)) {
 		ret = err_set(err, ERR_LIMIT, "token: too long: give fewer or shorter addresses");
 	} else {
@@ -120,6 +113,7 @@ int rpc_token_text(char text[RPC_TOKEN_MAX], const struct rpc_token *t, struct e
 		to_url(text + strlen(PREFIX VERSION));
 	}
 	seal_wipe(mem, sizeof mem);
+	seal_wipe(&form, sizeof form);
 	return ret;
 }
 
@@ -147,23 +141,11 @@ static size_t decode(const char *text, size_t len, uint8_t mem[MAP_MAX + CHECK_L
 	return memcmp(sum, mem + got, CHECK_LEN) == 0 ? got : 0;
 }
 
-static int fill(struct rpc_token *t, struct cbormap_value *v)
-{
-	struct cbormap_value address;
-
-	memset(t, 0, sizeof *t);
-	cbormap_store(t, token_fields, v);
-	t->role = rpc_role_get(v[ROLE].bytes, v[ROLE].len);
-	while (cbormap_next(&v[ADDRESSES], &address_field, &address))
-		cbormap_store_item(t->addresses[t->address_count++], &address_field, &address);
-	return check(t, NULL);
-}
-
 int rpc_token_parse(struct rpc_token *token, const char *text, size_t len, struct err *err)
 {
 	static const char white[] = " \t\r\n";
 	const size_t prefix = strlen(PREFIX), whole = strlen(PREFIX VERSION);
-	struct cbormap_value v[FIELDS];
+	struct form form = {0};
 	uint8_t mem[MAP_MAX + CHECK_LEN];
 	size_t got = 0;
 	int ret = -1;
@@ -177,9 +159,13 @@ int rpc_token_parse(struct rpc_token *token, const char *text, size_t len, struc
 		return err_set(err, ERR_UNSUPPORTED, "token: of another version than 2");
 	if (len > whole && memcmp(text, PREFIX VERSION, whole) == 0)
 		got = decode(text + whole, len - whole, mem);
-	if (got > 0 && cbormap_get(v, token_fields, mem, got, NULL) == 0)
-		ret = fill(token, v);
+	if (got > 0 && cbormap_read(&form, token_fields, mem, got, NULL) == 0) {
+		*token = form.t;
+		token->role = rpc_role_get(form.role, strlen(form.role));
+		ret = check(token, NULL);
+	}
 	seal_wipe(mem, sizeof mem);
+	seal_wipe(&form, sizeof form);
 	if (ret != 0)
 		seal_wipe(token, sizeof *token);
 	return ret == 0 ? 0
@@ -225,7 +211,7 @@ int rpc_token_check(bool known, int64_t until, int64_t used, int64_t now, struct
 
 static int by_bytes(const void *a, const void *b)
 {
-	const struct rpc_bytes *x = a, *y = b;
+	const struct cbormap_blob *x = a, *y = b;
 	size_t common = x->len < y->len ? x->len : y->len;
 	int order = common > 0 ? memcmp(x->bytes, y->bytes, common) : 0;
 
@@ -233,7 +219,7 @@ static int by_bytes(const void *a, const void *b)
 }
 
 int rpc_recipients_digest(
-	uint8_t digest[RPC_DIGEST_LEN], struct rpc_bytes *files, size_t count, struct err *err)
+	uint8_t digest[RPC_DIGEST_LEN], struct cbormap_blob *files, size_t count, struct err *err)
 {
 	struct hash *hash = hash_new(err);
 	uint8_t len[4];

@@ -27,6 +27,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "lib/cbormap.h"
 #include "rpc/ca.h"
 #include "rpc/identity.h"
 
@@ -78,12 +79,11 @@ int rpc_token_check(bool known, int64_t until, int64_t used, int64_t now, struct
 
 /* SHA-256 over public key files: sorted by their bytes (a prefix first), for each its length as
  * u32, little-endian, then its bytes. The order of files[] changes. */
-struct rpc_bytes {
-	const void *bytes;
-	size_t len;
-};
 int rpc_recipients_digest(
-	uint8_t digest[RPC_DIGEST_LEN], struct rpc_bytes *files, size_t count, struct err *err);
+	uint8_t digest[RPC_DIGEST_LEN], struct cbormap_blob *files, size_t count, struct err *err);
+
+/* An address in a map. */
+extern const struct cbormap_field rpc_address_field;
 
 /* Takes "host", "host:port", "[v6]" or "[v6]:port" apart. Without a port it is
  * `port_default`. Returns 0, or -1 with err set to ERR_USAGE. */

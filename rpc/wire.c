@@ -4,12 +4,14 @@
  */
 #include "rpc/wire.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "lib/cbor.h"
 #include "lib/cbormap.h"
 #include "lib/err.h"
 #include "lib/esc.h"
+#include "lib/le.h"
 
 /* What each kind may carry. */
 static const struct rule {
@@ -31,33 +33,16 @@ static const struct rule {
 	[RPC_BYE] = {RPC_ERROR, 0, false, false, 0, RPC_STATUS_MAX},
 };
 
-static void put_le(uint8_t *to, uint64_t value, unsigned bytes)
-{
-	unsigned i;
-
-	for (i = 0; i < bytes; i++)
-		to[i] = (uint8_t)(value >> 8 * i);
-}
-
-static uint64_t get_le(const uint8_t *from, unsigned bytes)
-{
-	uint64_t value = 0;
-
-	while (bytes-- > 0)
-		value = value << 8 | from[bytes];
-	return value;
-}
-
 void rpc_header_put(uint8_t *to, const struct rpc_header *h)
 {
 	to[0] = h->version;
 	to[1] = h->kind;
 	to[2] = h->flags;
 	to[3] = 0;
-	put_le(to + 4, h->method, 2);
-	put_le(to + 6, 0, 2);
-	put_le(to + 8, h->len, 4);
-	put_le(to + 12, h->id, 8);
+	le_put16(to + 4, h->method);
+	le_put16(to + 6, 0);
+	le_put32(to + 8, h->len);
+	le_put64(to + 12, h->id);
 }
 
 static int check_flags(const struct rpc_header *h, const struct rule *rule, struct err *err)
@@ -88,9 +73,9 @@ int rpc_header_get(struct rpc_header *h, const uint8_t *from, unsigned version, 
 	h->version = from[0];
 	h->kind = from[1];
 	h->flags = from[2];
-	h->method = (uint16_t)get_le(from + 4, 2);
-	h->len = (uint32_t)get_le(from + 8, 4);
-	h->id = get_le(from + 12, 8);
+	h->method = le_get16(from + 4);
+	h->len = le_get32(from + 8);
+	h->id = le_get64(from + 12);
 	fixed = h->kind == RPC_HELLO || h->kind == RPC_BYE;
 	if (h->version != (fixed ? 1 : version))
 		return err_set(err, ERR_UNSUPPORTED, "frame of version %u", h->version);
@@ -109,10 +94,20 @@ int rpc_header_get(struct rpc_header *h, const uint8_t *from, unsigned version, 
 }
 
 static const struct cbormap_field hello_fields[] = {
-	{.key = "max", .type = CBORMAP_UINT, .need = true, .min = 1, .max = UINT16_MAX},
-	{.key = "min", .type = CBORMAP_UINT, .need = true, .min = 1, .max = UINT16_MAX},
-	{.key = "features", .type = CBORMAP_UINT},
-	{.key = "credit", .type = CBORMAP_UINT, .max = RPC_WINDOW_MAX},
+	{.key = "max",
+		.type = CBORMAP_UINT,
+		CBORMAP_IN(struct rpc_hello, version_max),
+		.need = true,
+		.min = 1,
+		.max = UINT16_MAX},
+	{.key = "min",
+		.type = CBORMAP_UINT,
+		CBORMAP_IN(struct rpc_hello, version_min),
+		.need = true,
+		.min = 1,
+		.max = UINT16_MAX},
+	{CBORMAP_OF(struct rpc_hello, UINT, credit), .max = RPC_WINDOW_MAX},
+	{CBORMAP_OF(struct rpc_hello, UINT, features)},
 	{0},
 };
 
@@ -135,14 +130,9 @@ size_t rpc_hello_put(uint8_t *to, const struct rpc_hello *hello)
 
 int rpc_hello_get(struct rpc_hello *hello, const uint8_t *bytes, size_t len, struct err *err)
 {
-	struct cbormap_value v[4];
-
-	if (cbormap_get(v, hello_fields, bytes, len, err) != 0)
+	*hello = (struct rpc_hello){.credit = RPC_WINDOW};
+	if (cbormap_read(hello, hello_fields, bytes, len, err) != 0)
 		return err_prefix(err, "HELLO");
-	hello->version_max = (unsigned)v[0].number;
-	hello->version_min = (unsigned)v[1].number;
-	hello->features = v[2].number;
-	hello->credit = v[3].has ? (uint32_t)v[3].number : RPC_WINDOW;
 	if (hello->version_min > hello->version_max)
 		return err_set(err, ERR_FORMAT, "HELLO: versions %u to %u", hello->version_min,
 			hello->version_max);
@@ -156,52 +146,46 @@ unsigned rpc_hello_agree(const struct rpc_hello *a, const struct rpc_hello *b)
 	return max >= a->version_min && max >= b->version_min ? max : 0;
 }
 
+struct status {
+	char code[33];
+	char message[RPC_TEXT_MAX + 1];
+};
 static const struct cbormap_field status_fields[] = {
-	{.key = "code", .type = CBORMAP_TEXT, .need = true, .min = 1, .max = 32},
-	{.key = "message", .type = CBORMAP_TEXT, .need = true, .max = RPC_TEXT_MAX},
+	{CBORMAP_OF(struct status, TEXT, code), .need = true, .min = 1},
+	{CBORMAP_OF(struct status, TEXT, message), .need = true},
 	{0},
 };
 
-/* The whole characters among the first max bytes; what is not UTF-8 ends it. */
-static size_t whole_chars(const char *text, size_t max)
-{
-	size_t len = strlen(text), at = 0, n;
-
-	while (at < len && (n = esc_utf8_len(text + at, len - at)) > 0 && at + n <= max)
-		at += n;
-	return at;
-}
-
 size_t rpc_status_put(uint8_t *to, const struct err *status)
 {
+	struct status s;
 	struct cbor_out out;
 
+	snprintf(s.code, sizeof s.code, "%s", err_name(status->code));
+	/* Cut here perhaps within a character, of which cbormap puts nothing. */
+	snprintf(s.message, sizeof s.message, "%.*s", RPC_TEXT_MAX, status->message);
 	cbor_out_init(&out, to, RPC_STATUS_MAX);
-	cbor_put_map(&out, 2);
-	cbor_put_text(&out, "code");
-	cbor_put_text(&out, err_name(status->code));
-	cbor_put_text(&out, "message");
-	cbor_put_textn(&out, status->message, whole_chars(status->message, RPC_TEXT_MAX));
+	cbormap_put(&out, status_fields, &s);
 	return cbor_out_len(&out);
 }
 
-static enum err_code code_of(const struct cbormap_value *name)
+static enum err_code code_of(const char *name)
 {
 	int c;
 
 	for (c = ERR_FAILED; c < ERR_CODES; c++)
-		if (cbormap_is_text(name, err_name((enum err_code)c)))
+		if (strcmp(name, err_name((enum err_code)c)) == 0)
 			return (enum err_code)c;
 	return ERR_FAILED;
 }
 
 int rpc_status_get(struct err *status, const uint8_t *bytes, size_t len, struct err *err)
 {
-	struct cbormap_value v[2];
+	struct status s;
 
-	if (cbormap_get(v, status_fields, bytes, len, err) != 0)
+	if (cbormap_read(&s, status_fields, bytes, len, err) != 0)
 		return err_prefix(err, "status");
-	status->code = code_of(&v[0]);
-	esc_name(status->message, sizeof status->message, v[1].bytes, v[1].len);
+	status->code = code_of(s.code);
+	esc_name(status->message, sizeof status->message, s.message, strlen(s.message));
 	return 0;
 }

@@ -5,22 +5,21 @@
 
 #include "rpc/x509.h"
 
-#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/random.h>
 #include <time.h>
 
 #include <mbedtls/error.h>
 #include <mbedtls/oid.h>
-#include <mbedtls/platform_util.h>
 #if RPC_MBEDTLS3
 #include <psa/crypto.h>
 #endif
 
 #include "lib/buf.h"
-#include "rpc/file.h"
+#include "lib/file.h"
+#include "lib/seal.h"
+#include "rpc/ca.h"
 
 static const mbedtls_x509_crt_profile accepted = {
 	MBEDTLS_X509_ID_FLAG(MBEDTLS_MD_SHA256) | MBEDTLS_X509_ID_FLAG(MBEDTLS_MD_SHA384) |
@@ -51,17 +50,7 @@ int rpc_x509_start(struct err *err)
 int rpc_x509_random(void *unused, unsigned char *out, size_t len)
 {
 	(void)unused;
-	while (len > 0) {
-		ssize_t n = getrandom(out, len, 0);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return MBEDTLS_ERR_X509_FATAL_ERROR;
-		out += n;
-		len -= (size_t)n;
-	}
-	return 0;
+	return seal_random(out, len, NULL) == 0 ? 0 : MBEDTLS_ERR_X509_FATAL_ERROR;
 }
 
 int rpc_x509_fail(struct err *err, enum err_code code, int mbedtls_code, const char *fmt, ...)
@@ -80,11 +69,10 @@ int rpc_x509_fail(struct err *err, enum err_code code, int mbedtls_code, const c
 int rpc_x509_load_chain(void *chain, const char *path, struct err *err)
 {
 	struct buf pem;
-	int status;
+	int status = rpc_x509_start(err);
 
 	buf_init(&pem, RPC_FILE_MAX);
-	status = rpc_file_read(path, &pem, false, err);
-	if (status == 0) {
+	if (status == 0 && (status = file_read_buf(path, &pem, NULL, err)) == 0) {
 		status = mbedtls_x509_crt_parse(chain, pem.data, pem.len + 1);
 		if (status > 0)
 			status = err_set(err, ERR_CONFIG, "%s: %d certificates in it are malformed",
@@ -109,18 +97,19 @@ int rpc_x509_parse_key(void *key, const void *bytes, size_t len, struct err *err
 int rpc_x509_load_key(void *key, const char *path, struct err *err)
 {
 	struct buf pem;
-	int status;
+	struct stat st;
+	int status = rpc_x509_start(err);
 
 	buf_init(&pem, RPC_FILE_MAX);
-	status = rpc_file_read(path, &pem, true, err);
-	if (status == 1)
-		err_set(err, ERR_NOTFOUND, "private key %s: not found", path);
+	if (status == 0)
+		status = file_read_buf(path, &pem, &st, err);
+	if (status == 0)
+		status = file_check_secret(path, &st, 077, err);
 	if (status == 0 && rpc_x509_parse_key(key, pem.data, pem.len + 1, err) != 0)
 		status = err_prefix(err, "%s", path);
-	if (pem.data != NULL)
-		mbedtls_platform_zeroize(pem.data, pem.cap);
+	seal_wipe(pem.data, pem.cap);
 	buf_fini(&pem);
-	return status == 0 ? 0 : -1;
+	return status;
 }
 
 int rpc_x509_check_pair(const void *cert, const void *key, const char *path, struct err *err)

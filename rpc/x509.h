@@ -23,7 +23,7 @@
 #endif
 #define RPC_MBEDTLS3 (MBEDTLS_VERSION_NUMBER >= 0x03000000)
 
-/* To be called before anything else of mbedTLS. Returns 0, or -1. */
+/* To be called before anything else of mbedTLS; loading does it. Returns 0, or -1. */
 int rpc_x509_start(struct err *err);
 
 /* mbedTLS's f_rng: the kernel's random numbers. */

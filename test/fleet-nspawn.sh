@@ -14,7 +14,7 @@
 needs root systemd-nspawn mmdebstrap unshare nsenter ip pgrep cmake
 
 # The libraries that the program is linked with, and what its units call.
-packages=systemd,systemd-sysv,procps,libgcrypt20,libzstd1,libxxhash0,libcbor0.8,libjansson4
+packages=systemd,systemd-sysv,procps,libgcrypt20,libzstd1,libxxhash0,libjansson4
 packages+=,liblmdb0,libev4,libmbedtls14,libipsec-mb1
 base=$BUILD/fleet-root
 peer=$BUILD/test/rpc-peer

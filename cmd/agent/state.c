@@ -183,7 +183,7 @@ int agent_state_secret(const char *dir, uint8_t secret[DUMP_SECRET_LEN], struct 
 		got = seal_random(secret, len, err);
 		if (got == 0)
 			got = file_write_new(path, secret, len, 0600, err);
-		st.st_mode = 0600;
+		st.st_mode = S_IFREG | 0600;
 	}
 	/* Two first backups at the same time: the other one's secret is the agent's. */
 	if (got != 0 && err->code == ERR_EXISTS) {
@@ -193,8 +193,8 @@ int agent_state_secret(const char *dir, uint8_t secret[DUMP_SECRET_LEN], struct 
 	if (got == 0 && len != DUMP_SECRET_LEN) {
 		got = err_set(
 			err, ERR_CONFIG, "%s: expected a file of %d bytes", path, DUMP_SECRET_LEN);
-	} else if (got == 0 && (st.st_mode & 077) != 0) {
-		got = err_set(err, ERR_CONFIG, "%s: others can read it (chmod 600 %s)", path, path);
+	} else if (got == 0) {
+		got = file_check_secret(path, &st, 077, err);
 	}
 	free(path);
 	return got;

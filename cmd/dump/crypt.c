@@ -7,6 +7,7 @@
 
 #include "lib/buf.h"
 #include "lib/err.h"
+#include "lib/gcm.h"
 #include "lib/mutex.h"
 #include "lib/seal.h"
 #include "lib/zst.h"
@@ -21,12 +22,12 @@
  * of the secrets is ours. */
 static const uint8_t wrap_nonce[SEAL_NONCE_LEN];
 
-static struct seal *wrap_seal(const uint8_t *secret, const uint8_t *other, const uint8_t *ephemeral,
+static struct gcm *wrap_seal(const uint8_t *secret, const uint8_t *other, const uint8_t *ephemeral,
 	const uint8_t *public, const char *label, struct err *err)
 {
 	uint8_t shared[KEY_LEN], info[64 + 2 * KEY_LEN], key[SEAL_KEY_LEN];
 	size_t len = strlen(label);
-	struct seal *seal = NULL;
+	struct gcm *seal = NULL;
 
 	memcpy(info, label, len);
 	memcpy(info + len, ephemeral, KEY_LEN);
@@ -35,7 +36,7 @@ static struct seal *wrap_seal(const uint8_t *secret, const uint8_t *other, const
 		return NULL;
 	if (seal_hkdf(shared, sizeof shared, "", 0, info, len + 2 * KEY_LEN, key, sizeof key,
 		    err) == 0)
-		seal = seal_new(key, err);
+		seal = gcm_new(key, SEAL_KEY_LEN, err);
 	seal_wipe(shared, sizeof shared);
 	seal_wipe(key, sizeof key);
 	return seal;
@@ -50,14 +51,14 @@ static int wrap_all(const struct dump_domain *d, const uint8_t *secret, const ui
 
 	for (i = 0; i < d->to_count && ret == 0; i++, wraps += STORE_WRAP_LEN) {
 		const uint8_t *to = d->to[i].public;
-		struct seal *seal = wrap_seal(secret, to, ephemeral, to, label, err);
+		struct gcm *seal = wrap_seal(secret, to, ephemeral, to, label, err);
 
 		if (seal == NULL)
 			return -1;
 		memcpy(wraps, d->to[i].id, KEY_ID_LEN);
 		ret = seal_seal(seal, wrap_nonce, d->fingerprint, STORE_DOMAIN_LEN, plain, 32,
 			wraps + KEY_ID_LEN, err);
-		seal_free(seal);
+		gcm_free(seal);
 	}
 	return ret;
 }
@@ -85,15 +86,15 @@ void dump_run_wipe(struct dump_run *run)
 }
 
 /* The key of one record. */
-static struct seal *record_seal(const uint8_t secret[32], const uint8_t *id, struct err *err)
+static struct gcm *record_seal(const uint8_t secret[32], const uint8_t *id, struct err *err)
 {
 	uint8_t text[sizeof RECORD - 1 + STORE_ID_LEN], key[HASH_LEN];
-	struct seal *seal = NULL;
+	struct gcm *seal = NULL;
 
 	memcpy(text, RECORD, sizeof RECORD - 1);
 	memcpy(text + sizeof RECORD - 1, id, STORE_ID_LEN);
 	if (hash_hmac(secret, 32, text, sizeof text, key, err) == 0)
-		seal = seal_new(key, err);
+		seal = gcm_new(key, SEAL_KEY_LEN, err);
 	seal_wipe(key, sizeof key);
 	return seal;
 }
@@ -114,7 +115,7 @@ int dump_crypt_make(const struct dump_run *run, struct zst *zst, bool open,
 		.wraps = run->wraps,
 		.wrap_count = sealed ? run->domain->to_count : 0,
 	};
-	struct seal *seal;
+	struct gcm *seal;
 	size_t head = sealed ? STORE_HEAD_SEALED + r.wrap_count * STORE_WRAP_LEN : STORE_HEAD_OPEN;
 	int got = 1;
 
@@ -138,7 +139,7 @@ int dump_crypt_make(const struct dump_run *run, struct zst *zst, bool open,
 	if (seal == NULL)
 		return -1;
 	got = seal_seal(seal, nonce, to, head, r.codec ? to + head : content, len, to + head, err);
-	seal_free(seal);
+	gcm_free(seal);
 	if (got == 0)
 		buf_took(out, head + len + STORE_TAG_LEN);
 	return got;
@@ -198,7 +199,7 @@ static int unwrap(const struct dump_keys *k, const uint8_t *ephemeral, const uin
 		for (j = 0; j < k->key_count; j++) {
 			const struct key_secret *mine = &k->keys[j];
 			const uint8_t *wrap = wraps + i * STORE_WRAP_LEN;
-			struct seal *seal;
+			struct gcm *seal;
 			int got;
 
 			if (memcmp(wrap, mine->half.id, KEY_ID_LEN) != 0)
@@ -209,7 +210,7 @@ static int unwrap(const struct dump_keys *k, const uint8_t *ephemeral, const uin
 				return -1;
 			got = seal_open(seal, wrap_nonce, domain, STORE_DOMAIN_LEN,
 				wrap + KEY_ID_LEN, 32 + SEAL_TAG_LEN, plain, err);
-			seal_free(seal);
+			gcm_free(seal);
 			return got > 0 ? err_set(err, ERR_DAMAGE,
 						 "a wrapped secret is not authentic")
 				       : got;
@@ -300,7 +301,7 @@ static int unseal(struct dump_keys *keys, const uint8_t *domain, const struct st
 	uint8_t *body, size_t *len, struct err *err)
 {
 	uint8_t secret[32];
-	struct seal *seal;
+	struct gcm *seal;
 	int got;
 
 	if (run_secret(keys, r, domain, secret, err) != 0)
@@ -310,7 +311,7 @@ static int unseal(struct dump_keys *keys, const uint8_t *domain, const struct st
 	if (seal == NULL)
 		return -1;
 	got = seal_open(seal, r->nonce, r->head, r->head_len, body, *len, body, err);
-	seal_free(seal);
+	gcm_free(seal);
 	*len -= STORE_TAG_LEN;
 	return got > 0 ? err_set(err, ERR_DAMAGE, "a chunk is not authentic") : got;
 }

@@ -56,7 +56,7 @@ int manager_inner_load_recipients(struct manager_service *s, struct err *err)
 	s->recipient_bytes = bytes;
 	s->recipient_count = count > 0 ? (size_t)count : 0;
 	for (i = 0, at = bytes.data; i < count; at += lens[i], i++)
-		s->recipients[i] = (struct rpc_bytes){at, lens[i]};
+		s->recipients[i] = (struct cbormap_blob){at, lens[i]};
 	return 0;
 }
 
@@ -172,7 +172,7 @@ static int enroll_address(
 static int recipients_digest(
 	const struct manager_service *s, uint8_t digest[RPC_DIGEST_LEN], struct err *err)
 {
-	struct rpc_bytes files[RPC_RECIPIENTS_MAX];
+	struct cbormap_blob files[RPC_RECIPIENTS_MAX];
 
 	memcpy(files, s->recipients, sizeof files);
 	return rpc_recipients_digest(digest, files, s->recipient_count, err);
@@ -407,10 +407,11 @@ int manager_inner_deny_other(struct manager_service *s, const char *role, const 
 static void answer(struct manager_service *s, struct rpc_enroll_ask *ask,
 	const struct manager_token_row *token, const void *chain, size_t len, bool denied)
 {
-	struct rpc_enroll_result result = {.chain = chain, .chain_len = len};
+	struct rpc_enroll_result result = {.manager_count = 0};
 	struct manager_peer peers[MANAGER_PEERS_MAX];
 	size_t count = manager_inner_peers(s, peers), i;
 
+	memcpy(result.chain, chain, len);
 	memcpy(result.recipients, s->recipients, sizeof s->recipients);
 	result.recipient_count = s->recipient_count;
 	for (i = 0; i < count && i < RPC_MANAGERS_MAX; i++) {

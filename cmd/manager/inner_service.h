@@ -65,7 +65,7 @@ struct manager_service {
 	struct rpc_enroll_server *enroll;
 	struct rpc_sponsors *sponsors;
 	struct buf recipient_bytes;
-	struct rpc_bytes recipients[RPC_RECIPIENTS_MAX];
+	struct cbormap_blob recipients[RPC_RECIPIENTS_MAX];
 	size_t recipient_count;
 	uint64_t audits;
 	int64_t started;

@@ -1,7 +1,6 @@
 /* Dumps made visible, deleted and locked. */
 #include <string.h>
 
-#include "cmd/store/clock.h"
 #include "cmd/store/engine.h"
 #include "cmd/store/list.h"
 #include "cmd/store/listing.h"
@@ -20,13 +19,13 @@ static int check_new(struct engine *s, struct db_txn *txn, const struct store_du
 {
 	struct store_dump_row row;
 	int64_t time;
-	int got = store_dump_row_get(txn, dump->id, &row, err);
+	int got = store_row_get(txn, STORE_DUMPS, dump->id, &row, err);
 
 	if (got == 0) {
 		got = engine_same_record(s, dump->id, &row, record, len, receipt);
 		return got < 0 ? err_set(err, ERR_EXISTS, "there is another dump of this id") : got;
 	}
-	if (got < 0 || (got = store_time_get(txn, STORE_DELETED, dump->id, &time, err)) < 0)
+	if (got < 0 || (got = store_row_get(txn, STORE_DELETED, dump->id, &time, err)) < 0)
 		return -1;
 	return got == 1 ? 0 : err_set(err, ERR_EXISTS, "a dump of this id was deleted");
 }
@@ -87,7 +86,7 @@ static int commit_locked(struct engine *s, const struct store_dump *dump, const 
 		return -1;
 	got = commit_in(s, txn, dump, record, len, time, receipt, missing, err);
 	if (got == 0)
-		return engine_commit_index(s, txn, err);
+		return engine_end(s, txn, got, err);
 	db_abort(txn);
 	return got;
 }
@@ -115,87 +114,67 @@ int engine_commit(struct engine *s, const uint8_t *record, size_t len, int64_t t
 
 /* A dump's row, and the later of the lock dates of record and LOCK blocks. Returns 0, 1: no such
  * dump, -1. */
-static int lock_of(struct db_txn *txn, const uint8_t *id, int64_t *lock, struct store_dump_row *row,
+static int lock_of(struct engine *s, const uint8_t *id, int64_t *lock, struct store_dump_row *row,
 	struct err *err)
 {
 	struct store_dump dump;
 	struct db_bytes bytes;
-	int got = store_dump_row_get(txn, id, row, err);
-
-	*lock = 0;
-	if (got != 0)
-		return got;
-	if (store_index_check(txn, err) != 0 || store_time_get(txn, STORE_LOCKS, id, lock, err) < 0)
-		return -1;
-	if (row->damaged) /* its record locks nothing any more: the dump is lost */
-		return 0;
-	if (store_dump_record(txn, id, &bytes, err) != 0 ||
-		store_dump_get(&dump, (const uint8_t *)bytes.at + STORE_DUMP_HEAD - 8,
-			bytes.len - (STORE_DUMP_HEAD - 8), err) != 0)
-		return -1;
-	if (dump.lock > *lock)
-		*lock = dump.lock;
-	return 0;
-}
-
-static int delete_locked(struct engine *s, const uint8_t *id, struct err *err)
-{
-	int64_t lock, now = engine_now(), age = engine_min_age(s);
-	struct store_dump_row row;
 	struct db_txn *txn;
 	int got;
 
+	*lock = 0;
 	if (db_begin(s->db, false, &txn, err) != 0)
 		return -1;
-	got = lock_of(txn, id, &lock, &row, err);
+	got = store_row_get(txn, STORE_DUMPS, id, row, err);
+	if (got == 0 && (store_index_check(txn, err) != 0 ||
+				store_row_get(txn, STORE_LOCKS, id, lock, err) < 0))
+		got = -1;
+	if (got == 0 && !row->damaged) { /* a damaged record locks nothing any more */
+		if (store_dump_record(txn, id, &bytes, err) != 0 ||
+			store_dump_get(&dump, (const uint8_t *)bytes.at + STORE_DUMP_HEAD - 8,
+				bytes.len - (STORE_DUMP_HEAD - 8), err) != 0)
+			got = -1;
+		else if (dump.lock > *lock)
+			*lock = dump.lock;
+	}
 	db_abort(txn);
-	if (got != 0)
-		return got;
-	if (engine_believe_clock(s, err) != 0)
-		return -1;
-	if (now < lock)
-		return err_set(err, ERR_DENIED, "the dump is locked for %lld more seconds",
-			(long long)(lock - now));
-	if (age > 0 && now - row.committed < age)
-		return err_set(err, ERR_DENIED,
-			"the dump is too young: this store keeps each one for %lld seconds at "
-			"least",
-			(long long)age);
-	return engine_write_time(s, STORE_BLOCK_DELETE, id, now, err);
+	return got;
 }
 
-int engine_delete(struct engine *s, const uint8_t *dump, struct err *err)
+int engine_delete(struct engine *s, const uint8_t *id, struct err *err)
 {
+	int64_t lock, now = engine_now(), age = engine_min_age(s);
+	struct store_dump_row row;
 	int got;
 
 	mutex_lock(&s->writer);
-	got = delete_locked(s, dump, err);
+	got = lock_of(s, id, &lock, &row, err);
+	if (got == 0)
+		got = engine_believe_clock(s, err);
+	if (got == 0 && now < lock)
+		got = err_set(err, ERR_DENIED, "the dump is locked for %lld more seconds",
+			(long long)(lock - now));
+	if (got == 0 && age > 0 && now - row.committed < age)
+		got = err_set(err, ERR_DENIED,
+			"the dump is too young: this store keeps each one for %lld seconds at "
+			"least",
+			(long long)age);
+	if (got == 0)
+		got = engine_write_time(s, STORE_BLOCK_DELETE, id, now, err);
 	mutex_unlock(&s->writer);
 	return got;
 }
 
-static int lock_locked(struct engine *s, const uint8_t *id, int64_t until, struct err *err)
+int engine_lock(struct engine *s, const uint8_t *id, int64_t until, struct err *err)
 {
 	struct store_dump_row row;
-	struct db_txn *txn;
 	int64_t lock;
 	int got;
 
-	if (db_begin(s->db, false, &txn, err) != 0)
-		return -1;
-	got = lock_of(txn, id, &lock, &row, err);
-	db_abort(txn);
-	if (got != 0 || lock >= until)
-		return got;
-	return engine_write_time(s, STORE_BLOCK_LOCK, id, until, err);
-}
-
-int engine_lock(struct engine *s, const uint8_t *dump, int64_t until, struct err *err)
-{
-	int got;
-
 	mutex_lock(&s->writer);
-	got = lock_locked(s, dump, until, err);
+	got = lock_of(s, id, &lock, &row, err);
+	if (got == 0 && lock < until)
+		got = engine_write_time(s, STORE_BLOCK_LOCK, id, until, err);
 	mutex_unlock(&s->writer);
 	return got;
 }

@@ -128,7 +128,7 @@ static int measure_kept(struct gc *g, struct db_txn *txn, struct err *err)
 
 static int measure(struct gc *g, struct buf *shares, struct err *err)
 {
-	struct db_bytes key = {NULL, 0};
+	struct store_at at = {.len = 0};
 	struct store_volume_row volume;
 	struct store_chunk_row row;
 	struct store_dump_row dump;
@@ -140,7 +140,7 @@ static int measure(struct gc *g, struct buf *shares, struct err *err)
 
 	if (db_begin(g->store->db, false, &txn, err) != 0)
 		return -1;
-	while ((got = store_volume_next(txn, &key, &number, &volume, err)) == 0) {
+	while ((got = store_volume_next(txn, &at, &number, &volume, err)) == 0) {
 		one.volume = number;
 		one.len = volume.len;
 		if (volume.state == STORE_VOLUME_LIVE &&
@@ -149,11 +149,12 @@ static int measure(struct gc *g, struct buf *shares, struct err *err)
 		if (got < 0)
 			break;
 	}
-	for (key.at = NULL; got >= 0 && (got = store_chunk_next(txn, &key, &row, err)) == 0;) {
+	for (at.len = 0;
+		got >= 0 && (got = store_row_next(txn, STORE_CHUNKS, &at, &row, err)) == 0;) {
 		s = share_of(shares, row.place.volume);
 		if (s == NULL)
 			continue;
-		marked = store_marks_has(&g->marks, hash_of(key.at));
+		marked = store_marks_has(&g->marks, hash_of(at.key));
 		s->needed |= marked;
 		if (row.damaged)
 			continue;
@@ -161,7 +162,8 @@ static int measure(struct gc *g, struct buf *shares, struct err *err)
 		if (marked)
 			s->live += PACK_BLOCK_HEADER + row.place.len;
 	}
-	for (key.at = NULL; got >= 0 && (got = store_dump_row_next(txn, &key, &dump, err)) == 0;) {
+	for (at.len = 0;
+		got >= 0 && (got = store_row_next(txn, STORE_DUMPS, &at, &dump, err)) == 0;) {
 		s = share_of(shares, dump.place.volume);
 		if (s == NULL)
 			continue;
@@ -203,14 +205,14 @@ static int settle(struct gc *g, struct err *err)
 /* A volume got full in the midst of another one's sweep: no later transaction knows of it. */
 static int settle_full(struct gc *g, struct err *err)
 {
+	int got;
+
 	if (db_begin(g->store->db, true, &g->txn, err) != 0)
 		return -1;
-	if (settle(g, err) == 0) {
+	got = settle(g, err);
+	if (got == 0)
 		g->settled = g->out.len;
-		return engine_commit_index(g->store, g->txn, err);
-	}
-	db_abort(g->txn);
-	return -1;
+	return engine_end(g->store, g->txn, got, err);
 }
 
 /* What was copied of a volume that stays goes. Not after a sync or a commit that failed: nobody
@@ -310,7 +312,7 @@ static int sweep_chunk(struct sweep *w, uint64_t offset, const struct pack_block
 	m.dead = !store_marks_has(&g->marks, hash_of(m.key));
 	if (db_begin(g->store->db, false, &txn, err) != 0)
 		return -1;
-	got = store_chunk_get(txn, m.key, &row, err);
+	got = store_row_get(txn, STORE_CHUNKS, m.key, &row, err);
 	db_abort(txn);
 	if (got == 1 && !m.dead)
 		return lacks(err);
@@ -339,10 +341,10 @@ static int sweep_dump(struct sweep *w, uint64_t offset, const struct pack_block 
 		return 0;
 	if (db_begin(w->gc->store->db, false, &txn, err) != 0)
 		return -1;
-	got = store_dump_row_get(txn, dump.id, &row, err);
+	got = store_row_get(txn, STORE_DUMPS, dump.id, &row, err);
 	/* Neither there nor deleted: a damaged tree may show a row to who walks, and not to who
 	 * asks. */
-	if (got == 1 && (got = store_time_get(txn, STORE_DELETED, dump.id, &deleted, err)) == 1)
+	if (got == 1 && (got = store_row_get(txn, STORE_DELETED, dump.id, &deleted, err)) == 1)
 		got = lacks(err);
 	else if (got == 0 && row.place.volume == 0)
 		got = 1; /* deleted */
@@ -387,7 +389,7 @@ static int rewrite(struct sweep *w, enum store_table table, enum store_block kin
 	struct gc *g = w->gc;
 	struct pack_block block = {.kind = (uint8_t)kind, .stored_len = STORE_DUMP_ID + 8};
 	uint8_t payload[STORE_DUMP_ID + 8];
-	struct db_bytes key = {NULL, 0};
+	struct store_at at = {.len = 0};
 	struct store_place place;
 	struct db_txn *txn;
 	int64_t time;
@@ -395,8 +397,8 @@ static int rewrite(struct sweep *w, enum store_table table, enum store_block kin
 
 	if (db_begin(g->store->db, false, &txn, err) != 0)
 		return -1;
-	while ((got = store_time_next(txn, table, &key, &time, err)) == 0) {
-		memcpy(payload, key.at, STORE_DUMP_ID);
+	while ((got = store_row_next(txn, table, &at, &time, err)) == 0) {
+		memcpy(payload, at.key, STORE_DUMP_ID);
 		le_put64(payload + STORE_DUMP_ID, (uint64_t)time);
 		block.seq = g->store->meta.seq++;
 		if (copy_block(w, &block, payload, &place, err) != 0) {
@@ -429,25 +431,24 @@ static int put_moved(struct gc *g, const struct buf *moved, struct err *err)
 
 	for (i = 0; i < moved->len / sizeof *m; i++) {
 		if (m[i].dump) {
-			if (store_dump_row_get(g->txn, m[i].key, &dump, err) != 0)
+			if (store_row_get(g->txn, STORE_DUMPS, m[i].key, &dump, err) != 0)
 				return -1;
 			dump.place = m[i].place;
 			dump.damaged = false;
-			if (store_dump_row_put(g->txn, m[i].key, &dump, err) != 0)
+			if (store_row_put(g->txn, STORE_DUMPS, m[i].key, &dump, err) != 0)
 				return -1;
 			continue;
 		}
 		if (m[i].dead) {
-			if (db_del(g->txn, STORE_CHUNKS,
-				    (struct db_bytes){m[i].key, STORE_INDEX_KEY}, err) < 0)
+			if (store_row_del(g->txn, STORE_CHUNKS, m[i].key, err) < 0)
 				return -1;
 			continue;
 		}
-		if (store_chunk_get(g->txn, m[i].key, &chunk, err) != 0)
+		if (store_row_get(g->txn, STORE_CHUNKS, m[i].key, &chunk, err) != 0)
 			return -1;
 		chunk.place = m[i].place;
 		chunk.damaged = false; /* as a scrub may say meanwhile of the old place */
-		if (store_chunk_put(g->txn, m[i].key, &chunk, err) != 0)
+		if (store_row_put(g->txn, STORE_CHUNKS, m[i].key, &chunk, err) != 0)
 			return -1;
 	}
 	return 0;
@@ -480,7 +481,7 @@ static int sweep_volume(struct gc *g, const struct share *share, struct err *err
 			 store_volume_put(g->txn, number, &row, err) != 0) {
 			db_abort(g->txn);
 			got = -1;
-		} else if ((got = engine_commit_index(g->store, g->txn, err)) == 0) {
+		} else if ((got = engine_end(g->store, g->txn, 0, err)) == 0) {
 			g->settled = g->out.len;
 			kept = true;
 			if (number == current)

@@ -124,8 +124,3 @@ void store_guest_end(struct store_guest *g, const uint8_t run[STORE_RUN_LEN])
 		return;
 	memmove(g->runs[i], g->runs[i + 1], (--g->run_count - i) * STORE_RUN_LEN);
 }
-
-bool store_tally_any(const struct store_tally *t)
-{
-	return t->puts + t->gets + t->haves > 0;
-}

@@ -50,7 +50,7 @@ struct store_guests {
 	struct store_guest *first;
 };
 
-/* NULL: it is not known, or there was no memory when it came. */
+/* NULL: there was no memory when it came. */
 struct store_guest *store_guests_find(const struct store_guests *guests, const char *host);
 /* A connection has come up, or ended; in_order: as both sides wanted. */
 void store_guests_up(struct store_guests *guests, const struct rpc_identity *id);
@@ -67,7 +67,5 @@ void store_domains_add(struct store_domains *domains, const uint8_t *domain);
 /* Begins a run, also one that has begun. Returns 0; 1: it has too many open. */
 int store_guest_begin(struct store_guest *guest, const uint8_t run[STORE_RUN_LEN]);
 void store_guest_end(struct store_guest *guest, const uint8_t run[STORE_RUN_LEN]);
-/* Whether there is something to tell. */
-bool store_tally_any(const struct store_tally *tally);
 
 #endif

@@ -16,32 +16,25 @@
 #define ABOUT_MAX 512
 #define IDENTITY  "identity"
 
-static char *join(const char *dir, const char *name, struct err *err)
+void engine_path(char path[ENGINE_PATH_MAX], const char *dir, const char *name)
 {
-	char *path;
-
-	if (asprintf(&path, "%s/%s", dir, name) >= 0)
-		return path;
-	err_set(err, ERR_NOMEM, "out of memory");
-	return NULL;
+	snprintf(path, ENGINE_PATH_MAX, "%.4096s/%s", dir, name);
 }
 
 int engine_write_about(const char *path, const uint8_t *uid, const uint8_t *public,
 	uint64_t reserve, struct err *err)
 {
 	char uid_text[2 * STORE_UID_LEN + 1], public_text[2 * SEAL_SIGN_LEN + 1], about[ABOUT_MAX];
-	char *file = join(path, ABOUT, err);
-	int got = -1, len;
+	char file[ENGINE_PATH_MAX];
+	int len;
 
 	esc_hex(uid_text, uid, STORE_UID_LEN);
 	esc_hex(public_text, public, SEAL_SIGN_LEN);
 	len = snprintf(about, sizeof about,
 		"fdump-store 1\nuid %s\npublic %s\nreserve %" PRIu64 "\n", uid_text, public_text,
 		reserve);
-	if (file != NULL)
-		got = file_write_owned(file, about, (size_t)len, 0600, err);
-	free(file);
-	return got;
+	engine_path(file, path, ABOUT);
+	return file_write_owned(file, about, (size_t)len, 0600, err);
 }
 
 int engine_is_none(const char *path, struct err *err)
@@ -53,15 +46,12 @@ int engine_is_none(const char *path, struct err *err)
 int engine_read_about(struct engine *s, struct err *err)
 {
 	char text[ABOUT_MAX + 1], uid[2 * STORE_UID_LEN + 1], public[2 * SEAL_SIGN_LEN + 1];
-	char *path = join(s->path, ABOUT, err);
+	char path[ENGINE_PATH_MAX];
 	int version = 0, got;
 	size_t len;
 
-	if (path == NULL)
-		return -1;
-	got = file_read(path, text, ABOUT_MAX, &len, NULL, err);
-	free(path);
-	if (got != 0)
+	engine_path(path, s->path, ABOUT);
+	if (file_read(path, text, ABOUT_MAX, &len, NULL, err) != 0)
 		return err->code == ERR_NOTFOUND ? engine_is_none(s->path, err) : -1;
 	text[len] = 0;
 	got = sscanf(text, "fdump-store %d\nuid %32[0-9a-f]\npublic %64[0-9a-f]\nreserve %" SCNu64,
@@ -77,62 +67,57 @@ int engine_read_about(struct engine *s, struct err *err)
 
 int engine_read_identity(struct engine *s, struct err *err)
 {
-	char *path = join(s->path, IDENTITY, err);
+	char path[ENGINE_PATH_MAX];
 	size_t len;
-	int got;
 
-	if (path == NULL)
+	engine_path(path, s->path, IDENTITY);
+	if (file_read(path, s->secret, sizeof s->secret, &len, NULL, err) != 0)
 		return -1;
-	got = file_read(path, s->secret, sizeof s->secret, &len, NULL, err);
-	free(path);
-	if (got == 0 && len != sizeof s->secret)
-		got = err_set(err, ERR_FORMAT, "%s/%s: is malformed", s->path, IDENTITY);
-	return got;
+	if (len != sizeof s->secret)
+		return err_set(err, ERR_FORMAT, "%s/%s: is malformed", s->path, IDENTITY);
+	return 0;
 }
 
 int engine_write_identity(const char *path, const uint8_t secret[SEAL_SIGN_LEN], struct err *err)
 {
-	char *file = join(path, IDENTITY, err);
-	int got = file != NULL ? file_write_owned(file, secret, SEAL_SIGN_LEN, 0600, err) : -1;
+	char file[ENGINE_PATH_MAX];
 
-	free(file);
-	return got;
+	engine_path(file, path, IDENTITY);
+	return file_write_owned(file, secret, SEAL_SIGN_LEN, 0600, err);
+}
+
+/* Whether a file was read, or is to be made again; else *failed. */
+static bool was_read(int got, const struct err *why, bool *failed)
+{
+	*failed |= got != 0 && why->code != ERR_NOTFOUND && why->code != ERR_FORMAT;
+	return got == 0;
 }
 
 int engine_mend_identity(const char *path, struct err *err)
 {
 	struct engine s = {.path = strdup(path)};
 	struct err why = {0};
-	bool about, identity;
-	char *file = s.path != NULL ? join(path, IDENTITY, err) : NULL;
+	bool about, identity, failed = false;
 	int got = -1;
 
-	if (file == NULL)
-		goto out;
-	about = engine_read_about(&s, &why) == 0;
-	identity = (about || why.code == ERR_NOTFOUND || why.code == ERR_FORMAT) &&
-		   engine_read_identity(&s, &why) == 0;
-	if (!identity && why.code != ERR_NOTFOUND && why.code != ERR_FORMAT) {
-		*err = why;
-		goto out;
-	}
-	got = 0;
-	if (about && identity)
-		goto out;
+	if (s.path == NULL)
+		return err_set(err, ERR_NOMEM, "out of memory");
+	about = was_read(engine_read_about(&s, &why), &why, &failed);
+	identity = !failed && was_read(engine_read_identity(&s, &why), &why, &failed);
 	if (!about)
 		s.reserve = 0;
-	if ((!about && seal_random(s.uid, sizeof s.uid, err) != 0) ||
-		(identity ? seal_sign_public(s.secret, s.public, err)
-			  : seal_sign_new(s.secret, s.public, err)) != 0 ||
-		engine_write_about(path, s.uid, s.public, s.reserve, err) != 0 ||
-		(!identity && file_write_owned(file, s.secret, sizeof s.secret, 0600, err) != 0))
-		got = -1;
-	else
+	if (failed)
+		*err = why;
+	else if (about && identity)
+		got = 0;
+	else if ((about || seal_random(s.uid, sizeof s.uid, err) == 0) &&
+		 (identity ? seal_sign_public(s.secret, s.public, err)
+			   : seal_sign_new(s.secret, s.public, err)) == 0 &&
+		 engine_write_about(path, s.uid, s.public, s.reserve, err) == 0 &&
+		 (identity || engine_write_identity(path, s.secret, err) == 0))
 		got = 1;
-out:
 	seal_wipe(s.secret, sizeof s.secret);
 	free(s.path);
-	free(file);
 	return got;
 }
 
@@ -145,12 +130,12 @@ int engine_check_files(const char *path, bool index, struct err *err)
 	} files[] = {{ABOUT, S_IFREG, false}, {IDENTITY, S_IFREG, false}, {"lock", S_IFREG, false},
 		{"quotas", S_IFREG, false}, {"volumes", S_IFDIR, false}, {"index", S_IFDIR, true},
 		{"index/data.mdb", S_IFREG, true}, {"index/lock.mdb", S_IFREG, true}};
-	char file[4200];
+	char file[ENGINE_PATH_MAX];
 	struct stat st;
 	size_t i;
 
 	for (i = 0; i < sizeof files / sizeof *files; i++) {
-		snprintf(file, sizeof file, "%.4096s/%s", path, files[i].name);
+		engine_path(file, path, files[i].name);
 		if ((files[i].index && !index) || lstat(file, &st) != 0 ||
 			(st.st_mode & S_IFMT) == files[i].type)
 			continue;

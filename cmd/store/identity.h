@@ -6,6 +6,10 @@
 
 #include "cmd/store/engine.h"
 
+/* The path of one of the store's files. */
+#define ENGINE_PATH_MAX 4200
+void engine_path(char path[ENGINE_PATH_MAX], const char *dir, const char *name);
+
 /* Whether all that is in the store's folder is what it should be, and no link or pipe. index: with
  * the index. Returns 0, or -1 with err set: ERR_CONFIG. */
 int engine_check_files(const char *path, bool index, struct err *err);

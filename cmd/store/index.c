@@ -1,7 +1,8 @@
-/* Rows are columns of 32 bits, little-endian, the last of them a check over key and row. */
+/* Rows are columns, little-endian, the last of them a check over key and row. */
 #include "cmd/store/index.h"
 
 #include <assert.h>
+#include <stddef.h>
 #include <string.h>
 
 #include "cmd/store/volume.h"
@@ -10,72 +11,86 @@
 #include "lib/hash.h"
 #include "lib/le.h"
 
-#define MAP      ((uint64_t)256 << 30)
-#define COLS_MAX 8
-#define KEY_MAX  STORE_NAME_KEY
+#define MAP     ((uint64_t)256 << 30)
+#define ROW_MAX 40 /* bytes of a row, with its check */
+#define KEY_MAX STORE_NAME_KEY
 
-static const char *const tables[STORE_TABLES] = {
+/* A column: the place of a member in the row's struct, and how it is written. */
+enum column_type { END, U32, U64, BOOL, ID };
+struct column {
+	size_t at;
+	enum column_type type;
+};
+static const size_t widths[] = {[U32] = 4, [U64] = 8, [BOOL] = 4, [ID] = STORE_DUMP_ID};
+
+#define COLUMN(row, member, type)                                                                  \
+	{                                                                                          \
+		offsetof(struct row, member), type                                                 \
+	}
+#define PLACE(row)                                                                                 \
+	COLUMN(row, place.volume, U32), COLUMN(row, place.offset, U32), COLUMN(row, place.len, U32)
+
+static const struct column one_u32[] = {{0, U32}, {0, END}};
+static const struct column one_u64[] = {{0, U64}, {0, END}};
+static const struct column one_id[] = {{0, ID}, {0, END}};
+static const struct column chunk_row[] = {PLACE(store_chunk_row),
+	COLUMN(store_chunk_row, raw_len, U32), COLUMN(store_chunk_row, damaged, BOOL), {0, END}};
+static const struct column dump_row[] = {PLACE(store_dump_row), COLUMN(store_dump_row, seq, U64),
+	COLUMN(store_dump_row, committed, U64), COLUMN(store_dump_row, damaged, BOOL), {0, END}};
+static const struct column volume_row[] = {COLUMN(store_volume_row, state, U32),
+	COLUMN(store_volume_row, len, U64), COLUMN(store_volume_row, checked, U64), {0, END}};
+static const struct column meta_row[] = {COLUMN(store_meta, seq, U64),
+	COLUMN(store_meta, volume, U32), COLUMN(store_meta, domain, U32),
+	COLUMN(store_meta, clock, U64), {0, END}};
+static const struct column boot_row[] = {
+	COLUMN(store_meta, boot, U64), COLUMN(store_meta, uptime, U64), {0, END}};
+
+_Static_assert(sizeof(enum store_volume_state) == sizeof(uint32_t), "a column of 32 bits");
+
+/* summed: its rows must not get lost unnoticed: a dump that gc would not know of, a deletion, a
+ * lock, a volume. The sum of hashes of all of them is a row of its own. */
+static const struct {
+	const struct column *row;
+	size_t key_len; /* 0: any */
+	bool summed;
+} tables[STORE_TABLES] = {
+	[STORE_DOMAINS] = {one_u32, STORE_DOMAIN_LEN, false},
+	[STORE_CHUNKS] = {chunk_row, STORE_INDEX_KEY, false},
+	[STORE_DUMPS] = {dump_row, STORE_DUMP_ID, true},
+	[STORE_DELETED] = {one_u64, STORE_DUMP_ID, true},
+	[STORE_LOCKS] = {one_u64, STORE_DUMP_ID, true},
+	[STORE_VOLUMES] = {volume_row, 4, true},
+	[STORE_NAMES] = {one_id, 0, true},
+};
+static const char *const names[STORE_TABLES] = {
 	"meta", "domains", "chunks", "dumps", "deleted", "locks", "volumes", "names", "records"};
+
+static const struct db_bytes sum_key = {"rows", 4}, meta_key = {"meta", 4}, boot_key = {"boot", 4};
 
 struct db *store_index_open(const char *path, bool write, struct err *err)
 {
-	return db_open(path, tables, STORE_TABLES, MAP, write, err);
+	return db_open(path, names, STORE_TABLES, MAP, write, err);
 }
 
 struct db *store_index_copy(const char *path, struct err *err)
 {
-	return db_open_copy(path, tables, STORE_TABLES, MAP, err);
+	return db_open_copy(path, names, STORE_TABLES, MAP, err);
 }
 
 static uint32_t check(enum store_table table, struct db_bytes key, const uint8_t *row, size_t len)
 {
-	uint8_t all[1 + KEY_MAX + 4 * COLS_MAX];
+	uint8_t all[1 + KEY_MAX + ROW_MAX];
 
-	assert(key.len <= KEY_MAX && len <= 4 * COLS_MAX);
+	assert(key.len <= KEY_MAX && len <= ROW_MAX);
 	all[0] = (uint8_t)table;
 	memcpy(all + 1, key.at, key.len);
 	memcpy(all + 1 + key.len, row, len);
 	return (uint32_t)hash_xxh3(all, 1 + key.len + len);
 }
 
-/* Tables whose rows must not get lost unnoticed: a dump that gc would not know of, a deletion, a
- * lock, a volume. The sum of hashes of all of them is a row of its own. */
-static const enum store_table summed[] = {
-	STORE_DUMPS, STORE_DELETED, STORE_LOCKS, STORE_VOLUMES, STORE_NAMES};
-#define SUMMED (sizeof summed / sizeof *summed)
-
-static const struct db_bytes sum_key = {"rows", 4};
-
-static bool is_summed(enum store_table table)
-{
-	size_t i;
-
-	for (i = 0; i < SUMMED && summed[i] != table; i++)
-		;
-	return i < SUMMED;
-}
-
 static uint64_t hash_row(enum store_table table, struct db_bytes key, struct db_bytes row)
 {
 	return hash_xxh3(row.at, row.len) * 2 + hash_xxh3(key.at, key.len) + table;
-}
-
-static int change_sum(struct db_txn *txn, enum store_table table, struct db_bytes key,
-	const struct db_bytes *row, struct err *err);
-
-static int put(struct db_txn *txn, enum store_table table, struct db_bytes key,
-	const uint32_t *cols, size_t n, struct err *err)
-{
-	uint8_t row[4 * (COLS_MAX + 1)];
-	size_t i;
-
-	for (i = 0; i < n; i++)
-		le_put32(row + 4 * i, cols[i]);
-	le_put32(row + 4 * n, check(table, key, row, 4 * n));
-	if (is_summed(table) &&
-		change_sum(txn, table, key, &(struct db_bytes){row, 4 * (n + 1)}, err) != 0)
-		return -1;
-	return db_put(txn, table, key, (struct db_bytes){row, 4 * (n + 1)}, err);
 }
 
 static int bad_row(struct err *err)
@@ -84,64 +99,110 @@ static int bad_row(struct err *err)
 		"index: a row does not agree with its check (fdump store rebuild repairs it)");
 }
 
-static int decode(enum store_table table, struct db_bytes key, struct db_bytes value,
-	uint32_t *cols, size_t n, struct err *err)
+static size_t encode(const struct column *c, const void *from, uint8_t *row)
+{
+	uint8_t *to = row;
+	uint64_t wide;
+	uint32_t narrow;
+
+	for (; c->type != END; to += widths[c->type], c++) {
+		const uint8_t *member = (const uint8_t *)from + c->at;
+
+		assert(to + widths[c->type] <= row + ROW_MAX - 4);
+		switch (c->type) {
+		case U64:
+			memcpy(&wide, member, sizeof wide);
+			le_put64(to, wide);
+			break;
+		case U32:
+			memcpy(&narrow, member, sizeof narrow);
+			le_put32(to, narrow);
+			break;
+		case BOOL:
+			le_put32(to, *(const bool *)member);
+			break;
+		default:
+			memcpy(to, member, STORE_DUMP_ID);
+			break;
+		}
+	}
+	return (size_t)(to - row);
+}
+
+static int decode(const struct column *c, enum store_table table, struct db_bytes key,
+	struct db_bytes value, void *to, struct err *err)
 {
 	const uint8_t *row = value.at;
-	size_t i;
+	const struct column *i;
+	uint64_t wide;
+	uint32_t narrow;
+	size_t len = 0;
 
-	if (key.len > KEY_MAX || value.len != 4 * (n + 1) ||
-		check(table, key, row, 4 * n) != le_get32(row + 4 * n))
+	for (i = c; i->type != END; i++)
+		len += widths[i->type];
+	if (key.len > KEY_MAX || value.len != len + 4 ||
+		check(table, key, row, len) != le_get32(row + len))
 		return bad_row(err);
-	for (i = 0; i < n; i++)
-		cols[i] = le_get32(row + 4 * i);
+	for (; c->type != END; row += widths[c->type], c++) {
+		uint8_t *member = (uint8_t *)to + c->at;
+
+		switch (c->type) {
+		case U64:
+			wide = le_get64(row);
+			memcpy(member, &wide, sizeof wide);
+			break;
+		case U32:
+			narrow = le_get32(row);
+			memcpy(member, &narrow, sizeof narrow);
+			break;
+		case BOOL:
+			*(bool *)member = le_get32(row) != 0;
+			break;
+		default:
+			memcpy(member, row, STORE_DUMP_ID);
+			break;
+		}
+	}
 	return 0;
 }
 
-static int get(struct db_txn *txn, enum store_table table, struct db_bytes key, uint32_t *cols,
-	size_t n, struct err *err)
+static int get(struct db_txn *txn, enum store_table table, const struct column *columns,
+	struct db_bytes key, void *row, struct err *err)
 {
 	struct db_bytes value;
 	int got = db_get(txn, table, key, &value, err);
 
-	return got != 0 ? got : decode(table, key, value, cols, n, err);
+	return got != 0 ? got : decode(columns, table, key, value, row, err);
 }
 
-static int next(struct db_txn *txn, enum store_table table, size_t key_len, struct db_bytes *key,
-	uint32_t *cols, size_t n, struct err *err)
-{
-	struct db_bytes value;
-	int got = db_next(txn, table, key, &value, err);
+static int change_sum(struct db_txn *txn, enum store_table table, struct db_bytes key,
+	const struct db_bytes *row, struct err *err);
 
-	if (got != 0)
-		return got;
-	if (key_len > 0 && key->len != key_len)
-		return err_set(err, ERR_DAMAGE, "index: a key of the wrong length");
-	return decode(table, *key, value, cols, n, err);
-}
-
-static uint64_t wide(const uint32_t *cols)
+static int put(struct db_txn *txn, enum store_table table, const struct column *columns,
+	struct db_bytes key, const void *from, struct err *err)
 {
-	return cols[0] | (uint64_t)cols[1] << 32;
-}
+	uint8_t row[ROW_MAX];
+	size_t len = encode(columns, from, row);
+	struct db_bytes value = {row, len + 4};
 
-static void split(uint32_t *cols, uint64_t value)
-{
-	cols[0] = (uint32_t)value;
-	cols[1] = (uint32_t)(value >> 32);
+	le_put32(row + len, check(table, key, row, len));
+	if (tables[table].summed && change_sum(txn, table, key, &value, err) != 0)
+		return -1;
+	return db_put(txn, table, key, value, err);
 }
 
 /* Of the rows as they are. */
 static int add_up(struct db_txn *txn, uint64_t *sum, struct err *err)
 {
 	struct db_bytes key, row;
-	size_t i;
+	enum store_table table;
 	int got = 1;
 
-	for (i = 0, *sum = 0; i < SUMMED && got >= 0; i++) {
+	*sum = 0;
+	for (table = 0; table < STORE_TABLES && got >= 0; table++) {
 		key.at = NULL;
-		while ((got = db_next(txn, summed[i], &key, &row, err)) == 0)
-			*sum += hash_row(summed[i], key, row);
+		while (tables[table].summed && (got = db_next(txn, table, &key, &row, err)) == 0)
+			*sum += hash_row(table, key, row);
 	}
 	return got < 0 ? -1 : 0;
 }
@@ -149,13 +210,9 @@ static int add_up(struct db_txn *txn, uint64_t *sum, struct err *err)
 /* An index of before there was one has none: it begins with what is there. */
 static int get_sum(struct db_txn *txn, uint64_t *sum, struct err *err)
 {
-	uint32_t c[2] = {0};
-	int got = get(txn, STORE_META, sum_key, c, 2, err);
+	int got = get(txn, STORE_META, one_u64, sum_key, sum, err);
 
-	if (got == 1)
-		return add_up(txn, sum, err);
-	*sum = wide(c);
-	return got;
+	return got == 1 ? add_up(txn, sum, err) : got;
 }
 
 /* Before a row changes. row: what it will be; NULL: gone. */
@@ -163,7 +220,6 @@ static int change_sum(struct db_txn *txn, enum store_table table, struct db_byte
 	const struct db_bytes *row, struct err *err)
 {
 	struct db_bytes old;
-	uint32_t c[2];
 	uint64_t sum;
 	int got = get_sum(txn, &sum, err);
 
@@ -175,8 +231,7 @@ static int change_sum(struct db_txn *txn, enum store_table table, struct db_byte
 		sum -= hash_row(table, key, old);
 	if (row != NULL)
 		sum += hash_row(table, key, *row);
-	split(c, sum);
-	return put(txn, STORE_META, sum_key, c, 2, err);
+	return put(txn, STORE_META, one_u64, sum_key, &sum, err);
 }
 
 int store_index_check(struct db_txn *txn, struct err *err)
@@ -193,127 +248,128 @@ int store_index_check(struct db_txn *txn, struct err *err)
 
 /* --- rows ---------------------------------------------------------------- */
 
-static const struct db_bytes meta_key = {"meta", 4}, boot_key = {"boot", 4};
-
-int store_meta_get(struct db_txn *txn, struct store_meta *m, struct err *err)
+int store_row_get(
+	struct db_txn *txn, enum store_table table, const uint8_t *key, void *row, struct err *err)
 {
-	uint32_t c[6] = {0}, b[4] = {0};
-	int got = get(txn, STORE_META, meta_key, c, 6, err);
+	return get(txn, table, tables[table].row, (struct db_bytes){key, tables[table].key_len},
+		row, err);
+}
+
+int store_row_put(struct db_txn *txn, enum store_table table, const uint8_t *key, const void *row,
+	struct err *err)
+{
+	return put(txn, table, tables[table].row, (struct db_bytes){key, tables[table].key_len},
+		row, err);
+}
+
+static int del(struct db_txn *txn, enum store_table table, struct db_bytes key, struct err *err)
+{
+	if (tables[table].summed && change_sum(txn, table, key, NULL, err) != 0)
+		return -1;
+	return db_del(txn, table, key, err);
+}
+
+int store_row_del(struct db_txn *txn, enum store_table table, const uint8_t *key, struct err *err)
+{
+	return del(txn, table, (struct db_bytes){key, tables[table].key_len}, err);
+}
+
+int store_row_next(
+	struct db_txn *txn, enum store_table table, struct store_at *at, void *row, struct err *err)
+{
+	struct db_bytes key = {at->len > 0 ? at->key : NULL, at->len}, value;
+	int got = db_next(txn, table, &key, &value, err);
 
 	if (got != 0)
 		return got;
-	if (get(txn, STORE_META, boot_key, b, 4, err) < 0)
+	if (key.len > KEY_MAX || (tables[table].key_len > 0 && key.len != tables[table].key_len))
+		return err_set(err, ERR_DAMAGE, "index: a key of the wrong length");
+	at->len = key.len;
+	memcpy(at->key, key.at, key.len);
+	return decode(tables[table].row, table, key, value, row, err);
+}
+
+int store_row_mark(struct db_txn *txn, enum store_table table, const uint8_t *key,
+	const struct store_place *place, bool damaged, struct err *err)
+{
+	union store_block_row row;
+	int got = store_row_get(txn, table, key, &row, err);
+
+	assert(table == STORE_CHUNKS || table == STORE_DUMPS);
+	if (got != 0 || row.any.place.volume != place->volume ||
+		row.any.place.offset != place->offset)
+		return got < 0 ? -1 : 0;
+	row.any.damaged = damaged;
+	return store_row_put(txn, table, key, &row, err);
+}
+
+int store_meta_get(struct db_txn *txn, struct store_meta *m, struct err *err)
+{
+	int got;
+
+	*m = (struct store_meta){0};
+	got = get(txn, STORE_META, meta_row, meta_key, m, err);
+	if (got == 0 && get(txn, STORE_META, boot_row, boot_key, m, err) < 0)
 		return -1;
-	*m = (struct store_meta){
-		wide(c), c[2], c[3], (int64_t)wide(c + 4), wide(b), (int64_t)wide(b + 2)};
-	return 0;
+	return got;
 }
 
 int store_meta_put(struct db_txn *txn, const struct store_meta *m, struct err *err)
 {
-	uint32_t c[6] = {0, 0, m->volume, m->domain, 0, 0}, b[4];
-
-	split(c, m->seq);
-	split(c + 4, (uint64_t)m->clock);
-	split(b, m->boot);
-	split(b + 2, (uint64_t)m->uptime);
-	return put(txn, STORE_META, meta_key, c, 6, err) != 0
+	return put(txn, STORE_META, meta_row, meta_key, m, err) != 0
 		       ? -1
-		       : put(txn, STORE_META, boot_key, b, 4, err);
+		       : put(txn, STORE_META, boot_row, boot_key, m, err);
 }
 
-static struct db_bytes domain_key(const uint8_t *domain)
+static void put_be32(uint8_t *to, uint32_t value)
 {
-	return (struct db_bytes){domain, STORE_DOMAIN_LEN};
-}
+	size_t i;
 
-int store_domain_get(struct db_txn *txn, const uint8_t *domain, uint32_t *number, struct err *err)
-{
-	return get(txn, STORE_DOMAINS, domain_key(domain), number, 1, err);
+	for (i = 0; i < 4; i++)
+		to[i] = (uint8_t)(value >> (24 - 8 * i));
 }
 
 void store_chunk_key(uint32_t domain, const uint8_t *id, uint8_t key[STORE_INDEX_KEY])
 {
-	key[0] = (uint8_t)(domain >> 24);
-	key[1] = (uint8_t)(domain >> 16);
-	key[2] = (uint8_t)(domain >> 8);
-	key[3] = (uint8_t)domain;
+	put_be32(key, domain);
 	memcpy(key + 4, id, STORE_INDEX_KEY - 4);
 }
 
-static void chunk_of(const uint32_t *c, struct store_chunk_row *row)
+int store_volume_get(
+	struct db_txn *txn, uint32_t number, struct store_volume_row *row, struct err *err)
 {
-	*row = (struct store_chunk_row){{c[0], c[1], c[2]}, c[3], c[4] != 0};
+	uint8_t key[4];
+
+	put_be32(key, number);
+	return store_row_get(txn, STORE_VOLUMES, key, row, err);
 }
 
-int store_chunk_get(
-	struct db_txn *txn, const uint8_t *key, struct store_chunk_row *row, struct err *err)
+int store_volume_put(
+	struct db_txn *txn, uint32_t number, const struct store_volume_row *row, struct err *err)
 {
-	uint32_t c[5] = {0};
-	int got = get(txn, STORE_CHUNKS, (struct db_bytes){key, STORE_INDEX_KEY}, c, 5, err);
+	uint8_t key[4];
+
+	put_be32(key, number);
+	return store_row_put(txn, STORE_VOLUMES, key, row, err);
+}
+
+int store_volume_del(struct db_txn *txn, uint32_t number, struct err *err)
+{
+	uint8_t key[4];
+
+	put_be32(key, number);
+	return store_row_del(txn, STORE_VOLUMES, key, err);
+}
+
+int store_volume_next(struct db_txn *txn, struct store_at *at, uint32_t *number,
+	struct store_volume_row *row, struct err *err)
+{
+	int got = store_row_next(txn, STORE_VOLUMES, at, row, err);
+	const uint8_t *k = at->key;
 
 	if (got == 0)
-		chunk_of(c, row);
+		*number = (uint32_t)k[0] << 24 | (uint32_t)k[1] << 16 | (uint32_t)k[2] << 8 | k[3];
 	return got;
-}
-
-int store_chunk_next(
-	struct db_txn *txn, struct db_bytes *key, struct store_chunk_row *row, struct err *err)
-{
-	uint32_t c[5] = {0};
-	int got = next(txn, STORE_CHUNKS, STORE_INDEX_KEY, key, c, 5, err);
-
-	if (got == 0)
-		chunk_of(c, row);
-	return got;
-}
-
-int store_chunk_put(
-	struct db_txn *txn, const uint8_t *key, const struct store_chunk_row *r, struct err *err)
-{
-	uint32_t c[5] = {
-		r->place.volume, r->place.offset, r->place.len, r->raw_len, r->damaged ? 1 : 0};
-
-	return put(txn, STORE_CHUNKS, (struct db_bytes){key, STORE_INDEX_KEY}, c, 5, err);
-}
-
-static void dump_of(const uint32_t *c, struct store_dump_row *row)
-{
-	*row = (struct store_dump_row){
-		{c[0], c[1], c[2]}, wide(c + 3), (int64_t)wide(c + 5), c[7] != 0};
-}
-
-int store_dump_row_get(
-	struct db_txn *txn, const uint8_t *dump, struct store_dump_row *row, struct err *err)
-{
-	uint32_t c[8] = {0};
-	int got = get(txn, STORE_DUMPS, (struct db_bytes){dump, STORE_DUMP_ID}, c, 8, err);
-
-	if (got == 0)
-		dump_of(c, row);
-	return got;
-}
-
-int store_dump_row_next(
-	struct db_txn *txn, struct db_bytes *key, struct store_dump_row *row, struct err *err)
-{
-	uint32_t c[8] = {0};
-	int got = next(txn, STORE_DUMPS, STORE_DUMP_ID, key, c, 8, err);
-
-	if (got == 0)
-		dump_of(c, row);
-	return got;
-}
-
-int store_dump_row_put(
-	struct db_txn *txn, const uint8_t *dump, const struct store_dump_row *r, struct err *err)
-{
-	uint32_t c[8] = {r->place.volume, r->place.offset, r->place.len};
-
-	split(c + 3, r->seq);
-	split(c + 5, (uint64_t)r->committed);
-	c[7] = r->damaged ? 1 : 0;
-	return put(txn, STORE_DUMPS, (struct db_bytes){dump, STORE_DUMP_ID}, c, 8, err);
 }
 
 /* --- dumps by name, and their records -------------------------------------- */
@@ -398,19 +454,13 @@ static int put_record(
 	return got;
 }
 
-/* Of a table whose rows are summed. Returns 0; 1: it was not there; -1. */
-static int del(struct db_txn *txn, enum store_table table, struct db_bytes key, struct err *err)
-{
-	return change_sum(txn, table, key, NULL, err) != 0 ? -1 : db_del(txn, table, key, err);
-}
-
 int store_dump_leave(struct db_txn *txn, const uint8_t *id, struct err *err)
 {
-	struct db_bytes key = {id, STORE_DUMP_ID}, bytes;
 	uint8_t name[STORE_NAME_KEY];
 	struct store_dump_row row;
 	struct store_dump dump;
-	int got = store_dump_row_get(txn, id, &row, err);
+	struct db_bytes bytes;
+	int got = store_row_get(txn, STORE_DUMPS, id, &row, err);
 
 	if (got != 0)
 		return got;
@@ -422,7 +472,8 @@ int store_dump_leave(struct db_txn *txn, const uint8_t *id, struct err *err)
 		return -1;
 	/* What is borrowed from the table ends with the first change. */
 	if (del(txn, STORE_NAMES, name_key(name, &dump, &row), err) < 0 ||
-		db_del(txn, STORE_RECORDS, key, err) < 0 || del(txn, STORE_DUMPS, key, err) < 0)
+		db_del(txn, STORE_RECORDS, (struct db_bytes){id, STORE_DUMP_ID}, err) < 0 ||
+		store_row_del(txn, STORE_DUMPS, id, err) < 0)
 		return -1;
 	return 0;
 }
@@ -431,17 +482,13 @@ int store_dump_enter(struct db_txn *txn, const struct store_dump *dump,
 	const struct store_dump_row *row, const uint8_t *payload, size_t len, struct err *err)
 {
 	uint8_t key[STORE_NAME_KEY];
-	uint32_t id[4];
-	size_t i;
 
 	assert(len > STORE_DUMP_HEAD);
-	for (i = 0; i < 4; i++)
-		id[i] = le_get32(dump->id + 4 * i);
 	if (store_dump_leave(txn, dump->id, err) < 0 ||
-		put(txn, STORE_NAMES, name_key(key, dump, row), id, 4, err) != 0 ||
+		put(txn, STORE_NAMES, one_id, name_key(key, dump, row), dump->id, err) != 0 ||
 		put_record(txn, dump->id, payload + 8, len - 8, err) != 0)
 		return -1;
-	return store_dump_row_put(txn, dump->id, row, err);
+	return store_row_put(txn, STORE_DUMPS, dump->id, row, err);
 }
 
 /* How much of a key is `text` and its NUL; 0: it begins otherwise. */
@@ -453,152 +500,53 @@ static size_t starts(const uint8_t *key, size_t len, const char *text)
 }
 
 /* What a key says. Returns 0, or 1: it is malformed. */
-static int name_of(struct store_name_at *at)
+static int name_of(struct store_name_at *n)
 {
-	const uint8_t *end = at->key + at->len, *nul;
+	const uint8_t *end = n->at.key + n->at.len, *nul;
 
-	nul = memchr(at->key, 0, at->len);
+	nul = memchr(n->at.key, 0, n->at.len);
 	if (nul != NULL)
 		nul = memchr(nul + 1, 0, (size_t)(end - nul - 1));
 	if (nul == NULL || end - nul != 17)
 		return 1;
-	at->committed = (int64_t)(~get_be64(nul + 1) ^ SIGN);
-	at->seq = ~get_be64(nul + 9);
+	n->committed = (int64_t)(~get_be64(nul + 1) ^ SIGN);
+	n->seq = ~get_be64(nul + 9);
 	return 0;
 }
 
 int store_name_next(struct db_txn *txn, const char *agent, const char *name,
-	struct store_name_at *at, struct err *err)
+	struct store_name_at *found, struct err *err)
 {
-	struct db_bytes key = {at->len > 0 ? at->key : NULL, at->len};
-	uint32_t id[4];
-	size_t n = 0, i;
+	struct store_at *at = &found->at;
+	size_t n;
 	int got;
 
 	if (at->len == 0 && agent != NULL) {
-		n = strlen(agent) + 1;
-		memcpy(at->key, agent, n);
-		if (name != NULL)
-			memcpy(at->key + n, name, strlen(name) + 1);
-		key = (struct db_bytes){at->key, n + (name != NULL ? strlen(name) + 1 : 0)};
+		at->len = strlen(agent) + 1;
+		memcpy(at->key, agent, at->len);
+		if (name != NULL) {
+			memcpy(at->key + at->len, name, strlen(name) + 1);
+			at->len += strlen(name) + 1;
+		}
 	}
 	for (;;) {
-		got = next(txn, STORE_NAMES, 0, &key, id, 4, err);
+		got = store_row_next(txn, STORE_NAMES, at, found->dump, err);
 		if (got != 0)
 			return got;
-		at->len = key.len;
-		memcpy(at->key, key.at, key.len);
-		if (name_of(at) != 0)
+		if (name_of(found) != 0)
 			return bad_row(err);
 		n = agent != NULL ? starts(at->key, at->len, agent)
 				  : (size_t)((uint8_t *)memchr(at->key, 0, at->len) - at->key) + 1;
 		if (n == 0)
 			return 1;
 		if (name == NULL || starts(at->key + n, at->len - n, name) > 0)
-			break;
+			return 0;
 		if (agent != NULL)
 			return 1;
 		/* On to the next name. */
 		assert(at->len > 16);
 		memset(at->key + at->len - 16, 0xff, 16);
-		key = (struct db_bytes){at->key, at->len};
 	}
-	for (i = 0; i < 4; i++)
-		le_put32(at->dump + 4 * i, id[i]);
-	return 0;
-}
-
-static void volume_of(const uint32_t *c, struct store_volume_row *row)
-{
-	*row = (struct store_volume_row){
-		(enum store_volume_state)c[0], wide(c + 1), (int64_t)wide(c + 3)};
-}
-
-static void volume_key(uint32_t number, uint8_t key[4])
-{
-	key[0] = (uint8_t)(number >> 24);
-	key[1] = (uint8_t)(number >> 16);
-	key[2] = (uint8_t)(number >> 8);
-	key[3] = (uint8_t)number;
-}
-
-int store_volume_get(
-	struct db_txn *txn, uint32_t number, struct store_volume_row *row, struct err *err)
-{
-	uint8_t key[4];
-	uint32_t c[5] = {0};
-	int got;
-
-	volume_key(number, key);
-	got = get(txn, STORE_VOLUMES, (struct db_bytes){key, 4}, c, 5, err);
-	if (got == 0)
-		volume_of(c, row);
-	return got;
-}
-
-int store_volume_put(
-	struct db_txn *txn, uint32_t number, const struct store_volume_row *r, struct err *err)
-{
-	uint8_t key[4];
-	uint32_t c[5] = {r->state};
-
-	volume_key(number, key);
-	split(c + 1, r->len);
-	split(c + 3, (uint64_t)r->checked);
-	return put(txn, STORE_VOLUMES, (struct db_bytes){key, 4}, c, 5, err);
-}
-
-int store_volume_del(struct db_txn *txn, uint32_t number, struct err *err)
-{
-	uint8_t key[4];
-
-	volume_key(number, key);
-	return del(txn, STORE_VOLUMES, (struct db_bytes){key, 4}, err);
-}
-
-int store_volume_next(struct db_txn *txn, struct db_bytes *key, uint32_t *number,
-	struct store_volume_row *row, struct err *err)
-{
-	uint32_t c[5] = {0};
-	int got = next(txn, STORE_VOLUMES, 4, key, c, 5, err);
-	const uint8_t *k = key->at;
-
-	if (got != 0)
-		return got;
-	*number = (uint32_t)k[0] << 24 | (uint32_t)k[1] << 16 | (uint32_t)k[2] << 8 | k[3];
-	volume_of(c, row);
-	return 0;
-}
-
-int store_time_get(struct db_txn *txn, enum store_table table, const uint8_t *dump, int64_t *time,
-	struct err *err)
-{
-	uint32_t c[2] = {0};
-	int got = get(txn, table, (struct db_bytes){dump, STORE_DUMP_ID}, c, 2, err);
-
-	if (got == 0)
-		*time = (int64_t)wide(c);
-	return got;
-}
-
-int store_time_next(struct db_txn *txn, enum store_table table, struct db_bytes *key, int64_t *time,
-	struct err *err)
-{
-	uint32_t c[2] = {0};
-	int got = next(txn, table, STORE_DUMP_ID, key, c, 2, err);
-
-	if (got == 0)
-		*time = (int64_t)wide(c);
-	return got;
-}
-
-static int time_put(struct db_txn *txn, enum store_table table, const uint8_t *dump, int64_t time,
-	struct err *err)
-{
-	uint32_t c[2] = {0};
-
-	split(c, (uint64_t)time);
-	return put(txn, table, (struct db_bytes){dump, STORE_DUMP_ID}, c, 2, err);
 }
 
 /* --- from blocks --------------------------------------------------------- */
@@ -606,18 +554,18 @@ static int time_put(struct db_txn *txn, enum store_table table, const uint8_t *d
 int store_domain_make(struct db_txn *txn, struct store_meta *meta, const uint8_t *domain,
 	uint32_t *number, struct err *err)
 {
-	int got = store_domain_get(txn, domain, number, err);
+	int got = store_row_get(txn, STORE_DOMAINS, domain, number, err);
 
 	if (got != 1)
 		return got;
 	*number = meta->domain++;
-	return put(txn, STORE_DOMAINS, domain_key(domain), number, 1, err);
+	return store_row_put(txn, STORE_DOMAINS, domain, number, err);
 }
 
 static int absorb_chunk(struct db_txn *txn, struct store_meta *meta, struct store_place place,
 	const uint8_t *payload, struct err *err)
 {
-	struct store_chunk_row row, old;
+	struct store_chunk_row row = {.place = place}, old;
 	struct store_record record;
 	uint8_t key[STORE_INDEX_KEY];
 	uint32_t domain;
@@ -629,11 +577,11 @@ static int absorb_chunk(struct db_txn *txn, struct store_meta *meta, struct stor
 	if (store_domain_make(txn, meta, payload, &domain, err) != 0)
 		return -1;
 	store_chunk_key(domain, record.id, key);
-	got = store_chunk_get(txn, key, &old, err);
+	got = store_row_get(txn, STORE_CHUNKS, key, &old, err);
 	if (got < 0 || (got == 0 && !old.damaged))
 		return got;
-	row = (struct store_chunk_row){place, record.raw_len, false};
-	return store_chunk_put(txn, key, &row, err);
+	row.raw_len = record.raw_len;
+	return store_row_put(txn, STORE_CHUNKS, key, &row, err);
 }
 
 static int absorb_dump(struct db_txn *txn, struct store_place place, uint64_t seq,
@@ -648,7 +596,7 @@ static int absorb_dump(struct db_txn *txn, struct store_place place, uint64_t se
 						    place.len - STORE_DUMP_HEAD, NULL) != 0)
 		return 1;
 	row.committed = (int64_t)le_get64(payload);
-	got = store_time_get(txn, STORE_DELETED, dump.id, &deleted, err);
+	got = store_row_get(txn, STORE_DELETED, dump.id, &deleted, err);
 	return got == 1 ? store_dump_enter(txn, &dump, &row, payload, place.len, err) : got;
 }
 
@@ -657,11 +605,11 @@ static int absorb_time(struct db_txn *txn, uint8_t kind, const uint8_t *payload,
 {
 	enum store_table table = kind == STORE_BLOCK_DELETE ? STORE_DELETED : STORE_LOCKS;
 	int64_t time = (int64_t)le_get64(payload + STORE_DUMP_ID), before;
-	int got = store_time_get(txn, table, payload, &before, err);
+	int got = store_row_get(txn, table, payload, &before, err);
 
 	if (got < 0 || (got == 0 && before >= time))
 		return got;
-	if (time_put(txn, table, payload, time, err) != 0)
+	if (store_row_put(txn, table, payload, &time, err) != 0)
 		return -1;
 	if (kind != STORE_BLOCK_DELETE)
 		return 0;

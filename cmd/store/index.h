@@ -26,16 +26,17 @@ struct err;
 #define STORE_NAME_KEY  (2 * (STORE_NAME_MAX + 1) + 16)
 #define STORE_INDEX_KEY 24 /* bytes of a chunk's key: domain's number, 20 of its id */
 
+/* The tables; of each the key, and what a row is. */
 enum store_table {
-	STORE_META,
-	STORE_DOMAINS,
-	STORE_CHUNKS,
-	STORE_DUMPS,
-	STORE_DELETED,
-	STORE_LOCKS,
-	STORE_VOLUMES,
-	STORE_NAMES,
-	STORE_RECORDS,
+	STORE_META,    /* see store_meta_get */
+	STORE_DOMAINS, /* STORE_DOMAIN_LEN bytes: its number, uint32_t */
+	STORE_CHUNKS,  /* store_chunk_key: struct store_chunk_row */
+	STORE_DUMPS,   /* STORE_DUMP_ID bytes: struct store_dump_row */
+	STORE_DELETED, /* the same: when it was deleted, int64_t */
+	STORE_LOCKS,   /* the same: until when, int64_t */
+	STORE_VOLUMES, /* see store_volume_get: struct store_volume_row */
+	STORE_NAMES,   /* see store_name_next */
+	STORE_RECORDS, /* see store_dump_record */
 	STORE_TABLES
 };
 
@@ -46,15 +47,25 @@ struct store_place {
 
 struct store_chunk_row {
 	struct store_place place;
+	bool damaged; /* can't be read: as if it were not there, until it is put again */
 	uint32_t raw_len;
-	bool damaged; /* not to be had: as if it were not there, until it is put again */
 };
 
 struct store_dump_row {
 	struct store_place place;
+	bool damaged; /* its block can't be read, as far as is known */
 	uint64_t seq;
 	int64_t committed;
-	bool damaged; /* its block can't be read, as far as is known */
+};
+
+/* Both begin alike. */
+union store_block_row {
+	struct {
+		struct store_place place;
+		bool damaged;
+	} any;
+	struct store_chunk_row chunk;
+	struct store_dump_row dump;
 };
 
 enum store_volume_state {
@@ -86,21 +97,40 @@ struct db *store_index_copy(const char *path, struct err *err);
 
 void store_chunk_key(uint32_t domain, const uint8_t *id, uint8_t key[STORE_INDEX_KEY]);
 
-/* Each returns 0; 1 if there is none (_get, _del, _next); -1 with err set. */
+/* Rows. Each returns 0; 1 if there is none (_get, _del, _next); -1 with err set. A key has the
+ * length of its table's. */
+int store_row_get(
+	struct db_txn *txn, enum store_table table, const uint8_t *key, void *row, struct err *err);
+int store_row_put(struct db_txn *txn, enum store_table table, const uint8_t *key, const void *row,
+	struct err *err);
+int store_row_del(struct db_txn *txn, enum store_table table, const uint8_t *key, struct err *err);
+/* The next row; rows may be changed in between. *at begins zeroed, and has a copy of its key. */
+struct store_at {
+	uint8_t key[STORE_NAME_KEY];
+	size_t len;
+};
+int store_row_next(struct db_txn *txn, enum store_table table, struct store_at *at, void *row,
+	struct err *err);
+/* Says of a chunk or dump whether it is damaged, if its row still names this place. Returns 0, or
+ * -1 with err set. */
+int store_row_mark(struct db_txn *txn, enum store_table table, const uint8_t *key,
+	const struct store_place *place, bool damaged, struct err *err);
+
+/* The same of rows that are found in another way. */
 int store_meta_get(struct db_txn *txn, struct store_meta *meta, struct err *err);
 int store_meta_put(struct db_txn *txn, const struct store_meta *meta, struct err *err);
-int store_domain_get(struct db_txn *txn, const uint8_t *domain, uint32_t *number, struct err *err);
-/* The same, and a new number, out of *meta, if there is none. */
+int store_volume_get(
+	struct db_txn *txn, uint32_t number, struct store_volume_row *row, struct err *err);
+int store_volume_put(
+	struct db_txn *txn, uint32_t number, const struct store_volume_row *row, struct err *err);
+int store_volume_del(struct db_txn *txn, uint32_t number, struct err *err);
+int store_volume_next(struct db_txn *txn, struct store_at *at, uint32_t *number,
+	struct store_volume_row *row, struct err *err);
+
+/* A domain's number; a new one, out of *meta, if there is none. Returns 0 or -1. */
 int store_domain_make(struct db_txn *txn, struct store_meta *meta, const uint8_t *domain,
 	uint32_t *number, struct err *err);
-int store_chunk_get(
-	struct db_txn *txn, const uint8_t *key, struct store_chunk_row *row, struct err *err);
-int store_chunk_put(
-	struct db_txn *txn, const uint8_t *key, const struct store_chunk_row *row, struct err *err);
-int store_dump_row_get(
-	struct db_txn *txn, const uint8_t *dump, struct store_dump_row *row, struct err *err);
-int store_dump_row_put(
-	struct db_txn *txn, const uint8_t *dump, const struct store_dump_row *row, struct err *err);
+
 /* A dump that is new, with its rows by name and its record, out of a DUMP block's payload; or one
  * that is there already, which gives way. dump: decoded from it. */
 int store_dump_enter(struct db_txn *txn, const struct store_dump *dump,
@@ -108,40 +138,20 @@ int store_dump_enter(struct db_txn *txn, const struct store_dump *dump,
 /* Takes all of them out. Returns 0; 1: there was none; -1. */
 int store_dump_leave(struct db_txn *txn, const uint8_t *dump, struct err *err);
 /* What a DUMP block has behind its time: STORE_DUMP_HEAD - 8 bytes, and the record. Borrowed until
- * the transaction changes or ends. */
+ * the transaction changes or ends. Returns 0, 1 or -1. */
 int store_dump_record(
 	struct db_txn *txn, const uint8_t *dump, struct db_bytes *bytes, struct err *err);
 
 /* Dumps by agent and name, of each the newest first. agent, name: NULL: all of them; *at begins
  * zeroed. Returns 0; 1 at the end; -1 with err set. */
 struct store_name_at {
-	uint8_t key[STORE_NAME_KEY]; /* of the row that was met last */
-	size_t len;
+	struct store_at at;
 	uint8_t dump[STORE_DUMP_ID];
 	int64_t committed;
 	uint64_t seq;
 };
 int store_name_next(struct db_txn *txn, const char *agent, const char *name,
 	struct store_name_at *at, struct err *err);
-
-int store_volume_get(
-	struct db_txn *txn, uint32_t number, struct store_volume_row *row, struct err *err);
-int store_volume_put(
-	struct db_txn *txn, uint32_t number, const struct store_volume_row *row, struct err *err);
-int store_volume_del(struct db_txn *txn, uint32_t number, struct err *err);
-/* A time under a dump's id: STORE_DELETED, STORE_LOCKS. */
-int store_time_get(struct db_txn *txn, enum store_table table, const uint8_t *dump, int64_t *time,
-	struct err *err);
-
-/* The next row behind *key, which begins at {NULL}. */
-int store_chunk_next(
-	struct db_txn *txn, struct db_bytes *key, struct store_chunk_row *row, struct err *err);
-int store_dump_row_next(
-	struct db_txn *txn, struct db_bytes *key, struct store_dump_row *row, struct err *err);
-int store_time_next(struct db_txn *txn, enum store_table table, struct db_bytes *key, int64_t *time,
-	struct err *err);
-int store_volume_next(struct db_txn *txn, struct db_bytes *key, uint32_t *number,
-	struct store_volume_row *row, struct err *err);
 
 /* Whether all dumps, deletions, locks and volumes are there. Returns 0, or -1 with err set:
  * ERR_DAMAGE. */

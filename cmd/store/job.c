@@ -1,12 +1,11 @@
 /* Rows of jobs that wait, and the callbacks of their calls. */
 #include "cmd/store/job.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "cmd/store/engine.h"
-#include "cmd/store/record.h"
-#include "cmd/store/proto.h"
 #include "lib/cbor.h"
 #include "rpc/call.h"
 
@@ -20,19 +19,6 @@ static void row_add(struct store_job_row *row, struct store_job *job)
 	job->waits = true;
 }
 
-static struct store_job *row_take(struct store_job_row *row)
-{
-	struct store_job *job = row->first;
-
-	if (job == NULL)
-		return NULL;
-	row->first = job->next;
-	if (row->first == NULL)
-		row->last = &row->first;
-	job->waits = false;
-	return job;
-}
-
 static void row_remove(struct store_job_row *row, struct store_job *job)
 {
 	struct store_job **at = &row->first;
@@ -43,13 +29,6 @@ static void row_remove(struct store_job_row *row, struct store_job *job)
 	if (*at == NULL)
 		row->last = at;
 	job->waits = false;
-}
-
-void store_jobs_init(struct store_jobs *s, uint64_t budget)
-{
-	*s = (struct store_jobs){.budget = budget, .free = budget};
-	s->puts.last = &s->puts.first;
-	s->gets.last = &s->gets.first;
 }
 
 static void start_waiting(struct store_jobs *s);
@@ -104,14 +83,14 @@ void store_job_reply(struct store_job *job, bool is, bool blob)
 
 /* --- work ------------------------------------------------------------------ */
 
-static void work(struct pool_job *pool)
+static void run(struct pool_job *pool)
 {
 	struct store_job *job = (struct store_job *)(void *)pool;
 
 	job->ret = job->work(job);
 }
 
-static void work_done(struct pool_job *pool)
+static void done(struct pool_job *pool)
 {
 	struct store_job *job = (struct store_job *)(void *)pool;
 	struct store_jobs *s = job->jobs;
@@ -119,10 +98,10 @@ static void work_done(struct pool_job *pool)
 
 	job->working = false;
 	if (job->marked)
-		s->damaged(s->ctx, &why);
-	if (engine_failed(s->engine)) {
+		s->o.damaged(s->o.ctx, &why);
+	if (engine_failed(s->o.engine)) {
 		store_job_fail(job, &why);
-		s->failed(s->ctx, &why);
+		s->o.failed(s->o.ctx, &why);
 	} else if (job->ret < 0) {
 		store_job_fail(job, &why);
 	} else if (job->call != NULL) {
@@ -131,7 +110,7 @@ static void work_done(struct pool_job *pool)
 	end(job);
 }
 
-static void work_drop(struct pool_job *pool)
+static void drop(struct pool_job *pool)
 {
 	struct store_job *job = (struct store_job *)(void *)pool;
 
@@ -141,9 +120,9 @@ static void work_drop(struct pool_job *pool)
 
 void store_job_start(struct store_job *job)
 {
-	job->pool = (struct pool_job){.work = work, .done = work_done, .drop = work_drop};
+	job->pool = (struct pool_job){.work = run, .done = done, .drop = drop};
 	job->working = true;
-	if (pool_start(job->jobs->pool, &job->pool) == 0)
+	if (pool_start(job->jobs->o.pool, &job->pool) == 0)
 		return;
 	job->working = false;
 	store_job_failf(job, ERR_BUSY, "the store has too much to do; try again later");
@@ -154,14 +133,15 @@ static void start_waiting(struct store_jobs *s)
 {
 	struct store_job *job;
 
-	while ((job = s->puts.first) != NULL && (s->free >= job->size || s->free == s->budget)) {
-		row_take(&s->puts);
-		job->budget = job->size < s->free ? job->size : s->free;
+	while ((job = s->puts.first) != NULL &&
+		(s->free >= job->p.size || s->free == s->o.budget)) {
+		row_remove(&s->puts, job);
+		job->budget = job->p.size < s->free ? job->p.size : s->free;
 		s->free -= job->budget;
-		rpc_call_grant(job->call, (uint32_t)job->size);
+		rpc_call_grant(job->call, (uint32_t)job->p.size);
 	}
-	while (s->gets.first != NULL && s->reads < STORE_READS_MAX) {
-		job = row_take(&s->gets);
+	while ((job = s->gets.first) != NULL && s->reads < STORE_READS_MAX) {
+		row_remove(&s->gets, job);
 		s->reads++;
 		store_job_start(job);
 	}
@@ -224,11 +204,13 @@ static void on_done(void *arg, const struct err *err)
 
 static const struct rpc_call_ops call_ops = {.data = on_data, .fill = on_fill, .done = on_done};
 
-/* A job for a call. NULL: the call was answered. */
-struct store_job *store_job_new(struct store_jobs *s, struct rpc_call *call)
+struct store_job *store_job_new(struct store_jobs *s, struct rpc_call *call,
+	const struct cbormap_field *fields, const struct cbormap_value *values, store_work *work,
+	store_answer *answer)
 {
 	const struct rpc_identity *peer = rpc_call_peer(call);
-	struct store_job *job = calloc(1, sizeof *job);
+	struct store_guest *guest = store_guests_find(&s->guests, peer->host);
+	struct store_job *job = guest != NULL ? calloc(1, sizeof *job) : NULL;
 	struct err why = {0};
 
 	if (job == NULL) {
@@ -238,6 +220,10 @@ struct store_job *store_job_new(struct store_jobs *s, struct rpc_call *call)
 	}
 	job->jobs = s;
 	job->call = call;
+	job->work = work;
+	job->answer = answer;
+	if (fields != NULL)
+		cbormap_store(&job->p, fields, values);
 	if (peer->role == RPC_AGENT)
 		memcpy(job->agent, peer->name, sizeof job->agent);
 	buf_init(&job->in, STORE_RECORD_MAX > STORE_DUMP_MAX ? STORE_RECORD_MAX : STORE_DUMP_MAX);
@@ -248,5 +234,18 @@ struct store_job *store_job_new(struct store_jobs *s, struct rpc_call *call)
 
 struct store_guest *store_job_guest(const struct store_job *job)
 {
-	return store_guests_find(&job->jobs->guests, rpc_call_peer(job->call)->host);
+	struct store_guest *guest =
+		store_guests_find(&job->jobs->guests, rpc_call_peer(job->call)->host);
+
+	assert(guest != NULL);
+	return guest;
+}
+
+void store_jobs_tell(struct store_jobs *s, struct store_guest *guest)
+{
+	const struct store_tally *t = &guest->tally;
+
+	if (t->puts + t->gets + t->haves > 0 && s->o.tallied != NULL)
+		s->o.tallied(s->o.ctx, &guest->id, t);
+	guest->tally = (struct store_tally){0};
 }

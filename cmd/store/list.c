@@ -87,7 +87,7 @@ int engine_whole(struct engine *s, struct db_txn *txn, const struct store_dump *
 	struct buf *missing, struct err *err)
 {
 	struct whole w = {.store = s, .txn = txn, .missing = missing};
-	int got = store_domain_get(txn, dump->domain, &w.domain, err);
+	int got = store_row_get(txn, STORE_DOMAINS, dump->domain, &w.domain, err);
 
 	if (got == 1) { /* nothing of it is there */
 		if (missing != NULL &&

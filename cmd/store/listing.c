@@ -74,8 +74,8 @@ static int look_up(struct engine *s, const uint8_t *id, struct store_dump_row *r
 	*lock = 0;
 	if (db_begin(s->db, false, &txn, err) != 0)
 		return -1;
-	got = store_dump_row_get(txn, id, row, err);
-	if (got == 0 && store_time_get(txn, STORE_LOCKS, id, lock, err) < 0)
+	got = store_row_get(txn, STORE_DUMPS, id, row, err);
+	if (got == 0 && store_row_get(txn, STORE_LOCKS, id, lock, err) < 0)
 		got = -1;
 	db_abort(txn);
 	return got;
@@ -161,7 +161,7 @@ static int by_time(const void *a, const void *b)
 static int collect_in(
 	struct db_txn *txn, const struct store_filter *filter, struct buf *all, struct err *err)
 {
-	struct store_name_at at = {.len = 0};
+	struct store_name_at at = {.seq = 0};
 	bool any = filter->agent == NULL && filter->name == NULL;
 	struct store_dump_row row;
 	struct found f;
@@ -170,7 +170,7 @@ static int collect_in(
 	while ((got = store_name_next(txn, filter->agent, filter->name, &at, err)) == 0) {
 		if (at.seq <= filter->after)
 			continue;
-		got = store_dump_row_get(txn, at.dump, &row, err);
+		got = store_row_get(txn, STORE_DUMPS, at.dump, &row, err);
 		if (got != 0)
 			return got < 0 ? -1
 				       : err_set(err, ERR_DAMAGE,
@@ -219,7 +219,7 @@ static int take_entry(struct engine *s, const uint8_t *id, struct buf *bytes, st
 	buf_clear(bytes);
 	if (db_begin(s->db, false, &txn, err) != 0)
 		return -1;
-	got = store_dump_row_get(txn, id, &row, err);
+	got = store_row_get(txn, STORE_DUMPS, id, &row, err);
 	if (got == 0 && !row.damaged) {
 		got = store_dump_record(txn, id, &record, err);
 		if (got == 1)
@@ -227,7 +227,7 @@ static int take_entry(struct engine *s, const uint8_t *id, struct buf *bytes, st
 				"index: lacks a dump's record (fdump store rebuild repairs it)");
 		if (got == 0)
 			got = buf_add(bytes, record.at, record.len, err);
-		if (got == 0 && store_time_get(txn, STORE_LOCKS, id, &lock, err) < 0)
+		if (got == 0 && store_row_get(txn, STORE_LOCKS, id, &lock, err) < 0)
 			got = -1;
 	}
 	db_abort(txn);
@@ -271,7 +271,7 @@ int engine_dumps(struct engine *s, const struct store_filter *filter, store_each
 
 int engine_stat(struct engine *s, struct engine_stat *stat, struct err *err)
 {
-	struct db_bytes key = {NULL, 0};
+	struct store_at at = {.len = 0};
 	struct store_chunk_row chunk;
 	struct store_volume_row volume;
 	struct db_txn *txn;
@@ -284,13 +284,13 @@ int engine_stat(struct engine *s, struct engine_stat *stat, struct err *err)
 	got = db_count(txn, STORE_DUMPS, &stat->dumps, err);
 	if (got == 0)
 		got = db_count(txn, STORE_DELETED, &stat->deleted, err);
-	while (got == 0 && (got = store_chunk_next(txn, &key, &chunk, err)) == 0) {
+	while (got == 0 && (got = store_row_next(txn, STORE_CHUNKS, &at, &chunk, err)) == 0) {
 		stat->chunks++;
 		stat->raw += chunk.raw_len;
 		stat->damaged += chunk.damaged;
 	}
-	key.at = NULL;
-	while (got >= 0 && (got = store_volume_next(txn, &key, &number, &volume, err)) == 0) {
+	at.len = 0;
+	while (got >= 0 && (got = store_volume_next(txn, &at, &number, &volume, err)) == 0) {
 		stat->volumes += volume.state == STORE_VOLUME_LIVE;
 		stat->bytes += volume.state == STORE_VOLUME_LIVE ? volume.len : 0;
 	}

@@ -1,20 +1,132 @@
-/* A store in a directory: the engine behind the contract. What is put waits in a queue, whose
- * thread is the only one of this process that writes. */
+/*
+ * A store in a directory: the engine behind the contract. What is put waits in a queue, bounded by
+ * number and bytes, whose thread is the only one of this process that writes; then a commit. What
+ * goes wrong there is the error of the next call. One lock over the queue, one condition for each
+ * change of it.
+ */
+#include <assert.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "cmd/store/care.h"
 #include "cmd/store/engine.h"
 #include "cmd/store/kind.h"
-#include "cmd/store/queue.h"
+#include "cmd/store/parcel.h"
 #include "lib/buf.h"
 #include "lib/err.h"
+#include "lib/mutex.h"
+#include "lib/uptime.h"
+
+#define QUEUE_SLOTS 1024       /* records that wait */
+#define QUEUE_BYTES (4u << 20) /* bytes of them */
+#define CLOSE_MS    5000       /* that the thread is waited for at the end */
+
+enum commit_state { COMMIT_NONE, COMMIT_WANTED, COMMIT_RUNNING, COMMIT_DONE };
 
 struct local {
 	struct store base;
 	struct engine *engine;
-	struct store_queue *queue; /* from store_begin on */
+	bool started; /* the thread, from store_begin on */
+	pthread_t thread;
+	struct mutex lock; /* over all below */
+	pthread_cond_t change;
+	struct store_parcel *parcels[QUEUE_SLOTS]; /* a ring */
+	size_t first, count, bytes;
+	bool putting;       /* one is out of the ring, and not done */
+	bool closing, over; /* over: the thread has ended */
+	bool failed;
+	struct err why;
+	uint64_t stored, taken; /* bytes that were new; records done, to see it move */
+	/* The commit. */
+	enum commit_state commit;
+	struct buf record; /* a copy: who waits may give up before it is done */
+	int64_t time;
+	int answer;
+	struct store_receipt receipt;
+	struct buf missing;
 };
+
+/* --- the thread ----------------------------------------------------------- */
+
+static void drop_all(struct local *l)
+{
+	assert(l->count <= QUEUE_SLOTS && l->first < QUEUE_SLOTS);
+	for (; l->count > 0; l->count--) {
+		l->bytes -= l->parcels[l->first]->len;
+		store_parcel_unref(l->parcels[l->first]);
+		l->first = (l->first + 1) % QUEUE_SLOTS;
+	}
+}
+
+/* The lock is not held while the store works. */
+static void put_next(struct local *l)
+{
+	struct store_parcel *p = l->parcels[l->first];
+	struct err why = {0};
+	int ret;
+
+	assert(mutex_held(&l->lock) && !l->putting);
+	assert(l->count > 0 && l->count <= QUEUE_SLOTS && l->first < QUEUE_SLOTS);
+	l->first = (l->first + 1) % QUEUE_SLOTS;
+	l->count--;
+	l->putting = true;
+	mutex_unlock(&l->lock);
+	ret = engine_put(l->engine, l->base.run.agent, l->base.run.domain, p->bytes, p->len, &why);
+	mutex_lock(&l->lock);
+	l->putting = false;
+	l->taken++;
+	assert(l->bytes >= p->len);
+	l->bytes -= p->len;
+	if (ret == 0)
+		l->stored += p->len;
+	if (ret < 0) {
+		l->failed = true;
+		l->why = why;
+		drop_all(l);
+	}
+	store_parcel_unref(p);
+	pthread_cond_broadcast(&l->change);
+}
+
+static void commit(struct local *l)
+{
+	struct err why = {0};
+	int ret;
+
+	assert(mutex_held(&l->lock) && l->commit == COMMIT_WANTED && l->count == 0);
+	l->commit = COMMIT_RUNNING;
+	mutex_unlock(&l->lock);
+	ret = engine_commit(
+		l->engine, l->record.data, l->record.len, l->time, &l->receipt, &l->missing, &why);
+	mutex_lock(&l->lock);
+	assert(l->commit == COMMIT_RUNNING);
+	l->answer = ret;
+	l->commit = COMMIT_DONE;
+	if (ret < 0)
+		l->why = why;
+	pthread_cond_broadcast(&l->change);
+}
+
+static void *run_thread(void *store)
+{
+	struct local *l = store;
+
+	mutex_lock(&l->lock);
+	while (!l->closing)
+		if (l->count > 0)
+			put_next(l);
+		else if (l->commit == COMMIT_WANTED && !l->failed)
+			commit(l);
+		else
+			mutex_wait(&l->lock, &l->change);
+	l->over = true;
+	pthread_cond_broadcast(&l->change);
+	mutex_unlock(&l->lock);
+	return NULL;
+}
+
+/* --- life ----------------------------------------------------------------- */
 
 static int local_open(struct store *s, int64_t wait_ms, struct err *err)
 {
@@ -33,23 +145,44 @@ static int local_open(struct store *s, int64_t wait_ms, struct err *err)
 	return 0;
 }
 
+/* If the thread hangs in the engine, that stays, and the thread, and all that it uses. */
 static void local_close(struct store *s)
 {
 	struct local *l = (struct local *)s;
+	int64_t until = uptime_ms() + CLOSE_MS;
+	int ret = 0;
+	bool over;
 
-	if (!store_queue_close(l->queue))
-		return; /* its thread hangs in the engine, which stays */
-	l->queue = NULL;
+	mutex_lock(&l->lock);
+	l->closing = true;
+	drop_all(l);
+	pthread_cond_broadcast(&l->change);
+	while (l->started && !l->over && ret == 0)
+		ret = mutex_wait_until(&l->lock, &l->change, until);
+	over = !l->started || l->over;
+	mutex_unlock(&l->lock);
+	if (!over)
+		return;
+	if (l->started)
+		pthread_join(l->thread, NULL);
 	engine_close(l->engine);
 	l->engine = NULL;
+	l->started = l->closing = l->over = l->failed = false;
+	l->stored = 0;
+	l->commit = COMMIT_NONE;
+	buf_fini(&l->missing);
+	buf_fini(&l->record);
 }
 
 static void local_free(struct store *s)
 {
 	struct local *l = (struct local *)s;
 
-	if (l->engine == NULL)
-		free(l);
+	if (l->engine != NULL)
+		return;
+	pthread_cond_destroy(&l->change);
+	mutex_fini(&l->lock);
+	free(l);
 }
 
 static int local_about(struct store *s, struct store_about *about, struct err *err)
@@ -59,22 +192,62 @@ static int local_about(struct store *s, struct store_about *about, struct err *e
 
 /* --- writing -------------------------------------------------------------- */
 
-static int queue_put(void *ctx, const uint8_t *bytes, size_t len, struct err *err)
+static bool fits(const struct local *l, size_t len)
 {
-	struct local *l = ctx;
-
-	return engine_put(l->engine, l->base.run.agent, l->base.run.domain, bytes, len, err);
+	assert(mutex_held(&l->lock));
+	return l->count == 0 || (l->count < QUEUE_SLOTS && l->bytes + len <= QUEUE_BYTES);
 }
 
-static int queue_commit(void *ctx, const uint8_t *record, size_t len, int64_t time,
-	struct store_receipt *receipt, struct buf *missing, struct err *err)
+static int local_put(struct store *s, struct store_parcel *p, int64_t wait_ms, struct err *err)
 {
-	struct local *l = ctx;
+	struct local *l = (struct local *)s;
+	int64_t end = uptime_ms() + wait_ms;
+	int ret = STORE_TAKEN;
 
-	return engine_commit(l->engine, record, len, time, receipt, missing, err);
+	mutex_lock(&l->lock);
+	while (!l->failed && !fits(l, p->len) && uptime_ms() < end)
+		mutex_wait_until(&l->lock, &l->change, end);
+	if (l->failed) {
+		*err = l->why;
+		ret = -1;
+	} else if (!fits(l, p->len)) {
+		ret = STORE_NO_ROOM;
+	} else {
+		assert(l->count < QUEUE_SLOTS);
+		l->parcels[(l->first + l->count++) % QUEUE_SLOTS] = store_parcel_ref(p);
+		l->bytes += p->len;
+		pthread_cond_broadcast(&l->change);
+	}
+	mutex_unlock(&l->lock);
+	return ret;
 }
 
-static const struct store_queue_ops queue_ops = {queue_put, queue_commit};
+/* Waits until all that was put is in the engine, but no longer than the patience without progress.
+ * Returns 0, or -1 with err set. */
+static int settle(struct local *l, uint64_t *stored, struct err *err)
+{
+	int64_t moved = uptime_ms(), patience = l->base.access.patience_ms;
+	uint64_t taken;
+	int ret = 0;
+
+	mutex_lock(&l->lock);
+	taken = l->taken;
+	while (!l->failed && (l->count > 0 || l->putting) && uptime_ms() - moved < patience) {
+		mutex_wait_until(&l->lock, &l->change, moved + patience);
+		if (l->taken != taken)
+			moved = uptime_ms();
+		taken = l->taken;
+	}
+	if (l->failed) {
+		*err = l->why;
+		ret = -1;
+	} else if (l->count > 0 || l->putting) {
+		ret = err_set(err, ERR_TIMEOUT, "it accepts nothing any more");
+	}
+	*stored = l->stored;
+	mutex_unlock(&l->lock);
+	return ret;
+}
 
 static int local_begin(
 	struct store *s, const struct store_run *run, bool *has_base, struct err *err)
@@ -83,17 +256,20 @@ static int local_begin(
 	uint64_t stored;
 	int ret = 1;
 
-	if (l->queue != NULL && store_queue_settle(l->queue, &stored, err) != 0)
+	if (settle(l, &stored, err) != 0)
 		return -1;
-
 	if (run->base != NULL)
 		ret = engine_hold(l->engine, run->base, NULL, NULL, err);
 	if (ret < 0)
 		return -1;
 	*has_base = ret == 0;
-	if (l->queue == NULL)
-		l->queue = store_queue_new(&queue_ops, l, s->access.patience_ms, err);
-	return l->queue != NULL ? 0 : -1;
+	if (l->started)
+		return 0;
+	ret = pthread_create(&l->thread, NULL, run_thread, l);
+	if (ret != 0)
+		return err_errno(err, ret, "thread");
+	l->started = true;
+	return 0;
 }
 
 static int local_have(struct store *s, const uint8_t *ids, size_t count, bool ask,
@@ -111,32 +287,61 @@ static int local_have(struct store *s, const uint8_t *ids, size_t count, bool as
 	return 0;
 }
 
-static int local_put(struct store *s, struct store_parcel *parcel, int64_t wait_ms, struct err *err)
-{
-	return store_queue_put(((struct local *)s)->queue, parcel, wait_ms, err);
-}
-
 static int local_settle(struct store *s, uint64_t *stored, struct err *err)
 {
 	struct local *l = (struct local *)s;
 
-	if (store_queue_settle(l->queue, stored, err) != 0)
-		return -1;
-	return engine_flush(l->engine, err);
+	return settle(l, stored, err) != 0 ? -1 : engine_flush(l->engine, err);
 }
 
 /* Who may write to the directory may say what he likes: the receipt is not checked. */
 static int local_commit_start(struct store *s, const uint8_t *record, size_t len,
 	const struct store_receipt *first, struct err *err)
 {
-	return store_queue_commit(((struct local *)s)->queue, record, len,
-		first != NULL ? first->time : STORE_NOW, err);
+	struct local *l = (struct local *)s;
+	int ret = 0;
+
+	mutex_lock(&l->lock);
+	assert(l->commit == COMMIT_NONE || l->commit == COMMIT_DONE);
+	buf_clear(&l->record);
+	if (l->failed) {
+		*err = l->why;
+		ret = -1;
+	} else if (buf_add(&l->record, record, len, err) != 0) {
+		ret = -1;
+	} else {
+		l->commit = COMMIT_WANTED;
+		l->time = first != NULL ? first->time : STORE_NOW;
+		buf_clear(&l->missing);
+		pthread_cond_broadcast(&l->change);
+	}
+	mutex_unlock(&l->lock);
+	return ret;
 }
 
 static int local_commit_wait(struct store *s, int64_t wait_ms, struct store_receipt *receipt,
 	struct buf *missing, struct err *err)
 {
-	return store_queue_answer(((struct local *)s)->queue, wait_ms, receipt, missing, err);
+	struct local *l = (struct local *)s;
+	int64_t end = uptime_ms() + wait_ms;
+	int ret = STORE_PENDING;
+
+	mutex_lock(&l->lock);
+	while (!l->failed && l->commit != COMMIT_DONE && uptime_ms() < end)
+		mutex_wait_until(&l->lock, &l->change, end);
+	if (l->failed || l->commit == COMMIT_DONE) {
+		ret = l->failed ? -1 : l->answer;
+		l->commit = COMMIT_NONE;
+	}
+	if (ret < 0)
+		*err = l->why;
+	if (ret == STORE_COMMITTED)
+		*receipt = l->receipt;
+	if (ret == STORE_MISSING && missing != NULL &&
+		buf_add(missing, l->missing.data, l->missing.len, err) != 0)
+		ret = -1;
+	mutex_unlock(&l->lock);
+	return ret;
 }
 
 /* --- reading, and what operators do ---------------------------------------- */
@@ -229,5 +434,9 @@ struct store *store_local_new(struct err *err)
 		return NULL;
 	}
 	l->base.kind = &local_kind;
+	mutex_init(&l->lock);
+	pthread_cond_init(&l->change, NULL);
+	buf_init(&l->record, STORE_DUMP_MAX);
+	buf_init(&l->missing, (size_t)STORE_MISSING_MAX * STORE_ID_LEN);
 	return &l->base;
 }

@@ -23,7 +23,7 @@ struct timed {
 static int write_times(
 	struct engine *s, enum store_table table, enum store_block kind, struct err *err)
 {
-	struct db_bytes key = {NULL, 0};
+	struct store_at at = {.len = 0};
 	struct db_txn *txn;
 	struct timed one;
 	const struct timed *t;
@@ -34,8 +34,8 @@ static int write_times(
 	if (db_begin(s->db, false, &txn, err) != 0)
 		return -1;
 	buf_init(&all, SIZE_MAX);
-	while ((got = store_time_next(txn, table, &key, &one.time, err)) == 0) {
-		memcpy(one.dump, key.at, sizeof one.dump);
+	while ((got = store_row_next(txn, table, &at, &one.time, err)) == 0) {
+		memcpy(one.dump, at.key, sizeof one.dump);
 		if ((got = buf_add(&all, &one, sizeof one, err)) != 0)
 			break;
 	}
@@ -88,18 +88,14 @@ static int shorten(struct engine *s, struct db_txn *txn, uint32_t number, struct
 static int drop_rows(
 	struct engine *s, struct db_txn *txn, const struct engine_cut *cut, struct err *err)
 {
-	struct db_bytes key = {NULL, 0};
+	struct store_at at = {.len = 0};
 	struct store_chunk_row row;
-	uint8_t copy[STORE_INDEX_KEY];
 	int got;
 
-	while ((got = store_chunk_next(txn, &key, &row, err)) == 0) {
-		memcpy(copy, key.at, sizeof copy);
-		key.at = copy;
+	while ((got = store_row_next(txn, STORE_CHUNKS, &at, &row, err)) == 0)
 		if (row.place.volume == cut->volume && engine_is_lost(s, &row.place) &&
-			db_del(txn, STORE_CHUNKS, key, err) < 0)
+			store_row_del(txn, STORE_CHUNKS, at.key, err) < 0)
 			return -1;
-	}
 	if (got < 0)
 		return -1;
 	return cut->len > 0 ? shorten(s, txn, cut->volume, err)
@@ -121,10 +117,7 @@ int engine_drop_lost(struct engine *s, const struct engine_cut *cut, size_t coun
 		return -1;
 	for (i = 0; i < count && got >= 0; i++)
 		got = drop_rows(s, txn, &cut[i], err);
-	if (got >= 0)
-		return engine_commit_index(s, txn, err);
-	db_abort(txn);
-	return -1;
+	return engine_end(s, txn, got, err);
 }
 
 /* --- how the dumps stand -------------------------------------------------- */
@@ -174,16 +167,13 @@ static int mark(
 	store_chunk_key(domain, id, key);
 	if (db_begin(s->db, true, &txn, err) != 0)
 		return -1;
-	got = store_chunk_get(txn, key, &row, err);
+	got = store_row_get(txn, STORE_CHUNKS, key, &row, err);
 	if (got == 0 && !row.damaged) {
 		row.damaged = true;
-		got = store_chunk_put(txn, key, &row, err);
+		got = store_row_put(txn, STORE_CHUNKS, key, &row, err);
 		++*marked;
 	}
-	if (got >= 0)
-		return engine_commit_index(s, txn, err);
-	db_abort(txn);
-	return -1;
+	return engine_end(s, txn, got, err);
 }
 
 int engine_doubt(struct engine *s, const uint8_t *domain, const uint8_t *ids, size_t count,

@@ -2,40 +2,17 @@
 #include "cmd/store/methods.h"
 
 #include <assert.h>
-#include <stdio.h>
 #include <string.h>
 #include <time.h>
 
 #include "cmd/store/engine.h"
 #include "cmd/store/job.h"
-#include "cmd/store/proof.h"
-#include "cmd/store/proto.h"
-#include "cmd/store/record.h"
-#include "cmd/store/tend.h"
+#include "lib/esc.h"
 #include "rpc/call.h"
 #include "rpc/wire.h"
 
 #define DEADLINE_MS 600000
 #define REPLY_MAX   512
-
-typedef int store_work(struct store_job *job);
-typedef void store_answer(struct store_job *job);
-
-static struct store_job *new_job(
-	struct store_methods *s, struct rpc_call *call, store_work *work, store_answer *answer)
-{
-	struct store_job *job = store_job_new(s->jobs, call);
-	const struct rpc_identity *peer;
-
-	if (job == NULL)
-		return NULL;
-	peer = rpc_call_peer(call);
-	if (peer->role == RPC_AGENT)
-		memcpy(job->agent, peer->name, sizeof job->agent);
-	job->work = work;
-	job->answer = answer;
-	return job;
-}
 
 /* Whether it went well, or was there. */
 static void reply_ret(struct store_job *job)
@@ -60,7 +37,7 @@ static bool is_own(const struct store_job *job, const struct store_dump *dump)
  * (1). */
 static int hold_own(struct store_job *job, struct buf *record, struct store_entry *entry)
 {
-	int ret = engine_hold(job->jobs->engine, job->dump, record, entry, &job->err);
+	int ret = engine_hold(job->jobs->o.engine, job->p.dump, record, entry, &job->err);
 
 	return ret == 0 && !is_own(job, &entry->dump) ? 1 : ret;
 }
@@ -100,7 +77,7 @@ static void put_number(struct cbor_out *out, const char *key, uint64_t number)
 
 static void reply_about(struct store_job *job)
 {
-	const struct engine *engine = job->jobs->engine;
+	const struct engine *engine = job->jobs->o.engine;
 	const struct store_about *about = &job->about;
 	struct cbor_out out;
 	uint8_t mem[REPLY_MAX];
@@ -131,7 +108,7 @@ static void reply_about(struct store_job *job)
 
 static int work_about(struct store_job *job)
 {
-	struct engine *engine = job->jobs->engine;
+	struct engine *engine = job->jobs->o.engine;
 	struct store_about *about = &job->about;
 
 	if (engine_about(engine, about, &job->err) != 0)
@@ -152,23 +129,21 @@ static int work_about(struct store_job *job)
 
 static void on_about(void *ctx, struct rpc_call *call, const struct cbormap_value *v)
 {
-	struct store_job *job = new_job(ctx, call, work_about, reply_about);
+	struct store_job *job = store_job_new(ctx, call, NULL, v, work_about, reply_about);
 
-	(void)v;
 	if (job != NULL)
 		store_job_start(job);
 }
 
 static int work_trust_clock(struct store_job *job)
 {
-	return engine_trust_clock(job->jobs->engine, &job->err);
+	return engine_trust_clock(job->jobs->o.engine, &job->err);
 }
 
 static void on_trust_clock(void *ctx, struct rpc_call *call, const struct cbormap_value *v)
 {
-	struct store_job *job = new_job(ctx, call, work_trust_clock, reply_ret);
+	struct store_job *job = store_job_new(ctx, call, NULL, v, work_trust_clock, reply_ret);
 
-	(void)v;
 	if (job != NULL)
 		store_job_start(job);
 }
@@ -176,88 +151,74 @@ static void on_trust_clock(void *ctx, struct rpc_call *call, const struct cborma
 /* --- begin, end --------------------------------------------------------------- */
 
 /* An agent proves that it is of the domain. */
-static bool is_proved(const struct store_job *job, const struct cbormap_value *v)
+static bool is_proved(const struct store_job *job)
 {
-	const char *host = rpc_call_peer(job->call)->host;
 	struct store_proof proof;
 	struct err err;
-	size_t i;
-	unsigned byte;
 
-	if (!v[STORE_BEGIN_PUBLIC].has || !v[STORE_BEGIN_PROOF].has)
-		return false;
-	memcpy(proof.uid, engine_uid(job->jobs->engine), sizeof proof.uid);
-	for (i = 0; i < sizeof proof.host; i++) {
-		if (sscanf(host + 2 * i, "%2x", &byte) != 1)
-			return false;
-		proof.host[i] = (uint8_t)byte;
-	}
-	memcpy(proof.run, v[STORE_BEGIN_RUN].bytes, sizeof proof.run);
-	return store_proof_check(v[STORE_BEGIN_PUBLIC].bytes, v[STORE_BEGIN_DOMAIN].bytes, &proof,
-		       v[STORE_BEGIN_PROOF].bytes, &err) == 0;
+	memcpy(proof.uid, engine_uid(job->jobs->o.engine), sizeof proof.uid);
+	memcpy(proof.run, job->p.run, sizeof proof.run);
+	return esc_unhex(proof.host, sizeof proof.host, rpc_call_peer(job->call)->host) &&
+	       store_proof_check(job->p.public, job->p.domain, &proof, job->p.proof, &err) == 0;
 }
 
 static int work_begin(struct store_job *job)
 {
-	return job->has_dump ? hold_own_only(job) : 1;
+	static const uint8_t none[STORE_DUMP_ID] = {0};
+
+	return memcmp(job->p.dump, none, sizeof none) != 0 ? hold_own_only(job) : 1;
+}
+
+/* Whether gc, which ends soon then, is in the way: the call has failed. */
+static bool is_collecting(struct store_job *job)
+{
+	if (!store_tend_gives_way(&job->jobs->tend))
+		return false;
+	store_job_failf(job, ERR_BUSY, "the store collects garbage; try again in a moment");
+	return true;
 }
 
 static void on_begin(void *ctx, struct rpc_call *call, const struct cbormap_value *v)
 {
-	struct store_methods *s = ctx;
-	struct store_job *job = new_job(s, call, work_begin, reply_ret);
+	struct store_job *job =
+		store_job_new(ctx, call, store_begin_fields, v, work_begin, reply_ret);
 	struct store_guest *g;
 
-	if (job == NULL)
+	if (job == NULL || is_collecting(job))
 		return;
-	g = store_job_guest(job);
-	if (g == NULL) {
-		store_job_failf(job, ERR_NOMEM, "out of memory");
-		return;
-	}
-	if (store_tend_gives_way(s->tend)) {
-		store_job_failf(job, ERR_BUSY, "the store collects garbage; try again in a moment");
-		return;
-	}
-	if (!is_proved(job, v)) {
+	if (!is_proved(job)) {
 		store_job_failf(job, ERR_DENIED,
 			"the proof that this agent is of the domain is missing or wrong");
 		return;
 	}
-	if (store_guest_begin(g, v[STORE_BEGIN_RUN].bytes) != 0) {
+	g = store_job_guest(job);
+	if (store_guest_begin(g, job->p.run) != 0) {
 		store_job_failf(job, ERR_BUSY, "this agent has too many runs open");
 		return;
 	}
-	store_domains_add(&g->proved, v[STORE_BEGIN_DOMAIN].bytes);
-	job->has_dump = v[STORE_BEGIN_BASE].has;
-	if (job->has_dump)
-		memcpy(job->dump, v[STORE_BEGIN_BASE].bytes, sizeof job->dump);
+	store_domains_add(&g->proved, job->p.domain);
 	store_job_start(job);
 }
 
 static void on_end(void *ctx, struct rpc_call *call, const struct cbormap_value *v)
 {
-	struct store_methods *s = ctx;
-	struct store_job *job = new_job(s, call, NULL, NULL);
-	struct store_guest *g = job != NULL ? store_job_guest(job) : NULL;
+	struct store_job *job = store_job_new(ctx, call, store_end_fields, v, NULL, NULL);
+	struct store_guest *g;
 
 	if (job == NULL)
 		return;
-	if (g != NULL) {
-		store_guest_end(g, v[STORE_END_RUN].bytes);
-		s->ended(s->ctx, g);
-	}
+	g = store_job_guest(job);
+	store_guest_end(g, job->p.run);
+	store_jobs_tell(ctx, g);
 	store_job_reply(job, true, false);
 }
 
 /* --- have, put ---------------------------------------------------------------- */
 
-/* Whether the call's agent may put into a domain. */
-static bool may_put(struct store_job *job, const uint8_t *domain)
+/* Whether the call's agent may put into its domain; else the call has failed. */
+static bool may_put(struct store_job *job)
 {
-	struct store_guest *g = store_job_guest(job);
-
-	if (g != NULL && store_domains_has(&g->proved, domain))
+	if (store_domains_has(&store_job_guest(job)->proved, job->p.domain))
 		return true;
 	store_job_failf(
 		job, ERR_DENIED, "the domain was not proved on this store since it was started");
@@ -270,7 +231,8 @@ static int work_have(struct store_job *job)
 	bool has[STORE_HAVE_MAX];
 	uint8_t *bits;
 
-	if (engine_have(job->jobs->engine, job->domain, job->in.data, count, has, &job->err) != 0 ||
+	if (engine_have(job->jobs->o.engine, job->p.domain, job->in.data, count, has, &job->err) !=
+			0 ||
 		(bits = buf_room(&job->out, (count + 7) / 8, &job->err)) == NULL)
 		return -1;
 	memset(bits, 0, (count + 7) / 8);
@@ -294,18 +256,15 @@ static void reply_bits(struct store_job *job)
 
 static void on_have(void *ctx, struct rpc_call *call, const struct cbormap_value *v)
 {
-	struct store_methods *s = ctx;
-	struct store_job *job = new_job(s, call, work_have, reply_bits);
+	struct store_job *job =
+		store_job_new(ctx, call, store_have_fields, v, work_have, reply_bits);
 	struct err err = {0};
 
-	if (job == NULL)
+	if (job == NULL || (job->agent[0] != 0 && !may_put(job)))
 		return;
-	if (job->agent[0] != 0 && !may_put(job, v[STORE_HAVE_DOMAIN].bytes))
-		return;
-	memcpy(job->domain, v[STORE_HAVE_DOMAIN].bytes, sizeof job->domain);
-	if (v[STORE_HAVE_IDS].len % STORE_ID_LEN != 0)
+	if (job->p.ids.len % STORE_ID_LEN != 0)
 		store_job_failf(job, ERR_FORMAT, "ids have 32 bytes each");
-	else if (buf_add(&job->in, v[STORE_HAVE_IDS].bytes, v[STORE_HAVE_IDS].len, &err) != 0)
+	else if (buf_add(&job->in, job->p.ids.bytes, job->p.ids.len, &err) != 0)
 		store_job_fail(job, &err);
 	else
 		store_job_start(job);
@@ -313,18 +272,18 @@ static void on_have(void *ctx, struct rpc_call *call, const struct cbormap_value
 
 static int work_put(struct store_job *job)
 {
-	struct engine *engine = job->jobs->engine;
+	struct engine *engine = job->jobs->o.engine;
 	struct store_record record;
 	bool has;
 
 	if (job->in.len == 0) /* the question */
-		return engine_have(engine, job->domain, job->id, 1, &has, &job->err) != 0 ? -1
-											  : has;
+		return engine_have(engine, job->p.domain, job->p.id, 1, &has, &job->err) != 0 ? -1
+											      : has;
 	if (store_record_get(&record, job->in.data, job->in.len, &job->err) != 0)
 		return -1;
-	if (memcmp(record.id, job->id, STORE_ID_LEN) != 0)
+	if (memcmp(record.id, job->p.id, STORE_ID_LEN) != 0)
 		return err_set(&job->err, ERR_FORMAT, "the record has another id than announced");
-	return engine_put(engine, job->agent, job->domain, job->in.data, job->in.len, &job->err);
+	return engine_put(engine, job->agent, job->p.domain, job->in.data, job->in.len, &job->err);
 }
 
 /* The question is answered: the record is there, or its bytes are to come; or they have come. */
@@ -338,7 +297,7 @@ static void answer_put(struct store_job *job)
 
 static void put_arrived(struct store_job *job)
 {
-	if (job->in.len == job->size)
+	if (job->in.len == job->p.size)
 		store_job_start(job);
 	else
 		store_job_failf(
@@ -347,18 +306,14 @@ static void put_arrived(struct store_job *job)
 
 static void on_put(void *ctx, struct rpc_call *call, const struct cbormap_value *v)
 {
-	struct store_methods *s = ctx;
-	struct store_job *job = new_job(s, call, work_put, answer_put);
+	struct store_job *job = store_job_new(ctx, call, store_put_fields, v, work_put, answer_put);
 
-	if (job == NULL || !may_put(job, v[STORE_PUT_DOMAIN].bytes))
+	if (job == NULL || !may_put(job))
 		return;
-	if (v[STORE_PUT_SIZE].number == 0 || !rpc_call_has_blob(call)) {
+	if (job->p.size == 0 || !rpc_call_has_blob(call)) {
 		store_job_failf(job, ERR_FORMAT, "a record comes as a blob");
 		return;
 	}
-	memcpy(job->domain, v[STORE_PUT_DOMAIN].bytes, sizeof job->domain);
-	memcpy(job->id, v[STORE_PUT_ID].bytes, sizeof job->id);
-	job->size = (size_t)v[STORE_PUT_SIZE].number;
 	job->arrived = put_arrived;
 	store_job_start(job);
 }
@@ -369,20 +324,19 @@ static void on_put(void *ctx, struct rpc_call *call, const struct cbormap_value 
 static void commit_arrived(struct store_job *job)
 {
 	const struct store_foreign *foreign = &job->jobs->foreign;
-	const struct store_guest *g = store_job_guest(job);
 	struct store_dump dump;
 	struct err why = {0};
 
 	if (store_dump_get(&dump, job->in.data, job->in.len, &why) != 0)
 		store_job_fail(job, &why);
-	else if (g == NULL || !store_domains_has(&g->proved, dump.domain))
+	else if (!store_domains_has(&store_job_guest(job)->proved, dump.domain))
 		store_job_failf(job, ERR_DENIED,
 			"the dump is of a domain that was not proved on this store");
 	else if (!is_own(job, &dump))
 		store_job_failf(job, ERR_DENIED, "the dump is of another agent");
 	else if (is_lock_too_long(job, dump.lock, &why) ||
 		 (job->time != STORE_NOW &&
-			 store_foreign_check(foreign, &job->receipt, &dump, job->in.data,
+			 store_foreign_check(foreign, &job->p.first, &dump, job->in.data,
 				 job->in.len, time(NULL), &why) != 0))
 		store_job_fail(job, &why);
 	else
@@ -391,8 +345,8 @@ static void commit_arrived(struct store_job *job)
 
 static int work_commit(struct store_job *job)
 {
-	return engine_commit(job->jobs->engine, job->in.data, job->in.len, job->time, &job->receipt,
-		&job->out, &job->err);
+	return engine_commit(job->jobs->o.engine, job->in.data, job->in.len, job->time,
+		&job->receipt, &job->out, &job->err);
 }
 
 static void reply_commit(struct store_job *job)
@@ -415,40 +369,28 @@ static void reply_commit(struct store_job *job)
 	rpc_call_reply(job->call, mem, cbor_out_len(&out), job->ret == 1 && job->out.len > 0);
 }
 
-/* The receipt of another store, into .receipt and .time. Returns 0, or -1: only a part is there. */
-static int take_receipt(struct store_job *job, const struct cbormap_value *v)
-{
-	job->time = v[STORE_COMMIT_TIME].has ? v[STORE_COMMIT_TIME].integer : STORE_NOW;
-	if (v[STORE_COMMIT_STORE].has != v[STORE_COMMIT_TIME].has ||
-		v[STORE_COMMIT_SIGNATURE].has != v[STORE_COMMIT_TIME].has)
-		return -1;
-	if (!v[STORE_COMMIT_TIME].has)
-		return 0;
-	job->receipt.time = job->time;
-	memcpy(job->receipt.store, v[STORE_COMMIT_STORE].bytes, STORE_UID_LEN);
-	memcpy(job->receipt.signature, v[STORE_COMMIT_SIGNATURE].bytes, SEAL_SIG_LEN);
-	return 0;
-}
-
 static void on_commit(void *ctx, struct rpc_call *call, const struct cbormap_value *v)
 {
-	struct store_methods *s = ctx;
-	struct store_job *job = new_job(s, call, work_commit, reply_commit);
-	struct store_guest *g = job != NULL ? store_job_guest(job) : NULL;
+	enum { TIME, STORE, SIGNATURE };
+	struct store_job *job =
+		store_job_new(ctx, call, store_commit_fields, v, work_commit, reply_commit);
+	bool proved;
 
 	if (job == NULL)
 		return;
-	if (!rpc_call_has_blob(call) || g == NULL || g->proved.count == 0) {
-		store_job_failf(job, g != NULL && g->proved.count > 0 ? ERR_FORMAT : ERR_DENIED,
+	proved = store_job_guest(job)->proved.count > 0;
+	if (!rpc_call_has_blob(call) || !proved) {
+		store_job_failf(job, proved ? ERR_FORMAT : ERR_DENIED,
 			"a commit needs a run and a dump's record");
 		return;
 	}
-	if (take_receipt(job, v) != 0) {
+	if (v[STORE].has != v[TIME].has || v[SIGNATURE].has != v[TIME].has) {
 		store_job_failf(job, ERR_FORMAT,
 			"another store's receipt needs a time, a store and a signature");
 		return;
 	}
-	job->size = STORE_DUMP_MAX;
+	job->time = v[TIME].has ? job->p.first.time : STORE_NOW;
+	job->p.size = STORE_DUMP_MAX;
 	job->arrived = commit_arrived;
 	rpc_call_grant(call, STORE_DUMP_MAX);
 }
@@ -463,19 +405,12 @@ static int add_entry(void *ctx, const struct store_entry *e, struct err *err)
 static int work_dumps(struct store_job *job)
 {
 	const struct store_filter filter = {
-		.agent = job->filter_agent[0] != 0 ? job->filter_agent : NULL,
-		.name = job->name[0] != 0 ? job->name : NULL,
-		.after = job->after,
+		.agent = job->p.agent[0] != 0 ? job->p.agent : NULL,
+		.name = job->p.name[0] != 0 ? job->p.name : NULL,
+		.after = job->p.after,
 	};
 
-	return engine_dumps(job->jobs->engine, &filter, add_entry, job, &job->err);
-}
-
-static void copy_text(char to[NAME_LEN_MAX + 1], const struct cbormap_value *v)
-{
-	if (v->has)
-		memcpy(to, v->bytes, v->len);
-	to[v->has ? v->len : 0] = 0;
+	return engine_dumps(job->jobs->o.engine, &filter, add_entry, job, &job->err);
 }
 
 static void reply_list(struct store_job *job)
@@ -485,37 +420,22 @@ static void reply_list(struct store_job *job)
 
 static void on_dumps(void *ctx, struct rpc_call *call, const struct cbormap_value *v)
 {
-	struct store_job *job = new_job(ctx, call, work_dumps, reply_list);
+	struct store_job *job =
+		store_job_new(ctx, call, store_dumps_fields, v, work_dumps, reply_list);
 
 	if (job == NULL)
 		return;
-	copy_text(job->filter_agent, &v[STORE_DUMPS_AGENT]);
-	copy_text(job->name, &v[STORE_DUMPS_NAME]);
-	job->after = v[STORE_DUMPS_AFTER].has ? v[STORE_DUMPS_AFTER].number : 0;
-	if (job->agent[0] != 0) {
-		/* An agent sees its own, whatever it asks for; of others there are none. */
-		if (job->filter_agent[0] != 0 && strcmp(job->filter_agent, job->agent) != 0) {
-			store_job_reply(job, true, false);
-			return;
-		}
-		memcpy(job->filter_agent, job->agent, sizeof job->filter_agent);
+	/* An agent sees its own, whatever it asks for; of others there are none. */
+	if (job->agent[0] != 0 && job->p.agent[0] != 0 && strcmp(job->p.agent, job->agent) != 0) {
+		store_job_reply(job, true, false);
+		return;
 	}
+	if (job->agent[0] != 0)
+		memcpy(job->p.agent, job->agent, sizeof job->p.agent);
 	store_job_start(job);
 }
 
 /* --- hold, get ---------------------------------------------------------------- */
-
-static struct store_job *dump_job(void *ctx, struct rpc_call *call, const struct cbormap_value *v,
-	store_work *work, store_answer *answer)
-{
-	struct store_job *job = new_job(ctx, call, work, answer);
-
-	if (job == NULL)
-		return NULL;
-	memcpy(job->dump, v[STORE_DUMP_DUMP].bytes, sizeof job->dump);
-	job->time = v[STORE_DUMP_UNTIL].has ? v[STORE_DUMP_UNTIL].integer : 0;
-	return job;
-}
 
 static int work_hold(struct store_job *job)
 {
@@ -533,23 +453,17 @@ static int work_hold(struct store_job *job)
 
 static void answer_hold(struct store_job *job)
 {
-	struct store_guest *g = store_job_guest(job);
-
 	/* Also of a dump that is deleted while it is read: its chunks are there until gc. */
-	if (g != NULL)
-		g->holds = true;
+	store_job_guest(job)->holds = true;
 	reply_blob(job);
 }
 
 static void on_hold(void *ctx, struct rpc_call *call, const struct cbormap_value *v)
 {
-	struct store_job *job = dump_job(ctx, call, v, work_hold, answer_hold);
+	struct store_job *job =
+		store_job_new(ctx, call, store_dump_fields, v, work_hold, answer_hold);
 
-	if (job == NULL)
-		return;
-	if (store_tend_gives_way(((struct store_methods *)ctx)->tend))
-		store_job_failf(job, ERR_BUSY, "the store collects garbage; try again in a moment");
-	else
+	if (job != NULL && !is_collecting(job))
 		store_job_start(job);
 }
 
@@ -559,7 +473,7 @@ static int met_domain(void *ctx, const struct store_entry *e, struct err *err)
 	struct store_job *job = ctx;
 
 	(void)err;
-	if (e->record == NULL || memcmp(e->dump.domain, job->domain, STORE_DOMAIN_LEN) != 0)
+	if (e->record == NULL || memcmp(e->dump.domain, job->p.domain, STORE_DOMAIN_LEN) != 0)
 		return 0;
 	job->checked = true;
 	return 1;
@@ -567,7 +481,7 @@ static int met_domain(void *ctx, const struct store_entry *e, struct err *err)
 
 static int work_get(struct store_job *job)
 {
-	struct engine *engine = job->jobs->engine;
+	struct engine *engine = job->jobs->o.engine;
 	const struct store_filter own = {.agent = job->agent};
 	struct err why = {0};
 	size_t marked = 0;
@@ -577,10 +491,10 @@ static int work_get(struct store_job *job)
 		return -1;
 	if (!job->checked)
 		return err_set(&job->err, ERR_DENIED, "this agent has no dump in that domain");
-	ret = engine_get(engine, job->domain, job->id, &job->out, &job->err);
+	ret = engine_get(engine, job->p.domain, job->p.id, &job->out, &job->err);
 	/* From now on it is not there: whoever has it puts it again. */
 	if (ret < 0 && (job->err.code == ERR_DAMAGE || job->err.code == ERR_FORMAT) &&
-		engine_doubt(engine, job->domain, job->id, 1, &marked, &why) == 0)
+		engine_doubt(engine, job->p.domain, job->p.id, 1, &marked, &why) == 0)
 		job->marked = marked > 0;
 	return ret;
 }
@@ -589,26 +503,21 @@ static void answer_get(struct store_job *job)
 {
 	struct store_guest *g = store_job_guest(job);
 
-	if (g != NULL && job->agent[0] != 0)
-		store_domains_add(&g->readable, job->domain);
+	if (job->agent[0] != 0)
+		store_domains_add(&g->readable, job->p.domain);
 	/* A restore goes on after its connection was lost, and with it the hold. */
-	if (g != NULL)
-		g->holds = true;
+	g->holds = true;
 	reply_blob(job);
 }
 
 static void on_get(void *ctx, struct rpc_call *call, const struct cbormap_value *v)
 {
-	struct store_methods *s = ctx;
-	struct store_job *job = new_job(s, call, work_get, answer_get);
-	struct store_guest *g = job != NULL ? store_job_guest(job) : NULL;
+	struct store_job *job = store_job_new(ctx, call, store_get_fields, v, work_get, answer_get);
 
 	if (job == NULL)
 		return;
-	memcpy(job->domain, v[STORE_GET_DOMAIN].bytes, sizeof job->domain);
-	memcpy(job->id, v[STORE_GET_ID].bytes, sizeof job->id);
-	job->checked =
-		job->agent[0] == 0 || (g != NULL && store_domains_has(&g->readable, job->domain));
+	job->checked = job->agent[0] == 0 ||
+		       store_domains_has(&store_job_guest(job)->readable, job->p.domain);
 	store_job_read(job);
 }
 
@@ -616,12 +525,13 @@ static void on_get(void *ctx, struct rpc_call *call, const struct cbormap_value 
 
 static int work_delete(struct store_job *job)
 {
-	return engine_delete(job->jobs->engine, job->dump, &job->err);
+	return engine_delete(job->jobs->o.engine, job->p.dump, &job->err);
 }
 
 static void on_delete(void *ctx, struct rpc_call *call, const struct cbormap_value *v)
 {
-	struct store_job *job = dump_job(ctx, call, v, work_delete, reply_ret);
+	struct store_job *job =
+		store_job_new(ctx, call, store_dump_fields, v, work_delete, reply_ret);
 
 	if (job != NULL)
 		store_job_start(job);
@@ -631,17 +541,19 @@ static int work_lock(struct store_job *job)
 {
 	int ret = job->agent[0] != 0 ? hold_own_only(job) : 0;
 
-	return ret == 0 ? engine_lock(job->jobs->engine, job->dump, job->time, &job->err) : ret;
+	return ret == 0 ? engine_lock(job->jobs->o.engine, job->p.dump, job->p.until, &job->err)
+			: ret;
 }
 
 static void on_lock(void *ctx, struct rpc_call *call, const struct cbormap_value *v)
 {
-	struct store_job *job = dump_job(ctx, call, v, work_lock, reply_ret);
+	struct store_job *job =
+		store_job_new(ctx, call, store_dump_fields, v, work_lock, reply_ret);
 	struct err why = {0};
 
 	if (job == NULL)
 		return;
-	if (is_lock_too_long(job, job->time, &why))
+	if (is_lock_too_long(job, job->p.until, &why))
 		store_job_fail(job, &why);
 	else
 		store_job_start(job);
@@ -654,14 +566,12 @@ static void on_lock(void *ctx, struct rpc_call *call, const struct cbormap_value
 #define O RPC_ROLE_BIT(RPC_OPERATOR)
 #define S RPC_ROLE_BIT(RPC_STORE)
 
-#define HAVE_PARAMS (128 + STORE_HAVE_MAX * STORE_ID_LEN)
-
 const struct rpc_method store_methods[] = {
 	{STORE_METHOD_ABOUT, "about", A | O | M | S, STORE_PARAMS_MAX, 0, DEADLINE_MS, NULL,
 		on_about, NULL},
 	{STORE_METHOD_BEGIN, "begin", A, STORE_PARAMS_MAX, 0, DEADLINE_MS, store_begin_fields,
 		on_begin, NULL},
-	{STORE_METHOD_HAVE, "have", A | S | O, HAVE_PARAMS, 0, DEADLINE_MS, store_have_fields,
+	{STORE_METHOD_HAVE, "have", A | S | O, STORE_HAVE_PARAMS, 0, DEADLINE_MS, store_have_fields,
 		on_have, NULL},
 	{STORE_METHOD_PUT, "put", A, STORE_PARAMS_MAX, STORE_RECORD_MAX, DEADLINE_MS,
 		store_put_fields, on_put, NULL},

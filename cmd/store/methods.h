@@ -10,19 +10,7 @@
 
 #include "rpc/dispatch.h"
 
-struct store_guest;
-struct store_jobs;
-struct store_tend;
-
-/* What the methods' handlers have as ctx. */
-struct store_methods {
-	struct store_jobs *jobs;
-	struct store_tend *tend;
-	/* A guest has ended a run. */
-	void (*ended)(void *ctx, struct store_guest *guest);
-	void *ctx;
-};
-
+/* The ctx of the handlers is a struct store_jobs. */
 extern const struct rpc_method store_methods[];
 extern const size_t store_methods_count;
 

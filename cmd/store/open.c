@@ -1,4 +1,5 @@
-/* A store made, opened, closed: the top of the engine. */
+/* A store made, opened, closed: the top of the engine. After a crash there are tails that nobody
+ * was promised, and leftovers. */
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -12,23 +13,13 @@
 #include "cmd/store/identity.h"
 #include "cmd/store/lock.h"
 #include "cmd/store/quota.h"
-#include "cmd/store/recover.h"
 #include "cmd/store/state.h"
+#include "lib/buf.h"
 #include "lib/db.h"
 #include "lib/err.h"
 #include "lib/fs.h"
 
 /* --- making --------------------------------------------------------------- */
-
-static char *join(const char *dir, const char *name, struct err *err)
-{
-	char *path;
-
-	if (asprintf(&path, "%s/%s", dir, name) >= 0)
-		return path;
-	err_set(err, ERR_NOMEM, "out of memory");
-	return NULL;
-}
 
 /* Whether nothing is in a directory. Returns 1, 0, or -1 with errno set. */
 static int is_empty(int dir)
@@ -101,25 +92,173 @@ static int put_first_meta(struct db *db, struct err *err)
 int engine_make(const char *path, uint64_t reserve, struct err *err)
 {
 	uint8_t uid[STORE_UID_LEN], public[SEAL_SIGN_LEN], secret[SEAL_SIGN_LEN];
-	struct db *db = NULL;
-	char *index = NULL;
+	char index[ENGINE_PATH_MAX];
+	struct db *db;
 	int got = -1;
 
 	if (seal_random(uid, sizeof uid, err) != 0 || seal_sign_new(secret, public, err) != 0 ||
 		make_folders(path, err) != 0)
 		return -1;
-	index = join(path, "index", err);
-	if (index != NULL)
-		db = store_index_open(index, true, err);
+	engine_path(index, path, "index");
+	db = store_index_open(index, true, err);
 	/* The file that makes it a store comes last. */
 	if (db != NULL && put_first_meta(db, err) == 0 &&
 		engine_write_identity(path, secret, err) == 0 &&
 		engine_write_about(path, uid, public, reserve, err) == 0)
 		got = 0;
 	db_close(db);
-	free(index);
 	seal_wipe(secret, sizeof secret);
 	return got;
+}
+
+/* --- what a writer does first, after a crash or not (LAYOUT.md, section 6) --- */
+
+struct tail {
+	struct engine *store;
+	struct db_txn *txn;
+	uint32_t number;
+	uint64_t good; /* end of what was taken */
+};
+
+/* A block behind the committed length: taken, up to the first that is not good. */
+static int take_tail(void *ctx, uint64_t offset, const struct pack_block *block,
+	const uint8_t *payload, uint64_t len, struct err *err)
+{
+	struct tail *t = ctx;
+	int got;
+
+	if (payload == NULL || offset != t->good)
+		return 1;
+	got = store_index_absorb(t->txn, &t->store->meta, t->number, offset, block, payload, err);
+	if (got == 0)
+		t->good = offset + len;
+	return got;
+}
+
+static int recover_tail(struct engine *s, struct db_txn *txn, uint32_t number,
+	struct store_volume_row *row, struct store_volume *v, struct err *err)
+{
+	struct tail t = {s, txn, number, row->len};
+
+	if (store_volume_scan(v, row->len, v->len, NULL, take_tail, &t, err) != 0)
+		return -1;
+	if (t.good < v->len && ftruncate(v->fd, (off_t)t.good) != 0)
+		return err_errno(err, errno, "volume %08x", number);
+	v->len = t.good;
+	if (store_volume_sync(v, err) != 0) {
+		if (ftruncate(v->fd, (off_t)row->len) != 0)
+			return err_prefix(err, "volume %08x can't be cut back", number);
+		return -1;
+	}
+	if (row->len == 0 && fsync(s->volumes) != 0) /* its name may be new */
+		return err_errno(err, errno, "%s/volumes: sync", s->path);
+	row->len = t.good;
+	return store_volume_put(txn, number, row, err);
+}
+
+/* The container's id stands in the first block. */
+static int read_id(struct store_volume *v)
+{
+	uint8_t header[PACK_BLOCK_HEADER];
+	struct pack_block block;
+
+	if (pread(v->fd, header, sizeof header, 0) != sizeof header ||
+		pack_block_get(&block, header, NULL) != 0 || block.kind != STORE_BLOCK_VOLUME)
+		return -1;
+	memcpy(v->id, block.id, sizeof v->id);
+	return 0;
+}
+
+static int recover_volume(struct engine *s, struct db_txn *txn, uint32_t number,
+	struct store_volume_row *row, struct err *err)
+{
+	struct store_volume v = {.fd = -1};
+	struct engine_cut cut = {.volume = number};
+	struct err why = {0};
+	int got = 0;
+
+	if (row->state == STORE_VOLUME_LIVE)
+		got = store_volume_open(s->volumes, number, true, &v, &why);
+	if (row->state != STORE_VOLUME_LIVE || (row->len == 0 && (got != 0 || v.len == 0))) {
+		store_volume_close(&v);
+		return store_volume_remove(s->volumes, number, err) == 0
+			       ? store_volume_del(txn, number, err)
+			       : -1;
+	}
+	if (got != 0) /* missing: damage, for scrub to tell */
+		return why.code == ERR_NOTFOUND ? buf_add(&s->cut, &cut, sizeof cut, err) : 0;
+	cut.len = v.len;
+	if (v.len < row->len)
+		got = buf_add(&s->cut, &cut, sizeof cut, err);
+	else if (v.len > row->len && row->len < STORE_VOLUME_FULL)
+		/* behind a full one nothing was ever written */
+		got = recover_tail(s, txn, number, row, &v, err);
+	if (got == 0 && v.len == row->len && v.len > 0 && v.len < STORE_VOLUME_FULL &&
+		read_id(&v) == 0) {
+		store_volume_close(&s->current);
+		s->current = v;
+		return 0;
+	}
+	store_volume_close(&v);
+	return got;
+}
+
+static int recover_all(struct engine *s, struct err *err)
+{
+	struct store_at at = {.len = 0};
+	struct store_volume_row row;
+	struct db_txn *txn;
+	uint32_t number;
+	int got;
+
+	if (db_begin(s->db, true, &txn, err) != 0)
+		return -1;
+	while ((got = store_volume_next(txn, &at, &number, &row, err)) == 0)
+		if (recover_volume(s, txn, number, &row, err) != 0) {
+			got = -1;
+			break;
+		}
+	if (got > 0)
+		got = store_meta_put(txn, &s->meta, err);
+	return engine_end(s, txn, got, err);
+}
+
+/* What was in volumes that are missing, or behind the end of those that are cut, counts as not
+ * there from now on, for readers too. table: STORE_CHUNKS or STORE_DUMPS. */
+static int mark_lost(struct engine *s, enum store_table table, struct err *err)
+{
+	struct store_at at = {.len = 0};
+	union store_block_row row;
+	struct db_txn *txn;
+	size_t n;
+	int got = 0;
+
+	while (got == 0) {
+		if (db_begin(s->db, true, &txn, err) != 0)
+			return -1;
+		for (n = 0; n < DB_BATCH && got == 0;) {
+			got = store_row_next(txn, table, &at, &row, err);
+			if (got != 0 || row.any.damaged || !engine_is_lost(s, &row.any.place))
+				continue;
+			n++;
+			got = store_row_mark(txn, table, at.key, &row.any.place, true, err);
+		}
+		if (engine_end(s, txn, got, err) != 0)
+			return -1;
+	}
+	return 0;
+}
+
+/* Takes in the tails of volumes, removes leftovers, finds the volume that is written on, and notes
+ * in s->cut which volumes are missing or cut. */
+static int recover(struct engine *s, struct err *err)
+{
+	if (recover_all(s, err) != 0)
+		return -1;
+	return s->cut.len > 0 && (mark_lost(s, STORE_CHUNKS, err) != 0 ||
+					 mark_lost(s, STORE_DUMPS, err) != 0)
+		       ? -1
+		       : 0;
 }
 
 /* --- opening -------------------------------------------------------------- */
@@ -149,23 +288,22 @@ static struct db *copy_index(struct engine *s, const char *path, struct err *err
 /* Its files are of one folder: a rebuild does not put another one in its place meanwhile. */
 static int open_index(struct engine *s, struct err *err)
 {
-	char *path = join(s->path, "index", err);
+	bool reads = s->mode == ENGINE_READ && s->lock_fd >= 0;
+	char path[ENGINE_PATH_MAX];
 	struct err why = {0};
 	struct db_txn *txn;
 	int got;
 
-	if (path == NULL)
-		return -1;
-	if (s->mode == ENGINE_READ && s->lock_fd >= 0)
+	engine_path(path, s->path, "index");
+	if (reads)
 		engine_try_byte(s->lock_fd, F_RDLCK, 3, NULL, s->path);
 	s->db = store_index_open(path, s->mode != ENGINE_READ, &why);
 	if (s->db == NULL && s->mode == ENGINE_READ && why.code == ERR_DENIED)
 		s->db = copy_index(s, path, err);
 	else if (s->db == NULL)
 		*err = why;
-	if (s->mode == ENGINE_READ && s->lock_fd >= 0)
+	if (reads)
 		engine_unlock_byte(s->lock_fd, 3);
-	free(path);
 	if (s->db == NULL && err->code == ERR_NOTFOUND)
 		err_set(err, ERR_DAMAGE, "index: it is lost (fdump store rebuild makes a new one)");
 	if (s->db == NULL || db_begin(s->db, false, &txn, err) != 0)
@@ -184,7 +322,7 @@ static int open_writer(struct engine *s, struct err *err)
 	s->block = malloc(PACK_BLOCK_HEADER + PACK_BLOCK_VOLUME_MAX);
 	if (s->pending == NULL || s->slots == NULL || s->block == NULL)
 		return err_set(err, ERR_NOMEM, "out of memory");
-	return engine_recover(s, err);
+	return recover(s, err);
 }
 
 struct engine *engine_open(

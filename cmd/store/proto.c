@@ -5,65 +5,73 @@
 #include "lib/err.h"
 #include "lib/hash.h"
 
+#define PARAM(member) CBORMAP_IN(struct store_params, member)
+
 const struct cbormap_field store_begin_fields[] = {
-	{.key = "run", CBORMAP_FIXED(STORE_RUN_LEN), .need = true},
-	{.key = "domain", CBORMAP_FIXED(STORE_DOMAIN_LEN), .need = true},
-	{.key = "name", .type = CBORMAP_NAME},
-	{.key = "base", CBORMAP_FIXED(STORE_DUMP_ID)},
-	{.key = "public", CBORMAP_FIXED(SEAL_SIGN_LEN)},
-	{.key = "proof", CBORMAP_FIXED(SEAL_SIG_LEN)},
+	{.key = "run", CBORMAP_FIXED(STORE_RUN_LEN), .need = true, PARAM(run)},
+	{.key = "domain", CBORMAP_FIXED(STORE_DOMAIN_LEN), .need = true, PARAM(domain)},
+	{.key = "name", .type = CBORMAP_NAME, PARAM(name)},
+	{.key = "base", CBORMAP_FIXED(STORE_DUMP_ID), PARAM(dump)},
+	{.key = "public", CBORMAP_FIXED(SEAL_SIGN_LEN), PARAM(public)},
+	{.key = "proof", CBORMAP_FIXED(SEAL_SIG_LEN), PARAM(proof)},
 	{0},
 };
 const struct cbormap_field store_have_fields[] = {
-	{.key = "domain", CBORMAP_FIXED(STORE_DOMAIN_LEN), .need = true},
-	{.key = "ids", .type = CBORMAP_BYTES, .need = true, .max = STORE_HAVE_MAX * STORE_ID_LEN},
+	{.key = "domain", CBORMAP_FIXED(STORE_DOMAIN_LEN), .need = true, PARAM(domain)},
+	{.key = "ids",
+		.type = CBORMAP_BLOB,
+		.need = true,
+		.max = STORE_HAVE_MAX * STORE_ID_LEN,
+		PARAM(ids)},
 	{0},
 };
 const struct cbormap_field store_put_fields[] = {
-	{.key = "domain", CBORMAP_FIXED(STORE_DOMAIN_LEN), .need = true},
-	{.key = "id", CBORMAP_FIXED(STORE_ID_LEN), .need = true},
-	{.key = "size", .type = CBORMAP_UINT, .need = true, .max = STORE_RECORD_MAX},
+	{.key = "domain", CBORMAP_FIXED(STORE_DOMAIN_LEN), .need = true, PARAM(domain)},
+	{.key = "id", CBORMAP_FIXED(STORE_ID_LEN), .need = true, PARAM(id)},
+	{.key = "size", .type = CBORMAP_UINT, .need = true, .max = STORE_RECORD_MAX, PARAM(size)},
 	{0},
 };
 const struct cbormap_field store_commit_fields[] = {
-	{.key = "time", .type = CBORMAP_INT},
-	{.key = "store", CBORMAP_FIXED(STORE_UID_LEN)},
-	{.key = "signature", CBORMAP_FIXED(SEAL_SIG_LEN)},
+	{.key = "time", .type = CBORMAP_INT, PARAM(first.time)},
+	{.key = "store", CBORMAP_FIXED(STORE_UID_LEN), PARAM(first.store)},
+	{.key = "signature", CBORMAP_FIXED(SEAL_SIG_LEN), PARAM(first.signature)},
 	{0},
 };
 const struct cbormap_field store_end_fields[] = {
-	{.key = "run", CBORMAP_FIXED(STORE_RUN_LEN), .need = true},
+	{.key = "run", CBORMAP_FIXED(STORE_RUN_LEN), .need = true, PARAM(run)},
 	{0},
 };
 const struct cbormap_field store_dumps_fields[] = {
-	{.key = "agent", .type = CBORMAP_NAME},
-	{.key = "name", .type = CBORMAP_NAME},
-	{.key = "after", .type = CBORMAP_UINT},
+	{.key = "agent", .type = CBORMAP_NAME, PARAM(agent)},
+	{.key = "name", .type = CBORMAP_NAME, PARAM(name)},
+	{.key = "after", .type = CBORMAP_UINT, PARAM(after)},
 	{0},
 };
 const struct cbormap_field store_dump_fields[] = {
-	{.key = "dump", CBORMAP_FIXED(STORE_DUMP_ID), .need = true},
-	{.key = "until", .type = CBORMAP_INT},
+	{.key = "dump", CBORMAP_FIXED(STORE_DUMP_ID), .need = true, PARAM(dump)},
+	{.key = "until", .type = CBORMAP_INT, PARAM(until)},
 	{0},
 };
 const struct cbormap_field store_get_fields[] = {
-	{.key = "domain", CBORMAP_FIXED(STORE_DOMAIN_LEN), .need = true},
-	{.key = "id", CBORMAP_FIXED(STORE_ID_LEN), .need = true},
+	{.key = "domain", CBORMAP_FIXED(STORE_DOMAIN_LEN), .need = true, PARAM(domain)},
+	{.key = "id", CBORMAP_FIXED(STORE_ID_LEN), .need = true, PARAM(id)},
 	{0},
 };
 
+#define GREETING(member) CBORMAP_IN(struct store_greeting, member)
+
 const struct cbormap_field store_about_fields[] = {
-	{.key = "uid", CBORMAP_FIXED(STORE_UID_LEN), .need = true},
-	{.key = "public", CBORMAP_FIXED(SEAL_SIGN_LEN), .need = true},
+	{.key = "uid", CBORMAP_FIXED(STORE_UID_LEN), .need = true, GREETING(uid)},
+	{.key = "public", CBORMAP_FIXED(SEAL_SIGN_LEN), .need = true, GREETING(public)},
 	{.key = "version", .type = CBORMAP_TEXT, .need = true, .max = 64},
-	{.key = "time", .type = CBORMAP_INT, .need = true},
-	{.key = "free", .type = CBORMAP_UINT, .need = true},
-	{.key = "reserve", .type = CBORMAP_UINT, .need = true},
-	{.key = "size", .type = CBORMAP_UINT},
-	{.key = "used", .type = CBORMAP_UINT},
-	{.key = "own_used", .type = CBORMAP_UINT},
-	{.key = "own_quota", .type = CBORMAP_UINT},
-	{.key = "lock_max", .type = CBORMAP_INT},
+	{.key = "time", .type = CBORMAP_INT, .need = true, GREETING(about.time)},
+	{.key = "free", .type = CBORMAP_UINT, .need = true, GREETING(about.free)},
+	{.key = "reserve", .type = CBORMAP_UINT, .need = true, GREETING(about.reserve)},
+	{.key = "size", .type = CBORMAP_UINT, GREETING(about.size)},
+	{.key = "used", .type = CBORMAP_UINT, GREETING(about.used)},
+	{.key = "own_used", .type = CBORMAP_UINT, GREETING(about.own_used)},
+	{.key = "own_quota", .type = CBORMAP_UINT, GREETING(about.own_quota)},
+	{.key = "lock_max", .type = CBORMAP_INT, GREETING(about.lock_max_sec)},
 	{0},
 };
 const struct cbormap_field store_flag_fields[] = {

@@ -1,6 +1,6 @@
 /*
  * The methods of a store: their numbers, the form of their parameters and results, as the service
- * (methods.c) and its client (remote_*.c) share them. rpc/PROTOCOL.md has the same in CDDL. Pure.
+ * (methods.c) and its client (remote*.c) share them. rpc/PROTOCOL.md has the same in CDDL. Pure.
  */
 #ifndef FDUMP_CMD_STORE_PROTO_H
 #define FDUMP_CMD_STORE_PROTO_H
@@ -33,30 +33,30 @@ enum store_method {
 };
 
 #define STORE_LISTING_MAX (64u << 20) /* bytes of a list of dumps */
-#define STORE_PARAMS_MAX  1024        /* bytes of parameters, but for STORE_METHOD_HAVE */
+#define STORE_PARAMS_MAX  1024        /* bytes of parameters, except for STORE_METHOD_HAVE */
+#define STORE_HAVE_PARAMS (128 + STORE_HAVE_MAX * STORE_ID_LEN)
 
-/* Parameters, in the order of their tables. */
-enum {
-	STORE_BEGIN_RUN,
-	STORE_BEGIN_DOMAIN,
-	STORE_BEGIN_NAME,
-	STORE_BEGIN_BASE,
-	STORE_BEGIN_PUBLIC,
-	STORE_BEGIN_PROOF,
-	STORE_BEGIN_FIELDS
+/* Parameters. Each method takes the fields of its table, and leaves the others zero. */
+struct store_params {
+	uint8_t run[STORE_RUN_LEN];
+	uint8_t domain[STORE_DOMAIN_LEN], id[STORE_ID_LEN];
+	uint8_t dump[STORE_DUMP_ID]; /* begin: the base dump */
+	char agent[STORE_NAME_MAX + 1], name[STORE_NAME_MAX + 1];
+	uint8_t public[SEAL_SIGN_LEN], proof[SEAL_SIG_LEN];
+	struct cbormap_blob ids; /* borrowed */
+	uint64_t size, after;
+	int64_t until;
+	struct store_receipt first; /* commit: another store's; of it time, store and signature */
 };
-enum { STORE_HAVE_DOMAIN, STORE_HAVE_IDS, STORE_HAVE_FIELDS };
-enum { STORE_PUT_DOMAIN, STORE_PUT_ID, STORE_PUT_SIZE, STORE_PUT_FIELDS };
-enum { STORE_COMMIT_TIME, STORE_COMMIT_STORE, STORE_COMMIT_SIGNATURE, STORE_COMMIT_FIELDS };
-enum { STORE_END_RUN, STORE_END_FIELDS };
-enum { STORE_DUMPS_AGENT, STORE_DUMPS_NAME, STORE_DUMPS_AFTER, STORE_DUMPS_FIELDS };
-enum { STORE_DUMP_DUMP, STORE_DUMP_UNTIL, STORE_DUMP_FIELDS };
-enum { STORE_GET_DOMAIN, STORE_GET_ID, STORE_GET_FIELDS };
 extern const struct cbormap_field store_begin_fields[], store_have_fields[], store_put_fields[],
 	store_commit_fields[], store_end_fields[], store_dumps_fields[], store_dump_fields[],
 	store_get_fields[];
 
-/* Results. */
+/* Results, in the order of their tables. */
+struct store_greeting {
+	uint8_t uid[STORE_UID_LEN], public[SEAL_SIGN_LEN];
+	struct store_about about;
+};
 enum {
 	STORE_ABOUT_UID,
 	STORE_ABOUT_PUBLIC,

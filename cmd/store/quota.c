@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "cmd/store/engine.h"
+#include "cmd/store/identity.h"
 #include "cmd/store/state.h"
 #include "lib/buf.h"
 #include "lib/db.h"
@@ -72,26 +73,17 @@ static int parse(struct engine *s, char *text, struct err *err)
 	return 0;
 }
 
-static char *file_path(const struct engine *s, struct err *err)
-{
-	char *path;
-
-	if (asprintf(&path, "%s/%s", s->path, QUOTAS) >= 0)
-		return path;
-	err_set(err, ERR_NOMEM, "out of memory");
-	return NULL;
-}
-
 int engine_quotas_load(struct engine *s, struct err *err)
 {
-	char *path = file_path(s, err), *text = malloc(FILE_MAX + 1);
+	char path[ENGINE_PATH_MAX], *text = malloc(FILE_MAX + 1);
 	struct err why = {0};
 	size_t len;
 	int got = -1;
 
-	if (path == NULL || text == NULL) {
-		err_set(err, ERR_NOMEM, "out of memory");
-	} else if (file_read(path, text, FILE_MAX, &len, NULL, &why) == 0) {
+	if (text == NULL)
+		return err_set(err, ERR_NOMEM, "out of memory");
+	engine_path(path, s->path, QUOTAS);
+	if (file_read(path, text, FILE_MAX, &len, NULL, &why) == 0) {
 		text[len] = 0;
 		got = parse(s, text, err);
 	} else if (why.code == ERR_NOTFOUND) {
@@ -100,7 +92,6 @@ int engine_quotas_load(struct engine *s, struct err *err)
 		*err = why;
 	}
 	free(text);
-	free(path);
 	return got;
 }
 
@@ -118,10 +109,11 @@ static int save(struct engine *s, struct err *err)
 {
 	size_t count, i;
 	struct engine_quota *q = quotas_of(s, &count);
-	char *path = file_path(s, err);
+	char path[ENGINE_PATH_MAX];
 	struct buf text;
-	int got = path != NULL ? 0 : -1;
+	int got = 0;
 
+	engine_path(path, s->path, QUOTAS);
 	buf_init(&text, FILE_MAX);
 	for (i = 0; i < count && got == 0; i++)
 		if (q[i].bytes != ENGINE_QUOTA_NONE)
@@ -129,7 +121,6 @@ static int save(struct engine *s, struct err *err)
 	if (got == 0)
 		got = file_write_owned(path, text.data, text.len, 0600, err);
 	buf_fini(&text);
-	free(path);
 	return got;
 }
 
@@ -203,17 +194,19 @@ static uint64_t quota_of(struct engine *s, const char *agent, size_t len, uint64
 /* Bytes of a domain's chunks, those that are pending too. By the writer, or a reader. */
 static int domain_bytes(struct engine *s, uint32_t number, uint64_t *bytes, struct err *err)
 {
-	uint8_t first[STORE_INDEX_KEY];
+	struct store_at at = {.len = 4};
 	struct store_chunk_row row;
-	struct db_bytes key = {first, 4};
+	uint8_t first[STORE_INDEX_KEY];
 	struct db_txn *txn;
 	size_t i;
 	int got;
 
 	store_chunk_key(number, (const uint8_t[STORE_ID_LEN]){0}, first);
+	memcpy(at.key, first, at.len);
 	if (db_begin(s->db, false, &txn, err) != 0)
 		return -1;
-	while ((got = store_chunk_next(txn, &key, &row, err)) == 0 && memcmp(key.at, first, 4) == 0)
+	while ((got = store_row_next(txn, STORE_CHUNKS, &at, &row, err)) == 0 &&
+		memcmp(at.key, first, 4) == 0)
 		*bytes += row.place.len;
 	db_abort(txn);
 	mutex_lock(&s->lock);

@@ -40,7 +40,7 @@ static int find_some(struct engine *s, uint32_t domain, const uint8_t *ids, size
 			continue;
 		got = txn == NULL ? db_begin(s->db, false, &txn, err) : 0;
 		if (got == 0)
-			got = store_chunk_get(txn, keys[i], &rows[i], err);
+			got = store_row_get(txn, STORE_CHUNKS, keys[i], &rows[i], err);
 		if (got == 1)
 			rows[i].damaged = true;
 	}

@@ -266,7 +266,7 @@ struct old {
 /* Within a transaction of the old index. */
 static int list_old(struct db_txn *txn, struct buf *out)
 {
-	struct db_bytes key = {NULL, 0};
+	struct store_at at = {.len = 0};
 	struct store_volume_row volume;
 	struct store_dump_row dump;
 	struct store_meta meta;
@@ -276,15 +276,15 @@ static int list_old(struct db_txn *txn, struct buf *out)
 		return -1;
 	old.len = meta.seq;
 	buf_add(out, &old, sizeof old, NULL);
-	while (store_volume_next(txn, &key, &old.volume, &volume, NULL) == 0) {
+	while (store_volume_next(txn, &at, &old.volume, &volume, NULL) == 0) {
 		old.len = volume.len;
 		if (volume.state == STORE_VOLUME_LIVE && volume.len > 0)
 			buf_add(out, &old, sizeof old, NULL);
 	}
-	key.at = NULL;
+	at.len = 0;
 	old.volume = 0;
-	while (store_dump_row_next(txn, &key, &dump, NULL) == 0) {
-		memcpy(old.dump, key.at, sizeof old.dump);
+	while (store_row_next(txn, STORE_DUMPS, &at, &dump, NULL) == 0) {
+		memcpy(old.dump, at.key, sizeof old.dump);
 		buf_add(out, &old, sizeof old, NULL);
 	}
 	return 0;
@@ -336,9 +336,9 @@ static int check_old_dump(struct rebuild *r, const struct old *old, struct err *
 
 	if (db_begin(r->store->db, false, &txn, err) != 0)
 		return -1;
-	got = store_dump_row_get(txn, old->dump, &row, err);
+	got = store_row_get(txn, STORE_DUMPS, old->dump, &row, err);
 	if (got == 1)
-		got = store_time_get(txn, STORE_DELETED, old->dump, &deleted, err);
+		got = store_row_get(txn, STORE_DELETED, old->dump, &deleted, err);
 	db_abort(txn);
 	if (got != 1)
 		return got;

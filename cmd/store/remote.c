@@ -1,4 +1,5 @@
-/* A store behind a service: opened and closed, what operators do, and the kind itself. */
+/* A store behind a service: opened and closed, read, what operators do, and the kind itself.
+ * Records are asked for before they are wanted, in a ring of slots. */
 #include "cmd/store/remote.h"
 
 #include <assert.h>
@@ -7,7 +8,6 @@
 #include <string.h>
 
 #include "cmd/store/net.h"
-#include "cmd/store/proto.h"
 #include "lib/esc.h"
 #include "lib/name.h"
 #include "lib/uptime.h"
@@ -75,23 +75,15 @@ static void hang_up(struct remote *r, int64_t deadline_ms)
 	r->client = NULL;
 }
 
-static int read_about(struct remote_about *is, const uint8_t *reply, size_t len, struct err *err)
+static int read_about(struct store_greeting *is, const uint8_t *reply, size_t len, struct err *err)
 {
 	struct cbormap_value v[STORE_ABOUT_FIELDS];
 
+	*is = (struct store_greeting){.about = {.time = 0}};
 	if (cbormap_get(v, store_about_fields, reply, len, err) != 0)
 		return -1;
-	memcpy(is->uid, v[STORE_ABOUT_UID].bytes, STORE_UID_LEN);
-	memcpy(is->public, v[STORE_ABOUT_PUBLIC].bytes, SEAL_SIGN_LEN);
-	is->about = (struct store_about){.time = v[STORE_ABOUT_TIME].integer,
-		.free = v[STORE_ABOUT_FREE].number,
-		.reserve = v[STORE_ABOUT_RESERVE].number,
-		.size = v[STORE_ABOUT_SIZE].number,
-		.used = v[STORE_ABOUT_USED].number,
-		.has_quota = v[STORE_ABOUT_OWN_USED].has && v[STORE_ABOUT_OWN_QUOTA].has,
-		.own_used = v[STORE_ABOUT_OWN_USED].number,
-		.own_quota = v[STORE_ABOUT_OWN_QUOTA].number,
-		.lock_max_sec = v[STORE_ABOUT_LOCK_MAX].integer};
+	cbormap_store(is, store_about_fields, v);
+	is->about.has_quota = v[STORE_ABOUT_OWN_USED].has && v[STORE_ABOUT_OWN_QUOTA].has;
 	return 0;
 }
 
@@ -140,7 +132,7 @@ static bool wait_greeted(struct remote *r, int64_t until_ms)
 
 	mutex_lock(&r->lock);
 	while (!r->greeted && uptime_ms() < until_ms)
-		store_remote_wait(r, until_ms);
+		mutex_wait_until(&r->lock, &r->change, until_ms);
 	greeted = r->greeted;
 	mutex_unlock(&r->lock);
 	return greeted;
@@ -191,7 +183,7 @@ static int remote_about(struct store *s, struct store_about *about, struct err *
 	const struct rpc_client_request request = {
 		.method = STORE_METHOD_ABOUT, .params = no_params, .len = sizeof no_params};
 	struct remote *r = (struct remote *)s;
-	struct remote_about is;
+	struct store_greeting is;
 	struct buf reply;
 	int ret;
 
@@ -211,17 +203,10 @@ static int remote_about(struct store *s, struct store_about *about, struct err *
 static void end_run(struct remote *r)
 {
 	struct rpc_client_request request = {.method = STORE_METHOD_END, .timeout_ms = CLOSE_MS};
-	struct cbor_out params;
-	struct buf reply;
-	uint8_t mem[64];
+	struct store_params params = {.size = 0};
 
-	cbor_out_init(&params, mem, sizeof mem);
-	cbor_put_map(&params, 1);
-	cbor_put_text(&params, "run");
-	cbor_put_bytes(&params, r->run_id, sizeof r->run_id);
-	buf_init(&reply, RPC_PAYLOAD_MAX);
-	store_remote_call(r, &request, &params, NULL, NULL, &reply, NULL, NULL);
-	buf_fini(&reply);
+	memcpy(params.run, r->run_id, sizeof params.run);
+	store_remote_ask(r, &request, store_end_fields, &params, NULL, NULL);
 }
 
 static void remote_cancel(struct store *s)
@@ -243,6 +228,13 @@ static bool is_idle(struct remote *r)
 	return idle;
 }
 
+static void clear_ahead(struct remote *r, struct ahead *a)
+{
+	buf_fini(&a->record);
+	*a = (struct ahead){.remote = r};
+	buf_init(&a->record, STORE_REMOTE_BLOB);
+}
+
 static void remote_close(struct store *s)
 {
 	struct remote *r = (struct remote *)s;
@@ -254,11 +246,8 @@ static void remote_close(struct store *s)
 		end_run(r);
 	hang_up(r, CLOSE_MS);
 	assert(r->puts == 0 && r->bytes == 0);
-	for (i = 0; i < STORE_REMOTE_AHEAD; i++) {
-		buf_fini(&r->aheads[i].record);
-		r->aheads[i] = (struct ahead){.remote = r};
-		buf_init(&r->aheads[i].record, STORE_REMOTE_BLOB);
-	}
+	for (i = 0; i < STORE_REMOTE_AHEAD; i++)
+		clear_ahead(r, &r->aheads[i]);
 	r->failed = false;
 	r->stored = 0;
 	r->commit = COMMIT_NONE;
@@ -278,34 +267,238 @@ static void remote_free(struct store *s)
 	free(r);
 }
 
-/* --- operators ------------------------------------------------------------- */
+/* --- reading --------------------------------------------------------------- */
 
-static int dump_call(struct store *s, uint16_t method, const uint8_t *dump, const int64_t *until,
+static int remote_dumps(struct store *s, const struct store_filter *filter, store_each_dump *each,
+	void *ctx, struct err *err)
+{
+	struct remote *r = (struct remote *)s;
+	struct rpc_client_request request = {
+		.method = STORE_METHOD_DUMPS, .reply_max = STORE_LISTING_MAX};
+	struct store_params params = {.after = filter->after};
+	struct store_entry entry;
+	struct cbor_in in;
+	struct buf list;
+	int ret;
+
+	if (filter->agent != NULL)
+		snprintf(params.agent, sizeof params.agent, "%s", filter->agent);
+	if (filter->name != NULL)
+		snprintf(params.name, sizeof params.name, "%s", filter->name);
+	buf_init(&list, STORE_LISTING_MAX);
+	ret = store_remote_ask(r, &request, store_dumps_fields, &params, &list, err) < 0 ? -1 : 0;
+	cbor_in_init(&in, list.data, list.len);
+	while (ret == 0 && (ret = store_entry_next(&in, s->uid, &entry, err)) == 0)
+		ret = each(ctx, &entry, err);
+	buf_fini(&list);
+	return ret < 0 ? -1 : 0;
+}
+
+static int remote_hold(struct store *s, const uint8_t *dump, struct buf *record,
+	struct store_entry *entry, struct err *err)
+{
+	struct remote *r = (struct remote *)s;
+	struct rpc_client_request request = {
+		.method = STORE_METHOD_HOLD,
+		.reply_max = STORE_DUMP_MAX + 1024,
+		.greeting = s->mode == STORE_READ, /* a run's is that it was begun */
+	};
+	struct store_params params = {.size = 0};
+	struct store_entry e;
+	struct cbor_in in;
+	struct buf blob;
+	int ret;
+
+	memcpy(params.dump, dump, sizeof params.dump);
+	buf_init(&blob, request.reply_max);
+	ret = store_remote_ask_patiently(r, &request, store_dump_fields, &params, &blob, err);
+	cbor_in_init(&in, blob.data, blob.len);
+	if (ret == 0 && (ret = store_entry_next(&in, s->uid, &e, err)) == 1)
+		ret = err_set(err, ERR_FORMAT, "%s: malformed answer", s->name);
+	if (ret == 0 && (e.record == NULL || memcmp(e.dump.id, dump, STORE_DUMP_ID) != 0))
+		ret = err_set(err, ERR_FORMAT, "%s: malformed answer", s->name);
+	if (ret == 0 && record != NULL) {
+		buf_clear(record);
+		ret = buf_add(record, e.record, e.record_len, err);
+	}
+	if (ret == 0 && entry != NULL) {
+		*entry = e;
+		entry->record = record->data;
+		ret = store_dump_get(&entry->dump, record->data, record->len, err);
+	}
+	buf_fini(&blob);
+	return ret;
+}
+
+static void put_get_params(struct rpc_client_request *request, uint8_t mem[STORE_HAVE_PARAMS],
+	const uint8_t domain[STORE_DOMAIN_LEN], const uint8_t id[STORE_ID_LEN])
+{
+	struct store_params params = {.size = 0};
+
+	memcpy(params.domain, domain, sizeof params.domain);
+	memcpy(params.id, id, sizeof params.id);
+	store_remote_params(request, mem, store_get_fields, &params);
+}
+
+/* Whether what came is the record that was asked for. Returns as store_get. */
+static int check_record(const uint8_t *reply, size_t len, const struct buf *blob, const uint8_t *id,
 	struct err *err)
 {
-	struct rpc_client_request request = {.method = method};
-	struct cbor_out params;
-	uint8_t mem[64];
+	struct cbormap_value v[STORE_FLAG_FIELDS];
+	struct store_record record;
 
-	cbor_out_init(&params, mem, sizeof mem);
-	cbor_put_map(&params, until != NULL ? 2 : 1);
-	cbor_put_text(&params, "dump");
-	cbor_put_bytes(&params, dump, STORE_DUMP_ID);
-	if (until != NULL) {
-		cbor_put_text(&params, "until");
-		cbor_put_int(&params, *until);
+	if (cbormap_get(v, store_flag_fields, reply, len, err) != 0)
+		return -1;
+	if (v[STORE_FLAG_IS].number == 0)
+		return 1;
+	if (blob == NULL || store_record_get(&record, blob->data, blob->len, err) != 0)
+		return err_set(err, ERR_DAMAGE, "a malformed record was received");
+	if (memcmp(record.id, id, STORE_ID_LEN) != 0)
+		return err_set(err, ERR_DAMAGE, "received a record that was not asked for");
+	return 0;
+}
+
+/* In the client's thread. */
+static void ahead_done(void *arg, const struct rpc_client_answer *answer)
+{
+	struct ahead *a = arg;
+	struct remote *r = a->remote;
+
+	mutex_lock(&r->lock);
+	if (answer->err != NULL) {
+		a->ret = -1;
+		a->why = *answer->err;
+	} else {
+		a->ret = check_record(answer->reply, answer->reply_len,
+			answer->has_blob ? answer->blob : NULL, a->id, &a->why);
+		if (a->ret == 0) { /* the memory changes hands */
+			buf_fini(&a->record);
+			a->record = *answer->blob;
+			buf_init(answer->blob, STORE_REMOTE_BLOB);
+		}
 	}
-	return store_remote_flag((struct remote *)s, &request, &params, NULL, err);
+	a->done = true;
+	pthread_cond_broadcast(&r->change);
+	mutex_unlock(&r->lock);
+}
+
+static struct ahead *find_ahead(struct remote *r, const uint8_t *domain, const uint8_t *id)
+{
+	size_t i;
+
+	assert(mutex_held(&r->lock));
+	for (i = 0; i < STORE_REMOTE_AHEAD; i++)
+		if (r->aheads[i].used && memcmp(r->aheads[i].id, id, STORE_ID_LEN) == 0 &&
+			memcmp(r->aheads[i].domain, domain, STORE_DOMAIN_LEN) == 0)
+			return &r->aheads[i];
+	return NULL;
+}
+
+/* A slot for one more: the one that was filled longest ago, unless it is under way. */
+static struct ahead *take_slot(struct remote *r)
+{
+	struct ahead *a = &r->aheads[r->next_ahead];
+
+	assert(mutex_held(&r->lock) && r->next_ahead < STORE_REMOTE_AHEAD);
+	if (a->used && !a->done)
+		return NULL;
+	r->next_ahead = (r->next_ahead + 1) % STORE_REMOTE_AHEAD;
+	clear_ahead(r, a);
+	a->used = true;
+	return a;
+}
+
+static int remote_ahead(struct store *s, const uint8_t *domain, const uint8_t *ids, size_t count,
+	struct buf *lacks, struct err *err)
+{
+	struct remote *r = (struct remote *)s;
+	size_t i;
+
+	(void)lacks; /* a hint goes without an answer */
+	for (i = 0; i < count; i++) {
+		const uint8_t *id = ids + i * STORE_ID_LEN;
+		struct rpc_client_request request = {.method = STORE_METHOD_GET,
+			.reply_max = STORE_REMOTE_BLOB,
+			.done = ahead_done};
+		struct ahead *a = NULL;
+		uint8_t mem[STORE_HAVE_PARAMS];
+
+		mutex_lock(&r->lock);
+		if (find_ahead(r, domain, id) == NULL && (a = take_slot(r)) != NULL) {
+			memcpy(a->domain, domain, sizeof a->domain);
+			memcpy(a->id, id, sizeof a->id);
+		}
+		mutex_unlock(&r->lock);
+		if (a == NULL)
+			continue;
+		request.arg = a;
+		put_get_params(&request, mem, domain, id);
+		if (rpc_client_start(r->client, &request, err) == NULL) {
+			mutex_lock(&r->lock);
+			a->used = false;
+			mutex_unlock(&r->lock);
+			return -1;
+		}
+	}
+	return 0;
+}
+
+static int remote_get(
+	struct store *s, const uint8_t *domain, const uint8_t *id, struct buf *out, struct err *err)
+{
+	struct remote *r = (struct remote *)s;
+	struct rpc_client_request request = {
+		.method = STORE_METHOD_GET, .reply_max = STORE_REMOTE_BLOB};
+	struct ahead *a;
+	struct buf reply;
+	uint8_t mem[STORE_HAVE_PARAMS];
+	int ret;
+
+	buf_clear(out);
+	mutex_lock(&r->lock);
+	/* Another thread may take the slot while this one waits. */
+	while ((a = find_ahead(r, domain, id)) != NULL && !a->done)
+		mutex_wait(&r->lock, &r->change);
+	if (a != NULL && a->ret >= 0) {
+		ret = a->ret == 0 ? buf_add(out, a->record.data, a->record.len, err) : 1;
+		a->used = false;
+		buf_fini(&a->record);
+		mutex_unlock(&r->lock);
+		return ret;
+	}
+	if (a != NULL)
+		a->used = false;
+	mutex_unlock(&r->lock);
+	put_get_params(&request, mem, domain, id);
+	buf_init(&reply, RPC_PAYLOAD_MAX);
+	ret = rpc_client_call(r->client, &request, &reply, out, err);
+	if (ret == 0)
+		ret = check_record(reply.data, reply.len, out, id, err);
+	buf_fini(&reply);
+	return ret;
+}
+
+/* --- operators ------------------------------------------------------------- */
+
+static int ask_of_dump(
+	struct store *s, uint16_t method, const uint8_t *dump, int64_t until, struct err *err)
+{
+	struct rpc_client_request request = {.method = method};
+	struct store_params params = {.until = until};
+
+	memcpy(params.dump, dump, sizeof params.dump);
+	return store_remote_ask(
+		(struct remote *)s, &request, store_dump_fields, &params, NULL, err);
 }
 
 static int remote_delete(struct store *s, const uint8_t *dump, struct err *err)
 {
-	return dump_call(s, STORE_METHOD_DELETE, dump, NULL, err);
+	return ask_of_dump(s, STORE_METHOD_DELETE, dump, 0, err);
 }
 
 static int remote_lock(struct store *s, const uint8_t *dump, int64_t until, struct err *err)
 {
-	return dump_call(s, STORE_METHOD_LOCK, dump, &until, err);
+	return ask_of_dump(s, STORE_METHOD_LOCK, dump, until, err);
 }
 
 static int remote_check(struct store *s, enum store_check what, store_problem *problem, void *ctx,
@@ -333,10 +526,10 @@ static const struct store_kind remote_kind = {
 	.settle = store_remote_settle,
 	.commit_start = store_remote_commit_start,
 	.commit_wait = store_remote_commit_wait,
-	.dumps = store_remote_dumps,
-	.hold = store_remote_hold,
-	.ahead = store_remote_ahead,
-	.get = store_remote_get,
+	.dumps = remote_dumps,
+	.hold = remote_hold,
+	.ahead = remote_ahead,
+	.get = remote_get,
 	.delete = remote_delete,
 	.lock = remote_lock,
 	.check = remote_check,
@@ -356,9 +549,7 @@ struct store *store_remote_new(struct err *err)
 	pthread_cond_init(&r->change, NULL);
 	buf_init(&r->record, STORE_DUMP_MAX);
 	buf_init(&r->missing, (size_t)STORE_MISSING_MAX * STORE_ID_LEN);
-	for (i = 0; i < STORE_REMOTE_AHEAD; i++) {
-		r->aheads[i].remote = r;
-		buf_init(&r->aheads[i].record, STORE_REMOTE_BLOB);
-	}
+	for (i = 0; i < STORE_REMOTE_AHEAD; i++)
+		clear_ahead(r, &r->aheads[i]);
 	return &r->base;
 }

@@ -1,12 +1,11 @@
 /*
- * What the files of a store behind a service share: remote.c opens and closes, and is the kind;
- * remote_write.c puts and commits; remote_read.c lists and gets; remote_call.c asks. Not for
- * others.
+ * What the files of a store behind a service share: remote_write.c asks, puts and commits; remote.c
+ * does all else, and is the kind. Not for others.
  *
  * Puts are requests that are under way at the same time, at most STORE_REMOTE_WINDOW bytes of them;
  * the service takes a record's bytes only if it lacks them. The client (rpc/client.h) sends again
- * what a lost connection left unanswered. The functions of remote_write.c and remote_read.c are
- * those of struct store_kind.
+ * what a lost connection left unanswered. The functions of remote_write.c are those of struct
+ * store_kind.
  */
 #ifndef FDUMP_CMD_STORE_REMOTE_H
 #define FDUMP_CMD_STORE_REMOTE_H
@@ -17,18 +16,15 @@
 #include <stdint.h>
 
 #include "cmd/store/kind.h"
-#include "cmd/store/proof.h"
+#include "cmd/store/proto.h"
 #include "cmd/store/record.h"
 #include "lib/buf.h"
-#include "lib/cbor.h"
 #include "lib/err.h"
 #include "lib/mutex.h"
 #include "lib/name.h"
 
 struct rpc_client;
 struct rpc_client_request;
-struct cbormap_field;
-struct cbormap_value;
 
 #define STORE_REMOTE_WINDOW (8u << 20) /* bytes of records under way */
 #define STORE_REMOTE_PUTS   200        /* of them */
@@ -47,12 +43,6 @@ struct ahead {
 
 enum commit_state { COMMIT_NONE, COMMIT_SETTLING, COMMIT_ASKED, COMMIT_DONE };
 
-/* What a service says of its store. */
-struct remote_about {
-	uint8_t uid[STORE_UID_LEN], public[SEAL_SIGN_LEN];
-	struct store_about about;
-};
-
 struct remote {
 	struct store base;
 	char service[NAME_LEN_MAX + 1]; /* its name, without the port */
@@ -64,16 +54,15 @@ struct remote {
 	struct mutex lock; /* over all below */
 	pthread_cond_t change;
 	bool greeted; /* it has said what it is, or .open_why */
-	struct remote_about is;
+	struct store_greeting is;
 	struct err open_why;
 	size_t puts, bytes; /* under way */
 	bool failed;
 	struct err why;
 	uint64_t stored;
 	enum commit_state commit;
-	struct buf record; /* to commit: a copy, for who waits may give up */
-	bool has_first;
-	struct store_receipt first; /* another store's, to commit with */
+	struct buf record;         /* to commit: a copy, for who waits may give up */
+	struct store_params first; /* another store's receipt to commit with, or zeros */
 	int answer;
 	struct err commit_why;
 	struct store_receipt receipt;
@@ -82,21 +71,18 @@ struct remote {
 	size_t next_ahead; /* the slot that is used again next */
 };
 
-/* --- asking: remote_call.c ------------------------------------------------ */
-
-/* Waits for .change, with .lock held. */
-void store_remote_wait(struct remote *r, int64_t until_ms);
-void store_remote_pause(int64_t ms);
-
-/* Asks, and reads the result into values. blob: of the reply, may be NULL. Returns 0 or -1. */
-int store_remote_call(struct remote *r, struct rpc_client_request *request, struct cbor_out *params,
-	const struct cbormap_field *fields, struct cbormap_value *values, struct buf *reply,
-	struct buf *blob, struct err *err);
-/* The same for a result that is a yes or no. Returns 0 (yes), 1 or -1. */
-int store_remote_flag(struct remote *r, struct rpc_client_request *request, struct cbor_out *params,
-	struct buf *blob, struct err *err);
-
-/* --- writing: remote_write.c ----------------------------------------------- */
+/* Puts the parameters of a method into a request; mem must stay as long as the request is used. */
+void store_remote_params(struct rpc_client_request *request, uint8_t mem[STORE_HAVE_PARAMS],
+	const struct cbormap_field *fields, const struct store_params *params);
+/* Asks a question whose answer is a flag. blob: of the reply; may be NULL. Returns 0 (yes), 1 or
+ * -1. */
+int store_remote_ask(struct remote *r, struct rpc_client_request *request,
+	const struct cbormap_field *fields, const struct store_params *params, struct buf *blob,
+	struct err *err);
+/* The same, again and again within the patience while the service is busy. */
+int store_remote_ask_patiently(struct remote *r, struct rpc_client_request *request,
+	const struct cbormap_field *fields, const struct store_params *params, struct buf *blob,
+	struct err *err);
 
 int store_remote_begin(
 	struct store *s, const struct store_run *run, bool *has_base, struct err *err);
@@ -109,16 +95,5 @@ int store_remote_commit_start(struct store *s, const uint8_t *record, size_t len
 	const struct store_receipt *first, struct err *err);
 int store_remote_commit_wait(struct store *s, int64_t wait_ms, struct store_receipt *receipt,
 	struct buf *missing, struct err *err);
-
-/* --- reading: remote_read.c ------------------------------------------------ */
-
-int store_remote_dumps(struct store *s, const struct store_filter *filter, store_each_dump *each,
-	void *ctx, struct err *err);
-int store_remote_hold(struct store *s, const uint8_t *dump, struct buf *record,
-	struct store_entry *entry, struct err *err);
-int store_remote_ahead(struct store *s, const uint8_t *domain, const uint8_t *ids, size_t count,
-	struct buf *lacks, struct err *err);
-int store_remote_get(struct store *s, const uint8_t *domain, const uint8_t *id, struct buf *out,
-	struct err *err);
 
 #endif

@@ -1,12 +1,15 @@
-/* Puts are under way side by side; a commit is asked once all of them were answered. */
+/* Questions to a service. Puts are under way side by side; a commit is asked once all of them were
+ * answered. */
 #include "cmd/store/remote.h"
 
 #include <assert.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "cmd/store/parcel.h"
-#include "cmd/store/proto.h"
+#include "lib/cbor.h"
 #include "lib/hash.h"
 #include "lib/uptime.h"
 #include "rpc/client.h"
@@ -14,20 +17,63 @@
 
 #define BUSY_MS 1000 /* between questions of who is told that the store is busy */
 
-struct put {
-	struct remote *remote;
-	struct store_parcel *parcel;
-};
+/* --- asking ---------------------------------------------------------------- */
+
+void store_remote_params(struct rpc_client_request *request, uint8_t mem[STORE_HAVE_PARAMS],
+	const struct cbormap_field *fields, const struct store_params *params)
+{
+	struct cbor_out out;
+
+	cbor_out_init(&out, mem, STORE_HAVE_PARAMS);
+	cbormap_put(&out, fields, params);
+	assert(!cbor_out_full(&out));
+	request->params = mem;
+	request->len = cbor_out_len(&out);
+}
+
+int store_remote_ask(struct remote *r, struct rpc_client_request *request,
+	const struct cbormap_field *fields, const struct store_params *params, struct buf *blob,
+	struct err *err)
+{
+	struct cbormap_value v[STORE_FLAG_FIELDS];
+	uint8_t mem[STORE_HAVE_PARAMS];
+	struct buf reply;
+	int ret;
+
+	buf_init(&reply, RPC_PAYLOAD_MAX);
+	store_remote_params(request, mem, fields, params);
+	ret = rpc_client_call(r->client, request, &reply, blob, err);
+	if (ret == 0 && cbormap_get(v, store_flag_fields, reply.data, reply.len, err) != 0)
+		ret = err_prefix(err, "%s", r->base.name);
+	if (ret == 0)
+		ret = v[STORE_FLAG_IS].number == 0;
+	buf_fini(&reply);
+	return ret;
+}
+
+int store_remote_ask_patiently(struct remote *r, struct rpc_client_request *request,
+	const struct cbormap_field *fields, const struct store_params *params, struct buf *blob,
+	struct err *err)
+{
+	const struct timespec pause = uptime_timespec(BUSY_MS);
+	int64_t end = uptime_ms() + r->base.access.patience_ms;
+	int ret;
+
+	while ((ret = store_remote_ask(r, request, fields, params, blob, err)) < 0 &&
+		err->code == ERR_BUSY && uptime_ms() < end)
+		nanosleep(&pause, NULL);
+	return ret;
+}
+
+/* --- a run ----------------------------------------------------------------- */
 
 int store_remote_begin(
 	struct store *s, const struct store_run *run, bool *has_base, struct err *err)
 {
 	struct remote *r = (struct remote *)s;
 	struct rpc_client_request request = {.method = STORE_METHOD_BEGIN, .greeting = true};
-	uint8_t mem[512], public[SEAL_SIGN_LEN], signature[SEAL_SIG_LEN];
+	struct store_params params = {.size = 0};
 	struct store_proof proof;
-	struct cbor_out params;
-	int64_t end = uptime_ms() + s->access.patience_ms;
 	uint64_t stored;
 	int ret;
 
@@ -38,32 +84,16 @@ int store_remote_begin(
 	memcpy(proof.uid, s->uid, sizeof proof.uid);
 	memcpy(proof.host, r->host, sizeof proof.host);
 	memcpy(proof.run, r->run_id, sizeof proof.run);
-	if (run->prove != NULL && run->prove(run->ctx, &proof, public, signature, err) != 0)
+	if (run->prove != NULL &&
+		run->prove(run->ctx, &proof, params.public, params.proof, err) != 0)
 		return -1;
-	cbor_out_init(&params, mem, sizeof mem);
-	cbor_put_map(&params, 2 + (size_t)(run->name != NULL) + (size_t)(run->base != NULL) +
-				      2 * (size_t)(run->prove != NULL));
-	cbor_put_text(&params, "run");
-	cbor_put_bytes(&params, r->run_id, sizeof r->run_id);
-	cbor_put_text(&params, "domain");
-	cbor_put_bytes(&params, run->domain, STORE_DOMAIN_LEN);
-	if (run->name != NULL) {
-		cbor_put_text(&params, "name");
-		cbor_put_text(&params, run->name);
-	}
-	if (run->base != NULL) {
-		cbor_put_text(&params, "base");
-		cbor_put_bytes(&params, run->base, STORE_DUMP_ID);
-	}
-	if (run->prove != NULL) {
-		cbor_put_text(&params, "public");
-		cbor_put_bytes(&params, public, sizeof public);
-		cbor_put_text(&params, "proof");
-		cbor_put_bytes(&params, signature, sizeof signature);
-	}
-	while ((ret = store_remote_flag(r, &request, &params, NULL, err)) < 0 &&
-		err->code == ERR_BUSY && uptime_ms() < end)
-		store_remote_pause(BUSY_MS);
+	memcpy(params.run, r->run_id, sizeof params.run);
+	memcpy(params.domain, run->domain, sizeof params.domain);
+	if (run->name != NULL)
+		snprintf(params.name, sizeof params.name, "%s", run->name);
+	if (run->base != NULL)
+		memcpy(params.dump, run->base, sizeof params.dump);
+	ret = store_remote_ask_patiently(r, &request, store_begin_fields, &params, NULL, err);
 	*has_base = ret == 0;
 	return ret < 0 ? -1 : 0;
 }
@@ -74,36 +104,35 @@ int store_remote_have(struct store *s, const uint8_t *ids, size_t count, bool as
 {
 	struct remote *r = (struct remote *)s;
 	struct rpc_client_request request = {.method = STORE_METHOD_HAVE};
+	struct store_params params = {.ids = {ids, count * STORE_ID_LEN}};
 	struct cbormap_value v[STORE_BITS_FIELDS];
-	size_t room = 64 + STORE_DOMAIN_LEN + count * STORE_ID_LEN, i;
-	struct cbor_out params;
+	uint8_t mem[STORE_HAVE_PARAMS];
 	struct buf reply;
-	uint8_t *mem;
+	size_t i;
 	int ret;
 
 	for (i = 0; i < count; i++)
 		answers[i] = STORE_UNKNOWN;
 	if (!ask)
 		return 0;
-	mem = malloc(room);
-	if (mem == NULL)
-		return err_set(err, ERR_NOMEM, "out of memory");
-	cbor_out_init(&params, mem, room);
-	cbor_put_map(&params, 2);
-	cbor_put_text(&params, "domain");
-	cbor_put_bytes(&params, s->run.domain, STORE_DOMAIN_LEN);
-	cbor_put_text(&params, "ids");
-	cbor_put_bytes(&params, ids, count * STORE_ID_LEN);
+	memcpy(params.domain, s->run.domain, sizeof params.domain);
+	store_remote_params(&request, mem, store_have_fields, &params);
 	buf_init(&reply, RPC_PAYLOAD_MAX);
-	ret = store_remote_call(r, &request, &params, store_bits_fields, v, &reply, NULL, err);
+	ret = rpc_client_call(r->client, &request, &reply, NULL, err);
+	if (ret == 0 && cbormap_get(v, store_bits_fields, reply.data, reply.len, err) != 0)
+		ret = err_prefix(err, "%s", s->name);
 	if (ret == 0 && v[STORE_BITS_HAS].len != (count + 7) / 8)
 		ret = err_set(err, ERR_FORMAT, "%s: malformed answer", s->name);
 	for (i = 0; i < count && ret == 0; i++)
 		answers[i] = v[STORE_BITS_HAS].bytes[i / 8] >> i % 8 & 1 ? STORE_HAS : STORE_LACKS;
 	buf_fini(&reply);
-	free(mem);
 	return ret;
 }
+
+struct put {
+	struct remote *remote;
+	struct store_parcel *parcel;
+};
 
 /* In the client's thread. */
 static void put_done(void *arg, const struct rpc_client_answer *answer)
@@ -148,7 +177,7 @@ static int take_room(struct remote *r, size_t len, int64_t wait_ms, struct err *
 
 	mutex_lock(&r->lock);
 	while (!r->failed && !has_room(r, len) && uptime_ms() < end)
-		store_remote_wait(r, end);
+		mutex_wait_until(&r->lock, &r->change, end);
 	if (r->failed) {
 		*err = r->why;
 		ret = -1;
@@ -180,9 +209,9 @@ int store_remote_put(struct store *s, struct store_parcel *parcel, int64_t wait_
 		.blob_len = parcel->len,
 		.done = put_done,
 	};
+	struct store_params params = {.size = parcel->len};
+	uint8_t mem[STORE_HAVE_PARAMS];
 	struct store_record record;
-	struct cbor_out params;
-	uint8_t mem[128];
 	struct put *put;
 	int ret;
 
@@ -197,17 +226,9 @@ int store_remote_put(struct store *s, struct store_parcel *parcel, int64_t wait_
 		return err_set(err, ERR_NOMEM, "out of memory");
 	}
 	*put = (struct put){r, store_parcel_ref(parcel)};
-	cbor_out_init(&params, mem, sizeof mem);
-	cbor_put_map(&params, 3);
-	cbor_put_text(&params, "domain");
-	cbor_put_bytes(&params, s->run.domain, STORE_DOMAIN_LEN);
-	cbor_put_text(&params, "id");
-	cbor_put_bytes(&params, record.id, STORE_ID_LEN);
-	cbor_put_text(&params, "size");
-	cbor_put_uint(&params, parcel->len);
-	assert(!cbor_out_full(&params));
-	request.params = mem;
-	request.len = cbor_out_len(&params);
+	memcpy(params.domain, s->run.domain, sizeof params.domain);
+	memcpy(params.id, record.id, sizeof params.id);
+	store_remote_params(&request, mem, store_put_fields, &params);
 	request.arg = put;
 	if (rpc_client_start(r->client, &request, err) != NULL)
 		return STORE_TAKEN;
@@ -244,9 +265,9 @@ int store_remote_commit_start(struct store *s, const uint8_t *record, size_t len
 	buf_clear(&r->missing);
 	if (buf_add(&r->record, record, len, err) != 0)
 		return -1;
-	r->has_first = first != NULL;
-	if (r->has_first)
-		r->first = *first;
+	r->first = (struct store_params){.size = 0};
+	if (first != NULL)
+		r->first.first = *first;
 	r->commit = COMMIT_SETTLING;
 	return 0;
 }
@@ -302,22 +323,9 @@ static int ask_commit(struct remote *r, struct err *err)
 		.done = commit_done,
 		.arg = r,
 	};
-	struct cbor_out params;
-	uint8_t mem[256];
+	uint8_t mem[STORE_HAVE_PARAMS];
 
-	cbor_out_init(&params, mem, sizeof mem);
-	cbor_put_map(&params, r->has_first ? 3 : 0);
-	if (r->has_first) {
-		cbor_put_text(&params, "time");
-		cbor_put_int(&params, r->first.time);
-		cbor_put_text(&params, "store");
-		cbor_put_bytes(&params, r->first.store, sizeof r->first.store);
-		cbor_put_text(&params, "signature");
-		cbor_put_bytes(&params, r->first.signature, sizeof r->first.signature);
-	}
-	assert(!cbor_out_full(&params));
-	request.params = mem;
-	request.len = cbor_out_len(&params);
+	store_remote_params(&request, mem, store_commit_fields, &r->first);
 	return rpc_client_start(r->client, &request, err) != NULL ? 0 : -1;
 }
 
@@ -331,7 +339,7 @@ int store_remote_commit_wait(struct store *s, int64_t wait_ms, struct store_rece
 
 	mutex_lock(&r->lock);
 	while (!r->failed && r->puts > 0 && uptime_ms() < end)
-		store_remote_wait(r, end);
+		mutex_wait_until(&r->lock, &r->change, end);
 	ask = !r->failed && r->puts == 0 && r->commit == COMMIT_SETTLING;
 	if (ask)
 		r->commit = COMMIT_ASKED;
@@ -342,7 +350,7 @@ int store_remote_commit_wait(struct store *s, int64_t wait_ms, struct store_rece
 	}
 	mutex_lock(&r->lock);
 	while (!r->failed && r->commit == COMMIT_ASKED && uptime_ms() < end)
-		store_remote_wait(r, end);
+		mutex_wait_until(&r->lock, &r->change, end);
 	if (r->failed || r->commit == COMMIT_DONE) {
 		ret = r->failed ? -1 : r->answer;
 		if (ret < 0)

@@ -178,7 +178,7 @@ static int by_checked(const void *a, const void *b)
 
 static int list_volumes(struct scrub *s, struct buf *turns, struct err *err)
 {
-	struct db_bytes key = {NULL, 0};
+	struct store_at at = {.len = 0};
 	struct store_volume_row row;
 	struct db_txn *txn;
 	struct turn turn;
@@ -190,7 +190,7 @@ static int list_volumes(struct scrub *s, struct buf *turns, struct err *err)
 		db_abort(txn);
 		return -1;
 	}
-	while ((got = store_volume_next(txn, &key, &turn.number, &row, err)) == 0) {
+	while ((got = store_volume_next(txn, &at, &turn.number, &row, err)) == 0) {
 		turn.len = row.len;
 		turn.checked = row.checked;
 		/* Of a new one, nothing is vouched for, not even that its file is there. */
@@ -249,12 +249,12 @@ static int mark_some(struct scrub *s, const struct bad *bad, size_t count, struc
 	if (db_begin(s->store->db, true, &txn, err) != 0)
 		return -1;
 	for (i = 0; i < count && got >= 0; i++) {
-		got = store_chunk_get(txn, bad[i].key, &row, err);
+		got = store_row_get(txn, STORE_CHUNKS, bad[i].key, &row, err);
 		if (got != 0 || row.place.volume != bad[i].volume ||
 			row.place.offset != bad[i].offset)
 			continue;
 		row.damaged = !bad[i].good;
-		got = store_chunk_put(txn, bad[i].key, &row, err);
+		got = store_row_put(txn, STORE_CHUNKS, bad[i].key, &row, err);
 	}
 	return end(s, txn, got, err);
 }
@@ -271,12 +271,12 @@ static int mark_dumps(struct scrub *s, const struct bad *bad, size_t count, stru
 	if (db_begin(s->store->db, true, &txn, err) != 0)
 		return -1;
 	for (i = 0; i < count && got >= 0; i++) {
-		got = store_dump_row_get(txn, bad[i].key, &row, err);
+		got = store_row_get(txn, STORE_DUMPS, bad[i].key, &row, err);
 		if (got != 0 || row.place.volume != bad[i].volume ||
 			row.place.offset != bad[i].offset)
 			continue;
 		row.damaged = !bad[i].good;
-		got = store_dump_row_put(txn, bad[i].key, &row, err);
+		got = store_row_put(txn, STORE_DUMPS, bad[i].key, &row, err);
 	}
 	return end(s, txn, got, err);
 }
@@ -413,19 +413,19 @@ static bool need(struct scrub *s, const struct seen *v, uint32_t offset)
 
 static int need_dumps(struct scrub *s, struct db_txn *txn, struct err *err)
 {
-	struct db_bytes key = {NULL, 0};
+	struct store_at at = {.len = 0};
 	struct bad bad = {.good = 0};
 	struct store_dump_row row;
 	const struct seen *v;
 	int got;
 
-	while ((got = store_dump_row_next(txn, &key, &row, err)) == 0) {
+	while ((got = store_row_next(txn, STORE_DUMPS, &at, &row, err)) == 0) {
 		if ((v = seen_at(s, &row.place)) == NULL)
 			continue;
 		bad.good = need(s, v, row.place.offset);
 		bad.volume = row.place.volume;
 		bad.offset = row.place.offset;
-		memcpy(bad.key, key.at, STORE_DUMP_ID);
+		memcpy(bad.key, at.key, STORE_DUMP_ID);
 		if (row.damaged == (bad.good != 0) &&
 			buf_add(&s->bad_dumps, &bad, sizeof bad, err) != 0)
 			return -1;
@@ -469,7 +469,7 @@ static int check_row(
 /* Rows whose chunk is not a good block of the group's volumes. Returns 0; 1: it got late; -1. */
 static int check_rows(struct scrub *s, struct err *err)
 {
-	struct db_bytes key = {NULL, 0};
+	struct store_at at = {.len = 0};
 	struct store_chunk_row row;
 	struct db_txn *txn;
 	bool late = false;
@@ -478,8 +478,8 @@ static int check_rows(struct scrub *s, struct err *err)
 	if (db_begin(s->store->db, false, &txn, err) != 0)
 		return -1;
 	while (got == 0 && !(late = is_late(s)) &&
-		(got = store_chunk_next(txn, &key, &row, err)) == 0)
-		got = check_row(s, key.at, &row, err);
+		(got = store_row_next(txn, STORE_CHUNKS, &at, &row, err)) == 0)
+		got = check_row(s, at.key, &row, err);
 	if (got >= 0 && !late)
 		got = need_dumps(s, txn, err);
 	db_abort(txn);
@@ -528,7 +528,7 @@ static int look_for(void *ctx, const uint8_t *id, struct err *err)
 	if (is_stopped(s))
 		return 1;
 	store_chunk_key(s->domain, id, bad.key);
-	got = store_chunk_get(s->txn, bad.key, &row, err);
+	got = store_row_get(s->txn, STORE_CHUNKS, bad.key, &row, err);
 	if (got != 0 || row.damaged)
 		return got < 0 ? -1 : 1;
 	bad.volume = row.place.volume;
@@ -544,7 +544,7 @@ static int is_whole(struct scrub *s, const struct store_dump *dump, struct err *
 
 	if (db_begin(s->store->db, false, &s->txn, err) != 0)
 		return -1;
-	got = store_domain_get(s->txn, dump->domain, &s->domain, err);
+	got = store_row_get(s->txn, STORE_DOMAINS, dump->domain, &s->domain, err);
 	if (got == 0)
 		got = engine_list_walk(s->store, dump, look_for, s, NULL, err);
 	db_abort(s->txn);

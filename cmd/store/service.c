@@ -5,11 +5,8 @@
 #include <string.h>
 
 #include "cmd/store/engine.h"
-#include "cmd/store/guest.h"
 #include "cmd/store/job.h"
 #include "cmd/store/methods.h"
-#include "cmd/store/proto.h"
-#include "cmd/store/tend.h"
 #include "lib/err.h"
 #include "rpc/call.h"
 #include "rpc/loop.h"
@@ -18,25 +15,12 @@
 #define OWN SIZE_MAX /* in place of a manager: this store knows its own key */
 
 struct store_service {
-	struct store_service_opts o;
+	struct store_jobs jobs; /* the ctx of methods and log */
 	struct rpc_service methods;
 	struct rpc_listen *listen;
-	struct store_jobs jobs;
-	struct store_tend tend;
-	struct store_methods ctx; /* of the methods */
 };
 
 /* --- guests and the log ------------------------------------------------------ */
-
-/* Tells what a guest has asked that went into no log by itself. */
-static void tell_tally(void *ctx, struct store_guest *guest)
-{
-	struct store_service *s = ctx;
-
-	if (store_tally_any(&guest->tally) && s->o.tallied != NULL)
-		s->o.tallied(s->o.ctx, &guest->id, &guest->tally);
-	guest->tally = (struct store_tally){0};
-}
 
 static void on_up(void *arg, struct rpc_conn *conn)
 {
@@ -52,8 +36,9 @@ static void on_down(void *arg, struct rpc_conn *conn, const struct err *why)
 	struct store_guest *g = store_guests_find(&s->jobs.guests, id->host);
 
 	if (g != NULL && g->connections == 1)
-		tell_tally(s, g);
-	store_guests_down(&s->jobs.guests, id, why->code == ERR_NONE, rpc_loop_now_ms(s->o.loop));
+		store_jobs_tell(&s->jobs, g);
+	store_guests_down(
+		&s->jobs.guests, id, why->code == ERR_NONE, rpc_loop_now_ms(s->jobs.o.loop));
 }
 
 /* Where a request is counted that is not worth a line; NULL: it is. */
@@ -70,8 +55,8 @@ static uint64_t *counter(struct store_guest *g, const char *method)
 
 static void on_log(void *ctx, const struct rpc_access *access)
 {
-	struct store_service *s = ((struct store_methods *)ctx)->ctx;
-	struct store_guest *g = store_guests_find(&s->jobs.guests, access->peer->host);
+	struct store_jobs *s = ctx;
+	struct store_guest *g = store_guests_find(&s->guests, access->peer->host);
 	uint64_t *count = access->status == ERR_NONE ? counter(g, access->method) : NULL;
 
 	if (count != NULL) {
@@ -85,10 +70,10 @@ static void on_log(void *ctx, const struct rpc_access *access)
 
 static void on_refused(void *arg, const char *address, const struct err *why)
 {
-	struct store_service *s = arg;
+	const struct store_service_opts *o = &((struct store_service *)arg)->jobs.o;
 
-	if (s->o.refused != NULL)
-		s->o.refused(s->o.ctx, address, why);
+	if (o->refused != NULL)
+		o->refused(o->ctx, address, why);
 }
 
 /* --- life ------------------------------------------------------------------ */
@@ -106,37 +91,34 @@ struct store_service *store_service_new(const struct store_service_opts *opts, s
 		.down = on_down,
 		.refused = on_refused,
 	};
-
 	struct store_key own;
 
 	if (s == NULL) {
 		err_set(err, ERR_NOMEM, "out of memory");
 		return NULL;
 	}
-	s->o = *opts;
-	store_jobs_init(&s->jobs, opts->budget != 0 ? opts->budget : STORE_BUDGET);
-	s->jobs.pool = opts->pool;
-	s->jobs.engine = opts->engine;
-	s->jobs.failed = opts->failed;
-	s->jobs.damaged = opts->damaged;
-	s->jobs.ctx = opts->ctx;
-	store_service_limits(s, STORE_LOCK_MAX_SEC);
+	s->jobs.o = *opts;
+	if (opts->budget == 0)
+		s->jobs.o.budget = STORE_BUDGET;
+	if (opts->return_ms == 0)
+		s->jobs.o.return_ms = STORE_RETURN_MS;
+	s->jobs.free = s->jobs.o.budget;
+	s->jobs.puts.last = &s->jobs.puts.first;
+	s->jobs.gets.last = &s->jobs.gets.first;
+	s->jobs.lock_max_sec = STORE_LOCK_MAX_SEC;
 	memcpy(own.uid, engine_uid(opts->engine), sizeof own.uid);
 	memcpy(own.public, engine_public(opts->engine), sizeof own.public);
-	store_tend_init(&s->tend, &s->jobs, opts->loop, opts->problem,
-		opts->return_ms != 0 ? opts->return_ms : STORE_RETURN_MS);
-	s->ctx = (struct store_methods){
-		.jobs = &s->jobs, .tend = &s->tend, .ended = tell_tally, .ctx = s};
+	store_tend_init(&s->jobs.tend, &s->jobs);
 	s->methods = (struct rpc_service){
 		.methods = store_methods,
 		.count = store_methods_count,
-		.ctx = &s->ctx,
+		.ctx = &s->jobs,
 		.log = on_log,
 	};
 	listen.service = &s->methods;
 	listen.arg = s;
 	if (store_service_fleet(s, OWN, &own, 1, err) == 0)
-		s->listen = rpc_listen_new(s->o.loop, &listen, err);
+		s->listen = rpc_listen_new(opts->loop, &listen, err);
 	if (s->listen != NULL)
 		return s;
 	store_foreign_fini(&s->jobs.foreign);
@@ -157,7 +139,7 @@ int store_service_fleet(struct store_service *s, size_t manager, const struct st
 
 int store_service_tend(struct store_service *s, enum store_tending what, store_tended *done)
 {
-	return store_tend_start(&s->tend, what, done);
+	return store_tend_start(&s->jobs.tend, what, done);
 }
 
 unsigned store_service_port(const struct store_service *s)
@@ -177,7 +159,7 @@ void store_service_recheck(struct store_service *s)
 
 void store_service_shutdown(struct store_service *s)
 {
-	store_tend_stop(&s->tend);
+	store_tend_stop(&s->jobs.tend);
 	rpc_listen_shutdown(s->listen);
 }
 
@@ -190,7 +172,7 @@ void store_service_free(struct store_service *s)
 {
 	if (s == NULL)
 		return;
-	store_tend_stop(&s->tend);
+	store_tend_stop(&s->jobs.tend);
 	rpc_listen_free(s->listen);
 	store_guests_free(&s->jobs.guests);
 	store_foreign_fini(&s->jobs.foreign);

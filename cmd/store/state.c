@@ -13,6 +13,8 @@
 #include "lib/err.h"
 #include "lib/hash.h"
 
+#define DOMAINS_MAX 256 /* that are remembered */
+
 int64_t engine_now(void)
 {
 	struct timespec now;
@@ -40,7 +42,7 @@ bool engine_failed(struct engine *s)
 static int used_bytes(struct engine *s, uint64_t *used, struct err *err)
 {
 	struct store_volume_row volume;
-	struct db_bytes key = {NULL, 0};
+	struct store_at at = {.len = 0};
 	struct db_txn *txn;
 	uint32_t number;
 	int got;
@@ -48,7 +50,7 @@ static int used_bytes(struct engine *s, uint64_t *used, struct err *err)
 	*used = 0;
 	if (db_begin(s->db, false, &txn, err) != 0)
 		return -1;
-	while ((got = store_volume_next(txn, &key, &number, &volume, err)) == 0)
+	while ((got = store_volume_next(txn, &at, &number, &volume, err)) == 0)
 		if (volume.state == STORE_VOLUME_LIVE)
 			*used += volume.len;
 	db_abort(txn);
@@ -70,34 +72,40 @@ int engine_about(struct engine *s, struct store_about *about, struct err *err)
 
 /* --- finding -------------------------------------------------------------- */
 
-static int known_domain(const struct engine *s, const uint8_t *domain, uint32_t *number)
-{
-	size_t i;
-
-	assert(mutex_held(&s->lock));
-	for (i = 0; i < s->domain_count; i++)
-		if (memcmp(s->domains[i].domain, domain, STORE_DOMAIN_LEN) == 0) {
-			*number = s->domains[i].number;
-			return 0;
-		}
-	return 1;
-}
-
 int engine_domain_number(struct engine *s, const uint8_t *domain, uint32_t *number, struct err *err)
 {
 	struct db_txn *txn;
+	void *grown;
+	size_t i;
 	int got;
 
 	mutex_lock(&s->lock);
-	got = known_domain(s, domain, number);
+	for (i = 0; i < s->domain_count; i++)
+		if (memcmp(s->domains[i].domain, domain, STORE_DOMAIN_LEN) == 0)
+			break;
+	if (i < s->domain_count)
+		*number = s->domains[i].number;
+	got = i == s->domain_count;
 	mutex_unlock(&s->lock);
 	if (got == 0)
 		return 0;
 	if (db_begin(s->db, false, &txn, err) != 0)
 		return -1;
-	got = store_domain_get(txn, domain, number, err);
+	got = store_row_get(txn, STORE_DOMAINS, domain, number, err);
 	db_abort(txn);
-	return got;
+	if (got != 0)
+		return got;
+	mutex_lock(&s->lock);
+	grown = s->domain_count < DOMAINS_MAX
+			? realloc(s->domains, (s->domain_count + 1) * sizeof *s->domains)
+			: NULL;
+	if (grown != NULL) {
+		s->domains = grown;
+		memcpy(s->domains[s->domain_count].domain, domain, STORE_DOMAIN_LEN);
+		s->domains[s->domain_count++].number = *number;
+	}
+	mutex_unlock(&s->lock);
+	return 0;
 }
 
 const struct engine_pending *engine_pending_find(const struct engine *s, const uint8_t *key)
@@ -142,7 +150,7 @@ int engine_find(struct engine *s, struct db_txn *txn, const uint8_t *key,
 	if (pends)
 		*row = pending->row;
 	mutex_unlock(&s->lock);
-	return pends ? 0 : store_chunk_get(txn, key, row, err);
+	return pends ? 0 : store_row_get(txn, STORE_CHUNKS, key, row, err);
 }
 
 /* --- reading a block ------------------------------------------------------ */
@@ -194,9 +202,12 @@ int engine_read_place(struct engine *s, const struct store_place *place, struct 
 
 /* --- the index ------------------------------------------------------------ */
 
-int engine_commit_index(struct engine *s, struct db_txn *txn, struct err *err)
+int engine_end(struct engine *s, struct db_txn *txn, int got, struct err *err)
 {
-	assert(mutex_held(&s->writer));
+	if (got < 0) {
+		db_abort(txn);
+		return -1;
+	}
 	if (db_commit(txn, err) == 0)
 		return 0;
 	s->failed = true; /* whether it is on the disk nobody knows */
@@ -210,8 +221,5 @@ int engine_put_meta(struct engine *s, struct err *err)
 	assert(mutex_held(&s->writer));
 	if (db_begin(s->db, true, &txn, err) != 0)
 		return -1;
-	if (store_meta_put(txn, &s->meta, err) == 0)
-		return engine_commit_index(s, txn, err);
-	db_abort(txn);
-	return -1;
+	return engine_end(s, txn, store_meta_put(txn, &s->meta, err), err);
 }

@@ -5,7 +5,7 @@
  * The files stand on each other in this order; none calls one above it:
  *
  *   state
- *   lock  identity  clock  read  recover
+ *   lock  identity  read
  *   listing
  *   list  quota
  *   write
@@ -110,8 +110,9 @@ bool engine_was_read(struct engine *s, uint32_t volume, uint64_t offset);
 int engine_read_place(struct engine *s, const struct store_place *place, struct pack_block *block,
 	struct buf *out, struct err *err);
 
-/* By the writer: commits; if that fails, nothing is written any more. */
-int engine_commit_index(struct engine *s, struct db_txn *txn, struct err *err);
+/* Ends a transaction: commits it, or, if got is below 0, gives it up. After a commit that failed
+ * nothing is written any more. Returns 0 or -1. */
+int engine_end(struct engine *s, struct db_txn *txn, int got, struct err *err);
 /* By the writer: s->meta, in a transaction of its own. */
 int engine_put_meta(struct engine *s, struct err *err);
 

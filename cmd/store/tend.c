@@ -9,24 +9,26 @@
 static void work(struct pool_job *pool)
 {
 	struct store_tend *t = (struct store_tend *)(void *)pool;
-	struct engine *engine = t->jobs->engine;
+	const struct store_service_opts *o = &t->jobs->o;
 	const struct engine_gc_options gc = {.keep_percent = 70, .stop = &t->stop};
 	const struct engine_scrub_options scrub = {.mark = true, .stop = &t->stop};
 
 	if (t->what == STORE_TEND_GC)
-		t->ret = engine_gc(engine, &gc, &t->gc, &t->err);
+		t->ret = engine_gc(o->engine, &gc, &t->gc, &t->err);
 	else
-		t->ret = engine_scrub(engine, &scrub, t->problem, t->jobs->ctx, &t->scrub, &t->err);
+		t->ret = engine_scrub(o->engine, &scrub, o->problem, o->ctx, &t->scrub, &t->err);
 }
 
 static void done(struct pool_job *pool)
 {
 	struct store_tend *t = (struct store_tend *)(void *)pool;
 
+	const struct store_service_opts *o = &t->jobs->o;
+
 	t->tending = t->working = false;
-	t->tended(t->jobs->ctx, t->what, &t->gc, &t->scrub, t->ret != 0 ? &t->err : NULL);
-	if (engine_failed(t->jobs->engine))
-		t->jobs->failed(t->jobs->ctx, &t->err);
+	t->tended(o->ctx, t->what, &t->gc, &t->scrub, t->ret != 0 ? &t->err : NULL);
+	if (engine_failed(o->engine))
+		o->failed(o->ctx, &t->err);
 }
 
 static void drop(struct pool_job *pool)
@@ -38,27 +40,25 @@ static void drop(struct pool_job *pool)
 static void begin(void *arg)
 {
 	struct store_tend *t = arg;
-	int64_t now = rpc_loop_now_ms(t->loop);
+	const struct store_service_opts *o = &t->jobs->o;
+	int64_t now = rpc_loop_now_ms(o->loop);
 
 	if (t->what != STORE_TEND_GC ||
 		(now >= t->gc_from_ms && !store_guests_busy(&t->jobs->guests, now))) {
 		t->pool = (struct pool_job){.work = work, .done = done, .drop = drop};
 		t->err = (struct err){0};
 		t->working = true;
-		if (pool_start(t->jobs->pool, &t->pool) == 0)
+		if (pool_start(o->pool, &t->pool) == 0)
 			return;
 		t->working = false;
 	}
-	rpc_timer_start(&t->timer, t->loop, RETRY_MS, begin, t);
+	rpc_timer_start(&t->timer, o->loop, RETRY_MS, begin, t);
 }
 
-void store_tend_init(struct store_tend *t, struct store_jobs *jobs, struct rpc_loop *loop,
-	store_problem *problem, int64_t return_ms)
+void store_tend_init(struct store_tend *t, struct store_jobs *jobs)
 {
 	t->jobs = jobs;
-	t->loop = loop;
-	t->gc_from_ms = rpc_loop_now_ms(loop) + return_ms;
-	t->problem = problem;
+	t->gc_from_ms = rpc_loop_now_ms(jobs->o.loop) + jobs->o.return_ms;
 }
 
 int store_tend_start(struct store_tend *t, enum store_tending what, store_tended *tended)

@@ -25,8 +25,6 @@ typedef void store_tended(void *ctx, enum store_tending what, const struct engin
 struct store_tend {
 	struct pool_job pool; /* must be first */
 	struct store_jobs *jobs;
-	struct rpc_loop *loop;
-	store_problem *problem; /* what a scrub met; ctx as that of jobs->failed */
 	struct rpc_timer timer;
 	int64_t gc_from_ms;    /* gc begins no earlier */
 	bool tending, working; /* working: a thread has it */
@@ -39,9 +37,8 @@ struct store_tend {
 	struct store_checked scrub;
 };
 
-/* Zeroed before. return_ms: from now on, until gc may begin. */
-void store_tend_init(struct store_tend *tend, struct store_jobs *jobs, struct rpc_loop *loop,
-	store_problem *problem, int64_t return_ms);
+/* Zeroed before; jobs: with its .o. */
+void store_tend_init(struct store_tend *tend, struct store_jobs *jobs);
 /* Returns 0, and `done` will be called once; or 1: the store is being tended already. */
 int store_tend_start(struct store_tend *tend, enum store_tending what, store_tended *done);
 /* Whether gc is at work, which then ends soon: who asks waits for it. */

@@ -11,7 +11,6 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
-#include "cmd/store/clock.h"
 #include "cmd/store/engine.h"
 #include "cmd/store/quota.h"
 #include "cmd/store/state.h"
@@ -20,10 +19,75 @@
 #include "lib/err.h"
 #include "lib/hash.h"
 #include "lib/le.h"
+#include "lib/uptime.h"
 
 /* What is put is made durable at the latest after this much. */
 #define FLUSH_BYTES ((uint64_t)512 << 20)
 #define STATFS_STEP (16u << 20)
+#define CLOCK_JUMP  86400 /* seconds */
+
+static int check_works(const struct engine *s, struct err *err)
+{
+	return s->failed
+		       ? err_set(err, ERR_IO, "%s: an earlier write failed: open it again", s->path)
+		       : 0;
+}
+
+/* --- the clock ------------------------------------------------------------ */
+
+void engine_see_clock(struct engine *s)
+{
+	struct store_meta *m = &s->meta;
+	int64_t now = engine_now(), uptime, off;
+	uint64_t boot;
+
+	assert(mutex_held(&s->writer));
+	if (m->clock == STORE_CLOCK_DOUBTED)
+		return;
+	uptime = uptime_get(&boot);
+	off = (now - m->clock) - (uptime - m->uptime);
+	if (boot != 0 && boot == m->boot && (off > CLOCK_JUMP || off < -CLOCK_JUMP)) {
+		m->clock = STORE_CLOCK_DOUBTED;
+	} else if (now >= m->clock) {
+		m->clock = now;
+		m->boot = boot;
+		m->uptime = uptime;
+	}
+}
+
+int engine_believe_clock(struct engine *s, struct err *err)
+{
+	bool doubted = s->meta.clock == STORE_CLOCK_DOUBTED;
+
+	engine_see_clock(s);
+	if (s->meta.clock == STORE_CLOCK_DOUBTED) {
+		if (!doubted && engine_put_meta(s, err) != 0)
+			return -1;
+		return err_set(err, ERR_FAILED,
+			"%s: the clock was set by more than a day: nothing is deleted until it is "
+			"confirmed (fdump store trust-clock)",
+			s->path);
+	}
+	if (engine_now() < s->meta.clock)
+		return err_set(err, ERR_FAILED,
+			"%s: the clock is earlier than the last write: nothing is deleted until it "
+			"has caught up, or is confirmed "
+			"(fdump store trust-clock)",
+			s->path);
+	return 0;
+}
+
+int engine_trust_clock(struct engine *s, struct err *err)
+{
+	int got;
+
+	mutex_lock(&s->writer);
+	s->meta.clock = engine_now();
+	s->meta.uptime = uptime_get(&s->meta.boot);
+	got = check_works(s, err) == 0 ? engine_put_meta(s, err) : -1;
+	mutex_unlock(&s->writer);
+	return got;
+}
 
 /* --- space ---------------------------------------------------------------- */
 
@@ -87,16 +151,15 @@ static int announce(
 	struct store_volume_row row = {.state = state};
 	struct store_meta meta = s->meta;
 	struct db_txn *txn;
+	int got;
 
 	*number = meta.volume++;
 	if (db_begin(s->db, true, &txn, err) != 0)
 		return -1;
-	if (store_volume_put(txn, *number, &row, err) != 0 ||
-		store_meta_put(txn, &meta, err) != 0) {
-		db_abort(txn);
-		return -1;
-	}
-	if (engine_commit_index(s, txn, err) != 0)
+	got = store_volume_put(txn, *number, &row, err);
+	if (got == 0)
+		got = store_meta_put(txn, &meta, err);
+	if (engine_end(s, txn, got, err) != 0)
 		return -1;
 	s->meta.volume = meta.volume;
 	return 0;
@@ -148,8 +211,8 @@ int engine_append(struct engine *s, enum store_block kind, size_t len, struct st
 	uint64_t offset;
 
 	assert(mutex_held(&s->writer));
-	if (s->failed)
-		return err_set(err, ERR_IO, "%s: an earlier write failed: open it again", s->path);
+	if (check_works(s, err) != 0)
+		return -1;
 	/* What is deleted frees space: for that there is the reserve. */
 	if ((kind != STORE_BLOCK_DELETE && kind != STORE_BLOCK_LOCK &&
 		    check_space(s, PACK_BLOCK_HEADER + len, err) != 0) ||
@@ -213,7 +276,8 @@ static int put_pending(struct engine *s, struct db_txn *txn, struct err *err)
 
 	assert(mutex_held(&s->writer));
 	for (i = 0; i < s->pending_count; i++)
-		if (store_chunk_put(txn, s->pending[i].key, &s->pending[i].row, err) != 0)
+		if (store_row_put(txn, STORE_CHUNKS, s->pending[i].key, &s->pending[i].row, err) !=
+			0)
 			return -1;
 	return 0;
 }
@@ -226,7 +290,7 @@ static int commit_pending(struct engine *s, struct db_txn *txn, int got, struct 
 		s->failed = true;
 		return -1;
 	}
-	if (engine_commit_index(s, txn, err) != 0)
+	if (engine_end(s, txn, 0, err) != 0)
 		return -1;
 	drop_pending(s);
 	return 0;
@@ -237,8 +301,8 @@ int engine_flush_all(struct engine *s, struct err *err)
 	struct db_txn *txn;
 
 	assert(mutex_held(&s->writer));
-	if (s->failed)
-		return err_set(err, ERR_IO, "%s: an earlier write failed: open it again", s->path);
+	if (check_works(s, err) != 0)
+		return -1;
 	if (s->pending_count == 0)
 		return 0;
 	if (engine_sync(s, err) != 0 || db_begin(s->db, true, &txn, err) != 0) {
@@ -286,36 +350,19 @@ static int need_domain(struct engine *s, const uint8_t *domain, uint32_t *number
 {
 	struct store_meta meta = s->meta;
 	struct db_txn *txn;
-	void *grown;
 	int got = engine_domain_number(s, domain, number, err);
 
 	assert(mutex_held(&s->writer));
-	if (got < 0)
+	if (got != 1)
+		return got;
+	if (db_begin(s->db, true, &txn, err) != 0)
 		return -1;
-	if (got == 1) {
-		if (db_begin(s->db, true, &txn, err) != 0)
-			return -1;
-		if (store_domain_make(txn, &meta, domain, number, err) != 0 ||
-			store_meta_put(txn, &meta, err) != 0) {
-			db_abort(txn);
-			return -1;
-		}
-		if (engine_commit_index(s, txn, err) != 0)
-			return -1;
-		s->meta.domain = meta.domain;
-	}
-	mutex_lock(&s->lock);
-	grown = s->domain_count < 256
-			? realloc(s->domains, (s->domain_count + 1) * sizeof *s->domains)
-			: NULL;
-	if (grown != NULL && (s->domain_count == 0 || got == 1)) {
-		s->domains = grown;
-		memcpy(s->domains[s->domain_count].domain, domain, STORE_DOMAIN_LEN);
-		s->domains[s->domain_count++].number = *number;
-	} else if (grown != NULL) {
-		s->domains = grown;
-	}
-	mutex_unlock(&s->lock);
+	got = store_domain_make(txn, &meta, domain, number, err);
+	if (got == 0)
+		got = store_meta_put(txn, &meta, err);
+	if (engine_end(s, txn, got, err) != 0)
+		return -1;
+	s->meta.domain = meta.domain;
 	return 0;
 }
 

@@ -27,6 +27,13 @@ int engine_write_time(
 int engine_sync(struct engine *s, struct err *err);
 /* Into the transaction: the length of s->current, and s->meta. */
 int engine_put_state(struct engine *s, struct db_txn *txn, struct err *err);
+/* Whether the clock is to be believed: nothing is deleted while it is not (LAYOUT.md, section 6).
+ * engine_see_clock notes the time in s->meta, or that the clock was set by more than a day while
+ * the machine ran. That stays until engine_trust_clock. */
+void engine_see_clock(struct engine *s);
+/* Returns 0, or -1 with err set: the clock is not believed. */
+int engine_believe_clock(struct engine *s, struct err *err);
+
 /* Makes everything durable. */
 int engine_flush_all(struct engine *s, struct err *err);
 

@@ -111,7 +111,7 @@ int ui_keys_make(const char *dir, const char *label, const char *to, const struc
 static int digest_public(struct ui_keys *keys, const char *dir, struct err *err)
 {
 	char path[PATH_MAX], text[RPC_RECIPIENTS_MAX][RPC_RECIPIENT_LEN_MAX];
-	struct rpc_bytes files[RPC_RECIPIENTS_MAX];
+	struct cbormap_blob files[RPC_RECIPIENTS_MAX];
 	struct dirent **names;
 	int i, count = scandir(dir, &names, is_public, alphasort), ret = 0;
 

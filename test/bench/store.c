@@ -80,7 +80,7 @@ static void fill(struct db *db, uint64_t count)
 		if (n % DB_BATCH == 0)
 			must(db_begin(db, true, &txn, &err) == 0);
 		key_of(n, key);
-		must(store_chunk_put(txn, key, &row, &err) == 0);
+		must(store_row_put(txn, STORE_CHUNKS, key, &row, &err) == 0);
 		if (n % DB_BATCH == DB_BATCH - 1 || n + 1 == count)
 			must(db_commit(txn, &err) == 0);
 	}
@@ -103,7 +103,7 @@ static void look_up(struct db *db, uint64_t count)
 		key_of(n, key);
 		before = now();
 		must(db_begin(db, false, &txn, &err) == 0);
-		must(store_chunk_get(txn, key, &row, &err) == (n >= count));
+		must(store_row_get(txn, STORE_CHUNKS, key, &row, &err) == (n >= count));
 		db_abort(txn);
 		took[i] = now() - before;
 		sum += took[i];

@@ -11,7 +11,7 @@ here=${2:-build/test/test/rpc-peer}
 size=${SIZE:-67108864}
 
 [ -d "$root/usr" ] || mmdebstrap --variant=minbase --include=gcc,libc6-dev,cmake,make,pkg-config,\
-libgcrypt20-dev,libzstd-dev,libxxhash-dev,libcbor-dev,libjansson-dev,liblmdb-dev,libipsec-mb-dev,libev-dev,libmbedtls-dev,\
+libgcrypt20-dev,libzstd-dev,libxxhash-dev,libjansson-dev,liblmdb-dev,libipsec-mb-dev,libev-dev,libmbedtls-dev,\
 libcmocka-dev,python3,openssl trixie "$root"
 mkdir -p "$root/src" "$root/certs"
 tar -c --exclude='./build*' --exclude=./.git . | tar -x -C "$root/src"

@@ -14,7 +14,6 @@
 #include "lib/hash.h"
 #include "rpc/ca.h"
 #include "rpc/dial.h"
-#include "rpc/file.h"
 #include "rpc/join.h"
 #include "rpc/listen.h"
 #include "rpc/sponsor.h"
@@ -50,9 +49,11 @@ static void make_result(struct rpc_enroll_result *r, const void *chain, size_t l
 {
 	size_t i;
 
-	*r = (struct rpc_enroll_result){.chain = chain, .chain_len = len};
+	*r = (struct rpc_enroll_result){0};
+	memcpy(r->chain, chain, len);
 	for (i = 0; i < keys_sent; i++)
-		r->recipients[r->recipient_count++] = (struct rpc_bytes){keys[i], strlen(keys[i])};
+		r->recipients[r->recipient_count++] =
+			(struct cbormap_blob){keys[i], strlen(keys[i])};
 	strcpy(r->managers[0].name, "m1");
 	strcpy(r->managers[0].addresses[0], "m1.example.org:7420");
 	strcpy(r->managers[0].addresses[1], "[2001:db8::1]:7420");
@@ -129,7 +130,7 @@ static void on_gone(void *arg, struct rpc_enroll_ask *ask)
 static struct rpc_token new_token(const char *name, const char *role)
 {
 	char text[RPC_TOKEN_MAX + 2], host[RPC_HOST_LEN + 1];
-	struct rpc_bytes files[] = {{keys[1], strlen(keys[1])}, {keys[0], strlen(keys[0])}};
+	struct cbormap_blob files[] = {{keys[1], strlen(keys[1])}, {keys[0], strlen(keys[0])}};
 	struct rpc_token token = {.manager = "m1", .address_count = 1}, again;
 	uint8_t ticket[RPC_DIGEST_LEN];
 	struct err err = {0};
@@ -518,13 +519,13 @@ static void renews_with_the_same_identity(void **unused)
 	link_up(&l, "web1");
 	buf_init(&old, RPC_FILE_MAX);
 	buf_init(&new, RPC_FILE_MAX);
-	assert_int_equal(rpc_file_read(path("web1.key"), &old, true, &err), 0);
+	assert_int_equal(file_read_buf(path("web1.key"), &old, NULL, &err), 0);
 	assert_int_equal(rpc_cert_info(path("web1.crt"), &before, &err), 0);
 	dones = 0;
 	assert_non_null(rpc_join_renew(connection, &paths, on_done, NULL, &err));
 	rpc_loop_run(loop);
 	assert_int_equal(result.code, ERR_NONE);
-	assert_int_equal(rpc_file_read(path("web1.key"), &new, true, &err), 0);
+	assert_int_equal(file_read_buf(path("web1.key"), &new, NULL, &err), 0);
 	assert_int_equal(rpc_cert_info(path("web1.crt"), &after, &err), 0);
 	assert_string_equal(before.id.name, after.id.name);
 	assert_string_equal(before.id.host, after.id.host);

@@ -84,7 +84,7 @@ def number(text):
 
 # --- tables in C --------------------------------------------------------------
 
-KINDS = {"CBORMAP_UINT": "uint", "CBORMAP_INT": "int", "CBORMAP_BOOL": "bool", "CBORMAP_BYTES": "bytes", "CBORMAP_TEXT": "text", "CBORMAP_NAME": "name"}
+KINDS = {"CBORMAP_UINT": "uint", "CBORMAP_INT": "int", "CBORMAP_BOOL": "bool", "CBORMAP_BYTES": "bytes", "CBORMAP_BLOB": "bytes", "CBORMAP_TEXT": "text", "CBORMAP_NAME": "name"}
 tables = {}
 items = {}  # named types: of single fields that lists are made of
 

@@ -2,6 +2,7 @@
 #include "test/unit/unit.h"
 
 #include "lib/cbor.h"
+#include "lib/gcm.h"
 #include "lib/hash.h"
 #include "lib/pass.h"
 #include "pack/keyblock.h"
@@ -249,13 +250,13 @@ static void holds_the_commitment(void **state)
 	uint8_t salt[PACK_KEYBLOCK_SALT] = {3}, sealed[PACK_KEYBLOCK_WRAP], truth[SEAL_KEY_LEN];
 	struct pack_wrap wrap = {
 		.kind = PACK_WRAP_PASS, .salt = salt, .cost = {1, 8, 1}, .sealed = sealed};
-	struct seal *seal;
+	struct gcm *seal;
 
 	(void)state;
 	assert_int_equal(seal_argon2id(right.bytes, right.len, salt, sizeof salt, &wrap.cost,
 				 wrapping, &err),
 		0);
-	seal = seal_new(wrapping, &err);
+	seal = gcm_new(wrapping, SEAL_KEY_LEN, &err);
 	assert_non_null(seal);
 	assert_int_equal(seal_seal(seal, nonce, lie, 32, pack_key, 32, sealed, &err), 0);
 	assert_int_equal(variant("x", 0, 1, lie, 32, &wrap, 1), ERR_DENIED);
@@ -263,7 +264,7 @@ static void holds_the_commitment(void **state)
 		seal_hkdf(pack_key, 32, NULL, 0, "fdump pack commitment", 21, truth, 32, &err), 0);
 	assert_int_equal(seal_seal(seal, nonce, truth, 32, pack_key, 32, sealed, &err), 0);
 	assert_int_equal(variant("x", 0, 1, truth, 32, &wrap, 1), 0);
-	seal_free(seal);
+	gcm_free(seal);
 }
 
 static size_t unhex(const char *text, uint8_t *out)

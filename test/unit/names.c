@@ -117,17 +117,17 @@ static void asks_once(void **state)
 
 	(void)state;
 	for (i = 0; i < 1000; i++) {
-		assert_int_equal(names_user(names, 5, name), 2);
+		assert_int_equal(names_name(names, NAMES_USER, 5, name), 2);
 		assert_memory_equal(name, "n5", 2);
-		assert_int_equal(names_group(names, 0, name), 2);
+		assert_int_equal(names_name(names, NAMES_GROUP, 0, name), 2);
 		assert_memory_equal(name, "n0", 2);
-		assert_int_equal(names_user(names, UINT32_MAX, name), 0);
-		assert_true(names_uid(names, "n12", 3, &id));
+		assert_int_equal(names_name(names, NAMES_USER, UINT32_MAX, name), 0);
+		assert_true(names_id(names, NAMES_USER, "n12", 3, &id));
 		assert_int_equal(id, 12);
-		assert_true(names_gid(names, "n4294967294", 11, &id));
+		assert_true(names_id(names, NAMES_GROUP, "n4294967294", 11, &id));
 		assert_int_equal(id, 4294967294u);
-		assert_false(names_gid(names, "nobody", 6, &id));
-		assert_false(names_uid(names, "broken", 6, &id));
+		assert_false(names_id(names, NAMES_GROUP, "nobody", 6, &id));
+		assert_false(names_id(names, NAMES_USER, "broken", 6, &id));
 		assert_int_equal(id, 4294967294u);
 	}
 	assert_int_equal(asked, 7);
@@ -142,14 +142,14 @@ static void odd_names(void **state)
 
 	(void)state;
 	memset(large, 'n', sizeof large);
-	assert_false(names_uid(names, "", 0, &id));
-	assert_false(names_uid(names, "n1\0x", 4, &id));
-	assert_false(names_uid(names, large, sizeof large, &id));
+	assert_false(names_id(names, NAMES_USER, "", 0, &id));
+	assert_false(names_id(names, NAMES_USER, "n1\0x", 4, &id));
+	assert_false(names_id(names, NAMES_USER, large, sizeof large, &id));
 	assert_int_equal(asked, 0);
-	assert_false(names_uid(names, large, sizeof large - 1, &id));
+	assert_false(names_id(names, NAMES_USER, large, sizeof large - 1, &id));
 	assert_int_equal(id, 7);
-	assert_int_equal(names_user(names, 255, name), 255);
-	assert_int_equal(names_user(names, 256, name), 0);
+	assert_int_equal(names_name(names, NAMES_USER, 255, name), 255);
+	assert_int_equal(names_name(names, NAMES_USER, 256, name), 0);
 }
 
 static void grows_and_goes_on(void **state)
@@ -158,12 +158,12 @@ static void grows_and_goes_on(void **state)
 
 	(void)state;
 	wants = 100000;
-	assert_int_equal(names_group(names, 1, name), 2);
+	assert_int_equal(names_name(names, NAMES_GROUP, 1, name), 2);
 	wants = 100u << 20; /* more than is given: as if it had no name */
-	assert_int_equal(names_group(names, 2, name), 0);
+	assert_int_equal(names_name(names, NAMES_GROUP, 2, name), 0);
 	wants = 0;
 	interrupt = 3;
-	assert_int_equal(names_group(names, 3, name), 2);
+	assert_int_equal(names_name(names, NAMES_GROUP, 3, name), 2);
 }
 
 /* More ids than are kept: each answer is still its own. */
@@ -179,16 +179,16 @@ static void forgets_but_never_mixes(void **state)
 
 			if (i == 255 || i == 256)
 				continue;
-			assert_int_equal(names_user(names, i, name), len);
+			assert_int_equal(names_name(names, NAMES_USER, i, name), len);
 			assert_memory_equal(name, want, (size_t)len);
-			assert_true(names_gid(names, want, (size_t)len, &id));
+			assert_true(names_id(names, NAMES_GROUP, want, (size_t)len, &id));
 			assert_int_equal(id, i);
 		}
 	/* Few ids stay, whatever their numbers. */
 	asked = 0;
 	for (round = 0; round < 10; round++)
 		for (i = 0; i < 64; i++)
-			names_group(names, i * 65536, name);
+			names_name(names, NAMES_GROUP, i * 65536, name);
 	assert_int_equal(asked, 64);
 }
 
@@ -201,9 +201,9 @@ static void *hammer(void *arg)
 		uint32_t n = (i * 7 + (uint32_t)(uintptr_t)arg) % 3000 + 1000;
 		int len = snprintf(want, sizeof want, "n%u", n);
 
-		if (names_user(names, n, name) != (size_t)len ||
+		if (names_name(names, NAMES_USER, n, name) != (size_t)len ||
 			memcmp(name, want, (size_t)len) != 0 ||
-			!names_uid(names, want, (size_t)len, &id) || id != n)
+			!names_id(names, NAMES_USER, want, (size_t)len, &id) || id != n)
 			return names; /* mixed up */
 	}
 	return NULL;

@@ -196,9 +196,9 @@ static void good_once_and_for_a_time(void **state)
 
 static void recipients_in_any_order(void **state)
 {
-	struct rpc_bytes one[] = {{"b", 1}, {"a", 1}, {"ab", 2}};
-	struct rpc_bytes two[] = {{"ab", 2}, {"b", 1}, {"a", 1}};
-	struct rpc_bytes other[] = {{"aab", 3}, {"b", 1}};
+	struct cbormap_blob one[] = {{"b", 1}, {"a", 1}, {"ab", 2}};
+	struct cbormap_blob two[] = {{"ab", 2}, {"b", 1}, {"a", 1}};
+	struct cbormap_blob other[] = {{"aab", 3}, {"b", 1}};
 	uint8_t a[RPC_DIGEST_LEN], b[RPC_DIGEST_LEN], right[HASH_LEN];
 	struct err err = {0};
 

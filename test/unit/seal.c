@@ -1,6 +1,7 @@
 /* lib/seal: published vectors, and the properties that sealing is for. */
 #include "test/unit/unit.h"
 
+#include "lib/gcm.h"
 #include "lib/hash.h"
 #include "lib/seal.h"
 
@@ -62,13 +63,13 @@ static void gcm_vectors(void **state)
 
 	(void)state;
 	for (i = 0; i < sizeof gcm_cases / sizeof *gcm_cases; i++) {
-		struct seal *seal;
+		struct gcm *seal;
 
 		unhex(gcm_cases[i].key, key);
 		unhex(gcm_cases[i].nonce, nonce);
 		ad_len = unhex(gcm_cases[i].ad, ad);
 		len = unhex(gcm_cases[i].plain, plain);
-		seal = seal_new(key, &err);
+		seal = gcm_new(key, SEAL_KEY_LEN, &err);
 		assert_non_null(seal);
 		assert_int_equal(seal_seal(seal, nonce, ad, ad_len, plain, len, out, &err), 0);
 		expect(out, len + SEAL_TAG_LEN, gcm_cases[i].sealed);
@@ -78,9 +79,9 @@ static void gcm_vectors(void **state)
 		/* In place, with the same context again. */
 		assert_int_equal(seal_seal(seal, nonce, ad, ad_len, out, len, out, &err), 0);
 		expect(out, len + SEAL_TAG_LEN, gcm_cases[i].sealed);
-		seal_free(seal);
+		gcm_free(seal);
 	}
-	seal_free(NULL);
+	gcm_free(NULL);
 }
 
 /* Each flipped bit of ciphertext, tag, nonce and associated data is found,
@@ -92,7 +93,7 @@ static void gcm_finds_changes(void **state)
 	uint8_t sealed[sizeof plain + SEAL_TAG_LEN], out[sizeof plain];
 	uint8_t *parts[] = {sealed, nonce, ad};
 	size_t lens[] = {sizeof sealed, sizeof nonce, sizeof ad}, part, bit, len;
-	struct seal *seal = seal_new(key, &err), *other;
+	struct gcm *seal = gcm_new(key, SEAL_KEY_LEN, &err), *other;
 
 	(void)state;
 	assert_non_null(seal);
@@ -114,15 +115,15 @@ static void gcm_finds_changes(void **state)
 		assert_int_equal(
 			seal_open(seal, nonce, ad, len, sealed, sizeof sealed, out, &err), 1);
 	key[31] ^= 1;
-	other = seal_new(key, &err);
+	other = gcm_new(key, SEAL_KEY_LEN, &err);
 	assert_non_null(other);
 	assert_int_equal(
 		seal_open(other, nonce, ad, sizeof ad, sealed, sizeof sealed, out, &err), 1);
 	assert_int_equal(
 		seal_open(seal, nonce, ad, sizeof ad, sealed, sizeof sealed, out, &err), 0);
 	assert_memory_equal(out, plain, sizeof out);
-	seal_free(other);
-	seal_free(seal);
+	gcm_free(other);
+	gcm_free(seal);
 }
 
 /* Whichever library does it: the same bytes, of any length, in place or not. */
@@ -131,15 +132,15 @@ static void gcm_the_same_everywhere(void **state)
 	static const size_t far[] = {4095, 65536, 65537, 1u << 20, (4u << 20) + 5};
 	static uint8_t plain[(4u << 20) + 5], a[sizeof plain + SEAL_TAG_LEN], b[sizeof a];
 	uint8_t key[SEAL_KEY_LEN], nonce[SEAL_NONCE_LEN], ad[300];
-	struct seal *wide, *narrow;
+	struct gcm *wide, *narrow;
 	size_t i, len, ad_len;
 
 	(void)state;
 	assert_int_equal(seal_random(key, sizeof key, &err), 0);
 	assert_int_equal(seal_random(ad, sizeof ad, &err), 0);
 	assert_int_equal(seal_random(plain, sizeof plain, &err), 0);
-	assert_non_null(wide = seal_new(key, &err));
-	assert_non_null(narrow = seal_new_narrow(key, &err));
+	assert_non_null(wide = gcm_new(key, SEAL_KEY_LEN, &err));
+	assert_non_null(narrow = gcm_new_narrow(key, SEAL_KEY_LEN, &err));
 	for (i = 0; i < 1500 + sizeof far / sizeof *far; i++) {
 		len = i < 1500 ? i : far[i - 1500];
 		ad_len = i % (sizeof ad + 1);
@@ -158,8 +159,8 @@ static void gcm_the_same_everywhere(void **state)
 		assert_int_equal(
 			seal_open(narrow, nonce, ad, ad_len, a, len + SEAL_TAG_LEN, b, &err), 1);
 	}
-	seal_free(wide);
-	seal_free(narrow);
+	gcm_free(wide);
+	gcm_free(narrow);
 }
 
 static void nonces_differ(void **state)
@@ -167,7 +168,7 @@ static void nonces_differ(void **state)
 	static uint8_t seen[65536][SEAL_NONCE_LEN];
 	static const uint64_t far[] = {UINT32_MAX, 1ULL << 32, 1ULL << 63, UINT64_MAX};
 	uint8_t nonce[SEAL_NONCE_LEN], key[SEAL_KEY_LEN] = {0}, a[16 + SEAL_TAG_LEN], b[sizeof a];
-	struct seal *seal;
+	struct gcm *seal;
 	size_t i;
 
 	(void)state;
@@ -183,13 +184,13 @@ static void nonces_differ(void **state)
 	}
 	expect(nonce, sizeof nonce, "00000000ffffffffffffffff");
 	/* And the nonce is used: the same bytes are sealed to others. */
-	seal = seal_new(key, &err);
+	seal = gcm_new(key, SEAL_KEY_LEN, &err);
 	assert_non_null(seal);
 	assert_int_equal(seal_seal(seal, seen[0], NULL, 0, key, 16, a, &err), 0);
 	assert_int_equal(seal_seal(seal, seen[1], NULL, 0, key, 16, b, &err), 0);
 	for (i = 0; i + 8 <= sizeof a; i += 8)
 		assert_memory_not_equal(a + i, b + i, 8);
-	seal_free(seal);
+	gcm_free(seal);
 }
 
 static void randoms_differ(void **state)

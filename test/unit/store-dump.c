@@ -77,11 +77,60 @@ static void refuses_jobs(void **state)
 	assert_int_equal(with_job("\xf6", 1), -1);
 }
 
+/* A dump's record through bytes and back. */
+static void dump_record(void **state)
+{
+	static const uint8_t domain[STORE_DOMAIN_LEN] = "a domain", wraps[STORE_WRAP_LEN],
+			     ephemeral[32], id[STORE_DUMP_ID], lists[64];
+	struct store_dump d = {.id = id,
+		.agent = "host",
+		.agent_len = 4,
+		.name = "n",
+		.name_len = 1,
+		.domain = domain,
+		.sealed = true,
+		.ephemeral = ephemeral,
+		.wraps = wraps,
+		.wrap_count = 1,
+		.base = (const uint8_t *)"/home",
+		.base_len = 5,
+		.paths = (const uint8_t *)"\x41/\x42/b",
+		.paths_len = 5,
+		.path_count = 2,
+		.began = {-5, 7},
+		.entries = 1,
+		.content = 2,
+		.statuses = 3,
+		.manifest_chunks = 4,
+		.manifest_len = 5,
+		.chunks = 6,
+		.lists = lists,
+		.list_count = 2,
+		.lock = 99};
+	struct store_dump got;
+	const uint8_t *at = NULL, *one;
+	struct buf out;
+	size_t len, i;
+
+	(void)state;
+	buf_init(&out, STORE_DUMP_MAX);
+	assert_int_equal(store_dump_put(&d, &out, &err), 0);
+	assert_int_equal(store_dump_get(&got, out.data, out.len, &err), 0);
+	assert_true(got.lock == 99 && got.chunks == 6 && got.began.sec == -5 && got.sealed);
+	assert_true(store_dump_path(&got, &at, &one, &len) && len == 1 && one[0] == '/');
+	assert_true(store_dump_path(&got, &at, &one, &len) && len == 2 && one[1] == 'b');
+	assert_false(store_dump_path(&got, &at, &one, &len));
+	for (i = 0; i < out.len; i++)
+		assert_int_equal(store_dump_get(&got, out.data, i, &err), -1);
+	buf_fini(&out);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(is_kept),
 		cmocka_unit_test(refuses_jobs),
+		cmocka_unit_test(dump_record),
 	};
 	return RUN(tests);
 }

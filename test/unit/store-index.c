@@ -70,7 +70,7 @@ static void enter(const char *agent, const char *name, uint8_t tag, int64_t time
 static const char *tags(const char *agent, const char *name)
 {
 	static char text[64];
-	struct store_name_at at = {.len = 0};
+	struct store_name_at at = {.seq = 0};
 	size_t n = 0;
 	int got;
 
@@ -84,7 +84,7 @@ static const char *tags(const char *agent, const char *name)
 static void by_name(void **state)
 {
 	uint8_t id[STORE_DUMP_ID] = {'c'};
-	struct store_name_at at = {.len = 0};
+	struct store_name_at at = {.seq = 0};
 	struct db_bytes bytes;
 
 	(void)state;
@@ -103,7 +103,7 @@ static void by_name(void **state)
 	assert_string_equal(tags("one", "hom"), "");
 	assert_int_equal(store_name_next(txn, "one", "home", &at, &err), 0);
 	assert_true(at.committed == 70000 && at.seq == 3);
-	at.len = 0;
+	at = (struct store_name_at){.seq = 0};
 	assert_int_equal(store_name_next(txn, "one.more", NULL, &at, &err), 0);
 	assert_true(at.committed == 2 && at.seq == 6);
 
@@ -118,7 +118,8 @@ static void by_name(void **state)
 
 	/* A row that gets lost is noticed. */
 	assert_int_equal(store_name_next(txn, "two", NULL, &at, &err), 0);
-	assert_int_equal(db_del(txn, STORE_NAMES, (struct db_bytes){at.key, at.len}, &err), 0);
+	assert_int_equal(
+		db_del(txn, STORE_NAMES, (struct db_bytes){at.at.key, at.at.len}, &err), 0);
 	assert_int_equal(store_index_check(txn, &err), -1);
 }
 

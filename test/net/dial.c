@@ -1,0 +1,261 @@
+/* Dialling, again after a failure, and listening: who gives way when too many come. */
+#include "rpc/dial.h"
+
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "lib/pool.h"
+#include "rpc/listen.h"
+#include "test/net/pair.h"
+#include "test/unit/unit.h"
+
+struct dialled {
+	int up, down;
+	struct rpc_conn *conn;
+	int64_t wait, first_wait; /* the last one; the first after the last connection */
+	struct err why;
+};
+
+static void dial_up(void *arg, struct rpc_conn *conn)
+{
+	struct dialled *d = arg;
+
+	d->up++;
+	d->conn = conn;
+	d->first_wait = 0;
+}
+
+static void dial_down(void *arg, const struct err *why, int64_t wait)
+{
+	struct dialled *d = arg;
+
+	d->down++;
+	d->why = *why;
+	d->wait = wait;
+	if (d->first_wait == 0)
+		d->first_wait = wait;
+}
+
+static struct rpc_listen *listen_on(const char *port, struct rpc_tls_conf *conf)
+{
+	struct rpc_listen_opts opts = {
+		.conf = conf, .service = &pair_service, .host = "127.0.0.1", .port = port};
+	struct err err = {0};
+	struct rpc_listen *l = rpc_listen_new(pair_loop, &opts, &err);
+
+	if (l == NULL)
+		fail_msg("%s", err.message);
+	return l;
+}
+
+struct lonely {
+	struct rpc_loop *loop;
+	struct pool *pool;
+	int down;
+};
+
+static void lonely_wake(void *arg)
+{
+	pool_drain(((struct lonely *)arg)->pool);
+}
+
+static void lonely_down(void *arg, const struct err *why, int64_t wait)
+{
+	struct lonely *l = arg;
+
+	(void)why;
+	assert_int_equal(wait, -1);
+	l->down++;
+	rpc_loop_stop(l->loop);
+}
+
+static void work_a_while(struct pool_job *job)
+{
+	const struct timespec while_ = {.tv_nsec = 50000000};
+
+	(void)job;
+	nanosleep(&while_, NULL);
+}
+
+static void nothing(struct pool_job *job)
+{
+	(void)job;
+}
+
+/* A loop that has nothing but a name to wait for waits for it. */
+static void waits_for_a_name(void **unused)
+{
+	struct pool_job before = {.work = work_a_while, .done = nothing, .drop = nothing};
+	struct err err = {0};
+	struct lonely l = {.loop = rpc_loop_new(&err)};
+	struct rpc_tls_conf *a1 = pair_conf("a1", NULL);
+	struct rpc_dial_opts opts = {.conf = a1,
+		.expect = {RPC_STORE, "s1"},
+		.host = "localhost",
+		.port = "1",
+		.once = true,
+		.arg = &l,
+		.down = lonely_down};
+	struct rpc_async wake = {0};
+	struct rpc_dial *dial;
+
+	(void)unused;
+	assert_non_null(l.loop);
+	rpc_async_start(&wake, l.loop, lonely_wake, &l);
+	opts.pool = l.pool = pool_new(1, 4, rpc_async_send, &wake, &err);
+	assert_non_null(l.pool);
+	assert_int_equal(pool_start(l.pool, &before), 0);
+	dial = rpc_dial_new(l.loop, &opts, &err);
+	assert_non_null(dial);
+	rpc_loop_run(l.loop);
+	assert_int_equal(l.down, 1);
+	rpc_dial_free(dial);
+	pool_free(l.pool);
+	rpc_async_stop(&wake);
+	rpc_loop_free(l.loop);
+	rpc_tls_conf_unref(a1);
+}
+
+static void dials_and_dials_again(void **unused)
+{
+	struct rpc_tls_conf *s1 = pair_conf("s1", NULL), *a1 = pair_conf("a1", NULL);
+	struct rpc_listen *l = listen_on("0", s1);
+	struct dialled d = {0};
+	struct rpc_dial_opts opts = {.conf = a1,
+		.expect = {RPC_STORE, "s1"},
+		.service = &pair_service,
+		.host = "127.0.0.1",
+		.pool = pair_state.pool,
+		.wait_min_ms = 50,
+		.wait_max_ms = 400,
+		.arg = &d,
+		.up = dial_up,
+		.down = dial_down};
+	struct err err = {0};
+	struct pair_call o = {0};
+	struct rpc_dial *dial;
+	char port[8];
+	int i;
+
+	(void)unused;
+	snprintf(port, sizeof port, "%u", rpc_listen_port(l));
+	opts.port = port;
+	dial = rpc_dial_new(pair_loop, &opts, &err);
+	assert_non_null(dial);
+	assert_null(rpc_dial_conn(dial));
+	for (i = 0; i < 200 && d.up < 1; i++)
+		pair_run_ms(10);
+	assert_int_equal(d.up, 1);
+	assert_int_equal(rpc_listen_count(l), 1);
+	pair_start(rpc_dial_conn(dial), &o, PEER_EARLY, NULL, 0, false);
+	pair_wait_done(&o);
+	assert_true(o.ok);
+	rpc_listen_shutdown(l);
+	for (i = 0; i < 200 && d.down < 3; i++)
+		pair_run_ms(10);
+	assert_true(d.down >= 3);
+	assert_true(d.wait >= 25 && d.wait <= 400);
+	assert_int_equal(d.up, 1);
+	rpc_listen_free(l);
+	l = listen_on(port, s1);
+	for (i = 0; i < 200 && d.up < 2; i++)
+		pair_run_ms(10);
+	assert_int_equal(d.up, 2);
+	/* It did not last, so it waits as long as before. */
+	rpc_listen_free(l);
+	l = listen_on(port, s1);
+	for (i = 0; i < 200 && d.up < 3; i++) {
+		pair_run_ms(10);
+		assert_true(d.first_wait == 0 || d.first_wait >= 100);
+	}
+	assert_int_equal(d.up, 3);
+	/* After one that lasted it is quick again. */
+	pair_run_ms(600);
+	rpc_listen_free(l);
+	for (i = 0; i < 200 && d.first_wait == 0; i++)
+		pair_run_ms(10);
+	assert_in_range(d.first_wait, 25, 50);
+	l = listen_on(port, s1);
+	for (i = 0; i < 200 && d.up < 4; i++)
+		pair_run_ms(10);
+	assert_int_equal(d.up, 4);
+	rpc_dial_free(dial);
+	pair_run_ms(50);
+	assert_int_equal(rpc_listen_count(l), 0);
+	rpc_listen_free(l);
+	rpc_tls_conf_unref(s1);
+	rpc_tls_conf_unref(a1);
+}
+
+/* A silent client has no session, a full house makes the oldest give way. */
+static void slow_ones_give_way(void **unused)
+{
+	static const struct rpc_listen_limits limits = {8, 4, 2, 2};
+	struct rpc_tls_conf *s1 = pair_conf("s1", NULL), *a1 = pair_conf("a1", NULL);
+	struct rpc_listen_opts opts = {.conf = s1,
+		.service = &pair_service,
+		.limits = &limits,
+		.host = "127.0.0.1",
+		.port = "0"};
+	struct err err = {0};
+	struct rpc_listen *l = rpc_listen_new(pair_loop, &opts, &err);
+	struct dialled d[3] = {0};
+	struct rpc_dial *dial[3];
+	char port[8];
+	int fd[20], i, j;
+
+	(void)unused;
+	assert_non_null(l);
+	snprintf(port, sizeof port, "%u", rpc_listen_port(l));
+	for (i = 0; i < 20; i++) {
+		struct sockaddr_in to = {.sin_family = AF_INET,
+			.sin_port = htons((uint16_t)rpc_listen_port(l)),
+			.sin_addr = {htonl(INADDR_LOOPBACK)}};
+
+		fd[i] = socket(AF_INET, SOCK_STREAM, 0);
+		assert_int_equal(connect(fd[i], (struct sockaddr *)&to, sizeof to), 0);
+	}
+	for (i = 0; i < 100 && rpc_listen_count(l) != 4; i++)
+		pair_run_ms(10);
+	assert_int_equal(rpc_listen_count(l), 4);
+	for (i = 0; i < 3; i++) {
+		struct rpc_dial_opts dopts = {.conf = a1,
+			.expect = {RPC_STORE, "s1"},
+			.service = &pair_service,
+			.host = "127.0.0.1",
+			.port = port,
+			.once = true,
+			.arg = &d[i],
+			.up = dial_up,
+			.down = dial_down};
+
+		dial[i] = rpc_dial_new(pair_loop, &dopts, &err);
+		assert_non_null(dial[i]);
+		for (j = 0; j < 500 && d[i].up + d[i].down == 0; j++)
+			pair_run_ms(10);
+		pair_run_ms(50); /* it may still be refused after its HELLO */
+	}
+	assert_true(d[0].up == 1 && d[1].up == 1);
+	assert_int_equal(d[2].down, 1); /* the third of the same host */
+	assert_int_equal(d[2].wait, -1);
+	for (i = 0; i < 3; i++)
+		rpc_dial_free(dial[i]);
+	for (i = 0; i < 20; i++)
+		close(fd[i]);
+	rpc_listen_free(l);
+	rpc_tls_conf_unref(s1);
+	rpc_tls_conf_unref(a1);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(waits_for_a_name),
+		cmocka_unit_test(dials_and_dials_again),
+		cmocka_unit_test(slow_ones_give_way),
+	};
+
+	return cmocka_run_group_tests(tests, pair_setup, pair_teardown);
+}

@@ -1,0 +1,235 @@
+/* An index that lacks rows, or is gone: that is noticed, and a rebuild brings back what is in the
+ * volumes. */
+#include <unistd.h>
+
+#include "lib/buf.h"
+#include "test/unit/temp_store.h"
+#include "test/unit/unit.h"
+
+static struct err err;
+static const struct engine_scrub_options scrub_all = {.mark = true};
+
+/* Removes a row from the index, as a damaged page of LMDB's would. */
+static void lose(enum store_table table, const void *key, size_t len)
+{
+	struct db_txn *txn;
+	struct db *db = temp_store_index(&txn);
+
+	assert_int_equal(db_del(txn, table, (struct db_bytes){key, len}, &err), 0);
+	temp_store_index_done(db, txn);
+}
+
+static int count_dump(void *ctx, const struct store_entry *e, struct err *e2)
+{
+	(void)e2;
+	if (!e->damaged)
+		++*(int *)ctx;
+	return 0;
+}
+
+/* An index that lacks rows must not make garbage of what is needed. */
+static void lost_rows(void **state)
+{
+	struct engine *s = temp_store_open(NULL);
+	const uint8_t first[STORE_DUMP_ID] = {30};
+	uint8_t id[STORE_ID_LEN], key[STORE_INDEX_KEY];
+	struct store_checked checked;
+	struct engine_gc_result result;
+	int n, before = temp_store_dumps(s);
+
+	(void)state;
+	assert_true(temp_store_put(s, "needed", id, &err) >= 0);
+	temp_store_commit(s, id, 1, 30);
+	temp_store_commit(s, id, 1, 31);
+	temp_store_put_garbage(s, 'a');
+	engine_close(s);
+	store_chunk_key(1, id, key);
+	lose(STORE_CHUNKS, key, sizeof key);
+	s = temp_store_open(NULL);
+	assert_int_equal(engine_gc(s, &temp_store_gc_all, &result, &err), -1);
+	assert_int_equal(err.code, ERR_DAMAGE);
+	engine_close(s);
+	lose(STORE_DUMPS, first, sizeof first);
+	s = temp_store_open(NULL);
+	n = 0;
+	assert_int_equal(engine_dumps(s, &(struct store_filter){0}, count_dump, &n, &err), -1);
+	assert_int_equal(err.code, ERR_DAMAGE);
+	assert_int_equal(engine_gc(s, &temp_store_gc_all, &result, &err), -1);
+	engine_close(s);
+	temp_store_rebuild(temp_store_no_problem, &checked);
+	s = temp_store_open(NULL);
+	assert_int_equal(temp_store_dumps(s), before + 2);
+	assert_int_equal(engine_gc(s, &temp_store_gc_all, &result, &err), 0);
+	assert_int_equal(temp_store_dumps(s), before + 2);
+	engine_close(s);
+}
+
+/* Rows of deletions and volumes don't get lost unnoticed either; an index without a sum gets one.
+ */
+static void lost_kept(void **state)
+{
+	const uint8_t id[STORE_DUMP_ID] = {31};
+	uint8_t volume[4] = {0}, chunk[STORE_ID_LEN];
+	struct engine *s = temp_store_open(NULL);
+	struct store_checked checked;
+	int i, n, before;
+
+	(void)state;
+	assert_int_equal(engine_delete(s, id, &err), 0);
+	assert_true(temp_store_put(s, "a chunk more", chunk, &err) >= 0);
+	assert_int_equal(engine_flush(s, &err), 0);
+	before = temp_store_dumps(s);
+	volume[3] = (uint8_t)temp_store_place(s, chunk).volume;
+	engine_close(s);
+	lose(STORE_META, "rows", 4);
+	s = temp_store_open(NULL);
+	assert_int_equal(temp_store_dumps(s), before);
+	assert_true(temp_store_put(s, "a chunk that begins it", chunk, &err) >= 0);
+	assert_int_equal(engine_flush(s, &err), 0);
+	engine_close(s);
+	for (i = 0; i < 2; i++) {
+		if (i == 0)
+			lose(STORE_DELETED, id, sizeof id);
+		else
+			lose(STORE_VOLUMES, volume, sizeof volume);
+		s = temp_store_open(NULL);
+		n = 0;
+		assert_int_equal(
+			engine_dumps(s, &(struct store_filter){0}, count_dump, &n, &err), -1);
+		assert_int_equal(err.code, ERR_DAMAGE);
+		assert_int_equal(
+			engine_scrub(s, &scrub_all, temp_store_no_problem, NULL, &checked, &err),
+			-1);
+		assert_int_equal(err.code, ERR_DAMAGE);
+		engine_close(s);
+		temp_store_rebuild(temp_store_no_problem, &checked);
+		s = temp_store_open(NULL);
+		assert_int_equal(temp_store_dumps(s), before);
+		engine_close(s);
+	}
+}
+
+/* Hides a dump from who asks the index, where its sum agrees all the same, as a damaged tree may.
+ */
+static void hide(const uint8_t *id)
+{
+	const struct pack_block block = {
+		.kind = STORE_BLOCK_DELETE, .seq = 1, .stored_len = STORE_DUMP_ID + 8};
+	uint8_t payload[STORE_DUMP_ID + 8] = {0};
+	struct store_meta meta;
+	struct db_txn *txn;
+	struct db *db;
+
+	memcpy(payload, id, STORE_DUMP_ID);
+	db = temp_store_index(&txn);
+	assert_int_equal(store_meta_get(txn, &meta, &err), 0);
+	assert_int_equal(store_index_absorb(txn, &meta, 1, 0, &block, payload, &err), 0);
+	temp_store_index_done(db, txn);
+	lose(STORE_DELETED, id, STORE_DUMP_ID);
+	lose(STORE_META, "rows", 4); /* is made anew */
+}
+
+/* A dump's block that the index does not find, and that was not deleted, is no garbage. */
+static void hidden_dump(void **state)
+{
+	const uint8_t dump[STORE_DUMP_ID] = {35};
+	struct engine *s = temp_store_open(NULL);
+	uint8_t id[STORE_ID_LEN];
+	struct engine_gc_result result;
+	struct store_checked checked;
+	int before = temp_store_dumps(s);
+	struct buf out;
+
+	(void)state;
+	assert_int_equal(temp_store_put(s, "of a hidden dump", id, &err), 0);
+	temp_store_commit(s, id, 1, 35);
+	temp_store_put_garbage(s, 'k');
+	engine_close(s);
+	hide(dump);
+	s = temp_store_open(NULL);
+	assert_int_equal(temp_store_dumps(s), before);
+	assert_int_equal(engine_gc(s, &temp_store_gc_all, &result, &err), -1);
+	assert_int_equal(err.code, ERR_DAMAGE);
+	engine_close(s);
+	temp_store_rebuild(temp_store_no_problem, &checked);
+	s = temp_store_open(NULL);
+	assert_int_equal(temp_store_dumps(s), before + 1);
+	assert_int_equal(engine_gc(s, &temp_store_gc_all, &result, &err), 0);
+	assert_int_equal(
+		engine_scrub(s, &scrub_all, temp_store_no_problem, NULL, &checked, &err), 0);
+	assert_int_equal(checked.dumps, before + 1);
+	buf_init(&out, STORE_RECORD_MAX);
+	assert_int_equal(engine_get(s, temp_store_domain, id, &out, &err), 0);
+	buf_fini(&out);
+	engine_close(s);
+}
+
+/* An index that is gone, or made anew by whoever opened it, is not taken for an empty store's. */
+static void lost_index(void **state)
+{
+	struct engine *s = temp_store_open(NULL);
+	struct store_checked checked;
+	char index[120];
+	int before = temp_store_dumps(s), i;
+
+	(void)state;
+	engine_close(s);
+	snprintf(index, sizeof index, "%s/index/data.mdb", temp_store_path);
+	assert_int_equal(unlink(index), 0);
+	for (i = 0; i < 4; i++) {
+		assert_null(engine_open(temp_store_path, i % 2 ? ENGINE_WRITE : ENGINE_READ,
+			&temp_store_wait, &err));
+		assert_int_equal(err.code, ERR_DAMAGE);
+	}
+	temp_store_rebuild(temp_store_no_problem, &checked);
+	s = temp_store_open(NULL);
+	assert_int_equal(temp_store_dumps(s), before);
+	/* And is open once in a process. */
+	assert_null(engine_open(temp_store_path, ENGINE_READ, &temp_store_wait, &err));
+	assert_int_equal(err.code, ERR_BUSY);
+	engine_close(s);
+}
+
+/* A block that is cut off at the end of a volume, in an index made anew: what is written later
+ * would lie in what its header says is its own. */
+static void torn_rebuilt(void **state)
+{
+	char text[801], file[200];
+	uint8_t id[STORE_ID_LEN];
+	struct engine *s = temp_store_open(NULL);
+	struct store_checked checked;
+	struct store_place torn;
+
+	(void)state;
+	memset(text, 't', 800);
+	text[800] = 0;
+	assert_int_equal(temp_store_put(s, text, id, &err), 0);
+	assert_int_equal(engine_flush(s, &err), 0);
+	torn = temp_store_place(s, id);
+	engine_close(s);
+	snprintf(file, sizeof file, "%s/volumes/%08x.vol", temp_store_path, torn.volume);
+	assert_int_equal(truncate(file, torn.offset + 100), 0);
+	temp_store_rebuild(temp_store_ignore, &checked);
+	assert_true(checked.damaged > 0);
+	s = temp_store_open(NULL);
+	assert_int_equal(temp_store_put(s, "written behind", id, &err), 0);
+	assert_int_equal(engine_flush(s, &err), 0);
+	engine_close(s);
+	temp_store_rebuild(temp_store_ignore, &checked);
+	s = temp_store_open(NULL);
+	assert_int_equal(temp_store_put(s, "written behind", id, &err), 1);
+	engine_close(s);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(lost_rows),
+		cmocka_unit_test(lost_kept),
+		cmocka_unit_test(hidden_dump),
+		cmocka_unit_test(lost_index),
+		cmocka_unit_test(torn_rebuilt),
+	};
+
+	return cmocka_run_group_tests(tests, temp_store_setup, temp_store_teardown);
+}
