@@ -12,6 +12,7 @@
 #include "lib/err.h"
 #include "lib/hash.h"
 #include "lib/le.h"
+#include "lib/mem.h"
 
 #define MAP_MAX   (UINT64_C(64) << 30)
 #define CHECK_LEN 8
@@ -58,14 +59,12 @@ struct manager_db {
 struct manager_db *manager_db_open(
 	const char *path, manager_db_damaged *damaged, void *ctx, struct err *err)
 {
-	struct manager_db *s = calloc(1, sizeof *s);
+	struct manager_db *s = mem_new(sizeof *s, err);
 	const char *names[MANAGER_TABLES];
 	size_t i;
 
-	if (s == NULL) {
-		err_set(err, ERR_NOMEM, "out of memory");
+	if (s == NULL)
 		return NULL;
-	}
 	s->damaged = damaged;
 	s->ctx = ctx;
 	buf_init(&s->value, CHECK_LEN + MANAGER_ROW_MAX);

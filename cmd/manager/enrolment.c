@@ -33,7 +33,7 @@ int manager_inner_load_recipients(struct manager_service *s, struct err *err)
 	uint8_t *at;
 
 	buf_init(&bytes, RPC_RECIPIENTS_MAX * RPC_RECIPIENT_LEN_MAX);
-	snprintf(dir, sizeof dir, "%.4000s/recipients", s->dir);
+	snprintf(dir, sizeof dir, "%.4000s/recipients", s->o.dir);
 	count = scandir(dir, &names, is_public, alphasort);
 	if (count < 0 && errno != ENOENT)
 		ret = err_errno(err, errno, "%s", dir);
@@ -158,14 +158,12 @@ void manager_inner_denied_changed(struct manager_service *s)
 
 /* HOST:PORT where machines enrol. */
 static int enroll_address(
-	const struct manager_service *s, char to[RPC_HOST_PORT_MAX + 1], struct err *err)
+	const struct manager_service *s, char to[MANAGER_HOST_PORT + 1], struct err *err)
 {
-	bool v6 = strchr(s->host, ':') != NULL;
+	char port[8];
 
-	if ((size_t)snprintf(to, RPC_HOST_PORT_MAX + 1, "%s%s%s:%u", v6 ? "[" : "", s->host,
-		    v6 ? "]" : "", rpc_enroll_server_port(s->enroll)) <= RPC_HOST_PORT_MAX)
-		return 0;
-	return err_set(err, ERR_LIMIT, "%.64s...: the address is too long", s->host);
+	snprintf(port, sizeof port, "%u", rpc_enroll_server_port(s->enroll));
+	return manager_inner_address(s, port, to, err);
 }
 
 /* What tokens of this manager vouch for. */
@@ -189,13 +187,12 @@ static int make_token(struct manager_service *s, enum rpc_role role, const char 
 	strcpy(token->manager, s->self.name);
 	strcpy(token->name, name);
 	buf_init(&der, RPC_CA_DER_MAX);
-	ret = enroll_address(s, token->addresses[0], err);
-	if (ret == 0)
-		ret = rpc_ca_der(s->ca_cert, &der, token->fingerprint, err);
-	if (ret == 0)
-		ret = recipients_digest(s, token->recipients, err);
-	if (ret == 0)
-		ret = rpc_token_secret(token, err);
+	ret = enroll_address(s, token->addresses[0], err) != 0 ||
+			      rpc_ca_der(s->ca_cert, &der, token->fingerprint, err) != 0 ||
+			      recipients_digest(s, token->recipients, err) != 0 ||
+			      rpc_token_secret(token, err) != 0
+		      ? -1
+		      : 0;
 	buf_fini(&der);
 	return ret;
 }
@@ -495,14 +492,14 @@ static int enrol(struct manager_service *s, struct rpc_enroll_ask *ask,
 	int ret;
 
 	buf_init(&chain, RPC_CHAIN_MAX);
-	ret = rpc_host_new(host, err);
-	if (ret == 0)
-		ret = rpc_identity_set(&id, rpc_role_get(token->role, strlen(token->role)),
-			token->name, host, err);
-	if (ret == 0)
-		ret = rpc_ca_sign(s->ca, ask->csr, ask->csr_len, &id, 0, 0, &chain, err);
-	if (ret == 0)
-		ret = use_token(s, key, token, host, ask->address, &denied, err);
+	ret = rpc_host_new(host, err) != 0 ||
+			      rpc_identity_set(&id, rpc_role_get(token->role, strlen(token->role)),
+				      token->name, host, err) != 0 ||
+			      rpc_ca_sign(s->ca, ask->csr, ask->csr_len, &id, 0, 0, &chain, err) !=
+				      0 ||
+			      use_token(s, key, token, host, ask->address, &denied, err) != 0
+		      ? -1
+		      : 0;
 	if (ret == 0)
 		answer(s, ask, token, chain.data, chain.len, denied);
 	buf_fini(&chain);
@@ -663,8 +660,8 @@ int manager_inner_enrolment_start(struct manager_service *s, struct err *err)
 	struct rpc_enroll_server_opts opts = {.cert = s->cert,
 		.key = s->key,
 		.ca_cert = s->ca_cert,
-		.host = s->enroll_host[0] != 0 ? s->enroll_host : NULL,
-		.port = s->enroll_port,
+		.host = s->o.enroll_host,
+		.port = s->o.enroll_port,
 		.arg = s,
 		.asked = on_asked,
 		.gone = on_gone,

@@ -184,18 +184,6 @@ static void reply_welcome(
 	buf_fini(&reply);
 }
 
-static void welcome(struct manager_service *s, struct rpc_call *call, struct manager_link *link,
-	const struct manager_host_row *row)
-{
-	struct manager_welcome w = {.clock = time(NULL)};
-
-	w.acked = row->acked;
-	w.has_digest = rpc_conn_peer(link->conn)->role == RPC_AGENT;
-	memcpy(w.digest, link->digest, sizeof w.digest);
-	w.denied_count = manager_inner_denied(s, &w.denied);
-	reply_welcome(s, call, &w);
-}
-
 void manager_inner_fleet(void *ctx, struct rpc_call *call, const struct cbormap_value *values)
 {
 	const struct manager_welcome w = {.clock = time(NULL)};
@@ -232,6 +220,7 @@ void manager_inner_hello(void *ctx, struct rpc_call *call, const struct cbormap_
 	struct manager_link *link = manager_inner_link(s, call);
 	const struct rpc_identity *peer = rpc_call_peer(call);
 	struct manager_host_row row;
+	struct manager_welcome w = {.clock = time(NULL)};
 	struct manager_hello h = {.clock = 0};
 	struct err err = {0};
 	bool changed, replaced, first;
@@ -260,7 +249,11 @@ void manager_inner_hello(void *ctx, struct rpc_call *call, const struct cbormap_
 		manager_inner_log(s, MANAGER_ERROR, "state: %s", err.message);
 	if (changed && manager_inner_load_stores(s, &err) != 0)
 		manager_inner_log(s, MANAGER_ERROR, "%s", err.message);
-	welcome(s, call, link, &row);
+	w.acked = row.acked;
+	w.has_digest = peer->role == RPC_AGENT;
+	memcpy(w.digest, link->digest, sizeof w.digest);
+	w.denied_count = manager_inner_denied(s, &w.denied);
+	reply_welcome(s, call, &w);
 	if (replaced)
 		manager_inner_denied_changed(s);
 	else if (changed)

@@ -40,11 +40,8 @@ struct manager_report;
 
 struct manager_service {
 	struct manager_service_opts o;
-	char dir[PATH_MAX];
-	char host[256];                      /* of this machine, as others dial it */
-	char address[MANAGER_HOST_PORT + 1]; /* and with the port */
+	char address[MANAGER_HOST_PORT + 1]; /* of this machine, as others dial it, with the port */
 	char key[PATH_MAX], cert[PATH_MAX], ca_cert[PATH_MAX];
-	char enroll_host[64], enroll_port[8];
 	struct rpc_identity self;
 	struct manager_config *config;
 	struct manager_db *db;
@@ -57,9 +54,8 @@ struct manager_service {
 	/* Stores that have said who they are: their rows. */
 	struct manager_host_row *stores;
 	size_t store_count;
-	/* Reports that wait for the commit, and for a place. */
-	struct manager_report *committing, *first_waiting, **last_waiting;
-	unsigned reports; /* that have a place */
+	struct manager_report *reports; /* that are not over, the oldest first */
+	unsigned placed;                /* how many of them have a place */
 	struct rpc_timer commit, tend, call, alarms;
 	/* Enrolment. */
 	struct rpc_enroll_server *enroll;
@@ -111,6 +107,9 @@ int manager_inner_host(
 /* The managers of the fleet: at most MANAGER_PEERS_MAX. Returns how many. */
 size_t manager_inner_peers(
 	struct manager_service *service, struct manager_peer peers[MANAGER_PEERS_MAX]);
+/* HOST:PORT of this machine, with one of its ports. Returns 0, or -1 with err set. */
+int manager_inner_address(const struct manager_service *service, const char *port,
+	char to[MANAGER_HOST_PORT + 1], struct err *err);
 /* HOST:PORT of a store: as the configuration says, else as the store does. */
 const char *manager_inner_reach(
 	const struct manager_service *service, const struct manager_host_row *store);

@@ -210,9 +210,12 @@ struct order {
 	struct manager_service *service;
 	struct rpc_call *call; /* the operator's; NULL: it is over */
 	struct buf rows;
-	unsigned open; /* agents that have not answered */
-	bool failed, started;
+	unsigned open; /* agents that have not answered, and one until all were asked */
+	bool failed;
 	struct err err;
+	/* Until then: what is asked. */
+	const struct cbormap_value *values;
+	const struct manager_config_section *job;
 };
 
 struct part {
@@ -225,7 +228,7 @@ struct part {
 
 static void order_end(struct order *o)
 {
-	if (o->open > 0 || !o->started)
+	if (--o->open > 0)
 		return;
 	if (o->call == NULL) {
 		buf_fini(&o->rows);
@@ -267,7 +270,6 @@ static void part_done(void *arg, const struct err *err)
 
 	put_outcome(o, part->agent, err != NULL ? err->message : part->err.message, part->id);
 	free(part);
-	o->open--;
 	order_end(o);
 }
 
@@ -280,8 +282,9 @@ static void order_gone(void *arg, const struct err *err)
 }
 
 /* Hands the order to an agent. */
-static void start_part(struct order *o, struct manager_link *link, const struct cbormap_value *v)
+static void start_part(struct order *o, struct manager_link *link)
 {
+	const struct cbormap_value *v = o->values;
 	static const struct rpc_call_ops ops = {.reply = part_reply, .done = part_done};
 	const char *agent = rpc_conn_peer(link->conn)->name;
 	struct part *part = calloc(1, sizeof *part);
@@ -315,33 +318,27 @@ static void start_part(struct order *o, struct manager_link *link, const struct 
 	o->open++;
 }
 
-struct targets {
-	struct order *order;
-	const struct cbormap_value *values;
-	const struct manager_config_section *job;
-};
-
 /* Each agent that has the job is named in the answer, whether it is there or not. */
 static int order_agent(void *ctx, const struct manager_db_key *key, const void *row)
 {
-	const struct targets *t = ctx;
+	struct order *o = ctx;
 	const struct manager_host_row *host = row;
-	struct manager_service *s = t->order->service;
+	struct manager_service *s = o->service;
 	struct manager_link *link;
 
 	(void)key;
 	if (rpc_deny_has(&s->deny, host->host) ||
-		!is_wanted(&t->values[MANAGER_ORDER_AGENT], host->name) ||
-		!manager_config_job_for(t->job, host->name))
+		!is_wanted(&o->values[MANAGER_ORDER_AGENT], host->name) ||
+		!manager_config_job_for(o->job, host->name))
 		return 0;
 	for (link = s->links; link != NULL; link = link->next)
 		if (link->hello && rpc_conn_peer(link->conn)->role == RPC_AGENT &&
 			strcmp(rpc_conn_peer(link->conn)->host, host->host) == 0)
 			break;
 	if (link != NULL)
-		start_part(t->order, link, t->values);
+		start_part(o, link);
 	else
-		put_outcome(t->order, host->name, "not connected", NULL);
+		put_outcome(o, host->name, "not connected", NULL);
 	return 0;
 }
 
@@ -351,35 +348,31 @@ void manager_inner_order(void *ctx, struct rpc_call *call, const struct cbormap_
 	static const char *const verbs[] = {"run", "cancel", "hold", "release"};
 	struct manager_service *s = ctx;
 	struct err err = {0};
-	struct targets t = {
-		.values = values, .job = find_job(s->config, &values[MANAGER_ORDER_JOB], &err)};
+	const struct manager_config_section *job =
+		find_job(s->config, &values[MANAGER_ORDER_JOB], &err);
+	struct order *o = job != NULL ? mem_new(sizeof *o, &err) : NULL;
 	char agent[NAME_LEN_MAX + 1];
 	struct manager_db_key prefix;
-	struct order *o = NULL;
 
-	if (t.job != NULL)
-		o = mem_new(sizeof *o, &err);
 	if (o == NULL) {
 		rpc_call_fail(call, &err);
 		return;
 	}
-	*o = (struct order){.service = s, .call = call};
+	*o = (struct order){.service = s, .call = call, .open = 1, .values = values, .job = job};
 	buf_init(&o->rows, MANAGER_LISTING_MAX);
 	rpc_call_serve(call, &ops, o);
-	t.order = o;
 	manager_inner_copy(agent, sizeof agent, &values[MANAGER_ORDER_AGENT]);
 	manager_inner_audit(s, rpc_call_peer(call), "%s %s%s%s",
-		verbs[values[MANAGER_ORDER_METHOD].number - MANAGER_METHOD_RUN], t.job->name,
+		verbs[values[MANAGER_ORDER_METHOD].number - MANAGER_METHOD_RUN], job->name,
 		agent[0] != 0 ? " on " : "", agent);
 	manager_inner_commit_soon(s);
 	manager_db_words(&prefix, "agent", "");
-	if (manager_db_each(s->db, MANAGER_TABLE_HOSTS, &prefix, order_agent, &t, &o->err) != 0)
+	if (manager_db_each(s->db, MANAGER_TABLE_HOSTS, &prefix, order_agent, o, &o->err) != 0)
 		o->failed = true;
-	if (!o->failed && o->rows.len == 0 && o->open == 0) {
+	if (!o->failed && o->rows.len == 0 && o->open == 1) {
 		err_set(&o->err, ERR_NOTFOUND, "no agent %s has the job %s",
-			agent[0] != 0 ? agent : "that has joined", t.job->name);
+			agent[0] != 0 ? agent : "that has joined", job->name);
 		o->failed = true;
 	}
-	o->started = true;
 	order_end(o);
 }

@@ -11,6 +11,7 @@
 
 #include "cmd/manager/inner_service.h"
 #include "lib/cbor.h"
+#include "lib/mem.h"
 
 #define CALL_MS 250 /* until all are told of something: once for several changes */
 
@@ -171,6 +172,17 @@ int manager_inner_load_stores(struct manager_service *s, struct err *err)
 		       : err_set(err, ERR_NOMEM, "stores: out of memory");
 }
 
+int manager_inner_address(const struct manager_service *s, const char *port,
+	char to[MANAGER_HOST_PORT + 1], struct err *err)
+{
+	bool v6 = strchr(s->o.address, ':') != NULL;
+
+	if ((size_t)snprintf(to, MANAGER_HOST_PORT + 1, v6 ? "[%s]:%s" : "%s:%s", s->o.address,
+		    port) <= MANAGER_HOST_PORT)
+		return 0;
+	return err_set(err, ERR_LIMIT, "%.64s...: the address is too long", s->o.address);
+}
+
 const char *manager_inner_reach(
 	const struct manager_service *s, const struct manager_host_row *store)
 {
@@ -265,15 +277,11 @@ void manager_inner_call_all(struct manager_service *s)
 		rpc_timer_start(&s->call, s->o.loop, CALL_MS, call_all, s);
 }
 
-static int fill_bytes(void *arg, uint8_t *to, size_t cap, size_t *len, bool *last, struct err *err);
-static void free_bytes(void *arg, const struct err *err);
-
 /* Bytes that are sent as a blob. */
 struct sent {
 	struct buf bytes;
 	size_t at;
 };
-static const struct rpc_call_ops sent_ops = {.fill = fill_bytes, .done = free_bytes};
 
 static int fill_bytes(void *arg, uint8_t *to, size_t cap, size_t *len, bool *last, struct err *err)
 {
@@ -300,17 +308,17 @@ static void free_bytes(void *arg, const struct err *err)
 
 void manager_inner_reply_blob(struct rpc_call *call, const void *map, size_t len, struct buf *buf)
 {
-	struct sent *sent = calloc(1, sizeof *sent);
+	static const struct rpc_call_ops ops = {.fill = fill_bytes, .done = free_bytes};
 	struct err err = {0};
+	struct sent *sent = mem_new(sizeof *sent, &err);
 
 	if (sent == NULL) {
 		buf_fini(buf);
-		err_set(&err, ERR_NOMEM, "out of memory");
 		rpc_call_fail(call, &err);
 		return;
 	}
 	sent->bytes = *buf;
-	rpc_call_serve(call, &sent_ops, sent);
+	rpc_call_serve(call, &ops, sent);
 	rpc_call_reply(call, map, len, true);
 }
 

@@ -11,6 +11,7 @@
 #include "cmd/manager/inner_service.h"
 #include "lib/esc.h"
 #include "lib/file.h"
+#include "lib/mem.h"
 #include "lib/name.h"
 #include "rpc/join.h"
 #include "rpc/sponsor.h"
@@ -280,8 +281,8 @@ static void on_tend(void *arg)
 		manager_inner_log(s, MANAGER_NOTICE, "the certificate was renewed");
 	if (rpc_cert_info(s->cert, &info, NULL) == 0)
 		s->expires = info.not_after;
-	if (err.code == ERR_NONE && join_path(key, s->dir, "operator/key.pem", &err) == 0 &&
-		join_path(cert, s->dir, "operator/cert.pem", &err) == 0 &&
+	if (err.code == ERR_NONE && join_path(key, s->o.dir, "operator/key.pem", &err) == 0 &&
+		join_path(cert, s->o.dir, "operator/cert.pem", &err) == 0 &&
 		renew_own(s, key, cert, &err) < 0 && err.code == ERR_NOTFOUND)
 		err = (struct err){0}; /* there is none */
 	if (err.code != ERR_NONE)
@@ -293,30 +294,16 @@ static void on_tend(void *arg)
 
 /* --- the whole ------------------------------------------------------------- */
 
-static int set_paths(struct manager_service *s, struct err *err)
-{
-	if ((size_t)snprintf(s->host, sizeof s->host, "%s", s->o.address) >= sizeof s->host ||
-		(size_t)snprintf(s->dir, sizeof s->dir, "%s", s->o.dir) >= sizeof s->dir ||
-		(size_t)snprintf(s->enroll_port, sizeof s->enroll_port, "%s", s->o.enroll_port) >=
-			sizeof s->enroll_port ||
-		(s->o.enroll_host != NULL &&
-			(size_t)snprintf(s->enroll_host, sizeof s->enroll_host, "%s",
-				s->o.enroll_host) >= sizeof s->enroll_host))
-		return err_set(err, ERR_LIMIT, "%.64s: a path or an address is too long", s->o.dir);
-	return join_path(s->key, s->dir, "key.pem", err) != 0 ||
-			       join_path(s->cert, s->dir, "cert.pem", err) != 0 ||
-			       join_path(s->ca_cert, s->dir, "ca.pem", err) != 0
-		       ? -1
-		       : 0;
-}
-
 static int open_all(struct manager_service *s, struct err *err)
 {
 	char path[PATH_MAX], int_key[PATH_MAX];
 	int ret;
 
-	if (join_path(int_key, s->dir, "int.key", err) != 0 ||
-		join_path(path, s->dir, "int.pem", err) != 0)
+	if (join_path(s->key, s->o.dir, "key.pem", err) != 0 ||
+		join_path(s->cert, s->o.dir, "cert.pem", err) != 0 ||
+		join_path(s->ca_cert, s->o.dir, "ca.pem", err) != 0 ||
+		join_path(int_key, s->o.dir, "int.key", err) != 0 ||
+		join_path(path, s->o.dir, "int.pem", err) != 0)
 		return -1;
 	s->ca = rpc_ca_open(int_key, path, NULL, NULL, err);
 	if (s->ca == NULL || rpc_join_mend(s->key, s->cert, err) != 0)
@@ -327,7 +314,7 @@ static int open_all(struct manager_service *s, struct err *err)
 	s->self = *rpc_tls_conf_self(s->tls);
 	if (s->self.role != RPC_MANAGER || strcmp(s->self.name, rpc_ca_issuer(s->ca)->manager) != 0)
 		return err_set(err, ERR_CONFIG, "%s: not the certificate of this manager", s->cert);
-	if (join_path(path, s->dir, "db", err) != 0)
+	if (join_path(path, s->o.dir, "db", err) != 0)
 		return -1;
 	s->db = manager_db_open(path, on_damaged, s, err);
 	if (s->db == NULL || manager_inner_load_denied(s, err) != 0 ||
@@ -351,18 +338,14 @@ static int listen_all(struct manager_service *s, struct err *err)
 		.up = on_up,
 		.down = on_down,
 		.refused = on_refused};
-	bool v6 = strchr(s->host, ':') != NULL;
 	char port[8];
 
 	s->listen = rpc_listen_new(s->o.loop, &opts, err);
 	if (s->listen == NULL)
 		return -1;
 	snprintf(port, sizeof port, "%u", rpc_listen_port(s->listen));
-	if ((size_t)snprintf(s->address, sizeof s->address, "%s%s%s:%s", v6 ? "[" : "", s->host,
-		    v6 ? "]" : "",
-		    s->o.address_port[0] != 0 ? s->o.address_port : port) >= sizeof s->address)
-		return err_set(err, ERR_LIMIT, "%.64s...: the address is too long", s->host);
-	return 0;
+	return manager_inner_address(
+		s, s->o.address_port[0] != 0 ? s->o.address_port : port, s->address, err);
 }
 
 /* The local operator finds this manager by a file, whatever its port is. */
@@ -372,13 +355,13 @@ static int tell_operator(struct manager_service *s, struct err *err)
 	const char *host = s->o.host;
 	struct stat st;
 
-	if (join_path(path, s->dir, "operator", err) != 0)
+	if (join_path(path, s->o.dir, "operator", err) != 0)
 		return -1;
 	if (stat(path, &st) != 0)
 		return 0; /* there is none */
 	if (host == NULL || strcmp(host, "::") == 0 || strcmp(host, "0.0.0.0") == 0)
 		host = "127.0.0.1";
-	if (join_path(path, s->dir, "operator/managers", err) != 0)
+	if (join_path(path, s->o.dir, "operator/managers", err) != 0)
 		return -1;
 	snprintf(text, sizeof text, strchr(host, ':') != NULL ? "%s [%s]:%u\n" : "%s %s:%u\n",
 		s->self.name, host, rpc_listen_port(s->listen));
@@ -388,23 +371,21 @@ static int tell_operator(struct manager_service *s, struct err *err)
 struct manager_service *manager_service_new(
 	const struct manager_service_opts *opts, struct err *err)
 {
-	struct manager_service *s = calloc(1, sizeof *s);
+	struct manager_service *s = mem_new(sizeof *s, err);
 
 	if (s == NULL) {
 		manager_config_free(opts->config);
-		err_set(err, ERR_NOMEM, "out of memory");
 		return NULL;
 	}
 	s->o = *opts;
 	s->config = opts->config;
 	s->started = time(NULL);
-	s->last_waiting = &s->first_waiting;
 	rpc_deny_init(&s->deny);
 	buf_init(&s->recipient_bytes, RPC_RECIPIENTS_MAX * RPC_RECIPIENT_LEN_MAX);
 	s->methods = (struct rpc_service){methods, sizeof methods / sizeof *methods, s, on_access};
-	if (set_paths(s, err) != 0 || open_all(s, err) != 0 ||
-		manager_inner_load_recipients(s, err) != 0 || listen_all(s, err) != 0 ||
-		manager_inner_enrolment_start(s, err) != 0 || tell_operator(s, err) != 0) {
+	if (open_all(s, err) != 0 || manager_inner_load_recipients(s, err) != 0 ||
+		listen_all(s, err) != 0 || manager_inner_enrolment_start(s, err) != 0 ||
+		tell_operator(s, err) != 0) {
 		manager_service_free(s);
 		return NULL;
 	}

@@ -12,6 +12,7 @@
 #include "lib/err.h"
 #include "lib/file.h"
 #include "lib/le.h"
+#include "lib/mem.h"
 #include "lib/uptime.h"
 #include "rpc/call.h"
 #include "rpc/deny.h"
@@ -404,13 +405,11 @@ static int dial_peer(struct manager_uplink *u, struct peer *p, const struct mana
 
 struct manager_uplink *manager_uplink_new(const struct manager_uplink_opts *opts, struct err *err)
 {
-	struct manager_uplink *u = calloc(1, sizeof *u);
+	struct manager_uplink *u = mem_new(sizeof *u, err);
 	size_t i;
 
-	if (u == NULL) {
-		err_set(err, ERR_NOMEM, "out of memory");
+	if (u == NULL)
 		return NULL;
-	}
 	assert(opts->peer_count <= MANAGER_UPLINKS_MAX);
 	u->o = *opts;
 	u->own = (struct rpc_service){own_methods, 1, u, NULL};

@@ -75,7 +75,7 @@ static const char *manager_file(char path[300], const char *name)
 
 static void start(void)
 {
-	char dir[300];
+	static char dir[300];
 	struct manager_service_opts opts = {.loop = loop,
 		.dir = dir,
 		.host = "127.0.0.1",
