@@ -73,6 +73,6 @@ int engine_rebuild(const char *path, const struct engine_wait *wait, engine_ask_
  * store is open to write and none is incomplete, volumes whose files are missing, and what was cut
  * off others, leave the index. Returns 0, or -1 with err set. */
 int engine_check_lists(struct engine *store, store_problem *problem, void *ctx,
-	uint64_t *incomplete, struct err *err);
+	struct store_checked *result, struct err *err);
 
 #endif

@@ -2,7 +2,6 @@
 #include <string.h>
 
 #include "cmd/store/engine.h"
-#include "cmd/store/list.h"
 #include "cmd/store/listing.h"
 #include "cmd/store/quota.h"
 #include "cmd/store/state.h"

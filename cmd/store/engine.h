@@ -60,8 +60,8 @@ void engine_close(struct engine *store);
 const uint8_t *engine_uid(const struct engine *store);
 const uint8_t *engine_public(const struct engine *store);
 
-/* For each of count ids (STORE_ID_LEN bytes each) sets has[i] to whether this
- * domain has it, whole as far as is known. Returns 0, or -1 with err set. */
+/* For each of count ids (STORE_ID_LEN bytes each, at most STORE_HAVE_MAX) sets has[i] to whether
+ * this domain has it, whole as far as is known. Returns 0, or -1 with err set. */
 int engine_have(struct engine *store, const uint8_t *domain, const uint8_t *ids, size_t count,
 	bool *has, struct err *err);
 

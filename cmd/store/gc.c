@@ -11,7 +11,6 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
-#include "cmd/store/list.h"
 #include "cmd/store/listing.h"
 #include "cmd/store/lock.h"
 #include "cmd/store/lost.h"
@@ -94,37 +93,25 @@ struct share {
 	bool needed;   /* by a dump, also if it is damaged there */
 };
 
+static int by_volume(const void *a, const void *b)
+{
+	const struct share *x = a, *y = b;
+
+	return (x->volume > y->volume) - (x->volume < y->volume);
+}
+
 static struct share *share_of(struct buf *shares, uint32_t volume)
 {
-	struct share *s = (struct share *)(void *)shares->data;
-	size_t low = 0, high = shares->len / sizeof *s;
+	const struct share key = {.volume = volume};
 
-	while (low < high) {
-		size_t middle = (low + high) / 2;
-
-		if (s[middle].volume < volume)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	return low < shares->len / sizeof *s && s[low].volume == volume ? &s[low] : NULL;
+	return shares->len == 0 ? NULL
+				: bsearch(&key, shares->data, shares->len / sizeof key, sizeof key,
+					  by_volume);
 }
 
 /* The first block of a volume, that is not in .live; and of a DELETE, a LOCK. */
 #define FIRST_BYTES (PACK_BLOCK_HEADER + 1 + STORE_UID_LEN)
 #define TIME_BYTES  (PACK_BLOCK_HEADER + STORE_DUMP_ID + 8)
-
-/* Where DELETE and LOCK blocks are the index does not say. */
-static int measure_kept(struct gc *g, struct db_txn *txn, struct err *err)
-{
-	uint64_t deleted, locks;
-
-	if (db_count(txn, STORE_DELETED, &deleted, err) != 0 ||
-		db_count(txn, STORE_LOCKS, &locks, err) != 0)
-		return -1;
-	g->kept = (deleted + locks) * TIME_BYTES;
-	return 0;
-}
 
 static int measure(struct gc *g, struct buf *shares, struct err *err)
 {
@@ -133,6 +120,7 @@ static int measure(struct gc *g, struct buf *shares, struct err *err)
 	struct store_chunk_row row;
 	struct store_dump_row dump;
 	struct share *s, one = {0};
+	uint64_t deleted, locks;
 	struct db_txn *txn;
 	uint32_t number;
 	bool marked;
@@ -171,10 +159,15 @@ static int measure(struct gc *g, struct buf *shares, struct err *err)
 		s->needed = true;
 		s->live += PACK_BLOCK_HEADER + dump.place.len;
 	}
-	if (got >= 0)
-		got = measure_kept(g, txn, err);
+	/* Where DELETE and LOCK blocks are the index does not say. */
+	if (got >= 0 && (db_count(txn, STORE_DELETED, &deleted, err) != 0 ||
+				db_count(txn, STORE_LOCKS, &locks, err) != 0))
+		got = -1;
 	db_abort(txn);
-	return got < 0 ? -1 : 0;
+	if (got < 0)
+		return -1;
+	g->kept = (deleted + locks) * TIME_BYTES;
+	return 0;
 }
 
 /* --- sweeping -------------------------------------------------------------- */
@@ -416,39 +409,30 @@ static int rewrite_all(struct sweep *w, struct err *err)
 	if (w->gc->rewritten)
 		return 0;
 	w->gc->rewritten = true;
-	return rewrite(w, STORE_DELETED, STORE_BLOCK_DELETE, err) != 0
-		       ? -1
-		       : rewrite(w, STORE_LOCKS, STORE_BLOCK_LOCK, err);
+	if (rewrite(w, STORE_DELETED, STORE_BLOCK_DELETE, err) != 0)
+		return -1;
+	return rewrite(w, STORE_LOCKS, STORE_BLOCK_LOCK, err);
 }
 
 /* Writes the new places into the transaction. */
 static int put_moved(struct gc *g, const struct buf *moved, struct err *err)
 {
-	const struct moved *m = (const struct moved *)(const void *)moved->data;
-	struct store_chunk_row chunk;
-	struct store_dump_row dump;
-	size_t i;
+	const struct moved *m = (const struct moved *)(const void *)moved->data, *end;
+	union store_block_row row;
 
-	for (i = 0; i < moved->len / sizeof *m; i++) {
-		if (m[i].dump) {
-			if (store_row_get(g->txn, STORE_DUMPS, m[i].key, &dump, err) != 0)
-				return -1;
-			dump.place = m[i].place;
-			dump.damaged = false;
-			if (store_row_put(g->txn, STORE_DUMPS, m[i].key, &dump, err) != 0)
+	for (end = m + moved->len / sizeof *m; m < end; m++) {
+		enum store_table table = m->dump ? STORE_DUMPS : STORE_CHUNKS;
+
+		if (m->dead) {
+			if (store_row_del(g->txn, table, m->key, err) < 0)
 				return -1;
 			continue;
 		}
-		if (m[i].dead) {
-			if (store_row_del(g->txn, STORE_CHUNKS, m[i].key, err) < 0)
-				return -1;
-			continue;
-		}
-		if (store_row_get(g->txn, STORE_CHUNKS, m[i].key, &chunk, err) != 0)
+		if (store_row_get(g->txn, table, m->key, &row, err) != 0)
 			return -1;
-		chunk.place = m[i].place;
-		chunk.damaged = false; /* as a scrub may say meanwhile of the old place */
-		if (store_row_put(g->txn, STORE_CHUNKS, m[i].key, &chunk, err) != 0)
+		row.any.place = m->place;
+		row.any.damaged = false; /* as a scrub may say meanwhile of the old place */
+		if (store_row_put(g->txn, table, m->key, &row, err) != 0)
 			return -1;
 	}
 	return 0;
@@ -499,13 +483,6 @@ static int sweep_volume(struct gc *g, const struct share *share, struct err *err
 	buf_fini(&w.moved);
 	store_volume_close(&v);
 	return got;
-}
-
-static int by_volume(const void *a, const void *b)
-{
-	const struct share *x = a, *y = b;
-
-	return (x->volume > y->volume) - (x->volume < y->volume);
 }
 
 static int by_cost(const void *a, const void *b)

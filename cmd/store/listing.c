@@ -1,4 +1,5 @@
-/* A list comes from the index alone; what is held, or checked, from the volumes. */
+/* A list of dumps comes from the index alone; what is held, or checked, from the volumes. The list
+ * of a dump's chunks: its pieces are open records of the dump's domain. */
 #include "cmd/store/listing.h"
 
 #include <stdlib.h>
@@ -268,6 +269,183 @@ int engine_dumps(struct engine *s, const struct store_filter *filter, store_each
 	buf_fini(&bytes);
 	return got < 0 ? -1 : 0;
 }
+
+/* --- the chunks of a dump ------------------------------------------------------ */
+
+/* One piece: its entries. Returns 0, 1: it is not to be had; -1. */
+static int read_piece(struct engine *s, const struct store_dump *dump, size_t i, struct buf *record,
+	struct buf *out, struct err *err)
+{
+	const uint8_t *id = dump->lists + i * STORE_ID_LEN;
+	struct store_record r;
+	int got = engine_get(s, dump->domain, id, record, err);
+
+	if (got == 0)
+		got = store_record_get(&r, record->data, record->len, err);
+	if (got == 0)
+		got = store_record_content(&r, out, err);
+	if (got == 0 && out->len % STORE_ID_LEN != 0)
+		got = err_set(err, ERR_FORMAT, "a piece of a list has a wrong length");
+	return got < 0 && (err->code == ERR_DAMAGE || err->code == ERR_NOTFOUND) ? 1 : got;
+}
+
+int engine_list_walk(struct engine *s, const struct store_dump *dump, engine_each_chunk *each,
+	void *ctx, struct buf *missing, struct err *err)
+{
+	struct buf record, piece;
+	uint64_t chunks = 0;
+	size_t i, at;
+	int got = 0;
+	bool lost = false;
+
+	buf_init(&record, PACK_BLOCK_VOLUME_MAX);
+	buf_init(&piece, STORE_CONTENT_MAX);
+	for (i = 0; i < dump->list_count && got == 0; i++) {
+		got = read_piece(s, dump, i, &record, &piece, err);
+		if (got == 1) {
+			lost = true;
+			got = missing == NULL ? 0
+					      : buf_add(missing, dump->lists + i * STORE_ID_LEN,
+							STORE_ID_LEN, err);
+			continue;
+		}
+		for (at = 0; at < piece.len && got == 0; at += STORE_ID_LEN, chunks++)
+			got = each(ctx, piece.data + at, err);
+	}
+	if (got == 0 && !lost && chunks != dump->chunks)
+		got = err_set(
+			err, ERR_FORMAT, "a dump's list has another length than its record says");
+	buf_fini(&record);
+	buf_fini(&piece);
+	return got != 0 ? got : lost;
+}
+
+struct whole {
+	struct engine *store;
+	const struct engine_check *check; /* or NULL */
+	struct db_txn *txn;
+	uint32_t domain;
+	struct buf *missing;
+	bool lacks;
+};
+
+static bool is_stopped(const struct engine_check *check)
+{
+	return check->stop != NULL && atomic_load(check->stop);
+}
+
+int engine_bad_order(const void *a, const void *b)
+{
+	const struct engine_bad *x = a, *y = b;
+	int got = memcmp(x->key, y->key, sizeof x->key);
+
+	if (got == 0)
+		got = (x->place.volume > y->place.volume) - (x->place.volume < y->place.volume);
+	if (got == 0)
+		got = (x->place.offset > y->place.offset) - (x->place.offset < y->place.offset);
+	return got;
+}
+
+/* Whether this is one that was found to be damaged. */
+static bool is_bad(const struct engine_check *check, const struct engine_bad *chunk)
+{
+	const struct buf *all = check->bad;
+	const struct engine_bad *bad = all != NULL && all->len > 0
+					       ? bsearch(chunk, all->data, all->len / sizeof *bad,
+							 sizeof *bad, engine_bad_order)
+					       : NULL;
+
+	return bad != NULL && !bad->good;
+}
+
+/* 1: enough is known. */
+static int look_for(void *ctx, const uint8_t *id, struct err *err)
+{
+	struct whole *w = ctx;
+	struct engine_bad chunk = {.good = false};
+	struct store_chunk_row row;
+	int got;
+
+	if (w->check != NULL && is_stopped(w->check))
+		return 1;
+	store_chunk_key(w->domain, id, chunk.key);
+	got = engine_find(w->store, w->txn, chunk.key, &row, err);
+	if (got < 0)
+		return -1;
+	chunk.place = row.place;
+	if (got == 0 && !row.damaged && (w->check == NULL || !is_bad(w->check, &chunk)))
+		return 0;
+	w->lacks = true;
+	if (w->missing == NULL)
+		return 1;
+	if (w->missing->len >= (size_t)STORE_MISSING_MAX * STORE_ID_LEN)
+		return 0;
+	return buf_add(w->missing, id, STORE_ID_LEN, err);
+}
+
+static int is_whole(struct whole *w, const struct store_dump *dump, struct err *err)
+{
+	int got = store_row_get(w->txn, STORE_DOMAINS, dump->domain, &w->domain, err);
+
+	if (got == 1) { /* nothing of it is there */
+		if (w->missing != NULL &&
+			buf_add(w->missing, dump->lists, dump->list_count * STORE_ID_LEN, err) != 0)
+			return -1;
+		return 1;
+	}
+	if (got == 0)
+		got = engine_list_walk(w->store, dump, look_for, w, w->missing, err);
+	return got != 0 ? got : w->lacks;
+}
+
+int engine_whole(struct engine *s, struct db_txn *txn, const struct store_dump *dump,
+	struct buf *missing, struct err *err)
+{
+	struct whole w = {.store = s, .txn = txn, .missing = missing};
+
+	return is_whole(&w, dump, err);
+}
+
+int engine_check_dump(void *ctx, const struct store_entry *e, struct err *err)
+{
+	struct engine_check *c = ctx;
+	struct whole w = {.store = c->store, .check = c};
+	struct err why = {0};
+	int readable = engine_is_readable(c->store, e->dump.id, err), got = 1;
+
+	if (readable < 0)
+		return -1;
+	if (readable == 1 && e->record != NULL) {
+		if (db_begin(c->store->db, false, &w.txn, err) != 0)
+			return -1;
+		got = is_whole(&w, &e->dump, &why);
+		db_abort(w.txn);
+	}
+	if (is_stopped(c)) {
+		c->result->stopped = true;
+		return 1;
+	}
+	/* Deleted meanwhile, and its chunks collected? */
+	if (got != 0 && readable != ENGINE_GONE)
+		readable = engine_is_readable(c->store, e->dump.id, err);
+	if (readable < 0)
+		return -1;
+	c->result->dumps++;
+	if (got == 0 || readable == ENGINE_GONE)
+		return 0;
+	if (got < 0 && why.code != ERR_FORMAT && why.code != ERR_DAMAGE &&
+		why.code != ERR_NOTFOUND) {
+		*err = why;
+		return -1;
+	}
+	c->result->incomplete++;
+	c->problem(c->ctx, e,
+		readable ? "is not whole: chunks of it are missing or damaged"
+			 : "its record can't be read");
+	return 0;
+}
+
+/* --- in numbers ------------------------------------------------------------------ */
 
 int engine_stat(struct engine *s, struct engine_stat *stat, struct err *err)
 {

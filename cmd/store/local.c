@@ -400,7 +400,7 @@ static int local_check(struct store *s, enum store_check what, store_problem *pr
 	case STORE_CHECK_BLOCKS:
 		return engine_scrub(engine, &read_only, problem, ctx, result, err);
 	default:
-		return engine_check_lists(engine, problem, ctx, &result->incomplete, err);
+		return engine_check_lists(engine, problem, ctx, result, err);
 	}
 }
 

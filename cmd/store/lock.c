@@ -103,42 +103,24 @@ int engine_lock_byte(int fd, short type, off_t byte, const struct engine_wait *w
 	return 0;
 }
 
-static int lock_writer(struct engine *s, struct err *err)
-{
-	s->lock_fd = fs_open_owned(s->dir, "lock", O_RDWR, 0600);
-	if (s->lock_fd < 0)
-		return err_errno(err, errno, "%s/lock", s->path);
-	return engine_lock_byte(s->lock_fd, F_WRLCK, 0, &s->wait, s->path, err);
-}
-
-/* Where there can't be locks, nobody collects garbage either, or a reader does without. */
-static void lock_reader(struct engine *s)
-{
-	s->lock_fd = openat(s->dir, "lock", O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-	if (s->lock_fd >= 0)
-		engine_try_byte(s->lock_fd, F_RDLCK, 1, &moments, s->path);
-}
-
-/* A rebuild would take the index away. */
-static int lock_tender(struct engine *s, struct err *err)
-{
-	s->lock_fd = fs_open_owned(s->dir, "lock", O_RDWR, 0600);
-	if (s->lock_fd < 0)
-		return err_errno(err, errno, "%s/lock", s->path);
-	return engine_lock_byte(s->lock_fd, F_RDLCK, 2, &s->wait, s->path, err);
-}
-
 int engine_lock_store(struct engine *s, struct err *err)
 {
-	switch (s->mode) {
-	case ENGINE_WRITE:
-		return lock_writer(s, err);
-	case ENGINE_TEND:
-		return lock_tender(s, err);
-	default:
-		lock_reader(s);
+	bool writes = s->mode == ENGINE_WRITE;
+
+	if (s->mode == ENGINE_READ) {
+		/* Where there can't be locks, nobody collects garbage either, or a reader does
+		 * without. */
+		s->lock_fd = openat(s->dir, "lock", O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+		if (s->lock_fd >= 0)
+			engine_try_byte(s->lock_fd, F_RDLCK, 1, &moments, s->path);
 		return 0;
 	}
+	/* Byte 2: a rebuild would take the index away. */
+	s->lock_fd = fs_open_owned(s->dir, "lock", O_RDWR, 0600);
+	if (s->lock_fd < 0)
+		return err_errno(err, errno, "%s/lock", s->path);
+	return engine_lock_byte(
+		s->lock_fd, writes ? F_WRLCK : F_RDLCK, writes ? 0 : 2, &s->wait, s->path, err);
 }
 
 void engine_unlock_byte(int fd, off_t byte)

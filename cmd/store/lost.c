@@ -7,7 +7,7 @@
 
 #include "cmd/store/care.h"
 #include "cmd/store/engine.h"
-#include "cmd/store/list.h"
+#include "cmd/store/listing.h"
 #include "cmd/store/state.h"
 #include "cmd/store/write.h"
 #include "lib/buf.h"
@@ -122,30 +122,16 @@ int engine_drop_lost(struct engine *s, const struct engine_cut *cut, size_t coun
 
 /* --- how the dumps stand -------------------------------------------------- */
 
-struct listed {
-	struct engine *store;
-	store_problem *problem;
-	void *ctx;
-	uint64_t *incomplete;
-};
-
-static int check_dump(void *ctx, const struct store_entry *e, struct err *err)
+int engine_check_lists(struct engine *s, store_problem *problem, void *ctx,
+	struct store_checked *result, struct err *err)
 {
-	struct listed *l = ctx;
-
-	return engine_tell_whole(l->store, e, l->problem, l->ctx, l->incomplete, err);
-}
-
-int engine_check_lists(
-	struct engine *s, store_problem *problem, void *ctx, uint64_t *incomplete, struct err *err)
-{
-	struct listed l = {s, problem, ctx, incomplete};
+	struct engine_check check = {.store = s, .problem = problem, .ctx = ctx, .result = result};
 	int ret;
 
-	*incomplete = 0;
+	*result = (struct store_checked){0};
 	mutex_lock(&s->writer);
-	ret = engine_dumps(s, &(struct store_filter){0}, check_dump, &l, err);
-	if (ret == 0 && *incomplete == 0 && s->mode == ENGINE_WRITE)
+	ret = engine_dumps(s, &(struct store_filter){0}, engine_check_dump, &check, err);
+	if (ret == 0 && result->incomplete == 0 && s->mode == ENGINE_WRITE)
 		/* All that is needed is elsewhere. */
 		ret = engine_drop_lost(s, (const struct engine_cut *)(const void *)s->cut.data,
 			s->cut.len / sizeof(struct engine_cut), err);

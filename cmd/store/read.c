@@ -10,77 +10,54 @@
 #include "lib/db.h"
 #include "lib/err.h"
 
-#define FIND_MAX 64 /* chunks that are looked up at once */
-
-/* Looks a few chunks up. What leaves the pending ones is in the index by then: so first here, then
- * there. */
-static int find_some(struct engine *s, uint32_t domain, const uint8_t *ids, size_t count,
+/* Looks chunks up; what is not there is set as damaged. What leaves the pending ones is in the
+ * index by then: so first here, then there. */
+static int find_all(struct engine *s, const uint8_t *domain, const uint8_t *ids, size_t count,
 	struct store_chunk_row *rows, struct err *err)
 {
-	uint8_t keys[FIND_MAX][STORE_INDEX_KEY];
-	bool pends[FIND_MAX];
+	const struct store_chunk_row none = {.damaged = true};
+	uint8_t key[STORE_INDEX_KEY];
+	const struct engine_pending *pending;
 	struct db_txn *txn = NULL;
-	size_t i;
-	int got = 0;
+	uint32_t number = 0;
+	size_t i, lacking = 0;
+	int got = engine_domain_number(s, domain, &number, err);
 
-	assert(count <= FIND_MAX);
-	for (i = 0; i < count; i++)
-		store_chunk_key(domain, ids + i * STORE_ID_LEN, keys[i]);
+	if (got < 0)
+		return -1;
 	mutex_lock(&s->lock);
 	for (i = 0; i < count; i++) {
-		const struct engine_pending *pending = engine_pending_find(s, keys[i]);
-
-		pends[i] = pending != NULL;
-		if (pends[i])
-			rows[i] = pending->row;
+		store_chunk_key(number, ids + i * STORE_ID_LEN, key);
+		pending = got == 0 ? engine_pending_find(s, key) : NULL;
+		rows[i] = pending != NULL ? pending->row : none;
+		lacking += pending == NULL;
 	}
 	mutex_unlock(&s->lock);
+	if (got == 1 || lacking == 0)
+		return 0;
+	if (db_begin(s->db, false, &txn, err) != 0)
+		return -1;
 	for (i = 0; i < count && got >= 0; i++) {
-		if (pends[i])
+		if (!rows[i].damaged)
 			continue;
-		got = txn == NULL ? db_begin(s->db, false, &txn, err) : 0;
-		if (got == 0)
-			got = store_row_get(txn, STORE_CHUNKS, keys[i], &rows[i], err);
-		if (got == 1)
-			rows[i].damaged = true;
+		store_chunk_key(number, ids + i * STORE_ID_LEN, key);
+		got = store_row_get(txn, STORE_CHUNKS, key, &rows[i], err);
 	}
 	db_abort(txn);
 	return got < 0 ? -1 : 0;
 }
 
-/* Looks chunks up; what is not there is set as damaged. */
-static int find_all(struct engine *s, const uint8_t *domain, const uint8_t *ids, size_t count,
-	struct store_chunk_row *rows, struct err *err)
-{
-	uint32_t number;
-	size_t i, n;
-	int got = engine_domain_number(s, domain, &number, err);
-
-	if (got < 0)
-		return -1;
-	for (i = 0; i < count && got == 1; i++)
-		rows[i].damaged = true;
-	for (; i < count; i += n) {
-		n = count - i < FIND_MAX ? count - i : FIND_MAX;
-		if (find_some(s, number, ids + i * STORE_ID_LEN, n, rows + i, err) != 0)
-			return -1;
-	}
-	return 0;
-}
-
 int engine_have(struct engine *s, const uint8_t *domain, const uint8_t *ids, size_t count,
 	bool *has, struct err *err)
 {
-	struct store_chunk_row rows[FIND_MAX];
-	size_t i, k, n;
+	struct store_chunk_row rows[STORE_HAVE_MAX];
+	size_t i;
 
-	for (i = 0; i < count; i += n) {
-		n = count - i < FIND_MAX ? count - i : FIND_MAX;
-		if (find_all(s, domain, ids + i * STORE_ID_LEN, n, rows, err) != 0)
-			return -1;
-		for (k = 0; k < n; k++)
-			has[i + k] = !rows[k].damaged;
-	}
+	assert(count <= STORE_HAVE_MAX);
+	if (find_all(s, domain, ids, count, rows, err) != 0)
+		return -1;
+	for (i = 0; i < count; i++)
+		has[i] = !rows[i].damaged;
 	return 0;
 }
 

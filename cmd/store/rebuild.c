@@ -14,7 +14,7 @@
 
 #include "cmd/store/care.h"
 #include "cmd/store/identity.h"
-#include "cmd/store/list.h"
+#include "cmd/store/listing.h"
 #include "cmd/store/lock.h"
 #include "cmd/store/state.h"
 #include "lib/buf.h"
@@ -147,11 +147,11 @@ static int take_all(struct rebuild *r, struct err *err)
 /* Removes an index that is not in use. */
 static void clear(const char *folder)
 {
-	char file[4200];
+	char file[ENGINE_PATH_MAX];
 
-	snprintf(file, sizeof file, "%s/data.mdb", folder);
+	engine_path(file, folder, "data.mdb");
 	unlink(file);
-	snprintf(file, sizeof file, "%s/lock.mdb", folder);
+	engine_path(file, folder, "lock.mdb");
 	unlink(file);
 	rmdir(folder);
 }
@@ -191,10 +191,10 @@ static int check_store(const char *path, const char *volumes, struct err *err)
 {
 	int fd = open(volumes, O_RDONLY | O_DIRECTORY | O_CLOEXEC), got = 0;
 	struct buf numbers;
-	char about[4200];
+	char about[ENGINE_PATH_MAX];
 
 	buf_init(&numbers, SIZE_MAX);
-	snprintf(about, sizeof about, "%s/fdump-store", path);
+	engine_path(about, path, "fdump-store");
 	if (access(about, F_OK) != 0 &&
 		(fd < 0 || list_volumes(fd, &numbers, NULL) != 0 || numbers.len == 0))
 		got = engine_is_none(path, err);
@@ -222,12 +222,11 @@ static int lock(const char *path, int dir, const struct engine_wait *wait, struc
 static int swap_alone(const char *fresh, const char *index, int dir, int lock_fd, const char *path,
 	struct err *err)
 {
-	struct flock none = {.l_type = F_UNLCK, .l_whence = SEEK_SET, .l_start = 3, .l_len = 1};
 	int got = engine_lock_byte(lock_fd, F_WRLCK, 3, NULL, path, err);
 
 	if (got == 0)
 		got = swap(fresh, index, dir, err);
-	fcntl(lock_fd, F_OFD_SETLK, &none);
+	engine_unlock_byte(lock_fd, 3);
 	return got;
 }
 
@@ -292,12 +291,12 @@ static int list_old(struct db_txn *txn, struct buf *out)
 
 int engine_old(const char *path, struct buf *out)
 {
-	char index[4160];
+	char index[ENGINE_PATH_MAX];
 	struct db_txn *txn;
 	struct db *db;
 	int got = -1;
 
-	snprintf(index, sizeof index, "%.4000s/index", path);
+	engine_path(index, path, "index");
 	db = store_index_open(index, false, NULL);
 	if (db != NULL && db_begin(db, false, &txn, NULL) == 0) {
 		got = list_old(txn, out);
@@ -362,22 +361,18 @@ static int check_old(struct rebuild *r, struct err *err)
 	return 0;
 }
 
-static int check_dump(void *ctx, const struct store_entry *e, struct err *err)
-{
-	struct rebuild *r = ctx;
-
-	r->result->dumps++;
-	return engine_tell_whole(r->store, e, r->problem, r->ctx, &r->result->incomplete, err);
-}
-
 static int check(
 	struct rebuild *r, const char *path, const struct engine_wait *wait, struct err *err)
 {
+	struct engine_check check = {.problem = r->problem, .ctx = r->ctx, .result = r->result};
 	int got = -1;
 
 	r->store = engine_open(path, ENGINE_READ, wait, err);
-	if (r->store != NULL && check_old(r, err) == 0)
-		got = engine_dumps(r->store, &(struct store_filter){0}, check_dump, r, err);
+	if (r->store != NULL && check_old(r, err) == 0) {
+		check.store = r->store;
+		got = engine_dumps(
+			r->store, &(struct store_filter){0}, engine_check_dump, &check, err);
+	}
 	engine_close(r->store);
 	return got;
 }
@@ -389,15 +384,15 @@ int engine_rebuild(const char *path, const struct engine_wait *wait, engine_ask_
 		.problem = problem,
 		.ctx = ctx,
 		.result = result};
-	char fresh[4160], index[4160], volumes[4160];
+	char fresh[ENGINE_PATH_MAX], index[ENGINE_PATH_MAX], volumes[ENGINE_PATH_MAX];
 	int fd = -1, dir = -1, got = -1;
 
 	*result = (struct store_checked){0};
 	buf_init(&r.old, SIZE_MAX);
 	r.volumes = -1;
-	snprintf(fresh, sizeof fresh, "%.4000s/index.new", path);
-	snprintf(index, sizeof index, "%.4000s/index", path);
-	snprintf(volumes, sizeof volumes, "%.4000s/volumes", path);
+	engine_path(fresh, path, "index.new");
+	engine_path(index, path, "index");
+	engine_path(volumes, path, "volumes");
 	if (engine_check_files(path, false, err) != 0 || check_store(path, volumes, err) != 0)
 		goto out;
 	dir = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);

@@ -19,7 +19,6 @@
 #include <time.h>
 
 #include "cmd/store/care.h"
-#include "cmd/store/list.h"
 #include "cmd/store/listing.h"
 #include "cmd/store/state.h"
 #include "lib/buf.h"
@@ -51,10 +50,8 @@ struct scrub {
 	uint32_t reading;     /* the volume that is read */
 	struct buf good;      /* offsets of their good CHUNK blocks, 32 bits each */
 	struct buf holes;     /* struct hole: what is damaged in them */
-	struct buf bad;       /* struct bad: chunks whose mark is wrong */
+	struct buf bad;       /* struct engine_bad: chunks whose mark is wrong */
 	struct buf bad_dumps; /* the same of dumps */
-	uint32_t domain;      /* of the dump that is checked */
-	struct db_txn *txn;
 };
 
 /* A volume that was read. */
@@ -66,13 +63,6 @@ struct seen {
 	size_t hole, holes;
 };
 
-/* A chunk, or dump's record, that can't be read, and where the index had it; or, good, one that was
- * marked, and is whole all the same. */
-struct bad {
-	uint8_t key[STORE_INDEX_KEY]; /* of a dump its id */
-	uint32_t volume, offset, good;
-};
-
 /* A damaged range of a volume. What is not needed any more (put anew elsewhere,
  * or garbage) may be damaged: then it only waits for gc. */
 struct hole {
@@ -80,11 +70,6 @@ struct hole {
 	bool block;  /* its header is good */
 	bool needed; /* the index names something in it, or it is what is kept for ever */
 };
-
-static int by_key(const void *a, const void *b)
-{
-	return memcmp(a, b, sizeof(struct bad));
-}
 
 static void tell(struct scrub *s, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
@@ -206,96 +191,41 @@ static int list_volumes(struct scrub *s, struct buf *turns, struct err *err)
 	return got < 0 ? -1 : 0;
 }
 
+static int by_offset(const void *a, const void *b)
+{
+	const uint32_t *x = a, *y = b;
+
+	return (*x > *y) - (*x < *y);
+}
+
 static bool is_good(const struct scrub *s, const struct seen *v, uint32_t offset)
 {
 	const uint32_t *at = (const uint32_t *)(const void *)s->good.data;
-	size_t low = v->good, high = v->good + v->goods;
 
-	while (low < high) {
-		size_t middle = (low + high) / 2;
-
-		if (at[middle] < offset)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	return low < v->good + v->goods && at[low] == offset;
+	return v->goods > 0 &&
+	       bsearch(&offset, at + v->good, v->goods, sizeof *at, by_offset) != NULL;
 }
 
 /* --- marking --------------------------------------------------------------- */
 
-/* Ends a transaction. After a commit that failed nobody knows what is on the disk. */
-static int end(struct scrub *s, struct db_txn *txn, int got, struct err *err)
+/* Writes into a table what was found, and forgets it. */
+static int mark(struct scrub *s, enum store_table table, struct buf *all, struct err *err)
 {
-	if (got < 0) {
-		db_abort(txn);
-		return -1;
-	}
-	if (db_commit(txn, err) == 0)
-		return 0;
-	mutex_lock(&s->store->writer);
-	s->store->failed = true;
-	mutex_unlock(&s->store->writer);
-	return -1;
-}
-
-static int mark_some(struct scrub *s, const struct bad *bad, size_t count, struct err *err)
-{
-	struct store_chunk_row row;
+	const struct engine_bad *bad = (const struct engine_bad *)(const void *)all->data;
+	size_t count = all->len / sizeof *bad, i = 0, end;
 	struct db_txn *txn;
-	size_t i;
 	int got = 0;
 
-	if (db_begin(s->store->db, true, &txn, err) != 0)
-		return -1;
-	for (i = 0; i < count && got >= 0; i++) {
-		got = store_row_get(txn, STORE_CHUNKS, bad[i].key, &row, err);
-		if (got != 0 || row.place.volume != bad[i].volume ||
-			row.place.offset != bad[i].offset)
-			continue;
-		row.damaged = !bad[i].good;
-		got = store_row_put(txn, STORE_CHUNKS, bad[i].key, &row, err);
-	}
-	return end(s, txn, got, err);
-}
-
-static int mark_dumps(struct scrub *s, const struct bad *bad, size_t count, struct err *err)
-{
-	struct store_dump_row row;
-	struct db_txn *txn;
-	size_t i;
-	int got = 0;
-
-	if (count == 0)
-		return 0;
-	if (db_begin(s->store->db, true, &txn, err) != 0)
-		return -1;
-	for (i = 0; i < count && got >= 0; i++) {
-		got = store_row_get(txn, STORE_DUMPS, bad[i].key, &row, err);
-		if (got != 0 || row.place.volume != bad[i].volume ||
-			row.place.offset != bad[i].offset)
-			continue;
-		row.damaged = !bad[i].good;
-		got = store_row_put(txn, STORE_DUMPS, bad[i].key, &row, err);
-	}
-	return end(s, txn, got, err);
-}
-
-static int mark_bad(struct scrub *s, struct err *err)
-{
-	const struct bad *bad = (const struct bad *)(const void *)s->bad.data;
-	size_t count = s->bad.len / sizeof *bad, i;
-
-	if (!s->o->mark)
-		return 0;
-	for (i = 0; i < count; i += DB_BATCH)
-		if (mark_some(s, &bad[i], count - i < DB_BATCH ? count - i : DB_BATCH, err) != 0)
+	while (i < count) {
+		if (db_begin(s->store->db, true, &txn, err) != 0)
 			return -1;
-	buf_clear(&s->bad);
-	if (mark_dumps(s, (const struct bad *)(const void *)s->bad_dumps.data,
-		    s->bad_dumps.len / sizeof *bad, err) != 0)
-		return -1;
-	buf_clear(&s->bad_dumps);
+		for (end = count - i < DB_BATCH ? count : i + DB_BATCH; i < end && got == 0; i++)
+			got = store_row_mark(
+				txn, table, bad[i].key, &bad[i].place, !bad[i].good, err);
+		if (engine_end(s->store, txn, got, err) != 0)
+			return -1;
+	}
+	buf_clear(all);
 	return 0;
 }
 
@@ -307,8 +237,6 @@ static int note_checked(struct scrub *s, struct err *err)
 	size_t i;
 	int got = 0;
 
-	if (!s->o->mark)
-		return 0;
 	if (db_begin(s->store->db, true, &txn, err) != 0)
 		return -1;
 	for (i = 0; i < s->group.len / sizeof *v && got >= 0; i++) {
@@ -318,7 +246,7 @@ static int note_checked(struct scrub *s, struct err *err)
 		row.checked = engine_now();
 		got = store_volume_put(txn, v[i].number, &row, err);
 	}
-	return end(s, txn, got, err);
+	return engine_end(s->store, txn, got, err);
 }
 
 /* --- the index against the volumes ------------------------------------------ */
@@ -391,30 +319,31 @@ static const struct seen *seen_at(const struct scrub *s, const struct store_plac
 	return v != NULL && place->offset < v->len ? v : NULL;
 }
 
+/* Where a hole is, seen from a place in the volume: a struct hole of no bytes. */
+static int by_range(const void *a, const void *b)
+{
+	const struct hole *place = a, *h = b;
+
+	return place->at < h->at ? -1 : place->at >= h->at + h->len;
+}
+
 /* What is at an offset is needed. Returns whether it is good. */
 static bool need(struct scrub *s, const struct seen *v, uint32_t offset)
 {
+	const struct hole place = {.at = offset};
 	struct hole *h = (struct hole *)(void *)s->holes.data;
-	size_t low = v->hole, high = v->hole + v->holes;
 
-	while (low < high) {
-		size_t middle = (low + high) / 2;
-
-		if (h[middle].at + h[middle].len <= offset)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	if (low == v->hole + v->holes || h[low].at > offset)
+	h = v->holes > 0 ? bsearch(&place, h + v->hole, v->holes, sizeof *h, by_range) : NULL;
+	if (h == NULL)
 		return offset < v->there;
-	h[low].needed = true;
+	h->needed = true;
 	return false;
 }
 
 static int need_dumps(struct scrub *s, struct db_txn *txn, struct err *err)
 {
 	struct store_at at = {.len = 0};
-	struct bad bad = {.good = 0};
+	struct engine_bad bad = {.good = false};
 	struct store_dump_row row;
 	const struct seen *v;
 	int got;
@@ -423,11 +352,9 @@ static int need_dumps(struct scrub *s, struct db_txn *txn, struct err *err)
 		if ((v = seen_at(s, &row.place)) == NULL)
 			continue;
 		bad.good = need(s, v, row.place.offset);
-		bad.volume = row.place.volume;
-		bad.offset = row.place.offset;
+		bad.place = row.place;
 		memcpy(bad.key, at.key, STORE_DUMP_ID);
-		if (row.damaged == (bad.good != 0) &&
-			buf_add(&s->bad_dumps, &bad, sizeof bad, err) != 0)
+		if (row.damaged == bad.good && buf_add(&s->bad_dumps, &bad, sizeof bad, err) != 0)
 			return -1;
 	}
 	return got < 0 ? -1 : 0;
@@ -452,7 +379,7 @@ static int check_row(
 	struct scrub *s, const uint8_t *key, const struct store_chunk_row *row, struct err *err)
 {
 	const struct seen *v = seen_at(s, &row->place);
-	struct bad bad = {.volume = row->place.volume, .offset = row->place.offset};
+	struct engine_bad bad = {.place = row->place};
 
 	if (v == NULL)
 		return 0;
@@ -501,7 +428,9 @@ static int settle(struct scrub *s, struct err *err)
 		return got < 0 ? -1 : 0;
 	for (i = 0; i < count; i++)
 		tell_holes(s, &v[i]);
-	if (mark_bad(s, err) != 0 || note_checked(s, err) != 0)
+	if (s->o->mark &&
+		(mark(s, STORE_CHUNKS, &s->bad, err) != 0 ||
+			mark(s, STORE_DUMPS, &s->bad_dumps, err) != 0 || note_checked(s, err) != 0))
 		return -1;
 	buf_clear(&s->group);
 	buf_clear(&s->good);
@@ -517,74 +446,6 @@ static bool is_full(const struct scrub *s)
 
 /* --- dumps ----------------------------------------------------------------- */
 
-/* Whether a chunk is not to be had: 1, or 0; -1. */
-static int look_for(void *ctx, const uint8_t *id, struct err *err)
-{
-	const struct scrub *s = ctx;
-	struct store_chunk_row row;
-	struct bad bad = {.good = 0};
-	int got;
-
-	if (is_stopped(s))
-		return 1;
-	store_chunk_key(s->domain, id, bad.key);
-	got = store_row_get(s->txn, STORE_CHUNKS, bad.key, &row, err);
-	if (got != 0 || row.damaged)
-		return got < 0 ? -1 : 1;
-	bad.volume = row.place.volume;
-	bad.offset = row.place.offset;
-	return s->bad.len > 0 &&
-	       bsearch(&bad, s->bad.data, s->bad.len / sizeof bad, sizeof bad, by_key) != NULL;
-}
-
-/* Whether a dump has all that it needs, by the index and by what was read. Returns 0, 1 or -1. */
-static int is_whole(struct scrub *s, const struct store_dump *dump, struct err *err)
-{
-	int got;
-
-	if (db_begin(s->store->db, false, &s->txn, err) != 0)
-		return -1;
-	got = store_row_get(s->txn, STORE_DOMAINS, dump->domain, &s->domain, err);
-	if (got == 0)
-		got = engine_list_walk(s->store, dump, look_for, s, NULL, err);
-	db_abort(s->txn);
-	return got;
-}
-
-static int check_dump(void *ctx, const struct store_entry *e, struct err *err)
-{
-	struct scrub *s = ctx;
-	struct err why = {0};
-	int readable = engine_is_readable(s->store, e->dump.id, err), whole = 1;
-
-	if (readable < 0)
-		return -1;
-	if (readable == 1 && e->record != NULL)
-		whole = is_whole(s, &e->dump, &why);
-	if (is_stopped(s)) {
-		s->result->stopped = true;
-		return 1;
-	}
-	/* Deleted meanwhile, and its chunks collected? */
-	if (whole != 0 && readable != ENGINE_GONE)
-		readable = engine_is_readable(s->store, e->dump.id, err);
-	if (readable < 0)
-		return -1;
-	s->result->dumps++;
-	if (whole == 0 || readable == ENGINE_GONE)
-		return 0;
-	if (whole < 0 && why.code != ERR_FORMAT && why.code != ERR_DAMAGE &&
-		why.code != ERR_NOTFOUND) {
-		*err = why;
-		return -1;
-	}
-	s->result->incomplete++;
-	s->problem(s->ctx, e,
-		readable ? "is not whole: chunks of it are missing or damaged"
-			 : "its record can't be read");
-	return 0;
-}
-
 static bool is_over(const struct scrub *s)
 {
 	return s->o->for_sec > 0 && passed(s) >= (double)s->o->for_sec;
@@ -592,6 +453,12 @@ static bool is_over(const struct scrub *s)
 
 static int scrub_all(struct scrub *s, struct buf *turns, struct err *err)
 {
+	struct engine_check check = {.store = s->store,
+		.problem = s->problem,
+		.ctx = s->ctx,
+		.result = s->result,
+		.bad = &s->bad,
+		.stop = s->o->stop};
 	const struct turn *t;
 	size_t i;
 
@@ -608,8 +475,9 @@ static int scrub_all(struct scrub *s, struct buf *turns, struct err *err)
 	if (s->result->stopped)
 		return 0;
 	if (s->bad.len > 0)
-		qsort(s->bad.data, s->bad.len / sizeof(struct bad), sizeof(struct bad), by_key);
-	return engine_dumps(s->store, &(struct store_filter){0}, check_dump, s, err);
+		qsort(s->bad.data, s->bad.len / sizeof(struct engine_bad),
+			sizeof(struct engine_bad), engine_bad_order);
+	return engine_dumps(s->store, &(struct store_filter){0}, engine_check_dump, &check, err);
 }
 
 int engine_scrub(struct engine *store, const struct engine_scrub_options *options,

@@ -7,7 +7,7 @@
  *   state
  *   lock  identity  read
  *   listing
- *   list  quota
+ *   quota
  *   write
  *   commit  lost
  *   open  gc  scrub
