@@ -107,31 +107,22 @@ static int get_value(struct cbormap_value *value, const struct cbormap_field *fi
 
 	assert(depth > 0);
 	*value = (struct cbormap_value){.has = true};
-	switch (field->type) {
-	case CBORMAP_LIST:
+	if (field->type == CBORMAP_LIST)
 		return get_list(value, field, in, depth, err);
-	case CBORMAP_MAP:
-		ret = get_map(unused, field->sub, in, depth - 1, err);
-		break;
-	case CBORMAP_TUPLE:
-		ret = get_tuple(unused, field->sub, in, depth - 1, err);
-		break;
-	case CBORMAP_ANY:
-		if (cbor_skip(in, CBORMAP_DEPTH_MAX) != CBOR_OK)
-			return err_set(err, ERR_FORMAT, "malformed");
-		break;
-	default:
-		if (cbor_get(in, &item) != CBOR_OK)
-			return err_set(err, ERR_FORMAT, "malformed");
-		break;
-	}
-	switch (field->type) {
-	case CBORMAP_MAP:
-	case CBORMAP_TUPLE:
-	case CBORMAP_ANY:
+	if (field->type >= CBORMAP_MAP) {
+		if (field->type == CBORMAP_MAP)
+			ret = get_map(unused, field->sub, in, depth - 1, err);
+		else if (field->type == CBORMAP_TUPLE)
+			ret = get_tuple(unused, field->sub, in, depth - 1, err);
+		else if (cbor_skip(in, CBORMAP_DEPTH_MAX) != CBOR_OK)
+			ret = err_set(err, ERR_FORMAT, "malformed");
 		value->bytes = start;
 		value->len = (size_t)(in->at - start);
 		return ret;
+	}
+	if (cbor_get(in, &item) != CBOR_OK)
+		return err_set(err, ERR_FORMAT, "malformed");
+	switch (field->type) {
 	case CBORMAP_INT:
 	case CBORMAP_TIME:
 		return cbor_as_int(&item, &value->integer)

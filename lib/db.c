@@ -20,6 +20,8 @@
 #define READERS   254
 #define LOCK_FILE 16384 /* bytes that so many readers take */
 #define ROOM      65536 /* a disk with less is full */
+/* How a database is opened that nobody writes to. */
+#define COPIED (MDB_NOTLS | MDB_NORDAHEAD | MDB_RDONLY | MDB_NOLOCK)
 
 struct db {
 	MDB_env *env;
@@ -187,7 +189,9 @@ static int open_tables(
 	return got == 0 ? 0 : fail(err, got, "open");
 }
 
-static int make_env(MDB_env **env, uint64_t map)
+/* Opens an environment at a path. It is to be closed even if that fails. */
+static int open_env(
+	const struct db *db, MDB_env **env, const char *path, uint64_t map, unsigned flags)
 {
 	int got = mdb_env_create(env);
 
@@ -197,7 +201,9 @@ static int make_env(MDB_env **env, uint64_t map)
 		got = mdb_env_set_maxdbs(*env, DB_TABLES_MAX);
 	if (got == 0)
 		got = mdb_env_set_maxreaders(*env, READERS);
-	return got == 0 ? mdb_env_set_mapsize(*env, map) : got;
+	if (got == 0)
+		got = mdb_env_set_mapsize(*env, map);
+	return got == 0 ? SAFE(db, mdb_env_open(*env, path, flags, 0600)) : got;
 }
 
 static struct db *db_new(const char *path, struct err *err)
@@ -228,9 +234,7 @@ struct db *db_open(const char *path, const char *const *tables, size_t count, ui
 		db_close(db);
 		return NULL;
 	}
-	got = make_env(&db->env, map);
-	if (got == 0)
-		got = SAFE(db, mdb_env_open(db->env, path, flags, 0600));
+	got = open_env(db, &db->env, path, map, flags);
 	if (got == EROFS && !write) /* a medium that can't be written to needs no lock */
 		got = SAFE(db, mdb_env_open(db->env, path, flags | MDB_NOLOCK, 0600));
 	if (got == 0)
@@ -249,11 +253,8 @@ struct db *db_open(const char *path, const char *const *tables, size_t count, ui
 static int copy_to(struct db *db, int fd, uint64_t map, struct err *err)
 {
 	MDB_env *from = NULL;
-	int got = make_env(&from, map);
+	int got = open_env(db, &from, db->path, map, COPIED);
 
-	if (got == 0)
-		got = SAFE(db, mdb_env_open(from, db->path,
-				       MDB_NOTLS | MDB_NORDAHEAD | MDB_RDONLY | MDB_NOLOCK, 0600));
 	if (got == 0)
 		got = SAFE(db, mdb_env_copyfd(from, fd));
 	if (from != NULL)
@@ -272,12 +273,7 @@ struct db *db_open_copy(
 		fd = memfd_create("fdump-index", MFD_CLOEXEC); /* or in memory */
 	if (fd >= 0 && copy_to(db, fd, map, err) == 0) {
 		fs_proc_path(fd, copy);
-		got = make_env(&db->env, map);
-		if (got == 0)
-			got = SAFE(db, mdb_env_open(db->env, copy,
-					       MDB_NOTLS | MDB_NORDAHEAD | MDB_RDONLY | MDB_NOLOCK |
-						       MDB_NOSUBDIR,
-					       0600));
+		got = open_env(db, &db->env, copy, map, COPIED | MDB_NOSUBDIR);
 		if (got != 0)
 			fail(err, got, "open the copy");
 	}

@@ -32,13 +32,6 @@ static const struct {
 
 static const char ellipsis[] = "\xe2\x80\xa6";
 
-/* Marks a message that vsnprintf had to cut. */
-static void mark_cut(char *message, int wanted)
-{
-	if (wanted >= ERR_MESSAGE_MAX)
-		memcpy(message + ERR_MESSAGE_MAX - sizeof ellipsis, ellipsis, sizeof ellipsis);
-}
-
 int err_set(struct err *err, enum err_code code, const char *fmt, ...)
 {
 	va_list ap;
@@ -50,7 +43,8 @@ int err_set(struct err *err, enum err_code code, const char *fmt, ...)
 	va_start(ap, fmt);
 	n = vsnprintf(err->message, sizeof err->message, fmt, ap);
 	va_end(ap);
-	mark_cut(err->message, n);
+	if (n >= ERR_MESSAGE_MAX) /* it was cut */
+		memcpy(err->message + ERR_MESSAGE_MAX - sizeof ellipsis, ellipsis, sizeof ellipsis);
 	return -1;
 }
 

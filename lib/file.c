@@ -17,7 +17,9 @@ int file_read(
 	const char *path, void *mem, size_t cap, size_t *len, struct stat *st, struct err *err)
 {
 	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY), ret = -1;
-	char *at = mem, beyond;
+	size_t more = 0;
+	ssize_t n;
+	char beyond;
 
 	*len = 0;
 	if (fd < 0 && errno == ENOENT)
@@ -28,25 +30,15 @@ int file_read(
 		err_errno(err, errno, "%s", path);
 		goto out;
 	}
-	for (;;) {
-		/* When mem is full, one byte more tells whether that was all. */
-		ssize_t n = *len < cap ? read(fd, at + *len, cap - *len) : read(fd, &beyond, 1);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0) {
-			err_errno(err, errno, "%s", path);
-			goto out;
-		}
-		if (n == 0)
-			break;
-		if (*len == cap) {
-			err_set(err, ERR_LIMIT, "%s: is longer than %zu bytes", path, cap);
-			goto out;
-		}
-		*len += (size_t)n;
-	}
-	ret = 0;
+	n = fs_read_full(fd, mem, cap, len);
+	if (n >= 0 && *len == cap) /* one byte more tells whether that was all */
+		n = fs_read_full(fd, &beyond, 1, &more);
+	if (n < 0)
+		err_errno(err, errno, "%s", path);
+	else if (more > 0)
+		err_set(err, ERR_LIMIT, "%s: is longer than %zu bytes", path, cap);
+	else
+		ret = 0;
 out:
 	close(fd);
 	return ret;
@@ -74,21 +66,6 @@ int file_check_secret(const char *path, const struct stat *st, mode_t others, st
 		"%s: others have access to this secret (mode %04o); do: chmod 600 '%s', and "
 		"consider a new one",
 		path, (unsigned)st->st_mode & 07777, path);
-}
-
-static int write_all(int fd, const char *bytes, size_t len)
-{
-	while (len > 0) {
-		ssize_t n = write(fd, bytes, len);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return -1;
-		bytes += n;
-		len -= (size_t)n;
-	}
-	return 0;
 }
 
 /* Gives the file its real name; unless it may replace, not if that is taken. */
@@ -127,6 +104,17 @@ static int sync_folder(int fd)
 	return fsync(fd) == 0 || errno == EINVAL ? 0 : -1;
 }
 
+int file_sync_folder(const char *path, struct err *err)
+{
+	int folder = open_folder_of(path), ret = 0;
+
+	if (folder < 0 || sync_folder(folder) != 0)
+		ret = err_errno(err, errno, "%s: sync its folder", path);
+	if (folder >= 0)
+		close(folder);
+	return ret;
+}
+
 /* How a file is written. */
 enum { NEW, REPLACE, OWNED };
 
@@ -141,8 +129,9 @@ static int write_file(
 		return err_set(err, ERR_NOMEM, "%s: out of memory", path);
 	fd = mkostemp(temporary, O_CLOEXEC);
 	made = fd >= 0;
-	bad = !made || (folder = open_folder_of(path)) < 0 || write_all(fd, bytes, len) != 0 ||
-	      fchmod(fd, mode) != 0 || (how == OWNED && fs_own(fd, folder) != 0) || fsync(fd) != 0;
+	bad = !made || (folder = open_folder_of(path)) < 0 ||
+	      fs_write_two(fd, bytes, len, NULL, 0) != 0 || fchmod(fd, mode) != 0 ||
+	      (how == OWNED && fs_own(fd, folder) != 0) || fsync(fd) != 0;
 	if (!bad) {
 		bad = put_in_place(temporary, path, replace) != 0;
 		placed = !bad;
@@ -184,15 +173,11 @@ int file_write_owned(const char *path, const void *bytes, size_t len, mode_t mod
 int file_append(const char *path, const void *bytes, size_t len, mode_t mode, struct err *err)
 {
 	int fd = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOFOLLOW, mode);
-	ssize_t n = 0;
-	size_t at;
 	int ret = 0;
 
 	if (fd < 0)
 		return err_errno(err, errno, "%s", path);
-	for (at = 0; at < len && n >= 0; at += n > 0 ? (size_t)n : 0)
-		n = write(fd, (const char *)bytes + at, len - at);
-	if (n < 0 || fsync(fd) != 0)
+	if (fs_write_two(fd, bytes, len, NULL, 0) != 0 || fsync(fd) != 0)
 		ret = err_errno(err, errno, "%s", path);
 	close(fd);
 	return ret;

@@ -151,6 +151,16 @@ static int open2(int dirfd, const char *path, int flags, mode_t mode, uint64_t r
 	return fd;
 }
 
+/* Closes a descriptor of the way, unless it is the caller's own. errno stays as it is. */
+static void close_step(int at, int dirfd)
+{
+	int saved = errno;
+
+	if (at != dirfd)
+		close(at);
+	errno = saved;
+}
+
 /* One component at a time, for kernels before 5.6 and where openat2 is
  * filtered. The path has no "..", which the caller has seen to. */
 static int open_steps(int dirfd, char *path, int flags, mode_t mode)
@@ -161,20 +171,14 @@ static int open_steps(int dirfd, char *path, int flags, mode_t mode)
 	while ((slash = strchr(path, '/')) != NULL) {
 		*slash = 0;
 		fd = openat(at, path, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-		if (at != dirfd)
-			close(at);
+		close_step(at, dirfd);
 		if (fd < 0)
 			return -1;
 		at = fd;
 		path = slash + 1;
 	}
 	fd = openat(at, path, flags | O_NOFOLLOW | O_CLOEXEC, mode);
-	if (at != dirfd) {
-		int saved = errno;
-
-		close(at);
-		errno = saved;
-	}
+	close_step(at, dirfd);
 	return fd;
 }
 
@@ -218,16 +222,14 @@ int fs_open_beneath(int dirfd, const char *path, size_t len, int flags, mode_t m
 		size_t n = slash != NULL ? (size_t)(slash - path) : 0;
 
 		if (n == 0) {
-			if (at != dirfd)
-				close(at);
+			close_step(at, dirfd);
 			errno = ENAMETOOLONG;
 			return -1;
 		}
 		memcpy(piece, path, n);
 		piece[n] = 0;
 		fd = open_piece(at, piece, O_PATH | O_DIRECTORY, 0);
-		if (at != dirfd)
-			close(at);
+		close_step(at, dirfd);
 		if (fd < 0)
 			return -1;
 		at = fd;
@@ -237,12 +239,7 @@ int fs_open_beneath(int dirfd, const char *path, size_t len, int flags, mode_t m
 	memcpy(piece, path, len);
 	piece[len] = 0;
 	fd = open_piece(at, piece, flags, mode);
-	if (at != dirfd) {
-		int saved = errno;
-
-		close(at);
-		errno = saved;
-	}
+	close_step(at, dirfd);
 	return fd;
 }
 

@@ -138,17 +138,6 @@ static struct slot *take(struct lane *l, uint64_t n, size_t *count)
 	return s;
 }
 
-/* One step of what was taken. */
-static int step(struct lane *l, void *worker, const struct slot *s, size_t count, struct err *err)
-{
-	const struct lane_stage *stage = &l->stages[s->stage];
-
-	assert(!mutex_held(&l->lock) && s->running);
-	return stage->kind == LANE_GATHERED
-		       ? stage->gathered(l->ctx, worker, l->gathered, count, err)
-		       : stage->step(l->ctx, worker, s->job, err);
-}
-
 /* Books the outcome of a step of job n, and of those taken with it. */
 static void done(struct lane *l, uint64_t n, size_t count, int got)
 {
@@ -189,6 +178,7 @@ static void *work(void *arg)
 	mutex_lock(&l->lock);
 	while (!over(l)) {
 		struct err err = {0};
+		const struct lane_stage *stage;
 		struct slot *s;
 		uint64_t n, other;
 		size_t count;
@@ -202,11 +192,14 @@ static void *work(void *arg)
 			continue;
 		}
 		s = take(l, n, &count);
+		stage = &l->stages[s->stage];
 		more = l->waiting > 0 && find(l, &other);
 		mutex_unlock(&l->lock);
 		if (more)
 			pthread_cond_signal(&l->wake);
-		got = step(l, w->ctx, s, count, &err);
+		got = stage->kind == LANE_GATHERED
+			      ? stage->gathered(l->ctx, w->ctx, l->gathered, count, &err)
+			      : stage->step(l->ctx, w->ctx, s->job, &err);
 		mutex_lock(&l->lock);
 		if (got < 0 && !l->failed && l->err != NULL)
 			*l->err = err;

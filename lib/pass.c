@@ -67,23 +67,13 @@ static void remember(int sig)
 	came = sig;
 }
 
-/* Waits for a line and reads it. The signals come only while it waits: one that
- * came just before a read would not end that. Returns as read(2). */
-static ssize_t wait_line(int tty, const sigset_t *unblocked, char *line, size_t cap)
-{
-	struct pollfd wait = {.fd = tty, .events = POLLIN};
-
-	if (ppoll(&wait, 1, NULL, unblocked) < 0)
-		return -1;
-	return read(tty, line, cap);
-}
-
 /* Reads a line with echo off. The signals are only remembered, and so end the
  * waiting; they are raised again when the terminal is as it was. */
 static int read_line(int tty, const char *prompt, const char *what, char *line, size_t cap,
 	size_t *len, struct err *err)
 {
 	struct sigaction act = {.sa_handler = remember}, before[CAUGHT];
+	struct pollfd wait = {.fd = tty, .events = POLLIN};
 	struct termios as_was, quiet;
 	sigset_t block, unblocked;
 	int errnum = 0;
@@ -103,8 +93,11 @@ static int read_line(int tty, const char *prompt, const char *what, char *line, 
 	pthread_sigmask(SIG_BLOCK, &block, &unblocked);
 	for (i = 0; i < CAUGHT; i++)
 		sigaction(caught[i], &act, &before[i]);
-	if (tcsetattr(tty, TCSAFLUSH, &quiet) == 0 && dprintf(tty, "%s %s: ", prompt, what) > 0)
-		n = wait_line(tty, &unblocked, line, cap);
+	/* The signals come only while it waits: one that came just before a read would not end
+	 * that. */
+	if (tcsetattr(tty, TCSAFLUSH, &quiet) == 0 && dprintf(tty, "%s %s: ", prompt, what) > 0 &&
+		ppoll(&wait, 1, NULL, &unblocked) >= 0)
+		n = read(tty, line, cap);
 	if (n < 0)
 		errnum = errno;
 	tcsetattr(tty, TCSAFLUSH, &as_was);

@@ -1,5 +1,5 @@
 /*
- * Calls, own and served: how they begin, send and end. What comes in is rpc/receive.c's.
+ * Calls, own and served: how they begin, send and end. What comes in is rpc/conn.c's.
  *
  * A call is in its table from its REQUEST until both sides have ended it, so
  * that a frame with an id that is not there is always a breach. What one side
@@ -19,19 +19,27 @@ static void on_deadline(void *arg);
 
 /* --- Life --- */
 
-struct rpc_table *rpc_call_table(struct rpc_conn *conn, bool mine)
+static struct rpc_table *table_of(struct rpc_conn *conn, bool mine)
 {
 	return mine ? &conn->mine : &conn->theirs;
+}
+
+struct rpc_call *rpc_call_find(struct rpc_conn *conn, bool mine, uint64_t id)
+{
+	struct rpc_call *call = table_of(conn, mine)->chains[id % RPC_CHAINS];
+
+	while (call != NULL && call->id != id)
+		call = call->hash_next;
+	return call;
 }
 
 struct rpc_call *rpc_call_new(
 	struct rpc_conn *conn, bool mine, uint64_t id, int64_t timeout_ms, struct err *err)
 {
-	struct rpc_table *t = rpc_call_table(conn, mine);
+	struct rpc_table *t = table_of(conn, mine);
 	struct rpc_call *call = calloc(1, sizeof *call);
 
-	if (call == NULL || rpc_table_room(t) != 0) {
-		free(call);
+	if (call == NULL) {
 		err_set(err, ERR_NOMEM, "request: out of memory");
 		return NULL;
 	}
@@ -44,7 +52,9 @@ struct rpc_call *rpc_call_new(
 	call->in_size = call->in_window = conn->link.credit;
 	call->out_credit = conn->link.peer_credit;
 	call->ready = true;
-	rpc_table_add(t, call);
+	call->hash_next = t->chains[id % RPC_CHAINS];
+	t->chains[id % RPC_CHAINS] = call;
+	t->count++;
 	rpc_timer_start(&call->timer, conn->link.loop, timeout_ms, on_deadline, call);
 	return call;
 }
@@ -57,7 +67,7 @@ static enum rpc_half *request_half(struct rpc_call *call)
 
 void rpc_call_end_half(struct rpc_call *call, enum rpc_half *half)
 {
-	struct rpc_table *t = rpc_call_table(call->conn, call->mine);
+	struct rpc_table *t = table_of(call->conn, call->mine);
 
 	if (call->counted && half == request_half(call)) {
 		assert(*half == RPC_HALF_OPEN && t->blobs > 0);
@@ -72,7 +82,7 @@ void rpc_call_open_request(struct rpc_call *call, uint32_t credit)
 	*request_half(call) = RPC_HALF_OPEN;
 	call->counted = credit > 0;
 	if (call->counted)
-		rpc_call_table(call->conn, call->mine)->blobs++;
+		table_of(call->conn, call->mine)->blobs++;
 }
 
 static void remove_sender(struct rpc_call *call)
@@ -93,13 +103,18 @@ static void remove_sender(struct rpc_call *call)
 void rpc_call_remove(struct rpc_call *call)
 {
 	struct rpc_conn *conn = call->conn;
+	struct rpc_table *t = table_of(conn, call->mine);
+	struct rpc_call **at = &t->chains[call->id % RPC_CHAINS];
 
 	assert(!call->over && !call->finished);
 	rpc_call_end_half(call, &call->out);
 	rpc_call_end_half(call, &call->in);
 	remove_sender(call);
 	rpc_timer_stop(&call->timer);
-	rpc_table_remove(rpc_call_table(conn, call->mine), call);
+	while (*at != call)
+		at = &(*at)->hash_next;
+	*at = call->hash_next;
+	t->count--;
 	call->over = true;
 	call->list_next = conn->grave;
 	conn->grave = call;
@@ -303,7 +318,7 @@ static void end_table(struct rpc_conn *conn, struct rpc_table *t, const struct e
 {
 	size_t i = 0;
 
-	while (i < t->size) {
+	while (i < RPC_CHAINS) {
 		struct rpc_call *call = t->chains[i];
 
 		rpc_call_settle(conn);

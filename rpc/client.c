@@ -25,13 +25,13 @@
 #include "lib/uptime.h"
 #include "rpc/call.h"
 #include "rpc/dial.h"
-#include "rpc/greeting.h"
 #include "rpc/loop.h"
 #include "rpc/wire.h"
 
 #define PATIENCE_MS (600 * 1000)
 #define BYTES_MAX   (64 * 1024 * 1024)
 #define CLOSE_MS    1000 /* to end, when nothing is open any more */
+#define BUSY_MS     1000 /* until a greeting is made again */
 /* In place of no deadline at all. */
 #define LONG_MS (365ll * 24 * 3600 * 1000)
 
@@ -87,13 +87,20 @@ struct rpc_client {
 	bool was_up, shut;
 	int64_t progress_ms;
 	int64_t close_at; /* 0: not closing */
-	struct rpc_greeting greeting;
+
+	/* The greeting: kept once it was answered, and made again at the beginning of each
+	 * connection, before all else. */
+	struct rpc_client_request greeting; /* no params: there is none; they are the client's */
+	bool greeting_due, greeting_flying; /* on this connection */
+	struct rpc_timer greeting_busy;     /* the peer was busy: when to ask again */
 };
 
 static void step(void *arg);
 
-static void kick(struct rpc_client *c)
+static void kick(void *client)
 {
+	struct rpc_client *c = client;
+
 	rpc_soon_start(&c->soon, c->loop, step, c);
 }
 
@@ -256,8 +263,8 @@ static void on_done(void *arg, const struct err *err)
 	atomic_fetch_add(&c->answered, 1);
 	if (err == NULL) {
 		if (job->r.greeting) {
-			rpc_greeting_keep(&c->greeting, job->r.method, (void *)job->r.params,
-				job->r.len, job->r.reply_max);
+			free((void *)c->greeting.params);
+			c->greeting = job->r;
 			job->r.params = NULL;
 		}
 		finish(job, NULL);
@@ -275,19 +282,44 @@ static void on_greeted(void *arg, const struct err *err)
 	struct rpc_client *c = arg;
 	struct err why;
 
+	c->greeting_flying = false;
 	if (err == NULL) {
 		progress(c);
 		kick(c);
+	} else if (c->conn == NULL || rpc_conn_is_lost(c->conn)) {
 		return;
+	} else if (err->code == ERR_BUSY) {
+		c->greeting_due = true;
+		rpc_timer_start(&c->greeting_busy, c->loop, BUSY_MS, kick, c);
+	} else {
+		why = *err;
+		err_prefix(&why, "%s", c->name);
+		give_up(c, &why);
 	}
-	why = *err;
-	err_prefix(&why, "%s", c->name);
-	give_up(c, &why);
 }
 
-static void on_greet_again(void *arg)
+/* Whether the connection is there and was begun with the greeting. If not it is sent, as soon as
+ * there is room. */
+static bool is_greeted(struct rpc_client *c)
 {
-	kick(arg);
+	static const struct rpc_call_ops ops = {.done = on_greeted};
+	const struct rpc_request q = {
+		.method = c->greeting.method,
+		.params = c->greeting.params,
+		.len = c->greeting.len,
+		.reply_max = c->greeting.reply_max,
+		.timeout_ms = LONG_MS,
+		.ops = &ops,
+		.arg = c,
+	};
+
+	if (c->conn == NULL || c->shut || c->greeting_flying || rpc_timer_on(&c->greeting_busy))
+		return false;
+	if (!c->greeting_due)
+		return true;
+	c->greeting_flying = rpc_call_start(c->conn, &q, NULL) != NULL;
+	c->greeting_due = !c->greeting_flying; /* busy: `room` comes */
+	return false;
 }
 
 /* Hands the queue to the connection, as far as it has room. */
@@ -295,9 +327,8 @@ static void send_queue(struct rpc_client *c)
 {
 	static const struct rpc_call_ops ops = {on_reply, on_data, on_fill, on_done};
 
-	if (c->conn != NULL && !c->shut)
-		rpc_greeting_said(&c->greeting); /* also when there is nothing else to send */
-	while (c->conn != NULL && c->queue != NULL && !c->shut && rpc_greeting_said(&c->greeting)) {
+	/* The greeting is sent also when there is nothing else to send. */
+	while (is_greeted(c) && c->queue != NULL) {
 		struct rpc_client_job *job = c->queue;
 		struct rpc_request q = {
 			.method = job->r.method,
@@ -332,10 +363,33 @@ static void send_queue(struct rpc_client *c)
 
 /* --- Giving up, and the end --- */
 
+static void set_down(struct rpc_client *c)
+{
+	assert(c->flying == 0);
+	c->conn = NULL;
+	rpc_timer_stop(&c->greeting_busy);
+	atomic_store(&c->up, false);
+}
+
+/* Takes over what was started since. Returns whether there was something. */
+static bool take_incoming(struct rpc_client *c)
+{
+	struct rpc_client_job **end = &c->queue;
+
+	while (*end != NULL)
+		end = &(*end)->next;
+	mutex_lock(&c->lock);
+	*end = c->incoming;
+	c->incoming = NULL;
+	c->incoming_end = &c->incoming;
+	mutex_unlock(&c->lock);
+	return *end != NULL;
+}
+
 /* Everything that is open ends with this error, and so will what comes. */
 static void give_up(struct rpc_client *c, const struct err *why)
 {
-	struct rpc_client_job *job, **end = &c->queue;
+	struct rpc_client_job *job;
 
 	mutex_lock(&c->lock);
 	if (c->gave_up) {
@@ -348,18 +402,9 @@ static void give_up(struct rpc_client *c, const struct err *why)
 	mutex_unlock(&c->lock);
 	/* What is flying returns to the queue. */
 	rpc_dial_free(c->dial);
-	rpc_greeting_down(&c->greeting);
 	c->dial = NULL;
-	c->conn = NULL;
-	atomic_store(&c->up, false);
-	assert(c->flying == 0);
-	while (*end != NULL)
-		end = &(*end)->next;
-	mutex_lock(&c->lock);
-	*end = c->incoming;
-	c->incoming = NULL;
-	c->incoming_end = &c->incoming;
-	mutex_unlock(&c->lock);
+	set_down(c);
+	take_incoming(c);
 	while (c->queue != NULL) {
 		job = c->queue;
 		c->queue = job->next;
@@ -422,7 +467,6 @@ static void arm(struct rpc_client *c)
 static void step(void *arg)
 {
 	struct rpc_client *c = arg;
-	struct rpc_client_job **end = &c->queue;
 	struct err why = {0};
 	bool idle = c->queue == NULL && c->flying == 0;
 
@@ -430,16 +474,9 @@ static void step(void *arg)
 		err_set(&why, ERR_CANCELLED, "%s: cancelled", c->name);
 		give_up(c, &why);
 	}
-	while (*end != NULL)
-		end = &(*end)->next;
+	if (take_incoming(c) && idle)
+		progress(c);
 	mutex_lock(&c->lock);
-	if (c->incoming != NULL) {
-		*end = c->incoming;
-		c->incoming = NULL;
-		c->incoming_end = &c->incoming;
-		if (idle)
-			progress(c);
-	}
 	if (c->closing && c->close_at == 0)
 		c->close_at = rpc_loop_now_ms(c->loop) + c->close_ms;
 	mutex_unlock(&c->lock);
@@ -456,11 +493,6 @@ static void step(void *arg)
 	arm(c);
 }
 
-static void on_wake(void *arg)
-{
-	kick(arg);
-}
-
 static void on_pool(void *arg)
 {
 	pool_drain(((struct rpc_client *)arg)->pool);
@@ -473,7 +505,8 @@ static void on_up(void *arg, struct rpc_conn *conn)
 	struct rpc_client *c = arg;
 
 	c->conn = conn;
-	rpc_greeting_up(&c->greeting, conn);
+	assert(!c->greeting_flying);
+	c->greeting_due = c->greeting.params != NULL;
 	c->was_up = true;
 	atomic_store(&c->up, true);
 	atomic_fetch_add(&c->connections, 1);
@@ -492,10 +525,7 @@ static void on_down(void *arg, const struct err *why, int64_t wait_ms)
 	struct err refused = *why;
 
 	(void)wait_ms;
-	assert(c->flying == 0);
-	c->conn = NULL;
-	rpc_greeting_down(&c->greeting);
-	atomic_store(&c->up, false);
+	set_down(c);
 	mutex_lock(&c->lock);
 	c->last = *why;
 	if (c->last.code == ERR_NONE)
@@ -517,7 +547,7 @@ static void free_client(struct rpc_client *c)
 	rpc_async_stop(&c->pool_wake);
 	rpc_loop_free(c->loop);
 	rpc_tls_conf_unref(c->conf);
-	rpc_greeting_fini(&c->greeting);
+	free((void *)c->greeting.params);
 	pthread_cond_destroy(&c->room);
 	pthread_cond_destroy(&c->over);
 	mutex_fini(&c->lock);
@@ -544,8 +574,8 @@ static void *run(void *arg)
 	rpc_loop_run(c->loop);
 	rpc_soon_stop(&c->soon);
 	rpc_timer_stop(&c->timer);
+	rpc_timer_stop(&c->greeting_busy);
 	rpc_dial_free(c->dial);
-	rpc_greeting_down(&c->greeting);
 	c->dial = NULL;
 	pool_free(c->pool); /* waits for a look-up */
 	c->pool = NULL;
@@ -577,9 +607,7 @@ static int set_up(struct rpc_client *c, struct err *err)
 	c->loop = rpc_loop_new(err);
 	if (c->loop == NULL)
 		return -1;
-	c->greeting = (struct rpc_greeting){
-		.loop = c->loop, .answered = on_greeted, .again = on_greet_again, .ctx = c};
-	rpc_async_start(&c->wake, c->loop, on_wake, c);
+	rpc_async_start(&c->wake, c->loop, kick, c);
 	rpc_async_start(&c->pool_wake, c->loop, on_pool, c);
 	c->pool = pool_new(1, 4, rpc_async_send, &c->pool_wake, err);
 	if (c->pool == NULL)

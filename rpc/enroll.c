@@ -215,14 +215,6 @@ static void on_log(void *ctx, const struct rpc_access *access)
 		server->opts.log(server->opts.arg, access);
 }
 
-static void on_refused(void *arg, const char *address, const struct err *why)
-{
-	struct rpc_enroll_server *server = arg;
-
-	if (server->opts.refused != NULL)
-		server->opts.refused(server->opts.arg, address, why);
-}
-
 /* Two bytes of length, then the CA's certificate. */
 static int make_prelude(struct rpc_enroll_server *server, struct err *err)
 {
@@ -268,8 +260,8 @@ struct rpc_enroll_server *rpc_enroll_server_new(
 	listen.service = &server->service;
 	listen.prelude = server->prelude.data;
 	listen.prelude_len = server->prelude.len;
-	listen.arg = server;
-	listen.refused = on_refused;
+	listen.arg = opts->arg;
+	listen.refused = opts->refused;
 	server->listen = rpc_listen_new(loop, &listen, err);
 	if (server->listen != NULL)
 		return server;

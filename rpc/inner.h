@@ -1,6 +1,5 @@
 /*
- * What conn.c, receive.c, call.c and table.c share, each of which calls only those behind it, and
- * rpc/link. Nobody else includes this.
+ * What call.c does for conn.c, which alone includes this beside it.
  *
  * Memory of a call is never freed while an event runs: calls that are over wait
  * in `grave` for its end.
@@ -13,7 +12,6 @@
 #include "rpc/dispatch.h"
 #include "rpc/link.h"
 #include "rpc/loop.h"
-#include "rpc/table.h"
 #include "rpc/wire.h"
 
 enum rpc_half {
@@ -52,6 +50,14 @@ struct rpc_call {
 	uint64_t bytes_in, bytes_out;
 };
 
+/* The open calls of one side of a connection, in chains by id: ids follow one another. */
+#define RPC_CHAINS 32
+struct rpc_table {
+	struct rpc_call *chains[RPC_CHAINS];
+	size_t count;   /* at most RPC_CALLS_MAX */
+	unsigned blobs; /* of them, with a request blob that began with credit and has not ended */
+};
+
 struct rpc_conn {
 	struct rpc_link link; /* its arg is the connection */
 	const struct rpc_service *service;
@@ -64,7 +70,7 @@ struct rpc_conn {
 	struct rpc_call *finished, *grave;
 };
 
-/* --- of call.c, for conn.c --- */
+/* --- what is due --- */
 
 /* Asks the senders for blob bytes until the output is over RPC_OUT_LOW. */
 void rpc_call_refill(struct rpc_conn *conn);
@@ -75,10 +81,11 @@ void rpc_call_end_all(struct rpc_conn *conn, const struct err *why);
 /* Frees what is in the grave. */
 void rpc_call_bury(struct rpc_conn *conn);
 
-/* --- of call.c, for receive.c --- */
+/* --- what comes in --- */
 
-/* The side's calls: those that were made here, or those that are served. */
-struct rpc_table *rpc_call_table(struct rpc_conn *conn, bool mine);
+/* The call of this id, of those that were made here or of those that are served; NULL: there is
+ * none. */
+struct rpc_call *rpc_call_find(struct rpc_conn *conn, bool mine, uint64_t id);
 /* A call begins, with its deadline. NULL with err set. */
 struct rpc_call *rpc_call_new(
 	struct rpc_conn *conn, bool mine, uint64_t id, int64_t timeout_ms, struct err *err);

@@ -214,23 +214,19 @@ static void write_some(struct rpc_link *link)
 
 /* --- Reading --- */
 
-static void say_bye(struct rpc_link *link)
-{
-	struct rpc_header bye = {.kind = RPC_BYE};
-
-	if (link->bye_said || link->state != RPC_UP)
-		return;
-	link->bye_said = true;
-	rpc_link_send(link, &bye, NULL);
-}
-
+/* Says BYE, as soon as it is up. */
 static void start_closing(struct rpc_link *link)
 {
+	const struct rpc_header bye = {.kind = RPC_BYE};
+
 	if (!link->closing) {
 		link->closing = true;
 		link->bye_ms = rpc_loop_now_ms(link->loop);
 	}
-	say_bye(link);
+	if (!link->bye_said && link->state == RPC_UP) {
+		link->bye_said = true;
+		rpc_link_send(link, &bye, NULL);
+	}
 }
 
 static void on_hello(struct rpc_link *link, const struct rpc_header *h, const uint8_t *payload)
@@ -253,7 +249,7 @@ static void on_hello(struct rpc_link *link, const struct rpc_header *h, const ui
 	}
 	link->state = RPC_UP;
 	if (link->closing)
-		say_bye(link);
+		start_closing(link);
 	else
 		link->ops->up(link->arg);
 }
@@ -348,30 +344,23 @@ static size_t gather(struct rpc_link *link, const uint8_t *bytes, size_t len, si
 	return n;
 }
 
-/* The header is in link->in for the first time: what is refused, or has no
- * payload, ends here. */
-static void on_gathered_header(struct rpc_link *link)
-{
-	struct rpc_header h;
-	int status = on_header(link, &h, link->in.data);
-
-	if (status == 0 && h.len > 0)
-		return;
-	if (status == 0)
-		on_frame(link, &h, NULL);
-	buf_clear(&link->in);
-}
-
 /* A frame that comes in parts: first its header, then its payload. */
 static size_t feed_part(struct rpc_link *link, const uint8_t *bytes, size_t len)
 {
 	struct rpc_header h = {0};
 	size_t n;
+	int status;
 
 	if (link->in.len < RPC_HEADER_LEN) {
 		n = gather(link, bytes, len, RPC_HEADER_LEN);
-		if (link->in.len == RPC_HEADER_LEN)
-			on_gathered_header(link);
+		if (link->in.len < RPC_HEADER_LEN)
+			return n;
+		/* What is refused, or has no payload, ends here. */
+		status = on_header(link, &h, link->in.data);
+		if (status == 0 && h.len == 0)
+			on_frame(link, &h, NULL);
+		if (status != 0 || h.len == 0)
+			buf_clear(&link->in);
 		return n;
 	}
 	rpc_header_get(&h, link->in.data, link->version, NULL); /* it was good before */
@@ -538,19 +527,12 @@ static void on_soon(void *arg)
 	rpc_link_leave(link);
 }
 
-static void ping(struct rpc_link *link)
-{
-	struct rpc_header h = {.kind = RPC_PING, .id = ++link->ping_id};
-
-	link->ping_out = true;
-	rpc_link_send(link, &h, NULL);
-}
-
 static void on_timer(void *arg)
 {
 	struct rpc_link *link = arg;
 	const struct rpc_times *t = link->times;
 	int64_t now = rpc_loop_now_ms(link->loop);
+	struct rpc_header ping = {.kind = RPC_PING};
 
 	rpc_link_enter(link);
 	if (now < deadline(link))
@@ -570,8 +552,11 @@ static void on_timer(void *arg)
 	else if ((rpc_link_behind(link) > 0 || link->stuck) && now >= link->wrote_ms + t->dead)
 		rpc_link_failf(link, ERR_TIMEOUT, "the peer has read nothing for %lld ms",
 			(long long)t->dead);
-	else if (!link->ping_out)
-		ping(link);
+	else if (!link->ping_out) {
+		link->ping_out = true;
+		ping.id = ++link->ping_id;
+		rpc_link_send(link, &ping, NULL);
+	}
 	write_some(link);
 	rpc_link_leave(link);
 }
