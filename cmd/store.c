@@ -18,7 +18,6 @@
 #include "cmd/ui/result.h"
 #include "cmd/ui/stores.h"
 #include "cron/cron.h"
-#include "cron/due.h"
 #include "lib/err.h"
 #include "lib/name.h"
 #include "lib/size.h"
