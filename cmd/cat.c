@@ -21,7 +21,6 @@
 #include "lib/cbor.h"
 #include "lib/err.h"
 #include "lib/fs.h"
-#include "lib/hash.h"
 #include "pack/load.h"
 #include "pack/read.h"
 #include "pack/seek.h"

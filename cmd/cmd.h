@@ -4,7 +4,7 @@
  * A command is one file with one `const struct ui_command` (cmd/ui/command.h), whose function
  * returns the exit status (cmd/ui/report.h); it never calls exit(). main.c reads its options
  * before, and afterwards frees them and sees that standard output was written. To add one: write
- * the file, declare its object here, add it to the list in main.c and the file to
+ * the file, declare its object here, add it to the list in commands.c and the file to
  * CMakeLists.txt.
  */
 #ifndef FDUMP_CMD_CMD_H

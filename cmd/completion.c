@@ -196,16 +196,22 @@ static int print_zsh(void *own, struct err *err)
 	return UI_OK;
 }
 
-/* "complete" with its condition: the command, and then one of the verbs, if any are given ('-':
- * none yet). */
-static void begin_fish(const char *command, const char *first, const char *verbs)
+/* A line: what the shell completes after the command, and one of the verbs, if any are given ('-':
+ * none yet). kind: files or directories, and nothing else. */
+static void print_fish_line(const char *command, const char *verbs, const char *flags,
+	enum ui_type kind, const char *choices, const char *help)
 {
-	printf("complete -c fdump -n \"__fdump_in %s%s%s\"", command, first,
-		verbs != NULL ? verbs : "");
-}
-
-static void end_fish(const char *help)
-{
+	printf("complete -c fdump -n \"__fdump_in %s%s%s\"%s", command, verbs != NULL ? " " : "",
+		verbs != NULL ? verbs : "", flags);
+	fputs(kind == UI_FILE                        ? " -F"
+		: kind == UI_DIR || kind == UI_STORE ? " -a '(__fish_complete_directories)'"
+						     : "",
+		stdout);
+	if (choices != NULL) {
+		fputs(" -a '", stdout);
+		print_choices(choices);
+		putchar('\'');
+	}
 	if (help != NULL) {
 		fputs(" -d ", stdout);
 		print_quoted(help);
@@ -213,54 +219,37 @@ static void end_fish(const char *help)
 	putchar('\n');
 }
 
-/* Files or directories, and nothing else. */
-static void print_fish_kind(enum ui_type type)
-{
-	fputs(type == UI_FILE                        ? " -F"
-		: type == UI_DIR || type == UI_STORE ? " -a '(__fish_complete_directories)'"
-						     : "",
-		stdout);
-}
-
 static void print_fish_option(const struct ui_command *c, const struct ui_option *o)
 {
-	begin_fish(c->name, o->verbs != NULL ? " - " : "", o->verbs);
-	printf(" -l %s", o->name);
+	const bool value = o->type != UI_FLAG;
+	char flags[64], letter[8] = "", verbs[128];
+
 	if (o->letter != 0)
-		printf(" -s %c", o->letter);
-	if (o->type != UI_FLAG) {
-		fputs(o->type == UI_FILE ? " -r" : " -x", stdout);
-		print_fish_kind(o->type);
-	}
-	if (o->type == UI_CHOICE) {
-		fputs(" -a '", stdout);
-		print_choices(o->choices);
-		putchar('\'');
-	}
-	end_fish(o->help);
+		snprintf(letter, sizeof letter, " -s %c", o->letter);
+	snprintf(flags, sizeof flags, " -l %s%s%s", o->name, letter,
+		!value               ? ""
+		: o->type == UI_FILE ? " -r"
+				     : " -x");
+	snprintf(verbs, sizeof verbs, "- %s", o->verbs != NULL ? o->verbs : "");
+	print_fish_line(c->name, o->verbs != NULL ? verbs : NULL, flags, value ? o->type : UI_TEXT,
+		o->type == UI_CHOICE ? o->choices : NULL, o->help);
 }
 
 static void print_fish_arguments(const struct ui_command *c)
 {
 	const struct ui_verb *v;
 	enum ui_type type;
+	char word[64];
 
-	if (c->verbs == NULL && (type = ui_command_argument(c->arguments)) != UI_TEXT) {
-		begin_fish(c->name, "", NULL);
-		print_fish_kind(type);
-		end_fish(NULL);
-	}
+	if (c->verbs == NULL && (type = ui_command_argument(c->arguments)) != UI_TEXT)
+		print_fish_line(c->name, NULL, "", type, NULL, NULL);
 	for (v = c->verbs; v != NULL && v->name != NULL; v++) {
 		if (strcmp(v->name, "-") == 0)
 			continue;
-		begin_fish(c->name, " -", NULL);
-		printf(" -a %s", v->name);
-		end_fish(v->help);
-		if ((type = ui_command_argument(v->arguments)) == UI_TEXT)
-			continue;
-		begin_fish(c->name, " ", v->name);
-		print_fish_kind(type);
-		end_fish(NULL);
+		snprintf(word, sizeof word, " -a %s", v->name);
+		print_fish_line(c->name, "-", word, UI_TEXT, NULL, v->help);
+		if ((type = ui_command_argument(v->arguments)) != UI_TEXT)
+			print_fish_line(c->name, v->name, "", type, NULL, NULL);
 	}
 }
 
@@ -286,8 +275,9 @@ static int print_fish(void *own, struct err *err)
 	      "complete -c fdump -n __fdump_in -l version\n",
 		stdout);
 	for (c = cmd_all; *c != NULL; c++) {
-		printf("complete -c fdump -n __fdump_in -a %s", (*c)->name);
-		end_fish((*c)->summary);
+		printf("complete -c fdump -n __fdump_in -a %s -d ", (*c)->name);
+		print_quoted((*c)->summary);
+		putchar('\n');
 		print_fish_arguments(*c);
 		count = ui_command_rows(*c, rows);
 		for (i = 0; i < count; i++)

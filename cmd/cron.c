@@ -5,10 +5,8 @@
  * file has the options and the printing. Times go to standard output, one a
  * line, so that a script can read them; everything else to standard error.
  */
-#include <errno.h>
 #include <stdbool.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 

@@ -20,7 +20,6 @@
 #include "lib/cbor.h"
 #include "lib/err.h"
 #include "lib/esc.h"
-#include "lib/fs.h"
 #include "lib/hash.h"
 #include "lib/match.h"
 #include "pack/digest.h"

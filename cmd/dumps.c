@@ -1,5 +1,4 @@
 /* fdump dumps: what there is in stores. */
-#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
@@ -11,7 +10,6 @@
 #include "cmd/ui/show.h"
 #include "lib/err.h"
 #include "lib/esc.h"
-#include "lib/hash.h"
 
 struct dumps {
 	struct ui_options o;

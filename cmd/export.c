@@ -1,5 +1,4 @@
 /* fdump export: a dump as an ordinary pack. */
-#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -10,8 +9,6 @@
 #include "lib/cbor.h"
 #include "lib/err.h"
 #include "lib/esc.h"
-#include "lib/fs.h"
-#include "lib/hash.h"
 #include "lib/seal.h"
 #include "pack/entry.h"
 #include "pack/load.h"

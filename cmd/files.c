@@ -7,14 +7,12 @@
 
 #include "cmd/cmd.h"
 #include "cmd/ui/dump.h"
-#include "cmd/ui/result.h"
 #include "cmd/ui/line.h"
 #include "cmd/ui/problem.h"
 #include "cmd/ui/report.h"
 #include "lib/buf.h"
 #include "lib/err.h"
 #include "lib/esc.h"
-#include "lib/hash.h"
 #include "lib/tz.h"
 
 #define FLUSH (64u << 10)

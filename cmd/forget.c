@@ -19,7 +19,6 @@
 #include "lib/buf.h"
 #include "lib/err.h"
 #include "lib/esc.h"
-#include "lib/hash.h"
 
 struct forget {
 	struct ui_options o;

@@ -1,5 +1,4 @@
 /* fdump hosts: who has joined the fleet. */
-#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 

@@ -19,7 +19,6 @@
 #include "lib/err.h"
 #include "lib/esc.h"
 #include "lib/file.h"
-#include "lib/hash.h"
 #include "lib/key.h"
 #include "lib/pass.h"
 #include "lib/pool.h"

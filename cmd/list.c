@@ -9,7 +9,6 @@
  * A stream, or a file whose end is damaged, in sequence.
  */
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -22,7 +21,6 @@
 #include "cmd/ui/show.h"
 #include "lib/err.h"
 #include "lib/fs.h"
-#include "lib/hash.h"
 #include "lib/lane.h"
 #include "pack/follow.h"
 #include "pack/read.h"

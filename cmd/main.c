@@ -19,19 +19,12 @@
 
 #include "cmd/cmd.h"
 #include "cmd/ui/command.h"
-#include "cmd/ui/help.h"
 #include "cmd/ui/options.h"
 #include "cmd/ui/report.h"
 #include "lib/err.h"
 #include "lib/fs.h"
 #include "lib/hash.h"
 #include "rpc/tls.h"
-
-const struct ui_command *const cmd_all[] = {&cmd_pack, &cmd_unpack, &cmd_list, &cmd_cat,
-	&cmd_verify, &cmd_diff, &cmd_key, &cmd_store, &cmd_backup, &cmd_dumps, &cmd_files,
-	&cmd_find, &cmd_restore, &cmd_forget, &cmd_export, &cmd_setup, &cmd_token, &cmd_join,
-	&cmd_status, &cmd_hosts, &cmd_runs, &cmd_run, &cmd_revoke, &cmd_agent, &cmd_manager,
-	&cmd_cron, NULL};
 
 static const struct ui_command *find(const char *name)
 {
@@ -130,7 +123,7 @@ int main(int argc, char **argv)
 		return UI_FAILED;
 	}
 	if (wants_help) {
-		ui_help_print(c, stdout);
+		ui_command_help(c, stdout);
 		return UI_OK;
 	}
 	return run(c, argc - 1, argv + 1);

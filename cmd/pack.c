@@ -1,7 +1,6 @@
 /* fdump pack: trees into a pack. */
 #include <errno.h>
 #include <fcntl.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,9 +17,6 @@
 #include "cmd/ui/roots.h"
 #include "cmd/ui/show.h"
 #include "lib/err.h"
-#include "lib/esc.h"
-#include "lib/fs.h"
-#include "lib/hash.h"
 #include "lib/key.h"
 #include "lib/pass.h"
 #include "lib/seal.h"

@@ -15,7 +15,6 @@
 #include "lib/err.h"
 #include "lib/esc.h"
 #include "lib/fs.h"
-#include "lib/hash.h"
 #include "pack/descent.h"
 #include "pack/entry.h"
 

@@ -1,5 +1,4 @@
 /* fdump revoke: a machine or a person is refused from now on. */
-#include <stdio.h>
 #include <string.h>
 
 #include "cmd/cmd.h"

@@ -43,6 +43,7 @@ struct run {
 			    manager */
 	struct waited *waited;
 	size_t count;
+	uint64_t bytes, entries, total; /* of those that are waited for */
 	int status;
 };
 
@@ -194,25 +195,18 @@ static int look_up(struct run *r, struct err *err)
 	return 0;
 }
 
-/* Of those that are waited for. */
-struct sum {
-	const struct run *run;
-	uint64_t bytes, entries, total;
-};
-
 static int add_progress(void *ctx, const void *row, struct err *err)
 {
 	const struct manager_status_row *status = row;
-	struct sum *sum = ctx;
+	struct run *r = ctx;
 	size_t i;
 
 	(void)err;
-	for (i = 0; i < sum->run->count; i++)
-		if (!sum->run->waited[i].ended &&
-			strcmp(sum->run->waited[i].agent, status->agent) == 0) {
-			sum->bytes += status->bytes;
-			sum->entries += status->entries;
-			sum->total += status->total;
+	for (i = 0; i < r->count; i++)
+		if (!r->waited[i].ended && strcmp(r->waited[i].agent, status->agent) == 0) {
+			r->bytes += status->bytes;
+			r->entries += status->entries;
+			r->total += status->total;
 		}
 	return 0;
 }
@@ -222,13 +216,13 @@ static int show_progress(struct run *r, struct err *err)
 {
 	const struct ui_field filter[] = {
 		UI_STRING("job", r->job), UI_STRING("agent", r->o.agent), {0}};
-	struct sum sum = {.run = r};
 
+	r->bytes = r->entries = r->total = 0;
 	if (ui_fleet_rows(&r->fleet, MANAGER_METHOD_STATUS, filter, manager_status_fields,
-		    sizeof(struct manager_status_row), add_progress, &sum, err) != 0)
+		    sizeof(struct manager_status_row), add_progress, r, err) != 0)
 		return -1;
-	ui_progress_set(sum.bytes, sum.entries);
-	ui_progress_total(sum.total);
+	ui_progress_set(r->bytes, r->entries);
+	ui_progress_total(r->total);
 	return 0;
 }
 

@@ -3,13 +3,11 @@
  * configuration with one job.
  */
 #include <arpa/inet.h>
-#include <ctype.h>
 #include <errno.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "cmd/cmd.h"
@@ -24,11 +22,9 @@
 #include "lib/buf.h"
 #include "lib/err.h"
 #include "lib/file.h"
-#include "lib/hash.h"
 #include "lib/key.h"
 #include "lib/pass.h"
 #include "lib/tz.h"
-#include "rpc/join.h"
 #include "rpc/token.h"
 
 #define ADDRESS_MAX 300

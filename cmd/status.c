@@ -1,6 +1,5 @@
 /* fdump status: the fleet on one screen: what failed, is late, has too few copies; what comes next.
  */
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

@@ -5,9 +5,7 @@
  */
 #include <errno.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "cmd/cmd.h"
 #include "cmd/ui/fleet.h"
@@ -18,7 +16,6 @@
 #include "lib/buf.h"
 #include "lib/err.h"
 #include "lib/pool.h"
-#include "lib/seal.h"
 #include "rpc/dial.h"
 #include "rpc/loop.h"
 #include "rpc/sponsor.h"

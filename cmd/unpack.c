@@ -2,7 +2,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -17,9 +16,7 @@
 #include "cmd/ui/show.h"
 #include "cmd/unpack.h"
 #include "lib/err.h"
-#include "lib/esc.h"
 #include "lib/fs.h"
-#include "lib/hash.h"
 #include "pack/extract.h"
 #include "pack/load.h"
 #include "pack/pick.h"

@@ -1,6 +1,6 @@
 /*
  * What a command is, in tables: its verbs, its options, the words of its help. Everything that has
- * to know them reads these tables: the parser (ui/options.h), --help (ui/help.h) and the
+ * to know them reads these tables: the parser (ui/options.h), --help and the
  * completions of the shells (completion.c).
  *
  * A command declares one `const struct ui_command cmd_NAME`. Its options are rows; what several
@@ -19,6 +19,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdio.h>
 
 struct err;
 
@@ -97,13 +98,13 @@ size_t ui_command_rows(const struct ui_command *command, struct ui_option rows[U
 /* Whether a verb has the option; NULL: the command has no verbs. */
 bool ui_command_has(const struct ui_option *option, const struct ui_verb *verb);
 
-/* What the help calls the value of an option: "FILE"; NULL: it has none. */
-const char *ui_command_value(const struct ui_option *option);
-
 /* What .arguments are: UI_DIR, UI_FILE or, if the shell knows neither, UI_TEXT. */
 enum ui_type ui_command_argument(const char *arguments);
 
 /* Whether a word is in a list, and at which place. */
 bool ui_command_list(const char *list, char separator, const char *word, int *place);
+
+/* Prints usage, what the command does, verbs, options and exit statuses, 80 columns wide. */
+void ui_command_help(const struct ui_command *command, FILE *to);
 
 #endif

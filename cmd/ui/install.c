@@ -17,7 +17,6 @@
 #include <unistd.h>
 
 #include "cmd/ui/report.h"
-#include "lib/buf.h"
 #include "lib/err.h"
 #include "lib/file.h"
 #include "rpc/join.h"

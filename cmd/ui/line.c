@@ -5,7 +5,6 @@
 #include "cmd/ui/line.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "cmd/store/dump.h"

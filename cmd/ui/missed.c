@@ -1,6 +1,7 @@
 /* Comparisons with what the stores have. */
 #include "cmd/ui/missed.h"
 
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -48,23 +49,33 @@ out:
 	ui_roots_fini(&roots);
 }
 
+static void warn(const struct ui_missed *m, const char *fmt, ...)
+	__attribute__((format(printf, 2, 3)));
+
+static void warn(const struct ui_missed *m, const char *fmt, ...)
+{
+	char text[ERR_MESSAGE_MAX];
+	va_list args;
+
+	va_start(args, fmt);
+	vsnprintf(text, sizeof text, fmt, args);
+	va_end(args);
+	m->warn(m->ctx, text);
+}
+
 void ui_missed_compare(void *missed, size_t store, const struct dump_before *before)
 {
 	struct ui_missed *m = missed;
 	struct ui_roots roots = {0};
 	const struct store_dump *full = &before->full;
-	char text[ERR_MESSAGE_MAX];
 	size_t n = before->ahead;
 
-	if (n > 0) {
-		snprintf(text, sizeof text,
+	if (n > 0)
+		warn(m,
 			"warning: %s has %zu dump%s of this backup %s in the future (a '~' in "
-			"fdump "
-			"dumps): fdump forget keeps %s, and counts by the others",
+			"fdump dumps): fdump forget keeps %s, and counts by the others",
 			m->stores[store], n, n > 1 ? "s" : "",
 			n > 1 ? "that are dated" : "that is dated", n > 1 ? "them" : "it");
-		m->warn(m->ctx, text);
-	}
 	if (before->has_last)
 		compare_paths(m, m->stores[store], &before->last);
 	if (before->has_full && full->began.sec >= m->full_began && same_paths(m, full, &roots)) {
@@ -76,37 +87,30 @@ void ui_missed_compare(void *missed, size_t store, const struct dump_before *bef
 
 void ui_missed_links(const struct ui_missed *m, int base)
 {
-	char text[ERR_MESSAGE_MAX];
 	size_t i;
 
-	for (i = 0; i < m->roots->count && !m->no_recursion; i++) {
-		if (!ui_roots_link(base, m->roots->paths[i]))
-			continue;
-		snprintf(text, sizeof text,
-			"note: %s is a symbolic link: only the link is kept (%s/ follows it)",
-			m->roots->paths[i], m->roots->paths[i]);
-		m->warn(m->ctx, text);
-	}
+	for (i = 0; i < m->roots->count && !m->no_recursion; i++)
+		if (ui_roots_link(base, m->roots->paths[i]))
+			warn(m,
+				"note: %s is a symbolic link: only the link is kept (%s/ follows "
+				"it)",
+				m->roots->paths[i], m->roots->paths[i]);
 }
 
 size_t ui_missed_after(const struct ui_missed *m, const struct ui_select *select, uint64_t entries,
 	uint64_t fewer_than)
 {
 	char *patterns = m->planned ? NULL : ui_select_patterns_unmet(select);
-	char text[ERR_MESSAGE_MAX];
 
-	if (patterns != NULL) {
-		snprintf(text, sizeof text, "note: %s", patterns);
-		m->warn(m->ctx, text);
-	}
+	if (patterns != NULL)
+		warn(m, "note: %s", patterns);
 	free(patterns);
 	if (fewer_than == 0)
 		return 0;
-	snprintf(text, sizeof text,
+	warn(m,
 		"warning: %llu entr%s, the last whole dump had %llu: is everything mounted? fdump "
 		"forget does not count this dump as whole (--accept-fewer, if it is)",
 		(unsigned long long)entries, entries == 1 ? "y" : "ies",
 		(unsigned long long)fewer_than);
-	m->warn(m->ctx, text);
 	return 1;
 }

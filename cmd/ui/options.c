@@ -9,10 +9,8 @@
 #include <unistd.h>
 
 #include "cmd/store/store.h"
-#include "cmd/ui/help.h"
 #include "cmd/ui/report.h"
 #include "lib/err.h"
-#include "lib/lane.h"
 #include "lib/match.h"
 #include "lib/name.h"
 #include "lib/size.h"
@@ -175,7 +173,7 @@ static int read_options(struct ui_options *o, const struct ui_command *command,
 			continue;
 		if (i + 1 == count) {
 			ui_pipe_ends(UI_OK);
-			ui_help_print(command, stdout);
+			ui_command_help(command, stdout);
 			return UI_OK;
 		}
 		if (*seen >> i & 1 && rows[i].type != UI_FLAG && !rows[i].many)

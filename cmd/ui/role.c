@@ -14,7 +14,6 @@
 #include "lib/esc.h"
 #include "lib/file.h"
 #include "lib/name.h"
-#include "rpc/conn.h"
 
 #define CONNECT_MS 30000 /* until a store's first connection */
 #define LINES_MAX  (1u << 18)

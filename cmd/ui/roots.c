@@ -1,7 +1,6 @@
 /* Paths in the order of a walk. */
 #include "cmd/ui/roots.h"
 
-#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -9,7 +8,6 @@
 #include <sys/stat.h>
 
 #include "cmd/dump/pipeline.h"
-#include "cmd/ui/select.h"
 #include "cmd/ui/show.h"
 #include "lib/cbor.h"
 #include "lib/err.h"
