@@ -82,6 +82,19 @@ static void on_request(struct rpc_conn *conn, const struct rpc_header *h, const 
 		m->handler(conn->service->ctx, call, values);
 }
 
+/* The peer ends its half with an error. */
+static void on_error(struct rpc_call *call, const struct rpc_header *h, const uint8_t *payload)
+{
+	struct err err = {0};
+
+	if (rpc_status_get(&err, payload, h->len, &err) != 0)
+		rpc_link_fail(&call->conn->link, &err);
+	else if (call->ghost)
+		rpc_call_remove(call);
+	else
+		rpc_call_end_own(call, &err);
+}
+
 static void on_reply(struct rpc_conn *conn, const struct rpc_header *h, const uint8_t *payload)
 {
 	struct rpc_call *call = rpc_call_find(conn, true, h->id);
@@ -94,12 +107,7 @@ static void on_reply(struct rpc_conn *conn, const struct rpc_header *h, const ui
 	call->replied = true;
 	rpc_call_progress(call);
 	if (h->flags & RPC_ERROR) {
-		if (rpc_status_get(&err, payload, h->len, &err) != 0)
-			rpc_link_fail(&conn->link, &err);
-		else if (call->ghost)
-			rpc_call_remove(call);
-		else
-			rpc_call_end_own(call, &err);
+		on_error(call, h, payload);
 		return;
 	}
 	if (h->flags & RPC_MORE) {
@@ -151,7 +159,6 @@ static void on_blob(struct rpc_conn *conn, const struct rpc_header *h, const uin
 {
 	bool mine = (h->flags & RPC_RESPONSE) != 0, last = (h->flags & RPC_LAST) != 0;
 	struct rpc_call *call = rpc_call_find(conn, mine, h->id);
-	struct err err = {0};
 
 	if (call == NULL || call->in != RPC_HALF_OPEN) {
 		breach(conn, h, "a blob that nothing waits for");
@@ -159,12 +166,7 @@ static void on_blob(struct rpc_conn *conn, const struct rpc_header *h, const uin
 	}
 	if (h->flags & RPC_ERROR) {
 		rpc_call_end_half(call, &call->in);
-		if (rpc_status_get(&err, payload, h->len, &err) != 0)
-			rpc_link_fail(&conn->link, &err);
-		else if (call->ghost)
-			rpc_call_remove(call);
-		else
-			rpc_call_end_own(call, &err);
+		on_error(call, h, payload);
 		return;
 	}
 	if (h->len > call->in_window) {
