@@ -230,40 +230,68 @@ static void on_cancel(struct rpc_conn *conn, const struct rpc_header *h)
 	}
 }
 
+/* The method of that number; NULL: there is none. */
+static const struct rpc_method *find_method(const struct rpc_service *service, uint16_t number)
+{
+	size_t i;
+
+	for (i = 0; service != NULL && i < service->count; i++)
+		if (service->methods[i].number == number)
+			return &service->methods[i];
+	return NULL;
+}
+
+/* Identity, role and limits, from the frame's header alone: before a byte of its payload is kept.
+ * Returns 0, or -1 with err set: ERR_DENIED, ERR_UNSUPPORTED (no such method), ERR_LIMIT. m: the
+ * method of that number; NULL: there is none. */
+static int check_request(const struct rpc_method *m, const struct rpc_identity *peer,
+	const struct rpc_header *h, struct err *err)
+{
+	if (m == NULL || (h->kind == RPC_NOTIFY ? m->notified == NULL : m->handler == NULL))
+		return err_set(err, ERR_UNSUPPORTED, "method %u: unknown", h->method);
+	if ((m->roles & RPC_ROLE_BIT(peer->role)) == 0)
+		return err_set(err, ERR_DENIED, "method %s: not for the role %s", m->name,
+			rpc_role_name(peer->role));
+	if (h->len > m->param_max)
+		return err_set(err, ERR_LIMIT,
+			"method %s: %u bytes of parameters, at most %u are allowed", m->name,
+			(unsigned)h->len, (unsigned)m->param_max);
+	if ((h->flags & RPC_MORE) && m->blob_max == 0)
+		return err_set(err, ERR_LIMIT, "method %s: takes no blob", m->name);
+	return 0;
+}
+
 /* A request is checked as soon as its header is there: what is refused costs
  * no memory. */
 static int on_header(void *arg, const struct rpc_header *h)
 {
 	struct rpc_conn *conn = arg;
-	const struct rpc_method *found;
+	const struct rpc_method *m = find_method(conn->service, h->method);
 	struct err err = {0};
 
 	if (h->kind != RPC_REQUEST && h->kind != RPC_NOTIFY)
 		return 0;
 	if (!rpc_link_recheck(&conn->link))
 		return 1;
-	if (rpc_dispatch_check(conn->service, &conn->link.peer, h, &found, &err) != NULL)
+	if (check_request(m, &conn->link.peer, h, &err) == 0)
 		return 0;
 	if (h->kind == RPC_REQUEST)
-		on_request(conn, h, NULL, found, &err);
+		on_request(conn, h, NULL, m, &err);
 	else
-		on_notify(conn, h, NULL, found, &err);
+		on_notify(conn, h, NULL, m, &err);
 	return 1;
 }
 
 static void on_frame(void *arg, const struct rpc_header *h, const uint8_t *payload)
 {
 	struct rpc_conn *conn = arg;
-	const struct rpc_method *m;
 
 	switch (h->kind) {
 	case RPC_REQUEST:
-		rpc_dispatch_check(conn->service, &conn->link.peer, h, &m, NULL);
-		on_request(conn, h, payload, m, NULL);
+		on_request(conn, h, payload, find_method(conn->service, h->method), NULL);
 		break;
 	case RPC_NOTIFY:
-		rpc_dispatch_check(conn->service, &conn->link.peer, h, &m, NULL);
-		on_notify(conn, h, payload, m, NULL);
+		on_notify(conn, h, payload, find_method(conn->service, h->method), NULL);
 		break;
 	case RPC_REPLY:
 		on_reply(conn, h, payload);
