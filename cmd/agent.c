@@ -33,12 +33,11 @@
 struct agent {
 	struct ui_options o;
 	struct ui_role role;
-	const char *state;
 	const char *store; /* accept: which */
 	char program[PATH_MAX], recipients[PATH_MAX], hooks[PATH_MAX];
 	struct manager_syntax conf;
 	struct agent_own own;
-	bool accept_hidden; /* that trusted.* attributes can't be seen */
+	struct agent_place place;
 	struct manager_uplink_peer managers[MANAGER_UPLINKS_MAX];
 	size_t manager_count;
 	struct rpc_deny deny;
@@ -84,7 +83,7 @@ static int take_key(struct agent *a, const struct manager_key *k, struct err *er
 	if (strcmp(k->name, "unencrypted") == 0)
 		return take_yes(k, value, &a->own.unencrypted, err);
 	if (strcmp(k->name, "accept_hidden") == 0)
-		return take_yes(k, value, &a->accept_hidden, err);
+		return take_yes(k, value, &a->place.accept_hidden, err);
 	if (size_parse_time(value, strcmp(k->name, "warn_after") == 0
 					   ? &a->own.warn_after_sec
 					   : &a->own.min_interval_sec) == 0)
@@ -100,7 +99,7 @@ static int read_conf(struct agent *a, struct err *err)
 	size_t i;
 	int ret;
 
-	a->own = (struct agent_own){.warn_after_sec = 3 * 24 * HOUR, .hooks = a->hooks};
+	a->own = (struct agent_own){.warn_after_sec = 3 * 24 * HOUR};
 	snprintf(a->hooks, sizeof a->hooks, "%.4000s/hooks", a->role.config);
 	snprintf(path, sizeof path, "%s/agent.conf", a->role.config);
 	ret = ui_conf_read(&a->conf, path, rules, err);
@@ -185,13 +184,13 @@ static void on_log(void *ctx, int priority, const char *text)
 static int set_up(struct agent *a, struct err *err)
 {
 	struct agent_service_opts opts = {
-		.deny = &a->deny,
+		.uplink = {.deny = &a->deny,
+			.deny_path = a->role.deny,
+			.paths = {.key = a->role.key, .cert = a->role.cert, .ca = a->role.ca},
+			.peers = a->managers,
+			.times = ui_test_times(NULL)},
 		.dir = a->role.dir,
-		.paths = {.key = a->role.key, .cert = a->role.cert, .ca = a->role.ca},
-		.deny_path = a->role.deny,
 		.stores_path = a->role.stores,
-		.managers = a->managers,
-		.times = ui_test_times(NULL),
 		.ctx = a,
 		.log = on_log,
 		.renewed = on_renewed,
@@ -201,6 +200,10 @@ static int set_up(struct agent *a, struct err *err)
 	if (n < 0)
 		return err_errno(err, errno, "/proc/self/exe");
 	a->program[n] = 0;
+	a->place.program = a->program;
+	a->place.config = a->role.config;
+	a->place.recipients = a->recipients;
+	a->place.hooks = a->hooks;
 	snprintf(a->recipients, sizeof a->recipients, "%.4000s/recipients", a->role.config);
 	if (read_conf(a, err) != 0 ||
 		ui_role_managers(&a->role, a->managers, &a->manager_count, err) != 0 ||
@@ -214,17 +217,12 @@ static int set_up(struct agent *a, struct err *err)
 	a->pool = pool_new(2, QUEUE_MAX, rpc_async_send, &a->wake, err);
 	if (a->pool == NULL)
 		return -1;
-	opts.loop = a->loop;
-	opts.pool = a->pool;
-	opts.conf = a->tls;
+	opts.uplink.loop = a->loop;
+	opts.uplink.pool = a->pool;
+	opts.uplink.conf = a->tls;
+	opts.uplink.peer_count = a->manager_count;
 	opts.own = a->own;
-	opts.place = (struct agent_place){.program = a->program,
-		.config = a->role.config,
-		.state = a->state,
-		.recipients = a->recipients,
-		.hooks = a->hooks,
-		.accept_hidden = a->accept_hidden};
-	opts.manager_count = a->manager_count;
+	opts.place = a->place;
 	a->service = agent_service_new(&opts, err);
 	if (a->service == NULL)
 		return -1;
@@ -290,7 +288,7 @@ static int main_agent(int argc, char **argv)
 
 	if (ret >= 0)
 		return ret;
-	a.state = a.o.state != NULL ? a.o.state : UI_STATE_DIR;
+	a.place.state = a.o.state != NULL ? a.o.state : UI_STATE_DIR;
 	a.store = argv[optind];
 	rpc_deny_init(&a.deny);
 	ret = -1;

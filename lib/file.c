@@ -104,6 +104,17 @@ static int sync_folder(int fd)
 	return fsync(fd) == 0 || errno == EINVAL ? 0 : -1;
 }
 
+int file_sync_folder(const char *path, struct err *err)
+{
+	int folder = open_folder_of(path), ret = 0;
+
+	if (folder < 0 || sync_folder(folder) != 0)
+		ret = err_errno(err, errno, "%s: sync its folder", path);
+	if (folder >= 0)
+		close(folder);
+	return ret;
+}
+
 /* How a file is written. */
 enum { NEW, REPLACE, OWNED };
 

@@ -44,4 +44,8 @@ int file_write_owned(const char *path, const void *bytes, size_t len, mode_t mod
  * 0, or -1 with err set. */
 int file_append(const char *path, const void *bytes, size_t len, mode_t mode, struct err *err);
 
+/* Brings the folder that the path is in to the disk: then a name that was put there stays. Returns
+ * 0, or -1 with err set. */
+int file_sync_folder(const char *path, struct err *err);
+
 #endif

@@ -7,13 +7,14 @@
 #include <string.h>
 
 #include "cmd/store/dump.h"
+#include "lib/buf.h"
 #include "lib/err.h"
 #include "lib/esc.h"
 
 /* A command line in the making. */
 struct args {
-	struct agent_command *to;
-	bool failed, full;
+	struct buf argv; /* char *, allocated */
+	bool failed;
 };
 
 static void add_arg(struct args *a, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
@@ -23,16 +24,14 @@ static void add_arg(struct args *a, const char *fmt, ...)
 	va_list list;
 	char *text;
 
-	if (a->to->count == AGENT_COMMAND_MAX) {
-		a->full = true;
-		return;
-	}
 	va_start(list, fmt);
 	if (vasprintf(&text, fmt, list) < 0)
-		a->failed = true;
-	else
-		a->to->argv[a->to->count++] = text;
+		text = NULL;
 	va_end(list);
+	if (text != NULL && buf_add(&a->argv, &text, sizeof text, NULL) == 0)
+		return;
+	a->failed = true;
+	free(text);
 }
 
 /* The public keys that the job names; none: all that are pinned. */
@@ -57,14 +56,15 @@ static void add_recipients(
 		closedir(dir);
 }
 
-/* The command line of a job. */
-static void make_args(const struct agent_place *place, const char *agent,
-	const struct agent_order *order, struct args *a)
+char **agent_command_make(const struct agent_place *place, const char *agent,
+	const struct agent_order *order, struct err *err)
 {
 	const struct manager_plan_job *job = order->job;
-	char plan[2 * STORE_PLAN_LEN + 1];
+	char plan[2 * STORE_PLAN_LEN + 1], *end = NULL;
+	struct args args = {.failed = false}, *a = &args;
 	size_t i;
 
+	buf_init(&a->argv, SIZE_MAX);
 	esc_hex(plan, order->plan, STORE_PLAN_LEN);
 	add_arg(a, "%s", place->program);
 	add_arg(a, "backup");
@@ -102,32 +102,20 @@ static void make_args(const struct agent_place *place, const char *agent,
 	add_arg(a, "--");
 	for (i = 0; i < job->paths.count; i++)
 		add_arg(a, "%s", job->paths.items[i]);
-}
-
-struct agent_command *agent_command_make(const struct agent_place *place, const char *agent,
-	const struct agent_order *order, struct err *err)
-{
-	struct args args = {.to = calloc(1, sizeof *args.to)};
-
-	if (args.to != NULL)
-		make_args(place, agent, order, &args);
-	if (args.to != NULL && !args.failed && !args.full)
-		return args.to;
-	if (args.full)
-		err_set(err, ERR_LIMIT, "the job has too many paths and patterns");
-	else
-		err_set(err, ERR_NOMEM, "out of memory");
-	agent_command_free(args.to);
+	if (!a->failed && buf_add(&a->argv, &end, sizeof end, NULL) == 0)
+		return (char **)(void *)a->argv.data;
+	err_set(err, ERR_NOMEM, "out of memory");
+	for (i = 0; i < a->argv.len / sizeof end; i++)
+		free(((char **)(void *)a->argv.data)[i]);
+	buf_fini(&a->argv);
 	return NULL;
 }
 
-void agent_command_free(struct agent_command *command)
+void agent_command_free(char **argv)
 {
 	size_t i;
 
-	if (command == NULL)
-		return;
-	for (i = 0; i < command->count; i++)
-		free(command->argv[i]);
-	free(command);
+	for (i = 0; argv != NULL && argv[i] != NULL; i++)
+		free(argv[i]);
+	free(argv);
 }

@@ -1,7 +1,7 @@
 /*
  * The command line of a job: `fdump backup` with all that the plan and the agent's own file say.
  *
- *   agent_command_make -> use .argv -> agent_command_free
+ *   agent_command_make -> agent_command_free
  */
 #ifndef FDUMP_CMD_AGENT_COMMAND_H
 #define FDUMP_CMD_AGENT_COMMAND_H
@@ -14,8 +14,6 @@
 
 struct err;
 
-#define AGENT_COMMAND_MAX 8192 /* arguments: a job's paths and patterns are fewer */
-
 /* Where the agent's things are; borrowed. */
 struct agent_place {
 	const char *program;        /* path of this executable */
@@ -25,11 +23,6 @@ struct agent_place {
 	bool accept_hidden;         /* --accept-hidden */
 };
 
-struct agent_command {
-	char *argv[AGENT_COMMAND_MAX + 1]; /* ended by NULL */
-	size_t count;
-};
-
 /* What is run: a job of a plan, for a slot. */
 struct agent_order {
 	const struct manager_plan_job *job;
@@ -37,9 +30,9 @@ struct agent_order {
 	const uint8_t *plan; /* its digest, MANAGER_DIGEST_LEN bytes */
 };
 
-/* NULL with err set: out of memory, or ERR_LIMIT. */
-struct agent_command *agent_command_make(const struct agent_place *place, const char *agent,
+/* Ended by NULL. NULL with err set: out of memory. */
+char **agent_command_make(const struct agent_place *place, const char *agent,
 	const struct agent_order *order, struct err *err);
-void agent_command_free(struct agent_command *command);
+void agent_command_free(char **argv);
 
 #endif

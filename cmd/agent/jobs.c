@@ -5,8 +5,16 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "lib/buf.h"
 #include "lib/err.h"
+#include "lib/esc.h"
+#include "lib/file.h"
+#include "lib/name.h"
 #include "lib/tz.h"
+
+#define STORES_FILE_MAX (1u << 20)
+
+/* --- the agent's own file --------------------------------------------------- */
 
 static bool is_below(const char *path, const char *folder)
 {
@@ -55,18 +63,11 @@ static bool may_read(const struct agent_own *own, const char *path)
 	return may;
 }
 
-static bool has_recipient(const char *folder, const char *name)
-{
-	char path[4200];
-
-	snprintf(path, sizeof path, "%.4000s/%s.pub", folder, name);
-	return access(path, R_OK) == 0;
-}
-
 /* What the agent's own file forbids. Returns 0, or -1 with err set. */
 static int check(const struct manager_plan *plan, const struct agent_own *own, const char *agent,
 	const char *recipients, struct err *err)
 {
+	char path[4200];
 	size_t i, k;
 
 	if (strcmp(plan->agent, agent) != 0)
@@ -79,12 +80,15 @@ static int check(const struct manager_plan *plan, const struct agent_own *own, c
 				"job %s is to be stored unencrypted, which agent.conf does not "
 				"allow",
 				job->name);
-		for (k = 0; k < job->recipients.count; k++)
-			if (!has_recipient(recipients, job->recipients.items[k]))
+		for (k = 0; k < job->recipients.count; k++) {
+			snprintf(path, sizeof path, "%.4000s/%s.pub", recipients,
+				job->recipients.items[k]);
+			if (access(path, R_OK) != 0)
 				return err_set(err, ERR_DENIED,
 					"job %s is to be sealed to %s, which is not among the "
 					"recipients that this agent was enrolled with",
 					job->name, job->recipients.items[k]);
+		}
 		for (k = 0; k < job->paths.count; k++)
 			if (!may_read(own, job->paths.items[k]))
 				return err_set(err, ERR_DENIED,
@@ -94,14 +98,7 @@ static int check(const struct manager_plan *plan, const struct agent_own *own, c
 	return 0;
 }
 
-static void free_jobs(struct agent_job *jobs, size_t count)
-{
-	size_t i;
-
-	for (i = 0; i < count; i++)
-		tz_free(jobs[i].tz);
-	free(jobs);
-}
+/* --- the jobs --------------------------------------------------------------- */
 
 static void set_slots(struct agent_job *job, const struct manager_plan *plan)
 {
@@ -143,8 +140,77 @@ int agent_jobs_take(struct agent_jobs *jobs, const struct agent_own *own, const 
 
 void agent_jobs_free(struct agent_jobs *jobs)
 {
-	free_jobs(jobs->jobs, jobs->count);
+	size_t i;
+
+	for (i = 0; i < jobs->count; i++)
+		tz_free(jobs->jobs[i].tz);
+	free(jobs->jobs);
 	if (jobs->taken)
 		manager_plan_free(&jobs->plan);
 	*jobs = (struct agent_jobs){.taken = false};
+}
+
+/* --- the file of stores ----------------------------------------------------- */
+
+struct line {
+	char name[NAME_LEN_MAX + 1], address[1024];
+	char uid[2 * MANAGER_UID_LEN + 1], key[2 * MANAGER_KEY_LEN + 1]; /* "": unknown */
+};
+
+/* Finds the line of a store in the file's text; all zeros if it has none. */
+static struct line find_line(const char *text, const char *name)
+{
+	struct line line;
+
+	for (; text != NULL; text = strchr(text, '\n')) {
+		text += *text == '\n';
+		line = (struct line){.name = ""};
+		if (sscanf(text, "%63[^ \n]%*[ ]%1023[^ \n]%*[ ]%32[^ \n]%*[ ]%64[^ \n]", line.name,
+			    line.address, line.uid, line.key) >= 2 &&
+			strcmp(line.name, name) == 0)
+			return line;
+	}
+	return (struct line){.name = ""};
+}
+
+static int add_store(
+	struct buf *lines, const struct manager_plan_store *store, const char *old, struct err *err)
+{
+	struct line line = find_line(old, store->name);
+
+	if (store->address != NULL)
+		snprintf(line.address, sizeof line.address, "%s", store->address);
+	if (store->has_uid && store->has_key) {
+		esc_hex(line.uid, store->uid, sizeof store->uid);
+		esc_hex(line.key, store->key, sizeof store->key);
+	}
+	if (line.address[0] == 0)
+		return 0;
+	if (buf_addf(lines, err, "%s %s", store->name, line.address) != 0)
+		return -1;
+	if (line.key[0] != 0 && buf_addf(lines, err, " %s %s", line.uid, line.key) != 0)
+		return -1;
+	return buf_addf(lines, err, "\n");
+}
+
+int agent_jobs_keep_stores(const struct agent_jobs *jobs, const char *path, struct err *err)
+{
+	char *old = calloc(1, STORES_FILE_MAX);
+	struct buf lines;
+	size_t i, len;
+	int ret = 0;
+
+	if (old == NULL)
+		return err_set(err, ERR_NOMEM, "out of memory");
+	/* One that can't be read is written again. */
+	if (file_read(path, old, STORES_FILE_MAX - 1, &len, NULL, NULL) != 0)
+		old[0] = 0;
+	buf_init(&lines, STORES_FILE_MAX);
+	for (i = 0; i < jobs->plan.store_count && ret == 0; i++)
+		ret = add_store(&lines, &jobs->plan.stores[i], old, err);
+	if (ret == 0)
+		ret = file_write(path, lines.data, lines.len, 0600, err);
+	buf_fini(&lines);
+	free(old);
+	return ret;
 }

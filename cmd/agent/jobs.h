@@ -1,8 +1,8 @@
 /*
  * The jobs of an agent: a plan that was checked against what the agent's own file decides, with
- * the slots of each job.
+ * the slots of each job; and the file by which runs find the plan's stores.
  *
- *   zeroed -> agent_jobs_take ... -> use .jobs -> agent_jobs_free
+ *   zeroed -> agent_jobs_take ... -> agent_jobs_keep_stores, use .jobs -> agent_jobs_free
  */
 #ifndef FDUMP_CMD_AGENT_JOBS_H
 #define FDUMP_CMD_AGENT_JOBS_H
@@ -24,7 +24,6 @@ struct agent_own {
 	bool unencrypted;         /* whether a plan may ask for that */
 	int64_t min_interval_sec; /* the shortest time between two starts of a job */
 	int64_t warn_after_sec;   /* without any dump */
-	const char *hooks;        /* the folder that hooks are in */
 };
 
 struct agent_job {
@@ -50,5 +49,11 @@ struct agent_jobs {
 int agent_jobs_take(struct agent_jobs *jobs, const struct agent_own *own, const char *agent,
 	const char *recipients, const void *bytes, size_t len, struct err *err);
 void agent_jobs_free(struct agent_jobs *jobs);
+
+/* Writes the file by which runs, which are processes of their own, find the plan's stores: lines
+ * NAME ADDRESS [UID KEY]. What the plan does not say of one (the manager took the place of a lost
+ * one, and the store has not called yet) stays as it is in the file; a store whose address is not
+ * known is left out. Returns 0, or -1 with err set. */
+int agent_jobs_keep_stores(const struct agent_jobs *jobs, const char *path, struct err *err);
 
 #endif

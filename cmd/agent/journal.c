@@ -14,8 +14,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "cmd/agent/acked.h"
 #include "cmd/agent/schedule.h"
+#include "lib/buf.h"
 #include "lib/cbor.h"
 #include "lib/cbormap.h"
 #include "lib/err.h"
@@ -25,10 +25,17 @@
 
 #define MARK_EVERY 256
 #define WINDOW     (2 * MANAGER_FRAME_MAX)
-#define STATES_MAX 512 /* jobs that the head has room for */
+#define STATES_MAX 512  /* jobs that the head has room for */
+#define ACKED_MAX  8192 /* bytes of the file beside it: AGENT_MANAGERS_MAX are far below */
 
 struct mark {
 	uint64_t number, offset;
+};
+
+/* Up to which record a manager has everything. */
+struct acked {
+	char name[NAME_LEN_MAX + 1];
+	uint64_t number;
 };
 
 struct agent_journal {
@@ -36,14 +43,14 @@ struct agent_journal {
 	int fd;
 	bool broken;
 	uint8_t id[AGENT_JOURNAL_ID_LEN];
-	uint64_t max, size, first_at; /* first_at: where the head ends */
-	uint64_t first, last;         /* numbers; 0: there is none */
-	struct mark *marks;
-	size_t mark_count, mark_cap;
+	uint64_t max, size;
+	uint64_t last;    /* number; 0: there is none */
+	struct buf marks; /* struct mark; the first one is of the first record */
 	uint64_t since_mark;
 	struct agent_job_state *states;
 	size_t state_count;
-	struct agent_acked acked;
+	struct acked acked[AGENT_MANAGERS_MAX];
+	size_t acked_count;
 };
 
 static int no_memory(struct err *err)
@@ -239,24 +246,21 @@ static int walk_init(struct walk *walk, int fd, uint64_t offset, struct err *err
 
 /* ---- opening ---- */
 
-static int add_mark(struct agent_journal *journal, uint64_t number, uint64_t offset)
+static struct mark *marks_of(const struct agent_journal *journal, size_t *count)
 {
-	struct mark *grown;
+	*count = journal->marks.len / sizeof(struct mark);
+	return (struct mark *)(void *)journal->marks.data;
+}
 
-	if (journal->mark_count > 0 && ++journal->since_mark < MARK_EVERY)
+static int add_mark(
+	struct agent_journal *journal, uint64_t number, uint64_t offset, struct err *err)
+{
+	const struct mark mark = {number, offset};
+
+	if (journal->marks.len > 0 && ++journal->since_mark < MARK_EVERY)
 		return 0;
-	if (journal->mark_count == journal->mark_cap) {
-		size_t cap = journal->mark_cap == 0 ? 64 : 2 * journal->mark_cap;
-
-		grown = realloc(journal->marks, cap * sizeof *grown);
-		if (grown == NULL)
-			return -1;
-		journal->marks = grown;
-		journal->mark_cap = cap;
-	}
-	journal->marks[journal->mark_count++] = (struct mark){number, offset};
 	journal->since_mark = 0;
-	return 0;
+	return buf_add(&journal->marks, &mark, sizeof mark, err);
 }
 
 /* Takes a record of the file in. */
@@ -270,11 +274,9 @@ static int take_record(struct agent_journal *journal, const struct found *found,
 	if (record.number <= journal->last)
 		return err_set(err, ERR_DAMAGE, "record %llu comes after record %llu",
 			(unsigned long long)record.number, (unsigned long long)journal->last);
-	if (add_mark(journal, record.number, found->offset) != 0)
-		return no_memory(err);
+	if (add_mark(journal, record.number, found->offset, err) != 0)
+		return -1;
 	journal->last = record.number;
-	if (journal->first == 0)
-		journal->first = record.number;
 	if (record.job[0] == 0)
 		return 0;
 	state = agent_journal_state(journal, record.job);
@@ -284,7 +286,9 @@ static int take_record(struct agent_journal *journal, const struct found *found,
 	return 0;
 }
 
-static int load(struct agent_journal *journal, struct agent_journal_found *seen, struct err *err)
+/* Takes in the head, and the records before this offset. */
+static int take_file(struct agent_journal *journal, uint64_t end, struct agent_journal_found *seen,
+	struct err *err)
 {
 	struct found found;
 	struct walk walk;
@@ -293,18 +297,16 @@ static int load(struct agent_journal *journal, struct agent_journal_found *seen,
 	if (walk_init(&walk, journal->fd, 0, err) != 0)
 		return -1;
 	got = walk_next(&walk, &found, err);
-	if (got != 0 || found.offset != 0) {
-		if (got >= 0)
-			err_set(err, ERR_DAMAGE,
-				"%s: not a journal, or its head is damaged (move it away to begin "
-				"a new one)",
-				journal->path);
+	if (got >= 0 && (got != 0 || found.offset != 0))
+		err_set(err, ERR_DAMAGE,
+			"%s: not a journal, or its head is damaged (move it away to begin a new "
+			"one)",
+			journal->path);
+	if (got != 0 || found.offset != 0 ||
+		take_head(journal, found.payload, found.payload_len, err) != 0)
 		goto out;
-	}
-	if (take_head(journal, found.payload, found.payload_len, err) != 0)
-		goto out;
-	journal->first_at = journal->size = found.len;
-	while ((got = walk_next(&walk, &found, err)) == 0) {
+	journal->size = found.len;
+	while ((got = walk_next(&walk, &found, err)) == 0 && found.offset < end) {
 		seen->damaged += found.skipped;
 		if (take_record(journal, &found, err) != 0) {
 			err_prefix(err, "%s", journal->path);
@@ -312,19 +314,23 @@ static int load(struct agent_journal *journal, struct agent_journal_found *seen,
 		}
 		journal->size = found.offset + found.len;
 	}
-	if (got < 0)
-		goto out;
-	/* Behind the last whole frame there is only what a crash cut short. */
-	seen->cut = found.skipped;
-	if (found.skipped > 0 &&
-		(ftruncate(journal->fd, (off_t)journal->size) != 0 || fsync(journal->fd) != 0)) {
-		err_errno(err, errno, "%s: cut off its torn end", journal->path);
-		goto out;
-	}
-	ret = 0;
+	if (got == 1)
+		seen->cut = found.skipped;
+	ret = got < 0 ? -1 : 0;
 out:
 	free(walk.window);
 	return ret;
+}
+
+static int load(struct agent_journal *journal, struct agent_journal_found *seen, struct err *err)
+{
+	if (take_file(journal, UINT64_MAX, seen, err) != 0)
+		return -1;
+	/* Behind the last whole frame there is only what a crash cut short. */
+	if (seen->cut > 0 &&
+		(ftruncate(journal->fd, (off_t)journal->size) != 0 || fsync(journal->fd) != 0))
+		return err_errno(err, errno, "%s: cut off its torn end", journal->path);
+	return 0;
 }
 
 /* Creates the journal: under its name it is complete, or does not exist. */
@@ -368,9 +374,108 @@ static int open_locked(const char *path, int flags, struct err *err)
 
 /* ---- what managers have acknowledged ---- */
 
+static const struct cbormap_field acked_fields[] = {
+	{.need = true, CBORMAP_OF(struct acked, NAME, name)},
+	{.need = true, .max = INT64_MAX, CBORMAP_OF(struct acked, UINT, number)},
+	{0},
+};
+
+static const struct cbormap_field acked_item = {.type = CBORMAP_MAP, .sub = acked_fields};
+
+enum { ALL_JOURNAL, ALL_MANAGERS, ALL_FIELDS };
+
+static const struct cbormap_field all_fields[] = {
+	[ALL_JOURNAL] = {.key = "journal", CBORMAP_FIXED(AGENT_JOURNAL_ID_LEN), .need = true},
+	[ALL_MANAGERS] = {.key = "managers",
+		CBORMAP_LIST_OF(acked_item, AGENT_MANAGERS_MAX),
+		.need = true},
+	[ALL_FIELDS] = {0},
+};
+
+/* A file that is not there, damaged, or of another journal counts as empty. */
+static int load_acked(struct agent_journal *journal, struct err *err)
+{
+	struct cbormap_value v[ALL_FIELDS], item;
+	size_t len, skipped, payload_len;
+	struct err ignored = {0};
+	const uint8_t *payload;
+	uint8_t mem[ACKED_MAX];
+
+	if (file_read(journal->acked_path, mem, sizeof mem, &len, NULL, &ignored) != 0)
+		return ignored.code == ERR_NOMEM ? no_memory(err) : 0;
+	if (!manager_frame_find(mem, len, &skipped, &payload, &payload_len) ||
+		cbormap_get(v, all_fields, payload, payload_len, &ignored) != 0 ||
+		memcmp(v[ALL_JOURNAL].bytes, journal->id, AGENT_JOURNAL_ID_LEN) != 0)
+		return 0;
+	while (cbormap_next(&v[ALL_MANAGERS], &acked_item, &item)) {
+		struct acked *acked = &journal->acked[journal->acked_count++];
+
+		assert(journal->acked_count <= AGENT_MANAGERS_MAX);
+		cbormap_store_item(acked, &acked_item, &item);
+		/* If records at the end are damaged: a number is never given twice. */
+		if (acked->number > journal->last)
+			journal->last = acked->number;
+	}
+	return 0;
+}
+
+static int save_acked(const struct agent_journal *journal, struct err *err)
+{
+	uint8_t frame[ACKED_MAX];
+	struct cbor_out out;
+	size_t i;
+
+	cbor_out_init(&out, frame + MANAGER_FRAME_HEAD, sizeof frame - MANAGER_FRAME_HEAD);
+	cbor_put_map(&out, 2);
+	cbor_put_text(&out, "journal");
+	cbor_put_bytes(&out, journal->id, AGENT_JOURNAL_ID_LEN);
+	cbor_put_text(&out, "managers");
+	cbor_put_array(&out, journal->acked_count);
+	for (i = 0; i < journal->acked_count; i++)
+		cbormap_put(&out, acked_fields, &journal->acked[i]);
+	assert(!cbor_out_full(&out));
+	manager_frame_seal(frame, cbor_out_len(&out));
+	return file_write(
+		journal->acked_path, frame, MANAGER_FRAME_HEAD + cbor_out_len(&out), 0600, err);
+}
+
+/* The manager's place; .acked_count: it has none. */
+static size_t find_acked(const struct agent_journal *journal, const char *manager)
+{
+	size_t i = 0;
+
+	while (i < journal->acked_count && strcmp(journal->acked[i].name, manager) != 0)
+		i++;
+	return i;
+}
+
+static int set_acked(
+	struct agent_journal *journal, const char *manager, uint64_t number, struct err *err)
+{
+	size_t i = find_acked(journal, manager);
+
+	assert(name_ok(manager, strlen(manager)));
+	if (i == AGENT_MANAGERS_MAX)
+		return err_set(err, ERR_LIMIT, "more than %d managers", AGENT_MANAGERS_MAX);
+	if (i == journal->acked_count) {
+		journal->acked[i] = (struct acked){.number = 0};
+		strcpy(journal->acked[i].name, manager);
+		journal->acked_count++;
+	}
+	journal->acked[i].number = number;
+	return save_acked(journal, err);
+}
+
+const char *agent_journal_manager(const struct agent_journal *journal, size_t i)
+{
+	return i < journal->acked_count ? journal->acked[i].name : NULL;
+}
+
 uint64_t agent_journal_acknowledged(const struct agent_journal *journal, const char *manager)
 {
-	return agent_acked_get(&journal->acked, manager);
+	size_t i = find_acked(journal, manager);
+
+	return i < journal->acked_count ? journal->acked[i].number : 0;
 }
 
 int agent_journal_acknowledge(
@@ -380,73 +485,60 @@ int agent_journal_acknowledge(
 		return err_set(err, ERR_USAGE,
 			"manager %s acknowledges %llu, the last record is %llu", manager,
 			(unsigned long long)number, (unsigned long long)journal->last);
-	if (number <= agent_acked_get(&journal->acked, manager))
+	if (number <= agent_journal_acknowledged(journal, manager))
 		return 0;
-	return agent_acked_set(
-		&journal->acked, journal->acked_path, journal->id, manager, number, err);
-}
-
-const struct agent_acked *agent_journal_acked(const struct agent_journal *journal)
-{
-	return &journal->acked;
+	return set_acked(journal, manager, number, err);
 }
 
 int agent_journal_forget(struct agent_journal *journal, const char *manager, struct err *err)
 {
-	return agent_acked_forget(&journal->acked, journal->acked_path, journal->id, manager, err);
+	size_t i = find_acked(journal, manager);
+
+	if (i == journal->acked_count)
+		return 0;
+	journal->acked_count--;
+	memmove(&journal->acked[i], &journal->acked[i + 1],
+		(journal->acked_count - i) * sizeof journal->acked[i]);
+	return save_acked(journal, err);
 }
 
 int agent_journal_lacks(
 	struct agent_journal *journal, const char *manager, uint64_t number, struct err *err)
 {
-	if (number >= agent_acked_get(&journal->acked, manager))
+	if (number >= agent_journal_acknowledged(journal, manager))
 		return 0;
-	return agent_acked_set(
-		&journal->acked, journal->acked_path, journal->id, manager, number, err);
+	return set_acked(journal, manager, number, err);
 }
 
 /* ---- dropping old records ---- */
 
-/* Where to cut: in the middle of the file; or before, so that nothing is lost
- * that a manager has not acknowledged, if that makes enough room. */
-static size_t choose_cut(const struct agent_journal *journal)
+/* What all managers have; the last record, if there are none. */
+static uint64_t least_acked(const struct agent_journal *journal)
 {
-	uint64_t acked = agent_acked_least(&journal->acked, UINT64_MAX);
-	size_t half, kept;
+	uint64_t least = journal->last;
+	size_t i;
 
-	for (half = 0; half + 1 < journal->mark_count; half++)
-		if (journal->size - journal->marks[half].offset <= journal->max / 2)
-			break;
-	for (kept = half; kept > 0 && acked != UINT64_MAX; kept--)
-		if (journal->marks[kept].number <= acked + 1)
-			break;
-	return journal->size - journal->marks[kept].offset <= journal->max / 4 * 3 ? kept : half;
+	for (i = 0; i < journal->acked_count; i++)
+		if (journal->acked[i].number < least)
+			least = journal->acked[i].number;
+	return least;
 }
 
-/* The states before a record: from the old head, by all records up to it. */
-static int states_before(
-	struct agent_journal *journal, uint64_t offset, struct agent_journal *old, struct err *err)
+/* Where to cut: in the middle of the file; or before, so that nothing is lost
+ * that a manager has not acknowledged, if that makes enough room. */
+static const struct mark *choose_cut(const struct agent_journal *journal)
 {
-	struct found found;
-	struct walk walk;
-	int got, ret = -1;
+	uint64_t acked = least_acked(journal);
+	size_t half, kept, count;
+	const struct mark *marks = marks_of(journal, &count);
 
-	*old = (struct agent_journal){.fd = journal->fd, .path = journal->path};
-	if (walk_init(&walk, journal->fd, 0, err) != 0)
-		return -1;
-	got = walk_next(&walk, &found, err);
-	if (got == 0 && take_head(old, found.payload, found.payload_len, err) != 0)
-		goto out;
-	while (got == 0 && (got = walk_next(&walk, &found, err)) == 0) {
-		if (found.offset >= offset)
+	for (half = 0; half + 1 < count; half++)
+		if (journal->size - marks[half].offset <= journal->max / 2)
 			break;
-		if (take_record(old, &found, err) != 0)
-			goto out;
-	}
-	ret = got < 0 ? -1 : 0;
-out:
-	free(walk.window);
-	return ret;
+	for (kept = half; kept > 0 && marks[kept].number > acked + 1; kept--)
+		continue;
+	return journal->size - marks[kept].offset <= journal->max / 4 * 3 ? &marks[kept]
+									  : &marks[half];
 }
 
 static int copy_range(int from, uint64_t offset, uint64_t end, int to, struct err *err)
@@ -468,25 +560,6 @@ static int copy_range(int from, uint64_t offset, uint64_t end, int to, struct er
 	return ret;
 }
 
-static int sync_folder(const char *path, struct err *err)
-{
-	char *folder = strdup(path), *slash;
-	int fd, ret = 0;
-
-	if (folder == NULL)
-		return no_memory(err);
-	slash = strrchr(folder, '/');
-	if (slash != NULL)
-		slash[slash == folder] = 0;
-	fd = open(slash != NULL ? folder : ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (fd < 0 || fsync(fd) != 0)
-		ret = err_errno(err, errno, "%s: sync", folder);
-	if (fd >= 0)
-		close(fd);
-	free(folder);
-	return ret;
-}
-
 /* The most recent first. */
 static int by_activity(const void *a, const void *b)
 {
@@ -501,13 +574,17 @@ static int by_activity(const void *a, const void *b)
  * stays until the new one is durable; from the rename on the new one counts. */
 static int rewrite(struct agent_journal *journal, uint64_t offset, struct err *err)
 {
-	struct agent_journal old = {0};
+	struct agent_journal old = {.fd = journal->fd, .path = journal->path};
+	struct agent_journal_found ignored = {0};
+	struct mark *marks;
 	uint8_t *head = NULL;
 	char *path = NULL;
-	size_t head_len = 0, i, n = 0;
+	size_t head_len = 0, i, n = 0, count;
 	int fd = -1, ret = -1;
 
-	if (states_before(journal, offset, &old, err) != 0)
+	buf_init(&old.marks, SIZE_MAX);
+	/* The states before the first record that stays. */
+	if (take_file(&old, offset, &ignored, err) != 0)
 		goto out;
 	if (old.state_count > 0)
 		qsort(old.states, old.state_count, sizeof *old.states, by_activity);
@@ -533,21 +610,20 @@ static int rewrite(struct agent_journal *journal, uint64_t offset, struct err *e
 		err_errno(err, errno, "%s", path);
 		goto out;
 	}
-	for (i = 0; i < journal->mark_count; i++) {
-		if (journal->marks[i].offset < offset)
+	marks = marks_of(journal, &count);
+	for (i = 0; i < count; i++) {
+		if (marks[i].offset < offset)
 			continue;
-		journal->marks[n] = journal->marks[i];
-		journal->marks[n++].offset -= offset - head_len;
+		marks[n] = marks[i];
+		marks[n++].offset -= offset - head_len;
 	}
-	assert(n > 0 && journal->marks[0].offset == head_len);
-	journal->mark_count = n;
-	journal->first = journal->marks[0].number;
-	journal->first_at = head_len;
+	assert(n > 0 && marks[0].offset == head_len);
+	journal->marks.len = n * sizeof *marks;
 	journal->size -= offset - head_len;
 	close(journal->fd);
 	journal->fd = fd;
 	fd = -1;
-	journal->broken = sync_folder(journal->path, err) != 0;
+	journal->broken = file_sync_folder(journal->path, err) != 0;
 	ret = journal->broken ? -1 : 0;
 out:
 	if (fd >= 0) {
@@ -557,21 +633,21 @@ out:
 	free(path);
 	free(head);
 	free(old.states);
-	free(old.marks);
+	buf_fini(&old.marks);
 	return ret;
 }
 
 static int drop_old(struct agent_journal *journal, uint64_t *lost, struct err *err)
 {
-	uint64_t acked = agent_acked_least(&journal->acked, journal->last);
-	const struct mark *mark;
+	uint64_t acked = least_acked(journal);
+	struct mark cut;
 
-	if (journal->mark_count < 2)
+	if (journal->marks.len < 2 * sizeof cut)
 		return 0; /* a limit that no real journal has */
-	mark = &journal->marks[choose_cut(journal)];
-	if (lost != NULL && mark->number > acked + 1)
-		*lost = mark->number - acked - 1;
-	return rewrite(journal, mark->offset, err);
+	cut = *choose_cut(journal);
+	if (lost != NULL && cut.number > acked + 1)
+		*lost = cut.number - acked - 1;
+	return rewrite(journal, cut.offset, err);
 }
 
 /* ---- the interface ---- */
@@ -585,6 +661,7 @@ int agent_journal_open(const char *path, uint64_t max, struct agent_journal **ou
 	if (journal == NULL)
 		return no_memory(err);
 	journal->fd = -1;
+	buf_init(&journal->marks, SIZE_MAX);
 	journal->max = max != 0 ? max : AGENT_JOURNAL_MAX;
 	journal->path = strdup(path);
 	if (journal->path == NULL || asprintf(&journal->acked_path, "%s.acked", path) < 0) {
@@ -600,13 +677,8 @@ int agent_journal_open(const char *path, uint64_t max, struct agent_journal **ou
 		found->created = true;
 		journal->fd = open_locked(path, 0, err);
 	}
-	if (journal->fd < 0 || load(journal, found, err) != 0 ||
-		agent_acked_load(&journal->acked, journal->acked_path, journal->id, err) != 0)
+	if (journal->fd < 0 || load(journal, found, err) != 0 || load_acked(journal, err) != 0)
 		goto fail;
-	/* If records at the end are damaged: a number is never given twice. */
-	journal->last = agent_acked_most(&journal->acked, 0) > journal->last
-				? agent_acked_most(&journal->acked, 0)
-				: journal->last;
 	*out = journal;
 	return 0;
 fail:
@@ -622,7 +694,7 @@ void agent_journal_close(struct agent_journal *journal)
 		close(journal->fd);
 	free(journal->path);
 	free(journal->acked_path);
-	free(journal->marks);
+	buf_fini(&journal->marks);
 	free(journal->states);
 	free(journal);
 }
@@ -635,13 +707,6 @@ const uint8_t *agent_journal_id(const struct agent_journal *journal)
 uint64_t agent_journal_last(const struct agent_journal *journal)
 {
 	return journal->last;
-}
-
-/* Takes back what a failed write left. */
-static void take_back(struct agent_journal *journal)
-{
-	journal->broken =
-		ftruncate(journal->fd, (off_t)journal->size) != 0 || fsync(journal->fd) != 0;
 }
 
 int agent_journal_append(struct agent_journal *journal, struct manager_record *record,
@@ -669,21 +734,21 @@ int agent_journal_append(struct agent_journal *journal, struct manager_record *r
 		*err = (struct err){0};
 	}
 	if (fs_write_at(journal->fd, frame, len, journal->size, err) != 0) {
-		take_back(journal);
+		/* What the failed write left is taken back. */
+		journal->broken = ftruncate(journal->fd, (off_t)journal->size) != 0 ||
+				  fsync(journal->fd) != 0;
 		return err_prefix(err, "%s", journal->path);
 	}
 	if (fdatasync(journal->fd) != 0) {
 		journal->broken = true;
 		return err_errno(err, errno, "%s: sync", journal->path);
 	}
-	if (add_mark(journal, record->number, journal->size) != 0) {
+	if (add_mark(journal, record->number, journal->size, err) != 0) {
 		journal->broken = true;
-		return no_memory(err);
+		return -1;
 	}
 	journal->size += len;
 	journal->last = record->number;
-	if (journal->first == 0)
-		journal->first = record->number;
 	if (state != NULL)
 		agent_state_apply(state, record);
 	return 0;
@@ -692,19 +757,20 @@ int agent_journal_append(struct agent_journal *journal, struct manager_record *r
 int agent_journal_read(struct agent_journal *journal, uint64_t number, void *mem, size_t cap,
 	size_t *len, uint64_t *last, struct err *err)
 {
-	uint64_t offset = journal->first_at;
+	uint64_t offset = 0;
 	struct manager_record record;
 	struct found found;
 	struct walk walk;
-	size_t i;
+	size_t i, count;
+	const struct mark *marks = marks_of(journal, &count);
 	int got;
 
 	assert(cap >= MANAGER_FRAME_HEAD + MANAGER_RECORD_MAX);
 	*len = 0;
-	for (i = 0; i < journal->mark_count && journal->marks[i].number <= number; i++)
-		offset = journal->marks[i].offset;
-	if (number > journal->last)
+	if (number > journal->last || count == 0)
 		return 1;
+	for (i = 0; i < count && (i == 0 || marks[i].number <= number); i++)
+		offset = marks[i].offset;
 	if (walk_init(&walk, journal->fd, offset, err) != 0)
 		return -1;
 	while ((got = walk_next(&walk, &found, err)) == 0) {

@@ -19,7 +19,12 @@
  * and all others are records. A state's result is its place in enum manager_result. The states are
  * those before the first record; they are empty until old records are dropped for the first time.
  *
- * What each manager has acknowledged stands beside it, in PATH.acked (acked.h).
+ * Up to which record each manager has everything stands beside it, in PATH.acked: one frame,
+ * replaced as a whole, with
+ *
+ *   { journal: bytes .size 16, managers: [* { name: name, number: uint }] }
+ *
+ * Lost, it only means that records are sent again.
  */
 #ifndef FDUMP_CMD_AGENT_JOURNAL_H
 #define FDUMP_CMD_AGENT_JOURNAL_H
@@ -28,14 +33,15 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "cmd/agent/acked.h"
 #include "cmd/manager/report.h"
 
 struct agent_job_state;
 struct agent_journal;
 struct err;
 
-#define AGENT_JOURNAL_MAX (64u << 20) /* bytes of the file */
+#define AGENT_JOURNAL_MAX    (64u << 20) /* bytes of the file */
+#define AGENT_JOURNAL_ID_LEN 16
+#define AGENT_MANAGERS_MAX   64
 
 /* What was found at the opening; worth a line in the log if not zero. */
 struct agent_journal_found {
@@ -85,8 +91,8 @@ uint64_t agent_journal_acknowledged(const struct agent_journal *journal, const c
  * for a number that no record has, ERR_LIMIT over AGENT_MANAGERS_MAX. */
 int agent_journal_acknowledge(
 	struct agent_journal *journal, const char *manager, uint64_t number, struct err *err);
-/* The numbers of all managers. Borrowed. */
-const struct agent_acked *agent_journal_acked(const struct agent_journal *journal);
+/* The name of the i-th manager of which there is a number; NULL: there are no more. Borrowed. */
+const char *agent_journal_manager(const struct agent_journal *journal, size_t i);
 /* The manager has left the fleet: its number no longer holds records back. Returns 0, or -1 with
  * err set. */
 int agent_journal_forget(struct agent_journal *journal, const char *manager, struct err *err);

@@ -196,8 +196,9 @@ static void report(struct talk *t)
 		agent_notes_log(notes, AGENT_LOG_WARNING, "report: %s", err.message);
 }
 
-void agent_managers_report(struct agent_managers *m)
+void agent_managers_report(void *managers)
 {
+	struct agent_managers *m = managers;
 	size_t i;
 
 	for (i = 0; m != NULL && i < manager_uplink_count(m->uplink); i++)
@@ -213,10 +214,8 @@ static void on_hello(void *ctx, size_t peer, struct manager_hello *hello)
 	size_t followed = manager_uplink_followed(m->uplink);
 
 	(void)peer;
-	hello->has_journal = true;
 	memcpy(hello->journal, agent_journal_id(journal), sizeof hello->journal);
 	hello->number = agent_journal_last(journal);
-	hello->has_digest = m->o.jobs->taken;
 	memcpy(hello->digest, m->o.jobs->digest, sizeof hello->digest);
 	if (followed != SIZE_MAX)
 		snprintf(hello->follows, sizeof hello->follows, "%s",
@@ -279,17 +278,19 @@ static void on_dropped(void *ctx, size_t peer)
 /* What managers have acknowledged that are not in the agent's list any more. */
 static void forget_others(struct agent_managers *m)
 {
-	const struct agent_acked *acked = agent_journal_acked(m->o.notes->journal);
+	const struct agent_journal *journal = m->o.notes->journal;
 	char name[NAME_LEN_MAX + 1];
-	size_t i, k;
+	size_t i = 0, k;
 
-	for (i = acked->count; i-- > 0;) {
-		strcpy(name, acked->of[i].manager);
+	while (agent_journal_manager(journal, i) != NULL) {
+		strcpy(name, agent_journal_manager(journal, i));
 		for (k = 0; k < m->o.uplink.peer_count; k++)
 			if (strcmp(m->o.uplink.peers[k].name, name) == 0)
 				break;
 		if (k == m->o.uplink.peer_count)
 			forget(m, name);
+		else
+			i++;
 	}
 }
 
@@ -304,7 +305,7 @@ static void on_renewed(void *ctx)
 {
 	struct agent_managers *m = ctx;
 
-	m->o.renewed(m->o.ctx);
+	m->o.renewed(m->o.renewed_ctx);
 }
 
 void agent_managers_changed(struct agent_managers *m)
@@ -313,9 +314,9 @@ void agent_managers_changed(struct agent_managers *m)
 }
 
 /* Who is not connected does without. */
-void agent_managers_progress(
-	struct agent_managers *m, const char *job, uint64_t bytes, uint64_t entries)
+void agent_managers_progress(void *managers, const char *job, uint64_t bytes, uint64_t entries)
 {
+	struct agent_managers *m = managers;
 	struct cbor_out out;
 	uint8_t mem[NAME_LEN_MAX + 64];
 	size_t i;

@@ -27,25 +27,26 @@ struct agent_managers_opts {
 	struct manager_uplink_opts uplink; /* its callbacks and .ctx are set here */
 	struct agent_notes *notes;         /* borrowed, as all else */
 	const struct agent_jobs *jobs;     /* hello says which plan they are of */
+	void (*renewed)(void *ctx);        /* as manager_uplink_opts has it */
+	void *renewed_ctx;
 	void *ctx;
 	/* Whether a plan that differs from that of .jobs, by its digest, should be asked for. */
 	bool (*wants)(void *ctx, const uint8_t digest[MANAGER_DIGEST_LEN]);
 	/* A plan has come. */
 	void (*plan)(void *ctx, const char *manager, const void *bytes, size_t len);
-	void (*renewed)(void *ctx); /* as manager_uplink_opts has it */
 };
 
 /* NULL with err set. */
 struct agent_managers *agent_managers_new(const struct agent_managers_opts *opts, struct err *err);
 void agent_managers_free(struct agent_managers *managers);
 
-/* Sends each manager the records that it lacks. NULL does nothing. */
-void agent_managers_report(struct agent_managers *managers);
+/* Sends each manager the records that it lacks. managers: a struct agent_managers; NULL does
+ * nothing. */
+void agent_managers_report(void *managers);
 /* Something that a hello says has changed: it is said again, soon. */
 void agent_managers_changed(struct agent_managers *managers);
-/* Tells all how far the run of a job is. */
-void agent_managers_progress(
-	struct agent_managers *managers, const char *job, uint64_t bytes, uint64_t entries);
+/* Tells all how far the run of a job is. managers: a struct agent_managers. */
+void agent_managers_progress(void *managers, const char *job, uint64_t bytes, uint64_t entries);
 /* As manager_uplink_conf. */
 void agent_managers_conf(struct agent_managers *managers, struct rpc_tls_conf *conf);
 

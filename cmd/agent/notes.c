@@ -17,7 +17,7 @@ void agent_notes_log(struct agent_notes *n, enum agent_priority priority, const 
 	va_start(args, fmt);
 	vsnprintf(text, sizeof text, fmt, args);
 	va_end(args);
-	n->log(n->ctx, priority, text);
+	n->log(n->log_ctx, priority, text);
 }
 
 int agent_notes_record(struct agent_notes *n, struct manager_record *record, struct err *err)
@@ -30,7 +30,7 @@ int agent_notes_record(struct agent_notes *n, struct manager_record *record, str
 	if (lost > 0)
 		agent_notes_log(n, AGENT_LOG_WARNING,
 			"journal: %llu records were dropped unreported", (unsigned long long)lost);
-	n->added(n->ctx);
+	n->added(n->added_ctx);
 	return 0;
 }
 

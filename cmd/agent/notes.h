@@ -19,9 +19,10 @@ enum agent_priority { AGENT_LOG_ERROR = 3, AGENT_LOG_WARNING = 4, AGENT_LOG_NOTI
 struct agent_notes {
 	struct agent_journal *journal;
 	void (*log)(void *ctx, int priority, const char *text);
+	void *log_ctx;
 	/* A record was added: managers lack it. */
 	void (*added)(void *ctx);
-	void *ctx;
+	void *added_ctx;
 };
 
 void agent_notes_log(struct agent_notes *notes, enum agent_priority priority, const char *fmt, ...)

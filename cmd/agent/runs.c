@@ -1,42 +1,413 @@
 #include "cmd/agent/runs.h"
 
 #include <assert.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <jansson.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "cmd/agent/journal.h"
 #include "cmd/agent/notes.h"
-#include "cmd/agent/run.h"
 #include "cmd/agent/schedule.h"
+#include "lib/buf.h"
 #include "lib/err.h"
 #include "lib/esc.h"
 #include "lib/seal.h"
+#include "rpc/loop.h"
+
+#define REAP_MS      20 /* between looks whether the child has ended, once its output has */
+#define RUN_LINE_MAX (256u << 10) /* bytes of a line that is read; a longer one is skipped */
+#define CANCEL_SEC   60           /* after which a cancelled run is killed */
 
 /* It outlives its job's place in a plan. */
-struct agent_running {
+struct agent_run {
 	struct agent_runs *runs;
-	struct agent_running *next;
-	char job[NAME_LEN_MAX + 1];
-	uint8_t id[MANAGER_RUN_LEN];
-	int64_t slot;
-	struct agent_run *run;
+	struct agent_run *next;
+	struct manager_record record; /* of its end, in the making; .job, .run and .slot are set */
+	char text[MANAGER_NOTE_MAX + 1];    /* what was wrong; "": nothing */
+	char warning[MANAGER_NOTE_MAX + 1]; /* the first one; "": none */
+	bool given; /* the problem is with a path that the job names, not with one below it */
+	bool store_changed; /* another store answers by the name of one */
+	bool cancelled;
+	pid_t pid; /* -1: it was not started, or has ended */
+	int out;   /* the child's standard output; -1: it has ended */
+	struct rpc_fd reader;
+	struct rpc_timer reap, kill;
+	struct buf line;
+	bool skipping; /* the rest of a line that is too long */
 };
 
-void agent_runs_init(struct agent_runs *s, struct rpc_loop *loop, const struct agent_place *place,
-	struct agent_notes *notes)
+/* --- what the child says ---------------------------------------------------- */
+
+static const char *text_of(const json_t *object, const char *key)
 {
-	*s = (struct agent_runs){.loop = loop, .place = place, .notes = notes};
+	return json_string_value(json_object_get(object, key));
 }
+
+static bool bytes_of(const json_t *object, const char *key, void *bytes, size_t len)
+{
+	const char *text = text_of(object, key);
+
+	return text != NULL && esc_unhex(bytes, len, text);
+}
+
+static uint64_t number_of(const json_t *object, const char *key)
+{
+	return (uint64_t)json_integer_value(json_object_get(object, key));
+}
+
+static void take_receipts(struct manager_record *r, const json_t *list)
+{
+	size_t i;
+
+	for (i = 0; i < json_array_size(list) && r->receipt_count < MANAGER_RECEIPTS_MAX; i++) {
+		const json_t *one = json_array_get(list, i);
+		struct manager_receipt *to = &r->receipts[r->receipt_count];
+		const char *store = text_of(one, "store");
+
+		if (store == NULL || !name_ok(store, strlen(store)) ||
+			!bytes_of(one, "uid", to->uid, sizeof to->uid) ||
+			!bytes_of(one, "signature", to->signature, sizeof to->signature))
+			continue;
+		snprintf(to->store, sizeof to->store, "%s", store);
+		to->time = json_integer_value(json_object_get(one, "time"));
+		r->receipt_count++;
+	}
+}
+
+/* Why there are too few copies, unless something worse was told. */
+static void take_behind(struct agent_run *run, const json_t *behind)
+{
+	const json_t *one;
+	size_t i;
+
+	json_array_foreach(behind, i, one)
+	{
+		const char *what = text_of(one, "what");
+
+		if (run->text[0] == 0 && what != NULL &&
+			!json_is_true(json_object_get(one, "caught_up")))
+			snprintf(run->text, sizeof run->text, "%s", what);
+	}
+}
+
+static void take_object(struct agent_run *run, const json_t *object)
+{
+	struct manager_record *r = &run->record;
+	const char *warning =
+		text_of(json_array_get(json_object_get(object, "warnings"), 0), "what");
+	const char *type = text_of(object, "type"), *id = text_of(object, "id"),
+		   *what = text_of(object, "what");
+	bool given;
+
+	if (type == NULL || id == NULL)
+		return;
+	if (strcmp(id, "backup.result") == 0) {
+		r->has_dump = bytes_of(object, "dump", r->dump, sizeof r->dump);
+		r->has_stats = true;
+		r->stats = (struct manager_stats){.entries = number_of(object, "entries"),
+			.content = number_of(object, "content"),
+			.read = number_of(object, "read"),
+			.stored = number_of(object, "stored"),
+			.problems = number_of(object, "problems"),
+			.fewer_than = number_of(object, "fewer_than")};
+		bytes_of(object, "record", r->record, sizeof r->record);
+		take_receipts(r, json_object_get(object, "receipts"));
+		take_behind(run, json_object_get(object, "behind"));
+		if (warning != NULL)
+			snprintf(run->warning, sizeof run->warning, "%s", warning);
+		return;
+	}
+	if (strcmp(id, "backup.store_changed") == 0)
+		run->store_changed = true;
+	/* A path of the job that is not there is worth more than a file that has vanished. */
+	given = json_is_true(json_object_get(object, "given")) && !run->given;
+	if (what != NULL && (strcmp(type, "error") == 0 || (strcmp(type, "problem") == 0 &&
+								   (given || run->text[0] == 0)))) {
+		const char *path = text_of(object, "path");
+
+		snprintf(run->text, sizeof run->text, "%s%s%s%s", path != NULL ? path : "",
+			given ? ", a path of the job" : "", path != NULL ? ": " : "", what);
+		run->given |= given;
+	}
+}
+
+static void take_line(struct agent_run *run)
+{
+	const struct agent_runs *s = run->runs;
+	const char *id;
+	json_t *object;
+
+	if (!run->skipping) {
+		object = json_loadb((const char *)run->line.data, run->line.len, 0, NULL);
+		id = object != NULL ? text_of(object, "id") : NULL;
+		if (id != NULL && strcmp(id, "backup.progress") == 0 && s->progress != NULL)
+			s->progress(s->progress_ctx, run->record.job, number_of(object, "bytes"),
+				number_of(object, "entries"));
+		else if (object != NULL)
+			take_object(run, object);
+		json_decref(object);
+	}
+	run->skipping = false;
+	buf_clear(&run->line);
+}
+
+static void take_bytes(struct agent_run *run, const char *bytes, size_t len)
+{
+	size_t n;
+
+	while (len > 0) {
+		const char *end = memchr(bytes, '\n', len);
+
+		n = end != NULL ? (size_t)(end - bytes) : len;
+		if (buf_add(&run->line, bytes, n, NULL) != 0)
+			run->skipping = true;
+		if (end != NULL) {
+			take_line(run);
+			n++;
+		}
+		bytes += n;
+		len -= n;
+	}
+}
+
+/* --- its end ---------------------------------------------------------------- */
+
+static enum manager_result result_of(const struct agent_run *run, int status)
+{
+	if (run->cancelled && !run->record.has_dump)
+		return MANAGER_CANCELLED;
+	if (!WIFEXITED(status))
+		return MANAGER_FAILED;
+	switch (WEXITSTATUS(status)) {
+	case 0:
+		return MANAGER_OK;
+	case 1:
+		return MANAGER_PARTIAL;
+	case 4:
+		return MANAGER_COPIES;
+	default:
+		return MANAGER_FAILED;
+	}
+}
+
+/* Frees a run that is not in the list; its child is killed. */
+static void free_run(struct agent_run *run)
+{
+	rpc_fd_stop(&run->reader);
+	rpc_timer_stop(&run->reap);
+	rpc_timer_stop(&run->kill);
+	if (run->out >= 0)
+		close(run->out);
+	if (run->pid > 0) {
+		kill(run->pid, SIGKILL);
+		while (waitpid(run->pid, NULL, 0) < 0 && errno == EINTR)
+			;
+	}
+	buf_fini(&run->line);
+	free(run);
+}
+
+/* It has ended, with the result that its record has. */
+static void end_run(struct agent_run *run)
+{
+	struct manager_record *r = &run->record;
+	struct agent_runs *s = run->runs;
+	struct agent_run **at;
+
+	esc_name(r->text, sizeof r->text, run->text, strlen(run->text));
+	agent_notes_log(s->notes,
+		manager_result_kept(r->result) ? AGENT_LOG_NOTICE : AGENT_LOG_ERROR,
+		"job %s: %s%s%s", r->job, manager_result_name(r->result), r->text[0] ? ": " : "",
+		r->text);
+	agent_notes_happened(s->notes, r);
+	if (run->store_changed)
+		agent_notes_alarm(s->notes, MANAGER_SAYS_CHANGED, r->job, NULL);
+	for (at = &s->first; *at != run; at = &(*at)->next)
+		assert(*at != NULL);
+	*at = run->next;
+	assert(s->count > 0);
+	s->count--;
+	free_run(run);
+	if (s->idle != NULL && s->count == 0)
+		s->idle(s->idle_ctx);
+}
+
+static void on_reap(void *arg)
+{
+	struct agent_run *run = arg;
+	struct manager_record *r = &run->record;
+	int status;
+	pid_t pid = waitpid(run->pid, &status, WNOHANG);
+
+	if (pid == 0 || (pid < 0 && errno == EINTR)) {
+		rpc_timer_start(&run->reap, run->runs->loop, REAP_MS, on_reap, run);
+		return;
+	}
+	run->pid = -1;
+	r->result = pid > 0 ? result_of(run, status) : MANAGER_FAILED;
+	if (r->result == MANAGER_PARTIAL && run->text[0] == 0)
+		memcpy(run->text, run->warning, sizeof run->text);
+	/* What made no dump has none to show. */
+	if (manager_result_kept(r->result) && !r->has_dump)
+		r->result = MANAGER_FAILED;
+	if (r->result == MANAGER_FAILED && run->text[0] == 0)
+		snprintf(run->text, sizeof run->text,
+			pid > 0 && WIFSIGNALED(status) ? "ended by signal %d"
+						       : "ended with status %d",
+			pid > 0 && WIFSIGNALED(status) ? WTERMSIG(status)
+			: pid > 0 && WIFEXITED(status) ? WEXITSTATUS(status)
+						       : -1);
+	if (!manager_result_kept(r->result))
+		r->has_dump = false;
+	end_run(run);
+}
+
+static void on_readable(void *arg, int events)
+{
+	struct agent_run *run = arg;
+	char bytes[16384];
+	ssize_t n;
+
+	(void)events;
+	n = read(run->out, bytes, sizeof bytes);
+	if (n > 0) {
+		take_bytes(run, bytes, (size_t)n);
+		return;
+	}
+	if (n < 0 && (errno == EINTR || errno == EAGAIN))
+		return;
+	rpc_fd_stop(&run->reader);
+	close(run->out);
+	run->out = -1;
+	on_reap(run);
+}
+
+static void on_kill(void *arg)
+{
+	struct agent_run *run = arg;
+
+	if (run->pid > 0)
+		kill(run->pid, SIGKILL);
+}
+
+static void cancel_run(struct agent_run *run)
+{
+	if (run->pid <= 0 || run->cancelled)
+		return;
+	run->cancelled = true;
+	kill(run->pid, SIGTERM);
+	rpc_timer_start(&run->kill, run->runs->loop, CANCEL_SEC * 1000, on_kill, run);
+}
+
+/* --- its start -------------------------------------------------------------- */
+
+/* In the child: only what is safe after fork in a process with threads. */
+static void become(char *const *argv, int out, pid_t parent)
+{
+	sigset_t none;
+	int null = open("/dev/null", O_RDONLY);
+
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+	signal(SIGPIPE, SIG_DFL);
+	if (prctl(PR_SET_PDEATHSIG, SIGTERM) != 0 || getppid() != parent || null < 0 ||
+		dup2(null, 0) < 0 || dup2(out, 1) < 0)
+		_exit(2);
+	execv(argv[0], argv);
+	_exit(2);
+}
+
+/* argv[0] is the program's path. Returns 0, or -1 with err set. */
+static int start_child(struct agent_run *run, char *const *argv, struct err *err)
+{
+	pid_t parent = getpid();
+	int ends[2];
+
+	if (pipe2(ends, O_CLOEXEC) != 0)
+		return err_errno(err, errno, "pipe");
+	run->out = ends[0];
+	run->pid = fork();
+	if (run->pid == 0)
+		become(argv, ends[1], parent);
+	if (run->pid < 0)
+		err_errno(err, errno, "fork");
+	close(ends[1]);
+	if (run->pid < 0)
+		return -1;
+	fcntl(run->out, F_SETFL, O_NONBLOCK);
+	rpc_fd_want(&run->reader, run->runs->loop, run->out, RPC_READ, on_readable, run);
+	return 0;
+}
+
+static struct agent_run *find_run(const struct agent_runs *s, const char *job)
+{
+	struct agent_run *run;
+
+	for (run = s->first; run != NULL && strcmp(run->record.job, job) != 0; run = run->next)
+		;
+	return run;
+}
+
+int agent_runs_start(struct agent_runs *s, const char *agent, const struct agent_order *order,
+	uint8_t id[MANAGER_RUN_LEN], struct err *err)
+{
+	struct agent_run *run = calloc(1, sizeof *run);
+	struct manager_record record = {.kind = MANAGER_STARTING, .slot = order->slot};
+	const char *job = order->job->name;
+	char **argv = NULL;
+	int ret = -1;
+
+	assert(s->idle == NULL && find_run(s, job) == NULL);
+	if (run == NULL) {
+		err_set(err, ERR_NOMEM, "out of memory");
+		goto out;
+	}
+	argv = agent_command_make(s->place, agent, order, err);
+	if (argv == NULL || seal_random(record.run, sizeof record.run, err) != 0)
+		goto out;
+	snprintf(record.job, sizeof record.job, "%s", job);
+	if (agent_notes_record(s->notes, &record, err) != 0) {
+		err_prefix(err, "no run is started");
+		goto out;
+	}
+	if (id != NULL)
+		memcpy(id, record.run, MANAGER_RUN_LEN);
+	*run = (struct agent_run){
+		.runs = s, .next = s->first, .record = record, .pid = -1, .out = -1};
+	run->record.kind = MANAGER_ENDED;
+	buf_init(&run->line, RUN_LINE_MAX);
+	s->first = run;
+	s->count++;
+	agent_notes_log(s->notes, AGENT_LOG_NOTICE, "job %s: started", job);
+	ret = start_child(run, argv, err);
+	if (ret != 0) {
+		run->record.result = MANAGER_FAILED;
+		snprintf(run->text, sizeof run->text, "%.400s", err->message);
+		end_run(run);
+	}
+	run = NULL;
+out:
+	agent_command_free(argv);
+	free(run);
+	return ret;
+}
+
+/* --- all of them ------------------------------------------------------------ */
 
 void agent_runs_fini(struct agent_runs *s)
 {
-	struct agent_running *r;
+	struct agent_run *run;
 
-	while ((r = s->first) != NULL) {
-		s->first = r->next;
-		agent_run_free(r->run);
-		free(r);
+	while ((run = s->first) != NULL) {
+		s->first = run->next;
+		free_run(run);
 	}
 	s->count = 0;
 }
@@ -64,140 +435,30 @@ int agent_runs_end_lost(struct agent_runs *s, struct err *err)
 	return 0;
 }
 
-static struct agent_running *find_running(const struct agent_runs *s, const char *job)
-{
-	struct agent_running *r;
-
-	for (r = s->first; r != NULL && strcmp(r->job, job) != 0; r = r->next)
-		;
-	return r;
-}
-
-static void remove_running(struct agent_runs *s, struct agent_running *running)
-{
-	struct agent_running **at;
-
-	for (at = &s->first; *at != running; at = &(*at)->next)
-		assert(*at != NULL);
-	*at = running->next;
-	assert(s->count > 0);
-	s->count--;
-	free(running);
-}
-
-static void on_ended(void *ctx, const struct agent_run_result *r)
-{
-	struct agent_running *running = ctx;
-	struct agent_runs *s = running->runs;
-	struct manager_record record = {.kind = MANAGER_ENDED,
-		.result = r->result,
-		.slot = running->slot,
-		.has_dump = r->has_dump,
-		.has_stats = r->has_stats,
-		.stats = r->stats,
-		.receipt_count = r->receipt_count};
-
-	memcpy(record.job, running->job, sizeof record.job);
-	memcpy(record.run, running->id, sizeof record.run);
-	memcpy(record.dump, r->dump, sizeof record.dump);
-	memcpy(record.record, r->record, sizeof record.record);
-	memcpy(record.receipts, r->receipts, sizeof record.receipts);
-	esc_name(record.text, sizeof record.text, r->text, strlen(r->text));
-	agent_notes_log(s->notes,
-		manager_result_kept(r->result) ? AGENT_LOG_NOTICE : AGENT_LOG_ERROR,
-		"job %s: %s%s%s", running->job, manager_result_name(r->result),
-		r->text[0] ? ": " : "", record.text);
-	agent_notes_happened(s->notes, &record);
-	if (r->store_changed)
-		agent_notes_alarm(s->notes, MANAGER_SAYS_CHANGED, running->job, NULL);
-	remove_running(s, running);
-	if (s->idle != NULL && s->count == 0)
-		s->idle(s->idle_ctx);
-}
-
-static void on_progress(void *ctx, uint64_t bytes, uint64_t entries)
-{
-	const struct agent_running *running = ctx;
-	struct agent_runs *s = running->runs;
-
-	if (s->progress != NULL)
-		s->progress(s->progress_ctx, running->job, bytes, entries);
-}
-
-int agent_runs_start(struct agent_runs *s, const char *agent, const struct agent_order *order,
-	uint8_t id[MANAGER_RUN_LEN], struct err *err)
-{
-	struct agent_running *running = calloc(1, sizeof *running);
-	struct manager_record record = {.kind = MANAGER_STARTING, .slot = order->slot};
-	const char *job = order->job->name;
-	struct agent_command *command = NULL;
-	int ret = -1;
-
-	assert(s->idle == NULL && find_running(s, job) == NULL);
-	if (running == NULL) {
-		err_set(err, ERR_NOMEM, "out of memory");
-		goto out;
-	}
-	if (seal_random(record.run, sizeof record.run, err) != 0)
-		goto out;
-	command = agent_command_make(s->place, agent, order, err);
-	if (command == NULL)
-		goto out;
-	snprintf(record.job, sizeof record.job, "%s", job);
-	if (agent_notes_record(s->notes, &record, err) != 0) {
-		err_prefix(err, "no run is started");
-		goto out;
-	}
-	running->runs = s;
-	memcpy(running->job, record.job, sizeof running->job);
-	memcpy(running->id, record.run, sizeof running->id);
-	if (id != NULL)
-		memcpy(id, record.run, MANAGER_RUN_LEN);
-	running->slot = order->slot;
-	running->next = s->first;
-	s->first = running;
-	s->count++;
-	agent_notes_log(s->notes, AGENT_LOG_NOTICE, "job %s: started", job);
-	running->run = agent_run_start(s->loop, command->argv, on_ended, on_progress, running, err);
-	if (running->run != NULL) {
-		ret = 0;
-	} else {
-		struct agent_run_result failed = {.result = MANAGER_FAILED};
-
-		snprintf(failed.text, sizeof failed.text, "%.400s", err->message);
-		on_ended(running, &failed);
-	}
-	running = NULL;
-out:
-	agent_command_free(command);
-	free(running);
-	return ret;
-}
-
 bool agent_runs_has(const struct agent_runs *s, const char *job)
 {
-	return find_running(s, job) != NULL;
+	return find_run(s, job) != NULL;
 }
 
 int agent_runs_cancel(struct agent_runs *s, const char *job, struct err *err)
 {
-	struct agent_running *r = find_running(s, job);
+	struct agent_run *run = find_run(s, job);
 
-	if (r == NULL)
+	if (run == NULL)
 		return err_set(err, ERR_NOTFOUND, "job '%s' is not running", job);
-	agent_run_cancel(r->run);
+	cancel_run(run);
 	return 0;
 }
 
 void agent_runs_shutdown(struct agent_runs *s, void (*idle)(void *ctx), void *ctx)
 {
-	struct agent_running *r;
+	struct agent_run *run;
 
 	assert(idle != NULL);
 	s->idle = idle;
 	s->idle_ctx = ctx;
-	for (r = s->first; r != NULL; r = r->next)
-		agent_run_cancel(r->run);
+	for (run = s->first; run != NULL; run = run->next)
+		cancel_run(run);
 	if (s->count == 0)
 		idle(ctx);
 }

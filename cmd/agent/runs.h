@@ -1,9 +1,14 @@
 /*
- * The runs that are under way, each a child process (run.h). What a run does is in the journal
- * before it is done: `starting` before the child starts, `ended` when it has ended.
+ * The runs that are under way: each is `fdump backup` as a child process, whose JSON lines say what
+ * came of it. So a crash, or what a run takes of memory, stays in the child, and there is one way
+ * to back up, no matter who ordered it. A child ends with this process: it gets SIGTERM from the
+ * kernel when its parent ends.
  *
- *   agent_runs_init -> agent_runs_end_lost -> agent_runs_start ...
- *                   -> agent_runs_shutdown -> agent_runs_fini
+ * What a run does is in the journal before it is done: `starting` before the child starts, `ended`
+ * when it has ended.
+ *
+ *   filled in -> agent_runs_end_lost -> agent_runs_start ...
+ *             -> agent_runs_shutdown -> agent_runs_fini
  *
  * All from the loop's thread.
  */
@@ -18,29 +23,27 @@
 #include "cmd/manager/report.h"
 
 struct agent_notes;
-struct agent_running;
+struct agent_run;
 struct err;
 struct rpc_loop;
 
 #define AGENT_RUNS_MAX 4 /* at the same time, of those that are due */
 
+/* All is borrowed. */
 struct agent_runs {
 	struct rpc_loop *loop;
 	const struct agent_place *place;
 	struct agent_notes *notes;
-	size_t count;
-	/* How far a run is, as it tells itself every few seconds. NULL at first. */
+	/* How far a run is, as it tells itself every few seconds. */
 	void (*progress)(void *ctx, const char *job, uint64_t bytes, uint64_t entries);
 	void *progress_ctx;
 	/* Its own. */
-	struct agent_running *first;
+	size_t count;
+	struct agent_run *first;
 	void (*idle)(void *ctx);
 	void *idle_ctx;
 };
 
-/* All is borrowed. */
-void agent_runs_init(struct agent_runs *runs, struct rpc_loop *loop,
-	const struct agent_place *place, struct agent_notes *notes);
 /* Kills what is under way; nothing is recorded. */
 void agent_runs_fini(struct agent_runs *runs);
 
@@ -54,7 +57,8 @@ int agent_runs_start(struct agent_runs *runs, const char *agent, const struct ag
 	uint8_t id[MANAGER_RUN_LEN], struct err *err);
 /* Whether a run of this job is under way. */
 bool agent_runs_has(const struct agent_runs *runs, const char *job);
-/* Asks this job's run to end. Returns 0, or -1 with err set: ERR_NOTFOUND. */
+/* Asks this job's run to end: SIGTERM, and SIGKILL a minute later. Returns 0, or -1 with err set:
+ * ERR_NOTFOUND. */
 int agent_runs_cancel(struct agent_runs *runs, const char *job, struct err *err);
 
 /* Cancels all. idle: once, when none is left; perhaps from inside. */

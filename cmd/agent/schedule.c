@@ -76,8 +76,8 @@ void agent_state_apply(struct agent_job_state *state, const struct manager_recor
 	}
 }
 
-/* When the last run's slot is tried again; INT64_MAX: not. */
-static int64_t retry_at(const struct agent_job_state *state, int64_t now)
+/* Whether it is time to try the last run's slot again. */
+static bool retry_due(const struct agent_job_state *state, int64_t now)
 {
 	int64_t delay;
 
@@ -90,66 +90,36 @@ static int64_t retry_at(const struct agent_job_state *state, int64_t now)
 		assert(state->failures > 0);
 		delay = retry_sec[state->failures - 1];
 	} else {
-		return INT64_MAX;
+		return false;
 	}
-	return state->ended > now ? now : state->ended + delay; /* now: the clock was set back */
-}
-
-static int64_t later(int64_t a, int64_t b)
-{
-	return a > b ? a : b;
+	return state->ended > now || /* the clock was set back */
+	       now - state->ended >= delay;
 }
 
 struct agent_next agent_schedule_next(const struct manager_slots *slots,
 	struct agent_job_state *state, int64_t min_interval_sec, int64_t now)
 {
-	struct agent_next next = {.at = INT64_MAX};
-	int64_t done = state->seen, earliest = INT64_MIN, retry, slot;
+	bool early = state->started <= now && now - state->started < min_interval_sec;
+	struct agent_next next = {.run = false};
+	int64_t done = state->seen;
 
-	if (state->held || state->running) {
-		next.action = state->held && !state->running ? AGENT_HELD : AGENT_RUNNING;
+	if (state->held || state->running)
 		return next;
-	}
-	if (!state->started_once) {
-		next.action = AGENT_RUN;
-		if (manager_slots_prev(slots, now + 1, &next.slot) != 0)
+	if (!state->started_once || manager_slots_due(slots, &done, now)) {
+		next.run = !early;
+		if (manager_slots_prev(slots, now + 1, &next.slot) != 0) {
+			assert(!state->started_once);
 			next.slot = now;
-		return next;
-	}
-	if (state->started <= now)
-		earliest = state->started + min_interval_sec;
-	if (manager_slots_due(slots, &done, now)) {
-		if (earliest > now) {
-			next.at = earliest;
-			return next;
 		}
-		next.action = AGENT_RUN;
-		if (manager_slots_prev(slots, now + 1, &next.slot) != 0)
-			assert(!"a slot is due, so there is one");
 		return next;
 	}
 	if (done != state->seen) {
 		state->seen = done;
 		next.clock_set = true;
 	}
-	retry = retry_at(state, now);
-	if (later(retry, earliest) <= now) {
-		next.action = AGENT_RUN;
+	if (retry_due(state, now) && !early) {
+		next.run = true;
 		next.slot = state->slot;
-		return next;
 	}
-	if (retry != INT64_MAX)
-		next.at = later(retry, earliest);
-	if (manager_slots_next(slots, later(now, state->seen), &slot) == 0 &&
-		later(slot, earliest) < next.at)
-		next.at = later(slot, earliest);
 	return next;
-}
-
-bool agent_schedule_overdue(
-	const struct agent_job_state *state, int64_t warn_after_sec, int64_t now)
-{
-	int64_t from = state->succeeded != 0 ? state->succeeded : state->since;
-
-	return from != 0 && now - from > warn_after_sec;
 }

@@ -4,7 +4,7 @@
  * time always give the same answer.
  *
  *   state = zeros -> agent_state_apply for each record of the journal
- *   agent_schedule_next -> AGENT_RUN: append `starting`, apply it, start the child
+ *   agent_schedule_next -> .run: append `starting`, apply it, start the child
  *                       -> at its end: append `ended`, apply it, ask again
  *
  * The rules:
@@ -36,8 +36,6 @@
 
 struct manager_slots;
 
-#define AGENT_WARN_AFTER_SEC (3 * 86400) /* the default */
-
 struct agent_job_state {
 	char job[NAME_LEN_MAX + 1];
 	int64_t since;     /* time of the first record about this job; 0: there is none */
@@ -53,17 +51,9 @@ struct agent_job_state {
 	int64_t succeeded;          /* the last end of a run that made a dump; 0: never */
 };
 
-enum agent_action {
-	AGENT_WAIT,    /* nothing until `at` */
-	AGENT_RUN,     /* run `slot` now */
-	AGENT_RUNNING, /* wait for the run's end */
-	AGENT_HELD,    /* wait for its release */
-};
-
 struct agent_next {
-	enum agent_action action;
-	int64_t slot; /* AGENT_RUN */
-	int64_t at;   /* AGENT_WAIT; INT64_MAX: no slot will ever come */
+	bool run;     /* run `slot` now; else there is nothing to do */
+	int64_t slot; /* 0: by order */
 	/* The clock was set back, and the state's `seen` was moved to now: append a
 	 * `clock` record (with this time), so that it stays so. */
 	bool clock_set;
@@ -73,14 +63,9 @@ struct agent_next {
  * another run than the one under way. */
 void agent_state_apply(struct agent_job_state *state, const struct manager_record *record);
 
-/* What comes next for a job. min_interval_sec: the shortest time from one start
- * to the next. Ask again when `at` comes, after each record, and when the clock
- * was set. */
+/* What a job is to do now; ask every second. min_interval_sec: the shortest time from one start to
+ * the next. */
 struct agent_next agent_schedule_next(const struct manager_slots *slots,
 	struct agent_job_state *state, int64_t min_interval_sec, int64_t now);
-
-/* Whether the agent has to complain by itself: no dump for so long. */
-bool agent_schedule_overdue(
-	const struct agent_job_state *state, int64_t warn_after_sec, int64_t now);
 
 #endif

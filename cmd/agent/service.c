@@ -14,7 +14,6 @@
 #include "cmd/agent/notes.h"
 #include "cmd/agent/runs.h"
 #include "cmd/agent/schedule.h"
-#include "cmd/agent/stores.h"
 #include "lib/cbor.h"
 #include "lib/err.h"
 #include "lib/file.h"
@@ -33,6 +32,7 @@ struct agent_service {
 	struct agent_jobs jobs;
 	struct agent_runs runs;
 	struct rpc_timer tick;
+	char plan_path[4200];
 	bool plan_refused;
 	struct err refusal; /* why */
 	uint8_t refused[MANAGER_DIGEST_LEN];
@@ -42,25 +42,20 @@ struct agent_service {
 
 /* --- the plan --------------------------------------------------------------- */
 
-static void plan_path(const struct agent_service *s, char path[4200])
-{
-	snprintf(path, 4200, "%.4000s/plan", s->o.dir);
-}
-
 /* Takes a plan on. Returns 0, or -1 with err set: the one before counts. */
 static int take_plan(struct agent_service *s, const void *bytes, size_t len, struct err *err)
 {
 	struct err why = {0};
 	size_t i;
 
-	if (agent_jobs_take(&s->jobs, &s->o.own, rpc_tls_conf_self(s->o.conf)->name,
+	if (agent_jobs_take(&s->jobs, &s->o.own, rpc_tls_conf_self(s->o.uplink.conf)->name,
 		    s->o.place.recipients, bytes, len, err) != 0)
 		return -1;
 	for (i = 0; i < s->jobs.count; i++)
 		if (!s->jobs.jobs[i].valid)
 			agent_notes_log(&s->notes, AGENT_LOG_ERROR, "job %s can't be scheduled: %s",
 				s->jobs.jobs[i].plan->name, s->jobs.jobs[i].why);
-	if (agent_stores_keep(s->o.stores_path, &s->jobs.plan, &why) != 0)
+	if (agent_jobs_keep_stores(&s->jobs, s->o.stores_path, &why) != 0)
 		agent_notes_log(&s->notes, AGENT_LOG_WARNING, "%s", why.message);
 	return 0;
 }
@@ -69,14 +64,12 @@ static int load_plan(struct agent_service *s, struct err *err)
 {
 	uint8_t *bytes = malloc(MANAGER_PLAN_MAX);
 	struct err why = {0};
-	char path[4200];
 	size_t len;
 	int ret = 0;
 
 	if (bytes == NULL)
 		return err_set(err, ERR_NOMEM, "out of memory");
-	plan_path(s, path);
-	if (file_read(path, bytes, MANAGER_PLAN_MAX, &len, NULL, &why) == 0)
+	if (file_read(s->plan_path, bytes, MANAGER_PLAN_MAX, &len, NULL, &why) == 0)
 		ret = take_plan(s, bytes, len, &why);
 	else if (why.code != ERR_NOTFOUND)
 		ret = -1;
@@ -103,7 +96,6 @@ static void on_plan(void *ctx, const char *manager, const void *bytes, size_t le
 	struct agent_service *s = ctx;
 	struct manager_record record = {.kind = MANAGER_PLAN};
 	struct err err = {0};
-	char path[4200];
 
 	manager_plan_digest(bytes, len, record.digest);
 	if (s->jobs.taken && memcmp(record.digest, s->jobs.digest, sizeof s->jobs.digest) == 0)
@@ -123,8 +115,7 @@ static void on_plan(void *ctx, const char *manager, const void *bytes, size_t le
 		return;
 	}
 	s->plan_refused = false;
-	plan_path(s, path);
-	if (file_write(path, bytes, len, 0600, &err) != 0)
+	if (file_write(s->plan_path, bytes, len, 0600, &err) != 0)
 		agent_notes_log(&s->notes, AGENT_LOG_WARNING, "%s", err.message);
 	agent_notes_log(&s->notes, AGENT_LOG_NOTICE, "plan of manager %s: %zu jobs", manager,
 		s->jobs.count);
@@ -157,7 +148,7 @@ static void look_at(struct agent_service *s, struct agent_job *job, int64_t now)
 		memcpy(record.job, state->job, sizeof record.job);
 		agent_notes_happened(&s->notes, &record);
 	}
-	if (next.action != AGENT_RUN || s->runs.count >= AGENT_RUNS_MAX)
+	if (!next.run || s->runs.count >= AGENT_RUNS_MAX)
 		return;
 	if (start_run(s, job->plan, next.slot, NULL, &err) != 0)
 		agent_notes_log(
@@ -198,7 +189,7 @@ static void on_tick(void *arg)
 	for (i = 0; i < s->jobs.count; i++)
 		look_at(s, &s->jobs.jobs[i], now);
 	warn_if_overdue(s, now);
-	rpc_timer_start(&s->tick, s->o.loop, TICK_MS, on_tick, s);
+	rpc_timer_start(&s->tick, s->o.uplink.loop, TICK_MS, on_tick, s);
 }
 
 /* --- orders ------------------------------------------------------------------ */
@@ -309,33 +300,7 @@ static const struct rpc_method methods[] = {
 		NULL},
 };
 
-static void on_progress(void *ctx, const char *job, uint64_t bytes, uint64_t entries)
-{
-	const struct agent_service *s = ctx;
-
-	agent_managers_progress(s->managers, job, bytes, entries);
-}
-
 /* --- life -------------------------------------------------------------------- */
-
-static void on_log(void *ctx, int priority, const char *text)
-{
-	struct agent_service *s = ctx;
-
-	s->o.log(s->o.ctx, priority, text);
-}
-
-static void on_record(void *ctx)
-{
-	agent_managers_report(((struct agent_service *)ctx)->managers);
-}
-
-static void on_renewed(void *ctx)
-{
-	struct agent_service *s = ctx;
-
-	s->o.renewed(s->o.ctx);
-}
 
 static int open_journal(struct agent_service *s, struct err *err)
 {
@@ -367,19 +332,12 @@ struct agent_service *agent_service_new(const struct agent_service_opts *opts, s
 {
 	struct agent_service *s = calloc(1, sizeof *s);
 	struct agent_managers_opts managers = {
-		.uplink = {.loop = opts->loop,
-			.pool = opts->pool,
-			.conf = opts->conf,
-			.paths = opts->paths,
-			.deny = opts->deny,
-			.deny_path = opts->deny_path,
-			.peers = opts->managers,
-			.peer_count = opts->manager_count,
-			.times = opts->times},
+		.uplink = opts->uplink,
+		.renewed = opts->renewed,
+		.renewed_ctx = opts->ctx,
 		.ctx = s,
 		.wants = wants_plan,
 		.plan = on_plan,
-		.renewed = on_renewed,
 	};
 
 	if (s == NULL) {
@@ -390,10 +348,13 @@ struct agent_service *agent_service_new(const struct agent_service_opts *opts, s
 	s->since = time(NULL);
 	s->methods = (struct rpc_service){
 		.methods = methods, .count = sizeof methods / sizeof *methods, .ctx = s};
-	s->notes = (struct agent_notes){.log = on_log, .added = on_record, .ctx = s};
-	agent_runs_init(&s->runs, s->o.loop, &s->o.place, &s->notes);
-	s->runs.progress = on_progress;
-	s->runs.progress_ctx = s;
+	snprintf(s->plan_path, sizeof s->plan_path, "%.4000s/plan", s->o.dir);
+	s->notes = (struct agent_notes){
+		.log = opts->log, .log_ctx = opts->ctx, .added = agent_managers_report};
+	s->runs = (struct agent_runs){.loop = s->o.uplink.loop,
+		.place = &s->o.place,
+		.notes = &s->notes,
+		.progress = agent_managers_progress};
 	managers.uplink.service = &s->methods;
 	managers.notes = &s->notes;
 	managers.jobs = &s->jobs;
@@ -403,6 +364,7 @@ struct agent_service *agent_service_new(const struct agent_service_opts *opts, s
 	s->managers = agent_managers_new(&managers, err);
 	if (s->managers == NULL)
 		goto fail;
+	s->notes.added_ctx = s->runs.progress_ctx = s->managers;
 	on_tick(s);
 	return s;
 fail:
@@ -412,7 +374,7 @@ fail:
 
 void agent_service_conf(struct agent_service *s, struct rpc_tls_conf *conf)
 {
-	s->o.conf = conf;
+	s->o.uplink.conf = conf;
 	agent_managers_conf(s->managers, conf);
 }
 

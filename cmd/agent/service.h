@@ -21,23 +21,13 @@
 
 struct agent_service;
 struct err;
-struct pool;
-struct rpc_loop;
 struct rpc_tls_conf;
 
 struct agent_service_opts {
-	struct rpc_loop *loop;
-	struct pool *pool;
-	struct rpc_tls_conf *conf;
-	struct rpc_deny *deny;
+	struct manager_uplink_opts uplink; /* its callbacks, .ctx and .service are set here */
 	struct agent_place place;
-	const char *dir; /* the agent's own: STATE/agent */
-	struct rpc_join_paths paths;
-	const char *deny_path;
+	const char *dir;         /* the agent's own: STATE/agent */
 	const char *stores_path; /* what managers tell of stores is kept there */
-	const struct manager_uplink_peer *managers;
-	size_t manager_count;
-	const struct rpc_times *times;
 	struct agent_own own;
 	void *ctx;
 	/* priority: as syslog's. */

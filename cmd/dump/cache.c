@@ -10,6 +10,7 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/queue.h>
 
 #include "cmd/dump/source.h"
 #include "cmd/store/record.h"
@@ -24,7 +25,7 @@ enum state { OPENING, THERE, FAILED };
 
 struct dump_cached {
 	struct dump_cached *next; /* in the bucket */
-	struct dump_cached *older, *newer;
+	TAILQ_ENTRY(dump_cached) idle;
 	unsigned taken; /* by so many */
 	bool done;
 	enum state state;
@@ -37,8 +38,8 @@ struct dump_cache {
 	struct mutex lock;
 	pthread_cond_t opened;
 	size_t limit, bytes; /* bytes: of memory, of all that are there */
-	size_t idle;
-	struct dump_cached *oldest, *newest; /* of those that nobody has */
+	size_t idle_count;
+	TAILQ_HEAD(idle, dump_cached) idle; /* those that nobody has, the oldest first */
 	struct dump_cached *buckets[BUCKETS];
 };
 
@@ -51,6 +52,7 @@ struct dump_cache *dump_cache_new(size_t limit, struct err *err)
 		return NULL;
 	}
 	c->limit = limit;
+	TAILQ_INIT(&c->idle);
 	mutex_init(&c->lock);
 	pthread_cond_init(&c->opened, NULL);
 	return c;
@@ -61,40 +63,6 @@ struct dump_cache *dump_cache_new(size_t limit, struct err *err)
 static struct dump_cached **bucket(struct dump_cache *c, const uint8_t *id)
 {
 	return &c->buckets[hash_xxh3(id, STORE_ID_LEN) % BUCKETS];
-}
-
-static struct dump_cached *find(struct dump_cache *c, const uint8_t *id)
-{
-	struct dump_cached *e = *bucket(c, id);
-
-	assert(mutex_held(&c->lock));
-	while (e != NULL && memcmp(e->id, id, STORE_ID_LEN) != 0)
-		e = e->next;
-	return e;
-}
-
-/* Out of the list of those that nobody has. */
-static void unlist(struct dump_cache *c, struct dump_cached *e)
-{
-	*(e->older != NULL ? &e->older->newer : &c->oldest) = e->newer;
-	*(e->newer != NULL ? &e->newer->older : &c->newest) = e->older;
-	e->older = e->newer = NULL;
-	assert(c->idle > 0);
-	c->idle--;
-}
-
-static void list(struct dump_cache *c, struct dump_cached *e)
-{
-	if (e->done) {
-		e->newer = c->oldest;
-		*(c->oldest != NULL ? &c->oldest->older : &c->newest) = e;
-		c->oldest = e;
-	} else {
-		e->older = c->newest;
-		*(c->newest != NULL ? &c->newest->newer : &c->oldest) = e;
-		c->newest = e;
-	}
-	c->idle++;
 }
 
 /* Out of its bucket. */
@@ -115,34 +83,40 @@ static void destroy(struct dump_cached *e)
 	free(e);
 }
 
-/* The oldest that nobody has, to be used for another chunk; NULL: there is none. */
-static struct dump_cached *pop(struct dump_cache *c)
+/* Out of the list of those that nobody has. */
+static void unlist(struct dump_cache *c, struct dump_cached *e)
 {
-	struct dump_cached *e = c->oldest;
-
-	if (e == NULL)
-		return NULL;
-	unlist(c, e);
-	forget(c, e);
-	return e;
+	assert(mutex_held(&c->lock) && c->idle_count > 0);
+	TAILQ_REMOVE(&c->idle, e, idle);
+	c->idle_count--;
 }
 
 static void trim(struct dump_cache *c)
 {
-	while (c->idle > 0 && (c->bytes > c->limit || c->idle > IDLE))
-		destroy(pop(c));
+	struct dump_cached *e;
+
+	while ((e = TAILQ_FIRST(&c->idle)) != NULL &&
+		(c->bytes > c->limit || c->idle_count > IDLE)) {
+		unlist(c, e);
+		forget(c, e);
+		destroy(e);
+	}
 }
 
 /* One that is being opened. */
 static struct dump_cached *add(struct dump_cache *c, const uint8_t *id)
 {
-	bool again = c->oldest != NULL && (c->oldest->done || c->bytes >= c->limit);
-	struct dump_cached *e = again ? pop(c) : calloc(1, sizeof *e), **at = bucket(c, id);
+	struct dump_cached *e = TAILQ_FIRST(&c->idle), **at = bucket(c, id);
 
-	if (e == NULL)
-		return NULL;
-	if (!again)
+	if (e != NULL && (e->done || c->bytes >= c->limit)) {
+		unlist(c, e); /* its memory is used again */
+		forget(c, e);
+	} else {
+		e = calloc(1, sizeof *e);
+		if (e == NULL)
+			return NULL;
 		buf_init(&e->content, STORE_CONTENT_MAX);
+	}
 	c->bytes += e->content.cap;
 	e->taken = 1;
 	e->done = false;
@@ -158,18 +132,22 @@ static void give(struct dump_cache *c, struct dump_cached *e)
 	assert(mutex_held(&c->lock) && e->taken > 0);
 	if (--e->taken > 0)
 		return;
-	if (e->state == THERE) {
-		list(c, e);
-		trim(c);
+	if (e->state != THERE) {
+		forget(c, e);
+		destroy(e);
 		return;
 	}
-	forget(c, e);
-	destroy(e);
+	if (e->done)
+		TAILQ_INSERT_HEAD(&c->idle, e, idle);
+	else
+		TAILQ_INSERT_TAIL(&c->idle, e, idle);
+	c->idle_count++;
+	trim(c);
 }
 
 /* --- for all ---------------------------------------------------------------- */
 
-/* Opens it; others wait meanwhile. */
+/* Opens it; others wait until it is. */
 static void open_chunk(struct dump_cache *c, struct dump_cached *e, struct dump_taker *taker)
 {
 	size_t before = e->content.cap;
@@ -193,7 +171,8 @@ struct dump_cached *dump_cache_take(
 	struct dump_cached *e;
 
 	mutex_lock(&c->lock);
-	e = find(c, id);
+	for (e = *bucket(c, id); e != NULL && memcmp(e->id, id, STORE_ID_LEN) != 0; e = e->next)
+		continue;
 	if (e != NULL) {
 		if (e->taken++ == 0)
 			unlist(c, e);
@@ -239,8 +218,10 @@ void dump_cache_free(struct dump_cache *c)
 
 	if (c == NULL)
 		return;
-	while ((e = pop(c)) != NULL)
+	while ((e = TAILQ_FIRST(&c->idle)) != NULL) {
+		TAILQ_REMOVE(&c->idle, e, idle);
 		destroy(e);
+	}
 	mutex_fini(&c->lock);
 	pthread_cond_destroy(&c->opened);
 	free(c);

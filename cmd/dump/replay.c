@@ -46,6 +46,13 @@ struct gap {
 	char why[];
 };
 
+/* A place in the manifest. */
+struct cursor {
+	struct buf piece;
+	struct cbor_in in;
+	uint64_t number; /* of the piece behind this one */
+};
+
 /* A directory that is not wanted, while what is in it is passed. */
 struct way {
 	size_t path_len;  /* of .ways_path */
@@ -63,12 +70,12 @@ struct dump_replay {
 	bool any_gap;
 	/* plan */
 	struct dump_taker *taker;
-	struct buf piece, head; /* head: of the open entry */
-	struct cbor_in in;
-	uint64_t piece_number, announced; /* announced: pieces that the stores fetch */
-	uint64_t content;                 /* that REFs of this plan name */
-	uint32_t run;                     /* of that, from the chunk that was named last */
-	struct slice slice;               /* of this plan */
+	struct cursor here;
+	struct buf head;    /* of the open entry */
+	uint64_t announced; /* pieces that the stores fetch */
+	uint64_t content;   /* that REFs of this plan name */
+	uint32_t run;       /* of that, from the chunk that was named last */
+	struct slice slice; /* of this plan */
 	/* Plans ahead of their turn, a ring, and the chunks that the new ones name. */
 	struct buf plans[AHEAD], ids;
 	size_t first, count;
@@ -78,17 +85,14 @@ struct dump_replay {
 	bool clean;                 /* the piece began with an entry */
 	bool open, skipping;        /* an entry is running; it is not wanted */
 	uint8_t last[STORE_ID_LEN]; /* the chunk that was named last */
-	struct way *ways;           /* each in the one before */
-	size_t way_count, way_cap;
-	struct buf ways_path; /* of the innermost one */
-	bool in_way;          /* its entry is running */
+	struct buf ways;            /* struct way, each in the one before */
+	struct buf ways_path;       /* of the innermost one */
+	bool in_way;                /* its entry is running */
 	/* While an heir's content is fetched from elsewhere in the manifest: where that was left.
 	 */
 	const struct pack_heir *heir; /* the next one, behind this entry */
 	bool away;
-	struct buf home;
-	struct cbor_in home_in;
-	uint64_t home_number;
+	struct cursor home;
 };
 
 /* --- plan ---------------------------------------------------------------- */
@@ -102,22 +106,11 @@ static bool piece_met(const struct dump_replay *r, uint64_t number)
 	       store_marks_has(r->o.seen, hash_xxh3(id, STORE_ID_LEN));
 }
 
-/* The piece that was read to its end may be passed by the next time. */
-static int piece_done(struct dump_replay *r, struct err *err)
-{
-	const uint8_t *id;
-
-	if (r->o.seen == NULL || r->piece_number == 0 || !r->clean || r->open)
-		return 0;
-	id = dump_taker_piece_id(r->taker, r->piece_number - 1);
-	return store_marks_add(r->o.seen, hash_xxh3(id, STORE_ID_LEN), err) < 0 ? -1 : 0;
-}
-
 /* Lets the stores fetch the next pieces together, those that will be read. */
 static void announce_pieces(struct dump_replay *r)
 {
 	uint8_t ids[PIECES * STORE_ID_LEN];
-	uint64_t first = r->piece_number, end = first + PIECES;
+	uint64_t first = r->here.number, end = first + PIECES;
 	const uint8_t *id;
 	size_t count = 0;
 
@@ -135,18 +128,23 @@ static void announce_pieces(struct dump_replay *r)
 
 static int next_piece(struct dump_replay *r, struct err *err)
 {
+	const uint8_t *id;
 	int got;
 
-	if (piece_done(r, err) != 0)
-		return -1;
-	while (!r->open && piece_met(r, r->piece_number))
-		r->piece_number++;
+	/* The piece that was read to its end may be skipped the next time. */
+	if (r->o.seen != NULL && r->here.number > 0 && r->clean && !r->open) {
+		id = dump_taker_piece_id(r->taker, r->here.number - 1);
+		if (store_marks_add(r->o.seen, hash_xxh3(id, STORE_ID_LEN), err) < 0)
+			return -1;
+	}
+	while (!r->open && piece_met(r, r->here.number))
+		r->here.number++;
 	r->clean = !r->open;
 	announce_pieces(r);
-	got = dump_taker_piece(r->taker, r->piece_number, &r->piece, err);
+	got = dump_taker_piece(r->taker, r->here.number, &r->here.piece, err);
 	if (got == 0) {
-		r->piece_number++;
-		cbor_in_init(&r->in, r->piece.data, r->piece.len);
+		r->here.number++;
+		cbor_in_init(&r->here.in, r->here.piece.data, r->here.piece.len);
 	} else {
 		r->clean = false;
 	}
@@ -158,7 +156,7 @@ static int next_piece(struct dump_replay *r, struct err *err)
  * or -1. */
 static int pass_met(struct dump_replay *r, struct err *err)
 {
-	struct cbor_in in = r->in;
+	struct cbor_in in = r->here.in;
 	struct pack_tail tail = {0};
 	struct pack_item item;
 	int met;
@@ -175,16 +173,11 @@ static int pass_met(struct dump_replay *r, struct err *err)
 		r->clean = false;
 		return 0;
 	}
-	met = store_marks_add(r->o.seen, hash_xxh3(r->in.at, (size_t)(in.at - r->in.at)), err);
+	met = store_marks_add(
+		r->o.seen, hash_xxh3(r->here.in.at, (size_t)(in.at - r->here.in.at)), err);
 	if (met > 0)
-		r->in = in;
+		r->here.in = in;
 	return met;
-}
-
-static bool is_selected(const struct dump_replay *r, const struct pack_head *head)
-{
-	return r->o.selected == NULL ||
-	       r->o.selected(r->o.ctx, head->path.at, head->path.len, head->type == PACK_DIRECTORY);
 }
 
 /* A link to what is not wanted: its heir gets the content, as soon as its own entry has passed, and
@@ -194,7 +187,8 @@ static bool inherit(struct dump_replay *r, struct pack_head *head, bool *changed
 	const struct pack_heir *heir = NULL;
 	struct pack_bytes path;
 
-	if (!is_selected(r, head))
+	if (r->o.selected != NULL && !r->o.selected(r->o.ctx, head->path.at, head->path.len,
+					     head->type == PACK_DIRECTORY))
 		return false;
 	if (r->o.heirs != NULL && head->type == PACK_HARDLINK)
 		heir = pack_heirs_find(r->o.heirs, head->link);
@@ -210,63 +204,48 @@ static bool inherit(struct dump_replay *r, struct pack_head *head, bool *changed
 	return true;
 }
 
-static int put_head(struct buf *plan, const struct pack_head *head, struct err *err)
-{
-	struct cbor_out out;
-	uint8_t *to = buf_room(plan, PACK_HEAD_MAX, err);
-
-	if (to == NULL)
-		return -1;
-	cbor_out_init(&out, to, PACK_HEAD_MAX);
-	pack_head_put(&out, head, false);
-	if (cbor_out_full(&out))
-		return err_set(err, ERR_LIMIT, "manifest: an entry's head is too long");
-	buf_took(plan, cbor_out_len(&out));
-	return 0;
-}
-
 static bool is_in(const struct dump_replay *r, struct pack_bytes path, const struct way *way)
 {
 	return path.len > way->path_len && path.at[way->path_len] == '/' &&
 	       memcmp(path.at, r->ways_path.data, way->path_len) == 0;
 }
 
+static struct way *ways_of(struct dump_replay *r, size_t *count)
+{
+	*count = r->ways.len / sizeof(struct way);
+	return (struct way *)(void *)r->ways.data;
+}
+
 /* Notes a directory that is not wanted; its TAIL is to come. */
 static int note_way(
 	struct dump_replay *r, struct pack_bytes path, const uint8_t *start, struct err *err)
 {
-	struct way *w;
+	struct way way = {.path_len = path.len}, *ways;
+	size_t count;
 
-	while (r->way_count > 0 && !is_in(r, path, &r->ways[r->way_count - 1]))
-		buf_fini(&r->ways[--r->way_count].entry);
-	if (r->way_count == r->way_cap) {
-		size_t cap = r->way_cap > 0 ? 2 * r->way_cap : 16;
-
-		w = realloc(r->ways, cap * sizeof *w);
-		if (w == NULL)
-			return err_set(err, ERR_NOMEM, "out of memory");
-		r->ways = w;
-		r->way_cap = cap;
-	}
+	ways = ways_of(r, &count);
+	while (count > 0 && !is_in(r, path, &ways[count - 1]))
+		buf_fini(&ways[--count].entry);
+	r->ways.len = count * sizeof way;
 	buf_clear(&r->ways_path);
 	if (buf_add(&r->ways_path, path.at, path.len, err) != 0)
 		return -1;
-	w = &r->ways[r->way_count++];
-	*w = (struct way){.path_len = path.len};
-	buf_init(&w->entry, PACK_HEAD_MAX + PACK_TAIL_MAX);
+	buf_init(&way.entry, PACK_HEAD_MAX + PACK_TAIL_MAX);
+	if (buf_add(&r->ways, &way, sizeof way, err) != 0)
+		return -1;
 	r->in_way = true;
-	return buf_add(&w->entry, start, (size_t)(r->in.at - start), err);
+	return buf_add(
+		&ways_of(r, &count)[count - 1].entry, start, (size_t)(r->here.in.at - start), err);
 }
 
 /* The directories on the way to an entry. */
 static int put_ways(
 	struct dump_replay *r, struct buf *plan, struct pack_bytes path, struct err *err)
 {
-	size_t i;
+	size_t count;
+	struct way *w = ways_of(r, &count), *end = w + count;
 
-	for (i = 0; i < r->way_count && is_in(r, path, &r->ways[i]); i++) {
-		struct way *w = &r->ways[i];
-
+	for (; w < end && is_in(r, path, w); w++) {
 		if (w->put)
 			continue;
 		if (buf_add(plan, w->entry.data, w->entry.len, err) != 0)
@@ -281,40 +260,48 @@ static int put_ways(
 static int begin_entry(struct dump_replay *r, struct buf *plan, const struct pack_head *head,
 	const uint8_t *start, struct err *err)
 {
-	size_t before;
+	struct cbor_out out;
+	uint8_t *to;
+	size_t len;
 
 	if (r->o.there != NULL && head->type == PACK_REGULAR)
 		r->skipping = r->o.there(r->o.ctx, head);
 	if (r->skipping)
 		return 0;
-	if (put_ways(r, plan, head->path, err) != 0)
+	if (put_ways(r, plan, head->path, err) != 0 ||
+		(to = buf_room(plan, PACK_HEAD_MAX, err)) == NULL)
 		return -1;
-	before = plan->len;
 	r->entries++;
-	if ((start != NULL ? buf_add(plan, start, (size_t)(r->in.at - start), err)
-			   : put_head(plan, head, err)) != 0)
-		return -1;
+	cbor_out_init(&out, to, PACK_HEAD_MAX);
+	if (start != NULL)
+		cbor_put_encoded(&out, start, (size_t)(r->here.in.at - start));
+	else
+		pack_head_put(&out, head, false);
+	if (cbor_out_full(&out))
+		return err_set(err, ERR_LIMIT, "manifest: an entry's head is too long");
+	len = cbor_out_len(&out);
+	buf_took(plan, len);
 	buf_clear(&r->head);
-	return buf_add(&r->head, plan->data + before, plan->len - before, err);
-}
-
-/* Where all is wanted, and nothing is known of it, what is in it is the reader's to judge. */
-static int get_head(struct dump_replay *r, struct pack_head *head, struct err *err)
-{
-	if (r->o.selected != NULL || r->o.heirs != NULL || r->o.there != NULL)
-		return pack_head_get(&r->in, head, err);
-	return cbor_skip(&r->in, DEPTH) == CBOR_OK ? 0 : err_set(err, ERR_DAMAGE, "malformed");
+	return buf_add(&r->head, to, len, err);
 }
 
 /* A HEAD: is the entry wanted? */
 static int plan_head(struct dump_replay *r, struct buf *plan, struct err *err)
 {
-	const uint8_t *start = r->in.at;
+	const uint8_t *start = r->here.in.at;
 	struct pack_head head = {0};
 	bool changed = false;
-	int met;
+	int met, got;
 
-	if (get_head(r, &head, err) != 0)
+	/* Where all is wanted, and nothing is known of it, what is in it is the reader's to judge.
+	 */
+	if (r->o.selected != NULL || r->o.heirs != NULL || r->o.there != NULL)
+		got = pack_head_get(&r->here.in, &head, err);
+	else
+		got = cbor_skip(&r->here.in, DEPTH) == CBOR_OK
+			      ? 0
+			      : err_set(err, ERR_DAMAGE, "malformed");
+	if (got != 0)
 		return err_prefix(err, "manifest");
 	if ((met = pass_met(r, err)) != 0)
 		return met < 0 ? -1 : 0;
@@ -328,16 +315,10 @@ static int plan_head(struct dump_replay *r, struct buf *plan, struct err *err)
 /* There and back again. */
 static void swap(struct dump_replay *r)
 {
-	struct buf piece = r->piece;
-	struct cbor_in in = r->in;
-	uint64_t number = r->piece_number;
+	struct cursor here = r->here;
 
-	r->piece = r->home;
-	r->in = r->home_in;
-	r->piece_number = r->home_number;
-	r->home = piece;
-	r->home_in = in;
-	r->home_number = number;
+	r->here = r->home;
+	r->home = here;
 }
 
 /* To the entry whose content the heir gets; its TAIL leads back. */
@@ -350,14 +331,14 @@ static int plan_heir(struct dump_replay *r, struct buf *plan, struct err *err)
 	r->heir = NULL;
 	r->away = true;
 	swap(r);
-	r->piece_number = heir->piece;
-	got = dump_taker_piece(r->taker, r->piece_number++, &r->piece, err);
-	if (got == 1 || (got == 0 && heir->at >= r->piece.len))
+	r->here.number = heir->piece;
+	got = dump_taker_piece(r->taker, r->here.number++, &r->here.piece, err);
+	if (got == 1 || (got == 0 && heir->at >= r->here.piece.len))
 		got = err_set(err, ERR_DAMAGE, "manifest: it has changed");
 	if (got != 0)
 		return -1;
-	cbor_in_init(&r->in, r->piece.data + heir->at, r->piece.len - heir->at);
-	if (pack_head_get(&r->in, &head, err) != 0)
+	cbor_in_init(&r->here.in, r->here.piece.data + heir->at, r->here.piece.len - heir->at);
+	if (pack_head_get(&r->here.in, &head, err) != 0)
 		return err_prefix(err, "manifest");
 	head.path = pack_heirs_path(r->o.heirs, heir);
 	r->open = true;
@@ -365,51 +346,45 @@ static int plan_heir(struct dump_replay *r, struct buf *plan, struct err *err)
 	return begin_entry(r, plan, &head, NULL, err);
 }
 
-/* Which chunk the plan names most of: of those that come again later, what is together. */
-static int count_ref(
-	struct dump_replay *r, const struct pack_item *item, bool other, struct err *err)
-{
-	if (other && buf_add(&r->ids, item->data.at, STORE_ID_LEN, err) != 0)
-		return -1;
-	memcpy(r->last, item->data.at, STORE_ID_LEN);
-	r->content += item->len;
-	r->run = (other ? 0 : r->run) + item->len;
-	if (r->run > r->slice.lent) {
-		r->slice.lent = r->run;
-		memcpy(r->slice.id, r->last, STORE_ID_LEN);
-	}
-	return 0;
-}
-
 /* An item of the open entry. Returns 0; 1: it belongs into the next job. */
 static int plan_item(struct dump_replay *r, struct buf *plan, struct err *err)
 {
-	const uint8_t *start = r->in.at;
+	const uint8_t *start = r->here.in.at;
 	struct pack_item item;
+	size_t count;
 
-	if (pack_manifest_item_get(&r->in, &item, err) != 0)
+	if (pack_manifest_item_get(&r->here.in, &item, err) != 0)
 		return err_prefix(err, "manifest");
 	if (item.kind == PACK_ITEM_REF && !r->skipping) {
 		bool other = memcmp(r->last, item.data.at, STORE_ID_LEN) != 0;
 
 		if (r->content + item.len > JOB_FULL ? r->content > 0
 						     : other && r->content >= JOB_SOON) {
-			r->in.at = start;
+			r->here.in.at = start;
 			return 1;
 		}
-		if (count_ref(r, &item, other, err) != 0)
+		if (other && buf_add(&r->ids, item.data.at, STORE_ID_LEN, err) != 0)
 			return -1;
+		memcpy(r->last, item.data.at, STORE_ID_LEN);
+		r->content += item.len;
+		/* Which chunk the plan names most of: of those that come again later, what is
+		 * together. */
+		r->run = (other ? 0 : r->run) + item.len;
+		if (r->run > r->slice.lent) {
+			r->slice.lent = r->run;
+			memcpy(r->slice.id, r->last, STORE_ID_LEN);
+		}
 	}
 	if (item.kind == PACK_ITEM_TAIL) {
-		if (cbor_skip(&r->in, DEPTH) != CBOR_OK)
+		if (cbor_skip(&r->here.in, DEPTH) != CBOR_OK)
 			return err_set(err, ERR_DAMAGE, "manifest: malformed");
 		r->open = false;
 	}
-	if (r->in_way && buf_add(&r->ways[r->way_count - 1].entry, start,
-				 (size_t)(r->in.at - start), err) != 0)
+	if (r->in_way && buf_add(&ways_of(r, &count)[count - 1].entry, start,
+				 (size_t)(r->here.in.at - start), err) != 0)
 		return -1;
 	r->in_way = r->in_way && r->open;
-	if (!r->skipping && buf_add(plan, start, (size_t)(r->in.at - start), err) != 0)
+	if (!r->skipping && buf_add(plan, start, (size_t)(r->here.in.at - start), err) != 0)
 		return -1;
 	if (!r->open && r->away) {
 		r->away = false;
@@ -432,7 +407,7 @@ static int make_plan(struct dump_replay *r, struct buf *plan, struct err *err)
 		(head_len > 0 && buf_add(plan, r->head.data, head_len, err) != 0))
 		return -1;
 	while (got == 0 && plan->len - start < JOB_ITEMS && r->entries < PACK_BLOCK_ENTRIES) {
-		if (r->in.at == r->in.end) {
+		if (r->here.in.at == r->here.in.end) {
 			got = next_piece(r, err);
 			if (got == 1 && r->open)
 				return err_set(err, ERR_DAMAGE, "manifest: the last entry is cut");
@@ -444,26 +419,22 @@ static int make_plan(struct dump_replay *r, struct buf *plan, struct err *err)
 	return got < 0 ? -1 : got > 0 && plan->len == start;
 }
 
-/* Makes more plans when half of them are used up, and lets the stores fetch what those name, in
- * the order in which it lies there. */
-static void plan_ahead(struct dump_replay *r)
-{
-	if (r->count > AHEAD / 2 || r->ended != 0)
-		return;
-	buf_clear(&r->ids);
-	while (r->count < AHEAD && r->ended == 0) {
-		r->ended = make_plan(r, &r->plans[(r->first + r->count) % AHEAD], &r->why);
-		r->count += r->ended == 0;
-	}
-	dump_taker_ahead(r->taker, r->ids.data, r->ids.len / STORE_ID_LEN);
-}
-
 static int plan(void *ctx, struct buf *plan, struct err *err)
 {
 	struct dump_replay *r = ctx;
 	struct buf *next, mine = *plan;
 
-	plan_ahead(r);
+	/* More plans are made when half of them are used up, and the stores fetch what those name,
+	 * in the order in which it lies there. */
+	if (r->count <= AHEAD / 2 && r->ended == 0) {
+		buf_clear(&r->ids);
+		while (r->count < AHEAD && r->ended == 0) {
+			next = &r->plans[(r->first + r->count) % AHEAD];
+			r->ended = make_plan(r, next, &r->why);
+			r->count += r->ended == 0;
+		}
+		dump_taker_ahead(r->taker, r->ids.data, r->ids.len / STORE_ID_LEN);
+	}
 	if (r->count == 0) {
 		if (r->ended < 0)
 			*err = r->why;
@@ -500,17 +471,19 @@ static const struct buf *need_chunk(struct build *b, const uint8_t *id, bool len
 
 	if (e != NULL && dump_cached_is(e, id))
 		return dump_cached_content(e);
-	if (!lent) {
+	if (lent) {
+		e = b->load->lender = dump_cache_take(cache, b->taker, id, err);
+	} else {
 		dump_cache_give(cache, b->other, b->other_done);
 		b->other_done = false;
 		e = b->other = dump_cache_take(cache, b->taker, id, err);
-		return e != NULL ? dump_cached_content(e) : NULL;
 	}
-	e = b->load->lender = dump_cache_take(cache, b->taker, id, err);
 	if (e == NULL)
 		return NULL;
-	b->load->lent.at = dump_cached_content(e)->data;
-	b->load->lent.len = dump_cached_content(e)->len;
+	if (lent) {
+		b->load->lent.at = dump_cached_content(e)->data;
+		b->load->lent.len = dump_cached_content(e)->len;
+	}
 	return dump_cached_content(e);
 }
 
@@ -670,6 +643,8 @@ static void take_back(void *ctx, struct pack_load *load)
 void dump_replay_free(struct dump_replay *r)
 {
 	struct gap *next;
+	struct way *ways;
+	size_t count;
 	unsigned i;
 
 	if (r == NULL)
@@ -683,13 +658,14 @@ void dump_replay_free(struct dump_replay *r)
 		free(r->gaps);
 	}
 	dump_taker_free(r->taker);
-	buf_fini(&r->piece);
-	buf_fini(&r->home);
+	buf_fini(&r->here.piece);
+	buf_fini(&r->home.piece);
 	buf_fini(&r->head);
 	buf_fini(&r->ids);
-	while (r->way_count > 0)
-		buf_fini(&r->ways[--r->way_count].entry);
-	free(r->ways);
+	ways = ways_of(r, &count);
+	while (count > 0)
+		buf_fini(&ways[--count].entry);
+	buf_fini(&r->ways);
 	buf_fini(&r->ways_path);
 	for (i = 0; i < AHEAD; i++)
 		buf_fini(&r->plans[i]);
@@ -724,10 +700,11 @@ struct dump_replay *dump_replay_new(const struct dump_replay_options *options, s
 	r->o = *options;
 	r->feed = (struct pack_read_feed){plan, build, take_back, take_gap, r};
 	mutex_init(&r->lock);
-	buf_init(&r->piece, STORE_CONTENT_MAX);
-	buf_init(&r->home, STORE_CONTENT_MAX);
+	buf_init(&r->here.piece, STORE_CONTENT_MAX);
+	buf_init(&r->home.piece, STORE_CONTENT_MAX);
 	buf_init(&r->head, PACK_HEAD_MAX);
 	buf_init(&r->ids, SIZE_MAX);
+	buf_init(&r->ways, SIZE_MAX);
 	buf_init(&r->ways_path, PACK_PATH_MAX);
 	for (i = 0; i < AHEAD; i++)
 		buf_init(&r->plans[i], PACK_BLOCK_VOLUME_MAX);

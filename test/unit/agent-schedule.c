@@ -79,16 +79,28 @@ static void other(enum manager_kind kind, int64_t time)
 	agent_state_apply(&job, &record);
 }
 
+enum action { NOTHING, WAIT, RUN };
+
+static struct agent_next next_at(const struct manager_slots *slots, int64_t now)
+{
+	struct agent_job_state then = job;
+
+	return agent_schedule_next(slots, &then, 0, now);
+}
+
+/* RUN: value is the slot. WAIT: nothing is run before the time in value. */
 static void expect(
-	const struct manager_slots *slots, int64_t now, enum agent_action action, int64_t value)
+	const struct manager_slots *slots, int64_t now, enum action action, int64_t value)
 {
 	struct agent_next next = agent_schedule_next(slots, &job, 0, now);
 
-	assert_int_equal(next.action, action);
-	if (action == AGENT_RUN)
+	assert_int_equal(next.run, action == RUN);
+	if (action == RUN)
 		assert_int_equal(next.slot, value);
-	if (action == AGENT_WAIT)
-		assert_int_equal(next.at, value);
+	if (action == WAIT) {
+		assert_false(next_at(slots, value - 1).run);
+		assert_true(next_at(slots, value).run);
+	}
 }
 
 /* A newly joined agent runs its job at once; then by the schedule. */
@@ -96,16 +108,16 @@ static void joined(void **state)
 {
 	(void)state;
 	begin();
-	expect(&daily, AT(14, 0), AGENT_RUN, AT(2, 0));
+	expect(&daily, AT(14, 0), RUN, AT(2, 0));
 	starting(AT(2, 0), AT(14, 0));
-	expect(&daily, AT(14, 1), AGENT_RUNNING, 0);
+	expect(&daily, AT(14, 1), NOTHING, 0);
 	ended(MANAGER_OK, AT(15, 0));
-	expect(&daily, AT(15, 0), AGENT_WAIT, AT(26, 0));
-	expect(&daily, AT(25, 59), AGENT_WAIT, AT(26, 0));
-	expect(&daily, AT(26, 0), AGENT_RUN, AT(26, 0));
+	expect(&daily, AT(15, 0), WAIT, AT(26, 0));
+	expect(&daily, AT(25, 59), WAIT, AT(26, 0));
+	expect(&daily, AT(26, 0), RUN, AT(26, 0));
 	starting(AT(26, 0), AT(26, 0));
 	ended(MANAGER_PARTIAL, AT(26, 0) + 1);
-	expect(&daily, AT(26, 0) + 1, AGENT_WAIT, AT(50, 0));
+	expect(&daily, AT(26, 0) + 1, WAIT, AT(50, 0));
 	assert_int_equal(job.succeeded, AT(26, 0) + 1);
 }
 
@@ -116,18 +128,18 @@ static void missed(void **state)
 	begin();
 	starting(AT(2, 0), AT(2, 0));
 	ended(MANAGER_OK, AT(3, 0));
-	expect(&daily, AT(5 * 24, 0), AGENT_RUN, AT(4 * 24 + 2, 0));
+	expect(&daily, AT(5 * 24, 0), RUN, AT(4 * 24 + 2, 0));
 	starting(AT(4 * 24 + 2, 0), AT(5 * 24, 0));
 	ended(MANAGER_OK, AT(5 * 24, 9));
-	expect(&daily, AT(5 * 24, 9), AGENT_WAIT, AT(5 * 24 + 2, 0));
+	expect(&daily, AT(5 * 24, 9), WAIT, AT(5 * 24 + 2, 0));
 	/* A run that takes longer than the interval: the newest slot that passed. */
 	begin();
 	starting(AT(1, 30), AT(1, 30));
 	ended(MANAGER_OK, AT(4, 40));
-	expect(&hourly, AT(4, 40), AGENT_RUN, AT(4, 30));
+	expect(&hourly, AT(4, 40), RUN, AT(4, 30));
 	starting(AT(4, 30), AT(4, 40));
 	ended(MANAGER_OK, AT(4, 41));
-	expect(&hourly, AT(4, 41), AGENT_WAIT, AT(5, 30));
+	expect(&hourly, AT(4, 41), WAIT, AT(5, 30));
 }
 
 /* Failed: after 5, 15, 45 minutes, until the next slot. */
@@ -143,39 +155,39 @@ static void failed(void **state)
 	for (i = 0; i < 3; i++) {
 		now += MIN;
 		ended(MANAGER_FAILED, now);
-		expect(&daily, now, AGENT_WAIT, now + delays[i] * MIN);
+		expect(&daily, now, WAIT, now + delays[i] * MIN);
 		now += delays[i] * MIN;
-		expect(&daily, now, AGENT_RUN, AT(2, 0));
+		expect(&daily, now, RUN, AT(2, 0));
 		starting(AT(2, 0), now);
 	}
 	ended(MANAGER_FAILED, now + MIN);
-	expect(&daily, now + MIN, AGENT_WAIT, AT(26, 0));
+	expect(&daily, now + MIN, WAIT, AT(26, 0));
 	/* A try that ends well ends the tries. */
 	begin();
 	starting(AT(2, 0), AT(2, 0));
 	ended(MANAGER_FAILED, AT(2, 1));
 	starting(AT(2, 0), AT(2, 6));
 	ended(MANAGER_OK, AT(2, 9));
-	expect(&daily, AT(2, 9), AGENT_WAIT, AT(26, 0));
+	expect(&daily, AT(2, 9), WAIT, AT(26, 0));
 	/* The next slot comes before the next try, and begins to count anew. */
 	begin();
 	starting(AT(1, 30), AT(1, 30));
 	ended(MANAGER_FAILED, AT(2, 20));
-	expect(&hourly, AT(2, 24), AGENT_WAIT, AT(2, 25));
+	expect(&hourly, AT(2, 24), WAIT, AT(2, 25));
 	starting(AT(1, 30), AT(2, 25));
 	ended(MANAGER_FAILED, AT(2, 26));
-	expect(&hourly, AT(2, 26), AGENT_WAIT, AT(2, 30));
-	expect(&hourly, AT(2, 30), AGENT_RUN, AT(2, 30));
+	expect(&hourly, AT(2, 26), WAIT, AT(2, 30));
+	expect(&hourly, AT(2, 30), RUN, AT(2, 30));
 	starting(AT(2, 30), AT(2, 30));
 	ended(MANAGER_FAILED, AT(2, 31));
-	expect(&hourly, AT(2, 31), AGENT_WAIT, AT(2, 36));
+	expect(&hourly, AT(2, 31), WAIT, AT(2, 36));
 	/* Not tried again: fewer copies, cancelled. */
 	starting(AT(2, 30), AT(2, 36));
 	ended(MANAGER_COPIES, AT(2, 37));
-	expect(&hourly, AT(2, 37), AGENT_WAIT, AT(3, 30));
+	expect(&hourly, AT(2, 37), WAIT, AT(3, 30));
 	starting(AT(3, 30), AT(3, 30));
 	ended(MANAGER_CANCELLED, AT(3, 31));
-	expect(&hourly, AT(3, 31), AGENT_WAIT, AT(4, 30));
+	expect(&hourly, AT(3, 31), WAIT, AT(4, 30));
 }
 
 /* Lost: again at once, then ever later, without end. */
@@ -191,19 +203,19 @@ static void lost(void **state)
 	for (i = 0; i < 6; i++) {
 		ended(MANAGER_LOST, now);
 		if (delays[i] > 0)
-			expect(&daily, now, AGENT_WAIT, now + delays[i] * MIN);
+			expect(&daily, now, WAIT, now + delays[i] * MIN);
 		now += delays[i] * MIN;
-		expect(&daily, now, AGENT_RUN, AT(2, 0));
+		expect(&daily, now, RUN, AT(2, 0));
 		starting(AT(2, 0), now);
 	}
 	/* An end that belongs to another run says nothing. */
 	runs++;
 	ended(MANAGER_OK, now);
-	expect(&daily, now, AGENT_RUNNING, 0);
+	expect(&daily, now, NOTHING, 0);
 	/* Off for days in the middle of a run: only the newest slot. */
 	runs--;
 	ended(MANAGER_LOST, AT(72, 0));
-	expect(&daily, AT(72, 0), AGENT_RUN, AT(50, 0));
+	expect(&daily, AT(72, 0), RUN, AT(50, 0));
 }
 
 static void held(void **state)
@@ -211,16 +223,16 @@ static void held(void **state)
 	(void)state;
 	begin();
 	other(MANAGER_HELD, AT(1, 0));
-	expect(&daily, AT(2, 0), AGENT_HELD, 0);
+	expect(&daily, AT(2, 0), NOTHING, 0);
 	other(MANAGER_RELEASED, AT(3, 0));
-	expect(&daily, AT(3, 0), AGENT_RUN, AT(2, 0));
+	expect(&daily, AT(3, 0), RUN, AT(2, 0));
 	starting(AT(2, 0), AT(3, 0));
 	other(MANAGER_HELD, AT(3, 1));
-	expect(&daily, AT(3, 1), AGENT_RUNNING, 0);
+	expect(&daily, AT(3, 1), NOTHING, 0);
 	ended(MANAGER_FAILED, AT(4, 0));
-	expect(&daily, AT(80, 0), AGENT_HELD, 0);
+	expect(&daily, AT(80, 0), NOTHING, 0);
 	other(MANAGER_RELEASED, AT(80, 0));
-	expect(&daily, AT(80, 0), AGENT_RUN, AT(74, 0));
+	expect(&daily, AT(80, 0), RUN, AT(74, 0));
 }
 
 /* Ordered runs: they have no slot, and what they do counts for the slot before. */
@@ -232,18 +244,18 @@ static void ordered(void **state)
 	ended(MANAGER_FAILED, AT(2, 1));
 	starting(0, AT(2, 2));
 	ended(MANAGER_OK, AT(2, 3));
-	expect(&daily, AT(2, 30), AGENT_WAIT, AT(26, 0));
+	expect(&daily, AT(2, 30), WAIT, AT(26, 0));
 	starting(0, AT(3, 0));
 	ended(MANAGER_FAILED, AT(3, 1));
-	expect(&daily, AT(3, 1), AGENT_WAIT, AT(3, 6));
-	expect(&daily, AT(3, 6), AGENT_RUN, 0);
+	expect(&daily, AT(3, 1), WAIT, AT(3, 6));
+	expect(&daily, AT(3, 6), RUN, 0);
 	/* Lost: again, and the slot that was done is not. */
 	starting(AT(26, 0), AT(26, 0));
 	ended(MANAGER_OK, AT(26, 1));
 	starting(0, AT(27, 0));
 	assert_int_equal(job.slot, 0);
 	ended(MANAGER_LOST, AT(27, 1));
-	expect(&daily, AT(27, 1), AGENT_RUN, 0);
+	expect(&daily, AT(27, 1), RUN, 0);
 }
 
 static void shortest_interval(void **state)
@@ -254,17 +266,13 @@ static void shortest_interval(void **state)
 	begin();
 	starting(AT(1, 30), AT(1, 40));
 	ended(MANAGER_OK, AT(1, 41));
-	next = agent_schedule_next(&hourly, &job, 2 * HOUR, AT(2, 0));
-	assert_int_equal(next.action, AGENT_WAIT);
-	assert_int_equal(next.at, AT(3, 40));
-	next = agent_schedule_next(&hourly, &job, 2 * HOUR, AT(3, 35));
-	assert_int_equal(next.at, AT(3, 40));
+	assert_false(agent_schedule_next(&hourly, &job, 2 * HOUR, AT(2, 0)).run);
+	assert_false(agent_schedule_next(&hourly, &job, 2 * HOUR, AT(3, 40) - 1).run);
 	next = agent_schedule_next(&hourly, &job, 2 * HOUR, AT(3, 40));
-	assert_int_equal(next.action, AGENT_RUN);
+	assert_true(next.run);
 	assert_int_equal(next.slot, AT(3, 30));
 	/* The clock was set back: no longer than that from now. */
-	next = agent_schedule_next(&hourly, &job, 2 * HOUR, AT(0, 0));
-	assert_int_equal(next.action, AGENT_WAIT);
+	assert_false(agent_schedule_next(&hourly, &job, 2 * HOUR, AT(0, 0)).run);
 }
 
 static void clock_set(void **state)
@@ -276,40 +284,26 @@ static void clock_set(void **state)
 	starting(AT(10, 30), AT(10, 30));
 	ended(MANAGER_OK, AT(10, 31));
 	/* A little back: what has been does not come again. */
-	expect(&hourly, AT(8, 31), AGENT_WAIT, AT(11, 30));
-	expect(&hourly, AT(9, 30), AGENT_WAIT, AT(11, 30));
+	expect(&hourly, AT(8, 31), WAIT, AT(11, 30));
+	expect(&hourly, AT(9, 30), WAIT, AT(11, 30));
 	starting(0, AT(9, 0)); /* not even after a run in between */
 	ended(MANAGER_OK, AT(9, 1));
-	expect(&hourly, AT(9, 30), AGENT_WAIT, AT(11, 30));
+	expect(&hourly, AT(9, 30), WAIT, AT(11, 30));
 	/* Far back: slots come as the clock says. */
 	next = agent_schedule_next(&hourly, &job, 0, AT(4, 0));
 	assert_true(next.clock_set);
-	assert_int_equal(next.at, AT(4, 30));
+	assert_false(next.run);
 	assert_int_equal(job.seen, AT(4, 0));
-	expect(&hourly, AT(4, 30), AGENT_RUN, AT(4, 30));
+	expect(&hourly, AT(4, 30), RUN, AT(4, 30));
 	/* The same from the journal. */
 	begin();
 	starting(AT(10, 30), AT(10, 30));
 	ended(MANAGER_FAILED, AT(10, 31));
 	other(MANAGER_CLOCK, AT(4, 0));
 	assert_int_equal(job.seen, AT(4, 0));
-	expect(&hourly, AT(4, 30), AGENT_RUN, AT(4, 30));
+	expect(&hourly, AT(4, 30), RUN, AT(4, 30));
 	/* A try is not put off for ever by a clock that was set back. */
-	expect(&hourly, AT(4, 10), AGENT_RUN, AT(10, 30));
-}
-
-static void complaint(void **state)
-{
-	(void)state;
-	begin();
-	assert_false(agent_schedule_overdue(&job, AGENT_WARN_AFTER_SEC, T0));
-	starting(AT(2, 0), AT(2, 0));
-	ended(MANAGER_FAILED, AT(2, 1));
-	assert_false(agent_schedule_overdue(&job, AGENT_WARN_AFTER_SEC, AT(74, 0)));
-	assert_true(agent_schedule_overdue(&job, AGENT_WARN_AFTER_SEC, AT(74, 1)));
-	starting(AT(2, 0), AT(80, 0));
-	ended(MANAGER_PARTIAL, AT(80, 1));
-	assert_false(agent_schedule_overdue(&job, AGENT_WARN_AFTER_SEC, AT(150, 0)));
+	expect(&hourly, AT(4, 10), RUN, AT(10, 30));
 }
 
 /* Manager and agent compute the same slots: values that must never change. */
@@ -441,7 +435,7 @@ static void play(const struct day *day)
 		if (next.clock_set)
 			append((struct manager_record){
 				.kind = MANAGER_CLOCK, .job = "j", .time = now});
-		if (next.action == AGENT_RUN) {
+		if (next.run) {
 			struct manager_record record = {.kind = MANAGER_STARTING,
 				.job = "j",
 				.slot = next.slot,
@@ -461,17 +455,16 @@ static void play(const struct day *day)
 				.time = now,
 				.run = {(uint8_t)++run, (uint8_t)(run >> 8), 2}});
 			end_at = t + pick(2 * HOUR);
-		} else if (next.action == AGENT_WAIT) {
+		} else if (!job.running) {
 			/* No slot is lost: all up to now are dealt with, and the next one is
 			 * waited for. */
-			assert_true(next.at > now);
 			assert_true(job.seen <= now + CRON_GAP_MAX_SEC);
 			assert_int_equal(manager_slots_prev(day->slots, now + 1, &newest), 0);
 			assert_true(newest <= job.seen);
 			assert_int_equal(manager_slots_next(day->slots,
 						 job.seen > now ? job.seen : now, &newest),
 				0);
-			assert_true(next.at <= newest);
+			assert_true(next_at(day->slots, newest).run);
 		}
 	}
 }
@@ -548,7 +541,6 @@ int main(void)
 		cmocka_unit_test(ordered),
 		cmocka_unit_test(shortest_interval),
 		cmocka_unit_test(clock_set),
-		cmocka_unit_test(complaint),
 		cmocka_unit_test(slots),
 		cmocka_unit_test(quiet_day),
 		cmocka_unit_test(bad_days),
