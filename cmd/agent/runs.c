@@ -18,6 +18,7 @@
 #include "lib/buf.h"
 #include "lib/err.h"
 #include "lib/esc.h"
+#include "lib/mem.h"
 #include "lib/seal.h"
 #include "rpc/loop.h"
 
@@ -358,17 +359,15 @@ static struct agent_run *find_run(const struct agent_runs *s, const char *job)
 int agent_runs_start(struct agent_runs *s, const char *agent, const struct agent_order *order,
 	uint8_t id[MANAGER_RUN_LEN], struct err *err)
 {
-	struct agent_run *run = calloc(1, sizeof *run);
+	struct agent_run *run = mem_new(sizeof *run, err);
 	struct manager_record record = {.kind = MANAGER_STARTING, .slot = order->slot};
 	const char *job = order->job->name;
 	char **argv = NULL;
 	int ret = -1;
 
 	assert(s->idle == NULL && find_run(s, job) == NULL);
-	if (run == NULL) {
-		err_set(err, ERR_NOMEM, "out of memory");
+	if (run == NULL)
 		goto out;
-	}
 	argv = agent_command_make(s->place, agent, order, err);
 	if (argv == NULL || seal_random(record.run, sizeof record.run, err) != 0)
 		goto out;

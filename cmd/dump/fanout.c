@@ -10,6 +10,7 @@
 #include "cmd/dump/domain.h"
 #include "cmd/store/parcel.h"
 #include "lib/err.h"
+#include "lib/mem.h"
 #include "lib/mutex.h"
 #include "lib/uptime.h"
 
@@ -117,14 +118,12 @@ static int prove(void *domain, const struct store_proof *proof, uint8_t public[S
 
 struct dump_fanout *dump_fanout_new(const struct dump_fanout_options *options, struct err *err)
 {
-	struct dump_fanout *f = calloc(1, sizeof *f);
+	struct dump_fanout *f = mem_new(sizeof *f, err);
 	size_t i;
 
 	assert(options->count > 0 && options->count <= STORES_MAX && options->wanted >= 1);
-	if (f == NULL) {
-		err_set(err, ERR_NOMEM, "out of memory");
+	if (f == NULL)
 		return NULL;
-	}
 	f->o = *options;
 	if (f->o.now_ms == NULL)
 		f->o.now_ms = uptime_ms;

@@ -9,6 +9,7 @@
 #include "lib/cbor.h"
 #include "lib/err.h"
 #include "lib/le.h"
+#include "lib/mem.h"
 #include "pack/entry.h"
 
 #define LIST_BITS_MIN 4
@@ -37,12 +38,10 @@ struct dump_manifest {
 struct dump_manifest *dump_manifest_new(const uint64_t gear[256], struct dump_previous_out *last,
 	dump_manifest_sink *sink, void *ctx, struct err *err)
 {
-	struct dump_manifest *m = calloc(1, sizeof *m);
+	struct dump_manifest *m = mem_new(sizeof *m, err);
 
-	if (m == NULL) {
-		err_set(err, ERR_NOMEM, "out of memory");
+	if (m == NULL)
 		return NULL;
-	}
 	m->gear = gear;
 	m->last = last;
 	m->sink = sink;

@@ -13,6 +13,7 @@
 #include "lib/buf.h"
 #include "lib/err.h"
 #include "lib/hash.h"
+#include "lib/mem.h"
 #include "lib/mutex.h"
 #include "lib/zst.h"
 
@@ -37,12 +38,10 @@ struct dump_source {
 
 static struct dump_source *source_new(struct dump_keys *keys, struct err *err)
 {
-	struct dump_source *s = calloc(1, sizeof *s);
+	struct dump_source *s = mem_new(sizeof *s, err);
 
-	if (s == NULL) {
-		err_set(err, ERR_NOMEM, "out of memory");
+	if (s == NULL)
 		return NULL;
-	}
 	s->keys = keys;
 	buf_init(&s->record, STORE_DUMP_MAX);
 	buf_init(&s->pieces, SIZE_MAX);
@@ -512,12 +511,10 @@ struct dump_taker {
 
 struct dump_taker *dump_taker_new(struct dump_source *s, struct err *err)
 {
-	struct dump_taker *t = calloc(1, sizeof *t);
+	struct dump_taker *t = mem_new(sizeof *t, err);
 
-	if (t == NULL) {
-		err_set(err, ERR_NOMEM, "out of memory");
+	if (t == NULL)
 		return NULL;
-	}
 	t->source = s;
 	buf_init(&t->record, STORE_DOMAIN_LEN + STORE_RECORD_MAX);
 	t->zst = zst_new(1, err);
