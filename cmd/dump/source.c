@@ -320,11 +320,11 @@ static int consider(
 	void *ctx, const struct store_entry *e, const struct dump_listed *listed, struct err *err)
 {
 	struct search *w = ctx;
-	const bool by_id = dump_named_by_id(&w->named);
+	const bool by_id = w->named.digits > 0;
 	bool ahead = listed->clock == DUMP_CLOCK_AHEAD && !by_id;
 
 	if (e->damaged && !by_id) {
-		w->unreadable += dump_named_in_time(&w->named, listed->when);
+		w->unreadable += listed->when <= w->named.until;
 		return 0;
 	}
 	if (!dump_named_is(&w->named, &e->dump, listed->when))
@@ -362,7 +362,7 @@ int dump_source_find(struct dump_source *s, const char *text, const char *host,
 			text, w.unreadable);
 	if (w.found == 0)
 		return dump_named_none(&w.named, text, err);
-	if (w.found > 1 && dump_named_by_id(&w.named))
+	if (w.found > 1 && w.named.digits > 0)
 		return err_set(
 			err, ERR_USAGE, "%s: could be %zu dumps: give more digits", text, w.found);
 	return w.damaged;
@@ -455,36 +455,32 @@ static int unreadable(const char *what, struct err *err)
 		err, why.code, "%s can't be read: %s: %s", what, why.message, DUMP_SOURCE_ADVICE);
 }
 
-/* A piece of the list, from whichever store has it whole. */
-static int list_piece(
-	struct dump_source *s, struct dump_taker *t, size_t i, struct buf *out, struct err *err)
+/* A piece of the list, added to the names of the manifest's pieces, as far as these go. */
+static int load_piece(struct dump_source *s, struct dump_taker *t, const uint8_t *id,
+	struct buf *piece, struct err *err)
 {
-	const uint8_t *id = s->dump.lists + i * STORE_ID_LEN;
+	size_t left = s->dump.manifest_chunks * STORE_ID_LEN - s->pieces.len;
 	uint8_t sum[HASH_LEN];
 
-	if (dump_taker_chunk(t, id, out, err) != 0)
+	if (dump_taker_chunk(t, id, piece, err) != 0)
 		return unreadable("the dump's list of chunks", err);
-	hash_sha256(out->data, out->len, sum);
-	if (memcmp(sum, id, HASH_LEN) != 0 || out->len % STORE_ID_LEN != 0)
+	hash_sha256(piece->data, piece->len, sum);
+	if (memcmp(sum, id, HASH_LEN) != 0 || piece->len % STORE_ID_LEN != 0)
 		return err_set(err, ERR_DAMAGE,
 			"the dump's list of chunks does not match the dump's record");
-	return 0;
+	return buf_add(&s->pieces, piece->data, left < piece->len ? left : piece->len, err);
 }
 
 static int load_pieces(struct dump_source *s, struct err *err)
 {
-	size_t want = s->dump.manifest_chunks * STORE_ID_LEN, i, n;
+	size_t want = s->dump.manifest_chunks * STORE_ID_LEN, i;
 	struct dump_taker *t = dump_taker_new(s, err);
 	struct buf piece;
 	int got = t != NULL ? 0 : -1;
 
 	buf_init(&piece, STORE_CONTENT_MAX);
-	for (i = 0; got == 0 && s->pieces.len < want && i < s->dump.list_count; i++) {
-		got = list_piece(s, t, i, &piece, err);
-		n = want - s->pieces.len < piece.len ? want - s->pieces.len : piece.len;
-		if (got == 0)
-			got = buf_add(&s->pieces, piece.data, n, err);
-	}
+	for (i = 0; got == 0 && s->pieces.len < want && i < s->dump.list_count; i++)
+		got = load_piece(s, t, s->dump.lists + i * STORE_ID_LEN, &piece, err);
 	if (got == 0 && s->pieces.len < want)
 		got = err_set(err, ERR_DAMAGE, "the dump's list of chunks is too short");
 	buf_fini(&piece);
