@@ -7,7 +7,6 @@
 #include <string.h>
 #include <time.h>
 
-#include "cmd/agent/command.h"
 #include "cmd/agent/jobs.h"
 #include "cmd/agent/journal.h"
 #include "cmd/agent/managers.h"

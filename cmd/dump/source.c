@@ -99,11 +99,6 @@ const struct store_dump *dump_source_dump(const struct dump_source *s)
 
 /* --- stores that die ------------------------------------------------------ */
 
-static size_t place_of(const struct dump_source *s, size_t i)
-{
-	return (size_t)__builtin_ctz(s->bits[i]);
-}
-
 static bool is_lost(struct dump_source *s, size_t i)
 {
 	bool lost;
@@ -533,7 +528,7 @@ void dump_taker_free(struct dump_taker *t)
  * of memory is read all the same. */
 static void note_healed(struct dump_source *s, uint32_t stores, size_t from, const uint8_t *id)
 {
-	struct dump_healed h = {.from = place_of(s, from)};
+	struct dump_healed h = {.from = (size_t)__builtin_ctz(s->bits[from])};
 
 	memcpy(h.id, id, sizeof h.id);
 	mutex_lock(&s->lock);
