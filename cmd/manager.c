@@ -33,14 +33,6 @@ struct options {
 	size_t problems;
 };
 
-/* Prints the object; failed: that something could not be added. */
-static int print_json(json_t *object, int failed)
-{
-	struct err err = {0};
-
-	return ui_json_print(object, failed, &err) == 0 ? UI_OK : ui_fail("manager", &err);
-}
-
 static void on_problem(void *ctx, const char *file, unsigned line, const char *what)
 {
 	struct options *opt = ctx;
@@ -86,6 +78,7 @@ static int json_list(json_t *object, const char *key, const struct manager_list 
 static int json_job(const struct options *opt, const struct manager_plan_job *job, const char *next,
 	int64_t slot)
 {
+	struct err err = {0};
 	json_t *object = ui_json_new("job", "manager.job");
 	int failed = ui_json_add(object, "agent", json_string(opt->o.agent));
 
@@ -98,7 +91,7 @@ static int json_job(const struct options *opt, const struct manager_plan_job *jo
 	failed |= json_list(object, "exclude", &job->exclude);
 	failed |= json_list(object, "stores", &job->stores);
 	failed |= ui_json_add(object, "copies", json_integer(job->copies));
-	return print_json(object, failed);
+	return ui_json_print(object, failed, &err) == 0 ? UI_OK : ui_fail("manager", &err);
 }
 
 /* One job of an agent's plan, with its next slot. */

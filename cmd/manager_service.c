@@ -39,6 +39,7 @@ struct local {
 struct serve {
 	struct ui_role role;
 	struct local local;
+	struct store_address listen, enroll, address; /* of these */
 	char config_path[PATH_MAX + 16];
 	struct rpc_loop *loop;
 	struct rpc_signal term, interrupt, hangup, child;
@@ -204,7 +205,6 @@ static int set_up(struct serve *s, struct err *err)
 		.log = on_log,
 		.access = on_access,
 		.alarm = on_alarm};
-	struct store_address listen, enroll, address;
 
 	if (access(s->role.cert, F_OK) != 0)
 		return err_set(err, ERR_CONFIG,
@@ -214,9 +214,9 @@ static int set_up(struct serve *s, struct err *err)
 			s->role.cert);
 	snprintf(s->config_path, sizeof s->config_path, "%s/manager.conf", s->role.config);
 	if (read_local(s->role.config, &s->local, err) != 0 ||
-		ui_address(&listen, s->local.listen, MANAGER_PORT, err) != 0 ||
-		ui_address(&enroll, s->local.enroll, MANAGER_ENROLL_PORT, err) != 0 ||
-		ui_address(&address, s->local.address, "", err) != 0)
+		ui_address(&s->listen, s->local.listen, MANAGER_PORT, err) != 0 ||
+		ui_address(&s->enroll, s->local.enroll, MANAGER_ENROLL_PORT, err) != 0 ||
+		ui_address(&s->address, s->local.address, "", err) != 0)
 		return -1;
 	opts.config = load_config(s, err);
 	if (opts.config == NULL)
@@ -227,12 +227,12 @@ static int set_up(struct serve *s, struct err *err)
 		return -1;
 	}
 	opts.loop = s->loop;
-	opts.host = any(listen.host);
-	opts.port = listen.port;
-	opts.enroll_host = any(enroll.host);
-	opts.enroll_port = enroll.port;
-	opts.address = address.host;
-	opts.address_port = address.port;
+	opts.host = any(s->listen.host);
+	opts.port = s->listen.port;
+	opts.enroll_host = any(s->enroll.host);
+	opts.enroll_port = s->enroll.port;
+	opts.address = s->address.host;
+	opts.address_port = s->address.port;
 	s->service = manager_service_new(&opts, err);
 	if (s->service == NULL)
 		return -1;

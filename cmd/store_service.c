@@ -94,6 +94,26 @@ static int set_schedule(struct serve *s, struct schedule *schedule, const char *
 	return 0;
 }
 
+static int set_schedules(struct serve *s, struct err *err)
+{
+	return set_schedule(s, &s->gc, "gc", s->conf.gc, err) != 0 ||
+			       set_schedule(s, &s->scrub, "scrub", s->conf.scrub, err) != 0
+		       ? -1
+		       : 0;
+}
+
+/* NULL with err set. */
+static struct rpc_tls_conf *load_tls(struct serve *s, struct err *err)
+{
+	const struct rpc_tls_opts opts = {.kind = RPC_TLS_MUTUAL,
+		.cert = s->role.cert,
+		.key = s->role.key,
+		.ca = s->role.ca,
+		.deny = &s->deny};
+
+	return rpc_tls_conf_new(&opts, err);
+}
+
 /* Managers are told. */
 static void set_damaged(struct serve *s, uint64_t damaged)
 {
@@ -212,11 +232,6 @@ static void on_term(void *arg)
 static void on_hangup(void *arg)
 {
 	struct serve *s = arg;
-	struct rpc_tls_opts opts = {.kind = RPC_TLS_MUTUAL,
-		.cert = s->role.cert,
-		.key = s->role.key,
-		.ca = s->role.ca,
-		.deny = &s->deny};
 	struct schedule gc = s->gc, scrub = s->scrub;
 	struct cmd_store_conf old = s->conf;
 	struct rpc_tls_conf *tls = NULL;
@@ -225,9 +240,7 @@ static void on_hangup(void *arg)
 	notify_send("RELOADING=1");
 	s->conf = (struct cmd_store_conf){.limits.quotas = NULL};
 	if (cmd_store_conf_read(&s->conf, s->role.config, &err) != 0 ||
-		set_schedule(s, &s->gc, "gc", s->conf.gc, &err) != 0 ||
-		set_schedule(s, &s->scrub, "scrub", s->conf.scrub, &err) != 0 ||
-		(tls = rpc_tls_conf_new(&opts, &err)) == NULL ||
+		set_schedules(s, &err) != 0 || (tls = load_tls(s, &err)) == NULL ||
 		engine_limits_set(s->engine, &s->conf.limits, &err) != 0) {
 		cmd_store_conf_free(&s->conf);
 		rpc_tls_conf_unref(tls);
@@ -337,7 +350,6 @@ static void on_hello(void *ctx, size_t peer, struct manager_hello *hello)
 	struct err err;
 
 	(void)peer;
-	hello->is_store = true;
 	memcpy(hello->uid, engine_uid(s->engine), sizeof hello->uid);
 	memcpy(hello->key, engine_public(s->engine), sizeof hello->key);
 	if (engine_about(s->engine, &about, &err) == 0) {
@@ -421,11 +433,6 @@ static int start_uplink(struct serve *s, struct err *err)
 static int set_up(struct serve *s, struct err *err)
 {
 	const struct engine_wait wait = {.sec = STORE_LOCK_SEC};
-	const struct rpc_tls_opts tls = {.kind = RPC_TLS_MUTUAL,
-		.cert = s->role.cert,
-		.key = s->role.key,
-		.ca = s->role.ca,
-		.deny = &s->deny};
 	struct store_service_opts opts = {
 		.times = ui_test_times(NULL),
 		.ctx = s,
@@ -448,14 +455,13 @@ static int set_up(struct serve *s, struct err *err)
 		return -1;
 	s->gc.what = STORE_TEND_GC;
 	s->scrub.what = STORE_TEND_SCRUB;
-	if (set_schedule(s, &s->gc, "gc", s->conf.gc, err) != 0 ||
-		set_schedule(s, &s->scrub, "scrub", s->conf.scrub, err) != 0)
+	if (set_schedules(s, err) != 0)
 		return -1;
-	s->tls = rpc_tls_conf_new(&tls, err);
-	if (s->tls == NULL || rpc_tls_conf_self(s->tls)->role != RPC_STORE)
-		return s->tls == NULL ? -1
-				      : err_set(err, ERR_CONFIG, "%s: not a store's certificate",
-						s->role.cert);
+	s->tls = load_tls(s, err);
+	if (s->tls == NULL)
+		return -1;
+	if (rpc_tls_conf_self(s->tls)->role != RPC_STORE)
+		return err_set(err, ERR_CONFIG, "%s: not a store's certificate", s->role.cert);
 	s->engine = engine_open(s->conf.path, ENGINE_WRITE, &wait, err);
 	if (s->engine == NULL || engine_limits_set(s->engine, &s->conf.limits, err) != 0)
 		return -1;

@@ -258,7 +258,8 @@ def privileges(outside):
          inside={"f": file("x", uid=0xFFFFFFFE), **GOOD_AFTER}, user_inside={"f": file("x")})
 
 
-def sizes(outside):
+def lengths(outside):
+    """Sizes, lengths and counts that are wrong or too large."""
     Case("E01", "the hint says more than there is", pack((b"f", {"data": [b"short"], "head": {"s": 1 << 40}})), root=SOME,
          inside={"f": file("short"), **GOOD_AFTER})
     for n in (6, 4, 1 << 40, (1 << 63) - 1):
@@ -317,6 +318,10 @@ def sizes(outside):
     Case("E04", "access list of 8191 entries", pack((b"f", {"data": [b"x"], "head": {"x": {
         b"system.posix_acl_access": b"\2\0\0\0" + b"\2\0\7\0\0\0\0\0" * 8191}}})), root=SOME, inside={"f": file("x"), **GOOD_AFTER})
     refused("E04", "TAIL over 4 KiB", b"f", data=[b"x"], tail={"zz": b"x" * 5000}, inside={"f": "none"})
+
+
+def amounts(outside):
+    """Holes, and many of a kind."""
     for what, items in (("holes over 2^63", [(1 << 63) - 1, 1]), ("twice 2^63-1", [(1 << 63) - 1] * 2), ("four times 2^62", [1 << 62] * 4),
                         ("over 16 TiB in all", [1 << 20, 1 << 44])):
         refused("E05", what, b"f", data=items, tail={"n": 5}, inside={"f": "none"})
@@ -370,8 +375,8 @@ def sizes(outside):
     malformed("E08", "100,000 empty DATA", b"\x40" * 100000)
 
 
-def structure(outside):
-    """Streams of items and tables of contents that lie."""
+def streams(outside):
+    """Items in an order that the format does not allow."""
     def stream(what, build, verify=DAMAGE, inside=None, id="E01"):
         p = Pack()
         p.entry(b"first", data=[b"1"])
@@ -406,6 +411,9 @@ def structure(outside):
     p.entry(b"bad", data=[b"x"], no_tail=True)
     Case("E01", "no TAIL before END", p.finish(), root=REFUSED, verify=DAMAGE, inside={"bad": "none"})
 
+
+def tables(outside):
+    """Tables of contents that lie."""
     def index(what, payload=None, id="F03", **end):
         p = Pack()
         p.entry(b"one", data=[b"1"])
@@ -456,7 +464,8 @@ def structure(outside):
     Case("E08", "two indexes that follow each other", bytes(p.out), root=DAMAGE, verify=DAMAGE)
 
 
-def integrity(outside):
+def whole_blocks(outside):
+    """Blocks dropped, moved, and of another pack; bytes behind the end."""
     def three(tag=b"", **how):
         p = Pack(**how)
         for name in (b"one", b"two", b"three"):
@@ -503,6 +512,10 @@ def integrity(outside):
     Case("F05", "empty file", b"", root=DAMAGE, verify=DAMAGE)
     Case("F05", "no pack", b"\x1f\x8b\x08\0" * 50, root=DAMAGE, verify=DAMAGE)
     Case("F05", "no END", b"".join(b[:-1]), root=DAMAGE, verify=DAMAGE, inside={n: file(n * 50) for n in all3})
+
+
+def checksums(outside):
+    """Checksums, digests and keys that must be understood; damage over files that are there."""
     refused("F06", "checksum altered", b"f", data=[b"good"], tail={"h": b"\1" * 32}, inside={"f": "none"})
     refused("F06", "checksum missing", b"f", data=[b"good"], tail={"h": None}, inside={"f": "none"})
     refused("F06", "size and checksum missing", b"f", data=[b"good"], tail={"h": None, "n": None}, inside={"f": "none"})
@@ -554,7 +567,7 @@ def integrity(outside):
 
 def render(outside, long=False):
     CASES.clear()
-    for part in (paths, links, hard_links, privileges, sizes, structure, integrity):
+    for part in (paths, links, hard_links, privileges, lengths, amounts, streams, tables, whole_blocks, checksums):
         part(outside)
     return [c for c in CASES if long or not c.long]
 

@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
-"""Finds source files of more than 800 lines, and functions of more than 80.
+"""Finds files of more than 800 lines, and functions of more than 80: in C, Python and shell.
 
 usage: sizes.py FOLDER...
 
 A file or function may be longer if a comment in its first five lines says why: "Long: ...".
 Prints each that is too long on a line; status 1 if there is one.
 """
-import glob, re, sys
+import ast, glob, re, sys
 
 FILE_MAX, FUNCTION_MAX, FIRST = 800, 80, 5
 
@@ -15,7 +15,7 @@ def excused(lines):
     return any(re.search(r"\bLong: \w", line) for line in lines[:FIRST])
 
 
-def functions(lines):
+def c_functions(lines):
     """(name, first line, last line) of each: from the line at the left margin that begins it to the brace that ends it."""
     start = None
     for n, line in enumerate(lines):
@@ -34,9 +34,28 @@ def functions(lines):
             start = None
 
 
+def python_functions(lines):
+    for node in ast.walk(ast.parse("\n".join(lines))):
+        if isinstance(node, ast.FunctionDef):
+            yield node.name, node.lineno - 1, node.end_lineno - 1
+
+
+def shell_functions(lines):
+    """From a line like `name() {` to the brace or parenthesis at the left margin."""
+    name = None
+    for n, line in enumerate(lines):
+        begin = re.match(r"(\w+)\(\) *[{(]", line)
+        if begin:
+            name, start = begin.group(1), n
+        elif name and re.match(r"[})]", line):
+            yield name, start, n
+            name = None
+
+
+KINDS = {"*.[ch]": c_functions, "*.py": python_functions, "*.sh": shell_functions}
 bad = False
-for folder in sys.argv[1:]:
-    for path in sorted(glob.glob(folder + "/*.[ch]")):
+for pattern, functions in KINDS.items():
+    for path in sorted(path for folder in sys.argv[1:] for path in glob.glob(folder + "/" + pattern)):
         lines = open(path, errors="replace").read().split("\n")
         if lines[-1] == "":
             lines.pop()

@@ -215,10 +215,8 @@ static void on_hello(void *ctx, size_t peer, struct manager_hello *hello)
 	size_t followed = manager_uplink_followed(m->uplink);
 
 	(void)peer;
-	hello->has_journal = true;
 	memcpy(hello->journal, agent_journal_id(journal), sizeof hello->journal);
 	hello->number = agent_journal_last(journal);
-	hello->has_digest = m->o.jobs->taken;
 	memcpy(hello->digest, m->o.jobs->digest, sizeof hello->digest);
 	if (followed != SIZE_MAX)
 		snprintf(hello->follows, sizeof hello->follows, "%s",

@@ -11,6 +11,7 @@
 
 #include "cmd/manager/inner_service.h"
 #include "lib/file.h"
+#include "lib/mem.h"
 
 #define LOOK_MS  60000
 #define FIRST_MS 500 /* after the start */
@@ -69,11 +70,11 @@ static int look_at(struct manager_service *s, const struct manager_alarm_row *ke
 
 static int look_at_all(struct manager_service *s, const struct manager_known *k, struct err *err)
 {
-	bool *found = calloc(k->kept_count + 1, sizeof *found);
+	bool *found = mem_new(k->kept_count + 1, err);
 	const struct manager_alarm_row *kept;
 	unsigned left = TOLD_MAX;
 	size_t i;
-	int ret = found != NULL ? 0 : err_set(err, ERR_NOMEM, "out of memory");
+	int ret = found != NULL ? 0 : -1;
 
 	for (i = 0; i < k->trouble_count && ret == 0; i++) {
 		kept = manager_inner_kept(k, k->troubles[i].row.alarm);
@@ -88,63 +89,51 @@ static int look_at_all(struct manager_service *s, const struct manager_known *k,
 	return ret;
 }
 
-static int put_alarms(struct buf *text, const struct manager_known *k, struct err *err)
-{
-	struct manager_alarm_row row;
-	size_t i;
-	int ret = buf_addf(text, err,
-		"# HELP fdump_alarm 1 a warning, 2 critical\n"
-		"# TYPE fdump_alarm gauge\n");
-
-	for (i = 0; i < k->trouble_count && ret == 0; i++)
-		if (manager_trouble_show(&row, &k->troubles[i],
-			    manager_inner_kept(k, k->troubles[i].row.alarm), time(NULL)))
-			ret = buf_addf(text, err,
-				"fdump_alarm{kind=\"%s\",role=\"%s\",name=\"%s\",job=\"%s\","
-				"state=\"%s\"} %d\n",
-				row.kind, row.role, row.name, row.job, row.state,
-				row.critical ? 2 : 1);
-	return ret;
-}
-
 static int put_metrics(struct manager_service *s, const struct manager_known *k, struct err *err)
 {
 	const struct manager_status_row *rows = k->facts.jobs;
 	size_t count = k->facts.job_count, i, up = 0;
+	struct manager_alarm_row alarm;
 	struct manager_link *link;
 	struct buf text;
-	int ret;
+	int failed;
 
 	for (link = s->links; link != NULL; link = link->next)
 		up += link->hello && rpc_conn_peer(link->conn)->role == RPC_AGENT;
 	buf_init(&text, MANAGER_LISTING_MAX);
-	ret = buf_addf(&text, err,
+	failed = buf_addf(&text, err,
 		"# HELP fdump_job_state 0 ok ... 5 partial, 6 too few copies, 7 failed, 8 late\n"
 		"# TYPE fdump_job_state gauge\n");
-	for (i = 0; i < count && ret == 0; i++)
-		ret = buf_addf(&text, err,
+	for (i = 0; i < count; i++)
+		failed |= buf_addf(&text, err,
 			"fdump_job_state{agent=\"%s\",job=\"%s\",state=\"%s\"} %" PRIu64 "\n",
 			rows[i].agent, rows[i].job, rows[i].state, rows[i].severity);
-	if (ret == 0)
-		ret = buf_addf(&text, err,
-			"# HELP fdump_job_last_dump_seconds when the last dump was made\n"
-			"# TYPE fdump_job_last_dump_seconds gauge\n");
-	for (i = 0; i < count && ret == 0; i++)
-		ret = buf_addf(&text, err,
+	failed |= buf_addf(&text, err,
+		"# HELP fdump_job_last_dump_seconds when the last dump was made\n"
+		"# TYPE fdump_job_last_dump_seconds gauge\n");
+	for (i = 0; i < count; i++)
+		failed |= buf_addf(&text, err,
 			"fdump_job_last_dump_seconds{agent=\"%s\",job=\"%s\"} %" PRId64 "\n",
 			rows[i].agent, rows[i].job, rows[i].kept);
-	if (ret == 0)
-		ret = put_alarms(&text, k, err);
-	if (ret == 0)
-		ret = buf_addf(&text, err,
-			"# TYPE fdump_agents_connected gauge\nfdump_agents_connected %zu\n"
-			"# TYPE fdump_manager_time_seconds gauge\nfdump_manager_time_seconds "
-			"%lld\n",
-			up, (long long)time(NULL));
-	if (ret == 0)
-		ret = file_write(s->config->metrics, text.data, text.len, 0644, err);
+	failed |= buf_addf(&text, err,
+		"# HELP fdump_alarm 1 a warning, 2 critical\n"
+		"# TYPE fdump_alarm gauge\n");
+	for (i = 0; i < k->trouble_count; i++)
+		if (manager_trouble_show(&alarm, &k->troubles[i],
+			    manager_inner_kept(k, k->troubles[i].row.alarm), time(NULL)))
+			failed |= buf_addf(&text, err,
+				"fdump_alarm{kind=\"%s\",role=\"%s\",name=\"%s\",job=\"%s\","
+				"state=\"%s\"} %d\n",
+				alarm.kind, alarm.role, alarm.name, alarm.job, alarm.state,
+				alarm.critical ? 2 : 1);
+	failed |= buf_addf(&text, err,
+		"# TYPE fdump_agents_connected gauge\nfdump_agents_connected %zu\n"
+		"# TYPE fdump_manager_time_seconds gauge\nfdump_manager_time_seconds %lld\n",
+		up, (long long)time(NULL));
+	if (failed == 0)
+		failed = file_write(s->config->metrics, text.data, text.len, 0644, err);
 	buf_fini(&text);
-	return ret;
+	return failed;
 }
 
 static void on_look(void *arg)
@@ -170,9 +159,4 @@ static void on_look(void *arg)
 void manager_inner_alarms_start(struct manager_service *s)
 {
 	rpc_timer_start(&s->alarms, s->o.loop, FIRST_MS, on_look, s);
-}
-
-void manager_inner_alarms_stop(struct manager_service *s)
-{
-	rpc_timer_stop(&s->alarms);
 }

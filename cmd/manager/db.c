@@ -12,6 +12,7 @@
 #include "lib/err.h"
 #include "lib/hash.h"
 #include "lib/le.h"
+#include "lib/mem.h"
 
 #define MAP_MAX   (UINT64_C(64) << 30)
 #define CHECK_LEN 8
@@ -49,18 +50,23 @@ struct manager_db {
 	struct db_txn *txn; /* the changes; NULL: none */
 	unsigned changes;   /* in it */
 	struct buf value;
+	manager_db_damaged *damaged;
+	void *ctx;
+	struct manager_db_damage damage[MANAGER_DAMAGED_MAX];
+	size_t damage_count;
 };
 
-struct manager_db *manager_db_open(const char *path, struct err *err)
+struct manager_db *manager_db_open(
+	const char *path, manager_db_damaged *damaged, void *ctx, struct err *err)
 {
-	struct manager_db *s = calloc(1, sizeof *s);
+	struct manager_db *s = mem_new(sizeof *s, err);
 	const char *names[MANAGER_TABLES];
 	size_t i;
 
-	if (s == NULL) {
-		err_set(err, ERR_NOMEM, "out of memory");
+	if (s == NULL)
 		return NULL;
-	}
+	s->damaged = damaged;
+	s->ctx = ctx;
 	buf_init(&s->value, CHECK_LEN + MANAGER_ROW_MAX);
 	for (i = 0; i < MANAGER_TABLES; i++)
 		names[i] = tables[i].name;
@@ -135,8 +141,22 @@ static struct db_bytes key_bytes(const struct manager_db_key *key)
 
 /* --- rows ------------------------------------------------------------------ */
 
+/* Its place among those that are damaged; NULL: it is none of them. */
+static struct manager_db_damage *find_damage(
+	struct manager_db *s, enum manager_table table, const struct manager_db_key *key)
+{
+	size_t i;
+
+	for (i = 0; i < s->damage_count; i++)
+		if (s->damage[i].table == table && s->damage[i].key.len == key->len &&
+			memcmp(s->damage[i].key.bytes, key->bytes, key->len) == 0)
+			return &s->damage[i];
+	return NULL;
+}
+
 /* Returns 0, or -1: damaged. */
-static int decode(enum manager_table table, const struct db_bytes *value, void *row)
+static int decode(struct manager_db *s, enum manager_table table, const struct manager_db_key *key,
+	const struct db_bytes *value, void *row)
 {
 	const uint8_t *at = value->at;
 	size_t len = value->len;
@@ -147,6 +167,11 @@ static int decode(enum manager_table table, const struct db_bytes *value, void *
 		if (manager_row_get(
 			    row, tables[table].size, tables[table].fields, &at, &len, NULL) == 0)
 			return 0;
+	}
+	if (find_damage(s, table, key) == NULL) {
+		s->damaged(s->ctx, table, key);
+		if (s->damage_count < MANAGER_DAMAGED_MAX)
+			s->damage[s->damage_count++] = (struct manager_db_damage){table, *key};
 	}
 	return -1;
 }
@@ -175,16 +200,21 @@ int manager_db_get(struct manager_db *s, enum manager_table table, const struct 
 		return -1;
 	ret = db_get(txn, table, key_bytes(key), &value, err);
 	/* One that is damaged is as one that is not there: it comes again, or is made again. */
-	if (ret == 0 && decode(table, &value, row) != 0)
+	if (ret == 0 && decode(s, table, key, &value, row) != 0)
 		ret = 1;
 	end_read(s, txn);
 	return ret;
 }
 
-/* A transaction stays in memory: what is too much for one is made durable early, which harms
- * nobody. */
-static int begin_change(struct manager_db *s, struct err *err)
+/* Before an entry is written or removed. A transaction stays in memory: what is too much for one is
+ * made durable early, which harms nobody. */
+static int begin_change(struct manager_db *s, enum manager_table table,
+	const struct manager_db_key *key, struct err *err)
 {
+	struct manager_db_damage *damage = find_damage(s, table, key);
+
+	if (damage != NULL)
+		*damage = s->damage[--s->damage_count];
 	if (s->txn != NULL && s->changes >= DB_BATCH && manager_db_commit(s, err) != 0)
 		return -1;
 	s->changes++;
@@ -194,7 +224,7 @@ static int begin_change(struct manager_db *s, struct err *err)
 int manager_db_put(struct manager_db *s, enum manager_table table, const struct manager_db_key *key,
 	const void *row, struct err *err)
 {
-	if (begin_change(s, err) != 0)
+	if (begin_change(s, table, key, err) != 0)
 		return -1;
 	buf_clear(&s->value);
 	if (buf_add(&s->value, "\0\0\0\0\0\0\0", CHECK_LEN, err) != 0 ||
@@ -208,7 +238,7 @@ int manager_db_put(struct manager_db *s, enum manager_table table, const struct 
 int manager_db_del(struct manager_db *s, enum manager_table table, const struct manager_db_key *key,
 	struct err *err)
 {
-	if (begin_change(s, err) != 0)
+	if (begin_change(s, table, key, err) != 0)
 		return -1;
 	return db_del(s->txn, table, key_bytes(key), err);
 }
@@ -235,7 +265,7 @@ int manager_db_each(struct manager_db *s, enum manager_table table,
 			break;
 		}
 		manager_db_bytes(&copy, key.at, key.len);
-		if (decode(table, &value, &row) != 0)
+		if (decode(s, table, &copy, &value, &row) != 0)
 			continue;
 		ret = each(ctx, &copy, &row);
 		if (ret != 0)
@@ -269,6 +299,35 @@ int manager_db_drop_after(struct manager_db *s, enum manager_table table,
 			return -1;
 	}
 	return 0;
+}
+
+/* --- damage ---------------------------------------------------------------- */
+
+static int look_at_none(void *ctx, const struct manager_db_key *key, const void *row)
+{
+	(void)ctx, (void)key, (void)row;
+	return 0;
+}
+
+int manager_db_check(struct manager_db *s, struct err *err)
+{
+	enum manager_table table;
+
+	for (table = MANAGER_TABLE_HOSTS; table < MANAGER_TABLES; table++)
+		if (manager_db_each(s, table, NULL, look_at_none, NULL, err) != 0)
+			return -1;
+	return 0;
+}
+
+size_t manager_db_damage(const struct manager_db *s, const struct manager_db_damage **found)
+{
+	*found = s->damage;
+	return s->damage_count;
+}
+
+const char *manager_db_name(enum manager_table table)
+{
+	return tables[table].name;
 }
 
 /* --- changes --------------------------------------------------------------- */

@@ -20,7 +20,8 @@
  *   denied    host id                            manager_denied_row
  *   audit     time, counter (as runs)            manager_audit_row
  *
- * Each value begins with the XXH3 of its rest; one that does not agree is skipped and counted.
+ * Each value begins with the XXH3 of its rest. An entry whose value does not agree is damaged: it
+ * counts as missing, and is reported.
  */
 #ifndef FDUMP_CMD_MANAGER_DB_H
 #define FDUMP_CMD_MANAGER_DB_H
@@ -53,8 +54,14 @@ struct manager_db_key {
 	size_t len;
 };
 
+/* Is called when an entry is found to be damaged; once, until it is written again. It must change
+ * nothing here. */
+typedef void manager_db_damaged(
+	void *ctx, enum manager_table table, const struct manager_db_key *key);
+
 /* Opens the database in a folder, which is made if it is not there. NULL with err set. */
-struct manager_db *manager_db_open(const char *path, struct err *err);
+struct manager_db *manager_db_open(
+	const char *path, manager_db_damaged *damaged, void *ctx, struct err *err);
 /* What was not committed is lost. NULL does nothing. */
 void manager_db_close(struct manager_db *db);
 
@@ -83,6 +90,21 @@ int manager_db_each(struct manager_db *db, enum manager_table table,
  * 0, or -1 with err set. */
 int manager_db_drop_after(struct manager_db *db, enum manager_table table,
 	const struct manager_db_key *key, struct err *err);
+
+/* Looks at every entry, so that those which are damaged are known. Returns 0, or -1 with err set.
+ */
+int manager_db_check(struct manager_db *db, struct err *err);
+/* The entries that were found damaged, and were not written or removed since: *found, until the
+ * next call. Returns how many, at most MANAGER_DAMAGED_MAX: of further ones only the call above
+ * tells. */
+#define MANAGER_DAMAGED_MAX 256
+struct manager_db_damage {
+	enum manager_table table;
+	struct manager_db_key key;
+};
+size_t manager_db_damage(const struct manager_db *db, const struct manager_db_damage **found);
+/* "hosts" */
+const char *manager_db_name(enum manager_table table);
 
 /* Whether there are changes that are not durable yet. */
 bool manager_db_changed(const struct manager_db *db);

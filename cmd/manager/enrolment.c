@@ -23,49 +23,38 @@ static int is_public(const struct dirent *entry)
 	return entry->d_name[0] != '.' && len > 4 && strcmp(entry->d_name + len - 4, ".pub") == 0;
 }
 
-/* Adds the files to bytes; their lengths to lens. Returns how many, or -1 with err set. */
-static int read_recipients(
-	const char *dir, struct buf *bytes, size_t lens[RPC_RECIPIENTS_MAX], struct err *err)
-{
-	char path[PATH_MAX], text[RPC_RECIPIENT_LEN_MAX];
-	struct dirent **names = NULL;
-	int i, count = scandir(dir, &names, is_public, alphasort), ret;
-
-	if (count < 0)
-		return errno == ENOENT ? 0 : err_errno(err, errno, "%s", dir);
-	ret = count <= RPC_RECIPIENTS_MAX ? count
-					  : err_set(err, ERR_LIMIT, "%s: more than %d public keys",
-						    dir, RPC_RECIPIENTS_MAX);
-	for (i = 0; i < count && ret >= 0; i++) {
-		snprintf(path, sizeof path, "%.2000s/%s", dir, names[i]->d_name);
-		if (file_read(path, text, sizeof text, &lens[i], NULL, err) != 0 ||
-			buf_add(bytes, text, lens[i], err) != 0)
-			ret = -1;
-	}
-	for (i = 0; i < count; i++)
-		free(names[i]);
-	free(names);
-	return ret;
-}
-
 int manager_inner_load_recipients(struct manager_service *s, struct err *err)
 {
-	char path[PATH_MAX];
+	char dir[PATH_MAX], path[2 * PATH_MAX], text[RPC_RECIPIENT_LEN_MAX];
 	size_t lens[RPC_RECIPIENTS_MAX];
-	uint8_t *at;
+	struct dirent **names = NULL;
+	int i, count, ret = 0;
 	struct buf bytes;
-	int i, count;
+	uint8_t *at;
 
 	buf_init(&bytes, RPC_RECIPIENTS_MAX * RPC_RECIPIENT_LEN_MAX);
-	snprintf(path, sizeof path, "%.4000s/recipients", s->dir);
-	count = read_recipients(path, &bytes, lens, err);
-	if (count < 0) {
+	snprintf(dir, sizeof dir, "%.4000s/recipients", s->o.dir);
+	count = scandir(dir, &names, is_public, alphasort);
+	if (count < 0 && errno != ENOENT)
+		ret = err_errno(err, errno, "%s", dir);
+	else if (count > RPC_RECIPIENTS_MAX)
+		ret = err_set(
+			err, ERR_LIMIT, "%s: more than %d public keys", dir, RPC_RECIPIENTS_MAX);
+	for (i = 0; i < count; i++) {
+		snprintf(path, sizeof path, "%s/%s", dir, names[i]->d_name);
+		if (ret == 0 && (file_read(path, text, sizeof text, &lens[i], NULL, err) != 0 ||
+					buf_add(&bytes, text, lens[i], err) != 0))
+			ret = -1;
+		free(names[i]);
+	}
+	free(names);
+	if (ret != 0) {
 		buf_fini(&bytes);
 		return -1;
 	}
 	buf_fini(&s->recipient_bytes);
 	s->recipient_bytes = bytes;
-	s->recipient_count = (size_t)count;
+	s->recipient_count = count > 0 ? (size_t)count : 0;
 	for (i = 0, at = bytes.data; i < count; at += lens[i], i++)
 		s->recipients[i] = (struct cbormap_blob){at, lens[i]};
 	return 0;
@@ -169,14 +158,12 @@ void manager_inner_denied_changed(struct manager_service *s)
 
 /* HOST:PORT where machines enrol. */
 static int enroll_address(
-	const struct manager_service *s, char to[RPC_HOST_PORT_MAX + 1], struct err *err)
+	const struct manager_service *s, char to[MANAGER_HOST_PORT + 1], struct err *err)
 {
-	bool v6 = strchr(s->host, ':') != NULL;
+	char port[8];
 
-	if ((size_t)snprintf(to, RPC_HOST_PORT_MAX + 1, "%s%s%s:%u", v6 ? "[" : "", s->host,
-		    v6 ? "]" : "", rpc_enroll_server_port(s->enroll)) <= RPC_HOST_PORT_MAX)
-		return 0;
-	return err_set(err, ERR_LIMIT, "%.64s...: the address is too long", s->host);
+	snprintf(port, sizeof port, "%u", rpc_enroll_server_port(s->enroll));
+	return manager_inner_address(s, port, to, err);
 }
 
 /* What tokens of this manager vouch for. */
@@ -200,13 +187,12 @@ static int make_token(struct manager_service *s, enum rpc_role role, const char 
 	strcpy(token->manager, s->self.name);
 	strcpy(token->name, name);
 	buf_init(&der, RPC_CA_DER_MAX);
-	ret = enroll_address(s, token->addresses[0], err);
-	if (ret == 0)
-		ret = rpc_ca_der(s->ca_cert, &der, token->fingerprint, err);
-	if (ret == 0)
-		ret = recipients_digest(s, token->recipients, err);
-	if (ret == 0)
-		ret = rpc_token_secret(token, err);
+	ret = enroll_address(s, token->addresses[0], err) != 0 ||
+			      rpc_ca_der(s->ca_cert, &der, token->fingerprint, err) != 0 ||
+			      recipients_digest(s, token->recipients, err) != 0 ||
+			      rpc_token_secret(token, err) != 0
+		      ? -1
+		      : 0;
 	buf_fini(&der);
 	return ret;
 }
@@ -216,12 +202,9 @@ static int check_free(struct manager_service *s, const char *role, const char *n
 	struct err *err)
 {
 	bool denies = strcmp(role, "manager") != 0;
-	struct manager_db_key key;
 	struct manager_host_row row;
-	int got;
+	int got = manager_inner_get_host(s, role, name, &row, err);
 
-	manager_db_words(&key, role, name);
-	got = manager_db_get(s->db, MANAGER_TABLE_HOSTS, &key, &row, err);
 	if (got != 0)
 		return got < 0 ? -1 : 0;
 	if (replace || rpc_deny_has(&s->deny, row.host))
@@ -262,11 +245,6 @@ static void reply_made(struct manager_service *s, struct rpc_call *call, const c
 	rpc_call_reply(call, mem, cbor_out_len(&out), false);
 }
 
-static void copy_value(char *to, size_t size, const struct cbormap_value *v)
-{
-	snprintf(to, size, "%.*s", v->has ? (int)v->len : 0, v->has ? (const char *)v->bytes : "");
-}
-
 /* The row of a token, by what is asked; its hash, and its text if it is made here. */
 static int new_token(struct manager_service *s, const struct cbormap_value *v,
 	struct manager_token_row *row, uint8_t hash[RPC_DIGEST_LEN], char text[RPC_TOKEN_MAX],
@@ -290,9 +268,9 @@ static int new_token(struct manager_service *s, const struct cbormap_value *v,
 	row->until =
 		time(NULL) + (v[MANAGER_TOKEN_VALID].has ? (int64_t)v[MANAGER_TOKEN_VALID].number
 							 : RPC_TOKEN_SEC);
-	copy_value(row->name, sizeof row->name, &v[MANAGER_TOKEN_NAME]);
+	manager_inner_copy(row->name, sizeof row->name, &v[MANAGER_TOKEN_NAME]);
 	strcpy(row->role, rpc_role_name(role));
-	copy_value(row->host, sizeof row->host, host);
+	manager_inner_copy(row->host, sizeof row->host, host);
 	if (check_free(s, row->role, row->name, row->replace, err) != 0)
 		return -1;
 	if (by_root) {
@@ -312,16 +290,13 @@ static int new_token(struct manager_service *s, const struct cbormap_value *v,
 static int allow_other(struct manager_service *s, const char *role, const char *name, int64_t until,
 	struct err *err)
 {
-	struct manager_db_key key;
 	struct manager_host_row row;
-	int got;
+	int got = manager_inner_get_host(s, role, name, &row, err);
 
-	manager_db_words(&key, role, name);
-	got = manager_db_get(s->db, MANAGER_TABLE_HOSTS, &key, &row, err);
 	if (got != 0)
 		return got < 0 ? -1 : 0;
 	row.replace = until;
-	return manager_db_put(s->db, MANAGER_TABLE_HOSTS, &key, &row, err);
+	return manager_inner_put_host(s, &row, err);
 }
 
 /* Tokens that ended long ago are of no use even for a message. */
@@ -391,8 +366,8 @@ void manager_inner_replace(void *ctx, struct rpc_call *call, const struct cborma
 	struct manager_service *s = ctx;
 	struct err err = {0};
 
-	copy_value(role, sizeof role, &values[MANAGER_REPLACE_ROLE]);
-	copy_value(name, sizeof name, &values[MANAGER_REPLACE_NAME]);
+	manager_inner_copy(role, sizeof role, &values[MANAGER_REPLACE_ROLE]);
+	manager_inner_copy(name, sizeof name, &values[MANAGER_REPLACE_NAME]);
 	if (strcmp(role, "agent") != 0 && strcmp(role, "store") != 0) {
 		err_set(&err, ERR_USAGE, "replace: the role is agent or store");
 		rpc_call_fail(call, &err);
@@ -409,46 +384,42 @@ void manager_inner_replace(void *ctx, struct rpc_call *call, const struct cborma
 	manager_inner_call_all(s);
 }
 
-int manager_inner_deny_replaced(
-	struct manager_service *s, const struct rpc_identity *peer, struct err *err)
+int manager_inner_deny_other(struct manager_service *s, const char *role, const char *name,
+	const char *host, struct err *err)
 {
-	struct manager_db_key key;
 	struct manager_host_row row;
-	int got;
+	int got = manager_inner_get_host(s, role, name, &row, err);
 
-	manager_inner_host_key(&key, peer);
-	got = manager_db_get(s->db, MANAGER_TABLE_HOSTS, &key, &row, err);
 	if (got != 0)
 		return got;
-	if (strcmp(row.host, peer->host) == 0 || rpc_deny_has(&s->deny, row.host))
+	if (strcmp(row.host, host) == 0 || rpc_deny_has(&s->deny, row.host) ||
+		strcmp(role, "manager") == 0)
 		return 1;
-	manager_inner_log(s, MANAGER_NOTICE,
-		"%s %s is another machine now; the one before is denied", row.role, row.name);
-	return put_denied(s, row.role, row.name, row.host, s->self.name, err);
+	return put_denied(s, role, name, row.host, s->self.name, err);
 }
 
 /* --- who joins ------------------------------------------------------------- */
 
-/* What comes with a certificate. */
-static void make_result(
-	struct manager_service *s, const void *chain, size_t len, struct rpc_enroll_result *result)
+/* Answers with the certificate, and what a new machine has to know. */
+static void answer(struct manager_service *s, struct rpc_enroll_ask *ask,
+	const struct manager_token_row *token, const void *chain, size_t len, bool denied)
 {
+	struct rpc_enroll_result result = {.manager_count = 0};
 	struct manager_peer peers[MANAGER_PEERS_MAX];
 	size_t count = manager_inner_peers(s, peers), i;
 
-	*result = (struct rpc_enroll_result){0};
-	memcpy(result->chain, chain, len);
-	memcpy(result->recipients, s->recipients, sizeof s->recipients);
-	result->recipient_count = s->recipient_count;
+	memcpy(result.chain, chain, len);
+	memcpy(result.recipients, s->recipients, sizeof s->recipients);
+	result.recipient_count = s->recipient_count;
 	for (i = 0; i < count && i < RPC_MANAGERS_MAX; i++) {
-		struct rpc_enroll_manager *m = &result->managers[result->manager_count++];
+		struct rpc_enroll_manager *m = &result.managers[result.manager_count++];
 
 		strcpy(m->name, peers[i].name);
 		strcpy(m->addresses[0], peers[i].address);
 		m->address_count = 1;
 	}
 	for (i = 0; i < s->store_count && i < RPC_STORES_MAX; i++) {
-		struct rpc_enroll_store *to = &result->stores[result->store_count++];
+		struct rpc_enroll_store *to = &result.stores[result.store_count++];
 
 		strcpy(to->name, s->stores[i].name);
 		snprintf(to->address, sizeof to->address, "%.*s", RPC_HOST_PORT_MAX,
@@ -456,6 +427,11 @@ static void make_result(
 		memcpy(to->uid, s->stores[i].uid, sizeof to->uid);
 		memcpy(to->key, s->stores[i].key, sizeof to->key);
 	}
+	manager_inner_log(s, MANAGER_NOTICE, "%s %s has joined from %s%s", token->role, token->name,
+		ask->address, denied ? "; the one before is denied" : "");
+	if (denied)
+		manager_inner_denied_changed(s);
+	rpc_enroll_answer(ask, &result);
 }
 
 /* The token that was shown. Returns 0, or -1 with err set: it is not good, or who shows it would
@@ -481,56 +457,34 @@ static int find_token(struct manager_service *s, const struct rpc_enroll_ask *as
 }
 
 /* The token is used; the name is the new host's. Durable when it has returned 0. *denied: an old
- * one was. Not a manager: with it all machines would be denied that it has signed. */
+ * one was. */
 static int use_token(struct manager_service *s, const struct manager_db_key *token_key,
 	struct manager_token_row *token, const char *host, const char *address, bool *denied,
 	struct err *err)
 {
-	struct manager_host_row row;
-	struct manager_db_key key;
+	struct manager_host_row row = manager_inner_new_host(token->role, token->name, host);
 	int got;
 
-	*denied = false;
-	manager_db_words(&key, token->role, token->name);
 	if (check_free(s, token->role, token->name, token->replace, err) != 0) {
 		if (err->code == ERR_EXISTS)
 			err->code = ERR_DENIED;
 		return -1;
 	}
-	got = manager_db_get(s->db, MANAGER_TABLE_HOSTS, &key, &row, err);
-	if (got < 0)
-		return -1;
-	if (got == 0 && !rpc_deny_has(&s->deny, row.host) && strcmp(token->role, "manager") != 0) {
-		*denied = true;
-		if (put_denied(s, token->role, token->name, row.host, s->self.name, err) != 0)
-			return -1;
-	}
-	row = (struct manager_host_row){.since = time(NULL), .seen = time(NULL)};
-	strcpy(row.name, token->name);
-	strcpy(row.role, token->role);
-	snprintf(row.host, sizeof row.host, "%s", host);
+	got = manager_inner_deny_other(s, token->role, token->name, host, err);
+	*denied = got == 0;
+	row.seen = row.since;
 	snprintf(row.address, sizeof row.address, "%s", address);
 	token->used = time(NULL);
-	if (manager_db_put(s->db, MANAGER_TABLE_HOSTS, &key, &row, err) != 0 ||
+	if (got < 0 || manager_inner_put_host(s, &row, err) != 0 ||
 		manager_db_put(s->db, MANAGER_TABLE_TOKENS, token_key, token, err) != 0)
 		return -1;
 	return manager_inner_commit(s, err);
-}
-
-static void say_joined(struct manager_service *s, const struct manager_token_row *token,
-	const struct rpc_enroll_ask *ask, bool denied)
-{
-	manager_inner_log(s, MANAGER_NOTICE, "%s %s has joined from %s%s", token->role, token->name,
-		ask->address, denied ? "; the one before is denied" : "");
-	if (denied)
-		manager_inner_denied_changed(s);
 }
 
 /* An agent or a store: this manager signs. */
 static int enrol(struct manager_service *s, struct rpc_enroll_ask *ask,
 	const struct manager_db_key *key, struct manager_token_row *token, struct err *err)
 {
-	struct rpc_enroll_result result;
 	char host[RPC_HOST_LEN + 1];
 	struct rpc_identity id;
 	struct buf chain;
@@ -538,19 +492,16 @@ static int enrol(struct manager_service *s, struct rpc_enroll_ask *ask,
 	int ret;
 
 	buf_init(&chain, RPC_CHAIN_MAX);
-	ret = rpc_host_new(host, err);
+	ret = rpc_host_new(host, err) != 0 ||
+			      rpc_identity_set(&id, rpc_role_get(token->role, strlen(token->role)),
+				      token->name, host, err) != 0 ||
+			      rpc_ca_sign(s->ca, ask->csr, ask->csr_len, &id, 0, 0, &chain, err) !=
+				      0 ||
+			      use_token(s, key, token, host, ask->address, &denied, err) != 0
+		      ? -1
+		      : 0;
 	if (ret == 0)
-		ret = rpc_identity_set(&id, rpc_role_get(token->role, strlen(token->role)),
-			token->name, host, err);
-	if (ret == 0)
-		ret = rpc_ca_sign(s->ca, ask->csr, ask->csr_len, &id, 0, 0, &chain, err);
-	if (ret == 0)
-		ret = use_token(s, key, token, host, ask->address, &denied, err);
-	if (ret == 0) {
-		make_result(s, chain.data, chain.len, &result);
-		say_joined(s, token, ask, denied);
-		rpc_enroll_answer(ask, &result);
-	}
+		answer(s, ask, token, chain.data, chain.len, denied);
 	buf_fini(&chain);
 	return ret;
 }
@@ -581,7 +532,6 @@ static int on_granted(
 	void *arg, struct rpc_enroll_ask *ask, const void *chain, size_t len, struct err *err)
 {
 	struct manager_service *s = arg;
-	struct rpc_enroll_result result;
 	struct manager_token_row token;
 	struct manager_db_key key;
 	bool denied;
@@ -589,9 +539,7 @@ static int on_granted(
 	if (find_token(s, ask, &key, &token, err) != 0 ||
 		use_token(s, &key, &token, token.host, ask->address, &denied, err) != 0)
 		return -1;
-	make_result(s, chain, len, &result);
-	say_joined(s, &token, ask, denied);
-	rpc_enroll_answer(ask, &result);
+	answer(s, ask, &token, chain, len, denied);
 	return 0;
 }
 
@@ -626,44 +574,21 @@ static int find_other(void *ctx, const struct manager_db_key *key, const void *r
 	return 1;
 }
 
-/* One that is denied without having been heard of is listed too, so that it can be seen here. */
-static int list_stranger(struct manager_service *s, const char *role, const char *name,
-	const char *host, struct err *err)
-{
-	struct manager_host_row row;
-	struct manager_db_key key;
-	int got;
-
-	manager_db_words(&key, role, name);
-	got = manager_db_get(s->db, MANAGER_TABLE_HOSTS, &key, &row, err);
-	if (got != 1)
-		return got;
-	row = (struct manager_host_row){.since = time(NULL)};
-	snprintf(row.name, sizeof row.name, "%s", name);
-	snprintf(row.role, sizeof row.role, "%s", role);
-	snprintf(row.host, sizeof row.host, "%s", host);
-	return manager_db_put(s->db, MANAGER_TABLE_HOSTS, &key, &row, err);
-}
-
 /* The host id is denied, also if this manager has never heard of it: who asks may know more. host:
  * "": the one that is known by this name. Returns 0; 1: it is denied already; -1 with err set. */
 static int revoke(struct manager_service *s, const struct rpc_identity *who, const char *role,
 	const char *name, const char *host, struct err *err)
 {
 	struct owner owner = {.host = host, .role = role, .name = name};
-	struct manager_db_key key;
 	struct manager_host_row row;
-	int got;
+	int got = manager_inner_get_host(s, role, name, &row, err);
 
-	if (host[0] == 0) {
-		manager_db_words(&key, role, name);
-		got = manager_db_get(s->db, MANAGER_TABLE_HOSTS, &key, &row, err);
-		if (got == 1)
-			return err_set(err, ERR_NOTFOUND, "no %s %s has joined here", role, name);
-		if (got < 0)
-			return -1;
+	if (got < 0)
+		return -1;
+	if (got == 1 && host[0] == 0)
+		return err_set(err, ERR_NOTFOUND, "no %s %s has joined here", role, name);
+	if (host[0] == 0)
 		owner.host = row.host;
-	}
 	if (strcmp(owner.host, s->self.host) == 0)
 		return err_set(err, ERR_USAGE, "a manager can't deny itself");
 	if (manager_db_each(s->db, MANAGER_TABLE_HOSTS, NULL, find_other, &owner, err) < 0)
@@ -675,11 +600,13 @@ static int revoke(struct manager_service *s, const struct rpc_identity *who, con
 	if (rpc_deny_has(&s->deny, owner.host))
 		return 1;
 	manager_inner_audit(s, who, "%s %s is denied (host id %s)", role, name, owner.host);
-	if (list_stranger(s, role, name, owner.host, err) != 0 ||
-		put_denied(s, role, name, owner.host, who->name, err) != 0 ||
-		manager_inner_commit(s, err) != 0)
+	if (got == 1) { /* it is listed from now on, so that it can be seen here */
+		row = manager_inner_new_host(role, name, host);
+		got = manager_inner_put_host(s, &row, err);
+	}
+	if (got != 0 || put_denied(s, role, name, owner.host, who->name, err) != 0)
 		return -1;
-	return 0;
+	return manager_inner_commit(s, err);
 }
 
 void manager_inner_revoke(void *ctx, struct rpc_call *call, const struct cbormap_value *values)
@@ -689,9 +616,9 @@ void manager_inner_revoke(void *ctx, struct rpc_call *call, const struct cbormap
 	struct err err = {0};
 	int ret = -1;
 
-	copy_value(role, sizeof role, &values[MANAGER_REVOKE_ROLE]);
-	copy_value(name, sizeof name, &values[MANAGER_REVOKE_NAME]);
-	copy_value(host, sizeof host, &values[MANAGER_REVOKE_HOST]);
+	manager_inner_copy(role, sizeof role, &values[MANAGER_REVOKE_ROLE]);
+	manager_inner_copy(name, sizeof name, &values[MANAGER_REVOKE_NAME]);
+	manager_inner_copy(host, sizeof host, &values[MANAGER_REVOKE_HOST]);
 	if (rpc_role_get(role, strlen(role)) == RPC_NOBODY)
 		err_set(&err, ERR_USAGE, "revoke: the role is agent, store, manager or operator");
 	else if (host[0] != 0 && !rpc_host_ok(host, strlen(host)))
@@ -733,8 +660,8 @@ int manager_inner_enrolment_start(struct manager_service *s, struct err *err)
 	struct rpc_enroll_server_opts opts = {.cert = s->cert,
 		.key = s->key,
 		.ca_cert = s->ca_cert,
-		.host = s->enroll_host[0] != 0 ? s->enroll_host : NULL,
-		.port = s->enroll_port,
+		.host = s->o.enroll_host,
+		.port = s->o.enroll_port,
 		.arg = s,
 		.asked = on_asked,
 		.gone = on_gone,
@@ -746,11 +673,6 @@ int manager_inner_enrolment_start(struct manager_service *s, struct err *err)
 		return -1;
 	s->enroll = rpc_enroll_server_new(s->o.loop, &opts, err);
 	return s->enroll != NULL ? 0 : -1;
-}
-
-int manager_inner_enrolment_listen(struct manager_service *s, struct err *err)
-{
-	return rpc_enroll_server_reload(s->enroll, err);
 }
 
 void manager_inner_enrolment_stop(struct manager_service *s)

@@ -11,25 +11,28 @@
 
 #define STORE_PORT_TEXT "7421"
 
+static bool is_zero(const uint8_t *bytes, size_t len)
+{
+	return bytes[0] == 0 && memcmp(bytes, bytes + 1, len - 1) == 0;
+}
+
 /* One machine that is there twice, since it started at different times: its files were copied. A
  * machine that is started again has a new start, and never the one before again; so it is sure when
  * the other one speaks again. Those that are connected are asked to, at once. */
 static void look_for_clone(struct manager_service *s, const struct manager_hello *h,
 	const struct manager_link *link, struct manager_host_row *row)
 {
-	static const uint8_t unknown[MANAGER_BOOT_LEN];
 	const char *host = rpc_conn_peer(link->conn)->host;
 	const struct manager_link *other;
 
-	if (memcmp(h->boot, unknown, sizeof unknown) == 0 ||
-		memcmp(h->boot, row->boot, sizeof row->boot) == 0)
+	if (is_zero(h->boot, sizeof h->boot) || memcmp(h->boot, row->boot, sizeof row->boot) == 0)
 		return;
 	if (memcmp(h->boot, row->boot_before, sizeof row->boot_before) == 0)
 		row->cloned = time(NULL);
 	memcpy(row->boot_before, row->boot, sizeof row->boot_before);
 	memcpy(row->boot, h->boot, sizeof row->boot);
 	memcpy(row->address_before, row->address, sizeof row->address_before);
-	if (memcmp(row->boot_before, unknown, sizeof unknown) == 0)
+	if (is_zero(row->boot_before, sizeof row->boot_before))
 		return;
 	for (other = s->links; other != NULL; other = other->next)
 		if (other != link && other->hello &&
@@ -40,17 +43,17 @@ static void look_for_clone(struct manager_service *s, const struct manager_hello
 static void look_at_agent(struct manager_service *s, const struct manager_hello *h,
 	const struct manager_link *link, struct manager_host_row *row)
 {
-	bool same = h->has_digest && memcmp(h->digest, link->digest, sizeof h->digest) == 0;
+	bool has_plan = !is_zero(h->digest, sizeof h->digest);
+	bool same = has_plan && memcmp(h->digest, link->digest, sizeof h->digest) == 0;
 
 	if (same)
 		row->refused[0] = 0;
-	row->differs = h->has_digest && h->follows[0] != 0 &&
-		       strcmp(h->follows, s->self.name) != 0 && !same;
+	row->differs =
+		has_plan && h->follows[0] != 0 && strcmp(h->follows, s->self.name) != 0 && !same;
 	strcpy(row->follows, h->follows);
 	memcpy(row->digest, h->digest, sizeof row->digest);
-	if (!h->has_journal)
-		return;
-	if (memcmp(row->journal, h->journal, sizeof row->journal) != 0) {
+	if (!is_zero(h->journal, sizeof h->journal) &&
+		memcmp(row->journal, h->journal, sizeof row->journal) != 0) {
 		if (row->acked > 0)
 			manager_inner_log(s, MANAGER_WARNING,
 				"%s has a new journal: it lost its state, or was set up again",
@@ -80,7 +83,7 @@ static int look_at_store(const struct manager_hello *h, const char *address,
 {
 	struct manager_host_row before = *row;
 
-	if (!h->is_store)
+	if (is_zero(h->uid, sizeof h->uid) || is_zero(h->key, sizeof h->key))
 		return err_set(err, ERR_USAGE, "hello: a store must give its uid and its key");
 	if (row->reach[0] != 0 && (memcmp(row->uid, h->uid, sizeof row->uid) != 0 ||
 					  memcmp(row->key, h->key, sizeof row->key) != 0))
@@ -106,15 +109,13 @@ static int keep_signer(struct manager_service *s, const struct rpc_issuer *issue
 {
 	struct manager_host_row row;
 	struct rpc_identity signer;
-	struct manager_db_key key;
 	int ret;
 
 	if (strcmp(issuer->manager, s->self.name) == 0)
 		return 0;
 	if (rpc_identity_set(&signer, RPC_MANAGER, issuer->manager, issuer->host, err) != 0)
 		return -1;
-	manager_inner_host_key(&key, &signer);
-	ret = manager_db_get(s->db, MANAGER_TABLE_HOSTS, &key, &row, err);
+	ret = manager_inner_get_host(s, "manager", signer.name, &row, err);
 	if (ret < 0)
 		return -1;
 	/* A denied one may have been replaced. */
@@ -122,7 +123,7 @@ static int keep_signer(struct manager_service *s, const struct rpc_issuer *issue
 		return 0;
 	if (manager_inner_find_host(s, &signer, &row, err) != 0)
 		return -1;
-	return manager_db_put(s->db, MANAGER_TABLE_HOSTS, &key, &row, err);
+	return manager_inner_put_host(s, &row, err);
 }
 
 /* What a hello says goes into the row. Returns 0, or -1 with err set. */
@@ -132,7 +133,6 @@ static int take_hello(struct manager_service *s, const struct manager_hello *h,
 {
 	const struct rpc_identity *peer = rpc_conn_peer(link->conn);
 	const char *address = rpc_conn_address(link->conn);
-	struct manager_db_key key;
 	int64_t now = time(NULL), off = h->clock - now;
 	struct buf plan;
 	int ret = 0;
@@ -157,10 +157,13 @@ static int take_hello(struct manager_service *s, const struct manager_hello *h,
 	snprintf(row->address, sizeof row->address, "%s", address);
 	esc_line(row->version, sizeof row->version, h->version, strlen(h->version));
 	row->expires = h->expires;
-	ret = manager_inner_deny_replaced(s, peer, err);
+	ret = manager_inner_deny_other(s, row->role, row->name, row->host, err);
 	*replaced = ret == 0;
-	manager_inner_host_key(&key, peer);
-	return ret < 0 ? -1 : manager_db_put(s->db, MANAGER_TABLE_HOSTS, &key, row, err);
+	if (*replaced)
+		manager_inner_log(s, MANAGER_NOTICE,
+			"%s %s is another machine now; the one before is denied", row->role,
+			row->name);
+	return ret < 0 ? -1 : manager_inner_put_host(s, row, err);
 }
 
 /* Answers with *w, and the fleet's stores and managers. */
@@ -181,18 +184,6 @@ static void reply_welcome(
 	buf_fini(&reply);
 }
 
-static void welcome(struct manager_service *s, struct rpc_call *call, struct manager_link *link,
-	const struct manager_host_row *row)
-{
-	struct manager_welcome w = {.clock = time(NULL)};
-
-	w.acked = row->acked;
-	w.has_digest = rpc_conn_peer(link->conn)->role == RPC_AGENT;
-	memcpy(w.digest, link->digest, sizeof w.digest);
-	w.denied_count = manager_inner_denied(s, &w.denied);
-	reply_welcome(s, call, &w);
-}
-
 void manager_inner_fleet(void *ctx, struct rpc_call *call, const struct cbormap_value *values)
 {
 	const struct manager_welcome w = {.clock = time(NULL)};
@@ -206,19 +197,18 @@ static void note_stranger(
 	struct manager_service *s, const struct manager_link *link, const struct err *why)
 {
 	const char *address = rpc_conn_address(link->conn);
+	const struct rpc_identity *peer = rpc_conn_peer(link->conn);
 	struct manager_host_row row;
-	struct manager_db_key key;
 	struct err err = {0};
 	char text[MANAGER_REASON_MAX];
 
 	manager_inner_log(s, MANAGER_ERROR, "%s: refused: %s", address, why->message);
-	manager_inner_host_key(&key, rpc_conn_peer(link->conn));
-	if (manager_db_get(s->db, MANAGER_TABLE_HOSTS, &key, &row, &err) != 0)
+	if (manager_inner_get_host(s, rpc_role_name(peer->role), peer->name, &row, &err) != 0)
 		return;
 	snprintf(text, sizeof text, "from %s: %s", address, why->message);
 	esc_line(row.stranger, sizeof row.stranger, text, strlen(text));
 	row.strange = time(NULL);
-	if (manager_db_put(s->db, MANAGER_TABLE_HOSTS, &key, &row, &err) == 0)
+	if (manager_inner_put_host(s, &row, &err) == 0)
 		manager_inner_commit_soon(s);
 	else
 		manager_inner_log(s, MANAGER_ERROR, "state: %s", err.message);
@@ -230,7 +220,8 @@ void manager_inner_hello(void *ctx, struct rpc_call *call, const struct cbormap_
 	struct manager_link *link = manager_inner_link(s, call);
 	const struct rpc_identity *peer = rpc_call_peer(call);
 	struct manager_host_row row;
-	struct manager_hello h;
+	struct manager_welcome w = {.clock = time(NULL)};
+	struct manager_hello h = {.clock = 0};
 	struct err err = {0};
 	bool changed, replaced, first;
 
@@ -239,7 +230,7 @@ void manager_inner_hello(void *ctx, struct rpc_call *call, const struct cbormap_
 		rpc_call_fail(call, &err);
 		return;
 	}
-	manager_hello_get(&h, values);
+	cbormap_store(&h, manager_hello_fields, values);
 	if (take_hello(s, &h, link, &row, &changed, &replaced, &err) != 0) {
 		if (err.code == ERR_DENIED)
 			note_stranger(s, link, &err);
@@ -258,7 +249,11 @@ void manager_inner_hello(void *ctx, struct rpc_call *call, const struct cbormap_
 		manager_inner_log(s, MANAGER_ERROR, "state: %s", err.message);
 	if (changed && manager_inner_load_stores(s, &err) != 0)
 		manager_inner_log(s, MANAGER_ERROR, "%s", err.message);
-	welcome(s, call, link, &row);
+	w.acked = row.acked;
+	w.has_digest = peer->role == RPC_AGENT;
+	memcpy(w.digest, link->digest, sizeof w.digest);
+	w.denied_count = manager_inner_denied(s, &w.denied);
+	reply_welcome(s, call, &w);
 	if (replaced)
 		manager_inner_denied_changed(s);
 	else if (changed)

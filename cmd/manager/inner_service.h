@@ -40,11 +40,8 @@ struct manager_report;
 
 struct manager_service {
 	struct manager_service_opts o;
-	char dir[PATH_MAX];
-	char host[256];                      /* of this machine, as others dial it */
-	char address[MANAGER_HOST_PORT + 1]; /* and with the port */
+	char address[MANAGER_HOST_PORT + 1]; /* of this machine, as others dial it, with the port */
 	char key[PATH_MAX], cert[PATH_MAX], ca_cert[PATH_MAX];
-	char enroll_host[64], enroll_port[8];
 	struct rpc_identity self;
 	struct manager_config *config;
 	struct manager_db *db;
@@ -57,9 +54,8 @@ struct manager_service {
 	/* Stores that have said who they are: their rows. */
 	struct manager_host_row *stores;
 	size_t store_count;
-	/* Reports that wait for the commit, and for a place. */
-	struct manager_report *committing, *first_waiting, **last_waiting;
-	unsigned reports; /* that have a place */
+	struct manager_report *reports; /* that are not over, the oldest first */
+	unsigned placed;                /* how many of them have a place */
 	struct rpc_timer commit, tend, call, alarms;
 	/* Enrolment. */
 	struct rpc_enroll_server *enroll;
@@ -70,6 +66,7 @@ struct manager_service {
 	uint64_t audits;
 	int64_t started;
 	int64_t expires; /* the own certificate */
+	bool new_damage; /* of the state: agents are to be asked for theirs */
 	bool ending;
 };
 
@@ -85,8 +82,17 @@ void manager_inner_reply_blob(struct rpc_call *call, const void *map, size_t len
 void manager_inner_listing(struct manager_service *service, struct rpc_call *call, struct buf *buf);
 /* The connection that a call came by. */
 struct manager_link *manager_inner_link(struct manager_service *service, struct rpc_call *call);
-/* The key of a peer's row. */
-void manager_inner_host_key(struct manager_db_key *key, const struct rpc_identity *peer);
+/* A text of a call, "" if it is not there; as much as there is room for. */
+void manager_inner_copy(char *to, size_t size, const struct cbormap_value *text);
+/* The row of a machine. Returns 0; 1: it is not known; -1 with err set. */
+int manager_inner_get_host(struct manager_service *service, const char *role, const char *name,
+	struct manager_host_row *row, struct err *err);
+/* With the next commit. Returns 0, or -1 with err set. */
+int manager_inner_put_host(
+	struct manager_service *service, const struct manager_host_row *row, struct err *err);
+/* A row for a machine that is known from now on. */
+struct manager_host_row manager_inner_new_host(
+	const char *role, const char *name, const char *host);
 /* The row of a peer; one that is not known yet is begun. Returns 0, or -1 with err set: another
  * machine is known by this name. */
 int manager_inner_find_host(struct manager_service *service, const struct rpc_identity *peer,
@@ -100,7 +106,10 @@ int manager_inner_host(
 	struct manager_service *service, struct rpc_call *call, struct manager_host_row *row);
 /* The managers of the fleet: at most MANAGER_PEERS_MAX. Returns how many. */
 size_t manager_inner_peers(
-	const struct manager_service *service, struct manager_peer peers[MANAGER_PEERS_MAX]);
+	struct manager_service *service, struct manager_peer peers[MANAGER_PEERS_MAX]);
+/* HOST:PORT of this machine, with one of its ports. Returns 0, or -1 with err set. */
+int manager_inner_address(const struct manager_service *service, const char *port,
+	char to[MANAGER_HOST_PORT + 1], struct err *err);
 /* HOST:PORT of a store: as the configuration says, else as the store does. */
 const char *manager_inner_reach(
 	const struct manager_service *service, const struct manager_host_row *store);
@@ -137,8 +146,6 @@ int manager_inner_commit(struct manager_service *service, struct err *err);
 /* --- enrolment.c --- */
 
 int manager_inner_enrolment_start(struct manager_service *service, struct err *err);
-/* Listens anew, with a renewed certificate. */
-int manager_inner_enrolment_listen(struct manager_service *service, struct err *err);
 void manager_inner_enrolment_stop(struct manager_service *service);
 int manager_inner_load_recipients(struct manager_service *service, struct err *err);
 /* Who is denied, from the state into the list that TLS asks. */
@@ -148,10 +155,11 @@ int manager_inner_load_denied(struct manager_service *service, struct err *err);
 size_t manager_inner_denied(struct manager_service *service, const char **text);
 void manager_inner_token(void *ctx, struct rpc_call *call, const struct cbormap_value *values);
 void manager_inner_replace(void *ctx, struct rpc_call *call, const struct cbormap_value *values);
-/* A machine takes the place of another one, as manager_inner_find_host has let it: that one is
- * denied, with the next commit. Returns 0; 1: there is no other one; -1 with err set. */
-int manager_inner_deny_replaced(
-	struct manager_service *service, const struct rpc_identity *peer, struct err *err);
+/* If another machine than this one has the name, it is denied, with the next commit. Not a manager:
+ * with it all machines would be denied that it has signed. Returns 0; 1: there is none, or it is
+ * denied already; -1 with err set. */
+int manager_inner_deny_other(struct manager_service *service, const char *role, const char *name,
+	const char *host, struct err *err);
 /* After the commit: who is denied is cut off, here at once. */
 void manager_inner_denied_changed(struct manager_service *service);
 void manager_inner_revoke(void *ctx, struct rpc_call *call, const struct cbormap_value *values);
@@ -165,6 +173,7 @@ struct manager_known {
 	struct manager_service *service;
 	struct buf host_rows, last_rows, status_rows, trouble_rows, alarm_rows, absent;
 	struct manager_facts facts;
+	char damaged[80]; /* for facts */
 	const struct manager_trouble *troubles;
 	size_t trouble_count;
 	const struct manager_alarm_row *kept; /* as they are in the state, by their ids */
@@ -183,7 +192,6 @@ const struct manager_alarm_row *manager_inner_kept(
 
 /* Looks at all that can be wrong, now and every minute. */
 void manager_inner_alarms_start(struct manager_service *service);
-void manager_inner_alarms_stop(struct manager_service *service);
 
 /* --- operators.c --- */
 

@@ -73,6 +73,23 @@ static int find_absent(struct manager_known *k)
 	return 0;
 }
 
+/* The damaged entries of the database, and in which tables they are. */
+static void find_damage(struct manager_known *k)
+{
+	const struct manager_db_damage *found;
+	size_t i, len = 0, count = manager_db_damage(k->service->db, &found);
+	bool seen[MANAGER_TABLES] = {false};
+
+	for (i = 0; i < count && len < sizeof k->damaged; i++) {
+		if (!seen[found[i].table])
+			len += (size_t)snprintf(k->damaged + len, sizeof k->damaged - len, "%s%s",
+				len > 0 ? ", " : "", manager_db_name(found[i].table));
+		seen[found[i].table] = true;
+	}
+	k->facts.damaged = k->damaged;
+	k->facts.damaged_count = count;
+}
+
 static int read_all(struct manager_known *k, struct err *err)
 {
 	struct manager_db *db = k->service->db;
@@ -93,6 +110,7 @@ static int read_all(struct manager_known *k, struct err *err)
 		.signs_until = rpc_ca_until(k->service->ca),
 		.expires = k->service->expires,
 		.started = k->service->started};
+	find_damage(k);
 	k->kept = (const void *)k->alarm_rows.data;
 	k->kept_count = k->alarm_rows.len / sizeof *k->kept;
 	return 0;

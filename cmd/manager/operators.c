@@ -8,6 +8,7 @@
 #include <time.h>
 
 #include "lib/cbor.h"
+#include "lib/mem.h"
 
 #define ORDER_MS 30000 /* until an agent has taken an order */
 
@@ -29,31 +30,23 @@ static bool is_wanted(const struct cbormap_value *name, const char *is)
 	return !name->has || (strlen(is) == name->len && memcmp(is, name->bytes, name->len) == 0);
 }
 
-/* The job, if the configuration has it. */
+/* The job; NULL with err set: the configuration does not have it. */
 static const struct manager_config_section *find_job(
-	const struct manager_config *config, const struct cbormap_value *name)
-{
-	size_t i;
-
-	for (i = 0; i < config->job_count; i++)
-		if (is_wanted(name, config->jobs[i].name))
-			return &config->jobs[i];
-	return NULL;
-}
-
-/* Says which jobs there are. */
-static void no_job(
 	const struct manager_config *config, const struct cbormap_value *name, struct err *err)
 {
 	char jobs[200] = "";
 	size_t i, len = 0;
 
+	for (i = 0; i < config->job_count; i++)
+		if (is_wanted(name, config->jobs[i].name))
+			return &config->jobs[i];
 	for (i = 0; i < config->job_count && len + NAME_LEN_MAX + 8 < sizeof jobs; i++)
 		len += (size_t)snprintf(jobs + len, sizeof jobs - len, "%s%s", i > 0 ? ", " : "",
 			config->jobs[i].name);
 	err_set(err, ERR_NOTFOUND, "the configuration has no job %.*s (its jobs: %s%s)",
 		(int)name->len, (const char *)name->bytes, len > 0 ? jobs : "none",
 		i < config->job_count ? ", ..." : "");
+	return NULL;
 }
 
 /* --- status, alarms -------------------------------------------------------- */
@@ -147,16 +140,14 @@ void manager_inner_hosts(void *ctx, struct rpc_call *call, const struct cbormap_
 	const struct cbormap_value *agent = &values[MANAGER_HOSTS_AGENT];
 	char name[NAME_LEN_MAX + 1];
 	struct manager_host_row row;
-	struct manager_db_key key;
 	int ret;
 
 	buf_init(&l.out, MANAGER_LISTING_MAX);
+	manager_inner_copy(name, sizeof name, agent);
 	if (agent->has) {
-		snprintf(name, sizeof name, "%.*s", (int)agent->len, (const char *)agent->bytes);
-		manager_db_words(&key, rpc_role_name(RPC_AGENT), name);
-		ret = manager_db_get(l.service->db, MANAGER_TABLE_HOSTS, &key, &row, &l.err);
+		ret = manager_inner_get_host(l.service, "agent", name, &row, &l.err);
 		if (ret >= 0)
-			ret = ret == 0 ? list_host(&l, &key, &row) : 0;
+			ret = ret == 0 ? list_host(&l, NULL, &row) : 0;
 	} else {
 		ret = manager_db_each(
 			l.service->db, MANAGER_TABLE_HOSTS, NULL, list_host, &l, &l.err);
@@ -185,22 +176,16 @@ static int check_names(struct manager_service *s, const struct cbormap_value *ag
 {
 	char name[NAME_LEN_MAX + 1];
 	struct manager_host_row row;
-	struct manager_db_key key;
 	int ret = 0;
 
-	if (agent->has) {
-		snprintf(name, sizeof name, "%.*s", (int)agent->len, (const char *)agent->bytes);
-		manager_db_words(&key, rpc_role_name(RPC_AGENT), name);
-		ret = manager_db_get(s->db, MANAGER_TABLE_HOSTS, &key, &row, err);
-		if (ret == 1)
-			ret = err_set(err, ERR_NOTFOUND,
-				"no agent of the name %s has joined ('fdump hosts' lists them)",
-				name);
-	}
-	if (ret == 0 && job->has && find_job(s->config, job) == NULL) {
-		no_job(s->config, job, err);
+	manager_inner_copy(name, sizeof name, agent);
+	if (agent->has)
+		ret = manager_inner_get_host(s, "agent", name, &row, err);
+	if (ret == 1)
+		ret = err_set(err, ERR_NOTFOUND,
+			"no agent of the name %s has joined ('fdump hosts' lists them)", name);
+	if (ret == 0 && job->has && find_job(s->config, job, err) == NULL)
 		ret = -1;
-	}
 	return ret;
 }
 
@@ -225,9 +210,12 @@ struct order {
 	struct manager_service *service;
 	struct rpc_call *call; /* the operator's; NULL: it is over */
 	struct buf rows;
-	unsigned open; /* agents that have not answered */
-	bool failed, started;
+	unsigned open; /* agents that have not answered, and one until all were asked */
+	bool failed;
 	struct err err;
+	/* Until then: what is asked. */
+	const struct cbormap_value *values;
+	const struct manager_config_section *job;
 };
 
 struct part {
@@ -240,7 +228,7 @@ struct part {
 
 static void order_end(struct order *o)
 {
-	if (o->open > 0 || !o->started)
+	if (--o->open > 0)
 		return;
 	if (o->call == NULL) {
 		buf_fini(&o->rows);
@@ -282,7 +270,6 @@ static void part_done(void *arg, const struct err *err)
 
 	put_outcome(o, part->agent, err != NULL ? err->message : part->err.message, part->id);
 	free(part);
-	o->open--;
 	order_end(o);
 }
 
@@ -295,8 +282,9 @@ static void order_gone(void *arg, const struct err *err)
 }
 
 /* Hands the order to an agent. */
-static void start_part(struct order *o, struct manager_link *link, const struct cbormap_value *v)
+static void start_part(struct order *o, struct manager_link *link)
 {
+	const struct cbormap_value *v = o->values;
 	static const struct rpc_call_ops ops = {.reply = part_reply, .done = part_done};
 	const char *agent = rpc_conn_peer(link->conn)->name;
 	struct part *part = calloc(1, sizeof *part);
@@ -330,33 +318,27 @@ static void start_part(struct order *o, struct manager_link *link, const struct 
 	o->open++;
 }
 
-struct targets {
-	struct order *order;
-	const struct cbormap_value *values;
-	const struct manager_config_section *job;
-};
-
 /* Each agent that has the job is named in the answer, whether it is there or not. */
 static int order_agent(void *ctx, const struct manager_db_key *key, const void *row)
 {
-	const struct targets *t = ctx;
+	struct order *o = ctx;
 	const struct manager_host_row *host = row;
-	struct manager_service *s = t->order->service;
+	struct manager_service *s = o->service;
 	struct manager_link *link;
 
 	(void)key;
 	if (rpc_deny_has(&s->deny, host->host) ||
-		!is_wanted(&t->values[MANAGER_ORDER_AGENT], host->name) ||
-		!manager_config_job_for(t->job, host->name))
+		!is_wanted(&o->values[MANAGER_ORDER_AGENT], host->name) ||
+		!manager_config_job_for(o->job, host->name))
 		return 0;
 	for (link = s->links; link != NULL; link = link->next)
 		if (link->hello && rpc_conn_peer(link->conn)->role == RPC_AGENT &&
 			strcmp(rpc_conn_peer(link->conn)->host, host->host) == 0)
 			break;
 	if (link != NULL)
-		start_part(t->order, link, t->values);
+		start_part(o, link);
 	else
-		put_outcome(t->order, host->name, "not connected", NULL);
+		put_outcome(o, host->name, "not connected", NULL);
 	return 0;
 }
 
@@ -365,44 +347,32 @@ void manager_inner_order(void *ctx, struct rpc_call *call, const struct cbormap_
 	static const struct rpc_call_ops ops = {.done = order_gone};
 	static const char *const verbs[] = {"run", "cancel", "hold", "release"};
 	struct manager_service *s = ctx;
-	struct targets t = {
-		.values = values, .job = find_job(s->config, &values[MANAGER_ORDER_JOB])};
-	struct manager_db_key prefix;
-	struct order *o = NULL;
 	struct err err = {0};
+	const struct manager_config_section *job =
+		find_job(s->config, &values[MANAGER_ORDER_JOB], &err);
+	struct order *o = job != NULL ? mem_new(sizeof *o, &err) : NULL;
+	char agent[NAME_LEN_MAX + 1];
+	struct manager_db_key prefix;
 
-	if (t.job == NULL)
-		no_job(s->config, &values[MANAGER_ORDER_JOB], &err);
-	else if ((o = calloc(1, sizeof *o)) == NULL)
-		err_set(&err, ERR_NOMEM, "out of memory");
 	if (o == NULL) {
 		rpc_call_fail(call, &err);
 		return;
 	}
-	*o = (struct order){.service = s, .call = call};
+	*o = (struct order){.service = s, .call = call, .open = 1, .values = values, .job = job};
 	buf_init(&o->rows, MANAGER_LISTING_MAX);
 	rpc_call_serve(call, &ops, o);
-	t.order = o;
-	manager_inner_audit(s, rpc_call_peer(call), "%s %s%s%.*s",
-		verbs[values[MANAGER_ORDER_METHOD].number - MANAGER_METHOD_RUN], t.job->name,
-		values[MANAGER_ORDER_AGENT].has ? " on " : "",
-		values[MANAGER_ORDER_AGENT].has ? (int)values[MANAGER_ORDER_AGENT].len : 0,
-		values[MANAGER_ORDER_AGENT].has ? (const char *)values[MANAGER_ORDER_AGENT].bytes
-						: "");
+	manager_inner_copy(agent, sizeof agent, &values[MANAGER_ORDER_AGENT]);
+	manager_inner_audit(s, rpc_call_peer(call), "%s %s%s%s",
+		verbs[values[MANAGER_ORDER_METHOD].number - MANAGER_METHOD_RUN], job->name,
+		agent[0] != 0 ? " on " : "", agent);
 	manager_inner_commit_soon(s);
 	manager_db_words(&prefix, "agent", "");
-	if (manager_db_each(s->db, MANAGER_TABLE_HOSTS, &prefix, order_agent, &t, &o->err) != 0)
+	if (manager_db_each(s->db, MANAGER_TABLE_HOSTS, &prefix, order_agent, o, &o->err) != 0)
 		o->failed = true;
-	if (!o->failed && o->rows.len == 0 && o->open == 0) {
-		err_set(&o->err, ERR_NOTFOUND, "no agent %s%.*s%shas the job %s",
-			values[MANAGER_ORDER_AGENT].has ? "" : "that has joined ",
-			values[MANAGER_ORDER_AGENT].has ? (int)values[MANAGER_ORDER_AGENT].len : 0,
-			values[MANAGER_ORDER_AGENT].has
-				? (const char *)values[MANAGER_ORDER_AGENT].bytes
-				: "",
-			values[MANAGER_ORDER_AGENT].has ? " " : "", t.job->name);
+	if (!o->failed && o->rows.len == 0 && o->open == 1) {
+		err_set(&o->err, ERR_NOTFOUND, "no agent %s has the job %s",
+			agent[0] != 0 ? agent : "that has joined", job->name);
 		o->failed = true;
 	}
-	o->started = true;
 	order_end(o);
 }

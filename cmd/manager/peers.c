@@ -11,6 +11,7 @@
 
 #include "cmd/manager/inner_service.h"
 #include "lib/cbor.h"
+#include "lib/mem.h"
 
 #define CALL_MS 250 /* until all are told of something: once for several changes */
 
@@ -46,6 +47,12 @@ void manager_inner_audit(
 		manager_inner_log(s, MANAGER_ERROR, "audit: %s", err.message);
 }
 
+void manager_inner_copy(char *to, size_t size, const struct cbormap_value *text)
+{
+	snprintf(to, size, "%.*s", text->has ? (int)text->len : 0,
+		text->has ? (const char *)text->bytes : "");
+}
+
 void manager_inner_reply_uint(struct rpc_call *call, const char *key, uint64_t value)
 {
 	struct cbor_out out;
@@ -72,31 +79,46 @@ struct manager_link *manager_inner_link(struct manager_service *s, struct rpc_ca
 	return NULL;
 }
 
-void manager_inner_host_key(struct manager_db_key *key, const struct rpc_identity *peer)
+int manager_inner_get_host(struct manager_service *s, const char *role, const char *name,
+	struct manager_host_row *row, struct err *err)
 {
-	manager_db_words(key, rpc_role_name(peer->role), peer->name);
+	struct manager_db_key key;
+
+	manager_db_words(&key, role, name);
+	return manager_db_get(s->db, MANAGER_TABLE_HOSTS, &key, row, err);
+}
+
+int manager_inner_put_host(
+	struct manager_service *s, const struct manager_host_row *row, struct err *err)
+{
+	struct manager_db_key key;
+
+	manager_db_words(&key, row->role, row->name);
+	return manager_db_put(s->db, MANAGER_TABLE_HOSTS, &key, row, err);
+}
+
+struct manager_host_row manager_inner_new_host(const char *role, const char *name, const char *host)
+{
+	struct manager_host_row row = {.since = time(NULL)};
+
+	snprintf(row.role, sizeof row.role, "%s", role);
+	snprintf(row.name, sizeof row.name, "%s", name);
+	snprintf(row.host, sizeof row.host, "%s", host);
+	return row;
 }
 
 int manager_inner_find_host(struct manager_service *s, const struct rpc_identity *peer,
 	struct manager_host_row *row, struct err *err)
 {
-	struct manager_db_key key;
-	int ret;
+	const char *role = rpc_role_name(peer->role);
+	int ret = manager_inner_get_host(s, role, peer->name, row, err);
 
-	manager_inner_host_key(&key, peer);
-	ret = manager_db_get(s->db, MANAGER_TABLE_HOSTS, &key, row, err);
 	if (ret < 0)
 		return -1;
 	/* A name whose machine was denied, or is to be replaced, is free for another one. */
-	if (ret == 0 && strcmp(row->host, peer->host) != 0 &&
-		(rpc_deny_has(&s->deny, row->host) || row->replace > time(NULL)))
-		ret = 1;
-	if (ret == 1) {
-		*row = (struct manager_host_row){.since = time(NULL)};
-		strcpy(row->name, peer->name);
-		strcpy(row->role, rpc_role_name(peer->role));
-		strcpy(row->host, peer->host);
-	}
+	if (ret == 1 || (strcmp(row->host, peer->host) != 0 &&
+				(rpc_deny_has(&s->deny, row->host) || row->replace > time(NULL))))
+		*row = manager_inner_new_host(role, peer->name, peer->host);
 	if (strcmp(row->host, peer->host) == 0)
 		return 0;
 	return err_set(err, ERR_DENIED,
@@ -150,6 +172,17 @@ int manager_inner_load_stores(struct manager_service *s, struct err *err)
 		       : err_set(err, ERR_NOMEM, "stores: out of memory");
 }
 
+int manager_inner_address(const struct manager_service *s, const char *port,
+	char to[MANAGER_HOST_PORT + 1], struct err *err)
+{
+	bool v6 = strchr(s->o.address, ':') != NULL;
+
+	if ((size_t)snprintf(to, MANAGER_HOST_PORT + 1, v6 ? "[%s]:%s" : "%s:%s", s->o.address,
+		    port) <= MANAGER_HOST_PORT)
+		return 0;
+	return err_set(err, ERR_LIMIT, "%.64s...: the address is too long", s->o.address);
+}
+
 const char *manager_inner_reach(
 	const struct manager_service *s, const struct manager_host_row *store)
 {
@@ -164,18 +197,15 @@ const char *manager_inner_reach(
 
 /* Whether the manager that is known by this name is denied: agents and stores are not told of it.
  */
-static bool is_denied(const struct manager_service *s, const char *manager)
+static bool is_denied(struct manager_service *s, const char *manager)
 {
 	struct manager_host_row row;
-	struct manager_db_key key;
 
-	manager_db_words(&key, rpc_role_name(RPC_MANAGER), manager);
-	return manager_db_get(s->db, MANAGER_TABLE_HOSTS, &key, &row, NULL) == 0 &&
+	return manager_inner_get_host(s, "manager", manager, &row, NULL) == 0 &&
 	       rpc_deny_has(&s->deny, row.host);
 }
 
-size_t manager_inner_peers(
-	const struct manager_service *s, struct manager_peer peers[MANAGER_PEERS_MAX])
+size_t manager_inner_peers(struct manager_service *s, struct manager_peer peers[MANAGER_PEERS_MAX])
 {
 	size_t i, n = 0;
 	bool self = false;
@@ -247,15 +277,11 @@ void manager_inner_call_all(struct manager_service *s)
 		rpc_timer_start(&s->call, s->o.loop, CALL_MS, call_all, s);
 }
 
-static int fill_bytes(void *arg, uint8_t *to, size_t cap, size_t *len, bool *last, struct err *err);
-static void free_bytes(void *arg, const struct err *err);
-
 /* Bytes that are sent as a blob. */
 struct sent {
 	struct buf bytes;
 	size_t at;
 };
-static const struct rpc_call_ops sent_ops = {.fill = fill_bytes, .done = free_bytes};
 
 static int fill_bytes(void *arg, uint8_t *to, size_t cap, size_t *len, bool *last, struct err *err)
 {
@@ -282,17 +308,17 @@ static void free_bytes(void *arg, const struct err *err)
 
 void manager_inner_reply_blob(struct rpc_call *call, const void *map, size_t len, struct buf *buf)
 {
-	struct sent *sent = calloc(1, sizeof *sent);
+	static const struct rpc_call_ops ops = {.fill = fill_bytes, .done = free_bytes};
 	struct err err = {0};
+	struct sent *sent = mem_new(sizeof *sent, &err);
 
 	if (sent == NULL) {
 		buf_fini(buf);
-		err_set(&err, ERR_NOMEM, "out of memory");
 		rpc_call_fail(call, &err);
 		return;
 	}
 	sent->bytes = *buf;
-	rpc_call_serve(call, &sent_ops, sent);
+	rpc_call_serve(call, &ops, sent);
 	rpc_call_reply(call, map, len, true);
 }
 

@@ -10,44 +10,26 @@
 
 /* --- tables ---------------------------------------------------------------- */
 
-enum {
-	HELLO_VERSION,
-	HELLO_BOOT,
-	HELLO_CLOCK,
-	HELLO_JOURNAL,
-	HELLO_NUMBER,
-	HELLO_FOLLOWS,
-	HELLO_DIGEST,
-	HELLO_UID,
-	HELLO_KEY,
-	HELLO_ADDRESS,
-	HELLO_FREE,
-	HELLO_EXPIRES,
-	HELLO_SIZE,
-	HELLO_USED,
-	HELLO_DAMAGED,
-	HELLO_FAULT,
-	HELLO_COUNT
-};
+#define HELLO(kind, member) CBORMAP_OF(struct manager_hello, kind, member)
 
 const struct cbormap_field manager_hello_fields[] = {
-	[HELLO_VERSION] = {CBORMAP_OF(struct manager_hello, TEXT, version), .need = true},
-	[HELLO_BOOT] = {CBORMAP_OF(struct manager_hello, BYTES, boot), .need = true},
-	[HELLO_CLOCK] = {CBORMAP_OF(struct manager_hello, INT, clock), .need = true},
-	[HELLO_JOURNAL] = {CBORMAP_OF(struct manager_hello, BYTES, journal)},
-	[HELLO_NUMBER] = {CBORMAP_OF(struct manager_hello, UINT, number)},
-	[HELLO_FOLLOWS] = {CBORMAP_OF(struct manager_hello, NAME, follows)},
-	[HELLO_DIGEST] = {CBORMAP_OF(struct manager_hello, BYTES, digest)},
-	[HELLO_UID] = {CBORMAP_OF(struct manager_hello, BYTES, uid)},
-	[HELLO_KEY] = {CBORMAP_OF(struct manager_hello, BYTES, key)},
-	[HELLO_ADDRESS] = {CBORMAP_OF(struct manager_hello, TEXT, address)},
-	[HELLO_FREE] = {CBORMAP_OF(struct manager_hello, UINT, free)},
-	[HELLO_EXPIRES] = {CBORMAP_OF(struct manager_hello, INT, expires)},
-	[HELLO_SIZE] = {CBORMAP_OF(struct manager_hello, UINT, size)},
-	[HELLO_USED] = {CBORMAP_OF(struct manager_hello, UINT, used)},
-	[HELLO_DAMAGED] = {CBORMAP_OF(struct manager_hello, UINT, damaged)},
-	[HELLO_FAULT] = {CBORMAP_OF(struct manager_hello, TEXT, fault)},
-	[HELLO_COUNT] = {0},
+	{HELLO(TEXT, version), .need = true},
+	{HELLO(BYTES, boot), .need = true},
+	{HELLO(INT, clock), .need = true},
+	{HELLO(BYTES, journal)},
+	{HELLO(UINT, number)},
+	{HELLO(NAME, follows)},
+	{HELLO(BYTES, digest)},
+	{HELLO(BYTES, uid)},
+	{HELLO(BYTES, key)},
+	{HELLO(TEXT, address)},
+	{HELLO(UINT, free)},
+	{HELLO(INT, expires)},
+	{HELLO(UINT, size)},
+	{HELLO(UINT, used)},
+	{HELLO(UINT, damaged)},
+	{HELLO(TEXT, fault)},
+	{0},
 };
 
 static const struct cbormap_field fleet_store_fields[] = {
@@ -118,6 +100,12 @@ const struct cbormap_field manager_progress_fields[] = {
 
 /* --- operators ------------------------------------------------------------- */
 
+/* clang-format off */
+#define ROLE_FIELD  .key = "role", .type = CBORMAP_TEXT, .need = true, .min = 1, .max = 16
+#define HOST_FIELD  .key = "host", .type = CBORMAP_TEXT, .min = RPC_HOST_LEN, .max = RPC_HOST_LEN
+#define VALID_FIELD .key = "valid", .type = CBORMAP_UINT, .min = 1, .max = MANAGER_TOKEN_SEC_MAX
+/* clang-format on */
+
 const struct cbormap_field manager_listing_fields[] = {
 	[MANAGER_LISTING_NOW] = {.key = "now", .type = CBORMAP_INT, .need = true},
 	[MANAGER_LISTING_MANAGER] = {.key = "manager", .type = CBORMAP_NAME, .need = true},
@@ -137,19 +125,12 @@ const struct cbormap_field manager_runs_fields_in[] = {
 	[MANAGER_RUNS_FIELDS] = {0},
 };
 const struct cbormap_field manager_token_fields_in[] = {
-	[MANAGER_TOKEN_ROLE] =
-		{.key = "role", .type = CBORMAP_TEXT, .need = true, .min = 1, .max = 16},
+	[MANAGER_TOKEN_ROLE] = {ROLE_FIELD},
 	[MANAGER_TOKEN_NAME] = {.key = "name", .type = CBORMAP_NAME, .need = true},
 	[MANAGER_TOKEN_REPLACE] = {.key = "replace", .type = CBORMAP_BOOL},
-	[MANAGER_TOKEN_VALID] = {.key = "valid",
-		.type = CBORMAP_UINT,
-		.min = 1,
-		.max = MANAGER_TOKEN_SEC_MAX},
+	[MANAGER_TOKEN_VALID] = {VALID_FIELD},
 	[MANAGER_TOKEN_HASH] = {.key = "hash", CBORMAP_FIXED(RPC_DIGEST_LEN)},
-	[MANAGER_TOKEN_HOST] = {.key = "host",
-		.type = CBORMAP_TEXT,
-		.min = RPC_HOST_LEN,
-		.max = RPC_HOST_LEN},
+	[MANAGER_TOKEN_HOST] = {HOST_FIELD},
 	[MANAGER_TOKEN_FIELDS] = {0},
 };
 const struct cbormap_field manager_made_fields[] = {
@@ -163,23 +144,15 @@ const struct cbormap_field manager_made_fields[] = {
 	[MANAGER_MADE_FIELDS] = {0},
 };
 const struct cbormap_field manager_revoke_fields[] = {
-	[MANAGER_REVOKE_ROLE] =
-		{.key = "role", .type = CBORMAP_TEXT, .need = true, .min = 1, .max = 16},
+	[MANAGER_REVOKE_ROLE] = {ROLE_FIELD},
 	[MANAGER_REVOKE_NAME] = {.key = "name", .type = CBORMAP_NAME, .need = true},
-	[MANAGER_REVOKE_HOST] = {.key = "host",
-		.type = CBORMAP_TEXT,
-		.min = RPC_HOST_LEN,
-		.max = RPC_HOST_LEN},
+	[MANAGER_REVOKE_HOST] = {HOST_FIELD},
 	[MANAGER_REVOKE_FIELDS] = {0},
 };
 const struct cbormap_field manager_replace_fields[] = {
-	[MANAGER_REPLACE_ROLE] =
-		{.key = "role", .type = CBORMAP_TEXT, .need = true, .min = 1, .max = 16},
+	[MANAGER_REPLACE_ROLE] = {ROLE_FIELD},
 	[MANAGER_REPLACE_NAME] = {.key = "name", .type = CBORMAP_NAME, .need = true},
-	[MANAGER_REPLACE_VALID] = {.key = "valid",
-		.type = CBORMAP_UINT,
-		.min = 1,
-		.max = MANAGER_TOKEN_SEC_MAX},
+	[MANAGER_REPLACE_VALID] = {VALID_FIELD},
 	[MANAGER_REPLACE_FIELDS] = {0},
 };
 const struct cbormap_field manager_order_fields_in[] = {
@@ -216,71 +189,37 @@ int manager_hello_put(struct buf *buf, const struct manager_hello *h, struct err
 	return 0;
 }
 
-void manager_hello_get(struct manager_hello *h, const struct cbormap_value *v)
-{
-	*h = (struct manager_hello){.has_journal = v[HELLO_JOURNAL].has,
-		.has_digest = v[HELLO_DIGEST].has,
-		.is_store = v[HELLO_UID].has && v[HELLO_KEY].has};
-	cbormap_store(h, manager_hello_fields, v);
-}
-
 /* --- welcome --------------------------------------------------------------- */
 
-static bool is_told(const struct manager_plan_store *s)
-{
-	return s->has_uid && s->has_key && s->address != NULL;
-}
-
-static size_t store_room(const struct manager_plan_store *s)
-{
-	return 64 + MANAGER_UID_LEN + MANAGER_KEY_LEN + strlen(s->name) + strlen(s->address);
-}
-
-static void put_managers(struct cbor_out *out, const struct manager_peer *managers, size_t count)
-{
-	size_t i;
-
-	cbor_put_text(out, "managers");
-	cbor_put_array(out, count);
-	for (i = 0; i < count; i++)
-		cbormap_put(out, fleet_manager_fields, &managers[i]);
-}
+/* Bytes that are enough for a store, for a manager, and for all but these and the denied. */
+#define STORE_ROOM(s)                                                                              \
+	(64 + MANAGER_UID_LEN + MANAGER_KEY_LEN + strlen((s)->name) + strlen((s)->address))
+#define MANAGER_ROOM(m) (24 + strlen((m)->name) + strlen((m)->address))
+#define OTHER_ROOM      256
 
 /* Without any store a welcome has room. */
-_Static_assert(256 + MANAGER_DENIED_MAX * RPC_HOST_LEN +
+_Static_assert(OTHER_ROOM + MANAGER_DENIED_MAX * RPC_HOST_LEN +
 			       MANAGER_PEERS_MAX * (24 + NAME_LEN_MAX + MANAGER_HOST_PORT) <=
 		       MANAGER_WELCOME_MAX,
 	"welcome");
-
-/* What is left for stores, once all else is in. */
-static size_t room_for_stores(
-	const struct manager_welcome *w, const struct manager_peer *managers, size_t count)
-{
-	size_t left = MANAGER_WELCOME_MAX - 256 - w->denied_count * RPC_HOST_LEN, i;
-
-	for (i = 0; i < count; i++)
-		left -= 24 + strlen(managers[i].name) + strlen(managers[i].address);
-	return left;
-}
 
 int manager_welcome_put(struct buf *buf, const struct manager_welcome *w,
 	const struct manager_plan_store *stores, size_t store_count,
 	const struct manager_peer *managers, size_t manager_count, struct err *err)
 {
+	size_t left = MANAGER_WELCOME_MAX - OTHER_ROOM - w->denied_count * RPC_HOST_LEN;
 	uint8_t *to = buf_room(buf, MANAGER_WELCOME_MAX, err);
-	size_t told = 0, left, i, n;
+	size_t i, told = 0;
 	struct cbor_out out;
 
 	if (to == NULL)
 		return -1;
 	assert(w->denied_count <= MANAGER_DENIED_MAX && manager_count <= MANAGER_PEERS_MAX);
+	for (i = 0; i < manager_count; i++)
+		left -= MANAGER_ROOM(&managers[i]);
+	for (; told < store_count && STORE_ROOM(&stores[told]) <= left; told++)
+		left -= STORE_ROOM(&stores[told]);
 	cbor_out_init(&out, to, MANAGER_WELCOME_MAX);
-	left = room_for_stores(w, managers, manager_count);
-	for (i = 0; i < store_count && told < MANAGER_STORES_MAX; i++)
-		if (is_told(&stores[i]) && store_room(&stores[i]) <= left) {
-			left -= store_room(&stores[i]);
-			told++;
-		}
 	cbor_put_map(&out, 2 + (size_t)w->has_digest + (size_t)(w->denied_count > 0) +
 				   (size_t)(told > 0) + (size_t)(manager_count > 0));
 	cbor_put_text(&out, "clock");
@@ -297,12 +236,7 @@ int manager_welcome_put(struct buf *buf, const struct manager_welcome *w,
 		cbor_put_text(&out, "stores");
 		cbor_put_array(&out, told);
 	}
-	left = room_for_stores(w, managers, manager_count);
-	for (i = n = 0; i < store_count && n < told; i++) {
-		if (!is_told(&stores[i]) || store_room(&stores[i]) > left)
-			continue;
-		left -= store_room(&stores[i]);
-		n++;
+	for (i = 0; i < told; i++) {
 		cbor_put_map(&out, 4);
 		cbor_put_text(&out, "name");
 		cbor_put_text(&out, stores[i].name);
@@ -311,8 +245,12 @@ int manager_welcome_put(struct buf *buf, const struct manager_welcome *w,
 		put_bytes(&out, "uid", stores[i].uid, MANAGER_UID_LEN);
 		put_bytes(&out, "key", stores[i].key, MANAGER_KEY_LEN);
 	}
-	if (manager_count > 0)
-		put_managers(&out, managers, manager_count);
+	if (manager_count > 0) {
+		cbor_put_text(&out, "managers");
+		cbor_put_array(&out, manager_count);
+	}
+	for (i = 0; i < manager_count; i++)
+		cbormap_put(&out, fleet_manager_fields, &managers[i]);
 	assert(!cbor_out_full(&out));
 	buf_took(buf, cbor_out_len(&out));
 	return 0;
@@ -333,34 +271,27 @@ int manager_welcome_get(struct manager_welcome *w, const void *bytes, size_t len
 	return 0;
 }
 
-/* What is no address is not handed on: it would get into lists. */
-static bool is_address(const char *text)
+/* The next item whose address, which is in it, is one: what is none would get into lists. */
+static bool next_item(struct cbormap_value *list, const struct cbormap_field *field, void *to,
+	const char *address)
 {
 	char host[RPC_HOST_PORT_MAX + 1], port[8];
+	struct cbormap_value item;
 
-	return rpc_address_split(text, host, port, "", NULL) == 0;
+	while (cbormap_next(list, field, &item)) {
+		cbormap_store_item(to, field, &item);
+		if (rpc_address_split(address, host, port, "", NULL) == 0)
+			return true;
+	}
+	return false;
 }
 
 bool manager_welcome_store(struct manager_welcome *w, struct manager_store_text *store)
 {
-	struct cbormap_value item;
-
-	while (cbormap_next(&w->stores, &fleet_store_field, &item)) {
-		cbormap_store_item(store, &fleet_store_field, &item);
-		if (is_address(store->address))
-			return true;
-	}
-	return false;
+	return next_item(&w->stores, &fleet_store_field, store, store->address);
 }
 
 bool manager_welcome_manager(struct manager_welcome *w, struct manager_peer *manager)
 {
-	struct cbormap_value item;
-
-	while (cbormap_next(&w->managers, &fleet_manager_field, &item)) {
-		cbormap_store_item(manager, &fleet_manager_field, &item);
-		if (is_address(manager->address))
-			return true;
-	}
-	return false;
+	return next_item(&w->managers, &fleet_manager_field, manager, manager->address);
 }

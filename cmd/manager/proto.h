@@ -120,14 +120,11 @@ struct manager_hello {
 	int64_t clock;
 	int64_t expires; /* its certificate; 0: not known */
 	/* Of an agent. */
-	bool has_journal;
-	uint8_t journal[MANAGER_RUN_LEN];
-	uint64_t number;                /* of its last record */
-	char follows[NAME_LEN_MAX + 1]; /* the manager whose plan it has; "": none */
-	bool has_digest;
-	uint8_t digest[MANAGER_DIGEST_LEN]; /* of that plan */
-	/* Of a store. */
-	bool is_store;
+	uint8_t journal[MANAGER_RUN_LEN];   /* zeros: none */
+	uint64_t number;                    /* of its last record */
+	char follows[NAME_LEN_MAX + 1];     /* the manager whose plan it has; "": none */
+	uint8_t digest[MANAGER_DIGEST_LEN]; /* of that plan; zeros: none */
+	/* Of a store; zeros: it is none. */
 	uint8_t uid[MANAGER_UID_LEN], key[MANAGER_KEY_LEN];
 	char address[MANAGER_TEXT_MAX +
 		     1];     /* HOST[:PORT] that agents dial, or :PORT at where it came from */
@@ -159,13 +156,11 @@ struct manager_peer {
 
 /* Each appends the encoded map to buf. Returns 0, or -1 with err set. */
 int manager_hello_put(struct buf *buf, const struct manager_hello *hello, struct err *err);
-/* stores: those that are known by uid, key and address; as many as fit. managers: at most
- * MANAGER_PEERS_MAX. */
+/* stores: all with uid, key and address; as many as fit. managers: at most MANAGER_PEERS_MAX. */
 int manager_welcome_put(struct buf *buf, const struct manager_welcome *welcome,
 	const struct manager_plan_store *stores, size_t store_count,
 	const struct manager_peer *managers, size_t manager_count, struct err *err);
-/* From the values of manager_hello_fields; from bytes, which *welcome borrows from. */
-void manager_hello_get(struct manager_hello *hello, const struct cbormap_value *values);
+/* *welcome borrows from the bytes. Returns 0, or -1 with err set. */
 int manager_welcome_get(
 	struct manager_welcome *welcome, const void *bytes, size_t len, struct err *err);
 /* Takes the next store; its texts are in `text`. Returns false at the end. */

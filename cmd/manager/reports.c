@@ -10,6 +10,7 @@
 #include <time.h>
 
 #include "lib/esc.h"
+#include "lib/mem.h"
 
 #define REPORTS_MAX 16 /* at once */
 #define COMMIT_MS   10
@@ -18,53 +19,43 @@
 
 struct manager_report {
 	struct manager_service *service;
-	struct rpc_call *call;       /* NULL: it is over */
-	struct manager_report *next; /* in either row */
-	bool placed;                 /* it counts among the reports */
+	struct rpc_call *call;
+	struct manager_report *next;
+	bool placed;    /* it may be sent: REPORTS_MAX at a time */
+	bool committed; /* with the next commit; it is answered then */
 	struct buf frames;
 	uint8_t journal[MANAGER_RUN_LEN];
 	uint64_t acked;
 };
 
-/* --- rows of reports ------------------------------------------------------- */
+/* --- places ---------------------------------------------------------------- */
 
-static void start_waiting(struct manager_service *s)
+static void give_places(struct manager_service *s)
 {
 	struct manager_report *r;
 
-	while (!s->ending && s->reports < REPORTS_MAX && (r = s->first_waiting) != NULL) {
-		s->first_waiting = r->next;
-		if (s->first_waiting == NULL)
-			s->last_waiting = &s->first_waiting;
+	for (r = s->reports; r != NULL && !s->ending && s->placed < REPORTS_MAX; r = r->next) {
+		if (r->placed)
+			continue;
 		r->placed = true;
-		s->reports++;
+		s->placed++;
 		rpc_call_grant(r->call, MANAGER_REPORT_MAX);
 	}
 }
 
-static void remove_from(struct manager_report **at, const struct manager_report *r)
-{
-	while (*at != NULL && *at != r)
-		at = &(*at)->next;
-	if (*at != NULL)
-		*at = r->next;
-}
-
 static void on_done(void *arg, const struct err *err)
 {
-	struct manager_report *r = arg;
+	struct manager_report *r = arg, **at;
 	struct manager_service *s = r->service;
 
 	(void)err;
-	remove_from(&s->committing, r);
-	remove_from(&s->first_waiting, r);
-	for (s->last_waiting = &s->first_waiting; *s->last_waiting != NULL;)
-		s->last_waiting = &(*s->last_waiting)->next;
-	if (r->placed)
-		s->reports--;
+	for (at = &s->reports; *at != r; at = &(*at)->next)
+		continue;
+	*at = r->next;
+	s->placed -= r->placed;
 	buf_fini(&r->frames);
 	free(r);
-	start_waiting(s);
+	give_places(s);
 }
 
 /* --- commits --------------------------------------------------------------- */
@@ -75,8 +66,10 @@ int manager_inner_commit(struct manager_service *s, struct err *err)
 	struct manager_report *r;
 
 	rpc_timer_stop(&s->commit);
-	while ((r = s->committing) != NULL) {
-		s->committing = r->next;
+	for (r = s->reports; r != NULL; r = r->next) {
+		if (!r->committed)
+			continue;
+		r->committed = false;
 		if (ret == 0)
 			manager_inner_reply_uint(r->call, "acked", r->acked);
 		else
@@ -306,7 +299,6 @@ static int apply_all(struct manager_report *r, struct manager_host_row *host, st
 static void take_report(struct manager_report *r)
 {
 	struct manager_service *s = r->service;
-	struct manager_db_key key;
 	struct manager_host_row host;
 	struct err err = {0};
 
@@ -321,14 +313,12 @@ static void take_report(struct manager_report *r)
 		return;
 	}
 	host.seen = time(NULL);
-	manager_db_words(&key, host.role, host.name);
-	if (manager_db_put(s->db, MANAGER_TABLE_HOSTS, &key, &host, &err) != 0) {
+	if (manager_inner_put_host(s, &host, &err) != 0) {
 		rpc_call_fail(r->call, &err);
 		return;
 	}
 	r->acked = host.acked;
-	r->next = s->committing;
-	s->committing = r;
+	r->committed = true;
 	manager_inner_commit_soon(s);
 }
 
@@ -348,17 +338,16 @@ void manager_inner_report(void *ctx, struct rpc_call *call, const struct cbormap
 	static const struct rpc_call_ops ops = {.data = on_data, .done = on_done};
 	struct manager_service *s = ctx;
 	struct manager_host_row host;
-	struct manager_report *r;
+	struct manager_report *r = NULL, **at;
 	struct err err = {0};
 
 	if (manager_inner_host(s, call, &host) != 0)
 		return;
-	r = rpc_call_has_blob(call) ? calloc(1, sizeof *r) : NULL;
+	if (rpc_call_has_blob(call))
+		r = mem_new(sizeof *r, &err);
+	else
+		err_set(&err, ERR_FORMAT, "report: no record in it");
 	if (r == NULL) {
-		if (rpc_call_has_blob(call))
-			err_set(&err, ERR_NOMEM, "report: out of memory");
-		else
-			err_set(&err, ERR_FORMAT, "report: no record in it");
 		rpc_call_fail(call, &err);
 		return;
 	}
@@ -366,8 +355,9 @@ void manager_inner_report(void *ctx, struct rpc_call *call, const struct cbormap
 	r->call = call;
 	memcpy(r->journal, values[MANAGER_REPORT_JOURNAL].bytes, sizeof r->journal);
 	buf_init(&r->frames, MANAGER_REPORT_MAX);
-	*s->last_waiting = r;
-	s->last_waiting = &r->next;
+	for (at = &s->reports; *at != NULL; at = &(*at)->next)
+		continue;
+	*at = r;
 	rpc_call_serve(call, &ops, r);
-	start_waiting(s);
+	give_places(s);
 }

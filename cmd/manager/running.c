@@ -9,21 +9,18 @@
 
 #define RATE_MS 500 /* between less the rate is not counted */
 
+/* The place of a job's run: its own, else a free one, else the one told of longest ago. */
 static struct manager_running *place_of(struct manager_runnings *r, const char *job)
 {
-	struct manager_running *oldest = &r->runs[0];
-	size_t i;
+	struct manager_running *best = &r->runs[0], *run;
 
-	for (i = 0; i < MANAGER_RUNNING_MAX; i++)
-		if (strcmp(r->runs[i].job, job) == 0)
-			return &r->runs[i];
-	for (i = 0; i < MANAGER_RUNNING_MAX; i++) {
-		if (r->runs[i].job[0] == 0)
-			return &r->runs[i];
-		if (r->runs[i].at_ms < oldest->at_ms)
-			oldest = &r->runs[i];
+	for (run = r->runs; run < r->runs + MANAGER_RUNNING_MAX; run++) {
+		if (strcmp(run->job, job) == 0)
+			return run;
+		if (best->job[0] != 0 && (run->job[0] == 0 || run->at_ms < best->at_ms))
+			best = run;
 	}
-	return oldest;
+	return best;
 }
 
 void manager_running_take(struct manager_runnings *r, const char *job, uint64_t bytes,

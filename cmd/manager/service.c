@@ -9,7 +9,10 @@
 #include <time.h>
 
 #include "cmd/manager/inner_service.h"
+#include "lib/esc.h"
 #include "lib/file.h"
+#include "lib/mem.h"
+#include "lib/name.h"
 #include "rpc/join.h"
 #include "rpc/sponsor.h"
 #include "rpc/tls.h"
@@ -32,16 +35,13 @@ static void note_operator(struct manager_service *s, struct rpc_conn *conn)
 {
 	const struct rpc_identity *peer = rpc_conn_peer(conn);
 	struct manager_host_row row;
-	struct manager_db_key key;
 	struct err err = {0};
-	int ret;
+	int ret = manager_inner_get_host(s, "operator", peer->name, &row, &err);
 
-	manager_inner_host_key(&key, peer);
-	ret = manager_db_get(s->db, MANAGER_TABLE_HOSTS, &key, &row, &err);
 	if (ret == 0 && strcmp(row.host, peer->host) == 0 && row.expires != rpc_conn_until(conn)) {
 		row.expires = rpc_conn_until(conn);
 		row.seen = time(NULL);
-		ret = manager_db_put(s->db, MANAGER_TABLE_HOSTS, &key, &row, &err);
+		ret = manager_inner_put_host(s, &row, &err);
 		manager_inner_commit_soon(s);
 	}
 	if (ret < 0)
@@ -133,8 +133,7 @@ static void on_progress(void *ctx, const struct rpc_identity *peer, const struct
 	struct manager_link *link;
 	char job[NAME_LEN_MAX + 1];
 
-	snprintf(job, sizeof job, "%.*s", (int)v[MANAGER_PROGRESS_JOB].len,
-		(const char *)v[MANAGER_PROGRESS_JOB].bytes);
+	manager_inner_copy(job, sizeof job, &v[MANAGER_PROGRESS_JOB]);
 	for (link = s->links; link != NULL; link = link->next)
 		if (rpc_conn_peer(link->conn) == peer && link->hello)
 			manager_running_take(&link->runnings, job, v[MANAGER_PROGRESS_BYTES].number,
@@ -219,6 +218,57 @@ static void drop_old(struct manager_service *s)
 		manager_inner_commit_soon(s);
 }
 
+static void on_damaged(void *ctx, enum manager_table table, const struct manager_db_key *key)
+{
+	struct manager_service *s = ctx;
+	char text[ESC_MAX(MANAGER_KEY_ROOM)];
+
+	esc_name(text, sizeof text, key->bytes, key->len);
+	manager_inner_log(s, MANAGER_ERROR,
+		"state: a damaged entry in the table '%s', counted as missing: %s",
+		manager_db_name(table), text);
+	s->new_damage = true;
+}
+
+/* The agent that an entry is of: in runs its name is behind the time. NULL: of none. */
+static const char *agent_of(const struct manager_db_damage *entry)
+{
+	size_t at = entry->table == MANAGER_TABLE_RUNS ? sizeof(uint64_t) : 0;
+	const char *name = (const char *)entry->key.bytes + at;
+
+	if (entry->table != MANAGER_TABLE_RUNS && entry->table != MANAGER_TABLE_LAST)
+		return NULL;
+	if (at >= entry->key.len || memchr(name, 0, entry->key.len - at) == NULL)
+		return NULL;
+	return name_ok(name, strlen(name)) ? name : NULL;
+}
+
+/* Looks at all entries. Agents are asked for their journals again, from which damaged entries of
+ * theirs are written anew. */
+static void check_state(struct manager_service *s)
+{
+	const struct manager_db_damage *found;
+	struct manager_host_row row;
+	struct err err = {0};
+	size_t i, count;
+	int ret = manager_db_check(s->db, &err);
+
+	count = s->new_damage ? manager_db_damage(s->db, &found) : 0;
+	for (i = 0; i < count && ret >= 0; i++) {
+		if (agent_of(&found[i]) == NULL)
+			continue;
+		ret = manager_inner_get_host(s, "agent", agent_of(&found[i]), &row, &err);
+		row.acked = 0;
+		if (ret == 0)
+			ret = manager_inner_put_host(s, &row, &err);
+	}
+	if (ret < 0)
+		manager_inner_log(s, MANAGER_ERROR, "state: %s", err.message);
+	if (count > 0)
+		manager_inner_call_all(s);
+	s->new_damage = false;
+}
+
 /* Own certificates are renewed when they are due. */
 static void on_tend(void *arg)
 {
@@ -231,42 +281,29 @@ static void on_tend(void *arg)
 		manager_inner_log(s, MANAGER_NOTICE, "the certificate was renewed");
 	if (rpc_cert_info(s->cert, &info, NULL) == 0)
 		s->expires = info.not_after;
-	if (err.code == ERR_NONE && join_path(key, s->dir, "operator/key.pem", &err) == 0 &&
-		join_path(cert, s->dir, "operator/cert.pem", &err) == 0 &&
+	if (err.code == ERR_NONE && join_path(key, s->o.dir, "operator/key.pem", &err) == 0 &&
+		join_path(cert, s->o.dir, "operator/cert.pem", &err) == 0 &&
 		renew_own(s, key, cert, &err) < 0 && err.code == ERR_NOTFOUND)
 		err = (struct err){0}; /* there is none */
 	if (err.code != ERR_NONE)
 		manager_inner_log(s, MANAGER_ERROR, "certificates: %s", err.message);
+	check_state(s);
 	drop_old(s);
 	rpc_timer_start(&s->tend, s->o.loop, TEND_MS, on_tend, s);
 }
 
 /* --- the whole ------------------------------------------------------------- */
 
-static int set_paths(struct manager_service *s, struct err *err)
-{
-	if ((size_t)snprintf(s->host, sizeof s->host, "%s", s->o.address) >= sizeof s->host ||
-		(size_t)snprintf(s->dir, sizeof s->dir, "%s", s->o.dir) >= sizeof s->dir ||
-		(size_t)snprintf(s->enroll_port, sizeof s->enroll_port, "%s", s->o.enroll_port) >=
-			sizeof s->enroll_port ||
-		(s->o.enroll_host != NULL &&
-			(size_t)snprintf(s->enroll_host, sizeof s->enroll_host, "%s",
-				s->o.enroll_host) >= sizeof s->enroll_host))
-		return err_set(err, ERR_LIMIT, "%.64s: a path or an address is too long", s->o.dir);
-	return join_path(s->key, s->dir, "key.pem", err) != 0 ||
-			       join_path(s->cert, s->dir, "cert.pem", err) != 0 ||
-			       join_path(s->ca_cert, s->dir, "ca.pem", err) != 0
-		       ? -1
-		       : 0;
-}
-
 static int open_all(struct manager_service *s, struct err *err)
 {
 	char path[PATH_MAX], int_key[PATH_MAX];
 	int ret;
 
-	if (join_path(int_key, s->dir, "int.key", err) != 0 ||
-		join_path(path, s->dir, "int.pem", err) != 0)
+	if (join_path(s->key, s->o.dir, "key.pem", err) != 0 ||
+		join_path(s->cert, s->o.dir, "cert.pem", err) != 0 ||
+		join_path(s->ca_cert, s->o.dir, "ca.pem", err) != 0 ||
+		join_path(int_key, s->o.dir, "int.key", err) != 0 ||
+		join_path(path, s->o.dir, "int.pem", err) != 0)
 		return -1;
 	s->ca = rpc_ca_open(int_key, path, NULL, NULL, err);
 	if (s->ca == NULL || rpc_join_mend(s->key, s->cert, err) != 0)
@@ -277,9 +314,9 @@ static int open_all(struct manager_service *s, struct err *err)
 	s->self = *rpc_tls_conf_self(s->tls);
 	if (s->self.role != RPC_MANAGER || strcmp(s->self.name, rpc_ca_issuer(s->ca)->manager) != 0)
 		return err_set(err, ERR_CONFIG, "%s: not the certificate of this manager", s->cert);
-	if (join_path(path, s->dir, "db", err) != 0)
+	if (join_path(path, s->o.dir, "db", err) != 0)
 		return -1;
-	s->db = manager_db_open(path, err);
+	s->db = manager_db_open(path, on_damaged, s, err);
 	if (s->db == NULL || manager_inner_load_denied(s, err) != 0 ||
 		manager_inner_load_stores(s, err) != 0)
 		return -1;
@@ -301,18 +338,14 @@ static int listen_all(struct manager_service *s, struct err *err)
 		.up = on_up,
 		.down = on_down,
 		.refused = on_refused};
-	bool v6 = strchr(s->host, ':') != NULL;
 	char port[8];
 
 	s->listen = rpc_listen_new(s->o.loop, &opts, err);
 	if (s->listen == NULL)
 		return -1;
 	snprintf(port, sizeof port, "%u", rpc_listen_port(s->listen));
-	if ((size_t)snprintf(s->address, sizeof s->address, "%s%s%s:%s", v6 ? "[" : "", s->host,
-		    v6 ? "]" : "",
-		    s->o.address_port[0] != 0 ? s->o.address_port : port) >= sizeof s->address)
-		return err_set(err, ERR_LIMIT, "%.64s...: the address is too long", s->host);
-	return 0;
+	return manager_inner_address(
+		s, s->o.address_port[0] != 0 ? s->o.address_port : port, s->address, err);
 }
 
 /* The local operator finds this manager by a file, whatever its port is. */
@@ -322,13 +355,13 @@ static int tell_operator(struct manager_service *s, struct err *err)
 	const char *host = s->o.host;
 	struct stat st;
 
-	if (join_path(path, s->dir, "operator", err) != 0)
+	if (join_path(path, s->o.dir, "operator", err) != 0)
 		return -1;
 	if (stat(path, &st) != 0)
 		return 0; /* there is none */
 	if (host == NULL || strcmp(host, "::") == 0 || strcmp(host, "0.0.0.0") == 0)
 		host = "127.0.0.1";
-	if (join_path(path, s->dir, "operator/managers", err) != 0)
+	if (join_path(path, s->o.dir, "operator/managers", err) != 0)
 		return -1;
 	snprintf(text, sizeof text, strchr(host, ':') != NULL ? "%s [%s]:%u\n" : "%s %s:%u\n",
 		s->self.name, host, rpc_listen_port(s->listen));
@@ -338,23 +371,21 @@ static int tell_operator(struct manager_service *s, struct err *err)
 struct manager_service *manager_service_new(
 	const struct manager_service_opts *opts, struct err *err)
 {
-	struct manager_service *s = calloc(1, sizeof *s);
+	struct manager_service *s = mem_new(sizeof *s, err);
 
 	if (s == NULL) {
 		manager_config_free(opts->config);
-		err_set(err, ERR_NOMEM, "out of memory");
 		return NULL;
 	}
 	s->o = *opts;
 	s->config = opts->config;
 	s->started = time(NULL);
-	s->last_waiting = &s->first_waiting;
 	rpc_deny_init(&s->deny);
 	buf_init(&s->recipient_bytes, RPC_RECIPIENTS_MAX * RPC_RECIPIENT_LEN_MAX);
 	s->methods = (struct rpc_service){methods, sizeof methods / sizeof *methods, s, on_access};
-	if (set_paths(s, err) != 0 || open_all(s, err) != 0 ||
-		manager_inner_load_recipients(s, err) != 0 || listen_all(s, err) != 0 ||
-		manager_inner_enrolment_start(s, err) != 0 || tell_operator(s, err) != 0) {
+	if (open_all(s, err) != 0 || manager_inner_load_recipients(s, err) != 0 ||
+		listen_all(s, err) != 0 || manager_inner_enrolment_start(s, err) != 0 ||
+		tell_operator(s, err) != 0) {
 		manager_service_free(s);
 		return NULL;
 	}
@@ -392,7 +423,7 @@ int manager_service_reload(struct manager_service *s, struct err *err)
 	if (load_tls(s, &tls, err) != 0)
 		return -1;
 	if (manager_inner_load_recipients(s, err) != 0 ||
-		manager_inner_enrolment_listen(s, err) != 0) {
+		rpc_enroll_server_reload(s->enroll, err) != 0) {
 		rpc_tls_conf_unref(tls);
 		return -1;
 	}
@@ -424,7 +455,7 @@ void manager_service_free(struct manager_service *s)
 	s->ending = true;
 	rpc_timer_stop(&s->tend);
 	rpc_timer_stop(&s->call);
-	manager_inner_alarms_stop(s);
+	rpc_timer_stop(&s->alarms);
 	if (s->db != NULL && manager_inner_commit(s, &err) != 0)
 		manager_inner_log(s, MANAGER_ERROR, "state: %s", err.message);
 	rpc_timer_stop(&s->commit);

@@ -35,10 +35,11 @@ enum manager_level { MANAGER_ERROR = 3, MANAGER_WARNING = 4, MANAGER_NOTICE = 5,
 
 struct manager_service_opts {
 	struct rpc_loop *loop;
-	const char *dir;                       /* copied */
-	const char *host, *port;               /* to listen on, as rpc/listen.h; copied */
+	/* Texts are borrowed until manager_service_free. */
+	const char *dir;
+	const char *host, *port;               /* to listen on, as rpc/listen.h */
 	const char *enroll_host, *enroll_port; /* likewise, for enrolment */
-	const char *address;                   /* the host name that others dial; copied */
+	const char *address;                   /* the host name that others dial */
 	const char *address_port;              /* and the port; "": the one that is listened on */
 	const struct rpc_times *times;         /* NULL: default */
 	struct manager_config *config;         /* taken over, also if it fails */

@@ -216,6 +216,13 @@ int manager_trouble_list(
 			false,
 			"manager.conf names the store %s, which has not joined and has no address",
 			facts->absent[i]);
+	if (facts->damaged_count > 0)
+		add(&l, &self, "state", "state damaged", true,
+			"its database has %zu damaged entr%s (%s), counted as missing; its log "
+			"names them; agents are asked for theirs again, a denial or a token has to "
+			"be made again ('fdump revoke', 'fdump token')",
+			facts->damaged_count, facts->damaged_count == 1 ? "y" : "ies",
+			facts->damaged);
 	look_at_certificate(&l, &self, "certificate", facts->expires, RENEW_DAYS,
 		": it is not renewed; the manager's log says why");
 	look_at_certificate(&l, &self, "intermediate", facts->signs_until, TELL_DAYS,

@@ -16,6 +16,7 @@
  *   clock        a machine            its clock differs by less than MANAGER_CLOCK_SEC
  *   certificate  a machine, a person  it was renewed
  *   intermediate a manager            the manager has joined again
+ *   state        a manager            what is damaged in its database was written again
  *   space        a store              it has space again
  *   damage       a store              a scrub has found none
  *   stopped      a store              its service has said hello again
@@ -53,6 +54,8 @@ struct manager_facts {
 	/* Stores that the configuration names, which have not joined and have no address. */
 	const char *const *absent;
 	size_t absent_count;
+	const char *damaged;  /* tables of its database with damaged entries, */
+	size_t damaged_count; /* and how many entries */
 };
 
 /* Something that is wrong now. */

@@ -2,6 +2,7 @@
 
 #include <assert.h>
 #include <limits.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,6 +12,7 @@
 #include "lib/err.h"
 #include "lib/file.h"
 #include "lib/le.h"
+#include "lib/mem.h"
 #include "lib/uptime.h"
 #include "rpc/call.h"
 #include "rpc/deny.h"
@@ -43,6 +45,21 @@ struct manager_uplink {
 	struct rpc_service own; /* if the owner has none */
 };
 
+static void say(const struct manager_uplink *u, bool is_error, const char *fmt, ...)
+	__attribute__((format(printf, 3, 4)));
+
+/* For the log. */
+static void say(const struct manager_uplink *u, bool is_error, const char *fmt, ...)
+{
+	char text[ERR_MESSAGE_MAX + NAME_LEN_MAX + 64];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof text, fmt, ap);
+	va_end(ap);
+	u->o.log(u->o.ctx, is_error, text);
+}
+
 /* --- hello ----------------------------------------------------------------- */
 
 static void say_hello(struct peer *p);
@@ -55,18 +72,16 @@ static void take_denied(struct peer *p, const struct manager_welcome *w)
 	int ret = rpc_deny_replace(
 		u->o.deny, &rpc_conn_peer(p->conn)->issuer, w->denied, w->denied_count, &err);
 
-	if (ret == 0)
-		ret = rpc_deny_save(u->o.deny, u->o.deny_path, &err) == 0 ? 2 : -1;
-	if (ret < 0)
-		u->o.log(u->o.ctx, true, err.message);
-	if (ret == 2 && u->o.denied != NULL)
+	if (ret == 1)
+		return; /* nothing has changed */
+	if (ret < 0 || rpc_deny_save(u->o.deny, u->o.deny_path, &err) != 0)
+		say(u, true, "%s", err.message);
+	else if (u->o.denied != NULL)
 		u->o.denied(u->o.ctx);
 }
 
-static int dial_peer(struct peer *p, const struct manager_uplink_peer *at, struct err *err);
-
-static int add_peer(
-	struct manager_uplink *u, const struct manager_uplink_peer *at, struct err *err);
+static int dial_peer(struct manager_uplink *u, struct peer *p, const struct manager_uplink_peer *at,
+	struct err *err);
 
 static struct peer *find_peer(struct manager_uplink *u, const char *name)
 {
@@ -137,14 +152,13 @@ static int take_manager(struct manager_uplink *u, const struct manager_welcome *
 	if (p != NULL && p->dial != NULL && strcmp(p->at.host, at.host) == 0 &&
 		strcmp(p->at.port, at.port) == 0)
 		return 1;
-	if (p != NULL ? dial_peer(p, &at, err) != 0 : add_peer(u, &at, err) != 0)
+	if (dial_peer(u, p, &at, err) != 0)
 		return -1;
 	return save_managers(u, err);
 }
 
 static void take_managers(struct manager_uplink *u, struct manager_welcome *w)
 {
-	char text[ERR_MESSAGE_MAX + NAME_LEN_MAX + 64];
 	struct manager_peer manager;
 	struct err err;
 	int ret;
@@ -152,18 +166,16 @@ static void take_managers(struct manager_uplink *u, struct manager_welcome *w)
 	while (manager_welcome_manager(w, &manager)) {
 		err = (struct err){0};
 		ret = take_manager(u, w, &manager, &err);
-		if (ret == 1)
-			continue;
-		snprintf(text, sizeof text, "manager %s: %s%s", manager.name,
-			ret == 0 ? "dialled at " : "", ret == 0 ? manager.address : err.message);
-		u->o.log(u->o.ctx, ret != 0, text);
+		if (ret == 0)
+			say(u, false, "manager %s: dialled at %s", manager.name, manager.address);
+		else if (ret < 0)
+			say(u, true, "manager %s: %s", manager.name, err.message);
 	}
 }
 
 /* Drops the managers that are denied, but for the one that has just spoken. */
 static void drop_denied(struct manager_uplink *u, const struct peer *speaker)
 {
-	char text[NAME_LEN_MAX + 64];
 	struct err err = {0};
 	bool dropped = false;
 	size_t i;
@@ -179,14 +191,12 @@ static void drop_denied(struct manager_uplink *u, const struct peer *speaker)
 		rpc_dial_free(p->dial);
 		p->dial = NULL;
 		dropped = true;
-		snprintf(text, sizeof text, "manager %s: revoked, and not dialled any more",
-			p->at.name);
-		u->o.log(u->o.ctx, false, text);
+		say(u, false, "manager %s: revoked, and not dialled any more", p->at.name);
 		if (u->o.dropped != NULL)
 			u->o.dropped(u->o.ctx, i);
 	}
 	if (dropped && save_managers(u, &err) != 0)
-		u->o.log(u->o.ctx, true, err.message);
+		say(u, true, "%s", err.message);
 }
 
 static void on_reply(void *arg, const uint8_t *bytes, size_t len, bool more)
@@ -198,7 +208,7 @@ static void on_reply(void *arg, const uint8_t *bytes, size_t len, bool more)
 
 	(void)more;
 	if (manager_welcome_get(&w, bytes, len, &err) != 0) {
-		u->o.log(u->o.ctx, true, err.message);
+		say(u, true, "%s", err.message);
 		return;
 	}
 	p->welcome = true;
@@ -211,13 +221,10 @@ static void on_reply(void *arg, const uint8_t *bytes, size_t len, bool more)
 static void on_hello_done(void *arg, const struct err *err)
 {
 	struct peer *p = arg;
-	char text[ERR_MESSAGE_MAX + NAME_LEN_MAX + 32];
 
 	p->call = NULL;
-	if (err != NULL && p->conn != NULL && !rpc_conn_is_lost(p->conn)) {
-		snprintf(text, sizeof text, "manager %s: hello: %s", p->at.name, err->message);
-		p->uplink->o.log(p->uplink->o.ctx, true, text);
-	}
+	if (err != NULL && p->conn != NULL && !rpc_conn_is_lost(p->conn))
+		say(p->uplink, true, "manager %s: hello: %s", p->at.name, err->message);
 	if (err == NULL && p->again)
 		say_hello(p);
 }
@@ -249,7 +256,7 @@ static void say_hello(struct peer *p)
 		p->call = rpc_call_start(p->conn, &request, &err);
 	}
 	if (p->call == NULL)
-		u->o.log(u->o.ctx, true, err.message);
+		say(u, true, "%s", err.message);
 	buf_fini(&params);
 }
 
@@ -278,10 +285,10 @@ static void on_renewed(void *arg, const struct err *err)
 
 	u->renewal = NULL;
 	if (err != NULL) {
-		u->o.log(u->o.ctx, true, err->message);
+		say(u, true, "%s", err->message);
 		return;
 	}
-	u->o.log(u->o.ctx, false, "the certificate was renewed");
+	say(u, false, "the certificate was renewed");
 	u->o.renewed(u->o.ctx);
 	manager_uplink_changed(u);
 }
@@ -295,16 +302,16 @@ static void renew_if_due(struct manager_uplink *u)
 	if (u->renewal != NULL)
 		return;
 	if (rpc_cert_info(u->o.paths.cert, &info, &err) != 0) {
-		u->o.log(u->o.ctx, true, err.message);
+		say(u, true, "%s", err.message);
 		return;
 	}
-	for (i = 0; i < u->count && u->renewal == NULL && rpc_cert_due(&info, time(NULL)); i++)
-		if (u->peers[i].welcome) {
-			u->renewal =
-				rpc_join_renew(u->peers[i].conn, &u->o.paths, on_renewed, u, &err);
-			if (u->renewal == NULL)
-				u->o.log(u->o.ctx, true, err.message);
-		}
+	for (i = 0; i < u->count && u->renewal == NULL && rpc_cert_due(&info, time(NULL)); i++) {
+		if (!u->peers[i].welcome)
+			continue;
+		u->renewal = rpc_join_renew(u->peers[i].conn, &u->o.paths, on_renewed, u, &err);
+		if (u->renewal == NULL)
+			say(u, true, "%s", err.message);
+	}
 }
 
 static void on_renew_timer(void *arg)
@@ -329,7 +336,7 @@ static void on_up(void *arg, struct rpc_conn *conn)
 	if (strcmp(p->at.id, id) != 0) {
 		strcpy(p->at.id, id);
 		if (save_managers(u, &err) != 0)
-			u->o.log(u->o.ctx, true, err.message);
+			say(u, true, "%s", err.message);
 	}
 	say_hello(p);
 	renew_if_due(u);
@@ -363,11 +370,12 @@ static const struct rpc_method own_methods[] = {
 		NULL, NULL, on_plan_changed},
 };
 
-/* Dials the manager there, and no more where it was before. */
-static int dial_peer(struct peer *p, const struct manager_uplink_peer *at, struct err *err)
+/* Dials the manager there, and no more where it was before. p: NULL: it is a new one. */
+static int dial_peer(struct manager_uplink *u, struct peer *p, const struct manager_uplink_peer *at,
+	struct err *err)
 {
+	bool is_new = p == NULL;
 	struct rpc_dial *dial;
-	struct manager_uplink *u = p->uplink;
 	struct rpc_dial_opts opts = {
 		.conf = u->o.conf,
 		.expect = {RPC_MANAGER, at->name},
@@ -376,46 +384,37 @@ static int dial_peer(struct peer *p, const struct manager_uplink_peer *at, struc
 		.host = at->host,
 		.port = at->port,
 		.pool = u->o.pool,
-		.arg = p,
 		.up = on_up,
 		.down = on_down,
 	};
 
+	assert(!is_new || u->count < MANAGER_UPLINKS_MAX);
+	if (is_new)
+		p = &u->peers[u->count];
+	opts.arg = p;
 	dial = rpc_dial_new(u->o.loop, &opts, err);
 	if (dial == NULL)
 		return -1;
 	rpc_dial_free(p->dial);
+	p->uplink = u;
 	p->dial = dial;
 	p->at = *at;
-	return 0;
-}
-
-static int add_peer(struct manager_uplink *u, const struct manager_uplink_peer *at, struct err *err)
-{
-	struct peer *p = &u->peers[u->count];
-
-	assert(u->count < MANAGER_UPLINKS_MAX);
-	*p = (struct peer){.uplink = u};
-	if (dial_peer(p, at, err) != 0)
-		return -1;
-	u->count++;
+	u->count += is_new;
 	return 0;
 }
 
 struct manager_uplink *manager_uplink_new(const struct manager_uplink_opts *opts, struct err *err)
 {
-	struct manager_uplink *u = calloc(1, sizeof *u);
+	struct manager_uplink *u = mem_new(sizeof *u, err);
 	size_t i;
 
-	if (u == NULL) {
-		err_set(err, ERR_NOMEM, "out of memory");
+	if (u == NULL)
 		return NULL;
-	}
 	assert(opts->peer_count <= MANAGER_UPLINKS_MAX);
 	u->o = *opts;
 	u->own = (struct rpc_service){own_methods, 1, u, NULL};
 	for (i = 0; i < opts->peer_count; i++)
-		if (add_peer(u, &opts->peers[i], err) != 0) {
+		if (dial_peer(u, NULL, &opts->peers[i], err) != 0) {
 			manager_uplink_free(u);
 			return NULL;
 		}

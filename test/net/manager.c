@@ -12,8 +12,10 @@
 #include "cmd/manager/proto.h"
 #include "cmd/manager/row.h"
 #include "cmd/manager/service.h"
+#include "cmd/manager/watch.h"
 #include "lib/buf.h"
 #include "lib/cbor.h"
+#include "lib/db.h"
 #include "lib/hash.h"
 #include "rpc/ca.h"
 #include "rpc/call.h"
@@ -73,7 +75,7 @@ static const char *manager_file(char path[300], const char *name)
 
 static void start(void)
 {
-	char dir[300];
+	static char dir[300];
 	struct manager_service_opts opts = {.loop = loop,
 		.dir = dir,
 		.host = "127.0.0.1",
@@ -397,7 +399,7 @@ static void row_of(struct peer *operator, const char * name, struct manager_host
 static void test_agent(void **unused)
 {
 	uint8_t digest[MANAGER_DIGEST_LEN];
-	struct manager_hello h = {.boot = {1}, .has_journal = true, .journal = {7}, .number = 3};
+	struct manager_hello h = {.boot = {1}, .journal = {7}, .number = 3};
 	struct manager_welcome w;
 	struct manager_peer told;
 	struct peer a, o;
@@ -483,7 +485,7 @@ static void test_agent(void **unused)
 /* A manager renews its own certificate, and a record of the future counts as one of now. */
 static void test_times(void **unused)
 {
-	struct manager_hello h = {.boot = {1}, .has_journal = true, .journal = {9}, .number = 1};
+	struct manager_hello h = {.boot = {1}, .journal = {9}, .number = 1};
 	char command[1024], cert[300];
 	struct manager_welcome w;
 	struct manager_run_row run;
@@ -519,7 +521,7 @@ static void test_times(void **unused)
  * acknowledgement. */
 static void test_unsaved(void **unused)
 {
-	struct manager_hello h = {.boot = {1}, .has_journal = true, .journal = {9}, .number = 1};
+	struct manager_hello h = {.boot = {1}, .journal = {9}, .number = 1};
 	struct manager_welcome w;
 	struct buf frames;
 	struct peer a, same;
@@ -597,7 +599,6 @@ static void test_strangers(void **unused)
 	hang_up(&o);
 	/* One whose plan is another one on the manager that it follows. */
 	strcpy(h.follows, "m2");
-	h.has_digest = true;
 	h.digest[0] = 1;
 	assert_int_equal(hello(&a, &h, &w), ERR_NONE);
 	dial(&o, "o1");
@@ -606,7 +607,6 @@ static void test_strangers(void **unused)
 	assert_true(row.differs);
 	hang_up(&o);
 	h.follows[0] = 0;
-	h.has_digest = false;
 	h.digest[0] = 0;
 	/* Another manager's agent says hello as well: it is of the fleet. Its operator may not. */
 	dial(&b, "a2");
@@ -701,7 +701,7 @@ static void tell_progress(struct peer *p, uint64_t bytes)
 /* How far a run is shows as long as it goes on; what an agent alarms of, until it is over. */
 static void test_run(void **unused)
 {
-	struct manager_hello h = {.boot = {1}, .has_journal = true, .journal = {11}, .number = 1};
+	struct manager_hello h = {.boot = {1}, .journal = {11}, .number = 1};
 	struct manager_status_row row;
 	struct manager_alarm_row alarm;
 	struct manager_welcome w;
@@ -744,12 +744,8 @@ static void test_run(void **unused)
 static void test_store(void **unused)
 {
 	struct manager_hello h = {.boot = {1}};
-	struct manager_hello sh = {.boot = {2},
-		.is_store = true,
-		.uid = {3},
-		.key = {4},
-		.address = "s1.example.org:7421",
-		.free = 5};
+	struct manager_hello sh = {
+		.boot = {2}, .uid = {3}, .key = {4}, .address = "s1.example.org:7421", .free = 5};
 	struct manager_store_text told;
 	struct manager_welcome w;
 	struct manager_plan plan;
@@ -791,7 +787,6 @@ static void test_store(void **unused)
 	sh.uid[0] = 9;
 	assert_int_equal(hello(&s, &sh, &w), ERR_DENIED);
 	assert_non_null(strstr(logged, "refused: the store s1 is not the same as before"));
-	sh.is_store = false;
 	memset(sh.uid, 0, sizeof sh.uid);
 	assert_int_equal(hello(&s, &sh, &w), ERR_USAGE);
 	hang_up(&s);
@@ -804,7 +799,6 @@ static void test_full(void **unused)
 {
 	struct manager_hello sh = {.boot = {2},
 		.expires = time(NULL) + 86400,
-		.is_store = true,
 		.uid = {3},
 		.key = {4},
 		.size = 1000,
@@ -837,6 +831,74 @@ static void test_full(void **unused)
 	assert_false(alarm_of(&o, "store/s1/stopped", &alarm));
 	assert_false(alarm_of(&o, "store/s1/certificate", &alarm));
 	hang_up(&s);
+	hang_up(&o);
+	manager_service_free(service);
+}
+
+/* Changes a byte of the only entry in some tables of the manager's database. */
+static void damage(const char *const *names, size_t count)
+{
+	struct db_bytes key, value;
+	struct db_txn *txn;
+	uint8_t copy[8192];
+	char path[300];
+	struct db *db;
+	unsigned i;
+
+	db = db_open(manager_file(path, "db"), names, count, 1 << 30, true, &err);
+	assert_non_null(db);
+	assert_int_equal(db_begin(db, true, &txn, &err), 0);
+	for (i = 0; i < count; i++) {
+		key = (struct db_bytes){NULL, 0};
+		assert_int_equal(db_next(txn, i, &key, &value, &err), 0);
+		memcpy(copy, value.at, value.len);
+		copy[value.len - 1] ^= 1;
+		value.at = copy;
+		assert_int_equal(db_put(txn, i, key, value, &err), 0);
+	}
+	assert_int_equal(db_commit(txn, &err), 0);
+	db_close(db);
+}
+
+/* Damage in the state is reported, and mended by the journals. */
+static void test_damage(void **unused)
+{
+	static const char *const names[] = {"runs", "last"};
+	struct manager_hello h = {.boot = {1}, .journal = {12}, .number = 2};
+	struct manager_alarm_row alarm;
+	struct manager_welcome w;
+	struct buf frames;
+	struct peer a, o;
+	char command[600];
+
+	(void)unused;
+	snprintf(command, sizeof command, "rm -rf %s/manager/db", folder);
+	assert_int_equal(system(command), 0);
+	start();
+	dial(&a, "a1");
+	assert_int_equal(hello(&a, &h, &w), ERR_NONE);
+	buf_init(&frames, MANAGER_REPORT_MAX);
+	add_record(&frames, 1, MANAGER_STARTING, 7, 3000, MANAGER_NONE, 0);
+	add_record(&frames, 2, MANAGER_ENDED, 7, 3100, MANAGER_OK, 1);
+	assert_int_equal(report(&a, 12, &frames), 2);
+	hang_up(&a);
+	manager_service_free(service);
+	damage(names, 2);
+	start();
+	assert_non_null(strstr(logged, "state: a damaged entry in the table 'runs', counted as "));
+	assert_non_null(strstr(logged, "'last', counted as missing: a1\\000system"));
+	dial(&o, "o1");
+	assert_true(alarm_of(&o, "manager/m1/state", &alarm));
+	assert_true(alarm.critical);
+	assert_non_null(strstr(alarm.reason, "2 damaged entries (last, runs), counted as missing"));
+	dial(&a, "a1");
+	assert_int_equal(hello(&a, &h, &w), ERR_NONE);
+	assert_int_equal(w.acked, 0);
+	assert_int_equal(report(&a, 12, &frames), 2);
+	assert_false(alarm_of(&o, "manager/m1/state", &alarm));
+	assert_int_equal(status(&o).severity, MANAGER_STATE_OK);
+	buf_fini(&frames);
+	hang_up(&a);
 	hang_up(&o);
 	manager_service_free(service);
 }
@@ -997,7 +1059,8 @@ int main(void)
 		cmocka_unit_test(test_strangers), cmocka_unit_test(test_roles),
 		cmocka_unit_test(test_run), cmocka_unit_test(test_store),
 		cmocka_unit_test(test_full), cmocka_unit_test(test_orders),
-		cmocka_unit_test(test_denied), cmocka_unit_test(test_denied_unheard)};
+		cmocka_unit_test(test_denied), cmocka_unit_test(test_denied_unheard),
+		cmocka_unit_test(test_damage)};
 	char command[2048];
 	int ret;
 
