@@ -16,12 +16,11 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "lib/cbor.h"
 #include "lib/hash.h"
 
 struct buf;
 struct err;
-struct cbor_in;
-struct cbor_out;
 
 #define PACK_PATH_MAX       65535 /* bytes of a path, a link's target */
 #define PACK_NAME_MAX       255   /* bytes of a component, a user's name, an xattr's name */
@@ -134,6 +133,8 @@ const char *pack_path_wrong(const uint8_t *path, size_t len);
 bool pack_path_is_root(struct pack_bytes path);
 /* Whether two paths are the same. */
 bool pack_path_same(struct pack_bytes a, struct pack_bytes b);
+/* Bytewise; of two that begin alike the shorter one comes first. As memcmp. */
+int pack_bytes_compare(struct pack_bytes a, struct pack_bytes b);
 /* Whether a path lies below a directory, which is not the root. */
 bool pack_path_in(struct pack_bytes path, struct pack_bytes dir);
 
@@ -162,9 +163,9 @@ int pack_head_keep(
 	struct buf *to, struct pack_head *copy, const struct pack_head *head, struct err *err);
 
 /* Decodes the next item as HEAD or TAIL. Returns
- *   0  done; the input stands behind it
- *   1  it is one, but what it says is refused, err says why; the input stands
- *      behind it: pass by this entry and go on (a refused HEAD still has its
+ *   0  done; the input is behind it
+ *   1  it is one, but what it says is refused, err says why; the input is
+ *      behind it: skip this entry and go on (a refused HEAD still has its
  *      path in head->path if it had a good one; else at is NULL)
  *  -1  malformed, err is ERR_FORMAT: what follows in this block can't be read */
 int pack_head_get(struct cbor_in *in, struct pack_head *head, struct err *err);
@@ -182,7 +183,7 @@ bool pack_tail_same_sum(const struct pack_tail *a, const struct pack_tail *b);
 /* Of an entry without a sparse digest that has over PACK_HOLES_MAX bytes of holes. */
 #define PACK_HOLES_WRONG "more than 1 GiB of holes, without the checksum that goes with them"
 
-/* What stands between HEAD and TAIL. */
+/* What is between HEAD and TAIL. */
 enum pack_item_kind {
 	PACK_ITEM_DATA,
 	PACK_ITEM_HOLE,
@@ -198,7 +199,7 @@ struct pack_item {
 	uint32_t offset, len;   /* REF: which of the chunk's bytes */
 };
 
-/* What stands before len bytes of DATA. */
+/* What precedes len bytes of DATA. */
 void pack_data_head_put(uint8_t to[PACK_DATA_HEAD], uint32_t len);
 
 /* Takes the next item. A TAIL is only announced (the input stays before it: go
@@ -211,11 +212,10 @@ int pack_manifest_item_get(struct cbor_in *in, struct pack_item *item, struct er
 void pack_ref_put(
 	struct cbor_out *out, const uint8_t id[PACK_REF_ID], uint32_t offset, uint32_t len);
 
-/* Walks the attributes of an encoded map: start with at = xattrs.at, left =
- * xattrs; returns false at the end. The map has been checked when it was
- * decoded. */
+/* Walks the attributes of an encoded map, which was checked when it was decoded; _next returns
+ * false at the end. */
 struct pack_xattr_walk {
-	const uint8_t *at, *end;
+	struct cbor_in in;
 	uint64_t left;
 };
 void pack_xattr_start(struct pack_xattr_walk *walk, struct pack_bytes xattrs);
@@ -223,6 +223,8 @@ bool pack_xattr_next(
 	struct pack_xattr_walk *walk, struct pack_bytes *name, struct pack_bytes *value);
 
 const char *pack_status_name(enum pack_status status);
+/* In words how a command failed: its exit status in the pack, not 0. */
+void pack_command_failed(uint32_t exit, char *text, size_t size);
 /* "regular", "directory", ... */
 const char *pack_type_name(enum pack_type type);
 

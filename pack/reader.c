@@ -2,8 +2,8 @@
  * State that lasts from block to block: where the pack began, the entry that
  * is open, the records that the next index must have, the digest of headers.
  *
- * After damage the pack's own sums can't agree any more; then only what can
- * still be said is said: which entries are lost, by the next index if there
+ * After damage the pack's own sums can't agree any more; then only what is
+ * still known is reported: which entries are lost, by the next index if there
  * is one.
  */
 #include "pack/reader.h"
@@ -55,13 +55,30 @@ struct pack_reader {
 	/* Records since the last index. */
 	struct buf seen;
 	uint64_t seen_count;
-	struct buf lost; /* hashes of paths that were told as lost since then */
+	struct buf lost; /* hashes of paths that were reported as lost since then */
 	bool gap;        /* damage since then */
 	bool blind;      /* one of them has what is not known here: can't be compared */
 };
 
-struct pack_reader *pack_reader_new(
-	bool prove, bool sealed, pack_reader_problem *problem, void *ctx, struct err *err)
+static void begin_pack(struct pack_reader *r, uint64_t at)
+{
+	uint8_t unused[HASH_LEN];
+
+	hash_end(r->digest, unused);
+	buf_clear(&r->seen);
+	buf_clear(&r->lost);
+	buf_clear(&r->key);
+	r->in_pack = true;
+	r->ended = r->damaged = r->gap = r->blind = r->open = r->keyed = false;
+	r->sealed = r->must_seal;
+	r->start = at;
+	r->next_seq = r->entries = r->content = r->statuses = r->last_index = r->blocks = 0;
+	r->seen_count = 0;
+	r->total.packs++;
+}
+
+struct pack_reader *pack_reader_new(bool bare, bool prove, bool sealed,
+	pack_reader_problem *problem, void *ctx, struct err *err)
 {
 	struct pack_reader *r = mem_new(sizeof *r, err);
 
@@ -77,10 +94,14 @@ struct pack_reader *pack_reader_new(
 	buf_init(&r->seen, 4 * PACK_BLOCK_RAW_MAX);
 	buf_init(&r->lost, LOST_MAX * sizeof(uint64_t));
 	r->digest = hash_new(err);
-	if (r->digest != NULL)
-		return r;
-	pack_reader_free(r);
-	return NULL;
+	if (r->digest == NULL) {
+		pack_reader_free(r);
+		return NULL;
+	}
+	r->bare = bare;
+	if (bare)
+		begin_pack(r, 0);
+	return r;
 }
 
 void pack_reader_free(struct pack_reader *r)
@@ -163,29 +184,6 @@ void pack_reader_trailing(struct pack_reader *r, uint64_t offset)
 	report(r, PACK_PROBLEM_END, offset, nobody, "bytes after the end that are not a pack");
 }
 
-static void begin_pack(struct pack_reader *r, uint64_t at)
-{
-	uint8_t unused[HASH_LEN];
-
-	hash_end(r->digest, unused);
-	buf_clear(&r->seen);
-	buf_clear(&r->lost);
-	buf_clear(&r->key);
-	r->in_pack = true;
-	r->ended = r->damaged = r->gap = r->blind = r->open = r->keyed = false;
-	r->sealed = r->must_seal;
-	r->start = at;
-	r->next_seq = r->entries = r->content = r->statuses = r->last_index = r->blocks = 0;
-	r->seen_count = 0;
-	r->total.packs++;
-}
-
-void pack_reader_bare(struct pack_reader *r)
-{
-	begin_pack(r, 0);
-	r->bare = true;
-}
-
 /* --- START -------------------------------------------------------------- */
 
 enum { START_FORMAT, START_KIND, START_CHECKSUM, START_FIELDS };
@@ -229,7 +227,7 @@ static int complete(struct pack_reader *r, uint64_t block, uint32_t at, const ui
 		return 0;
 	r->seen_count++;
 	r->blind = r->blind || tail->passed_by;
-	/* Without an index for long there is none; keep no more than may be. */
+	/* Without an index for so long there is none; keep no more than is allowed. */
 	if (r->seen.len + meta_len + sizeof place > r->seen.max)
 		return 0;
 	cbor_out_init(&out, place, sizeof place);
@@ -257,7 +255,7 @@ static void add_content(
 	}
 }
 
-/* The open entry's TAIL stands in this load: the verdict. */
+/* The open entry's TAIL is in this load: the verdict. */
 static int end_open(struct pack_reader *r, struct pack_load *load, struct err *err)
 {
 	const struct pack_tail *tail = &load->lead_tail;

@@ -8,7 +8,6 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include "cmd/store/listing.h"
@@ -526,12 +525,10 @@ static int choose(struct gc *g, struct share *s, struct buf *lost, struct err *e
 /* Bytes that may be used: some of the reserve stays, for deletions and the index. */
 static int free_space(const struct gc *g, uint64_t *bytes, struct err *err)
 {
-	uint64_t keep = g->store->reserve / 4;
-	struct statvfs vfs;
+	uint64_t keep = g->store->reserve / 4, size;
 
-	if (fstatvfs(g->store->volumes, &vfs) != 0)
-		return err_errno(err, errno, "%s", g->store->path);
-	*bytes = (uint64_t)vfs.f_bavail * vfs.f_frsize;
+	if (engine_space(g->store, &size, bytes, err) != 0)
+		return -1;
 	*bytes -= *bytes < keep ? *bytes : keep;
 	return 0;
 }

@@ -13,6 +13,7 @@
 #ifndef FDUMP_CMD_STORE_JOB_H
 #define FDUMP_CMD_STORE_JOB_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -46,7 +47,8 @@ struct store_jobs {
 	struct store_job_row puts, gets;
 	struct store_foreign foreign; /* whose receipts agents may bring */
 	int64_t lock_max_sec;         /* how far in the future an agent may lock a dump, at most */
-	struct store_tend tend;
+	bool collecting;              /* gc is at work in a thread */
+	atomic_bool stop;             /* gc, or scrub, is to end soon */
 };
 
 struct store_job {
@@ -79,6 +81,8 @@ struct store_job {
 
 /* The guest whose call it is. */
 struct store_guest *store_job_guest(const struct store_job *job);
+/* Whether gc is at work, which then ends soon: who asks waits for it. */
+bool store_jobs_give_way(struct store_jobs *jobs);
 /* Reports what a guest has asked that went into no log by itself, and counts anew. */
 void store_jobs_tell(struct store_jobs *jobs, struct store_guest *guest);
 
@@ -100,5 +104,9 @@ void store_job_fail(struct store_job *job, const struct err *why);
 void store_job_failf(struct store_job *job, enum err_code code, const char *text);
 /* A yes or no; blob: .out follows. */
 void store_job_reply(struct store_job *job, bool is, bool blob);
+
+/* The methods (methods.c), whose handlers have a struct store_jobs as ctx. */
+extern const struct rpc_method store_methods[];
+extern const size_t store_methods_count;
 
 #endif

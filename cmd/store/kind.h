@@ -9,6 +9,8 @@
 #include "lib/seal.h"
 
 struct store_kind {
+	size_t size; /* of its own struct */
+	void (*init)(struct store *store);
 	/* Begins to open it in .mode. NULL: .open does all of it. */
 	int (*open_start)(struct store *store, struct err *err);
 	/* As store_open_wait. Fills .uid and .public. After -1 nothing is open. */
@@ -65,8 +67,6 @@ struct store {
 	size_t record_len;
 };
 
-/* With .kind set and the rest zero. NULL with err set. */
-struct store *store_local_new(struct err *err);
-struct store *store_remote_new(struct err *err);
+extern const struct store_kind store_local, store_remote;
 
 #endif

@@ -451,9 +451,7 @@ int engine_stat(struct engine *s, struct engine_stat *stat, struct err *err)
 {
 	struct store_at at = {.len = 0};
 	struct store_chunk_row chunk;
-	struct store_volume_row volume;
 	struct db_txn *txn;
-	uint32_t number;
 	int got;
 
 	*stat = (struct engine_stat){0};
@@ -467,11 +465,6 @@ int engine_stat(struct engine *s, struct engine_stat *stat, struct err *err)
 		stat->raw += chunk.raw_len;
 		stat->damaged += chunk.damaged;
 	}
-	at.len = 0;
-	while (got >= 0 && (got = store_volume_next(txn, &at, &number, &volume, err)) == 0) {
-		stat->volumes += volume.state == STORE_VOLUME_LIVE;
-		stat->bytes += volume.state == STORE_VOLUME_LIVE ? volume.len : 0;
-	}
 	db_abort(txn);
-	return got < 0 ? -1 : 0;
+	return got < 0 ? -1 : engine_volumes(s, &stat->volumes, &stat->bytes, err);
 }

@@ -128,6 +128,16 @@ static void *run_thread(void *store)
 
 /* --- life ----------------------------------------------------------------- */
 
+static void local_init(struct store *s)
+{
+	struct local *l = (struct local *)s;
+
+	mutex_init(&l->lock);
+	pthread_cond_init(&l->change, NULL);
+	buf_init(&l->record, STORE_DUMP_MAX);
+	buf_init(&l->missing, (size_t)STORE_MISSING_MAX * STORE_ID_LEN);
+}
+
 static int local_open(struct store *s, int64_t wait_ms, struct err *err)
 {
 	struct local *l = (struct local *)s;
@@ -404,7 +414,9 @@ static int local_check(struct store *s, enum store_check what, store_problem *pr
 	}
 }
 
-static const struct store_kind local_kind = {
+const struct store_kind store_local = {
+	.size = sizeof(struct local),
+	.init = local_init,
 	.open = local_open,
 	.close = local_close,
 	.free = local_free,
@@ -424,19 +436,3 @@ static const struct store_kind local_kind = {
 	.doubt = local_doubt,
 	.check = local_check,
 };
-
-struct store *store_local_new(struct err *err)
-{
-	struct local *l = calloc(1, sizeof *l);
-
-	if (l == NULL) {
-		err_set(err, ERR_NOMEM, "out of memory");
-		return NULL;
-	}
-	l->base.kind = &local_kind;
-	mutex_init(&l->lock);
-	pthread_cond_init(&l->change, NULL);
-	buf_init(&l->record, STORE_DUMP_MAX);
-	buf_init(&l->missing, (size_t)STORE_MISSING_MAX * STORE_ID_LEN);
-	return &l->base;
-}

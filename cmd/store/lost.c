@@ -141,30 +141,12 @@ int engine_check_lists(struct engine *s, store_problem *problem, void *ctx,
 
 /* --- what a reader met ---------------------------------------------------- */
 
-/* Marks one chunk. Returns 0, or -1. */
-static int mark(
-	struct engine *s, uint32_t domain, const uint8_t *id, size_t *marked, struct err *err)
+int engine_doubt(struct engine *s, const uint8_t *domain, const uint8_t *ids, size_t count,
+	size_t *marked, struct err *err)
 {
 	uint8_t key[STORE_INDEX_KEY];
 	struct store_chunk_row row;
 	struct db_txn *txn;
-	int got;
-
-	store_chunk_key(domain, id, key);
-	if (db_begin(s->db, true, &txn, err) != 0)
-		return -1;
-	got = store_row_get(txn, STORE_CHUNKS, key, &row, err);
-	if (got == 0 && !row.damaged) {
-		row.damaged = true;
-		got = store_row_put(txn, STORE_CHUNKS, key, &row, err);
-		++*marked;
-	}
-	return engine_end(s, txn, got, err);
-}
-
-int engine_doubt(struct engine *s, const uint8_t *domain, const uint8_t *ids, size_t count,
-	size_t *marked, struct err *err)
-{
 	struct buf record;
 	uint32_t number;
 	size_t i;
@@ -178,9 +160,20 @@ int engine_doubt(struct engine *s, const uint8_t *domain, const uint8_t *ids, si
 		const uint8_t *id = ids + i * STORE_ID_LEN;
 		struct err why = {0};
 
-		if (engine_get(s, domain, id, &record, &why) < 0 &&
-			(why.code == ERR_DAMAGE || why.code == ERR_FORMAT))
-			ret = mark(s, number, id, marked, err);
+		if (engine_get(s, domain, id, &record, &why) >= 0 ||
+			(why.code != ERR_DAMAGE && why.code != ERR_FORMAT))
+			continue;
+		ret = db_begin(s->db, true, &txn, err);
+		if (ret != 0)
+			break;
+		store_chunk_key(number, id, key);
+		ret = store_row_get(txn, STORE_CHUNKS, key, &row, err);
+		if (ret == 0 && !row.damaged) {
+			row.damaged = true;
+			ret = store_row_put(txn, STORE_CHUNKS, key, &row, err);
+			++*marked;
+		}
+		ret = engine_end(s, txn, ret, err);
 	}
 	mutex_unlock(&s->writer);
 	buf_fini(&record);

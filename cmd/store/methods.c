@@ -1,12 +1,15 @@
-/* The methods of a store: what may be asked, what is done for it, what is answered. */
-#include "cmd/store/methods.h"
+/*
+ * The methods of a store (proto.h, rpc/PROTOCOL.md): who may ask what, what is done for it, what is
+ * answered. An agent reaches only dumps of its own name, and puts only into domains that it has
+ * proved on this service; operators of the root list, read, delete and lock.
+ */
+#include "cmd/store/job.h"
 
 #include <assert.h>
 #include <string.h>
 #include <time.h>
 
 #include "cmd/store/engine.h"
-#include "cmd/store/job.h"
 #include "lib/esc.h"
 #include "rpc/call.h"
 #include "rpc/wire.h"
@@ -33,24 +36,20 @@ static bool is_own(const struct store_job *job, const struct store_dump *dump)
 					     memcmp(dump->agent, job->agent, dump->agent_len) == 0);
 }
 
-/* As engine_hold, with the record; an agent learns nothing of others' dumps: for it there is none
- * (1). */
-static int hold_own(struct store_job *job, struct buf *record, struct store_entry *entry)
-{
-	int ret = engine_hold(job->jobs->o.engine, job->p.dump, record, entry, &job->err);
-
-	return ret == 0 && !is_own(job, &entry->dump) ? 1 : ret;
-}
-
-/* The same, for whom the record is not wanted. */
-static int hold_own_only(struct store_job *job)
+/* As engine_hold; an agent learns nothing of others' dumps: for it there is none (1). out: the
+ * entry is put there, or NULL. */
+static int hold_own(struct store_job *job, struct buf *out)
 {
 	struct store_entry entry;
 	struct buf record;
 	int ret;
 
 	buf_init(&record, STORE_DUMP_MAX);
-	ret = hold_own(job, &record, &entry);
+	ret = engine_hold(job->jobs->o.engine, job->p.dump, &record, &entry, &job->err);
+	if (ret == 0 && !is_own(job, &entry.dump))
+		ret = 1;
+	if (ret == 0 && out != NULL)
+		ret = store_entry_put(out, &entry, &job->err);
 	buf_fini(&record);
 	return ret;
 }
@@ -110,21 +109,15 @@ static int work_about(struct store_job *job)
 {
 	struct engine *engine = job->jobs->o.engine;
 	struct store_about *about = &job->about;
+	int ret;
 
 	if (engine_about(engine, about, &job->err) != 0)
 		return -1;
 	if (job->agent[0] == 0)
 		return 0;
-	switch (engine_quota_get(
-		engine, job->agent, &about->own_used, &about->own_quota, &job->err)) {
-	case 0:
-		about->has_quota = true;
-		return 0;
-	case 1:
-		return 0;
-	default:
-		return -1;
-	}
+	ret = engine_quota_get(engine, job->agent, &about->own_used, &about->own_quota, &job->err);
+	about->has_quota = ret == 0;
+	return ret < 0 ? -1 : 0;
 }
 
 static void on_about(void *ctx, struct rpc_call *call, const struct cbormap_value *v)
@@ -166,13 +159,13 @@ static int work_begin(struct store_job *job)
 {
 	static const uint8_t none[STORE_DUMP_ID] = {0};
 
-	return memcmp(job->p.dump, none, sizeof none) != 0 ? hold_own_only(job) : 1;
+	return memcmp(job->p.dump, none, sizeof none) != 0 ? hold_own(job, NULL) : 1;
 }
 
 /* Whether gc, which ends soon then, is in the way: the call has failed. */
 static bool is_collecting(struct store_job *job)
 {
-	if (!store_tend_gives_way(&job->jobs->tend))
+	if (!store_jobs_give_way(job->jobs))
 		return false;
 	store_job_failf(job, ERR_BUSY, "the store collects garbage; try again in a moment");
 	return true;
@@ -439,16 +432,7 @@ static void on_dumps(void *ctx, struct rpc_call *call, const struct cbormap_valu
 
 static int work_hold(struct store_job *job)
 {
-	struct store_entry entry;
-	struct buf record;
-	int ret;
-
-	buf_init(&record, STORE_DUMP_MAX);
-	ret = hold_own(job, &record, &entry);
-	if (ret == 0)
-		ret = store_entry_put(&job->out, &entry, &job->err);
-	buf_fini(&record);
-	return ret;
+	return hold_own(job, &job->out);
 }
 
 static void answer_hold(struct store_job *job)
@@ -539,7 +523,7 @@ static void on_delete(void *ctx, struct rpc_call *call, const struct cbormap_val
 
 static int work_lock(struct store_job *job)
 {
-	int ret = job->agent[0] != 0 ? hold_own_only(job) : 0;
+	int ret = job->agent[0] != 0 ? hold_own(job, NULL) : 0;
 
 	return ret == 0 ? engine_lock(job->jobs->o.engine, job->p.dump, job->p.until, &job->err)
 			: ret;

@@ -41,22 +41,23 @@ static struct engine_quota *find(const struct engine *s, const char *agent, size
 	return NULL;
 }
 
-static struct engine_quota *add(
-	struct engine *s, const char *agent, uint64_t bytes, struct err *err)
+/* The same; one that is not there is added. NULL with err set. */
+static struct engine_quota *need(struct engine *s, const char *agent, size_t len, struct err *err)
 {
-	struct engine_quota q = {.bytes = bytes};
+	struct engine_quota q = {.bytes = ENGINE_QUOTA_NONE}, *found = find(s, agent, len);
 
-	assert(strlen(agent) <= STORE_NAME_MAX);
-	snprintf(q.agent, sizeof q.agent, "%s", agent);
+	if (found != NULL)
+		return found;
+	assert(len <= STORE_NAME_MAX);
+	memcpy(q.agent, agent, len);
 	buf_init(&q.domains, SIZE_MAX);
-	if (buf_add(&s->quotas, &q, sizeof q, err) != 0)
-		return NULL;
-	return find(s, agent, strlen(agent));
+	return buf_add(&s->quotas, &q, sizeof q, err) == 0 ? find(s, agent, len) : NULL;
 }
 
 static int parse(struct engine *s, char *text, struct err *err)
 {
 	char agent[STORE_NAME_MAX + 1], *line, *rest = text;
+	struct engine_quota *q;
 	uint64_t bytes;
 	int end;
 
@@ -67,8 +68,9 @@ static int parse(struct engine *s, char *text, struct err *err)
 			find(s, agent, strlen(agent)) != NULL)
 			return err_set(
 				err, ERR_CONFIG, "%s/%s: is malformed: %s", s->path, QUOTAS, line);
-		if (add(s, agent, bytes, err) == NULL)
+		if ((q = need(s, agent, strlen(agent), err)) == NULL)
 			return -1;
+		q->bytes = bytes;
 	}
 	return 0;
 }
@@ -130,9 +132,7 @@ int engine_quota_set(struct engine *s, const char *agent, uint64_t bytes, struct
 	int got = -1;
 
 	mutex_lock(&s->writer);
-	q = find(s, agent, strlen(agent));
-	if (q == NULL)
-		q = add(s, agent, bytes, err);
+	q = need(s, agent, strlen(agent), err);
 	if (q != NULL) {
 		q->bytes = bytes;
 		got = save(s, err);
@@ -233,24 +233,19 @@ static int join(struct engine *s, struct engine_quota *q, uint32_t number, struc
 
 struct count {
 	struct engine *store;
-	struct engine_quota *quota; /* of whom; NULL: all */
+	struct engine_quota *quota; /* of whom, and the dumps are his; NULL: all */
 };
 
 static int count_dump(void *ctx, const struct store_entry *e, struct err *err)
 {
 	struct count *c = ctx;
 	struct engine_quota *q = c->quota;
-	char agent[STORE_NAME_MAX + 1];
 	uint32_t number;
 	int got;
 
 	if (e->record == NULL)
 		return 0;
-	snprintf(agent, sizeof agent, "%.*s", (int)e->dump.agent_len, e->dump.agent);
-	if (q != NULL && strcmp(q->agent, agent) != 0)
-		return 0;
-	if (q == NULL && (q = find(c->store, agent, strlen(agent))) == NULL &&
-		(q = add(c->store, agent, ENGINE_QUOTA_NONE, err)) == NULL)
+	if (q == NULL && (q = need(c->store, e->dump.agent, e->dump.agent_len, err)) == NULL)
 		return -1;
 	got = engine_domain_number(c->store, e->dump.domain, &number, err);
 	q->dumps++;
@@ -299,17 +294,10 @@ int engine_uses(struct engine *s, engine_each_use *each, void *ctx, struct err *
 static struct engine_quota *counted(
 	struct engine *s, const char *agent, size_t agent_len, struct err *err)
 {
-	struct engine_quota *q = find(s, agent, agent_len);
-	char name[STORE_NAME_MAX + 1];
+	struct engine_quota *q = need(s, agent, agent_len, err);
 	struct count one = {.store = s};
 
-	if (q == NULL) {
-		snprintf(name, sizeof name, "%.*s", (int)agent_len, agent);
-		q = add(s, name, ENGINE_QUOTA_NONE, err);
-		if (q == NULL)
-			return NULL;
-	}
-	if (q->known)
+	if (q == NULL || q->known)
 		return q;
 	forget(q);
 	one.quota = q;

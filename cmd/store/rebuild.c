@@ -156,33 +156,31 @@ static void clear(const char *folder)
 	rmdir(folder);
 }
 
-/* The names in a folder are on the disk. */
-static int sync_folder(const char *path, struct err *err)
+/* The new folder takes the old one's place, at one blow, while nobody is about to open the index:
+ * who reads does so under byte 3. The old one goes. */
+static int swap(const char *fresh, const char *index, int dir, int lock_fd, const char *path,
+	struct err *err)
 {
-	int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	int got = fd >= 0 && fsync(fd) == 0 ? 0 : err_errno(err, errno, "%s", path);
+	int fd = open(fresh, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	int got = fd >= 0 && fsync(fd) == 0 ? 0 : err_errno(err, errno, "%s", fresh);
 
 	if (fd >= 0)
 		close(fd);
-	return got;
-}
-
-/* The new folder takes the old one's place, at one blow; the old one goes. */
-static int swap(const char *fresh, const char *index, int dir, struct err *err)
-{
-	if (sync_folder(fresh, err) != 0)
+	if (got != 0 || engine_lock_byte(lock_fd, F_WRLCK, 3, NULL, path, err) != 0)
 		return -1;
 	if (renameat2(AT_FDCWD, fresh, AT_FDCWD, index, RENAME_EXCHANGE) == 0) {
 		if (fsync(dir) != 0)
-			return err_errno(err, errno, "%s", index);
-		clear(fresh);
-		return 0;
+			got = err_errno(err, errno, "%s", index);
+		else
+			clear(fresh);
+	} else {
+		if (errno == EINVAL) /* a file system that can't: not at one blow then */
+			clear(index);
+		if (rename(fresh, index) != 0 || fsync(dir) != 0)
+			got = err_errno(err, errno, "%s", index);
 	}
-	if (errno == EINVAL) /* a file system that can't: not at one blow then */
-		clear(index);
-	if (rename(fresh, index) != 0 || fsync(dir) != 0)
-		return err_errno(err, errno, "%s", index);
-	return 0;
+	engine_unlock_byte(lock_fd, 3);
+	return got;
 }
 
 /* Whether there is what a store is known by: its file, or, if that is lost, a volume. Nothing is
@@ -216,18 +214,6 @@ static int lock(const char *path, int dir, const struct engine_wait *wait, struc
 		return fd;
 	close(fd);
 	return -1;
-}
-
-/* As swap, while nobody is about to open the index: who reads does so under byte 3. */
-static int swap_alone(const char *fresh, const char *index, int dir, int lock_fd, const char *path,
-	struct err *err)
-{
-	int got = engine_lock_byte(lock_fd, F_WRLCK, 3, NULL, path, err);
-
-	if (got == 0)
-		got = swap(fresh, index, dir, err);
-	engine_unlock_byte(lock_fd, 3);
-	return got;
 }
 
 static int build(struct rebuild *r, const char *fresh, int dir, struct err *err)
@@ -407,7 +393,7 @@ int engine_rebuild(const char *path, const struct engine_wait *wait, engine_ask_
 	if (ask != NULL && engine_check_files(path, true, NULL) == 0)
 		ask(ctx, path, &r.old);
 	if (build(&r, fresh, dir, err) == 0)
-		got = swap_alone(fresh, index, dir, fd, path, err);
+		got = swap(fresh, index, dir, fd, path, err);
 	if (got == 0 && (got = engine_mend_identity(path, err)) > 0) {
 		problem(ctx, NULL,
 			"fdump-store or identity was missing: the store has a new identity, "

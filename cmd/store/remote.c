@@ -7,7 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "cmd/store/net.h"
 #include "lib/esc.h"
 #include "lib/name.h"
 #include "lib/uptime.h"
@@ -18,6 +17,26 @@
 #define CLOSE_MS 5000
 
 /* --- life ------------------------------------------------------------------ */
+
+static void clear_ahead(struct remote *r, struct ahead *a)
+{
+	buf_fini(&a->record);
+	*a = (struct ahead){.remote = r};
+	buf_init(&a->record, STORE_REMOTE_BLOB);
+}
+
+static void remote_init(struct store *s)
+{
+	struct remote *r = (struct remote *)s;
+	size_t i;
+
+	mutex_init(&r->lock);
+	pthread_cond_init(&r->change, NULL);
+	buf_init(&r->record, STORE_DUMP_MAX);
+	buf_init(&r->missing, (size_t)STORE_MISSING_MAX * STORE_ID_LEN);
+	for (i = 0; i < STORE_REMOTE_AHEAD; i++)
+		clear_ahead(r, &r->aheads[i]);
+}
 
 /* NAME or NAME:PORT. Returns 0, or -1 with err set. */
 static int find(struct remote *r, struct store_address *to, struct err *err)
@@ -57,7 +76,6 @@ static int dial(struct remote *r, const struct store_address *to, struct err *er
 		.times = net->times,
 		.patience_ms = r->base.access.patience_ms,
 		.connect_ms = net->connect_ms,
-		.bytes_max = UINT64_MAX, /* the window below is smaller */
 	};
 	struct rpc_cert_info info;
 
@@ -214,33 +232,19 @@ static void remote_cancel(struct store *s)
 	rpc_client_cancel(((struct remote *)s)->client);
 }
 
-/* Whether nothing is under way, so that the connection can end in order. */
-static bool is_idle(struct remote *r)
+static void remote_close(struct store *s)
 {
+	struct remote *r = (struct remote *)s;
 	bool idle;
 	size_t i;
 
 	mutex_lock(&r->lock);
-	idle = r->base.open && r->puts == 0 && !r->failed;
+	idle = s->open && r->puts == 0 && !r->failed;
 	for (i = 0; i < STORE_REMOTE_AHEAD; i++)
 		idle &= !r->aheads[i].used || r->aheads[i].done;
 	mutex_unlock(&r->lock);
-	return idle;
-}
-
-static void clear_ahead(struct remote *r, struct ahead *a)
-{
-	buf_fini(&a->record);
-	*a = (struct ahead){.remote = r};
-	buf_init(&a->record, STORE_REMOTE_BLOB);
-}
-
-static void remote_close(struct store *s)
-{
-	struct remote *r = (struct remote *)s;
-	size_t i;
-
-	if (!is_idle(r))
+	/* With nothing under way the connection can end in order. */
+	if (!idle)
 		rpc_client_cancel(r->client);
 	else if (s->begun)
 		end_run(r);
@@ -513,7 +517,9 @@ static int remote_check(struct store *s, enum store_check what, store_problem *p
 	return 1;
 }
 
-static const struct store_kind remote_kind = {
+const struct store_kind store_remote = {
+	.size = sizeof(struct remote),
+	.init = remote_init,
 	.open_start = remote_open_start,
 	.open = remote_open,
 	.cancel = remote_cancel,
@@ -534,22 +540,3 @@ static const struct store_kind remote_kind = {
 	.lock = remote_lock,
 	.check = remote_check,
 };
-
-struct store *store_remote_new(struct err *err)
-{
-	struct remote *r = calloc(1, sizeof *r);
-	size_t i;
-
-	if (r == NULL) {
-		err_set(err, ERR_NOMEM, "out of memory");
-		return NULL;
-	}
-	r->base.kind = &remote_kind;
-	mutex_init(&r->lock);
-	pthread_cond_init(&r->change, NULL);
-	buf_init(&r->record, STORE_DUMP_MAX);
-	buf_init(&r->missing, (size_t)STORE_MISSING_MAX * STORE_ID_LEN);
-	for (i = 0; i < STORE_REMOTE_AHEAD; i++)
-		clear_ahead(r, &r->aheads[i]);
-	return &r->base;
-}

@@ -439,17 +439,7 @@ static int settle(struct scrub *s, struct err *err)
 	return 0;
 }
 
-static bool is_full(const struct scrub *s)
-{
-	return s->good.len + s->holes.len >= GROUP_BYTES || passed(s) - s->group_began >= GROUP_SEC;
-}
-
 /* --- dumps ----------------------------------------------------------------- */
-
-static bool is_over(const struct scrub *s)
-{
-	return s->o->for_sec > 0 && passed(s) >= (double)s->o->for_sec;
-}
 
 static int scrub_all(struct scrub *s, struct buf *turns, struct err *err)
 {
@@ -466,9 +456,16 @@ static int scrub_all(struct scrub *s, struct buf *turns, struct err *err)
 		return -1;
 	t = (const struct turn *)(const void *)turns->data;
 	s->result->left = turns->len / sizeof *t;
-	for (i = 0; i < turns->len / sizeof *t && !is_stopped(s) && !is_over(s); i++)
-		if (check_volume(s, &t[i], err) != 0 || (is_full(s) && settle(s, err) != 0))
+	for (i = 0; i < turns->len / sizeof *t && !is_stopped(s); i++) {
+		if (s->o->for_sec > 0 && passed(s) >= (double)s->o->for_sec)
+			break;
+		if (check_volume(s, &t[i], err) != 0)
 			return -1;
+		if ((s->good.len + s->holes.len >= GROUP_BYTES ||
+			    passed(s) - s->group_began >= GROUP_SEC) &&
+			settle(s, err) != 0)
+			return -1;
+	}
 	if (settle(s, err) != 0)
 		return -1;
 	s->result->stopped = is_stopped(s);

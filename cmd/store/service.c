@@ -1,4 +1,5 @@
-/* The parts joined: a listener, its guests, their jobs, and what tends the store. */
+/* The parts joined: a listener, its guests, their jobs; and the store is tended, in a thread of the
+ * pool. */
 #include "cmd/store/service.h"
 
 #include <stdlib.h>
@@ -6,18 +7,29 @@
 
 #include "cmd/store/engine.h"
 #include "cmd/store/job.h"
-#include "cmd/store/methods.h"
 #include "lib/err.h"
 #include "rpc/call.h"
 #include "rpc/loop.h"
 #include "rpc/wire.h"
 
-#define OWN SIZE_MAX /* in place of a manager: this store knows its own key */
+#define OWN      SIZE_MAX /* in place of a manager: this store knows its own key */
+#define RETRY_MS 1000     /* until it is looked at again whether gc can start */
 
 struct store_service {
+	struct pool_job tend;   /* must be first */
 	struct store_jobs jobs; /* the ctx of methods and log */
 	struct rpc_service methods;
 	struct rpc_listen *listen;
+	/* Tending. */
+	bool tending;
+	enum store_tending what;
+	store_tended *tended;
+	struct rpc_timer timer;
+	int64_t gc_from_ms; /* gc begins no earlier */
+	int ret;
+	struct err err;
+	struct engine_gc_result gc;
+	struct store_checked scrub;
 };
 
 /* --- guests and the log ------------------------------------------------------ */
@@ -76,6 +88,75 @@ static void on_refused(void *arg, const char *address, const struct err *why)
 		o->refused(o->ctx, address, why);
 }
 
+/* --- tending ----------------------------------------------------------------- */
+
+static void tend_work(struct pool_job *pool)
+{
+	struct store_service *s = (struct store_service *)(void *)pool;
+	const struct store_service_opts *o = &s->jobs.o;
+	const struct engine_gc_options gc = {.keep_percent = 70, .stop = &s->jobs.stop};
+	const struct engine_scrub_options scrub = {.mark = true, .stop = &s->jobs.stop};
+
+	if (s->what == STORE_TEND_GC)
+		s->ret = engine_gc(o->engine, &gc, &s->gc, &s->err);
+	else
+		s->ret = engine_scrub(o->engine, &scrub, o->problem, o->ctx, &s->scrub, &s->err);
+}
+
+static void tend_done(struct pool_job *pool)
+{
+	struct store_service *s = (struct store_service *)(void *)pool;
+	const struct store_service_opts *o = &s->jobs.o;
+
+	s->tending = s->jobs.collecting = false;
+	s->tended(o->ctx, s->what, &s->gc, &s->scrub, s->ret != 0 ? &s->err : NULL);
+	if (engine_failed(o->engine))
+		o->failed(o->ctx, &s->err);
+}
+
+static void tend_drop(struct pool_job *pool)
+{
+	(void)pool;
+}
+
+/* Starts it as soon as nobody is in its way: gc waits for who has a run or a dump open. */
+static void tend_begin(void *arg)
+{
+	struct store_service *s = arg;
+	const struct store_service_opts *o = &s->jobs.o;
+	int64_t now = rpc_loop_now_ms(o->loop);
+
+	if (s->what != STORE_TEND_GC ||
+		(now >= s->gc_from_ms && !store_guests_busy(&s->jobs.guests, now))) {
+		s->tend =
+			(struct pool_job){.work = tend_work, .done = tend_done, .drop = tend_drop};
+		s->err = (struct err){0};
+		s->jobs.collecting = s->what == STORE_TEND_GC;
+		if (pool_start(o->pool, &s->tend) == 0)
+			return;
+		s->jobs.collecting = false;
+	}
+	rpc_timer_start(&s->timer, o->loop, RETRY_MS, tend_begin, s);
+}
+
+int store_service_tend(struct store_service *s, enum store_tending what, store_tended *tended)
+{
+	if (s->tending)
+		return 1;
+	s->tending = true;
+	s->what = what;
+	s->tended = tended;
+	atomic_store(&s->jobs.stop, false);
+	tend_begin(s);
+	return 0;
+}
+
+static void tend_stop(struct store_service *s)
+{
+	atomic_store(&s->jobs.stop, true);
+	rpc_timer_stop(&s->timer);
+}
+
 /* --- life ------------------------------------------------------------------ */
 
 struct store_service *store_service_new(const struct store_service_opts *opts, struct err *err)
@@ -108,7 +189,7 @@ struct store_service *store_service_new(const struct store_service_opts *opts, s
 	s->jobs.lock_max_sec = STORE_LOCK_MAX_SEC;
 	memcpy(own.uid, engine_uid(opts->engine), sizeof own.uid);
 	memcpy(own.public, engine_public(opts->engine), sizeof own.public);
-	store_tend_init(&s->jobs.tend, &s->jobs);
+	s->gc_from_ms = rpc_loop_now_ms(opts->loop) + s->jobs.o.return_ms;
 	s->methods = (struct rpc_service){
 		.methods = store_methods,
 		.count = store_methods_count,
@@ -137,11 +218,6 @@ int store_service_fleet(struct store_service *s, size_t manager, const struct st
 	return store_foreign_set(&s->jobs.foreign, manager, keys, count, err);
 }
 
-int store_service_tend(struct store_service *s, enum store_tending what, store_tended *done)
-{
-	return store_tend_start(&s->jobs.tend, what, done);
-}
-
 unsigned store_service_port(const struct store_service *s)
 {
 	return rpc_listen_port(s->listen);
@@ -159,7 +235,7 @@ void store_service_recheck(struct store_service *s)
 
 void store_service_shutdown(struct store_service *s)
 {
-	store_tend_stop(&s->jobs.tend);
+	tend_stop(s);
 	rpc_listen_shutdown(s->listen);
 }
 
@@ -172,7 +248,7 @@ void store_service_free(struct store_service *s)
 {
 	if (s == NULL)
 		return;
-	store_tend_stop(&s->jobs.tend);
+	tend_stop(s);
 	rpc_listen_free(s->listen);
 	store_guests_free(&s->jobs.guests);
 	store_foreign_fini(&s->jobs.foreign);

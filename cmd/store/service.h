@@ -20,9 +20,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "cmd/store/care.h"
 #include "cmd/store/foreign.h"
 #include "cmd/store/guest.h"
-#include "cmd/store/tend.h"
 #include "rpc/dispatch.h"
 #include "rpc/listen.h"
 
@@ -32,6 +32,11 @@ struct pool;
 struct rpc_loop;
 struct rpc_tls_conf;
 struct store_service;
+
+enum store_tending { STORE_TEND_GC, STORE_TEND_SCRUB };
+/* What came of it: of one of the two; or err. */
+typedef void store_tended(void *ctx, enum store_tending what, const struct engine_gc_result *gc,
+	const struct store_checked *scrub, const struct err *err);
 
 #define STORE_BUDGET (64u << 20)
 /* After the start, until gc begins: who was connected before comes back in this time. */

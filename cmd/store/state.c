@@ -38,36 +38,45 @@ bool engine_failed(struct engine *s)
 	return atomic_load(&s->failed);
 }
 
-/* Bytes of all volumes. */
-static int used_bytes(struct engine *s, uint64_t *used, struct err *err)
+int engine_volumes(struct engine *s, uint64_t *count, uint64_t *bytes, struct err *err)
 {
-	struct store_volume_row volume;
 	struct store_at at = {.len = 0};
+	struct store_volume_row volume;
 	struct db_txn *txn;
 	uint32_t number;
 	int got;
 
-	*used = 0;
+	*count = *bytes = 0;
 	if (db_begin(s->db, false, &txn, err) != 0)
 		return -1;
 	while ((got = store_volume_next(txn, &at, &number, &volume, err)) == 0)
-		if (volume.state == STORE_VOLUME_LIVE)
-			*used += volume.len;
+		if (volume.state == STORE_VOLUME_LIVE) {
+			++*count;
+			*bytes += volume.len;
+		}
 	db_abort(txn);
 	return got < 0 ? -1 : 0;
 }
 
-int engine_about(struct engine *s, struct store_about *about, struct err *err)
+int engine_space(struct engine *s, uint64_t *size, uint64_t *free, struct err *err)
 {
 	struct statvfs vfs;
 
 	if (fstatvfs(s->volumes, &vfs) != 0)
 		return err_errno(err, errno, "%s", s->path);
-	*about = (struct store_about){.time = engine_now(),
-		.free = (uint64_t)vfs.f_bavail * vfs.f_frsize,
-		.size = (uint64_t)vfs.f_blocks * vfs.f_frsize,
-		.reserve = s->reserve};
-	return used_bytes(s, &about->used, err);
+	*size = (uint64_t)vfs.f_blocks * vfs.f_frsize;
+	*free = (uint64_t)vfs.f_bavail * vfs.f_frsize;
+	return 0;
+}
+
+int engine_about(struct engine *s, struct store_about *about, struct err *err)
+{
+	uint64_t count;
+
+	*about = (struct store_about){.time = engine_now(), .reserve = s->reserve};
+	if (engine_space(s, &about->size, &about->free, err) != 0)
+		return -1;
+	return engine_volumes(s, &count, &about->used, err);
 }
 
 /* --- finding -------------------------------------------------------------- */

@@ -89,6 +89,11 @@ struct engine {
 
 int64_t engine_now(void);
 
+/* Bytes of the file system, and those that are free. */
+int engine_space(struct engine *s, uint64_t *size, uint64_t *free, struct err *err);
+/* How many volumes there are, and their bytes. */
+int engine_volumes(struct engine *s, uint64_t *count, uint64_t *bytes, struct err *err);
+
 /* The number of a domain, or 1: the store does not know it. */
 int engine_domain_number(
 	struct engine *s, const uint8_t *domain, uint32_t *number, struct err *err);

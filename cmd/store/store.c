@@ -11,11 +11,6 @@
 
 /* --- life ----------------------------------------------------------------- */
 
-static bool is_path(const char *text)
-{
-	return strchr(text, '/') != NULL || strcmp(text, ".") == 0;
-}
-
 /* No service can be reached: perhaps a directory was meant. */
 static void no_service(const char *text, struct err *err)
 {
@@ -31,44 +26,40 @@ static void no_service(const char *text, struct err *err)
 			text, text);
 }
 
-static struct store *named(
-	struct store *s, const char *text, const struct store_access *access, struct err *err)
+static struct store *make(const struct store_kind *kind, const char *text,
+	const struct store_access *access, struct err *err)
 {
-	if (s == NULL)
+	struct store *s = calloc(1, kind->size);
+
+	if (s == NULL || (s->name = strdup(text)) == NULL) {
+		free(s);
+		err_set(err, ERR_NOMEM, "out of memory");
 		return NULL;
+	}
+	s->kind = kind;
 	s->access = *access;
-	s->name = strdup(text);
-	if (s->name != NULL)
-		return s;
-	s->kind->free(s);
-	err_set(err, ERR_NOMEM, "out of memory");
-	return NULL;
+	s->service = kind == &store_remote;
+	kind->init(s);
+	return s;
 }
 
 struct store *store_new(const char *text, const struct store_access *access, struct err *err)
 {
-	struct store *s;
-
-	if (is_path(text) || text[0] == 0)
+	if (strchr(text, '/') != NULL || strcmp(text, ".") == 0 || text[0] == 0)
 		return store_new_directory(text, access, err);
-	if (access->net == NULL) {
-		no_service(text, err);
-		return NULL;
-	}
-	s = named(store_remote_new(err), text, access, err);
-	if (s != NULL)
-		s->service = true;
-	return s;
+	if (access->net != NULL)
+		return make(&store_remote, text, access, err);
+	no_service(text, err);
+	return NULL;
 }
 
 struct store *store_new_directory(
 	const char *path, const struct store_access *access, struct err *err)
 {
-	if (path[0] == 0) {
-		err_set(err, ERR_USAGE, "'': empty name of a store");
-		return NULL;
-	}
-	return named(store_local_new(err), path, access, err);
+	if (path[0] != 0)
+		return make(&store_local, path, access, err);
+	err_set(err, ERR_USAGE, "'': empty name of a store");
+	return NULL;
 }
 
 int store_open_start(struct store *s, enum store_mode mode, struct err *err)

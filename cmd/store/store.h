@@ -30,8 +30,8 @@
 
 struct buf;
 struct err;
+struct rpc_times;
 struct store;
-struct store_net;
 struct store_parcel;
 struct store_proof;
 
@@ -49,6 +49,27 @@ enum store_mode {
 
 /* Called after a second of waiting for others, with words that say for whom. */
 typedef void store_waits(void *ctx, const char *text);
+
+/* How services are reached: who we are, where a store of a name is, and which store it must be.
+ * Made by the command or service that dials; store_access borrows it. */
+#define STORE_ADDRESS_MAX 256
+
+struct store_address {
+	char host[STORE_ADDRESS_MAX], port[8];
+};
+
+struct store_net {
+	const char *cert, *key, *ca; /* paths, as rpc/tls.h has them */
+	/* The address of a store. Returns 0, or -1 with err set: ERR_NOTFOUND. */
+	int (*find)(void *ctx, const char *name, struct store_address *to, struct err *err);
+	/* Compares the store that answered with the one that is known by this name, or keeps it if
+	 * none is yet. Returns 0, or -1 with err set: ERR_DENIED. */
+	int (*pin)(void *ctx, const char *name, const uint8_t uid[STORE_UID_LEN],
+		const uint8_t public[SEAL_SIGN_LEN], struct err *err);
+	void *ctx;
+	const struct rpc_times *times; /* NULL: rpc_times_default */
+	int64_t connect_ms;            /* until the first connection; 0: the patience */
+};
 
 /* How stores are accessed: the same for all of a command. */
 struct store_access {

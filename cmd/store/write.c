@@ -8,7 +8,6 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include "cmd/store/engine.h"
@@ -93,16 +92,14 @@ int engine_trust_clock(struct engine *s, struct err *err)
 
 static int check_space(struct engine *s, size_t len, struct err *err)
 {
-	struct statvfs vfs;
-	uint64_t free;
+	uint64_t size, free;
 
 	if (s->until_statfs >= len) {
 		s->until_statfs -= len;
 		return 0;
 	}
-	if (fstatvfs(s->volumes, &vfs) != 0)
-		return err_errno(err, errno, "%s", s->path);
-	free = (uint64_t)vfs.f_bavail * vfs.f_frsize;
+	if (engine_space(s, &size, &free, err) != 0)
+		return -1;
 	if (free < s->reserve || free - s->reserve < len)
 		return err_set(err, ERR_NOSPACE, "%s: no space (%llu bytes are kept free)", s->path,
 			(unsigned long long)s->reserve);
@@ -243,16 +240,6 @@ static void add_pending(struct engine *s, const uint8_t *key, const struct store
 	s->slots[at] = (uint32_t)++s->pending_count;
 }
 
-static void drop_pending(struct engine *s)
-{
-	assert(mutex_held(&s->writer));
-	mutex_lock(&s->lock);
-	s->pending_count = 0;
-	memset(s->slots, 0, 4 * (size_t)ENGINE_PENDING_MAX * sizeof *s->slots);
-	mutex_unlock(&s->lock);
-	s->unflushed = 0;
-}
-
 /* What a transaction says of the volume that is written, and of all. */
 int engine_put_state(struct engine *s, struct db_txn *txn, struct err *err)
 {
@@ -270,29 +257,26 @@ int engine_put_state(struct engine *s, struct db_txn *txn, struct err *err)
 	return store_meta_put(txn, &s->meta, err);
 }
 
-static int put_pending(struct engine *s, struct db_txn *txn, struct err *err)
+/* Ends a transaction with what is pending and the state; got: -1 if what it is for has failed. */
+static int commit_pending(struct engine *s, struct db_txn *txn, int got, struct err *err)
 {
 	size_t i;
 
 	assert(mutex_held(&s->writer));
-	for (i = 0; i < s->pending_count; i++)
-		if (store_row_put(txn, STORE_CHUNKS, s->pending[i].key, &s->pending[i].row, err) !=
-			0)
-			return -1;
-	return 0;
-}
-
-/* Ends a transaction with what is pending and the state; got: -1 if what it is for has failed. */
-static int commit_pending(struct engine *s, struct db_txn *txn, int got, struct err *err)
-{
-	if (got != 0 || put_pending(s, txn, err) != 0 || engine_put_state(s, txn, err) != 0) {
+	for (i = 0; i < s->pending_count && got == 0; i++)
+		got = store_row_put(txn, STORE_CHUNKS, s->pending[i].key, &s->pending[i].row, err);
+	if (got != 0 || engine_put_state(s, txn, err) != 0) {
 		db_abort(txn);
 		s->failed = true;
 		return -1;
 	}
 	if (engine_end(s, txn, 0, err) != 0)
 		return -1;
-	drop_pending(s);
+	mutex_lock(&s->lock);
+	s->pending_count = 0;
+	memset(s->slots, 0, 4 * (size_t)ENGINE_PENDING_MAX * sizeof *s->slots);
+	mutex_unlock(&s->lock);
+	s->unflushed = 0;
 	return 0;
 }
 
@@ -408,26 +392,19 @@ static int put_locked(struct engine *s, const char *agent, const uint8_t *domain
 	return put_new(s, domain, key, record, len, err);
 }
 
-static int check_open(const struct store_record *record, struct err *err)
-{
-	struct buf content;
-	int got;
-
-	if (record->wrap_count > 0)
-		return 0;
-	buf_init(&content, STORE_CONTENT_MAX);
-	got = store_record_content(record, &content, err);
-	buf_fini(&content);
-	return got;
-}
-
 int engine_put(struct engine *s, const char *agent, const uint8_t *domain, const uint8_t *bytes,
 	size_t len, struct err *err)
 {
 	struct store_record record;
-	int got;
+	struct buf content;
+	int got = store_record_get(&record, bytes, len, err);
 
-	if (store_record_get(&record, bytes, len, err) != 0 || check_open(&record, err) != 0)
+	if (got == 0 && record.wrap_count == 0) { /* open: its content is compared with its id */
+		buf_init(&content, STORE_CONTENT_MAX);
+		got = store_record_content(&record, &content, err);
+		buf_fini(&content);
+	}
+	if (got != 0)
 		return -1;
 	mutex_lock(&s->writer);
 	got = put_locked(s, agent, domain, &record, len, err);

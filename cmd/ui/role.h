@@ -17,7 +17,7 @@
 #include <limits.h>
 
 #include "cmd/manager/uplink.h"
-#include "cmd/store/net.h"
+#include "cmd/store/store.h"
 
 struct err;
 struct rpc_times;

@@ -15,7 +15,6 @@
 #include "cmd/dump/crypt.h"
 #include "cmd/dump/domain.h"
 #include "cmd/store/engine.h"
-#include "cmd/store/net.h"
 #include "cmd/store/service.h"
 #include "cmd/store/store.h"
 #include "lib/buf.h"
