@@ -267,26 +267,20 @@ static void on_entry(void *ctx, const char *path, size_t len, bool carried)
 		ui_show_entry(ctx, path, len);
 }
 
-/* Whether it is a path that was given, not what was met below one. */
-static bool is_given(const struct options *o, const char *path, size_t len)
+static void on_problem(void *ctx, const char *path, size_t len, const char *what)
 {
+	const struct options *o = ctx;
 	size_t i = 0;
 
+	/* A path that was given is worth more than what was met below one. */
 	while (i < o->roots.count &&
 		(strlen(o->roots.paths[i]) != len || memcmp(o->roots.paths[i], path, len) != 0))
 		i++;
-	return i < o->roots.count;
-}
-
-static void on_problem(void *ctx, const char *path, size_t len, const char *what)
-{
-	struct options *o = ctx;
-
 	ui_problem(&(struct ui_problem){.command = "backup",
 			   .id = "backup.problem",
 			   .json = o->o.json ? stdout : NULL,
 			   .path = {(const uint8_t *)path, len},
-			   .given = is_given(o, path, len),
+			   .given = i < o->roots.count,
 			   .what = what},
 		NULL);
 }
