@@ -8,7 +8,6 @@
 #include <string.h>
 
 #include "lib/esc.h"
-#include "lib/name.h"
 #include "lib/uptime.h"
 #include "rpc/ca.h"
 #include "rpc/client.h"

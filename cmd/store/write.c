@@ -6,11 +6,9 @@
 
 #include <assert.h>
 #include <errno.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-#include "cmd/store/engine.h"
 #include "cmd/store/quota.h"
 #include "cmd/store/state.h"
 #include "lib/buf.h"
