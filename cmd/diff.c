@@ -181,23 +181,16 @@ static int tell_extra(struct diff *d, struct err *err)
 static int compare(struct diff *d, const struct pack_head *head, const struct pack_tail *tail,
 	struct cmd_words *w, struct err *err)
 {
-	struct pack_feed_item item = {
-		.dir = d->item.dir,
-		.name = d->item.name,
-		.path = d->item.path,
-		.path_len = d->item.path_len,
-		.st = &d->item.st,
-		.self = d->item.self,
-		.fd = -1,
-	};
+	struct pack_scan_item item = d->item;
 	struct pack_stream stream;
 	struct pack_head live;
 	struct cbor_in in;
 	uint8_t sum[HASH_LEN];
 	int got;
 
+	item.error = 0; /* what can be read of a directory is compared */
 	pack_part_reset(d->part);
-	got = pack_feed_begin(d->feed, d->part, &item, &stream, err);
+	got = pack_feed_begin(d->feed, d->part, &item, (struct pack_bytes){0}, &stream, err);
 	if (got != 0)
 		return got < 0 ? -1 : (cmd_words_add(w, true, "unreadable"), 0);
 	cbor_in_init(&in, d->part->raw.data, d->part->raw.len);

@@ -16,7 +16,7 @@
 #include "cmd/ui/problem.h"
 #include "cmd/ui/report.h"
 #include "cron/cron.h"
-#include "cron/due.h"
+#include "cron/cron.h"
 #include "lib/err.h"
 #include "lib/tz.h"
 

@@ -2,7 +2,7 @@
  * Schedules as vixie cron and cronie write them. cron/SYNTAX.md has the
  * language and the rule for clock changes, with examples.
  *
- * cron_parse -> cron_match, cron_next, cron_prev, cron_describe. Pure
+ * cron_parse -> cron_next, cron_prev, cron_due, cron_describe. Pure
  * functions: the time and the zone are arguments, nothing is read, kept or
  * allocated. A struct cron is plain data: copy it, compare it, drop it; any
  * number of threads may use one together.
@@ -68,9 +68,6 @@ int cron_parse(struct cron *cron, const char *expr, const char *seed, struct cro
  * for 0. */
 const char *cron_field_name(unsigned field);
 
-/* Whether a run is due at exactly this second. */
-bool cron_match(const struct cron *cron, const struct tz *tz, int64_t t);
-
 /* The first run after the given time. Returns 0 with *t set, or 1 if there
  * is none up to CRON_TIME_MAX. */
 int cron_next(const struct cron *cron, const struct tz *tz, int64_t after, int64_t *t);
@@ -78,6 +75,14 @@ int cron_next(const struct cron *cron, const struct tz *tz, int64_t after, int64
 /* The last run before the given time. Returns 0 with *t set, or 1 if there is
  * none from CRON_TIME_MIN on. */
 int cron_prev(const struct cron *cron, const struct tz *tz, int64_t before, int64_t *t);
+
+/* Watching a schedule: done = now -> (wait a little, cron_due -> run, done = now)*. Whether there
+ * is a run after *done, and not after now. All up to *done are done: if it is due that is `now`. A
+ * caller for whom times that pass during a run need no run of their own sets it to the time at the
+ * run's end. Times that were missed, while the machine was suspended or something else was run, are
+ * made up for once, together. If the clock is set back by up to CRON_GAP_MAX_SEC no time comes
+ * twice; if by more, it is assumed to have been wrong before, and times come as it says. */
+bool cron_due(const struct cron *cron, const struct tz *tz, int64_t *done, int64_t now);
 
 /* Writes what the schedule means as one English sentence. Returns text. */
 char *cron_describe(const struct cron *cron, char text[CRON_DESCRIBE_MAX]);

@@ -44,7 +44,7 @@ static void __attribute__((format(printf, 2, 3))) add(struct text *out, const ch
 
 /* A set's members in order, and how they lie. */
 struct set {
-	unsigned v[64], count;
+	unsigned v[64], count, last;
 	unsigned step; /* of at least three, all at this distance; else 0 */
 };
 
@@ -55,18 +55,13 @@ static struct set set_of(uint64_t bits)
 
 	for (i = 0; i < 64; i++)
 		if (bits >> i & 1)
-			s.v[s.count++] = i;
+			s.v[s.count++] = s.last = i;
 	if (s.count >= 3)
 		s.step = s.v[1] - s.v[0];
 	for (i = 2; i < s.count; i++)
 		if (s.v[i] - s.v[i - 1] != s.step)
 			s.step = 0;
 	return s;
-}
-
-static unsigned last(const struct set *s)
-{
-	return s->v[s->count - 1];
 }
 
 /* The set as stretches: what lies side by side, if `least` or more, is one
@@ -118,7 +113,7 @@ static void add_units(struct text *out, const struct set *s, const char *unit)
 			: s->step == 3 || s->step == 23 ? "rd"
 			: s->step == 21                 ? "st"
 							: "th",
-			unit, s->v[0], last(s));
+			unit, s->v[0], s->last);
 		return;
 	}
 	add(out, "%s%s ", unit, s->count > 1 ? "s" : "");
@@ -127,104 +122,64 @@ static void add_units(struct text *out, const struct set *s, const char *unit)
 
 /* ---- the time of day ---- */
 
-/* "At 07:30, 12:30 and 17:30" */
-static void add_times(struct text *out, const struct set *minutes, const struct set *hours)
-{
-	unsigned h, m, i = 0, n = minutes->count * hours->count;
-
-	add(out, "At ");
-	for (h = 0; h < hours->count; h++)
-		for (m = 0; m < minutes->count; m++)
-			add(out, "%s%02u:%02u", between(i++, n, " and "), hours->v[h],
-				minutes->v[m]);
-}
-
-/* "from 03:00 through 05:59 and from 10:00 through 11:59" */
-static void add_windows(struct text *out, const struct set *hours)
-{
-	unsigned from[64], to[64], i, n = parts_of(hours, 2, from, to);
-
-	for (i = 0; i < n; i++)
-		add(out, "%sfrom %02u:00 through %02u:59", between(i, n, " and "), from[i], to[i]);
-}
-
-/* Whether the minutes come evenly, through every change of hour too. */
-static bool even(const struct set *minutes)
-{
-	return minutes->step > 0 && 60 % minutes->step == 0 && minutes->v[0] < minutes->step &&
-	       last(minutes) + minutes->step >= 60;
-}
-
-static void add_pace(struct text *out, const struct set *minutes)
-{
-	if (minutes->step == 1)
-		add(out, "Every minute");
-	else if (minutes->v[0] == 0)
-		add(out, "Every %u minutes", minutes->step);
-	else
-		add(out, "Every %u minutes, first at minute %u", minutes->step, minutes->v[0]);
-}
-
-/* Returns what joins the dates to it; NULL if no dates need not be said. */
+/* Returns what joins the dates to it; NULL if no dates need not be named. */
 static const char *add_clock(struct text *out, const struct cron *cron)
 {
 	struct set minutes = set_of(cron->minutes), hours = set_of(cron->hours);
-	unsigned from[64], to[64];
+	unsigned from[64], to[64], i, n = minutes.count * hours.count;
 	bool all = cron->hours == ALL_HOURS;
+	/* Whether the minutes come evenly, through every change of hour too. */
+	bool even = minutes.step > 0 && 60 % minutes.step == 0 && minutes.v[0] < minutes.step &&
+		    minutes.last + minutes.step >= 60;
 
-	if (minutes.count * hours.count <= TIMES_MAX) {
-		add_times(out, &minutes, &hours);
+	if (n <= TIMES_MAX) { /* "At 07:30, 12:30 and 17:30" */
+		add(out, "At ");
+		for (i = 0; i < n; i++)
+			add(out, "%s%02u:%02u", between(i, n, " and "), hours.v[i / minutes.count],
+				minutes.v[i % minutes.count]);
 		return " ";
 	}
-	if (even(&minutes)) {
-		add_pace(out, &minutes);
+	if (!even) {
+		add(out, "At ");
+		add_units(out, &minutes, "minute");
+		add(out, " of ");
 		if (all)
-			return NULL;
-		if (parts_of(&hours, 2, from, to) <= 3) {
-			add(out, minutes.v[0] == 0 ? " " : ", ");
-			add_windows(out, &hours);
-		} else {
-			add(out, " in ");
+			add(out, "every hour");
+		else
 			add_units(out, &hours, "hour");
-		}
+		return all ? NULL : ", ";
+	}
+	if (minutes.step == 1)
+		add(out, "Every minute");
+	else
+		add(out, "Every %u minutes", minutes.step);
+	if (minutes.v[0] > 0)
+		add(out, ", first at minute %u", minutes.v[0]);
+	if (all)
+		return NULL;
+	n = parts_of(&hours, 2, from, to);
+	if (n > 3) {
+		add(out, " in ");
+		add_units(out, &hours, "hour");
 		return ", ";
 	}
-	add(out, "At ");
-	add_units(out, &minutes, "minute");
-	add(out, " of ");
-	if (all)
-		add(out, "every hour");
-	else
-		add_units(out, &hours, "hour");
-	return all ? NULL : ", ";
+	add(out, minutes.v[0] == 0 ? " " : ", ");
+	for (i = 0; i < n; i++)
+		add(out, "%sfrom %02u:00 through %02u:59", between(i, n, " and "), from[i], to[i]);
+	return ", ";
 }
 
 /* ---- the date ---- */
 
-static void add_weekdays(struct text *out, const struct cron *cron, const char *word)
-{
-	/* From Monday on: Sunday is 7. */
-	struct set s = set_of((cron->weekdays & 0x7eu) | (cron->weekdays & 1u) << 7);
-
-	add_list(out, &s, weekdays, 0, word);
-}
-
-static void add_days(struct text *out, const struct cron *cron)
-{
-	struct set s = set_of(cron->days);
-
-	add(out, "on ");
-	add_units(out, &s, "day");
-	add(out, " of the month");
-}
-
 static void add_dates(struct text *out, const struct cron *cron, const char *join)
 {
 	struct set days = set_of(cron->days), mon = set_of(cron->months);
+	/* From Monday on: Sunday is 7. */
+	struct set week = set_of((cron->weekdays & 0x7eu) | (cron->weekdays & 1u) << 7);
 	bool by_day = cron->days != ALL_DAYS, by_week = cron->weekdays != ALL_WEEKDAYS;
-	bool by_month = cron->months != ALL_MONTHS, none;
+	bool by_month = cron->months != ALL_MONTHS, both = cron->flags & CRON_BOTH, none;
 
-	if (!(cron->flags & CRON_BOTH) && !(by_day && by_week))
+	if (!both && !(by_day && by_week))
 		by_day = by_week = false; /* either must match, and one always does */
 	none = !by_day && !by_week;
 	if (none && join != NULL)
@@ -235,15 +190,17 @@ static void add_dates(struct text *out, const struct cron *cron, const char *joi
 		add(out, "on %u %s", days.v[0], months[mon.v[0] - 1]);
 		return;
 	}
-	if (by_day)
-		add_days(out, cron);
-	if (by_day && by_week) {
-		add(out, cron->flags & CRON_BOTH ? ", if that is " : ", and also on ");
-		add_weekdays(out, cron, cron->flags & CRON_BOTH ? " or " : " and ");
-	} else if (by_week) {
+	if (by_day) {
 		add(out, "on ");
-		add_weekdays(out, cron, " and ");
+		add_units(out, &days, "day");
+		add(out, " of the month");
 	}
+	if (by_day && by_week)
+		add(out, both ? ", if that is " : ", and also on ");
+	else if (by_week)
+		add(out, "on ");
+	if (by_week)
+		add_list(out, &week, weekdays, 0, by_day && both ? " or " : " and ");
 	if (by_month) {
 		add(out, by_day && by_week ? ", all in " : " in ");
 		add_list(out, &mon, months, 1, " and ");

@@ -4,9 +4,11 @@
  */
 #include "cron/cron.h"
 
+#include <ctype.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 
 #include "lib/err.h"
 #include "lib/esc.h"
@@ -62,21 +64,6 @@ struct range {
 static bool is_blank(char c)
 {
 	return c == ' ' || c == '\t';
-}
-
-static bool is_digit(char c)
-{
-	return c >= '0' && c <= '9';
-}
-
-static bool is_letter(char c)
-{
-	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
-}
-
-static char lower(char c)
-{
-	return c >= 'A' && c <= 'Z' ? (char)(c + 'a' - 'A') : c;
 }
 
 const char *cron_field_name(unsigned field)
@@ -139,7 +126,7 @@ static int fail_value(struct scan *s)
 	const struct field *f = &fields[s->field];
 	char text[ESC_MAX(24)];
 
-	switch (lower(*s->p)) {
+	switch (tolower((unsigned char)*s->p)) {
 	case '?':
 		return fail(s, s->p, "'?' is not supported; write * for any value");
 	case 'l':
@@ -166,10 +153,10 @@ static int take_digits(struct scan *s, const char *right, unsigned *value)
 	const char *start = s->p;
 	char text[ESC_MAX(24)];
 
-	for (*value = 0; is_digit(*s->p); s->p++)
+	for (*value = 0; isdigit((unsigned char)*s->p); s->p++)
 		if (*value < 100000)
 			*value = *value * 10 + (unsigned)(*s->p - '0');
-	if (!is_letter(*s->p) && *s->p != '#' && *s->p != '?')
+	if (!isalpha((unsigned char)*s->p) && *s->p != '#' && *s->p != '?')
 		return 0;
 	if (strchr("lLwW#", *s->p) != NULL)
 		return fail(s, s->p,
@@ -184,11 +171,11 @@ static int take_name(struct scan *s, unsigned *value)
 	const char *start = s->p;
 	size_t len, i;
 
-	for (len = 0; is_letter(start[len]) || is_digit(start[len]); len++)
+	for (len = 0; isalpha((unsigned char)start[len]) || isdigit((unsigned char)start[len]);
+		len++)
 		;
 	for (i = 0; f->names != NULL && f->names[i] != NULL && len >= 3; i++) {
-		if (lower(start[0]) != f->names[i][0] || lower(start[1]) != f->names[i][1] ||
-			lower(start[2]) != f->names[i][2])
+		if (strncasecmp(start, f->names[i], 3) != 0)
 			continue;
 		if (len > 3)
 			return fail(s, start,
@@ -206,9 +193,9 @@ static int take_value(struct scan *s, unsigned *value)
 	const struct field *f = &fields[s->field];
 	const char *start = s->p;
 
-	if (is_letter(*s->p))
+	if (isalpha((unsigned char)*s->p))
 		return take_name(s, value);
-	if (!is_digit(*s->p))
+	if (!isdigit((unsigned char)*s->p))
 		return fail_value(s);
 	if (take_digits(s, wanted(f), value) < 0)
 		return -1;
@@ -277,19 +264,6 @@ static int take_random(struct scan *s, const char *start, struct range *r, bool 
 	return 0;
 }
 
-static int take_step(struct scan *s, struct range *r)
-{
-	const char *start = ++s->p;
-
-	if (!is_digit(*s->p))
-		return fail(s, s->p, "a step is missing after '/'; write a number from 1 up");
-	if (take_digits(s, "a number from 1 up", &r->step) < 0)
-		return -1;
-	if (r->step == 0)
-		return fail(s, start, "step 0 never moves; write a number from 1 up");
-	return 0;
-}
-
 static int take_range(struct scan *s, struct range *r)
 {
 	const struct field *f = &fields[s->field];
@@ -316,7 +290,16 @@ static int take_range(struct scan *s, struct range *r)
 		if (take_value(s, &r->high) < 0 || check_order(s, start, r, false) < 0)
 			return -1;
 	}
-	return *s->p == '/' ? take_step(s, r) : 0;
+	if (*s->p != '/')
+		return 0;
+	start = ++s->p;
+	if (!isdigit((unsigned char)*s->p))
+		return fail(s, s->p, "a step is missing after '/'; write a number from 1 up");
+	if (take_digits(s, "a number from 1 up", &r->step) < 0)
+		return -1;
+	if (r->step == 0)
+		return fail(s, start, "step 0 never moves; write a number from 1 up");
+	return 0;
 }
 
 /* One field, up to the blank or the end behind it. */
@@ -388,7 +371,7 @@ static int take_fields(struct scan *s, struct cron *cron)
 
 static int take_nickname(struct scan *s, struct cron *cron)
 {
-	size_t len = 0, i, j;
+	size_t len = 0, i;
 	char text[ESC_MAX(24)];
 	const char *behind;
 
@@ -409,13 +392,11 @@ static int take_nickname(struct scan *s, struct cron *cron)
 		s->expr = s->p = nicknames[i].expr;
 		return take_fields(s, cron);
 	}
-	for (i = 0; i < NICKNAMES; i++) {
-		for (j = 0; j < len && lower(s->p[j]) == nicknames[i].name[j]; j++)
-			;
-		if (j == len && nicknames[i].name[j] == 0)
+	for (i = 0; i < NICKNAMES; i++)
+		if (strlen(nicknames[i].name) == len &&
+			strncasecmp(s->p, nicknames[i].name, len) == 0)
 			return fail(s, s->p, "'%s' is not known; lower case counts, write %s",
 				shown(s->p, false, text), nicknames[i].name);
-	}
 	return fail(s, s->p,
 		"'%s' is not known; write @yearly, @annually, @monthly, @weekly, @daily, "
 		"@midnight, "

@@ -25,119 +25,70 @@
 
 /* ---- the wall calendar ---- */
 
-/* A month, and the days of it that match, bit 1 for the first. */
-struct month {
-	int64_t year;
-	unsigned month;
-	int64_t first; /* day number of its first day */
-	uint32_t days;
-};
-
-static unsigned lowest(uint64_t bits)
+/* The days of a month that match, bit 1 for the first, which has this day number. */
+static uint32_t match_days(const struct cron *cron, int64_t year, int month, int64_t first)
 {
-	return (unsigned)__builtin_ctzll(bits);
+	unsigned weekday = civil_weekday(first);
+	uint64_t week = (cron->weekdays >> weekday | cron->weekdays << (7 - weekday)) & 0x7f;
+	uint32_t by_week = (uint32_t)((week * 0x10204081) << 1); /* five weeks, from day 1 */
+	uint32_t all = UINT32_MAX >> (31 - civil_month_len(year, (unsigned)month)) & ~1u;
+
+	if (!(cron->months >> month & 1))
+		return 0;
+	return all & (cron->flags & CRON_BOTH ? cron->days & by_week : cron->days | by_week);
 }
 
-static unsigned highest(uint64_t bits)
+/* The first value of a set from `at` on, or the last one up to it; -1: there is none. */
+static int nearest(uint64_t set, int at, bool forward)
 {
-	return 63 - (unsigned)__builtin_clzll(bits);
+	if (at < 0 || at > 63)
+		return -1;
+	set &= forward ? UINT64_MAX << at : UINT64_MAX >> (63 - at);
+	if (set == 0)
+		return -1;
+	return forward ? __builtin_ctzll(set) : 63 - __builtin_clzll(set);
 }
 
-/* Fills in m->days. */
-static void match_days(const struct cron *cron, struct month *m)
+/* The first matching local minute at or after `from`, a whole minute, or the last one at or before
+ * it. Returns false if the calendar has none. */
+static bool wall(const struct cron *cron, int64_t from, bool forward, int64_t *local)
 {
-	unsigned first = civil_weekday(m->first);
-	uint64_t week = (cron->weekdays >> first | cron->weekdays << (7 - first)) & 0x7f;
-	uint32_t by_week, all = UINT32_MAX >> (31 - civil_month_len(m->year, m->month)) & ~1u;
-
-	if (!(cron->months >> m->month & 1)) {
-		m->days = 0;
-		return;
-	}
-	by_week = (uint32_t)((week * 0x10204081) << 1); /* five weeks, from day 1 */
-	m->days = all & (cron->flags & CRON_BOTH ? cron->days & by_week : cron->days | by_week);
-}
-
-static void month_of(const struct cron *cron, int64_t day, struct month *m, unsigned *of_month)
-{
+	const int step = forward ? 1 : -1, begin = forward ? 0 : 63;
+	int64_t day = civil_day_of(from);
 	struct civil_date date = civil_date(day);
+	int64_t year = date.year, first = day - date.day + 1;
+	int month = (int)date.month, d = (int)date.day, hour = -1, minute = -1;
+	int now = (int)(from - day * DAY) / 60;
+	uint32_t days = match_days(cron, year, month, first);
 
-	m->year = date.year;
-	m->month = date.month;
-	m->first = day - date.day + 1;
-	*of_month = date.day;
-	match_days(cron, m);
-}
-
-/* The first matching local minute at or after `from`, a whole minute. */
-static bool wall_from(const struct cron *cron, int64_t from, int64_t *local)
-{
-	int64_t day = civil_day_of(from);
-	unsigned minute = (unsigned)(from - day * DAY) / 60, hour = minute / 60, d;
-	uint64_t minutes, hours;
-	struct month m;
-
-	month_of(cron, day, &m, &d);
-	if (m.days >> d & 1) {
-		minutes = cron->minutes >> minute % 60 << minute % 60;
-		if (cron->hours >> hour & 1 && minutes != 0) {
-			*local = day * DAY + hour * 3600 + lowest(minutes) * 60;
-			return true;
-		}
-		hours = (uint64_t)cron->hours >> (hour + 1) << (hour + 1);
-		if (hours != 0) {
-			*local = day * DAY + lowest(hours) * 3600 + lowest(cron->minutes) * 60;
-			return true;
-		}
+	if (days >> d & 1) {
+		hour = now / 60;
+		if (cron->hours >> hour & 1)
+			minute = nearest(cron->minutes, now % 60, forward);
+		if (minute < 0)
+			hour = nearest(cron->hours, hour + step, forward);
 	}
-	m.days = (uint32_t)((uint64_t)m.days >> (d + 1) << (d + 1));
-	while (m.days == 0) {
-		m.first += civil_month_len(m.year, m.month);
-		if (++m.month > 12) {
-			m.month = 1;
-			if (++m.year > YEAR_MAX)
-				return false;
-		}
-		match_days(cron, &m);
+	if (hour < 0) {
+		d = nearest(days, d + step, forward);
+		hour = nearest(cron->hours, begin, forward);
 	}
-	*local = (m.first + lowest(m.days) - 1) * DAY + lowest(cron->hours) * 3600 +
-		 lowest(cron->minutes) * 60;
-	return true;
-}
-
-/* The last matching local minute at or before `from`, a whole minute. */
-static bool wall_back(const struct cron *cron, int64_t from, int64_t *local)
-{
-	int64_t day = civil_day_of(from);
-	unsigned minute = (unsigned)(from - day * DAY) / 60, hour = minute / 60, d;
-	uint64_t minutes, hours;
-	struct month m;
-
-	month_of(cron, day, &m, &d);
-	if (m.days >> d & 1) {
-		minutes = cron->minutes & UINT64_MAX >> (63 - minute % 60);
-		if (cron->hours >> hour & 1 && minutes != 0) {
-			*local = day * DAY + hour * 3600 + highest(minutes) * 60;
-			return true;
+	while (d < 0) {
+		if (forward)
+			first += civil_month_len(year, (unsigned)month);
+		month += step;
+		if (month < 1 || month > 12) {
+			month = forward ? 1 : 12;
+			year += step;
 		}
-		hours = cron->hours & ((UINT64_C(1) << hour) - 1);
-		if (hours != 0) {
-			*local = day * DAY + highest(hours) * 3600 + highest(cron->minutes) * 60;
-			return true;
-		}
+		if (year < YEAR_MIN || year > YEAR_MAX)
+			return false;
+		if (!forward)
+			first -= civil_month_len(year, (unsigned)month);
+		d = nearest(match_days(cron, year, month, first), begin, forward);
 	}
-	m.days &= (uint32_t)((UINT64_C(1) << d) - 1);
-	while (m.days == 0) {
-		if (--m.month < 1) {
-			m.month = 12;
-			if (--m.year < YEAR_MIN)
-				return false;
-		}
-		m.first -= civil_month_len(m.year, m.month);
-		match_days(cron, &m);
-	}
-	*local = (m.first + highest(m.days) - 1) * DAY + highest(cron->hours) * 3600 +
-		 highest(cron->minutes) * 60;
+	if (minute < 0)
+		minute = nearest(cron->minutes, begin, forward);
+	*local = (first + d - 1) * DAY + hour * 3600 + minute * 60;
 	return true;
 }
 
@@ -190,28 +141,11 @@ static bool owed(const struct cron *cron, const struct tz *tz, const struct tz_s
 	tz_span(tz, s->start - 1, &before);
 	if (s->offset <= before.offset || s->offset - before.offset > CRON_GAP_MAX_SEC)
 		return false;
-	if (!wall_from(cron, minute_up(s->start + before.offset), &local) ||
+	if (!wall(cron, minute_up(s->start + before.offset), true, &local) ||
 		local >= s->start + s->offset)
 		return false;
 	*t = minute_up(s->start + s->offset) - s->offset;
 	return *t < s->end;
-}
-
-bool cron_match(const struct cron *cron, const struct tz *tz, int64_t t)
-{
-	struct tz_span s, had;
-	int64_t local, found;
-
-	if (cron->flags & CRON_NEVER || t < CRON_TIME_MIN || t > CRON_TIME_MAX)
-		return false;
-	tz_span(tz, t, &s);
-	local = t + s.offset;
-	if (minute_down(local) != local)
-		return false;
-	if (wall_from(cron, local, &found) && found == local &&
-		(cron->flags & CRON_WALL || !had_before(tz, &s, t, local, &had)))
-		return true;
-	return s.start > t - 60 && owed(cron, tz, &s, &found) && found == t;
 }
 
 int cron_next(const struct cron *cron, const struct tz *tz, int64_t after, int64_t *t)
@@ -230,7 +164,7 @@ int cron_next(const struct cron *cron, const struct tz *tz, int64_t after, int64
 			break;
 		local = minute_up(from + s.offset);
 		for (;;) {
-			if (!wall_from(cron, local, &local))
+			if (!wall(cron, local, true, &local))
 				return 1;
 			*t = local - s.offset;
 			if (*t >= s.end || cron->flags & CRON_WALL ||
@@ -267,7 +201,7 @@ int cron_prev(const struct cron *cron, const struct tz *tz, int64_t before, int6
 		tz_span(tz, from, &s);
 		local = minute_down(from + s.offset);
 		for (passed = false;; passed = true) {
-			any = wall_back(cron, local, &local);
+			any = wall(cron, local, false, &local);
 			*t = local - s.offset;
 			if (!any || *t < s.start || cron->flags & CRON_WALL ||
 				!had_before(tz, &s, *t, local, &had))
@@ -290,4 +224,16 @@ int cron_prev(const struct cron *cron, const struct tz *tz, int64_t before, int6
 			from = s.start - 1;
 	}
 	return *t >= CRON_TIME_MIN ? 0 : 1;
+}
+
+bool cron_due(const struct cron *cron, const struct tz *tz, int64_t *done, int64_t now)
+{
+	int64_t next;
+
+	if (now < *done - CRON_GAP_MAX_SEC) /* the clock was wrong, and is set right */
+		*done = now;
+	if (cron_next(cron, tz, *done, &next) != 0 || next > now)
+		return false;
+	*done = now;
+	return true;
 }

@@ -5,18 +5,27 @@
  */
 #include "pack/batch.h"
 
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <spawn.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "lib/err.h"
 #include "lib/mem.h"
 #include "lib/sums.h"
-#include "pack/command.h"
 #include "pack/digest.h"
+#include "pack/links.h"
 #include "pack/part.h"
-#include "pack/scan.h"
-#include "pack/walk.h"
+
+#define COMMAND_WORDS 64
+
+extern char **environ;
 
 /* A checksum that is owed. */
 struct owed {
@@ -48,19 +57,14 @@ const char *pack_batch_at(const struct pack_batch *batch, size_t offset)
 /* One more part at the end. */
 static struct pack_part *add_part(struct pack_batch *batch, struct err *err)
 {
-	if (batch->part_count == batch->parts_cap) {
-		size_t cap = batch->parts_cap ? batch->parts_cap * 2 : 4;
-		struct pack_part **parts = realloc(batch->parts, cap * sizeof *parts);
+	struct pack_part **parts =
+		mem_grow(batch->parts, batch->part_count, &batch->parts_cap, sizeof *parts, err);
 
-		if (parts == NULL) {
-			err_set(err, ERR_NOMEM, "out of memory");
-			return NULL;
-		}
-		batch->parts = parts;
-		batch->parts_cap = cap;
-	}
-	batch->parts[batch->part_count] = pack_part_new(batch->target, err);
-	return batch->parts[batch->part_count] != NULL ? batch->parts[batch->part_count++] : NULL;
+	if (parts == NULL)
+		return NULL;
+	batch->parts = parts;
+	parts[batch->part_count] = pack_part_new(batch->target, err);
+	return parts[batch->part_count] != NULL ? parts[batch->part_count++] : NULL;
 }
 
 int pack_batch_init(struct pack_batch *batch, size_t target, struct err *err)
@@ -157,51 +161,110 @@ uint64_t pack_batch_report(const struct pack_batch *batch,
 	return count;
 }
 
-/* What is needed to read it. */
-static int add_source(struct pack_batch *batch, const struct pack_walk *walk, struct pack_plan *p,
-	struct err *err)
+int pack_batch_add(struct pack_batch *batch, struct pack_walk *walk, bool read, struct err *err)
 {
 	const struct pack_scan_item *item = &walk->item;
 	size_t count;
 	const struct pack_plan *plans = pack_batch_plans(batch, &count);
-
-	p->name = pack_batch_text(batch, item->name, strlen(item->name), err);
-	if (p->name == SIZE_MAX)
-		return -1;
-	if (walk->linked) {
-		p->has_link = true;
-		p->link_len = walk->link.len;
-		p->link = pack_batch_text(batch, walk->link.data, walk->link.len, err);
-		if (p->link == SIZE_MAX)
-			return -1;
-	}
-	batch->dirs += item->self != NULL;
-	batch->dirs += count == 0 || plans[count - 1].dir != item->dir;
-	p->dir = pack_dir_ref(item->dir);
-	p->self = item->self != NULL ? pack_dir_ref(item->self) : NULL;
-	return 0;
-}
-
-int pack_batch_add(struct pack_batch *batch, struct pack_walk *walk, bool read, struct err *err)
-{
-	const struct pack_scan_item *item = &walk->item;
+	bool other_dir = count == 0 || plans[count - 1].dir != item->dir;
 	struct pack_plan p = {
+		.dir = read ? item->dir : NULL,
+		.self = read ? item->self : NULL,
 		.path_len = item->path_len,
+		.has_link = read && walk->linked,
+		.link_len = walk->link.len,
 		.fd = item->fd,
 		.error = item->error,
 		.st = item->st,
 	};
 
 	p.path = pack_batch_text(batch, item->path, item->path_len, err);
-	if (p.path == SIZE_MAX || (read && add_source(batch, walk, &p, err) != 0))
+	if (read)
+		p.name = pack_batch_text(batch, item->name, strlen(item->name), err);
+	if (p.has_link)
+		p.link = pack_batch_text(batch, walk->link.data, walk->link.len, err);
+	if (p.path == SIZE_MAX || p.name == SIZE_MAX || p.link == SIZE_MAX ||
+		buf_add(&batch->plans, &p, sizeof p, err) != 0)
 		return -1;
-	if (buf_add(&batch->plans, &p, sizeof p, err) != 0) {
-		pack_dir_unref(p.dir);
-		pack_dir_unref(p.self);
-		return -1;
+	if (read) {
+		batch->dirs += other_dir + (item->self != NULL);
+		pack_dir_ref(item->dir);
+		if (item->self != NULL)
+			pack_dir_ref(item->self);
 	}
 	walk->pending = false;
 	return 0;
+}
+
+/* --- the walk ---------------------------------------------------------------- */
+
+/* Out of memory here costs the note, not the walk, and not the count. */
+static void problem(void *ctx, const char *path, size_t len, const char *what, int errnum)
+{
+	struct pack_walk *w = ctx;
+	char text[256], reason[128];
+
+	if (errnum != 0)
+		snprintf(text, sizeof text, "%s: %s", what,
+			strerror_r(errnum, reason, sizeof reason));
+	else
+		snprintf(text, sizeof text, "%s", what);
+	w->missing++;
+	if (pack_batch_note(w->batch, path, len, text, NULL) != 0)
+		w->untold++;
+}
+
+int pack_walk_init(struct pack_walk *walk, const struct pack_scan_options *options, struct err *err)
+{
+	struct pack_scan_options o = *options;
+
+	*walk = (struct pack_walk){0};
+	buf_init(&walk->link, PACK_PATH_MAX);
+	o.problem = problem;
+	o.problem_ctx = walk;
+	walk->scan = pack_scan_new(&o, err);
+	walk->links = walk->scan != NULL ? pack_links_new(0, err) : NULL;
+	return walk->links != NULL ? 0 : -1;
+}
+
+/* Closes the pending item, if it is opened. */
+static void drop_file(struct pack_walk *walk)
+{
+	if (walk->item.fd >= 0)
+		close(walk->item.fd);
+	walk->item.fd = -1;
+}
+
+void pack_walk_fini(struct pack_walk *walk)
+{
+	if (walk->pending)
+		drop_file(walk);
+	pack_scan_free(walk->scan);
+	pack_links_free(walk->links);
+	buf_fini(&walk->link);
+}
+
+int pack_walk_next(struct pack_walk *walk, struct pack_batch *batch, struct err *err)
+{
+	const struct pack_scan_item *item = &walk->item;
+	int got;
+
+	if (walk->pending)
+		return 0;
+	walk->batch = batch;
+	got = pack_scan_next(walk->scan, &walk->item, err);
+	if (got != 0)
+		return got;
+	walk->pending = true;
+	walk->linked = false;
+	if (S_ISDIR(item->st.st_mode) || item->st.st_nlink < 2)
+		return 0;
+	got = pack_links_meet(walk->links, item->st.st_dev, item->st.st_ino, item->st.st_nlink,
+		item->path, item->path_len, &walk->link, err);
+	walk->linked = got == 1;
+	if (walk->linked)
+		drop_file(walk);
+	return got < 0 ? -1 : 0;
 }
 
 /* --- reading -------------------------------------------------------------- */
@@ -233,19 +296,14 @@ void pack_batch_reader_free(struct pack_batch_reader *r)
 	free(r);
 }
 
-/* Whether the content will be one DATA in this part, surely. */
-static bool is_one_piece(const struct pack_part *part, const struct pack_stream *s)
-{
-	return s->fd >= 0 && !s->sparse && s->st.st_size > 0 &&
-	       (uint64_t)s->st.st_size <= pack_part_left(part);
-}
-
 /* Content, over as many parts as it takes, and TAIL. */
 static int read_rest(struct pack_batch *batch, struct pack_batch_reader *r, struct pack_part *part,
 	struct pack_stream *s, struct err *err)
 {
 	struct owed owed = {.part = part, .content = part->raw.len + PACK_DATA_HEAD};
-	bool owes = is_one_piece(part, s);
+	/* Whether the content will surely be one DATA in this part. */
+	bool owes = s->fd >= 0 && !s->sparse && s->st.st_size > 0 &&
+		    (uint64_t)s->st.st_size <= pack_part_left(part);
 	uint8_t sum[HASH_LEN] = {0};
 	int got;
 
@@ -269,98 +327,79 @@ static int read_rest(struct pack_batch *batch, struct pack_batch_reader *r, stru
 	return owes ? buf_add(&r->owed, &owed, sizeof owed, err) : 0;
 }
 
-/* Where an entry begins. */
-struct place {
-	size_t part_count, raw_len, owed_len;
-};
-
-/* Forgets the entry that was read last. */
-static void back_to(
-	const struct place *place, struct pack_batch *batch, struct pack_batch_reader *r)
-{
-	while (batch->part_count > place->part_count)
-		pack_part_free(batch->parts[--batch->part_count]);
-	pack_part_undo(batch->parts[batch->part_count - 1], place->raw_len);
-	r->owed.len = place->owed_len;
-}
-
-/* Whether what was read may be of two states, and would be whole if it were read again. */
-static bool is_torn(const struct pack_stream *s)
-{
-	return s->tail.status == PACK_CHANGED || s->tail.status == PACK_SHRUNK;
-}
-
 static int read_entry(
 	struct pack_batch *batch, struct pack_batch_reader *r, struct pack_plan *p, struct err *err)
 {
-	struct pack_feed_item item = {
+	struct pack_scan_item item = {
 		.dir = p->dir,
 		.name = pack_batch_at(batch, p->name),
 		.path = pack_batch_at(batch, p->path),
 		.path_len = p->path_len,
-		.st = &p->st,
+		.st = p->st,
 		.self = p->self,
 		.fd = p->fd,
 		.error = p->error,
-		.link = p->has_link ? pack_batch_at(batch, p->link) : NULL,
-		.link_len = p->link_len,
 	};
+	struct pack_bytes link = {0};
 	struct pack_part *part = batch->parts[batch->part_count - 1];
-	struct place place;
+	size_t part_count, raw_len, owed_len = r->owed.len; /* where it begins */
 	struct pack_stream s;
-	int got, tries = 0;
+	int got, tries;
 
+	if (p->has_link)
+		link = (struct pack_bytes){
+			(const uint8_t *)pack_batch_at(batch, p->link), p->link_len};
 	if (pack_part_full(part) && (part = add_part(batch, err)) == NULL)
 		return -1;
-	place = (struct place){batch->part_count, part->raw.len, r->owed.len};
+	part_count = batch->part_count;
+	raw_len = part->raw.len;
 	p->fd = -1;
-	for (;;) {
-		got = pack_feed_begin(r->feed, part, &item, &s, err);
+	for (tries = 1;; tries++) {
+		got = pack_feed_begin(r->feed, part, &item, link, &s, err);
 		if (got < 0 || (got == 0 && read_rest(batch, r, part, &s, err) != 0))
 			return -1;
-		if (got > 0 || !is_torn(&s) || ++tries == PACK_BATCH_TRIES)
+		/* What was read may be of two states, and would be whole if it were read again. */
+		if (got > 0 || tries == PACK_BATCH_TRIES ||
+			(s.tail.status != PACK_CHANGED && s.tail.status != PACK_SHRUNK))
 			break;
-		back_to(&place, batch, r);
+		while (batch->part_count > part_count)
+			pack_part_free(batch->parts[--batch->part_count]);
+		pack_part_undo(part, raw_len);
+		r->owed.len = owed_len;
 		item.fd = -1;
 	}
 	p->left_out = got > 0;
 	p->sound = got == 0 && s.problem[0] == 0 && s.tail.status == PACK_OK;
 	p->st = s.st;
-	return s.problem[0] != 0 ? pack_batch_note(batch, item.path, item.path_len, s.problem, err)
-				 : 0;
-}
-
-/* Makes the checksums that are owed. */
-static int pay(struct pack_batch_reader *r, struct err *err)
-{
-	const struct owed *o = (const struct owed *)(const void *)r->owed.data;
-	size_t i, count = r->owed.len / sizeof *o;
-
-	for (i = 0; i < count; i++)
-		if (sums_add(r->sums, o[i].part->raw.data + o[i].content, o[i].len,
-			    o[i].part->raw.data + o[i].sum_raw, err) != 0)
-			return -1;
-	sums_run(r->sums);
-	for (i = 0; i < count; i++)
-		memcpy(o[i].part->meta.data + o[i].sum_meta, o[i].part->raw.data + o[i].sum_raw,
-			HASH_LEN);
-	return 0;
+	if (s.problem[0] == 0)
+		return 0;
+	return pack_batch_note(batch, item.path, item.path_len, s.problem, err);
 }
 
 int pack_batch_read(struct pack_batch *batch, struct pack_batch_reader *r, struct err *err)
 {
 	size_t i, count;
 	struct pack_plan *plans = pack_batch_plans(batch, &count);
+	const struct owed *o;
 	int result = 0;
 
 	buf_clear(&r->owed);
 	for (i = 0; i < count && result == 0; i++)
 		if (plans[i].dir != NULL)
 			result = read_entry(batch, r, &plans[i], err);
-	if (result == 0)
-		result = pay(r, err);
 	let_go(batch);
-	return result;
+	o = (const struct owed *)(const void *)r->owed.data;
+	count = r->owed.len / sizeof *o;
+	for (i = 0; i < count && result == 0; i++)
+		result = sums_add(r->sums, o[i].part->raw.data + o[i].content, o[i].len,
+			o[i].part->raw.data + o[i].sum_raw, err);
+	if (result != 0)
+		return -1;
+	sums_run(r->sums);
+	for (i = 0; i < count; i++)
+		memcpy(o[i].part->meta.data + o[i].sum_meta, o[i].part->raw.data + o[i].sum_raw,
+			HASH_LEN);
+	return 0;
 }
 
 /* --- large files ---------------------------------------------------------- */
@@ -374,15 +413,8 @@ void pack_large_init(struct pack_large *large)
 int pack_large_begin(struct pack_large *large, struct pack_batch *batch,
 	struct pack_batch_reader *reader, const struct pack_scan_item *item, struct err *err)
 {
-	struct pack_feed_item feed = {
-		.dir = item->dir,
-		.name = item->name,
-		.path = item->path,
-		.path_len = item->path_len,
-		.st = &item->st,
-		.fd = item->fd,
-	};
-	int got = pack_feed_begin(reader->feed, batch->parts[0], &feed, &large->stream, err);
+	int got = pack_feed_begin(
+		reader->feed, batch->parts[0], item, (struct pack_bytes){0}, &large->stream, err);
 
 	if (got < 0)
 		return -1;
@@ -398,23 +430,107 @@ int pack_large_begin(struct pack_large *large, struct pack_batch *batch,
 	return buf_add(&large->path, item->path, item->path_len, err);
 }
 
+/* Starts a program with its standard output in a pipe. Returns the reading
+ * end, or -1 with err set. */
+static int spawn(char **words, pid_t *pid, struct err *err)
+{
+	posix_spawn_file_actions_t actions;
+	posix_spawnattr_t attr;
+	sigset_t ignored; /* by us, not by the program */
+	int ends[2], got;
+
+	if (pipe2(ends, O_CLOEXEC) != 0)
+		return err_errno(err, errno, "pipe");
+	sigemptyset(&ignored);
+	sigaddset(&ignored, SIGPIPE);
+	sigaddset(&ignored, SIGUSR1);
+	sigaddset(&ignored, SIGXFSZ);
+	posix_spawnattr_init(&attr);
+	posix_spawnattr_setsigdefault(&attr, &ignored);
+	posix_spawnattr_setflags(&attr, POSIX_SPAWN_SETSIGDEF);
+	posix_spawn_file_actions_init(&actions);
+	posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0);
+	posix_spawn_file_actions_adddup2(&actions, ends[1], 1);
+	got = posix_spawnp(pid, words[0], &actions, &attr, words, environ);
+	posix_spawnattr_destroy(&attr);
+	posix_spawn_file_actions_destroy(&actions);
+	close(ends[1]);
+	if (got == 0)
+		return ends[0];
+	close(ends[0]);
+	return err_errno(err, got, "command %s", words[0]);
+}
+
 int pack_large_command(
 	struct pack_large *large, struct pack_batch *batch, const char *text, struct err *err)
 {
-	if (pack_command_begin(
-		    text, batch->parts[0], &large->stream, &large->command, &large->path, err) != 0)
-		return -1;
-	large->running = true;
-	batch->large_begins = true;
-	return 0;
+	char *copy = strdup(text), *at = copy, *name, *word;
+	char *words[COMMAND_WORDS + 1] = {0};
+	struct pack_head head = {
+		.type = PACK_COMMAND,
+		.has = PACK_HAS_MODE | PACK_HAS_UID | PACK_HAS_GID | PACK_HAS_MTIME,
+		.mode = 0600,
+		.uid = geteuid(),
+		.gid = getegid(),
+	};
+	struct timespec now;
+	size_t n = 0;
+	int fd, ret = -1;
+
+	if (copy == NULL)
+		return err_set(err, ERR_NOMEM, "out of memory");
+	name = strsep(&at, "=");
+	while (at != NULL && n < COMMAND_WORDS && (word = strsep(&at, " \t")) != NULL)
+		if (*word != 0)
+			words[n++] = word;
+	if (n == 0 || pack_path_wrong((const uint8_t *)name, strlen(name)) != NULL ||
+		strcmp(name, ".") == 0) {
+		err_set(err, ERR_USAGE,
+			"--command: expected NAME=PROGRAM, where NAME is a relative path");
+		goto out;
+	}
+	buf_clear(&large->path);
+	if (buf_add(&large->path, name, strlen(name), err) != 0 ||
+		(fd = spawn(words, &large->command, err)) < 0)
+		goto out;
+	clock_gettime(CLOCK_REALTIME, &now);
+	large->stream = (struct pack_stream){
+		.fd = fd, .command = true, .tail = {.has_content = true, .has_exit = true}};
+	large->running = batch->large_begins = true;
+	head.path = (struct pack_bytes){large->path.data, large->path.len};
+	head.mtime = (struct pack_time){now.tv_sec, (uint32_t)now.tv_nsec};
+	ret = pack_part_head(batch->parts[0], &head, err);
+out:
+	free(copy);
+	return ret;
+}
+
+/* Waits for the command, if there is one. Returns its exit status as in a shell's $?. */
+static uint32_t wait_for(struct pack_large *large)
+{
+	int status = 0;
+
+	if (large->command == 0)
+		return 0;
+	while (waitpid(large->command, &status, 0) < 0 && errno == EINTR)
+		;
+	large->command = 0;
+	return WIFEXITED(status) ? (uint32_t)WEXITSTATUS(status)
+				 : 128u + (uint32_t)WTERMSIG(status);
 }
 
 int pack_large_end(struct pack_large *large, struct pack_batch *batch, struct err *err)
 {
+	struct pack_stream *s = &large->stream;
+
 	large->running = false;
-	pack_command_end(&large->command, &large->stream);
+	s->tail.exit = wait_for(large);
+	if (s->tail.exit != 0) {
+		s->tail.status = PACK_COMMAND_FAILED;
+		pack_command_failed(s->tail.exit, s->problem, sizeof s->problem);
+	}
 	batch->large_ends = true;
-	batch->end = large->stream;
+	batch->end = *s;
 	buf_clear(&batch->large_path);
 	return buf_add(&batch->large_path, large->path.data, large->path.len, err);
 }
@@ -433,6 +549,8 @@ void pack_large_fini(struct pack_large *large)
 {
 	if (large->running)
 		pack_feed_drop(&large->stream);
-	pack_command_stop(&large->command);
+	if (large->command != 0)
+		kill(large->command, SIGTERM);
+	wait_for(large);
 	buf_fini(&large->path);
 }

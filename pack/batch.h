@@ -22,13 +22,12 @@
 
 #include "lib/buf.h"
 #include "pack/feed.h"
+#include "pack/scan.h"
 
 struct err;
 struct pack_batch_reader;
-struct pack_dir;
 struct pack_part;
-struct pack_scan_item;
-struct pack_walk;
+struct pack_links;
 
 #define PACK_BATCH_TRIES 3
 
@@ -69,6 +68,34 @@ struct pack_plan *pack_batch_plans(const struct pack_batch *batch, size_t *count
 /* Text that begins at this offset. */
 const char *pack_batch_at(const struct pack_batch *batch, size_t offset);
 
+/* A walk that is read: the scanner (pack/scan.h), with hard links found (pack/links.h), and what
+ * can't be examined noted in the batch that is being planned. One thread at a time.
+ *
+ *   pack_walk_init -> (pack_walk_next -> use -> .pending = false)* -> pack_walk_fini
+ */
+struct pack_walk {
+	struct pack_scan_item item; /* met; its fd is the walk's while it is pending */
+	bool pending;               /* not taken yet */
+	bool linked;                /* the same file as the entry `link`, which came before */
+	struct buf link;
+	uint64_t missing; /* met, but could not be examined: they are not entries */
+	uint64_t untold;  /* of these, without a note, for want of memory */
+	struct pack_scan *scan;
+	/* Its own. */
+	struct pack_links *links;
+	struct pack_batch *batch;
+};
+
+/* options are copied; their `problem` is the walk's own. Returns 0, or -1 with err
+ * set: out of memory. To be ended by _fini in any case. */
+int pack_walk_init(
+	struct pack_walk *walk, const struct pack_scan_options *options, struct err *err);
+void pack_walk_fini(struct pack_walk *walk);
+
+/* Makes sure that an item is pending. What can't be examined is noted in the batch.
+ * Returns 0; 1: there are no more; -1 with err set. */
+int pack_walk_next(struct pack_walk *walk, struct pack_batch *batch, struct err *err);
+
 /* Adds the walk's pending item, which then is not pending any more. Without `read` it
  * is only listed. */
 int pack_batch_add(struct pack_batch *batch, struct pack_walk *walk, bool read, struct err *err);
@@ -106,14 +133,15 @@ void pack_large_init(struct pack_large *large);
  * out, which is noted; -1 with err set. */
 int pack_large_begin(struct pack_large *large, struct pack_batch *batch,
 	struct pack_batch_reader *reader, const struct pack_scan_item *item, struct err *err);
-/* Runs a command (pack/command.h). */
+/* Begins an entry that is the output of a command: runs "NAME=PROGRAM ARGUMENTS", without a shell,
+ * split at blanks. ERR_USAGE: NAME is not a path, or there is no PROGRAM. */
 int pack_large_command(
 	struct pack_large *large, struct pack_batch *batch, const char *text, struct err *err);
-/* Content has ended: the outcome goes into the batch. */
+/* Content has ended: the outcome goes into the batch, that of a command when it has ended. */
 int pack_large_end(struct pack_large *large, struct pack_batch *batch, struct err *err);
 /* Its TAIL, with this checksum, and its problem. */
 int pack_large_tail(struct pack_batch *batch, const uint8_t *sum, struct err *err);
-/* Gives up what is running, and frees what it holds. */
+/* Gives up what is running, also a command, and frees what it holds. */
 void pack_large_fini(struct pack_large *large);
 
 #endif

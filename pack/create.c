@@ -28,7 +28,6 @@
 #include "pack/digest.h"
 #include "pack/part.h"
 #include "pack/press.h"
-#include "pack/walk.h"
 
 #define SMALL_MAX (512u << 10) /* content of a file that is read in `build` */
 #define TARGET    (768u << 10) /* of a part: much to hash side by side, few steps, near a cache */
@@ -37,11 +36,6 @@
 #define DIRS_MAX  64           /* directories that a job keeps open */
 /* Descriptors that are not for jobs: the scan's, inputs, outputs. */
 #define FILES_KEPT (PACK_SCAN_OPEN + 64)
-
-struct job {
-	struct pack_batch batch;
-	size_t planned; /* bytes */
-};
 
 struct worker {
 	struct pack_batch_reader *reader;
@@ -62,21 +56,20 @@ struct create {
 	uint64_t problems;
 };
 
-static void job_free(struct job *job)
+static void batch_free(struct pack_batch *batch)
 {
-	if (job == NULL)
-		return;
-	pack_batch_fini(&job->batch);
-	free(job);
+	if (batch != NULL)
+		pack_batch_fini(batch);
+	free(batch);
 }
 
-static struct job *job_new(struct err *err)
+static struct pack_batch *batch_new(struct err *err)
 {
-	struct job *job = mem_new(sizeof *job, err);
+	struct pack_batch *batch = mem_new(sizeof *batch, err);
 
-	if (job == NULL || pack_batch_init(&job->batch, TARGET, err) == 0)
-		return job;
-	job_free(job);
+	if (batch == NULL || pack_batch_init(batch, TARGET, err) == 0)
+		return batch;
+	batch_free(batch);
 	return NULL;
 }
 
@@ -98,68 +91,67 @@ static size_t cost(const struct pack_walk *walk)
 }
 
 /* Fills the job's part from the large file, and books it if it has ended. */
-static int read_large(struct create *c, struct job *job, struct err *err)
+static int read_large(struct create *c, struct pack_batch *batch, struct err *err)
 {
-	int got = pack_feed_fill(job->batch.parts[0], &c->large.stream, NULL, err);
+	int got = pack_feed_fill(batch->parts[0], &c->large.stream, NULL, err);
 
-	job->batch.large = true;
+	batch->large = true;
 	if (got != 0)
 		return got < 0 ? -1 : 0;
-	return pack_large_end(&c->large, &job->batch, err);
+	return pack_large_end(&c->large, batch, err);
 }
 
-static int plan(void *ctx, void *worker, void *job_, struct err *err)
+static int plan(void *ctx, void *worker, void *job, struct err *err)
 {
 	struct create *c = ctx;
-	struct job *job = job_;
-	size_t count;
+	struct pack_batch *batch = job;
+	size_t count, planned = 0; /* bytes */
 	bool full;
 	int got;
 
-	pack_batch_reset(&job->batch);
-	job->planned = 0;
+	pack_batch_reset(batch);
 	pack_scan_open(c->walk.scan, c->files);
 	if (c->large.running)
-		return read_large(c, job, err);
+		return read_large(c, batch, err);
 	if (c->o->commands != NULL && c->o->commands[c->next_command] != NULL)
 		return pack_large_command(
-			       &c->large, &job->batch, c->o->commands[c->next_command++], err) == 0
-			       ? read_large(c, job, err)
+			       &c->large, batch, c->o->commands[c->next_command++], err) == 0
+			       ? read_large(c, batch, err)
 			       : -1;
 	for (;;) {
-		got = pack_walk_next(&c->walk, &job->batch, err);
+		got = pack_walk_next(&c->walk, batch, err);
 		if (got < 0)
 			return -1;
 		if (got > 0)
-			return job->batch.plans.len == 0 && job->batch.notes.len == 0;
-		pack_batch_plans(&job->batch, &count);
-		full = job->planned + cost(&c->walk) > TARGET || count >= ITEMS_MAX ||
-		       job->batch.dirs >= DIRS_MAX;
+			return batch->plans.len == 0 && batch->notes.len == 0;
+		pack_batch_plans(batch, &count);
+		full = planned + cost(&c->walk) > TARGET || count >= ITEMS_MAX ||
+		       batch->dirs >= DIRS_MAX;
 		if (count > 0 && (full || !is_small(&c->walk)))
 			return 0; /* it is for the next job */
 		if (!is_small(&c->walk)) {
 			c->walk.pending = false;
-			got = pack_large_begin(&c->large, &job->batch,
-				((struct worker *)worker)->reader, &c->walk.item, err);
+			got = pack_large_begin(&c->large, batch, ((struct worker *)worker)->reader,
+				&c->walk.item, err);
 			if (got != 0)
 				return got < 0 ? -1 : 0;
-			return read_large(c, job, err);
+			return read_large(c, batch, err);
 		}
-		job->planned += cost(&c->walk);
-		if (pack_batch_add(&job->batch, &c->walk, true, err) != 0)
+		planned += cost(&c->walk);
+		if (pack_batch_add(batch, &c->walk, true, err) != 0)
 			return -1;
 	}
 }
 
 /* --- build, join, press, emit ------------------------------------------- */
 
-static int build(void *ctx, void *worker, void *job_, struct err *err)
+static int build(void *ctx, void *worker, void *job, struct err *err)
 {
 	struct worker *w = worker;
-	struct job *job = job_;
+	struct pack_batch *batch = job;
 
 	(void)ctx;
-	return pack_batch_read(&job->batch, w->reader, err);
+	return pack_batch_read(batch, w->reader, err);
 }
 
 /* Hashes a piece of the large file; writes its TAIL if it ends here. */
@@ -186,10 +178,10 @@ static int join_large(struct create *c, struct pack_batch *batch, struct err *er
 	return pack_large_tail(batch, sum, err);
 }
 
-static int join(void *ctx, void *worker, void *job_, struct err *err)
+static int join(void *ctx, void *worker, void *job, struct err *err)
 {
 	struct create *c = ctx;
-	struct pack_batch *batch = &((struct job *)job_)->batch;
+	struct pack_batch *batch = job;
 	size_t i;
 
 	(void)worker;
@@ -201,10 +193,10 @@ static int join(void *ctx, void *worker, void *job_, struct err *err)
 	return 0;
 }
 
-static int press(void *ctx, void *worker, void *job_, struct err *err)
+static int press(void *ctx, void *worker, void *job, struct err *err)
 {
 	struct worker *w = worker;
-	struct pack_batch *batch = &((struct job *)job_)->batch;
+	struct pack_batch *batch = job;
 	size_t i;
 
 	(void)ctx;
@@ -215,11 +207,11 @@ static int press(void *ctx, void *worker, void *job_, struct err *err)
 	return 0;
 }
 
-static int emit(void *ctx, void *worker, void *job_, struct err *err)
+static int emit(void *ctx, void *worker, void *job, struct err *err)
 {
 	struct create *c = ctx;
 	const struct pack_create_options *o = c->o;
-	struct pack_batch *batch = &((struct job *)job_)->batch;
+	struct pack_batch *batch = job;
 	size_t i, count;
 	const struct pack_plan *plans = pack_batch_plans(batch, &count);
 
@@ -299,7 +291,7 @@ int pack_create(
 	struct create c = {.o = options};
 	struct pack_press *own_press = NULL; /* the writer's */
 	size_t worker_count = options->threads, job_count = worker_count * 2 + 2, i;
-	struct job **jobs = mem_new(job_count * sizeof *jobs, err);
+	struct pack_batch **jobs = mem_new(job_count * sizeof *jobs, err);
 	struct worker **workers = mem_new(worker_count * sizeof *workers, err);
 	int ret = -1;
 
@@ -312,7 +304,7 @@ int pack_create(
 			 options->sink_ctx, err)) == NULL)
 		goto out;
 	for (i = 0; i < job_count; i++)
-		if ((jobs[i] = job_new(err)) == NULL)
+		if ((jobs[i] = batch_new(err)) == NULL)
 			goto out;
 	for (i = 0; i < worker_count; i++)
 		if ((workers[i] = worker_new(options, err)) == NULL)
@@ -331,7 +323,7 @@ int pack_create(
 	pack_writer_totals(c.writer, &created->totals);
 out:
 	for (i = 0; jobs != NULL && i < job_count; i++)
-		job_free(jobs[i]);
+		batch_free(jobs[i]);
 	for (i = 0; workers != NULL && i < worker_count; i++)
 		worker_free(workers[i]);
 	free(jobs);

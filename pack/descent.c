@@ -19,6 +19,8 @@
 #include "lib/buf.h"
 #include "lib/err.h"
 #include "lib/fs.h"
+#include "lib/mem.h"
+#include "pack/extract.h"
 #include "pack/restore.h"
 #include "pack/widen.h"
 
@@ -56,7 +58,9 @@ struct way {
 };
 
 struct pack_descent {
-	struct pack_descent_options o;
+	const struct pack_extract_options *o;
+	const struct pack_restore *restore;
+	struct pack_outcome *outcome;
 	struct pack_widen *widen;
 	struct level *levels;
 	size_t depth, cap;
@@ -65,19 +69,10 @@ struct pack_descent {
 	size_t way_count, way_cap;
 	struct buf ways_path; /* of the innermost one */
 	struct buf bare;      /* struct bare, while there is room */
-	struct buf closed;    /* what is in this directory can't be reached: that was reported */
+	struct buf closed;    /* what is in this directory can't be reached, which was reported */
 	bool keep_target;     /* it has metadata of its own */
 	atomic_bool acl;
 };
-
-static void problem_errno(
-	struct pack_descent *s, struct pack_bytes path, const char *what, int errnum)
-{
-	char text[TEXT_MAX], reason[96];
-
-	snprintf(text, sizeof text, "%s: %s", what, strerror_r(errnum, reason, sizeof reason));
-	s->o.problem(s->o.ctx, path, PACK_DESCENT_LOST, errnum, text);
-}
 
 size_t pack_descent_parent(struct pack_bytes path)
 {
@@ -127,31 +122,30 @@ static int holds_something(int dir, struct err *err)
 	return ret == -2 ? 1 : ret;
 }
 
-struct pack_descent *pack_descent_new(const struct pack_descent_options *o, struct err *err)
+struct pack_descent *pack_descent_new(const struct pack_extract_options *o,
+	const struct pack_restore *restore, struct pack_outcome *outcome, struct err *err)
 {
-	struct pack_descent *s = calloc(1, sizeof *s);
+	struct pack_descent *s = mem_new(sizeof *s, err);
 	struct level *target;
 	struct stat st;
 
-	if (s == NULL || (s->levels = calloc(1, sizeof *s->levels)) == NULL) {
-		free(s);
-		err_set(err, ERR_NOMEM, "out of memory");
+	if (s == NULL)
 		return NULL;
-	}
-	s->o = *o;
+	s->o = o;
+	s->restore = restore;
+	s->outcome = outcome;
 	buf_init(&s->path, PACK_PATH_MAX + 1);
 	buf_init(&s->ways_path, PACK_PATH_MAX + 1);
 	buf_init(&s->closed, PACK_PATH_MAX + 1);
 	buf_init(&s->bare, BARE_MAX);
 	atomic_init(&s->acl, has_default_acl(o->target));
-	s->cap = s->depth = 1;
+	s->levels = mem_grow(NULL, 0, &s->cap, sizeof *s->levels, err);
+	s->widen = s->levels != NULL ? pack_widen_new(err) : NULL;
+	if (s->widen == NULL)
+		goto failed;
+	s->depth = 1;
 	target = &s->levels[0];
 	*target = (struct level){.fd = -1};
-	s->widen = pack_widen_new(err);
-	if (s->widen == NULL) {
-		pack_descent_free(s);
-		return NULL;
-	}
 	target->fd = pack_widen_open(s->widen, o->target, ".", &target->wide);
 	if (target->fd < 0)
 		target->fd = fcntl(o->target, F_DUPFD_CLOEXEC, 0);
@@ -162,13 +156,14 @@ struct pack_descent *pack_descent_new(const struct pack_descent_options *o, stru
 	if (!o->in_place) {
 		int holds = holds_something(o->target, err);
 
-		if (holds < 0) {
-			pack_descent_free(s);
-			return NULL;
-		}
+		if (holds < 0)
+			goto failed;
 		s->keep_target = holds == 1;
 	}
 	return s;
+failed:
+	pack_descent_free(s);
+	return NULL;
 }
 
 void pack_descent_free(struct pack_descent *s)
@@ -208,9 +203,21 @@ int pack_descent_open(const struct pack_descent *s, const uint8_t *path, size_t 
 {
 	const int flags = O_PATH | O_DIRECTORY;
 
-	return s->o.follow_links ? fs_open_within(s->o.target, (const char *)path, len, flags)
-				 : fs_open_beneath(s->o.target, (const char *)path, len,
-					   flags | O_NOFOLLOW, 0);
+	return s->o->follow_links ? fs_open_within(s->o->target, (const char *)path, len, flags)
+				  : fs_open_beneath(s->o->target, (const char *)path, len,
+					    flags | O_NOFOLLOW, 0);
+}
+
+/* The same, to read it. */
+static int open_way(const struct pack_descent *s, const uint8_t *path, size_t len)
+{
+	int path_fd = pack_descent_open(s, path, len), fd;
+
+	if (path_fd < 0)
+		return -1;
+	fd = openat(path_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	close(path_fd);
+	return fd;
 }
 
 /* The level's descriptor, opened again if need be. -1 with errno set. */
@@ -218,15 +225,11 @@ static int level_fd(struct pack_descent *s, size_t i)
 {
 	struct level *f = &s->levels[i];
 	struct stat st;
-	int path_fd, fd;
+	int fd;
 
 	if (f->fd >= 0)
 		return f->fd;
-	path_fd = pack_descent_open(s, s->path.data, f->path_len);
-	if (path_fd < 0)
-		return -1;
-	fd = openat(path_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	close(path_fd);
+	fd = open_way(s, s->path.data, f->path_len);
 	if (fd < 0)
 		return -1;
 	if (fstat(fd, &st) != 0 || st.st_dev != f->dev || st.st_ino != f->ino) {
@@ -259,7 +262,7 @@ static void settle(struct pack_descent *s, size_t i)
 	struct level *f = &s->levels[i];
 	struct pack_bytes path = {s->path.data, f->path_len};
 	unsigned how =
-		(s->acl && f->fresh) || (!f->fresh && s->o.restore->xattrs) ? PACK_RESTORE_ACL : 0;
+		(s->acl && f->fresh) || (!f->fresh && s->restore->xattrs) ? PACK_RESTORE_ACL : 0;
 	char text[TEXT_MAX];
 	int fd;
 
@@ -267,16 +270,15 @@ static void settle(struct pack_descent *s, size_t i)
 		path = (struct pack_bytes){(const uint8_t *)".", 1};
 	fd = f->due.meta != NULL ? level_fd(s, i) : -1;
 	if (f->due.meta != NULL && fd < 0) {
-		problem_errno(s, path, "metadata not restored", errno);
+		pack_outcome_lost(s->outcome, path, "metadata not restored", errno);
 	} else if (fd >= 0) {
-		if (pack_restore_meta(s->o.restore, fd, how, 0, &f->due.head, text, sizeof text) !=
-			0)
-			s->o.problem(s->o.ctx, path, PACK_DESCENT_NOTE, 0, text);
-		if (pack_restore_flags(s->o.restore, fd, &f->due.head, text, sizeof text) != 0)
-			s->o.problem(s->o.ctx, path, PACK_DESCENT_NOTE, 0, text);
+		if (pack_restore_meta(s->restore, fd, how, 0, &f->due.head, text, sizeof text) != 0)
+			pack_outcome_problem(s->outcome, path, PACK_OUTCOME_NOTE, text);
+		if (pack_restore_flags(s->restore, fd, &f->due.head, text, sizeof text) != 0)
+			pack_outcome_problem(s->outcome, path, PACK_OUTCOME_NOTE, text);
 	}
 	if (f->wide && pack_widen_narrow(s->widen, fd >= 0) != 0)
-		problem_errno(s, path, "it could not be given its mode back", errno);
+		pack_outcome_lost(s->outcome, path, "it could not be given its mode back", errno);
 	f->wide = false;
 	free(f->due.meta);
 	f->due.meta = NULL;
@@ -314,17 +316,11 @@ static int enter(
 	struct level *f;
 	struct stat st;
 
-	if (s->depth == s->cap) {
-		f = realloc(s->levels, s->cap * 2 * sizeof *f);
-		if (f == NULL) {
-			close(o->fd);
-			return err_set(err, ERR_NOMEM, "out of memory");
-		}
+	f = mem_grow(s->levels, s->depth, &s->cap, sizeof *f, err);
+	if (f != NULL)
 		s->levels = f;
-		s->cap *= 2;
-	}
 	buf_clear(&s->path);
-	if (buf_add(&s->path, path.at, path.len, err) != 0) {
+	if (f == NULL || buf_add(&s->path, path.at, path.len, err) != 0) {
 		close(o->fd);
 		return -1;
 	}
@@ -354,19 +350,6 @@ int pack_descent_clear(int parent, const char *name)
 	return -1;
 }
 
-/* Opens what a link leads to, if that is a directory in the target. path: the link's. */
-static int open_link(const struct pack_descent *s, struct pack_bytes path)
-{
-	int path_fd, fd;
-
-	path_fd = pack_descent_open(s, path.at, path.len);
-	if (path_fd < 0)
-		return -1;
-	fd = openat(path_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	close(path_fd);
-	return fd;
-}
-
 /* Opens a directory that is there, of this name in the parent. */
 static struct opened open_dir(
 	struct pack_descent *s, int parent, const char *name, struct pack_bytes path)
@@ -374,19 +357,19 @@ static struct opened open_dir(
 	struct opened o = {.fd = -1};
 
 	o.fd = pack_widen_open(s->widen, parent, name, &o.wide);
-	if (o.fd < 0 && (errno == ENOTDIR || errno == ELOOP) && s->o.follow_links) {
+	if (o.fd < 0 && (errno == ENOTDIR || errno == ELOOP) && s->o->follow_links) {
 		int saved = errno;
 
-		o.fd = open_link(s, path);
+		o.fd = open_way(s, path.at, path.len);
 		o.linked = o.fd >= 0;
 		errno = saved;
 	}
 	return o;
 }
 
-static bool is_in(struct pack_bytes path, const uint8_t *dir, size_t len)
+static struct pack_bytes way_path(const struct pack_descent *s, size_t i)
 {
-	return path.len > len && path.at[len] == '/' && memcmp(path.at, dir, len) == 0;
+	return (struct pack_bytes){s->ways_path.data, s->ways[i].path_len};
 }
 
 /* What was noted of a directory that is not there, if it was. */
@@ -395,20 +378,19 @@ static struct due *find_way(struct pack_descent *s, struct pack_bytes path)
 	size_t i;
 
 	for (i = 0; i < s->way_count; i++)
-		if (s->ways[i].path_len == path.len &&
-			memcmp(s->ways_path.data, path.at, path.len) == 0)
+		if (pack_path_same(way_path(s, i), path))
 			return s->ways[i].due.meta != NULL ? &s->ways[i].due : NULL;
 	return NULL;
 }
 
-/* The level's place among those that are bare, or NULL. */
-static struct bare *find_bare(const struct pack_descent *s, const struct level *f)
+/* A directory's place among those that are bare, or NULL. */
+static struct bare *find_bare(const struct pack_descent *s, dev_t dev, ino_t ino)
 {
 	struct bare *list = (void *)s->bare.data;
 	size_t i, count = s->bare.len / sizeof *list;
 
 	for (i = 0; i < count; i++)
-		if (list[i].dev == f->dev && list[i].ino == f->ino)
+		if (list[i].dev == dev && list[i].ino == ino)
 			return &list[i];
 	return NULL;
 }
@@ -417,7 +399,7 @@ static struct bare *find_bare(const struct pack_descent *s, const struct level *
 static void note_way(
 	struct pack_descent *s, struct level *f, struct due *way, struct pack_bytes path)
 {
-	struct bare new = {f->dev, f->ino}, *bare = find_bare(s, f);
+	struct bare new = {f->dev, f->ino}, *bare = find_bare(s, f->dev, f->ino);
 
 	if (bare != NULL && (way = find_way(s, path)) != NULL)
 		*bare = (struct bare){0};
@@ -435,18 +417,12 @@ int pack_descent_way(struct pack_descent *s, const struct pack_head *head, struc
 	struct way *w;
 	size_t i;
 
-	while (s->way_count > 0 &&
-		!is_in(path, s->ways_path.data, s->ways[s->way_count - 1].path_len))
+	while (s->way_count > 0 && !pack_path_in(path, way_path(s, s->way_count - 1)))
 		free(s->ways[--s->way_count].due.meta);
-	if (s->way_count == s->way_cap) {
-		size_t cap = s->way_cap > 0 ? 2 * s->way_cap : 16;
-
-		w = realloc(s->ways, cap * sizeof *w);
-		if (w == NULL)
-			return err_set(err, ERR_NOMEM, "out of memory");
-		s->ways = w;
-		s->way_cap = cap;
-	}
+	w = mem_grow(s->ways, s->way_count, &s->way_cap, sizeof *w, err);
+	if (w == NULL)
+		return -1;
+	s->ways = w;
 	buf_clear(&s->ways_path);
 	if (buf_add(&s->ways_path, path.at, path.len, err) != 0)
 		return -1;
@@ -457,28 +433,11 @@ int pack_descent_way(struct pack_descent *s, const struct pack_head *head, struc
 	for (i = 1; i < s->depth; i++) { /* it may be entered, and bare */
 		struct level *f = &s->levels[i];
 
-		if (f->path_len == path.len && memcmp(s->path.data, path.at, path.len) == 0 &&
-			f->due.meta == NULL && find_bare(s, f) != NULL)
+		if (pack_path_same((struct pack_bytes){s->path.data, f->path_len}, path) &&
+			f->due.meta == NULL && find_bare(s, f->dev, f->ino) != NULL)
 			note_way(s, f, NULL, path);
 	}
 	return 0;
-}
-
-/* Opens the next directory on the way to an entry, or makes it. *way: what is due to it then. */
-static struct opened find_dir(struct pack_descent *s, int parent, const char *name,
-	struct pack_bytes path, struct due **way)
-{
-	struct opened o = open_dir(s, parent, name, path);
-
-	*way = NULL;
-	if (o.fd >= 0 || errno != ENOENT)
-		return o;
-	*way = find_way(s, path);
-	o.fresh = mkdirat(parent, name, *way != NULL ? 0700 : 0777 & ~s->o.restore->umask) == 0;
-	if (!o.fresh)
-		*way = NULL;
-	o.fd = openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	return o;
 }
 
 /* Whether the level's path is this path's beginning. */
@@ -490,24 +449,6 @@ static bool is_above(
 		       (f->path_len == len || path.at[f->path_len] == '/'));
 }
 
-/* Whether it was reported that nothing in this directory can be reached. Behind it that is
- * forgotten. */
-static bool is_closed(struct pack_descent *s, struct pack_bytes path)
-{
-	if (s->closed.len > 0 && !is_in(path, s->closed.data, s->closed.len))
-		buf_clear(&s->closed);
-	return s->closed.len > 0;
-}
-
-static void cant_enter(struct pack_descent *s, struct pack_bytes path, int errnum)
-{
-	if (errnum != ENOTDIR && errnum != ELOOP)
-		problem_errno(s, path, "its directory can't be entered", errnum);
-	else
-		s->o.problem(s->o.ctx, path, PACK_DESCENT_LOST, errnum,
-			"refused: its path goes through something that is not a directory");
-}
-
 int pack_descent_go(struct pack_descent *s, struct pack_bytes path, struct err *err)
 {
 	size_t len = pack_descent_parent(path), at;
@@ -516,8 +457,9 @@ int pack_descent_go(struct pack_descent *s, struct pack_bytes path, struct err *
 
 	while (!is_above(s, &s->levels[s->depth - 1], path, len))
 		leave(s);
-	if (is_closed(s, path))
+	if (pack_path_in(path, (struct pack_bytes){s->closed.data, s->closed.len}))
 		return -1;
+	buf_clear(&s->closed);
 	while ((f = &s->levels[s->depth - 1])->path_len < len) {
 		char name[PACK_NAME_MAX + 1];
 		struct pack_bytes dir = {path.at, 0};
@@ -532,59 +474,42 @@ int pack_descent_go(struct pack_descent *s, struct pack_bytes path, struct err *
 		name[dir.len - at] = 0;
 		fd = level_fd(s, s->depth - 1);
 		if (fd >= 0)
-			o = find_dir(s, fd, name, dir, &way);
-		if (o.fd < 0) {
-			cant_enter(s, path, errno);
+			o = open_dir(s, fd, name, dir);
+		if (fd >= 0 && o.fd < 0 && errno == ENOENT) {
+			way = find_way(s, dir);
+			o.fresh = mkdirat(fd, name,
+					  way != NULL ? 0700 : 0777 & ~s->restore->umask) == 0;
+			if (!o.fresh)
+				way = NULL;
+			o.fd = openat(fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+		}
+		if (o.fd < 0 && (errno == ENOTDIR || errno == ELOOP)) {
+			pack_outcome_problem(s->outcome, path, PACK_OUTCOME_LOST,
+				"refused: its path goes through something that is not a directory");
 			return -1;
 		}
+		if (o.fd < 0)
+			goto failed;
 		if (enter(s, &o, dir, err) != 0)
 			return -2;
 		note_way(s, &s->levels[s->depth - 1], way, dir);
 	}
 	fd = level_fd(s, s->depth - 1);
-	if (fd < 0)
-		problem_errno(s, path, "its directory can't be entered", errno);
-	return fd;
+	if (fd >= 0)
+		return fd;
+failed:
+	pack_outcome_lost(s->outcome, path, "its directory can't be entered", errno);
+	return -1;
 }
 
-/* Nothing in this directory can be reached, which is reported with it. */
-static void close_dir(struct pack_descent *s, struct pack_bytes path)
-{
-	buf_clear(&s->closed);
-	buf_add(&s->closed, path.at, path.len, NULL); /* without room each is reported */
-}
-
-/* What is there is no directory: it goes, or stays. Returns 0 if it went; 1 if it stays, which was
- * reported; -1 with errno set. */
-static int clear_way(struct pack_descent *s, const struct pack_head *head, struct pack_bytes path,
-	int parent, const char *name)
-{
-	struct stat st, to;
-
-	if (fstatat(parent, name, &st, AT_SYMLINK_NOFOLLOW) != 0)
-		return errno == ENOENT ? 0 : -1;
-	if (!pack_overwrite_may(s->o.overwrite, head, &st, parent)) {
-		s->o.problem(s->o.ctx, path, PACK_DESCENT_KEPT, 0,
-			"not restored, nor what is in it: what has its name is not a directory, "
-			"and is kept");
-		return 1;
-	}
-	if (S_ISLNK(st.st_mode) && fstatat(parent, name, &to, 0) == 0 && S_ISDIR(to.st_mode)) {
-		s->o.problem(s->o.ctx, path, PACK_DESCENT_LOST, 0,
-			"not restored, nor what is in it: a link to a directory has its name "
-			"(remove the link, or follow it: --keep-directory-symlink)");
-		return 1;
-	}
-	return pack_descent_clear(parent, name);
-}
-
-/* Makes or finds a directory that is an entry. Returns 0; 1 if something else stays there, which
- * was reported; -1 with errno set. */
+/* Makes or finds a directory that is an entry; something else that is there goes, or stays. Returns
+ * 0; 1 if it stays, which was reported; -1 with errno set. */
 static int make_dir(struct pack_descent *s, const struct pack_head *head, struct pack_bytes path,
 	int parent, struct opened *o)
 {
 	char name[PACK_NAME_MAX + 1];
-	int got;
+	struct stat st, to;
+	bool there;
 
 	pack_descent_name(path, name);
 	*o = (struct opened){.fd = -1};
@@ -595,9 +520,24 @@ static int make_dir(struct pack_descent *s, const struct pack_head *head, struct
 		*o = open_dir(s, parent, name, path);
 		if (o->fd >= 0 || (errno != ENOTDIR && errno != ELOOP))
 			return o->fd >= 0 ? 0 : -1;
-		got = clear_way(s, head, path, parent, name);
-		if (got != 0)
-			return got;
+		there = fstatat(parent, name, &st, AT_SYMLINK_NOFOLLOW) == 0;
+		if (!there && errno != ENOENT)
+			return -1;
+		if (there && !pack_overwrite_may(s->o->overwrite, head, &st, parent)) {
+			pack_outcome_problem(s->outcome, path, PACK_OUTCOME_KEPT,
+				"not restored, nor what is in it: what has its name is not a "
+				"directory, and is kept");
+			return 1;
+		}
+		if (there && S_ISLNK(st.st_mode) && fstatat(parent, name, &to, 0) == 0 &&
+			S_ISDIR(to.st_mode)) {
+			pack_outcome_problem(s->outcome, path, PACK_OUTCOME_LOST,
+				"not restored, nor what is in it: a link to a directory has its "
+				"name (remove the link, or follow it: --keep-directory-symlink)");
+			return 1;
+		}
+		if (there && pack_descent_clear(parent, name) != 0)
+			return -1;
 		if (mkdirat(parent, name, 0700) != 0)
 			return -1;
 		o->fresh = true;
@@ -609,52 +549,45 @@ static int make_dir(struct pack_descent *s, const struct pack_head *head, struct
 /* Whether a directory that was there keeps its metadata. */
 static bool keeps(struct pack_descent *s, const struct pack_head *head, const struct opened *o)
 {
-	struct level level;
 	struct stat st;
 
 	if (o->linked || o->fresh)
 		return o->linked;
 	if (fstat(o->fd, &st) != 0)
 		return true;
-	level = (struct level){.dev = st.st_dev, .ino = st.st_ino};
-	return find_bare(s, &level) == NULL &&
-	       !pack_overwrite_may(s->o.overwrite, head, &st, o->fd);
-}
-
-/* The target itself. Returns as pack_descent_put. */
-static int put_target(struct pack_descent *s, const struct pack_head *head, struct err *err)
-{
-	struct opened o = {.fd = s->levels[0].fd};
-	char text[TEXT_MAX];
-
-	while (s->depth > 1)
-		leave(s);
-	if (s->keep_target || keeps(s, head, &o))
-		return 1;
-	/* Who goes on with a restore that was cut off finds something in it, and leaves it as it
-	 * is. */
-	if (s->o.restore->privileged)
-		pack_restore_meta(s->o.restore, o.fd, 0, 0, head, text, sizeof text);
-	return set_due(&s->levels[0].due, head, err);
+	return find_bare(s, st.st_dev, st.st_ino) == NULL &&
+	       !pack_overwrite_may(s->o->overwrite, head, &st, o->fd);
 }
 
 int pack_descent_put(struct pack_descent *s, const struct pack_head *head, struct pack_bytes path,
 	struct err *err)
 {
-	struct opened o;
+	struct opened o = {.fd = s->levels[0].fd};
+	char text[TEXT_MAX];
 	bool keep;
 	int dir, got;
 
-	if (path.len == 1 && path.at[0] == '.')
-		return put_target(s, head, err);
+	if (pack_path_is_root(path)) {
+		while (s->depth > 1)
+			leave(s);
+		if (s->keep_target || keeps(s, head, &o))
+			return 1;
+		/* Whoever continues a restore that was cut off finds something in it, and leaves it
+		 * as it is. */
+		if (s->restore->privileged)
+			pack_restore_meta(s->restore, o.fd, 0, 0, head, text, sizeof text);
+		return set_due(&s->levels[0].due, head, err);
+	}
 	dir = pack_descent_go(s, path, err);
 	if (dir < 0)
 		return dir == -2 ? -1 : 1;
 	got = make_dir(s, head, path, dir, &o);
 	if (got != 0) {
 		if (got < 0)
-			problem_errno(s, path, "can't be made, nor what is in it", errno);
-		close_dir(s, path);
+			pack_outcome_lost(
+				s->outcome, path, "can't be made, nor what is in it", errno);
+		buf_clear(&s->closed);
+		buf_add(&s->closed, path.at, path.len, NULL); /* without room each is reported */
 		return 1;
 	}
 	keep = keeps(s, head, &o);
@@ -683,19 +616,17 @@ static struct side side_of(int fd)
 	return side;
 }
 
-static bool same_side(struct side a, struct side b)
-{
-	return a.dev_major == b.dev_major && a.dev_minor == b.dev_minor && a.project == b.project &&
-	       a.mount == b.mount;
-}
-
 int pack_descent_border(struct pack_descent *s, const uint8_t **path, size_t *len)
 {
-	size_t last = s->depth - 1, at = last;
-	struct side side = side_of(s->levels[last].fd);
+	size_t last = s->depth - 1, at;
+	struct side side = side_of(s->levels[last].fd), up;
 
-	while (at > 0 && level_fd(s, at - 1) >= 0 && same_side(side_of(s->levels[at - 1].fd), side))
-		at--;
+	for (at = last; at > 0 && level_fd(s, at - 1) >= 0; at--) {
+		up = side_of(s->levels[at - 1].fd);
+		if (up.dev_major != side.dev_major || up.dev_minor != side.dev_minor ||
+			up.project != side.project || up.mount != side.mount)
+			break;
+	}
 	if (at == 0) /* it does not show where it is */
 		at = last;
 	*path = s->path.data;

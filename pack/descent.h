@@ -17,34 +17,21 @@
 #include <stddef.h>
 
 #include "pack/entry.h"
-#include "pack/overwrite.h"
 
 struct err;
 struct pack_descent;
+struct pack_extract_options;
+struct pack_outcome;
 struct pack_restore;
 
 #define PACK_DESCENT_OPEN 64
 
-enum pack_descent_problem {
-	PACK_DESCENT_NOTE, /* not given its metadata */
-	PACK_DESCENT_KEPT, /* what has its name stays there */
-	PACK_DESCENT_LOST, /* could not be reached or made */
-};
-
-struct pack_descent_options {
-	int target;                         /* the directory; borrowed, as is: */
-	const struct pack_restore *restore; /* how metadata are applied */
-	enum pack_overwrite overwrite;
-	bool in_place; /* the target gets the metadata of "." also if there is something in it */
-	bool follow_links; /* links to directories that lie in the target are directories */
-	void (*problem)(void *ctx, struct pack_bytes path, enum pack_descent_problem kind,
-		int errnum, const char *what);
-	void *ctx;
-};
-
-/* NULL with err set: out of memory. Freeing gives directories that were widened (pack/widen.h)
+/* Of the options it uses .target, .overwrite, .in_place and .follow_links; all that is given is
+ * borrowed until _free. restore: how metadata are applied; outcome: gets what goes wrong.
+ * NULL with err set: out of memory. Freeing gives directories that were widened (pack/widen.h)
  * their modes back, and applies nothing else. */
-struct pack_descent *pack_descent_new(const struct pack_descent_options *options, struct err *err);
+struct pack_descent *pack_descent_new(const struct pack_extract_options *options,
+	const struct pack_restore *restore, struct pack_outcome *outcome, struct err *err);
 void pack_descent_free(struct pack_descent *descent);
 
 /* Goes to the directory that an entry is in; makes those that are missing, with the

@@ -6,6 +6,7 @@
 
 #include <assert.h>
 #include <ctype.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -35,6 +36,15 @@ const char *pack_type_name(enum pack_type type)
 const char *pack_status_name(enum pack_status status)
 {
 	return (unsigned)status < PACK_STATUSES ? status_names[status] : "?";
+}
+
+void pack_command_failed(uint32_t exit, char *text, size_t size)
+{
+	if (exit > 128 && exit < 128 + NSIG) /* also a shell's, of a program that it ran */
+		snprintf(text, size, "the command was killed by signal %u (status %u)", exit - 128,
+			exit);
+	else
+		snprintf(text, size, "the command failed with status %u", exit);
 }
 
 const char *pack_path_wrong(const uint8_t *path, size_t len)
@@ -77,6 +87,13 @@ bool pack_path_is_root(struct pack_bytes path)
 bool pack_path_same(struct pack_bytes a, struct pack_bytes b)
 {
 	return a.len == b.len && memcmp(a.at, b.at, a.len) == 0;
+}
+
+int pack_bytes_compare(struct pack_bytes a, struct pack_bytes b)
+{
+	int got = memcmp(a.at, b.at, a.len < b.len ? a.len : b.len);
+
+	return got != 0 ? got : (a.len > b.len) - (a.len < b.len);
 }
 
 bool pack_path_in(struct pack_bytes path, struct pack_bytes dir)
@@ -343,24 +360,12 @@ static bool get_path(struct map_read *map, struct pack_bytes *bytes)
 	return true;
 }
 
-/* Whether a name comes behind the last one: bytewise, so none comes twice. */
-static bool is_after(const struct pack_bytes *last, const struct cbor_item *item)
-{
-	size_t n = last->len < item->len ? last->len : item->len;
-	int got;
-
-	if (last->at == NULL)
-		return true;
-	got = memcmp(last->at, item->bytes, n);
-	return got < 0 || (got == 0 && last->len < item->len);
-}
-
 /* The attributes: checked here once, walked later without checks. */
 static bool get_xattrs(struct map_read *map, struct pack_bytes *bytes)
 {
 	const uint8_t *start = map->in->at;
 	struct cbor_item item;
-	struct pack_bytes last = {0};
+	struct pack_bytes last = {0}, name;
 	uint64_t left;
 
 	if (cbor_get(map->in, &item) != CBOR_OK || item.type != CBOR_MAP)
@@ -368,9 +373,10 @@ static bool get_xattrs(struct map_read *map, struct pack_bytes *bytes)
 	for (left = item.value; left > 0; left--) {
 		if (cbor_get(map->in, &item) != CBOR_OK || item.type != CBOR_BYTES)
 			return false;
-		if (!is_after(&last, &item))
+		name = (struct pack_bytes){item.bytes, item.len};
+		if (last.at != NULL && pack_bytes_compare(last, name) >= 0)
 			refuse(map, ERR_FORMAT, "attributes are not in order, or doubled");
-		last = (struct pack_bytes){item.bytes, item.len};
+		last = name;
 		if (item.len < 1 || item.len > PACK_NAME_MAX ||
 			memchr(item.bytes, 0, item.len) != NULL)
 			refuse(map, ERR_FORMAT, "an attribute's name is not valid");
@@ -550,31 +556,14 @@ int pack_head_get(struct cbor_in *in, struct pack_head *head, struct err *err)
 enum { K_n, K_h, K_S, K_c, K_e, K_tt, K_X, K_TZ, TAIL_KEYS };
 static const char *const tail_keys[TAIL_KEYS] = {"n", "h", "S", "c", "e", "t", "X", "Z"};
 
-static bool get_changed(struct map_read *map, unsigned *changed)
-{
-	struct cbor_item item;
-	uint64_t left;
-	int i;
-
-	if (cbor_get(map->in, &item) != CBOR_OK || item.type != CBOR_ARRAY)
-		return false;
-	for (left = item.value; left > 0; left--) {
-		if (cbor_get(map->in, &item) != CBOR_OK || item.type != CBOR_TEXT)
-			return false;
-		i = find_key(&item, changed_names, 4);
-		if (i >= 0)
-			*changed |= 1u << i;
-		else
-			map->passed_by = true;
-	}
-	return true;
-}
-
 static bool tail_value(struct map_read *map, int key, void *into)
 {
 	struct pack_tail *t = into;
 	struct pack_bytes sum = {0};
 	uint32_t status = 0;
+	struct cbor_item item;
+	uint64_t left;
+	int i;
 
 	switch (key) {
 	case K_n:
@@ -595,7 +584,18 @@ static bool tail_value(struct map_read *map, int key, void *into)
 		t->status = status < PACK_STATUSES ? (enum pack_status)status : PACK_OK;
 		return true;
 	case K_c:
-		return get_changed(map, &t->changed);
+		if (cbor_get(map->in, &item) != CBOR_OK || item.type != CBOR_ARRAY)
+			return false;
+		for (left = item.value; left > 0; left--) {
+			if (cbor_get(map->in, &item) != CBOR_OK || item.type != CBOR_TEXT)
+				return false;
+			i = find_key(&item, changed_names, 4);
+			if (i >= 0)
+				t->changed |= 1u << i;
+			else
+				map->passed_by = true;
+		}
+		return true;
 	case K_e:
 		t->has_error = true;
 		return get_array2(map) && get_uint(map, INT64_MAX, &t->error_offset) &&
@@ -744,31 +744,24 @@ void pack_ref_put(
 
 void pack_xattr_start(struct pack_xattr_walk *walk, struct pack_bytes xattrs)
 {
-	struct cbor_in in;
 	struct cbor_item item;
 
-	*walk = (struct pack_xattr_walk){0};
-	if (xattrs.at == NULL)
-		return;
-	cbor_in_init(&in, xattrs.at, xattrs.len);
-	if (cbor_get(&in, &item) != CBOR_OK || item.type != CBOR_MAP)
-		return;
-	walk->at = in.at;
-	walk->end = in.end;
-	walk->left = item.value;
+	walk->left = 0;
+	cbor_in_init(&walk->in, xattrs.at, xattrs.len);
+	if (xattrs.at != NULL && cbor_get(&walk->in, &item) == CBOR_OK && item.type == CBOR_MAP)
+		walk->left = item.value;
 }
 
 bool pack_xattr_next(
 	struct pack_xattr_walk *walk, struct pack_bytes *name, struct pack_bytes *value)
 {
-	struct cbor_in in = {walk->at, walk->end};
 	struct cbor_item k, v;
 
-	if (walk->left == 0 || cbor_get(&in, &k) != CBOR_OK || cbor_get(&in, &v) != CBOR_OK)
+	if (walk->left == 0 || cbor_get(&walk->in, &k) != CBOR_OK ||
+		cbor_get(&walk->in, &v) != CBOR_OK)
 		return false;
 	*name = (struct pack_bytes){k.bytes, k.len};
 	*value = (struct pack_bytes){v.bytes, v.len};
-	walk->at = in.at;
 	walk->left--;
 	return true;
 }

@@ -16,12 +16,11 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "lib/cbor.h"
 #include "lib/hash.h"
 
 struct buf;
 struct err;
-struct cbor_in;
-struct cbor_out;
 
 #define PACK_PATH_MAX       65535 /* bytes of a path, a link's target */
 #define PACK_NAME_MAX       255   /* bytes of a component, a user's name, an xattr's name */
@@ -134,6 +133,8 @@ const char *pack_path_wrong(const uint8_t *path, size_t len);
 bool pack_path_is_root(struct pack_bytes path);
 /* Whether two paths are the same. */
 bool pack_path_same(struct pack_bytes a, struct pack_bytes b);
+/* Bytewise; of two that begin alike the shorter one comes first. As memcmp. */
+int pack_bytes_compare(struct pack_bytes a, struct pack_bytes b);
 /* Whether a path lies below a directory, which is not the root. */
 bool pack_path_in(struct pack_bytes path, struct pack_bytes dir);
 
@@ -211,11 +212,10 @@ int pack_manifest_item_get(struct cbor_in *in, struct pack_item *item, struct er
 void pack_ref_put(
 	struct cbor_out *out, const uint8_t id[PACK_REF_ID], uint32_t offset, uint32_t len);
 
-/* Walks the attributes of an encoded map: start with at = xattrs.at, left =
- * xattrs; returns false at the end. The map has been checked when it was
- * decoded. */
+/* Walks the attributes of an encoded map, which was checked when it was decoded; _next returns
+ * false at the end. */
 struct pack_xattr_walk {
-	const uint8_t *at, *end;
+	struct cbor_in in;
 	uint64_t left;
 };
 void pack_xattr_start(struct pack_xattr_walk *walk, struct pack_bytes xattrs);
@@ -223,6 +223,8 @@ bool pack_xattr_next(
 	struct pack_xattr_walk *walk, struct pack_bytes *name, struct pack_bytes *value);
 
 const char *pack_status_name(enum pack_status status);
+/* In words how a command failed: its exit status in the pack, not 0. */
+void pack_command_failed(uint32_t exit, char *text, size_t size);
 /* "regular", "directory", ... */
 const char *pack_type_name(enum pack_type type);
 

@@ -7,12 +7,12 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stdarg.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 
 #include "lib/buf.h"
@@ -20,21 +20,32 @@
 #include "lib/err.h"
 #include "lib/fs.h"
 #include "lib/mem.h"
+#include "lib/mutex.h"
 #include "lib/names.h"
-#include "pack/borders.h"
 #include "pack/descent.h"
 #include "pack/hardlink.h"
 #include "pack/load.h"
 #include "pack/newfile.h"
-#include "pack/node.h"
 #include "pack/restore.h"
 
 #define TEXT_MAX 256 /* of a problem */
 /* Descriptors that are not for prepared files: frames, inputs, the rest. */
-#define FILES_KEPT (PACK_DESCENT_OPEN + PACK_BORDERS_MAX + 64)
+#define FILES_KEPT  (PACK_DESCENT_OPEN + BORDERS_MAX + 64)
+#define BORDERS_MAX 64
 
 static int put_member(
 	struct pack_extract *x, struct pack_load *load, struct pack_member *m, struct err *err);
+
+/*
+ * Directories of the target that a file from elsewhere in it can't be linked into: other file
+ * systems, bind mounts, subvolumes, project quotas. Neither device numbers nor anything else shows
+ * all of these, so each is learnt when a link into it fails.
+ */
+struct border {
+	uint8_t *path;
+	size_t len;
+	int fd;
+};
 
 struct pack_extract {
 	struct pack_extract_options o;
@@ -43,7 +54,9 @@ struct pack_extract {
 	bool setgid;       /* the target may hand its group down */
 	atomic_long files; /* prepared ones that may still be opened */
 	unsigned serial;   /* of temporary names */
-	struct pack_borders borders;
+	struct mutex borders_lock;
+	struct border borders[BORDERS_MAX]; /* the last ones */
+	size_t border_count, next_border;   /* next: the one that gives way */
 	struct pack_outcome outcome;
 	/* The file that goes on from load to load. */
 	bool open;
@@ -58,23 +71,9 @@ struct pack_extract {
 
 /* --- the beginning and the end ------------------------------------------ */
 
-static void on_descent(void *ctx, struct pack_bytes path, enum pack_descent_problem kind,
-	int errnum, const char *what)
-{
-	static const enum pack_outcome_kind kinds[] = {
-		[PACK_DESCENT_NOTE] = PACK_OUTCOME_NOTE,
-		[PACK_DESCENT_KEPT] = PACK_OUTCOME_KEPT,
-		[PACK_DESCENT_LOST] = PACK_OUTCOME_LOST,
-	};
-	const struct pack_extract *x = ctx;
-
-	x->o.problem(x->o.ctx, path, kinds[kind], errnum, what);
-}
-
 struct pack_extract *pack_extract_new(const struct pack_extract_options *o, struct err *err)
 {
 	struct pack_extract *x = mem_new(sizeof *x, err);
-	struct pack_descent_options descent;
 	struct stat st;
 
 	if (x == NULL)
@@ -88,27 +87,14 @@ struct pack_extract *pack_extract_new(const struct pack_extract_options *o, stru
 		.gid = getegid(),
 		.umask = o->umask,
 	};
-	descent = (struct pack_descent_options){
-		.target = o->target,
-		.restore = &x->restore,
-		.overwrite = o->overwrite,
-		.in_place = o->in_place,
-		.follow_links = o->follow_links,
-		.problem = on_descent,
-		.ctx = x,
-	};
 	buf_init(&x->open_head, PACK_HEAD_KEEP);
-	pack_borders_init(&x->borders);
-	pack_outcome_init(&x->outcome, &(struct pack_outcome_options){.entry = o->entry,
-					       .problem = o->problem,
-					       .made = o->made,
-					       .overwrite = o->overwrite,
-					       .ctx = o->ctx});
+	mutex_init(&x->borders_lock);
+	pack_outcome_init(&x->outcome, &x->o);
 	x->parent = -1;
 	x->setgid =
 		fstat(o->target, &st) == 0 && (st.st_mode & S_ISGID || st.st_gid != x->restore.gid);
 	atomic_init(&x->files, o->files > FILES_KEPT ? (long)(o->files - FILES_KEPT) : 0);
-	x->descent = pack_descent_new(&descent, err);
+	x->descent = pack_descent_new(&x->o, &x->restore, &x->outcome, err);
 	if (x->descent == NULL ||
 		(!o->numeric_owner && (x->restore.names = names_new(err)) == NULL)) {
 		pack_extract_free(x);
@@ -128,7 +114,11 @@ void pack_extract_free(struct pack_extract *x)
 	names_free(x->restore.names);
 	pack_descent_free(x->descent);
 	buf_fini(&x->open_head);
-	pack_borders_fini(&x->borders);
+	while (x->border_count > 0) {
+		close(x->borders[--x->border_count].fd);
+		free(x->borders[x->border_count].path);
+	}
+	mutex_fini(&x->borders_lock);
 	pack_outcome_fini(&x->outcome);
 	free(x);
 }
@@ -158,51 +148,31 @@ static bool strip(const struct pack_extract *x, struct pack_bytes *path)
 	return true;
 }
 
-static bool is_root(struct pack_bytes path)
+static bool wanted(const struct pack_extract *x, struct pack_bytes path)
 {
-	return path.len == 1 && path.at[0] == '.';
+	return x->o.selected == NULL || x->o.selected(x->o.ctx, path.at, path.len);
 }
 
 /* --- files -------------------------------------------------------------- */
 
-/* Puts a finished file under its name, over what is there if that may go.
- * Returns 0; 1 if what is there stays (*there); -1 with errno set. The file's
- * temporary name is gone on success. */
-static int file_place(struct pack_extract *x, struct pack_newfile *file, int dir, const char *name,
-	const struct pack_head *head, struct stat *there)
-{
-	int got = pack_newfile_place(file, dir, name);
-
-	if (got != 1)
-		return got;
-	if (fstatat(dir, name, there, AT_SYMLINK_NOFOLLOW) == 0) {
-		if (!pack_overwrite_may(x->o.overwrite, head, there, dir))
-			return 1;
-		if (S_ISDIR(there->st_mode) && unlinkat(dir, name, AT_REMOVEDIR) != 0)
-			return -1;
-	}
-	return pack_newfile_replace(file, dir, name, &x->serial);
-}
-
-static bool is_file(const struct pack_head *head)
-{
-	return head->type == PACK_REGULAR || head->type == PACK_COMMAND;
-}
-
 /* Metadata, and the size; in_target: it was made in the target itself, whose
- * ways are known. Returns 0, or -1 with errno set; what could not be restored
- * is in text. */
+ * ways are known. Returns 0, or -1 with errno set: the file is not whole. What could not be
+ * restored is in text. */
 static int file_finish(struct pack_extract *x, struct pack_newfile *file, bool in_target,
 	const struct pack_head *head, uint64_t size, bool sparse_end, char *text)
 {
 	bool acl = pack_descent_acl(x->descent), known = in_target && !acl && !x->setgid;
 	unsigned how = (known ? PACK_RESTORE_FRESH : 0) | (acl ? PACK_RESTORE_ACL : 0);
 
-	return pack_newfile_finish(file, &x->restore, how, head, size, sparse_end, text, TEXT_MAX);
+	text[0] = 0;
+	if (sparse_end && ftruncate(file->fd, (off_t)size) != 0)
+		return -1;
+	pack_restore_meta(&x->restore, file->fd, how, file->made, head, text, TEXT_MAX);
+	return 0;
 }
 
-/* The last steps of a file, small or large. dir is where it goes. Returns 0; 1 if it was made where
- * it can't be put in place from. */
+/* The last steps of a file, small or large: puts it under its name in dir, over what is there if
+ * that may go. Returns 0; 1 if it was made where it can't be put in place from. */
 static int file_commit(struct pack_extract *x, struct pack_newfile *file, int dir,
 	struct pack_bytes path, const struct pack_head *head, const uint8_t *sum, const char *text)
 {
@@ -211,7 +181,15 @@ static int file_commit(struct pack_extract *x, struct pack_newfile *file, int di
 	int got;
 
 	pack_descent_name(path, name);
-	got = file_place(x, file, dir, name, head, &there);
+	got = pack_newfile_place(file, dir, name);
+	if (got == 1) {
+		bool is = fstatat(dir, name, &there, AT_SYMLINK_NOFOLLOW) == 0;
+
+		if (!is || pack_overwrite_may(x->o.overwrite, head, &there, dir))
+			got = is && S_ISDIR(there.st_mode) && unlinkat(dir, name, AT_REMOVEDIR) != 0
+				      ? -1
+				      : pack_newfile_replace(file, dir, name, &x->serial);
+	}
 	if (got < 0 && errno == EXDEV)
 		return 1;
 	if (got < 0)
@@ -225,9 +203,9 @@ static int file_commit(struct pack_extract *x, struct pack_newfile *file, int di
 		return 0;
 	}
 	if (text[0] != 0)
-		pack_outcome_problem(&x->outcome, path, PACK_OUTCOME_NOTE, "%s", text);
+		pack_outcome_problem(&x->outcome, path, PACK_OUTCOME_NOTE, text);
 	if (pack_restore_flags(&x->restore, file->fd, head, more, sizeof more) != 0)
-		pack_outcome_problem(&x->outcome, path, PACK_OUTCOME_NOTE, "%s", more);
+		pack_outcome_problem(&x->outcome, path, PACK_OUTCOME_NOTE, more);
 	pack_outcome_done(&x->outcome, path);
 	return 0;
 }
@@ -239,11 +217,6 @@ struct prepared {
 	struct pack_newfile file;
 	char text[TEXT_MAX];
 };
-
-static bool wanted(const struct pack_extract *x, struct pack_bytes path)
-{
-	return x->o.selected == NULL || x->o.selected(x->o.ctx, path.at, path.len);
-}
 
 /* Writes a whole member's file. Returns 0, or -1 with errno set. */
 static int write_member(struct pack_extract *x, const struct pack_load *load,
@@ -257,12 +230,58 @@ static int write_member(struct pack_extract *x, const struct pack_load *load,
 	return file_finish(x, file, in_target, &m->head, at, hole, text);
 }
 
+/* What is made in the target can't be linked into the directory that was entered last. Without
+ * memory that is forgotten. */
+static void note_border(struct pack_extract *x)
+{
+	struct border new, old = {0};
+	const uint8_t *path;
+	int fd = pack_descent_border(x->descent, &path, &new.len);
+
+	if (fd < 0 || new.len == 0 || (new.fd = fcntl(fd, F_DUPFD_CLOEXEC, 0)) < 0)
+		return;
+	new.path = malloc(new.len);
+	if (new.path == NULL) {
+		close(new.fd);
+		return;
+	}
+	memcpy(new.path, path, new.len);
+	mutex_lock(&x->borders_lock);
+	if (x->border_count == BORDERS_MAX)
+		old = x->borders[x->next_border];
+	else
+		x->border_count++;
+	x->borders[x->next_border] = new;
+	x->next_border = (x->next_border + 1) % BORDERS_MAX;
+	mutex_unlock(&x->borders_lock);
+	if (old.path != NULL)
+		close(old.fd);
+	free(old.path);
+}
+
+/* The innermost border that the entry is behind: a new descriptor; -1: none. */
+static int find_border(struct pack_extract *x, struct pack_bytes path)
+{
+	const struct border *best = NULL, *b;
+	int fd = -1;
+
+	mutex_lock(&x->borders_lock);
+	for (b = x->borders; b < x->borders + x->border_count; b++)
+		if (pack_path_in(path, (struct pack_bytes){b->path, b->len}) &&
+			(best == NULL || b->len > best->len))
+			best = b;
+	if (best != NULL)
+		fd = fcntl(best->fd, F_DUPFD_CLOEXEC, 0);
+	mutex_unlock(&x->borders_lock);
+	return fd;
+}
+
 /* Makes the file of a member in the target, or behind the border that it is known to be behind.
  * Returns 0, or -1: it is tried once more in its turn, and reported then. */
 static int prepare_member(struct pack_extract *x, const struct pack_load *load,
 	const struct pack_member *m, struct pack_bytes path, struct prepared *p)
 {
-	int behind = pack_borders_find(&x->borders, path);
+	int behind = find_border(x, path);
 	int ret = pack_newfile_open(&p->file, behind >= 0 ? behind : x->o.target,
 		pack_restore_mode(&x->restore, &m->head), &m->head, NULL);
 
@@ -287,7 +306,7 @@ void pack_extract_prepare(struct pack_extract *x, struct pack_load *load)
 	m = pack_load_members(load, &count);
 	for (i = 0; i < count; i++) {
 		path = m[i].head.path;
-		if (!is_file(&m[i].head) || m[i].verdict != PACK_GOOD ||
+		if (!pack_type_has_content(m[i].head.type) || m[i].verdict != PACK_GOOD ||
 			m[i].tail.status > PACK_SHRUNK || !wanted(x, m[i].head.path) ||
 			!strip(x, &path))
 			continue;
@@ -325,17 +344,6 @@ void pack_extract_drop(struct pack_extract *x, struct pack_load *load)
 		drop_prepared(x, &m[i]);
 }
 
-/* What is made in the target can't get into this directory. */
-static void note_border(struct pack_extract *x)
-{
-	size_t len;
-	const uint8_t *path;
-	int fd = pack_descent_border(x->descent, &path, &len);
-
-	if (fd >= 0 && len > 0)
-		pack_borders_add(&x->borders, path, len, fd);
-}
-
 /* A whole regular file in its turn. Returns 0, or -1 with err set. */
 static int put_file(struct pack_extract *x, struct pack_load *load, struct pack_member *m,
 	struct pack_bytes path, struct err *err)
@@ -344,8 +352,6 @@ static int put_file(struct pack_extract *x, struct pack_load *load, struct pack_
 	const uint8_t *sum = sum_of(&m->tail);
 	int dir;
 
-	if (pack_outcome_left_out(&x->outcome, path, &m->head, &m->tail))
-		return 0;
 	dir = pack_descent_go(x->descent, path, err);
 	if (dir < 0)
 		return dir == -2 ? -1 : 0;
@@ -440,7 +446,7 @@ int pack_extract_head(struct pack_extract *x, const struct pack_head *head, stru
 		x->head.path = (struct pack_bytes){0};
 		return -1;
 	}
-	if (!wanted(x, head->path) || !strip(x, &path) || !is_file(head))
+	if (!wanted(x, head->path) || !strip(x, &path) || !pack_type_has_content(head->type))
 		return 0;
 	dir = pack_descent_go(x->descent, path, err);
 	if (dir < 0)
@@ -455,19 +461,6 @@ int pack_extract_head(struct pack_extract *x, const struct pack_head *head, stru
 	return 0;
 }
 
-/* Begins a file that goes on in the next load. */
-static int begin_file(struct pack_extract *x, struct pack_load *load, struct err *err)
-{
-	const struct pack_member *m = &load->trail;
-
-	if (m->verdict != PACK_GOOD)
-		return 0;
-	if (pack_extract_head(x, &m->head, err) != 0)
-		return -1;
-	write_on(x, load, m->content, m->content_end);
-	return 0;
-}
-
 int pack_extract_tail(struct pack_extract *x, const struct pack_tail *tail,
 	enum pack_verdict verdict, struct err *err)
 {
@@ -475,7 +468,7 @@ int pack_extract_tail(struct pack_extract *x, const struct pack_tail *tail,
 	const uint8_t *sum = sum_of(tail);
 	char text[TEXT_MAX];
 
-	if (!is_file(&x->head)) {
+	if (!pack_type_has_content(x->head.type)) {
 		struct pack_member m = {.head = x->head, .tail = *tail, .verdict = verdict};
 
 		x->open = false;
@@ -521,40 +514,53 @@ void pack_extract_back(struct pack_extract *x)
 
 /* --- everything else ---------------------------------------------------- */
 
-/* A directory: its metadata are due when it is left. */
-static int put_dir(struct pack_extract *x, const struct pack_member *m, struct pack_bytes path,
-	struct err *err)
+/* Makes what is neither a file nor a directory. Returns 0, or -1 with errno set. */
+static int make_node(int dir, const char *name, const struct pack_head *head, const char *target)
 {
-	int got;
-
-	pack_outcome_left_out(&x->outcome, path, &m->head, &m->tail);
-	got = pack_descent_put(x->descent, &m->head, path, err);
-	if (got == 0)
-		pack_outcome_done(&x->outcome, path);
-	return got < 0 ? -1 : 0;
+	switch (head->type) {
+	case PACK_SYMLINK:
+		return symlinkat(target, dir, name);
+	case PACK_FIFO:
+		return mknodat(dir, name, S_IFIFO | 0600, 0);
+	case PACK_SOCKET:
+		return mknodat(dir, name, S_IFSOCK | 0600, 0);
+	default:
+		return mknodat(dir, name,
+			(head->type == PACK_CHAR ? S_IFCHR : S_IFBLK) | (mode_t)0600,
+			makedev(head->rdev_major, head->rdev_minor));
+	}
 }
 
-/* Makes way if something has the name. Returns 0 if it may be tried again, 1
- * if what is there stays, which was booked, -1 with errno set. */
-static int replace(struct pack_extract *x, int dir, const char *name, struct pack_bytes path,
+/* Gives a node that was just made its metadata, only if it still is what was made; by path, for
+ * nodes can't be opened without consequences. */
+static void dress_node(struct pack_extract *x, int dir, const char *name, struct pack_bytes path,
 	const struct pack_head *head)
 {
+	char text[TEXT_MAX] = "metadata not restored: it was replaced in the meantime";
+	int fd = openat(dir, name, O_PATH | O_NOFOLLOW | O_CLOEXEC), missing = 1;
+	unsigned how = PACK_RESTORE_PATH;
 	struct stat st;
 
-	if (fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) != 0)
-		return errno == ENOENT ? 0 : -1;
-	if (!pack_overwrite_may(x->o.overwrite, head, &st, dir)) {
-		pack_outcome_kept(&x->outcome, path, head, &st, dir, NULL);
-		return 1;
+	if (fd >= 0 && fstat(fd, &st) == 0 && st.st_uid == x->restore.uid && st.st_nlink == 1 &&
+		!S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode)) {
+		if (pack_descent_acl(x->descent))
+			how |= PACK_RESTORE_ACL;
+		if (S_ISLNK(st.st_mode))
+			how |= PACK_RESTORE_SYMLINK;
+		missing = pack_restore_meta(&x->restore, fd, how, 0, head, text, sizeof text);
 	}
-	return pack_descent_clear(dir, name);
+	if (fd >= 0)
+		close(fd);
+	if (missing != 0)
+		pack_outcome_problem(&x->outcome, path, PACK_OUTCOME_NOTE, text);
 }
 
 static int put_node(struct pack_extract *x, const struct pack_member *m, struct pack_bytes path,
 	struct err *err)
 {
-	char name[PACK_NAME_MAX + 1], text[TEXT_MAX], *target = NULL;
+	char name[PACK_NAME_MAX + 1], *target = NULL;
 	bool device = m->head.type == PACK_CHAR || m->head.type == PACK_BLOCK;
+	struct stat there;
 	int dir, got;
 
 	if (device && !x->o.privileged) {
@@ -569,19 +575,25 @@ static int put_node(struct pack_extract *x, const struct pack_member *m, struct 
 		(target = strndup((const char *)m->head.target.at, m->head.target.len)) == NULL)
 		return err_set(err, ERR_NOMEM, "out of memory");
 	pack_descent_name(path, name);
-	got = pack_node_make(dir, name, &m->head, target);
+	got = make_node(dir, name, &m->head, target);
 	if (got != 0 && errno == EEXIST) {
-		got = replace(x, dir, name, path, &m->head);
+		got = fstatat(dir, name, &there, AT_SYMLINK_NOFOLLOW);
+		if (got != 0)
+			got = errno == ENOENT ? 0 : -1; /* it has gone */
+		else if (pack_overwrite_may(x->o.overwrite, &m->head, &there, dir))
+			got = pack_descent_clear(dir, name);
+		else
+			got = 1; /* it stays */
 		if (got == 0)
-			got = pack_node_make(dir, name, &m->head, target);
+			got = make_node(dir, name, &m->head, target);
 	}
 	free(target);
-	if (got < 0)
+	if (got < 0) {
 		pack_outcome_lost(&x->outcome, path, "can't be made", errno);
-	if (got == 0) {
-		if (pack_node_dress(&x->restore, dir, name, pack_descent_acl(x->descent), &m->head,
-			    text, sizeof text) != 0)
-			pack_outcome_problem(&x->outcome, path, PACK_OUTCOME_NOTE, "%s", text);
+	} else if (got > 0) {
+		pack_outcome_kept(&x->outcome, path, &m->head, &there, dir, NULL);
+	} else {
+		dress_node(x, dir, name, path, &m->head);
 		pack_outcome_done(&x->outcome, path);
 	}
 	return 0;
@@ -652,12 +664,19 @@ static int put_link(struct pack_extract *x, const struct pack_member *m, struct 
 static int put_selected(struct pack_extract *x, struct pack_load *load, struct pack_member *m,
 	struct pack_bytes path, struct err *err)
 {
-	if (is_file(&m->head))
-		return put_file(x, load, m, path, err);
-	if (m->head.type == PACK_DIRECTORY)
-		return put_dir(x, m, path, err);
-	if (pack_outcome_left_out(&x->outcome, path, &m->head, &m->tail))
+	bool left_out = pack_outcome_left_out(&x->outcome, path, &m->head, &m->tail);
+	int got;
+
+	if (m->head.type == PACK_DIRECTORY) {
+		got = pack_descent_put(x->descent, &m->head, path, err);
+		if (got == 0)
+			pack_outcome_done(&x->outcome, path);
+		return got < 0 ? -1 : 0;
+	}
+	if (left_out)
 		return 0;
+	if (pack_type_has_content(m->head.type))
+		return put_file(x, load, m, path, err);
 	return m->head.type == PACK_HARDLINK ? put_link(x, m, path, err)
 					     : put_node(x, m, path, err);
 }
@@ -669,10 +688,10 @@ static int put_member(
 	bool directory = m->head.type == PACK_DIRECTORY;
 	int ret = 0;
 
-	if (path.at == NULL || !strip(x, &path) || (is_root(path) && !directory))
+	if (path.at == NULL || !strip(x, &path) || (pack_path_is_root(path) && !directory))
 		return 0;
 	if (!wanted(x, m->head.path))
-		return directory && m->verdict == PACK_GOOD && !is_root(path)
+		return directory && m->verdict == PACK_GOOD && !pack_path_is_root(path)
 			       ? pack_descent_way(x->descent, &m->head, path, err)
 			       : 0;
 	pack_outcome_begin(&x->outcome);
@@ -706,7 +725,10 @@ int pack_extract_load(struct pack_extract *x, struct pack_load *load, struct err
 			result = put_member(x, load, &m[i], err);
 		drop_prepared(x, &m[i]);
 	}
-	if (result == 0 && load->usable && load->has_trail)
-		result = begin_file(x, load, err);
-	return result;
+	if (result != 0 || !load->usable || !load->has_trail || load->trail.verdict != PACK_GOOD)
+		return result;
+	if (pack_extract_head(x, &load->trail.head, err) != 0)
+		return -1;
+	write_on(x, load, load->trail.content, load->trail.content_end);
+	return 0;
 }

@@ -78,7 +78,7 @@ struct handle {
 	char path[FS_PROC_MAX + PACK_NAME_MAX + 2];
 };
 
-static void handle_init(struct handle *h, int fd, const struct pack_feed_item *item)
+static void handle_init(struct handle *h, int fd, const struct pack_scan_item *item)
 {
 	size_t len;
 
@@ -105,14 +105,20 @@ static int by_name(const void *a, const void *b)
 	return strcmp(*(char *const *)a, *(char *const *)b);
 }
 
-/* Says that something of an entry is left out, which is packed all the same. */
-static void missing(struct pack_stream *s, const char *what, int errnum)
+/* In words what went wrong. errnum 0: no more is known. */
+static void say(struct pack_stream *s, const char *what, int errnum)
 {
 	char reason[96];
 
+	snprintf(s->problem, sizeof s->problem, "%s%s%s", what, errnum != 0 ? ": " : "",
+		errnum != 0 ? strerror_r(errnum, reason, sizeof reason) : "");
+}
+
+/* Something of an entry is left out, which is packed all the same. */
+static void missing(struct pack_stream *s, const char *what, int errnum)
+{
 	s->missing = errnum;
-	snprintf(s->problem, sizeof s->problem, "%s: %s", what,
-		strerror_r(errnum, reason, sizeof reason));
+	say(s, what, errnum);
 }
 
 /* Adds one attribute to the encoded map. 0; 1 if it has gone meanwhile, or
@@ -144,25 +150,12 @@ static int add_xattr(struct pack_feed *f, const struct handle *h, const char *na
 	return 0;
 }
 
-/* Splits the list into f->order, sorted. */
-static int sort_names(struct pack_feed *f, struct err *err)
-{
-	char *at = (char *)f->list.data, *end = at + f->list.len;
-
-	buf_clear(&f->order);
-	for (; at < end; at += strlen(at) + 1)
-		if (buf_add(&f->order, &at, sizeof at, err) != 0)
-			return -1;
-	qsort(f->order.data, f->order.len / sizeof at, sizeof at, by_name);
-	return 0;
-}
-
 /* All attributes as an encoded map in *xattrs. 0; 1 if they are over the
  * limit; -1 with err set. */
 static int read_xattrs(struct pack_feed *f, const struct handle *h, struct pack_bytes *xattrs,
 	struct pack_stream *s, struct err *err)
 {
-	char **order;
+	char **order, *at;
 	size_t i, count, kept = 0, prefix;
 	ssize_t n;
 	struct cbor_out out;
@@ -178,11 +171,13 @@ static int read_xattrs(struct pack_feed *f, const struct handle *h, struct pack_
 	if (n <= 0)
 		return 0;
 	f->list.data[n] = 0;
-	f->list.len = (size_t)n;
-	if (sort_names(f, err) != 0)
-		return -1;
+	buf_clear(&f->order);
+	for (at = (char *)f->list.data; at < (char *)f->list.data + n; at += strlen(at) + 1)
+		if (buf_add(&f->order, &at, sizeof at, err) != 0)
+			return -1;
 	order = (char **)(void *)f->order.data;
 	count = f->order.len / sizeof *order;
+	qsort(order, count, sizeof *order, by_name);
 	/* Room for the map's head, which is known last. */
 	buf_clear(&f->encoded);
 	if (buf_room(&f->encoded, CBOR_HEAD_MAX, err) == NULL)
@@ -210,47 +205,7 @@ static int read_xattrs(struct pack_feed *f, const struct handle *h, struct pack_
 	return 0;
 }
 
-static void read_flags(struct pack_feed *f, int fd, struct pack_stream *s, struct pack_head *head)
-{
-	uint32_t flags;
-
-	if (f->no_flags && f->no_flags_dev == s->st.st_dev)
-		return;
-	if (fs_flags_get(fd, &flags) != 0) {
-		/* These say that the file system has none (EINVAL: FUSE, NFS). */
-		if (errno == ENOTTY || errno == EOPNOTSUPP || errno == ENOSYS || errno == EINVAL) {
-			f->no_flags = true;
-			f->no_flags_dev = s->st.st_dev;
-		} else {
-			missing(s, "flags can't be read and are left out", errno);
-		}
-	} else if ((flags & PACK_FLAGS_MASK) != 0) {
-		head->has |= PACK_HAS_FLAGS;
-		head->flags = flags & PACK_FLAGS_MASK;
-	}
-}
-
 /* --- HEAD --------------------------------------------------------------- */
-
-static enum pack_type type_of(mode_t mode)
-{
-	switch (mode & S_IFMT) {
-	case S_IFDIR:
-		return PACK_DIRECTORY;
-	case S_IFLNK:
-		return PACK_SYMLINK;
-	case S_IFIFO:
-		return PACK_FIFO;
-	case S_IFSOCK:
-		return PACK_SOCKET;
-	case S_IFCHR:
-		return PACK_CHAR;
-	case S_IFBLK:
-		return PACK_BLOCK;
-	default:
-		return PACK_REGULAR;
-	}
-}
 
 static struct pack_time mtime_of(const struct stat *st)
 {
@@ -259,7 +214,7 @@ static struct pack_time mtime_of(const struct stat *st)
 
 static void head_from_stat(struct pack_feed *f, struct pack_head *h, const struct stat *st)
 {
-	h->type = type_of(st->st_mode);
+	h->type = pack_type_of(st->st_mode);
 	h->has = PACK_HAS_MODE | PACK_HAS_UID | PACK_HAS_GID | PACK_HAS_MTIME;
 	h->mode = st->st_mode & 07777;
 	h->uid = st->st_uid;
@@ -288,84 +243,46 @@ static void head_from_stat(struct pack_feed *f, struct pack_head *h, const struc
 /* Books a failure to read: status, errno, and words. */
 static void failed(struct pack_stream *s, enum pack_status status, int errnum, const char *what)
 {
-	char reason[96];
-
 	s->tail.status = status;
 	s->tail.has_error = true;
 	s->tail.error_offset = s->at;
 	s->tail.error = (uint32_t)errnum;
-	if (errnum != 0)
-		snprintf(s->problem, sizeof s->problem, "%s: %s", what,
-			strerror_r(errnum, reason, sizeof reason));
-	else
-		snprintf(s->problem, sizeof s->problem, "%s", what);
+	say(s, what, errnum);
 }
 
-/* Opens a regular file that is not opened yet. Returns the descriptor, or -1:
- * the status is booked. */
-static int open_now(struct pack_stream *s, const struct pack_feed_item *item)
+/* Opens a regular file, if it is not open yet. Sets stream->fd, or the status. */
+static void open_file(struct pack_stream *s, const struct pack_scan_item *item)
 {
-	int fd = fs_open_read(item->dir->fd, item->name, 0);
+	int fd = item->fd >= 0 ? item->fd : fs_open_read(item->dir->fd, item->name, 0);
 
 	if (fd < 0 && (errno == ENOENT || errno == ELOOP || errno == ENXIO)) {
 		failed(s, PACK_VANISHED, errno, "vanished before it was opened");
-		return -1;
-	}
-	if (fd < 0) {
+	} else if (fd < 0) {
 		failed(s, PACK_READ_ERROR, errno, "can't be opened");
-		return -1;
-	}
-	if (fstat(fd, &s->st) != 0)
+	} else if (item->fd < 0 && fstat(fd, &s->st) != 0) {
 		failed(s, PACK_READ_ERROR, errno, "can't be examined");
-	else if (s->st.st_ino != item->st->st_ino || s->st.st_dev != item->st->st_dev ||
-		 !S_ISREG(s->st.st_mode))
+	} else if (s->st.st_ino != item->st.st_ino || s->st.st_dev != item->st.st_dev ||
+		   !S_ISREG(s->st.st_mode)) {
 		failed(s, PACK_VANISHED, 0, "was replaced while it was being opened");
-	else
-		return fd;
-	s->st = *item->st;
-	close(fd);
-	return -1;
-}
-
-/* A regular file's descriptor. Sets stream->fd, or the status. */
-static void open_file(struct pack_stream *s, const struct pack_feed_item *item)
-{
-	int fd = item->fd >= 0 ? item->fd : open_now(s, item);
-
-	if (fd < 0)
-		return;
-	if (s->st.st_size >= 0 && (uint64_t)s->st.st_size <= PACK_CONTENT_MAX) {
+	} else if (s->st.st_size < 0 || (uint64_t)s->st.st_size > PACK_CONTENT_MAX) {
+		failed(s, PACK_READ_ERROR, EFBIG, "is over the format's limit of 16 TiB");
+	} else {
 		s->fd = fd;
 		return;
 	}
-	failed(s, PACK_READ_ERROR, EFBIG, "is over the format's limit of 16 TiB");
-	close(fd);
-}
-
-static int read_target(struct pack_feed *f, struct pack_stream *s,
-	const struct pack_feed_item *item, struct pack_head *h, struct err *err)
-{
-	ssize_t n;
-
-	buf_clear(&f->target);
-	if (buf_room(&f->target, PACK_PATH_MAX + 1, err) == NULL)
-		return -1;
-	n = readlinkat(item->dir->fd, item->name, (char *)f->target.data, PACK_PATH_MAX + 1);
-	if (n <= 0 || n > PACK_PATH_MAX) {
-		missing(s, "its target can't be read, it is left out", n < 0 ? errno : ENOENT);
-		return 1;
-	}
-	h->target = (struct pack_bytes){f->target.data, (size_t)n};
-	return 0;
+	s->st = item->st;
+	if (fd >= 0)
+		close(fd);
 }
 
 /* Attributes and flags, then HEAD into the part. As pack_feed_begin. */
 static int finish_head(struct pack_feed *f, struct pack_part *part, struct pack_stream *s,
-	const struct pack_feed_item *item, struct pack_head *h, struct err *err)
+	const struct pack_scan_item *item, struct pack_head *h, struct err *err)
 {
 	int fd = item->self != NULL ? item->self->fd : s->fd, got = 0;
 	struct handle handle;
 	struct err inner = {0};
+	uint32_t flags;
 
 	if (f->xattrs && s->tail.status == PACK_OK && (fd >= 0 || h->type != PACK_REGULAR)) {
 		handle_init(&handle, fd, item);
@@ -373,8 +290,20 @@ static int finish_head(struct pack_feed *f, struct pack_part *part, struct pack_
 		if (got < 0)
 			return -1;
 	}
-	if (fd >= 0 && (h->type == PACK_REGULAR || h->type == PACK_DIRECTORY))
-		read_flags(f, fd, s, h);
+	if (fd >= 0 && (h->type == PACK_REGULAR || h->type == PACK_DIRECTORY) &&
+		!(f->no_flags && f->no_flags_dev == s->st.st_dev)) {
+		if (fs_flags_get(fd, &flags) == 0) {
+			h->flags = flags & PACK_FLAGS_MASK;
+			h->has |= h->flags != 0 ? PACK_HAS_FLAGS : 0;
+		} else if (errno == ENOTTY || errno == EOPNOTSUPP || errno == ENOSYS ||
+			   errno == EINVAL) {
+			/* These say that the file system has none (EINVAL: FUSE, NFS). */
+			f->no_flags = true;
+			f->no_flags_dev = s->st.st_dev;
+		} else {
+			missing(s, "flags can't be read and are left out", errno);
+		}
+	}
 	if (got == 0)
 		got = pack_part_head(part, h, &inner);
 	if (got == 0)
@@ -386,18 +315,6 @@ static int finish_head(struct pack_feed *f, struct pack_part *part, struct pack_
 	snprintf(s->problem, sizeof s->problem,
 		"its names and attributes are over the format's limit of 1 MiB: left out");
 	return 1;
-}
-
-/* A hard link has nothing but its two paths. */
-static int link_head(struct pack_part *part, const struct pack_feed_item *item, struct err *err)
-{
-	struct pack_head h = {
-		.type = PACK_HARDLINK,
-		.path = {(const uint8_t *)item->path, item->path_len},
-		.link = {(const uint8_t *)item->link, item->link_len},
-	};
-
-	return pack_part_head(part, &h, err);
 }
 
 /* Whether a file has more than PACK_HOLES_MAX bytes of holes, as the file system tells it.
@@ -425,25 +342,39 @@ static bool has_large_holes(int fd, off_t size)
 	return large;
 }
 
-int pack_feed_begin(struct pack_feed *f, struct pack_part *part, const struct pack_feed_item *item,
-	struct pack_stream *s, struct err *err)
+int pack_feed_begin(struct pack_feed *f, struct pack_part *part, const struct pack_scan_item *item,
+	struct pack_bytes link, struct pack_stream *s, struct err *err)
 {
-	struct pack_head h = {0};
+	struct pack_head h = {.path = {(const uint8_t *)item->path, item->path_len}};
+	ssize_t n;
 	int got;
 
 	memset(s, 0, sizeof *s);
 	s->fd = -1;
-	s->st = *item->st;
-	if (item->link != NULL)
-		return link_head(part, item, err);
-	if (S_ISREG(item->st->st_mode))
+	s->st = item->st;
+	if (link.at != NULL) { /* a hard link has nothing but its two paths */
+		h.type = PACK_HARDLINK;
+		h.link = link;
+		return pack_part_head(part, &h, err);
+	}
+	if (S_ISREG(item->st.st_mode))
 		open_file(s, item);
 	else if (item->error != 0)
 		failed(s, PACK_READ_ERROR, item->error, "can't be listed");
 	head_from_stat(f, &h, &s->st);
-	h.path = (struct pack_bytes){(const uint8_t *)item->path, item->path_len};
-	if (h.type == PACK_SYMLINK && (got = read_target(f, s, item, &h, err)) != 0)
-		return got;
+	if (h.type == PACK_SYMLINK) {
+		buf_clear(&f->target);
+		if (buf_room(&f->target, PACK_PATH_MAX + 1, err) == NULL)
+			return -1;
+		n = readlinkat(
+			item->dir->fd, item->name, (char *)f->target.data, PACK_PATH_MAX + 1);
+		if (n <= 0 || n > PACK_PATH_MAX) {
+			missing(s, "its target can't be read, it is left out",
+				n < 0 ? errno : ENOENT);
+			return 1;
+		}
+		h.target = (struct pack_bytes){f->target.data, (size_t)n};
+	}
 	s->tail.has_content = h.type == PACK_REGULAR;
 	s->sparse = s->fd >= 0 && (s->st.st_blocks * 512 < s->st.st_size ||
 					  (uint64_t)s->st.st_size > PACK_HOLES_MAX);
@@ -454,26 +385,6 @@ int pack_feed_begin(struct pack_feed *f, struct pack_part *part, const struct pa
 	if (got != 0)
 		pack_feed_drop(s);
 	return got;
-}
-
-int pack_feed_begin_command(struct pack_part *part, const char *path, int fd, struct pack_time time,
-	struct pack_stream *s, struct err *err)
-{
-	struct pack_head h = {
-		.type = PACK_COMMAND,
-		.path = {(const uint8_t *)path, strlen(path)},
-		.has = PACK_HAS_MODE | PACK_HAS_UID | PACK_HAS_GID | PACK_HAS_MTIME,
-		.mode = 0600,
-		.uid = geteuid(),
-		.gid = getegid(),
-		.mtime = time,
-	};
-
-	memset(s, 0, sizeof *s);
-	s->fd = fd;
-	s->command = true;
-	s->tail.has_content = s->tail.has_exit = true;
-	return pack_part_head(part, &h, err);
 }
 
 /* --- content ------------------------------------------------------------ */

@@ -24,29 +24,15 @@
 
 struct err;
 struct pack_digest;
-struct pack_dir;
 struct pack_feed;
 struct pack_part;
+struct pack_scan_item;
 
 /* How much is read of a file that says it is empty, and is not. */
 #define PACK_FEED_GROWTH (1u << 20)
 
 struct pack_feed *pack_feed_new(bool xattrs, bool owner_names, struct err *err);
 void pack_feed_free(struct pack_feed *feed);
-
-/* What is to be fed; borrowed until pack_feed_begin has returned. */
-struct pack_feed_item {
-	struct pack_dir *dir;
-	const char *name;
-	const char *path; /* in the pack */
-	size_t path_len;
-	const struct stat *st;
-	struct pack_dir *self; /* a directory, opened */
-	int fd;                /* a regular file, opened, which st is of: moves; -1: not opened */
-	int error;             /* a directory that could not be opened or listed */
-	const char *link;      /* an entry before that is the same file; NULL: none */
-	size_t link_len;
-};
 
 /* A running entry. */
 struct pack_stream {
@@ -62,15 +48,12 @@ struct pack_stream {
 	char problem[160];     /* for a person: what went wrong; empty: nothing */
 };
 
-/* Returns 0; 1 if the entry is left out (stream->problem says why); -1 with
+/* item: what is to be fed; its fd moves. link: the path of an entry before that is the same file;
+ * at NULL: none. Returns 0; 1 if the entry is left out (stream->problem says why); -1 with
  * err set. A part that is not full has room. */
 int pack_feed_begin(struct pack_feed *feed, struct pack_part *part,
-	const struct pack_feed_item *item, struct pack_stream *stream, struct err *err);
-
-/* Begins an entry that is the output of a command, read from fd, which moves
- * to the stream. time: when it began. */
-int pack_feed_begin_command(struct pack_part *part, const char *path, int fd, struct pack_time time,
-	struct pack_stream *stream, struct err *err);
+	const struct pack_scan_item *item, struct pack_bytes link, struct pack_stream *stream,
+	struct err *err);
 
 /* Adds content until the part is full (returns 1: go on in the next part) or
  * the content ends (returns 0). digest, if not NULL, gets the content. -1 with

@@ -5,11 +5,6 @@
 
 #include "lib/err.h"
 
-void pack_frame_init(struct pack_frame *frame)
-{
-	*frame = (struct pack_frame){0};
-}
-
 static bool same_container(const struct pack_frame *f, const struct pack_block *block)
 {
 	return f->known && memcmp(f->id, block->id, PACK_BLOCK_ID) == 0;
@@ -22,7 +17,7 @@ static enum pack_frame_got take(struct pack_frame *f, const struct pack_block *b
 	if (f->ended) {
 		if (block->kind != PACK_START)
 			return PACK_FRAME_TRAILING;
-		pack_frame_init(f);
+		*f = (struct pack_frame){0};
 	}
 	if (f->known && (!same_container(f, block) || block->seq < f->next_seq))
 		return PACK_FRAME_MISPLACED;

@@ -4,7 +4,7 @@
  *
  * Pure: the caller holds a window on the stream, and does what he is told.
  *
- *   pack_frame_init, then again and again pack_frame_step
+ *   zeroed, then again and again pack_frame_step
  */
 #ifndef FDUMP_PACK_FRAME_H
 #define FDUMP_PACK_FRAME_H
@@ -34,8 +34,6 @@ enum pack_frame_got {
 	PACK_FRAME_TRAILING,  /* bytes after END that begin no pack; nothing more is read */
 	PACK_FRAME_REFUSED,   /* a block of a later version; err is set */
 };
-
-void pack_frame_init(struct pack_frame *frame);
 
 /* Looks at the window, which begins at the next byte of the stream. eof: no
  * more bytes will come behind it. Of a block only the header need be there. */

@@ -18,12 +18,6 @@
 #define PIECE (1u << 20) /* bytes that are copied at once */
 #define NAMES 65536      /* of a file's attributes, at most (the kernel's limit) */
 
-static bool is_newer(const struct stat *a, const struct stat *b)
-{
-	return a->st_mtim.tv_sec > b->st_mtim.tv_sec ||
-	       (a->st_mtim.tv_sec == b->st_mtim.tv_sec && a->st_mtim.tv_nsec > b->st_mtim.tv_nsec);
-}
-
 /* Returns as pack_hardlink_make. */
 static int make(const struct pack_hardlink *l, struct stat *there)
 {
@@ -40,7 +34,10 @@ static int make(const struct pack_hardlink *l, struct stat *there)
 	if (old.st_dev == there->st_dev && old.st_ino == there->st_ino)
 		return 0; /* it is that file already */
 	if (l->when == PACK_OVERWRITE_NEVER ||
-		(l->when == PACK_OVERWRITE_NEWER && !is_newer(&old, there)))
+		(l->when == PACK_OVERWRITE_NEWER &&
+			(old.st_mtim.tv_sec < there->st_mtim.tv_sec ||
+				(old.st_mtim.tv_sec == there->st_mtim.tv_sec &&
+					old.st_mtim.tv_nsec <= there->st_mtim.tv_nsec))))
 		return 1;
 	if (S_ISDIR(there->st_mode) && unlinkat(l->dir, l->name, AT_REMOVEDIR) != 0)
 		return -1;
@@ -143,22 +140,11 @@ static int copy_xattrs(int from, int to, const struct pack_restore *r)
 	return all < 0 || n < 0 ? -1 : 0;
 }
 
-/* Owner, attributes, mode, times, in the order of pack/restore.c. */
-static int copy_metadata(int from, int to, const struct stat *st, const struct pack_restore *r)
-{
-	struct timespec times[2] = {{.tv_nsec = UTIME_OMIT}, st->st_mtim};
-
-	if (r->privileged && fchown(to, st->st_uid, st->st_gid) != 0)
-		return -1;
-	if (copy_xattrs(from, to, r) != 0 || fchmod(to, st->st_mode & 07777) != 0)
-		return -1;
-	return futimens(to, times);
-}
-
 int pack_hardlink_copy(const struct pack_hardlink *l, const struct pack_restore *r)
 {
 	struct pack_newfile file = {.fd = -1};
 	struct pack_head head = {.has = PACK_HAS_FLAGS};
+	struct timespec times[2] = {{.tv_nsec = UTIME_OMIT}};
 	char text[8];
 	struct stat st;
 	int from = fs_open_read(l->from, l->old, 0), ret = -1, saved;
@@ -171,9 +157,13 @@ int pack_hardlink_copy(const struct pack_hardlink *l, const struct pack_restore 
 	}
 	if (fs_flags_get(from, &head.flags) != 0)
 		head.flags = 0;
+	times[1] = st.st_mtim;
+	/* Owner, attributes, mode, times, in the order of pack/restore.c. */
 	if (pack_newfile_open(&file, l->dir, 0600, &head, l->serial) != 0 ||
 		copy_content(from, file.fd, st.st_size) != 0 ||
-		copy_metadata(from, file.fd, &st, r) != 0)
+		(r->privileged && fchown(file.fd, st.st_uid, st.st_gid) != 0) ||
+		copy_xattrs(from, file.fd, r) != 0 || fchmod(file.fd, st.st_mode & 07777) != 0 ||
+		futimens(file.fd, times) != 0)
 		goto out;
 	ret = pack_newfile_place(&file, l->dir, l->name);
 	if (ret == 1)

@@ -2,7 +2,6 @@
 #include "pack/heirs.h"
 
 #include <stdlib.h>
-#include <string.h>
 
 void pack_heirs_init(struct pack_heirs *h)
 {
@@ -30,18 +29,15 @@ int pack_heirs_add(
 	return buf_add(&h->rows, &row, sizeof row, err);
 }
 
-static int compare(const void *a, size_t a_len, const void *b, size_t b_len)
+static struct pack_bytes target_of(const uint8_t *text, const struct pack_heir *heir)
 {
-	int got = memcmp(a, b, a_len < b_len ? a_len : b_len);
-
-	return got != 0 ? got : (a_len > b_len) - (a_len < b_len);
+	return (struct pack_bytes){text + heir->target, heir->target_len};
 }
 
 static int by_target(const void *a, const void *b, void *text)
 {
 	const struct pack_heir *x = a, *y = b;
-	int got = compare((uint8_t *)text + x->target, x->target_len, (uint8_t *)text + y->target,
-		y->target_len);
+	int got = pack_bytes_compare(target_of(text, x), target_of(text, y));
 
 	/* Of links to the same target the first one met comes first. */
 	return got != 0 ? got : (x->target > y->target) - (x->target < y->target);
@@ -63,16 +59,13 @@ struct pack_heir *pack_heirs_find(const struct pack_heirs *h, struct pack_bytes 
 	while (low < high) {
 		size_t mid = low + (high - low) / 2;
 
-		if (compare(h->text.data + row[mid].target, row[mid].target_len, target.at,
-			    target.len) < 0)
+		if (pack_bytes_compare(target_of(h->text.data, &row[mid]), target) < 0)
 			low = mid + 1;
 		else
 			high = mid;
 	}
-	return low < count && compare(h->text.data + row[low].target, row[low].target_len,
-				      target.at, target.len) == 0
-		       ? &row[low]
-		       : NULL;
+	return low < count && pack_path_same(target_of(h->text.data, &row[low]), target) ? &row[low]
+											 : NULL;
 }
 
 struct pack_bytes pack_heirs_path(const struct pack_heirs *h, const struct pack_heir *heir)

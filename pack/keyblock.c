@@ -44,12 +44,6 @@ static int derive_payload_key(const uint8_t pack_key[SEAL_KEY_LEN], const uint8_
 	return derive(pack_key, payload_label, digest, sizeof digest, key, err);
 }
 
-static int derive_commitment(
-	const uint8_t pack_key[SEAL_KEY_LEN], uint8_t commitment[SEAL_KEY_LEN], struct err *err)
-{
-	return derive(pack_key, commitment_label, NULL, 0, commitment, err);
-}
-
 /* The wrapping key of an X25519 wrap, from either side. */
 static int wrapping_key(const uint8_t secret[KEY_LEN], const uint8_t other[KEY_LEN],
 	const uint8_t ephemeral[KEY_LEN], const uint8_t public[KEY_LEN], uint8_t key[SEAL_KEY_LEN],
@@ -132,27 +126,12 @@ out:
 	return ret;
 }
 
-static int put_wraps(struct cbor_out *out, const struct pack_recipients *to,
-	const uint8_t pack_key[SEAL_KEY_LEN], const uint8_t commitment[SEAL_KEY_LEN],
-	struct err *err)
-{
-	size_t i;
-
-	cbor_put_array(out, to->key_count + to->pass_count);
-	for (i = 0; i < to->key_count; i++)
-		if (put_key_wrap(out, &to->keys[i], pack_key, commitment, err) != 0)
-			return -1;
-	for (i = 0; i < to->pass_count; i++)
-		if (put_pass_wrap(out, &to->passes[i], pack_key, commitment, err) != 0)
-			return -1;
-	return 0;
-}
-
 int pack_keyblock_make(const struct pack_recipients *to, uint8_t payload[PACK_KEYBLOCK_MAX],
 	size_t *len, uint8_t payload_key[SEAL_KEY_LEN], struct err *err)
 {
 	uint8_t pack_key[SEAL_KEY_LEN], commitment[SEAL_KEY_LEN];
 	struct cbor_out out;
+	size_t i;
 	int ret = -1;
 
 	if (to->key_count + to->pass_count == 0)
@@ -164,7 +143,7 @@ int pack_keyblock_make(const struct pack_recipients *to, uint8_t payload[PACK_KE
 			PACK_KEYBLOCK_WRAPS);
 	cbor_out_init(&out, payload, PACK_KEYBLOCK_MAX);
 	if (seal_random(pack_key, sizeof pack_key, err) != 0 ||
-		derive_commitment(pack_key, commitment, err) != 0)
+		derive(pack_key, commitment_label, NULL, 0, commitment, err) != 0)
 		goto out;
 	cbor_put_map(&out, 3);
 	cbor_put_text(&out, "A");
@@ -172,8 +151,13 @@ int pack_keyblock_make(const struct pack_recipients *to, uint8_t payload[PACK_KE
 	cbor_put_text(&out, "C");
 	cbor_put_bytes(&out, commitment, sizeof commitment);
 	cbor_put_text(&out, "W");
-	if (put_wraps(&out, to, pack_key, commitment, err) != 0)
-		goto out;
+	cbor_put_array(&out, to->key_count + to->pass_count);
+	for (i = 0; i < to->key_count; i++)
+		if (put_key_wrap(&out, &to->keys[i], pack_key, commitment, err) != 0)
+			goto out;
+	for (i = 0; i < to->pass_count; i++)
+		if (put_pass_wrap(&out, &to->passes[i], pack_key, commitment, err) != 0)
+			goto out;
 	if (cbor_out_full(&out)) {
 		err_set(err, ERR_LIMIT, "sealing: the key block is over %d bytes",
 			PACK_KEYBLOCK_MAX);
@@ -306,20 +290,10 @@ static int unwrap(const struct pack_keyblock *block, const struct pack_wrap *wra
 		PACK_KEYBLOCK_WRAP, pack_key, err);
 	gcm_free(seal);
 	if (ret == 0)
-		ret = derive_commitment(pack_key, commitment, err);
+		ret = derive(pack_key, commitment_label, NULL, 0, commitment, err);
 	if (ret == 0 && !seal_equal(commitment, block->commitment, SEAL_KEY_LEN))
 		ret = 1;
 	return ret;
-}
-
-static const struct key_secret *find_key(const struct pack_secrets *with, const uint8_t *id)
-{
-	size_t i;
-
-	for (i = 0; i < with->key_count; i++)
-		if (memcmp(with->keys[i].half.id, id, KEY_ID_LEN) == 0)
-			return &with->keys[i];
-	return NULL;
 }
 
 /* Tries the wraps for our keys. 0; 1 if none of them is for us; -1 (also if
@@ -329,13 +303,15 @@ static int open_by_keys(const struct pack_keyblock *block, const struct pack_sec
 {
 	uint8_t key[SEAL_KEY_LEN];
 	int ret = 1;
-	size_t i;
+	size_t i, n;
 
 	for (i = 0; i < block->count && ret != 0; i++) {
 		const struct pack_wrap *wrap = &block->wraps[i];
-		const struct key_secret *mine =
-			wrap->kind == PACK_WRAP_KEY ? find_key(with, wrap->id) : NULL;
+		const struct key_secret *mine = NULL;
 
+		for (n = 0; wrap->kind == PACK_WRAP_KEY && mine == NULL && n < with->key_count; n++)
+			if (memcmp(with->keys[n].half.id, wrap->id, KEY_ID_LEN) == 0)
+				mine = &with->keys[n];
 		if (mine == NULL)
 			continue;
 		ret = wrapping_key(mine->secret, wrap->ephemeral, wrap->ephemeral,

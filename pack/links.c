@@ -15,6 +15,7 @@
 #include "lib/err.h"
 #include "lib/fs.h"
 #include "lib/hash.h"
+#include "lib/mem.h"
 
 struct slot {
 	uint64_t dev, ino;
@@ -38,11 +39,10 @@ struct pack_links {
 
 struct pack_links *pack_links_new(size_t memory, struct err *err)
 {
-	struct pack_links *l = calloc(1, sizeof *l);
+	struct pack_links *l = mem_new(sizeof *l, err);
 
-	if (l == NULL || (l->table = calloc(FIRST_SLOTS, sizeof *l->table)) == NULL) {
+	if (l == NULL || (l->table = mem_new(FIRST_SLOTS * sizeof *l->table, err)) == NULL) {
 		free(l);
-		err_set(err, ERR_NOMEM, "out of memory");
 		return NULL;
 	}
 	l->slots = FIRST_SLOTS;
@@ -61,13 +61,6 @@ void pack_links_free(struct pack_links *l)
 	if (l->paths_fd >= 0)
 		close(l->paths_fd);
 	free(l);
-}
-
-static uint64_t hash_of(uint64_t dev, uint64_t ino)
-{
-	uint64_t key[2] = {dev, ino};
-
-	return hash_xxh3(key, sizeof key);
 }
 
 static int get(const struct pack_links *l, uint64_t i, struct slot *s, struct err *err)
@@ -92,7 +85,7 @@ static int put(struct pack_links *l, uint64_t i, const struct slot *s, struct er
 static int find(const struct pack_links *l, uint64_t dev, uint64_t ino, uint64_t *at,
 	struct slot *s, struct err *err)
 {
-	uint64_t i = hash_of(dev, ino) & (l->slots - 1);
+	uint64_t key[2] = {dev, ino}, i = hash_xxh3(key, sizeof key) & (l->slots - 1);
 
 	for (;; i = (i + 1) & (l->slots - 1)) {
 		if (get(l, i, s, err) != 0)
@@ -112,8 +105,8 @@ static int make_table(struct pack_links *to, uint64_t slots, struct err *err)
 	to->table = NULL;
 	to->table_fd = -1;
 	if (slots <= to->memory) {
-		to->table = calloc(slots, sizeof *to->table);
-		return to->table != NULL ? 0 : err_set(err, ERR_NOMEM, "out of memory");
+		to->table = mem_new(slots * sizeof *to->table, err);
+		return to->table != NULL ? 0 : -1;
 	}
 	to->table_fd = fs_temporary(err);
 	if (to->table_fd < 0)
@@ -156,21 +149,6 @@ failed:
 	return -1;
 }
 
-static int add(struct pack_links *l, uint64_t at, struct slot *s, const char *path, size_t len,
-	struct err *err)
-{
-	if (l->paths_fd < 0 && (l->paths_fd = fs_temporary(err)) < 0)
-		return -1;
-	s->len = (uint32_t)len;
-	s->path = l->paths_len;
-	if (fs_write_at(l->paths_fd, path, len, l->paths_len, err) != 0 || put(l, at, s, err) != 0)
-		return -1;
-	l->paths_len += len;
-	l->used++;
-	l->alive++;
-	return l->used * 4 >= l->slots * 3 ? rebuild(l, err) : 0;
-}
-
 int pack_links_meet(struct pack_links *l, uint64_t dev, uint64_t ino, uint64_t nlink,
 	const char *path, size_t len, struct buf *first, struct err *err)
 {
@@ -183,7 +161,16 @@ int pack_links_meet(struct pack_links *l, uint64_t dev, uint64_t ino, uint64_t n
 	if (s.len == 0) {
 		s = (struct slot){.dev = dev, .ino = ino};
 		s.left = nlink - 1 < UINT32_MAX ? (uint32_t)(nlink - 1) : UINT32_MAX;
-		return add(l, at, &s, path, len, err);
+		s.len = (uint32_t)len;
+		s.path = l->paths_len;
+		if ((l->paths_fd < 0 && (l->paths_fd = fs_temporary(err)) < 0) ||
+			fs_write_at(l->paths_fd, path, len, l->paths_len, err) != 0 ||
+			put(l, at, &s, err) != 0)
+			return -1;
+		l->paths_len += len;
+		l->used++;
+		l->alive++;
+		return l->used * 4 >= l->slots * 3 ? rebuild(l, err) : 0;
 	}
 	buf_clear(first);
 	to = buf_room(first, s.len, err);

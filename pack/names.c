@@ -1,7 +1,6 @@
 /* External merge sort: sorted runs in one file, a small window on each. */
 #include "pack/names.h"
 
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -91,10 +90,7 @@ static int spill(struct pack_names *names, struct err *err)
 		goto out;
 	}
 	names->runs = runs;
-	runs[names->run_count].at = start;
-	runs[names->run_count].end = names->file_len;
-	runs[names->run_count].pos = runs[names->run_count].len = 0;
-	names->run_count++;
+	runs[names->run_count++] = (struct pack_names_run){.at = start, .end = names->file_len};
 	buf_clear(&names->text);
 	buf_clear(&names->order);
 	result = 0;
@@ -130,7 +126,6 @@ int pack_names_sort(struct pack_names *names, struct err *err)
  * one. */
 static int fill(struct pack_names *names, struct pack_names_run *run, struct err *err)
 {
-	ssize_t n;
 	size_t want;
 
 	if (run->pos < run->len &&
@@ -144,14 +139,11 @@ static int fill(struct pack_names *names, struct pack_names_run *run, struct err
 		want = (size_t)(run->end - run->at);
 	if (want == 0)
 		return 0;
-	do
-		n = pread(names->fd, run->window + run->len, want, (off_t)run->at);
-	while (n < 0 && errno == EINTR);
-	if (n <= 0)
-		return err_errno(err, n < 0 ? errno : EIO, "temporary file of names");
-	run->at += (uint64_t)n;
-	run->len += (size_t)n;
-	return (size_t)n < want ? fill(names, run, err) : 0;
+	if (fs_read_at(names->fd, run->window + run->len, want, run->at, err) != 0)
+		return err_prefix(err, "temporary file of names");
+	run->at += want;
+	run->len += want;
+	return 0;
 }
 
 static int next_merged(struct pack_names *names, const char **name, uint8_t *tag, struct err *err)

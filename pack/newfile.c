@@ -22,32 +22,26 @@ void pack_newfile_temporary(char name[PACK_NEWFILE_TEMPORARY], unsigned serial)
 	snprintf(name, PACK_NEWFILE_TEMPORARY, ".fdump-%d-%u", (int)getpid(), serial);
 }
 
-static int open_file(struct pack_newfile *file, int dir, mode_t mode, unsigned *serial)
+int pack_newfile_open(struct pack_newfile *file, int dir, mode_t mode, const struct pack_head *head,
+	unsigned *serial)
 {
 	file->temporary[0] = 0;
 	file->made = mode & 0777;
 	file->fd = openat(dir, ".", O_TMPFILE | O_RDWR | O_CLOEXEC, file->made);
-	if (file->fd >= 0 || serial == NULL)
-		return file->fd >= 0 ? 0 : -1;
-	if (errno != EOPNOTSUPP && errno != EISDIR && errno != ENOENT && errno != EINVAL)
-		return -1;
-	file->made = 0600;
-	pack_newfile_temporary(file->temporary, (*serial)++);
-	file->fd = openat(
-		dir, file->temporary, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
-	if (file->fd < 0)
+	if (file->fd < 0 && serial != NULL &&
+		(errno == EOPNOTSUPP || errno == EISDIR || errno == ENOENT || errno == EINVAL)) {
+		file->made = 0600;
+		pack_newfile_temporary(file->temporary, (*serial)++);
+		file->fd = openat(dir, file->temporary,
+			O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+	}
+	if (file->fd < 0) {
 		file->temporary[0] = 0;
-	return file->fd >= 0 ? 0 : -1;
-}
-
-int pack_newfile_open(struct pack_newfile *file, int dir, mode_t mode, const struct pack_head *head,
-	unsigned *serial)
-{
-	int ret = open_file(file, dir, mode, serial);
-
-	if (ret == 0 && head != NULL)
+		return -1;
+	}
+	if (head != NULL)
 		pack_restore_early_flags(file->fd, head);
-	return ret;
+	return 0;
 }
 
 void pack_newfile_drop(struct pack_newfile *file, int dir)
@@ -79,17 +73,6 @@ int pack_newfile_write(
 			return -1;
 		*at += item.data.len;
 	}
-	return 0;
-}
-
-int pack_newfile_finish(const struct pack_newfile *file, const struct pack_restore *restore,
-	unsigned how, const struct pack_head *head, uint64_t size, bool sparse_end, char *text,
-	size_t text_len)
-{
-	text[0] = 0;
-	if (sparse_end && ftruncate(file->fd, (off_t)size) != 0)
-		return -1;
-	pack_restore_meta(restore, file->fd, how, file->made, head, text, text_len);
 	return 0;
 }
 

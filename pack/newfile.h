@@ -2,7 +2,7 @@
  * A file in the making: unnamed, else under a temporary name (`.fdump-PID-N`),
  * until all of it is there; then it is put under its real name at once.
  *
- *   pack_newfile_open -> _write* -> _finish -> _place (-> _replace) -> _drop
+ *   pack_newfile_open -> _write* -> metadata -> _place (-> _replace) -> _drop
  *
  * Each function may be called by any thread, a file by one at a time.
  */
@@ -16,7 +16,6 @@
 
 struct pack_head;
 struct pack_load;
-struct pack_restore;
 
 #define PACK_NEWFILE_TEMPORARY 48
 
@@ -39,13 +38,6 @@ int pack_newfile_open(struct pack_newfile *file, int dir, mode_t mode, const str
  * 0, or -1 with errno set (0: no reason is known). */
 int pack_newfile_write(int fd, const struct pack_load *load, uint32_t from, uint32_t end,
 	uint64_t *at, bool *hole);
-
-/* Metadata (how: PACK_RESTORE_*), before that the size if it ends in a hole.
- * What could not be restored is said in text, else it is empty. Returns 0, or -1
- * with errno set: the file is not whole. */
-int pack_newfile_finish(const struct pack_newfile *file, const struct pack_restore *restore,
-	unsigned how, const struct pack_head *head, uint64_t size, bool sparse_end, char *text,
-	size_t text_len);
 
 /* Puts it under its name in dir, if nothing has that. Returns 0; 1 if that is for
  * _replace, after what is there was looked at; -1 with errno set. */

@@ -1,60 +1,154 @@
+/* The table is open addressing with linear probing. A row is never freed, but marked RESTORED. */
 #include "pack/outcome.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
-#include "pack/remark.h"
+#include "lib/fs.h"
+#include "lib/hash.h"
+#include "pack/extract.h"
 
-#define TEXT_MAX 256 /* of a problem */
+#define TEXT_MAX   256 /* of a problem */
+#define ROWS_FIRST 256
+#define ROWS_MAX   (1u << 21) /* 48 MiB */
+#define PIECE      65536      /* bytes that are hashed at once */
 
-void pack_outcome_init(struct pack_outcome *o, const struct pack_outcome_options *options)
+enum {
+	RESTORED,
+	UNWHOLE, /* there was nothing whole of it */
+	LOST,    /* it could not be restored */
+	KEPT,    /* what was there stays */
+	SAME,    /* the same, and it has the entry's size and time */
+};
+
+struct pack_outcome_row {
+	uint64_t path;   /* 0: free */
+	uint8_t sum[15]; /* the beginning of the entry's SHA-256; SAME */
+	uint8_t fate;
+};
+
+void pack_outcome_init(struct pack_outcome *o, const struct pack_extract_options *options)
 {
-	*o = (struct pack_outcome){.o = *options};
+	*o = (struct pack_outcome){.o = options};
 	clock_gettime(CLOCK_REALTIME_COARSE, &o->start);
 }
 
 void pack_outcome_fini(struct pack_outcome *o)
 {
-	pack_absent_fini(&o->absent);
+	free(o->rows);
+	o->rows = NULL;
+}
+
+/* --- the table ------------------------------------------------------------ */
+
+/* A path's row, or the free one where it would be. There is always a free one. */
+static struct pack_outcome_row *find(const struct pack_outcome *o, uint64_t path)
+{
+	size_t i = path & (o->cap - 1);
+
+	assert(o->count < o->cap);
+	while (o->rows[i].path != 0 && o->rows[i].path != path)
+		i = (i + 1) & (o->cap - 1);
+	return &o->rows[i];
+}
+
+static uint64_t hash_of(struct pack_bytes path)
+{
+	uint64_t hash = hash_xxh3(path.at, path.len);
+
+	return hash != 0 ? hash : 1;
+}
+
+/* Makes the table twice as large; rows that are marked RESTORED are left behind. */
+static bool grow(struct pack_outcome *o)
+{
+	struct pack_outcome grown = *o;
+	size_t i;
+
+	grown.cap = o->cap > 0 ? o->cap * 2 : ROWS_FIRST;
+	grown.count = 0;
+	if (grown.cap > ROWS_MAX || (grown.rows = calloc(grown.cap, sizeof *grown.rows)) == NULL)
+		return false;
+	for (i = 0; i < o->cap; i++) {
+		if (o->rows[i].path == 0 || o->rows[i].fate == RESTORED)
+			continue;
+		*find(&grown, o->rows[i].path) = o->rows[i];
+		grown.count++;
+	}
+	free(o->rows);
+	*o = grown;
+	return true;
 }
 
 void pack_outcome_begin(struct pack_outcome *o)
 {
-	o->why = PACK_ABSENT_LOST;
+	o->fate = LOST;
 }
 
 void pack_outcome_end(struct pack_outcome *o, struct pack_bytes path, const uint8_t *sum)
 {
-	if (o->why == PACK_ABSENT_NOT)
-		pack_absent_remove(&o->absent, path);
-	else
-		pack_absent_add(&o->absent, path, o->why, sum);
+	uint64_t hash = hash_of(path);
+	struct pack_outcome_row *row;
+
+	if (o->fate == RESTORED) {
+		if (o->count > 0)
+			find(o, hash)->fate = RESTORED;
+		return;
+	}
+	if (o->full || (o->count + o->cap / 4 >= o->cap && !grow(o))) {
+		o->full = true;
+		return;
+	}
+	row = find(o, hash);
+	o->count += row->path == 0;
+	row->path = hash;
+	row->fate = o->fate;
+	if (sum != NULL)
+		memcpy(row->sum, sum, sizeof row->sum);
 }
+
+/* Whether a regular file's SHA-256 begins like this. */
+static bool has_sum(int dir, const char *name, const struct pack_outcome_row *row)
+{
+	int fd = fs_open_read(dir, name, 0);
+	struct hash *hash = hash_new(NULL);
+	uint8_t *piece = malloc(PIECE), digest[HASH_LEN] = {0};
+	struct stat st;
+	ssize_t n = -1;
+
+	if (fd >= 0 && hash != NULL && piece != NULL && fstat(fd, &st) == 0 &&
+		S_ISREG(st.st_mode)) {
+		while ((n = fs_read_full(fd, piece, PIECE, NULL)) > 0)
+			hash_add(hash, piece, (size_t)n);
+		hash_end(hash, digest);
+	}
+	free(piece);
+	hash_free(hash);
+	if (fd >= 0)
+		close(fd);
+	return n == 0 && memcmp(digest, row->sum, sizeof row->sum) == 0;
+}
+
+/* --- what happens --------------------------------------------------------- */
 
 void pack_outcome_done(struct pack_outcome *o, struct pack_bytes path)
 {
-	o->why = PACK_ABSENT_NOT;
-	if (o->o.entry != NULL)
-		o->o.entry(o->o.ctx, path);
+	o->fate = RESTORED;
+	if (o->o->entry != NULL)
+		o->o->entry(o->o->ctx, path);
 }
 
-/* --- problems ------------------------------------------------------------- */
-
 void pack_outcome_problem(struct pack_outcome *o, struct pack_bytes path,
-	enum pack_outcome_kind kind, const char *fmt, ...)
+	enum pack_outcome_kind kind, const char *what)
 {
-	char text[TEXT_MAX];
-	va_list ap;
-
-	va_start(ap, fmt);
-	vsnprintf(text, sizeof text, fmt, ap);
-	va_end(ap);
 	if (kind == PACK_OUTCOME_ABSENT)
-		o->why = PACK_ABSENT_NONE;
-	o->o.problem(o->o.ctx, path, kind, 0, text);
+		o->fate = UNWHOLE;
+	o->o->problem(o->o->ctx, path, kind, 0, what);
 }
 
 void pack_outcome_lost(struct pack_outcome *o, struct pack_bytes path, const char *what, int errnum)
@@ -62,7 +156,7 @@ void pack_outcome_lost(struct pack_outcome *o, struct pack_bytes path, const cha
 	char text[TEXT_MAX], reason[96];
 
 	snprintf(text, sizeof text, "%s: %s", what, strerror_r(errnum, reason, sizeof reason));
-	o->o.problem(o->o.ctx, path, PACK_OUTCOME_LOST, errnum, text);
+	o->o->problem(o->o->ctx, path, PACK_OUTCOME_LOST, errnum, text);
 }
 
 /* EFBIG is the one reason that asks for the size. */
@@ -79,7 +173,7 @@ void pack_outcome_unwritten(
 		"can't be written: its %llu bytes are more than this file system, or a limit "
 		"(ulimit -f), allows in one file",
 		(unsigned long long)size);
-	o->o.problem(o->o.ctx, path, PACK_OUTCOME_LOST, errnum, text);
+	o->o->problem(o->o->ctx, path, PACK_OUTCOME_LOST, errnum, text);
 }
 
 void pack_outcome_kept(struct pack_outcome *o, struct pack_bytes path, const struct pack_head *head,
@@ -87,51 +181,88 @@ void pack_outcome_kept(struct pack_outcome *o, struct pack_bytes path, const str
 {
 	bool same = pack_overwrite_same(head, there, dir);
 
-	o->why = PACK_ABSENT_KEPT;
-	if (same && o->o.overwrite == PACK_OVERWRITE_CHANGED)
-		o->why = PACK_ABSENT_NOT;
+	o->fate = KEPT;
+	if (same && o->o->overwrite == PACK_OVERWRITE_CHANGED)
+		o->fate = RESTORED;
 	else if (same && sum != NULL)
-		o->why = PACK_ABSENT_SAME;
+		o->fate = SAME;
 	if (!pack_overwrite_alike(head->type, there->st_mode))
 		pack_outcome_problem(o, path, PACK_OUTCOME_KEPT,
 			"not restored: what has its name is something else, and is kept");
 }
 
-/* --- what is asked before ------------------------------------------------- */
-
 bool pack_outcome_left_out(struct pack_outcome *o, struct pack_bytes path,
 	const struct pack_head *head, const struct pack_tail *tail)
 {
-	char text[TEXT_MAX];
-	enum pack_remark got = pack_remark(head, tail, o->o.made, text, sizeof text);
+	const char *made = o->o->made;
+	char text[TEXT_MAX], reason[160];
+	bool left_out = false;
 
-	if (got != PACK_REMARK_NONE)
-		pack_outcome_problem(o, path,
-			got == PACK_REMARK_NOTE ? PACK_OUTCOME_NOTE : PACK_OUTCOME_ABSENT, "%s",
-			text);
-	return got == PACK_REMARK_LEAVE;
+	switch (tail->status) {
+	case PACK_OK:
+		return false;
+	case PACK_CHANGED:
+	case PACK_GROWN:
+	case PACK_SHRUNK:
+		snprintf(text, sizeof text, "restored as it was read: it %s in the meantime",
+			tail->status == PACK_CHANGED ? "was written to"
+			: tail->status == PACK_GROWN ? "grew"
+						     : "shrank");
+		break;
+	case PACK_VANISHED:
+		left_out = !tail->has_content || tail->has_error || tail->size != head->size;
+		snprintf(text, sizeof text,
+			left_out ? "not restored: it vanished while it was %s"
+				 : "restored: it was removed while it was %s",
+			made);
+		break;
+	case PACK_INCOMPLETE:
+		snprintf(text, sizeof text,
+			"restored without attributes or flags that could not be read when it was "
+			"%s",
+			made);
+		break;
+	case PACK_COMMAND_FAILED:
+		left_out = true;
+		pack_command_failed(tail->exit, reason, sizeof reason);
+		snprintf(text, sizeof text, "not restored: %s", reason);
+		break;
+	default:
+		left_out = pack_type_has_content(head->type); /* others need their HEAD only */
+		snprintf(text, sizeof text,
+			left_out ? "not restored: it could not be read when it was %s"
+				 : "could not be listed when it was %s",
+			made);
+	}
+	pack_outcome_problem(o, path, left_out ? PACK_OUTCOME_ABSENT : PACK_OUTCOME_NOTE, text);
+	return left_out;
 }
 
 bool pack_outcome_foreign(struct pack_outcome *o, struct pack_bytes path, struct pack_bytes link,
 	int dir, const char *name)
 {
-	enum pack_absent_why why = pack_absent_get(&o->absent, link, dir, name);
+	struct pack_outcome_row *row = o->count > 0 ? find(o, hash_of(link)) : NULL;
+	unsigned fate = o->full ? KEPT : RESTORED;
 	struct stat st;
 
+	if (row != NULL && row->path != 0) {
+		if (row->fate == SAME)
+			row->fate = has_sum(dir, name, row) ? RESTORED : KEPT;
+		fate = row->fate;
+	}
 	/* Nothing was read of it, and it was not touched since we are here. */
-	if (why == PACK_ABSENT_NOT && o->gaps &&
-		fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+	if (fate == RESTORED && o->gaps && fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
 		(st.st_ctim.tv_sec < o->start.tv_sec ||
 			(st.st_ctim.tv_sec == o->start.tv_sec &&
 				st.st_ctim.tv_nsec < o->start.tv_nsec)))
-		why = PACK_ABSENT_LOST;
-	if (why == PACK_ABSENT_KEPT)
+		fate = LOST;
+	if (fate == KEPT)
 		pack_outcome_problem(o, path, PACK_OUTCOME_KEPT,
 			"not restored: a hard link to an entry in whose place something else is "
 			"kept");
-	else if (why != PACK_ABSENT_NOT)
+	else if (fate != RESTORED)
 		pack_outcome_problem(o, path,
-			why == PACK_ABSENT_NONE ? PACK_OUTCOME_ABSENT : PACK_OUTCOME_LOST,
+			fate == UNWHOLE ? PACK_OUTCOME_ABSENT : PACK_OUTCOME_LOST,
 			"not restored: a hard link to an entry that is not");
-	return why != PACK_ABSENT_NOT;
+	return fate != RESTORED;
 }

@@ -19,22 +19,9 @@
 
 bool pack_overwrite_alike(enum pack_type type, mode_t there)
 {
-	switch (type) {
-	case PACK_DIRECTORY:
-		return S_ISDIR(there);
-	case PACK_SYMLINK:
-		return S_ISLNK(there);
-	case PACK_FIFO:
-		return S_ISFIFO(there);
-	case PACK_SOCKET:
-		return S_ISSOCK(there);
-	case PACK_CHAR:
-		return S_ISCHR(there);
-	case PACK_BLOCK:
-		return S_ISBLK(there);
-	default:
-		return S_ISREG(there);
-	}
+	bool file = type == PACK_COMMAND || type == PACK_HARDLINK;
+
+	return pack_type_of(there) == (file ? PACK_REGULAR : type);
 }
 
 /* What a file in dir keeps of a time. Returns false if that can't be tried. */

@@ -4,12 +4,11 @@
  */
 #include "pack/pick.h"
 
-#include <string.h>
-
 #include <stdlib.h>
 
 #include "lib/buf.h"
 #include "lib/err.h"
+#include "lib/mem.h"
 #include "pack/extract.h"
 #include "pack/heirs.h"
 #include "pack/seek.h"
@@ -38,14 +37,6 @@ struct pick {
 static bool chosen(const struct pick *p, struct pack_bytes path)
 {
 	return p->o->selected(p->o->ctx, path.at, path.len);
-}
-
-/* First pass: notes the link if its target is not chosen. */
-static int note_link(struct pick *p, const struct pack_index_record *r, struct err *err)
-{
-	if (r->head.type != PACK_HARDLINK || !chosen(p, r->head.path) || chosen(p, r->head.link))
-		return 0;
-	return pack_heirs_add(&p->heirs, r->head.link, r->head.path, err);
 }
 
 static int on_head(void *ctx, const struct pack_head *head, struct err *err)
@@ -108,29 +99,19 @@ static int fetch(struct pick *p, uint32_t pack, const struct pack_index_record *
 	return 0;
 }
 
-static bool is_in(struct pack_bytes path, struct pack_bytes dir)
-{
-	return path.len > dir.len && path.at[dir.len] == '/' &&
-	       memcmp(path.at, dir.at, dir.len) == 0;
-}
-
 /* Notes a directory that is not chosen. */
 static int note_way(
 	struct pick *p, uint32_t pack, const struct pack_index_record *r, struct err *err)
 {
 	struct way *w;
 
-	while (p->way_count > 0 && !is_in(r->head.path, p->ways[p->way_count - 1].record.head.path))
+	while (p->way_count > 0 &&
+		!pack_path_in(r->head.path, p->ways[p->way_count - 1].record.head.path))
 		buf_fini(&p->ways[--p->way_count].head);
-	if (p->way_count == p->way_cap) {
-		size_t cap = p->way_cap > 0 ? 2 * p->way_cap : 16;
-
-		w = realloc(p->ways, cap * sizeof *w);
-		if (w == NULL)
-			return err_set(err, ERR_NOMEM, "out of memory");
-		p->ways = w;
-		p->way_cap = cap;
-	}
+	w = mem_grow(p->ways, p->way_count, &p->way_cap, sizeof *w, err);
+	if (w == NULL)
+		return -1;
+	p->ways = w;
 	w = &p->ways[p->way_count++];
 	*w = (struct way){.record = *r, .pack = pack};
 	buf_init(&w->head, PACK_HEAD_KEEP);
@@ -142,7 +123,7 @@ static int fetch_ways(struct pick *p, struct pack_bytes path, struct err *err)
 {
 	size_t i;
 
-	for (i = 0; i < p->way_count && is_in(path, p->ways[i].record.head.path); i++) {
+	for (i = 0; i < p->way_count && pack_path_in(path, p->ways[i].record.head.path); i++) {
 		struct way *w = &p->ways[i];
 
 		if (!w->read && fetch(p, w->pack, &w->record, w->record.head.path, err) != 0)
@@ -160,7 +141,7 @@ static int relink(struct pick *p, const struct pack_index_record *r, const struc
 	struct pack_bytes path = pack_heirs_path(&p->heirs, first);
 	struct pack_head head = r->head;
 
-	if (path.len == head.path.len && memcmp(path.at, head.path.at, path.len) == 0)
+	if (pack_path_same(path, head.path))
 		return pack_extract_way(p->o->extract, path, err); /* it is that one */
 	head.link = path;
 	if (pack_extract_head(p->o->extract, &head, err) != 0)
@@ -182,9 +163,7 @@ static int take(struct pick *p, uint32_t pack, const struct pack_index_record *r
 		return fetch(p, pack, r, r->head.path, err);
 	}
 	if (r->head.type == PACK_DIRECTORY)
-		return r->head.path.len == 1 && r->head.path.at[0] == '.'
-			       ? 0
-			       : note_way(p, pack, r, err);
+		return pack_path_is_root(r->head.path) ? 0 : note_way(p, pack, r, err);
 	heir = pack_heirs_find(&p->heirs, r->head.path);
 	if (heir == NULL || r->head.type == PACK_HARDLINK)
 		return 0;
@@ -210,9 +189,13 @@ static int walk(struct pick *p, bool second, struct err *err)
 			if (got < 0)
 				return -1;
 			if (got == 2)
-				continue; /* refused: it is not to be had */
-			got = second ? take(p, places[i].pack, &record, err)
-				     : note_link(p, &record, err);
+				continue; /* refused: it is not available */
+			if (second)
+				got = take(p, places[i].pack, &record, err);
+			else if (record.head.type == PACK_HARDLINK && chosen(p, record.head.path) &&
+				 !chosen(p, record.head.link))
+				got = pack_heirs_add(
+					&p->heirs, record.head.link, record.head.path, err);
 			if (got != 0)
 				return -1;
 		}
@@ -220,26 +203,10 @@ static int walk(struct pick *p, bool second, struct err *err)
 	return 0;
 }
 
-/* Whether it is worth to read the pack in sequence instead. */
-static bool is_damage(const struct err *err)
-{
-	return err->code == ERR_DAMAGE || err->code == ERR_FORMAT || err->code == ERR_LIMIT;
-}
-
-static int find_places(struct pick *p, struct err *err)
-{
-	struct pack_seek_place place;
-	int got;
-
-	while ((got = pack_seek_back(p->seek, p->hand, &place, err)) == 0)
-		if (buf_add(&p->places, &place, sizeof place, err) != 0)
-			return -1;
-	return got > 0 ? 0 : -1;
-}
-
 int pack_pick_run(const struct pack_pick_options *options, struct err *err)
 {
 	struct pick p = {.o = options};
+	struct pack_seek_place place;
 	int got = -1;
 
 	buf_init(&p.places, PACK_HEIRS_MAX);
@@ -247,9 +214,17 @@ int pack_pick_run(const struct pack_pick_options *options, struct err *err)
 	p.seek = pack_seek_open(options->seek, err);
 	p.hand = p.seek != NULL ? pack_seek_hand_new(err) : NULL;
 	p.reader = p.hand != NULL ? pack_seek_hand_new(err) : NULL;
-	if (p.reader != NULL && find_places(&p, err) == 0 && walk(&p, false, err) == 0)
-		got = 0;
-	if (got != 0 && is_damage(err))
+	if (p.reader != NULL)
+		while ((got = pack_seek_back(p.seek, p.hand, &place, err)) == 0)
+			if (buf_add(&p.places, &place, sizeof place, err) != 0) {
+				got = -1;
+				break;
+			}
+	if (got == 1)
+		got = walk(&p, false, err);
+	/* Whether it is worth reading the pack in sequence instead. */
+	if (got != 0 &&
+		(err->code == ERR_DAMAGE || err->code == ERR_FORMAT || err->code == ERR_LIMIT))
 		got = 1;
 	if (got == 0) {
 		pack_heirs_ready(&p.heirs);

@@ -399,11 +399,10 @@ int pack_read_run(
 
 	memset(result, 0, sizeof *result);
 	r.window = mem_new(WINDOW, err);
-	r.reader = pack_reader_new(options->prove, options->need_key, on_problem, &r, err);
+	r.reader = pack_reader_new(
+		options->feed != NULL, options->prove, options->need_key, on_problem, &r, err);
 	if (jobs == NULL || workers == NULL || r.window == NULL || r.reader == NULL)
 		goto out;
-	if (options->feed != NULL)
-		pack_reader_bare(r.reader);
 	for (i = 0; i < job_count; i++)
 		if ((jobs[i] = job_new(options, err)) == NULL)
 			goto out;

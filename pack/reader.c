@@ -60,8 +60,25 @@ struct pack_reader {
 	bool blind;      /* one of them has what is not known here: can't be compared */
 };
 
-struct pack_reader *pack_reader_new(
-	bool prove, bool sealed, pack_reader_problem *problem, void *ctx, struct err *err)
+static void begin_pack(struct pack_reader *r, uint64_t at)
+{
+	uint8_t unused[HASH_LEN];
+
+	hash_end(r->digest, unused);
+	buf_clear(&r->seen);
+	buf_clear(&r->lost);
+	buf_clear(&r->key);
+	r->in_pack = true;
+	r->ended = r->damaged = r->gap = r->blind = r->open = r->keyed = false;
+	r->sealed = r->must_seal;
+	r->start = at;
+	r->next_seq = r->entries = r->content = r->statuses = r->last_index = r->blocks = 0;
+	r->seen_count = 0;
+	r->total.packs++;
+}
+
+struct pack_reader *pack_reader_new(bool bare, bool prove, bool sealed,
+	pack_reader_problem *problem, void *ctx, struct err *err)
 {
 	struct pack_reader *r = mem_new(sizeof *r, err);
 
@@ -77,10 +94,14 @@ struct pack_reader *pack_reader_new(
 	buf_init(&r->seen, 4 * PACK_BLOCK_RAW_MAX);
 	buf_init(&r->lost, LOST_MAX * sizeof(uint64_t));
 	r->digest = hash_new(err);
-	if (r->digest != NULL)
-		return r;
-	pack_reader_free(r);
-	return NULL;
+	if (r->digest == NULL) {
+		pack_reader_free(r);
+		return NULL;
+	}
+	r->bare = bare;
+	if (bare)
+		begin_pack(r, 0);
+	return r;
 }
 
 void pack_reader_free(struct pack_reader *r)
@@ -161,29 +182,6 @@ void pack_reader_garbage(struct pack_reader *r, uint64_t offset, uint64_t len)
 void pack_reader_trailing(struct pack_reader *r, uint64_t offset)
 {
 	report(r, PACK_PROBLEM_END, offset, nobody, "bytes after the end that are not a pack");
-}
-
-static void begin_pack(struct pack_reader *r, uint64_t at)
-{
-	uint8_t unused[HASH_LEN];
-
-	hash_end(r->digest, unused);
-	buf_clear(&r->seen);
-	buf_clear(&r->lost);
-	buf_clear(&r->key);
-	r->in_pack = true;
-	r->ended = r->damaged = r->gap = r->blind = r->open = r->keyed = false;
-	r->sealed = r->must_seal;
-	r->start = at;
-	r->next_seq = r->entries = r->content = r->statuses = r->last_index = r->blocks = 0;
-	r->seen_count = 0;
-	r->total.packs++;
-}
-
-void pack_reader_bare(struct pack_reader *r)
-{
-	begin_pack(r, 0);
-	r->bare = true;
 }
 
 /* --- START -------------------------------------------------------------- */

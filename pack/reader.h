@@ -33,16 +33,12 @@ enum pack_problem_kind {
 typedef void pack_reader_problem(void *ctx, enum pack_problem_kind kind, uint64_t offset,
 	struct pack_bytes path, const char *what);
 
-/* prove: loads have passed pack/chain.h: compare checksums and indexes. sealed: refuse what is not
- * sealed.
- * NULL with err set: out of memory. */
-struct pack_reader *pack_reader_new(
-	bool prove, bool sealed, pack_reader_problem *problem, void *ctx, struct err *err);
+/* bare: there are no blocks around the entries, so no START, END or index will come. prove: loads
+ * have passed pack/chain.h: compare checksums and indexes. sealed: refuse what is not sealed. NULL
+ * with err set: out of memory. */
+struct pack_reader *pack_reader_new(bool bare, bool prove, bool sealed,
+	pack_reader_problem *problem, void *ctx, struct err *err);
 void pack_reader_free(struct pack_reader *reader);
-
-/* Before the first load: there are no blocks around the entries, so no START, END
- * or index will come. */
-void pack_reader_bare(struct pack_reader *reader);
 
 /* Takes the next load, in the order of the input. Returns 0, or -1 with err
  * set: out of memory, a START that is refused (ERR_UNSUPPORTED), or ERR_DENIED: not sealed. */

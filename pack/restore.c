@@ -120,18 +120,6 @@ static void set_owner(int fd, const struct owner *o, mode_t *mode, struct missin
 		*mode &= ~(mode_t)S_IRWXG | ((*mode & S_IRWXO) << 3);
 }
 
-/* Attributes that give rights; not for an unprivileged restore. */
-static bool is_privileged(struct pack_bytes name)
-{
-	return (name.len >= 9 && memcmp(name.at, "security.", 9) == 0) ||
-	       (name.len >= 8 && memcmp(name.at, "trusted.", 8) == 0);
-}
-
-static bool is_name(struct pack_bytes name, const char *text)
-{
-	return name.len == strlen(text) && memcmp(name.at, text, name.len) == 0;
-}
-
 /* By descriptor, or the path of one that was opened with O_PATH. Returns 0 also
  * if it is not there. */
 static int remove_xattr(int fd, const char *path, const char *name)
@@ -156,9 +144,11 @@ static void set_xattrs(const struct pack_restore *r, int fd, unsigned how,
 	while (r->xattrs && pack_xattr_next(&walk, &key, &value)) {
 		memcpy(name, key.at, key.len);
 		name[key.len] = 0;
-		access = access || is_name(key, acl_access);
-		def = def || is_name(key, acl_default);
-		if (!r->privileged && is_privileged(key)) {
+		access = access || strcmp(name, acl_access) == 0;
+		def = def || strcmp(name, acl_default) == 0;
+		/* These give rights. */
+		if (!r->privileged &&
+			(strncmp(name, "security.", 9) == 0 || strncmp(name, "trusted.", 8) == 0)) {
 			esc_name(shown, sizeof shown, key.at, key.len);
 			miss(m, "%s not restored: needs privilege", shown);
 			continue;
@@ -201,19 +191,6 @@ static void set_mode(const struct pack_restore *r, int fd, unsigned how, mode_t 
 		miss_errno(m, "mode not restored");
 }
 
-static void set_times(int fd, unsigned how, const struct pack_head *head, struct missing *m)
-{
-	struct timespec times[2] = {{.tv_nsec = UTIME_OMIT}};
-
-	if (!(head->has & PACK_HAS_MTIME))
-		return;
-	times[1].tv_sec = head->mtime.sec;
-	times[1].tv_nsec = head->mtime.nsec;
-	if (how & PACK_RESTORE_PATH ? utimensat(fd, "", times, AT_EMPTY_PATH) != 0
-				    : futimens(fd, times) != 0)
-		miss_errno(m, "modification time not restored");
-}
-
 /* What the file system did not keep, and did not say so. */
 static void look_again(const struct stat *st, unsigned how, mode_t mode,
 	const struct pack_head *head, struct missing *m)
@@ -237,6 +214,8 @@ int pack_restore_meta(const struct pack_restore *r, int fd, unsigned how, mode_t
 	struct missing m = {text, text_len, 0};
 	mode_t mode = pack_restore_mode(r, head);
 	struct owner owner = find_owner(r, head);
+	struct timespec times[2] = {{.tv_nsec = UTIME_OMIT},
+		{.tv_sec = head->mtime.sec, .tv_nsec = (long)head->mtime.nsec}};
 	bool fresh = how & PACK_RESTORE_FRESH && (mode & 06000) == 0;
 	struct stat st;
 
@@ -246,7 +225,10 @@ int pack_restore_meta(const struct pack_restore *r, int fd, unsigned how, mode_t
 		set_owner(fd, &owner, &mode, &m);
 	set_xattrs(r, fd, how, head, &m);
 	set_mode(r, fd, how, fresh ? fresh_mode : NO_MODE, mode, head, &m);
-	set_times(fd, how, head, &m);
+	if (head->has & PACK_HAS_MTIME &&
+		(how & PACK_RESTORE_PATH ? utimensat(fd, "", times, AT_EMPTY_PATH)
+					 : futimens(fd, times)) != 0)
+		miss_errno(&m, "modification time not restored");
 	if (fstat(fd, &st) != 0)
 		miss_errno(&m, "metadata can't be compared");
 	else if (r->privileged && fresh && !is_owner(&owner, &st)) /* it is made as another here */

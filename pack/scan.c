@@ -15,6 +15,7 @@
 #include "lib/buf.h"
 #include "lib/err.h"
 #include "lib/fs.h"
+#include "lib/mem.h"
 #include "pack/entry.h"
 #include "pack/names.h"
 
@@ -68,11 +69,10 @@ void pack_dir_unref(struct pack_dir *dir)
 /* Takes the descriptor, also on failure. */
 static struct pack_dir *dir_new(int fd, struct err *err)
 {
-	struct pack_dir *dir = malloc(sizeof *dir);
+	struct pack_dir *dir = mem_new(sizeof *dir, err);
 
 	if (dir == NULL) {
 		close(fd);
-		err_set(err, ERR_NOMEM, "out of memory");
 		return NULL;
 	}
 	dir->fd = fd;
@@ -82,11 +82,10 @@ static struct pack_dir *dir_new(int fd, struct err *err)
 
 struct pack_scan *pack_scan_new(const struct pack_scan_options *options, struct err *err)
 {
-	struct pack_scan *s = calloc(1, sizeof *s);
+	struct pack_scan *s = mem_new(sizeof *s, err);
 
-	if (s == NULL || (s->mem = malloc(LIST_MEM)) == NULL) {
+	if (s == NULL || (s->mem = mem_new(LIST_MEM, err)) == NULL) {
 		free(s);
-		err_set(err, ERR_NOMEM, "out of memory");
 		return NULL;
 	}
 	s->o = *options;
@@ -100,20 +99,13 @@ static void list_fini(struct pack_scan *s, struct pack_names *names)
 	pack_names_fini(names);
 }
 
-static void drop_entering(struct pack_scan *s)
-{
-	if (s->entering == NULL)
-		return;
-	pack_dir_unref(s->entering);
-	s->entering = NULL;
-	list_fini(s, &s->entering_names);
-}
-
 void pack_scan_free(struct pack_scan *s)
 {
 	if (s == NULL)
 		return;
-	drop_entering(s);
+	if (s->entering != NULL)
+		list_fini(s, &s->entering_names);
+	pack_dir_unref(s->entering);
 	while (s->depth > 0) {
 		struct frame *f = &s->frames[--s->depth];
 
@@ -154,21 +146,20 @@ size_t pack_scan_name(const char *path, char *out, bool *cut)
 	return len;
 }
 
-static void problem(struct pack_scan *s, const char *what, int errnum)
-{
-	s->any = true;
-	s->o.problem(s->o.problem_ctx, (const char *)s->path.data, s->path.len, what, errnum);
-}
-
-/* Of a path that was given, told as it was given. */
 static void root_problem(struct pack_scan *s, const char *what, int errnum)
 {
 	s->any = true;
 	s->o.problem(s->o.problem_ctx, s->root_name, strlen(s->root_name), what, errnum);
 }
 
+static void problem(struct pack_scan *s, const char *what, int errnum)
+{
+	s->any = true;
+	s->o.problem(s->o.problem_ctx, (const char *)s->path.data, s->path.len, what, errnum);
+}
+
 /* What could not be looked at: one that was listed has gone since, or it is a path that
- * was given. */
+ * was given, which is reported as it was given. */
 static void missing(struct pack_scan *s, int errnum)
 {
 	if (s->depth == 0)
@@ -248,27 +239,23 @@ static int open_file(int dirfd, const char *name, struct stat *st)
 	return fd;
 }
 
-/* Whether a of the two paths is b, or one that b is in. */
-static bool is_above(const char *a, size_t a_len, const char *b, size_t b_len)
-{
-	return a_len <= b_len && memcmp(a, b, a_len) == 0 && (a_len == b_len || b[a_len] == '/');
-}
-
 /* Whether an entry here and one that comes from elsewhere can't both be. */
 static bool is_taken(const struct pack_scan *s, const char *path, size_t len, bool is_dir)
 {
 	char *const *at;
 
 	for (at = s->o.taken; at != NULL && *at != NULL; at++) {
-		size_t n = strcspn(*at, "=");
+		struct pack_bytes here = {(const uint8_t *)path, len};
+		struct pack_bytes there = {(const uint8_t *)*at, strcspn(*at, "=")};
 
-		if (is_above(*at, n, path, len) || (!is_dir && is_above(path, len, *at, n)))
+		if (pack_path_same(here, there) || pack_path_in(here, there) ||
+			(!is_dir && pack_path_in(there, here)))
 			return true;
 	}
 	return false;
 }
 
-/* Looks at a name. Returns 0 with the item filled; 1 to leave it out; -1. */
+/* Looks at a name. Returns 0 with the item filled; 2 to leave it out; -1. */
 static int look(struct pack_scan *s, struct pack_dir *dir, const char *name, uint8_t type,
 	struct pack_scan_item *item, struct err *err)
 {
@@ -289,11 +276,11 @@ static int look(struct pack_scan *s, struct pack_dir *dir, const char *name, uin
 	}
 	if (s->o.excluded != NULL && s->o.excluded(s->o.ctx, item->path, item->path_len, is_dir)) {
 		s->dropped = true;
-		return 1;
+		return 2;
 	}
 	if (is_taken(s, item->path, item->path_len, is_dir)) {
 		problem(s, "is where the output of a --command goes: left out", 0);
-		return 1;
+		return 2;
 	}
 	if (is_dir) {
 		fd = fs_open_read(dir->fd, name, O_DIRECTORY);
@@ -312,7 +299,7 @@ static int look(struct pack_scan *s, struct pack_dir *dir, const char *name, uin
 		problem(s, "is the output: left out", 0);
 		if (item->fd >= 0)
 			close(item->fd);
-		return 1;
+		return 2;
 	}
 	if (fd < 0)
 		return 0;
@@ -322,7 +309,7 @@ vanished:
 	missing(s, errno);
 	if (fd >= 0)
 		close(fd);
-	return 1;
+	return 2;
 }
 
 /* --- frames ------------------------------------------------------------- */
@@ -333,15 +320,10 @@ static int push(struct pack_scan *s, struct err *err)
 	struct frame *f;
 	struct stat st;
 
-	if (s->depth == s->frames_cap) {
-		size_t cap = s->frames_cap ? s->frames_cap * 2 : 64;
-
-		f = realloc(s->frames, cap * sizeof *f);
-		if (f == NULL)
-			return err_set(err, ERR_NOMEM, "out of memory");
-		s->frames = f;
-		s->frames_cap = cap;
-	}
+	f = mem_grow(s->frames, s->depth, &s->frames_cap, sizeof *f, err);
+	if (f == NULL)
+		return -1;
+	s->frames = f;
 	if (fstat(s->entering->fd, &st) != 0)
 		return err_errno(err, errno, "fstat");
 	if (s->path.len == 1 && s->path.data[0] == '.')
@@ -457,8 +439,7 @@ static int next_root(struct pack_scan *s, struct pack_scan_item *item, struct er
 	s->root_dir = dir_new(fd, err);
 	if (s->root_dir == NULL)
 		return -1;
-	got = look(s, s->root_dir, name, DT_UNKNOWN, item, err);
-	return got == 1 ? 2 : got;
+	return look(s, s->root_dir, name, DT_UNKNOWN, item, err);
 }
 
 /* The next name of the innermost directory. 0, 1 no more there, 2 left out. */
@@ -484,26 +465,12 @@ static int next_name(struct pack_scan *s, struct pack_scan_item *item, struct er
 	}
 	if (buf_add(&s->path, name, len, err) != 0)
 		return -1;
-	got = look(s, f->dir, name, type, item, err);
-	return got == 1 ? 2 : got;
+	return look(s, f->dir, name, type, item, err);
 }
 
 void pack_scan_open(struct pack_scan *s, size_t count)
 {
 	s->to_open = count;
-}
-
-/* Whether a directory is not gone into, for it is of another file system than the one above. */
-static bool stays_out(struct pack_scan *s, const struct pack_scan_item *item)
-{
-	if (!s->o.one_file_system || s->depth == 0 ||
-		item->st.st_dev == s->frames[s->depth - 1].dev)
-		return false;
-	if (s->o.enters != NULL && s->o.enters(s->o.ctx, item->path, item->path_len))
-		return false;
-	if (s->o.border != NULL)
-		s->o.border(s->o.ctx, item->path, item->path_len);
-	return true;
 }
 
 int pack_scan_next(struct pack_scan *s, struct pack_scan_item *item, struct err *err)
@@ -514,24 +481,13 @@ int pack_scan_next(struct pack_scan *s, struct pack_scan_item *item, struct err 
 	s->current = NULL;
 	if (s->entering != NULL && push(s, err) != 0)
 		return -1;
-	for (;;) {
-		if (s->depth == 0) {
-			got = next_root(s, item, err);
-			if (got == 1)
-				return 1;
-		} else {
-			got = next_name(s, item, err);
-			if (got == 1) {
-				if (pop(s, err) != 0)
-					return -1;
-				continue;
-			}
-		}
-		if (got < 0)
+	do {
+		got = s->depth == 0 ? next_root(s, item, err) : next_name(s, item, err);
+		if (got == 1 && s->depth == 0)
+			return 1;
+		if (got < 0 || (got == 1 && pop(s, err) != 0))
 			return -1;
-		if (got == 0)
-			break;
-	}
+	} while (got != 0);
 	/* buf_add may have moved the path, and wants a NUL behind it. */
 	if (buf_room(&s->path, 1, err) == NULL)
 		return -1;
@@ -540,7 +496,15 @@ int pack_scan_next(struct pack_scan *s, struct pack_scan_item *item, struct err 
 	item->path_len = s->path.len;
 	s->current = item->self;
 	s->any = true;
-	if (item->self == NULL || s->o.no_recursion || stays_out(s, item))
+	if (item->self == NULL || s->o.no_recursion)
 		return 0;
+	/* One of another file system than the one above may have to be left alone. */
+	if (s->o.one_file_system && s->depth > 0 &&
+		item->st.st_dev != s->frames[s->depth - 1].dev &&
+		(s->o.enters == NULL || !s->o.enters(s->o.ctx, item->path, item->path_len))) {
+		if (s->o.border != NULL)
+			s->o.border(s->o.ctx, item->path, item->path_len);
+		return 0;
+	}
 	return list_dir(s, item, err);
 }

@@ -30,7 +30,7 @@
 
 struct pack {
 	uint64_t start, end; /* of its START's and END's headers */
-	uint64_t entries, last_index;
+	uint64_t entries;
 	uint8_t id[PACK_BLOCK_ID];
 	bool sealed;
 	uint8_t key[32];
@@ -188,44 +188,22 @@ static int read_end_header(struct pack_seek *s, struct pack *p, uint64_t end,
 	return err_set(err, ERR_DAMAGE, "no END at %llu", (unsigned long long)end);
 }
 
-/* What END says, held against where it stands. */
-static int use_end(struct pack_seek *s, struct pack *p, const struct pack_block *block,
-	const uint8_t *raw, struct err *err)
-{
-	struct pack_block start;
-	struct pack_end end;
-
-	pack_end_get(&end, raw);
-	if (end.length > p->end || end.blocks != block->seq || end.last_index >= end.length)
-		return damage(err, "END that does not agree", p->end);
-	p->start = p->end - end.length;
-	p->entries = end.entries;
-	p->last_index = end.last_index;
-	if (read_header(s, p->start, p->end, &start, err) != 0)
-		return -1;
-	if (start.kind != PACK_START || memcmp(start.id, p->id, sizeof p->id) != 0)
-		return damage(err, "no START", p->start);
-	s->next = end.last_index != 0 ? p->start + end.last_index : 0;
-	s->next_seq = block->seq;
-	if (end.last_index == 0 && end.entries != 0)
-		return damage(err, "END without an index", p->end);
-	return 0;
-}
-
 /* The pack that ends at this offset. */
 static int add_pack(struct pack_seek *s, struct pack_seek_hand *hand, uint64_t at, struct err *err)
 {
 	struct pack fresh = {0}, *p = &fresh;
+	struct pack_block *b = &hand->index.block, start;
 	uint32_t n = pack_count(s);
+	struct pack_end end;
 	int got;
 
-	if (read_end_header(s, p, at, &hand->index.block, err) != 0)
+	if (read_end_header(s, p, at, b, err) != 0)
 		return -1;
-	memcpy(p->id, hand->index.block.id, sizeof p->id);
-	p->sealed = hand->index.block.sealed;
+	memcpy(p->id, b->id, sizeof p->id);
+	p->sealed = b->sealed;
 	if (s->o.need_key && !p->sealed)
 		return err_set(err, ERR_DENIED, PACK_NOT_SEALED);
-	if (p->sealed && find_key(s, p, hand->index.block.seq, err) != 0)
+	if (p->sealed && find_key(s, p, b->seq, err) != 0)
 		return -1;
 	got = buf_add(&s->packs, p, sizeof *p, err);
 	seal_wipe(p->key, sizeof p->key);
@@ -235,7 +213,21 @@ static int add_pack(struct pack_seek *s, struct pack_seek_hand *hand, uint64_t a
 	p = pack_of(s, n);
 	if (read_payload(s, hand, &hand->index, n, p->end, err) != 0)
 		return -1;
-	return use_end(s, p, &hand->index.block, hand->index.raw, err);
+	/* What END says, compared with where it is. */
+	pack_end_get(&end, hand->index.raw);
+	if (end.length > p->end || end.blocks != b->seq || end.last_index >= end.length)
+		return damage(err, "END that does not agree", p->end);
+	p->start = p->end - end.length;
+	p->entries = end.entries;
+	if (read_header(s, p->start, p->end, &start, err) != 0)
+		return -1;
+	if (start.kind != PACK_START || memcmp(start.id, p->id, sizeof p->id) != 0)
+		return damage(err, "no START", p->start);
+	if (end.last_index == 0 && end.entries != 0)
+		return damage(err, "END without an index", p->end);
+	s->next = end.last_index != 0 ? p->start + end.last_index : 0;
+	s->next_seq = b->seq;
+	return 0;
 }
 
 bool pack_seek_can(int fd)
@@ -288,41 +280,31 @@ void pack_seek_free(struct pack_seek *s)
 
 /* --- hands -------------------------------------------------------------- */
 
-static void got_init(struct got *got)
-{
-	buf_init(&got->stored, PACK_BLOCK_STORED_MAX + 1);
-	buf_init(&got->unpacked, PACK_BLOCK_RAW_MAX + 1);
-}
-
-static void got_fini(struct got *got)
-{
-	buf_fini(&got->stored);
-	buf_fini(&got->unpacked);
-}
-
 struct pack_seek_hand *pack_seek_hand_new(struct err *err)
 {
 	struct pack_seek_hand *hand = mem_new(sizeof *hand, err);
 
 	if (hand == NULL)
 		return NULL;
-	got_init(&hand->index);
-	got_init(&hand->data);
+	buf_init(&hand->index.stored, PACK_BLOCK_STORED_MAX + 1);
+	buf_init(&hand->index.unpacked, PACK_BLOCK_RAW_MAX + 1);
+	hand->data = hand->index;
 	hand->press = pack_press_new(0, err);
 	hand->digest = hand->press != NULL ? pack_digest_new(err) : NULL;
-	if (hand->digest == NULL) {
-		pack_seek_hand_free(hand);
-		return NULL;
-	}
-	return hand;
+	if (hand->digest != NULL)
+		return hand;
+	pack_seek_hand_free(hand);
+	return NULL;
 }
 
 void pack_seek_hand_free(struct pack_seek_hand *hand)
 {
 	if (hand == NULL)
 		return;
-	got_fini(&hand->index);
-	got_fini(&hand->data);
+	buf_fini(&hand->index.stored);
+	buf_fini(&hand->index.unpacked);
+	buf_fini(&hand->data.stored);
+	buf_fini(&hand->data.unpacked);
 	pack_press_free(hand->press);
 	pack_digest_free(hand->digest);
 	free(hand);
@@ -362,34 +344,15 @@ int pack_seek_index(const struct pack_seek *s, struct pack_seek_hand *hand,
 	return 0;
 }
 
-/* Where the INDEX before this one is: from its first bytes if they are plain,
- * else by opening it. */
-static int read_prev(const struct pack_seek *s, struct pack_seek_hand *hand,
-	const struct pack_seek_place *place, struct pack_index *index, struct err *err)
-{
-	const struct pack_block *b = &hand->index.block;
-	uint8_t head[INDEX_HEAD];
-	size_t len;
-
-	hand->index_at = 0;
-	if (read_index_header(s, pack_of(s, place->pack), place->at, &hand->index.block, err) != 0)
-		return -1;
-	if (b->sealed || b->codec != PACK_RAW || pack_of(s, place->pack)->sealed)
-		return pack_seek_index(s, hand, place, index, err);
-	len = b->raw_len < sizeof head ? b->raw_len : sizeof head;
-	if (fs_read_at(s->o.fd, head, len, place->at + PACK_BLOCK_HEADER, err) != 0)
-		return err_prefix(err, "read");
-	if (pack_index_open(index, head, len, err) != 0)
-		return err_prefix(err, "INDEX at %llu", (unsigned long long)place->at);
-	return 0;
-}
-
 int pack_seek_back(struct pack_seek *s, struct pack_seek_hand *hand, struct pack_seek_place *place,
 	struct err *err)
 {
 	uint32_t n = pack_count(s) - 1;
 	struct pack *p = pack_of(s, n);
+	struct pack_block *b = &hand->index.block;
+	uint8_t head[INDEX_HEAD];
 	struct pack_index index;
+	size_t len;
 
 	while (s->next == 0) {
 		if (p->start == 0)
@@ -399,13 +362,26 @@ int pack_seek_back(struct pack_seek *s, struct pack_seek_hand *hand, struct pack
 		p = pack_of(s, ++n);
 	}
 	*place = (struct pack_seek_place){.at = s->next, .pack = n, .entries = p->entries};
-	if (read_prev(s, hand, place, &index, err) != 0)
+	hand->index_at = 0;
+	if (read_index_header(s, p, place->at, b, err) != 0)
 		return -1;
+	/* Where the INDEX before this one is: from its first bytes if they are plain, else by
+	 * opening it. */
+	if (b->sealed || b->codec != PACK_RAW || p->sealed) {
+		if (pack_seek_index(s, hand, place, &index, err) != 0)
+			return -1;
+	} else {
+		len = b->raw_len < sizeof head ? b->raw_len : sizeof head;
+		if (fs_read_at(s->o.fd, head, len, place->at + PACK_BLOCK_HEADER, err) != 0)
+			return err_prefix(err, "read");
+		if (pack_index_open(&index, head, len, err) != 0)
+			return err_prefix(err, "INDEX at %llu", (unsigned long long)place->at);
+	}
 	/* Backwards only, in the file and in number. */
-	if (index.prev >= place->at - p->start || hand->index.block.seq >= s->next_seq ||
+	if (index.prev >= place->at - p->start || b->seq >= s->next_seq ||
 		(index.prev == 0) != (index.number == 0))
 		return damage(err, "INDEX that points forward", place->at);
-	s->next_seq = hand->index.block.seq;
+	s->next_seq = b->seq;
 	s->next = index.prev != 0 ? p->start + index.prev : 0;
 	return 0;
 }

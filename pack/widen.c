@@ -8,8 +8,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "lib/err.h"
 #include "lib/fs.h"
+#include "lib/mem.h"
 #include "lib/mutex.h"
 
 struct wide {
@@ -26,11 +26,9 @@ struct pack_widen {
 
 struct pack_widen *pack_widen_new(struct err *err)
 {
-	struct pack_widen *w = calloc(1, sizeof *w);
+	struct pack_widen *w = mem_new(sizeof *w, err);
 
-	if (w == NULL)
-		err_set(err, ERR_NOMEM, "out of memory");
-	else
+	if (w != NULL)
 		mutex_init(&w->lock);
 	return w;
 }

@@ -61,7 +61,7 @@ static int apply(void *ctx, struct pack_load *load, struct err *err)
 /* One case. Returns 0, or -1 with err set: the harness itself can't go on. */
 static int one(struct flip *f, const uint8_t *data, size_t len, struct err *err)
 {
-	struct pack_reader *reader = pack_reader_new(true, false, on_problem, f, err);
+	struct pack_reader *reader = pack_reader_new(false, true, false, on_problem, f, err);
 	struct err refused = {0};
 	char verdict;
 

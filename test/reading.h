@@ -89,7 +89,7 @@ static inline int reading_stream(
 
 	pack_digest_free(r->chains.open);
 	r->chains = (struct pack_chains){0};
-	pack_frame_init(&frame);
+	frame = (struct pack_frame){0};
 	for (;;) {
 		got = pack_frame_step(&frame, data + at, len - at, true, &block, &n, err);
 		if (got == PACK_FRAME_REFUSED)

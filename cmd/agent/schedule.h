@@ -21,7 +21,7 @@
  *   again it is by order too, for that slot may have been done.
  * - Held: nothing runs until released, and then the newest slot, once.
  * - The clock: set back by up to three hours, no slot comes twice. If by more, it
- *   is taken for set right, and slots come as it says (cron/due.h).
+ *   is taken for set right, and slots come as it says (cron/cron.h).
  *
  * At the daemon's start a state may say that a run is under way. It is not: its
  * process ended with the daemon. Append `ended` with the result `lost` first.

@@ -40,7 +40,7 @@ void dump_large_fini(struct dump_large *large);
 int dump_large_begin(struct dump_large *large, struct dump_job *job,
 	struct pack_batch_reader *reader, const struct pack_scan_item *item, uint64_t fs,
 	struct err *err);
-/* The same for a command (pack/command.h). */
+/* The same for a command (pack/batch.h). */
 int dump_large_command(
 	struct dump_large *large, struct dump_job *job, const char *text, struct err *err);
 /* The next chunk into the job; with the last one, the outcome. */

@@ -39,7 +39,6 @@
 #include "lib/le.h"
 #include "lib/zst.h"
 #include "pack/batch.h"
-#include "pack/walk.h"
 
 #define DIRS_MAX  256          /* directories that a job keeps open */
 #define CARRY_MAX (512u << 10) /* bytes of carried entries in a job */

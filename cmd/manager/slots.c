@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "cron/due.h"
+#include "cron/cron.h"
 #include "lib/err.h"
 #include "lib/hash.h"
 #include "lib/le.h"

@@ -37,7 +37,7 @@ int manager_slots_init(struct manager_slots *slots, const char *schedule, const 
 int manager_slots_next(const struct manager_slots *slots, int64_t after, int64_t *slot);
 int manager_slots_prev(const struct manager_slots *slots, int64_t before, int64_t *slot);
 
-/* As cron_due (cron/due.h): whether a slot came after *done and not after now. */
+/* As cron_due (cron/cron.h): whether a slot came after *done and not after now. */
 bool manager_slots_due(const struct manager_slots *slots, int64_t *done, int64_t now);
 
 #endif

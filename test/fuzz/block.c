@@ -52,7 +52,7 @@ static void frames(const uint8_t *data, size_t len, size_t window, struct found 
 	enum pack_frame_got got;
 	size_t at = 0, n, have = window;
 
-	pack_frame_init(&frame);
+	frame = (struct pack_frame){0};
 	found->count = 0;
 	for (;;) {
 		if (have > len - at)

@@ -197,7 +197,7 @@ static void extract(const uint8_t *data, size_t len, int target)
 		.made = "packed",
 	};
 	struct pack_extract *x = pack_extract_new(&o, NULL);
-	struct pack_reader *reader = pack_reader_new(false, false, on_problem, NULL, NULL);
+	struct pack_reader *reader = pack_reader_new(false, false, false, on_problem, NULL, NULL);
 	size_t split = le_get16(data + 1), first = le_get16(data + 3);
 	bool ahead = data[0] & AHEAD;
 	int got = 0;

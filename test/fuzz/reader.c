@@ -68,7 +68,7 @@ static void run_once(struct run *r, const uint8_t *data, size_t len, bool prove,
 	r->problems = r->entries = 0;
 	r->len = len;
 	r->reading.load->want_hash = r->reading.load->want_meta = prove;
-	r->reading.reader = pack_reader_new(prove, sealed, on_problem, r, &err);
+	r->reading.reader = pack_reader_new(false, prove, sealed, on_problem, r, &err);
 	MUST(r->reading.reader != NULL);
 	pack_follow_init(&r->follow);
 	got = reading_stream(&r->reading, data, len, &err);

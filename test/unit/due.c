@@ -7,7 +7,6 @@
 #include <cmocka.h>
 
 #include "cron/cron.h"
-#include "cron/due.h"
 #include "lib/err.h"
 #include "lib/tz.h"
 

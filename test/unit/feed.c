@@ -64,25 +64,25 @@ static void make(const char *name, size_t size)
 	close(fd);
 }
 
-static struct stat st;
-
-static struct pack_feed_item item(const char *name)
+static struct pack_scan_item item(const char *name)
 {
+	struct stat st;
+
 	assert_int_equal(fstatat(dir.fd, name, &st, AT_SYMLINK_NOFOLLOW), 0);
-	return (struct pack_feed_item){.dir = &dir,
+	return (struct pack_scan_item){.dir = &dir,
 		.name = name,
 		.path = name,
 		.path_len = strlen(name),
-		.st = &st,
+		.st = st,
 		.fd = -1};
 }
 
 /* Begins. Returns what pack_feed_begin did. */
-static int begin(const struct pack_feed_item *what)
+static int begin(const struct pack_scan_item *what)
 {
 	pack_part_reset(part);
 	parts = 1;
-	return pack_feed_begin(feed, part, what, &stream, &err);
+	return pack_feed_begin(feed, part, what, (struct pack_bytes){0}, &stream, &err);
 }
 
 /* Reads on to the end; the sizes of what the parts hold are checked. */
@@ -105,7 +105,7 @@ static void finish(void)
 
 static void whole(const char *name, enum pack_status status, uint64_t size)
 {
-	struct pack_feed_item what = item(name);
+	struct pack_scan_item what = item(name);
 
 	assert_int_equal(begin(&what), 0);
 	finish();
@@ -139,7 +139,7 @@ static void unchanged(void **state)
 	whole("one", PACK_OK, 1);
 	h = head();
 	assert_true(h.type == PACK_REGULAR && h.mode == 0640 && h.size == 1);
-	assert_int_equal(h.mtime.sec, st.st_mtim.tv_sec);
+	assert_int_equal(h.mtime.sec, item("one").st.st_mtim.tv_sec);
 	make("some", 50000);
 	whole("some", PACK_OK, 50000);
 	assert_true(parts >= 6);
@@ -170,7 +170,7 @@ static void holes(void **state)
 static void large_holes(void **state)
 {
 	const off_t gib = (off_t)1 << 30;
-	struct pack_feed_item what;
+	struct pack_scan_item what;
 	int fd = openat(dir.fd, "large", O_RDWR | O_CREAT | O_CLOEXEC, 0600);
 	uint8_t want[HASH_LEN];
 
@@ -211,7 +211,7 @@ static void large_holes_too_late(void **state)
 {
 	const off_t size = ((off_t)1 << 30) + (8 << 20);
 	int fd = openat(dir.fd, "late", O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-	struct pack_feed_item what;
+	struct pack_scan_item what;
 	int got;
 
 	(void)state;
@@ -238,7 +238,7 @@ static void large_holes_too_late(void **state)
 
 static void fates(void **state)
 {
-	struct pack_feed_item what;
+	struct pack_scan_item what;
 	struct timespec times[2] = {{0, UTIME_OMIT}, {5, 6}};
 	int fd;
 
@@ -280,7 +280,7 @@ static void fates(void **state)
 
 static void gone_before(void **state)
 {
-	struct pack_feed_item what;
+	struct pack_scan_item what;
 
 	(void)state;
 	make("gone", 10);
@@ -299,7 +299,7 @@ static void gone_before(void **state)
 	assert_int_equal(stream.tail.status, PACK_VANISHED);
 	assert_int_equal(unlinkat(dir.fd, "gone", 0), 0);
 	make("gone", 20);
-	st.st_ino ^= (ino_t)1 << 40; /* whatever number it has got */
+	what.st.st_ino ^= (ino_t)1 << 40; /* whatever number it has got */
 	assert_int_equal(begin(&what), 0);
 	finish();
 	assert_int_equal(stream.tail.status, PACK_VANISHED);
@@ -314,7 +314,7 @@ static void gone_before(void **state)
 
 static void no_content(void **state)
 {
-	struct pack_feed_item what;
+	struct pack_scan_item what;
 	struct pack_head h;
 
 	(void)state;
@@ -339,9 +339,11 @@ static void no_content(void **state)
 
 	make("file", 10);
 	what = item("file");
-	what.link = "first/name";
-	what.link_len = 10;
-	assert_int_equal(begin(&what), 0);
+	pack_part_reset(part);
+	assert_int_equal(
+		pack_feed_begin(feed, part, &what,
+			(struct pack_bytes){(const uint8_t *)"first/name", 10}, &stream, &err),
+		0);
 	h = head();
 	assert_true(h.type == PACK_HARDLINK && h.link.len == 10 && h.has == 0);
 	assert_int_equal(stream.fd, -1);
@@ -349,7 +351,7 @@ static void no_content(void **state)
 
 static void a_directory_not_listed(void **state)
 {
-	struct pack_feed_item what;
+	struct pack_scan_item what;
 
 	(void)state;
 	assert_int_equal(mkdirat(dir.fd, "dir", 0750), 0);
@@ -366,16 +368,12 @@ static void a_directory_not_listed(void **state)
 static void says_it_is_empty(void **state)
 {
 	struct pack_dir proc = {.fd = open("/proc/self", O_RDONLY | O_DIRECTORY)};
-	struct pack_feed_item what = {.dir = &proc,
-		.name = "status",
-		.path = "status",
-		.path_len = 6,
-		.st = &st,
-		.fd = -1};
+	struct pack_scan_item what = {
+		.dir = &proc, .name = "status", .path = "status", .path_len = 6, .fd = -1};
 
 	(void)state;
-	assert_int_equal(fstatat(proc.fd, "status", &st, 0), 0);
-	assert_int_equal(st.st_size, 0);
+	assert_int_equal(fstatat(proc.fd, "status", &what.st, 0), 0);
+	assert_int_equal(what.st.st_size, 0);
 	assert_int_equal(begin(&what), 0);
 	finish();
 	assert_true(stream.tail.size > 100);
@@ -384,7 +382,8 @@ static void says_it_is_empty(void **state)
 
 static void a_command(void **state)
 {
-	struct pack_time now = {1, 2};
+	const struct pack_head command = {
+		.type = PACK_COMMAND, .path = {(const uint8_t *)"out", 3}};
 	int ends[2];
 
 	(void)state;
@@ -392,7 +391,9 @@ static void a_command(void **state)
 	assert_int_equal(write(ends[1], "output", 6), 6);
 	close(ends[1]);
 	pack_part_reset(part);
-	assert_int_equal(pack_feed_begin_command(part, "out", ends[0], now, &stream, &err), 0);
+	assert_int_equal(pack_part_head(part, &command, &err), 0);
+	stream = (struct pack_stream){
+		.fd = ends[0], .command = true, .tail = {.has_content = true, .has_exit = true}};
 	assert_int_equal(head().type, PACK_COMMAND);
 	finish();
 	assert_int_equal(stream.tail.size, 6);

@@ -32,7 +32,7 @@ static void begin(void)
 {
 	len = 0;
 	err = (struct err){0};
-	pack_frame_init(&frame);
+	frame = (struct pack_frame){0};
 }
 
 static enum pack_frame_got step(size_t at)

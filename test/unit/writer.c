@@ -109,7 +109,7 @@ static void on_problem(void *ctx, enum pack_problem_kind kind, uint64_t offset,
 /* Reads what was written; how many INDEX blocks there are. */
 static unsigned read_pack(const struct pack_totals *totals, bool sealed)
 {
-	struct pack_reader *reader = pack_reader_new(true, sealed, on_problem, NULL, &err);
+	struct pack_reader *reader = pack_reader_new(false, true, sealed, on_problem, NULL, &err);
 	struct pack_press *press = pack_press_new(0, &err);
 	struct pack_load *load = pack_load_new(&err);
 	struct pack_digest *digest = pack_digest_new(&err);
@@ -123,7 +123,7 @@ static unsigned read_pack(const struct pack_totals *totals, bool sealed)
 	unsigned indexes = 0;
 
 	assert_int_equal(pack_press_key(press, key, &err), 0);
-	pack_frame_init(&frame);
+	frame = (struct pack_frame){0};
 	while (at < out.len) {
 		assert_int_equal(pack_frame_step(&frame, out.data + at, out.len - at, true, &block,
 					 &n, &err),
