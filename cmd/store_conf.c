@@ -45,11 +45,6 @@ static int get_quota(const struct cmd_store_conf *c, const char *text, uint64_t 
 	return 0;
 }
 
-static int wrong(struct err *err, const char *path, unsigned line, const char *what)
-{
-	return err_set(err, ERR_CONFIG, "%s:%u: %s", path, line, what);
-}
-
 static int take_agent(struct cmd_store_conf *c, const struct manager_section *section,
 	const char *path, struct err *err)
 {
@@ -57,7 +52,7 @@ static int take_agent(struct cmd_store_conf *c, const struct manager_section *se
 	size_t i = c->limits.count;
 
 	if (!name_ok(section->title, strlen(section->title)))
-		return wrong(err, path, section->line, "agent: " NAME_RULE);
+		return err_set(err, ERR_CONFIG, "%s:%u: agent: " NAME_RULE, path, section->line);
 	if (section->count == 0)
 		return 0;
 	grown = realloc((void *)(uintptr_t)c->limits.quotas, (i + 1) * sizeof *grown);
@@ -68,8 +63,9 @@ static int take_agent(struct cmd_store_conf *c, const struct manager_section *se
 	snprintf(q->agent, sizeof q->agent, "%s", section->title);
 	if (get_quota(c, section->keys[0].values[0], &q->bytes) == 0)
 		return 0;
-	return wrong(err, path, section->keys[0].line,
-		"quota: expected a size as 10G, a share as 50%, or none");
+	return err_set(err, ERR_CONFIG,
+		"%s:%u: quota: expected a size as 10G, a share as 50%%, or none", path,
+		section->keys[0].line);
 }
 
 static int take_store(struct cmd_store_conf *c, const struct manager_section *section,

@@ -208,26 +208,19 @@ static int fill_in(mbedtls_x509write_cert *ctx, const struct plan *plan, mbedtls
 	mbedtls_x509write_crt_set_md_alg(ctx, MBEDTLS_MD_SHA256);
 	mbedtls_x509write_crt_set_subject_key(ctx, plan->subject_key);
 	mbedtls_x509write_crt_set_issuer_key(ctx, signer);
-	status = set_serial(ctx);
-	if (status == 0)
-		status = mbedtls_x509write_crt_set_subject_name(ctx, plan->subject);
-	if (status == 0)
-		status = mbedtls_x509write_crt_set_issuer_name(ctx, issuer);
-	if (status == 0)
-		status = mbedtls_x509write_crt_set_validity(ctx, from, until);
-	if (status == 0)
-		status = mbedtls_x509write_crt_set_basic_constraints(
-			ctx, plan->path_len >= 0, plan->path_len);
-	if (status == 0)
-		status = mbedtls_x509write_crt_set_subject_key_identifier(ctx);
-	if (status == 0)
-		status = mbedtls_x509write_crt_set_authority_key_identifier(ctx);
-	if (status == 0 && plan->path_len >= 0)
-		status = mbedtls_x509write_crt_set_key_usage(
-			ctx, MBEDTLS_X509_KU_KEY_CERT_SIGN | MBEDTLS_X509_KU_CRL_SIGN);
-	if (status == 0 && plan->path_len < 0)
-		status = set_end_extensions(ctx, plan->dns);
-	return status;
+	if ((status = set_serial(ctx)) != 0 ||
+		(status = mbedtls_x509write_crt_set_subject_name(ctx, plan->subject)) != 0 ||
+		(status = mbedtls_x509write_crt_set_issuer_name(ctx, issuer)) != 0 ||
+		(status = mbedtls_x509write_crt_set_validity(ctx, from, until)) != 0 ||
+		(status = mbedtls_x509write_crt_set_basic_constraints(
+			 ctx, plan->path_len >= 0, plan->path_len)) != 0 ||
+		(status = mbedtls_x509write_crt_set_subject_key_identifier(ctx)) != 0 ||
+		(status = mbedtls_x509write_crt_set_authority_key_identifier(ctx)) != 0)
+		return status;
+	if (plan->path_len < 0)
+		return set_end_extensions(ctx, plan->dns);
+	return mbedtls_x509write_crt_set_key_usage(
+		ctx, MBEDTLS_X509_KU_KEY_CERT_SIGN | MBEDTLS_X509_KU_CRL_SIGN);
 }
 
 /* Adds the certificate to out, as PEM. */

@@ -29,7 +29,6 @@
 #include "rpc/wire.h"
 
 #define PATIENCE_MS (600 * 1000)
-#define BYTES_MAX   (64 * 1024 * 1024)
 #define CLOSE_MS    1000 /* to end, when nothing is open any more */
 #define BUSY_MS     1000 /* until a greeting is made again */
 /* In place of no deadline at all. */
@@ -39,7 +38,6 @@ struct rpc_client_job {
 	struct rpc_client *client;
 	struct rpc_client_request r; /* its params are our copy */
 	uint64_t number;             /* in the order of starts */
-	uint64_t weight;             /* of the client's bytes */
 	struct rpc_client_job *next;
 	struct rpc_call *call; /* while it is on a connection */
 	size_t sent;           /* of the blob, on this connection */
@@ -61,7 +59,6 @@ struct rpc_client {
 	struct rpc_client_job *incoming, **incoming_end;
 	uint64_t started; /* number of the last */
 	unsigned jobs;    /* that are not over */
-	uint64_t bytes;   /* their weight */
 	bool gave_up;
 	struct err why;
 	struct err last; /* why there is no connection; set by the loop */
@@ -137,7 +134,6 @@ static struct rpc_client_job *job_new(
 	job->client = c;
 	job->r = *r;
 	job->r.params = params;
-	job->weight = (r->blob != NULL ? r->blob_len : 0) + r->reply_max;
 	buf_init(&job->reply, RPC_PAYLOAD_MAX);
 	buf_init(&job->blob, r->reply_max);
 	return job;
@@ -164,9 +160,8 @@ static void finish(struct rpc_client_job *job, const struct err *err)
 		job->r.done(job->r.arg, &answer);
 	}
 	mutex_lock(&c->lock);
-	assert(c->jobs > 0 && c->bytes >= job->weight);
+	assert(c->jobs > 0);
 	c->jobs--;
-	c->bytes -= job->weight;
 	job->over = true;
 	pthread_cond_broadcast(&c->room);
 	if (waited)
@@ -641,8 +636,6 @@ struct rpc_client *rpc_client_open(const struct rpc_client_opts *opts, struct er
 		c->opts.patience_ms = PATIENCE_MS;
 	if (opts->calls_max == 0)
 		c->opts.calls_max = RPC_CALLS_MAX;
-	if (opts->bytes_max == 0)
-		c->opts.bytes_max = BYTES_MAX;
 	/* Signals are for the threads of the program. */
 	sigfillset(&all);
 	pthread_sigmask(SIG_BLOCK, &all, &before);
@@ -680,8 +673,7 @@ struct rpc_client_job *rpc_client_start(
 		return NULL;
 	mutex_lock(&c->lock);
 	assert(!c->closing);
-	while (!c->gave_up && (c->jobs >= c->opts.calls_max ||
-				      (c->jobs > 0 && c->bytes + job->weight > c->opts.bytes_max)))
+	while (!c->gave_up && c->jobs >= c->opts.calls_max)
 		mutex_wait(&c->lock, &c->room);
 	gave_up = c->gave_up;
 	if (gave_up) {
@@ -692,7 +684,6 @@ struct rpc_client_job *rpc_client_start(
 		*c->incoming_end = job;
 		c->incoming_end = &job->next;
 		c->jobs++;
-		c->bytes += job->weight;
 		/* Inside the lock: the job may be over, and the client closed, as
 		 * soon as it is let go. */
 		rpc_async_send(&c->wake);

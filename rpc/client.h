@@ -19,9 +19,9 @@
  * had carried already. The peer's own refusals (busy, not found, no space ...)
  * are answers: they end the request at once, and are not tried again.
  *
- * Memory. Open requests are at most calls_max, with bytes_max of blobs: the
- * request's, which is the caller's memory, and reply_max of each. Whoever
- * starts one more waits. Answers that were not collected yet do not count.
+ * Memory. Open requests are at most calls_max; whoever starts one more waits.
+ * Each has the request's blob, which is the caller's memory, and a reply of up to
+ * reply_max. Answers that were not collected yet do not count.
  */
 #ifndef FDUMP_RPC_CLIENT_H
 #define FDUMP_RPC_CLIENT_H
@@ -50,7 +50,6 @@ struct rpc_client_opts {
 	int64_t connect_ms;
 	int64_t wait_min_ms, wait_max_ms; /* between attempts; 0, 0: as in rpc/dial.h */
 	unsigned calls_max;               /* 0: RPC_CALLS_MAX */
-	uint64_t bytes_max;               /* 0: 64 MiB. One alone may be larger. */
 };
 
 /* What became of a request. All is borrowed, until the callback returns. */

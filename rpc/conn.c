@@ -82,6 +82,19 @@ static void on_request(struct rpc_conn *conn, const struct rpc_header *h, const 
 		m->handler(conn->service->ctx, call, values);
 }
 
+/* The peer ends its half with an error. */
+static void on_error(struct rpc_call *call, const struct rpc_header *h, const uint8_t *payload)
+{
+	struct err err = {0};
+
+	if (rpc_status_get(&err, payload, h->len, &err) != 0)
+		rpc_link_fail(&call->conn->link, &err);
+	else if (call->ghost)
+		rpc_call_remove(call);
+	else
+		rpc_call_end_own(call, &err);
+}
+
 static void on_reply(struct rpc_conn *conn, const struct rpc_header *h, const uint8_t *payload)
 {
 	struct rpc_call *call = rpc_call_find(conn, true, h->id);
@@ -94,12 +107,7 @@ static void on_reply(struct rpc_conn *conn, const struct rpc_header *h, const ui
 	call->replied = true;
 	rpc_call_progress(call);
 	if (h->flags & RPC_ERROR) {
-		if (rpc_status_get(&err, payload, h->len, &err) != 0)
-			rpc_link_fail(&conn->link, &err);
-		else if (call->ghost)
-			rpc_call_remove(call);
-		else
-			rpc_call_end_own(call, &err);
+		on_error(call, h, payload);
 		return;
 	}
 	if (h->flags & RPC_MORE) {
@@ -151,7 +159,6 @@ static void on_blob(struct rpc_conn *conn, const struct rpc_header *h, const uin
 {
 	bool mine = (h->flags & RPC_RESPONSE) != 0, last = (h->flags & RPC_LAST) != 0;
 	struct rpc_call *call = rpc_call_find(conn, mine, h->id);
-	struct err err = {0};
 
 	if (call == NULL || call->in != RPC_HALF_OPEN) {
 		breach(conn, h, "a blob that nothing waits for");
@@ -159,12 +166,7 @@ static void on_blob(struct rpc_conn *conn, const struct rpc_header *h, const uin
 	}
 	if (h->flags & RPC_ERROR) {
 		rpc_call_end_half(call, &call->in);
-		if (rpc_status_get(&err, payload, h->len, &err) != 0)
-			rpc_link_fail(&conn->link, &err);
-		else if (call->ghost)
-			rpc_call_remove(call);
-		else
-			rpc_call_end_own(call, &err);
+		on_error(call, h, payload);
 		return;
 	}
 	if (h->len > call->in_window) {
@@ -228,40 +230,68 @@ static void on_cancel(struct rpc_conn *conn, const struct rpc_header *h)
 	}
 }
 
+/* The method of that number; NULL: there is none. */
+static const struct rpc_method *find_method(const struct rpc_service *service, uint16_t number)
+{
+	size_t i;
+
+	for (i = 0; service != NULL && i < service->count; i++)
+		if (service->methods[i].number == number)
+			return &service->methods[i];
+	return NULL;
+}
+
+/* Identity, role and limits, from the frame's header alone: before a byte of its payload is kept.
+ * Returns 0, or -1 with err set: ERR_DENIED, ERR_UNSUPPORTED (no such method), ERR_LIMIT. m: the
+ * method of that number; NULL: there is none. */
+static int check_request(const struct rpc_method *m, const struct rpc_identity *peer,
+	const struct rpc_header *h, struct err *err)
+{
+	if (m == NULL || (h->kind == RPC_NOTIFY ? m->notified == NULL : m->handler == NULL))
+		return err_set(err, ERR_UNSUPPORTED, "method %u: unknown", h->method);
+	if ((m->roles & RPC_ROLE_BIT(peer->role)) == 0)
+		return err_set(err, ERR_DENIED, "method %s: not for the role %s", m->name,
+			rpc_role_name(peer->role));
+	if (h->len > m->param_max)
+		return err_set(err, ERR_LIMIT,
+			"method %s: %u bytes of parameters, at most %u are allowed", m->name,
+			(unsigned)h->len, (unsigned)m->param_max);
+	if ((h->flags & RPC_MORE) && m->blob_max == 0)
+		return err_set(err, ERR_LIMIT, "method %s: takes no blob", m->name);
+	return 0;
+}
+
 /* A request is checked as soon as its header is there: what is refused costs
  * no memory. */
 static int on_header(void *arg, const struct rpc_header *h)
 {
 	struct rpc_conn *conn = arg;
-	const struct rpc_method *found;
+	const struct rpc_method *m = find_method(conn->service, h->method);
 	struct err err = {0};
 
 	if (h->kind != RPC_REQUEST && h->kind != RPC_NOTIFY)
 		return 0;
 	if (!rpc_link_recheck(&conn->link))
 		return 1;
-	if (rpc_dispatch_check(conn->service, &conn->link.peer, h, &found, &err) != NULL)
+	if (check_request(m, &conn->link.peer, h, &err) == 0)
 		return 0;
 	if (h->kind == RPC_REQUEST)
-		on_request(conn, h, NULL, found, &err);
+		on_request(conn, h, NULL, m, &err);
 	else
-		on_notify(conn, h, NULL, found, &err);
+		on_notify(conn, h, NULL, m, &err);
 	return 1;
 }
 
 static void on_frame(void *arg, const struct rpc_header *h, const uint8_t *payload)
 {
 	struct rpc_conn *conn = arg;
-	const struct rpc_method *m;
 
 	switch (h->kind) {
 	case RPC_REQUEST:
-		rpc_dispatch_check(conn->service, &conn->link.peer, h, &m, NULL);
-		on_request(conn, h, payload, m, NULL);
+		on_request(conn, h, payload, find_method(conn->service, h->method), NULL);
 		break;
 	case RPC_NOTIFY:
-		rpc_dispatch_check(conn->service, &conn->link.peer, h, &m, NULL);
-		on_notify(conn, h, payload, m, NULL);
+		on_notify(conn, h, payload, find_method(conn->service, h->method), NULL);
 		break;
 	case RPC_REPLY:
 		on_reply(conn, h, payload);

@@ -19,7 +19,6 @@
 #include "rpc/identity.h"
 
 struct rpc_call;
-struct rpc_header;
 
 /* Most fields of a method's parameters. */
 #define RPC_FIELDS_MAX 24
@@ -65,14 +64,5 @@ struct rpc_service {
 
 /* Writes the line that an access log has: names escaped, no secrets. */
 void rpc_access_line(char line[RPC_ACCESS_MAX], const struct rpc_access *access);
-
-/* Identity, role and limits, from the frame's header alone: before a byte of
- * its payload is kept. Returns the method, or NULL with err set: ERR_DENIED,
- * ERR_UNSUPPORTED (no such method), ERR_LIMIT. service may be NULL: it has no
- * methods. *found is the method of that number even if it is refused, for the
- * log; NULL if there is none. */
-const struct rpc_method *rpc_dispatch_check(const struct rpc_service *service,
-	const struct rpc_identity *peer, const struct rpc_header *h,
-	const struct rpc_method **found, struct err *err);
 
 #endif

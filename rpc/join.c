@@ -35,9 +35,8 @@ struct rpc_join {
 	struct pool *pool;
 	struct rpc_token token;
 	size_t next; /* of the token's addresses */
-	/* Paths; request: of the key that the request is for, until it is in place. */
-	char key[PATH_MAX], cert[PATH_MAX], ca[PATH_MAX], int_key[PATH_MAX], int_cert[PATH_MAX],
-		request[PATH_MAX];
+	struct rpc_join_paths paths;
+	char request[PATH_MAX]; /* of the key that the request is for, until it is in place */
 	struct buf csr;
 	struct err result;
 	void *arg;
@@ -182,7 +181,7 @@ static int write_ca(struct rpc_join *j, const void *der, size_t len, struct err 
 	buf_init(&pem, RPC_FILE_MAX);
 	ret = rpc_ca_pem(der, len, &pem, err);
 	if (ret == 0)
-		ret = file_write(j->ca, pem.data, pem.len, 0644, err);
+		ret = file_write(j->paths.ca, pem.data, pem.len, 0644, err);
 	buf_fini(&pem);
 	return ret;
 }
@@ -193,17 +192,17 @@ static int install_manager(
 {
 	struct rpc_ca *ca = NULL;
 	struct rpc_identity id;
-	int ret = put_in_place(
-		j->request, j->int_key, j->int_cert, result->chain, strlen(result->chain), err);
+	int ret = put_in_place(j->request, j->paths.int_key, j->paths.int_cert, result->chain,
+		strlen(result->chain), err);
 
 	if (ret == 0) {
-		ca = rpc_ca_open(j->int_key, j->int_cert, NULL, NULL, err);
+		ca = rpc_ca_open(j->paths.int_key, j->paths.int_cert, NULL, NULL, err);
 		ret = ca != NULL ? rpc_identity_set(&id, RPC_MANAGER, j->token.name,
 					   rpc_ca_issuer(ca)->host, err)
 				 : -1;
 	}
 	if (ret == 0)
-		ret = rpc_join_issue(ca, &id, j->key, j->cert, err);
+		ret = rpc_join_issue(ca, &id, j->paths.key, j->paths.cert, err);
 	rpc_ca_close(ca);
 	return ret;
 }
@@ -222,7 +221,8 @@ static int install(struct rpc_join *j, const uint8_t *bytes, size_t len, struct 
 		return -1;
 	if (j->token.role == RPC_MANAGER)
 		return install_manager(j, &result, err);
-	return put_in_place(j->request, j->key, j->cert, result.chain, strlen(result.chain), err);
+	return put_in_place(
+		j->request, j->paths.key, j->paths.cert, result.chain, strlen(result.chain), err);
 }
 
 /* --- Renewal --- */
@@ -240,9 +240,9 @@ static int install_renewed(struct rpc_join *j, const uint8_t *bytes, size_t len,
 	if (cbormap_get(&chain, certificate_fields, bytes, len, err) != 0)
 		return -1;
 	buf_init(&root, RPC_CA_DER_MAX);
-	ret = rpc_ca_der(j->ca, &root, digest, err);
+	ret = rpc_ca_der(j->paths.ca, &root, digest, err);
 	if (ret == 0)
-		ret = rpc_cert_info(j->cert, &before, err);
+		ret = rpc_cert_info(j->paths.cert, &before, err);
 	if (ret == 0)
 		ret = rpc_cert_check(root.data, root.len, chain.bytes, chain.len, j->request, false,
 			&after, err);
@@ -251,7 +251,8 @@ static int install_renewed(struct rpc_join *j, const uint8_t *bytes, size_t len,
 		ret = err_set(err, ERR_DENIED,
 			"renewal: the manager sent a certificate of another identity");
 	if (ret == 0)
-		ret = put_in_place(j->request, j->key, j->cert, chain.bytes, chain.len, err);
+		ret = put_in_place(
+			j->request, j->paths.key, j->paths.cert, chain.bytes, chain.len, err);
 	buf_fini(&root);
 	return ret;
 }
@@ -362,20 +363,6 @@ static void on_down(void *arg, const struct err *why, int64_t wait_ms)
 	finish(j, &err);
 }
 
-static int keep_paths(
-	struct rpc_join *j, const struct rpc_join_paths *paths, bool manager, struct err *err)
-{
-	const char *from[] = {paths->key, paths->cert, paths->ca, manager ? paths->int_key : "",
-		manager ? paths->int_cert : ""};
-	char *to[] = {j->key, j->cert, j->ca, j->int_key, j->int_cert};
-	size_t i;
-
-	for (i = 0; i < sizeof to / sizeof *to; i++)
-		if ((size_t)snprintf(to[i], PATH_MAX, "%s", from[i]) >= PATH_MAX)
-			return err_set(err, ERR_USAGE, "%s: the path is too long", from[i]);
-	return make_request(manager ? j->int_key : j->key, j->request, &j->csr, err);
-}
-
 static struct rpc_join *join_new(
 	void (*done)(void *arg, const struct err *err), void *arg, struct err *err)
 {
@@ -395,6 +382,7 @@ struct rpc_join *rpc_join_start(
 	struct rpc_loop *loop, const struct rpc_join_opts *opts, struct err *err)
 {
 	struct rpc_join *j = join_new(opts->done, opts->arg, err);
+	const char *key;
 
 	if (j == NULL)
 		return NULL;
@@ -402,8 +390,9 @@ struct rpc_join *rpc_join_start(
 	j->pool = opts->pool;
 	j->token = opts->token;
 	j->take = opts->take;
-	if (keep_paths(j, &opts->paths, j->token.role == RPC_MANAGER, err) != 0 ||
-		dial_next(j, err) != 0) {
+	j->paths = opts->paths;
+	key = j->token.role == RPC_MANAGER ? j->paths.int_key : j->paths.key;
+	if (make_request(key, j->request, &j->csr, err) != 0 || dial_next(j, err) != 0) {
 		join_free(j);
 		return NULL;
 	}
@@ -415,11 +404,13 @@ struct rpc_join *rpc_join_renew(struct rpc_conn *conn, const struct rpc_join_pat
 {
 	struct rpc_join *j = join_new(done, arg, err);
 
-	if (j != NULL && (keep_paths(j, paths, false, err) != 0 || ask_renew(j, conn, err) != 0)) {
-		join_free(j);
+	if (j == NULL)
 		return NULL;
-	}
-	return j;
+	j->paths = *paths;
+	if (make_request(paths->key, j->request, &j->csr, err) == 0 && ask_renew(j, conn, err) == 0)
+		return j;
+	join_free(j);
+	return NULL;
 }
 
 void rpc_join_cancel(struct rpc_join *j)

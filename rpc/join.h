@@ -28,6 +28,7 @@ struct rpc_conn;
 
 struct rpc_join;
 
+/* Borrowed until it is over. */
 struct rpc_join_paths {
 	const char *key, *cert; /* written: 0600, 0644 */
 	const char *ca;         /* the root's certificate: enrolment writes, renewal reads it */
@@ -48,7 +49,7 @@ struct rpc_join_opts {
 };
 
 /* Starts; done does not run from inside. The addresses in the token are tried
- * one after the other. NULL with err set. What is needed later is copied. */
+ * one after the other. NULL with err set. All but the paths is copied. */
 struct rpc_join *rpc_join_start(
 	struct rpc_loop *loop, const struct rpc_join_opts *opts, struct err *err);
 /* Renews over a connection to a manager: `cert` must be there, and the new one

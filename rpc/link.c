@@ -1,6 +1,6 @@
 /*
  * Every event (socket, timer, kick) goes the same way: enter, do, leave, which
- * settles. `wanted` alone decides what the socket is watched for, `deadline`
+ * settles. `wanted` alone decides what the socket is watched for, `next_due`
  * alone when the timer fires, `destroy` alone frees.
  */
 #include "rpc/link.h"
@@ -121,33 +121,44 @@ static int wanted(const struct rpc_link *link)
 	return events;
 }
 
-static int64_t earlier(int64_t a, int64_t b)
+/* When something has to be done if nothing happens, and what: the link fails with this text, or,
+ * without one, the peer is asked for life. */
+struct due {
+	int64_t at, ms;
+	const char *text;
+};
+
+static void add_deadline(struct due *due, int64_t since, int64_t ms, const char *text)
 {
-	return a < b ? a : b;
+	if (since + ms < due->at)
+		*due = (struct due){since + ms, ms, text};
 }
 
-/* When something has to be done if nothing happens. */
-static int64_t deadline(const struct rpc_link *link)
+static struct due next_due(const struct rpc_link *link)
 {
 	const struct rpc_times *t = link->times;
-	int64_t at;
+	struct due due = {.at = INT64_MAX};
 
-	if (link->state < RPC_UP)
-		return link->start_ms + t->handshake;
-	at = link->heard_ms + (link->ping_out ? t->dead : earlier(t->ping, t->dead));
-	if (link->in.len > 0 || link->skip > 0)
-		at = earlier(at, link->frame_ms + t->frame);
-	if (rpc_link_behind(link) > 0 || link->stuck)
-		at = earlier(at, link->wrote_ms + t->dead);
+	if (link->state < RPC_UP) {
+		add_deadline(&due, link->start_ms, t->handshake, "no handshake within");
+		return due;
+	}
+	add_deadline(&due, link->heard_ms, t->dead, "the peer has been silent for");
 	if (link->closing)
-		at = earlier(at, link->bye_ms + t->bye);
-	return at;
+		add_deadline(&due, link->bye_ms, t->bye, "not shut down within");
+	if (link->in.len > 0 || link->skip > 0)
+		add_deadline(&due, link->frame_ms, t->frame, "a frame took longer than");
+	if (rpc_link_behind(link) > 0 || link->stuck)
+		add_deadline(&due, link->wrote_ms, t->dead, "the peer has read nothing for");
+	if (!link->ping_out)
+		add_deadline(&due, link->heard_ms, t->ping, NULL);
+	return due;
 }
 
 /* Deadlines mostly move away; the timer is only set when one came nearer. */
 static void arm(struct rpc_link *link)
 {
-	int64_t at = deadline(link);
+	int64_t at = next_due(link).at;
 
 	if (rpc_timer_on(&link->timer) && at >= link->timer_at)
 		return;
@@ -530,29 +541,14 @@ static void on_soon(void *arg)
 static void on_timer(void *arg)
 {
 	struct rpc_link *link = arg;
-	const struct rpc_times *t = link->times;
-	int64_t now = rpc_loop_now_ms(link->loop);
 	struct rpc_header ping = {.kind = RPC_PING};
+	struct due due = next_due(link); /* it may have moved away */
+	int64_t now = rpc_loop_now_ms(link->loop);
 
 	rpc_link_enter(link);
-	if (now < deadline(link))
-		; /* it has moved */
-	else if (link->state < RPC_UP)
-		rpc_link_failf(
-			link, ERR_TIMEOUT, "no handshake within %lld ms", (long long)t->handshake);
-	else if (link->closing && now >= link->bye_ms + t->bye)
-		rpc_link_failf(
-			link, ERR_TIMEOUT, "not shut down within %lld ms", (long long)t->bye);
-	else if ((link->in.len > 0 || link->skip > 0) && now >= link->frame_ms + t->frame)
-		rpc_link_failf(
-			link, ERR_TIMEOUT, "a frame took longer than %lld ms", (long long)t->frame);
-	else if (now >= link->heard_ms + t->dead)
-		rpc_link_failf(link, ERR_TIMEOUT, "the peer has been silent for %lld ms",
-			(long long)t->dead);
-	else if ((rpc_link_behind(link) > 0 || link->stuck) && now >= link->wrote_ms + t->dead)
-		rpc_link_failf(link, ERR_TIMEOUT, "the peer has read nothing for %lld ms",
-			(long long)t->dead);
-	else if (!link->ping_out) {
+	if (now >= due.at && due.text != NULL) {
+		rpc_link_failf(link, ERR_TIMEOUT, "%s %lld ms", due.text, (long long)due.ms);
+	} else if (now >= due.at) {
 		link->ping_out = true;
 		ping.id = ++link->ping_id;
 		rpc_link_send(link, &ping, NULL);

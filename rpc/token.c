@@ -241,46 +241,31 @@ int rpc_recipients_digest(
 
 /* --- Addresses --- */
 
-/* Where the host ends, without brackets; *host is where it begins. NULL: malformed. */
-static const char *host_end(const char *text, const char **host)
-{
-	const char *end;
-
-	*host = text;
-	if (text[0] != '[') {
-		end = text + strcspn(text, ":");
-		return strspn(text, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
-				    ".-_") == (size_t)(end - text)
-			       ? end
-			       : NULL;
-	}
-	*host = text + 1;
-	end = *host + strspn(*host, "0123456789abcdefABCDEF:.");
-	return *end == ']' ? end : NULL;
-}
-
 int rpc_address_split(const char *text, char host[RPC_HOST_PORT_MAX + 1], char port[8],
 	const char *port_default, struct err *err)
 {
-	const char *from, *end = host_end(text, &from), *rest, *at;
+	bool v6 = text[0] == '[';
+	const char *from = text + v6, *rest, *number = port_default;
+	size_t len = strspn(from, v6 ? "0123456789abcdefABCDEF:."
+				     : "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+				       "0123456789.-_");
 	size_t digits;
 
-	if (end == NULL || end == from || strlen(text) > RPC_HOST_PORT_MAX)
+	if (len == 0 || strlen(text) > RPC_HOST_PORT_MAX || (v6 && from[len] != ']'))
 		goto bad;
-	/* It is a word in lists and logs. */
-	for (at = text; *at != 0; at++)
-		if (*at <= ' ' || *at >= 0x7f)
+	rest = from + len + v6;
+	if (*rest == ':') {
+		digits = strspn(++rest, "0123456789");
+		if (digits == 0 || digits > 5 || rest[digits] != 0 || atoi(rest) < 1 ||
+			atoi(rest) > 65535)
 			goto bad;
-	rest = *end == ']' ? end + 1 : end;
-	digits = strspn(*rest == ':' ? rest + 1 : rest, "0123456789");
-	if (*rest == ':' && (digits == 0 || digits > 5 || rest[1 + digits] != 0 ||
-				    atoi(rest + 1) < 1 || atoi(rest + 1) > 65535))
+		number = rest;
+	} else if (*rest != 0) {
 		goto bad;
-	if (*rest != ':' && *rest != 0)
-		goto bad;
-	memcpy(host, from, (size_t)(end - from));
-	host[end - from] = 0;
-	strcpy(port, *rest == ':' ? rest + 1 : port_default);
+	}
+	memcpy(host, from, len);
+	host[len] = 0;
+	strcpy(port, number);
 	return 0;
 bad:
 	return err_set(err, ERR_USAGE, "address: expected HOST, HOST:PORT or [IPv6]:PORT");

@@ -110,7 +110,6 @@ static void take_object(struct agent_run *run, const json_t *object)
 		return;
 	if (strcmp(id, "backup.result") == 0) {
 		r->has_dump = bytes_of(object, "dump", r->dump, sizeof r->dump);
-		r->has_stats = true;
 		r->stats = (struct manager_stats){.entries = number_of(object, "entries"),
 			.content = number_of(object, "content"),
 			.read = number_of(object, "read"),

@@ -12,7 +12,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "cmd/manager/inner.h"
 #include "cron/cron.h"
 #include "lib/err.h"
 #include "lib/esc.h"
@@ -130,16 +129,15 @@ static const struct tz *load_zone(struct manager_config *config, const char *nam
 
 /* What a value can be. `take` reports what is wrong, and sets the member of a struct. */
 struct type {
-	void (*take)(struct check *check, const struct manager_key *key, const struct type *type,
-		void *to);
+	void (*take)(struct check *check, const struct manager_key *key, void *to);
 	bool (*ok)(const char *value); /* of a text */
 	const char *what;
 	int64_t min, max; /* of a number; max: of values in a list */
 };
 
-static void take_number(
-	struct check *check, const struct manager_key *key, const struct type *type, void *to)
+static void take_number(struct check *check, const struct manager_key *key, void *to)
 {
+	const struct type *type = key->rule->type;
 	const char *value = key->values[0];
 	char text[SHOWN], *end;
 	long n;
@@ -154,13 +152,11 @@ static void take_number(
 		*(int64_t *)to = n;
 }
 
-static void take_duration(
-	struct check *check, const struct manager_key *key, const struct type *type, void *to)
+static void take_duration(struct check *check, const struct manager_key *key, void *to)
 {
 	char text[SHOWN];
 	int64_t n;
 
-	(void)type;
 	if (size_parse_time(key->values[0], &n) != 0 || n > MANAGER_SECONDS_MAX)
 		wrong(check, key, "'%s' is not a time like 90m, 8h, 14d or 2w, of at most 10 years",
 			shown(text, key->values[0]));
@@ -168,21 +164,19 @@ static void take_duration(
 		*(int64_t *)to = n;
 }
 
-static void take_bool(
-	struct check *check, const struct manager_key *key, const struct type *type, void *to)
+static void take_bool(struct check *check, const struct manager_key *key, void *to)
 {
 	bool yes = strcmp(key->values[0], "yes") == 0;
 	char text[SHOWN];
 
-	(void)type;
 	*(bool *)to = yes;
 	if (!yes && strcmp(key->values[0], "no") != 0)
 		wrong(check, key, "'%s' is not yes or no", shown(text, key->values[0]));
 }
 
-static void take_text(
-	struct check *check, const struct manager_key *key, const struct type *type, void *to)
+static void take_text(struct check *check, const struct manager_key *key, void *to)
 {
+	const struct type *type = key->rule->type;
 	char text[SHOWN];
 
 	*(const char **)to = key->values[0];
@@ -191,9 +185,9 @@ static void take_text(
 }
 
 /* None of them twice. */
-static void take_list(
-	struct check *check, const struct manager_key *key, const struct type *type, void *to)
+static void take_list(struct check *check, const struct manager_key *key, void *to)
 {
+	const struct type *type = key->rule->type;
 	size_t i, k, max = (size_t)type->max;
 	char text[SHOWN];
 
@@ -213,14 +207,12 @@ static void take_list(
 	}
 }
 
-static void take_patterns(
-	struct check *check, const struct manager_key *key, const struct type *type, void *to)
+static void take_patterns(struct check *check, const struct manager_key *key, void *to)
 {
 	struct err err = {0};
 	struct match *match = match_new(&err);
 	size_t i;
 
-	(void)type;
 	*(struct manager_list *)to = (struct manager_list){key->values, key->count};
 	check->no_memory = check->no_memory || match == NULL;
 	if (key->count > MANAGER_PATHS_MAX)
@@ -232,24 +224,20 @@ static void take_patterns(
 	match_free(match);
 }
 
-static void take_zone(
-	struct check *check, const struct manager_key *key, const struct type *type, void *to)
+static void take_zone(struct check *check, const struct manager_key *key, void *to)
 {
 	struct err err = {0};
 
-	(void)type;
 	*(const char **)to = key->values[0];
 	if (load_zone(check->config, key->values[0], &err) == NULL)
 		wrong(check, key, "%s", err.message);
 }
 
-static void take_schedule(
-	struct check *check, const struct manager_key *key, const struct type *type, void *to)
+static void take_schedule(struct check *check, const struct manager_key *key, void *to)
 {
 	struct err err = {0};
 	struct cron cron;
 
-	(void)type;
 	*(const char **)to = key->values[0];
 	if (cron_parse(&cron, key->values[0], NULL, NULL, &err) != 0)
 		wrong(check, key, "%s", err.message);
@@ -450,7 +438,7 @@ static void take_section(struct check *check)
 		for (k = 0; k < SHARED; k++)
 			if (rule == &shared_keys[k])
 				to->given |= 1u << k;
-		type->take(check, &s->keys[i], type,
+		type->take(check, &s->keys[i],
 			(char *)(s->rule == RULE_ALARM ? (void *)config : to) + rule->at);
 	}
 	if (s->rule == RULE_JOB && to->agents.items == NULL)
@@ -459,7 +447,7 @@ static void take_section(struct check *check)
 		wrong_at(check, s->file, s->line, "job \"%s\": paths are missing", s->title);
 }
 
-int manager_inner_merge(const struct manager_config *config,
+int manager_config_merge(const struct manager_config *config,
 	const struct manager_config_section *agent, const struct manager_config_section *job,
 	struct manager_plan_job *out)
 {
@@ -552,7 +540,7 @@ static bool check_job(struct check *check, const struct manager_config_section *
 	bool before = check->wrong;
 	bool ok;
 
-	if (manager_inner_merge(check->config, agent, job, &s) != 0) {
+	if (manager_config_merge(check->config, agent, job, &s) != 0) {
 		check->no_memory = true;
 		return false;
 	}

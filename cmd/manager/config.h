@@ -91,6 +91,13 @@ const struct tz *manager_config_zone(const struct manager_config *config, const 
 const struct manager_config_section *manager_config_agent(
 	const struct manager_config *config, const char *agent);
 
+/* What a job says on agents that this section (NULL: none) is for: the defaults, then the section,
+ * then the job. All is borrowed except for out->exclude.items, which the caller frees. Returns 0,
+ * or -1: no memory. */
+int manager_config_merge(const struct manager_config *config,
+	const struct manager_config_section *agent, const struct manager_config_section *job,
+	struct manager_plan_job *out);
+
 /* Whether a job is for an agent: enabled, and one of its globs matches. */
 bool manager_config_job_for(const struct manager_config_section *job, const char *agent);
 

@@ -8,7 +8,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "cmd/manager/inner.h"
 #include "lib/err.h"
 #include "lib/name.h"
 
@@ -101,7 +100,7 @@ int manager_config_plan(const struct manager_config *config, const char *agent,
 				MANAGER_JOBS_MAX);
 			goto out;
 		}
-		if (manager_inner_merge(config, section, &config->jobs[i], job) != 0) {
+		if (manager_config_merge(config, section, &config->jobs[i], job) != 0) {
 			no_memory(err);
 			goto out;
 		}

@@ -11,11 +11,6 @@
 
 #define STORE_PORT_TEXT "7421"
 
-static bool is_zero(const uint8_t *bytes, size_t len)
-{
-	return bytes[0] == 0 && memcmp(bytes, bytes + 1, len - 1) == 0;
-}
-
 /* One machine that is there twice, since it started at different times: its files were copied. A
  * machine that is started again has a new start, and never the one before again; so it is sure when
  * the other one speaks again. Those that are connected are asked to, at once. */
@@ -25,14 +20,15 @@ static void look_for_clone(struct manager_service *s, const struct manager_hello
 	const char *host = rpc_conn_peer(link->conn)->host;
 	const struct manager_link *other;
 
-	if (is_zero(h->boot, sizeof h->boot) || memcmp(h->boot, row->boot, sizeof row->boot) == 0)
+	if (manager_is_zero(h->boot, sizeof h->boot) ||
+		memcmp(h->boot, row->boot, sizeof row->boot) == 0)
 		return;
 	if (memcmp(h->boot, row->boot_before, sizeof row->boot_before) == 0)
 		row->cloned = time(NULL);
 	memcpy(row->boot_before, row->boot, sizeof row->boot_before);
 	memcpy(row->boot, h->boot, sizeof row->boot);
 	memcpy(row->address_before, row->address, sizeof row->address_before);
-	if (is_zero(row->boot_before, sizeof row->boot_before))
+	if (manager_is_zero(row->boot_before, sizeof row->boot_before))
 		return;
 	for (other = s->links; other != NULL; other = other->next)
 		if (other != link && other->hello &&
@@ -43,7 +39,7 @@ static void look_for_clone(struct manager_service *s, const struct manager_hello
 static void look_at_agent(struct manager_service *s, const struct manager_hello *h,
 	const struct manager_link *link, struct manager_host_row *row)
 {
-	bool has_plan = !is_zero(h->digest, sizeof h->digest);
+	bool has_plan = !manager_is_zero(h->digest, sizeof h->digest);
 	bool same = has_plan && memcmp(h->digest, link->digest, sizeof h->digest) == 0;
 
 	if (same)
@@ -52,7 +48,7 @@ static void look_at_agent(struct manager_service *s, const struct manager_hello 
 		has_plan && h->follows[0] != 0 && strcmp(h->follows, s->self.name) != 0 && !same;
 	strcpy(row->follows, h->follows);
 	memcpy(row->digest, h->digest, sizeof row->digest);
-	if (!is_zero(h->journal, sizeof h->journal) &&
+	if (!manager_is_zero(h->journal, sizeof h->journal) &&
 		memcmp(row->journal, h->journal, sizeof row->journal) != 0) {
 		if (row->acked > 0)
 			manager_inner_log(s, MANAGER_WARNING,
@@ -83,7 +79,7 @@ static int look_at_store(const struct manager_hello *h, const char *address,
 {
 	struct manager_host_row before = *row;
 
-	if (is_zero(h->uid, sizeof h->uid) || is_zero(h->key, sizeof h->key))
+	if (manager_is_zero(h->uid, sizeof h->uid) || manager_is_zero(h->key, sizeof h->key))
 		return err_set(err, ERR_USAGE, "hello: a store must give its uid and its key");
 	if (row->reach[0] != 0 && (memcmp(row->uid, h->uid, sizeof row->uid) != 0 ||
 					  memcmp(row->key, h->key, sizeof row->key) != 0))

@@ -74,8 +74,6 @@ struct manager_service {
 
 void manager_inner_log(struct manager_service *service, enum manager_level level, const char *fmt,
 	...) __attribute__((format(printf, 3, 4)));
-/* Answers with a map of one pair. */
-void manager_inner_reply_uint(struct rpc_call *call, const char *key, uint64_t value);
 /* Answers with a map and the bytes of buf as blob, which is taken over. */
 void manager_inner_reply_blob(struct rpc_call *call, const void *map, size_t len, struct buf *buf);
 /* The same with a map {now, manager}. */
@@ -133,10 +131,6 @@ void manager_inner_fleet(void *ctx, struct rpc_call *call, const struct cbormap_
 
 /* --- reports.c --- */
 
-/* The row of a job on an agent, a new one if there is none. Returns 0; 1: the agent has too many;
- * -1 with err set. */
-int manager_inner_last(struct manager_service *service, const char *agent, const char *job,
-	struct manager_db_key *key, struct manager_last_row *row, struct err *err);
 void manager_inner_report(void *ctx, struct rpc_call *call, const struct cbormap_value *values);
 /* Makes changes durable within a few milliseconds. */
 void manager_inner_commit_soon(struct manager_service *service);

@@ -36,18 +36,14 @@ static int add_host(void *ctx, const struct manager_db_key *key, const void *row
 
 static int add_last(void *ctx, const struct manager_db_key *key, const void *row)
 {
-	struct manager_known *k = ctx;
-
 	(void)key;
-	return buf_add(&k->last_rows, row, sizeof(struct manager_last_row), NULL);
+	return buf_add(ctx, row, sizeof(struct manager_last_row), NULL);
 }
 
 static int add_alarm(void *ctx, const struct manager_db_key *key, const void *row)
 {
-	struct manager_known *k = ctx;
-
 	(void)key;
-	return buf_add(&k->alarm_rows, row, sizeof(struct manager_alarm_row), NULL);
+	return buf_add(ctx, row, sizeof(struct manager_alarm_row), NULL);
 }
 
 /* The stores that are named, but that nobody can reach. Returns 0, or -1. */
@@ -95,8 +91,9 @@ static int read_all(struct manager_known *k, struct err *err)
 	struct manager_db *db = k->service->db;
 
 	if (manager_db_each(db, MANAGER_TABLE_HOSTS, NULL, add_host, k, err) != 0 ||
-		manager_db_each(db, MANAGER_TABLE_LAST, NULL, add_last, k, err) != 0 ||
-		manager_db_each(db, MANAGER_TABLE_ALARMS, NULL, add_alarm, k, err) != 0 ||
+		manager_db_each(db, MANAGER_TABLE_LAST, NULL, add_last, &k->last_rows, err) != 0 ||
+		manager_db_each(db, MANAGER_TABLE_ALARMS, NULL, add_alarm, &k->alarm_rows, err) !=
+			0 ||
 		find_absent(k) != 0)
 		return err->code != ERR_NONE ? -1
 					     : err_set(err, ERR_NOMEM, "status: out of memory");

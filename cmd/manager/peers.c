@@ -53,19 +53,6 @@ void manager_inner_copy(char *to, size_t size, const struct cbormap_value *text)
 		text->has ? (const char *)text->bytes : "");
 }
 
-void manager_inner_reply_uint(struct rpc_call *call, const char *key, uint64_t value)
-{
-	struct cbor_out out;
-	uint8_t mem[64];
-
-	cbor_out_init(&out, mem, sizeof mem);
-	cbor_put_map(&out, 1);
-	cbor_put_text(&out, key);
-	cbor_put_uint(&out, value);
-	assert(!cbor_out_full(&out));
-	rpc_call_reply(call, mem, cbor_out_len(&out), false);
-}
-
 /* --- hosts ----------------------------------------------------------------- */
 
 struct manager_link *manager_inner_link(struct manager_service *s, struct rpc_call *call)

@@ -103,13 +103,16 @@ struct manager_record {
 	int64_t slot;                    /* 0: by order */
 	char text[MANAGER_NOTE_MAX + 1]; /* UTF-8; "": none */
 	uint8_t digest[MANAGER_DIGEST_LEN];
-	bool has_dump, has_stats;
+	bool has_dump;
 	uint8_t dump[MANAGER_DUMP_LEN];
 	uint8_t record[MANAGER_DIGEST_LEN]; /* of the dump's record: what receipts sign */
 	struct manager_stats stats;
 	struct manager_receipt receipts[MANAGER_RECEIPTS_MAX];
 	size_t receipt_count;
 };
+
+/* Whether an id or digest is none: all zeros. len: at least 1. */
+bool manager_is_zero(const uint8_t *bytes, size_t len);
 
 /* "failed"; "none" for MANAGER_NONE. */
 const char *manager_result_name(enum manager_result result);

@@ -9,6 +9,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "lib/cbor.h"
 #include "lib/esc.h"
 #include "lib/mem.h"
 
@@ -60,6 +61,19 @@ static void on_done(void *arg, const struct err *err)
 
 /* --- commits --------------------------------------------------------------- */
 
+static void acknowledge(const struct manager_report *r)
+{
+	struct cbor_out out;
+	uint8_t mem[32];
+
+	cbor_out_init(&out, mem, sizeof mem);
+	cbor_put_map(&out, 1);
+	cbor_put_text(&out, manager_acked_fields[MANAGER_ACKED_NUMBER].key);
+	cbor_put_uint(&out, r->acked);
+	assert(!cbor_out_full(&out));
+	rpc_call_reply(r->call, mem, cbor_out_len(&out), false);
+}
+
 int manager_inner_commit(struct manager_service *s, struct err *err)
 {
 	int ret = manager_db_commit(s->db, err);
@@ -71,7 +85,7 @@ int manager_inner_commit(struct manager_service *s, struct err *err)
 			continue;
 		r->committed = false;
 		if (ret == 0)
-			manager_inner_reply_uint(r->call, "acked", r->acked);
+			acknowledge(r);
 		else
 			rpc_call_fail(r->call, err);
 	}
@@ -102,7 +116,9 @@ static int count_row(void *ctx, const struct manager_db_key *key, const void *ro
 	return 0;
 }
 
-int manager_inner_last(struct manager_service *s, const char *agent, const char *job,
+/* The row of a job on an agent, a new one if there is none. Returns 0; 1: the agent has too many;
+ * -1 with err set. */
+static int get_last(struct manager_service *s, const char *agent, const char *job,
 	struct manager_db_key *key, struct manager_last_row *row, struct err *err)
 {
 	struct manager_db_key prefix;
@@ -202,7 +218,7 @@ static int take_alarm(struct manager_service *s, struct manager_host_row *host,
 		esc_line(host->refused, sizeof host->refused, rec->text, strlen(rec->text));
 	if (strcmp(rec->text, MANAGER_SAYS_CHANGED) != 0 || rec->job[0] == 0)
 		return 0;
-	ret = manager_inner_last(s, host->name, rec->job, &key, &row, err);
+	ret = get_last(s, host->name, rec->job, &key, &row, err);
 	row.changed = true;
 	return ret != 0 ? (ret < 0 ? -1 : 0)
 			: manager_db_put(s->db, MANAGER_TABLE_LAST, &key, &row, err);
@@ -239,7 +255,7 @@ static int apply(struct manager_service *s, struct manager_host_row *host,
 	if (rec->kind != MANAGER_STARTING && rec->kind != MANAGER_ENDED &&
 		rec->kind != MANAGER_HELD && rec->kind != MANAGER_RELEASED)
 		return 0;
-	ret = manager_inner_last(s, agent, rec->job, &key, &row, err);
+	ret = get_last(s, agent, rec->job, &key, &row, err);
 	if (ret != 0)
 		return ret < 0 ? -1 : 0;
 	switch (rec->kind) {

@@ -7,7 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "cmd/manager/inner.h"
 #include "cmd/manager/watch.h"
 #include "lib/buf.h"
 #include "lib/err.h"
@@ -77,10 +76,10 @@ static void look_at_certificate(struct looking *l, const struct of *of, const ch
 		return;
 	if (left > 0)
 		add(l, of, kind, "certificate expiring", false, "it ends in %s%s",
-			manager_inner_age(text, left), advice);
+			manager_age(text, left), advice);
 	else
 		add(l, of, kind, "certificate expired", true, "it has ended %s ago%s",
-			manager_inner_age(text, -left), advice);
+			manager_age(text, -left), advice);
 }
 
 static void look_at_agent(struct looking *l, const struct of *of, const struct manager_host_row *h)
@@ -123,7 +122,7 @@ static void look_at_store(struct looking *l, const struct of *of, const struct m
 		add(l, of, "stopped", "stopped", true, "its service has ended: %s", h->fault);
 	else if (!h->up && h->reach[0] != 0 && l->now - seen > AWAY_SEC)
 		add(l, of, "away", "not connected", true, "it was seen last %s ago",
-			manager_inner_age(text, l->now - h->seen));
+			manager_age(text, l->now - h->seen));
 }
 
 static void look_at_host(struct looking *l, const struct manager_host_row *h)
@@ -142,8 +141,7 @@ static void look_at_host(struct looking *l, const struct manager_host_row *h)
 		add(l, &of, "stranger", "name taken twice", true, "%s", h->stranger);
 	if (off > MANAGER_CLOCK_SEC || off < -MANAGER_CLOCK_SEC)
 		add(l, &of, "clock", "clock wrong", false, "its clock is %s %s",
-			manager_inner_age(text, off > 0 ? off : -off),
-			off > 0 ? "ahead" : "behind");
+			manager_age(text, off > 0 ? off : -off), off > 0 ? "ahead" : "behind");
 	if (is_agent)
 		look_at_agent(l, &of, h);
 	if (is_store)

@@ -8,7 +8,6 @@
 #include <string.h>
 
 #include "cmd/manager/config.h"
-#include "cmd/manager/inner.h"
 #include "cmd/manager/slots.h"
 #include "lib/buf.h"
 #include "lib/err.h"
@@ -29,7 +28,7 @@ const char *manager_state_name(enum manager_state state)
 	return names[state];
 }
 
-const char *manager_inner_age(char text[MANAGER_AGE_MAX], int64_t sec)
+const char *manager_age(char text[MANAGER_AGE_MAX], int64_t sec)
 {
 	long long s = sec < 0 ? 0 : sec;
 
@@ -116,7 +115,7 @@ static bool judge_result(const struct watched *w, struct manager_status_row *row
 			last->result == MANAGER_LOST        ? "lost"
 			: last->result == MANAGER_CANCELLED ? "cancelled"
 							    : "a failure",
-			manager_inner_age(text, w->now - last->ended),
+			manager_age(text, w->now - last->ended),
 			last->kept_ended == 0 ? "; there is no dump yet" : "",
 			said[0] != 0 ? ": " : "", said);
 		return true;
@@ -152,27 +151,25 @@ static void judge(const struct watched *w, struct manager_status_row *row)
 	} else if (late && last->kept_ended == 0) {
 		row->severity = MANAGER_STATE_LATE;
 		reason(row, "no dump since it was first seen, %s ago%s",
-			manager_inner_age(text, w->now - w->since),
+			manager_age(text, w->now - w->since),
 			last->running ? "; a run is under way" : "");
 	} else if (late) {
 		row->severity = MANAGER_STATE_LATE;
 		reason(row, "the last dump was made %s ago; due %s ago%s",
-			manager_inner_age(text, w->now - last->kept_ended),
-			manager_inner_age(text2, w->now - row->due),
+			manager_age(text, w->now - last->kept_ended),
+			manager_age(text2, w->now - row->due),
 			last->running ? "; a run is under way" : "");
 	} else if (last->running) {
 		row->severity = MANAGER_STATE_RUNNING;
-		reason(row, "for %s", manager_inner_age(text, w->now - last->started));
+		reason(row, "for %s", manager_age(text, w->now - last->started));
 	} else if (judge_result(w, row)) {
 		return;
 	} else if (away) {
 		row->severity = MANAGER_STATE_EXPECTED;
-		reason(row, "not expected for another %s",
-			manager_inner_age(text, row->due - w->now));
+		reason(row, "not expected for another %s", manager_age(text, row->due - w->now));
 	} else if (last->kept_ended == 0) {
 		row->severity = MANAGER_STATE_NEVER;
-		reason(row, "no run yet; first seen %s ago",
-			manager_inner_age(text, w->now - w->since));
+		reason(row, "no run yet; first seen %s ago", manager_age(text, w->now - w->since));
 	} else {
 		row->severity = MANAGER_STATE_OK;
 	}
@@ -222,7 +219,7 @@ static int watch_job(const struct manager_config *config, const struct manager_c
 		.expect_sec = manager_config_expect(config, host->name),
 		.now = now};
 
-	if (manager_inner_merge(config, manager_config_agent(config, host->name), job, &merged) !=
+	if (manager_config_merge(config, manager_config_agent(config, host->name), job, &merged) !=
 		0)
 		return err_set(err, ERR_NOMEM, "status: out of memory");
 	free(merged.exclude.items);

@@ -42,6 +42,10 @@ enum manager_state {
  * "failed", "late". */
 const char *manager_state_name(enum manager_state state);
 
+/* "3d 4h", "12m": of the two largest units. Returns text. */
+#define MANAGER_AGE_MAX 32
+const char *manager_age(char text[MANAGER_AGE_MAX], int64_t sec);
+
 /* Appends a struct manager_status_row for each job that the configuration has for each agent among
  * the hosts, the worst first; what is told of runs under way (bytes, rate ...) is zero. lasts:
  * sorted by agent and job. Returns 0, or -1 with err set: ERR_NOMEM. */

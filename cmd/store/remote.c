@@ -70,7 +70,6 @@ static int dial(struct remote *r, const struct store_address *to, struct err *er
 		.times = net->times,
 		.patience_ms = r->base.access.patience_ms,
 		.connect_ms = net->connect_ms,
-		.bytes_max = UINT64_MAX, /* the window below is smaller */
 	};
 	struct rpc_cert_info info;
 

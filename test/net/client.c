@@ -589,48 +589,6 @@ static void cancel_wakes_all(void **unused)
 	server_stop(&s);
 }
 
-static void *start_large(void *arg)
-{
-	struct puts *p = arg;
-
-	if (put(to_cancel, p, true, 1000, &p->err) == NULL)
-		abort();
-	return NULL;
-}
-
-static void memory_is_bounded(void **unused)
-{
-	struct server s;
-	struct puts p = {0}, more = {0};
-	struct rpc_client_request r;
-	struct rpc_client_job *job;
-	struct err err = {0};
-	pthread_t thread;
-	uint8_t mem[64];
-
-	(void)unused;
-	server_start(&s, NULL, RPC_CREDIT_NONE);
-	to_cancel = open_as("a1", "s1", s.port, (struct rpc_client_opts){.bytes_max = 1000000});
-	/* One alone may be larger; what comes after it waits until it is over. */
-	r = number_request(PEER_SLEEP, mem, "ms", 300);
-	r.reply_max = 5000000;
-	job = rpc_client_start(to_cancel, &r, &err);
-	assert_non_null(job);
-	assert_int_equal(pthread_create(&thread, NULL, start_large, &more), 0);
-	sleep_ms(100);
-	assert_int_equal(more.dones, 0);
-	assert_int_equal(rpc_client_wait(job, NULL, NULL, &err), 0);
-	pthread_join(thread, NULL);
-	wait_dones(&more, 1);
-	assert_non_null(put(to_cancel, &p, false, 900000, &err));
-	assert_non_null(put(to_cancel, &p, false, 900000, &err));
-	wait_dones(&p, 2);
-	assert_int_equal(p.oks, 2);
-	rpc_client_close(to_cancel, 5000);
-	server_stop(&s);
-	assert_int_equal(s.state.puts_most, 1);
-}
-
 static void close_has_a_deadline(void **unused)
 {
 	struct server s;
@@ -757,7 +715,6 @@ int main(void)
 		cmocka_unit_test(a_refusal_is_final),
 		cmocka_unit_test(a_slow_server),
 		cmocka_unit_test(cancel_wakes_all),
-		cmocka_unit_test(memory_is_bounded),
 		cmocka_unit_test(close_has_a_deadline),
 		cmocka_unit_test(a_look_up_that_hangs),
 		cmocka_unit_test(wrong_settings_are_refused_at_once),

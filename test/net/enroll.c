@@ -183,7 +183,7 @@ static void on_done(void *arg, const struct err *err)
 
 static struct rpc_join *start(const struct rpc_token *token, const char *name)
 {
-	char key[512], cert[512], int_key[512], int_cert[512];
+	static char key[512], cert[512], got_ca[512], int_key[512], int_cert[512];
 	struct rpc_join_opts opts = {.token = *token, .take = on_take, .done = on_done};
 	struct rpc_join *enroll;
 	struct err err = {0};
@@ -192,7 +192,8 @@ static struct rpc_join *start(const struct rpc_token *token, const char *name)
 	snprintf(cert, sizeof cert, "%s/%s.crt", folder, name);
 	snprintf(int_key, sizeof int_key, "%s/%s.int.key", folder, name);
 	snprintf(int_cert, sizeof int_cert, "%s/%s.int.crt", folder, name);
-	opts.paths = (struct rpc_join_paths){key, cert, path("got-ca.crt"), int_key, int_cert};
+	snprintf(got_ca, sizeof got_ca, "%s/got-ca.crt", folder);
+	opts.paths = (struct rpc_join_paths){key, cert, got_ca, int_key, int_cert};
 	dones = 0;
 	enroll = rpc_join_start(loop, &opts, &err);
 	assert_non_null(enroll);

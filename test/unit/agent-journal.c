@@ -101,7 +101,7 @@ static struct manager_record ended(const char *job, unsigned run, int64_t slot)
 	record.kind = MANAGER_ENDED;
 	record.time = slot + 100;
 	record.result = MANAGER_OK;
-	record.has_dump = record.has_stats = true;
+	record.has_dump = true;
 	record.dump[0] = (uint8_t)run;
 	record.record[31] = 9;
 	record.stats = (struct manager_stats){

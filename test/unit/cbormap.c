@@ -190,6 +190,47 @@ static void structs_round_trip(void **state)
 	assert_int_equal(out.narrow, 9);
 }
 
+struct row {
+	uint32_t numbers[3];
+	size_t number_count;
+	struct inside insides[2];
+	size_t inside_count;
+};
+
+static const struct cbormap_field number_item = {.type = CBORMAP_UINT, .size = sizeof(uint32_t)};
+static const struct cbormap_field inside_item = {
+	.type = CBORMAP_MAP, .sub = inside_fields, .size = sizeof(struct inside)};
+static const struct cbormap_field row_fields[] = {
+	{.key = "numbers", CBORMAP_LIST_IN(struct row, numbers, number_count, number_item)},
+	{.key = "insides",
+		CBORMAP_LIST_IN(struct row, insides, inside_count, inside_item),
+		.need = true},
+	{0},
+};
+
+static void lists_in_structs(void **state)
+{
+	static const struct row in = {{1, 2}, 2, {{-5, 7}, {6, 0}}, 2};
+	struct row out = {0}, empty = {0};
+	uint8_t bytes[128];
+	struct cbor_out to;
+	struct err err = {0};
+
+	(void)state;
+	cbor_out_init(&to, bytes, sizeof bytes);
+	cbormap_put(&to, row_fields, &in);
+	assert_int_equal(cbormap_read(&out, row_fields, bytes, cbor_out_len(&to), &err), 0);
+	assert_memory_equal(&out, &in, sizeof in);
+	/* An empty one is left out, unless it is needed. */
+	cbor_out_init(&to, bytes, sizeof bytes);
+	cbormap_put(&to, row_fields, &empty);
+	assert_int_equal(cbor_out_len(&to), 1 + 8 + 1);
+	/* More items than there is room for. */
+	memcpy(bytes, "\xa1\x67insides\x83\xa1\x63sec\0\xa1\x63sec\0\xa1\x63sec\0", 28);
+	assert_int_equal(cbormap_read(&out, row_fields, bytes, 28, &err), -1);
+	assert_int_equal(err.code, ERR_LIMIT);
+}
+
 /* What is put can be read: a text that was cut within a character, too. */
 static void texts_are_cut_at_a_character(void **state)
 {
@@ -322,6 +363,7 @@ int main(void)
 		cmocka_unit_test(keys_come_once),
 		cmocka_unit_test(maps_are_taken_one_after_the_other),
 		cmocka_unit_test(structs_round_trip),
+		cmocka_unit_test(lists_in_structs),
 		cmocka_unit_test(texts_are_cut_at_a_character),
 		cmocka_unit_test(what_has_no_room_is_refused),
 		cmocka_unit_test(tuples_have_all_their_items),
