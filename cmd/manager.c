@@ -164,20 +164,6 @@ static int print_plan(const struct options *opt, const struct manager_config *co
 	return status;
 }
 
-static int json_result(const struct manager_config *config)
-{
-	const struct ui_json_row rows[] = {
-		{"files", config->file_count},
-		{"jobs", config->job_count},
-		{"stores", config->all_stores.count},
-	};
-	struct err err = {0};
-
-	return ui_json_result(stdout, "manager.check", rows, sizeof rows / sizeof *rows, &err) == 0
-		       ? UI_OK
-		       : ui_fail("manager", &err);
-}
-
 static int run_check(void *own, struct err *err)
 {
 	struct options *opt = own;
@@ -194,9 +180,13 @@ static int run_check(void *own, struct err *err)
 			opt->problems == 1 ? "" : "s");
 	if (opt->o.agent != NULL)
 		status = print_plan(opt, config);
-	if (status == UI_OK && opt->o.json)
-		status = json_result(config);
-	else if (status == UI_OK && opt->o.agent == NULL)
+	if (status == UI_OK && opt->o.json) {
+		const struct ui_json_row rows[] = {{"files", config->file_count},
+			{"jobs", config->job_count}, {"stores", config->all_stores.count}};
+
+		status = ui_json_result(stdout, "manager.check", rows, 3, err) == 0 ? UI_OK : -1;
+	}
+	if (status == UI_OK && !opt->o.json && opt->o.agent == NULL)
 		printf("%s: valid; %zu file%s, %zu job%s, %zu store%s\n", opt->file,
 			config->file_count, config->file_count == 1 ? "" : "s", config->job_count,
 			config->job_count == 1 ? "" : "s", config->all_stores.count,

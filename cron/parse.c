@@ -404,7 +404,7 @@ static int take_nickname(struct scan *s, struct cron *cron)
 		shown(s->p, false, text));
 }
 
-/* Five fields, and nothing that is no text. */
+/* Whether there are five fields. */
 static int check_shape(struct scan *s)
 {
 	const char *p = s->p, *sixth = NULL;

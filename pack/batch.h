@@ -36,7 +36,7 @@ struct pack_plan {
 	struct pack_dir *dir, *self; /* NULL, both: it is not read */
 	size_t name, path, path_len, link, link_len;
 	bool has_link;
-	bool left_out;  /* when read: it is no entry */
+	bool left_out;  /* when read: it is not an entry */
 	bool sound;     /* when read: of one state, and nothing is missing */
 	int fd;         /* a regular file, opened; else -1 */
 	int error;      /* as in struct pack_scan_item */
@@ -101,7 +101,7 @@ int pack_walk_next(struct pack_walk *walk, struct pack_batch *batch, struct err 
 int pack_batch_add(struct pack_batch *batch, struct pack_walk *walk, bool read, struct err *err);
 /* Adds text, and a NUL. Returns its offset, or SIZE_MAX with err set. */
 size_t pack_batch_text(struct pack_batch *batch, const void *text, size_t len, struct err *err);
-/* Adds a problem, to be told by pack_batch_report. */
+/* Adds a problem, for pack_batch_report. */
 int pack_batch_note(
 	struct pack_batch *batch, const char *path, size_t len, const char *what, struct err *err);
 
@@ -110,10 +110,10 @@ struct pack_batch_reader *pack_batch_reader_new(bool xattrs, bool owner_names, s
 void pack_batch_reader_free(struct pack_batch_reader *reader);
 
 /* Reads what is planned, and lets go of directories and files. What is wrong with a
- * file is no error, but its status, and a note. */
+ * file is not an error, but its status, and a note. */
 int pack_batch_read(struct pack_batch *batch, struct pack_batch_reader *reader, struct err *err);
 
-/* Tells the problems, in their order. Returns how many. */
+/* Reports the problems, in order. Returns how many. */
 uint64_t pack_batch_report(const struct pack_batch *batch,
 	void (*problem)(void *ctx, const char *path, size_t len, const char *what), void *ctx);
 

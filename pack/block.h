@@ -60,7 +60,7 @@ bool pack_block_begins(const uint8_t in[4]);
 
 /* Reads a header. Returns
  *   0  it is good
- *   1  there is none here: the magic or the header's check does not agree
+ *   1  not a header: the magic or the header's check does not agree
  *  -1  it is one, but it is refused; err is ERR_UNSUPPORTED (a later version,
  *      an unknown feature) or ERR_FORMAT (fields against the rules) */
 int pack_block_get(struct pack_block *block, const uint8_t in[PACK_BLOCK_HEADER], struct err *err);

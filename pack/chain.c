@@ -7,7 +7,7 @@
 #include "pack/digest.h"
 #include "pack/load.h"
 
-/* Adds the content that stands from offset `at` to `end`. */
+/* Adds the content from offset `at` to `end`. */
 static void add(struct pack_digest *digest, const struct pack_load *load, uint32_t at, uint32_t end)
 {
 	struct pack_item item;

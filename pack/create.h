@@ -51,7 +51,7 @@ struct pack_created {
 	uint64_t problems;
 };
 
-/* Returns 0, or -1 with err set: then what the sink got is no whole pack. */
+/* Returns 0, or -1 with err set: then what the sink got is not a whole pack. */
 int pack_create(
 	const struct pack_create_options *options, struct pack_created *created, struct err *err);
 

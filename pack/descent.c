@@ -91,7 +91,7 @@ void pack_descent_name(struct pack_bytes path, char name[PACK_NAME_MAX + 1])
 	name[path.len - skip] = 0;
 }
 
-/* True also if it can't be told. */
+/* True also if that can't be found out. */
 static bool has_default_acl(int fd)
 {
 	ssize_t n = fgetxattr(fd, "system.posix_acl_default", NULL, 0);

@@ -17,7 +17,7 @@
 #include "lib/esc.h"
 #include "pack/block.h"
 
-/* Nesting of a value that is passed by because its key is unknown. */
+/* Nesting of a value that is skipped because its key is unknown. */
 #define DATA_HEAD  0x5a /* CBOR: bytes, their number in 4 bytes */
 #define SKIP_DEPTH 8
 #define SPARSE     1 /* HEAD's Z: the one digest of that kind */
@@ -390,7 +390,7 @@ static bool get_xattrs(struct map_read *map, struct pack_bytes *bytes)
 	return true;
 }
 
-/* A key that is not known: passed by, or a reason to refuse. */
+/* A key that is not known: skipped, or a reason to refuse. */
 static bool unknown_key(struct map_read *map, const struct cbor_item *key)
 {
 	char name[32], reason[80];

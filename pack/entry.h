@@ -163,9 +163,9 @@ int pack_head_keep(
 	struct buf *to, struct pack_head *copy, const struct pack_head *head, struct err *err);
 
 /* Decodes the next item as HEAD or TAIL. Returns
- *   0  done; the input stands behind it
- *   1  it is one, but what it says is refused, err says why; the input stands
- *      behind it: pass by this entry and go on (a refused HEAD still has its
+ *   0  done; the input is behind it
+ *   1  it is one, but what it says is refused, err says why; the input is
+ *      behind it: skip this entry and go on (a refused HEAD still has its
  *      path in head->path if it had a good one; else at is NULL)
  *  -1  malformed, err is ERR_FORMAT: what follows in this block can't be read */
 int pack_head_get(struct cbor_in *in, struct pack_head *head, struct err *err);
@@ -183,7 +183,7 @@ bool pack_tail_same_sum(const struct pack_tail *a, const struct pack_tail *b);
 /* Of an entry without a sparse digest that has over PACK_HOLES_MAX bytes of holes. */
 #define PACK_HOLES_WRONG "more than 1 GiB of holes, without the checksum that goes with them"
 
-/* What stands between HEAD and TAIL. */
+/* What is between HEAD and TAIL. */
 enum pack_item_kind {
 	PACK_ITEM_DATA,
 	PACK_ITEM_HOLE,
@@ -199,7 +199,7 @@ struct pack_item {
 	uint32_t offset, len;   /* REF: which of the chunk's bytes */
 };
 
-/* What stands before len bytes of DATA. */
+/* What precedes len bytes of DATA. */
 void pack_data_head_put(uint8_t to[PACK_DATA_HEAD], uint32_t len);
 
 /* Takes the next item. A TAIL is only announced (the input stays before it: go

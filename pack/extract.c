@@ -66,7 +66,7 @@ struct pack_extract {
 	int parent; /* where it will be; a duplicate */
 	uint64_t at;
 	bool hole; /* it ends in one so far */
-	bool bad;  /* given up; its content is passed by */
+	bool bad;  /* given up; its content is skipped */
 };
 
 /* --- the beginning and the end ------------------------------------------ */
@@ -276,22 +276,32 @@ static int find_border(struct pack_extract *x, struct pack_bytes path)
 	return fd;
 }
 
+static void drop_prepared(struct pack_extract *x, struct pack_member *m)
+{
+	struct prepared *p = m->user;
+
+	if (p == NULL)
+		return;
+	pack_newfile_drop(&p->file, x->o.target);
+	free(p);
+	m->user = NULL;
+	atomic_fetch_add(&x->files, 1);
+}
+
 /* Makes the file of a member in the target, or behind the border that it is known to be behind.
- * Returns 0, or -1: it is tried once more in its turn, and reported then. */
-static int prepare_member(struct pack_extract *x, const struct pack_load *load,
-	const struct pack_member *m, struct pack_bytes path, struct prepared *p)
+ * What fails is tried once more in its turn, and reported then. */
+static void prepare_member(struct pack_extract *x, const struct pack_load *load,
+	struct pack_member *m, struct pack_bytes path, struct prepared *p)
 {
 	int behind = find_border(x, path);
-	int ret = pack_newfile_open(&p->file, behind >= 0 ? behind : x->o.target,
-		pack_restore_mode(&x->restore, &m->head), &m->head, NULL);
 
-	if (ret == 0)
-		ret = write_member(x, load, m, &p->file, behind < 0, p->text);
-	if (ret != 0 && p->file.fd >= 0)
-		close(p->file.fd);
+	m->user = p;
+	if (pack_newfile_open(&p->file, behind >= 0 ? behind : x->o.target,
+		    pack_restore_mode(&x->restore, &m->head), &m->head, NULL) != 0 ||
+		write_member(x, load, m, &p->file, behind < 0, p->text) != 0)
+		drop_prepared(x, m);
 	if (behind >= 0)
 		close(behind);
-	return ret;
 }
 
 void pack_extract_prepare(struct pack_extract *x, struct pack_load *load)
@@ -314,25 +324,8 @@ void pack_extract_prepare(struct pack_extract *x, struct pack_load *load)
 			atomic_fetch_add(&x->files, 1);
 			return; /* the rest is written in its turn */
 		}
-		if (prepare_member(x, load, &m[i], path, p) != 0) {
-			free(p);
-			atomic_fetch_add(&x->files, 1);
-			continue;
-		}
-		m[i].user = p;
+		prepare_member(x, load, &m[i], path, p);
 	}
-}
-
-static void drop_prepared(struct pack_extract *x, struct pack_member *m)
-{
-	struct prepared *p = m->user;
-
-	if (p == NULL)
-		return;
-	pack_newfile_drop(&p->file, x->o.target);
-	free(p);
-	m->user = NULL;
-	atomic_fetch_add(&x->files, 1);
 }
 
 void pack_extract_drop(struct pack_extract *x, struct pack_load *load)

@@ -121,8 +121,8 @@ static void missing(struct pack_stream *s, const char *what, int errnum)
 	say(s, what, errnum);
 }
 
-/* Adds one attribute to the encoded map. 0; 1 if it has gone meanwhile, or
- * can't be read, which is said in s->problem; -1. */
+/* Adds one attribute to the encoded map. 0; 1 if it has gone in the meantime, or
+ * can't be read, which s->problem says; -1. */
 static int add_xattr(struct pack_feed *f, const struct handle *h, const char *name,
 	struct pack_stream *s, struct err *err)
 {

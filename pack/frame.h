@@ -2,7 +2,7 @@
  * The framing machine: finds the blocks of packs in a stream of bytes, also
  * behind damage. See pack/FORMAT.md, section 2.1.
  *
- * Pure: the caller holds a window on the stream, and does what he is told.
+ * Pure: the caller holds a window on the stream, and does what it is told.
  *
  *   zeroed, then again and again pack_frame_step
  */

@@ -25,8 +25,8 @@ struct err;
 struct pack_heir {
 	size_t target, target_len, link, link_len; /* in .text */
 	/* The caller's, zero at first: */
-	bool done;      /* the content is there, or it is known where it is to be had: */
-	uint64_t piece; /* of a manifest, and where in it the target's HEAD stands */
+	bool done;      /* the content is there, or it is known where it is: */
+	uint64_t piece; /* of a manifest, and where in it the target's HEAD is */
 	size_t at;
 };
 

@@ -64,7 +64,7 @@ struct pack_wrap {
 	enum pack_wrap_kind kind;
 	const uint8_t *id, *ephemeral; /* PACK_WRAP_KEY: KEY_ID_LEN and KEY_LEN bytes */
 	const uint8_t *salt;           /* PACK_WRAP_PASS: PACK_KEYBLOCK_SALT bytes */
-	struct seal_argon2 cost;       /* PACK_WRAP_PASS; not held against the limits */
+	struct seal_argon2 cost;       /* PACK_WRAP_PASS; not compared with the limits */
 	const uint8_t *sealed;         /* PACK_KEYBLOCK_WRAP bytes */
 };
 

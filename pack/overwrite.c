@@ -24,29 +24,16 @@ bool pack_overwrite_alike(enum pack_type type, mode_t there)
 	return pack_type_of(there) == (file ? PACK_REGULAR : type);
 }
 
-/* What a file in dir keeps of a time. Returns false if that can't be tried. */
-static bool kept_time(int dir, struct pack_time time, struct timespec *kept)
-{
-	struct timespec times[2] = {
-		{.tv_nsec = UTIME_OMIT}, {.tv_sec = time.sec, .tv_nsec = (long)time.nsec}};
-	struct pack_newfile file;
-	unsigned serial = SERIAL;
-	struct stat st;
-	bool ok;
-
-	if (pack_newfile_open(&file, dir, 0600, NULL, &serial) != 0)
-		return false;
-	ok = futimens(file.fd, times) == 0 && fstat(file.fd, &st) == 0;
-	if (ok)
-		*kept = st.st_mtim;
-	pack_newfile_drop(&file, dir);
-	return ok;
-}
-
 bool pack_overwrite_same(const struct pack_head *head, const struct stat *there, int dir)
 {
 	const unsigned need = PACK_HAS_SIZE | PACK_HAS_MTIME;
-	struct timespec now = there->st_mtim, kept;
+	const struct timespec now = there->st_mtim;
+	struct timespec times[2] = {{.tv_nsec = UTIME_OMIT},
+		{.tv_sec = head->mtime.sec, .tv_nsec = (long)head->mtime.nsec}};
+	unsigned serial = SERIAL;
+	struct pack_newfile file;
+	struct stat st;
+	bool same;
 
 	if (head->type != PACK_REGULAR || !S_ISREG(there->st_mode) || (head->has & need) != need ||
 		head->size != (uint64_t)there->st_size)
@@ -58,8 +45,12 @@ bool pack_overwrite_same(const struct pack_head *head, const struct stat *there,
 		(head->mtime.sec - now.tv_sec > COARSE_SEC ||
 			now.tv_sec - head->mtime.sec > COARSE_SEC))
 		return false;
-	return kept_time(dir, head->mtime, &kept) && kept.tv_sec == now.tv_sec &&
-	       kept.tv_nsec == now.tv_nsec;
+	if (pack_newfile_open(&file, dir, 0600, NULL, &serial) != 0)
+		return false;
+	same = futimens(file.fd, times) == 0 && fstat(file.fd, &st) == 0 &&
+	       st.st_mtim.tv_sec == now.tv_sec && st.st_mtim.tv_nsec == now.tv_nsec;
+	pack_newfile_drop(&file, dir);
+	return same;
 }
 
 bool pack_overwrite_may(

@@ -28,7 +28,7 @@ struct pack_tail;
 /* Largest target: a target, a HEAD and a TAIL stay within a block. */
 #define PACK_PART_TARGET_MAX (PACK_BLOCK_RAW_MAX - (1u << 20) - 65536u)
 
-/* What the index needs of a HEAD or TAIL that stands in this part. */
+/* What the index needs of a HEAD or TAIL in this part. */
 struct pack_mark {
 	bool is_head;
 	bool status;   /* a TAIL whose status is not ok */
@@ -46,7 +46,7 @@ struct pack_part {
 	struct buf marks;  /* struct pack_mark, in order */
 	size_t content;    /* offset behind the last HEAD: where content begins */
 	size_t data_at;    /* where pack_part_room reserved a DATA head */
-	size_t sum_raw;    /* of the last TAIL: where its checksum stands in .raw ... */
+	size_t sum_raw;    /* of the last TAIL: where its checksum is in .raw ... */
 	size_t sum_meta;   /* ... and in .meta, to be put in later */
 	struct buf packed; /* room for the press */
 	const uint8_t *stored;

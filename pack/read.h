@@ -31,15 +31,16 @@ struct pack_read_feed {
 		struct err *err);
 	/* The load is used again, or freed: what was lent to it is given back. */
 	void (*take_back)(void *ctx, struct pack_load *load);
-	/* Whether it left a gap in this entry, and why: that is told, once, in place of what the
-	 * gap leads to. Of each entry that is found wrong it is asked once, in order. May be NULL.
+	/* Whether it left a gap in this entry, and why: that is reported, once, in place of what
+	 * the gap leads to. Of each entry that is found wrong it is asked once, in order. May be
+	 * NULL.
 	 */
 	bool (*gap)(void *ctx, struct pack_bytes path, struct err *why);
 	void *ctx;
 };
 
 struct pack_read_options {
-	int fd;                            /* read from where it stands */
+	int fd;                            /* read from its current offset */
 	const struct pack_read_feed *feed; /* not NULL: instead of fd */
 	unsigned threads;                  /* at least 1 */
 	bool prove;                        /* hash contents, compare indexes */

@@ -2,8 +2,8 @@
  * State that lasts from block to block: where the pack began, the entry that
  * is open, the records that the next index must have, the digest of headers.
  *
- * After damage the pack's own sums can't agree any more; then only what can
- * still be said is said: which entries are lost, by the next index if there
+ * After damage the pack's own sums can't agree any more; then only what is
+ * still known is reported: which entries are lost, by the next index if there
  * is one.
  */
 #include "pack/reader.h"
@@ -55,7 +55,7 @@ struct pack_reader {
 	/* Records since the last index. */
 	struct buf seen;
 	uint64_t seen_count;
-	struct buf lost; /* hashes of paths that were told as lost since then */
+	struct buf lost; /* hashes of paths that were reported as lost since then */
 	bool gap;        /* damage since then */
 	bool blind;      /* one of them has what is not known here: can't be compared */
 };
@@ -227,7 +227,7 @@ static int complete(struct pack_reader *r, uint64_t block, uint32_t at, const ui
 		return 0;
 	r->seen_count++;
 	r->blind = r->blind || tail->passed_by;
-	/* Without an index for long there is none; keep no more than may be. */
+	/* Without an index for so long there is none; keep no more than is allowed. */
 	if (r->seen.len + meta_len + sizeof place > r->seen.max)
 		return 0;
 	cbor_out_init(&out, place, sizeof place);
@@ -255,7 +255,7 @@ static void add_content(
 	}
 }
 
-/* The open entry's TAIL stands in this load: the verdict. */
+/* The open entry's TAIL is in this load: the verdict. */
 static int end_open(struct pack_reader *r, struct pack_load *load, struct err *err)
 {
 	const struct pack_tail *tail = &load->lead_tail;

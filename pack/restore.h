@@ -35,7 +35,7 @@ enum {
 };
 
 /* Applies all but the flags. fresh_mode: the mode it was made with, if FRESH.
- * What could not be applied is said in text (cut to text_len). Returns 0, or 1
+ * text says what could not be applied (cut to text_len). Returns 0, or 1
  * if something is missing. */
 int pack_restore_meta(const struct pack_restore *restore, int fd, unsigned how, mode_t fresh_mode,
 	const struct pack_head *head, char *text, size_t text_len);

@@ -226,19 +226,6 @@ static int list_dir(struct pack_scan *s, struct pack_scan_item *item, struct err
 	return 0;
 }
 
-/* Opens a regular file. Returns the descriptor with *st set, or -1: it can't be
- * opened, or is none by now. */
-static int open_file(int dirfd, const char *name, struct stat *st)
-{
-	int fd = fs_open_read(dirfd, name, 0);
-
-	if (fd >= 0 && (fstat(fd, st) != 0 || !S_ISREG(st->st_mode))) {
-		close(fd);
-		fd = -1;
-	}
-	return fd;
-}
-
 /* Whether an entry here and one that comes from elsewhere can't both be. */
 static bool is_taken(const struct pack_scan *s, const char *path, size_t len, bool is_dir)
 {
@@ -286,8 +273,13 @@ static int look(struct pack_scan *s, struct pack_dir *dir, const char *name, uin
 		fd = fs_open_read(dir->fd, name, O_DIRECTORY);
 		item->error = fd < 0 ? errno : 0;
 	} else if (type == DT_REG && s->to_open > 0) {
-		item->fd = open_file(dir->fd, name, &item->st);
-		if (item->fd < 0)
+		item->fd = fs_open_read(dir->fd, name, 0);
+		if (item->fd >= 0 &&
+			(fstat(item->fd, &item->st) != 0 || !S_ISREG(item->st.st_mode))) {
+			close(item->fd);
+			item->fd = -1;
+		}
+		if (item->fd < 0) /* it is not one by now, or can't be opened */
 			return look(s, dir, name, DT_UNKNOWN, item, err);
 		s->to_open--;
 	}

@@ -50,7 +50,7 @@ struct pack_scan_options {
 	/* True if this path is to be left out; may be NULL. */
 	bool (*excluded)(void *ctx, const char *path, size_t len, bool is_dir);
 	/* one_file_system: a directory of another file system was met. `enters` is true where it
-	 * is gone into all the same, for it is a path of its own; `border` is told of it else. Both
+	 * is entered all the same, for it is a path of its own; else `border` is called. Both
 	 * may be NULL. */
 	bool (*enters)(void *ctx, const char *path, size_t len);
 	void (*border)(void *ctx, const char *path, size_t len);

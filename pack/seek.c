@@ -1,9 +1,9 @@
 /*
  * END, then the chain of INDEX blocks backwards. An INDEX is first read only
- * as far as its pointer to the one before, if that stands there in plain.
+ * as far as its pointer to the one before, if that is neither compressed nor sealed.
  *
  * In a sealed pack END itself is sealed, and so where the pack begins; but the
- * KEY block stands right before END, and says so by its length.
+ * KEY block is right before END, and says so by its length.
  */
 #include "pack/seek.h"
 

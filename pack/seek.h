@@ -48,7 +48,7 @@ struct pack_seek_options {
 };
 
 /* Whether the descriptor can be read this way at all: a regular file or a block
- * device, that stands at its beginning; there it is left, too. */
+ * device, whose offset is 0, and stays so. */
 bool pack_seek_can(int fd);
 
 /* Finds END, and by it the beginning of the last pack. NULL with err set. */

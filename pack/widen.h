@@ -23,7 +23,7 @@ struct pack_widen *pack_widen_new(struct err *err);
 void pack_widen_free(struct pack_widen *widen);
 
 /* Opens a directory in a directory, not through a link. If it is ours, and lacks
- * u+rwx, and that stands in the way, it gets them, and *wide is true. Returns
+ * u+rwx, and they are needed, it gets them, and *wide is true. Returns
  * the descriptor, or -1 with errno set. */
 int pack_widen_open(struct pack_widen *widen, int parent, const char *name, bool *wide);
 

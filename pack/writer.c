@@ -1,7 +1,7 @@
 /*
  * Numbering and emission are apart: a block's number is known before it is
  * pressed (sealing needs it), its place in the file only afterwards (the index
- * needs it). So the numbering decides where an index stands, by what the parts
+ * needs it). So the numbering decides where an index goes, by what the parts
  * will add to it, and reserves the numbers; the emission builds it.
  */
 #include "pack/writer.h"
@@ -184,7 +184,7 @@ int pack_writer_press(struct pack_press *press, struct pack_part *part, struct e
 		press, &part->block, part->raw.data, part->packed.data, &part->stored, err);
 }
 
-/* Lists the entries of a part whose block stands at `at`. */
+/* Lists the entries of a part whose block is at `at`. */
 static int list_part(
 	struct pack_writer *w, const struct pack_part *part, uint64_t at, struct err *err)
 {

@@ -18,13 +18,6 @@
 #define WAIT_SEC 600 /* of a manager that is not the first */
 #define TOLD_MAX 20  /* at a look; the rest with the next one */
 
-/* Whether another manager comes first. */
-static bool is_second(const struct manager_service *s)
-{
-	return s->config->manager_count > 0 &&
-	       strcmp(s->config->managers[0].name, s->self.name) != 0;
-}
-
 /* Returns whether it was told. *left: how many may be told still. */
 static bool tell(
 	struct manager_service *s, const struct manager_alarm_row *row, bool raised, unsigned *left)
@@ -40,12 +33,15 @@ static bool tell(
 static int look_at(struct manager_service *s, const struct manager_alarm_row *kept,
 	const struct manager_trouble *found, unsigned *left, struct err *err)
 {
+	const struct manager_config *config = s->config;
+	bool second =
+		config->manager_count > 0 && strcmp(config->managers[0].name, s->self.name) != 0;
 	struct manager_alarm_row row = {.told = ""};
 	struct manager_db_key key;
 
 	if (kept != NULL)
 		row = *kept;
-	switch (manager_trouble_step(&row, found, is_second(s) ? WAIT_SEC : 0, time(NULL))) {
+	switch (manager_trouble_step(&row, found, second ? WAIT_SEC : 0, time(NULL))) {
 	case MANAGER_TROUBLE_SAME:
 		return 0;
 	case MANAGER_TROUBLE_RAISE:

@@ -650,11 +650,11 @@ int manager_config_parse(struct manager_config **config, const char *const *name
 static int load_file(struct check *check, const char *path, char *mem, struct err *err)
 {
 	size_t len;
+	int ret = file_read(path, mem, MANAGER_SYNTAX_MAX, &len, NULL, err);
 
-	if (file_read(path, mem, MANAGER_SYNTAX_MAX, &len, NULL, err) != 0)
-		return -1;
-	add_file(check, path, mem, len, err);
-	return 0;
+	if (ret == 0)
+		add_file(check, path, mem, len, err);
+	return ret;
 }
 
 static int is_conf(const struct dirent *entry)

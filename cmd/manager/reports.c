@@ -224,16 +224,6 @@ static int take_alarm(struct manager_service *s, struct manager_host_row *host,
 			: manager_db_put(s->db, MANAGER_TABLE_LAST, &key, &row, err);
 }
 
-static void forget_running(
-	struct manager_service *s, const struct manager_host_row *host, const char *job)
-{
-	struct manager_link *link;
-
-	for (link = s->links; link != NULL; link = link->next)
-		if (strcmp(rpc_conn_peer(link->conn)->host, host->host) == 0)
-			manager_running_end(&link->runnings, job);
-}
-
 /* Returns 0, or -1 with err set: the state can't be written. */
 static int apply(struct manager_service *s, struct manager_host_row *host,
 	struct manager_record *rec, const uint8_t *bytes, size_t len, struct err *err)
@@ -241,6 +231,7 @@ static int apply(struct manager_service *s, struct manager_host_row *host,
 	const char *agent = host->name;
 	int64_t now = time(NULL);
 	struct manager_db_key key;
+	struct manager_link *link;
 	struct manager_last_row row;
 	bool is_news = rec->time > now - NEWS_SEC;
 	int ret;
@@ -267,7 +258,9 @@ static int apply(struct manager_service *s, struct manager_host_row *host,
 	case MANAGER_ENDED:
 		take_ended(&row, rec);
 		host->overdue &= !manager_result_kept(rec->result);
-		forget_running(s, host, rec->job);
+		for (link = s->links; link != NULL; link = link->next)
+			if (strcmp(rpc_conn_peer(link->conn)->host, host->host) == 0)
+				manager_running_end(&link->runnings, rec->job);
 		if (put_run(s, agent, rec, row.started, bytes, len, err) != 0)
 			return -1;
 		if (is_news)

@@ -48,15 +48,6 @@ void manager_running_take(struct manager_runnings *r, const char *job, uint64_t 
 	run->at_ms = now_ms;
 }
 
-void manager_running_end(struct manager_runnings *r, const char *job)
-{
-	size_t i;
-
-	for (i = 0; i < MANAGER_RUNNING_MAX; i++)
-		if (strcmp(r->runs[i].job, job) == 0)
-			r->runs[i] = (struct manager_running){.bytes = 0};
-}
-
 const struct manager_running *manager_running_find(
 	const struct manager_runnings *r, const char *job)
 {
@@ -66,6 +57,14 @@ const struct manager_running *manager_running_find(
 		if (strcmp(r->runs[i].job, job) == 0)
 			return &r->runs[i];
 	return NULL;
+}
+
+void manager_running_end(struct manager_runnings *r, const char *job)
+{
+	const struct manager_running *run = manager_running_find(r, job);
+
+	if (run != NULL)
+		r->runs[run - r->runs] = (struct manager_running){.bytes = 0};
 }
 
 const char *manager_running_print(
