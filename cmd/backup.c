@@ -272,26 +272,20 @@ static void on_entry(void *ctx, const char *path, size_t len, bool carried)
 	fprintf(stderr, "%s\n", text);
 }
 
-/* Whether it is a path that was given, not what was met below one. */
-static bool is_given(const struct options *o, const char *path, size_t len)
+static void on_problem(void *ctx, const char *path, size_t len, const char *what)
 {
+	const struct options *o = ctx;
 	size_t i = 0;
 
+	/* A path that was given is worth more than what was met below one. */
 	while (i < o->roots.count &&
 		(strlen(o->roots.paths[i]) != len || memcmp(o->roots.paths[i], path, len) != 0))
 		i++;
-	return i < o->roots.count;
-}
-
-static void on_problem(void *ctx, const char *path, size_t len, const char *what)
-{
-	struct options *o = ctx;
-
 	ui_problem(&(struct ui_problem){.command = "backup",
 			   .id = "backup.problem",
 			   .json = o->o.json ? stdout : NULL,
 			   .path = {(const uint8_t *)path, len},
-			   .given = is_given(o, path, len),
+			   .given = i < o->roots.count,
 			   .what = what},
 		NULL);
 }
@@ -327,8 +321,15 @@ static void on_progress(void *ctx, uint64_t bytes, uint64_t entries)
 
 static int tell(const struct options *o, const struct dump_pipeline_result *r, struct err *err)
 {
+	const struct {
+		const char *key;
+		uint64_t count;
+	} counts[] = {{"entries", r->entries}, {"content", r->content}, {"unchanged", r->carried},
+		{"read", r->read}, {"stored", r->stored}, {"not_ok", r->statuses},
+		{"problems", r->problems}};
 	char id[2 * STORE_DUMP_ID + 1];
 	json_t *object;
+	size_t i;
 	int failed;
 
 	esc_hex(id, r->dump, sizeof r->dump);
@@ -343,13 +344,9 @@ static int tell(const struct options *o, const struct dump_pipeline_result *r, s
 	}
 	object = ui_json_new("result", "backup.result");
 	failed = ui_json_add(object, "dump", json_string(id));
-	failed |= ui_json_add(object, "entries", json_integer((json_int_t)r->entries));
-	failed |= ui_json_add(object, "content", json_integer((json_int_t)r->content));
-	failed |= ui_json_add(object, "unchanged", json_integer((json_int_t)r->carried));
-	failed |= ui_json_add(object, "read", json_integer((json_int_t)r->read));
-	failed |= ui_json_add(object, "stored", json_integer((json_int_t)r->stored));
-	failed |= ui_json_add(object, "not_ok", json_integer((json_int_t)r->statuses));
-	failed |= ui_json_add(object, "problems", json_integer((json_int_t)r->problems));
+	for (i = 0; i < sizeof counts / sizeof *counts; i++)
+		failed |= ui_json_add(
+			object, counts[i].key, json_integer((json_int_t)counts[i].count));
 	if (r->fewer_than > 0)
 		failed |=
 			ui_json_add(object, "fewer_than", json_integer((json_int_t)r->fewer_than));

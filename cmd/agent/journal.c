@@ -32,10 +32,14 @@ struct mark {
 	uint64_t number, offset;
 };
 
-/* Up to which record a manager has everything. */
+/* Up to which record each manager has everything. */
 struct acked {
-	char name[NAME_LEN_MAX + 1];
-	uint64_t number;
+	uint8_t journal[AGENT_JOURNAL_ID_LEN];
+	struct acked_one {
+		char name[NAME_LEN_MAX + 1];
+		uint64_t number;
+	} of[AGENT_MANAGERS_MAX];
+	size_t count;
 };
 
 struct agent_journal {
@@ -49,8 +53,7 @@ struct agent_journal {
 	uint64_t since_mark;
 	struct agent_job_state *states;
 	size_t state_count;
-	struct acked acked[AGENT_MANAGERS_MAX];
-	size_t acked_count;
+	struct acked acked;
 };
 
 static int no_memory(struct err *err)
@@ -374,48 +377,42 @@ static int open_locked(const char *path, int flags, struct err *err)
 
 /* ---- what managers have acknowledged ---- */
 
-static const struct cbormap_field acked_fields[] = {
-	{.need = true, CBORMAP_OF(struct acked, NAME, name)},
-	{.need = true, .max = INT64_MAX, CBORMAP_OF(struct acked, UINT, number)},
+static const struct cbormap_field one_fields[] = {
+	{.need = true, CBORMAP_OF(struct acked_one, NAME, name)},
+	{.need = true, .max = INT64_MAX, CBORMAP_OF(struct acked_one, UINT, number)},
 	{0},
 };
 
-static const struct cbormap_field acked_item = {.type = CBORMAP_MAP, .sub = acked_fields};
+static const struct cbormap_field one_item = {
+	.type = CBORMAP_MAP, .sub = one_fields, .size = sizeof(struct acked_one)};
 
-enum { ALL_JOURNAL, ALL_MANAGERS, ALL_FIELDS };
-
-static const struct cbormap_field all_fields[] = {
-	[ALL_JOURNAL] = {.key = "journal", CBORMAP_FIXED(AGENT_JOURNAL_ID_LEN), .need = true},
-	[ALL_MANAGERS] = {.key = "managers",
-		CBORMAP_LIST_OF(acked_item, AGENT_MANAGERS_MAX),
-		.need = true},
-	[ALL_FIELDS] = {0},
+static const struct cbormap_field acked_fields[] = {
+	{.need = true, CBORMAP_OF(struct acked, BYTES, journal)},
+	{.key = "managers", .need = true, CBORMAP_LIST_IN(struct acked, of, count, one_item)},
+	{0},
 };
 
 /* A file that is not there, damaged, or of another journal counts as empty. */
 static int load_acked(struct agent_journal *journal, struct err *err)
 {
-	struct cbormap_value v[ALL_FIELDS], item;
-	size_t len, skipped, payload_len;
+	size_t len, skipped, payload_len, i;
+	struct acked acked = {.count = 0};
 	struct err ignored = {0};
 	const uint8_t *payload;
 	uint8_t mem[ACKED_MAX];
 
+	memcpy(journal->acked.journal, journal->id, AGENT_JOURNAL_ID_LEN);
 	if (file_read(journal->acked_path, mem, sizeof mem, &len, NULL, &ignored) != 0)
 		return ignored.code == ERR_NOMEM ? no_memory(err) : 0;
 	if (!manager_frame_find(mem, len, &skipped, &payload, &payload_len) ||
-		cbormap_get(v, all_fields, payload, payload_len, &ignored) != 0 ||
-		memcmp(v[ALL_JOURNAL].bytes, journal->id, AGENT_JOURNAL_ID_LEN) != 0)
+		cbormap_read(&acked, acked_fields, payload, payload_len, &ignored) != 0 ||
+		memcmp(acked.journal, journal->id, AGENT_JOURNAL_ID_LEN) != 0)
 		return 0;
-	while (cbormap_next(&v[ALL_MANAGERS], &acked_item, &item)) {
-		struct acked *acked = &journal->acked[journal->acked_count++];
-
-		assert(journal->acked_count <= AGENT_MANAGERS_MAX);
-		cbormap_store_item(acked, &acked_item, &item);
-		/* If records at the end are damaged: a number is never given twice. */
-		if (acked->number > journal->last)
-			journal->last = acked->number;
-	}
+	journal->acked = acked;
+	/* If records at the end are damaged: a number is never given twice. */
+	for (i = 0; i < acked.count; i++)
+		if (acked.of[i].number > journal->last)
+			journal->last = acked.of[i].number;
 	return 0;
 }
 
@@ -423,28 +420,21 @@ static int save_acked(const struct agent_journal *journal, struct err *err)
 {
 	uint8_t frame[ACKED_MAX];
 	struct cbor_out out;
-	size_t i;
 
 	cbor_out_init(&out, frame + MANAGER_FRAME_HEAD, sizeof frame - MANAGER_FRAME_HEAD);
-	cbor_put_map(&out, 2);
-	cbor_put_text(&out, "journal");
-	cbor_put_bytes(&out, journal->id, AGENT_JOURNAL_ID_LEN);
-	cbor_put_text(&out, "managers");
-	cbor_put_array(&out, journal->acked_count);
-	for (i = 0; i < journal->acked_count; i++)
-		cbormap_put(&out, acked_fields, &journal->acked[i]);
+	cbormap_put(&out, acked_fields, &journal->acked);
 	assert(!cbor_out_full(&out));
 	manager_frame_seal(frame, cbor_out_len(&out));
 	return file_write(
 		journal->acked_path, frame, MANAGER_FRAME_HEAD + cbor_out_len(&out), 0600, err);
 }
 
-/* The manager's place; .acked_count: it has none. */
+/* The manager's place; .acked.count: it has none. */
 static size_t find_acked(const struct agent_journal *journal, const char *manager)
 {
 	size_t i = 0;
 
-	while (i < journal->acked_count && strcmp(journal->acked[i].name, manager) != 0)
+	while (i < journal->acked.count && strcmp(journal->acked.of[i].name, manager) != 0)
 		i++;
 	return i;
 }
@@ -457,25 +447,25 @@ static int set_acked(
 	assert(name_ok(manager, strlen(manager)));
 	if (i == AGENT_MANAGERS_MAX)
 		return err_set(err, ERR_LIMIT, "more than %d managers", AGENT_MANAGERS_MAX);
-	if (i == journal->acked_count) {
-		journal->acked[i] = (struct acked){.number = 0};
-		strcpy(journal->acked[i].name, manager);
-		journal->acked_count++;
+	if (i == journal->acked.count) {
+		journal->acked.of[i] = (struct acked_one){.number = 0};
+		strcpy(journal->acked.of[i].name, manager);
+		journal->acked.count++;
 	}
-	journal->acked[i].number = number;
+	journal->acked.of[i].number = number;
 	return save_acked(journal, err);
 }
 
 const char *agent_journal_manager(const struct agent_journal *journal, size_t i)
 {
-	return i < journal->acked_count ? journal->acked[i].name : NULL;
+	return i < journal->acked.count ? journal->acked.of[i].name : NULL;
 }
 
 uint64_t agent_journal_acknowledged(const struct agent_journal *journal, const char *manager)
 {
 	size_t i = find_acked(journal, manager);
 
-	return i < journal->acked_count ? journal->acked[i].number : 0;
+	return i < journal->acked.count ? journal->acked.of[i].number : 0;
 }
 
 int agent_journal_acknowledge(
@@ -494,11 +484,11 @@ int agent_journal_forget(struct agent_journal *journal, const char *manager, str
 {
 	size_t i = find_acked(journal, manager);
 
-	if (i == journal->acked_count)
+	if (i == journal->acked.count)
 		return 0;
-	journal->acked_count--;
-	memmove(&journal->acked[i], &journal->acked[i + 1],
-		(journal->acked_count - i) * sizeof journal->acked[i]);
+	journal->acked.count--;
+	memmove(&journal->acked.of[i], &journal->acked.of[i + 1],
+		(journal->acked.count - i) * sizeof journal->acked.of[i]);
 	return save_acked(journal, err);
 }
 
@@ -518,9 +508,9 @@ static uint64_t least_acked(const struct agent_journal *journal)
 	uint64_t least = journal->last;
 	size_t i;
 
-	for (i = 0; i < journal->acked_count; i++)
-		if (journal->acked[i].number < least)
-			least = journal->acked[i].number;
+	for (i = 0; i < journal->acked.count; i++)
+		if (journal->acked.of[i].number < least)
+			least = journal->acked.of[i].number;
 	return least;
 }
 

@@ -13,6 +13,7 @@
 #include "lib/buf.h"
 #include "lib/cbor.h"
 #include "lib/err.h"
+#include "lib/mem.h"
 #include "rpc/call.h"
 #include "rpc/wire.h"
 
@@ -347,14 +348,12 @@ void agent_managers_conf(struct agent_managers *m, struct rpc_tls_conf *conf)
 
 struct agent_managers *agent_managers_new(const struct agent_managers_opts *opts, struct err *err)
 {
-	struct agent_managers *m = calloc(1, sizeof *m);
+	struct agent_managers *m = mem_new(sizeof *m, err);
 	struct manager_uplink_opts uplink = opts->uplink;
 	size_t i;
 
-	if (m == NULL) {
-		err_set(err, ERR_NOMEM, "out of memory");
+	if (m == NULL)
 		return NULL;
-	}
 	m->o = *opts;
 	uplink.ctx = m;
 	uplink.hello = on_hello;

@@ -19,7 +19,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "cmd/agent/command.h"
+#include "cmd/manager/plan.h"
 #include "cmd/manager/report.h"
 
 struct agent_notes;
@@ -28,6 +28,22 @@ struct err;
 struct rpc_loop;
 
 #define AGENT_RUNS_MAX 4 /* at the same time, of those that are due */
+
+/* Where the agent's things are; borrowed. */
+struct agent_place {
+	const char *program;        /* path of this executable */
+	const char *config, *state; /* folders, as its children get them */
+	const char *recipients;     /* folder of the pinned public keys, NAME.pub */
+	const char *hooks;          /* folder of the hooks */
+	bool accept_hidden;         /* --accept-hidden */
+};
+
+/* What is run: a job of a plan, for a slot. */
+struct agent_order {
+	const struct manager_plan_job *job;
+	int64_t slot;        /* 0: by order */
+	const uint8_t *plan; /* its digest, MANAGER_DIGEST_LEN bytes */
+};
 
 /* All is borrowed. */
 struct agent_runs {

@@ -7,7 +7,6 @@
 #include <string.h>
 #include <time.h>
 
-#include "cmd/agent/command.h"
 #include "cmd/agent/jobs.h"
 #include "cmd/agent/journal.h"
 #include "cmd/agent/managers.h"
@@ -17,6 +16,7 @@
 #include "lib/cbor.h"
 #include "lib/err.h"
 #include "lib/file.h"
+#include "lib/mem.h"
 #include "rpc/call.h"
 #include "rpc/loop.h"
 #include "rpc/wire.h"
@@ -330,7 +330,7 @@ static int open_journal(struct agent_service *s, struct err *err)
 
 struct agent_service *agent_service_new(const struct agent_service_opts *opts, struct err *err)
 {
-	struct agent_service *s = calloc(1, sizeof *s);
+	struct agent_service *s = mem_new(sizeof *s, err);
 	struct agent_managers_opts managers = {
 		.uplink = opts->uplink,
 		.renewed = opts->renewed,
@@ -340,10 +340,8 @@ struct agent_service *agent_service_new(const struct agent_service_opts *opts, s
 		.plan = on_plan,
 	};
 
-	if (s == NULL) {
-		err_set(err, ERR_NOMEM, "out of memory");
+	if (s == NULL)
 		return NULL;
-	}
 	s->o = *opts;
 	s->since = time(NULL);
 	s->methods = (struct rpc_service){

@@ -15,8 +15,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "cmd/agent/command.h"
 #include "cmd/agent/jobs.h"
+#include "cmd/agent/runs.h"
 #include "cmd/manager/uplink.h"
 
 struct agent_service;

@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "lib/buf.h"
 #include "lib/err.h"
 #include "lib/file.h"
 #include "lib/name.h"
@@ -97,32 +98,31 @@ char *agent_state_dir(const char *dir, struct err *err)
 	return NULL;
 }
 
-/* All that are known, and their bytes in *len; the caller frees it. NULL: there are none, or
- * err is set. */
-static uint8_t *load_domains(const char *path, size_t *len, struct err *err)
+/* Adds all that are known. Returns 0, or -1 with err set. */
+static int load_domains(const char *path, struct buf *all, struct err *err)
 {
 	const size_t cap = AGENT_DOMAINS_MAX * STORE_DOMAIN_LEN;
-	uint8_t *all = malloc(cap);
+	uint8_t *to = buf_room(all, cap, err);
+	size_t len;
 
-	*len = 0;
-	if (all == NULL) {
-		err_set(err, ERR_NOMEM, "out of memory");
-		return NULL;
+	if (to == NULL)
+		return -1;
+	if (file_read(path, to, cap, &len, NULL, err) == 0) {
+		buf_took(all, len);
+		return 0;
 	}
-	if (file_read(path, all, cap, len, NULL, err) == 0)
-		return all;
-	if (err->code == ERR_NOTFOUND)
-		*err = (struct err){0};
-	free(all);
-	return NULL;
+	if (err->code != ERR_NOTFOUND)
+		return -1;
+	*err = (struct err){0};
+	return 0;
 }
 
-static bool has_domain(const uint8_t *all, size_t len, const uint8_t domain[STORE_DOMAIN_LEN])
+static bool has_domain(const struct buf *all, const uint8_t domain[STORE_DOMAIN_LEN])
 {
 	size_t i;
 
-	for (i = 0; i + STORE_DOMAIN_LEN <= len; i += STORE_DOMAIN_LEN)
-		if (memcmp(all + i, domain, STORE_DOMAIN_LEN) == 0)
+	for (i = 0; i + STORE_DOMAIN_LEN <= all->len; i += STORE_DOMAIN_LEN)
+		if (memcmp(all->data + i, domain, STORE_DOMAIN_LEN) == 0)
 			return true;
 	return false;
 }
@@ -130,41 +130,35 @@ static bool has_domain(const uint8_t *all, size_t len, const uint8_t domain[STOR
 int agent_state_know(const char *dir, const uint8_t domain[STORE_DOMAIN_LEN], struct err *err)
 {
 	char *path = text(err, dir, "/domains");
-	uint8_t *all, *grown;
-	size_t len = 0;
-	int got = 0;
+	struct buf all;
+	int ret;
 
-	if (path == NULL)
-		return -1;
-	all = load_domains(path, &len, err);
-	if (err->code != ERR_NONE) {
-		got = -1;
-	} else if (!has_domain(all, len, domain)) {
-		grown = realloc(all, len + STORE_DOMAIN_LEN);
-		got = grown != NULL ? 0 : err_set(err, ERR_NOMEM, "out of memory");
-		all = grown != NULL ? grown : all;
-		if (got == 0) {
-			memcpy(all + len, domain, STORE_DOMAIN_LEN);
-			got = file_write(path, all, len + STORE_DOMAIN_LEN, 0600, err);
-		}
+	buf_init(&all, SIZE_MAX);
+	ret = path != NULL ? load_domains(path, &all, err) : -1;
+	if (ret == 0 && !has_domain(&all, domain)) {
+		ret = buf_add(&all, domain, STORE_DOMAIN_LEN, err);
+		if (ret == 0)
+			ret = file_write(path, all.data, all.len, 0600, err);
 	}
-	free(all);
+	buf_fini(&all);
 	free(path);
-	return got;
+	return ret;
 }
 
 int agent_state_knows(const char *dir, const uint8_t domain[STORE_DOMAIN_LEN])
 {
 	struct err err = {0};
 	char *base = where(dir, &err), *path = base != NULL ? text(&err, base, "/domains") : NULL;
-	size_t len = 0;
-	uint8_t *all = path != NULL ? load_domains(path, &len, &err) : NULL;
-	int got = all == NULL ? 2 : !has_domain(all, len, domain);
+	struct buf all;
+	int ret = 2;
 
-	free(all);
+	buf_init(&all, SIZE_MAX);
+	if (path != NULL && load_domains(path, &all, &err) == 0 && all.len > 0)
+		ret = !has_domain(&all, domain);
+	buf_fini(&all);
 	free(path);
 	free(base);
-	return got;
+	return ret;
 }
 
 int agent_state_secret(const char *dir, uint8_t secret[DUMP_SECRET_LEN], struct err *err)

@@ -16,6 +16,7 @@
 #include "cmd/store/record.h"
 #include "lib/err.h"
 #include "lib/hash.h"
+#include "lib/mem.h"
 #include "lib/mutex.h"
 
 #define BUCKETS 1024
@@ -45,12 +46,10 @@ struct dump_cache {
 
 struct dump_cache *dump_cache_new(size_t limit, struct err *err)
 {
-	struct dump_cache *c = calloc(1, sizeof *c);
+	struct dump_cache *c = mem_new(sizeof *c, err);
 
-	if (c == NULL) {
-		err_set(err, ERR_NOMEM, "out of memory");
+	if (c == NULL)
 		return NULL;
-	}
 	c->limit = limit;
 	TAILQ_INIT(&c->idle);
 	mutex_init(&c->lock);

@@ -8,6 +8,7 @@
 #include "lib/buf.h"
 #include "lib/err.h"
 #include "lib/gcm.h"
+#include "lib/mem.h"
 #include "lib/mutex.h"
 #include "lib/seal.h"
 #include "lib/zst.h"
@@ -149,6 +150,7 @@ int dump_crypt_make(const struct dump_run *run, struct zst *zst, bool open,
 
 /* A run's secret, as it was opened. */
 struct known {
+	struct known *next;
 	uint8_t ephemeral[KEY_LEN], domain[STORE_DOMAIN_LEN], secret[32];
 };
 
@@ -157,7 +159,6 @@ struct dump_keys {
 	size_t key_count;
 	struct mutex lock;
 	struct known *known; /* in no order; dumps have few runs */
-	size_t known_count, known_cap;
 };
 
 struct dump_keys *dump_keys_new(const struct key_secret *keys, size_t count, struct err *err)
@@ -178,12 +179,17 @@ struct dump_keys *dump_keys_new(const struct key_secret *keys, size_t count, str
 
 void dump_keys_free(struct dump_keys *k)
 {
+	struct known *run;
+
 	if (k == NULL)
 		return;
 	seal_wipe(k->keys, k->key_count * sizeof *k->keys);
-	seal_wipe(k->known, k->known_cap * sizeof *k->known);
+	while ((run = k->known) != NULL) {
+		k->known = run->next;
+		seal_wipe(run, sizeof *run);
+		free(run);
+	}
 	free(k->keys);
-	free(k->known);
 	mutex_fini(&k->lock);
 	free(k);
 }
@@ -246,52 +252,34 @@ int dump_keys_domain(struct dump_keys *k, const struct store_dump *dump, struct 
 	return got;
 }
 
-/* Room for one more run. Grown by hand: what is moved out of is wiped. */
-static int grow_known(struct dump_keys *k, struct err *err)
-{
-	size_t cap = k->known_cap ? 2 * k->known_cap : 16;
-	struct known *grown;
-
-	if (k->known_count < k->known_cap)
-		return 0;
-	grown = calloc(cap, sizeof *grown);
-	if (grown == NULL)
-		return err_set(err, ERR_NOMEM, "out of memory");
-	if (k->known_count > 0)
-		memcpy(grown, k->known, k->known_count * sizeof *grown);
-	seal_wipe(k->known, k->known_count * sizeof *grown);
-	free(k->known);
-	k->known = grown;
-	k->known_cap = cap;
-	return 0;
-}
-
 /* The secret of the record's run: known already, or opened now and remembered. */
 static int run_secret(struct dump_keys *k, const struct store_record *r, const uint8_t *domain,
 	uint8_t secret[32], struct err *err)
 {
 	struct known *run;
-	size_t i;
 	int ret = 0;
 
 	mutex_lock(&k->lock);
-	for (i = 0; i < k->known_count; i++)
-		if (memcmp(k->known[i].ephemeral, r->ephemeral, KEY_LEN) == 0 &&
-			memcmp(k->known[i].domain, domain, STORE_DOMAIN_LEN) == 0)
+	for (run = k->known; run != NULL; run = run->next)
+		if (memcmp(run->ephemeral, r->ephemeral, KEY_LEN) == 0 &&
+			memcmp(run->domain, domain, STORE_DOMAIN_LEN) == 0)
 			break;
-	if (i == k->known_count) {
-		ret = grow_known(k, err);
-		if (ret == 0)
-			ret = unwrap(k, r->ephemeral, r->wraps, r->wrap_count, domain, WRAP_RECORD,
-				k->known[i].secret, err);
+	if (run == NULL) {
+		run = mem_new(sizeof *run, err);
+		ret = run != NULL ? unwrap(k, r->ephemeral, r->wraps, r->wrap_count, domain,
+					    WRAP_RECORD, run->secret, err)
+				  : -1;
 		if (ret == 0) {
-			run = &k->known[k->known_count++];
 			memcpy(run->ephemeral, r->ephemeral, KEY_LEN);
 			memcpy(run->domain, domain, STORE_DOMAIN_LEN);
+			run->next = k->known;
+			k->known = run;
+		} else {
+			free(run);
 		}
 	}
 	if (ret == 0)
-		memcpy(secret, k->known[i].secret, 32);
+		memcpy(secret, run->secret, 32);
 	mutex_unlock(&k->lock);
 	return ret;
 }

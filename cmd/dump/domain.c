@@ -51,34 +51,26 @@ static size_t base_secret(
 }
 
 static int subkey(
-	const struct dump_domain *d, const char *info, void *out, size_t len, struct err *err)
+	const uint8_t secret[HASH_LEN], const char *info, void *out, size_t len, struct err *err)
 {
-	return seal_hkdf(d->secret, sizeof d->secret, "", 0, info, strlen(info), out, len, err);
-}
-
-static int make_gear(struct dump_domain *d, struct err *err)
-{
-	static const uint8_t zeros[HASH_LEN];
-	static const char info[] = "fdump gear";
-	uint8_t bytes[sizeof d->gear];
-	size_t i;
-
-	if (seal_hkdf(d->open ? zeros : d->secret, HASH_LEN, "", 0, info, sizeof info - 1, bytes,
-		    sizeof bytes, err) != 0)
-		return -1;
-	for (i = 0; i < 256; i++)
-		d->gear[i] = le_get64(bytes + 8 * i);
-	seal_wipe(bytes, sizeof bytes);
-	return 0;
+	return seal_hkdf(secret, HASH_LEN, "", 0, info, strlen(info), out, len, err);
 }
 
 static int derive(struct dump_domain *d, struct err *err)
 {
-	if (subkey(d, "fdump chunk id", d->id_key, HASH_LEN, err) != 0 ||
-		subkey(d, "fdump dump", d->dump_key, HASH_LEN, err) != 0 ||
-		subkey(d, "fdump access", d->access, sizeof d->access, err) != 0 ||
-		seal_sign_public(d->access, d->public, err) != 0 || make_gear(d, err) != 0)
+	static const uint8_t zeros[HASH_LEN];
+	uint8_t gear[sizeof d->gear];
+	size_t i;
+
+	if (subkey(d->secret, "fdump chunk id", d->id_key, HASH_LEN, err) != 0 ||
+		subkey(d->secret, "fdump dump", d->dump_key, HASH_LEN, err) != 0 ||
+		subkey(d->secret, "fdump access", d->access, sizeof d->access, err) != 0 ||
+		seal_sign_public(d->access, d->public, err) != 0 ||
+		subkey(d->open ? zeros : d->secret, "fdump gear", gear, sizeof gear, err) != 0)
 		return -1;
+	for (i = 0; i < 256; i++)
+		d->gear[i] = le_get64(gear + 8 * i);
+	seal_wipe(gear, sizeof gear);
 	store_proof_fingerprint(d->public, d->fingerprint);
 	return 0;
 }

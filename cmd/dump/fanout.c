@@ -10,6 +10,7 @@
 #include "cmd/dump/domain.h"
 #include "cmd/store/parcel.h"
 #include "lib/err.h"
+#include "lib/mem.h"
 #include "lib/mutex.h"
 #include "lib/uptime.h"
 
@@ -117,14 +118,12 @@ static int prove(void *domain, const struct store_proof *proof, uint8_t public[S
 
 struct dump_fanout *dump_fanout_new(const struct dump_fanout_options *options, struct err *err)
 {
-	struct dump_fanout *f = calloc(1, sizeof *f);
+	struct dump_fanout *f = mem_new(sizeof *f, err);
 	size_t i;
 
 	assert(options->count > 0 && options->count <= STORES_MAX && options->wanted >= 1);
-	if (f == NULL) {
-		err_set(err, ERR_NOMEM, "out of memory");
+	if (f == NULL)
 		return NULL;
-	}
 	f->o = *options;
 	if (f->o.now_ms == NULL)
 		f->o.now_ms = uptime_ms;
@@ -397,38 +396,6 @@ int dump_fanout_put(
 
 /* --- the end --------------------------------------------------------------- */
 
-static void start_commits(struct dump_fanout *f, const uint8_t *record, size_t len)
-{
-	struct err why = {0};
-	size_t i;
-
-	for (i = 0; i < f->o.count; i++) {
-		struct copy *copy = &f->copies[i];
-
-		copy->acked = copy->lacks = false;
-		copy->waits = !copy->behind &&
-			      store_commit_start(copy->store, record, len, NULL, &why) == 0;
-		if (!copy->behind && !copy->waits)
-			leave(f, copy, &why);
-	}
-}
-
-/* Takes a store's answer, if it comes within wait_ms. */
-static void take_answer(
-	struct dump_fanout *f, struct copy *copy, int64_t wait_ms, struct buf *missing)
-{
-	struct err why = {0};
-	int ret = store_commit_wait(copy->store, wait_ms, &copy->receipt, missing, &why);
-
-	copy->waits = ret == STORE_PENDING;
-	copy->acked = ret == STORE_COMMITTED;
-	copy->lacks = ret == STORE_MISSING;
-	if (copy->acked)
-		ret = store_settle(copy->store, &copy->stored, &why);
-	if (ret < 0)
-		leave(f, copy, &why);
-}
-
 static size_t count_acked(const struct dump_fanout *f)
 {
 	size_t acked = 0, i;
@@ -438,20 +405,35 @@ static size_t count_acked(const struct dump_fanout *f)
 	return acked;
 }
 
-/* Until all have answered; when enough have, the others get DUMP_SLOW_MS. */
+/* Takes the stores' answers, until all have answered; when enough have, the others get
+ * DUMP_SLOW_MS.
+ */
 static void wait_answers(struct dump_fanout *f, struct buf *missing)
 {
 	int64_t end = f->o.now_ms() + DUMP_STALL_MS;
 	bool enough = false, waits = true;
+	struct err why = {0};
 	size_t i;
+	int ret;
 
 	while (waits && f->o.now_ms() < end) {
 		waits = false;
-		for (i = 0; i < f->o.count; i++)
-			if (f->copies[i].waits) {
-				take_answer(f, &f->copies[i], SLICE_MS, missing);
-				waits |= f->copies[i].waits;
-			}
+		for (i = 0; i < f->o.count; i++) {
+			struct copy *copy = &f->copies[i];
+
+			if (!copy->waits)
+				continue;
+			ret = store_commit_wait(
+				copy->store, SLICE_MS, &copy->receipt, missing, &why);
+			copy->waits = ret == STORE_PENDING;
+			waits |= copy->waits;
+			copy->acked = ret == STORE_COMMITTED;
+			copy->lacks = ret == STORE_MISSING;
+			if (copy->acked)
+				ret = store_settle(copy->store, &copy->stored, &why);
+			if (ret < 0)
+				leave(f, copy, &why);
+		}
 		if (!enough && count_acked(f) >= f->o.wanted) {
 			enough = true;
 			end = f->o.now_ms() + DUMP_SLOW_MS;
@@ -466,9 +448,18 @@ int dump_fanout_commit(struct dump_fanout *f, const uint8_t *record, size_t len,
 	size_t *acknowledged, uint64_t *stored, struct buf *missing, struct err *err)
 {
 	bool lacks = false;
+	struct err why = {0};
 	size_t i;
 
-	start_commits(f, record, len);
+	for (i = 0; i < f->o.count; i++) {
+		struct copy *copy = &f->copies[i];
+
+		copy->acked = copy->lacks = false;
+		copy->waits = !copy->behind &&
+			      store_commit_start(copy->store, record, len, NULL, &why) == 0;
+		if (!copy->behind && !copy->waits)
+			leave(f, copy, &why);
+	}
 	wait_answers(f, missing);
 	*acknowledged = count_acked(f);
 	*stored = 0;

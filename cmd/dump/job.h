@@ -21,6 +21,8 @@
 #include "pack/batch.h"
 
 struct err;
+struct pack_digest;
+struct pack_part;
 
 #define DUMP_JOB_ITEMS 4096 /* entries in a job */
 #define DUMP_JOB_DEPTH 8    /* of CBOR that is passed by */
@@ -79,15 +81,46 @@ void dump_job_reset(struct dump_job *job);
 
 struct dump_plan *dump_job_plans(struct dump_job *job);
 
-/* A chunk that can take bytes: the last, or a new one after it. */
-int dump_job_chunk(struct dump_job *job, struct dump_chunk **chunk, struct err *err);
-/* Adds a REF to .out; the chunk's id is put in later. */
-int dump_job_ref(struct dump_job *job, size_t chunk, size_t offset, size_t len, struct err *err);
-
 /* Turns the entries that were read into the parts, and those that are carried over,
  * into items of the manifest, in order, and contents into chunks; but content that the last
  * manifest (NULL: none) has, at the same path or another, keeps its references. Returns 0, or -1
  * with err set. */
 int dump_job_convert(struct dump_job *job, struct dump_previous *last, struct err *err);
+
+/*
+ * A large file, or the output of a command, that is read and cut into chunks, one for each job.
+ *
+ *   _init -> (_begin or _command -> _next while it runs)* -> _fini
+ *
+ * Those are of the thread that plans. _join goes through the same jobs later, in the same order,
+ * perhaps in another thread. All return 0, or -1 with err set.
+ */
+struct dump_job_large {
+	const uint64_t *gear;
+	struct pack_large file; /* .running: it goes on */
+	uint64_t fs;            /* that it is on */
+	struct pack_part *part;
+	/* Content behind the last cut, and of which data and holes it is. */
+	struct buf ahead, ahead_runs;
+	struct pack_digest *digest; /* of dump_job_large_join */
+};
+
+/* gear: the domain's; borrowed. To be ended by _fini in any case. */
+int dump_job_large_init(struct dump_job_large *large, const uint64_t gear[256], struct err *err);
+void dump_job_large_fini(struct dump_job_large *large);
+
+/* Opens the item, which it takes: its HEAD goes into the job, and its first chunk. What can't be
+ * opened is left out, which is noted in the job. fs: that it is on. */
+int dump_job_large_begin(struct dump_job_large *large, struct dump_job *job,
+	struct pack_batch_reader *reader, const struct pack_scan_item *item, uint64_t fs,
+	struct err *err);
+/* The same for a command (pack/batch.h). */
+int dump_job_large_command(
+	struct dump_job_large *large, struct dump_job *job, const char *text, struct err *err);
+/* The next chunk into the job; with the last one, the outcome. */
+int dump_job_large_next(struct dump_job_large *large, struct dump_job *job, struct err *err);
+
+/* The items of a job's chunk, its content's hash, and at the end the TAIL. */
+int dump_job_large_join(struct dump_job_large *large, struct dump_job *job, struct err *err);
 
 #endif

@@ -9,6 +9,7 @@
 #include "lib/cbor.h"
 #include "lib/err.h"
 #include "lib/le.h"
+#include "lib/mem.h"
 #include "pack/entry.h"
 
 #define LIST_BITS_MIN 4
@@ -37,12 +38,10 @@ struct dump_manifest {
 struct dump_manifest *dump_manifest_new(const uint64_t gear[256], struct dump_previous_out *last,
 	dump_manifest_sink *sink, void *ctx, struct err *err)
 {
-	struct dump_manifest *m = calloc(1, sizeof *m);
+	struct dump_manifest *m = mem_new(sizeof *m, err);
 
-	if (m == NULL) {
-		err_set(err, ERR_NOMEM, "out of memory");
+	if (m == NULL)
 		return NULL;
-	}
 	m->gear = gear;
 	m->last = last;
 	m->sink = sink;
@@ -81,36 +80,28 @@ static size_t slot_of(const struct list *l, const uint8_t *id)
 	return at;
 }
 
-static int grow(struct list *l, struct err *err)
-{
-	size_t count = l->ids.len / STORE_ID_LEN, i;
-
-	if (2 * count < l->slot_count)
-		return 0;
-	if (count >= UINT32_MAX / 4)
-		return err_set(err, ERR_LIMIT, "over %u chunks in one dump", UINT32_MAX / 4);
-	free(l->slots);
-	l->slot_count = l->slot_count ? 2 * l->slot_count : 1024;
-	l->slots = calloc(l->slot_count, sizeof *l->slots);
-	if (l->slots == NULL)
-		return err_set(err, ERR_NOMEM, "out of memory");
-	for (i = 0; i < count; i++)
-		l->slots[slot_of(l, l->ids.data + i * STORE_ID_LEN)] = (uint32_t)i + 1;
-	return 0;
-}
-
 static int list_add(struct list *l, const uint8_t *id, struct err *err)
 {
-	size_t slot;
+	size_t count = l->ids.len / STORE_ID_LEN, slot, i;
 
-	if (grow(l, err) != 0)
-		return -1;
+	if (2 * count >= l->slot_count) {
+		if (count >= UINT32_MAX / 4)
+			return err_set(
+				err, ERR_LIMIT, "over %u chunks in one dump", UINT32_MAX / 4);
+		free(l->slots);
+		l->slot_count = l->slot_count ? 2 * l->slot_count : 1024;
+		l->slots = calloc(l->slot_count, sizeof *l->slots);
+		if (l->slots == NULL)
+			return err_set(err, ERR_NOMEM, "out of memory");
+		for (i = 0; i < count; i++)
+			l->slots[slot_of(l, l->ids.data + i * STORE_ID_LEN)] = (uint32_t)i + 1;
+	}
 	slot = slot_of(l, id);
 	if (l->slots[slot] != 0)
 		return 0;
 	if (buf_add(&l->ids, id, STORE_ID_LEN, err) != 0)
 		return -1;
-	l->slots[slot] = (uint32_t)(l->ids.len / STORE_ID_LEN);
+	l->slots[slot] = (uint32_t)count + 1;
 	return 0;
 }
 
@@ -135,14 +126,6 @@ static int end_piece(struct dump_manifest *m, struct err *err)
 	return 0;
 }
 
-static int add_item(struct dump_manifest *m, const uint8_t *item, size_t len, struct err *err)
-{
-	if (m->piece.len + len > dump_cut_entries.max && end_piece(m, err) != 0)
-		return -1;
-	m->entry_at += len;
-	return buf_add(&m->piece, item, len, err);
-}
-
 int dump_manifest_add(struct dump_manifest *m, const uint8_t *items, size_t len, struct err *err)
 {
 	struct pack_item item;
@@ -151,6 +134,7 @@ int dump_manifest_add(struct dump_manifest *m, const uint8_t *items, size_t len,
 	cbor_in_init(&in, items, len);
 	while (in.at < in.end) {
 		const uint8_t *start = in.at;
+		size_t size;
 
 		if (pack_manifest_item_get(&in, &item, err) != 0)
 			return -1;
@@ -159,7 +143,11 @@ int dump_manifest_add(struct dump_manifest *m, const uint8_t *items, size_t len,
 			return err_set(err, ERR_FORMAT, "malformed manifest");
 		if (item.kind == PACK_ITEM_REF && list_add(&m->list, item.data.at, err) != 0)
 			return -1;
-		if (add_item(m, start, (size_t)(in.at - start), err) != 0)
+		size = (size_t)(in.at - start);
+		if (m->piece.len + size > dump_cut_entries.max && end_piece(m, err) != 0)
+			return -1;
+		m->entry_at += size;
+		if (buf_add(&m->piece, start, size, err) != 0)
 			return -1;
 	}
 	return 0;
@@ -195,13 +183,6 @@ static unsigned list_bits(size_t count)
 	return bits;
 }
 
-static bool list_ends(const uint8_t *id, unsigned bits)
-{
-	uint32_t last = (uint32_t)id[30] << 8 | id[31];
-
-	return (last & ((1u << bits) - 1)) == 0;
-}
-
 /* Cuts a row of ids into pieces. */
 static int put_lists(struct dump_manifest *m, const struct buf *ids, struct err *err)
 {
@@ -210,8 +191,11 @@ static int put_lists(struct dump_manifest *m, const struct buf *ids, struct err 
 	unsigned bits = list_bits(ids->len / STORE_ID_LEN);
 
 	for (at = STORE_ID_LEN; at <= ids->len; at += STORE_ID_LEN) {
+		const uint8_t *end = ids->data + at; /* of the last id of a piece */
+		uint32_t last = (uint32_t)end[-2] << 8 | end[-1];
+
 		if (at < ids->len && at - from < (size_t)STORE_LIST_MAX * STORE_ID_LEN &&
-			!list_ends(ids->data + at - STORE_ID_LEN, bits))
+			(last & ((1u << bits) - 1)) != 0)
 			continue;
 		if (m->sink(m->ctx, true, ids->data + from, at - from, id, err) != 0 ||
 			buf_add(&m->lists, id, sizeof id, err) != 0)

@@ -92,16 +92,6 @@ int dump_named_parse(struct dump_named *n, const char *text, const char *host, s
 
 /* --- dumps ------------------------------------------------------------------ */
 
-bool dump_named_by_id(const struct dump_named *n)
-{
-	return n->digits > 0;
-}
-
-bool dump_named_in_time(const struct dump_named *n, int64_t when)
-{
-	return when <= n->until;
-}
-
 static bool same_text(const char *text, const char *bytes, size_t len)
 {
 	return strlen(text) == len && memcmp(text, bytes, len) == 0;
@@ -134,7 +124,7 @@ bool dump_named_is(struct dump_named *n, const struct store_dump *d, int64_t whe
 	if (n->digits > 0)
 		return memcmp(n->id, d->id, whole) == 0 &&
 		       (n->digits % 2 == 0 || (d->id[whole] & 0xf0) == n->id[whole]);
-	if (!dump_named_in_time(n, when))
+	if (when > n->until)
 		return false;
 	if (!n->any_name && !same_text(n->name, d->name, d->name_len)) {
 		/* An agent's name in place of AGENT/NAME. */

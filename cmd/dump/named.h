@@ -20,10 +20,10 @@ struct err;
 struct dump_named {
 	/* Its own. */
 	uint8_t id[STORE_DUMP_ID];
-	size_t digits; /* of the id; 0: by name */
+	size_t digits; /* of the id; 0: by name, and the last one is meant */
 	char agent[STORE_NAME_MAX + 1], name[STORE_NAME_MAX + 1];
 	bool any_name, any_host; /* any_host: no AGENT was given */
-	int64_t until;           /* seconds since 1970 */
+	int64_t until;           /* seconds since 1970: no later one is meant */
 	const char *when;        /* "latest", or the TIME; borrowed */
 	/* Of other hosts, if it is any_host; the last first. */
 	struct dump_named_other {
@@ -34,11 +34,6 @@ struct dump_named {
 
 /* text is borrowed. host: this host's name. Returns 0, or -1 with err set: ERR_USAGE. */
 int dump_named_parse(struct dump_named *named, const char *text, const char *host, struct err *err);
-
-/* Whether it is named by its id, or digits of it; else by time, and the last one is meant. */
-bool dump_named_by_id(const struct dump_named *named);
-/* Whether a dump of this time may be meant, by its time. */
-bool dump_named_in_time(const struct dump_named *named, int64_t when);
 
 /* Whether a dump, which was made at this time, may be meant. Of a dump whose record can't be read
  * only .id is there; then ask only what is named by id. Those of other hosts are remembered. */

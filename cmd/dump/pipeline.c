@@ -24,7 +24,6 @@
 #include "cmd/dump/fanout.h"
 #include "cmd/dump/cutter.h"
 #include "cmd/dump/job.h"
-#include "cmd/dump/large.h"
 #include "cmd/dump/previous.h"
 #include "cmd/dump/manifest.h"
 #include "cmd/dump/crypt.h"
@@ -37,6 +36,7 @@
 #include "lib/hash.h"
 #include "lib/lane.h"
 #include "lib/le.h"
+#include "lib/mem.h"
 #include "lib/zst.h"
 #include "pack/batch.h"
 
@@ -82,7 +82,7 @@ struct backup {
 	uint64_t fs;
 	bool fs_known;
 	struct pack_walk walk;
-	struct dump_large large;
+	struct dump_job_large large;
 	size_t next_command;
 	struct dump_pipeline_result *result; /* of emit */
 };
@@ -213,9 +213,10 @@ static int plan(void *ctx, void *worker, void *job_, struct err *err)
 
 	dump_job_reset(job);
 	if (b->large.file.running)
-		return dump_large_next(&b->large, job, err);
+		return dump_job_large_next(&b->large, job, err);
 	if (b->o->commands != NULL && b->o->commands[b->next_command] != NULL)
-		return dump_large_command(&b->large, job, b->o->commands[b->next_command++], err);
+		return dump_job_large_command(
+			&b->large, job, b->o->commands[b->next_command++], err);
 	for (;;) {
 		got = pack_walk_next(&b->walk, &job->batch, err);
 		if (got < 0)
@@ -234,7 +235,7 @@ static int plan(void *ctx, void *worker, void *job_, struct err *err)
 				return 0;
 			if (size >= DUMP_CUT_LARGE) {
 				b->walk.pending = false;
-				return dump_large_begin(&b->large, job,
+				return dump_job_large_begin(&b->large, job,
 					((struct worker *)worker)->reader, &b->walk.item, fs, err);
 			}
 			got = plan_small(b, job, fs, size, err);
@@ -279,7 +280,7 @@ static int join(void *ctx, void *worker, void *job_, struct err *err)
 	struct dump_job *job = job_;
 
 	(void)worker;
-	return job->batch.large ? dump_large_join(&b->large, job, err) : 0;
+	return job->batch.large ? dump_job_large_join(&b->large, job, err) : 0;
 }
 
 static int name(void *ctx, void *worker, void *job_, struct err *err)
@@ -542,12 +543,10 @@ static void worker_free(struct worker *w)
 
 static struct worker *worker_new(struct backup *b, struct err *err)
 {
-	struct worker *w = calloc(1, sizeof *w);
+	struct worker *w = mem_new(sizeof *w, err);
 
-	if (w == NULL) {
-		err_set(err, ERR_NOMEM, "out of memory");
+	if (w == NULL)
 		return NULL;
-	}
 	w->reader = pack_batch_reader_new(b->o->xattrs, b->o->owner_names, err);
 	if (w->reader != NULL && make_zst(b, &w->zst, err) == 0)
 		return w;
@@ -587,7 +586,7 @@ static int open_last(struct backup *b, struct err *err)
 static int backup_init(struct backup *b, struct err *err)
 {
 	b->began = now();
-	if (dump_large_init(&b->large, b->o->domain->gear, err) != 0 ||
+	if (dump_job_large_init(&b->large, b->o->domain->gear, err) != 0 ||
 		dump_run_init(&b->run, b->o->domain, err) != 0 || open_last(b, err) != 0)
 		return -1;
 	b->last_out = dump_previous_make(b->o->last, b->o->domain->fingerprint, err);
@@ -602,7 +601,7 @@ static int backup_init(struct backup *b, struct err *err)
 
 static void backup_fini(struct backup *b)
 {
-	dump_large_fini(&b->large);
+	dump_job_large_fini(&b->large);
 	pack_walk_fini(&b->walk);
 	zst_free(b->pieces.zst);
 	buf_fini(&b->pieces.content);

@@ -13,6 +13,7 @@
 #include "lib/err.h"
 #include "lib/hash.h"
 #include "lib/le.h"
+#include "lib/mem.h"
 #include "lib/mutex.h"
 
 #define MAGIC     0x327473616c646600u /* and, with it, the order of bytes */
@@ -68,12 +69,15 @@ struct dump_previous_out {
 	char buffer[BUFFER];
 };
 
-static void out_free(struct dump_previous_out *o)
+/* kept: it is in place. */
+static void out_free(struct dump_previous_out *o, bool kept)
 {
 	if (o == NULL)
 		return;
 	if (o->file != NULL)
 		fclose(o->file);
+	if (o->temporary != NULL && !kept)
+		unlink(o->temporary);
 	free(o->path);
 	free(o->temporary);
 	free(o);
@@ -82,11 +86,13 @@ static void out_free(struct dump_previous_out *o)
 struct dump_previous_out *dump_previous_make(
 	const char *path, const uint8_t domain[STORE_DOMAIN_LEN], struct err *err)
 {
-	struct dump_previous_out *o = calloc(1, sizeof *o);
+	struct dump_previous_out *o = mem_new(sizeof *o, err);
 
-	if (o == NULL || (o->path = strdup(path)) == NULL ||
-		asprintf(&o->temporary, "%s.new", path) < 0) {
-		out_free(o);
+	if (o == NULL)
+		return NULL;
+	if ((o->path = strdup(path)) == NULL || asprintf(&o->temporary, "%s.new", path) < 0) {
+		o->temporary = NULL;
+		out_free(o, false);
 		err_set(err, ERR_NOMEM, "out of memory");
 		return NULL;
 	}
@@ -129,23 +135,19 @@ int dump_previous_commit(
 	memcpy(head.dump, dump, STORE_DUMP_ID);
 	if (o->why.code != ERR_NONE) {
 		*err = o->why;
-		dump_previous_drop(o);
-		return -1;
-	}
-	if (fflush(o->file) != 0 || pwrite(fileno(o->file), &head, sizeof head, 0) != sizeof head ||
-		rename(o->temporary, o->path) != 0)
+		got = -1;
+	} else if (fflush(o->file) != 0 ||
+		   pwrite(fileno(o->file), &head, sizeof head, 0) != sizeof head ||
+		   rename(o->temporary, o->path) != 0) {
 		got = err_errno(err, errno, "%s", o->path);
-	if (got != 0)
-		unlink(o->temporary);
-	out_free(o);
+	}
+	out_free(o, got == 0);
 	return got;
 }
 
 void dump_previous_drop(struct dump_previous_out *o)
 {
-	if (o != NULL)
-		unlink(o->temporary);
-	out_free(o);
+	out_free(o, false);
 }
 
 /* --- reading ------------------------------------------------------------- */

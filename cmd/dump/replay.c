@@ -18,6 +18,7 @@
 #include "lib/cbor.h"
 #include "lib/err.h"
 #include "lib/hash.h"
+#include "lib/mem.h"
 #include "lib/mutex.h"
 #include "pack/block.h"
 #include "pack/entry.h"
@@ -690,13 +691,11 @@ static int make_workers(struct dump_replay *r, struct err *err)
 
 struct dump_replay *dump_replay_new(const struct dump_replay_options *options, struct err *err)
 {
-	struct dump_replay *r = calloc(1, sizeof *r);
+	struct dump_replay *r = mem_new(sizeof *r, err);
 	unsigned i;
 
-	if (r == NULL) {
-		err_set(err, ERR_NOMEM, "out of memory");
+	if (r == NULL)
 		return NULL;
-	}
 	r->o = *options;
 	r->feed = (struct pack_read_feed){plan, build, take_back, take_gap, r};
 	mutex_init(&r->lock);

@@ -13,6 +13,7 @@
 #include "lib/buf.h"
 #include "lib/err.h"
 #include "lib/hash.h"
+#include "lib/mem.h"
 #include "lib/mutex.h"
 #include "lib/zst.h"
 
@@ -37,12 +38,10 @@ struct dump_source {
 
 static struct dump_source *source_new(struct dump_keys *keys, struct err *err)
 {
-	struct dump_source *s = calloc(1, sizeof *s);
+	struct dump_source *s = mem_new(sizeof *s, err);
 
-	if (s == NULL) {
-		err_set(err, ERR_NOMEM, "out of memory");
+	if (s == NULL)
 		return NULL;
-	}
 	s->keys = keys;
 	buf_init(&s->record, STORE_DUMP_MAX);
 	buf_init(&s->pieces, SIZE_MAX);
@@ -99,11 +98,6 @@ const struct store_dump *dump_source_dump(const struct dump_source *s)
 }
 
 /* --- stores that die ------------------------------------------------------ */
-
-static size_t place_of(const struct dump_source *s, size_t i)
-{
-	return (size_t)__builtin_ctz(s->bits[i]);
-}
 
 static bool is_lost(struct dump_source *s, size_t i)
 {
@@ -321,11 +315,11 @@ static int consider(
 	void *ctx, const struct store_entry *e, const struct dump_listed *listed, struct err *err)
 {
 	struct search *w = ctx;
-	const bool by_id = dump_named_by_id(&w->named);
+	const bool by_id = w->named.digits > 0;
 	bool ahead = listed->clock == DUMP_CLOCK_AHEAD && !by_id;
 
 	if (e->damaged && !by_id) {
-		w->unreadable += dump_named_in_time(&w->named, listed->when);
+		w->unreadable += listed->when <= w->named.until;
 		return 0;
 	}
 	if (!dump_named_is(&w->named, &e->dump, listed->when))
@@ -363,7 +357,7 @@ int dump_source_find(struct dump_source *s, const char *text, const char *host,
 			text, w.unreadable);
 	if (w.found == 0)
 		return dump_named_none(&w.named, text, err);
-	if (w.found > 1 && dump_named_by_id(&w.named))
+	if (w.found > 1 && w.named.digits > 0)
 		return err_set(
 			err, ERR_USAGE, "%s: could be %zu dumps: give more digits", text, w.found);
 	return w.damaged;
@@ -456,36 +450,32 @@ static int unreadable(const char *what, struct err *err)
 		err, why.code, "%s can't be read: %s: %s", what, why.message, DUMP_SOURCE_ADVICE);
 }
 
-/* A piece of the list, from whichever store has it whole. */
-static int list_piece(
-	struct dump_source *s, struct dump_taker *t, size_t i, struct buf *out, struct err *err)
+/* A piece of the list, added to the names of the manifest's pieces, as far as these go. */
+static int load_piece(struct dump_source *s, struct dump_taker *t, const uint8_t *id,
+	struct buf *piece, struct err *err)
 {
-	const uint8_t *id = s->dump.lists + i * STORE_ID_LEN;
+	size_t left = s->dump.manifest_chunks * STORE_ID_LEN - s->pieces.len;
 	uint8_t sum[HASH_LEN];
 
-	if (dump_taker_chunk(t, id, out, err) != 0)
+	if (dump_taker_chunk(t, id, piece, err) != 0)
 		return unreadable("the dump's list of chunks", err);
-	hash_sha256(out->data, out->len, sum);
-	if (memcmp(sum, id, HASH_LEN) != 0 || out->len % STORE_ID_LEN != 0)
+	hash_sha256(piece->data, piece->len, sum);
+	if (memcmp(sum, id, HASH_LEN) != 0 || piece->len % STORE_ID_LEN != 0)
 		return err_set(err, ERR_DAMAGE,
 			"the dump's list of chunks does not match the dump's record");
-	return 0;
+	return buf_add(&s->pieces, piece->data, left < piece->len ? left : piece->len, err);
 }
 
 static int load_pieces(struct dump_source *s, struct err *err)
 {
-	size_t want = s->dump.manifest_chunks * STORE_ID_LEN, i, n;
+	size_t want = s->dump.manifest_chunks * STORE_ID_LEN, i;
 	struct dump_taker *t = dump_taker_new(s, err);
 	struct buf piece;
 	int got = t != NULL ? 0 : -1;
 
 	buf_init(&piece, STORE_CONTENT_MAX);
-	for (i = 0; got == 0 && s->pieces.len < want && i < s->dump.list_count; i++) {
-		got = list_piece(s, t, i, &piece, err);
-		n = want - s->pieces.len < piece.len ? want - s->pieces.len : piece.len;
-		if (got == 0)
-			got = buf_add(&s->pieces, piece.data, n, err);
-	}
+	for (i = 0; got == 0 && s->pieces.len < want && i < s->dump.list_count; i++)
+		got = load_piece(s, t, s->dump.lists + i * STORE_ID_LEN, &piece, err);
 	if (got == 0 && s->pieces.len < want)
 		got = err_set(err, ERR_DAMAGE, "the dump's list of chunks is too short");
 	buf_fini(&piece);
@@ -512,12 +502,10 @@ struct dump_taker {
 
 struct dump_taker *dump_taker_new(struct dump_source *s, struct err *err)
 {
-	struct dump_taker *t = calloc(1, sizeof *t);
+	struct dump_taker *t = mem_new(sizeof *t, err);
 
-	if (t == NULL) {
-		err_set(err, ERR_NOMEM, "out of memory");
+	if (t == NULL)
 		return NULL;
-	}
 	t->source = s;
 	buf_init(&t->record, STORE_DOMAIN_LEN + STORE_RECORD_MAX);
 	t->zst = zst_new(1, err);
@@ -540,7 +528,7 @@ void dump_taker_free(struct dump_taker *t)
  * of memory is read all the same. */
 static void note_healed(struct dump_source *s, uint32_t stores, size_t from, const uint8_t *id)
 {
-	struct dump_healed h = {.from = place_of(s, from)};
+	struct dump_healed h = {.from = (size_t)__builtin_ctz(s->bits[from])};
 
 	memcpy(h.id, id, sizeof h.id);
 	mutex_lock(&s->lock);

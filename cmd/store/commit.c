@@ -31,7 +31,8 @@ static int check_new(struct engine *s, struct db_txn *txn, const struct store_du
 
 enum { COMMIT_KNOWN = 2 }; /* it was there already */
 
-/* Within the transaction that makes it visible. Returns as commit_locked. */
+/* Within the transaction that makes it visible. Returns 0, 1 (chunks are missing), COMMIT_KNOWN or
+ * -1. */
 static int commit_in(struct engine *s, struct db_txn *txn, const struct store_dump *dump,
 	const uint8_t *record, size_t len, int64_t time, struct store_receipt *receipt,
 	struct buf *missing, struct err *err)
@@ -65,42 +66,32 @@ static int commit_in(struct engine *s, struct db_txn *txn, const struct store_du
 	return -1;
 }
 
-/* Returns 0, 1 (chunks are missing), COMMIT_KNOWN or -1. */
-static int commit_locked(struct engine *s, const struct store_dump *dump, const uint8_t *record,
-	size_t len, int64_t time, struct store_receipt *receipt, struct buf *missing,
-	struct err *err)
-{
-	struct db_txn *txn;
-	uint32_t number;
-	int got = engine_domain_number(s, dump->domain, &number, err);
-
-	if (got == 0) /* also of who joins a domain, and puts nothing */
-		got = engine_quota_take(s, dump->agent, dump->agent_len, number, 0, err);
-	if (got < 0)
-		return -1;
-	/* The volume that takes the record is made first: it is a transaction
-	 * of its own. */
-	if (engine_flush_all(s, err) != 0 || engine_have_volume(s, err) != 0 ||
-		db_begin(s->db, true, &txn, err) != 0)
-		return -1;
-	got = commit_in(s, txn, dump, record, len, time, receipt, missing, err);
-	if (got == 0)
-		return engine_end(s, txn, got, err);
-	db_abort(txn);
-	return got;
-}
-
 int engine_commit(struct engine *s, const uint8_t *record, size_t len, int64_t time,
 	struct store_receipt *receipt, struct buf *missing, struct err *err)
 {
 	struct store_dump dump;
+	struct db_txn *txn;
+	uint32_t number;
 	size_t marked;
 	int got;
 
 	if (store_dump_get(&dump, record, len, err) != 0)
 		return -1;
 	mutex_lock(&s->writer);
-	got = commit_locked(s, &dump, record, len, time, receipt, missing, err);
+	got = engine_domain_number(s, dump.domain, &number, err);
+	if (got == 0) /* also of who joins a domain, and puts nothing */
+		got = engine_quota_take(s, dump.agent, dump.agent_len, number, 0, err);
+	/* The volume that takes the record is made first: it is a transaction of its own. */
+	if (got < 0 || engine_flush_all(s, err) != 0 || engine_have_volume(s, err) != 0 ||
+		db_begin(s->db, true, &txn, err) != 0) {
+		got = -1;
+	} else {
+		got = commit_in(s, txn, &dump, record, len, time, receipt, missing, err);
+		if (got == 0)
+			got = engine_end(s, txn, got, err);
+		else
+			db_abort(txn);
+	}
 	mutex_unlock(&s->writer);
 	/* A piece of the list may be missing for it can't be read: it must be taken again. */
 	if (got == 1 &&

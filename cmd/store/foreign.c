@@ -32,20 +32,6 @@ void store_foreign_fini(struct store_foreign *f)
 	*f = (struct store_foreign){0};
 }
 
-static int check_age(int64_t time, int64_t now, struct err *err)
-{
-	if (time > now + STORE_FOREIGN_AHEAD_SEC)
-		return err_set(err, ERR_DENIED,
-			"the other store's receipt is dated in the future: one of the two clocks "
-			"is wrong");
-	if (time < now - STORE_FOREIGN_SEC)
-		return err_set(err, ERR_DENIED,
-			"the other store's receipt is too old: a copy keeps the time of its first "
-			"commit for %d days",
-			STORE_FOREIGN_SEC / 86400);
-	return 0;
-}
-
 int store_foreign_check(const struct store_foreign *f, const struct store_receipt *receipt,
 	const struct store_dump *dump, const uint8_t *record, size_t len, int64_t now,
 	struct err *err)
@@ -54,8 +40,15 @@ int store_foreign_check(const struct store_foreign *f, const struct store_receip
 	bool known = false;
 	size_t i;
 
-	if (check_age(r.time, now, err) != 0)
-		return -1;
+	if (r.time > now + STORE_FOREIGN_AHEAD_SEC)
+		return err_set(err, ERR_DENIED,
+			"the other store's receipt is dated in the future: one of the two clocks "
+			"is wrong");
+	if (r.time < now - STORE_FOREIGN_SEC)
+		return err_set(err, ERR_DENIED,
+			"the other store's receipt is too old: a copy keeps the time of its first "
+			"commit for %d days",
+			STORE_FOREIGN_SEC / 86400);
 	memcpy(r.dump, dump->id, sizeof r.dump);
 	hash_sha256(record, len, r.record);
 	for (i = 0; i < f->count; i++) {

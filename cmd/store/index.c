@@ -2,7 +2,6 @@
 #include "cmd/store/index.h"
 
 #include <assert.h>
-#include <stddef.h>
 #include <string.h>
 
 #include "cmd/store/volume.h"

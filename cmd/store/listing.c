@@ -5,13 +5,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "cmd/store/engine.h"
 #include "cmd/store/state.h"
 #include "lib/buf.h"
 #include "lib/db.h"
 #include "lib/err.h"
 #include "lib/hash.h"
-#include "lib/le.h"
 
 /* --- one dump, from its block ----------------------------------------------- */
 

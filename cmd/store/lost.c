@@ -2,11 +2,9 @@
 #include "cmd/store/lost.h"
 
 #include <errno.h>
-#include <string.h>
 #include <unistd.h>
 
 #include "cmd/store/care.h"
-#include "cmd/store/engine.h"
 #include "cmd/store/listing.h"
 #include "cmd/store/state.h"
 #include "cmd/store/write.h"
@@ -14,36 +12,23 @@
 #include "lib/db.h"
 #include "lib/err.h"
 
-struct timed {
-	uint8_t dump[STORE_DUMP_ID];
-	int64_t time;
-};
-
 /* The rows of a table are written as new blocks: the index vouches for them. */
 static int write_times(
 	struct engine *s, enum store_table table, enum store_block kind, struct err *err)
 {
 	struct store_at at = {.len = 0};
 	struct db_txn *txn;
-	struct timed one;
-	const struct timed *t;
-	struct buf all;
-	size_t i;
-	int got;
+	int64_t time;
+	int got = 0;
 
-	if (db_begin(s->db, false, &txn, err) != 0)
-		return -1;
-	buf_init(&all, SIZE_MAX);
-	while ((got = store_row_next(txn, table, &at, &one.time, err)) == 0) {
-		memcpy(one.dump, at.key, sizeof one.dump);
-		if ((got = buf_add(&all, &one, sizeof one, err)) != 0)
-			break;
+	while (got == 0) {
+		if (db_begin(s->db, false, &txn, err) != 0)
+			return -1;
+		got = store_row_next(txn, table, &at, &time, err);
+		db_abort(txn);
+		if (got == 0)
+			got = engine_write_time(s, kind, at.key, time, err);
 	}
-	db_abort(txn);
-	t = (const struct timed *)(const void *)all.data;
-	for (i = 0; i < all.len / sizeof *t && got >= 0; i++)
-		got = engine_write_time(s, kind, t[i].dump, t[i].time, err);
-	buf_fini(&all);
 	return got < 0 ? -1 : 0;
 }
 

@@ -5,7 +5,6 @@
 #ifndef FDUMP_CMD_STORE_PROTO_H
 #define FDUMP_CMD_STORE_PROTO_H
 
-#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 

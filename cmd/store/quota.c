@@ -11,7 +11,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "cmd/store/engine.h"
 #include "cmd/store/identity.h"
 #include "cmd/store/state.h"
 #include "lib/buf.h"

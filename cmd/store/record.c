@@ -2,6 +2,7 @@
 #include "cmd/store/record.h"
 
 #include <assert.h>
+#include <stdbool.h>
 #include <string.h>
 
 #include "lib/buf.h"

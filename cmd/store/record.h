@@ -26,7 +26,6 @@
 #ifndef FDUMP_CMD_STORE_RECORD_H
 #define FDUMP_CMD_STORE_RECORD_H
 
-#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 

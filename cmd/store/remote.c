@@ -8,7 +8,6 @@
 #include <string.h>
 
 #include "lib/esc.h"
-#include "lib/name.h"
 #include "lib/uptime.h"
 #include "rpc/ca.h"
 #include "rpc/client.h"
@@ -50,11 +49,6 @@ static int find(struct remote *r, struct store_address *to, struct err *err)
 			err, ERR_USAGE, "'%s' is not the name of a store: %s", s->name, NAME_RULE);
 	memcpy(r->service, s->name, len);
 	r->service[len] = 0;
-	if (s->access.net == NULL)
-		return err_set(err, ERR_CONFIG,
-			"'%s' is the name of a service, and this machine has joined no fleet; a "
-			"directory is written with a slash, as ./%s",
-			s->name, s->name);
 	if (s->access.net->find(s->access.net->ctx, r->service, to, err) != 0)
 		return -1;
 	if (colon != NULL && strlen(colon + 1) < sizeof to->port)
@@ -218,15 +212,6 @@ static int remote_about(struct store *s, struct store_about *about, struct err *
 	return ret;
 }
 
-static void end_run(struct remote *r)
-{
-	struct rpc_client_request request = {.method = STORE_METHOD_END, .timeout_ms = CLOSE_MS};
-	struct store_params params = {.size = 0};
-
-	memcpy(params.run, r->run_id, sizeof params.run);
-	store_remote_ask(r, &request, store_end_fields, &params, NULL, NULL);
-}
-
 static void remote_cancel(struct store *s)
 {
 	rpc_client_cancel(((struct remote *)s)->client);
@@ -234,6 +219,8 @@ static void remote_cancel(struct store *s)
 
 static void remote_close(struct store *s)
 {
+	struct rpc_client_request request = {.method = STORE_METHOD_END, .timeout_ms = CLOSE_MS};
+	struct store_params params = {.size = 0};
 	struct remote *r = (struct remote *)s;
 	bool idle;
 	size_t i;
@@ -244,10 +231,11 @@ static void remote_close(struct store *s)
 		idle &= !r->aheads[i].used || r->aheads[i].done;
 	mutex_unlock(&r->lock);
 	/* With nothing under way the connection can end in order. */
+	memcpy(params.run, r->run_id, sizeof params.run);
 	if (!idle)
 		rpc_client_cancel(r->client);
 	else if (s->begun)
-		end_run(r);
+		store_remote_ask(r, &request, store_end_fields, &params, NULL, NULL);
 	hang_up(r, CLOSE_MS);
 	assert(r->puts == 0 && r->bytes == 0);
 	for (i = 0; i < STORE_REMOTE_AHEAD; i++)

@@ -8,7 +8,6 @@
 #include "cmd/store/engine.h"
 #include "cmd/store/job.h"
 #include "lib/err.h"
-#include "rpc/call.h"
 #include "rpc/loop.h"
 #include "rpc/wire.h"
 

@@ -8,7 +8,6 @@
 #include <sys/statvfs.h>
 #include <time.h>
 
-#include "cmd/store/engine.h"
 #include "lib/db.h"
 #include "lib/err.h"
 #include "lib/hash.h"

@@ -21,7 +21,7 @@
 #include "cmd/store/engine.h"
 #include "cmd/store/index.h"
 #include "cmd/store/marks.h"
-#include "cmd/store/volumes.h"
+#include "cmd/store/volume.h"
 #include "lib/buf.h"
 #include "lib/mutex.h"
 

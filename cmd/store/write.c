@@ -6,11 +6,9 @@
 
 #include <assert.h>
 #include <errno.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-#include "cmd/store/engine.h"
 #include "cmd/store/quota.h"
 #include "cmd/store/state.h"
 #include "lib/buf.h"
@@ -350,30 +348,10 @@ static int need_domain(struct engine *s, const uint8_t *domain, uint32_t *number
 	return 0;
 }
 
-static int put_new(struct engine *s, const uint8_t *domain, const uint8_t *key,
-	const struct store_record *record, size_t len, struct err *err)
-{
-	struct store_chunk_row row = {.raw_len = record->raw_len};
-	uint8_t *to = s->block + PACK_BLOCK_HEADER;
-
-	assert(mutex_held(&s->writer));
-	memcpy(to, domain, STORE_DOMAIN_LEN);
-	memcpy(to + STORE_DOMAIN_LEN, record->head, len);
-	if (engine_append(s, STORE_BLOCK_CHUNK, STORE_DOMAIN_LEN + len, &row.place, err) != 0)
-		return -1;
-	mutex_lock(&s->lock);
-	add_pending(s, key, &row);
-	mutex_unlock(&s->lock);
-	s->unflushed += len;
-	if (s->pending_count == ENGINE_PENDING_MAX || s->unflushed >= FLUSH_BYTES)
-		return engine_flush_all(s, err);
-	return 0;
-}
-
 static int put_locked(struct engine *s, const char *agent, const uint8_t *domain,
 	const struct store_record *record, size_t len, struct err *err)
 {
-	uint8_t key[STORE_INDEX_KEY];
+	uint8_t key[STORE_INDEX_KEY], *to = s->block + PACK_BLOCK_HEADER;
 	struct store_chunk_row row;
 	struct db_txn *txn;
 	uint32_t number;
@@ -389,7 +367,18 @@ static int put_locked(struct engine *s, const char *agent, const uint8_t *domain
 		return got < 0 ? -1 : 1;
 	if (engine_quota_take(s, agent, strlen(agent), number, STORE_DOMAIN_LEN + len, err) != 0)
 		return -1;
-	return put_new(s, domain, key, record, len, err);
+	memcpy(to, domain, STORE_DOMAIN_LEN);
+	memcpy(to + STORE_DOMAIN_LEN, record->head, len);
+	row = (struct store_chunk_row){.raw_len = record->raw_len};
+	if (engine_append(s, STORE_BLOCK_CHUNK, STORE_DOMAIN_LEN + len, &row.place, err) != 0)
+		return -1;
+	mutex_lock(&s->lock);
+	add_pending(s, key, &row);
+	mutex_unlock(&s->lock);
+	s->unflushed += len;
+	if (s->pending_count == ENGINE_PENDING_MAX || s->unflushed >= FLUSH_BYTES)
+		return engine_flush_all(s, err);
+	return 0;
 }
 
 int engine_put(struct engine *s, const char *agent, const uint8_t *domain, const uint8_t *bytes,

@@ -6,8 +6,6 @@ needs root setpriv
 workspace
 fleet
 manager=$pid
-mkdir src
-echo hello >src/file
 cat >m1/etc/manager.conf <<END
 defaults { stores = {"m1"} }
 job "system" { agents = {"a"}  paths = {"$work/src"}  schedule = "0 0 1 1 *" }

@@ -20,12 +20,6 @@ m1 hosts | grep -q "^No machine has joined yet" || fail "$(m1 hosts)"
 
 start m1 store
 store=$pid
-# (Not /etc and the like, here.)
-mkdir src
-echo hello >src/file
-sed -i "s|paths = .*|paths = {\"$work/src\"}|; s|exclude = .*||" m1/etc/manager.conf
-kill -HUP "$manager"
-await 5 grep -q reloaded m1.log || fail "$(cat m1.log)"
 connected() { m1 hosts | grep -q "^store *m1 *connected"; }
 await 10 connected || fail "$(m1 hosts)"
 

@@ -7,10 +7,6 @@ export FDUMP_TEST_TIMES=30000,90000,600000,1000
 workspace
 fleet
 manager=$pid
-mkdir src
-echo hello >src/file
-sed -i "s|paths = .*|paths = {\"$work/src\"}|; s|exclude = .*||" m1/etc/manager.conf
-kill -HUP "$manager"
 start m1 store
 store=$pid
 m1 token agent web1 2>/dev/null | at web1 join - >/dev/null

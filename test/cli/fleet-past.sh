@@ -8,8 +8,6 @@ needs faketime
 workspace
 fleet
 manager=$pid
-mkdir src
-echo hello >src/file
 faketime -f +3d "$FDUMP" --version >/dev/null 2>&1 || skip "faketime does not work on this program"
 m1 token store s2 2>/dev/null | at s2 join - --store "$work/s2/store" --listen "127.0.0.1:$((base + 3))" >join.out
 start m1 store

@@ -6,9 +6,8 @@ needs script
 workspace
 fleet
 manager=$pid
-mkdir src
 head -c 5000000 /dev/urandom >src/file
-sed -i "s|paths = .*|paths = {\"$work/src\"}  after = \"hold\"|; s|exclude = .*||" m1/etc/manager.conf
+sed -i "s|paths = .*|&  after = \"hold\"|" m1/etc/manager.conf
 kill -HUP "$manager"
 await 5 grep -q reloaded m1.log || fail "$(cat m1.log)"
 start m1 store

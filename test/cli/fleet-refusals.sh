@@ -7,8 +7,7 @@
 workspace
 fleet
 manager=$pid
-mkdir -p src a/etc
-echo hello >src/file
+mkdir -p a/etc
 printf 'agent {\n  read = {"%s/src"}\n}\n' "$work" >a/etc/agent.conf
 
 # plan TEXT: a configuration with it in the job.

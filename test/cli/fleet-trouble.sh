@@ -14,11 +14,9 @@ cat >hook <<END
 cat >>$work/told
 END
 chmod +x hook
-mkdir src
 for i in $(seq 40); do
 	head -c 3000 /dev/urandom >"src/$i"
 done
-sed -i "s|paths = .*|paths = {\"$work/src\"}|; s|exclude = .*||" m1/etc/manager.conf
 echo "alarm { hook = \"$work/hook\" }" >>m1/etc/manager.conf
 kill -HUP "$manager"
 start m1 store

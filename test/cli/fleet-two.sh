@@ -5,10 +5,6 @@
 . "$(dirname "$0")/lib.sh"
 workspace
 fleet
-mkdir src
-echo hello >src/file
-sed -i "s|paths = .*|paths = {\"$work/src\"}|; s|exclude = .*||" m1/etc/manager.conf
-kill -HUP $pid
 first=$pid
 start m1 store
 store=$pid

@@ -96,7 +96,7 @@ free_ports() {
 }
 
 # fleet: a manager named m1 with its store's directory, on free ports, its log in m1.log; $pid is the
-# manager's. m1 COMMAND ARGUMENTS...: runs a command as root on that machine. Each NAME has its own
+# manager's. Its job backs up src, which has one file, instead of what is this machine's. m1 COMMAND ARGUMENTS...: runs a command as root on that machine. Each NAME has its own
 # configuration and state in NAME/etc and NAME/var.
 at() {
 	local name=$1 command=$2
@@ -122,6 +122,9 @@ fleet() {
 	base=$(free_ports)
 	m1 setup --name m1 --listen "127.0.0.1:$base" --store "$work/store" --keys "$work/keys" \
 		--passphrase-file passphrase >setup.out
+	mkdir src
+	echo hello >src/file
+	sed -i "s|paths = .*|paths = {\"$work/src\"}|; s|exclude = .*||" m1/etc/manager.conf
 	start_manager m1
 }
 

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "cmd/store/volumes.h"
+#include "cmd/store/volume.h"
 #include "lib/err.h"
 #include "lib/hash.h"
 
