@@ -97,25 +97,6 @@ static int find(const struct pack_links *l, uint64_t dev, uint64_t ino, uint64_t
 	}
 }
 
-/* An empty table of that many slots, in memory if it may be. */
-static int make_table(struct pack_links *to, uint64_t slots, struct err *err)
-{
-	to->slots = slots;
-	to->used = to->alive = 0;
-	to->table = NULL;
-	to->table_fd = -1;
-	if (slots <= to->memory) {
-		to->table = mem_new(slots * sizeof *to->table, err);
-		return to->table != NULL ? 0 : -1;
-	}
-	to->table_fd = fs_temporary(err);
-	if (to->table_fd < 0)
-		return -1;
-	if (ftruncate(to->table_fd, (off_t)(slots * sizeof(struct slot))) != 0)
-		return err_errno(err, errno, "temporary file of hard links");
-	return 0;
-}
-
 /* Moves the living slots into a table with room for more. */
 static int rebuild(struct pack_links *l, struct err *err)
 {
@@ -125,8 +106,23 @@ static int rebuild(struct pack_links *l, struct err *err)
 
 	while (l->alive * 2 >= slots)
 		slots *= 2;
-	if (make_table(&to, slots, err) != 0)
-		goto failed;
+	to.slots = slots;
+	to.used = to.alive = 0;
+	to.table = NULL;
+	to.table_fd = -1;
+	if (slots <= to.memory) {
+		to.table = mem_new(slots * sizeof *to.table, err);
+		if (to.table == NULL)
+			return -1;
+	} else {
+		to.table_fd = fs_temporary(err);
+		if (to.table_fd < 0)
+			return -1;
+		if (ftruncate(to.table_fd, (off_t)(slots * sizeof(struct slot))) != 0) {
+			err_errno(err, errno, "temporary file of hard links");
+			goto failed;
+		}
+	}
 	for (i = 0; i < l->slots; i++) {
 		if (get(l, i, &s, err) != 0)
 			goto failed;

@@ -133,34 +133,27 @@ static int fetch_ways(struct pick *p, struct pack_bytes path, struct err *err)
 	return 0;
 }
 
-/* A chosen link whose target is not: its content is there under the name of
- * the first such link. */
-static int relink(struct pick *p, const struct pack_index_record *r, const struct pack_heir *first,
-	struct err *err)
-{
-	struct pack_bytes path = pack_heirs_path(&p->heirs, first);
-	struct pack_head head = r->head;
-
-	if (pack_path_same(path, head.path))
-		return pack_extract_way(p->o->extract, path, err); /* it is that one */
-	head.link = path;
-	if (pack_extract_head(p->o->extract, &head, err) != 0)
-		return -1;
-	return pack_extract_tail(p->o->extract, &r->tail, PACK_GOOD, err);
-}
-
 /* Second pass. */
 static int take(struct pick *p, uint32_t pack, const struct pack_index_record *r, struct err *err)
 {
+	struct pack_head head = r->head;
 	struct pack_heir *heir;
 
 	if (chosen(p, r->head.path)) {
 		if (fetch_ways(p, r->head.path, err) != 0)
 			return -1;
-		if (r->head.type == PACK_HARDLINK &&
-			(heir = pack_heirs_find(&p->heirs, r->head.link)) != NULL && heir->done)
-			return relink(p, r, heir, err);
-		return fetch(p, pack, r, r->head.path, err);
+		heir = r->head.type == PACK_HARDLINK ? pack_heirs_find(&p->heirs, r->head.link)
+						     : NULL;
+		if (heir == NULL || !heir->done)
+			return fetch(p, pack, r, r->head.path, err);
+		/* Its target is not chosen: the content is there under the name of the first such
+		 * link. */
+		head.link = pack_heirs_path(&p->heirs, heir);
+		if (pack_path_same(head.link, head.path))
+			return pack_extract_way(p->o->extract, head.path, err);
+		if (pack_extract_head(p->o->extract, &head, err) != 0)
+			return -1;
+		return pack_extract_tail(p->o->extract, &r->tail, PACK_GOOD, err);
 	}
 	if (r->head.type == PACK_DIRECTORY)
 		return pack_path_is_root(r->head.path) ? 0 : note_way(p, pack, r, err);

@@ -184,41 +184,6 @@ int pack_writer_press(struct pack_press *press, struct pack_part *part, struct e
 		press, &part->block, part->raw.data, part->packed.data, &part->stored, err);
 }
 
-/* Lists the entries of a part whose block is at `at`. */
-static int list_part(
-	struct pack_writer *w, const struct pack_part *part, uint64_t at, struct err *err)
-{
-	size_t count, i;
-	const struct pack_mark *m = marks_of(part, &count);
-
-	for (i = 0; i < count; i++) {
-		const uint8_t *meta = part->meta.data + m[i].meta;
-
-		if (m[i].is_head) {
-			uint8_t mem[PLACE_MAX];
-			struct cbor_out out;
-
-			cbor_out_init(&out, mem, sizeof mem);
-			cbor_put_array(&out, 2);
-			cbor_put_uint(&out, at);
-			cbor_put_uint(&out, m[i].at);
-			buf_clear(&w->open);
-			if (buf_add(&w->open, mem, cbor_out_len(&out), err) != 0 ||
-				buf_add(&w->open, meta, m[i].len, err) != 0)
-				return -1;
-			continue;
-		}
-		if (buf_add(&w->index, w->open.data, w->open.len, err) != 0 ||
-			buf_add(&w->index, meta, m[i].len, err) != 0)
-			return -1;
-		w->listed++;
-		w->totals.entries++;
-		w->totals.content += m[i].size;
-		w->totals.statuses += m[i].status;
-	}
-	return 0;
-}
-
 /* Sends the INDEX, with the KEY before it. */
 static int send_index(struct pack_writer *w, uint64_t seq, struct err *err)
 {
@@ -252,9 +217,36 @@ static int send_index(struct pack_writer *w, uint64_t seq, struct err *err)
 int pack_writer_emit(struct pack_writer *w, struct pack_part *part, struct err *err)
 {
 	uint64_t at = w->at;
+	size_t count, i;
+	const struct pack_mark *m = marks_of(part, &count);
 
-	if (send(w, &part->block, part->stored, err) != 0 || list_part(w, part, at, err) != 0)
+	if (send(w, &part->block, part->stored, err) != 0)
 		return -1;
+	for (i = 0; i < count; i++) { /* lists its entries */
+		const uint8_t *meta = part->meta.data + m[i].meta;
+
+		if (m[i].is_head) {
+			uint8_t mem[PLACE_MAX];
+			struct cbor_out out;
+
+			cbor_out_init(&out, mem, sizeof mem);
+			cbor_put_array(&out, 2);
+			cbor_put_uint(&out, at);
+			cbor_put_uint(&out, m[i].at);
+			buf_clear(&w->open);
+			if (buf_add(&w->open, mem, cbor_out_len(&out), err) != 0 ||
+				buf_add(&w->open, meta, m[i].len, err) != 0)
+				return -1;
+			continue;
+		}
+		if (buf_add(&w->index, w->open.data, w->open.len, err) != 0 ||
+			buf_add(&w->index, meta, m[i].len, err) != 0)
+			return -1;
+		w->listed++;
+		w->totals.entries++;
+		w->totals.content += m[i].size;
+		w->totals.statuses += m[i].status;
+	}
 	return part->index_follows ? send_index(w, part->block.seq + 1, err) : 0;
 }
 
