@@ -9,15 +9,8 @@ first=$pid
 op() { local command=$1; shift; "$FDUMP" "$command" --identity "$work/alice" "$@"; }
 enroll operator alice --identity "$work/alice"
 enroll operator dave --identity "$work/dave"
-enroll manager m2 --listen "127.0.0.1:$((base + 3))"
-cat >>m1/etc/manager.conf <<END
-manager "m1" { address = "127.0.0.1:$base" }
-manager "m2" { address = "127.0.0.1:$((base + 3))" }
-END
-cp m1/etc/manager.conf m2/etc/
-start_manager m2
+second_manager "$first"
 second=$pid
-kill -HUP "$first"
 for a in web1 web2; do
 	m1 token agent $a 2>/dev/null | at $a join - >/dev/null
 done

@@ -14,15 +14,8 @@ old_agent=$pid
 
 # A second manager, and an operator of both.
 enroll operator alice --identity "$work/alice"
-enroll manager m2 --listen "127.0.0.1:$((base + 3))"
-cat >>m1/etc/manager.conf <<END
-manager "m1" { address = "127.0.0.1:$base" }
-manager "m2" { address = "127.0.0.1:$((base + 3))" }
-END
-cp m1/etc/manager.conf m2/etc/
-start_manager m2
+second_manager "$first"
 second=$pid
-kill -HUP "$first"
 cp -r alice alice2
 printf 'm1 127.0.0.1:%s\nm2 127.0.0.1:%s\n' "$base" "$((base + 3))" >alice/managers
 printf 'm2 127.0.0.1:%s\nm1 127.0.0.1:%s\n' "$((base + 3))" "$base" >alice2/managers

@@ -14,10 +14,8 @@ agent=$pid
 seen() { "$FDUMP" runs --config "$1/etc" --state "$1/var" --json | grep -q '"agent":"a","job":"system"'; }
 await 10 seen m1 || fail "no run: $(cat a.agent.log m1.log)"
 
-# The operator and the second manager: with the folder of keys, and its passphrase. Each command waits.
+# An operator and a second manager: with the folder of keys, and its passphrase.
 enroll operator alice --identity "$work/alice"
-enroll manager m2 --listen "127.0.0.1:$((base + 3))"
-grep -q "the manager m2 has joined" m2.err || fail "$(cat m2.err)"
 ! m1 token manager m3 2>err || fail "a manager's token without the root's key"
 grep -q "give the folder that 'fdump setup' made (--keys DIR)" err || fail "$(cat err)"
 
@@ -34,14 +32,9 @@ m1 token operator bob --keys x/keys --passphrase-file passphrase 2>err || status
 	fail "another fleet's keys: $status $(cat err)"
 
 # The configuration is the same on both, but for local.conf; it names both.
-cat >>m1/etc/manager.conf <<END
-manager "m1" { address = "127.0.0.1:$base" }
-manager "m2" { address = "127.0.0.1:$((base + 3))" }
-END
-cp m1/etc/manager.conf m2/etc/
-start_manager m2
+second_manager "$first"
 second=$pid
-kill -HUP "$first"
+grep -q "the manager m2 has joined" m2.err || fail "$(cat m2.err)"
 
 # The agent hears of m2 with its next hello; here, by another plan.
 await 5 grep -q "^m2 " a/var/agent/managers || fail "$(cat a/var/agent/managers a.agent.log)"

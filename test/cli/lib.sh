@@ -140,6 +140,19 @@ enroll() {
 	wait $token || fail "token $role $name: $(cat "$name.err")"
 }
 
+# second_manager PID: m2 joins the manager m1, whose process that is; both have the same configuration, which
+# names them. $pid is m2's.
+second_manager() {
+	enroll manager m2 --listen "127.0.0.1:$((base + 3))"
+	cat >>m1/etc/manager.conf <<END
+manager "m1" { address = "127.0.0.1:$base" }
+manager "m2" { address = "127.0.0.1:$((base + 3))" }
+END
+	cp m1/etc/manager.conf m2/etc/
+	start_manager m2
+	kill -HUP "$1"
+}
+
 # peers: the files of the agent a1 (in agent/agent), of the operator o1 (in operator) and of the stores s1 and
 # s2, each with an empty store and an address in config, without any manager. serve NAME: starts a store's
 # service on its port; its process is ${served[NAME]}, its log NAME.log.
