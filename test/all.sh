@@ -98,7 +98,7 @@ do_valgrind() {
 		name=${t##*/}
 		case $name in
 		unit-cron_brute | unit-tz) continue ;; # an hour each
-		unit-store-dump | unit-store-volumes) ;;
+		unit-store-dump | unit-store-volume) ;;
 		unit-store-*) continue ;; # no room for an index's map
 		esac
 		echo "== $name"

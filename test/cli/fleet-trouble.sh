@@ -14,7 +14,7 @@ cat >hook <<END
 cat >>$work/told
 END
 chmod +x hook
-for i in $(seq 40); do
+for i in $(seq 39); do
 	head -c 3000 /dev/urandom >"src/$i"
 done
 echo "alarm { hook = \"$work/hook\" }" >>m1/etc/manager.conf
