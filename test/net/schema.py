@@ -4,7 +4,9 @@ methods, kinds, flags, deadlines, limits, codes. Fails where either says somethi
 
 usage: schema.py SOURCE-FOLDER"""
 
+import os
 import re
+import subprocess
 import sys
 from pathlib import Path
 
@@ -75,7 +77,7 @@ for source in c_files.values():
 
 
 def number(text):
-    text = re.sub(r"\b(\d+)u\b", r"\1", text)
+    text = re.sub(r"\b(\d+)[uUlL]+\b", r"\1", text)
     text = re.sub(r"[A-Za-z_]\w+", lambda m: str(number(defines[m.group()])), text)
     if not re.fullmatch(r"[0-9 ()*/+<-]+", text):
         raise SystemExit(f"schema.py: not a number: {text}")
@@ -89,52 +91,67 @@ tables = {}
 items = {}  # named types: of single fields that lists are made of
 
 
-def c_field(body):
+def preprocessed(path):
+    """A source file with its macros written out."""
+    cc = os.environ.get("CC", "cc").split()
+    return subprocess.run([*cc, "-E", "-P", "-I", root, path], check=True, capture_output=True, text=True).stdout
+
+
+def braced(source, at):
+    """What stands between the brace at this place and the one that closes it."""
+    depth = 0
+    for end in range(at, len(source)):
+        depth += (source[end] == "{") - (source[end] == "}")
+        if depth == 0:
+            return source[at + 1:end]
+    raise SystemExit("schema.py: a brace is never closed")
+
+
+def size(source, text):
+    """Of a field, from `sizeof((struct NAME *)0)->MEMBER`: bytes, or items if it is an array of others."""
+    if not (m := re.fullmatch(r"sizeof\(\(struct (\w+) \*\)0\)->([\w.]+)", text)):
+        return None if "sizeof" in text else number(text)
+    struct, member = m.groups()
+    for name in member.split("."):
+        body = braced(source, re.search(rf"\bstruct {struct} (?=\{{)", source).end())
+        struct, dimension = re.search(rf"(?:struct )?(\w+) (?:\w+(?:\[[^;]+\])?, )*\**{name}(?:\[([^]]+)\])?[^;{{}}]*;", body).groups()
+    return number(dimension) if dimension else None
+
+
+def c_field(source, body):
     """A field's kind and limits; of a list the kind is its items' name in brackets."""
-    values = dict(re.findall(r"\.(\w+) = ([^,}]+)", body))
-    kind = values["type"].strip()
+    values = {k: " ".join(v.split()) for k, v in re.findall(r"\.(\w+) = (.+?)(?=,\s*\.\w+ =|$)", body, re.S)}
+    kind = values["type"]
     if kind == "CBORMAP_MAP":
-        return TABLES[values["sub"].strip()], 0, 0
-    kind = "[%s]" % values["of"].strip()[1:-len("_field")].replace("_", "-") if kind == "CBORMAP_LIST" else KINDS[kind]
-    most = "UINT64_MAX" if kind == "uint" else "0"
-    return kind, number(values.get("min", "0").strip()), number(values.get("max", most).strip())
-
-
-def member(m):
-    """A field of a struct: its key is the member's name, its limits follow from the size."""
-    struct, kind, name = m.groups()
-    field = f'.key = "{name}", .type = CBORMAP_{kind}'
-    if kind not in ("BYTES", "TEXT"):
-        return field
-    body = next(b[1] for s in c_files.values() if (b := re.search(rf"struct {struct} \{{\n(.*?)\n\}}", s, re.S)))
-    size = " ".join(re.search(rf"\b{name}\[([^]]+)\]", body)[1].split())
-    return field + (f", .min = {size}, .max = {size}" if kind == "BYTES" else f", .max = {size} - 1")
-
-
-def expanded(source):
-    """The macros of lib/cbormap.h, written out."""
-    source = re.sub(r"CBORMAP_OF\(\s*struct (\w+),\s*(\w+),\s*(\w+)\)", member, source)
-    source = re.sub(r"CBORMAP_FIXED\((\w+)\)", r".type = CBORMAP_BYTES, .min = \1, .max = \1", source)
-    return re.sub(r"CBORMAP_LIST_OF\(\s*(\w+),\s*(\w+)\)", r".type = CBORMAP_LIST, .max = \2, .of = &\1", source)
+        return TABLES[values["sub"]], 0, 0
+    low, high = "0", "UINT64_MAX" if kind == "CBORMAP_UINT" else "0"
+    if "size" in values and (room := size(source, values["size"])):
+        if kind == "CBORMAP_BYTES":
+            low = high = str(room)
+        elif kind in ("CBORMAP_TEXT", "CBORMAP_LIST"):
+            high = str(room - (kind == "CBORMAP_TEXT"))
+    word = "[%s]" % re.sub(r"\W|_field$", "", values["of"]).replace("_", "-") if kind == "CBORMAP_LIST" else KINDS[kind]
+    return word, number(values.get("min", low)), number(values.get("max", high))
 
 
 for path, source in c_files.items():
-    source = expanded(source)
-    if path.suffix != ".c":
+    if path.suffix != ".c" or "struct cbormap_field" not in source:
         continue
-    for name, body in re.findall(r"struct cbormap_field (\w+_fields(?:_in)?)\[\] = \{\n(.*?)\n\s*\};", source, re.S):
-        fields = {}
-        for entry in re.findall(r"\{\s*(\.key.*?)\}", body, re.S):
-            key = re.search(r'\.key = "(\w+)"', entry)[1]
-            kind, low, high = c_field(entry)
-            fields[key] = (kind, ".need = true" in entry, low, high)
+    source = preprocessed(path)
+    for m in re.finditer(r"struct cbormap_field (\w+_fields(?:_in)?)\[\] = (?=\{)", source):
+        name, fields = m[1], {}
+        for entry in re.findall(r"\{([^{}]+)\}", braced(source, m.end())):
+            if key := re.search(r'\.key = "(\w+)"', entry):
+                kind, low, high = c_field(source, entry)
+                fields[key[1]] = (kind, ".need = true" in " ".join(entry.split()).replace("= 1", "= true"), low, high)
         if name not in TABLES:
             problems.append(f"{path}: {name}: has no schema in PROTOCOL.md")
         else:
             tables[TABLES[name]] = fields
-    for name, body in re.findall(r"struct cbormap_field (\w+)_field = \{(.*?)\};", source, re.S):
-        if items.setdefault(name.replace("_", "-"), c_field(body)) != c_field(body):
-            problems.append(f"{path}: {name}_field: differs from the one in another file")
+    for m in re.finditer(r"struct cbormap_field (\w+)_field = (?=\{)", source):
+        name, field = m[1].replace("_", "-"), c_field(source, braced(source, m.end()))
+        if items.setdefault(name, field) != field:
+            problems.append(f"{path}: {m[1]}_field: differs from the one in another file")
 
 # --- schemas ------------------------------------------------------------------
 
