@@ -39,7 +39,7 @@ static const struct cbormap_field token_fields[] = {
 		CBORMAP_LIST_IN(struct form, t.addresses, t.address_count, rpc_address_field),
 		.need = true,
 		.min = 1},
-	FIELD("role", TEXT, role),
+	{CBORMAP_OF(struct form, TEXT, role), .need = true, .min = 1},
 	FIELD("name", NAME, t.name),
 	FIELD("secret", BYTES, t.secret),
 	FIELD("ca", BYTES, t.fingerprint),

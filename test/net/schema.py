@@ -24,11 +24,11 @@ store_methods = (root / "cmd/store/methods.c").read_text()
 problems = []
 
 # Which table has which schema; a table that is not here is one without a schema.
-TABLES = {"hello_fields": "hello", "status_fields": "status", "enroll_fields": "enroll",
+TABLES = {"hello_fields": "hello", "status_fields": "status", "rpc_enroll_fields": "enroll",
           "result_fields": "enroll-result", "rpc_renew_fields": "renew",
           "certificate_fields": "certificate", "token_fields": "token",
           "manager_fields": "manager", "store_fields": "store",
-          "rpc_sponsor_fields": "sponsor", "sponsor_result_fields": "sponsor-result",
+          "rpc_sponsor_fields": "sponsor", "request_fields": "sponsor-result",
           "rpc_grant_fields": "grant",
           "manager_hello_fields": "manager-hello", "manager_welcome_fields": "manager-welcome",
           "fleet_store_fields": "fleet-store", "fleet_manager_fields": "fleet-manager",
@@ -79,9 +79,9 @@ for source in c_files.values():
 def number(text):
     text = re.sub(r"\b(\d+)[uUlL]+\b", r"\1", text)
     text = re.sub(r"[A-Za-z_]\w+", lambda m: str(number(defines[m.group()])), text)
-    if not re.fullmatch(r"[0-9 ()*/+<-]+", text):
+    if not re.fullmatch(r"[0-9 ()*/+<\s-]+", text):
         raise SystemExit(f"schema.py: not a number: {text}")
-    return eval(text.replace("/", "//"))
+    return eval("(" + text.replace("/", "//") + ")")
 
 
 # --- tables in C --------------------------------------------------------------
@@ -118,6 +118,11 @@ def size(source, text):
     return number(dimension) if dimension else None
 
 
+def item_name(text):
+    """As PROTOCOL.md has it: of `&(rpc_address_field)` address."""
+    return re.fullmatch(r"\W*(?:rpc_)?(\w+)_field\W*", text)[1].replace("_", "-")
+
+
 def c_field(source, body):
     """A field's kind and limits; of a list the kind is its items' name in brackets."""
     values = {k: " ".join(v.split()) for k, v in re.findall(r"\.(\w+) = (.+?)(?=,\s*\.\w+ =|$)", body, re.S)}
@@ -130,7 +135,7 @@ def c_field(source, body):
             low = high = str(room)
         elif kind in ("CBORMAP_TEXT", "CBORMAP_LIST"):
             high = str(room - (kind == "CBORMAP_TEXT"))
-    word = "[%s]" % re.sub(r"\W|_field$", "", values["of"]).replace("_", "-") if kind == "CBORMAP_LIST" else KINDS[kind]
+    word = "[%s]" % item_name(values["of"]) if kind == "CBORMAP_LIST" else KINDS[kind]
     return word, number(values.get("min", low)), number(values.get("max", high))
 
 
@@ -148,10 +153,10 @@ for path, source in c_files.items():
             problems.append(f"{path}: {name}: has no schema in PROTOCOL.md")
         else:
             tables[TABLES[name]] = fields
-    for m in re.finditer(r"struct cbormap_field (\w+)_field = (?=\{)", source):
-        name, field = m[1].replace("_", "-"), c_field(source, braced(source, m.end()))
+    for m in re.finditer(r"struct cbormap_field (\w+_field) = (?=\{)", source):
+        name, field = item_name(m[1]), c_field(source, braced(source, m.end()))
         if items.setdefault(name, field) != field:
-            problems.append(f"{path}: {m[1]}_field: differs from the one in another file")
+            problems.append(f"{path}: {m[1]}: differs from the one in another file")
 
 # --- schemas ------------------------------------------------------------------
 
