@@ -21,7 +21,7 @@
  *   audit     time, counter (as runs)            manager_audit_row
  *
  * Each value begins with the XXH3 of its rest. An entry whose value does not agree is damaged: it
- * counts as missing, and is reported.
+ * counts as missing, and is reported; of a denial the key alone still denies.
  */
 #ifndef FDUMP_CMD_MANAGER_DB_H
 #define FDUMP_CMD_MANAGER_DB_H

@@ -5,6 +5,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "lib/db.h"
 #include "lib/hash.h"
 #include "rpc/wire.h"
 #include "test/unit/unit.h"
@@ -76,6 +77,33 @@ void managed_start(void)
 void managed_stop(void)
 {
 	manager_service_free(managed_service);
+}
+
+void managed_damage(const char *const *tables, size_t count)
+{
+	struct db_bytes key, value;
+	struct db_txn *txn;
+	uint8_t copy[8192];
+	char path[300];
+	struct db *db;
+	unsigned i;
+
+	snprintf(path, sizeof path, "%s/manager/db", managed_folder);
+	db = db_open(path, tables, count, 1 << 30, true, &err);
+	assert_non_null(db);
+	assert_int_equal(db_begin(db, true, &txn, &err), 0);
+	for (i = 0; i < count; i++) {
+		key = (struct db_bytes){NULL, 0};
+		while (db_next(txn, i, &key, &value, &err) == 0) {
+			assert_in_range(value.len, 1, sizeof copy);
+			memcpy(copy, value.at, value.len);
+			copy[value.len - 1] ^= 1;
+			value.at = copy;
+			assert_int_equal(db_put(txn, i, key, value, &err), 0);
+		}
+	}
+	assert_int_equal(db_commit(txn, &err), 0);
+	db_close(db);
 }
 
 static void on_changed(void *ctx, const struct rpc_identity *from, const struct cbormap_value *v)

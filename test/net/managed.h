@@ -29,6 +29,8 @@ int managed_setup(void **state);
 int managed_teardown(void **state);
 void managed_start(void);
 void managed_stop(void);
+/* While it is stopped: changes a byte of every entry in some tables of its database. */
+void managed_damage(const char *const *tables, size_t count);
 /* A configuration with the job "system" of these paths, as "\"/etc\"", on a* and the store s1. */
 struct manager_config *managed_config(const char *paths);
 

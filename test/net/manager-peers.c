@@ -362,6 +362,37 @@ static void test_denied(void **unused)
 	managed_stop();
 }
 
+/* Of a denial whose entry is damaged the key is left, and denies; once it is made again all is
+ * well. */
+static void test_denied_damaged(void **unused)
+{
+	static const char *const names[] = {"denied"};
+	struct manager_hello h = {.boot = {1}};
+	struct manager_alarm_row alarm;
+	struct manager_welcome w;
+	struct managed_peer a, b, o;
+	char host[RPC_HOST_LEN + 1];
+
+	(void)unused;
+	managed_damage(names, 1);
+	managed_start();
+	managed_dial(&a, "a1");
+	strcpy(host, rpc_tls_conf_self(a.conf)->host);
+	assert_null(a.conn);
+	managed_hang_up(&a);
+	managed_dial(&o, "o1");
+	managed_dial(&b, "a2");
+	assert_int_equal(managed_hello(&b, &h, &w), ERR_NONE);
+	assert_int_equal(w.denied_count, 1);
+	assert_memory_equal(w.denied, host, RPC_HOST_LEN);
+	assert_true(managed_alarm(&o, "manager/m1/state", &alarm));
+	assert_int_equal(revoke_host(&o, "a1", host), ERR_NONE);
+	assert_false(managed_alarm(&o, "manager/m1/state", &alarm));
+	managed_hang_up(&b);
+	managed_hang_up(&o);
+	managed_stop();
+}
+
 static void test_denied_unheard(void **unused)
 {
 	struct manager_hello h = {.boot = {1}};
@@ -405,6 +436,7 @@ int main(void)
 		cmocka_unit_test(test_full),
 		cmocka_unit_test(test_orders),
 		cmocka_unit_test(test_denied),
+		cmocka_unit_test(test_denied_damaged),
 		cmocka_unit_test(test_denied_unheard),
 	};
 

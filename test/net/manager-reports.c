@@ -8,7 +8,6 @@
 #include "cmd/manager/report.h"
 #include "cmd/manager/watch.h"
 #include "lib/cbor.h"
-#include "lib/db.h"
 #include "rpc/ca.h"
 #include "test/unit/unit.h"
 
@@ -354,31 +353,6 @@ static void test_run(void **unused)
 	managed_stop();
 }
 
-/* Changes a byte of the only entry in some tables of the manager's database. */
-static void damage(const char *const *names, size_t count)
-{
-	struct db_bytes key, value;
-	struct db_txn *txn;
-	uint8_t copy[8192];
-	char path[300];
-	struct db *db;
-	unsigned i;
-
-	db = db_open(manager_file(path, "db"), names, count, 1 << 30, true, &err);
-	assert_non_null(db);
-	assert_int_equal(db_begin(db, true, &txn, &err), 0);
-	for (i = 0; i < count; i++) {
-		key = (struct db_bytes){NULL, 0};
-		assert_int_equal(db_next(txn, i, &key, &value, &err), 0);
-		memcpy(copy, value.at, value.len);
-		copy[value.len - 1] ^= 1;
-		value.at = copy;
-		assert_int_equal(db_put(txn, i, key, value, &err), 0);
-	}
-	assert_int_equal(db_commit(txn, &err), 0);
-	db_close(db);
-}
-
 /* Damage in the state is reported, and mended by the journals. */
 static void test_damage(void **unused)
 {
@@ -402,7 +376,7 @@ static void test_damage(void **unused)
 	assert_int_equal(report(&a, 12, &frames), 2);
 	managed_hang_up(&a);
 	managed_stop();
-	damage(names, 2);
+	managed_damage(names, 2);
 	managed_start();
 	assert_non_null(
 		strstr(managed_log, "state: a damaged entry in the table 'runs', counted as "));
