@@ -26,10 +26,10 @@ struct engine_gc_options {
 	const atomic_bool *stop; /* begins no further volume once it is true; NULL: never */
 };
 struct engine_gc_result {
-	uint64_t volumes; /* rewritten; in a dry run, that would be */
-	uint64_t bytes;   /* freed */
-	uint64_t chunks;  /* removed from the index */
-	uint64_t left; /* about so many bytes of garbage are in volumes of which more is needed */
+	uint64_t volumes;      /* rewritten; in a dry run, that would be */
+	uint64_t bytes;        /* freed */
+	uint64_t chunks;       /* removed from the index */
+	uint64_t left;         /* bytes of garbage, roughly, in volumes above keep_percent */
 	uint64_t damaged;      /* volumes left alone because they are damaged */
 	uint64_t unfit;        /* volumes left alone because there is no space to rewrite them */
 	uint64_t wanted, free; /* bytes that the first unfit volume needs; bytes that may be used */
