@@ -1,5 +1,5 @@
-# Goal: a backup of other PATHs than the last of its name says so, with both, once, and is no failure;
-# the same PATHs given otherwise are the same.
+# Goal: a backup of other PATHs than the last of its name says so once, with both sets, and is no
+# failure; the same PATHs written differently count as the same.
 set -eu
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
@@ -22,7 +22,7 @@ quiet a b
 quiet b ./a/ a
 quiet -C "$work" b a
 quiet --name other a
-quiet a b # that was another name
+quiet a b # that was another backup name
 told "$work/a, $work/b" "$work/a" a
 quiet a
 state=state2 quiet a # an agent that has lost its state
@@ -33,12 +33,12 @@ told "$work/a" "$work/b" -C b .
 quiet -C b .
 mkdir 1 2 3 4
 told "$work/b" "$work/1, $work/2, $work/3 and 1 more" 1 2 3 4
-# What -T lists may be others each time.
+# The paths that -T lists may differ each time.
 echo a >list
 quiet -T list
 echo b >list
 quiet -T list
-# It depends on the store.
+# The comparison is made for each store.
 "$FDUMP" store init three >/dev/null
 "$FDUMP" backup -s ./three --unencrypted --state state 1 2>err >out
 [ ! -s err ] || fail "told of a new store"

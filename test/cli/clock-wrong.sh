@@ -1,11 +1,12 @@
-# Goal: a dump made while the clock was years ahead, or years behind, takes no other one's place: latest
-# is the last that was made, forget deletes none for it, and the wrong ones are told and kept.
+# Goal: a dump made while the clock was years ahead or behind displaces no other dump: latest is the
+# last one made, forget deletes no good dump because of it, and the dumps with wrong times are
+# reported and kept.
 . "$(dirname "$0")/lib.sh"
 needs faketime python3
 workspace
 at() { local t=$1; shift; faketime "$t" "$FDUMP" "$@"; }
 back() { echo "$2" >src/f; at "$1" backup -s ./s --unencrypted --state state -C src . >out 2>err || fail "backup: $(cat err)"; }
-contents() { # of all dumps, in the order of dumps
+contents() { # of all dumps, in the order in which they are listed
 	at "$now" dumps -s "./$1" --json | python3 -c '
 import json, sys
 for line in sys.stdin: print(json.loads(line)["dump"])' >ids
@@ -32,7 +33,7 @@ at '2026-11-10 10:10' forget -s ./s --keep-daily 2 --yes >out
 at '2026-11-10 10:20' forget -s ./s --keep-within 1d --yes >out
 [ "$(contents s)" = "ahead behind three " ] || fail "within 1d: $(contents s)"
 
-# A copy is ahead as it was. Alone, the wrong ones are the latest that there is.
+# A copy keeps its time in the future. If there are only such dumps, they are the latest.
 at "$now" store init copy
 at "$now" store replicate --from ./s copy >/dev/null
 [ "$(at "$now" cat -s ./copy latest f)" = three ] || fail "latest of the copy"

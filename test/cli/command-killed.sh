@@ -1,5 +1,6 @@
 #!/bin/sh
-# Goal: of a command that was killed it is said by which signal, when it is run and when it is taken out.
+# Goal: if a command was killed by a signal, the signal is named when the command's output is backed
+# up and when it is restored.
 set -eu
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT

@@ -1,5 +1,5 @@
-# Goal: two commands for one name, or for one below the other, are refused, before anything is written;
-# names that only begin alike are not.
+# Goal: two commands with the same name, or one below the other, are refused before anything is
+# written; names that merely begin alike are accepted.
 set -eu
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT

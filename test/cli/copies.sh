@@ -1,6 +1,6 @@
 #!/bin/bash
-# Goal: a store that lacks chunks, or could not be written, is left behind and has caught up at the
-# end of the run; the dump is whole in each.
+# Goal: a store that lacks chunks, or could not be written for a while, is left behind and has
+# caught up at the end of the run; the dump is complete in each store.
 . "$(dirname "$0")/lib.sh"
 workspace
 fdump() { "$FDUMP" "$@"; }
@@ -16,7 +16,7 @@ for store in one two three; do fdump store init $store; done
 back() { aged "$FDUMP" backup --unencrypted --state state -C tree -s ./one -s ./two -s ./three . "$@"; }
 back >/dev/null
 
-# Two has lost its chunks: what is carried over is not read again, but copied.
+# Store two has lost its chunks: carried-over chunks are copied, not read again from the files.
 rm two/volumes/00000001.vol
 truncate -s 0 two/volumes/00000001.vol
 status_of fdump store scrub two
@@ -32,7 +32,7 @@ mkdir back
 fdump restore -s ./two latest -C back
 cmp back/a tree/a
 
-# Without one of the stores: fewer copies, unless fewer were asked for.
+# With one store missing: fewer copies is a failure, unless fewer were asked for.
 mv three gone
 status_of back
 [ $status = 4 ] || fail "a store is gone: status $status"

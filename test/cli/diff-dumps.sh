@@ -1,4 +1,5 @@
-# Goal: two dumps are compared by their manifests: what is gone, new, changed, and in what.
+# Goal: two dumps are compared by their manifests: entries that are gone, new or changed, and in
+# what way they changed.
 set -eu
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT

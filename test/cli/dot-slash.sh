@@ -1,11 +1,11 @@
-# Goal: what begins with ./ (or, where it is looked for in a dump, with /) means what people mean by it, in patterns
-# as in paths.
+# Goal: a pattern or path that begins with ./ (or, for a lookup in a dump, with /) has the meaning
+# that people expect.
 set -eu
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 cd "$work"
 fail() { echo "$*"; exit 1; }
-is() { # WORDS: the lines are these
+is() { # WORDS: the lines are exactly these
 	got=$(tr '\n' ' ')
 	[ "$got" = "$1 " ] || fail "$got, not $1"
 }

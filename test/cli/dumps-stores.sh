@@ -1,4 +1,5 @@
-# Goal: of several stores `fdump dumps` says which have a dump, in a column and in JSON; of one it does not.
+# Goal: for several stores `fdump dumps` says which have a dump, in a column and in JSON; for one
+# store it does not.
 set -eu
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT

@@ -1,6 +1,6 @@
 #!/bin/bash
-# Goal: a job that gets into trouble is told to the alarm's hook once, also when the manager is started
-# again, and so is its end; the metrics have the state of each job.
+# Goal: when a job gets into trouble, the alarm's hook is called once, even if the manager restarts,
+# and once more when the trouble is over; the metrics contain the state of each job.
 . "$(dirname "$0")/lib.sh"
 workspace
 fleet
@@ -33,7 +33,7 @@ status=0
 m1 status --check >out || status=$?
 [ $status = 2 ] && grep -q "^FDUMP CRITICAL - .*system on web1: late: " out || fail "$status $(cat out)"
 
-# Once; and that it is over.
+# The hook was called once; then the trouble ends.
 stop
 rm metrics
 start_manager m1

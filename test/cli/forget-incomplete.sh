@@ -1,4 +1,4 @@
-# Goal: a dump that is not complete has no good one deleted; forget marks it as dumps does.
+# Goal: an incomplete dump never causes a good one to be deleted; forget marks it as dumps does.
 set -eu
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT

@@ -1,6 +1,6 @@
 #!/bin/bash
-# Goal: with --json there is a last object also of a backup that a signal ends, where there is no such time, and of
-# what prints nothing else.
+# Goal: with --json there is always a last object: also when a signal ends a backup, when no dump
+# has the given time, and when a command prints nothing else.
 . "$(dirname "$0")/lib.sh"
 workspace
 fail() { echo "$*"; cat out err; exit 1; }

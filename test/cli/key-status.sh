@@ -1,4 +1,5 @@
-# Goal: a key or passphrase file that is not as it must be is status 3, wherever; damage that diff finds is 5.
+# Goal: a key or passphrase file that is not usable is status 3 in every command; damage that diff
+# finds is status 5.
 set -eu
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
@@ -26,7 +27,7 @@ chmod 644 shown
 "$FDUMP" store init store
 "$FDUMP" backup -s ./store --to key.pub --state state t >/dev/null
 
-for bad in pass key; do # no key, the wrong half
+for bad in pass key; do # not a key, the wrong half
 	wants 3 pack -f new --to $bad t
 	wants 3 backup -s ./store --to $bad --state state t
 done

@@ -1,5 +1,5 @@
 #!/bin/bash
-# Goal: a list of paths that is not what -T takes is refused, and costs no pack that was there.
+# Goal: a list of paths in a form that -T does not accept is refused, and an existing pack is kept.
 set -eu
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT

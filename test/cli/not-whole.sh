@@ -1,6 +1,6 @@
 #!/bin/bash
-# Goal: what was not whole already when it was packed or backed up is named when it is taken out again
-# (status 1), and that is no failure of taking it out (2).
+# Goal: an entry that was incomplete when it was packed or backed up is named when it is taken out
+# again (status 1), and taking it out is no failure (status 2).
 . "$(dirname "$0")/lib.sh"
 workspace
 fail() { echo "$*"; cat said; exit 1; }
@@ -44,12 +44,12 @@ for how in "packed unpack -f p" "backed+up restore -s ./s --state state latest";
 		[ ! -e o/c ] || fail "$how: part of the output"
 		run 1 ${how#* } -C o --json
 		grep -q '"missing":3' out || fail "$how: $(cat out)"
-		# A link to it is none to what was there before.
+		# It is not linked to the file that was there before.
 		echo old >o/tree/b
 		chmod 666 o/tree/b
 		run 1 ${how#* } -C o
 		[ ! -e o/tree/link ] || fail "$how: a link to something else"
-		# What fails here still counts more.
+		# A failure while taking it out counts more.
 		rm -rf o/tree
 		mkdir -p o/tree/a/x
 		run 2 ${how#* } -C o

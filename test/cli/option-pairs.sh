@@ -1,4 +1,5 @@
-# Goal: options that do not go together are wrong usage, in words that fit; none is passed over.
+# Goal: options that can't be combined are wrong usage, with a fitting message; none is silently
+# ignored.
 set -eu
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT

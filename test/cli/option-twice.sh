@@ -1,4 +1,4 @@
-# Goal: an option with a value that can be given once is refused when it is given twice.
+# Goal: an option with a value that may be given once is refused if it is given twice.
 set -eu
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT

@@ -1,5 +1,5 @@
-# Goal: what pack -f and export -f write has mode 0666 less the umask, sealed or not; in place of
-# another file that one's mode.
+# Goal: the output file of pack -f and export -f has mode 0666 less the umask, sealed or not; if it
+# replaces a file, it has that file's mode.
 set -eu
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT

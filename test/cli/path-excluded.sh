@@ -1,5 +1,5 @@
 #!/bin/sh
-# Goal: where patterns exclude all that was asked for nothing is made, and what was there stays.
+# Goal: if patterns exclude every given PATH nothing is made, and an existing pack or dump is kept.
 set -eu
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Goal: a PATH that is given twice, also spelled otherwise or in a list, is taken once.
+# Goal: a PATH that is given twice, also in different spellings or in a list, is taken once.
 set -eu
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT

@@ -1,5 +1,5 @@
-# Goal: a chunk that is damaged in one store and read from another is told, also in JSON, and repaired
-# where the store may be written; the status stays 0.
+# Goal: a chunk that is damaged in one store and read from another is reported, also in JSON, and
+# repaired if the store can be written; the status stays 0.
 set -eu
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
@@ -40,7 +40,7 @@ mkdir back
 status_of restore -s ./a --state state latest -C back
 [ $status = 0 ] && diff -r t back >/dev/null || fail "from a alone: status $status"
 
-# A store that can't be written: told, and nothing else.
+# A store that can't be written: the damage is reported, and nothing else changes.
 rm -rf a
 cp -a unmended a
 restore --json

@@ -1,5 +1,5 @@
-# Goal: a dump that says it is of this host, and was made with a secret that this host never had,
-# is refused; where nothing is known that is said.
+# Goal: a dump that claims to be of this host, but was made with a secret that this host never had,
+# is refused; if nothing is known about it, restore says so.
 set -eu
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT

@@ -1,4 +1,5 @@
-# Goal: one store given twice, also by two names, is told the same way by all commands, with status 2, and nothing is done.
+# Goal: one store that is given twice, also by two names, is reported in the same way by all
+# commands, with status 2, and nothing is done.
 set -eu
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT

@@ -1,5 +1,5 @@
-# Goal: gc that copied blocks of a volume, and then leaves that alone for it is damaged, does not say that it
-# has given back more than there was.
+# Goal: if gc copies blocks of a volume and then leaves the volume alone because it is damaged, it
+# does not claim to have given back space.
 set -eu
 command -v python3 >/dev/null || exit 77
 work=$(mktemp -d)

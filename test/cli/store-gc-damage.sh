@@ -1,4 +1,5 @@
-# Goal: gc that leaves a volume alone, for it has damage, leaves nothing of what it had copied of it, and says so.
+# Goal: if gc leaves a volume alone because of damage, it removes its copies of that volume's
+# blocks, and says so.
 set -eu
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT

@@ -1,5 +1,5 @@
-# Goal: gc that leaves garbage, for it is too little of a volume, says how much and why; with --threshold 1 it
-# goes. What is kept for ever is not taken for garbage.
+# Goal: if gc leaves garbage because it is too small a part of a volume, it says how much and why;
+# with --threshold 1 the garbage goes. Records that are kept for ever do not count as garbage.
 set -eu
 command -v python3 >/dev/null || exit 77
 work=$(mktemp -d)
@@ -19,7 +19,7 @@ back
 grep -q 'stay' out && fail "nothing is garbage"
 "$FDUMP" forget -s ./one --keep-last 1 --yes >/dev/null
 for how in --dry-run ""; do
-	# shellcheck disable=SC2086 # no word
+	# shellcheck disable=SC2086 # empty: no word
 	"$FDUMP" store gc one $how --json >out
 	[ "$(left)" -gt 990000 ] && [ "$(left)" -lt 1100000 ] || fail "--json $how"
 done

@@ -1,5 +1,5 @@
-# Goal: damage in a store is found and named, taken from another store in a restore, healed by
-# replicate and by the next backup; garbage is given back; a lost index is made anew.
+# Goal: damage in a store is found and named, replaced from another store during a restore, and
+# repaired by replicate and by the next backup; garbage is given back; a lost index is rebuilt.
 set -eu
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
@@ -29,7 +29,7 @@ fdump store init two
 back() { fdump backup --unencrypted --state state -C tree . "$@"; }
 back -s ./one -s ./two >/dev/null
 
-# Different blocks of the two.
+# Different blocks of the two stores.
 flip one 1000000
 flip two 9000000
 for s in one two; do
@@ -41,11 +41,11 @@ for s in one two; do
 	grep -qE 'restore: (a|b):' err || fail "does not say which file: $(cat err)"
 done
 mkdir whole
-for s in one two; do cp -a $s $s-mended; done # a restore mends them
+for s in one two; do cp -a $s $s-mended; done # a restore repairs the stores
 fdump restore -s ./one-mended -s ./two-mended latest -C whole 2>err || fail "restore from both: status $?"
 diff -r tree whole
 
-# Scrub marks; replicate repairs, either way.
+# Scrub marks the damage; replicate repairs it, in either direction.
 for s in one two; do
 	status_of fdump store scrub $s
 	[ $status = 5 ] || fail "scrub $s: status $status"
@@ -55,21 +55,21 @@ fdump verify one >/dev/null || fail "one is not whole again"
 fdump store replicate --from ./one two >/dev/null
 fdump verify two >/dev/null || fail "two is not whole again"
 
-# The next backup mends too, when it reads.
+# The next backup also repairs, if it reads the files.
 flip one 3000000
 status_of fdump store scrub one
 [ $status = 5 ] || fail "scrub: status $status"
 back -s ./one >/dev/null 2>err || fail "backup: status $?"
 fdump verify one >/dev/null || fail "the backup did not mend it"
 
-# An index that is lost.
+# A lost index.
 rm one/index/*
 status_of fdump dumps -s ./one
 [ $status != 0 ] || fail "dumps without an index"
 fdump store rebuild one >/dev/null 2>&1 || [ $? = 5 ] || fail "rebuild: status $?"
 fdump verify one >/dev/null || fail "rebuilt, and not whole"
 
-# Garbage: what is deleted comes back.
+# Garbage: the space of deleted dumps is given back.
 for i in 1 2 3; do
 	head -c 20000000 /dev/urandom >tree/a
 	back -s ./two >/dev/null
@@ -89,14 +89,14 @@ mkdir whole
 fdump restore -s ./two latest -C whole
 diff -r tree whole
 
-# A dump that is locked stays.
+# A locked dump stays.
 back -s ./two --lock 1d >/dev/null
 back -s ./two >/dev/null
 status_of fdump forget -s ./two --keep-last 1 --yes
 [ $status = 1 ] || fail "forget of a locked one: status $status"
 [ "$(fdump dumps -s ./two | wc -l)" = 2 ] || fail "a locked dump is gone"
 
-# A dump that is not whole is named, by agent, name and time.
+# An incomplete dump is named by agent, name and time.
 fdump store init three
 back -s ./three --name nightly >/dev/null
 flip three 1000000
@@ -112,7 +112,7 @@ for how in "verify three" "store scrub three" "verify --json three" "store scrub
 done
 grep '"type": *"result"' out | grep -q '"incomplete": *1' || fail "scrub --json: $(cat out)"
 
-# What is not there is said once, and to be a dump.
+# A missing store is reported once, as missing.
 status_of fdump restore -s ./two -s ./none latest -C whole nonesuch
 [ $status = 2 ] || fail "a path that is not there: status $status"
 grep -q "nonesuch: not in the dump" err || fail "not said: $(cat err)"

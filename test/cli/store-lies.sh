@@ -1,5 +1,5 @@
-# Goal: a store that lies is caught: chunks in each other's place, an old dump as the newest, a list
-# that is another, a chunk that is gone. What it touches is named; the rest is right.
+# Goal: a store that lies is caught: chunks exchanged, an old dump presented as the newest, an
+# altered list, a missing chunk. The affected entries are named; the others are right.
 set -eu
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
@@ -31,7 +31,7 @@ lie swap
 [ $status = 5 ] || fail "status $status"
 grep -qE 'restore: [abc]:' err || fail "does not name a file"
 [ "$(cat back/small)" = small ] || fail "what was not touched is not right"
-for f in a b c; do # what has its name is right
+for f in a b c; do # every file that has its name has the right content
 	[ ! -e back/$f ] || cmp back/$f tree/$f || fail "a wrong file was put in place"
 done
 status_of "$FDUMP" verify --key key store
@@ -52,5 +52,5 @@ lie lose
 [ $status = 5 ] || fail "status $status"
 grep -qE 'restore: [abc]:' err || fail "does not name the file"
 [ "$(ls back | wc -l)" = 4 ] || fail "the others are not there"
-status_of "$FDUMP" verify store # no key is wanted for that
+status_of "$FDUMP" verify store # this needs no key
 [ $status = 5 ] || fail "verify: status $status"

@@ -1,11 +1,11 @@
 #!/bin/bash
-# Goal: who writes to a store waits for another one as long as --lock-wait says, and tells for whom: with -v, on a
-# terminal, and when it gives up (status 8).
+# Goal: a command that writes to a store waits for another writer as long as --lock-wait says, and
+# reports for whom it waits: with -v, on a terminal, and when it gives up (status 8).
 . "$(dirname "$0")/lib.sh"
 workspace
 fail() { echo "$*"; cat out err; exit 1; }
 status_of() { status=0; "$FDUMP" "$@" >out 2>err || status=$?; }
-# Has a backup that writes to the store until it is released.
+# Runs a backup that keeps the store's lock until it is released.
 hold() {
 	rm -f held go
 	"$FDUMP" backup --unencrypted --state state-held -s ./one --command "x=$work/holder" >/dev/null 2>&1 &
@@ -41,7 +41,7 @@ status_of store gc one --lock-wait 1s
 [ $((SECONDS - began)) -le 3 ] || fail "it took $((SECONDS - began)) s"
 release
 
-# Each begins to wait, and goes on when the store is released.
+# Each command begins to wait, and goes on when the store is released.
 hold
 "$FDUMP" backup --unencrypted --state state -C tree . -s ./one -v --lock-wait 1m >out 2>err &
 waits=$!

@@ -1,5 +1,6 @@
-# Goal: replicate brings back also dumps whose records were in a lost volume; a scrub after that finds nothing, and a
-# rebuild too; what can't be mended ends replicate with status 5. gc forgets a lost volume that nothing needs.
+# Goal: replicate also brings back dumps whose records were in a lost volume; a scrub and a rebuild
+# after it find nothing; if something can't be repaired replicate ends with status 5. gc forgets a
+# lost volume that nothing needs.
 set -eu
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
@@ -15,7 +16,7 @@ for n in 1 2 3; do
 	head -c 300000 /dev/urandom >tree/$n
 	back -s ./one -s ./two
 done
-# A deletion that stood in the volume stays one.
+# A dump that was deleted by a record in the lost volume stays deleted.
 gone=$(fdump dumps -s ./one | sed -n '1s/ .*//p')
 fdump forget -s ./one "$gone" --yes >/dev/null
 cp -a one deleted

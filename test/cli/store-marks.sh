@@ -1,13 +1,13 @@
 #!/bin/bash
-# Goal: a chunk that could not be read once, and is whole all the same, is taken for whole again: by the next scrub, and
-# by gc, which does not drop it. A volume that is gone is damage, to scrub, verify and gc.
+# Goal: a chunk that could not be read once, but is intact, is recognised as intact again: by the
+# next scrub, and by gc, which does not drop it. A missing volume is damage to scrub, verify and gc.
 set -eu
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 cd "$work"
 fail() { echo "$*"; cat out; exit 1; }
 status_of() { status=0; "$@" >out 2>&1 || status=$?; }
-flip() { # the byte at an offset of the first volume
+flip() { # OFFSET: the byte there in the first volume
 	python3 - "$1" <<-'PY'
 		import sys
 		with open("s/volumes/00000001.vol", "r+b") as f:

@@ -1,4 +1,4 @@
-# Goal: links, pipes and folders where a store's files should be are refused and not followed, and
+# Goal: links, pipes and folders in the place of a store's files are refused and not followed, and
 # nothing hangs.
 set -eu
 work=$(mktemp -d)
@@ -13,7 +13,7 @@ fdump backup -s ./store --unencrypted --state state -C tree . >/dev/null
 echo precious >victim
 cp victim before
 
-# try WHAT COMMAND...: on a copy of the store, in which WHAT was done.
+# try WHAT COMMAND...: runs the command on a copy of the store that was changed as WHAT says.
 try() {
 	rm -rf odd
 	cp -a store odd

@@ -1,5 +1,6 @@
-# Goal: an agent can't use more of a store than its quota, says so with status 7, and can again when
-# there is room; what it uses is what stat says, also after gc; others are not touched by it.
+# Goal: an agent can't use more of a store than its quota; it reports that with status 7, and can
+# write again when there is room; its usage is as stat shows, also after gc; other agents are not
+# affected.
 set -eu
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
@@ -40,7 +41,7 @@ status_of fdump store replicate --from ./two one
 
 # Garbage counts until it is collected.
 rm tree/a tree/b
-fdump store gc --threshold 1 one >/dev/null # what was put before it was full
+fdump store gc --threshold 1 one >/dev/null # chunks that were stored before the quota was full
 head -c 900000 /dev/urandom >tree/c
 back -s ./one >/dev/null
 fdump forget -s ./one --keep-last 1 --yes >/dev/null
@@ -50,7 +51,7 @@ status_of back -s ./one
 fdump store gc --threshold 1 one >/dev/null
 status_of back -s ./one
 [ $status = 0 ] || fail "after gc: status $status"
-# It outlives the index, and is lifted.
+# The quota outlives the index, and can be lifted.
 fdump store rebuild one >/dev/null
 head -c 3000000 /dev/urandom >tree/d
 status_of back -s ./one
@@ -58,7 +59,7 @@ status_of back -s ./one
 fdump store quota one "$me" none
 status_of back -s ./one
 [ $status = 0 ] || fail "without: status $status"
-# Below what is used nothing is taken any more, not even a dump without a new chunk.
+# With a quota below the usage nothing more is accepted, not even a dump without new chunks.
 fdump store quota one "$me" 1M
 status_of back -s ./one
 [ $status = 7 ] || fail "below what is used: status $status"

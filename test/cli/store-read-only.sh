@@ -1,5 +1,5 @@
-# Goal: who may read a store's directory, and not write to it, can list and restore; beside a writer he is
-# told why not.
+# Goal: a user who can read but not write a store's directory can list and restore; while there is a
+# writer the message says why not.
 . "$(dirname "$0")/lib.sh"
 needs root setpriv python3
 workspace

@@ -1,5 +1,5 @@
 # Goal: a second implementation, written from the documents, restores from a store's volumes and a
-# key alone: no index, no FDump.
+# key alone: without the index and without FDump.
 set -eu
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
@@ -26,7 +26,7 @@ for to in "--to key.pub" --unencrypted; do
 	reader restore store "$dump" out hex
 	diff -r tree out
 	[ "$(stat -c %i out/large)" = "$(stat -c %i out/linked)" ]
-	if [ "$to" != --unencrypted ]; then # nothing without the key
+	if [ "$to" != --unencrypted ]; then # without the key nothing is restored
 		status=0
 		reader restore store "$dump" out2 2>/dev/null || status=$?
 		[ $status = 6 ]

@@ -1,5 +1,5 @@
-# Goal: rebuild of a directory that is no store writes nothing into it and says so; a store whose file
-# fdump-store is lost is rebuilt.
+# Goal: rebuild of a directory that is not a store writes nothing into it and says so; a store that
+# has lost its file fdump-store is rebuilt.
 set -eu
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT

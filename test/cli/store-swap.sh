@@ -1,6 +1,6 @@
 #!/bin/bash
-# Goal: who begins to read waits for the moment in which rebuild puts the new index in the old one's place; and
-# dumps are listed right while the index is made anew again and again.
+# Goal: a reader that is about to open the index waits while rebuild puts the new index in the old
+# one's place; lists of dumps are right while the index is rebuilt again and again.
 . "$(dirname "$0")/lib.sh"
 workspace
 fail() { echo "$*"; cat out err; exit 1; }
@@ -9,7 +9,7 @@ echo one >tree/a
 "$FDUMP" store init one
 "$FDUMP" backup --unencrypted --state state -C tree . -s ./one >/dev/null
 
-# That moment, drawn out.
+# That replacement, prolonged.
 python3 -c '
 import fcntl, os, struct, time
 f = open("one/lock", "r+")
@@ -23,7 +23,7 @@ await 10 test -e locked
 "$FDUMP" dumps -s ./one >out 2>err || fail "in the moment: status $?"
 wait $pid
 
-# And rebuild waits, whatever --lock-wait says, until nobody is about to open the index.
+# rebuild, whatever --lock-wait says, waits until nobody is about to open the index.
 python3 -c '
 import fcntl, struct, time
 f = open("one/lock", "r+")

@@ -1,6 +1,6 @@
 #!/bin/bash
-# Goal: a dump that is copied to another store is there as old as it was: latest is the newest all the same, and forget
-# keeps that.
+# Goal: a dump that is copied to another store keeps its time there: latest is still the newest, and
+# forget keeps that one.
 set -eu
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT

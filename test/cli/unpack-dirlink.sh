@@ -1,6 +1,7 @@
 #!/bin/bash
 # Goal: a link to a folder, such as /lib, is not replaced by a folder of the pack; with
-# --keep-directory-symlink what is in that is restored behind the link, if that is in the target.
+# --keep-directory-symlink the folder's entries are restored through the link, if it leads into the
+# target.
 . "$(dirname "$0")/lib.sh"
 workspace
 
@@ -15,7 +16,7 @@ head -c 3000000 /dev/urandom >src/lib/large
 "$FDUMP" pack -f p -C src a lib z
 "$FDUMP" store init st >/dev/null
 "$FDUMP" backup -s ./st --unencrypted --state state -C src a lib z >/dev/null
-again() { # the target, with a link of this text
+again() { # makes the target, with a link of this text
 	rm -rf t
 	mkdir -p t/usr/lib t/usr/lib64
 	chmod 755 t/usr/lib
@@ -52,12 +53,12 @@ for how in "unpack -f p" "unpack --threads 1 -f p" "restore -s ./st --state stat
 			set -- "$@" --overwrite if-changed
 		done
 		set -- "${@:1:$#-4}"
-		# A single one, whose folder is not selected.
+		# A single entry, whose folder is not selected.
 		again $text
 		status_of "$@" --keep-directory-symlink lib/module
 		[ $status = 0 ] && [ "$(cat t/usr/lib/module)" = new ] || { cat out; fail "$how, $text: one alone"; }
 	done
-	# Out of the target, to nothing, to a file, and in a circle: nothing there is touched.
+	# Out of the target, dangling, to a file, and in a circle: nothing there is touched.
 	for text in "$work/outside" ../outside ../../../../../../../../../../"$work"/outside; do
 		again "$text"
 		status_of "$@" --keep-directory-symlink

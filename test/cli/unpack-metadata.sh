@@ -1,10 +1,10 @@
 #!/bin/bash
-# Goal: metadata that don't hold are reported, with the path and status 1, also where the kernel says
-# nothing; and nothing gets more rights than its entry has.
+# Goal: metadata that can't be set are reported with the path, with status 1, even if the kernel
+# reports success; and no entry gets more rights than it had.
 . "$(dirname "$0")/lib.sh"
 needs root
 workspace
-mounted() { # ARGUMENTS OF MOUNT..., the last one: where
+mounted() { # ARGUMENTS OF MOUNT..., of which the last is the mount point
 	mount "$@" 2>/dev/null || return 1
 	mounts+=("$(cd "${!#}" && pwd)")
 }
@@ -14,7 +14,8 @@ status_of() {
 }
 tested=
 
-# Without the owner no set-user-id bit, without the group no set-group-id bit and no more than others have.
+# Without the owner there is no set-user-id bit; without the group no set-group-id bit, and no more
+# rights than others have.
 nochown() { setpriv --bounding-set -chown --inh-caps -chown "$@"; }
 mkdir -p own/dir
 for f in both user group; do echo "$f" >own/$f; done
@@ -55,7 +56,8 @@ if setfacl -m u:4321:rwx . 2>/dev/null; then
 	tested="$tested acl"
 fi
 
-# Times that the target keeps in seconds: reported, and if-changed takes them for the same.
+# The target keeps times in seconds only: that is reported, and if-changed regards such times as
+# equal.
 mkdir -p time/dir
 echo file >time/dir/file
 head -c 1100000 /dev/urandom >time/dir/large
@@ -86,7 +88,7 @@ if mkfs.ext4 -q -F -I 128 ext4.img >/dev/null 2>&1 && mounted -o loop ext4.img e
 	tested="$tested time"
 fi
 
-# Flags that a file system only takes before there is content, or not at all.
+# Flags that a file system accepts only before there is content, or not at all.
 truncate -s 120M btrfs.img
 mkdir btrfs
 if command -v chattr >/dev/null && mkfs.btrfs -q btrfs.img >/dev/null 2>&1 && mounted -o loop btrfs.img btrfs; then

@@ -1,5 +1,6 @@
-# Goal: verify goes on to the other dumps when a manifest is malformed, though the next piece of it is being
-# opened: each is told of, and what it proves of the others is right. (Sanitizers see more of it.)
+# Goal: if a manifest is malformed verify goes on to the other dumps, although the manifest's next
+# piece is already being opened: each malformed manifest is reported, and the results for the others
+# are right. (Sanitizers check this more closely.)
 set -eu
 command -v python3 >/dev/null || exit 77
 work=$(mktemp -d)

@@ -1,4 +1,5 @@
-# Goal: `fdump verify STORE` without a key proves the files of dumps that need none, and says what it did not prove.
+# Goal: `fdump verify STORE` without a key proves the files of unsealed dumps, and says what it did
+# not prove.
 set -eu
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
