@@ -15,21 +15,21 @@
 struct buf;
 struct err;
 
-/* Frees the space of chunks that no dump names: rewrites volumes of which at most keep_percent is
- * needed. The store must be open to write. Rewriting may use three quarters of the reserve. Volumes
- * that do not fit even then are left alone; if not all of them fit, the cheapest are rewritten
- * first. Returns 0, or -1 with err set, ERR_BUSY: readers did not end in time. Space that was freed
- * before an error stays free. */
+/* Frees the space of chunks that no dump names: rewrites volumes that are needed to at most
+ * keep_percent. The store must be open to write. Rewriting may use three quarters of the reserve.
+ * Volumes that do not fit even then are left alone; if not all of them fit, the cheapest are
+ * rewritten first. Returns 0, or -1 with err set, ERR_BUSY: readers did not end in time. Space that
+ * was freed before an error stays free. */
 struct engine_gc_options {
 	bool dry_run;
 	unsigned keep_percent;
 	const atomic_bool *stop; /* begins no further volume once it is true; NULL: never */
 };
 struct engine_gc_result {
-	uint64_t volumes; /* rewritten; in a dry run, that would be */
-	uint64_t bytes;   /* freed */
-	uint64_t chunks;  /* removed from the index */
-	uint64_t left; /* about so many bytes of garbage are in volumes of which more is needed */
+	uint64_t volumes;      /* rewritten; in a dry run, that would be */
+	uint64_t bytes;        /* freed */
+	uint64_t chunks;       /* removed from the index */
+	uint64_t left;         /* bytes of garbage, roughly, in volumes above keep_percent */
 	uint64_t damaged;      /* volumes left alone because they are damaged */
 	uint64_t unfit;        /* volumes left alone because there is no space to rewrite them */
 	uint64_t wanted, free; /* bytes that the first unfit volume needs; bytes that may be used */

@@ -87,17 +87,17 @@ void store_service_conf(struct store_service *service, struct rpc_tls_conf *conf
 /* Call when the deny list has changed. */
 void store_service_recheck(struct store_service *service);
 
-/* Starts gc or a scrub in a thread of the pool. gc begins once no run and no dump is open; while it
- * works, new ones are told to try again later, and it ends after the current volume. done: called
- * once, with the result. Returns 0; 1: gc or a scrub is running or waiting already. */
+/* Starts gc or a scrub in a thread of the pool. gc begins once no run and no dump is open. A
+ * guest that opens one while gc works is told to try again later, and gc then ends after the
+ * current volume. done: called once, with the result, unless the service is freed first. Returns 0;
+ * 1: gc or a scrub is running or waiting already. */
 int store_service_tend(struct store_service *service, enum store_tending what, store_tended *done);
 
 /* Accepts no more connections, and ends the present ones in order. */
 void store_service_shutdown(struct store_service *service);
 /* The number of connections left, identified or not. */
 unsigned store_service_count(const struct store_service *service);
-/* Ends everything. Free the pool first: it may still have work of this service. NULL does nothing.
- * */
+/* Ends everything. Free the pool first: it may still work for this service. NULL does nothing. */
 void store_service_free(struct store_service *service);
 
 #endif
