@@ -327,7 +327,7 @@ by_the_manual() {
 	must first mkdir /root/back
 	must first fdump restore -s /srv/fdump --key /root/fdump-keys/backup.key \
 		--passphrase-file /root/passphrase -C /root/back web1/system@latest etc/hostname
-	[ "$(on first cat /root/back/etc/hostname)" = web1 ] || fail "web1's /etc/hostname is not back"
+	[ "$(on first cat /root/back/etc/hostname)" = web1 ] || fail "web1's /etc/hostname was not restored"
 }
 
 # What the machine itself sees in the store.

@@ -15,11 +15,11 @@
 struct buf;
 struct err;
 
-/* Frees the space of chunks that no dump names: rewrites volumes of which at most keep_percent is
- * needed. The store must be open to write. Rewriting may use three quarters of the reserve. Volumes
- * that do not fit even then are left alone; if not all of them fit, the cheapest are rewritten
- * first. Returns 0, or -1 with err set, ERR_BUSY: readers did not end in time. Space that was freed
- * before an error stays free. */
+/* Frees the space of chunks that no dump names: rewrites volumes that are needed to at most
+ * keep_percent. The store must be open to write. Rewriting may use three quarters of the reserve.
+ * Volumes that do not fit even then are left alone; if not all of them fit, the cheapest are
+ * rewritten first. Returns 0, or -1 with err set, ERR_BUSY: readers did not end in time. Space that
+ * was freed before an error stays free. */
 struct engine_gc_options {
 	bool dry_run;
 	unsigned keep_percent;

@@ -41,9 +41,8 @@ struct engine_check {
 	store_problem *problem;
 	void *ctx;
 	struct store_checked *result; /* .dumps, .incomplete and .stopped are set */
-	const struct buf
-		*bad; /* struct engine_bad, sorted: chunks of which the index is wrong; or NULL */
-	const atomic_bool *stop; /* stops the check once it is true; or NULL */
+	const struct buf *bad;        /* struct engine_bad, sorted; or NULL */
+	const atomic_bool *stop;      /* stops the check once it is true; or NULL */
 };
 /* A chunk, or a dump's record, that can't be read, and where the index has it. If `good`, the
  * opposite: it is marked as damaged but can be read. */

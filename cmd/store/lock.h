@@ -1,5 +1,5 @@
 /*
- * The locks on a store's directory: bytes of its file `lock` (LAYOUT.md, section 2). A lock ends
+ * The locks on a store's directory: bytes of its file `lock` (LAYOUT.md, section 2.1). A lock ends
  * when the descriptor it was taken on is closed.
  */
 #ifndef FDUMP_CMD_STORE_LOCK_H

@@ -205,7 +205,7 @@ struct store_entry {
 	uint64_t seq;      /* order of commits in this store */
 	bool copied;       /* from another store: seq does not tell when it was made */
 	struct store_receipt receipt;
-	bool damaged; /* chunks of it are missing, or its record can't be read */
+	bool damaged; /* its record can't be read */
 };
 
 /* Zeroed, it selects all dumps. */
@@ -276,10 +276,11 @@ enum store_check {
 int store_check(struct store *store, enum store_check what, store_problem *problem, void *ctx,
 	struct store_checked *result, struct err *err);
 
-/* Copies dumps of `from` to `to`, with all chunks that `to` lacks or has damaged: those dumps that
- * `to` lacks or whose records it can't read, unless it has deleted them. `to` must be open to
- * write. dump: only this one; NULL: all, followed by STORE_CHECK_LISTS on `to`. prover: its .prove
- * and .ctx prove the dumps' domain to a service; NULL: no proof. Needs no key. */
+/* Copies to `to` all chunks of the dumps of `from` that it lacks or has damaged, and the records of
+ * the dumps that it lacks or can't read, unless it has deleted them. `to` must be open to write.
+ * dump: only this one, which counts in .failed if `from` lacks it; NULL: all, followed by
+ * STORE_CHECK_LISTS on `to`. prover: its .prove and .ctx prove the dumps' domain to a service;
+ * NULL: no proof. Needs no key. */
 struct store_replicated {
 	uint64_t dumps, chunks, bytes;
 	struct store_receipt receipt; /* from `to`, for the last dump copied; or zeros */

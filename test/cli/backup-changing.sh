@@ -34,5 +34,5 @@ cmp t/f out/f
 
 back 1+ always
 [ $status = 1 ] || fail "changes all the time: status $status"
-grep -q "f: changed while it was read" err || fail "not said"
+grep -q "f: changed while it was read" err || fail "not reported"
 cmp t/other out/other

@@ -20,7 +20,7 @@ done
 "$FDUMP" cat -s ./s latest 1 >/dev/null 2>err || true
 grep -q 'has 1 entries, the one before had 41' err || fail "latest does not say it: $(cat err)"
 "$FDUMP" forget -s ./s --keep-last 1 --yes >/dev/null
-"$FDUMP" dumps -s ./s | grep -q "^${whole:0:12}" || fail "the whole dump was deleted"
+"$FDUMP" dumps -s ./s | grep -q "^${whole:0:12}" || fail "the complete dump was deleted"
 back --json
 [ $status = 1 ] && grep -q '"fewer_than": *41' out || fail "JSON: status $status"
 back --accept-fewer

@@ -2,10 +2,8 @@
 # Goal: a run stores only what is new. Files that are read again keep their references if their
 # content is unchanged or is that of another file of the last dump; a change costs a small piece of
 # the manifest; and a lost chunk is stored again all the same.
-set -eu
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
-cd "$work"
+. "$(dirname "$0")/lib.sh"
+workspace
 fail() { echo "$*"; cat out err; exit 1; }
 back() {   # backup -> stored
 	"$FDUMP" backup -s ./st --to key.pub --state state -C tree . "$@" >out 2>err || fail "backup: status $?"

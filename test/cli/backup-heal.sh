@@ -55,7 +55,7 @@ back
 # A chunk of a large file: only that file is read.
 lose tree/large a b
 back
-grep -q 'lost 1 chunk: the files that need it are read again' err || fail "not told: $(cat err)"
+grep -q 'lost 1 chunk: the files that need it are read again' err || fail "not reported: $(cat err)"
 check 'read == 1 and r["read"] == 3000000 and len(r["warnings"]) == 1'
 back
 check 'read == 0 and r["warnings"] == []'

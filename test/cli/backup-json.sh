@@ -26,7 +26,7 @@ check "assert status == 0 and r['behind'] == r['hooks'] == r['warnings'] == [], 
 
 # b lacks chunks that are carried over, and gets them.
 back -s ./a -s ./b -C tree . --json
-[ ! -s err ] || fail "noise of a success"
+[ ! -s err ] || fail "messages despite success"
 check "assert status == 0 and r['copies'] == 2, r
 b, = r['behind']
 assert b['store'] == './b' and 'lacks' in b['what'] and b['caught_up'] is True, r"
@@ -35,14 +35,14 @@ grep -q "store ./c is left behind: .*lacks" err && grep -q "c has caught up" err
 
 # A name that is not a store.
 back -s ./a -s ./nowhere --copies 1 -C tree . --json
-[ "$(grep -c nowhere err)" = 1 ] || fail "not told once"
+[ "$(grep -c nowhere err)" = 1 ] || fail "not reported once"
 check "assert status == 0 and r['copies'] == 1, r
 b, = r['behind']
 assert b['store'] == './nowhere' and 'nowhere' in b['what'] and b['caught_up'] is False, r"
 
 # A hook that fails.
 back -s ./a -C tree . --json --after bad
-grep -q "hook bad" err || fail "not told"
+grep -q "hook bad" err || fail "not reported"
 check "assert status == 1, r
 h, = r['hooks']
 assert h['hook'] == 'bad' and 'status 3' in h['what'], r"

@@ -1,12 +1,9 @@
 #!/bin/bash
 # Goal: a mistake in the PATHs or stores of a backup leads to no dump that could be mistaken for a
 # good one, and to no pack.
-set -eu
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
-cd "$work"
+. "$(dirname "$0")/lib.sh"
+workspace
 fail() { echo "$*"; cat out err; exit 1; }
-status_of() { status=0; "$@" >out 2>err || status=$?; }
 back() { status_of "$FDUMP" backup -s "$work/one" --unencrypted --state "$work/state" "$@"; }
 mkdir tree tree/sub
 echo x >tree/sub/file
@@ -25,7 +22,7 @@ status_of "$FDUMP" pack -f p.fdump missing
 # One of two PATHs does not exist: the dump is made, and marked as incomplete.
 back tree scr
 [ $status = 1 ] || fail "one of two PATHs: status $status"
-"$FDUMP" dumps -s ./one | grep -q '!$' || fail "the dump passes for whole"
+"$FDUMP" dumps -s ./one | grep -q '!$' || fail "the dump is not marked as incomplete"
 
 # "..": names in a dump can't contain it.
 mkdir in

@@ -1,21 +1,19 @@
 # Goal: a backup of other PATHs than the last of its name says so once, with both sets, and is no
 # failure; the same PATHs written differently count as the same.
-set -eu
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
-cd "$work"
+. "$(dirname "$0")/lib.sh"
+workspace
 fail() { echo "$*"; cat err; exit 1; }
 mkdir a b
 echo a >a/x
 echo b >b/x
 for s in one two; do "$FDUMP" store init $s >/dev/null; done
 back() { "$FDUMP" backup -s ./one -s ./two --unencrypted --state "${state:-state}" "$@" >out 2>err || fail "backup $*: status $?"; }
-quiet() { back "$@"; [ ! -s err ] || fail "told of $*"; }
+quiet() { back "$@"; [ ! -s err ] || fail "warns about $*"; }
 told() { # OLD NEW ARGUMENTS
 	old=$1 new=$2
 	shift 2
 	back "$@"
-	[ "$(wc -l <err)" = 1 ] && grep -qF "last dump named backup is of $old, this one of $new:" err || fail "not told of $*"
+	[ "$(wc -l <err)" = 1 ] && grep -qF "last dump named backup is of $old, this one of $new:" err || fail "no warning about $*"
 }
 
 quiet a b
@@ -41,4 +39,4 @@ quiet -T list
 # The comparison is made for each store.
 "$FDUMP" store init three >/dev/null
 "$FDUMP" backup -s ./three --unencrypted --state state 1 2>err >out
-[ ! -s err ] || fail "told of a new store"
+[ ! -s err ] || fail "a warning about a new store"

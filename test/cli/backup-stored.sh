@@ -6,7 +6,6 @@
 workspace
 fdump() { "$FDUMP" "$@"; }
 fail() { echo "$*"; cat out err; exit 1; }
-status_of() { status=0; "$@" >out 2>err || status=$?; }
 back() { aged "$FDUMP" backup --unencrypted --state state -C tree -s ./one -s ./two . "$@"; }
 stored() { sed -n 's/.* \([0-9]*\) bytes stored, .*/\1/p' out; }
 
@@ -23,8 +22,8 @@ dd if=/dev/zero of=one/volumes/00000001.vol bs=1000 seek=2000 count=10 conv=notr
 status_of fdump store scrub one
 [ $status = 5 ] || fail "scrub: status $status"
 status_of back
-[ $status = 0 ] || fail "mends: status $status"
-[ "$(stored)" -gt 100000 ] && [ "$(stored)" -lt 5000000 ] || fail "of what came back: $(stored)"
+[ $status = 0 ] || fail "replicate: status $status"
+[ "$(stored)" -gt 100000 ] && [ "$(stored)" -lt 5000000 ] || fail "bytes that came back: $(stored)"
 
 # One store is over its quota; the other has everything.
 me=$(fdump dumps -s ./one --json | sed -n 's/.*"agent": *"\([^"]*\)".*/\1/p' | head -n 1)
@@ -33,7 +32,7 @@ fdump store init one
 fdump store quota one "$me" 1M
 status_of back --reread
 [ $status = 4 ] || fail "over the quota: status $status"
-[ "$(stored)" -lt 10000 ] || fail "of what went to a store that has no dump: $(stored)"
-[ "$(grep -c 'left behind' err)" = 1 ] || fail "not told once"
+[ "$(stored)" -lt 10000 ] || fail "counts bytes of a store that lacks the dump: $(stored)"
+[ "$(grep -c 'left behind' err)" = 1 ] || fail "not reported once"
 status_of back --reread -v
-[ "$(grep -c 'left behind' err)" = 1 ] || fail "not told once, with -v"
+[ "$(grep -c 'left behind' err)" = 1 ] || fail "not reported once, with -v"

@@ -17,7 +17,7 @@ backup env || fail "status $? of a backup with all capabilities: $(cat err)"
 [ ! -s err ] || fail "it says: $(cat err)"
 mkdir back
 "$FDUMP" restore -s ./store --state state latest -C back >out
-[ "$(getfattr --only-values -n trusted.test back/a)" = one ] || fail "trusted.test is not back"
+[ "$(getfattr --only-values -n trusted.test back/a)" = one ] || fail "trusted.test was not restored"
 
 for ((i = 0; i < 2; i++)); do # also if nothing has changed
 	status=0

@@ -37,7 +37,7 @@ for s in one two; do
 	if [ "$(id -u)" = 0 ]; then user=; else user=--user; fi
 	python3 "$SRC/test/compare.py" tree out-$s $user || fail "differs"
 done
-fdump diff -s ./one --key key latest --live || fail "diff says otherwise"
+fdump diff -s ./one --key key latest --live || fail "diff disagrees"
 fdump cat -s ./one --key key latest large | cmp - tree/large
 fdump export -s ./one --key key latest >p.fdump
 fdump verify p.fdump >/dev/null || fail "no good pack"

@@ -28,7 +28,7 @@ pack() {
 }
 is() { # STATUS TEXT SIZE
 	[ "$status" = "$1" ] || fail "status $status, not $1: $(cat out)"
-	grep -q "$2" out || fail "not said: $2: $(cat out)"
+	grep -q "$2" out || fail "not reported: $2: $(cat out)"
 	if [ "$3" = none ]; then [ ! -e back/f ] && [ ! -L back/f ]; else [ "$(stat -c %s back/f)" = "$3" ]; fi ||
 		fail "$(ls -la back)"
 }

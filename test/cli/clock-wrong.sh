@@ -18,7 +18,7 @@ at '2026-11-01 09:00' store init s
 back '2026-11-01 10:00' one
 back '2031-01-01 10:00' ahead
 at '2026-11-02 10:00' dumps -s ./s | grep -q 2031- || skip "faketime does not work on this program"
-! grep -q future err || fail "told too early"
+! grep -q future err || fail "reported too early"
 back '2026-11-03 10:00' two
 grep -q 'in the future' err || fail "the backup does not tell of the dump that is ahead"
 back '1970-01-02 10:00' behind
@@ -40,7 +40,7 @@ at "$now" store replicate --from ./s copy >/dev/null
 at '2026-11-10 09:00' store init only
 echo x >src/f
 at '2031-01-01 10:00' backup -s ./only --unencrypted --state state -C src . >/dev/null 2>&1
-[ "$(at "$now" cat -s ./only latest f)" = x ] || fail "latest of what is ahead only"
+[ "$(at "$now" cat -s ./only latest f)" = x ] || fail "latest of nothing but dumps that are ahead"
 back '2031-01-01 10:00' ahead
 [ "$(at "$now" cat -s ./s latest f 2>err)" = three ] && grep -q 'dated in the future, so it does not count as latest' err ||
-	fail "latest, and one behind it that is ahead: $(cat err)"
+	fail "latest, and a later one that is ahead: $(cat err)"

@@ -1,10 +1,8 @@
 #!/bin/sh
 # Goal: an entry whose name is that of a command's output is left out and reported; the output is
 # never lost.
-set -eu
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
-cd "$work"
+. "$(dirname "$0")/lib.sh"
+workspace
 fail() { echo "$*"; cat said; exit 1; }
 
 mkdir -p m/d
@@ -18,7 +16,7 @@ try() { # NAME LEFT-OUT ENTRIES
 	status=0
 	"$FDUMP" pack -f p --exclude '*.no' --command "$1=echo output" m 2>said || status=$?
 	[ $status = 1 ] || fail "pack, $1: status $status"
-	grep -q "^fdump pack: $2: is where the output of a --command goes: left out" said || fail "pack, $1: not said"
+	grep -q "^fdump pack: $2: is where the output of a --command goes: left out" said || fail "pack, $1: not reported"
 	[ "$("$FDUMP" list -f p | tr '\n' ' ')" = "$3" ] || fail "pack, $1: $("$FDUMP" list -f p)"
 	"$FDUMP" verify p >/dev/null 2>&1 || fail "pack, $1: verify"
 	[ "$("$FDUMP" cat -f p "$1")" = output ] || fail "pack, $1: cat"
@@ -27,7 +25,7 @@ try() { # NAME LEFT-OUT ENTRIES
 		status=0
 		"$FDUMP" backup -s ./s --unencrypted --state state --command "$1=echo output" m >/dev/null 2>said || status=$?
 		[ $status = 1 ] || fail "backup $again, $1: status $status"
-		grep -q "^fdump backup: $2: is where" said || fail "backup $again, $1: not said"
+		grep -q "^fdump backup: $2: is where" said || fail "backup $again, $1: not reported"
 		rm -rf out && mkdir out
 		"$FDUMP" restore -s ./s --state state latest -C out 2>said || fail "restore $again, $1"
 		[ "$(cat "out/$1")" = output ] || fail "restore $again, $1: not the output"
@@ -43,7 +41,7 @@ try m/l/dump m/l "m/l/dump m m/a m/d m/d/x "
 status=0
 "$FDUMP" pack -f p --command "m=echo output" m/a m/d/x 2>said || status=$?
 [ $status = 1 ] || fail "PATH below: status $status"
-[ "$(grep -c "is where" said)" = 2 ] || fail "PATH below: not said"
+[ "$(grep -c "is where" said)" = 2 ] || fail "PATH below: not reported"
 [ "$("$FDUMP" list -f p)" = m ] || fail "PATH below: list"
 
 # Not in the way: a directory that contains the output, excluded entries, names with the same

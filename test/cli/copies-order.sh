@@ -35,4 +35,4 @@ sleep 0.5
 kill -CONT $first
 wait $first || fail "the first: status $?"
 wait $second || fail "the second: status $?"
-[ $((SECONDS - began)) -lt 6 ] || fail "it took $((SECONDS - began)) s"
+[ $((SECONDS - began)) -lt 6 ] || fail "took $((SECONDS - began)) s"

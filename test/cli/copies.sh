@@ -5,7 +5,6 @@
 workspace
 fdump() { "$FDUMP" "$@"; }
 fail() { echo "$*"; cat out err; exit 1; }
-status_of() { status=0; "$@" >out 2>err || status=$?; }
 
 mkdir tree
 head -c 6000000 /dev/urandom >tree/a
@@ -23,7 +22,7 @@ status_of fdump store scrub two
 status_of fdump store rebuild two
 status_of back --json
 [ $status = 0 ] || fail "a store that lacks chunks: status $status"
-[ ! -s err ] || fail "noise of a success"
+[ ! -s err ] || fail "messages despite success"
 grep -q '"store": *"./two",.*"caught_up": *true' out || fail "has not caught up"
 grep -q '"copies": *3' out || fail "not three copies"
 status_of fdump verify two
@@ -36,10 +35,10 @@ cmp back/a tree/a
 mv three gone
 status_of back
 [ $status = 4 ] || fail "a store is gone: status $status"
-[ "$(grep -c "three" err)" = 1 ] || fail "not told once"
+[ "$(grep -c "three" err)" = 1 ] || fail "not reported once"
 status_of back --copies 2
 [ $status = 0 ] || fail "two copies are enough: status $status"
 mv gone three
 status_of back
-[ $status = 0 ] || fail "it is back: status $status"
+[ $status = 0 ] || fail "after it came back: status $status"
 [ "$(fdump dumps -s ./three | wc -l)" -ge 2 ] || fail "three has no new dump"

@@ -1,9 +1,7 @@
 # Goal: a message about damage says which entry is lost, where, why, and what to do: once for each
 # entry, by unpack and verify of packs, and by restore, cat, export, diff and verify of stores.
-set -eu
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
-cd "$work"
+. "$(dirname "$0")/lib.sh"
+workspace
 fail() { echo "$*"; cat out err; exit 1; }
 run() { # STATUS COMMAND...
 	local want=$1 status=0
@@ -90,7 +88,7 @@ for at in $(seq $((size - 400)) -100 $((size - 3000))); do
 	cp -r two three
 	hurt three/volumes/00000001.vol "$at"
 	"$FDUMP" restore -s ./three --state state -C back latest >out 2>err || true
-	! grep -q 'skip-damaged' err || fail "offers what is not there"
+	! grep -q 'skip-damaged' err || fail "offers what does not exist"
 	grep -q manifest err && found=1
 done
 [ "${found-}" ] || fail "no manifest was damaged"

@@ -1,10 +1,7 @@
 # Goal: a pattern or path that begins with ./ (or, for a lookup in a dump, with /) has the meaning
 # that people expect.
-set -eu
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
-cd "$work"
-fail() { echo "$*"; exit 1; }
+. "$(dirname "$0")/lib.sh"
+workspace
 is() { # WORDS: the lines are exactly these
 	got=$(tr '\n' ' ')
 	[ "$got" = "$1 " ] || fail "$got, not $1"

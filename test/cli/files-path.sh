@@ -1,9 +1,7 @@
 # Goal: fdump files with the PATH of a directory lists it and what is below it, as list and restore
 # do; a PATTERN is still a pattern.
-set -eu
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
-cd "$work"
+. "$(dirname "$0")/lib.sh"
+workspace
 fail() { echo "$*"; cat got; exit 1; }
 mkdir -p tree/dir/sub tree/dir2 'tree/[x]/in' tree/dir2/sub
 for f in dir/one dir/sub/two dir2/three '[x]/in/four' sub; do echo "$f" >"tree/$f"; done
@@ -19,7 +17,7 @@ for path in dir dir/ ./dir /dir dir/sub '[x]' . dir2/three; do
 done
 files dir
 grep -qx dir/sub/two got || fail "not what is below"
-! grep -q dir2 got || fail "another one that begins so"
+! grep -q dir2 got || fail "another name with that beginning"
 files --json dir
 [ "$(wc -l <got)" = 4 ] || fail "--json"
 # A pattern for the name, and one for the whole path.

@@ -21,7 +21,7 @@ sed 's|^defaults {|&\n  alarm_after = "1s"|' good >m1/etc/manager.conf
 late() { [ $(($(date +%s) - $(stat -c %Y web1/var/agent/cert.pem))) -ge 3 ]; }
 await 5 late
 start_manager m1
-await 5 test -s told || fail "nothing was told: $(cat m1.log)"
+await 5 test -s told || fail "nothing was reported: $(cat m1.log)"
 grep -q '^{"type":"alarm","id":"alarm.raised","alarm":"agent/web1/job/system","kind":"job","role":"agent","name":"web1","job":"system","state":"late","reason":"no dump since .*"critical":true,"since":.*"manager":"m1"}$' told ||
 	fail "$(cat told)"
 grep -q "error: alarm: agent web1, job system: late: " m1.log || fail "$(cat m1.log)"
@@ -38,7 +38,7 @@ stop
 rm metrics
 start_manager m1
 await 5 test -s metrics || fail "no metrics again"
-[ "$(wc -l <told)" = 1 ] || fail "told twice: $(cat told)"
+[ "$(wc -l <told)" = 1 ] || fail "reported twice: $(cat told)"
 stop
 cp good m1/etc/manager.conf
 start_manager m1

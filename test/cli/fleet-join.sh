@@ -30,7 +30,7 @@ status=0
 at b join - <token 2>err || status=$?
 [ $status = 6 ] && grep -q "already used" err || fail "used: $status $(cat err)"
 grep -q "warning: 127.0.0.1:.*may not join: token: already used" m1.log || fail "$(cat m1.log)"
-[ "$(grep -c "already used" m1.log)" = 1 ] || fail "told more than once: $(cat m1.log)"
+[ "$(grep -c "already used" m1.log)" = 1 ] || fail "reported more than once: $(cat m1.log)"
 [ ! -e b ] || fail "a refused one left files: $(find b)"
 m1 token agent b >token 2>/dev/null
 status=0
@@ -67,7 +67,7 @@ change recipients >wrong
 refused 6 "other public keys than the token vouches for"
 change ca >wrong
 refused 6 "."
-at b join - <token >/dev/null || fail "the right one is good still"
+at b join - <token >/dev/null || fail "the right token is still valid"
 
 # A name that is taken.
 ! m1 token agent a 2>err || fail "a second token of a"

@@ -48,7 +48,7 @@ store=$pid
 connected() { m1 hosts | grep -q "^$1 *$2 *connected"; }
 await 10 connected agent web1 || fail "web1: $(cat m1.log web1.agent.log)"
 await 10 connected store m1 || fail "the store: $(cat m1.log m1.store.log)"
-await 10 known 1 || fail "the run of before: $(m1 runs)"
+await 10 known 1 || fail "the previous run: $(m1 runs)"
 m1 runs --json | cmp - before || fail "another run: $(m1 runs --json)"
 
 # The next run; and a manager whose state is restored from an older copy gets that run again.

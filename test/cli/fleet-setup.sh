@@ -58,5 +58,5 @@ wait $taken || :
 
 setup --config etc --state var --store deep/er/store --keys deep/keys >out 2>err || fail "$(cat err)"
 [ -d deep/er/store/volumes ] && [ -f deep/keys/root.key ] || fail "$(find deep)"
-grep -q "fdump forget -s m1 --keep-daily" etc/manager.conf || fail "no word of how long dumps are kept: $(cat etc/manager.conf)"
+grep -q "fdump forget -s m1 --keep-daily" etc/manager.conf || fail "does not say how long dumps are kept: $(cat etc/manager.conf)"
 "$FDUMP" manager check etc/manager.conf >out || fail "$(cat out)"

@@ -1,10 +1,8 @@
 # Goal: forget deletes the named dumps, including the last of a name, of which the question warns;
 # locked dumps are kept; --name and --agent limit the rules to some dumps.
-set -eu
-command -v python3 >/dev/null || exit 77
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
-cd "$work"
+. "$(dirname "$0")/lib.sh"
+needs python3
+workspace
 fail() { echo "$*"; cat out err; exit 1; }
 status_of() { status=0; "$FDUMP" "$@" >out 2>err </dev/null || status=$?; }
 back() { "$FDUMP" backup -s "./$1" --unencrypted --state state -C tree . --name "$2" ${3+--lock "$3"} >out; sed -n 's/^dump \([0-9a-f]*\):.*/\1/p' out; }
@@ -51,14 +49,14 @@ for wrong in "" "--keep-last 1 ${day1:?}" "--name day" "--name day ${day1:?}" "-
 done
 status_of forget -s ./one --yes "$day1" day@1999-01-01
 [ $status = 2 ] && grep -q 'no such dump' err || fail "one that is not there: status $status"
-[ "$(count day)" = 3 ] || fail "something was deleted all the same"
+[ "$(count day)" = 3 ] || fail "something was deleted nevertheless"
 
 # By id, by prefix and by name; with several stores, by where the dump is.
 status_of forget -s ./one -n "${day1:0:12}"
 [ $status = 0 ] && grep -q "^forget  ${day1:0:12} " out && [ "$(wc -l <out)" = 1 ] && [ "$(count day)" = 3 ] || fail "-n: status $status"
 status_of forget -s ./two -s ./one --yes "${day1:0:12}"
 [ $status = 0 ] && [ "$(count day)" = 2 ] || fail "by prefix: status $status"
-[ "$(tail -n 1 out)" = "The space comes back with: fdump store gc ./one" ] || fail "no word of the space"
+[ "$(tail -n 1 out)" = "The space comes back with: fdump store gc ./one" ] || fail "does not mention the space"
 status_of forget -s ./one --yes "$host/day@latest"
 [ $status = 0 ] && [ "$(count day)" = 1 ] && "$FDUMP" dumps -s ./one | grep -q "$day2_short" || fail "the latest: status $status"
 
@@ -73,7 +71,7 @@ mv away two
 
 # The last dump of a name: the question says so.
 asked n forget -s ./one "$old" || fail "asked: status $?"
-grep -q 'last of its name' out && [ "$(count old)" = 1 ] || fail "not said, or not kept"
+grep -q 'last of its name' out && [ "$(count old)" = 1 ] || fail "not reported, or not kept"
 status_of forget -s ./one -n --json old@latest
 grep -q '"last": *true' out || fail "--json does not say so"
 asked y forget -s ./one old@latest "$day2" || fail "asked: status $?"
@@ -103,4 +101,4 @@ status_of forget -s ./one -n "$lost"
 status_of forget -s ./one --yes "$lost"
 [ $status = 0 ] || fail "one that can't be read: status $status"
 status_of store gc one
-[ $status = 0 ] || fail "gc behind it: status $status"
+[ $status = 0 ] || fail "gc after it: status $status"

@@ -5,7 +5,6 @@
 workspace
 fdump() { "$FDUMP" "$@"; }
 fail() { echo "$*"; cat out err; exit 1; }
-status_of() { status=0; "$@" >out 2>err || status=$?; }
 
 umask 022
 mkdir tree hooks
@@ -20,7 +19,7 @@ back() { status_of fdump backup -s ./store --unencrypted --state state --hooks h
 
 back --before ready --after told --json
 [ $status = 0 ] || fail "status $status"
-grep -q said err || fail "what a hook prints goes elsewhere"
+grep -q said err || fail "a hook's output goes elsewhere"
 id=$(sed -n 's/.*"dump": *"\([0-9a-f]*\)".*/\1/p' out)
 printf 'before n\nafter 0 %s\n' "$id" | cmp - log
 
@@ -51,7 +50,7 @@ back --before ../hooks/ready
 chmod g+w hooks/ready
 back --before ready
 [ $status = 2 ] || fail "others may write to it: status $status"
-grep -q "others may write" err || fail "not said why"
+grep -q "others may write" err || fail "does not say why"
 
 # A hook of a plan's job has no capabilities, even as root; run by hand it has its caller's.
 if [ "$(id -u)" = 0 ] && command -v setpriv >/dev/null; then

@@ -19,7 +19,7 @@ last store.quota '"quota" not in o'
 "$FDUMP" store trust-clock a --json >out 2>err
 last store.trust-clock True
 "$FDUMP" store quota a web 1M >out 2>err
-[ ! -s out ] || fail "text where there was none"
+[ ! -s out ] || fail "text that was not asked for"
 
 for verb in next prev; do
 	status=0

@@ -1,11 +1,9 @@
 # Goal: find and forget print JSON, one object a line with type and id; every command that fails
 # with --json ends with an object for the error, which has the exit status, and prints the error on
 # standard error too.
-set -eu
-command -v python3 >/dev/null || exit 77
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
-cd "$work"
+. "$(dirname "$0")/lib.sh"
+needs python3
+workspace
 fail() { echo "$*"; cat out err; exit 1; }
 status_of() { status=0; "$FDUMP" "$@" >out 2>err || status=$?; }
 # Parses the lines of `out`, all of them JSON, into `l`; the exit status is in `status`.
@@ -58,7 +56,7 @@ failed 2 error.usage
 status_of forget -s ./s --keep-last 1 --yes --json
 [ $status = 1 ] || fail "forget: status $status"
 check "assert len(l) == 4 and not l[-1]['dry_run'] and l[-1]['forgotten'] == 2, l"
-[ "$("$FDUMP" dumps -s ./s | wc -l)" = 4 ] || fail "forget forgot otherwise"
+[ "$("$FDUMP" dumps -s ./s | wc -l)" = 4 ] || fail "forget deleted others"
 
 # what would be restored
 status_of restore -s ./s -n --json backup@latest one

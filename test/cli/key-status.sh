@@ -1,9 +1,7 @@
 # Goal: a key or passphrase file that is not usable is status 3 in every command; damage that diff
 # finds is status 5.
-set -eu
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
-cd "$work"
+. "$(dirname "$0")/lib.sh"
+workspace
 umask 077
 fail() { echo "$*"; cat out err; exit 1; }
 wants() { # STATUS ARGUMENTS

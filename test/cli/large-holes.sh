@@ -76,7 +76,7 @@ rm tree/some
 fdump list --sums -f p.fdump >sums 2>said
 (cd tree && sha256sum --quiet -c) <sums
 [ "$(wc -l <sums)" = 1 ] || fail "sums: $(cat sums)"
-for name in image lastlog tail; do grep -q "^fdump: $name: left out" said || fail "not said: $name"; done
+for name in image lastlog tail; do grep -q "^fdump: $name: left out" said || fail "not reported: $name"; done
 [ "$(fdump list --json -f p.fdump | grep -c '"sparse_sha256":"[0-9a-f]\{64\}"')" = 3 ]
 [ "$(fdump list --json -f p.fdump | grep -c '"sha256"')" = 1 ]
 

@@ -22,6 +22,12 @@ fail() {
 	exit 1
 }
 
+# status_of COMMAND...: runs it; its exit status is in $status, its output in the files out and err.
+status_of() {
+	status=0
+	"$@" >out 2>err || status=$?
+}
+
 # skip WHY...: ends the test as skipped.
 skip() {
 	echo "skipped: $*"

@@ -1,8 +1,6 @@
 # Goal: a message is one line, whatever the given names contain.
-set -eu
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
-cd "$work"
+. "$(dirname "$0")/lib.sh"
+workspace
 name=$(printf 'no\nsuch\033[31m\377')
 one() { # LINES ARGUMENTS
 	lines=$1

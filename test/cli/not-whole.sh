@@ -37,9 +37,9 @@ for how in "packed unpack -f p" "backed+up restore -s ./s --state state latest";
 		rm -rf o
 		mkdir -m 777 o
 		run 1 ${how#* } -C o
-		grep -q "tree/b: not restored: it could not be read when it was ${made/+/ }" said || fail "$how: b not said"
-		grep -q "c: not restored: the command failed with status 3" said || fail "$how: c not said"
-		grep -q "tree/link: not restored: a hard link to an entry that is not" said || fail "$how: link not said"
+		grep -q "tree/b: not restored: it could not be read when it was ${made/+/ }" said || fail "$how: b not reported"
+		grep -q "c: not restored: the command failed with status 3" said || fail "$how: c not reported"
+		grep -q "tree/link: not restored: a hard link to an entry that is not" said || fail "$how: link not reported"
 		[ "$(ls o/tree)" = a ] || fail "$how: not a alone"
 		[ ! -e o/c ] || fail "$how: part of the output"
 		run 1 ${how#* } -C o --json

@@ -1,9 +1,7 @@
 # Goal: options that can't be combined are wrong usage, with a fitting message; none is silently
 # ignored.
-set -eu
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
-cd "$work"
+. "$(dirname "$0")/lib.sh"
+workspace
 wrong() { # TEXT ARGUMENTS
 	text=$1
 	shift

@@ -1,12 +1,9 @@
 # Goal: if a hard link is selected without the name that it links to, restore and export still
 # provide the data; further links link to it, and other selected entries are as before.
-set -eu
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
-cd "$work"
+. "$(dirname "$0")/lib.sh"
+workspace
 fdump() { "$FDUMP" "$@"; }
 fail() { echo "$*"; cat out err; exit 1; }
-status_of() { status=0; "$@" >out 2>err || status=$?; }
 
 mkdir -p tree/a tree/b/c tree/m tree/z
 head -c 7000000 /dev/urandom >tree/a/large

@@ -23,7 +23,7 @@ said() { # DUMP TEXT
 		*) on here $how "$1" >/dev/null 2>said ;;
 		esac || status=$?
 		[ "$status" = 2 ] || fail "$how $1: status $status"
-		grep -qxF "fdump ${how%% *}: $1: $2" said || fail "$how $1: not said"
+		grep -qxF "fdump ${how%% *}: $1: $2" said || fail "$how $1: not reported"
 	done
 }
 back() { # HOST NAME

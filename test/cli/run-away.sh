@@ -42,7 +42,7 @@ kill -9 "$agent"
 wait "$agent" || :
 ended
 [ $status = 8 ] || fail "its agent is lost: status $status: $(cat out err)"
-grep -q 'web1: is not connected any more' err && grep -q 'web1: it is not known how its run ended' err || fail "not told: $(cat err)"
+grep -q 'web1: is not connected any more' err && grep -q 'web1: it is not known how its run ended' err || fail "not reported: $(cat err)"
 
 # An agent that comes back reports how the run ended.
 rm shut

@@ -4,7 +4,6 @@
 . "$(dirname "$0")/lib.sh"
 workspace
 fdump() { "$FDUMP" "$@"; }
-fail() { echo "$*"; exit 1; }
 back() { fdump backup --unencrypted --state state -C tree . -s ./store >/dev/null; }
 damaged() { fdump store stat store | sed -n 's/^damaged *//p'; }
 
@@ -27,7 +26,7 @@ grep -qv "^0 bytes" gc || fail "gc gave nothing back: $(cat gc)"
 kill -0 $pid || fail "the scrub was over before: $(cat out err)"
 wait $pid || fail "scrub: status $?: $(cat out err)"
 grep -q ": ok$" out || fail "scrub: $(cat out)"
-fdump store scrub store >out || fail "behind it: status $?"
+fdump store scrub store >out || fail "after it: status $?"
 fdump verify store >/dev/null || fail "verify: status $?"
 
 # A chunk that is marked is stored again during the next scrub: the new copy is good.
@@ -48,11 +47,11 @@ fdump store scrub store >/dev/null 2>&1 && fail "no damage found"
 pid=$!
 sleep 0.5
 back
-[ "$(damaged)" = 0 ] || fail "the backup did not put it anew"
+[ "$(damaged)" = 0 ] || fail "the backup did not store it again"
 kill -0 $pid || fail "the scrub was over before: $(cat out err)"
 wait $pid || fail "scrub: status $?: $(cat out err)"
-[ "$(damaged)" = 0 ] || fail "what was put anew is marked"
-fdump store scrub store >out || fail "behind it: status $?"
+[ "$(damaged)" = 0 ] || fail "a chunk that was stored again is marked"
+fdump store scrub store >out || fail "after it: status $?"
 
 # During a scrub the index is not replaced.
 "$FDUMP" store scrub store --rate 2M >out 2>err &
@@ -60,5 +59,5 @@ pid=$!
 sleep 0.5
 status=0
 fdump store rebuild store --lock-wait 0s 2>err || status=$?
-[ $status = 8 ] || fail "rebuild beside a scrub: status $status"
+[ $status = 8 ] || fail "rebuild during a scrub: status $status"
 kill $pid

@@ -18,7 +18,7 @@ end() {
 	kill -"$1" $pid
 	status=0
 	wait $pid || status=$?
-	[ $((SECONDS - began)) -le 5 ] || fail "it took $((SECONDS - began)) s to end"
+	[ $((SECONDS - began)) -le 5 ] || fail "took $((SECONDS - began)) s to end"
 }
 flip() {
 	python3 - store/volumes/"$1".vol <<'END2'
@@ -39,7 +39,7 @@ fdump backup --unencrypted --state state -C tree . -s ./store >/dev/null
 for wrong in "--schedule nonsense" "--schedule @reboot" "--for 0" "--for long" \
 	"--schedule @daily --tz Nowhere/Land"; do
 	# shellcheck disable=SC2086 # words
-	fdump store scrub store $wrong >out 2>err && fail "$wrong is taken"
+	fdump store scrub store $wrong >out 2>err && fail "$wrong is accepted"
 	grep -q . err || fail "$wrong: says nothing"
 done
 

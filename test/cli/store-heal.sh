@@ -1,12 +1,8 @@
 # Goal: damage in a store is found and named, replaced from another store during a restore, and
 # repaired by replicate and by the next backup; garbage is given back; a lost index is rebuilt.
-set -eu
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
-cd "$work"
+. "$(dirname "$0")/lib.sh"
+workspace
 fdump() { "$FDUMP" "$@"; }
-fail() { echo "$*"; exit 1; }
-status_of() { status=0; "$@" >out 2>err || status=$?; }
 # Changes a byte of the only volume of a store.
 flip() {
 	python3 - "$1/volumes/00000001.vol" "$2" <<'END'
@@ -51,23 +47,23 @@ for s in one two; do
 	[ $status = 5 ] || fail "scrub $s: status $status"
 done
 fdump store replicate --from ./two one >/dev/null
-fdump verify one >/dev/null || fail "one is not whole again"
+fdump verify one >/dev/null || fail "one is not complete again"
 fdump store replicate --from ./one two >/dev/null
-fdump verify two >/dev/null || fail "two is not whole again"
+fdump verify two >/dev/null || fail "two is not complete again"
 
 # The next backup also repairs, if it reads the files.
 flip one 3000000
 status_of fdump store scrub one
 [ $status = 5 ] || fail "scrub: status $status"
 back -s ./one >/dev/null 2>err || fail "backup: status $?"
-fdump verify one >/dev/null || fail "the backup did not mend it"
+fdump verify one >/dev/null || fail "the backup did not repair it"
 
 # A lost index.
 rm one/index/*
 status_of fdump dumps -s ./one
 [ $status != 0 ] || fail "dumps without an index"
 fdump store rebuild one >/dev/null 2>&1 || [ $? = 5 ] || fail "rebuild: status $?"
-fdump verify one >/dev/null || fail "rebuilt, and not whole"
+fdump verify one >/dev/null || fail "rebuilt, but incomplete"
 
 # Garbage: the space of deleted dumps is given back.
 for i in 1 2 3; do
@@ -115,7 +111,7 @@ grep '"type": *"result"' out | grep -q '"incomplete": *1' || fail "scrub --json:
 # A missing store is reported once, as missing.
 status_of fdump restore -s ./two -s ./none latest -C whole nonesuch
 [ $status = 2 ] || fail "a path that is not there: status $status"
-grep -q "nonesuch: not in the dump" err || fail "not said: $(cat err)"
+grep -q "nonesuch: not in the dump" err || fail "not reported: $(cat err)"
 status_of fdump dumps -s ./none -s ./nor
 [ "$(grep -c "nor: not an FDump store" err)" = 1 ] || fail "not once: $(cat err)"
 status_of fdump backup --unencrypted --state state -C tree -s ./none -s ./nor .

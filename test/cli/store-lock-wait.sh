@@ -38,7 +38,7 @@ for command in "backup --unencrypted --state state -C tree . -s ./one" "forget -
 done
 status_of store gc one --lock-wait 1s
 [ $status = 8 ] || fail "gc for a second: status $status"
-[ $((SECONDS - began)) -le 3 ] || fail "it took $((SECONDS - began)) s"
+[ $((SECONDS - began)) -le 3 ] || fail "took $((SECONDS - began)) s"
 release
 
 # Each command begins to wait, and goes on when the store is released.
@@ -59,7 +59,7 @@ hold
 python3 -c 'import os, pty, sys
 sys.exit(os.waitstatus_to_exitcode(pty.spawn(sys.argv[1:])))' "$FDUMP" store gc one >out 2>err </dev/null &
 waits=$!
-await 10 grep -q "process $pid on .* writes to it: waiting" out || fail "not told on a terminal"
+await 10 grep -q "process $pid on .* writes to it: waiting" out || fail "not reported on a terminal"
 release
 wait $waits || fail "gc on a terminal: status $?"
 

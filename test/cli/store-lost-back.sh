@@ -24,7 +24,7 @@ status=0
 
 mv kept s/volumes/00000001.vol
 "$FDUMP" store trust-clock s
-[ "$(damaged)" = "$n" ] || fail "taken back without a look"
+[ "$(damaged)" = "$n" ] || fail "withdrawn without a check"
 "$FDUMP" store scrub s >out 2>&1 || fail "scrub: status $?: $(cat out)"
 [ "$(damaged)" = 0 ] || fail "scrub left marks"
 "$FDUMP" dumps -s ./s >out || fail "dumps after it: status $?"

@@ -5,7 +5,6 @@
 workspace
 fdump() { "$FDUMP" "$@"; }
 fail() { echo "$*"; cat out err; exit 1; }
-status_of() { status=0; "$@" >out 2>err || status=$?; }
 back() { aged "$FDUMP" backup --unencrypted --state state -C tree . "$@"; }
 # The newest dump of a store is complete.
 whole() {

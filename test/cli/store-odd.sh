@@ -1,9 +1,7 @@
 # Goal: links, pipes and folders in the place of a store's files are refused and not followed, and
 # nothing hangs.
-set -eu
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
-cd "$work"
+. "$(dirname "$0")/lib.sh"
+workspace
 fdump() { timeout 20 "$FDUMP" "$@"; }
 fail() { echo "$*"; cat out err; exit 1; }
 mkdir tree

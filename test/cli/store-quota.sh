@@ -1,13 +1,11 @@
 # Goal: an agent can't use more of a store than its quota; it reports that with status 7, and can
 # write again when there is room; its usage is as stat shows, also after gc; other agents are not
 # affected.
-set -eu
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
-cd "$work"
+. "$(dirname "$0")/lib.sh"
+needs python3
+workspace
 fdump() { "$FDUMP" "$@"; }
 fail() { echo "$*"; cat out err; exit 1; }
-status_of() { status=0; "$@" >out 2>err || status=$?; }
 used() { fdump store stat one --json | python3 -c '
 import json, sys
 print([a["bytes"] for a in json.load(sys.stdin)["agents"] if a["agent"] == sys.argv[1]][0])' "$me"; }
@@ -30,9 +28,9 @@ grep -q "^agent another: dumps 0 bytes 0 quota 1024$" out || fail "stat of anoth
 head -c 2000000 /dev/urandom >tree/b
 status_of back -s ./one
 [ $status = 7 ] || fail "over the quota: status $status"
-grep -q "the quota of $me is full: 4194304 bytes, of which [0-9]* are used" err || fail "not said"
+grep -q "the quota of $me is full: 4194304 bytes, of which [0-9]* are used" err || fail "not reported"
 fdump verify one >/dev/null
-[ "$(fdump dumps -s ./one | wc -l)" = 1 ] || fail "a dump all the same"
+[ "$(fdump dumps -s ./one | wc -l)" = 1 ] || fail "a dump was made nevertheless"
 # The other store goes on.
 status_of back -s ./one -s ./two
 [ $status = 4 ] || fail "one of two is over: status $status"
@@ -64,7 +62,7 @@ fdump store quota one "$me" 1M
 status_of back -s ./one
 [ $status = 7 ] || fail "below what is used: status $status"
 status_of fdump store quota one ../x 1M
-[ $status = 2 ] || fail "a name that is none: status $status"
+[ $status = 2 ] || fail "an invalid name: status $status"
 echo "many web" >one/quotas
 status_of fdump dumps -s ./one
 [ $status = 3 ] || fail "a malformed file: status $status"

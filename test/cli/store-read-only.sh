@@ -22,5 +22,5 @@ import fcntl, struct, subprocess, sys
 f = open("s/lock", "r+b")
 fcntl.fcntl(f, 37, struct.pack("hhqqi4x", fcntl.F_WRLCK, 0, 0, 1, 0))
 sys.exit(subprocess.call(["setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups", "./fdump", "forget", "-n", "-s", "./s", "--keep-last", "1", "--lock-wait", "0s"]))' \
-	>out 2>err && fail "read while it was written" || [ $? = 8 ] || fail "beside a writer: status $?"
-grep -q 'users without write access have to wait' err || fail "not told: $(cat err)"
+	>out 2>err && fail "read while it was written" || [ $? = 8 ] || fail "while another writes: status $?"
+grep -q 'users without write access have to wait' err || fail "not reported: $(cat err)"

@@ -1,13 +1,11 @@
 # Goal: a second implementation, written from the documents, restores from a store's volumes and a
 # key alone: without the index and without FDump.
-set -eu
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
-src=$(cd "${SRC:-.}" && pwd)
-cd "$work"
-reader() { python3 "$src/test/storereader.py" "$@"; }
+. "$(dirname "$0")/lib.sh"
+needs python3
+workspace
+reader() { python3 "$SRC/test/storereader.py" "$@"; }
 mkdir tree
-cp -a "$src/cmd" "$src/lib" tree
+cp -a "$SRC/cmd" "$SRC/lib" tree
 head -c 3000000 /dev/urandom >tree/large
 truncate -s 2M tree/hole
 echo end >>tree/hole

@@ -1,11 +1,8 @@
 # Goal: rebuild says which volumes are missing or cut, and which dumps are therefore lost or
 # incomplete, and ends with status 5, also the next time; without damage it reports none.
-set -eu
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
-cd "$work"
+. "$(dirname "$0")/lib.sh"
+workspace
 fail() { echo "$*"; cat out err; exit 1; }
-status_of() { status=0; "$@" >out 2>err || status=$?; }
 back() { "$FDUMP" backup -s ./one --unencrypted --state state -C tree . --name "$1" >out; sed -n 's/^dump \([0-9a-f]*\):.*/\1/p' out; }
 
 mkdir tree
@@ -66,5 +63,5 @@ rm -r one
 cp -a whole one
 head -c 40000 /dev/urandom >one/index/data.mdb
 status_of "$FDUMP" store rebuild one
-[ $status = 0 ] && [ ! -s err ] || fail "an index that is none: status $status"
+[ $status = 0 ] && [ ! -s err ] || fail "a corrupt index: status $status"
 "$FDUMP" verify one >out || fail "verify: status $?"

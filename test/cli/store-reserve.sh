@@ -5,7 +5,6 @@
 . "$(dirname "$0")/lib.sh"
 workspace
 fail() { echo "$*"; cat out err; df -k disk; ls -l disk/one/volumes; exit 1; }
-status_of() { status=0; "$@" >out 2>err || status=$?; }
 fdump() { "$FDUMP" "$@"; }
 back() { fdump backup --unencrypted --state state -C "$1" -s disk/one . --name "$1" >/dev/null; }
 free() { df -k --output=avail disk | tail -n 1; }
@@ -48,7 +47,7 @@ status_of fdump store gc disk/one --json
 [ $status = 0 ] || fail "gc: status $status"
 grep -q '"volumes": *2' out && grep -q '"unfit": *0' out || fail "not both"
 [ "$(free)" -gt 280000 ] || fail "not given back"
-fdump verify disk/one >out || fail "verify behind gc"
+fdump verify disk/one >out || fail "verify after gc"
 
 # Almost nothing is free: a volume that nothing needs is deleted.
 fill 100

@@ -20,7 +20,7 @@ time.sleep(1)
 os.rename("one/index.away", "one/index")' &
 pid=$!
 await 10 test -e locked
-"$FDUMP" dumps -s ./one >out 2>err || fail "in the moment: status $?"
+"$FDUMP" dumps -s ./one >out 2>err || fail "during the replacement: status $?"
 wait $pid
 
 # rebuild, whatever --lock-wait says, waits until nobody is about to open the index.
@@ -32,13 +32,13 @@ open("opening", "w")
 time.sleep(1)' &
 pid=$!
 await 10 test -e opening
-"$FDUMP" store rebuild one --lock-wait 0s >out 2>err || fail "beside who opens the index: status $?"
+"$FDUMP" store rebuild one --lock-wait 0s >out 2>err || fail "while the index is being opened: status $?"
 wait $pid
 
 (while [ ! -e stop ] && "$FDUMP" store rebuild one >/dev/null; do :; done) &
 pid=$!
 for _ in $(seq 100); do
-	"$FDUMP" dumps -s ./one >out 2>err || fail "beside rebuild: status $?"
+	"$FDUMP" dumps -s ./one >out 2>err || fail "during rebuild: status $?"
 	[ "$(wc -l <out)" = 1 ] || fail "not all dumps"
 done
 touch stop

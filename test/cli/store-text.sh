@@ -37,7 +37,7 @@ refused "$hint" store replicate --from one two
 for s in web web:7421 tree.txt; do
 	echo >tree.txt
 	refused "'$s' is the name of a service, and this machine has joined no fleet" dumps -s $s
-	grep -qF "as ./$s" err || fail "$s: not told how to write a directory"
+	grep -qF "as ./$s" err || fail "$s: does not say how to write a directory"
 	refused "'$s' is the name of a service, and" store replicate --from $s two
 done
 refused "empty" dumps -s ""
@@ -46,10 +46,10 @@ refused "empty" store replicate --from "" two
 # Directories.
 for s in ./one one/ "$work/one" ./two/../one; do
 	fine dumps -s "$s"
-	[ "$before" = "$(cat out)" ] || fail "-s $s: other dumps"
+	[ "$before" = "$(cat out)" ] || fail "-s $s: different dumps"
 done
 (cd one && "$FDUMP" dumps -s .) >out 2>err && [ "$before" = "$(cat out)" ] || fail "-s ."
-(cd one/index && "$FDUMP" dumps -s ..) >out 2>err && fail "-s .. passes for a directory" || grep -q "write ./.. for" err || fail "-s .."
+(cd one/index && "$FDUMP" dumps -s ..) >out 2>err && fail "-s .. counts as a directory" || grep -q "write ./.. for" err || fail "-s .."
 
 # Arguments without -s.
 fine verify one

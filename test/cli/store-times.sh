@@ -1,11 +1,8 @@
 #!/bin/bash
 # Goal: a dump that is copied to another store keeps its time there: latest is still the newest, and
 # forget keeps that one.
-set -eu
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
-cd "$work"
-fail() { echo "$*"; exit 1; }
+. "$(dirname "$0")/lib.sh"
+workspace
 back() { "$FDUMP" backup -s "./$1" --unencrypted --state state --name x t >/dev/null; }
 
 mkdir t

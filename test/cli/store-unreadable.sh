@@ -4,7 +4,6 @@
 . "$(dirname "$0")/lib.sh"
 workspace
 fail() { echo "$*"; cat out err; exit 1; }
-status_of() { status=0; "$@" >out 2>err || status=$?; }
 mkdir tree
 "$FDUMP" store init one
 for i in 1 2 3; do
@@ -47,7 +46,7 @@ reader=$!
 await 10 test -s locked
 status=0
 timeout 2 "$FDUMP" store gc one --threshold 1 >out 2>err || status=$?
-[ $status = 124 ] || fail "gc beside a reader: status $status"
+[ $status = 124 ] || fail "gc during a read: status $status"
 kill $reader
 wait $reader 2>/dev/null || :
 "$FDUMP" store gc one --threshold 1 >out || fail "gc: status $?"

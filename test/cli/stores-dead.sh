@@ -38,9 +38,9 @@ back=(backup --config config --state agent --unencrypted --agent a1 -C tree .)
 # Enough stores are there: it costs a grace period, and as much again for the last try at the end.
 timed 25 "${back[@]}" --copies 1 -s silent1 -s silent2 -s s1 -s silent3 -s closed --json
 [ $status = 0 ] && grep -q '"copies":1' out || fail "backup: status $status: $(cat out err)"
-grep -q 'waiting for store silent2: 127.0.0.1 port .*: no answer' err || fail "not told whom it waits for: $(cat err)"
-grep -q 'waiting for store closed: connect to 127.0.0.1 .*: Connection refused' err || fail "not told why: $(cat err)"
-grep -q 'store silent3 is left behind: not reached in [0-9]* s' err || fail "not told who is behind: $(cat err)"
+grep -q 'waiting for store silent2: 127.0.0.1 port .*: no answer' err || fail "does not say whom it waits for: $(cat err)"
+grep -q 'waiting for store closed: connect to 127.0.0.1 .*: Connection refused' err || fail "does not say why: $(cat err)"
+grep -q 'store silent3 is left behind: not reached in [0-9]* s' err || fail "does not say who is left behind: $(cat err)"
 mkdir restored
 timed 15 restore --config config --state agent --identity operator "${dead[@]}" -s s1 a1/backup@latest -C restored
 [ $status = 0 ] || fail "restore: status $status: $(cat out err)"
@@ -65,7 +65,7 @@ echo more >tree/more
 timed 35 "${back[@]}" -s s1 -s s2 -s silent1 --command "x=$work/begin" --json
 kill "$(cat s2.pid)"
 [ $status = 4 ] && grep -q '"copies":2' out || fail "backup with a late one: status $status: $(cat out err)"
-grep -q 'store s2 is left behind' err && grep -q 'store s2 has caught up' err || fail "not told: $(cat err)"
+grep -q 'store s2 is left behind' err && grep -q 'store s2 has caught up' err || fail "not reported: $(cat err)"
 
 # If no available store has the data, the command waits for a late one, which may have it.
 rm tree/more

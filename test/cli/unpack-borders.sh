@@ -47,14 +47,14 @@ check() {
 		diff <(list src) <(list "$2") || { cat out; fail "$1, $how: not as it was"; }
 		diff -r --no-dereference -x fifo src "$2" || { cat out; fail "$1, $how: other content"; }
 		[ "$2/below/4096" -ef "$2/below/d/linked" ] || fail "$1, $how: not linked"
-		[ "$2/below/vol/4096" -ef "$2/below/vol/d/linked" ] || fail "$1, $how: not linked behind the border"
+		[ "$2/below/vol/4096" -ef "$2/below/vol/d/linked" ] || fail "$1, $how: not linked beyond the border"
 		if [ "$2/top" -ef "$2/below/vol/top" ]; then # some borders permit the link
 			[ $status = 0 ] && [ ! -s out ] || { cat out; fail "$1, $how: status $status"; }
 			continue
 		fi
 		[ $status = 1 ] || { cat out; fail "$1, $how: status $status"; }
-		grep -q "top: restored as a copy" out || { cat out; fail "$1, $how: the copy is not said"; }
-		[ "$(wc -l <out)" = 1 ] || { cat out; fail "$1, $how: more is said"; }
+		grep -q "top: restored as a copy" out || { cat out; fail "$1, $how: the copy is not reported"; }
+		[ "$(wc -l <out)" = 1 ] || { cat out; fail "$1, $how: superfluous messages"; }
 	done
 	tested=$((tested + 1))
 }

@@ -34,10 +34,10 @@ for how in "unpack -f p" "unpack --threads 1 -f p" "restore -s ./st --state stat
 	status_of "$@"
 	[ $status = 2 ] && [ "$(readlink t/lib)" = usr/lib ] && [ "$(ls t/usr/lib)" = libc ] ||
 		{ cat out; fail "$how: status $status"; }
-	[ "$(grep -c '^fdump [a-z]*: lib: not restored, nor what is in it' out)" = 1 ] || { cat out; fail "$how: not said"; }
-	! grep -q module out || { cat out; fail "$how: said of each"; }
+	[ "$(grep -c '^fdump [a-z]*: lib: not restored, nor what is in it' out)" = 1 ] || { cat out; fail "$how: not reported"; }
+	! grep -q module out || { cat out; fail "$how: reported for each"; }
 	[ "$(cat t/a/first)" = first ] || fail "$how: the rest is not there"
-	[ ! -e t/z/linked ] || fail "$how: a link to what is not restored"
+	[ ! -e t/z/linked ] || fail "$how: a link to a file that is not restored"
 
 	for text in usr/lib /usr/lib ../usr/lib; do
 		again $text
@@ -49,7 +49,7 @@ for how in "unpack -f p" "unpack --threads 1 -f p" "restore -s ./st --state stat
 				cmp src/$f t/${f/#lib/usr\/lib} || fail "$how, $text: $f"
 			done
 			[ t/usr/lib/linked -ef t/a/first ] && [ t/z/linked -ef t/usr/lib/module ] || fail "$how, $text: links"
-			[ "$(stat -c %a t/usr/lib)" = 755 ] || fail "$how, $text: the folder behind the link is not left alone"
+			[ "$(stat -c %a t/usr/lib)" = 755 ] || fail "$how, $text: the folder that the link leads to was changed"
 			set -- "$@" --overwrite if-changed
 		done
 		set -- "${@:1:$#-4}"

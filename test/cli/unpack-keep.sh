@@ -54,17 +54,17 @@ check() {
 			# A hard link refers to an entry that was not restored: each one that is
 			# therefore missing is reported.
 			if [ "$a" != "$b" ] || [ "$n" = hard ]; then
-				grep -q "$e-$n: not restored" out || { cat out; fail "$*: nothing is said of $e-$n"; }
+				grep -q "$e-$n: not restored" out || { cat out; fail "$*: no message about $e-$n"; }
 			else
-				! grep -q "$e-$n:" out || { cat out; fail "$*: too much is said of $e-$n"; }
+				! grep -q "$e-$n:" out || { cat out; fail "$*: superfluous message about $e-$n"; }
 			fi
 		done
 	done
 	# Entries that depend on a kept entry.
-	[ ! -e t/only-hard ] || fail "$*: a link to what was not in the pack"
+	[ ! -e t/only-hard ] || fail "$*: a link to a file that is not in the pack"
 	[ "$(cat t/only-file t/only-full/new t/full-full/new t/dir-full/new | tr '\n' ' ')" = "new new new new " ] ||
 		fail "$*: the rest is not there"
-	grep -q "only-hard: not restored" out || fail "$*: nothing is said of the link"
+	grep -q "only-hard: not restored" out || fail "$*: no message about the link"
 }
 check "$FDUMP" unpack --overwrite never -f p
 check "$FDUMP" unpack -k <p

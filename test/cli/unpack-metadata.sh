@@ -32,7 +32,7 @@ if nochown true 2>/dev/null && ! nochown chown 4321 out 2>/dev/null; then
 	[ "$(stat -c '%a %u %g' owned/* | tr '\n' ,)" = "700 0 0,700 0 0,4755 0 0,2755 0 0," ] ||
 		{ cat out; stat -c '%n %a %u %g' owned/*; fail "owner: more rights than the entry had"; }
 	for f in both dir user group; do
-		grep -q "$f: owner not restored" out || { cat out; fail "owner: nothing is said of $f"; }
+		grep -q "$f: owner not restored" out || { cat out; fail "owner: no message about $f"; }
 	done
 	tested="$tested owner"
 fi
@@ -73,7 +73,7 @@ if mkfs.ext4 -q -F -I 128 ext4.img >/dev/null 2>&1 && mounted -o loop ext4.img e
 	status_of "$FDUMP" unpack -f p -C ext4/t
 	[ $status = 1 ] || { cat out; fail "time: status $status"; }
 	for f in dir dir/file dir/large; do
-		grep -q "$f: modification time not kept exactly" out || { cat out; fail "time: nothing is said of $f"; }
+		grep -q "$f: modification time not kept exactly" out || { cat out; fail "time: no message about $f"; }
 	done
 	touch -d 2001-02-03T04:05:08 ext4/t/dir/other
 	before=$(stat -c '%n %i' ext4/t/dir/file ext4/t/dir/large)
@@ -81,9 +81,9 @@ if mkfs.ext4 -q -F -I 128 ext4.img >/dev/null 2>&1 && mounted -o loop ext4.img e
 		# shellcheck disable=SC2086 # words
 		status_of "$FDUMP" $how --overwrite if-changed -C ext4/t
 		[ "$before" = "$(stat -c '%n %i' ext4/t/dir/file ext4/t/dir/large)" ] ||
-			fail "time: $how: what has not changed is written again"
+			fail "time: $how: an unchanged file is written again"
 		[ "$(stat -c %Y ext4/t/dir/other)" = "$(stat -c %Y time/dir/other)" ] ||
-			fail "time: $how: what has another time is not"
+			fail "time: $how: a file with another time is not"
 	done
 	tested="$tested time"
 fi
@@ -110,7 +110,7 @@ if command -v chattr >/dev/null && mkfs.btrfs -q btrfs.img >/dev/null 2>&1 && mo
 	done
 	mkdir other
 	status_of "$FDUMP" unpack -f p -C other
-	[ $status = 1 ] && grep -q "large: flags not restored" out || { cat out; fail "flags: nothing is said"; }
+	[ $status = 1 ] && grep -q "large: flags not restored" out || { cat out; fail "flags: no message"; }
 	tested="$tested flags"
 fi
 [ -n "$tested" ] || skip "nothing of it can be tried here"

@@ -29,7 +29,7 @@ check() { # STATUS WORDS -- COMMAND...: and the modes are unchanged after it
 	status=0
 	"${as[@]}" "$@" >out 2>&1 || status=$?
 	[ $status = "$want" ] || { cat out; fail "$*: status $status"; }
-	[ -z "$words" ] || grep -q "$words" out || { cat out; fail "$*: '$words' is not said"; }
+	[ -z "$words" ] || grep -q "$words" out || { cat out; fail "$*: '$words' is not reported"; }
 	[ "$(show t)" = "$(show src)" ] || { show t; fail "$*: other modes"; }
 }
 again() { # restores the target, without some of its entries
@@ -43,7 +43,7 @@ again() { # restores the target, without some of its entries
 }
 whole() { # everything is there
 	chmod -R u+rwx t src
-	diff -r src t || fail "not all is there"
+	diff -r src t || fail "something is missing"
 	set_modes t
 	set_modes src
 }

@@ -1,9 +1,7 @@
 # Goal: `fdump verify STORE --key` lists the entries of each dump that were not read properly, as
 # for a pack: exit 1.
-set -eu
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
-cd "$work"
+. "$(dirname "$0")/lib.sh"
+workspace
 fail() { echo "$*"; cat out err; exit 1; }
 status_of() { status=0; "$FDUMP" "$@" >out 2>err || status=$?; }
 
