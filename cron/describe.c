@@ -1,7 +1,7 @@
 /*
- * The sentence is made from the sets, not from the text: two ways to write
- * one schedule read alike, and a random range shows what was chosen. It has
- * to be exact before it is short.
+ * The sentence is made from the sets, not from the expression. So two ways to write one
+ * schedule give the same sentence, and a random range shows the chosen value. Exactness comes
+ * before brevity.
  */
 #include "cron/cron.h"
 
@@ -15,7 +15,7 @@
 #define ALL_MONTHS   (((UINT64_C(1) << 12) - 1) << 1)
 #define ALL_WEEKDAYS ((UINT64_C(1) << 7) - 1)
 
-/* Up to so many times of day are listed. */
+/* At most this many times of day are listed. */
 #define TIMES_MAX 6
 
 static const char *const months[] = {"January", "February", "March", "April", "May", "June", "July",
@@ -42,10 +42,10 @@ static void __attribute__((format(printf, 2, 3))) add(struct text *out, const ch
 		out->len = CRON_DESCRIBE_MAX - 1;
 }
 
-/* A set's members in order, and how they lie. */
+/* The members of a set in ascending order. */
 struct set {
 	unsigned v[64], count, last;
-	unsigned step; /* of at least three, all at this distance; else 0 */
+	unsigned step; /* their common distance, if there are at least three; else 0 */
 };
 
 static struct set set_of(uint64_t bits)
@@ -64,8 +64,8 @@ static struct set set_of(uint64_t bits)
 	return s;
 }
 
-/* The set as stretches: what lies side by side, if `least` or more, is one
- * part, everything else a part of its own. Returns how many. */
+/* Splits the set into parts: a run of at least `least` consecutive values is one part, any
+ * other value is a part of its own. Returns the number of parts. */
 static unsigned parts_of(const struct set *s, unsigned least, unsigned from[64], unsigned to[64])
 {
 	unsigned i, j, n = 0;
@@ -122,13 +122,14 @@ static void add_units(struct text *out, const struct set *s, const char *unit)
 
 /* ---- the time of day ---- */
 
-/* Returns what joins the dates to it; NULL if no dates need not be named. */
+/* Adds the time of day. Returns the text that joins the dates to it, or NULL if "every day"
+ * need not be said. */
 static const char *add_clock(struct text *out, const struct cron *cron)
 {
 	struct set minutes = set_of(cron->minutes), hours = set_of(cron->hours);
 	unsigned from[64], to[64], i, n = minutes.count * hours.count;
 	bool all = cron->hours == ALL_HOURS;
-	/* Whether the minutes come evenly, through every change of hour too. */
+	/* Whether the minutes are evenly spaced, also from one hour to the next. */
 	bool even = minutes.step > 0 && 60 % minutes.step == 0 && minutes.v[0] < minutes.step &&
 		    minutes.last + minutes.step >= 60;
 
@@ -174,13 +175,13 @@ static const char *add_clock(struct text *out, const struct cron *cron)
 static void add_dates(struct text *out, const struct cron *cron, const char *join)
 {
 	struct set days = set_of(cron->days), mon = set_of(cron->months);
-	/* From Monday on: Sunday is 7. */
+	/* The week begins on Monday here: Sunday is 7. */
 	struct set week = set_of((cron->weekdays & 0x7eu) | (cron->weekdays & 1u) << 7);
 	bool by_day = cron->days != ALL_DAYS, by_week = cron->weekdays != ALL_WEEKDAYS;
 	bool by_month = cron->months != ALL_MONTHS, both = cron->flags & CRON_BOTH, none;
 
 	if (!both && !(by_day && by_week))
-		by_day = by_week = false; /* either must match, and one always does */
+		by_day = by_week = false; /* one of them must match, and one always does */
 	none = !by_day && !by_week;
 	if (none && join != NULL)
 		add(out, "%severy day", join);

@@ -1,6 +1,6 @@
 /*
- * One pass from left to right, after the fields are counted: an expression
- * with seconds or a year should hear that, not that its hour is too large.
+ * Counts the fields, then parses from left to right. For an expression with seconds or a year,
+ * the message should say that, not that the hour is too large.
  */
 #include "cron/cron.h"
 
@@ -22,7 +22,7 @@ enum { MINUTE, HOUR, DAY, MONTH, WEEKDAY, FIELDS };
 static const struct field {
 	const char *name;
 	unsigned low, high;
-	const char *const *names; /* the first one is low */
+	const char *const *names; /* the first one is for `low` */
 } fields[FIELDS] = {
 	{"minute", 0, 59, NULL},
 	{"hour", 0, 23, NULL},
@@ -47,10 +47,10 @@ static const struct {
 #define NICKNAMES (sizeof nicknames / sizeof nicknames[0])
 
 struct scan {
-	const char *expr, *p; /* the whole, and where we are */
+	const char *expr, *p; /* the whole expression, and the position in it */
 	const char *seed;
-	unsigned field; /* enum above; FIELDS: none */
-	unsigned item;  /* of the field's list, from 0 */
+	unsigned field; /* the enum above; FIELDS: none */
+	unsigned item;  /* number of the item in the field's list, from 0 */
 	bool random;
 	struct cron_where *where;
 	struct err *err;
@@ -71,7 +71,7 @@ const char *cron_field_name(unsigned field)
 	return field >= 1 && field <= FIELDS ? fields[field - 1].name : "schedule";
 }
 
-/* Sets "FIELD (field N), column C: text"; returns -1. */
+/* Sets "FIELD (field N), column C: text". Returns -1. */
 static int __attribute__((format(printf, 3, 4)))
 fail(struct scan *s, const char *at, const char *fmt, ...)
 {
@@ -91,7 +91,7 @@ fail(struct scan *s, const char *at, const char *fmt, ...)
 		field, column, text);
 }
 
-/* The escaped text from `at` up to a blank or, if `item`, a comma. */
+/* The escaped text from `at` to the next blank or, if `item`, comma. */
 static const char *shown(const char *at, bool item, char out[ESC_MAX(24)])
 {
 	size_t len = 0;
@@ -102,7 +102,7 @@ static const char *shown(const char *at, bool item, char out[ESC_MAX(24)])
 	return out;
 }
 
-/* The precision that prints what lies from start to end, if not too long. */
+/* The precision to print the text from start to end, cut if it is long. */
 static int span(const char *start, const char *end)
 {
 	return (int)(end - start > 24 ? 24 : end - start);
@@ -110,7 +110,7 @@ static int span(const char *start, const char *end)
 
 /* ---- numbers and names ---- */
 
-/* What would be right where a value was expected. */
+/* What to write where a value was expected. */
 static const char *wanted(const struct field *f)
 {
 	if (f->names == month_names)
@@ -120,7 +120,7 @@ static const char *wanted(const struct field *f)
 	return f->high == 59 ? "0-59 or *" : f->high == 23 ? "0-23 or *" : "1-31 or *";
 }
 
-/* No value begins here. */
+/* Reports that no value begins here. */
 static int fail_value(struct scan *s)
 {
 	const struct field *f = &fields[s->field];
@@ -207,8 +207,8 @@ static int take_value(struct scan *s, unsigned *value)
 
 /* ---- items ---- */
 
-/* The stable choice of SYNTAX.md: FNV-1a of the seed, a NUL, the field's and
- * the item's number; MurmurHash3's finaliser; the high half scaled to count. */
+/* The stable choice defined in SYNTAX.md: FNV-1a of the seed, a NUL, and the numbers of the
+ * field and the item; then MurmurHash3's finaliser; then the high half, scaled to count. */
 static unsigned choose(const struct scan *s, unsigned count)
 {
 	const char *p = s->seed;
@@ -226,7 +226,8 @@ static unsigned choose(const struct scan *s, unsigned count)
 	return (unsigned)((h >> 32) * count >> 32);
 }
 
-/* A range that ends in Sunday, written as 0, ends in 7, as in cronie. */
+/* Checks the order of a range's ends. One that ends in Sunday, written as 0, ends in 7, as in
+ * cronie. */
 static int check_order(struct scan *s, const char *start, struct range *r, bool random)
 {
 	char text[ESC_MAX(24)];
@@ -243,14 +244,14 @@ static int check_order(struct scan *s, const char *start, struct range *r, bool 
 		fields[s->field].low, r->high);
 }
 
-/* Behind '~': the range's other end, if there is one, then the choice. */
+/* Parses what follows '~': the other end of the range, if there is one. Then chooses a value. */
 static int take_random(struct scan *s, const char *start, struct range *r, bool has_low)
 {
 	const struct field *f = &fields[s->field];
 
 	s->p++;
 	s->random = true;
-	/* Sunday should not have two chances: a bare ~ ends on Saturday. */
+	/* A bare ~ ends on Saturday, so that Sunday is not twice as likely. */
 	r->high = s->field == WEEKDAY && !has_low ? 6 : f->high;
 	if (*s->p != 0 && *s->p != ',' && *s->p != '/' && !is_blank(*s->p)) {
 		if (take_value(s, &r->high) < 0 || check_order(s, start, r, true) < 0)
@@ -302,7 +303,7 @@ static int take_range(struct scan *s, struct range *r)
 	return 0;
 }
 
-/* One field, up to the blank or the end behind it. */
+/* Parses one field, up to the blank or the end after it. */
 static int take_field(struct scan *s, uint64_t *bits)
 {
 	struct range r;
@@ -329,8 +330,8 @@ static int take_field(struct scan *s, uint64_t *bits)
 
 /* ---- the whole ---- */
 
-/* Whether any date of the calendar can match: of day and month alone, since
- * every date, 29 February too, falls on every weekday once in 400 years. */
+/* Whether any date in the calendar can match. Only day and month matter: every date, even 29
+ * February, falls on every weekday within 400 years. */
 static bool has_dates(const struct cron *cron)
 {
 	static const unsigned char longest[] = {31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
@@ -404,7 +405,7 @@ static int take_nickname(struct scan *s, struct cron *cron)
 		shown(s->p, false, text));
 }
 
-/* Whether there are five fields. */
+/* Checks that there are five fields. */
 static int check_shape(struct scan *s)
 {
 	const char *p = s->p, *sixth = NULL;

@@ -1,15 +1,15 @@
 /*
- * From the schedule to times, in two layers.
+ * Finds the times of a schedule, in two layers.
  *
- * The lower one knows only the wall calendar: the first matching local minute
- * from a given one on, or back. It goes day, hour, minute by bit masks; a
- * month without a matching day costs a few instructions.
+ * The lower layer knows only the calendar: it finds the first matching local minute at or after
+ * a given one, or the last one at or before it. It compares day, hour and minute with bit
+ * masks; a month without a matching day costs a few instructions.
  *
- * The upper one walks the zone's spans of equal offset. Within a span local
- * and real time run alike, so the lower layer's answer is a run if it lies in
- * the span. Jobs with a fixed time (no CRON_WALL) differ at a span's start:
- * local minutes that a span before it had already are passed over, and if a
- * gap before it swallowed a matching minute, the first minute is a run.
+ * The upper layer walks the zone's spans of equal offset. Within a span, local time and real
+ * time advance together, so the lower layer's answer is a run if it lies in the span. For jobs
+ * with a fixed time (no CRON_WALL), the start of a span is special: local minutes that an
+ * earlier span already had are skipped, and if the gap before the span skipped a matching
+ * minute, the span's first minute is a run.
  */
 #include "cron/cron.h"
 
@@ -20,12 +20,12 @@
 #define YEAR_MIN 1
 #define YEAR_MAX 9999
 
-/* More than two offsets of a zone can be apart. */
+/* Longer than the difference between any two offsets of a zone. */
 #define FAR_SEC (3 * DAY)
 
 /* ---- the wall calendar ---- */
 
-/* The days of a month that match, bit 1 for the first, which has this day number. */
+/* The matching days of a month, as bits from 1 on. first: day number of the month's first day. */
 static uint32_t match_days(const struct cron *cron, int64_t year, int month, int64_t first)
 {
 	unsigned weekday = civil_weekday(first);
@@ -38,7 +38,7 @@ static uint32_t match_days(const struct cron *cron, int64_t year, int month, int
 	return all & (cron->flags & CRON_BOTH ? cron->days & by_week : cron->days | by_week);
 }
 
-/* The first value of a set from `at` on, or the last one up to it; -1: there is none. */
+/* The smallest value of a set from `at` on, or the largest up to `at`; -1 if there is none. */
 static int nearest(uint64_t set, int at, bool forward)
 {
 	if (at < 0 || at > 63)
@@ -49,8 +49,8 @@ static int nearest(uint64_t set, int at, bool forward)
 	return forward ? __builtin_ctzll(set) : 63 - __builtin_clzll(set);
 }
 
-/* The first matching local minute at or after `from`, a whole minute, or the last one at or before
- * it. Returns false if the calendar has none. */
+/* The first matching local minute at or after `from`, which is a whole minute, or the last one
+ * at or before it. Returns false if the calendar has none. */
 static bool wall(const struct cron *cron, int64_t from, bool forward, int64_t *local)
 {
 	const int step = forward ? 1 : -1, begin = forward ? 0 : 63;
@@ -94,7 +94,7 @@ static bool wall(const struct cron *cron, int64_t from, bool forward, int64_t *l
 
 /* ---- the zone ---- */
 
-/* The whole minute at or after, at or before a local time. */
+/* The first whole minute at or after a local time; below, the last one at or before it. */
 static int64_t minute_up(int64_t local)
 {
 	int64_t r = local % 60;
@@ -109,8 +109,8 @@ static int64_t minute_down(int64_t local)
 	return r >= 0 ? local - r : local - r - 60;
 }
 
-/* Whether a span before s, whose minute at t is `local`, had that local time
- * already; had then holds that span's local times, as far as they matter. */
+/* Whether an earlier span already had the local time `local`, which span s has at t. Then *had
+ * is that span in local time, cut to the part that matters. */
 static bool had_before(
 	const struct tz *tz, const struct tz_span *s, int64_t t, int64_t local, struct tz_span *had)
 {
@@ -128,9 +128,8 @@ static bool had_before(
 	return false;
 }
 
-/* Whether a fixed-time job is owed a run because the gap before s, of up to
- * three hours, swallowed a minute of its; *t is then when: the first whole
- * minute in s. */
+/* Whether a fixed-time job must run because a gap before s, of up to three hours, skipped one
+ * of its minutes. Then *t is the time of that run: the first whole minute in s. */
 static bool owed(const struct cron *cron, const struct tz *tz, const struct tz_span *s, int64_t *t)
 {
 	struct tz_span before;
@@ -159,7 +158,7 @@ int cron_next(const struct cron *cron, const struct tz *tz, int64_t after, int64
 		from++;
 	for (;;) {
 		tz_span(tz, from, &s);
-		/* An owed run is the first minute of its span: nothing is before it. */
+		/* Such a run is in the first minute of its span, so nothing comes before it. */
 		if (s.start > from - 60 && owed(cron, tz, &s, t) && *t >= from)
 			break;
 		local = minute_up(from + s.offset);
@@ -174,9 +173,8 @@ int cron_next(const struct cron *cron, const struct tz *tz, int64_t after, int64
 		}
 		if (*t < s.end)
 			break;
-		/* No local minute from here to `local` matches. If this span
-		 * lasts so long that none after it can show an earlier one,
-		 * those up to there need no look. */
+		/* No local minute from here to `local` matches. If this span is so long that no
+		 * later span can show an earlier local time, skip ahead close to `local`. */
 		if (s.end > from + FAR_SEC && local - FAR_SEC > s.end)
 			from = local - FAR_SEC;
 		else
@@ -216,8 +214,8 @@ int cron_prev(const struct cron *cron, const struct tz *tz, int64_t before, int6
 		}
 		if (!any || s.start <= CRON_TIME_MIN)
 			return 1;
-		/* As in cron_next; but the local minutes passed over here are
-		 * still to be found in an earlier span. */
+		/* As in cron_next. But local minutes skipped here must still be looked for in
+		 * an earlier span. */
 		if (!passed && s.start < from - FAR_SEC && local + FAR_SEC < s.start)
 			from = local + FAR_SEC;
 		else
@@ -230,7 +228,7 @@ bool cron_due(const struct cron *cron, const struct tz *tz, int64_t *done, int64
 {
 	int64_t next;
 
-	if (now < *done - CRON_GAP_MAX_SEC) /* the clock was wrong, and is set right */
+	if (now < *done - CRON_GAP_MAX_SEC) /* the clock was wrong and has been corrected */
 		*done = now;
 	if (cron_next(cron, tz, *done, &next) != 0 || next > now)
 		return false;

@@ -1,4 +1,4 @@
-/* Base64: three bytes are four characters. */
+/* Base64: every three bytes become four characters. */
 #include "lib/base64.h"
 
 #include <stdint.h>
@@ -31,7 +31,7 @@ int base64_decode(const char *text, size_t text_len, void *bytes, size_t cap, si
 	if (text_len % 4 != 0)
 		return -1;
 	for (; text_len > 0; text += 4, text_len -= 4) {
-		/* Only the last four may end in padding. */
+		/* Only the last four characters may end in padding. */
 		size_t n = text_len > 4 || text[3] != '=' ? 3 : text[2] != '=' ? 2 : 1, i;
 		uint32_t bits = 0;
 
@@ -42,7 +42,8 @@ int base64_decode(const char *text, size_t text_len, void *bytes, size_t cap, si
 				return -1;
 			bits = bits << 6 | (uint32_t)(hit - alphabet);
 		}
-		/* What the padding stands for is zero, so that the text is the only one. */
+		/* The bits that the padding covers must be zero, so that no bytes have
+		 * two texts. */
 		if ((bits & ((1u << 8 * (3 - n)) - 1)) != 0 || n > cap - *len)
 			return -1;
 		for (i = 0; i < n; i++)

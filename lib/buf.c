@@ -1,4 +1,4 @@
-/* A growing byte buffer: capacity doubles, up to the limit. */
+/* A growing byte buffer: its capacity doubles, up to the limit. */
 #include "lib/buf.h"
 
 #include <assert.h>
@@ -45,7 +45,7 @@ uint8_t *buf_room(struct buf *buf, size_t more, struct err *err)
 		cap = buf->max < FIRST_CAP ? buf->max : FIRST_CAP;
 	if (cap < buf->len + more)
 		cap = buf->len + more;
-	if (buf->len == 0) /* realloc would copy what nobody wants */
+	if (buf->len == 0) /* realloc would copy bytes that are not in use */
 		buf_fini(buf);
 	data = realloc(buf->data, cap ? cap : 1);
 	if (data == NULL) {

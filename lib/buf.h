@@ -2,11 +2,12 @@
  * A growing byte buffer with a limit.
  *
  * buf_init -> buf_add / buf_room + buf_took -> buf_fini. The caller owns the
- * struct; the bytes are its own until buf_fini. Pointers into it are good
- * until the next call that may grow it. Not thread-safe.
+ * struct; the struct owns its bytes until buf_fini. Pointers into the bytes are
+ * valid until the next call that may grow the buffer. Not thread-safe.
  *
- * A buffer never grows over its limit: what would is refused with ERR_LIMIT
- * and leaves the buffer as it was; so is what malloc refuses, with ERR_NOMEM.
+ * A buffer never grows beyond its limit. A call that would exceed it fails with
+ * ERR_LIMIT, one that finds no memory with ERR_NOMEM; either leaves the content
+ * as it was.
  */
 #ifndef FDUMP_LIB_BUF_H
 #define FDUMP_LIB_BUF_H
@@ -23,30 +24,31 @@ struct buf {
 	size_t max; /* bytes it may hold */
 };
 
-/* An empty buffer that may hold up to max bytes. Allocates nothing. */
+/* Makes an empty buffer that may hold up to max bytes. Allocates nothing. */
 void buf_init(struct buf *buf, size_t max);
 
-/* Frees the bytes; the buffer is empty again and may be used again. */
+/* Frees the bytes. The buffer is then empty and may be used again. */
 void buf_fini(struct buf *buf);
 
-/* Forgets the content, keeps the memory. */
+/* Drops the content and keeps the memory. */
 void buf_clear(struct buf *buf);
 
-/* Makes room for more bytes behind those in use. Returns where they begin, or
+/* Makes room for `more` bytes after those in use. Returns where they begin, or
  * NULL with err set. Follow with buf_took for the bytes that were written. */
 uint8_t *buf_room(struct buf *buf, size_t more, struct err *err);
 
-/* Counts len bytes, written to what buf_room returned, as in use. */
+/* Counts len bytes, written where buf_room pointed, as in use. */
 void buf_took(struct buf *buf, size_t len);
 
 /* Appends a copy of len bytes. Returns 0, or -1 with err set. */
 int buf_add(struct buf *buf, const void *bytes, size_t len, struct err *err);
 
-/* Appends text as printf has it, without a NUL. Returns 0, or -1. */
+/* Appends formatted text without a NUL; during the call the NUL needs room too.
+ * Returns 0, or -1 with err set. */
 int buf_addf(struct buf *buf, struct err *err, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
 
-/* Drops len bytes from the front, moving the rest down. */
+/* Drops len bytes from the front and moves the rest down. */
 void buf_drop(struct buf *buf, size_t len);
 
 #endif

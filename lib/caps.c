@@ -7,10 +7,10 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#define CAPS_MAX 64 /* numbers, in two words */
+#define CAPS_MAX 64 /* capability numbers, in two words */
 
-/* Empties the bounding set, from which root gets its capabilities when it executes something.
- * Returns false if it may not: that needs CAP_SETPCAP. */
+/* Empties the bounding set, from which root gets its capabilities on exec.
+ * Returns false if that is not permitted: it needs CAP_SETPCAP. */
 static bool drop_bounding(void)
 {
 	int cap;
@@ -29,8 +29,8 @@ int caps_drop(void)
 
 	bool dropped = drop_bounding();
 
-	/* Where being root gives nothing (the agent's unit), ambient ones are all there is to lose.
-	 */
+	/* With SECBIT_NOROOT (set in the agent's unit) root gains nothing on exec, so
+	 * only the ambient capabilities have to go. */
 	if (prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) == 0 &&
 		(prctl(PR_GET_SECUREBITS, 0, 0, 0, 0) & SECBIT_NOROOT) != 0)
 		return 0;

@@ -1,5 +1,6 @@
-/* Heads, RFC 8949, section 3: three bits of major type, five of the argument or of how many bytes
- * it takes, then these, the highest first. */
+/* The head of an item (RFC 8949, section 3): three bits of major type, then
+ * five bits that are the argument itself or the number of bytes it takes, then
+ * those bytes, big-endian. */
 #include "lib/cbor.h"
 
 #include <string.h>
@@ -115,7 +116,7 @@ void cbor_put_map(struct cbor_out *out, size_t count)
 void cbor_in_init(struct cbor_in *in, const void *bytes, size_t len)
 {
 	in->at = bytes;
-	in->end = len > 0 ? in->at + len : in->at; /* nothing may be at NULL */
+	in->end = len > 0 ? in->at + len : in->at; /* nothing may be added to NULL */
 }
 
 enum cbor_got cbor_get(struct cbor_in *in, struct cbor_item *item)
@@ -167,8 +168,8 @@ enum cbor_got cbor_skip(struct cbor_in *in, unsigned depth)
 	if (got != CBOR_OK || (item.type != CBOR_ARRAY && item.type != CBOR_MAP))
 		return got;
 	got = depth == 0 ? CBOR_MALFORMED : CBOR_OK;
-	/* Each item takes a byte at least: a count beyond that is cut short by
-	 * the end of the input, never by counting. */
+	/* Each item takes at least one byte, so a false count ends at the end of the
+	 * input, not after counting to it. */
 	count = item.value;
 	if (item.type == CBOR_MAP)
 		count = count > UINT64_MAX / 2 ? UINT64_MAX : count * 2;

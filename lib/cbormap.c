@@ -1,7 +1,7 @@
 /*
- * One pass over the input with lib/cbor. A list or a nested map is checked to its end when it is
- * met; what is handed out of it is its bytes, so that nothing has to be stored, and reading them
- * again can't fail.
+ * One pass over the input with lib/cbor. A list or a nested map is checked to
+ * its end at once, and returned as the bytes it takes. So nothing has to be
+ * stored, and reading the bytes again can't fail.
  */
 #include "lib/cbormap.h"
 
@@ -66,7 +66,7 @@ static bool is_within(const struct cbormap_field *f, uint64_t number)
 
 /* --- reading ---------------------------------------------------------------- */
 
-/* How many of the bytes are well-formed UTF-8 without NUL. */
+/* How many of the bytes are well-formed UTF-8 without a NUL. */
 static size_t text_len(const uint8_t *bytes, size_t len)
 {
 	size_t at = 0, n;
@@ -190,7 +190,8 @@ static int refuse_key(
 	return err_set(err, code, "key '%s' %s", name, why);
 }
 
-/* Reads the next key, and finds its field: the table's end if none has it. keys: those before. */
+/* Reads the next key into keys[before], after those already read, and finds its
+ * field. Sets *found to the table's end if there is none. */
 static int get_key(const struct cbormap_field *fields, struct cbor_in *in, struct cbor_item *keys,
 	size_t before, size_t *found, struct err *err)
 {

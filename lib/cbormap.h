@@ -1,7 +1,7 @@
 /*
- * CBOR maps with text keys, read and written by a table of their fields: what calls carry, key
- * blocks, records of dumps and journals, rows and state files. Pure, allocates nothing; what is
- * read borrows from the input.
+ * CBOR maps with text keys, read and written by a table of their fields:
+ * parameters of calls, key blocks, records of dumps and journals, database rows
+ * and state files. Pure, allocates nothing; strings point into the input.
  *
  *	static const struct cbormap_field fields[] = {
  *		{.key = "name", .type = CBORMAP_NAME, .need = true},
@@ -11,14 +11,15 @@
  *	struct cbormap_value v[2];
  *	if (cbormap_get(v, fields, bytes, len, err) != 0) ...
  *
- * A key that the table does not have is skipped, so that a later version can add some, unless it
- * begins with an upper-case letter: then it must be understood, and the map is refused. Refused
- * too are a key that comes twice, a missing one that is needed, a value of another type or beyond
- * its limits, more than CBORMAP_PAIRS_MAX keys, and bytes after the map.
+ * A key that is not in the table is skipped, so that later versions can add
+ * keys. But a key that begins with an upper-case letter must be understood: if
+ * it is not in the table, the map is refused. Also refused are a repeated key,
+ * a missing key that is needed, a value of the wrong type or beyond its limits,
+ * more than CBORMAP_PAIRS_MAX keys, and bytes after the map.
  *
- * A table can also describe a struct: a field with a place in it (CBORMAP_IN) is copied there by
- * cbormap_store, and written from there by cbormap_put. Entries of packs have a reader of their
- * own (pack/entry.h).
+ * A table can also describe a struct: a field with a place in it (CBORMAP_IN)
+ * is copied there by cbormap_store, and written from there by cbormap_put. Pack
+ * entries have their own reader (pack/entry.h).
  */
 #ifndef FDUMP_LIB_CBORMAP_H
 #define FDUMP_LIB_CBORMAP_H
@@ -32,56 +33,58 @@ struct cbor_in;
 struct cbor_out;
 
 #define CBORMAP_DEPTH_MAX  8  /* levels of arrays and maps in a key's value */
-#define CBORMAP_PAIRS_MAX  64 /* keys of one map, with those that are skipped */
+#define CBORMAP_PAIRS_MAX  64 /* keys of one map, skipped ones included */
 #define CBORMAP_FIELDS_MAX 40 /* fields of one table */
 
 enum cbormap_type {
-	CBORMAP_UINT = 1, /* min to max; max 0: all that fit. In a struct: uint64_t, uint32_t */
-	CBORMAP_VERSION,  /* the same, but ERR_UNSUPPORTED if beyond these limits */
+	CBORMAP_UINT = 1, /* min to max; max 0: all that fit. In a struct: uint64_t or uint32_t */
+	CBORMAP_VERSION,  /* the same, but ERR_UNSUPPORTED outside these limits */
 	CBORMAP_INT,      /* any int64_t; min and max are not used */
 	CBORMAP_TIME,     /* the same: seconds since 1970 */
 	CBORMAP_BOOL,     /* bool */
-	CBORMAP_BYTES,    /* min to max bytes. In a struct: uint8_t[], and just so many */
+	CBORMAP_BYTES,    /* min to max bytes. In a struct: uint8_t[], of exactly its size */
 	CBORMAP_BLOB,     /* up to max bytes. In a struct: struct cbormap_blob */
-	CBORMAP_TEXT,  /* min to max bytes of well-formed UTF-8 without NUL. In a struct: char[] */
-	CBORMAP_NAME,  /* text of the grammar in lib/name. In a struct: char[] */
-	CBORMAP_LIST,  /* min to max items, each as `of` has it. In a struct: an array of them, and
-			  their number in a size_t */
-	CBORMAP_MAP,   /* a map as `sub` has it. In a struct: the struct of that table */
-	CBORMAP_TUPLE, /* an array of just the items of `sub`, in their order; likewise */
+	CBORMAP_TEXT, /* min to max bytes of well-formed UTF-8 without NUL. In a struct: char[] */
+	CBORMAP_NAME, /* text of the grammar in lib/name.h. In a struct: char[] */
+	CBORMAP_LIST, /* min to max items, each as described by `of`. In a struct: an array of them,
+			 and their number in a size_t */
+	CBORMAP_MAP,  /* a map as described by `sub`. In a struct: the struct of that table */
+	CBORMAP_TUPLE, /* an array of exactly the items of `sub`, in this order. In a struct: as
+			  MAP; can't be put */
 	CBORMAP_ANY,   /* one item of any kind, for the caller to read */
 };
 
-/* A table ends with a field without type. */
+/* A table ends with a field that has no type. */
 struct cbormap_field {
 	const char *key;
 	enum cbormap_type type;
-	bool need; /* refused if it is not there; put even if it is zero */
+	bool need; /* refused if it is missing; written even if it is zero */
 	uint64_t min, max;
-	const struct cbormap_field *of;  /* LIST: of each item; its key is not used */
+	const struct cbormap_field *of;  /* LIST: describes each item; its key is not used */
 	const struct cbormap_field *sub; /* MAP, TUPLE: a table */
 	size_t at, size;                 /* the place in a struct; size 0: none */
-	size_t count;                    /* LIST: the place of the number of items */
+	size_t count;                    /* LIST: the place of the number of items in the struct */
 };
 
-/* A byte string of one length; a list. */
+/* A byte string of a fixed length; a list. */
 #define CBORMAP_FIXED(n)             .type = CBORMAP_BYTES, .min = (n), .max = (n)
 #define CBORMAP_LIST_OF(items, most) .type = CBORMAP_LIST, .max = (most), .of = &(items)
-/* The place of a field: a member of a struct. Limits that are not given follow from its size. */
+/* The place of a field in a struct. Limits that are not given follow from the
+ * member's size. */
 #define CBORMAP_IN(in, member) .at = offsetof(in, member), .size = sizeof((in *)0)->member
 
-/* A list in a struct: an array, whose items have the size of the field `items`. */
+/* A list in a struct: an array whose items have the size of the field `items`. */
 #define CBORMAP_LIST_IN(in, member, counter, items)                                                \
 	.type = CBORMAP_LIST, CBORMAP_IN(in, member), .count = offsetof(in, counter), .of = &(items)
 
-/* A field that is named as its member is. */
+/* A field with the same name as its member. */
 #define CBORMAP_OF(in, kind, member) .key = #member, .type = CBORMAP_##kind, CBORMAP_IN(in, member)
 
 struct cbormap_value {
 	bool has;
 	uint64_t number;      /* UINT, VERSION, BOOL; LIST: how many */
 	int64_t integer;      /* INT, TIME */
-	const uint8_t *bytes; /* of BYTES, BLOB, TEXT, NAME; LIST: its items; MAP, TUPLE, ANY: */
+	const uint8_t *bytes; /* BYTES, BLOB, TEXT, NAME; LIST: its items; MAP, TUPLE, ANY: */
 	size_t len;           /* the whole item */
 };
 
@@ -90,43 +93,47 @@ struct cbormap_blob {
 	size_t len;
 };
 
-/* Reads one map, and fills one value for each field of the table, in its order. No bytes at all
- * stand for an empty map. Returns 0, or -1 with err set: ERR_LIMIT for what is beyond its limits
- * (ERR_FORMAT if there is but one right value or length), ERR_UNSUPPORTED for a key or a version
- * that is not known here, else ERR_FORMAT. */
+/* Reads one map and fills one value for each field, in the table's order. An
+ * empty input counts as an empty map. Returns 0, or -1 with err set: ERR_LIMIT
+ * for a value beyond its limits (ERR_FORMAT if only one value or length is
+ * valid), ERR_UNSUPPORTED for a key that must be understood or a version that
+ * is not known, else ERR_FORMAT. */
 int cbormap_get(struct cbormap_value *values, const struct cbormap_field *fields, const void *bytes,
 	size_t len, struct err *err);
-/* The same of the next item of an input, which may go on after it. */
+/* The same for the next item of an input; other items may follow it. */
 int cbormap_take(struct cbormap_value *values, const struct cbormap_field *fields,
 	struct cbor_in *in, struct err *err);
-/* The same of an array, as CBORMAP_TUPLE has it. */
+/* The same for an array, as described at CBORMAP_TUPLE. */
 int cbormap_take_tuple(struct cbormap_value *values, const struct cbormap_field *fields,
 	struct cbor_in *in, struct err *err);
 
-/* Takes the next item of a list that cbormap_get passed, from its front; of a list that was not
- * there, none. Returns true, or false at the end. */
+/* Takes the first item off a list that cbormap_get has read. Returns true; or
+ * false at the end, and for a list that was missing. */
 bool cbormap_next(
 	struct cbormap_value *list, const struct cbormap_field *of, struct cbormap_value *item);
 
-/* True if the value is there, and is this text. */
+/* True if the value is present and is this text. */
 bool cbormap_is_text(const struct cbormap_value *value, const char *text);
 
-/* Reads a map or tuple within one that was read: it can't fail. field: MAP or TUPLE. */
+/* Reads a nested map or tuple that has already been checked, so it can't fail.
+ * field is the MAP or TUPLE field. */
 void cbormap_inner(struct cbormap_value *values, const struct cbormap_field *field,
 	const struct cbormap_value *value);
 
-/* Copies what was read to the struct of the table. What was not there stays as it is. */
+/* Copies the values to the struct of the table. Members whose key was missing
+ * stay as they are. */
 void cbormap_store(
 	void *to, const struct cbormap_field *fields, const struct cbormap_value *values);
-/* cbormap_get and cbormap_store in one. */
+/* cbormap_get and cbormap_store in one. Returns as cbormap_get. */
 int cbormap_read(void *to, const struct cbormap_field *fields, const void *bytes, size_t len,
 	struct err *err);
-/* Copies an item that cbormap_next gave: to the struct of its table, or, if `of` has a size, to a
- * place of that type. */
+/* Copies an item that cbormap_next returned: to the struct of its table, or, if
+ * `of` has a size, to a variable of that type. */
 void cbormap_store_item(void *to, const struct cbormap_field *of, const struct cbormap_value *item);
 
-/* Writes the struct as one map: the fields that have a place, in the table's order; those that are
- * zero or empty only if they are needed. A text is cut before what is not well-formed. */
+/* Writes the struct as one map: the fields that have a place, in the table's
+ * order. Zero or empty ones are written only if they are needed. A text is cut
+ * where it stops being well-formed. */
 void cbormap_put(struct cbor_out *out, const struct cbormap_field *fields, const void *from);
 
 #endif

@@ -1,6 +1,6 @@
-/* Days from and to dates by counting eras of 400 years from 1 March, so that
- * the leap day ends the year: Howard Hinnant, "chrono-Compatible Low-Level
- * Date Algorithms" (2013). */
+/* Converts days from and to dates by counting eras of 400 years from 1 March,
+ * so that the leap day ends the year: Howard Hinnant, "chrono-Compatible
+ * Low-Level Date Algorithms" (2013). */
 #include "lib/civil.h"
 
 #include <stdio.h>
@@ -75,7 +75,7 @@ char *civil_print(char text[CIVIL_TEXT_MAX], int64_t t, int32_t offset)
 	return text;
 }
 
-/* Takes exactly `digits` decimal digits; moves *p on. */
+/* Reads exactly `digits` decimal digits and advances *p. */
 static bool take_number(const char **p, int digits, unsigned max, unsigned *out)
 {
 	unsigned value = 0;

@@ -1,4 +1,4 @@
-/* LMDB, with its error codes put into ours. */
+/* LMDB, with its error codes translated to ours. */
 #include "lib/db.h"
 
 #include <errno.h>
@@ -18,9 +18,9 @@
 #include "lib/fs.h"
 
 #define READERS   254
-#define LOCK_FILE 16384 /* bytes that so many readers take */
-#define ROOM      65536 /* a disk with less is full */
-/* How a database is opened that nobody writes to. */
+#define LOCK_FILE 16384 /* bytes that this many readers take */
+#define ROOM      65536 /* a disk with less free space counts as full */
+/* Flags for a database that nobody writes to. */
 #define COPIED (MDB_NOTLS | MDB_NORDAHEAD | MDB_RDONLY | MDB_NOLOCK)
 
 struct db {
@@ -28,8 +28,8 @@ struct db {
 	char *path;
 	dev_t dev; /* of the directory */
 	ino_t ino;
-	pid_t pid;       /* what a parent has open is not ours */
-	struct db *next; /* of those that are open */
+	pid_t pid;       /* one that the parent process opened is not ours */
+	struct db *next; /* the list of open databases */
 	MDB_dbi tables[DB_TABLES_MAX];
 };
 
@@ -39,9 +39,9 @@ struct db_txn {
 	MDB_cursor *cursors[DB_TABLES_MAX];
 };
 
-/* --- pages that LMDB falls over -------------------------------------------- */
+/* --- pages that crash LMDB ------------------------------------------------------ */
 
-/* The database that this thread is within LMDB for. */
+/* The directory of the database in which this thread is executing LMDB code. */
 static _Thread_local const char *volatile within;
 
 const char *db_within(void)
@@ -49,7 +49,7 @@ const char *db_within(void)
 	return within;
 }
 
-/* What LMDB would do too, after a line of its own. */
+/* LMDB would abort as well, but print a line of its own first. */
 static void on_assert(MDB_env *env, const char *text)
 {
 	(void)env;
@@ -85,7 +85,7 @@ static int fail(struct err *err, int code, const char *what)
 	case MDB_BAD_DBI:
 	case MDB_INCOMPATIBLE:
 	case MDB_PANIC:
-	case MDB_BAD_TXN: /* after one of these */
+	case MDB_BAD_TXN: /* follows one of the errors above */
 	case MDB_CURSOR_FULL:
 	case MDB_PAGE_FULL:
 	case MDB_BAD_VALSIZE:
@@ -104,8 +104,8 @@ static int fail(struct err *err, int code, const char *what)
 	}
 }
 
-/* Opened twice in a process a database loses its locks with the first that is closed, and its
- * readers with the second that is opened. */
+/* If a process opens a database twice, closing the first drops its locks, and
+ * opening the second drops its readers. */
 static pthread_mutex_t opened_lock = PTHREAD_MUTEX_INITIALIZER;
 static struct db *opened;
 
@@ -144,8 +144,9 @@ static void strike(const struct db *db)
 	pthread_mutex_unlock(&opened_lock);
 }
 
-/* Makes the files, so that they have the owner of their directory. LMDB writes to the lock file
- * through memory: on a full disk that would be SIGBUS. */
+/* Creates the files, so that they get the owner of their directory. LMDB writes
+ * to the lock file through a memory map, which on a full disk would raise
+ * SIGBUS, so its space is reserved here. */
 static int have_files(const char *path, bool write, struct err *err)
 {
 	int dir = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC), fd = -1, got = 0;
@@ -189,7 +190,8 @@ static int open_tables(
 	return got == 0 ? 0 : fail(err, got, "open");
 }
 
-/* Opens an environment at a path. It is to be closed even if that fails. */
+/* Opens an environment at a path. The caller must close *env even if this
+ * fails. */
 static int open_env(
 	const struct db *db, MDB_env **env, const char *path, uint64_t map, unsigned flags)
 {
@@ -235,7 +237,7 @@ struct db *db_open(const char *path, const char *const *tables, size_t count, ui
 		return NULL;
 	}
 	got = open_env(db, &db->env, path, map, flags);
-	if (got == EROFS && !write) /* a medium that can't be written to needs no lock */
+	if (got == EROFS && !write) /* a read-only medium needs no lock */
 		got = SAFE(db, mdb_env_open(db->env, path, flags | MDB_NOLOCK, 0600));
 	if (got == 0)
 		mdb_reader_check(db->env, &dead);
@@ -249,7 +251,7 @@ struct db *db_open(const char *path, const char *const *tables, size_t count, ui
 	return NULL;
 }
 
-/* Copies the database as it is. Returns 0, or -1 with err set. */
+/* Copies the database in its current state. Returns 0, or -1 with err set. */
 static int copy_to(struct db *db, int fd, uint64_t map, struct err *err)
 {
 	MDB_env *from = NULL;
@@ -270,7 +272,7 @@ struct db *db_open_copy(
 	int got = -1, fd = -1;
 
 	if (db != NULL && (fd = fs_temporary(err)) < 0)
-		fd = memfd_create("fdump-index", MFD_CLOEXEC); /* or in memory */
+		fd = memfd_create("fdump-index", MFD_CLOEXEC); /* fall back to memory */
 	if (fd >= 0 && copy_to(db, fd, map, err) == 0) {
 		fs_proc_path(fd, copy);
 		got = open_env(db, &db->env, copy, map, COPIED | MDB_NOSUBDIR);
@@ -331,11 +333,11 @@ int db_commit(struct db_txn *t, struct err *err)
 	enter(t->db);
 	close_cursors(t);
 	got = leave(mdb_txn_commit(t->txn));
-	/* A short write, too, is EIO to LMDB. */
+	/* LMDB reports a short write as EIO too. */
 	if (got == EIO && statvfs(t->db->path, &vfs) == 0 && vfs.f_bavail * vfs.f_bsize < ROOM)
 		got = ENOSPC;
 	if (got == EFBIG && getrlimit(RLIMIT_FSIZE, &limit) == 0 && limit.rlim_cur == RLIM_INFINITY)
-		got = MDB_CORRUPTED; /* the number of a page that there can't be */
+		got = MDB_CORRUPTED; /* the number of a page that can't exist */
 	free(t);
 	return got == 0 ? 0 : fail(err, got, "commit");
 }
@@ -356,7 +358,7 @@ static MDB_val val(struct db_bytes b)
 	return (MDB_val){b.len, (void *)(uintptr_t)b.at};
 }
 
-/* What is handed out can be read to its end. */
+/* Reads the last byte, to prove that the value can be read to its end. */
 static int touch(int got, const MDB_val *v)
 {
 	if (got == 0 && v->mv_size > 0)
@@ -397,7 +399,8 @@ int db_del(struct db_txn *t, unsigned table, struct db_bytes key, struct err *er
 	return got == 0 ? 0 : fail(err, got, "delete");
 }
 
-/* Steps on from where the table's cursor stands, if that is the key given. */
+/* Moves on from the table's cursor if it is at the given key; searches for the
+ * key otherwise. */
 static int step(MDB_cursor *cursor, struct db_bytes *key, MDB_val *k, MDB_val *v)
 {
 	MDB_val want = val(*key), at, none;

@@ -1,4 +1,4 @@
-/* Errors as values. Messages are cut rather than allocated. */
+/* Errors as values. Long messages are cut, so that nothing is allocated. */
 #include "lib/err.h"
 
 #include <errno.h>
@@ -72,7 +72,7 @@ int err_errno(struct err *err, int errnum, const char *fmt, ...)
 	if (vsnprintf(what, sizeof what, fmt, ap) < 0)
 		what[0] = 0;
 	va_end(ap);
-	/* The GNU variant: may return a static string and leave the buffer. */
+	/* The GNU variant may return a static string and leave the buffer unused. */
 	return err_set(
 		err, code_of(errnum), "%s: %s", what, strerror_r(errnum, reason, sizeof reason));
 }

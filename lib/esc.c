@@ -6,7 +6,8 @@
 #include <stdio.h>
 #include <string.h>
 
-/* Decodes one character; returns its length or 0 (RFC 3629, section 4). */
+/* Decodes one character. Returns its length, or 0 if it is malformed (RFC 3629,
+ * section 4). */
 static size_t utf8_get(const uint8_t *p, size_t len, uint32_t *cp)
 {
 	static const uint32_t least[] = {0, 0, 0x80, 0x800, 0x10000};
@@ -41,7 +42,7 @@ size_t esc_utf8_len(const void *text, size_t len)
 	return utf8_get(text, len, &cp);
 }
 
-/* Characters that change how a line looks, or end it, without being seen. */
+/* Invisible characters that end a line or change how it looks. */
 static int is_hidden(uint32_t cp)
 {
 	return cp < 0x20 || (cp >= 0x7f && cp < 0xa0) || cp == 0xad || cp == 0x61c ||
@@ -101,7 +102,8 @@ size_t esc_line(char *out, size_t cap, const void *bytes, size_t len)
 	return escape(out, cap, bytes, len, false);
 }
 
-/* The byte that an escape at text stands for; its length in *len. Returns -1 if it is none. */
+/* Returns the byte for the escape at text, and its length in *len; -1 if it is
+ * not an escape. */
 static int escape_get(const char *text, size_t *len)
 {
 	static const char from[] = "ntr\\", to[] = "\n\t\r\\";
@@ -136,7 +138,7 @@ bool esc_back(char *out, const char *text)
 		out[used++] = (char)byte;
 	}
 	out[used] = 0;
-	/* It is what is printed, or it was not printed. */
+	/* Escape the result again: only text that esc_name makes is accepted. */
 	for (at = text, n = 0; n < used && *at != 0;) {
 		size_t step = esc_utf8_len(out + n, used - n), made;
 

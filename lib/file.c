@@ -1,4 +1,4 @@
-/* Small files, whole. */
+/* Small files, read and written as a whole. */
 #include "lib/file.h"
 
 #include <errno.h>
@@ -31,7 +31,7 @@ int file_read(
 		goto out;
 	}
 	n = fs_read_full(fd, mem, cap, len);
-	if (n >= 0 && *len == cap) /* one byte more tells whether that was all */
+	if (n >= 0 && *len == cap) /* one more byte shows whether that was all */
 		n = fs_read_full(fd, &beyond, 1, &more);
 	if (n < 0)
 		err_errno(err, errno, "%s", path);
@@ -68,7 +68,8 @@ int file_check_secret(const char *path, const struct stat *st, mode_t others, st
 		path, (unsigned)st->st_mode & 07777, path);
 }
 
-/* Gives the file its real name; unless it may replace, not if that is taken. */
+/* Gives the file its real name. Unless `replace` is set, fails if the name is
+ * taken. */
 static int put_in_place(const char *temporary, const char *path, bool replace)
 {
 	if (replace)
@@ -77,14 +78,15 @@ static int put_in_place(const char *temporary, const char *path, bool replace)
 		return 0;
 	if (errno != EINVAL && errno != ENOSYS)
 		return -1;
-	/* A file system that can't: link() doesn't replace either. */
+	/* This file system does not support that flag; link() doesn't replace either. */
 	if (link(temporary, path) != 0)
 		return -1;
 	unlink(temporary);
 	return 0;
 }
 
-/* The folder that a path is in. Returns a descriptor, or -1 with errno set. */
+/* Opens the folder that contains the path. Returns a descriptor, or -1 with
+ * errno set. */
 static int open_folder_of(const char *path)
 {
 	const char *slash = strrchr(path, '/');
@@ -98,7 +100,7 @@ static int open_folder_of(const char *path)
 	return fd;
 }
 
-/* EINVAL: a file system that does not sync folders. */
+/* EINVAL: this file system does not sync folders. */
 static int sync_folder(int fd)
 {
 	return fsync(fd) == 0 || errno == EINVAL ? 0 : -1;
@@ -143,7 +145,7 @@ static int write_file(
 			err_set(err, ERR_EXISTS, "%s: exists, and is not replaced", path);
 		else
 			err_errno(err, errno, "%s", path);
-		/* What has replaced another is whole, and better than nothing. */
+		/* A file that has replaced another is complete, and better than none. */
 		if (made && !(placed && replace))
 			unlink(placed ? path : temporary);
 	}

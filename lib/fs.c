@@ -1,4 +1,5 @@
-/* Safe file-system access. openat2(2) where the kernel has it, else a walk. */
+/* Uses openat2(2) where the kernel has it; else opens a path component by
+ * component. */
 #include "lib/fs.h"
 
 #include <dirent.h>
@@ -19,10 +20,10 @@
 
 #include "lib/err.h"
 
-/* Of the first user namespace, in all kernels that have them. */
+/* The initial user namespace: the same number in all kernels that have them. */
 #define USER_NAMESPACE "user:[4026531837]"
 
-/* Longest piece of a path that is given to the kernel at once. */
+/* The longest piece of a path that is passed to the kernel at once. */
 #define PIECE_MAX 4000
 
 int fs_read_at(int fd, void *bytes, size_t len, uint64_t offset, struct err *err)
@@ -136,7 +137,7 @@ int fs_temporary(struct err *err)
 
 static int open2(int dirfd, const char *path, int flags, mode_t mode, uint64_t resolve)
 {
-	/* O_TMPFILE contains O_DIRECTORY. A mode is only allowed where it is of use. */
+	/* O_TMPFILE contains O_DIRECTORY. openat2 accepts a mode only where it is used. */
 	bool makes = flags & O_CREAT || (flags & O_TMPFILE) == O_TMPFILE;
 	struct open_how how = {
 		.flags = (uint64_t)(flags | O_CLOEXEC),
@@ -151,7 +152,7 @@ static int open2(int dirfd, const char *path, int flags, mode_t mode, uint64_t r
 	return fd;
 }
 
-/* Closes a descriptor of the way, unless it is the caller's own. errno stays as it is. */
+/* Closes an intermediate descriptor, but not the caller's own. Preserves errno. */
 static void close_step(int at, int dirfd)
 {
 	int saved = errno;
@@ -161,8 +162,8 @@ static void close_step(int at, int dirfd)
 	errno = saved;
 }
 
-/* One component at a time, for kernels before 5.6 and where openat2 is
- * filtered. The path has no "..", which the caller has seen to. */
+/* Opens one component at a time, for kernels before 5.6 and where openat2 is
+ * filtered. The caller has checked that the path has no "..". */
 static int open_steps(int dirfd, char *path, int flags, mode_t mode)
 {
 	int at = dirfd, fd = -1;
@@ -272,7 +273,7 @@ int fs_open_owned(int dirfd, const char *name, int flags, mode_t mode)
 	int fd, saved;
 
 	flags |= O_CLOEXEC | O_NOFOLLOW;
-	do { /* it may come or go meanwhile */
+	do { /* others may create or remove it between the calls */
 		fd = openat(dirfd, name, flags);
 		if (fd >= 0 || errno != ENOENT)
 			return fd;

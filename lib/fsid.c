@@ -1,4 +1,4 @@
-/* UUIDs are hashed; the label keeps kinds apart. */
+/* UUIDs are hashed, with a label for the kind so that kinds can't collide. */
 #include "lib/fsid.h"
 
 #include <linux/btrfs.h>
@@ -9,7 +9,7 @@
 
 #include "lib/hash.h"
 
-/* FS_IOC_GETFSUUID, which the headers of Debian 12 lack. */
+/* FS_IOC_GETFSUUID; the headers of Debian 12 lack it. */
 struct uuid {
 	uint8_t len, uuid[16];
 };
@@ -33,7 +33,7 @@ uint64_t fsid_of(int fd, dev_t dev)
 	if (fstatfs(fd, &s) == 0) {
 		if (s.f_type == BTRFS_SUPER_MAGIC && ioctl(fd, BTRFS_IOC_FS_INFO, &btrfs) == 0)
 			return hashed('u', btrfs.fsid, 16);
-		/* There it is made of the UUID. */
+		/* On ext4 f_fsid is derived from the UUID. */
 		if (s.f_type == EXT4_SUPER_MAGIC)
 			return hashed('e', &s.f_fsid, sizeof s.f_fsid);
 		if (ioctl(fd, GET_UUID, &uuid) == 0 && uuid.len == sizeof uuid.uuid)

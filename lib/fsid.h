@@ -1,7 +1,7 @@
 /*
- * Which file system a file is on, by something that lasts longer than its device number: that is
- * another one for each snapshot of btrfs, and may be after each start or each plugging in. Pure but
- * for the system calls.
+ * Identifies the file system that a file is on by something more stable than
+ * its device number, which differs between snapshots of btrfs and may change
+ * when the machine starts or a disk is plugged in.
  */
 #ifndef FDUMP_LIB_FSID_H
 #define FDUMP_LIB_FSID_H
@@ -9,9 +9,10 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-/* Of the file system of an open file, on device `dev`: from its UUID where the kernel tells that
- * (btrfs, where all subvolumes have the same; ext4; with FS_IOC_GETFSUUID, Linux 6.9, others too),
- * else from the device number. It means something on this machine only. */
+/* Identifies the file system of an open file on device `dev`: by its UUID where
+ * the kernel provides it (btrfs, with one UUID for all subvolumes; ext4; others
+ * with FS_IOC_GETFSUUID, Linux 6.9), else by the device number. Meaningful on
+ * this machine only. Thread-safe. */
 uint64_t fsid_of(int fd, dev_t dev);
 
 #endif

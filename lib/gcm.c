@@ -1,6 +1,6 @@
 /*
- * Two libraries behind one struct. Of libipsec-mb's manager only functions are
- * used, which keep nothing: one for all.
+ * Two libraries behind one struct. The calls used of libipsec-mb's manager keep
+ * no state, so all contexts share one manager.
  */
 #include "lib/gcm.h"
 
@@ -19,11 +19,11 @@
 
 struct gcm {
 #ifdef FDUMP_IPSEC_MB
-	struct gcm_key_data key; /* the type aligns it */
+	struct gcm_key_data key; /* the type sets its alignment */
 #endif
-	bool wide; /* by libipsec-mb */
+	bool wide; /* uses libipsec-mb */
 	size_t key_len;
-	gcry_cipher_hd_t cipher; /* else; wiped when it is closed */
+	gcry_cipher_hd_t cipher; /* otherwise; closing it wipes it */
 };
 
 /* --- libipsec-mb --- */
@@ -31,7 +31,7 @@ struct gcm {
 #ifdef FDUMP_IPSEC_MB
 #define NEEDED (IMB_FEATURE_AESNI | IMB_FEATURE_PCLMULQDQ | IMB_FEATURE_SSE4_2)
 
-static IMB_MGR *manager; /* NULL: not on this processor */
+static IMB_MGR *manager; /* NULL: not supported by this processor */
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 
 static void open_manager(void)
@@ -57,7 +57,7 @@ static void wide_key(struct gcm *g, const uint8_t *key)
 		IMB_AES256_GCM_PRE(manager, key, &g->key);
 }
 
-/* Seals or opens. tag: of opening, the one that it should have. */
+/* Seals or opens. Either way, tag receives the computed tag. */
 static void wide_crypt(const struct gcm *g, bool seals, const uint8_t *nonce, const void *ad,
 	size_t ad_len, const void *in, size_t len, void *out, uint8_t *tag)
 {
@@ -70,7 +70,7 @@ static void wide_crypt(const struct gcm *g, bool seals, const uint8_t *nonce, co
 	explicit_bzero(&run, sizeof run);
 }
 
-/* In constant time. */
+/* Compares in constant time. */
 static bool same_tag(const uint8_t *a, const uint8_t *b)
 {
 	uint8_t differ = 0;
@@ -110,7 +110,7 @@ static int narrow_key(struct gcm *g, const uint8_t *key, struct err *err)
 	return code == 0 ? 0 : failed(err, code);
 }
 
-/* Nonce and associated data; the start of sealing and of opening. */
+/* Sets nonce and associated data: the start of both sealing and opening. */
 static gcry_error_t begin(gcry_cipher_hd_t cipher, const uint8_t *nonce, const void *ad, size_t len)
 {
 	gcry_error_t code = gcry_cipher_setiv(cipher, nonce, GCM_NONCE_LEN);

@@ -13,17 +13,18 @@
 
 #include "lib/err.h"
 
-/* The handle itself is the struct: nothing to allocate beside it. */
+/* A struct hash is libgcrypt's handle itself, so nothing else has to be
+ * allocated. */
 static gcry_md_hd_t handle(struct hash *hash)
 {
 	return (gcry_md_hd_t)(void *)hash;
 }
 
 /*
- * libgcrypt ends the program, or worse, when its arithmetic finds no memory.
- * So what it asks for in small pieces is asked for again: the first time
- * there is a reserve to give back, later on another thread may have freed
- * something. What fails then, and all that is large, is refused as usual.
+ * libgcrypt ends the program, or worse, if its arithmetic runs out of memory.
+ * So a small allocation that fails is tried again: the first time after a
+ * reserve has been freed, later in the hope that another thread has freed
+ * something. If it still fails, or is large, it fails as usual.
  */
 #define SMALL   65536
 #define RESERVE (256u << 10)
@@ -31,7 +32,7 @@ static gcry_md_hd_t handle(struct hash *hash)
 static _Atomic(void *) reserve;
 static atomic_uint retried;
 
-/* Whether to try once more to get len bytes. */
+/* Whether to try once more to allocate len bytes. */
 static bool again(size_t len)
 {
 	void *mem;
@@ -61,7 +62,8 @@ static void *give_more(void *mem, size_t len)
 	return more;
 }
 
-/* libgcrypt gives up where memory runs out as it starts, and would abort. */
+/* Called when libgcrypt runs out of memory during initialisation, where it
+ * would abort. */
 static void give_up(void *ctx, int code, const char *text)
 {
 	(void)ctx;
@@ -82,7 +84,7 @@ int hash_crypto_init(struct err *err)
 	if (gcry_check_version("1.10.0") == NULL)
 		return err_set(err, ERR_UNSUPPORTED, "libgcrypt is %s, 1.10 or later is needed",
 			gcry_check_version(NULL));
-	/* Secrets are wiped by their owners; no locked memory is wanted. */
+	/* Owners wipe their secrets; locked memory is not needed. */
 	gcry_control(GCRYCTL_DISABLE_SECMEM, 0);
 	gcry_control(GCRYCTL_INITIALIZATION_FINISHED, 0);
 	return 0;

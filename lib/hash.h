@@ -1,11 +1,11 @@
 /*
  * Hashes: SHA-256 (FIPS 180-4), HMAC-SHA-256 (RFC 2104), XXH3-64.
  *
- * SHA-256: hash_new -> (hash_add ... hash_end) again and again -> hash_free.
- * A struct hash is one running hash: use it from one thread at a time; it may
- * move between threads. hash_end starts it anew. hash_crypto_init must have
- * been called once before anything else here (or in lib/seal), by main,
- * before there are threads.
+ * SHA-256: hash_new -> (hash_add ... hash_end) repeatedly -> hash_free. A
+ * struct hash is one running hash, which hash_end resets. Use it from one
+ * thread at a time; it may move between threads. main must call
+ * hash_crypto_init before anything else here (or in lib/seal), and before it
+ * starts threads.
  */
 #ifndef FDUMP_LIB_HASH_H
 #define FDUMP_LIB_HASH_H
@@ -18,18 +18,19 @@ struct hash;
 
 #define HASH_LEN 32
 
-/* Sets up libgcrypt. Returns 0, or -1 with err set (the library is too old:
- * the program cannot go on). May be called more than once. If there is no
- * memory even for that, libgcrypt itself ends the program. */
+/* Initialises libgcrypt. Returns 0, or -1 with err set: ERR_UNSUPPORTED if the
+ * library is too old, ERR_NOMEM; the program cannot continue. May be called
+ * more than once. If libgcrypt runs out of memory during its own
+ * initialisation, it ends the program. */
 int hash_crypto_init(struct err *err);
 
-/* A new SHA-256. NULL with err set (out of memory) on failure. */
+/* A new SHA-256. Returns NULL with err set if out of memory. */
 struct hash *hash_new(struct err *err);
 void hash_free(struct hash *hash);
 void hash_add(struct hash *hash, const void *bytes, size_t len);
 /* Adds len zero bytes. */
 void hash_add_zeros(struct hash *hash, uint64_t len);
-/* Writes the digest and starts anew. */
+/* Writes the digest, and resets the hash for the next use. */
 void hash_end(struct hash *hash, uint8_t digest[HASH_LEN]);
 
 /* SHA-256 of one piece of memory. */
@@ -39,7 +40,7 @@ void hash_sha256(const void *bytes, size_t len, uint8_t digest[HASH_LEN]);
 int hash_hmac(const void *key, size_t key_len, const void *bytes, size_t len, uint8_t mac[HASH_LEN],
 	struct err *err);
 
-/* XXH3-64 with seed 0: finds accidents, no forgery. */
+/* XXH3-64 with seed 0: detects accidental changes, not forgery. */
 uint64_t hash_xxh3(const void *bytes, size_t len);
 
 #endif

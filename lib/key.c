@@ -1,7 +1,7 @@
 /*
- * Key files. The body is built and read in place by offsets; the check and
- * the associated data cover "header line || fields", so that no part of a file
- * can stand in another's.
+ * Key files. The body is built and read in place, by offsets. The check and the
+ * associated data cover "header line || fields", so that no part of one file is
+ * valid in another.
  */
 #include "lib/key.h"
 
@@ -68,7 +68,7 @@ void key_secret_wipe(struct key_secret *key)
 	seal_wipe(key, sizeof *key);
 }
 
-/* The bytes that are secret: the secret key, and the shared secret if any. */
+/* The number of secret bytes: the secret key, and the shared secret if any. */
 static size_t secrets_len(unsigned kind)
 {
 	return (kind & KEY_SECRET ? KEY_LEN : 0) + (kind & KEY_SHARED ? KEY_LEN : 0);
@@ -82,7 +82,8 @@ size_t key_body_len(unsigned kind)
 	       SEALED_CHECK;
 }
 
-/* What the secrets are bound to, the header line and the public key, to ad. Returns its length. */
+/* Writes to ad what the secrets are bound to: the header line and the public
+ * key. Returns its length. */
 static size_t bound(const struct key_file *file, uint8_t ad[HEADER_MAX + KEY_LEN])
 {
 	size_t header = strlen(headers[file->kind]);
@@ -92,7 +93,7 @@ static size_t bound(const struct key_file *file, uint8_t ad[HEADER_MAX + KEY_LEN
 	return header + KEY_LEN;
 }
 
-/* The last step of making: public half, length and check. */
+/* The last step of making a file: sets public half, length and check. */
 static void finish(struct key_file *file)
 {
 	size_t len = key_body_len(file->kind) - SEALED_CHECK;
@@ -170,7 +171,8 @@ size_t key_file_text(const struct key_file *file, char text[KEY_TEXT_MAX])
 	return at;
 }
 
-/* What is wrong with a key file is not damage of what it is to open. */
+/* An error in a key file must not be reported as damage of the data that it
+ * opens. */
 static void wrong_file(const char *path, struct err *err)
 {
 	if (err == NULL)

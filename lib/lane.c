@@ -1,10 +1,11 @@
 /*
- * One mutex, one condition. Jobs have numbers; number n uses slot n modulo the
- * number of slots. Picking looks at the few jobs under way, oldest first. A
- * thread that has found work wakes another only if there is more.
+ * One mutex, one condition. Jobs are numbered; job n uses slot n modulo the
+ * number of slots. To find work, a thread looks at the few jobs in progress,
+ * oldest first. A thread that has found work wakes another only if there is
+ * more.
  *
- * Half of the jobs are enough for a gathered stage: then the other half can be
- * in the stages before it while these are in those behind it.
+ * A gathered stage starts with half of the jobs, so that the other half can be
+ * in the stages before it while these are in the stages after it.
  */
 #include "lib/lane.h"
 
@@ -19,7 +20,7 @@
 
 struct slot {
 	void *job;
-	size_t stage; /* next to be done */
+	size_t stage; /* the next one to run */
 	bool running;
 };
 
@@ -28,15 +29,15 @@ struct lane {
 	size_t stage_count;
 	struct slot *slots;
 	size_t slot_count;
-	void **gathered; /* jobs that are in the gathered stage */
+	void **gathered; /* the jobs in the gathered stage */
 	void *ctx;
 
 	struct mutex lock;
 	pthread_cond_t wake;
 	size_t waiting;
-	uint64_t begun, left;           /* jobs with left <= n < begun are under way */
-	uint64_t next[LANE_STAGES_MAX]; /* serial, gathered: the job that is due */
-	bool busy[LANE_STAGES_MAX];     /* the same: somebody is in it */
+	uint64_t begun, left;           /* jobs with left <= n < begun are in progress */
+	uint64_t next[LANE_STAGES_MAX]; /* serial, gathered: the job whose turn it is */
+	bool busy[LANE_STAGES_MAX];     /* serial, gathered: a thread is in it */
 	bool ended, failed;
 	struct err *err;
 };
@@ -51,7 +52,7 @@ static struct slot *slot_of(struct lane *l, uint64_t n)
 	return &l->slots[n % l->slot_count];
 }
 
-/* Whether no job before this one, with the same key, is in or before its stage. */
+/* True if no earlier job with the same key is still at this stage. */
 static bool key_is_free(const struct lane *l, const struct slot *s, uint64_t n)
 {
 	const void *key = l->stages[s->stage].key(s->job);
@@ -66,7 +67,7 @@ static bool key_is_free(const struct lane *l, const struct slot *s, uint64_t n)
 	return true;
 }
 
-/* How many jobs wait for a gathered stage, from job n on. */
+/* How many jobs, from job n on, wait for a gathered stage. */
 static size_t count_waiting(struct lane *l, size_t stage, uint64_t n)
 {
 	size_t count = 0;
@@ -76,7 +77,7 @@ static size_t count_waiting(struct lane *l, size_t stage, uint64_t n)
 	return count;
 }
 
-/* Whether half of all jobs have come to a gathered stage, or all that will. */
+/* True if half of all jobs have reached a gathered stage, or all that remain. */
 static bool are_gathered(struct lane *l, size_t stage, uint64_t n)
 {
 	size_t count = count_waiting(l, stage, n);
@@ -102,8 +103,8 @@ static bool can_run(struct lane *l, const struct slot *s, uint64_t n)
 	}
 }
 
-/* Finds work: a job that can move on, else the number of a new one. False if
- * there is none now. */
+/* Finds work: a job whose next stage can run, else the number of a new job.
+ * False if there is none now. */
 static bool find(struct lane *l, uint64_t *n)
 {
 	assert(mutex_held(&l->lock));
@@ -113,7 +114,8 @@ static bool find(struct lane *l, uint64_t *n)
 	return !l->ended && !l->busy[0] && l->begun - l->left < l->slot_count;
 }
 
-/* Takes a job that was found, or all that wait with it. *count: how many. */
+/* Takes the job that was found, and for a gathered stage all that wait with it.
+ * Sets *count to how many. */
 static struct slot *take(struct lane *l, uint64_t n, size_t *count)
 {
 	struct slot *s = slot_of(l, n);
@@ -138,7 +140,7 @@ static struct slot *take(struct lane *l, uint64_t n, size_t *count)
 	return s;
 }
 
-/* Books the outcome of a step of job n, and of those taken with it. */
+/* Records the outcome of a step of job n, and of the jobs taken with it. */
 static void done(struct lane *l, uint64_t n, size_t count, int got)
 {
 	size_t stage = slot_of(l, n)->stage, i;
@@ -210,7 +212,7 @@ static void *work(void *arg)
 	return NULL;
 }
 
-/* Starts the other threads, works along, and joins them. */
+/* Starts the other threads, works in this one too, and joins them. */
 static int run_threads(struct lane *l, void *const *workers, size_t count)
 {
 	struct worker w[LANE_THREADS_MAX];

@@ -1,9 +1,9 @@
 /*
- * Path patterns. A pattern is cut at its slashes into parts; a part matches
- * one component of a path, or, if it is "**", any number of them. Both levels
- * go back to the last asterisk only: what stands before it has matched at the
- * first possible place, and no later place could help what follows. So it
- * takes at most len(pattern) * len(path) steps.
+ * Path patterns. A pattern is split at its slashes into parts. A part matches
+ * one component of a path or, if it is "**", any number of them. On both
+ * levels, matching backtracks only to the last asterisk: the text before that
+ * one has matched at the first possible place, and no later place could help
+ * the rest. So it takes at most len(pattern) * len(path) steps.
  */
 #include "lib/match.h"
 
@@ -24,19 +24,19 @@ struct span {
 
 struct part {
 	struct span text;
-	bool literal; /* bytes to compare, no meaning */
+	bool literal; /* compared byte by byte */
 	bool deep;    /* "**": any number of components */
 };
 
 struct pattern {
-	char *text;    /* as it was given */
-	size_t len;    /* of it */
-	bool one_path; /* it can match one path only */
-	bool met;      /* it did; written by any thread, only ever to true */
+	char *text;    /* as the caller gave it */
+	size_t len;    /* of text */
+	bool one_path; /* it can match only one path */
+	bool met;      /* it has matched; any thread may set it, none clears it */
 	struct part *parts;
 	size_t count;
-	bool include;  /* began with '!' */
-	bool dir_only; /* ended in '/' */
+	bool include;  /* it began with '!' */
+	bool dir_only; /* it ended in '/' */
 	bool any_level;
 };
 
@@ -66,8 +66,8 @@ static const struct {
 	{"xdigit", isxdigit},
 };
 
-/* A POSIX class at p ("[:name:]"). Returns where it ends, NULL if there is
- * none by that name; sets *hit if c is in it. */
+/* Reads a POSIX class at p ("[:name:]"). Returns where it ends, or NULL if
+ * there is no class of that name. Sets *hit if c is in it. */
 static const char *posix_class(const char *p, const char *end, unsigned char c, bool *hit)
 {
 	size_t i, n;
@@ -84,7 +84,8 @@ static const char *posix_class(const char *p, const char *end, unsigned char c, 
 	return NULL;
 }
 
-/* A byte in brackets, perhaps behind a backslash. NULL at the end. */
+/* Reads a byte in brackets, possibly after a backslash. Returns where it ends,
+ * or NULL if none is left. */
 static const char *bracket_byte(const char *p, const char *end, unsigned char *c)
 {
 	if (p < end && *p == '\\')
@@ -95,8 +96,8 @@ static const char *bracket_byte(const char *p, const char *end, unsigned char *c
 	return p + 1;
 }
 
-/* A bracket expression at p. Returns where it ends, NULL if it is malformed;
- * *hit says whether c is one of its bytes. */
+/* Reads a bracket expression at p. Returns where it ends, or NULL if it is
+ * malformed. Sets *hit to whether c is one of its bytes. */
 static const char *bracket(const char *p, const char *end, unsigned char c, bool *hit)
 {
 	bool negated, first = true;
@@ -124,8 +125,8 @@ static const char *bracket(const char *p, const char *end, unsigned char c, bool
 	return p + 1;
 }
 
-/* Holds one byte against what is at p, which is no asterisk. Returns where
- * the pattern goes on, NULL if it does not match. */
+/* Matches one byte against the pattern at p, which is not an asterisk. Returns
+ * where the pattern continues, or NULL if it does not match. */
 static const char *one(const char *p, const char *end, char c)
 {
 	bool hit;
@@ -162,7 +163,7 @@ static bool glob(struct span pattern, struct span name)
 			s++;
 			continue;
 		}
-		/* The last asterisk takes one byte more. */
+		/* The last asterisk matches one more byte. */
 		if (after_star == NULL || star_at == name.end)
 			return false;
 		s = ++star_at;
@@ -182,7 +183,7 @@ static bool part_matches(const struct part *part, struct span name)
 
 /* --- whole paths ----------------------------------------------------------- */
 
-/* Where the component that begins at offset `at` ends. */
+/* The end of the component that begins at offset `at`. */
 static size_t component_end(const char *path, size_t at, size_t len)
 {
 	const char *slash = memchr(path + at, '/', len - at);
@@ -201,7 +202,7 @@ static bool path_matches(const struct pattern *pattern, const char *path, size_t
 			deep_at = at;
 			continue;
 		}
-		/* Too few components: taking more away by "**" can't help. */
+		/* Too few components are left; "**" can only use up more. */
 		if (at > len)
 			return i == pattern->count;
 		stop = component_end(path, at, len);
@@ -211,7 +212,7 @@ static bool path_matches(const struct pattern *pattern, const char *path, size_t
 			at = stop + 1;
 			continue;
 		}
-		/* The last "**" takes one component more. */
+		/* The last "**" matches one more component. */
 		if (after_deep == 0)
 			return false;
 		at = deep_at = component_end(path, deep_at, len) + 1;
@@ -227,7 +228,7 @@ static bool matches(
 	return p->any_level ? part_matches(p->parts, name) : path_matches(p, path, len);
 }
 
-/* note: patterns that name one path are told that it was met. */
+/* note: mark the patterns for one path that this path matches. */
 static enum match_result decide(
 	const struct match *match, const char *path, size_t len, bool is_dir, bool note)
 {
@@ -260,7 +261,8 @@ enum match_result match_test(const struct match *match, const char *path, size_t
 	return decide(match, path, len, is_dir, true);
 }
 
-/* Whether it can't be met, for a directory on its way is excluded. */
+/* True if the pattern can never match because a directory above its path is
+ * excluded. */
 static bool is_hidden(const struct match *match, const struct pattern *p)
 {
 	const char *start = p->parts[0].text.at;
@@ -327,8 +329,9 @@ void match_free(struct match *match)
 	free(match);
 }
 
-/* Where the part that begins at p ends; sets *literal. NULL if it can't be:
- * then *why. A slash in brackets is none, one behind a backslash is. */
+/* Finds the end of the part that begins at p, and sets *literal. Returns NULL
+ * with *why set if the part is malformed. A slash in brackets does not end a
+ * part; one after a backslash does. */
 static char *part_end(char *p, char *end, bool *literal, const char **why)
 {
 	const char *close;
@@ -366,7 +369,7 @@ static bool all_stars(const char *p, const char *end)
 	return p == end;
 }
 
-/* Cuts the text into parts, for which there is room. */
+/* Splits the text into parts, for which there is room. */
 static int cut(struct pattern *p, char *at, char *end, const char **why)
 {
 	static const char star[] = "*";
@@ -383,7 +386,8 @@ static int cut(struct pattern *p, char *at, char *end, const char **why)
 			break;
 		at = stop + (*stop == '\\' ? 2 : 1);
 	}
-	/* All that is in it, but not itself: at least one component. */
+	/* A final "**" matches at least one component: the content of a folder, but not
+	 * the folder. */
 	if (deep)
 		p->parts[p->count++] = (struct part){{star, star + 1}, false, false};
 	return 0;
@@ -397,11 +401,11 @@ static int never(const char *pattern, size_t len, const char *why, struct err *e
 	return err_set(err, ERR_USAGE, "pattern '%s' can never match: %s", shown, why);
 }
 
-/* Makes a pattern of its text. On failure p is to be freed all the same. */
+/* Makes a pattern from its text. The caller must free p even on failure. */
 static int compile(struct pattern *p, const char *pattern, size_t len, struct err *err)
 {
 	size_t slashes = 0, i;
-	bool here = false; /* began with "./" */
+	bool here = false; /* it began with "./" */
 	const char *why;
 	char *at, *end;
 
@@ -462,7 +466,7 @@ int match_add(struct match *match, const char *pattern, size_t len, struct err *
 	return 0;
 }
 
-/* The length of a line without what is dropped at its end. */
+/* The length of a line without the characters that are dropped at its end. */
 static size_t trim(const char *line, size_t len)
 {
 	size_t at, kept = 0;
@@ -482,7 +486,7 @@ static size_t trim(const char *line, size_t len)
 int match_add_lines(struct match *match, const char *name, const char *text, size_t len, bool nul,
 	struct err *err)
 {
-	static const char mark[] = "\xef\xbb\xbf"; /* that a text is UTF-8: no part of it */
+	static const char mark[] = "\xef\xbb\xbf"; /* a byte order mark: not part of the text */
 	const char *at = text, *end = text + len, *stop;
 	unsigned long number = 0;
 	size_t n;

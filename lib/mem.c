@@ -1,4 +1,4 @@
-/* calloc and realloc; an array doubles. */
+/* calloc and realloc; arrays double in size. */
 #include "lib/mem.h"
 
 #include <assert.h>
@@ -7,7 +7,7 @@
 
 #include "lib/err.h"
 
-#define FIRST 16 /* elements of an array that was empty */
+#define FIRST 16 /* elements in a new array */
 
 void *mem_new(size_t size, struct err *err)
 {

@@ -1,12 +1,12 @@
-/* The owner is only written by who holds the mutex, and a thread only asks whether it is itself: so
- * the order of these accesses is of no importance. */
+/* Only the thread that holds the mutex writes the owner, and a thread only asks
+ * whether it is the owner itself. So these accesses need no memory ordering. */
 #include "lib/mutex.h"
 
 #include <assert.h>
 
 #include "lib/uptime.h"
 
-static _Thread_local char self; /* its address is this thread's */
+static _Thread_local char self; /* its address identifies the thread */
 
 static void own(struct mutex *m, const void *owner)
 {

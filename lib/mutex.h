@@ -1,10 +1,11 @@
 /*
- * A mutex that knows which thread holds it: what must be done under it asserts mutex_held, and what
- * must not asserts that it is not.
+ * A mutex that knows which thread holds it, so that code can assert that it
+ * runs under the mutex (mutex_held), or that it does not.
  *
  *   mutex_init -> (mutex_lock -> mutex_wait ... -> mutex_unlock)* -> mutex_fini
  *
- * Not recursive: who has it must not take it again, which is asserted.
+ * Not recursive: a thread that holds the mutex must not lock it again, which is
+ * asserted.
  */
 #ifndef FDUMP_LIB_MUTEX_H
 #define FDUMP_LIB_MUTEX_H
@@ -16,10 +17,10 @@
 
 struct mutex {
 	pthread_mutex_t mutex;
-	_Atomic(const void *) owner; /* a thing of the thread that holds it; NULL: none does */
+	_Atomic(const void *) owner; /* an address in the thread that holds it; NULL: free */
 };
 
-/* For one that is static. */
+/* For a static mutex. */
 #define MUTEX_INITIALIZER                                                                          \
 	{                                                                                          \
 		.mutex = PTHREAD_MUTEX_INITIALIZER                                                 \
@@ -29,15 +30,15 @@ void mutex_init(struct mutex *mutex);
 void mutex_fini(struct mutex *mutex);
 
 void mutex_lock(struct mutex *mutex);
-/* Returns whether it was free, and is taken now. */
+/* Returns true if the mutex was free and is now held by this thread. */
 bool mutex_trylock(struct mutex *mutex);
 void mutex_unlock(struct mutex *mutex);
-/* Whether this thread holds it. For assertions. */
+/* True if this thread holds it. For assertions. */
 bool mutex_held(const struct mutex *mutex);
 
-/* Waits for the condition, without the mutex in the meantime; as pthread_cond_wait and
- * pthread_cond_timedwait, whose return values these are. until_ms: by uptime_ms (lib/uptime.h),
- * whatever the clock of the condition is. */
+/* Releases the mutex, waits for the condition, and takes the mutex again.
+ * Return values as of pthread_cond_wait and pthread_cond_timedwait. until_ms is
+ * a time of uptime_ms (lib/uptime.h), whichever clock the condition uses. */
 int mutex_wait(struct mutex *mutex, pthread_cond_t *cond);
 int mutex_wait_until(struct mutex *mutex, pthread_cond_t *cond, int64_t until_ms);
 

@@ -1,4 +1,4 @@
-/* The grammar of names, byte by byte. */
+/* Checks the grammar of names byte by byte. */
 #include "lib/name.h"
 
 #include <string.h>
@@ -29,7 +29,7 @@ bool name_ok(const void *bytes, size_t len)
 	return true;
 }
 
-/* Sets err to the rule. A text that is too long to be shown is cut. */
+/* Sets err to the rule. A text that is too long to show is cut. */
 static int refuse(
 	enum err_code code, const char *what, const char *text, const char *advice, struct err *err)
 {

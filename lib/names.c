@@ -1,7 +1,7 @@
 /*
- * Four tables of answers: by uid, by gid, by user's name, by group's name.
- * Each is an array of sets of WAYS slots; where a question belongs is its
- * hash, and within its set the slots are replaced in turn.
+ * Four tables of answers: by uid, by gid, by user name, by group name. Each is
+ * an array of sets of WAYS slots. The hash of the question selects the set, in
+ * which the slots are replaced in turn.
  */
 #include "lib/names.h"
 
@@ -18,7 +18,7 @@
 
 #define WAYS 8
 #define SETS (NAMES_KEPT / WAYS)
-/* What an entry of a database may take; groups can have many members. */
+/* Size limits for an entry of a database; groups can have many members. */
 #define ENTRY_MIN 4096
 #define ENTRY_MAX (4u << 20)
 
@@ -40,7 +40,7 @@ struct set {
 
 struct names {
 	struct mutex lock;
-	char *entry; /* where the database puts what it found */
+	char *entry; /* buffer for the database's answer */
 	size_t entry_cap;
 	struct set sets[TABLES][SETS];
 };
@@ -66,8 +66,8 @@ void names_free(struct names *names)
 	free(names);
 }
 
-/* Asks the database once, with the room there is. Returns 0 and fills the
- * slot, or an error number. */
+/* Asks the database once, with the buffer there is. Returns 0 with the slot
+ * filled, or an error number. */
 static int ask_once(struct names *names, enum table table, struct slot *slot)
 {
 	char name[NAMES_MAX + 1];
@@ -108,7 +108,7 @@ static int ask_once(struct names *names, enum table table, struct slot *slot)
 	return 0;
 }
 
-/* Asks, with as much room as it takes. */
+/* Asks, enlarging the buffer as needed. */
 static void ask(struct names *names, enum table table, struct slot *slot)
 {
 	size_t cap = names->entry_cap > 0 ? names->entry_cap : ENTRY_MIN;
@@ -131,7 +131,7 @@ static void ask(struct names *names, enum table table, struct slot *slot)
 	}
 }
 
-/* The slot of a question, answered. */
+/* Returns the slot with the answer to a question. */
 static const struct slot *answer(
 	struct names *names, enum table table, uint32_t id, const void *name, size_t len)
 {

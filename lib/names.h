@@ -1,14 +1,14 @@
 /*
- * Names of users and groups, and their numbers: what the system's databases
- * (passwd(5), a directory service) say, asked once for each and remembered,
- * also that there is none.
+ * A cache of the names and numbers of users and groups. Asks the system's
+ * databases (passwd(5), a directory service) once for each, and remembers the
+ * answer, even "not found".
  *
- * names_new -> names_name, names_id -> names_free.
- * Any number of threads may ask at once; a slow answer holds up all of them.
+ * names_new -> names_name, names_id -> names_free. Any number of threads may
+ * ask at once; a slow answer delays all of them.
  *
- * What is remembered is limited: NAMES_KEPT answers of each kind, later ones
- * in place of earlier ones. A database that fails is as one without the name.
- * Nothing is ever guessed: a name without a number is no user, never root.
+ * The cache is limited to NAMES_KEPT answers of each kind; later ones replace
+ * earlier ones. If a database fails, the name counts as not found. Nothing is
+ * ever guessed: an unknown name gets no number, and certainly not root's.
  */
 #ifndef FDUMP_LIB_NAMES_H
 #define FDUMP_LIB_NAMES_H
@@ -20,21 +20,21 @@
 struct err;
 struct names;
 
-#define NAMES_MAX  255  /* bytes of a name; longer ones are as if not there */
-#define NAMES_KEPT 1024 /* answers of each kind */
+#define NAMES_MAX  255  /* bytes in a name; a longer one counts as not found */
+#define NAMES_KEPT 1024 /* cached answers of each kind */
 
-/* NULL with err set (out of memory) on failure. */
+/* Returns NULL with err set if out of memory. */
 struct names *names_new(struct err *err);
 void names_free(struct names *names);
 
 enum names_kind { NAMES_USER, NAMES_GROUP };
 
-/* The name of a user or of a group: copied to name, its length returned. 0 if
- * it has none. There is no NUL. */
+/* Copies the name of a user or group to name, without a NUL. Returns its
+ * length, or 0 if it has none. */
 size_t names_name(struct names *names, enum names_kind kind, uint32_t id, char name[NAMES_MAX]);
 
-/* The number of a user or of a group of this name (any bytes). False if there
- * is none; then *id stays as it is. */
+/* Sets *id to the number of the user or group of this name (any bytes). Returns
+ * false if there is none; then *id is unchanged. */
 bool names_id(
 	struct names *names, enum names_kind kind, const void *name, size_t len, uint32_t *id);
 

@@ -1,4 +1,5 @@
-/* The paper form. Base32 by a shift register: eight bits in, five bits out. */
+/* The paper form. Converts base32 with a shift register: eight bits in, five
+ * bits out. */
 #include "lib/paper.h"
 
 #include <ctype.h>
@@ -13,7 +14,7 @@
 #include "lib/seal.h"
 
 #define LINE_BYTES  15 /* 24 characters */
-#define CHECK_BYTES 3  /* of which four characters, 20 bits, are shown */
+#define CHECK_BYTES 3  /* four characters of them, 20 bits, are shown */
 #define CHECK_CHARS 4
 #define CHARS(len)  (((len)*8 + 4) / 5)
 #define BYTES_MAX   (1 + KEY_BODY_MAX)
@@ -35,7 +36,7 @@ static void line_check(unsigned number, const uint8_t *bytes, size_t len, uint8_
 	seal_wipe(all, sizeof all);
 }
 
-/* The value of the n-th character of bytes in base32. */
+/* The value of the n-th base32 character for these bytes. */
 static unsigned five_bits(const uint8_t *bytes, size_t len, size_t n)
 {
 	size_t bit = 5 * n, at = bit / 8;
@@ -77,14 +78,14 @@ void paper_put(const struct key_file *file, char text[PAPER_MAX])
 	seal_wipe(bytes, sizeof bytes);
 }
 
-/* What has been read. */
+/* The lines read so far. */
 struct form {
 	uint8_t lines[LINES_MAX][LINE_BYTES];
-	size_t len[LINES_MAX]; /* 0: not there yet */
+	size_t len[LINES_MAX]; /* 0: not read yet */
 	bool wrong[LINES_MAX];
 };
 
-/* The value of a character; -1 if it is none of ours. */
+/* The value of a character; -1 if it is not in the alphabet. */
 static int value_of(char c)
 {
 	const char *hit;
@@ -95,7 +96,7 @@ static int value_of(char c)
 	return hit != NULL ? (int)(hit - alphabet) : -1;
 }
 
-/* Bytes of base32; the bits that are left over must be zero. */
+/* Decodes base32 to bytes; the bits left over must be zero. */
 static bool get_bytes(const uint8_t *values, size_t count, uint8_t *bytes, size_t len)
 {
 	uint32_t bits = 0;
@@ -115,8 +116,8 @@ static bool get_bytes(const uint8_t *values, size_t count, uint8_t *bytes, size_
 	return bits == 0;
 }
 
-/* The values of a line's characters, at most cap; false in *good if one of
- * them is none of ours. A comment has none. */
+/* Reads the values of a line's characters, at most cap. Sets *good to false if
+ * one is not in the alphabet. Returns how many; a comment has none. */
 static size_t get_values(const char *line, size_t len, uint8_t *values, size_t cap, bool *good)
 {
 	size_t count = 0, i;
@@ -147,8 +148,8 @@ static bool check_agrees(unsigned number, const uint8_t *bytes, size_t len, cons
 	return true;
 }
 
-/* Takes a line, without its newline, into the form. Returns 0, or -1 with err
- * set if not even its number can be told. */
+/* Reads a line, without its newline, into the form. Returns 0, or -1 with err
+ * set if even its number can't be read. */
 static int take_line(struct form *form, const char *line, size_t len, struct err *err)
 {
 	uint8_t values[64] = {0};

@@ -14,7 +14,7 @@
 #include "lib/file.h"
 #include "lib/seal.h"
 
-/* A file's first line is looked for in so many bytes. */
+/* The first line of a file must be within this many bytes. */
 #define FILE_MAX 4096
 
 void pass_wipe(struct pass *pass)
@@ -49,7 +49,8 @@ static int from_file(const char *file, struct pass *pass, struct err *err)
 
 	if (file_read(file, bytes, sizeof bytes, &len, &st, err) != 0)
 		goto out;
-	/* The group may read: so looks the access list of a systemd credential. */
+	/* Group read is allowed: the access list of a systemd credential shows up as
+	 * that. */
 	if (file_check_secret(file, &st, 027, err) == 0 &&
 		(ret = take_line(bytes, len, file, pass, err)) != 0 && err != NULL)
 		err->code = ERR_CONFIG;
@@ -67,8 +68,8 @@ static void remember(int sig)
 	came = sig;
 }
 
-/* Reads a line with echo off. The signals are only remembered, and so end the
- * waiting; they are raised again when the terminal is as it was. */
+/* Reads a line with echo off. The handlers only record a signal, which ends the
+ * wait; it is raised again when the terminal has been restored. */
 static int read_line(int tty, const char *prompt, const char *what, char *line, size_t cap,
 	size_t *len, struct err *err)
 {
@@ -93,8 +94,8 @@ static int read_line(int tty, const char *prompt, const char *what, char *line, 
 	pthread_sigmask(SIG_BLOCK, &block, &unblocked);
 	for (i = 0; i < CAUGHT; i++)
 		sigaction(caught[i], &act, &before[i]);
-	/* The signals come only while it waits: one that came just before a read would not end
-	 * that. */
+	/* Signals are unblocked only in ppoll. Otherwise one that came just before the
+	 * read would not interrupt it. */
 	if (tcsetattr(tty, TCSAFLUSH, &quiet) == 0 && dprintf(tty, "%s %s: ", prompt, what) > 0 &&
 		ppoll(&wait, 1, NULL, &unblocked) >= 0)
 		n = read(tty, line, cap);

@@ -1,7 +1,7 @@
 /*
- * Two lists under one mutex: what waits, what is done. A job in work is in
- * neither. A cancelled job that waits is still taken by a worker, which then
- * skips its work: so there is one way only through the lists.
+ * Two lists under one mutex: waiting jobs and finished jobs. A job that runs is
+ * in neither. A worker also takes a cancelled job off the waiting list but
+ * skips its work, so that all jobs move through the lists in the same way.
  */
 #include "lib/pool.h"
 
@@ -83,7 +83,7 @@ static void *worker(void *arg)
 	return NULL;
 }
 
-/* Workers take no signals: those are the loop's. */
+/* Workers block all signals, which are for the loop. */
 static unsigned start_threads(struct pool *pool, unsigned wanted)
 {
 	sigset_t all, before;
@@ -165,7 +165,7 @@ void pool_cancel(struct pool *pool, struct pool_job *job)
 	mutex_unlock(&pool->mutex);
 }
 
-/* One at a time, as a callback may cancel the next one. */
+/* One at a time, because a callback may cancel the next one. */
 void pool_drain(struct pool *pool)
 {
 	for (;;) {

@@ -1,6 +1,6 @@
 /*
- * Sealing by libgcrypt. Random bytes come straight from the kernel: nothing
- * to seed, nothing that a fork could double.
+ * Cryptography by libgcrypt. Random bytes come straight from the kernel: there
+ * is no state to seed, and none that a fork could duplicate.
  */
 #include "lib/seal.h"
 
@@ -75,7 +75,7 @@ int seal_hkdf(const void *ikm, size_t ikm_len, const void *salt, size_t salt_len
 {
 	static const uint8_t no_salt[HASH_LEN];
 	uint8_t prk[HASH_LEN], t[HASH_LEN + SEAL_INFO_MAX + 1], *at = out;
-	size_t before = 0; /* bytes of the round before at the start of t */
+	size_t before = 0; /* length of the previous round's output at the start of t */
 	uint8_t round = 0;
 	int ret = -1;
 
@@ -130,7 +130,7 @@ int seal_x25519(const uint8_t secret[SEAL_X25519_LEN], const uint8_t public[SEAL
 
 	if (code != 0)
 		return failed(err, "X25519", code);
-	/* libgcrypt calls this a success (RFC 7748, 6.1, wants it checked). */
+	/* libgcrypt reports success here; RFC 7748, 6.1, asks for a check. */
 	if (seal_equal(shared, zeros, sizeof zeros))
 		return err_set(err, ERR_FORMAT, "X25519: the public key is of small order");
 	return 0;
@@ -173,8 +173,8 @@ int seal_sign_new(uint8_t secret[SEAL_SIGN_LEN], uint8_t public[SEAL_SIGN_LEN], 
 	return seal_sign_public(secret, public, err);
 }
 
-/* Over Ed25519: libgcrypt makes constants at its first use, and two threads would make them
- * twice. */
+/* Serialises Ed25519: libgcrypt creates constants at its first use, and two
+ * threads would create them twice. */
 static pthread_mutex_t signing = PTHREAD_MUTEX_INITIALIZER;
 
 int seal_sign_public(
@@ -221,7 +221,7 @@ static gcry_error_t message_sexp(gcry_sexp_t *sexp, const void *message, size_t 
 		sexp, NULL, "(data(flags eddsa)(hash-algo sha512)(value%b))", (int)len, message);
 }
 
-/* Copies the 32 bytes called name ("r", "s") of a signature. */
+/* Copies 32 bytes, named "r" or "s", out of a signature. */
 static int take_half(gcry_sexp_t sexp, const char *name, uint8_t *out)
 {
 	gcry_sexp_t token = gcry_sexp_find_token(sexp, name, 0);
@@ -271,8 +271,8 @@ out:
 	return ret;
 }
 
-/* RFC 8032, 5.1.7: the second half must be below the group's order, else
- * there would be several signatures for one message. */
+/* RFC 8032, 5.1.7: the second half must be below the group's order. Otherwise
+ * one message would have several signatures. */
 static bool below_order(const uint8_t *s)
 {
 	int i;
@@ -312,7 +312,7 @@ int seal_verify(const uint8_t public[SEAL_SIGN_LEN], const void *message, size_t
 	case GPG_ERR_ENOMEM:
 		return failed(err, "Ed25519", code);
 	default:
-		return 1; /* no point of the curve, or not its signature */
+		return 1; /* not a point of the curve, or not its signature */
 	}
 }
 

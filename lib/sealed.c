@@ -1,4 +1,4 @@
-/* Secrets under a passphrase: Argon2id, then AES-256-GCM. */
+/* Secrets protected by a passphrase: Argon2id, then AES-256-GCM. */
 #include "lib/sealed.h"
 
 #include <assert.h>
@@ -19,8 +19,8 @@
 
 static const uint8_t nonce[SEAL_NONCE_LEN];
 
-/* The sealing context that the passphrase gives, by salt and costs at head, and
- * the associated data with both. NULL with err set. */
+/* Derives the sealing context from the passphrase, with salt and costs at head,
+ * and appends these to the associated data in bound. Returns NULL with err set. */
 static struct gcm *prepare(const struct pass *pass, const void *ad, size_t ad_len,
 	const uint8_t *head, uint8_t bound[SEALED_AD_MAX + SEALED_HEAD], struct err *err)
 {
@@ -111,8 +111,8 @@ int sealed_save(const char *path, const char *header, const struct pass *pass, c
 	return file_write_new(path, text, at, 0600, err);
 }
 
-/* The body between the header and the last newline, its check held against it.
- * Returns its length without the check; 0: it is damaged. */
+/* Decodes the body between the header and the last newline, and verifies its
+ * check. Returns its length without the check; 0: it is damaged. */
 static size_t get_body(const char *text, size_t len, const char *header, uint8_t body[BODY_MAX])
 {
 	size_t at = strlen(header) + 1, got;

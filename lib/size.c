@@ -20,7 +20,8 @@ const char *size_print(char text[SIZE_TEXT_MAX], double bytes)
 	return text;
 }
 
-/* A number, and one of the letters, each with its factor. */
+/* Reads a number and one of the letters, each of which has a factor. Returns 0;
+ * 1 if there is no letter; -1 if it is malformed or too large. */
 static int scaled(const char *text, const char *letters, const uint64_t *factors, uint64_t *value)
 {
 	const char *letter;

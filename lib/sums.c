@@ -1,4 +1,4 @@
-/* A list of pieces; libipsec-mb's job interface where it is there. */
+/* A list of pieces; hashed by libipsec-mb's job interface if it is available. */
 #include "lib/sums.h"
 
 #include <stdlib.h>
@@ -22,16 +22,16 @@ struct piece {
 struct sums {
 	struct buf pieces;
 #ifdef FDUMP_IPSEC_MB
-	IMB_MGR *wide;   /* 16 (8) chains at once by AVX; NULL: not on this core */
-	IMB_MGR *narrow; /* 2 chains at once by SHA instructions; NULL: likewise */
+	IMB_MGR *wide;   /* 16 (8) chains at once by AVX; NULL: not supported */
+	IMB_MGR *narrow; /* 2 chains at once by SHA instructions; NULL: not supported */
 #endif
 };
 
 #ifdef FDUMP_IPSEC_MB
 #define WIDE     16    /* chains */
-#define LANE_MAX 65000 /* bytes of a piece: the library counts in 16 bits */
+#define LANE_MAX 65000 /* bytes in a piece: the library counts in 16 bits */
 
-/* So that none is left to run alone at the end. */
+/* Long pieces go first, so that none runs alone at the end. */
 static int longest_first(const void *a, const void *b)
 {
 	const struct piece *x = a, *y = b;
@@ -46,7 +46,7 @@ static void close_manager(IMB_MGR **mgr)
 	*mgr = NULL;
 }
 
-/* Where there are SHA instructions, AVX2 is no faster. */
+/* If the core has SHA instructions, AVX2 is no faster. */
 static void open_managers(struct sums *s)
 {
 	IMB_ARCH arch = IMB_ARCH_NONE;
@@ -65,15 +65,15 @@ static void open_managers(struct sums *s)
 		close_manager(&s->wide);
 }
 
-/* Submits all; a job's digest is there when it comes back. Returns how many
- * came back well: all, unless the library refused one. */
+/* Submits all pieces; a job's digest is complete when the job is returned.
+ * Returns how many succeeded: all, unless the library refused one. */
 static size_t run_jobs(IMB_MGR *mgr, const struct piece *p, size_t count)
 {
 	size_t i, good = 0;
 	IMB_JOB *job;
 
 	for (i = 0; i < count; i++) {
-		if (p[i].len == 0) { /* no job for the library */
+		if (p[i].len == 0) { /* the library takes no empty job */
 			hash_sha256("", 0, p[i].digest);
 			good++;
 			continue;
@@ -96,8 +96,8 @@ static size_t run_jobs(IMB_MGR *mgr, const struct piece *p, size_t count)
 	return good;
 }
 
-/* All by the managers, longest first: those that are too long by themselves;
- * those that would keep the wide one waiting when all others are done, two by
+/* Hashes all pieces, longest first: those too long for the library one by one;
+ * those that would keep the wide manager busy after all others are done, two by
  * two; the rest side by side. Returns how many are done. */
 static size_t run_managers(struct sums *s, struct piece *p, size_t count)
 {

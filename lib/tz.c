@@ -1,7 +1,7 @@
 /*
- * A zone is a sorted list of changes, and a rule for what comes after it.
+ * A zone is a sorted list of changes, and a rule for the time after them.
  * Changes that keep the offset (a name, a daylight flag) are dropped on
- * loading: nothing here asks for them.
+ * loading, because nothing here needs them.
  */
 #include "lib/tz.h"
 
@@ -20,27 +20,27 @@
 
 #define DAY 86400
 
-/* Beyond this (the year 100,000 or so) rules are not followed. */
+/* Beyond this time (about the year 100,000) rules are not applied. */
 #define RULE_TIME_MAX 3093527980800
 
-/* One end of daylight saving time. */
+/* The beginning or the end of daylight saving time. */
 struct change {
 	char kind;      /* 'M': weekday of a month; 'J': day 1-365 without leap days; '0': 0-365 */
 	unsigned month; /* M */
 	unsigned week;  /* M: 1 to 5, 5 is the last */
 	unsigned day;   /* M: 0 is Sunday; J and 0: the day */
-	int32_t sec;    /* of that day, can be before or after it */
+	int32_t sec;    /* relative to that day; may be before or after it */
 };
 
 struct rule {
-	bool daylight; /* else only standard holds */
+	bool daylight; /* else it is always standard time */
 	int32_t standard, summer;
 	struct change begin, end; /* of summer, by the clock before the change */
 };
 
 struct tz {
-	int32_t first; /* offset before the first change */
-	bool has_rule; /* from rule_from on; else the last change holds for ever */
+	int32_t first; /* the offset before the first change */
+	bool has_rule; /* applies from rule_from on; without, the last change holds forever */
 	int64_t rule_from;
 	struct rule rule;
 	size_t count;
@@ -117,7 +117,7 @@ static bool is_letter(char c)
 	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
 }
 
-/* A zone's abbreviation, plain or in <>; not kept. */
+/* Skips a zone's abbreviation, plain or in <>. */
 static bool take_name(struct text *in)
 {
 	const char *start;
@@ -196,7 +196,7 @@ static int64_t change_in(const struct change *c, int64_t year)
 	return (first + day) * DAY + c->sec;
 }
 
-/* Summer or standard, by the rule, at a time that it is followed at. */
+/* The span of summer or standard time at a time to which the rule applies. */
 static void summer_span(const struct rule *rule, int64_t t, struct tz_span *span)
 {
 	int64_t year = civil_date(civil_day_of(t)).year, y, at[2];
@@ -204,8 +204,8 @@ static void summer_span(const struct rule *rule, int64_t t, struct tz_span *span
 
 	span->start = -RULE_TIME_MAX;
 	span->end = RULE_TIME_MAX;
-	/* A change can lie a week outside its year; two years on either side
-	 * leave no doubt. Of two at the same time the later one holds. */
+	/* A change can be a week outside its year; two years on either side are certainly
+	 * enough. Of two changes at the same time the later one wins. */
 	for (y = year - 2; y <= year + 2; y++) {
 		at[0] = change_in(&rule->begin, y) - rule->standard;
 		at[1] = change_in(&rule->end, y) - rule->summer;
@@ -284,14 +284,14 @@ static bool get_header(const uint8_t *p, size_t len, struct header *h)
 	return h->typecnt >= 1 && h->typecnt <= 256;
 }
 
-/* The length of what follows a header, whose times have `width` bytes. */
+/* The length of the data after a header; its times have `width` bytes. */
 static size_t body_len(const struct header *h, size_t width)
 {
 	return h->timecnt * (width + 1) + h->typecnt * 6 + h->charcnt + h->leapcnt * (width + 4) +
 	       h->isstdcnt + h->isutcnt;
 }
 
-/* A body whose length has been checked. */
+/* Reads the data, whose length has been checked. */
 static int get_changes(
 	const uint8_t *p, const struct header *h, size_t width, struct tz **out, struct err *err)
 {
@@ -330,7 +330,7 @@ bad:
 	return err_set(err, ERR_FORMAT, "not a valid time zone file");
 }
 
-/* "\n" rule "\n"; an empty rule is none. */
+/* "\n" rule "\n"; an empty rule means no rule. */
 static int get_footer(const uint8_t *p, size_t len, struct tz *tz, struct err *err)
 {
 	const uint8_t *end;
@@ -359,7 +359,7 @@ int tz_parse(const void *bytes, size_t len, struct tz **tz, struct err *err)
 		return err_set(err, ERR_FORMAT, "not a time zone file");
 	p += HEADER_LEN;
 	len -= HEADER_LEN;
-	if (h.version >= '2') { /* the same again, with 64-bit times */
+	if (h.version >= '2') { /* the same data again, with 64-bit times */
 		width = 8;
 		p += body;
 		len -= body;

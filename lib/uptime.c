@@ -1,4 +1,4 @@
-/* Linux names each start by an id of 36 characters. */
+/* Linux identifies each start by an id of 36 characters. */
 #include "lib/uptime.h"
 
 #include <pthread.h>

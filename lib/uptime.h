@@ -1,6 +1,6 @@
 /*
- * Time that nobody sets: since the machine was started. All waits are by it, so that a clock that
- * is set does not end or prolong one. Thread-safe.
+ * Time since the machine started, which nobody can set. All waits use it, so
+ * that setting the clock neither ends nor prolongs one. Thread-safe.
  */
 #ifndef FDUMP_LIB_UPTIME_H
 #define FDUMP_LIB_UPTIME_H
@@ -8,13 +8,14 @@
 #include <stdint.h>
 #include <time.h>
 
-/* Seconds since the machine was started, suspended ones too. *boot: which start it was, a random
- * number; 0 if that can't be known. */
+/* Seconds since the machine started, including time suspended. *boot: a random
+ * number that identifies this start; 0 if it is unknown. */
 int64_t uptime_get(uint64_t *boot);
 
-/* Milliseconds, for deadlines: CLOCK_MONOTONIC, in which time suspended does not count. */
+/* Milliseconds, for deadlines: CLOCK_MONOTONIC, which does not count time
+ * suspended. */
 int64_t uptime_ms(void);
-/* Such a time as what the system's waits take; never before the start. */
+/* Converts such a time for the system's waits; a negative time becomes 0. */
 struct timespec uptime_timespec(int64_t ms);
 
 #endif

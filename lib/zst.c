@@ -1,4 +1,4 @@
-/* zstd, one frame at a time, with contexts that are kept. */
+/* zstd, one frame at a time, with contexts that are reused. */
 #include "lib/zst.h"
 
 #include <stdlib.h>
@@ -35,9 +35,9 @@ void zst_free(struct zst *zst)
 	free(zst);
 }
 
-/* Frames here are small, so what level 1 saves by a tiny hash table is lost
- * again at the beginning of each: it gets one twice as large. Measured on a tree
- * of small files: 7 % smaller for 7 % more time. */
+/* Frames here are small, so the time that level 1 saves with a tiny hash table
+ * is lost again at the beginning of each frame. The table is twice as large
+ * here. Measured on a tree of small files: 7 % smaller for 7 % more time. */
 static int make_packer(struct zst *zst)
 {
 	zst->cctx = ZSTD_createCCtx();
@@ -73,7 +73,7 @@ int zst_unpack(
 
 	if (zst->dctx == NULL && (zst->dctx = ZSTD_createDCtx()) == NULL)
 		return err_set(err, ERR_NOMEM, "zstd: out of memory");
-	/* One frame and nothing behind it. */
+	/* Exactly one frame, with nothing after it. */
 	if (ZSTD_findFrameCompressedSize(in, in_len) != in_len)
 		return err_set(err, ERR_DAMAGE, "compressed data: not one whole zstd frame");
 	n = ZSTD_decompressDCtx(zst->dctx, out, raw_len, in, in_len);

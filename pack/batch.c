@@ -1,7 +1,8 @@
 /*
- * A note is "length path length text NUL". A checksum that is owed is a place in a part
- * whose content is hashed when all of the batch is read; parts may move until then, so
- * places are offsets.
+ * A note is "length path length text NUL".
+ *
+ * A pending checksum is a place in a part, to be filled when the whole batch has been read and
+ * its contents are hashed together. Parts may move in memory until then, so places are offsets.
  */
 #include "pack/batch.h"
 
@@ -27,11 +28,11 @@
 
 extern char **environ;
 
-/* A checksum that is owed. */
+/* A pending checksum. */
 struct owed {
 	struct pack_part *part;
 	size_t content, len;      /* in .raw */
-	size_t sum_raw, sum_meta; /* where it goes */
+	size_t sum_raw, sum_meta; /* where the checksum goes */
 };
 
 struct pack_batch_reader {
@@ -54,7 +55,7 @@ const char *pack_batch_at(const struct pack_batch *batch, size_t offset)
 	return (const char *)batch->text.data + offset;
 }
 
-/* One more part at the end. */
+/* Appends a part. */
 static struct pack_part *add_part(struct pack_batch *batch, struct err *err)
 {
 	struct pack_part **parts =
@@ -77,7 +78,7 @@ int pack_batch_init(struct pack_batch *batch, size_t target, struct err *err)
 	return add_part(batch, err) != NULL ? 0 : -1;
 }
 
-/* Gives back directories and files that its entries hold. */
+/* Releases the directories and files that the entries hold. */
 static void let_go(struct pack_batch *batch)
 {
 	size_t i, count;
@@ -198,7 +199,7 @@ int pack_batch_add(struct pack_batch *batch, struct pack_walk *walk, bool read, 
 
 /* --- the walk ---------------------------------------------------------------- */
 
-/* Out of memory here costs the note, not the walk, and not the count. */
+/* Out of memory here costs only the note: the walk goes on, and the problem is counted. */
 static void problem(void *ctx, const char *path, size_t len, const char *what, int errnum)
 {
 	struct pack_walk *w = ctx;
@@ -227,7 +228,7 @@ int pack_walk_init(struct pack_walk *walk, const struct pack_scan_options *optio
 	return walk->links != NULL ? 0 : -1;
 }
 
-/* Closes the pending item, if it is opened. */
+/* Closes the pending item's file, if it is open. */
 static void drop_file(struct pack_walk *walk)
 {
 	if (walk->item.fd >= 0)
@@ -296,12 +297,12 @@ void pack_batch_reader_free(struct pack_batch_reader *r)
 	free(r);
 }
 
-/* Content, over as many parts as it takes, and TAIL. */
+/* Reads the content, into as many parts as it needs, and writes the TAIL. */
 static int read_rest(struct pack_batch *batch, struct pack_batch_reader *r, struct pack_part *part,
 	struct pack_stream *s, struct err *err)
 {
 	struct owed owed = {.part = part, .content = part->raw.len + PACK_DATA_HEAD};
-	/* Whether the content will surely be one DATA in this part. */
+	/* Whether the content is certain to be a single DATA item in this part. */
 	bool owes = s->fd >= 0 && !s->sparse && s->st.st_size > 0 &&
 		    (uint64_t)s->st.st_size <= pack_part_left(part);
 	uint8_t sum[HASH_LEN] = {0};
@@ -342,7 +343,7 @@ static int read_entry(
 	};
 	struct pack_bytes link = {0};
 	struct pack_part *part = batch->parts[batch->part_count - 1];
-	size_t part_count, raw_len, owed_len = r->owed.len; /* where it begins */
+	size_t part_count, raw_len, owed_len = r->owed.len; /* where it began */
 	struct pack_stream s;
 	int got, tries;
 
@@ -358,7 +359,8 @@ static int read_entry(
 		got = pack_feed_begin(r->feed, part, &item, link, &s, err);
 		if (got < 0 || (got == 0 && read_rest(batch, r, part, &s, err) != 0))
 			return -1;
-		/* What was read may be of two states, and would be whole if it were read again. */
+		/* A file that changed or shrank may be inconsistent. Reading it again may give
+		 * one state. */
 		if (got > 0 || tries == PACK_BATCH_TRIES ||
 			(s.tail.status != PACK_CHANGED && s.tail.status != PACK_SHRUNK))
 			break;
@@ -430,13 +432,13 @@ int pack_large_begin(struct pack_large *large, struct pack_batch *batch,
 	return buf_add(&large->path, item->path, item->path_len, err);
 }
 
-/* Starts a program with its standard output in a pipe. Returns the reading
- * end, or -1 with err set. */
+/* Starts a program whose standard output is a pipe. Returns the pipe's reading end, or -1 with
+ * err set. */
 static int spawn(char **words, pid_t *pid, struct err *err)
 {
 	posix_spawn_file_actions_t actions;
 	posix_spawnattr_t attr;
-	sigset_t ignored; /* by us, not by the program */
+	sigset_t ignored; /* ignored by this process, but not to be by the program */
 	int ends[2], got;
 
 	if (pipe2(ends, O_CLOEXEC) != 0)
@@ -505,7 +507,7 @@ out:
 	return ret;
 }
 
-/* Waits for the command, if there is one. Returns its exit status as in a shell's $?. */
+/* Waits for the command, if there is one. Returns its exit status as a shell's $? has it. */
 static uint32_t wait_for(struct pack_large *large)
 {
 	int status = 0;

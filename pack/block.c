@@ -1,4 +1,4 @@
-/* Block headers: fixed places, two checks. */
+/* Block headers: fields at fixed offsets, and two checks. */
 #include "pack/block.h"
 
 #include <string.h>
@@ -43,7 +43,7 @@ void pack_block_put(const struct pack_block *block, uint8_t out[PACK_BLOCK_HEADE
 	le_put64(out + AT_HEADER_CHECK, hash_xxh3(out, AT_HEADER_CHECK));
 }
 
-/* The rules among the fields. Returns what is wrong, or NULL. */
+/* Checks the fields against the format's rules. Returns what is wrong, or NULL. */
 static const char *wrong(const struct pack_block *b)
 {
 	uint32_t tag = b->sealed ? PACK_BLOCK_TAG : 0;

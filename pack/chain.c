@@ -1,4 +1,4 @@
-/* A chain is a running hash; it is handed from load to load by link. */
+/* A chain is a running hash. pack_chain_link hands it from load to load. */
 #include "pack/chain.h"
 
 #include <string.h>
@@ -7,7 +7,7 @@
 #include "pack/digest.h"
 #include "pack/load.h"
 
-/* Adds the content from offset `at` to `end`. */
+/* Adds the content between offsets `at` and `end`. */
 static void add(struct pack_digest *digest, const struct pack_load *load, uint32_t at, uint32_t end)
 {
 	struct pack_item item;
@@ -32,7 +32,8 @@ int pack_chain_begin(struct pack_chain *c, const struct pack_load *load, struct 
 	return 0;
 }
 
-/* The open chain ends, or is lost. Loads before this one may still be adding to it. */
+/* The open chain ends, or is lost. Earlier loads may still be adding to it, so it is freed
+ * later. */
 static void close_open(struct pack_chains *chains, struct pack_chain *c)
 {
 	if (chains->open != NULL)
@@ -51,7 +52,7 @@ void pack_chain_link(struct pack_chains *chains, struct pack_chain *c, struct pa
 		close_open(chains, c);
 	chains->next_seq = b->seq + 1;
 	if (b->kind == PACK_KEY || b->kind == PACK_INDEX)
-		return; /* may stand within an entry */
+		return; /* these may occur within an entry */
 	if (b->kind != PACK_ENTRY || load->bad.code != ERR_NONE || b->first == 0 ||
 		b->raw_len == 0) {
 		close_open(chains, c);

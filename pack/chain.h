@@ -1,19 +1,20 @@
 /*
- * Chains: digests (pack/digest.h) of contents that go over the ends of blocks, made beside the
- * reader. One chain can't be made faster, for each block's part goes on from
- * the one before; but the chains of two files have nothing to do with each
- * other. So the parts of one chain keep their order, nothing else does, and a
- * reader that has several blocks at hand makes several chains at once.
+ * Chains: digests (pack/digest.h) of contents that span several blocks, computed in parallel
+ * with the reader.
  *
- *   for each load, after pack_load_open and before pack_reader_take:
+ * One chain can't be parallelised, because each block continues the hash of the previous one.
+ * But the chains of different files are independent. So only the parts of one chain must stay
+ * in order, and a reader with several blocks in memory can hash several files at once.
  *
- *   pack_chain_begin  any thread, any order: the chain that begins in it
- *   pack_chain_link   in order: which chain goes on in it; .lead
- *   pack_chain_add    any thread; loads of the same .lead (not NULL) in order
- *   pack_chain_done   in order, when all before have passed pack_chain_add
+ * For each load, after pack_load_open and before pack_reader_take:
  *
- * Pure but for memory. Which entry is open is the reader's to judge; where
- * this module thinks otherwise, behind damage, its sums are not used.
+ *   pack_chain_begin  any thread, any order: starts the chain that begins in this load
+ *   pack_chain_link   in order: finds the chain that continues here, and sets .lead
+ *   pack_chain_add    any thread; loads with the same .lead (not NULL) in order
+ *   pack_chain_done   in order, after pack_chain_add has run for this and all earlier loads
+ *
+ * No input or output; allocates memory. The reader decides which entry is open. Where this
+ * module disagrees, after damage, its digests are not used.
  */
 #ifndef FDUMP_PACK_CHAIN_H
 #define FDUMP_PACK_CHAIN_H
@@ -25,29 +26,28 @@ struct err;
 struct pack_digest;
 struct pack_load;
 
-/* What goes on from load to load; zeroed at first. Free .open at the end. */
+/* State carried from load to load. Zero it first; free .open at the end. */
 struct pack_chains {
-	struct pack_digest *open; /* a chain that goes on */
+	struct pack_digest *open; /* the chain that continues */
 	uint64_t next_seq;
 };
 
-/* Beside each load; zeroed at first. Call pack_chain_done before it is used
- * again or forgotten. */
+/* State of one load. Zero it first. Call pack_chain_done before it is reused or dropped. */
 struct pack_chain {
 	struct pack_digest *trail; /* begins here; owned until it is linked */
-	struct pack_digest *lead;  /* goes on here; borrowed */
-	struct pack_digest *drop;  /* not wanted after this load; owned */
+	struct pack_digest *lead;  /* continues here; borrowed */
+	struct pack_digest *drop;  /* not needed after this load; owned */
 	bool ends;
 };
 
-/* Hashes the content of the entry that begins in this load and goes on in the
- * next. Returns 0, or -1 with err set: out of memory. */
+/* Hashes the content of the entry that begins in this load and continues in the next one, if
+ * there is one. Returns 0, or -1 with err set (out of memory). */
 int pack_chain_begin(struct pack_chain *chain, const struct pack_load *load, struct err *err);
 
 void pack_chain_link(struct pack_chains *chains, struct pack_chain *chain, struct pack_load *load);
 
-/* Hashes the content at the beginning of this load, which belongs to an entry
- * that began before; load->lead_sum, if it ends here. */
+/* Hashes the content at the start of this load, which belongs to an entry that began earlier.
+ * Sets load->lead_sum if that entry ends here. */
 void pack_chain_add(struct pack_chain *chain, struct pack_load *load);
 
 void pack_chain_done(struct pack_chain *chain);

@@ -1,17 +1,16 @@
 /*
- * The lanes (lib/lane) of a pack in the making:
+ * The stages (lib/lane) in which a pack is created:
  *
- *   plan   serial    walk on; gather small files into a job, or read the next
+ *   plan   serial    walk; collect small files in a job, or read the next
  *                    piece of a large one
  *   build  parallel  open, read and hash the small files
  *   join   serial    hash the large file's piece, number the blocks
- *   press  parallel  compress, seal, check
+ *   press  parallel  compress, seal, compute checks
  *   emit   serial    write, report
  *
- * A small file is opened, read, hashed and pressed by one thread, mostly in
- * its cache. A large one is read, hashed and written by different threads at
- * the same time. A job holds a chain of parts; it is one part unless files
- * turned out larger than planned.
+ * A small file is opened, read, hashed and compressed by one thread, so it mostly stays in that
+ * core's cache. A large one is read, hashed and written by different threads at the same time.
+ * A job holds a list of parts: one, unless files turn out larger than planned.
  */
 #include "pack/create.h"
 
@@ -29,12 +28,12 @@
 #include "pack/part.h"
 #include "pack/press.h"
 
-#define SMALL_MAX (512u << 10) /* content of a file that is read in `build` */
-#define TARGET    (768u << 10) /* of a part: much to hash side by side, few steps, near a cache */
-#define ITEM_COST 256          /* bytes that an entry takes beside its content, about */
-#define ITEMS_MAX 1024         /* in a job */
+#define SMALL_MAX (512u << 10) /* larger files are read in `plan`, by pieces */
+#define TARGET    (768u << 10) /* of a part: much to hash together, few steps, near a cache */
+#define ITEM_COST 256          /* estimate of the bytes that an entry takes besides its content */
+#define ITEMS_MAX 1024         /* entries in a job */
 #define DIRS_MAX  64           /* directories that a job keeps open */
-/* Descriptors that are not for jobs: the scan's, inputs, outputs. */
+/* Descriptors that are not for jobs: those of the scan, inputs and outputs. */
 #define FILES_KEPT (PACK_SCAN_OPEN + 64)
 
 struct worker {
@@ -47,8 +46,8 @@ struct create {
 	struct pack_writer *writer;
 	/* plan */
 	struct pack_walk walk;
-	struct pack_large large; /* that is being read */
-	size_t files;            /* that a job may keep open */
+	struct pack_large large; /* the large file in progress */
+	size_t files;            /* open files allowed per job */
 	size_t next_command;
 	/* join */
 	struct pack_digest *digest;
@@ -81,7 +80,7 @@ static bool is_small(const struct pack_walk *walk)
 	       walk->item.st.st_size <= (off_t)SMALL_MAX;
 }
 
-/* What the pending item, a small one, will take in a part, about. */
+/* Estimates the bytes that the pending item, a small one, will take in a part. */
 static size_t cost(const struct pack_walk *walk)
 {
 	const struct pack_scan_item *item = &walk->item;
@@ -90,7 +89,7 @@ static size_t cost(const struct pack_walk *walk)
 	return ITEM_COST + 2 * item->path_len + (has_content ? (size_t)item->st.st_size : 0);
 }
 
-/* Fills the job's part from the large file, and books it if it has ended. */
+/* Fills the job's part from the large file, and stores the outcome if the file ends here. */
 static int read_large(struct create *c, struct pack_batch *batch, struct err *err)
 {
 	int got = pack_feed_fill(batch->parts[0], &c->large.stream, NULL, err);
@@ -128,7 +127,7 @@ static int plan(void *ctx, void *worker, void *job, struct err *err)
 		full = planned + cost(&c->walk) > TARGET || count >= ITEMS_MAX ||
 		       batch->dirs >= DIRS_MAX;
 		if (count > 0 && (full || !is_small(&c->walk)))
-			return 0; /* it is for the next job */
+			return 0; /* the item is for the next job */
 		if (!is_small(&c->walk)) {
 			c->walk.pending = false;
 			got = pack_large_begin(&c->large, batch, ((struct worker *)worker)->reader,
@@ -270,7 +269,7 @@ static struct worker *worker_new(const struct pack_create_options *o, struct err
 	return NULL;
 }
 
-/* How many files a job may keep open. */
+/* The number of files that a job may keep open. */
 static size_t files_of_a_job(size_t jobs)
 {
 	size_t limit = fs_raise_file_limit(), kept = FILES_KEPT + jobs * DIRS_MAX;

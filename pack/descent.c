@@ -1,8 +1,7 @@
 /*
- * A level for each directory from the target down. The outermost is the
- * target; of the others the innermost
- * PACK_DESCENT_OPEN stay open, and the rest are opened again, and known by
- * their inode, when it is their turn.
+ * There is a level for each directory from the target down. The outermost level is the target.
+ * Of the others, the innermost PACK_DESCENT_OPEN stay open. The rest are opened again when
+ * needed, and recognised by their inode.
  */
 #include "pack/descent.h"
 
@@ -24,11 +23,11 @@
 #include "pack/restore.h"
 #include "pack/widen.h"
 
-#define TEXT_MAX 256 /* of a problem */
+#define TEXT_MAX 256 /* longest text of a problem */
 
-/* A directory's metadata that may be due. */
+/* Metadata that may have to be applied to a directory. */
 struct due {
-	uint8_t *meta; /* copies of what the HEAD borrows; NULL: nothing is due */
+	uint8_t *meta; /* copies of what the HEAD borrows; NULL: nothing to apply */
 	struct pack_head head;
 };
 
@@ -37,13 +36,13 @@ struct level {
 	int fd; /* -1: closed for now */
 	dev_t dev;
 	ino_t ino;
-	size_t path_len; /* of .path of the stack */
+	size_t path_len; /* length of its path, a prefix of the stack's .path */
 	struct due due;
-	bool fresh; /* made by us */
+	bool fresh; /* created here */
 	bool wide;  /* see pack/widen.h */
 };
 
-/* A directory that was made without its metadata. */
+/* A directory that was created without its metadata. */
 struct bare {
 	dev_t dev;
 	ino_t ino;
@@ -51,9 +50,9 @@ struct bare {
 
 #define BARE_MAX (4096 * sizeof(struct bare))
 
-/* A directory that is made if something in it is wanted. */
+/* A directory to create if something in it is wanted. */
 struct way {
-	size_t path_len; /* of .ways_path */
+	size_t path_len; /* length of its path, a prefix of .ways_path */
 	struct due due;
 };
 
@@ -64,13 +63,13 @@ struct pack_descent {
 	struct pack_widen *widen;
 	struct level *levels;
 	size_t depth, cap;
-	struct buf path; /* of the innermost level, in the target */
+	struct buf path; /* path of the innermost level, from the target */
 	struct way *ways;
 	size_t way_count, way_cap;
-	struct buf ways_path; /* of the innermost one */
-	struct buf bare;      /* struct bare, while there is room */
-	struct buf closed;    /* what is in this directory can't be reached, which was reported */
-	bool keep_target;     /* it has metadata of its own */
+	struct buf ways_path; /* path of the innermost way */
+	struct buf bare;      /* struct bare; incomplete if there is no room */
+	struct buf closed;    /* a directory whose content can't be reached, which was reported */
+	bool keep_target;     /* the target keeps its own metadata */
 	atomic_bool acl;
 };
 
@@ -91,7 +90,7 @@ void pack_descent_name(struct pack_bytes path, char name[PACK_NAME_MAX + 1])
 	name[path.len - skip] = 0;
 }
 
-/* True also if that can't be found out. */
+/* Also true if this can't be found out. */
 static bool has_default_acl(int fd)
 {
 	ssize_t n = fgetxattr(fd, "system.posix_acl_default", NULL, 0);
@@ -103,11 +102,11 @@ static int on_listed(void *ctx, const char *name, uint8_t type)
 {
 	(void)ctx;
 	(void)type;
-	return strcmp(name, "lost+found") == 0 ? 0 : -1; /* any file system has that */
+	return strcmp(name, "lost+found") == 0 ? 0 : -1; /* every file system may have that */
 }
 
-/* Whether there is something in a directory; also if it may not be read. Returns 0, 1 or -1 with
- * err set. */
+/* Whether a directory is not empty. One that may not be read counts as not empty. Returns 0, 1,
+ * or -1 with err set. */
 static int holds_something(int dir, struct err *err)
 {
 	uint64_t mem[4096];
@@ -208,7 +207,7 @@ int pack_descent_open(const struct pack_descent *s, const uint8_t *path, size_t 
 					    flags | O_NOFOLLOW, 0);
 }
 
-/* The same, to read it. */
+/* Like pack_descent_open, but opens for reading. */
 static int open_way(const struct pack_descent *s, const uint8_t *path, size_t len)
 {
 	int path_fd = pack_descent_open(s, path, len), fd;
@@ -220,7 +219,8 @@ static int open_way(const struct pack_descent *s, const uint8_t *path, size_t le
 	return fd;
 }
 
-/* The level's descriptor, opened again if need be. -1 with errno set. */
+/* The level's descriptor; opens it again if it was closed. Returns -1 with errno set on
+ * failure. */
 static int level_fd(struct pack_descent *s, size_t i)
 {
 	struct level *f = &s->levels[i];
@@ -241,7 +241,7 @@ static int level_fd(struct pack_descent *s, size_t i)
 	return fd;
 }
 
-/* Copies what will be due, without the path: far down the paths of all levels are large. */
+/* Copies the metadata, without the path: deep down, the paths of all levels would be large. */
 static int set_due(struct due *due, const struct pack_head *given, struct err *err)
 {
 	struct pack_head head = *given;
@@ -256,7 +256,7 @@ static int set_due(struct due *due, const struct pack_head *given, struct err *e
 	return 0;
 }
 
-/* Applies what is due to a directory and forgets it. */
+/* Applies a level's pending metadata and forgets them. */
 static void settle(struct pack_descent *s, size_t i)
 {
 	struct level *f = &s->levels[i];
@@ -304,12 +304,12 @@ void pack_descent_finish(struct pack_descent *s)
 
 /* A directory that was just opened. */
 struct opened {
-	int fd; /* -1: not, errno is set */
+	int fd; /* -1: failed, errno is set */
 	bool fresh, wide;
-	bool linked; /* by way of a link */
+	bool linked; /* reached through a link */
 };
 
-/* Enters a directory; its descriptor moves. Returns 0, or -1 with err set. */
+/* Enters a directory and takes its descriptor. Returns 0, or -1 with err set. */
 static int enter(
 	struct pack_descent *s, const struct opened *o, struct pack_bytes path, struct err *err)
 {
@@ -350,7 +350,7 @@ int pack_descent_clear(int parent, const char *name)
 	return -1;
 }
 
-/* Opens a directory that is there, of this name in the parent. */
+/* Opens an existing directory by its name in the parent. */
 static struct opened open_dir(
 	struct pack_descent *s, int parent, const char *name, struct pack_bytes path)
 {
@@ -372,7 +372,7 @@ static struct pack_bytes way_path(const struct pack_descent *s, size_t i)
 	return (struct pack_bytes){s->ways_path.data, s->ways[i].path_len};
 }
 
-/* What was noted of a directory that is not there, if it was. */
+/* The metadata remembered for a missing directory, or NULL. */
 static struct due *find_way(struct pack_descent *s, struct pack_bytes path)
 {
 	size_t i;
@@ -383,7 +383,7 @@ static struct due *find_way(struct pack_descent *s, struct pack_bytes path)
 	return NULL;
 }
 
-/* A directory's place among those that are bare, or NULL. */
+/* Finds a directory in the list of bare ones. Returns NULL if it is not there. */
 static struct bare *find_bare(const struct pack_descent *s, dev_t dev, ino_t ino)
 {
 	struct bare *list = (void *)s->bare.data;
@@ -395,7 +395,7 @@ static struct bare *find_bare(const struct pack_descent *s, dev_t dev, ino_t ino
 	return NULL;
 }
 
-/* A directory on the way was entered. way: what is due to it; NULL: not known. */
+/* A directory on the way was entered. way: its metadata; NULL: not known. */
 static void note_way(
 	struct pack_descent *s, struct level *f, struct due *way, struct pack_bytes path)
 {
@@ -403,7 +403,7 @@ static void note_way(
 
 	if (bare != NULL && (way = find_way(s, path)) != NULL)
 		*bare = (struct bare){0};
-	if (way != NULL) { /* moves */
+	if (way != NULL) { /* takes the metadata */
 		f->due = *way;
 		way->meta = NULL;
 	} else if (f->fresh && bare == NULL) {
@@ -430,7 +430,7 @@ int pack_descent_way(struct pack_descent *s, const struct pack_head *head, struc
 	*w = (struct way){.path_len = path.len};
 	if (set_due(&w->due, head, err) != 0)
 		return -1;
-	for (i = 1; i < s->depth; i++) { /* it may be entered, and bare */
+	for (i = 1; i < s->depth; i++) { /* it may have been entered, and be bare */
 		struct level *f = &s->levels[i];
 
 		if (pack_path_same((struct pack_bytes){s->path.data, f->path_len}, path) &&
@@ -440,7 +440,7 @@ int pack_descent_way(struct pack_descent *s, const struct pack_head *head, struc
 	return 0;
 }
 
-/* Whether the level's path is this path's beginning. */
+/* Whether the first len bytes of `path` are the level's directory or lie below it. */
 static bool is_above(
 	const struct pack_descent *s, const struct level *f, struct pack_bytes path, size_t len)
 {
@@ -502,8 +502,8 @@ failed:
 	return -1;
 }
 
-/* Makes or finds a directory that is an entry; something else that is there goes, or stays. Returns
- * 0; 1 if it stays, which was reported; -1 with errno set. */
+/* Creates or finds the directory of an entry. Another object of that name is removed or kept.
+ * Returns 0; 1 if it is kept, which was reported; -1 with errno set. */
 static int make_dir(struct pack_descent *s, const struct pack_head *head, struct pack_bytes path,
 	int parent, struct opened *o)
 {
@@ -546,7 +546,7 @@ static int make_dir(struct pack_descent *s, const struct pack_head *head, struct
 	return o->fd >= 0 ? 0 : -1;
 }
 
-/* Whether a directory that was there keeps its metadata. */
+/* Whether an existing directory keeps its metadata. */
 static bool keeps(struct pack_descent *s, const struct pack_head *head, const struct opened *o)
 {
 	struct stat st;
@@ -572,8 +572,8 @@ int pack_descent_put(struct pack_descent *s, const struct pack_head *head, struc
 			leave(s);
 		if (s->keep_target || keeps(s, head, &o))
 			return 1;
-		/* Whoever continues a restore that was cut off finds something in it, and leaves it
-		 * as it is. */
+		/* A restore that continues an interrupted one finds the target not empty and
+		 * leaves its metadata alone. So apply them now too. */
 		if (s->restore->privileged)
 			pack_restore_meta(s->restore, o.fd, 0, 0, head, text, sizeof text);
 		return set_due(&s->levels[0].due, head, err);
@@ -587,7 +587,7 @@ int pack_descent_put(struct pack_descent *s, const struct pack_head *head, struc
 			pack_outcome_lost(
 				s->outcome, path, "can't be made, nor what is in it", errno);
 		buf_clear(&s->closed);
-		buf_add(&s->closed, path.at, path.len, NULL); /* without room each is reported */
+		buf_add(&s->closed, path.at, path.len, NULL); /* if full, each is reported */
 		return 1;
 	}
 	keep = keeps(s, head, &o);
@@ -596,7 +596,8 @@ int pack_descent_put(struct pack_descent *s, const struct pack_head *head, struc
 	return keep ? 1 : set_due(&s->levels[s->depth - 1].due, head, err);
 }
 
-/* What two directories differ in that are on different sides of a border; not of all borders. */
+/* What may differ between two directories on different sides of a border. Not all borders show
+ * here. */
 struct side {
 	uint32_t dev_major, dev_minor, project;
 	uint64_t mount;
@@ -627,7 +628,7 @@ int pack_descent_border(struct pack_descent *s, const uint8_t **path, size_t *le
 			up.project != side.project || up.mount != side.mount)
 			break;
 	}
-	if (at == 0) /* it does not show where it is */
+	if (at == 0) /* the border does not show */
 		at = last;
 	*path = s->path.data;
 	*len = s->levels[at].path_len;

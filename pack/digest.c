@@ -1,6 +1,6 @@
 /*
- * The sparse digest gathers a block that arrives in pieces; a whole one that lies in
- * the caller's memory is hashed from there.
+ * The sparse digest collects a block that arrives in pieces. A whole block in the caller's
+ * memory is hashed from there.
  */
 #include "pack/digest.h"
 
@@ -19,9 +19,9 @@ struct pack_digest {
 	struct hash *hash;
 	bool sparse;
 	uint64_t at;    /* bytes of content so far */
-	uint64_t holes; /* plain: of these, in holes */
+	uint64_t holes; /* plain digest: how many of them in holes */
 	uint8_t block[BLOCK];
-	/* The first at % BLOCK bytes of .block are content; sparse only. */
+	/* Sparse digest: the first at % BLOCK bytes of .block are content. */
 };
 
 struct pack_digest *pack_digest_new(struct err *err)
@@ -55,20 +55,20 @@ void pack_digest_begin(struct pack_digest *d, bool sparse)
 	d->at = d->holes = 0;
 }
 
-/* A block that begins at d->at, or the file's last one, which may be shorter. */
+/* Adds a block that begins at `at`. Only the file's last block may be shorter than BLOCK. */
 static void add_block(struct pack_digest *d, uint64_t at, const uint8_t *bytes, size_t len)
 {
 	uint8_t offset[8];
 
 	assert(at % BLOCK == 0 && len > 0 && len <= BLOCK);
-	if (bytes[0] == 0 && memcmp(bytes, bytes + 1, len - 1) == 0) /* all of it is zero */
+	if (bytes[0] == 0 && memcmp(bytes, bytes + 1, len - 1) == 0) /* all zero */
 		return;
 	le_put64(offset, at);
 	hash_add(d->hash, offset, sizeof offset);
 	hash_add(d->hash, bytes, len);
 }
 
-/* Adds to the block that has begun, bytes or (NULL) zeros. Returns how many. */
+/* Adds bytes (or zeros, if NULL) to the block in progress. Returns how many were added. */
 static size_t fill_block(struct pack_digest *d, const uint8_t *bytes, uint64_t len)
 {
 	size_t used = (size_t)(d->at % BLOCK), n = BLOCK - used;
@@ -117,7 +117,7 @@ void pack_digest_hole(struct pack_digest *d, uint64_t len)
 	}
 	if (d->at % BLOCK != 0)
 		len -= fill_block(d, NULL, len);
-	/* Whole blocks of zeros add nothing; what is left begins the next one. */
+	/* Whole blocks of zeros add nothing. The rest begins the next block. */
 	d->at += len - len % BLOCK;
 	if (len % BLOCK > 0)
 		fill_block(d, NULL, len % BLOCK);

@@ -1,6 +1,6 @@
 /*
- * HEAD and TAIL as CBOR maps. Keys are one or two letters; each has a bit, so
- * that doubles are found.
+ * HEAD and TAIL as CBOR maps. Keys have one or two letters. Each known key has a bit, so that
+ * duplicates are found.
  */
 #include "pack/entry.h"
 
@@ -17,10 +17,9 @@
 #include "lib/esc.h"
 #include "pack/block.h"
 
-/* Nesting of a value that is skipped because its key is unknown. */
-#define DATA_HEAD  0x5a /* CBOR: bytes, their number in 4 bytes */
-#define SKIP_DEPTH 8
-#define SPARSE     1 /* HEAD's Z: the one digest of that kind */
+#define DATA_HEAD  0x5a /* CBOR: byte string, its length in 4 bytes */
+#define SKIP_DEPTH 8    /* deepest nesting of a value whose key is unknown */
+#define SPARSE     1    /* HEAD's Z: the only kind of sparse digest */
 
 static const char *const type_names[] = {"?", "regular", "directory", "symlink", "hardlink", "fifo",
 	"socket", "char-device", "block-device", "command"};
@@ -40,7 +39,7 @@ const char *pack_status_name(enum pack_status status)
 
 void pack_command_failed(uint32_t exit, char *text, size_t size)
 {
-	if (exit > 128 && exit < 128 + NSIG) /* also a shell's, of a program that it ran */
+	if (exit > 128 && exit < 128 + NSIG) /* a shell reports its child so too */
 		snprintf(text, size, "the command was killed by signal %u (status %u)", exit - 128,
 			exit);
 	else
@@ -271,8 +270,8 @@ static int malformed(struct err *err, const char *what)
 	return err_set(err, ERR_FORMAT, "malformed %s", what);
 }
 
-/* A map being read: what it is, which keys were seen, the first refusal,
- * whether there was something that is not known. */
+/* State of reading a map: what it is, the keys seen, whether it is refused, and whether
+ * something unknown was ignored. */
 struct map_read {
 	struct cbor_in *in;
 	const char *what;
@@ -281,7 +280,7 @@ struct map_read {
 	struct err *err;
 };
 
-/* Remembers why the map is refused; reading goes on to its end. */
+/* Records why the map is refused, the first time. Reading continues to its end. */
 static void refuse(struct map_read *map, enum err_code code, const char *why)
 {
 	if (!map->refused)
@@ -360,7 +359,7 @@ static bool get_path(struct map_read *map, struct pack_bytes *bytes)
 	return true;
 }
 
-/* The attributes: checked here once, walked later without checks. */
+/* Validates the attributes once, so that they can be iterated without checks later. */
 static bool get_xattrs(struct map_read *map, struct pack_bytes *bytes)
 {
 	const uint8_t *start = map->in->at;
@@ -390,7 +389,7 @@ static bool get_xattrs(struct map_read *map, struct pack_bytes *bytes)
 	return true;
 }
 
-/* A key that is not known: skipped, or a reason to refuse. */
+/* An unknown key: is skipped, or makes the map refused. */
 static bool unknown_key(struct map_read *map, const struct cbor_item *key)
 {
 	char name[32], reason[80];
@@ -405,14 +404,14 @@ static bool unknown_key(struct map_read *map, const struct cbor_item *key)
 	return cbor_skip(map->in, SKIP_DEPTH) == CBOR_OK;
 }
 
-/* Position of the key in the list of keys (of `count`), or -1. */
+/* Index of the key in the list of `count` keys, or -1. */
 static int find_key(const struct cbor_item *key, const char *const *keys, int count)
 {
 	int i;
 
 	if (key->len == 0)
 		return -1;
-	/* Most are told apart by their first letter: this runs for every key. */
+	/* This runs for every key, and most differ in their first letter. */
 	for (i = 0; i < count; i++)
 		if (key->bytes[0] == (uint8_t)keys[i][0] && key->len == strlen(keys[i]) &&
 			memcmp(key->bytes, keys[i], key->len) == 0)
@@ -422,8 +421,7 @@ static int find_key(const struct cbor_item *key, const char *const *keys, int co
 
 typedef bool map_value(struct map_read *map, int key, void *into);
 
-/* Reads a whole map, calling value for each known key. 0, 1, -1 as the header
- * says of pack_head_get. */
+/* Reads a whole map and calls `value` for each known key. Returns as pack_head_get. */
 static int read_map(struct map_read *map, const char *const *keys, int count, size_t max_len,
 	map_value *value, void *into)
 {
@@ -515,7 +513,7 @@ static bool head_value(struct map_read *map, int key, void *into)
 	}
 }
 
-/* What a HEAD of this type must have. Returns what is wrong, or NULL. */
+/* Checks a HEAD against the rules for its type. Returns what is wrong, or NULL. */
 static const char *head_wrong(const struct pack_head *h, unsigned seen)
 {
 	if (!(seen & 1u << K_P) || !(seen & 1u << K_T))
@@ -650,7 +648,7 @@ bool pack_tail_same_sum(const struct pack_tail *a, const struct pack_tail *b)
 	return a->sparse == b->sparse && memcmp(a->sum, b->sum, HASH_LEN) == 0;
 }
 
-/* What follows the head of a REF's array. */
+/* Reads the items of a REF, after the head of its array. */
 static bool get_ref(struct cbor_in *in, struct pack_item *item)
 {
 	struct cbor_item id, offset, len;

@@ -1,12 +1,12 @@
 /*
- * Entries: HEAD and TAIL to CBOR and back, and the items between them.
- * See pack/FORMAT.md, section 4. Pure.
+ * Entries: encodes and decodes HEAD and TAIL (CBOR), and the items between them. See
+ * pack/FORMAT.md, section 4. Pure.
  *
- * Decoded structs borrow all bytes from the input; they are good as long as
- * it is. Nothing is allocated.
+ * Decoded structs borrow all bytes from the input and are valid as long as it is. Decoding
+ * allocates nothing.
  *
- * lib/cbormap does not read these maps: a refused HEAD or TAIL must be read to its end all the
- * same, and millions of them are read at a time, so each value is decoded once, in place.
+ * These maps are not read with lib/cbormap. A refused HEAD or TAIL must still be read to its
+ * end, and a run reads millions of them, so each value is decoded once, in place.
  */
 #ifndef FDUMP_PACK_ENTRY_H
 #define FDUMP_PACK_ENTRY_H
@@ -22,22 +22,22 @@
 struct buf;
 struct err;
 
-#define PACK_PATH_MAX       65535 /* bytes of a path, a link's target */
-#define PACK_NAME_MAX       255   /* bytes of a component, a user's name, an xattr's name */
-#define PACK_XATTR_MAX      65536 /* bytes of an xattr's value */
-#define PACK_CONTENT_MAX    ((uint64_t)1 << 44) /* bytes of an entry's content: 16 TiB */
-#define PACK_HEAD_MAX       (1u << 20)          /* bytes of an encoded HEAD */
-#define PACK_TAIL_MAX       4096                /* bytes of an encoded TAIL */
-#define PACK_DATA_HEAD      5                   /* bytes of a DATA head, as written here */
-#define PACK_HOLE_MAX       9                   /* bytes of a HOLE, as written here */
-#define PACK_REF_ID         32                  /* bytes of a chunk's id */
-#define PACK_REF_MAX        48                  /* bytes of a REF */
-#define PACK_REF_LEN_MAX    (4u << 20)          /* bytes of a chunk's content, at most */
-#define PACK_INDEX_HEAD_MAX (3 * 65536)         /* bytes of a HEAD in an index, at most */
+#define PACK_PATH_MAX       65535               /* longest path, longest link target, in bytes */
+#define PACK_NAME_MAX       255                 /* longest path component, user name, xattr name */
+#define PACK_XATTR_MAX      65536               /* longest xattr value */
+#define PACK_CONTENT_MAX    ((uint64_t)1 << 44) /* largest content of an entry: 16 TiB */
+#define PACK_HEAD_MAX       (1u << 20)          /* largest encoded HEAD */
+#define PACK_TAIL_MAX       4096                /* largest encoded TAIL */
+#define PACK_DATA_HEAD      5                   /* length of a DATA head, as written here */
+#define PACK_HOLE_MAX       9                   /* longest HOLE, as written here */
+#define PACK_REF_ID         32                  /* length of a chunk's id */
+#define PACK_REF_MAX        48                  /* longest REF */
+#define PACK_REF_LEN_MAX    (4u << 20)          /* largest content of a chunk */
+#define PACK_INDEX_HEAD_MAX (3 * 65536)         /* largest HEAD in an index */
 
-/* The inode flags that are kept. */
+/* The inode flags that packs keep. */
 #define PACK_FLAGS_MASK 0x008380ffu
-/* Two of them that must be set last and stand in the way of changes. */
+/* Two of them, which prevent changes and so must be set last. */
 #define PACK_FLAG_IMMUTABLE 0x10u
 #define PACK_FLAG_APPEND    0x20u
 
@@ -63,7 +63,7 @@ struct pack_time {
 	uint32_t nsec;
 };
 
-/* Which of the optional fields are there. */
+/* Which optional fields are present. */
 enum {
 	PACK_HAS_MODE = 1 << 0,
 	PACK_HAS_UID = 1 << 1,
@@ -72,7 +72,7 @@ enum {
 	PACK_HAS_SIZE = 1 << 4,
 	PACK_HAS_FLAGS = 1 << 5,
 	PACK_HAS_RDEV = 1 << 6,
-	PACK_HAS_SPARSE = 1 << 7, /* its digest is a sparse one (pack/digest.h) */
+	PACK_HAS_SPARSE = 1 << 7, /* has a sparse digest (pack/digest.h) */
 };
 
 struct pack_head {
@@ -80,13 +80,13 @@ struct pack_head {
 	enum pack_type type;
 	unsigned has;
 	uint32_t mode, uid, gid;
-	struct pack_bytes user, group; /* at NULL: none */
+	struct pack_bytes user, group; /* .at NULL: none */
 	struct pack_time mtime;
 	uint64_t size;
 	uint32_t rdev_major, rdev_minor;
 	struct pack_bytes target; /* of a symbolic link */
-	struct pack_bytes link;   /* of a hard link: path of the entry it is the same file as */
-	struct pack_bytes xattrs; /* the encoded CBOR map; at NULL: none */
+	struct pack_bytes link;   /* of a hard link: path of the entry that is the same file */
+	struct pack_bytes xattrs; /* the encoded CBOR map; .at NULL: none */
 	uint32_t flags;
 };
 
@@ -111,9 +111,9 @@ enum {
 };
 
 struct pack_tail {
-	bool has_content; /* size and sum are there */
+	bool has_content; /* size and sum are present */
 	uint64_t size;
-	bool sparse; /* of which kind the sum is (pack/digest.h) */
+	bool sparse; /* kind of sum (pack/digest.h) */
 	uint8_t sum[HASH_LEN];
 	enum pack_status status;
 	unsigned changed;
@@ -124,66 +124,65 @@ struct pack_tail {
 	struct pack_time mtime;
 	bool has_exit;
 	uint32_t exit;
-	bool passed_by; /* decoded: there was more, which is not known here */
+	bool passed_by; /* decoded: something unknown was ignored */
 };
 
-/* Why these bytes are not a path for an entry; NULL if they are one. */
+/* Why these bytes are not a valid entry path, or NULL if they are. */
 const char *pack_path_wrong(const uint8_t *path, size_t len);
 /* Whether a path is ".", the root entry. */
 bool pack_path_is_root(struct pack_bytes path);
 /* Whether two paths are the same. */
 bool pack_path_same(struct pack_bytes a, struct pack_bytes b);
-/* Bytewise; of two that begin alike the shorter one comes first. As memcmp. */
+/* Compares bytewise, as memcmp does; a prefix sorts before what it begins. */
 int pack_bytes_compare(struct pack_bytes a, struct pack_bytes b);
-/* Whether a path lies below a directory, which is not the root. */
+/* Whether a path lies below a directory other than the root. */
 bool pack_path_in(struct pack_bytes path, struct pack_bytes dir);
 
-/* The type of an object of the file system, by its st_mode; never a hard link or a command. */
+/* The type of a file system object, from its st_mode. Never a hard link or a command. */
 enum pack_type pack_type_of(mode_t mode);
 /* Whether entries of this type have content. */
 bool pack_type_has_content(enum pack_type type);
 
-/* Encodes. With `index`, only the keys that an INDEX block repeats. The
- * canonical order; out gets full if there is no room. */
+/* Encodes in canonical order; with `index`, only the keys that INDEX blocks repeat. If there is
+ * no room, `out` becomes full. */
 void pack_head_put(struct cbor_out *out, const struct pack_head *head, bool index);
-/* Returns where in the encoding the checksum's 32 bytes stand; 0: it has none. */
+/* Returns the offset in the encoding of the checksum's 32 bytes, or 0 if there is no checksum. */
 size_t pack_tail_put(struct cbor_out *out, const struct pack_tail *tail);
 
-/* An upper bound of the bytes that an encoded HEAD takes. */
+/* Upper bound for the size of an encoded HEAD. */
 size_t pack_head_room(const struct pack_head *head);
 /* Appends an encoded HEAD. Returns 0, or -1 with err set. */
 int pack_head_add(struct buf *to, const struct pack_head *head, bool index, struct err *err);
-/* Bytes that an encoded TAIL takes, at most. */
+/* Upper bound for the size of an encoded TAIL. */
 #define PACK_TAIL_ROOM 256
 
-/* Copies a HEAD with all that it borrows, into `to` (cleared first; PACK_HEAD_KEEP
- * bytes at most), so that it outlives its input. Returns 0, or -1 with err set. */
+/* Copies a HEAD and everything it borrows into `to`, which is cleared first and gets at most
+ * PACK_HEAD_KEEP bytes, so that the copy outlives the input. Returns 0, or -1 with err set. */
 #define PACK_HEAD_KEEP (2 * PACK_HEAD_MAX)
 int pack_head_keep(
 	struct buf *to, struct pack_head *copy, const struct pack_head *head, struct err *err);
 
-/* Decodes the next item as HEAD or TAIL. Returns
- *   0  done; the input is behind it
- *   1  it is one, but what it says is refused, err says why; the input is
- *      behind it: skip this entry and go on (a refused HEAD still has its
- *      path in head->path if it had a good one; else at is NULL)
- *  -1  malformed, err is ERR_FORMAT: what follows in this block can't be read */
+/* Decode the next item as HEAD or TAIL. Return
+ *    0  done; the input is after it
+ *    1  well-formed but refused; err says why. The input is after it: skip this entry and go on.
+ *       (head->path is set if the path was valid, else its .at is NULL.)
+ *   -1  malformed, ERR_FORMAT: the rest of this block can't be read */
 int pack_head_get(struct cbor_in *in, struct pack_head *head, struct err *err);
 int pack_tail_get(struct cbor_in *in, struct pack_tail *tail, struct err *err);
 
-/* Whether a TAIL fits its entry: content where the type has some, and so on.
- * Returns 0, or 1 with err set. */
+/* Whether a TAIL matches its HEAD: has content if the type has, the same kind of digest, and so
+ * on. Returns 0, or 1 with err set. */
 int pack_tail_fits(const struct pack_head *head, const struct pack_tail *tail, struct err *err);
 
-/* Whether both have the same digest: of one kind, and equal. Two without content have. */
+/* Whether both have equal digests of the same kind. True for two entries without content. */
 bool pack_tail_same_sum(const struct pack_tail *a, const struct pack_tail *b);
 
-/* Of an entry whose content has another digest than its TAIL says. */
+/* The content has a digest other than the TAIL's. */
 #define PACK_SUM_WRONG "checksum does not agree with the content"
-/* Of an entry without a sparse digest that has over PACK_HOLES_MAX bytes of holes. */
+/* An entry without a sparse digest has over PACK_HOLES_MAX bytes of holes. */
 #define PACK_HOLES_WRONG "more than 1 GiB of holes, without the checksum that goes with them"
 
-/* What is between HEAD and TAIL. */
+/* What may occur between HEAD and TAIL. */
 enum pack_item_kind {
 	PACK_ITEM_DATA,
 	PACK_ITEM_HOLE,
@@ -196,24 +195,24 @@ struct pack_item {
 	enum pack_item_kind kind;
 	struct pack_bytes data; /* DATA; REF: the chunk's id, PACK_REF_ID bytes */
 	uint64_t hole;          /* HOLE */
-	uint32_t offset, len;   /* REF: which of the chunk's bytes */
+	uint32_t offset, len;   /* REF: range in the chunk's content */
 };
 
-/* What precedes len bytes of DATA. */
+/* Writes the head of a DATA item of len bytes. */
 void pack_data_head_put(uint8_t to[PACK_DATA_HEAD], uint32_t len);
 
-/* Takes the next item. A TAIL is only announced (the input stays before it: go
- * on with pack_tail_get); PACK_ITEM_NONE is the end of the input. Returns 0,
- * or -1 with err set (ERR_FORMAT, ERR_UNSUPPORTED). */
+/* Reads the next item. A TAIL is only announced: the input stays before it, and pack_tail_get
+ * reads it. PACK_ITEM_NONE means the end of the input. Returns 0, or -1 with err set
+ * (ERR_FORMAT, ERR_UNSUPPORTED). */
 int pack_item_get(struct cbor_in *in, struct pack_item *item, struct err *err);
 
-/* The same in a manifest, where content is HOLE or REF, and DATA is refused. */
+/* The same for a manifest, where content is HOLE or REF, and DATA is refused. */
 int pack_manifest_item_get(struct cbor_in *in, struct pack_item *item, struct err *err);
 void pack_ref_put(
 	struct cbor_out *out, const uint8_t id[PACK_REF_ID], uint32_t offset, uint32_t len);
 
-/* Walks the attributes of an encoded map, which was checked when it was decoded; _next returns
- * false at the end. */
+/* Iterates over the attributes of an encoded map, which was validated when it was decoded.
+ * _next returns false at the end. */
 struct pack_xattr_walk {
 	struct cbor_in in;
 	uint64_t left;
@@ -223,7 +222,7 @@ bool pack_xattr_next(
 	struct pack_xattr_walk *walk, struct pack_bytes *name, struct pack_bytes *value);
 
 const char *pack_status_name(enum pack_status status);
-/* In words how a command failed: its exit status in the pack, not 0. */
+/* Writes in words how a command failed. exit: as in the pack, not 0. */
 void pack_command_failed(uint32_t exit, char *text, size_t size);
 /* "regular", "directory", ... */
 const char *pack_type_name(enum pack_type type);

@@ -1,7 +1,7 @@
 /*
- * Small files are written by `prepare` in any thread, unnamed, in the target
- * itself; only the name is given in order. Large ones are written in order,
- * in their own directory.
+ * Small files are written by pack_extract_prepare, in any thread, without a name and in the
+ * target itself; they get their names in order. Large files are written in order, in their own
+ * directory.
  */
 #include "pack/extract.h"
 
@@ -28,8 +28,8 @@
 #include "pack/newfile.h"
 #include "pack/restore.h"
 
-#define TEXT_MAX 256 /* of a problem */
-/* Descriptors that are not for prepared files: frames, inputs, the rest. */
+#define TEXT_MAX 256 /* longest text of a problem */
+/* Descriptors that are not for prepared files: levels, borders, inputs, the rest. */
 #define FILES_KEPT  (PACK_DESCENT_OPEN + BORDERS_MAX + 64)
 #define BORDERS_MAX 64
 
@@ -37,9 +37,9 @@ static int put_member(
 	struct pack_extract *x, struct pack_load *load, struct pack_member *m, struct err *err);
 
 /*
- * Directories of the target that a file from elsewhere in it can't be linked into: other file
- * systems, bind mounts, subvolumes, project quotas. Neither device numbers nor anything else shows
- * all of these, so each is learnt when a link into it fails.
+ * A directory of the target into which a file created elsewhere in the target can't be linked:
+ * another file system, a bind mount, a subvolume, a project quota. Nothing shows all of these
+ * reliably, not even device numbers, so each is learnt when a link into it fails.
  */
 struct border {
 	uint8_t *path;
@@ -51,22 +51,22 @@ struct pack_extract {
 	struct pack_extract_options o;
 	struct pack_restore restore;
 	struct pack_descent *descent;
-	bool setgid;       /* the target may hand its group down */
-	atomic_long files; /* prepared ones that may still be opened */
-	unsigned serial;   /* of temporary names */
+	bool setgid;       /* new files in the target may get its group */
+	atomic_long files; /* how many more files may be prepared */
+	unsigned serial;   /* counts temporary names */
 	struct mutex borders_lock;
-	struct border borders[BORDERS_MAX]; /* the last ones */
-	size_t border_count, next_border;   /* next: the one that gives way */
+	struct border borders[BORDERS_MAX]; /* the most recent ones */
+	size_t border_count, next_border;   /* next_border: the next to be replaced */
 	struct pack_outcome outcome;
-	/* The file that goes on from load to load. */
+	/* The file that continues from load to load. */
 	bool open;
 	struct pack_newfile file;
 	struct buf open_head; /* what its HEAD borrows */
 	struct pack_head head;
-	int parent; /* where it will be; a duplicate */
+	int parent; /* duplicate descriptor of its directory */
 	uint64_t at;
-	bool hole; /* it ends in one so far */
-	bool bad;  /* given up; its content is skipped */
+	bool hole; /* it ends in a hole so far */
+	bool bad;  /* abandoned: its content is skipped */
 };
 
 /* --- the beginning and the end ------------------------------------------ */
@@ -131,8 +131,7 @@ static const uint8_t *sum_of(const struct pack_tail *tail)
 
 /* --- paths -------------------------------------------------------------- */
 
-/* The path without the components that are to be left off. False: nothing of
- * it is left. */
+/* Removes the leading components. Returns false if nothing of the path is left. */
 static bool strip(const struct pack_extract *x, struct pack_bytes *path)
 {
 	unsigned i;
@@ -155,9 +154,9 @@ static bool wanted(const struct pack_extract *x, struct pack_bytes path)
 
 /* --- files -------------------------------------------------------------- */
 
-/* Metadata, and the size; in_target: it was made in the target itself, whose
- * ways are known. Returns 0, or -1 with errno set: the file is not whole. What could not be
- * restored is in text. */
+/* Applies the metadata and the size. in_target: it was created in the target itself, where the
+ * mode and owner of new files are known. Returns 0, or -1 with errno set if the file is not
+ * whole. text says what could not be restored. */
 static int file_finish(struct pack_extract *x, struct pack_newfile *file, bool in_target,
 	const struct pack_head *head, uint64_t size, bool sparse_end, char *text)
 {
@@ -171,8 +170,8 @@ static int file_finish(struct pack_extract *x, struct pack_newfile *file, bool i
 	return 0;
 }
 
-/* The last steps of a file, small or large: puts it under its name in dir, over what is there if
- * that may go. Returns 0; 1 if it was made where it can't be put in place from. */
+/* The last steps for a file, small or large: gives it its name in dir, replacing what is there
+ * if allowed. Returns 0, or 1 if the file can't be linked there from where it was created. */
 static int file_commit(struct pack_extract *x, struct pack_newfile *file, int dir,
 	struct pack_bytes path, const struct pack_head *head, const uint8_t *sum, const char *text)
 {
@@ -212,13 +211,13 @@ static int file_commit(struct pack_extract *x, struct pack_newfile *file, int di
 
 /* --- small files, ahead of their turn ----------------------------------- */
 
-/* What prepare leaves in a member. */
+/* What pack_extract_prepare leaves in a member. */
 struct prepared {
 	struct pack_newfile file;
 	char text[TEXT_MAX];
 };
 
-/* Writes a whole member's file. Returns 0, or -1 with errno set. */
+/* Writes the file of a whole member. Returns 0, or -1 with errno set. */
 static int write_member(struct pack_extract *x, const struct pack_load *load,
 	const struct pack_member *m, struct pack_newfile *file, bool in_target, char *text)
 {
@@ -230,8 +229,8 @@ static int write_member(struct pack_extract *x, const struct pack_load *load,
 	return file_finish(x, file, in_target, &m->head, at, hole, text);
 }
 
-/* What is made in the target can't be linked into the directory that was entered last. Without
- * memory that is forgotten. */
+/* Records that files created in the target can't be linked into the current directory. Without
+ * memory it is not recorded. */
 static void note_border(struct pack_extract *x)
 {
 	struct border new, old = {0};
@@ -259,7 +258,8 @@ static void note_border(struct pack_extract *x)
 	free(old.path);
 }
 
-/* The innermost border that the entry is behind: a new descriptor; -1: none. */
+/* Finds the innermost known border around the entry. Returns a new descriptor, or -1 if there
+ * is none. */
 static int find_border(struct pack_extract *x, struct pack_bytes path)
 {
 	const struct border *best = NULL, *b;
@@ -288,8 +288,8 @@ static void drop_prepared(struct pack_extract *x, struct pack_member *m)
 	atomic_fetch_add(&x->files, 1);
 }
 
-/* Makes the file of a member in the target, or behind the border that it is known to be behind.
- * What fails is tried once more in its turn, and reported then. */
+/* Creates a member's file in the target, or inside the innermost known border around it. After
+ * a failure pack_extract_load tries again, and reports. */
 static void prepare_member(struct pack_extract *x, const struct pack_load *load,
 	struct pack_member *m, struct pack_bytes path, struct prepared *p)
 {
@@ -322,7 +322,7 @@ void pack_extract_prepare(struct pack_extract *x, struct pack_load *load)
 			continue;
 		if (atomic_fetch_sub(&x->files, 1) <= 0 || (p = malloc(sizeof *p)) == NULL) {
 			atomic_fetch_add(&x->files, 1);
-			return; /* the rest is written in its turn */
+			return; /* pack_extract_load writes the rest */
 		}
 		prepare_member(x, load, &m[i], path, p);
 	}
@@ -337,7 +337,7 @@ void pack_extract_drop(struct pack_extract *x, struct pack_load *load)
 		drop_prepared(x, &m[i]);
 }
 
-/* A whole regular file in its turn. Returns 0, or -1 with err set. */
+/* Puts a whole regular file in place. Returns 0, or -1 with err set. */
 static int put_file(struct pack_extract *x, struct pack_load *load, struct pack_member *m,
 	struct pack_bytes path, struct err *err)
 {
@@ -374,7 +374,7 @@ static void close_file(struct pack_extract *x)
 	x->open = false;
 }
 
-/* The open entry is lost, if there is one. */
+/* Gives up the open entry, if there is one: it is lost. */
 static void stop_file(struct pack_extract *x)
 {
 	struct pack_bytes path = x->head.path;
@@ -387,7 +387,7 @@ static void stop_file(struct pack_extract *x)
 	close_file(x);
 }
 
-/* Books that the open file can't be written. */
+/* Reports that the open file can't be written, and gives it up. */
 static void spoil(struct pack_extract *x)
 {
 	struct pack_bytes path = x->head.path;
@@ -397,7 +397,7 @@ static void spoil(struct pack_extract *x)
 	x->bad = true;
 }
 
-/* Content of the open file. */
+/* Writes content of the open file. */
 static void write_on(
 	struct pack_extract *x, const struct pack_load *load, uint32_t from, uint32_t end)
 {
@@ -434,7 +434,7 @@ int pack_extract_head(struct pack_extract *x, const struct pack_head *head, stru
 	x->at = 0;
 	x->hole = false;
 	x->head.path = (struct pack_bytes){0};
-	/* Entries without content can be cut in two as well. */
+	/* An entry without content can span two blocks as well. */
 	if (pack_head_keep(&x->open_head, &x->head, head, err) != 0) {
 		x->head.path = (struct pack_bytes){0};
 		return -1;
@@ -507,7 +507,7 @@ void pack_extract_back(struct pack_extract *x)
 
 /* --- everything else ---------------------------------------------------- */
 
-/* Makes what is neither a file nor a directory. Returns 0, or -1 with errno set. */
+/* Creates an object that is neither a file nor a directory. Returns 0, or -1 with errno set. */
 static int make_node(int dir, const char *name, const struct pack_head *head, const char *target)
 {
 	switch (head->type) {
@@ -524,8 +524,8 @@ static int make_node(int dir, const char *name, const struct pack_head *head, co
 	}
 }
 
-/* Gives a node that was just made its metadata, only if it still is what was made; by path, for
- * nodes can't be opened without consequences. */
+/* Applies metadata to a node just created, if it is still the same. Uses O_PATH, because
+ * opening a device or FIFO has side effects. */
 static void dress_node(struct pack_extract *x, int dir, const char *name, struct pack_bytes path,
 	const struct pack_head *head)
 {
@@ -572,11 +572,11 @@ static int put_node(struct pack_extract *x, const struct pack_member *m, struct 
 	if (got != 0 && errno == EEXIST) {
 		got = fstatat(dir, name, &there, AT_SYMLINK_NOFOLLOW);
 		if (got != 0)
-			got = errno == ENOENT ? 0 : -1; /* it has gone */
+			got = errno == ENOENT ? 0 : -1; /* it has vanished */
 		else if (pack_overwrite_may(x->o.overwrite, &m->head, &there, dir))
 			got = pack_descent_clear(dir, name);
 		else
-			got = 1; /* it stays */
+			got = 1; /* it is kept */
 		if (got == 0)
 			got = make_node(dir, name, &m->head, target);
 	}
@@ -592,7 +592,7 @@ static int put_node(struct pack_extract *x, const struct pack_member *m, struct 
 	return 0;
 }
 
-/* Makes the link, or if it leads over a border a copy. */
+/* Creates the link or, across a border, a copy. */
 static void link_or_copy(
 	struct pack_extract *x, const struct pack_hardlink *link, struct pack_bytes path)
 {
@@ -643,7 +643,7 @@ static int put_link(struct pack_extract *x, const struct pack_member *m, struct 
 		memcmp(link.at, path.at, pack_descent_parent(path)) != 0)
 		make.from = pack_descent_open(x->descent, link.at, pack_descent_parent(link));
 	if (pack_outcome_foreign(&x->outcome, path, link, make.from, old)) {
-		/* which was reported */
+		/* already reported */
 	} else if (make.from < 0) {
 		pack_outcome_lost(&x->outcome, path, "can't be linked", errno);
 	} else {

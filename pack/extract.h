@@ -1,22 +1,21 @@
 /*
- * The extractor: entries into a directory, safely. See pack/FORMAT.md, and
- * what unpack guarantees in .github/SECURITY.md.
+ * The extractor: writes entries into a directory, safely. See pack/FORMAT.md, and
+ * .github/SECURITY.md for what unpack guarantees.
  *
- * - No component of a path is followed through a link; nothing is created,
- *   changed or removed outside the target.
- * - A file is written unnamed (O_TMPFILE; else under a temporary name), held
- *   against its checksum, given owner, attributes, mode and times, and only
- *   then put under its name. What carries the real name is whole.
- * - A directory's metadata are applied when its subtree is left; those of one that
- *   is not selected itself if it had to be made.
- * - What is kept (.overwrite) is not touched, and nothing is linked to it.
+ * - No path component is followed through a link, and nothing outside the target is created,
+ *   changed or removed.
+ * - A file is written without a name (O_TMPFILE) or under a temporary one, compared with its
+ *   checksum, and given its owner, attributes, mode and times. Only then does it get its name,
+ *   so a file with its real name is always whole.
+ * - A directory's metadata are applied when its subtree is left. A directory that is not
+ *   selected gets its metadata only if it had to be created.
+ * - Existing files that are kept (.overwrite) are not touched, and nothing is linked to them.
  *
- *   pack_extract_new -> pack_extract_prepare (any thread, any order) and
- *   pack_extract_load (in order) for each load -> pack_extract_finish -> _free
+ *   pack_extract_new -> for each load: pack_extract_prepare (any thread, any order), then
+ *   pack_extract_load (in order) -> pack_extract_finish -> _free
  *
- * What goes wrong with an entry is reported, and the others go on. Memory is
- * bounded but for the metadata of the directories on the way down
- * (pack/descent.h).
+ * A problem with one entry is reported, and the others go on. Memory is bounded, except for the
+ * metadata of the directories on the way down (pack/descent.h).
  */
 #ifndef FDUMP_PACK_EXTRACT_H
 #define FDUMP_PACK_EXTRACT_H
@@ -35,39 +34,43 @@ struct err;
 struct pack_extract;
 
 struct pack_extract_options {
-	int target;         /* the directory; borrowed */
+	int target;         /* the target directory; borrowed */
 	bool privileged;    /* restore owners, set-id bits, devices, trusted.* and security.* */
-	bool numeric_owner; /* by number, also where the name is known here */
+	bool numeric_owner; /* restore owners by number, even if the name exists here */
 	bool xattrs;
 	enum pack_overwrite overwrite;
-	bool in_place, follow_links; /* as in pack/descent.h */
-	unsigned strip;              /* leading components to leave off */
-	mode_t umask;        /* taken off the mode if not privileged; the process's own must be 0 */
-	unsigned long files; /* descriptors that may be open at once */
-	/* Whether this entry is wanted; NULL: all. */
+	bool in_place, follow_links; /* in_place: the target is where the entries came from, so the
+					target's own metadata are restored even if it is not empty.
+					follow_links: where the target has a link to a directory
+					instead of a directory, follow it, as if the target were the
+					root (needs Linux 5.6). */
+	unsigned strip;              /* leading path components to remove */
+	mode_t umask; /* applied to modes if not privileged; the process's own umask must be 0 */
+	unsigned long files; /* most descriptors that may be open at once */
+	/* Whether this entry is wanted. NULL: all are. */
 	bool (*selected)(void *ctx, const uint8_t *path, size_t len);
-	/* An entry was dealt with; NULL: nobody asks. */
+	/* An entry was restored. May be NULL. */
 	void (*entry)(void *ctx, struct pack_bytes path);
-	/* An entry could not be restored, or not as it was. errnum: why, as far as that is known;
-	 * else 0. */
+	/* An entry could not be restored, or not exactly. errnum: the reason, or 0 if it is not
+	 * known. */
 	void (*problem)(void *ctx, struct pack_bytes path, enum pack_outcome_kind kind, int errnum,
 		const char *what);
-	const char *made; /* what was done to the entries: "packed", "backed up" */
+	const char *made; /* for messages, what was done to the entries: "packed", "backed up" */
 	void *ctx;
 };
 
 struct pack_extract *pack_extract_new(const struct pack_extract_options *options, struct err *err);
 void pack_extract_free(struct pack_extract *extract);
 
-/* Writes the small files of a load, unnamed yet. */
+/* Writes the small files of a load, without names. What can't be written now is left to
+ * pack_extract_load. */
 void pack_extract_prepare(struct pack_extract *extract, struct pack_load *load);
 
-/* Puts in place what the load has. Returns 0, or -1 with err set: out of
- * memory. */
+/* Puts the load's entries in place. Returns 0, or -1 with err set (out of memory). */
 int pack_extract_load(struct pack_extract *extract, struct pack_load *load, struct err *err);
 
-/* The same for one entry that is not in a load: head, its content, tail; or
- * lost, if its end does not come. Return as above. */
+/* The same for a single entry that is not in a load: head, then its content, then tail, or lost
+ * if the entry's end never comes. Returns as above. */
 int pack_extract_head(struct pack_extract *extract, const struct pack_head *head, struct err *err);
 void pack_extract_data(struct pack_extract *extract, const uint8_t *bytes, size_t len);
 void pack_extract_hole(struct pack_extract *extract, uint64_t len);
@@ -75,18 +78,18 @@ int pack_extract_tail(struct pack_extract *extract, const struct pack_tail *tail
 	enum pack_verdict verdict, struct err *err);
 void pack_extract_lost(struct pack_extract *extract);
 
-/* Goes to the directory of an entry that was restored before that one was there to be read.
- * Returns 0, or -1 with err set. */
+/* Enters the directory of an entry that was restored earlier, before that directory could be
+ * read. Returns 0, or -1 with err set (out of memory). */
 int pack_extract_way(struct pack_extract *extract, struct pack_bytes path, struct err *err);
 
-/* Gives back what _prepare opened, of a load that will not be put in place. */
+/* Releases what _prepare opened for a load that will not be put in place. */
 void pack_extract_drop(struct pack_extract *extract, struct pack_load *load);
 
-/* Applies what is still due to directories. */
+/* Applies the metadata still pending for directories. */
 void pack_extract_finish(struct pack_extract *extract);
 
-/* From any thread, when the process is about to end: directories that were made accessible for the
- * time of the work get their modes back. */
+/* Gives directories that were made accessible during the work their modes back. From any
+ * thread, when the process is about to end. */
 void pack_extract_back(struct pack_extract *extract);
 
 #endif

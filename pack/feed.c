@@ -1,6 +1,6 @@
 /*
- * Reading a file safely: opened without following links and without waiting,
- * looked at before and after, never believed to have the size it says.
+ * Reads files safely: opens them without following links and without blocking, examines them
+ * before and after, and never trusts the size they claim.
  */
 #include "pack/feed.h"
 
@@ -24,7 +24,7 @@
 #include "pack/scan.h"
 
 #define XATTR_LIST_MAX 65536
-#define XATTR_LIST_FEW 1024 /* enough nearly always; the kernel allocates what is asked for */
+#define XATTR_LIST_FEW 1024 /* nearly always enough; the kernel allocates what is asked for */
 
 struct pack_feed {
 	bool xattrs, owner_names;
@@ -71,8 +71,8 @@ void pack_feed_free(struct pack_feed *f)
 
 /* --- attributes --------------------------------------------------------- */
 
-/* An object to ask for attributes: a descriptor, else a path for the calls
- * that do not follow links. */
+/* An object whose attributes are read: by descriptor, or by a path with calls that do not
+ * follow links. */
 struct handle {
 	int fd;
 	char path[FS_PROC_MAX + PACK_NAME_MAX + 2];
@@ -105,7 +105,7 @@ static int by_name(const void *a, const void *b)
 	return strcmp(*(char *const *)a, *(char *const *)b);
 }
 
-/* In words what went wrong. errnum 0: no more is known. */
+/* Sets the problem's text. errnum 0: no reason is known. */
 static void say(struct pack_stream *s, const char *what, int errnum)
 {
 	char reason[96];
@@ -114,15 +114,15 @@ static void say(struct pack_stream *s, const char *what, int errnum)
 		errnum != 0 ? strerror_r(errnum, reason, sizeof reason) : "");
 }
 
-/* Something of an entry is left out, which is packed all the same. */
+/* Part of the metadata is left out; the entry is packed all the same. */
 static void missing(struct pack_stream *s, const char *what, int errnum)
 {
 	s->missing = errnum;
 	say(s, what, errnum);
 }
 
-/* Adds one attribute to the encoded map. 0; 1 if it has gone in the meantime, or
- * can't be read, which s->problem says; -1. */
+/* Adds one attribute to the encoded map. Returns 0; 1 if it has vanished or can't be read (then
+ * s->problem says why); -1 with err set. */
 static int add_xattr(struct pack_feed *f, const struct handle *h, const char *name,
 	struct pack_stream *s, struct err *err)
 {
@@ -134,7 +134,7 @@ static int add_xattr(struct pack_feed *f, const struct handle *h, const char *na
 	to = buf_room(&f->encoded, room, err);
 	if (to == NULL)
 		return -1;
-	/* The value is read behind where it will go, then moved into place. */
+	/* The value is read after the place where it will go, then moved there. */
 	value = to + room - PACK_XATTR_MAX;
 	n = get_xattr(h, name, value, PACK_XATTR_MAX);
 	if (n < 0) {
@@ -150,8 +150,8 @@ static int add_xattr(struct pack_feed *f, const struct handle *h, const char *na
 	return 0;
 }
 
-/* All attributes as an encoded map in *xattrs. 0; 1 if they are over the
- * limit; -1 with err set. */
+/* Encodes all attributes as a map in *xattrs. Returns 0, 1 if they exceed the limit, -1 with
+ * err set. */
 static int read_xattrs(struct pack_feed *f, const struct handle *h, struct pack_bytes *xattrs,
 	struct pack_stream *s, struct err *err)
 {
@@ -178,7 +178,7 @@ static int read_xattrs(struct pack_feed *f, const struct handle *h, struct pack_
 	order = (char **)(void *)f->order.data;
 	count = f->order.len / sizeof *order;
 	qsort(order, count, sizeof *order, by_name);
-	/* Room for the map's head, which is known last. */
+	/* Leave room for the map's head, whose length is known last. */
 	buf_clear(&f->encoded);
 	if (buf_room(&f->encoded, CBOR_HEAD_MAX, err) == NULL)
 		return -1;
@@ -240,7 +240,7 @@ static void head_from_stat(struct pack_feed *f, struct pack_head *h, const struc
 	}
 }
 
-/* Books a failure to read: status, errno, and words. */
+/* Records a failure to read: status, errno, text. */
 static void failed(struct pack_stream *s, enum pack_status status, int errnum, const char *what)
 {
 	s->tail.status = status;
@@ -250,7 +250,7 @@ static void failed(struct pack_stream *s, enum pack_status status, int errnum, c
 	say(s, what, errnum);
 }
 
-/* Opens a regular file, if it is not open yet. Sets stream->fd, or the status. */
+/* Opens a regular file, unless it is open already. Sets stream->fd, or the status. */
 static void open_file(struct pack_stream *s, const struct pack_scan_item *item)
 {
 	int fd = item->fd >= 0 ? item->fd : fs_open_read(item->dir->fd, item->name, 0);
@@ -275,7 +275,7 @@ static void open_file(struct pack_stream *s, const struct pack_scan_item *item)
 		close(fd);
 }
 
-/* Attributes and flags, then HEAD into the part. As pack_feed_begin. */
+/* Reads attributes and flags, then writes HEAD into the part. Returns as pack_feed_begin. */
 static int finish_head(struct pack_feed *f, struct pack_part *part, struct pack_stream *s,
 	const struct pack_scan_item *item, struct pack_head *h, struct err *err)
 {
@@ -297,7 +297,7 @@ static int finish_head(struct pack_feed *f, struct pack_part *part, struct pack_
 			h->has |= h->flags != 0 ? PACK_HAS_FLAGS : 0;
 		} else if (errno == ENOTTY || errno == EOPNOTSUPP || errno == ENOSYS ||
 			   errno == EINVAL) {
-			/* These say that the file system has none (EINVAL: FUSE, NFS). */
+			/* The file system has no flags (EINVAL: FUSE, NFS). */
 			f->no_flags = true;
 			f->no_flags_dev = s->st.st_dev;
 		} else {
@@ -317,19 +317,19 @@ static int finish_head(struct pack_feed *f, struct pack_part *part, struct pack_
 	return 1;
 }
 
-/* Whether a file has more than PACK_HOLES_MAX bytes of holes, as the file system tells it.
- * Looks no further than it takes to know. */
+/* Whether the file system reports more than PACK_HOLES_MAX bytes of holes. Looks no further
+ * than needed to decide. */
 static bool has_large_holes(int fd, off_t size)
 {
 	const off_t most = PACK_HOLES_MAX;
 	off_t at = 0, holes = 0, data;
 	bool large = false;
 
-	/* Behind `at` there is no room for what is missing, unless it is all hole. */
+	/* Stop when what remains could not be enough, even if it were all hole. */
 	while (!large && size - at > most - holes) {
 		data = lseek(fd, at, SEEK_DATA);
 		if (data < 0 && errno != ENXIO)
-			break; /* can't be asked here: it has none */
+			break; /* not supported here: no holes */
 		if (data < 0 || data > size)
 			data = size;
 		holes += data - at;
@@ -352,7 +352,7 @@ int pack_feed_begin(struct pack_feed *f, struct pack_part *part, const struct pa
 	memset(s, 0, sizeof *s);
 	s->fd = -1;
 	s->st = item->st;
-	if (link.at != NULL) { /* a hard link has nothing but its two paths */
+	if (link.at != NULL) { /* a hard link has only its two paths */
 		h.type = PACK_HARDLINK;
 		h.link = link;
 		return pack_part_head(part, &h, err);
@@ -389,7 +389,7 @@ int pack_feed_begin(struct pack_feed *f, struct pack_part *part, const struct pa
 
 /* --- content ------------------------------------------------------------ */
 
-/* Compares what the file is now with what it was when it was opened. */
+/* Compares the file with its state when it was opened. */
 static void look_again(struct pack_stream *s)
 {
 	struct stat now;
@@ -432,7 +432,7 @@ static void look_again(struct pack_stream *s)
 	}
 }
 
-/* The content has ended: nothing more is read. */
+/* Ends the content: nothing more is read. */
 static int ended(struct pack_stream *s)
 {
 	if (s->tail.status == PACK_OK)
@@ -442,9 +442,9 @@ static int ended(struct pack_stream *s)
 	return 0;
 }
 
-/* Finds the next data of a sparse file, up to the size it had when opened.
- * Adds the hole before it. Returns 0 with data_end set, 1 at the end of the
- * file, -1 with err set. */
+/* Finds the next data of a sparse file, up to the size it had when it was opened, and adds the
+ * hole before it. Returns 0 with data_end set, or with .sparse false if the rest must be read
+ * as data; 1 at the end of the file; -1 with err set. */
 static int skip_hole(
 	struct pack_part *part, struct pack_stream *s, struct pack_digest *digest, struct err *err)
 {
@@ -454,21 +454,21 @@ static int skip_hole(
 		return 1;
 	data = lseek(s->fd, at, SEEK_DATA);
 	if (data < 0 && errno != ENXIO) {
-		s->sparse = false; /* can't be asked here: read it all */
+		s->sparse = false; /* not supported here: read everything */
 		if (lseek(s->fd, at, SEEK_SET) >= 0)
 			return 0;
 		failed(s, PACK_READ_ERROR, errno, "can't be read on");
 		return 1;
 	}
-	if (data < 0) { /* a hole up to the end, wherever that is now */
+	if (data < 0) { /* a hole to the end of the file, which may have moved */
 		data = lseek(s->fd, 0, SEEK_END);
 		if (data < at)
 			return 1;
 	}
 	if (data > size)
 		data = size;
-	/* It was made to have so large holes since it was opened. They are read as zeros, for
-	 * its digest is of the other kind. */
+	/* The file got such large holes only after it was opened, when its kind of digest was
+	 * decided. So read them as zeros. */
 	if (!s->tail.sparse && s->holes + (uint64_t)(data - at) > PACK_HOLES_MAX) {
 		s->sparse = false;
 		if (lseek(s->fd, at, SEEK_SET) >= 0)
@@ -488,7 +488,7 @@ static int skip_hole(
 		return 1;
 	end = lseek(s->fd, data, SEEK_HOLE);
 	if (end < 0 || lseek(s->fd, data, SEEK_SET) < 0) {
-		/* ENXIO: it has become shorter, which is seen when it is looked at again. */
+		/* ENXIO: it became shorter, which look_again will notice. */
 		if (errno != ENXIO)
 			failed(s, PACK_READ_ERROR, errno, "can't be read on");
 		return 1;
@@ -499,9 +499,9 @@ static int skip_hole(
 	return 0;
 }
 
-/* Whether a file is read as far as it is meant to be: to the size that it had
- * when it was opened. One that said it was empty is asked all the same: some,
- * in /proc, have content. */
+/* Whether a file has been read as far as intended, that is to the size it had when it was
+ * opened. A file of size 0 is read all the same, because some files in /proc claim that and
+ * have content. */
 static bool at_end(const struct pack_stream *s)
 {
 	uint64_t size = (uint64_t)s->st.st_size;
@@ -509,7 +509,7 @@ static bool at_end(const struct pack_stream *s)
 	return !s->command && !s->sparse && s->at >= (size > 0 ? size : PACK_FEED_GROWTH);
 }
 
-/* How much to ask for next, within what the part has left. */
+/* How much to read next, at most what is left in the part. */
 static size_t want(const struct pack_part *part, const struct pack_stream *s)
 {
 	size_t left = pack_part_left(part);

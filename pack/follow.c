@@ -1,4 +1,4 @@
-/* Members as they are; the head of the trail is copied for the next load. */
+/* Members are reported from the load itself; the HEAD of the trail is copied for the next load. */
 #include "pack/follow.h"
 
 #include "lib/err.h"

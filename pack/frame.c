@@ -1,4 +1,4 @@
-/* Header after header by length; by search only where a header is missing. */
+/* Goes from header to header by length, and searches only where a header is missing. */
 #include "pack/frame.h"
 
 #include <string.h>
@@ -10,7 +10,7 @@ static bool same_container(const struct pack_frame *f, const struct pack_block *
 	return f->known && memcmp(f->id, block->id, PACK_BLOCK_ID) == 0;
 }
 
-/* A good header where one is due. */
+/* There is a good header where one is expected. */
 static enum pack_frame_got take(struct pack_frame *f, const struct pack_block *block, size_t *n)
 {
 	*n = PACK_BLOCK_HEADER + block->stored_len;
@@ -29,7 +29,7 @@ static enum pack_frame_got take(struct pack_frame *f, const struct pack_block *b
 	return PACK_FRAME_BLOCK;
 }
 
-/* Searches the window for a header that can be believed. */
+/* Searches the window for a header that can be trusted. */
 static enum pack_frame_got scan(struct pack_frame *f, const uint8_t *window, size_t len, bool eof,
 	struct pack_block *block, size_t *n)
 {

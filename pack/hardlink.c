@@ -1,4 +1,4 @@
-/* A link replaces what is there by way of a temporary name, as a file does. */
+/* A link replaces an existing object by way of a temporary name, as a file does. */
 #include "pack/hardlink.h"
 
 #include <errno.h>
@@ -15,8 +15,8 @@
 #include "pack/newfile.h"
 #include "pack/restore.h"
 
-#define PIECE (1u << 20) /* bytes that are copied at once */
-#define NAMES 65536      /* of a file's attributes, at most (the kernel's limit) */
+#define PIECE (1u << 20) /* bytes copied at once */
+#define NAMES 65536      /* longest list of a file's attributes (the kernel's limit) */
 
 /* Returns as pack_hardlink_make. */
 static int make(const struct pack_hardlink *l, struct stat *there)
@@ -32,7 +32,7 @@ static int make(const struct pack_hardlink *l, struct stat *there)
 		fstatat(l->dir, l->name, there, AT_SYMLINK_NOFOLLOW) != 0)
 		return -1;
 	if (old.st_dev == there->st_dev && old.st_ino == there->st_ino)
-		return 0; /* it is that file already */
+		return 0; /* it is the same file already */
 	if (l->when == PACK_OVERWRITE_NEVER ||
 		(l->when == PACK_OVERWRITE_NEWER &&
 			(old.st_mtim.tv_sec < there->st_mtim.tv_sec ||
@@ -87,7 +87,7 @@ int pack_hardlink_make(const struct pack_hardlink *l, struct stat *there)
 
 /* --- copies ------------------------------------------------------------- */
 
-/* Copies the content, holes left out. Returns 0, or -1 with errno set. */
+/* Copies the content, leaving out holes. Returns 0, or -1 with errno set. */
 static int copy_content(int from, int to, off_t size)
 {
 	uint8_t *piece = malloc(PIECE);
@@ -108,7 +108,7 @@ static int copy_content(int from, int to, off_t size)
 		while (ret == 0 && at < end) {
 			size_t want = end - at < PIECE ? (size_t)(end - at) : PIECE;
 
-			errno = EIO; /* if it has become shorter */
+			errno = EIO; /* if the file became shorter */
 			n = read(from, piece, want);
 			if (n <= 0 || fs_write_at(to, piece, (size_t)n, (uint64_t)at, &err) != 0)
 				ret = -1;
@@ -120,7 +120,7 @@ static int copy_content(int from, int to, off_t size)
 	return ret;
 }
 
-/* Returns 0, or -1 with errno set. */
+/* Copies the extended attributes. Returns 0, or -1 with errno set. */
 static int copy_xattrs(int from, int to, const struct pack_restore *r)
 {
 	char *names = malloc(NAMES), *value = malloc(PACK_XATTR_MAX), *name;
@@ -158,7 +158,7 @@ int pack_hardlink_copy(const struct pack_hardlink *l, const struct pack_restore 
 	if (fs_flags_get(from, &head.flags) != 0)
 		head.flags = 0;
 	times[1] = st.st_mtim;
-	/* Owner, attributes, mode, times, in the order of pack/restore.c. */
+	/* Owner, attributes, mode, times: the order of pack/restore.c. */
 	if (pack_newfile_open(&file, l->dir, 0600, &head, l->serial) != 0 ||
 		copy_content(from, file.fd, st.st_size) != 0 ||
 		(r->privileged && fchown(file.fd, st.st_uid, st.st_gid) != 0) ||

@@ -1,7 +1,7 @@
 /*
- * Second names of files that were restored before.
+ * Creates hard links to files that were restored earlier.
  *
- * Free of state.
+ * Stateless.
  */
 #ifndef FDUMP_PACK_HARDLINK_H
 #define FDUMP_PACK_HARDLINK_H
@@ -13,22 +13,23 @@
 
 struct pack_restore;
 
-/* A link to be: `name` in `dir` to `old` in `from`. */
+/* The link to create: `name` in directory `dir`, to `old` in directory `from`. */
 struct pack_hardlink {
 	int from, dir;
 	const char *old, *name;
 	enum pack_overwrite when;
 	bool privileged;
-	unsigned *serial; /* of temporary names */
+	unsigned *serial; /* counts temporary names */
 };
 
-/* Makes it. Returns 0; 1 if what is there stays (*there: what that is); -1 with
- * errno set. What is immutable or append-only can't be linked, so it is neither
- * for as long as that takes. */
+/* Creates it. What already has the name is replaced, except with PACK_OVERWRITE_NEVER, or with
+ * _NEWER if the linked file is not newer. Returns 0; 1 if the existing object is kept (*there
+ * describes it); -1 with errno set. An immutable or append-only file can't be linked, so a
+ * privileged caller clears these flags for the moment. */
 int pack_hardlink_make(const struct pack_hardlink *link, struct stat *there);
 
-/* Makes a copy of a regular file where no link can be made; what has the name
- * gives way. Returns 0, or -1 with errno set. */
+/* Creates a copy of a regular file where a hard link is not possible. Replaces what has the
+ * name. Returns 0, or -1 with errno set. */
 int pack_hardlink_copy(const struct pack_hardlink *link, const struct pack_restore *restore);
 
 #endif

@@ -1,4 +1,4 @@
-/* Rows sorted by target, paths in one buffer. */
+/* Rows are sorted by target; all paths are in one buffer. */
 #include "pack/heirs.h"
 
 #include <stdlib.h>
@@ -39,7 +39,7 @@ static int by_target(const void *a, const void *b, void *text)
 	const struct pack_heir *x = a, *y = b;
 	int got = pack_bytes_compare(target_of(text, x), target_of(text, y));
 
-	/* Of links to the same target the first one met comes first. */
+	/* Among links to the same target, the first one added comes first. */
 	return got != 0 ? got : (x->target > y->target) - (x->target < y->target);
 }
 

@@ -1,4 +1,4 @@
-/* Records of an index, one after the other. */
+/* Reads the records of an index one by one. */
 #include "pack/index.h"
 
 #include "lib/err.h"

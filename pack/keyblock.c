@@ -1,4 +1,4 @@
-/* KEY payloads. */
+/* Encodes and decodes the payload of KEY blocks, and wraps and unwraps pack keys. */
 #include "pack/keyblock.h"
 
 #include <stdbool.h>
@@ -18,11 +18,11 @@ static const char payload_label[] = "fdump pack payload";
 static const char commitment_label[] = "fdump pack commitment";
 static const char x25519_label[] = "fdump wrap x25519";
 
-static const uint8_t zero_nonce[SEAL_NONCE_LEN]; /* each wrapping key is used once */
+static const uint8_t zero_nonce[SEAL_NONCE_LEN]; /* safe, because each wrapping key is used once */
 
 /* --- keys from keys ------------------------------------------------------ */
 
-/* HKDF with a label, and what is bound behind it, as info. */
+/* HKDF; info is the label followed by the tail. */
 static int derive(const uint8_t ikm[SEAL_KEY_LEN], const char *label, const uint8_t *tail,
 	size_t tail_len, uint8_t out[SEAL_KEY_LEN], struct err *err)
 {
@@ -63,7 +63,7 @@ static int wrapping_key(const uint8_t secret[KEY_LEN], const uint8_t other[KEY_L
 
 /* --- making ---------------------------------------------------------------- */
 
-/* Puts the pack key, sealed under the wrapping key, as a wrap's last item. */
+/* Appends the wrap's last item: the pack key, sealed with the wrapping key. */
 static int put_sealed(struct cbor_out *out, const uint8_t key[SEAL_KEY_LEN],
 	const uint8_t pack_key[SEAL_KEY_LEN], const uint8_t commitment[SEAL_KEY_LEN],
 	struct err *err)
@@ -209,7 +209,7 @@ static const struct cbormap_field pass_items[] = {
 	[PASS_ITEMS] = {0},
 };
 
-/* What is over 32 bits is over every limit that follows. */
+/* A value over 32 bits exceeds every limit that is checked later. */
 static uint32_t cost(const struct cbormap_value *value)
 {
 	return value->number > UINT32_MAX ? UINT32_MAX : (uint32_t)value->number;
@@ -275,8 +275,8 @@ int pack_keyblock_parse(
 
 /* --- opening --------------------------------------------------------------- */
 
-/* Unwraps with a wrapping key. 0; 1 if it does not open, or not to what the
- * commitment says; -1. */
+/* Unwraps the pack key with a wrapping key. Returns 0; 1 if the wrap does not open or the
+ * commitment does not match; -1 with err set. */
 static int unwrap(const struct pack_keyblock *block, const struct pack_wrap *wrap,
 	const uint8_t key[SEAL_KEY_LEN], uint8_t pack_key[SEAL_KEY_LEN], struct err *err)
 {
@@ -296,8 +296,8 @@ static int unwrap(const struct pack_keyblock *block, const struct pack_wrap *wra
 	return ret;
 }
 
-/* Tries the wraps for our keys. 0; 1 if none of them is for us; -1 (also if
- * there was one, but it did not open). */
+/* Tries the wraps for our keys. Returns 0; 1 if none is for us; -1 with err set, also if one is
+ * for us but does not open. */
 static int open_by_keys(const struct pack_keyblock *block, const struct pack_secrets *with,
 	uint8_t pack_key[SEAL_KEY_LEN], struct err *err)
 {
@@ -327,7 +327,7 @@ static int open_by_keys(const struct pack_keyblock *block, const struct pack_sec
 	return ret == -1 ? err_prefix(err, "key block") : ret;
 }
 
-/* Tries the wraps for passphrases. 0; 1 if none opens; -1. */
+/* Tries the wraps for passphrases. Returns 0, 1 if none opens, or -1 with err set. */
 static int open_by_pass(const struct pack_keyblock *block, const struct pass *pass,
 	uint8_t pack_key[SEAL_KEY_LEN], struct err *err)
 {
@@ -349,7 +349,7 @@ static int open_by_pass(const struct pack_keyblock *block, const struct pass *pa
 	return ret == -1 ? err_prefix(err, "key block") : ret;
 }
 
-/* Says to whom it is sealed, as far as a message holds. */
+/* Sets an error that says to whom the pack is sealed, as far as there is room. */
 static int denied(
 	const struct pack_keyblock *block, const struct pack_secrets *with, struct err *err)
 {

@@ -1,8 +1,7 @@
 /*
- * Open addressing with linear probing over slots of 32 bytes, in memory or in
- * a file. A slot is never removed but marked as done and used again by its own
- * kind of probe; the table is rebuilt, twice as large if need be, when it is
- * three quarters full.
+ * Open addressing with linear probing, with slots of 32 bytes in memory or in a file. A
+ * finished slot is not removed but marked, so that probing continues past it. When the table is
+ * three quarters full, it is rebuilt without these, and larger if necessary.
  */
 #include "pack/links.h"
 
@@ -19,16 +18,16 @@
 
 struct slot {
 	uint64_t dev, ino;
-	uint32_t left; /* names still to be met; 0 in a slot that is done */
-	uint32_t len;  /* of the path; 0: a slot that was never used */
-	uint64_t path; /* where it is in the file of paths */
+	uint32_t left; /* names still to be seen; 0: finished */
+	uint32_t len;  /* length of the path; 0: the slot was never used */
+	uint64_t path; /* offset in the file of paths */
 };
 
 struct pack_links {
 	struct slot *table; /* in memory, or NULL */
 	int table_fd;       /* in a file, or -1 */
 	uint64_t slots;     /* a power of two */
-	uint64_t used;      /* slots that are not empty, done ones included */
+	uint64_t used;      /* slots that are not empty, including finished ones */
 	uint64_t alive;
 	uint64_t memory;
 	int paths_fd;
@@ -81,7 +80,7 @@ static int put(struct pack_links *l, uint64_t i, const struct slot *s, struct er
 	return fs_write_at(l->table_fd, s, sizeof *s, i * sizeof *s, err);
 }
 
-/* Finds the slot of (dev, ino), or the empty one where it would go. */
+/* Finds the slot of (dev, ino), or the empty slot where it would go. */
 static int find(const struct pack_links *l, uint64_t dev, uint64_t ino, uint64_t *at,
 	struct slot *s, struct err *err)
 {
@@ -97,7 +96,7 @@ static int find(const struct pack_links *l, uint64_t dev, uint64_t ino, uint64_t
 	}
 }
 
-/* Moves the living slots into a table with room for more. */
+/* Moves the unfinished slots to a new table with room for more. */
 static int rebuild(struct pack_links *l, struct err *err)
 {
 	struct pack_links to = *l;

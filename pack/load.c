@@ -1,4 +1,4 @@
-/* One block: everything that can be found out without its neighbours. */
+/* Processes one block as far as possible without its neighbours. */
 #include "pack/load.h"
 
 #include <stdlib.h>
@@ -61,7 +61,7 @@ uint8_t *pack_load_room(struct pack_load *load, const struct pack_block *block, 
 	buf_clear(&load->sums);
 	buf_clear(&load->meta);
 	buf_clear(&load->texts);
-	/* One byte at least, so that there is a pointer. */
+	/* Ask for at least one byte, so that the result is not NULL. */
 	return buf_room(&load->stored, block->stored_len + (block->stored_len == 0), err);
 }
 
@@ -76,31 +76,31 @@ const char *pack_load_text(const struct pack_load *load, uint32_t at)
 	return (const char *)load->texts.data + at;
 }
 
-/* Keeps a reason. */
+/* Records a reason. */
 static int keep(struct pack_load *load, const char *text, uint32_t *at, struct err *err)
 {
 	*at = (uint32_t)load->texts.len;
 	return buf_add(&load->texts, text, strlen(text) + 1, err);
 }
 
-/* The rest of the payload can't be read. Returns 1, or -1 with err set. */
+/* Records that the rest of the payload can't be read. Returns 1, or -1 with err set. */
 static int broken(struct pack_load *load, const uint8_t *at, const char *why, struct err *err)
 {
 	load->broken_at = (uint32_t)(at - load->raw);
 	return keep(load, why, &load->broken_why, err) != 0 ? -1 : 1;
 }
 
-/* Content up to a TAIL or the end. */
+/* Summary of the content up to a TAIL or the end. */
 struct content {
 	uint64_t size, holes;
 	unsigned items;
-	const uint8_t *piece; /* all of it, if it is one DATA */
+	const uint8_t *piece; /* the whole content, if it is one DATA item */
 };
 
 int pack_load_item(
 	const struct pack_load *load, struct cbor_in *in, struct pack_item *item, struct err *err)
 {
-	bool is_ref = in->at < in->end && *in->at >> 5 == 4; /* an array, in CBOR */
+	bool is_ref = in->at < in->end && *in->at >> 5 == 4; /* in CBOR, an array */
 
 	if (load->lent.at == NULL || !is_ref)
 		return pack_item_get(in, item, err);
@@ -115,8 +115,8 @@ int pack_load_item(
 	return 0;
 }
 
-/* Passes content by; adds it to the digest, if not NULL. Returns 0 before a
- * TAIL, 1 at the end, -1 malformed with why set. */
+/* Skips the content, and adds it to the digest if that is not NULL. Returns 0 before a TAIL, 1
+ * at the end of the payload, -1 with `why` set if malformed. */
 static int pass_content(const struct pack_load *load, struct cbor_in *in,
 	struct pack_digest *digest, struct content *c, struct err *why)
 {
@@ -142,7 +142,7 @@ static int pass_content(const struct pack_load *load, struct cbor_in *in,
 	}
 }
 
-/* An entry can't be used, and why. */
+/* Records that an entry can't be used, and why. */
 static int fault(struct pack_load *load, struct pack_member *m, enum pack_verdict verdict,
 	const char *why, struct err *err)
 {
@@ -150,7 +150,7 @@ static int fault(struct pack_load *load, struct pack_member *m, enum pack_verdic
 	return keep(load, why, &m->why, err);
 }
 
-/* The entry's record, as an index has it, without its place. */
+/* Makes the entry's index record, without the offsets. */
 static int add_meta(struct pack_load *load, struct pack_member *m, struct err *err)
 {
 	struct cbor_out out;
@@ -167,7 +167,7 @@ static int add_meta(struct pack_load *load, struct pack_member *m, struct err *e
 	return 0;
 }
 
-/* The content's checksum against the TAIL. */
+/* Compares the content's checksum with the TAIL. */
 static int judge_sum(
 	struct pack_load *load, struct pack_member *m, const uint8_t *sum, struct err *err)
 {
@@ -176,7 +176,7 @@ static int judge_sum(
 	return fault(load, m, PACK_WRONG, PACK_SUM_WRONG, err);
 }
 
-/* What only the TAIL can tell. */
+/* Checks everything that depends on the TAIL, except the checksum. */
 static int judge(
 	struct pack_load *load, struct pack_member *m, const struct content *c, struct err *err)
 {
@@ -197,8 +197,7 @@ static int judge(
 	return 0;
 }
 
-/* Proves a member's content: at once, or along with the others of the load if
- * it is in one piece. */
+/* Verifies a member's content: now, or if it is in one piece, later together with others. */
 static int prove(struct pack_load *load, struct pack_member *m, const struct content *c,
 	struct pack_digest *digest, struct err *err)
 {
@@ -219,7 +218,7 @@ static int prove(struct pack_load *load, struct pack_member *m, const struct con
 	return judge_sum(load, m, sum, err);
 }
 
-/* Proves what was left for later. */
+/* Verifies the contents that were left for later. */
 static int prove_pieces(struct pack_load *load, struct sums *sums, struct err *err)
 {
 	struct pack_member *m;
@@ -241,7 +240,7 @@ static int prove_pieces(struct pack_load *load, struct sums *sums, struct err *e
 	return 0;
 }
 
-/* One entry. Returns 0 (a member, or the trail), 1 broken, -1 with err set. */
+/* Decodes one entry: a member or the trail. Returns 0, 1 if it is malformed, -1 with err set. */
 static int decode_entry(
 	struct pack_load *load, struct cbor_in *in, struct pack_digest *digest, struct err *err)
 {
@@ -279,8 +278,8 @@ static int decode_entry(
 	return buf_add(&load->members, &m, sizeof m, err);
 }
 
-/* The content, and perhaps the TAIL, of an entry that began before. Its hash
- * is the reader's, who knows the beginning. */
+/* Decodes the lead: the content, and perhaps the TAIL, of an entry that began earlier. It is
+ * hashed by pack/chain.h, which knows the beginning. */
 static int decode_lead(struct pack_load *load, struct cbor_in *in, struct err *err)
 {
 	const uint8_t *start = in->at;
@@ -312,7 +311,7 @@ static int decode(
 	cbor_in_init(&in, load->raw, len);
 	if (first != 0)
 		got = decode_lead(load, &in, err);
-	/* The entries begin where the header says, also if the lead is broken. */
+	/* The entries must begin where the header says. */
 	if (got == 0 && (first == PACK_BLOCK_NONE ? in.at != in.end : in.at != load->raw + first))
 		got = broken(load, in.at, "an entry begins where none should", err);
 	if (got != 0 || first == PACK_BLOCK_NONE)

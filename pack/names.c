@@ -1,4 +1,4 @@
-/* External merge sort: sorted runs in one file, a small window on each. */
+/* External merge sort: sorted runs in one file, and a small window on each. */
 #include "pack/names.h"
 
 #include <stdlib.h>
@@ -11,10 +11,10 @@
 #define RECORD_MAX (1 + PACK_NAMES_LEN + 1)
 #define WINDOW     4096
 
-/* A sorted run in the file, and the window that is read of it. */
+/* A sorted run in the file, and the window on it. */
 struct pack_names_run {
-	uint64_t at, end; /* not read yet */
-	size_t pos, len;  /* of the window */
+	uint64_t at, end; /* the range that is not read yet */
+	size_t pos, len;  /* in the window: position, bytes */
 	char window[WINDOW];
 };
 
@@ -56,7 +56,7 @@ static void sort_memory(struct pack_names *names)
 			names->text.data);
 }
 
-/* Writes what is in memory as a sorted run, through a buffer. */
+/* Writes the names in memory to the file as a sorted run. */
 static int spill(struct pack_names *names, struct err *err)
 {
 	const uint32_t *order = (const uint32_t *)(const void *)names->order.data;
@@ -122,8 +122,7 @@ int pack_names_sort(struct pack_names *names, struct err *err)
 	return 0;
 }
 
-/* Makes sure that the run's window holds its next record whole, if there is
- * one. */
+/* Makes sure that the window holds the run's next record completely, if there is one. */
 static int fill(struct pack_names *names, struct pack_names_run *run, struct err *err)
 {
 	size_t want;

@@ -1,6 +1,6 @@
 /*
- * Unnamed by O_TMPFILE where the file system has it: then a crash leaves
- * nothing behind, and nobody can get at what is not proved yet.
+ * Files are created with O_TMPFILE if the file system supports it. Then a crash leaves nothing
+ * behind, and nobody can open a file before it is verified.
  */
 #include "pack/newfile.h"
 
@@ -76,7 +76,7 @@ int pack_newfile_write(
 	return 0;
 }
 
-/* Gives an unnamed file a name. Returns 0, or -1 with errno set. */
+/* Gives a file without a name this name. Returns 0, or -1 with errno set. */
 static int link_file(int fd, int dir, const char *name)
 {
 	char path[FS_PROC_MAX];
@@ -85,7 +85,7 @@ static int link_file(int fd, int dir, const char *name)
 		return 0;
 	if (errno != ENOENT && errno != EPERM)
 		return -1;
-	fs_proc_path(fd, path); /* for those without CAP_DAC_READ_SEARCH */
+	fs_proc_path(fd, path); /* works without CAP_DAC_READ_SEARCH */
 	return linkat(AT_FDCWD, path, dir, name, AT_SYMLINK_FOLLOW);
 }
 

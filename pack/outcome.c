@@ -1,4 +1,5 @@
-/* The table is open addressing with linear probing. A row is never freed, but marked RESTORED. */
+/* The table uses open addressing with linear probing. Rows are never freed, but marked
+ * RESTORED. */
 #include "pack/outcome.h"
 
 #include <assert.h>
@@ -13,22 +14,22 @@
 #include "lib/hash.h"
 #include "pack/extract.h"
 
-#define TEXT_MAX   256 /* of a problem */
+#define TEXT_MAX   256 /* longest text of a problem */
 #define ROWS_FIRST 256
 #define ROWS_MAX   (1u << 21) /* 48 MiB */
-#define PIECE      65536      /* bytes that are hashed at once */
+#define PIECE      65536      /* bytes hashed at once */
 
 enum {
 	RESTORED,
-	UNWHOLE, /* there was nothing whole of it */
-	LOST,    /* it could not be restored */
-	KEPT,    /* what was there stays */
-	SAME,    /* the same, and it has the entry's size and time */
+	UNWHOLE, /* there was nothing complete to restore */
+	LOST,    /* could not be restored */
+	KEPT,    /* what was there is kept */
+	SAME,    /* kept, and of the entry's size and time: it may be the entry */
 };
 
 struct pack_outcome_row {
 	uint64_t path;   /* 0: free */
-	uint8_t sum[15]; /* the beginning of the entry's SHA-256; SAME */
+	uint8_t sum[15]; /* for SAME: the first bytes of the entry's SHA-256 */
 	uint8_t fate;
 };
 
@@ -46,7 +47,7 @@ void pack_outcome_fini(struct pack_outcome *o)
 
 /* --- the table ------------------------------------------------------------ */
 
-/* A path's row, or the free one where it would be. There is always a free one. */
+/* The row of a path, or the free row where it would go. There always is a free row. */
 static struct pack_outcome_row *find(const struct pack_outcome *o, uint64_t path)
 {
 	size_t i = path & (o->cap - 1);
@@ -64,7 +65,7 @@ static uint64_t hash_of(struct pack_bytes path)
 	return hash != 0 ? hash : 1;
 }
 
-/* Makes the table twice as large; rows that are marked RESTORED are left behind. */
+/* Doubles the table, leaving out rows marked RESTORED. */
 static bool grow(struct pack_outcome *o)
 {
 	struct pack_outcome grown = *o;
@@ -112,7 +113,7 @@ void pack_outcome_end(struct pack_outcome *o, struct pack_bytes path, const uint
 		memcpy(row->sum, sum, sizeof row->sum);
 }
 
-/* Whether a regular file's SHA-256 begins like this. */
+/* Whether a regular file's SHA-256 begins with the row's bytes. */
 static bool has_sum(int dir, const char *name, const struct pack_outcome_row *row)
 {
 	int fd = fs_open_read(dir, name, 0);
@@ -159,7 +160,7 @@ void pack_outcome_lost(struct pack_outcome *o, struct pack_bytes path, const cha
 	o->o->problem(o->o->ctx, path, PACK_OUTCOME_LOST, errnum, text);
 }
 
-/* EFBIG is the one reason that asks for the size. */
+/* EFBIG is the only reason for which the message needs the size. */
 void pack_outcome_unwritten(
 	struct pack_outcome *o, struct pack_bytes path, uint64_t size, int errnum)
 {
@@ -228,7 +229,7 @@ bool pack_outcome_left_out(struct pack_outcome *o, struct pack_bytes path,
 		snprintf(text, sizeof text, "not restored: %s", reason);
 		break;
 	default:
-		left_out = pack_type_has_content(head->type); /* others need their HEAD only */
+		left_out = pack_type_has_content(head->type); /* other types need only their HEAD */
 		snprintf(text, sizeof text,
 			left_out ? "not restored: it could not be read when it was %s"
 				 : "could not be listed when it was %s",
@@ -250,7 +251,8 @@ bool pack_outcome_foreign(struct pack_outcome *o, struct pack_bytes path, struct
 			row->fate = has_sum(dir, name, row) ? RESTORED : KEPT;
 		fate = row->fate;
 	}
-	/* Nothing was read of it, and it was not touched since we are here. */
+	/* The object there has not changed since the extraction began. So it is not the entry,
+	 * which must have been lost unread. */
 	if (fate == RESTORED && o->gaps && fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
 		(st.st_ctim.tv_sec < o->start.tv_sec ||
 			(st.st_ctim.tv_sec == o->start.tv_sec &&

@@ -1,6 +1,6 @@
 /*
- * Linux does not tell how exactly a file system keeps times, so an unnamed
- * file is given the time, and what has become of it is compared.
+ * Linux does not report how precisely a file system keeps times. So the entry's time is set on
+ * an unnamed file and read back.
  */
 #include "pack/overwrite.h"
 
@@ -10,11 +10,11 @@
 
 #include "pack/newfile.h"
 
-/* The coarsest clock (FAT's), and the last second of a 32-bit one. */
+/* The precision of the coarsest clock (FAT's), and the last second of a 32-bit one. */
 #define COARSE_SEC 2
 #define SHORT_MAX  2147483647
 
-/* Apart from other temporary names of this process. */
+/* Distinct from this process's other temporary names. */
 #define SERIAL 4000000000u
 
 bool pack_overwrite_alike(enum pack_type type, mode_t there)
@@ -40,7 +40,7 @@ bool pack_overwrite_same(const struct pack_head *head, const struct stat *there,
 		return false;
 	if (head->mtime.sec == now.tv_sec && head->mtime.nsec == (uint32_t)now.tv_nsec)
 		return true;
-	/* Not that time: but is it what becomes of it here? */
+	/* The times differ. Would the file system turn the entry's time into this one? */
 	if (head->mtime.sec >= 0 && head->mtime.sec < SHORT_MAX &&
 		(head->mtime.sec - now.tv_sec > COARSE_SEC ||
 			now.tv_sec - head->mtime.sec > COARSE_SEC))

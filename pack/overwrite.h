@@ -1,7 +1,7 @@
 /*
- * Where something has an entry's name already: whether it gives way.
+ * Decides whether an existing object gives way to an entry of the same name.
  *
- * Free of state. Thread-safe.
+ * Stateless. Thread-safe.
  */
 #ifndef FDUMP_PACK_OVERWRITE_H
 #define FDUMP_PACK_OVERWRITE_H
@@ -13,22 +13,23 @@
 
 enum pack_overwrite {
 	PACK_OVERWRITE_ALWAYS,
-	PACK_OVERWRITE_CHANGED, /* if type, size or modification time differ */
-	PACK_OVERWRITE_NEWER,   /* if the entry is newer */
+	PACK_OVERWRITE_CHANGED, /* unless both are regular files of equal size and modification time
+				 */
+	PACK_OVERWRITE_NEWER,   /* if the entry's modification time is later */
 	PACK_OVERWRITE_NEVER,
 };
 
-/* Whether what is there gives way to the entry. Of a directory for a directory
- * this means its metadata only. dir: where it is; a file may be made and
- * removed there, to learn how exactly times are kept. */
+/* Whether what is there gives way to the entry. For a directory in place of a directory, this
+ * decides about its metadata only. dir: the directory it is in. A file may be created and
+ * removed there, to find out the precision of file times. */
 bool pack_overwrite_may(
 	enum pack_overwrite when, const struct pack_head *head, const struct stat *there, int dir);
 
-/* Whether a regular file has the size and the modification time of the entry,
- * as exactly as times are kept in dir. */
+/* Whether both are regular files of equal size and modification time, at the precision with
+ * which `dir` keeps times. */
 bool pack_overwrite_same(const struct pack_head *head, const struct stat *there, int dir);
 
-/* Whether what is there is of the entry's type. */
+/* Whether what is there is of the entry's type. Hard links and commands count as regular files. */
 bool pack_overwrite_alike(enum pack_type type, mode_t there);
 
 #endif

@@ -1,4 +1,4 @@
-/* Building a payload: items into one buffer, marks for the index beside it. */
+/* Builds a payload: items go into one buffer, and index records into another. */
 #include "pack/part.h"
 
 #include <assert.h>
@@ -65,7 +65,7 @@ size_t pack_part_left(const struct pack_part *part)
 	return pack_part_full(part) ? 0 : part->target - part->raw.len;
 }
 
-/* Appends the mark of what was just encoded into meta from `start` on. */
+/* Adds a mark for the encoding in .meta from `start` on. */
 static int add_mark(struct pack_part *part, struct pack_mark mark, size_t start, struct err *err)
 {
 	mark.meta = (uint32_t)start;

@@ -1,6 +1,6 @@
 /*
- * Twice over the index: first for the links whose targets are not chosen, then
- * for the entries.
+ * Reads the index twice: first to find links whose targets are not selected, then to unpack the
+ * entries.
  */
 #include "pack/pick.h"
 
@@ -13,7 +13,7 @@
 #include "pack/heirs.h"
 #include "pack/seek.h"
 
-/* A directory that is not chosen itself: it is read when something in it is. */
+/* A directory that is not selected itself. It is read when something in it is. */
 struct way {
 	struct pack_index_record record;
 	uint32_t pack;
@@ -25,13 +25,13 @@ struct pick {
 	const struct pack_pick_options *o;
 	struct pack_seek *seek;
 	struct pack_seek_hand *hand, *reader;
-	struct buf places; /* struct pack_seek_place, last first */
+	struct buf places; /* struct pack_seek_place, last INDEX first */
 	struct pack_heirs heirs;
-	struct way *ways; /* each in the one before */
+	struct way *ways; /* nested, outermost first */
 	size_t way_count, way_cap;
-	/* The entry that is read. */
+	/* The entry being read. */
 	const struct pack_index_record *record;
-	struct pack_bytes as; /* the path it gets */
+	struct pack_bytes as; /* the path it is unpacked under */
 };
 
 static bool chosen(const struct pick *p, struct pack_bytes path)
@@ -77,7 +77,7 @@ static int on_tail(
 	return pack_extract_tail(p->o->extract, tail, verdict, err);
 }
 
-/* Reads an entry and unpacks it under this path. */
+/* Reads an entry and unpacks it under the path `as`. */
 static int fetch(struct pick *p, uint32_t pack, const struct pack_index_record *r,
 	struct pack_bytes as, struct err *err)
 {
@@ -99,7 +99,7 @@ static int fetch(struct pick *p, uint32_t pack, const struct pack_index_record *
 	return 0;
 }
 
-/* Notes a directory that is not chosen. */
+/* Remembers a directory that is not selected. */
 static int note_way(
 	struct pick *p, uint32_t pack, const struct pack_index_record *r, struct err *err)
 {
@@ -118,7 +118,7 @@ static int note_way(
 	return pack_head_keep(&w->head, &w->record.head, &r->head, err);
 }
 
-/* Hands the extractor the directories on the way to an entry. */
+/* Passes the directories on the way to an entry to the extractor. */
 static int fetch_ways(struct pick *p, struct pack_bytes path, struct err *err)
 {
 	size_t i;
@@ -133,7 +133,7 @@ static int fetch_ways(struct pick *p, struct pack_bytes path, struct err *err)
 	return 0;
 }
 
-/* Second pass. */
+/* Second pass: unpacks the entry of a record, if it is needed. */
 static int take(struct pick *p, uint32_t pack, const struct pack_index_record *r, struct err *err)
 {
 	struct pack_head head = r->head;
@@ -146,8 +146,8 @@ static int take(struct pick *p, uint32_t pack, const struct pack_index_record *r
 						     : NULL;
 		if (heir == NULL || !heir->done)
 			return fetch(p, pack, r, r->head.path, err);
-		/* Its target is not chosen: the content is there under the name of the first such
-		 * link. */
+		/* Its target is not selected. The content has been restored under the name of
+		 * the first such link. */
 		head.link = pack_heirs_path(&p->heirs, heir);
 		if (pack_path_same(head.link, head.path))
 			return pack_extract_way(p->o->extract, head.path, err);
@@ -164,8 +164,8 @@ static int take(struct pick *p, uint32_t pack, const struct pack_index_record *r
 	return fetch(p, pack, r, pack_heirs_path(&p->heirs, heir), err);
 }
 
-/* Over all records, from the first pack's first entry on. Returns 0, 1 if an
- * index can't be read, -1 with err set. */
+/* Runs one pass over all records, from the first entry of the first pack on. Returns 0, or -1
+ * with err set. */
 static int walk(struct pick *p, bool second, struct err *err)
 {
 	const struct pack_seek_place *places = (const void *)p->places.data;
@@ -182,7 +182,7 @@ static int walk(struct pick *p, bool second, struct err *err)
 			if (got < 0)
 				return -1;
 			if (got == 2)
-				continue; /* refused: it is not available */
+				continue; /* refused: not available */
 			if (second)
 				got = take(p, places[i].pack, &record, err);
 			else if (record.head.type == PACK_HARDLINK && chosen(p, record.head.path) &&
@@ -215,7 +215,7 @@ int pack_pick_run(const struct pack_pick_options *options, struct err *err)
 			}
 	if (got == 1)
 		got = walk(&p, false, err);
-	/* Whether it is worth reading the pack in sequence instead. */
+	/* With these errors, reading the pack in sequence may still succeed. */
 	if (got != 0 &&
 		(err->code == ERR_DAMAGE || err->code == ERR_FORMAT || err->code == ERR_LIMIT))
 		got = 1;

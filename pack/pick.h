@@ -1,9 +1,8 @@
 /*
- * Chosen entries of a seekable pack, unpacked without reading the others: by
- * the index (pack/seek.h) into an extractor (pack/extract.h).
+ * Unpacks selected entries of a seekable pack without reading the others: finds them by the
+ * index (pack/seek.h) and passes them to an extractor (pack/extract.h).
  *
- * A hard link that is chosen without the entry it is a link to gets that
- * entry's content (pack/heirs.h).
+ * A hard link that is selected without its target gets the target's content (pack/heirs.h).
  */
 #ifndef FDUMP_PACK_PICK_H
 #define FDUMP_PACK_PICK_H
@@ -19,15 +18,15 @@ struct pack_seek_options;
 struct pack_pick_options {
 	const struct pack_seek_options *seek;
 	struct pack_extract *extract;
-	/* Whether an entry is chosen. */
+	/* Whether an entry is selected. */
 	bool (*selected)(void *ctx, const uint8_t *path, size_t len);
-	/* An entry that was chosen is damaged. */
+	/* A selected entry is damaged. */
 	void (*problem)(void *ctx, const uint8_t *path, size_t len, const char *what);
 	void *ctx;
 };
 
-/* Returns 0; 1 if the pack can't be read from its end (nothing was done: read
- * it in sequence); -1 with err set. */
+/* Returns 0; 1 if the pack can't be read from its end (nothing was done; read it in sequence
+ * instead); -1 with err set. */
 int pack_pick_run(const struct pack_pick_options *options, struct err *err);
 
 #endif

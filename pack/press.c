@@ -1,4 +1,4 @@
-/* Compression, then sealing, then the check; and back in the other order. */
+/* Compresses, then seals, then computes the check; and the reverse. */
 #include "pack/press.h"
 
 #include <stdlib.h>

@@ -1,12 +1,12 @@
 /*
- * The lanes (lib/lane) of a pack that is read:
+ * The stages (lib/lane) in which a pack is read:
  *
- *   fetch  serial    find the next block, read its payload; or the feed's plan
- *   open   parallel  check, open, unpack, decode, hash whole entries, prepare
- *   link   serial    which entries go over blocks
+ *   fetch  serial    find the next block and read its payload, or get the feed's plan
+ *   open   parallel  check, open, decompress, decode, hash whole entries, prepare
+ *   link   serial    find the entries that span blocks
  *   chain  keyed     hash those: each in order, several at once
- *   take   serial    order, verdicts
- *   apply  serial    whatever the caller does with it
+ *   take   serial    check the order, decide the verdicts
+ *   apply  serial    the caller's use
  */
 #include "pack/read.h"
 
@@ -36,9 +36,9 @@ struct job {
 	struct pack_load *load;
 	struct pack_chain chain;
 	bool has_block, stop;
-	uint64_t garbage_at, garbage; /* bytes before the block that are none */
+	uint64_t garbage_at, garbage; /* bytes before the block that are not a block */
 	bool trailing;
-	uint64_t key_number; /* which payload key; 0: none */
+	uint64_t key_number; /* number of the payload key; 0: none */
 	uint8_t key[32];
 };
 
@@ -57,26 +57,26 @@ struct run {
 	struct pack_frame frame;
 	uint8_t *window;
 	size_t have;
-	uint64_t at; /* of the window, in the input */
+	uint64_t at; /* offset of the window in the input */
 	bool eof, over;
-	uint64_t fed; /* loads that the feed planned */
+	uint64_t fed; /* loads planned by the feed */
 	uint64_t key_number, keys;
 	uint8_t key[32];
 	/* link */
 	struct pack_chains chains;
 	/* take */
-	uint64_t worst; /* problems that are not of a single entry */
+	uint64_t worst; /* problems that affect more than one entry */
 	/* apply */
 	bool stopped;
 };
 
 /* --- fetch -------------------------------------------------------------- */
 
-/* Has at least n bytes in the window, or the end. */
+/* Makes sure that the window has n bytes, or reaches the end of the input. */
 static int fill(struct run *r, size_t n, struct err *err)
 {
 	while (r->have < n && !r->eof) {
-		/* Behind damage many at a time, else no more than is wanted. */
+		/* After damage read much at once, otherwise only what is needed. */
 		size_t want = (r->frame.scanning ? WINDOW : n) - r->have, got;
 
 		if (fs_read_full(r->o->fd, r->window + r->have, want, &got) < 0)
@@ -94,8 +94,8 @@ static void drop(struct run *r, size_t n)
 	r->at += n;
 }
 
-/* Reads the payload, and along with it the next header into the window.
- * Returns 0, 1 if the input ends within the payload, -1 with err set. */
+/* Reads the payload, and with the same calls the next header into the window. Returns 0, 1 if
+ * the input ends within the payload, -1 with err set. */
 static int read_payload(struct run *r, uint8_t *to, size_t len, struct err *err)
 {
 	size_t n = r->have < len ? r->have : len;
@@ -140,7 +140,7 @@ static int fetch_block(struct run *r, struct job *job, const struct pack_block *
 	if (got < 0)
 		return -1;
 	if (got > 0) {
-		r->over = true; /* cut within this block */
+		r->over = true; /* the input ends within this block */
 		return job->garbage == 0;
 	}
 	job->has_block = true;
@@ -158,7 +158,7 @@ static int fetch_block(struct run *r, struct job *job, const struct pack_block *
 	return 0;
 }
 
-/* The next load of a feed; its plan is put where a stored payload would be. */
+/* Gets the feed's plan for the next load, and stores it in place of a stored payload. */
 static int fetch_plan(struct run *r, struct job *job, struct err *err)
 {
 	struct pack_block block = {.kind = PACK_ENTRY, .seq = r->fed++};
@@ -243,7 +243,7 @@ static int open_load(void *ctx, void *worker, void *job_, struct err *err)
 	return r->o->prepare != NULL ? r->o->prepare(r->o->ctx, job->load, err) : 0;
 }
 
-/* Passes the problem on, and counts those that are not of a single entry. */
+/* Passes the problem on, and counts it if it affects more than one entry. */
 static void on_problem(void *ctx, enum pack_problem_kind kind, uint64_t offset,
 	struct pack_bytes path, const char *what)
 {
@@ -292,7 +292,7 @@ static int take(void *ctx, void *worker, void *job_, struct err *err)
 	struct job *job = job_;
 
 	(void)worker;
-	if (r->worst > 0 && !r->o->skip_damaged) { /* one before this one stops all, in apply */
+	if (r->worst > 0 && !r->o->skip_damaged) { /* an earlier job stops the run, in apply */
 		pack_chain_done(&job->chain);
 		job->has_block = false;
 		return 0;

@@ -1,11 +1,12 @@
 /*
- * Reading packs from a descriptor, on several threads, in one pass. Joins
- * framing, loads and reader.
+ * Reads packs from a descriptor on several threads, in one pass. Combines framing, loads and
+ * reader.
  *
- * One call, pack_read_run, which blocks until the input ends or it is told to
- * stop. Callbacks come in the order of the input, from any of the threads, and
- * each one at a time; only `prepare` comes from several at once. But `problem`
- * may come for one block while `apply` has another that is before it.
+ * There is one call, pack_read_run. It blocks until the input ends or a callback stops it.
+ * Callbacks run on any of the threads. Each runs for one block at a time, in the order of the
+ * input, except `prepare` and `build`, which run for several blocks at once. Different
+ * callbacks may run at the same time: for example `problem` for one block, and `apply` for an
+ * earlier one.
  */
 #ifndef FDUMP_PACK_READ_H
 #define FDUMP_PACK_READ_H
@@ -19,54 +20,52 @@ struct buf;
 struct err;
 struct pack_load;
 
-/* Entries that come from elsewhere than a pack, without blocks around them. */
+/* A source of entries other than a pack, without blocks. */
 struct pack_read_feed {
-	/* In order: what the next load will have, in words of the feed's own. Returns 0,
-	 * 1 behind the last, -1 with err set. */
+	/* In order: describes the next load in a format of the source's own. Returns 0, 1 after
+	 * the last load, or -1 with err set. */
 	int (*plan)(void *ctx, struct buf *plan, struct err *err);
-	/* From any thread, worker: which (below .threads): makes of the plan the load's entries
-	 * (.unpacked, as a block's payload has them, .block.first), and what they name (.lent).
-	 * Returns 0, or -1 with err set. */
+	/* On any thread; worker: its number, below .threads. Builds the load's entries from the
+	 * plan: sets .unpacked (encoded as in a block), .block.first, and .lent. Returns 0, or
+	 * -1 with err set. */
 	int (*build)(void *ctx, unsigned worker, const struct buf *plan, struct pack_load *load,
 		struct err *err);
-	/* The load is used again, or freed: what was lent to it is given back. */
+	/* The load is about to be reused or freed: take back what was lent to it. */
 	void (*take_back)(void *ctx, struct pack_load *load);
-	/* Whether it left a gap in this entry, and why: that is reported, once, in place of what
-	 * the gap leads to. Of each entry that is found wrong it is asked once, in order. May be
-	 * NULL.
-	 */
+	/* Whether the source left a gap in this entry, and why. If so, that is reported instead
+	 * of its consequence. Called once, in order, for each entry found wrong. May be NULL. */
 	bool (*gap)(void *ctx, struct pack_bytes path, struct err *why);
 	void *ctx;
 };
 
 struct pack_read_options {
-	int fd;                            /* read from its current offset */
-	const struct pack_read_feed *feed; /* not NULL: instead of fd */
+	int fd;                            /* read from its current offset; not closed */
+	const struct pack_read_feed *feed; /* if not NULL, read instead of fd */
 	unsigned threads;                  /* at least 1 */
-	bool prove;                        /* hash contents, compare indexes */
-	bool need_key;                     /* a key was given: what is not sealed is refused */
-	bool skip_damaged;                 /* go on behind damage; else stop there */
+	bool prove;                        /* hash contents and compare indexes */
+	bool need_key;                     /* a key was given: refuse what is not sealed */
+	bool skip_damaged; /* continue after damage; else stop there (wrong entries alone never
+			      stop) */
 
-	/* Opens a KEY block; NULL: there is no key. Returns 0 with the payload
-	 * key, or -1 with err set, which ends it all. */
+	/* Opens a KEY block. NULL: there is no key. Returns 0 and the payload key, or -1 with
+	 * err set, which ends the run. */
 	int (*open_key)(
 		void *ctx, const uint8_t *payload, size_t len, uint8_t key[32], struct err *err);
-	void *key_ctx; /* its ctx */
-	/* A load was opened, its whole entries are decoded and proved: whatever
-	 * can be done without order. May be NULL. 0, or -1 with err set. */
+	void *key_ctx; /* passed to open_key */
+	/* A load was opened: its whole entries are decoded and verified. Do what needs no
+	 * order. May be NULL. Returns 0, or -1 with err set. */
 	int (*prepare)(void *ctx, struct pack_load *load, struct err *err);
-	/* Gives back what `prepare` made of a load that `apply` will not see. NULL:
-	 * nothing. */
+	/* Releases what `prepare` made for a load that `apply` will not get. May be NULL. */
 	void (*discard)(void *ctx, struct pack_load *load);
-	/* A load was taken: use what is in it. 0; 1 enough, stop; -1 with err. */
+	/* A load is ready: use its entries. Returns 0 to go on, 1 to stop, -1 with err set. May
+	 * be NULL. */
 	int (*apply)(void *ctx, struct pack_load *load, struct err *err);
 	pack_reader_problem *problem;
 	void *ctx;
 };
 
-/* Returns 0: read to the end (result->problems says how well), 1: stopped by
- * apply, -1 with err set; ERR_DAMAGE: stopped at the first damage. result is
- * set in any case. */
+/* Returns 0: read to the end (result->problems counts the problems); 1: stopped by `apply`; -1
+ * with err set, ERR_DAMAGE if it stopped at the first damage. result is set in any case. */
 int pack_read_run(
 	const struct pack_read_options *options, struct pack_read *result, struct err *err);
 

@@ -1,10 +1,9 @@
 /*
- * State that lasts from block to block: where the pack began, the entry that
- * is open, the records that the next index must have, the digest of headers.
+ * State kept between blocks: where the pack began, the open entry, the records that the next
+ * index must contain, and the digest of the headers.
  *
- * After damage the pack's own sums can't agree any more; then only what is
- * still known is reported: which entries are lost, by the next index if there
- * is one.
+ * After damage, the pack's totals can't match. Then only what is still known is reported: which
+ * entries are lost, by comparing with the next index, if there is one.
  */
 #include "pack/reader.h"
 
@@ -24,7 +23,7 @@
 #include "pack/load.h"
 #include "pack/writer.h"
 
-#define LOST_MAX 1024 /* lost entries that are remembered up to the next index */
+#define LOST_MAX 1024 /* lost entries remembered until the next index */
 
 static const struct pack_bytes nobody = {0};
 
@@ -34,30 +33,30 @@ struct pack_reader {
 	void *ctx;
 	struct pack_read total;
 
-	/* This pack. */
+	/* The current pack. */
 	bool in_pack, ended, damaged;
-	uint64_t start; /* of the pack, in the input */
+	uint64_t start; /* offset of the pack in the input */
 	uint64_t next_seq, entries, content, statuses, last_index, blocks;
 	struct hash *digest;
 	bool sealed;
-	bool keyed;     /* a KEY or a sealed block was met */
+	bool keyed;     /* there was a KEY or a sealed block */
 	struct buf key; /* the first KEY's payload */
 
-	/* The entry that is open: it began in a block before. */
+	/* The open entry, which began in an earlier block. */
 	bool open;
 	struct buf path;
-	struct buf record;     /* its HEAD, then its TAIL, as in an index */
-	struct pack_head head; /* without borrowed parts, but for the path */
+	struct buf record;     /* its HEAD, then its TAIL, as an index has them */
+	struct pack_head head; /* borrows only the path */
 	enum pack_verdict verdict;
-	uint64_t size, holes, open_at; /* open_at: of the block, in the input */
-	uint32_t open_head;            /* of the HEAD in it */
+	uint64_t size, holes, open_at; /* open_at: offset of its block in the input */
+	uint32_t open_head;            /* offset of its HEAD in that block */
 
-	/* Records since the last index. */
+	/* Since the last index: the records that the next one must contain. */
 	struct buf seen;
 	uint64_t seen_count;
-	struct buf lost; /* hashes of paths that were reported as lost since then */
-	bool gap;        /* damage since then */
-	bool blind;      /* one of them has what is not known here: can't be compared */
+	struct buf lost; /* hashes of the paths reported as lost */
+	bool gap;        /* there was damage */
+	bool blind;      /* a record has something unknown, so the index can't be compared */
 };
 
 static void begin_pack(struct pack_reader *r, uint64_t at)
@@ -129,7 +128,7 @@ static void report(struct pack_reader *r, enum pack_problem_kind kind, uint64_t 
 	r->problem(r->ctx, kind, offset, path, what);
 }
 
-/* An entry that is lost: the next index need not name it again. */
+/* Reports a lost entry, so that the next index need not name it again. */
 static void report_lost(
 	struct pack_reader *r, uint64_t offset, struct pack_bytes path, const char *what)
 {
@@ -142,7 +141,7 @@ static void report_lost(
 	buf_add(&r->lost, &sum, sizeof sum, NULL); /* without memory it is named twice */
 }
 
-/* Whether it was reported so. */
+/* Whether this path was reported as lost. */
 static bool was_lost(const struct pack_reader *r, struct pack_bytes path)
 {
 	uint64_t sum = path.at != NULL ? hash_xxh3(path.at, path.len) : 0;
@@ -154,7 +153,7 @@ static bool was_lost(const struct pack_reader *r, struct pack_bytes path)
 	return false;
 }
 
-/* Damage at this place, or without a load the input's end: the open entry can't be whole. */
+/* There is damage here or, if load is NULL, the input ends. The open entry can't be whole. */
 static void damage(struct pack_reader *r, struct pack_load *load)
 {
 	r->damaged = r->gap = true;
@@ -194,7 +193,7 @@ static const struct cbormap_field start_fields[] = {
 	[START_FIELDS] = {0},
 };
 
-/* START says what the pack needs. Returns 0, or -1 refused. */
+/* Checks what START requires. Returns 0, or -1 with err set if the pack is refused. */
 static int check_start(const struct pack_load *load, struct err *err)
 {
 	struct cbormap_value v[START_FIELDS];
@@ -210,7 +209,7 @@ static int check_start(const struct pack_load *load, struct err *err)
 
 /* --- entries ------------------------------------------------------------ */
 
-/* An entry is complete: counts, and its record. */
+/* Counts a complete entry, and keeps its record. */
 static int complete(struct pack_reader *r, uint64_t block, uint32_t at, const uint8_t *meta,
 	size_t meta_len, const struct pack_tail *tail, struct err *err)
 {
@@ -227,7 +226,7 @@ static int complete(struct pack_reader *r, uint64_t block, uint32_t at, const ui
 		return 0;
 	r->seen_count++;
 	r->blind = r->blind || tail->passed_by;
-	/* Without an index for so long there is none; keep no more than is allowed. */
+	/* So much without an index means there is none. Keep no more than the limit. */
 	if (r->seen.len + meta_len + sizeof place > r->seen.max)
 		return 0;
 	cbor_out_init(&out, place, sizeof place);
@@ -239,7 +238,7 @@ static int complete(struct pack_reader *r, uint64_t block, uint32_t at, const ui
 	return buf_add(&r->seen, meta, meta_len, err);
 }
 
-/* Content of the open entry that is in this load. */
+/* Counts the content of the open entry in this load. */
 static void add_content(
 	struct pack_reader *r, const struct pack_load *load, uint32_t from, uint32_t end)
 {
@@ -255,7 +254,7 @@ static void add_content(
 	}
 }
 
-/* The open entry's TAIL is in this load: the verdict. */
+/* The open entry's TAIL is in this load: decides its verdict. */
 static int end_open(struct pack_reader *r, struct pack_load *load, struct err *err)
 {
 	const struct pack_tail *tail = &load->lead_tail;
@@ -299,7 +298,7 @@ static int end_open(struct pack_reader *r, struct pack_load *load, struct err *e
 	return complete(r, r->open_at, r->open_head, r->record.data, r->record.len, tail, err);
 }
 
-/* The last entry of a load goes on in the next one. */
+/* The last entry of a load continues in the next one. */
 static int begin_open(struct pack_reader *r, struct pack_load *load, struct err *err)
 {
 	const struct pack_member *m = &load->trail;
@@ -341,7 +340,7 @@ static int take_entries(struct pack_reader *r, struct pack_load *load, struct er
 	} else if (!has_lead && r->open) {
 		damage(r, load);
 	}
-	/* A lead that is not ended where an entry begins. */
+	/* The open entry has not ended, but another one begins. */
 	if (r->open && load->block.first != PACK_BLOCK_NONE)
 		damage(r, load);
 	load->usable = true;
@@ -370,8 +369,8 @@ static int take_entries(struct pack_reader *r, struct pack_load *load, struct er
 
 /* --- INDEX -------------------------------------------------------------- */
 
-/* Names what an index lists and was not met. What was met is in the same order
- * as what is listed; offsets are no help, for bytes may have come in or gone. */
+/* Reports entries that the index lists but that were not read. Both are in the same order.
+ * Offsets can't be compared, because bytes may have been inserted or removed. */
 static void find_lost(struct pack_reader *r, struct pack_index *index)
 {
 	struct pack_index seen = {.left = r->seen_count};
@@ -465,7 +464,7 @@ static void take_end(struct pack_reader *r, struct pack_load *load)
 
 /* --- blocks ------------------------------------------------------------- */
 
-/* Order and presence, before what is in it. */
+/* Checks the sequence number, before the block's content is used. */
 static void check_sequence(struct pack_reader *r, struct pack_load *load)
 {
 	uint64_t seq = load->block.seq;
@@ -485,7 +484,7 @@ static void check_sequence(struct pack_reader *r, struct pack_load *load)
 	damage(r, load);
 }
 
-/* A block whose payload can't be used. */
+/* Reports a block whose payload can't be used. */
 static void unusable(struct pack_reader *r, struct pack_load *load)
 {
 	char what[ERR_MESSAGE_MAX + 64];
@@ -558,7 +557,7 @@ int pack_reader_take(struct pack_reader *r, struct pack_load *load, struct err *
 			return b->raw_len <= r->key.max
 				       ? buf_add(&r->key, load->raw, b->raw_len, err)
 				       : 0;
-		/* All KEY blocks of a pack are the same. */
+		/* All KEY blocks of a pack must be the same. */
 		if (b->raw_len == r->key.len && memcmp(load->raw, r->key.data, b->raw_len) == 0)
 			return 0;
 		report(r, PACK_PROBLEM_BLOCK, load->at, nobody,

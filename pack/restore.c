@@ -1,4 +1,4 @@
-/* Metadata by descriptor, through /proc where a call has no such form. */
+/* Restores metadata by descriptor, or by a path in /proc for calls that have no such form. */
 #include "pack/restore.h"
 
 #include <errno.h>
@@ -18,12 +18,12 @@
 static const char acl_access[] = "system.posix_acl_access";
 static const char acl_default[] = "system.posix_acl_default";
 
-/* FS_COMPR_FL and FS_NOCOW_FL: btrfs passes over the latter once there is content. */
+/* FS_COMPR_FL and FS_NOCOW_FL. Btrfs ignores the latter once a file has content. */
 #define EARLY_FLAGS 0x00800004u
 
 #define NO_MODE ((mode_t)-1)
 
-/* What is missing, collected. */
+/* Collects what could not be restored. */
 struct missing {
 	char *text;
 	size_t len;
@@ -66,7 +66,7 @@ static int chown_fd(int fd, uid_t uid, gid_t gid)
 	return fchownat(fd, "", uid, gid, AT_EMPTY_PATH);
 }
 
-/* Whose an object is to be; (uid_t)-1: not known. */
+/* The owner and group to set; -1: not known. */
 struct owner {
 	uid_t uid;
 	gid_t gid;
@@ -95,7 +95,8 @@ static bool is_owner(const struct owner *o, const struct stat *st)
 	       (o->gid == (gid_t)-1 || o->gid == st->st_gid);
 }
 
-/* Sets owner and group; takes off *mode what they would give rights to. */
+/* Sets owner and group. If they end up different, removes from *mode the set-id bits and the
+ * group permissions, which would serve the wrong user or group. */
 static void set_owner(int fd, const struct owner *o, mode_t *mode, struct missing *m)
 {
 	struct stat st = {.st_uid = (uid_t)-1, .st_gid = (gid_t)-1};
@@ -116,12 +117,12 @@ static void set_owner(int fd, const struct owner *o, mode_t *mode, struct missin
 		*mode &= ~(mode_t)S_ISUID;
 	if (o->gid != st.st_gid)
 		*mode &= ~(mode_t)S_ISGID;
-	if (o->gid != (gid_t)-1 && o->gid != st.st_gid) /* its rights would be another group's */
+	if (o->gid != (gid_t)-1 && o->gid != st.st_gid) /* another group would get them */
 		*mode &= ~(mode_t)S_IRWXG | ((*mode & S_IRWXO) << 3);
 }
 
-/* By descriptor, or the path of one that was opened with O_PATH. Returns 0 also
- * if it is not there. */
+/* Removes an attribute by descriptor, or by path if the object was opened with O_PATH. Returns
+ * 0 also if it does not exist. */
 static int remove_xattr(int fd, const char *path, const char *name)
 {
 	int ret = path != NULL ? removexattr(path, name) : fremovexattr(fd, name);
@@ -146,7 +147,7 @@ static void set_xattrs(const struct pack_restore *r, int fd, unsigned how,
 		name[key.len] = 0;
 		access = access || strcmp(name, acl_access) == 0;
 		def = def || strcmp(name, acl_default) == 0;
-		/* These give rights. */
+		/* These grant privileges. */
 		if (!r->privileged &&
 			(strncmp(name, "security.", 9) == 0 || strncmp(name, "trusted.", 8) == 0)) {
 			esc_name(shown, sizeof shown, key.at, key.len);
@@ -191,12 +192,12 @@ static void set_mode(const struct pack_restore *r, int fd, unsigned how, mode_t 
 		miss_errno(m, "mode not restored");
 }
 
-/* What the file system did not keep, and did not say so. */
+/* Finds what the file system did not keep without reporting an error. */
 static void look_again(const struct stat *st, unsigned how, mode_t mode,
 	const struct pack_head *head, struct missing *m)
 {
 	if (m->any)
-		return; /* something was said */
+		return; /* a problem was already reported */
 	if (!(how & PACK_RESTORE_SYMLINK) && (st->st_mode & 07777) != mode)
 		miss(m, "mode not restored: it is %04o here, not %04o",
 			(unsigned)st->st_mode & 07777, (unsigned)mode);
@@ -219,8 +220,7 @@ int pack_restore_meta(const struct pack_restore *r, int fd, unsigned how, mode_t
 	bool fresh = how & PACK_RESTORE_FRESH && (mode & 06000) == 0;
 	struct stat st;
 
-	/* A change of owner takes set-id bits and capabilities off: what depends on it comes
-	 * later. */
+	/* A change of owner clears set-id bits and capabilities, so those are set later. */
 	if (r->privileged && !(fresh && owner.uid == r->uid && owner.gid == r->gid))
 		set_owner(fd, &owner, &mode, &m);
 	set_xattrs(r, fd, how, head, &m);
@@ -231,7 +231,7 @@ int pack_restore_meta(const struct pack_restore *r, int fd, unsigned how, mode_t
 		miss_errno(&m, "modification time not restored");
 	if (fstat(fd, &st) != 0)
 		miss_errno(&m, "metadata can't be compared");
-	else if (r->privileged && fresh && !is_owner(&owner, &st)) /* it is made as another here */
+	else if (r->privileged && fresh && !is_owner(&owner, &st)) /* the new file is another's */
 		return pack_restore_meta(
 			r, fd, how & ~(unsigned)PACK_RESTORE_FRESH, 0, head, text, text_len);
 	else

@@ -1,7 +1,7 @@
 /*
- * A stack of frames, one for each directory from the root given down to where
- * the walk is. Frames far up give their descriptor back, and get it again
- * through ".." on the way back, if that is still the same directory.
+ * A stack of frames, one for each directory from the given path down to the current one. Outer
+ * frames close their directory when too many are open, and reopen it through ".." on the way
+ * back, if that is still the same directory.
  */
 #include "pack/scan.h"
 
@@ -20,7 +20,7 @@
 #include "pack/names.h"
 
 #define LIST_MEM (64u << 10)
-/* What all lists together keep in memory before new ones spill early. */
+/* Once all lists together use this much memory, new ones spill earlier. */
 #define LISTS_MEMORY PACK_NAMES_MEMORY
 #define LIST_SMALL   (64u << 10)
 
@@ -28,10 +28,10 @@ static const char cache_tag[] = "CACHEDIR.TAG";
 static const char cache_signature[] = "Signature: 8a477f597d28d172789f06886806bc55";
 
 struct frame {
-	struct pack_dir *dir; /* NULL: given back for now */
+	struct pack_dir *dir; /* NULL: closed for now */
 	dev_t dev;
 	ino_t ino;
-	size_t path_len; /* of the directory's path, with its "/" */
+	size_t path_len; /* length of the directory's path, with its "/" */
 	struct pack_names names;
 };
 
@@ -40,15 +40,15 @@ struct pack_scan {
 	struct frame *frames;
 	size_t depth, frames_cap;
 	struct buf path;
-	struct pack_dir *root_dir; /* where the root's own name is */
+	struct pack_dir *root_dir; /* the directory that has the given path's last component */
 	char *root_name;
-	struct pack_dir *current; /* the directory that was handed out last */
-	size_t to_open;           /* regular files */
-	size_t lists;             /* bytes of names in memory */
-	bool any;                 /* an item was met, or a problem */
+	struct pack_dir *current; /* the directory returned last */
+	size_t to_open;           /* how many more regular files to open */
+	size_t lists;             /* memory of all lists, in bytes */
+	bool any;                 /* there was an item or a problem */
 	bool dropped;             /* something was excluded */
 	uint64_t *mem;
-	struct pack_dir *entering; /* the last item, a directory to go into */
+	struct pack_dir *entering; /* the last item, if it is a directory to enter */
 	struct pack_names entering_names;
 };
 
@@ -66,7 +66,7 @@ void pack_dir_unref(struct pack_dir *dir)
 	free(dir);
 }
 
-/* Takes the descriptor, also on failure. */
+/* Takes the descriptor, even on failure. */
 static struct pack_dir *dir_new(int fd, struct err *err)
 {
 	struct pack_dir *dir = mem_new(sizeof *dir, err);
@@ -158,8 +158,8 @@ static void problem(struct pack_scan *s, const char *what, int errnum)
 	s->o.problem(s->o.problem_ctx, (const char *)s->path.data, s->path.len, what, errnum);
 }
 
-/* What could not be looked at: one that was listed has gone since, or it is a path that
- * was given, which is reported as it was given. */
+/* Something could not be examined: it vanished after it was listed, or it is a given path,
+ * which is reported as it was given. */
 static void missing(struct pack_scan *s, int errnum)
 {
 	if (s->depth == 0)
@@ -187,8 +187,8 @@ static int add_name(void *ctx, const char *name, uint8_t type)
 	return pack_names_add(l->names, name, type, l->err);
 }
 
-/* True if the directory says of itself that it is a cache (the Cache Directory
- * Tagging Specification, bford.info/cachedir). */
+/* Whether the directory is marked as a cache (Cache Directory Tagging Specification,
+ * bford.info/cachedir). */
 static bool is_cache(int fd)
 {
 	char text[sizeof cache_signature - 1];
@@ -203,8 +203,7 @@ static bool is_cache(int fd)
 	return is;
 }
 
-/* Lists an opened directory, so that the walk goes into it next. Sets
- * item->error if it could not be listed. */
+/* Lists an open directory, so that the walk enters it next. Sets item->error if that fails. */
 static int list_dir(struct pack_scan *s, struct pack_scan_item *item, struct err *err)
 {
 	struct listing l = {.names = &s->entering_names, .err = err};
@@ -226,7 +225,7 @@ static int list_dir(struct pack_scan *s, struct pack_scan_item *item, struct err
 	return 0;
 }
 
-/* Whether an entry here and one that comes from elsewhere can't both be. */
+/* Whether an entry of this path would conflict with one that comes from elsewhere. */
 static bool is_taken(const struct pack_scan *s, const char *path, size_t len, bool is_dir)
 {
 	char *const *at;
@@ -242,7 +241,7 @@ static bool is_taken(const struct pack_scan *s, const char *path, size_t len, bo
 	return false;
 }
 
-/* Looks at a name. Returns 0 with the item filled; 2 to leave it out; -1. */
+/* Examines a name. Returns 0 with the item filled, 2 to leave it out, -1 with err set. */
 static int look(struct pack_scan *s, struct pack_dir *dir, const char *name, uint8_t type,
 	struct pack_scan_item *item, struct err *err)
 {
@@ -279,7 +278,7 @@ static int look(struct pack_scan *s, struct pack_dir *dir, const char *name, uin
 			close(item->fd);
 			item->fd = -1;
 		}
-		if (item->fd < 0) /* it is not one by now, or can't be opened */
+		if (item->fd < 0) /* not a regular file any more, or can't be opened */
 			return look(s, dir, name, DT_UNKNOWN, item, err);
 		s->to_open--;
 	}
@@ -306,7 +305,7 @@ vanished:
 
 /* --- frames ------------------------------------------------------------- */
 
-/* Goes into the directory that was listed last; the path gets its "/". */
+/* Enters the directory listed last; the path gets its "/". */
 static int push(struct pack_scan *s, struct err *err)
 {
 	struct frame *f;
@@ -339,7 +338,7 @@ static int push(struct pack_scan *s, struct err *err)
 	return 0;
 }
 
-/* Leaves the innermost directory; opens the one above again if need be. */
+/* Leaves the innermost directory, and reopens the one above if it was closed. */
 static int pop(struct pack_scan *s, struct err *err)
 {
 	struct frame *f = &s->frames[--s->depth], *up = f - 1;
@@ -367,9 +366,9 @@ static int pop(struct pack_scan *s, struct err *err)
 	return 0;
 }
 
-/* Splits a path into the directory, which may be reached through links, and
- * the name in it, which is not followed, unless a "/" says that it is to be. Returns the directory
- * opened, or -1 with errno set. *name points into path, or is ".". */
+/* Splits a path into its directory, which may be reached through links, and the last component,
+ * which is not followed unless the path ends in "/". Returns the opened directory, or -1 with
+ * errno set. *name points into path, or is ".". */
 static int open_parent(int base, char *path, const char **name)
 {
 	size_t len = strlen(path);
@@ -398,7 +397,7 @@ static int open_parent(int base, char *path, const char **name)
 	return fd;
 }
 
-/* Begins with the next path given. As pack_scan_next; 2: nothing there. */
+/* Begins the next given path. Returns as pack_scan_next, or 2 if there is nothing to return. */
 static int next_root(struct pack_scan *s, struct pack_scan_item *item, struct err *err)
 {
 	const char *path, *name;
@@ -434,7 +433,8 @@ static int next_root(struct pack_scan *s, struct pack_scan_item *item, struct er
 	return look(s, s->root_dir, name, DT_UNKNOWN, item, err);
 }
 
-/* The next name of the innermost directory. 0, 1 no more there, 2 left out. */
+/* The next name of the innermost directory. Returns 0, 1 at its end, 2 if the name is left out,
+ * -1 with err set. */
 static int next_name(struct pack_scan *s, struct pack_scan_item *item, struct err *err)
 {
 	struct frame *f = &s->frames[s->depth - 1];
@@ -450,7 +450,7 @@ static int next_name(struct pack_scan *s, struct pack_scan_item *item, struct er
 	if (got != 0)
 		return got;
 	len = strlen(name);
-	/* Room for the "/" and name of what may be gone into. */
+	/* If it is a directory, a "/" and a name must still fit. */
 	if (f->path_len + len > PACK_PATH_MAX) {
 		problem(s, "holds a name that makes the path too long: left out", 0);
 		return 2;
@@ -480,7 +480,7 @@ int pack_scan_next(struct pack_scan *s, struct pack_scan_item *item, struct err 
 		if (got < 0 || (got == 1 && pop(s, err) != 0))
 			return -1;
 	} while (got != 0);
-	/* buf_add may have moved the path, and wants a NUL behind it. */
+	/* buf_add may have moved the path; also add a NUL. */
 	if (buf_room(&s->path, 1, err) == NULL)
 		return -1;
 	s->path.data[s->path.len] = 0;
@@ -490,7 +490,7 @@ int pack_scan_next(struct pack_scan *s, struct pack_scan_item *item, struct err 
 	s->any = true;
 	if (item->self == NULL || s->o.no_recursion)
 		return 0;
-	/* One of another file system than the one above may have to be left alone. */
+	/* A directory on another file system than its parent may have to be left alone. */
 	if (s->o.one_file_system && s->depth > 0 &&
 		item->st.st_dev != s->frames[s->depth - 1].dev &&
 		(s->o.enters == NULL || !s->o.enters(s->o.ctx, item->path, item->path_len))) {

@@ -1,17 +1,17 @@
 /*
- * The scanner: walks trees by directory descriptors, without recursion, and
- * hands out what it meets, each directory before what is in it, names sorted
- * bytewise. See pack/FORMAT.md, section 4.3.
+ * The scanner: walks directory trees by descriptors, without recursion. Each directory comes
+ * before its content, and names are sorted bytewise. See pack/FORMAT.md, section 4.3.
  *
  *   pack_scan_new -> pack_scan_next ... -> pack_scan_free
  *
- * Nothing is followed through a link below the paths given; a path that is a link is followed if
- * it ends in "/" and leads to a directory. Depth, length of
- * a path (up to the format's limit) and number of names in a directory are
- * without effect on memory, but for a few bytes a level; at most
- * PACK_SCAN_OPEN directories stay open.
- * One thread at a time; the directories handed out are counted references
- * that other threads may use and give back.
+ * Links below the given paths are not followed. A given path that is a link is followed if it
+ * ends in "/" and leads to a directory. Memory hardly depends on depth, length of paths (up to
+ * the format's limit) and number of names: lists of names spill to temporary files beyond 4 MiB
+ * in all, and keep at most 64 KiB each from then on. At most PACK_SCAN_OPEN directories stay
+ * open.
+ *
+ * One thread at a time. The directories in items are reference-counted; other threads may use
+ * and release them.
  */
 #ifndef FDUMP_PACK_SCAN_H
 #define FDUMP_PACK_SCAN_H
@@ -33,64 +33,64 @@ struct pack_dir {
 	atomic_uint refs;
 };
 struct pack_dir *pack_dir_ref(struct pack_dir *dir);
-/* Closes it with the last reference. dir may be NULL. */
+/* Drops a reference; the last one closes the directory. dir may be NULL. */
 void pack_dir_unref(struct pack_dir *dir);
 
 struct pack_scan_options {
-	int base; /* what relative paths begin at: a descriptor, or AT_FDCWD */
+	int base; /* where relative paths begin: a descriptor, or AT_FDCWD */
 	bool one_file_system;
-	bool no_recursion;   /* the paths themselves, not what is in them */
-	bool exclude_caches; /* of a directory with a CACHEDIR.TAG only that */
-	bool skip_known;     /* leave out the file (skip_dev, skip_ino): the output */
+	bool no_recursion;   /* the given paths only, not what is in them */
+	bool exclude_caches; /* of a directory with a CACHEDIR.TAG, return only the tag */
+	bool skip_known;     /* leave out the file (skip_dev, skip_ino), which is the output */
 	dev_t skip_dev;
 	ino_t skip_ino;
-	/* "NAME=...", ended by NULL: what is NAME, or in the way of it, is a problem and left out,
-	 * for an entry of that name comes from elsewhere. NULL: none. */
+	/* "NAME=...", ended by NULL: entries of these names come from elsewhere. What has such
+	 * a name, or would be in its way, is reported as a problem and left out. NULL: none. */
 	char *const *taken;
-	/* True if this path is to be left out; may be NULL. */
+	/* Whether to leave out this path. May be NULL. */
 	bool (*excluded)(void *ctx, const char *path, size_t len, bool is_dir);
-	/* one_file_system: a directory of another file system was met. `enters` is true where it
-	 * is entered all the same, for it is a path of its own; else `border` is called. Both
-	 * may be NULL. */
+	/* With one_file_system, for a directory on another file system: `enters` returns true
+	 * if it is entered anyway, because it is one of the given paths. Otherwise `border` is
+	 * called. Both may be NULL. */
 	bool (*enters)(void *ctx, const char *path, size_t len);
 	void (*border)(void *ctx, const char *path, size_t len);
-	/* The next path to walk; returns 0, 1 when there are no more, -1 with
-	 * err set. The text is good until the next call. */
+	/* The next path to walk. Returns 0, 1 when there are no more, -1 with err set. The text
+	 * is valid until the next call. */
 	int (*next_root)(void *ctx, const char **path, struct err *err);
-	/* Something that could not be looked at; errnum may be 0. */
+	/* Something could not be examined. errnum may be 0. */
 	void (*problem)(void *ctx, const char *path, size_t len, const char *what, int errnum);
 	void *ctx, *problem_ctx; /* problem_ctx: for `problem`; ctx: for all others */
 };
 
-/* What was met. All is borrowed until the next call; keep a directory by
- * pack_dir_ref. */
+/* An item of the walk. Everything is borrowed until the next call, except fd. Keep a directory
+ * with pack_dir_ref. */
 struct pack_scan_item {
-	struct pack_dir *dir; /* where it is */
+	struct pack_dir *dir; /* the directory that it is in */
 	const char *name;     /* its name there */
 	const char *path;     /* its path in the pack */
 	size_t path_len;
 	struct stat st;
-	struct pack_dir *self; /* a directory, opened; else NULL */
-	int fd;                /* a regular file, opened (pack_scan_open): the caller's; else -1 */
-	int error;             /* a directory that could not be opened or listed: errno */
+	struct pack_dir *self; /* if a directory: opened; else NULL */
+	int fd;    /* a regular file, already open (pack_scan_open), owned by the caller; else -1 */
+	int error; /* errno, if a directory could not be opened or listed */
 };
 
-/* options are copied; NULL with err set: out of memory. */
+/* The options are copied. Returns NULL with err set (out of memory). */
 struct pack_scan *pack_scan_new(const struct pack_scan_options *options, struct err *err);
 void pack_scan_free(struct pack_scan *scan);
 
-/* Returns 0 with *item set; 1 at the end; -1 with err set. ERR_NOTFOUND: all is excluded,
- * and nothing is `taken`. */
+/* Returns 0 with *item set; 1 at the end; -1 with err set. ERR_NOTFOUND: everything is
+ * excluded, and `taken` is empty. */
 int pack_scan_next(struct pack_scan *scan, struct pack_scan_item *item, struct err *err);
 
-/* So many of the regular files that come next are opened at once, and looked at
- * by their descriptor, which saves finding the name twice. None at first. */
+/* Opens the next `count` regular files at once and examines them by descriptor, which saves a
+ * second lookup of the name. Initially 0. */
 void pack_scan_open(struct pack_scan *scan, size_t count);
 
-/* The path of a pack's entry for a path as a person gives it: without a
- * leading "/", without "." and empty components, from behind the last "..";
- * "." if nothing is left. Returns its length; *cut is set if something that
- * matters ("/" or "..") was left out. out has room for strlen(path) + 2. */
+/* The path in a pack for a path that the user gave: without a leading "/", without "." and
+ * empty components, and only what follows the last "..". "." if nothing is left. Returns its
+ * length. *cut tells whether a leading "/" or a ".." was removed. out needs room for
+ * strlen(path) + 2 bytes. */
 size_t pack_scan_name(const char *path, char *out, bool *cut);
 
 #endif

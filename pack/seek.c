@@ -1,9 +1,9 @@
 /*
- * END, then the chain of INDEX blocks backwards. An INDEX is first read only
- * as far as its pointer to the one before, if that is neither compressed nor sealed.
+ * Reads END, then the chain of INDEX blocks backwards. If an INDEX is neither compressed nor
+ * sealed, only its pointer to the previous one is read first.
  *
- * In a sealed pack END itself is sealed, and so where the pack begins; but the
- * KEY block is right before END, and says so by its length.
+ * In a sealed pack END is sealed too, and with it the pack's beginning. But the KEY block ends
+ * right before END, and its own header gives its length, so it can be found by search.
  */
 #include "pack/seek.h"
 
@@ -26,10 +26,10 @@
 #include "pack/writer.h"
 
 #define END_BLOCK  (PACK_BLOCK_HEADER + PACK_END_LEN)
-#define INDEX_HEAD 32 /* bytes that hold the first item of an INDEX: 1 + 3 * 9 */
+#define INDEX_HEAD 32 /* enough for the first item of an INDEX: 1 + 3 * 9 */
 
 struct pack {
-	uint64_t start, end; /* of its START's and END's headers */
+	uint64_t start, end; /* offsets of the headers of START and END */
 	uint64_t entries;
 	uint8_t id[PACK_BLOCK_ID];
 	bool sealed;
@@ -38,9 +38,9 @@ struct pack {
 
 struct pack_seek {
 	struct pack_seek_options o;
-	struct buf packs;  /* struct pack, the last in the file first */
-	uint64_t next;     /* INDEX to go back to, in the input; 0: none in this pack */
-	uint64_t next_seq; /* it must come before this block */
+	struct buf packs;  /* struct pack; the last in the file first */
+	uint64_t next;     /* offset in the input of the next INDEX to read; 0: none in this pack */
+	uint64_t next_seq; /* its sequence number must be below this */
 };
 
 /* A block that was read. */
@@ -53,9 +53,9 @@ struct got {
 struct pack_seek_hand {
 	struct pack_press *press;
 	struct pack_digest *digest;
-	uint64_t key_of; /* 1 + the pack whose key the press has; 0: none */
+	uint64_t key_of; /* 1 + number of the pack whose key the press has; 0: none */
 	struct got index, data;
-	uint64_t index_at; /* which one .index has; 0: none */
+	uint64_t index_at; /* offset of the INDEX in .index; 0: none */
 };
 
 static struct pack *pack_of(const struct pack_seek *s, uint32_t n)
@@ -75,7 +75,7 @@ static int damage(struct err *err, const char *what, uint64_t at)
 
 /* --- one block ---------------------------------------------------------- */
 
-/* Reads a header that must lie, with its payload, before `limit`. */
+/* Reads a header. The block must end at or before `limit`. */
 static int read_header(const struct pack_seek *s, uint64_t at, uint64_t limit,
 	struct pack_block *block, struct err *err)
 {
@@ -96,7 +96,7 @@ static int read_header(const struct pack_seek *s, uint64_t at, uint64_t limit,
 	return 0;
 }
 
-/* Reads the payload of the block in `got`, and opens it. */
+/* Reads and opens the payload of the block in `got`. */
 static int read_payload(const struct pack_seek *s, struct pack_seek_hand *hand, struct got *got,
 	uint32_t pack, uint64_t at, struct err *err)
 {
@@ -126,7 +126,7 @@ static int read_payload(const struct pack_seek *s, struct pack_seek_hand *hand, 
 
 /* --- the end of a pack -------------------------------------------------- */
 
-/* The KEY block whose payload ends where END begins. */
+/* Finds the KEY block that ends where END begins, and gets the payload key from it. */
 static int find_key(struct pack_seek *s, struct pack *p, uint64_t seq, struct err *err)
 {
 	size_t len = PACK_BLOCK_HEADER + PACK_KEYBLOCK_MAX, i;
@@ -163,7 +163,7 @@ out:
 	return got;
 }
 
-/* Reads the header of END, which ends at this offset. Sealed ones are longer. */
+/* Reads the header of END, which ends at offset `end`. A sealed END is longer. */
 static int read_end_header(struct pack_seek *s, struct pack *p, uint64_t end,
 	struct pack_block *block, struct err *err)
 {
@@ -188,7 +188,7 @@ static int read_end_header(struct pack_seek *s, struct pack *p, uint64_t end,
 	return err_set(err, ERR_DAMAGE, "no END at %llu", (unsigned long long)end);
 }
 
-/* The pack that ends at this offset. */
+/* Adds the pack that ends at this offset. */
 static int add_pack(struct pack_seek *s, struct pack_seek_hand *hand, uint64_t at, struct err *err)
 {
 	struct pack fresh = {0}, *p = &fresh;
@@ -213,7 +213,7 @@ static int add_pack(struct pack_seek *s, struct pack_seek_hand *hand, uint64_t a
 	p = pack_of(s, n);
 	if (read_payload(s, hand, &hand->index, n, p->end, err) != 0)
 		return -1;
-	/* What END says, compared with where it is. */
+	/* Compare what END says with where it is. */
 	pack_end_get(&end, hand->index.raw);
 	if (end.length > p->end || end.blocks != b->seq || end.last_index >= end.length)
 		return damage(err, "END that does not agree", p->end);
@@ -317,7 +317,7 @@ uint64_t pack_seek_start(const struct pack_seek *s, uint32_t pack)
 	return pack_of(s, pack)->start;
 }
 
-/* The header of an INDEX of this pack. */
+/* Reads the header of an INDEX of this pack. */
 static int read_index_header(const struct pack_seek *s, const struct pack *p, uint64_t at,
 	struct pack_block *block, struct err *err)
 {
@@ -365,8 +365,8 @@ int pack_seek_back(struct pack_seek *s, struct pack_seek_hand *hand, struct pack
 	hand->index_at = 0;
 	if (read_index_header(s, p, place->at, b, err) != 0)
 		return -1;
-	/* Where the INDEX before this one is: from its first bytes if they are plain, else by
-	 * opening it. */
+	/* Find the previous INDEX: from the first bytes if they are readable, else by opening
+	 * the block. */
 	if (b->sealed || b->codec != PACK_RAW || p->sealed) {
 		if (pack_seek_index(s, hand, place, &index, err) != 0)
 			return -1;
@@ -377,7 +377,7 @@ int pack_seek_back(struct pack_seek *s, struct pack_seek_hand *hand, struct pack
 		if (pack_index_open(&index, head, len, err) != 0)
 			return err_prefix(err, "INDEX at %llu", (unsigned long long)place->at);
 	}
-	/* Backwards only, in the file and in number. */
+	/* Offsets and sequence numbers must decrease. */
 	if (index.prev >= place->at - p->start || b->seq >= s->next_seq ||
 		(index.prev == 0) != (index.number == 0))
 		return damage(err, "INDEX that points forward", place->at);
@@ -394,7 +394,7 @@ struct member {
 	const struct pack_seek_sink *sink;
 	const struct pack_index_record *record;
 	uint32_t pack;
-	uint64_t at, seq; /* of the block that is next */
+	uint64_t at, seq; /* of the next block */
 	uint64_t size, holes;
 	struct cbor_in in;
 };
@@ -416,7 +416,7 @@ static int open_block(struct member *m, struct err *err)
 	return 0;
 }
 
-/* The next block with content of the entry; indexes may stand between. */
+/* Opens the next block with content of the entry. INDEX and KEY blocks may come before it. */
 static int next_block(struct member *m, struct err *err)
 {
 	const struct pack_block *b = &m->hand->data.block;
@@ -432,13 +432,13 @@ static int next_block(struct member *m, struct err *err)
 			(b->kind == PACK_ENTRY && (b->first == 0 || b->raw_len == 0)))
 			return damage(err, "the entry's end is missing", at);
 	} while (b->kind != PACK_ENTRY);
-	/* What follows the entry's end is not its own. */
+	/* What follows the entry's end belongs to others. */
 	cbor_in_init(
 		&m->in, m->hand->data.raw, b->first == PACK_BLOCK_NONE ? b->raw_len : b->first);
 	return 0;
 }
 
-/* One item of content. */
+/* Processes one item of content. */
 static int take_item(struct member *m, const struct pack_item *item, struct err *err)
 {
 	const struct pack_seek_sink *sink = m->sink;
@@ -479,7 +479,7 @@ static int take_tail(struct member *m, struct err *err)
 	return m->sink->tail != NULL ? m->sink->tail(m->sink->ctx, &tail, verdict, err) : 0;
 }
 
-/* HEAD, in the block that the record names. */
+/* Reads HEAD, in the block that the record names. */
 static int take_head(struct member *m, struct err *err)
 {
 	const struct pack_index_record *r = m->record;

@@ -1,4 +1,4 @@
-/* A stack under a lock; a directory's mode is changed with the lock held. */
+/* A stack under a lock. Modes are changed with the lock held. */
 #include "pack/widen.h"
 
 #include <assert.h>
@@ -13,7 +13,7 @@
 #include "lib/mutex.h"
 
 struct wide {
-	int fd; /* a duplicate */
+	int fd; /* a duplicate descriptor */
 	mode_t mode;
 };
 
@@ -44,12 +44,12 @@ void pack_widen_free(struct pack_widen *w)
 
 static bool may_change(const struct stat *st)
 {
-	/* Who is not in its group can't give a set-group-id bit back. */
+	/* Only a member of its group could restore a set-group-id bit. */
 	return st->st_uid == geteuid() && (st->st_mode & S_IRWXU) != S_IRWXU &&
 	       (!(st->st_mode & S_ISGID) || st->st_gid == getegid());
 }
 
-/* Widens what path leads to, and opens it there. Returns as pack_widen_open. */
+/* Widens the directory that path_fd refers to, and opens it. Returns as pack_widen_open. */
 static int widen(struct pack_widen *w, int path_fd, const struct stat *st)
 {
 	char path[FS_PROC_MAX];
@@ -93,7 +93,7 @@ int pack_widen_open(struct pack_widen *w, int parent, const char *name, bool *wi
 	wider = fstat(path_fd, &st) == 0 && may_change(&st) ? widen(w, path_fd, &st) : -1;
 	*wide = wider >= 0;
 	if (wider < 0 && fd >= 0)
-		return fd; /* maybe nothing is to be made in it */
+		return fd; /* write permission may not be needed */
 	saved = wider < 0 ? EACCES : errno;
 	close(path_fd);
 	errno = saved;

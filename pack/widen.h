@@ -1,11 +1,11 @@
 /*
- * Directories whose owner lacks permissions on them, while something is
- * restored in them: they get u+rwx for that time.
+ * Temporarily adds u+rwx to directories whose owner lacks it, while something is restored in
+ * them.
  *
  *   pack_widen_new -> (_open -> _narrow)* -> _back -> _free
  *
- * Directories are narrowed in the opposite order. One thread; but _back may come
- * from any, at any time, also while the process ends after a signal.
+ * Directories are narrowed in reverse order. For one thread; only _back may be called from any
+ * thread at any time, also while the process ends after a signal.
  */
 #ifndef FDUMP_PACK_WIDEN_H
 #define FDUMP_PACK_WIDEN_H
@@ -16,22 +16,22 @@
 struct err;
 struct pack_widen;
 
-#define PACK_WIDEN_MAX 256 /* directories at a time */
+#define PACK_WIDEN_MAX 256 /* directories widened at a time */
 
-/* NULL with err set: out of memory. */
+/* Returns NULL with err set (out of memory). _free also does what _back does. */
 struct pack_widen *pack_widen_new(struct err *err);
 void pack_widen_free(struct pack_widen *widen);
 
-/* Opens a directory in a directory, not through a link. If it is ours, and lacks
- * u+rwx, and they are needed, it gets them, and *wide is true. Returns
- * the descriptor, or -1 with errno set. */
+/* Opens a directory in a directory, not through a link. If it is ours and lacks u+rwx, and
+ * these are needed, adds them and sets *wide to true. Returns the descriptor, or -1 with errno
+ * set. */
 int pack_widen_open(struct pack_widen *widen, int parent, const char *name, bool *wide);
 
-/* The last one that was widened, and not narrowed yet, gets its mode back;
- * keep: it has got another by now. Returns 0, or -1 with errno set. */
+/* Gives the most recently widened directory its mode back. keep: it has got another mode in the
+ * meantime; leave that. Returns 0, or -1 with errno set. */
 int pack_widen_narrow(struct pack_widen *widen, bool keep);
 
-/* All of them get their modes back, and none is widened any more. */
+/* Gives all of them their modes back. From then on none is widened. */
 void pack_widen_back(struct pack_widen *widen);
 
 #endif

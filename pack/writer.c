@@ -1,8 +1,8 @@
 /*
- * Numbering and emission are apart: a block's number is known before it is
- * pressed (sealing needs it), its place in the file only afterwards (the index
- * needs it). So the numbering decides where an index goes, by what the parts
- * will add to it, and reserves the numbers; the emission builds it.
+ * Numbering and output are separate steps. A block's number must be known before it is sealed.
+ * Its offset in the file, which the index needs, is known only after it is compressed. So
+ * numbering decides where an INDEX goes, by the size of the parts' records, and reserves its
+ * number. Output then builds it.
  */
 #include "pack/writer.h"
 
@@ -19,11 +19,11 @@
 #include "pack/part.h"
 #include "pack/press.h"
 
-/* [offset of the block, offset of the HEAD] of an entry in an index. */
+/* An entry's place in an index: [offset of the block, offset of the HEAD]. */
 #define PLACE_MAX (1 + CBOR_HEAD_MAX + 5)
-/* The index's first item. */
+/* The first item of an index. */
 #define PREFIX_MAX (1 + 3 * CBOR_HEAD_MAX)
-/* An index may exceed its due size by what one part adds. */
+/* An index may exceed its due size by the records of one part. */
 #define INDEX_RAW_MAX PACK_BLOCK_RAW_MAX
 
 struct pack_writer {
@@ -31,19 +31,19 @@ struct pack_writer {
 	pack_writer_sink *sink;
 	void *ctx;
 	struct pack_press *press;
-	struct hash *digest; /* over the headers */
+	struct hash *digest; /* of the headers */
 
 	/* Numbering. */
 	uint64_t next_seq;
-	size_t due_bytes, due_entries; /* listed by the next index */
+	size_t due_bytes, due_entries; /* records for the next INDEX */
 
 	/* Emission. */
-	uint64_t at;         /* bytes emitted */
-	uint64_t emitted;    /* blocks */
+	uint64_t at;         /* bytes written */
+	uint64_t emitted;    /* blocks written */
 	struct buf index;    /* records of the next INDEX */
 	uint64_t listed;     /* entries in it */
-	uint64_t last_index; /* where the last INDEX is */
-	struct buf open;     /* place and HEAD of the entry that goes on */
+	uint64_t last_index; /* offset of the last INDEX */
+	struct buf open;     /* place and HEAD of the entry that continues */
 	struct buf packed;
 	struct pack_totals totals;
 };
@@ -80,7 +80,7 @@ void pack_writer_free(struct pack_writer *w)
 	free(w);
 }
 
-/* Sends a finished block. */
+/* Outputs a finished block. */
 static int send(struct pack_writer *w, const struct pack_block *block, const uint8_t *stored,
 	struct err *err)
 {
@@ -96,7 +96,7 @@ static int send(struct pack_writer *w, const struct pack_block *block, const uin
 	return 0;
 }
 
-/* Makes and sends a block that the writer itself makes. */
+/* Makes and outputs one of the writer's own blocks. */
 static int send_own(struct pack_writer *w, enum pack_block_kind kind, uint64_t seq, const void *raw,
 	size_t len, struct err *err)
 {
@@ -184,7 +184,7 @@ int pack_writer_press(struct pack_press *press, struct pack_part *part, struct e
 		press, &part->block, part->raw.data, part->packed.data, &part->stored, err);
 }
 
-/* Sends the INDEX, with the KEY before it. */
+/* Outputs the INDEX, after a KEY block if the pack is sealed. */
 static int send_index(struct pack_writer *w, uint64_t seq, struct err *err)
 {
 	uint8_t prefix[PREFIX_MAX];
@@ -200,7 +200,7 @@ static int send_index(struct pack_writer *w, uint64_t seq, struct err *err)
 	cbor_put_uint(&out, w->last_index);
 	cbor_put_uint(&out, w->totals.entries - w->listed);
 	cbor_put_uint(&out, w->listed);
-	/* The prefix goes before the records. */
+	/* Put the prefix before the records. */
 	if (buf_room(&w->index, cbor_out_len(&out), err) == NULL)
 		return -1;
 	memmove(w->index.data + cbor_out_len(&out), w->index.data, len);
@@ -222,7 +222,7 @@ int pack_writer_emit(struct pack_writer *w, struct pack_part *part, struct err *
 
 	if (send(w, &part->block, part->stored, err) != 0)
 		return -1;
-	for (i = 0; i < count; i++) { /* lists its entries */
+	for (i = 0; i < count; i++) { /* list the part's entries */
 		const uint8_t *meta = part->meta.data + m[i].meta;
 
 		if (m[i].is_head) {

@@ -1,5 +1,5 @@
 #!/bin/bash
-# Every configuration, a line each, and a summary.
+# Runs every configuration of the tests, prints a line for each, and a summary.
 #   test/all.sh [NAME...]     default: all, in this order
 #
 #   lint      shell syntax and shellcheck, Python syntax
@@ -17,8 +17,8 @@
 #   debian13  cmake: both set-up commands as root, then the tests as a user
 #   clean     nothing was left behind in the source tree
 #
-# What each said is in build/all/NAME.log. A build folder is kept, and used
-# again. Exit status: 0 all well (or skipped), 1 something failed.
+# The output of each is in build/all/NAME.log. Build folders are kept and used
+# again. Exit status: 0 all passed or were skipped, 1 something failed.
 set -u
 cd "$(dirname "$0")/.." || exit 1
 all="lint format layers gcc clang asan tsan valgrind fuzz campaign release debian12 debian13 clean"
@@ -28,8 +28,8 @@ git_before=$(git status --porcelain)
 scratch=$(mktemp -d -p /var/tmp)
 trap 'rm -rf "$scratch"' EXIT
 
-# The functions below run with set -e; the last line of what one says is shown
-# as its result. 77: skipped.
+# The functions below run with set -e. The last line that a function prints is shown as its result;
+# status 77 means skipped.
 
 skip() {
 	echo "$*"
@@ -76,14 +76,14 @@ do_clang() {
 	BUILD=build/all/clang CC=clang test/run.sh
 }
 
-# What measures time or memory says nothing with these.
+# Benchmarks of time and memory are meaningless under these tools.
 do_asan() {
 	BUILD=build/all/asan OPTIONS=-DFDUMP_SANITIZE=address,undefined test/run.sh -E '^bench/'
 }
 
 do_tsan() {
-	# Without random addresses, for which this sanitizer has no room. What is shown after so many
-	# seconds says nothing here.
+	# Runs without address space randomisation, which this sanitizer can't cope with. Tests of
+	# progress that is shown after some seconds are meaningless here.
 	BUILD=build/all/tsan OPTIONS=-DFDUMP_SANITIZE=thread setarch -R \
 		test/run.sh -E '^bench/|^unit/cron|^cli/progress'
 }
@@ -99,7 +99,7 @@ do_valgrind() {
 		case $name in
 		unit-cron_brute | unit-tz) continue ;; # an hour each
 		unit-store-dump | unit-store-volume) ;;
-		unit-store-*) continue ;; # no room for an index's map
+		unit-store-*) continue ;; # no address space for the index's map
 		esac
 		echo "== $name"
 		$valgrind "$t"
@@ -111,7 +111,7 @@ do_valgrind() {
 		for t in test/cli/"$name"*.sh; do
 			[ -e "$t" ] || continue
 			case $t in
-			*/list-seek.sh) continue ;;  # counts what is read
+			*/list-seek.sh) continue ;;  # counts bytes read
 			*/diff-dumps.sh) continue ;; # as unit-store-*
 			esac
 			echo "== $t"
@@ -174,7 +174,7 @@ do_release() {
 	echo "$(stat -c %s "$fdump") bytes, $(find "$root" -type f | wc -l) files installed"
 }
 
-# in_root SUITE: the set-up commands and the tests in a fresh root.
+# in_root SUITE: runs the set-up commands and the tests in a fresh root.
 in_root() {
 	local root=$scratch/$1 include=gcc,clang,cmake
 	[ "$(id -u)" = 0 ] || skip "wants root"
@@ -182,7 +182,7 @@ in_root() {
 	mmdebstrap --quiet --variant=minbase --include=$include "$1" "$root"
 	mkdir "$root/fdump"
 	git ls-files -co --exclude-standard | tar -cf - -T - | tar -C "$root/fdump" -xf -
-	# Mounts go with the namespace.
+	# The namespace takes the mounts with it when it ends.
 	# shellcheck disable=SC2016
 	unshare --mount sh -eu -c '
 		mount --rbind /dev "$1/dev" && mount --make-rslave "$1/dev"

@@ -1,28 +1,29 @@
 #!/bin/bash
-# Goal: on machines of their own, each with its systemd, the services start by their units; what the
-# agent's unit allows it is enough to back up all that root sees; and a first fleet takes the
-# commands that the manual names.
+# Goal: on separate machines, each with its own systemd, the services start by their units; the
+# agent's unit permits enough to back up all that root can see; and a first fleet can be set up with
+# the commands of the manual.
 #
-# A campaign: root, systemd-nspawn and mmdebstrap; skipped where a container can't boot.
+# A campaign. It needs root, systemd-nspawn and mmdebstrap, and is skipped where containers can't
+# boot.
 #
 #   bash test/fleet-nspawn.sh       with the program of build/test, or of BUILD
 #
-# The machines are containers over one root of Debian 12 (made once, kept in BUILD/fleet-root),
-# with what 'cmake --install' installs. All of it, the network too, goes with this script's
-# namespaces. KEEP=1 keeps the machines' folder, and names it.
+# The machines are containers over one root of Debian 12 (made once, kept in BUILD/fleet-root), with
+# what 'cmake --install' installs. Everything, including the network, disappears with this script's
+# namespaces. KEEP=1 keeps the machines' folder and prints its name.
 . "$(dirname "$0")/cli/lib.sh"
 needs root systemd-nspawn mmdebstrap unshare nsenter ip pgrep cmake
 
-# The libraries that the program is linked with, and what its units call.
+# The libraries that the program is linked with, and the programs that its units call.
 packages=systemd,systemd-sysv,procps,libgcrypt20,libzstd1,libxxhash0,libjansson4
 packages+=,liblmdb0,libev4,libmbedtls14,libipsec-mb1
 base=$BUILD/fleet-root
 peer=$BUILD/test/rpc-peer
 prefix=$(sed -n 's/^CMAKE_INSTALL_PREFIX:PATH=//p' "$BUILD/CMakeCache.txt")
 
-# --- namespaces, and what goes with them ----------------------------------------
+# --- namespaces, and what lives in them -------------------------------------------
 
-# Where systemd keeps its groups of processes: one hierarchy, or two.
+# Where systemd keeps its control groups: one hierarchy, or two.
 hierarchies() {
 	local h
 	for h in /sys/fs/cgroup /sys/fs/cgroup/systemd /sys/fs/cgroup/unified; do
@@ -31,7 +32,7 @@ hierarchies() {
 }
 
 if [ -z "${FLEET_INNER:-}" ]; then
-	# Here, where there is a network.
+	# Outside of the namespace, where there is a network.
 	if [ ! -d "$base" ]; then
 		mmdebstrap --quiet --variant=minbase --include=$packages bookworm "$base.new" >out 2>&1 ||
 			skip "no root of Debian 12 can be made: $(tail -n 1 out)"
@@ -57,7 +58,7 @@ prepare() {
 	local arch=
 	mkdir install
 	DESTDIR=$work/install cmake --install "$BUILD" >out 2>&1 || fail "cmake --install: $(tail out)"
-	# Not seen outside of this mount namespace, as everything that is mounted here.
+	# Like all mounts here, invisible outside of this mount namespace.
 	mkdir -p /run/netns
 	mount -t tmpfs none /run/netns
 	ip link set lo up
@@ -65,7 +66,7 @@ prepare() {
 	ip link set fleet up
 }
 
-# machine NAME...: boots them, all together.
+# machine NAME...: boots them at the same time.
 machine() {
 	local m h
 	for m; do
@@ -105,7 +106,7 @@ machine() {
 	done
 }
 
-# on MACHINE COMMAND...: as root there, with all that root may.
+# on MACHINE COMMAND...: runs it there as root, with all capabilities.
 on() {
 	local pid
 	pid=$(pgrep -P "${leader[$1]}" | head -n 1) || return 1
@@ -118,7 +119,7 @@ up() {
 	on "$1" systemctl is-active --quiet multi-user.target 2>/dev/null
 }
 
-# must MACHINE COMMAND...: it has to succeed; what it printed is in out.
+# must MACHINE COMMAND...: it must succeed; its output is in out.
 must() {
 	on "$@" >out 2>&1 || {
 		local status=$?
@@ -140,12 +141,12 @@ running() {
 	[ "$(state "$1" "$2" ActiveState)" = active ]
 }
 
-# put FILE MACHINE PATH OWNER: a file, 0600.
+# put FILE MACHINE PATH OWNER: copies a file there, with mode 0600.
 put() {
 	on "$2" install -D -m 0600 -o "$4" -g "$4" /dev/stdin "$3" <"$1"
 }
 
-# Whether the program serves in this role, or only knows verbs.
+# Whether the program can run as this service, or only knows its verbs.
 serves() {
 	"$FDUMP" "$1" --help 2>/dev/null | grep -q "^usage: fdump $1 \[--config"
 }
@@ -233,7 +234,7 @@ killed_once() {
 	running "$1" "$2" && [ "$(state "$1" "$2" NRestarts)" = 1 ]
 }
 
-# What can't succeed is not tried again.
+# A unit that can't succeed is not restarted.
 wrong_conf() {
 	on server sh -c 'echo "nonsense" >>/etc/fdump/store.conf'
 	on server systemctl restart fdump-store 2>/dev/null && fail "the store starts with nonsense in store.conf"
@@ -243,7 +244,7 @@ wrong_conf() {
 	must server systemctl restart fdump-store
 }
 
-# A backup with the rights of the agent's unit has everything that root sees.
+# A backup with the rights of the agent's unit contains everything that root sees.
 as_the_agent() {
 	local upper=desk/root
 	must desk sh -c '
@@ -261,7 +262,7 @@ as_the_agent() {
 	if command -v setfattr >/dev/null; then
 		setfattr -n trusted.test -v seen "/proc/$(pgrep -P "${leader[desk]}")/root/home/user/private/a"
 	fi
-	# A job's hook has no capabilities; what needs more it starts as a unit of its own.
+	# A job's hook has no capabilities; work that needs them is started as a unit of its own.
 	must desk sh -c '
 		mkdir -p /etc/fdump/hooks
 		printf "[Service]\nType=oneshot\nUser=nobody\nExecStart=/bin/sh -c \"id -un >/tmp/dumped\"\n" \
@@ -269,7 +270,7 @@ as_the_agent() {
 		printf "#!/bin/sh\ngrep Cap[PE] /proc/self/status >&2\nexec systemctl start dump-db.service\n" \
 			>/etc/fdump/hooks/dump-db
 		chmod 755 /etc/fdump/hooks/dump-db'
-	# The agent's own unit, but for what it runs.
+	# The agent's own unit, except for the program it runs.
 	on desk sh -c "sed -e 's/^Type=.*/Type=oneshot/' -e '/^Restart/d' -e '/^ExecReload/d' \
 		-e 's|^ExecStart=.*|ExecStart=$prefix/bin/fdump backup -s s1 --agent a1 --unencrypted --name seen \
 --job 0:0123456789abcdef --before dump-db --exclude /var/log /etc /home /root /tmp /usr /var /dev/shm|' \
@@ -280,7 +281,7 @@ as_the_agent() {
 	[ "$(on desk cat /tmp/dumped)" = nobody ] || fail "as the agent: the hook's unit did not run"
 	must desk journalctl --no-pager --boot --unit seen
 	[ "$(grep -cE 'Cap(Prm|Eff):[[:space:]]*0000000000000000' out)" = 2 ] || fail "the hook's capabilities: $(cat out)"
-	# Whoever may everything compares.
+	# The comparison runs with all rights.
 	on desk fdump diff -s s1 --exclude /var/log --exclude /var/lib/fdump --live a1/seen@latest >out 2>&1 ||
 		fail "as the agent: $(cat out)"
 	for file in home/user/private/a usr/lib/modules/6.1/b tmp/c var/tmp/deep/d var/tmp/zero root/e dev/shm/f; do
@@ -288,9 +289,9 @@ as_the_agent() {
 	done
 }
 
-# --- by the manual ------------------------------------------------------------------
+# --- as in the manual -------------------------------------------------------------
 
-# On the server: setup; for each machine a token there, and join here.
+# On the server: setup. For each machine: a token on the server, and join on the machine.
 by_the_manual() {
 	local c m
 	for c in setup token join; do
@@ -322,11 +323,11 @@ by_the_manual() {
 	done
 	must first find /srv/fdump /var/lib/fdump/store ! -user _fdump-store
 	[ ! -s out ] || fail "not the store's own: $(cat out)"
-	# With the keys that were moved away, and nothing but the store's directory.
+	# With the keys that were moved away, and the store's directory alone.
 	must first mkdir /root/back
 	must first fdump restore -s /srv/fdump --key /root/fdump-keys/backup.key \
 		--passphrase-file /root/passphrase -C /root/back web1/system@latest etc/hostname
-	[ "$(on first cat /root/back/etc/hostname)" = web1 ] || fail "web1's /etc/hostname is not back"
+	[ "$(on first cat /root/back/etc/hostname)" = web1 ] || fail "web1's /etc/hostname was not restored"
 }
 
 # What the machine itself sees in the store.
@@ -334,7 +335,7 @@ kept() {
 	on "$1" fdump dumps -s first --json 2>err | grep -q "\"agent\": *\"$1\""
 }
 
-# --- the whole -----------------------------------------------------------------------
+# --- all of it --------------------------------------------------------------------
 
 work=$(mktemp -d -p /var/tmp fdump-fleet.XXXXXX)
 cd "$work"

@@ -1,12 +1,11 @@
 #!/bin/bash
-# Peak memory of each command on trees that are large in one way each: no more
-# than 32 MiB, whatever the tree. A campaign, run by hand:
+# Measures the peak memory of each command on trees that are each large in one way. The limit is 32
+# MiB, whatever the tree. A campaign, run by hand:
 #
 #   test/memory.sh FDUMP [SET...]     sets: files links apart names deep holes
 #
-# DIR (default /var/tmp) wants about 12 GB and 2.2 million inodes for a while.
-# Prints a line for each set and command: peak RSS in KiB, and the time taken.
-# For one with another limit: LIMIT (KiB).
+# DIR (default /var/tmp) needs about 12 GB and 2.2 million inodes. Prints a line for each set and
+# command: peak RSS in KiB and the time taken. LIMIT (KiB) sets another limit.
 set -u
 fdump=$(realpath "${1:?usage: test/memory.sh FDUMP [SET...]}")
 shift
@@ -16,7 +15,7 @@ trap 'rm -rf "$dir"' EXIT
 cd "$dir" || exit 2
 worst=0
 
-# run WHAT COMMAND...: its peak, held against the limit.
+# run WHAT COMMAND...: measures its peak memory and compares it with the limit.
 run() {
 	local what=$1 status=0 peak start=$SECONDS
 	shift
@@ -69,7 +68,7 @@ import os
 for f in range(500000):
     os.close(os.open("tree/a-name-of-some-length-%06d" % f, os.O_CREAT | os.O_WRONLY))
 PY
-	deep) python3 - <<'PY' ;;  # the path ends up at 62,000 bytes
+	deep) python3 - <<'PY' ;;  # the path grows to 62,000 bytes
 import os
 os.chdir("tree")
 for d in range(2000):

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Installs what the tests need, builds, and runs all of them. Ends in a count.
+# Installs what the tests need, builds, runs all of them, and ends with a count.
 #   test/run.sh [ctest options]
 # Environment: BUILD=DIR (build/test), CC=COMPILER and OPTIONS=CMAKE-OPTIONS
 # (both only for a new BUILD).
@@ -14,7 +14,7 @@ cmake --build "$build" -j "$(nproc)"
 
 out=$(mktemp)
 trap 'rm -f "$out"' EXIT
-# What ctest says is shown as it comes, and counted afterwards.
+# ctest's output is shown as it comes, and counted afterwards.
 {
 	ctest --test-dir "$build" -j "$(nproc)" --output-on-failure --no-tests=error "$@" 2>&1 &&
 		echo "ctest: 0" || echo "ctest: $?"

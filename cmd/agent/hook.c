@@ -1,4 +1,4 @@
-/* A program in a process group of its own, with a deadline. */
+/* The program runs in a process group of its own, with a deadline. */
 #include "cmd/agent/hook.h"
 
 #include <errno.h>
@@ -37,7 +37,7 @@ static int check(const char *path, bool folder, struct err *err)
 	return 0;
 }
 
-/* The agent's environment, and more. The caller frees it, not what is in it. */
+/* The agent's environment, with more variables. The caller frees the array, not the strings. */
 static char **join(char *const *more)
 {
 	size_t a = 0, b = 0;
@@ -50,17 +50,17 @@ static char **join(char *const *more)
 	all = calloc(a + b + 1, sizeof *all);
 	if (all == NULL)
 		return NULL;
-	memcpy(all, more, b * sizeof *all); /* the first of a name is found */
+	memcpy(all, more, b * sizeof *all); /* they come first, so they win */
 	if (a > 0)
 		memcpy(all + b, environ, a * sizeof *all);
 	return all;
 }
 
-/* In the child: only what is safe after fork in a process with threads. A failure is reported to
- * the parent. */
+/* In the child: only functions that are safe after fork in a process with threads. Errors are
+ * reported to the parent. */
 static void become(const char *path, char *const *environment, bool bare, int tell)
 {
-	static const int usual[] = {SIGPIPE, SIGUSR1, SIGXFSZ}; /* ignored by us */
+	static const int usual[] = {SIGPIPE, SIGUSR1, SIGXFSZ}; /* we ignore these */
 	char *words[] = {(char *)(uintptr_t)path, NULL};
 	size_t i;
 	int why;
@@ -95,7 +95,7 @@ static int start(const char *path, char *const *environment, bool bare, pid_t *p
 		why = errno;
 	free(all);
 	close(ends[1]);
-	/* Nothing comes if it was executed. */
+	/* The pipe closes without data if execve succeeded. */
 	while ((n = read(ends[0], &why, sizeof why)) < 0 && errno == EINTR)
 		;
 	close(ends[0]);
@@ -104,7 +104,7 @@ static int start(const char *path, char *const *environment, bool bare, pid_t *p
 	return why == 0 ? 0 : err_errno(err, why, "hook %s", path);
 }
 
-/* Waits for so many seconds. Returns whether it has ended. */
+/* Waits up to this many seconds. Returns whether the process has ended. */
 static bool ended(pid_t pid, int fd, int seconds, int *status)
 {
 	struct pollfd p = {.fd = fd, .events = POLLIN};

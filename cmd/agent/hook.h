@@ -1,11 +1,11 @@
 /*
- * Hooks: programs on this machine, run by name before and after a backup.
+ * Hooks: programs on this machine that are run by name before and after a backup.
  *
- * A name stands for a file in one folder, so that whoever orders a backup can
- * choose among what the administrator put there, and run nothing else. The folder and
- * the file belong to root or to whom the agent runs as, and nobody else may
- * write to them. No shell, no arguments; standard input is empty, what is printed
- * goes to standard error.
+ * A name refers to a file in one folder. So the person who orders a backup can choose among the
+ * hooks that the administrator put there, and can run nothing else. Folder and file must belong to
+ * root or to the user that the agent runs as, and nobody else may write to them. A hook is run
+ * without a shell and without arguments; its standard input is empty, and its output goes to
+ * standard error.
  */
 #ifndef FDUMP_CMD_AGENT_HOOK_H
 #define FDUMP_CMD_AGENT_HOOK_H
@@ -14,13 +14,15 @@
 
 struct err;
 
-#define AGENT_HOOK_SEC  3600 /* a hook that runs longer is ended: SIGTERM, then SIGKILL */
+#define AGENT_HOOK_SEC  3600 /* a hook that runs longer gets SIGTERM, then SIGKILL */
 #define AGENT_HOOK_KILL 10   /* seconds between them */
 
-/* Runs it, and waits. environment: "NAME=VALUE", ended by NULL, beside the agent's own. bare:
- * without any capability, also as root: a plan chose it, and what lets the agent read every file is
- * not for it. Returns 0; 1 with err set: it did not end with 0; -1 with err set: it could not be
- * run: ERR_USAGE (no name), ERR_NOTFOUND, ERR_CONFIG (others may write to it). */
+/* Runs a hook and waits for it. environment: "NAME=VALUE" strings, ended by NULL, in addition to
+ * the agent's own. bare: run it without any capability, even as root; for hooks that a plan chose,
+ * which are not to have the rights that let the agent read every file. Returns 0; 1 with err set if
+ * its exit status was not 0, or it was killed; -1 with err set if it could not be run: ERR_USAGE
+ * (not a valid name), ERR_CONFIG (not an executable file, or others may write to it), ERR_IO (not
+ * there, among others). */
 int agent_hook_run(
 	const char *folder, const char *name, char *const *environment, bool bare, struct err *err);
 

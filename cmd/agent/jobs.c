@@ -26,7 +26,7 @@ static bool is_below(const char *path, const char *folder)
 	       (path[len] == '/' || path[len] == 0 || (len == 1 && folder[0] == '/'));
 }
 
-/* Whether a part of the path is ".." . */
+/* Whether a component of the path is "..". */
 static bool goes_up(const char *path)
 {
 	for (; path != NULL; path = strchr(path, '/')) {
@@ -47,7 +47,7 @@ static bool is_listed(const struct agent_own *own, const char *path)
 	return false;
 }
 
-/* Both the path as it is written, and where it leads. */
+/* Checks both the path as written and its target. */
 static bool may_read(const struct agent_own *own, const char *path)
 {
 	char *real;
@@ -58,12 +58,12 @@ static bool may_read(const struct agent_own *own, const char *path)
 	if (goes_up(path) || !is_listed(own, path))
 		return false;
 	real = realpath(path, NULL);
-	may = real == NULL || is_listed(own, real); /* one that is missing can't be read */
+	may = real == NULL || is_listed(own, real); /* a path that does not exist can't be read */
 	free(real);
 	return may;
 }
 
-/* What the agent's own file forbids. Returns 0, or -1 with err set. */
+/* Checks what the agent's own configuration forbids. Returns 0, or -1 with err set. */
 static int check(const struct manager_plan *plan, const struct agent_own *own, const char *agent,
 	const char *recipients, struct err *err)
 {
@@ -157,7 +157,7 @@ struct line {
 	char uid[2 * MANAGER_UID_LEN + 1], key[2 * MANAGER_KEY_LEN + 1]; /* "": unknown */
 };
 
-/* Finds the line of a store in the file's text; all zeros if it has none. */
+/* Finds a store's line in the file's text; all zeros if there is none. */
 static struct line find_line(const char *text, const char *name)
 {
 	struct line line;
@@ -202,7 +202,7 @@ int agent_jobs_keep_stores(const struct agent_jobs *jobs, const char *path, stru
 
 	if (old == NULL)
 		return err_set(err, ERR_NOMEM, "out of memory");
-	/* One that can't be read is written again. */
+	/* If it can't be read it is written anew. */
 	if (file_read(path, old, STORES_FILE_MAX - 1, &len, NULL, NULL) != 0)
 		old[0] = 0;
 	buf_init(&lines, STORES_FILE_MAX);

@@ -1,6 +1,6 @@
 /*
- * The file behind journal.h. An offset is noted for each MARK_EVERY records, so
- * that reading from a number on does not begin at the front.
+ * The offset of every MARK_EVERY-th record is kept in memory, so that reading need not begin at the
+ * start of the file.
  */
 #include "cmd/agent/journal.h"
 
@@ -25,14 +25,14 @@
 
 #define MARK_EVERY 256
 #define WINDOW     (2 * MANAGER_FRAME_MAX)
-#define STATES_MAX 512  /* jobs that the head has room for */
-#define ACKED_MAX  8192 /* bytes of the file beside it: AGENT_MANAGERS_MAX are far below */
+#define STATES_MAX 512  /* jobs that fit into the head */
+#define ACKED_MAX  8192 /* bytes of PATH.acked; AGENT_MANAGERS_MAX managers need far less */
 
 struct mark {
 	uint64_t number, offset;
 };
 
-/* Up to which record each manager has everything. */
+/* The contents of PATH.acked. */
 struct acked {
 	uint8_t journal[AGENT_JOURNAL_ID_LEN];
 	struct acked_one {
@@ -48,8 +48,8 @@ struct agent_journal {
 	bool broken;
 	uint8_t id[AGENT_JOURNAL_ID_LEN];
 	uint64_t max, size;
-	uint64_t last;    /* number; 0: there is none */
-	struct buf marks; /* struct mark; the first one is of the first record */
+	uint64_t last;    /* number of the last record; 0: none */
+	struct buf marks; /* struct mark; the first one is for the first record */
 	uint64_t since_mark;
 	struct agent_job_state *states;
 	size_t state_count;
@@ -97,7 +97,7 @@ static const struct cbormap_field head_fields[] = {
 	[HEAD_FIELDS] = {0},
 };
 
-/* The head's frame, with these states. The caller frees it. */
+/* Makes the head's frame, with these states. The caller frees it. NULL with err set. */
 static uint8_t *make_head(const uint8_t id[AGENT_JOURNAL_ID_LEN],
 	const struct agent_job_state *states, size_t count, size_t *len, struct err *err)
 {
@@ -178,7 +178,8 @@ struct walk {
 	bool eof;
 };
 
-/* Makes the window hold a whole frame from `at` on, or all to the end. */
+/* Fills the window so that it has a whole frame after `at`, or everything up to the end of the
+ * file. */
 static int walk_fill(struct walk *walk, struct err *err)
 {
 	ssize_t n;
@@ -207,11 +208,11 @@ struct found {
 	size_t len;      /* of the frame */
 	const uint8_t *payload;
 	size_t payload_len;
-	uint64_t skipped; /* bytes before it that belong to no frame */
+	uint64_t skipped; /* bytes before it that are not part of a frame */
 };
 
-/* The next frame. Returns 0; 1: there is none, and found->skipped has what
- * stands behind the last one; -1 with err set. */
+/* Finds the next frame. Returns 0; 1 if there is none (found->skipped: bytes after the last one);
+ * -1 with err set. */
 static int walk_next(struct walk *walk, struct found *found, struct err *err)
 {
 	size_t skipped, skip;
@@ -234,7 +235,7 @@ static int walk_next(struct walk *walk, struct found *found, struct err *err)
 			walk->at = walk->end;
 			return 1;
 		}
-		/* No frame that is whole in the window; one may begin at its end. */
+		/* No whole frame is in the window, but one may begin near its end. */
 		skip = walk->end - walk->at - (MANAGER_FRAME_MAX - 1);
 		found->skipped += skip;
 		walk->at += skip;
@@ -266,7 +267,7 @@ static int add_mark(
 	return buf_add(&journal->marks, &mark, sizeof mark, err);
 }
 
-/* Takes a record of the file in. */
+/* Applies a record that was read from the file. */
 static int take_record(struct agent_journal *journal, const struct found *found, struct err *err)
 {
 	struct agent_job_state *state;
@@ -289,7 +290,7 @@ static int take_record(struct agent_journal *journal, const struct found *found,
 	return 0;
 }
 
-/* Takes in the head, and the records before this offset. */
+/* Reads the head, and the records before this offset. */
 static int take_file(struct agent_journal *journal, uint64_t end, struct agent_journal_found *seen,
 	struct err *err)
 {
@@ -329,14 +330,14 @@ static int load(struct agent_journal *journal, struct agent_journal_found *seen,
 {
 	if (take_file(journal, UINT64_MAX, seen, err) != 0)
 		return -1;
-	/* Behind the last whole frame there is only what a crash cut short. */
+	/* After the last whole frame there is only a record that a crash cut short. */
 	if (seen->cut > 0 &&
 		(ftruncate(journal->fd, (off_t)journal->size) != 0 || fsync(journal->fd) != 0))
 		return err_errno(err, errno, "%s: cut off its torn end", journal->path);
 	return 0;
 }
 
-/* Creates the journal: under its name it is complete, or does not exist. */
+/* Creates the journal. Its name appears only when the file is complete. */
 static int create(struct agent_journal *journal, struct err *err)
 {
 	uint8_t *head;
@@ -366,7 +367,7 @@ static int open_locked(const char *path, int flags, struct err *err)
 		err_errno(err, errno, "%s: lock", path);
 	} else if (flock(fd, LOCK_EX | LOCK_NB) != 0 || fstat(fd, &opened) != 0 ||
 		   stat(path, &named) != 0 || opened.st_ino != named.st_ino) {
-		/* Another inode: it was rewritten between our open and our lock. */
+		/* The inode differs: the file was replaced between our open and our lock. */
 		err_set(err, ERR_BUSY, "%s: another process has it open", path);
 	} else {
 		return fd;
@@ -392,7 +393,7 @@ static const struct cbormap_field acked_fields[] = {
 	{0},
 };
 
-/* A file that is not there, damaged, or of another journal counts as empty. */
+/* If the file is missing, damaged, or belongs to another journal, it counts as empty. */
 static int load_acked(struct agent_journal *journal, struct err *err)
 {
 	size_t len, skipped, payload_len, i;
@@ -409,7 +410,7 @@ static int load_acked(struct agent_journal *journal, struct err *err)
 		memcmp(acked.journal, journal->id, AGENT_JOURNAL_ID_LEN) != 0)
 		return 0;
 	journal->acked = acked;
-	/* If records at the end are damaged: a number is never given twice. */
+	/* If records at the end were lost to damage, their numbers must still not be used again. */
 	for (i = 0; i < acked.count; i++)
 		if (acked.of[i].number > journal->last)
 			journal->last = acked.of[i].number;
@@ -429,7 +430,7 @@ static int save_acked(const struct agent_journal *journal, struct err *err)
 		journal->acked_path, frame, MANAGER_FRAME_HEAD + cbor_out_len(&out), 0600, err);
 }
 
-/* The manager's place; .acked.count: it has none. */
+/* The index of a manager; .acked.count if it has none. */
 static size_t find_acked(const struct agent_journal *journal, const char *manager)
 {
 	size_t i = 0;
@@ -502,7 +503,7 @@ int agent_journal_lacks(
 
 /* ---- dropping old records ---- */
 
-/* What all managers have; the last record, if there are none. */
+/* The last record that all managers have; if there are no managers, the last record. */
 static uint64_t least_acked(const struct agent_journal *journal)
 {
 	uint64_t least = journal->last;
@@ -514,8 +515,8 @@ static uint64_t least_acked(const struct agent_journal *journal)
 	return least;
 }
 
-/* Where to cut: in the middle of the file; or before, so that nothing is lost
- * that a manager has not acknowledged, if that makes enough room. */
+/* Chooses where to cut: in the middle of the file; or earlier, if that makes enough room, so that
+ * no record is lost that a manager has not acknowledged. */
 static const struct mark *choose_cut(const struct agent_journal *journal)
 {
 	uint64_t acked = least_acked(journal);
@@ -550,7 +551,7 @@ static int copy_range(int from, uint64_t offset, uint64_t end, int to, struct er
 	return ret;
 }
 
-/* The most recent first. */
+/* Most recently active first. */
 static int by_activity(const void *a, const void *b)
 {
 	const struct agent_job_state *x = a, *y = b;
@@ -560,8 +561,8 @@ static int by_activity(const void *a, const void *b)
 	return (s < t) - (s > t);
 }
 
-/* Rewrites the journal without the records before this offset. The old file
- * stays until the new one is durable; from the rename on the new one counts. */
+/* Rewrites the journal without the records before this offset. The old file stays until the new one
+ * is durable and is renamed over it. */
 static int rewrite(struct agent_journal *journal, uint64_t offset, struct err *err)
 {
 	struct agent_journal old = {.fd = journal->fd, .path = journal->path};
@@ -573,7 +574,7 @@ static int rewrite(struct agent_journal *journal, uint64_t offset, struct err *e
 	int fd = -1, ret = -1;
 
 	buf_init(&old.marks, SIZE_MAX);
-	/* The states before the first record that stays. */
+	/* Compute the states before the first record that stays. */
 	if (take_file(&old, offset, &ignored, err) != 0)
 		goto out;
 	if (old.state_count > 0)
@@ -633,7 +634,7 @@ static int drop_old(struct agent_journal *journal, uint64_t *lost, struct err *e
 	struct mark cut;
 
 	if (journal->marks.len < 2 * sizeof cut)
-		return 0; /* a limit that no real journal has */
+		return 0; /* only with a tiny limit, as in tests */
 	cut = *choose_cut(journal);
 	if (lost != NULL && cut.number > acked + 1)
 		*lost = cut.number - acked - 1;
@@ -718,13 +719,14 @@ int agent_journal_append(struct agent_journal *journal, struct manager_record *r
 	manager_frame_seal(frame, len);
 	len += MANAGER_FRAME_HEAD;
 	if (journal->size + len > journal->max && drop_old(journal, lost, err) != 0) {
-		/* Full disk or not: a journal that is too long is better than none. */
+		/* If there is no room for a rewrite, a journal that is too long is better than
+		 * none. */
 		if (journal->broken || journal->size > 2 * journal->max)
 			return -1;
 		*err = (struct err){0};
 	}
 	if (fs_write_at(journal->fd, frame, len, journal->size, err) != 0) {
-		/* What the failed write left is taken back. */
+		/* Remove what the failed write left. */
 		journal->broken = ftruncate(journal->fd, (off_t)journal->size) != 0 ||
 				  fsync(journal->fd) != 0;
 		return err_prefix(err, "%s", journal->path);

@@ -1,4 +1,4 @@
-/* With each manager at most one plan is asked for, and one report under way. */
+/* For each manager, at most one plan request and one report are in progress. */
 #include "cmd/agent/managers.h"
 
 #include <assert.h>
@@ -19,20 +19,20 @@
 
 #define CALL_MS       60000
 #define REPORT_LEN    (256u << 10) /* bytes of one report */
-#define CLOCK_OFF_MAX 300          /* seconds that clocks may differ by, unsaid */
+#define CLOCK_OFF_MAX 300          /* seconds that clocks may differ without a warning */
 
-/* What is under way with a manager. */
+/* The calls in progress with a manager. */
 struct talk {
 	struct agent_managers *managers;
 	size_t peer;
 	struct rpc_call *plan, *report;
-	struct buf blob; /* of the plan that comes */
-	struct buf out;  /* of the report that goes */
+	struct buf blob; /* the plan, as it arrives */
+	struct buf out;  /* the report being sent */
 	size_t out_at;
 	uint64_t first;            /* the number of the report's first record */
-	char why[ERR_MESSAGE_MAX]; /* it was not reached when it was tried last */
+	char why[ERR_MESSAGE_MAX]; /* the last error; logged again only when it changes */
 	bool has_digest;
-	uint8_t digest[MANAGER_DIGEST_LEN]; /* of our plan, as this manager has it */
+	uint8_t digest[MANAGER_DIGEST_LEN]; /* of this agent's plan on that manager */
 };
 
 struct agent_managers {
@@ -75,7 +75,7 @@ static void on_plan_done(void *arg, const struct err *err)
 	buf_fini(&t->blob);
 }
 
-/* Asks the manager that is followed for the plan, if it has another one than we have. */
+/* Gets the plan from the manager that is followed, if it differs from ours. */
 static void ask_plan(struct agent_managers *m)
 {
 	static const struct rpc_call_ops ops = {.data = on_plan_data, .done = on_plan_done};
@@ -143,14 +143,14 @@ static void on_report_done(void *arg, const struct err *err)
 	if (err != NULL && err->code != ERR_CLOSED)
 		agent_notes_log(
 			t->managers->o.notes, AGENT_LOG_WARNING, "report: %s", err->message);
-	/* There may be more. A manager that does not understand a record gets it with the next one.
-	 */
+	/* Send what is left. If the manager acknowledged nothing (it may not understand the
+	 * records), stop: they are sent again together with the next one. */
 	if (err == NULL &&
 		agent_journal_acknowledged(t->managers->o.notes->journal, name_of(t)) >= t->first)
 		report(t);
 }
 
-/* Sends the records that the manager lacks, a piece at a time. */
+/* Sends the records that the manager lacks, up to REPORT_LEN bytes at a time. */
 static void report(struct talk *t)
 {
 	static const struct rpc_call_ops ops = {
@@ -276,7 +276,7 @@ static void on_dropped(void *ctx, size_t peer)
 	ask_plan(m);
 }
 
-/* What managers have acknowledged that are not in the agent's list any more. */
+/* Forgets managers in the journal that are no longer in the agent's list. */
 static void forget_others(struct agent_managers *m)
 {
 	const struct agent_journal *journal = m->o.notes->journal;
@@ -314,7 +314,7 @@ void agent_managers_changed(struct agent_managers *m)
 	manager_uplink_changed(m->uplink);
 }
 
-/* Who is not connected does without. */
+/* Managers that are not connected miss it. */
 void agent_managers_progress(void *managers, const char *job, uint64_t bytes, uint64_t entries)
 {
 	struct agent_managers *m = managers;

@@ -1,10 +1,11 @@
 /*
- * The agent's talk with its managers, over the uplink (cmd/manager/uplink.h): says hello, asks the
- * manager that is followed for the plan, and reports the journal to all.
+ * The agent's side of the calls with its managers, over the uplink (cmd/manager/uplink.h): it says
+ * hello, gets the plan from the manager that the agent follows, and reports the journal to all
+ * managers.
  *
  *   agent_managers_new -> callbacks ...; agent_managers_report after each record -> _free
  *
- * All from the loop's thread.
+ * Loop thread only.
  */
 #ifndef FDUMP_CMD_AGENT_MANAGERS_H
 #define FDUMP_CMD_AGENT_MANAGERS_H
@@ -25,14 +26,14 @@ struct rpc_tls_conf;
 
 struct agent_managers_opts {
 	struct manager_uplink_opts uplink; /* its callbacks and .ctx are set here */
-	struct agent_notes *notes;         /* borrowed, as all else */
-	const struct agent_jobs *jobs;     /* hello says which plan they are of */
-	void (*renewed)(void *ctx);        /* as manager_uplink_opts has it */
+	struct agent_notes *notes;         /* borrowed, like everything else */
+	const struct agent_jobs *jobs;     /* a hello carries the digest of their plan */
+	void (*renewed)(void *ctx);        /* as in manager_uplink_opts */
 	void *renewed_ctx;
 	void *ctx;
-	/* Whether a plan that differs from that of .jobs, by its digest, should be asked for. */
+	/* Whether to get a manager's plan, which has this digest. */
 	bool (*wants)(void *ctx, const uint8_t digest[MANAGER_DIGEST_LEN]);
-	/* A plan has come. */
+	/* Called with the encoded plan that a manager sent; borrowed for the call. */
 	void (*plan)(void *ctx, const char *manager, const void *bytes, size_t len);
 };
 
@@ -43,9 +44,9 @@ void agent_managers_free(struct agent_managers *managers);
 /* Sends each manager the records that it lacks. managers: a struct agent_managers; NULL does
  * nothing. */
 void agent_managers_report(void *managers);
-/* Something that a hello says has changed: it is said again, soon. */
+/* Something that a hello contains has changed: says hello again soon. */
 void agent_managers_changed(struct agent_managers *managers);
-/* Tells all how far the run of a job is. managers: a struct agent_managers. */
+/* Tells all connected managers the progress of a job's run. managers: a struct agent_managers. */
 void agent_managers_progress(void *managers, const char *job, uint64_t bytes, uint64_t entries);
 /* As manager_uplink_conf. */
 void agent_managers_conf(struct agent_managers *managers, struct rpc_tls_conf *conf);

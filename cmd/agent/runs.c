@@ -25,26 +25,27 @@
 #include "lib/seal.h"
 #include "rpc/loop.h"
 
-#define REAP_MS      20 /* between looks whether the child has ended, once its output has */
+#define REAP_MS      20 /* between checks whether the child has ended, after its output has */
 #define RUN_LINE_MAX (256u << 10) /* bytes of a line that is read; a longer one is skipped */
-#define CANCEL_SEC   60           /* after which a cancelled run is killed */
+#define CANCEL_SEC   60           /* until a cancelled run is killed */
 
-/* It outlives its job's place in a plan. */
+/* A run. It may outlive its job, if the plan changes. */
 struct agent_run {
 	struct agent_runs *runs;
 	struct agent_run *next;
-	struct manager_record record; /* of its end, in the making; .job, .run and .slot are set */
-	char text[MANAGER_NOTE_MAX + 1];    /* what was wrong; "": nothing */
-	char warning[MANAGER_NOTE_MAX + 1]; /* the first one; "": none */
+	struct manager_record
+		record; /* the `ended` record, being filled; .job, .run and .slot are set */
+	char text[MANAGER_NOTE_MAX + 1];    /* the problem to report; "": none */
+	char warning[MANAGER_NOTE_MAX + 1]; /* the first warning; "": none */
 	bool given; /* the problem is with a path that the job names, not with one below it */
-	bool store_changed; /* another store answers by the name of one */
+	bool store_changed; /* a store has another identity than before */
 	bool cancelled;
-	pid_t pid; /* -1: it was not started, or has ended */
-	int out;   /* the child's standard output; -1: it has ended */
+	pid_t pid; /* -1: not started, or ended */
+	int out;   /* the child's standard output; -1: closed */
 	struct rpc_fd reader;
 	struct rpc_timer reap, kill;
 	struct buf line;
-	bool skipping; /* the rest of a line that is too long */
+	bool skipping; /* inside a line that is too long */
 };
 
 /* --- what the child says ---------------------------------------------------- */
@@ -85,7 +86,7 @@ static void take_receipts(struct manager_record *r, const json_t *list)
 	}
 }
 
-/* Why there are too few copies, unless something worse was told. */
+/* Why there are too few copies, unless a worse problem was reported. */
 static void take_behind(struct agent_run *run, const json_t *behind)
 {
 	const json_t *one;
@@ -129,7 +130,7 @@ static void take_object(struct agent_run *run, const json_t *object)
 	}
 	if (strcmp(id, "backup.store_changed") == 0)
 		run->store_changed = true;
-	/* A path of the job that is not there is worth more than a file that has vanished. */
+	/* A missing path of the job is more important than a file that has vanished. */
 	given = json_is_true(json_object_get(object, "given")) && !run->given;
 	if (what != NULL && (strcmp(type, "error") == 0 || (strcmp(type, "problem") == 0 &&
 								   (given || run->text[0] == 0)))) {
@@ -200,7 +201,7 @@ static enum manager_result result_of(const struct agent_run *run, int status)
 	}
 }
 
-/* Frees a run that is not in the list; its child is killed. */
+/* Frees a run that is not in the list, and kills its child. */
 static void free_run(struct agent_run *run)
 {
 	rpc_fd_stop(&run->reader);
@@ -217,7 +218,7 @@ static void free_run(struct agent_run *run)
 	free(run);
 }
 
-/* It has ended, with the result that its record has. */
+/* Records the end of a run; run->record has its result. */
 static void end_run(struct agent_run *run)
 {
 	struct manager_record *r = &run->record;
@@ -257,7 +258,7 @@ static void on_reap(void *arg)
 	r->result = pid > 0 ? result_of(run, status) : MANAGER_FAILED;
 	if (r->result == MANAGER_PARTIAL && run->text[0] == 0)
 		memcpy(run->text, run->warning, sizeof run->text);
-	/* What made no dump has none to show. */
+	/* A result that implies a dump needs one. */
 	if (manager_result_kept(r->result) && !r->has_dump)
 		r->result = MANAGER_FAILED;
 	if (r->result == MANAGER_FAILED && run->text[0] == 0)
@@ -311,9 +312,9 @@ static void cancel_run(struct agent_run *run)
 
 /* --- its command line ------------------------------------------------------- */
 
-/* A command line in the making. */
+/* A command line under construction. */
 struct args {
-	struct buf argv; /* char *, allocated */
+	struct buf argv; /* char *, each allocated */
 	bool failed;
 };
 
@@ -334,7 +335,7 @@ static void add_arg(struct args *a, const char *fmt, ...)
 	free(text);
 }
 
-/* The public keys that the job names; none: all that are pinned. */
+/* Adds the public keys that the job names; if it names none, all that are pinned. */
 static void add_recipients(
 	const struct agent_place *place, const struct manager_plan_job *job, struct args *a)
 {
@@ -356,7 +357,7 @@ static void add_recipients(
 		closedir(dir);
 }
 
-/* What is run, ended by NULL. NULL with err set: out of memory. */
+/* Makes the command line, ended by NULL. NULL with err set: out of memory. */
 static char **make_argv(const struct agent_place *place, const char *agent,
 	const struct agent_order *order, struct err *err)
 {
@@ -423,7 +424,7 @@ static void free_argv(char **argv)
 
 /* --- its start -------------------------------------------------------------- */
 
-/* In the child: only what is safe after fork in a process with threads. */
+/* In the child: only functions that are safe after fork in a process with threads. */
 static void become(char *const *argv, int out, pid_t parent)
 {
 	sigset_t none;
@@ -439,7 +440,7 @@ static void become(char *const *argv, int out, pid_t parent)
 	_exit(2);
 }
 
-/* argv[0] is the program's path. Returns 0, or -1 with err set. */
+/* Starts the program argv[0], which is a path. Returns 0, or -1 with err set. */
 static int start_child(struct agent_run *run, char *const *argv, struct err *err)
 {
 	pid_t parent = getpid();

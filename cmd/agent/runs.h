@@ -1,16 +1,15 @@
 /*
- * The runs that are under way: each is `fdump backup` as a child process, whose JSON lines say what
- * came of it. So a crash, or what a run takes of memory, stays in the child, and there is one way
- * to back up, no matter who ordered it. A child ends with this process: it gets SIGTERM from the
- * kernel when its parent ends.
+ * The runs in progress. Each is an `fdump backup` child process, whose JSON lines tell the outcome.
+ * So a crash, or the memory that a run needs, stays in the child, and a backup always works in the
+ * same way, whoever ordered it. A child does not outlive this process: the kernel sends it SIGTERM
+ * when its parent ends.
  *
- * What a run does is in the journal before it is done: `starting` before the child starts, `ended`
- * when it has ended.
+ * Each step is in the journal: `starting` before the child starts, `ended` when it has ended.
  *
  *   filled in -> agent_runs_end_lost -> agent_runs_start ...
  *             -> agent_runs_shutdown -> agent_runs_fini
  *
- * All from the loop's thread.
+ * Loop thread only.
  */
 #ifndef FDUMP_CMD_AGENT_RUNS_H
 #define FDUMP_CMD_AGENT_RUNS_H
@@ -27,57 +26,57 @@ struct agent_run;
 struct err;
 struct rpc_loop;
 
-#define AGENT_RUNS_MAX 4 /* at the same time, of those that are due */
+#define AGENT_RUNS_MAX 4 /* with this many in progress no scheduled run is started */
 
-/* Where the agent's things are; borrowed. */
+/* Files and folders of the agent; borrowed. */
 struct agent_place {
 	const char *program;        /* path of this executable */
-	const char *config, *state; /* folders, as its children get them */
+	const char *config, *state; /* folders, passed on to the children */
 	const char *recipients;     /* folder of the pinned public keys, NAME.pub */
 	const char *hooks;          /* folder of the hooks */
 	bool accept_hidden;         /* --accept-hidden */
 };
 
-/* What is run: a job of a plan, for a slot. */
+/* What to run: a job of a plan, for a slot. */
 struct agent_order {
 	const struct manager_plan_job *job;
-	int64_t slot;        /* 0: by order */
+	int64_t slot;        /* 0: ordered by a person */
 	const uint8_t *plan; /* its digest, MANAGER_DIGEST_LEN bytes */
 };
 
-/* All is borrowed. */
+/* The caller sets the members up to .progress_ctx, and keeps what they point to. */
 struct agent_runs {
 	struct rpc_loop *loop;
 	const struct agent_place *place;
 	struct agent_notes *notes;
-	/* How far a run is, as it tells itself every few seconds. */
+	/* The progress of a run, which it reports every few seconds; may be NULL. */
 	void (*progress)(void *ctx, const char *job, uint64_t bytes, uint64_t entries);
 	void *progress_ctx;
-	/* Its own. */
+	/* Used by this module. */
 	size_t count;
 	struct agent_run *first;
 	void (*idle)(void *ctx);
 	void *idle_ctx;
 };
 
-/* Kills what is under way; nothing is recorded. */
+/* Kills the runs in progress; nothing is recorded. */
 void agent_runs_fini(struct agent_runs *runs);
 
-/* Records the end of the runs that the journal has as under way: they ended with the service
- * before. Returns 0, or -1 with err set. */
+/* Records the end of runs that are in progress according to the journal: they ended together with
+ * the previous service. Returns 0, or -1 with err set. */
 int agent_runs_end_lost(struct agent_runs *runs, struct err *err);
 
-/* Starts a run of this agent. id (may be NULL) gets the run's. Returns 0, or -1 with err set: none
- * was started, or it has failed at once, which is recorded. */
+/* Starts a run of a job of this agent that is not running. id: set to the run's id; may be NULL.
+ * Returns 0, or -1 with err set: it was not started, or it failed at once, which is recorded. */
 int agent_runs_start(struct agent_runs *runs, const char *agent, const struct agent_order *order,
 	uint8_t id[MANAGER_RUN_LEN], struct err *err);
-/* Whether a run of this job is under way. */
+/* Whether this job is running. */
 bool agent_runs_has(const struct agent_runs *runs, const char *job);
 /* Asks this job's run to end: SIGTERM, and SIGKILL a minute later. Returns 0, or -1 with err set:
- * ERR_NOTFOUND. */
+ * ERR_NOTFOUND if it is not running. */
 int agent_runs_cancel(struct agent_runs *runs, const char *job, struct err *err);
 
-/* Cancels all. idle: once, when none is left; perhaps from inside. */
+/* Cancels all runs. idle: called once, when no run is left; possibly before this returns. */
 void agent_runs_shutdown(struct agent_runs *runs, void (*idle)(void *ctx), void *ctx);
 
 #endif

@@ -1,4 +1,4 @@
-/* The rules of schedule.h. */
+/* Implements the rules of schedule.h. */
 #include "cmd/agent/schedule.h"
 
 #include <assert.h>
@@ -6,7 +6,7 @@
 
 #include "cmd/manager/slots.h"
 
-/* After the n-th failure, and after the n-th loss, of a slot's runs. */
+/* After the n-th failure of a slot's runs, and after their (n + 1)-th loss. */
 static const int64_t retry_sec[] = {5 * 60, 15 * 60, 45 * 60};
 #define RETRIES (sizeof retry_sec / sizeof retry_sec[0])
 
@@ -76,7 +76,7 @@ void agent_state_apply(struct agent_job_state *state, const struct manager_recor
 	}
 }
 
-/* Whether it is time to try the last run's slot again. */
+/* Whether it is time to retry the slot of the last run. */
 static bool retry_due(const struct agent_job_state *state, int64_t now)
 {
 	int64_t delay;

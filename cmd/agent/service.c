@@ -34,7 +34,7 @@ struct agent_service {
 	struct rpc_timer tick;
 	char plan_path[4200];
 	bool plan_refused;
-	struct err refusal; /* why */
+	struct err refusal; /* why it was refused */
 	uint8_t refused[MANAGER_DIGEST_LEN];
 	bool ending, warned;
 	int64_t since; /* when the service was started */
@@ -42,7 +42,7 @@ struct agent_service {
 
 /* --- the plan --------------------------------------------------------------- */
 
-/* Takes a plan on. Returns 0, or -1 with err set: the one before counts. */
+/* Replaces the plan. Returns 0, or -1 with err set: the current one stays. */
 static int take_plan(struct agent_service *s, const void *bytes, size_t len, struct err *err)
 {
 	struct err why = {0};
@@ -73,14 +73,14 @@ static int load_plan(struct agent_service *s, struct err *err)
 		ret = take_plan(s, bytes, len, &why);
 	else if (why.code != ERR_NOTFOUND)
 		ret = -1;
-	if (ret != 0) /* a manager has it */
+	if (ret != 0) /* not fatal: a manager has the plan */
 		agent_notes_log(&s->notes, AGENT_LOG_WARNING,
 			"the plan that was kept can't be used: %s", why.message);
 	free(bytes);
 	return 0;
 }
 
-/* Whether a manager's plan is another one than ours, and not the one that was refused. */
+/* Whether a manager's plan differs from ours, and is not the one that was refused. */
 static bool wants_plan(void *ctx, const uint8_t digest[MANAGER_DIGEST_LEN])
 {
 	const struct agent_service *s = ctx;
@@ -90,7 +90,7 @@ static bool wants_plan(void *ctx, const uint8_t digest[MANAGER_DIGEST_LEN])
 	return !s->plan_refused || memcmp(digest, s->refused, MANAGER_DIGEST_LEN) != 0;
 }
 
-/* A plan that a manager gave. */
+/* Takes a plan that a manager sent. */
 static void on_plan(void *ctx, const char *manager, const void *bytes, size_t len)
 {
 	struct agent_service *s = ctx;
@@ -125,7 +125,7 @@ static void on_plan(void *ctx, const char *manager, const void *bytes, size_t le
 
 /* --- the schedule ----------------------------------------------------------- */
 
-/* slot: 0 by order. As agent_runs_start. */
+/* slot: 0 if a person ordered the run. Returns as agent_runs_start. */
 static int start_run(struct agent_service *s, const struct manager_plan_job *job, int64_t slot,
 	uint8_t id[MANAGER_RUN_LEN], struct err *err)
 {
@@ -155,7 +155,7 @@ static void look_at(struct agent_service *s, struct agent_job *job, int64_t now)
 			&s->notes, AGENT_LOG_ERROR, "job %s: %s", job->plan->name, err.message);
 }
 
-/* The agent complains by itself if nothing was backed up for long. */
+/* Raises an alarm if no backup has succeeded for long. */
 static void warn_if_overdue(struct agent_service *s, int64_t now)
 {
 	int64_t last = s->since;
@@ -202,7 +202,7 @@ static void answer(struct rpc_call *call, const struct err *err)
 		rpc_call_fail(call, err);
 }
 
-/* The plan's job of that name; else err is set. */
+/* Finds a job of the plan by its name. NULL with err set. */
 static const struct manager_plan_job *job_of(struct agent_service *s, const struct cbormap_value *v,
 	char name[NAME_LEN_MAX + 1], struct err *err)
 {
@@ -279,7 +279,7 @@ static void on_release(void *ctx, struct rpc_call *call, const struct cbormap_va
 	hold(ctx, call, v, MANAGER_RELEASED);
 }
 
-/* Another hello brings the new digest. */
+/* The answer to another hello has the new digest. */
 static void on_plan_changed(
 	void *ctx, const struct rpc_identity *peer, const struct cbormap_value *v)
 {
@@ -311,7 +311,7 @@ static int open_journal(struct agent_service *s, struct err *err)
 	if (agent_journal_open(path, 0, &s->notes.journal, &found, err) != 0) {
 		if (err->code != ERR_DAMAGE)
 			return -1;
-		/* Managers will see another journal. */
+		/* Begin a new journal; managers will notice. */
 		snprintf(away, sizeof away, "%s.damaged", path);
 		agent_notes_log(&s->notes, AGENT_LOG_ERROR,
 			"%s; it is moved to %s, and another one begun", err->message, away);

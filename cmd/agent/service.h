@@ -1,12 +1,13 @@
 /*
- * The agent service: asks its managers for the plan, schedules itself by it, runs its jobs as child
- * processes (runs.h), keeps a journal (journal.h), and reports it to every manager (managers.h).
+ * The agent service: gets the plan from its managers, schedules itself by it, runs its jobs as
+ * child processes (runs.h), keeps a journal (journal.h), and reports it to every manager
+ * (managers.h).
  *
  *   agent_service_new -> ... -> agent_service_free
  *
- * All from the loop's thread; the journal, the plan and the other small files are written there
- * too. With no manager reachable it goes on by the plan that it has. What no plan can change is
- * struct agent_own (jobs.h).
+ * Loop thread only; the journal, the plan and other small files are written in that thread, too. If
+ * no manager can be reached, the agent goes on with the plan that it has. struct agent_own (jobs.h)
+ * has the settings that no plan can change.
  */
 #ifndef FDUMP_CMD_AGENT_SERVICE_H
 #define FDUMP_CMD_AGENT_SERVICE_H
@@ -26,19 +27,20 @@ struct rpc_tls_conf;
 struct agent_service_opts {
 	struct manager_uplink_opts uplink; /* its callbacks, .ctx and .service are set here */
 	struct agent_place place;
-	const char *dir;         /* the agent's own: STATE/agent */
-	const char *stores_path; /* what managers tell of stores is kept there */
+	const char *dir;         /* the agent's folder: STATE/agent */
+	const char *stores_path; /* file for the stores' addresses and keys */
 	struct agent_own own;
 	void *ctx;
-	/* priority: as syslog's. */
+	/* priority: as in syslog. */
 	void (*log)(void *ctx, int priority, const char *text);
-	void (*renewed)(void *ctx); /* as manager_uplink_opts has it */
+	void (*renewed)(void *ctx); /* as in manager_uplink_opts */
 };
 
-/* All is borrowed. NULL with err set. */
+/* Everything is borrowed. NULL with err set. */
 struct agent_service *agent_service_new(const struct agent_service_opts *opts, struct err *err);
 void agent_service_conf(struct agent_service *service, struct rpc_tls_conf *conf);
-/* Starts nothing more, and cancels the runs. idle: once, when none is left; perhaps from inside. */
+/* Starts no more runs, and cancels those in progress. idle: called once, when no run is left;
+ * possibly before this returns. */
 void agent_service_shutdown(struct agent_service *service, void (*idle)(void *ctx));
 void agent_service_free(struct agent_service *service);
 

@@ -1,4 +1,4 @@
-/* Where an agent keeps what is its own. */
+/* The folder of the agent's own files. */
 #include "cmd/agent/state.h"
 
 #include <assert.h>
@@ -36,7 +36,7 @@ static bool is_own(const char *path)
 	       (end - path > 11 && strcmp(end - 11, "/agent/last") == 0);
 }
 
-/* Makes all folders of a path. */
+/* Creates all folders of a path. */
 static int make_path(char *path, struct err *err)
 {
 	char *at;
@@ -47,7 +47,8 @@ static int make_path(char *path, struct err *err)
 		if (end != '/' && end != 0)
 			continue;
 		*at = 0;
-		/* Other roles' users reach theirs through root's; the last two are private. */
+		/* Users of other roles must get through root's folders to their own; the last two
+		 * are private. */
 		if (mkdir(path, geteuid() == 0 && !is_own(path) ? 0755 : 0700) != 0 &&
 			errno != EEXIST)
 			return err_errno(err, errno, "%s", path);
@@ -57,7 +58,7 @@ static int make_path(char *path, struct err *err)
 	}
 }
 
-/* Where state is; not made. */
+/* The folder's path; it is not created. */
 static char *where(const char *dir, struct err *err)
 {
 	const char *home = getenv("HOME"), *state = getenv("XDG_STATE_HOME");
@@ -88,7 +89,7 @@ char *agent_state_dir(const char *dir, struct err *err)
 	last = text(err, path, "/last");
 	got = last != NULL ? make_path(last, err) : -1;
 	free(last);
-	if (got != 0 && access(path, F_OK) == 0) { /* what can't be kept there is told later */
+	if (got != 0 && access(path, F_OK) == 0) { /* a later write will fail if it must */
 		*err = (struct err){0};
 		got = 0;
 	}
@@ -98,7 +99,7 @@ char *agent_state_dir(const char *dir, struct err *err)
 	return NULL;
 }
 
-/* Adds all that are known. Returns 0, or -1 with err set. */
+/* Reads all known fingerprints. Returns 0, or -1 with err set. */
 static int load_domains(const char *path, struct buf *all, struct err *err)
 {
 	const size_t cap = AGENT_DOMAINS_MAX * STORE_DOMAIN_LEN;
@@ -179,7 +180,7 @@ int agent_state_secret(const char *dir, uint8_t secret[DUMP_SECRET_LEN], struct 
 			got = file_write_new(path, secret, len, 0600, err);
 		st.st_mode = S_IFREG | 0600;
 	}
-	/* Two first backups at the same time: the other one's secret is the agent's. */
+	/* Another first backup made the secret at the same time: use that one. */
 	if (got != 0 && err->code == ERR_EXISTS) {
 		*err = (struct err){0};
 		got = file_read(path, secret, DUMP_SECRET_LEN, &len, &st, err);

@@ -2,9 +2,10 @@
 
 #include "cmd/dump/order.h"
 
-#define FEW 8 /* entries; of fewer a part says nothing */
+#define FEW 8 /* entries; with fewer the ratio means nothing */
 
-/* Later than the best so far; one that is dated in the future only if there is no other. */
+/* Whether row is later than the best so far; a dump dated in the future wins only if there is no
+ * other. */
 static bool is_better(const struct dump_row *best, const struct dump_row *row)
 {
 	bool ahead = row->at.clock == DUMP_CLOCK_AHEAD;

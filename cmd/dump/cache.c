@@ -1,8 +1,8 @@
 /*
- * A hash table of buckets, and a list of those that nobody has, in the order in
- * which they are given up: the least recently used first, but before all others
- * those that are done with, whose memory, still in the processor's cache, serves
- * the next chunk.
+ * A hash table with buckets, and a list of the idle chunks, those that nobody has taken, in the
+ * order in which they are evicted: the least recently used first, but ahead of all others those
+ * that are done with. Their memory, which is still in the processor's cache, is reused for the next
+ * chunk.
  */
 #include "cmd/dump/cache.h"
 
@@ -20,17 +20,17 @@
 #include "lib/mutex.h"
 
 #define BUCKETS 1024
-#define IDLE    4096 /* chunks that are kept, at most: small ones are many */
+#define IDLE    4096 /* idle chunks at most: small ones are numerous */
 
 enum state { OPENING, THERE, FAILED };
 
 struct dump_cached {
 	struct dump_cached *next; /* in the bucket */
 	TAILQ_ENTRY(dump_cached) idle;
-	unsigned taken; /* by so many */
+	unsigned taken; /* how many times */
 	bool done;
 	enum state state;
-	struct err why; /* FAILED */
+	struct err why; /* if FAILED */
 	struct buf content;
 	uint8_t id[STORE_ID_LEN];
 };
@@ -38,9 +38,10 @@ struct dump_cached {
 struct dump_cache {
 	struct mutex lock;
 	pthread_cond_t opened;
-	size_t limit, bytes; /* bytes: of memory, of all that are there */
+	size_t limit, bytes; /* bytes: memory of all chunks in the table */
 	size_t idle_count;
-	TAILQ_HEAD(idle, dump_cached) idle; /* those that nobody has, the oldest first */
+	TAILQ_HEAD(idle, dump_cached)
+	idle; /* in the order of eviction */
 	struct dump_cached *buckets[BUCKETS];
 };
 
@@ -64,7 +65,7 @@ static struct dump_cached **bucket(struct dump_cache *c, const uint8_t *id)
 	return &c->buckets[hash_xxh3(id, STORE_ID_LEN) % BUCKETS];
 }
 
-/* Out of its bucket. */
+/* Removes it from its bucket. */
 static void forget(struct dump_cache *c, struct dump_cached *e)
 {
 	struct dump_cached **at = bucket(c, e->id);
@@ -82,7 +83,7 @@ static void destroy(struct dump_cached *e)
 	free(e);
 }
 
-/* Out of the list of those that nobody has. */
+/* Removes it from the idle list. */
 static void unlist(struct dump_cache *c, struct dump_cached *e)
 {
 	assert(mutex_held(&c->lock) && c->idle_count > 0);
@@ -102,13 +103,13 @@ static void trim(struct dump_cache *c)
 	}
 }
 
-/* One that is being opened. */
+/* Adds a chunk that is about to be opened. */
 static struct dump_cached *add(struct dump_cache *c, const uint8_t *id)
 {
 	struct dump_cached *e = TAILQ_FIRST(&c->idle), **at = bucket(c, id);
 
 	if (e != NULL && (e->done || c->bytes >= c->limit)) {
-		unlist(c, e); /* its memory is used again */
+		unlist(c, e); /* its memory is reused */
 		forget(c, e);
 	} else {
 		e = calloc(1, sizeof *e);
@@ -146,7 +147,7 @@ static void give(struct dump_cache *c, struct dump_cached *e)
 
 /* --- for all ---------------------------------------------------------------- */
 
-/* Opens it; others wait until it is. */
+/* Opens the chunk, without the lock; others wait until it is open. */
 static void open_chunk(struct dump_cache *c, struct dump_cached *e, struct dump_taker *taker)
 {
 	size_t before = e->content.cap;

@@ -1,4 +1,4 @@
-/* Records made and opened: zstd, then AES-256-GCM under a key of the record's own. */
+/* A record's content is compressed with zstd, then sealed by AES-256-GCM under a key of its own. */
 #include "cmd/dump/crypt.h"
 
 #include <assert.h>
@@ -19,8 +19,9 @@
 
 /* --- wraps --------------------------------------------------------------- */
 
-/* Seals and opens one recipient's wrap: under a key that is used once, with a nonce of zeros. One
- * of the secrets is ours. */
+/* The cipher for one recipient's wrap. Its key is used only once, so the nonce can be all zeros.
+ * secret is either the ephemeral or the recipient's secret half; other is the public half of the
+ * other pair. */
 static const uint8_t wrap_nonce[SEAL_NONCE_LEN];
 
 static struct gcm *wrap_seal(const uint8_t *secret, const uint8_t *other, const uint8_t *ephemeral,
@@ -86,7 +87,7 @@ void dump_run_wipe(struct dump_run *run)
 	seal_wipe(run, sizeof *run);
 }
 
-/* The key of one record. */
+/* The cipher for one record. */
 static struct gcm *record_seal(const uint8_t secret[32], const uint8_t *id, struct err *err)
 {
 	uint8_t text[sizeof RECORD - 1 + STORE_ID_LEN], key[HASH_LEN];
@@ -148,7 +149,7 @@ int dump_crypt_make(const struct dump_run *run, struct zst *zst, bool open,
 
 /* --- opening ------------------------------------------------------------- */
 
-/* A run's secret, as it was opened. */
+/* A run's secret that was opened. */
 struct known {
 	struct known *next;
 	uint8_t ephemeral[KEY_LEN], domain[STORE_DOMAIN_LEN], secret[32];
@@ -158,7 +159,7 @@ struct dump_keys {
 	struct key_secret *keys;
 	size_t key_count;
 	struct mutex lock;
-	struct known *known; /* in no order; dumps have few runs */
+	struct known *known; /* unsorted: a dump has chunks of few runs */
 };
 
 struct dump_keys *dump_keys_new(const struct key_secret *keys, size_t count, struct err *err)
@@ -194,7 +195,7 @@ void dump_keys_free(struct dump_keys *k)
 	free(k);
 }
 
-/* Opens the wrap of one of our keys. */
+/* Opens the wrap that is for one of our keys. */
 static int unwrap(const struct dump_keys *k, const uint8_t *ephemeral, const uint8_t *wraps,
 	size_t count, const uint8_t *domain, const char *label, uint8_t *plain, struct err *err)
 {
@@ -252,7 +253,7 @@ int dump_keys_domain(struct dump_keys *k, const struct store_dump *dump, struct 
 	return got;
 }
 
-/* The secret of the record's run: known already, or opened now and remembered. */
+/* Gets the secret of the record's run: known already, or opened now and remembered. */
 static int run_secret(struct dump_keys *k, const struct store_record *r, const uint8_t *domain,
 	uint8_t secret[32], struct err *err)
 {
@@ -284,7 +285,7 @@ static int run_secret(struct dump_keys *k, const struct store_record *r, const u
 	return ret;
 }
 
-/* Opens the seal in place: then the body is in the clear, *len bytes of it. */
+/* Decrypts the body in place; *len becomes the length of the plaintext. */
 static int unseal(struct dump_keys *keys, const uint8_t *domain, const struct store_record *r,
 	uint8_t *body, size_t *len, struct err *err)
 {

@@ -1,13 +1,13 @@
-/* The hash of the last 64 bytes is shifted left by one for each byte, so its
- * upper bits know the most of them: those are looked at. */
+/* For each byte the hash is shifted left by one, so it depends on the last 64 bytes, and its upper
+ * bits on the most of them: those are tested. */
 #include "cmd/dump/cutter.h"
 
 #include <assert.h>
 
 #include "lib/hash.h"
 
-/* Before the mean a cut is four times less likely than one in the mean, behind
- * it four times more (normalisation 2). */
+/* Compared with a probability of 1 / DUMP_CUT_MEAN, a cut is four times less likely before the
+ * mean, and four times more likely after it (normalisation 2). */
 #define BITS(n)    (UINT64_MAX << (64 - (n)))
 #define MASK_EARLY BITS(22)
 #define MASK_LATE  BITS(18)
@@ -17,8 +17,8 @@ void dump_cutter_start(struct dump_cutter *c, const uint64_t gear[256])
 	*c = (struct dump_cutter){.gear = gear, .at = DUMP_CUT_MIN};
 }
 
-/* Looks on up to `end`; returns the length that a cut gives, or 0. The hash may
- * be one of an odd number of bytes in. */
+/* Continues up to `end`; returns the length of the chunk if it ends here, or 0. Two bytes a step: a
+ * cut may also be at the first of the two. */
 static size_t look(struct dump_cutter *c, const uint8_t *chunk, size_t end, uint64_t mask)
 {
 	const uint64_t *gear = c->gear;
@@ -58,7 +58,7 @@ size_t dump_cutter_cut(struct dump_cutter *c, const uint8_t *chunk, size_t len, 
 	return cut;
 }
 
-/* Chosen by curves: test/bench/README.md, "What a run stores". */
+/* Chosen from measurements: test/bench/README.md, "What a run stores". */
 const struct dump_cut_rule dump_cut_files = {
 	.min = 32u << 10, .max = 512u << 10, .base = 256, .bits = 16};
 const struct dump_cut_rule dump_cut_entries = {.min = 4u << 10, .max = 64u << 10, .bits = 12};

@@ -33,7 +33,7 @@ static int sort_keys(struct dump_domain *d, const struct key_public *to, size_t 
 	return 0;
 }
 
-/* The HMAC's key: what the shared keys carry, else the agent's secret. */
+/* The HMAC's key: the shared secrets of the keys that have one, else the agent's secret. */
 static size_t base_secret(
 	const struct dump_domain *d, const uint8_t *agent, uint8_t base[STORE_WRAPS_MAX * KEY_LEN])
 {

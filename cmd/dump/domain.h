@@ -1,21 +1,21 @@
 /*
- * Domains: within what chunks are shared, and the secrets that come of it. See
+ * Domains: the sets of backups that share chunks, and the secrets derived for each. See
  * cmd/dump/CHUNKS.md, section 1.
  *
- * A domain is a set of recipients on one agent. Its secret is
- * HMAC-SHA-256(agent's secret, "fdump domain" || public keys, sorted bytewise);
- * if any of the keys is shared, the shared secrets (sorted by their public
- * keys) take the agent's secret's place. An open domain, without recipients,
- * has a secret too, which only names it.
+ * A domain is a set of recipients on one agent. Its secret is HMAC-SHA-256(agent's secret, "fdump
+ * domain" || public keys, sorted bytewise). If any of the keys is shared, the shared secrets
+ * (sorted by their public keys) are used in place of the agent's secret. An open domain, one
+ * without recipients, also has a secret, which only serves to name the domain.
  *
  * Subkeys of a secret are HKDF-SHA-256(secret, no salt, info), 32 bytes (gear: 2048):
- *   "fdump chunk id"      HMAC key of chunk ids; open domains have plain SHA-256
- *   "fdump dump"          HMAC key of dumps' records
- *   "fdump access"        secret half of the Ed25519 pair that proves who is of the domain; the
- *                         first 16 bytes of SHA-256 of its public half are the fingerprint
- *   "fdump gear"          the chunker's table, which hides nothing; open: of a secret of 32 zeros
+ *   "fdump chunk id"      HMAC key of chunk ids; open domains use plain SHA-256
+ *   "fdump dump"          HMAC key of the dumps' records
+ *   "fdump access"        secret half of the Ed25519 pair that proves membership of the domain; the
+ *                         first 16 bytes of the SHA-256 of its public half are the fingerprint
+ *   "fdump gear"          the chunker's table, which hides nothing; open domains derive it from a
+ *                         secret of 32 zero bytes
  *
- * Structs are the caller's; thread-safe after init.
+ * The caller owns the structs. They are not changed after init, so any thread may use them.
  */
 #ifndef FDUMP_CMD_DUMP_DOMAIN_H
 #define FDUMP_CMD_DUMP_DOMAIN_H
@@ -35,7 +35,7 @@ struct err;
 
 struct dump_domain {
 	uint8_t fingerprint[STORE_DOMAIN_LEN];
-	uint8_t public[SEAL_SIGN_LEN]; /* which the fingerprint is made of */
+	uint8_t public[SEAL_SIGN_LEN]; /* the fingerprint is made from it */
 	bool open;
 	uint8_t secret[HASH_LEN];
 	uint8_t id_key[HASH_LEN];
@@ -46,27 +46,29 @@ struct dump_domain {
 	size_t to_count;
 };
 
-/* Of an agent's secret and the recipients (none: open). Returns 0, or -1 with
- * err set: ERR_LIMIT (over STORE_WRAPS_MAX), ERR_USAGE (a key twice). */
+/* Makes the domain of an agent's secret and these recipients (none: an open domain). Returns 0, or
+ * -1 with err set: ERR_LIMIT (more than STORE_WRAPS_MAX), ERR_USAGE (the same key twice). */
 int dump_domain_init(struct dump_domain *domain, const uint8_t agent[DUMP_SECRET_LEN],
 	const struct key_public *to, size_t to_count, struct err *err);
 
-/* Of a domain's secret, as a dump's record yields it. No recipients. */
+/* Makes the domain of a domain's secret, as a dump's record yields it; it has no recipients.
+ * Returns 0, or -1 with err set. */
 int dump_domain_of_secret(
 	struct dump_domain *domain, const uint8_t secret[HASH_LEN], struct err *err);
 
 void dump_domain_wipe(struct dump_domain *domain);
 
-/* The id of a content: HMAC, or plain SHA-256 if open. Returns 0, or -1 with err set. */
+/* The id of a content: an HMAC, or plain SHA-256 in an open domain. Returns 0, or -1 with err
+ * set. */
 int dump_domain_id(const struct dump_domain *domain, const void *content, size_t len,
 	uint8_t id[STORE_ID_LEN], struct err *err);
 
-/* Proves to a store that this run is of the domain: with .public and the signature it calls
+/* Signs a proof that this run belongs to the domain; a store checks .public and the signature with
  * store_proof_check (cmd/store/proof.h). Returns 0, or -1 with err set. */
 int dump_domain_prove(const struct dump_domain *domain, const struct store_proof *proof,
 	uint8_t signature[SEAL_SIG_LEN], struct err *err);
 
-/* The HMAC of a dump's record, over its map. */
+/* The HMAC of a dump's record, computed over its map. Returns 0, or -1 with err set. */
 int dump_domain_mac(const struct dump_domain *domain, const void *map, size_t len,
 	uint8_t mac[STORE_MAC_LEN], struct err *err);
 

@@ -14,23 +14,23 @@
 #include "lib/mutex.h"
 #include "lib/uptime.h"
 
-#define SLICE_MS 250  /* that one store is waited for before the others are looked at again */
-#define LOOK_MS  100  /* between looks whether enough stores have answered */
-#define AGAIN_MS 5000 /* until a service that was left behind must be open again */
+#define SLICE_MS 250  /* wait for one store, before the others are looked at again */
+#define LOOK_MS  100  /* between checks whether enough stores have answered */
+#define AGAIN_MS 5000 /* for a store that was left behind to be open again */
 
 struct copy {
 	struct store *store;
 	bool behind;
-	bool in_use;        /* it is open, and no other is the same store */
-	bool opening;       /* it was still being opened at the beginning */
-	struct err why;     /* it was left behind */
-	bool waits;         /* its commit was started, and not answered */
+	bool in_use;        /* open, and not the same store as another one */
+	bool opening;       /* was still being opened at the start */
+	struct err why;     /* why it was left behind */
+	bool waits;         /* its commit was started and has not been answered */
 	bool lacks;         /* its commit named missing chunks */
-	bool acked;         /* it has given a receipt */
-	uint64_t stored;    /* bytes that were new */
-	int64_t held_up_ms; /* that the others waited for it alone */
+	bool acked;         /* it gave a receipt */
+	uint64_t stored;    /* bytes of new records */
+	int64_t held_up_ms; /* how long the others waited for this store alone */
 	struct store_receipt receipt;
-	/* What is done with it beside the others (work_all), and what came of it. */
+	/* Work done with this store in parallel to the others (work_all), and its outcome. */
 	struct dump_fanout *fanout;
 	pthread_t thread;
 	bool works, threaded, over, late; /* late: it was cancelled */
@@ -45,17 +45,17 @@ typedef int work_one(struct dump_fanout *f, struct copy *copy, struct err *err);
 struct dump_fanout {
 	struct dump_fanout_options o;
 	struct store_run run;
-	struct mutex lock; /* over .behind, .why, .in_use and .alive; held by callbacks */
+	struct mutex lock; /* protects .behind, .why, .in_use and .alive; held during callbacks */
 	size_t alive;
-	struct err why; /* the last one was left behind */
-	/* Work with several stores at the same time. */
+	struct err why; /* why the last store was left behind */
+	/* Work with several stores in parallel. */
 	work_one *work;
-	struct mutex work_lock; /* over .over of each copy, .working and .good */
+	struct mutex work_lock; /* protects .over of each copy, .working and .good */
 	pthread_cond_t change;
-	size_t working, good; /* not over yet; over, and without an error */
-	/* How stores that are behind get a dump. */
+	size_t working, good; /* not finished yet; finished without an error */
+	/* For dump_fanout_catch_up. */
 	const uint8_t *dump;
-	uint32_t from; /* the stores that have it, bit n for the n-th */
+	uint32_t from; /* the stores that have the dump; bit n for the n-th */
 	void (*each)(void *ctx, size_t store, bool done);
 	struct copy copies[STORES_MAX];
 };
@@ -93,7 +93,7 @@ static bool is_behind(struct dump_fanout *f, const struct copy *copy)
 	return behind;
 }
 
-/* Returns 0, or -1 with err set; why was reported for each. */
+/* Returns 0, or -1 with err set. The reasons were reported when each store was left behind. */
 static int any_left(struct dump_fanout *f, struct err *err)
 {
 	int ret = 0;
@@ -190,8 +190,8 @@ static void *run_work(void *arg)
 	return NULL;
 }
 
-/* Waits until all are over; when `enough` are, without an error, the others get DUMP_SLOW_MS, and
- * are cancelled. */
+/* Waits until all have finished. Once `enough` have finished without an error, the others get
+ * DUMP_SLOW_MS and are then cancelled. */
 static void wait_work(struct dump_fanout *f, size_t enough)
 {
 	int64_t end = INT64_MAX;
@@ -215,8 +215,8 @@ static void wait_work(struct dump_fanout *f, size_t enough)
 	mutex_unlock(&f->work_lock);
 }
 
-/* Does the work with each store of a set (bit n for the n-th), at the same time. enough: as for
- * wait_work; SIZE_MAX: all are waited for. */
+/* Does the work with each store of a set (bit n for the n-th) in parallel. enough: as for
+ * wait_work; SIZE_MAX: wait for all. */
 static void work_all(struct dump_fanout *f, uint32_t set, work_one *work, size_t enough)
 {
 	size_t i;
@@ -243,7 +243,7 @@ static void work_all(struct dump_fanout *f, uint32_t set, work_one *work, size_t
 			pthread_join(f->copies[i].thread, NULL);
 }
 
-/* With each store that is not behind: those that fail are left behind then. */
+/* Does the work with each store that is not left behind; those that fail then are. */
 static void work_alive(struct dump_fanout *f, work_one *work)
 {
 	uint32_t alive = 0;
@@ -327,7 +327,8 @@ int dump_fanout_have(
 	return any_left(f, err);
 }
 
-/* Tries each store of the set at once; takes those that took it, or failed, out of the set. */
+/* Tries each store of the set once, without waiting. Removes from the set those that took the
+ * parcel or failed. */
 static void put_once(struct dump_fanout *f, struct store_parcel *parcel, uint32_t *to)
 {
 	struct err why = {0};
@@ -347,7 +348,7 @@ static void put_once(struct dump_fanout *f, struct store_parcel *parcel, uint32_
 	}
 }
 
-/* Waits a while for the first store of the set that has no room, or leaves it behind. */
+/* Waits a while for the first store of the set, which has no room, or leaves it behind. */
 static void wait_room(
 	struct dump_fanout *f, struct store_parcel *parcel, uint32_t *to, int64_t since_ms)
 {
@@ -405,9 +406,7 @@ static size_t count_acked(const struct dump_fanout *f)
 	return acked;
 }
 
-/* Takes the stores' answers, until all have answered; when enough have, the others get
- * DUMP_SLOW_MS.
- */
+/* Waits for the stores' answers. Once enough have answered, the others get DUMP_SLOW_MS. */
 static void wait_answers(struct dump_fanout *f, struct buf *missing)
 {
 	int64_t end = f->o.now_ms() + DUMP_STALL_MS;
@@ -484,7 +483,8 @@ static void ignore(void *ctx, const struct store_entry *dump, const char *what)
 	(void)what;
 }
 
-/* A store that could not be opened before may be one that is written to under another name. */
+/* A store that could not be opened before may turn out to be the same as one that is in use under
+ * another name. */
 static int check_other(const struct dump_fanout *f, const struct copy *copy, struct err *err)
 {
 	size_t i;
@@ -501,12 +501,12 @@ static int check_other(const struct dump_fanout *f, const struct copy *copy, str
 	return 0;
 }
 
-/* Opens it; a service that does not answer is not waited for as long as at the beginning. */
+/* Opens it. A service that does not answer is not waited for as long as at the start. */
 static int open_soon(struct store *store, struct err *err)
 {
 	int ret = store_is_opening(store) ? store_open_wait(store, 0, err) : -1;
 
-	/* It dials less and less often, or has given up long ago. */
+	/* By now it dials rarely, or has given up: dial again. */
 	if (ret != STORE_OPEN && (ret = store_open_start(store, STORE_WRITE, err)) == 0)
 		ret = store_open_wait(store, AGAIN_MS, err);
 	if (ret == STORE_OPENING)
@@ -519,7 +519,8 @@ static void tell_behind(struct dump_fanout *f, const struct copy *copy, const st
 	f->o.behind(f->o.ctx, (size_t)(copy - f->copies), why->message);
 }
 
-/* Opens a store that was left behind. Returns 0, or -1: reported, if it was not before. */
+/* Opens a store that was left behind. Returns 0, or -1; then the failure was reported, now or
+ * before. */
 static int open_again(struct dump_fanout *f, struct copy *copy)
 {
 	struct err why = {0};
@@ -531,7 +532,7 @@ static int open_again(struct dump_fanout *f, struct copy *copy)
 	mutex_unlock(&f->lock);
 	ret = open_soon(copy->store, &why);
 	mutex_lock(&f->lock);
-	if (ret != 0) /* One that could not be opened before was reported then. */
+	if (ret != 0) /* A store that could not be opened at the start was reported then. */
 		known = copy->why.code == ERR_NONE ? !copy->opening || why.code == ERR_TIMEOUT
 						   : strcmp(why.message, copy->why.message) == 0;
 	else
@@ -545,7 +546,7 @@ static int open_again(struct dump_fanout *f, struct copy *copy)
 	return ret;
 }
 
-/* Gets the dump for one store from another one. Returns 0, or -1 with err set. */
+/* Copies the dump to one store from another one. Returns 0, or -1 with err set. */
 static int replicate(struct dump_fanout *f, struct copy *copy, struct store *from, struct err *err)
 {
 	struct store_replicated result;
@@ -569,7 +570,7 @@ static void tell_each(struct dump_fanout *f, const struct copy *copy, bool done)
 	mutex_unlock(&f->lock);
 }
 
-/* From one store after the other that has the dump, until it has caught up. */
+/* Tries the stores that have the dump, one after the other, until one has been copied from. */
 static int catch_up(struct dump_fanout *f, struct copy *copy, struct err *err)
 {
 	bool told = false;
@@ -578,7 +579,7 @@ static int catch_up(struct dump_fanout *f, struct copy *copy, struct err *err)
 	for (i = 0; i < f->o.count; i++) {
 		if (!(f->from >> i & 1))
 			continue;
-		/* Also after an error it must be opened again. */
+		/* It must be opened again after an error, too. */
 		if (open_again(f, copy) != 0)
 			return -1;
 		if (!told)

@@ -1,22 +1,23 @@
 /*
- * The fan-out: the stores of a backup. One reading feeds all of them, and none waits for another
- * longer than it must. Their queues are the stores' own (store_put); this is policy only:
+ * The fan-out: sends one backup to several stores. The data is read once for all of them, and no
+ * store waits for another longer than it must. Each store has its own queue (store_put); this
+ * module only decides which stores to wait for:
  *
  * - A store that fails is left behind, and reported.
  * - So is a store that holds up the others for more than DUMP_SLOW_MS in all, if there are enough
  *   without it.
- * - A store that is needed is waited for, but not for ever: after DUMP_STALL_MS in which it took
- *   nothing it is left behind too.
- * - A run is begun in all stores at the same time: one that does not answer gets DUMP_SLOW_MS when
- *   enough have begun.
+ * - A store that is needed is waited for, but not forever: it is left behind after DUMP_STALL_MS in
+ *   which it accepted nothing.
+ * - A run is begun in all stores at the same time. Once enough have begun, the others get
+ *   DUMP_SLOW_MS.
  *
- * What was left behind, and what was still being opened when the fan-out was made, catches up from
- * the others, all at the same time: dump_fanout_catch_up.
+ * Stores that were left behind, and those that were still being opened when the fan-out was made,
+ * catch up at the end: the dump is copied to them from the other stores (dump_fanout_catch_up).
  *
- *   dump_fanout_new -> dump_fanout_previous -> dump_fanout_begin -> _have, _put ... -> _commit ->
+ *   dump_fanout_new -> dump_fanout_before -> dump_fanout_begin -> _have, _put ... -> _commit ->
  *   [dump_fanout_catch_up] -> dump_fanout_free
  *
- * Any thread may call dump_fanout_have; all else is called by one thread at a time.
+ * Any thread may call dump_fanout_have; all other functions are called by one thread at a time.
  */
 #ifndef FDUMP_CMD_DUMP_FANOUT_H
 #define FDUMP_CMD_DUMP_FANOUT_H
@@ -37,59 +38,66 @@ struct err;
 #define DUMP_STALL_MS 600000
 
 struct dump_fanout_options {
-	struct store **stores; /* some open to write; those that are not count as left behind */
+	struct store **stores; /* at least one is open for writing; those that are not count as left
+				  behind */
 	size_t count;
-	const char *agent, *name; /* who backs up, and what */
+	const char *agent, *name; /* of the backup */
 	const struct dump_domain *domain;
-	size_t wanted; /* this many are enough; 1 to count */
-	/* A store is left behind; by its place among the stores. One call at a time, perhaps from
-	 * another thread. */
+	size_t wanted; /* how many stores are enough; at least 1 */
+	/* Reports that a store is left behind, by its index in .stores. Called for one store at a
+	 * time, possibly from another thread. */
 	void (*behind)(void *ctx, size_t store, const char *why);
 	void *ctx;
-	int64_t (*now_ms)(void); /* NULL: the monotonic clock; a test has its own */
+	int64_t (*now_ms)(void); /* NULL: the monotonic clock; tests set their own */
 };
 
-/* The options are copied; what they point to is borrowed. NULL with err set if no store is open. */
+/* The options are copied; what they point to is borrowed. NULL with err set: ERR_NOTFOUND (no store
+ * is open), ERR_NOMEM. */
 struct dump_fanout *dump_fanout_new(const struct dump_fanout_options *options, struct err *err);
-/* The stores stay the caller's. NULL does nothing. */
+/* Does not free the stores. NULL does nothing. */
 void dump_fanout_free(struct dump_fanout *fanout);
 
-/* Calls `each` for each store with what it has of this backup, borrowed for the call. Stores that
- * can't be read are left behind. */
+/* Reads from each store the earlier dumps of this backup, and calls `each` with them (borrowed for
+ * the call). Stores that can't be read are left behind. */
 typedef void dump_fanout_each_before(void *ctx, size_t store, const struct dump_before *before);
 void dump_fanout_before(struct dump_fanout *fanout, dump_fanout_each_before *each, void *ctx);
 
-/* Begins a run in all stores, also after one whose commit failed. base: the dump whose entries may
- * be carried over, or NULL. *has_base: a store holds it, so that what it names need not be read
- * again. Returns 0, or -1 with err set: no store is left. */
+/* Begins a run in all stores; also after a run whose commit failed. base: the dump whose entries
+ * may be carried over, or NULL. *has_base: a store holds that dump, so what it names need not be
+ * read again. Returns 0, or -1 with err set: no store is left. */
 int dump_fanout_begin(
 	struct dump_fanout *fanout, const uint8_t *base, bool *has_base, struct err *err);
 
-/* Which stores lack each of count chunks (STORE_ID_LEN bytes each, at most STORE_HAVE_MAX), or
- * don't know, bit n for the n-th store: none if it need not be made. One question to each store.
- * Returns 0, or -1 with err set: no store is left. */
+/* Finds out which stores lack each of `count` chunks (STORE_ID_LEN bytes each, at most
+ * STORE_HAVE_MAX), with one question to each store. lacks[i] gets bit n if the n-th store lacks
+ * chunk i or does not know; 0 means that the chunk need not be made. Returns 0, or -1 with err set:
+ * no store is left. */
 int dump_fanout_have(struct dump_fanout *fanout, const uint8_t *ids, size_t count, uint32_t *lacks,
 	struct err *err);
-/* Puts a record to the stores of a set. Returns 0, or -1 with err set: no store is left. */
+/* Puts a record into the stores of a set (bit n for the n-th). Returns 0, or -1 with err set: no
+ * store is left, or out of memory. */
 int dump_fanout_put(struct dump_fanout *fanout, const uint8_t *record, size_t len, uint32_t to,
 	struct err *err);
 
-/* Commits everywhere. *acknowledged: how many stores gave a receipt; *stored: bytes of new records
- * that one of these took in, the one that took most. Returns 0: one at least has it, and a store
- * that lacks chunks was left behind; 1: none has, and one lacks chunks that were not sent in this
- * run: what was carried over must be read again; the ids of these chunks are appended to `missing`
- * (NULL: they are not wanted), some of them perhaps twice; -1 with err set: no store is left. */
+/* Commits the dump in all stores. *acknowledged: how many stores gave a receipt. *stored: bytes of
+ * new records in the store that took the most.
+ *
+ * Returns 0 if at least one store has the dump; stores that lack chunks were left behind. Returns 1
+ * if none has it, and at least one lacks chunks that were not sent in this run: then the entries
+ * that were carried over must be read again. The ids of these chunks are appended to `missing`
+ * (NULL: not wanted), perhaps some of them twice. Returns -1 with err set if no store is left. */
 int dump_fanout_commit(struct dump_fanout *fanout, const uint8_t *record, size_t len,
 	size_t *acknowledged, uint64_t *stored, struct buf *missing, struct err *err);
 
-/* Opens again what was left behind, and copies this dump to it from a store that has acknowledged
- * it. each: called for each before (done: false) and when it has it (done: true), as `behind` is.
- * Failures are reported by `behind`, but not a second time that there is no space. *stored grows to
- * what one of these took in, if that is more. Returns how many have caught up. */
+/* Opens the stores that were left behind again, and copies this dump to them from stores that have
+ * acknowledged it. each: called for every such store before (done: false) and after it got the dump
+ * (done: true), from the same threads as `behind`. Failures are reported by `behind`, except that a
+ * full store is not reported twice. *stored is raised if one of these stores took more new bytes.
+ * Returns how many stores have caught up. */
 size_t dump_fanout_catch_up(struct dump_fanout *fanout, const uint8_t *dump,
 	void (*each)(void *ctx, size_t store, bool done), uint64_t *stored);
 
-/* A store's receipt for the dump; NULL: it has given none. Borrowed. */
+/* A store's receipt for the dump, borrowed; NULL if it gave none. */
 const struct store_receipt *dump_fanout_receipt(const struct dump_fanout *fanout, size_t store);
 
 #endif

@@ -1,4 +1,5 @@
-/* Parts to chunks: HEADs and TAILs are copied, DATA becomes a chunk's content and a REF. */
+/* Converts parts to chunks: HEADs and TAILs are copied; DATA becomes a chunk's content and a
+ * REF. */
 #include "cmd/dump/job.h"
 
 #include <assert.h>
@@ -14,7 +15,7 @@
 #include "pack/feed.h"
 #include "pack/part.h"
 
-#define STEP (256u << 10) /* a large file is read by */
+#define STEP (256u << 10) /* bytes of a large file that are read at once */
 
 struct dump_plan *dump_job_plans(struct dump_job *job)
 {
@@ -70,7 +71,7 @@ void dump_job_reset(struct dump_job *job)
 	job->cut = false;
 }
 
-/* A chunk of the job that can take bytes, with what it has in *c. */
+/* Sets *c to a chunk of the job that has room: the last one, or a new one. */
 static int last_chunk(struct dump_job *job, struct dump_chunk **c, struct err *err)
 {
 	struct dump_chunk *grown;
@@ -91,7 +92,7 @@ static int last_chunk(struct dump_job *job, struct dump_chunk **c, struct err *e
 	return 0;
 }
 
-/* A REF, whose id is put in later. */
+/* Adds a REF; its id is filled in later. */
 static int add_ref(struct dump_job *job, size_t chunk, size_t offset, size_t len, struct err *err)
 {
 	static const uint8_t blank[STORE_ID_LEN];
@@ -127,14 +128,14 @@ static int add_content(struct dump_job *job, const uint8_t *bytes, size_t len, s
 	return 0;
 }
 
-/* Goes through the entries of a job's parts, one after the other. */
+/* A position in the entries of a job's parts. */
 struct walk {
 	struct dump_job *job;
 	size_t part;
 	struct cbor_in in;
 };
 
-/* A whole map is copied to .out. */
+/* Copies a whole map to .out. */
 static int copy_map(struct walk *k, struct err *err)
 {
 	const uint8_t *start = k->in.at;
@@ -155,7 +156,8 @@ static int next_part(struct walk *k, struct err *err)
 	return 0;
 }
 
-/* Goes on to an entry's TAIL, and reads it. Returns false if it has holes, or can't be read. */
+/* Advances to the entry's TAIL, and reads it. Returns false if the entry has holes or can't be
+ * read. */
 static bool skip_content(struct walk *k, struct pack_tail *tail)
 {
 	struct pack_item item;
@@ -173,8 +175,8 @@ static bool skip_content(struct walk *k, struct pack_tail *tail)
 	return pack_tail_get(&in, tail, NULL) == 0;
 }
 
-/* Puts references in place of content that the last manifest has; then the walk stands before the
- * TAIL. Returns 1, 0 if it has not, -1 with err set. */
+/* If the last manifest has this content, adds its references and advances the walk to the TAIL.
+ * Returns 1 if so, 0 if not, -1 with err set. */
 static int keep_content(
 	struct walk *k, struct dump_previous *last, const struct dump_plan *plan, struct err *err)
 {
@@ -193,7 +195,7 @@ static int keep_content(
 	return buf_add(&k->job->out, items.at, items.len, err) != 0 ? -1 : 1;
 }
 
-/* The next entry's items, with its content moved into chunks. */
+/* Converts the next entry; its content moves into chunks. */
 static int convert_entry(
 	struct walk *k, struct dump_previous *last, const struct dump_plan *plan, struct err *err)
 {
@@ -276,7 +278,7 @@ static int add_run(struct buf *runs, bool hole, uint64_t len, struct err *err)
 	return len > 0 ? buf_add(runs, &r, sizeof r, err) : 0;
 }
 
-/* Takes what was read out of the part. */
+/* Moves what was read out of the part. */
 static int take_part(struct dump_job_large *l, struct err *err)
 {
 	struct pack_item item;
@@ -300,8 +302,8 @@ static int take_part(struct dump_job_large *l, struct err *err)
 	}
 }
 
-/* Moves the first `len` bytes of content, and the runs that they are of, to the
- * job; with `all`, holes behind them too. */
+/* Moves the first `len` bytes of content to the job, with their runs; if `all`, also the holes
+ * after them. */
 static int move_content(
 	struct dump_job_large *l, struct dump_job *job, size_t len, bool all, struct err *err)
 {
@@ -329,7 +331,7 @@ static int move_content(
 	return 0;
 }
 
-/* Reads on up to the next cut, or the end. */
+/* Reads up to the next cut, or the end. */
 int dump_job_large_next(struct dump_job_large *l, struct dump_job *job, struct err *err)
 {
 	struct dump_cutter cutter;
@@ -361,7 +363,7 @@ int dump_job_large_next(struct dump_job_large *l, struct dump_job *job, struct e
 	return pack_large_end(&l->file, &job->batch, err);
 }
 
-/* It has begun: its HEAD goes into the job, and its first chunk. */
+/* The file is open: its HEAD and its first chunk go into the job. */
 static int first_chunk(struct dump_job_large *l, struct dump_job *job, struct err *err)
 {
 	struct pack_part *part = job->batch.parts[0];

@@ -1,4 +1,5 @@
-/* Pieces by size and name of what they end with; ids in a list with a hash table on it. */
+/* A piece ends by the name and size of its last entry. The ids of the list are in a growing array,
+ * with a hash table of their positions. */
 #include "cmd/dump/manifest.h"
 
 #include <stdlib.h>
@@ -15,10 +16,10 @@
 #define LIST_BITS_MIN 4
 #define LIST_BITS_MAX 15
 
-/* Ids in order of first use. */
+/* Ids in order of first use, each once. */
 struct list {
 	struct buf ids;
-	uint32_t *slots; /* number of an id + 1; 0: free */
+	uint32_t *slots; /* an id's index + 1; 0: free */
 	size_t slot_count;
 };
 
@@ -28,7 +29,7 @@ struct dump_manifest {
 	dump_manifest_sink *sink;
 	void *ctx;
 	struct buf piece, stats;
-	size_t entry_at; /* bytes of the running entry, over pieces */
+	size_t entry_at; /* bytes of the current entry so far, which may span pieces */
 	uint64_t len;
 	struct buf piece_ids;
 	struct list list;
@@ -69,7 +70,7 @@ void dump_manifest_free(struct dump_manifest *m)
 
 /* --- the list ------------------------------------------------------------ */
 
-/* Ids are digests: any of their bytes will do. */
+/* Ids are digests: any of their bytes will do as a hash. */
 static size_t slot_of(const struct list *l, const uint8_t *id)
 {
 	size_t mask = l->slot_count - 1, at = (size_t)le_get64(id) & mask;
@@ -138,7 +139,7 @@ int dump_manifest_add(struct dump_manifest *m, const uint8_t *items, size_t len,
 
 		if (pack_manifest_item_get(&in, &item, err) != 0)
 			return -1;
-		/* HEAD and TAIL are both maps. */
+		/* pack_manifest_item_get does not consume a map, and HEAD is a map like TAIL. */
 		if (item.kind == PACK_ITEM_TAIL && cbor_skip(&in, 8) != CBOR_OK)
 			return err_set(err, ERR_FORMAT, "malformed manifest");
 		if (item.kind == PACK_ITEM_REF && list_add(&m->list, item.data.at, err) != 0)
@@ -170,9 +171,9 @@ int dump_manifest_entry(struct dump_manifest *m, const char *path, size_t len,
 
 /* --- the end ------------------------------------------------------------- */
 
-/* How many of an id's last bits are zero where a piece of the list ends. A run stores the pieces in
- * which an id changed, and in the dump's record the id of each: so pieces grow with the list as
- * their number does. */
+/* A piece of the list ends with an id whose last bits are zero; this is how many bits. For each
+ * run, the store keeps the pieces in which an id changed, and the dump's record has the id of every
+ * piece. So both the size and the number of pieces grow with the list. */
 static unsigned list_bits(size_t count)
 {
 	unsigned bits = LIST_BITS_MIN;
@@ -183,7 +184,7 @@ static unsigned list_bits(size_t count)
 	return bits;
 }
 
-/* Cuts a row of ids into pieces. */
+/* Cuts a sequence of ids into pieces of the list. */
 static int put_lists(struct dump_manifest *m, const struct buf *ids, struct err *err)
 {
 	uint8_t id[STORE_ID_LEN];
@@ -191,7 +192,7 @@ static int put_lists(struct dump_manifest *m, const struct buf *ids, struct err 
 	unsigned bits = list_bits(ids->len / STORE_ID_LEN);
 
 	for (at = STORE_ID_LEN; at <= ids->len; at += STORE_ID_LEN) {
-		const uint8_t *end = ids->data + at; /* of the last id of a piece */
+		const uint8_t *end = ids->data + at; /* end of the last id in the piece */
 		uint32_t last = (uint32_t)end[-2] << 8 | end[-1];
 
 		if (at < ids->len && at - from < (size_t)STORE_LIST_MAX * STORE_ID_LEN &&
@@ -212,7 +213,8 @@ int dump_manifest_finish(struct dump_manifest *m, struct store_dump *dump, struc
 	if (end_piece(m, err) != 0)
 		return -1;
 	manifest = m->piece_ids.len / STORE_ID_LEN;
-	/* The manifest's pieces, then the others: in pieces of their own. */
+	/* First the ids of the manifest's pieces, then those of the content; no piece of the list
+	 * has both. */
 	if (put_lists(m, &m->piece_ids, err) != 0 || put_lists(m, &m->list.ids, err) != 0)
 		return -1;
 	dump->manifest_chunks = manifest;

@@ -36,8 +36,8 @@ static bool parse_id(const char *text, struct dump_named *n)
 	return true;
 }
 
-/* 2026-11-24, 2026-11-24T06:20 (or a blank), with seconds, with Z; local time if not. A day and a
- * minute mean their end. */
+/* 2026-11-24, 2026-11-24T06:20 (or with a space), with seconds, with Z; local time without it. A
+ * day or a minute means its end. */
 static bool parse_time(const char *text, int64_t *time)
 {
 	static const char *const forms[] = {"%Y-%m-%dT%H:%M:%S", "%Y-%m-%d %H:%M:%S",
@@ -97,7 +97,7 @@ static bool same_text(const char *text, const char *bytes, size_t len)
 	return strlen(text) == len && memcmp(text, bytes, len) == 0;
 }
 
-/* One of another host, to be told of if there is none of this. */
+/* Remembers a backup of another host, to be named in the message if this host has none. */
 static void note_other(struct dump_named *n, const struct store_dump *d)
 {
 	struct dump_named_other other;
@@ -127,7 +127,7 @@ bool dump_named_is(struct dump_named *n, const struct store_dump *d, int64_t whe
 	if (when > n->until)
 		return false;
 	if (!n->any_name && !same_text(n->name, d->name, d->name_len)) {
-		/* An agent's name in place of AGENT/NAME. */
+		/* The user may have given an agent's name in place of AGENT/NAME. */
 		if (n->any_host && same_text(n->name, d->agent, d->agent_len))
 			note_other(n, d);
 		return false;

@@ -1,4 +1,4 @@
-/* The longest row of times that never goes back, by patience sorting: O(n log n). */
+/* Finds the longest non-decreasing subsequence of times by patience sorting: O(n log n). */
 #include "cmd/dump/order.h"
 
 #include <assert.h>
@@ -36,14 +36,15 @@ static int by_seq(const void *a, const void *b)
 	return got != 0 ? got : (x->seq > y->seq) - (x->seq < y->seq);
 }
 
-/* Whether its time is compared with the order. */
+/* Whether its time is compared with the order of commits. */
 static bool counts(const struct dump_dated *d)
 {
 	return !d->copied && d->clock == DUMP_CLOCK_RIGHT;
 }
 
-/* Sets .length of each dump: of the longest row that ends with it. d[i].tail: the dump with the
- * earliest time that ends a row of i + 1. Returns the length of the longest. */
+/* Sets each dump's .length: that of the longest non-decreasing subsequence that ends with it.
+ * d[i]->tail is used as an array: the index of the dump with the earliest time that ends a
+ * subsequence of i + 1. Returns the length of the longest. */
 static size_t find_lengths(struct dump_dated **d, size_t count)
 {
 	size_t i, rows = 0, low, high, mid;
@@ -70,9 +71,10 @@ static size_t find_lengths(struct dump_dated **d, size_t count)
 	return rows;
 }
 
-/* Only what is in every longest row is believed: where two times contradict each other, and nothing
- * says which is wrong, neither is. d[l].latest: of the dumps whose length is l + 1, that are in a
- * longest row; d[l].alike: how many these are. */
+/* Times are believed only if they are in every longest subsequence: if two times contradict each
+ * other and nothing shows which one is wrong, neither is believed. d[l]->latest and d[l]->alike are
+ * used as arrays, about the dumps with .length l + 1 that are in a longest subsequence: the latest
+ * of their times, and their number. */
 static void find_astray(struct dump_dated **d, size_t count)
 {
 	size_t longest, i, l;
@@ -88,7 +90,7 @@ static void find_astray(struct dump_dated **d, size_t count)
 		if (l == 0)
 			continue;
 		if (l < longest && d[i]->when > d[l]->latest) {
-			d[i]->clock = DUMP_CLOCK_ASTRAY; /* in none */
+			d[i]->clock = DUMP_CLOCK_ASTRAY; /* in no longest subsequence */
 			continue;
 		}
 		d[l - 1]->alike++;
@@ -100,7 +102,7 @@ static void find_astray(struct dump_dated **d, size_t count)
 			d[i]->clock = DUMP_CLOCK_ASTRAY;
 }
 
-/* Dumps of one agent and name. */
+/* Orders the dumps of one agent and name. */
 static void order(struct dump_dated **d, size_t count, int64_t now)
 {
 	const struct dump_dated *last = NULL, *first = NULL;

@@ -1,17 +1,17 @@
 /*
- * The lanes (lib/lane) of a backup:
+ * The stages (lib/lane) of a backup:
  *
- *   plan   serial    walk on, beside the last manifest; gather small files
+ *   plan   serial    walk on, in step with the last manifest; gather small files
  *                    into chunks, or read and cut the next chunk of a large one
- *   build  parallel  open, read and hash the small files; items of the manifest
+ *   build  parallel  open, read and hash the small files; make manifest items
  *   join   serial    hash the large file's chunk
- *   name   parallel  the chunks' ids
- *   ask    gathered  which stores lack them
- *   press  parallel  if one does, compress and seal it
- *   emit   serial    store it; manifest; report
+ *   name   parallel  compute the chunks' ids
+ *   ask    gathered  ask the stores which chunks they lack
+ *   press  parallel  compress and seal a chunk if a store lacks it
+ *   emit   serial    store it; write the manifest; report
  *
- * A job is some chunks of small files, whole, or one chunk of a large one. Entries
- * that are carried over from the last manifest go through a job as they are.
+ * A job has some chunks of small files, whole, or one chunk of a large file. Entries that are
+ * carried over from the last manifest pass through a job unchanged.
  */
 #include "cmd/dump/pipeline.h"
 
@@ -41,24 +41,24 @@
 #include "pack/batch.h"
 
 #define DIRS_MAX  256          /* directories that a job keeps open */
-#define CARRY_MAX (512u << 10) /* bytes of carried entries in a job */
-#define ASK_MAX   64           /* ids in one question */
+#define CARRY_MAX (512u << 10) /* bytes of carried-over entries in a job */
+#define ASK_MAX   64           /* ids in one question to the stores */
 #define DUE_MAX   (64u << 10)  /* bytes of the manifest in one question */
 
-/* A job ends with the chunk that brings its small files to so many bytes. */
+/* A job ends with the chunk that brings the content of its small files to this many bytes. */
 #define JOB_CONTENT (512u << 10)
 
 struct worker {
 	struct pack_batch_reader *reader;
-	struct zst *zst; /* NULL: level 0 */
+	struct zst *zst; /* NULL at level 0 */
 };
 
-/* Pieces of the manifest, and of its list, on their way to the stores: some are gathered, the
- * stores are asked for them together, and what is lacking is sealed and put. */
+/* Pieces of the manifest and of its list that wait to be stored. Several are gathered, then the
+ * stores are asked about all of them at once, and those that a store lacks are sealed and put. */
 struct pieces {
 	struct {
 		bool list;
-		size_t at, len; /* in .content; a piece over DUE_MAX goes by itself */
+		size_t at, len; /* in .content; a piece larger than DUE_MAX is alone there */
 	} due[ASK_MAX];
 	uint8_t ids[ASK_MAX][STORE_ID_LEN];
 	size_t count;
@@ -73,23 +73,23 @@ struct backup {
 	struct pieces pieces;
 	struct dump_manifest *manifest;
 	struct dump_previous_out *last_out;
-	/* plan */
+	/* Used by plan. */
 	struct dump_previous *last;
 	struct dump_old
-		old; /* has_old: the next entry there; at_old: it has the pending one's path */
+		old; /* the next entry, if has_old; at_old: it has the path of the pending item */
 	bool has_old, at_old;
-	dev_t dev; /* that `fs` is of; fs_known */
+	dev_t dev; /* the device of `fs`, if fs_known */
 	uint64_t fs;
 	bool fs_known;
 	struct pack_walk walk;
 	struct dump_job_large large;
 	size_t next_command;
-	struct dump_pipeline_result *result; /* of emit */
+	struct dump_pipeline_result *result; /* set by emit */
 };
 
 /* --- the last manifest --------------------------------------------------- */
 
-/* "." stands before everything, "/" before all other bytes. */
+/* "." comes before everything, "/" before all other bytes. */
 int dump_path_order(const char *a, size_t a_len, const char *b, size_t b_len)
 {
 	size_t i, n;
@@ -107,7 +107,7 @@ int dump_path_order(const char *a, size_t a_len, const char *b, size_t b_len)
 	return (a_len > b_len) - (a_len < b_len);
 }
 
-/* The file system of the pending item. Most are on the same as the one before. */
+/* The file system of the pending item. Most items are on the same one as the item before. */
 static uint64_t fs_of(struct backup *b)
 {
 	const struct pack_scan_item *item = &b->walk.item;
@@ -124,8 +124,8 @@ static uint64_t fs_of(struct backup *b)
 	return b->fs;
 }
 
-/* Goes on to the pending item in the last manifest. Returns whether it is
- * there, and was not touched; .at_old: it is there. */
+/* Advances the last manifest to the pending item. Returns whether it has the item, and the item is
+ * unchanged. Sets .at_old if it has the item at all. */
 static bool find_old(struct backup *b, uint64_t fs)
 {
 	const struct dump_old *old = &b->old;
@@ -140,7 +140,7 @@ static bool find_old(struct backup *b, uint64_t fs)
 		if (old->head.type != PACK_COMMAND && order > 0)
 			return false;
 		if (old->head.type != PACK_COMMAND && order == 0)
-			break; /* commands stand outside the order */
+			break; /* commands are not in the order */
 		b->has_old = dump_previous_next(b->last, &b->old);
 	}
 	b->at_old = true;
@@ -155,7 +155,7 @@ static bool find_old(struct backup *b, uint64_t fs)
 
 /* --- plan ---------------------------------------------------------------- */
 
-/* Plans the pending item, to be carried over or to be read. */
+/* Plans the pending item: to be carried over, or to be read. */
 static int plan_item(
 	struct backup *b, struct dump_job *job, uint64_t fs, bool carry, struct err *err)
 {
@@ -174,8 +174,7 @@ static int plan_item(
 	return pack_batch_add(&job->batch, &b->walk, !carry, err);
 }
 
-/* The chunk in the making ends with the item that was planned last. Returns whether the job has
- * enough of them. */
+/* Ends the current chunk with the item that was planned last. Returns whether the job is full. */
 static bool cut_chunk(struct dump_job *job)
 {
 	size_t count = job->plans.len / sizeof(struct dump_plan);
@@ -193,7 +192,7 @@ static int plan_small(
 	const char *name = b->walk.item.name;
 
 	if (job->bundle > 0 && job->bundle + size > dump_cut_files.max && cut_chunk(job))
-		return 1; /* it begins the next one */
+		return 1; /* the file begins the next one */
 	if (plan_item(b, job, fs, false, err) != 0)
 		return -1;
 	job->bundle += size;
@@ -300,7 +299,7 @@ static int name(void *ctx, void *worker, void *job_, struct err *err)
 	return 0;
 }
 
-/* One question of a few chunks. */
+/* Asks about some chunks, in one question. */
 static int ask_some(struct backup *b, struct dump_chunk **chunks, size_t count, struct err *err)
 {
 	uint8_t ids[ASK_MAX * STORE_ID_LEN];
@@ -387,7 +386,7 @@ static int put_pieces(struct backup *b, struct err *err)
 	return 0;
 }
 
-/* Takes a piece, and sets its id: a dump_manifest_sink. */
+/* Queues a piece, and sets its id: a dump_manifest_sink. */
 static int add_piece(void *ctx, bool list, const void *content, size_t len,
 	uint8_t id[STORE_ID_LEN], struct err *err)
 {
@@ -427,8 +426,8 @@ static void report(struct backup *b, struct dump_job *job)
 	b->result->problems += pack_batch_report(batch, b->o->problem, b->o->ctx);
 }
 
-/* The content's size and status, out of an entry's TAIL, for the dump's totals; and its checksum,
- * by which the next run finds what was moved. */
+/* Adds an entry to the dump's totals, by its TAIL, and keeps its checksum for the local copy, so
+ * that the next run finds files that were moved. */
 static int count_entry(
 	struct backup *b, const uint8_t *items, size_t len, struct dump_stat *stat, struct err *err)
 {
@@ -516,7 +515,7 @@ static int emit(void *ctx, void *worker, void *job_, struct err *err)
 	if (job->batch.large ? emit_large(b, job, err) : emit_plans(b, job, err))
 		return -1;
 	report(b, job);
-	/* A large file's content is in the totals at its end only. */
+	/* A large file's content is added to the totals only at its end. */
 	content = job->batch.large ? job->batch.read : b->result->content - content;
 	if (b->o->progress != NULL)
 		b->o->progress(b->o->ctx, content + job->out.len, b->result->entries - entries);
@@ -525,7 +524,7 @@ static int emit(void *ctx, void *worker, void *job_, struct err *err)
 
 /* --- the whole ----------------------------------------------------------- */
 
-/* zst: NULL at level 0. */
+/* *zst is NULL at level 0. */
 static int make_zst(const struct backup *b, struct zst **zst, struct err *err)
 {
 	*zst = b->o->level > 0 ? zst_new(b->o->level, err) : NULL;
@@ -562,8 +561,7 @@ static struct store_time now(void)
 	return (struct store_time){t.tv_sec, (uint32_t)t.tv_nsec};
 }
 
-/* Begins the run in the stores: with the local copy, if a store still holds the dump that it is
- * of. */
+/* Begins the run in the stores. The local copy is used if a store still has its dump. */
 static int open_last(struct backup *b, struct err *err)
 {
 	const uint8_t *base = NULL;
@@ -612,7 +610,7 @@ static void backup_fini(struct backup *b)
 	dump_run_wipe(&b->run);
 }
 
-/* The dump's record, with its HMAC. */
+/* Makes the dump's record, with its HMAC. */
 static int make_record(struct backup *b, struct buf *out, struct err *err)
 {
 	struct dump_pipeline_result *r = b->result;
@@ -655,7 +653,7 @@ static int make_record(struct backup *b, struct buf *out, struct err *err)
 		b->o->domain, out->data + STORE_MAC_LEN, out->len - STORE_MAC_LEN, out->data, err);
 }
 
-/* The ids that a commit has named. */
+/* Adds the ids of the missing chunks that a commit named. */
 static int add_lost(struct backup *b, const struct buf *missing, struct err *err)
 {
 	size_t count = missing->len / STORE_ID_LEN, i;

@@ -1,4 +1,4 @@
-/* Pieces in a file, each with a check. */
+/* The copy is a file of pieces, each with a checksum. */
 #include "cmd/dump/previous.h"
 
 #include <errno.h>
@@ -16,10 +16,10 @@
 #include "lib/mem.h"
 #include "lib/mutex.h"
 
-#define MAGIC     0x327473616c646600u /* and, with it, the order of bytes */
+#define MAGIC     0x327473616c646600u /* also shows the byte order */
 #define PIECE_MAX (4u << 20)
 #define STATS_MAX (1u << 20)
-#define BUFFER    (128u << 10) /* read and written at once: many pieces */
+#define BUFFER    (128u << 10) /* of the file: holds many pieces */
 
 struct file_head {
 	uint64_t magic;
@@ -65,11 +65,11 @@ struct dump_previous_out {
 	FILE *file;
 	char *path, *temporary;
 	struct file_head head;
-	struct err why; /* it can't be written: nothing more is tried */
+	struct err why; /* why it can't be written; then nothing more is tried */
 	char buffer[BUFFER];
 };
 
-/* kept: it is in place. */
+/* kept: the file is in place under its final name. */
 static void out_free(struct dump_previous_out *o, bool kept)
 {
 	if (o == NULL)
@@ -97,11 +97,11 @@ struct dump_previous_out *dump_previous_make(
 		return NULL;
 	}
 	memcpy(o->head.domain, domain, STORE_DOMAIN_LEN);
-	unlink(o->temporary); /* of a run that was killed */
+	unlink(o->temporary); /* left over from a run that was killed */
 	o->file = fopen(o->temporary, "wxe");
 	if (o->file != NULL)
 		setvbuf(o->file, o->buffer, _IOFBF, sizeof o->buffer);
-	/* The head follows when it is whole. */
+	/* Leaves room for the head: it is written last, by _commit. */
 	if (o->file != NULL && fwrite(&o->head, sizeof o->head, 1, o->file) == 1)
 		return o;
 	err_errno(&o->why, errno, "%s", o->temporary);
@@ -158,14 +158,14 @@ struct dump_previous {
 	struct buf piece, stats;
 	size_t stat_at;
 	struct cbor_in in;
-	struct buf entry; /* one that goes over pieces, whole */
+	struct buf entry; /* a whole entry that spans several pieces */
 	const struct store_marks *lost;
-	/* To find contents. */
-	struct mutex lock; /* over the making of what follows */
+	/* For dump_previous_find. */
+	struct mutex lock; /* protects the making of the following */
 	bool made;
-	uint64_t *slots; /* what of a checksum is not the slot's number, piece, entry; 0: free */
+	uint64_t *slots; /* the table, see below; 0: free */
 	size_t slot_count;
-	struct buf pieces; /* where each begins in the file */
+	struct buf pieces; /* offset of each piece in the file */
 	char buffer[BUFFER];
 };
 
@@ -209,7 +209,7 @@ void dump_previous_close(struct dump_previous *l)
 	free(l);
 }
 
-/* Whether one of the items, up to a TAIL or the end, is a REF to a chunk that is lost. */
+/* Whether one of the items, up to a TAIL or the end, is a REF to a lost chunk. */
 static bool names_lost(const struct dump_previous *l, struct cbor_in in)
 {
 	struct pack_item item;
@@ -249,8 +249,8 @@ static bool next_piece(struct dump_previous *l)
 	return true;
 }
 
-/* Passes by the items of an entry, and its TAIL. Returns 0; 1 if the piece
- * ends before; -1. */
+/* Skips the items of an entry, and its TAIL. Returns 0; 1 if the piece ends first; -1 if
+ * malformed. */
 static int pass_items(struct dump_previous *l)
 {
 	struct pack_item item;
@@ -302,8 +302,8 @@ bool dump_previous_next(struct dump_previous *l, struct dump_old *old)
 /* --- contents ------------------------------------------------------------- */
 
 /*
- * A slot of the table is 24 bits of the checksum, 24 of the piece's number and 16 of the entry's
- * number in it, plus one. What it says is only where to look.
+ * A slot of the table has 24 bits of the checksum, 24 bits of the piece's number, and 16 bits with
+ * the entry's number in the piece plus one. It only says where to look.
  */
 #define SLOT_PIECES ((size_t)1 << 24)
 #define SLOT_STATS  UINT16_MAX
@@ -329,7 +329,7 @@ bool dump_old_content(const uint8_t *entry, size_t len, const uint8_t sum[HASH_L
 	       memcmp(tail.sum, sum, HASH_LEN) == 0;
 }
 
-/* Reads a piece's head, and what `to` has room for behind it. */
+/* Reads len bytes at this offset. */
 static bool read_at(const struct dump_previous *l, uint64_t at, void *to, size_t len)
 {
 	return pread(fileno(l->file), to, len, (off_t)at) == (ssize_t)len;
@@ -341,11 +341,11 @@ static void enter(struct dump_previous *l, uint64_t sum, size_t piece, size_t nu
 
 	for (; l->slots[at] != 0; at = (at + 1) & mask)
 		if (l->slots[at] >> 40 == sum >> 40)
-			return; /* the same content again: one is enough */
+			return; /* the same content again: one entry is enough */
 	l->slots[at] = (sum >> 40) << 40 | (uint64_t)piece << 16 | (number + 1);
 }
 
-/* Goes through all pieces; `each` of their small files is counted, or entered. */
+/* Goes through all pieces: counts their small files, or enters them into the table. */
 static size_t go_through(struct dump_previous *l, bool entered)
 {
 	struct piece_head head;
@@ -396,7 +396,7 @@ static void make_table(struct dump_previous *l)
 		go_through(l, true);
 }
 
-/* Whether the entry that a slot tells of has this content. */
+/* Whether the entry that a slot points to has this content. */
 static bool look(const struct dump_previous *l, uint64_t slot, const uint8_t *sum, uint64_t size,
 	struct buf *piece, struct pack_bytes *items)
 {

@@ -1,14 +1,13 @@
 /*
- * The agent's own copy of the last manifest of a backup, with what the system
- * said of each file beside: what was not touched since is not read again. See
- * cmd/dump/CHUNKS.md, section 5. Losing it costs time, never correctness.
+ * The agent's local copy of the last manifest of a backup, with the stat data of each file. Files
+ * that have not changed since then are not read again. See cmd/dump/CHUNKS.md, section 5. Losing
+ * the copy costs time, never correctness.
  *
  *   writing: dump_previous_make -> _piece ... -> _commit | _drop
  *   reading: dump_previous_open -> _next ... -> dump_previous_close
  *
- * The file is this machine's own: numbers stand as the processor has them.
- * Every piece has a check; at the first that does not agree reading ends as if
- * there were no more.
+ * The file is used on this machine only: numbers are in the processor's byte order. Every piece has
+ * a checksum; reading ends at the first piece whose checksum does not match.
  */
 #ifndef FDUMP_CMD_DUMP_PREVIOUS_H
 #define FDUMP_CMD_DUMP_PREVIOUS_H
@@ -27,8 +26,8 @@ struct dump_previous;
 struct dump_previous_out;
 struct store_marks;
 
-/* Times must lie this long before the run that read the file: what was written
- * in the same moment can't be told from it. */
+/* A file's times must be at least this old when the run that read it began: a later write within
+ * the same clock tick would go unnoticed. */
 #define DUMP_SETTLED_SEC 3
 
 #define DUMP_STAT_NOWHERE UINT32_MAX
@@ -37,59 +36,61 @@ struct dump_stat {
 	uint64_t fs; /* lib/fsid.h */
 	uint64_t ino, size;
 	int64_t mtime, ctime;
-	uint64_t sum; /* the first bytes of a small file's checksum; 0: of none */
+	uint64_t sum; /* first bytes of a small file's checksum; 0: not kept */
 	uint32_t mtime_ns, ctime_ns;
 	uint32_t mode;
-	uint32_t settled; /* may be compared with; else the file is to be read again */
-	uint32_t at;      /* where its entry begins in the piece; or DUMP_STAT_NOWHERE */
+	uint32_t settled; /* may be compared; otherwise the file must be read again */
+	uint32_t at;      /* where its entry begins in the piece, or DUMP_STAT_NOWHERE */
 	uint32_t zero;
 };
 
-/* Of a file on this file system that was read well, or not, in a run that began at `began`. */
+/* Sets it from the stat data of a file on file system `fs`. ok: the file was read without a
+ * problem, in a run that began at `began`. */
 void dump_stat_set(
 	struct dump_stat *to, const struct stat *st, uint64_t fs, bool ok, struct store_time began);
-/* Whether it is the same file, and was not touched. */
+/* Whether it is the same file, and unchanged. */
 bool dump_stat_same(const struct dump_stat *old, const struct stat *now, uint64_t fs);
 
-/* Writes to a temporary name beside path. That it can't be written is told at the end, for a backup
- * is one without it. NULL with err set: out of memory. */
+/* Begins a new copy, in a temporary file beside path. Errors in writing are reported by _commit
+ * only, since a backup succeeds without the copy. NULL with err set: out of memory. */
 struct dump_previous_out *dump_previous_make(
 	const char *path, const uint8_t domain[STORE_DOMAIN_LEN], struct err *err);
-/* The next piece of the manifest, and of each entry that ends in it. */
+/* Adds the next piece of the manifest, and the stat data of each entry that ends in it. */
 void dump_previous_piece(struct dump_previous_out *out, const void *piece, size_t len,
 	const struct dump_stat *stats, size_t count);
-/* Puts it in place, as what this dump has. It is freed in any case. Returns 0, or -1 with err set:
- * why it could not be written; what was there stays. */
+/* Puts the copy in place, as the manifest of this dump. Frees it in any case. Returns 0, or -1 with
+ * err set (it could not be written) and the previous copy stays. */
 int dump_previous_commit(
 	struct dump_previous_out *out, const uint8_t dump[STORE_DUMP_ID], struct err *err);
 void dump_previous_drop(struct dump_previous_out *out);
 
-/* An entry: HEAD decoded; all its encoded bytes, HEAD to TAIL. */
+/* An entry of the copy. bytes: all of it as encoded, from HEAD to TAIL; head: its HEAD, decoded. */
 struct dump_old {
 	struct pack_head head;
 	const uint8_t *bytes;
 	size_t len;
 	struct dump_stat stat;
-	bool lost; /* it names a chunk that is lost */
+	bool lost; /* it names a lost chunk */
 };
 
-/* lost: chunks (hash_xxh3 of their ids) that are not in the stores any more: what names one can't
- * be used; borrowed, and not changed until it is closed; NULL: none. *dump: set to the id of the
- * dump that it is of. NULL if there is none of this domain, or none that can be used. */
+/* Opens the copy. lost: chunks (hash_xxh3 of their ids) that the stores no longer have, so entries
+ * that name one can't be used; borrowed, and not to be changed until the copy is closed; NULL:
+ * none. *dump: set to the id of the dump whose manifest it is. NULL if there is no copy for this
+ * domain, or it can't be used. */
 struct dump_previous *dump_previous_open(const char *path, const uint8_t domain[STORE_DOMAIN_LEN],
 	const struct store_marks *lost, const uint8_t **dump);
 void dump_previous_close(struct dump_previous *last);
-/* Returns false at the end. *old is good until the next call. */
+/* Gets the next entry. Returns false at the end. *old is valid until the next call. */
 bool dump_previous_next(struct dump_previous *last, struct dump_old *old);
 
-/* What names the content of an entry, HEAD to TAIL, in *items (borrowed from it; no HOLE is among
- * them): if it has this checksum and size, which is not 0. Pure. */
+/* Gets the REFs of an entry (HEAD to TAIL) if its content has this checksum and size, which is not
+ * 0, and no HOLE. *items borrows from the entry. Pure. */
 bool dump_old_content(const uint8_t *entry, size_t len, const uint8_t sum[HASH_LEN], uint64_t size,
 	struct pack_bytes *items);
-/* Finds an entry of a small file with this content, wherever it stands, of which no chunk is lost;
- * *items go into *piece. The
- * first call makes a table: 8 to 16 bytes for each small file, DUMP_FIND_MAX files at most, and
- * what is beyond is not found. Any thread, beside dump_previous_next. */
+/* Finds an entry of a small file with this content, at any path, that names no lost chunk. Its
+ * piece is read into *piece; *items are its REFs there. The first call makes a hash table of 10 to
+ * 20 bytes for each small file; files after the first DUMP_FIND_MAX are not found. Any thread may
+ * call it, also during dump_previous_next. */
 #define DUMP_FIND_MAX (1u << 20)
 bool dump_previous_find(struct dump_previous *last, const uint8_t sum[HASH_LEN], uint64_t size,
 	struct buf *piece, struct pack_bytes *items);

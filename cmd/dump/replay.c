@@ -1,9 +1,9 @@
 /*
- * A plan is a slice of the manifest: a head (struct slice; the HEAD of the entry that is open
- * where it begins), then items as they stand there, mostly those of one chunk. It ends
- * where a chunk begins, so that each is fetched once. Building it copies all of that. The chunk
- * that most of it names is lent to the load, and its references stay; in place of others
- * the chunks' bytes come as DATA.
+ * A plan is a slice of the manifest: a head (struct slice, and the HEAD of the entry that is open
+ * at its start), then the manifest's items unchanged, mostly those of one chunk. It ends where a
+ * chunk begins, so that each chunk is fetched once. Building a plan copies its items to the load.
+ * The chunk that most of the plan refers to is lent to the load, and its references stay; other
+ * references are replaced by DATA with a copy of the bytes.
  */
 #include "cmd/dump/replay.h"
 
@@ -25,38 +25,39 @@
 #include "pack/heirs.h"
 #include "pack/load.h"
 
-#define JOB_SOON  (512u << 10) /* a plan with this much ends at the next chunk's beginning */
-#define JOB_FULL  (2u << 20)   /* content that a plan names, but for a single REF */
-#define LEND_MIN  (64u << 10)  /* bytes that are wanted of a chunk that is lent */
+#define JOB_SOON  (512u << 10) /* a plan with this much content ends where the next chunk begins */
+#define JOB_FULL  (2u << 20)   /* content of a plan at most, unless it is a single REF */
+#define LEND_MIN  (64u << 10)  /* a chunk is lent only if this much of it is used */
 #define JOB_ITEMS (256u << 10) /* bytes of the manifest in a plan */
 #define DEPTH     8
-#define AHEAD     16          /* plans that are made ahead of their turn */
+#define AHEAD     16          /* plans that are made in advance */
 #define PIECES    64          /* pieces of the manifest that the stores fetch at once */
-#define CACHE     (32u << 20) /* bytes of opened chunks that are kept */
+#define CACHE     (32u << 20) /* bytes of opened chunks to keep */
 
-/* What a plan begins with. */
+/* The start of a plan. */
 struct slice {
-	uint32_t head_len, lent; /* lent: bytes of that chunk that it names */
+	uint32_t head_len, lent; /* lent: how many bytes of that chunk the plan refers to */
 	uint8_t id[STORE_ID_LEN];
 };
 
-/* An entry without all of its content. Threads run ahead of what is told, but not far. */
+/* An entry whose content is incomplete. The list is short: building runs only a little ahead of
+ * reporting. */
 struct gap {
 	struct gap *next;
 	uint64_t path; /* its hash */
 	char why[];
 };
 
-/* A place in the manifest. */
+/* A position in the manifest. */
 struct cursor {
 	struct buf piece;
 	struct cbor_in in;
-	uint64_t number; /* of the piece behind this one */
+	uint64_t number; /* of the next piece */
 };
 
-/* A directory that is not wanted, while what is in it is passed. */
+/* A directory that is not wanted itself, while its contents are read. */
 struct way {
-	size_t path_len;  /* of .ways_path */
+	size_t path_len;  /* its path is the start of .ways_path */
 	struct buf entry; /* HEAD and TAIL */
 	bool put;
 };
@@ -64,41 +65,40 @@ struct way {
 struct dump_replay {
 	struct dump_replay_options o;
 	struct pack_read_feed feed;
-	struct dump_taker **takers; /* of each thread */
+	struct dump_taker **takers; /* one for each thread */
 	struct dump_cache *cache;
-	struct mutex lock; /* over the gaps */
-	struct gap *gaps;  /* that were not told yet */
+	struct mutex lock; /* protects the gaps */
+	struct gap *gaps;  /* not reported yet */
 	bool any_gap;
-	/* plan */
+	/* Used by plan. */
 	struct dump_taker *taker;
 	struct cursor here;
 	struct buf head;    /* of the open entry */
-	uint64_t announced; /* pieces that the stores fetch */
-	uint64_t content;   /* that REFs of this plan name */
-	uint32_t run;       /* of that, from the chunk that was named last */
+	uint64_t announced; /* the number of the first piece not yet requested in advance */
+	uint64_t content;   /* bytes that the REFs of this plan name */
+	uint32_t run;       /* bytes in a row from the chunk that was named last */
 	struct slice slice; /* of this plan */
-	/* Plans ahead of their turn, a ring, and the chunks that the new ones name. */
+	/* Plans made in advance, in a ring, and the ids of the chunks that the new ones name. */
 	struct buf plans[AHEAD], ids;
 	size_t first, count;
-	int ended; /* what the next plan would return: 1, or -1 with .why set */
+	int ended; /* what the next make_plan would return: 1, or -1 with .why set */
 	struct err why;
-	size_t entries;             /* that begin in this plan */
-	bool clean;                 /* the piece began with an entry */
-	bool open, skipping;        /* an entry is running; it is not wanted */
+	size_t entries; /* that begin in this plan */
+	bool clean;     /* the current piece began with an entry, and none in it had a bad status */
+	bool open, skipping;        /* inside an entry; the entry is not wanted */
 	uint8_t last[STORE_ID_LEN]; /* the chunk that was named last */
-	struct buf ways;            /* struct way, each in the one before */
-	struct buf ways_path;       /* of the innermost one */
-	bool in_way;                /* its entry is running */
-	/* While an heir's content is fetched from elsewhere in the manifest: where that was left.
-	 */
-	const struct pack_heir *heir; /* the next one, behind this entry */
+	struct buf ways;            /* struct way, each inside the one before */
+	struct buf ways_path;       /* path of the innermost one */
+	bool in_way;                /* inside the entry of the innermost one */
+	/* The manifest is read elsewhere for an heir's content; home: where to return to. */
+	const struct pack_heir *heir; /* the next heir, after this entry */
 	bool away;
 	struct cursor home;
 };
 
 /* --- plan ---------------------------------------------------------------- */
 
-/* Whether a piece, which begins and ends with an entry, was met before. */
+/* Whether a piece that begins and ends with an entry was seen before. */
 static bool piece_met(const struct dump_replay *r, uint64_t number)
 {
 	const uint8_t *id = dump_taker_piece_id(r->taker, number);
@@ -107,7 +107,7 @@ static bool piece_met(const struct dump_replay *r, uint64_t number)
 	       store_marks_has(r->o.seen, hash_xxh3(id, STORE_ID_LEN));
 }
 
-/* Lets the stores fetch the next pieces together, those that will be read. */
+/* Tells the stores which pieces will be read next, several at a time. */
 static void announce_pieces(struct dump_replay *r)
 {
 	uint8_t ids[PIECES * STORE_ID_LEN];
@@ -132,7 +132,7 @@ static int next_piece(struct dump_replay *r, struct err *err)
 	const uint8_t *id;
 	int got;
 
-	/* The piece that was read to its end may be skipped the next time. */
+	/* The piece was read to its end, so it may be skipped next time. */
 	if (r->o.seen != NULL && r->here.number > 0 && r->clean && !r->open) {
 		id = dump_taker_piece_id(r->taker, r->here.number - 1);
 		if (store_marks_add(r->o.seen, hash_xxh3(id, STORE_ID_LEN), err) < 0)
@@ -152,9 +152,8 @@ static int next_piece(struct dump_replay *r, struct err *err)
 	return got;
 }
 
-/* Whether the entry's content was met before: then it is passed. One that goes over the end of a
- * piece is taken for new, as is one whose status is not ok, of which each dump tells. Returns 0, 1
- * or -1. */
+/* Skips the entry if its content was seen before. An entry that spans pieces counts as new. So does
+ * one whose status is not ok, since every dump must report it. Returns 1 if skipped, 0, or -1. */
 static int pass_met(struct dump_replay *r, struct err *err)
 {
 	struct cbor_in in = r->here.in;
@@ -181,8 +180,9 @@ static int pass_met(struct dump_replay *r, struct err *err)
 	return met;
 }
 
-/* A link to what is not wanted: its heir gets the content, as soon as its own entry has passed, and
- * others become links to that. Returns whether the entry is wanted as it is now. */
+/* Decides whether an entry is wanted. If it is a hard link to a file that is not wanted, it has an
+ * heir: the first such link gets the content, right after its own entry, and the others become
+ * links to it (*changed). Returns whether the entry is used in its present form. */
 static bool inherit(struct dump_replay *r, struct pack_head *head, bool *changed)
 {
 	const struct pack_heir *heir = NULL;
@@ -217,7 +217,7 @@ static struct way *ways_of(struct dump_replay *r, size_t *count)
 	return (struct way *)(void *)r->ways.data;
 }
 
-/* Notes a directory that is not wanted; its TAIL is to come. */
+/* Remembers a directory that is not wanted itself; its TAIL follows. */
 static int note_way(
 	struct dump_replay *r, struct pack_bytes path, const uint8_t *start, struct err *err)
 {
@@ -239,7 +239,7 @@ static int note_way(
 		&ways_of(r, &count)[count - 1].entry, start, (size_t)(r->here.in.at - start), err);
 }
 
-/* The directories on the way to an entry. */
+/* Adds the directories on the way to an entry. */
 static int put_ways(
 	struct dump_replay *r, struct buf *plan, struct pack_bytes path, struct err *err)
 {
@@ -257,7 +257,7 @@ static int put_ways(
 	return 0;
 }
 
-/* The wanted entry's HEAD, as it stands at `start`, or changed. */
+/* Adds the HEAD of a wanted entry: as encoded from `start` on, or, if that is NULL, as changed. */
 static int begin_entry(struct dump_replay *r, struct buf *plan, const struct pack_head *head,
 	const uint8_t *start, struct err *err)
 {
@@ -286,7 +286,7 @@ static int begin_entry(struct dump_replay *r, struct buf *plan, const struct pac
 	return buf_add(&r->head, to, len, err);
 }
 
-/* A HEAD: is the entry wanted? */
+/* Handles a HEAD: decides whether the entry is wanted. */
 static int plan_head(struct dump_replay *r, struct buf *plan, struct err *err)
 {
 	const uint8_t *start = r->here.in.at;
@@ -294,8 +294,7 @@ static int plan_head(struct dump_replay *r, struct buf *plan, struct err *err)
 	bool changed = false;
 	int met, got;
 
-	/* Where all is wanted, and nothing is known of it, what is in it is the reader's to judge.
-	 */
+	/* If nothing depends on the HEAD's members, they are left for the reader to check. */
 	if (r->o.selected != NULL || r->o.heirs != NULL || r->o.there != NULL)
 		got = pack_head_get(&r->here.in, &head, err);
 	else
@@ -313,7 +312,7 @@ static int plan_head(struct dump_replay *r, struct buf *plan, struct err *err)
 	return r->skipping ? 0 : begin_entry(r, plan, &head, changed ? NULL : start, err);
 }
 
-/* There and back again. */
+/* Switches between the current position and the other one. */
 static void swap(struct dump_replay *r)
 {
 	struct cursor here = r->here;
@@ -322,7 +321,7 @@ static void swap(struct dump_replay *r)
 	r->home = here;
 }
 
-/* To the entry whose content the heir gets; its TAIL leads back. */
+/* Goes to the entry whose content the heir gets; plan_item comes back after its TAIL. */
 static int plan_heir(struct dump_replay *r, struct buf *plan, struct err *err)
 {
 	const struct pack_heir *heir = r->heir;
@@ -347,7 +346,7 @@ static int plan_heir(struct dump_replay *r, struct buf *plan, struct err *err)
 	return begin_entry(r, plan, &head, NULL, err);
 }
 
-/* An item of the open entry. Returns 0; 1: it belongs into the next job. */
+/* Handles an item of the open entry. Returns 0; 1: it belongs to the next plan; -1 with err set. */
 static int plan_item(struct dump_replay *r, struct buf *plan, struct err *err)
 {
 	const uint8_t *start = r->here.in.at;
@@ -368,8 +367,8 @@ static int plan_item(struct dump_replay *r, struct buf *plan, struct err *err)
 			return -1;
 		memcpy(r->last, item.data.at, STORE_ID_LEN);
 		r->content += item.len;
-		/* Which chunk the plan names most of: of those that come again later, what is
-		 * together. */
+		/* Find the chunk that the plan uses most. If a chunk is named several times, only a
+		 * run of consecutive REFs counts. */
 		r->run = (other ? 0 : r->run) + item.len;
 		if (r->run > r->slice.lent) {
 			r->slice.lent = r->run;
@@ -425,8 +424,8 @@ static int plan(void *ctx, struct buf *plan, struct err *err)
 	struct dump_replay *r = ctx;
 	struct buf *next, mine = *plan;
 
-	/* More plans are made when half of them are used up, and the stores fetch what those name,
-	 * in the order in which it lies there. */
+	/* When half of the plans are used up more are made, and the stores are told which chunks
+	 * these name; they fetch them in the order of their place on disk. */
 	if (r->count <= AHEAD / 2 && r->ended == 0) {
 		buf_clear(&r->ids);
 		while (r->count < AHEAD && r->ended == 0) {
@@ -451,20 +450,20 @@ static int plan(void *ctx, struct buf *plan, struct err *err)
 
 /* --- build --------------------------------------------------------------- */
 
-/* What is at work on a plan. */
+/* The state of building a plan. */
 struct build {
 	struct dump_replay *r;
 	struct dump_taker *taker;
 	struct pack_load *load;
 	struct slice slice;
 	struct dump_cached *other; /* the chunk that was copied from last */
-	bool other_done;           /* to its end */
+	bool other_done;           /* copied to its end */
 	struct pack_bytes head;    /* of the open entry */
 	bool open, gap;
 };
 
-/* The chunk, which stays taken: by the load if it is the one to be lent, else by the build. NULL
- * with err set. */
+/* Gets a chunk, which stays taken: by the load if it is the lent one, else by the build. NULL with
+ * err set. */
 static const struct buf *need_chunk(struct build *b, const uint8_t *id, bool lent, struct err *err)
 {
 	struct dump_cache *cache = b->r->cache;
@@ -488,7 +487,7 @@ static const struct buf *need_chunk(struct build *b, const uint8_t *id, bool len
 	return dump_cached_content(e);
 }
 
-/* Where the gap of this path is, or would be. */
+/* Where the gap of this path is in the list, or its end. */
 static struct gap **find_gap(struct dump_replay *r, uint64_t path)
 {
 	struct gap **at = &r->gaps;
@@ -499,7 +498,7 @@ static struct gap **find_gap(struct dump_replay *r, uint64_t path)
 	return at;
 }
 
-/* Keeps the reason of a gap, the first that is met; without memory there is none. */
+/* Keeps the first reason of a gap. If memory runs out the reason is lost. */
 static void note_gap(struct build *b, const char *why)
 {
 	struct dump_replay *r = b->r;
@@ -545,8 +544,8 @@ static bool take_gap(void *ctx, struct pack_bytes path, struct err *why)
 	return true;
 }
 
-/* A REF, which begins at `start`. A chunk that can't be had leaves a gap: the TAIL's size and
- * checksum tell. */
+/* Handles a REF, which begins at `start`. If its chunk is not available there is a gap, which the
+ * TAIL's size and checksum will show. */
 static int put_ref(struct build *b, const struct pack_item *item, const uint8_t *start, size_t len,
 	struct err *err)
 {
@@ -581,7 +580,7 @@ static int put_ref(struct build *b, const struct pack_item *item, const uint8_t 
 	return 0;
 }
 
-/* The next HEAD, TAIL, HOLE or REF. */
+/* Handles the next HEAD, TAIL, HOLE or REF. */
 static int build_item(struct build *b, struct cbor_in *in, struct err *err)
 {
 	const uint8_t *start = in->at;

@@ -1,13 +1,13 @@
 /*
- * A dump turned back into entries with content: what restore, verify, export,
- * cat and diff read, as a feed of pack/read.
+ * Turns a dump back into a pack: into entries with their content, as restore, verify, export, cat
+ * and diff read them. It is a feed of pack/read.
  *
  *   dump_replay_new -> .feed into pack_read_options -> pack_read_run -> _free
  *
- * Where a chunk can't be had an entry has a gap: the reading tells of the entry, with the reason.
- * Chunks are fetched on the reading's threads; some plans ahead of those the stores are told what
- * will be wanted, and fetch it in the order in which it lies there. Memory: 32 MiB of chunks, for
- * each load that is under way one more, and what pack/read has.
+ * If a chunk is not available the entry has a gap, and the reading reports the entry with the
+ * reason. Chunks are fetched on the threads of the reading. The stores are told some plans in
+ * advance which chunks will be needed, and fetch them in the order of their place on disk. Memory:
+ * 32 MiB of chunks, one more for each load in progress, and what pack/read needs.
  */
 #ifndef FDUMP_CMD_DUMP_REPLAY_H
 #define FDUMP_CMD_DUMP_REPLAY_H
@@ -25,33 +25,33 @@ struct pack_heirs;
 struct store_marks;
 
 struct dump_replay_options {
-	struct dump_source *source; /* unlocked */
-	unsigned threads;           /* at least 1; that of the reading */
-	/* Whether an entry is wanted; NULL: all. */
+	struct dump_source *source; /* must be unlocked */
+	unsigned threads;           /* at least 1; the same as the reading's */
+	/* Whether an entry is wanted; NULL: all are. */
 	bool (*selected)(void *ctx, const uint8_t *path, size_t len, bool is_dir);
-	/* Directories that are not wanted come all the same, if something in them is. */
+	/* Include a directory that is not wanted if something in it is. */
 	bool ways;
-	/* Hard links that are wanted while what they are links to is not; ready, with the places of
-	 * those in the manifest. NULL: none. */
+	/* Wanted hard links whose targets are not wanted. It must be ready, with the places of the
+	 * targets in the manifest. NULL: none. */
 	struct pack_heirs *heirs;
-	/* A regular file that is there already: its content is not fetched, it is left out. NULL:
-	 * none is. */
+	/* Whether a regular file exists already: then its content is not fetched, and it is left
+	 * out. NULL: none does. */
 	bool (*there)(void *ctx, const struct pack_head *head);
-	/* Entries whose content (all from behind HEAD on) is among these, and whose status is ok,
-	 * are left out, the others' are added: what was proved once need not be again. NULL: none.
-	 */
+	/* Content that was proved before and need not be again: entries whose status is ok and
+	 * whose items after HEAD are in this set are left out; those of all others are added to it.
+	 * NULL: prove everything. */
 	struct store_marks *seen;
 	void *ctx;
 };
 
-/* NULL with err set. The options are copied. */
+/* The options are copied. NULL with err set: out of memory. */
 struct dump_replay *dump_replay_new(const struct dump_replay_options *options, struct err *err);
 void dump_replay_free(struct dump_replay *replay);
 
-/* For one reading. Belongs to the replay. */
+/* The feed, for one reading. It belongs to the replay. */
 const struct pack_read_feed *dump_replay_feed(const struct dump_replay *replay);
 
-/* Whether an entry had a gap. */
+/* Whether any entry had a gap. */
 bool dump_replay_gaps(const struct dump_replay *replay);
 
 #endif

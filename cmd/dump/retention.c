@@ -1,4 +1,4 @@
-/* Each span of time has a number; a new number is a new span. */
+/* Each span of time has a number; dumps are in the same span if its number is the same. */
 #include "cmd/dump/retention.h"
 
 #include <stdio.h>
@@ -11,7 +11,7 @@
 static const char *const names[DUMP_SPANS] = {
 	"last", "hourly", "daily", "weekly", "monthly", "yearly"};
 
-/* The year and week that ISO 8601 gives a day: those of its week's Thursday. */
+/* The year and week of a day by ISO 8601: those of the Thursday in its week. */
 static int64_t iso_week(struct tm tm)
 {
 	tm.tm_mday += 3 - (tm.tm_wday + 6) % 7;
@@ -31,7 +31,7 @@ static int64_t span_of(enum dump_span span, int64_t time, size_t index)
 	day = ((int64_t)tm.tm_year * 12 + tm.tm_mon) * 31 + tm.tm_mday;
 	switch (span) {
 	case DUMP_HOURLY:
-		return time / 3600; /* also where a clock is set back */
+		return time / 3600; /* correct also when the clocks go back */
 	case DUMP_DAILY:
 		return day;
 	case DUMP_WEEKLY:
@@ -45,7 +45,7 @@ static int64_t span_of(enum dump_span span, int64_t time, size_t index)
 	}
 }
 
-/* n: which of its rule it is; 0: not counted. */
+/* n: the number of this dump within its rule; 0: the rule has no numbers. */
 static void keep(struct dump_candidate *dump, const char *name, unsigned n)
 {
 	size_t len = strlen(dump->reason);
@@ -58,8 +58,8 @@ static void keep(struct dump_candidate *dump, const char *name, unsigned n)
 		n > 0 && dump->incomplete ? "incomplete " : "", name, number);
 }
 
-/* The dump that stands for the span in which the last of count dumps is: the newest complete one,
- * else the newest. first: set to where the span begins. */
+/* Chooses the dump to keep for the span of the last of `count` dumps: the newest complete one, else
+ * the newest. *first: set to the index where the span begins. */
 static struct dump_candidate *best_of(
 	enum dump_span span, struct dump_candidate **dumps, size_t count, size_t *first)
 {

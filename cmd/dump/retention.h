@@ -1,16 +1,16 @@
 /*
- * Which dumps are kept: the rules, and nothing else. Pure.
+ * Decides which dumps are kept, by the retention rules. Pure.
  *
- * Dumps are looked at from the newest to the oldest. A rule of N hours, days,
- * weeks (ISO 8601), months or years keeps the newest complete dump of each of the
- * last N such spans that have one; `last` the newest N; `within` all that are at most so much older
- * than the newest, so that a clock that is wrong now deletes nothing. A dump
- * that any rule keeps is kept. The newest one, and the newest complete one, are always kept.
+ * Dumps are examined from the newest to the oldest. A rule of N hours, days, weeks (ISO 8601),
+ * months or years keeps the newest complete dump of each of the last N such spans that have one.
+ * `last` keeps the newest N. `within` keeps all that are at most so much older than the newest; it
+ * does not ask for the current time, so a wrong clock deletes nothing. A dump is kept if any rule
+ * keeps it. The newest dump and the newest complete one are always kept.
  *
- * Incomplete dumps push no complete one out, and are not worthless, for that a log grew
- * while it was read is enough to make them such: of a span without a complete dump the newest
- * incomplete one is kept, of N such spans at most, and none that are older than the N-th with a
- * complete one.
+ * Incomplete dumps never take the place of complete ones. But they are worth keeping: a log that
+ * grew while it was read is enough to make a dump incomplete. So the newest incomplete dump is kept
+ * of each span without a complete one, for at most N such spans, and none older than the N-th span
+ * with a complete one.
  *
  * A dump whose time is not believed (cmd/dump/order.h) counts for no rule, and is kept.
  */
@@ -38,17 +38,17 @@ struct dump_rules {
 	int64_t within_sec;        /* 0: no such rule */
 };
 
-/* One dump of a row of one agent and name. */
+/* One dump of a sequence with the same agent and name. */
 struct dump_candidate {
-	int64_t time;    /* of its commit, seconds since 1970 */
+	int64_t time;    /* of its commit; seconds since 1970 */
 	bool incomplete; /* entries changed or could not be read, or are far fewer than before */
-	const char *undated; /* why its time is not believed; NULL: it is */
-	bool keep;           /* set: is kept */
-	char reason[224];    /* set: "daily 3, monthly 1", "incomplete daily 2", or "" */
+	const char *undated; /* why its time is not believed; NULL if it is believed */
+	bool keep;           /* result: keep it */
+	char reason[224];    /* result: "daily 3, monthly 1", "incomplete daily 2", or "" */
 };
 
-/* Judges the dumps, which stand from the oldest to the newest. Days and so on are those of
- * the process's time zone. Returns 0, or -1 with err set: out of memory. */
+/* Judges the dumps, which are sorted from the oldest to the newest. Days and so on are those of the
+ * process's time zone. Returns 0, or -1 with err set: out of memory. */
 int dump_retention(const struct dump_rules *rules, struct dump_candidate *dumps, size_t count,
 	struct err *err);
 

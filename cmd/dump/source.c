@@ -1,4 +1,4 @@
-/* Stores asked in turn, until one has a chunk that opens. */
+/* Stores are asked in turn, until one has a chunk that can be opened. */
 #include "cmd/dump/source.h"
 
 #include <assert.h>
@@ -19,19 +19,19 @@
 
 struct dump_source {
 	struct store *stores[STORES_MAX];
-	uint32_t bits[STORES_MAX]; /* each by its place among those that were given */
+	uint32_t bits[STORES_MAX]; /* by their place among the stores given to dump_source_new */
 	size_t count;
 	struct dump_keys *keys;
-	struct buf record; /* the dump's that was chosen */
+	struct buf record; /* of the chosen dump */
 	struct store_dump dump;
 	struct dump_domain domain;
 	struct buf pieces; /* ids of the manifest's pieces */
 	uint8_t passed[STORE_DUMP_ID];
 	bool has_passed;
-	uint32_t holders;    /* bits of the stores that have the chosen dump, and hold it */
-	struct mutex lock;   /* over all below */
-	uint32_t lost;       /* bits of stores that can't be reached any more */
-	struct err lost_why; /* the last of them */
+	uint32_t holders;    /* the stores that have the chosen dump, and hold it */
+	struct mutex lock;   /* protects the following */
+	uint32_t lost;       /* stores that can't be reached any more */
+	struct err lost_why; /* why, for the last of them */
 	struct buf healed;   /* struct dump_healed */
 	struct store_marks healed_met;
 };
@@ -109,8 +109,8 @@ static bool is_lost(struct dump_source *s, size_t i)
 	return lost;
 }
 
-/* Takes note of an error of a store: one that can't be reached is not asked again, for each
- * question takes its patience. Returns whether it is that. */
+/* Notes an error of a store. If the store can't be reached it is not asked again, as each question
+ * would wait for its patience. Returns whether that is so. */
 static bool note_lost(struct dump_source *s, size_t i, const struct err *why)
 {
 	if (why->code != ERR_TIMEOUT && why->code != ERR_CLOSED)
@@ -129,18 +129,18 @@ uint32_t dump_source_lost(const struct dump_source *s)
 
 /* --- all stores at the same time -------------------------------------------- */
 
-/* What one store is asked, beside the others. */
+/* A question to one store, in parallel to the others. */
 struct side {
 	struct dump_source *source;
 	size_t number; /* of the store */
-	/* Returns as the call that it makes; NULL: this store is not asked. */
+	/* Returns as the store call that it makes; NULL: this store is not asked. */
 	int (*work)(struct side *side, struct err *err);
 	pthread_t thread;
 	bool runs;
 	int ret;
 	struct err why;
-	struct buf dumps;   /* of a listing: struct dump_row; .stores: that have it */
-	struct buf records; /* and what .record is in */
+	struct buf dumps;   /* for a listing: struct dump_row; .stores: which have it */
+	struct buf records; /* for a listing: what .record points into */
 };
 
 static void *run_side(void *arg)
@@ -151,8 +151,8 @@ static void *run_side(void *arg)
 	return NULL;
 }
 
-/* Asks those of the stores (bits) that can be reached, and waits for all: several that do not
- * answer cost the patience with one. Afterwards: sides_fini. */
+/* Asks in parallel all stores of the set that can be reached, and waits for all: so several that do
+ * not answer cost no more time than one. Call sides_fini afterwards. */
 static void ask_each(struct dump_source *s, uint32_t stores, struct side sides[STORES_MAX],
 	int (*work)(struct side *side, struct err *err))
 {
@@ -195,8 +195,8 @@ static int list_store(struct side *side, struct err *err)
 		&side->dumps, &side->records, err);
 }
 
-/* Adds the dumps of one store to those of the stores before. Of one that was met before it may know
- * better when it was made. */
+/* Merges the dumps of one store into those of the stores before it. This store may know better when
+ * a dump that is listed already was made. */
 static int merge_store(struct buf *dumps, const struct side *side, struct err *err)
 {
 	struct dump_row *d = (struct dump_row *)(void *)side->dumps.data;
@@ -226,7 +226,7 @@ static int merge_store(struct buf *dumps, const struct side *side, struct err *e
 	return 0;
 }
 
-/* Those of all stores that could be reached. */
+/* Merges the dumps of all stores that could be reached. */
 static int merge_all(struct dump_source *s, struct side *sides, struct buf *dumps, struct err *err)
 {
 	size_t i, listed = 0;
@@ -300,17 +300,18 @@ int dump_source_dumps(struct dump_source *s, dump_each_dump *each, void *ctx, st
 	return got < 0 ? -1 : 0;
 }
 
-/* What is looked for, and what was found. */
+/* A search for a dump, and its result. */
 struct search {
 	struct dump_source *source;
 	struct dump_named named;
-	size_t found, unreadable; /* unreadable: since the last that was found */
-	uint8_t *id;              /* of what was found */
-	bool ahead;               /* it is dated in the future */
-	bool damaged;             /* its record can't be read */
+	size_t found, unreadable; /* unreadable: records after the last match */
+	uint8_t *id;              /* of the last match */
+	bool ahead;               /* the match is dated in the future */
+	bool damaged;             /* the match's record can't be read */
 };
 
-/* The last that was met is the one, but none that is dated in the future pushes out another. */
+/* The last dump that matches is the result, but one dated in the future does not replace
+ * another. */
 static int consider(
 	void *ctx, const struct store_entry *e, const struct dump_listed *listed, struct err *err)
 {
@@ -368,7 +369,7 @@ const uint8_t *dump_source_passed(const struct dump_source *s)
 	return s->has_passed ? s->passed : NULL;
 }
 
-/* Those that hold the dump are asked first, in the order in which they were given. */
+/* Sorts the stores: those that hold the dump first, otherwise as they were given. */
 static void sort_stores(struct dump_source *s)
 {
 	size_t i, k;
@@ -399,8 +400,8 @@ static int hold_in(struct side *side, struct err *err)
 	return got;
 }
 
-/* Pins the dump in every store that has it. One store is enough: what another has is read all the
- * same, if it is there. Returns 0, or -1 with err set: none holds it. */
+/* Pins the dump in every store that has it. One is enough: other stores are still read from as far
+ * as they have chunks. Returns 0, or -1 with err set: none could hold it. */
 static int hold(struct dump_source *s, struct err *err)
 {
 	struct side sides[STORES_MAX];
@@ -439,7 +440,7 @@ int dump_source_choose(struct dump_source *s, const char *text, const char *host
 
 /* --- chunks --------------------------------------------------------------- */
 
-/* What the dump itself consists of can't be read: none of its files can. */
+/* Explains an error in the manifest or the list: without these no file of the dump can be read. */
 static int unreadable(const char *what, struct err *err)
 {
 	struct err why = *err;
@@ -450,7 +451,7 @@ static int unreadable(const char *what, struct err *err)
 		err, why.code, "%s can't be read: %s: %s", what, why.message, DUMP_SOURCE_ADVICE);
 }
 
-/* A piece of the list, added to the names of the manifest's pieces, as far as these go. */
+/* Reads a piece of the list, and adds the ids of the manifest's pieces that are in it. */
 static int load_piece(struct dump_source *s, struct dump_taker *t, const uint8_t *id,
 	struct buf *piece, struct err *err)
 {
@@ -524,8 +525,8 @@ void dump_taker_free(struct dump_taker *t)
 	free(t);
 }
 
-/* The store `from` had what others that have the dump (bits) had not. What can't be noted for want
- * of memory is read all the same. */
+/* Notes that the store `from` had a chunk that others which have the dump (bits) lack or have
+ * damaged. If memory runs out the note is lost, nothing else. */
 static void note_healed(struct dump_source *s, uint32_t stores, size_t from, const uint8_t *id)
 {
 	struct dump_healed h = {.from = (size_t)__builtin_ctz(s->bits[from])};
@@ -549,7 +550,7 @@ const struct dump_healed *dump_source_healed(const struct dump_source *s, size_t
 	return (const struct dump_healed *)(const void *)s->healed.data;
 }
 
-/* Whether the content of an open record is what its id says; a sealed one has proved it. In a
+/* Whether the content of an open record matches its id. A sealed record has proved that. In a
  * sealed dump only pieces of the list are open. */
 static bool is_right(
 	const struct buf *bytes, const uint8_t *id, const struct buf *content, struct err *err)
@@ -568,7 +569,7 @@ static bool is_right(
 	return false;
 }
 
-/* From one store. Returns 0, or -1 with err set. */
+/* Gets a chunk from one store. Returns 0, or -1 with err set. */
 static int take_from(
 	struct dump_taker *t, size_t i, const uint8_t *id, struct buf *out, struct err *err)
 {
@@ -580,7 +581,7 @@ static int take_from(
 	if (got == 0)
 		got = dump_crypt_open(s->keys, t->zst, s->dump.domain, id, t->record.data,
 			t->record.len, out, err);
-	/* Of an unencrypted dump in a single store the files' own checksums tell. */
+	/* With a single store the checksums of the files are enough for an unencrypted dump. */
 	if (got == 0 && (s->dump.sealed || s->count > 1) && !is_right(&t->record, id, out, err))
 		got = -1;
 	return got;
@@ -590,7 +591,7 @@ int dump_taker_chunk(struct dump_taker *t, const uint8_t *id, struct buf *out, s
 {
 	struct dump_source *s = t->source;
 	struct err why = {0}, damage = {0};
-	uint32_t bad = 0; /* stores that have it not, or damaged */
+	uint32_t bad = 0; /* stores that lack it, or have it damaged */
 	size_t i;
 
 	for (i = 0; i < s->count; i++) {
@@ -629,7 +630,7 @@ void dump_taker_ahead(struct dump_taker *t, const uint8_t *ids, size_t count)
 			continue;
 		buf_clear(&lacks);
 		if (store_ahead(s->stores[i], s->dump.domain, ids, count, &lacks, &why) != 0)
-			continue; /* who takes them will know */
+			continue; /* an error will show when the chunks are taken */
 		left = lacks;
 		lacks = used;
 		ids = left.data;

@@ -1,4 +1,4 @@
-/* Dumps made visible, deleted and locked. */
+/* Makes dumps visible, deletes and locks them. */
 #include <string.h>
 
 #include "cmd/store/engine.h"
@@ -11,8 +11,9 @@
 #include "lib/err.h"
 #include "lib/le.h"
 
-/* Whether a dump's id was never used here, or was, by a dump whose record is lost: that comes
- * again. Returns 0; 1: this very dump is there, and the receipt is set; -1 with err set. */
+/* Whether a dump may be committed under its id. Returns 0: the id was never used here, or by a dump
+ * whose record is lost, which this one replaces; 1: this very dump is there, and the receipt is
+ * set; -1 with err set. */
 static int check_new(struct engine *s, struct db_txn *txn, const struct store_dump *dump,
 	const uint8_t *record, size_t len, struct store_receipt *receipt, struct err *err)
 {
@@ -29,10 +30,10 @@ static int check_new(struct engine *s, struct db_txn *txn, const struct store_du
 	return got == 1 ? 0 : err_set(err, ERR_EXISTS, "a dump of this id was deleted");
 }
 
-enum { COMMIT_KNOWN = 2 }; /* it was there already */
+enum { COMMIT_KNOWN = 2 }; /* the dump was there already */
 
-/* Within the transaction that makes it visible. Returns 0, 1 (chunks are missing), COMMIT_KNOWN or
- * -1. */
+/* Commits within the transaction that makes the dump visible. Returns 0; 1: chunks are missing;
+ * COMMIT_KNOWN; -1 with err set. */
 static int commit_in(struct engine *s, struct db_txn *txn, const struct store_dump *dump,
 	const uint8_t *record, size_t len, int64_t time, struct store_receipt *receipt,
 	struct buf *missing, struct err *err)
@@ -62,7 +63,7 @@ static int commit_in(struct engine *s, struct db_txn *txn, const struct store_du
 		store_dump_enter(txn, dump, &row, to, STORE_DUMP_HEAD + len, err) == 0 &&
 		engine_put_state(s, txn, err) == 0)
 		return 0;
-	s->failed = true; /* the block must not come below the committed length */
+	s->failed = true; /* the block must not end up below the committed length */
 	return -1;
 }
 
@@ -79,9 +80,9 @@ int engine_commit(struct engine *s, const uint8_t *record, size_t len, int64_t t
 		return -1;
 	mutex_lock(&s->writer);
 	got = engine_domain_number(s, dump.domain, &number, err);
-	if (got == 0) /* also of who joins a domain, and puts nothing */
+	if (got == 0) /* even if the agent puts nothing: it may be new to the domain */
 		got = engine_quota_take(s, dump.agent, dump.agent_len, number, 0, err);
-	/* The volume that takes the record is made first: it is a transaction of its own. */
+	/* The volume for the record must be made first, as that is a transaction of its own. */
 	if (got < 0 || engine_flush_all(s, err) != 0 || engine_have_volume(s, err) != 0 ||
 		db_begin(s->db, true, &txn, err) != 0) {
 		got = -1;
@@ -93,7 +94,8 @@ int engine_commit(struct engine *s, const uint8_t *record, size_t len, int64_t t
 			db_abort(txn);
 	}
 	mutex_unlock(&s->writer);
-	/* A piece of the list may be missing for it can't be read: it must be taken again. */
+	/* A piece of the list may be missing because it can't be read. Mark it, so that it is taken
+	 * again. */
 	if (got == 1 &&
 		engine_doubt(s, dump.domain, dump.lists, dump.list_count, &marked, err) != 0)
 		return -1;
@@ -102,8 +104,8 @@ int engine_commit(struct engine *s, const uint8_t *record, size_t len, int64_t t
 
 /* --- deletion and locks --------------------------------------------------- */
 
-/* A dump's row, and the later of the lock dates of record and LOCK blocks. Returns 0, 1: no such
- * dump, -1. */
+/* A dump's row, and its lock date: the later of its record's and the LOCK blocks'. Returns 0; 1: no
+ * such dump; -1 with err set. */
 static int lock_of(struct engine *s, const uint8_t *id, int64_t *lock, struct store_dump_row *row,
 	struct err *err)
 {
@@ -119,7 +121,7 @@ static int lock_of(struct engine *s, const uint8_t *id, int64_t *lock, struct st
 	if (got == 0 && (store_index_check(txn, err) != 0 ||
 				store_row_get(txn, STORE_LOCKS, id, lock, err) < 0))
 		got = -1;
-	if (got == 0 && !row->damaged) { /* a damaged record locks nothing any more */
+	if (got == 0 && !row->damaged) { /* a damaged record can't lock anything */
 		if (store_dump_record(txn, id, &bytes, err) != 0 ||
 			store_dump_get(&dump, (const uint8_t *)bytes.at + STORE_DUMP_HEAD - 8,
 				bytes.len - (STORE_DUMP_HEAD - 8), err) != 0)

@@ -1,4 +1,4 @@
-/* A dump's record: an HMAC, and a CBOR map in canonical order. */
+/* A dump's record: an HMAC, and a CBOR map with its keys in a fixed order. */
 #include "cmd/store/dump.h"
 
 #include <assert.h>
@@ -209,7 +209,7 @@ static const struct cbormap_field fields[] = {
 	[KEYS] = {0},
 };
 
-/* What the tables don't say. */
+/* Checks what the tables can't express. */
 static int check(const struct store_dump *d, const struct cbormap_value *v, size_t wraps_len,
 	struct err *err)
 {

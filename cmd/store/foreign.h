@@ -1,7 +1,7 @@
 /*
  * Receipts of other stores. An agent that copies a dump to a store may bring the receipt of the
- * store that has it, and the dump is then as old here as it is there. Such a receipt counts if that
- * store is of the fleet, as a manager says, and if it is at most STORE_FOREIGN_SEC old: back-dated
+ * store that has it; the dump then gets the same age here. Such a receipt counts only if a manager
+ * says that the other store is of the fleet, and if it is at most STORE_FOREIGN_SEC old: back-dated
  * dumps would defeat retention.
  *
  *   zeroed -> store_foreign_set ... -> store_foreign_check -> store_foreign_fini
@@ -16,8 +16,8 @@
 
 #include "cmd/store/receipt.h"
 
-#define STORE_FOREIGN_SEC       (7 * 86400) /* a receipt may be so old */
-#define STORE_FOREIGN_AHEAD_SEC 3600        /* and so far in the future: clocks differ */
+#define STORE_FOREIGN_SEC       (7 * 86400) /* a receipt may be this old */
+#define STORE_FOREIGN_AHEAD_SEC 3600        /* and this far in the future, as clocks differ */
 
 struct store_key {
 	uint8_t uid[STORE_UID_LEN], public[SEAL_SIGN_LEN];
@@ -31,14 +31,15 @@ struct store_foreign {
 	size_t count;
 };
 
-/* What one source (a manager, by its place) says the stores are, in place of what it said before.
- * Returns 0, or -1 with err set. */
+/* Replaces the list of stores that one source named; the keys are copied. source: the manager's
+ * number, or another one that no manager has. Returns 0, or -1 with err set: out of memory, nothing
+ * changed. */
 int store_foreign_set(struct store_foreign *foreign, size_t source, const struct store_key *keys,
 	size_t count, struct err *err);
 void store_foreign_fini(struct store_foreign *foreign);
 
-/* Checks a receipt, of which the store, the time and the signature are set, for this dump. Returns
- * 0, or -1 with err set to ERR_DENIED. */
+/* Checks a receipt for this dump; its store, time and signature must be set. now: seconds since
+ * 1970. Returns 0, or -1 with err set to ERR_DENIED. */
 int store_foreign_check(const struct store_foreign *foreign, const struct store_receipt *receipt,
 	const struct store_dump *dump, const uint8_t *record, size_t len, int64_t now,
 	struct err *err);

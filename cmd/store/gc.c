@@ -1,7 +1,6 @@
 /*
- * Garbage collection: mark from the lists of all dumps, sweep by rewriting
- * volumes that are mostly dead. The writer does it, in its own order, so that
- * nothing is put or committed meanwhile.
+ * Garbage collection: marks the chunks in the lists of all dumps, then rewrites volumes that are
+ * mostly garbage. It holds the writer's lock, so that nothing is put or committed in the meantime.
  */
 #include "cmd/store/care.h"
 
@@ -22,8 +21,8 @@
 #include "lib/hash.h"
 #include "lib/le.h"
 
-/* What is needed: hashes of keys. Two keys of one hash keep garbage, and lose
- * nothing. */
+/* The chunks that are needed are a set of hashes of their keys. If two keys have the same hash,
+ * some garbage is kept; nothing is lost. */
 static uint64_t hash_of(const uint8_t key[STORE_INDEX_KEY])
 {
 	return hash_xxh3(key, STORE_INDEX_KEY);
@@ -32,17 +31,17 @@ static uint64_t hash_of(const uint8_t key[STORE_INDEX_KEY])
 struct gc {
 	struct engine *store;
 	struct store_marks marks;
-	uint32_t domain; /* of the dump that is being marked */
+	uint32_t domain; /* of the dump being marked */
 	struct engine_gc_options o;
 	struct engine_gc_result *result;
-	uint64_t kept; /* bytes of DELETE and LOCK blocks */
-	/* the sweep */
+	uint64_t kept; /* bytes of all DELETE and LOCK blocks */
+	/* The sweep. */
 	uint32_t victim;
 	struct store_volume out; /* fd -1: none */
-	uint64_t settled;        /* bytes of it that the index has */
-	uint64_t made;           /* bytes of blocks that were copied */
+	uint64_t settled;        /* bytes of it that are committed */
+	uint64_t made;           /* bytes of blocks copied */
 	uint64_t last_seq;
-	bool rewritten; /* all DELETE and LOCK blocks were */
+	bool rewritten; /* all DELETE and LOCK blocks were written again */
 	struct db_txn *txn;
 };
 
@@ -67,7 +66,7 @@ static int mark_dump(void *ctx, const struct store_entry *e, struct err *err)
 			"(fdump store replicate) or deleted (fdump forget)");
 	got = engine_domain_number(g->store, e->dump.domain, &g->domain, err);
 	if (got != 0)
-		return got < 0 ? -1 : 0; /* nothing of it is there */
+		return got < 0 ? -1 : 0; /* the store has no chunks of this domain */
 	for (i = 0; i < e->dump.list_count; i++)
 		if (mark_chunk(g, e->dump.lists + i * STORE_ID_LEN, err) != 0)
 			return -1;
@@ -81,15 +80,15 @@ static int mark_dump(void *ctx, const struct store_entry *e, struct err *err)
 
 /* --- how much of each volume is needed ------------------------------------ */
 
-/* Bytes of a volume's chunks, by volume's number. */
+/* How much of a volume is needed. Sorted by number. */
 struct share {
 	uint32_t volume;
-	uint64_t len;  /* committed */
-	uint64_t cost; /* bytes that rewriting takes; 0: it stays */
-	uint64_t file; /* bytes that it gives back first */
+	uint64_t len;  /* committed length */
+	uint64_t cost; /* bytes that rewriting needs; 0: not rewritten */
+	uint64_t file; /* length of its file, which rewriting frees */
 	uint64_t live;
-	uint64_t rows; /* of chunks, and dumps, that are in it */
-	bool needed;   /* by a dump, also if it is damaged there */
+	uint64_t rows; /* of undamaged chunks, and dumps, that lie in it */
+	bool needed;   /* a dump needs something in it, even if that is damaged */
 };
 
 static int by_volume(const void *a, const void *b)
@@ -108,7 +107,7 @@ static struct share *share_of(struct buf *shares, uint32_t volume)
 					  by_volume);
 }
 
-/* The first block of a volume, that is not in .live; and of a DELETE, a LOCK. */
+/* Bytes of a volume's first block, which .live does not count; and of a DELETE or LOCK block. */
 #define FIRST_BYTES (PACK_BLOCK_HEADER + 1 + STORE_UID_LEN)
 #define TIME_BYTES  (PACK_BLOCK_HEADER + STORE_DUMP_ID + 8)
 
@@ -158,7 +157,8 @@ static int measure(struct gc *g, struct buf *shares, struct err *err)
 		s->needed = true;
 		s->live += PACK_BLOCK_HEADER + dump.place.len;
 	}
-	/* Where DELETE and LOCK blocks are the index does not say. */
+	/* The index does not say where DELETE and LOCK blocks lie, so all are counted for each
+	 * volume. */
 	if (got >= 0 && (db_count(txn, STORE_DELETED, &deleted, err) != 0 ||
 				db_count(txn, STORE_LOCKS, &locks, err) != 0))
 		got = -1;
@@ -171,7 +171,7 @@ static int measure(struct gc *g, struct buf *shares, struct err *err)
 
 /* --- sweeping -------------------------------------------------------------- */
 
-/* Commits what was moved, once it is on the disk. */
+/* Syncs the copied blocks, and enters the new volume into the transaction. */
 static int settle(struct gc *g, struct err *err)
 {
 	struct store_volume_row row;
@@ -194,7 +194,8 @@ static int settle(struct gc *g, struct err *err)
 	return 0;
 }
 
-/* A volume got full in the midst of another one's sweep: no later transaction knows of it. */
+/* The output volume is full in the middle of a sweep. Commit it now: later transactions only deal
+ * with the next one. */
 static int settle_full(struct gc *g, struct err *err)
 {
 	int got;
@@ -207,8 +208,8 @@ static int settle_full(struct gc *g, struct err *err)
 	return engine_end(g->store, g->txn, got, err);
 }
 
-/* What was copied of a volume that stays goes. Not after a sync or a commit that failed: nobody
- * knows what is on the disk. */
+/* Removes the blocks copied from a volume that stays after all. Not after a failed sync or commit:
+ * then it is unknown what is on disk. */
 static void undo(struct gc *g)
 {
 	if (g->out.fd < 0 || g->store->failed)
@@ -223,7 +224,7 @@ static void undo(struct gc *g)
 		store_volume_remove(g->store->volumes, g->out.number, NULL);
 }
 
-/* Where a block is moved to: a volume whose blocks are all older. */
+/* Makes sure that g->out can take this block: it has room, and all its blocks are older. */
 static int open_out(struct gc *g, uint64_t seq, struct err *err)
 {
 	if (g->out.fd >= 0 && g->out.len < STORE_VOLUME_FULL && seq > g->last_seq)
@@ -236,18 +237,18 @@ static int open_out(struct gc *g, uint64_t seq, struct err *err)
 		g->store, STORE_VOLUME_BUILDING, seq > 0 ? seq - 1 : 0, &g->out, err);
 }
 
-/* A place that has changed, to be written when the volume is on the disk. */
+/* A block that was moved: the index is updated when the new volume is on disk. */
 struct moved {
-	uint8_t key[STORE_INDEX_KEY]; /* of a chunk; of a dump its id */
-	bool dump, dead;              /* dead: a chunk that leaves the index */
+	uint8_t key[STORE_INDEX_KEY]; /* of a chunk; of a dump: its id */
+	bool dump, dead;              /* dead: a chunk to remove from the index */
 	struct store_place place;
 };
 
 struct sweep {
 	struct gc *gc;
 	struct buf moved; /* struct moved */
-	uint64_t met;     /* of what the index has of the volume, and does not take for damaged */
-	bool lost;        /* what is damaged may be a block that is kept for ever */
+	uint64_t met;     /* undamaged rows of the index whose block was found */
+	bool lost;        /* a damaged range may have been a DELETE or LOCK block */
 };
 
 static int copy_block(struct sweep *w, const struct pack_block *block, const uint8_t *payload,
@@ -268,13 +269,13 @@ static int copy_block(struct sweep *w, const struct pack_block *block, const uin
 	return 0;
 }
 
-/* Whether the index has this very block. */
+/* Whether the index names this very block. */
 static bool same_place(const struct store_place *place, uint32_t volume, uint64_t offset)
 {
 	return place->volume == volume && place->offset == offset;
 }
 
-/* Of a good block, that is needed. */
+/* Sets err: the index lacks a good block that is needed. Returns -1. */
 static int lacks(struct err *err)
 {
 	return err_set(err, ERR_DAMAGE,
@@ -310,7 +311,7 @@ static int sweep_chunk(struct sweep *w, uint64_t offset, const struct pack_block
 		return lacks(err);
 	if (got != 0 || !same_place(&row.place, g->victim, offset))
 		return got < 0 ? -1 : 0;
-	w->met += !row.damaged; /* one that is marked is good all the same */
+	w->met += !row.damaged; /* a row marked as damaged was not counted in .rows */
 	if (!m.dead && copy_block(w, block, payload, &m.place, err) != 0)
 		return -1;
 	g->result->chunks += m.dead;
@@ -334,8 +335,8 @@ static int sweep_dump(struct sweep *w, uint64_t offset, const struct pack_block 
 	if (db_begin(w->gc->store->db, false, &txn, err) != 0)
 		return -1;
 	got = store_row_get(txn, STORE_DUMPS, dump.id, &row, err);
-	/* Neither there nor deleted: a damaged tree may show a row to who walks, and not to who
-	 * asks. */
+	/* A dump that is neither in the index nor deleted. If a page of LMDB is damaged, a walk may
+	 * find a row that a look-up does not. */
 	if (got == 1 && (got = store_row_get(txn, STORE_DELETED, dump.id, &deleted, err)) == 1)
 		got = lacks(err);
 	else if (got == 0 && row.place.volume == 0)
@@ -375,7 +376,7 @@ static int sweep_block(void *ctx, uint64_t offset, const struct pack_block *bloc
 	}
 }
 
-/* The index vouches for them: they are written as new blocks. */
+/* Writes all rows of a table as new blocks: the old ones may be damaged, but the index has them. */
 static int rewrite(struct sweep *w, enum store_table table, enum store_block kind, struct err *err)
 {
 	struct gc *g = w->gc;
@@ -402,7 +403,7 @@ static int rewrite(struct sweep *w, enum store_table table, enum store_block kin
 	return got < 0 ? -1 : 0;
 }
 
-/* A DELETE or LOCK block may be lost with what is damaged: which, nobody knows. */
+/* A damaged range may have held DELETE or LOCK blocks, and nobody knows which: write all again. */
 static int rewrite_all(struct sweep *w, struct err *err)
 {
 	if (w->gc->rewritten)
@@ -430,7 +431,7 @@ static int put_moved(struct gc *g, const struct buf *moved, struct err *err)
 		if (store_row_get(g->txn, table, m->key, &row, err) != 0)
 			return -1;
 		row.any.place = m->place;
-		row.any.damaged = false; /* as a scrub may say meanwhile of the old place */
+		row.any.damaged = false; /* a scrub may have marked the old place */
 		if (store_row_put(g->txn, table, m->key, &row, err) != 0)
 			return -1;
 	}
@@ -451,10 +452,10 @@ static int sweep_volume(struct gc *g, const struct share *share, struct err *err
 	if (store_volume_open(g->store->volumes, number, false, &v, err) != 0)
 		return -1;
 	buf_init(&w.moved, SIZE_MAX);
-	w.lost = v.len < share->len; /* with what was cut off */
+	w.lost = v.len < share->len; /* its end is missing */
 	g->victim = number;
 	got = store_volume_scan(&v, 0, v.len, NULL, sweep_block, &w, err);
-	/* It may go, and what is damaged in it, if all that the index has of it was met. */
+	/* The volume may only go if every block that the index has in it was found. */
 	if (got == 0 && w.met < share->rows) {
 		g->result->damaged++;
 	} else if (got == 0 && (got = w.lost ? rewrite_all(&w, err) : 0) == 0) {
@@ -488,15 +489,15 @@ static int by_cost(const void *a, const void *b)
 {
 	const struct share *x = a, *y = b;
 
-	if ((x->live > 0) != (y->live > 0)) /* one of which nothing lives is mostly only removed */
+	if ((x->live > 0) != (y->live > 0)) /* a volume with no live blocks is simply deleted */
 		return x->live > 0 ? 1 : -1;
 	return x->cost != y->cost ? (x->cost > y->cost) - (x->cost < y->cost) : by_volume(a, b);
 }
 
-/* What rewriting a volume may take of the disk: its blocks, and a page of the index for each. */
+/* Rewriting a volume may take its blocks, and a page of the index for each. */
 #define INDEX_PAGE 4096
 
-/* Chooses what is rewritten: what has a cost. Volumes that are missing, and not needed, go to
+/* Gives a volume that is to be rewritten its cost. Adds a missing volume that nobody needs to
  * `lost`. */
 static int choose(struct gc *g, struct share *s, struct buf *lost, struct err *err)
 {
@@ -512,7 +513,7 @@ static int choose(struct gc *g, struct share *s, struct buf *lost, struct err *e
 	}
 	s->file = v.len;
 	store_volume_close(&v);
-	/* Not for a few bytes: a volume's own first block is no garbage. */
+	/* Not for a few bytes: a volume's own first block is not garbage. */
 	if (s->file < 4096 || s->live * 100 > s->file * g->o.keep_percent) {
 		if (s->file > s->live + FIRST_BYTES)
 			g->result->left += s->file - s->live - FIRST_BYTES;
@@ -522,7 +523,7 @@ static int choose(struct gc *g, struct share *s, struct buf *lost, struct err *e
 	return 0;
 }
 
-/* Bytes that may be used: some of the reserve stays, for deletions and the index. */
+/* Bytes that may be used. A quarter of the reserve stays, for deletions and the index. */
 static int free_space(const struct gc *g, uint64_t *bytes, struct err *err)
 {
 	uint64_t keep = g->store->reserve / 4, size;
@@ -541,7 +542,7 @@ static void leave(struct gc *g, const struct share *s, uint64_t free)
 	g->result->free = free;
 }
 
-/* Rewrites a volume, or only counts it, if it fits. */
+/* Rewrites a volume if it fits; in a dry run only counts it. */
 static int sweep_chosen(struct gc *g, const struct share *s, uint64_t *free, struct err *err)
 {
 	struct err why = {0};
@@ -581,8 +582,8 @@ static int sweep(struct gc *g, struct buf *shares, struct err *err)
 		got = choose(g, &s[i], &lost, err);
 		cost += s[i].cost;
 	}
-	/* In the order of their blocks they become the fewest volumes. If that does not fit each is
-	 * to give back space for the next. */
+	/* In the order of their numbers they become the fewest volumes. If there is no space for
+	 * all, take the cheapest first: each frees space for the next. */
 	if (count > 0)
 		qsort(s, count, sizeof *s, cost <= free ? by_volume : by_cost);
 	for (i = 0; i < count && got == 0; i++)
@@ -605,7 +606,7 @@ int engine_gc(struct engine *s, const struct engine_gc_options *options,
 	int got;
 
 	*result = (struct engine_gc_result){0};
-	/* Who opens the store from here on sees no dump that was deleted. */
+	/* Readers that open the store from here on do not see deleted dumps. */
 	if (!g.o.dry_run && engine_wait_readers(s, err) != 0)
 		return -1;
 	buf_init(&shares, SIZE_MAX);

@@ -1,4 +1,4 @@
-/* A row of guests: there are as many as machines of a fleet at the most. */
+/* The guests are a linked list: there are at most as many as machines in the fleet. */
 #include "cmd/store/guest.h"
 
 #include <stdlib.h>
@@ -14,7 +14,7 @@ struct store_guest *store_guests_find(const struct store_guests *s, const char *
 	return NULL;
 }
 
-/* What guests that went long ago had begun is over; so are the guests. */
+/* Drops guests that have nothing open, or have been away for too long. */
 static void sweep(struct store_guests *s, int64_t now_ms)
 {
 	struct store_guest **at = &s->first, *g;
@@ -95,7 +95,7 @@ void store_domains_add(struct store_domains *d, const uint8_t *domain)
 	memcpy(d->at[d->count++], domain, STORE_DOMAIN_LEN);
 }
 
-/* Where a run is; the number of runs: it is none. */
+/* The index of a run, or run_count if the guest does not have it open. */
 static size_t find_run(const struct store_guest *g, const uint8_t *run)
 {
 	size_t i;

@@ -86,7 +86,8 @@ int engine_write_identity(const char *path, const uint8_t secret[SEAL_SIGN_LEN],
 	return file_write_owned(file, secret, SEAL_SIGN_LEN, 0600, err);
 }
 
-/* Whether a file was read, or is to be made again; else *failed. */
+/* Whether a file was read. If not, it must be written again; sets *failed if that is not allowed,
+ * because it is neither missing nor malformed. */
 static bool was_read(int got, const struct err *why, bool *failed)
 {
 	*failed |= got != 0 && why->code != ERR_NOTFOUND && why->code != ERR_FORMAT;

@@ -1,4 +1,4 @@
-/* Rows are columns, little-endian, the last of them a check over key and row. */
+/* A row is a series of little-endian columns; the last is a check over the key and the others. */
 #include "cmd/store/index.h"
 
 #include <assert.h>
@@ -14,7 +14,7 @@
 #define ROW_MAX 40 /* bytes of a row, with its check */
 #define KEY_MAX STORE_NAME_KEY
 
-/* A column: the place of a member in the row's struct, and how it is written. */
+/* A column: where its member is in the row's struct, and its type. */
 enum column_type { END, U32, U64, BOOL, ID };
 struct column {
 	size_t at;
@@ -46,8 +46,9 @@ static const struct column boot_row[] = {
 
 _Static_assert(sizeof(enum store_volume_state) == sizeof(uint32_t), "a column of 32 bits");
 
-/* summed: its rows must not get lost unnoticed: a dump that gc would not know of, a deletion, a
- * lock, a volume. The sum of hashes of all of them is a row of its own. */
+/* summed: none of its rows may get lost unnoticed, as then gc would not know a dump, or a deletion,
+ * lock or volume would be forgotten. The sum of the hashes of all these rows is a row of its
+ * own. */
 static const struct {
 	const struct column *row;
 	size_t key_len; /* 0: any */
@@ -190,7 +191,7 @@ static int put(struct db_txn *txn, enum store_table table, const struct column *
 	return db_put(txn, table, key, value, err);
 }
 
-/* Of the rows as they are. */
+/* The sum of the rows that are there. */
 static int add_up(struct db_txn *txn, uint64_t *sum, struct err *err)
 {
 	struct db_bytes key, row;
@@ -206,7 +207,7 @@ static int add_up(struct db_txn *txn, uint64_t *sum, struct err *err)
 	return got < 0 ? -1 : 0;
 }
 
-/* An index of before there was one has none: it begins with what is there. */
+/* An index from before there was such a sum has none: begin with the rows that are there. */
 static int get_sum(struct db_txn *txn, uint64_t *sum, struct err *err)
 {
 	int got = get(txn, STORE_META, one_u64, sum_key, sum, err);
@@ -214,7 +215,7 @@ static int get_sum(struct db_txn *txn, uint64_t *sum, struct err *err)
 	return got == 1 ? add_up(txn, sum, err) : got;
 }
 
-/* Before a row changes. row: what it will be; NULL: gone. */
+/* Updates the sum; call before a row changes. row: its new value; NULL: it is deleted. */
 static int change_sum(struct db_txn *txn, enum store_table table, struct db_bytes key,
 	const struct db_bytes *row, struct err *err)
 {
@@ -393,7 +394,7 @@ static uint64_t get_be64(const uint8_t *from)
 
 #define SIGN ((uint64_t)1 << 63)
 
-/* agent, NUL, name, NUL, and time and sequence number so that later ones come first. */
+/* agent, NUL, name, NUL, then time and sequence number, inverted so that later ones come first. */
 static struct db_bytes name_key(
 	uint8_t key[STORE_NAME_KEY], const struct store_dump *d, const struct store_dump_row *row)
 {
@@ -411,7 +412,7 @@ static struct db_bytes name_key(
 	return (struct db_bytes){key, (size_t)(to + 16 - key)};
 }
 
-/* The check of a record's row: over the hash of its bytes instead of columns. */
+/* The check of a row of STORE_RECORDS is over a hash of its bytes instead of columns. */
 static uint32_t check_record(const uint8_t *dump, const void *bytes, size_t len)
 {
 	uint8_t hash[8];
@@ -469,7 +470,7 @@ int store_dump_leave(struct db_txn *txn, const uint8_t *id, struct err *err)
 	if (got < 0 || store_dump_get(&dump, (const uint8_t *)bytes.at + STORE_DUMP_HEAD - 8,
 			       bytes.len - (STORE_DUMP_HEAD - 8), err) != 0)
 		return -1;
-	/* What is borrowed from the table ends with the first change. */
+	/* `dump` borrows from the table until the first change: name_key must come before. */
 	if (del(txn, STORE_NAMES, name_key(name, &dump, &row), err) < 0 ||
 		db_del(txn, STORE_RECORDS, (struct db_bytes){id, STORE_DUMP_ID}, err) < 0 ||
 		store_row_del(txn, STORE_DUMPS, id, err) < 0)
@@ -490,7 +491,7 @@ int store_dump_enter(struct db_txn *txn, const struct store_dump *dump,
 	return store_row_put(txn, STORE_DUMPS, dump->id, row, err);
 }
 
-/* How much of a key is `text` and its NUL; 0: it begins otherwise. */
+/* The length of `text` with its NUL, if the key begins with them; else 0. */
 static size_t starts(const uint8_t *key, size_t len, const char *text)
 {
 	size_t n = strlen(text) + 1;
@@ -498,7 +499,7 @@ static size_t starts(const uint8_t *key, size_t len, const char *text)
 	return len >= n && memcmp(key, text, n) == 0 ? n : 0;
 }
 
-/* What a key says. Returns 0, or 1: it is malformed. */
+/* Decodes the end of a key. Returns 0, or 1: it is malformed. */
 static int name_of(struct store_name_at *n)
 {
 	const uint8_t *end = n->at.key + n->at.len, *nul;
@@ -542,7 +543,7 @@ int store_name_next(struct db_txn *txn, const char *agent, const char *name,
 			return 0;
 		if (agent != NULL)
 			return 1;
-		/* On to the next name. */
+		/* Skip to the next name. */
 		assert(at->len > 16);
 		memset(at->key + at->len - 16, 0xff, 16);
 	}
@@ -599,7 +600,7 @@ static int absorb_dump(struct db_txn *txn, struct store_place place, uint64_t se
 	return got == 1 ? store_dump_enter(txn, &dump, &row, payload, place.len, err) : got;
 }
 
-/* DELETE and LOCK: a dump's id and a time. */
+/* A DELETE or LOCK block: a dump's id and a time. */
 static int absorb_time(struct db_txn *txn, uint8_t kind, const uint8_t *payload, struct err *err)
 {
 	enum store_table table = kind == STORE_BLOCK_DELETE ? STORE_DELETED : STORE_LOCKS;

@@ -1,4 +1,4 @@
-/* Rows of jobs that wait, and the callbacks of their calls. */
+/* Queues of waiting jobs, and the callbacks of their calls. */
 #include "cmd/store/job.h"
 
 #include <assert.h>
@@ -9,7 +9,7 @@
 #include "lib/cbor.h"
 #include "rpc/call.h"
 
-/* --- rows ------------------------------------------------------------------ */
+/* --- queues ---------------------------------------------------------------- */
 
 static void row_add(struct store_job_row *row, struct store_job *job)
 {
@@ -33,7 +33,7 @@ static void row_remove(struct store_job_row *row, struct store_job *job)
 
 static void start_waiting(struct store_jobs *s);
 
-/* Frees a job once its call and its work are over. */
+/* Frees a job if its call and its work are over. */
 static void end(struct store_job *job)
 {
 	struct store_jobs *s = job->jobs;
@@ -128,7 +128,7 @@ void store_job_start(struct store_job *job)
 	store_job_failf(job, ERR_BUSY, "the store has too much to do; try again later");
 }
 
-/* Starts what waits, as far as there is room for it. */
+/* Starts waiting jobs, as far as there is room. */
 static void start_waiting(struct store_jobs *s)
 {
 	struct store_job *job;
@@ -171,7 +171,7 @@ static void on_data(void *arg, const uint8_t *bytes, size_t len, bool last)
 		store_job_fail(job, &err);
 		return;
 	}
-	/* Nothing is taken back of the window: it was granted for all of the blob. */
+	/* No rpc_call_took: the window was granted for the whole blob. */
 	if (!last)
 		return;
 	if (job->arrived != NULL)

@@ -1,6 +1,6 @@
 /*
- * What a kind of store provides: the calls of cmd/store/store.h, with the checks that are the same
- * for all kinds done before. Included by the kinds and by store.c only.
+ * What a kind of store implements: the calls of cmd/store/store.h. store.c does the checks that are
+ * the same for all kinds before it calls them. Only the kinds and store.c include this.
  */
 #ifndef FDUMP_CMD_STORE_KIND_H
 #define FDUMP_CMD_STORE_KIND_H
@@ -9,20 +9,21 @@
 #include "lib/seal.h"
 
 struct store_kind {
-	size_t size; /* of its own struct */
+	size_t size; /* of the kind's own struct */
 	void (*init)(struct store *store);
-	/* Begins to open it in .mode. NULL: .open does all of it. */
+	/* Begins to open the store in .mode. NULL: .open does all of it. */
 	int (*open_start)(struct store *store, struct err *err);
 	/* As store_open_wait. Fills .uid and .public. After -1 nothing is open. */
 	int (*open)(struct store *store, int64_t wait_ms, struct err *err);
-	/* NULL: it can't. */
+	/* NULL: not supported. */
 	void (*cancel)(struct store *store);
-	/* Also of one that is being opened, if there is .open_start. */
+	/* If there is .open_start, also called while the store is being opened. */
 	void (*close)(struct store *store);
 	/* Frees the struct itself. */
 	void (*free)(struct store *store);
 	int (*about)(struct store *store, struct store_about *about, struct err *err);
-	/* Also again, for another run: then all that was put before has arrived first. */
+	/* May be called again for another run: then waits first until all that was put has
+	 * arrived. */
 	int (*begin)(
 		struct store *store, const struct store_run *run, bool *has_base, struct err *err);
 	int (*have)(struct store *store, const uint8_t *ids, size_t count, bool ask,
@@ -44,26 +45,26 @@ struct store_kind {
 		struct err *err);
 	int (*delete)(struct store *store, const uint8_t *dump, struct err *err);
 	int (*lock)(struct store *store, const uint8_t *dump, int64_t until, struct err *err);
-	/* NULL: it can't be done. */
+	/* NULL: not supported. */
 	int (*doubt)(struct store *store, const uint8_t *domain, const uint8_t *ids, size_t count,
 		size_t *marked, struct err *err);
 	int (*check)(struct store *store, enum store_check what, store_problem *problem, void *ctx,
 		struct store_checked *result, struct err *err);
 };
 
-/* What each kind's own struct begins with. */
+/* Every kind's own struct begins with this. */
 struct store {
 	const struct store_kind *kind;
 	struct store_access access;
 	char *name;
-	bool service; /* its name is no path */
+	bool service; /* its name is not a path */
 	bool opening, open, begun;
 	enum store_mode mode;
 	struct store_run run; /* its strings and ids are those below */
 	char agent[STORE_NAME_MAX + 1], backup[STORE_NAME_MAX + 1];
 	uint8_t domain[STORE_DOMAIN_LEN], base[STORE_DUMP_ID];
 	uint8_t uid[STORE_UID_LEN], public[SEAL_SIGN_LEN];
-	const uint8_t *record; /* of the commit that was started; or NULL */
+	const uint8_t *record; /* of the commit in progress, or NULL */
 	size_t record_len;
 };
 

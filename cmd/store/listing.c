@@ -1,5 +1,5 @@
-/* A list of dumps comes from the index alone; what is held, or checked, from the volumes. The list
- * of a dump's chunks: its pieces are open records of the dump's domain. */
+/* Listing dumps reads the index only; holding and checking a dump reads the volumes too. The pieces
+ * of a dump's list of chunks are open records of the dump's domain. */
 #include "cmd/store/listing.h"
 
 #include <stdlib.h>
@@ -13,7 +13,8 @@
 
 /* --- one dump, from its block ----------------------------------------------- */
 
-/* What a block, or a row of the index, has of a dump: signature, whether it was copied, record. */
+/* Decodes a DUMP block, or its row of the index, from after the time on: signature, whether it was
+ * copied, record. */
 static int fill(struct engine *s, const uint8_t *id, const struct store_dump_row *row,
 	const uint8_t *bytes, size_t len, struct store_entry *e, struct err *err)
 {
@@ -34,7 +35,7 @@ static int fill(struct engine *s, const uint8_t *id, const struct store_dump_row
 	return 0;
 }
 
-/* Reads a dump's block. Returns 0, or -1: it is damaged. */
+/* Reads a dump's block. Returns 0, or -1 with err set: it is damaged. */
 static int read_block(struct engine *s, const uint8_t *id, const struct store_dump_row *row,
 	struct buf *payload, struct store_entry *e, struct err *err)
 {
@@ -63,7 +64,7 @@ int engine_same_record(struct engine *s, const uint8_t *id, const struct store_d
 	return ret;
 }
 
-/* A dump's row and lock date as they are by now. */
+/* A dump's present row, and the lock date from LOCK blocks. */
 static int look_up(struct engine *s, const uint8_t *id, struct store_dump_row *row, int64_t *lock,
 	struct err *err)
 {
@@ -80,8 +81,8 @@ static int look_up(struct engine *s, const uint8_t *id, struct store_dump_row *r
 	return got;
 }
 
-/* Reads a dump's block, wherever gc moves it meanwhile. Returns 0; 1: there is no such dump; 2: it
- * can't be read; -1 with err set. */
+/* Reads a dump's block, and follows it if gc moves it in the meantime. Returns 0; 1: no such dump;
+ * UNREADABLE; -1 with err set. */
 enum { UNREADABLE = 2 };
 static int follow(struct engine *s, const uint8_t *id, struct buf *payload, struct store_entry *e,
 	struct err *err)
@@ -186,7 +187,7 @@ static int collect_in(
 	return got < 0 ? -1 : 0;
 }
 
-/* Those that pass, in order. */
+/* The dumps that the filter selects, in order. */
 static int collect(
 	struct engine *s, const struct store_filter *filter, struct buf *all, struct err *err)
 {
@@ -204,8 +205,8 @@ static int collect(
 	return got;
 }
 
-/* What the index has of a dump; `bytes` has the memory. Returns 0; 1: it was deleted meanwhile;
- * -1 with err set. */
+/* Reads a dump's entry from the index; `bytes` holds its memory. Returns 0; 1: it was deleted in
+ * the meantime; -1 with err set. */
 static int take_entry(struct engine *s, const uint8_t *id, struct buf *bytes, struct store_entry *e,
 	struct err *err)
 {
@@ -270,7 +271,7 @@ int engine_dumps(struct engine *s, const struct store_filter *filter, store_each
 
 /* --- the chunks of a dump ------------------------------------------------------ */
 
-/* One piece: its entries. Returns 0, 1: it is not to be had; -1. */
+/* Reads one piece of the list: ids. Returns 0; 1: it is missing or damaged; -1 with err set. */
 static int read_piece(struct engine *s, const struct store_dump *dump, size_t i, struct buf *record,
 	struct buf *out, struct err *err)
 {
@@ -344,7 +345,7 @@ int engine_bad_order(const void *a, const void *b)
 	return got;
 }
 
-/* Whether this is one that was found to be damaged. */
+/* Whether a chunk is among those found damaged. */
 static bool is_bad(const struct engine_check *check, const struct engine_bad *chunk)
 {
 	const struct buf *all = check->bad;
@@ -356,7 +357,7 @@ static bool is_bad(const struct engine_check *check, const struct engine_bad *ch
 	return bad != NULL && !bad->good;
 }
 
-/* 1: enough is known. */
+/* Returns 1 to stop, once the answer is known. */
 static int look_for(void *ctx, const uint8_t *id, struct err *err)
 {
 	struct whole *w = ctx;
@@ -385,7 +386,7 @@ static int is_whole(struct whole *w, const struct store_dump *dump, struct err *
 {
 	int got = store_row_get(w->txn, STORE_DOMAINS, dump->domain, &w->domain, err);
 
-	if (got == 1) { /* nothing of it is there */
+	if (got == 1) { /* the store has no chunks of this domain */
 		if (w->missing != NULL &&
 			buf_add(w->missing, dump->lists, dump->list_count * STORE_ID_LEN, err) != 0)
 			return -1;
@@ -423,7 +424,7 @@ int engine_check_dump(void *ctx, const struct store_entry *e, struct err *err)
 		c->result->stopped = true;
 		return 1;
 	}
-	/* Deleted meanwhile, and its chunks collected? */
+	/* Perhaps it was deleted in the meantime, and gc has collected its chunks. */
 	if (got != 0 && readable != ENGINE_GONE)
 		readable = engine_is_readable(c->store, e->dump.id, err);
 	if (readable < 0)
@@ -443,7 +444,7 @@ int engine_check_dump(void *ctx, const struct store_entry *e, struct err *err)
 	return 0;
 }
 
-/* --- in numbers ------------------------------------------------------------------ */
+/* --- statistics ---------------------------------------------------------------- */
 
 int engine_stat(struct engine *s, struct engine_stat *stat, struct err *err)
 {

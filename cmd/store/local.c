@@ -1,8 +1,8 @@
 /*
- * A store in a directory: the engine behind the contract. What is put waits in a queue, bounded by
- * number and bytes, whose thread is the only one of this process that writes; then a commit. What
- * goes wrong there is the error of the next call. One lock over the queue, one condition for each
- * change of it.
+ * A store in a directory: implements the contract with the engine. Records that are put wait in a
+ * queue, bounded by number and bytes. One thread takes them, and commits after them; no other
+ * thread of this process writes. Its errors are returned by the next call. One mutex guards the
+ * queue, and one condition signals every change.
  */
 #include <assert.h>
 #include <pthread.h>
@@ -18,29 +18,29 @@
 #include "lib/mutex.h"
 #include "lib/uptime.h"
 
-#define QUEUE_SLOTS 1024       /* records that wait */
-#define QUEUE_BYTES (4u << 20) /* bytes of them */
-#define CLOSE_MS    5000       /* that the thread is waited for at the end */
+#define QUEUE_SLOTS 1024       /* records in the queue */
+#define QUEUE_BYTES (4u << 20) /* bytes of the queue */
+#define CLOSE_MS    5000       /* time for the thread to end */
 
 enum commit_state { COMMIT_NONE, COMMIT_WANTED, COMMIT_RUNNING, COMMIT_DONE };
 
 struct local {
 	struct store base;
 	struct engine *engine;
-	bool started; /* the thread, from store_begin on */
+	bool started; /* the thread, by the first store_begin */
 	pthread_t thread;
-	struct mutex lock; /* over all below */
+	struct mutex lock; /* guards all below */
 	pthread_cond_t change;
 	struct store_parcel *parcels[QUEUE_SLOTS]; /* a ring */
 	size_t first, count, bytes;
-	bool putting;       /* one is out of the ring, and not done */
+	bool putting;       /* the thread is working on a record that has left the ring */
 	bool closing, over; /* over: the thread has ended */
 	bool failed;
 	struct err why;
-	uint64_t stored, taken; /* bytes that were new; records done, to see it move */
+	uint64_t stored, taken; /* bytes that were new; records done, to see progress */
 	/* The commit. */
 	enum commit_state commit;
-	struct buf record; /* a copy: who waits may give up before it is done */
+	struct buf record; /* a copy, as the caller may give up waiting */
 	int64_t time;
 	int answer;
 	struct store_receipt receipt;
@@ -59,7 +59,7 @@ static void drop_all(struct local *l)
 	}
 }
 
-/* The lock is not held while the store works. */
+/* Releases the lock while the engine works. */
 static void put_next(struct local *l)
 {
 	struct store_parcel *p = l->parcels[l->first];
@@ -143,8 +143,8 @@ static int local_open(struct store *s, int64_t wait_ms, struct err *err)
 	struct local *l = (struct local *)s;
 	const struct engine_wait wait = {s->access.wait_sec, s->access.waits, s->access.ctx};
 
-	(void)wait_ms;         /* --lock-wait says how long */
-	if (l->engine != NULL) /* it hangs */
+	(void)wait_ms;         /* access.wait_sec (--lock-wait) applies instead */
+	if (l->engine != NULL) /* it was abandoned by local_close */
 		return err_set(err, ERR_FAILED, "%s: it does not answer", s->name);
 	l->engine = engine_open(
 		s->name, s->mode == STORE_WRITE ? ENGINE_WRITE : ENGINE_READ, &wait, err);
@@ -155,7 +155,7 @@ static int local_open(struct store *s, int64_t wait_ms, struct err *err)
 	return 0;
 }
 
-/* If the thread hangs in the engine, that stays, and the thread, and all that it uses. */
+/* If the thread hangs in the engine, it is abandoned with all that it uses. */
 static void local_close(struct store *s)
 {
 	struct local *l = (struct local *)s;
@@ -232,7 +232,7 @@ static int local_put(struct store *s, struct store_parcel *p, int64_t wait_ms, s
 	return ret;
 }
 
-/* Waits until all that was put is in the engine, but no longer than the patience without progress.
+/* Waits until all that was put is in the engine; gives up after the patience without progress.
  * Returns 0, or -1 with err set. */
 static int settle(struct local *l, uint64_t *stored, struct err *err)
 {
@@ -304,7 +304,7 @@ static int local_settle(struct store *s, uint64_t *stored, struct err *err)
 	return settle(l, stored, err) != 0 ? -1 : engine_flush(l->engine, err);
 }
 
-/* Who may write to the directory may say what he likes: the receipt is not checked. */
+/* Anyone who may write to the directory could forge the time, so the receipt is not checked. */
 static int local_commit_start(struct store *s, const uint8_t *record, size_t len,
 	const struct store_receipt *first, struct err *err)
 {
@@ -354,7 +354,7 @@ static int local_commit_wait(struct store *s, int64_t wait_ms, struct store_rece
 	return ret;
 }
 
-/* --- reading, and what operators do ---------------------------------------- */
+/* --- reading and operators ------------------------------------------------- */
 
 static int local_dumps(struct store *s, const struct store_filter *filter, store_each_dump *each,
 	void *ctx, struct err *err)
@@ -362,7 +362,7 @@ static int local_dumps(struct store *s, const struct store_filter *filter, store
 	return engine_dumps(((struct local *)s)->engine, filter, each, ctx, err);
 }
 
-/* The reader's lock pins everything. */
+/* Nothing to pin: gc waits for the lock that an open store holds. */
 static int local_hold(struct store *s, const uint8_t *dump, struct buf *record,
 	struct store_entry *entry, struct err *err)
 {

@@ -1,4 +1,4 @@
-/* Locks are held on bytes of a file, and belong to the open file: F_OFD_SETLK. */
+/* The locks are on bytes of a file, and belong to the open file description: F_OFD_SETLK. */
 #include "cmd/store/lock.h"
 
 #include <errno.h>
@@ -14,13 +14,13 @@
 #include "lib/fs.h"
 
 #define POLL_MS  50
-#define WHO_MAX  96 /* bytes that the lock file has */
+#define WHO_MAX  96 /* bytes of the lock file that are read */
 #define WHOM_MAX (ESC_MAX(WHO_MAX) + 32)
 
-/* For locks that are held for moments: there is nobody to wait for. */
+/* For locks that are only held for moments. */
 static const struct engine_wait moments = {.sec = STORE_LOCK_SEC};
 
-/* Who is waited for, in words. */
+/* Describes who holds the lock. */
 static void whom(int fd, short type, off_t byte, char text[WHOM_MAX])
 {
 	char said[WHO_MAX], who[ESC_MAX(WHO_MAX)] = "another process";
@@ -42,7 +42,8 @@ static void whom(int fd, short type, off_t byte, char text[WHOM_MAX])
 	}
 }
 
-/* For people: who writes. A disk may be full. */
+/* Writes the owner's name to the lock file, for people. Errors do not matter: the disk may be
+ * full. */
 static void sign_lock(int fd)
 {
 	char host[65] = "", text[WHO_MAX];
@@ -54,7 +55,6 @@ static void sign_lock(int fd)
 		return;
 }
 
-/* Returns 0; 1: not to be had in time; -1 with errno set. */
 int engine_try_byte(
 	int fd, short type, off_t byte, const struct engine_wait *wait, const char *path)
 {
@@ -108,14 +108,14 @@ int engine_lock_store(struct engine *s, struct err *err)
 	bool writes = s->mode == ENGINE_WRITE;
 
 	if (s->mode == ENGINE_READ) {
-		/* Where there can't be locks, nobody collects garbage either, or a reader does
-		 * without. */
+		/* If it can't lock, a reader goes on without. Where locks don't work, gc doesn't
+		 * run either; in other cases nothing protects the reader from gc. */
 		s->lock_fd = openat(s->dir, "lock", O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
 		if (s->lock_fd >= 0)
 			engine_try_byte(s->lock_fd, F_RDLCK, 1, &moments, s->path);
 		return 0;
 	}
-	/* Byte 2: a rebuild would take the index away. */
+	/* Byte 2 keeps a rebuild from replacing the index during a scrub. */
 	s->lock_fd = fs_open_owned(s->dir, "lock", O_RDWR, 0600);
 	if (s->lock_fd < 0)
 		return err_errno(err, errno, "%s/lock", s->path);

@@ -1,4 +1,4 @@
-/* Volumes whose files are lost: what was in them is not there, and in the end nor are they. */
+/* Lost volumes: what they held is missing, and in the end they leave the index. */
 #include "cmd/store/lost.h"
 
 #include <errno.h>
@@ -12,7 +12,7 @@
 #include "lib/db.h"
 #include "lib/err.h"
 
-/* The rows of a table are written as new blocks: the index vouches for them. */
+/* Writes all rows of a table as new blocks. */
 static int write_times(
 	struct engine *s, enum store_table table, enum store_block kind, struct err *err)
 {
@@ -49,7 +49,8 @@ static bool known(void *ctx, uint64_t offset)
 	return true;
 }
 
-/* A volume that was cut ends behind its last block; what is left of the next goes. */
+/* Sets the committed length of a volume that was cut to the end of its last block, and cuts off the
+ * rest. */
 static int shorten(struct engine *s, struct db_txn *txn, uint32_t number, struct err *err)
 {
 	struct store_volume_row row;
@@ -69,7 +70,7 @@ static int shorten(struct engine *s, struct db_txn *txn, uint32_t number, struct
 	return got == 0 ? store_volume_put(txn, number, &row, err) : got < 0 ? -1 : 0;
 }
 
-/* Takes what is lost of a volume out of the index. */
+/* Removes what a volume has lost from the index. */
 static int drop_rows(
 	struct engine *s, struct db_txn *txn, const struct engine_cut *cut, struct err *err)
 {
@@ -105,7 +106,7 @@ int engine_drop_lost(struct engine *s, const struct engine_cut *cut, size_t coun
 	return engine_end(s, txn, got, err);
 }
 
-/* --- how the dumps stand -------------------------------------------------- */
+/* --- check of the dumps --------------------------------------------------- */
 
 int engine_check_lists(struct engine *s, store_problem *problem, void *ctx,
 	struct store_checked *result, struct err *err)
@@ -117,14 +118,14 @@ int engine_check_lists(struct engine *s, store_problem *problem, void *ctx,
 	mutex_lock(&s->writer);
 	ret = engine_dumps(s, &(struct store_filter){0}, engine_check_dump, &check, err);
 	if (ret == 0 && result->incomplete == 0 && s->mode == ENGINE_WRITE)
-		/* All that is needed is elsewhere. */
+		/* No dump needs what is lost. */
 		ret = engine_drop_lost(s, (const struct engine_cut *)(const void *)s->cut.data,
 			s->cut.len / sizeof(struct engine_cut), err);
 	mutex_unlock(&s->writer);
 	return ret;
 }
 
-/* --- what a reader met ---------------------------------------------------- */
+/* --- chunks that a reader found damaged ------------------------------------ */
 
 int engine_doubt(struct engine *s, const uint8_t *domain, const uint8_t *ids, size_t count,
 	size_t *marked, struct err *err)

@@ -1,4 +1,4 @@
-/* Open addressing; 0 is a free slot, and the hash 0 goes as 1. */
+/* A hash table with open addressing. 0 is a free slot, so the hash 0 is stored as 1. */
 #include "cmd/store/marks.h"
 
 #include <stdlib.h>

@@ -1,6 +1,6 @@
 /*
- * A set of 64-bit hashes: what was met before. 16 bytes of memory for each, at
- * most 32. Zeroed is empty. One thread at a time.
+ * A set of 64-bit hashes. Takes 16 bytes of memory per hash, at most 32. Zeroed, it is empty. One
+ * thread at a time.
  */
 #ifndef FDUMP_CMD_STORE_MARKS_H
 #define FDUMP_CMD_STORE_MARKS_H
@@ -16,10 +16,10 @@ struct store_marks {
 	size_t count, cap;
 };
 
-/* Returns 0; 1 if it was there; -1 with err set: out of memory. */
+/* Adds a hash. Returns 0; 1 if the set has it already; -1 with err set: out of memory. */
 int store_marks_add(struct store_marks *marks, uint64_t hash, struct err *err);
 bool store_marks_has(const struct store_marks *marks, uint64_t hash);
-/* Frees the memory; it is empty again. */
+/* Frees the memory; the set is then empty. */
 void store_marks_fini(struct store_marks *marks);
 
 #endif

@@ -1,7 +1,7 @@
 /*
- * The methods of a store (proto.h, rpc/PROTOCOL.md): who may ask what, what is done for it, what is
- * answered. An agent reaches only dumps of its own name, and puts only into domains that it has
- * proved on this service; operators of the root list, read, delete and lock.
+ * The methods of a store (proto.h, rpc/PROTOCOL.md): who may call each, what it does, what it
+ * answers. An agent reaches only dumps of its own name, and puts only into domains that it has
+ * proved on this service. The table at the end has the roles that may call each method.
  */
 #include "cmd/store/job.h"
 
@@ -17,27 +17,27 @@
 #define DEADLINE_MS 600000
 #define REPLY_MAX   512
 
-/* Whether it went well, or was there. */
+/* Answers yes if the work returned 0. */
 static void reply_ret(struct store_job *job)
 {
 	store_job_reply(job, job->ret == 0, false);
 }
 
-/* The same, with a blob if it was. */
+/* The same; a yes is followed by a blob. */
 static void reply_blob(struct store_job *job)
 {
 	store_job_reply(job, job->ret == 0, job->ret == 0);
 }
 
-/* Whether a dump is of the agent that asks, or that may ask for any. */
+/* Whether the caller may see a dump: an agent only its own. */
 static bool is_own(const struct store_job *job, const struct store_dump *dump)
 {
 	return job->agent[0] == 0 || (dump->agent_len == strlen(job->agent) &&
 					     memcmp(dump->agent, job->agent, dump->agent_len) == 0);
 }
 
-/* As engine_hold; an agent learns nothing of others' dumps: for it there is none (1). out: the
- * entry is put there, or NULL. */
+/* As engine_hold, but returns 1 for other agents' dumps, so that an agent learns nothing about
+ * them. out: gets the entry; may be NULL. */
 static int hold_own(struct store_job *job, struct buf *out)
 {
 	struct store_entry entry;
@@ -54,7 +54,8 @@ static int hold_own(struct store_job *job, struct buf *out)
 	return ret;
 }
 
-/* How far an agent may lock a dump: a store that is full of locks can't be emptied by anybody. */
+/* Limits how far in the future an agent may lock a dump: nobody could empty a store full of
+ * locks. */
 static bool is_lock_too_long(const struct store_job *job, int64_t until, struct err *err)
 {
 	int64_t longest = job->jobs->lock_max_sec;
@@ -143,7 +144,7 @@ static void on_trust_clock(void *ctx, struct rpc_call *call, const struct cborma
 
 /* --- begin, end --------------------------------------------------------------- */
 
-/* An agent proves that it is of the domain. */
+/* Whether the agent has proved that it belongs to the domain. */
 static bool is_proved(const struct store_job *job)
 {
 	struct store_proof proof;
@@ -162,7 +163,7 @@ static int work_begin(struct store_job *job)
 	return memcmp(job->p.dump, none, sizeof none) != 0 ? hold_own(job, NULL) : 1;
 }
 
-/* Whether gc, which ends soon then, is in the way: the call has failed. */
+/* If gc is running, asks it to end soon, fails the call, and returns true. */
 static bool is_collecting(struct store_job *job)
 {
 	if (!store_jobs_give_way(job->jobs))
@@ -208,7 +209,7 @@ static void on_end(void *ctx, struct rpc_call *call, const struct cbormap_value 
 
 /* --- have, put ---------------------------------------------------------------- */
 
-/* Whether the call's agent may put into its domain; else the call has failed. */
+/* Whether the caller may put into the domain; if not, fails the call. */
 static bool may_put(struct store_job *job)
 {
 	if (store_domains_has(&store_job_guest(job)->proved, job->p.domain))
@@ -269,7 +270,7 @@ static int work_put(struct store_job *job)
 	struct store_record record;
 	bool has;
 
-	if (job->in.len == 0) /* the question */
+	if (job->in.len == 0) /* only asks whether the store has it */
 		return engine_have(engine, job->p.domain, job->p.id, 1, &has, &job->err) != 0 ? -1
 											      : has;
 	if (store_record_get(&record, job->in.data, job->in.len, &job->err) != 0)
@@ -279,7 +280,8 @@ static int work_put(struct store_job *job)
 	return engine_put(engine, job->agent, job->p.domain, job->in.data, job->in.len, &job->err);
 }
 
-/* The question is answered: the record is there, or its bytes are to come; or they have come. */
+/* After the question: answers that the store has the record, or lets its bytes come. After the
+ * bytes: answers. */
 static void answer_put(struct store_job *job)
 {
 	if (job->in.len == 0 && job->ret == 0)
@@ -313,7 +315,7 @@ static void on_put(void *ctx, struct rpc_call *call, const struct cbormap_value 
 
 /* --- commit ------------------------------------------------------------------- */
 
-/* Whether the record may be committed; else the call has failed. */
+/* Starts the commit if the record may be committed; if not, fails the call. */
 static void commit_arrived(struct store_job *job)
 {
 	const struct store_foreign *foreign = &job->jobs->foreign;
@@ -418,7 +420,7 @@ static void on_dumps(void *ctx, struct rpc_call *call, const struct cbormap_valu
 
 	if (job == NULL)
 		return;
-	/* An agent sees its own, whatever it asks for; of others there are none. */
+	/* An agent gets only its own dumps, and none if it asks for another's. */
 	if (job->agent[0] != 0 && job->p.agent[0] != 0 && strcmp(job->p.agent, job->agent) != 0) {
 		store_job_reply(job, true, false);
 		return;
@@ -437,7 +439,7 @@ static int work_hold(struct store_job *job)
 
 static void answer_hold(struct store_job *job)
 {
-	/* Also of a dump that is deleted while it is read: its chunks are there until gc. */
+	/* Even if the dump is deleted while it is read: its chunks stay until gc. */
 	store_job_guest(job)->holds = true;
 	reply_blob(job);
 }
@@ -451,7 +453,7 @@ static void on_hold(void *ctx, struct rpc_call *call, const struct cbormap_value
 		store_job_start(job);
 }
 
-/* Whether the agent has a dump in the domain. */
+/* Sets .checked if the agent has a dump in the domain. */
 static int met_domain(void *ctx, const struct store_entry *e, struct err *err)
 {
 	struct store_job *job = ctx;
@@ -476,7 +478,7 @@ static int work_get(struct store_job *job)
 	if (!job->checked)
 		return err_set(&job->err, ERR_DENIED, "this agent has no dump in that domain");
 	ret = engine_get(engine, job->p.domain, job->p.id, &job->out, &job->err);
-	/* From now on it is not there: whoever has it puts it again. */
+	/* Mark it: it then counts as missing, and is taken when somebody puts it again. */
 	if (ret < 0 && (job->err.code == ERR_DAMAGE || job->err.code == ERR_FORMAT) &&
 		engine_doubt(engine, job->p.domain, job->p.id, 1, &marked, &why) == 0)
 		job->marked = marked > 0;
@@ -489,7 +491,7 @@ static void answer_get(struct store_job *job)
 
 	if (job->agent[0] != 0)
 		store_domains_add(&g->readable, job->p.domain);
-	/* A restore goes on after its connection was lost, and with it the hold. */
+	/* A restore that lost its connection, and so perhaps its hold, goes on: renew the hold. */
 	g->holds = true;
 	reply_blob(job);
 }

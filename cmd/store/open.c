@@ -1,5 +1,5 @@
-/* A store made, opened, closed: the top of the engine. After a crash there are tails that nobody
- * was promised, and leftovers. */
+/* Makes, opens and closes a store: the top of the engine. After a crash, opening it to write
+ * recovers the tails of volumes and removes leftovers. */
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -20,7 +20,7 @@
 
 /* --- making --------------------------------------------------------------- */
 
-/* Whether nothing is in a directory. Returns 1, 0, or -1 with errno set. */
+/* Whether a directory is empty. Returns 1, 0, or -1 with errno set. */
 static int is_empty(int dir)
 {
 	int fd = openat(dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC), empty = 1;
@@ -35,7 +35,7 @@ static int is_empty(int dir)
 	return empty;
 }
 
-/* A directory that is there stays, with its owner and mode: a mount point, say. */
+/* An existing directory keeps its owner and mode: it may be a mount point. */
 static int make_folders(const char *path, struct err *err)
 {
 	static const char *const names[] = {"volumes", "index"};
@@ -74,7 +74,7 @@ out:
 	return ret;
 }
 
-/* The row without which an index is none. */
+/* Without this row an index counts as lost. */
 static int put_first_meta(struct db *db, struct err *err)
 {
 	const struct store_meta meta = {.seq = 1, .volume = 1, .domain = 1};
@@ -110,16 +110,16 @@ int engine_make(const char *path, uint64_t reserve, struct err *err)
 	return got;
 }
 
-/* --- what a writer does first, after a crash or not (LAYOUT.md, section 6) --- */
+/* --- recovery, whenever a writer opens the store (LAYOUT.md, section 6) ----- */
 
 struct tail {
 	struct engine *store;
 	struct db_txn *txn;
 	uint32_t number;
-	uint64_t good; /* end of what was taken */
+	uint64_t good; /* end of the blocks taken */
 };
 
-/* A block behind the committed length: taken, up to the first that is not good. */
+/* Takes a block beyond the committed length; stops at the first that is not good. */
 static int take_tail(void *ctx, uint64_t offset, const struct pack_block *block,
 	const uint8_t *payload, uint64_t len, struct err *err)
 {
@@ -149,13 +149,13 @@ static int recover_tail(struct engine *s, struct db_txn *txn, uint32_t number,
 			return err_prefix(err, "volume %08x can't be cut back", number);
 		return -1;
 	}
-	if (row->len == 0 && fsync(s->volumes) != 0) /* its name may be new */
+	if (row->len == 0 && fsync(s->volumes) != 0) /* its directory entry may be new */
 		return err_errno(err, errno, "%s/volumes: sync", s->path);
 	row->len = t.good;
 	return store_volume_put(txn, number, row, err);
 }
 
-/* The container's id stands in the first block. */
+/* The volume's id is in its first block. */
 static int read_id(struct store_volume *v)
 {
 	uint8_t header[PACK_BLOCK_HEADER];
@@ -184,13 +184,13 @@ static int recover_volume(struct engine *s, struct db_txn *txn, uint32_t number,
 			       ? store_volume_del(txn, number, err)
 			       : -1;
 	}
-	if (got != 0) /* missing: damage, for scrub to tell */
+	if (got != 0) /* a missing volume is damage, which scrub reports */
 		return why.code == ERR_NOTFOUND ? buf_add(&s->cut, &cut, sizeof cut, err) : 0;
 	cut.len = v.len;
 	if (v.len < row->len)
 		got = buf_add(&s->cut, &cut, sizeof cut, err);
 	else if (v.len > row->len && row->len < STORE_VOLUME_FULL)
-		/* behind a full one nothing was ever written */
+		/* nothing is ever written beyond a full one */
 		got = recover_tail(s, txn, number, row, &v, err);
 	if (got == 0 && v.len == row->len && v.len > 0 && v.len < STORE_VOLUME_FULL &&
 		read_id(&v) == 0) {
@@ -222,8 +222,8 @@ static int recover_all(struct engine *s, struct err *err)
 	return engine_end(s, txn, got, err);
 }
 
-/* What was in volumes that are missing, or behind the end of those that are cut, counts as not
- * there from now on, for readers too. table: STORE_CHUNKS or STORE_DUMPS. */
+/* Marks what was in missing volumes, or beyond the end of those that were cut, as damaged, so that
+ * readers too take it for missing. table: STORE_CHUNKS or STORE_DUMPS. */
 static int mark_lost(struct engine *s, enum store_table table, struct err *err)
 {
 	struct store_at at = {.len = 0};
@@ -248,8 +248,8 @@ static int mark_lost(struct engine *s, enum store_table table, struct err *err)
 	return 0;
 }
 
-/* Takes in the tails of volumes, removes leftovers, finds the volume that is written on, and notes
- * in s->cut which volumes are missing or cut. */
+/* Recovers the tails of volumes, removes leftovers, finds the current volume, and lists missing and
+ * cut volumes in s->cut. */
 static int recover(struct engine *s, struct err *err)
 {
 	if (recover_all(s, err) != 0)
@@ -262,7 +262,8 @@ static int recover(struct engine *s, struct err *err)
 
 /* --- opening -------------------------------------------------------------- */
 
-/* The index, for who may read the store and not write to it: a copy, made while nobody writes. */
+/* Copies the index, for a user who may read the store but not write to it. Nobody may write to it
+ * in the meantime. */
 static struct db *copy_index(struct engine *s, const char *path, struct err *err)
 {
 	struct db *db;
@@ -284,7 +285,7 @@ static struct db *copy_index(struct engine *s, const char *path, struct err *err
 	return db;
 }
 
-/* Its files are of one folder: a rebuild does not put another one in its place meanwhile. */
+/* Byte 3 keeps a rebuild from replacing the index while its files are opened. */
 static int open_index(struct engine *s, struct err *err)
 {
 	bool reads = s->mode == ENGINE_READ && s->lock_fd >= 0;
@@ -380,7 +381,7 @@ void engine_close(struct engine *s)
 	if (s->dir >= 0)
 		close(s->dir);
 	if (s->lock_fd >= 0)
-		close(s->lock_fd); /* and with it the lock */
+		close(s->lock_fd); /* and with it all locks */
 	seal_wipe(s->secret, sizeof s->secret);
 	mutex_fini(&s->writer);
 	mutex_fini(&s->lock);

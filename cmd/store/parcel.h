@@ -1,6 +1,6 @@
 /*
- * A record on its way to one or more stores: bytes that are shared, and freed when the last of
- * them is done with it. The bytes never change. Any thread.
+ * A parcel: a record on its way to one or more stores. The bytes are shared, never change, and are
+ * freed with the last reference. Any thread.
  */
 #ifndef FDUMP_CMD_STORE_PARCEL_H
 #define FDUMP_CMD_STORE_PARCEL_H
@@ -17,8 +17,9 @@ struct store_parcel {
 	uint8_t bytes[];
 };
 
-/* With one reference, the caller's. The bytes are copied. NULL with err set: out of memory. */
+/* Copies the bytes. The caller owns the one reference. NULL with err set: out of memory. */
 struct store_parcel *store_parcel_new(const uint8_t *bytes, size_t len, struct err *err);
+/* Adds a reference, and returns the parcel. */
 struct store_parcel *store_parcel_ref(struct store_parcel *parcel);
 void store_parcel_unref(struct store_parcel *parcel);
 

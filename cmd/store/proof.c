@@ -1,4 +1,4 @@
-/* A domain's fingerprint binds its public half, so no key has to be kept. */
+/* A domain's fingerprint is a hash of its public key, so the store need not keep the key. */
 #include "cmd/store/proof.h"
 
 #include <string.h>

@@ -1,7 +1,6 @@
 /*
- * Quotas: lines of a text file, read when the store is opened. How much an
- * agent uses is counted from the index when it is first asked for, kept in
- * step by the writer, and counted anew after garbage was collected.
+ * Quotas: lines of a text file, read when the store is opened. What an agent uses is counted from
+ * the index when it is first needed, kept up to date by the writer, and counted again after gc.
  */
 #include "cmd/store/quota.h"
 
@@ -40,7 +39,7 @@ static struct engine_quota *find(const struct engine *s, const char *agent, size
 	return NULL;
 }
 
-/* The same; one that is not there is added. NULL with err set. */
+/* The same, but adds an agent that is not there. NULL with err set. */
 static struct engine_quota *need(struct engine *s, const char *agent, size_t len, struct err *err)
 {
 	struct engine_quota q = {.bytes = ENGINE_QUOTA_NONE}, *found = find(s, agent, len);
@@ -170,7 +169,7 @@ int64_t engine_min_age(struct engine *s)
 	return age;
 }
 
-/* What an agent may use. own: by the store's file, or ENGINE_QUOTA_NONE. */
+/* An agent's quota. own: from the store's file, or ENGINE_QUOTA_NONE. */
 static uint64_t quota_of(struct engine *s, const char *agent, size_t len, uint64_t own)
 {
 	const struct engine_agent_quota *q;
@@ -190,7 +189,7 @@ static uint64_t quota_of(struct engine *s, const char *agent, size_t len, uint64
 
 /* --- use ----------------------------------------------------------------- */
 
-/* Bytes of a domain's chunks, those that are pending too. By the writer, or a reader. */
+/* Adds up the bytes of a domain's chunks, pending ones too. Call with s->writer held. */
 static int domain_bytes(struct engine *s, uint32_t number, uint64_t *bytes, struct err *err)
 {
 	struct store_at at = {.len = 4};
@@ -216,7 +215,7 @@ static int domain_bytes(struct engine *s, uint32_t number, uint64_t *bytes, stru
 	return got < 0 ? -1 : 0;
 }
 
-/* Counts a domain among those of an agent, once. */
+/* Adds a domain to those of an agent, and its bytes to what the agent uses, once. */
 static int join(struct engine *s, struct engine_quota *q, uint32_t number, struct err *err)
 {
 	const uint32_t *have = (const uint32_t *)(const void *)q->domains.data;
@@ -232,7 +231,7 @@ static int join(struct engine *s, struct engine_quota *q, uint32_t number, struc
 
 struct count {
 	struct engine *store;
-	struct engine_quota *quota; /* of whom, and the dumps are his; NULL: all */
+	struct engine_quota *quota; /* all dumps belong to this agent; NULL: look up each dump's */
 };
 
 static int count_dump(void *ctx, const struct store_entry *e, struct err *err)
@@ -289,7 +288,8 @@ int engine_uses(struct engine *s, engine_each_use *each, void *ctx, struct err *
 	return got;
 }
 
-/* An agent, with what it uses counted. By the writer. NULL with err set. */
+/* Finds an agent, and counts what it uses if that is not known. Call with s->writer held. NULL with
+ * err set. */
 static struct engine_quota *counted(
 	struct engine *s, const char *agent, size_t agent_len, struct err *err)
 {

@@ -1,4 +1,4 @@
-/* Chunks of an open store, found and fetched. */
+/* Finds and reads the chunks of an open store. */
 #include <assert.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -10,8 +10,8 @@
 #include "lib/db.h"
 #include "lib/err.h"
 
-/* Looks chunks up; what is not there is set as damaged. What leaves the pending ones is in the
- * index by then: so first here, then there. */
+/* Looks chunks up; the row of a missing one is set to damaged. A chunk leaves `pending` only after
+ * it is in the index, so look at `pending` first. */
 static int find_all(struct engine *s, const uint8_t *domain, const uint8_t *ids, size_t count,
 	struct store_chunk_row *rows, struct err *err)
 {
@@ -70,7 +70,7 @@ static int by_place(const void *a, const void *b)
 	return (x->place.offset > y->place.offset) - (x->place.offset < y->place.offset);
 }
 
-/* Rows of one volume after the other; neighbours are one piece. */
+/* Fetches rows, sorted by place; neighbours in one piece. */
 static void fetch(struct engine *s, const struct store_chunk_row *rows, size_t count)
 {
 	struct store_volume v;
@@ -114,7 +114,7 @@ int engine_ahead(struct engine *s, const uint8_t *domain, const uint8_t *ids, si
 	return got;
 }
 
-/* Reads a chunk's block; `out` then holds the record. */
+/* Reads and verifies a chunk's block; `out` then holds the record. */
 static int read_chunk(struct engine *s, const struct store_place *place, const uint8_t *domain,
 	const uint8_t *id, struct buf *out, struct err *err)
 {
@@ -145,7 +145,7 @@ int engine_get(struct engine *s, const uint8_t *domain, const uint8_t *id, struc
 	struct store_place was;
 	struct err why = {0};
 
-	do { /* has gc moved it meanwhile? */
+	do { /* try again if gc has moved it in the meantime */
 		was = row.place;
 		if (find_all(s, domain, id, 1, &row, err) != 0)
 			return -1;

@@ -1,7 +1,6 @@
 /*
- * The index from the volumes alone: all blocks, taken in one after the other.
- *
- * The old index is asked only what there should be, to tell what is lost.
+ * Builds the index from the volumes alone: enters all their blocks, one after the other. The old
+ * index only serves to report what is lost.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -29,9 +28,9 @@ struct rebuild {
 	struct db_txn *txn;
 	struct store_meta meta;
 	int volumes;
-	uint32_t number; /* of the volume that is read */
+	uint32_t number; /* of the volume being read */
 	uint64_t good;   /* where its last good block ends */
-	unsigned puts;   /* in this transaction */
+	unsigned puts;   /* rows put in this transaction */
 	store_problem *problem;
 	void *ctx;
 	struct store_checked *result;
@@ -104,8 +103,8 @@ static int by_number(const void *a, const void *b)
 	return (x > y) - (x < y);
 }
 
-/* What is behind its last good block is no part of it: what was written behind a block that is cut
- * would be passed over with that. The next writer takes it away. */
+/* A volume ends with its last good block. Nothing may be written after a block that is cut off: a
+ * reader would skip it together with that block. The next writer cuts the rest off. */
 static int take_volume(struct rebuild *r, uint32_t number, struct err *err)
 {
 	struct store_volume_row row = {.state = STORE_VOLUME_LIVE};
@@ -156,8 +155,8 @@ static void clear(const char *folder)
 	rmdir(folder);
 }
 
-/* The new folder takes the old one's place, at one blow, while nobody is about to open the index:
- * who reads does so under byte 3. The old one goes. */
+/* Puts the new folder in the old one's place, atomically, while nobody opens the index: readers do
+ * so under byte 3. Removes the old one. */
 static int swap(const char *fresh, const char *index, int dir, int lock_fd, const char *path,
 	struct err *err)
 {
@@ -174,7 +173,7 @@ static int swap(const char *fresh, const char *index, int dir, int lock_fd, cons
 		else
 			clear(fresh);
 	} else {
-		if (errno == EINVAL) /* a file system that can't: not at one blow then */
+		if (errno == EINVAL) /* the file system can't exchange: not atomic then */
 			clear(index);
 		if (rename(fresh, index) != 0 || fsync(dir) != 0)
 			got = err_errno(err, errno, "%s", index);
@@ -183,8 +182,8 @@ static int swap(const char *fresh, const char *index, int dir, int lock_fd, cons
 	return got;
 }
 
-/* Whether there is what a store is known by: its file, or, if that is lost, a volume. Nothing is
- * written into anything else. Returns 0, or -1 with err set. */
+/* Whether this is a store: it has its file or, if that is lost, at least one volume. Else nothing
+ * must be written there. Returns 0, or -1 with err set. */
 static int check_store(const char *path, const char *volumes, struct err *err)
 {
 	int fd = open(volumes, O_RDONLY | O_DIRECTORY | O_CLOEXEC), got = 0;
@@ -202,7 +201,8 @@ static int check_store(const char *path, const char *volumes, struct err *err)
 	return got;
 }
 
-/* Only one may write, or rebuild, at a time; and nobody scrubs meanwhile. */
+/* Takes the locks that keep writers, other rebuilds and scrubs out. Returns the descriptor, or -1
+ * with err set. */
 static int lock(const char *path, int dir, const struct engine_wait *wait, struct err *err)
 {
 	int fd = fs_open_owned(dir, "lock", O_RDWR, 0600);
@@ -220,7 +220,7 @@ static int build(struct rebuild *r, const char *fresh, int dir, struct err *err)
 {
 	int got, fd;
 
-	clear(fresh); /* of a rebuild that was killed */
+	clear(fresh); /* left by a rebuild that was killed */
 	if (mkdir(fresh, 0700) != 0 ||
 		(fd = open(fresh, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW)) < 0)
 		return err_errno(err, errno, "%s", fresh);
@@ -241,10 +241,10 @@ static int build(struct rebuild *r, const char *fresh, int dir, struct err *err)
 
 /* --- what is lost ----------------------------------------------------------- */
 
-/* What the old index had: its next sequence number, first of all; volumes; dumps. */
+/* What the old index had: first its next sequence number, then volumes, then dumps. */
 struct old {
-	uint32_t volume;             /* 0: none */
-	uint64_t len;                /* its committed length; of the first: the sequence number */
+	uint32_t volume;             /* 0: this is a dump, or the first */
+	uint64_t len;                /* committed length; of the first: the sequence number */
 	uint8_t dump[STORE_DUMP_ID]; /* if volume is 0 */
 };
 
@@ -332,8 +332,9 @@ static int check_old_dump(struct rebuild *r, const struct old *old, struct err *
 	return 0;
 }
 
-/* What the old index had. If it is older than the volumes gc may have taken some of these since; a
- * dump that was deleted is known. */
+/* Reports what the old index had and the new one has not. If the old index is older than the
+ * volumes, gc may have removed some of its volumes since, so only dumps are compared; one that was
+ * deleted is known to be. */
 static int check_old(struct rebuild *r, struct err *err)
 {
 	const struct old *old = (const struct old *)(const void *)r->old.data;

@@ -12,7 +12,7 @@ static const char label[] = "fdump receipt 1"; /* its NUL is signed too */
 #define TEXT_MAX                                                                                   \
 	(sizeof label + STORE_UID_LEN + STORE_DUMP_ID + HASH_LEN + 8 + (size_t)STORE_NAME_MAX)
 
-/* What is signed. Returns its length. */
+/* Writes the message that is signed. Returns its length. */
 static size_t signed_text(
 	uint8_t text[TEXT_MAX], const struct store_receipt *r, const char *agent, size_t agent_len)
 {

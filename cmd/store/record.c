@@ -1,4 +1,4 @@
-/* A record's head: fixed places, little-endian. */
+/* A record's head: fields at fixed offsets, little-endian. */
 #include "cmd/store/record.h"
 
 #include <assert.h>
@@ -34,7 +34,7 @@ size_t store_record_put(const struct store_record *r, uint8_t *out)
 	return STORE_HEAD_SEALED + r->wrap_count * STORE_WRAP_LEN;
 }
 
-/* Whether the body can be one of this raw length. */
+/* Whether a body of this length fits the raw length. */
 static bool body_fits(const struct store_record *r)
 {
 	size_t seal = r->wrap_count > 0 ? STORE_TAG_LEN : 0, len;

@@ -1,5 +1,5 @@
-/* A store behind a service: opened and closed, read, what operators do, and the kind itself.
- * Records are asked for before they are wanted, in a ring of slots. */
+/* A store behind a service: opening and closing, reading, operators' calls, and the kind itself.
+ * Records are requested ahead of their use, into a ring of slots. */
 #include "cmd/store/remote.h"
 
 #include <assert.h>
@@ -58,7 +58,7 @@ static int find(struct remote *r, struct store_address *to, struct err *err)
 
 static int dial(struct remote *r, const struct store_address *to, struct err *err)
 {
-	static struct mutex one = MUTEX_INITIALIZER; /* clients are made one by one */
+	static struct mutex one = MUTEX_INITIALIZER; /* clients are made one at a time */
 	const struct store_net *net = r->base.access.net;
 	const struct rpc_tls_opts tls = {
 		.kind = RPC_TLS_MUTUAL, .cert = net->cert, .key = net->key, .ca = net->ca};
@@ -83,7 +83,7 @@ static int dial(struct remote *r, const struct store_address *to, struct err *er
 
 static void hang_up(struct remote *r, int64_t deadline_ms)
 {
-	rpc_client_close(r->client, deadline_ms); /* ends what is under way */
+	rpc_client_close(r->client, deadline_ms); /* ends what is in flight */
 	r->client = NULL;
 }
 
@@ -99,7 +99,7 @@ static int read_about(struct store_greeting *is, const uint8_t *reply, size_t le
 	return 0;
 }
 
-/* In the client's thread. */
+/* Runs in the client's thread. */
 static void about_done(void *arg, const struct rpc_client_answer *answer)
 {
 	struct remote *r = arg;
@@ -114,7 +114,7 @@ static void about_done(void *arg, const struct rpc_client_answer *answer)
 	mutex_unlock(&r->lock);
 }
 
-/* Dials, and asks what is there; who waits for the answer is told of it by remote_open. */
+/* Dials, and asks for the store's identity; remote_open waits for the answer. */
 static int remote_open_start(struct store *s, struct err *err)
 {
 	static const uint8_t no_params[] = {0xa0};
@@ -137,7 +137,7 @@ static int remote_open_start(struct store *s, struct err *err)
 	return -1;
 }
 
-/* Whether it has answered, at the latest by then. */
+/* Waits for the first answer, at the latest until then. Returns whether it is there. */
 static bool wait_greeted(struct remote *r, int64_t until_ms)
 {
 	bool greeted;
@@ -150,7 +150,7 @@ static bool wait_greeted(struct remote *r, int64_t until_ms)
 	return greeted;
 }
 
-/* Says for whom it waits, and why. */
+/* Tells the user which store it waits for, and why. */
 static void tell_wait(struct remote *r)
 {
 	const struct store_access *access = &r->base.access;
@@ -230,7 +230,7 @@ static void remote_close(struct store *s)
 	for (i = 0; i < STORE_REMOTE_AHEAD; i++)
 		idle &= !r->aheads[i].used || r->aheads[i].done;
 	mutex_unlock(&r->lock);
-	/* With nothing under way the connection can end in order. */
+	/* If nothing is in flight, the connection can end in order. */
 	memcpy(params.run, r->run_id, sizeof params.run);
 	if (!idle)
 		rpc_client_cancel(r->client);
@@ -293,7 +293,7 @@ static int remote_hold(struct store *s, const uint8_t *dump, struct buf *record,
 	struct rpc_client_request request = {
 		.method = STORE_METHOD_HOLD,
 		.reply_max = STORE_DUMP_MAX + 1024,
-		.greeting = s->mode == STORE_READ, /* a run's is that it was begun */
+		.greeting = s->mode == STORE_READ, /* in a run, BEGIN is the greeting */
 	};
 	struct store_params params = {.size = 0};
 	struct store_entry e;
@@ -332,7 +332,7 @@ static void put_get_params(struct rpc_client_request *request, uint8_t mem[STORE
 	store_remote_params(request, mem, store_get_fields, &params);
 }
 
-/* Whether what came is the record that was asked for. Returns as store_get. */
+/* Checks that the reply is the record asked for. Returns as store_get. */
 static int check_record(const uint8_t *reply, size_t len, const struct buf *blob, const uint8_t *id,
 	struct err *err)
 {
@@ -350,7 +350,7 @@ static int check_record(const uint8_t *reply, size_t len, const struct buf *blob
 	return 0;
 }
 
-/* In the client's thread. */
+/* Runs in the client's thread. */
 static void ahead_done(void *arg, const struct rpc_client_answer *answer)
 {
 	struct ahead *a = arg;
@@ -363,7 +363,7 @@ static void ahead_done(void *arg, const struct rpc_client_answer *answer)
 	} else {
 		a->ret = check_record(answer->reply, answer->reply_len,
 			answer->has_blob ? answer->blob : NULL, a->id, &a->why);
-		if (a->ret == 0) { /* the memory changes hands */
+		if (a->ret == 0) { /* takes over the memory */
 			buf_fini(&a->record);
 			a->record = *answer->blob;
 			buf_init(answer->blob, STORE_REMOTE_BLOB);
@@ -386,7 +386,7 @@ static struct ahead *find_ahead(struct remote *r, const uint8_t *domain, const u
 	return NULL;
 }
 
-/* A slot for one more: the one that was filled longest ago, unless it is under way. */
+/* Reuses the slot that was filled longest ago. NULL: it is still in flight. */
 static struct ahead *take_slot(struct remote *r)
 {
 	struct ahead *a = &r->aheads[r->next_ahead];
@@ -406,7 +406,7 @@ static int remote_ahead(struct store *s, const uint8_t *domain, const uint8_t *i
 	struct remote *r = (struct remote *)s;
 	size_t i;
 
-	(void)lacks; /* a hint goes without an answer */
+	(void)lacks; /* nothing is known without waiting for answers */
 	for (i = 0; i < count; i++) {
 		const uint8_t *id = ids + i * STORE_ID_LEN;
 		struct rpc_client_request request = {.method = STORE_METHOD_GET,

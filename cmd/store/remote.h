@@ -1,11 +1,11 @@
 /*
- * What the files of a store behind a service share: remote_write.c asks, puts and commits; remote.c
- * does all else, and is the kind. Not for others.
+ * The parts of a store behind a service: remote_write.c asks, puts and commits; remote.c does all
+ * else, and defines the kind. Internal to these two.
  *
- * Puts are requests that are under way at the same time, at most STORE_REMOTE_WINDOW bytes of them;
- * the service takes a record's bytes only if it lacks them. The client (rpc/client.h) sends again
- * what a lost connection left unanswered. The functions of remote_write.c are those of struct
- * store_kind.
+ * Puts are requests in flight at the same time, of at most STORE_REMOTE_WINDOW bytes; the service
+ * takes a record's bytes only if it lacks the record. After a lost connection the client
+ * (rpc/client.h) repeats requests that were not answered. The functions of remote_write.c implement
+ * those of struct store_kind.
  */
 #ifndef FDUMP_CMD_STORE_REMOTE_H
 #define FDUMP_CMD_STORE_REMOTE_H
@@ -26,17 +26,17 @@
 struct rpc_client;
 struct rpc_client_request;
 
-#define STORE_REMOTE_WINDOW (8u << 20) /* bytes of records under way */
-#define STORE_REMOTE_PUTS   200        /* of them */
-#define STORE_REMOTE_AHEAD  32         /* records that are fetched ahead, or wait to be taken */
+#define STORE_REMOTE_WINDOW (8u << 20) /* bytes of records in flight */
+#define STORE_REMOTE_PUTS   200        /* records in flight */
+#define STORE_REMOTE_AHEAD  32         /* records being fetched ahead, or waiting to be read */
 #define STORE_REMOTE_BLOB   (STORE_DOMAIN_LEN + STORE_RECORD_MAX)
 
-/* A record that was asked for before it was wanted. */
+/* A record that was requested ahead of its use. */
 struct ahead {
 	struct remote *remote;
 	uint8_t domain[STORE_DOMAIN_LEN], id[STORE_ID_LEN];
 	bool used, done;
-	int ret; /* as store_get's */
+	int ret; /* as of store_get */
 	struct buf record;
 	struct err why;
 };
@@ -45,41 +45,42 @@ enum commit_state { COMMIT_NONE, COMMIT_SETTLING, COMMIT_ASKED, COMMIT_DONE };
 
 struct remote {
 	struct store base;
-	char service[NAME_LEN_MAX + 1]; /* its name, without the port */
+	char service[NAME_LEN_MAX + 1]; /* the store's name, without the port */
 	struct rpc_client *client;
 	int64_t since_ms;             /* when it was dialled */
-	bool told;                    /* that it is waited for */
+	bool told;                    /* `dials` has been called */
 	uint8_t host[STORE_HOST_LEN]; /* our own host id */
 	uint8_t run_id[STORE_RUN_LEN];
-	struct mutex lock; /* over all below */
+	struct mutex lock; /* guards all below */
 	pthread_cond_t change;
-	bool greeted; /* it has said what it is, or .open_why */
+	bool greeted; /* its first answer is in .is, or an error in .open_why */
 	struct store_greeting is;
 	struct err open_why;
-	size_t puts, bytes; /* under way */
+	size_t puts, bytes; /* in flight */
 	bool failed;
 	struct err why;
 	uint64_t stored;
 	enum commit_state commit;
-	struct buf record;         /* to commit: a copy, for who waits may give up */
-	struct store_params first; /* another store's receipt to commit with, or zeros */
+	struct buf record;         /* to commit; a copy, as the caller may give up waiting */
+	struct store_params first; /* holds another store's receipt for the commit, or zeros */
 	int answer;
 	struct err commit_why;
 	struct store_receipt receipt;
 	struct buf missing;
 	struct ahead aheads[STORE_REMOTE_AHEAD];
-	size_t next_ahead; /* the slot that is used again next */
+	size_t next_ahead; /* the slot to reuse next */
 };
 
-/* Puts the parameters of a method into a request; mem must stay as long as the request is used. */
+/* Encodes the parameters of a method into mem, for the request; mem must stay valid as long as the
+ * request is used. */
 void store_remote_params(struct rpc_client_request *request, uint8_t mem[STORE_HAVE_PARAMS],
 	const struct cbormap_field *fields, const struct store_params *params);
-/* Asks a question whose answer is a flag. blob: of the reply; may be NULL. Returns 0 (yes), 1 or
- * -1. */
+/* Makes a call whose result is a flag, and waits. blob: gets the reply's; may be NULL. Returns 0
+ * (yes), 1 (no) or -1 with err set. */
 int store_remote_ask(struct remote *r, struct rpc_client_request *request,
 	const struct cbormap_field *fields, const struct store_params *params, struct buf *blob,
 	struct err *err);
-/* The same, again and again within the patience while the service is busy. */
+/* The same, but while the service is busy repeats the call until the patience is over. */
 int store_remote_ask_patiently(struct remote *r, struct rpc_client_request *request,
 	const struct cbormap_field *fields, const struct store_params *params, struct buf *blob,
 	struct err *err);

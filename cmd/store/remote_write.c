@@ -1,5 +1,5 @@
-/* Questions to a service. Puts are under way side by side; a commit is asked once all of them were
- * answered. */
+/* Calls for writing to a service. Puts are in flight side by side; a commit is sent once all of
+ * them were answered. */
 #include "cmd/store/remote.h"
 
 #include <assert.h>
@@ -15,9 +15,9 @@
 #include "rpc/client.h"
 #include "rpc/wire.h"
 
-#define BUSY_MS 1000 /* between questions of who is told that the store is busy */
+#define BUSY_MS 1000 /* between tries while the store is busy */
 
-/* --- asking ---------------------------------------------------------------- */
+/* --- calls ---------------------------------------------------------------- */
 
 void store_remote_params(struct rpc_client_request *request, uint8_t mem[STORE_HAVE_PARAMS],
 	const struct cbormap_field *fields, const struct store_params *params)
@@ -98,7 +98,7 @@ int store_remote_begin(
 	return ret < 0 ? -1 : 0;
 }
 
-/* A put is a question too, which waits for no answer. */
+/* Without `ask` it answers "unknown": a put asks as well, and need not be waited for. */
 int store_remote_have(struct store *s, const uint8_t *ids, size_t count, bool ask,
 	enum store_answer *answers, struct err *err)
 {
@@ -134,7 +134,7 @@ struct put {
 	struct store_parcel *parcel;
 };
 
-/* In the client's thread. */
+/* Runs in the client's thread. */
 static void put_done(void *arg, const struct rpc_client_answer *answer)
 {
 	struct put *put = arg;
@@ -169,7 +169,7 @@ static bool has_room(const struct remote *r, size_t len)
 	       (r->puts < STORE_REMOTE_PUTS && r->bytes + len <= STORE_REMOTE_WINDOW);
 }
 
-/* Takes a place in the window. Returns as store_put. */
+/* Reserves room in the window. Returns as store_put. */
 static int take_room(struct remote *r, size_t len, int64_t wait_ms, struct err *err)
 {
 	int64_t end = uptime_ms() + wait_ms;
@@ -272,7 +272,7 @@ int store_remote_commit_start(struct store *s, const uint8_t *record, size_t len
 	return 0;
 }
 
-/* What a commit was answered: fills .receipt or .missing. Returns as store_commit_wait. */
+/* Decodes the answer to a commit into .receipt or .missing. Returns as store_commit_wait. */
 static int read_commit(struct remote *r, const struct rpc_client_answer *a, struct err *err)
 {
 	struct cbormap_value v[STORE_RECEIPT_FIELDS];
@@ -301,7 +301,7 @@ static int read_commit(struct remote *r, const struct rpc_client_answer *a, stru
 	return STORE_COMMITTED;
 }
 
-/* In the client's thread. */
+/* Runs in the client's thread. */
 static void commit_done(void *arg, const struct rpc_client_answer *answer)
 {
 	struct remote *r = arg;

@@ -1,4 +1,4 @@
-/* From store to store over the contract: records as they are, and with no key. */
+/* Copies dumps between any two stores through the contract: records as they are, without a key. */
 #include <stdio.h>
 #include <string.h>
 
@@ -12,10 +12,10 @@ struct replicate {
 	struct store *from, *to;
 	const struct store_run *prover;
 	const struct store_dump *dump;
-	char agent[STORE_NAME_MAX + 1]; /* its */
+	char agent[STORE_NAME_MAX + 1]; /* of this dump */
 	uint8_t domain[STORE_DOMAIN_LEN];
-	struct buf record, ids; /* ids: that wait for a question */
-	bool lacks;             /* `from` has not all of this dump */
+	struct buf record, ids; /* ids: chunks to ask for */
+	bool lacks;             /* `from` lacks chunks of this dump */
 	store_problem *problem;
 	void *ctx;
 	struct store_replicated *result;
@@ -45,7 +45,7 @@ static int copy_chunk(struct replicate *r, const uint8_t *id, struct err *err)
 	return 0;
 }
 
-/* Asks for the ids that wait, for what is there need not be read, and copies what is missing. */
+/* Asks which of the collected ids are missing, as the others need not be read, and copies those. */
 static int copy_ids(struct replicate *r, struct err *err)
 {
 	enum store_answer has[STORE_HAVE_MAX];
@@ -68,7 +68,7 @@ static int add_id(struct replicate *r, const uint8_t *id, struct err *err)
 	return r->ids.len < STORE_HAVE_MAX * STORE_ID_LEN ? 0 : copy_ids(r, err);
 }
 
-/* A piece of the list: it is copied, and then what it names. */
+/* Copies a piece of the list, and then the chunks that it names. */
 static int copy_piece(struct replicate *r, const uint8_t *id, struct err *err)
 {
 	struct store_record record;
@@ -92,7 +92,7 @@ static int copy_piece(struct replicate *r, const uint8_t *id, struct err *err)
 	return ret;
 }
 
-/* Returns 0; 1: chunks are missing there; -1. */
+/* Returns 0; 1: chunks are missing in `to`; -1 with err set. */
 static int commit(struct replicate *r, const struct store_entry *e, struct err *err)
 {
 	struct err why = {0};
@@ -100,7 +100,7 @@ static int commit(struct replicate *r, const struct store_entry *e, struct err *
 	int ret = store_commit(
 		r->to, e->record, e->record_len, &e->receipt, &r->result->receipt, NULL, &why);
 
-	/* A service does not believe this receipt, and has logged why: a copy that is dated now is
+	/* The service does not accept this receipt, and has logged why. A copy with today's date is
 	 * better than none. */
 	if (ret < 0 && why.code == ERR_DENIED)
 		ret = store_commit(
@@ -114,7 +114,7 @@ static int commit(struct replicate *r, const struct store_entry *e, struct err *
 	return ret;
 }
 
-/* All that the dump needs, as far as it can be had: .lacks. Returns 0 or -1. */
+/* Copies all chunks that the dump needs, and sets .lacks if `from` lacks some. Returns 0 or -1. */
 static int copy_chunks(struct replicate *r, const struct store_entry *e, struct err *err)
 {
 	struct store_run run = {.agent = r->agent, .domain = r->domain};
@@ -149,8 +149,8 @@ static int copy_dump(void *ctx, const struct store_entry *e, struct err *err)
 	int ret;
 
 	r->lacks = e->record == NULL;
-	/* Twice: a service that was killed meanwhile may have lost what it had taken, and a piece
-	 * of the list that is damaged there is known to be only then. */
+	/* Tries twice: a service that was killed may have lost chunks that it had taken, and a
+	 * damaged piece of the list is only marked by the first commit. */
 	do {
 		if (!r->lacks && copy_chunks(r, e, err) != 0)
 			return -1;
@@ -165,7 +165,7 @@ static int copy_dump(void *ctx, const struct store_entry *e, struct err *err)
 	return 0;
 }
 
-/* One dump, whose record is looked at first. */
+/* Copies one dump. */
 static int copy_one(struct replicate *r, const uint8_t *id, struct err *err)
 {
 	struct store_entry e = {.dump.id = id};

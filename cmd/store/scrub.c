@@ -1,16 +1,17 @@
 /*
- * Checking: every block against its check, every row of the index against the
- * block it names, every dump against the chunks.
+ * Scrub: compares every block with its check, every row of the index with the block it names, and
+ * every dump with the chunks.
  *
- * No lock is held: backups, forget and gc go on meanwhile, in this process and in others. What
- * stands at a place below a volume's committed length never changes, so what was read of it stays
- * true; but what the index says may be another thing by the time it is marked. So rows are changed
- * in transactions that read them again, and only if they still name the place that was read.
+ * No lock is held: backups, forget and gc go on at the same time, in this process and in others.
+ * Bytes below a volume's committed length never change, so what was read of them stays true. But
+ * the index may have changed by the time a chunk is marked. So each transaction that changes rows
+ * reads them again, and only changes those that still name the place that was read.
  *
- * The whole index is gone over once for a group of volumes: as many as were read in GROUP_SEC, or
- * whose good blocks need GROUP_BYTES here. Then what was found of them is written, so that a scrub
- * that is cut off loses no more than that. Nor does one that is stopped: if the index is too large
- * to be gone over within STOP_SEC from then on, these volumes are read again by the next one.
+ * Volumes are compared with the index in groups, as this takes a pass over the whole index: a group
+ * is what was read in GROUP_SEC, or has good blocks that need GROUP_BYTES of memory here. The
+ * results are written after each group, so a scrub that is killed loses no more than one. A scrub
+ * that is stopped also writes them, unless the index is too large to pass over within STOP_SEC;
+ * then the next scrub reads these volumes again.
  */
 #include <stdarg.h>
 #include <stdio.h>
@@ -28,7 +29,7 @@
 #define GROUP_BYTES (16u << 20)
 #define GROUP_SEC   900
 #define STOP_SEC    1
-#define PAUSE_SEC   0.5 /* at most in one go */
+#define PAUSE_SEC   0.5 /* at most in one sleep */
 
 /* A volume, and when it was checked last. */
 struct turn {
@@ -44,31 +45,31 @@ struct scrub {
 	store_problem *problem;
 	void *ctx;
 	struct store_checked *result;
-	struct buf group; /* struct seen: volumes that were read, and not held against the index */
+	struct buf group; /* struct seen: volumes read, but not yet compared with the index */
 	double group_began;
-	double stopped;       /* when that was seen; 0: it was not */
-	uint32_t reading;     /* the volume that is read */
-	struct buf good;      /* offsets of their good CHUNK blocks, 32 bits each */
-	struct buf holes;     /* struct hole: what is damaged in them */
+	double stopped;       /* when `stop` was noticed; 0: not yet */
+	uint32_t reading;     /* the volume being read */
+	struct buf good;      /* offsets of good CHUNK blocks in the group, 32 bits each */
+	struct buf holes;     /* struct hole: damaged ranges in the group */
 	struct buf bad;       /* struct engine_bad: chunks whose mark is wrong */
-	struct buf bad_dumps; /* the same of dumps */
+	struct buf bad_dumps; /* the same for dumps */
 };
 
 /* A volume that was read. */
 struct seen {
 	uint32_t number;
-	uint64_t len;       /* what is behind was written since */
-	uint64_t there;     /* of it, in its file */
-	size_t good, goods; /* the first in .good, and how many; both ascend by offset */
+	uint64_t len;       /* committed length; what lies beyond was written since */
+	uint64_t there;     /* bytes of that which its file has */
+	size_t good, goods; /* first index in .good, and count; both lists ascend by offset */
 	size_t hole, holes;
 };
 
-/* A damaged range of a volume. What is not needed any more (put anew elsewhere,
- * or garbage) may be damaged: then it only waits for gc. */
+/* A damaged range of a volume. If nothing in it is needed any more (it is garbage, or was put again
+ * elsewhere), this is not damage: gc will remove it. */
 struct hole {
 	uint64_t at, len;
 	bool block;  /* its header is good */
-	bool needed; /* the index names something in it, or it is what is kept for ever */
+	bool needed; /* the index names something in it, or its block is kept for ever */
 };
 
 static void tell(struct scrub *s, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
@@ -84,7 +85,7 @@ static void tell(struct scrub *s, const char *fmt, ...)
 	s->problem(s->ctx, NULL, text);
 }
 
-/* Seconds since it began. */
+/* Seconds since the scrub began. */
 static double passed(const struct scrub *s)
 {
 	struct timespec now;
@@ -99,7 +100,7 @@ static bool is_stopped(const struct scrub *s)
 	return s->o->stop != NULL && atomic_load(s->o->stop);
 }
 
-/* Whether it was to stop some time ago. */
+/* Whether the scrub was told to stop, at least STOP_SEC ago. */
 static bool is_late(struct scrub *s)
 {
 	if (!is_stopped(s))
@@ -109,7 +110,7 @@ static bool is_late(struct scrub *s)
 	return passed(s) - s->stopped >= STOP_SEC;
 }
 
-/* Waits until no more was read than the rate allows, or it is to stop. */
+/* Sleeps until the rate allows to read on, or the scrub is stopped. */
 static void slow_down(const struct scrub *s)
 {
 	struct timespec pause = {0, 0};
@@ -178,7 +179,7 @@ static int list_volumes(struct scrub *s, struct buf *turns, struct err *err)
 	while ((got = store_volume_next(txn, &at, &turn.number, &row, err)) == 0) {
 		turn.len = row.len;
 		turn.checked = row.checked;
-		/* Of a new one, nothing is vouched for, not even that its file is there. */
+		/* A new volume has no committed bytes; even its file may not exist yet. */
 		if (row.state == STORE_VOLUME_LIVE && row.len > 0 &&
 			buf_add(turns, &turn, sizeof turn, err) != 0) {
 			got = -1;
@@ -208,7 +209,7 @@ static bool is_good(const struct scrub *s, const struct seen *v, uint32_t offset
 
 /* --- marking --------------------------------------------------------------- */
 
-/* Writes into a table what was found, and forgets it. */
+/* Writes marks to a table, and clears the list. */
 static int mark(struct scrub *s, enum store_table table, struct buf *all, struct err *err)
 {
 	const struct engine_bad *bad = (const struct engine_bad *)(const void *)all->data;
@@ -251,7 +252,7 @@ static int note_checked(struct scrub *s, struct err *err)
 
 /* --- the index against the volumes ------------------------------------------ */
 
-/* Returns 1, or 0: gc has emptied it meanwhile; -1. */
+/* Returns 1; 0: gc has emptied the volume in the meantime; -1 with err set. */
 static int is_live(struct scrub *s, uint32_t number, struct err *err)
 {
 	struct store_volume_row row = {.state = STORE_VOLUME_DEAD};
@@ -297,7 +298,7 @@ static int check_volume(struct scrub *s, const struct turn *turn, struct err *er
 	store_volume_close(&v);
 	seen.goods = s->good.len / sizeof(uint32_t) - seen.good;
 	seen.holes = s->holes.len / sizeof(struct hole) - seen.hole;
-	if (got != 0 || is_stopped(s)) /* it may not be whole */
+	if (got != 0 || is_stopped(s)) /* the volume may not be read to its end */
 		return got;
 	s->result->left--;
 	return buf_add(&s->group, &seen, sizeof seen, err);
@@ -310,7 +311,7 @@ static int by_number(const void *a, const void *b)
 	return (x->number > y->number) - (x->number < y->number);
 }
 
-/* The volume of the group that a place was read in; NULL: none. */
+/* The volume of the group that has this place; NULL: none. */
 static const struct seen *seen_at(const struct scrub *s, const struct store_place *place)
 {
 	const struct seen key = {.number = place->volume}, *v;
@@ -319,7 +320,7 @@ static const struct seen *seen_at(const struct scrub *s, const struct store_plac
 	return v != NULL && place->offset < v->len ? v : NULL;
 }
 
-/* Where a hole is, seen from a place in the volume: a struct hole of no bytes. */
+/* Compares an offset, given as a struct hole of no bytes, with a hole. */
 static int by_range(const void *a, const void *b)
 {
 	const struct hole *place = a, *h = b;
@@ -327,7 +328,7 @@ static int by_range(const void *a, const void *b)
 	return place->at < h->at ? -1 : place->at >= h->at + h->len;
 }
 
-/* What is at an offset is needed. Returns whether it is good. */
+/* Notes that the block at an offset is needed. Returns whether it is good. */
 static bool need(struct scrub *s, const struct seen *v, uint32_t offset)
 {
 	const struct hole place = {.at = offset};
@@ -393,7 +394,8 @@ static int check_row(
 	return row->damaged != bad.good ? 0 : buf_add(&s->bad, &bad, sizeof bad, err);
 }
 
-/* Rows whose chunk is not a good block of the group's volumes. Returns 0; 1: it got late; -1. */
+/* Finds rows whose chunk is not a good block of the group's volumes. Returns 0; 1: stopped; -1 with
+ * err set. */
 static int check_rows(struct scrub *s, struct err *err)
 {
 	struct store_at at = {.len = 0};
@@ -413,7 +415,7 @@ static int check_rows(struct scrub *s, struct err *err)
 	return got < 0 ? -1 : late;
 }
 
-/* Holds the volumes of the group against the index, and writes what was found. */
+/* Compares the volumes of the group with the index, and writes the results. */
 static int settle(struct scrub *s, struct err *err)
 {
 	const struct seen *v = (const struct seen *)(const void *)s->group.data;
@@ -424,7 +426,7 @@ static int settle(struct scrub *s, struct err *err)
 		return 0;
 	qsort(s->group.data, count, sizeof *v, by_number);
 	got = check_rows(s, err);
-	if (got != 0) /* late: it stays as if they were not read */
+	if (got != 0) /* 1: stopped, so it counts as if they were not read */
 		return got < 0 ? -1 : 0;
 	for (i = 0; i < count; i++)
 		tell_holes(s, &v[i]);

@@ -1,4 +1,4 @@
-/* The parts joined: a listener, its guests, their jobs; and the store is tended, in a thread of the
+/* Joins the parts: a listener, its guests, their jobs. Runs gc and scrub in a thread of the
  * pool. */
 #include "cmd/store/service.h"
 
@@ -11,20 +11,20 @@
 #include "rpc/loop.h"
 #include "rpc/wire.h"
 
-#define OWN      SIZE_MAX /* in place of a manager: this store knows its own key */
-#define RETRY_MS 1000     /* until it is looked at again whether gc can start */
+#define OWN      SIZE_MAX /* in place of a manager's number: for the store's own key */
+#define RETRY_MS 1000     /* interval for checking whether gc can start */
 
 struct store_service {
 	struct pool_job tend;   /* must be first */
 	struct store_jobs jobs; /* the ctx of methods and log */
 	struct rpc_service methods;
 	struct rpc_listen *listen;
-	/* Tending. */
+	/* gc and scrub. */
 	bool tending;
 	enum store_tending what;
 	store_tended *tended;
 	struct rpc_timer timer;
-	int64_t gc_from_ms; /* gc begins no earlier */
+	int64_t gc_from_ms; /* gc must not begin earlier */
 	int ret;
 	struct err err;
 	struct engine_gc_result gc;
@@ -52,7 +52,7 @@ static void on_down(void *arg, struct rpc_conn *conn, const struct err *why)
 		&s->jobs.guests, id, why->code == ERR_NONE, rpc_loop_now_ms(s->jobs.o.loop));
 }
 
-/* Where a request is counted that is not worth a line; NULL: it is. */
+/* The counter for a request that is not worth a line of its own in the log; NULL: it is. */
 static uint64_t *counter(struct store_guest *g, const char *method)
 {
 	if (g == NULL)
@@ -87,7 +87,7 @@ static void on_refused(void *arg, const char *address, const struct err *why)
 		o->refused(o->ctx, address, why);
 }
 
-/* --- tending ----------------------------------------------------------------- */
+/* --- gc and scrub ------------------------------------------------------------ */
 
 static void tend_work(struct pool_job *pool)
 {
@@ -118,7 +118,7 @@ static void tend_drop(struct pool_job *pool)
 	(void)pool;
 }
 
-/* Starts it as soon as nobody is in its way: gc waits for who has a run or a dump open. */
+/* Starts the work, or tries again later: gc must wait while a guest has a run or a dump open. */
 static void tend_begin(void *arg)
 {
 	struct store_service *s = arg;

@@ -1,4 +1,4 @@
-/* What all other files of the engine stand on. Nothing here writes to a volume. */
+/* Functions that all other files of the engine need. Nothing here writes to a volume. */
 #include "cmd/store/state.h"
 
 #include <assert.h>
@@ -12,7 +12,7 @@
 #include "lib/err.h"
 #include "lib/hash.h"
 
-#define DOMAINS_MAX 256 /* that are remembered */
+#define DOMAINS_MAX 256 /* domains in the cache */
 
 int64_t engine_now(void)
 {
@@ -175,7 +175,7 @@ void engine_note_reads(struct engine *s)
 	s->notes = true;
 }
 
-/* What can't be noted is read again. */
+/* If there is no memory for the note, the block is read again. */
 static void note_read(struct engine *s, const struct store_place *place)
 {
 	mutex_lock(&s->lock);
@@ -218,7 +218,7 @@ int engine_end(struct engine *s, struct db_txn *txn, int got, struct err *err)
 	}
 	if (db_commit(txn, err) == 0)
 		return 0;
-	s->failed = true; /* whether it is on the disk nobody knows */
+	s->failed = true; /* it is unknown whether it is on disk */
 	return -1;
 }
 

@@ -1,8 +1,8 @@
 /*
- * What an open store is: the struct that all files of the engine share, and what they all need of
- * it. For the engine's own files only; whoever uses the engine includes engine.h.
+ * An open store: the struct that all files of the engine share, and functions that all of them
+ * need. For the engine's own files only; its users include engine.h.
  *
- * The files stand on each other in this order; none calls one above it:
+ * The files build on each other in this order; none calls one further down:
  *
  *   state
  *   lock  identity  read
@@ -39,13 +39,13 @@ struct engine_cut {
 	uint64_t len; /* 0: its file is missing */
 };
 
-/* Of an agent that has one, or that was counted. */
+/* An agent that has a quota, or whose use was counted. */
 struct engine_quota {
 	char agent[STORE_NAME_MAX + 1];
-	uint64_t bytes; /* ENGINE_QUOTA_NONE: none */
-	bool known;     /* `used` is counted */
+	uint64_t bytes; /* its quota; ENGINE_QUOTA_NONE: none */
+	bool known;     /* `used` is valid */
 	uint64_t used, dumps;
-	struct buf domains; /* numbers of those that are in `used`: 32 bits each */
+	struct buf domains; /* numbers of the domains counted in `used`: 32 bits each */
 };
 
 struct engine {
@@ -57,68 +57,72 @@ struct engine {
 	enum engine_mode mode;
 	uint8_t uid[STORE_UID_LEN], public[SEAL_SIGN_LEN], secret[SEAL_SIGN_LEN];
 	uint64_t reserve;
-	struct buf quotas; /* struct engine_quota; by the writer */
-	/* As engine_limits_set has them, under `lock`: */
+	struct buf quotas; /* struct engine_quota; guarded by `writer` */
+	/* From engine_limits_set, guarded by `lock`: */
 	struct buf limit_quotas; /* struct engine_agent_quota */
 	uint64_t limit_quota;
 	int64_t limit_age;
 	struct db *db;
-	struct mutex writer; /* held by the one who writes; over what is not under `lock` */
-	struct mutex lock;   /* held for moments, inside of it too: pending, slots, domains */
-	atomic_bool failed;  /* a sync or the index failed: nothing is written any more */
+	struct mutex writer; /* held while writing; guards all that `lock` does not */
+	struct mutex lock;   /* held for moments, even within `writer`: pending, slots, domains */
+	atomic_bool failed;  /* a sync or the index failed: all writes fail */
 	struct store_meta meta;
 	struct store_volume current; /* fd -1: none yet */
-	bool fresh;                  /* its name is not on the disk yet */
+	bool fresh;                  /* its directory entry is not durable yet */
 	struct engine_pending *pending;
 	uint32_t *slots; /* of a hash table: index into pending + 1 */
 	size_t pending_count;
-	uint64_t unflushed;    /* bytes */
-	uint64_t until_statfs; /* bytes, then free space is looked at again */
-	uint8_t *block;        /* room for one, with its header */
+	uint64_t unflushed;    /* bytes put since the last flush */
+	uint64_t until_statfs; /* bytes until free space is checked again */
+	uint8_t *block;        /* room for a block with its header */
 	struct {
 		uint8_t domain[STORE_DOMAIN_LEN];
 		uint32_t number;
-	} * domains; /* those that were met */
+	} * domains; /* a cache */
 	size_t domain_count;
-	struct buf cut; /* struct engine_cut, by number: as it was when a writer opened it */
-	bool notes;     /* what is read; under `lock`: */
-	struct store_marks read; /* places of blocks that are whole */
+	struct buf cut;          /* struct engine_cut, by number: found when opened to write */
+	bool notes;              /* remember reads */
+	struct store_marks read; /* places of good blocks; guarded by `lock` */
 };
 
 #define ENGINE_PENDING_MAX 2048
 
+/* The clock: seconds since 1970. */
 int64_t engine_now(void);
 
-/* Bytes of the file system, and those that are free. */
+/* Sets the file system's size and free space, in bytes. Returns 0, or -1 with err set. */
 int engine_space(struct engine *s, uint64_t *size, uint64_t *free, struct err *err);
-/* How many volumes there are, and their bytes. */
+/* Sets the number of volumes, and their bytes. Returns 0, or -1 with err set. */
 int engine_volumes(struct engine *s, uint64_t *count, uint64_t *bytes, struct err *err);
 
-/* The number of a domain, or 1: the store does not know it. */
+/* Finds the number of a domain. Returns 0; 1: the store does not know it; -1 with err set. */
 int engine_domain_number(
 	struct engine *s, const uint8_t *domain, uint32_t *number, struct err *err);
-/* A chunk's row, pending ones too. By the writer, or while nobody writes: what leaves the pending
- * ones since the transaction began is not found. Returns 0, 1 or -1. */
+/* Finds a chunk's row, in the index or pending. Call with s->writer held: otherwise a chunk that
+ * has left `pending` since the transaction began is not found. Returns 0; 1: no such chunk; -1 with
+ * err set. */
 int engine_find(struct engine *s, struct db_txn *txn, const uint8_t *key,
 	struct store_chunk_row *row, struct err *err);
-/* Under `lock`. NULL: it is not pending. Good until the lock is let go. */
+/* Call with s->lock held. NULL: not pending. Valid until the lock is released. */
 const struct engine_pending *engine_pending_find(const struct engine *s, const uint8_t *key);
 
-/* Whether a place is in a volume that was missing when the store was opened to write, or behind the
+/* Whether a place is in a volume that was missing when the store was opened to write, or beyond the
  * end of one that was cut. */
 bool engine_is_lost(const struct engine *s, const struct store_place *place);
 
-/* Whether the block that begins there was read since engine_note_reads, and is whole. */
+/* Whether the block at this offset was read and found good since engine_note_reads. */
 bool engine_was_read(struct engine *s, uint32_t volume, uint64_t offset);
 
-/* Reads the block at a place into `out`: its payload. */
+/* Reads the block at a place: its payload into `out` (cleared first). Returns 0, or -1 with err
+ * set. */
 int engine_read_place(struct engine *s, const struct store_place *place, struct pack_block *block,
 	struct buf *out, struct err *err);
 
-/* Ends a transaction: commits it, or, if got is below 0, gives it up. After a commit that failed
- * nothing is written any more. Returns 0 or -1. */
+/* Ends a transaction: commits it, or aborts it if got is below 0. After a failed commit all writes
+ * fail. Returns 0, or -1 with err set. */
 int engine_end(struct engine *s, struct db_txn *txn, int got, struct err *err);
-/* By the writer: s->meta, in a transaction of its own. */
+/* Writes s->meta in a transaction of its own. Call with s->writer held. Returns 0, or -1 with err
+ * set. */
 int engine_put_meta(struct engine *s, struct err *err);
 
 #endif

@@ -1,4 +1,4 @@
-/* The contract's calls: what is the same for all kinds of store. */
+/* The contract's calls: what all kinds of store have in common. */
 #include "cmd/store/store.h"
 
 #include <assert.h>
@@ -11,7 +11,7 @@
 
 /* --- life ----------------------------------------------------------------- */
 
-/* No service can be reached: perhaps a directory was meant. */
+/* Sets err: no service can be reached. Perhaps a directory was meant. */
 static void no_service(const char *text, struct err *err)
 {
 	struct stat st;
@@ -89,7 +89,7 @@ int store_open(struct store *s, enum store_mode mode, struct err *err)
 
 	if ((!s->opening || s->mode != mode) && store_open_start(s, mode, err) != 0)
 		return -1;
-	do /* its own patience ends it */
+	do /* the patience ends it */
 		ret = store_open_wait(s, 60000, err);
 	while (ret == STORE_OPENING);
 	return ret;
@@ -152,7 +152,7 @@ int store_lock_order(const struct store *a, const struct store *b)
 
 	if (a->service != b->service)
 		return a->service - b->service;
-	/* One that does not exist is not locked either. */
+	/* A store that does not exist can't be locked either. */
 	if (a->service || stat(a->name, &x) != 0 || stat(b->name, &y) != 0)
 		return strcmp(a->name, b->name);
 	if (x.st_dev != y.st_dev)
@@ -173,7 +173,7 @@ int store_about(struct store *s, struct store_about *about, struct err *err)
 
 /* --- writing -------------------------------------------------------------- */
 
-/* Keeps what a run is of: a store may still work on it when whoever began it has gone on. */
+/* Copies the run's strings and ids: the store may still use them when the caller is done. */
 static void keep_run(struct store *s, const struct store_run *run)
 {
 	s->run = *run;
@@ -265,7 +265,7 @@ int store_commit(struct store *s, const uint8_t *record, size_t len,
 	return ret;
 }
 
-/* --- reading, and what operators do ---------------------------------------- */
+/* --- reading and operators ------------------------------------------------- */
 
 int store_dumps(struct store *s, const struct store_filter *filter, store_each_dump *each,
 	void *ctx, struct err *err)

@@ -1,5 +1,5 @@
-/* Blocks at the end of a file, written by one call each. A descriptor is kept for each of the
- * volumes read last. */
+/* Each block is appended to its file by one write. Descriptors of the volumes read last stay
+ * open. */
 #include "cmd/store/volume.h"
 
 #include <assert.h>
@@ -18,11 +18,11 @@
 #include "lib/seal.h"
 #include "pack/frame.h"
 
-/* Written bytes are handed to the disk this many at a time, so that a sync
- * finds little left to do. */
+/* Written bytes are handed to the disk in steps of this size, so that a sync has little left to
+ * do. */
 #define EARLY (8u << 20)
 
-#define WINDOW (64u << 10) /* behind damage */
+#define WINDOW (64u << 10) /* to search for the next block after damage */
 
 static void name_of(uint32_t number, char name[16])
 {
@@ -98,7 +98,7 @@ int store_volume_append(struct store_volume *v, enum store_block kind, uint64_t 
 	memcpy(block.id, v->id, sizeof block.id);
 	pack_block_put(&block, bytes);
 	if (fs_write_at(v->fd, bytes, PACK_BLOCK_HEADER + len, v->len, err) != 0) {
-		/* A part of a block would be taken for damage, not for a torn tail. */
+		/* Part of a block would look like damage, not like a torn tail. */
 		if (ftruncate(v->fd, (off_t)v->len) != 0)
 			return err_prefix(err, "volume %08x can't be cut back", v->number);
 		return err_prefix(err, "volume %08x", v->number);
@@ -172,7 +172,7 @@ static int fill(struct scan *s, size_t want, struct err *err)
 	return 0;
 }
 
-/* A good header. *len: the block's, or what there is of it. */
+/* Reports a block with a good header. *len: its length, or less at the end of the file. */
 static int take_block(
 	struct scan *s, const struct pack_block *block, uint64_t *len, struct err *err)
 {
@@ -267,7 +267,7 @@ int store_volume_scan(const struct store_volume *v, uint64_t from, uint64_t end,
 	return got < 0 ? -1 : 0;
 }
 
-/* --- kept open --------------------------------------------------------------- */
+/* --- volumes kept open ----------------------------------------------------- */
 
 #define NONE STORE_VOLUMES_OPEN
 
@@ -292,8 +292,8 @@ void store_volumes_fini(struct store_volumes *v)
 	mutex_fini(&v->lock);
 }
 
-/* The slot that has a volume as its file is now. One whose file was removed is closed, or left to
- * those who use it. */
+/* The slot of a volume, if it has the file that is there now. A slot whose file was removed is
+ * closed, or left to its users. */
 static size_t find_current(struct store_volumes *v, uint32_t number)
 {
 	struct stat st;
@@ -315,7 +315,7 @@ static size_t find_current(struct store_volumes *v, uint32_t number)
 	return NONE;
 }
 
-/* A free slot, or the one unused for longest; NONE if all are in use. */
+/* A free slot, or the least recently used one; NONE if all are in use. */
 static size_t find_room(const struct store_volumes *v)
 {
 	size_t i, best = NONE;
@@ -363,7 +363,7 @@ void store_volumes_give(struct store_volumes *v, struct store_volume *volume)
 	mutex_lock(&v->lock);
 	for (i = 0; i < STORE_VOLUMES_OPEN && v->slots[i].volume.fd != volume->fd; i++)
 		;
-	if (i == STORE_VOLUMES_OPEN) { /* there was no room for it */
+	if (i == STORE_VOLUMES_OPEN) { /* it has no slot */
 		store_volume_close(volume);
 	} else {
 		assert(v->slots[i].users > 0);

@@ -1,6 +1,6 @@
 /*
- * The writer: data into the volume, then the volume to the disk, then the
- * index, then the answer.
+ * The writer: writes data to the volume, then syncs the volume, then commits the index, then
+ * returns.
  */
 #include "cmd/store/write.h"
 
@@ -18,7 +18,7 @@
 #include "lib/le.h"
 #include "lib/uptime.h"
 
-/* What is put is made durable at the latest after this much. */
+/* Chunks become durable at the latest after this many bytes. */
 #define FLUSH_BYTES ((uint64_t)512 << 20)
 #define STATFS_STEP (16u << 20)
 #define CLOCK_JUMP  86400 /* seconds */
@@ -108,8 +108,8 @@ static int check_space(struct engine *s, size_t len, struct err *err)
 
 /* --- volumes -------------------------------------------------------------- */
 
-/* After a sync that failed what was written may be in memory only, and another sync says nothing
- * of it: it must not be there for who opens the store next. */
+/* After a failed sync the data may only be in memory, and another sync would not report that. Cut
+ * it off, so that the next process that opens the store does not find it. */
 static void cut_back(struct engine *s)
 {
 	struct store_volume_row row;
@@ -139,7 +139,7 @@ int engine_sync(struct engine *s, struct err *err)
 	return 0;
 }
 
-/* The index knows a volume before there is its file. */
+/* Enters a volume into the index before its file is made. */
 static int announce(
 	struct engine *s, enum store_volume_state state, uint32_t *number, struct err *err)
 {
@@ -181,7 +181,6 @@ int engine_new_volume(struct engine *s, enum store_volume_state state, uint64_t 
 	return -1;
 }
 
-/* A volume that can take one more block. */
 int engine_have_volume(struct engine *s, struct err *err)
 {
 	struct store_volume volume;
@@ -208,7 +207,7 @@ int engine_append(struct engine *s, enum store_block kind, size_t len, struct st
 	assert(mutex_held(&s->writer));
 	if (check_works(s, err) != 0)
 		return -1;
-	/* What is deleted frees space: for that there is the reserve. */
+	/* Deletions free space in the end, so they may use the reserve. */
 	if ((kind != STORE_BLOCK_DELETE && kind != STORE_BLOCK_LOCK &&
 		    check_space(s, PACK_BLOCK_HEADER + len, err) != 0) ||
 		engine_have_volume(s, err) != 0)
@@ -238,7 +237,6 @@ static void add_pending(struct engine *s, const uint8_t *key, const struct store
 	s->slots[at] = (uint32_t)++s->pending_count;
 }
 
-/* What a transaction says of the volume that is written, and of all. */
 int engine_put_state(struct engine *s, struct db_txn *txn, struct err *err)
 {
 	struct store_volume_row row = {.state = STORE_VOLUME_LIVE};
@@ -255,7 +253,7 @@ int engine_put_state(struct engine *s, struct db_txn *txn, struct err *err)
 	return store_meta_put(txn, &s->meta, err);
 }
 
-/* Ends a transaction with what is pending and the state; got: -1 if what it is for has failed. */
+/* Adds the pending rows and the state, and commits. got: not 0 if the caller's own part failed. */
 static int commit_pending(struct engine *s, struct db_txn *txn, int got, struct err *err)
 {
 	size_t i;
@@ -327,7 +325,7 @@ int engine_write_time(
 
 /* --- chunks --------------------------------------------------------------- */
 
-/* The number of a domain; a new one is durable before anything of it is. */
+/* Finds a domain's number. A new one is made durable before any chunk of the domain. */
 static int need_domain(struct engine *s, const uint8_t *domain, uint32_t *number, struct err *err)
 {
 	struct store_meta meta = s->meta;
@@ -388,7 +386,7 @@ int engine_put(struct engine *s, const char *agent, const uint8_t *domain, const
 	struct buf content;
 	int got = store_record_get(&record, bytes, len, err);
 
-	if (got == 0 && record.wrap_count == 0) { /* open: its content is compared with its id */
+	if (got == 0 && record.wrap_count == 0) { /* open: compare content and id */
 		buf_init(&content, STORE_CONTENT_MAX);
 		got = store_record_content(&record, &content, err);
 		buf_fini(&content);

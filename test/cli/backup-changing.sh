@@ -1,13 +1,14 @@
 #!/bin/bash
-# Goal: a file that changes while it is read is read again, and is whole then; one that never
-# stands still is kept, and said to have changed.
+# Goal: a file that changes while it is read is read again and is then intact; a file that never
+# stops changing is kept and reported as changed.
 . "$(dirname "$0")/lib.sh"
 needs strace
 workspace
 fail() { echo "$*"; cat err; exit 1; }
 "$FDUMP" store init store
 
-# back WHEN HOW: a backup in which these reads of the file are held up for a while; it changes once, or always.
+# back WHEN HOW: a backup in which reads of the file are delayed at WHEN; the file changes once or
+# always (HOW).
 back() {
 	rm -rf t out trace
 	mkdir t out
@@ -33,5 +34,5 @@ cmp t/f out/f
 
 back 1+ always
 [ $status = 1 ] || fail "changes all the time: status $status"
-grep -q "f: changed while it was read" err || fail "not said"
+grep -q "f: changed while it was read" err || fail "not reported"
 cmp t/other out/other

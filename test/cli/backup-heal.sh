@@ -1,6 +1,6 @@
 #!/bin/bash
-# Goal: a chunk that all stores have lost is made again out of the files that need it; no others are
-# read, and the dump is whole in each store.
+# Goal: a chunk that all stores have lost is made again from the files that need it; no other files
+# are read, and the dump is intact in each store.
 . "$(dirname "$0")/lib.sh"
 needs python3
 workspace
@@ -17,8 +17,8 @@ back() {
 	aged "$FDUMP" backup -s ./a -s ./b --unencrypted --state state -C tree . --json -v "$@" >out 2>err || status=$?
 	[ $status = 0 ] || fail "backup $*: status $status: $(cat out err)"
 }
-# lose CONTENT STORE...: damages, where they lie, the first bytes of a content that can't be
-# compressed; scrub finds it.
+# lose CONTENT STORE...: damages the first bytes of an incompressible content in each store; scrub
+# finds the damage.
 lose() {
 	local content=$1
 	shift
@@ -34,7 +34,8 @@ END
 	for store; do "$FDUMP" store scrub "$store" >/dev/null 2>&1 && fail "scrub $store finds nothing"; done
 	true
 }
-# check READ: so many files were read, all others are as before; the newest dump is whole in both.
+# check READ: READ files were read, the others are as before, and the newest dump is intact in both
+# stores.
 check() {
 	python3 - "$1" <<'END'
 import json, sys
@@ -51,28 +52,28 @@ END
 }
 
 back
-# A chunk of a large file: that file is read, and nothing else.
+# A chunk of a large file: only that file is read.
 lose tree/large a b
 back
-grep -q 'lost 1 chunk: the files that need it are read again' err || fail "not told: $(cat err)"
+grep -q 'lost 1 chunk: the files that need it are read again' err || fail "not reported: $(cat err)"
 check 'read == 1 and r["read"] == 3000000 and len(r["warnings"]) == 1'
 back
 check 'read == 0 and r["warnings"] == []'
 
-# One of small files: those that lie in it, 1 MiB at most.
+# A chunk of small files: only the files in it are read, 1 MiB at most.
 lose tree/many/200 a b
 back
 grep -qx './many/200' err || grep -qx 'many/200' err || fail "not read: $(cat err)"
 check '1 <= read and r["read"] <= 1 << 20'
 
-# Content that was moved keeps no reference to what is lost.
+# Content that was moved does not keep a reference to a lost chunk.
 lose tree/small a b
 mv tree/small tree/moved
 back
 check '1 <= read and 100000 <= r["read"] <= 1 << 20'
 cmp tree/moved copy
 
-# Only one has lost it: it comes from the other, and no file is read.
+# Only one store has lost it: it comes from the other store, and no file is read.
 lose tree/moved a
 back
 check 'r["read"] == 0 and read <= 1 and [b["store"] for b in r["behind"]] == ["./a"] and r["behind"][0]["caught_up"]'

@@ -1,28 +1,26 @@
-# Goal: a backup of other PATHs than the last of its name says so, with both, once, and is no failure;
-# the same PATHs given otherwise are the same.
-set -eu
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
-cd "$work"
+# Goal: a backup of other PATHs than the last of its name says so once, with both sets, and is no
+# failure; the same PATHs written differently count as the same.
+. "$(dirname "$0")/lib.sh"
+workspace
 fail() { echo "$*"; cat err; exit 1; }
 mkdir a b
 echo a >a/x
 echo b >b/x
 for s in one two; do "$FDUMP" store init $s >/dev/null; done
 back() { "$FDUMP" backup -s ./one -s ./two --unencrypted --state "${state:-state}" "$@" >out 2>err || fail "backup $*: status $?"; }
-quiet() { back "$@"; [ ! -s err ] || fail "told of $*"; }
+quiet() { back "$@"; [ ! -s err ] || fail "warns about $*"; }
 told() { # OLD NEW ARGUMENTS
 	old=$1 new=$2
 	shift 2
 	back "$@"
-	[ "$(wc -l <err)" = 1 ] && grep -qF "last dump named backup is of $old, this one of $new:" err || fail "not told of $*"
+	[ "$(wc -l <err)" = 1 ] && grep -qF "last dump named backup is of $old, this one of $new:" err || fail "no warning about $*"
 }
 
 quiet a b
 quiet b ./a/ a
 quiet -C "$work" b a
 quiet --name other a
-quiet a b # that was another name
+quiet a b # that was another backup name
 told "$work/a, $work/b" "$work/a" a
 quiet a
 state=state2 quiet a # an agent that has lost its state
@@ -33,12 +31,12 @@ told "$work/a" "$work/b" -C b .
 quiet -C b .
 mkdir 1 2 3 4
 told "$work/b" "$work/1, $work/2, $work/3 and 1 more" 1 2 3 4
-# What -T lists may be others each time.
+# The paths that -T lists may differ each time.
 echo a >list
 quiet -T list
 echo b >list
 quiet -T list
-# It depends on the store.
+# The comparison is made for each store.
 "$FDUMP" store init three >/dev/null
 "$FDUMP" backup -s ./three --unencrypted --state state 1 2>err >out
-[ ! -s err ] || fail "told of a new store"
+[ ! -s err ] || fail "a warning about a new store"

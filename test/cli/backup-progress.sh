@@ -1,5 +1,6 @@
 #!/bin/bash
-# Goal: with --progress --json a backup says how far it is, at once and then every few seconds, before its result.
+# Goal: with --progress --json a backup reports its progress at once, then every few seconds, before
+# its result.
 . "$(dirname "$0")/lib.sh"
 workspace
 mkdir src

@@ -1,6 +1,7 @@
 #!/bin/bash
-# Goal: the result of backup --json has what each store has signed, and another program can check it
-# with the store's public key; of a store that has no dump there is none, and the status is 4.
+# Goal: the result of backup --json contains each store's signed receipt, and another program can
+# verify it with the store's public key; a store that lacks the dump has no receipt, and the status
+# is 4.
 . "$(dirname "$0")/lib.sh"
 needs openssl python3
 workspace
@@ -11,7 +12,7 @@ back() {
 	status=0
 	"$FDUMP" backup --unencrypted --agent web --state state -C tree . --json "$@" >out 2>err || status=$?
 }
-# check STATUS STORE...: the receipts are those of these stores.
+# check STATUS STORE...: there are receipts from exactly these stores.
 check() {
 	[ $status = "$1" ] || fail "status $status"
 	shift
@@ -38,7 +39,7 @@ back -s ./nowhere -s ./b
 check 4 b
 back -s ./nowhere -s ./b --copies 1
 check 0 b
-# What caught up has signed too.
+# A store that caught up has signed too.
 rm -r b
 "$FDUMP" store init b
 back -s ./a -s ./b

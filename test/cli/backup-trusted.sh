@@ -1,6 +1,6 @@
 #!/bin/bash
 # Goal: where root can't see trusted.* attributes (no CAP_SYS_ADMIN) a backup says so once, with
-# status 1; where it can, they come back.
+# status 1; where it can, they are backed up and restored.
 . "$(dirname "$0")/lib.sh"
 needs root setpriv setfattr getfattr
 workspace
@@ -17,9 +17,9 @@ backup env || fail "status $? of a backup with all capabilities: $(cat err)"
 [ ! -s err ] || fail "it says: $(cat err)"
 mkdir back
 "$FDUMP" restore -s ./store --state state latest -C back >out
-[ "$(getfattr --only-values -n trusted.test back/a)" = one ] || fail "trusted.test is not back"
+[ "$(getfattr --only-values -n trusted.test back/a)" = one ] || fail "trusted.test was not restored"
 
-for ((i = 0; i < 2; i++)); do # also where nothing has changed
+for ((i = 0; i < 2; i++)); do # also if nothing has changed
 	status=0
 	backup setpriv --bounding-set=-sys_admin || status=$?
 	[ $status = 1 ] || fail "status $status without CAP_SYS_ADMIN"
@@ -37,7 +37,7 @@ setpriv --bounding-set=-sys_admin "$FDUMP" backup -s ./store --state state --une
 	-C tree . >out 2>err || fail "status $? with --accept-hidden"
 [ ! -s err ] || fail "with --accept-hidden it says: $(cat err)"
 
-# In a user namespace nobody can make such attributes: nothing is said.
+# In a user namespace nobody can set such attributes: there is no warning.
 if unshare --user --map-root-user true 2>/dev/null; then
 	unshare --user --map-root-user "$FDUMP" backup -s ./store --state state --unencrypted -C tree . \
 		>out 2>err || fail "status $? in a user namespace: $(cat err)"

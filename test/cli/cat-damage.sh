@@ -1,5 +1,5 @@
-# Goal: `fdump cat` does not pass off wrong content for good (exit 5), and gets
-# at a member also where END or INDEX are damaged.
+# Goal: `fdump cat` never passes wrong content off as good (exit 5), and can read a member even if
+# END or INDEX are damaged.
 set -eu
 dir=$(mktemp -d)
 trap 'rm -rf "$dir"' EXIT
@@ -13,8 +13,8 @@ printf two >u/small
 "$FDUMP" pack --level 0 -f p -C t .
 "$FDUMP" pack -f q -C u .
 cat p q >pq
-[ "$("$FDUMP" cat -f pq small)" = two ] # the later one counts
-[ "$("$FDUMP" cat -f pq zlink)" = one ] # within its pack
+[ "$("$FDUMP" cat -f pq small)" = two ] # the later member counts
+[ "$("$FDUMP" cat -f pq zlink)" = one ] # a link's target is looked up within its own pack
 python3 - <<'END'
 p = bytearray(open("p", "rb").read())
 def flip(name, at):

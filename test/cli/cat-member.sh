@@ -1,5 +1,5 @@
-# Goal: `fdump cat` writes the content of one member: from a file and from a
-# stream, of a hard link, with holes, over many blocks; the last one counts.
+# Goal: `fdump cat` writes the content of one member: from a file and from a stream, of a hard link,
+# with holes, across many blocks; of several with one name, the last counts.
 set -eu
 dir=$(mktemp -d)
 trap 'rm -rf "$dir"' EXIT

@@ -1,15 +1,14 @@
 #!/bin/bash
-# Goal: what happens to a file while it is packed stands in its TAIL and is
-# said; nothing is padded, nothing comes from outside, nothing hangs, and other
-# files are not touched by it.
+# Goal: changes to a file while it is packed are recorded in its TAIL and reported; nothing is
+# padded, nothing from outside is read, nothing hangs, and other files are not affected.
 . "$(dirname "$0")/lib.sh"
 needs strace
 workspace
 
-files=$(ulimit -Hn) # that may be open; with few none is opened before its turn
+files=$(ulimit -Hn) # the limit on open files; if it is low, no file is opened ahead of its turn
 size=100000
-# pack CALL COMMAND FILE: packs a tree one of whose files is held up before CALL; COMMAND
-# runs meanwhile. Leaves out (the messages) and the pack p.
+# pack CALL COMMAND FILE: packs a tree and delays CALL on one of its files; COMMAND runs during the
+# delay. Leaves the messages in out and the pack in p.
 pack() {
 	mkdir t t/d back s
 	echo "a secret" | tee secret >s/inner
@@ -29,7 +28,7 @@ pack() {
 }
 is() { # STATUS TEXT SIZE
 	[ "$status" = "$1" ] || fail "status $status, not $1: $(cat out)"
-	grep -q "$2" out || fail "not said: $2: $(cat out)"
+	grep -q "$2" out || fail "not reported: $2: $(cat out)"
 	if [ "$3" = none ]; then [ ! -e back/f ] && [ ! -L back/f ]; else [ "$(stat -c %s back/f)" = "$3" ]; fi ||
 		fail "$(ls -la back)"
 }
@@ -37,8 +36,8 @@ so() { # STATUS CONDITION
 	{ [ "$status" = "$1" ] || [ "$1" = "*" ]; } && eval "$2" || fail "status $status: $(cat out)"
 }
 
-# held CALL COMMAND CHECK...: a case, in a folder of its own, beside others: each does little but wait. The
-# file is f, or the one in `file`.
+# held CALL COMMAND CHECK...: runs a case in a folder of its own, in parallel with others, for each
+# mostly waits. The file is f, or the one named in `file`.
 pids=() texts=()
 held() {
 	mkdir ${#pids[@]}
@@ -51,37 +50,37 @@ held() {
 	[ $((${#pids[@]} % 12)) != 0 ] || sleep 1
 }
 
-# A small one and a large one.
+# A small file and a large one.
 for size in 100000 600000; do
 	held read 'cat ../secret >>f' is 1 "f: grew while it was read: $size bytes kept" $size
 	held read 'rm f' is 1 'f: was removed while it was read' $size
 	held read 'echo new >g; mv g f' is 1 'f: was removed while it was read' $size
 done
-# Of two states: a large one is on its way when that is seen.
+# The content mixes two states: a large file was already partly packed when the change was noticed.
 held read 'truncate -s 50000 f' is 1 'f: shrank while it was read: 50000 of 600000 bytes' 50000
 held read ': >f' is 1 'f: shrank while it was read: 0 of 600000 bytes' 0
 held read 'printf yy | dd of=f conv=notrunc 2>/dev/null' is 1 'f: changed while it was read' 600000
-# A small one is read again, and then whole.
+# A small file is read again, and is then intact.
 size=100000
 held read 'truncate -s 50000 f' is 0 '' 50000
 held read ': >f' is 0 '' 0
 held read 'printf yy | dd of=f conv=notrunc 2>/dev/null' so 0 'cmp t/f back/f'
 
-# While it is opened to be looked at: it is what it is by then.
+# It changes before it is opened for examination: it is packed as it is then.
 held openat 'ln -s ../secret g; mv -T g f' so 0 '[ -L back/f ]'
 held openat 'mkfifo g; mv -T g f' so 0 '[ -p back/f ]'
 held openat 'rm f; mkdir f; echo inner >f/inner' so 0 'cmp t/f/inner back/f/inner'
 held openat 'echo new >g; mv g f' so 0 'cmp t/f back/f'
 held openat 'rm f' is 1 'f: vanished before it was read' none
 
-# Between the look at it and its opening.
+# It changes between its examination and its opening.
 files=200
 for what in 'ln -s ../secret g' 'mkfifo g' 'mkdir g' 'echo new >g'; do
-	held openat "$what; rm f; mv -T g f" is 1 'f: ' none # g first: an inode is used again
+	held openat "$what; rm f; mv -T g f" is 1 'f: ' none # g first: an inode number is used again
 done
 held openat 'rm f' is 1 'f: vanished before it was opened' none
 
-# A directory, between its parent's listing and its opening.
+# A directory changes between the listing of its parent and its opening.
 file=d held openat 'rm -r d; ln -s ../s d' so "*" '[ -L back/d ] && grep -q "^fdump pack: d: " out'
 
 failed=0

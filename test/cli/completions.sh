@@ -1,6 +1,7 @@
 #!/bin/bash
-# Goal: in bash, zsh and fish the same commands, verbs and options are offered: all that the tables have;
-# for values and arguments files, directories or choices, by their type.
+# Goal: bash, zsh and fish offer the same commands, verbs and options, namely all that the option
+# tables contain; values and arguments are completed as files, directories or choices, by their
+# type.
 . "$(dirname "$0")/lib.sh"
 workspace
 
@@ -11,8 +12,8 @@ for shell in bash zsh fish; do
 	fdump completion $shell >fdump.$shell
 done
 
-# Each of these prints what the shell offers for the words given as arguments, the last of which is
-# begun: sorted, one a line.
+# Each of these functions prints what the shell offers for the words given as arguments, of which
+# the last is incomplete: sorted, one a line.
 in_bash() {
 	bash -c '
 		. ./fdump.bash
@@ -21,7 +22,7 @@ in_bash() {
 		printf "%s\n" "${COMPREPLY[@]}"' bash "$@" | sort -u
 }
 
-# The functions of zsh that offer are replaced by what prints.
+# zsh's completion functions are replaced by functions that print.
 in_zsh() {
 	zsh -f -c '
 		_describe() { print -l -- ${(P)@[-1]%%:*} }

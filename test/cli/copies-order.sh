@@ -1,5 +1,5 @@
 #!/bin/bash
-# Goal: two backups that name the same stores in another order do not wait for each other.
+# Goal: two backups that name the same stores in a different order do not deadlock.
 . "$(dirname "$0")/lib.sh"
 workspace
 fail() { echo "$*"; cat out1 out2; exit 1; }
@@ -8,7 +8,7 @@ echo one >tree/a
 "$FDUMP" store init one
 "$FDUMP" store init two
 
-# Each is written to until there is a file of this name.
+# Each store can be written to only after a file of this name exists.
 hold() {
 	python3 -c '
 import fcntl, os, struct, sys, time
@@ -27,7 +27,7 @@ first=$!
 second=$!
 sleep 0.5
 began=$SECONDS
-touch go-one # who asks for it first has it now, and waits for the other one
+touch go-one # the first backup that asks for this store gets it, and waits for the other one
 sleep 0.5
 kill -STOP $first
 touch go-two
@@ -35,4 +35,4 @@ sleep 0.5
 kill -CONT $first
 wait $first || fail "the first: status $?"
 wait $second || fail "the second: status $?"
-[ $((SECONDS - began)) -lt 6 ] || fail "it took $((SECONDS - began)) s"
+[ $((SECONDS - began)) -lt 6 ] || fail "took $((SECONDS - began)) s"

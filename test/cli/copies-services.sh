@@ -1,6 +1,6 @@
 #!/bin/bash
-# Goal: backups to several store services at once; the same store by two names is refused, or counts
-# once; a restore goes on without a service that has died.
+# Goal: backups to several store services at once; the same store under two names is refused or
+# counts once; a restore goes on without a service that has died.
 . "$(dirname "$0")/lib.sh"
 workspace
 peers
@@ -16,21 +16,22 @@ back -s s1 -s s2
 [ $status = 0 ] || fail "backup: status $status: $(cat out err)"
 grep -q '"copies":2' out && grep -q '"store":"s1"' out && grep -q '"store":"s2"' out || fail "receipts: $(cat out)"
 
-# One store under two names: by its port too, and by its directory, which its service has.
+# One store under two names: with its port too, and with its directory, which the service has open.
 back -s s1 -s "s1:$port"
 [ $status = 2 ] && grep -q 'are the same store' err || fail "twice by name: status $status: $(cat out err)"
 back -s s1 -s ./s1 --lock-wait 0s
 [ $status = 4 ] && grep -q '"copies":1' out && grep -q 'store ./s1 is left behind' err ||
 	fail "by name and directory: status $status: $(cat out err)"
 
-# A folder that only has the name of a service is no store.
+# A folder that merely has the name of a service is not a store.
 mkdir tree/s2
 echo kept >tree/s2/file
 (cd tree && "$FDUMP" backup --config ../config --state ../agent --unencrypted --agent a1 -s s2 -v .) >out 2>err ||
 	fail "beside a folder of that name: $?: $(cat out err)"
 grep -qx s2/file err || fail "left out: $(cat err)"
 
-# One has died: the other is enough to restore, and is told; a backup is one copy short.
+# One service has died: the other is enough for a restore, and the failure is reported; a backup is
+# one copy short.
 kill -9 "${served[s1]}"
 wait "${served[s1]}" 2>/dev/null || true
 mkdir back
@@ -42,7 +43,7 @@ back -s s1 -s s2
 [ $status = 4 ] || fail "backup with one: status $status: $(cat out err)"
 grep -q '"copies":1' out || fail "copies: $(cat out)"
 
-# It is back, and gets what it has missed.
+# The service is back, and gets what it has missed.
 serve s1
 back -s s1 -s s2
 [ $status = 0 ] && grep -q '"copies":2' out || fail "back again: status $status: $(cat out err)"

@@ -1,6 +1,6 @@
 #!/bin/bash
-# Goal: fdump cron prints what a script can read and a person wants to, with
-# the exit statuses that its manual page promises.
+# Goal: fdump cron prints its results in a form for scripts and one for people, with the exit
+# statuses of its manual page.
 set -eu
 FDUMP=${FDUMP:-build/test/fdump}
 scratch=$(mktemp -d)
@@ -8,7 +8,7 @@ trap 'rm -rf "$scratch"' EXIT
 cd "$scratch"
 failed=0
 
-# expect STATUS OUTPUT ERROR ARGUMENTS...: ERROR is a part, "" for none.
+# expect STATUS OUTPUT ERROR ARGUMENTS...: ERROR is a part of the message, "" for none.
 expect() {
 	local want=$1 out=$2 err=$3 status=0
 	shift 3
@@ -30,23 +30,23 @@ expect 0 "2020-03-29T03:00:00+02:00
 2020-03-30T02:01:00+02:00" "" next -n 2 $paris --from 2020-03-28T12:00 '1 2 * * *'
 expect 0 "2020-03-29T03:00:00+02:00
 2020-03-28T02:01:00+01:00" "" prev -n 2 $paris --from 2020-03-29T12:00 '1 2 * * *'
-# Strictly after and before, to the second and within it.
+# Strictly after and before, to the second and within a second.
 expect 0 "2026-01-02T00:00:00+00:00" "" next --tz UTC --from 2026-01-01T00:00:00Z @daily
 expect 0 "2026-01-01T00:00:00+00:00" "" next --tz UTC --from 2025-12-31T23:59:59.9Z @daily
 expect 0 "2025-12-31T00:00:00+00:00" "" prev --tz UTC --from 2026-01-01T00:00:00Z @daily
 expect 0 "2026-01-01T00:00:00+00:00" "" prev --tz UTC --from 2026-01-01T00:00:00.1Z @daily
-# Options may follow; -- ends them.
+# Options may follow arguments; -- ends the options.
 expect 0 "2026-01-01T00:46:00+00:00" "" next '~ * * * *' --seed web1 --tz UTC --from 2026-01-01
 expect 2 "" "column 1: '-5' is not a value" check -- '-5 * * * *'
 expect 0 '{"type":"run","id":"cron.next","time":"2026-01-02T00:00:00+00:00","epoch":1767312000}' "" \
 	next --json --tz UTC --from 2026-01-01 @daily
 }
-# The zone: option, TZ, and what is none.
+# The zone: by option, by TZ, and a wrong one.
 TZ=Asia/Kolkata expect 0 "2016-01-03T14:14:00+05:30" "" next --from 2016-01-03T14:09:03 '14 14 * * *'
 TZ='<+03>-3' expect 0 "2016-01-03T14:14:00+03:00" "" next --from 2016-01-03 '14 14 * * *'
 expect 2 "" "no such time zone" next --tz Europe/Pari @daily
 expect 2 "" "is not the name of a time zone" next --tz ../../etc/passwd @daily
-# Nothing to print.
+# No run to print.
 expect 1 "" "it never runs" next --tz UTC '0 0 30 2 *'
 expect 1 '{"type":"result","id":"cron.none","what":"it never runs: no such date exists"}' "it never runs" prev --tz UTC --json '0 0 30 2 *'
 expect 1 "" "when the agent starts" next --tz UTC @reboot
@@ -71,10 +71,10 @@ The values of its random ranges ('~') are those of the seed 'web1'." "" \
 	explain --seed web1 '~ 3 * * *'
 expect 0 '{"type":"result","id":"cron.explain","expression":"0 12 1 * *","description":"At 12:00 on day 1 of the month.","clock_changes":"A time that a clock change skips, by up to three hours, runs right after the gap; one that it repeats runs once.","wall_clock":false,"both_days":true,"random":false,"reboot":false,"never":false,"minutes":[0],"hours":[12],"days":[1],"months":[1,2,3,4,5,6,7,8,9,10,11,12],"weekdays":[0,1,2,3,4,5,6]}' "" \
 	explain --json '0 12 1 * *'
-# Bytes that are no UTF-8 are JSON all the same.
+# Bytes that are not UTF-8 still give valid JSON.
 "$FDUMP" cron check --json $'\xff * * * *' >out || true
 python3 -c 'import json; d = json.load(open("out")); assert d["expression"] == "\\377 * * * *", d'
-# Wrong usage.
+# Usage errors.
 expect 2 "" "expected one of next, prev, check, explain"
 expect 2 "" "'when': expected one of next, prev" when @daily
 expect 2 "" "next: expected EXPR" next
@@ -84,7 +84,7 @@ expect 2 "" "--count: expected a number" next -n 5x @daily
 expect 2 "" "needs a value" next @daily -n
 expect 2 "" "unrecognized option" next --frm 2026 @daily
 expect 2 "" "is not a time" next --from yesterday @daily
-# A full disk is noticed; the link's name works; help is there.
+# A full disk is noticed; the program works by its link's name; help is there.
 status=0
 "$FDUMP" cron next -n 100000 '* * * * *' >/dev/full 2>err || status=$?
 [ "$status" = 7 ] || { echo "full disk: status $status"; failed=1; }

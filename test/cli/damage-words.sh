@@ -1,9 +1,7 @@
-# Goal: who meets damage is told which entry is lost, where, why and what can be done: once for each
+# Goal: a message about damage says which entry is lost, where, why, and what to do: once for each
 # entry, by unpack and verify of packs, and by restore, cat, export, diff and verify of stores.
-set -eu
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
-cd "$work"
+. "$(dirname "$0")/lib.sh"
+workspace
 fail() { echo "$*"; cat out err; exit 1; }
 run() { # STATUS COMMAND...
 	local want=$1 status=0
@@ -20,7 +18,7 @@ head -c 5000000 /dev/urandom >tree/big
 echo small >tree/small
 touch -d '10 seconds ago' tree/*
 
-# A pack with a damaged block, one that is cut, and what is none.
+# A pack with a damaged block, one that is cut, and a file that is not a pack.
 "$FDUMP" pack -f whole -C tree .
 cp whole hurt
 hurt hurt 2500000
@@ -51,7 +49,7 @@ says 'not a pack, or its beginning is damaged'
 run 5 verify empty
 says 'not a pack: it is empty' out
 
-# A store with a damaged chunk: each command names the entry once, and the way out of it.
+# A store with a damaged chunk: each command names the entry once, and says what to do.
 for s in one two; do "$FDUMP" store init $s >/dev/null; done
 "$FDUMP" backup -s ./one -s ./two --unencrypted --state state -C tree . >/dev/null
 hurt one/volumes/00000001.vol 2500000
@@ -72,8 +70,8 @@ run 5 verify --key key one
 once ': big: '
 says 'dump [0-9a-f]{12} \(.*\): big: lost: chunk'
 says 'one: damaged: fdump store scrub marks what is lost, .*replicate'
-# As it says: another store has it.
-cp -a one mended # a restore mends it
+# Following that advice: another store has the chunk.
+cp -a one mended # a restore repairs the store
 run 0 restore -s ./mended -s ./two --state state -C back latest
 cmp tree/big back/big
 run 5 store scrub one
@@ -82,14 +80,15 @@ says 'big: lost: chunk [0-9a-f]{12}: it is not in the store'
 run 0 store replicate --from ./two one
 run 0 restore -s ./one --state state -C back latest
 
-# The list of files: nothing can be read without it, and restore has no --skip-damaged to offer.
+# The list of files is damaged: nothing can be read without it, and restore can't offer
+# --skip-damaged.
 size=$(stat -c %s two/volumes/00000001.vol)
 for at in $(seq $((size - 400)) -100 $((size - 3000))); do
 	rm -rf three
 	cp -r two three
 	hurt three/volumes/00000001.vol "$at"
 	"$FDUMP" restore -s ./three --state state -C back latest >out 2>err || true
-	! grep -q 'skip-damaged' err || fail "offers what is not there"
+	! grep -q 'skip-damaged' err || fail "offers what does not exist"
 	grep -q manifest err && found=1
 done
 [ "${found-}" ] || fail "no manifest was damaged"

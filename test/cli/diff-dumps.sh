@@ -1,8 +1,7 @@
-# Goal: two dumps are compared by their manifests: what is gone, new, changed, and in what.
-set -eu
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
-cd "$work"
+# Goal: two dumps are compared by their manifests: entries that are gone, new or changed, and in
+# what way they changed.
+. "$(dirname "$0")/lib.sh"
+workspace
 fdump() { "$FDUMP" "$@"; }
 fail() { echo "$*"; cat out; exit 1; }
 status_of() { status=0; "$@" >out || status=$?; }

@@ -1,11 +1,8 @@
-# Goal: what begins with ./ (or, where it is looked for in a dump, with /) means what people mean by it, in patterns
-# as in paths.
-set -eu
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
-cd "$work"
-fail() { echo "$*"; exit 1; }
-is() { # WORDS: the lines are these
+# Goal: a pattern or path that begins with ./ (or, for a lookup in a dump, with /) has the meaning
+# that people expect.
+. "$(dirname "$0")/lib.sh"
+workspace
+is() { # WORDS: the lines are exactly these
 	got=$(tr '\n' ' ')
 	[ "$got" = "$1 " ] || fail "$got, not $1"
 }

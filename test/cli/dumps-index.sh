@@ -1,6 +1,6 @@
 #!/bin/bash
-# Goal: a list of dumps, the newest, retention, and what agents use come from the index: no volume is
-# opened.
+# Goal: listing dumps, finding the newest, retention, and agents' usage work from the index: no
+# volume is opened.
 . "$(dirname "$0")/lib.sh"
 needs strace
 workspace
@@ -14,7 +14,7 @@ for name in a b; do
 done
 "$FDUMP" store quota s one 1G >/dev/null
 
-opens() { # of volumes, by a command
+opens() { # counts the volumes that a command opens
 	strace -f -e trace=open,openat -o trace "$FDUMP" "$@" >out || fail "$*: status $?"
 	grep -c '\.vol"' trace || :
 }
@@ -28,7 +28,7 @@ done
 [ "$("$FDUMP" dumps -s ./s | wc -l)" = 4 ] || fail "dumps: $("$FDUMP" dumps -s ./s)"
 [ "$("$FDUMP" cat -s ./s two/b@latest file)" = "two b" ] || fail "latest is another"
 
-# The same from a rebuilt index, and without what was deleted.
+# The same with a rebuilt index, and without deleted dumps.
 "$FDUMP" dumps -s ./s --json >before
 "$FDUMP" store rebuild s >/dev/null
 "$FDUMP" dumps -s ./s --json | cmp - before || fail "a rebuilt index lists other dumps"

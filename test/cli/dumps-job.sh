@@ -1,6 +1,6 @@
 #!/bin/bash
-# Goal: a dump that was made for a job has the job's slot and plan in its record: `dumps --json`, a rebuilt
-# index and the second reader show them. A dump made by hand has none.
+# Goal: a dump that was made for a job has the job's slot and plan in its record: `dumps --json`, a
+# rebuilt index and the second reader show them. A dump made by hand has neither.
 . "$(dirname "$0")/lib.sh"
 workspace
 mkdir tree

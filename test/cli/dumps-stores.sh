@@ -1,8 +1,7 @@
-# Goal: of several stores `fdump dumps` says which have a dump, in a column and in JSON; of one it does not.
-set -eu
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
-cd "$work"
+# Goal: for several stores `fdump dumps` says which have a dump, in a column and in JSON; for one
+# store it does not.
+. "$(dirname "$0")/lib.sh"
+workspace
 fail() { echo "$*"; cat out; exit 1; }
 back() { "$FDUMP" backup "$@" --unencrypted --state state t >/dev/null; }
 

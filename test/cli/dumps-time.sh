@@ -1,11 +1,11 @@
 #!/bin/bash
-# Goal: the time that `fdump dumps` prints is the one that NAME@TIME chooses by: the commit's, at the end of the
-# backup; a day and a minute mean their end, Z is UTC.
+# Goal: the time that `fdump dumps` prints is the one that NAME@TIME selects by: the time of the
+# commit, at the end of the backup. A day or a minute means its end; Z is UTC.
 . "$(dirname "$0")/lib.sh"
 workspace
 export TZ=Asia/Tokyo
 fail() { echo "$*"; cat out; exit 1; }
-# NAME@TIME is the dump with this in its file, or none.
+# NAME@TIME selects the dump with this text in its file, or none.
 is() {
 	said=$("$FDUMP" cat -s ./s "$1" f 2>out) || true
 	[ "$said" = "$2" ] || fail "$1: $said, not $2"

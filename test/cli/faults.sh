@@ -1,7 +1,6 @@
 #!/bin/bash
-# Goal: no false success, crash or partial file when system calls and
-# allocations fail, reads and writes are short, or the program is killed: a
-# sample of test/faults.py, that has them all.
+# Goal: no false success, crash or partial file when system calls and allocations fail, reads and
+# writes are short, or the program is killed: a sample of test/faults.py, which runs all cases.
 . "$(dirname "$0")/lib.sh"
 needs strace
 run="python3 $SRC/test/faults.py $FDUMP $BUILD/test/shim.so --seed 1 --jobs 2"

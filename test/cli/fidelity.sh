@@ -1,7 +1,7 @@
 #!/bin/bash
-# Goal: a hard tree (test/tree.py) comes back without a difference: through a
-# file, a pipe, with one thread, not compressed, sealed; twice over itself. And
-# equal trees give equal bytes, whatever the number of threads.
+# Goal: a hard tree (test/tree.py) comes back without a difference: through a file, a pipe, with one
+# thread, not compressed, sealed, and twice over itself. Equal trees give equal bytes, whatever the
+# number of threads.
 . "$(dirname "$0")/lib.sh"
 needs root
 workspace
@@ -9,7 +9,7 @@ workspace
 python3 "$SRC/test/tree.py" tree --many 300
 "$FDUMP" key new --no-passphrase key >/dev/null
 
-# same NAME: NAME is what tree is.
+# same NAME: NAME equals tree.
 same() {
 	python3 "$SRC/test/compare.py" tree "$1" >differences || { echo "$1:"; head differences; exit 1; }
 	python3 "$SRC/test/tree.py" --remove "$1"
@@ -34,7 +34,7 @@ trip sealed --to key.pub -- --key key
 "$FDUMP" pack -C tree . | cat >pack
 mkdir pipe
 cat pack | "$FDUMP" unpack -C pipe
-# Over itself: what is there gives way, flags or not.
+# Over itself: existing entries are replaced, whatever their flags.
 chattr -R -f -i -a pipe/flags || true
 cat pack | "$FDUMP" unpack -C pipe
 same pipe

@@ -1,9 +1,7 @@
-# Goal: fdump files with the PATH of a directory lists it and what is below, as list and restore take
-# one; a PATTERN is one as before.
-set -eu
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
-cd "$work"
+# Goal: fdump files with the PATH of a directory lists it and what is below it, as list and restore
+# do; a PATTERN is still a pattern.
+. "$(dirname "$0")/lib.sh"
+workspace
 fail() { echo "$*"; cat got; exit 1; }
 mkdir -p tree/dir/sub tree/dir2 'tree/[x]/in' tree/dir2/sub
 for f in dir/one dir/sub/two dir2/three '[x]/in/four' sub; do echo "$f" >"tree/$f"; done
@@ -11,7 +9,7 @@ for f in dir/one dir/sub/two dir2/three '[x]/in/four' sub; do echo "$f" >"tree/$
 "$FDUMP" backup -s ./s --unencrypted --state state -C tree . >/dev/null
 "$FDUMP" pack -f p -C tree .
 files() { "$FDUMP" files -s ./s latest "$@" >got || fail "files $*: status $?"; }
-# The same as list says.
+# The same output as list's.
 for path in dir dir/ ./dir /dir dir/sub '[x]' . dir2/three; do
 	files -- "$path"
 	"$FDUMP" list -f p "$path" | sort >want
@@ -19,19 +17,19 @@ for path in dir dir/ ./dir /dir dir/sub '[x]' . dir2/three; do
 done
 files dir
 grep -qx dir/sub/two got || fail "not what is below"
-! grep -q dir2 got || fail "another one that begins so"
+! grep -q dir2 got || fail "another name with that beginning"
 files --json dir
 [ "$(wc -l <got)" = 4 ] || fail "--json"
-# A pattern for the name, for the whole path.
+# A pattern for the name, and one for the whole path.
 files 't*'
 [ "$(sort got | tr '\n' ' ')" = "dir/sub/two dir2/three " ] || fail "a name"
 files 'dir/s*'
 [ "$(sort got | tr '\n' ' ')" = "dir/sub dir/sub/two " ] || fail "a path"
-files sub # the file, and what has the same name elsewhere
+files sub # the file, and files of the same name elsewhere
 [ "$(sort got | tr '\n' ' ')" = "dir/sub dir2/sub sub " ] || fail "a name that is a path too"
 files 'dir*/s?b/'
 [ "$(sort got | tr '\n' ' ')" = "dir/sub dir2/sub " ] || fail "a path with '/' at its end"
-# find takes a path as files does.
+# find accepts a path as files does.
 for path in dir/sub /dir/sub ./dir/sub/ dir/sub/ '/d*r/s?b//'; do
 	"$FDUMP" find -s ./s "$path" >got || fail "find $path: status $?"
 	[ "$(sed 's/.*  //' got)" = dir/sub ] || fail "find $path"

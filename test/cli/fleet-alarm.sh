@@ -1,6 +1,6 @@
 #!/bin/bash
-# Goal: a job that gets into trouble is told to the alarm's hook once, also when the manager is started
-# again, and so is its end; the metrics have the state of each job.
+# Goal: when a job gets into trouble, the alarm's hook is called once, even if the manager restarts,
+# and once more when the trouble is over; the metrics contain the state of each job.
 . "$(dirname "$0")/lib.sh"
 workspace
 fleet
@@ -21,7 +21,7 @@ sed 's|^defaults {|&\n  alarm_after = "1s"|' good >m1/etc/manager.conf
 late() { [ $(($(date +%s) - $(stat -c %Y web1/var/agent/cert.pem))) -ge 3 ]; }
 await 5 late
 start_manager m1
-await 5 test -s told || fail "nothing was told: $(cat m1.log)"
+await 5 test -s told || fail "nothing was reported: $(cat m1.log)"
 grep -q '^{"type":"alarm","id":"alarm.raised","alarm":"agent/web1/job/system","kind":"job","role":"agent","name":"web1","job":"system","state":"late","reason":"no dump since .*"critical":true,"since":.*"manager":"m1"}$' told ||
 	fail "$(cat told)"
 grep -q "error: alarm: agent web1, job system: late: " m1.log || fail "$(cat m1.log)"
@@ -33,12 +33,12 @@ status=0
 m1 status --check >out || status=$?
 [ $status = 2 ] && grep -q "^FDUMP CRITICAL - .*system on web1: late: " out || fail "$status $(cat out)"
 
-# Once; and that it is over.
+# The hook was called once; then the trouble ends.
 stop
 rm metrics
 start_manager m1
 await 5 test -s metrics || fail "no metrics again"
-[ "$(wc -l <told)" = 1 ] || fail "told twice: $(cat told)"
+[ "$(wc -l <told)" = 1 ] || fail "reported twice: $(cat told)"
 stop
 cp good m1/etc/manager.conf
 start_manager m1

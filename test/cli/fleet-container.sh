@@ -1,6 +1,6 @@
 #!/bin/bash
-# Goal: an agent whose root has no CAP_SYS_ADMIN, as in many containers: its runs are not whole, and the manager is
-# told why; accept_hidden in agent.conf says that this is right, and they are.
+# Goal: an agent whose root has no CAP_SYS_ADMIN, as in many containers: its runs count as
+# incomplete, and the manager learns why; with accept_hidden in agent.conf they count as complete.
 . "$(dirname "$0")/lib.sh"
 needs root setpriv
 workspace

@@ -1,9 +1,11 @@
 #!/bin/bash
-# Goal: a hard tree (test/tree.py) that an agent backs up as root to two remote stores comes back without a
-# difference: through an operator; with every manager gone; on a new machine, which has an operator's
-# certificate and the key; and with the program, one store's directory and the key alone.
+# Goal: a hard tree (test/tree.py) that an agent backs up as root to two remote stores comes back
+# without a difference: through an operator; with every manager gone; on a new machine that has an
+# operator's certificate and the key; and with nothing but the program, one store's directory and
+# the key.
 #
-# TREE=DIR takes a tree that is there, and COMPARE=PROGRAM compares: PROGRAM TREE COPY, status 0 if equal.
+# TREE=DIR uses an existing tree, and COMPARE=PROGRAM compares: PROGRAM TREE COPY, status 0 if
+# equal.
 . "$(dirname "$0")/lib.sh"
 needs root python3
 workspace
@@ -50,7 +52,7 @@ m1 runs --agent a --json | grep '"result":"ok"' | grep -q '"copies":2' ||
 kill $agent
 wait $agent || :
 
-# back NAME COMMAND...: it restores to the folder NAME; then that is what the tree is.
+# back NAME COMMAND...: COMMAND restores to the folder NAME, which must then equal the tree.
 back() {
 	local name=$1
 	shift
@@ -62,7 +64,7 @@ back() {
 	chattr -R -f -i -a "$name" 2>/dev/null || :
 	python3 "$SRC/test/tree.py" --remove "$name"
 }
-# A machine that has the program, and HOME.
+# A machine that has only the program and HOME.
 bare() {
 	env -i HOME="$1" PATH="$PATH" FDUMP_TEST_TIMES=1000,2000,3000 ${ASAN_OPTIONS:+ASAN_OPTIONS="$ASAN_OPTIONS"} \
 		"$FDUMP" restore --config "$1/etc" --state "$1/var" "${@:2}"

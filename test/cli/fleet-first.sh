@@ -1,7 +1,7 @@
 #!/bin/bash
-# Goal: a first fleet takes a few commands and no editing: setup on the server; a token, and join on the
-# machine, which waits until the first backup is kept. Then status, runs, hosts and run say what is, and the
-# dump can be restored with the fleet's key.
+# Goal: a first fleet takes a few commands and no editing: setup on the server; a token; and join on
+# the machine, which waits until the first backup is stored. Then status, runs, hosts and run show
+# the state, and the dump can be restored with the fleet's key.
 . "$(dirname "$0")/lib.sh"
 workspace
 fleet
@@ -40,18 +40,18 @@ for how in "agent other" "job systm"; do
 	m1 runs --"${how% *}" "${how#* }" >out 2>err || status=$?
 	[ $status = 2 ] && [ ! -s out ] && grep -q "no ${how% *}.* ${how#* } " err || fail "runs of the $how: $status $(cat out err)"
 done
-# A store has the address that it announces; the port of an agent is another one each time.
+# A store is shown with the address that it announces; an agent's port differs each time.
 m1 hosts | grep -q "^store *m1 *connected .* 127.0.0.1:$((base + 1)) " || fail "$(m1 hosts)"
 m1 hosts | grep -q "^agent *web1 *connected .* 127.0.0.1 *[0-9.]*$" || fail "$(m1 hosts)"
 m1 status --all | grep -q "1 job on 1 agent (1 connected): all is well$" || fail "$(m1 status --all)"
-# The store says soon after a commit how much it uses.
+# Soon after a commit the store reports how much it uses.
 used() { m1 hosts --json | grep -q '"name":"m1","role":"store",.*"used":[1-9]'; }
 await 10 used || fail "$(m1 hosts --json)"
 m1 status --json | grep -q '"id":"status.job","agent":"web1","job":"system",.*"next_epoch":' || fail "$(m1 status --json)"
 m1 run system --agent web1 --wait >out || fail "run: $? $(cat out)"
 grep -q "^web1: ok, 1 copy, " out || fail "$(cat out)"
 await 10 known 2 || fail "$(m1 runs)"
-# What is waited for is the run that was ordered, also where several end within a second.
+# run --wait waits for the run that was ordered, even if several end within one second.
 for _ in 1 2 3; do
 	m1 run system --agent web1 --wait --json >out || fail "run: $? $(cat out)"
 	[ "$(grep -o '"run":"[0-9a-f]*"' out | sort | uniq -c | awk '{ print $1 }')" = 2 ] || fail "$(cat out)"
@@ -64,7 +64,7 @@ held() { m1 status | grep -q "web1 *system *held"; }
 await 5 held || fail "$(m1 status)"
 m1 run system --release >/dev/null
 
-# A path of the job that is not there is named wherever the run is.
+# A path of the job that does not exist is named wherever the run is shown.
 sed -i "s|paths = .*|paths = {\"$work/nowhere\", \"$work/src\"}|" m1/etc/manager.conf
 kill -HUP "$manager"
 planned() { [ "$(grep -c "plan of manager m1" web1.agent.log)" = 2 ]; }
@@ -77,7 +77,7 @@ m1 runs --count 1 | grep -qF "$missing" || fail "$(m1 runs)"
 m1 status | grep -qF "$missing" || fail "$(m1 status)"
 grep -qF "job system: partial: $missing" web1.agent.log || fail "$(cat web1.agent.log)"
 
-# For a monitoring system, also where nobody answers.
+# Output for a monitoring system, also if nobody answers.
 status=0
 m1 status --check >out || status=$?
 [ $status = 1 ] && grep -q "^FDUMP WARNING - 1 job on 1 agent: 1 partial; .* | jobs=1 late=0 failed=0 copies=0 " out ||
@@ -91,7 +91,7 @@ wait "$agent" "$store" || :
 away() { m1 status | head -n 1 | grep -q " 1 store not connected"; }
 await 5 away || fail "$(m1 status)"
 
-# A dump knows its job, the slot (0: by order), and the plan that this was in.
+# A dump's record has its job, the slot (0: by order), and the plan's version.
 "$FDUMP" dumps -s "$work/store" --json >out
 [ "$(grep -c '"name":"system"' out)" = "$(wc -l <out)" ] || fail "names: $(cat out)"
 [ "$(grep -c '"slot":0,' out)" = 5 ] && head -n 1 out | grep -q '"slot":1[0-9]*,' || fail "slots: $(cat out)"

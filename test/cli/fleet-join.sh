@@ -1,11 +1,11 @@
 #!/bin/bash
-# Goal: machines join by tokens: each is good once, for its time, for its name; --replace denies the
-# machine before; who was revoked is refused at once, and its name is free again.
+# Goal: machines join by tokens: each is valid once, for its lifetime, for its name; --replace
+# denies the previous machine; a revoked machine is refused at once, and its name is free again.
 . "$(dirname "$0")/lib.sh"
 workspace
 fleet
 
-# Tokens are never arguments; what is none says nothing of what it was.
+# Tokens are never arguments; the error for a malformed token does not repeat it.
 ! at a join fdump-token:2:abc 2>err || fail "a token as argument"
 grep -q "a token can't be an argument" err || fail "$(cat err)"
 ! echo fdump-token:2:geheim | at a join - 2>err || fail "a malformed token"
@@ -21,22 +21,22 @@ grep -q "^Backups are sealed to the key $("$FDUMP" key show keys/backup.key.pub 
 cmp keys/backup.key.pub a/etc/recipients/*.pub
 [ "$(cat a/var/agent/managers)" = "m1 127.0.0.1:$base" ] || fail "managers: $(cat a/var/agent/managers)"
 [ "$(stat -c %a a/var/agent a/var/agent/key.pem | tr '\n' ' ')" = "700 600 " ] || fail "modes"
-# The certificate is the last of all files: with it the agent may start.
+# The certificate is written last of all files: once it exists, the agent may start.
 late=$(find a/var a/etc -type f ! -name agent.conf -newercc a/var/agent/cert.pem)
 [ -z "$late" ] || fail "later than the certificate: $late"
 
-# Used; joined already; mistyped; a byte of the secret changed; other public keys.
+# Refused tokens: used; joined already; mistyped; a byte of the secret changed; other public keys.
 status=0
 at b join - <token 2>err || status=$?
 [ $status = 6 ] && grep -q "already used" err || fail "used: $status $(cat err)"
 grep -q "warning: 127.0.0.1:.*may not join: token: already used" m1.log || fail "$(cat m1.log)"
-[ "$(grep -c "already used" m1.log)" = 1 ] || fail "told more than once: $(cat m1.log)"
+[ "$(grep -c "already used" m1.log)" = 1 ] || fail "reported more than once: $(cat m1.log)"
 [ ! -e b ] || fail "a refused one left files: $(find b)"
 m1 token agent b >token 2>/dev/null
 status=0
 at a join - <token 2>err || status=$?
 [ $status = 3 ] && grep -q "has joined a fleet" err || fail "twice: $status $(cat err)"
-# change FIELD: the token with another byte in it, and the right checksum.
+# change FIELD: prints the token with a byte of the field changed, and the right checksum.
 change() {
 	python3 - token "$1" <<'END'
 import base64, hashlib, sys
@@ -47,7 +47,7 @@ raw += hashlib.sha256(raw).digest()[:4]
 print(head + ":" + base64.urlsafe_b64encode(raw).decode().rstrip("="))
 END
 }
-refused() { # STATUS MESSAGE: the token in `wrong` is refused, and leaves nothing behind
+refused() { # STATUS MESSAGE: the token in `wrong` is refused, and leaves no files
 	status=0
 	at b join - <wrong 2>err || status=$?
 	[ $status = "$1" ] && grep -q "$2" err || fail "wrong: $status $(cat err)"
@@ -67,7 +67,7 @@ change recipients >wrong
 refused 6 "other public keys than the token vouches for"
 change ca >wrong
 refused 6 "."
-at b join - <token >/dev/null || fail "the right one is good still"
+at b join - <token >/dev/null || fail "the right token is still valid"
 
 # A name that is taken.
 ! m1 token agent a 2>err || fail "a second token of a"
@@ -79,12 +79,12 @@ if command -v openssl >/dev/null; then
 	m1 hosts --json | grep -q "\"host\":\"$(host a2)\"" || fail "the new one is not the known one"
 fi
 
-# Stores too; the store's directory is made.
+# Stores join too; the store's directory is created.
 m1 token store s1 2>/dev/null | at s1 join - --store "$work/s1/store" --listen "127.0.0.1:$((base + 1))" >out
 [ -f s1/store/identity ] || fail "no store was made"
 grep -q "listen = \"127.0.0.1:$((base + 1))\"" s1/etc/store.conf || fail "$(cat s1/etc/store.conf)"
 
-# A directory with other files is no store.
+# A directory with other files can't become a store.
 mkdir other
 touch other/file
 m1 token store s2 2>/dev/null >token
@@ -93,7 +93,7 @@ at s2 join - --store "$work/other" --listen 127.0.0.1:1 <token >out 2>err || sta
 [ ! -e s2/var/store/cert.pem ] || fail "the token was used up"
 [ $status != 0 ] && [ ! -e s2/etc/store.conf ] && [ "$(ls other)" = file ] || fail "another directory as store: $(cat out err)"
 
-# Of what a refused token makes nothing stays, neither the store nor its configuration.
+# A refused token leaves nothing: neither a store nor its configuration.
 m1 token store s3 >used 2>/dev/null
 m1 token agent twice >two-agents 2>/dev/null
 at s3 join - --store "$work/s3/store" --listen "127.0.0.1:$((base + 3))" <used >out
@@ -105,7 +105,7 @@ grep -q -- "--store: not for the role of the token, agent" err || fail "$(cat er
 status=0
 at s4 join - </dev/null 2>err || status=$?
 [ $status = 2 ] && grep -q "standard input is empty" err || fail "no token: $status $(cat err)"
-# What is wrong with the options is said before the token is used.
+# Errors in the options are reported before the token is used.
 for listen in 7421 :7421; do
 	! at s4 join - --listen "$listen" <token 2>err || fail "a port alone"
 	grep -q -- "--listen: '$listen' is not an address: write HOST or HOST:PORT" err || fail "$(cat err)"
@@ -130,13 +130,13 @@ m1 revoke agent nobody 2>err || status=$?
 m1 hosts | grep -q "^agent *a .*denied" || fail "$(m1 hosts)"
 m1 token agent a >/dev/null 2>&1 || fail "the name of a revoked one is not free"
 
-# Nobody without an operator's certificate is heard.
+# Without an operator's certificate nobody is served.
 status=0
 "$FDUMP" hosts --config m1/etc --state m1/var --identity b/var/agent 2>err || status=$?
 [ $status = 6 ] && grep -q "not for the role agent (asked as the identity in b/var/agent)" err ||
 	fail "an agent as operator: $status $(cat err)"
 
-# Expired by now, or soon.
+# A token that is expired or about to expire.
 is_old() { [ $(($(date +%s) - $(stat -c %Y late.token))) -ge 2 ]; }
 await 5 is_old
 status=0

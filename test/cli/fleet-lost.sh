@@ -1,7 +1,7 @@
 #!/bin/bash
-# Goal: the only manager of a fleet is lost with its machine, but for the store's directory and the
-# folder of keys. setup makes a new machine of these, to which agents and stores come back by
-# themselves; it shows the runs of before, and the same store takes the next one.
+# Goal: the only manager of a fleet is lost with its machine, except for the store's directory and
+# the folder of keys. setup makes a new machine from these; agents and stores return to it by
+# themselves; it shows the earlier runs, and the same store gets the next one.
 . "$(dirname "$0")/lib.sh"
 export FDUMP_TEST_TIMES=30000,90000,600000,1000
 workspace
@@ -21,7 +21,8 @@ wait "$manager" "$store" 2>/dev/null || :
 cp m1/etc/manager.conf .
 rm -rf m1
 
-# Only with a configuration, which agents will follow, and with the passphrase; nothing is made before.
+# Only with a configuration, which agents will follow, and with the passphrase; nothing is made
+# before.
 again() { m1 setup --name m1 --listen "127.0.0.1:$base" --store "$work/store" --keys "$work/keys" "$@"; }
 status=0
 again --passphrase-file passphrase 2>err || status=$?
@@ -47,10 +48,10 @@ store=$pid
 connected() { m1 hosts | grep -q "^$1 *$2 *connected"; }
 await 10 connected agent web1 || fail "web1: $(cat m1.log web1.agent.log)"
 await 10 connected store m1 || fail "the store: $(cat m1.log m1.store.log)"
-await 10 known 1 || fail "the run of before: $(m1 runs)"
+await 10 known 1 || fail "the previous run: $(m1 runs)"
 m1 runs --json | cmp - before || fail "another run: $(m1 runs --json)"
 
-# The next run; and a manager whose state is put back to an older one gets it again.
+# The next run; and a manager whose state is restored from an older copy gets that run again.
 kill "$manager"
 wait "$manager" || fail "the manager's status: $?"
 cp -r m1/var/manager/db old

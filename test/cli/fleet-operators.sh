@@ -1,7 +1,8 @@
 #!/bin/bash
-# Goal: an operator's command learns of managers and stores that joined after him. Revoking reaches all
-# managers, also for a name of which only one of them has heard, and says which of them don't deny it; who
-# is denied everywhere is refused everywhere. With the first manager dead the others are asked.
+# Goal: an operator's command learns of managers and stores that joined after him. Revoking reaches
+# all managers, even if only one of them knows the name, and says which of them do not deny it; a
+# name that is denied everywhere is refused everywhere. If the first manager is dead the others are
+# asked.
 . "$(dirname "$0")/lib.sh"
 workspace
 fleet
@@ -19,14 +20,14 @@ m1 token store nas2 2>/dev/null | at nas2 join - --store "$work/store2" --listen
 start nas2 store
 store=$pid
 
-# The second manager and the new store are learned; a line that is there keeps what else it has.
+# The second manager and the new store are learned; an existing line keeps the rest of its text.
 sed -i 's/^m1 .*/& # the first/' alice/managers
 learned() { op hosts >/dev/null && grep -qx "m2 127.0.0.1:$((base + 3))" alice/managers && grep -q "^nas2 " alice/stores; }
 await 10 learned || fail "learned: $(cat alice/managers alice/stores nas2.store.log)"
 grep -qx "m1 127.0.0.1:$base # the first" alice/managers || fail "$(cat alice/managers)"
 [ "$(grep -c . alice/managers)" = 2 ] || fail "$(cat alice/managers)"
 op dumps -s nas2 >out 2>&1 || fail "the new store: $(cat out)"
-# Another address is taken over, another uid and key are not.
+# A changed address is adopted; a changed uid or key is not.
 cp alice/stores stores.before
 awk '{ $3 = "00000000000000000000000000000000"; print }' stores.before >stores.other
 awk '{ $2 = "127.0.0.1:1"; print }' stores.other >alice/stores
@@ -36,7 +37,8 @@ cmp alice/stores stores.other || fail "stores: $(cat alice/stores)"
 grep -qx "m2 127.0.0.1:$((base + 3))" alice/managers || fail "$(cat alice/managers)"
 cp stores.before alice/stores
 
-# The second one has never heard of dave; its root signed him, so it takes him, until he is revoked.
+# The second manager does not know dave yet; the root signed his certificate, so it accepts him
+# until he is revoked.
 echo "m2 127.0.0.1:$((base + 3))" >dave/managers
 cp -r dave dave2
 "$FDUMP" hosts --identity "$work/dave" >out || fail "dave at m2"
@@ -55,14 +57,14 @@ status=0
 op revoke operator nobody >out 2>&1 || status=$?
 [ $status = 2 ] && grep -q "no operator nobody has joined" out || fail "an unknown name: $status $(cat out)"
 
-# Root on the first manager is nobody to the second.
+# Root on the first manager's machine has no rights on the second manager.
 status=0
 m1 revoke agent web2 >out 2>&1 || status=$?
 [ $status = 2 ] && grep -qx "m1 denies the agent web2" out && grep -q "m2 was not asked" out &&
 	grep -q "not all managers deny the agent web2" out || fail "by root: $status $(cat out)"
 op revoke agent web2 >out || fail "$? $(cat out)"
 
-# The first one is dead.
+# The first manager is dead.
 kill "$first"
 wait "$first" || fail "m1's status: $?"
 op status >out || fail "status: $(cat out)"
@@ -72,7 +74,7 @@ op revoke store nas2 >out 2>&1 || status=$?
 [ $status = 2 ] && grep -qx "m2 denies the store nas2" out && grep -q "m1" out &&
 	grep -q "not all managers deny the store nas2" out || fail "with a dead one: $status $(cat out)"
 
-# When it is denied itself it counts no more.
+# Once it is denied itself it no longer counts.
 op revoke manager m1 >out 2>&1 || fail "$? $(cat out)"
 grep -qx "m2 denies the manager m1" out || fail "$(cat out)"
 op revoke store nas2 >out 2>&1 || fail "a denied manager counts: $? $(cat out)"

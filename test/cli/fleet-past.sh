@@ -1,8 +1,8 @@
 #!/bin/bash
-# Goal: a store that was down during a backup gets the dump afterwards, dated as on the store that had it
-# first: the agent brings that one's receipt. The receipt is refused, with the reason in the store's log, if
-# it is over 7 days old or no manager names its store; then the copy is dated now. The clock of the second
-# store is ahead, so that it shows which time is kept.
+# Goal: a store that was down during a backup gets the dump afterwards, dated as on the store that
+# had it first, because the agent brings that store's receipt. The receipt is refused, with the
+# reason in the store's log, if it is over 7 days old or no manager names its store; the copy is
+# then dated now. The second store's clock is ahead, which shows the time that is kept.
 . "$(dirname "$0")/lib.sh"
 needs faketime
 workspace
@@ -16,8 +16,8 @@ await 10 grep -q "port $((base + 1))" m1.store.log || fail "$(cat m1.store.log)"
 m1 token agent a 2>/dev/null | at a join - >/dev/null
 printf 's2 127.0.0.1:%s\nm1 127.0.0.1:%s\n' "$((base + 3))" "$((base + 1))" >a/etc/stores
 
-# The member of the dump whose program starts the second store, AHEAD of time, and waits until it is up and,
-# if a manager answers, has been told of the fleet's stores.
+# The dump has a command's output as a member. The command starts the second store, with its clock
+# AHEAD, and waits until it is up and, if a manager answers, knows the fleet's stores.
 cat >late <<'END'
 #!/bin/bash
 . "$SRC/test/cli/lib.sh"
@@ -31,7 +31,8 @@ END
 chmod 755 late
 export WORK=$work FDUMP_TEST_TIMES=2000,2000,2000
 
-# back AHEAD UP NAME: a backup to both. Sets $off, the days by which the copy is dated ahead of the first one.
+# back AHEAD UP NAME: a backup to both stores. Sets $off, the days by which the second store's copy is
+# dated after the first store's.
 back() {
 	local to=() file times status=0
 	for file in a/etc/recipients/*.pub; do to+=(--to "$file"); done
@@ -46,7 +47,7 @@ back() {
 	listed || fail "$(cat out listed)"
 }
 ended() { ! kill -0 "$(cat s2.pid)" 2>/dev/null; }
-# The store itself says the same, from its directory.
+# The store's own directory shows the same.
 listed() { "$FDUMP" dumps -s "$work/s2/store" --json >listed 2>&1 && grep -q "\"committed\":${times[1]}," listed; }
 
 back +3d "differ by" one

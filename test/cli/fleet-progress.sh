@@ -1,6 +1,6 @@
 #!/bin/bash
-# Goal: while a run is under way its manager knows how far it is: status says it, in JSON too, and run --wait
-# shows it on a terminal.
+# Goal: while a run is in progress its manager knows how far it is: status shows it, in JSON too,
+# and run --wait shows it on a terminal.
 . "$(dirname "$0")/lib.sh"
 needs script
 workspace
@@ -13,7 +13,7 @@ await 5 grep -q reloaded m1.log || fail "$(cat m1.log)"
 start m1 store
 store=$pid
 m1 token agent web1 2>/dev/null | at web1 join - >/dev/null
-# The run goes on for as long as its hook does.
+# The run lasts as long as its hook.
 mkdir -p web1/etc/hooks
 cat >web1/etc/hooks/hold <<END
 #!/bin/sh
@@ -29,7 +29,7 @@ ok() { [ "$(m1 runs --json | grep -c '"result":"ok"')" = "$1" ]; }
 await 10 ok 1 || fail "$(m1 runs)"
 m1 status --all | grep -q "web1 *system *ok " || fail "$(m1 status --all)"
 
-# The next one is compared with it.
+# The next run is compared with this one.
 rm go
 script -qefc "$FDUMP run system --wait --config m1/etc --state m1/var" out >/dev/null &
 waits=$!

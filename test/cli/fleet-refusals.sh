@@ -1,8 +1,9 @@
 #!/bin/bash
-# Goal: what an agent refuses, whatever its managers say: a plan with a recipient that is not pinned, with
-# a path outside of what it may read, or without encryption; a store that is not the one it knew. Each is
-# said in its log, and is an alarm in its journal, which the manager gets; the plan before goes on. An
-# operator's commands refuse a replaced store too, until he accepts it.
+# Goal: what an agent refuses, whatever its managers say: a plan with a recipient that is not
+# pinned, with a path outside the permitted ones, or without encryption; and a store that is not the
+# one it knew. Each refusal is in its log, and is an alarm in its journal, which the manager gets;
+# the previous plan stays in force. An operator's commands also refuse a replaced store until the
+# operator accepts it.
 . "$(dirname "$0")/lib.sh"
 workspace
 fleet
@@ -10,7 +11,7 @@ manager=$pid
 mkdir -p a/etc
 printf 'agent {\n  read = {"%s/src"}\n}\n' "$work" >a/etc/agent.conf
 
-# plan TEXT: a configuration with it in the job.
+# plan TEXT: writes a configuration with TEXT in the job.
 plan() {
 	cat >m1/etc/manager.conf <<END
 defaults { stores = {"s1"} }
@@ -38,7 +39,7 @@ head -n 1 out | grep -q ": 1 warning; nothing is backed up yet: " || fail "$(cat
 store one
 one=$pid
 m1 token agent a 2>/dev/null | at a join - >/dev/null
-# It has not begun: all is not well yet.
+# No run has begun: the state is not "ok" yet.
 connected() { m1 hosts | grep -q "^store *s1 *connected"; }
 await 10 connected || fail "$(m1 hosts)"
 m1 status | head -n 1 | grep -q ": 1 without a dump yet (next run: 20..-01-01 00:00 [^)]*)$" || fail "$(m1 status)"
@@ -70,7 +71,7 @@ grep -q "^  plan refused *agent a .*follows: job system is to be stored unencryp
 	fail "$(cat out)"
 head -n 1 out | grep -q ": 1 critical alarm$" || fail "$(cat out)"
 
-# One that never had a plan says why, if it is told to run a job.
+# An agent that never had a valid plan says why when it is ordered to run a job.
 mkdir -p b/etc
 cp a/etc/agent.conf b/etc
 sed -i 's|agents = {"a"}|agents = {"a", "b"}|' m1/etc/manager.conf
@@ -86,11 +87,11 @@ kill "$other"
 wait "$other" || :
 m1 revoke agent b >/dev/null
 
-# The plan before is followed still, and by order too.
+# The previous plan is still followed, also for ordered runs.
 m1 run system --agent a --wait >out || fail "run: $(cat out a.agent.log)"
 await 10 kept 2 || fail "$(m1 runs)"
 
-# Another machine takes the store's name over; the managers agree, the agent does not.
+# Another machine takes over the store's name; the managers accept it, the agent does not.
 plan "paths = {\"$work/src\"}"
 taken() { ! m1 status | grep -q "plan refused"; }
 await 10 taken || fail "$(m1 status)"
@@ -113,7 +114,7 @@ status=0
 "$FDUMP" agent accept s9 --config a/etc --state a/var 2>err || status=$?
 [ $status = 2 ] && grep -q "s9: this agent knows no store of this name" err || fail "$status $(cat err)"
 
-# An operator keeps his own pins, and has what managers announced when he joined.
+# An operator keeps his own pins, which include what the managers announced when he joined.
 m1 token operator alice --keys keys --passphrase-file passphrase >alice.token 2>alice.err &
 token=$!
 await 10 test -s alice.token || fail "$(cat alice.err)"

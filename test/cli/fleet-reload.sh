@@ -1,6 +1,6 @@
 #!/bin/bash
-# Goal: SIGHUP takes a configuration as a whole or not at all: a wrong one changes nothing and is
-# named in the log; a right one reaches the agents that are connected.
+# Goal: SIGHUP loads a configuration as a whole or not at all: a wrong one changes nothing and is
+# named in the log; a right one reaches the connected agents.
 . "$(dirname "$0")/lib.sh"
 workspace
 fleet
@@ -13,7 +13,7 @@ start a agent
 agent=$pid pid=$manager
 await 10 grep -q "plan of manager m1: 1 jobs" a.agent.log || fail "$(cat a.agent.log)"
 
-# Wrong: with file and line; the plan stays.
+# A wrong configuration: reported with file and line; the plan stays.
 cp m1/etc/manager.conf good
 echo 'job "x" { agents = {"*"} paths = {"/x"} schedule = "nonsense" }' >>m1/etc/manager.conf
 kill -HUP $pid
@@ -21,14 +21,14 @@ await 5 grep -q "not reloaded, all is as before" m1.log || fail "$(cat m1.log)"
 grep -q "error: .*m1/etc/manager.conf:$(wc -l <m1/etc/manager.conf): schedule: " m1.log || fail "$(cat m1.log)"
 m1 status --json | grep -c '"type":"job"' | grep -qx 1 || fail "$(m1 status --json)"
 
-# Right: the agent hears of it by itself.
+# A right configuration: the agent learns of it without any action.
 cp good m1/etc/manager.conf
 echo 'job "x" { agents = {"a"} paths = {"/etc/hostname"} schedule = "0 0 1 1 *" }' >>m1/etc/manager.conf
 kill -HUP $pid
 await 5 grep -q "plan of manager m1: 2 jobs" a.agent.log || fail "$(cat a.agent.log)"
 m1 status --json | grep -c '"type":"job"' | grep -qx 2 || fail "$(m1 status --json)"
 
-# A certificate that does not fit is no reason to stop.
+# A certificate that does not match the key does not stop the service.
 mv m1/var/manager/key.pem key
 "$FDUMP" key new --no-passphrase m1/var/manager/key.pem >/dev/null
 kill -HUP $pid

@@ -1,7 +1,7 @@
 #!/bin/bash
-# Goal: a machine is replaced (token --replace) on all managers: those that have not made the token take the
-# new one too, and deny the old one, once the new one calls. One that could not be told refuses it, and says
-# what to do, until the command is repeated.
+# Goal: a machine is replaced (token --replace) on all managers: those that did not make the token
+# accept the new machine too, and deny the old one, once the new one connects. A manager that could
+# not be told refuses the new machine, and says what to do, until the command is repeated.
 . "$(dirname "$0")/lib.sh"
 workspace
 fleet
@@ -12,7 +12,7 @@ m1 token agent a 2>/dev/null | at a join - >/dev/null
 start a agent
 old_agent=$pid
 
-# A second manager, and an operator of both.
+# A second manager, and an operator who knows both.
 enroll operator alice --identity "$work/alice"
 second_manager "$first"
 second=$pid
@@ -27,7 +27,7 @@ host() { "$1" hosts --json | sed -n 's/.*"name":"a","role":"agent","host":"\([0-
 same() { [ -n "$(host on2)" ] && [ "$(host on1)" = "$(host on2)" ]; }
 await 10 same || fail "m2 does not know the agent: $(on1 hosts) $(on2 hosts) $(cat a.agent.log)"
 
-# Nothing changes before the new one calls.
+# Nothing changes before the new machine connects.
 old=$(host on2)
 on1 token agent a --replace >token 2>err || fail "$(cat err)"
 [ "$(host on2)" = "$old" ] || fail "replaced before there is another one"
@@ -39,13 +39,13 @@ await 10 same || fail "m2 refuses the new machine: $(cat m2.log b.agent.log)"
 await 5 grep -q "manager m2.*refuses our certificate" a.agent.log || fail "m2 does not deny the old one: $(cat a.agent.log)"
 kill "$old_agent" "$agent"
 
-# Root on a manager is known to this one only.
+# Root on a manager's machine is known to that manager only.
 status=0
 m1 token agent a --replace >token 2>err || status=$?
 [ $status = 1 ] && grep -q "m2 goes on refusing the new a: it was not asked: .* is good for m1 only.* as root on m2" err ||
 	fail "$status $(cat err)"
 
-# While m2 is away.
+# While m2 is down.
 kill "$second"
 wait "$second" || :
 status=0
@@ -65,7 +65,7 @@ grep -q '"manager":"m2","told":true' out || fail "$(cat out)"
 await 10 same || fail "m2 refuses the new machine: $(cat m2.log c.agent.log)"
 ! taken_twice || fail "the alarm stays: $(on2 status)"
 
-# Of an operator the old one is revoked, everywhere, and the name is free then.
+# When an operator is replaced, the old one is revoked everywhere, and the name is then free.
 status=0
 on1 token operator alice --replace --keys keys 2>err || status=$?
 [ $status = 2 ] && grep -q "an operator has no --replace: 'fdump revoke operator alice' first" err || fail "$status $(cat err)"

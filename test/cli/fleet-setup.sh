@@ -1,8 +1,8 @@
 #!/bin/bash
-# Goal: fdump setup looks before it makes anything: a folder that can't be made, keys that are there
-# already, a store's directory with other files, a port that is taken: each is named, and nothing is
-# left behind, also by what fails later: a second try then succeeds. Missing parents of the store's
-# directory are made.
+# Goal: fdump setup checks before it makes anything: a folder that can't be made, keys that exist
+# already, a store's directory with other files, a port that is taken. Each is named, and nothing is
+# left over, not even by a later failure, so that a second try succeeds. Missing parents of the
+# store's directory are made.
 . "$(dirname "$0")/lib.sh"
 workspace
 echo secret >passphrase
@@ -10,7 +10,7 @@ chmod 600 passphrase
 port=$(free_ports)
 
 setup() { "$FDUMP" setup --name m1 --passphrase-file passphrase --listen 127.0.0.1:$port "$@"; }
-refused() { # WHAT OPTIONS...: it fails, says WHAT, and leaves nothing
+refused() { # WHAT OPTIONS...: it fails, names WHAT, and leaves nothing
 	what=$1
 	shift
 	before=$(find . | sort)
@@ -34,7 +34,7 @@ refused "--address 'm1:7420': expected a name or an address, without a port" \
 refused "--store: quotes, backslashes and line ends can't be in it" \
 	--config etc --state var --store 'st"ore' --keys new
 
-# Found out when store and keys are made: they are taken back, and with them the folders above.
+# Found only when store and keys were made: they are removed again, with the folders above them.
 mkdir -p etc var/manager
 ln -s /nowhere/at/all etc/local.conf
 refused "etc/local.conf" --config etc --state var --store deep/er/store --keys deep/keys
@@ -58,5 +58,5 @@ wait $taken || :
 
 setup --config etc --state var --store deep/er/store --keys deep/keys >out 2>err || fail "$(cat err)"
 [ -d deep/er/store/volumes ] && [ -f deep/keys/root.key ] || fail "$(find deep)"
-grep -q "fdump forget -s m1 --keep-daily" etc/manager.conf || fail "no word of how long dumps are kept: $(cat etc/manager.conf)"
+grep -q "fdump forget -s m1 --keep-daily" etc/manager.conf || fail "does not say how long dumps are kept: $(cat etc/manager.conf)"
 "$FDUMP" manager check etc/manager.conf >out || fail "$(cat out)"

@@ -1,6 +1,7 @@
 #!/bin/bash
-# Goal: what else is wrong with a fleet is told to the alarm's hook as late jobs are, shown by status, and
-# over when it is: a dump far too small, a damaged store, a full one, a clock that is wrong.
+# Goal: other troubles of a fleet are reported to the alarm's hook as late jobs are, shown by
+# status, and reported again when they are over: a dump that is far too small, a damaged store, a
+# full store, a wrong clock.
 . "$(dirname "$0")/lib.sh"
 workspace
 fleet
@@ -28,7 +29,7 @@ known() { m1 runs --json | grep -q '"result":"ok"'; }
 await 20 known || fail "$(m1 runs) $(cat web1.agent.log)"
 m1 status | grep -q "all is well" || fail "$(m1 status)"
 
-# A path that is not there is named.
+# A path that does not exist is named.
 sed -i.one "s|paths = .*|paths = {\"$work/src\", \"$work/gone\"}|" m1/etc/manager.conf
 kill -HUP "$manager"
 two_paths() { grep -q "$work/gone" web1/var/agent/plan; }
@@ -43,7 +44,7 @@ one_path() { ! two_paths; }
 await 10 one_path || fail "$(cat web1.agent.log)"
 m1 run system --wait >out || fail "run: $? $(cat out)"
 
-# Nearly all is gone. Why the run is partial stands in the job's line.
+# Nearly all files are gone. The job's line says why the run is partial.
 find src -type f ! -name '[12]' -delete
 status=0
 m1 run system --wait >out || status=$?
@@ -55,7 +56,7 @@ status=0
 m1 status --check >out || status=$?
 [ $status = 1 ] && grep -q "^FDUMP WARNING - .*critical=0" out || fail "$status $(cat out)"
 
-# A store that is damaged, and full.
+# A store that is damaged and full.
 end "$store"
 vol=$(ls store/volumes/*.vol | head -n 1)
 printf '\xff\xff\xff\xff' | dd of="$vol" bs=1 seek=$(($(stat -c %s "$vol") / 2)) conv=notrunc 2>/dev/null
@@ -84,8 +85,8 @@ m1 status --check >out || status=$?
 m1 status --json | grep -q '"id":"status.alarm","alarm":"store/m1/space","kind":"space","role":"store","name":"m1","job":"","state":"full",.*"critical":true' ||
 	fail "$(m1 status --json)"
 
-# All of it is told, once.
-told() { # HOW OF: how often
+# Each trouble is reported once.
+told() { # HOW OF: how often the hook was called with HOW for OF
 	grep -c "\"id\":\"alarm.$1\",\"alarm\":\"$2\"" told
 }
 end "$manager"
@@ -98,7 +99,7 @@ all_told() {
 }
 await 10 all_told || fail "$(cat told m1.log)"
 
-# What is over is told too; the rest is not told again.
+# What is over is reported too; the rest is not reported again.
 end "$agent"
 start web1 agent
 agent=$pid

@@ -1,7 +1,7 @@
 #!/bin/bash
-# Goal: a pack of 64 KiB with a bit turned over, cut, or with blocks dropped,
-# doubled, moved or put in from another pack is never taken for good, and all
-# that lies in whole blocks is read. (A sample; test/flips.py runs them all.)
+# Goal: a pack of 64 KiB with a flipped bit, cut, or with blocks dropped, doubled, moved or inserted
+# from another pack is never accepted as good, and all entries in whole blocks can be read. (A
+# sample; test/flips.py runs all cases.)
 . "$(dirname "$0")/lib.sh"
 if whole; then
 	python3 "$SRC/test/flips.py" --reader "$BUILD/test/flip" --jobs 2

@@ -1,10 +1,8 @@
-# Goal: forget deletes the dumps that are named, also the last of a name, which the question says; lock dates
-# hold; --name and --agent have the rules look at some only.
-set -eu
-command -v python3 >/dev/null || exit 77
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
-cd "$work"
+# Goal: forget deletes the named dumps, including the last of a name, of which the question warns;
+# locked dumps are kept; --name and --agent limit the rules to some dumps.
+. "$(dirname "$0")/lib.sh"
+needs python3
+workspace
 fail() { echo "$*"; cat out err; exit 1; }
 status_of() { status=0; "$FDUMP" "$@" >out 2>err </dev/null || status=$?; }
 back() { "$FDUMP" backup -s "./$1" --unencrypted --state state -C tree . --name "$2" ${3+--lock "$3"} >out; sed -n 's/^dump \([0-9a-f]*\):.*/\1/p' out; }
@@ -43,7 +41,7 @@ back one other >/dev/null
 locked=$(back one locked 1d)
 host=$("$FDUMP" dumps -s ./one --json | python3 -c 'import json, sys; print(json.loads(sys.stdin.readline())["agent"])')
 
-# What is refused.
+# Dumps that are refused.
 for wrong in "" "--keep-last 1 ${day1:?}" "--name day" "--name day ${day1:?}" "--agent $host ${day1:?}" "${day1:?}"; do
 	# shellcheck disable=SC2086 # words
 	status_of forget -s ./one $wrong
@@ -51,18 +49,18 @@ for wrong in "" "--keep-last 1 ${day1:?}" "--name day" "--name day ${day1:?}" "-
 done
 status_of forget -s ./one --yes "$day1" day@1999-01-01
 [ $status = 2 ] && grep -q 'no such dump' err || fail "one that is not there: status $status"
-[ "$(count day)" = 3 ] || fail "something was deleted all the same"
+[ "$(count day)" = 3 ] || fail "something was deleted nevertheless"
 
-# By id, prefix and name; of several stores by where it is.
+# By id, by prefix and by name; with several stores, by where the dump is.
 status_of forget -s ./one -n "${day1:0:12}"
 [ $status = 0 ] && grep -q "^forget  ${day1:0:12} " out && [ "$(wc -l <out)" = 1 ] && [ "$(count day)" = 3 ] || fail "-n: status $status"
 status_of forget -s ./two -s ./one --yes "${day1:0:12}"
 [ $status = 0 ] && [ "$(count day)" = 2 ] || fail "by prefix: status $status"
-[ "$(tail -n 1 out)" = "The space comes back with: fdump store gc ./one" ] || fail "no word of the space"
+[ "$(tail -n 1 out)" = "The space comes back with: fdump store gc ./one" ] || fail "does not mention the space"
 status_of forget -s ./one --yes "$host/day@latest"
 [ $status = 0 ] && [ "$(count day)" = 1 ] && "$FDUMP" dumps -s ./one | grep -q "$day2_short" || fail "the latest: status $status"
 
-# Where a store can't be read, which one is the latest can't be told.
+# If a store can't be read, it is not known which dump is the latest.
 both=$(back one both)
 sleep 1
 back two both >/dev/null
@@ -71,19 +69,19 @@ status_of forget -s ./one -s ./two --yes both@latest
 [ $status = 2 ] && [ "$(count both)" = 1 ] && "$FDUMP" dumps -s ./one | grep -q "${both:0:12}" || fail "a store is not there: status $status"
 mv away two
 
-# The last of a name: the question says so.
+# The last dump of a name: the question says so.
 asked n forget -s ./one "$old" || fail "asked: status $?"
-grep -q 'last of its name' out && [ "$(count old)" = 1 ] || fail "not said, or not kept"
+grep -q 'last of its name' out && [ "$(count old)" = 1 ] || fail "not reported, or not kept"
 status_of forget -s ./one -n --json old@latest
 grep -q '"last": *true' out || fail "--json does not say so"
 asked y forget -s ./one old@latest "$day2" || fail "asked: status $?"
 [ "$(count old)" = 0 ] && [ "$(count day)" = 0 ] && [ "$(count other)" = 1 ] || fail "not deleted, or others"
 
-# Lock dates hold.
+# Locked dumps are kept.
 status_of forget -s ./one --yes "$locked"
 [ $status = 1 ] && grep -q '^locked' out && [ "$(count locked)" = 1 ] || fail "a locked one: status $status"
 
-# Rules for some.
+# Rules for some of the dumps.
 for i in 1 2 3; do back one day >/dev/null; back one other >/dev/null; done
 status_of forget -s ./one --keep-last 1 --name day --yes
 [ $status = 0 ] && [ "$(count day)" = 1 ] && [ "$(count other)" = 4 ] || fail "--name: status $status"
@@ -92,7 +90,7 @@ status_of forget -s ./one --keep-last 1 --agent nobody --yes
 status_of forget -s ./one --keep-last 2 --agent "$host" --name other --yes
 [ $status = 0 ] && [ "$(count other)" = 2 ] || fail "--agent --name: status $status"
 
-# One whose record can't be read goes by its id, and gc goes on.
+# A dump whose record can't be read is deleted by its id, and gc goes on.
 end=$(stat -c %s one/volumes/00000001.vol)
 lost=$(back one lost)
 truncate -s "$end" one/volumes/00000001.vol
@@ -103,4 +101,4 @@ status_of forget -s ./one -n "$lost"
 status_of forget -s ./one --yes "$lost"
 [ $status = 0 ] || fail "one that can't be read: status $status"
 status_of store gc one
-[ $status = 0 ] || fail "gc behind it: status $status"
+[ $status = 0 ] || fail "gc after it: status $status"

@@ -1,8 +1,6 @@
-# Goal: a dump that is not complete has no good one deleted; forget marks it as dumps does.
-set -eu
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
-cd "$work"
+# Goal: an incomplete dump never causes a good one to be deleted; forget marks it as dumps does.
+. "$(dirname "$0")/lib.sh"
+workspace
 fail() { echo "$*"; cat out err; exit 1; }
 status_of() { status=0; "$FDUMP" "$@" >out 2>err </dev/null || status=$?; }
 

@@ -1,5 +1,5 @@
-# Goal: where one of several stores can't be used forget goes on with the others, whatever their order,
-# and the status is 2; it prints of what it deletes only what it has deleted.
+# Goal: if one of several stores can't be used forget goes on with the others, in whatever order
+# they are named, with status 2; it prints only what it has really deleted.
 . "$(dirname "$0")/lib.sh"
 workspace
 mkdir t

@@ -1,7 +1,7 @@
 #!/bin/bash
-# Goal: a full disk ends pack and unpack with status 7 and a word; nothing stands under a real
-# name that is not whole, nothing is left behind, an older pack is untouched, and
-# when there is room again all goes well. On a tmpfs of its own (root).
+# Goal: on a full disk pack and unpack end with status 7 and a message; only complete files have
+# their real name, nothing is left over, an older pack is kept, and once there is room everything
+# works. On a tmpfs of its own (root).
 . "$(dirname "$0")/lib.sh"
 workspace
 mkdir tree full
@@ -16,7 +16,7 @@ runs() { # STATUS COMMAND...
 	[ "$status" = "$want" ] || { echo "$*: status $status, not $want"; cat said; exit 1; }
 	[ "$want" = 0 ] || grep -qi "no space left" said || { cat said; exit 1; }
 }
-# What is there is what it should be, and nothing else.
+# The existing files are correct, and there are no others.
 whole() {
 	local f
 	[ -z "$(find full -name '.*fdump*')" ] || { find full; exit 1; }
@@ -40,7 +40,7 @@ for threads in 1 2; do
 	whole
 	rm -r full/out
 done
-# No inode left.
+# No inodes left.
 mkdir full/out
 for n in $(seq 150); do : >full/$n; done
 runs 7 unpack -f p -C full/out

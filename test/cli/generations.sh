@@ -1,6 +1,6 @@
 #!/bin/bash
-# Goal: a tree that changes at random, backed up again and again: each dump restores to exactly
-# what was there, after gc and from damaged stores too. test/generations.py does more.
+# Goal: a tree that changes at random is backed up again and again: each dump restores exactly, also
+# after gc and from damaged stores. test/generations.py does more.
 . "$(dirname "$0")/lib.sh"
 count=8
 ! whole || count=30

@@ -1,4 +1,4 @@
 #!/bin/bash
-# Goal: packs of former days are read as they were then, by both readers.
+# Goal: packs written by earlier versions are read with the same result as then, by both readers.
 set -eu
 python3 "$SRC/test/golden.py" check "$FDUMP" "$SRC/test/data/golden"

@@ -1,11 +1,10 @@
 #!/bin/bash
-# Goal: hooks run by name, before and after; one that fails stops the backup; what others may
-# write to is not run. A restore that was cut off goes on without fetching what is there.
+# Goal: hooks run by name, before and after; one that fails stops the backup; one that others may
+# write to is not run. An interrupted restore goes on without fetching what is there already.
 . "$(dirname "$0")/lib.sh"
 workspace
 fdump() { "$FDUMP" "$@"; }
 fail() { echo "$*"; cat out err; exit 1; }
-status_of() { status=0; "$@" >out 2>err || status=$?; }
 
 umask 022
 mkdir tree hooks
@@ -20,7 +19,7 @@ back() { status_of fdump backup -s ./store --unencrypted --state state --hooks h
 
 back --before ready --after told --json
 [ $status = 0 ] || fail "status $status"
-grep -q said err || fail "what a hook prints goes elsewhere"
+grep -q said err || fail "a hook's output goes elsewhere"
 id=$(sed -n 's/.*"dump": *"\([0-9a-f]*\)".*/\1/p' out)
 printf 'before n\nafter 0 %s\n' "$id" | cmp - log
 
@@ -51,9 +50,9 @@ back --before ../hooks/ready
 chmod g+w hooks/ready
 back --before ready
 [ $status = 2 ] || fail "others may write to it: status $status"
-grep -q "others may write" err || fail "not said why"
+grep -q "others may write" err || fail "does not say why"
 
-# For a job, which a plan has, a hook has no capabilities, also as root; by hand it has what its caller has.
+# A hook of a plan's job has no capabilities, even as root; run by hand it has its caller's.
 if [ "$(id -u)" = 0 ] && command -v setpriv >/dev/null; then
 	printf '#!/bin/sh\ngrep -E "^(Cap|NoNew)" /proc/self/status\n' >hooks/status
 	chmod 755 hooks/status
@@ -66,7 +65,8 @@ if [ "$(id -u)" = 0 ] && command -v setpriv >/dev/null; then
 		[ "$(value $set)" = 0000000000000000 ] || fail "$set: $(value $set)"
 	done
 	[ "$(value NoNewPrivs)" = "$(sed -n 's/^NoNewPrivs:[[:space:]]*//p' /proc/self/status)" ] || fail "NoNewPrivs"
-	# Where the bounding set can't be emptied; and as in the agent's unit, where being root gives none.
+	# The bounding set can't be emptied here; and, as in the agent's unit, being root gives no
+	# capabilities.
 	both=+dac_read_search,+sys_admin
 	for with in "--bounding-set=-all,$both" \
 		"--bounding-set=-all,$both --inh-caps=$both --ambient-caps=$both --no-new-privs --securebits=+noroot,+noroot_locked"; do
@@ -83,7 +83,7 @@ chmod 755 hooks/nowhere
 back --before nowhere
 [ $status = 2 ] && grep -q "hook hooks/nowhere: No such file" err || fail "no interpreter: status $status"
 
-# The chunks of what is there already are not needed any more.
+# The chunks of files that are there already are no longer needed.
 mkdir back
 fdump restore -s ./store latest -C back
 rm back/b

@@ -1,6 +1,6 @@
 #!/bin/bash
-# Goal: 'cmake --install' puts everything where Debian looks for it, and the units start what was
-# installed.
+# Goal: 'cmake --install' puts everything where Debian looks for it, and the units start the
+# installed program.
 . "$(dirname "$0")/lib.sh"
 needs cmake
 workspace
@@ -20,5 +20,5 @@ for unit in lib/systemd/system/*.service; do
 	grep -q "^ExecStart=$prefix/bin/fdump [a-z]*$" "$unit" || fail "$unit: ExecStart"
 	! grep '@[A-Za-z_]*@' "$unit" || fail "$unit: see above"
 done
-# Pages are made where scdoc is there.
+# Manual pages are made only if scdoc is there.
 ! command -v scdoc >/dev/null || [ -f share/man/man1/fdump-store.1 ] || fail "no manual pages"

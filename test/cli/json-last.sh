@@ -1,6 +1,6 @@
 #!/bin/bash
-# Goal: with --json there is a last object also of a backup that a signal ends, where there is no such time, and of
-# what prints nothing else.
+# Goal: with --json there is always a last object: also when a signal ends a backup, when no dump
+# has the given time, and when a command prints nothing else.
 . "$(dirname "$0")/lib.sh"
 workspace
 fail() { echo "$*"; cat out err; exit 1; }
@@ -19,7 +19,7 @@ last store.quota '"quota" not in o'
 "$FDUMP" store trust-clock a --json >out 2>err
 last store.trust-clock True
 "$FDUMP" store quota a web 1M >out 2>err
-[ ! -s out ] || fail "text where there was none"
+[ ! -s out ] || fail "text that was not asked for"
 
 for verb in next prev; do
 	status=0

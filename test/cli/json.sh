@@ -1,20 +1,19 @@
-# Goal: find and forget speak JSON, one object a line with type and id; whatever command fails with
-# --json ends with one object for the error, which has the exit status, and says it on standard error too.
-set -eu
-command -v python3 >/dev/null || exit 77
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
-cd "$work"
+# Goal: find and forget print JSON, one object a line with type and id; every command that fails
+# with --json ends with an object for the error, which has the exit status, and prints the error on
+# standard error too.
+. "$(dirname "$0")/lib.sh"
+needs python3
+workspace
 fail() { echo "$*"; cat out err; exit 1; }
 status_of() { status=0; "$FDUMP" "$@" >out 2>err || status=$?; }
-# The lines of `out`, all of them JSON, as `l`; exit status as `status`.
+# Parses the lines of `out`, all of them JSON, into `l`; the exit status is in `status`.
 check() { python3 -c "
 import json, sys
 status = int(sys.argv[1])
 l = [json.loads(line) for line in open('out')]
 assert all(o['type'] and o['id'] for o in l), l
 $1" "$status" || fail "not so: $1"; }
-# Nothing but the error, which is the last line.
+# There is nothing but the error, which is the last line.
 failed() { # STATUS ID
 	[ "$status" = "$1" ] || fail "status $status, not $1"
 	check "assert (l[-1]['type'], l[-1]['id'], l[-1]['exit']) == ('error', '$2', status), l
@@ -57,7 +56,7 @@ failed 2 error.usage
 status_of forget -s ./s --keep-last 1 --yes --json
 [ $status = 1 ] || fail "forget: status $status"
 check "assert len(l) == 4 and not l[-1]['dry_run'] and l[-1]['forgotten'] == 2, l"
-[ "$("$FDUMP" dumps -s ./s | wc -l)" = 4 ] || fail "forget forgot otherwise"
+[ "$("$FDUMP" dumps -s ./s | wc -l)" = 4 ] || fail "forget deleted others"
 
 # what would be restored
 status_of restore -s ./s -n --json backup@latest one
@@ -118,11 +117,11 @@ assert r['id'] == 'unpack.result' and r['damaged'] == 1 and r['missing'] == 0 an
 status_of verify --json p
 failed 5 error.damage
 
-# Where the pack goes to standard output, its objects do not.
+# If the pack goes to standard output, its objects do not.
 status_of pack --json -C tree -T nowhere
 [ $status = 2 ] && [ ! -s out ] && grep -q '"id":"error.io"' err || fail "pack: status $status"
 
-# Without --json, and when all is well, there is none.
+# Without --json, or if nothing fails, there is no such object.
 status_of find -s ./nowhere x
 [ $status = 2 ] && [ ! -s out ] || fail "without --json"
 status_of export -s ./s --json latest

@@ -1,5 +1,5 @@
-# Goal: a file that holds a secret and is open to others is refused, and the
-# message says how to mend it; a plain public half may be open.
+# Goal: a file that holds a secret and is readable by others is refused, and the message says how to
+# fix it; a public half may be readable by others.
 set -eu
 dir=$(mktemp -d)
 trap 'rm -rf "$dir"' EXIT
@@ -21,7 +21,7 @@ done
 chmod 644 plain.pub
 "$FDUMP" key show plain.pub >/dev/null
 
-# So is a passphrase file.
+# The same for a passphrase file.
 echo secret >pass
 chmod 644 pass
 rc=0

@@ -1,5 +1,5 @@
-# Goal: `fdump key new` writes both halves with the right modes, replaces
-# nothing, and leaves nothing else behind.
+# Goal: `fdump key new` writes both halves with the right modes, replaces no file, and leaves
+# nothing else.
 set -eu
 dir=$(mktemp -d)
 trap 'rm -rf "$dir"' EXIT
@@ -12,7 +12,7 @@ umask 022
 [ "$(stat -c %a a a.pub b b.pub | tr '\n' ' ')" = "600 644 600 600 " ]
 [ "$(wc -l <a)" = 2 ]
 
-# The two halves know the same id, and it is what was reported.
+# Both halves have the id that was reported.
 id=$("$FDUMP" key show a | awk '$1 == "key" { print $2 }')
 [ "$id" = "$("$FDUMP" key show a.pub | awk '$1 == "key" { print $2 }')" ]
 grep -q "$id" out
@@ -28,5 +28,5 @@ refused() {
 }
 refused a
 rm a
-refused a # a.pub alone is in the way as well
+refused a # a.pub alone is also in the way
 [ "$(ls | tr '\n' ' ')" = "a.pub b b.pub out " ]

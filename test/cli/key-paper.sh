@@ -1,5 +1,4 @@
-# Goal: a key printed for paper and typed in again is the same key, and a
-# mistyped line is named.
+# Goal: a key printed on paper and typed in again is the same key, and a mistyped line is named.
 set -eu
 dir=$(mktemp -d)
 trap 'rm -rf "$dir"' EXIT
@@ -23,11 +22,11 @@ for key in a b; do
 	cmp $key back
 	rm back back.pub
 done
-# The form of a protected key holds no more than the file: still protected.
+# The form of a protected key contains no more than the file: it is still protected.
 "$FDUMP" key import back <paper >/dev/null
 "$FDUMP" key show back | grep -q 'protected *yes'
 
-# refused TEXT: what is on standard input is no key, and the message has TEXT.
+# refused TEXT: standard input is not a key, and the message contains TEXT.
 refused() {
 	rc=0
 	"$FDUMP" key import new >out 2>err || rc=$?
@@ -45,7 +44,7 @@ echo hello | refused "number"
 : | refused "missing: line 01"
 head -c 100000 /dev/zero | refused "too long"
 
-# What exists, and is not replaced is not replaced.
+# Existing files are not replaced.
 rc=0
 "$FDUMP" key import a <paper 2>err || rc=$?
 [ $rc = 2 ]

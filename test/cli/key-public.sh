@@ -1,5 +1,5 @@
-# Goal: the public half comes back from the secret one, byte for byte, and a
-# wrong passphrase gets nothing.
+# Goal: the public half is recovered from the secret one, byte for byte; a wrong passphrase gives
+# nothing.
 set -eu
 dir=$(mktemp -d)
 trap 'rm -rf "$dir"' EXIT
@@ -21,10 +21,10 @@ rc=0
 [ $rc = 6 ] && [ ! -s out ]
 grep -q "wrong passphrase" err
 
-# A pipe is a passphrase file as well.
+# A pipe can be a passphrase file too.
 "$FDUMP" key public --passphrase-file <(echo right) c 2>/dev/null | cmp - c.pub
 
-# Without a terminal it does not wait for one, but says what to do.
+# Without a terminal it does not wait for a passphrase, but says what to do.
 rc=0
 setsid --wait "$FDUMP" key public c >out 2>err </dev/null || rc=$?
 [ $rc = 2 ] && [ ! -s out ]

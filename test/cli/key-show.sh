@@ -1,5 +1,5 @@
-# Goal: `fdump key show` tells what a file is, without its passphrase; what is
-# no key is refused by its name.
+# Goal: `fdump key show` says what a file is, without its passphrase; a file that is not a key is
+# refused by name.
 set -eu
 dir=$(mktemp -d)
 trap 'rm -rf "$dir"' EXIT

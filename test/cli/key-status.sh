@@ -1,8 +1,7 @@
-# Goal: a key or passphrase file that is not as it must be is status 3, wherever; damage that diff finds is 5.
-set -eu
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
-cd "$work"
+# Goal: a key or passphrase file that is not usable is status 3 in every command; damage that diff
+# finds is status 5.
+. "$(dirname "$0")/lib.sh"
+workspace
 umask 077
 fail() { echo "$*"; cat out err; exit 1; }
 wants() { # STATUS ARGUMENTS
@@ -26,7 +25,7 @@ chmod 644 shown
 "$FDUMP" store init store
 "$FDUMP" backup -s ./store --to key.pub --state state t >/dev/null
 
-for bad in pass key; do # no key, the wrong half
+for bad in pass key; do # not a key, the wrong half
 	wants 3 pack -f new --to $bad t
 	wants 3 backup -s ./store --to $bad --state state t
 done

@@ -1,5 +1,5 @@
-# Goal: on a terminal the passphrase is asked for without echo, twice if it is
-# new; an interrupt leaves the terminal as it was.
+# Goal: on a terminal the passphrase is asked for without echo, and twice if it is new; an interrupt
+# restores the terminal's settings.
 set -eu
 dir=$(mktemp -d)
 trap 'rm -rf "$dir"' EXIT
@@ -31,7 +31,7 @@ def talk(args, answers):
             shown += got
             seen += got
         if answers and answers[0][0] in seen:
-            # The prompt is written when echo is off already.
+            # The prompt is written after echo is switched off.
             assert not termios.tcgetattr(fd)[3] & termios.ECHO
             seen = b""
             os.write(fd, answers.pop(0)[1])
@@ -60,7 +60,7 @@ assert code == 2 and b"empty" in shown, (code, shown)
 code, shown, _ = talk(["new", "l"], [(b"New", b"x" * 1025 + b"\n")])
 assert code == 2 and b"longer" in shown, (code, shown)
 
-# Ctrl-C: the terminal is kept open here by a shell that outlives the command.
+# Ctrl-C: a shell that outlives the command keeps the terminal open.
 pid, fd = pty.fork()
 if pid == 0:
     signal.signal(signal.SIGINT, signal.SIG_IGN)

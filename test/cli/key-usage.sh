@@ -1,5 +1,5 @@
-# Goal: help is complete and on standard output; wrong usage is status 2 and
-# says what is wrong; a full disk is no success.
+# Goal: help is complete and on standard output; wrong usage is status 2 with a message that says
+# what is wrong; a full disk is a failure.
 set -u
 dir=$(mktemp -d)
 trap 'rm -rf "$dir"' EXIT

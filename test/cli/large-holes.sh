@@ -1,11 +1,11 @@
 #!/bin/bash
-# Goal: what a file with terabytes of holes costs follows its data, in every command; it is
-# proved by a digest of its own kind, which is never compared with a SHA-256.
+# Goal: the cost of a file with terabytes of holes depends on its data only, in every command; the
+# content is proved by a digest of its own kind, which is never compared with a SHA-256.
 . "$(dirname "$0")/lib.sh"
 needs python3
 workspace
-fdump() { timeout 60 "$FDUMP" "$@"; } # by SHA-256 over the holes each of these takes an hour
-sound() { # what the tree and its copy in DIR have in common
+fdump() { timeout 60 "$FDUMP" "$@"; } # with SHA-256 over the holes each command would take an hour
+sound() { # properties that the tree and its copy in DIR must share
 	python3 - "$1" <<'PY'
 import os, sys
 for name in "image", "lastlog", "tail":
@@ -35,7 +35,7 @@ with open("tree/image", "wb") as f: # data at odd places, of odd lengths
     for i in range(pieces):
         f.seek(size // pieces * i + i)
         f.write(os.urandom(100 + i))
-with open("tree/lastlog", "wb") as f: # all hole
+with open("tree/lastlog", "wb") as f: # a single hole
     f.truncate(1200 << 30)
 with open("tree/tail", "wb") as f: # data up to the last byte
     f.truncate(2 << 30)
@@ -44,7 +44,7 @@ with open("tree/tail", "wb") as f: # data up to the last byte
 PY
 echo small >tree/small
 
-# A pack, through pipes both ways.
+# A pack, through pipes in both directions.
 fdump pack -C tree . | cat >p.fdump
 [ "$(stat -c %s p.fdump)" -lt 4000000 ] || fail "a large pack"
 fdump verify p.fdump >/dev/null
@@ -58,7 +58,7 @@ mkdir part
 fdump unpack -f p.fdump -C part image
 cmp -n 1000000 part/image tree/image
 
-# Into a file cat leaves the holes, into what has something behind it the zeros.
+# In a file cat leaves the holes; before existing data it writes the zeros.
 mkdir catted
 for name in image lastlog tail; do fdump cat -f p.fdump "$name" >"catted/$name"; done
 sound catted
@@ -72,15 +72,15 @@ cmp tree/some part/some
 (echo begin && cat tree/some) | cmp - part/appended
 rm tree/some
 
-# Listed: what sha256sum can't be asked for is left out, and said.
+# Lists: files whose sum sha256sum can't compute are left out, with a message.
 fdump list --sums -f p.fdump >sums 2>said
 (cd tree && sha256sum --quiet -c) <sums
 [ "$(wc -l <sums)" = 1 ] || fail "sums: $(cat sums)"
-for name in image lastlog tail; do grep -q "^fdump: $name: left out" said || fail "not said: $name"; done
+for name in image lastlog tail; do grep -q "^fdump: $name: left out" said || fail "not reported: $name"; done
 [ "$(fdump list --json -f p.fdump | grep -c '"sparse_sha256":"[0-9a-f]\{64\}"')" = 3 ]
 [ "$(fdump list --json -f p.fdump | grep -c '"sha256"')" = 1 ]
 
-# A byte that differs is found, wherever.
+# A changed byte is found anywhere.
 echo y | dd of=unpacked/image bs=1 seek=1500G count=1 conv=notrunc status=none
 printf z | dd of=unpacked/tail bs=1 seek=$(((2 << 30) - 1)) conv=notrunc status=none
 fdump diff -f p.fdump -C unpacked >out && fail "no difference"
@@ -88,7 +88,7 @@ for name in image tail; do grep -q "^changed $name:.*content" out || fail "$(cat
 grep -q lastlog out && fail "$(cat out)"
 rm -r unpacked
 
-# Backed up, sealed and not; the second run keeps it.
+# Backed up, sealed and not; the second run keeps the references.
 fdump key new --no-passphrase key >/dev/null
 for how in "--to key.pub" --unencrypted; do
 	fdump store init "store$how"
@@ -107,8 +107,8 @@ for how in "--to key.pub" --unencrypted; do
 	fdump diff -f e.fdump -C tree
 done
 
-# The digest is of the content: with fewer holes it is the same, also where a new one would be of
-# the other kind. Between two dumps nothing is read, so it is not known.
+# The digest depends on the content: with fewer holes it is the same, even if a new digest would be
+# of the other kind. A comparison of two dumps reads no data, so there the result is "not known".
 mkdir both
 truncate -s 1060M both/f
 touch stamp
@@ -125,13 +125,13 @@ ids=$(fdump dumps -s ./s --json | sed -n 's/.*"dump":"\([0-9a-f]*\)".*/\1/p')
 fdump diff -s ./s $ids >out && fail "no difference"
 grep -q '^changed f: holes$' out || fail "$(cat out)"
 
-# A limit on the size of files is told, with the size; the rest is there.
+# A limit on file size is reported, with the size; the other files are there.
 mkdir limited
 (ulimit -f 2000000 && fdump unpack -f p.fdump -C limited) 2>said && fail "over the limit"
 grep -q "image: can't be written: its 3298534883328 bytes are more than this file system" said || fail "$(cat said)"
 [ "$(ls limited)" = small ] || fail "left: $(ls limited)"
 
-# tmpfs has holes too.
+# The same on tmpfs, which has holes too.
 [ "$(id -u)" = 0 ] || exit 0
 mkdir memory
 mount_tmpfs size=100m memory

@@ -1,6 +1,6 @@
 #!/bin/bash
-# Goal: what a later version may add to a TAIL is passed by, and is no damage,
-# though an index that repeats it can't be compared.
+# Goal: a key that a later version may add to a TAIL is ignored, and is not damage, although an
+# index that repeats it can't be compared.
 set -eu
 tmp=$(mktemp -d)
 trap 'rm -rf "$tmp"' EXIT
@@ -20,7 +20,7 @@ status=0
 "$FDUMP" verify pack.fdump >out || status=$?
 [ $status = 1 ] || { echo "exit $status"; cat out; exit 1; }
 grep -q '3 entries' out
-# The next index is compared again: this one lists another size.
+# The next index is compared again: it lists another size.
 PYTHONPATH="$SRC/test" python3 - >pack.fdump <<'PY'
 import sys
 from packmake import Pack

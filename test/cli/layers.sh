@@ -1,8 +1,7 @@
-# Goal: each layer includes only what it may: cmd uses rpc, pack, cron and lib;
-# those three use lib and themselves; lib uses lib. A library's headers are
-# included in its one place only, and in none of lib's headers. Within a folder
-# no files call each other in a circle. No file is over 800 lines and no function
-# over 80; that holds for the tests too. No wait is by the clock that can be set.
+# Goal: each layer includes only what it may: cmd uses rpc, pack, cron and lib; those three use lib
+# and themselves; lib uses lib. The headers of a third-party library are included in one place only,
+# and in none of lib's headers. Within a folder files do not call each other in a circle. No file is
+# over 800 lines and no function over 80, in the tests too. No wait uses the clock that can be set.
 set -u
 circles=$(cd "$(dirname "$0")/.." && pwd)/circles.py
 sizes=$(cd "$(dirname "$0")/.." && pwd)/sizes.py
@@ -10,19 +9,19 @@ cd "${SRC:-.}" || exit 1
 bad=$(mktemp)
 trap 'rm -f "$bad"' EXIT
 
-includes() { # FOLDER: file:"header" or file:<header>
+includes() { # FOLDER: prints file:"header" or file:<header>
 	grep -ro --include='*.[ch]' '^[[:blank:]]*#[[:blank:]]*include[[:blank:]]*[<"][^>"]*[>"]' "$1" |
 		sed 's/#[[:blank:]]*include//; s/[[:blank:]]//g'
 }
 
-# may FOLDER PATTERN: of our own headers, only those.
+# may FOLDER PATTERN: of our own headers, FOLDER includes only those.
 may() {
 	[ -d "$1" ] || return 0
 	includes "$1" | grep ':"' | grep -vE ":\"($2)/[^\"]*\"$" |
 		sed "s~$~  ($1 may use only: $2)~"
 }
 
-# only HEADERS WHERE: these headers, in no other files.
+# only HEADERS WHERE: no other files include these headers.
 only() {
 	for folder in lib pack cron rpc cmd; do
 		[ ! -d $folder ] || includes $folder
@@ -40,11 +39,11 @@ only() {
 	[ ! -d cmd/agent ] || includes cmd/agent | grep ':"cmd/manager/' |
 		grep -vE ':"cmd/manager/(plan|slots|report|proto|uplink)\.h"' |
 		sed 's~$~  (an agent uses of the manager only what the two say to each other)~'
-	# Signals, processes and their ends are the commands'.
+	# Signals, processes and exits belong to the commands.
 	for where in cmd/store cmd/dump cron lib/db.c; do
 		[ ! -e $where ] || grep -rnE --include='*.c' '\b(sigaction|signal|fork|alarm|_?exit) ?\(' $where
 	done
-	# Waits are by the clock that nobody sets: lib/mutex, lib/uptime.
+	# Waits use the clock that can't be set: lib/mutex, lib/uptime.
 	for folder in lib pack cron rpc cmd; do
 		[ ! -d $folder ] || grep -rnE --include='*.c' '_timed(wait|join_np|lock)' $folder
 	done
@@ -65,7 +64,7 @@ folders=
 for folder in lib pack cron rpc cmd cmd/*/; do
 	[ ! -d "$folder" ] || folders="$folders ${folder%/}"
 done
-# shellcheck disable=SC2086 # a row of folders
+# shellcheck disable=SC2086 # a list of folders
 python3 "$circles" $folders >>"$bad"
 for folder in test test/*/; do
 	[ ! -d "$folder" ] || folders="$folders ${folder%/}"
@@ -75,7 +74,7 @@ python3 "$sizes" $folders >>"$bad"
 cat "$bad"
 [ ! -s "$bad" ] || exit 1
 
-# The rules find what they are for.
+# The rules do find violations.
 scratch=$(mktemp -d)
 trap 'rm -rf "$bad" "$scratch"' EXIT
 if [ "${1:-}" != again ]; then

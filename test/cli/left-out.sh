@@ -1,6 +1,6 @@
-# Goal: what is left out is told: a PATH that is a link to a directory (with a slash at its end it is
-# followed), each mount that --one-file-system does not enter, a pattern for one path that matched
-# nothing; by backup and by pack.
+# Goal: backup and pack report what they leave out: a PATH that is a link to a directory (with a
+# slash at its end it is followed), each mount that --one-file-system does not enter, and a pattern
+# for one path that matched nothing.
 . "$(dirname "$0")/lib.sh"
 workspace
 mkdir -p data/home
@@ -40,6 +40,6 @@ for how in pack backup; do
 	run $how data --one-file-system
 	[ "$(grep -c 'data/mounted: another file system' err)" = 1 ] || fail "$how --one-file-system: $(cat err)"
 	grep -qx data/mounted <<<"$names" && ! grep -q mounted/file <<<"$names" || fail "$how --one-file-system: $names"
-	run $how data data/mounted --one-file-system # a PATH of its own, within another
+	run $how data data/mounted --one-file-system # a PATH of its own, inside another one
 	grep -qx data/mounted/file <<<"$names" && ! grep -q 'another file system' err || fail "$how, both: $names"
 done

@@ -1,6 +1,6 @@
 #!/bin/bash
-# Goal: a test that uses lib.sh ends with its own status, whatever its clean-up meets, and leaves neither folders
-# nor processes behind; one that lacks something is skipped.
+# Goal: a test that uses lib.sh ends with its own status, whatever happens in its clean-up, and
+# leaves neither folders nor processes; one that lacks something is skipped.
 . "$(dirname "$0")/lib.sh"
 workspace
 mkdir tmp bin
@@ -8,7 +8,7 @@ printf '#!/bin/sh\nexit 32\n' >bin/mount
 cp bin/mount bin/umount
 chmod +x bin/*
 
-# ends STATUS LINES: a test of these lines.
+# ends STATUS LINES: runs a test that consists of these lines.
 ends() {
 	local status=0
 	printf '. "%s/test/cli/lib.sh"\nworkspace\n%s\n' "$SRC" "$2" >one.sh
@@ -25,14 +25,14 @@ ends 77 'skip why'
 ends 77 'needs sh something-that-is-nowhere'
 grep -qx 'skipped: needs something-that-is-nowhere' out || fail "does not say what it needs: $(cat out)"
 ends 77 'mkdir m; mount_tmpfs size=1m m'
-# What should be unmounted can't be.
+# A folder that should be unmounted can't be.
 ends 77 'mounts+=("$work/nowhere"); skip why'
 ends 0 'mounts+=("$work/nowhere")'
 ends 5 'mounts+=("$work/nowhere"); exit 5'
-# What rm alone does not remove.
+# Files that rm alone does not remove.
 ends 0 'mkdir -p closed/in; touch closed/in/file; chmod 0 closed/in closed'
 [ "$(id -u)" != 0 ] || ends 77 'touch file; chattr +i file 2>/dev/null || :; skip why'
-# Left in the background: one that ends at SIGTERM, and one that does not.
+# Processes in the background: one that ends at SIGTERM, and one that does not.
 # shellcheck disable=SC2016 # of the test
 ends 4 'sleep 60 & bash -c "trap : TERM; while :; do sleep 1; done" & echo $! >'"$work/pid"'; exit 4'
 await 5 test ! -d "/proc/$(cat pid)" || fail "a process is left"

@@ -1,12 +1,11 @@
-# What the shell tests share: their surroundings, skipping, and cleaning up. A test begins with
+# Helpers that the shell tests share: environment, skipping, cleaning up. A test begins with
 #
 #	. "$(dirname "$0")/lib.sh"
 #	needs root strace
 #	workspace
 #
 # and may then be run by hand: bash test/cli/NAME.sh (with the program of build/test, or of BUILD).
-# Its exit status is its own, whatever comes of cleaning up: 77 stays a skip where nothing was
-# mounted yet, and a failure stays a failure.
+# Cleaning up does not change the exit status: a skip stays a skip (77), and a failure a failure.
 # shellcheck shell=bash
 
 set -eu
@@ -23,14 +22,20 @@ fail() {
 	exit 1
 }
 
+# status_of COMMAND...: runs it; its exit status is in $status, its output in the files out and err.
+status_of() {
+	status=0
+	"$@" >out 2>err || status=$?
+}
+
 # skip WHY...: ends the test as skipped.
 skip() {
 	echo "skipped: $*"
 	exit 77
 }
 
-# needs WHAT...: skips the test unless all of it is there: root, strace (one that may trace), or any
-# program.
+# needs WHAT...: skips the test unless all of these are available: root, strace (which must be
+# allowed to trace), or any program.
 needs() {
 	local what
 	for what; do
@@ -46,20 +51,21 @@ needs() {
 	done
 }
 
-# workspace: makes a folder, $work, and goes there. It is removed at the end.
+# workspace: makes a folder, $work, and changes to it. It is removed at the end.
 workspace() {
 	work=$(mktemp -d)
 	cd "$work"
 }
 
-# mount_tmpfs OPTIONS DIR: until the end of the test. Skips the test where that can't be done.
+# mount_tmpfs OPTIONS DIR: mounts it until the end of the test. Skips the test if it can't mount.
 mount_tmpfs() {
 	needs root mount umount
 	mount -t tmpfs -o "$1" none "$2" 2>/dev/null || skip "may not mount"
 	mounts+=("$(cd "$2" && pwd)")
 }
 
-# await SECONDS COMMAND...: until it succeeds, asked twenty times a second.
+# await SECONDS COMMAND...: runs the command twenty times a second until it succeeds. Returns 1 if
+# it never does.
 await() {
 	local tries=$(($1 * 20)) i
 	shift
@@ -70,18 +76,19 @@ await() {
 	return 1
 }
 
-# whole: whether all of a campaign is asked for (test/all.sh campaign), and not its sample.
+# whole: true if the whole campaign is to run (test/all.sh campaign), not just its sample.
 whole() {
 	[ -n "${FDUMP_WHOLE:-}" ]
 }
 
-# aged PROGRAM...: runs it; to it all that was done to files was done ten seconds before (their ctime; mtime
-# can be set by touch). What was touched just before a backup is read again by the next one.
+# aged PROGRAM...: runs it as if all changes to files (their ctime) had happened ten seconds
+# earlier; mtime can be set by touch. A file that was changed just before a backup is read again by
+# the next one.
 aged() {
 	LD_PRELOAD=$BUILD/test/shim.so SHIM_AGED=10 "$@"
 }
 
-# free_ports: prints a port on loopback at which, and at the five after it, nobody listens.
+# free_ports: prints a port on loopback such that nobody listens on it or on the five after it.
 free_ports() {
 	local port i tries
 	for ((tries = 0; tries < 50; tries++)); do
@@ -95,9 +102,10 @@ free_ports() {
 	skip "no free ports"
 }
 
-# fleet: a manager named m1 with its store's directory, on free ports, its log in m1.log; $pid is the
-# manager's. Its job backs up src, which has one file, instead of what is this machine's. m1 COMMAND ARGUMENTS...: runs a command as root on that machine. Each NAME has its own
-# configuration and state in NAME/etc and NAME/var.
+# fleet: starts a manager named m1 with a store's directory, on free ports. $pid is the manager's
+# process, m1.log its log. Its job backs up src, which has one file. m1 COMMAND ARGUMENTS...: runs a
+# command as root on that machine. Each machine NAME has its own configuration and state in NAME/etc
+# and NAME/var.
 at() {
 	local name=$1 command=$2
 	shift 2
@@ -106,7 +114,7 @@ at() {
 m1() {
 	at m1 "$@"
 }
-start() { # NAME COMMAND: a service, its log in NAME.COMMAND.log, its process in $pid
+start() { # NAME COMMAND: a service; its log is NAME.COMMAND.log, its process $pid
 	"$FDUMP" "$2" --config "$work/$1/etc" --state "$work/$1/var" 2>"$1.$2.log" &
 	pid=$!
 }
@@ -128,8 +136,8 @@ fleet() {
 	start_manager m1
 }
 
-# enroll ROLE NAME OPTIONS...: an operator or a manager joins the fleet, signed with the root's key. The options
-# are those of the one who joins.
+# enroll ROLE NAME OPTIONS...: an operator or a manager joins the fleet, signed with the root's key.
+# The options are those of 'join'.
 enroll() {
 	local role=$1 name=$2 token
 	shift 2
@@ -140,8 +148,8 @@ enroll() {
 	wait $token || fail "token $role $name: $(cat "$name.err")"
 }
 
-# second_manager PID: m2 joins the manager m1, whose process that is; both have the same configuration, which
-# names them. $pid is m2's.
+# second_manager PID: m2 joins m1, whose process is PID; both get the same configuration, which
+# names both. $pid is m2's process.
 second_manager() {
 	enroll manager m2 --listen "127.0.0.1:$((base + 3))"
 	cat >>m1/etc/manager.conf <<END
@@ -153,9 +161,10 @@ END
 	kill -HUP "$1"
 }
 
-# peers: the files of the agent a1 (in agent/agent), of the operator o1 (in operator) and of the stores s1 and
-# s2, each with an empty store and an address in config, without any manager. serve NAME: starts a store's
-# service on its port; its process is ${served[NAME]}, its log NAME.log.
+# peers: makes the files of the agent a1 (in agent/agent), of the operator o1 (in operator) and of
+# the stores s1 and s2, each with an empty store and an address in config, without any manager.
+# serve NAME: starts a store's service on its port; its process is ${served[NAME]}, its log
+# NAME.log.
 declare -A served
 role_files() { # WHO DIR
 	mkdir -p "$2"
@@ -200,7 +209,7 @@ clean_up() {
 	trap - EXIT
 	set +eu
 	cd /
-	# What a test that failed left running in the background.
+	# Processes that a failed test left in the background.
 	if [ -n "$(jobs -p)" ]; then
 		for i in TERM KILL; do
 			# shellcheck disable=SC2046 # words
@@ -213,7 +222,7 @@ clean_up() {
 		umount "${mounts[i]}" || umount -l "${mounts[i]}"
 	done
 	if [ -n "$work" ] && ! rm -rf "$work" 2>/dev/null; then
-		# Flags and modes that a test has given.
+		# A test may have set flags and modes.
 		chattr -R -f -i -a "$work" 2>/dev/null
 		chmod -R u+rwX "$work" 2>/dev/null
 		rm -rf "$work"

@@ -1,5 +1,5 @@
-# Goal: what `fdump list` prints agrees with tar and sha256sum; names are
-# escaped, one entry is one line; a file and a stream give the same.
+# Goal: the output of `fdump list` agrees with tar and sha256sum; names are escaped, one entry is
+# one line; a file and a stream give the same.
 set -eu
 dir=$(mktemp -d)
 trap 'rm -rf "$dir"' EXIT
@@ -37,8 +37,8 @@ for form in -v --json --sums --null; do
 	cat p | "$FDUMP" list $form >in-sequence
 	cmp by-index in-sequence
 done
-# As tar -tv shows them: mode, owners, size, local time to the minute. (Its column of
-# sizes becomes wider as it goes.)
+# As tar -tv shows them: mode, owners, size, local time to the minute. (Its column of sizes becomes
+# wider as it goes.)
 tar -C t --no-recursion -cf tar ./a ./link ./fifo ./sub ./sub/hard
 tar -tvf tar | sed 's|\./||; s|link to ./|link to |; s|/$||' | tr -s ' ' >want
 "$FDUMP" list -v -f p a link fifo sub | tr -s ' ' >have
@@ -46,7 +46,7 @@ grep -v "^h" want | LC_ALL=C sort >want1
 grep -v "^h" have | LC_ALL=C sort >have1
 diff want1 have1
 grep -q "^h.* sub/hard link to a$" have
-# The sums are taken by sha256sum.
+# sha256sum accepts the sums.
 "$FDUMP" list --sums -f p >sums
 [ "$(wc -l <sums)" = 6 ]
 (cd t && sha256sum -c --quiet ../sums)

@@ -1,5 +1,5 @@
-# Goal: what END and INDEX of a forged pack say is never believed: list and cat
-# end at once, with an error or by reading in sequence, in little memory.
+# Goal: END and INDEX of a forged pack are never trusted: list and cat end soon, with an error or by
+# reading in sequence, in little memory.
 set -eu
 dir=$(mktemp -d)
 trap 'rm -rf "$dir"' EXIT
@@ -66,7 +66,7 @@ cases["many"] = bytes(many)
 
 with open(os.environ["FDUMP"], "rb") as f:
     program = f.read()
-shadowed = b"__asan_init" in program or b"__tsan_init" in program  # which take address space without end
+shadowed = b"__asan_init" in program or b"__tsan_init" in program  # these reserve unlimited address space
 
 def limits():
     if not shadowed:

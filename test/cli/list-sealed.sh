@@ -1,5 +1,5 @@
-# Goal: list, cat and verify open sealed packs with a key or a passphrase, from a
-# file and a stream; without one they say so (exit 6), but verify checks blocks.
+# Goal: list, cat and verify open sealed packs with a key or a passphrase, from a file and from a
+# stream; without one list and cat say so (exit 6), and verify checks the blocks.
 set -eu
 dir=$(mktemp -d)
 trap 'rm -rf "$dir"' EXIT

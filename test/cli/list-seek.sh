@@ -1,7 +1,6 @@
 #!/bin/bash
-# Goal: a file is listed from its end: under 2 % of the bytes are read, also of
-# packs behind each other. If END or an INDEX is damaged, it says so once and
-# reads in sequence; each entry is listed once.
+# Goal: a file is listed from its end: under 2 % of the bytes are read, also of concatenated packs.
+# If END or an INDEX is damaged, list says so once and reads in sequence; each entry is listed once.
 . "$(dirname "$0")/lib.sh"
 needs strace
 workspace
@@ -28,7 +27,7 @@ read=$(awk -F'= ' '/= [0-9]+$/ { n += $NF } END { print n }' trace)
 [ "$read" -lt $(($(stat -c %s p1) / 20)) ] # many names, little content
 [ "$read" -gt 1000 ]
 
-# broken NAME: lists the damaged pack p, with one message, and compares.
+# broken NAME: lists the damaged pack p, expects one message, and compares.
 broken() {
 	rc=0
 	"$FDUMP" list -f broken >out 2>err || rc=$?
@@ -58,7 +57,7 @@ END
 for i in 1 2 3 4 5; do
 	cp b$i broken
 	broken 0
-	# Where a whole block is gone, so is an entry that may have gone through it.
+	# If a whole block is gone, an entry that may have been in it is missing too.
 	if [ $i = 3 ]; then
 		[ "$(LC_ALL=C comm -13 out want 2>/dev/null | wc -l)" -le 1 ]
 	else

@@ -1,5 +1,5 @@
-# Goal: `fdump list PATH...` lists these entries and what is below them, and
-# says which PATH is not there (exit 2).
+# Goal: `fdump list PATH...` lists these entries and everything below them, and says which PATH does
+# not exist (exit 2).
 set -eu
 dir=$(mktemp -d)
 trap 'rm -rf "$dir"' EXIT

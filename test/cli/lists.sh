@@ -1,10 +1,7 @@
 #!/bin/bash
-# Goal: a list of paths that is not what -T takes is refused, and costs no pack that was there.
-set -eu
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
-cd "$work"
-fail() { echo "$*"; exit 1; }
+# Goal: a list of paths in a form that -T does not accept is refused, and an existing pack is kept.
+. "$(dirname "$0")/lib.sh"
+workspace
 mkdir t
 touch t/a t/b
 "$FDUMP" pack -f good.fdump t

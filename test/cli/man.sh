@@ -1,5 +1,5 @@
-# Goal: each command answers --help, and has a manual page; the options of the one, with their
-# letters and the words for their values, are those of the other.
+# Goal: each command answers --help and has a manual page; both have the same options, letters and
+# words for values.
 set -u
 cd "${SRC:-.}" || exit 1
 pages=packaging/man

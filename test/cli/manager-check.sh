@@ -1,11 +1,11 @@
 #!/bin/bash
-# Goal: fdump manager check accepts a right configuration and shows what an agent
-# has to do; of a wrong one it names each problem with file and line, status 3.
+# Goal: fdump manager check accepts a right configuration and shows what an agent has to do; for a
+# wrong one it reports each error with file and line, status 3.
 . "$(dirname "$0")/lib.sh"
 workspace
 failed=0
 
-# expect STATUS OUTPUT ERROR ARGUMENTS...: parts of what is printed; "" for nothing.
+# expect STATUS OUTPUT ERROR ARGUMENTS...: parts of the output; "" means nothing is printed.
 expect() {
 	local want=$1 out=$2 err=$3 status=0
 	shift 3
@@ -21,7 +21,7 @@ expect() {
 }
 
 cat >manager.conf <<'END'
-# Everything, twice.
+# A configuration with everything, checked twice.
 defaults {
   stores = {"nas1", "nas2", "offsite"}   copies = 2
   zone = "Europe/Riga"
@@ -37,7 +37,7 @@ expect 0 "system: next at " "" check --agent web1 manager.conf
 expect 0 "web: next at " "" check --agent web1 manager.conf
 expect 0 "  exclude: *.tmp /var/cache/" "" check --agent db manager.conf
 ! grep -q "^web" out || { echo "db has web's job"; failed=1; }
-# The slot shown is the one that fdump cron knows, by the seed that the manual page names.
+# The slot shown is the one that fdump cron computes from the seed that the manual page names.
 "$FDUMP" manager check --json --agent web1 manager.conf >out
 mine=$(sed -n 's/.*"job":"system".*"next":"\([^"]*\)".*/\1/p' out)
 [ "$mine" = "$("$FDUMP" cron next --tz Europe/Riga --seed system@web1 '~ 1~4 * * *')" ] ||
@@ -49,11 +49,11 @@ mkdir etc
 cp manager.conf etc/
 expect 0 "etc/manager.conf: valid" "" check --config etc
 
-# An agent that has nothing to do is a mistake: its name, or what jobs say.
+# An agent without work is an error, in its name or in the jobs' lists.
 sed '/"system"/d' manager.conf >only.conf
 expect 2 "" 'only.conf: no job is for the agent db (the agents of jobs are "web*")' check --agent db only.conf
 
-# conf.d, in the order of names; hidden files and other names are not read.
+# conf.d is read in the order of names; hidden files and other names are ignored.
 mkdir conf.d
 printf 'agent "lap*" { expect = "14d" }\n' >conf.d/10-laptops.conf
 printf 'nonsense\n' | tee conf.d/.hidden.conf >conf.d/README
@@ -65,7 +65,7 @@ printf 'job "x" { agents = {"*"} paths = {"/"} schedule = "@daily" stores = {"ns
 expect 3 "" "conf.d/20.conf:1: job \"x\": unknown store 'nsa1'" check manager.conf
 rm -r conf.d
 
-# All that is wrong, with lines; nothing of it straight from the library.
+# All errors are reported, with lines; no message comes straight from the library.
 cat >bad.conf <<'END'
 /* two
    lines */
@@ -91,7 +91,7 @@ status=0
 [ "$status" = 3 ] && grep -q '^{"type":"problem","id":"manager.config","file":"bad.conf","line":5,' out &&
 	tail -n 1 out | grep -q '"id":"error.config".*"exit":3' || { cat out; failed=1; }
 
-# Wrong usage, and files that are not there.
+# Wrong usage, and missing files.
 expect 3 "" "this machine is not a manager" --config . --state .
 expect 2 "" "'chekc': expected check" chekc
 expect 2 "" "check: expected [FILE]" check a b

@@ -1,8 +1,6 @@
-# Goal: a message is one line, whatever is in the names that were given.
-set -eu
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
-cd "$work"
+# Goal: a message is one line, whatever the given names contain.
+. "$(dirname "$0")/lib.sh"
+workspace
 name=$(printf 'no\nsuch\033[31m\377')
 one() { # LINES ARGUMENTS
 	lines=$1
@@ -32,7 +30,7 @@ one 1 restore -s ./a "$name" -C t
 one 1 cat -s ./a latest "$name"
 one 1 cat -s ./a "$name" file
 one 1 store stat "$name"
-one 2 store "$name" a # and where the help is
+one 2 store "$name" a # and a line that says where the help is
 one 1 files -s ./a "$name"
 one 2 backup -s "./$name" --unencrypted --state state t
 one 1 backup -s ./a -s "./$name" --copies 1 --unencrypted --state state t

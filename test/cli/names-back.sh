@@ -1,5 +1,5 @@
-# Goal: a name is taken as it is, and as fdump prints it: by cat, restore, files, find, diff and -T, out of
-# dumps and packs.
+# Goal: a name is accepted in its raw form and as fdump prints it: by cat, restore, files, find,
+# diff and -T, for dumps and packs.
 . "$(dirname "$0")/lib.sh"
 workspace
 mkdir src
@@ -11,7 +11,7 @@ for i in "${!names[@]}"; do echo "$i" >"src/${names[i]}"; done
 "$FDUMP" files -s ./s latest | grep -vx '\.' >printed
 [ "$(wc -l <printed)" = ${#names[@]} ] || fail "names are not a line each"
 all=$(seq 0 $((${#names[@]} - 1)))
-each() { # COMMAND..., the name behind it
+each() { # COMMAND..., followed by the name
 	while IFS= read -r n; do "$@" "$n"; done <printed
 }
 [ "$(each "$FDUMP" cat -s ./s latest | sort -n)" = "$all" ] || fail "cat -s"
@@ -27,7 +27,7 @@ for from in "restore -s ./s --state state latest" "unpack -f p.fdump"; do
 	diff -r src t || fail "$from -T"
 	rm -r t
 	mkdir t
-	# As it is, too; and only so where it ends in NUL.
+	# The raw form too; after -T only if it ends in NUL.
 	# shellcheck disable=SC2086 # words
 	"$FDUMP" $from -C t "${names[3]}" "${names[6]}" || fail "$from, as it is"
 	[ "$(cat t/*)" = "$(printf '3\n6')" ] || fail "$from, as it is: $(ls t)"

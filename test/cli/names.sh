@@ -1,7 +1,7 @@
 #!/bin/bash
-# Goal: one grammar of names. A host name with capitals and '_' becomes the agent's name, which can
-# be given a quota; --agent NAME chooses another, also of whom 'latest' is meant; what breaks the
-# rule is refused at once, and the message has the rule.
+# Goal: there is one grammar of names. A host name with capitals and '_' becomes the agent's name,
+# which can be given a quota; --agent NAME selects another agent, also for 'latest'; a name that
+# breaks the rule is refused at once, with the rule in the message.
 . "$(dirname "$0")/lib.sh"
 workspace
 apart=(unshare -u)

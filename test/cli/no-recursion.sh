@@ -1,6 +1,6 @@
 #!/bin/bash
-# Goal: with --no-recursion pack and backup have exactly the PATHs, of directories the directory alone;
-# what find lists, and nothing else, also when that is very much.
+# Goal: with --no-recursion pack and backup contain exactly the PATHs, and of directories only the
+# directory itself, so they can take find's output, even if it is very long.
 . "$(dirname "$0")/lib.sh"
 workspace
 mkdir -p tree/a/b tree/cache
@@ -11,7 +11,7 @@ touch -d '1 hour ago' tree/one tree/a/b/three tree/cache/four
 "$FDUMP" store init s >/dev/null
 back() { aged "$FDUMP" backup -s ./s --unencrypted --state state --no-recursion "$@" >/dev/null; }
 same() { LC_ALL=C sort "$1" | cmp - "$2" || fail "$3: $(cat "$1")"; }
-# What is in the pack and in the last dump is in `want`.
+# The expected entries of the pack and of the last dump are in `want`.
 both() {
 	"$FDUMP" pack -f p --no-recursion "$@"
 	"$FDUMP" list -f p >got
@@ -32,17 +32,17 @@ both -T list
 same got want "from standard input"
 find tree -newer tree/one ! -name b -print0 >list
 both --null -T list
-# With recursion nothing has changed: what is in a PATH is there, and once.
+# With recursion nothing has changed: everything below a PATH is there, once.
 "$FDUMP" backup -s ./s --unencrypted --state state tree tree/a >/dev/null
 "$FDUMP" files -s ./s latest >got
 find tree | LC_ALL=C sort >want
 same got want "with recursion"
 
-# What is in a directory that is left out is left out, although nothing walks into it.
+# Entries of an excluded directory are excluded, although no walk enters it.
 find tree ! -path '*cache*' | LC_ALL=C sort >want
 find tree >list
 both -T list --exclude cache/
-# Unpacked and restored it is the tree, hard links too.
+# Unpacked or restored it is the same tree, with hard links.
 find tree | LC_ALL=C sort >want
 both -T list
 mkdir out back
@@ -51,12 +51,12 @@ mkdir out back
 diff -r tree out/tree && diff -r tree back/tree || fail "differs"
 [ "$(stat -c %i out/tree/one)" = "$(stat -c %i out/tree/a/link)" ] || fail "no link"
 
-# As a second run finds the first.
+# A second run gives the same result.
 back -T list
 aged "$FDUMP" backup -s ./s --unencrypted --state state --no-recursion --json -T list >got
 grep -q '"read":0,' got || fail "read again: $(cat got)"
 
-# More than a dump's record has room for.
+# More PATHs than fit into a dump's record.
 mkdir many
 seq -f 'many/%05g' 1 6000 | xargs touch
 find many | LC_ALL=C sort >want

@@ -1,6 +1,6 @@
 #!/bin/bash
-# Goal: what was not whole already when it was packed or backed up is named when it is taken out again
-# (status 1), and that is no failure of taking it out (2).
+# Goal: an entry that was incomplete when it was packed or backed up is named when it is taken out
+# again (status 1), and taking it out is no failure (status 2).
 . "$(dirname "$0")/lib.sh"
 workspace
 fail() { echo "$*"; cat said; exit 1; }
@@ -37,19 +37,19 @@ for how in "packed unpack -f p" "backed+up restore -s ./s --state state latest";
 		rm -rf o
 		mkdir -m 777 o
 		run 1 ${how#* } -C o
-		grep -q "tree/b: not restored: it could not be read when it was ${made/+/ }" said || fail "$how: b not said"
-		grep -q "c: not restored: the command failed with status 3" said || fail "$how: c not said"
-		grep -q "tree/link: not restored: a hard link to an entry that is not" said || fail "$how: link not said"
+		grep -q "tree/b: not restored: it could not be read when it was ${made/+/ }" said || fail "$how: b not reported"
+		grep -q "c: not restored: the command failed with status 3" said || fail "$how: c not reported"
+		grep -q "tree/link: not restored: a hard link to an entry that is not" said || fail "$how: link not reported"
 		[ "$(ls o/tree)" = a ] || fail "$how: not a alone"
 		[ ! -e o/c ] || fail "$how: part of the output"
 		run 1 ${how#* } -C o --json
 		grep -q '"missing":3' out || fail "$how: $(cat out)"
-		# A link to it is none to what was there before.
+		# It is not linked to the file that was there before.
 		echo old >o/tree/b
 		chmod 666 o/tree/b
 		run 1 ${how#* } -C o
 		[ ! -e o/tree/link ] || fail "$how: a link to something else"
-		# What fails here still counts more.
+		# A failure while taking it out counts more.
 		rm -rf o/tree
 		mkdir -p o/tree/a/x
 		run 2 ${how#* } -C o

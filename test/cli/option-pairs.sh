@@ -1,8 +1,7 @@
-# Goal: options that do not go together are wrong usage, in words that fit; none is passed over.
-set -eu
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
-cd "$work"
+# Goal: options that can't be combined are wrong usage, with a fitting message; none is silently
+# ignored.
+. "$(dirname "$0")/lib.sh"
+workspace
 wrong() { # TEXT ARGUMENTS
 	text=$1
 	shift

@@ -1,8 +1,6 @@
-# Goal: an option with a value that can be given once is refused when it is given twice.
-set -eu
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
-cd "$work"
+# Goal: an option with a value that may be given once is refused if it is given twice.
+. "$(dirname "$0")/lib.sh"
+workspace
 mkdir t
 "$FDUMP" store init a
 for command in "backup -s ./a --unencrypted --before x --before y t" "backup -s ./a --unencrypted --level 1 --level 2 t" "backup -s ./a --unencrypted --name x --name x t" \

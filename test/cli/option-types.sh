@@ -1,5 +1,5 @@
-# Goal: the value of an option is checked by its type, with one message for all: --NAME, what was
-# expected. An option that the verb does not have is refused.
+# Goal: the value of an option is checked by its type, with the same form of message for all:
+# --NAME, and the expected value. An option that the verb does not have is refused.
 . "$(dirname "$0")/lib.sh"
 workspace
 
@@ -36,5 +36,5 @@ refuses "--keys: can't be used with 'agent'" token agent web1 --keys t
 refuses "expected no arguments" hosts web1
 refuses "expected no arguments (a store is given as -s STORE)" dumps nas1
 refuses "quota: expected DIR AGENT SIZE|none" store quota s web1
-# What begins an option's name, and no other's, stands for it, as getopt_long has it.
+# An unambiguous beginning of an option's name stands for it, as with getopt_long.
 "$FDUMP" pack --lev 3 --rep -f p t && "$FDUMP" verify p >out || fail "abbreviated"

@@ -1,10 +1,7 @@
-# Goal: what pack -f and export -f write has mode 0666 less the umask, sealed or not; in place of
-# another file that one's mode.
-set -eu
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
-cd "$work"
-fail() { echo "$*"; exit 1; }
+# Goal: the output file of pack -f and export -f has mode 0666 less the umask, sealed or not; if it
+# replaces a file, it has that file's mode.
+. "$(dirname "$0")/lib.sh"
+workspace
 mkdir tree
 echo x >tree/x
 "$FDUMP" store init s >/dev/null

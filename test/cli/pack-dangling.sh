@@ -1,6 +1,6 @@
 #!/bin/bash
-# Goal: -f through a link: the file it leads to is replaced and the link stays; one that leads
-# nowhere is refused, and stays as well.
+# Goal: -f with a link: the file that it leads to is replaced and the link stays; a dangling link is
+# refused, and stays as well.
 set -eu
 dir=$(mktemp -d)
 trap 'rm -rf "$dir"' EXIT

@@ -1,6 +1,5 @@
 #!/bin/bash
-# Goal: pack makes do with few descriptors, whatever the number of files, and
-# gives all of them back.
+# Goal: pack works with few descriptors, whatever the number of files, and closes all of them.
 set -eu
 dir=$(mktemp -d)
 trap 'rm -rf "$dir"' EXIT

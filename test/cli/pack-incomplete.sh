@@ -1,6 +1,6 @@
 #!/bin/bash
-# Goal: attributes that can't be read are left out, and it is said: by pack (status 1), in the
-# entry's end, by list, verify and unpack.
+# Goal: attributes that can't be read are left out, and that is reported: by pack (status 1), in the
+# entry's TAIL, by list, verify and unpack.
 . "$(dirname "$0")/lib.sh"
 needs strace
 workspace

@@ -1,4 +1,4 @@
-# Goal: pack and export replace a pack, and nothing else; a PATH that is the output too is refused.
+# Goal: pack and export replace a pack but no other file; a PATH that is also the output is refused.
 . "$(dirname "$0")/lib.sh"
 workspace
 mkdir t

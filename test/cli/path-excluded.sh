@@ -1,9 +1,7 @@
 #!/bin/sh
-# Goal: where patterns exclude all that was asked for nothing is made, and what was there stays.
-set -eu
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
-cd "$work"
+# Goal: if patterns exclude every given PATH nothing is made, and an existing pack or dump is kept.
+. "$(dirname "$0")/lib.sh"
+workspace
 fail() { echo "$*"; cat said; exit 1; }
 run() { # STATUS ARGUMENTS
 	want=$1
@@ -12,7 +10,7 @@ run() { # STATUS ARGUMENTS
 	"$FDUMP" "$@" >out 2>said || status=$?
 	[ $status = "$want" ] || fail "$*: status $status, not $want"
 }
-told() { grep -q "$1" said || fail "not said: $1"; }
+told() { grep -q "$1" said || fail "not reported: $1"; }
 
 mkdir -p d/home d/etc
 echo h >d/home/x
@@ -70,7 +68,7 @@ done
 cmp p before || fail "export: the old one is gone"
 [ -z "$(ls o)" ] || fail "something was taken out"
 run 2 export -s ./s latest -f before nothere
-cmp p before || fail "export of what is not there: the old one is gone"
+cmp p before || fail "export of a missing dump: the old one is gone"
 run 0 unpack -f p -C o --exclude home d
 [ -e o/d/etc/conf ] || fail "not the rest"
 [ ! -e o/d/home ] || fail "not without the excluded"

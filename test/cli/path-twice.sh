@@ -1,9 +1,7 @@
 #!/bin/sh
-# Goal: a PATH that is given twice, also spelled otherwise or in a list, is taken once.
-set -eu
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
-cd "$work"
+# Goal: a PATH that is given twice, also in different spellings or in a list, is taken once.
+. "$(dirname "$0")/lib.sh"
+workspace
 fail() { echo "$*"; cat said; exit 1; }
 
 mkdir -p d/etc
@@ -32,5 +30,5 @@ for paths in "nothere /nothere" "d nothere nothere"; do
 	# shellcheck disable=SC2086 # words
 	"$FDUMP" list -f p $paths >out 2>said || status=$?
 	[ $status = 2 ] || fail "$paths: status $status"
-	[ "$(grep -c "nothere: not in the pack" said)" = 1 ] || fail "$paths: not said once"
+	[ "$(grep -c "nothere: not in the pack" said)" = 1 ] || fail "$paths: not reported once"
 done

@@ -1,5 +1,5 @@
-# Goal: that who reads a listing has enough (head) is no error of it: no message, and the status of a
-# listing that was made.
+# Goal: if the reader of a listing has enough (head) that is no error: there is no message, and the
+# status is that of a completed listing.
 . "$(dirname "$0")/lib.sh"
 workspace
 mkdir t
@@ -22,7 +22,7 @@ head_of 1 diff -f p.fdump -C none
 head_of 0 restore -s ./s -n latest
 head_of 0 restore -s ./s -n latest --json
 
-# Of a fleet: who reads is gone before anything is written.
+# A fleet's lists: the reader is gone before anything is written.
 fleet
 manager=$pid
 gone() { # STATUS COMMAND...

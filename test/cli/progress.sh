@@ -1,6 +1,6 @@
 #!/bin/bash
-# Goal: on a terminal a long command shows how far it is, with rate and time left, and takes
-# that away in the end; in a pipe it says nothing but when SIGUSR1 asks, also while it waits.
+# Goal: on a terminal a long command shows its progress, with rate and time left, and removes it at
+# the end; in a pipe it prints progress only when SIGUSR1 asks for it, also while it waits.
 . "$(dirname "$0")/lib.sh"
 workspace
 mkdir tree out
@@ -15,7 +15,7 @@ ASAN_OPTIONS=${ASAN_OPTIONS:+$ASAN_OPTIONS:}detect_leaks=0 python3 - "$FDUMP" $t
 import concurrent.futures, os, pty, re, signal, subprocess, sys, time
 fdump = sys.argv[1]
 pack = open("p", "rb").read()
-tsan = b"__tsan_init" in open(fdump, "rb").read()  # hands on no signal to a thread that waits in readv
+tsan = b"__tsan_init" in open(fdump, "rb").read()  # delivers no signal to a thread that waits in readv
 
 
 def on_terminal(words, feed=None, seconds=1.8):
@@ -140,7 +140,7 @@ def troubled(words):
 # A short command shows nothing.
 status, said = on_terminal(["verify", "p"])
 assert (status, said) == (0, ""), said
-# The others wait, more than they do: at once.
+# The other cases mostly wait, so they run at the same time.
 restore = ["restore", "-s", "./store", "--state", "state", "-C", "out", "backup@latest", "big"]
 cases = [(seen, ["verify", "-"], pack), (seen, unpack(1), pack), (seen, slow(1), None), (seen, back(1), None),
          (answered, ["verify", "-"], pack), (answered, unpack(2), pack), (answered, slow(2), None), (answered, back(2), None),

@@ -1,6 +1,6 @@
 #!/bin/bash
-# Goal: a tree that was backed up again, every other file new, lies in chunks of both runs
-# by turns; a restore reads each chunk about once all the same.
+# Goal: a tree that was backed up twice, with every other file new, lies in alternate chunks of both
+# runs; a restore still reads each chunk about once.
 . "$(dirname "$0")/lib.sh"
 needs strace
 workspace
@@ -18,7 +18,7 @@ aged "$FDUMP" backup -s ./s --unencrypted --state state -C t . >/dev/null
 strace -f -qq -e trace=pread64 -o trace -P "$PWD/s/volumes/00000001.vol" \
 	"$FDUMP" restore -s ./s --state state latest -C out
 diff -r t out
-# Header and payload of each; the dump's record, its lists and manifest are read too.
+# Header and payload of each; the dump's record, its lists and its manifest are read too.
 chunks=$("$FDUMP" store stat s | sed -n 's/^chunks *//p')
 reads=$(grep -c pread64 trace)
 [ "$reads" -gt "$chunks" ] && [ "$reads" -lt $((3 * chunks)) ] || {

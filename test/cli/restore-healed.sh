@@ -1,9 +1,8 @@
-# Goal: a chunk that is damaged in one store and read from another is told, also in JSON, and repaired
-# where the store may be written; the status stays 0.
-set -eu
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
-cd "$work"
+# Goal: a chunk that is damaged in one store and read from another is reported, also in JSON, and
+# repaired if the store can be written; the status stays 0.
+. "$(dirname "$0")/lib.sh"
+needs python3
+workspace
 fail() { echo "$*"; cat out err; exit 1; }
 status_of() { status=0; "$FDUMP" "$@" >out 2>err || status=$?; }
 mkdir t
@@ -30,7 +29,7 @@ restore() {
 hurt
 cp -a a unmended
 restore
-grep -q 'note: ./a: 1 chunk was damaged' err && grep -q 'note: ./a: repaired: 1 chunk' err || fail "not told"
+grep -q 'note: ./a: 1 chunk was damaged' err && grep -q 'note: ./a: repaired: 1 chunk' err || fail "not reported"
 status_of verify a
 [ $status = 0 ] || fail "verify: status $status"
 restore
@@ -40,7 +39,7 @@ mkdir back
 status_of restore -s ./a --state state latest -C back
 [ $status = 0 ] && diff -r t back >/dev/null || fail "from a alone: status $status"
 
-# A store that can't be written: told, and nothing else.
+# A store that can't be written: the damage is reported, and nothing else changes.
 rm -rf a
 cp -a unmended a
 restore --json
@@ -51,5 +50,5 @@ python3 -c '
 import fcntl, struct, subprocess, sys
 f = open("a/lock", "r+b")
 fcntl.fcntl(f, 37, struct.pack("hhqqi4x", fcntl.F_WRLCK, 0, 0, 1, 0))
-sys.exit(subprocess.call(["mkdir", "-p", "back2"]) or subprocess.call([sys.argv[1], "restore", "-s", "./a", "-s", "./b", "--state", "state", "latest", "-C", "back2"]))' "$FDUMP" >out 2>err || fail "beside a writer: status $?"
-grep -q "./a can't be repaired now" err || fail "not told that it can't be repaired"
+sys.exit(subprocess.call(["mkdir", "-p", "back2"]) or subprocess.call([sys.argv[1], "restore", "-s", "./a", "-s", "./b", "--state", "state", "latest", "-C", "back2"]))' "$FDUMP" >out 2>err || fail "while another writes: status $?"
+grep -q "./a can't be repaired now" err || fail "does not say that it can't be repaired"

@@ -1,12 +1,9 @@
-# Goal: a hard link that is chosen without the name it is a link to brings the data, from restore and
-# from export; further ones are links to it, and what else is chosen is as it was.
-set -eu
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
-cd "$work"
+# Goal: if a hard link is selected without the name that it links to, restore and export still
+# provide the data; further links link to it, and other selected entries are as before.
+. "$(dirname "$0")/lib.sh"
+workspace
 fdump() { "$FDUMP" "$@"; }
 fail() { echo "$*"; cat out err; exit 1; }
-status_of() { status=0; "$@" >out 2>err || status=$?; }
 
 mkdir -p tree/a tree/b/c tree/m tree/z
 head -c 7000000 /dev/urandom >tree/a/large
@@ -23,7 +20,7 @@ ln tree/b/large tree/m/zlarge
 fdump store init one
 fdump backup -s ./one --unencrypted --state state -C tree . >/dev/null
 
-check() { # out: the tree that came back, of these
+check() { # OUT PATHS...: OUT contains exactly these of the tree
 	out=$1
 	shift
 	for p; do diff -r --no-dereference tree/$p $out/$p || fail "$out: $p differs"; done
@@ -50,11 +47,11 @@ for threads in 1 4; do
 	status_of fdump diff -f p/x.fdump -C tree
 	grep -q "^content\|^missing\|^extra" out && fail "export: another content"
 done
-# Once more over it: what is there is not fetched, and stays.
+# Again into the same folder: existing files are kept, and nothing is fetched.
 status_of fdump restore -s ./one latest -C r --state state --overwrite if-changed b z
 [ $status = 0 ] || fail "restore again: status $status"
 check r b z
-# A single one.
+# A single link.
 mkdir one-link
 fdump restore -s ./one latest -C one-link --state state z/large
 cmp tree/a/large one-link/z/large

@@ -1,9 +1,7 @@
-# Goal: a dump that says it is of this host, and was made with a secret that this host never had,
-# is refused; where nothing is known that is said.
-set -eu
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
-cd "$work"
+# Goal: a dump that claims to be of this host, but was made with a secret that this host never had,
+# is refused; if nothing is known about it, restore says so.
+. "$(dirname "$0")/lib.sh"
+workspace
 fdump() { "$FDUMP" "$@"; }
 fail() { echo "$*"; cat err; exit 1; }
 mkdir tree
@@ -17,10 +15,10 @@ back --state mine backup@latest
 [ $status = 0 ] && [ ! -s err ] && cmp out/a tree/a || fail "its own: status $status"
 back --state mine other@latest
 [ $status = 6 ] && [ ! -e out/a ] || fail "a forged one: status $status"
-grep -q "may be forged" err || fail "not said why"
+grep -q "may be forged" err || fail "does not say why"
 back --state mine --any-origin other@latest
 [ $status = 0 ] && cmp out/a tree/a || fail "--any-origin: status $status"
 back --state nothing backup@latest
 [ $status = 0 ] && cmp out/a tree/a || fail "nothing is known: status $status"
-grep -q "note: this machine can't check that .* made this dump" err || fail "not said that nothing is known"
+grep -q "note: this machine can't check that .* made this dump" err || fail "does not say that nothing is known"
 [ ! -e nothing ] || fail "restore made the state folder"

@@ -1,5 +1,5 @@
 #!/bin/bash
-# Goal: where this host has no dump, but others have, it is said what to ask for.
+# Goal: if this host has no dump but others have, the message says what to ask for.
 . "$(dirname "$0")/lib.sh"
 needs unshare
 apart=(unshare --map-root-user --uts)
@@ -13,7 +13,7 @@ on() { # HOST ARGUMENTS
 	# shellcheck disable=SC2016 # the inner shell's
 	"${apart[@]}" sh -c 'echo "$0" >/proc/sys/kernel/hostname; exec "$@"' "$host" "$FDUMP" "$@"
 }
-# What is said of a dump that is not there.
+# The message about a dump that does not exist.
 said() { # DUMP TEXT
 	for how in "restore -s ./s --state new" "files -s ./s" "forget --dry-run -s ./s"; do
 		status=0
@@ -23,7 +23,7 @@ said() { # DUMP TEXT
 		*) on here $how "$1" >/dev/null 2>said ;;
 		esac || status=$?
 		[ "$status" = 2 ] || fail "$how $1: status $status"
-		grep -qxF "fdump ${how%% *}: $1: $2" said || fail "$how $1: not said"
+		grep -qxF "fdump ${how%% *}: $1: $2" said || fail "$how $1: not reported"
 	done
 }
 back() { # HOST NAME

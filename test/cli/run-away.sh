@@ -1,13 +1,13 @@
 #!/bin/bash
-# Goal: who waits for a run is told when its agent is not connected any more, and ends with a status of its own (8)
-# if it does not come back; the same when the manager can't be reached.
+# Goal: run --wait says if its agent disconnects, and ends with a status of its own (8) if the agent
+# does not come back; the same if the manager can't be reached.
 . "$(dirname "$0")/lib.sh"
 workspace
 fleet
 manager=$pid
 mkdir -p src web1/etc/hooks
 echo hello >src/file
-# A run goes on until the gate is open.
+# A run lasts until the gate is open.
 cat >web1/etc/hooks/gate <<END
 #!/bin/sh
 while [ -e $work/shut ]; do sleep 0.05; done
@@ -25,7 +25,7 @@ known() { m1 runs --agent web1 --json | grep -q '"result":"ok"'; }
 await 20 known || fail "the first run: $(cat web1.agent.log)"
 
 export FDUMP_TEST_TIMES=1000,2000,3000
-# order: a run that does not end, and who waits for it: $waits.
+# order: starts a run that does not end, and a command that waits for it: $waits.
 order() {
 	touch shut
 	m1 run system --agent web1 --wait >out 2>err &
@@ -42,9 +42,9 @@ kill -9 "$agent"
 wait "$agent" || :
 ended
 [ $status = 8 ] || fail "its agent is lost: status $status: $(cat out err)"
-grep -q 'web1: is not connected any more' err && grep -q 'web1: it is not known how its run ended' err || fail "not told: $(cat err)"
+grep -q 'web1: is not connected any more' err && grep -q 'web1: it is not known how its run ended' err || fail "not reported: $(cat err)"
 
-# One that comes back says how it ended.
+# An agent that comes back reports how the run ended.
 rm shut
 start web1 agent
 agent=$pid

@@ -1,8 +1,7 @@
-# Goal: one store given twice, also by two names, is told the same way by all commands, with status 2, and nothing is done.
-set -eu
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
-cd "$work"
+# Goal: one store that is given twice, also by two names, is reported in the same way by all
+# commands, with status 2, and nothing is done.
+. "$(dirname "$0")/lib.sh"
+workspace
 fail() { echo "$*"; cat out err; exit 1; }
 mkdir tree
 "$FDUMP" store init one
@@ -19,7 +18,7 @@ for other in one link one/; do
 		# shellcheck disable=SC2086 # words
 		"$FDUMP" $command >out 2>err || status=$?
 		[ $status = 2 ] || fail "$command: status $status"
-		grep -qF "./one and $as are the same store" err || fail "$command: not said"
+		grep -qF "./one and $as are the same store" err || fail "$command: not reported"
 		[ ! -s out ] || fail "$command: did something"
 	done
 done

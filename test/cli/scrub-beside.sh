@@ -1,14 +1,14 @@
 #!/bin/bash
-# Goal: a scrub that takes its time holds up nobody: backup, forget and gc are done meanwhile, and
-# what they change is no damage to it; a chunk that is put anew meanwhile is not marked.
+# Goal: a long scrub blocks nobody: backup, forget and gc work at the same time, and scrub does not
+# take their changes for damage; a chunk that is stored again in the meantime is not marked.
 . "$(dirname "$0")/lib.sh"
 workspace
 fdump() { "$FDUMP" "$@"; }
-fail() { echo "$*"; exit 1; }
 back() { fdump backup --unencrypted --state state -C tree . -s ./store >/dev/null; }
 damaged() { fdump store stat store | sed -n 's/^damaged *//p'; }
 
-# Each run has 5 MB of its own, as has the first, whose volume gc takes from under the scrub.
+# Each run, including the first, has 5 MB of its own; gc removes the first run's volume during the
+# scrub.
 mkdir tree
 fdump store init store
 for i in 1 2; do
@@ -26,10 +26,10 @@ grep -qv "^0 bytes" gc || fail "gc gave nothing back: $(cat gc)"
 kill -0 $pid || fail "the scrub was over before: $(cat out err)"
 wait $pid || fail "scrub: status $?: $(cat out err)"
 grep -q ": ok$" out || fail "scrub: $(cat out)"
-fdump store scrub store >out || fail "behind it: status $?"
+fdump store scrub store >out || fail "after it: status $?"
 fdump verify store >/dev/null || fail "verify: status $?"
 
-# A chunk that is marked is put anew during the next scrub: the new one is good.
+# A chunk that is marked is stored again during the next scrub: the new copy is good.
 rm -rf store
 fdump store init store
 back
@@ -47,17 +47,17 @@ fdump store scrub store >/dev/null 2>&1 && fail "no damage found"
 pid=$!
 sleep 0.5
 back
-[ "$(damaged)" = 0 ] || fail "the backup did not put it anew"
+[ "$(damaged)" = 0 ] || fail "the backup did not store it again"
 kill -0 $pid || fail "the scrub was over before: $(cat out err)"
 wait $pid || fail "scrub: status $?: $(cat out err)"
-[ "$(damaged)" = 0 ] || fail "what was put anew is marked"
-fdump store scrub store >out || fail "behind it: status $?"
+[ "$(damaged)" = 0 ] || fail "a chunk that was stored again is marked"
+fdump store scrub store >out || fail "after it: status $?"
 
-# While somebody scrubs the index is not taken away.
+# During a scrub the index is not replaced.
 "$FDUMP" store scrub store --rate 2M >out 2>err &
 pid=$!
 sleep 0.5
 status=0
 fdump store rebuild store --lock-wait 0s 2>err || status=$?
-[ $status = 8 ] || fail "rebuild beside a scrub: status $status"
+[ $status = 8 ] || fail "rebuild during a scrub: status $status"
 kill $pid

@@ -1,6 +1,6 @@
 #!/bin/bash
-# Goal: scrub by a schedule runs when it is due, tells what it found, goes on, and ends at SIGTERM
-# within moments, also in the midst of a volume.
+# Goal: a scheduled scrub runs when it is due, reports its findings, goes on, and ends at SIGTERM
+# within moments, even in the middle of a volume.
 . "$(dirname "$0")/lib.sh"
 workspace
 fdump() { "$FDUMP" "$@"; }
@@ -12,13 +12,13 @@ scrub() {
 at() { echo $((1800000000 + $1)) >clock.new && mv clock.new clock; } # 1800000000 is 08:00:00 UTC
 # Waits for a line in a file.
 told() { await 20 grep -q "$1" "$2" || fail "no '$1' in $2: $(cat "$2")"; }
-# Ends the process in the background, at once; sets status.
+# Ends the background process at once; sets status.
 end() {
 	local began=$SECONDS
 	kill -"$1" $pid
 	status=0
 	wait $pid || status=$?
-	[ $((SECONDS - began)) -le 5 ] || fail "it took $((SECONDS - began)) s to end"
+	[ $((SECONDS - began)) -le 5 ] || fail "took $((SECONDS - began)) s to end"
 }
 flip() {
 	python3 - store/volumes/"$1".vol <<'END2'
@@ -39,11 +39,11 @@ fdump backup --unencrypted --state state -C tree . -s ./store >/dev/null
 for wrong in "--schedule nonsense" "--schedule @reboot" "--for 0" "--for long" \
 	"--schedule @daily --tz Nowhere/Land"; do
 	# shellcheck disable=SC2086 # words
-	fdump store scrub store $wrong >out 2>err && fail "$wrong is taken"
+	fdump store scrub store $wrong >out 2>err && fail "$wrong is accepted"
 	grep -q . err || fail "$wrong: says nothing"
 done
 
-# Between two times.
+# Between two scheduled times.
 at 0
 scrub --schedule "0 9 * * *" --tz UTC
 sleep 0.5
@@ -54,11 +54,11 @@ end TERM
 [ $status = 0 ] || fail "waiting, ended: status $status: $(cat err)"
 [ ! -s out ] || fail "it was not due: $(cat out)"
 
-# By the minute, of a store that is not there at first, then there, then damaged.
+# Every minute, for a store that first is missing, then exists, then is damaged.
 mv store away
 at 30
 scrub --schedule "* * * * *" --json
-sleep 0.5 # it looks at the clock as it starts
+sleep 0.5 # it reads the clock when it starts
 at 61
 told "not an FDump store" err
 mv away store
@@ -72,7 +72,7 @@ end INT
 [ $status = 5 ] || fail "it found damage: status $status"
 [ "$(grep -c '"result"' out)" = 2 ] || fail "results: $(cat out)"
 
-# In the midst of a volume: what it takes there is a pause of the rate.
+# In the middle of a volume: here the wait is a pause of the rate limit.
 rm -rf store state
 fdump store init store
 fdump backup --unencrypted --state state -C tree . -s ./store >/dev/null

@@ -1,7 +1,7 @@
 #!/bin/bash
-# Goal: in a sealed pack nothing can be altered, also by one who makes all
-# checks anew: each bit of a header, bits of each payload, blocks in another
-# order, blocks of another pack sealed to the same key.
+# Goal: in a sealed pack nothing can be altered unnoticed, even if all checks are recomputed: each
+# bit of a header, bits of each payload, blocks in another order, blocks of another pack that is
+# sealed to the same key.
 set -eu
 tmp=$(mktemp -d)
 trap 'rm -rf "$tmp"' EXIT
@@ -30,7 +30,8 @@ def case(forged, what):
 
 at = 0
 for i, b in enumerate(parts):
-    # START is not sealed: it says when, and by what; the KEY blocks are held against each other.
+    # START is not sealed: it contains only the time and the program; the KEY blocks are compared
+    # with each other.
     bits = list(range(32, 48 * 8, 3)) + [rng.randrange(64 * 8, len(b) * 8) for _ in range(20)] if i else []
     for bit in bits:
         forged = bytearray(data)

@@ -1,6 +1,7 @@
 #!/bin/bash
-# Goal: what is wrong with the sealing is said as it is: a pack that is not sealed, though a key
-# was given, is refused (6, it is not damaged), also from a pipe and behind one that is; KEY blocks that differ, also to one without the key.
+# Goal: messages about sealing are accurate: an unsealed pack, if a key was given, is refused
+# (status 6, it is not damaged), also from a pipe and after a sealed pack; KEY blocks that differ
+# are reported, even without a key.
 set -eu
 dir=$(mktemp -d)
 trap 'rm -rf "$dir"' EXIT
@@ -19,7 +20,7 @@ for command in "unpack -C out -f" "unpack --skip-damaged -C out -f" "list -f" "d
 			case $command in *PACK*) all=${command/PACK/$from} ;; *) all="$command $from" ;; esac
 			# shellcheck disable=SC2086
 			"$FDUMP" $all --key key <$pack >said 2>&1 || status=$?
-			[ "$status$from" != 0- ] || [ "$command" != "cat -f PACK file" ] || continue # it was found in front
+			[ "$status$from" != 0- ] || [ "$command" != "cat -f PACK file" ] || continue # it was found in the first pack
 			[ "$status" = 6 ] && [ "$(grep -c "not sealed, though a key was given" said)" = 1 ] ||
 				{ echo "$all <$pack: $status"; cat said; exit 1; }
 			[ $pack = both ] || [ ! -e out/file ]

@@ -1,6 +1,6 @@
 #!/bin/bash
-# Goal: what `fdump pack` writes is, byte for byte, what the format's text says:
-# the second reader verifies it, and lists what is in the tree.
+# Goal: the output of `fdump pack` is, byte for byte, what the format's text prescribes: the second
+# reader verifies it, and its list equals the tree.
 set -eu
 tmp=$(mktemp -d)
 trap 'rm -rf "$tmp"' EXIT
@@ -27,7 +27,7 @@ check() {
 	[ $status = 0 ] || { echo "pack $what: exit $status"; exit 1; }
 	python3 "$SRC/test/reader.py" verify pack.fdump || { echo "$what: the readers disagree"; exit 1; }
 	python3 "$SRC/test/reader.py" list pack.fdump >list
-	# Each regular file's checksum is sha256sum's; each entry is there, once.
+	# Each regular file's checksum is that of sha256sum; each entry is there, once.
 	find tree -printf '.\n' | wc -l >want
 	wc -l <list >have
 	cmp want have
@@ -67,12 +67,12 @@ status=0
 python3 "$SRC/test/reader.py" verify command.fdump
 python3 "$SRC/test/reader.py" list command.fdump | grep -q '"command-failed".*"exit": 3'
 
-# Sealed: to two keys and a passphrase, each opens it; damage does not spread.
+# Sealed: to two keys and a passphrase, each of which opens it; damage does not spread.
 "$FDUMP" key new --no-passphrase one.key >/dev/null
 "$FDUMP" key new --no-passphrase two.key >/dev/null
 printf 'a passphrase\n' >passphrase
 chmod 600 passphrase
-for half in one two; do # the secret half: 32 bytes behind the public one (lib/key.h)
+for half in one two; do # the secret half: 32 bytes after the public one (lib/key.h)
 	tail -n 1 $half.key | base64 -d | tail -c +33 | head -c 32 | od -An -v -tx1 | tr -d ' \n' >$half.hex
 done
 "$FDUMP" pack -C tree -f sealed.fdump --to one.key.pub --to two.key.pub --passphrase-file passphrase .

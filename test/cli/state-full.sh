@@ -1,5 +1,5 @@
-# Goal: a state folder that is full, or read-only, costs the local copy of the manifest and no dump: the
-# dump's id is printed, the status is 0, and a warning says what it costs.
+# Goal: a state folder that is full or read-only costs the local copy of the manifest but no dump:
+# the dump's id is printed, the status is 0, and a warning names the consequence.
 . "$(dirname "$0")/lib.sh"
 workspace
 mkdir t small

@@ -1,11 +1,11 @@
 #!/bin/bash
-# Goal: store.conf takes quotas, the age before deletion and the longest lock; what is wrong in it is
-# refused with its place (status 3), and the service does not start.
+# Goal: store.conf sets quotas, the age before deletion and the longest lock; an error in it is
+# refused with file and line (status 3), and the service does not start.
 . "$(dirname "$0")/lib.sh"
 workspace
 mkdir conf state
 "$FDUMP" store init s >/dev/null
-conf() { # LINE...: what the service says of them
+conf() { # LINE...: what the service prints with these lines
 	{
 		echo "store {"
 		echo "path = \"$work/s\""
@@ -18,7 +18,7 @@ wrong() { # WORDS LINE...
 	conf "${@:2}"
 	[ $status = 3 ] && grep -q "store.conf.*$1" out || fail "${*:2}: status $status: $(cat out)"
 }
-right() { # goes on to what is missing here: the service's key
+right() { # gets as far as the next thing that is missing: the service's key
 	conf "$@"
 	! grep -q "store.conf" out || fail "$*: $(cat out)"
 }

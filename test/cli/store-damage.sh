@@ -1,6 +1,7 @@
 #!/bin/bash
-# Goal: a chunk that is damaged behind a service is named when it is read (status 5), or taken from another store;
-# the service marks it, and the next backup puts it again, from the files or from the other store.
+# Goal: a damaged chunk in a store with a service is reported when it is read (status 5), or read
+# from another store; the service marks it, and the next backup stores it again, from the files or
+# from the other store.
 . "$(dirname "$0")/lib.sh"
 needs python3
 workspace
@@ -21,7 +22,7 @@ restore() {
 	"$FDUMP" restore --config config --state agent --identity operator "$id" -C restored "$@" \
 		>out 2>err || status=$?
 }
-hurt() { # STORE OFFSET: a byte of its only volume
+hurt() { # STORE OFFSET: changes a byte of its only volume
 	python3 - "$1/volumes/00000001.vol" "$2" <<'END'
 import sys
 with open(sys.argv[1], "r+b") as f:
@@ -46,7 +47,7 @@ restore -s s1
 [ $status = 0 ] || fail "healed: status $status: $(cat out err)"
 diff -r tree restored
 
-# Two: it is taken from the other, and put again from there.
+# Two stores: the chunk is read from the other one, and stored again from there.
 back -s s1 -s s2
 [ $status = 0 ] || fail "backup to both: $(cat err)"
 hurt s2 1500000

@@ -1,5 +1,5 @@
 #!/bin/bash
-# Goal: a call that fails while a store is written is told, and nothing that was acknowledged is
+# Goal: a call that fails while a store is written is reported, and nothing that was acknowledged is
 # lost. A few places; test/storeeio.py has all.
 . "$(dirname "$0")/lib.sh"
 needs strace

@@ -1,6 +1,6 @@
 #!/bin/bash
-# Goal: a bit flipped in a volume is found; one flipped in the index crashes nothing, hangs nothing,
-# and no command takes what is wrong for right. A few; test/storeflips.py has more.
+# Goal: a flipped bit in a volume is found; one in the index causes no crash and no hang, and no
+# command accepts wrong data as right. A few bits; test/storeflips.py has more.
 . "$(dirname "$0")/lib.sh"
 python=/usr/bin/python3
 $python -c 'import lmdb' 2>/dev/null || python=python3

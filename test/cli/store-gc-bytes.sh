@@ -1,10 +1,8 @@
-# Goal: gc that copied blocks of a volume, and then leaves that alone for it is damaged, does not say that it
-# has given back more than there was.
-set -eu
-command -v python3 >/dev/null || exit 77
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
-cd "$work"
+# Goal: if gc copies blocks of a volume and then leaves the volume alone because it is damaged, it
+# does not claim to have given back space.
+. "$(dirname "$0")/lib.sh"
+needs python3
+workspace
 fail() { echo "$*"; cat out; exit 1; }
 back() { "$FDUMP" backup --unencrypted --state state -C tree . -s ./one >/dev/null; }
 
@@ -20,4 +18,4 @@ dd if=/dev/zero of=one/volumes/00000001.vol bs=1 seek=$((size - 1000000)) count=
 status=0
 "$FDUMP" store gc one --json >out 2>/dev/null || status=$?
 [ $status = 5 ] || fail "status $status"
-python3 -c 'import json; o = json.loads(open("out").readline()); exit(o["bytes"] != 0 or o["damaged"] != 1)' || fail "says more"
+python3 -c 'import json; o = json.loads(open("out").readline()); exit(o["bytes"] != 0 or o["damaged"] != 1)' || fail "claims to have given back space"

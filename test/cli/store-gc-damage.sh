@@ -1,8 +1,7 @@
-# Goal: gc that leaves a volume alone, for it has damage, leaves nothing of what it had copied of it, and says so.
-set -eu
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
-cd "$work"
+# Goal: if gc leaves a volume alone because of damage, it removes its copies of that volume's
+# blocks, and says so.
+. "$(dirname "$0")/lib.sh"
+workspace
 fail() { echo "$*"; cat out err; ls -l one/volumes; exit 1; }
 mkdir keep drop
 "$FDUMP" store init one

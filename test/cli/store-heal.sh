@@ -1,12 +1,8 @@
-# Goal: damage in a store is found and named, taken from another store in a restore, healed by
-# replicate and by the next backup; garbage is given back; a lost index is made anew.
-set -eu
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
-cd "$work"
+# Goal: damage in a store is found and named, replaced from another store during a restore, and
+# repaired by replicate and by the next backup; garbage is given back; a lost index is rebuilt.
+. "$(dirname "$0")/lib.sh"
+workspace
 fdump() { "$FDUMP" "$@"; }
-fail() { echo "$*"; exit 1; }
-status_of() { status=0; "$@" >out 2>err || status=$?; }
 # Changes a byte of the only volume of a store.
 flip() {
 	python3 - "$1/volumes/00000001.vol" "$2" <<'END'
@@ -29,7 +25,7 @@ fdump store init two
 back() { fdump backup --unencrypted --state state -C tree . "$@"; }
 back -s ./one -s ./two >/dev/null
 
-# Different blocks of the two.
+# Different blocks of the two stores.
 flip one 1000000
 flip two 9000000
 for s in one two; do
@@ -41,35 +37,35 @@ for s in one two; do
 	grep -qE 'restore: (a|b):' err || fail "does not say which file: $(cat err)"
 done
 mkdir whole
-for s in one two; do cp -a $s $s-mended; done # a restore mends them
+for s in one two; do cp -a $s $s-mended; done # a restore repairs the stores
 fdump restore -s ./one-mended -s ./two-mended latest -C whole 2>err || fail "restore from both: status $?"
 diff -r tree whole
 
-# Scrub marks; replicate repairs, either way.
+# Scrub marks the damage; replicate repairs it, in either direction.
 for s in one two; do
 	status_of fdump store scrub $s
 	[ $status = 5 ] || fail "scrub $s: status $status"
 done
 fdump store replicate --from ./two one >/dev/null
-fdump verify one >/dev/null || fail "one is not whole again"
+fdump verify one >/dev/null || fail "one is not complete again"
 fdump store replicate --from ./one two >/dev/null
-fdump verify two >/dev/null || fail "two is not whole again"
+fdump verify two >/dev/null || fail "two is not complete again"
 
-# The next backup mends too, when it reads.
+# The next backup also repairs, if it reads the files.
 flip one 3000000
 status_of fdump store scrub one
 [ $status = 5 ] || fail "scrub: status $status"
 back -s ./one >/dev/null 2>err || fail "backup: status $?"
-fdump verify one >/dev/null || fail "the backup did not mend it"
+fdump verify one >/dev/null || fail "the backup did not repair it"
 
-# An index that is lost.
+# A lost index.
 rm one/index/*
 status_of fdump dumps -s ./one
 [ $status != 0 ] || fail "dumps without an index"
 fdump store rebuild one >/dev/null 2>&1 || [ $? = 5 ] || fail "rebuild: status $?"
-fdump verify one >/dev/null || fail "rebuilt, and not whole"
+fdump verify one >/dev/null || fail "rebuilt, but incomplete"
 
-# Garbage: what is deleted comes back.
+# Garbage: the space of deleted dumps is given back.
 for i in 1 2 3; do
 	head -c 20000000 /dev/urandom >tree/a
 	back -s ./two >/dev/null
@@ -89,14 +85,14 @@ mkdir whole
 fdump restore -s ./two latest -C whole
 diff -r tree whole
 
-# A dump that is locked stays.
+# A locked dump stays.
 back -s ./two --lock 1d >/dev/null
 back -s ./two >/dev/null
 status_of fdump forget -s ./two --keep-last 1 --yes
 [ $status = 1 ] || fail "forget of a locked one: status $status"
 [ "$(fdump dumps -s ./two | wc -l)" = 2 ] || fail "a locked dump is gone"
 
-# A dump that is not whole is named, by agent, name and time.
+# An incomplete dump is named by agent, name and time.
 fdump store init three
 back -s ./three --name nightly >/dev/null
 flip three 1000000
@@ -112,10 +108,10 @@ for how in "verify three" "store scrub three" "verify --json three" "store scrub
 done
 grep '"type": *"result"' out | grep -q '"incomplete": *1' || fail "scrub --json: $(cat out)"
 
-# What is not there is said once, and to be a dump.
+# A missing store is reported once, as missing.
 status_of fdump restore -s ./two -s ./none latest -C whole nonesuch
 [ $status = 2 ] || fail "a path that is not there: status $status"
-grep -q "nonesuch: not in the dump" err || fail "not said: $(cat err)"
+grep -q "nonesuch: not in the dump" err || fail "not reported: $(cat err)"
 status_of fdump dumps -s ./none -s ./nor
 [ "$(grep -c "nor: not an FDump store" err)" = 1 ] || fail "not once: $(cat err)"
 status_of fdump backup --unencrypted --state state -C tree -s ./none -s ./nor .

@@ -1,6 +1,6 @@
 #!/bin/bash
-# Goal: a store is made in an empty directory that is there without replacing it: it can be a mount
-# point, or in a folder that its owner can't write to, and it keeps owner and mode.
+# Goal: a store is made inside an existing empty directory, which is not replaced: it may be a mount
+# point, or in a folder that its owner can't write to, and it keeps its owner and mode.
 . "$(dirname "$0")/lib.sh"
 needs root setpriv
 workspace

@@ -1,6 +1,6 @@
 #!/bin/bash
 # Goal: a command on a store that is killed anywhere loses nothing that was acknowledged, leaves
-# nothing in part, and does its work when it is run again. A few places; test/storekill.py has all.
+# nothing half done, and succeeds when it is run again. A few places; test/storekill.py has all.
 . "$(dirname "$0")/lib.sh"
 needs strace
 stride=9

@@ -1,12 +1,9 @@
-# Goal: a store that lies is caught: chunks in each other's place, an old dump as the newest, a list
-# that is another, a chunk that is gone. What it touches is named; the rest is right.
-set -eu
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
-src=$(cd "${SRC:-.}" && pwd)
-cd "$work"
+# Goal: a store that lies is caught: chunks exchanged, an old dump presented as the newest, an
+# altered list, a missing chunk. The affected entries are named; the others are right.
+. "$(dirname "$0")/lib.sh"
+needs python3
+workspace
 fail() { echo "$how: $*"; cat out err; exit 1; }
-status_of() { status=0; "$@" >out 2>err || status=$?; }
 mkdir tree
 for f in a b c; do head -c 300000 /dev/urandom >tree/$f; done
 echo small >tree/small
@@ -21,7 +18,7 @@ lie() { # sets how; makes the store
 	how=$1
 	rm -rf store back
 	cp -a honest store
-	python3 "$src/test/liar.py" store "$how"
+	python3 "$SRC/test/liar.py" store "$how"
 	"$FDUMP" store rebuild store >/dev/null 2>&1 || [ $? = 5 ]
 	mkdir back
 	status_of "$FDUMP" restore --state state -s ./store --key key latest -C back
@@ -30,8 +27,8 @@ lie() { # sets how; makes the store
 lie swap
 [ $status = 5 ] || fail "status $status"
 grep -qE 'restore: [abc]:' err || fail "does not name a file"
-[ "$(cat back/small)" = small ] || fail "what was not touched is not right"
-for f in a b c; do # what has its name is right
+[ "$(cat back/small)" = small ] || fail "an untouched entry is wrong"
+for f in a b c; do # every file that has its name has the right content
 	[ ! -e back/$f ] || cmp back/$f tree/$f || fail "a wrong file was put in place"
 done
 status_of "$FDUMP" verify --key key store
@@ -52,5 +49,5 @@ lie lose
 [ $status = 5 ] || fail "status $status"
 grep -qE 'restore: [abc]:' err || fail "does not name the file"
 [ "$(ls back | wc -l)" = 4 ] || fail "the others are not there"
-status_of "$FDUMP" verify store # no key is wanted for that
+status_of "$FDUMP" verify store # this needs no key
 [ $status = 5 ] || fail "verify: status $status"

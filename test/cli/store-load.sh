@@ -1,6 +1,6 @@
 #!/bin/bash
-# Goal: writers, gc, forget, scrub and readers at once, and killed, do not get in each other's way. A few
-# seconds; test/storeload.py goes on for longer.
+# Goal: writers, gc, forget, scrub and readers, running at once and killed at times, do not disturb
+# each other. A few seconds; test/storeload.py runs longer.
 . "$(dirname "$0")/lib.sh"
 long="--minutes 0.1"
 ! whole || long="--minutes 4 --kills 250"

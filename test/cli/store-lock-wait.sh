@@ -1,11 +1,11 @@
 #!/bin/bash
-# Goal: who writes to a store waits for another one as long as --lock-wait says, and tells for whom: with -v, on a
-# terminal, and when it gives up (status 8).
+# Goal: a command that writes to a store waits for another writer as long as --lock-wait says, and
+# reports for whom it waits: with -v, on a terminal, and when it gives up (status 8).
 . "$(dirname "$0")/lib.sh"
 workspace
 fail() { echo "$*"; cat out err; exit 1; }
 status_of() { status=0; "$FDUMP" "$@" >out 2>err || status=$?; }
-# Has a backup that writes to the store until it is released.
+# Runs a backup that keeps the store's lock until it is released.
 hold() {
 	rm -f held go
 	"$FDUMP" backup --unencrypted --state state-held -s ./one --command "x=$work/holder" >/dev/null 2>&1 &
@@ -38,10 +38,10 @@ for command in "backup --unencrypted --state state -C tree . -s ./one" "forget -
 done
 status_of store gc one --lock-wait 1s
 [ $status = 8 ] || fail "gc for a second: status $status"
-[ $((SECONDS - began)) -le 3 ] || fail "it took $((SECONDS - began)) s"
+[ $((SECONDS - began)) -le 3 ] || fail "took $((SECONDS - began)) s"
 release
 
-# Each begins to wait, and goes on when the store is released.
+# Each command begins to wait, and goes on when the store is released.
 hold
 "$FDUMP" backup --unencrypted --state state -C tree . -s ./one -v --lock-wait 1m >out 2>err &
 waits=$!
@@ -59,7 +59,7 @@ hold
 python3 -c 'import os, pty, sys
 sys.exit(os.waitstatus_to_exitcode(pty.spawn(sys.argv[1:])))' "$FDUMP" store gc one >out 2>err </dev/null &
 waits=$!
-await 10 grep -q "process $pid on .* writes to it: waiting" out || fail "not told on a terminal"
+await 10 grep -q "process $pid on .* writes to it: waiting" out || fail "not reported on a terminal"
 release
 wait $waits || fail "gc on a terminal: status $?"
 

@@ -1,6 +1,7 @@
 #!/bin/bash
-# Goal: a volume that is missing is noticed once, by the command that writes: from then on what it had is
-# said to be lost, to readers too, and is put again. If it comes back a scrub takes that back.
+# Goal: a missing volume is noticed by the next command that writes: from then on its contents are
+# reported as lost, to readers too, and are stored again. If the volume comes back a scrub withdraws
+# that.
 . "$(dirname "$0")/lib.sh"
 workspace
 mkdir tree
@@ -23,7 +24,7 @@ status=0
 
 mv kept s/volumes/00000001.vol
 "$FDUMP" store trust-clock s
-[ "$(damaged)" = "$n" ] || fail "taken back without a look"
+[ "$(damaged)" = "$n" ] || fail "withdrawn without a check"
 "$FDUMP" store scrub s >out 2>&1 || fail "scrub: status $?: $(cat out)"
 [ "$(damaged)" = 0 ] || fail "scrub left marks"
 "$FDUMP" dumps -s ./s >out || fail "dumps after it: status $?"

@@ -1,12 +1,10 @@
-# Goal: replicate brings back also dumps whose records were in a lost volume; a scrub after that finds nothing, and a
-# rebuild too; what can't be mended ends replicate with status 5. gc forgets a lost volume that nothing needs.
-set -eu
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
-cd "$work"
+# Goal: replicate also brings back dumps whose records were in a lost volume; a scrub and a rebuild
+# after it find nothing; if something can't be repaired replicate ends with status 5. gc forgets a
+# lost volume that nothing needs.
+. "$(dirname "$0")/lib.sh"
+workspace
 fdump() { "$FDUMP" "$@"; }
 fail() { echo "$*"; cat out err; exit 1; }
-status_of() { status=0; "$@" >out 2>err || status=$?; }
 back() { fdump backup --unencrypted --state state -C tree . "$@" >/dev/null; }
 
 mkdir tree
@@ -15,7 +13,7 @@ for n in 1 2 3; do
 	head -c 300000 /dev/urandom >tree/$n
 	back -s ./one -s ./two
 done
-# A deletion that stood in the volume stays one.
+# A dump that was deleted by a record in the lost volume stays deleted.
 gone=$(fdump dumps -s ./one | sed -n '1s/ .*//p')
 fdump forget -s ./one "$gone" --yes >/dev/null
 cp -a one deleted
@@ -26,14 +24,14 @@ for when in scrubbed not cut; do
 	if [ $when = scrubbed ]; then
 		status_of fdump store scrub one
 		[ $status = 5 ] || fail "scrub: status $status"
-		grep -q replicate err || fail "scrub does not say what mends it"
+		grep -q replicate err || fail "scrub does not say what repairs it"
 	fi
 	status_of fdump store replicate --from ./two one
 	[ $status = 0 ] || fail "replicate, $when: status $status"
 	[ $when = cut ] || grep -q '^2 dumps, ' out || fail "not two dumps"
 	for verb in scrub rebuild; do
 		status_of fdump store $verb one
-		[ "$status" = 0 ] && [ ! -s err ] || fail "$verb behind it, $when: status $status"
+		[ "$status" = 0 ] && [ ! -s err ] || fail "$verb after it, $when: status $status"
 	done
 	[ "$(fdump dumps -s ./one | wc -l)" = 2 ] || fail "not two dumps in it"
 	status_of fdump verify one
@@ -48,7 +46,7 @@ back -s ./one --name alone
 rm one/volumes/*
 for n in 1 2; do
 	status_of fdump store replicate --from ./two one
-	[ $status = 5 ] || fail "can't be mended, run $n: status $status"
+	[ $status = 5 ] || fail "can't be repaired, run $n: status $status"
 	grep -q "its record can't be read" err || fail "does not say which dump"
 done
 lost=$(sed -n "s/.*dump \([0-9a-f]*\).*its record can't be read.*/\1/p" err)
@@ -56,5 +54,5 @@ fdump forget -s ./one "$lost" --yes >/dev/null
 status_of fdump store gc one
 [ $status = 0 ] || fail "gc: status $status"
 status_of fdump store scrub one
-[ $status = 0 ] && [ ! -s err ] || fail "scrub behind gc: status $status"
+[ $status = 0 ] && [ ! -s err ] || fail "scrub after gc: status $status"
 [ "$(fdump dumps -s ./one | wc -l)" = 2 ] || fail "not two dumps at the end"

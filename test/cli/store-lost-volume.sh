@@ -1,13 +1,12 @@
 #!/bin/bash
-# Goal: a volume whose file is lost, or cut, before any scrub: what was in it counts as missing, so that the next
-# backup stores it again, in one store or two.
+# Goal: if a volume's file is lost or cut, its contents count as missing even before a scrub, so
+# that the next backup stores them again, in one store or two.
 . "$(dirname "$0")/lib.sh"
 workspace
 fdump() { "$FDUMP" "$@"; }
 fail() { echo "$*"; cat out err; exit 1; }
-status_of() { status=0; "$@" >out 2>err || status=$?; }
 back() { aged "$FDUMP" backup --unencrypted --state state -C tree . "$@"; }
-# The newest dump of a store is whole.
+# The newest dump of a store is complete.
 whole() {
 	rm -rf back
 	mkdir back
@@ -28,13 +27,13 @@ for n in 1 2; do
 	whole one
 done
 
-# Its end is gone.
+# The volume's end is missing.
 truncate -s 1000000 one/volumes/*2.vol
 status_of back -s ./one
 [ $status = 0 ] || fail "cut: status $status"
 whole one
 
-# One of two.
+# One of two stores.
 rm -r state
 back -s ./one -s ./two >out
 rm one/volumes/*

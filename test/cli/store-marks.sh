@@ -1,13 +1,11 @@
 #!/bin/bash
-# Goal: a chunk that could not be read once, and is whole all the same, is taken for whole again: by the next scrub, and
-# by gc, which does not drop it. A volume that is gone is damage, to scrub, verify and gc.
-set -eu
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
-cd "$work"
+# Goal: a chunk that could not be read once, but is intact, is recognised as intact again: by the
+# next scrub, and by gc, which does not drop it. A missing volume is damage to scrub, verify and gc.
+. "$(dirname "$0")/lib.sh"
+workspace
 fail() { echo "$*"; cat out; exit 1; }
 status_of() { status=0; "$@" >out 2>&1 || status=$?; }
-flip() { # the byte at an offset of the first volume
+flip() { # OFFSET: the byte there in the first volume
 	python3 - "$1" <<-'PY'
 		import sys
 		with open("s/volumes/00000001.vol", "r+b") as f:
@@ -28,7 +26,7 @@ status_of fdump store scrub s
 [ $status = 5 ] || fail "scrub of damage: $status"
 flip 500000
 status_of fdump store scrub s
-[ $status = 0 ] || fail "scrub, and it is well again: $status"
+[ $status = 0 ] || fail "scrub of the repaired store: $status"
 fdump verify s >/dev/null
 
 flip 500000
@@ -42,7 +40,7 @@ done
 fdump forget -s ./s --keep-last 1 --yes >/dev/null
 fdump store gc s >out
 grep -q "[1-9] volumes rewritten" out || fail "gc rewrote nothing"
-fdump verify s >out 2>&1 || fail "gc dropped what was whole"
+fdump verify s >out 2>&1 || fail "gc dropped an intact chunk"
 mkdir back
 fdump restore -s ./s --state state keep@latest -C back >/dev/null
 cmp t/keep back/keep

@@ -1,9 +1,7 @@
-# Goal: links, pipes and folders where a store's files should be are refused and not followed, and
+# Goal: links, pipes and folders in the place of a store's files are refused and not followed, and
 # nothing hangs.
-set -eu
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
-cd "$work"
+. "$(dirname "$0")/lib.sh"
+workspace
 fdump() { timeout 20 "$FDUMP" "$@"; }
 fail() { echo "$*"; cat out err; exit 1; }
 mkdir tree
@@ -13,7 +11,7 @@ fdump backup -s ./store --unencrypted --state state -C tree . >/dev/null
 echo precious >victim
 cp victim before
 
-# try WHAT COMMAND...: on a copy of the store, in which WHAT was done.
+# try WHAT COMMAND...: runs the command on a copy of the store that was changed as WHAT says.
 try() {
 	rm -rf odd
 	cp -a store odd

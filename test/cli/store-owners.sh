@@ -1,6 +1,6 @@
 #!/bin/bash
-# Goal: whatever root does to a store of another user, all files in it are that user's: he can go on by
-# himself, whichever command made them.
+# Goal: whatever root does to another user's store, all files in it belong to that user, who can go
+# on alone, whichever command made them.
 . "$(dirname "$0")/lib.sh"
 needs root setpriv
 workspace
@@ -20,10 +20,10 @@ as_user() {
 	setpriv --reuid $user --regid $user --clear-groups env HOME="$FDUMP_HOME" "$work/fdump" "$@" >out 2>&1 ||
 		fail "as the user: $*: status $?: $(cat out)"
 }
-theirs() { # WHAT: nothing is root's
+theirs() { # WHAT: no file is root's
 	[ -z "$(find mine ! -user $user -o ! -group $user)" ] || fail "after $1: $(find mine ! -user $user -ls)"
 }
-everything() { # WHAT: what it has left lets the user do all
+everything() { # WHAT: after it the user can do everything
 	theirs "$1"
 	echo "$1" >tree/note
 	as_user backup -s mine/s --unencrypted --state "$FDUMP_HOME/state" -C tree .

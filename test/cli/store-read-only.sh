@@ -1,5 +1,5 @@
-# Goal: who may read a store's directory, and not write to it, can list and restore; beside a writer he is
-# told why not.
+# Goal: a user who can read but not write a store's directory can list and restore; while there is a
+# writer the message says why not.
 . "$(dirname "$0")/lib.sh"
 needs root setpriv python3
 workspace
@@ -22,5 +22,5 @@ import fcntl, struct, subprocess, sys
 f = open("s/lock", "r+b")
 fcntl.fcntl(f, 37, struct.pack("hhqqi4x", fcntl.F_WRLCK, 0, 0, 1, 0))
 sys.exit(subprocess.call(["setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups", "./fdump", "forget", "-n", "-s", "./s", "--keep-last", "1", "--lock-wait", "0s"]))' \
-	>out 2>err && fail "read while it was written" || [ $? = 8 ] || fail "beside a writer: status $?"
-grep -q 'users without write access have to wait' err || fail "not told: $(cat err)"
+	>out 2>err && fail "read while it was written" || [ $? = 8 ] || fail "while another writes: status $?"
+grep -q 'users without write access have to wait' err || fail "not reported: $(cat err)"

@@ -1,13 +1,11 @@
 # Goal: a second implementation, written from the documents, restores from a store's volumes and a
-# key alone: no index, no FDump.
-set -eu
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
-src=$(cd "${SRC:-.}" && pwd)
-cd "$work"
-reader() { python3 "$src/test/storereader.py" "$@"; }
+# key alone: without the index and without FDump.
+. "$(dirname "$0")/lib.sh"
+needs python3
+workspace
+reader() { python3 "$SRC/test/storereader.py" "$@"; }
 mkdir tree
-cp -a "$src/cmd" "$src/lib" tree
+cp -a "$SRC/cmd" "$SRC/lib" tree
 head -c 3000000 /dev/urandom >tree/large
 truncate -s 2M tree/hole
 echo end >>tree/hole
@@ -26,7 +24,7 @@ for to in "--to key.pub" --unencrypted; do
 	reader restore store "$dump" out hex
 	diff -r tree out
 	[ "$(stat -c %i out/large)" = "$(stat -c %i out/linked)" ]
-	if [ "$to" != --unencrypted ]; then # nothing without the key
+	if [ "$to" != --unencrypted ]; then # without the key nothing is restored
 		status=0
 		reader restore store "$dump" out2 2>/dev/null || status=$?
 		[ $status = 6 ]

@@ -1,11 +1,8 @@
-# Goal: rebuild of a directory that is no store writes nothing into it and says so; a store whose file
-# fdump-store is lost is rebuilt.
-set -eu
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
-cd "$work"
+# Goal: rebuild of a directory that is not a store writes nothing into it and says so; a store that
+# has lost its file fdump-store is rebuilt.
+. "$(dirname "$0")/lib.sh"
+workspace
 fail() { echo "$*"; cat out err; exit 1; }
-status_of() { status=0; "$@" >out 2>err || status=$?; }
 
 mkdir -p data/volumes tree
 echo mine >data/volumes/other
@@ -14,7 +11,7 @@ status_of "$FDUMP" store rebuild data
 find data >after
 cmp before after || fail "something was written"
 [ $status = 2 ] || fail "status $status"
-grep -q '^fdump store: data: not an FDump store' err || fail "not said"
+grep -q '^fdump store: data: not an FDump store' err || fail "not reported"
 status_of "$FDUMP" store rebuild nowhere
 [ $status = 2 ] && grep -q 'nowhere: not an FDump store' err || fail "nowhere: status $status"
 

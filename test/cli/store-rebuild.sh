@@ -1,11 +1,8 @@
-# Goal: rebuild says which volumes are missing or cut, and which dumps are lost or not whole for it, and ends
-# with status 5, also the next time; without damage it says nothing of the kind.
-set -eu
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
-cd "$work"
+# Goal: rebuild says which volumes are missing or cut, and which dumps are therefore lost or
+# incomplete, and ends with status 5, also the next time; without damage it reports none.
+. "$(dirname "$0")/lib.sh"
+workspace
 fail() { echo "$*"; cat out err; exit 1; }
-status_of() { status=0; "$@" >out 2>err || status=$?; }
 back() { "$FDUMP" backup -s ./one --unencrypted --state state -C tree . --name "$1" >out; sed -n 's/^dump \([0-9a-f]*\):.*/\1/p' out; }
 
 mkdir tree
@@ -20,7 +17,7 @@ cp -a one whole
 status_of "$FDUMP" store rebuild one
 [ $status = 0 ] && [ ! -s err ] || fail "without damage: status $status"
 
-# The only volume is gone.
+# The only volume is missing.
 rm one/volumes/00000001.vol
 status_of "$FDUMP" store rebuild one
 [ $status = 5 ] && grep -q 'volume 00000001.* is missing' err || fail "a lost volume: status $status"
@@ -28,7 +25,7 @@ for d in "$first" "$second"; do
 	grep -q "dump ${d:0:12}.*: is lost" err || fail "does not name dump $d"
 done
 
-# A volume that was cut: one dump is lost, the other one whole.
+# A volume that was cut: one dump is lost, the other one is complete.
 rm -r one
 cp -a whole one
 truncate -s "$cut" one/volumes/00000001.vol
@@ -36,7 +33,7 @@ status_of "$FDUMP" store rebuild one
 [ $status = 5 ] && grep -q "volume 00000001: has $cut bytes, and had" err || fail "a cut volume: status $status"
 grep -q "dump ${second:0:12}.*: is lost" err && ! grep -q "${first:0:12}" err || fail "does not name dump $second"
 
-# The index is older than what was written last, as after a crash: what dumps it had is known all the same.
+# The index is older than the last writes, as after a crash: the dumps that it had are still known.
 rm -r one
 cp -a whole one
 end=$(stat -c %s one/volumes/00000001.vol)
@@ -48,7 +45,7 @@ status_of "$FDUMP" store rebuild one
 [ $status = 5 ] && grep -q "dump ${second:0:12}.*: is lost" err || fail "an older index: status $status"
 ! grep -q "${first:0:12}" err || fail "an older index: names what is there"
 
-# Chunks are gone: named with all that is known, also when the index knows nothing of them any more.
+# Chunks are missing: reported with all that is known, even when the index no longer has them.
 rm -r one
 cp -a whole one
 dd if=/dev/zero of=one/volumes/00000001.vol bs=1000 seek=100 count=10 conv=notrunc 2>/dev/null
@@ -58,7 +55,7 @@ for _ in 1 2; do
 	grep -q "dump ${second:0:12} (.*/second, .*): is not whole" err || fail "does not name dump $second"
 done
 
-# Without an old index, or with one that is none, it does what it can.
+# Without an old index, or with a corrupt one, it does what it can.
 rm one/index/*
 status_of "$FDUMP" store rebuild one
 [ $status = 5 ] && grep -q "dump ${first:0:12} (.*/first, .*): is not whole" err || fail "no index: status $status"
@@ -66,5 +63,5 @@ rm -r one
 cp -a whole one
 head -c 40000 /dev/urandom >one/index/data.mdb
 status_of "$FDUMP" store rebuild one
-[ $status = 0 ] && [ ! -s err ] || fail "an index that is none: status $status"
+[ $status = 0 ] && [ ! -s err ] || fail "a corrupt index: status $status"
 "$FDUMP" verify one >out || fail "verify: status $?"

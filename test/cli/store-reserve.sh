@@ -1,16 +1,15 @@
 #!/bin/bash
-# Goal: with free space below the reserve dumps can be forgotten, and gc gives space back: volumes that are cheap to rewrite
-# first, none that does not fit; it says what it needs, leaves no part of a volume behind, and some of the
-# reserve. On a tmpfs of its own (root).
+# Goal: if free space is below the reserve dumps can still be forgotten, and gc gives space back:
+# volumes that are cheap to rewrite first, and none that does not fit. It says how much it needs,
+# leaves no part of a volume, and keeps some of the reserve. On a tmpfs of its own (root).
 . "$(dirname "$0")/lib.sh"
 workspace
 fail() { echo "$*"; cat out err; df -k disk; ls -l disk/one/volumes; exit 1; }
-status_of() { status=0; "$@" >out 2>err || status=$?; }
 fdump() { "$FDUMP" "$@"; }
 back() { fdump backup --unencrypted --state state -C "$1" -s disk/one . --name "$1" >/dev/null; }
 free() { df -k --output=avail disk | tail -n 1; }
 
-# Volumes of 64 MB that is kept and 210 MB that is not, and of 20 and 50.
+# Two volumes: one with 64 MB that is kept and 210 MB that is not, one with 20 and 50.
 mkdir disk
 mount_tmpfs size=700m disk
 fdump store init disk/one --reserve 16M
@@ -40,7 +39,7 @@ for n in 1 2; do
 done
 fdump verify disk/one >out || fail "verify"
 
-# The second fits, and then the first.
+# The second volume fits, and then the first.
 fill 35000
 status_of fdump store gc disk/one --dry-run --json
 grep -q '"volumes": *2' out || fail "dry run"
@@ -48,9 +47,9 @@ status_of fdump store gc disk/one --json
 [ $status = 0 ] || fail "gc: status $status"
 grep -q '"volumes": *2' out && grep -q '"unfit": *0' out || fail "not both"
 [ "$(free)" -gt 280000 ] || fail "not given back"
-fdump verify disk/one >out || fail "verify behind gc"
+fdump verify disk/one >out || fail "verify after gc"
 
-# Next to nothing is free: a volume of which nothing is needed goes.
+# Almost nothing is free: a volume that nothing needs is deleted.
 fill 100
 status_of fdump forget -s disk/one "$(fdump dumps -s disk/one | sed -n '/keep2/s/ .*//p')" --yes
 [ $status = 0 ] || fail "forget with a full disk: status $status"

@@ -1,5 +1,5 @@
 #!/bin/bash
-# Goal: a store's service that is killed and starts again in the middle of a backup, and of a restore, ends neither:
+# Goal: if a store's service is killed and restarted during a backup or a restore, neither ends:
 # both go on by themselves, and nothing is missing.
 . "$(dirname "$0")/lib.sh"
 needs python3
@@ -9,7 +9,7 @@ mkdir tree
 for i in $(seq 300); do head -c 200000 /dev/urandom >"tree/$(printf '%0200d' "$i")"; done
 serve s1
 
-# The program's output is part of the backup: it ends only when the service is there again.
+# The program's output is part of the backup: it ends only after the service is back.
 cat >again <<END
 #!/bin/bash
 kill -9 "\$(cat $work/pid)"
@@ -29,12 +29,12 @@ status=0
 [ $status = 0 ] && grep -q '1 of 1 copies' out || fail "backup: status $status: $(cat out err)"
 wait "${served[s1]}" 2>/dev/null || true
 
-# restore -v names each file; who reads that reads a few lines, has the service restarted, and reads on.
+# restore -v names each file; its reader reads a few lines, has the service restarted, and reads on.
 mkdir restored
 python3 - "$FDUMP" restore --config config --state agent --identity operator -s s1 a1/backup@latest -C restored -v <<'END' ||
 import fcntl, os, subprocess, sys
 r, w = os.pipe()
-fcntl.fcntl(w, 1031, 4096)  # F_SETPIPE_SZ: it can't run far ahead
+fcntl.fcntl(w, 1031, 4096)  # F_SETPIPE_SZ: the writer can't run far ahead
 child = subprocess.Popen(sys.argv[1:], stdout=w, stderr=w)
 os.close(w)
 lines = os.fdopen(r, errors="replace")

@@ -1,6 +1,6 @@
 #!/bin/bash
-# Goal: who begins to read waits for the moment in which rebuild puts the new index in the old one's place; and
-# dumps are listed right while the index is made anew again and again.
+# Goal: a reader that is about to open the index waits while rebuild puts the new index in the old
+# one's place; lists of dumps are right while the index is rebuilt again and again.
 . "$(dirname "$0")/lib.sh"
 workspace
 fail() { echo "$*"; cat out err; exit 1; }
@@ -9,7 +9,7 @@ echo one >tree/a
 "$FDUMP" store init one
 "$FDUMP" backup --unencrypted --state state -C tree . -s ./one >/dev/null
 
-# That moment, drawn out.
+# That replacement, prolonged.
 python3 -c '
 import fcntl, os, struct, time
 f = open("one/lock", "r+")
@@ -20,10 +20,10 @@ time.sleep(1)
 os.rename("one/index.away", "one/index")' &
 pid=$!
 await 10 test -e locked
-"$FDUMP" dumps -s ./one >out 2>err || fail "in the moment: status $?"
+"$FDUMP" dumps -s ./one >out 2>err || fail "during the replacement: status $?"
 wait $pid
 
-# And rebuild waits, whatever --lock-wait says, until nobody is about to open the index.
+# rebuild, whatever --lock-wait says, waits until nobody is about to open the index.
 python3 -c '
 import fcntl, struct, time
 f = open("one/lock", "r+")
@@ -32,13 +32,13 @@ open("opening", "w")
 time.sleep(1)' &
 pid=$!
 await 10 test -e opening
-"$FDUMP" store rebuild one --lock-wait 0s >out 2>err || fail "beside who opens the index: status $?"
+"$FDUMP" store rebuild one --lock-wait 0s >out 2>err || fail "while the index is being opened: status $?"
 wait $pid
 
 (while [ ! -e stop ] && "$FDUMP" store rebuild one >/dev/null; do :; done) &
 pid=$!
 for _ in $(seq 100); do
-	"$FDUMP" dumps -s ./one >out 2>err || fail "beside rebuild: status $?"
+	"$FDUMP" dumps -s ./one >out 2>err || fail "during rebuild: status $?"
 	[ "$(wc -l <out)" = 1 ] || fail "not all dumps"
 done
 touch stop

@@ -1,5 +1,5 @@
-# Goal: -s NAME and --from NAME reach a store service by the addresses of --config and the key of
-# --identity, also beside a directory; of a name that is not known the message says how to write a
+# Goal: -s NAME and --from NAME reach a store service with the addresses of --config and the key of
+# --identity, also together with a directory; for an unknown name the message says how to write a
 # directory.
 . "$(dirname "$0")/lib.sh"
 peer=$BUILD/test/rpc-peer

@@ -1,11 +1,8 @@
 #!/bin/bash
-# Goal: a dump that is copied to another store is there as old as it was: latest is the newest all the same, and forget
-# keeps that.
-set -eu
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
-cd "$work"
-fail() { echo "$*"; exit 1; }
+# Goal: a dump that is copied to another store keeps its time there: latest is still the newest, and
+# forget keeps that one.
+. "$(dirname "$0")/lib.sh"
+workspace
 back() { "$FDUMP" backup -s "./$1" --unencrypted --state state --name x t >/dev/null; }
 
 mkdir t

@@ -1,10 +1,9 @@
 #!/bin/bash
-# Goal: dumps whose records are lost are told of; "latest" is not quietly an older one; a store without its
-# identity is rebuilt; who reads keeps what is read from gc.
+# Goal: dumps whose records are lost are reported; "latest" is not silently an older one; a store
+# without its identity is rebuilt; a reader keeps gc from removing what it reads.
 . "$(dirname "$0")/lib.sh"
 workspace
 fail() { echo "$*"; cat out err; exit 1; }
-status_of() { status=0; "$@" >out 2>err || status=$?; }
 mkdir tree
 "$FDUMP" store init one
 for i in 1 2 3; do
@@ -15,7 +14,7 @@ for i in 1 2 3; do
 done
 cp -a one cut
 truncate -s "$end" cut/volumes/00000001.vol
-"$FDUMP" store quota cut nobody 1T >/dev/null # a writer finds it, and marks what is lost
+"$FDUMP" store quota cut nobody 1T >/dev/null # a writer finds the damage and marks what is lost
 status_of "$FDUMP" dumps -s ./cut
 [ $status = 5 ] && [ "$(grep -c "can't be read" err)" = 2 ] && [ "$(wc -l <out)" = 1 ] || fail "dumps: status $status"
 status_of "$FDUMP" restore -s ./cut latest -C back
@@ -28,7 +27,7 @@ mkdir back back2
 status_of "$FDUMP" forget -s ./cut --keep-last 1 -n
 [ $status = 5 ] && grep -q "2 dumps can't be read" err || fail "forget: status $status"
 
-# Locked ones are said to be, by -n too.
+# Locked dumps are reported as locked, by -n too.
 "$FDUMP" backup -s ./one --unencrypted --state state --lock 1d -C tree . >out
 "$FDUMP" backup -s ./one --unencrypted --state state -C tree . >out
 status_of "$FDUMP" forget -s ./one --keep-last 1 -n
@@ -36,7 +35,7 @@ status_of "$FDUMP" forget -s ./one --keep-last 1 -n
 status_of "$FDUMP" forget -s ./one --keep-last 1 --yes
 [ $status = 1 ] && [ "$(grep -c ^locked out)" = 1 ] && [ "$(grep -c ^forget out)" = 3 ] || fail "forget: status $status"
 
-# A reader, as FDump's are: gc waits for it.
+# A reader that locks as FDump's readers do: gc waits for it.
 python3 -c '
 import fcntl, struct, sys, time
 f = open(sys.argv[1])
@@ -47,7 +46,7 @@ reader=$!
 await 10 test -s locked
 status=0
 timeout 2 "$FDUMP" store gc one --threshold 1 >out 2>err || status=$?
-[ $status = 124 ] || fail "gc beside a reader: status $status"
+[ $status = 124 ] || fail "gc during a read: status $status"
 kill $reader
 wait $reader 2>/dev/null || :
 "$FDUMP" store gc one --threshold 1 >out || fail "gc: status $?"
@@ -59,7 +58,7 @@ for gone in fdump-store identity "fdump-store one/identity"; do
 	"$FDUMP" verify one >out && "$FDUMP" backup -s ./one --unencrypted --state state -C tree . >out || fail "after it"
 done
 
-# What could not be printed is a failure.
+# Output that could not be written is a failure.
 if [ -c /dev/full ]; then
 	for command in "dumps -s ./one" "forget -s ./one --keep-last 1 -n" "store gc one" "store scrub one" "restore -s ./one latest -n -C back" \
 		"find -s ./one 1" "verify one"; do
@@ -69,7 +68,7 @@ if [ -c /dev/full ]; then
 		[ $status = 7 ] || fail "$command to a full device: status $status"
 	done
 fi
-# A minute, and a day, mean their end; a blank does for the T.
+# A minute or a day means its end; a blank may replace the T.
 "$FDUMP" files -s ./one "backup@$(date '+%F %H:%M')" >out 2>err || fail "a minute"
 "$FDUMP" files -s ./one "backup@$(date +%F)" >out 2>err || fail "a day"
 
@@ -82,7 +81,7 @@ status_of "$FDUMP" find -s ./sealed 1
 status_of "$FDUMP" find -s ./sealed --key key 1
 [ $status = 0 ] || fail "find with it: status $status"
 
-# A key for a pack that is not sealed is told once, however many blocks there are.
+# A key for a pack that is not sealed is reported once, however many blocks there are.
 "$FDUMP" pack -f p.fdump -C tree .
 status_of "$FDUMP" verify --key key p.fdump
 [ $status = 6 ] && [ "$(cat out err | grep -c 'not sealed, though')" = 1 ] || fail "a key for nothing: status $status"

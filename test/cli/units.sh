@@ -1,6 +1,7 @@
 #!/bin/bash
-# Goal: the services' units are valid, start the program as its manual says, and are exposed little;
-# the agent's hides nothing from what is backed up. Users and folders are as the program expects.
+# Goal: the services' units are valid, start the program as its manual says, and have a small
+# exposure; the agent's unit hides nothing that is to be backed up. Users and folders are as the
+# program expects.
 . "$(dirname "$0")/lib.sh"
 needs systemd-analyze
 workspace
@@ -13,7 +14,7 @@ for role in agent manager store; do
 	grep -qx 'Type=notify' "$unit" || fail "$name: Type"
 	grep -qx 'RestartPreventExitStatus=3 5 6' "$unit" || fail "$name: RestartPreventExitStatus"
 	grep -q '^ConditionPathExists=' "$unit" || fail "$name: starts where nothing is configured"
-	# It need not be installed.
+	# The program need not be installed.
 	sed "s|^ExecStart=[^ ]*|ExecStart=$FDUMP|" "$unit" >"$name"
 	systemd-analyze verify --man=no "./$name" >out 2>&1 || fail "$name: $(cat out)"
 	! grep "$name" out || fail "$name: see above"

@@ -1,7 +1,7 @@
 #!/bin/bash
-# Goal: where a border goes through the target (a mount, a bind mount of the same file system, a
-# subvolume, a project quota) files of every size are restored as elsewhere, and a hard link over it
-# becomes a copy, which is said.
+# Goal: where a border crosses the target (a mount, a bind mount of the same file system, a
+# subvolume, a project quota) files of every size are restored as elsewhere, and a hard link across
+# it becomes a copy, which is reported.
 . "$(dirname "$0")/lib.sh"
 needs root mount umount
 workspace
@@ -31,7 +31,8 @@ python3 -c "open('src/z/sparse', 'w').truncate(200000)"
 "$FDUMP" backup -s ./st --unencrypted --state state -C src . >/dev/null
 list() { (cd "$1" && find . -mindepth 1 ! -type d -printf '%p %y %s %m %U %G %T@ %l\n' | sort); }
 
-# check NAME TARGET: everything comes back into it; the links to top, over the border, are a copy.
+# check NAME TARGET: everything comes back into TARGET; the links to top, across the border, are
+# copies.
 check() {
 	local how
 	for how in file pipe one dump again; do
@@ -46,18 +47,18 @@ check() {
 		diff <(list src) <(list "$2") || { cat out; fail "$1, $how: not as it was"; }
 		diff -r --no-dereference -x fifo src "$2" || { cat out; fail "$1, $how: other content"; }
 		[ "$2/below/4096" -ef "$2/below/d/linked" ] || fail "$1, $how: not linked"
-		[ "$2/below/vol/4096" -ef "$2/below/vol/d/linked" ] || fail "$1, $how: not linked behind the border"
-		if [ "$2/top" -ef "$2/below/vol/top" ]; then # one way it may be allowed
+		[ "$2/below/vol/4096" -ef "$2/below/vol/d/linked" ] || fail "$1, $how: not linked beyond the border"
+		if [ "$2/top" -ef "$2/below/vol/top" ]; then # some borders permit the link
 			[ $status = 0 ] && [ ! -s out ] || { cat out; fail "$1, $how: status $status"; }
 			continue
 		fi
 		[ $status = 1 ] || { cat out; fail "$1, $how: status $status"; }
-		grep -q "top: restored as a copy" out || { cat out; fail "$1, $how: the copy is not said"; }
-		[ "$(wc -l <out)" = 1 ] || { cat out; fail "$1, $how: more is said"; }
+		grep -q "top: restored as a copy" out || { cat out; fail "$1, $how: the copy is not reported"; }
+		[ "$(wc -l <out)" = 1 ] || { cat out; fail "$1, $how: superfluous messages"; }
 	done
 	tested=$((tested + 1))
 }
-mounted() { # ARGUMENTS OF MOUNT..., the last one: where
+mounted() { # ARGUMENTS OF MOUNT..., of which the last is the mount point
 	mount "$@" 2>/dev/null || return 1
 	mounts+=("$(cd "${!#}" && pwd)")
 }
@@ -67,7 +68,7 @@ mkdir -p t1/below/vol
 if mounted -t tmpfs -o size=50m none t1/below/vol; then check tmpfs t1; fi
 mkdir -p t2/below/vol elsewhere
 if mounted --bind elsewhere t2/below/vol; then check "bind mount" t2; fi
-# The target itself is one more.
+# The target itself can be a mount too.
 mkdir -p t3 t3.real/below/vol
 if mounted --bind t3.real t3 && mounted -t tmpfs -o size=50m none t3/below/vol; then check nested t3; fi
 

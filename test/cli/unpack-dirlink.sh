@@ -1,6 +1,7 @@
 #!/bin/bash
 # Goal: a link to a folder, such as /lib, is not replaced by a folder of the pack; with
-# --keep-directory-symlink what is in that is restored behind the link, if that is in the target.
+# --keep-directory-symlink the folder's entries are restored through the link, if it leads into the
+# target.
 . "$(dirname "$0")/lib.sh"
 workspace
 
@@ -15,7 +16,7 @@ head -c 3000000 /dev/urandom >src/lib/large
 "$FDUMP" pack -f p -C src a lib z
 "$FDUMP" store init st >/dev/null
 "$FDUMP" backup -s ./st --unencrypted --state state -C src a lib z >/dev/null
-again() { # the target, with a link of this text
+again() { # makes the target, with a link of this text
 	rm -rf t
 	mkdir -p t/usr/lib t/usr/lib64
 	chmod 755 t/usr/lib
@@ -33,10 +34,10 @@ for how in "unpack -f p" "unpack --threads 1 -f p" "restore -s ./st --state stat
 	status_of "$@"
 	[ $status = 2 ] && [ "$(readlink t/lib)" = usr/lib ] && [ "$(ls t/usr/lib)" = libc ] ||
 		{ cat out; fail "$how: status $status"; }
-	[ "$(grep -c '^fdump [a-z]*: lib: not restored, nor what is in it' out)" = 1 ] || { cat out; fail "$how: not said"; }
-	! grep -q module out || { cat out; fail "$how: said of each"; }
+	[ "$(grep -c '^fdump [a-z]*: lib: not restored, nor what is in it' out)" = 1 ] || { cat out; fail "$how: not reported"; }
+	! grep -q module out || { cat out; fail "$how: reported for each"; }
 	[ "$(cat t/a/first)" = first ] || fail "$how: the rest is not there"
-	[ ! -e t/z/linked ] || fail "$how: a link to what is not restored"
+	[ ! -e t/z/linked ] || fail "$how: a link to a file that is not restored"
 
 	for text in usr/lib /usr/lib ../usr/lib; do
 		again $text
@@ -48,16 +49,16 @@ for how in "unpack -f p" "unpack --threads 1 -f p" "restore -s ./st --state stat
 				cmp src/$f t/${f/#lib/usr\/lib} || fail "$how, $text: $f"
 			done
 			[ t/usr/lib/linked -ef t/a/first ] && [ t/z/linked -ef t/usr/lib/module ] || fail "$how, $text: links"
-			[ "$(stat -c %a t/usr/lib)" = 755 ] || fail "$how, $text: the folder behind the link is not left alone"
+			[ "$(stat -c %a t/usr/lib)" = 755 ] || fail "$how, $text: the folder that the link leads to was changed"
 			set -- "$@" --overwrite if-changed
 		done
 		set -- "${@:1:$#-4}"
-		# A single one, whose folder is not selected.
+		# A single entry, whose folder is not selected.
 		again $text
 		status_of "$@" --keep-directory-symlink lib/module
 		[ $status = 0 ] && [ "$(cat t/usr/lib/module)" = new ] || { cat out; fail "$how, $text: one alone"; }
 	done
-	# Out of the target, to nothing, to a file, and in a circle: nothing there is touched.
+	# Out of the target, dangling, to a file, and in a circle: nothing there is touched.
 	for text in "$work/outside" ../outside ../../../../../../../../../../"$work"/outside; do
 		again "$text"
 		status_of "$@" --keep-directory-symlink

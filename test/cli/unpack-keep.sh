@@ -1,11 +1,11 @@
 #!/bin/bash
-# Goal: what is kept (--overwrite never, -k, if-newer) is kept for every pair of types, it is said where
-# what is kept is something else, and nothing is linked to it.
+# Goal: existing entries are kept (--overwrite never, -k, if-newer) for every pair of types; if what
+# is kept is of another kind, that is reported, and nothing is linked to it.
 . "$(dirname "$0")/lib.sh"
 needs python3
 workspace
 
-kinds="file link fifo socket dir full hard" # full: a folder with something in it
+kinds="file link fifo socket dir full hard" # full: a folder with an entry in it
 make() { # KIND PATH TEXT
 	case $1 in
 	file) echo "$3" >"$2" ;;
@@ -35,7 +35,7 @@ find src -mindepth 1 -type d -exec chmod 711 {} +
 "$FDUMP" store init st >/dev/null
 "$FDUMP" backup -s ./st --unencrypted --state state -C src . >/dev/null
 
-# What was there: type, mode and content, of folders no content.
+# The existing entry: type, mode and content; of folders not their content.
 show() { (cd "$1" && find . -mindepth 1 \( -name 'only*' -o -name new \) -prune -o ! -name . -printf '%p %y %m %l ' \
 	\( -type f -exec cat {} \; -o -printf '\n' \) | LC_ALL=C sort); }
 show here >before
@@ -51,26 +51,28 @@ check() {
 		for n in $kinds; do
 			a=${e/full/dir} b=${n/full/dir}
 			a=${a/hard/file} b=${b/hard/file}
-			# A hard link is to what was not restored: that is said of each that is not there.
+			# A hard link refers to an entry that was not restored: each one that is
+			# therefore missing is reported.
 			if [ "$a" != "$b" ] || [ "$n" = hard ]; then
-				grep -q "$e-$n: not restored" out || { cat out; fail "$*: nothing is said of $e-$n"; }
+				grep -q "$e-$n: not restored" out || { cat out; fail "$*: no message about $e-$n"; }
 			else
-				! grep -q "$e-$n:" out || { cat out; fail "$*: too much is said of $e-$n"; }
+				! grep -q "$e-$n:" out || { cat out; fail "$*: superfluous message about $e-$n"; }
 			fi
 		done
 	done
-	# What depends on what is kept.
-	[ ! -e t/only-hard ] || fail "$*: a link to what was not in the pack"
+	# Entries that depend on a kept entry.
+	[ ! -e t/only-hard ] || fail "$*: a link to a file that is not in the pack"
 	[ "$(cat t/only-file t/only-full/new t/full-full/new t/dir-full/new | tr '\n' ' ')" = "new new new new " ] ||
 		fail "$*: the rest is not there"
-	grep -q "only-hard: not restored" out || fail "$*: nothing is said of the link"
+	grep -q "only-hard: not restored" out || fail "$*: no message about the link"
 }
 check "$FDUMP" unpack --overwrite never -f p
 check "$FDUMP" unpack -k <p
 check "$FDUMP" unpack --overwrite if-newer --threads 1 -f p
 check "$FDUMP" restore --overwrite never -s ./st --state state latest
 
-# The same file as in the pack may be linked to; one of its size and time, with other content, not.
+# A file that equals the pack's may be linked to; one with the same size and time but other content,
+# not.
 for text in first FIRST; do
 	rm -rf t
 	mkdir t

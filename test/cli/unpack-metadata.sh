@@ -1,10 +1,10 @@
 #!/bin/bash
-# Goal: metadata that don't hold are reported, with the path and status 1, also where the kernel says
-# nothing; and nothing gets more rights than its entry has.
+# Goal: metadata that can't be set are reported with the path, with status 1, even if the kernel
+# reports success; and no entry gets more rights than it had.
 . "$(dirname "$0")/lib.sh"
 needs root
 workspace
-mounted() { # ARGUMENTS OF MOUNT..., the last one: where
+mounted() { # ARGUMENTS OF MOUNT..., of which the last is the mount point
 	mount "$@" 2>/dev/null || return 1
 	mounts+=("$(cd "${!#}" && pwd)")
 }
@@ -14,7 +14,8 @@ status_of() {
 }
 tested=
 
-# Without the owner no set-user-id bit, without the group no set-group-id bit and no more than others have.
+# Without the owner there is no set-user-id bit; without the group no set-group-id bit, and no more
+# rights than others have.
 nochown() { setpriv --bounding-set -chown --inh-caps -chown "$@"; }
 mkdir -p own/dir
 for f in both user group; do echo "$f" >own/$f; done
@@ -31,7 +32,7 @@ if nochown true 2>/dev/null && ! nochown chown 4321 out 2>/dev/null; then
 	[ "$(stat -c '%a %u %g' owned/* | tr '\n' ,)" = "700 0 0,700 0 0,4755 0 0,2755 0 0," ] ||
 		{ cat out; stat -c '%n %a %u %g' owned/*; fail "owner: more rights than the entry had"; }
 	for f in both dir user group; do
-		grep -q "$f: owner not restored" out || { cat out; fail "owner: nothing is said of $f"; }
+		grep -q "$f: owner not restored" out || { cat out; fail "owner: no message about $f"; }
 	done
 	tested="$tested owner"
 fi
@@ -55,7 +56,8 @@ if setfacl -m u:4321:rwx . 2>/dev/null; then
 	tested="$tested acl"
 fi
 
-# Times that the target keeps in seconds: reported, and if-changed takes them for the same.
+# The target keeps times in seconds only: that is reported, and if-changed regards such times as
+# equal.
 mkdir -p time/dir
 echo file >time/dir/file
 head -c 1100000 /dev/urandom >time/dir/large
@@ -71,7 +73,7 @@ if mkfs.ext4 -q -F -I 128 ext4.img >/dev/null 2>&1 && mounted -o loop ext4.img e
 	status_of "$FDUMP" unpack -f p -C ext4/t
 	[ $status = 1 ] || { cat out; fail "time: status $status"; }
 	for f in dir dir/file dir/large; do
-		grep -q "$f: modification time not kept exactly" out || { cat out; fail "time: nothing is said of $f"; }
+		grep -q "$f: modification time not kept exactly" out || { cat out; fail "time: no message about $f"; }
 	done
 	touch -d 2001-02-03T04:05:08 ext4/t/dir/other
 	before=$(stat -c '%n %i' ext4/t/dir/file ext4/t/dir/large)
@@ -79,14 +81,14 @@ if mkfs.ext4 -q -F -I 128 ext4.img >/dev/null 2>&1 && mounted -o loop ext4.img e
 		# shellcheck disable=SC2086 # words
 		status_of "$FDUMP" $how --overwrite if-changed -C ext4/t
 		[ "$before" = "$(stat -c '%n %i' ext4/t/dir/file ext4/t/dir/large)" ] ||
-			fail "time: $how: what has not changed is written again"
+			fail "time: $how: an unchanged file is written again"
 		[ "$(stat -c %Y ext4/t/dir/other)" = "$(stat -c %Y time/dir/other)" ] ||
-			fail "time: $how: what has another time is not"
+			fail "time: $how: a file with another time is not"
 	done
 	tested="$tested time"
 fi
 
-# Flags that a file system only takes before there is content, or not at all.
+# Flags that a file system accepts only before there is content, or not at all.
 truncate -s 120M btrfs.img
 mkdir btrfs
 if command -v chattr >/dev/null && mkfs.btrfs -q btrfs.img >/dev/null 2>&1 && mounted -o loop btrfs.img btrfs; then
@@ -108,7 +110,7 @@ if command -v chattr >/dev/null && mkfs.btrfs -q btrfs.img >/dev/null 2>&1 && mo
 	done
 	mkdir other
 	status_of "$FDUMP" unpack -f p -C other
-	[ $status = 1 ] && grep -q "large: flags not restored" out || { cat out; fail "flags: nothing is said"; }
+	[ $status = 1 ] && grep -q "large: flags not restored" out || { cat out; fail "flags: no message"; }
 	tested="$tested flags"
 fi
 [ -n "$tested" ] || skip "nothing of it can be tried here"

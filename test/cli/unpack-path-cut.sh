@@ -1,6 +1,6 @@
 #!/bin/bash
-# Goal: named entries come out of a pack that has lost its end, or follows something else in the
-# input: what the index can't tell is read through.
+# Goal: named entries can be taken out of a pack that has lost its end, or that follows other data
+# in the input: if the index can't help, unpack reads through.
 set -eu
 dir=$(mktemp -d)
 trap 'rm -rf "$dir"' EXIT
@@ -18,7 +18,7 @@ grep -q "reading all of it" said
 status=0
 "$FDUMP" unpack -f cut -C out2 b4 2>said || status=$?
 [ "$status" != 0 ] && [ -z "$(ls out2)" ]
-# The input stands behind a line that was read before.
+# The input begins after a line that was read before.
 { echo "a line"; cat p; } >both
 { read -r line; "$FDUMP" unpack -C out3 a; } <both
 [ "$line" = "a line" ] && [ "$(cat out3/a)" = first ]

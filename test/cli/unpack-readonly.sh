@@ -1,5 +1,5 @@
 #!/bin/bash
-# Goal: a user restores into own folders that lack permissions for himself; they have their modes
+# Goal: a user restores into folders of his own that deny him access; they have their modes
 # afterwards, also after an error or a signal.
 . "$(dirname "$0")/lib.sh"
 needs root setpriv python3 # root, to be another user
@@ -23,16 +23,16 @@ chown -R 65534:65534 src new
 "$FDUMP" pack -f p -C src .
 chmod 644 p
 show() { (cd "$1" && stat -c '%n %a' read write none set); }
-check() { # STATUS WORDS -- COMMAND...: after that the modes are as they were
+check() { # STATUS WORDS -- COMMAND...: and the modes are unchanged after it
 	local want=$1 words=$2
 	shift 3
 	status=0
 	"${as[@]}" "$@" >out 2>&1 || status=$?
 	[ $status = "$want" ] || { cat out; fail "$*: status $status"; }
-	[ -z "$words" ] || grep -q "$words" out || { cat out; fail "$*: '$words' is not said"; }
+	[ -z "$words" ] || grep -q "$words" out || { cat out; fail "$*: '$words' is not reported"; }
 	[ "$(show t)" = "$(show src)" ] || { show t; fail "$*: other modes"; }
 }
-again() { # the target, without some of it
+again() { # restores the target, without some of its entries
 	[ ! -e t ] || { chmod -R u+rwx t && rm -rf t; }
 	cp -a new t
 	"${as[@]}" ./fdump unpack -f p -C t
@@ -41,13 +41,13 @@ again() { # the target, without some of it
 	set_modes t
 	[ "$(show t)" = "$(show src)" ] || fail "the modes can't be set here"
 }
-whole() { # all is there
+whole() { # everything is there
 	chmod -R u+rwx t src
-	diff -r src t || fail "not all is there"
+	diff -r src t || fail "something is missing"
 	set_modes t
 	set_modes src
 }
-# The modes that the pack has, and those that are there: of folders that are entries, and of others.
+# The modes of the pack and the existing modes: of folders that are entries, and of others.
 for how in "" "--overwrite if-changed" "--overwrite never" "--threads 1"; do
 	again
 	# shellcheck disable=SC2086 # words
@@ -57,7 +57,7 @@ done
 again
 check 0 "" -- ./fdump unpack -f p -C t read/b read/in/b write/b none/b set/b read/large z
 whole
-again # a set-group-id bit is not lost by it
+again # this does not lose a set-group-id bit
 chmod 2555 t/set
 "${as[@]}" ./fdump unpack -f p -C t set/b
 [ "$(stat -c %a t/set) $("${as[@]}" cat t/set/b)" = "2555 setb" ] || fail "set-group-id: $(stat -c %a t/set)"
@@ -67,13 +67,13 @@ chmod 555 t
 "${as[@]}" ./fdump unpack -f p -C t z/b read/b
 [ "$(stat -c %a t) $("${as[@]}" cat t/z/b)" = "555 zb" ] || fail "the target: $(stat -c %a t)"
 chmod 755 t
-# Where it ends at damage.
+# It ends at damage.
 again
 size=$(stat -c %s p)
 head -c $((size / 2)) p >half
 chmod 644 half
 check 5 damage -- ./fdump unpack -f half -C t
-# And by a signal, which comes while more of the pack is waited for.
+# It ends by a signal, while it waits for more of the pack.
 cat >ended.py <<'PY'
 import os, signal, subprocess, sys, time
 pack = open("p", "rb").read()

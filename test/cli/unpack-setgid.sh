@@ -1,6 +1,6 @@
 #!/bin/bash
-# Goal: a file that goes into a directory which hands its group down gets its own group all
-# the same, whether it is small or goes over blocks.
+# Goal: a file in a directory with the set-group-id bit still gets its own group, whether it is
+# small or spans blocks.
 . "$(dirname "$0")/lib.sh"
 needs root
 workspace

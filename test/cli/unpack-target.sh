@@ -1,6 +1,7 @@
 #!/bin/bash
-# Goal: a target that is not there is made, if what it is to be in is there; a target that holds something keeps its mode, owner and access list, unless it is restored in
-# place; one that is empty, or a new file system, gets those of the root entry.
+# Goal: a missing target is made, if its parent exists; a target with entries keeps its mode, owner
+# and access list, unless the restore is in place; an empty target, or a new file system, gets those
+# of the root entry.
 . "$(dirname "$0")/lib.sh"
 needs root
 workspace

@@ -1,6 +1,6 @@
 #!/bin/bash
-# Goal: folders on the way to what is restored get their metadata from the pack or the dump, whatever
-# selected it; but one that was there already, and was not selected, stays as it is.
+# Goal: the folders above a restored entry get their metadata from the pack or dump, however the
+# entry was selected; but a folder that existed already and was not selected stays as it is.
 . "$(dirname "$0")/lib.sh"
 needs root
 workspace
@@ -46,7 +46,7 @@ for threads in 1 4; do
 		check a a/b a/b/c -- "$@" a/b/c
 		check a a/b a/b/c -- "$@" -T list
 		check a a/b a/b/c -- "$@" --exclude '*' --exclude '!/a' --exclude '!/a/b' --exclude '!/a/b/**'
-		check h h/i -- "$@" h/i/f h/i/g # links, without what they are links to
+		check h h/i -- "$@" h/i/f h/i/g # links, without the names that they link to
 	done
 done
 check a a/b a/b/c -- "$FDUMP" unpack -C t a/b/c/f <p

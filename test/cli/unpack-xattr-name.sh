@@ -1,6 +1,6 @@
 #!/bin/bash
-# Goal: an attribute that can't be set is told, however long and odd its name
-# is, and the file is restored.
+# Goal: an attribute that can't be set is reported, however long and odd its name, and the file is
+# restored.
 set -u
 tmp=$(mktemp -d)
 trap 'rm -rf "$tmp"' EXIT

@@ -1,5 +1,5 @@
-# Goal: `fdump verify` finds damage, names the place and the entries that it
-# costs, and exits with 5; of several files the worst counts.
+# Goal: `fdump verify` finds damage, names the place and the affected entries, and exits with 5; of
+# several files the worst status counts.
 set -eu
 dir=$(mktemp -d)
 trap 'rm -rf "$dir"' EXIT

@@ -1,5 +1,5 @@
-# Goal: `fdump verify` says that a whole pack is whole, also from a pipe, of
-# several files, and of packs behind each other; what it counts is right.
+# Goal: `fdump verify` accepts an intact pack, also from a pipe, several files, and concatenated
+# packs; its counts are right.
 set -eu
 dir=$(mktemp -d)
 trap 'rm -rf "$dir"' EXIT

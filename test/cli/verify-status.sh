@@ -1,6 +1,5 @@
-# Goal: entries that were not read well when they were packed are listed by
-# `fdump verify`, as notes: exit 1. --json has types and ids to filter by, and
-# names that are not UTF-8 with their bytes.
+# Goal: `fdump verify` lists entries that were not read properly when they were packed, as notes:
+# exit 1. --json has types and ids to filter by, and, for names that are not UTF-8, their bytes.
 set -eu
 dir=$(mktemp -d)
 trap 'rm -rf "$dir"' EXIT

@@ -1,8 +1,7 @@
-# Goal: `fdump verify STORE` without a key proves the files of dumps that need none, and says what it did not prove.
-set -eu
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
-cd "$work"
+# Goal: `fdump verify STORE` without a key proves the files of unsealed dumps, and says what it did
+# not prove.
+. "$(dirname "$0")/lib.sh"
+workspace
 fail() { echo "$*"; cat out err; exit 1; }
 status_of() { status=0; "$FDUMP" "$@" >out 2>err || status=$?; }
 

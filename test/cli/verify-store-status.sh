@@ -1,8 +1,7 @@
-# Goal: `fdump verify STORE --key` lists the entries of each dump that were not well read, as for a pack: exit 1.
-set -eu
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
-cd "$work"
+# Goal: `fdump verify STORE --key` lists the entries of each dump that were not read properly, as
+# for a pack: exit 1.
+. "$(dirname "$0")/lib.sh"
+workspace
 fail() { echo "$*"; cat out err; exit 1; }
 status_of() { status=0; "$FDUMP" "$@" >out 2>err || status=$?; }
 
@@ -19,7 +18,7 @@ for _ in 1 2; do
 done
 status_of verify bad --key key
 [ $status = 1 ] && [ ! -s err ] || fail "bad: status $status"
-for name in one two; do # alike, and in both dumps
+for name in one two; do # the same in both dumps
 	[ "$(grep -c "^bad: dump [0-9a-f]* (.*): $name: command-failed (exit status 1)$" out)" = 2 ] || fail "$name"
 done
 tail -n 1 out | grep -q ": ok, but 4 changed or failed when backed up$" || fail "not summed up"

@@ -1,4 +1,4 @@
-# Goal: verify of a store counts the entries of each dump, also where several have the same.
+# Goal: verify of a store counts the entries of each dump, even if several dumps share them.
 . "$(dirname "$0")/lib.sh"
 workspace
 mkdir t
