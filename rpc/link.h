@@ -74,7 +74,7 @@ struct rpc_link {
 	char expect_name[NAME_LEN_MAX + 1];
 
 	int fd;
-	struct rpc_tls *tls; /* NULL until the first byte has come */
+	struct rpc_tls *tls; /* NULL until the handshake begins */
 	enum rpc_state state;
 	unsigned version;
 	uint32_t credit, peer_credit; /* initial credit of blobs to this side, to the peer */
@@ -86,7 +86,7 @@ struct rpc_link {
 
 	struct rpc_fd io;
 	struct rpc_timer timer;
-	int64_t timer_at; /* when the timer is set to */
+	int64_t timer_at; /* when the timer fires */
 	struct rpc_soon soon;
 
 	struct buf in; /* an incomplete frame */
@@ -120,8 +120,8 @@ int rpc_link_init(struct rpc_link *link, struct rpc_loop *loop, int fd,
  * not. Call it once. */
 void rpc_link_free(struct rpc_link *link);
 
-/* Enclose code that may run callbacks outside of the link's own events. After
- * leave the link may be gone. */
+/* Call these around code that may run callbacks outside of the link's own
+ * events. After leave the link may be gone. */
 void rpc_link_enter(struct rpc_link *link);
 void rpc_link_leave(struct rpc_link *link);
 /* Something must be done soon: written, settled. */

@@ -487,7 +487,7 @@ int manager_config_merge(const struct manager_config *config,
 	return 0;
 }
 
-/* ---- what spans sections ---- */
+/* ---- checks across sections --- */
 
 static bool has_item(const struct manager_list *list, const char *item)
 {

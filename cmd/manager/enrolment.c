@@ -382,7 +382,7 @@ void manager_inner_token(void *ctx, struct rpc_call *call, const struct cbormap_
 		manager_inner_call_all(s);
 }
 
-/* Does on the other managers what a token with `replace` does on the manager that makes it. */
+/* Allows a replacement on this manager, when another manager has made a token with `replace`. */
 void manager_inner_replace(void *ctx, struct rpc_call *call, const struct cbormap_value *values)
 {
 	const struct cbormap_value *valid = &values[MANAGER_REPLACE_VALID];
@@ -423,7 +423,7 @@ int manager_inner_deny_other(struct manager_service *s, const char *role, const 
 	return put_denied(s, role, name, row.host, s->self.name, err);
 }
 
-/* --- who joins ------------------------------------------------------------- */
+/* --- enrolment ------------------------------------------------------------- */
 
 /* Answers with the certificate and all that a new machine must know. */
 static void answer(struct manager_service *s, struct rpc_enroll_ask *ask,

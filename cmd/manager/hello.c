@@ -1,7 +1,7 @@
 /*
- * Hello: an agent or store tells its identity and state, and is told all that it must know.
- * Something wrong with it raises an alarm: another machine under its name, two machines with its
- * files, a wrong clock, a different plan.
+ * Hello: an agent or store reports its identity and state; the answer has everything that it must
+ * know. If something is wrong with it there is an alarm: another machine under its name, two
+ * machines with its files, a wrong clock, a different plan.
  */
 #include <stdio.h>
 #include <string.h>

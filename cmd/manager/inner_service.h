@@ -1,5 +1,5 @@
 /*
- * What the files of the manager service share:
+ * The shared declarations of the manager service's files:
  *
  *   service.c    connections, the table of methods
  *   peers.c      functions that all other files use
@@ -146,8 +146,10 @@ int manager_inner_commit(struct manager_service *service, struct err *err);
 
 /* --- enrolment.c --- */
 
+/* Listens for machines that enrol. Returns 0, or -1 with err set. */
 int manager_inner_enrolment_start(struct manager_service *service, struct err *err);
 void manager_inner_enrolment_stop(struct manager_service *service);
+/* Reads recipients/. Returns 0, or -1 with err set and the old keys stay. */
 int manager_inner_load_recipients(struct manager_service *service, struct err *err);
 /* Loads the denied host ids from the state into the list that TLS checks. Returns 0, or -1 with err
  * set. */

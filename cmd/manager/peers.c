@@ -15,7 +15,7 @@
 
 #define CALL_MS 250 /* before all are notified: once for several changes */
 
-/* --- small things ---------------------------------------------------------- */
+/* --- helpers --------------------------------------------------------------- */
 
 void manager_inner_log(struct manager_service *s, enum manager_level level, const char *fmt, ...)
 {

@@ -110,7 +110,7 @@ extern const struct cbormap_field manager_hello_fields[], manager_welcome_fields
 	manager_report_fields[], manager_acked_fields[], manager_job_fields[],
 	manager_started_fields[], manager_progress_fields[];
 
-/* What an agent or store says when its connection is up, and again when something in it has
+/* A hello: an agent or store sends it when its connection is up, and again when something in it has
  * changed. */
 struct manager_hello {
 	char version[MANAGER_VERSION_MAX + 1];

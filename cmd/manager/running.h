@@ -27,7 +27,7 @@ struct manager_runnings {
 	struct manager_running runs[MANAGER_RUNNING_MAX];
 };
 
-/* Takes in a report of a job's progress. now_ms: of a monotonic clock. */
+/* Records a report of a job's progress. now_ms: of a monotonic clock. */
 void manager_running_take(struct manager_runnings *runnings, const char *job, uint64_t bytes,
 	uint64_t entries, int64_t now_ms);
 /* The job's run has ended: forgets it. */

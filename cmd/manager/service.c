@@ -246,8 +246,8 @@ static const char *agent_of(const struct manager_db_damage *entry)
 	return name_ok(name, strlen(name)) ? name : NULL;
 }
 
-/* Checks all entries. Agents with damaged entries are asked for their journals again, from which
- * these are written anew. */
+/* Checks all entries. If entries of an agent are damaged, the agent is asked for its journal again,
+ * and they are rewritten from it. */
 static void check_state(struct manager_service *s)
 {
 	const struct manager_db_damage *found;
@@ -295,7 +295,7 @@ static void on_tend(void *arg)
 	rpc_timer_start(&s->tend, s->o.loop, TEND_MS, on_tend, s);
 }
 
-/* --- the whole ------------------------------------------------------------- */
+/* --- start and end --------------------------------------------------------- */
 
 static int open_all(struct manager_service *s, struct err *err)
 {

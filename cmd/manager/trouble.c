@@ -228,7 +228,7 @@ int manager_trouble_list(
 	return l.failed ? -1 : 0;
 }
 
-/* --- how it changes -------------------------------------------------------- */
+/* --- changes over time ----------------------------------------------------- */
 
 enum manager_trouble_step manager_trouble_step(struct manager_alarm_row *row,
 	const struct manager_trouble *found, int64_t wait_sec, int64_t now)

@@ -40,7 +40,7 @@ struct err;
 
 #define MANAGER_CLOCK_SEC 300 /* a larger difference is reported */
 
-/* What a manager knows. */
+/* The facts that a manager knows. */
 struct manager_facts {
 	const struct manager_host_row *hosts; /* .up is set; denied hosts are not included */
 	size_t host_count;

@@ -130,8 +130,8 @@ static bool denies(const struct manager_welcome *w, const char *id)
 	return false;
 }
 
-/* Uses another manager's address, as told in a welcome. Returns 0; 1 if nothing is new; -1 with err
- * set. */
+/* Uses another manager's address, as given in a welcome. Returns 0; 1 if nothing is new; -1 with
+ * err set. */
 static int take_manager(struct manager_uplink *u, const struct manager_welcome *w,
 	const struct manager_peer *told, struct err *err)
 {
