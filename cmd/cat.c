@@ -110,7 +110,7 @@ static int put_tail(
 	c->found = true;
 	c->tail = *tail;
 	if (verdict != PACK_GOOD)
-		return err_set(err, ERR_DAMAGE, "size or checksum does not agree with the content");
+		return err_set(err, ERR_DAMAGE, "size or checksum does not match the content");
 	return 0;
 }
 
@@ -487,7 +487,7 @@ const struct ui_command cmd_cat = {
 	.exits = "0 done; 1 done, but the file changed or could not be read to its end when it "
 		 "was packed, or the command failed; 2 failed, or PATH is not there; 3 a key "
 		 "file can't be used; 5 damage found: what was written is wrong or incomplete; 6 "
-		 "wrong key, or not sealed; 7 no space; 8 a store was busy.",
+		 "wrong key, or not encrypted; 7 no space; 8 a store was busy.",
 	.own = &cat_options,
 	.run = run,
 };

@@ -545,7 +545,7 @@ const struct ui_command cmd_diff = {
 	.options = options,
 	.arguments = "[PATH...]",
 	.exits = "0 equal; 1 different; 2 failed, or something could not be read; 3 a key file "
-		 "can't be used; 5 damage found; 6 wrong key, or not sealed; 7 no space; 8 a "
+		 "can't be used; 5 damage found; 6 wrong key, or not encrypted; 7 no space; 8 a "
 		 "store was busy.",
 	.own = &diff,
 	.run = run,

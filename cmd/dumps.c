@@ -111,7 +111,7 @@ const struct ui_command cmd_dumps = {
 	.usage = "-s STORE... [--json]",
 	.about = "Lists the dumps in stores, the oldest first: id, time of the commit (by which "
 		 "NAME@TIME and fdump forget choose), size of the content, number of entries, "
-		 "AGENT/NAME. A '!' marks one with entries that were not whole when they were "
+		 "AGENT/NAME. A '!' marks one with entries that were incomplete when they were "
 		 "read, a '<' one with far fewer entries than the one before, a '~' one whose "
 		 "time can't be right, a '+' one that is locked. With several STOREs the column "
 		 "before the name says which of them have it, by their places: 1-3 is the first "

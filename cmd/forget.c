@@ -289,7 +289,7 @@ static int forget(struct forget *f, struct err *err)
 	/* Deleted dumps still take up space. */
 	tells = f->gone > 0 && !f->dry_run && !f->o.json;
 	if (tells && f->gone_dir != NULL)
-		printf("The space comes back with: fdump store gc %s\n", f->gone_dir);
+		printf("To free the space: fdump store gc %s\n", f->gone_dir);
 	if (tells && f->gone_service)
 		printf("%she space comes back when the service collects garbage (gc in its "
 		       "store.conf; usually at night).\n",
@@ -436,7 +436,8 @@ const struct ui_command cmd_forget = {
 		 "Or deletes each DUMP, also the last of its name: an id or the beginning of one, "
 		 "[AGENT/]NAME@latest or @TIME.\n"
 		 "\n"
-		 "On a terminal it lists them, and asks. fdump store gc then frees the space.",
+		 "On a terminal it lists them and asks before it deletes. fdump store gc then "
+		 "frees the space.",
 	.options = options,
 	.arguments = "[DUMP...]",
 	.exits = "0 done; 1 done, but some are locked; 2 failed, or some of several stores could "

@@ -36,7 +36,7 @@ static int check_free(const char *path, struct err *err)
 {
 	if (access(path, F_OK) != 0)
 		return 0;
-	return err_set(err, ERR_EXISTS, "%s: exists, and is not replaced", path);
+	return err_set(err, ERR_EXISTS, "%s: already exists; not overwritten", path);
 }
 
 /* Writes both halves, or neither. file: the secret half. */

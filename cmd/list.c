@@ -374,7 +374,7 @@ const struct ui_command cmd_list = {
 	.options = options,
 	.arguments = "[PATH...]",
 	.exits = "0 done; 2 failed, or a PATH is not there; 3 a key file can't be used; 5 damage "
-		 "found; 6 wrong key, or not sealed; 7 no space.",
+		 "found; 6 wrong key, or not encrypted; 7 no space.",
 	.own = &list_options,
 	.run = run,
 };

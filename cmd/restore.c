@@ -203,7 +203,7 @@ const struct ui_command cmd_restore = {
 	.options = options,
 	.arguments = "DUMP [PATH...]",
 	.hint = "'fdump dumps' lists the dumps",
-	.exits = "0 complete; 1 done, but some entries were not whole when backed up, something "
+	.exits = "0 complete; 1 done, but some entries were incomplete when backed up, something "
 		 "of another type was kept, or not all of their metadata could be restored; 2 "
 		 "failed, or entries could not be restored; 3 a key file can't be used; 5 damage "
 		 "found; 6 wrong key; 7 no space; 8 a store was busy.",

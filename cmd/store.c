@@ -220,7 +220,7 @@ static int scrub_once(const struct options *o, struct store_checked *r, struct e
 		return 0;
 	return err_set(err, ERR_DAMAGE,
 		"%" PRIu64 " damaged blocks, %" PRIu64 " chunks lost, %" PRIu64
-		" dumps not whole: fdump store replicate repairs them from another store",
+		" incomplete dumps: fdump store replicate repairs them from another store",
 		r->damaged, r->missing, r->incomplete);
 }
 
@@ -302,7 +302,7 @@ static int rebuild(void *own, struct err *err)
 	return err_set(err, ERR_DAMAGE,
 		"the index is rebuilt, but %" PRIu64 " blocks are damaged, %" PRIu64
 		" volumes lost, %" PRIu64
-		" dumps not whole: fdump store replicate repairs them from another store",
+		" incomplete dumps: fdump store replicate repairs them from another store",
 		r.damaged, r.lost, r.incomplete);
 }
 
@@ -345,7 +345,7 @@ static int replicate(void *own, struct err *err)
 	if (r.incomplete == 0)
 		return 0;
 	return err_set(err, ERR_DAMAGE,
-		"%" PRIu64 " dumps of %s are not whole, and %s can't repair them: fdump store "
+		"%" PRIu64 " dumps of %s are incomplete, and %s can't repair them: fdump store "
 		"replicate from another store, or fdump forget them",
 		r.incomplete, o->dir, o->from);
 }
@@ -391,7 +391,7 @@ static const struct ui_verb verbs[] = {
 	{"init", "DIR", "make a store in DIR, which is new or empty", init},
 	{"stat", "DIR", "show what is in it, in numbers; what each agent uses", stat_store},
 	{"gc", "DIR",
-		"give back the space of what no dump needs, as far as there is room to rewrite "
+		"free the space of data that no dump needs, as far as there is room to rewrite "
 		"volumes",
 		gc},
 	{"scrub", "DIR",
@@ -401,7 +401,7 @@ static const struct ui_verb verbs[] = {
 	{"rebuild", "DIR", "make a new index from the volumes; say what is lost", rebuild},
 	{"replicate", "--from STORE DIR",
 		"copy all dumps that it lacks, or can't read, and all chunks that are missing or "
-		"damaged; status 5 if a dump of it is not whole after that",
+		"damaged; status 5 if a dump of it is incomplete after that",
 		replicate},
 	{"quota", "DIR AGENT SIZE|none", "set how much of it an agent may use", set_quota},
 	{"trust-clock", "DIR",
@@ -425,8 +425,8 @@ static const struct ui_option options[] = {
 		"frees most",
 		UI_AT(struct options, threshold), .value = "PERCENT", .min = 1, .max = 100,
 		.verbs = "gc"},
-	{'n', "dry-run", UI_FLAG, "only say how much it would be", UI_AT(struct options, dry_run),
-		.verbs = "gc"},
+	{'n', "dry-run", UI_FLAG, "only print how much would be freed",
+		UI_AT(struct options, dry_run), .verbs = "gc"},
 	{0, "rate", UI_SIZE, "at most this many bytes a second", UI_AT(struct options, rate),
 		.verbs = "scrub"},
 	{0, "for", UI_TIME,

@@ -162,7 +162,7 @@ static void on_tended(void *ctx, enum store_tending what, const struct engine_gc
 		damaged = scrub->damaged + scrub->missing + scrub->incomplete;
 		ui_log(damaged > 0 ? UI_LOG_ERROR : UI_LOG_NOTICE,
 			"scrub: %" PRIu64 " blocks, %" PRIu64 " bytes: %" PRIu64
-			" damaged, %" PRIu64 " chunks lost, %" PRIu64 " dumps not whole",
+			" damaged, %" PRIu64 " chunks lost, %" PRIu64 " incomplete dumps",
 			scrub->blocks, scrub->bytes, scrub->damaged, scrub->missing,
 			scrub->incomplete);
 		/* A scrub that was stopped early knows nothing about what it did not read. */

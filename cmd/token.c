@@ -71,7 +71,7 @@ static int print(const struct token *t, const char *text, struct err *err)
 		    err, "%s\n", text) != 0)
 		return -1;
 	if (!t->o.json)
-		ui_say(NULL, "paste it into 'fdump join' on %s%s; it is good once",
+		ui_say(NULL, "paste it into 'fdump join' on %s%s; it can be used once",
 			t->role == RPC_OPERATOR ? "the machine of " : "", t->name);
 	return fflush(stdout) == 0 ? 0 : err_errno(err, errno, "standard output");
 }

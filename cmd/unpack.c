@@ -337,10 +337,10 @@ const struct ui_command cmd_unpack = {
 		 "With PATHs: only these and what is below them.",
 	.options = options,
 	.arguments = "[PATH...]",
-	.exits = "0 complete; 1 done, but some entries were not whole when packed, something of "
+	.exits = "0 complete; 1 done, but some entries were incomplete when packed, something of "
 		 "another type was kept, or not all of their metadata could be restored; 2 "
 		 "failed, or entries could not be restored; 3 a key file can't be used; 5 damage "
-		 "found; 6 wrong key, or not sealed; 7 no space.",
+		 "found; 6 wrong key, or not encrypted; 7 no space.",
 	.own = &unpack_options,
 	.run = run_unpack,
 };

@@ -403,7 +403,8 @@ static int verify_store(struct ui_options *o, const char *path)
 		strcpy(verdict, "blocks ok; some dumps were not opened");
 	else if (c.sealed > 0)
 		snprintf(verdict, sizeof verdict,
-			"blocks ok; contents of %" PRIu64 " sealed dumps not checked (--key FILE)",
+			"blocks ok; contents of %" PRIu64
+			" encrypted dumps not checked (--key FILE)",
 			c.sealed);
 	else if (c.not_ok > 0)
 		snprintf(verdict, sizeof verdict,
@@ -487,7 +488,7 @@ const struct ui_command cmd_verify = {
 	.hint = "'-' for standard input",
 	.exits = "0 all is well; 1 no damage, but some entries changed or could not be read when "
 		 "they were packed, and are listed; 2 failed; 3 a key file can't be used; 5 "
-		 "damage found; 6 wrong key, or not sealed; 7 no space; 8 a store was busy. Of "
+		 "damage found; 6 wrong key, or not encrypted; 7 no space; 8 a store was busy. Of "
 		 "several FILEs the worst counts: 5, then 6, then 2, then the highest.",
 	.own = &verify_options,
 	.run = run,

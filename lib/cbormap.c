@@ -50,7 +50,7 @@ static int beyond_limits(
 	const struct cbormap_field *f, uint64_t number, const char *unit, struct err *err)
 {
 	if (f->type == CBORMAP_VERSION)
-		return err_set(err, ERR_UNSUPPORTED, "%llu, which this version does not know",
+		return err_set(err, ERR_UNSUPPORTED, "unsupported version %llu",
 			(unsigned long long)number);
 	if (least(f) == most(f))
 		return err_set(err, ERR_FORMAT, "%llu%s, expected %llu", (unsigned long long)number,

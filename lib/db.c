@@ -77,7 +77,7 @@ static int fail(struct err *err, int code, const char *what)
 	switch (code) {
 	case MDB_MAP_FULL:
 		return err_set(
-			err, ERR_NOSPACE, "index: %s: it has reached its largest size", what);
+			err, ERR_NOSPACE, "index: %s: it has reached its maximum size", what);
 	case MDB_CORRUPTED:
 	case MDB_PAGE_NOTFOUND:
 	case MDB_INVALID:

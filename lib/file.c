@@ -142,7 +142,7 @@ static int write_file(
 		bad = sync_folder(folder) != 0;
 	if (bad) {
 		if (errno == EEXIST)
-			err_set(err, ERR_EXISTS, "%s: exists, and is not replaced", path);
+			err_set(err, ERR_EXISTS, "%s: already exists; not overwritten", path);
 		else
 			err_errno(err, errno, "%s", path);
 		/* A file that has replaced another is complete, and better than none. */

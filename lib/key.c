@@ -116,7 +116,7 @@ int key_file_set(struct key_file *file, unsigned kind, const void *body, struct 
 	memcpy(file->public, file->body, KEY_LEN);
 	sealed_check(headers[kind], file->body, file->len - SEALED_CHECK, check);
 	if (!seal_equal(check, file->body + file->len - SEALED_CHECK, SEALED_CHECK))
-		return err_set(err, ERR_FORMAT, "the key is damaged: its check does not agree");
+		return err_set(err, ERR_FORMAT, "the key is damaged: its checksum does not match");
 	return 0;
 }
 

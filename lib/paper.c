@@ -195,7 +195,7 @@ static int put_together(const struct form *form, struct key_file *file, struct e
 			add_number(wrong, sizeof wrong, i + 1);
 	if (wrong[0] != 0)
 		return err_set(err, ERR_FORMAT,
-			"mistyped, or there twice: line %s (its check does not agree)", wrong);
+			"mistyped or repeated: line %s (its checksum does not match)", wrong);
 	if (form->len[0] == 0)
 		return err_set(err, ERR_FORMAT, "missing: line 01");
 	want = key_body_len(kind);

@@ -123,7 +123,7 @@ static int from_terminal(const char *prompt, const char *what, struct pass *pass
 
 	if (tty < 0)
 		return err_set(err, ERR_USAGE,
-			"%s: needs a passphrase, and there is no terminal to ask: "
+			"%s: needs a passphrase, but there is no terminal to ask for it: "
 			"use --passphrase-file",
 			what);
 	if (read_line(tty, prompt, what, line, sizeof line, &len, err) == 0)

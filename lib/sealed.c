@@ -146,7 +146,7 @@ int sealed_load(const char *path, const char *header, sealed_ask *ask, const cha
 		return -1;
 	got = get_body(text, text_len, header, body);
 	if (got == 0 || got - SEALED_EXTRA > SEALED_SECRET_MAX)
-		return err_set(err, ERR_CONFIG, "%s: damaged: its check does not agree", path);
+		return err_set(err, ERR_CONFIG, "%s: damaged: its checksum does not match", path);
 	if (ask == NULL)
 		return err_set(err, ERR_USAGE, "%s: protected by a passphrase", path);
 	if (ask(ctx, path, &pass, err) != 0)

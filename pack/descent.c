@@ -584,8 +584,8 @@ int pack_descent_put(struct pack_descent *s, const struct pack_head *head, struc
 	got = make_dir(s, head, path, dir, &o);
 	if (got != 0) {
 		if (got < 0)
-			pack_outcome_lost(
-				s->outcome, path, "can't be made, nor what is in it", errno);
+			pack_outcome_lost(s->outcome, path,
+				"can't be created; its contents are not restored", errno);
 		buf_clear(&s->closed);
 		buf_add(&s->closed, path.at, path.len, NULL); /* if full, each is reported */
 		return 1;

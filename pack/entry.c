@@ -374,7 +374,7 @@ static bool get_xattrs(struct map_read *map, struct pack_bytes *bytes)
 			return false;
 		name = (struct pack_bytes){item.bytes, item.len};
 		if (last.at != NULL && pack_bytes_compare(last, name) >= 0)
-			refuse(map, ERR_FORMAT, "attributes are not in order, or doubled");
+			refuse(map, ERR_FORMAT, "attributes out of order or repeated");
 		last = name;
 		if (item.len < 1 || item.len > PACK_NAME_MAX ||
 			memchr(item.bytes, 0, item.len) != NULL)
@@ -396,8 +396,7 @@ static bool unknown_key(struct map_read *map, const struct cbor_item *key)
 
 	if (key->len > 0 && isupper(key->bytes[0])) {
 		esc_name(name, sizeof name, key->bytes, key->len);
-		snprintf(reason, sizeof reason, "'%s' must be understood, and is not known here",
-			name);
+		snprintf(reason, sizeof reason, "unknown required key '%s'", name);
 		refuse(map, ERR_UNSUPPORTED, reason);
 	}
 	map->passed_by = true;
@@ -508,7 +507,7 @@ static bool head_value(struct map_read *map, int key, void *into)
 		if (!get_u32(map, UINT32_MAX, &kind))
 			return false;
 		if (kind != SPARSE)
-			refuse(map, ERR_UNSUPPORTED, "a checksum of a kind that is not known here");
+			refuse(map, ERR_UNSUPPORTED, "an unknown kind of checksum");
 		return true;
 	}
 }
@@ -631,7 +630,8 @@ int pack_tail_fits(const struct pack_head *head, const struct pack_tail *tail, s
 	if (content && !tail->has_content)
 		err_set(err, ERR_FORMAT, "end of entry refused: no size and checksum");
 	else if (!content && tail->has_content)
-		err_set(err, ERR_FORMAT, "end of entry refused: content where none can be");
+		err_set(err, ERR_FORMAT,
+			"end of entry refused: content in an entry that can't have any");
 	else if (content && tail->sparse != !!(head->has & PACK_HAS_SPARSE))
 		err_set(err, ERR_FORMAT,
 			"end of entry refused: a checksum of another kind than was announced");

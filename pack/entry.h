@@ -178,7 +178,7 @@ int pack_tail_fits(const struct pack_head *head, const struct pack_tail *tail, s
 bool pack_tail_same_sum(const struct pack_tail *a, const struct pack_tail *b);
 
 /* The content has a digest other than the TAIL's. */
-#define PACK_SUM_WRONG "checksum does not agree with the content"
+#define PACK_SUM_WRONG "checksum does not match the content"
 /* An entry without a sparse digest has over PACK_HOLES_MAX bytes of holes. */
 #define PACK_HOLES_WRONG "more than 1 GiB of holes, without the checksum that goes with them"
 

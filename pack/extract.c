@@ -613,7 +613,7 @@ static void link_or_copy(
 	else if (fstatat(link->from, link->old, &old, AT_SYMLINK_NOFOLLOW) != 0 ||
 		 (old.st_mode & S_IFMT) != (there.st_mode & S_IFMT))
 		pack_outcome_problem(&x->outcome, path, PACK_OUTCOME_KEPT,
-			"not restored: what has its name is something else, and is kept");
+			"not restored: something else of that name exists and is kept");
 }
 
 static int put_link(struct pack_extract *x, const struct pack_member *m, struct pack_bytes path,

@@ -187,13 +187,13 @@ static int judge(
 	if (pack_tail_fits(&m->head, &m->tail, &why) != 0)
 		return fault(load, m, PACK_REFUSED, why.message, err);
 	if (c->size > 0 && !pack_type_has_content(m->head.type))
-		return fault(load, m, PACK_REFUSED, "content where none can be", err);
+		return fault(load, m, PACK_REFUSED, "content in an entry that can't have any", err);
 	if (!m->tail.has_content)
 		return 0;
 	if (!m->tail.sparse && c->holes > PACK_HOLES_MAX)
 		return fault(load, m, PACK_WRONG, PACK_HOLES_WRONG, err);
 	if (c->size != m->tail.size)
-		return fault(load, m, PACK_WRONG, "size does not agree with the content", err);
+		return fault(load, m, PACK_WRONG, "size does not match the content", err);
 	return 0;
 }
 

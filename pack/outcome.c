@@ -189,7 +189,7 @@ void pack_outcome_kept(struct pack_outcome *o, struct pack_bytes path, const str
 		o->fate = SAME;
 	if (!pack_overwrite_alike(head->type, there->st_mode))
 		pack_outcome_problem(o, path, PACK_OUTCOME_KEPT,
-			"not restored: what has its name is something else, and is kept");
+			"not restored: something else of that name exists and is kept");
 }
 
 bool pack_outcome_left_out(struct pack_outcome *o, struct pack_bytes path,
@@ -265,6 +265,6 @@ bool pack_outcome_foreign(struct pack_outcome *o, struct pack_bytes path, struct
 	else if (fate != RESTORED)
 		pack_outcome_problem(o, path,
 			fate == UNWHOLE ? PACK_OUTCOME_ABSENT : PACK_OUTCOME_LOST,
-			"not restored: a hard link to an entry that is not");
+			"not restored: the entry that it is a hard link to was not restored");
 	return fate != RESTORED;
 }

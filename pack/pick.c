@@ -73,7 +73,7 @@ static int on_tail(
 
 	if (verdict != PACK_GOOD)
 		p->o->problem(p->o->ctx, p->as.at, p->as.len,
-			"lost: content does not agree with size and SHA-256");
+			"lost: content does not match its size and checksum");
 	return pack_extract_tail(p->o->extract, tail, verdict, err);
 }
 

@@ -91,7 +91,7 @@ int pack_press_open(struct pack_press *press, const struct pack_block *block, ui
 	int got;
 
 	if (hash_xxh3(stored, len) != block->check)
-		return err_set(err, ERR_DAMAGE, "payload does not agree with its check");
+		return err_set(err, ERR_DAMAGE, "the payload's checksum does not match");
 	if (block->sealed) {
 		if (press->seal == NULL)
 			return err_set(err, ERR_DENIED, "sealed: a key is needed (--key FILE)");

@@ -203,7 +203,8 @@ static int check_start(const struct pack_load *load, struct err *err)
 	if (!cbormap_is_text(&v[START_KIND], "pack"))
 		return err_set(err, ERR_UNSUPPORTED, "not a pack but another kind of container");
 	if (!cbormap_is_text(&v[START_CHECKSUM], "sha256"))
-		return err_set(err, ERR_UNSUPPORTED, "pack with another checksum than sha256");
+		return err_set(err, ERR_UNSUPPORTED,
+			"the pack's checksums are of an unknown kind (expected sha256)");
 	return 0;
 }
 
@@ -271,10 +272,10 @@ static int end_open(struct pack_reader *r, struct pack_load *load, struct err *e
 		reason = pack_load_text(load, load->lead_why);
 	} else if (pack_tail_fits(&r->head, tail, NULL) != 0) {
 		load->lead_verdict = PACK_REFUSED;
-		reason = "its end does not fit its beginning";
+		reason = "its TAIL does not match its HEAD";
 	} else if (tail->has_content && (r->size != tail->size || r->verdict == PACK_WRONG)) {
 		load->lead_verdict = PACK_WRONG;
-		reason = "size does not agree with the content";
+		reason = "size does not match the content";
 	} else if (tail->has_content && !tail->sparse && r->holes > PACK_HOLES_MAX) {
 		load->lead_verdict = PACK_WRONG;
 		reason = PACK_HOLES_WRONG;
@@ -284,7 +285,7 @@ static int end_open(struct pack_reader *r, struct pack_load *load, struct err *e
 		reason = PACK_SUM_WRONG;
 	} else if (!tail->has_content && r->size > 0) {
 		load->lead_verdict = PACK_REFUSED;
-		reason = "content where none can be";
+		reason = "content in an entry that can't have any";
 	}
 	load->lead_reason = reason;
 	if (reason != NULL)
@@ -411,7 +412,7 @@ static void take_index(struct pack_reader *r, struct pack_load *load)
 		 index.prev != r->last_index)
 		if (!r->damaged)
 			report(r, PACK_PROBLEM_END, load->at, nobody,
-				"index does not agree with the entries");
+				"index does not match the entries");
 	r->last_index = load->at - r->start;
 out:
 	buf_clear(&r->seen);
@@ -450,14 +451,14 @@ static void take_end(struct pack_reader *r, struct pack_load *load)
 		return;
 	}
 	if (end.length != load->at - r->start || end.blocks != load->block.seq)
-		what = "END does not agree: length or number of blocks";
+		what = "END does not match: length or number of blocks";
 	else if (memcmp(end.digest, digest, sizeof digest) != 0)
-		what = "END does not agree: digest of the block headers";
+		what = "END does not match: digest of the block headers";
 	else if (r->prove && (end.entries != r->entries || end.content != r->content ||
 				     end.statuses != r->statuses))
-		what = "END does not agree: number of entries or size of contents";
+		what = "END does not match: number of entries or size of contents";
 	else if (r->prove && (end.last_index != r->last_index || r->seen_count > 0))
-		what = "END does not agree: index";
+		what = "END does not match: index";
 	if (what != NULL)
 		report(r, PACK_PROBLEM_END, load->at, nobody, what);
 }
@@ -496,7 +497,7 @@ static void unusable(struct pack_reader *r, struct pack_load *load)
 	snprintf(what, sizeof what, "%s block %llu: %s%s", pack_block_name(load->block.kind),
 		(unsigned long long)load->block.seq, load->bad.message,
 		load->block.kind == PACK_ENTRY ? " (what is in it is lost)"
-					       : " (there is nothing of a file in it)");
+					       : " (it holds no file data)");
 	report(r, PACK_PROBLEM_BLOCK, load->at, nobody, what);
 	r->damaged = true;
 	if (load->block.kind == PACK_ENTRY)
@@ -561,12 +562,12 @@ int pack_reader_take(struct pack_reader *r, struct pack_load *load, struct err *
 		if (b->raw_len == r->key.len && memcmp(load->raw, r->key.data, b->raw_len) == 0)
 			return 0;
 		report(r, PACK_PROBLEM_BLOCK, load->at, nobody,
-			"KEY block differs from the one before");
+			"KEY block differs from the pack's first one");
 		r->damaged = true;
 		return 0;
 	default:
-		return err_set(err, ERR_UNSUPPORTED, "block of kind %u at %llu: not known here",
-			b->kind, (unsigned long long)load->at);
+		return err_set(err, ERR_UNSUPPORTED, "unknown kind of block %u at %llu", b->kind,
+			(unsigned long long)load->at);
 	}
 }
 

@@ -356,7 +356,8 @@ static int pop(struct pack_scan *s, struct err *err)
 		}
 		if (fd < 0) {
 			s->path.len = up->path_len;
-			problem(s, "reading it stopped: it was moved in the meantime", errno);
+			problem(s, "it was moved while it was read; the rest of it is missing",
+				errno);
 		} else if ((up->dir = dir_new(fd, err)) == NULL) {
 			pack_dir_unref(f->dir);
 			return -1;

@@ -92,7 +92,7 @@ static int read_header(const struct pack_seek *s, uint64_t at, uint64_t limit,
 	if (got < 0)
 		return err_prefix(err, "block at %llu", (unsigned long long)at);
 	if (block->stored_len > limit - at - PACK_BLOCK_HEADER)
-		return damage(err, "block goes too far", at);
+		return damage(err, "block extends past the end", at);
 	return 0;
 }
 
@@ -216,7 +216,7 @@ static int add_pack(struct pack_seek *s, struct pack_seek_hand *hand, uint64_t a
 	/* Compare what END says with where it is. */
 	pack_end_get(&end, hand->index.raw);
 	if (end.length > p->end || end.blocks != b->seq || end.last_index >= end.length)
-		return damage(err, "END that does not agree", p->end);
+		return damage(err, "END does not match its position", p->end);
 	p->start = p->end - end.length;
 	p->entries = end.entries;
 	if (read_header(s, p->start, p->end, &start, err) != 0)
@@ -256,7 +256,7 @@ struct pack_seek *pack_seek_open(const struct pack_seek_options *options, struct
 	} else if (size >= 0 && lseek(s->o.fd, 0, SEEK_SET) != 0) {
 		err_errno(err, errno, "seek");
 	} else if (size <= 0) {
-		err_set(err, ERR_DAMAGE, "nothing is in it");
+		err_set(err, ERR_DAMAGE, "the file is empty");
 	} else {
 		got = add_pack(s, hand, (uint64_t)size, err);
 	}
@@ -470,7 +470,7 @@ static int take_tail(struct member *m, struct err *err)
 		return -1;
 	if (tail.has_content != want->has_content || tail.size != want->size ||
 		!pack_tail_same_sum(&tail, want))
-		return err_set(err, ERR_DAMAGE, "the index does not agree with the entry");
+		return err_set(err, ERR_DAMAGE, "the index does not match the entry");
 	pack_digest_end(m->hand->digest, sum);
 	if (tail.has_content && (m->size != tail.size || memcmp(sum, tail.sum, sizeof sum) != 0))
 		verdict = PACK_WRONG;
@@ -488,14 +488,14 @@ static int take_head(struct member *m, struct err *err)
 	if (open_block(m, err) != 0)
 		return -1;
 	if (m->hand->data.block.kind != PACK_ENTRY || r->at >= m->hand->data.block.raw_len)
-		return err_set(err, ERR_DAMAGE, "the index does not agree with the entry");
+		return err_set(err, ERR_DAMAGE, "the index does not match the entry");
 	cbor_in_init(&m->in, m->hand->data.raw, m->hand->data.block.raw_len);
 	m->in.at += r->at;
 	if (pack_head_get(&m->in, &head, err) != 0)
 		return -1;
 	if (head.type != r->head.type || head.path.len != r->head.path.len ||
 		memcmp(head.path.at, r->head.path.at, head.path.len) != 0)
-		return err_set(err, ERR_DAMAGE, "the index does not agree with the entry");
+		return err_set(err, ERR_DAMAGE, "the index does not match the entry");
 	return m->sink->head != NULL ? m->sink->head(m->sink->ctx, &head, err) : 0;
 }
 
@@ -508,7 +508,7 @@ int pack_seek_member(const struct pack_seek *s, struct pack_seek_hand *hand, uin
 	int got;
 
 	if (record->block >= p->end - p->start)
-		return err_set(err, ERR_DAMAGE, "the index does not agree with the entry");
+		return err_set(err, ERR_DAMAGE, "the index does not match the entry");
 	m.at = p->start + record->block;
 	pack_digest_begin(hand->digest, record->head.has & PACK_HAS_SPARSE);
 	got = take_head(&m, err);

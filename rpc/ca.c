@@ -342,10 +342,12 @@ static int check_possession(mbedtls_x509_csr *csr, struct err *err)
 
 	if (!mbedtls_pk_can_do(&csr->pk, MBEDTLS_PK_ECDSA) || info == NULL ||
 		(md != MBEDTLS_MD_SHA256 && md != MBEDTLS_MD_SHA384 && md != MBEDTLS_MD_SHA512))
-		return err_set(err, ERR_UNSUPPORTED, "certificate request: no ECDSA with SHA-2");
+		return err_set(err, ERR_UNSUPPORTED,
+			"certificate request: not signed by ECDSA with SHA-2");
 	group = mbedtls_pk_ec(csr->pk)->MBEDTLS_PRIVATE(grp).id;
 	if (group != MBEDTLS_ECP_DP_SECP256R1 && group != MBEDTLS_ECP_DP_SECP384R1)
-		return err_set(err, ERR_UNSUPPORTED, "certificate request: not of P-256 or P-384");
+		return err_set(err, ERR_UNSUPPORTED,
+			"certificate request: the curve is not P-256 or P-384");
 	if (mbedtls_md(info, csr->cri.p, csr->cri.len, hash) != 0 ||
 		mbedtls_pk_verify(
 			&csr->pk, md, hash, mbedtls_md_get_size(info), sig->p, sig->len) != 0)

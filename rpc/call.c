@@ -454,7 +454,7 @@ static int may_start(struct rpc_conn *conn, size_t len, struct err *err)
 			RPC_PAYLOAD_MAX);
 	if (rpc_link_behind(&conn->link) > RPC_OUT_HIGH) {
 		conn->refused_busy = true;
-		return err_set(err, ERR_BUSY, "the connection to %s is behind", conn->link.address);
+		return err_set(err, ERR_BUSY, "%s does not read fast enough", conn->link.address);
 	}
 	return 0;
 }

@@ -101,7 +101,7 @@ static void on_reply(struct rpc_conn *conn, const struct rpc_header *h, const ui
 	struct err err = {0};
 
 	if (call == NULL || call->replied) {
-		breach(conn, h, "a reply that nothing waits for");
+		breach(conn, h, "an unexpected reply");
 		return;
 	}
 	call->replied = true;
@@ -161,7 +161,7 @@ static void on_blob(struct rpc_conn *conn, const struct rpc_header *h, const uin
 	struct rpc_call *call = rpc_call_find(conn, mine, h->id);
 
 	if (call == NULL || call->in != RPC_HALF_OPEN) {
-		breach(conn, h, "a blob that nothing waits for");
+		breach(conn, h, "an unexpected blob");
 		return;
 	}
 	if (h->flags & RPC_ERROR) {
@@ -170,7 +170,7 @@ static void on_blob(struct rpc_conn *conn, const struct rpc_header *h, const uin
 		return;
 	}
 	if (h->len > call->in_window) {
-		rpc_link_failf(&conn->link, ERR_LIMIT, "a blob goes over its window");
+		rpc_link_failf(&conn->link, ERR_LIMIT, "a blob exceeds its credit");
 		return;
 	}
 	assert(!call->over && call->in_window <= call->in_size);

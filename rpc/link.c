@@ -437,7 +437,7 @@ static void on_end(struct rpc_link *link)
 			say_close_notify(link);
 		rpc_link_fail(link, &none);
 	} else {
-		rpc_link_failf(link, ERR_CLOSED, "the peer ended the connection in the middle");
+		rpc_link_failf(link, ERR_CLOSED, "the peer closed the connection unexpectedly");
 	}
 }
 

@@ -151,7 +151,7 @@ static void make_place(struct rpc_listen *listen, const struct sockaddr_storage 
 		oldest = listen->shaking.count < listen->limits.shaking_max ? NULL
 									    : listen->shaking.first;
 	if (oldest != NULL) {
-		err_set(&err, ERR_LIMIT, "too many connections that are not known yet");
+		err_set(&err, ERR_LIMIT, "too many unauthenticated connections");
 		refuse(oldest, &err);
 	}
 }

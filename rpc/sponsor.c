@@ -119,7 +119,7 @@ void rpc_sponsors_free(struct rpc_sponsors *s)
 
 	if (s == NULL)
 		return;
-	err_set(&err, ERR_CLOSED, "enrolment: the manager ends");
+	err_set(&err, ERR_CLOSED, "enrolment: the manager is shutting down");
 	while (s->first != NULL) {
 		struct place *p = s->first;
 

@@ -405,7 +405,7 @@ int rpc_tls_handshake(struct rpc_tls *tls, struct err *err)
 	/* Redundant: REQUIRED has already ensured this. */
 	if (tls->conf->kind != RPC_TLS_ENROLL_SERVER &&
 		(tls->peer.role == RPC_NOBODY || mbedtls_ssl_get_verify_result(&tls->ssl) != 0))
-		return err_set(err, ERR_DENIED, "the peer has not shown who it is");
+		return err_set(err, ERR_DENIED, "the peer is not authenticated");
 	tls->up = true;
 	return 0;
 }

@@ -157,7 +157,7 @@ int rpc_token_parse(struct rpc_token *token, const char *text, size_t len, struc
 		continue;
 	if (len > whole && memcmp(text, PREFIX, prefix) == 0 && text[prefix + 1] == ':' &&
 		memcmp(text, PREFIX VERSION, whole) != 0)
-		return err_set(err, ERR_UNSUPPORTED, "token: of another version than 2");
+		return err_set(err, ERR_UNSUPPORTED, "token: unsupported version (expected 2)");
 	if (len > whole && memcmp(text, PREFIX VERSION, whole) == 0)
 		got = decode(text + whole, len - whole, mem);
 	if (got > 0 && cbormap_read(&form, token_fields, mem, got, NULL) == 0) {

@@ -212,7 +212,7 @@ static const struct manager_plan_job *job_of(struct agent_service *s, const stru
 	name[v[MANAGER_JOB_JOB].len] = 0;
 	job = s->jobs.taken ? manager_plan_job(&s->jobs.plan, name) : NULL;
 	if (job == NULL && s->plan_refused)
-		err_set(err, ERR_NOTFOUND, "it has no job '%s': it refuses the manager's plan: %s",
+		err_set(err, ERR_NOTFOUND, "no job '%s': the agent refuses the manager's plan: %s",
 			name, s->refusal.message);
 	else if (job == NULL)
 		err_set(err, ERR_NOTFOUND, "this agent has no job '%s'", name);

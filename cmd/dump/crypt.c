@@ -225,7 +225,7 @@ static int unwrap(const struct dump_keys *k, const uint8_t *ephemeral, const uin
 	key_id_text(wraps, text);
 	return err_set(err, ERR_DENIED, "sealed to key %s%s: %s", text,
 		count > 1 ? " and others" : "",
-		k->key_count > 0 ? "no key that was given opens it"
+		k->key_count > 0 ? "none of the given keys opens it"
 				 : "give its secret half (--key FILE)");
 }
 
@@ -241,7 +241,7 @@ int dump_keys_domain(struct dump_keys *k, const struct store_dump *dump, struct 
 	got = dump_domain_of_secret(domain, secret, err);
 	seal_wipe(secret, sizeof secret);
 	if (got == 0 && memcmp(domain->fingerprint, dump->domain, STORE_DOMAIN_LEN) != 0)
-		got = err_set(err, ERR_DAMAGE, "the dump's domain is not the one its secret says");
+		got = err_set(err, ERR_DAMAGE, "the dump's domain does not match its secret");
 	if (got == 0)
 		got = dump_domain_mac(domain, dump->signed_at, dump->signed_len, mac, err);
 	if (got == 0 && !seal_equal(mac, dump->mac, sizeof mac))

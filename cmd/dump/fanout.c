@@ -372,7 +372,7 @@ static void wait_room(
 	else if (ret == STORE_NO_ROOM && copy->held_up_ms > DUMP_SLOW_MS)
 		leave_for(f, copy, "it is slower than the others, which are enough");
 	else if (ret == STORE_NO_ROOM && f->o.now_ms() - since_ms > DUMP_STALL_MS)
-		leave_for(f, copy, "it accepts nothing any more");
+		leave_for(f, copy, "it made no progress");
 	if (ret != STORE_NO_ROOM || is_behind(f, copy))
 		*to &= ~((uint32_t)1 << i);
 }
@@ -440,7 +440,7 @@ static void wait_answers(struct dump_fanout *f, struct buf *missing)
 	}
 	for (i = 0; i < f->o.count; i++)
 		if (f->copies[i].waits)
-			leave_for(f, &f->copies[i], "it did not acknowledge in time");
+			leave_for(f, &f->copies[i], "it did not confirm the dump in time");
 }
 
 int dump_fanout_commit(struct dump_fanout *f, const uint8_t *record, size_t len,

@@ -284,7 +284,7 @@ static int new_token(struct manager_service *s, const struct cbormap_value *v,
 			err, ERR_USAGE, "token: the role is agent, store, manager or operator");
 	if (by_root != v[MANAGER_TOKEN_HASH].has ||
 		by_root != (host->has && rpc_host_ok(host->bytes, host->len)))
-		return err_set(err, ERR_USAGE, "token: of a %s it is made by %s",
+		return err_set(err, ERR_USAGE, "a token for a %s is made by %s",
 			rpc_role_name(role),
 			by_root ? "who holds the root's key (--keys)" : "the manager");
 	*row = (struct manager_token_row){.replace = v[MANAGER_TOKEN_REPLACE].number != 0};

@@ -349,7 +349,7 @@ static int parse_key(struct parse *p, struct manager_section *section,
 		if (section->keys[i].rule == key.rule)
 			first = &section->keys[i];
 	if (key.rule != NULL && p->token == ADDS && !key.rule->list)
-		problem(p, key.line, "%s: '+=' is for lists, and this is none", key.name);
+		problem(p, key.line, "%s: '+=' is allowed only for lists", key.name);
 	else if (first != NULL && p->token != ADDS)
 		problem(p, key.line, "'%s' is given twice, first in line %u", key.name,
 			first->line);

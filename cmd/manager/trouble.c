@@ -94,7 +94,7 @@ static void look_at_agent(struct looking *l, const struct of *of, const struct m
 			->wait_sec = PLAN_SEC;
 	if (h->refused[0] != 0)
 		add(l, of, "refused", "plan refused", true,
-			"it refuses the plan of the manager that it follows: %s",
+			"the agent refuses its manager's plan: %s",
 			why != NULL ? why + strlen(": ") : "its log says why");
 	if (h->overdue)
 		add(l, of, "overdue", "no success", true,
@@ -175,7 +175,7 @@ static void look_at_last(
 	}
 	if (last->changed)
 		add(l, of, "identity", "store changed", true,
-			"another store answers by the name of one that it knows%s%s (if it was "
+			"a store has changed its identity%s%s (if it was "
 			"replaced on purpose: 'fdump agent accept STORE' on the agent)",
 			last->text[0] != 0 ? ": " : "", last->text);
 }

@@ -221,7 +221,7 @@ static int check(const struct store_dump *d, const struct cbormap_value *v, size
 			v[LISTS].len % STORE_ID_LEN != 0 ? "L" : "W");
 	if (d->manifest_chunks > d->chunks ||
 		d->chunks > (uint64_t)d->list_count * STORE_LIST_MAX || d->chunks < d->list_count)
-		return err_set(err, ERR_FORMAT, "dump record: its numbers do not agree");
+		return err_set(err, ERR_FORMAT, "dump record: inconsistent counts");
 	return 0;
 }
 

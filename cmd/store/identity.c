@@ -61,7 +61,7 @@ int engine_read_about(struct engine *s, struct err *err)
 			err, ERR_UNSUPPORTED, "%s: is a store of version %d", s->path, version);
 	if (got != 4 || !esc_unhex(s->uid, sizeof s->uid, uid) ||
 		!esc_unhex(s->public, sizeof s->public, public))
-		return err_set(err, ERR_FORMAT, "%s/%s: is malformed", s->path, ABOUT);
+		return err_set(err, ERR_FORMAT, "%s/%s: malformed", s->path, ABOUT);
 	return 0;
 }
 
@@ -74,7 +74,7 @@ int engine_read_identity(struct engine *s, struct err *err)
 	if (file_read(path, s->secret, sizeof s->secret, &len, NULL, err) != 0)
 		return -1;
 	if (len != sizeof s->secret)
-		return err_set(err, ERR_FORMAT, "%s/%s: is malformed", s->path, IDENTITY);
+		return err_set(err, ERR_FORMAT, "%s/%s: malformed", s->path, IDENTITY);
 	return 0;
 }
 

@@ -96,7 +96,7 @@ static uint64_t hash_row(enum store_table table, struct db_bytes key, struct db_
 static int bad_row(struct err *err)
 {
 	return err_set(err, ERR_DAMAGE,
-		"index: a row does not agree with its check (fdump store rebuild repairs it)");
+		"index: a row's checksum does not match (fdump store rebuild repairs it)");
 }
 
 static size_t encode(const struct column *c, const void *from, uint8_t *row)

@@ -439,7 +439,7 @@ int engine_check_dump(void *ctx, const struct store_entry *e, struct err *err)
 	}
 	c->result->incomplete++;
 	c->problem(c->ctx, e,
-		readable ? "is not whole: chunks of it are missing or damaged"
+		readable ? "incomplete: chunks are missing or damaged"
 			 : "its record can't be read");
 	return 0;
 }

@@ -145,7 +145,7 @@ static int local_open(struct store *s, int64_t wait_ms, struct err *err)
 
 	(void)wait_ms;         /* access.wait_sec (--lock-wait) applies instead */
 	if (l->engine != NULL) /* it was abandoned by local_close */
-		return err_set(err, ERR_FAILED, "%s: it does not answer", s->name);
+		return err_set(err, ERR_FAILED, "%s: still busy with an earlier call", s->name);
 	l->engine = engine_open(
 		s->name, s->mode == STORE_WRITE ? ENGINE_WRITE : ENGINE_READ, &wait, err);
 	if (l->engine == NULL)
@@ -252,7 +252,7 @@ static int settle(struct local *l, uint64_t *stored, struct err *err)
 		*err = l->why;
 		ret = -1;
 	} else if (l->count > 0 || l->putting) {
-		ret = err_set(err, ERR_TIMEOUT, "it accepts nothing any more");
+		ret = err_set(err, ERR_TIMEOUT, "it made no progress");
 	}
 	*stored = l->stored;
 	mutex_unlock(&l->lock);

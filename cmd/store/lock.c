@@ -33,7 +33,7 @@ static void whom(int fd, short type, off_t byte, char text[WHOM_MAX])
 			esc_name(who, sizeof who, said, strcspn(said, "\n"));
 		snprintf(text, WHOM_MAX, "%s writes to it", who);
 	} else if (byte == 1) {
-		snprintf(text, WHOM_MAX, "is being read from, maybe a dump that was deleted");
+		snprintf(text, WHOM_MAX, "is being read");
 	} else if (byte == 3 && type == F_WRLCK) {
 		snprintf(text, WHOM_MAX, "its index is being opened");
 	} else {

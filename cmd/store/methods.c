@@ -62,7 +62,7 @@ static bool is_lock_too_long(const struct store_job *job, int64_t until, struct 
 
 	if (job->agent[0] == 0 || until == 0 || until <= time(NULL) + longest)
 		return false;
-	err_set(err, ERR_DENIED, "the lock is too long: this store takes %lld days at the most",
+	err_set(err, ERR_DENIED, "the lock is too long: this store takes %lld days at most",
 		(long long)(longest / 86400));
 	return true;
 }

@@ -65,7 +65,7 @@ static int parse(struct engine *s, char *text, struct err *err)
 			line[end] != 0 || !name_ok(agent, strlen(agent)) ||
 			find(s, agent, strlen(agent)) != NULL)
 			return err_set(
-				err, ERR_CONFIG, "%s/%s: is malformed: %s", s->path, QUOTAS, line);
+				err, ERR_CONFIG, "%s/%s: malformed: %s", s->path, QUOTAS, line);
 		if ((q = need(s, agent, strlen(agent), err)) == NULL)
 			return -1;
 		q->bytes = bytes;

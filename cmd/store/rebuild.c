@@ -301,7 +301,7 @@ static void check_old_volume(struct rebuild *r, const struct old *old)
 		snprintf(text, sizeof text, "volume %08x, of %llu bytes, is missing", old->volume,
 			(unsigned long long)old->len);
 	else if (v.len < old->len)
-		snprintf(text, sizeof text, "volume %08x: has %llu bytes, and had %llu",
+		snprintf(text, sizeof text, "volume %08x: %llu bytes long, expected %llu",
 			old->volume, (unsigned long long)v.len, (unsigned long long)old->len);
 	else
 		text[0] = 0;

@@ -76,7 +76,7 @@ int store_record_get(struct store_record *r, const uint8_t *bytes, size_t len, s
 	r->body = bytes + r->head_len;
 	r->body_len = len - r->head_len;
 	if (!body_fits(r))
-		return err_set(err, ERR_FORMAT, "record's lengths do not agree");
+		return err_set(err, ERR_FORMAT, "record: inconsistent lengths");
 	return 0;
 }
 

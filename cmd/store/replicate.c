@@ -161,7 +161,7 @@ static int copy_dump(void *ctx, const struct store_entry *e, struct err *err)
 	if (ret < 0 || !r->lacks)
 		return ret;
 	r->result->failed++;
-	r->problem(r->ctx, e, "the store that it is copied from lacks chunks of it");
+	r->problem(r->ctx, e, "the source store lacks chunks of it");
 	return 0;
 }
 

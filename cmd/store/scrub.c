@@ -290,7 +290,7 @@ static int check_volume(struct scrub *s, const struct turn *turn, struct err *er
 	seen.there = v.len < turn->len ? v.len : turn->len;
 	if (v.len < turn->len) {
 		s->result->damaged++;
-		tell(s, "volume %08x: has %llu bytes, and had %llu", turn->number,
+		tell(s, "volume %08x: %llu bytes long, expected %llu", turn->number,
 			(unsigned long long)v.len, (unsigned long long)turn->len);
 	}
 	s->reading = turn->number;
@@ -371,7 +371,7 @@ static void tell_holes(struct scrub *s, const struct seen *v)
 		s->result->stale += !h[i].needed;
 		if (h[i].needed)
 			tell(s, "volume %08x at %llu: %s", v->number, (unsigned long long)h[i].at,
-				h[i].block ? "a block does not agree with its check"
+				h[i].block ? "a block's checksum does not match"
 					   : "bytes that are not a block");
 	}
 }

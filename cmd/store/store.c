@@ -261,7 +261,7 @@ int store_commit(struct store *s, const uint8_t *record, size_t len,
 		return -1;
 	ret = store_commit_wait(s, s->access.patience_ms, receipt, missing, err);
 	if (ret == STORE_PENDING)
-		return err_set(err, ERR_TIMEOUT, "it did not acknowledge in time");
+		return err_set(err, ERR_TIMEOUT, "it did not confirm the dump in time");
 	return ret;
 }
 

@@ -139,9 +139,9 @@ int store_volume_read(const struct store_volume *v, uint64_t offset, size_t len,
 		fs_read_at(v->fd, to, len, offset + sizeof header, err) != 0)
 		return -1;
 	if (pack_block_get(block, header, err) != 0 || block->stored_len != len)
-		return damaged(err, v, offset, "there is no such block");
+		return damaged(err, v, offset, "no block of this length here");
 	if (hash_xxh3(to, len) != block->check)
-		return damaged(err, v, offset, "a block does not agree with its check");
+		return damaged(err, v, offset, "a block's checksum does not match");
 	buf_took(out, len);
 	return 0;
 }

@@ -75,7 +75,7 @@ static int check_old(const char *path, const struct stat *old, struct err *err)
 		return 0;
 	fd = open(path, O_RDONLY | O_NOCTTY | O_CLOEXEC);
 	if (fd < 0)
-		return err_errno(err, errno, "%s: exists, and is not replaced", path);
+		return err_errno(err, errno, "%s: already exists; not overwritten", path);
 	got = fs_read_full(fd, head, sizeof head, NULL);
 	close(fd);
 	if (got >= 4 && pack_block_begins(head) &&

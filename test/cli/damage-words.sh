@@ -25,7 +25,7 @@ hurt hurt 2500000
 head -c 3000000 whole >cut
 echo text >none
 run 5 unpack -f hurt -C back
-says 'offset [0-9]+: ENTRY block [0-9]+: payload does not agree with its check \(what is in it is lost\)'
+says 'offset [0-9]+: ENTRY block [0-9]+: the payload's checksum does not match \(what is in it is lost\)'
 says 'offset [0-9]+: big: lost: part of it is in a block that is damaged or missing'
 says 'stopped at damage .*--skip-damaged'
 run 5 unpack --skip-damaged -f hurt -C back
@@ -37,7 +37,7 @@ run 5 verify hurt
 once 'big: '
 says 'hurt: damaged: fdump unpack --skip-damaged'
 run 5 unpack -f hurt -C back big
-says 'big: lost: block at [0-9]+: payload does not agree'
+says 'big: lost: block at [0-9]+: the payload.s checksum does not match'
 run 5 verify cut
 says 'big: lost: the pack is cut within it' out
 says 'cut: the pack has no end; it was not written, or not copied, to the last' out
@@ -57,7 +57,7 @@ for command in "restore -C back latest" "cat latest big" "export latest -f p" "r
 	# shellcheck disable=SC2086 # words
 	run 5 $command -s ./one
 	[ "$(wc -l <err)" = 2 ] || fail "$command: not two lines"
-	says 'big: lost: chunk [0-9a-f]{12}: volume 00000001 at [0-9]+: a block does not agree with its check'
+	says 'big: lost: chunk [0-9a-f]{12}: volume 00000001 at [0-9]+: a block's checksum does not match'
 	says "fdump ${command%% *}: chunks are lost: name by -s another store .*fdump store scrub, then replicate"
 done
 run 5 diff -s ./one latest --live

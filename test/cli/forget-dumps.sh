@@ -56,7 +56,7 @@ status_of forget -s ./one -n "${day1:0:12}"
 [ $status = 0 ] && grep -q "^forget  ${day1:0:12} " out && [ "$(wc -l <out)" = 1 ] && [ "$(count day)" = 3 ] || fail "-n: status $status"
 status_of forget -s ./two -s ./one --yes "${day1:0:12}"
 [ $status = 0 ] && [ "$(count day)" = 2 ] || fail "by prefix: status $status"
-[ "$(tail -n 1 out)" = "The space comes back with: fdump store gc ./one" ] || fail "does not mention the space"
+[ "$(tail -n 1 out)" = "To free the space: fdump store gc ./one" ] || fail "does not mention the space"
 status_of forget -s ./one --yes "$host/day@latest"
 [ $status = 0 ] && [ "$(count day)" = 1 ] && "$FDUMP" dumps -s ./one | grep -q "$day2_short" || fail "the latest: status $status"
 

@@ -23,7 +23,7 @@ refused() {
 	rc=0
 	message=$("$FDUMP" key new --no-passphrase "$1" 2>&1) || rc=$?
 	[ $rc = 2 ]
-	case "$message" in *"exists, and is not replaced"*) ;; *) exit 1 ;; esac
+	case "$message" in *"already exists; not overwritten"*) ;; *) exit 1 ;; esac
 	[ "$before" = "$(cat ./* | sha256sum)" ]
 }
 refused a

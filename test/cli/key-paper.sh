@@ -48,4 +48,4 @@ head -c 100000 /dev/zero | refused "too long"
 rc=0
 "$FDUMP" key import a <paper 2>err || rc=$?
 [ $rc = 2 ]
-grep -q "exists, and is not replaced" err
+grep -q "already exists; not overwritten" err

@@ -33,4 +33,4 @@ p.index(p.index_payload().replace(b"plain", b"plane"))
 sys.stdout.buffer.write(p.finish())
 PY
 "$FDUMP" verify pack.fdump >out && exit 1
-grep -q 'index does not agree' out
+grep -q 'index does not match' out

@@ -39,7 +39,7 @@ for how in "packed unpack -f p" "backed+up restore -s ./s --state state latest";
 		run 1 ${how#* } -C o
 		grep -q "tree/b: not restored: it could not be read when it was ${made/+/ }" said || fail "$how: b not reported"
 		grep -q "c: not restored: the command failed with status 3" said || fail "$how: c not reported"
-		grep -q "tree/link: not restored: a hard link to an entry that is not" said || fail "$how: link not reported"
+		grep -q "tree/link: not restored: the entry that it is a hard link to was not restored" said || fail "$how: link not reported"
 		[ "$(ls o/tree)" = a ] || fail "$how: not a alone"
 		[ ! -e o/c ] || fail "$how: part of the output"
 		run 1 ${how#* } -C o --json

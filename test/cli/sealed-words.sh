@@ -44,5 +44,5 @@ for key in "" "--key key"; do
 	# shellcheck disable=SC2086
 	"$FDUMP" verify $key differs >said || status=$?
 	[ "$status" = 5 ]
-	grep -q "KEY block differs from the one before" said
+	grep -q "KEY block differs from the pack's first one" said
 done

@@ -101,9 +101,9 @@ for how in "verify three" "store scrub three" "verify --json three" "store scrub
 	status_of fdump $how
 	[ $status = 5 ] || fail "$how: status $status"
 	case $how in
-	*json*) grep '"type": *"problem"' out | grep '"what": *"is not whole' |
+	*json*) grep '"type": *"problem"' out | grep '"what": *"incomplete' |
 		grep '"name": *"nightly"' | grep -q '"began": *[0-9]' ;;
-	*) grep -qE "dump [0-9a-f]{12} \([^ ]+/nightly, 20[0-9-]+ [0-9:]+\): is not whole" err ;;
+	*) grep -qE "dump [0-9a-f]{12} \([^ ]+/nightly, 20[0-9-]+ [0-9:]+\): incomplete" err ;;
 	esac || fail "$how does not name the dump: $(cat out err)"
 done
 grep '"type": *"result"' out | grep -q '"incomplete": *1' || fail "scrub --json: $(cat out)"

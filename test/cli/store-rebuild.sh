@@ -51,14 +51,14 @@ cp -a whole one
 dd if=/dev/zero of=one/volumes/00000001.vol bs=1000 seek=100 count=10 conv=notrunc 2>/dev/null
 for _ in 1 2; do
 	status_of "$FDUMP" store rebuild one
-	[ $status = 5 ] && grep -q "dump ${first:0:12} (.*/first, .*): is not whole" err || fail "lost chunks: status $status"
-	grep -q "dump ${second:0:12} (.*/second, .*): is not whole" err || fail "does not name dump $second"
+	[ $status = 5 ] && grep -q "dump ${first:0:12} (.*/first, .*): incomplete" err || fail "lost chunks: status $status"
+	grep -q "dump ${second:0:12} (.*/second, .*): incomplete" err || fail "does not name dump $second"
 done
 
 # Without an old index, or with a corrupt one, it does what it can.
 rm one/index/*
 status_of "$FDUMP" store rebuild one
-[ $status = 5 ] && grep -q "dump ${first:0:12} (.*/first, .*): is not whole" err || fail "no index: status $status"
+[ $status = 5 ] && grep -q "dump ${first:0:12} (.*/first, .*): incomplete" err || fail "no index: status $status"
 rm -r one
 cp -a whole one
 head -c 40000 /dev/urandom >one/index/data.mdb

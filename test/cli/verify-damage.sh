@@ -31,7 +31,7 @@ for i in range(20):
     open("flip%d" % i, "wb").write(p[:at] + bytes([p[at] ^ 1 << random.randrange(8)]) + p[at + 1:])
 END
 status 5 flip
-grep -q "^flip: offset [0-9]*: ENTRY block [0-9]*: payload does not agree" out
+grep -q "^flip: offset [0-9]*: ENTRY block [0-9]*: the payload.s checksum does not match" out
 grep -q "^flip: offset [0-9]*: f[2-4]: lost" out
 grep -q "^flip: .* problems$" out
 status 5 cut

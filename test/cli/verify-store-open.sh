@@ -15,9 +15,9 @@ for store in open sealed both; do "$FDUMP" store init $store; done
 status_of verify open
 [ $status = 0 ] && grep -q '; 2 entries, 8 bytes of content proved: ok$' out || fail "open: status $status"
 status_of verify sealed
-[ $status = 0 ] && grep -q ' 1 dumps: blocks ok; contents of 1 sealed dumps not checked (--key FILE)$' out || fail "sealed: status $status"
+[ $status = 0 ] && grep -q ' 1 dumps: blocks ok; contents of 1 encrypted dumps not checked (--key FILE)$' out || fail "sealed: status $status"
 status_of verify both
-[ $status = 0 ] && grep -q '; 2 entries, 8 bytes of content proved: blocks ok; contents of 1 sealed dumps not' out || fail "both: status $status"
+[ $status = 0 ] && grep -q '; 2 entries, 8 bytes of content proved: blocks ok; contents of 1 encrypted dumps not' out || fail "both: status $status"
 status_of verify both --json
 [ $status = 0 ] && grep -q '"sealed": *1' out && grep -q '"content": *8[,}]' out || fail "both, JSON: status $status"
 status_of verify both --key key

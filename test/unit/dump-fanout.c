@@ -186,7 +186,7 @@ static void hangs(void **state)
 	assert_int_equal(copies_back_up(&f), 0);
 	assert_int_equal(f.acked, 2);
 	assert_true(copies_clock_ms >= DUMP_STALL_MS && copies_clock_ms < DUMP_STALL_MS + 1000);
-	assert_string_equal(f.why, "it did not acknowledge in time");
+	assert_string_equal(f.why, "it did not confirm the dump in time");
 	copies_fini(&f);
 }
 
