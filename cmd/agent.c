@@ -1,6 +1,6 @@
 /*
- * fdump agent: the agent service, in the foreground; and what an administrator confirms on the
- * agent's machine.
+ * fdump agent: runs the agent service in the foreground; its verb `accept` confirms that a store
+ * was replaced.
  */
 #include <errno.h>
 #include <limits.h>
@@ -33,7 +33,7 @@
 struct agent {
 	struct ui_options o;
 	struct ui_role role;
-	const char *store; /* accept: which */
+	const char *store; /* accept: the store's name */
 	char program[PATH_MAX], recipients[PATH_MAX], hooks[PATH_MAX];
 	struct manager_syntax conf;
 	struct agent_own own;
@@ -66,7 +66,7 @@ static int take_yes(const struct manager_key *k, const char *value, bool *yes, s
 		err, ERR_CONFIG, "line %u: %s: '%s' is not yes or no", k->line, k->name, value);
 }
 
-/* Returns 0, or -1 with err set: ERR_CONFIG. */
+/* Applies one setting of agent.conf. Returns 0, or -1 with err set: ERR_CONFIG. */
 static int take_key(struct agent *a, const struct manager_key *k, struct err *err)
 {
 	const char *value = k->count > 0 ? k->values[0] : "";
@@ -92,7 +92,7 @@ static int take_key(struct agent *a, const struct manager_key *k, struct err *er
 		k->name, value);
 }
 
-/* A machine without agent.conf has the defaults. */
+/* Reads agent.conf. Without that file the defaults apply. */
 static int read_conf(struct agent *a, struct err *err)
 {
 	char path[PATH_MAX + 16];
@@ -179,7 +179,7 @@ static void on_log(void *ctx, int priority, const char *text)
 	ui_log((enum ui_priority)priority, "%s", text);
 }
 
-/* --- the whole ------------------------------------------------------------------- */
+/* --- start and stop -------------------------------------------------------------- */
 
 static int set_up(struct agent *a, struct err *err)
 {

@@ -1,4 +1,4 @@
-/* fdump backup: trees into stores. */
+/* fdump backup: backs up trees of files to stores. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -36,9 +36,9 @@
 #include "lib/uptime.h"
 #include "lib/zst.h"
 
-#define PROGRESS_MS 5000                        /* between two lines of --progress */
-#define HEAL_ROUNDS 3                           /* in which lost chunks may turn up */
-#define LOCK_MAX    ((int64_t)10 * 366 * 86400) /* seconds: what is mistyped can't be undone */
+#define PROGRESS_MS 5000 /* between two lines of --progress */
+#define HEAL_ROUNDS 3    /* runs that read only the files with lost chunks again */
+#define LOCK_MAX    ((int64_t)10 * 366 * 86400) /* seconds; a mistyped lock can't be undone */
 
 struct options {
 	struct ui_options o; /* .select: its patterns */
@@ -51,18 +51,18 @@ struct options {
 	struct ui_stores stores;
 	const char *hooks, *before, *after;
 	char base[4096];
-	uint8_t plan[STORE_PLAN_LEN]; /* --job: goes with .backup.slot */
+	uint8_t plan[STORE_PLAN_LEN]; /* from --job, as is .backup.slot */
 	bool accept_fewer, accept_hidden;
-	bool progress;           /* --progress: */
-	uint64_t bytes, entries; /* done, */
-	int64_t told_ms;         /* when that was told */
-	int nice, ionice; /* -1: not given; ionice: 0 idle, from 1 on the classes from 0 on */
+	bool progress;           /* --progress */
+	uint64_t bytes, entries; /* done so far */
+	int64_t told_ms;         /* when that was last printed */
+	int nice, ionice;        /* -1: not given; ionice: 0 is idle, N + 1 is CLASS N */
 	struct ui_avoid avoid;
 	struct ui_copies report;
 	json_t *hook_failures, *warnings; /* for the result */
 };
 
-/* Threads that are made later have the same. */
+/* Threads that are started later inherit the value. Returns -1 to go on, else the exit status. */
 static int set_nice(int nice)
 {
 	if (nice < 0 || setpriority(PRIO_PROCESS, 0, nice) == 0)
@@ -70,7 +70,8 @@ static int set_nice(int nice)
 	return ui_usage("backup", "--nice: %s", strerror(errno));
 }
 
-/* As ionice(1) has them: what is read comes after what others read. */
+/* Sets the I/O priority, with the classes of ionice(1). Returns -1 to go on, else the exit
+ * status. */
 static int set_ionice(int choice)
 {
 	enum { IOPRIO_PROCESS = 1, BEST_EFFORT = 2, IDLE = 3, CLASS_SHIFT = 13 };
@@ -114,7 +115,7 @@ static int check(struct options *o)
 	return -1;
 }
 
-/* Commands go by name, as paths do. */
+/* Commands are sorted by name, as paths are. */
 static int by_text(const void *a, const void *b)
 {
 	return strcmp(*(char *const *)a, *(char *const *)b);
@@ -152,7 +153,7 @@ static int prepare(struct options *o)
 	return -1;
 }
 
-/* The directory that names in the dump begin at. */
+/* Finds the directory that names in the dump are relative to. */
 static int find_base(struct options *o, struct err *err)
 {
 	const char *dir = o->o.directory != NULL ? o->o.directory : ".";
@@ -174,7 +175,7 @@ static int find_base(struct options *o, struct err *err)
 	return 0;
 }
 
-/* What a second run would say again is said once. */
+/* Prints a warning and adds it to the result; only once, even if the backup runs a second time. */
 static void warn(void *ctx, const char *what)
 {
 	struct options *o = ctx;
@@ -191,7 +192,7 @@ static void warn(void *ctx, const char *what)
 	ui_result_append(o->warnings, (struct ui_field[]){UI_STRING("what", what), {0}});
 }
 
-/* For the walk ahead, which says nothing. */
+/* For the walk that estimates the total, which reports nothing. */
 static bool left_out(void *ctx, const char *path, size_t len, bool is_dir)
 {
 	const struct options *o = ctx;
@@ -221,7 +222,7 @@ static bool enters(void *ctx, const char *path, size_t len)
 	return ui_roots_within(&o->roots, path, len);
 }
 
-/* --one-file-system: what is mounted there is not in the dump. */
+/* With --one-file-system: reports a mount point whose content is not in the dump. */
 static void on_border(void *ctx, const char *path, size_t len)
 {
 	char text[ERR_MESSAGE_MAX];
@@ -231,7 +232,7 @@ static void on_border(void *ctx, const char *path, size_t len)
 	warn(ctx, text);
 }
 
-/* The stores, and the state folder. */
+/* Excludes the stores and the state folder from the backup. */
 static int avoid_own(struct options *o, const char *state, struct err *err)
 {
 	size_t i;
@@ -259,7 +260,7 @@ static int next_root(void *ctx, const char **path, struct err *err)
 	return ui_roots_next(&o->roots, path, err);
 }
 
-/* --- what is said ---------------------------------------------------------- */
+/* --- reports --------------------------------------------------------------- */
 
 static void on_entry(void *ctx, const char *path, size_t len, bool carried)
 {
@@ -272,7 +273,7 @@ static void on_problem(void *ctx, const char *path, size_t len, const char *what
 	const struct options *o = ctx;
 	size_t i = 0;
 
-	/* A path that was given is worth more than what was met below one. */
+	/* A problem with a path that the user gave weighs more than one below it. */
 	while (i < o->roots.count &&
 		(strlen(o->roots.paths[i]) != len || memcmp(o->roots.paths[i], path, len) != 0))
 		i++;
@@ -285,7 +286,7 @@ static void on_problem(void *ctx, const char *path, size_t len, const char *what
 		NULL);
 }
 
-/* For the agent service: at once, every few seconds, and at the end. */
+/* Prints progress for the agent service: at the start, every few seconds, and at the end. */
 static void tell_progress(struct options *o, bool last)
 {
 	int64_t now_ms = uptime_ms();
@@ -301,7 +302,7 @@ static void tell_progress(struct options *o, bool last)
 		fflush(stdout);
 }
 
-/* One at a time. */
+/* Called by one thread at a time. */
 static void on_progress(void *ctx, uint64_t bytes, uint64_t entries)
 {
 	struct options *o = ctx;
@@ -340,7 +341,7 @@ static int tell(const struct options *o, const struct dump_pipeline_result *r, s
 	return fflush(stdout) == 0 ? 0 : err_errno(err, errno, "standard output");
 }
 
-/* --- the whole ------------------------------------------------------------- */
+/* --- the backup ------------------------------------------------------------ */
 
 static int load_domain(
 	struct options *o, const char *state, struct dump_domain *domain, struct err *err)
@@ -359,7 +360,7 @@ static int load_domain(
 	return got;
 }
 
-/* As dump_pipeline_run, with progress. */
+/* Calls dump_pipeline_run, and shows progress. Returns as that does. */
 static int run_once(struct options *o, struct dump_pipeline_result *result, struct err *err)
 {
 	struct pack_scan_options ahead = o->backup.scan;
@@ -376,8 +377,8 @@ static int run_once(struct options *o, struct dump_pipeline_result *result, stru
 	return got;
 }
 
-/* Runs it; again if what was carried over is not there any more: first only what names the chunks
- * that are missing is read, at last everything. */
+/* Runs the backup, and again if the stores lack chunks of files that were carried over. A new run
+ * first reads only the files that need the missing chunks again, and in the end everything. */
 static int run(struct options *o, struct dump_pipeline_result *result, struct err *err)
 {
 	struct store_marks lost = {0};
@@ -404,7 +405,7 @@ static int run(struct options *o, struct dump_pipeline_result *result, struct er
 			: got;
 }
 
-/* What the agent keeps of its own is not the dump. */
+/* The agent's own files are not part of the dump, so a failure to write them is only a warning. */
 static void warn_state(struct options *o, const struct err *why, const char *what)
 {
 	char text[ERR_MESSAGE_MAX + 64];
@@ -474,7 +475,7 @@ static int backup(struct options *o, struct dump_pipeline_result *result, struct
 		ui_copies_receipts(&o->report, o->backup.copies, o->stores.stores);
 	ui_copies_tell(&o->report);
 out:
-	/* The stores first: they may use what the run was begun with. */
+	/* Free the stores first: they may still use what the run began with. */
 	ui_stores_free(&o->stores);
 	dump_fanout_free(o->backup.copies);
 	dump_domain_wipe(&domain);
@@ -483,7 +484,8 @@ out:
 	return got;
 }
 
-/* Runs a hook, if there is one to run. Returns 0, or -1 with err set. */
+/* Runs the hook `name`, or nothing if it is NULL. status: the result of the backup; -1 before it.
+ * Returns 0, or -1 with err set. */
 static int hook(struct options *o, const char *name, int status,
 	const struct dump_pipeline_result *r, struct err *err)
 {
@@ -500,7 +502,7 @@ static int hook(struct options *o, const char *name, int status,
 											     : -1;
 }
 
-/* The one at the end, which changes nothing about the dump. */
+/* Runs the hook after the backup. Its failure does not affect the dump. */
 static int hook_after(struct options *o, int status, const struct dump_pipeline_result *r)
 {
 	struct err err;
@@ -513,7 +515,8 @@ static int hook_after(struct options *o, int status, const struct dump_pipeline_
 	return -1;
 }
 
-/* A run that is ended by a signal: what the hook before it began the one after it ends. */
+/* Called when a signal ends the run: the hook after the backup must run, because the one before it
+ * has run. */
 static void ended(void *ctx, int status)
 {
 	struct options *o = ctx;
@@ -528,7 +531,7 @@ static void ended(void *ctx, int status)
 	ui_fail_end(status);
 }
 
-/* From the first hook to the last. Returns the exit status. */
+/* Runs the hooks and the backup. Returns the exit status. */
 static int run_all(struct options *o)
 {
 	struct dump_pipeline_result result = {0};
@@ -606,7 +609,8 @@ out:
 	return status;
 }
 
-/* SLOT:PLAN, seconds since 1970 (0: by order) and the first digits of the plan's digest. */
+/* Parses SLOT:PLAN: seconds since 1970 (0: run by an operator's order), and the first digits of the
+ * plan's digest. */
 static int take_job(void *own, const char *text, struct err *err)
 {
 	struct options *o = own;

@@ -1,8 +1,7 @@
 /*
- * fdump cat: the content of one member. A seekable file is searched from its
- * end by the INDEX blocks, so the last entry of that path is found first; what
- * a hard link names stands before it, so the search just goes on. A stream is
- * read until the path is met.
+ * fdump cat: writes the content of one member. In a seekable file the INDEX blocks are searched
+ * from the end, so that the last entry of the path is found first. The target of a hard link comes
+ * before the link, so the search simply continues. A stream is read until the path is found.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -33,12 +32,12 @@ struct cat {
 	const char *dump; /* with -s; else NULL */
 	struct ui_dump *from;
 	int fd;
-	struct buf want;  /* the path that is looked for */
-	struct buf other; /* the same as an escaped name; empty: it is none */
+	struct buf want;  /* the path to find */
+	struct buf other; /* that path read as an escaped name; empty: it is not one */
 	char *shown;      /* the path asked for, escaped */
-	bool found;       /* its content has begun */
+	bool found;       /* output of its content has begun */
 	struct pack_tail tail;
-	/* In sequence. */
+	/* For reading in sequence. */
 	bool open, linked;
 	size_t problems;
 };
@@ -77,8 +76,8 @@ static int put_data(void *ctx, const uint8_t *bytes, size_t len, struct err *err
 	return 0;
 }
 
-/* A hole is left in standard output, if that is a file whose end is here. Returns whether it was.
- */
+/* Leaves a hole in standard output if that is a regular file that ends here. Returns whether it
+ * did. */
 static bool leave_hole(uint64_t len)
 {
 	off_t at = lseek(1, 0, SEEK_CUR);
@@ -117,9 +116,8 @@ static int put_tail(
 
 /* --- by the index ------------------------------------------------------- */
 
-/* The last record of the wanted path among the first `limit` ones of an INDEX.
- * Returns 0 with its number and the record, 1 if there is none, -1 with err
- * set. */
+/* Finds the last record of the wanted path among the first `limit` records of an INDEX. Returns 0
+ * with its number and the record, 1 if there is none, -1 with err set. */
 static int find_in_index(struct cat *c, const struct pack_seek *seek, struct pack_seek_hand *hand,
 	const struct pack_seek_place *place, uint64_t limit, uint64_t *number,
 	struct pack_index_record *record, struct err *err)
@@ -145,8 +143,8 @@ static int find_in_index(struct cat *c, const struct pack_seek *seek, struct pac
 	return got == -1 ? -1 : !found;
 }
 
-/* Looks for the entry with the content, from the end. Returns 0, 1 if there is
- * none, -1 with err set. */
+/* Searches from the end for the entry with the content, and follows hard links. Returns 0, 1 if
+ * there is none, -1 with err set. */
 static int find(struct cat *c, struct pack_seek *seek, struct pack_seek_hand *hand,
 	struct pack_seek_place *place, struct pack_index_record *record, struct err *err)
 {
@@ -178,8 +176,8 @@ static int find(struct cat *c, struct pack_seek *seek, struct pack_seek_hand *ha
 	return got < 0 ? -1 : 1;
 }
 
-/* Returns 0, 1 if the path is not there, -1 with err set; *sequence: reading in
- * sequence may do better. */
+/* Returns 0, 1 if the path is not there, -1 with err set. *sequence: the index is bad, so reading
+ * in sequence may succeed. */
 static int cat_by_index(struct cat *c, bool *sequence, struct err *err)
 {
 	struct pack_seek_options options = {.fd = c->fd,
@@ -227,7 +225,7 @@ static void on_problem(void *ctx, enum pack_problem_kind kind, uint64_t offset,
 	c->problems++;
 }
 
-/* The content that stands from offset `from` to `end`. */
+/* Writes the content between the offsets `from` and `end`. */
 static int put_content(
 	struct cat *c, const struct pack_load *load, uint32_t from, uint32_t end, struct err *err)
 {
@@ -242,15 +240,16 @@ static int put_content(
 	return got;
 }
 
-/* Its TAIL. Returns 1, done, or -1 with err set. */
+/* Handles the entry's TAIL. Returns 1, for done, or -1 with err set. */
 static int end(
 	struct cat *c, const struct pack_tail *tail, enum pack_verdict verdict, struct err *err)
 {
 	return put_tail(c, tail, verdict, err) != 0 ? err_prefix(err, "%s", c->shown) : 1;
 }
 
-/* An entry of the wanted path. Returns 1: go on in the next load (a trail), or
- * done. */
+/* Handles an entry of the wanted path. trail: its content continues in the next load. Returns 0 to
+ * go on there; 1 if it is done, also with a hard link, whose target is then the wanted path; -1
+ * with err set. */
 static int take(struct cat *c, const struct pack_load *load, const struct pack_member *m,
 	bool trail, struct err *err)
 {
@@ -322,7 +321,8 @@ static int cat_in_sequence(struct cat *c, struct err *err)
 	return got == 0 ? 1 : -1;
 }
 
-/* From a stream, or a file that has no good end. */
+/* Reads a stream, or a file whose end is damaged. again: it can be read a second time, for the
+ * target of a hard link. Returns as cat_in_sequence. */
 static int cat_sequence(struct cat *c, bool again, struct err *err)
 {
 	int got = cat_in_sequence(c, err);
@@ -344,10 +344,10 @@ static int cat_sequence(struct cat *c, bool again, struct err *err)
 	return got;
 }
 
-/* --- the whole ---------------------------------------------------------- */
+/* --- the command ------------------------------------------------------------ */
 
-/* Returns 0, 1 if the path is not there, -1 with err set. */
-/* If the path is a hard link in the dump: the file that it is a link to. */
+/* If the wanted path is a hard link in the dump, makes its target the wanted path. Returns 1 then,
+ * and so ends the walk. */
 static int find_target(
 	void *ctx, const struct pack_head *head, const struct pack_tail *tail, struct err *err)
 {
@@ -359,7 +359,8 @@ static int find_target(
 	return want(c, (const char *)head->link.at, head->link.len, err) == 0 ? 1 : -1;
 }
 
-/* Out of a dump in a store, of which only this file is read. */
+/* Writes the file from a dump in a store; nothing else of the dump is read. Returns as
+ * cat_in_sequence. */
 static int cat_dump(struct cat *c, struct err *err)
 {
 	struct ui_options only = c->o;
@@ -385,7 +386,7 @@ out:
 	return got;
 }
 
-/* The one path that was named, in both readings. */
+/* Sets the wanted path to the one that was named, in both readings. */
 static int want_named(struct cat *c, struct err *err)
 {
 	const struct ui_select *s = &c->o.select;
@@ -446,7 +447,7 @@ static int run(void *own, struct err *err)
 	buf_init(&c->other, PACK_PATH_MAX);
 	name = ui_show_name((struct pack_bytes){(const uint8_t *)c->o.file, strlen(c->o.file)});
 	c->name = name != NULL ? name : "?";
-	signal(SIGPIPE, SIG_DFL); /* as cat(1): what was not written was not proved */
+	signal(SIGPIPE, SIG_DFL); /* as cat(1); content that was not written was not checked */
 	status = cat(c, err);
 	if (status < 0) {
 		if (c->dump == NULL)

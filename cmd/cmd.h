@@ -1,11 +1,11 @@
 /*
  * The commands that main.c dispatches to, and what they share.
  *
- * A command is one file with one `const struct ui_command` (cmd/ui/command.h), whose function
- * returns the exit status (cmd/ui/report.h); it never calls exit(). main.c reads its options
- * before, and afterwards frees them and sees that standard output was written. To add one: write
- * the file, declare its object here, add it to the list in commands.c and the file to
- * CMakeLists.txt.
+ * A command is one file with one `const struct ui_command` (cmd/ui/command.h). Its function returns
+ * the exit status (cmd/ui/report.h), or -1 with err set; it never calls exit(). main.c reads the
+ * options before; afterwards it frees them, reports the error, and checks that standard output was
+ * written. To add a command: write the file, declare its object here, and add it to the list in
+ * commands.c and the file to CMakeLists.txt.
  */
 #ifndef FDUMP_CMD_CMD_H
 #define FDUMP_CMD_CMD_H
@@ -18,22 +18,25 @@ extern const struct ui_command cmd_agent, cmd_backup, cmd_cat, cmd_cron, cmd_dif
 	cmd_export, cmd_files, cmd_find, cmd_forget, cmd_hosts, cmd_join, cmd_key, cmd_list,
 	cmd_manager, cmd_pack, cmd_restore, cmd_revoke, cmd_run, cmd_runs, cmd_setup, cmd_status,
 	cmd_store, cmd_token, cmd_unpack, cmd_verify;
-/* Not in the list of commands: it prints what shells need. */
+/* Not in the list of commands: it prints completions for shells. */
 extern const struct ui_command cmd_completion;
-/* All others, ended by NULL, in the order of fdump --help. */
+/* All other commands, ended by NULL, in the order of fdump --help. */
 extern const struct ui_command *const cmd_all[];
 
-/* The manager service, in the foreground. config, state: as given, or NULL. */
+/* Runs the manager service in the foreground. config, state: as given, or NULL. Returns the exit
+ * status. */
 int cmd_manager_service(const char *config, const char *state);
-/* Makes a store in a directory, or finds that there is one; path: its real name, of PATH_MAX bytes.
- * Returns 0; 1: it was there before; -1 with err set: also if it is another directory with files.
- */
+/* Makes a store in a directory, or checks that there is one. path: a buffer of PATH_MAX bytes for
+ * its real path. Returns 0; 1 if the store existed before; -1 with err set, also if the directory
+ * holds other files. */
 int cmd_setup_store(const char *dir, char *path, struct err *err);
-/* The store service, in the foreground. config, state: as given, or NULL. */
+/* Runs the store service in the foreground. config, state: as given, or NULL. Returns the exit
+ * status. */
 int cmd_store_service(const char *config, const char *state);
-/* Crashes of LMDB's over a damaged index are told as damage, status 5. */
+/* Installs handlers that report a crash of LMDB over a damaged index as damage, exit status 5. */
 void cmd_guard(void);
-/* As engine_ask_old: asks in a child. The process has one thread. */
+/* An engine_ask_old (cmd/store/care.h) that reads the old index in a child process. The process
+ * must have one thread. */
 struct buf;
 void cmd_ask_old(void *ctx, const char *path, struct buf *old);
 

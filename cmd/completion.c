@@ -1,10 +1,10 @@
 /*
- * fdump completion: the scripts by which shells complete fdump's commands, verbs, options and the
- * values of options. All that they know comes from the commands' tables; names of stores, agents
- * and jobs are not completed.
+ * fdump completion: prints the scripts with which shells complete fdump's commands, verbs, options
+ * and the values of options. All of it comes from the commands' tables; names of stores, agents and
+ * jobs are not completed.
  *
  * In bash and zsh a function looks the words up in a `case` (print_cases), which both understand;
- * in fish each command, verb and option is a line.
+ * in fish there is a line for each command, verb and option.
  */
 #include <stdio.h>
 #include <string.h>
@@ -13,7 +13,7 @@
 #include "cmd/ui/options.h"
 #include "cmd/ui/report.h"
 
-/* In single quotes, for all three. */
+/* Prints text in single quotes, for all three shells. */
 static void print_quoted(const char *text)
 {
 	putchar('\'');
@@ -22,7 +22,7 @@ static void print_quoted(const char *text)
 	putchar('\'');
 }
 
-/* 'WORD:what it is' for zsh, WORD for bash. */
+/* Prints WORD:'DESCRIPTION' for zsh, WORD for bash. */
 static void print_word(const char *prefix, const char *word, const char *help, bool zsh)
 {
 	printf(" %s%s", prefix, word);
@@ -38,7 +38,7 @@ static void print_choices(const char *choices)
 		putchar(*choices == '|' ? ' ' : *choices);
 }
 
-/* What the shell itself completes; NULL: nothing. */
+/* Returns what the shell itself completes for a type: "directories", "files" or "none". */
 static const char *kind_of(enum ui_type type)
 {
 	return type == UI_DIR || type == UI_STORE ? "directories"
@@ -58,7 +58,7 @@ static void print_options(
 	fputs(")", stdout);
 }
 
-/* Sets options and arguments, and verbs if the command has some. */
+/* Prints assignments of options and arguments, and of verbs if the command has some. */
 static void print_arguments(
 	const struct ui_command *c, const struct ui_option *rows, size_t count, bool zsh)
 {
@@ -87,7 +87,7 @@ static void print_arguments(
 	fputs(" arguments=none ;;\n\t\tesac\n", stdout);
 }
 
-/* A case for each command; in it one for the options that have a value. */
+/* Prints a case for each command; inside it one for the options that take a value. */
 static void print_cases(bool zsh)
 {
 	const struct ui_command *const *c;
@@ -196,8 +196,9 @@ static int print_zsh(void *own, struct err *err)
 	return UI_OK;
 }
 
-/* A line: what the shell completes after the command, and one of the verbs, if any are given ('-':
- * none yet). kind: files or directories, and nothing else. */
+/* Prints a line: what the shell completes after the command and, unless verbs is NULL, one of these
+ * verbs ('-': none yet). kind: files and directories are completed by the shell; other types have
+ * no effect. */
 static void print_fish_line(const char *command, const char *verbs, const char *flags,
 	enum ui_type kind, const char *choices, const char *help)
 {

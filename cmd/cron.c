@@ -1,9 +1,9 @@
 /*
- * fdump cron: when a schedule is due, and what it means.
+ * fdump cron: prints when a schedule is due, and what it means.
  *
- * The expression goes to cron/, the zone and the texts of times to lib/; this
- * file has the options and the printing. Times go to standard output, one a
- * line, so that a script can read them; everything else to standard error.
+ * cron/ handles the expression, lib/ the time zone and the text of times; this file has the options
+ * and the output. Times go to standard output, one a line, so that a script can read them;
+ * everything else goes to standard error.
  */
 #include <stdbool.h>
 #include <stdio.h>
@@ -31,7 +31,7 @@ struct options {
 	long count;
 };
 
-/* The expression as JSON; where it is no UTF-8, in lib/esc's form. */
+/* Returns the expression as JSON; escaped as in lib/esc.h if it is not UTF-8. */
 static json_t *json_expr(const char *expr)
 {
 	char shown[ESC_MAX(CRON_EXPR_MAX)];
@@ -56,8 +56,8 @@ static json_t *json_set(uint64_t bits)
 	return list;
 }
 
-/* Parses opt->expr. Returns 0, or the exit status, having said what is wrong, and under a plain
- * expression with a caret where. */
+/* Parses opt->expr. Returns 0, or the exit status after reporting the error; under an expression in
+ * printable ASCII a caret shows where it is. */
 static int parse(const struct options *opt, struct cron *cron)
 {
 	struct cron_where where = {0};
@@ -79,8 +79,8 @@ static int parse(const struct options *opt, struct cron *cron)
 	return status;
 }
 
-/* The time that --from means. For prev, a time within a second is rounded up,
- * so that the second that has begun counts as before it. */
+/* Sets *t to the time of --from. For prev, a fraction of a second is rounded up, so that the second
+ * that has begun counts as before it. */
 static int from_time(
 	const struct options *opt, const struct tz *tz, bool prev, int64_t *t, struct err *err)
 {

@@ -1,7 +1,7 @@
 /*
- * fdump diff: a pack against the live tree. Both are walked in the same order
- * (pack/FORMAT.md, section 4.3), so it is a merge: what only one side has
- * shows at once, and memory does not grow.
+ * fdump diff: compares a pack or a dump with the live tree, or two dumps. Both sides are read in
+ * the same order (pack/FORMAT.md, section 4.3), so this is a merge: an entry that only one side has
+ * is noticed at once, and memory does not grow.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -32,27 +32,27 @@
 
 struct diff {
 	struct ui_options o;
-	struct ui_dump from;  /* .source not NULL: instead of a pack */
-	struct ui_dump other; /* .source not NULL: instead of the live tree */
+	struct ui_dump from;  /* if .source is not NULL: instead of a pack */
+	struct ui_dump other; /* if .source is not NULL: instead of the live tree */
 	int base;
 	struct pack_follow follow;
 	struct pack_scan *scan;
 	struct pack_feed *feed;
 	struct pack_part *part;
 	struct pack_digest *digest;
-	char *root; /* the path that is walked; NULL: none */
+	char *root; /* the root of the walk; NULL: none yet */
 	bool root_given;
-	bool met; /* item is the next of the live tree, not dealt with */
+	bool met; /* item is the next of the live tree, not yet handled */
 	struct pack_scan_item item;
-	struct buf commands; /* members that were commands stand outside the order */
-	struct buf told;     /* a directory that only the tree has: said once */
+	struct buf commands; /* members that were commands, which are outside the order */
+	struct buf told;     /* a directory that only the tree has; its content is not reported */
 	uint64_t different;
 	bool failed;
-	bool live; /* compare with where the dump was made */
+	bool live; /* compare with the tree that the dump was made of */
 	char live_base[4096];
 };
 
-/* "mode, content", as far as there is room. */
+/* "mode, content"; cut off if there is no room. */
 struct words {
 	char text[160];
 };
@@ -70,7 +70,7 @@ static bool same_bytes(struct pack_bytes a, struct pack_bytes b)
 	return a.len == b.len && (a.len == 0 || memcmp(a.at, b.at, a.len) == 0);
 }
 
-/* All of two HEADs but names and types. */
+/* Compares two HEADs, except for names and types. */
 static void add_heads(
 	struct words *w, const struct pack_head *a, const struct pack_head *b, bool xattrs)
 {
@@ -94,7 +94,7 @@ static void add_heads(
 	add_word(w, xattrs && a->flags != b->flags, "flags");
 }
 
-/* One difference: "changed NAME: mode, content", "missing NAME", "extra NAME". */
+/* Reports one difference: "changed NAME: mode, content", "missing NAME", "extra NAME". */
 static int tell(
 	struct diff *d, const char *kind, struct pack_bytes path, const char *what, struct err *err)
 {
@@ -137,7 +137,7 @@ static void live_problem(void *ctx, const char *path, size_t len, const char *wh
 	struct err err;
 
 	if (errnum == 0 || errnum == ENOENT)
-		return; /* it is missing: that shows by itself */
+		return; /* it will be reported as missing */
 	esc_name(text, sizeof text, path, len);
 	err_errno(&err, errnum, "%s: %s", text, what);
 	ui_fail("diff", &err);
@@ -150,7 +150,8 @@ static bool below(const uint8_t *dir, size_t dir_len, const uint8_t *path, size_
 	       (len > dir_len && memcmp(path, dir, dir_len) == 0 && path[dir_len] == '/');
 }
 
-/* Has the next of the live tree in d->item, if there is one. */
+/* Reads the next item of the live tree into d->item, unless one is there. d->met: whether there is
+ * one. */
 static int look(struct diff *d, struct err *err)
 {
 	int got = 0;
@@ -173,7 +174,7 @@ static bool was_command(const struct diff *d, const char *path, size_t len)
 	return false;
 }
 
-/* What is met has no entry in the pack. */
+/* Reports that d->item has no entry in the pack. */
 static int tell_extra(struct diff *d, struct err *err)
 {
 	const struct pack_bytes path = {(const uint8_t *)d->item.path, d->item.path_len};
@@ -192,7 +193,7 @@ static int tell_extra(struct diff *d, struct err *err)
 
 /* --- one entry ---------------------------------------------------------- */
 
-/* Reads the live object as pack would, and compares. */
+/* Reads the live file as fdump pack would, and compares it. */
 static int compare(struct diff *d, const struct pack_head *head, const struct pack_tail *tail,
 	struct words *w, struct err *err)
 {
@@ -203,7 +204,7 @@ static int compare(struct diff *d, const struct pack_head *head, const struct pa
 	uint8_t sum[HASH_LEN];
 	int got;
 
-	item.error = 0; /* what can be read of a directory is compared */
+	item.error = 0; /* compare what can be read of a directory */
 	pack_part_reset(d->part);
 	got = pack_feed_begin(d->feed, d->part, &item, (struct pack_bytes){0}, &stream, err);
 	if (got != 0)
@@ -214,7 +215,7 @@ static int compare(struct diff *d, const struct pack_head *head, const struct pa
 		return -1;
 	}
 	if (head->type == PACK_HARDLINK)
-		goto out; /* its metadata are those of the entry it is linked to */
+		goto out; /* its metadata is that of the entry it is linked to */
 	if (live.type != head->type && !(head->type == PACK_COMMAND && live.type == PACK_REGULAR)) {
 		add_word(w, true, "type");
 		goto out;
@@ -226,11 +227,11 @@ static int compare(struct diff *d, const struct pack_head *head, const struct pa
 		add_word(w, true, "size");
 		goto out;
 	}
-	/* The entry's kind of digest, whatever holes the live file has. */
+	/* Use the entry's kind of digest, whatever holes the live file has. */
 	stream.tail.sparse = tail->sparse;
 	pack_digest_begin(d->digest, tail->sparse);
 	do {
-		/* The head is not needed any more; only the content is looked at. */
+		/* The head is not needed any more; only the content is compared. */
 		pack_part_reset(d->part);
 		got = pack_feed_fill(d->part, &stream, d->digest, err);
 	} while (got == 1);
@@ -242,7 +243,7 @@ out:
 	return got < 0 ? -1 : 0;
 }
 
-/* An entry that is not below the last path begins a walk of its own. */
+/* Starts a new walk for an entry that is not below the last root. */
 static int begin_walk(struct diff *d, struct pack_bytes path, struct err *err)
 {
 	const struct pack_scan_options so = {
@@ -374,7 +375,7 @@ out:
 
 /* --- two dumps ------------------------------------------------------------ */
 
-/* One of the two: its entry that is looked at. */
+/* One of the two dumps, with its current entry. */
 struct side {
 	struct ui_dump_walk *walk;
 	struct pack_head head;
@@ -382,7 +383,7 @@ struct side {
 	bool there;
 };
 
-/* The next entry that was selected. */
+/* Reads the next entry that is selected. */
 static int step(struct diff *d, struct side *s, struct err *err)
 {
 	int got;
@@ -395,7 +396,7 @@ static int step(struct diff *d, struct side *s, struct err *err)
 	return got < 0 ? -1 : 0;
 }
 
-/* As backup orders them: first what was a command, then the walk. */
+/* Compares positions in the order of a backup: first members that were commands, then the walk. */
 static int side_order(const struct side *a, const struct side *b)
 {
 	bool a_command = a->head.type == PACK_COMMAND, b_command = b->head.type == PACK_COMMAND;
@@ -426,8 +427,8 @@ static void compare_sides(struct words *w, const struct side *a, const struct si
 		add_word(w, !pack_tail_same_sum(&a->tail, &b->tail), "content");
 }
 
-/* Compares two dumps by their manifests, and reports what the other has otherwise: no content is
- * read. */
+/* Compares two dumps by their manifests, and reports what is different in the other one. No content
+ * is read. */
 static int compare_dumps(struct diff *d, struct err *err)
 {
 	struct side a = {.walk = ui_dump_walk_new(&d->from, err)};
@@ -456,9 +457,10 @@ static int compare_dumps(struct diff *d, struct err *err)
 	return got;
 }
 
-/* --- the whole ---------------------------------------------------------- */
+/* --- the command ------------------------------------------------------------ */
 
-/* The first argument is a dump. Returns -1 to go on, else the exit status. */
+/* Opens the dump that the first argument names, and what it is compared with. Returns -1 to go on,
+ * else the exit status. */
 static int open_dumps(struct diff *d)
 {
 	struct err err = {0};
@@ -497,7 +499,7 @@ static int run(void *own, struct err *err)
 		pack_follow_init(&d->follow);
 		buf_init(&d->told, PACK_PATH_MAX);
 		buf_init(&d->commands, 1 << 20);
-		ui_pipe_ends(1); /* what was printed differs */
+		ui_pipe_ends(1); /* if anything was printed, they differ */
 		if ((d->other.source != NULL ? compare_dumps(d, err) : compare_tree(d, err)) != 0)
 			status = -1;
 		else if (ui_select_unmet(&d->o.select, "diff",

@@ -1,4 +1,4 @@
-/* fdump dumps: what there is in stores. */
+/* fdump dumps: lists the dumps in stores. */
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
@@ -17,7 +17,8 @@ struct dumps {
 	uint64_t unreadable;
 };
 
-/* Which stores have it: the n-th column has its number, or nothing. */
+/* Formats which stores have a dump: the n-th column has the store's number (a letter from the tenth
+ * on), '?' if the store can't be read, or '-'. Empty for a single store. */
 static const char *show_stores(const struct dumps *d, uint32_t stores, char *text)
 {
 	size_t i;

@@ -1,4 +1,4 @@
-/* fdump export: a dump as an ordinary pack. */
+/* fdump export: writes a dump as an ordinary pack. */
 #include <stdio.h>
 #include <string.h>
 
@@ -17,7 +17,7 @@
 #include "pack/read.h"
 #include "pack/writer.h"
 
-#define TARGET (896u << 10) /* of a part */
+#define TARGET (896u << 10) /* bytes of a part */
 
 struct export
 {
@@ -59,7 +59,7 @@ static int put_data(struct export *x, const uint8_t *bytes, size_t len, struct e
 	return 0;
 }
 
-/* Content that stands from offset `from` to `end`. */
+/* Writes the content between the offsets `from` and `end`. */
 static int put_content(struct export *x, const struct pack_load *load, uint32_t from, uint32_t end,
 	struct err *err)
 {
@@ -87,7 +87,8 @@ static int put_member(struct export *x, const struct pack_load *load, const stru
 	return whole ? pack_part_tail(x->part, &m->tail, err) : 0;
 }
 
-/* The entries of a load, as they are: a gap is told, and found again by whoever reads. */
+/* Writes the entries of a load unchanged. A gap is reported, and readers of the pack will find it
+ * again. */
 static int apply(void *ctx, struct pack_load *load, struct err *err)
 {
 	struct export *x = ctx;

@@ -1,4 +1,4 @@
-/* fdump files, fdump find: what is in one dump, in all dumps. */
+/* fdump files lists the files in one dump; fdump find searches all dumps. */
 #include <errno.h>
 #include <fnmatch.h>
 #include <stdio.h>
@@ -21,14 +21,14 @@ struct files {
 	struct ui_options o;
 	bool sums;
 	const char *pattern;
-	char *printed;      /* the name that is printed so; NULL: none is */
-	bool whole;         /* it is for whole paths */
-	const char *prefix; /* of each line that is not JSON, find's */
+	char *printed;      /* the pattern read as an escaped name; NULL: it is not one */
+	bool whole;         /* the pattern is for whole paths */
+	const char *prefix; /* find: printed before each line that is not JSON */
 	struct ui_line line;
 	uint64_t found;
-	uint64_t unopened, unreadable; /* dumps */
+	uint64_t unopened, unreadable; /* numbers of dumps */
 	struct ui_dump dump;
-	struct buf ids; /* find: the dumps */
+	struct buf ids; /* find: ids of the dumps */
 };
 
 static int flush(struct files *f, struct err *err)
@@ -60,8 +60,8 @@ static int matches(struct files *f, struct pack_bytes path, bool *yes, struct er
 	return 0;
 }
 
-/* Names in a dump do not begin with '/' or './', nor end with '/', as people type them. pattern:
- * of the arguments, is changed; NULL: there is none. */
+/* Sets the pattern. People may type a leading '/' or './', or a trailing '/', which names in a dump
+ * don't have. pattern: an argument, which is changed; NULL: there is none. */
 static void take_pattern(struct files *f, char *pattern)
 {
 	size_t len;
@@ -109,7 +109,8 @@ static int note_dump(
 	return buf_add(&f->ids, e->dump.id, STORE_DUMP_ID, err);
 }
 
-/* One dump of all. One that the keys do not open is skipped, and reported. */
+/* Searches one of all dumps. A dump that the keys don't open, or that is damaged, is reported and
+ * skipped. */
 static int find_in(struct files *f, const uint8_t *id, struct err *err)
 {
 	char text[2 * STORE_DUMP_ID + 1], prefix[13];
@@ -138,7 +139,7 @@ static int find_in(struct files *f, const uint8_t *id, struct err *err)
 		err);
 }
 
-/* dump: NULL: all. */
+/* Walks one dump, or all if dump is NULL. */
 static int walk(struct files *f, const char *dump, struct err *err)
 {
 	size_t i;

@@ -1,4 +1,4 @@
-/* fdump forget: dumps that no rule keeps, or that are named, are deleted. */
+/* fdump forget: deletes dumps that no rule keeps, or that are named. */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -23,23 +23,23 @@
 struct forget {
 	struct ui_options o;
 	bool dry_run, yes, ruled;
-	const char *name; /* the rules are for this name and .o.agent; NULL: all */
+	const char *name; /* the rules are for this name and .o.agent only; NULL: all */
 	struct buf named; /* ids of dumps, if there are no rules */
 	struct dump_rules rules;
 	struct buf dumps;                         /* struct item, in the order they were made */
-	bool met;                                 /* a dump of .agent and .name */
-	size_t failed;                            /* stores */
-	int status;                               /* of the last of them */
-	uint64_t gone, locked, unreadable, lasts; /* lasts: of .gone, the last of their names */
-	const char *gone_dir; /* the first directory of which dumps were deleted; NULL: none */
+	bool met;                                 /* there was a dump of .o.agent and .name */
+	size_t failed;                            /* number of stores that failed */
+	int status;                               /* exit status for the last of them */
+	uint64_t gone, locked, unreadable, lasts; /* lasts: in .gone, the last of their names */
+	const char *gone_dir; /* the first directory where dumps were deleted; NULL: none */
 	bool gone_service;
 };
 
 struct item {
 	uint8_t id[STORE_DUMP_ID];
-	struct dump_dated at; /* and whose it is */
+	struct dump_dated at; /* time, agent and name */
 	int64_t lock;
-	uint64_t not_ok;     /* entries */
+	uint64_t not_ok;     /* entries that were not ok */
 	uint64_t fewer_than; /* as in struct store_dump */
 	bool judged, unreadable;
 	bool named, last; /* last: all others of its name, if any, are named too */
@@ -55,7 +55,7 @@ static bool is_named(const struct forget *f, const uint8_t *id)
 	return false;
 }
 
-/* Dumps that can't be read count for nothing in rules, and are left to a person. */
+/* Rules ignore dumps that can't be read: whether to delete them is left to a person. */
 static int add_dump(void *ctx, const struct store_entry *e, struct err *err)
 {
 	struct forget *f = ctx;
@@ -79,7 +79,7 @@ static int add_dump(void *ctx, const struct store_entry *e, struct err *err)
 	return buf_add(&f->dumps, &item, sizeof item, err);
 }
 
-/* One that no rule keeps, or that is named. */
+/* Deletes a dump (not in a dry run) and counts it, unless it is locked. */
 static int drop(struct forget *f, struct store *s, const struct item *item, struct err *err)
 {
 	if (item->lock > (int64_t)time(NULL)) {
@@ -93,7 +93,7 @@ static int drop(struct forget *f, struct store *s, const struct item *item, stru
 	return 0;
 }
 
-/* A line: what becomes of it, and why. */
+/* Reports what happens to a dump, and why. */
 static int tell(const struct forget *f, const struct item *item, const struct dump_candidate *c,
 	const char *store, struct err *err)
 {
@@ -134,7 +134,7 @@ static int tell(const struct forget *f, const struct item *item, const struct du
 			     : "");
 }
 
-/* Judges all dumps of one agent and name. */
+/* Applies the rules to all dumps of one agent and name, those of the dump at `first`. */
 static int judge(struct forget *f, struct store *s, const char *path, size_t first, struct err *err)
 {
 	struct item *items = (struct item *)(void *)f->dumps.data;
@@ -167,7 +167,7 @@ static int judge(struct forget *f, struct store *s, const char *path, size_t fir
 	return got;
 }
 
-/* Those that are named, and nothing else. */
+/* Deletes the dumps that are named. */
 static int drop_named(struct forget *f, struct store *s, const char *path, struct err *err)
 {
 	const struct dump_candidate c = {.keep = false};
@@ -214,7 +214,7 @@ static int forget_in(struct forget *f, struct store *s, struct err *err)
 		return -1;
 	items = (struct item *)(void *)f->dumps.data;
 	count = f->dumps.len / sizeof *items;
-	/* Into the order in which they were made. */
+	/* Sort in the order in which they were made. */
 	dated = calloc(count + 1, sizeof(struct dump_dated *));
 	if (dated == NULL)
 		return err_set(err, ERR_NOMEM, "out of memory");
@@ -231,8 +231,8 @@ static int forget_in(struct forget *f, struct store *s, struct err *err)
 	return got;
 }
 
-/* One store after the other, each directory open only as long as it is worked on. Services are
- * dialled at the same time, so that those that are not there are waited for only once. */
+/* Handles one store after the other; each directory is open only while it is worked on. Services
+ * are dialled at the same time, so that unreachable ones cost only one wait. */
 static int forget_all(struct forget *f, struct err *err)
 {
 	const enum store_mode mode = f->dry_run ? STORE_READ : STORE_WRITE;
@@ -268,7 +268,7 @@ static int forget_all(struct forget *f, struct err *err)
 	return got;
 }
 
-/* In all stores. Returns the exit status, or -1 with err set. */
+/* Handles all stores, and prints the result. Returns the exit status, or -1 with err set. */
 static int forget(struct forget *f, struct err *err)
 {
 	bool tells;
@@ -286,7 +286,7 @@ static int forget(struct forget *f, struct err *err)
 			    UI_INT("unreadable", f->unreadable), {0}},
 		    err, NULL) != 0)
 		return -1;
-	/* What was deleted takes space still. */
+	/* Deleted dumps still take up space. */
 	tells = f->gone > 0 && !f->dry_run && !f->o.json;
 	if (tells && f->gone_dir != NULL)
 		printf("The space comes back with: fdump store gc %s\n", f->gone_dir);
@@ -306,7 +306,7 @@ static int forget(struct forget *f, struct err *err)
 		f->unreadable > 1 ? "" : "s");
 }
 
-/* Lists, and asks. */
+/* Lists what would be deleted, and asks. Returns as forget. */
 static int forget_asked(struct forget *f, struct err *err)
 {
 	char answer[8];
@@ -326,7 +326,7 @@ static int forget_asked(struct forget *f, struct err *err)
 	return f->failed > 0 ? status : UI_OK;
 }
 
-/* Finds out what is named. */
+/* Finds the ids of the dumps that are named. */
 static int name_dumps(struct forget *f, struct err *err)
 {
 	struct ui_dump d = {.source = NULL};
@@ -339,7 +339,7 @@ static int name_dumps(struct forget *f, struct err *err)
 	for (dump = f->o.args; *dump != NULL; dump++)
 		by_name |= strcmp(*dump, "latest") == 0 || strchr(*dump, '@') != NULL;
 	for (i = 0; i < d.stores.count && got == 0 && by_name; i++)
-		if (!store_is_open(d.stores.stores[i])) { /* its latest may be another one */
+		if (!store_is_open(d.stores.stores[i])) { /* it may have a newer one */
 			*err = d.stores.why[i];
 			got = -1;
 		}

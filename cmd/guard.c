@@ -1,6 +1,7 @@
 /*
- * What a damaged index does to a process. LMDB believes its pages, and may crash over one that is
- * damaged, or never end: the first is told as damage, the second is left to a child.
+ * Protects a process from a damaged index. LMDB trusts its pages, and may crash or loop for ever
+ * over a damaged one. A crash is reported as damage. An index that may be damaged is read in a
+ * child process with a time limit.
  */
 #include <fcntl.h>
 #include <signal.h>
@@ -14,7 +15,7 @@
 #include "lib/buf.h"
 #include "lib/db.h"
 
-#define ASK_SEC 60 /* how long an old index is asked, at most */
+#define ASK_SEC 60 /* longest time that reading an old index may take */
 
 static const int signals[] = {SIGSEGV, SIGBUS, SIGFPE, SIGABRT};
 #define SIGNALS (sizeof signals / sizeof *signals)
@@ -37,7 +38,7 @@ static void on_signal(int number)
 		say(": the index is damaged (fdump store rebuild makes a new one)\n");
 		_exit(UI_DAMAGE);
 	}
-	for (i = 0; i < SIGNALS; i++) /* not ours: it happens again, to whoever had it */
+	for (i = 0; i < SIGNALS; i++) /* not in LMDB: the old handler gets it */
 		if (signals[i] == number)
 			sigaction(number, &before[i], NULL);
 }
@@ -51,7 +52,7 @@ void cmd_guard(void)
 		sigaction(signals[i], &action, &before[i]);
 }
 
-/* In the child. */
+/* Runs in the child process, and ends it. */
 static void answer(const char *path, int to)
 {
 	int null = open("/dev/null", O_WRONLY | O_CLOEXEC);

@@ -1,4 +1,4 @@
-/* fdump hosts: who has joined the fleet. */
+/* fdump hosts: lists who has joined the fleet. */
 #include <stdio.h>
 #include <string.h>
 
@@ -14,8 +14,8 @@ struct hosts {
 	size_t count;
 };
 
-/* Where it can be reached: what a store announces; of others the address that they come from, but
- * not the port, which is another one for each connection. */
+/* Returns a host's address: for a store the one that it announces; for others the one that they
+ * connect from, without the port, which is different for each connection. */
 static const char *where(char text[MANAGER_ADDRESS_MAX], const struct manager_host_row *host)
 {
 	char *port;

@@ -1,4 +1,4 @@
-/* fdump join: this machine, or this person, joins a fleet by a token. */
+/* fdump join: makes this machine or this user a member of a fleet, with a token. */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -26,13 +26,13 @@
 #include "rpc/loop.h"
 
 #define POLL_MS  200
-#define START_MS 60000 /* until the first backup must have begun */
+#define START_MS 60000 /* wait no longer for the first backup to begin */
 
 struct join {
 	struct ui_options o;
 	const char *store, *listen;
 	bool wait;
-	int status; /* of the first backup */
+	int status; /* exit status for the first backup */
 	struct ui_role role;
 	char int_key[PATH_MAX], int_cert[PATH_MAX];
 	char store_path[PATH_MAX];
@@ -70,7 +70,7 @@ static int read_token(struct join *j, bool from_input, struct err *err)
 
 /* --- what comes with the certificate ------------------------------------------- */
 
-/* A public key is kept under the beginning of its id. Prints the id. */
+/* Saves a public key in a file named by the first digits of its id. Prints the id. */
 static int write_recipient(
 	const struct join *j, const char *dir, const struct cbormap_blob *file, struct err *err)
 {
@@ -93,7 +93,7 @@ static int write_recipient(
 		"Backups are sealed to the key %s\n", id_text);
 }
 
-/* Writes what comes with the certificate: managers and stores, and the keys to seal to. */
+/* Saves what comes with the certificate: managers and stores, and the keys to seal to. */
 static int on_take(void *arg, const struct rpc_enroll_result *result, struct err *err)
 {
 	struct join *j = arg;
@@ -122,7 +122,7 @@ static int on_take(void *arg, const struct rpc_enroll_result *result, struct err
 	buf_fini(&text);
 	if (ret != 0 || (!manager && j->token.role != RPC_AGENT))
 		return ret;
-	/* A manager hands them on; an agent seals to them. */
+	/* A manager distributes these keys; an agent seals to them. */
 	snprintf(dir, sizeof dir, "%s/recipients", manager ? j->role.dir : j->role.config);
 	ret = ui_install_folder(dir, err);
 	if (ret == 0 && !manager)
@@ -176,7 +176,7 @@ static int enrol(struct join *j, struct err *err)
 	return ret;
 }
 
-/* Which folder it is; that nothing is in it yet. */
+/* Finds the role's folder, and checks that it has no certificate yet. */
 static int find_role(struct join *j, struct err *err)
 {
 	char dir[PATH_MAX];
@@ -204,7 +204,7 @@ static int find_role(struct join *j, struct err *err)
 	return 0;
 }
 
-/* What can be known to be in the way, before the token is used up. */
+/* Checks for anything that would make joining fail, before the token is used up. */
 static int look(struct join *j, struct err *err)
 {
 	bool manager = j->token.role == RPC_MANAGER, store = j->token.role == RPC_STORE;
@@ -225,7 +225,7 @@ static int look(struct join *j, struct err *err)
 	if (ui_address(&at, j->listen, manager ? MANAGER_PORT : STORE_PORT, err) != 0)
 		return err_prefix(err, "--listen");
 	port = (unsigned)strtoul(at.port, NULL, 10);
-	last = manager ? 2 : 0; /* enrolment has the port after the next */
+	last = manager ? 2 : 0; /* enrolment listens on the port after the next */
 	if (port < 1 || port > 65535 - last)
 		return err_set(
 			err, ERR_USAGE, "--listen: expected a port from 1 to %u", 65535 - last);
@@ -235,7 +235,8 @@ static int look(struct join *j, struct err *err)
 	return 0;
 }
 
-/* Notes what is going to be made before it is certain that the token is good. */
+/* Notes what will be made while the token may still turn out to be invalid, so that it can be
+ * undone. */
 static int note(const struct join *j, struct err *err)
 {
 	char path[PATH_MAX];
@@ -251,7 +252,7 @@ static int note(const struct join *j, struct err *err)
 
 /* --- configuration ------------------------------------------------------------- */
 
-/* What a manager's local.conf has: as setup writes it. */
+/* Writes a manager's local.conf, as setup does. */
 static int write_local(const struct join *j, struct err *err)
 {
 	struct store_address at;
@@ -269,7 +270,8 @@ static int write_local(const struct join *j, struct err *err)
 	return ui_install_local_conf(j->role.config, listen, enroll, any ? NULL : address, err);
 }
 
-/* Returns -1 with err set if that failed: a file that is there stays. */
+/* Writes the role's configuration; a file that exists stays as it is. Returns 0 or 1, or -1 with
+ * err set. */
 static int configure(struct join *j, struct err *err)
 {
 	char dir[PATH_MAX + 16];
@@ -286,7 +288,8 @@ static int configure(struct join *j, struct err *err)
 		return ui_install_store_conf(j->role.config, j->store_path,
 			j->listen != NULL ? j->listen : "[::]:" STORE_PORT, err);
 	case RPC_MANAGER:
-		/* The certificate of root on this manager, by its own intermediate. */
+		/* The local operator's certificate, for root on this machine, signed by the
+		 * manager's own intermediate. */
 		snprintf(dir, sizeof dir, "%s/operator", j->role.dir);
 		ca = rpc_ca_open(j->int_key, j->int_cert, NULL, NULL, err);
 		if (ca != NULL && ui_role_at(&operator, NULL, dir, err) == 0)
@@ -301,7 +304,8 @@ static int configure(struct join *j, struct err *err)
 
 /* --- the first backup ------------------------------------------------------------- */
 
-/* What the agent's journal has: whether a run has started, and the first that has ended. */
+/* Reads the agent's journal: sets *started if a run has started. Returns whether a run has ended,
+ * and the first such in *ended. */
 static bool read_journal(const char *path, bool *started, struct manager_record *ended)
 {
 	size_t cap = 1u << 20, len, skipped, n;
@@ -351,7 +355,7 @@ static int show_first(struct join *j, const struct manager_record *ended, struct
 		err, "The first backup (%s) is kept%s%s.\n", ended->job, colon, text);
 }
 
-/* Waits for it, by the agent's journal. An agent without a job has none. */
+/* Waits for the first backup, by polling the agent's journal. An agent without a job has none. */
 static int wait_first(struct join *j, struct err *err)
 {
 	const struct timespec pause = {.tv_nsec = POLL_MS * 1000000L};
@@ -421,7 +425,7 @@ static int tell(struct join *j, struct err *err)
 	return 0;
 }
 
-/* The token is used up: what fails now can't be tried again with it. */
+/* Completes the role. The token is used up, so whatever fails now can't be repeated with it. */
 static int finish(struct join *j, struct err *err)
 {
 	const char *role = rpc_role_name(j->token.role);

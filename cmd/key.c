@@ -1,6 +1,6 @@
 /*
- * fdump key: make, show, print and take back keys. Keys themselves are
- * lib/key, their paper form lib/paper; this file has options and words.
+ * fdump key: makes, shows, prints and restores keys. lib/key has the keys, lib/paper their form on
+ * paper; this file has the options and the output.
  */
 #include <errno.h>
 #include <stdbool.h>
@@ -31,7 +31,7 @@ struct options {
 		UI_BOOL("shared", ((kind)&KEY_SHARED) != 0),                                       \
 		UI_BOOL("protected", ((kind)&KEY_PROTECTED) != 0)
 
-/* Looks before a person types something that would then be of no use. */
+/* Checks that the file does not exist yet, before the user types something in vain. */
 static int check_free(const char *path, struct err *err)
 {
 	if (access(path, F_OK) != 0)
@@ -39,7 +39,7 @@ static int check_free(const char *path, struct err *err)
 	return err_set(err, ERR_EXISTS, "%s: exists, and is not replaced", path);
 }
 
-/* Writes both halves, or none. file is the secret one. */
+/* Writes both halves, or neither. file: the secret half. */
 static int save_both(const char *path, const struct key_file *file, const struct key_public *half,
 	struct err *err)
 {
@@ -57,7 +57,7 @@ static int save_both(const char *path, const struct key_file *file, const struct
 	return ret;
 }
 
-/* What was made: for a person, or as JSON. */
+/* Prints the key that was made, for a person or as JSON. */
 static int report(const struct options *opt, const char *done, const struct key_file *file,
 	const struct key_public *half, struct err *err)
 {
@@ -86,7 +86,7 @@ static int run_new(void *own, struct err *err)
 		return -1;
 	if (!opt->no_pass && pass_ask_new(opt->pass_file, opt->file, &pass, err) != 0) {
 		why = *err;
-		if (opt->pass_file == NULL && why.code == ERR_USAGE) /* there is none */
+		if (opt->pass_file == NULL && why.code == ERR_USAGE) /* no terminal, or empty */
 			err_set(err, ERR_USAGE, "%s; --no-passphrase makes a key that needs none",
 				why.message);
 		goto out;
@@ -103,7 +103,8 @@ out:
 	return ret;
 }
 
-/* The public half of a file; only a protected and shared one is unlocked. */
+/* Gets the public half of a key file. Only a key that is protected and shared has to be unlocked
+ * for that. */
 static int half_of(const struct options *opt, const struct key_file *file, struct key_public *half,
 	struct err *err)
 {
@@ -128,7 +129,7 @@ static int half_of(const struct options *opt, const struct key_file *file, struc
 	return ret;
 }
 
-/* Loads a secret half; names what is wanted if it is a public one. */
+/* Loads a secret half. A public half is an error, which says what is expected. */
 static int load_secret(const char *path, struct key_file *file, struct err *err)
 {
 	if (key_file_load(path, file, err) != 0)

@@ -1,12 +1,12 @@
 /*
- * fdump list: what is in packs. A seekable file by its INDEX blocks, on several
+ * fdump list: lists what is in packs. A seekable file is listed by its INDEX blocks, on several
  * threads:
  *
- *   fetch  serial    the next INDEX's place
- *   print  parallel  read, open, decode it, make lines
- *   write  serial    hold it against the one before; write the lines
+ *   fetch  serial    take the place of the next INDEX
+ *   print  parallel  read, open and decode it, format lines
+ *   write  serial    check that it follows the last one; write the lines
  *
- * A stream, or a file whose end is damaged, in sequence.
+ * A stream, or a file whose end is damaged, is read in sequence.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -27,7 +27,7 @@
 #include "pack/seek.h"
 
 #define FLUSH      (64u << 10) /* bytes of lines that are written at once */
-#define PLACES_MAX (8u << 20)  /* bytes of INDEX blocks' places */
+#define PLACES_MAX (8u << 20)  /* bytes of the list of INDEX blocks */
 
 struct list {
 	struct ui_options o;
@@ -38,17 +38,17 @@ struct list {
 	struct tz *tz;
 	int fd;
 	size_t problems;
-	/* By index. */
+	/* For listing by the index. */
 	struct pack_seek *seek;
 	struct buf places;     /* struct pack_seek_place, the last INDEX first */
-	size_t left;           /* of these, to be fetched */
-	uint64_t due, entries; /* of this pack: number of the next entry; by its END */
+	size_t left;           /* number of these that are still to be fetched */
+	uint64_t due, entries; /* of this pack: number of the next entry; total, from its END */
 	uint32_t pack;
 	struct err bad; /* the index can't be used from here on */
-	/* What has been listed: entries up to this one. */
+	/* The last entry that was listed by the index. */
 	bool listed;
 	uint64_t last_block, last_at;
-	/* In sequence. */
+	/* For reading in sequence. */
 	struct pack_follow follow;
 	struct ui_line line;
 };
@@ -69,7 +69,7 @@ struct job {
 	uint64_t number, count;
 	uint64_t last_block, last_at; /* of its last entry */
 	size_t refused;
-	struct err bad; /* it can't be used */
+	struct err bad; /* the INDEX can't be used */
 };
 
 static int fetch(void *ctx, void *worker, void *job_, struct err *err)
@@ -86,7 +86,7 @@ static int fetch(void *ctx, void *worker, void *job_, struct err *err)
 	return 0;
 }
 
-/* Says that an entry can't be listed. */
+/* Reports that an entry can't be listed. */
 static void refused(const struct list *l, const struct pack_bytes path, const char *why)
 {
 	char *text = path.at != NULL ? ui_show_name(path) : NULL;
@@ -128,7 +128,7 @@ static int print(void *ctx, void *worker, void *job_, struct err *err)
 	return 0;
 }
 
-/* Whether this index follows the one before. */
+/* Whether this INDEX directly follows the last one. */
 static bool follows(struct list *l, const struct job *job)
 {
 	if (job->place.pack != l->pack) {
@@ -165,7 +165,7 @@ static int write_job(void *ctx, void *worker, void *job_, struct err *err)
 	return write_lines(&job->line, err);
 }
 
-/* Collects where the INDEX blocks are. Returns 0, or -1 with err set. */
+/* Collects the places of the INDEX blocks. Returns 0, or -1 with err set. */
 static int find_places(struct list *l, struct err *err)
 {
 	struct pack_seek_options options = {
@@ -291,7 +291,7 @@ static int list_in_sequence(struct list *l, struct err *err)
 	return got;
 }
 
-/* --- the whole ---------------------------------------------------------- */
+/* --- the command ------------------------------------------------------------ */
 
 static int list(struct list *l, struct err *err)
 {
@@ -305,7 +305,7 @@ static int list(struct list *l, struct err *err)
 		return list_in_sequence(l, err);
 	if (list_by_index(l, err) == 0)
 		return 0;
-	/* Whether reading in sequence may do better. */
+	/* Reading in sequence can only help if the index is bad. */
 	if (err->code != ERR_DAMAGE && err->code != ERR_FORMAT && err->code != ERR_LIMIT)
 		return -1;
 	fprintf(stderr, "fdump list: %s: %s: reading all of it\n", l->name, err->message);

@@ -1,8 +1,8 @@
 /*
  * FDump: one executable, many commands.
  *
- * The command is the name it is called by ("fdump-pack", as a link), else the
- * first argument ("fdump pack").
+ * The command is part of the name by which the program is called ("fdump-pack", a link), or else
+ * the first argument ("fdump pack").
  *
  * A map of the source
  *   lib/   what every part uses: errors, buffers, CBOR, hashing, sealing, ...
@@ -66,7 +66,7 @@ static int run(const struct ui_command *c, int argc, char **argv)
 			status = ui_fail(c->name, &err);
 	}
 	ui_options_fini(o);
-	/* What a command printed is part of what it does. */
+	/* Output that can't be written is a failure of the command. */
 	errno = 0;
 	if (fflush(stdout) != 0 || ferror(stdout)) {
 		err_errno(&err, errno != 0 ? errno : EIO, "standard output");
@@ -77,7 +77,8 @@ static int run(const struct ui_command *c, int argc, char **argv)
 	return status;
 }
 
-/* With what encrypts the network: mbedTLS's own is slow. Returns the exit status. */
+/* Prints the version, and what does AES-GCM for TLS, because mbedTLS's own is slow. Returns the
+ * exit status. */
 static int version(void)
 {
 	struct err err = {0};
@@ -96,8 +97,8 @@ int main(int argc, char **argv)
 	bool wants_help;
 
 	signal(SIGPIPE, SIG_IGN); /* a broken pipe is an error of write */
-	signal(SIGUSR1, SIG_IGN); /* asks for progress, where there is some to tell */
-	signal(SIGXFSZ, SIG_IGN); /* so is a limit on the size of files */
+	signal(SIGUSR1, SIG_IGN); /* asks for progress; most commands have none */
+	signal(SIGXFSZ, SIG_IGN); /* a file over the size limit is an error of write, too */
 	cmd_guard();
 	fs_raise_file_limit();
 	self = self != NULL ? self + 1 : argc > 0 ? argv[0] : "fdump";

@@ -1,7 +1,6 @@
 /*
- * fdump manager: the manager service (manager_service.c), and
- *
- * check: whether a configuration is right, and what it means for an agent.
+ * fdump manager: runs the manager service (manager_service.c). Its verb `check` checks a
+ * configuration, and shows what it means for an agent.
  */
 #include "cmd/cmd.h"
 
@@ -74,7 +73,7 @@ static json_t *json_list(const struct manager_list *list)
 	return array;
 }
 
-/* One job of an agent's plan, with its next slot. */
+/* Prints one job of an agent's plan, with its next slot. */
 static int print_job(const struct options *opt, const struct manager_config *config,
 	const struct manager_plan_job *job, struct err *err)
 {
@@ -110,7 +109,7 @@ static int print_job(const struct options *opt, const struct manager_config *con
 	return 0;
 }
 
-/* Says which agents there are jobs for. Returns -1. */
+/* Sets err to name the agents that there are jobs for. Returns -1. */
 static int no_job(const struct options *opt, const struct manager_config *config, struct err *err)
 {
 	char text[200] = "";

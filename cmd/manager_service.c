@@ -1,6 +1,7 @@
 /*
- * fdump manager, without a verb: the manager service, in the foreground. One loop. manager.conf is
- * the same on every manager; what is this machine's own stands in local.conf beside it.
+ * fdump manager, without a verb: the manager service, in the foreground. It has one loop.
+ * manager.conf is the same on every manager; the settings of this machine are in local.conf beside
+ * it.
  */
 #include <signal.h>
 #include <stddef.h>
@@ -31,7 +32,7 @@
 #define SHUTDOWN_MS 10000
 #define END_LOOK_MS 20
 
-/* local.conf. */
+/* The settings in local.conf. */
 struct local {
 	char listen[256], enroll[256], address[256];
 };
@@ -39,14 +40,14 @@ struct local {
 struct serve {
 	struct ui_role role;
 	struct local local;
-	struct store_address listen, enroll, address; /* of these */
+	struct store_address listen, enroll, address; /* parsed from .local */
 	char config_path[PATH_MAX + 16];
 	struct rpc_loop *loop;
 	struct rpc_signal term, interrupt, hangup, child;
 	struct rpc_timer end;
 	struct manager_service *service;
 	bool ending;
-	int64_t end_ms; /* then it ends in any case */
+	int64_t end_ms; /* when the service ends in any case */
 };
 
 /* --- configuration ---------------------------------------------------------- */
@@ -58,7 +59,7 @@ struct serve {
 static const struct manager_syntax_key keys[] = {TEXT(listen), TEXT(enroll), TEXT(address), {0}};
 static const struct manager_syntax_rule rules[] = {{.kind = "manager", .keys = keys}, {0}};
 
-/* This machine's own name is its address, unless local.conf has another. Returns 0, or -1 with err
+/* Reads local.conf. Without an address there it is this machine's name. Returns 0, or -1 with err
  * set: ERR_CONFIG. */
 static int read_local(const char *dir, struct local *local, struct err *err)
 {
@@ -78,7 +79,7 @@ static int read_local(const char *dir, struct local *local, struct err *err)
 	return ret < 0 ? -1 : 0;
 }
 
-/* NULL with err set. */
+/* Returns NULL with err set if the configuration is not valid. */
 static struct manager_config *load_config(struct serve *s, struct err *err)
 {
 	struct manager_config *config = NULL;
@@ -103,7 +104,8 @@ static void on_access(void *ctx, const struct rpc_access *access)
 	ui_log_access(access);
 }
 
-/* Runs the hook, with the alarm as a line of JSON on its standard input. */
+/* Logs an alarm, and runs the hook with the alarm as a line of JSON on its standard input. Returns
+ * false if it should be tried again. */
 static bool on_alarm(void *ctx, const char *hook, const struct manager_alarm_row *row, bool raised)
 {
 	struct serve *s = ctx;
@@ -122,13 +124,13 @@ static bool on_alarm(void *ctx, const char *hook, const struct manager_alarm_row
 		    &err) != 0 ||
 		ui_hook_start(hook, line.data, line.len, &err) != 0) {
 		ui_log(UI_LOG_ERROR, "alarm: %s", err.message);
-		ret = err.code == ERR_NOTFOUND; /* it would be so again */
+		ret = err.code == ERR_NOTFOUND; /* trying again would not help */
 	}
 	buf_fini(&line);
 	return ret;
 }
 
-/* Hooks that have ended. */
+/* Collects hooks that have ended, and logs failures. */
 static void on_child(void *arg)
 {
 	int status;
@@ -168,7 +170,7 @@ static void on_term(void *arg)
 	on_end(s);
 }
 
-/* Configuration, certificates and public keys are read again, or nothing changes. */
+/* Reads configuration, certificates and public keys again. If that fails, nothing changes. */
 static void on_hangup(void *arg)
 {
 	struct serve *s = arg;
@@ -190,7 +192,7 @@ static void on_hangup(void *arg)
 	notify_send("READY=1");
 }
 
-/* --- the whole ---------------------------------------------------------------- */
+/* --- start and stop ----------------------------------------------------------- */
 
 static const char *any(const char *host)
 {

@@ -1,4 +1,4 @@
-/* fdump pack: trees into a pack. */
+/* fdump pack: packs trees of files. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -33,7 +33,7 @@ struct options {
 	uint8_t key_payload[PACK_KEYBLOCK_MAX], payload_key[SEAL_KEY_LEN];
 	struct pack_create_options create;
 	/* The paths: arguments, then lines of files_from. */
-	char **paths; /* those that are left */
+	char **paths; /* arguments that are left */
 	FILE *list;
 	char *line;
 	size_t line_cap;
@@ -50,13 +50,13 @@ static int take_recipient(void *own, const char *file, struct err *err)
 	return 0;
 }
 
-/* Where JSON goes: not where the pack goes. */
+/* Returns the stream for JSON: standard output, or standard error if the pack goes there. */
 static FILE *json_to(const struct options *o)
 {
 	return o->o.file != NULL && strcmp(o->o.file, "-") != 0 ? stdout : stderr;
 }
 
-/* What does not change the status. */
+/* Reports a note, which does not change the exit status. */
 static void note(const struct options *o, const char *what)
 {
 	ui_problem(&(struct ui_problem){.command = "pack",
@@ -67,7 +67,8 @@ static void note(const struct options *o, const char *what)
 		NULL);
 }
 
-/* Says what a PATH does not mean; once that a leading "/" or ".." is not stored. */
+/* Reports that a leading "/" or ".." is not stored (once), and that a PATH is a link that is not
+ * followed. */
 static void tell_path(struct options *o, const char *path)
 {
 	char text[ERR_MESSAGE_MAX], *name = o->told_cut ? NULL : malloc(strlen(path) + 2);
@@ -125,7 +126,8 @@ static void on_problem(void *ctx, const char *path, size_t len, const char *what
 		NULL);
 }
 
-/* --one-file-system: what is mounted there is not in the pack, unless it is a PATH of its own. */
+/* With --one-file-system: reports a mount point whose content is not in the pack, unless it is
+ * itself a PATH. */
 static void on_border(void *ctx, const char *path, size_t len)
 {
 	struct options *o = ctx;
@@ -153,7 +155,7 @@ static bool excluded(void *ctx, const char *path, size_t len, bool is_dir)
 	return ui_options_excluded(&o->o, path, len, is_dir);
 }
 
-/* Makes the KEY block, if the pack is to be sealed. */
+/* Makes the KEY block of a sealed pack. */
 static int seal(struct options *o, struct err *err)
 {
 	struct key_public *keys = calloc(o->to_count + 1, sizeof *keys);
@@ -184,7 +186,7 @@ static int seal(struct options *o, struct err *err)
 	return got;
 }
 
-/* A PATH that is the pack to be replaced would be lost. */
+/* Checks that no PATH is the pack that will be replaced: it would be lost. */
 static int check_output(const struct options *o, const struct ui_output *out, struct err *err)
 {
 	char *const *at;

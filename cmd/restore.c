@@ -1,4 +1,4 @@
-/* fdump restore: the entries of a dump, unpacked. */
+/* fdump restore: unpacks the entries of a dump. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -21,7 +21,7 @@
 struct restore {
 	struct cmd_unpack u;
 	bool in_place, dry_run, any_origin;
-	int target; /* with --overwrite=if-changed: where to */
+	int target; /* the target, with --overwrite=if-changed */
 	struct ui_line line;
 };
 
@@ -57,8 +57,9 @@ static int dry_run(struct restore *r, struct ui_dump *d, struct err *err)
 		       : UI_OK;
 }
 
-/* With --overwrite=if-changed what is there and has the entry's size and time is not fetched
- * again: so a restore that was cut off goes on. What is not sure here is sorted out later. */
+/* With --overwrite=if-changed, a file that exists with the entry's size and time is not fetched
+ * again, so that a restore that was interrupted can be continued. Doubtful cases are decided when
+ * the entry is unpacked. */
 static bool is_there(void *ctx, const struct pack_head *head)
 {
 	const struct restore *r = ctx;
@@ -79,8 +80,8 @@ static bool is_there(void *ctx, const struct pack_head *head)
 	return there;
 }
 
-/* A store could make up a dump, in a domain of its own: what this host knows of its own dumps'
- * domains is compared. Returns 0, or -1 with err set. */
+/* A store could forge a dump, in a domain of its own. So the domain is compared with those of dumps
+ * that this host has made. Returns 0, or -1 with err set. */
 static int check_origin(const struct restore *r, const struct store_dump *dump, struct err *err)
 {
 	char host[NAME_LEN_MAX + 1], text[ESC_MAX(STORE_NAME_MAX)];

@@ -1,4 +1,4 @@
-/* fdump revoke: a machine or a person is refused from now on. */
+/* fdump revoke: shuts out a machine or a person. */
 #include <string.h>
 
 #include "cmd/cmd.h"
@@ -19,12 +19,12 @@ struct revoke {
 	/* The host ids that managers know by this name. */
 	char hosts[MANAGER_PEERS_MAX][RPC_HOST_LEN + 1];
 	size_t host_count;
-	struct err why[MANAGER_PEERS_MAX];         /* of each manager: why it does not deny them */
+	struct err why[MANAGER_PEERS_MAX];         /* for each manager: why it does not deny them */
 	char denied[DENIED_MAX][NAME_LEN_MAX + 1]; /* managers that are denied themselves */
 	size_t denied_count;
 };
 
-/* --- who it is ---------------------------------------------------------------- */
+/* --- the host ids ------------------------------------------------------------- */
 
 static int on_host(void *ctx, const void *row, struct err *err)
 {
@@ -44,8 +44,8 @@ static int on_host(void *ctx, const void *row, struct err *err)
 	return 0;
 }
 
-/* Each manager knows those who joined at it, and whoever has called it. Their number grows as they
- * tell of others. */
+/* Asks every manager, because each knows only the hosts that joined through it or have connected to
+ * it. The list of managers grows while they are asked. */
 static void look_up(struct revoke *r)
 {
 	struct ui_fleet *f = &r->fleet;
@@ -63,9 +63,9 @@ static void look_up(struct revoke *r)
 
 /* --- denying ------------------------------------------------------------------ */
 
-/* Has each manager that answered deny it, and shows what became of it. A manager can't deny itself,
- * and one that is denied has no say. Returns 0, with the last failure that counts in *last, or -1
- * with err set. */
+/* Asks each manager that answered to deny the host ids, and reports the outcome. A manager is not
+ * asked to deny itself, and failures of managers that are denied don't count. Returns 0, with the
+ * last failure that counts in *last, or -1 with err set. */
 static int deny_all(struct revoke *r, struct err *last, struct err *err)
 {
 	bool is_manager = strcmp(r->role, "manager") == 0, failed;
@@ -99,7 +99,7 @@ static int deny_all(struct revoke *r, struct err *last, struct err *err)
 		if (failed && k == r->denied_count)
 			*last = *why;
 		if (failed && !r->o.json)
-			ui_say("revoke", "%s", why->message); /* it names the manager */
+			ui_say("revoke", "%s", why->message); /* the message names the manager */
 		else if (ui_result(r->o.json, "manager", "revoke.manager",
 				 (struct ui_field[]){UI_STRING("manager", manager),
 					 UI_BOOL("denied", !failed),
@@ -112,7 +112,7 @@ static int deny_all(struct revoke *r, struct err *last, struct err *err)
 
 static struct revoke revoke_options;
 
-/* Each manager decides for itself, so each is asked. */
+/* Each manager decides for itself, so all are asked. */
 static int run(void *own, struct err *err)
 {
 	struct revoke *r = own;

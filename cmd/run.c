@@ -1,4 +1,4 @@
-/* fdump run: a job now, as a person wishes. */
+/* fdump run: has agents run a job now. */
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -18,18 +18,18 @@
 #include "lib/uptime.h"
 
 #define POLL_MS    500
-#define POLLS_UP   6     /* between looks whether the agents are connected */
-#define POLLS_SHOW 4     /* between looks how far the runs are, on a terminal */
-#define LOOK_COUNT 16    /* runs of an agent that are looked at: more can't end between two looks */
-#define AWAY_MS    60000 /* that an agent may be away while it is waited for */
+#define POLLS_UP   6     /* polls between checks whether the agents are connected */
+#define POLLS_SHOW 4     /* polls between updates of the progress, on a terminal */
+#define LOOK_COUNT 16    /* newest runs of an agent to check: more can't end between two polls */
+#define AWAY_MS    60000 /* how long an agent may be away */
 
 /* An agent that has accepted the order. */
 struct waited {
 	char agent[NAME_LEN_MAX + 1];
-	uint8_t id[MANAGER_RUN_LEN]; /* of the run that began */
+	uint8_t id[MANAGER_RUN_LEN]; /* the run's id */
 	bool ended;
-	bool up;         /* it is connected to the manager */
-	int64_t away_ms; /* since when it is not; 0: it is */
+	bool up;         /* the agent is connected to the manager */
+	int64_t away_ms; /* since when it is not connected; 0: it is */
 	struct manager_run_row run;
 };
 
@@ -39,11 +39,10 @@ struct run {
 	const char *job;
 	unsigned method;
 	bool wait, cancel, hold, release;
-	int64_t away_ms; /* that an agent may be away while it is waited for; half of that of the
-			    manager */
+	int64_t away_ms; /* how long an agent may be away; the manager may be away twice as long */
 	struct waited *waited;
 	size_t count;
-	uint64_t bytes, entries, total; /* of those that are waited for */
+	uint64_t bytes, entries, total; /* sums for the runs that are waited for */
 	int status;
 };
 
@@ -91,7 +90,7 @@ static int keep_run(void *ctx, const void *row, struct err *err)
 	return 0;
 }
 
-/* Looks whether the run that was ordered is among the newest ones of its agent that have ended. */
+/* Checks whether the run that was ordered is among the newest runs of its agent that have ended. */
 static int look(struct run *r, struct waited *w, struct err *err)
 {
 	const struct ui_field filter[] = {UI_STRING("job", r->job), UI_STRING("agent", w->agent),
@@ -119,7 +118,7 @@ static int show_run(struct run *r, const struct manager_run_row *run, struct err
 {
 	int status = status_of(run);
 
-	/* Of several the worst: failed, then too few copies, then some entries. */
+	/* The worst of several counts: failed, then too few copies, then some entries. */
 	if (r->status != UI_FAILED && (status == UI_FAILED || status > r->status))
 		r->status = status;
 	if (r->o.json)
@@ -155,7 +154,7 @@ static int tell_away(
 		err);
 }
 
-/* Gives up one that was away for too long. Returns 0 or -1. */
+/* Stops waiting for an agent that was away for too long. Returns 0 or -1. */
 static int look_away(struct run *r, struct waited *w, struct err *err)
 {
 	if (w->up) {
@@ -178,7 +177,7 @@ static int look_away(struct run *r, struct waited *w, struct err *err)
 		err);
 }
 
-/* Which agents are connected; of one that was named, only this. */
+/* Checks which agents are connected; if one agent was named, only that one. */
 static int look_up(struct run *r, struct err *err)
 {
 	const struct ui_field filter[] = {UI_STRING("agent", r->o.agent), {0}};
@@ -211,7 +210,7 @@ static int add_progress(void *ctx, const void *row, struct err *err)
 	return 0;
 }
 
-/* On a terminal: how far the runs are. */
+/* Updates the progress on the terminal. */
 static int show_progress(struct run *r, struct err *err)
 {
 	const struct ui_field filter[] = {
@@ -226,7 +225,7 @@ static int show_progress(struct run *r, struct err *err)
 	return 0;
 }
 
-/* Looks once at each that has not ended. Returns how many are left, or -1. */
+/* Checks each run that has not ended. Returns how many are left, or -1. */
 static int look_all(struct run *r, struct err *err)
 {
 	size_t i;
@@ -277,7 +276,7 @@ static int wait_all(struct run *r, struct err *err)
 	return -1;
 }
 
-/* --- the whole ------------------------------------------------------------------- */
+/* --- the command ----------------------------------------------------------------- */
 
 static struct run run_options;
 

@@ -1,4 +1,4 @@
-/* fdump runs: what agents did. */
+/* fdump runs: lists the runs of jobs that have ended. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>

@@ -1,5 +1,5 @@
 /*
- * fdump setup: the first machine of a fleet: a manager, a store, the fleet's keys, and a
+ * fdump setup: makes this machine the first of a fleet: a manager, a store, the fleet's keys, and a
  * configuration with one job.
  */
 #include <arpa/inet.h>
@@ -32,13 +32,13 @@
 struct setup {
 	struct ui_options o;
 	const char *name, *listen, *address, *store, *keys, *to;
-	/* Found out. */
+	/* Derived from the options and the machine. */
 	char own_name[NAME_LEN_MAX + 1], host[256], store_path[PATH_MAX], keys_path[PATH_MAX],
 		root_cert[PATH_MAX + 16];
-	struct store_address at; /* of the manager */
+	struct store_address at; /* where the manager listens */
 	unsigned port;
 	struct ui_role manager, store_role, operator;
-	bool has_keys; /* the fleet is there, and its manager is lost */
+	bool has_keys; /* the fleet exists, and its manager is lost */
 	struct rpc_ca *ca;
 };
 
@@ -62,7 +62,7 @@ int cmd_setup_store(const char *dir, char *path, struct err *err)
 	return made != 0;
 }
 
-/* --- what is asked and found out ----------------------------------------------- */
+/* --- names and addresses -------------------------------------------------------- */
 
 static int find_names(struct setup *s, struct err *err)
 {
@@ -95,7 +95,7 @@ static int find_names(struct setup *s, struct err *err)
 	return 0;
 }
 
-/* HOST:PORT, `plus` ports on. */
+/* Formats HOST:PORT, where PORT is the manager's plus `plus`. */
 static const char *address_of(
 	char text[ADDRESS_MAX], const char *host, const struct setup *s, unsigned plus)
 {
@@ -126,7 +126,7 @@ static int find_roles(struct setup *s, struct err *err)
 
 /* --- identities ----------------------------------------------------------------- */
 
-/* The manager's intermediate, signed by the root. */
+/* Makes the manager's intermediate, signed by the root. */
 static int make_intermediate(struct setup *s, const struct pass *pass, struct err *err)
 {
 	char key[PATH_MAX + 16], cert[PATH_MAX + 16], root_key[PATH_MAX + 16],
@@ -169,14 +169,14 @@ static int make_identities(struct setup *s, const struct pass *pass, struct err 
 			&s->store_role, RPC_STORE, s->name, NULL, s->ca, s->root_cert, err) != 0 ||
 		file_write(s->store_role.managers, line, strlen(line), 0644, err) != 0)
 		return -1;
-	/* With its certificate this machine is a manager: that comes last. */
+	/* The certificate makes this machine a manager, so it comes last. */
 	return ui_install_identity(&s->manager, RPC_MANAGER, s->name, rpc_ca_issuer(s->ca)->host,
 		s->ca, s->root_cert, err);
 }
 
 /* --- configuration ---------------------------------------------------------------- */
 
-/* The machine's time zone, by its name; UTC if it has none. */
+/* Finds the name of the machine's time zone; UTC if it has none. */
 static void find_zone(char zone[128])
 {
 	char path[PATH_MAX];
@@ -225,7 +225,8 @@ static int write_manager_conf(const struct setup *s, struct err *err)
 	return ui_install_conf(s->manager.config, "manager.conf", text, err);
 }
 
-/* What is there already stays. */
+/* Reports a file that was there already. written: what ui_install_conf returned. Returns 0, or -1
+ * if that was -1. */
 static int tell_kept(const struct setup *s, const char *name, int written)
 {
 	if (written == 1)
@@ -283,9 +284,9 @@ static int tell(struct setup *s, struct err *err)
 		s->to != NULL ? " (the key itself is where you have it)" : "", start, options);
 }
 
-/* --- the whole ------------------------------------------------------------------------ */
+/* --- the command ---------------------------------------------------------------------- */
 
-/* What stands in a file of the configuration. */
+/* Checks a text that will be in quotes in a configuration file. */
 static int look_at_text(const char *option, const char *text, struct err *err)
 {
 	const char *at;
@@ -297,7 +298,7 @@ static int look_at_text(const char *option, const char *text, struct err *err)
 	return 0;
 }
 
-/* All that can be known to be in the way, before anything is made. */
+/* Checks for anything that would make setup fail, before anything is made. */
 static int look(struct setup *s, struct err *err)
 {
 	char conf[PATH_MAX + 16];
@@ -333,14 +334,14 @@ static int look(struct setup *s, struct err *err)
 			"put the lost one's manager.conf in %s first, or write one, for the agents "
 			"will follow it (for a new fleet choose another folder: --keys DIR)",
 			s->keys, s->manager.config);
-	/* The manager's, the store's and enrolment's. */
+	/* The ports of the manager, the store and enrolment. */
 	for (i = 0; i < 3; i++)
 		if (ui_install_can_listen(s->at.host, s->port + i, "--listen", err) != 0)
 			return -1;
 	return 0;
 }
 
-/* Notes all that is going to be made. */
+/* Notes everything that will be made, so that it can be undone. */
 static int note(const struct setup *s, struct err *err)
 {
 	static const char *const names[] = {"manager.conf", "local.conf", "store.conf"};

@@ -1,5 +1,5 @@
-/* fdump status: the fleet on one screen: what failed, is late, has too few copies; what comes next.
- */
+/* fdump status: shows the fleet on one screen: what failed, is late or has too few copies, and what
+ * comes next. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,7 +13,7 @@
 #include "lib/err.h"
 #include "lib/size.h"
 
-#define PROBLEMS_MAX 12 /* on the screen */
+#define PROBLEMS_MAX 12 /* lines on the screen */
 #define NEXT_MAX     5
 #define HEADLINE_MAX 400
 
@@ -32,10 +32,10 @@ struct status {
 	size_t down;    /* stores that are not connected */
 	size_t without; /* jobs that have no dump, and are neither late nor failed */
 	int64_t first;  /* when the first of these is due; 0: it is running, or not known */
-	size_t warnings, critical; /* alarms, those of jobs' states among them */
+	size_t warnings, critical; /* alarms, including those about jobs */
 };
 
-/* --- what the manager says ---------------------------------------------------- */
+/* --- asking the manager ------------------------------------------------------- */
 
 static int keep(void *ctx, const void *row, struct err *err)
 {
@@ -94,7 +94,8 @@ static int ask(struct status *s, struct err *err)
 	return 0;
 }
 
-/* Whether the table of jobs shows it. The alarm of a job that is running now is one of before. */
+/* Whether the table of jobs shows an alarm. It does not show that of a job that is running now: the
+ * alarm is about an earlier run. */
 static bool is_in_jobs(const struct status *s, const struct manager_alarm_row *alarm)
 {
 	const struct manager_status_row *jobs = s->jobs.at;
@@ -108,7 +109,7 @@ static bool is_in_jobs(const struct status *s, const struct manager_alarm_row *a
 	return false;
 }
 
-/* --- in a few words ------------------------------------------------------------- */
+/* --- the headline --------------------------------------------------------------- */
 
 static void add_count(char text[HEADLINE_MAX], size_t count, const char *one, const char *many)
 {
@@ -119,7 +120,7 @@ static void add_count(char text[HEADLINE_MAX], size_t count, const char *one, co
 			count == 1 ? one : many);
 }
 
-/* All that is not as it should be, counted; else that all is well. */
+/* Returns the counts of everything that is wrong, or that all is well. */
 static const char *headline(const struct status *s, char text[HEADLINE_MAX])
 {
 	const struct manager_alarm_row *alarms = s->alarms.at;
@@ -127,7 +128,7 @@ static const char *headline(const struct status *s, char text[HEADLINE_MAX])
 	char first[UI_FLEET_TIME];
 
 	for (i = 0; i < s->alarms.count; i++) {
-		/* A store that is away is counted as such. */
+		/* Stores that are away are counted by themselves. */
 		if (strcmp(alarms[i].kind, "away") == 0 || is_in_jobs(s, &alarms[i]))
 			continue;
 		critical += alarms[i].critical;
@@ -211,7 +212,7 @@ static void print_jobs(const struct status *s)
 	}
 }
 
-/* All but those that the table of jobs has. */
+/* Prints the alarms that the table of jobs does not show. */
 static void print_alarms(const struct status *s)
 {
 	const struct manager_alarm_row *alarms = s->alarms.at;
@@ -239,7 +240,7 @@ static void print_stores(const struct status *s)
 	size_t shown = 0;
 
 	for (; h < end; h++) {
-		const bool known = h->size > 0; /* the store has told of its disk */
+		const bool known = h->size > 0; /* the store has reported its disk */
 
 		if (strcmp(h->role, "store") != 0 || h->denied)
 			continue;

@@ -1,5 +1,6 @@
 /*
- * fdump store: what is done to a store as a whole; a scrub once, or on a schedule.
+ * fdump store: makes a store, maintains it, or serves it (store_service.c). A scrub runs once, or
+ * on a schedule.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -31,13 +32,13 @@ struct options {
 	bool dry_run;
 	long threshold;
 	/* scrub */
-	uint64_t rate;        /* bytes a second; 0: all there is */
-	int64_t for_sec;      /* a run begins no volume after so long; 0: reads all */
+	uint64_t rate;        /* bytes a second; 0: no limit */
+	int64_t for_sec;      /* after so many seconds no new volume is begun; 0: reads all */
 	const char *schedule; /* NULL: once, now */
 	const char *zone;     /* of the schedule; NULL: the machine's */
 };
 
-/* A store_problem, as text or JSON. */
+/* A store_problem: reports as text or JSON. */
 static void on_problem(void *ctx, const struct store_entry *dump, const char *what)
 {
 	const struct options *o = ctx;
@@ -60,7 +61,7 @@ static int init(void *own, struct err *err)
 		(struct ui_field[]){UI_INT("reserve", o->reserve), {0}}, err, NULL);
 }
 
-/* An agent's line, or what it is in JSON: ctx is the array. */
+/* Prints a line about an agent, or appends an object to the JSON array ctx. */
 static int print_use(void *ctx, const struct engine_use *use, struct err *err)
 {
 	const bool limited = use->quota != ENGINE_QUOTA_NONE;
@@ -188,7 +189,8 @@ static void on_signal(int sig)
 	atomic_store(&stop, true);
 }
 
-/* Scrubs once, and prints the result. */
+/* Scrubs once, and prints the result. Returns 0, or -1 with err set, also if there is damage
+ * (ERR_DAMAGE). */
 static int scrub_once(const struct options *o, struct store_checked *r, struct err *err)
 {
 	const struct engine_scrub_options how = {
@@ -233,7 +235,7 @@ static int scrub_when_due(
 	while (!atomic_load(&stop)) {
 		struct err why = {0};
 
-		/* The clock may be set, and the machine suspended: so it is looked at often. */
+		/* The clock may be set, and the machine suspended, so it is checked often. */
 		if (!cron_due(cron, tz, &done, time(NULL))) {
 			if (!atomic_load(&stop))
 				nanosleep(&second, NULL);
@@ -243,7 +245,7 @@ static int scrub_when_due(
 			ui_fail("store", &why);
 			damaged += why.code == ERR_DAMAGE;
 		}
-		now = time(NULL); /* a time that passed meanwhile needs no run of its own */
+		now = time(NULL); /* times that passed in the meantime need no run of their own */
 		if (now > done)
 			done = now;
 	}
@@ -254,7 +256,7 @@ static int scrub_when_due(
 
 static int scrub(void *own, struct err *err)
 {
-	/* The second signal ends it at once. */
+	/* A second signal ends the process at once. */
 	const struct sigaction action = {.sa_handler = on_signal, .sa_flags = (int)SA_RESETHAND};
 	const struct options *o = own;
 	struct store_checked r;
@@ -262,7 +264,7 @@ static int scrub(void *own, struct err *err)
 	struct tz *tz = NULL;
 	int got;
 
-	setvbuf(stdout, NULL, _IOLBF, BUFSIZ); /* it takes long: what is found is seen at once */
+	setvbuf(stdout, NULL, _IOLBF, BUFSIZ); /* a scrub takes long: show findings at once */
 	if (o->schedule != NULL && cron_parse(&cron, o->schedule, o->dir, NULL, err) != 0)
 		return err_prefix(err, "--schedule");
 	if (o->schedule != NULL && cron.flags & CRON_NEVER)
@@ -280,7 +282,7 @@ static int scrub(void *own, struct err *err)
 	return got;
 }
 
-/* --- the rest ------------------------------------------------------------------- */
+/* --- other verbs ---------------------------------------------------------------- */
 
 static int rebuild(void *own, struct err *err)
 {

@@ -1,4 +1,4 @@
-/* store.conf, by the managers' syntax. */
+/* Reads store.conf, whose syntax is that of manager.conf. */
 #include "cmd/store_conf.h"
 
 #include <errno.h>
@@ -27,7 +27,7 @@ static const struct manager_syntax_key agent_keys[] = {{.name = "quota"}, {0}};
 static const struct manager_syntax_rule rules[] = {{.kind = "store", .keys = store_keys},
 	{.kind = "agent", .titled = true, .keys = agent_keys}, {0}};
 
-/* A size, a share of the file system, or none. Returns 0 or -1. */
+/* Parses a quota: a size, a share of the file system, or none. Returns 0 or -1. */
 static int get_quota(const struct cmd_store_conf *c, const char *text, uint64_t *bytes)
 {
 	struct statvfs vfs;
@@ -91,7 +91,7 @@ static int take_store(struct cmd_store_conf *c, const struct manager_section *se
 	return 0;
 }
 
-/* What the sections say: the store's first, for the agents' quotas may be shares of its disk. */
+/* Applies the sections: the store's first, because agents' quotas may be shares of its disk. */
 static int take(struct cmd_store_conf *c, const struct manager_syntax *syntax, const char *path,
 	struct err *err)
 {

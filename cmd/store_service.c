@@ -1,7 +1,7 @@
 /*
- * fdump store, without a verb: the store service, in the foreground. One loop; the engine's work in
- * the threads of a pool; gc and scrub by the schedules of store.conf. Crash-only: when the engine
- * fails the process ends, and systemd starts it again; not after damage, which is status 5.
+ * fdump store, without a verb: the store service, in the foreground. It has one loop; the engine
+ * works in the threads of a pool; gc and scrub run by the schedules in store.conf. Crash-only: if
+ * the engine fails the process ends, and systemd starts it again, except after damage (status 5).
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -42,15 +42,15 @@
 #define QUEUE_MAX    65536
 #define TICK_MS      1000
 #define SHUTDOWN_MS  10000
-#define END_MS       20   /* between looks whether all connections have ended */
-#define COMMITTED_MS 3000 /* after a commit, that managers may not know it */
-#define FAULT_MS     2000 /* that managers are given to hear why it ends */
+#define END_MS       20   /* between checks whether all connections have ended */
+#define COMMITTED_MS 3000 /* longest time until managers hear of a commit */
+#define FAULT_MS     2000 /* time that managers have to hear why it ends */
 
 struct schedule {
 	enum store_tending what;
 	bool set;
 	struct cron cron;
-	int64_t due; /* when it is next */
+	int64_t due; /* when it is due next */
 };
 
 struct serve {
@@ -71,16 +71,16 @@ struct serve {
 	size_t manager_count;
 	struct tz *tz;
 	struct schedule gc, scrub;
-	struct pool_job count; /* of what is damaged, at the start */
+	struct pool_job count; /* counts damage, at the start */
 	uint64_t marked;
-	uint64_t damaged; /* chunks and dumps that are damaged or missing, as far as is known */
-	char fault[MANAGER_FAULT_MAX + 1]; /* why it ends; "": it does not */
+	uint64_t damaged;                  /* chunks and dumps known to be damaged or missing */
+	char fault[MANAGER_FAULT_MAX + 1]; /* why the service ends; "": it does not */
 	bool ending;
 	int64_t end_ms;
 	int status;
 };
 
-/* --- tending by schedule ---------------------------------------------------- */
+/* --- gc and scrub by schedule ------------------------------------------------- */
 
 static int set_schedule(struct serve *s, struct schedule *schedule, const char *key,
 	const char *text, struct err *err)
@@ -102,7 +102,7 @@ static int set_schedules(struct serve *s, struct err *err)
 		       : 0;
 }
 
-/* NULL with err set. */
+/* Returns NULL with err set on failure. */
 static struct rpc_tls_conf *load_tls(struct serve *s, struct err *err)
 {
 	const struct rpc_tls_opts opts = {.kind = RPC_TLS_MUTUAL,
@@ -114,7 +114,7 @@ static struct rpc_tls_conf *load_tls(struct serve *s, struct err *err)
 	return rpc_tls_conf_new(&opts, err);
 }
 
-/* Managers are told. */
+/* Sets the number, and tells managers if it has changed. */
 static void set_damaged(struct serve *s, uint64_t damaged)
 {
 	bool changed = s->damaged != damaged;
@@ -124,7 +124,7 @@ static void set_damaged(struct serve *s, uint64_t damaged)
 		manager_uplink_changed(s->uplink);
 }
 
-/* What the scrubs of before have marked. */
+/* Counts what earlier scrubs have marked. */
 static void count_damaged(struct pool_job *job)
 {
 	struct serve *s = (struct serve *)(void *)((char *)job - offsetof(struct serve, count));
@@ -165,7 +165,7 @@ static void on_tended(void *ctx, enum store_tending what, const struct engine_gc
 			" damaged, %" PRIu64 " chunks lost, %" PRIu64 " dumps not whole",
 			scrub->blocks, scrub->bytes, scrub->damaged, scrub->missing,
 			scrub->incomplete);
-		/* One that was ended early says nothing of what it did not read. */
+		/* A scrub that was stopped early knows nothing about what it did not read. */
 		if (!scrub->stopped || damaged > s->damaged)
 			set_damaged(s, damaged);
 	}
@@ -199,7 +199,7 @@ static void on_wake(void *arg)
 	pool_drain(((struct serve *)arg)->pool);
 }
 
-/* Until the last connection has ended, but not for long. */
+/* Waits until the last connection has ended, but not for long. */
 static void on_end(void *arg)
 {
 	struct serve *s = arg;
@@ -228,7 +228,7 @@ static void on_term(void *arg)
 	rpc_timer_start(&s->end, s->loop, END_MS, on_end, s);
 }
 
-/* The schedules and the certificate are read again, or nothing changes. */
+/* Reads store.conf and the certificate again. If that fails, nothing changes. */
 static void on_hangup(void *arg)
 {
 	struct serve *s = arg;
@@ -266,7 +266,7 @@ static void on_fault_told(void *arg)
 	rpc_loop_stop(((struct serve *)arg)->loop);
 }
 
-/* Managers are told why; nobody else can be served. */
+/* The engine has failed. After damage managers are told why; nobody else can be served. */
 static void on_failed(void *ctx, const struct err *why)
 {
 	struct serve *s = ctx;
@@ -286,7 +286,7 @@ static void on_failed(void *ctx, const struct err *why)
 	rpc_timer_start(&s->end, s->loop, FAULT_MS, on_fault_told, s);
 }
 
-/* Managers show how much a store uses. */
+/* Tells managers, because they show how much a store uses. */
 static void on_committed(void *arg)
 {
 	struct serve *s = arg;
@@ -359,7 +359,8 @@ static void on_hello(void *ctx, size_t peer, struct manager_hello *hello)
 	}
 	hello->damaged = s->damaged;
 	memcpy(hello->fault, s->fault, sizeof hello->fault);
-	/* Without an address: the port, at wherever the manager sees this store. */
+	/* Without an address only the port is announced; the manager takes the host from the
+	 * connection. */
 	if (s->conf.address[0] != 0)
 		snprintf(hello->address, sizeof hello->address, "%s", s->conf.address);
 	else
@@ -399,7 +400,8 @@ static void on_uplink_log(void *ctx, bool is_error, const char *text)
 	ui_log(is_error ? UI_LOG_ERROR : UI_LOG_NOTICE, "%s", text);
 }
 
-/* A store serves without managers too, as long as its certificate is good. */
+/* Connects to the managers. A store also serves without them, as long as its certificate is
+ * valid. */
 static int start_uplink(struct serve *s, struct err *err)
 {
 	struct manager_uplink_opts opts = {
@@ -428,7 +430,7 @@ static int start_uplink(struct serve *s, struct err *err)
 	return s->uplink != NULL ? 0 : -1;
 }
 
-/* --- the whole -------------------------------------------------------------- */
+/* --- start and stop --------------------------------------------------------- */
 
 static int set_up(struct serve *s, struct err *err)
 {

@@ -1,7 +1,7 @@
 /*
- * fdump token: lets a machine, or a person, join the fleet once. Tokens of agents and stores are
- * the manager's; those of managers and operators are made here, with the root's key, and this
- * command waits until they were used.
+ * fdump token: lets a machine or a person join the fleet once. The manager makes the tokens of
+ * agents and stores; those of managers and operators are made here, with the root's key, and this
+ * command waits until they are used.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -21,7 +21,7 @@
 #include "rpc/sponsor.h"
 #include "rpc/wire.h"
 
-#define SHOW_MS 100 /* from the request to sponsor it until the token is shown */
+#define SHOW_MS 100 /* from the request to sponsor a token until it is shown */
 
 struct token {
 	struct ui_options o;
@@ -31,7 +31,7 @@ struct token {
 	bool replace;
 	int64_t valid_sec;
 	unsigned untold; /* managers that don't know that the machine is replaced */
-	/* While it is waited for. */
+	/* While waiting until the token is used. */
 	struct rpc_loop *loop;
 	struct rpc_async wake;
 	struct pool *pool;
@@ -46,7 +46,8 @@ struct token {
 
 /* --- asking the manager -------------------------------------------------------- */
 
-/* hash: of a token that is made here; NULL: the manager makes it. */
+/* Asks the manager for a token. hash: that of a token that is made here; NULL: the manager makes
+ * it. */
 static int ask(struct token *t, const uint8_t *hash, struct cbormap_value made[MANAGER_MADE_FIELDS],
 	struct buf *reply, struct err *err)
 {
@@ -75,9 +76,9 @@ static int print(const struct token *t, const char *text, struct err *err)
 	return fflush(stdout) == 0 ? 0 : err_errno(err, errno, "standard output");
 }
 
-/* --- telling the others ---------------------------------------------------------- */
+/* --- telling the other managers -------------------------------------------------- */
 
-/* Has one manager let a new machine take the name, once it comes. */
+/* Tells one manager to let a new machine take over the name. */
 static int tell(struct token *t, size_t manager, struct err *err)
 {
 	struct ui_fleet one = t->fleet;
@@ -98,7 +99,7 @@ static int tell(struct token *t, size_t manager, struct err *err)
 	return ret;
 }
 
-/* The manager that made the token knows; each of the others would refuse the new machine. */
+/* Tells the managers that did not make the token, because each would refuse the new machine. */
 static int tell_others(struct token *t, struct err *err)
 {
 	size_t i;
@@ -171,7 +172,8 @@ static void on_sponsored(void *arg, const struct err *err)
 	rpc_loop_stop(t->loop);
 }
 
-/* Once the manager knows that it is waited for: whoever has it may be quick. */
+/* Shows the token. The manager must know by now that this command waits: the token may be used at
+ * once. */
 static void show_token(void *arg)
 {
 	struct token *t = arg;
@@ -211,7 +213,7 @@ static void on_down(void *arg, const struct err *why, int64_t wait_ms)
 	rpc_loop_stop(t->loop);
 }
 
-/* Waits until the machine has joined, and signs for it. */
+/* Waits for the machine that joins, and signs its certificate. */
 static int sponsor(struct token *t, struct err *err)
 {
 	const struct rpc_tls_opts tls = {.kind = RPC_TLS_MUTUAL,
@@ -258,7 +260,7 @@ out:
 	return ret;
 }
 
-/* A token that only this process can use, but for who gets it. */
+/* Makes a token that only this process and its recipient know. */
 static int prepare(struct token *t, struct ui_keys *keys, struct err *err)
 {
 	uint8_t ticket[RPC_DIGEST_LEN], hash[RPC_DIGEST_LEN];
@@ -289,7 +291,8 @@ out:
 	return ret;
 }
 
-/* The manager would hand on a certificate that nobody in its fleet believes. */
+/* Checks that the keys are those of the manager's fleet; nobody there would trust a certificate by
+ * other keys. */
 static int check_fleet(const struct token *t, const struct ui_keys *keys, struct err *err)
 {
 	uint8_t own[RPC_DIGEST_LEN];
@@ -344,7 +347,7 @@ static int run(void *own, struct err *err)
 			"the fleet's root key signs this role (%s): give the folder that 'fdump "
 			"setup' made (--keys DIR)",
 			rpc_role_name(t->role));
-	/* Managers that don't make the token would go on with the old one. */
+	/* Managers that don't make the token would still accept the old operator. */
 	if (t->role == RPC_OPERATOR && t->replace)
 		return ui_usage("token",
 			"an operator has no --replace: 'fdump revoke operator %s' first, which "

@@ -1,4 +1,4 @@
-/* fdump unpack: a pack into a directory. */
+/* fdump unpack: unpacks a pack into a directory. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -34,8 +34,8 @@ static bool selected(void *ctx, const uint8_t *path, size_t len)
 {
 	struct unpack *u = ctx;
 
-	/* Whether it is a directory is not known here: a pattern that is only for
-	 * directories excludes what is in one. */
+	/* It is not known here whether the path is a directory, so a pattern for directories only
+	 * excludes just what is in one. */
 	return ui_select_test(&u->o->o.select, path, len, false);
 }
 
@@ -44,8 +44,8 @@ static void on_entry(void *ctx, struct pack_bytes path)
 	ui_show_entry(ctx, (const char *)path.at, path.len);
 }
 
-/* A problem, in words or as JSON. kind: "entry", "metadata", "damage". offset:
- * in the pack; -1: not known. */
+/* Reports a problem as text or JSON. kind: "entry", "metadata", "kept", "damage". offset: in the
+ * pack; -1: not known. */
 static void tell(struct unpack *u, const char *kind, int64_t offset, struct pack_bytes path,
 	const char *what)
 {
@@ -133,7 +133,7 @@ static void on_pick_problem(void *ctx, const uint8_t *path, size_t len, const ch
 	tell(u, "damage", -1, (struct pack_bytes){path, len}, what);
 }
 
-/* Only the entries that are named, by the index. As pack_pick_run. */
+/* Extracts only the entries that are named, by the index. Returns as pack_pick_run. */
 static int pick(struct unpack *u, struct err *err)
 {
 	struct pack_seek_options seek = {
@@ -157,8 +157,8 @@ static int pick(struct unpack *u, struct err *err)
 	return got;
 }
 
-/* What can be done with a damaged pack, which was told of. got: what the reading returned, and what
- * this does. */
+/* Sets err to what can be done with a damaged pack, whose damage was reported. got: what the
+ * reading returned. Returns got, or -1 if there is no pack. */
 static int advise(
 	const struct cmd_unpack *o, const struct pack_read *result, int got, struct err *err)
 {
@@ -175,7 +175,7 @@ static int advise(
 	return got;
 }
 
-/* A signal ends the process. */
+/* Called when a signal ends the process. */
 static void ended(void *ctx, int status)
 {
 	struct unpack *u = ctx;
@@ -184,8 +184,8 @@ static void ended(void *ctx, int status)
 	pack_extract_back(u->extract);
 }
 
-/* -C DIR, which is made if only its last part is missing; for its owner alone, unless the pack says
- * otherwise. Returns its descriptor, or -1 with err set. */
+/* Opens -C DIR, which is made if only its last part is missing: with mode 0700, unless the pack has
+ * another one. Returns its descriptor, or -1 with err set. */
 static int open_target(const struct cmd_unpack *o, struct err *err)
 {
 	const char *dir = o->o.directory != NULL ? o->o.directory : ".";
@@ -255,7 +255,7 @@ int cmd_unpack_run(struct cmd_unpack *o, int fd)
 	o->read.problem = on_read_problem;
 	o->read.ctx = &u;
 	got = run(&u, &err);
-	if (got == 0 && u.damaged > 0 && whole) /* it was read behind damage */
+	if (got == 0 && u.damaged > 0 && whole) /* reading went on after damage */
 		got = err_set(&err, ERR_DAMAGE,
 			"damaged: %zu problem%s; what could be read is unpacked and proved",
 			u.damaged, u.damaged == 1 ? "" : "s");

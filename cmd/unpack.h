@@ -1,6 +1,6 @@
 /*
- * Unpacking, as `fdump unpack` and `fdump restore` do it: a pack, or entries that
- * are fed, into a directory.
+ * Unpacks a pack, or entries that are fed, into a directory, for `fdump unpack` and `fdump
+ * restore`.
  */
 #ifndef FDUMP_CMD_UNPACK_H
 #define FDUMP_CMD_UNPACK_H
@@ -12,18 +12,19 @@
 #include "pack/read.h"
 
 struct cmd_unpack {
-	struct ui_options o; /* read; .directory: where to */
+	struct ui_options o; /* parsed; .directory: the target */
 	bool untrusted, keep;
-	struct pack_extract_options extract; /* set: strip, overwrite */
+	struct pack_extract_options extract; /* set: strip, overwrite, in_place, follow_links */
 	struct pack_read_options read;       /* set: skip_damaged, need_key, feed */
-	uint64_t total;                      /* of a feed: bytes that will come, for progress */
-	const struct store_dump *dump;       /* of a feed: what it is of */
+	uint64_t total;                      /* with a feed: bytes in all, for progress */
+	const struct store_dump *dump;       /* with a feed: the dump */
 };
 
-/* What --overwrite can be: enum pack_overwrite, in its order. */
+/* The choices of --overwrite, in the order of enum pack_overwrite. */
 #define CMD_UNPACK_OVERWRITE "always|if-changed|if-newer|never"
 
-/* Unpacks what fd yields, or read.feed; tells all that is wrong. Returns the exit status. */
+/* Unpacks from fd, or from read.feed if that is set (fd is then not used), and reports all
+ * problems. Returns the exit status. */
 int cmd_unpack_run(struct cmd_unpack *unpack, int fd);
 
 #endif

@@ -1,4 +1,4 @@
-/* fdump verify: every block, every file's checksum, and what is lost. */
+/* fdump verify: checks every block and every file's checksum, and reports what is lost. */
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -24,14 +24,14 @@
 #include "pack/load.h"
 #include "pack/read.h"
 
-/* One FILE under way. Problems and entries come from two stages of the
- * reader, perhaps at the same time: neither touches what the other has. */
+/* The check of one FILE. Problems and entries come from two stages of the reader, possibly at the
+ * same time, so they use different members. */
 struct verify {
 	struct ui_options *o;
 	const char *file;
-	char *shown; /* the same, escaped */
+	char *shown; /* .file, escaped */
 	struct pack_follow follow;
-	struct err print; /* of a problem that could not be printed */
+	struct err print; /* why a problem could not be printed */
 };
 
 /* --- problems ----------------------------------------------------------- */
@@ -214,16 +214,17 @@ struct check {
 	struct ui_options *o;
 	const char *path;
 	struct buf dumps;        /* struct noted */
-	struct store_entry dump; /* the one that is read; without id: none */
+	struct store_entry dump; /* the one that is being read; .id NULL: none */
 	uint64_t entries, content, not_ok, damaged, unopened;
-	uint64_t sealed;         /* dumps that were passed by, for want of a key */
-	bool opens;              /* any dump: its files are proved */
-	struct store_marks seen; /* contents that were proved: each once */
+	uint64_t sealed;         /* dumps that were skipped, for want of a key */
+	bool opens;              /* some dump's files are checked */
+	struct store_marks seen; /* contents that were checked; each is checked once */
 	struct pack_follow follow;
 };
 
-/* A problem, in words or as JSON. path: of an entry, or at NULL. status: of an entry that is whole,
- * but was not well read; NULL: it is a problem indeed. */
+/* Reports a problem as text or JSON. path: an entry's, or .at NULL. status: of an entry that is
+ * intact, but was not read well when it was backed up, which is only a note; NULL: a real
+ * problem. */
 static void tell(struct check *c, const struct store_entry *dump, struct pack_bytes path,
 	const char *status, const char *what)
 {
@@ -277,7 +278,7 @@ static int on_dump_load(void *ctx, struct pack_load *load, struct err *err)
 	return pack_follow_load(&c->follow, load, on_dump_entry, c, err);
 }
 
-/* Every file of the dump that was chosen. */
+/* Checks every file of the dump that was chosen. */
 static int read_dump(struct check *c, struct ui_dump *d, struct err *err)
 {
 	struct pack_read_options options = {
@@ -297,9 +298,9 @@ static int read_dump(struct check *c, struct ui_dump *d, struct err *err)
 	pack_follow_init(&c->follow);
 	got = pack_read_run(&options, &result, err);
 	pack_follow_fini(&c->follow);
-	dump_replay_free(d->replay); /* its thread may be in the source, which gets another dump */
+	dump_replay_free(d->replay); /* its thread may use the source, which gets another dump */
 	d->replay = NULL;
-	/* What an earlier dump has too was proved with that, and counts in each. */
+	/* Content that an earlier dump shares was checked with that one, and counts in each. */
 	c->entries += c->damaged == damaged ? dump->entries : result.entries;
 	c->content += c->damaged == damaged ? dump->content : result.content;
 	return got == 0 ? 0 : -1;
@@ -313,7 +314,7 @@ static int note_dump(
 
 	(void)listed;
 	if (c->o->unseal.count == 0 && (e->damaged || e->dump.sealed)) {
-		c->sealed += !e->damaged; /* store_scrub tells of the other */
+		c->sealed += !e->damaged; /* store_check reports the damaged ones */
 		return 0;
 	}
 	c->opens = true;
@@ -333,7 +334,7 @@ static int check_dump(struct check *c, struct ui_dump *d, const struct noted *n,
 		c->dump.record = c->dump.dump.mac;
 		if (dump_source_unlock(d->source, &why) == 0 && read_dump(c, d, &why) == 0)
 			return 0;
-	} else if (why.code == ERR_NOTFOUND) { /* it was forgotten meanwhile */
+	} else if (why.code == ERR_NOTFOUND) { /* it was forgotten in the meantime */
 		return 0;
 	}
 	if (why.code == ERR_DENIED)
@@ -348,7 +349,7 @@ static int check_dump(struct check *c, struct ui_dump *d, const struct noted *n,
 	return 0;
 }
 
-/* The files; then the blocks that were not read for them. */
+/* Checks the files, then the blocks that were not read for them. */
 static int check_all(
 	struct check *c, struct ui_dump *d, struct store_checked *result, struct err *err)
 {
@@ -368,8 +369,8 @@ static int check_all(
 	return store_check(store, STORE_CHECK_BLOCKS, on_store_problem, c, result, err);
 }
 
-/* Every block, every dump's list; with keys every file of the dumps that they open. Returns the
- * exit status. */
+/* Checks every block, every dump's list of chunks, and every file of the dumps that are not sealed
+ * or that a key opens. Returns the exit status. */
 static int verify_store(struct ui_options *o, const char *path)
 {
 	struct check c = {.o = o, .path = path};
@@ -429,7 +430,7 @@ static int verify_store(struct ui_options *o, const char *path)
 	return c.unopened > 0 ? UI_REFUSED : c.not_ok > 0 ? UI_SOME : UI_OK;
 }
 
-/* --- the whole ---------------------------------------------------------- */
+/* --- the command -------------------------------------------------------------- */
 
 /* Whether this is the directory of a store. */
 static bool is_store(const char *path)
@@ -440,7 +441,7 @@ static bool is_store(const char *path)
 	       access(file, F_OK) == 0;
 }
 
-/* Which of two exit statuses is worse. */
+/* Returns the worse of two exit statuses. */
 static int worse(int a, int b)
 {
 	static const int order[] = {UI_DAMAGE, UI_REFUSED, UI_FAILED};

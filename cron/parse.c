@@ -1,6 +1,6 @@
 /*
- * Counts the fields, then parses from left to right. An expression with seconds or a year
- * should be told so, not that its hour is too large.
+ * Counts the fields, then parses from left to right. For an expression with seconds or a year,
+ * the message should say that, not that the hour is too large.
  */
 #include "cron/cron.h"
 

@@ -52,7 +52,7 @@ void pack_chain_link(struct pack_chains *chains, struct pack_chain *c, struct pa
 		close_open(chains, c);
 	chains->next_seq = b->seq + 1;
 	if (b->kind == PACK_KEY || b->kind == PACK_INDEX)
-		return; /* these may stand within an entry */
+		return; /* these may occur within an entry */
 	if (b->kind != PACK_ENTRY || load->bad.code != ERR_NONE || b->first == 0 ||
 		b->raw_len == 0) {
 		close_open(chains, c);

@@ -1,6 +1,6 @@
 /*
- * Chains: digests (pack/digest.h) of contents that span several blocks, computed beside the
- * reader.
+ * Chains: digests (pack/digest.h) of contents that span several blocks, computed in parallel
+ * with the reader.
  *
  * One chain can't be parallelised, because each block continues the hash of the previous one.
  * But the chains of different files are independent. So only the parts of one chain must stay

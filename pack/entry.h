@@ -182,7 +182,7 @@ bool pack_tail_same_sum(const struct pack_tail *a, const struct pack_tail *b);
 /* An entry without a sparse digest has over PACK_HOLES_MAX bytes of holes. */
 #define PACK_HOLES_WRONG "more than 1 GiB of holes, without the checksum that goes with them"
 
-/* What may stand between HEAD and TAIL. */
+/* What may occur between HEAD and TAIL. */
 enum pack_item_kind {
 	PACK_ITEM_DATA,
 	PACK_ITEM_HOLE,

@@ -63,7 +63,7 @@ struct pack_load {
 	struct pack_bytes lent; /* borrowed; .at NULL: none */
 	uint8_t lent_id[PACK_REF_ID];
 	uint32_t named; /* bytes of it that the content names */
-	void *lender;   /* for whoever filled the load */
+	void *lender;   /* for the producer of the load */
 	bool lent_done; /* the end of `lent` was named */
 	struct err bad; /* code: why the payload is unusable; ERR_NONE: it is usable */
 	/* The content of an ENTRY block. The lead is the part that belongs to an earlier entry. */

@@ -251,7 +251,7 @@ bool pack_outcome_foreign(struct pack_outcome *o, struct pack_bytes path, struct
 			row->fate = has_sum(dir, name, row) ? RESTORED : KEPT;
 		fate = row->fate;
 	}
-	/* What is there has not changed since the extraction began, so it is not the entry,
+	/* The object there has not changed since the extraction began. So it is not the entry,
 	 * which must have been lost unread. */
 	if (fate == RESTORED && o->gaps && fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
 		(st.st_ctim.tv_sec < o->start.tv_sec ||

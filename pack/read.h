@@ -44,8 +44,7 @@ struct pack_read_options {
 	unsigned threads;                  /* at least 1 */
 	bool prove;                        /* hash contents and compare indexes */
 	bool need_key;                     /* a key was given: refuse what is not sealed */
-	bool skip_damaged; /* continue after damage; else stop there (wrong entries alone never
-			      stop) */
+	bool skip_damaged; /* go on after damage; else stop (but not at a wrong entry) */
 
 	/* Opens a KEY block. NULL: there is no key. Returns 0 and the payload key, or -1 with
 	 * err set, which ends the run. */

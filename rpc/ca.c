@@ -1,6 +1,6 @@
 /*
- * Over mbedTLS's certificate writer. Extended key usage and subjectAltName are
- * written as DER by hand: 2.28 has no function for them.
+ * Uses mbedTLS's certificate writer. Extended key usage and subjectAltName are
+ * written as DER by hand, because 2.28 has no functions for them.
  */
 #include "rpc/ca.h"
 
@@ -33,13 +33,13 @@ struct rpc_ca {
 	struct rpc_issuer issuer;
 };
 
-/* What a certificate to be written has. */
+/* A certificate to be written. */
 struct plan {
 	mbedtls_pk_context *subject_key;
 	const char *subject;         /* "CN=..." */
-	const struct rpc_ca *issuer; /* NULL: signs itself */
+	const struct rpc_ca *issuer; /* NULL: self-signed */
 	int path_len;                /* of a CA; -1: an end certificate */
-	const char *dns;             /* of an end certificate */
+	const char *dns;             /* for an end certificate */
 	int64_t not_before, not_after;
 };
 
@@ -61,7 +61,7 @@ static int make_key(mbedtls_pk_context *key, struct err *err)
 typedef int write_file(
 	const char *path, const void *bytes, size_t len, mode_t mode, struct err *err);
 
-/* As PEM, in the clear. */
+/* Saves the key as unprotected PEM. */
 static int save_key(
 	mbedtls_pk_context *key, const char *path, write_file *write_it, struct err *err)
 {
@@ -76,14 +76,14 @@ static int save_key(
 	return status;
 }
 
-/* As DER, under a passphrase. */
+/* Saves the key as DER, protected by a passphrase. */
 static int seal_key(
 	mbedtls_pk_context *key, const char *path, const struct pass *pass, struct err *err)
 {
 	unsigned char der[SEALED_SECRET_MAX];
 	int status = mbedtls_pk_write_key_der(key, der, sizeof der);
 
-	/* It is written to the end of the buffer. */
+	/* mbedTLS writes to the end of the buffer. */
 	if (status < 0)
 		status = rpc_x509_fail(err, ERR_FAILED, status, "private key %s", path);
 	else
@@ -123,7 +123,7 @@ int rpc_csr_make(const char *key_path, struct buf *csr, struct err *err)
 	status = mbedtls_x509write_csr_set_subject_name(&ctx, "CN=fdump");
 	if (status == 0)
 		status = mbedtls_x509write_csr_der(&ctx, der, sizeof der, rpc_x509_random, NULL);
-	/* It is written to the end of the buffer. */
+	/* mbedTLS writes to the end of the buffer. */
 	if (status < 0)
 		status = rpc_x509_fail(err, ERR_FAILED, status, "certificate request");
 	else
@@ -145,7 +145,8 @@ static void time_text(char text[16], int64_t unix_sec)
 	strftime(text, 16, "%Y%m%d%H%M%S", &tm);
 }
 
-/* 127 random bits, with the highest set, so that the length never varies. */
+/* 127 random bits, with the highest of them set so that the length never
+ * varies. */
 static int set_serial(mbedtls_x509write_cert *ctx)
 {
 	unsigned char serial[16];
@@ -168,7 +169,7 @@ static int set_serial(mbedtls_x509write_cert *ctx)
 	return status;
 }
 
-/* serverAuth and clientAuth: either side may dial. RFC 5280, 4.2.1.12. */
+/* serverAuth and clientAuth, because either side may dial. RFC 5280, 4.2.1.12. */
 static const unsigned char both_usages[] = {0x30, 0x14, 0x06, 0x08, 0x2b, 0x06, 0x01, 0x05, 0x05,
 	0x07, 0x03, 0x01, 0x06, 0x08, 0x2b, 0x06, 0x01, 0x05, 0x05, 0x07, 0x03, 0x02};
 
@@ -223,7 +224,7 @@ static int fill_in(mbedtls_x509write_cert *ctx, const struct plan *plan, mbedtls
 		ctx, MBEDTLS_X509_KU_KEY_CERT_SIGN | MBEDTLS_X509_KU_CRL_SIGN);
 }
 
-/* Adds the certificate to out, as PEM. */
+/* Appends the certificate to out, as PEM. */
 static int write_certificate(const struct plan *plan, struct buf *out, struct err *err)
 {
 	mbedtls_x509write_cert ctx;
@@ -330,7 +331,7 @@ void rpc_ca_close(struct rpc_ca *ca)
 
 /* --- Signing --- */
 
-/* The request's signature over itself shows that who asks has the key. */
+/* The request's signature over itself proves that the requester has the key. */
 static int check_possession(mbedtls_x509_csr *csr, struct err *err)
 {
 	mbedtls_md_type_t md = csr->MBEDTLS_PRIVATE(sig_md);
@@ -433,7 +434,7 @@ int rpc_ca_sign(struct rpc_ca *ca, const void *csr, size_t len, const struct rpc
 					  : rpc_ca_pem(ca->crt.raw.p, ca->crt.raw.len, chain, err);
 }
 
-/* --- Looking at certificates --- */
+/* --- Reading certificates --- */
 
 int rpc_cert_info(const char *path, struct rpc_cert_info *info, struct err *err)
 {
@@ -452,7 +453,7 @@ int rpc_cert_info(const char *path, struct rpc_cert_info *info, struct err *err)
 	return status;
 }
 
-/* Parses root and chain, and verifies the one by the other and by the key. */
+/* Parses root and chain, and verifies the chain against the root and the key. */
 static int check_chain(mbedtls_x509_crt *root, const void *root_der, size_t root_len,
 	mbedtls_x509_crt *chain, const void *pem, size_t len, const char *key_path, struct err *err)
 {
@@ -480,7 +481,7 @@ static int check_chain(mbedtls_x509_crt *root, const void *root_der, size_t root
 	return status;
 }
 
-/* Whose an intermediate is. */
+/* The manager whose intermediate this is. */
 static int get_intermediate(struct rpc_identity *id, const mbedtls_x509_crt *crt, struct err *err)
 {
 	struct rpc_issuer issuer;

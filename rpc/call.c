@@ -1,11 +1,13 @@
 /*
- * Calls, own and served: how they begin, send and end. What comes in is rpc/conn.c's.
+ * Calls, own and served: how they begin, send and end. rpc/conn.c handles what
+ * comes in.
  *
  * A call is in its table from its REQUEST until both sides have ended it, so
- * that a frame with an id that is not there is always a breach. What one side
- * has ended and the other not yet is a ghost: an own call that was cancelled
- * waits for the REPLY (or the blob's end) that always comes; a served one that
- * was answered before its request's blob was whole waits for LAST or CANCEL.
+ * that a REPLY or BLOB with an unknown id is always a protocol violation. A
+ * call that only one side has ended is a ghost. An own call that was cancelled
+ * waits for the REPLY (or the end of the blob), which always comes. A served
+ * call that was answered before its request's blob was complete waits for LAST
+ * or CANCEL.
  */
 #include "rpc/inner.h"
 
@@ -59,7 +61,7 @@ struct rpc_call *rpc_call_new(
 	return call;
 }
 
-/* The blob of the request, whichever side's it is. */
+/* The blob of the request, whichever side sends it. */
 static enum rpc_half *request_half(struct rpc_call *call)
 {
 	return call->mine ? &call->out : &call->in;
@@ -118,7 +120,7 @@ void rpc_call_remove(struct rpc_call *call)
 	call->over = true;
 	call->list_next = conn->grave;
 	conn->grave = call;
-	/* Shutting down may have waited for this, or a new call. */
+	/* Shutdown, or a new call, may have been waiting for this. */
 	rpc_link_kick(&conn->link);
 }
 
@@ -187,7 +189,7 @@ void rpc_call_log(struct rpc_call *call, const struct err *err)
 		conn->service->log(conn->service->ctx, &access);
 }
 
-/* Takes the callbacks off, and runs done with what they were. */
+/* Removes the callbacks, then runs `done`. */
 static void say_done(struct rpc_call *call, const struct err *err)
 {
 	const struct rpc_call_ops *ops = call->ops;
@@ -198,7 +200,7 @@ static void say_done(struct rpc_call *call, const struct err *err)
 		ops->done(call->arg, err);
 }
 
-/* From now on nobody here wants anything of it. It waits, for a bounded time,
+/* Nothing on this side uses the call any more. It waits, for a limited time,
  * for the peer to end it too. */
 static void make_ghost(struct rpc_call *call)
 {
@@ -211,7 +213,7 @@ static void make_ghost(struct rpc_call *call)
 	rpc_timer_start(&call->timer, conn->link.loop, call->timeout_ms, on_deadline, call);
 }
 
-/* Tells the peer that this own call is not wanted any more. */
+/* Tells the peer that this own call is no longer wanted. */
 static void send_cancel(struct rpc_call *call)
 {
 	rpc_call_end_half(call, &call->out);
@@ -244,7 +246,8 @@ void rpc_call_check_own(struct rpc_call *call)
 	}
 }
 
-/* A served call was answered whole: done runs when the event is through. */
+/* A served call has been answered completely: done runs at the end of the
+ * event. */
 static void finish_theirs(struct rpc_call *call)
 {
 	struct rpc_conn *conn = call->conn;
@@ -306,14 +309,14 @@ void rpc_call_fail_now(struct rpc_call *call, const struct err *status)
 	if (call->ghost || call->finished)
 		return;
 	rpc_call_fail(call, status);
-	/* done gets the error: the handler did not say it itself. */
+	/* done gets the error, because the handler did not report it itself. */
 	call->ops = NULL;
 	if (ops != NULL && ops->done != NULL)
 		ops->done(call->arg, status);
 }
 
-/* A callback may answer another call, which then has finished: so that list
- * always goes first. */
+/* A callback may answer another call, which is then finished; so the list of
+ * finished calls always goes first. */
 static void end_table(struct rpc_conn *conn, struct rpc_table *t, const struct err *why)
 {
 	size_t i = 0;
@@ -351,7 +354,7 @@ static void on_deadline(void *arg)
 	int64_t left = call->deadline_ms - rpc_loop_now_ms(conn->link.loop);
 	struct err err = {0};
 
-	if (left > 0) { /* it has moved */
+	if (left > 0) { /* there has been progress */
 		rpc_timer_start(&call->timer, conn->link.loop, left, on_deadline, call);
 		return;
 	}
@@ -414,7 +417,7 @@ static void fill_from(struct rpc_call *call)
 	struct err err = {0};
 	int status = call->ops->fill(call->arg, scratch, cap, &len, &last, &err);
 
-	/* The callback may have ended the call, or the connection. */
+	/* The callback may have ended the call or the connection. */
 	if (call->ghost || call->over || call->out != RPC_HALF_OPEN || !rpc_link_alive(&conn->link))
 		return;
 	assert(len <= cap && (status != 0 || len > 0 || last));
@@ -535,7 +538,7 @@ void rpc_call_took(struct rpc_call *call, size_t len)
 	call->in_held -= (uint32_t)len;
 	call->in_taken += (uint32_t)len;
 	rpc_call_progress(call);
-	/* Said by the quarter of the window, not for each piece. */
+	/* Credit is returned by a quarter of the window, not for each piece. */
 	if (call->in != RPC_HALF_OPEN || call->in_taken == 0 || call->in_taken < call->in_size / 4)
 		return;
 	more = call->in_taken;

@@ -1,10 +1,10 @@
 /*
- * The loop belongs to the client's thread alone. Other threads leave jobs in
- * `incoming`, set flags, and wake it; `step` then does all that is due: takes
- * the jobs over, sends what can be sent, gives up, ends.
+ * Only the client's thread uses the loop. Other threads put jobs into
+ * `incoming`, set flags, and wake it; `step` then does everything that is due:
+ * takes over the jobs, sends what it can, gives up, ends.
  *
  * A job is in `incoming`, in `queue`, or on the connection (`flying`). When the
- * connection is lost its jobs return to the queue, to where they were.
+ * connection is lost its jobs return to their old places in the queue.
  */
 #include "rpc/client.h"
 
@@ -29,15 +29,15 @@
 #include "rpc/wire.h"
 
 #define PATIENCE_MS (600 * 1000)
-#define CLOSE_MS    1000 /* to end, when nothing is open any more */
-#define BUSY_MS     1000 /* until a greeting is made again */
-/* In place of no deadline at all. */
+#define CLOSE_MS    1000 /* for closing once no request is open */
+#define BUSY_MS     1000 /* until a refused greeting is sent again */
+/* Used where there is no deadline. */
 #define LONG_MS (365ll * 24 * 3600 * 1000)
 
 struct rpc_client_job {
 	struct rpc_client *client;
-	struct rpc_client_request r; /* its params are our copy */
-	uint64_t number;             /* in the order of starts */
+	struct rpc_client_request r; /* its params are a copy that the job owns */
+	uint64_t number;             /* in order of start */
 	struct rpc_client_job *next;
 	struct rpc_call *call; /* while it is on a connection */
 	size_t sent;           /* of the blob, on this connection */
@@ -45,7 +45,7 @@ struct rpc_client_job {
 	struct buf reply, blob;
 	bool has_blob;
 	struct err err;
-	bool over; /* under the lock; only of those that are waited for */
+	bool over; /* under the lock; only for jobs that are waited for */
 };
 
 struct rpc_client {
@@ -53,31 +53,31 @@ struct rpc_client {
 	char name[NAME_LEN_MAX + 1], host[256], port[32];
 	pthread_t thread;
 
-	/* Under the lock: what threads and loop share. */
+	/* Under the lock: shared by the loop and other threads. */
 	struct mutex lock;
 	pthread_cond_t room, over;
 	struct rpc_client_job *incoming, **incoming_end;
-	uint64_t started; /* number of the last */
-	unsigned jobs;    /* that are not over */
+	uint64_t started; /* number of the last one */
+	unsigned jobs;    /* not over yet */
 	bool gave_up;
 	struct err why;
 	struct err last; /* why there is no connection; set by the loop */
 	bool closing;
-	int64_t close_ms; /* how long it may take */
-	unsigned owners;  /* its user and its thread: who leaves last frees it */
+	int64_t close_ms; /* how long closing may take */
+	unsigned owners;  /* its user and its thread; the last to leave frees it */
 
 	atomic_bool cancelled;
 	_Atomic uint64_t sent, received, answered, connections;
 	atomic_bool up;
 
-	/* The loop's own. */
+	/* Used by the loop only. */
 	struct rpc_loop *loop;
 	struct rpc_tls_conf *conf;
 	struct pool *pool;
 	struct rpc_async wake, pool_wake;
 	struct rpc_soon soon;
 	struct rpc_timer timer;
-	struct rpc_dial *dial; /* NULL once given up */
+	struct rpc_dial *dial; /* NULL after giving up */
 	struct rpc_conn *conn; /* NULL while there is none */
 	struct rpc_client_job *queue;
 	unsigned flying;
@@ -85,11 +85,11 @@ struct rpc_client {
 	int64_t progress_ms;
 	int64_t close_at; /* 0: not closing */
 
-	/* The greeting: kept once it was answered, and made again at the beginning of each
-	 * connection, before all else. */
-	struct rpc_client_request greeting; /* no params: there is none; they are the client's */
+	/* The greeting is kept once it has been answered, and is sent again at the
+	 * beginning of each connection, before anything else. */
+	struct rpc_client_request greeting; /* no params: there is none; the client owns them */
 	bool greeting_due, greeting_flying; /* on this connection */
-	struct rpc_timer greeting_busy;     /* the peer was busy: when to ask again */
+	struct rpc_timer greeting_busy;     /* the peer was busy: when to send it again */
 };
 
 static void step(void *arg);
@@ -139,8 +139,8 @@ static struct rpc_client_job *job_new(
 	return job;
 }
 
-/* The job is over: whoever started it is told, and there is room for another.
- * A job that is waited for is the waiter's from here on. */
+/* The job is over: notifies whoever started it, and makes room for another. A
+ * job that is waited for belongs to the waiting thread from here on. */
 static void finish(struct rpc_client_job *job, const struct err *err)
 {
 	struct rpc_client *c = job->client;
@@ -172,7 +172,7 @@ static void finish(struct rpc_client_job *job, const struct err *err)
 	kick(c);
 }
 
-/* Puts a job that was not answered back to where it was in the queue. */
+/* Returns an unanswered job to its old place in the queue. */
 static void requeue(struct rpc_client_job *job)
 {
 	struct rpc_client_job **at = &job->client->queue;
@@ -293,8 +293,8 @@ static void on_greeted(void *arg, const struct err *err)
 	}
 }
 
-/* Whether the connection is there and was begun with the greeting. If not it is sent, as soon as
- * there is room. */
+/* True if the connection is up and the greeting has been answered on it.
+ * Otherwise sends the greeting as soon as there is room. */
 static bool is_greeted(struct rpc_client *c)
 {
 	static const struct rpc_call_ops ops = {.done = on_greeted};
@@ -313,16 +313,16 @@ static bool is_greeted(struct rpc_client *c)
 	if (!c->greeting_due)
 		return true;
 	c->greeting_flying = rpc_call_start(c->conn, &q, NULL) != NULL;
-	c->greeting_due = !c->greeting_flying; /* busy: `room` comes */
+	c->greeting_due = !c->greeting_flying; /* busy: `room` will follow */
 	return false;
 }
 
-/* Hands the queue to the connection, as far as it has room. */
+/* Sends as many queued requests as the connection has room for. */
 static void send_queue(struct rpc_client *c)
 {
 	static const struct rpc_call_ops ops = {on_reply, on_data, on_fill, on_done};
 
-	/* The greeting is sent also when there is nothing else to send. */
+	/* The greeting is sent even if there is nothing else to send. */
 	while (is_greeted(c) && c->queue != NULL) {
 		struct rpc_client_job *job = c->queue;
 		struct rpc_request q = {
@@ -345,7 +345,7 @@ static void send_queue(struct rpc_client *c)
 		buf_clear(&job->reply);
 		buf_clear(&job->blob);
 		job->call = rpc_call_start(c->conn, &q, &err);
-		/* Busy: `room` comes. Closed: `down` comes. */
+		/* Busy: `room` will follow. Closed: `down` will follow. */
 		if (job->call == NULL && (err.code == ERR_BUSY || err.code == ERR_CLOSED))
 			return;
 		c->queue = job->next;
@@ -366,7 +366,7 @@ static void set_down(struct rpc_client *c)
 	atomic_store(&c->up, false);
 }
 
-/* Takes over what was started since. Returns whether there was something. */
+/* Appends newly started jobs to the queue. Returns whether there were any. */
 static bool take_incoming(struct rpc_client *c)
 {
 	struct rpc_client_job **end = &c->queue;
@@ -381,7 +381,7 @@ static bool take_incoming(struct rpc_client *c)
 	return *end != NULL;
 }
 
-/* Everything that is open ends with this error, and so will what comes. */
+/* Ends everything that is open with this error; later requests will get it too. */
 static void give_up(struct rpc_client *c, const struct err *why)
 {
 	struct rpc_client_job *job;
@@ -395,7 +395,7 @@ static void give_up(struct rpc_client *c, const struct err *why)
 	c->why = *why;
 	pthread_cond_broadcast(&c->room);
 	mutex_unlock(&c->lock);
-	/* What is flying returns to the queue. */
+	/* Requests on the connection return to the queue. */
 	rpc_dial_free(c->dial);
 	c->dial = NULL;
 	set_down(c);
@@ -407,7 +407,7 @@ static void give_up(struct rpc_client *c, const struct err *why)
 	}
 }
 
-/* The lock is held, or it is the loop's thread. */
+/* The caller holds the lock or is the loop's thread. */
 static const char *reason_of(const struct rpc_client *c)
 {
 	if (atomic_load(&c->up))
@@ -425,7 +425,7 @@ static void give_up_waiting(struct rpc_client *c, int64_t ms)
 	give_up(c, &why);
 }
 
-/* How long nothing may move as things are. */
+/* How long there may be no progress in the current state. */
 static int64_t patience(const struct rpc_client *c)
 {
 	return c->was_up || c->opts.connect_ms == 0 ? c->opts.patience_ms : c->opts.connect_ms;
@@ -446,7 +446,7 @@ static void on_timer(void *arg)
 	kick(c);
 }
 
-/* The timer is always on, so that the loop does not end by itself. */
+/* The timer always runs, so that the loop does not end by itself. */
 static void arm(struct rpc_client *c)
 {
 	int64_t now = rpc_loop_now_ms(c->loop), at = now + LONG_MS;
@@ -458,7 +458,7 @@ static void arm(struct rpc_client *c)
 	rpc_timer_start(&c->timer, c->loop, at > now ? at - now : 0, on_timer, c);
 }
 
-/* All that is due, after whatever has happened. */
+/* Does all that is due after any event. */
 static void step(void *arg)
 {
 	struct rpc_client *c = arg;
@@ -526,7 +526,7 @@ static void on_down(void *arg, const struct err *why, int64_t wait_ms)
 	if (c->last.code == ERR_NONE)
 		err_set(&c->last, ERR_CLOSED, "it has ended the connection");
 	mutex_unlock(&c->lock);
-	/* Trying again would not change its mind. */
+	/* Retrying would not help. */
 	if (why->code == ERR_DENIED || why->code == ERR_UNSUPPORTED) {
 		err_prefix(&refused, "%s %s", rpc_role_name(c->opts.expect.role), c->name);
 		give_up(c, &refused);
@@ -580,7 +580,7 @@ static void *run(void *arg)
 
 /* --- For the user --- */
 
-/* Loop, look-ups and dialler, all made before the thread that will own them. */
+/* Makes loop, look-ups and dialler, before the thread that will own them. */
 static int set_up(struct rpc_client *c, struct err *err)
 {
 	struct rpc_dial_opts dial = {
@@ -636,7 +636,7 @@ struct rpc_client *rpc_client_open(const struct rpc_client_opts *opts, struct er
 		c->opts.patience_ms = PATIENCE_MS;
 	if (opts->calls_max == 0)
 		c->opts.calls_max = RPC_CALLS_MAX;
-	/* Signals are for the threads of the program. */
+	/* Signals are for the program's other threads. */
 	sigfillset(&all);
 	pthread_sigmask(SIG_BLOCK, &all, &before);
 	ret = set_up(c, err);
@@ -684,8 +684,8 @@ struct rpc_client_job *rpc_client_start(
 		*c->incoming_end = job;
 		c->incoming_end = &job->next;
 		c->jobs++;
-		/* Inside the lock: the job may be over, and the client closed, as
-		 * soon as it is let go. */
+		/* Inside the lock: once it is released, the job may end and the client be
+		 * closed. */
 		rpc_async_send(&c->wake);
 	}
 	mutex_unlock(&c->lock);
@@ -696,7 +696,7 @@ struct rpc_client_job *rpc_client_start(
 	return job;
 }
 
-/* Gives away the content of a buffer. */
+/* Moves the content of a buffer. */
 static void move(struct buf *to, struct buf *from)
 {
 	if (to == NULL)

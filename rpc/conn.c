@@ -1,8 +1,8 @@
 /*
  * A connection is a link (rpc/link), the calls on it (rpc/call), and its user.
- * Here the three meet: what the link has goes to the calls or to the user. Each
- * frame is checked against the state of its call; what does not fit is a breach,
- * and ends the connection.
+ * This file joins them: it passes events of the link to the calls or to the
+ * user. Each frame is checked against the state of its call; a frame that does
+ * not fit is a protocol violation and ends the connection.
  */
 #include "rpc/inner.h"
 
@@ -12,7 +12,7 @@
 #include "lib/err.h"
 #include "lib/le.h"
 
-/* --- Frames that come in --- */
+/* --- Incoming frames --- */
 
 static void breach(struct rpc_conn *conn, const struct rpc_header *h, const char *what)
 {
@@ -127,7 +127,7 @@ static void on_reply(struct rpc_conn *conn, const struct rpc_header *h, const ui
 	rpc_call_check_own(call);
 }
 
-/* Hands a piece to whom it is for. */
+/* Delivers a piece of a blob to its call. */
 static void deliver(struct rpc_call *call, const uint8_t *bytes, size_t len, bool last)
 {
 	struct err err = {0};
@@ -193,7 +193,7 @@ static void on_window(struct rpc_conn *conn, const struct rpc_header *h, const u
 	struct rpc_call *call = rpc_call_find(conn, mine, h->id);
 	uint32_t more = le_get32(payload);
 
-	if (call == NULL) { /* it may have crossed the blob's end */
+	if (call == NULL) { /* it may have crossed the end of the blob */
 		if (h->id >= (mine ? conn->next_id : conn->their_next))
 			breach(conn, h, "credit for an unknown request");
 		return;
@@ -230,7 +230,7 @@ static void on_cancel(struct rpc_conn *conn, const struct rpc_header *h)
 	}
 }
 
-/* The method of that number; NULL: there is none. */
+/* The method of that number; NULL if there is none. */
 static const struct rpc_method *find_method(const struct rpc_service *service, uint16_t number)
 {
 	size_t i;
@@ -241,9 +241,10 @@ static const struct rpc_method *find_method(const struct rpc_service *service, u
 	return NULL;
 }
 
-/* Identity, role and limits, from the frame's header alone: before a byte of its payload is kept.
- * Returns 0, or -1 with err set: ERR_DENIED, ERR_UNSUPPORTED (no such method), ERR_LIMIT. m: the
- * method of that number; NULL: there is none. */
+/* Checks identity, role and limits, using only the frame's header, before a
+ * byte of its payload is kept. m: the method of that number; NULL if there is
+ * none. Returns 0, or -1 with err set: ERR_DENIED, ERR_UNSUPPORTED (no such
+ * method), ERR_LIMIT. */
 static int check_request(const struct rpc_method *m, const struct rpc_identity *peer,
 	const struct rpc_header *h, struct err *err)
 {
@@ -261,8 +262,8 @@ static int check_request(const struct rpc_method *m, const struct rpc_identity *
 	return 0;
 }
 
-/* A request is checked as soon as its header is there: what is refused costs
- * no memory. */
+/* A request is checked as soon as its header has come, so that a refused one
+ * costs no memory. */
 static int on_header(void *arg, const struct rpc_header *h)
 {
 	struct rpc_conn *conn = arg;
@@ -307,7 +308,7 @@ static void on_frame(void *arg, const struct rpc_header *h, const uint8_t *paylo
 	}
 }
 
-/* --- What the link has to say --- */
+/* --- Events of the link --- */
 
 static void on_up(void *arg)
 {
@@ -322,7 +323,7 @@ static void on_refill(void *arg)
 	rpc_call_refill(arg);
 }
 
-/* Tells whoever was refused that there is room again. */
+/* Reports that there is room again, after a request was refused. */
 static void on_written(void *arg)
 {
 	struct rpc_conn *conn = arg;

@@ -1,5 +1,5 @@
-/* A sorted array of denials. What changes it makes a new array and puts that in
- * the place of the old one, so that a failure changes nothing. */
+/* A sorted array of denials. A change builds a new array that replaces the old
+ * one, so that a failure changes nothing. */
 #include "rpc/deny.h"
 
 #include <stdio.h>
@@ -39,7 +39,7 @@ static int compare(const void *a, const void *b)
 	return order != 0 ? order : strcmp(x->by.manager, y->by.manager);
 }
 
-/* Where the first denial of the host is, or would be. */
+/* The position of the first denial of the host, or where it would be. */
 static size_t find(const struct rpc_deny *deny, const char *host)
 {
 	size_t low = 0, high = count_of(deny);
@@ -62,7 +62,7 @@ bool rpc_deny_has(const struct rpc_deny *deny, const char *host)
 	return i < count_of(deny) && strcmp(at(deny, i)->host, host) == 0;
 }
 
-/* Whether another manager than this one denies it. */
+/* True if a manager other than this one denies it. */
 static bool denied_by_others(const struct rpc_deny *deny, const struct rpc_issuer *by)
 {
 	size_t i;
@@ -81,7 +81,7 @@ static int add(struct rpc_deny *deny, const struct rpc_denial *denial, struct er
 	return buf_add(&deny->denials, denial, sizeof *denial, err);
 }
 
-/* Brings it into order, each denial once. */
+/* Sorts the denials and removes duplicates. */
 static void sort(struct rpc_deny *deny)
 {
 	struct rpc_denial *d = (void *)deny->denials.data;
@@ -96,11 +96,11 @@ static void sort(struct rpc_deny *deny)
 	deny->denials.len = n * sizeof *d;
 }
 
-/* What the manager denies, in order. */
+/* Collects the manager's denials, sorted. */
 static int take_hosts(struct rpc_deny *set, const struct rpc_issuer *by, const char *hosts,
 	size_t count, struct err *err)
 {
-	struct rpc_denial denial = {0}; /* all bytes count when lists are compared */
+	struct rpc_denial denial = {0}; /* zeroed, because lists are compared byte by byte */
 	size_t i;
 
 	strcpy(denial.by.manager, by->manager);
@@ -129,7 +129,7 @@ int rpc_deny_replace(struct rpc_deny *deny, const struct rpc_issuer *by, const v
 	rpc_deny_init(&set);
 	rpc_deny_init(&all);
 	ret = take_hosts(&set, by, hosts, count, err);
-	/* The others' stay, but for those of managers that are denied now. */
+	/* Keep the others' denials, except those by managers that are denied now. */
 	for (i = 0; i < count_of(deny) && ret == 0; i++) {
 		const struct rpc_denial *d = at(deny, i);
 

@@ -1,6 +1,7 @@
 /*
- * States in a row: look up, connect to each address, shake hands, up; any
- * failure leads to `lost`, and from there by the timer to the beginning.
+ * A sequence of states: look up, connect to each address, handshake, up. Any
+ * failure leads to `lost`, and from there the timer leads back to the
+ * beginning.
  */
 #include "rpc/dial.h"
 
@@ -19,10 +20,11 @@
 #include "rpc/loop.h"
 #include "rpc/net.h"
 
-/* More than all attempts of the system's resolver take together, as it is usually set up. */
+/* More than the system's resolver takes for all its attempts in its usual
+ * configuration. */
 #define LOOKUP_MS 45000
-#define WAIT_MS   1000 /* the first wait, if nothing else is said */
-#define LASTED    10   /* a connection that stayed up for so many times the first wait has lasted */
+#define WAIT_MS   1000 /* the default first wait */
+#define LASTED    10   /* a connection up for this many times the first wait resets the wait */
 
 /* A look-up that outlives its dialler: owned by the pool until done or drop. */
 struct lookup {
@@ -42,7 +44,7 @@ struct rpc_dial {
 	struct buf prelude;
 	struct lookup *lookup;
 	struct addrinfo *found, *next;
-	int fd; /* that is connecting */
+	int fd; /* the socket that is connecting */
 	struct rpc_fd io;
 	struct rpc_timer timer;
 	struct rpc_soon soon;
@@ -64,7 +66,7 @@ static void drop_connecting(struct rpc_dial *dial)
 	dial->fd = -1;
 }
 
-/* Half of the time is sure, the other half random. */
+/* One half of the time is fixed, the other half random. */
 static int64_t jitter(int64_t ms)
 {
 	uint32_t r = 0;
@@ -157,7 +159,8 @@ static void start_conn(struct rpc_dial *dial)
 
 /* --- Connecting --- */
 
-/* What the prelude still lacks: first its length, then what that says. */
+/* How many bytes of the prelude are missing: first of its length, then of what
+ * follows. */
 static size_t prelude_rest(const struct buf *p)
 {
 	size_t len = p->len < 2 ? 0 : (size_t)(p->data[0] | p->data[1] << 8);
@@ -165,8 +168,8 @@ static size_t prelude_rest(const struct buf *p)
 	return 2 + len - p->len;
 }
 
-/* The CA's certificate is whole: nothing of it is parsed before its hash is
- * what the token says. */
+/* The CA's certificate is complete. Nothing of it is parsed before its hash
+ * matches the token. */
 static int trust(struct rpc_dial *dial, struct err *err)
 {
 	struct rpc_tls_opts opts = {.kind = RPC_TLS_ENROLL_CLIENT,
@@ -315,7 +318,7 @@ static void on_unresolved(void *arg)
 	lost(dial, &dial->last);
 }
 
-/* The timer also keeps a loop going that has nothing else to wait for. */
+/* The timer also keeps the loop running if it has nothing else to wait for. */
 static int start_lookup(struct rpc_dial *dial)
 {
 	struct lookup *l = dial->opts.pool != NULL ? calloc(1, sizeof *l) : NULL;
@@ -345,7 +348,7 @@ static void begin(void *arg)
 	struct addrinfo *found = NULL;
 	int status = getaddrinfo(dial->host, dial->port, &hints, &found);
 
-	/* What is a number needs no looking up, and does not block. */
+	/* A numeric address needs no look-up and does not block. */
 	if (status == 0 || start_lookup(dial) != 0)
 		take_addresses(dial, found, status);
 }

@@ -1,4 +1,4 @@
-/* The line of an access log. */
+/* The lines of an access log. */
 #include "rpc/dispatch.h"
 
 #include <inttypes.h>

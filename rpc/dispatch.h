@@ -1,12 +1,12 @@
 /*
- * The one way of every request: identity -> role -> limits -> handler ->
- * access log.
+ * The path of every request: identity -> role -> limits -> handler -> access
+ * log.
  *
- * A service is a table of methods, made by who offers them (cmd/). A
- * connection has one for what its peer may ask. What a method may be asked
- * by whom, how long its parameters and its blob may be, how long it may take,
- * and the form of its parameters stand in its line of the table and nowhere
- * else; rpc/PROTOCOL.md says the same in CDDL.
+ * A service is a table of methods, made by the module that offers them (cmd/).
+ * A connection has one for what its peer may call. A method's row in the table,
+ * and nothing else, says who may call it, how long its parameters and its blob
+ * may be, how long it may take, and what its parameters are; rpc/PROTOCOL.md
+ * says the same in CDDL.
  */
 #ifndef FDUMP_RPC_DISPATCH_H
 #define FDUMP_RPC_DISPATCH_H
@@ -20,33 +20,33 @@
 
 struct rpc_call;
 
-/* Most fields of a method's parameters. */
+/* Most fields in a method's parameters. */
 #define RPC_FIELDS_MAX 24
 
 struct rpc_method {
-	uint16_t number;                    /* on the wire; for ever */
-	const char *name;                   /* in logs */
-	unsigned roles;                     /* RPC_ROLE_BIT of each that may ask */
+	uint16_t number;                    /* on the wire; never changes */
+	const char *name;                   /* for logs */
+	unsigned roles;                     /* RPC_ROLE_BIT of each role that may call it */
 	uint32_t param_max;                 /* bytes of parameters, at most RPC_PAYLOAD_MAX */
-	uint64_t blob_max;                  /* bytes of the request's blob; 0: it has none */
-	int64_t deadline_ms;                /* longest time without progress: of answer or blob */
+	uint64_t blob_max;                  /* bytes of the request's blob; 0: there must be none */
+	int64_t deadline_ms;                /* longest time without progress, of answer or blob */
 	const struct cbormap_field *fields; /* NULL: takes no parameters */
-	/* Does it, or starts it. values are of the fields, in their order,
-	 * borrowed for the length of the call. See rpc/call.h for what to do
-	 * with the call. NULL: the method is only for NOTIFY. */
+	/* Does the work, or starts it. values are those of the fields, in their order,
+	 * borrowed until the handler returns. See rpc/call.h for what to do with the
+	 * call. NULL: the method is only for NOTIFY. */
 	void (*handler)(void *ctx, struct rpc_call *call, const struct cbormap_value *values);
-	/* Takes a NOTIFY. NULL: the method is only for REQUEST. */
+	/* Handles a NOTIFY. NULL: the method is only for REQUEST. */
 	void (*notified)(
 		void *ctx, const struct rpc_identity *peer, const struct cbormap_value *values);
 };
 
-/* What the access log has of a request, when it is over. */
+/* The entry for a request in the access log, made when the request is over. */
 struct rpc_access {
 	const struct rpc_identity *peer;
 	const char *address; /* of the peer, "192.0.2.1:4711" */
-	const char *method;  /* name; "?" if there is none of that number */
+	const char *method;  /* name; "?" if there is no method of that number */
 	enum err_code status;
-	const char *message; /* of the error; "" if it went well */
+	const char *message; /* of the error; "" if it succeeded */
 	int64_t ms;
 	uint64_t bytes_in, bytes_out; /* of its blobs */
 };
@@ -54,15 +54,15 @@ struct rpc_access {
 struct rpc_service {
 	const struct rpc_method *methods;
 	size_t count;
-	void *ctx; /* of the handlers and the log */
-	/* Once for each request and NOTIFY, whatever became of it. May be NULL. */
+	void *ctx; /* for the handlers and the log */
+	/* Called once for each request and NOTIFY, whatever its outcome. May be NULL. */
 	void (*log)(void *ctx, const struct rpc_access *access);
 };
 
 /* Longest line of rpc_access_line, with its NUL. */
 #define RPC_ACCESS_MAX 1024
 
-/* Writes the line that an access log has: names escaped, no secrets. */
+/* Writes the line for an access log: names escaped, no secrets. */
 void rpc_access_line(char line[RPC_ACCESS_MAX], const struct rpc_access *access);
 
 #endif

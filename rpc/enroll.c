@@ -1,4 +1,5 @@
-/* The enrolment listener, renewal, and what comes with a certificate as CBOR. */
+/* The enrolment listener, renewal, and the CBOR form of a certificate and what
+ * comes with it. */
 #include "rpc/enroll.h"
 
 #include <assert.h>
@@ -13,7 +14,7 @@
 #include "rpc/tls.h"
 #include "rpc/wire.h"
 
-/* --- What is sent --- */
+/* --- Messages --- */
 
 const struct cbormap_field rpc_enroll_fields[] = {
 	{CBORMAP_OF(struct rpc_enroll_request, BYTES, ticket), .need = true},
@@ -71,8 +72,8 @@ static const struct cbormap_field result_fields[] = {
 	{0},
 };
 
-/* Writes it to RPC_PAYLOAD_MAX bytes, with as many stores as fit. Returns the length; 0: it does
- * not fit, even without them. */
+/* Writes the result, with as many stores as fit, to RPC_PAYLOAD_MAX bytes.
+ * Returns the length; 0 if it does not fit even without stores. */
 static size_t put_result(uint8_t *to, struct rpc_enroll_result *result)
 {
 	struct cbor_out out;
@@ -87,7 +88,7 @@ static size_t put_result(uint8_t *to, struct rpc_enroll_result *result)
 	}
 }
 
-/* Text that comes from elsewhere: it must be what it says. */
+/* Addresses come from the network: check that they are well-formed. */
 static int check_addresses(const struct rpc_enroll_result *r, struct err *err)
 {
 	char host[RPC_HOST_PORT_MAX + 1], port[8];

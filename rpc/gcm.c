@@ -1,4 +1,4 @@
-/* What is kept in an mbedtls_gcm_context is one pointer, at its beginning. */
+/* An mbedtls_gcm_context holds one pointer here, at its beginning. */
 #include "rpc/gcm.h"
 
 #include <pthread.h>
@@ -16,7 +16,7 @@
 
 _Static_assert(sizeof(mbedtls_gcm_context) >= sizeof(struct gcm *), "no place for the pointer");
 
-static atomic_uint keys_set; /* how often ours were asked for a key */
+static atomic_uint keys_set; /* how often our function was given a key */
 
 static struct gcm *gcm_of(const mbedtls_gcm_context *ctx)
 {
@@ -26,7 +26,7 @@ static struct gcm *gcm_of(const mbedtls_gcm_context *ctx)
 	return gcm;
 }
 
-/* --- In place of mbedTLS's: to be seen by its library --- */
+/* --- Replacements for mbedTLS's functions, visible to its library --- */
 
 #pragma GCC visibility push(default)
 
@@ -85,8 +85,8 @@ int mbedtls_gcm_auth_decrypt(mbedtls_gcm_context *ctx, size_t length, const unsi
 	return ret == 0 ? 0 : MBEDTLS_ERR_GCM_AUTH_FAILED;
 }
 
-/* In pieces: TLS 1.2 has no use for these, so that they are here only lest half
- * of a message goes through mbedTLS's code with our context. */
+/* Messages in pieces. TLS 1.2 does not use these functions. They exist only so
+ * that mbedTLS's own never run on a context of ours. */
 #if MBEDTLS_VERSION_NUMBER >= 0x03000000
 
 int mbedtls_gcm_starts(mbedtls_gcm_context *ctx, int mode, const unsigned char *iv, size_t iv_len)
@@ -142,10 +142,11 @@ int mbedtls_gcm_finish(mbedtls_gcm_context *ctx, unsigned char *tag, size_t tag_
 #endif
 #pragma GCC visibility pop
 
-/* --- The proof --- */
+/* --- The test --- */
 
 /* Test cases 4 and 16 of "The Galois/Counter Mode of Operation" (McGrew and
- * Viega), which NIST's validation has too. The longer key begins as the other. */
+ * Viega), also used in NIST's validation. The longer key begins with the
+ * shorter one. */
 static const uint8_t key[32] = {0xfe, 0xff, 0xe9, 0x92, 0x86, 0x65, 0x73, 0x1c, 0x6d, 0x6a, 0x8f,
 	0x94, 0x67, 0x30, 0x83, 0x08, 0xfe, 0xff, 0xe9, 0x92, 0x86, 0x65, 0x73, 0x1c, 0x6d, 0x6a,
 	0x8f, 0x94, 0x67, 0x30, 0x83, 0x08};
@@ -202,7 +203,7 @@ static int seal_and_open(const struct vector *v)
 			sizeof sealed, opened, sizeof opened, &len, 16) != 0 ||
 		len != sizeof plain || memcmp(opened, plain, sizeof plain) != 0)
 		goto out;
-	/* A byte that has been changed. */
+	/* A changed byte must be noticed. */
 	sealed[0] ^= 1;
 	if (mbedtls_cipher_auth_decrypt_ext(&cipher, nonce, sizeof nonce, ad, sizeof ad, sealed,
 		    sizeof sealed, opened, sizeof opened, &len, 16) == 0)

@@ -54,7 +54,7 @@ int rpc_identity_set(struct rpc_identity *id, enum rpc_role role, const char *na
 	}
 	if (!rpc_host_ok(host, strlen(host)))
 		return err_set(err, ERR_FORMAT, "identity: the host id has to be 32 hex digits");
-	/* name and host may be id's own. */
+	/* name and host may point into id. */
 	strcpy(got.name, name);
 	strcpy(got.host, host);
 	*id = got;

@@ -1,7 +1,7 @@
 /*
- * Joining and renewing. A new key lies beside the old one as KEY.new until its
- * certificate is there. At a renewal the key is put in place last; of a first
- * certificate that is the last.
+ * Joining and renewing. A new key stays beside the old one as KEY.new until its
+ * certificate has come. A renewal then puts the certificate in place first and
+ * the key last; for a first certificate it is the other way round.
  */
 #include "rpc/join.h"
 
@@ -30,13 +30,13 @@ static const struct cbormap_field certificate_fields[] = {
 
 struct rpc_join {
 	struct rpc_loop *loop;
-	struct rpc_dial *dial; /* NULL: a renewal */
+	struct rpc_dial *dial; /* NULL: this is a renewal */
 	struct rpc_call *call;
 	struct pool *pool;
 	struct rpc_token token;
-	size_t next; /* of the token's addresses */
+	size_t next; /* index in the token's addresses */
 	struct rpc_join_paths paths;
-	char request[PATH_MAX]; /* of the key that the request is for, until it is in place */
+	char request[PATH_MAX]; /* path of the request's key, until that is in place */
 	struct buf csr;
 	struct err result;
 	void *arg;
@@ -66,7 +66,7 @@ static void finish(struct rpc_join *j, const struct err *err)
 	done(arg, err != NULL ? &copy : NULL);
 }
 
-/* A new key beside its place, and the request for it. */
+/* Makes a new key as KEY.new, and the certificate request for it. */
 static int make_request(const char *key, char request[PATH_MAX], struct buf *csr, struct err *err)
 {
 	if (snprintf(request, PATH_MAX, "%s.new", key) >= PATH_MAX) {
@@ -86,8 +86,9 @@ static int put_key(char *request, const char *key, struct err *err)
 	return 0;
 }
 
-/* The certificate, then the key. The first certificate comes last: a service that finds one starts
- * (and would mend what is half done). */
+/* Puts the certificate in place, then the key. A first certificate comes last,
+ * because a service that finds one starts (and would repair a half-finished
+ * change). */
 static int put_in_place(char *request, const char *key, const char *cert, const void *chain,
 	size_t len, struct err *err)
 {
@@ -186,7 +187,7 @@ static int write_ca(struct rpc_join *j, const void *der, size_t len, struct err 
 	return ret;
 }
 
-/* With its intermediate in place a manager signs for itself. */
+/* Once its intermediate is in place, a manager signs for itself. */
 static int install_manager(
 	struct rpc_join *j, const struct rpc_enroll_result *result, struct err *err)
 {
@@ -227,7 +228,7 @@ static int install(struct rpc_join *j, const uint8_t *bytes, size_t len, struct 
 
 /* --- Renewal --- */
 
-/* Who we are, by the old certificate and by the new one. */
+/* Compares the identities in the old and the new certificate. */
 static int install_renewed(struct rpc_join *j, const uint8_t *bytes, size_t len, struct err *err)
 {
 	struct rpc_cert_info before;
@@ -280,7 +281,7 @@ static void on_done(void *arg, const struct err *err)
 	finish(j, err);
 }
 
-/* Sends the parameters: a struct, as the fields have it. */
+/* Sends the parameters: a struct that the fields describe. */
 static int ask(struct rpc_join *j, struct rpc_conn *conn, uint16_t method,
 	const struct cbormap_field *fields, const void *params, int64_t timeout_ms, struct err *err)
 {
@@ -320,7 +321,7 @@ static void on_up(void *arg, struct rpc_conn *conn)
 	struct rpc_join *j = arg;
 	struct err err = {0};
 
-	j->next = j->token.address_count; /* the ticket is shown once */
+	j->next = j->token.address_count; /* the ticket is shown only once */
 	if (ask_enroll(j, conn, &err) != 0)
 		finish(j, &err);
 }

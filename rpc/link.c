@@ -1,7 +1,7 @@
 /*
- * Every event (socket, timer, kick) goes the same way: enter, do, leave, which
- * settles. `wanted` alone decides what the socket is watched for, `next_due`
- * alone when the timer fires, `destroy` alone frees.
+ * Every event (socket, timer, kick) is handled in the same way: enter, work,
+ * leave, which settles. Only `wanted` decides which socket events to watch,
+ * only `next_due` when the timer fires, only `destroy` frees.
  */
 #include "rpc/link.h"
 
@@ -13,10 +13,10 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-/* Records read, and written, before other connections have their turn. */
+/* Records read, and written, before other connections get a turn. */
 #define TURN 32
 
-/* An empty buffer larger than this is given back. */
+/* An empty buffer larger than this is freed. */
 #define KEEP 4096
 
 const struct rpc_times rpc_times_default = {
@@ -99,7 +99,7 @@ void rpc_link_send(struct rpc_link *link, const struct rpc_header *header, const
 	rpc_link_kick(link);
 }
 
-/* No request is open, and the peer will make none. */
+/* No request is open, and the peer will start none. */
 static bool is_quiet(const struct rpc_link *link)
 {
 	return link->bye_said && link->peer_bye && !link->ops->has_calls(link->arg) &&
@@ -121,8 +121,8 @@ static int wanted(const struct rpc_link *link)
 	return events;
 }
 
-/* When something has to be done if nothing happens, and what: the link fails with this text, or,
- * without one, the peer is asked for life. */
+/* The next deadline: if nothing happens until then, the link fails with this
+ * text, or, if there is none, PING is sent. */
 struct due {
 	int64_t at, ms;
 	const char *text;
@@ -155,7 +155,7 @@ static struct due next_due(const struct rpc_link *link)
 	return due;
 }
 
-/* Deadlines mostly move away; the timer is only set when one came nearer. */
+/* Deadlines mostly move later, so the timer is set only if one came nearer. */
 static void arm(struct rpc_link *link)
 {
 	int64_t at = next_due(link).at;
@@ -225,7 +225,7 @@ static void write_some(struct rpc_link *link)
 
 /* --- Reading --- */
 
-/* Says BYE, as soon as it is up. */
+/* Sends BYE as soon as the link is up. */
 static void start_closing(struct rpc_link *link)
 {
 	const struct rpc_header bye = {.kind = RPC_BYE};
@@ -311,8 +311,8 @@ static void on_frame(struct rpc_link *link, const struct rpc_header *h, const ui
 	}
 }
 
-/* A header is checked as soon as it is there. Returns 0 if its payload is
- * wanted, 1 if it is to be passed by, -1 if the connection has failed. */
+/* Checks a header as soon as it has come. Returns 0 if its payload is wanted, 1
+ * if it must be skipped, -1 if the connection has failed. */
 static int on_header(struct rpc_link *link, struct rpc_header *h, const uint8_t *from)
 {
 	struct err err = {0};
@@ -338,8 +338,8 @@ static int on_header(struct rpc_link *link, struct rpc_header *h, const uint8_t 
 	return ret;
 }
 
-/* Takes what is needed, up to want bytes of a frame, into link->in. Returns
- * how many bytes it took, 0 on failure. */
+/* Moves bytes into link->in until it holds `want` bytes of a frame. Returns how
+ * many it moved, 0 on failure. */
 static size_t gather(struct rpc_link *link, const uint8_t *bytes, size_t len, size_t want)
 {
 	struct err err = {0};
@@ -355,7 +355,7 @@ static size_t gather(struct rpc_link *link, const uint8_t *bytes, size_t len, si
 	return n;
 }
 
-/* A frame that comes in parts: first its header, then its payload. */
+/* Handles a frame that comes in parts: first its header, then its payload. */
 static size_t feed_part(struct rpc_link *link, const uint8_t *bytes, size_t len)
 {
 	struct rpc_header h = {0};
@@ -366,7 +366,7 @@ static size_t feed_part(struct rpc_link *link, const uint8_t *bytes, size_t len)
 		n = gather(link, bytes, len, RPC_HEADER_LEN);
 		if (link->in.len < RPC_HEADER_LEN)
 			return n;
-		/* What is refused, or has no payload, ends here. */
+		/* A frame that is refused, or has no payload, ends here. */
 		status = on_header(link, &h, link->in.data);
 		if (status == 0 && h.len == 0)
 			on_frame(link, &h, NULL);
@@ -374,7 +374,7 @@ static size_t feed_part(struct rpc_link *link, const uint8_t *bytes, size_t len)
 			buf_clear(&link->in);
 		return n;
 	}
-	rpc_header_get(&h, link->in.data, link->version, NULL); /* it was good before */
+	rpc_header_get(&h, link->in.data, link->version, NULL); /* it was valid before */
 	n = gather(link, bytes, len, RPC_HEADER_LEN + h.len);
 	if (link->in.len == RPC_HEADER_LEN + h.len) {
 		on_frame(link, &h, link->in.data + RPC_HEADER_LEN);
@@ -383,8 +383,8 @@ static size_t feed_part(struct rpc_link *link, const uint8_t *bytes, size_t len)
 	return n;
 }
 
-/* One step through the bytes: passes by, gathers, or takes a frame. Returns
- * how many bytes were used; 0 only if the connection has failed. */
+/* One step through the bytes: skips, gathers, or handles a frame. Returns how
+ * many bytes were used; 0 only if the connection has failed. */
 static size_t feed_step(struct rpc_link *link, const uint8_t *bytes, size_t len)
 {
 	struct rpc_header h;
@@ -422,7 +422,7 @@ static void feed(struct rpc_link *link, const uint8_t *bytes, size_t len)
 		if (link->in.len == 0 && link->skip == 0)
 			whole = true;
 	}
-	/* A frame began in these bytes and has not ended in them. */
+	/* A frame began in these bytes and did not end in them. */
 	if (whole)
 		link->frame_ms = link->heard_ms;
 }
@@ -478,8 +478,8 @@ static void say_hello(struct rpc_link *link)
 	rpc_link_send(link, &h, payload);
 }
 
-/* The session is made when the first byte is there: a silent peer costs no
- * TLS memory. */
+/* The session is made when the first byte has come, so that a silent peer costs
+ * no TLS memory. */
 static void shake(struct rpc_link *link)
 {
 	struct err err = {0};
@@ -507,7 +507,7 @@ static void on_io(void *arg, int events)
 {
 	struct rpc_link *link = arg;
 
-	/* Handshakes queue, in the order in which they came. */
+	/* Handshakes are queued in the order in which they came. */
 	if (link->state == RPC_SHAKING) {
 		link->shake_due = true;
 		rpc_link_kick(link);
@@ -542,7 +542,7 @@ static void on_timer(void *arg)
 {
 	struct rpc_link *link = arg;
 	struct rpc_header ping = {.kind = RPC_PING};
-	struct due due = next_due(link); /* it may have moved away */
+	struct due due = next_due(link); /* the deadline may have moved later */
 	int64_t now = rpc_loop_now_ms(link->loop);
 
 	rpc_link_enter(link);
@@ -575,7 +575,7 @@ static void destroy(struct rpc_link *link)
 	link->ops->freed(link->arg);
 }
 
-/* Tells the peer why, as far as it can be told without waiting. */
+/* Tells the peer the reason, as far as that can be written without waiting. */
 static void last_words(struct rpc_link *link)
 {
 	struct rpc_header h = {.version = 1, .kind = RPC_BYE, .flags = RPC_ERROR};
@@ -616,8 +616,8 @@ void rpc_link_enter(struct rpc_link *link)
 	link->busy++;
 }
 
-/* The end of every event: runs what callbacks are due, decides what to wait
- * for, frees what can be. */
+/* The end of every event: runs the callbacks that are due, decides what to wait
+ * for, and frees what is over. */
 void rpc_link_leave(struct rpc_link *link)
 {
 	assert(link->busy > 0);

@@ -1,6 +1,6 @@
 /*
- * Two lists: connections that shake hands, oldest first, and those that are
- * known.
+ * Two lists: connections in the handshake, oldest first, and authenticated
+ * ones.
  */
 #include "rpc/listen.h"
 
@@ -15,9 +15,9 @@
 #include "rpc/net.h"
 #include "rpc/tls.h"
 
-/* Connections accepted before others have their turn. */
+/* Connections accepted before others get a turn. */
 #define TURN 64
-/* Waiting after accept failed for want of descriptors. */
+/* The wait after accept failed for lack of descriptors. */
 #define PAUSE_MS 100
 
 const struct rpc_listen_limits rpc_listen_limits_default = {256, 64, 4096, 16};
@@ -80,7 +80,7 @@ static void refuse(struct entry *e, const struct err *why)
 	entry_free(e);
 }
 
-/* --- What connections say --- */
+/* --- Events of connections --- */
 
 static bool has_place(const struct rpc_listen *listen, const struct rpc_identity *peer)
 {
@@ -134,7 +134,7 @@ static const struct rpc_conn_ops conn_ops = {.up = on_up, .closed = on_closed};
 
 /* --- Accepting --- */
 
-/* Makes a place for one more that is not known. */
+/* Makes room for one more connection that is not authenticated. */
 static void make_place(struct rpc_listen *listen, const struct sockaddr_storage *address)
 {
 	struct entry *e, *oldest = NULL;
@@ -188,7 +188,7 @@ static int start(struct rpc_listen *listen, int fd, const struct sockaddr_storag
 
 static void on_pause(void *arg);
 
-/* Returns false when there is no more to accept now. */
+/* Returns false if there is nothing more to accept now. */
 static bool accept_one(struct rpc_listen *listen)
 {
 	struct sockaddr_storage address = {0};
@@ -205,7 +205,7 @@ static bool accept_one(struct rpc_listen *listen)
 	if (fd < 0)
 		return errno == ECONNABORTED || errno == EINTR;
 	make_place(listen, &address);
-	/* The socket's buffer is empty: what is small goes in whole. */
+	/* The socket's buffer is empty, so a small prelude fits. */
 	if (listen->opts.prelude_len > 0 &&
 		send(fd, listen->opts.prelude, listen->opts.prelude_len, MSG_NOSIGNAL) !=
 			(ssize_t)listen->opts.prelude_len)
@@ -262,7 +262,7 @@ static int open_socket(struct rpc_listen *l, struct err *err)
 	if (status != 0 || listen(l->fd, 1024) != 0 ||
 		getsockname(l->fd, (struct sockaddr *)&bound, &len) != 0)
 		return err_errno(err, errno, "listen on %s port %s", host, l->opts.port);
-	/* The port stands at the same place in both families. */
+	/* The port is at the same offset in both address families. */
 	l->port = ntohs(((struct sockaddr_in *)&bound)->sin_port);
 	return 0;
 }

@@ -1,7 +1,7 @@
 /*
- * Over libev. The "soon" list runs in an ev_prepare watcher, just before the
- * loop would wait; an ev_idle watcher is active while the list is not empty,
- * so that it does not.
+ * A wrapper around libev. The "soon" list runs in an ev_prepare watcher, just
+ * before the loop would wait; an ev_idle watcher is active while the list is
+ * not empty, so that the loop does not wait.
  */
 #include "rpc/loop.h"
 
@@ -13,7 +13,7 @@
 
 #include "lib/err.h"
 
-/* Pieces of heavy work in one turn: a handshake step takes some 5 ms. */
+/* Heavy jobs allowed in one turn: a handshake step takes some 5 ms. */
 #define HEAVY 1
 
 struct rpc_loop {
@@ -25,7 +25,7 @@ struct rpc_loop {
 	uint8_t scratch[RPC_SCRATCH_LEN];
 };
 
-/* libev's watchers lie in memory that the header declares as a union. */
+/* libev's watchers are stored in memory that the header declares as a union. */
 _Static_assert(sizeof(ev_io) <= sizeof(union rpc_watcher) &&
 		       sizeof(ev_timer) <= sizeof(union rpc_watcher) &&
 		       sizeof(ev_periodic) <= sizeof(union rpc_watcher) &&
@@ -68,8 +68,8 @@ static void soon_unlink(struct rpc_soon *w)
 	w->prev = NULL;
 }
 
-/* Runs what is in the list now; what is added meanwhile waits for the next
- * turn. A mark at the end tells where to stop, as callbacks may stop any. */
+/* Runs the entries now in the list; those added by callbacks wait for the next
+ * turn. A mark shows where to stop, because callbacks may remove any entry. */
 static void on_prepare(struct ev_loop *ev, ev_prepare *w, int revents)
 {
 	struct rpc_loop *loop = w->data;
@@ -210,8 +210,9 @@ void rpc_timer_start(
 	w->loop = loop;
 	w->fire = fire;
 	w->arg = arg;
-	/* libev counts from the beginning of this turn, which may lie back. (Not ev_time() -
-	 * ev_now(): that is off by as much as the wall clock was set meanwhile.) */
+	/* libev counts from the beginning of this turn, which may be some time ago.
+	 * (Don't use ev_time() - ev_now(): that is wrong by any change of the wall clock
+	 * in between.) */
 	ev_now_update(loop->ev);
 	ev_timer_init(timer_of(w), on_timer, (double)ms / 1000, 0);
 	timer_of(w)->data = w;
@@ -237,8 +238,8 @@ static void on_signal(struct ev_loop *ev, ev_signal *signal_watcher, int revents
 	w->fire(w->arg);
 }
 
-/* Signals and asyncs are always there: ev_unref keeps them from holding the
- * loop. */
+/* Signals and asyncs are always active: ev_unref lets the loop end despite
+ * them. */
 void rpc_signal_start(
 	struct rpc_signal *w, struct rpc_loop *loop, int signum, void (*fire)(void *arg), void *arg)
 {

@@ -28,7 +28,7 @@ int rpc_net_same_host(const struct sockaddr_storage *a, const struct sockaddr_st
 		return 0;
 	if (a->ss_family == AF_INET)
 		return a4->sin_addr.s_addr == b4->sin_addr.s_addr;
-	/* Whoever has a /64 has all of it. */
+	/* Whoever has one address of a /64 has all of it. */
 	return memcmp(&a6->sin6_addr, &b6->sin6_addr, 8) == 0;
 }
 

@@ -1,5 +1,5 @@
 /*
- * What dialling and listening share of sockets.
+ * Socket helpers for dialling and listening.
  */
 #ifndef FDUMP_RPC_NET_H
 #define FDUMP_RPC_NET_H
@@ -7,13 +7,14 @@
 #include <stddef.h>
 #include <sys/socket.h>
 
-/* Longest text of rpc_net_text, with its NUL. */
+/* The longest text of rpc_net_text, with its NUL. */
 #define RPC_ADDRESS_MAX 64
 
-/* "192.0.2.1:4711", "[2001:db8::1]:4711". */
+/* Writes "192.0.2.1:4711" or "[2001:db8::1]:4711"; "unknown" on failure. */
 void rpc_net_text(char text[RPC_ADDRESS_MAX], const struct sockaddr *address, socklen_t len);
 
-/* True if both are of the same host, whatever the port. */
+/* True if both have the same IPv4 address or the same IPv6 /64, whatever the
+ * port. */
 int rpc_net_same_host(const struct sockaddr_storage *a, const struct sockaddr_storage *b);
 
 /* Sends small frames at once, without waiting for more. */

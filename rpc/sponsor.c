@@ -1,5 +1,5 @@
-/* A table of who waits and who asks on the manager's side, two calls on the
- * other. */
+/* A table of waiting sponsors and asks on the manager's side; two calls on the
+ * other side. */
 #include "rpc/sponsor.h"
 
 #include <assert.h>
@@ -13,7 +13,7 @@
 #include "lib/seal.h"
 #include "rpc/call.h"
 
-/* Sponsors at once: they are people. */
+/* Sponsors at a time; they are people. */
 #define SPONSORS_MAX 64
 #define GRANT_MS     10000
 #define REASON_MAX   480
@@ -26,7 +26,7 @@ const struct cbormap_field rpc_sponsor_fields[] = {
 struct grant {
 	uint8_t hash[RPC_DIGEST_LEN];
 	char chain[RPC_CHAIN_MAX + 1];
-	char refused[REASON_MAX + 1]; /* why, if there is no chain */
+	char refused[REASON_MAX + 1]; /* the reason, if there is no chain */
 };
 const struct cbormap_field rpc_grant_fields[] = {
 	{CBORMAP_OF(struct grant, BYTES, hash), .need = true},
@@ -35,7 +35,7 @@ const struct cbormap_field rpc_grant_fields[] = {
 	{0},
 };
 
-/* What a sponsor is told: who has come. */
+/* The report to a sponsor: which machine has come. */
 struct request {
 	struct cbormap_blob csr;
 	uint8_t proof[RPC_DIGEST_LEN];
@@ -48,14 +48,14 @@ static const struct cbormap_field request_fields[] = {
 
 /* --- The manager's side --- */
 
-/* One token that is sponsored: first a call waits, then, when the machine has
- * come and the call was answered, an ask. */
+/* One sponsored token. First a call waits; when the machine has come, the call
+ * is answered and an ask waits. */
 struct place {
 	struct rpc_sponsors *sponsors;
 	struct place *next;
 	uint8_t hash[RPC_DIGEST_LEN];
-	struct rpc_call *call;      /* waits; NULL: it was answered */
-	struct rpc_enroll_ask *ask; /* NULL: has not come */
+	struct rpc_call *call;      /* waiting; NULL: it was answered */
+	struct rpc_enroll_ask *ask; /* NULL: has not come yet */
 };
 
 struct rpc_sponsors {
@@ -101,7 +101,7 @@ static void place_free(struct place *p)
 	free(p);
 }
 
-/* The waiting call is over, before a machine has come. */
+/* The waiting call ended before a machine came. */
 static void wait_done(void *arg, const struct err *err)
 {
 	struct place *p = arg;
@@ -210,7 +210,7 @@ void rpc_grant_serve(
 		if (err.code != ERR_NONE)
 			rpc_enroll_refuse(ask, &err);
 	}
-	/* To refuse is what a sponsor without a chain wanted. */
+	/* A sponsor that sends no chain wants the ask refused: for it that is a success. */
 	if (err.code != ERR_NONE && (ask == NULL || chain->has))
 		rpc_call_fail(call, &err);
 	else
@@ -226,9 +226,9 @@ struct rpc_sponsor {
 	struct rpc_token token;
 	struct rpc_identity id;
 	uint8_t hash[RPC_DIGEST_LEN];
-	bool granting;     /* the second call runs */
-	struct buf chain;  /* what is granted */
-	struct err result; /* of the first */
+	bool granting;     /* the second call is running */
+	struct buf chain;  /* to be granted */
+	struct err result; /* of the first call */
 	void (*done)(void *arg, const struct err *err);
 	void *arg;
 };

@@ -1,9 +1,8 @@
 /*
- * mbedTLS 2.28 and 3.6. The socket is read and written by our own functions,
- * so that no SIGPIPE comes and the end of the stream is told from an error.
- * Who the peer is gets decided in the verification callback, inside the
- * handshake: a peer that is refused gets an alert, and no byte of it is
- * parsed.
+ * For mbedTLS 2.28 and 3.6. Our own functions read and write the socket, so
+ * that there is no SIGPIPE and the end of the stream differs from an error. The
+ * verification callback decides about the peer's identity, inside the
+ * handshake: a refused peer gets an alert, and none of its bytes are parsed.
  */
 #include "rpc/tls.h"
 
@@ -43,21 +42,21 @@ struct rpc_tls {
 	int wants;
 	bool dialled, up, got_bytes;
 	enum rpc_role expect;
-	/* The record that is being read: see check_heads. */
+	/* The record being read: see check_heads. */
 	uint8_t head[5];
 	unsigned head_len;
 	size_t rest;
 	bool first_read;
 	size_t retry;            /* length of a write that must be repeated */
-	mbedtls_x509_time until; /* the peer's certificate */
+	mbedtls_x509_time until; /* of the peer's certificate */
 	struct rpc_identity peer;
-	struct rpc_issuer signer; /* what the certificate at depth 1 says; only in a handshake */
-	struct err *refused;      /* why the callback refused; only in a handshake */
+	struct rpc_issuer signer; /* from the certificate at depth 1; only during a handshake */
+	struct err *refused;      /* why the callback refused; only during a handshake */
 };
 
-/* ECDHE, ECDSA and AEAD only. The 128-bit suites stand first: what matters is
- * sealed with 256 bits before it comes here. mbedTLS's own AES-GCM is slower
- * than its ChaCha20-Poly1305. */
+/* ECDHE, ECDSA and AEAD only. The 128-bit suites come first, because important
+ * data are already sealed with 256 bits. mbedTLS's own AES-GCM is slower than
+ * its ChaCha20-Poly1305. */
 static const int suites[] = {
 	MBEDTLS_TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256,
 	MBEDTLS_TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384,
@@ -80,7 +79,8 @@ static int setup(mbedtls_ssl_config *ssl, struct rpc_tls_conf *conf, int endpoin
 
 	if (status != 0)
 		return rpc_x509_fail(err, ERR_FAILED, status, "TLS configuration");
-		/* 1.3 sets a key for each record, which rpc/gcm has not been measured with. */
+		/* TLS 1.3 sets a key for each record, which has not been measured with
+		 * rpc/gcm. */
 #if RPC_MBEDTLS3
 	mbedtls_ssl_conf_min_tls_version(ssl, MBEDTLS_SSL_VERSION_TLS1_2);
 	mbedtls_ssl_conf_max_tls_version(ssl, MBEDTLS_SSL_VERSION_TLS1_2);
@@ -176,8 +176,8 @@ const struct rpc_identity *rpc_tls_conf_self(const struct rpc_tls_conf *conf)
 	return &conf->self;
 }
 
-/* A CA that may sign for a peer: the root, or a manager's intermediate, and
- * that one not of a manager that is denied. */
+/* Checks that a CA may sign for a peer: it is the root, or a manager's
+ * intermediate whose manager is not denied. */
 static int check_signer(struct rpc_tls *tls, mbedtls_x509_crt *crt, struct err *err)
 {
 	const struct rpc_deny *deny = tls->conf->deny;
@@ -191,8 +191,8 @@ static int check_signer(struct rpc_tls *tls, mbedtls_x509_crt *crt, struct err *
 	return 0;
 }
 
-/* What the library has not checked: identity, who signed it, role, deny list,
- * and that the peer is not ourselves. */
+/* Checks what mbedTLS has not: identity, issuer, role, deny list, and that the
+ * peer is not ourselves. */
 static int check_peer(struct rpc_tls *tls, mbedtls_x509_crt *crt, struct err *err)
 {
 	const struct rpc_tls_conf *conf = tls->conf;
@@ -248,10 +248,10 @@ static int bio_send(void *arg, const unsigned char *bytes, size_t len)
 	return MBEDTLS_ERR_NET_SEND_FAILED;
 }
 
-/* mbedTLS takes records of TLS 1.0 to 1.2 alike while a handshake is not
- * encrypted, and TLS does not cover their version. Only a ClientHello may come
- * in a record that says 1.0 (RFC 8446, 5.1); all others must say 1.2, so that
- * a changed bit is never passed by. */
+/* While a handshake is not encrypted, mbedTLS accepts records of TLS 1.0 to 1.2
+ * alike, and TLS does not protect their version. Only a ClientHello may come in
+ * a record of version 1.0 (RFC 8446, 5.1); all others must have 1.2, so that a
+ * changed bit is always noticed. */
 static bool check_heads(struct rpc_tls *tls, const unsigned char *bytes, size_t len)
 {
 	while (len > 0) {
@@ -330,7 +330,7 @@ void rpc_tls_free(struct rpc_tls *tls)
 	free(tls);
 }
 
-/* 1 if the call has to be repeated when the socket is ready. */
+/* Returns 1 if the call must be repeated when the socket is ready. */
 static int would_block(struct rpc_tls *tls, int status)
 {
 	if (status == MBEDTLS_ERR_SSL_WANT_READ)
@@ -342,7 +342,8 @@ static int would_block(struct rpc_tls *tls, int status)
 	return 1;
 }
 
-/* Whether a peer that has hung up while this side still wrote has said before that it refuses. */
+/* True if the peer hung up while this side was writing, but sent an alert
+ * before. */
 static bool alert_waits(const struct rpc_tls *tls)
 {
 	uint8_t head[5];
@@ -401,7 +402,7 @@ int rpc_tls_handshake(struct rpc_tls *tls, struct err *err)
 	}
 	if (status != 0)
 		return fail(tls, status, err);
-	/* Belt and braces: REQUIRED has seen to it. */
+	/* Redundant: REQUIRED has already ensured this. */
 	if (tls->conf->kind != RPC_TLS_ENROLL_SERVER &&
 		(tls->peer.role == RPC_NOBODY || mbedtls_ssl_get_verify_result(&tls->ssl) != 0))
 		return err_set(err, ERR_DENIED, "the peer has not shown who it is");

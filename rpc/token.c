@@ -1,4 +1,4 @@
-/* Tokens as text and back, and what is derived from them. */
+/* Tokens as text and back, and the values derived from them. */
 #include "rpc/token.h"
 
 #include <assert.h>
@@ -17,10 +17,10 @@
 #define PREFIX    "fdump-token:"
 #define VERSION   "2:"
 #define TEXT_LEN  (RPC_TOKEN_MAX - 1 - (sizeof PREFIX VERSION - 1))
-#define CHECK_LEN 4 /* bytes of the checksum behind the map */
+#define CHECK_LEN 4 /* bytes in the checksum after the map */
 #define MAP_MAX   (TEXT_LEN / 4 * 3 - CHECK_LEN)
 
-/* A token as its map has it. */
+/* The form of a token in its map. */
 struct form {
 	struct rpc_token t;
 	char role[17];
@@ -73,7 +73,7 @@ static int check(const struct rpc_token *t, struct err *err)
 	return 0;
 }
 
-/* Of the map: the text is copied by hand at times. */
+/* The checksum of the map, because people sometimes copy the text by hand. */
 static void checksum(uint8_t sum[CHECK_LEN], const uint8_t *map, size_t len)
 {
 	uint8_t hash[HASH_LEN];
@@ -82,7 +82,7 @@ static void checksum(uint8_t sum[CHECK_LEN], const uint8_t *map, size_t len)
 	memcpy(sum, hash, CHECK_LEN);
 }
 
-/* base64url without padding: '-' and '_' for '+' and '/'. */
+/* base64url without padding: '-' and '_' instead of '+' and '/'. */
 static void to_url(char *text)
 {
 	text[strcspn(text, "=")] = 0;
@@ -117,7 +117,8 @@ int rpc_token_text(char text[RPC_TOKEN_MAX], const struct rpc_token *t, struct e
 	return ret;
 }
 
-/* The text behind the prefix to the map. Returns its length; 0: malformed, or another checksum. */
+/* Decodes the text after the prefix to the map. Returns its length; 0 if it is
+ * malformed or the checksum does not match. */
 static size_t decode(const char *text, size_t len, uint8_t mem[MAP_MAX + CHECK_LEN])
 {
 	uint8_t sum[CHECK_LEN];
@@ -173,7 +174,7 @@ int rpc_token_parse(struct rpc_token *token, const char *text, size_t len, struc
 				  "this token is mistyped or incomplete: copy all of it");
 }
 
-/* --- What is derived from it --- */
+/* --- Derived values --- */
 
 int rpc_token_ticket(uint8_t ticket[RPC_DIGEST_LEN], const struct rpc_token *token, struct err *err)
 {

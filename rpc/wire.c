@@ -1,5 +1,5 @@
 /*
- * Frame headers are checked against one table of kinds; the payloads of the
+ * Frame headers are checked against one table of kinds. The payloads of the
  * connection's own frames are read with lib/cbormap like all others.
  */
 #include "rpc/wire.h"
@@ -13,11 +13,11 @@
 #include "lib/esc.h"
 #include "lib/le.h"
 
-/* What each kind may carry. */
+/* The rules for each kind. */
 static const struct rule {
-	uint8_t flags;   /* that may be set */
-	uint8_t must;    /* of them, that must be */
-	bool id, method; /* not zero; else zero */
+	uint8_t flags;   /* flags that may be set */
+	uint8_t must;    /* flags that must be set */
+	bool id, method; /* true: must not be zero; false: must be zero */
 	uint32_t min_len, max_len;
 } rules[RPC_KINDS] = {
 	[RPC_HELLO] = {0, 0, false, false, 1, RPC_HELLO_MAX},
@@ -51,8 +51,8 @@ static int check_flags(const struct rpc_header *h, const struct rule *rule, stru
 
 	if ((h->flags & ~rule->flags) != 0 || (h->flags & rule->must) != rule->must)
 		return err_set(err, ERR_FORMAT, "frame of kind %u: flags 0x%x", h->kind, h->flags);
-	/* An error ends what it stands in: a reply has no blob then, a blob no
-	 * more frames; only the responder has a way to say one in a blob. */
+	/* An error ends the reply or blob that it is in: the reply has no blob, the blob
+	 * no more frames. Only the responder can send one in a blob. */
 	if (error && h->kind == RPC_REPLY && (h->flags & RPC_MORE))
 		return err_set(err, ERR_FORMAT, "REPLY: an error with a blob");
 	if (error && h->kind == RPC_BLOB && h->flags != (RPC_LAST | RPC_ERROR | RPC_RESPONSE))
@@ -162,7 +162,7 @@ size_t rpc_status_put(uint8_t *to, const struct err *status)
 	struct cbor_out out;
 
 	snprintf(s.code, sizeof s.code, "%s", err_name(status->code));
-	/* Cut here perhaps within a character, of which cbormap puts nothing. */
+	/* This may cut within a character; cbormap then omits its bytes. */
 	snprintf(s.message, sizeof s.message, "%.*s", RPC_TEXT_MAX, status->message);
 	cbor_out_init(&out, to, RPC_STATUS_MAX);
 	cbormap_put(&out, status_fields, &s);

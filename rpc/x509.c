@@ -1,5 +1,6 @@
-/* Shared by tls.c and ca.c; the differences between mbedTLS 2.28 and 3.6 in
- * loading are here. mbedTLS comes first: x509.h defines what 2.28 lacks. */
+/* Shared by tls.c and ca.c. The differences between mbedTLS 2.28 and 3.6 in
+ * loading are handled here. mbedTLS is included first, because x509.h defines
+ * what 2.28 lacks. */
 #include <mbedtls/version.h>
 #include <mbedtls/x509_crt.h>
 
@@ -125,7 +126,8 @@ int rpc_x509_check_pair(const void *cert, const void *key, const char *path, str
 				     path);
 }
 
-/* Copies the one value that a distinguished name has for an attribute. */
+/* Copies the value of an attribute that must occur exactly once in a
+ * distinguished name. */
 static int get_attribute(
 	char *to, size_t cap, const mbedtls_x509_name *dn, const char *oid, size_t oid_len)
 {
@@ -146,7 +148,7 @@ static int get_attribute(
 
 #define GET(to, dn, oid) get_attribute(to, sizeof(to), dn, oid, sizeof(oid) - 1)
 
-/* The subject of a CA, as rpc/identity.h has it. */
+/* Parses the subject of a CA, as described in rpc/identity.h. */
 static int get_issuer(struct rpc_issuer *issuer, const mbedtls_x509_name *dn, struct err *err)
 {
 	char kind[32];
@@ -171,7 +173,7 @@ static bool has_dns(const mbedtls_x509_crt *crt, const char *dns)
 	const mbedtls_x509_sequence *san = &crt->subject_alt_names;
 	size_t len = strlen(dns);
 
-	/* Exactly one name, and of kind dNSName. */
+	/* Exactly one name, of the type dNSName. */
 	return san->next == NULL && san->buf.len == len &&
 	       (san->buf.tag & MBEDTLS_ASN1_TAG_VALUE_MASK) == 2 &&
 	       memcmp(san->buf.p, dns, len) == 0;

@@ -202,7 +202,7 @@ int agent_jobs_keep_stores(const struct agent_jobs *jobs, const char *path, stru
 
 	if (old == NULL)
 		return err_set(err, ERR_NOMEM, "out of memory");
-	/* If it can't be read it is written anew. */
+	/* If it can't be read it is rewritten. */
 	if (file_read(path, old, STORES_FILE_MAX - 1, &len, NULL, NULL) != 0)
 		old[0] = 0;
 	buf_init(&lines, STORES_FILE_MAX);

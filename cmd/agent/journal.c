@@ -168,7 +168,7 @@ static int take_head(
 	return 0;
 }
 
-/* ---- walking through the file ---- */
+/* ---- reading the file ------------ */
 
 struct walk {
 	int fd;
@@ -376,7 +376,7 @@ static int open_locked(const char *path, int flags, struct err *err)
 	return -1;
 }
 
-/* ---- what managers have acknowledged ---- */
+/* ---- acknowledgements ------------------- */
 
 static const struct cbormap_field one_fields[] = {
 	{.need = true, CBORMAP_OF(struct acked_one, NAME, name)},

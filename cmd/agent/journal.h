@@ -59,6 +59,7 @@ int agent_journal_open(const char *path, uint64_t max, struct agent_journal **jo
 	struct agent_journal_found *found, struct err *err);
 void agent_journal_close(struct agent_journal *journal);
 
+/* The journal's id, AGENT_JOURNAL_ID_LEN bytes. Borrowed. */
 const uint8_t *agent_journal_id(const struct agent_journal *journal);
 /* The number of the last record; 0 if there is none. */
 uint64_t agent_journal_last(const struct agent_journal *journal);
@@ -88,8 +89,8 @@ int agent_journal_read(struct agent_journal *journal, uint64_t number, void *mem
 
 /* The number up to which a manager has all records; 0 if it has none, or is unknown. */
 uint64_t agent_journal_acknowledged(const struct agent_journal *journal, const char *manager);
-/* Keeps such a number if it is larger than the one before. Returns 0, or -1 with err set: ERR_USAGE
- * (no record has this number), ERR_LIMIT (more than AGENT_MANAGERS_MAX managers). */
+/* Keeps such a number if it is larger than the previous one. Returns 0, or -1 with err set:
+ * ERR_USAGE (no record has this number), ERR_LIMIT (more than AGENT_MANAGERS_MAX managers). */
 int agent_journal_acknowledge(
 	struct agent_journal *journal, const char *manager, uint64_t number, struct err *err);
 /* The name of the i-th manager that acknowledged something; NULL if there are no more. Borrowed. */

@@ -344,7 +344,7 @@ void agent_managers_conf(struct agent_managers *m, struct rpc_tls_conf *conf)
 	manager_uplink_conf(m->uplink, conf);
 }
 
-/* --- life -------------------------------------------------------------------- */
+/* --- new and free ------------------------------------------------------------ */
 
 struct agent_managers *agent_managers_new(const struct agent_managers_opts *opts, struct err *err)
 {

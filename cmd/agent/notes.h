@@ -25,6 +25,7 @@ struct agent_notes {
 	void *added_ctx;
 };
 
+/* Writes a line to the log; cut at 1023 bytes. */
 void agent_notes_log(struct agent_notes *notes, enum agent_priority priority, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
 

@@ -33,8 +33,7 @@
 struct agent_run {
 	struct agent_runs *runs;
 	struct agent_run *next;
-	struct manager_record
-		record; /* the `ended` record, being filled; .job, .run and .slot are set */
+	struct manager_record record;       /* the `ended` record; .job, .run and .slot are set */
 	char text[MANAGER_NOTE_MAX + 1];    /* the problem to report; "": none */
 	char warning[MANAGER_NOTE_MAX + 1]; /* the first warning; "": none */
 	bool given; /* the problem is with a path that the job names, not with one below it */
@@ -48,7 +47,7 @@ struct agent_run {
 	bool skipping; /* inside a line that is too long */
 };
 
-/* --- what the child says ---------------------------------------------------- */
+/* --- the child's output ----------------------------------------------------- */
 
 static const char *text_of(const json_t *object, const char *key)
 {
@@ -181,7 +180,7 @@ static void take_bytes(struct agent_run *run, const char *bytes, size_t len)
 	}
 }
 
-/* --- its end ---------------------------------------------------------------- */
+/* --- the end of a run ------------------------------------------------------- */
 
 static enum manager_result result_of(const struct agent_run *run, int status)
 {
@@ -310,7 +309,7 @@ static void cancel_run(struct agent_run *run)
 	rpc_timer_start(&run->kill, run->runs->loop, CANCEL_SEC * 1000, on_kill, run);
 }
 
-/* --- its command line ------------------------------------------------------- */
+/* --- the command line ------------------------------------------------------- */
 
 /* A command line under construction. */
 struct args {
@@ -422,7 +421,7 @@ static void free_argv(char **argv)
 	free(argv);
 }
 
-/* --- its start -------------------------------------------------------------- */
+/* --- starting a run --------------------------------------------------------- */
 
 /* In the child: only functions that are safe after fork in a process with threads. */
 static void become(char *const *argv, int out, pid_t parent)
@@ -513,7 +512,7 @@ out:
 	return ret;
 }
 
-/* --- all of them ------------------------------------------------------------ */
+/* --- the interface ---------------------------------------------------------- */
 
 void agent_runs_fini(struct agent_runs *s)
 {

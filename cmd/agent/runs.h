@@ -1,8 +1,8 @@
 /*
  * The runs in progress. Each is an `fdump backup` child process, whose JSON lines tell the outcome.
  * So a crash, or the memory that a run needs, stays in the child, and a backup always works in the
- * same way, whoever ordered it. A child does not outlive this process: the kernel sends it SIGTERM
- * when its parent ends.
+ * same way, no matter who ordered it. A child does not outlive this process: the kernel sends it
+ * SIGTERM when its parent ends.
  *
  * Each step is in the journal: `starting` before the child starts, `ended` when it has ended.
  *

@@ -300,7 +300,7 @@ static const struct rpc_method methods[] = {
 		NULL},
 };
 
-/* --- life -------------------------------------------------------------------- */
+/* --- new and free ------------------------------------------------------------ */
 
 static int open_journal(struct agent_service *s, struct err *err)
 {

@@ -38,6 +38,7 @@ struct agent_service_opts {
 
 /* Everything is borrowed. NULL with err set. */
 struct agent_service *agent_service_new(const struct agent_service_opts *opts, struct err *err);
+/* Sets a renewed certificate, for future connections. conf is borrowed. */
 void agent_service_conf(struct agent_service *service, struct rpc_tls_conf *conf);
 /* Starts no more runs, and cancels those in progress. idle: called once, when no run is left;
  * possibly before this returns. */

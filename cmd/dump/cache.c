@@ -145,7 +145,7 @@ static void give(struct dump_cache *c, struct dump_cached *e)
 	trim(c);
 }
 
-/* --- for all ---------------------------------------------------------------- */
+/* --- the interface ---------------------------------------------------------- */
 
 /* Opens the chunk, without the lock; others wait until it is open. */
 static void open_chunk(struct dump_cache *c, struct dump_cached *e, struct dump_taker *taker)

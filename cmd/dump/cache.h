@@ -36,6 +36,7 @@ void dump_cache_give(struct dump_cache *cache, struct dump_cached *cached, bool 
 
 /* For a chunk that has been taken and not yet given back. The content is borrowed. */
 const struct buf *dump_cached_content(const struct dump_cached *cached);
+/* Whether it is the chunk with this id. */
 bool dump_cached_is(const struct dump_cached *cached, const uint8_t *id);
 
 #endif

@@ -38,6 +38,7 @@ struct dump_run {
 			     STORE_WRAP_LEN]; /* the domain's wrapped secret, for the dump's record;
 						 label "fdump domain wrap" */
 };
+/* Makes the secrets and the wraps. Returns 0, or -1 with err set. */
 int dump_run_init(struct dump_run *run, const struct dump_domain *domain, struct err *err);
 void dump_run_wipe(struct dump_run *run);
 

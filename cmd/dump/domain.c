@@ -1,4 +1,4 @@
-/* A domain's secret, and what is derived from it. */
+/* Derives a domain's secret, and its subkeys. */
 #include "cmd/dump/domain.h"
 
 #include <stdlib.h>

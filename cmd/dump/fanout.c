@@ -60,7 +60,7 @@ struct dump_fanout {
 	struct copy copies[STORES_MAX];
 };
 
-/* --- leaving behind -------------------------------------------------------- */
+/* --- leaving stores behind ------------------------------------------------- */
 
 static void leave(struct dump_fanout *f, struct copy *copy, const struct err *why)
 {
@@ -105,7 +105,7 @@ static int any_left(struct dump_fanout *f, struct err *err)
 	return ret;
 }
 
-/* --- life ------------------------------------------------------------------ */
+/* --- new and free ---------------------------------------------------------- */
 
 static int prove(void *domain, const struct store_proof *proof, uint8_t public[SEAL_SIGN_LEN],
 	uint8_t signature[SEAL_SIG_LEN], struct err *err)
@@ -163,7 +163,7 @@ void dump_fanout_free(struct dump_fanout *f)
 	free(f);
 }
 
-/* --- all stores at the same time -------------------------------------------- */
+/* --- work with all stores in parallel --------------------------------------- */
 
 static size_t count_bits(uint32_t set)
 {
@@ -395,7 +395,7 @@ int dump_fanout_put(
 	return any_left(f, err);
 }
 
-/* --- the end --------------------------------------------------------------- */
+/* --- commit and catching up ------------------------------------------------ */
 
 static size_t count_acked(const struct dump_fanout *f)
 {

@@ -80,6 +80,7 @@ void dump_job_free(struct dump_job *job);
 /* Empties the job for its next use. */
 void dump_job_reset(struct dump_job *job);
 
+/* The array of plans, one for each plan of .batch; valid until one is added. */
 struct dump_plan *dump_job_plans(struct dump_job *job);
 
 /* Makes the manifest's items, in order, from the entries that were read into parts and from those

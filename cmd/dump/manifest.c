@@ -169,7 +169,7 @@ int dump_manifest_entry(struct dump_manifest *m, const char *path, size_t len,
 	return ends ? end_piece(m, err) : 0;
 }
 
-/* --- the end ------------------------------------------------------------- */
+/* --- finishing ----------------------------------------------------------- */
 
 /* A piece of the list ends with an id whose last bits are zero; this is how many bits. For each
  * run, the store keeps the pieces in which an id changed, and the dump's record has the id of every

@@ -26,8 +26,7 @@ struct err;
 enum dump_clock {
 	DUMP_CLOCK_RIGHT,
 	DUMP_CLOCK_AHEAD,  /* its time lies in the future */
-	DUMP_CLOCK_ASTRAY, /* its time contradicts the order of commits, or is before DUMP_TIME_MIN
-			    */
+	DUMP_CLOCK_ASTRAY, /* contradicts the order of commits, or is before DUMP_TIME_MIN */
 };
 
 struct dump_dated {

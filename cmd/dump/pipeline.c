@@ -522,7 +522,7 @@ static int emit(void *ctx, void *worker, void *job_, struct err *err)
 	return 0;
 }
 
-/* --- the whole ----------------------------------------------------------- */
+/* --- the backup ---------------------------------------------------------- */
 
 /* *zst is NULL at level 0. */
 static int make_zst(const struct backup *b, struct zst **zst, struct err *err)

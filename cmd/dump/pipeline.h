@@ -52,7 +52,8 @@ struct dump_pipeline_options {
 
 	/* An entry is done; carried: it was not read again. May be NULL. */
 	void (*entry)(void *ctx, const char *path, size_t len, bool carried);
-	/* Something is wrong with a path: it is not in the dump, or its status tells. */
+	/* Something is wrong with a path: it is not in the dump, or its status says what is
+	 * wrong. */
 	void (*problem)(void *ctx, const char *path, size_t len, const char *what);
 	/* This many more bytes (of content, read or carried over, and of the manifest) and entries
 	 * are done. May be NULL. */

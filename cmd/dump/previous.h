@@ -62,6 +62,7 @@ void dump_previous_piece(struct dump_previous_out *out, const void *piece, size_
  * err set (it could not be written) and the previous copy stays. */
 int dump_previous_commit(
 	struct dump_previous_out *out, const uint8_t dump[STORE_DUMP_ID], struct err *err);
+/* Frees it without putting it in place. NULL does nothing. */
 void dump_previous_drop(struct dump_previous_out *out);
 
 /* An entry of the copy. bytes: all of it as encoded, from HEAD to TAIL; head: its HEAD, decoded. */

@@ -81,13 +81,13 @@ struct dump_replay {
 	/* Plans made in advance, in a ring, and the ids of the chunks that the new ones name. */
 	struct buf plans[AHEAD], ids;
 	size_t first, count;
-	int ended; /* what the next make_plan would return: 1, or -1 with .why set */
+	int ended; /* result of the next make_plan: 1, or -1 with .why set */
 	struct err why;
 	size_t entries; /* that begin in this plan */
 	bool clean;     /* the current piece began with an entry, and none in it had a bad status */
 	bool open, skipping;        /* inside an entry; the entry is not wanted */
 	uint8_t last[STORE_ID_LEN]; /* the chunk that was named last */
-	struct buf ways;            /* struct way, each inside the one before */
+	struct buf ways;            /* struct way, from the outermost to the innermost */
 	struct buf ways_path;       /* path of the innermost one */
 	bool in_way;                /* inside the entry of the innermost one */
 	/* The manifest is read elsewhere for an heir's content; home: where to return to. */
@@ -638,7 +638,7 @@ static void take_back(void *ctx, struct pack_load *load)
 	load->lender = NULL;
 }
 
-/* --- the whole ----------------------------------------------------------- */
+/* --- new and free -------------------------------------------------------- */
 
 void dump_replay_free(struct dump_replay *r)
 {

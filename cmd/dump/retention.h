@@ -41,8 +41,7 @@ struct dump_rules {
 /* One dump of a sequence with the same agent and name. */
 struct dump_candidate {
 	int64_t time;    /* of its commit; seconds since 1970 */
-	bool incomplete; /* entries changed or could not be read, or there are far fewer than before
-			  */
+	bool incomplete; /* entries changed or could not be read, or are far fewer than before */
 	const char *undated; /* why its time is not believed; NULL if it is believed */
 	bool keep;           /* result: keep it */
 	char reason[224];    /* result: "daily 3, monthly 1", "incomplete daily 2", or "" */

@@ -97,7 +97,7 @@ const struct store_dump *dump_source_dump(const struct dump_source *s)
 	return &s->dump;
 }
 
-/* --- stores that die ------------------------------------------------------ */
+/* --- unreachable stores --------------------------------------------------- */
 
 static bool is_lost(struct dump_source *s, size_t i)
 {
@@ -127,7 +127,7 @@ uint32_t dump_source_lost(const struct dump_source *s)
 	return s->lost;
 }
 
-/* --- all stores at the same time -------------------------------------------- */
+/* --- asking all stores in parallel ------------------------------------------ */
 
 /* A question to one store, in parallel to the others. */
 struct side {

@@ -76,6 +76,7 @@ const struct store_dump *dump_source_dump(const struct dump_source *source);
  * reads the ids of its manifest's pieces. Returns 0, or -1 with err set: ERR_DENIED, ERR_DAMAGE. */
 int dump_source_unlock(struct dump_source *source, struct err *err);
 
+/* Gets chunks for one thread. NULL with err set: out of memory. */
 struct dump_taker *dump_taker_new(struct dump_source *source, struct err *err);
 void dump_taker_free(struct dump_taker *taker);
 

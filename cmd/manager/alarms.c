@@ -1,8 +1,8 @@
 /*
- * What is told without being asked. Every minute all that can be wrong is looked at: a change for
- * the worse, or for the better again, is told once, also across a restart. A manager that is not
- * the first one of the configuration waits ten minutes, for the first one to do it. The metrics are
- * a file for Prometheus's node exporter, or whatever reads that.
+ * Alarms and metrics. Every minute everything that can be wrong is checked. A change for the worse,
+ * or back to normal, is reported once, even across a restart. A manager that is not the first in
+ * the configuration waits ten minutes, so that the first one can report it. The metrics are a file
+ * for Prometheus's node exporter and similar programs.
  */
 #include <inttypes.h>
 #include <stdlib.h>
@@ -15,10 +15,10 @@
 
 #define LOOK_MS  60000
 #define FIRST_MS 500 /* after the start */
-#define WAIT_SEC 600 /* of a manager that is not the first */
-#define TOLD_MAX 20  /* at a look; the rest with the next one */
+#define WAIT_SEC 600 /* for a manager that is not the first */
+#define TOLD_MAX 20  /* reports in one check; the rest follow in the next ones */
 
-/* Returns whether it was told. *left: how many may be told still. */
+/* Returns whether it was reported. *left: how many more may be. */
 static bool tell(
 	struct manager_service *s, const struct manager_alarm_row *row, bool raised, unsigned *left)
 {
@@ -29,7 +29,7 @@ static bool tell(
 	return true;
 }
 
-/* Compares a trouble with what is kept of it. kept, found: NULL if there is none. */
+/* Compares a trouble with the stored alarm. kept, found: NULL if there is none. */
 static int look_at(struct manager_service *s, const struct manager_alarm_row *kept,
 	const struct manager_trouble *found, unsigned *left, struct err *err)
 {

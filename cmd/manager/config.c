@@ -1,6 +1,6 @@
 /*
- * Sections of text become structs, by tables of their keys: what a value can be, and the member
- * that it goes to. One table has the keys that jobs, agents and defaults share.
+ * Sections of text are turned into structs. Tables of their keys tell the type of a value and the
+ * member that it goes to. One table has the keys that jobs, agents and defaults share.
  */
 #include "cmd/manager/config.h"
 
@@ -21,7 +21,7 @@
 #include "lib/size.h"
 #include "lib/tz.h"
 
-/* What the checks of one file work with. */
+/* The state of reading a configuration. */
 struct check {
 	struct manager_config *config;
 	const struct manager_section *section;
@@ -45,7 +45,7 @@ static void wrong_at(struct check *check, const char *file, unsigned line, const
 	check->problem(check->ctx, file, line, text);
 }
 
-/* A value's text, for messages. */
+/* A value as text for messages. */
 #define SHOWN 128
 static const char *shown(char text[SHOWN], const char *value)
 {
@@ -53,7 +53,7 @@ static const char *shown(char text[SHOWN], const char *value)
 	return text;
 }
 
-/* Of a key of the section. */
+/* Reports a problem with a key of the current section. */
 static void wrong(struct check *check, const struct manager_key *key, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
 
@@ -68,8 +68,8 @@ static void wrong(struct check *check, const struct manager_key *key, const char
 	wrong_at(check, check->section->file, key->line, "%s: %s", key->name, text);
 }
 
-/* Row i, column j: whether glob[i..] and name[j..] can be the same text. Two rows
- * are enough, from the end. */
+/* row[j] of row i: whether some text matches both glob[i..] and name[j..]. Computed from the end;
+ * two rows are enough. */
 bool manager_glob_match(const char *glob, const char *name)
 {
 	bool rows[2][NAME_LEN_MAX + 2];
@@ -105,7 +105,7 @@ const struct tz *manager_config_zone(const struct manager_config *config, const 
 	return NULL;
 }
 
-/* The zone, loaded now if it was not before. NULL with err set. */
+/* Finds a time zone, and loads it if necessary. NULL with err set. */
 static const struct tz *load_zone(struct manager_config *config, const char *name, struct err *err)
 {
 	const struct tz *known = manager_config_zone(config, name);
@@ -127,12 +127,12 @@ static const struct tz *load_zone(struct manager_config *config, const char *nam
 	return tz;
 }
 
-/* What a value can be. `take` reports what is wrong, and sets the member of a struct. */
+/* The type of a value. `take` sets a struct member, and reports a value that is wrong. */
 struct type {
 	void (*take)(struct check *check, const struct manager_key *key, void *to);
-	bool (*ok)(const char *value); /* of a text */
+	bool (*ok)(const char *value); /* for texts */
 	const char *what;
-	int64_t min, max; /* of a number; max: of values in a list */
+	int64_t min, max; /* for numbers; max: also how many values a list may have */
 };
 
 static void take_number(struct check *check, const struct manager_key *key, void *to)
@@ -184,7 +184,7 @@ static void take_text(struct check *check, const struct manager_key *key, void *
 		wrong(check, key, "'%s' is not %s", shown(text, key->values[0]), type->what);
 }
 
-/* None of them twice. */
+/* A list without duplicates. */
 static void take_list(struct check *check, const struct manager_key *key, void *to)
 {
 	const struct type *type = key->rule->type;
@@ -259,7 +259,7 @@ static bool is_glob(const char *text)
 
 	if (len == 0 || len > NAME_LEN_MAX)
 		return false;
-	for (i = 0; i <= len; i++) /* what a '*' stands for may make it a name */
+	for (i = 0; i <= len; i++) /* with some text in place of '*' it must be a name */
 		copy[i] = text[i] == '*' ? 'x' : text[i];
 	return name_ok(copy, len);
 }
@@ -269,7 +269,7 @@ static bool is_path(const char *value)
 	return value[0] == '/' && strlen(value) <= MANAGER_PATH_MAX;
 }
 
-/* HOST or HOST:PORT; a host that has colons stands in brackets. */
+/* HOST or HOST:PORT; a host with colons must be in brackets. */
 static bool is_address(const char *value)
 {
 	const char *port, *at;
@@ -362,7 +362,7 @@ static const struct manager_syntax_rule rules[] = {
 
 /* ---- sections ---- */
 
-/* The n-th element of an array of the configuration, zeroed; it grows by one. */
+/* Appends a zeroed element to an array of the configuration. NULL: out of memory. */
 static void *add(struct check *check, void *array, size_t *count, size_t size)
 {
 	void **pointer = array;
@@ -376,7 +376,7 @@ static void *add(struct check *check, void *array, size_t *count, size_t size)
 	return memset(grown + size * (*count)++, 0, size);
 }
 
-/* Begins a section that has a name. */
+/* Adds a section that has a name. */
 static struct manager_config_section *begin_section(
 	struct check *check, struct manager_config_section **sections, size_t *count)
 {
@@ -473,7 +473,7 @@ int manager_config_merge(const struct manager_config *config,
 				memcpy((char *)out + shared_keys[k].at - SAYS,
 					(const char *)parts[i] + shared_keys[k].at,
 					shared_keys[k].size);
-		/* Of recipients and `unencrypted` the later word counts. */
+		/* Of `recipients` and `unencrypted`, the one given last wins. */
 		if (says->unencrypted)
 			out->recipients = says->recipients;
 		else if (says->recipients.count > 0)
@@ -482,12 +482,12 @@ int manager_config_merge(const struct manager_config *config,
 			exclude.items[exclude.count++] = says->exclude.items[k];
 	}
 	out->exclude = exclude;
-	if (out->copies == 0) /* nobody said so: all, as fdump backup has it */
+	if (out->copies == 0) /* not given: all stores, as in fdump backup */
 		out->copies = (int64_t)out->stores.count;
 	return 0;
 }
 
-/* ---- what spans sections ---- */
+/* ---- checks across sections --- */
 
 static bool has_item(const struct manager_list *list, const char *item)
 {
@@ -499,7 +499,7 @@ static bool has_item(const struct manager_list *list, const char *item)
 	return false;
 }
 
-/* The stores that can be named: those of `defaults`, and those with a section. */
+/* Collects the stores that may be named: those in `defaults`, and those with a section. */
 static int collect_stores(struct manager_config *config)
 {
 	size_t i, n = config->defaults.says.stores.count + config->store_count;
@@ -530,8 +530,8 @@ static void check_stores(
 				kind, section->name, stores->items[i], stores->items[i]);
 }
 
-/* What a job says together with the defaults, and with an agent section that is for one of its
- * agents (NULL: none). Returns whether it is right. */
+/* Checks a job combined with the defaults and with an agent section that is for one of its agents
+ * (NULL: none). Returns whether it is valid. */
 static bool check_job(struct check *check, const struct manager_config_section *job,
 	const struct manager_config_section *agent)
 {
@@ -597,7 +597,7 @@ static void check_whole(struct check *check)
 
 /* ---- loading ---- */
 
-/* Reads one more text into the configuration. */
+/* Parses one more text into the configuration. */
 static void add_file(
 	struct check *check, const char *name, const char *text, size_t len, struct err *err)
 {
@@ -617,7 +617,7 @@ static void add_file(
 	}
 }
 
-/* Makes of the check's result what the interface returns. */
+/* Turns the result of reading into that of manager_config_load. */
 static int finish(struct check *check, struct manager_config **config, struct err *err)
 {
 	if (!check->no_memory)
@@ -669,7 +669,7 @@ static int by_name(const struct dirent **a, const struct dirent **b)
 	return strcmp((*a)->d_name, (*b)->d_name);
 }
 
-/* conf.d beside the file; it need not be there. */
+/* Loads conf.d next to the file; it need not exist. */
 static int load_folder(struct check *check, const char *path, char *mem, struct err *err)
 {
 	const char *slash = strrchr(path, '/');

@@ -1,6 +1,6 @@
 /*
- * Cuts the plan of one agent out of the configuration: which jobs are for it,
- * and what they say on it.
+ * Extracts the plan of one agent from the configuration: which jobs are for it, with which
+ * settings.
  */
 #include "cmd/manager/config.h"
 
@@ -49,7 +49,7 @@ static int no_memory(struct err *err)
 	return err_set(err, ERR_NOMEM, "plan: out of memory");
 }
 
-/* Puts a store into the plan's list, unless it is there. */
+/* Adds a store to the plan's list unless it is there. */
 static int add_store(struct manager_plan *plan, const struct manager_config *config,
 	const char *name, const struct manager_plan_store *known, size_t known_count,
 	struct err *err)

@@ -1,4 +1,4 @@
-/* One writing transaction is kept open from the first change to the commit. */
+/* One writing transaction stays open from the first change to the commit. */
 #include "cmd/manager/db.h"
 
 #include <assert.h>
@@ -18,7 +18,7 @@
 #define CHECK_LEN 8
 #define DROP_MAX  2000 /* entries that are removed at a time */
 
-/* The rows of a table. */
+/* The types of the rows. */
 static const struct {
 	const char *name;
 	const struct cbormap_field *fields;
@@ -47,8 +47,8 @@ union any_row {
 
 struct manager_db {
 	struct db *db;
-	struct db_txn *txn; /* the changes; NULL: none */
-	unsigned changes;   /* in it */
+	struct db_txn *txn; /* the changes; NULL if there are none */
+	unsigned changes;   /* how many there are in .txn */
 	struct buf value;
 	manager_db_damaged *damaged;
 	void *ctx;
@@ -115,7 +115,7 @@ void manager_db_words(struct manager_db_key *key, const char *first, const char 
 void manager_db_time(
 	struct manager_db_key *key, int64_t time, const char *word, const void *bytes, size_t len)
 {
-	/* Big-endian, and inverted: the order of the bytes is from the newest to the oldest. */
+	/* Big-endian and inverted, so that keys sort from the newest to the oldest. */
 	uint64_t at = ~((uint64_t)time ^ (UINT64_C(1) << 63));
 	uint8_t order[8];
 	int i;
@@ -141,7 +141,7 @@ static struct db_bytes key_bytes(const struct manager_db_key *key)
 
 /* --- rows ------------------------------------------------------------------ */
 
-/* Its place among those that are damaged; NULL: it is none of them. */
+/* Finds an entry among those known to be damaged; NULL: it is not there. */
 static struct manager_db_damage *find_damage(
 	struct manager_db *s, enum manager_table table, const struct manager_db_key *key)
 {
@@ -154,7 +154,7 @@ static struct manager_db_damage *find_damage(
 	return NULL;
 }
 
-/* Returns 0, or -1: damaged. */
+/* Returns 0, or -1 if the entry is damaged. */
 static int decode(struct manager_db *s, enum manager_table table, const struct manager_db_key *key,
 	const struct db_bytes *value, void *row)
 {
@@ -176,7 +176,7 @@ static int decode(struct manager_db *s, enum manager_table table, const struct m
 	return -1;
 }
 
-/* A transaction to read in: the one with the changes, if there are any. */
+/* Begins reading, in the transaction with the changes if there are any. */
 static int begin_read(struct manager_db *s, struct db_txn **txn, struct err *err)
 {
 	*txn = s->txn;
@@ -199,15 +199,15 @@ int manager_db_get(struct manager_db *s, enum manager_table table, const struct 
 	if (begin_read(s, &txn, err) != 0)
 		return -1;
 	ret = db_get(txn, table, key_bytes(key), &value, err);
-	/* One that is damaged is as one that is not there: it comes again, or is made again. */
+	/* A damaged entry counts as missing: it comes again, or is made again. */
 	if (ret == 0 && decode(s, table, key, &value, row) != 0)
 		ret = 1;
 	end_read(s, txn);
 	return ret;
 }
 
-/* Before an entry is written or removed. A transaction stays in memory: what is too much for one is
- * made durable early, which harms nobody. */
+/* Call this before an entry is written or removed. A transaction is held in memory, so a large one
+ * is committed early, which does no harm. */
 static int begin_change(struct manager_db *s, enum manager_table table,
 	const struct manager_db_key *key, struct err *err)
 {

@@ -1,13 +1,15 @@
 /*
- * A manager's state: what it knows beside its configuration, in a database of its own (lib/db).
+ * A manager's state: everything that it knows apart from its configuration, in a database of its
+ * own (lib/db).
  *
  *   manager_db_open -> _get, _put, _del, _each ... -> manager_db_commit -> ... -> _close
  *
- * Changes are gathered: they are seen at once by who reads here, and are durable when
- * manager_db_commit has returned 0. What a peer is to rely on is answered after that. One thread.
+ * Changes are collected in a transaction. They are visible here at once, and durable when
+ * manager_db_commit has returned 0 (a large transaction is committed earlier in part). Answer a
+ * peer that relies on a change only after that. One thread.
  *
- * All of it can be had again: hosts and their runs come back from the agents' journals; of tokens,
- * denials and the audit a copy is a matter of backup.
+ * Most of it can be restored: hosts and their runs come back from the agents' journals. Tokens,
+ * denials and the audit come back from a backup only.
  *
  *   table     key                                value (row.h)
  *   meta      a word                             bytes
@@ -20,8 +22,8 @@
  *   denied    host id                            manager_denied_row
  *   audit     time, counter (as runs)            manager_audit_row
  *
- * Each value begins with the XXH3 of its rest. An entry whose value does not agree is damaged: it
- * counts as missing, and is reported; of a denial the key alone still denies.
+ * Each value begins with the XXH3 of the rest. If it does not match, the entry is damaged: it
+ * counts as missing, and is reported. But a damaged denial still denies, as its key is enough.
  */
 #ifndef FDUMP_CMD_MANAGER_DB_H
 #define FDUMP_CMD_MANAGER_DB_H
@@ -54,25 +56,25 @@ struct manager_db_key {
 	size_t len;
 };
 
-/* Is called when an entry is found to be damaged; once, until it is written again. It must change
- * nothing here. */
+/* Called when an entry is found to be damaged; once, until the entry is written again. It must not
+ * change the database. */
 typedef void manager_db_damaged(
 	void *ctx, enum manager_table table, const struct manager_db_key *key);
 
-/* Opens the database in a folder, which is made if it is not there. NULL with err set. */
+/* Opens the database in a folder, which is created if necessary. NULL with err set. */
 struct manager_db *manager_db_open(
 	const char *path, manager_db_damaged *damaged, void *ctx, struct err *err);
-/* What was not committed is lost. NULL does nothing. */
+/* Changes that were not committed are lost. NULL does nothing. */
 void manager_db_close(struct manager_db *db);
 
-/* The key of two words; of a time (the newest first) and a word with some bytes; of bytes. */
+/* Make keys: of two words; of a time (sorted newest first), a word and some bytes; of bytes. */
 void manager_db_words(struct manager_db_key *key, const char *first, const char *second);
 void manager_db_time(
 	struct manager_db_key *key, int64_t time, const char *word, const void *bytes, size_t len);
 void manager_db_bytes(struct manager_db_key *key, const void *bytes, size_t len);
 
-/* Each returns 0; 1: there is none (_get, _del); -1 with err set. A blob in a row is lost with the
- * next call. */
+/* Each returns 0; 1 if there is no such entry (_get, _del); -1 with err set. A blob in a row is
+ * valid until the next call. */
 int manager_db_get(struct manager_db *db, enum manager_table table,
 	const struct manager_db_key *key, void *row, struct err *err);
 int manager_db_put(struct manager_db *db, enum manager_table table,
@@ -80,35 +82,34 @@ int manager_db_put(struct manager_db *db, enum manager_table table,
 int manager_db_del(struct manager_db *db, enum manager_table table,
 	const struct manager_db_key *key, struct err *err);
 
-/* Calls each for the rows whose key begins with prefix (NULL: all), in order, until it returns 1
- * (enough) or -1. It must change nothing here. Returns 0, or -1 with err set. */
+/* Calls `each` for the rows whose key begins with prefix (NULL: all rows), in order, until it
+ * returns 1 (stop) or -1. It must not change the database. Returns 0, or -1 with err set. */
 typedef int manager_db_row(void *ctx, const struct manager_db_key *key, const void *row);
 int manager_db_each(struct manager_db *db, enum manager_table table,
 	const struct manager_db_key *prefix, manager_db_row *each, void *ctx, struct err *err);
 
-/* Removes entries whose key is above this one, some thousands at most: call it again later. Returns
- * 0, or -1 with err set. */
+/* Removes entries whose key is greater than this one; a few thousand at a time, so call it again
+ * later. Returns 0, or -1 with err set. */
 int manager_db_drop_after(struct manager_db *db, enum manager_table table,
 	const struct manager_db_key *key, struct err *err);
 
-/* Looks at every entry, so that those which are damaged are known. Returns 0, or -1 with err set.
- */
+/* Checks every entry, so that all damaged ones are known. Returns 0, or -1 with err set. */
 int manager_db_check(struct manager_db *db, struct err *err);
-/* The entries that were found damaged, and were not written or removed since: *found, until the
- * next call. Returns how many, at most MANAGER_DAMAGED_MAX: of further ones only the call above
- * tells. */
+/* The entries that were found to be damaged and have not been written or removed since. *found is
+ * valid until the next call. Returns how many; at most MANAGER_DAMAGED_MAX are kept, but all are
+ * reported to the callback. */
 #define MANAGER_DAMAGED_MAX 256
 struct manager_db_damage {
 	enum manager_table table;
 	struct manager_db_key key;
 };
 size_t manager_db_damage(const struct manager_db *db, const struct manager_db_damage **found);
-/* "hosts" */
+/* The table's name: "hosts". */
 const char *manager_db_name(enum manager_table table);
 
 /* Whether there are changes that are not durable yet. */
 bool manager_db_changed(const struct manager_db *db);
-/* Makes them so. Returns 0, or -1 with err set: none of them is there. */
+/* Makes them durable. Returns 0, or -1 with err set: the changes since the last commit are lost. */
 int manager_db_commit(struct manager_db *db, struct err *err);
 
 #endif

@@ -1,4 +1,4 @@
-/* Tokens, who joins, who is denied. What is decided here is durable before it is answered. */
+/* Tokens, enrolment, denials. Every decision is durable before it is answered. */
 #include "cmd/manager/inner_service.h"
 
 #include <assert.h>
@@ -70,8 +70,8 @@ static int add_denied(void *ctx, const struct manager_db_key *key, const void *r
 	return buf_add(ctx, denied->host, RPC_HOST_LEN, NULL);
 }
 
-/* A damaged denial still denies: the key is the host id. Returns that of the next one after *at;
- * NULL: there is none. */
+/* Finds the next damaged denial after *at. It still denies, because its key is the host id. Returns
+ * the host id; NULL if there are no more. */
 static const uint8_t *next_damaged(struct manager_service *s, size_t *at)
 {
 	const struct manager_db_damage *found;
@@ -106,7 +106,7 @@ int manager_inner_load_denied(struct manager_service *s, struct err *err)
 	return ret;
 }
 
-/* The newest, in the order of their time. */
+/* The newest denials, sorted by time. */
 struct newest {
 	struct {
 		int64_t time;
@@ -152,7 +152,7 @@ size_t manager_inner_denied(struct manager_service *s, const char **text)
 	return newest.count;
 }
 
-/* With the next commit. */
+/* Writes a denial; durable with the next commit. */
 static int put_denied(struct manager_service *s, const char *role, const char *name,
 	const char *host, const char *by, struct err *err)
 {
@@ -179,7 +179,7 @@ void manager_inner_denied_changed(struct manager_service *s)
 
 /* --- tokens ---------------------------------------------------------------- */
 
-/* HOST:PORT where machines enrol. */
+/* HOST:PORT at which machines enrol. */
 static int enroll_address(
 	const struct manager_service *s, char to[MANAGER_HOST_PORT + 1], struct err *err)
 {
@@ -189,7 +189,7 @@ static int enroll_address(
 	return manager_inner_address(s, port, to, err);
 }
 
-/* What tokens of this manager vouch for. */
+/* Digest of the public keys that tokens of this manager vouch for. */
 static int recipients_digest(
 	const struct manager_service *s, uint8_t digest[RPC_DIGEST_LEN], struct err *err)
 {
@@ -199,7 +199,7 @@ static int recipients_digest(
 	return rpc_recipients_digest(digest, files, s->recipient_count, err);
 }
 
-/* A token of an agent or a store. */
+/* Makes a token for an agent or store. */
 static int make_token(struct manager_service *s, enum rpc_role role, const char *name,
 	struct rpc_token *token, struct err *err)
 {
@@ -220,7 +220,7 @@ static int make_token(struct manager_service *s, enum rpc_role role, const char 
 	return ret;
 }
 
-/* Whether a token may be made for this name: it is free, or its machine is to be replaced. */
+/* Checks that a token may be made for this name: it is free, or its machine is to be replaced. */
 static int check_free(struct manager_service *s, const char *role, const char *name, bool replace,
 	struct err *err)
 {
@@ -268,7 +268,7 @@ static void reply_made(struct manager_service *s, struct rpc_call *call, const c
 	rpc_call_reply(call, mem, cbor_out_len(&out), false);
 }
 
-/* The row of a token, by what is asked; its hash, and its text if it is made here. */
+/* Makes the row of the requested token; its hash; and its text if it is made here. */
 static int new_token(struct manager_service *s, const struct cbormap_value *v,
 	struct manager_token_row *row, uint8_t hash[RPC_DIGEST_LEN], char text[RPC_TOKEN_MAX],
 	struct err *err)
@@ -308,8 +308,9 @@ static int new_token(struct manager_service *s, const struct cbormap_value *v,
 	return 0;
 }
 
-/* The machine of this name, if there is one, is to be replaced: until then another one takes its
- * place as soon as it comes, with a certificate of whichever manager. With the next commit. */
+/* Allows the replacement of the machine of this name, if there is one: until `until`, another
+ * machine can take its place by saying hello, with a certificate from any manager. Durable with the
+ * next commit. */
 static int allow_other(struct manager_service *s, const char *role, const char *name, int64_t until,
 	struct err *err)
 {
@@ -322,7 +323,8 @@ static int allow_other(struct manager_service *s, const char *role, const char *
 	return manager_inner_put_host(s, &row, err);
 }
 
-/* Tokens that ended long ago are of no use even for a message. */
+/* Old tokens are removed, but only long after they expired: until then they are good for a clear
+ * message. */
 struct old {
 	int64_t before;
 	struct manager_db_key keys[64];
@@ -375,12 +377,12 @@ void manager_inner_token(void *ctx, struct rpc_call *call, const struct cbormap_
 		return;
 	}
 	reply_made(s, call, text[0] != 0 ? text : NULL);
-	/* Who was refused may be it. */
+	/* It may be for a machine that was refused. */
 	if (row.replace)
 		manager_inner_call_all(s);
 }
 
-/* What a token with `replace` is on the manager that makes it, on the others. */
+/* Allows a replacement on this manager, when another manager has made a token with `replace`. */
 void manager_inner_replace(void *ctx, struct rpc_call *call, const struct cbormap_value *values)
 {
 	const struct cbormap_value *valid = &values[MANAGER_REPLACE_VALID];
@@ -421,9 +423,9 @@ int manager_inner_deny_other(struct manager_service *s, const char *role, const 
 	return put_denied(s, role, name, row.host, s->self.name, err);
 }
 
-/* --- who joins ------------------------------------------------------------- */
+/* --- enrolment ------------------------------------------------------------- */
 
-/* Answers with the certificate, and what a new machine has to know. */
+/* Answers with the certificate and all that a new machine must know. */
 static void answer(struct manager_service *s, struct rpc_enroll_ask *ask,
 	const struct manager_token_row *token, const void *chain, size_t len, bool denied)
 {
@@ -457,8 +459,8 @@ static void answer(struct manager_service *s, struct rpc_enroll_ask *ask,
 	rpc_enroll_answer(ask, &result);
 }
 
-/* The token that was shown. Returns 0, or -1 with err set: it is not good, or who shows it would
- * not believe the answer. */
+/* Finds the token that was presented. Returns 0, or -1 with err set: it is not valid, or its holder
+ * would not accept the answer. */
 static int find_token(struct manager_service *s, const struct rpc_enroll_ask *ask,
 	struct manager_db_key *key, struct manager_token_row *row, struct err *err)
 {
@@ -479,8 +481,8 @@ static int find_token(struct manager_service *s, const struct rpc_enroll_ask *as
 		"one");
 }
 
-/* The token is used; the name is the new host's. Durable when it has returned 0. *denied: an old
- * one was. */
+/* Uses the token up, and gives its name to the new host. Durable when it returns 0. *denied:
+ * whether an old host was denied. */
 static int use_token(struct manager_service *s, const struct manager_db_key *token_key,
 	struct manager_token_row *token, const char *host, const char *address, bool *denied,
 	struct err *err)
@@ -504,7 +506,7 @@ static int use_token(struct manager_service *s, const struct manager_db_key *tok
 	return manager_inner_commit(s, err);
 }
 
-/* An agent or a store: this manager signs. */
+/* Enrols an agent or store; this manager signs its certificate. */
 static int enrol(struct manager_service *s, struct rpc_enroll_ask *ask,
 	const struct manager_db_key *key, struct manager_token_row *token, struct err *err)
 {
@@ -550,7 +552,7 @@ static void on_gone(void *arg, struct rpc_enroll_ask *ask)
 	rpc_sponsors_gone(((struct manager_service *)arg)->sponsors, ask);
 }
 
-/* A manager or an operator, whom the root has signed. */
+/* Enrols a manager or operator, whose certificate the root signed. */
 static int on_granted(
 	void *arg, struct rpc_enroll_ask *ask, const void *chain, size_t len, struct err *err)
 {
@@ -578,10 +580,10 @@ void manager_inner_grant(void *ctx, struct rpc_call *call, const struct cbormap_
 
 /* --- revocation ------------------------------------------------------------ */
 
-/* Whose a host id is, by the rows of hosts. */
+/* Finds the owner of a host id in the rows of hosts. */
 struct owner {
-	const char *host, *role, *name; /* the host id, and whose it should be */
-	struct manager_host_row other;  /* whose it is instead; no name: nobody else's */
+	const char *host, *role, *name; /* the host id, and its supposed owner */
+	struct manager_host_row other;  /* its other owner; no name: there is none */
 };
 
 static int find_other(void *ctx, const struct manager_db_key *key, const void *row)
@@ -597,9 +599,9 @@ static int find_other(void *ctx, const struct manager_db_key *key, const void *r
 	return 1;
 }
 
-/* The host id is denied, also if this manager has never heard of it: who asks may know more. host:
- * "": the one that is known by this name. Returns 0; 1: it is denied already, by
- * an entry that is not damaged; -1 with err set. */
+/* Denies a host id, even if this manager does not know it: the operator may know more. host: "":
+ * the host id known by this name. Returns 0; 1 if it is denied already, by an undamaged entry; -1
+ * with err set. */
 static int revoke(struct manager_service *s, const struct rpc_identity *who, const char *role,
 	const char *name, const char *host, struct err *err)
 {
@@ -629,7 +631,7 @@ static int revoke(struct manager_service *s, const struct rpc_identity *who, con
 	if (rpc_deny_has(&s->deny, owner.host) && damaged == NULL)
 		return 1;
 	manager_inner_audit(s, who, "%s %s is denied (host id %s)", role, name, owner.host);
-	if (got == 1) { /* it is listed from now on, so that it can be seen here */
+	if (got == 1) { /* list it from now on, so that it can be seen here */
 		row = manager_inner_new_host(role, name, host);
 		got = manager_inner_put_host(s, &row, err);
 	}

@@ -1,6 +1,7 @@
 /*
- * Hello: an agent or a store says who and how it is, and is told what it has to know. What is wrong
- * with it is an alarm: another machine under its name, one that is there twice, a clock, a plan.
+ * Hello: an agent or store reports its identity and state; the answer has everything that it must
+ * know. If something is wrong with it there is an alarm: another machine under its name, two
+ * machines with its files, a wrong clock, a different plan.
  */
 #include <stdio.h>
 #include <string.h>
@@ -11,9 +12,9 @@
 
 #define STORE_PORT_TEXT "7421"
 
-/* One machine that is there twice, since it started at different times: its files were copied. A
- * machine that is started again has a new start, and never the one before again; so it is sure when
- * the other one speaks again. Those that are connected are asked to, at once. */
+/* Detects two machines that use the same files. A machine that is restarted has a new boot id, and
+ * never one that it had before. So if the previous boot id is seen again, a second machine is
+ * alive. To find out at once, the other connections of this host are asked to say hello. */
 static void look_for_clone(struct manager_service *s, const struct manager_hello *h,
 	const struct manager_link *link, struct manager_host_row *row)
 {
@@ -59,21 +60,21 @@ static void look_at_agent(struct manager_service *s, const struct manager_hello 
 	}
 }
 
-/* HOST:PORT of a store: as it says, or :PORT at the address that it came from. */
+/* Sets HOST:PORT of a store: as it says, or :PORT at the address that it came from. */
 static void set_reach(struct manager_host_row *row, const char *says, const char *address)
 {
 	char host[RPC_HOST_PORT_MAX + 1], port[8], text[MANAGER_ADDRESS_MAX];
 	const char *end = strrchr(address, ':');
 	int from = end != NULL ? (int)(end - address) : 0;
 
-	/* It stands in lists of other machines: what is no address is none. */
+	/* This goes into lists on other machines, so anything that is not an address is ignored. */
 	snprintf(text, sizeof text, "%.*s%.200s", says[0] == ':' ? from : 0, address, says);
 	if (says[0] == 0 || rpc_address_split(text, host, port, STORE_PORT_TEXT, NULL) != 0)
 		snprintf(text, sizeof text, "%.*s:" STORE_PORT_TEXT, from, address);
 	strcpy(row->reach, text);
 }
 
-/* Returns 0, or -1 with err set: it is another store. *changed: agents are to know. */
+/* Returns 0, or -1 with err set: it is another store. *changed: agents must be told. */
 static int look_at_store(const struct manager_hello *h, const char *address,
 	struct manager_host_row *row, bool *changed, struct err *err)
 {
@@ -99,8 +100,9 @@ static int look_at_store(const struct manager_hello *h, const char *address,
 	return 0;
 }
 
-/* Managers don't call one another: another one is known by the machines that it has signed, so that
- * it can be listed and denied. Returns 0, or -1 with err set. */
+/* Managers don't call one another. This one learns of another one from the machines whose
+ * certificates it signed, so that the other one can be listed and denied. Returns 0, or -1 with err
+ * set. */
 static int keep_signer(struct manager_service *s, const struct rpc_issuer *issuer, struct err *err)
 {
 	struct manager_host_row row;
@@ -114,7 +116,7 @@ static int keep_signer(struct manager_service *s, const struct rpc_issuer *issue
 	ret = manager_inner_get_host(s, "manager", signer.name, &row, err);
 	if (ret < 0)
 		return -1;
-	/* A denied one may have been replaced. */
+	/* If the known one is denied it may have been replaced. */
 	if (ret == 0 && (strcmp(row.host, signer.host) == 0 || !rpc_deny_has(&s->deny, row.host)))
 		return 0;
 	if (manager_inner_find_host(s, &signer, &row, err) != 0)
@@ -122,7 +124,7 @@ static int keep_signer(struct manager_service *s, const struct rpc_issuer *issue
 	return manager_inner_put_host(s, &row, err);
 }
 
-/* What a hello says goes into the row. Returns 0, or -1 with err set. */
+/* Puts a hello into the row. Returns 0, or -1 with err set. */
 static int take_hello(struct manager_service *s, const struct manager_hello *h,
 	struct manager_link *link, struct manager_host_row *row, bool *changed, bool *replaced,
 	struct err *err)
@@ -162,7 +164,7 @@ static int take_hello(struct manager_service *s, const struct manager_hello *h,
 	return ret < 0 ? -1 : manager_inner_put_host(s, row, err);
 }
 
-/* Answers with *w, and the fleet's stores and managers. */
+/* Replies with *w, and the fleet's stores and managers. */
 static void reply_welcome(
 	struct manager_service *s, struct rpc_call *call, const struct manager_welcome *w)
 {
@@ -188,7 +190,7 @@ void manager_inner_fleet(void *ctx, struct rpc_call *call, const struct cbormap_
 	reply_welcome(ctx, call, &w);
 }
 
-/* One that is not the machine, or the store, that is known by its name. */
+/* Notes a machine or store that is not the one known by its name. */
 static void note_stranger(
 	struct manager_service *s, const struct manager_link *link, const struct err *why)
 {

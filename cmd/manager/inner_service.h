@@ -1,9 +1,14 @@
 /*
- * What the files of the service share: service.c (connections, the table of methods), peers.c (what
- * all the others use), hello.c (what agents and
- * stores say of themselves), reports.c (what agents report), enrolment.c (tokens, who joins, who is
- * denied), known.c (what is known of all machines and jobs), alarms.c (what is told without being
- * asked), operators.c (what operators ask).
+ * The shared declarations of the manager service's files:
+ *
+ *   service.c    connections, the table of methods
+ *   peers.c      functions that all other files use
+ *   hello.c      hellos of agents and stores
+ *   reports.c    reports of agents
+ *   enrolment.c  tokens, enrolment, denials
+ *   known.c      everything known about machines and jobs
+ *   alarms.c     alarms and metrics
+ *   operators.c  requests of operators
  */
 #ifndef FDUMP_CMD_MANAGER_INNER_SERVICE_H
 #define FDUMP_CMD_MANAGER_INNER_SERVICE_H
@@ -33,14 +38,14 @@ struct manager_link {
 	struct rpc_conn *conn;
 	bool hello; /* it has said hello */
 	struct manager_runnings runnings;
-	uint8_t digest[MANAGER_DIGEST_LEN]; /* of its plan, when it said hello */
+	uint8_t digest[MANAGER_DIGEST_LEN]; /* digest of the agent's plan at its last hello */
 };
 
 struct manager_report;
 
 struct manager_service {
 	struct manager_service_opts o;
-	char address[MANAGER_HOST_PORT + 1]; /* of this machine, as others dial it, with the port */
+	char address[MANAGER_HOST_PORT + 1]; /* HOST:PORT at which others dial this manager */
 	char key[PATH_MAX], cert[PATH_MAX], ca_cert[PATH_MAX];
 	struct rpc_identity self;
 	struct manager_config *config;
@@ -51,10 +56,10 @@ struct manager_service {
 	struct rpc_ca *ca;
 	struct rpc_deny deny;
 	struct manager_link *links;
-	/* Stores that have said who they are: their rows. */
+	/* Rows of the stores that have said hello. */
 	struct manager_host_row *stores;
 	size_t store_count;
-	struct manager_report *reports; /* that are not over, the oldest first */
+	struct manager_report *reports; /* not finished, oldest first */
 	unsigned placed;                /* how many of them have a place */
 	struct rpc_timer commit, tend, call, alarms;
 	/* Enrolment. */
@@ -65,8 +70,8 @@ struct manager_service {
 	size_t recipient_count;
 	uint64_t audits;
 	int64_t started;
-	int64_t expires; /* the own certificate */
-	bool new_damage; /* of the state: agents are to be asked for theirs */
+	int64_t expires; /* when the own certificate expires */
+	bool new_damage; /* new damage in the state: ask agents for their journals again */
 	bool ending;
 };
 
@@ -74,59 +79,60 @@ struct manager_service {
 
 void manager_inner_log(struct manager_service *service, enum manager_level level, const char *fmt,
 	...) __attribute__((format(printf, 3, 4)));
-/* Answers with a map and the bytes of buf as blob, which is taken over. */
+/* Replies with a map, and the bytes of buf as a blob; takes over buf. */
 void manager_inner_reply_blob(struct rpc_call *call, const void *map, size_t len, struct buf *buf);
 /* The same with a map {now, manager}. */
 void manager_inner_listing(struct manager_service *service, struct rpc_call *call, struct buf *buf);
-/* The connection that a call came by. */
+/* The connection of a call; NULL: it is ending. */
 struct manager_link *manager_inner_link(struct manager_service *service, struct rpc_call *call);
-/* A text of a call, "" if it is not there; as much as there is room for. */
+/* Copies a call's text, as much as fits; "" if it is absent. */
 void manager_inner_copy(char *to, size_t size, const struct cbormap_value *text);
-/* The row of a machine. Returns 0; 1: it is not known; -1 with err set. */
+/* Gets the row of a machine. Returns 0; 1 if it is not known; -1 with err set. */
 int manager_inner_get_host(struct manager_service *service, const char *role, const char *name,
 	struct manager_host_row *row, struct err *err);
-/* With the next commit. Returns 0, or -1 with err set. */
+/* Writes a row; durable with the next commit. Returns 0, or -1 with err set. */
 int manager_inner_put_host(
 	struct manager_service *service, const struct manager_host_row *row, struct err *err);
-/* A row for a machine that is known from now on. */
+/* Makes a row for a machine that becomes known now. */
 struct manager_host_row manager_inner_new_host(
 	const char *role, const char *name, const char *host);
-/* The row of a peer; one that is not known yet is begun. Returns 0, or -1 with err set: another
- * machine is known by this name. */
+/* Gets the row of a peer, or a new one if it is not known yet. Returns 0, or -1 with err set:
+ * ERR_DENIED if another machine is known by this name. */
 int manager_inner_find_host(struct manager_service *service, const struct rpc_identity *peer,
 	struct manager_host_row *row, struct err *err);
-/* Appends the plan of an agent, with its digest. Returns 0, or -1 with err set. */
+/* Appends an agent's plan to `plan`, and sets its digest. Returns 0, or -1 with err set. */
 int manager_inner_plan(struct manager_service *service, const char *agent, struct buf *plan,
 	uint8_t digest[MANAGER_DIGEST_LEN], struct err *err);
-/* The row of an agent or store that asks. Returns 0; -1: it is not the one that is known by this
- * name, or has not said hello, and the call was answered. */
+/* Gets the row of the agent or store that makes a call. Returns 0; -1 if another machine is known
+ * by its name, or it has not said hello: then the call was answered with an error. */
 int manager_inner_host(
 	struct manager_service *service, struct rpc_call *call, struct manager_host_row *row);
-/* The managers of the fleet: at most MANAGER_PEERS_MAX. Returns how many. */
+/* Lists the managers of the fleet, at most MANAGER_PEERS_MAX. Returns how many. */
 size_t manager_inner_peers(
 	struct manager_service *service, struct manager_peer peers[MANAGER_PEERS_MAX]);
-/* HOST:PORT of this machine, with one of its ports. Returns 0, or -1 with err set. */
+/* Writes HOST:PORT of this machine, with one of its ports. Returns 0, or -1 with err set:
+ * ERR_LIMIT. */
 int manager_inner_address(const struct manager_service *service, const char *port,
 	char to[MANAGER_HOST_PORT + 1], struct err *err);
-/* HOST:PORT of a store: as the configuration says, else as the store does. */
+/* HOST:PORT of a store: from the configuration, else as the store said. Borrowed. */
 const char *manager_inner_reach(
 	const struct manager_service *service, const struct manager_host_row *store);
-/* The fleet's stores, which borrow from their rows. Returns how many. */
+/* Lists the fleet's stores; the texts are borrowed from their rows. Returns how many. */
 size_t manager_inner_stores(const struct manager_service *service,
 	struct manager_plan_store stores[MANAGER_STORES_MAX]);
-/* Reads the rows of stores again. */
+/* Reads the stores' rows again. Returns 0, or -1 with err set. */
 int manager_inner_load_stores(struct manager_service *service, struct err *err);
-/* Has all agents and stores say hello again, soon: plans, stores, managers or denials have changed.
- */
+/* Asks all agents and stores to say hello again soon, as plans, stores, managers or denials have
+ * changed. */
 void manager_inner_call_all(struct manager_service *service);
-/* Says what was done, by whom, in the log and in the audit, with the next commit. */
+/* Writes an action and who did it to the log and to the audit; durable with the next commit. */
 void manager_inner_audit(struct manager_service *service, const struct rpc_identity *who,
 	const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 
 /* --- hello.c --- */
 
 void manager_inner_hello(void *ctx, struct rpc_call *call, const struct cbormap_value *values);
-/* Tells an operator the fleet's stores and managers. */
+/* Replies to an operator with the fleet's stores and managers. */
 void manager_inner_fleet(void *ctx, struct rpc_call *call, const struct cbormap_value *values);
 
 /* --- reports.c --- */
@@ -134,27 +140,31 @@ void manager_inner_fleet(void *ctx, struct rpc_call *call, const struct cbormap_
 void manager_inner_report(void *ctx, struct rpc_call *call, const struct cbormap_value *values);
 /* Makes changes durable within a few milliseconds. */
 void manager_inner_commit_soon(struct manager_service *service);
-/* At once; and answers the reports that waited for it. Returns 0, or -1 with err set. */
+/* Makes changes durable now, and answers the reports that waited for it. Returns 0, or -1 with err
+ * set. */
 int manager_inner_commit(struct manager_service *service, struct err *err);
 
 /* --- enrolment.c --- */
 
+/* Listens for machines that enrol. Returns 0, or -1 with err set. */
 int manager_inner_enrolment_start(struct manager_service *service, struct err *err);
 void manager_inner_enrolment_stop(struct manager_service *service);
+/* Reads recipients/. Returns 0, or -1 with err set and the old keys stay. */
 int manager_inner_load_recipients(struct manager_service *service, struct err *err);
-/* Who is denied, from the state into the list that TLS asks. */
+/* Loads the denied host ids from the state into the list that TLS checks. Returns 0, or -1 with err
+ * set. */
 int manager_inner_load_denied(struct manager_service *service, struct err *err);
-/* The host ids that are told in a welcome, the newest first. Returns how many; *text is good until
- * the next call. */
+/* Lists the denied host ids that go into a welcome, newest first (those of damaged entries last).
+ * Returns how many; *text is valid until the next call. */
 size_t manager_inner_denied(struct manager_service *service, const char **text);
 void manager_inner_token(void *ctx, struct rpc_call *call, const struct cbormap_value *values);
 void manager_inner_replace(void *ctx, struct rpc_call *call, const struct cbormap_value *values);
-/* If another machine than this one has the name, it is denied, with the next commit. Not a manager:
- * with it all machines would be denied that it has signed. Returns 0; 1: there is none, or it is
- * denied already; -1 with err set. */
+/* If another machine has this name, denies it; durable with the next commit. Managers are not
+ * denied in this way, because all machines whose certificates they signed would be denied, too.
+ * Returns 0; 1 if nobody had to be denied; -1 with err set. */
 int manager_inner_deny_other(struct manager_service *service, const char *role, const char *name,
 	const char *host, struct err *err);
-/* After the commit: who is denied is cut off, here at once. */
+/* After the commit of a denial: closes the connections of denied machines, and tells the others. */
 void manager_inner_denied_changed(struct manager_service *service);
 void manager_inner_revoke(void *ctx, struct rpc_call *call, const struct cbormap_value *values);
 void manager_inner_sponsor(void *ctx, struct rpc_call *call, const struct cbormap_value *values);
@@ -162,29 +172,29 @@ void manager_inner_grant(void *ctx, struct rpc_call *call, const struct cbormap_
 
 /* --- known.c --- */
 
-/* What is known now of machines and jobs, and what is wrong with them. */
+/* Everything that is known now about machines and jobs, and what is wrong with them. */
 struct manager_known {
 	struct manager_service *service;
 	struct buf host_rows, last_rows, status_rows, trouble_rows, alarm_rows, absent;
 	struct manager_facts facts;
-	char damaged[80]; /* for facts */
+	char damaged[80]; /* the text for facts.damaged */
 	const struct manager_trouble *troubles;
 	size_t trouble_count;
-	const struct manager_alarm_row *kept; /* as they are in the state, by their ids */
+	const struct manager_alarm_row *kept; /* the alarms in the state, sorted by id */
 	size_t kept_count;
 };
 
-/* Returns 0, or -1 with err set. To be ended by _forget in any case. */
+/* Collects it. Returns 0, or -1 with err set. Call _forget in any case. */
 int manager_inner_know(
 	struct manager_service *service, struct manager_known *known, struct err *err);
 void manager_inner_forget(struct manager_known *known);
-/* An alarm as it is kept; NULL: it is not. */
+/* An alarm in the state; NULL if it is not there. */
 const struct manager_alarm_row *manager_inner_kept(
 	const struct manager_known *known, const char *alarm);
 
 /* --- alarms.c --- */
 
-/* Looks at all that can be wrong, now and every minute. */
+/* Checks everything that can be wrong, now and every minute. */
 void manager_inner_alarms_start(struct manager_service *service);
 
 /* --- operators.c --- */

@@ -1,4 +1,5 @@
-/* What the state has of machines and jobs, as watch.h and trouble.h take it. */
+/* Collects everything that the state has of machines and jobs, in the form that watch.h and
+ * trouble.h need. */
 #include "cmd/manager/inner_service.h"
 
 #include <stdio.h>
@@ -8,7 +9,7 @@
 
 #include "cmd/manager/watch.h"
 
-#define KNOWN_MAX (4 * (size_t)MANAGER_LISTING_MAX) /* bytes of rows as structs, of each kind */
+#define KNOWN_MAX (4 * (size_t)MANAGER_LISTING_MAX) /* bytes of decoded rows, for each kind */
 
 static bool is_up(const struct manager_service *s, const struct manager_host_row *host)
 {
@@ -28,7 +29,7 @@ static int add_host(void *ctx, const struct manager_db_key *key, const void *row
 	(void)key;
 	if (rpc_deny_has(&k->service->deny, host.host))
 		return 0;
-	/* Nobody asks it of others, of whom there are many. */
+	/* Not needed for other roles, which are numerous. */
 	if (strcmp(host.role, "store") == 0)
 		host.up = is_up(k->service, &host);
 	return buf_add(&k->host_rows, &host, sizeof host, NULL);
@@ -46,7 +47,7 @@ static int add_alarm(void *ctx, const struct manager_db_key *key, const void *ro
 	return buf_add(ctx, row, sizeof(struct manager_alarm_row), NULL);
 }
 
-/* The stores that are named, but that nobody can reach. Returns 0, or -1. */
+/* Finds the stores that are named but have no known address. Returns 0, or -1: out of memory. */
 static int find_absent(struct manager_known *k)
 {
 	const struct manager_config *config = k->service->config;
@@ -69,7 +70,7 @@ static int find_absent(struct manager_known *k)
 	return 0;
 }
 
-/* The damaged entries of the database, and in which tables they are. */
+/* Counts the damaged entries of the database, and names their tables. */
 static void find_damage(struct manager_known *k)
 {
 	const struct manager_db_damage *found;
@@ -113,7 +114,7 @@ static int read_all(struct manager_known *k, struct err *err)
 	return 0;
 }
 
-/* How far the run of a job is; NULL: its agent has not told. */
+/* The progress of a job's run; NULL if its agent reported none. */
 static const struct manager_running *running_of(
 	const struct manager_service *s, const char *agent, const char *job)
 {
@@ -127,7 +128,7 @@ static const struct manager_running *running_of(
 	return running;
 }
 
-/* Adds to the rows of runs under way how far they are. */
+/* Adds the progress of runs to the rows. */
 static void add_running(struct manager_known *k)
 {
 	struct manager_status_row *status = (void *)k->status_rows.data;

@@ -1,4 +1,4 @@
-/* What operators ask: lists, and orders that are handed on to agents. */
+/* Requests of operators: lists, and orders, which are passed on to agents. */
 #include "cmd/manager/inner_service.h"
 
 #include <assert.h>
@@ -10,7 +10,7 @@
 #include "lib/cbor.h"
 #include "lib/mem.h"
 
-#define ORDER_MS 30000 /* until an agent has taken an order */
+#define ORDER_MS 30000 /* timeout for an agent to accept an order */
 
 static void answer(struct manager_service *s, struct rpc_call *call, struct buf *rows, int ret,
 	struct err *err)
@@ -30,7 +30,7 @@ static bool is_wanted(const struct cbormap_value *name, const char *is)
 	return !name->has || (strlen(is) == name->len && memcmp(is, name->bytes, name->len) == 0);
 }
 
-/* The job; NULL with err set: the configuration does not have it. */
+/* Finds the job. NULL with err set: it is not in the configuration. */
 static const struct manager_config_section *find_job(
 	const struct manager_config *config, const struct cbormap_value *name, struct err *err)
 {
@@ -169,8 +169,7 @@ static int list_run(void *ctx, const struct manager_db_key *key, const void *row
 	return --l->left == 0;
 }
 
-/* Where no run was found: whether there is such an agent, and such a job. Returns 0, or -1 with err
- * set. */
+/* If no run was found: checks that the agent and the job exist. Returns 0, or -1 with err set. */
 static int check_names(struct manager_service *s, const struct cbormap_value *agent,
 	const struct cbormap_value *job, struct err *err)
 {
@@ -208,12 +207,12 @@ void manager_inner_runs(void *ctx, struct rpc_call *call, const struct cbormap_v
 
 struct order {
 	struct manager_service *service;
-	struct rpc_call *call; /* the operator's; NULL: it is over */
+	struct rpc_call *call; /* the operator's; NULL: it has ended */
 	struct buf rows;
-	unsigned open; /* agents that have not answered, and one until all were asked */
+	unsigned open; /* agents still to answer; one more until all were asked */
 	bool failed;
 	struct err err;
-	/* Until then: what is asked. */
+	/* The request; valid only during that time. */
 	const struct cbormap_value *values;
 	const struct manager_config_section *job;
 };
@@ -223,7 +222,7 @@ struct part {
 	char agent[NAME_LEN_MAX + 1];
 	bool run; /* the order is to run the job */
 	uint8_t id[MANAGER_RUN_LEN];
-	struct err err; /* of its answer */
+	struct err err; /* from its answer */
 };
 
 static void order_end(struct order *o)
@@ -239,7 +238,7 @@ static void order_end(struct order *o)
 	free(o);
 }
 
-/* run: the one that began; NULL: none. */
+/* run: the run that was started; NULL: none. */
 static void put_outcome(
 	struct order *o, const char *agent, const char *error, const uint8_t run[MANAGER_RUN_LEN])
 {
@@ -281,7 +280,7 @@ static void order_gone(void *arg, const struct err *err)
 	o->call = NULL;
 }
 
-/* Hands the order to an agent. */
+/* Passes the order on to an agent. */
 static void start_part(struct order *o, struct manager_link *link)
 {
 	const struct cbormap_value *v = o->values;
@@ -318,7 +317,7 @@ static void start_part(struct order *o, struct manager_link *link)
 	o->open++;
 }
 
-/* Each agent that has the job is named in the answer, whether it is there or not. */
+/* Every agent that has the job is in the answer, even if it is not connected. */
 static int order_agent(void *ctx, const struct manager_db_key *key, const void *row)
 {
 	struct order *o = ctx;

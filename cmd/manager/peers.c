@@ -1,6 +1,6 @@
 /*
- * What the service's files share: its log, whom it talks to, hosts, stores, managers, plans, and
- * how it answers.
+ * Functions that the service's files share: log, connections, hosts, stores, managers, plans,
+ * replies.
  */
 #include <assert.h>
 #include <stdarg.h>
@@ -13,9 +13,9 @@
 #include "lib/cbor.h"
 #include "lib/mem.h"
 
-#define CALL_MS 250 /* until all are told of something: once for several changes */
+#define CALL_MS 250 /* before all are notified: once for several changes */
 
-/* --- small things ---------------------------------------------------------- */
+/* --- helpers --------------------------------------------------------------- */
 
 void manager_inner_log(struct manager_service *s, enum manager_level level, const char *fmt, ...)
 {
@@ -102,7 +102,7 @@ int manager_inner_find_host(struct manager_service *s, const struct rpc_identity
 
 	if (ret < 0)
 		return -1;
-	/* A name whose machine was denied, or is to be replaced, is free for another one. */
+	/* A name is free for another machine if its machine was denied or is to be replaced. */
 	if (ret == 1 || (strcmp(row->host, peer->host) != 0 &&
 				(rpc_deny_has(&s->deny, row->host) || row->replace > time(NULL))))
 		*row = manager_inner_new_host(role, peer->name, peer->host);
@@ -182,8 +182,7 @@ const char *manager_inner_reach(
 	return store->reach;
 }
 
-/* Whether the manager that is known by this name is denied: agents and stores are not told of it.
- */
+/* Whether the manager known by this name is denied; then agents and stores are not told of it. */
 static bool is_denied(struct manager_service *s, const char *manager)
 {
 	struct manager_host_row row;
@@ -253,7 +252,7 @@ static void call_all(void *arg)
 	struct manager_link *link;
 
 	for (link = s->links; link != NULL; link = link->next)
-		/* One that could not be told hears it with its next hello. */
+		/* If this fails, the next hello will bring the news. */
 		if (link->hello)
 			rpc_notify(link->conn, MANAGER_METHOD_PLAN_CHANGED, "\xa0", 1, NULL);
 }
@@ -264,7 +263,7 @@ void manager_inner_call_all(struct manager_service *s)
 		rpc_timer_start(&s->call, s->o.loop, CALL_MS, call_all, s);
 }
 
-/* Bytes that are sent as a blob. */
+/* Bytes to send as a blob. */
 struct sent {
 	struct buf bytes;
 	size_t at;

@@ -1,6 +1,6 @@
 /*
- * The plan's codec: by lib/cbormap's tables, both ways. Texts and lists are not within the structs,
- * so that they are put and taken here.
+ * Encodes and decodes plans by lib/cbormap's tables. Strings and lists are not inside the structs,
+ * so they are handled here.
  */
 #include "cmd/manager/plan.h"
 
@@ -17,8 +17,8 @@
 
 /* ---- tables ---- */
 
-/* Members of structs: a NAME or TEXT is a const char *, a LIST a struct manager_list, a UINT an
- * int64_t. The order is that of the keys' encodings. */
+/* Struct members by type: a NAME or TEXT is a const char *, a LIST is a struct manager_list, a UINT
+ * is an int64_t. The order is that of the keys' encodings. */
 static const struct cbormap_field name_item = {.type = CBORMAP_NAME};
 static const struct cbormap_field path_item = {
 	.type = CBORMAP_BYTES, .min = 1, .max = MANAGER_PATH_MAX};
@@ -116,7 +116,7 @@ static void put_value(struct cbor_out *out, const struct cbormap_field *f, const
 	}
 }
 
-/* What is not the default. */
+/* Writes the members that differ from the default. */
 static void put_fields(struct cbor_out *out, const struct cbormap_field *fields, const void *from,
 	const void *defaults)
 {
@@ -172,7 +172,7 @@ void manager_plan_digest(const void *bytes, size_t len, uint8_t digest[MANAGER_D
 
 /* ---- decoding ---- */
 
-/* Where the next text and the next item of a list go. */
+/* Where the next string, and the next item of a list, go. */
 struct room {
 	char *text;
 	const char **item;
@@ -274,7 +274,7 @@ static int get_store(struct manager_plan *plan, const struct cbormap_value *item
 	get_fields(store, store_fields, v, room, err);
 	store->has_key = v[STORE_KEY].has;
 	store->has_uid = v[STORE_UID].has;
-	/* The agent keeps it in a list of lines. */
+	/* The agent writes it into a file of lines, so it must be a proper address. */
 	if (store->address != NULL && rpc_address_split(store->address, host, port, "", err) != 0)
 		return err_prefix(err, "store %s", store->name);
 	for (i = 0; i + 1 < plan->store_count; i++)
@@ -295,7 +295,8 @@ static int get_plan(struct manager_plan *plan, const void *bytes, size_t len, st
 		return err_set(err, ERR_LIMIT, "longer than %u bytes", MANAGER_PLAN_MAX);
 	if (cbormap_get(v, plan_fields, bytes, len, err) != 0)
 		return -1;
-	/* Each text has a head of at least a byte in the plan, which is room for its NUL. */
+	/* In the encoded plan each text has a head of at least one byte, which leaves room for its
+	 * NUL. */
 	plan->texts = room.text = malloc(len);
 	plan->items = room.item = malloc(len * sizeof *plan->items);
 	plan->stores = calloc((size_t)v[PLAN_STORES].number + 1, sizeof *plan->stores);

@@ -1,18 +1,17 @@
 /*
- * A plan: what one agent has to do, cut out of the managers' configuration for
- * it alone. A value: managers make it (manager_config_plan), agents decode it,
- * check it against their own file, and schedule themselves by it (slots.h).
+ * A plan: the jobs of one agent, extracted from the managers' configuration. It is a value:
+ * managers make it (manager_config_plan); agents decode it, check it against their own
+ * configuration, and schedule themselves by it (slots.h).
  *
  *   manager:  struct with borrowed texts -> manager_plan_encode -> bytes, digest
  *   agent:    bytes -> manager_plan_decode -> use -> manager_plan_free
  *
- * Managers and agents include it; it depends on neither. Pure, thread-safe.
+ * Used by managers and agents; depends on neither. Pure, thread-safe.
  *
- * The bytes are CBOR, in the deterministic form of RFC 8949, 4.2.1: keys in
- * the order of their encodings, shortest heads, and no key whose value is the
- * default. So equal plans have equal bytes, and their SHA-256, the digest, says
- * whether two plans are the same. A key that is not known is ignored, unless
- * it begins with an upper-case letter: then the plan is refused.
+ * The bytes are CBOR in the deterministic form of RFC 8949, 4.2.1: keys in the order of their
+ * encodings, shortest heads, and no key whose value is the default. So equal plans have equal
+ * bytes, and their SHA-256, the digest, tells whether two plans are the same. An unknown key is
+ * ignored, unless it begins with an upper-case letter: then the plan is refused.
  *
  *   plan = { ? jobs: [1*256 job], agent: name, ? stores: [1*64 store] }
  *   job = {
@@ -23,9 +22,9 @@
  *     ? exclude-caches: true, ? one-file-system: true }
  *   store = { ? key: bytes .size 32, ? uid: bytes .size 16, name: name, ? address: text }
  *
- * copies: default 1, as are all times 0; level: default 2. A recipient is the
- * name of one that is pinned on the agent, or its fingerprint; none: all that
- * are pinned. after and before are names of hooks.
+ * Defaults: copies 1, level 2, all times 0. recipients: each is the name or the fingerprint of a
+ * public key that is pinned on the agent; default: all that are pinned. after, before: names of
+ * hooks.
  */
 #ifndef FDUMP_CMD_MANAGER_PLAN_H
 #define FDUMP_CMD_MANAGER_PLAN_H
@@ -43,10 +42,10 @@ struct err;
 #define MANAGER_STORES_MAX     64   /* in a plan */
 #define MANAGER_JOB_STORES_MAX 16   /* of a job */
 #define MANAGER_PATHS_MAX      1024 /* of a job; patterns likewise */
-#define MANAGER_PATH_MAX       4096 /* bytes of a path, of a pattern */
+#define MANAGER_PATH_MAX       4096 /* bytes of a path or pattern */
 #define MANAGER_RECIPIENTS_MAX 16
-#define MANAGER_TEXT_MAX       1000           /* bytes of a schedule, a zone, an address */
-#define MANAGER_SECONDS_MAX    (3660 * 86400) /* of any time in a plan: ten years */
+#define MANAGER_TEXT_MAX       1000           /* bytes of a schedule, zone or address */
+#define MANAGER_SECONDS_MAX    (3660 * 86400) /* ten years: limit for every time in a plan */
 #define MANAGER_LEVEL          2
 #define MANAGER_LEVEL_MAX      19
 #define MANAGER_UID_LEN        16
@@ -67,7 +66,7 @@ struct manager_plan_job {
 };
 
 struct manager_plan_store {
-	const char *name, *address; /* address NULL: as the agent's own list has it */
+	const char *name, *address; /* address NULL: use the one in the agent's own list */
 	bool has_uid, has_key;
 	uint8_t uid[MANAGER_UID_LEN], key[MANAGER_KEY_LEN];
 };
@@ -78,31 +77,31 @@ struct manager_plan {
 	size_t job_count;
 	struct manager_plan_store *stores;
 	size_t store_count;
-	/* Of a plan that was decoded: all its texts, and the items of its lists. */
+	/* Of a decoded plan: all its strings, and the items of its lists. */
 	char *texts;
 	const char **items;
 };
 
-/* Appends the plan's bytes to buf. The struct is within the limits above
- * (manager_config_plan sees to that). Returns 0, or -1 with err set: ERR_LIMIT
- * over MANAGER_PLAN_MAX, ERR_NOMEM. */
+/* Appends the plan's bytes to buf. The struct must be within the limits above, which
+ * manager_config_plan ensures. Returns 0, or -1 with err set: ERR_LIMIT (over MANAGER_PLAN_MAX),
+ * ERR_NOMEM. */
 int manager_plan_encode(const struct manager_plan *plan, struct buf *buf, struct err *err);
 
 /* SHA-256 of a plan's bytes. */
 void manager_plan_digest(const void *bytes, size_t len, uint8_t digest[MANAGER_DIGEST_LEN]);
 
-/* Reads a plan from bytes of outside, into memory of its own. What it accepts
- * is within the limits, its jobs and its stores have different names, schedules
- * are valid and come to pass, addresses are ones, and each store of a job is in the plan's list.
- * Not checked: whether this machine knows the zone (manager_slots_load does),
- * whether recipients and hooks exist. Returns 0, or -1 with err set (ERR_FORMAT,
- * ERR_LIMIT, ERR_UNSUPPORTED, ERR_NOMEM) and nothing to free. */
+/* Decodes a plan from untrusted bytes, into memory of its own. An accepted plan is within the
+ * limits; its jobs have different names, and so have its stores; schedules are valid and have at
+ * least one time; addresses are well-formed; and each job's stores are in the plan's list. Not
+ * checked: whether this machine knows the time zones (tz_load does that), and whether recipients
+ * and hooks exist. Returns 0, or -1 with err set (ERR_FORMAT, ERR_LIMIT, ERR_UNSUPPORTED,
+ * ERR_NOMEM) and nothing to free. */
 int manager_plan_decode(struct manager_plan *plan, const void *bytes, size_t len, struct err *err);
 
 /* Frees what manager_plan_decode made. */
 void manager_plan_free(struct manager_plan *plan);
 
-/* The job of that name, or NULL. */
+/* The job of this name, or NULL. */
 const struct manager_plan_job *manager_plan_job(const struct manager_plan *plan, const char *name);
 
 #endif

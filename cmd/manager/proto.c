@@ -191,13 +191,14 @@ int manager_hello_put(struct buf *buf, const struct manager_hello *h, struct err
 
 /* --- welcome --------------------------------------------------------------- */
 
-/* Bytes that are enough for a store, for a manager, and for all but these and the denied. */
+/* Upper bounds in bytes for a store, for a manager, and for everything except these and the denied
+ * hosts. */
 #define STORE_ROOM(s)                                                                              \
 	(64 + MANAGER_UID_LEN + MANAGER_KEY_LEN + strlen((s)->name) + strlen((s)->address))
 #define MANAGER_ROOM(m) (24 + strlen((m)->name) + strlen((m)->address))
 #define OTHER_ROOM      256
 
-/* Without any store a welcome has room. */
+/* A welcome without stores always fits. */
 _Static_assert(OTHER_ROOM + MANAGER_DENIED_MAX * RPC_HOST_LEN +
 			       MANAGER_PEERS_MAX * (24 + NAME_LEN_MAX + MANAGER_HOST_PORT) <=
 		       MANAGER_WELCOME_MAX,
@@ -271,7 +272,8 @@ int manager_welcome_get(struct manager_welcome *w, const void *bytes, size_t len
 	return 0;
 }
 
-/* The next item whose address, which is in it, is one: what is none would get into lists. */
+/* Gets the next item with a proper address (address: where it is stored). Others are skipped, so
+ * that they can't get into the peer's lists. */
 static bool next_item(struct cbormap_value *list, const struct cbormap_field *field, void *to,
 	const char *address)
 {

@@ -1,4 +1,4 @@
-/* The codec of what agents report, by lib/cbormap's tables. */
+/* Encodes and decodes reports by lib/cbormap's tables. */
 #include "cmd/manager/report.h"
 
 #include <assert.h>
@@ -72,14 +72,14 @@ static const struct cbormap_field stats_fields[] = {
 static const struct cbormap_field receipt_item = {
 	.type = CBORMAP_MAP, .sub = receipt_fields, .size = sizeof(struct manager_receipt)};
 
-/* A record with the words of its kind and result. What it does not have is zero, and not written.
- */
+/* A record with its kind and result as words. Members that it does not have are zero, and not
+ * written. */
 struct wire {
 	struct manager_record r;
 	char kind[33], result[33];
 };
 
-/* In the order of the keys' encodings. */
+/* Sorted by the keys' encodings. */
 static const struct cbormap_field record_fields[] = {
 	{CBORMAP_OF(struct manager_record, NAME, job)},
 	{CBORMAP_OF(struct manager_record, BYTES, run)},
@@ -131,7 +131,7 @@ static size_t find_word(const char *word, const char *const *words, size_t count
 	return 0;
 }
 
-/* Whether the record has what its kind needs. */
+/* Whether the record has everything that its kind needs. */
 static bool is_complete(const struct manager_record *record)
 {
 	bool has_job = record->job[0] != 0;

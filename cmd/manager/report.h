@@ -1,12 +1,11 @@
 /*
- * What agents report to managers: the records of their journals, step by step
- * through each run. Both sides include it; it depends on neither. Pure,
- * thread-safe, allocates nothing.
+ * What agents report to managers: the records of their journals, one for each step of a run. Used
+ * by both sides; depends on neither. Pure, thread-safe, allocates nothing.
  *
- * A report is a row of frames, as they stand in the journal's file:
+ * A report is a sequence of frames, as in the journal's file:
  *
- *    0  magic "FDJ1"      4  XXH3-64 of all that follows, little-endian
- *   12  length, LE        16  so many bytes: a record, CBOR
+ *    0  magic "FDJ1"      4  XXH3-64 of everything after it, little-endian
+ *   12  length, LE        16  this many bytes: a record, CBOR
  *
  *   record = { kind: text, time: int, number: uint,      number: from 1, rising
  *     ? job: name, ? run: bytes .size 16, ? slot: int, ? text: text,
@@ -20,16 +19,15 @@
  *   kind      has
  *   plan      digest                  the agent follows this plan from now on
  *   starting  run, job, slot          durable before the run's process starts
- *   ended     run, job, slot, result; dump with record, stats, receipts, text as there are
- *   held      job                     nothing runs until
+ *   ended     run, job, slot, result; dump with record, stats, receipts; text, if there is one
+ *   held      job                     no scheduled run is started until
  *   released  job
  *   clock     job                     the clock was set back: slots after `time` come
- *   alarm     text, ? job             text: the alarm's id, as "plan.refused"; then, of a plan,
- *                                     ": " and why
+ *   alarm     text, ? job             text: the alarm's id, such as "plan.refused"; if it is about
+ *                                     a plan, then ": " and the reason
  *
- * slot: the time at which the job was due; absent: a person ordered the run.
- * A key or kind that is not known is ignored, unless the key begins with an
- * upper-case letter: then the record is refused.
+ * slot: the time at which the job was due; absent if a person ordered the run. An unknown key or
+ * kind is ignored, unless the key begins with an upper-case letter: then the record is refused.
  */
 #ifndef FDUMP_CMD_MANAGER_REPORT_H
 #define FDUMP_CMD_MANAGER_REPORT_H
@@ -48,17 +46,17 @@ struct err;
 #define MANAGER_SIGNATURE_LEN 64
 #define MANAGER_RECEIPTS_MAX  MANAGER_JOB_STORES_MAX
 #define MANAGER_NOTE_MAX      480 /* bytes of a record's text */
-/* Texts of alarms. */
-#define MANAGER_SAYS_REFUSED   "plan.refused" /* a plan that the agent's own file forbids */
+/* Ids of alarms. */
+#define MANAGER_SAYS_REFUSED   "plan.refused" /* the agent's own configuration forbids the plan */
 #define MANAGER_SAYS_MALFORMED "plan.malformed"
-#define MANAGER_SAYS_CHANGED   "store.changed" /* of a job: a store with another key or uid */
-#define MANAGER_SAYS_OVERDUE   "agent.overdue" /* nothing succeeded for its warn_after */
+#define MANAGER_SAYS_CHANGED   "store.changed" /* of a job: a store has another key or uid */
+#define MANAGER_SAYS_OVERDUE   "agent.overdue" /* no run has succeeded for the agent's warn_after */
 #define MANAGER_FRAME_HEAD     16
-#define MANAGER_FRAME_MAX      (256u << 10) /* bytes of a frame, its head included */
+#define MANAGER_FRAME_MAX      (256u << 10) /* bytes of a frame, including its head */
 #define MANAGER_RECORD_MAX     8192         /* bytes of an encoded record */
 
 enum manager_kind {
-	MANAGER_OTHER, /* of a later version */
+	MANAGER_OTHER, /* a kind of a later version */
 	MANAGER_PLAN,
 	MANAGER_STARTING,
 	MANAGER_ENDED,
@@ -71,10 +69,10 @@ enum manager_kind {
 
 /* How a run ended. */
 enum manager_result {
-	MANAGER_NONE, /* it has not */
+	MANAGER_NONE, /* not ended */
 	MANAGER_OK,
 	MANAGER_PARTIAL, /* a dump, but some entries changed or could not be read */
-	MANAGER_COPIES,  /* a dump, but on fewer stores than asked */
+	MANAGER_COPIES,  /* a dump, but on fewer stores than required */
 	MANAGER_FAILED,  /* no dump */
 	MANAGER_LOST,    /* its process or the agent died */
 	MANAGER_CANCELLED,
@@ -92,49 +90,48 @@ struct manager_stats {
 	uint64_t entries, content, read, stored, problems, fewer_than;
 };
 
-/* Zeroed: what does not belong to the kind. */
+/* Members that its kind does not have are zero. */
 struct manager_record {
 	uint64_t number;
-	int64_t time; /* seconds since 1970, the agent's clock */
+	int64_t time; /* seconds since 1970, by the agent's clock */
 	enum manager_kind kind;
 	enum manager_result result;
 	char job[NAME_LEN_MAX + 1];      /* "": none */
 	uint8_t run[MANAGER_RUN_LEN];    /* random; zeros: none */
-	int64_t slot;                    /* 0: by order */
+	int64_t slot;                    /* 0: ordered by a person */
 	char text[MANAGER_NOTE_MAX + 1]; /* UTF-8; "": none */
 	uint8_t digest[MANAGER_DIGEST_LEN];
 	bool has_dump;
 	uint8_t dump[MANAGER_DUMP_LEN];
-	uint8_t record[MANAGER_DIGEST_LEN]; /* of the dump's record: what receipts sign */
+	uint8_t record[MANAGER_DIGEST_LEN]; /* digest of the dump's record, which receipts sign */
 	struct manager_stats stats;
 	struct manager_receipt receipts[MANAGER_RECEIPTS_MAX];
 	size_t receipt_count;
 };
 
-/* Whether an id or digest is none: all zeros. len: at least 1. */
+/* Whether an id or digest is absent, that is all zeros. len: at least 1. */
 bool manager_is_zero(const uint8_t *bytes, size_t len);
 
-/* "failed"; "none" for MANAGER_NONE. */
+/* The result's name: "failed"; "none" for MANAGER_NONE. */
 const char *manager_result_name(enum manager_result result);
-/* True if the run made a dump that a store keeps. */
+/* Whether a run with this result made a dump that a store keeps. */
 bool manager_result_kept(enum manager_result result);
 
-/* Writes the record's CBOR, at most MANAGER_RECORD_MAX bytes. Returns its length. */
+/* Encodes a record as CBOR, at most MANAGER_RECORD_MAX bytes. Returns its length. */
 size_t manager_record_encode(
 	const struct manager_record *record, uint8_t bytes[MANAGER_RECORD_MAX]);
 
-/* Reads one. Returns 0, or -1 with err set: ERR_FORMAT, ERR_LIMIT, ERR_UNSUPPORTED. */
+/* Decodes a record. Returns 0, or -1 with err set: ERR_FORMAT, ERR_LIMIT, ERR_UNSUPPORTED. */
 int manager_record_decode(
 	struct manager_record *record, const void *bytes, size_t len, struct err *err);
 
-/* Writes a frame's head for the payload that stands behind it in memory, at
- * frame + MANAGER_FRAME_HEAD. */
+/* Writes a frame's head. The payload is already in place, at frame + MANAGER_FRAME_HEAD. */
 void manager_frame_seal(uint8_t *frame, size_t payload_len);
 
-/* Finds the first whole frame. Returns true with *skipped, the bytes before it
- * that belong to none (damage, or a frame that was cut), and its payload; false
- * if there is none. A frame that begins in the last MANAGER_FRAME_MAX bytes may
- * go on behind them: the caller has them to the end, or brings more. */
+/* Finds the first whole frame. Returns true and sets its payload, and *skipped: the bytes before it
+ * that belong to no frame (damage, or a frame that was cut short). Returns false if there is none.
+ * A frame that begins in the last MANAGER_FRAME_MAX bytes may continue after them: pass the rest of
+ * the data, or call again with more. */
 bool manager_frame_find(const uint8_t *bytes, size_t len, size_t *skipped, const uint8_t **payload,
 	size_t *payload_len);
 

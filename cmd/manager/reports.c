@@ -1,6 +1,7 @@
 /*
- * What agents report: records of their journals become rows of runs and of last. Changes of several
- * reports are made durable together; a report is acknowledged after that.
+ * Reports of agents: the records of their journals become rows in the tables runs and last. The
+ * changes of several reports are made durable together, and the reports are acknowledged after
+ * that.
  */
 #include "cmd/manager/inner_service.h"
 
@@ -13,17 +14,17 @@
 #include "lib/esc.h"
 #include "lib/mem.h"
 
-#define REPORTS_MAX 16 /* at once */
+#define REPORTS_MAX 16 /* received at the same time */
 #define COMMIT_MS   10
-#define NEWS_SEC    86400 /* what is older is not logged: a new manager gets whole journals */
-#define LASTS_MAX   (2 * MANAGER_JOBS_MAX) /* of one agent: jobs come and go */
+#define NEWS_SEC    86400 /* older records are not logged, as a new manager gets whole journals */
+#define LASTS_MAX   (2 * MANAGER_JOBS_MAX) /* rows for one agent: jobs come and go */
 
 struct manager_report {
 	struct manager_service *service;
 	struct rpc_call *call;
 	struct manager_report *next;
-	bool placed;    /* it may be sent: REPORTS_MAX at a time */
-	bool committed; /* with the next commit; it is answered then */
+	bool placed;    /* it may be sent now: REPORTS_MAX at a time */
+	bool committed; /* it is in the next commit, and answered after it */
 	struct buf frames;
 	uint8_t journal[MANAGER_RUN_LEN];
 	uint64_t acked;
@@ -116,8 +117,8 @@ static int count_row(void *ctx, const struct manager_db_key *key, const void *ro
 	return 0;
 }
 
-/* The row of a job on an agent, a new one if there is none. Returns 0; 1: the agent has too many;
- * -1 with err set. */
+/* Gets the row of a job on an agent, or a new one. Returns 0; 1 if the agent has too many; -1 with
+ * err set. */
 static int get_last(struct manager_service *s, const char *agent, const char *job,
 	struct manager_db_key *key, struct manager_last_row *row, struct err *err)
 {
@@ -140,7 +141,7 @@ static int get_last(struct manager_service *s, const char *agent, const char *jo
 	return 0;
 }
 
-/* Appends the run to the table of runs. Written again, it is the same row. */
+/* Adds the run to the table of runs. If that is repeated the row is the same. */
 static int put_run(struct manager_service *s, const char *agent, const struct manager_record *rec,
 	int64_t started, const uint8_t *bytes, size_t len, struct err *err)
 {
@@ -190,7 +191,7 @@ static void take_ended(struct manager_last_row *row, const struct manager_record
 	row->fewer_than = rec->stats.fewer_than;
 }
 
-/* Whether the alarm has this id; why it was raised may come after it. */
+/* Whether the record is an alarm of this id; a reason may follow the id. */
 static bool says(const struct manager_record *rec, const char *id)
 {
 	size_t len = strlen(id);
@@ -199,7 +200,7 @@ static bool says(const struct manager_record *rec, const char *id)
 	       (rec->text[len] == 0 || strncmp(rec->text + len, ": ", 2) == 0);
 }
 
-/* What an agent reports by itself. Those that are of no job are kept with the agent. */
+/* Applies an alarm that the agent raised. Alarms without a job are stored with the agent. */
 static int take_alarm(struct manager_service *s, struct manager_host_row *host,
 	const struct manager_record *rec, bool is_news, struct err *err)
 {
@@ -224,7 +225,7 @@ static int take_alarm(struct manager_service *s, struct manager_host_row *host,
 			: manager_db_put(s->db, MANAGER_TABLE_LAST, &key, &row, err);
 }
 
-/* Returns 0, or -1 with err set: the state can't be written. */
+/* Applies a record. Returns 0, or -1 with err set: the state can't be written. */
 static int apply(struct manager_service *s, struct manager_host_row *host,
 	struct manager_record *rec, const uint8_t *bytes, size_t len, struct err *err)
 {
@@ -236,7 +237,7 @@ static int apply(struct manager_service *s, struct manager_host_row *host,
 	bool is_news = rec->time > now - NEWS_SEC;
 	int ret;
 
-	/* By a clock that is ahead a job would never be late. */
+	/* With a time in the future a job would never be late. */
 	rec->time = rec->time < now ? rec->time : now;
 	rec->slot = rec->slot < now ? rec->slot : now;
 	if (rec->kind == MANAGER_ALARM)
@@ -277,7 +278,7 @@ static int apply(struct manager_service *s, struct manager_host_row *host,
 	return manager_db_put(s->db, MANAGER_TABLE_LAST, &key, &row, err);
 }
 
-/* All records that are new here. Returns 0, or -1 with err set. */
+/* Applies all records that are new here. Returns 0, or -1 with err set. */
 static int apply_all(struct manager_report *r, struct manager_host_row *host, struct err *err)
 {
 	struct manager_service *s = r->service;
@@ -291,7 +292,8 @@ static int apply_all(struct manager_report *r, struct manager_host_row *host, st
 		at = payload + len;
 		why = (struct err){0};
 		if (manager_record_decode(&rec, payload, len, &why) != 0) {
-			/* It would come again for ever: the agent's later records count. */
+			/* It would be sent again forever. It is acknowledged together with later
+			 * records. */
 			manager_inner_log(s, MANAGER_WARNING, "%s: not understood: %s", host->name,
 				why.message);
 			continue;

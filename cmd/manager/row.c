@@ -1,4 +1,4 @@
-/* The tables of all rows. */
+/* The tables of fields for all rows. */
 #include "cmd/manager/row.h"
 
 #include <assert.h>

@@ -1,12 +1,12 @@
 /*
- * Rows: what a manager keeps in its state and tells operators: structs of plain data, each with a
- * table of its fields (lib/cbormap.h), by which it is written, read, and printed.
+ * Rows: what a manager keeps in its state and shows to operators. They are plain structs, each with
+ * a table of its fields (lib/cbormap.h), which is used to write, read and print it.
  *
  *   struct manager_run_row run = {...};
  *   manager_row_put(&buf, manager_run_fields, &run, err);
  *
- * A field that is zero, or an empty text, is left out, and so reads as zero again. Pure; texts and
- * bytes are within the struct, except for a CBORMAP_BLOB, which is borrowed.
+ * A field that is zero or an empty text is not written, and is read back as zero. Pure. Texts and
+ * bytes are in the struct itself, except a CBORMAP_BLOB, which is borrowed.
  */
 #ifndef FDUMP_CMD_MANAGER_ROW_H
 #define FDUMP_CMD_MANAGER_ROW_H
@@ -26,11 +26,11 @@ struct err;
 
 #define MANAGER_ROW_MAX 12000 /* bytes of an encoded row */
 
-/* Appends the row. Returns 0, or -1 with err set. */
+/* Appends the encoded row. Returns 0, or -1 with err set. */
 int manager_row_put(
 	struct buf *buf, const struct cbormap_field *fields, const void *row, struct err *err);
-/* Reads one row from the front of *bytes, and moves it and *len behind it. row is zeroed first.
- * Returns 0; 1: no byte is left; -1 with err set: ERR_FORMAT, ERR_UNSUPPORTED. */
+/* Reads a row from the start of *bytes, and advances *bytes and *len past it. Zeroes the row first.
+ * Returns 0; 1 if no byte is left; -1 with err set: ERR_FORMAT, ERR_UNSUPPORTED. */
 int manager_row_get(void *row, size_t row_size, const struct cbormap_field *fields,
 	const uint8_t **bytes, size_t *len, struct err *err);
 
@@ -40,37 +40,38 @@ int manager_row_get(void *row, size_t row_size, const struct cbormap_field *fiel
 #define MANAGER_ROLE_MAX    16
 #define MANAGER_WORD_MAX    24
 #define MANAGER_REASON_MAX  (MANAGER_NOTE_MAX + 160)
-#define MANAGER_ALARM_MAX   192 /* of an alarm's id */
+#define MANAGER_ALARM_MAX   192 /* bytes of an alarm's id */
 #define MANAGER_FAULT_MAX   200
 
-/* A machine that has joined, of any role. */
+/* A machine of any role that has joined. */
 struct manager_host_row {
 	char name[NAME_LEN_MAX + 1], role[MANAGER_ROLE_MAX], host[RPC_HOST_LEN + 1];
 	int64_t since, seen; /* first and last hello, or enrolment; seconds since 1970 */
 	char address[MANAGER_ADDRESS_MAX], version[72];
 	uint8_t boot[8], boot_before[8];
 	char address_before[MANAGER_ADDRESS_MAX]; /* of the machine that had boot_before */
-	int64_t cloned;  /* when boot_before was seen again: two machines have its files */
-	int64_t strange; /* when another one came under its name, */
+	int64_t cloned;  /* when boot_before was seen again: two machines use its files */
+	int64_t strange; /* when another machine came under its name, */
 	char stranger[MANAGER_REASON_MAX]; /* and why it was refused */
-	int64_t replace;   /* until then a new machine that comes under its name takes its place */
-	int64_t clock_off; /* seconds that its clock is ahead */
-	int64_t expires;   /* its certificate; 0: not known */
-	bool up, denied;   /* only told, not kept */
-	/* Of an agent. */
+	int64_t replace;   /* until this time another machine that comes under its name takes its
+			      place */
+	int64_t clock_off; /* seconds by which its clock is ahead */
+	int64_t expires;   /* when its certificate expires; 0: not known */
+	bool up, denied;   /* shown only, not stored */
+	/* Only agents. */
 	uint8_t journal[MANAGER_RUN_LEN];
-	uint64_t acked; /* the last record of that journal that is kept here */
+	uint64_t acked; /* the last record of that journal that this manager has */
 	char follows[NAME_LEN_MAX + 1];
-	uint8_t digest[MANAGER_DIGEST_LEN]; /* of the plan that it follows */
-	bool differs;                       /* that plan is another one here */
-	bool overdue;                       /* it says that nothing succeeded for long */
-	/* "plan.refused: WHY": it does not take a plan; "" */
+	uint8_t digest[MANAGER_DIGEST_LEN]; /* of the plan that it uses */
+	bool differs;                       /* this manager has a different plan for it */
+	bool overdue;                       /* it reported that nothing succeeded for long */
+	/* "plan.refused: WHY" while it refuses its plan, else "". */
 	char refused[MANAGER_REASON_MAX];
-	/* Of a store. */
+	/* Only stores. */
 	uint8_t uid[MANAGER_UID_LEN], key[MANAGER_KEY_LEN];
-	char reach[MANAGER_ADDRESS_MAX]; /* HOST:PORT that agents dial */
-	uint64_t size, used, free; /* bytes: of its disk, of its data, and that it may still take */
-	uint64_t damaged;          /* what the last scrub found, or is marked */
+	char reach[MANAGER_ADDRESS_MAX]; /* HOST:PORT for agents to dial */
+	uint64_t size, used, free; /* bytes of its disk, of its data, and that it may still use */
+	uint64_t damaged;          /* damage that the last scrub found, or that is marked */
 	char fault[MANAGER_FAULT_MAX + 1]; /* why its service has ended; "": it has not */
 };
 
@@ -84,9 +85,9 @@ struct manager_last_row {
 	int64_t kept_slot, kept_started, kept_ended;
 	uint64_t copies;
 	uint64_t entries, content; /* of the last dump */
-	uint64_t content_before;   /* of the one before */
+	uint64_t content_before;   /* of the dump before it */
 	uint64_t fewer_than;       /* entries of the last whole dump, if this one has far fewer */
-	bool changed;              /* another store answered by the name of one of the job's */
+	bool changed;              /* a store of the job had another identity */
 	char text[MANAGER_NOTE_MAX + 1];
 };
 
@@ -97,39 +98,39 @@ struct manager_run_row {
 	int64_t slot, started, ended;
 	uint64_t copies, entries, content, read, stored, problems;
 	char text[MANAGER_NOTE_MAX + 1];
-	struct cbormap_blob record; /* as the agent reported it, with its receipts; only kept */
+	struct cbormap_blob record; /* the agent's record, with its receipts; stored only */
 };
 
-/* A job on an agent, compared with what should be. */
+/* A job on an agent, and whether it is as it should be. */
 struct manager_status_row {
 	char agent[NAME_LEN_MAX + 1], job[NAME_LEN_MAX + 1], state[MANAGER_WORD_MAX];
 	char reason[MANAGER_REASON_MAX];
-	int64_t last, next, due,
-		kept;      /* slots around now; when a dump must be there; the last dump */
-	uint64_t severity; /* enum manager_state */
-	/* Of a run under way, as far as its agent has told. */
-	uint64_t bytes, entries, rate; /* been through; bytes a second */
-	uint64_t total;                /* bytes of the last dump: there will be about as many */
+	int64_t last, next, due, kept; /* the last slot and the next; when a dump is due at the
+					  latest; the last dump */
+	uint64_t severity;             /* enum manager_state */
+	/* The progress of a run, as reported by its agent. */
+	uint64_t bytes, entries, rate; /* done so far; bytes a second */
+	uint64_t total;                /* bytes of the last dump, as an estimate */
 };
 
-/* What is wrong with a machine, or a job on it (trouble.h). */
+/* Something wrong with a machine, or with a job on it (trouble.h). */
 struct manager_alarm_row {
-	char alarm[MANAGER_ALARM_MAX]; /* "agent/web1/job/system": the same on all managers */
+	char alarm[MANAGER_ALARM_MAX]; /* id, the same on all managers: "agent/web1/job/system" */
 	char kind[MANAGER_WORD_MAX], role[MANAGER_ROLE_MAX], name[NAME_LEN_MAX + 1],
-		job[NAME_LEN_MAX + 1]; /* "": not of a job */
+		job[NAME_LEN_MAX + 1]; /* "": not about a job */
 	char state[MANAGER_WORD_MAX];  /* for people: "late", "nearly full" */
 	char reason[MANAGER_REASON_MAX];
-	bool critical;               /* else a warning */
+	bool critical;               /* otherwise a warning */
 	int64_t since;               /* when this manager first saw it in this state */
-	int64_t kept;                /* of a job's state: its last dump */
-	char told[MANAGER_WORD_MAX]; /* the state that was told last; "": none. Only kept */
+	int64_t kept;                /* if it is about a job's state: the last dump */
+	char told[MANAGER_WORD_MAX]; /* the state that was reported last; "": none. Stored only */
 };
 
 struct manager_token_row {
 	char name[NAME_LEN_MAX + 1], role[MANAGER_ROLE_MAX];
-	int64_t until, used; /* seconds since 1970; used 0: not yet */
+	int64_t until, used; /* seconds since 1970; used 0: not used yet */
 	bool replace;
-	char host[RPC_HOST_LEN + 1]; /* of a manager or operator: as its sponsor chose it */
+	char host[RPC_HOST_LEN + 1]; /* of a manager or operator: chosen by its sponsor */
 };
 
 struct manager_denied_row {
@@ -143,10 +144,10 @@ struct manager_audit_row {
 	char who[NAME_LEN_MAX + 20], what[200];
 };
 
-/* What became of an order on one agent. */
+/* The outcome of an order on one agent. */
 struct manager_order_row {
-	char agent[NAME_LEN_MAX + 1], error[MANAGER_NOTE_MAX + 1]; /* "": it was taken */
-	uint8_t run[MANAGER_RUN_LEN];                              /* that it began; zeros: none */
+	char agent[NAME_LEN_MAX + 1], error[MANAGER_NOTE_MAX + 1]; /* "": accepted */
+	uint8_t run[MANAGER_RUN_LEN]; /* the run that was started; zeros: none */
 };
 
 extern const struct cbormap_field manager_host_fields[], manager_last_fields[],

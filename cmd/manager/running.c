@@ -7,9 +7,9 @@
 
 #include "lib/size.h"
 
-#define RATE_MS 500 /* between less the rate is not counted */
+#define RATE_MS 500 /* shortest interval for measuring the rate */
 
-/* The place of a job's run: its own, else a free one, else the one told of longest ago. */
+/* The place for a job's run: its own, else a free one, else the one without news for longest. */
 static struct manager_running *place_of(struct manager_runnings *r, const char *job)
 {
 	struct manager_running *best = &r->runs[0], *run;
@@ -31,7 +31,7 @@ void manager_running_take(struct manager_runnings *r, const char *job, uint64_t 
 	uint64_t rate;
 
 	assert(job[0] != 0 && strlen(job) <= NAME_LEN_MAX);
-	/* Another run, or one that has begun again. */
+	/* It is another run, or it has started over. */
 	if (strcmp(run->job, job) != 0 || bytes < run->bytes) {
 		*run = (struct manager_running){
 			.bytes = bytes, .entries = entries, .at_ms = now_ms, .from_bytes = bytes};

@@ -1,4 +1,5 @@
-/* Connections, the table of methods, own certificates; beginning and end. */
+/* Connections, the table of methods, the manager's own certificates; start and end of the
+ * service. */
 #include "cmd/manager/service.h"
 
 #include <errno.h>
@@ -18,8 +19,8 @@
 #include "rpc/tls.h"
 
 #define DEADLINE_MS 60000
-#define TEND_MS     3600000       /* between looks at the own certificates */
-#define KEEP_SEC    (400 * 86400) /* that runs and the audit are kept */
+#define TEND_MS     3600000       /* between checks of the own certificates */
+#define KEEP_SEC    (400 * 86400) /* how long runs and the audit are kept */
 
 static int join_path(char to[PATH_MAX], const char *dir, const char *name, struct err *err)
 {
@@ -30,7 +31,7 @@ static int join_path(char to[PATH_MAX], const char *dir, const char *name, struc
 
 /* --- links ----------------------------------------------------------------- */
 
-/* A person says no hello: when a certificate ends shows while it is used. */
+/* Operators don't say hello, so the expiry of their certificates is noted when they connect. */
 static void note_operator(struct manager_service *s, struct rpc_conn *conn)
 {
 	const struct rpc_identity *peer = rpc_conn_peer(conn);
@@ -180,7 +181,8 @@ static const struct rpc_method methods[] = {
 
 /* --- own certificates ------------------------------------------------------ */
 
-/* A certificate that this manager signs for itself, if it is due. Returns 1 if it was renewed. */
+/* Renews a certificate that this manager signs for itself, if it is due. Returns 1 if it was
+ * renewed, 0 if not, -1 with err set. */
 static int renew_own(struct manager_service *s, const char *key, const char *cert, struct err *err)
 {
 	struct rpc_cert_info info;
@@ -204,7 +206,7 @@ static int load_tls(struct manager_service *s, struct rpc_tls_conf **conf, struc
 	return *conf != NULL ? 0 : -1;
 }
 
-/* What is too old goes; a commit holds some of it. */
+/* Removes old entries, a limited number at a time. */
 static void drop_old(struct manager_service *s)
 {
 	struct manager_db_key key;
@@ -230,7 +232,8 @@ static void on_damaged(void *ctx, enum manager_table table, const struct manager
 	s->new_damage = true;
 }
 
-/* The agent that an entry is of: in runs its name is behind the time. NULL: of none. */
+/* The agent that an entry belongs to; NULL if none. In the key of a run its name comes after the
+ * time. */
 static const char *agent_of(const struct manager_db_damage *entry)
 {
 	size_t at = entry->table == MANAGER_TABLE_RUNS ? sizeof(uint64_t) : 0;
@@ -243,8 +246,8 @@ static const char *agent_of(const struct manager_db_damage *entry)
 	return name_ok(name, strlen(name)) ? name : NULL;
 }
 
-/* Looks at all entries. Agents are asked for their journals again, from which damaged entries of
- * theirs are written anew. */
+/* Checks all entries. If entries of an agent are damaged, the agent is asked for its journal again,
+ * and they are rewritten from it. */
 static void check_state(struct manager_service *s)
 {
 	const struct manager_db_damage *found;
@@ -269,7 +272,7 @@ static void check_state(struct manager_service *s)
 	s->new_damage = false;
 }
 
-/* Own certificates are renewed when they are due. */
+/* Renews the own certificates if they are due. */
 static void on_tend(void *arg)
 {
 	struct manager_service *s = arg;
@@ -284,7 +287,7 @@ static void on_tend(void *arg)
 	if (err.code == ERR_NONE && join_path(key, s->o.dir, "operator/key.pem", &err) == 0 &&
 		join_path(cert, s->o.dir, "operator/cert.pem", &err) == 0 &&
 		renew_own(s, key, cert, &err) < 0 && err.code == ERR_NOTFOUND)
-		err = (struct err){0}; /* there is none */
+		err = (struct err){0}; /* there is no local operator */
 	if (err.code != ERR_NONE)
 		manager_inner_log(s, MANAGER_ERROR, "certificates: %s", err.message);
 	check_state(s);
@@ -292,7 +295,7 @@ static void on_tend(void *arg)
 	rpc_timer_start(&s->tend, s->o.loop, TEND_MS, on_tend, s);
 }
 
-/* --- the whole ------------------------------------------------------------- */
+/* --- start and end --------------------------------------------------------- */
 
 static int open_all(struct manager_service *s, struct err *err)
 {
@@ -325,7 +328,7 @@ static int open_all(struct manager_service *s, struct err *err)
 
 static int listen_all(struct manager_service *s, struct err *err)
 {
-	/* Agents stay connected. */
+	/* High limits, since agents stay connected. */
 	static const struct rpc_listen_limits limits = {256, 64, 8192, 16};
 	struct rpc_listen_opts opts = {.conf = s->tls,
 		.service = &s->methods,
@@ -348,7 +351,7 @@ static int listen_all(struct manager_service *s, struct err *err)
 		s, s->o.address_port[0] != 0 ? s->o.address_port : port, s->address, err);
 }
 
-/* The local operator finds this manager by a file, whatever its port is. */
+/* Writes the file in which the local operator finds this manager's address and port. */
 static int tell_operator(struct manager_service *s, struct err *err)
 {
 	char path[PATH_MAX], text[PATH_MAX];
@@ -358,7 +361,7 @@ static int tell_operator(struct manager_service *s, struct err *err)
 	if (join_path(path, s->o.dir, "operator", err) != 0)
 		return -1;
 	if (stat(path, &st) != 0)
-		return 0; /* there is none */
+		return 0; /* there is no local operator */
 	if (host == NULL || strcmp(host, "::") == 0 || strcmp(host, "0.0.0.0") == 0)
 		host = "127.0.0.1";
 	if (join_path(path, s->o.dir, "operator/managers", err) != 0)

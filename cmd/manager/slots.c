@@ -1,4 +1,4 @@
-/* cron/'s times, moved by the jitter. */
+/* The times of cron/, moved by the jitter. */
 #include "cmd/manager/slots.h"
 
 #include <assert.h>

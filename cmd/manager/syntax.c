@@ -1,8 +1,8 @@
 /*
- * A parser by recursive descent, one token ahead. Titles and values stay in one copy of the text:
- * each is moved one byte to the left, over its quote or over the sign before it, so that there is
- * room for the NUL. After a mistake in the structure nothing more is read, since all that follows
- * would look wrong; other mistakes are reported one by one.
+ * A recursive-descent parser with one token of lookahead. Titles and values stay in one copy of the
+ * text: each is moved one byte to the left, over its quote or the sign before it, which makes room
+ * for the NUL. After an error in the structure parsing stops, since everything after it would look
+ * wrong; other errors are reported one by one.
  */
 #include "cmd/manager/syntax.h"
 
@@ -17,7 +17,7 @@
 #define BLANKS "\t\r\n "
 #define SIGNS  "{}(),="
 
-enum { END = 256, BROKEN, WORD, QUOTED, ADDS }; /* tokens; a sign is its own */
+enum { END = 256, BROKEN, WORD, QUOTED, ADDS }; /* tokens; a sign is its own token */
 
 struct parse {
 	const struct manager_syntax_rule *rules;
@@ -26,11 +26,11 @@ struct parse {
 	manager_problem *problem;
 	void *ctx;
 	bool wrong, no_memory;
-	char *at;      /* what is behind the next token, to the NUL */
-	unsigned line; /* there */
-	/* The next token; BROKEN: it was reported. */
+	char *at;      /* the text after the next token */
+	unsigned line; /* the line of .at */
+	/* The next token; BROKEN: an error that was reported. */
 	int token;
-	const char *text; /* of a WORD, of a QUOTED */
+	const char *text; /* if it is WORD or QUOTED */
 	unsigned token_line;
 };
 
@@ -49,12 +49,12 @@ static void problem(struct parse *p, unsigned line, const char *fmt, ...)
 	p->problem(p->ctx, p->file, line, text);
 }
 
-/* Makes room for one more element of an array that has so many. Returns false: no memory. */
+/* Makes room for one more element in an array of `count`. Returns false: out of memory. */
 static bool grow(struct parse *p, void *array, size_t count, size_t size)
 {
 	void **pointer = array, *grown;
 
-	if ((count & (count - 1)) != 0) /* it has room up to the next power of two */
+	if ((count & (count - 1)) != 0) /* there is room up to the next power of two */
 		return true;
 	grown = realloc(*pointer, (count == 0 ? 1 : 2 * count) * size);
 	if (grown == NULL)
@@ -71,7 +71,7 @@ static bool begins_comment(const char *at)
 	return at[0] == '#' || (at[0] == '/' && (at[1] == '/' || at[1] == '*'));
 }
 
-/* Skips blanks and comments. Returns false: a comment has no end. */
+/* Skips whitespace and comments. Returns false: a comment is not closed. */
 static bool skip_blanks(struct parse *p)
 {
 	const char *end;
@@ -118,7 +118,8 @@ static void read_word(struct parse *p)
 	p->token = WORD;
 }
 
-/* At a backslash: goes to the last byte of what it begins. Returns where the next byte goes. */
+/* Decodes the escape at a backslash, and advances to its last byte. Returns where the next byte
+ * goes. */
 static char *unescape(struct parse *p, char quote, char *to)
 {
 	static const char letters[] = "abefnrtv", stand_for[] = "\a\b\033\f\n\r\t\v";
@@ -197,7 +198,7 @@ static bool is_text(const struct parse *p)
 	return p->token == WORD || p->token == QUOTED;
 }
 
-/* Both return -1. */
+/* Both report an error and return -1. */
 static int unexpected(struct parse *p, const char *expected)
 {
 	const char sign[2] = {p->token < END ? (char)p->token : 0};
@@ -225,7 +226,7 @@ static int not_closed(struct parse *p, unsigned line, const char *what)
 
 /* ---- names of sections and keys ---- */
 
-/* How many letters differ, are missing or are too many; at most `most`, else more than that. */
+/* The edit distance of two words; if it is greater than `most`, any number greater than `most`. */
 static size_t differences(const char *a, const char *b, size_t most)
 {
 	size_t len = strlen(a), other = strlen(b), i, k, row[32], before, corner;
@@ -250,7 +251,7 @@ static size_t differences(const char *a, const char *b, size_t most)
 	return row[other];
 }
 
-/* The one of this name, but for so many letters; NULL: none. */
+/* Finds the rule with this name, with up to `most` letters wrong; NULL: none. */
 static const struct manager_syntax_rule *find_rule(
 	const struct parse *p, const char *name, size_t most)
 {
@@ -275,7 +276,7 @@ static const struct manager_syntax_key *find_key(
 	return NULL;
 }
 
-/* Says what may have been meant: a key that is written nearly so, or that other sections have. */
+/* Suggests what may have been meant: a similar key, or the section that has this key. */
 static void wrong_key(struct parse *p, const struct manager_syntax_rule *rule, const char *name)
 {
 	const struct manager_syntax_key *near = find_key(rule, name, strlen(name) < 5 ? 1 : 2);
@@ -295,7 +296,7 @@ static void wrong_key(struct parse *p, const struct manager_syntax_rule *rule, c
 
 /* ---- sections ---- */
 
-/* Adds what is behind the '=' to the key's values. */
+/* Adds the values after the '=' to the key. */
 static int parse_values(struct parse *p, struct manager_key *key)
 {
 	unsigned began = p->token_line;
@@ -307,7 +308,7 @@ static int parse_values(struct parse *p, struct manager_key *key)
 		problem(p, began, "%s: expected one value, found a list", key->name);
 	do {
 		if (list)
-			next(p); /* behind the brace, or a comma */
+			next(p); /* skip the brace or comma */
 		if (p->token == ',')
 			return unexpected(p, "a value");
 		if (!is_text(p))
@@ -324,7 +325,7 @@ static int parse_values(struct parse *p, struct manager_key *key)
 	return 0;
 }
 
-/* rule: NULL: unknown. what: the section, for messages. */
+/* rule: NULL if the section is unknown. what: the section, for messages. */
 static int parse_key(struct parse *p, struct manager_section *section,
 	const struct manager_syntax_rule *rule, const char *what)
 {
@@ -372,7 +373,7 @@ static void free_section(struct manager_section *section)
 	free(section->keys);
 }
 
-/* Adds the section, unless it is unknown, or there is one like it. */
+/* Adds the section, unless it is unknown or a duplicate. */
 static int parse_section(struct parse *p)
 {
 	struct manager_section section = {.file = p->file}, *other;
@@ -442,7 +443,8 @@ int manager_syntax_read(struct manager_syntax *syntax, const char *file, const c
 	struct parse p = {
 		.rules = rules, .syntax = syntax, .problem = on_problem, .ctx = ctx, .line = 1};
 
-	/* The name, its NUL, a byte that the first word can move to, the text, its NUL. */
+	/* For the name and its NUL, a byte that the first word can move to, the text and its
+	 * NUL. */
 	*syntax = (struct manager_syntax){.text = malloc(name_len + len + 3)};
 	if (syntax->text == NULL)
 		return err_set(err, ERR_NOMEM, "%s: out of memory", file);

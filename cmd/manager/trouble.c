@@ -1,4 +1,4 @@
-/* A look at each fact; then how it changes. */
+/* First each fact is checked; then comes how troubles change over time. */
 #include "cmd/manager/trouble.h"
 
 #include <inttypes.h>
@@ -13,14 +13,14 @@
 #include "lib/size.h"
 
 #define DAY_SEC    86400
-#define CLONE_SEC  3600       /* since two machines were seen, or another one */
-#define PLAN_SEC   900        /* until all managers have the same configuration */
-#define AWAY_SEC   1800       /* that a store may be away: a hello comes every five minutes */
-#define RENEW_DAYS 20         /* of 90: they are renewed with 30 left */
-#define TELL_DAYS  30         /* of what a person renews */
-#define FREE_PART  20         /* nearly full: less than that part of the disk may still be used */
-#define SMALL_PART 4          /* too small: less than that part of the dump before, */
-#define SMALL_MIN  (1u << 20) /* if that had so many bytes */
+#define CLONE_SEC  3600       /* since two machines, or a stranger, were seen last */
+#define PLAN_SEC   900        /* for all managers to get the same configuration */
+#define AWAY_SEC   1800       /* a store may be away this long; it says hello every five minutes */
+#define RENEW_DAYS 20         /* of 90; a renewal is due when 30 are left */
+#define TELL_DAYS  30         /* for certificates that a person must renew */
+#define FREE_PART  20         /* nearly full: less than 1/FREE_PART of the disk is usable */
+#define SMALL_PART 4          /* too small: less than 1/SMALL_PART of the dump before it, */
+#define SMALL_MIN  (1u << 20) /* if that had at least this many bytes */
 
 struct looking {
 	const struct manager_facts *facts;
@@ -28,15 +28,15 @@ struct looking {
 	struct buf *to;
 	struct err *err;
 	bool failed;
-	struct manager_trouble added; /* the last one, if it failed */
+	struct manager_trouble added; /* used if it could not be appended */
 };
 
-/* Whom it is about. job: "": no job of it. */
+/* The subject of a trouble. job: "" if it is not about a job. */
 struct of {
 	const char *role, *name, *job;
 };
 
-/* Adds something that is wrong. Returns it. */
+/* Appends a trouble. Returns it. */
 static struct manager_trouble *add(struct looking *l, const struct of *of, const char *kind,
 	const char *state, bool critical, const char *fmt, ...)
 	__attribute__((format(printf, 6, 7)));
@@ -65,7 +65,7 @@ static struct manager_trouble *add(struct looking *l, const struct of *of, const
 
 /* --- machines -------------------------------------------------------------- */
 
-/* due_days: with so many left it should have been renewed. */
+/* due_days: it should have been renewed before this many days are left. */
 static void look_at_certificate(struct looking *l, const struct of *of, const char *kind,
 	int64_t expires, int due_days, const char *advice)
 {
@@ -228,7 +228,7 @@ int manager_trouble_list(
 	return l.failed ? -1 : 0;
 }
 
-/* --- how it changes -------------------------------------------------------- */
+/* --- changes over time ----------------------------------------------------- */
 
 enum manager_trouble_step manager_trouble_step(struct manager_alarm_row *row,
 	const struct manager_trouble *found, int64_t wait_sec, int64_t now)

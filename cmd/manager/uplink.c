@@ -22,18 +22,18 @@
 #include "rpc/wire.h"
 
 #define CALL_MS  60000
-#define RENEW_MS 3600000 /* between looks at the certificate */
+#define RENEW_MS 3600000 /* between checks of the certificate */
 
 struct peer {
 	struct manager_uplink *uplink;
 	struct manager_uplink_peer at;
-	struct rpc_dial *dial; /* NULL: it was dropped */
-	struct rpc_conn *conn; /* it is up */
-	struct rpc_call *call; /* a hello is under way */
+	struct rpc_dial *dial; /* NULL: the manager was dropped */
+	struct rpc_conn *conn; /* NULL: not connected */
+	struct rpc_call *call; /* the hello in progress */
 	bool welcome;          /* the manager has answered on this connection */
-	bool again;            /* to be said again after it */
+	bool again;            /* say hello again after it */
 	bool was_up;
-	int64_t lost_ms; /* when it was up last */
+	int64_t lost_ms; /* when the connection was lost */
 };
 
 struct manager_uplink {
@@ -42,13 +42,13 @@ struct manager_uplink {
 	size_t count;
 	struct rpc_timer hello_timer, renew_timer;
 	struct rpc_join *renewal;
-	struct rpc_service own; /* if the owner has none */
+	struct rpc_service own; /* used if the owner has no methods */
 };
 
 static void say(const struct manager_uplink *u, bool is_error, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
 
-/* For the log. */
+/* Writes to the log. */
 static void say(const struct manager_uplink *u, bool is_error, const char *fmt, ...)
 {
 	char text[ERR_MESSAGE_MAX + NAME_LEN_MAX + 64];
@@ -64,7 +64,7 @@ static void say(const struct manager_uplink *u, bool is_error, const char *fmt, 
 
 static void say_hello(struct peer *p);
 
-/* What this manager denies takes the place of what it denied before. */
+/* Replaces the host ids that this manager denies. */
 static void take_denied(struct peer *p, const struct manager_welcome *w)
 {
 	struct manager_uplink *u = p->uplink;
@@ -93,7 +93,7 @@ static struct peer *find_peer(struct manager_uplink *u, const char *name)
 	return NULL;
 }
 
-/* Writes the file `managers`, by which the next start dials. */
+/* Writes the file `managers`, which tells the next start where to dial. */
 static int save_managers(const struct manager_uplink *u, struct err *err)
 {
 	const char *slash = strrchr(u->o.paths.cert, '/');
@@ -130,7 +130,8 @@ static bool denies(const struct manager_welcome *w, const char *id)
 	return false;
 }
 
-/* Where a manager is, by what another one tells. Returns 0; 1: it is known; -1 with err set. */
+/* Uses another manager's address, as given in a welcome. Returns 0; 1 if nothing is new; -1 with
+ * err set. */
 static int take_manager(struct manager_uplink *u, const struct manager_welcome *w,
 	const struct manager_peer *told, struct err *err)
 {
@@ -140,7 +141,8 @@ static int take_manager(struct manager_uplink *u, const struct manager_welcome *
 
 	if (p != NULL ? p->conn != NULL : u->count == MANAGER_UPLINKS_MAX)
 		return 1;
-	/* Of one that was dropped only who denies it knows whether another machine is meant. */
+	/* If it was dropped, only a manager that denies it can know whether another machine is
+	 * meant. */
 	if (p != NULL && p->dial == NULL && !denies(w, p->at.id))
 		return 1;
 	strcpy(at.name, told->name);
@@ -173,7 +175,7 @@ static void take_managers(struct manager_uplink *u, struct manager_welcome *w)
 	}
 }
 
-/* Drops the managers that are denied, but for the one that has just spoken. */
+/* Drops the managers that are denied, except the one that has just answered. */
 static void drop_denied(struct manager_uplink *u, const struct peer *speaker)
 {
 	struct err err = {0};
@@ -357,7 +359,7 @@ static void on_down(void *arg, const struct err *why, int64_t wait_ms)
 		u->o.down(u->o.ctx, (size_t)(p - u->peers), why);
 }
 
-/* Of one who has no methods of its own: a store. */
+/* For an owner without methods of its own: a store. */
 static void on_plan_changed(
 	void *ctx, const struct rpc_identity *peer, const struct cbormap_value *values)
 {
@@ -370,7 +372,7 @@ static const struct rpc_method own_methods[] = {
 		NULL, NULL, on_plan_changed},
 };
 
-/* Dials the manager there, and no more where it was before. p: NULL: it is a new one. */
+/* Dials a manager at this address, and no longer at its old one. p: NULL if it is new. */
 static int dial_peer(struct manager_uplink *u, struct peer *p, const struct manager_uplink_peer *at,
 	struct err *err)
 {

@@ -1,22 +1,22 @@
 /*
- * The uplink: an agent's or a store's connections to all managers. Each manager is dialled and
- * stays connected; to each a hello is said when the connection is up, and again when something has
- * changed. The certificate is renewed over whichever connection is there, when it is due.
+ * The uplink: the connections of an agent or store to all managers. It dials every manager and
+ * stays connected. It says hello when a connection is up, and again when something has changed.
+ * When the certificate is due it is renewed over any of the connections.
  *
  *   manager_uplink_new -> callbacks ... -> manager_uplink_free
  *
- * A manager tells of the others (manager.conf). One that is not in the list is dialled from then
- * on; one that is not connected is dialled at the address that is told, since its machine may have
- * been replaced. Both are kept in the file `managers` beside the certificate, with the host id of
- * each that was connected once. A manager needs a certificate of its name under the fleet's root,
- * so none can make up another one.
+ * A welcome lists the other managers (manager.conf). A manager that is not in our list yet is added
+ * and dialled. One that is not connected is dialled at its new address, as its machine may have
+ * been replaced. Both are kept in the file `managers` next to the certificate, with the host id of
+ * each manager that was connected once. Nobody can invent a manager, because it needs a certificate
+ * of its name under the fleet's root.
  *
- * A manager whose host id another one denies, on its own connection, is dropped: it is not dialled
- * any more, and not in the file. It is dialled again if a manager that denies it tells of it all
- * the same: then another machine has its name.
+ * If a manager denies another one's host id, on its own connection, that other one is dropped: it
+ * is not dialled any more, and removed from the file. It is dialled again if a manager that denies
+ * it still lists its name: then another machine has that name.
  *
- * All from the loop's thread. Which manager is followed: the first of the list whose connection is
- * up, or was within the last hour (manager_uplink_followed).
+ * Loop thread only. The manager that is followed is the first in the list whose connection is up,
+ * or was up within the last hour (manager_uplink_followed).
  */
 #ifndef FDUMP_CMD_MANAGER_UPLINK_H
 #define FDUMP_CMD_MANAGER_UPLINK_H
@@ -37,43 +37,43 @@ struct rpc_deny;
 struct rpc_loop;
 
 #define MANAGER_UPLINKS_MAX    16
-#define MANAGER_FOLLOW_SEC     3600   /* that a manager is followed after its connection was lost */
-#define MANAGER_HELLO_EVERY_MS 300000 /* a hello is repeated: clocks, free space */
+#define MANAGER_FOLLOW_SEC     3600   /* since its connection was lost; then another is followed */
+#define MANAGER_HELLO_EVERY_MS 300000 /* hello is repeated, for clocks and free space */
 
 struct manager_uplink_peer {
 	char name[NAME_LEN_MAX + 1];
 	char host[256], port[8];
-	char id[RPC_HOST_LEN + 1]; /* its host id, of its certificate; "": not known yet */
+	char id[RPC_HOST_LEN + 1]; /* host id in its certificate; "": not known yet */
 };
 
 struct manager_uplink_opts {
 	struct rpc_loop *loop;
-	struct pool *pool; /* looks up hosts; drained by the caller's loop */
+	struct pool *pool; /* for looking up hosts; the caller's loop drains it */
 	struct rpc_tls_conf *conf;
-	struct rpc_join_paths paths;             /* of the certificate that is renewed; borrowed */
-	struct rpc_deny *deny;                   /* what managers deny is put there */
-	const char *deny_path;                   /* and kept there; borrowed */
+	struct rpc_join_paths paths;             /* of the certificate to renew; borrowed */
+	struct rpc_deny *deny;                   /* gets the host ids that managers deny */
+	const char *deny_path;                   /* its file; borrowed */
 	const struct manager_uplink_peer *peers; /* copied */
 	size_t peer_count;
-	const struct rpc_service
-		*service; /* what managers may ask: of an agent; NULL: only to say hello again */
-	const struct rpc_times *times; /* NULL: default */
+	const struct rpc_service *service; /* methods that managers may call on an agent; NULL: only
+					      "say hello again" */
+	const struct rpc_times *times;     /* NULL: rpc_times_default */
 	void *ctx;
-	/* Fills what is said. Version, clock, boot and expires are set already. */
+	/* Fills in a hello. Version, clock, boot and expires are set already. */
 	void (*hello)(void *ctx, size_t peer, struct manager_hello *hello);
-	/* A manager has answered. The welcome is borrowed. */
+	/* A manager has answered a hello. The welcome is borrowed. */
 	void (*welcome)(void *ctx, size_t peer, struct manager_welcome *welcome);
-	/* A connection was lost, or did not come up. May be NULL. */
+	/* A connection was lost, or could not be made. May be NULL. */
 	void (*down)(void *ctx, size_t peer, const struct err *why);
-	/* A manager was denied, and is dropped; its place stays, without a connection. May be
+	/* A manager was denied, and is dropped; it keeps its index, without a connection. May be
 	 * NULL. */
 	void (*dropped)(void *ctx, size_t peer);
-	/* The certificate was renewed; the files are in place: load them, and call
+	/* The certificate was renewed, and its files are in place: load them, and call
 	 * manager_uplink_conf. */
 	void (*renewed)(void *ctx);
 	/* The deny list has changed. May be NULL. */
 	void (*denied)(void *ctx);
-	/* Something for the log. */
+	/* A message for the log. */
 	void (*log)(void *ctx, bool is_error, const char *text);
 };
 
@@ -83,14 +83,14 @@ void manager_uplink_free(struct manager_uplink *uplink);
 
 size_t manager_uplink_count(const struct manager_uplink *uplink);
 const char *manager_uplink_name(const struct manager_uplink *uplink, size_t peer);
-/* The connection, once the manager has said welcome; else NULL. */
+/* The connection, once the manager has answered a hello on it; otherwise NULL. */
 struct rpc_conn *manager_uplink_conn(const struct manager_uplink *uplink, size_t peer);
-/* The manager that is followed: its place; SIZE_MAX: none was reached in the last hour. */
+/* The index of the manager that is followed; SIZE_MAX: none was connected in the last hour. */
 size_t manager_uplink_followed(const struct manager_uplink *uplink);
 
-/* Something that a hello says has changed: says it again, to all, soon. */
+/* Something in the hello has changed: says hello to all managers again. */
 void manager_uplink_changed(struct manager_uplink *uplink);
-/* A renewed certificate, for connections that come from now on. */
+/* Sets a renewed certificate, for future connections. */
 void manager_uplink_conf(struct manager_uplink *uplink, struct rpc_tls_conf *conf);
 
 #endif

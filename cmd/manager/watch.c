@@ -1,4 +1,4 @@
-/* One row for each agent and job: compute, compare, say why, sort. */
+/* One row for each agent and job: compute, compare, explain, sort. */
 #include "cmd/manager/watch.h"
 
 #include <assert.h>
@@ -61,7 +61,8 @@ struct watched {
 };
 
 /* Whether the job is late by its slots alone: the slot before the last one has no dump. Sets
- * row->due to the end of that slot's time, or of the next that can be late. */
+ * row->due: when that dump was due at the latest; if the job is not late, the next time at which it
+ * can be. */
 static bool late_by_slots(const struct watched *w, struct manager_status_row *row)
 {
 	int64_t before;
@@ -83,7 +84,7 @@ static bool late_by_age(const struct watched *w, int64_t allowed, struct manager
 	return w->now > row->due;
 }
 
-/* Judges lateness. Returns whether it is late; *away: it would be, but for `expect`. */
+/* Whether the job is late. *away: it would be, if the agent had no `expect`. */
 static bool is_late(const struct watched *w, struct manager_status_row *row, bool *away)
 {
 	int64_t allowed = w->job->alarm_after_sec;
@@ -99,7 +100,7 @@ static bool is_late(const struct watched *w, struct manager_status_row *row, boo
 	return late;
 }
 
-/* The last run's end, if it was no good. Returns whether it was so. */
+/* Judges the result of the last run. Returns whether there is something wrong with it. */
 static bool judge_result(const struct watched *w, struct manager_status_row *row)
 {
 	const struct manager_last_row *last = w->last;

@@ -6,7 +6,8 @@
 
 #include "lib/err.h"
 
-/* The name that a folder has below the base; "." if the base is or lies in it; NULL: none. */
+/* The folder's path relative to the base; "." if the folder is the base or contains it; NULL if
+ * they don't overlap. */
 static const char *name_below(const char *base, const char *real)
 {
 	size_t base_len = strcmp(base, "/") == 0 ? 0 : strlen(base), len = strlen(real);

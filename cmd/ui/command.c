@@ -1,4 +1,4 @@
-/* The options that commands share, and what the tables say. */
+/* The options that commands share, and the help that is made from the tables. */
 #include "cmd/ui/command.h"
 
 #include <assert.h>
@@ -16,7 +16,7 @@ static int take_command(void *ctx, const char *text, struct err *err)
 
 	if (o->command_count == UI_COMMANDS_MAX)
 		return err_set(err, ERR_USAGE, "over %d commands", UI_COMMANDS_MAX);
-	/* In one pack or dump two entries of one name would drive each other out. */
+	/* Two entries of one name in a pack or dump would replace each other. */
 	for (i = 0; i < o->command_count; i++) {
 		n = strcspn(o->commands[i], "=");
 		both = n < len ? n : len;
@@ -60,7 +60,7 @@ static int take_patterns(void *ctx, const char *text, struct err *err)
 	return ui_select_patterns_from(&((struct ui_options *)ctx)->select, text, false, err);
 }
 
-/* One spelling, one meaning, one message, wherever they are. */
+/* Defined once, so that spelling, meaning and message are the same in every command. */
 static const struct ui_option shared[] = {
 	{'f', "file", UI_FILE, "read FILE ('-': standard input, the default)",
 		UI_AT(struct ui_options, file), .shared = "f"},
@@ -118,7 +118,7 @@ static const struct ui_option shared[] = {
 	{'h', "help", UI_FLAG, .help = "print this text", .shared = "h"},
 };
 
-/* Adds the shared options that a row stands for. Returns how many rows there are. */
+/* Adds the shared options that a row names. Returns the new number of rows. */
 static size_t add_shared(
 	struct ui_option rows[UI_COMMAND_OPTIONS], size_t count, const struct ui_option *row)
 {
@@ -187,10 +187,10 @@ enum ui_type ui_command_argument(const char *words)
 /* --- help ----------------------------------------------------------------------- */
 
 #define WIDTH    80
-#define LEFT_MAX 26 /* an option that is longer stands on a line of its own */
+#define LEFT_MAX 26 /* a longer option gets a line of its own */
 #define TEXT_MAX 1024
 
-/* Prints words from column `at` on; the lines that follow begin at column `indent`. */
+/* Prints text, wrapped, starting in column `at`; further lines start in column `indent`. */
 static void wrap(FILE *to, const char *text, int indent, int at)
 {
 	int len;
@@ -209,7 +209,7 @@ static void wrap(FILE *to, const char *text, int indent, int at)
 	fputc('\n', to);
 }
 
-/* A verb or an option on the left, what it does on the right. */
+/* Prints a verb or an option on the left, and its description on the right. */
 static void print_item(FILE *to, const char *left, const char *help, int column)
 {
 	int len = fprintf(to, "  %s", left);
@@ -240,7 +240,8 @@ static void name_option(char left[TEXT_MAX], const struct ui_option *o)
 		value != NULL ? " " : "", value != NULL ? value : "");
 }
 
-/* "-s, --store STORE   (next, prev) a store (repeatable)": verbs: says which have it. */
+/* "-s, --store STORE   (next, prev) a store (repeatable)". verbs: whether to list the verbs that
+ * have it. */
 static void print_option(FILE *to, const struct ui_option *o, bool verbs, int column)
 {
 	const char *at = verbs && o->verbs != NULL ? o->verbs : "", *before = "(";
@@ -258,7 +259,7 @@ static void print_option(FILE *to, const struct ui_option *o, bool verbs, int co
 	print_item(to, left, text, column);
 }
 
-/* Where the text on the right begins. */
+/* Returns the column in which descriptions start. */
 static int find_column(const struct ui_command *command, const struct ui_option *rows, size_t count)
 {
 	const struct ui_verb *v;
@@ -275,7 +276,8 @@ static int find_column(const struct ui_command *command, const struct ui_option 
 	return (int)max + 4;
 }
 
-/* The verb under which an option is listed, for it has no other; NULL: none. */
+/* Returns the verb under which an option is listed because only that verb has it; NULL if there is
+ * none. */
 static const struct ui_verb *verb_of(
 	const struct ui_command *command, const struct ui_option *option)
 {
@@ -297,7 +299,7 @@ static void print_usage(
 
 	for (line = command->usage; line != NULL; line = line[len] != 0 ? line + len + 1 : NULL) {
 		len = (int)strcspn(line, "\n");
-		if (*line == ' ') /* it goes on under the arguments */
+		if (*line == ' ') /* continues the line above, aligned with its arguments */
 			fprintf(to, "%*s%.*s\n", (int)strlen(command->name) + 13, "", len, line);
 		else
 			fprintf(to, "%s fdump %s%s%.*s\n", head, command->name, len > 0 ? " " : "",

@@ -1,11 +1,10 @@
 /*
- * What a command is, in tables: its verbs, its options, the words of its help. Everything that has
- * to know them reads these tables: the parser (ui/options.h), --help and the
- * completions of the shells (completion.c).
+ * The tables that describe a command: its verbs, its options, the text of its help. The parser
+ * (ui/options.h), --help and the shell completions (completion.c) all read these tables.
  *
- * A command declares one `const struct ui_command cmd_NAME`. Its options are rows; what several
- * commands have in common is a row too, which names shared options by their letters (ui/options.h).
- * The help lists the options in the order of the rows.
+ * A command declares one `const struct ui_command cmd_NAME`. Each option is a row. A row can also
+ * name, by their letters, options that several commands share (ui/options.h). The help lists the
+ * options in the order of the rows.
  *
  *   static const struct ui_option options[] = {
  *           {.shared = "sj"},
@@ -23,18 +22,19 @@
 
 struct err;
 
-/* The type of an option: what is expected, and the type of the variable that takes it. */
+/* The type of an option: the value that is expected, and the type of the variable that receives
+ * it. */
 enum ui_type {
 	UI_FLAG,   /* bool; the option has no value */
 	UI_TEXT,   /* const char * */
 	UI_NAME,   /* const char *; a name (lib/name.h) */
-	UI_FILE,   /* const char *; a path, not empty; likewise the next two */
+	UI_FILE,   /* const char *; a path, not empty, as are the next two */
 	UI_DIR,    /* const char * */
 	UI_STORE,  /* const char *; a directory or NAME[:PORT] */
 	UI_NUMBER, /* long, int or unsigned; from .min to .max */
 	UI_TIME,   /* int64_t, in seconds; from .min to .max (0: any) */
 	UI_SIZE,   /* uint64_t, in bytes */
-	UI_CHOICE, /* int or an enum: the place among .choices, from 0 */
+	UI_CHOICE, /* int or an enum: the index in .choices, from 0 */
 };
 
 struct ui_option {
@@ -42,18 +42,18 @@ struct ui_option {
 	const char *name;
 	enum ui_type type;
 	const char *help;
-	size_t at, size;     /* UI_AT: of the variable, in the command's struct */
-	const char *value;   /* what the help calls the value; NULL: the type's usual word */
+	size_t at, size;     /* set by UI_AT: the variable, in the command's struct */
+	const char *value;   /* the help's word for the value; NULL: the usual word of the type */
 	const char *choices; /* "always|never" */
 	long min, max;
-	bool many; /* can be given more than once; wants .take */
-	/* Takes the value instead of a variable. Returns 0, or -1 with err set. */
+	bool many; /* may be given more than once; requires .take */
+	/* Called with the value, instead of setting a variable. Returns 0, or -1 with err set. */
 	int (*take)(void *own, const char *value, struct err *err);
-	/* The verbs that have it, each followed by a blank or the end; "-": the command without a
-	 * verb. NULL: all. */
+	/* The verbs that have the option, separated by blanks; "-" is the command without a verb.
+	 * NULL: all verbs. */
 	const char *verbs;
-	/* Instead of all of the above but .help and .verbs, which then replace those of each:
-	 * letters of shared options. */
+	/* The letters of shared options. The row then stands for them: its .verbs, and its .help if
+	 * it is set, replace theirs, and its other members are not used. */
 	const char *shared;
 };
 
@@ -62,49 +62,50 @@ struct ui_option {
 
 struct ui_verb {
 	const char *name;      /* "-": the command without a verb */
-	const char *arguments; /* as those of the command */
+	const char *arguments; /* as .arguments of the command */
 	const char *help;      /* NULL: not listed */
-	/* As that of the command; NULL: the command's own. */
+	/* As .run of the command. NULL: the command's own is called. */
 	int (*run)(void *own, struct err *err);
 };
 
 struct ui_command {
 	const char *name;
 	const char *summary; /* its line in fdump --help */
-	/* Its forms, one a line, without "fdump NAME"; a line that begins with a blank goes on with
-	 * the one before. NULL: made from the verbs. */
+	/* The forms of the command, one a line, without "fdump NAME". A line that starts with a
+	 * blank continues the line above. NULL: made from the verbs. */
 	const char *usage;
-	const char *about; /* paragraphs, with an empty line between them */
-	/* Both ended by zeros; verbs may be NULL, then there are none. */
+	const char *about; /* paragraphs, separated by empty lines */
+	/* Both end with a zeroed row. verbs is NULL if the command has none. */
 	const struct ui_verb *verbs;
 	const struct ui_option *options;
-	/* What follows the options: "DUMP [PATH...]". Words in brackets may be left out; an option
-	 * with its value stands for one that is required. */
+	/* The arguments that follow the options: "DUMP [PATH...]". Words in brackets are optional;
+	 * an option with its value marks one that is required. */
 	const char *arguments;
-	const char *hint; /* said when there are too few or too many; NULL: none */
+	const char *hint; /* added to the message about too few or too many arguments; NULL: none */
 	const char *exits;
-	/* The command's own struct, which begins with a struct ui_options. */
+	/* The command's own struct, whose first member is a struct ui_options. */
 	void *own;
-	/* After the options were read; NULL: the verb's. Returns the exit status, or -1 with err
-	 * set, which is then reported. */
+	/* Called when the options have been read; NULL: the verb's .run is called. Returns the exit
+	 * status, or -1 with err set, which is then reported. */
 	int (*run)(void *own, struct err *err);
 };
 
-/* The options that a command has, shared ones and, last, --help included. Returns how
- * many. */
+/* Fills rows with all options of a command, shared ones included; the last is --help. Returns their
+ * number. */
 #define UI_COMMAND_OPTIONS 48
 size_t ui_command_rows(const struct ui_command *command, struct ui_option rows[UI_COMMAND_OPTIONS]);
 
-/* Whether a verb has the option; NULL: the command has no verbs. */
+/* Whether a verb has the option. verb: NULL if the command has no verbs. */
 bool ui_command_has(const struct ui_option *option, const struct ui_verb *verb);
 
-/* What .arguments are: UI_DIR, UI_FILE or, if the shell knows neither, UI_TEXT. */
+/* Returns the type of the arguments, for completion: UI_DIR, UI_FILE, or UI_TEXT if the shell can't
+ * complete them. */
 enum ui_type ui_command_argument(const char *arguments);
 
-/* Whether a word is in a list, and at which place. */
+/* Whether a word is in a list. *place: its index, from 0. */
 bool ui_command_list(const char *list, char separator, const char *word, int *place);
 
-/* Prints usage, what the command does, verbs, options and exit statuses, 80 columns wide. */
+/* Prints usage, description, verbs, options and exit statuses, 80 columns wide. */
 void ui_command_help(const struct ui_command *command, FILE *to);
 
 #endif

@@ -1,4 +1,4 @@
-/* Configuration files of services. */
+/* Reads the configuration files of services. */
 #include "cmd/ui/conf.h"
 
 #include <stdio.h>

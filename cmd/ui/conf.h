@@ -1,6 +1,6 @@
 /*
- * A service's own configuration file, in the managers' syntax (cmd/manager/syntax.h): agent.conf,
- * store.conf, a manager's local.conf.
+ * A service's own configuration file (agent.conf, store.conf, a manager's local.conf), in the
+ * syntax of manager.conf (cmd/manager/syntax.h).
  */
 #ifndef FDUMP_CMD_UI_CONF_H
 #define FDUMP_CMD_UI_CONF_H
@@ -11,17 +11,18 @@
 
 struct err;
 
-/* Reads a file; what is wrong in it goes to the log, with its line. Returns 0; 1: there is no such
- * file, and syntax is empty; -1 with err set: ERR_CONFIG, ERR_IO, ERR_NOMEM. Free syntax with
- * manager_syntax_free in any case. */
+/* Reads a file. Problems in it are logged with their line. Returns 0; 1 if the file does not exist,
+ * and syntax is empty; -1 with err set: ERR_CONFIG (the file has problems), ERR_LIMIT (it is over 1
+ * MiB), ERR_IO, ERR_NOMEM. In every case free syntax with manager_syntax_free. */
 int ui_conf_read(struct manager_syntax *syntax, const char *path,
 	const struct manager_syntax_rule *rules, struct err *err);
 
-/* Writes a problem of a configuration to the log; ctx is not used. */
+/* Logs a problem in a configuration file; line is 0 if it is about the whole file. ctx is not
+ * used. */
 void ui_conf_problem(void *ctx, const char *file, unsigned line, const char *what);
 
-/* Copies the values of those keys that have a place in a struct, char[], there. Returns 0, or -1
- * with err set: ERR_CONFIG, one is too long. */
+/* Copies the values of a section's keys into the char arrays of the struct `to`, for each key whose
+ * rule names one (.at, .size). Returns 0, or -1 with err set: ERR_CONFIG (a value is too long). */
 int ui_conf_texts(void *to, const struct manager_section *section, struct err *err);
 
 #endif

@@ -22,13 +22,15 @@ static void tell_behind(struct ui_copies *c, size_t i)
 	ui_say(c->command, "store %s is left behind: %s", c->names[i], copy->behind);
 }
 
-/* One that had been written to may catch up, and then there was nothing to tell. */
+/* A store that is left behind while the backup runs may catch up; then there was nothing to
+ * report. */
 void ui_copies_behind(void *copies, size_t i, const char *why)
 {
 	struct ui_copies *c = copies;
 
 	assert(i < c->count);
-	/* Another store answers by its name: for the agent service, which makes an alarm of it. */
+	/* Another store answers under this name: reported for the agent service, which raises an
+	 * alarm. */
 	if (c->json && ui_net_changed(c->net, c->names[i]))
 		ui_problem(&(struct ui_problem){.command = c->command,
 				   .id = "backup.store_changed",

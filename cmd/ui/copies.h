@@ -1,6 +1,6 @@
 /*
- * The copies of a backup, told to a person and put into the result: which stores were left behind
- * and why, which caught up, and the receipts of those that have the dump.
+ * Reports the copies of a backup, to a person and in the result: which stores were left behind and
+ * why, which caught up, and the receipts of the stores that have the dump.
  *
  *   filled in -> ui_copies_behind, ui_copies_catch_up ... -> ui_copies_receipts -> ui_copies_tell
  *             -> ui_copies_..._json
@@ -21,39 +21,43 @@ struct ui_net;
 
 /* A store of the backup. */
 struct ui_copy {
-	char behind[ERR_MESSAGE_MAX]; /* why it was left behind; empty: it was not */
+	char behind[ERR_MESSAGE_MAX]; /* why it was left behind; empty if it was not */
 	bool told, caught_up;
 	bool has_receipt;
-	uint8_t public[SEAL_SIGN_LEN]; /* checks the receipt */
+	uint8_t public[SEAL_SIGN_LEN]; /* the key that verifies the receipt */
 	struct store_receipt receipt;
 };
 
 struct ui_copies {
 	const char *command;
-	const char *const *names; /* of the stores; borrowed */
+	const char *const *names; /* the stores' names; borrowed */
 	size_t count;
-	struct ui_net *net; /* knows of stores that were exchanged for others */
+	struct ui_net *net; /* knows which stores were replaced by others */
 	bool verbose, json;
-	/* All stores were tried: from now on one that is left behind may catch up, and is told of
-	 * at the end only. */
+	/* Set when all stores have been tried: from then on a store that is left behind may catch
+	 * up, and is reported at the end only. */
 	bool running;
-	/* Its own. */
+	/* Private. */
 	struct ui_copy copies[STORES_MAX];
 };
 
-/* copies: a struct ui_copies. A store was left behind: as ui_stores_open and the fan-out say. */
+/* Callback of ui_stores_open and of the fan-out: a store was left behind. copies: a struct
+ * ui_copies. */
 void ui_copies_behind(void *copies, size_t store, const char *why);
-/* A store begins to catch up, or has done so: as dump_fanout_catch_up says. */
+/* Callback of dump_fanout_catch_up: a store begins to catch up (done: false) or has done so
+ * (true). */
 void ui_copies_catch_up(void *copies, size_t store, bool done);
 
-/* Takes the receipts, before the stores are closed. */
+/* Copies the receipts; call it before the stores are closed. */
 void ui_copies_receipts(
 	struct ui_copies *copies, const struct dump_fanout *fanout, struct store *const *stores);
-/* Tells of the stores that are left behind for good. */
+/* Reports the stores that were left behind and have not caught up, unless they were reported
+ * before. */
 void ui_copies_tell(struct ui_copies *copies);
 
-/* For the result: the digest of what the stores have signed (32 bytes; NULL: none has), the
- * receipts in the order in which the stores were given, and the stores that are left behind. */
+/* For the result. _record: the digest that the stores have signed (32 bytes, borrowed), or NULL if
+ * no store has the dump. _receipts_json: the receipts, in the order in which the stores were given.
+ * _behind_json: the stores that were left behind. The caller owns the lists. */
 const uint8_t *ui_copies_record(const struct ui_copies *copies);
 json_t *ui_copies_receipts_json(const struct ui_copies *copies);
 json_t *ui_copies_behind_json(const struct ui_copies *copies);

@@ -1,4 +1,4 @@
-/* Dumps, as commands see them. */
+/* Opens dumps for commands, and repairs stores that lack chunks. */
 #include "cmd/ui/dump.h"
 
 #include <stdio.h>
@@ -14,21 +14,21 @@
 #include "lib/esc.h"
 #include "pack/entry.h"
 
-/* Without progress, then a store is given up if there are others to read from. */
+/* Longest time without progress from a store if there are others to read from. */
 #define OTHERS_MS         60000
 #define OTHERS_CONNECT_MS 10000 /* until the first connection */
-#define PUT_MS            60000 /* that a chunk is waited for */
+#define PUT_MS            60000 /* longest wait until a store accepts a chunk */
 
 struct ui_dump_walk {
 	struct dump_taker *taker;
 	struct buf piece, head;
 	uint64_t number;
 	struct cbor_in in;
-	uint64_t entry_piece; /* where the HEAD of the last entry stands */
+	uint64_t entry_piece; /* with entry_at: the position of the last entry's HEAD */
 	size_t entry_at;
 };
 
-/* --- what a store lacked ----------------------------------------------------- */
+/* --- repairs ----------------------------------------------------------------- */
 
 static size_t count_of(const struct dump_source *source, size_t store)
 {
@@ -40,8 +40,8 @@ static size_t count_of(const struct dump_source *source, size_t store)
 	return n;
 }
 
-/* A note on a store, as a line, and with --json as an object. healed: 0: there is no such number.
- */
+/* Reports a note on a store, as a line or, with --json, as an object. healed: a number of chunks,
+ * left out if it is 0. */
 static void tell(
 	const struct ui_options *o, size_t store, const char *kind, size_t healed, const char *what)
 {
@@ -58,8 +58,9 @@ static void tell(
 		NULL);
 }
 
-/* Chunks that another store had: one line for each store, and with --json an object (note,
- * "COMMAND.healed"). */
+/* Reports chunks that were read from another store, and stores that could not be reached any more:
+ * for each store a line or, with --json, an object ("note", id "COMMAND.healed" or
+ * "COMMAND.lost"). */
 static void tell_healed(const struct ui_options *o, const struct dump_source *source)
 {
 	uint32_t lost = dump_source_lost(source);
@@ -79,7 +80,7 @@ static void tell_healed(const struct ui_options *o, const struct dump_source *so
 	}
 }
 
-/* Puts one chunk out of a store that has it. */
+/* Copies one chunk from a store that has it. */
 static int put(struct store *to, struct store *from, const uint8_t *domain, const uint8_t *id,
 	struct err *err)
 {
@@ -98,7 +99,8 @@ static int put(struct store *to, struct store *from, const uint8_t *domain, cons
 	return ret == STORE_TAKEN ? 0 : ret < 0 ? -1 : err_set(err, ERR_BUSY, "it accepts nothing");
 }
 
-/* All that a store lacks. *marked: chunks that it had damaged. */
+/* Copies to a store all chunks that it lacked. Adds to *marked the number of chunks that it marked
+ * as damaged. */
 static int mend(struct store *to, const struct ui_stores *stores, const struct dump_source *source,
 	size_t store, size_t *marked, struct err *err)
 {
@@ -128,9 +130,10 @@ static int mend(struct store *to, const struct ui_stores *stores, const struct d
 	return store_settle(to, &stored, err);
 }
 
-/* Opens each directory that lacks something to write, without waiting for others, and puts what is
- * in another store; a service marks by itself what it could not read. Says what came of it. The
- * stores are then open to read or not at all. */
+/* Repairs each store that lacked chunks, and reports the outcome. A directory is opened for
+ * writing, without waiting for its lock, and gets the chunks from other stores. A service has
+ * marked the damage itself. Afterwards each of these directories is open for reading, or not at
+ * all. */
 static void mend_all(
 	const struct ui_options *o, struct ui_stores *stores, const struct dump_source *source)
 {
@@ -197,7 +200,8 @@ int ui_dump_all(const struct ui_dump *d, struct err *err)
 					"listed");
 }
 
-/* What else could have been meant, and what may be missing. */
+/* Reports a newer dump that was skipped because its date is in the future, and a chosen dump that
+ * has far fewer entries than the one before it. */
 static void tell_choice(const struct ui_dump *d, const char *dump)
 {
 	const uint8_t *passed = dump_source_passed(d->source);
@@ -231,7 +235,8 @@ static int choose(struct ui_dump *d, const char *dump, struct err *err)
 	return dump_source_unlock(d->source, err);
 }
 
-/* None of the stores that are open has the dump: one that is late may have it. */
+/* No store that is open has the dump: waits for those that are still being opened, and chooses
+ * again. */
 static int choose_late(struct ui_dump *d, const char *dump, struct err *err)
 {
 	size_t i;
@@ -369,7 +374,7 @@ static int note_selected(
 	return pack_heirs_add(&d->heirs, head->link, head->path, err);
 }
 
-/* Where the content is that the heirs get. */
+/* Finds the entries whose content the heirs get. */
 static int find_targets(struct ui_dump *d, struct err *err)
 {
 	struct ui_dump_walk *w = ui_dump_walk_new(d, err);
@@ -446,7 +451,7 @@ static int next_piece(struct ui_dump_walk *w, struct err *err)
 	return got;
 }
 
-/* From behind a HEAD to behind its TAIL, maybe over pieces. */
+/* Reads from the end of a HEAD to the end of its TAIL, across pieces if necessary. */
 static int find_tail(struct ui_dump_walk *w, struct pack_tail *tail, struct err *err)
 {
 	struct pack_item item;

@@ -1,5 +1,5 @@
-/* The handler writes to a pipe, and a thread reads it: in a handler hardly anything may be
- * done. */
+/* The signal handler writes to a pipe, and a thread reads it, because a handler may call hardly any
+ * function. */
 #include "cmd/ui/ending.h"
 
 #include <errno.h>
@@ -23,7 +23,7 @@ static void on_signal(int number)
 	int before = errno;
 
 	if (write(pipe_ends[1], &byte, 1) < 0) {
-		/* it is full: there was one before */
+		/* the pipe is full: signals are pending already */
 	}
 	errno = before;
 }
@@ -58,7 +58,7 @@ int ui_ending_start(void (*last)(void *ctx, int status), void *ctx, struct err *
 		return err_errno(err, got, "a thread");
 	for (i = 0; i < sizeof signals / sizeof *signals; i++)
 		if (sigaction(signals[i], NULL, &old) == 0 && old.sa_handler != SIG_IGN)
-			sigaction(signals[i], &action, NULL); /* nohup stays in force */
+			sigaction(signals[i], &action, NULL); /* keep nohup(1) in force */
 	return 0;
 }
 

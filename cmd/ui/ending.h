@@ -1,11 +1,11 @@
 /*
- * What is still to be done when a command is ended by SIGINT, SIGTERM or SIGHUP.
+ * Lets a command finish its work when SIGINT, SIGTERM or SIGHUP ends it.
  *
  *   ui_ending_start -> the work -> ui_ending_stop
  *
- * Between them such a signal has `last` called, on a thread of its own while the work goes on,
- * with 128 and the signal's number; when it returns the process ends with that status.
- * After ui_ending_stop these signals are passed over. Once in a process.
+ * If such a signal arrives between the two, `last` is called, on a thread of its own while the work
+ * goes on, with a status of 128 plus the signal's number. When it returns the process exits with
+ * that status. After ui_ending_stop these signals are ignored. Can be used once in a process.
  */
 #ifndef FDUMP_CMD_UI_ENDING_H
 #define FDUMP_CMD_UI_ENDING_H

@@ -17,14 +17,14 @@
 #include "rpc/client.h"
 #include "rpc/wire.h"
 
-#define NEXT_MS     2000  /* then the next manager is tried */
-#define CONNECT_MS  10000 /* of the last one */
+#define NEXT_MS     2000  /* connecting, while there is another manager to try */
+#define CONNECT_MS  10000 /* connecting to the last one */
 #define CLOSE_MS    2000
 #define PATIENCE_MS 3700000 /* longer than any method's deadline */
 #define PARAMS_MAX  512     /* bytes of a method's parameters */
 #define FILE_MAX    (1u << 18)
 
-/* --- who and where ---------------------------------------------------------- */
+/* --- identity and managers -------------------------------------------------- */
 
 size_t ui_fleet_managers(const char *path, struct manager_peer managers[MANAGER_PEERS_MAX])
 {
@@ -48,7 +48,7 @@ size_t ui_fleet_managers(const char *path, struct manager_peer managers[MANAGER_
 	return n;
 }
 
-/* An operator whom a manager has signed is one of that manager alone. */
+/* An operator whose certificate a manager has signed can use only that manager. */
 static void note_signer(struct ui_fleet *f)
 {
 	struct rpc_cert_info info;
@@ -104,13 +104,13 @@ int ui_fleet_only(struct ui_fleet *f, size_t manager, const char *who, struct er
 	return 0;
 }
 
-/* --- what a manager tells --------------------------------------------------- */
+/* --- learning the fleet ----------------------------------------------------- */
 
 struct line {
 	const char *name, *address, *rest;
 };
 
-/* The end of a line, or of the text. */
+/* Returns the end of the line at `at`, or of the text. */
 static size_t line_end(const struct buf *text, size_t at)
 {
 	const uint8_t *end = memchr(text->data + at, '\n', text->len - at);
@@ -118,8 +118,8 @@ static size_t line_end(const struct buf *text, size_t at)
 	return end != NULL ? (size_t)(end - text->data) : text->len;
 }
 
-/* The next word of the line that ends at `end`: moves *at to its begin. Returns its length; 0:
- * there is none. */
+/* Finds the next word of the line that ends at `end`, and moves *at to its start. Returns its
+ * length, or 0 if there is none. */
 static size_t next_word(const struct buf *text, size_t *at, size_t end)
 {
 	size_t len = 0;
@@ -149,9 +149,9 @@ static int replace(struct buf *text, size_t at, size_t len, const char *by, stru
 	return 0;
 }
 
-/* In the text of a file of lines NAME ADDRESS ...: gives the line of this name the address, or
- * appends a line "NAME ADDRESS REST" (rest may be ""). A store's uid and key stay. Returns 0; 1:
- * nothing has changed; -1 with err set. */
+/* Sets the address of a name in a text of lines NAME ADDRESS ..., or appends a line "NAME ADDRESS
+ * REST" (rest may be ""). The rest of an existing line, a store's uid and key, is kept. Returns 0;
+ * 1 if nothing has changed; -1 with err set. */
 static int set_line(
 	struct buf *text, const char *name, const char *address, const char *rest, struct err *err)
 {
@@ -173,8 +173,8 @@ static int set_line(
 	return buf_addf(text, err, "%s %s%s%s\n", name, address, rest[0] != 0 ? " " : "", rest);
 }
 
-/* Does that to the file at path, which is replaced whole, if anything changes; one that is not
- * there is made. */
+/* Calls set_line for the file at path, and replaces the file as a whole if anything has changed. A
+ * missing file is created. */
 static int save_lines(const char *path, const struct line *lines, size_t count, struct err *err)
 {
 	struct err why = {0};
@@ -204,7 +204,8 @@ out:
 	return ret;
 }
 
-/* In memory; the one that is asked is where it was reached. */
+/* Adds or updates a manager in memory. The manager that is being asked keeps the address where it
+ * was reached. */
 static void keep_manager(struct ui_fleet *f, const struct manager_peer *told)
 {
 	size_t i = 0;
@@ -218,8 +219,8 @@ static void keep_manager(struct ui_fleet *f, const struct manager_peer *told)
 		f->count++;
 }
 
-/* Asks for the fleet's managers and stores, and keeps them. It is no part of what the command does:
- * what fails (a folder that may not be written) is left. */
+/* Asks for the fleet's managers and stores, and saves them. The command does not depend on this, so
+ * failures, such as a folder without write permission, are ignored. */
 static void learn(struct ui_fleet *f)
 {
 	const struct rpc_client_request request = {.method = MANAGER_METHOD_FLEET};
@@ -238,7 +239,7 @@ static void learn(struct ui_fleet *f)
 		goto out;
 	while (manager_welcome_manager(&w, &told))
 		keep_manager(f, &told);
-	if (f->local) /* one manager's own operator gets nowhere else */
+	if (f->local) /* a manager's own operator can't reach the others */
 		goto out;
 	for (i = 0; i < f->count; i++)
 		lines[i] = (struct line){f->managers[i].name, f->managers[i].address, ""};
@@ -256,7 +257,7 @@ out:
 
 /* --- calls ------------------------------------------------------------------ */
 
-/* Whether no other manager is tried after this one. */
+/* Whether this is the last manager to be tried. */
 static bool is_last(const struct ui_fleet *f)
 {
 	return f->only || f->local || f->at + 1 == f->count;
@@ -282,7 +283,7 @@ static int dial(struct ui_fleet *f, struct err *err)
 	return f->client != NULL ? 0 : -1;
 }
 
-/* Returns the length of the CBOR map. */
+/* Encodes the parameters as a CBOR map. Returns its length. */
 static size_t put_params(uint8_t mem[PARAMS_MAX], const struct ui_field *params)
 {
 	const struct ui_field *f;
@@ -384,14 +385,14 @@ int ui_fleet_rows(struct ui_fleet *f, uint16_t method, const struct ui_field *pa
 	return ret;
 }
 
-/* --- showing ---------------------------------------------------------------- */
+/* --- output ----------------------------------------------------------------- */
 
 struct printed {
 	struct ui_field fields[2 * CBORMAP_FIELDS_MAX + 2];
 	char times[CBORMAP_FIELDS_MAX][CIVIL_TEXT_MAX], keys[CBORMAP_FIELDS_MAX][64];
 };
 
-/* What is printed of a row. manager: or NULL. */
+/* Converts a row to the fields that are printed. manager: or NULL. */
 static void set_printed(
 	struct printed *p, const struct cbormap_field *fields, const void *row, const char *manager)
 {

@@ -37,7 +37,7 @@ int ui_hook_start(const char *program, const void *input, size_t len, struct err
 	posix_spawn_file_actions_destroy(&actions);
 	posix_spawnattr_destroy(&attr);
 	close(fds[0]);
-	/* It fits into the pipe. */
+	/* The pipe has room for all of it. */
 	if (got == 0)
 		(void)!write(fds[1], input, len);
 	close(fds[1]);

@@ -1,4 +1,4 @@
-/* What setup and join do to a machine. */
+/* The changes that setup and join make to a machine. */
 #include "cmd/ui/install.h"
 
 #include <assert.h>
@@ -23,11 +23,12 @@
 
 #define OPEN_MAX_FILES 16
 #define CONF_MAX       65536
-#define GIVE_DEPTH     2 /* folders within folders */
+#define GIVE_DEPTH     2 /* levels of folders */
 
 extern char **environ;
 
-/* Of the first `len` bytes of a path, how many are above the last name. 0: none, or "/". */
+/* Returns the length of the parent of the path that is in the first `len` bytes; 0 if there is
+ * none, or it is "/". */
 static size_t above(const char *path, size_t len)
 {
 	while (len > 0 && path[len - 1] != '/')
@@ -46,7 +47,7 @@ static size_t without_slashes(const char *path)
 	return len;
 }
 
-/* --- what may be in the way ----------------------------------------------------- */
+/* --- checks --------------------------------------------------------------------- */
 
 int ui_install_can_write(const char *path, struct err *err)
 {
@@ -109,12 +110,12 @@ int ui_install_can_listen(const char *host, unsigned port, const char *option, s
 
 static struct {
 	char text[PATH_MAX];
-	size_t top;   /* as much of it was there: folders below that are made, too */
-	bool emptied; /* an empty folder that was there */
+	size_t top;   /* length of the part that existed; folders below it are made, too */
+	bool emptied; /* it existed, as an empty folder */
 } noted[UI_INSTALL_NOTES];
 static size_t noted_count;
 
-/* Whether there is what the first `len` bytes of a path name. */
+/* Whether the path in the first `len` bytes exists. */
 static bool is_there(const char *path, size_t len)
 {
 	char part[PATH_MAX];
@@ -184,7 +185,7 @@ void ui_install_undo(void)
 
 /* --- making --------------------------------------------------------------------- */
 
-/* Makes the folder that the first `len` bytes of a path name, and those above it (0755). */
+/* Makes the folder whose path is in the first `len` bytes, and those above it (0755). */
 static int make_folders(const char *path, size_t len, mode_t mode, struct err *err)
 {
 	char part[PATH_MAX];
@@ -285,7 +286,7 @@ int ui_install_identity(const struct ui_role *role, enum rpc_role kind, const ch
 	return rpc_join_issue(ca, &id, role->key, role->cert, err);
 }
 
-/* Files, and folders within. */
+/* Gives a file or folder and, down to `depth` levels, what is in it. */
 static int give(const char *dir, const struct stat *to, int depth, struct err *err)
 {
 	char path[PATH_MAX];
@@ -351,7 +352,7 @@ int ui_install_start(const char *unit)
 	const char *const look[] = {"systemctl", "cat", unit, NULL};
 	const char *const start[] = {"systemctl", "enable", "--now", unit, NULL};
 
-	/* As sd_booted(3) has it. */
+	/* The test is that of sd_booted(3). */
 	if (geteuid() != 0 || access("/run/systemd/system", F_OK) != 0 || run(look, true) != 0)
 		return 1;
 	if (run(start, false) == 0)

@@ -23,7 +23,7 @@ static int path_of(char path[PATH_MAX], const char *dir, const char *name, struc
 	return err_set(err, ERR_LIMIT, "%.64s...: the path is too long", dir);
 }
 
-/* Of the root's key and its certificate. */
+/* Sets the paths of the root's key and its certificate. */
 static int root_paths(char key[PATH_MAX], char cert[PATH_MAX], const char *dir, struct err *err)
 {
 	return path_of(key, dir, "root.key", err) == 0 ? path_of(cert, dir, "root.pem", err) : -1;

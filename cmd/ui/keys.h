@@ -1,5 +1,6 @@
 /*
- * The folder with the fleet's keys, which `fdump setup` makes and its user moves away:
+ * The folder with the fleet's keys, which `fdump setup` makes and the user then moves to a safe
+ * place:
  *
  *   root.key   the root's key, under a passphrase      backup.key      opens the fleet's backups,
  *   root.pem   its certificate                                         under the same passphrase
@@ -19,25 +20,28 @@ struct ui_keys {
 	uint8_t recipients[RPC_DIGEST_LEN];  /* rpc_recipients_digest of *.pub */
 };
 
-/* A folder for ui_keys_make: new or empty. Returns 0; 1: a root's key and certificate are in it; -1
- * with err set. */
+/* Checks a folder for ui_keys_make. Returns 0 if it is missing or empty; 1 if it has a root's key
+ * and certificate already; -1 with err set: ERR_EXISTS (it holds something else). */
 int ui_keys_look(const char *dir, struct err *err);
 
-/* Makes it, with a root; and a key for backups, or a copy of the public key `to`. The folder must
- * be new or empty. Returns 0, or -1 with err set. */
+/* Makes the folder, which must be missing or empty: a root's key and certificate, and either a new
+ * key for backups or a copy of the public key in the file `to` (or NULL). pass protects the secret
+ * keys. Returns 0, or -1 with err set. */
 int ui_keys_make(const char *dir, const char *label, const char *to, const struct pass *pass,
 	struct err *err);
 
-/* Asks for the passphrase of a folder that is there, and proves it. Returns 0, or -1 with err set.
- */
+/* Asks for the passphrase of an existing folder, and verifies it by opening the root's key.
+ * passphrase_file: NULL asks on the terminal. The caller wipes *pass. Returns 0, or -1 with err
+ * set. */
 int ui_keys_ask(const char *dir, const char *passphrase_file, struct pass *pass, struct err *err);
 
-/* Opens the root's key. passphrase_file: NULL asks the terminal. Returns 0, or -1 with err set. */
+/* Opens the root's key and fills in the rest. passphrase_file: NULL asks on the terminal. Returns
+ * 0, or -1 with err set. */
 int ui_keys_open(
 	struct ui_keys *keys, const char *dir, const char *passphrase_file, struct err *err);
 void ui_keys_close(struct ui_keys *keys);
 
-/* As sealed_ask, for a passphrase that is known already: ctx is its struct pass. */
+/* A sealed_ask (lib/sealed.h) for a passphrase that is known already: ctx is its struct pass. */
 int ui_keys_known(const char *ctx, const char *path, struct pass *pass, struct err *err);
 
 #endif

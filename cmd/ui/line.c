@@ -1,6 +1,6 @@
 /*
- * No printf and no localtime where each entry passes: room for the longest
- * line is made first, then bytes are put one after the other.
+ * printf and localtime are too slow to be called for each entry. Room for the longest possible line
+ * is reserved first, then the line is built byte by byte.
  */
 #include "cmd/ui/line.h"
 
@@ -16,15 +16,15 @@
 #include "lib/esc.h"
 
 #define OUT_MAX   (64u << 20) /* bytes of the lines of one block */
-#define FIXED_MAX 256         /* bytes of a line beside its names */
-#define WIDTH     19          /* of owner, group and size, as in tar */
+#define FIXED_MAX 256         /* bytes of a line besides its names */
+#define WIDTH     19          /* columns of owner, group and size, as in tar */
 
 void ui_line_init(
 	struct ui_line *line, enum ui_line_format format, bool numeric, const struct tz *tz)
 {
 	*line = (struct ui_line){.format = format, .numeric = numeric, .tz = tz};
 	buf_init(&line->out, OUT_MAX);
-	line->span = (struct tz_span){1, 0, 0}; /* holds no time */
+	line->span = (struct tz_span){1, 0, 0}; /* empty: no time is in it */
 	line->day = INT64_MAX;
 }
 
@@ -38,7 +38,7 @@ static bool has_content(const struct pack_head *head)
 	return head->type == PACK_REGULAR || head->type == PACK_COMMAND;
 }
 
-/* --- pieces; each returns the place behind it ---------------------------- */
+/* --- pieces; each returns where the next begins ---------------------------- */
 
 static char *put(char *to, const void *bytes, size_t len)
 {
@@ -51,7 +51,7 @@ static char *put_text(char *to, const char *text)
 	return put(to, text, strlen(text));
 }
 
-/* Escaped; most names need none. */
+/* Escaped if necessary; most names are not. */
 static char *put_name(char *to, struct pack_bytes name)
 {
 	size_t i;
@@ -105,7 +105,7 @@ static char *put_owner(char *to, struct pack_bytes name, bool has, uint32_t id)
 	return has ? put_number(to, id) : put_text(to, "-");
 }
 
-/* owner/group and the size, in columns where they fit. */
+/* Owner/group and size, aligned in columns if they fit. */
 static char *put_owners(
 	char *to, const struct ui_line *line, const struct pack_head *h, const struct pack_tail *t)
 {
@@ -130,7 +130,7 @@ static char *put_owners(
 	return put(to, size, (size_t)(end - size));
 }
 
-/* Local, to the minute. The zone's span and the day are kept. */
+/* Local time, to the minute. Remembers the span of the zone and the day. */
 static char *put_time(char *to, struct ui_line *line, const struct pack_head *h)
 {
 	int64_t sec = h->mtime.sec, local, day;
@@ -187,8 +187,8 @@ static char *put_verbose(
 	return to;
 }
 
-/* As GNU sha256sum prints: a name with a backslash or a line's end in it is
- * escaped, and the line then begins with a backslash. */
+/* In the format of GNU sha256sum: if a name has a backslash, newline or carriage return it is
+ * escaped, and the line begins with a backslash. */
 static char *put_sum(char *to, const struct pack_head *h, const struct pack_tail *t)
 {
 	const uint8_t *p = h->path.at, *end = p + h->path.len;
@@ -223,7 +223,7 @@ static int put_json(
 	const bool mode = h->has & PACK_HAS_MODE, uid = h->has & PACK_HAS_UID,
 		   gid = h->has & PACK_HAS_GID, mtime = h->has & PACK_HAS_MTIME,
 		   rdev = h->has & PACK_HAS_RDEV, ok = t->status == PACK_OK;
-	/* Beyond a million years there is only the number. */
+	/* Beyond a million years only the number is given. */
 	const bool date = mtime && h->mtime.sec > -31556952000000 && h->mtime.sec < 31556952000000;
 	char time[CIVIL_TEXT_MAX], octal[16], status[UI_SHOW_STATUS_MAX];
 

@@ -1,10 +1,10 @@
 /*
- * Entries as lines of text, as `fdump list` prints them, into a buffer: fast,
- * for there may be millions.
+ * Formats entries as lines of text, as `fdump list` prints them, into a buffer. It is fast, because
+ * there may be millions.
  *
  *   ui_line_init -> ui_line_add ..., .out -> ui_line_fini
  *
- * A struct ui_line is one thread's own; the zone may be shared.
+ * A struct ui_line belongs to one thread; the zone may be shared.
  */
 #ifndef FDUMP_CMD_UI_LINE_H
 #define FDUMP_CMD_UI_LINE_H
@@ -19,10 +19,10 @@ struct err;
 
 enum ui_line_format {
 	UI_LINE_NAME,    /* the name, escaped */
-	UI_LINE_NUL,     /* the name as it is, and a NUL */
-	UI_LINE_VERBOSE, /* as `tar -tv` has it */
-	UI_LINE_SUM,     /* as `sha256sum` has it; entries with content only. Those with a sparse
-			  * digest (pack/digest.h) are left out, with a message */
+	UI_LINE_NUL,     /* the name unchanged, and a NUL */
+	UI_LINE_VERBOSE, /* in the format of `tar -tv` */
+	UI_LINE_SUM, /* in the format of `sha256sum`; only entries with content. Those with a sparse
+			digest (pack/digest.h) are left out, with a message */
 	UI_LINE_JSON,
 };
 
@@ -30,9 +30,9 @@ struct ui_line {
 	enum ui_line_format format;
 	bool numeric;        /* owners by number */
 	const struct tz *tz; /* for times; borrowed */
-	const uint8_t *dump; /* id of the dump that entries are of, for JSON; NULL: none */
+	const uint8_t *dump; /* id of the entries' dump, for JSON; NULL: none */
 	struct buf out;
-	/* The last time's zone and day. */
+	/* Cached: the zone's span and the day of the last time. */
 	struct tz_span span;
 	int64_t day;
 	char date[16];

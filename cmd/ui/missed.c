@@ -1,4 +1,4 @@
-/* Comparisons with what the stores have. */
+/* Compares a backup with the last dumps in its stores. */
 #include "cmd/ui/missed.h"
 
 #include <stdarg.h>
@@ -10,7 +10,7 @@
 #include "cmd/ui/select.h"
 #include "lib/err.h"
 
-/* Whether a dump is of what this one will be of. */
+/* Whether a dump has the same paths as this backup, or its paths can't be read. */
 static bool same_paths(
 	const struct ui_missed *m, const struct store_dump *d, struct ui_roots *roots)
 {
@@ -22,7 +22,7 @@ static bool same_paths(
 						     memcmp(d->base, m->base, d->base_len) == 0)));
 }
 
-/* forget counts by the name: two trees under one would drive each other out. */
+/* forget counts by name: dumps of two trees under one name would displace each other. */
 static void compare_paths(struct ui_missed *m, const char *store, const struct store_dump *last)
 {
 	struct ui_roots roots = {0};

@@ -1,4 +1,4 @@
-/* Options are found by getopt_long, whose tables are made from those of the command. */
+/* Finds options with getopt_long, whose tables are made from the command's. */
 #include "cmd/ui/options.h"
 
 #include <assert.h>
@@ -32,8 +32,7 @@ static void tell_dial(void *ctx, const char *text)
 	ui_say(NULL, "%s", text);
 }
 
-/* Says what is wrong with the option that getopt_long refused by c, '?' or ':'. Returns the exit
- * status. */
+/* Reports an option for which getopt_long returned c, '?' or ':'. Returns the exit status. */
 static int refuse_option(const char *command, int c, char **argv)
 {
 	const char *word = argv[optind - 1];
@@ -41,7 +40,7 @@ static int refuse_option(const char *command, int c, char **argv)
 	if (c == ':')
 		return ui_usage(command, "%s needs a value", word);
 	if (strcmp(word, "--json") == 0)
-		ui_fail_json(NULL); /* a command that has none */
+		ui_fail_json(NULL); /* the command has no --json */
 	if (optopt > 0 && optopt <= 255 && strncmp(word, "--", 2) != 0)
 		return ui_usage(command,
 			"unrecognized option '-%c' (an argument that begins with '-' goes after "
@@ -50,7 +49,7 @@ static int refuse_option(const char *command, int c, char **argv)
 	return ui_usage(command, "unrecognized option '%s'", word);
 }
 
-/* How the services among the stores are reached. Returns as ui_options_parse. */
+/* Finds out how services among the stores are reached. Returns as ui_options_parse. */
 static int find_net(struct ui_options *o)
 {
 	struct err err = {0};
@@ -63,15 +62,15 @@ static int find_net(struct ui_options *o)
 	if (ret < 0)
 		return ui_fail(o->command, &err);
 	if (ret > 0 || access(o->role.cert, F_OK) != 0)
-		return -1; /* without an identity none is reached */
+		return -1; /* without an identity no service can be reached */
 	ui_net_set(&o->net, &o->role);
 	ui_test_times(&o->access.patience_ms);
 	o->access.net = &o->net.net;
 	return -1;
 }
 
-/* Converts a value into its variable, in the command's struct. Returns 0, or -1 with err set:
- * ERR_USAGE. */
+/* Converts a value and stores it in its variable, in the command's struct. Returns 0, or -1 with
+ * err set: ERR_USAGE. */
 static int convert(const struct ui_option *o, uint8_t *own, const char *text, struct err *err)
 {
 	void *to = own + o->at;
@@ -123,7 +122,7 @@ static int convert(const struct ui_option *o, uint8_t *own, const char *text, st
 	}
 }
 
-/* Takes an option that was given. Returns -1 to go on, else the exit status. */
+/* Handles an option that was given. Returns -1 to go on, else the exit status. */
 static int take_option(struct ui_options *o, const struct ui_option *row)
 {
 	const bool path = row->type == UI_FILE || row->type == UI_DIR || row->type == UI_STORE;
@@ -145,7 +144,7 @@ static int take_option(struct ui_options *o, const struct ui_option *row)
 				     : ui_fail(o->command, &err);
 }
 
-/* Reads the options, and notes in *seen which rows were given. Returns -1 to go on, else the exit
+/* Reads the options, and records in *seen which rows were given. Returns -1 to go on, else the exit
  * status. */
 static int read_options(struct ui_options *o, const struct ui_command *command,
 	const struct ui_option *rows, size_t count, int argc, char **argv, uint64_t *seen)
@@ -184,8 +183,8 @@ static int read_options(struct ui_options *o, const struct ui_command *command,
 	return status;
 }
 
-/* The verb, and whether it has the options that were given. Returns -1 to go on, else the exit
- * status. */
+/* Finds the verb, and checks that it has the options that were given. Returns -1 to go on, else the
+ * exit status. */
 static int find_verb(struct ui_options *o, const struct ui_option *rows, uint64_t seen, int argc,
 	char **argv, const struct ui_verb *v)
 {
@@ -216,7 +215,7 @@ static int find_verb(struct ui_options *o, const struct ui_option *rows, uint64_
 	return -1;
 }
 
-/* How many words are asked for at least, and at most. */
+/* Counts how many arguments are required, and how many are allowed. */
 static void count_words(const char *words, int *least, int *most)
 {
 	size_t len;

@@ -1,4 +1,5 @@
-/* An unnamed file (O_TMPFILE) that gets its name last; else a temporary name. */
+/* Writes an unnamed file (O_TMPFILE) that gets its name last, or else a file with a temporary
+ * name. */
 #include "cmd/ui/output.h"
 
 #include <errno.h>
@@ -14,7 +15,7 @@
 
 #define PIPE_SIZE (1 << 20)
 
-/* Standard output (path NULL), or something that is there and is no regular file. */
+/* Opens standard output (path NULL), or an existing path that is not a regular file. */
 static int use_stream(struct ui_output *out, const char *path, struct err *err)
 {
 	out->fd = path != NULL ? open(path, O_WRONLY | O_NOCTTY | O_CLOEXEC)
@@ -29,12 +30,12 @@ static int use_stream(struct ui_output *out, const char *path, struct err *err)
 		"will not write to a terminal: redirect standard output or name a file with -f");
 }
 
-/* Opens the directory of a path; the name in it is left in out->name. */
+/* Opens the directory of a path, and leaves the last name in out->name. */
 static int open_dir(struct ui_output *out, const char *path, struct err *err)
 {
 	char *copy = realpath(path, NULL), *slash;
 
-	/* A link to a file stays; what it leads to is replaced. */
+	/* A link to a file stays; its target is replaced. */
 	if (copy == NULL && (copy = strdup(path)) == NULL)
 		return err_set(err, ERR_NOMEM, "out of memory");
 	slash = strrchr(copy, '/');
@@ -50,7 +51,7 @@ static int open_dir(struct ui_output *out, const char *path, struct err *err)
 	return out->dir >= 0 ? 0 : err_errno(err, errno, "%s", path);
 }
 
-/* A name beside the final one. */
+/* Makes a temporary name in the same directory. */
 static int temporary_name(struct ui_output *out, struct err *err)
 {
 	free(out->temporary);
@@ -62,7 +63,7 @@ static int temporary_name(struct ui_output *out, struct err *err)
 	return 0;
 }
 
-/* Whether what is there may be replaced. */
+/* Checks that the existing file may be replaced. */
 static int check_old(const char *path, const struct stat *old, struct err *err)
 {
 	uint8_t head[PACK_BLOCK_HEADER];
@@ -134,7 +135,7 @@ int ui_output_open(struct ui_output *out, const char *path, struct err *err)
 		return -1;
 	}
 	if (S_ISFIFO(out->st.st_mode))
-		fcntl(out->fd, F_SETPIPE_SZ, PIPE_SIZE); /* as large as it may be */
+		fcntl(out->fd, F_SETPIPE_SZ, PIPE_SIZE); /* as large as the system allows */
 	return 0;
 }
 

@@ -1,16 +1,14 @@
 /*
- * Where a command writes a pack: nothing stands under the name before all of
- * it is there and on disk.
+ * The file or stream that a command writes a pack to. The name appears only when the pack is
+ * complete and on disk.
  *
  *   ui_output_open -> write to .fd -> ui_output_commit | ui_output_drop
  *
- * A new file has mode 0666 less the umask, one in place of another has its mode.
- * No path, or "-", is standard output, which must not be a terminal. An
- * regular file that is there is replaced only if it is a pack, or empty: what was named by mistake
- * stays. An
- * existing path that is no regular file (a device, a pipe) is written
- * through, never replaced. A link to a file stays, and one that leads nowhere
- * is refused.
+ * A new file has mode 0666 less the umask; one that replaces another has the other's mode. No path,
+ * or "-", is standard output, which must not be a terminal. An existing regular file is replaced
+ * only if it is a pack or empty, so that a file that was named by mistake is safe. An existing path
+ * that is not a regular file (a device, a pipe) is written to, never replaced. A link to a file
+ * stays, and its target is replaced; a dangling link is refused.
  */
 #ifndef FDUMP_CMD_UI_OUTPUT_H
 #define FDUMP_CMD_UI_OUTPUT_H
@@ -23,28 +21,29 @@ struct err;
 
 struct ui_output {
 	int fd;
-	bool regular;    /* a new file, to be put in place */
+	bool regular;    /* a new file, which is put in place at the end */
 	bool unnamed;    /* it has no name yet */
-	int dir;         /* of the path */
-	char *name;      /* in dir */
-	char *temporary; /* in dir; NULL: unnamed */
+	int dir;         /* the path's directory */
+	char *name;      /* in .dir */
+	char *temporary; /* in .dir; NULL: the file has no name */
 	struct stat st;  /* of fd */
 	bool replaces;   /* there is a file of this name */
-	struct stat old; /* of that */
+	struct stat old; /* of that file */
 };
 
-/* Returns 0, or -1 with err set. */
+/* Opens the output. Returns 0, or -1 with err set; then there is nothing to drop. */
 int ui_output_open(struct ui_output *out, const char *path, struct err *err);
 
-/* A sink of pack/writer.h; output: the struct. */
+/* A sink of pack/writer.h: writes head, then body. output: the struct. Returns 0, or -1 with err
+ * set. */
 int ui_output_write(void *output, const void *head, size_t head_len, const void *body,
 	size_t body_len, struct err *err);
 
-/* Syncs, puts it in place (over what was there), and closes. Returns 0, or -1
- * with err set: then the name has what it had before. */
+/* Syncs the file, puts it in place (over an existing one), and closes it. Returns 0, or -1 with err
+ * set: then the old file is still there, unless only syncing the directory failed. */
 int ui_output_commit(struct ui_output *out, struct err *err);
 
-/* Closes and leaves no trace. After commit: does nothing. */
+/* Closes, and leaves no trace. Does nothing after a commit. */
 void ui_output_drop(struct ui_output *out);
 
 #endif

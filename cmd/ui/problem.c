@@ -1,4 +1,4 @@
-/* Problems, as lines and as JSON. */
+/* Prints problems as lines and as JSON. */
 #include "cmd/ui/problem.h"
 
 #include <assert.h>
@@ -38,7 +38,7 @@ static void print_line(const struct ui_problem *p, const char *what)
 		buf_addf(&line, NULL, "%s:%u: ", p->file, p->line);
 	else if (p->file != NULL)
 		add_name(&line, p->file, strlen(p->file));
-	/* Not twice, if what is wrong begins with it. */
+	/* Not if the message begins with it already. */
 	if (p->store != NULL && strncmp(what, p->store, strlen(p->store)) != 0)
 		add_name(&line, p->store, strlen(p->store));
 	if (p->agent != NULL)

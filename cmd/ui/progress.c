@@ -1,4 +1,4 @@
-/* A semaphore wakes the thread: by time, by SIGUSR1, by stop. */
+/* A thread prints. A semaphore wakes it: by time, by SIGUSR1, by stop. */
 #include "cmd/ui/progress.h"
 
 #include <errno.h>
@@ -18,7 +18,7 @@
 #include "pack/scan.h"
 
 #define INTERVAL_MS 500
-#define WIDTH       78 /* of the line */
+#define WIDTH       78 /* columns of the line */
 #define STACK       (64u << 10)
 
 static struct {
@@ -30,8 +30,8 @@ static struct {
 	atomic_bool asked, over;
 	_Atomic uint64_t bytes, entries;
 	double began;
-	pthread_mutex_t lock; /* of what follows */
-	size_t shown;         /* columns of the line that stands there */
+	pthread_mutex_t lock; /* protects .shown, drawing, and `e` */
+	size_t shown;         /* columns of the line on the terminal */
 } p = {.lock = PTHREAD_MUTEX_INITIALIZER};
 
 static double now(void)
@@ -73,7 +73,7 @@ static void describe(char *to, size_t len)
 		speed, end);
 }
 
-/* Puts a text where the line is, and blanks over what is left of it. */
+/* Draws a text over the line, and blanks over the rest of it. */
 static void draw(const char *text)
 {
 	size_t len = strlen(text);
@@ -112,9 +112,9 @@ static void print(bool whole)
 	pthread_mutex_unlock(&p.lock);
 }
 
-/* --- how much there will be --------------------------------------------------- */
+/* --- estimating the total ------------------------------------------------------- */
 
-#define ENTRY_COST 100 /* bytes of an entry beside its content, about */
+#define ENTRY_COST 100 /* approximate bytes of an entry besides its content */
 
 static struct {
 	bool live;
@@ -124,7 +124,7 @@ static struct {
 	char *const *paths;
 } e;
 
-/* The walk's .next_root; its .ctx is that of the other functions. */
+/* The walk's .next_root. ctx belongs to the walk's other callbacks. */
 static int next_path(void *ctx, const char **path, struct err *err)
 {
 	(void)ctx;
@@ -136,7 +136,7 @@ static int next_path(void *ctx, const char **path, struct err *err)
 	return 0;
 }
 
-/* Whoever reads it will say so. */
+/* Ignored: the command itself will report it. */
 static void estimate_problem(void *ctx, const char *path, size_t len, const char *what, int errnum)
 {
 	(void)ctx;
@@ -146,7 +146,7 @@ static void estimate_problem(void *ctx, const char *path, size_t len, const char
 	(void)errnum;
 }
 
-/* What is kept of a file: holes are not. */
+/* Bytes of a file that will be read: holes are not. */
 static uint64_t content_of(const struct stat *st)
 {
 	uint64_t size = (uint64_t)st->st_size, there = (uint64_t)st->st_blocks * 512;
@@ -176,7 +176,7 @@ static void *estimate(void *unused)
 	return NULL;
 }
 
-/* Once, if there is something to walk. */
+/* Starts the walk, once, if there is something to walk. */
 static void start_estimate(void)
 {
 	pthread_mutex_lock(&p.lock);
@@ -226,7 +226,7 @@ void ui_progress_start(const char *command, uint64_t total, bool quiet)
 	p.live = pthread_create(&p.thread, &attr, run, NULL) == 0;
 	pthread_attr_destroy(&attr);
 	if (!p.live)
-		action.sa_handler = SIG_IGN; /* who asks gets no answer, and does no harm */
+		action.sa_handler = SIG_IGN; /* SIGUSR1 then has no effect */
 	sigemptyset(&action.sa_mask);
 	sigaction(SIGUSR1, &action, NULL);
 }

@@ -1,4 +1,4 @@
-/* How commands report. */
+/* How commands report errors, and how they open their input. */
 #include "cmd/ui/report.h"
 
 #include <stdarg.h>
@@ -18,11 +18,11 @@
 #include "lib/fs.h"
 #include "pack/block.h"
 
-#define SAY_MAX 8192 /* bytes of a message, two escaped paths and more */
+#define SAY_MAX 8192 /* bytes of a message: two escaped paths and more */
 
 static struct {
-	FILE *json;     /* where its object goes; NULL: none is wanted */
-	struct err err; /* the last that was told */
+	FILE *json;     /* where the object goes; NULL: none is wanted */
+	struct err err; /* the last that was reported */
 } failure;
 
 void ui_fail_json(FILE *to)

@@ -1,6 +1,6 @@
 /*
- * How a command reports to a person or a script: exit statuses, messages on standard error, the
- * last JSON object of a failure; and numbers that options share.
+ * How a command reports to a person or a script: exit statuses, messages on standard error, and the
+ * last JSON object of a failure. Also a few helpers for arguments and input that commands share.
  */
 #ifndef FDUMP_CMD_UI_REPORT_H
 #define FDUMP_CMD_UI_REPORT_H
@@ -11,62 +11,63 @@
 
 struct err;
 
-/* Exit statuses, the same for every command. `diff` has 1 for "different". */
+/* Exit statuses, the same for every command. In `diff`, 1 means "different". */
 enum ui_exit {
 	UI_OK = 0,
 	UI_SOME = 1,    /* done, but some entries changed or could not be read */
 	UI_FAILED = 2,  /* failed, or called wrongly */
-	UI_CONFIG = 3,  /* configuration */
+	UI_CONFIG = 3,  /* the configuration is wrong */
 	UI_COPIES = 4,  /* fewer copies than asked for */
 	UI_DAMAGE = 5,  /* damage found */
-	UI_REFUSED = 6, /* identity refused */
+	UI_REFUSED = 6, /* an identity or key was refused */
 	UI_NOSPACE = 7,
 	UI_BUSY = 8,
 };
 
-/* Prints a line to standard error; what would end or hide it in a name is escaped. command: "fdump
- * COMMAND: " is put before it; NULL: "fdump: ". */
+/* Prints a line "fdump COMMAND: ..." (command NULL: "fdump: ...") to standard error. Characters in
+ * a name that would end or garble the line are escaped. */
 void ui_say(const char *command, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
-/* Prints "fdump COMMAND: message" to standard error and returns the exit
- * status that the error's code stands for. */
+/* Prints "fdump COMMAND: message" to standard error, and returns the exit status for the error's
+ * code. */
 int ui_fail(const char *command, const struct err *err);
 
-/* Makes this the last error (see ui_fail_end), and prints nothing. */
+/* Makes this the last error (see ui_fail_end) without printing anything. */
 void ui_fail_note(const struct err *err);
 
-/* Prints "fdump COMMAND: text" and where the help is, to standard error;
- * returns UI_FAILED. */
+/* Prints "fdump COMMAND: text" and a pointer to the help to standard error; returns UI_FAILED. */
 int ui_usage(const char *command, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
-/* For a command that lists: when who reads its output has enough (head(1)) it ends with this status
- * and without a word. Not for one that changes anything, or holds more than locks. */
+/* For a command that lists: when the reader of its output closes the pipe, as head(1) does, the
+ * command ends silently with this status. Not for a command that changes anything, or holds
+ * anything but locks. */
 void ui_pipe_ends(int status);
 
-/* With --json what was told last by the two above is also the last object of a command whose
- * exit status says that it failed: "type" error, "id" error.CODE (err_name), "what", "exit".
- * main.c sees to that: _wants_json, _json, the command, _end. A command whose objects do not
- * go to standard output calls _json too, and one that has no --json with NULL. */
+/* With --json, if the exit status is UI_FAILED or above, the last error of ui_fail, ui_fail_note or
+ * ui_usage is also the last object that the command prints: "type" error, "id" error.CODE
+ * (err_name), "what", "exit". main.c calls ui_fail_wants_json, ui_fail_json, the command, and
+ * ui_fail_end. A command whose objects do not go to standard output calls ui_fail_json itself, and
+ * one that has no --json calls it with NULL. */
 bool ui_fail_wants_json(int argc, char **argv);
 void ui_fail_json(FILE *to);
 void ui_fail_end(int status);
 
-/* A decimal number from min to max. Returns 0, or -1 if it is none. */
+/* Parses a decimal number from min to max. Returns 0, or -1 if the text is not such a number. */
 int ui_number(const char *text, long min, long max, long *value);
 
-/* Opens FILE, or standard input for NULL or "-", to read a pack from; not a
- * terminal. Returns the descriptor, or -1 with err set. */
+/* Opens a file to read a pack from, or standard input for NULL or "-"; a terminal is refused.
+ * Returns the descriptor, which the caller closes, or -1 with err set. */
 int ui_open_input(const char *file, struct err *err);
 
-/* The same for a pack that may be read by its index: 0 is standard input, for "-". The message does
- * not name the file. */
+/* The same for a pack that may be read by its index; for "-" it returns 0, standard input itself.
+ * The message does not name the file. */
 int ui_open_pack(const char *file, struct err *err);
 
-/* After reading standard input has failed: says so if the command's first argument, or NULL, is a
- * pack. */
+/* Call it when reading standard input has failed: suggests -f if the command's first argument (or
+ * NULL) is a pack. */
 void ui_input_hint(const char *command, const char *word);
 
-/* Processors that this process may use, 1 to 64. */
+/* Returns the number of processors that this process may use, 1 to 64. */
 unsigned ui_processors(void);
 
 #endif

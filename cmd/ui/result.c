@@ -10,7 +10,7 @@
 #include "lib/err.h"
 #include "lib/esc.h"
 
-/* UTF-8 without DEL, which JSON would pass on as it is. */
+/* Whether a text is UTF-8 without DEL, which JSON would not escape. */
 static bool is_plain(const char *text, size_t len)
 {
 	size_t n;

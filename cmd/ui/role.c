@@ -126,8 +126,8 @@ size_t ui_role_line(const char *path, const char *name, char text[1024], char *f
 	return n;
 }
 
-/* Changes the lines of one name: they are dropped, or `cut` behind the address. Returns 0; 1: there
- * are none, or nothing to change; -1 with err set. */
+/* Changes the lines of one name: with `cut` all after the address is removed, else the whole line.
+ * Returns 0; 1 if there is nothing to change; -1 with err set. */
 static int forget_lines(const char *path, const char *name, bool cut, mode_t mode, struct err *err)
 {
 	char *text = malloc(LINES_MAX), *kept = malloc(LINES_MAX), *line, *next;
@@ -201,7 +201,7 @@ int ui_address(struct store_address *a, const char *text, const char *port, stru
 		end = colon != NULL ? colon : text + strlen(text);
 	}
 	len = (size_t)(end - host);
-	/* A port alone. */
+	/* A port without a host. */
 	if (colon == NULL && len > 0 && strspn(host, "0123456789") >= len)
 		goto malformed;
 	if (len == 0 || len >= sizeof a->host ||
@@ -265,7 +265,7 @@ static int find_store(void *ctx, const char *name, struct store_address *to, str
 	char text[1024], path[PATH_MAX], *fields[4];
 	struct stat st;
 
-	/* What an administrator has written comes first. */
+	/* The administrator's file takes precedence. */
 	if (join(path, role->config, "stores", err) != 0)
 		return -1;
 	if (ui_role_line(path, name, text, fields) > 0 ||
@@ -283,7 +283,7 @@ static int find_store(void *ctx, const char *name, struct store_address *to, str
 		name, role->stores, path, name);
 }
 
-/* Over pins and .changed: stores that are behind are opened by several threads. */
+/* Protects the file of pins, and .changed: several threads open stores. */
 static pthread_mutex_t pins_lock = PTHREAD_MUTEX_INITIALIZER;
 
 bool ui_net_changed(struct ui_net *net, const char *store)
@@ -327,7 +327,7 @@ static int pin_store(void *ctx, const char *name, const uint8_t uid[STORE_UID_LE
 				name, uid_hex, fields[0], name, of, identity);
 	} else if (ui_role_line(role->stores, name, text, fields) >= 3 &&
 		   (strcmp(fields[1], uid_hex) != 0 || strcmp(fields[2], public_hex) != 0)) {
-		/* What the managers told at enrolment is worth as much as a first use. */
+		/* What the managers announced at enrolment is trusted as much as a first use. */
 		changed = true;
 		ret = err_set(err, ERR_DENIED,
 			"refused: the store that answers as %s is not the one that the managers "

@@ -1,4 +1,4 @@
-/* Paths in the order of a walk. */
+/* Sorts paths in the order of a walk. */
 #include "cmd/ui/roots.h"
 
 #include <fcntl.h>
@@ -12,9 +12,9 @@
 #include "lib/cbor.h"
 #include "lib/err.h"
 
-#define SHOWN 3 /* paths, of many */
+#define SHOWN 3 /* at most so many paths */
 
-/* Whether "..", which names in a dump can't have, is in a path. */
+/* Whether a path contains "..", which names in a dump can't have. */
 static bool goes_up(const char *path)
 {
 	for (; *path != 0; path += strspn(path, "/")) {
@@ -27,7 +27,7 @@ static bool goes_up(const char *path)
 	return false;
 }
 
-/* For the record; of very many the first. */
+/* Encodes a path for the dump's record, which has room for the first ones only. */
 static int encode(struct ui_roots *r, const char *path, struct err *err)
 {
 	size_t len = strlen(path), room = len + CBOR_HEAD_MAX;
@@ -78,7 +78,7 @@ int ui_roots_add(void *roots, const char *path, struct err *err)
 	return 0;
 }
 
-/* A path's name in the dump; the caller frees it. */
+/* Returns a path's name in the dump, which the caller frees; NULL: out of memory. */
 static char *name_of(const char *path, size_t *len)
 {
 	char *out = malloc(strlen(path) + 2);
@@ -100,7 +100,7 @@ static int by_name(const void *a, const void *b)
 	return order;
 }
 
-/* Whether b is a, or in it. */
+/* Whether b is a, or lies in it. */
 static bool holds(const char *a, const char *b)
 {
 	size_t x_len = 0, y_len = 0;
@@ -132,7 +132,8 @@ void ui_roots_order(struct ui_roots *r, bool nested)
 		char *path = r->paths[i], **last = r->paths + kept - (kept > 0);
 
 		if (kept > 0 && by_name(last, &path) == 0) {
-			/* Of two of one name the one with a slash stays: it is followed. */
+			/* If two have the same name, keep the one with a slash: it follows a
+			 * link. */
 			if (ends_in_slash(path)) {
 				free(*last);
 				*last = path;

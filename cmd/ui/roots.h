@@ -1,6 +1,6 @@
 /*
- * The paths that a backup walks: arguments and lines of a file, sorted as the
- * walk is, those within others left out.
+ * The paths that a backup walks, from its arguments and a file: sorted in the order of the walk,
+ * without those that lie in others.
  *
  *   zeroed -> ui_roots_add ... -> ui_roots_order -> ui_roots_next ...
  *   -> ui_roots_fini
@@ -18,42 +18,45 @@ struct err;
 struct store_dump;
 
 struct ui_roots {
-	char **paths; /* owned; ended by NULL after _order, if there are any */
+	char **paths; /* owned; ended by NULL after ui_roots_order, if there are any */
 	size_t count, room, next;
-	/* What was asked for, as a dump's record has it: STORE_PATHS_MAX, STORE_PATHS_LEN at most.
-	 */
+	/* The paths as given, encoded for the dump's record: at most STORE_PATHS_MAX paths and
+	 * STORE_PATHS_LEN bytes. */
 	struct buf encoded;
 	size_t encoded_count;
-	/* After _order: those that are walked with others, owned. */
+	/* After ui_roots_order: the paths that lie in others and are walked with them; owned. */
 	char **within;
 	size_t within_count;
 };
 
-/* roots: a struct ui_roots. A ui_select_each. Returns 0, or -1 with err set: ERR_USAGE (an empty
- * one, "..", absolute beside relative ones), ERR_NOMEM. */
+/* A ui_select_each: adds a path. roots: a struct ui_roots. Returns 0, or -1 with err set:
+ * ERR_USAGE (the path is empty or contains "..", or some paths are absolute and others relative),
+ * ERR_NOMEM. */
 int ui_roots_add(void *roots, const char *path, struct err *err);
-/* nested: what is in a path is walked with it; else only what is there twice is left out. */
+/* Sorts the paths and removes duplicates; with nested, also those that lie in other paths, because
+ * the walk reaches them. */
 void ui_roots_order(struct ui_roots *roots, bool nested);
 
-/* Whether a name in the dump is that of a path which is walked with another one: what lies on a
- * file system of its own there was asked for. */
+/* Whether a name in the dump is that of a path that lies in another one. It was asked for, so the
+ * walk enters it even if another file system is mounted there. */
 bool ui_roots_within(const struct ui_roots *roots, const char *name, size_t len);
 
-/* Whether a path is a symbolic link to a directory that is not followed. base: as in struct
+/* Whether a path is a symbolic link to a directory, and will not be followed. base: as in struct
  * pack_scan_options. */
 bool ui_roots_link(int base, const char *path);
 
-/* Adds and orders what a dump's record has. As ui_roots_add. */
+/* Adds the paths in a dump's record, and sorts them. Returns as ui_roots_add. */
 int ui_roots_of(
 	struct ui_roots *roots, const struct store_dump *dump, bool nested, struct err *err);
 
-/* Whether they name the same, both ordered. */
+/* Whether both name the same paths; both must be sorted. */
 bool ui_roots_same(const struct ui_roots *a, const struct ui_roots *b);
 
-/* Prints for people "/home, /etc and 3 more". base: absolute, what relative ones begin at. */
+/* Prints them for people: "/home, /etc and 3 more". base: the absolute folder that relative paths
+ * start from. */
 void ui_roots_print(FILE *to, const struct ui_roots *roots, const char *base);
 
-/* A pack_scan_options.next_root; ctx: the roots. Set .next to 0 to begin again. */
+/* A pack_scan_options.next_root; ctx: the roots. Set .next to 0 to start again. */
 int ui_roots_next(void *ctx, const char **path, struct err *err);
 
 void ui_roots_fini(struct ui_roots *roots);

@@ -1,5 +1,5 @@
-/* Paths in a sorted list; an entry looks for itself and those above it. Of a path that may be an
- * escaped name both readings are in the list. */
+/* The paths are in a sorted list, in which an entry looks up itself and all folders above it. For a
+ * path that may be an escaped name both readings are in the list. */
 #include "cmd/ui/select.h"
 
 #include <errno.h>
@@ -138,7 +138,7 @@ static int by_path(const void *a, const void *b)
 	const struct ui_selected *x = a, *y = b;
 	int got = compare(x->path, x->len, y->path, y->len);
 
-	if (got != 0 || x->twin != y->twin) /* a twin stays, for what it is one of */
+	if (got != 0 || x->twin != y->twin) /* prefer a twin, which may remain unmatched */
 		return got != 0 ? got : (int)y->twin - (int)x->twin;
 	return (x->number > y->number) - (x->number < y->number);
 }
@@ -214,7 +214,7 @@ bool ui_select_any(const struct ui_select *s)
 	return s->any || (s->count == 0 && s->exclude == NULL);
 }
 
-#define SHOWN 3 /* patterns, of many */
+#define SHOWN 3 /* at most so many patterns */
 
 struct unmet {
 	FILE *to;

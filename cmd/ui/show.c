@@ -1,4 +1,4 @@
-/* Entries and dumps for people. */
+/* Formats entries and dumps for people. */
 #include "cmd/ui/show.h"
 
 #include <stdio.h>

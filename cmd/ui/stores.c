@@ -5,7 +5,7 @@
 
 #include "lib/uptime.h"
 
-#define SLICE_MS 20 /* that one store is waited for before the others are looked at */
+#define SLICE_MS 20 /* wait for one store before looking at the others */
 
 static int same(const struct ui_stores *s, size_t a, size_t b, struct err *err)
 {
@@ -41,7 +41,7 @@ int ui_stores_new(struct ui_stores *s, const char *const *texts, size_t count,
 	return 0;
 }
 
-/* Places of the stores, sorted for locking. */
+/* Sorts the indices of the stores in locking order. */
 static void lock_order(const struct ui_stores *s, size_t order[STORES_MAX])
 {
 	size_t i, k;
@@ -54,7 +54,7 @@ static void lock_order(const struct ui_stores *s, size_t order[STORES_MAX])
 	}
 }
 
-/* Waits a while for each store that is being opened. Returns how many are left of them; *open: how
+/* Waits a while for the stores that are being opened. Returns how many of them are left; *open: how
  * many are open. */
 static size_t wait_some(struct ui_stores *s, size_t *open)
 {
@@ -73,7 +73,8 @@ static size_t wait_some(struct ui_stores *s, size_t *open)
 	return left;
 }
 
-/* Dials all services, then opens the directories, then waits until it is known who is there. */
+/* Dials all services, opens the directories, then waits until enough stores are open, or all have
+ * opened or failed. */
 static void open_all(struct ui_stores *s, enum store_mode mode, size_t wanted)
 {
 	int64_t began = uptime_ms(), limit = INT64_MAX;

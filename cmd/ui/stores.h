@@ -1,5 +1,5 @@
 /*
- * The -s STOREs of a command: made, checked and opened in one place.
+ * Makes, checks and opens the stores that a command's -s options name.
  *
  *   zeroed -> ui_stores_new -> ui_stores_open -> use .stores -> ui_stores_free
  */
@@ -12,25 +12,26 @@
 struct ui_stores {
 	struct store *stores[STORES_MAX];
 	size_t count;
-	struct err why[STORES_MAX]; /* of those that could not be opened */
+	struct err why[STORES_MAX]; /* why those that are not open could not be opened */
 };
 
-/* Makes them from texts, which are borrowed. Returns 0, or -1 with err set: ERR_USAGE (a text is
- * none, or two are the same directory). */
+/* Makes stores from texts, which are borrowed. Returns 0, or -1 with err set: ERR_USAGE (a text
+ * does not name a store, or two name the same directory). */
 int ui_stores_new(struct ui_stores *s, const char *const *texts, size_t count,
 	const struct store_access *access, struct err *err);
 
-/* One more; directory: it is an argument, and so can only be that. As ui_stores_new. */
+/* Adds one store. directory: text is an argument that can only be a directory. Returns as
+ * ui_stores_new. */
 int ui_stores_add(struct ui_stores *s, const char *text, bool directory,
 	const struct store_access *access, struct err *err);
 
-/* Opens all: services at the same time, directories in the order that keeps two commands from
- * waiting for each other. While some services do not answer, those that are open have the command
- * go on: after UI_STORES_ENOUGH_MS if they are as many as wanted, after UI_STORES_SOME_MS if there
- * is one. The others are still being opened then (store_is_opening). `failed`: called for each that
- * is not open, in the order of the texts. Returns 0: one at least is open; -1 with err set: none
- * is, and err says why, of a single one in its own words; or two that are opened to write are the
- * same store. */
+/* Opens all stores: services at the same time, directories in an order that keeps two commands from
+ * waiting for each other. If some services don't answer, it returns after UI_STORES_ENOUGH_MS if
+ * `wanted` stores are open, and after UI_STORES_SOME_MS if one is. The others are then still being
+ * opened (store_is_opening). Calls `failed` for each store that is not open, in the order of the
+ * texts; not for the only store of a command that reads. Returns 0 if at least one is open; -1 with
+ * err set if none is, or if two that are opened for writing are the same store. If the only store
+ * of a command that reads fails, err is its own error. */
 #define UI_STORES_ENOUGH_MS 3000
 #define UI_STORES_SOME_MS   10000
 int ui_stores_open(struct ui_stores *s, enum store_mode mode, size_t wanted,

@@ -1,4 +1,4 @@
-/* Key files and passphrases for packs that are read. */
+/* Key files and passphrases for reading sealed packs. */
 #include "cmd/ui/unseal.h"
 
 #include "lib/err.h"
