@@ -1,6 +1,6 @@
 /*
- * A store in memory, behind the contract (cmd/store/kind.h), that on demand misbehaves as real
- * stores do on bad days.
+ * A store in memory that implements the contract (cmd/store/kind.h) and on demand misbehaves as
+ * real stores do on bad days.
  *
  *   fake_store_new -> set what it does wrong, before and between calls -> store_free(&fake->base)
  *
