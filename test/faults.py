@@ -151,18 +151,18 @@ class Case:
             if left and not killed:
                 self.bad("left behind: %s" % left)
             if not untouched and self.verified(self.out) > 1:
-                self.bad("a pack under the real name that is not whole")
+                self.bad("an incomplete pack under the real name")
             if self.code in (0, 1) and untouched:
                 self.bad("status %d, and no new pack" % self.code)
             if untouched:
                 return
         # verify's status 1: the pack itself marks entries as incomplete.
         if self.code in (0, 1) and self.verified(result) > self.code:
-            self.bad("status %d, and the pack is not whole" % self.code)
+            self.bad("status %d, but the pack is incomplete" % self.code)
         if self.code == 0:
             found = self.unpacked(result)
             if found is None:
-                self.bad("status 0, and it can't be unpacked whole")
+                self.bad("status 0, but it can't be unpacked completely")
             elif self.label.startswith("lseek"):
                 found = [f for f in found if not f[1].startswith("holes are lost")]
             if found and not less:
@@ -184,7 +184,7 @@ class Case:
                 if not killed:
                     self.bad("left behind: %a" % path)
             elif want is None:
-                self.bad("has come from nowhere: %a" % path)
+                self.bad("unexpected: %a" % path)
             elif over and path in (b"plain", b"symlink", b"dir") and e.get("size") == 5:
                 continue
             elif e["type"] != want["type"]:
@@ -207,7 +207,7 @@ class Case:
         elif self.code > 8 and not killed:
             self.bad("status %d" % self.code)
         elif self.code > 0 and not self.errors and not (self.run.startswith("diff") and self.code == 1):
-            self.bad("status %d without a word" % self.code)
+            self.bad("status %d without a message" % self.code)
         if b"Sanitizer" in self.errors or b"runtime error" in self.errors:
             self.bad("sanitizer")
         if self.run.startswith("pack"):
@@ -220,7 +220,7 @@ class Case:
             if self.run.startswith("diff") and text:
                 self.bad("diff: status 0 with differences")
             if self.run.startswith("list") and text.count(b"\n") < len(self.place.scan):
-                self.bad("list: status 0, and only a part of it")
+                self.bad("list: status 0, but only a part")
         return self.wrong
 
     def clean(self):

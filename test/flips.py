@@ -217,11 +217,11 @@ class Campaign:
             case = bytearray(data)
             case[byte] ^= 1 << bit % 8
             remake(case, at, end)
-            self.case(bytes(case), "checks made anew, bit %d of byte %d" % (bit % 8, byte))
+            self.case(bytes(case), "checks recomputed, bit %d of byte %d" % (bit % 8, byte))
             if kind == INDEX and case[at + 6] == 0 or byte in inside and byte - at > 70:
                 remake(case, layout.starts[-2], len(case), hashlib.sha256(b"".join(
                     case[a:a + 64] for a in layout.starts[:-2])).digest())
-                self.case(bytes(case), "END made anew, bit %d of byte %d" % (bit % 8, byte))
+                self.case(bytes(case), "END recomputed, bit %d of byte %d" % (bit % 8, byte))
         mine, theirs = (blocks(build(tag, 1, 9000, b"fdump reproducib")) for tag in (b"f", b"x"))
         assert len(mine) == len(theirs)
         for i in range(len(mine) - 1):

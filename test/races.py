@@ -228,7 +228,7 @@ def pack(r, top, end, rounds):
             try:
                 with open(os.path.join(back, name), "rb") as f:
                     if f.read() != content:
-                        r.bad("pack: %s is not what it is" % name)
+                        r.bad("pack: %s differs from the file" % name)
             except OSError as e:
                 r.bad("pack: %s" % e)
         shutil.rmtree(back)

@@ -119,7 +119,7 @@ class Rounds:
             except Failed as e:
                 self.failed += 1
                 print("round %d: %s" % (n, e), flush=True)
-        print("%s: %d rounds, %d told by the status, %d indexes rebuilt, %d failed" % (
+        print("%s: %d rounds, %d reported by the status, %d indexes rebuilt, %d failed" % (
             self.a.fs, self.a.rounds, self.told, self.rebuilt, self.failed))
         return 1 if self.failed else 0
 

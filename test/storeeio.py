@@ -41,12 +41,12 @@ class Eio(storekill.Kill):
             if p.returncode < 0:
                 raise Exception("killed by signal %d" % -p.returncode)
             if hit and p.returncode and not p.stderr.strip():
-                raise Exception("status %d, and no word" % p.returncode)
+                raise Exception("status %d without a message" % p.returncode)
             again, uncut = written_after(log)
             if again:
-                raise Exception("written after a sync that failed: %s" % again)
+                raise Exception("written after a failed sync: %s" % again)
             if uncut and which != "gc":  # whose new volume is removed
-                raise Exception("not cut back after a sync that failed: %s" % uncut)
+                raise Exception("not cut back after a failed sync: %s" % uncut)
             if hit:
                 self.told += p.returncode != 0
                 if p.returncode == 0:
@@ -62,11 +62,11 @@ class Eio(storekill.Kill):
     def well(self, which, store, acknowledged):
         """Whether it claimed success."""
         if which == "backup" and not acknowledged:
-            raise Exception("status 0, and no dump")
+            raise Exception("status 0, but no dump")
         if which == "forget" and len(self.dumps(store)) != 1:
-            raise Exception("status 0, and nothing is forgotten")
+            raise Exception("status 0, but nothing was forgotten")
         if which == "gc" and run(self.fdump, "store", "gc", "--dry-run", store).stdout != self.clean:
-            raise Exception("status 0, and garbage is left")
+            raise Exception("status 0, but garbage is left")
 
 def main(args):
     stride, only, error = 1, None, "EIO"
@@ -91,7 +91,7 @@ def main(args):
                     n = 1
                     while k.at(which, call, n, on):
                         n += stride
-        print("%s: %d faults, %d told by the status, %d failed" % (error, k.done, k.told, k.failed))
+        print("%s: %d faults, %d reported by the status, %d failed" % (error, k.done, k.told, k.failed))
     return 1 if k.failed else 0
 
 if __name__ == "__main__":

@@ -134,7 +134,7 @@ class Flips:
             except Failed as e:
                 self.fail("index byte %d bit %d: %s" % (at, bit, e))
             shutil.rmtree(store)
-        print("index: %d flips, damage was told at %d: %s" % (times, found, ", ".join("%s %d" % t for t in self.told.items())))
+        print("index: %d flips, damage was reported at %d: %s" % (times, found, ", ".join("%s %d" % t for t in self.told.items())))
 
 def main():
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)

@@ -57,7 +57,7 @@ class Kill:
         if which != "forget" and not self.kept <= after:
             raise Exception("a dump is lost: %s" % (self.kept - after))
         if which != "backup" and after - self.kept:
-            raise Exception("a dump came out of nothing")
+            raise Exception("an unknown dump")
         if acknowledged and not acknowledged <= after:
             raise Exception("an acknowledged dump is lost")
         run(self.fdump, "verify", store)

@@ -90,7 +90,7 @@ def methods(path, table, expected):
     assert len(found) > 8, found
     lacks = {name for _, name in found} ^ set(expected) - NOTIFIED
     lacks -= NOTIFIED
-    assert not lacks, "%s: without a line in roles.py, or the other way round: %s" % (path, lacks)
+    assert not lacks, "%s: methods that only the C table or only roles.py has: %s" % (path, lacks)
     return {name: int(numbers[number]) for number, name in found}
 
 
@@ -282,7 +282,7 @@ def check_store(folder, port):
                 assert there, note
             else:
                 assert not there and (got[0] == "denied") == (want == "denied"), note
-                assert got == question(w, method, fake), note + ", otherwise than of nothing"
+                assert got == question(w, method, fake), note + ", other than for a missing object"
             tried += 1
     assert question("o1", "delete", real) == question("o1", "delete", fake)
     for w in NOT_STORE:

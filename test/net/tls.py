@@ -68,7 +68,7 @@ def clients(folder):
         for tls in versions:
             try:
                 c = Connection.dial(folder, name, server.port, tls=tls)
-                assert name == "c-good", "%s was let in" % name
+                assert name == "c-good", "%s was accepted" % name
                 assert c.call(1, {"data": b"x"})["data"] == b"x"
                 c.bye()
             except (ssl.SSLError, OSError) as e:

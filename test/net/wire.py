@@ -97,7 +97,7 @@ def loads(b):
     if not b:
         return {}
     x, at = _load(b, 0)
-    assert at == len(b), "bytes behind the end"
+    assert at == len(b), "bytes after the end"
     return x
 
 
